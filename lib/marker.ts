@@ -1,0 +1,165 @@
+import { type Image, volumeSnapshotIds } from './openstack/images.ts';
+import { ADHOC } from './policy.ts';
+
+/**
+ * - good: can be restored from. pending: being made. failed: the cloud gave up. unknown: everything else, such as a
+ *   deactivated image or an active one without data; it counts for nothing and is never touched.
+ */
+export type State = 'good' | 'pending' | 'failed' | 'unknown';
+
+/** An image that is provably ours: its marker parses and agrees with all that the cloud says of the image. */
+export interface Snapshot {
+  id: string;
+  name: string;
+  region: string;
+  /** The server's id: with the policy and the region, the series. */
+  server: string;
+  policy: string;
+  /** The moment that the schedule asked for; for an ad-hoc snapshot, of the request. */
+  slot: Date;
+  createdAt: Date;
+  status: string;
+  state: State;
+  sizeBytes: number | undefined;
+  /** Its data lie in volume snapshots, which deleting the image leaves behind. */
+  volumeBacked: boolean;
+  /** Glance's own `protected`, or the operator's hold: for ever, or until a moment. */
+  hold: 'protected' | 'forever' | Date | undefined;
+  /** Ad-hoc snapshots: when it may go; undefined is never. */
+  expires: Date | undefined;
+  /** Ad-hoc snapshots: the invocation that asked for it. */
+  request: string | undefined;
+}
+
+/** What a new snapshot is to carry. */
+export type MarkerFields = { owner: string; server: string; slot: Date } & (
+  | { policy: string }
+  | { expires: Date | undefined; request: string }
+);
+
+/**
+ * The metadata that make an image ours: sent with createImage, never written afterwards. Lower-case keys, because
+ * Rackspace makes them so, and six at most, because it allows few.
+ *
+ * A snapshot inherits the properties of the image that its server was made from. A server that was restored from
+ * one of ours would pass on that one's hold or end, so both are always written where they mean something.
+ */
+export function markerOf(fields: MarkerFields): Record<string, string> {
+  const { owner, server, slot } = fields;
+  const common = { autosnap_owner: owner, autosnap_server: server, autosnap_slot: isoSeconds(slot) };
+  return 'policy' in fields
+    ? { ...common, autosnap_policy: fields.policy, autosnap_hold: 'none' }
+    : {
+        ...common,
+        autosnap_policy: ADHOC,
+        autosnap_expires: fields.expires ? isoSeconds(fields.expires) : 'never',
+        autosnap_request: fields.request,
+      };
+}
+
+/** "2026-11-23T00:00:00Z" */
+export function isoSeconds(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/**
+ * Reads an image's marker. An image is ours only if our project owns it, it is private, every part of the marker
+ * parses, `autosnap_owner` is us, and its own `instance_uuid`, where the cloud shows one, is the marked server.
+ *
+ * @returns the snapshot; a sentence on what is wrong with an image that claims to be ours and is not; undefined for
+ *   an image that makes no such claim.
+ */
+export function readMarker(image: Image, owner: string, projectId: string): Snapshot | string | undefined {
+  const { properties } = image;
+  if (properties.autosnap_owner !== owner) return undefined;
+  const claim = (problem: string) =>
+    `${image.name || image.id} (${image.id}) is marked as ours, but ${problem}`;
+
+  if (image.owner !== projectId) return claim('another project owns it');
+  if (image.visibility !== 'private') return claim(`it is ${image.visibility}, not private`);
+  const { autosnap_policy: policy, autosnap_server: server } = properties;
+  if (!policy || !/^[a-z0-9-]{1,40}$/.test(policy)) return claim('its autosnap_policy is no policy name');
+  if (!server) return claim('it names no server');
+  if (properties.instance_uuid !== undefined && properties.instance_uuid !== server) {
+    return claim('it was made from another server');
+  }
+  const slot = parseDate(properties.autosnap_slot);
+  if (!slot) return claim('its autosnap_slot is no time');
+  const hold = readHold(image);
+  if (hold === null) return claim('its autosnap_hold is neither "forever", "none" nor a date');
+  const expires = policy === ADHOC ? readExpires(properties.autosnap_expires) : undefined;
+  if (expires === null) return claim('its autosnap_expires is no time');
+
+  return {
+    id: image.id,
+    name: image.name,
+    region: image.region,
+    server,
+    policy,
+    slot,
+    createdAt: image.createdAt,
+    status: image.status,
+    state: stateOf(image),
+    sizeBytes: image.sizeBytes,
+    volumeBacked: isVolumeBacked(image),
+    hold,
+    expires,
+    request: policy === ADHOC ? properties.autosnap_request : undefined,
+  };
+}
+
+/** An idle server's image that is still pending after this long will never finish. */
+const STUCK_AFTER_MS = 3_600_000;
+
+/**
+ * Whether a snapshot is pending and will stay so: the server is idle, so the cloud has given up without saying it
+ * (its token ran out, its host was restarted). It must not stop the next snapshot for ever. Young ones are given
+ * time: the server is idle for a moment between the request and the work.
+ */
+export function isStuck({ state, createdAt }: Snapshot, taskState: string | null, now: Date): boolean {
+  return state === 'pending' && taskState === null && now.getTime() - createdAt.getTime() > STUCK_AFTER_MS;
+}
+
+function stateOf(image: Image): State {
+  switch (image.status) {
+    case 'active':
+      return (image.sizeBytes ?? 0) > 0 || volumeSnapshotIds(image).length > 0 ? 'good' : 'unknown';
+    case 'queued':
+    case 'saving':
+    case 'uploading':
+    case 'importing':
+      return 'pending';
+    case 'killed':
+    case 'error':
+      return 'failed';
+    default:
+      return 'unknown';
+  }
+}
+
+function isVolumeBacked({ properties }: Image): boolean {
+  return properties.block_device_mapping !== undefined && properties.block_device_mapping !== '[]';
+}
+
+/** undefined: no hold. null: not readable. */
+function readHold(image: Image): Snapshot['hold'] | null {
+  const hold = image.properties.autosnap_hold;
+  if (image.protected) return 'protected';
+  if (hold === undefined || hold === 'none') return undefined;
+  if (hold === 'forever') return 'forever';
+  const date = parseDate(hold);
+  if (!date) return null;
+  // A bare date is held to its end, wherever on earth the operator counts it.
+  return /T/.test(hold) ? date : new Date(date.getTime() + 36 * 3_600_000);
+}
+
+function readExpires(expires: string | undefined): Date | undefined | null {
+  return expires === undefined || expires === 'never' ? undefined : (parseDate(expires) ?? null);
+}
+
+/** "2026-11-23" or "2026-11-23T00:00:00Z"; undefined for anything else, such as the 30th of February. */
+function parseDate(text: string | undefined): Date | undefined {
+  if (!text || !/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z)?$/.test(text)) return undefined;
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) || !date.toISOString().startsWith(text.slice(0, 10)) ? undefined : date;
+}

@@ -1,0 +1,79 @@
+import * as v from 'valibot';
+import { listAll } from './pages.ts';
+import type { Session } from './session.ts';
+
+/** A Nova server, as far as a snapshot is concerned. */
+export interface Server {
+  id: string;
+  name: string;
+  region: string;
+  /** What Nova is doing with it, null when nothing: only then a snapshot can begin. */
+  taskState: string | null;
+  metadata: Record<string, string>;
+  /** Its disk is a volume: Rackspace can't make an image of it; other clouds make volume snapshots. */
+  volumeBacked: boolean;
+}
+
+const NovaServer = v.looseObject({
+  id: v.pipe(v.string(), v.nonEmpty()),
+  name: v.string(),
+  metadata: v.optional(v.record(v.string(), v.string()), {}),
+  // "" for a server that was booted from a volume.
+  image: v.nullish(v.union([v.literal(''), v.looseObject({})])),
+  'OS-EXT-STS:task_state': v.nullish(v.string()),
+});
+
+/**
+ * All servers of the project in a region.
+ *
+ * `GET /servers/detail`: Rackspace docs-cloud-servers; Nova compute API 2.1.
+ *
+ * @throws {CloudError} when any page fails or any server can't be read.
+ */
+export async function listServers(session: Session, region: string): Promise<Server[]> {
+  const request = { service: 'compute', region, path: '/servers/detail' } as const;
+  const servers = await listAll(session, { request, key: 'servers', item: NovaServer });
+  return servers.map(({ id, name, metadata, image, 'OS-EXT-STS:task_state': taskState }) => ({
+    id,
+    name,
+    region,
+    taskState: taskState ?? null,
+    metadata,
+    volumeBacked: !image,
+  }));
+}
+
+/** What an image is to be called and what is to be known of it from the start. */
+export interface NewImage {
+  name: string;
+  metadata: Record<string, string>;
+}
+
+/**
+ * Asks for an image of a server. The cloud makes it in its own time, hours perhaps; nothing here waits for it.
+ *
+ * `POST /servers/{id}/action` createImage. The answer has the image's URL in `Location` (host and path vary; the
+ * last UUID counts) or, from compute API 2.45, its id in the body.
+ *
+ * @returns the image's id, undefined where the answer names none.
+ * @throws {CloudError} CONFLICT when the server is busy or in a state that can't be snapshotted. NO_ANSWER and
+ *   UNAVAILABLE leave open whether the image is being made: look before asking again.
+ */
+export async function createImage(
+  session: Session,
+  server: Pick<Server, 'id' | 'region'>,
+  image: NewImage,
+): Promise<string | undefined> {
+  const { headers, body } = await session.request({
+    service: 'compute',
+    region: server.region,
+    method: 'POST',
+    path: `/servers/${encodeURIComponent(server.id)}/action`,
+    json: { createImage: image },
+    expect: [202],
+  });
+  const named = v.safeParse(v.object({ image_id: v.string() }), body);
+  if (named.success) return named.output.image_id;
+  const location = typeof headers.location === 'string' ? headers.location : '';
+  return location.match(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi)?.at(-1);
+}

@@ -1,0 +1,87 @@
+/** What went wrong between us and the cloud, in one word that code can branch on. */
+export type CloudErrorCode =
+  | 'BAD_REQUEST'
+  | 'UNAUTHORIZED'
+  | 'MFA_REQUIRED'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'CONFLICT'
+  | 'RATE_LIMITED'
+  | 'OVER_QUOTA'
+  | 'UNAVAILABLE'
+  | 'NO_ANSWER'
+  | 'BAD_ANSWER'
+  | 'OUT_OF_TIME';
+
+interface CloudErrorDetails {
+  method?: string;
+  url?: string;
+  status?: number;
+  requestId?: string;
+}
+
+/**
+ * The only error that leaves lib/openstack. Lambda and loggers copy every enumerable field of an error, so this
+ * one holds nothing but what may be read by anybody: no headers, no bodies, no `cause` that has them.
+ */
+export class CloudError extends Error {
+  override readonly name = 'CloudError';
+  readonly code: CloudErrorCode;
+  readonly method?: string;
+  readonly url?: string;
+  readonly status?: number;
+  readonly requestId?: string;
+
+  constructor(code: CloudErrorCode, message: string, details: CloudErrorDetails = {}) {
+    super(message);
+    this.code = code;
+    Object.assign(this, details);
+  }
+}
+
+/** Whether `error` is a CloudError with one of `codes`. */
+export function isCloudError(error: unknown, ...codes: CloudErrorCode[]): error is CloudError {
+  return error instanceof CloudError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** The message of an error, with who lacks what where the cloud's own words would not say. */
+export function explain({ code, message }: CloudError): string {
+  if (code !== 'FORBIDDEN') return message;
+  return /protected/i.test(message)
+    ? `${message} Take the protection off to let it go.`
+    : `${message} The user in the secret lacks the role for this: at Rackspace it needs nova:admin and cloudImages:admin, elsewhere usually member.`;
+}
+
+/**
+ * The message inside an error body: Nova's and Identity's `{<one key>: {message, details?}}`, Keystone's
+ * `{error: {message}}`, Glance's `{message}` with its `<br />`, or a page of HTML from a proxy.
+ *
+ * Only the first line is taken: Keystone's validation errors repeat the request, password and all, further down.
+ */
+export function faultMessage(body: string): string | undefined {
+  const fault = faultOf(body);
+  const text = typeof fault.message === 'string' ? fault.message : /<title>([^<]*)<\/title>/i.exec(body)?.[1];
+  const line = text
+    ?.replace(/<[^>]*>/g, ' ')
+    .trim()
+    .split('\n')[0]
+    ?.replace(/\s+/g, ' ')
+    .trim();
+  return line ? line.slice(0, 300) : undefined;
+}
+
+/** The single top-level object of an error body, whatever its key; the body itself where it has no wrapper. */
+export function faultOf(body: string): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (!isRecord(parsed)) return {};
+    const [only, ...more] = Object.values(parsed);
+    return more.length === 0 && isRecord(only) ? only : parsed;
+  } catch {
+    return {};
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

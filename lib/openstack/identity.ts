@@ -1,0 +1,237 @@
+import * as v from 'valibot';
+import { CloudError, isCloudError } from './errors.ts';
+
+/** Rackspace Identity v2.0 with an API key. */
+export interface RackspaceCredentials {
+  kind: 'rackspace';
+  authUrl: string;
+  username: string;
+  apiKey: string;
+}
+
+/** Keystone v3 with a user's password, scoped to one project. */
+export interface PasswordCredentials {
+  kind: 'password';
+  authUrl: string;
+  username: string;
+  password: string;
+  projectName: string;
+  userDomainName: string;
+  projectDomainName: string;
+}
+
+/** Keystone v3 with an application credential, which brings its own project. */
+export interface ApplicationCredentials {
+  kind: 'applicationCredential';
+  authUrl: string;
+  applicationCredentialId: string;
+  applicationCredentialSecret: string;
+}
+
+export type Credentials = RackspaceCredentials | PasswordCredentials | ApplicationCredentials;
+
+export type ServiceType = 'compute' | 'image' | 'volume';
+
+export interface Endpoint {
+  service: ServiceType;
+  region: string;
+  url: string;
+}
+
+/** A token and what comes with it: whose it is, and where the services are. */
+export interface Grant {
+  token: string;
+  projectId: string;
+  endpoints: Endpoint[];
+}
+
+/** The parts of `credentials` that no message may ever show. */
+export function secretsOf(credentials: Credentials): string[] {
+  switch (credentials.kind) {
+    case 'rackspace':
+      return [credentials.apiKey];
+    case 'password':
+      return [credentials.password];
+    case 'applicationCredential':
+      return [credentials.applicationCredentialSecret];
+  }
+}
+
+/**
+ * The request that turns credentials into a token.
+ *
+ * Sources: Rackspace `POST /v2.0/tokens` (docs-cloud-identity), Keystone `POST /v3/auth/tokens`. An application
+ * credential is sent without a scope: Keystone answers 401 to one that asks for a scope.
+ */
+export function tokenRequest(credentials: Credentials): { url: string; json: unknown } {
+  const base = credentials.authUrl.replace(/\/+$/, '');
+  switch (credentials.kind) {
+    case 'rackspace': {
+      const { username, apiKey } = credentials;
+      return {
+        url: `${withVersion(base, 'v2.0')}/tokens`,
+        json: { auth: { 'RAX-KSKEY:apiKeyCredentials': { username, apiKey } } },
+      };
+    }
+    case 'password': {
+      const user = {
+        name: credentials.username,
+        domain: { name: credentials.userDomainName },
+        password: credentials.password,
+      };
+      const project = { name: credentials.projectName, domain: { name: credentials.projectDomainName } };
+      return {
+        url: `${withVersion(base, 'v3')}/auth/tokens`,
+        json: { auth: { identity: { methods: ['password'], password: { user } }, scope: { project } } },
+      };
+    }
+    case 'applicationCredential': {
+      const { applicationCredentialId: id, applicationCredentialSecret: secret } = credentials;
+      const identity = { methods: ['application_credential'], application_credential: { id, secret } };
+      return { url: `${withVersion(base, 'v3')}/auth/tokens`, json: { auth: { identity } } };
+    }
+  }
+}
+
+function withVersion(base: string, version: string): string {
+  return /\/v[\d.]+$/.test(base) ? base : `${base}/${version}`;
+}
+
+const RackspaceAnswer = v.object({
+  access: v.object({
+    token: v.object({
+      id: v.pipe(v.string(), v.nonEmpty()),
+      tenant: v.optional(v.object({ id: v.string() })),
+    }),
+    serviceCatalog: v.array(
+      v.object({
+        name: v.string(),
+        type: v.string(),
+        endpoints: v.array(
+          v.object({
+            region: v.optional(v.string()),
+            tenantId: v.optional(v.string()),
+            publicURL: v.optional(v.string()),
+          }),
+        ),
+      }),
+    ),
+  }),
+});
+
+const KeystoneAnswer = v.object({
+  token: v.object({
+    project: v.optional(v.object({ id: v.string() })),
+    catalog: v.optional(
+      v.array(
+        v.object({
+          type: v.string(),
+          endpoints: v.array(
+            v.object({
+              interface: v.string(),
+              region: v.nullish(v.string()),
+              region_id: v.nullish(v.string()),
+              url: v.string(),
+            }),
+          ),
+        }),
+      ),
+    ),
+  }),
+});
+
+// By name, because first-generation `cloudServers` has the type `compute` too.
+const RACKSPACE_SERVICES: Record<string, ServiceType> = {
+  cloudServersOpenStack: 'compute',
+  cloudImages: 'image',
+  cloudBlockStorage: 'volume',
+};
+
+const KEYSTONE_SERVICES: Record<string, ServiceType> = {
+  compute: 'compute',
+  image: 'image',
+  volumev3: 'volume',
+  'block-storage': 'volume',
+};
+
+/**
+ * Reads the answer to {@link tokenRequest}. `subjectToken` is Keystone's X-Subject-Token header; Rackspace has the
+ * token in the body. Endpoints without a region (first-generation services) are left out.
+ *
+ * @throws {CloudError} BAD_ANSWER when the body has no token, no project or no catalogue.
+ */
+export function readGrant(kind: Credentials['kind'], body: unknown, subjectToken: string | undefined): Grant {
+  return kind === 'rackspace' ? readRackspace(body) : readKeystone(body, subjectToken);
+}
+
+function readRackspace(body: unknown): Grant {
+  const answer = v.safeParse(RackspaceAnswer, body);
+  if (!answer.success) throw unreadable('not a Rackspace Identity v2.0 answer');
+  const { token, serviceCatalog } = answer.output.access;
+  const endpoints: Endpoint[] = [];
+  let projectId = token.tenant?.id;
+  for (const { name, endpoints: listed } of serviceCatalog) {
+    const service = RACKSPACE_SERVICES[name];
+    if (!service) continue;
+    for (const { region, publicURL, tenantId } of listed) {
+      if (!region || !publicURL) continue;
+      if (service === 'compute') projectId ??= tenantId;
+      endpoints.push({ service, region, url: publicURL });
+    }
+  }
+  if (!projectId) throw unreadable('the token names no tenant');
+  return { token: token.id, projectId, endpoints };
+}
+
+function readKeystone(body: unknown, subjectToken: string | undefined): Grant {
+  const answer = v.safeParse(KeystoneAnswer, body);
+  if (!answer.success || !subjectToken) throw unreadable('not a Keystone v3 answer');
+  const { project, catalog } = answer.output.token;
+  if (!project || !catalog) {
+    throw unreadable(
+      'the token belongs to no project: set projectName in the secret to one that the user has',
+    );
+  }
+  const endpoints = catalog.flatMap(({ type, endpoints: listed }) => {
+    const service = KEYSTONE_SERVICES[type];
+    if (!service) return [];
+    return listed.flatMap(({ interface: face, region_id, region: name, url }) => {
+      const region = region_id ?? name;
+      return face === 'public' && region ? [{ service, region, url }] : [];
+    });
+  });
+  return { token: subjectToken, projectId: project.id, endpoints };
+}
+
+function unreadable(why: string): CloudError {
+  return new CloudError('BAD_ANSWER', `The identity service's answer can't be used: ${why}.`);
+}
+
+const REFUSALS = {
+  MFA_REQUIRED:
+    'The account asks for multi-factor authentication, which a function cannot give: use the API key of a user without it, made for this purpose',
+  UNAUTHORIZED:
+    'The cloud does not accept these credentials: check the name and the key in the secret, or make new ones and update it',
+  FORBIDDEN: 'The user may not log in: enable it in the control panel, or put another one into the secret',
+};
+
+/** Adds to an identity service's "no" what a person should do about it; returns any other error as it is. */
+export function explainRefusal(error: unknown): unknown {
+  if (!isCloudError(error)) return error;
+  const code = refusalCode(error);
+  if (!code) return error;
+  const { message, method, url, status } = error;
+  return new CloudError(code, `${message}. ${REFUSALS[code]}.`, {
+    ...(method ? { method } : {}),
+    ...(url ? { url } : {}),
+    ...(status ? { status } : {}),
+  });
+}
+
+function refusalCode({ code, message }: CloudError): keyof typeof REFUSALS | undefined {
+  if (code === 'MFA_REQUIRED' || (code === 'FORBIDDEN' && /multi-factor/i.test(message)))
+    return 'MFA_REQUIRED';
+  // Keystone answers 404 to an application credential that it does not know.
+  if (code === 'UNAUTHORIZED' || code === 'NOT_FOUND') return 'UNAUTHORIZED';
+  return code === 'FORBIDDEN' ? 'FORBIDDEN' : undefined;
+}

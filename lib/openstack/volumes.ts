@@ -1,0 +1,56 @@
+import * as v from 'valibot';
+import { isCloudError } from './errors.ts';
+import { unreadable } from './pages.ts';
+import type { Session } from './session.ts';
+
+/** A Cinder volume snapshot: where the data of a volume-backed server's image lie. */
+export interface VolumeSnapshot {
+  id: string;
+  region: string;
+  status: string;
+  /** The volume it was made from. */
+  volumeId: string;
+}
+
+const CinderSnapshot = v.object({
+  snapshot: v.looseObject({ id: v.string(), status: v.string(), volume_id: v.string() }),
+});
+
+/**
+ * One volume snapshot as it is now; undefined when there is none.
+ *
+ * `GET /snapshots/{id}`: Cinder Block Storage API v3.
+ *
+ * @throws {CloudError} for every answer but the snapshot and 404.
+ */
+export async function getVolumeSnapshot(
+  session: Session,
+  region: string,
+  id: string,
+): Promise<VolumeSnapshot | undefined> {
+  const request = { service: 'volume', region, path: `/snapshots/${encodeURIComponent(id)}` } as const;
+  try {
+    const { body } = await session.request({ ...request, method: 'GET', expect: [200] });
+    const answer = v.safeParse(CinderSnapshot, body);
+    if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'not a snapshot');
+    const { snapshot } = answer.output;
+    return { id: snapshot.id, region, status: snapshot.status, volumeId: snapshot.volume_id };
+  } catch (error) {
+    if (isCloudError(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Asks Cinder to delete a volume snapshot, which it does in its own time. One that is no longer there counts.
+ *
+ * @throws {CloudError} BAD_REQUEST or CONFLICT while something still depends on it.
+ */
+export async function deleteVolumeSnapshot(session: Session, region: string, id: string): Promise<void> {
+  const path = `/snapshots/${encodeURIComponent(id)}`;
+  try {
+    await session.request({ service: 'volume', region, method: 'DELETE', path, expect: [202] });
+  } catch (error) {
+    if (!isCloudError(error, 'NOT_FOUND')) throw error;
+  }
+}

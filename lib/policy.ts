@@ -1,0 +1,188 @@
+import * as v from 'valibot';
+import { Refusal } from './refusal.ts';
+import { parseSchedule, type Schedule } from './schedule.ts';
+
+const HOUR_MS = 3_600_000;
+const DURATION_UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS, w: 7 * 24 * HOUR_MS };
+
+/** The policy name that stands in the marker of ad-hoc snapshots. */
+export const ADHOC = 'adhoc';
+
+const text = (what: string) => v.pipe(v.string(`must be ${what}`), v.trim(), v.nonEmpty(`must be ${what}`));
+
+const count = v.pipe(
+  v.number('must be a whole number of 1 or more; leave the rule out if you do not want it'),
+  v.safeInteger('must be a whole number of 1 or more; leave the rule out if you do not want it'),
+  v.minValue(1, 'must be a whole number of 1 or more; leave the rule out if you do not want it'),
+);
+
+/** "12h", "30d" or "4w" -> milliseconds. */
+const duration = v.pipe(
+  v.string('must be a duration in quotes, such as "12h", "30d" or "4w"'),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const [, value, unit] = /^([1-9]\d{0,5})([hdw])$/.exec(dataset.value) ?? [];
+    const unitMs = unit && DURATION_UNITS[unit];
+    if (value && unitMs) return Number(value) * unitMs;
+    addIssue({ message: 'must be a whole number of hours, days or weeks, such as "12h", "30d" or "4w"' });
+    return NEVER;
+  }),
+);
+
+const schedule = v.pipe(
+  v.string('must be an EventBridge expression, such as "cron(0 0 * * ? *)" or "rate(1 day)"'),
+  v.rawTransform(({ dataset, addIssue, NEVER }): Schedule => {
+    try {
+      return parseSchedule(dataset.value);
+    } catch (error) {
+      addIssue({ message: `is not a schedule that EventBridge takes: ${(error as Error).message}` });
+      return NEVER;
+    }
+  }),
+);
+
+const timezone = v.pipe(
+  v.string('must be the name of a time zone, such as "America/Chicago"'),
+  v.check(isTimezone, 'must be the name of a time zone, such as "America/Chicago"'),
+);
+
+function isTimezone(name: string): boolean {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
+
+const list = (what: string) =>
+  v.optional(
+    v.pipe(v.array(text(what), `must be a list of ${what}s`), v.nonEmpty('must not be empty: leave it out')),
+  );
+
+const selectors = {
+  ids: list('a server id'),
+  names: list('a server name or pattern'),
+  tagged: v.optional(
+    v.pipe(
+      v.record(v.string(), text('a value')),
+      v.check(
+        (tags) => Object.keys(tags).length > 0,
+        'must name a metadata key and value: {"autosnap": "daily"}',
+      ),
+    ),
+  ),
+};
+
+const hasSelector = (s: object) => Object.values(s).some((value) => value !== undefined);
+
+const servers = v.pipe(
+  v.strictObject({
+    ...selectors,
+    all: v.optional(v.literal(true, 'must be true, or be left out')),
+    except: v.optional(
+      v.pipe(v.strictObject(selectors), v.check(hasSelector, 'must name something: ids, names or tagged')),
+    ),
+  }),
+  v.check(
+    ({ except: _, ...named }) => hasSelector(named),
+    'must name some: ids, names, tagged, or "all": true',
+  ),
+);
+
+const Keep = v.pipe(
+  v.strictObject({
+    atLeast: v.optional(count, 1),
+    last: v.optional(count),
+    hourly: v.optional(count),
+    daily: v.optional(count),
+    weekly: v.optional(count),
+    monthly: v.optional(count),
+    yearly: v.optional(count),
+    within: v.optional(duration),
+  }),
+  v.check(
+    ({ atLeast: _, ...rules }) => hasSelector(rules),
+    'must have a rule: last, hourly, daily, weekly, monthly, yearly or within (atLeast is only the floor)',
+  ),
+);
+
+const common = {
+  account: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[\w.+=@-]{1,64}$/, 'must be the last part of a secret name, such as "rackspace"'),
+    ),
+    'rackspace',
+  ),
+  regions: list('a region'),
+  servers,
+  dryRun: v.optional(v.boolean('must be true or false'), false),
+};
+
+const PolicyEvent = v.strictObject({
+  ...common,
+  policy: v.pipe(
+    v.string('must be a name of a-z, 0-9 and -'),
+    v.regex(/^[a-z0-9-]{1,40}$/, 'must be 1 to 40 of a-z, 0-9 and -'),
+    v.notValue(ADHOC, `"${ADHOC}" is kept for ad-hoc snapshots: choose another name`),
+  ),
+  schedule,
+  cleanup: schedule,
+  timezone: v.optional(timezone, 'UTC'),
+  keep: Keep,
+  maxDeletes: v.optional(count, 10),
+});
+
+const AdhocEvent = v.strictObject({
+  ...common,
+  adhoc: v.literal(true, 'must be true'),
+  expires: v.optional(duration),
+});
+
+/** What to keep of a series; `within` in milliseconds. See retention.ts. */
+export type Keep = v.InferOutput<typeof Keep>;
+/** Which servers are meant: the union of what is named, minus `except`. See selection.ts. */
+export type Selector = v.InferOutput<typeof servers>;
+/** A policy, as both handlers get it from their EventBridge rule. */
+export type Policy = v.InferOutput<typeof PolicyEvent>;
+/** A snapshot by hand, now; `expires` in milliseconds from its creation. */
+export type Adhoc = v.InferOutput<typeof AdhocEvent>;
+
+/**
+ * Reads an event: a policy, or `{"adhoc": true, "servers": …}`. Unknown keys are refused.
+ *
+ * @throws {Refusal} that names every problem at once, each with its path and the remedy.
+ */
+export function parseEvent(event: unknown): Policy | Adhoc {
+  if (typeof event !== 'object' || event === null || Array.isArray(event)) {
+    throw new Refusal('The event is refused', ['it must be a JSON object: see events/ for examples']);
+  }
+  const result = 'adhoc' in event ? v.safeParse(AdhocEvent, event) : v.safeParse(PolicyEvent, event);
+  if (result.success) return result.output;
+  throw new Refusal('The event is refused', result.issues.map(problem));
+}
+
+/** {@link parseEvent} for those that need a policy: an ad-hoc event is refused too. */
+export function parsePolicy(event: unknown): Policy {
+  const parsed = parseEvent(event);
+  if (isAdhoc(parsed)) {
+    throw new Refusal('The event is refused', [
+      'adhoc: cleanup works by policy: send a policy, as its rule does',
+    ]);
+  }
+  return parsed;
+}
+
+/** Whether an event asks for a snapshot by hand. */
+export function isAdhoc(event: Policy | Adhoc): event is Adhoc {
+  return 'adhoc' in event;
+}
+
+function problem(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue) ?? 'event';
+  if (issue.type === 'strict_object' && issue.expected === 'never') {
+    return `${path}: is not a known key: check its spelling, or remove it`;
+  }
+  if (issue.type === 'strict_object' && issue.received === 'undefined') return `${path}: is missing`;
+  if (issue.type === 'strict_object') return `${path}: must be an object`;
+  return `${path}: ${issue.message}`;
+}

@@ -1,0 +1,125 @@
+/** What became of a server (snapshot) or of a snapshot (cleanup), the worst first. */
+const OUTCOMES = ['failed', 'deferred', 'deleted', 'taken', 'planned', 'skipped', 'kept'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** One snapshot of a series, in a cleanup's report. */
+export interface SnapshotLine {
+  image: string;
+  slot: string;
+  status: string;
+  outcome: Outcome;
+  reasons: string[];
+}
+
+/** One server. */
+export interface Entry {
+  server: string;
+  name: string;
+  region: string;
+  /** For a cleanup, the worst of its snapshots'. */
+  outcome: Outcome;
+  reason?: string;
+  /** The id of the image that was asked for. */
+  image?: string;
+  snapshots?: SnapshotLine[];
+}
+
+/** What a run did, for people and for programs: returned, and logged as JSON. */
+export interface Report {
+  job: 'snapshot' | 'cleanup';
+  policy: string;
+  owner: string;
+  account: string;
+  dryRun: boolean;
+  /** The moment the schedule asked for, and how late this run began after it. */
+  slot?: string;
+  lateSeconds?: number;
+  nextRun?: string;
+  /** How many of each outcome: servers for a snapshot, snapshots for a cleanup. */
+  totals: Partial<Record<Outcome, number>>;
+  /** What went wrong beyond single entries: regions that can't be read, deletions that nobody planned. */
+  failures: string[];
+  warnings: string[];
+  /** A selector that matched nothing: the policy protects less than it says. */
+  nothingSelected: boolean;
+  /** The worst first. */
+  entries: Entry[];
+  /** Entries left out to keep the report small enough for a log line. */
+  omitted: number;
+}
+
+// CloudWatch Logs takes 256 KiB an event; the logger adds some.
+const LARGEST_BYTES = 240_000;
+
+type Draft = Omit<Report, 'totals' | 'omitted'>;
+
+/** Counts, sorts and bounds: a report of 10,000 servers still fits into a log line, failures first. */
+export function finishReport(draft: Draft): Report {
+  const outcomes = draft.entries.flatMap((e) => e.snapshots?.map(({ outcome }) => outcome) ?? [e.outcome]);
+  const totals: Report['totals'] = {};
+  for (const outcome of OUTCOMES) {
+    const n = outcomes.filter((o) => o === outcome).length;
+    if (n > 0) totals[outcome] = n;
+  }
+  const sorted = [...draft.entries].sort(
+    (a, b) => rank(a.outcome) - rank(b.outcome) || a.name.localeCompare(b.name),
+  );
+  const { failures, warnings, nothingSelected, entries: _, ...head } = draft;
+  const report: Report = {
+    ...head,
+    totals,
+    failures: firstOf(failures, 50),
+    warnings: firstOf(warnings, 50),
+    nothingSelected,
+    omitted: 0,
+    entries: [],
+  };
+  let bytes = jsonBytes(report);
+  for (const entry of sorted) {
+    bytes += jsonBytes(entry) + 1;
+    if (bytes > LARGEST_BYTES) break;
+    report.entries.push(entry);
+  }
+  report.omitted = sorted.length - report.entries.length;
+  return report;
+}
+
+/** The worst of several outcomes; "kept" for none. */
+export function worst(outcomes: readonly Outcome[]): Outcome {
+  return OUTCOMES[Math.min(...outcomes.map(rank), OUTCOMES.length - 1)] ?? 'kept';
+}
+
+/**
+ * The error that makes the invocation itself fail, so that Lambda tries again (which is safe) and alarms see it;
+ * undefined for a good run.
+ */
+export function failureOf({ job, policy, failures, entries, totals, omitted }: Report): Error | undefined {
+  const failed = totals.failed ?? 0;
+  if (failed === 0 && failures.length === 0) return undefined;
+  const all = Object.values(totals).reduce((sum, n) => sum + n, 0);
+  const lines = entries.flatMap(({ name, region, outcome, reason, snapshots }) =>
+    outcome !== 'failed'
+      ? []
+      : (
+          snapshots
+            ?.filter((s) => s.outcome === 'failed')
+            .map((s) => `${s.image}: ${s.reasons.join('; ')}`) ?? [reason ?? 'failed']
+        ).map((why) => `${name || 'a server'} in ${region}: ${why}`),
+  );
+  const details = firstOf([...failures, ...lines], 10 - Math.min(omitted, 1)).join('\n- ');
+  const error = new Error(`${job} ${policy}: ${failed} of ${all} failed.\n- ${details}`);
+  error.name = 'RunFailed';
+  return error;
+}
+
+function firstOf(texts: string[], n: number): string[] {
+  return texts.length <= n ? texts : [...texts.slice(0, n), `… and ${texts.length - n} more`];
+}
+
+function rank(outcome: Outcome): number {
+  return OUTCOMES.indexOf(outcome);
+}
+
+function jsonBytes(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
+}

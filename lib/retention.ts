@@ -1,0 +1,155 @@
+import { Temporal } from 'temporal-polyfill';
+import type { Snapshot } from './marker.ts';
+import type { Keep } from './policy.ts';
+
+const HOUR_MS = 3_600_000;
+/** A failed snapshot stays this long, for somebody to look at. */
+const FAILED_FOR_MS = 24 * HOUR_MS;
+
+/** What is to become of a snapshot, and why. */
+export interface Decision {
+  snapshot: Snapshot;
+  keep: boolean;
+  /** Never empty: "last 3 of 7", "weekly 2026-W48", "held until 2027-01-01T00:00:00Z". */
+  reasons: string[];
+}
+
+export interface RetentionOptions {
+  now: Date;
+  /** For the calendar periods. */
+  timezone: string;
+}
+
+type Period = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
+
+const PERIODS: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
+  // With the offset: the hour that a clock change repeats is two hours.
+  hourly: (t) => `${t.toPlainDate()}T${String(t.hour).padStart(2, '0')}${t.offset}`,
+  daily: (t) => `${t.toPlainDate()}`,
+  weekly: (t) => `${t.yearOfWeek}-W${String(t.weekOfYear).padStart(2, '0')}`,
+  monthly: (t) => `${t.toPlainDate().toPlainYearMonth()}`,
+  yearly: (t) => `${t.year}`,
+};
+
+/**
+ * Decides what to keep of one series. Only good snapshots count, by the slot they were made for; kept is the union
+ * of what the rules ask for, what is held, and everything that is pending, unknown or dated in the future. A failed
+ * snapshot goes a day later, once there is a newer good one.
+ *
+ * The order of `series` does not matter, nor does what is in it twice. Decisions come newest first.
+ *
+ * @throws {RangeError} when `keep` has no rule: nothing is ever deleted for want of one.
+ */
+export function retain(series: readonly Snapshot[], keep: Keep, options: RetentionOptions): Decision[] {
+  const { atLeast, ...rules } = keep;
+  if (Object.values(rules).every((rule) => rule === undefined)) throw new RangeError('no keep rule at all');
+
+  const snapshots = newestFirst(series);
+  const counted = snapshots.filter(
+    (s) => s.state === 'good' && !heldBecause(s, options.now) && s.slot <= options.now,
+  );
+  const wanted = new Map<string, string[]>(counted.map(({ id }) => [id, []]));
+  const want = (snapshot: Snapshot | undefined, reason: string) => {
+    if (snapshot) wanted.get(snapshot.id)?.push(reason);
+  };
+
+  for (const [i, s] of counted.slice(0, keep.last ?? 0).entries()) want(s, `last ${i + 1} of ${keep.last}`);
+  for (const period of Object.keys(PERIODS) as Period[]) {
+    const n = keep[period];
+    if (n !== undefined) wantPeriods(counted, period, n, options.timezone, want);
+  }
+  if (keep.within !== undefined && counted[0]) {
+    const since = counted[0].slot.getTime() - keep.within;
+    for (const s of counted) if (s.slot.getTime() > since) want(s, `within ${durationText(keep.within)}`);
+  }
+  for (const s of counted.slice(0, atLeast)) {
+    if (wanted.get(s.id)?.length === 0) want(s, `at least ${atLeast}`);
+  }
+
+  const newestGood = counted[0];
+  return snapshots.map((snapshot) => {
+    const reasons = wanted.get(snapshot.id);
+    if (reasons && reasons.length > 0) return { snapshot, keep: true, reasons };
+    if (reasons) return { snapshot, keep: false, reasons: ['no rule keeps it'] };
+    const kept = uncounted(snapshot, newestGood, options.now);
+    return kept
+      ? { snapshot, keep: true, reasons: [kept] }
+      : { snapshot, keep: false, reasons: ['failed, and a newer good one exists'] };
+  });
+}
+
+/** Newest first by slot, then by creation, then by id; each snapshot once. */
+export function newestFirst(snapshots: readonly Snapshot[]): Snapshot[] {
+  return [...new Map(snapshots.map((s) => [s.id, s])).values()].sort(
+    (a, b) =>
+      b.slot.getTime() - a.slot.getTime() ||
+      b.createdAt.getTime() - a.createdAt.getTime() ||
+      (a.id < b.id ? 1 : -1),
+  );
+}
+
+/** Why a hold keeps this snapshot now; undefined when none does. */
+export function heldBecause({ hold }: Snapshot, now: Date): string | undefined {
+  if (hold === 'protected') return 'held: the image is protected';
+  if (hold === 'forever') return 'held for ever';
+  return hold && now < hold ? `held until ${hold.toISOString()}` : undefined;
+}
+
+/**
+ * Ad-hoc snapshots are nobody's series: none is ever rotated for the sake of another. One that was made with an
+ * end goes once that has passed, if it has finished one way or the other.
+ */
+export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
+  const { expires, state } = snapshot;
+  const kept =
+    heldBecause(snapshot, now) ??
+    (state === 'pending' || state === 'unknown' ? notFinished(snapshot) : undefined);
+  if (kept) return { snapshot, keep: true, reasons: [kept] };
+  if (!expires) return { snapshot, keep: true, reasons: ['ad hoc, without an end'] };
+  const end = expires.toISOString();
+  return now < expires
+    ? { snapshot, keep: true, reasons: [`ad hoc, until ${end}`] }
+    : { snapshot, keep: false, reasons: [`ad hoc, ended ${end}`] };
+}
+
+/**
+ * The newest in each of the latest `n` periods that have one. While there are fewer, the oldest is kept as well: it
+ * may become the only one of a period that the tier still has room for.
+ */
+function wantPeriods(
+  counted: Snapshot[],
+  period: Period,
+  n: number,
+  timezone: string,
+  want: (snapshot: Snapshot | undefined, reason: string) => void,
+): void {
+  const newestOf = new Map<string, Snapshot>();
+  for (const s of counted) {
+    const time = Temporal.Instant.fromEpochMilliseconds(s.slot.getTime()).toZonedDateTimeISO(timezone);
+    const key = PERIODS[period](time);
+    if (!newestOf.has(key)) newestOf.set(key, s);
+  }
+  for (const [key, s] of [...newestOf].slice(0, n)) want(s, `${period} ${key}`);
+  if (newestOf.size < n) want(counted.at(-1), `oldest, ${period} has ${newestOf.size} of ${n}`);
+}
+
+/** Why a snapshot that counts for nothing is kept all the same; undefined when it may go. */
+function uncounted(s: Snapshot, newestGood: Snapshot | undefined, now: Date): string | undefined {
+  const held = heldBecause(s, now);
+  if (held) return held;
+  if (s.state !== 'failed') return s.state === 'good' ? 'dated in the future: not counted' : notFinished(s);
+  if (!newestGood || newestGood.slot <= s.slot) return 'failed, and there is no newer good one';
+  const ageMs = now.getTime() - s.createdAt.getTime();
+  return ageMs < FAILED_FOR_MS ? 'failed less than 24 hours ago' : undefined;
+}
+
+function notFinished({ state, status }: Snapshot): string {
+  return state === 'pending'
+    ? `not finished (${status})`
+    : `status "${status}" is not understood: not counted`;
+}
+
+function durationText(ms: number): string {
+  const hours = ms / HOUR_MS;
+  return hours % 24 === 0 ? `${hours / 24}d` : `${hours}h`;
+}

@@ -1,0 +1,219 @@
+import pMap from 'p-map';
+import type { Item, SeriesPlan } from './cleanup.ts';
+import { isoSeconds, readMarker, type Snapshot } from './marker.ts';
+import { explain, isCloudError } from './openstack/errors.ts';
+import { deleteImage, getImage, type Image, listImages } from './openstack/images.ts';
+import type { Session } from './openstack/session.ts';
+import { ADHOC } from './policy.ts';
+import type { SnapshotLine } from './report.ts';
+import { heldBecause } from './retention.ts';
+
+// Each deletion is preceded by two reads; Rackspace takes 1,000 reads a minute.
+const AT_ONCE = 8;
+const OUT_OF_TIME = 'the time of this run is used up';
+
+/** A plan and what became of each of its items, in the same order. */
+export interface SeriesResult {
+  plan: SeriesPlan;
+  lines: SnapshotLine[];
+}
+
+interface RotateOptions {
+  owner: string;
+  now: Date;
+  /** Good snapshots that stay in each series, whatever the plan says. */
+  atLeast: number;
+  /** Milliseconds to leave for the listing afterwards. */
+  reserveMs: number;
+}
+
+type Result = Pick<SnapshotLine, 'outcome' | 'reasons'>;
+
+/**
+ * Deletes what the plans of one region have marked for it, the oldest of each series first. Just before each
+ * deletion the image is read again, and as many others of its series as have to stay. A read that fails stops
+ * every deletion in the region; what the plan did not mark is never touched.
+ */
+export async function rotate(
+  session: Session,
+  plans: readonly SeriesPlan[],
+  options: RotateOptions,
+): Promise<SeriesResult[]> {
+  /** Why no more is deleted in this region, once something has gone wrong. */
+  let stopped: string | undefined;
+
+  const read = async ({ region, id }: Snapshot): Promise<ReturnType<typeof readMarker> | 'gone'> => {
+    const image = await getImage(session, region, id);
+    return image ? readMarker(image, options.owner, session.projectId) : 'gone';
+  };
+
+  /** Whether `atLeast` good snapshots are there besides this one, as the cloud has them at this moment. */
+  const enoughLeft = async (others: readonly Snapshot[]): Promise<boolean> => {
+    let left = 0;
+    for (const other of others) {
+      const now = await read(other);
+      if (typeof now === 'object' && now.state === 'good' && !heldBecause(now, options.now)) left += 1;
+      if (left === options.atLeast) return true;
+    }
+    return false;
+  };
+
+  const attempt = async (snapshot: Snapshot, others: readonly Snapshot[]): Promise<Result> => {
+    const current = await read(snapshot);
+    if (current === 'gone') return { outcome: 'deleted', reasons: ['already gone'] };
+    const changed = changeSince(snapshot, current, options.now);
+    if (changed) return { outcome: 'kept', reasons: [`changed since the plan: ${changed}`] };
+    if (snapshot.policy !== ADHOC && !(await enoughLeft(others))) {
+      return {
+        outcome: 'kept',
+        reasons: [`fewer than ${options.atLeast} good ones (atLeast) would be left`],
+      };
+    }
+    return remove(session, snapshot);
+  };
+
+  const apply = async ({ snapshot, reasons }: Item, others: readonly Snapshot[]): Promise<Result> => {
+    if (session.deadline.remainingMs() <= options.reserveMs)
+      return { outcome: 'deferred', reasons: [OUT_OF_TIME] };
+    if (stopped) return { outcome: 'deferred', reasons: [`not tried: ${stopped}`] };
+    try {
+      const result = await attempt(snapshot, others);
+      return result.outcome === 'deleted' ? { ...result, reasons: [...reasons, ...result.reasons] } : result;
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
+      if (error.code === 'OUT_OF_TIME') return { outcome: 'deferred', reasons: [OUT_OF_TIME] };
+      stopped = error.message;
+      return { outcome: 'failed', reasons: [error.message] };
+    }
+  };
+
+  return pMap(
+    plans,
+    async (plan) => {
+      const results = new Map<Item, Result>();
+      const there = new Set(
+        plan.items.map(({ snapshot }) => snapshot).filter(({ state }) => state === 'good'),
+      );
+      for (const item of plan.items.toReversed().filter(({ fate }) => fate === 'delete')) {
+        there.delete(item.snapshot);
+        results.set(item, await apply(item, [...there]));
+        if (results.get(item)?.outcome !== 'deleted' && item.snapshot.state === 'good')
+          there.add(item.snapshot);
+      }
+      return { plan, lines: plan.items.map((item) => lineOf(item, results.get(item))) };
+    },
+    { concurrency: AT_ONCE },
+  );
+}
+
+/** An item of a plan as the report shows it; without a result, as it is planned. */
+export function lineOf({ snapshot, fate, reasons }: Item, result?: Result): SnapshotLine {
+  const planned = { keep: 'kept', delete: 'planned', defer: 'deferred' } as const;
+  return {
+    image: snapshot.id,
+    slot: isoSeconds(snapshot.slot),
+    status: snapshot.status,
+    ...(result ?? { outcome: planned[fate], reasons }),
+  };
+}
+
+/** How many lines were left because the time ran out. */
+export function leftForTime(lines: readonly SnapshotLine[]): number {
+  return lines.filter(({ reasons }) => reasons.includes(OUT_OF_TIME)).length;
+}
+
+/** What is different from when the plan was made; undefined when nothing that matters is. */
+function changeSince(
+  planned: Snapshot,
+  current: Snapshot | string | undefined,
+  now: Date,
+): string | undefined {
+  if (typeof current !== 'object') return current ?? 'it is not marked as ours any more';
+  const same =
+    current.policy === planned.policy &&
+    current.server === planned.server &&
+    current.slot.getTime() === planned.slot.getTime() &&
+    current.expires?.getTime() === planned.expires?.getTime();
+  if (!same) return 'its marker is another';
+  if (current.state !== planned.state) return `it is ${current.status}`;
+  return heldBecause(current, now);
+}
+
+async function remove(session: Session, { region, id }: Snapshot): Promise<Result> {
+  try {
+    await deleteImage(session, region, id);
+    return { outcome: 'deleted', reasons: [] };
+  } catch (error) {
+    if (isCloudError(error, 'CONFLICT')) return { outcome: 'kept', reasons: [`in use: ${error.message}`] };
+    // A refused token stops the region, like a failed read; the rest concerns this image and waits for the next run.
+    if (!isCloudError(error) || error.code === 'UNAUTHORIZED' || error.code === 'OUT_OF_TIME') throw error;
+    return { outcome: 'failed', reasons: [`${explain(error)} It is left to the next run.`] };
+  }
+}
+
+export interface Confirmation {
+  results: SeriesResult[];
+  failures: string[];
+  warnings: string[];
+}
+
+/**
+ * Lists a region again after deletions and corrects the results by what is really there: a deletion counts when the
+ * image is gone, and a snapshot that is gone although nobody planned it is a failure.
+ */
+export async function confirm(
+  session: Session,
+  region: string,
+  results: readonly SeriesResult[],
+): Promise<Confirmation> {
+  const untouched = results.every(({ lines }) => lines.every(({ outcome }) => outcome === 'kept'));
+  if (untouched) return { results: [...results], failures: [], warnings: [] };
+  let images: Image[];
+  try {
+    images = await listImages(session, region);
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    const failures = [
+      `${region} can't be listed after the deletions, so they are not confirmed: ${error.message}`,
+    ];
+    return {
+      results: results.map((r) => ({ ...r, lines: r.lines.map(unconfirmed) })),
+      failures,
+      warnings: [],
+    };
+  }
+  const there = new Set(images.map(({ id }) => id));
+  const failures: string[] = [];
+  const warnings: string[] = [];
+  const confirmed = results.map(({ plan, lines }) => ({
+    plan,
+    lines: lines.map((line, i): SnapshotLine => {
+      const { fate, snapshot } = plan.items[i]!;
+      if (there.has(line.image)) return line.outcome === 'deleted' ? stillThere(line) : line;
+      if (line.outcome === 'deleted') return line;
+      if (fate !== 'keep') return { ...line, outcome: 'deleted', reasons: [...line.reasons, 'gone by now'] };
+      const what = `${region}: image ${line.image} of ${plan.name || plan.server} (${line.status}, ${line.slot})`;
+      if (snapshot.state === 'pending') {
+        warnings.push(`${what} has disappeared before it was finished: that snapshot has failed`);
+      } else if (snapshot.state !== 'failed') {
+        failures.push(`${what} was to be kept and has disappeared: this run did not delete it`);
+      }
+      return line;
+    }),
+  }));
+  return { results: confirmed, failures, warnings };
+}
+
+function stillThere(line: SnapshotLine): SnapshotLine {
+  return {
+    ...line,
+    outcome: 'failed',
+    reasons: ['the cloud accepted the deletion, but the image is still there'],
+  };
+}
+
+function unconfirmed(line: SnapshotLine): SnapshotLine {
+  return line.outcome === 'deleted'
+    ? { ...line, outcome: 'failed', reasons: ['the cloud accepted the deletion; nobody has seen it gone'] }
+    : line;
+}

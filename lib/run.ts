@@ -1,0 +1,8 @@
+/** What a run knows besides its event. */
+export interface Run {
+  /** `<service>-<stage>`: whose snapshots are ours. */
+  owner: string;
+  now: Date;
+  /** The invocation's id: the same when Lambda tries it again. */
+  requestId: string;
+}

@@ -1,0 +1,56 @@
+import type { Server } from './openstack/compute.ts';
+import type { Selector } from './policy.ts';
+
+export interface Selection {
+  /** The servers meant, each once. */
+  servers: Server[];
+  /** Ids that were asked for and that no server has. */
+  missingIds: string[];
+  /** Selectors, other than ids, that no server matches, as text: `names "web-*"`. */
+  unmatched: string[];
+}
+
+type Criteria = Pick<Selector, 'ids' | 'names' | 'tagged'>;
+
+/**
+ * The servers that a policy means: the union of what is named by id, by name pattern, by metadata, or `all`, minus
+ * `except`. In patterns `*` stands for any characters and `?` for one. Of several `tagged` pairs a server must have
+ * every one; a comma-separated metadata value counts for each of its parts.
+ */
+export function selectServers(servers: readonly Server[], selector: Selector): Selection {
+  const { ids = [], names = [], tagged, all = false, except = {} } = selector;
+  const selected = servers.filter((server) => (all || matches(server, selector)) && !matches(server, except));
+  const known = new Set(servers.map(({ id }) => id));
+  return {
+    servers: [...new Map(selected.map((server) => [server.id, server])).values()],
+    missingIds: ids.filter((id) => !known.has(id)),
+    unmatched: [
+      ...names
+        .filter((name) => !servers.some((s) => matches(s, { names: [name] })))
+        .map((n) => `names "${n}"`),
+      ...(tagged && !servers.some((s) => matches(s, { tagged })) ? [`tagged ${JSON.stringify(tagged)}`] : []),
+      ...(all && servers.length === 0 ? ['all'] : []),
+    ],
+  };
+}
+
+function matches(server: Server, { ids, names, tagged }: Criteria): boolean {
+  return Boolean(
+    ids?.includes(server.id) ||
+      names?.some((pattern) => glob(pattern).test(server.name)) ||
+      (tagged && Object.entries(tagged).every(([key, value]) => tags(server, key).includes(value))),
+  );
+}
+
+function tags({ metadata }: Server, key: string): string[] {
+  const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
+  return value?.split(',').map((part) => part.trim()) ?? [];
+}
+
+function glob(pattern: string): RegExp {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`, 's');
+}

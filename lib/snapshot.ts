@@ -1,0 +1,216 @@
+import pMap from 'p-map';
+import { isoSeconds, isStuck, markerOf, readMarker, type Snapshot } from './marker.ts';
+import { createImage, type NewImage, type Server } from './openstack/compute.ts';
+import { explain, isCloudError } from './openstack/errors.ts';
+import { listImages } from './openstack/images.ts';
+import type { Session } from './openstack/session.ts';
+import { ADHOC, type Adhoc, isAdhoc, type Policy } from './policy.ts';
+import { Refusal } from './refusal.ts';
+import { type Entry, finishReport, type Report } from './report.ts';
+import type { Run } from './run.ts';
+import { type Selection, selectServers } from './selection.ts';
+import { survey } from './survey.ts';
+
+// Rackspace takes 100 POSTs a minute; more at once would only meet the limit sooner.
+const AT_ONCE = 8;
+const LONGEST_NAME = 255;
+
+/** What makes a snapshot the one that a run is about to take: a second run with the same key takes nothing. */
+interface Key {
+  policy: string;
+  slot: Date;
+  /** Ad-hoc only: they have no schedule, so the invocation stands for the slot. */
+  request?: string;
+}
+
+export type Step =
+  | { action: 'take'; server: Server; image: NewImage }
+  | { action: 'skip' | 'fail'; server: Server; reason: string };
+
+interface PlanOptions {
+  key: Key;
+  now: Date;
+  provider: Session['provider'];
+  /** The marker metadata of the snapshot that is to be taken. */
+  metadata: (server: Server) => Record<string, string>;
+}
+
+/**
+ * What to do with each selected server, given the snapshots that are there.
+ *
+ * A server is skipped when the snapshot of this key exists and has not failed, when one of its series is still
+ * being made, or when the cloud is busy with it.
+ */
+export function planSnapshots(
+  servers: readonly Server[],
+  snapshots: readonly Snapshot[],
+  { key, now, provider, metadata }: PlanOptions,
+): Step[] {
+  const series = Map.groupBy(
+    snapshots.filter(({ policy }) => policy === key.policy),
+    ({ region, server }) => `${region} ${server}`,
+  );
+  return servers.map((server): Step => {
+    const skip = (reason: string): Step => ({ action: 'skip', server, reason });
+    const alive = (series.get(`${server.region} ${server.id}`) ?? []).filter(
+      (s) => s.state !== 'failed' && !isStuck(s, server.taskState, now),
+    );
+    const taken = alive.find((s) =>
+      key.request === undefined ? s.slot.getTime() === key.slot.getTime() : s.request === key.request,
+    );
+    if (taken) return skip(`already taken: image ${taken.id} is ${taken.status}`);
+    if (server.volumeBacked && provider === 'rackspace') {
+      return {
+        action: 'fail',
+        server,
+        reason:
+          'its disk is a volume, of which Rackspace makes no images: back it up with Cloud Block Storage, and name the server in servers.except',
+      };
+    }
+    if (server.taskState !== null) return skip(`busy: the server is in ${server.taskState}`);
+    const pending = alive.find(({ state }) => state === 'pending');
+    if (pending) return skip(`busy: image ${pending.id} is still ${pending.status}`);
+    return { action: 'take', server, image: { name: nameOf(server, key), metadata: metadata(server) } };
+  });
+}
+
+/** A label for people; nothing ever reads it. */
+function nameOf(server: Server, { policy, slot }: Key): string {
+  const suffix = `-${policy}-${isoSeconds(slot).replace(/[-:]/g, '')}`;
+  const printable = server.name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').trim() || server.id;
+  return printable.slice(0, LONGEST_NAME - suffix.length).toWellFormed() + suffix;
+}
+
+/**
+ * Takes the snapshots that an event asks for, or plans them when it is a dry run. Returns when the cloud has
+ * accepted them; it makes them in its own time, and cleanup sees how they ended.
+ *
+ * @throws {Refusal} for a schedule that has not fired yet, or a region that the account lacks.
+ */
+export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
+  const { owner, now, requestId } = run;
+  const adhoc = isAdhoc(event);
+  const slot = adhoc ? now : slotOf(event, now);
+  const key: Key = adhoc ? { policy: ADHOC, slot, request: requestId } : { policy: event.policy, slot };
+  const metadata = ({ id: server }: Server) => {
+    if (!adhoc) return markerOf({ owner, server, slot, policy: event.policy });
+    const expires = event.expires === undefined ? undefined : new Date(now.getTime() + event.expires);
+    return markerOf({ owner, server, slot, expires, request: requestId });
+  };
+
+  const { regions, unreadable } = await survey(session, event.regions);
+  const servers = regions.flatMap((r) => r.servers);
+  const selection = selectServers(servers, event.servers);
+  const snapshots = regions
+    .flatMap((r) => r.images)
+    .map((image) => readMarker(image, owner, session.projectId))
+    .filter((read) => typeof read === 'object');
+  const { provider } = session;
+  const steps = planSnapshots(selection.servers, snapshots, { key, now, provider, metadata });
+  const entries = await pMap(
+    steps,
+    (step) => (event.dryRun ? dryStep(step) : take(session, step, key, run)),
+    {
+      concurrency: AT_ONCE,
+    },
+  );
+
+  const failures = unreadable.map(
+    ({ region, problem }) => `${region} can't be read, so no snapshot there: ${problem}`,
+  );
+  const left = entries.filter(({ outcome }) => outcome === 'deferred').length;
+  if (left > 0)
+    failures.push(`stopped in time: ${left} of ${entries.length} servers are left for the next try`);
+  const nextRun = adhoc ? undefined : event.schedule.next(now);
+  return finishReport({
+    job: 'snapshot',
+    policy: key.policy,
+    owner,
+    account: event.account,
+    dryRun: event.dryRun,
+    slot: isoSeconds(slot),
+    lateSeconds: Math.floor((now.getTime() - slot.getTime()) / 1000),
+    ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
+    failures,
+    warnings: selection.unmatched.map((selector) => `servers.${selector} matches no server`),
+    nothingSelected: selection.unmatched.length > 0 || selection.servers.length === 0,
+    entries: [...missing(selection, unreadable.length > 0), ...entries],
+  });
+}
+
+function slotOf({ schedule }: Policy, now: Date): Date {
+  const slot = schedule.slot(now);
+  if (slot) return slot;
+  throw new Refusal('The event is refused', [
+    'schedule: has not fired yet: to take a snapshot now, send an ad-hoc event',
+  ]);
+}
+
+function missing({ missingIds }: Selection, someUnreadable: boolean): Entry[] {
+  const reason = someUnreadable
+    ? 'servers.ids: not found in the regions that could be read'
+    : 'servers.ids: no such server in these regions: correct the id, or take it out';
+  return missingIds.map((server) => ({ server, name: server, region: '-', outcome: 'failed', reason }));
+}
+
+function dryStep(step: Step): Entry {
+  return step.action === 'take'
+    ? { ...entryOf(step.server), outcome: 'planned', reason: `would be taken as ${step.image.name}` }
+    : unchanged(step);
+}
+
+function unchanged({ server, action, reason }: Extract<Step, { reason: string }>): Entry {
+  return { ...entryOf(server), outcome: action === 'skip' ? 'skipped' : 'failed', reason };
+}
+
+function entryOf({ id, name, region }: Server): Pick<Entry, 'server' | 'name' | 'region'> {
+  return { server: id, name, region };
+}
+
+async function take(session: Session, step: Step, key: Key, run: Run): Promise<Entry> {
+  if (step.action !== 'take') return unchanged(step);
+  const { server, image } = step;
+  const entry = entryOf(server);
+  try {
+    const id = await createOnce(session, server, image, key, run);
+    return { ...entry, outcome: 'taken', reason: image.name, ...(id ? { image: id } : {}) };
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    if (error.code === 'OUT_OF_TIME')
+      return { ...entry, outcome: 'deferred', reason: 'the time of this run is used up' };
+    if (error.code === 'CONFLICT') return { ...entry, outcome: 'skipped', reason: `busy: ${error.message}` };
+    return { ...entry, outcome: 'failed', reason: explain(error) };
+  }
+}
+
+/**
+ * createImage, where an answer that leaves it open whether the request was carried out is followed by a look, and
+ * only then by one more request.
+ */
+async function createOnce(
+  session: Session,
+  server: Server,
+  image: NewImage,
+  key: Key,
+  run: Run,
+): Promise<string | undefined> {
+  const look = async () => {
+    const images = await listImages(session, server.region, image.name);
+    return images.find((candidate) => {
+      const found = readMarker(candidate, run.owner, session.projectId);
+      return (
+        typeof found === 'object' &&
+        found.server === server.id &&
+        found.policy === key.policy &&
+        (key.request ? found.request === key.request : isoSeconds(found.slot) === isoSeconds(key.slot)) &&
+        found.state !== 'failed'
+      );
+    })?.id;
+  };
+  try {
+    return (await createImage(session, server, image)) ?? (await look());
+  } catch (error) {
+    if (!isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER')) throw error;
+    return (await look()) ?? (await createImage(session, server, image));
+  }
+}

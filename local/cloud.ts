@@ -1,0 +1,167 @@
+import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type ServerType, serve } from '@hono/node-server';
+import { Hono } from 'hono';
+import { computeApp } from './compute.ts';
+import { type Env, type Fault, injectFaults, type Service } from './faults.ts';
+import { type Account, identityApp, Tokens } from './identity.ts';
+import { imageApp } from './images.ts';
+import { secretsApp } from './secrets.ts';
+import { Region, type Timing } from './state.ts';
+
+/** A request that the cloud has received. */
+export interface Received {
+  service: Service;
+  region?: string;
+  method: string;
+  path: string;
+  query: string;
+  token?: string;
+}
+
+/** An embedded Rackspace: identity, compute and images of several regions, and a secrets store, on loopback. */
+export interface Cloud {
+  /** What goes into the URL of a secret: Rackspace's Identity v2.0, and Keystone v3 for every OpenStack. */
+  rackspaceUrl: string;
+  keystoneUrl: string;
+  secretsUrl: string;
+  account: Account;
+  tokens: Tokens;
+  /** The secrets store: name to text. */
+  secrets: Map<string, string>;
+  faults: Fault[];
+  received: Received[];
+  /** How many items each listing gives at most; change it at any time. */
+  pageSize: number;
+  now(): Date;
+  /** Moves the cloud's clock on: snapshots proceed, tokens end. */
+  advance(ms: number): void;
+  region(name: string): Region;
+  /** The text of a secret that fits the account. */
+  secret(kind: 'rackspace' | 'password' | 'applicationCredential'): string;
+  /** Lets the process end although the cloud is still up. */
+  unref(): void;
+  close(): Promise<void>;
+}
+
+export interface CloudOptions {
+  regions?: string[];
+  timing?: Timing;
+  /** Of the secrets store; any free port unless told. */
+  port?: number;
+}
+
+/** Starts an embedded cloud on loopback. Its clock is the process's own, moved on by {@link Cloud.advance}. */
+export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
+  const {
+    regions: names = ['DFW', 'ORD'],
+    timing = { queuedMs: 60_000, savingMs: 600_000 },
+    port = 0,
+  } = options;
+  const servers: ServerType[] = [];
+  let offsetMs = 0;
+  const now = () => new Date(Date.now() + offsetMs);
+  const tokens = new Tokens(now);
+  const account: Account = {
+    username: 'demoauthor',
+    apiKey: 'aaaaa-bbbbb-ccccc-12345678',
+    password: 'correct horse battery staple',
+    projectId: '123456',
+    projectName: '123456_Flex',
+    domainName: 'rackspace_cloud_domain',
+    applicationCredential: {
+      id: '6cb5fa6a13184e6fab65ba2108adf50c',
+      secret: 'application-credential-secret',
+    },
+    role: 'admin',
+  };
+  const faults: Fault[] = [];
+  const received: Received[] = [];
+  const secrets = new Map<string, string>();
+  const cloud = { pageSize: 100 };
+
+  const listen = async (app: Hono<Env>, service: Service, region?: string, at = 0): Promise<string> => {
+    const outer = new Hono<Env>();
+    outer.use(async (c, next) => {
+      const token = c.req.header('x-auth-token');
+      received.push({
+        service,
+        ...(region ? { region } : {}),
+        method: c.req.method,
+        path: c.req.path,
+        query: new URL(c.req.url).search,
+        ...(token ? { token } : {}),
+      });
+      await next();
+    });
+    outer.use(injectFaults(faults, service, region));
+    outer.route('/', app);
+    const server = serve({ fetch: outer.fetch, hostname: '127.0.0.1', port: at });
+    servers.push(server);
+    await once(server, 'listening');
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+
+  const regions = new Map(names.map((name) => [name, new Region(name, now, timing)]));
+  const pageSize = () => cloud.pageSize;
+  const catalogue = await Promise.all(
+    [...regions.values()].map(async (region) => {
+      const imageUrl = await listen(imageApp({ region, account, tokens, pageSize }), 'image', region.name);
+      const compute = computeApp({ region, account, tokens, pageSize, imageUrl: () => imageUrl });
+      return { name: region.name, imageUrl, computeUrl: await listen(compute, 'compute', region.name) };
+    }),
+  );
+  const identityUrl = await listen(
+    identityApp(account, tokens, () => catalogue),
+    'identity',
+  );
+  const secretsUrl = await listen(secretsApp(secrets), 'secrets', undefined, port);
+
+  return Object.assign(cloud, {
+    rackspaceUrl: `${identityUrl}/v2.0`,
+    keystoneUrl: `${identityUrl}/v3`,
+    secretsUrl,
+    account,
+    tokens,
+    secrets,
+    faults,
+    received,
+    now,
+    advance(ms: number) {
+      offsetMs += ms;
+    },
+    region(name: string) {
+      const region = regions.get(name);
+      if (!region) throw new Error(`the embedded cloud has no region ${name}`);
+      return region;
+    },
+    secret(kind: 'rackspace' | 'password' | 'applicationCredential') {
+      const { username, apiKey, password, projectName, domainName, applicationCredential } = account;
+      return JSON.stringify(
+        kind === 'rackspace'
+          ? { authUrl: `${identityUrl}/v2.0`, username, apiKey }
+          : kind === 'password'
+            ? { authUrl: `${identityUrl}/v3`, username, password, projectName, userDomainName: domainName }
+            : {
+                authUrl: `${identityUrl}/v3`,
+                applicationCredentialId: applicationCredential.id,
+                applicationCredentialSecret: applicationCredential.secret,
+              },
+      );
+    },
+    unref() {
+      for (const server of servers as HttpServer[]) server.unref();
+    },
+    async close() {
+      await Promise.all(
+        (servers as HttpServer[]).map((server) => {
+          const closed = once(server, 'close');
+          server.close();
+          server.closeAllConnections();
+          return closed;
+        }),
+      );
+    },
+  });
+}

@@ -1,0 +1,132 @@
+import type { HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { MiddlewareHandler } from 'hono';
+
+export type Service = 'identity' | 'compute' | 'image' | 'secrets';
+export type Env = { Bindings: HttpBindings };
+
+/** What to answer instead of the truth. */
+export type FaultAnswer =
+  | { status: number; headers?: Record<string, string>; body: unknown }
+  /** The connection is cut before the request is carried out. */
+  | 'drop'
+  /** The request is carried out and its answer lost. */
+  | 'lose'
+  /** The answer never comes. */
+  | 'hang'
+  /** The body ends in the middle. */
+  | 'truncate'
+  /** Something else happens first; then the request is answered as usual. */
+  | (() => unknown);
+
+export interface Fault {
+  service: Service;
+  region?: string;
+  method?: string;
+  path?: RegExp;
+  /** How many matching requests to let through before. */
+  skip?: number;
+  /** How many requests it answers; 1 unless told. */
+  times?: number;
+  answer: FaultAnswer;
+}
+
+/** Answers that real services have given, ready to be used as a fault. See the README of each. */
+export const answers = {
+  /** 413 in the shapes that Rackspace has: three from its proxy, one from Nova, and a quota that is no limit. */
+  reposeRetryAt: (at: Date) => overLimit({ retryAt: at.toISOString() }),
+  reposeOddRetryAt: (at: Date) => overLimit({ retryAt: at.toISOString().replace(/\.\d+Z/, 'UTC') }),
+  reposeRetryAfterDate: (at: Date) => overLimit({ retryAfter: at.toISOString() }),
+  novaRetryAfterSeconds: (seconds: number) => overLimit({ retryAfter: String(seconds) }),
+  retryAfterHeader: (status: 413 | 429, seconds: number) => ({
+    status,
+    headers: { 'retry-after': String(seconds) },
+    body: { overLimit: { code: status, message: 'This request was rate-limited.' } },
+  }),
+  quota: {
+    status: 413,
+    body: { badRequest: { message: 'Image metadata limit exceeded', code: 413, retryAfter: 0 } },
+  },
+  unauthorized: {
+    status: 401,
+    body: { unauthorized: { code: 401, message: 'No valid token provided. Please re-authenticate.' } },
+  },
+  forbidden: {
+    status: 403,
+    body: { forbidden: { code: 403, message: "Policy doesn't allow this to be performed." } },
+  },
+  conflict: { status: 409, body: { conflictingRequest: { code: 409, message: 'The image is in use.' } } },
+  serverError: {
+    status: 500,
+    body: {
+      computeFault: {
+        code: 500,
+        message: 'The server has either erred or is incapable of performing the requested operation.',
+      },
+    },
+  },
+  glanceQuota: {
+    status: 500,
+    body: {
+      computeFault: { code: 500, message: "Unexpected API Error.\n<class 'glanceclient.exc.HTTPOverLimit'>" },
+    },
+  },
+  unavailable: {
+    status: 503,
+    body: { serviceUnavailable: { code: 503, message: 'The server is currently unavailable.' } },
+  },
+  html: {
+    status: 502,
+    headers: { 'content-type': 'text/html' },
+    body: '<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>',
+  },
+} as const;
+
+function overLimit(hint: object) {
+  return {
+    status: 413,
+    body: { overLimit: { code: 413, message: 'OverLimit Retry...', details: 'Error Details...', ...hint } },
+  };
+}
+
+/** Answers with the first fault that matches, else lets the request through. */
+export function injectFaults(faults: Fault[], service: Service, region?: string): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const fault = faults.find(
+      (f) =>
+        f.service === service &&
+        (f.region === undefined || f.region === region) &&
+        (f.method === undefined || f.method === c.req.method) &&
+        (f.path === undefined || f.path.test(c.req.path)) &&
+        (f.times ?? 1) > 0,
+    );
+    if (!fault) return next();
+    if (fault.skip) {
+      fault.skip -= 1;
+      return next();
+    }
+    fault.times = (fault.times ?? 1) - 1;
+    const { answer } = fault;
+    if (typeof answer === 'function') {
+      await answer();
+      return next();
+    }
+    if (answer === 'hang') return RESPONSE_ALREADY_SENT;
+    if (answer === 'drop' || answer === 'lose') {
+      if (answer === 'lose') await next();
+      c.env.incoming.socket.destroy();
+      return RESPONSE_ALREADY_SENT;
+    }
+    if (answer === 'truncate') {
+      await next();
+      const body = await c.res.text();
+      c.res = new Response(body.slice(0, body.length / 2), c.res);
+      return;
+    }
+    const { status, headers, body } = answer;
+    return new Response(typeof body === 'string' ? body : JSON.stringify(body), {
+      status,
+      headers: { 'content-type': 'application/json', ...headers },
+    });
+  };
+}

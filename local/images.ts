@@ -1,0 +1,121 @@
+import { type Context, Hono } from 'hono';
+import type { Env } from './faults.ts';
+import type { Account, Tokens } from './identity.ts';
+import type { CloudImage, Region } from './state.ts';
+
+interface ImageOptions {
+  region: Region;
+  account: Account;
+  tokens: Tokens;
+  pageSize: () => number;
+}
+
+const PARAMETERS = new Set(['limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'visibility']);
+
+/** Glance v2: list, get, delete. */
+export function imageApp({ region, account, tokens, pageSize }: ImageOptions): Hono<Env> {
+  const app = new Hono<Env>().basePath('/v2');
+
+  app.use(async (c, next) => {
+    if (tokens.expiryOf(c.req.header('x-auth-token'))) return next();
+    return glanceFault(
+      c,
+      401,
+      'Unauthorized',
+      'This server could not verify that you are authorized to access the document you requested.',
+    );
+  });
+
+  const visible = () =>
+    region.images.filter(({ owner, visibility }) => owner === account.projectId || visibility !== 'private');
+
+  app.get('/images', (c) => {
+    const query = c.req.query();
+    const { marker, limit = String(pageSize()), visibility } = query;
+    if (!/^\d+$/.test(limit)) return glanceFault(c, 400, 'Bad Request', 'limit param must be an integer');
+    const filters = Object.entries(query).filter(([key]) => !PARAMETERS.has(key));
+    const found = visible().filter((image) => {
+      const json: Record<string, unknown> = imageJson(image);
+      return (
+        (!visibility || image.visibility === visibility) &&
+        filters.every(([key, value]) => json[key] === value)
+      );
+    });
+    const from = marker ? found.findIndex(({ id }) => id === marker) + 1 : 0;
+    if (marker && from === 0) return glanceFault(c, 400, 'Bad Request', `No image found with ID ${marker}`);
+    const size = Math.min(Number(limit), pageSize());
+    const page = found.slice(from, from + size);
+    const next = new URL(c.req.url);
+    next.searchParams.set('marker', page.at(-1)?.id ?? '');
+    return c.json({
+      images: page.map(imageJson),
+      first: '/v2/images',
+      schema: '/v2/schemas/images',
+      // Relative to the origin; named by every full page, even if nothing follows.
+      ...(page.length === size && size > 0 ? { next: next.pathname + next.search } : {}),
+    });
+  });
+
+  app.get('/images/:id', (c) => {
+    const image = visible().find(({ id }) => id === c.req.param('id'));
+    return image
+      ? c.json(imageJson(image))
+      : glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
+  });
+
+  app.delete('/images/:id', (c) => {
+    const image = visible().find(({ id }) => id === c.req.param('id'));
+    if (!image)
+      return glanceFault(c, 404, 'Not Found', `Failed to find image ${c.req.param('id')} to delete`);
+    if (image.protected)
+      return glanceFault(c, 403, 'Forbidden', `Image ${image.id} is protected and cannot be deleted.`);
+    if (image.owner !== account.projectId)
+      return glanceFault(c, 403, 'Forbidden', 'You do not own this image');
+    if (account.role !== 'admin')
+      return glanceFault(c, 403, 'Forbidden', 'You are not authorized to complete delete_image action.');
+    region.removeImage(image.id);
+    return c.body(null, 204);
+  });
+
+  return app;
+}
+
+function imageJson({ id, name, status, visibility, owner, size, properties, ...image }: CloudImage) {
+  return {
+    ...properties,
+    id,
+    name,
+    status,
+    visibility,
+    owner,
+    size,
+    protected: image.protected,
+    checksum: status === 'active' ? '668b1bdd913a244439bcd7f338386bf5' : null,
+    container_format: 'ovf',
+    disk_format: status === 'queued' ? null : 'vhd',
+    min_ram: 512,
+    min_disk: 20,
+    tags: [],
+    created_at: seconds(image.createdAt),
+    updated_at: seconds(image.updatedAt),
+    self: `/v2/images/${id}`,
+    file: `/v2/images/${id}/file`,
+    schema: '/v2/schemas/image',
+  };
+}
+
+function seconds(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** Glance says it in JSON only to those who ask for JSON. */
+function glanceFault(c: Context<Env>, status: 400 | 401 | 403 | 404, title: string, text: string): Response {
+  const code = `${status} ${title}`;
+  const message = `${text}<br /><br />\n\n\n`;
+  return c.req.header('accept') === 'application/json'
+    ? c.json({ message, code, title }, status)
+    : c.html(
+        `<html><head><title>${code}</title></head><body><h1>${code}</h1>${message}</body></html>`,
+        status,
+      );
+}

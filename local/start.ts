@@ -1,0 +1,127 @@
+import { styleText } from 'node:util';
+import Table from 'cli-table3';
+import type { Entry, Report } from '../lib/report.ts';
+import { type Cloud, startCloud } from './cloud.ts';
+import { lambdaContext } from './context.ts';
+import { pointAt } from './environment.ts';
+import { addFleet } from './fleet.ts';
+
+const ARROW = styleText('cyan', '▸');
+
+/** `npm start`: one snapshot and one rotation of a small fleet on the embedded cloud, by the real handlers. */
+async function main(): Promise<void> {
+  const cloud = await startCloud();
+  addFleet(cloud, 'autosnap-local');
+  pointAt(cloud, 'local');
+  process.env.POWERTOOLS_LOG_LEVEL = 'SILENT';
+  process.env.POWERTOOLS_METRICS_DISABLED = 'true';
+  const { default: event } = await import('../events/daily.json', { with: { type: 'json' } });
+  const { handler: snapshot } = await import('../handlers/snapshot.ts');
+  const { handler: cleanup } = await import('../handlers/cleanup.ts');
+
+  say(`An embedded Rackspace is up: ${fleetText(cloud)}. Nothing leaves this machine.\n`);
+  const taken = await step('snapshot', 'asks for a snapshot of every server tagged autosnap=daily', () =>
+    snapshot(event, lambdaContext('snapshot')),
+  );
+  say(`${ARROW} the cloud makes them; that can take hours, so its clock is moved on`);
+  cloud.advance(3 * 3_600_000);
+  const cleaned = await step('cleanup', `keeps ${keepText(event.keep)}, deletes the rest`, () =>
+    cleanup(event, lambdaContext('cleanup')),
+  );
+
+  say(`\n${table(taken, cleaned)}`);
+  for (const warning of [...taken.warnings, ...cleaned.warnings])
+    say(`${styleText('yellow', '!')} ${warning}`);
+  say(`
+Images that are not Autosnap's own, such as "golden-web-2026", were not touched. Each decision has its reasons:
+${examples(cleaned)}
+
+How to go on:
+  npx serverless invoke local -f snapshot --stage local -p events/adhoc.json     a snapshot by hand
+  npx serverless invoke local -f cleanup --stage local -p events/dry-run.json    what would be deleted
+  npm run dev                                                                    schedules firing, until Ctrl-C
+  npx serverless deploy                                                          for real: see the README`);
+  await cloud.close();
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+async function step(job: string, what: string, run: () => Promise<Report>): Promise<Report> {
+  process.stdout.write(`${ARROW} ${styleText('bold', job)} ${what} … `);
+  const report = await run();
+  say(styleText('green', totalsText(report)));
+  return report;
+}
+
+function totalsText({ totals }: Report): string {
+  return Object.entries(totals)
+    .map(([outcome, n]) => `${n} ${outcome}`)
+    .join(', ');
+}
+
+function fleetText(cloud: Cloud): string {
+  const regions = ['DFW', 'ORD'].map((name) => cloud.region(name));
+  const servers = regions.reduce((sum, { servers: s }) => sum + s.length, 0);
+  const images = regions.reduce((sum, { images: i }) => sum + i.length, 0);
+  return `${servers} servers in ${regions.map(({ name }) => name).join(' and ')}, ${images} images`;
+}
+
+function keepText(keep: Record<string, number>): string {
+  return Object.entries(keep)
+    .map(([rule, n]) => `${rule} ${n}`)
+    .join(', ');
+}
+
+function table(taken: Report, cleaned: Report): string {
+  const rows = new Table({
+    head: ['server', 'region', 'taken', 'kept, and by which rules', 'deleted'].map((h) =>
+      styleText('bold', h),
+    ),
+    colWidths: [10, 8, 30, 36, 22],
+    wordWrap: true,
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { server, name, region, outcome, reason } of taken.entries.toSorted((a, b) =>
+    a.name < b.name ? -1 : 1,
+  )) {
+    const series = cleaned.entries.find((e) => e.server === server && e.region === region);
+    const what =
+      outcome === 'taken' ? styleText('green', 'yes') : styleText('yellow', `${outcome}: ${reason}`);
+    rows.push([name, region, what, series ? keptText(series) : '-', series ? deletedText(series) : '-']);
+  }
+  return rows.toString();
+}
+
+function keptText({ snapshots = [] }: Entry): string {
+  const kept = snapshots.filter(({ outcome }) => outcome === 'kept');
+  const rules = new Map<string, number>();
+  for (const reason of kept.flatMap(({ reasons }) => reasons)) {
+    const rule = /^(\w+)/.exec(reason)?.[1] ?? reason;
+    rules.set(rule, (rules.get(rule) ?? 0) + 1);
+  }
+  return `${kept.length}: ${[...rules].map(([rule, n]) => `${rule} ${n}`).join(', ')}`;
+}
+
+function deletedText({ snapshots = [] }: Entry): string {
+  const gone = snapshots.filter(({ outcome }) => outcome === 'deleted').map(({ slot }) => slot.slice(0, 10));
+  if (gone.length < 2) return gone.length === 0 ? 'none' : `1: ${gone[0]}`;
+  return `${gone.length}: ${gone.at(-1)} to ${gone[0]}`;
+}
+
+/** A few decisions that show different reasons. */
+function examples({ entries }: Report): string {
+  const lines = entries.flatMap(({ name, snapshots = [] }) => snapshots.map((s) => ({ name, ...s })));
+  const picks = [/^last/, /^weekly/, /^oldest/, /^held/, /^failed/, /^no rule/].flatMap(
+    (pattern) => lines.find(({ reasons }) => reasons.some((r) => pattern.test(r))) ?? [],
+  );
+  return [...new Set(picks)]
+    .map(
+      ({ name, slot, outcome, reasons }) =>
+        `  ${name.padEnd(7)} ${slot.slice(0, 10)}  ${outcome.padEnd(7)}  ${reasons.join('; ')}`,
+    )
+    .join('\n');
+}
+
+await main();

@@ -1,0 +1,110 @@
+import { afterEach, vi } from 'vitest';
+import type { Report } from '../lib/report.ts';
+import { type Cloud, type CloudOptions, startCloud } from '../local/cloud.ts';
+import { lambdaContext } from '../local/context.ts';
+
+export type Job = 'snapshot' | 'cleanup';
+
+/** An embedded cloud with the real handlers pointed at it, and everything that they log. */
+export interface Harness {
+  cloud: Cloud;
+  /** Runs the real handler. `remainingMs` is what Lambda says is left; `requestId` stays the same for a retry. */
+  run(job: Job, event: unknown, context?: { remainingMs?: number; requestId?: string }): Promise<Report>;
+  /** {@link run} for a run that fails: its error, and the report it has logged. */
+  fail(
+    job: Job,
+    event: unknown,
+    context?: { remainingMs?: number },
+  ): Promise<{ error: Error; report?: Report }>;
+  /** All that was logged so far, as text. */
+  logs(): string;
+}
+
+const open: Cloud[] = [];
+
+afterEach(async () => {
+  vi.useRealTimers();
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+  await Promise.all(open.splice(0).map((cloud) => cloud.close()));
+});
+
+/** Sets the time of day, for this process and the embedded cloud; timers go on as they are. */
+export function setTime(time: string | Date): void {
+  if (!vi.isFakeTimers()) vi.useFakeTimers({ toFake: ['Date'] });
+  vi.setSystemTime(time);
+}
+
+/** Starts a cloud whose account's credentials are in the secrets store as `autosnap/test/rackspace`. */
+export async function harness(options: CloudOptions = {}): Promise<Harness> {
+  const cloud = await startCloud(options);
+  open.push(cloud);
+  cloud.secrets.set('autosnap/test/rackspace', cloud.secret('rackspace'));
+  stubEnvironment(cloud.secretsUrl);
+  const lines = captureLogs();
+  // Fresh modules: nothing cached in memory survives from another test.
+  vi.resetModules();
+  const run: Harness['run'] = async (job, event, { remainingMs, requestId } = {}) => {
+    const { handler } =
+      job === 'snapshot' ? await import('../handlers/snapshot.ts') : await import('../handlers/cleanup.ts');
+    return handler(event, lambdaContext(`autosnap-test-${job}`, remainingMs, requestId));
+  };
+  return {
+    cloud,
+    run,
+    logs: () => lines.join('\n'),
+    async fail(job, event, context) {
+      const from = lines.length;
+      const error = await run(job, event, context).then(
+        () => new Error('the run did not fail'),
+        (thrown: Error) => thrown,
+      );
+      const logged = lines.slice(from).flatMap((line) => reportIn(line) ?? []);
+      return { error, ...(logged[0] ? { report: logged[0] } : {}) };
+    },
+  };
+}
+
+/** What Lambda would set, and an AWS that is not there but for the secrets store. */
+export function stubEnvironment(secretsUrl: string): void {
+  const environment = {
+    AUTOSNAP_SERVICE: 'autosnap',
+    AUTOSNAP_STAGE: 'test',
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsUrl,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    POWERTOOLS_DEV: 'true',
+  };
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+}
+
+function captureLogs(): string[] {
+  const lines: string[] = [];
+  for (const method of ['log', 'info', 'warn', 'error', 'debug'] as const) {
+    vi.spyOn(console, method).mockImplementation((...args) => {
+      lines.push(args.map(String).join(' '));
+    });
+  }
+  return lines;
+}
+
+function reportIn(line: string): Report | undefined {
+  try {
+    return (JSON.parse(line) as { report?: Report }).report;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A valid policy event with `last: 3` over all servers; `changes` go on top. */
+export function policy(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    policy: 'daily',
+    schedule: 'cron(0 0 * * ? *)',
+    cleanup: 'rate(6 hours)',
+    servers: { all: true },
+    keep: { last: 3 },
+    ...changes,
+  };
+}
