@@ -79,7 +79,7 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
 }
 
 /** Newest first by slot, then by creation, then by id; each snapshot once. */
-export function newestFirst(snapshots: readonly Snapshot[]): Snapshot[] {
+function newestFirst(snapshots: readonly Snapshot[]): Snapshot[] {
   return [...new Map(snapshots.map((s) => [s.id, s])).values()].sort(
     (a, b) =>
       b.slot.getTime() - a.slot.getTime() ||

@@ -16,6 +16,8 @@ export interface Harness {
     event: unknown,
     context?: { remainingMs?: number },
   ): Promise<{ error: Error; report?: Report }>;
+  /** Forgets all that the functions hold in memory, as a cold start does. */
+  cold(): void;
   /** All that was logged so far, as text. */
   logs(): string;
 }
@@ -42,8 +44,10 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
   cloud.secrets.set('autosnap/test/rackspace', cloud.secret('rackspace'));
   stubEnvironment(cloud.secretsUrl);
   const lines = captureLogs();
-  // Fresh modules: nothing cached in memory survives from another test.
-  vi.resetModules();
+  const cold = () => {
+    vi.resetModules();
+  };
+  cold();
   const run: Harness['run'] = async (job, event, { remainingMs, requestId } = {}) => {
     const { handler } =
       job === 'snapshot' ? await import('../handlers/snapshot.ts') : await import('../handlers/cleanup.ts');
@@ -52,6 +56,7 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
   return {
     cloud,
     run,
+    cold,
     logs: () => lines.join('\n'),
     async fail(job, event, context) {
       const from = lines.length;
@@ -75,6 +80,7 @@ export function stubEnvironment(secretsUrl: string): void {
     AWS_ACCESS_KEY_ID: 'test',
     AWS_SECRET_ACCESS_KEY: 'test',
     POWERTOOLS_DEV: 'true',
+    POWERTOOLS_METRICS_DISABLED: 'false',
   };
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
 }

@@ -1,0 +1,409 @@
+import { describe, expect, test } from 'vitest';
+import { markerOf } from '../../lib/marker.ts';
+import type { SnapshotLine } from '../../lib/report.ts';
+import { answers } from '../../local/faults.ts';
+import type { CloudImage, CloudServer } from '../../local/state.ts';
+import { type Harness, harness, policy, setTime } from '../harness.ts';
+
+const DAY_MS = 86_400_000;
+const MIDNIGHT = new Date('2026-11-23T00:00:00Z');
+const deletions = ({ cloud }: Harness) => cloud.received.filter(({ method }) => method === 'DELETE');
+
+/** A server with `count` good daily snapshots, the newest of the 23rd; the images come newest first. */
+async function history(count: number) {
+  setTime('2026-11-23T06:00:00Z');
+  const h = await harness();
+  const web = h.cloud.region('DFW').addServer({ name: 'web' });
+  const images = Array.from({ length: count }, (_, age) => addSnapshot(h, web, age));
+  return { ...h, web, images };
+}
+
+function addSnapshot(
+  { cloud }: Harness,
+  server: CloudServer,
+  age: number,
+  changes: Partial<CloudImage> = {},
+  region = 'DFW',
+) {
+  const slot = new Date(MIDNIGHT.getTime() - age * DAY_MS);
+  const marker = markerOf({ owner: 'autosnap-test', policy: 'daily', server: server.id, slot });
+  return cloud.region(region).addImage({
+    name: `${server.name}-daily`,
+    owner: cloud.account.projectId,
+    createdAt: new Date(slot.getTime() + 20_000),
+    ...changes,
+    properties: { ...marker, image_type: 'snapshot', instance_uuid: server.id, ...changes.properties },
+  });
+}
+
+const linesOf = (lines: SnapshotLine[] | undefined, outcome: string) =>
+  lines?.filter((line) => line.outcome === outcome).map(({ image }) => image);
+
+test('what the policy does not keep goes, the oldest first, and each decision has its reasons', async () => {
+  const h = await history(5);
+  const { totals, entries } = await h.run('cleanup', policy());
+  expect(totals).toEqual({ deleted: 2, kept: 3 });
+  expect(entries).toHaveLength(1);
+  expect(entries[0]).toMatchObject({ name: 'web', region: 'DFW', outcome: 'deleted' });
+  expect(entries[0]?.snapshots?.map(({ outcome, reasons }) => `${outcome}: ${reasons}`)).toEqual([
+    'kept: last 1 of 3',
+    'kept: last 2 of 3',
+    'kept: last 3 of 3',
+    'deleted: no rule keeps it',
+    'deleted: no rule keeps it',
+  ]);
+  expect(deletions(h).map(({ path }) => path)).toEqual([4, 3].map((i) => `/v2/images/${h.images[i]?.id}`));
+  expect(h.cloud.region('DFW').images).toEqual(h.images.slice(0, 3));
+});
+
+test('a second cleanup deletes nothing', async () => {
+  const h = await history(5);
+  await h.run('cleanup', policy());
+  expect((await h.run('cleanup', policy())).totals).toEqual({ kept: 3 });
+  expect(deletions(h)).toHaveLength(2);
+});
+
+test('a dry run says what it would delete, and deletes nothing', async () => {
+  const h = await history(5);
+  const { totals } = await h.run('cleanup', policy({ dryRun: true }));
+  expect(totals).toEqual({ planned: 2, kept: 3 });
+  expect(deletions(h)).toEqual([]);
+});
+
+test('at most maxDeletes go in one run, the oldest; the rest waits for the next', async () => {
+  const h = await history(8);
+  const first = await h.run('cleanup', policy({ maxDeletes: 2 }));
+  expect(first.totals).toEqual({ deferred: 3, deleted: 2, kept: 3 });
+  expect(linesOf(first.entries[0]?.snapshots, 'deleted')).toEqual([h.images[6]?.id, h.images[7]?.id]);
+  expect(first.entries[0]?.snapshots?.[3]?.reasons).toEqual([
+    'no rule keeps it',
+    'more than 2 (maxDeletes) in one run',
+  ]);
+  expect((await h.run('cleanup', policy({ maxDeletes: 9 }))).totals).toEqual({ deleted: 3, kept: 3 });
+});
+
+describe('never touched', () => {
+  test.each<[string, (h: Awaited<ReturnType<typeof history>>) => CloudImage]>([
+    [
+      'an image without a marker, named like ours',
+      ({ cloud, web }) =>
+        cloud.region('DFW').addImage({
+          name: 'web-daily',
+          owner: cloud.account.projectId,
+          createdAt: new Date(0),
+          properties: { image_type: 'snapshot', instance_uuid: web.id },
+        }),
+    ],
+    [
+      'the disk of a shelved server',
+      ({ cloud, web }) =>
+        cloud.region('DFW').addImage({
+          name: 'web-shelved',
+          owner: cloud.account.projectId,
+          properties: { image_type: 'snapshot', instance_uuid: web.id },
+        }),
+    ],
+    [
+      "another deployment's",
+      (h) => addSnapshot(h, h.web, 90, { properties: { autosnap_owner: 'autosnap-prod' } }),
+    ],
+    ["another policy's", (h) => addSnapshot(h, h.web, 90, { properties: { autosnap_policy: 'weekly' } })],
+    [
+      "another project's, shared with us",
+      (h) => addSnapshot(h, h.web, 90, { owner: '999', visibility: 'shared' }),
+    ],
+    [
+      'one of a server restored from ours',
+      (h) => addSnapshot(h, h.web, 90, { properties: { instance_uuid: 'other' } }),
+    ],
+    ['one with a broken slot', (h) => addSnapshot(h, h.web, 90, { properties: { autosnap_slot: 'soon' } })],
+    ['a held one', (h) => addSnapshot(h, h.web, 90, { properties: { autosnap_hold: '2027-01-01' } })],
+    ['a protected one', (h) => addSnapshot(h, h.web, 90, { protected: true })],
+    ['a queued one', (h) => addSnapshot(h, h.web, 90, { status: 'queued', size: null })],
+    ['a deactivated one', (h) => addSnapshot(h, h.web, 90, { status: 'deactivated' })],
+    ['an empty one', (h) => addSnapshot(h, h.web, 90, { size: 0 })],
+    [
+      'a volume-backed one, whose data lie elsewhere',
+      (h) =>
+        addSnapshot(h, h.web, 90, {
+          size: 0,
+          properties: { block_device_mapping: '[{"snapshot_id":"v1"}]' },
+        }),
+    ],
+    ['one of a server that is gone', (h) => addSnapshot(h, { ...h.web, id: 'gone' }, 90)],
+    ["the same server's in another region", (h) => addSnapshot(h, h.web, 90, {}, 'ORD')],
+  ])('%s', async (_, add) => {
+    const h = await history(5);
+    const image = add(h);
+    expect((await h.run('cleanup', policy())).totals.deleted).toBe(2);
+    const there = [...h.cloud.region('DFW').images, ...h.cloud.region('ORD').images];
+    expect(there).toContainEqual(expect.objectContaining({ id: image.id }));
+    expect(there).toHaveLength(4);
+  });
+});
+
+test('the series of a server that is gone is kept whole, and reported', async () => {
+  const h = await history(5);
+  h.cloud.region('DFW').servers.pop();
+  const { totals, warnings, entries } = await h.run('cleanup', policy());
+  expect(totals).toEqual({ kept: 5 });
+  expect(warnings).toEqual([`DFW: server ${h.web.id} is gone: its 5 daily snapshots are all kept`]);
+  expect(entries[0]?.snapshots?.[4]?.reasons).toEqual(['its server is gone: the series is kept whole']);
+});
+
+test('a failed snapshot goes once a newer good one exists and a day has passed', async () => {
+  const h = await history(3);
+  const old = addSnapshot(h, h.web, 1.5, { status: 'killed', size: null });
+  addSnapshot(h, h.web, 0.2, { status: 'killed', size: null });
+  const { entries } = await h.run('cleanup', policy());
+  expect(linesOf(entries[0]?.snapshots, 'deleted')).toEqual([old.id]);
+});
+
+test('an ad-hoc snapshot goes when its end has passed, and not before', async () => {
+  const h = await history(1);
+  const add = (expires: string) =>
+    addSnapshot(h, h.web, 30, {
+      properties: { autosnap_policy: 'adhoc', autosnap_request: 'r', autosnap_expires: expires },
+    });
+  const ended = add('2026-11-23T05:59:59Z');
+  const running = add('2026-11-23T06:00:01Z');
+  add('never');
+  const { totals } = await h.run('cleanup', policy());
+  expect(totals).toEqual({ deleted: 1, kept: 3 });
+  expect(h.cloud.region('DFW').images.map(({ id }) => id)).toContain(running.id);
+  expect(h.cloud.region('DFW').images.map(({ id }) => id)).not.toContain(ended.id);
+});
+
+test('pending snapshots that will never finish are named, with what to do', async () => {
+  const h = await history(1);
+  const stuck = addSnapshot(h, h.web, 2, { status: 'queued', size: null });
+  const { warnings } = await h.run('cleanup', policy());
+  expect(warnings).toEqual([
+    `DFW: image ${stuck.id} of web is queued since 2026-11-21T00:00:20Z and its server is idle: it will never finish; delete it`,
+  ]);
+});
+
+describe('nothing is deleted where anything could not be read', () => {
+  test.each([
+    ['the images', { service: 'image', path: /images$/ }, answers.serverError],
+    ['the servers', { service: 'compute', path: /detail$/ }, answers.unavailable],
+    ['the second page', { service: 'image', path: /images$/, skip: 1 }, answers.html],
+    ['a whole page', { service: 'image', path: /images$/ }, 'truncate'],
+    [
+      'an image in the listing',
+      { service: 'image', path: /images$/ },
+      { status: 200, body: { images: [{ id: 'x' }] } },
+    ],
+  ] as const)('%s', async (_, fault, answer) => {
+    const h = await history(5);
+    h.cloud.pageSize = 2;
+    h.cloud.faults.push({ ...fault, region: 'DFW', answer, times: Number.POSITIVE_INFINITY });
+    const ord = h.cloud.region('ORD').addServer({ name: 'mail' });
+    for (let age = 0; age < 5; age++) addSnapshot(h, ord, age, {}, 'ORD');
+    const { error, report } = await h.fail('cleanup', policy());
+    expect(error.message).toMatch("DFW can't be read, so nothing is deleted there");
+    expect(report?.totals).toEqual({ deleted: 2, kept: 3 });
+    expect(h.cloud.region('DFW').images).toHaveLength(5);
+    expect(h.cloud.region('ORD').images).toHaveLength(3);
+  });
+
+  test('a read that fails just before a deletion stops the region', async () => {
+    const h = await history(8);
+    const fault = {
+      service: 'image',
+      method: 'GET',
+      path: /images\/./,
+      skip: 3,
+      answer: answers.serverError,
+    } as const;
+    h.cloud.faults.push({ ...fault, times: 4 });
+    const { report } = await h.fail('cleanup', policy());
+    expect(report?.totals).toEqual({ failed: 1, deferred: 3, deleted: 1, kept: 3 });
+    expect(report?.entries[0]?.snapshots?.[3]?.reasons[0]).toMatch(/^not tried: \[GET\]/);
+  });
+});
+
+describe('just before each deletion the image is looked at again', () => {
+  /** Does something to the cloud after the plan is made, before the first deletion. */
+  const meanwhile = (h: Harness, change: () => unknown) =>
+    h.cloud.faults.push({ service: 'image', method: 'GET', path: /images\/./, answer: change });
+
+  test.each<[string, (image: CloudImage) => unknown, RegExp]>([
+    [
+      'it was put on hold',
+      (image) => Object.assign(image.properties, { autosnap_hold: 'forever' }),
+      /held for ever/,
+    ],
+    [
+      'it was protected',
+      (image) => Object.assign(image, { protected: true }),
+      /held: the image is protected/,
+    ],
+    [
+      'its marker was taken off',
+      (image) => Object.assign(image, { properties: {} }),
+      /not marked as ours any more/,
+    ],
+    [
+      'its marker was changed',
+      (image) => Object.assign(image.properties, { autosnap_policy: 'weekly' }),
+      /its marker is another/,
+    ],
+    ['it was deactivated', (image) => Object.assign(image, { status: 'deactivated' }), /it is deactivated/],
+  ])('%s: it is kept', async (_, change, reason) => {
+    const h = await history(4);
+    meanwhile(h, () => change(h.images[3]!));
+    const { totals, entries } = await h.run('cleanup', policy());
+    expect(totals).toEqual({ kept: 4 });
+    expect(entries[0]?.snapshots?.[3]?.reasons[0]).toMatch(/^changed since the plan: /);
+    expect(entries[0]?.snapshots?.[3]?.reasons[0]).toMatch(reason);
+    expect(deletions(h)).toEqual([]);
+  });
+
+  test('somebody else has deleted it: fine', async () => {
+    const h = await history(4);
+    meanwhile(h, () => h.cloud.region('DFW').removeImage(h.images[3]!.id));
+    const { entries } = await h.run('cleanup', policy());
+    expect(entries[0]?.snapshots?.[3]).toMatchObject({
+      outcome: 'deleted',
+      reasons: ['no rule keeps it', 'already gone'],
+    });
+  });
+
+  test('and so are the good ones that have to stay: at the floor it stops', async () => {
+    const h = await history(6);
+    // All but the three oldest vanish: of those, atLeast 2 have to stay.
+    meanwhile(h, () => {
+      for (const { id } of h.images.slice(0, 3)) h.cloud.region('DFW').removeImage(id);
+    });
+    const { report } = await h.fail('cleanup', policy({ keep: { last: 2, atLeast: 2 } }));
+    expect(h.cloud.region('DFW').images).toEqual(h.images.slice(3, 5));
+    expect(report?.entries[0]?.snapshots?.[4]?.reasons).toEqual([
+      'fewer than 2 good ones (atLeast) would be left',
+    ]);
+  });
+});
+
+describe('what the cloud may answer to a deletion', () => {
+  const once = (
+    h: Harness,
+    answer: (typeof answers)['conflict' | 'forbidden' | 'unavailable' | 'unauthorized'],
+    times = 1,
+  ) => h.cloud.faults.push({ service: 'image', method: 'DELETE', answer, times });
+
+  test('409: in use, reported and left, which is no failure', async () => {
+    const h = await history(5);
+    once(h, answers.conflict);
+    const { totals, entries } = await h.run('cleanup', policy());
+    expect(totals).toEqual({ deleted: 1, kept: 4 });
+    expect(entries[0]?.snapshots?.[4]?.reasons[0]).toMatch(/^in use: .* 409 The image is in use/);
+  });
+
+  test('403: the user lacks the role, and which one', async () => {
+    const h = await history(4);
+    h.cloud.account.role = 'creator';
+    const { error } = await h.fail('cleanup', policy());
+    expect(error.message).toMatch(/1 of 4 failed/);
+    expect(error.message).toMatch('at Rackspace it needs nova:admin and cloudImages:admin');
+  });
+
+  test('503, again and again: left to the next run, which deletes it', async () => {
+    const h = await history(4);
+    once(h, answers.unavailable, 4);
+    const { report } = await h.fail('cleanup', policy());
+    expect(report?.entries[0]?.snapshots?.[3]?.reasons[0]).toMatch(/It is left to the next run/);
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
+  });
+
+  test('401: one new login, and on it goes', async () => {
+    const h = await history(5);
+    once(h, answers.unauthorized);
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 2, kept: 3 });
+    expect(h.cloud.received.filter(({ service }) => service === 'identity')).toHaveLength(2);
+  });
+
+  test('401 twice: the region is left alone from there', async () => {
+    const h = await history(6);
+    once(h, answers.unauthorized, 2);
+    const { report } = await h.fail('cleanup', policy());
+    expect(report?.totals).toEqual({ failed: 1, deferred: 2, kept: 3 });
+    expect(deletions(h)).toHaveLength(2);
+  });
+
+  test('204, and the image is still there: not reported as deleted', async () => {
+    const h = await history(4);
+    h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: { status: 204, body: '' } });
+    const { report } = await h.fail('cleanup', policy());
+    expect(report?.totals).toEqual({ failed: 1, kept: 3 });
+    expect(report?.entries[0]?.snapshots?.[3]?.reasons).toEqual([
+      'the cloud accepted the deletion, but the image is still there',
+    ]);
+  });
+
+  test('an answer that is lost: what is gone counts as deleted', async () => {
+    const h = await history(4);
+    h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: 'lose', times: 1 });
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
+  });
+});
+
+describe('after the deletions it lists again', () => {
+  test('a kept snapshot that has disappeared is a failure, by name', async () => {
+    const h = await history(4);
+    h.cloud.faults.push({
+      service: 'image',
+      method: 'DELETE',
+      answer: () => h.cloud.region('DFW').removeImage(h.images[1]!.id),
+    });
+    const { error } = await h.fail('cleanup', policy());
+    expect(error.message).toMatch(
+      `image ${h.images[1]?.id} of web (active, 2026-11-22T00:00:00Z) was to be kept and has disappeared: this run did not delete it`,
+    );
+  });
+
+  test('a pending one that has disappeared has failed: a warning', async () => {
+    const h = await history(4);
+    const pending = addSnapshot(h, h.web, 0.1, { status: 'saving', size: null });
+    h.cloud.faults.push({
+      service: 'image',
+      method: 'DELETE',
+      answer: () => h.cloud.region('DFW').removeImage(pending.id),
+    });
+    const { warnings } = await h.run('cleanup', policy());
+    expect(warnings).toContainEqual(expect.stringMatching(`image ${pending.id} .* that snapshot has failed`));
+  });
+
+  test('when it can not, the deletions are not confirmed', async () => {
+    const h = await history(4);
+    h.cloud.faults.push({
+      service: 'image',
+      path: /images$/,
+      region: 'DFW',
+      skip: 1,
+      answer: answers.serverError,
+      times: 4,
+    });
+    const { error, report } = await h.fail('cleanup', policy());
+    expect(error.message).toMatch("DFW can't be listed after the deletions, so they are not confirmed");
+    expect(report?.totals).toEqual({ failed: 1, kept: 3 });
+  });
+});
+
+test('a run that is short of time stops by itself, says what is left, and the next finishes it', async () => {
+  const h = await history(6);
+  h.cloud.faults.push({ service: 'image', method: 'DELETE', skip: 1, answer: 'hang' });
+  const { error, report } = await h.fail('cleanup', policy(), { remainingMs: 6_500 });
+  expect(error.message).toMatch('stopped in time: 2 snapshots are left for the next try');
+  expect(report?.totals.deferred).toBe(2);
+  expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 2, kept: 3 });
+});
+
+test('two cleanups at once delete what one would', async () => {
+  const h = await history(9);
+  const both = await Promise.all([h.run('cleanup', policy()), h.run('cleanup', policy())]);
+  expect(both.map(({ totals }) => totals)).toEqual([
+    { deleted: 6, kept: 3 },
+    { deleted: 6, kept: 3 },
+  ]);
+  expect(h.cloud.region('DFW').images).toEqual(h.images.slice(0, 3));
+});

@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { addFleet } from '../../local/fleet.ts';
+import { harness, type Job, setTime } from '../harness.ts';
+
+const EVENTS = new URL('../../events/', import.meta.url);
+
+/** What each example event does to the example fleet, by each handler: its totals, or its refusal. */
+const EXPECTED: Record<string, Record<Job, object | RegExp>> = {
+  'adhoc.json': { snapshot: { taken: 1 }, cleanup: /adhoc: cleanup works by policy/ },
+  'cleanup-daily.json': { snapshot: { taken: 5, skipped: 1 }, cleanup: { deleted: 13, kept: 51 } },
+  'daily.json': { snapshot: { taken: 5, skipped: 1 }, cleanup: { deleted: 13, kept: 51 } },
+  'dry-run.json': { snapshot: { planned: 5, skipped: 1 }, cleanup: { planned: 13, kept: 51 } },
+  'invalid.json': { snapshot: /keep\.wekly: is not a known key/, cleanup: /servers: must name some/ },
+  'weekly.json': { snapshot: { taken: 1 }, cleanup: {} },
+};
+
+test('each event in events/ is tested here', () => {
+  expect(readdirSync(EVENTS).sort()).toEqual(Object.keys(EXPECTED));
+});
+
+const cases = Object.entries(EXPECTED).flatMap(([file, by]) =>
+  Object.entries(by).map(([job, expected]) => [job as Job, file, expected] as const),
+);
+
+test.each(cases)('%s of %s', async (job, file, expected) => {
+  setTime('2026-11-23T09:00:00Z');
+  const { cloud, run, fail } = await harness();
+  addFleet(cloud, 'autosnap-test');
+  const event = JSON.parse(readFileSync(new URL(file, EVENTS), 'utf8'));
+  if (expected instanceof RegExp) {
+    const { error } = await fail(job, event);
+    expect(error.name).toBe('Refusal');
+    expect(error.message).toMatch(expected);
+    expect(cloud.received).toEqual([]);
+  } else {
+    expect((await run(job, event)).totals).toEqual(expected);
+  }
+});

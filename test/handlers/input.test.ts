@@ -1,0 +1,193 @@
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { answers } from '../../local/faults.ts';
+import { type Harness, harness, type Job, policy, setTime } from '../harness.ts';
+
+/** A server with four snapshots, of which a cleanup would delete one: whatever is wrong, none is, and none is made. */
+async function cloudWithHistory(): Promise<Harness> {
+  setTime('2026-11-20T00:00:10Z');
+  const h = await harness();
+  h.cloud.region('DFW').addServer({ name: 'web' });
+  for (let day = 20; day < 24; day++) {
+    setTime(`2026-11-${day}T00:00:10Z`);
+    await h.run('snapshot', policy());
+    setTime(`2026-11-${day}T12:00:00Z`);
+  }
+  h.cloud.received.length = 0;
+  h.cold();
+  return h;
+}
+
+const SECRET = 'autosnap/test/rackspace';
+const JOBS: Job[] = ['snapshot', 'cleanup'];
+
+type Break = (h: Harness) => unknown;
+const setSecret =
+  (text: string): Break =>
+  ({ cloud }) =>
+    cloud.secrets.set(SECRET, text);
+
+describe.each(JOBS)('%s with bad input tells a person what to do, and changes nothing', (job) => {
+  test.each<[string, Break, RegExp, Record<string, unknown>?]>([
+    [
+      'no secret',
+      ({ cloud }) => cloud.secrets.clear(),
+      /^The secret autosnap\/test\/rackspace can't be read: there is none .* create it with aws secretsmanager create-secret --name autosnap\/test\/rackspace/,
+    ],
+    [
+      "no secret for the policy's account",
+      () => {},
+      /^The secret autosnap\/test\/customer-b can't be read: .* or correct the policy's account/,
+      { account: 'customer-b' },
+    ],
+    [
+      'a secret that is not JSON',
+      setSecret('hunter2hunter2'),
+      /is refused: it must be a JSON object, such as/,
+    ],
+    [
+      'a secret of no known form',
+      setSecret('{"user":"u"}'),
+      /is refused: it must have apiKey \(Rackspace\), password/,
+    ],
+    ['a secret without a user', setSecret('{"apiKey":"hunter2hunter2"}'), /is refused: username: is missing/],
+    [
+      'a secret with an unknown field',
+      setSecret('{"username":"u","apiKey":"hunter2hunter2","region":"DFW"}'),
+      /is refused: region: is not a known field: remove it/,
+    ],
+    [
+      'a secret that would be sent in the open',
+      setSecret('{"username":"u","apiKey":"hunter2hunter2","authUrl":"http://identity.example.com"}'),
+      /is refused: authUrl: must be an https URL/,
+    ],
+    [
+      'a wrong key',
+      ({ cloud }) => (cloud.account.apiKey = 'another'),
+      /does not accept these credentials: check the name and the key in the secret/,
+    ],
+    [
+      'an account that asks for a second factor',
+      ({ cloud }) => (cloud.account.mfa = 'challenge'),
+      /use the API key of a user without it/,
+    ],
+    [
+      'an account that must set one up',
+      ({ cloud }) => (cloud.account.mfa = 'setup'),
+      /User must setup multi-factor.* use the API key of a user without it/,
+    ],
+    [
+      'a region that the account lacks',
+      () => {},
+      /^The event is refused: regions: the account has no region "LON": it has DFW, ORD/,
+      { regions: ['DFW', 'LON'] },
+    ],
+  ])('%s', async (_, damage, message, changes = {}) => {
+    const h = await cloudWithHistory();
+    const before = h.cloud.region('DFW').images;
+    damage(h);
+    const { error } = await h.fail(job, policy(changes));
+    expect(error.message).toMatch(message);
+    expect(h.cloud.region('DFW').images).toEqual(before);
+    expect(h.cloud.received.filter(({ service }) => service === 'compute' || service === 'image')).toEqual(
+      [],
+    );
+    expect(`${inspect(error, { depth: 9, showHidden: true })}${h.logs()}`).not.toMatch(
+      /hunter2hunter2|aaaaa-bbbbb/,
+    );
+  });
+});
+
+describe('snapshot', () => {
+  test('a server id that does not exist fails; the other servers are taken all the same', async () => {
+    const h = await cloudWithHistory();
+    setTime('2026-11-24T00:00:10Z');
+    const web = h.cloud.region('DFW').servers[0]!;
+    const { error, report } = await h.fail('snapshot', policy({ servers: { ids: [web.id, 'no-such-id'] } }));
+    expect(report?.totals).toEqual({ failed: 1, taken: 1 });
+    expect(error.message).toMatch(
+      'no-such-id in -: servers.ids: no such server in these regions: correct the id, or take it out',
+    );
+  });
+
+  test('a selector that matches nothing is a warning, with a metric of its own', async () => {
+    const h = await cloudWithHistory();
+    const report = await h.run('snapshot', policy({ servers: { names: ['mail-*'] } }));
+    expect(report).toMatchObject({
+      totals: {},
+      nothingSelected: true,
+      warnings: ['servers.names "mail-*" matches no server'],
+    });
+    expect(h.logs()).toMatch(/"NothingSelected": ?1/);
+  });
+
+  test('a volume-backed server at Rackspace fails, without a request', async () => {
+    const h = await cloudWithHistory();
+    h.cloud.region('ORD').addServer({ name: 'bfv', image: '' });
+    setTime('2026-11-24T00:00:10Z');
+    const { error, report } = await h.fail('snapshot', policy());
+    expect(report?.totals).toEqual({ failed: 1, taken: 1 });
+    expect(error.message).toMatch(
+      /bfv in ORD: its disk is a volume, of which Rackspace makes no images: .* servers\.except/,
+    );
+    expect(h.cloud.received.filter(({ method, region }) => method === 'POST' && region === 'ORD')).toEqual(
+      [],
+    );
+  });
+
+  test('a volume-backed server elsewhere is taken', async () => {
+    const h = await cloudWithHistory();
+    h.cloud.secrets.set(SECRET, h.cloud.secret('password'));
+    h.cloud.region('ORD').addServer({ name: 'bfv', image: '' });
+    setTime('2026-11-24T00:00:10Z');
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 2 });
+  });
+
+  test('a user without the role to make images', async () => {
+    const h = await cloudWithHistory();
+    h.cloud.account.role = 'creator';
+    setTime('2026-11-24T00:00:10Z');
+    const { error } = await h.fail('snapshot', policy());
+    expect(error.message).toMatch(
+      /web in DFW: .* 403 .* lacks the role for this: at Rackspace it needs nova:admin/,
+    );
+  });
+
+  test('an image quota that is used up', async () => {
+    const h = await cloudWithHistory();
+    h.cloud.faults.push({ service: 'compute', method: 'POST', answer: answers.glanceQuota });
+    setTime('2026-11-24T00:00:10Z');
+    const { error } = await h.fail('snapshot', policy());
+    expect(error.message).toMatch("the image service's quota for this project is used up");
+  });
+
+  test('a schedule that has not fired yet', async () => {
+    const h = await cloudWithHistory();
+    const { error } = await h.fail('snapshot', policy({ schedule: 'cron(0 0 1 1 ? 2199)' }));
+    expect(error.message).toBe(
+      'The event is refused: schedule: has not fired yet: to take a snapshot now, send an ad-hoc event',
+    );
+  });
+});
+
+test('a key that is rotated needs no redeploy: a warm function reads the secret again when the cloud says 401', async () => {
+  const h = await cloudWithHistory();
+  await h.run('cleanup', policy());
+  h.cloud.account.apiKey = 'ffffffff-rotated';
+  h.cloud.secrets.set(SECRET, h.cloud.secret('rackspace'));
+  h.cloud.received.length = 0;
+  await h.run('cleanup', policy());
+  await h.run('cleanup', policy());
+  const asked = h.cloud.received
+    .map(({ service }) => service)
+    .filter((s) => s === 'identity' || s === 'secrets');
+  expect(asked).toEqual(['identity', 'secrets', 'identity', 'identity']);
+});
+
+describe('every form of the secret works', () => {
+  test.each(['rackspace', 'password', 'applicationCredential'] as const)('%s', async (kind) => {
+    const h = await cloudWithHistory();
+    h.cloud.secrets.set('autosnap/test/other', h.cloud.secret(kind));
+    expect((await h.run('cleanup', policy({ account: 'other' }))).totals).toEqual({ deleted: 1, kept: 3 });
+  });
+});

@@ -1,0 +1,269 @@
+import { describe, expect, test } from 'vitest';
+import { answers } from '../../local/faults.ts';
+import { type Harness, harness, policy, setTime } from '../harness.ts';
+
+const HOUR_MS = 3_600_000;
+const createRequests = ({ cloud }: Harness) =>
+  cloud.received.filter(({ service, method }) => service === 'compute' && method === 'POST');
+
+/** A cloud with three servers in DFW and one in ORD, at 20 seconds past midnight. */
+async function fleet() {
+  setTime('2026-11-23T00:00:20Z');
+  const h = await harness();
+  const [web1, web2, db] = ['web-1', 'web-2', 'db'].map((name) => h.cloud.region('DFW').addServer({ name }));
+  const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
+  return { ...h, web1: web1!, web2: web2!, db: db!, mail };
+}
+
+test('every selected server gets one image, in each region, with the whole marker in the request', async () => {
+  const { cloud, run, mail } = await fleet();
+  const report = await run('snapshot', policy({ servers: { names: ['web-*', 'mail'] } }));
+  expect(report).toMatchObject({
+    job: 'snapshot',
+    slot: '2026-11-23T00:00:00Z',
+    lateSeconds: 20,
+    nextRun: '2026-11-24T00:00:00Z',
+    totals: { taken: 3 },
+    failures: [],
+    warnings: [],
+  });
+  expect(
+    cloud
+      .region('DFW')
+      .images.map(({ name }) => name)
+      .sort(),
+  ).toEqual(['web-1-daily-20261123T000000Z', 'web-2-daily-20261123T000000Z']);
+  const [image] = cloud.region('ORD').images;
+  expect(image?.properties).toMatchObject({
+    autosnap_owner: 'autosnap-test',
+    autosnap_policy: 'daily',
+    autosnap_server: mail.id,
+    autosnap_slot: '2026-11-23T00:00:00Z',
+    autosnap_hold: 'none',
+  });
+  expect(report.entries.find(({ name }) => name === 'mail')).toMatchObject({
+    image: image?.id,
+    outcome: 'taken',
+  });
+});
+
+describe('one slot, one snapshot', () => {
+  test('a duplicate event takes nothing, at once, hours later, or when all is finished', async () => {
+    const h = await fleet();
+    await h.run('snapshot', policy());
+    for (const [ms, status] of [
+      [0, 'queued'],
+      [5 * 60_000, 'saving'],
+      [20 * HOUR_MS, 'active'],
+    ] as const) {
+      h.cloud.advance(ms);
+      const again = await h.run('snapshot', policy());
+      expect(again.totals).toEqual({ skipped: 4 });
+      expect(again.entries[0]?.reason).toMatch(new RegExp(`^already taken: image .* is ${status}$`));
+    }
+    expect(createRequests(h)).toHaveLength(4);
+  });
+
+  test('a run that ended half way is finished by the next, and takes nothing twice', async () => {
+    const h = await fleet();
+    h.cloud.faults.push({
+      service: 'compute',
+      method: 'POST',
+      skip: 2,
+      answer: answers.serverError,
+      times: 4,
+    });
+    const { error } = await h.fail('snapshot', policy());
+    expect(error.name).toBe('RunFailed');
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 2, skipped: 2 });
+    const images = [...h.cloud.region('DFW').images, ...h.cloud.region('ORD').images];
+    expect(new Set(images.map(({ properties }) => properties.autosnap_server)).size).toBe(4);
+    expect(images).toHaveLength(4);
+  });
+
+  test('the next slot takes again', async () => {
+    const h = await fleet();
+    await h.run('snapshot', policy());
+    setTime('2026-11-24T00:00:10Z');
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 4 });
+  });
+
+  test('a snapshot that failed is taken again in the same slot', async () => {
+    const h = await fleet();
+    h.web1.fate = 'killed';
+    h.web2.fate = 'vanishes';
+    await h.run('snapshot', policy());
+    h.cloud.advance(HOUR_MS);
+    const again = await h.run('snapshot', policy());
+    expect(again.totals).toEqual({ taken: 2, skipped: 2 });
+    expect(again.entries.filter(({ outcome }) => outcome === 'taken').map(({ name }) => name)).toEqual([
+      'web-1',
+      'web-2',
+    ]);
+  });
+
+  test('two policies have a slot each, at the same moment', async () => {
+    const h = await fleet();
+    await h.run('snapshot', policy());
+    h.cloud.advance(HOUR_MS);
+    expect((await h.run('snapshot', policy({ policy: 'weekly' }))).totals).toEqual({ taken: 4 });
+  });
+
+  test("another deployment's snapshot of the same slot is not ours", async () => {
+    const h = await fleet();
+    await h.run('snapshot', policy());
+    h.cloud.advance(HOUR_MS);
+    for (const { properties } of h.cloud.region('ORD').images) properties.autosnap_owner = 'autosnap-prod';
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1, skipped: 3 });
+  });
+});
+
+describe('a server that cannot be snapshotted now is skipped', () => {
+  test('because Nova is busy with it', async () => {
+    const { run, web1 } = await fleet();
+    web1.taskState = 'rebooting';
+    const { entries, totals } = await run('snapshot', policy());
+    expect(totals).toEqual({ taken: 3, skipped: 1 });
+    expect(entries.find(({ name }) => name === 'web-1')?.reason).toBe('busy: the server is in rebooting');
+  });
+
+  test('because it became busy after the listing: 409', async () => {
+    const { cloud, run, web1 } = await fleet();
+    const answer = () => {
+      web1.taskState = 'image_uploading';
+    };
+    cloud.faults.push({ service: 'compute', method: 'POST', path: new RegExp(web1.id), answer });
+    const { entries, totals } = await run('snapshot', policy());
+    expect(totals).toEqual({ taken: 3, skipped: 1 });
+    expect(entries.find(({ name }) => name === 'web-1')?.reason).toMatch(
+      /^busy: .*while it is in task_state image_uploading/,
+    );
+  });
+
+  test('because its last snapshot is still being made', async () => {
+    const { cloud, run } = await fleet();
+    await run('snapshot', policy());
+    setTime('2026-11-24T00:00:10Z');
+    cloud.advance(-24 * HOUR_MS);
+    const { totals, entries } = await run('snapshot', policy());
+    expect(totals).toEqual({ skipped: 4 });
+    expect(entries[0]?.reason).toMatch(/^busy: the server is in image_/);
+  });
+
+  test('but not for ever because of a snapshot that stays queued', async () => {
+    const { cloud, run, web1 } = await fleet();
+    web1.fate = 'stuck';
+    await run('snapshot', policy());
+    cloud.advance(HOUR_MS);
+    setTime('2026-11-24T00:00:10Z');
+    web1.fate = 'active';
+    expect((await run('snapshot', policy())).totals).toEqual({ taken: 4 });
+  });
+});
+
+describe('a request whose answer is lost is never repeated blindly', () => {
+  test('the image was made: it is found, and nothing is asked again', async () => {
+    const h = await fleet();
+    h.cloud.faults.push({ service: 'compute', method: 'POST', path: new RegExp(h.db.id), answer: 'lose' });
+    const { entries, totals } = await h.run('snapshot', policy());
+    expect(totals).toEqual({ taken: 4 });
+    expect(createRequests(h).filter(({ path }) => path.includes(h.db.id))).toHaveLength(1);
+    const [image] = h.cloud
+      .region('DFW')
+      .images.filter(({ properties }) => properties.instance_uuid === h.db.id);
+    expect(entries.find(({ name }) => name === 'db')?.image).toBe(image?.id);
+  });
+
+  test('the image was not made: it is asked for once more', async () => {
+    const h = await fleet();
+    h.cloud.faults.push({ service: 'compute', method: 'POST', path: new RegExp(h.db.id), answer: 'drop' });
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 4 });
+    expect(h.cloud.region('DFW').images).toHaveLength(3);
+  });
+});
+
+describe('a region that fails does not stop another', () => {
+  test.each([
+    ['its servers can not be listed', { service: 'compute', path: /detail/, answer: answers.serverError }],
+    ['its images can not be listed', { service: 'image', answer: answers.html }],
+    ['a page is cut short', { service: 'image', answer: 'truncate' }],
+  ] as const)('%s', async (_, fault) => {
+    const { cloud, fail } = await fleet();
+    cloud.faults.push({ ...fault, region: 'ORD', times: Number.POSITIVE_INFINITY });
+    const { error, report } = await fail('snapshot', policy());
+    expect(report?.totals).toEqual({ taken: 3 });
+    expect(report?.failures[0]).toMatch(/^ORD can't be read, so no snapshot there: /);
+    expect(error.message).toMatch(/^snapshot daily: 0 of 3 failed.\n- ORD can't be read/);
+    expect(cloud.region('ORD').images).toEqual([]);
+  });
+});
+
+test("a server's name that the cloud would refuse as an image's is cut and cleaned", async () => {
+  const { cloud, run, web1, web2 } = await fleet();
+  web1.name = 'w'.repeat(255);
+  web2.name = ' two\u0007\nlines ';
+  expect((await run('snapshot', policy())).totals).toEqual({ taken: 4 });
+  const names = cloud.region('DFW').images.map(({ name }) => name);
+  expect(names).toContain(`${'w'.repeat(232)}-daily-20261123T000000Z`);
+  expect(names).toContain('twolines-daily-20261123T000000Z');
+});
+
+test('a run that is short of time stops by itself, says what is left, and the retry finishes it', async () => {
+  const h = await fleet();
+  h.cloud.faults.push({ service: 'compute', method: 'POST', answer: 'hang', times: 4 });
+  const { error, report } = await h.fail('snapshot', policy(), { remainingMs: 5_600 });
+  expect(error.message).toMatch('stopped in time: 4 of 4 servers are left for the next try');
+  expect(report?.totals).toEqual({ deferred: 4 });
+  expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 4 });
+});
+
+test('a dry run says what it would take, and takes nothing', async () => {
+  const h = await fleet();
+  const { totals, entries } = await h.run('snapshot', policy({ dryRun: true }));
+  expect(totals).toEqual({ planned: 4 });
+  expect(entries[0]).toMatchObject({
+    outcome: 'planned',
+    reason: 'would be taken as db-daily-20261123T000000Z',
+  });
+  expect(createRequests(h)).toEqual([]);
+});
+
+test('each run logs in anew: the upload goes on with the token for hours', async () => {
+  const { cloud, run } = await fleet();
+  await run('snapshot', policy());
+  await run('snapshot', policy());
+  expect(cloud.received.filter(({ service }) => service === 'identity')).toHaveLength(2);
+  expect(new Set(cloud.received.flatMap(({ token }) => token ?? [])).size).toBe(2);
+});
+
+describe('an ad-hoc snapshot', () => {
+  const adhoc = { adhoc: true, servers: { names: ['db'] } };
+
+  test('is taken whatever the slot, as often as it is asked for', async () => {
+    const { cloud, run } = await fleet();
+    await run('snapshot', policy());
+    cloud.advance(HOUR_MS);
+    const first = await run('snapshot', { ...adhoc, expires: '14d' });
+    expect(first).toMatchObject({ policy: 'adhoc', totals: { taken: 1 } });
+    cloud.advance(HOUR_MS);
+    await run('snapshot', adhoc);
+    const made = cloud
+      .region('DFW')
+      .images.filter(({ properties }) => properties.autosnap_policy === 'adhoc');
+    expect(made.map(({ properties }) => properties.autosnap_expires)).toEqual([
+      'never',
+      '2026-12-07T00:00:20Z',
+    ]);
+  });
+
+  test('is not taken again when Lambda tries the same invocation again', async () => {
+    const { cloud, run } = await fleet();
+    await run('snapshot', adhoc, { requestId: 'r1' });
+    cloud.advance(HOUR_MS);
+    const again = await run('snapshot', adhoc, { requestId: 'r1' });
+    expect(again.entries[0]).toMatchObject({
+      outcome: 'skipped',
+      reason: expect.stringMatching(/^already taken/),
+    });
+  });
+});

@@ -1,0 +1,167 @@
+import { describe, expect, test } from 'vitest';
+import { isStuck, markerOf, readMarker } from '../lib/marker.ts';
+import type { Image } from '../lib/openstack/images.ts';
+import { snapshot } from './snapshots.ts';
+
+const SLOT = new Date('2026-11-23T00:00:00Z');
+const marker = markerOf({ owner: 'autosnap-prod', policy: 'daily', server: 's1', slot: SLOT });
+
+function image(changes: Partial<Image> = {}, properties: Record<string, string | undefined> = {}): Image {
+  const all = { ...marker, image_type: 'snapshot', instance_uuid: 's1', ...properties };
+  return {
+    id: 'i1',
+    name: 'web-1-daily',
+    region: 'DFW',
+    status: 'active',
+    visibility: 'private',
+    protected: false,
+    owner: 'p1',
+    sizeBytes: 2e9,
+    createdAt: new Date('2026-11-23T00:00:20Z'),
+    properties: Object.fromEntries(
+      Object.entries(all).filter((e): e is [string, string] => e[1] !== undefined),
+    ),
+    ...changes,
+  };
+}
+
+const read = (of: Image) => readMarker(of, 'autosnap-prod', 'p1');
+
+describe('the marker that is written', () => {
+  test('has six lower-case keys at most, none longer than Nova takes', () => {
+    const adhoc = markerOf({ owner: 'o', server: 's', slot: SLOT, expires: undefined, request: 'r' });
+    for (const keys of [Object.keys(marker), Object.keys(adhoc)]) {
+      expect(keys.length).toBeLessThanOrEqual(6);
+      expect(keys.filter((key) => !/^[a-z_]{1,255}$/.test(key))).toEqual([]);
+    }
+  });
+
+  test('is read back as it was meant', () => {
+    expect(read(image())).toMatchObject({
+      server: 's1',
+      policy: 'daily',
+      slot: SLOT,
+      state: 'good',
+      region: 'DFW',
+    });
+  });
+
+  test('says of an ad-hoc snapshot when it ends and which invocation asked for it', () => {
+    const expires = new Date('2026-12-07T00:00:00Z');
+    const adhoc = markerOf({ owner: 'autosnap-prod', server: 's1', slot: SLOT, expires, request: 'r1' });
+    expect(read(image({ properties: adhoc }))).toMatchObject({ policy: 'adhoc', expires, request: 'r1' });
+  });
+
+  test("undoes what a restored server's image would inherit: a hold, an end", () => {
+    const inherited = { autosnap_hold: 'forever', autosnap_expires: '2020-01-01T00:00:00Z' };
+    const endless = markerOf({
+      owner: 'autosnap-prod',
+      server: 's1',
+      slot: SLOT,
+      expires: undefined,
+      request: 'r',
+    });
+    expect(read(image({ properties: { ...inherited, ...marker } }))).toMatchObject({ hold: undefined });
+    expect(read(image({ properties: { ...inherited, ...endless } }))).toMatchObject({ expires: undefined });
+  });
+});
+
+describe('an image is not ours', () => {
+  test.each<[string, Image]>([
+    ['without a marker', image({ properties: { instance_uuid: 's1', image_type: 'snapshot' } })],
+    ["with another deployment's", image({}, { autosnap_owner: 'autosnap-dev' })],
+    ['with an owner that ours is a part of', image({}, { autosnap_owner: 'autosnap-prod-2' })],
+    ['with an owner in other letters', image({}, { autosnap_owner: 'Autosnap-Prod' })],
+  ])('%s: it is not even spoken of', (_, foreign) => {
+    expect(read(foreign)).toBeUndefined();
+  });
+
+  test.each<[string, Image, RegExp]>([
+    ["when it is another project's", image({ owner: 'p2' }), /another project owns it/],
+    ['when nobody says whose it is', image({ owner: undefined }), /another project owns it/],
+    ['when it is public', image({ visibility: 'public' }), /it is public, not private/],
+    ['when it is shared', image({ visibility: 'shared' }), /it is shared, not private/],
+    ['without a policy', image({}, { autosnap_policy: undefined }), /autosnap_policy is no policy name/],
+    ['with a broken policy', image({}, { autosnap_policy: 'DAILY' }), /autosnap_policy is no policy name/],
+    ['without a server', image({}, { autosnap_server: undefined }), /names no server/],
+    ['with an empty server', image({}, { autosnap_server: '', instance_uuid: undefined }), /names no server/],
+    ['made from another server', image({}, { instance_uuid: 's2' }), /made from another server/],
+    ['without a slot', image({}, { autosnap_slot: undefined }), /autosnap_slot is no time/],
+    ['with a slot in words', image({}, { autosnap_slot: 'today' }), /autosnap_slot is no time/],
+    [
+      'with the 30th of February',
+      image({}, { autosnap_slot: '2026-02-30T00:00:00Z' }),
+      /autosnap_slot is no time/,
+    ],
+    [
+      'with a slot without a zone',
+      image({}, { autosnap_slot: '2026-02-20T00:00:00' }),
+      /autosnap_slot is no time/,
+    ],
+    ['with a hold that is misspelt', image({}, { autosnap_hold: 'for ever' }), /autosnap_hold is neither/],
+    ['with an empty hold', image({}, { autosnap_hold: '' }), /autosnap_hold is neither/],
+    [
+      'with an end in words',
+      image({}, { autosnap_policy: 'adhoc', autosnap_expires: 'soon' }),
+      /autosnap_expires is no/,
+    ],
+  ])('%s, and what is wrong is said', (_, foreign, problem) => {
+    expect(read(foreign)).toMatch(problem);
+    expect(read(foreign)).toMatch('web-1-daily (i1) is marked as ours, but');
+  });
+});
+
+describe('the state of a snapshot', () => {
+  const bdm = (id: string | null) => JSON.stringify([{ source_type: 'snapshot', snapshot_id: id }]);
+  test.each<[string, Image, string]>([
+    ['active with data', image(), 'good'],
+    ['active with 0 bytes', image({ sizeBytes: 0 }), 'unknown'],
+    ['active without a size', image({ sizeBytes: undefined }), 'unknown'],
+    ['volume-backed', image({ sizeBytes: 0 }, { block_device_mapping: bdm('v1') }), 'good'],
+    [
+      'volume-backed without its snapshots',
+      image({ sizeBytes: 0 }, { block_device_mapping: bdm(null) }),
+      'unknown',
+    ],
+    ['queued', image({ status: 'queued' }), 'pending'],
+    ['saving', image({ status: 'saving' }), 'pending'],
+    ['uploading', image({ status: 'uploading' }), 'pending'],
+    ['importing', image({ status: 'importing' }), 'pending'],
+    ['killed', image({ status: 'killed' }), 'failed'],
+    ['error', image({ status: 'error' }), 'failed'],
+    ['deactivated', image({ status: 'deactivated' }), 'unknown'],
+    ['ACTIVE, a word that Glance does not use', image({ status: 'ACTIVE' }), 'unknown'],
+  ])('%s', (_, of, state) => {
+    expect(read(of)).toMatchObject({ state });
+  });
+});
+
+describe('a hold', () => {
+  test.each<[string, Image, unknown]>([
+    ['none', image(), undefined],
+    ['none written', image({}, { autosnap_hold: undefined }), undefined],
+    ['for ever', image({}, { autosnap_hold: 'forever' }), 'forever'],
+    [
+      'to the end of a day, wherever on earth',
+      image({}, { autosnap_hold: '2027-01-01' }),
+      new Date('2027-01-02T12:00:00Z'),
+    ],
+    ['to a moment', image({}, { autosnap_hold: '2027-01-01T08:00:00Z' }), new Date('2027-01-01T08:00:00Z')],
+    ["Glance's own", image({ protected: true }), 'protected'],
+    ["Glance's own over a misspelt one", image({ protected: true }, { autosnap_hold: 'x' }), 'protected'],
+  ])('%s', (_, of, hold) => {
+    const held = read(of);
+    expect(held).toMatchObject({ id: 'i1' });
+    expect(typeof held === 'object' && held.hold).toEqual(hold);
+  });
+});
+
+test.each([
+  ['pending for two hours, server idle', 'pending', null, 2, true],
+  ['pending for two hours, server busy', 'pending', 'image_uploading', 2, false],
+  ['pending for half an hour, server idle', 'pending', null, 0.5, false],
+  ['finished', 'good', null, 2, false],
+] as const)('stuck is %s: %s %s %d h: %s', (_, state, taskState, hours, stuck) => {
+  const pending = snapshot(SLOT, { state });
+  expect(isStuck(pending, taskState, new Date(pending.createdAt.getTime() + hours * 3_600_000))).toBe(stuck);
+});

@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest';
+import { parseEvent, parsePolicy } from '../lib/policy.ts';
+import { Refusal } from '../lib/refusal.ts';
+import { policy } from './harness.ts';
+
+function problemsOf(event: unknown): string[] {
+  try {
+    parseEvent(event);
+  } catch (error) {
+    if (error instanceof Refusal) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const DAY_MS = 86_400_000;
+
+describe('a policy that is understood', () => {
+  test('has the defaults filled in', () => {
+    expect(parseEvent(policy())).toMatchObject({
+      account: 'rackspace',
+      timezone: 'UTC',
+      maxDeletes: 10,
+      dryRun: false,
+      keep: { last: 3, atLeast: 1 },
+    });
+  });
+
+  test.each([
+    ['12h', DAY_MS / 2],
+    ['30d', 30 * DAY_MS],
+    ['4w', 28 * DAY_MS],
+  ])('within %s is %d ms', (within, ms) => {
+    expect(parseEvent(policy({ keep: { within } }))).toMatchObject({ keep: { within: ms } });
+  });
+
+  test('leaves an absent rule absent: no rule is ever made up', () => {
+    expect(Object.keys(parsePolicy(policy()).keep).sort()).toEqual(['atLeast', 'last']);
+  });
+});
+
+const MISSING = ['servers', 'policy', 'schedule', 'cleanup', 'keep'];
+const COUNT = /must be a whole number of 1 or more; leave the rule out/;
+const DURATION = /must be a .*such as "12h", "30d" or "4w"/;
+
+describe('an event that is refused names the field and the remedy', () => {
+  test.each<[string, unknown, RegExp]>([
+    ['a text', 'daily', /must be a JSON object/],
+    ['null', null, /must be a JSON object/],
+    ['a list', [], /must be a JSON object/],
+    ['an unknown key', policy({ sevrers: {} }), /^sevrers: is not a known key: check its spelling/],
+    ['an unknown rule', policy({ keep: { last: 3, wekly: 4 } }), /^keep\.wekly: is not a known key/],
+    ['an unknown selector', policy({ servers: { name: ['web'] } }), /^servers\.name: is not a known key/],
+    ['a policy name in capitals', policy({ policy: 'Daily' }), /^policy: must be 1 to 40 of a-z, 0-9 and -/],
+    ['a policy name of 41', policy({ policy: 'd'.repeat(41) }), /^policy: must be 1 to 40/],
+    ['the name of ad-hoc snapshots', policy({ policy: 'adhoc' }), /^policy: "adhoc" is kept for ad-hoc/],
+    ['no cron at all', policy({ schedule: 'daily' }), /^schedule: is not a schedule that EventBridge takes/],
+    ['five cron fields', policy({ schedule: 'cron(0 0 * * ?)' }), /^schedule: .* has 6 fields/],
+    ['a rate of 1 days', policy({ cleanup: 'rate(1 days)' }), /^cleanup: .*rate\(1 day\)/],
+    ['a zone on Mars', policy({ timezone: 'Mars/Olympus' }), /^timezone: must be the name of a time zone/],
+    ['no selector', policy({ servers: {} }), /^servers: must name some/],
+    ['an empty list', policy({ servers: { ids: [] } }), /^servers\.ids: must not be empty/],
+    ['an empty name', policy({ servers: { names: [' '] } }), /^servers\.names\.0: must be a server name/],
+    ['all: false', policy({ servers: { all: false } }), /^servers\.all: must be true, or be left out/],
+    ['only exceptions', policy({ servers: { except: { names: ['a'] } } }), /^servers: must name some/],
+    ['empty exceptions', policy({ servers: { all: true, except: {} } }), /^servers\.except: must name some/],
+    ['no tag', policy({ servers: { tagged: {} } }), /^servers\.tagged: must name a metadata key/],
+    ['no region', policy({ regions: [] }), /^regions: must not be empty/],
+    ['a path as account', policy({ account: '../prod' }), /^account: must be the last part of a secret name/],
+    ['dryRun as text', policy({ dryRun: 'true' }), /^dryRun: must be true or false/],
+    ['no keep rule', policy({ keep: {} }), /^keep: must have a rule: last, hourly/],
+    ['only a floor', policy({ keep: { atLeast: 3 } }), /^keep: must have a rule/],
+    ['ad-hoc: false', { adhoc: false, servers: { all: true } }, /^adhoc: must be true/],
+    ['ad-hoc with keep', { adhoc: true, servers: { all: true }, keep: {} }, /^keep: is not a known key/],
+    ['ad-hoc that ends never', { adhoc: true, servers: { all: true }, expires: '0d' }, /^expires: must be a/],
+  ])('%s', (_, event, problem) => {
+    expect(problemsOf(event)).toContainEqual(expect.stringMatching(problem));
+  });
+
+  test.each(MISSING)('%s is missing', (key) => {
+    const { [key]: _, ...rest } = policy();
+    expect(problemsOf(rest)).toContain(`${key}: is missing`);
+  });
+
+  test('every problem at once', () => {
+    expect(problemsOf({})).toEqual(MISSING.map((key) => `${key}: is missing`));
+    expect(() => parseEvent({})).toThrow(
+      /^The event is refused:\n- servers: is missing\n- policy: is missing/,
+    );
+  });
+
+  test('cleanup by an ad-hoc event', () => {
+    expect(() => parsePolicy({ adhoc: true, servers: { all: true } })).toThrow(
+      /adhoc: cleanup works by policy/,
+    );
+  });
+});
+
+// L13 and L14: elsewhere a 0 was read as "older than 0 days", and everything was deleted.
+describe('nothing that is empty, zero, negative or not whole is ever taken for a number or a duration', () => {
+  const bad = [0, -1, 1.5, Number.NaN, null, '', '3', true, 2 ** 60, []];
+  const rules = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly', 'atLeast'];
+  test.each(rules.flatMap((rule) => bad.map((value) => [rule, value] as const)))(
+    'keep.%s: %j',
+    (rule, value) => {
+      const problems = problemsOf(policy({ keep: { within: '30d', [rule]: value } }));
+      expect(problems).toEqual([expect.stringMatching(COUNT)]);
+      expect(problems[0]).toMatch(`keep.${rule}: `);
+    },
+  );
+
+  test.each(bad)('maxDeletes: %j', (value) => {
+    expect(problemsOf(policy({ maxDeletes: value }))).toEqual([expect.stringMatching(COUNT)]);
+  });
+
+  test.each([0, 30, null, '', '0d', '-1d', '1.5d', '30', 'd', '30 d', '30D', '1m', 'P30D', '9999999d'])(
+    'keep.within: %j',
+    (within) => {
+      const problems = problemsOf(policy({ keep: { last: 1, within } }));
+      expect(problems).toEqual([expect.stringMatching(DURATION)]);
+      expect(problems[0]).toMatch('keep.within: ');
+    },
+  );
+});

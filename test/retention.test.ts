@@ -1,0 +1,245 @@
+import { describe, expect, test } from 'vitest';
+import type { Snapshot } from '../lib/marker.ts';
+import type { Keep } from '../lib/policy.ts';
+import { retain, retainAdhoc } from '../lib/retention.ts';
+import { dailies, snapshot } from './snapshots.ts';
+
+const NOW = new Date('2026-11-23T06:00:00Z');
+const DAY_MS = 86_400_000;
+
+function decide(series: Snapshot[], keep: Partial<Keep>, timezone = 'UTC', now = NOW) {
+  const decisions = retain(series, { atLeast: 1, ...keep }, { now, timezone });
+  const of = (wanted: boolean) =>
+    decisions.filter((d) => d.keep === wanted).map(({ snapshot: { id } }) => id);
+  return {
+    kept: of(true),
+    deleted: of(false),
+    reasons: new Map(decisions.map((d) => [d.snapshot.id, d.reasons])),
+  };
+}
+
+/** Ids back to days: "2026-11-23T00:00:00.000Z" -> "11-23". */
+const days = (ids: string[]) => ids.map((id) => id.slice(5, 10));
+
+describe('what each rule keeps', () => {
+  const series = dailies('2026-11-23T00:00:00Z', 70); // back to 2026-09-15; the 23rd is a Monday
+
+  test('last', () => {
+    const { kept, reasons } = decide(series, { last: 3 });
+    expect(days(kept)).toEqual(['11-23', '11-22', '11-21']);
+    expect(reasons.get(kept[2]!)).toEqual(['last 3 of 3']);
+  });
+
+  test.each<[Partial<Keep>, string[]]>([
+    [{ daily: 2 }, ['11-23', '11-22']],
+    [{ weekly: 3 }, ['11-23', '11-22', '11-15']],
+    [{ monthly: 2 }, ['11-23', '10-31']],
+    [{ yearly: 1 }, ['11-23']],
+    [{ within: 2 * DAY_MS }, ['11-23', '11-22']],
+    [{ last: 2, weekly: 2, monthly: 3 }, ['11-23', '11-22', '10-31', '09-30']],
+    [{ monthly: 1, atLeast: 3 }, ['11-23', '11-22', '11-21']],
+  ])('%j', (keep, expected) => {
+    expect(days(decide(series, keep).kept)).toEqual(expected);
+  });
+
+  test('a tier that is not yet full keeps the oldest as well', () => {
+    const { kept, reasons } = decide(series, { monthly: 4 });
+    expect(days(kept)).toEqual(['11-23', '10-31', '09-30', '09-15']);
+    expect(reasons.get(kept[3]!)).toEqual(['oldest, monthly has 3 of 4']);
+  });
+
+  test('a period without a snapshot is not counted: the next one that has one takes its place', () => {
+    const gaps = ['2026-11-23', '2026-11-20', '2026-09-02', '2026-09-01'].map((day) =>
+      snapshot(`${day}T00:00:00Z`),
+    );
+    expect(days(decide(gaps, { monthly: 2 }).kept)).toEqual(['11-23', '09-02']);
+  });
+
+  test('a snapshot may be kept for several reasons, and all are given', () => {
+    const { reasons } = decide(series, { last: 7, weekly: 4, monthly: 12 });
+    expect(reasons.get('2026-11-22T00:00:00.000Z')).toEqual(['last 2 of 7', 'weekly 2026-W47']);
+    expect(reasons.get('2026-11-10T00:00:00.000Z')).toEqual(['no rule keeps it']);
+  });
+});
+
+describe('calendar periods are those of the time zone', () => {
+  test('a day in Chicago ends at 06:00 UTC', () => {
+    const series = [
+      snapshot('2026-11-22T05:30:00Z'),
+      snapshot('2026-11-22T04:00:00Z'),
+      snapshot('2026-11-22T06:30:00Z'),
+    ];
+    const { reasons } = decide(series, { daily: 5 }, 'America/Chicago');
+    expect(reasons.get('2026-11-22T06:30:00.000Z')).toEqual(['daily 2026-11-22']);
+    expect(reasons.get('2026-11-22T05:30:00.000Z')).toEqual(['daily 2026-11-21']);
+    expect(decide(series, { daily: 1 }, 'UTC').kept).toHaveLength(1);
+  });
+
+  test('the hour that the end of summer time repeats is two hours', () => {
+    const series = [snapshot('2026-11-01T06:30:00Z'), snapshot('2026-11-01T07:30:00Z')]; // both 01:30 in Chicago
+    expect([...decide(series, { hourly: 2 }, 'America/Chicago').reasons.values()].flat()).toEqual([
+      'hourly 2026-11-01T01-06:00',
+      'hourly 2026-11-01T01-05:00',
+    ]);
+  });
+
+  test('the 1st of January 2027 belongs to week 53 of 2026', () => {
+    const series = dailies('2027-01-04T00:00:00Z', 9);
+    const { kept, reasons } = decide(series, { weekly: 2 }, 'UTC', new Date('2027-01-05T00:00:00Z'));
+    expect(kept.map((id) => reasons.get(id)?.[0])).toEqual(['weekly 2027-W01', 'weekly 2026-W53']);
+    expect(days(kept)).toEqual(['01-04', '01-03']);
+  });
+
+  test('the 29th of February is a day of its own', () => {
+    const series = dailies('2028-03-01T00:00:00Z', 3);
+    const now = new Date('2028-03-01T06:00:00Z');
+    expect(days(decide(series, { daily: 2 }, 'UTC', now).kept)).toEqual(['03-01', '02-29']);
+  });
+});
+
+describe('only good snapshots count', () => {
+  const good = dailies('2026-11-20T00:00:00Z', 4);
+
+  test.each(['pending', 'failed', 'unknown'] as const)('newer ones that are %s take no place', (state) => {
+    const newer = dailies('2026-11-23T00:00:00Z', 3).map((s) => ({ ...s, state, status: state }));
+    const { kept, deleted } = decide([...good, ...newer], { last: 3 });
+    expect(days(deleted)).toEqual(['11-17']);
+    expect(days(kept)).toEqual(['11-23', '11-22', '11-21', '11-20', '11-19', '11-18']);
+  });
+
+  test('the choice of a period is its newest good one, not its newest', () => {
+    const interrupted = snapshot('2026-11-20T12:00:00Z', { state: 'failed', status: 'killed' });
+    expect(decide([...good, interrupted], { daily: 1 }).kept).toContain('2026-11-20T00:00:00.000Z');
+  });
+
+  test('pending and unknown ones are never deleted, however old', () => {
+    const old = (['pending', 'unknown'] as const).map((state, i) =>
+      snapshot(`2020-01-0${i + 1}T00:00:00Z`, { state, status: state }),
+    );
+    expect(decide([...good, ...old], { last: 1 }).kept).toEqual(
+      expect.arrayContaining(old.map(({ id }) => id)),
+    );
+  });
+
+  test.each<[string, string, boolean]>([
+    ['two days old, with a newer good one', '2026-11-19T12:00:00Z', false],
+    ['two days old, and newer than every good one', '2026-11-20T12:00:00Z', true],
+    ['an hour old', '2026-11-23T05:00:00Z', true],
+  ])('a failed one goes a day later, once there is a newer good one: %s', (_, slot, keep) => {
+    const failed = snapshot(slot, { id: 'failed', state: 'failed', status: 'killed' });
+    expect(decide([...good, failed], { last: 9 }).kept.includes('failed')).toBe(keep);
+  });
+
+  test('a failed one that is young stays although there is a newer good one', () => {
+    const failed = snapshot('2026-11-19T12:00:00Z', {
+      id: 'f',
+      state: 'failed',
+      createdAt: new Date(NOW.getTime() - DAY_MS + 1),
+    });
+    expect(decide([...good, failed], { last: 9 }).reasons.get('f')).toEqual([
+      'failed less than 24 hours ago',
+    ]);
+  });
+});
+
+describe('what is kept and not counted', () => {
+  const series = dailies('2026-11-23T00:00:00Z', 4);
+  const [newest] = series;
+
+  test.each<[Snapshot['hold'], string]>([
+    ['forever', 'held for ever'],
+    ['protected', 'held: the image is protected'],
+    [new Date('2027-01-01T00:00:00Z'), 'held until 2027-01-01T00:00:00.000Z'],
+  ])('a hold: %s', (hold, reason) => {
+    const { kept, reasons } = decide([{ ...newest!, hold }, ...series.slice(1)], { last: 2 });
+    expect(days(kept)).toEqual(['11-23', '11-22', '11-21']);
+    expect(reasons.get(newest!.id)).toEqual([reason]);
+  });
+
+  test('a hold that has ended holds no more', () => {
+    const [oldest] = series.slice(-1);
+    const { deleted } = decide([...series, { ...oldest!, hold: NOW }], { last: 3 });
+    expect(deleted).toEqual([oldest!.id]);
+  });
+
+  test('a snapshot from the future', () => {
+    const future = snapshot('2027-01-01T00:00:00Z');
+    const { kept, reasons } = decide([...series, future], { last: 1 });
+    expect(kept).toEqual([future.id, newest!.id]);
+    expect(reasons.get(future.id)).toEqual(['dated in the future: not counted']);
+  });
+});
+
+describe('the input is a set', () => {
+  const series = dailies('2026-11-23T00:00:00Z', 20);
+
+  test('its order and its doubles change nothing', () => {
+    const keep = { last: 2, weekly: 2 };
+    expect(decide([...series.toReversed(), ...series], keep)).toEqual(decide(series, keep));
+  });
+
+  test('equal slots are told apart by creation, then by id', () => {
+    const slot = '2026-11-23T00:00:00Z';
+    const at = (id: string, created: string) => snapshot(slot, { id, createdAt: new Date(created) });
+    const twins = [
+      at('b', '2026-11-23T00:01:00Z'),
+      at('a', '2026-11-23T00:01:00Z'),
+      at('c', '2026-11-23T00:00:00Z'),
+    ];
+    expect(decide(twins, { last: 1 }).kept).toEqual(['b']);
+    expect(decide(twins, { last: 2 }).kept).toEqual(['b', 'a']);
+  });
+});
+
+test('no rule at all is an error, never a licence to delete', () => {
+  expect(() => retain([], { atLeast: 1 }, { now: NOW, timezone: 'UTC' })).toThrow('no keep rule at all');
+  expect(() => retain([], { atLeast: 1, last: undefined }, { now: NOW, timezone: 'UTC' })).toThrow(
+    RangeError,
+  );
+});
+
+test('an outage ages nothing: years later the same are kept', () => {
+  const series = dailies('2026-11-23T00:00:00Z', 60);
+  const keep = { within: 30 * DAY_MS, monthly: 2 };
+  const later = decide(series, keep, 'UTC', new Date('2036-11-23T00:00:00Z'));
+  expect(later.kept).toEqual(decide(series, keep).kept);
+  expect(later.kept).toHaveLength(30);
+});
+
+describe('an ad-hoc snapshot', () => {
+  const adhoc = (changes: Partial<Snapshot>) =>
+    retainAdhoc(snapshot('2026-11-01T00:00:00Z', { policy: 'adhoc', ...changes }), NOW);
+  const ended = new Date(NOW.getTime() - 1);
+  test.each<[string, Partial<Snapshot>, boolean, string]>([
+    ['without an end stays', {}, true, 'ad hoc, without an end'],
+    [
+      'stays until its end',
+      { expires: new Date(NOW.getTime() + 1) },
+      true,
+      'ad hoc, until 2026-11-23T06:00:00.001Z',
+    ],
+    ['goes after its end', { expires: ended }, false, 'ad hoc, ended 2026-11-23T05:59:59.999Z'],
+    ['stays while it is held', { expires: ended, hold: 'forever' }, true, 'held for ever'],
+    [
+      'stays while it is pending',
+      { expires: ended, state: 'pending', status: 'saving' },
+      true,
+      'not finished (saving)',
+    ],
+    [
+      'stays when its status is strange',
+      { expires: ended, state: 'unknown', status: 'odd' },
+      true,
+      'status "odd" is not understood: not counted',
+    ],
+    [
+      'goes after its end also when it failed',
+      { expires: ended, state: 'failed' },
+      false,
+      'ad hoc, ended 2026-11-23T05:59:59.999Z',
+    ],
+    ['that failed stays until its end', { state: 'failed' }, true, 'ad hoc, without an end'],
+  ])('%s', (_, changes, keep, reason) => {
+    expect(adhoc(changes)).toMatchObject({ keep, reasons: [reason] });
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import type { Server } from '../lib/openstack/compute.ts';
+import type { Selector } from '../lib/policy.ts';
+import { selectServers } from '../lib/selection.ts';
+
+function server(id: string, name: string, metadata: Record<string, string> = {}): Server {
+  return { id, name, metadata, region: 'DFW', taskState: null, volumeBacked: false };
+}
+
+const SERVERS = [
+  server('1', 'web-1', { autosnap: 'daily' }),
+  server('2', 'web-2', { autosnap: 'daily, weekly', tier: 'gold' }),
+  server('3', 'db.prod'),
+  server('4', 'dbXprod', { autosnap: 'daily-ish' }),
+  server('5', 'web golden'),
+  server('6', 'web-scratch', { tier: 'gold' }),
+];
+
+describe('which servers are meant', () => {
+  test.each<[string, Selector, string]>([
+    ['by id', { ids: ['3', '1'] }, '13'],
+    ['by exact name, without its lookalikes', { names: ['db.prod'] }, '3'],
+    ['by pattern', { names: ['web-*'] }, '126'],
+    ['a question mark is one character', { names: ['web-?'] }, '12'],
+    ['a pattern matches the whole name', { names: ['web'] }, ''],
+    ['by tag, a comma-separated value for each part', { tagged: { autosnap: 'daily' } }, '12'],
+    ['by every one of several tags', { tagged: { autosnap: 'daily', tier: 'gold' } }, '2'],
+    ['a tag key that no server has', { tagged: { constructor: 'x' } }, ''],
+    ['all', { all: true }, '123456'],
+    ['the union, each once', { ids: ['1'], names: ['web-1', 'db*'] }, '134'],
+    ['minus exceptions by name', { all: true, except: { names: ['*-scratch', 'db*'] } }, '125'],
+    [
+      'minus exceptions by id and tag',
+      { all: true, except: { ids: ['3'], tagged: { tier: 'gold' } } },
+      '145',
+    ],
+    ['an exception wins over an id', { ids: ['1'], except: { ids: ['1'] } }, ''],
+  ])('%s', (_, selector, ids) => {
+    expect(
+      selectServers(SERVERS, selector)
+        .servers.map(({ id }) => id)
+        .join(''),
+    ).toBe(ids);
+  });
+});
+
+test('an id that no server has is missing, also when all are meant', () => {
+  expect(selectServers(SERVERS, { all: true, ids: ['1', '99'] }).missingIds).toEqual(['99']);
+});
+
+test('a selector that matches nothing is named, each by itself', () => {
+  const { unmatched } = selectServers(SERVERS, {
+    names: ['web-1', 'mail-*'],
+    tagged: { autosnap: 'hourly' },
+  });
+  expect(unmatched).toEqual(['names "mail-*"', 'tagged {"autosnap":"hourly"}']);
+  expect(selectServers([], { all: true }).unmatched).toEqual(['all']);
+});
+
+test('a server that two regions list is selected once', () => {
+  const twice = [SERVERS[0]!, { ...SERVERS[0]!, region: 'ORD' }];
+  expect(selectServers(twice, { all: true }).servers).toHaveLength(1);
+});

@@ -1,0 +1,29 @@
+import type { Snapshot } from '../lib/marker.ts';
+
+/** A good snapshot of the series "daily" of server "s"; `changes` go on top. Its id is its slot unless told. */
+export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): Snapshot {
+  const time = new Date(slot);
+  return {
+    id: time.toISOString(),
+    name: 'web-1-daily',
+    region: 'DFW',
+    server: 's',
+    policy: 'daily',
+    slot: time,
+    createdAt: new Date(time.getTime() + 20_000),
+    status: 'active',
+    state: 'good',
+    sizeBytes: 2e9,
+    volumeBacked: false,
+    hold: undefined,
+    expires: undefined,
+    request: undefined,
+    ...changes,
+  };
+}
+
+/** Good snapshots at the same time of day on `count` days, the last of which is `newest`. */
+export function dailies(newest: string, count: number): Snapshot[] {
+  const last = new Date(newest).getTime();
+  return Array.from({ length: count }, (_, i) => snapshot(new Date(last - i * 86_400_000)));
+}
