@@ -91,7 +91,11 @@ function problem(issue: v.BaseIssue<unknown>): string {
  *
  * @returns a function that reads the credentials of a secret by its name.
  */
-export function secretsManager(client = new SecretsManagerClient()) {
+export function secretsManager() {
+  // The SDK itself would wait for ever.
+  const client = new SecretsManagerClient({
+    requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 },
+  });
   const cache = new Map<string, { credentials: Credentials; atMs: number }>();
   /** @throws {Refusal} for a secret that is missing, can't be read, or is of no known form. */
   return async (name: string, { fresh }: { fresh: boolean }): Promise<Credentials> => {

@@ -151,7 +151,10 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
       );
     },
     unref() {
-      for (const server of servers as HttpServer[]) server.unref();
+      for (const server of servers as HttpServer[]) {
+        server.unref();
+        server.on('connection', (socket) => socket.unref());
+      }
     },
     async close() {
       await Promise.all(

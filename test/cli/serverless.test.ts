@@ -1,0 +1,94 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const ROOT = new URL('../..', import.meta.url);
+
+interface Ended {
+  code: number;
+  stdout: string;
+}
+
+/** Runs a command to its end, whatever that is. */
+async function serverless(...args: string[]): Promise<Ended> {
+  try {
+    const { stdout } = await promisify(execFile)('npx', ['serverless', ...args], { cwd: ROOT });
+    return { code: 0, stdout };
+  } catch (error) {
+    const { code, stdout } = error as Ended;
+    return { code, stdout };
+  }
+}
+
+describe('serverless invoke local --stage local', () => {
+  const refused = { 'snapshot invalid.json': true, 'cleanup invalid.json': true, 'cleanup adhoc.json': true };
+  const events = readdirSync(new URL('events/', ROOT));
+  const cases = events.flatMap((file) => ['snapshot', 'cleanup'].map((job) => [job, file] as const));
+
+  test.each(cases)('%s %s', async (job, file) => {
+    const { code, stdout } = await serverless(
+      'invoke',
+      'local',
+      '-f',
+      job,
+      '--stage',
+      'local',
+      '-p',
+      `events/${file}`,
+    );
+    if (`${job} ${file}` in refused) {
+      expect(code).not.toBe(0);
+      expect(stdout).toMatch(/"errorMessage": "The event is refused/);
+    } else {
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/"failures": \[\]/);
+    }
+  });
+});
+
+describe('npm run dev', () => {
+  let offline: ChildProcess;
+  const lambda = new LambdaClient({
+    endpoint: 'http://127.0.0.1:3002',
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+  const invoke = async (job: string, event: object) => {
+    const command = new InvokeCommand({
+      FunctionName: `autosnap-local-${job}`,
+      Payload: JSON.stringify(event),
+    });
+    const { FunctionError, Payload } = await lambda.send(command);
+    return { FunctionError, answer: JSON.parse(Buffer.from(Payload ?? []).toString()) };
+  };
+
+  beforeAll(async () => {
+    offline = spawn('npm', ['run', 'dev'], { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    await new Promise<void>((resolve, reject) => {
+      const listen = (chunk: Buffer) => {
+        output += chunk;
+        if (output.includes('Scheduling [cleanup]')) resolve();
+      };
+      offline.stdout?.on('data', listen);
+      offline.stderr?.on('data', listen);
+      offline.on('exit', () => reject(new Error(`npm run dev has ended:\n${output}`)));
+    });
+  });
+
+  afterAll(() => {
+    if (offline.pid) process.kill(-offline.pid);
+  });
+
+  test("the AWS SDK's Lambda client invokes the functions, which meet one and the same cloud", async () => {
+    const event = { adhoc: true, servers: { names: ['web-1'] } };
+    expect(await invoke('snapshot', event)).toMatchObject({ answer: { totals: { taken: 1 } } });
+    expect(await invoke('snapshot', event)).toMatchObject({ answer: { totals: { skipped: 1 } } });
+    expect(await invoke('cleanup', event)).toMatchObject({
+      FunctionError: 'Unhandled',
+      answer: { errorMessage: expect.stringMatching(/^The event is refused: adhoc: /) },
+    });
+  });
+});
