@@ -4,6 +4,5 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/real/**', 'test/cli/**'],
-    coverage: { include: ['lib/**', 'handlers/**', 'local/**'] },
   },
 });
