@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import type { Credentials } from './openstack/identity.ts';
 import { isLoopback } from './openstack/session.ts';
 import { Refusal } from './refusal.ts';
+import { problemsOf, strict } from './schema.ts';
 
 const CACHED_FOR_MS = 5 * 60_000;
 
@@ -17,13 +18,13 @@ const authUrl = v.pipe(
   }, 'must be an https URL'),
 );
 
-const Rackspace = v.strictObject({
+const Rackspace = strict({
   username: text,
   apiKey: text,
   authUrl: v.optional(authUrl, 'https://identity.api.rackspacecloud.com/v2.0'),
 });
 
-const Password = v.strictObject({
+const Password = strict({
   authUrl,
   username: text,
   password: text,
@@ -32,7 +33,7 @@ const Password = v.strictObject({
   projectDomainName: v.optional(text),
 });
 
-const ApplicationCredential = v.strictObject({
+const ApplicationCredential = strict({
   authUrl,
   applicationCredentialId: text,
   applicationCredentialSecret: text,
@@ -51,7 +52,7 @@ export function parseSecret(name: string, secret: string): Credentials {
   const check = <S extends v.GenericSchema>(schema: S): v.InferOutput<S> => {
     const result = v.safeParse(schema, fields);
     if (result.success) return result.output;
-    throw refuse(result.issues.map(problem));
+    throw refuse(problemsOf(result.issues, 'it'));
   };
   if (!fields) throw refuse(['it must be a JSON object, such as {"username": "…", "apiKey": "…"}']);
   if ('apiKey' in fields) return { kind: 'rackspace', ...check(Rackspace) };
@@ -77,12 +78,6 @@ function parseJson(secret: string): Record<string, unknown> | undefined {
     // V8's message quotes the text.
     return undefined;
   }
-}
-
-function problem(issue: v.BaseIssue<unknown>): string {
-  const path = v.getDotPath(issue) ?? 'it';
-  if (issue.type !== 'strict_object') return `${path}: ${issue.message}`;
-  return issue.expected === 'never' ? `${path}: is not a known field: remove it` : `${path}: is missing`;
 }
 
 /**

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { Refusal } from './refusal.ts';
 import { parseSchedule, type Schedule } from './schedule.ts';
+import { problemsOf, strict } from './schema.ts';
 
 const HOUR_MS = 3_600_000;
 const DURATION_UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS, w: 7 * 24 * HOUR_MS };
@@ -75,11 +76,11 @@ const selectors = {
 const hasSelector = (s: object) => Object.values(s).some((value) => value !== undefined);
 
 const servers = v.pipe(
-  v.strictObject({
+  strict({
     ...selectors,
     all: v.optional(v.literal(true, 'must be true, or be left out')),
     except: v.optional(
-      v.pipe(v.strictObject(selectors), v.check(hasSelector, 'must name something: ids, names or tagged')),
+      v.pipe(strict(selectors), v.check(hasSelector, 'must name something: ids, names or tagged')),
     ),
   }),
   v.check(
@@ -89,7 +90,7 @@ const servers = v.pipe(
 );
 
 const Keep = v.pipe(
-  v.strictObject({
+  strict({
     atLeast: v.optional(count, 1),
     last: v.optional(count),
     hourly: v.optional(count),
@@ -118,7 +119,7 @@ const common = {
   dryRun: v.optional(v.boolean('must be true or false'), false),
 };
 
-const PolicyEvent = v.strictObject({
+const PolicyEvent = strict({
   ...common,
   policy: v.pipe(
     v.string('must be a name of a-z, 0-9 and -'),
@@ -132,7 +133,7 @@ const PolicyEvent = v.strictObject({
   maxDeletes: v.optional(count, 10),
 });
 
-const AdhocEvent = v.strictObject({
+const AdhocEvent = strict({
   ...common,
   adhoc: v.literal(true, 'must be true'),
   expires: v.optional(duration),
@@ -158,7 +159,7 @@ export function parseEvent(event: unknown): Policy | Adhoc {
   }
   const result = 'adhoc' in event ? v.safeParse(AdhocEvent, event) : v.safeParse(PolicyEvent, event);
   if (result.success) return result.output;
-  throw new Refusal('The event is refused', result.issues.map(problem));
+  throw new Refusal('The event is refused', problemsOf(result.issues, 'event'));
 }
 
 /** {@link parseEvent} for those that need a policy: an ad-hoc event is refused too. */
@@ -175,14 +176,4 @@ export function parsePolicy(event: unknown): Policy {
 /** Whether an event asks for a snapshot by hand. */
 export function isAdhoc(event: Policy | Adhoc): event is Adhoc {
   return 'adhoc' in event;
-}
-
-function problem(issue: v.BaseIssue<unknown>): string {
-  const path = v.getDotPath(issue) ?? 'event';
-  if (issue.type === 'strict_object' && issue.expected === 'never') {
-    return `${path}: is not a known key: check its spelling, or remove it`;
-  }
-  if (issue.type === 'strict_object' && issue.received === 'undefined') return `${path}: is missing`;
-  if (issue.type === 'strict_object') return `${path}: must be an object`;
-  return `${path}: ${issue.message}`;
 }

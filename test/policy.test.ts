@@ -82,7 +82,12 @@ describe('an event that is refused names the field and the remedy', () => {
     expect(problemsOf(rest)).toContain(`${key}: is missing`);
   });
 
-  test('every problem at once', () => {
+  test('every problem at once, every unknown key among them', () => {
+    expect(problemsOf(policy({ a: 1, b: 2, keep: { last: 1, c: 3, d: 4 } }))).toEqual([
+      ...['keep.c', 'keep.d', 'a', 'b'].map(
+        (key) => `${key}: is not a known key: check its spelling, or remove it`,
+      ),
+    ]);
     expect(problemsOf({})).toEqual(MISSING.map((key) => `${key}: is missing`));
     expect(() => parseEvent({})).toThrow(
       /^The event is refused:\n- servers: is missing\n- policy: is missing/,

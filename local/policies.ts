@@ -1,0 +1,56 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isAdhoc, parseEvent } from '../lib/policy.ts';
+import { Refusal } from '../lib/refusal.ts';
+
+/** The parts of a Serverless service that say what runs when. */
+export interface Service {
+  custom?: { policies?: Record<string, unknown> };
+  functions: Record<string, { events?: { schedule?: { rate: string | string[]; input?: unknown } }[] }>;
+}
+
+const JOBS = { snapshot: 'schedule', cleanup: 'cleanup' } as const;
+
+/**
+ * What is wrong with the policies and rules of serverless.yml: policies that a run would refuse, rules that fire at
+ * another time than their policy says, policies that lack a rule, and two policies of one name, which would rotate
+ * each other's snapshots.
+ */
+export function problemsIn({ custom, functions }: Service): string[] {
+  const policies = Object.entries(custom?.policies ?? {});
+  const rules = Object.keys(JOBS).flatMap((job) =>
+    (functions[job]?.events ?? []).flatMap(({ schedule }) => (schedule ? [{ job, ...schedule }] : [])),
+  );
+  return [
+    ...policies.flatMap(([key, policy]) =>
+      refusals(policy).map((problem) => `custom.policies.${key}.${problem}`),
+    ),
+    ...policies.flatMap(([key, policy]) =>
+      Object.keys(JOBS)
+        .filter((job) => !rules.some((rule) => rule.job === job && isDeepStrictEqual(rule.input, policy)))
+        .map((job) => `custom.policies.${key}: functions.${job}.events has no schedule with it as input`),
+    ),
+    ...rules.flatMap(({ job, rate, input }) => {
+      const wanted = (input as Record<string, unknown>)?.[JOBS[job as keyof typeof JOBS]];
+      return [rate].flat().every((one) => one === wanted)
+        ? []
+        : [`functions.${job}.events: a rule's rate is ${rate}, its policy says ${wanted}`];
+    }),
+    ...doubles(policies.map(([, policy]) => (policy as Record<string, unknown>)?.policy)).map(
+      (name) =>
+        `custom.policies: two of them have the name ${name}: they would rotate each other's snapshots`,
+    ),
+  ];
+}
+
+function refusals(policy: unknown): string[] {
+  try {
+    return isAdhoc(parseEvent(policy)) ? ['adhoc: an ad-hoc event has no schedule: send it by hand'] : [];
+  } catch (error) {
+    if (error instanceof Refusal) return error.problems;
+    throw error;
+  }
+}
+
+function doubles(names: unknown[]): unknown[] {
+  return [...new Set(names.filter((name, i) => names.indexOf(name) !== i))];
+}

@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'vitest';
+import { problemsIn, type Service } from '../../local/policies.ts';
+import { policy } from '../harness.ts';
+
+/** A service with the given policies, each with both its rules. */
+function service(...policies: Record<string, unknown>[]): Service {
+  const rules = (time: string) =>
+    policies.map((input) => ({ schedule: { rate: input[time] as string, input } }));
+  return {
+    custom: { policies: Object.fromEntries(policies.map((one, i) => [`p${i}`, one])) },
+    functions: { snapshot: { events: rules('schedule') }, cleanup: { events: rules('cleanup') } },
+  };
+}
+
+test('two good policies with their rules have no problem', () => {
+  expect(problemsIn(service(policy(), policy({ policy: 'weekly', schedule: 'rate(7 days)' })))).toEqual([]);
+});
+
+describe('found before it is deployed', () => {
+  test('what a run would refuse, with its place in serverless.yml', () => {
+    expect(problemsIn(service(policy({ keep: { last: 0 } })))).toEqual([
+      'custom.policies.p0.keep.last: must be a whole number of 1 or more; leave the rule out if you do not want it',
+    ]);
+  });
+
+  test.each(['snapshot', 'cleanup'])('a policy without a %s rule', (job) => {
+    const lacking = service(policy());
+    lacking.functions[job] = { events: [] };
+    expect(problemsIn(lacking)).toEqual([
+      `custom.policies.p0: functions.${job}.events has no schedule with it as input`,
+    ]);
+  });
+
+  test('a rule that fires at another time than its policy says: the slots would be wrong', () => {
+    const other = service(policy());
+    other.functions.snapshot!.events![0]!.schedule!.rate = 'rate(1 hour)';
+    expect(problemsIn(other)).toEqual([
+      "functions.snapshot.events: a rule's rate is rate(1 hour), its policy says cron(0 0 * * ? *)",
+    ]);
+  });
+
+  test('two policies of one name, which would rotate each other', () => {
+    expect(problemsIn(service(policy(), policy({ keep: { last: 9 } })))).toEqual([
+      "custom.policies: two of them have the name daily: they would rotate each other's snapshots",
+    ]);
+  });
+
+  test('an ad-hoc event among the policies', () => {
+    const [first] = problemsIn(service({ adhoc: true, servers: { all: true } }));
+    expect(first).toBe('custom.policies.p0.adhoc: an ad-hoc event has no schedule: send it by hand');
+  });
+});
