@@ -55,6 +55,9 @@ export function computeApp({ region, account, tokens, pageSize, imageUrl }: Comp
     }>();
     const wrong = refuseImage(createImage);
     if (wrong) return c.json(fault('badRequest', 400, wrong), 400);
+    if (Object.keys(createImage?.metadata ?? {}).length > 40) {
+      return c.json(fault('forbidden', 403, 'Image metadata limit exceeded'), 403);
+    }
     const state = stateRefusal(server, region);
     if (state)
       return c.json(
@@ -73,7 +76,10 @@ export function computeApp({ region, account, tokens, pageSize, imageUrl }: Comp
       );
 
     const given = Object.fromEntries(
-      Object.entries(createImage?.metadata ?? {}).map(([key, value]) => [key.toLowerCase(), String(value)]),
+      Object.entries(createImage?.metadata ?? {}).map(([key, value]) => [
+        rackspace ? key.toLowerCase() : key,
+        String(value),
+      ]),
     );
     const tokenExpiresAt = tokens.expiryOf(c.req.header('x-auth-token'))!;
     const common = { name: String(createImage?.name), owner: account.projectId };
@@ -146,7 +152,7 @@ function refuseImage(
     if (value.length > 255)
       return `Invalid input for field/attribute ${key}. Value: ${value}. '${value}' is too long`;
   }
-  return Object.keys(metadata).length > 40 ? 'Image metadata limit exceeded' : undefined;
+  return undefined;
 }
 
 function stateRefusal(server: CloudServer, region: Region): string | undefined {

@@ -121,7 +121,8 @@ export function identityApp(account: Account, tokens: Tokens, regions: () => Cat
     } else {
       const user = identity.password?.user;
       const known = user?.name === account.username && user.domain?.name === account.domainName;
-      const inScope = !scope || scope.project?.name === account.projectName;
+      const { name, domain } = scope?.project ?? {};
+      const inScope = !scope || (name === account.projectName && domain?.name === account.domainName);
       if (!known || user?.password !== account.password || !inScope) return c.json(unauthorized, 401);
     }
     const { id, expiresAt } = tokens.issue();

@@ -57,12 +57,13 @@ export function explain({ code, message }: CloudError): string {
  * `{error: {message}}`, Glance's `{message}` with its `<br />`, or a page of HTML from a proxy.
  *
  * Only the first line is taken: Keystone's validation errors repeat the request, password and all, further down.
+ * `hide` takes secrets out of the text as the cloud wrote it, before any of it is cut or changed.
  */
-export function faultMessage(body: string): string | undefined {
+export function faultMessage(body: string, hide: (text: string) => string): string | undefined {
   const fault = faultOf(body);
   const text = typeof fault.message === 'string' ? fault.message : /<title>([^<]*)<\/title>/i.exec(body)?.[1];
-  const line = text
-    ?.replace(/<[^>]*>/g, ' ')
+  const line = hide(text ?? '')
+    .replace(/<[^>]*>/g, ' ')
     .trim()
     .split('\n')[0]
     ?.replace(/\s+/g, ' ')

@@ -220,11 +220,12 @@ export function explainRefusal(error: unknown): unknown {
   if (!isCloudError(error)) return error;
   const code = refusalCode(error);
   if (!code) return error;
-  const { message, method, url, status } = error;
+  const { message, method, url, status, requestId } = error;
   return new CloudError(code, `${message}. ${REFUSALS[code]}.`, {
     ...(method ? { method } : {}),
     ...(url ? { url } : {}),
     ...(status ? { status } : {}),
+    ...(requestId ? { requestId } : {}),
   });
 }
 

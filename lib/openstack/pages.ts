@@ -42,9 +42,11 @@ export async function listAll<T extends { id: string }>(
     for (const entry of page.output[key] as T[]) found.set(entry.id, entry);
 
     const links = page.output[`${key}_links`] as { rel: string; href: string }[] | undefined;
-    const next = page.output.next ?? links?.find(({ rel }) => rel === 'next')?.href;
+    const next = (page.output.next as string | undefined) ?? links?.find(({ rel }) => rel === 'next')?.href;
     if (!next) return [...found.values()];
-    query = new URL(next, 'http://origin.invalid').search.slice(1);
+    const url = URL.parse(next, 'http://origin.invalid');
+    if (!url) throw unreadable(request, 'the link to the next page is no URL');
+    query = url.search.slice(1);
     if (seen.has(query)) throw unreadable(request, 'the link to the next page leads back');
   }
 }

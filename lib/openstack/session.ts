@@ -151,7 +151,8 @@ function endpoint(grant: Grant, service: ServiceType, region: string): string {
   const found = grant.endpoints.find((e) => e.service === service && e.region === region);
   // Not NOT_FOUND: to those who delete, that means that the thing is gone.
   if (!found) throw new CloudError('BAD_ANSWER', `The catalogue has no ${service} endpoint in ${region}.`);
-  const url = new URL(found.url);
+  const url = URL.parse(found.url);
+  if (!url) throw new CloudError('BAD_ANSWER', `The catalogue's ${service} endpoint in ${region} is no URL.`);
   if (url.protocol !== 'https:' && !isLoopback(url)) {
     throw new CloudError('BAD_ANSWER', `The catalogue's ${service} endpoint in ${region} is not https.`);
   }
@@ -180,6 +181,7 @@ function sender(deadline: Deadline, secrets: Set<string>): (sending: Sending) =>
     const remainingMs = deadline.remainingMs();
     const where = { method, url: url.split('?')[0] ?? url };
     if (remainingMs <= 0) throw outOfTime(where);
+    const signal = AbortSignal.timeout(Math.ceil(remainingMs));
     try {
       const response = await got(url, {
         method,
@@ -187,7 +189,7 @@ function sender(deadline: Deadline, secrets: Set<string>): (sending: Sending) =>
         headers: { accept: 'application/json', ...(token ? { 'x-auth-token': token } : {}) },
         responseType: 'text',
         followRedirect: false,
-        signal: AbortSignal.timeout(Math.ceil(remainingMs)),
+        signal,
         timeout: { connect: CONNECT_TIMEOUT_MS, request: REQUEST_TIMEOUT_MS },
         retry: {
           limit: RETRIES,
@@ -206,7 +208,7 @@ function sender(deadline: Deadline, secrets: Set<string>): (sending: Sending) =>
       }
       return { headers: response.headers, body: parse(response, where) };
     } catch (error) {
-      throw translate(error, where, deadline, secrets);
+      throw signal.aborted ? outOfTime(where) : translate(error, where, (text) => without(secrets, text));
     }
   };
 }
@@ -229,7 +231,7 @@ function parse({ body }: Response<string>, where: Where): unknown {
  */
 function retryDelayMs(error: RequestError, attempt: number, repeatable: boolean): number {
   const backoffMs = BACKOFF_MS * 2 ** (attempt - 1) * (1 + Math.random() / 4);
-  if (!error.response) return repeatable || NEVER_SENT.includes(error.code) ? backoffMs : 0;
+  if (!(error instanceof HTTPError)) return repeatable || NEVER_SENT.includes(error.code) ? backoffMs : 0;
   const refusal = refusalOf(error.response);
   const limited = refusal.status === 413 || refusal.status === 429;
   if (limited ? isQuota(refusal) : !(repeatable && refusal.status >= 500)) return 0;
@@ -254,13 +256,12 @@ const CODES: Record<number, CloudErrorCode> = {
 
 type Where = { method: string; url: string };
 
-function translate(error: unknown, where: Where, deadline: Deadline, secrets: Set<string>): CloudError {
+function translate(error: unknown, where: Where, hide: (text: string) => string): CloudError {
   if (error instanceof CloudError) return error;
-  if (deadline.remainingMs() <= 0) return outOfTime(where);
   if (error instanceof HTTPError) {
     const { status, headers, body } = refusalOf(error.response);
     let code = CODES[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'BAD_ANSWER');
-    let message = faultMessage(body) ?? error.response.statusMessage ?? 'no message';
+    let message = faultMessage(body, hide) ?? error.response.statusMessage ?? 'no message';
     if (isQuota({ status, headers, body })) code = 'OVER_QUOTA';
     if (status === 401 && /OS-MF/.test(String(headers['www-authenticate']))) code = 'MFA_REQUIRED';
     // Nova says this, with a 500, when Glance refuses one more image or one more property.
@@ -269,14 +270,14 @@ function translate(error: unknown, where: Where, deadline: Deadline, secrets: Se
       message = "the image service's quota for this project is used up";
     }
     const requestId = headers['x-compute-request-id'] ?? headers['x-openstack-request-id'];
-    return new CloudError(code, `${said(where)}: ${status} ${without(secrets, message)}`, {
+    return new CloudError(code, `${said(where)}: ${status} ${message}`, {
       ...where,
       status,
-      ...(typeof requestId === 'string' ? { requestId } : {}),
+      ...(typeof requestId === 'string' ? { requestId: hide(requestId) } : {}),
     });
   }
   const { code, message } = error as RequestError;
-  const why = code === 'ETIMEDOUT' ? 'timed out' : without(secrets, message.split('\n')[0] ?? '');
+  const why = code === 'ETIMEDOUT' ? 'timed out' : hide(message).split('\n')[0];
   return new CloudError('NO_ANSWER', `${said(where)}: no answer (${why})`, where);
 }
 

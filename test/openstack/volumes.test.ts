@@ -1,0 +1,84 @@
+import { describe, expect } from 'vitest';
+import { deleteVolumeSnapshot, getVolumeSnapshot } from '../../lib/openstack/volumes.ts';
+import { type Replay, test } from './connected.ts';
+
+const ID = '5f0c7d3e-0000-4000-8000-0000000000aa';
+const NOT_FOUND = { itemNotFound: { code: 404, message: `Snapshot ${ID} could not be found.` } };
+
+/** Cinder with one answer for the one snapshot. */
+function cinderWith({ app }: Replay, status: number, body?: object): void {
+  app.on(['GET', 'DELETE'], `/volume/snapshots/${ID}`, (c) =>
+    body ? c.json(body, status as 200) : c.body(null, status as 204),
+  );
+}
+
+describe('a volume snapshot', () => {
+  test('is read: what it is, and what it was made from', async ({ replay }) => {
+    cinderWith(replay, 200, {
+      snapshot: {
+        id: ID,
+        status: 'available',
+        volume_id: 'vol-1',
+        size: 1,
+        name: 'snapshot for web',
+        metadata: {},
+      },
+    });
+    const session = await replay.connect();
+    await expect(getVolumeSnapshot(session, 'DFW', ID)).resolves.toEqual({
+      id: ID,
+      region: 'DFW',
+      status: 'available',
+      volumeId: 'vol-1',
+    });
+  });
+
+  test('that is not there is undefined', async ({ replay }) => {
+    cinderWith(replay, 404, NOT_FOUND);
+    await expect(getVolumeSnapshot(await replay.connect(), 'DFW', ID)).resolves.toBeUndefined();
+  });
+
+  test.for<[string, number, object | undefined, string]>([
+    ['that may not be read', 403, { forbidden: { code: 403, message: 'No.' } }, 'FORBIDDEN'],
+    ['without its volume', 200, { snapshot: { id: ID, status: 'available' } }, 'BAD_ANSWER'],
+    ['that is none', 200, undefined, 'BAD_ANSWER'],
+  ])('%s is an error', async ([, status, body, code], { replay }) => {
+    cinderWith(replay, status, body);
+    await expect(getVolumeSnapshot(await replay.connect(), 'DFW', ID)).rejects.toMatchObject({
+      name: 'CloudError',
+      code,
+    });
+  });
+
+  test.for([
+    ['Cinder accepts it', 202, undefined],
+    ['it is no longer there', 404, NOT_FOUND],
+  ] as const)('is deleted when %s', async ([, status, body], { replay }) => {
+    cinderWith(replay, status, body);
+    await expect(deleteVolumeSnapshot(await replay.connect(), 'DFW', ID)).resolves.toBeUndefined();
+    expect(replay.askedOfServices()).toMatchObject([{ method: 'DELETE', path: `/volume/snapshots/${ID}` }]);
+  });
+
+  test.for([
+    [
+      400,
+      'BAD_REQUEST',
+      { badRequest: { code: 400, message: 'Invalid snapshot: status must be available.' } },
+    ],
+    [409, 'CONFLICT', { conflictingRequest: { code: 409, message: 'It has dependents.' } }],
+  ] as const)('is not deleted when Cinder says %i', async ([status, code, body], { replay }) => {
+    cinderWith(replay, status, body);
+    await expect(deleteVolumeSnapshot(await replay.connect(), 'DFW', ID)).rejects.toMatchObject({
+      code,
+      status,
+    });
+  });
+
+  test('has its id escaped in the path', async ({ replay }) => {
+    replay.app.all('*', (c) => c.body(null, 202));
+    await deleteVolumeSnapshot(await replay.connect(), 'DFW', '../volumes/1?force');
+    expect(replay.askedOfServices()).toMatchObject([
+      { path: '/volume/snapshots/..%2Fvolumes%2F1%3Fforce', query: '' },
+    ]);
+  });
+});
