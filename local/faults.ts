@@ -65,6 +65,16 @@ export const answers = {
       },
     },
   },
+  /** Nova 26, to the later of two createImage requests at the same moment. */
+  taskStateRace: {
+    status: 500,
+    body: {
+      computeFault: {
+        code: 500,
+        message: "Unexpected API Error.\n<class 'nova.exception.UnexpectedTaskStateError'>",
+      },
+    },
+  },
   glanceQuota: {
     status: 500,
     body: {

@@ -85,7 +85,8 @@ export function stubEnvironment(secretsUrl: string): void {
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
 }
 
-function captureLogs(): string[] {
+/** Keeps all that is logged from here on, a line each, instead of printing it. */
+export function captureLogs(): string[] {
   const lines: string[] = [];
   for (const method of ['log', 'info', 'warn', 'error', 'debug'] as const) {
     vi.spyOn(console, method).mockImplementation((...args) => {

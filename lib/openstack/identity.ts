@@ -211,7 +211,7 @@ const REFUSALS = {
   MFA_REQUIRED:
     'The account asks for multi-factor authentication, which a function cannot give: use the API key of a user without it, made for this purpose',
   UNAUTHORIZED:
-    'The cloud does not accept these credentials: check the name and the key in the secret, or make new ones and update it',
+    'The cloud does not accept these credentials: check the name and the key in the secret, with Keystone the project and the domains too, or make new ones and update it',
   FORBIDDEN: 'The user may not log in: enable it in the control panel, or put another one into the secret',
 };
 

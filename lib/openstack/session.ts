@@ -269,6 +269,11 @@ function translate(error: unknown, where: Where, hide: (text: string) => string)
       code = 'OVER_QUOTA';
       message = "the image service's quota for this project is used up";
     }
+    // Of two requests at the same moment, Nova answers the later one with this and a 500, where it means 409.
+    if (body.includes('UnexpectedTaskStateError')) {
+      code = 'CONFLICT';
+      message = 'the server has become busy at this moment';
+    }
     const requestId = headers['x-compute-request-id'] ?? headers['x-openstack-request-id'];
     return new CloudError(code, `${said(where)}: ${status} ${message}`, {
       ...where,

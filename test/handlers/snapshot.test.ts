@@ -140,6 +140,15 @@ describe('a server that cannot be snapshotted now is skipped', () => {
     );
   });
 
+  test('because another request came first by a moment: a 500 that means 409', async () => {
+    const { cloud, run, web1 } = await fleet();
+    const answer = answers.taskStateRace;
+    cloud.faults.push({ service: 'compute', method: 'POST', path: new RegExp(web1.id), answer });
+    const { entries, totals } = await run('snapshot', policy());
+    expect(totals).toEqual({ taken: 3, skipped: 1 });
+    expect(entries.find(({ name }) => name === 'web-1')?.reason).toMatch(/^busy: .*has become busy/);
+  });
+
   test('because its last snapshot is still being made', async () => {
     const { cloud, run } = await fleet();
     await run('snapshot', policy());

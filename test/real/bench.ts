@@ -1,0 +1,169 @@
+import { once } from 'node:events';
+import { rm, writeFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { serve } from '@hono/node-server';
+import { onTestFinished, vi } from 'vitest';
+import type { Report } from '../../lib/report.ts';
+import { lambdaContext } from '../../local/context.ts';
+import { secretsApp } from '../../local/secrets.ts';
+import { captureLogs, type Job, policy, stubEnvironment } from '../harness.ts';
+import { environment } from './environment.ts';
+import { eventually, type GlanceImage, OpenStack } from './openstack.ts';
+
+/** The real handlers, pointed at the real cloud. What a test makes there goes when it ends, however it ends. */
+export interface Bench {
+  cloud: OpenStack;
+  /** A deployment of this test's own: nothing that another run has left is ever taken for its own. */
+  owner: string;
+  /** Puts another secret into the secrets store, in place of the user's password. */
+  setSecret(secret: Record<string, string>): void;
+  run(job: Job, event: unknown): Promise<Report>;
+  /** {@link run} for a run that fails: its error. */
+  fail(job: Job, event: unknown): Promise<Error>;
+  /** All that was logged so far, as text. */
+  logs(): string;
+  /** This deployment's images as Glance has them, oldest slot first; of one server if told. */
+  ours(server?: string): Promise<GlanceImage[]>;
+  /** Waits until the servers are idle and none of this deployment's images is being made any more. */
+  settle(): Promise<void>;
+  /** An image of a server by hand; returns its id when it is made. */
+  createImage(server: string, name: string, metadata?: Record<string, string>): Promise<string>;
+  /** A server made from an image, like another one; returns its id when it is active. */
+  restore(name: string, image: string, like: string): Promise<string>;
+  /** Makes the cloud's snapshots slow or fail until {@link release}. */
+  turn(knob: Knob, value: string): Promise<void>;
+  release(): Promise<void>;
+}
+
+type Knob = 'fake_snapshot_fail' | 'fake_snapshot_delay';
+const KNOBS: Knob[] = ['fake_snapshot_fail', 'fake_snapshot_delay'];
+
+const { authUrl, username, password, projectName, userDomainName, projectDomainName } = environment;
+
+/** The secret with the user's password. */
+export const passwordSecret = {
+  authUrl,
+  username,
+  password,
+  projectName,
+  userDomainName,
+  projectDomainName,
+};
+
+const TODAY = new Date().setUTCHours(0, 0, 20, 0);
+
+/** Twenty seconds into the day that is `days` away from the real one. */
+export function dayAt(days: number): Date {
+  return new Date(TODAY + days * 86_400_000);
+}
+
+/** The slot of a daily policy that runs at `time`, as it stands in the marker. */
+export function slotOf(time: Date): string {
+  return `${time.toISOString().slice(0, 10)}T00:00:00Z`;
+}
+
+/** The ids of some images, for what must be compared whatever its order. */
+export function idsOf(images: readonly { id: string }[]): string[] {
+  return images.map(({ id }) => id).sort();
+}
+
+/** A daily policy with `last: 3` over `serverIds` in the environment's region; `changes` go on top. */
+export function policyOf(serverIds: string[], changes: Record<string, unknown> = {}) {
+  return policy({ regions: [environment.region], servers: { ids: serverIds }, ...changes });
+}
+
+export async function bench(): Promise<Bench> {
+  const cloud = new OpenStack();
+  const stage = `real-${crypto.randomUUID().slice(0, 8)}`;
+  const owner = `autosnap-${stage}`;
+  const madeImages: string[] = [];
+  const madeServers: string[] = [];
+  const secrets = new Map<string, string>();
+  const setSecret: Bench['setSecret'] = (secret) => {
+    secrets.set(`autosnap/${stage}/rackspace`, JSON.stringify(secret));
+  };
+  setSecret(passwordSecret);
+  stubEnvironment(await listen(secrets));
+  vi.stubEnv('AUTOSNAP_STAGE', stage);
+  const lines = captureLogs();
+  // Fresh modules: nothing cached in memory survives from another test.
+  vi.resetModules();
+
+  const run: Bench['run'] = async (job, event) => {
+    const { handler } =
+      job === 'snapshot'
+        ? await import('../../handlers/snapshot.ts')
+        : await import('../../handlers/cleanup.ts');
+    return handler(event, lambdaContext(`${owner}-${job}`));
+  };
+  const ours: Bench['ours'] = async (server) =>
+    (await cloud.images())
+      .filter((image) => image.autosnap_owner === owner)
+      .filter((image) => server === undefined || image.autosnap_server === server)
+      .sort((a, b) => String(a.autosnap_slot).localeCompare(String(b.autosnap_slot)));
+  const release = async () => {
+    if (!environment.controlDir) return;
+    for (const knob of KNOBS) await rm(join(environment.controlDir, knob), { force: true });
+  };
+
+  // A run that was broken off may have left some.
+  await release();
+  onTestFinished(async () => {
+    await release();
+    for (const id of madeServers) await cloud.deleteServer(id);
+    await cloud.idle(environment.serverIds);
+    for (const id of [...madeImages, ...idsOf(await ours())]) await cloud.deleteImage(id);
+  });
+
+  return {
+    cloud,
+    owner,
+    setSecret,
+    run,
+    fail: (job, event) =>
+      run(job, event).then(
+        () => new Error('the run did not fail'),
+        (thrown: Error) => thrown,
+      ),
+    logs: () => lines.join('\n'),
+    ours,
+    async settle() {
+      await cloud.idle([...environment.serverIds, ...madeServers]);
+      await eventually('every image made', async () =>
+        (await ours()).every(({ status }) => status === 'active') ? true : undefined,
+      );
+    },
+    async createImage(server, name, metadata) {
+      const id = await cloud.createImage(server, name, metadata);
+      madeImages.push(id);
+      await eventually(`${name} made`, async () =>
+        (await cloud.image(id))?.status === 'active' ? true : undefined,
+      );
+      await cloud.idle([server]);
+      return id;
+    },
+    async restore(name, image, like) {
+      const id = await cloud.createServer(name, image, like);
+      madeServers.push(id);
+      await eventually(`server ${name} active`, async () =>
+        (await cloud.server(id))?.status === 'ACTIVE' ? true : undefined,
+      );
+      return id;
+    },
+    turn: (knob, value) => writeFile(join(environment.controlDir, knob), value),
+    release,
+  };
+}
+
+/** The project's own secrets store on loopback, until the test ends; returns its URL. */
+async function listen(secrets: Map<string, string>): Promise<string> {
+  const server = serve({ fetch: secretsApp(secrets).fetch, hostname: '127.0.0.1', port: 0 }) as Server;
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}

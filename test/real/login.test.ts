@@ -1,0 +1,149 @@
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { cleanUp } from '../../lib/cleanup.ts';
+import { parseSecret } from '../../lib/credentials.ts';
+import { connect } from '../../lib/openstack/session.ts';
+import { parsePolicy } from '../../lib/policy.ts';
+import { takeSnapshots } from '../../lib/snapshot.ts';
+import { setTime } from '../harness.ts';
+import { bench, dayAt, passwordSecret, policyOf, slotOf } from './bench.ts';
+import { environment } from './environment.ts';
+import { eventually } from './openstack.ts';
+import { watchTraffic } from './traffic.ts';
+
+const { authUrl, applicationCredentialId, applicationCredentialSecret, tokenTtl } = environment;
+const server = environment.serverIds[0]!;
+
+describe('credentials that are good', () => {
+  const forms = [
+    { form: 'a password', secret: passwordSecret },
+    {
+      form: 'an application credential (needs OS_APPLICATION_CREDENTIAL_ID)',
+      secret: { authUrl, applicationCredentialId, applicationCredentialSecret },
+      skipped: !applicationCredentialId,
+    },
+  ];
+  for (const { form, secret, skipped = false } of forms) {
+    test.skipIf(skipped)(`take a snapshot and clean up with ${form}`, async () => {
+      const { owner, ours, run, setSecret, settle } = await bench();
+      setSecret(secret);
+      for (const days of [-2, -1]) {
+        setTime(dayAt(days));
+        await run('snapshot', policyOf([server]));
+        await settle();
+      }
+      await run('cleanup', policyOf([server], { keep: { last: 1 } }));
+      expect(await ours()).toEqual([
+        expect.objectContaining({
+          status: 'active',
+          visibility: 'private',
+          instance_uuid: server,
+          autosnap_owner: owner,
+          autosnap_policy: 'daily',
+          autosnap_server: server,
+          autosnap_slot: slotOf(dayAt(-1)),
+          autosnap_hold: 'none',
+        }),
+      ]);
+    });
+  }
+
+  test('are read again once the cloud refuses those in memory', async () => {
+    const { fail, ours, run, setSecret } = await bench();
+    setSecret({ ...passwordSecret, password: 'the one before it was changed' });
+    expect((await fail('snapshot', policyOf([server]))).message).toMatch(/does not accept these credentials/);
+    setSecret(passwordSecret);
+    await run('snapshot', policyOf([server]));
+    expect(await ours()).toHaveLength(1);
+  });
+});
+
+describe('credentials that are wrong', () => {
+  const wrong = 'no-such-thing-4b1f';
+  const cases = [
+    { what: 'a wrong password', secret: { ...passwordSecret, password: wrong }, hidden: wrong },
+    {
+      what: 'a project that the user does not have',
+      secret: { ...passwordSecret, projectName: 'no-such-project' },
+      hidden: passwordSecret.password,
+    },
+    {
+      what: 'an unknown application credential',
+      secret: { authUrl, applicationCredentialId: '0'.repeat(32), applicationCredentialSecret: wrong },
+      hidden: wrong,
+    },
+    {
+      what: 'a wrong secret of an application credential (needs OS_APPLICATION_CREDENTIAL_ID)',
+      secret: { authUrl, applicationCredentialId, applicationCredentialSecret: wrong },
+      hidden: wrong,
+      skipped: !applicationCredentialId,
+    },
+  ];
+  for (const { what, secret, hidden, skipped = false } of cases) {
+    test.skipIf(skipped)(`${what}: the run fails with the remedy and shows no secret`, async () => {
+      const { fail, logs, ours, setSecret } = await bench();
+      setSecret(secret);
+      for (const job of ['snapshot', 'cleanup'] as const) {
+        const error = await fail(job, policyOf([server]));
+        expect(error.message).toContain(
+          'The cloud does not accept these credentials: check the name and the key in the secret',
+        );
+        const shown = [inspect(error, { depth: null, showHidden: true }), JSON.stringify(error), logs()];
+        expect(shown.join('\n')).not.toContain(hidden);
+      }
+      expect(await ours()).toEqual([]);
+    });
+  }
+});
+
+describe('a token that stops being good while a run is on', () => {
+  /** What a handler's login gives, for the jobs behind the handlers: a handler ends before its token can. */
+  const logIn = () => {
+    const endsMs = performance.now() + 120_000;
+    const deadline = { remainingMs: () => endsMs - performance.now() };
+    return connect(async () => parseSecret('test', JSON.stringify(passwordSecret)), deadline);
+  };
+  const keepOne = parsePolicy(policyOf([server], { keep: { last: 1 } }));
+
+  // A cloud remembers for minutes that a token was good: it must not have seen this one when it is revoked.
+  test('because it is revoked is replaced, once, and the run finishes', async () => {
+    const { cloud, owner, ours, settle } = await bench();
+    const older = { owner, now: dayAt(-2), requestId: 'older' };
+    const newer = { owner, now: dayAt(-1), requestId: 'newer' };
+    await takeSnapshots(await logIn(), keepOne, older);
+    await settle();
+    const jobs = [takeSnapshots, cleanUp];
+    const slots = [[slotOf(older.now), slotOf(newer.now)], [slotOf(newer.now)]];
+    for (const [i, job] of jobs.entries()) {
+      const { exchanges, tokens } = watchTraffic();
+      const session = await logIn();
+      await cloud.revoke(tokens[0]!);
+      await job(session, keepOne, newer);
+      await settle();
+      expect((await ours()).map((image) => image.autosnap_slot)).toEqual(slots[i]);
+      expect(exchanges.map(({ status }) => status)).toContain(401);
+      expect(tokens).toHaveLength(2);
+    }
+  });
+
+  test.skipIf(tokenTtl > 60)(
+    'because it expires is replaced, once (needs a TOKEN_TTL up to 60)',
+    async () => {
+      const { cloud, owner, ours, settle } = await bench();
+      const { exchanges, tokens } = watchTraffic();
+      const session = await logIn();
+      await takeSnapshots(session, keepOne, { owner, now: dayAt(-2), requestId: 'before' });
+      await settle();
+      await eventually('the token expired', async () =>
+        (await cloud.accepts(tokens[0]!)) ? undefined : true,
+      );
+      await takeSnapshots(session, keepOne, { owner, now: dayAt(-1), requestId: 'after' });
+      await settle();
+      expect((await ours()).map((image) => image.autosnap_slot)).toEqual(
+        [-2, -1].map((d) => slotOf(dayAt(d))),
+      );
+      expect(exchanges.map(({ status }) => status)).toContain(401);
+      expect(tokens).toHaveLength(2);
+    },
+  );
+});

@@ -1,0 +1,206 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { environment } from './environment.ts';
+
+type Service = 'compute' | 'image';
+
+/** A Glance image, its properties among its fields, as the API gives it. */
+export interface GlanceImage {
+  id: string;
+  name: string;
+  status: string;
+  visibility: string;
+  protected: boolean;
+  [property: string]: unknown;
+}
+
+export interface NovaServer {
+  id: string;
+  name: string;
+  status: string;
+  flavor: { id: string };
+  'OS-EXT-STS:task_state': string | null;
+}
+
+interface Login {
+  token: string;
+  catalog: { type: string; endpoints: { interface: string; region: string; url: string }[] }[];
+}
+
+interface Call {
+  method?: string;
+  json?: unknown;
+  headers?: Record<string, string>;
+  expect: number[];
+}
+
+const POLLS = 400;
+const BETWEEN_POLLS_MS = 250;
+
+/** Asks until there is an answer: it is the cloud's state that is waited for, never a length of time. */
+export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
+  for (let poll = 0; poll < POLLS; poll++) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    await sleep(BETWEEN_POLLS_MS);
+  }
+  throw new Error(`${what}: not after ${POLLS} looks`);
+}
+
+/**
+ * The cloud with the tests' own eyes and hands: another login and other code than the product's, so that what the
+ * product says is checked against what is there.
+ */
+export class OpenStack {
+  #login: Promise<Login> | undefined;
+
+  /** The public URL of a service in a region. */
+  async endpoint(type: Service, region: string): Promise<string> {
+    const { catalog } = await this.#loggedIn();
+    const found = catalog
+      .find((service) => service.type === type)
+      ?.endpoints.find((e) => e.interface === 'public' && e.region === region);
+    if (!found) throw new Error(`the catalogue has no ${type} in ${region}`);
+    return found.url.replace(/\/(v2)?\/?$/, '');
+  }
+
+  /** Every private image of the project. */
+  async images(): Promise<GlanceImage[]> {
+    const images: GlanceImage[] = [];
+    let next: string | undefined = '/v2/images?visibility=private';
+    while (next) {
+      const page: { images: GlanceImage[]; next?: string } = await this.#json('image', next, {
+        expect: [200],
+      });
+      images.push(...page.images);
+      next = page.next;
+    }
+    return images;
+  }
+
+  async image(id: string): Promise<GlanceImage | undefined> {
+    const answer = await this.#call('image', `/v2/images/${id}`, { expect: [200, 404] });
+    return answer.status === 404 ? undefined : ((await answer.json()) as GlanceImage);
+  }
+
+  /** Sets properties of an image; `add` replaces those that are there. */
+  async patchImage(id: string, changes: Record<string, unknown>): Promise<void> {
+    await this.#call('image', `/v2/images/${id}`, {
+      method: 'PATCH',
+      json: Object.entries(changes).map(([name, value]) => ({ op: 'add', path: `/${name}`, value })),
+      headers: { 'content-type': 'application/openstack-images-v2.1-json-patch' },
+      expect: [200],
+    });
+  }
+
+  /** Deletes an image, protected or not, whether it is there or not. */
+  async deleteImage(id: string): Promise<void> {
+    if ((await this.image(id))?.protected) await this.patchImage(id, { protected: false });
+    await this.#call('image', `/v2/images/${id}`, { method: 'DELETE', expect: [204, 404] });
+  }
+
+  async server(id: string): Promise<NovaServer | undefined> {
+    const answer = await this.#call('compute', `/servers/${id}`, { expect: [200, 404] });
+    if (answer.status === 404) return undefined;
+    return ((await answer.json()) as { server: NovaServer }).server;
+  }
+
+  /** Waits until nothing is being done with any of the servers. */
+  async idle(serverIds: string[]): Promise<void> {
+    for (const id of serverIds) {
+      await eventually(`server ${id} idle`, async () => {
+        const server = await this.server(id);
+        return !server || server['OS-EXT-STS:task_state'] === null ? true : undefined;
+      });
+    }
+  }
+
+  /** An image of a server as a person makes one; returns its id. */
+  async createImage(server: string, name: string, metadata: Record<string, string> = {}): Promise<string> {
+    const { image_id } = await this.#json<{ image_id: string }>('compute', `/servers/${server}/action`, {
+      method: 'POST',
+      json: { createImage: { name, metadata } },
+      headers: { 'openstack-api-version': 'compute 2.45' },
+      expect: [202],
+    });
+    return image_id;
+  }
+
+  /** Asks for a server from an image, with the flavor of another one; returns its id. */
+  async createServer(name: string, image: string, like: string): Promise<string> {
+    const flavorRef = (await this.server(like))?.flavor.id;
+    const { server } = await this.#json<{ server: { id: string } }>('compute', '/servers', {
+      method: 'POST',
+      json: { server: { name, imageRef: image, flavorRef, networks: 'none' } },
+      headers: { 'openstack-api-version': 'compute 2.37' },
+      expect: [202],
+    });
+    return server.id;
+  }
+
+  async deleteServer(id: string): Promise<void> {
+    await this.#call('compute', `/servers/${id}`, { method: 'DELETE', expect: [204, 404] });
+    await eventually(`server ${id} gone`, async () => ((await this.server(id)) ? undefined : true));
+  }
+
+  /** Makes a token of the same user worthless, as its expiry does. */
+  async revoke(token: string): Promise<void> {
+    const own = (await this.#loggedIn()).token;
+    const headers = { 'x-auth-token': own, 'x-subject-token': token };
+    const { status } = await fetch(`${environment.authUrl}/auth/tokens`, { method: 'DELETE', headers });
+    if (status !== 204) throw new Error(`the token could not be revoked: ${status}`);
+  }
+
+  /** Whether the image service takes a token. */
+  async accepts(token: string): Promise<boolean> {
+    const base = await this.endpoint('image', environment.region);
+    const { status } = await fetch(`${base}/v2/images?limit=1`, { headers: { 'x-auth-token': token } });
+    return status === 200;
+  }
+
+  async #json<T>(service: Service, path: string, call: Call): Promise<T> {
+    return (await (await this.#call(service, path, call)).json()) as T;
+  }
+
+  async #call(service: Service, path: string, call: Call): Promise<Response> {
+    const { method = 'GET', json, headers, expect } = call;
+    const base = await this.endpoint(service, environment.region);
+    const send = async () =>
+      fetch(base + path, {
+        method,
+        ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+        headers: {
+          accept: 'application/json',
+          'content-type': 'application/json',
+          'x-auth-token': (await this.#loggedIn()).token,
+          ...headers,
+        },
+      });
+    let answer = await send();
+    if (answer.status === 401) {
+      this.#login = undefined;
+      answer = await send();
+    }
+    if (expect.includes(answer.status)) return answer;
+    throw new Error(`${method} ${base}${path}: ${answer.status} ${await answer.text()}`);
+  }
+
+  #loggedIn(): Promise<Login> {
+    this.#login ??= logIn();
+    return this.#login;
+  }
+}
+
+async function logIn(): Promise<Login> {
+  const { authUrl, username, password, projectName, userDomainName, projectDomainName } = environment;
+  const user = { name: username, password, domain: { name: userDomainName } };
+  const project = { name: projectName, domain: { name: projectDomainName } };
+  const auth = { identity: { methods: ['password'], password: { user } }, scope: { project } };
+  const answer = await fetch(`${authUrl}/auth/tokens`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ auth }),
+  });
+  if (answer.status !== 201) throw new Error(`login: ${answer.status} ${await answer.text()}`);
+  const { token } = (await answer.json()) as { token: Pick<Login, 'catalog'> };
+  return { token: answer.headers.get('x-subject-token') ?? '', catalog: token.catalog };
+}

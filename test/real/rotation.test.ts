@@ -1,0 +1,169 @@
+import { expect, test } from 'vitest';
+import { setTime } from '../harness.ts';
+import { type Bench, bench, dayAt, idsOf, policyOf, slotOf } from './bench.ts';
+import { environment } from './environment.ts';
+import { watchTraffic } from './traffic.ts';
+
+const { serverIds } = environment;
+const server = serverIds[0]!;
+
+/** Takes the daily snapshots of some days, one after the other. */
+async function takeDays(
+  { run, settle }: Bench,
+  servers: string[],
+  days: number[],
+  changes: Record<string, unknown> = {},
+): Promise<void> {
+  for (const day of days) {
+    setTime(dayAt(day));
+    await run('snapshot', policyOf(servers, changes));
+    await settle();
+  }
+}
+
+test('every server over five days with last: 3 is left with its three newest slots, and all else is untouched', async () => {
+  const running = await bench();
+  const { cloud, createImage, ours, owner, run } = running;
+  const byHand = await createImage(server, 'by hand');
+  const anothers = await createImage(server, "another deployment's", {
+    autosnap_owner: `${owner}-other`,
+    autosnap_policy: 'daily',
+    autosnap_server: server,
+    autosnap_slot: slotOf(dayAt(-11)),
+    autosnap_hold: 'none',
+  });
+  // One more than daily keeps, of another policy.
+  await takeDays(running, [server], [-10, -9, -8, -7], { policy: 'other' });
+  const others = idsOf(await ours());
+  expect(others).toHaveLength(4);
+
+  for (const day of [-5, -4, -3, -2, -1]) {
+    await takeDays(running, serverIds, [day]);
+    await run('cleanup', policyOf(serverIds));
+  }
+
+  const slots = [-3, -2, -1].map((day) => slotOf(dayAt(day)));
+  for (const id of serverIds) {
+    const daily = (await ours(id)).filter((image) => image.autosnap_policy === 'daily');
+    expect(daily).toEqual(
+      slots.map((slot) =>
+        expect.objectContaining({
+          status: 'active',
+          visibility: 'private',
+          image_type: 'snapshot',
+          instance_uuid: id,
+          autosnap_owner: owner,
+          autosnap_policy: 'daily',
+          autosnap_server: id,
+          autosnap_slot: slot,
+          autosnap_hold: 'none',
+        }),
+      ),
+    );
+  }
+  expect(idsOf((await ours()).filter((image) => image.autosnap_policy === 'other'))).toEqual(others);
+  expect((await cloud.image(byHand))?.status).toBe('active');
+  expect((await cloud.image(anothers))?.status).toBe('active');
+});
+
+test.for([
+  { mark: { protected: true }, what: 'protected', reason: 'held: the image is protected' },
+  { mark: { autosnap_hold: 'forever' }, what: 'held for ever', reason: 'held for ever' },
+])('a snapshot that is $what is kept and reported, and the rest rotates', async ({ mark, reason }) => {
+  const running = await bench();
+  const { cloud, ours, run } = running;
+  await takeDays(running, [server], [-4, -3, -2, -1]);
+  const [oldest, second, third, newest] = await ours();
+  await cloud.patchImage(second!.id, mark);
+
+  const report = await run('cleanup', policyOf([server], { keep: { last: 1 } }));
+  expect(idsOf(await ours())).toEqual(idsOf([second!, newest!]));
+  const lines = new Map(report.entries[0]?.snapshots?.map((line) => [line.image, line]));
+  expect(lines.get(second!.id)).toMatchObject({ outcome: 'kept', reasons: [reason] });
+  expect([oldest, third].map((image) => lines.get(image!.id)?.outcome)).toEqual(['deleted', 'deleted']);
+});
+
+test('more than maxDeletes waits for the next cleanup, the oldest goes first', async () => {
+  const running = await bench();
+  const { ours, run } = running;
+  await takeDays(running, [server], [-3, -2, -1]);
+  const [, second, newest] = await ours();
+  const oneAtATime = policyOf([server], { keep: { last: 1 }, maxDeletes: 1 });
+  await run('cleanup', oneAtATime);
+  expect(idsOf(await ours())).toEqual(idsOf([second!, newest!]));
+  await run('cleanup', oneAtATime);
+  expect(idsOf(await ours())).toEqual([newest!.id]);
+  await run('cleanup', oneAtATime);
+  expect(idsOf(await ours())).toEqual([newest!.id]);
+});
+
+test('a dry run plans and changes nothing', async () => {
+  const running = await bench();
+  const { ours, run } = running;
+  await takeDays(running, [server], [-3, -2]);
+  const before = await ours();
+  const { exchanges } = watchTraffic();
+  setTime(dayAt(-1));
+  const dry = policyOf([server], { dryRun: true, keep: { last: 1 } });
+  expect((await run('snapshot', dry)).totals).toEqual({ planned: 1 });
+  expect((await run('cleanup', dry)).totals).toEqual({ planned: 1, kept: 1 });
+  expect(new Set(exchanges.map(({ method }) => method))).toEqual(new Set(['GET']));
+  expect(await ours()).toEqual(before);
+});
+
+test('an ad-hoc snapshot stays until its end and goes after it', async () => {
+  const { ours, run, settle } = await bench();
+  setTime(dayAt(-3));
+  await run('snapshot', {
+    adhoc: true,
+    expires: '1d',
+    regions: [environment.region],
+    servers: { ids: [server] },
+  });
+  await settle();
+  const [adhoc] = await ours();
+  expect(adhoc).toMatchObject({
+    autosnap_policy: 'adhoc',
+    autosnap_expires: dayAt(-2).toISOString().replace('.000Z', 'Z'),
+  });
+  setTime(new Date(dayAt(-2).getTime() - 1000));
+  await run('cleanup', policyOf([server]));
+  expect(idsOf(await ours())).toEqual([adhoc!.id]);
+  setTime(dayAt(-2));
+  await run('cleanup', policyOf([server]));
+  expect(await ours()).toEqual([]);
+});
+
+// What a cloud copies from a server's image into images of that server includes our marker.
+test('images of a server that was restored from a snapshot of ours are not taken for snapshots of the first', async () => {
+  const running = await bench();
+  const { cloud, createImage, ours, owner, restore, run } = running;
+  await takeDays(running, [server], [-4]);
+  const [origin] = await ours();
+  await cloud.patchImage(origin!.id, { autosnap_hold: 'forever' });
+  const restored = await restore('restored', origin!.id, server);
+  await cloud.patchImage(origin!.id, { autosnap_hold: 'none' });
+
+  const byHand = await createImage(restored, 'restored by hand');
+  expect(await cloud.image(byHand)).toMatchObject({
+    autosnap_owner: owner,
+    autosnap_server: server,
+    instance_uuid: restored,
+  });
+  await cloud.patchImage(byHand, { autosnap_hold: 'none' });
+  await takeDays(running, [server, restored], [-3, -2]);
+  expect((await ours(restored)).map((image) => [image.instance_uuid, image.autosnap_hold])).toEqual([
+    [restored, 'none'],
+    [restored, 'none'],
+  ]);
+
+  const { warnings } = await run('cleanup', policyOf([server, restored], { keep: { last: 1 } }));
+  expect((await cloud.image(byHand))?.status).toBe('active');
+  expect(warnings).toEqual([
+    expect.stringContaining(`(${byHand}) is marked as ours, but it was made from another server`),
+  ]);
+  const left = (await ours()).filter(({ id }) => id !== byHand);
+  expect(left.map((image) => [image.autosnap_server, image.autosnap_slot]).sort()).toEqual(
+    [server, restored].sort().map((id) => [id, slotOf(dayAt(-2))]),
+  );
+});
