@@ -5,20 +5,23 @@ const RATE_UNITS: Record<string, number> = { minute: MINUTE_MS, hour: 60 * MINUT
 
 /** When a rule fires, in UTC as EventBridge has it. All answers are whole seconds. */
 export interface Schedule {
-  /** The latest fire time at or before `now`; undefined before the first. */
+  /** The fire time that a run at `now` is for: the latest at or before it; undefined before the first. */
   slot(now: Date): Date | undefined;
-  /** The first fire time after `now`; undefined when there is none any more. */
+  /** The first fire time after `now`, for a rate about when; undefined when there is none any more. */
   next(now: Date): Date | undefined;
+  /** Whether what was made for `slot` is what a run at `now` is for: then there is nothing left to make. */
+  covers(slot: Date, now: Date): boolean;
 }
 
 /**
  * Reads an EventBridge schedule expression: `cron(minutes hours day-of-month month day-of-week year)` or
  * `rate(value unit)`.
  *
- * A rate has no fixed times of its own: EventBridge counts from the moment when the rule was made, which nobody
- * tells us. Its slots are therefore the multiples of its interval since 1970-01-01T00:00Z; each holds one fire.
+ * A rate has no times of its own: EventBridge counts from the moment when the rule was made, which nobody tells us,
+ * and is up to a minute late. So a rate's slot is the run itself, and what was made in the half interval before it
+ * covers it: a retry, minutes or hours later, finds its own, and two fires never share one.
  *
- * Source: Amazon EventBridge user guide, "Setting a schedule pattern for scheduled rules (legacy)".
+ * Source: Amazon EventBridge user guide, "Cron expressions reference" and "Rate expressions reference".
  *
  * @throws {RangeError} that says what is wrong, for an expression that EventBridge would refuse.
  */
@@ -50,34 +53,44 @@ function rateSchedule(rate: string): Schedule {
       `EventBridge wants the singular for 1 and the plural for more: rate(${value} ${unit}${value === '1' ? '' : 's'})`,
     );
   }
-  const stepMs = Number(value) * unitMs;
-  const slotMs = (now: Date) => Math.floor(now.getTime() / stepMs) * stepMs;
-  return { slot: (now) => new Date(slotMs(now)), next: (now) => new Date(slotMs(now) + stepMs) };
+  const everyMs = Number(value) * unitMs;
+  return {
+    slot: (now) => new Date(Math.floor(now.getTime() / 1000) * 1000),
+    next: (now) => new Date(Math.floor(now.getTime() / 1000) * 1000 + everyMs),
+    covers(slot, now) {
+      const agoMs = now.getTime() - slot.getTime();
+      return agoMs >= 0 && agoMs < everyMs / 2;
+    },
+  };
 }
 
 interface Field {
   name: string;
+  /** The largest step that makes sense: what is larger never comes round. */
+  largestStep: number;
   values: RegExp;
 }
 
 const MONTHS = 'JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC';
 const DAYS = 'SUN|MON|TUE|WED|THU|FRI|SAT';
+const DAY = '[1-9]|[12]\\d|3[01]';
 
-/** A list of values, ranges and steps, or of one of the field's own `special` forms. */
-function field(name: string, value: string, special = ''): Field {
-  const range = `(?:${value})(?:-(?:${value}))?`;
-  const entry = `(?:\\*|${range})(?:/[1-9]\\d*)?${special && `|${special}`}`;
-  return { name, values: new RegExp(`^(?:${entry})(?:,(?:${entry}))*$`, 'i') };
+/** A list of values and ranges, with steps unless `largestStep` is 0; or just one of the field's `special` forms. */
+function field(name: string, value: string, largestStep: number, special?: string): Field {
+  const step = largestStep > 0 ? '(?:/[1-9]\\d*)?' : '';
+  const entry = `(?:\\*|(?:${value})(?:-(?:${value}))?)${step}`;
+  const list = `(?:${entry})(?:,(?:${entry}))*`;
+  return { name, largestStep, values: new RegExp(`^(?:${list}${special ? `|${special}` : ''})$`, 'i') };
 }
 
-const DAY = '[1-9]|[12]\\d|3[01]';
 const FIELDS: Field[] = [
-  field('minutes', '[0-5]?\\d'),
-  field('hours', '[01]?\\d|2[0-3]'),
-  field('day-of-month', DAY, `\\?|L|LW|(?:${DAY})W`),
-  field('month', `[1-9]|1[0-2]|${MONTHS}`),
-  field('day-of-week', `[1-7]|${DAYS}`, `\\?|L|(?:[1-7]|${DAYS})(?:L|#[1-5])`),
-  field('year', '19[7-9]\\d|20\\d\\d|21\\d\\d'),
+  field('minutes', '[0-5]?\\d', 59),
+  field('hours', '[01]?\\d|2[0-3]', 23),
+  field('day-of-month', DAY, 31, `\\?|L|LW|(?:${DAY})W`),
+  field('month', `[1-9]|1[0-2]|${MONTHS}`, 12),
+  // The reference names no "/" for this field, and a "#" or an "L" only by itself.
+  field('day-of-week', `[1-7]|${DAYS}`, 0, `\\?|L|(?:[1-7]|${DAYS})(?:L|#[1-5])`),
+  field('year', '19[7-9]\\d|20\\d\\d|21\\d\\d', 229),
 ];
 
 function cronSchedule(text: string): Schedule {
@@ -87,8 +100,13 @@ function cronSchedule(text: string): Schedule {
       `a cron expression has 6 fields (${FIELDS.map(({ name }) => name).join(', ')}), this has ${values.length}`,
     );
   }
-  const wrong = FIELDS.find(({ values: allowed }, i) => !allowed.test(values[i] ?? ''));
-  if (wrong) throw new RangeError(`the ${wrong.name} field can't be "${values[FIELDS.indexOf(wrong)]}"`);
+  for (const [i, { name, values: allowed, largestStep }] of FIELDS.entries()) {
+    const value = values[i] ?? '';
+    const steps = [...value.matchAll(/\/(\d+)/g)].map(([, step]) => Number(step));
+    if (!allowed.test(value) || steps.some((step) => step > largestStep)) {
+      throw new RangeError(`the ${name} field can't be "${value}"`);
+    }
+  }
   const [, , dayOfMonth, , dayOfWeek] = values;
   if ((dayOfMonth === '?') === (dayOfWeek === '?')) {
     throw new RangeError('exactly one of day-of-month and day-of-week must be "?"');
@@ -96,10 +114,12 @@ function cronSchedule(text: string): Schedule {
   // Alone, L in day-of-week is the last day of the week: Saturday.
   if (dayOfWeek?.toUpperCase() === 'L') values[4] = '7';
   const cron = read(`0 ${values.join(' ')}`);
+  // A millisecond on, because croner looks strictly before.
+  const slot = (now: Date) => cron.previousRuns(1, new Date(now.getTime() + 1))[0];
   return {
-    // A millisecond on, because croner looks strictly before.
-    slot: (now) => cron.previousRuns(1, new Date(now.getTime() + 1))[0],
+    slot,
     next: (now) => cron.nextRun(now) ?? undefined,
+    covers: (made, now) => made.getTime() === slot(now)?.getTime(),
   };
 }
 

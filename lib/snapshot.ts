@@ -15,12 +15,14 @@ import { survey } from './survey.ts';
 const AT_ONCE = 8;
 const LONGEST_NAME = 255;
 
-/** What makes a snapshot the one that a run is about to take: a second run with the same key takes nothing. */
-interface Key {
+/** What a run is to take: one snapshot a server, of one policy for one slot, or by hand. */
+interface Due {
   policy: string;
   slot: Date;
-  /** Ad-hoc only: they have no schedule, so the invocation stands for the slot. */
-  request?: string;
+  /** Whether a snapshot of this policy is the one that is due: then there is nothing to take. */
+  isMet(snapshot: Snapshot): boolean;
+  /** The marker of the snapshot that is to be taken. */
+  metadata(server: Server): Record<string, string>;
 }
 
 export type Step =
@@ -28,26 +30,24 @@ export type Step =
   | { action: 'skip' | 'fail'; server: Server; reason: string };
 
 interface PlanOptions {
-  key: Key;
+  due: Due;
   now: Date;
   provider: Session['provider'];
-  /** The marker metadata of the snapshot that is to be taken. */
-  metadata: (server: Server) => Record<string, string>;
 }
 
 /**
  * What to do with each selected server, given the snapshots that are there.
  *
- * A server is skipped when the snapshot of this key exists and has not failed, when one of its series is still
+ * A server is skipped when the snapshot that is due exists and has not failed, when one of its series is still
  * being made, or when the cloud is busy with it.
  */
 export function planSnapshots(
   servers: readonly Server[],
   snapshots: readonly Snapshot[],
-  { key, now, provider, metadata }: PlanOptions,
+  { due, now, provider }: PlanOptions,
 ): Step[] {
   const series = Map.groupBy(
-    snapshots.filter(({ policy }) => policy === key.policy),
+    snapshots.filter(({ policy }) => policy === due.policy),
     ({ region, server }) => `${region} ${server}`,
   );
   return servers.map((server): Step => {
@@ -55,9 +55,7 @@ export function planSnapshots(
     const alive = (series.get(`${server.region} ${server.id}`) ?? []).filter(
       (s) => s.state !== 'failed' && !isStuck(s, server.taskState, now),
     );
-    const taken = alive.find((s) =>
-      key.request === undefined ? s.slot.getTime() === key.slot.getTime() : s.request === key.request,
-    );
+    const taken = alive.find(due.isMet);
     if (taken) return skip(`already taken: image ${taken.id} is ${taken.status}`);
     if (server.volumeBacked && provider === 'rackspace') {
       return {
@@ -70,12 +68,12 @@ export function planSnapshots(
     if (server.taskState !== null) return skip(`busy: the server is in ${server.taskState}`);
     const pending = alive.find(({ state }) => state === 'pending');
     if (pending) return skip(`busy: image ${pending.id} is still ${pending.status}`);
-    return { action: 'take', server, image: { name: nameOf(server, key), metadata: metadata(server) } };
+    return { action: 'take', server, image: { name: nameOf(server, due), metadata: due.metadata(server) } };
   });
 }
 
 /** A label for people; nothing ever reads it. */
-function nameOf(server: Server, { policy, slot }: Key): string {
+function nameOf(server: Server, { policy, slot }: Due): string {
   const suffix = `-${policy}-${isoSeconds(slot).replace(/[-:]/g, '')}`;
   const printable = server.name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').trim() || server.id;
   return printable.slice(0, LONGEST_NAME - suffix.length).toWellFormed() + suffix;
@@ -88,15 +86,8 @@ function nameOf(server: Server, { policy, slot }: Key): string {
  * @throws {Refusal} for a schedule that has not fired yet, or a region that the account lacks.
  */
 export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
-  const { owner, now, requestId } = run;
-  const adhoc = isAdhoc(event);
-  const slot = adhoc ? now : slotOf(event, now);
-  const key: Key = adhoc ? { policy: ADHOC, slot, request: requestId } : { policy: event.policy, slot };
-  const metadata = ({ id: server }: Server) => {
-    if (!adhoc) return markerOf({ owner, server, slot, policy: event.policy });
-    const expires = event.expires === undefined ? undefined : new Date(now.getTime() + event.expires);
-    return markerOf({ owner, server, slot, expires, request: requestId });
-  };
+  const { owner, now } = run;
+  const due = isAdhoc(event) ? dueByHand(event, run) : dueBySchedule(event, run);
 
   const { regions, unreadable } = await survey(session, event.regions);
   const servers = regions.flatMap((r) => r.servers);
@@ -105,11 +96,10 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     .flatMap((r) => r.images)
     .map((image) => readMarker(image, owner, session.projectId))
     .filter((read) => typeof read === 'object');
-  const { provider } = session;
-  const steps = planSnapshots(selection.servers, snapshots, { key, now, provider, metadata });
+  const steps = planSnapshots(selection.servers, snapshots, { due, now, provider: session.provider });
   const entries = await pMap(
     steps,
-    (step) => (event.dryRun ? dryStep(step) : take(session, step, key, run)),
+    (step) => (event.dryRun ? dryStep(step) : take(session, step, due, owner)),
     {
       concurrency: AT_ONCE,
     },
@@ -121,15 +111,15 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const left = entries.filter(({ outcome }) => outcome === 'deferred').length;
   if (left > 0)
     failures.push(`stopped in time: ${left} of ${entries.length} servers are left for the next try`);
-  const nextRun = adhoc ? undefined : event.schedule.next(now);
+  const nextRun = isAdhoc(event) ? undefined : event.schedule.next(now);
   return finishReport({
     job: 'snapshot',
-    policy: key.policy,
+    policy: due.policy,
     owner,
     account: event.account,
     dryRun: event.dryRun,
-    slot: isoSeconds(slot),
-    lateSeconds: Math.floor((now.getTime() - slot.getTime()) / 1000),
+    slot: isoSeconds(due.slot),
+    lateSeconds: Math.floor((now.getTime() - due.slot.getTime()) / 1000),
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
     failures,
     warnings: selection.unmatched.map((selector) => `servers.${selector} matches no server`),
@@ -138,12 +128,30 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   });
 }
 
-function slotOf({ schedule }: Policy, now: Date): Date {
+function dueBySchedule({ policy, schedule }: Policy, { owner, now }: Run): Due {
   const slot = schedule.slot(now);
-  if (slot) return slot;
-  throw new Refusal('The event is refused', [
-    'schedule: has not fired yet: to take a snapshot now, send an ad-hoc event',
-  ]);
+  if (!slot) {
+    throw new Refusal('The event is refused', [
+      'schedule: has not fired yet: to take a snapshot now, send an ad-hoc event',
+    ]);
+  }
+  return {
+    policy,
+    slot,
+    isMet: (snapshot) => schedule.covers(snapshot.slot, now),
+    metadata: ({ id }) => markerOf({ owner, policy, server: id, slot }),
+  };
+}
+
+/** By hand there is no schedule: a retry is known by its invocation's id, which stays the same. */
+function dueByHand({ expires: afterMs }: Adhoc, { owner, now, requestId: request }: Run): Due {
+  const expires = afterMs === undefined ? undefined : new Date(now.getTime() + afterMs);
+  return {
+    policy: ADHOC,
+    slot: now,
+    isMet: (snapshot) => snapshot.request === request,
+    metadata: ({ id }) => markerOf({ owner, server: id, slot: now, expires, request }),
+  };
 }
 
 function missing({ missingIds }: Selection, someUnreadable: boolean): Entry[] {
@@ -167,12 +175,12 @@ function entryOf({ id, name, region }: Server): Pick<Entry, 'server' | 'name' | 
   return { server: id, name, region };
 }
 
-async function take(session: Session, step: Step, key: Key, run: Run): Promise<Entry> {
+async function take(session: Session, step: Step, due: Due, owner: string): Promise<Entry> {
   if (step.action !== 'take') return unchanged(step);
   const { server, image } = step;
   const entry = entryOf(server);
   try {
-    const id = await createOnce(session, server, image, key, run);
+    const id = await createOnce(session, server, image, due, owner);
     return { ...entry, outcome: 'taken', reason: image.name, ...(id ? { image: id } : {}) };
   } catch (error) {
     if (!isCloudError(error)) throw error;
@@ -191,18 +199,18 @@ async function createOnce(
   session: Session,
   server: Server,
   image: NewImage,
-  key: Key,
-  run: Run,
+  due: Due,
+  owner: string,
 ): Promise<string | undefined> {
   const look = async () => {
     const images = await listImages(session, server.region, image.name);
     return images.find((candidate) => {
-      const found = readMarker(candidate, run.owner, session.projectId);
+      const found = readMarker(candidate, owner, session.projectId);
       return (
         typeof found === 'object' &&
         found.server === server.id &&
-        found.policy === key.policy &&
-        (key.request ? found.request === key.request : isoSeconds(found.slot) === isoSeconds(key.slot)) &&
+        found.policy === due.policy &&
+        due.isMet(found) &&
         found.state !== 'failed'
       );
     })?.id;

@@ -199,14 +199,14 @@ test('what one run takes, the next of the same slot does not', () => {
     fc.property(histories, fc.integer({ min: 0, max: 23 }), (history, hours) => {
       const slot = new Date('2026-11-23T00:00:00Z');
       const now = new Date(slot.getTime() + hours * HOUR_MS);
-      const metadata = ({ id }: Server) => markerOf({ owner: OWNER, policy: 'daily', server: id, slot });
+      const due = {
+        policy: 'daily',
+        slot,
+        isMet: (s: Snapshot) => s.slot.getTime() === slot.getTime(),
+        metadata: ({ id }: Server) => markerOf({ owner: OWNER, policy: 'daily', server: id, slot }),
+      };
       const plan = (snapshots: Snapshot[]) =>
-        planSnapshots([server('s')], snapshots, {
-          key: { policy: 'daily', slot },
-          now,
-          provider: 'rackspace',
-          metadata,
-        })[0]!;
+        planSnapshots([server('s')], snapshots, { due, now, provider: 'rackspace' })[0]!;
       const first = plan(history);
       if (first.action !== 'take') return;
       const made = {
