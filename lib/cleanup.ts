@@ -1,5 +1,7 @@
 import pMap from 'p-map';
-import { isoSeconds, isStuck, readMarker, type Snapshot } from './marker.ts';
+import { type Reader, readerOf } from './belonging.ts';
+import { isoSeconds } from './dates.ts';
+import { isStuck, type Snapshot } from './marker.ts';
 import type { Server } from './openstack/compute.ts';
 import type { Session } from './openstack/session.ts';
 import { ADHOC, type Policy } from './policy.ts';
@@ -23,6 +25,8 @@ export interface SeriesPlan {
   name: string;
   region: string;
   policy: string;
+  /** Good snapshots that stay, whatever else is decided. */
+  floor: number;
   /** Newest first. */
   items: Item[];
 }
@@ -33,51 +37,68 @@ export interface RegionPlan {
   warnings: string[];
 }
 
-interface PlanOptions {
-  owner: string;
-  projectId: string;
-  now: Date;
-}
-
 /**
  * Decides, for one completely listed region, what is to become of each snapshot of `policy`, and of the ad-hoc
- * snapshots. A server that is gone keeps its whole series.
+ * snapshots. A server that is gone keeps its whole series, unless the policy's `orphans` shrinks it.
  */
 export function planCleanup(
-  { region, servers, images }: RegionSurvey,
+  { region, servers, images, volumeSnapshots }: RegionSurvey,
   policy: Policy,
-  { owner, projectId, now }: PlanOptions,
+  read: Reader,
+  now: Date,
 ): RegionPlan {
   const warnings: string[] = [];
+  const warn = (...lines: string[]) => warnings.push(...lines.map((line) => `${region}: ${line}`));
   const ours: Snapshot[] = [];
   for (const image of images) {
-    const read = readMarker(image, owner, projectId);
-    if (typeof read === 'string') warnings.push(`${region}: ${read}: it is kept and not counted`);
-    else if (read && (read.policy === policy.policy || read.policy === ADHOC)) ours.push(read);
+    const snapshot = read(image, volumeSnapshots);
+    if (typeof snapshot === 'string') warn(`${snapshot}: it is kept and not counted`);
+    else if (snapshot?.policy === policy.policy || snapshot?.policy === ADHOC) ours.push(snapshot);
   }
 
   const serverOf = new Map(servers.map((server) => [server.id, server]));
-  const grouped = Map.groupBy(ours, (s) => `${s.policy} ${s.server}`);
-  const series = [...grouped.values()].map((snapshots): SeriesPlan => {
+  const series = [...Map.groupBy(ours, (s) => `${s.policy} ${s.server}`).values()].map((snapshots) => {
     const { server: id, policy: name } = snapshots[0]!;
     const server = serverOf.get(id);
-    const decisions =
-      name === ADHOC
-        ? snapshots.map((s) => retainAdhoc(s, now))
-        : retain(snapshots, policy.keep, { now, timezone: policy.timezone });
-    if (!server) {
-      warnings.push(
-        `${region}: server ${id} is gone: its ${snapshots.length} ${name} snapshots are all kept`,
-      );
+    for (const s of snapshots) warn(...oddities(s, server, now));
+    const adopted = snapshots.filter((s) => s.adopted).length;
+    if (adopted > 0) warn(`${adopted} images of ${server?.name} made by autosnap.py are adopted`);
+    const plan = { server: id, name: server?.name ?? '', region, policy: name, floor: policy.keep.atLeast };
+    if (name === ADHOC) return { ...plan, items: snapshots.map((s) => itemOf(retainAdhoc(s, now), server)) };
+    if (server) {
+      const decisions = retain(snapshots, policy.keep, { now, timezone: policy.timezone });
+      return { ...plan, items: decisions.map((decision) => itemOf(decision, server)) };
     }
-    for (const s of snapshots) warnings.push(...oddities(s, server, now).map((odd) => `${region}: ${odd}`));
-    const items = limitDeletes(
-      decisions.map((decision) => itemOf(decision, Boolean(server))),
-      policy.maxDeletes,
-    );
-    return { server: id, name: server?.name ?? '', region, policy: name, items };
+    const { items, floor } = planOrphan(snapshots, policy, now);
+    const kept = items.filter(({ fate }) => fate === 'keep').length;
+    warn(`server ${id} is gone: of its ${items.length} ${name} snapshots ${kept} are kept`);
+    return { ...plan, floor, items };
   });
-  return { region, series, warnings };
+  return {
+    region,
+    series: series.map((plan) => ({ ...plan, items: limitDeletes(plan.items, policy.maxDeletes) })),
+    warnings,
+  };
+}
+
+/** The series of a server that is gone: kept whole, or shrunk to `keep` once its newest good one is old enough. */
+function planOrphan(snapshots: Snapshot[], { keep, orphans, timezone }: Policy, now: Date) {
+  const floor = Math.max(orphans?.keep ?? 0, keep.atLeast);
+  const newestMs = Math.max(
+    ...snapshots.filter(({ state }) => state === 'good').map(({ slot }) => slot.getTime()),
+  );
+  // Without a good one this is minus infinity, which is no age.
+  const shrinks = orphans && Number.isFinite(newestMs) && now.getTime() - newestMs >= orphans.after;
+  const decisions = retain(snapshots, shrinks ? { last: floor, atLeast: floor } : keep, { now, timezone });
+  const items = decisions.map((decision): Item => {
+    const { snapshot, keep: kept, reasons } = decision;
+    if (kept) return { snapshot, fate: 'keep', reasons };
+    // Whose volume snapshots they are can't be shown without the server.
+    return shrinks && snapshot.volumeSnapshots.length === 0
+      ? { snapshot, fate: 'delete', reasons: [`its server is gone, and orphans keeps ${floor}`] }
+      : { snapshot, fate: 'keep', reasons: ['its server is gone: the series is kept whole'] };
+  });
+  return { items, floor };
 }
 
 /** What an operator should know of a snapshot, beyond what becomes of it. */
@@ -95,14 +116,11 @@ function oddities(s: Snapshot, server: Server | undefined, now: Date): string[] 
   ];
 }
 
-function itemOf({ snapshot, keep, reasons }: Decision, serverExists: boolean): Item {
+function itemOf({ snapshot, keep, reasons }: Decision, server: Server | undefined): Item {
   if (keep) return { snapshot, fate: 'keep', reasons };
-  if (!serverExists)
-    return { snapshot, fate: 'keep', reasons: ['its server is gone: the series is kept whole'] };
-  if (snapshot.volumeBacked) {
-    return { snapshot, fate: 'keep', reasons: ['its data lie in volume snapshots, which are not rotated'] };
-  }
-  return { snapshot, fate: 'delete', reasons };
+  return server
+    ? { snapshot, fate: 'delete', reasons }
+    : { snapshot, fate: 'keep', reasons: ['its server is gone: it is kept'] };
 }
 
 /** The oldest first; what is over the limit waits. `items` are newest first. */
@@ -128,7 +146,7 @@ function limitDeletes(items: Item[], maxDeletes: number): Item[] {
 export async function cleanUp(session: Session, policy: Policy, run: Run): Promise<Report> {
   const { owner, now } = run;
   const startedMs = performance.now();
-  const { regions, unreadable } = await survey(session, policy.regions);
+  const { regions, unreadable } = await survey(session, policy.regions, { withVolumes: true });
   // The listing at the end takes as long as the one at the start: deletions stop early enough for it.
   const reserveMs = 2 * (performance.now() - startedMs);
 
@@ -138,7 +156,8 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
   const warnings: string[] = [];
   const entries: Entry[] = [];
   await pMap(regions, async (surveyed) => {
-    const plan = planCleanup(surveyed, policy, { owner, projectId: session.projectId, now });
+    const read = readerOf(surveyed, policy, { owner, projectId: session.projectId });
+    const plan = planCleanup(surveyed, policy, read, now);
     warnings.push(...plan.warnings);
     if (policy.dryRun) {
       entries.push(
@@ -151,12 +170,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
       );
       return;
     }
-    const results = await rotate(session, plan.series, {
-      owner,
-      now,
-      atLeast: policy.keep.atLeast,
-      reserveMs,
-    });
+    const results = await rotate(session, plan.series, { read, now, reserveMs });
     const confirmed = await confirm(session, plan.region, results);
     failures.push(...confirmed.failures);
     warnings.push(...confirmed.warnings);

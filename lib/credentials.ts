@@ -14,8 +14,9 @@ const authUrl = v.pipe(
   text,
   v.check((url) => {
     const parsed = URL.parse(url);
+    if (parsed?.username || parsed?.password) return false;
     return parsed?.protocol === 'https:' || (parsed?.protocol === 'http:' && isLoopback(parsed));
-  }, 'must be an https URL'),
+  }, 'must be an https URL, without a user or a password in it'),
 );
 
 const Rackspace = strict({

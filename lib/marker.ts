@@ -1,4 +1,5 @@
-import { type Image, volumeSnapshotIds } from './openstack/images.ts';
+import { isoSeconds, parseDate } from './dates.ts';
+import type { Image } from './openstack/images.ts';
 import { ADHOC } from './policy.ts';
 
 /**
@@ -21,14 +22,16 @@ export interface Snapshot {
   status: string;
   state: State;
   sizeBytes: number | undefined;
-  /** Its data lie in volume snapshots, which deleting the image leaves behind. */
-  volumeBacked: boolean;
+  /** Where its data lie, if it is of a volume-backed server: deleting the image would leave them behind. */
+  volumeSnapshots: string[];
   /** Glance's own `protected`, or the operator's hold: for ever, or until a moment. */
   hold: 'protected' | 'forever' | Date | undefined;
   /** Ad-hoc snapshots: when it may go; undefined is never. */
   expires: Date | undefined;
   /** Ad-hoc snapshots: the invocation that asked for it. */
   request: string | undefined;
+  /** Made by the Python script autosnap.py; see belonging.ts. */
+  adopted: boolean;
 }
 
 /** What a new snapshot is to carry. */
@@ -55,11 +58,6 @@ export function markerOf(fields: MarkerFields): Record<string, string> {
         autosnap_expires: fields.expires ? isoSeconds(fields.expires) : 'never',
         autosnap_request: fields.request,
       };
-}
-
-/** "2026-11-23T00:00:00Z" */
-export function isoSeconds(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 /**
@@ -101,10 +99,11 @@ export function readMarker(image: Image, owner: string, projectId: string): Snap
     status: image.status,
     state: stateOf(image),
     sizeBytes: image.sizeBytes,
-    volumeBacked: isVolumeBacked(image),
+    volumeSnapshots: image.volumeSnapshotIds,
     hold,
     expires,
     request: policy === ADHOC ? properties.autosnap_request : undefined,
+    adopted: false,
   };
 }
 
@@ -120,10 +119,12 @@ export function isStuck({ state, createdAt }: Snapshot, taskState: string | null
   return state === 'pending' && taskState === null && now.getTime() - createdAt.getTime() > STUCK_AFTER_MS;
 }
 
-function stateOf(image: Image): State {
-  switch (image.status) {
+function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): State {
+  switch (status) {
     case 'active':
-      return (image.sizeBytes ?? 0) > 0 || volumeSnapshotIds(image).length > 0 ? 'good' : 'unknown';
+      if (volumeSnapshotIds.length > 0) return 'good';
+      // A mapping that names no volume snapshot can't be read: where the data lie is not known.
+      return (sizeBytes ?? 0) > 0 && (properties.block_device_mapping ?? '[]') === '[]' ? 'good' : 'unknown';
     case 'queued':
     case 'saving':
     case 'uploading':
@@ -135,10 +136,6 @@ function stateOf(image: Image): State {
     default:
       return 'unknown';
   }
-}
-
-function isVolumeBacked({ properties }: Image): boolean {
-  return properties.block_device_mapping !== undefined && properties.block_device_mapping !== '[]';
 }
 
 /** undefined: no hold. null: not readable. */
@@ -155,11 +152,4 @@ function readHold(image: Image): Snapshot['hold'] | null {
 
 function readExpires(expires: string | undefined): Date | undefined | null {
   return expires === undefined || expires === 'never' ? undefined : (parseDate(expires) ?? null);
-}
-
-/** "2026-11-23" or "2026-11-23T00:00:00Z"; undefined for anything else, such as the 30th of February. */
-function parseDate(text: string | undefined): Date | undefined {
-  if (!text || !/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z)?$/.test(text)) return undefined;
-  const date = new Date(text);
-  return Number.isNaN(date.getTime()) || !date.toISOString().startsWith(text.slice(0, 10)) ? undefined : date;
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { parseDate } from './dates.ts';
 import { Refusal } from './refusal.ts';
 import { parseSchedule, type Schedule } from './schedule.ts';
 import { problemsOf, strict } from './schema.ts';
@@ -106,17 +107,20 @@ const Keep = v.pipe(
   ),
 );
 
-const common = {
-  account: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^[\w.+=@-]{1,64}$/, 'must be the last part of a secret name, such as "rackspace"'),
-    ),
-    'rackspace',
+const account = v.optional(
+  v.pipe(
+    v.string(),
+    v.regex(/^[\w.+=@-]{1,64}$/, 'must be the last part of a secret name, such as "rackspace"'),
   ),
+  'rackspace',
+);
+const dryRun = v.optional(v.boolean('must be true or false'), false);
+
+const common = {
+  account,
   regions: list('a region'),
   servers,
-  dryRun: v.optional(v.boolean('must be true or false'), false),
+  dryRun,
 };
 
 const PolicyEvent = strict({
@@ -130,6 +134,8 @@ const PolicyEvent = strict({
   cleanup: schedule,
   timezone: v.optional(timezone, 'UTC'),
   keep: Keep,
+  adopt: v.optional(v.literal('autosnap.py', 'must be "autosnap.py", or be left out')),
+  orphans: v.optional(strict({ after: duration, keep: count })),
   maxDeletes: v.optional(count, 10),
 });
 
@@ -139,12 +145,30 @@ const AdhocEvent = strict({
   expires: v.optional(duration),
 });
 
+const until = v.pipe(
+  v.string('must be a date such as "2027-01-01", or "forever"'),
+  v.check(
+    (text) => text === 'forever' || parseDate(text) !== undefined,
+    'must be a date such as "2027-01-01" or "2027-01-01T08:00:00Z", or "forever"',
+  ),
+);
+
+const HoldEvent = strict({
+  hold: text('the id of an image'),
+  until: v.optional(until, 'forever'),
+  account,
+  dryRun,
+});
+const ReleaseEvent = strict({ release: text('the id of an image'), account, dryRun });
+
 /** What to keep of a series; `within` in milliseconds. See retention.ts. */
 export type Keep = v.InferOutput<typeof Keep>;
 /** Which servers are meant: the union of what is named, minus `except`. See selection.ts. */
 export type Selector = v.InferOutput<typeof servers>;
 /** A policy, as both handlers get it from their EventBridge rule. */
 export type Policy = v.InferOutput<typeof PolicyEvent>;
+/** A hold on an image, or its end; see hold.ts. */
+export type Hold = v.InferOutput<typeof HoldEvent> | v.InferOutput<typeof ReleaseEvent>;
 /** A snapshot by hand, now; `expires` in milliseconds from its creation. */
 export type Adhoc = v.InferOutput<typeof AdhocEvent>;
 
@@ -154,10 +178,27 @@ export type Adhoc = v.InferOutput<typeof AdhocEvent>;
  * @throws {Refusal} that names every problem at once, each with its path and the remedy.
  */
 export function parseEvent(event: unknown): Policy | Adhoc {
+  return read(event, isKeyOf('adhoc', event) ? AdhocEvent : PolicyEvent);
+}
+
+/**
+ * Reads `{"hold": "<image id>", "until": …}` or `{"release": "<image id>"}`.
+ *
+ * @throws {Refusal} like {@link parseEvent}.
+ */
+export function parseHold(event: unknown): Hold {
+  return read(event, isKeyOf('release', event) ? ReleaseEvent : HoldEvent);
+}
+
+function isKeyOf(key: string, event: unknown): boolean {
+  return typeof event === 'object' && event !== null && key in event;
+}
+
+function read<S extends v.GenericSchema>(event: unknown, schema: S): v.InferOutput<S> {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     throw new Refusal('The event is refused', ['it must be a JSON object: see events/ for examples']);
   }
-  const result = 'adhoc' in event ? v.safeParse(AdhocEvent, event) : v.safeParse(PolicyEvent, event);
+  const result = v.safeParse(schema, event);
   if (result.success) return result.output;
   throw new Refusal('The event is refused', problemsOf(result.issues, 'event'));
 }

@@ -1,5 +1,15 @@
-/** What became of a server (snapshot) or of a snapshot (cleanup), the worst first. */
-const OUTCOMES = ['failed', 'deferred', 'deleted', 'taken', 'planned', 'skipped', 'kept'] as const;
+/** What became of a server (snapshot) or of a snapshot (cleanup, hold), the worst first. */
+const OUTCOMES = [
+  'failed',
+  'deferred',
+  'deleted',
+  'taken',
+  'held',
+  'released',
+  'planned',
+  'skipped',
+  'kept',
+] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** One snapshot of a series, in a cleanup's report. */
@@ -26,7 +36,7 @@ export interface Entry {
 
 /** What a run did, for people and for programs: returned, and logged as JSON. */
 export interface Report {
-  job: 'snapshot' | 'cleanup';
+  job: 'snapshot' | 'cleanup' | 'hold';
   policy: string;
   owner: string;
   account: string;

@@ -1,9 +1,12 @@
 import pMap from 'p-map';
+import type { Reader } from './belonging.ts';
 import type { Item, SeriesPlan } from './cleanup.ts';
-import { isoSeconds, readMarker, type Snapshot } from './marker.ts';
+import { isoSeconds } from './dates.ts';
+import type { Snapshot } from './marker.ts';
 import { explain, isCloudError } from './openstack/errors.ts';
 import { deleteImage, getImage, type Image, listImages } from './openstack/images.ts';
 import type { Session } from './openstack/session.ts';
+import { deleteVolumeSnapshot, getVolumeSnapshot, type VolumeSnapshot } from './openstack/volumes.ts';
 import { ADHOC } from './policy.ts';
 import type { SnapshotLine } from './report.ts';
 import { heldBecause } from './retention.ts';
@@ -19,10 +22,8 @@ export interface SeriesResult {
 }
 
 interface RotateOptions {
-  owner: string;
+  read: Reader;
   now: Date;
-  /** Good snapshots that stay in each series, whatever the plan says. */
-  atLeast: number;
   /** Milliseconds to leave for the listing afterwards. */
   reserveMs: number;
 }
@@ -42,42 +43,46 @@ export async function rotate(
   /** Why no more is deleted in this region, once something has gone wrong. */
   let stopped: string | undefined;
 
-  const read = async ({ region, id }: Snapshot): Promise<ReturnType<typeof readMarker> | 'gone'> => {
+  const look = async ({ region, id }: Snapshot): Promise<ReturnType<Reader> | 'gone'> => {
     const image = await getImage(session, region, id);
-    return image ? readMarker(image, options.owner, session.projectId) : 'gone';
+    if (!image) return 'gone';
+    return options.read(image, await volumeSnapshotsOf(session, region, image.volumeSnapshotIds));
   };
 
-  /** Whether `atLeast` good snapshots are there besides this one, as the cloud has them at this moment. */
-  const enoughLeft = async (others: readonly Snapshot[]): Promise<boolean> => {
+  /** Whether `floor` good snapshots are there besides this one, as the cloud has them at this moment. */
+  const enoughLeft = async (others: readonly Snapshot[], floor: number): Promise<boolean> => {
     let left = 0;
     for (const other of others) {
-      const now = await read(other);
-      if (typeof now === 'object' && now.state === 'good' && !heldBecause(now, options.now)) left += 1;
-      if (left === options.atLeast) return true;
+      const current = await look(other);
+      if (typeof current !== 'object' || current.state !== 'good' || heldBecause(current, options.now))
+        continue;
+      left += 1;
+      if (left === floor) return true;
     }
     return false;
   };
 
-  const attempt = async (snapshot: Snapshot, others: readonly Snapshot[]): Promise<Result> => {
-    const current = await read(snapshot);
+  const attempt = async (snapshot: Snapshot, others: readonly Snapshot[], floor: number): Promise<Result> => {
+    const current = await look(snapshot);
     if (current === 'gone') return { outcome: 'deleted', reasons: ['already gone'] };
     const changed = changeSince(snapshot, current, options.now);
     if (changed) return { outcome: 'kept', reasons: [`changed since the plan: ${changed}`] };
-    if (snapshot.policy !== ADHOC && !(await enoughLeft(others))) {
-      return {
-        outcome: 'kept',
-        reasons: [`fewer than ${options.atLeast} good ones (atLeast) would be left`],
-      };
+    if (snapshot.policy !== ADHOC && !(await enoughLeft(others, floor))) {
+      return { outcome: 'kept', reasons: [`fewer than ${floor} good ones (atLeast) would be left`] };
     }
     return remove(session, snapshot);
   };
 
-  const apply = async ({ snapshot, reasons }: Item, others: readonly Snapshot[]): Promise<Result> => {
+  const apply = async (
+    { snapshot, reasons }: Item,
+    others: readonly Snapshot[],
+    floor: number,
+  ): Promise<Result> => {
     if (session.deadline.remainingMs() <= options.reserveMs)
       return { outcome: 'deferred', reasons: [OUT_OF_TIME] };
     if (stopped) return { outcome: 'deferred', reasons: [`not tried: ${stopped}`] };
     try {
-      const result = await attempt(snapshot, others);
+      const result = await attempt(snapshot, others, floor);
       return result.outcome === 'deleted' ? { ...result, reasons: [...reasons, ...result.reasons] } : result;
     } catch (error) {
       if (!isCloudError(error)) throw error;
@@ -96,7 +101,7 @@ export async function rotate(
       );
       for (const item of plan.items.toReversed().filter(({ fate }) => fate === 'delete')) {
         there.delete(item.snapshot);
-        results.set(item, await apply(item, [...there]));
+        results.set(item, await apply(item, [...there], plan.floor));
         if (results.get(item)?.outcome !== 'deleted' && item.snapshot.state === 'good')
           there.add(item.snapshot);
       }
@@ -139,8 +144,17 @@ function changeSince(
   return heldBecause(current, now);
 }
 
-async function remove(session: Session, { region, id }: Snapshot): Promise<Result> {
+/**
+ * Deletes a snapshot: its volume snapshots first, the image that names them last, so that what is interrupted is
+ * found and finished by a later run.
+ */
+async function remove(session: Session, { region, id, volumeSnapshots }: Snapshot): Promise<Result> {
   try {
+    for (const volumeSnapshot of volumeSnapshots) await deleteVolumeSnapshot(session, region, volumeSnapshot);
+    if ((await volumeSnapshotsOf(session, region, volumeSnapshots)).length > 0) {
+      const reason = 'its volume snapshots are being deleted; the image goes in a later run';
+      return { outcome: 'deferred', reasons: [reason] };
+    }
     await deleteImage(session, region, id);
     return { outcome: 'deleted', reasons: [] };
   } catch (error) {
@@ -149,6 +163,12 @@ async function remove(session: Session, { region, id }: Snapshot): Promise<Resul
     if (!isCloudError(error) || error.code === 'UNAUTHORIZED' || error.code === 'OUT_OF_TIME') throw error;
     return { outcome: 'failed', reasons: [`${explain(error)} It is left to the next run.`] };
   }
+}
+
+/** Those of some volume snapshots that are there. */
+async function volumeSnapshotsOf(session: Session, region: string, ids: string[]): Promise<VolumeSnapshot[]> {
+  const found = await Promise.all(ids.map((id) => getVolumeSnapshot(session, region, id)));
+  return found.filter((one) => one !== undefined);
 }
 
 export interface Confirmation {

@@ -1,5 +1,6 @@
 import pMap from 'p-map';
-import { isoSeconds, isStuck, markerOf, readMarker, type Snapshot } from './marker.ts';
+import { isoSeconds } from './dates.ts';
+import { isStuck, markerOf, readMarker, type Snapshot } from './marker.ts';
 import { createImage, type NewImage, type Server } from './openstack/compute.ts';
 import { explain, isCloudError } from './openstack/errors.ts';
 import { listImages } from './openstack/images.ts';
@@ -89,7 +90,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const { owner, now } = run;
   const due = isAdhoc(event) ? dueByHand(event, run) : dueBySchedule(event, run);
 
-  const { regions, unreadable } = await survey(session, event.regions);
+  const { regions, unreadable } = await survey(session, event.regions, { withVolumes: false });
   const servers = regions.flatMap((r) => r.servers);
   const selection = selectServers(servers, event.servers);
   const snapshots = regions

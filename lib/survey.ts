@@ -3,6 +3,7 @@ import { listServers, type Server } from './openstack/compute.ts';
 import { isCloudError } from './openstack/errors.ts';
 import { type Image, listImages } from './openstack/images.ts';
 import type { Session } from './openstack/session.ts';
+import { listVolumeSnapshots, type VolumeSnapshot } from './openstack/volumes.ts';
 import { Refusal } from './refusal.ts';
 
 /** Everything that matters in one region, completely listed. */
@@ -10,6 +11,8 @@ export interface RegionSurvey {
   region: string;
   servers: Server[];
   images: Image[];
+  /** Listed only where they matter: for a cleanup, where some image has its data in them. */
+  volumeSnapshots: VolumeSnapshot[];
 }
 
 export interface Survey {
@@ -22,9 +25,14 @@ export interface Survey {
  * Lists the servers and images of each region. One region's failure does not stop another's.
  *
  * @param wanted the policy's regions; all of the catalogue when undefined.
+ * @param withVolumes whether to list volume snapshots too, where there are volume-backed images.
  * @throws {Refusal} when a region is wanted that the catalogue lacks.
  */
-export async function survey(session: Session, wanted: readonly string[] | undefined): Promise<Survey> {
+export async function survey(
+  session: Session,
+  wanted: readonly string[] | undefined,
+  { withVolumes }: { withVolumes: boolean },
+): Promise<Survey> {
   const known = session.regions;
   const unknown = wanted?.filter((region) => !known.includes(region)) ?? [];
   if (unknown.length > 0) {
@@ -42,7 +50,9 @@ export async function survey(session: Session, wanted: readonly string[] | undef
         listServers(session, region),
         listImages(session, region),
       ]);
-      found.regions.push({ region, servers, images });
+      const mapped = withVolumes && images.some(({ volumeSnapshotIds }) => volumeSnapshotIds.length > 0);
+      const volumeSnapshots = mapped ? await listVolumeSnapshots(session, region) : [];
+      found.regions.push({ region, servers, images, volumeSnapshots });
     } catch (error) {
       if (!isCloudError(error)) throw error;
       found.unreadable.push({ region, problem: error.message });

@@ -9,6 +9,7 @@ import { type Account, identityApp, Tokens } from './identity.ts';
 import { imageApp } from './images.ts';
 import { secretsApp } from './secrets.ts';
 import { Region, type Timing } from './state.ts';
+import { volumeApp } from './volumes.ts';
 
 /** A request that the cloud has received. */
 export interface Received {
@@ -109,7 +110,9 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     [...regions.values()].map(async (region) => {
       const imageUrl = await listen(imageApp({ region, account, tokens, pageSize }), 'image', region.name);
       const compute = computeApp({ region, account, tokens, pageSize, imageUrl: () => imageUrl });
-      return { name: region.name, imageUrl, computeUrl: await listen(compute, 'compute', region.name) };
+      const computeUrl = await listen(compute, 'compute', region.name);
+      const volumeUrl = await listen(volumeApp({ region, tokens, pageSize }), 'volume', region.name);
+      return { name: region.name, imageUrl, computeUrl, volumeUrl };
     }),
   );
   const identityUrl = await listen(

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import type { Env } from './faults.ts';
 import type { Account, Tokens } from './identity.ts';
@@ -86,7 +85,11 @@ export function computeApp({ region, account, tokens, pageSize, imageUrl }: Comp
     const image = region.addImage(
       server.image === ''
         ? // The data lie in a volume snapshot: the image is there at once, empty, and does not name its server.
-          { ...common, size: 0, properties: { base_image_ref: '', ...volumeProperties(), ...given } }
+          {
+            ...common,
+            size: 0,
+            properties: { base_image_ref: '', ...volumeProperties(server, region, common.name), ...given },
+          }
         : {
             ...common,
             status: 'queued',
@@ -130,6 +133,7 @@ function serverJson(server: CloudServer, region: Region, { projectId }: Account)
     'OS-EXT-STS:task_state': region.taskState(server),
     'OS-EXT-STS:vm_state': vmState,
     'OS-EXT-STS:power_state': 1,
+    'os-extended-volumes:volumes_attached': server.volumeIds.map((volumeId) => ({ id: volumeId })),
   };
 }
 
@@ -167,7 +171,11 @@ function inherited({ image }: CloudServer, region: Region): Record<string, strin
   return region.images.find(({ id }) => id === image)?.properties ?? {};
 }
 
-function volumeProperties(): Record<string, string> {
-  const mapping = [{ source_type: 'snapshot', snapshot_id: randomUUID(), volume_size: 1, boot_index: 0 }];
+/** One volume snapshot for each volume; the image only says where they are. */
+function volumeProperties({ volumeIds }: CloudServer, region: Region, image: string): Record<string, string> {
+  const mapping = volumeIds.map((volumeId, boot_index) => {
+    const { id } = region.addVolumeSnapshot({ volumeId, name: `snapshot for ${image}` });
+    return { source_type: 'snapshot', snapshot_id: id, volume_size: 1, boot_index };
+  });
   return { bdm_v2: 'True', root_device_name: '/dev/vda', block_device_mapping: JSON.stringify(mapping) };
 }

@@ -22,6 +22,7 @@ export interface CataloguedRegion {
   name: string;
   computeUrl: string;
   imageUrl: string;
+  volumeUrl: string;
 }
 
 export class Tokens {
@@ -131,7 +132,10 @@ export function identityApp(account: Account, tokens: Tokens, regions: () => Cat
     // A user without a default project gets a token that is good for nothing.
     if (!credential && !scope) return c.json({ token }, 201);
     const project = { id: account.projectId, name: account.projectName };
-    return c.json({ token: { ...token, project, catalog: keystoneCatalogue(regions()) } }, 201);
+    return c.json(
+      { token: { ...token, project, catalog: keystoneCatalogue(account.projectId, regions()) } },
+      201,
+    );
   });
 
   return app;
@@ -161,7 +165,7 @@ function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]) {
   ];
 }
 
-function keystoneCatalogue(regions: CataloguedRegion[]) {
+function keystoneCatalogue(projectId: string, regions: CataloguedRegion[]) {
   const service = (type: string, url: (region: CataloguedRegion) => string) => ({
     type,
     name: type,
@@ -175,5 +179,9 @@ function keystoneCatalogue(regions: CataloguedRegion[]) {
     ),
   });
   // Glance is catalogued without its version.
-  return [service('compute', (r) => `${r.computeUrl}/v2.1`), service('image', (r) => r.imageUrl)];
+  return [
+    service('compute', (r) => `${r.computeUrl}/v2.1`),
+    service('image', (r) => r.imageUrl),
+    service('volumev3', (r) => `${r.volumeUrl}/v3/${projectId}`),
+  ];
 }

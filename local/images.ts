@@ -63,6 +63,25 @@ export function imageApp({ region, account, tokens, pageSize }: ImageOptions): H
       : glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
   });
 
+  app.patch('/images/:id', async (c) => {
+    const image = visible().find(({ id }) => id === c.req.param('id'));
+    if (!image) return glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
+    if (c.req.header('content-type') !== 'application/openstack-images-v2.1-json-patch') {
+      return glanceFault(c, 415, 'Unsupported Media Type', 'Unsupported Content-Type');
+    }
+    if (account.role !== 'admin' || image.owner !== account.projectId) {
+      return glanceFault(c, 403, 'Forbidden', 'You are not authorized to complete modify_image action.');
+    }
+    for (const { op, path, value } of await c.req.json<{ op: string; path: string; value: string }[]>()) {
+      const property = path.slice(1);
+      if (op === 'replace' && image.properties[property] === undefined) {
+        return glanceFault(c, 409, 'Conflict', `Property ${property} does not exist.`);
+      }
+      image.properties[property] = value;
+    }
+    return c.json(imageJson(image));
+  });
+
   app.delete('/images/:id', (c) => {
     const image = visible().find(({ id }) => id === c.req.param('id'));
     if (!image)
@@ -109,7 +128,12 @@ function seconds(date: Date): string {
 }
 
 /** Glance says it in JSON only to those who ask for JSON. */
-function glanceFault(c: Context<Env>, status: 400 | 401 | 403 | 404, title: string, text: string): Response {
+function glanceFault(
+  c: Context<Env>,
+  status: 400 | 401 | 403 | 404 | 409 | 415,
+  title: string,
+  text: string,
+): Response {
   const code = `${status} ${title}`;
   const message = `${text}<br /><br />\n\n\n`;
   return c.req.header('accept') === 'application/json'

@@ -39,7 +39,17 @@ export function problemsIn({ custom, functions }: Service): string[] {
       (name) =>
         `custom.policies: two of them have the name ${name}: they would rotate each other's snapshots`,
     ),
+    ...doubles(
+      policies.filter(([, policy]) => 'adopt' in (policy as object)).map(([, policy]) => accountOf(policy)),
+    ).map(
+      (account) =>
+        `custom.policies: two of them adopt the images of autosnap.py in the account ${account}: they would rotate each other's snapshots`,
+    ),
   ];
+}
+
+function accountOf(policy: unknown): unknown {
+  return (policy as Record<string, unknown>).account ?? 'rackspace';
 }
 
 function refusals(policy: unknown): string[] {

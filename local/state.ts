@@ -15,6 +15,17 @@ export interface CloudServer {
   /** How its snapshots end. */
   fate: Fate;
   createdAt: Date;
+  /** The volumes that are attached to it. */
+  volumeIds: string[];
+}
+
+export interface CloudVolumeSnapshot {
+  id: string;
+  name: string;
+  status: string;
+  volumeId: string;
+  /** Its deletion takes its time: it stays, as "deleting". */
+  slowToGo: boolean;
 }
 
 export interface CloudImage {
@@ -41,6 +52,7 @@ export interface Timing {
 /** The servers and images of one region, and the progress of snapshots by the clock. */
 export class Region {
   readonly servers: CloudServer[] = [];
+  readonly volumeSnapshots: CloudVolumeSnapshot[] = [];
   #images: CloudImage[] = [];
   readonly name: string;
   readonly #now: () => Date;
@@ -61,6 +73,7 @@ export class Region {
       taskState: null,
       fate: 'active',
       createdAt: new Date(this.#now().getTime() - 400 * 86_400_000),
+      volumeIds: server.image === '' ? [randomUUID()] : [],
       ...server,
     };
     this.servers.push(added);
@@ -82,6 +95,12 @@ export class Region {
       ...image,
     };
     this.#images.push(added);
+    return added;
+  }
+
+  addVolumeSnapshot(snapshot: Partial<CloudVolumeSnapshot> & { volumeId: string }): CloudVolumeSnapshot {
+    const added = { id: randomUUID(), name: '', status: 'available', slowToGo: false, ...snapshot };
+    this.volumeSnapshots.push(added);
     return added;
   }
 

@@ -71,8 +71,21 @@ describe('a secret that is refused names the fields, and shows no value', () => 
         (key) => `${key}: is not a known key: check its spelling, or remove it`,
       ),
     ],
-    ['plain http', { ...PASSWORD, authUrl: 'http://hunter2.example.com' }, ['authUrl: must be an https URL']],
-    ['no URL at all', { ...PASSWORD, authUrl: 'hunter2' }, ['authUrl: must be an https URL']],
+    [
+      'plain http',
+      { ...PASSWORD, authUrl: 'http://hunter2.example.com' },
+      ['authUrl: must be an https URL, without a user or a password in it'],
+    ],
+    [
+      'a password in the URL',
+      { ...PASSWORD, authUrl: 'https://u:hunter2@keystone.example.com' },
+      ['authUrl: must be an https URL, without a user or a password in it'],
+    ],
+    [
+      'no URL at all',
+      { ...PASSWORD, authUrl: 'hunter2' },
+      ['authUrl: must be an https URL, without a user or a password in it'],
+    ],
   ])('%s', (_, fields, problems) => {
     let refusal: unknown;
     try {

@@ -18,6 +18,7 @@ function image(changes: Partial<Image> = {}, properties: Record<string, string |
     owner: 'p1',
     sizeBytes: 2e9,
     createdAt: new Date('2026-11-23T00:00:20Z'),
+    volumeSnapshotIds: [],
     properties: Object.fromEntries(
       Object.entries(all).filter((e): e is [string, string] => e[1] !== undefined),
     ),
@@ -112,17 +113,15 @@ describe('an image is not ours', () => {
 });
 
 describe('the state of a snapshot', () => {
-  const bdm = (id: string | null) => JSON.stringify([{ source_type: 'snapshot', snapshot_id: id }]);
+  const mapped = (ids: string[]) =>
+    image({ sizeBytes: 0, volumeSnapshotIds: ids }, { block_device_mapping: '[{}]' });
   test.each<[string, Image, string]>([
     ['active with data', image(), 'good'],
     ['active with 0 bytes', image({ sizeBytes: 0 }), 'unknown'],
     ['active without a size', image({ sizeBytes: undefined }), 'unknown'],
-    ['volume-backed', image({ sizeBytes: 0 }, { block_device_mapping: bdm('v1') }), 'good'],
-    [
-      'volume-backed without its snapshots',
-      image({ sizeBytes: 0 }, { block_device_mapping: bdm(null) }),
-      'unknown',
-    ],
+    ['volume-backed', mapped(['v1']), 'good'],
+    ['volume-backed without its snapshots', mapped([]), 'unknown'],
+    ['with data and a mapping that can not be read', image({}, { block_device_mapping: 'x' }), 'unknown'],
     ['queued', image({ status: 'queued' }), 'pending'],
     ['saving', image({ status: 'saving' }), 'pending'],
     ['uploading', image({ status: 'uploading' }), 'pending'],

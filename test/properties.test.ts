@@ -161,6 +161,7 @@ const server = (id: string): Server => ({
   taskState: null,
   metadata: {},
   volumeBacked: false,
+  volumeIds: [],
 });
 const OWNER = 'autosnap-test';
 
@@ -171,6 +172,7 @@ function imageOf(s: Snapshot): Image {
     visibility: 'private',
     protected: false,
     owner: 'p',
+    volumeSnapshotIds: [],
     properties: {
       ...markerOf({ owner: OWNER, policy: s.policy, server: s.server, slot: s.slot }),
       instance_uuid: s.server,
@@ -181,11 +183,13 @@ function imageOf(s: Snapshot): Image {
 test('the plan of one series depends on no other', () => {
   fc.assert(
     fc.property(histories, histories, keeps, (mine, others, keep) => {
+      const region = { region: 'DFW', servers: [server('a'), server('b')], volumeSnapshots: [] };
       const plan = (snapshots: Snapshot[]) =>
         planCleanup(
-          { region: 'DFW', servers: [server('a'), server('b')], images: snapshots.map(imageOf) },
+          { ...region, images: snapshots.map(imageOf) },
           { ...parsePolicy(policy()), keep },
-          { owner: OWNER, projectId: 'p', now: NOW },
+          (image) => readMarker(image, OWNER, 'p'),
+          NOW,
         ).series.find((series) => series.server === 'a');
       const a = mine.map((s) => ({ ...s, server: 'a' }));
       const b = others.map((s) => ({ ...s, id: `b${s.id}`, server: 'b' }));

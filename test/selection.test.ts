@@ -4,7 +4,7 @@ import type { Selector } from '../lib/policy.ts';
 import { selectServers } from '../lib/selection.ts';
 
 function server(id: string, name: string, metadata: Record<string, string> = {}): Server {
-  return { id, name, metadata, region: 'DFW', taskState: null, volumeBacked: false };
+  return { id, name, metadata, region: 'DFW', taskState: null, volumeBacked: false, volumeIds: [] };
 }
 
 const SERVERS = [

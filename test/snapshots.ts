@@ -14,10 +14,11 @@ export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): 
     status: 'active',
     state: 'good',
     sizeBytes: 2e9,
-    volumeBacked: false,
+    volumeSnapshots: [],
     hold: undefined,
     expires: undefined,
     request: undefined,
+    adopted: false,
     ...changes,
   };
 }

@@ -12,6 +12,8 @@ export interface Server {
   metadata: Record<string, string>;
   /** Its disk is a volume: Rackspace can't make an image of it; other clouds make volume snapshots. */
   volumeBacked: boolean;
+  /** The volumes that are attached to it. */
+  volumeIds: string[];
 }
 
 const NovaServer = v.looseObject({
@@ -21,6 +23,7 @@ const NovaServer = v.looseObject({
   // "" for a server that was booted from a volume.
   image: v.nullish(v.union([v.literal(''), v.looseObject({})])),
   'OS-EXT-STS:task_state': v.nullish(v.string()),
+  'os-extended-volumes:volumes_attached': v.optional(v.array(v.looseObject({ id: v.string() })), []),
 });
 
 /**
@@ -33,13 +36,14 @@ const NovaServer = v.looseObject({
 export async function listServers(session: Session, region: string): Promise<Server[]> {
   const request = { service: 'compute', region, path: '/servers/detail' } as const;
   const servers = await listAll(session, { request, key: 'servers', item: NovaServer });
-  return servers.map(({ id, name, metadata, image, 'OS-EXT-STS:task_state': taskState }) => ({
-    id,
-    name,
+  return servers.map((server) => ({
+    id: server.id,
+    name: server.name,
     region,
-    taskState: taskState ?? null,
-    metadata,
-    volumeBacked: !image,
+    taskState: server['OS-EXT-STS:task_state'] ?? null,
+    metadata: server.metadata,
+    volumeBacked: !server.image,
+    volumeIds: server['os-extended-volumes:volumes_attached'].map(({ id }) => id),
   }));
 }
 

@@ -212,6 +212,7 @@ const REFUSALS = {
     'The account asks for multi-factor authentication, which a function cannot give: use the API key of a user without it, made for this purpose',
   UNAUTHORIZED:
     'The cloud does not accept these credentials: check the name and the key in the secret, with Keystone the project and the domains too, or make new ones and update it',
+  NOT_FOUND: 'There is no identity service at this address: check the authUrl in the secret',
   FORBIDDEN: 'The user may not log in: enable it in the control panel, or put another one into the secret',
 };
 
@@ -232,7 +233,7 @@ export function explainRefusal(error: unknown): unknown {
 function refusalCode({ code, message }: CloudError): keyof typeof REFUSALS | undefined {
   if (code === 'MFA_REQUIRED' || (code === 'FORBIDDEN' && /multi-factor/i.test(message)))
     return 'MFA_REQUIRED';
-  // Keystone answers 404 to an application credential that it does not know.
-  if (code === 'UNAUTHORIZED' || code === 'NOT_FOUND') return 'UNAUTHORIZED';
-  return code === 'FORBIDDEN' ? 'FORBIDDEN' : undefined;
+  // Keystone answers 404 to an application credential that it does not know; any other is a wrong address.
+  if (code === 'NOT_FOUND') return /application credential/i.test(message) ? 'UNAUTHORIZED' : 'NOT_FOUND';
+  return code === 'UNAUTHORIZED' || code === 'FORBIDDEN' ? code : undefined;
 }

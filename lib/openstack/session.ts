@@ -25,12 +25,14 @@ export type CredentialSource = (options: { fresh: boolean }) => Promise<Credenti
 export interface CloudRequest {
   service: ServiceType;
   region: string;
-  method: 'GET' | 'POST' | 'DELETE';
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Below the service's endpoint, with a leading slash. */
   path: string;
   /** `key=value` pairs, or a query string that the cloud itself gave. */
   query?: Record<string, string> | string;
   json?: unknown;
+  /** Of `json`, where it is not application/json. */
+  contentType?: string;
   /** The status codes that mean success; any other is thrown. */
   expect: number[];
 }
@@ -108,6 +110,10 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     if (grant.token !== stale) return Promise.resolve();
     renewal ??= authenticate()
       .then((next) => {
+        // What belongs to whom has been decided by the first project.
+        if (next.grant.projectId !== grant.projectId) {
+          throw new CloudError('BAD_ANSWER', 'The secret was changed to another project during this run.');
+        }
         grant = next.grant;
       })
       .finally(() => {
@@ -121,12 +127,20 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     projectId: grant.projectId,
     deadline,
     regions: regionsOf(grant),
-    async request({ service, region, method, path, query, json, expect }) {
+    async request({ service, region, method, path, query, json, contentType, expect }) {
       const attempt = () => {
         const url = new URL(endpoint(grant, service, region) + path);
         url.search = typeof query === 'string' ? query : new URLSearchParams(query).toString();
         const { token } = grant;
-        return send({ url: url.href, method, json, expect, repeatable: method !== 'POST', token });
+        return send({
+          url: url.href,
+          method,
+          json,
+          contentType,
+          expect,
+          repeatable: method !== 'POST',
+          token,
+        });
       };
       const { token } = grant;
       try {
@@ -169,6 +183,7 @@ interface Sending {
   url: string;
   method: Method;
   json?: unknown;
+  contentType?: string | undefined;
   expect: number[];
   /** Whether it may be sent again when it is not known if it was carried out. */
   repeatable: boolean;
@@ -177,7 +192,7 @@ interface Sending {
 
 /** One HTTP exchange with retries and time limits; every failure leaves as a CloudError without secrets. */
 function sender(deadline: Deadline, secrets: Set<string>): (sending: Sending) => Promise<CloudAnswer> {
-  return async ({ url, method, json, expect, repeatable, token }) => {
+  return async ({ url, method, json, contentType, expect, repeatable, token }) => {
     const remainingMs = deadline.remainingMs();
     const where = { method, url: url.split('?')[0] ?? url };
     if (remainingMs <= 0) throw outOfTime(where);
@@ -186,7 +201,11 @@ function sender(deadline: Deadline, secrets: Set<string>): (sending: Sending) =>
       const response = await got(url, {
         method,
         ...(json === undefined ? {} : { json }),
-        headers: { accept: 'application/json', ...(token ? { 'x-auth-token': token } : {}) },
+        headers: {
+          accept: 'application/json',
+          ...(contentType ? { 'content-type': contentType } : {}),
+          ...(token ? { 'x-auth-token': token } : {}),
+        },
         responseType: 'text',
         followRedirect: false,
         signal,
@@ -261,7 +280,9 @@ function translate(error: unknown, where: Where, hide: (text: string) => string)
   if (error instanceof HTTPError) {
     const { status, headers, body } = refusalOf(error.response);
     let code = CODES[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'BAD_ANSWER');
-    let message = faultMessage(body, hide) ?? error.response.statusMessage ?? 'no message';
+    let message = faultMessage(body, hide) ?? hide(error.response.statusMessage ?? 'no message');
+    // A page of HTML says the status once more.
+    if (message.startsWith(`${status} `)) message = message.slice(4);
     if (isQuota({ status, headers, body })) code = 'OVER_QUOTA';
     if (status === 401 && /OS-MF/.test(String(headers['www-authenticate']))) code = 'MFA_REQUIRED';
     // Nova says this, with a 500, when Glance refuses one more image or one more property.

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { isCloudError } from './errors.ts';
-import { unreadable } from './pages.ts';
+import { listAll, unreadable } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** A Cinder volume snapshot: where the data of a volume-backed server's image lie. */
@@ -12,9 +12,20 @@ export interface VolumeSnapshot {
   volumeId: string;
 }
 
-const CinderSnapshot = v.object({
-  snapshot: v.looseObject({ id: v.string(), status: v.string(), volume_id: v.string() }),
-});
+const CinderSnapshot = v.looseObject({ id: v.string(), status: v.string(), volume_id: v.string() });
+
+/**
+ * All volume snapshots of the project in a region.
+ *
+ * `GET /snapshots`: Cinder Block Storage API v3.
+ *
+ * @throws {CloudError} when any page fails or any snapshot can't be read.
+ */
+export async function listVolumeSnapshots(session: Session, region: string): Promise<VolumeSnapshot[]> {
+  const request = { service: 'volume', region, path: '/snapshots' } as const;
+  const snapshots = await listAll(session, { request, key: 'snapshots', item: CinderSnapshot });
+  return snapshots.map((snapshot) => fromCinder(snapshot, region));
+}
 
 /**
  * One volume snapshot as it is now; undefined when there is none.
@@ -31,10 +42,9 @@ export async function getVolumeSnapshot(
   const request = { service: 'volume', region, path: `/snapshots/${encodeURIComponent(id)}` } as const;
   try {
     const { body } = await session.request({ ...request, method: 'GET', expect: [200] });
-    const answer = v.safeParse(CinderSnapshot, body);
+    const answer = v.safeParse(v.object({ snapshot: CinderSnapshot }), body);
     if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'not a snapshot');
-    const { snapshot } = answer.output;
-    return { id: snapshot.id, region, status: snapshot.status, volumeId: snapshot.volume_id };
+    return fromCinder(answer.output.snapshot, region);
   } catch (error) {
     if (isCloudError(error, 'NOT_FOUND')) return undefined;
     throw error;
@@ -53,4 +63,8 @@ export async function deleteVolumeSnapshot(session: Session, region: string, id:
   } catch (error) {
     if (!isCloudError(error, 'NOT_FOUND')) throw error;
   }
+}
+
+function fromCinder(snapshot: v.InferOutput<typeof CinderSnapshot>, region: string): VolumeSnapshot {
+  return { id: snapshot.id, region, status: snapshot.status, volumeId: snapshot.volume_id };
 }

@@ -18,7 +18,7 @@ describe('the servers of a region', () => {
     const volume = cloud.region('DFW').addServer({ name: 'db-1', image: '' });
     cloud.region('ORD').addServer({ name: 'elsewhere' });
     const common = { region: 'DFW', taskState: null, metadata: {}, volumeBacked: false };
-    await expect(listServers(await connected(cloud), 'DFW')).resolves.toEqual([
+    await expect(listServers(await connected(cloud), 'DFW')).resolves.toMatchObject([
       { ...common, id, name: 'web-1', metadata, taskState: 'rebooting' },
       { ...common, id: volume.id, name: 'db-1', volumeBacked: true },
     ]);
@@ -34,6 +34,14 @@ describe('the servers of a region', () => {
     ['a task state that is null', { 'OS-EXT-STS:task_state': null }, { taskState: null }],
     ['a task state', { 'OS-EXT-STS:task_state': 'image_uploading' }, { taskState: 'image_uploading' }],
     ['a name that is empty', { name: '' }, { name: '' }],
+    ['no volumes', {}, { volumeIds: [] }],
+    [
+      'volumes',
+      {
+        'os-extended-volumes:volumes_attached': [{ id: 'v-1', delete_on_termination: false }, { id: 'v-2' }],
+      },
+      { volumeIds: ['v-1', 'v-2'] },
+    ],
   ])('may have %s', async ([, server, expected], { replay }) => {
     replay.app.get('/compute/servers/detail', (c) =>
       c.json({ servers: [{ id: 'i', name: 'n', ...server }] }),

@@ -9,8 +9,8 @@ import type { Credentials, ServiceType } from '../../lib/openstack/identity.ts';
 import { connect, type Deadline, type Session } from '../../lib/openstack/session.ts';
 import { type Cloud, type Received, startCloud } from '../../local/cloud.ts';
 
-/** Time enough for everything that a test does. */
-export const unhurried: Deadline = { remainingMs: () => 60_000 };
+/** More time than any single wait may take. */
+export const unhurried: Deadline = { remainingMs: () => 600_000 };
 
 export function credentialsOf(cloud: Cloud, kind: Credentials['kind'] = 'rackspace'): Credentials {
   return parseSecret('test', cloud.secret(kind));

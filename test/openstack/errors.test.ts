@@ -106,13 +106,19 @@ describe('an answer that says no', () => {
   });
 
   test.for<[string, FaultAnswer, string, RegExp]>([
-    ['a page of HTML', answers.html, 'UNAVAILABLE', /: 502 502 Bad Gateway$/],
+    ['a page of HTML', answers.html, 'UNAVAILABLE', /: 502 Bad Gateway$/],
     ['nothing but a status', { status: 403, body: '' }, 'FORBIDDEN', /: 403 Forbidden$/],
     [
       "Nova's 500 for Glance's quota",
       answers.glanceQuota,
       'OVER_QUOTA',
       /: 500 the image service's quota for this project is used up$/,
+    ],
+    [
+      "Nova's 500 for a server that another request has just taken",
+      answers.taskStateRace,
+      'CONFLICT',
+      /: 500 the server has become busy at this moment$/,
     ],
     ['a quota', answers.quota, 'OVER_QUOTA', /: 413 Image metadata limit exceeded$/],
   ])('in %s is put into words', async ([, answer, code, message], { cloud }) => {
@@ -245,7 +251,7 @@ describe('no error ever holds a secret:', () => {
     ],
     ['a user who may not log in', 'FORBIDDEN', (s) => said(403, `${s}: disabled`)],
     ['a request that is repeated further down', 'BAD_REQUEST', (s) => said(400, `Invalid\n\nOn: ${s}`)],
-    ['a page of HTML', 'UNAUTHORIZED', (s) => ({ status: 404, body: `<title>No ${s} here</title>` })],
+    ['a page of HTML', 'NOT_FOUND', (s) => ({ status: 404, body: `<title>No ${s} here</title>` })],
     ['a quota', 'OVER_QUOTA', (s) => said(413, `Too many of ${s}`, { 'retry-after': '0' })],
     ['JSON that is cut off', 'BAD_ANSWER', (s) => ({ status: 200, body: `{"access": "${s}` })],
     ['an answer of another form', 'BAD_ANSWER', (s) => ({ status: 200, body: { access: s } })],
@@ -272,19 +278,11 @@ describe('no error ever holds a secret:', () => {
   );
 
   const requests: [string, CloudErrorCode, Echo][] = [
-    ...([400, 403, 404, 409, 500] as const).map((status): [string, CloudErrorCode, Echo] => [
-      `a ${status}`,
-      (
-        {
-          400: 'BAD_REQUEST',
-          403: 'FORBIDDEN',
-          404: 'NOT_FOUND',
-          409: 'CONFLICT',
-          500: 'UNAVAILABLE',
-        } as const
-      )[status],
-      (s) => said(status, `You sent ${s}.`),
-    ]),
+    ['a 400', 'BAD_REQUEST', (s) => said(400, `You sent ${s}.`)],
+    ['a 403', 'FORBIDDEN', (s) => said(403, `You sent ${s}.`)],
+    ['a 404', 'NOT_FOUND', (s) => said(404, `You sent ${s}.`)],
+    ['a 409', 'CONFLICT', (s) => said(409, `You sent ${s}.`)],
+    ['a 500', 'UNAVAILABLE', (s) => said(500, `You sent ${s}.`)],
     ['a rate limit', 'RATE_LIMITED', (s) => said(429, s, { 'retry-after': '61' })],
     ['a quota', 'OVER_QUOTA', (s) => said(413, s, { 'retry-after': '0' })],
     [
@@ -315,6 +313,16 @@ describe('no error ever holds a secret:', () => {
     }
   });
 
+  test('a request that ends with a status whose reason is made of it', async ({ replay }) => {
+    replay.app.post('/compute/*', (c) => {
+      c.env.outgoing.writeHead(403, 'No replayed-token-5c1e').end();
+      return RESPONSE_ALREADY_SENT;
+    });
+    const error = await failure(createImage(await replay.connect(), SERVER, IMAGE));
+    expect(error.message).toMatch(/: 403 No /);
+    expect(everythingIn(error)).not.toContain('replayed-token-5c1e');
+  });
+
   test('a token that is refused again', async ({ cloud }) => {
     const session = await connected(cloud);
     await listServers(session, 'DFW');
@@ -342,6 +350,7 @@ describe('no error ever holds a secret:', () => {
       'a-very-secret-key',
       (s) => said(401, `${'x'.repeat(290)}${s}`),
     ],
+    ['has quotation marks, which JSON escapes', 'a-very"secret"key', (s) => said(401, `You sent ${s}.`)],
     ['has two spaces, which a message has not', 'a-very  secret-key', (s) => said(401, `You sent ${s}.`)],
     ['looks like HTML, which a message is not', 'a-very<b>secret-key', (s) => said(401, `You sent ${s}.`)],
   ])('also when it %s', async ([, secret, echo], { cloud }) => {

@@ -101,13 +101,14 @@ describe("Rackspace's answer", () => {
     expect(read.filter(({ service }) => service === 'compute')).toHaveLength(1);
   });
 
-  test('a token without a tenant has the one of the servers, not that of the files', () => {
-    const files = {
-      name: 'cloudFiles',
-      type: 'object-store',
-      endpoints: [{ region: 'LON', tenantId: 'Mosso_1', publicURL: 'https://files.example/v1/Mosso_1' }],
-    };
-    const body = rackspaceAnswer([files, ...services('LON')], {});
+  test('a token without a tenant has the one of the servers, not that of another service', () => {
+    const [compute, images] = services('LON');
+    const others = ['cloudFiles', 'cloudBlockStorage'].map((name) => ({
+      ...images,
+      name,
+      endpoints: [{ region: 'LON', tenantId: 'Mosso_1', publicURL: `https://${name}.example/v1/Mosso_1` }],
+    }));
+    const body = rackspaceAnswer([...others, images!, compute!], {});
     expect(readGrant('rackspace', body, undefined)).toMatchObject({ projectId: '900' });
     expect(readGrant('rackspace', rackspaceAnswer(services('LON')), undefined)).toMatchObject({
       token: 'replayed-token-5c1e',

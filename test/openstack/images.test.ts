@@ -1,11 +1,5 @@
 import { describe, expect } from 'vitest';
-import {
-  deleteImage,
-  getImage,
-  type Image,
-  listImages,
-  volumeSnapshotIds,
-} from '../../lib/openstack/images.ts';
+import { deleteImage, getImage, type Image, listImages, setProperty } from '../../lib/openstack/images.ts';
 import { answers, type FaultAnswer } from '../../local/faults.ts';
 import { connected, receivedBy, test } from './connected.ts';
 
@@ -28,7 +22,7 @@ describe('an image', () => {
       .addImage({ name: 'web', owner: '123456', createdAt, properties, protected: true });
     const session = await connected(cloud);
     const image = await getImage(session, 'ORD', added.id);
-    expect(image).toEqual({
+    expect(image).toMatchObject({
       id: added.id,
       name: 'web',
       region: 'ORD',
@@ -113,6 +107,16 @@ describe('a listing of images', () => {
   });
 });
 
+test.for([
+  ['GET', getImage],
+  ['DELETE', deleteImage],
+] as const)('an odd id never becomes a %s of something else', async ([method, work], { replay }) => {
+  replay.app.all('*', (c) => c.body(null, method === 'GET' ? 404 : 204));
+  await work(await replay.connect(), 'DFW', '../images?x');
+  const path = '/image/v2/images/..%2Fimages%3Fx';
+  expect(replay.askedOfServices()).toMatchObject([{ method, path, query: '' }]);
+});
+
 describe('deleting an image', () => {
   test.for(['active', 'queued', 'saving'])('that is %s', async (status, { cloud }) => {
     const { id } = cloud.region('DFW').addImage({ name: 'web', owner: cloud.account.projectId, status });
@@ -161,11 +165,36 @@ describe('deleting an image', () => {
     cloud.faults.push({ service: 'image', answer: answers.conflict });
     await expect(deleteImage(session, 'DFW', ID)).rejects.toMatchObject({ code: 'CONFLICT', status: 409 });
   });
+});
 
-  test('whose id is odd never becomes a request for something else', async ({ replay }) => {
-    replay.app.all('*', (c) => c.body(null, 204));
-    await deleteImage(await replay.connect(), 'DFW', '../images?x');
-    expect(replay.askedOfServices()).toMatchObject([{ path: '/image/v2/images/..%2Fimages%3Fx', query: '' }]);
+describe('setting a property of an image', () => {
+  const given = (properties: Record<string, string>) => ({ id: ID, region: 'DFW', properties }) as Image;
+
+  test.for<[string, Record<string, string>, string]>([
+    ['adds one that it has not', {}, 'add'],
+    ['replaces one that it has', { autosnap_expires: '' }, 'replace'],
+  ])('%s, in the media type that Glance insists on', async ([, properties, op], { replay }) => {
+    replay.app.patch(`/image/v2/images/${ID}`, (c) => c.json(LEAST));
+    await setProperty(await replay.connect(), given(properties), 'autosnap_expires', '2026-05-06T00:00:00Z');
+    const [asked, ...more] = replay.askedOfServices();
+    expect(asked?.headers).toMatchObject({ 'content-type': 'application/openstack-images-v2.1-json-patch' });
+    expect(JSON.parse(asked?.body ?? '')).toEqual([
+      { op, path: '/autosnap_expires', value: '2026-05-06T00:00:00Z' },
+    ]);
+    expect(more).toEqual([]);
+  });
+
+  test.for([
+    [403, 'FORBIDDEN'],
+    [404, 'NOT_FOUND'],
+    [409, 'CONFLICT'],
+  ] as const)('that Glance refuses with %i is an error', async ([status, code], { replay }) => {
+    replay.app.patch('*', (c) => c.json({ message: 'No.<br />', code: `${status} No`, title: 'No' }, status));
+    const attempt = setProperty(await replay.connect(), given({}), 'autosnap_expires', 'x');
+    await expect(attempt).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(/^\[PATCH\] .*: \d+ No\.$/),
+    });
   });
 });
 
@@ -176,16 +205,15 @@ describe('the volume snapshots of an image', () => {
     { source_type: 'image' },
     { source_type: 'snapshot', snapshot_id: 's-2', boot_index: 1 },
   ];
-  test.each<[string, string | undefined, string[]]>([
+  test.for<[string, string | undefined, string[]]>([
     ['are named in its block device mapping', JSON.stringify(mapping), ['s-1', 's-2']],
     ['are none where it has no mapping', undefined, []],
     ['are none in an empty one', '[]', []],
     ['are none in broken JSON', '[{"snapshot_id": "s-1"', []],
     ['are none in an empty text', '', []],
     ['are none in JSON of another form', '{"snapshot_id": "s-1"}', []],
-  ])('%s', (_, block_device_mapping, ids) => {
-    const properties: Record<string, string> =
-      block_device_mapping === undefined ? {} : { block_device_mapping };
-    expect(volumeSnapshotIds({ properties } as Image)).toEqual(ids);
+  ])('%s', async ([, block_device_mapping, volumeSnapshotIds], { replay }) => {
+    replay.app.get('/image/v2/images/:id', (c) => c.json({ ...LEAST, block_device_mapping }));
+    await expect(getImage(await replay.connect(), 'DFW', ID)).resolves.toMatchObject({ volumeSnapshotIds });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import { deleteVolumeSnapshot, getVolumeSnapshot } from '../../lib/openstack/volumes.ts';
+import { deleteVolumeSnapshot, getVolumeSnapshot, listVolumeSnapshots } from '../../lib/openstack/volumes.ts';
 import { type Replay, test } from './connected.ts';
 
 const ID = '5f0c7d3e-0000-4000-8000-0000000000aa';
@@ -11,6 +11,22 @@ function cinderWith({ app }: Replay, status: number, body?: object): void {
     body ? c.json(body, status as 200) : c.body(null, status as 204),
   );
 }
+
+test('all volume snapshots of a project are listed, from every page', async ({ replay }) => {
+  const snapshot = (id: string) => ({ id, status: 'available', volume_id: `volume-of-${id}`, size: 1 });
+  const pages = [
+    {
+      snapshots: [snapshot('1')],
+      snapshots_links: [{ rel: 'next', href: 'http://x.example/snapshots?marker=1' }],
+    },
+    { snapshots: [snapshot('2')] },
+  ];
+  replay.app.get('/volume/snapshots', (c) => c.json(pages[Number(c.req.query('marker') ?? 0)] ?? {}));
+  await expect(listVolumeSnapshots(await replay.connect(), 'DFW')).resolves.toEqual([
+    { id: '1', region: 'DFW', status: 'available', volumeId: 'volume-of-1' },
+    { id: '2', region: 'DFW', status: 'available', volumeId: 'volume-of-2' },
+  ]);
+});
 
 describe('a volume snapshot', () => {
   test('is read: what it is, and what it was made from', async ({ replay }) => {
@@ -74,11 +90,13 @@ describe('a volume snapshot', () => {
     });
   });
 
-  test('has its id escaped in the path', async ({ replay }) => {
-    replay.app.all('*', (c) => c.body(null, 202));
-    await deleteVolumeSnapshot(await replay.connect(), 'DFW', '../volumes/1?force');
-    expect(replay.askedOfServices()).toMatchObject([
-      { path: '/volume/snapshots/..%2Fvolumes%2F1%3Fforce', query: '' },
-    ]);
+  test.for([
+    ['GET', getVolumeSnapshot],
+    ['DELETE', deleteVolumeSnapshot],
+  ] as const)('with an odd id never becomes a %s of something else', async ([method, work], { replay }) => {
+    replay.app.all('*', (c) => c.body(null, method === 'GET' ? 404 : 202));
+    await work(await replay.connect(), 'DFW', '../volumes/1?force');
+    const path = '/volume/snapshots/..%2Fvolumes%2F1%3Fforce';
+    expect(replay.askedOfServices()).toMatchObject([{ method, path, query: '' }]);
   });
 });

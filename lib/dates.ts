@@ -1,0 +1,11 @@
+/** "2026-11-23T00:00:00Z" */
+export function isoSeconds(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** "2026-11-23" or "2026-11-23T00:00:00Z"; undefined for anything else, such as the 30th of February. */
+export function parseDate(text: string | undefined): Date | undefined {
+  if (!text || !/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z)?$/.test(text)) return undefined;
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) || !date.toISOString().startsWith(text.slice(0, 10)) ? undefined : date;
+}

@@ -1,0 +1,53 @@
+import { getImage, type Image, setProperty } from './openstack/images.ts';
+import type { Session } from './openstack/session.ts';
+import type { Hold } from './policy.ts';
+import { Refusal } from './refusal.ts';
+import { finishReport, type Report } from './report.ts';
+import type { Run } from './run.ts';
+
+/**
+ * Puts a hold on an image, or takes it off: while it lasts, no rotation deletes the image or counts it.
+ *
+ * @throws {Refusal} when no region has the image, it belongs to another project, or the hold would be over already.
+ */
+export async function hold(session: Session, event: Hold, { owner, now }: Run): Promise<Report> {
+  const until = 'hold' in event ? event.until : 'none';
+  if (until !== 'none' && until !== 'forever' && new Date(until) <= now) {
+    throw new Refusal('The event is refused', [`until: ${until} has passed: give a later one, or "forever"`]);
+  }
+  const id = 'hold' in event ? event.hold : event.release;
+  const image = await find(session, id);
+  if (image?.owner !== session.projectId) {
+    throw new Refusal('The event is refused', [
+      `${'hold' in event ? 'hold' : 'release'}: this project has no image ${id} in ${session.regions.join(', ')}`,
+    ]);
+  }
+  if (!event.dryRun) await setProperty(session, image, 'autosnap_hold', until);
+  const server = image.properties.autosnap_server ?? image.properties.instance_uuid ?? '';
+  const done = until === 'none' ? 'released' : 'held';
+  return finishReport({
+    job: 'hold',
+    policy: image.properties.autosnap_policy ?? '',
+    owner,
+    account: event.account,
+    dryRun: event.dryRun,
+    failures: [],
+    warnings: [],
+    nothingSelected: false,
+    entries: [
+      {
+        server,
+        name: image.name,
+        region: image.region,
+        image: id,
+        outcome: event.dryRun ? 'planned' : done,
+        reason: until === 'none' ? 'rotated again by its policy' : `held until ${until}`,
+      },
+    ],
+  });
+}
+
+async function find(session: Session, id: string): Promise<Image | undefined> {
+  const found = await Promise.all(session.regions.map((region) => getImage(session, region, id)));
+  return found.find((image) => image !== undefined);
+}
