@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Neither UTC nor the zone of anybody's machine: what should not depend on it, does not.
+    env: { TZ: 'Asia/Kathmandu' },
     exclude: ['test/real/**', 'test/cli/**'],
   },
 });

@@ -50,7 +50,7 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
   );
   const wanted = new Map<string, string[]>(counted.map(({ id }) => [id, []]));
   const want = (snapshot: Snapshot | undefined, reason: string) => {
-    if (snapshot) wanted.get(snapshot.id)?.push(reason);
+    if (snapshot) wanted.get(snapshot.id)!.push(reason);
   };
 
   for (const [i, s] of counted.slice(0, keep.last ?? 0).entries()) want(s, `last ${i + 1} of ${keep.last}`);
@@ -63,7 +63,7 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
     for (const s of counted) if (s.slot.getTime() > since) want(s, `within ${durationText(keep.within)}`);
   }
   for (const s of counted.slice(0, atLeast)) {
-    if (wanted.get(s.id)?.length === 0) want(s, `at least ${atLeast}`);
+    if (wanted.get(s.id)!.length === 0) want(s, `at least ${atLeast}`);
   }
 
   const newestGood = counted[0];

@@ -1,7 +1,7 @@
 import { Cron } from 'croner';
 
 const MINUTE_MS = 60_000;
-const RATE_UNITS: Record<string, number> = { minute: MINUTE_MS, hour: 60 * MINUTE_MS, day: 1440 * MINUTE_MS };
+const RATE_UNITS = { minute: MINUTE_MS, hour: 60 * MINUTE_MS, day: 1440 * MINUTE_MS };
 
 /** When a rule fires, in UTC as EventBridge has it. All answers are whole seconds. */
 export interface Schedule {
@@ -44,16 +44,15 @@ export function intervalMs(schedule: Schedule, now: Date): number | undefined {
 }
 
 function rateSchedule(rate: string): Schedule {
-  const [, value, unit, plural] = /^([1-9]\d*) (minute|hour|day)(s?)$/.exec(rate) ?? [];
-  const unitMs = unit && RATE_UNITS[unit];
-  if (!value || !unitMs)
-    throw new RangeError('expected rate(<number> minutes|hours|days), such as rate(6 hours)');
+  const match = /^([1-9]\d*) (minute|hour|day)(s?)$/.exec(rate);
+  if (!match) throw new RangeError('expected rate(<number> minutes|hours|days), such as rate(6 hours)');
+  const [, value, unit, plural] = match as unknown as [string, string, keyof typeof RATE_UNITS, string];
   if ((value === '1') !== (plural === '')) {
     throw new RangeError(
       `EventBridge wants the singular for 1 and the plural for more: rate(${value} ${unit}${value === '1' ? '' : 's'})`,
     );
   }
-  const everyMs = Number(value) * unitMs;
+  const everyMs = Number(value) * RATE_UNITS[unit];
   return {
     slot: (now) => new Date(Math.floor(now.getTime() / 1000) * 1000),
     next: (now) => new Date(Math.floor(now.getTime() / 1000) * 1000 + everyMs),
@@ -66,7 +65,7 @@ function rateSchedule(rate: string): Schedule {
 
 interface Field {
   name: string;
-  /** The largest step that makes sense: what is larger never comes round. */
+  /** What is larger never comes round; 0 where the field takes no steps. */
   largestStep: number;
   values: RegExp;
 }
@@ -75,10 +74,9 @@ const MONTHS = 'JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC';
 const DAYS = 'SUN|MON|TUE|WED|THU|FRI|SAT';
 const DAY = '[1-9]|[12]\\d|3[01]';
 
-/** A list of values and ranges, with steps unless `largestStep` is 0; or just one of the field's `special` forms. */
+/** A list of values, ranges and steps; or just one of the field's `special` forms. */
 function field(name: string, value: string, largestStep: number, special?: string): Field {
-  const step = largestStep > 0 ? '(?:/[1-9]\\d*)?' : '';
-  const entry = `(?:\\*|(?:${value})(?:-(?:${value}))?)${step}`;
+  const entry = `(?:\\*|(?:${value})(?:-(?:${value}))?)(?:/[1-9]\\d*)?`;
   const list = `(?:${entry})(?:,(?:${entry}))*`;
   return { name, largestStep, values: new RegExp(`^(?:${list}${special ? `|${special}` : ''})$`, 'i') };
 }
@@ -94,25 +92,25 @@ const FIELDS: Field[] = [
 ];
 
 function cronSchedule(text: string): Schedule {
-  const values = text.trim().split(/\s+/);
+  const values = text.split(/\s+/);
   if (values.length !== 6) {
     throw new RangeError(
       `a cron expression has 6 fields (${FIELDS.map(({ name }) => name).join(', ')}), this has ${values.length}`,
     );
   }
-  for (const [i, { name, values: allowed, largestStep }] of FIELDS.entries()) {
-    const value = values[i] ?? '';
+  for (const [i, value] of values.entries()) {
+    const { name, values: allowed, largestStep } = FIELDS[i]!;
     const steps = [...value.matchAll(/\/(\d+)/g)].map(([, step]) => Number(step));
     if (!allowed.test(value) || steps.some((step) => step > largestStep)) {
       throw new RangeError(`the ${name} field can't be "${value}"`);
     }
   }
-  const [, , dayOfMonth, , dayOfWeek] = values;
+  const [, , dayOfMonth, , dayOfWeek] = values as [string, string, string, string, string];
   if ((dayOfMonth === '?') === (dayOfWeek === '?')) {
     throw new RangeError('exactly one of day-of-month and day-of-week must be "?"');
   }
   // Alone, L in day-of-week is the last day of the week: Saturday.
-  if (dayOfWeek?.toUpperCase() === 'L') values[4] = '7';
+  if (dayOfWeek.toUpperCase() === 'L') values[4] = '7';
   const cron = read(`0 ${values.join(' ')}`);
   // A millisecond on, because croner looks strictly before.
   const slot = (now: Date) => cron.previousRuns(1, new Date(now.getTime() + 1))[0];
@@ -130,9 +128,8 @@ function read(pattern: string): Cron {
       alternativeWeekdays: true,
       sloppyRanges: true,
       timezone: 'UTC',
-      paused: true,
     });
   } catch (error) {
-    throw new RangeError((error as Error).message.replace(/^CronPattern: /, ''));
+    throw new RangeError((error as Error).message);
   }
 }

@@ -55,6 +55,28 @@ describe('what each rule keeps', () => {
     expect(days(decide(gaps, { monthly: 2 }).kept)).toEqual(['11-23', '09-02']);
   });
 
+  test.each<[Partial<Keep>, string]>([
+    [{ yearly: 1 }, 'yearly 2026'],
+    [{ within: 2 * DAY_MS }, 'within 2d'],
+    [{ within: 1.5 * DAY_MS }, 'within 36h'],
+  ])('%j says "%s"', (keep, reason) => {
+    expect(decide(series, keep).reasons.get('2026-11-23T00:00:00.000Z')).toEqual([reason]);
+  });
+
+  test('atLeast says so only where nothing else keeps', () => {
+    const { reasons } = decide(series, { last: 1, atLeast: 2 });
+    expect([...reasons.values()].slice(0, 3)).toEqual([
+      ['last 1 of 1'],
+      ['at least 2'],
+      ['no rule keeps it'],
+    ]);
+  });
+
+  test('yearly tells years apart', () => {
+    const years = [2026, 2025, 2024].map((year) => snapshot(`${year}-06-01T00:00:00Z`));
+    expect(decide(years, { yearly: 2 }).kept.map((id) => id.slice(0, 4))).toEqual(['2026', '2025']);
+  });
+
   test('a snapshot may be kept for several reasons, and all are given', () => {
     const { reasons } = decide(series, { last: 7, weekly: 4, monthly: 12 });
     expect(reasons.get('2026-11-22T00:00:00.000Z')).toEqual(['last 2 of 7', 'weekly 2026-W47']);
@@ -116,18 +138,30 @@ describe('only good snapshots count', () => {
     const old = (['pending', 'unknown'] as const).map((state, i) =>
       snapshot(`2020-01-0${i + 1}T00:00:00Z`, { state, status: state }),
     );
-    expect(decide([...good, ...old], { last: 1 }).kept).toEqual(
-      expect.arrayContaining(old.map(({ id }) => id)),
-    );
+    const { kept, reasons } = decide([...good, ...old], { last: 1 });
+    expect(kept).toEqual(expect.arrayContaining(old.map(({ id }) => id)));
+    expect(old.map(({ id }) => reasons.get(id))).toEqual([
+      ['not finished (pending)'],
+      ['status "unknown" is not understood: not counted'],
+    ]);
   });
 
   test.each<[string, string, boolean]>([
     ['two days old, with a newer good one', '2026-11-19T12:00:00Z', false],
     ['two days old, and newer than every good one', '2026-11-20T12:00:00Z', true],
+    ['of the same slot as the newest good one', '2026-11-20T00:00:00Z', true],
     ['an hour old', '2026-11-23T05:00:00Z', true],
   ])('a failed one goes a day later, once there is a newer good one: %s', (_, slot, keep) => {
     const failed = snapshot(slot, { id: 'failed', state: 'failed', status: 'killed' });
     expect(decide([...good, failed], { last: 9 }).kept.includes('failed')).toBe(keep);
+  });
+
+  test('a failed one goes when it is 24 hours old to the second, with the reason', () => {
+    const createdAt = new Date(NOW.getTime() - DAY_MS);
+    const failed = snapshot('2026-11-19T12:00:00Z', { id: 'f', state: 'failed', createdAt });
+    const { deleted, reasons } = decide([...good, failed], { last: 9 });
+    expect(deleted).toEqual(['f']);
+    expect(reasons.get('f')).toEqual(['failed, and a newer good one exists']);
   });
 
   test('a failed one that is young stays although there is a newer good one', () => {
@@ -162,6 +196,10 @@ describe('what is kept and not counted', () => {
     expect(deleted).toEqual([oldest!.id]);
   });
 
+  test('a snapshot of this very moment is not from the future', () => {
+    expect(decide([...series, snapshot(NOW)], { last: 1 }).kept).toEqual([NOW.toISOString()]);
+  });
+
   test('a snapshot from the future', () => {
     const future = snapshot('2027-01-01T00:00:00Z');
     const { kept, reasons } = decide([...series, future], { last: 1 });
@@ -186,8 +224,9 @@ describe('the input is a set', () => {
       at('a', '2026-11-23T00:01:00Z'),
       at('c', '2026-11-23T00:00:00Z'),
     ];
-    expect(decide(twins, { last: 1 }).kept).toEqual(['b']);
-    expect(decide(twins, { last: 2 }).kept).toEqual(['b', 'a']);
+    for (const order of [twins, twins.toReversed()]) {
+      expect([...decide(order, { last: 1 }).reasons.keys()]).toEqual(['b', 'a', 'c']);
+    }
   });
 });
 
@@ -218,6 +257,7 @@ describe('an ad-hoc snapshot', () => {
       true,
       'ad hoc, until 2026-11-23T06:00:00.001Z',
     ],
+    ['goes at its end', { expires: NOW }, false, 'ad hoc, ended 2026-11-23T06:00:00.000Z'],
     ['goes after its end', { expires: ended }, false, 'ad hoc, ended 2026-11-23T05:59:59.999Z'],
     ['stays while it is held', { expires: ended, hold: 'forever' }, true, 'held for ever'],
     [

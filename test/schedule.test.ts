@@ -97,6 +97,13 @@ describe('previous, slot, next and interval of what EventBridge accepts', () => 
     expect(schedule.slot(new Date('2026-11-23T22:52:32.999Z'))).toEqual(NOW);
   });
 
+  test.each(['cron(0  0 *\t* ? *)', 'cron(0/59 0/23 1/31 1/12 ? 1970/229)'])(
+    '%s is taken too',
+    (expression) => {
+      expect(parseSchedule(expression).next(NOW)).toBeInstanceOf(Date);
+    },
+  );
+
   test('the fire time itself belongs to its own slot', () => {
     const midnight = new Date('2026-11-23T00:00:00Z');
     expect(parseSchedule('cron(0 0 * * ? *)').slot(midnight)).toEqual(midnight);
@@ -105,6 +112,7 @@ describe('previous, slot, next and interval of what EventBridge accepts', () => 
   test('before the first fire there is no slot, after the last no next', () => {
     expect(parseSchedule('cron(0 0 1 1 ? 2199)').slot(NOW)).toBeUndefined();
     expect(parseSchedule('cron(0 0 1 1 ? 1999)').next(NOW)).toBeUndefined();
+    expect(parseSchedule('cron(0 0 1 1 ? 2199)').covers(NOW, NOW)).toBe(false);
   });
 });
 
@@ -119,6 +127,17 @@ test.each([
 describe('what EventBridge refuses is refused, with what is wrong', () => {
   test.each([
     ['', 'expected cron(...) or rate(...)'],
+    ['acron(0 0 * * ? *)', 'expected cron(...) or rate(...)'],
+    ['cron(0 0 * * ? *) ', 'expected cron(...) or rate(...)'],
+    ['arate(1 day)', 'expected cron(...) or rate(...)'],
+    ['rate(1 day)s', 'expected cron(...) or rate(...)'],
+    ['rate(1 daysy)', 'expected rate(<number> minutes|hours|days)'],
+    ['rate(01 day)', 'expected rate(<number> minutes|hours|days)'],
+    ['cron( 0 0 * * ? *)', 'this has 7'],
+    [
+      'cron()',
+      'a cron expression has 6 fields (minutes, hours, day-of-month, month, day-of-week, year), this has 1',
+    ],
     ['0 0 * * *', 'expected cron(...) or rate(...)'],
     ['at(2026-11-23T00:00:00)', 'expected cron(...) or rate(...)'],
     ['cron(0 0 * * *)', 'this has 5'],
@@ -199,6 +218,8 @@ test('rate: a retry in the half interval after a run finds its slot; the next fi
         expect(schedule.covers(slot, after((minutes * 30_000 - 1000) * late))).toBe(true);
         expect(schedule.covers(slot, after(minutes * 60_000 + jitter * 1000))).toBe(false);
         expect(schedule.covers(after(1000), run)).toBe(false);
+        expect(schedule.covers(slot, new Date(slot.getTime() + minutes * 30_000))).toBe(false);
+        expect(schedule.covers(slot, slot)).toBe(true);
       },
     ),
   );

@@ -14,6 +14,7 @@ const SERVERS = [
   server('4', 'dbXprod', { autosnap: 'daily-ish' }),
   server('5', 'web golden'),
   server('6', 'web-scratch', { tier: 'gold' }),
+  server('7', 'two\nlines'),
 ];
 
 describe('which servers are meant', () => {
@@ -25,14 +26,16 @@ describe('which servers are meant', () => {
     ['a pattern matches the whole name', { names: ['web'] }, ''],
     ['by tag, a comma-separated value for each part', { tagged: { autosnap: 'daily' } }, '12'],
     ['by every one of several tags', { tagged: { autosnap: 'daily', tier: 'gold' } }, '2'],
+    ['by tag, any part of it', { tagged: { autosnap: 'weekly' } }, '2'],
+    ['a pattern goes over lines', { names: ['two*lines'] }, '7'],
     ['a tag key that no server has', { tagged: { constructor: 'x' } }, ''],
-    ['all', { all: true }, '123456'],
+    ['all', { all: true }, '1234567'],
     ['the union, each once', { ids: ['1'], names: ['web-1', 'db*'] }, '134'],
-    ['minus exceptions by name', { all: true, except: { names: ['*-scratch', 'db*'] } }, '125'],
+    ['minus exceptions by name', { all: true, except: { names: ['*-scratch', 'db*'] } }, '1257'],
     [
       'minus exceptions by id and tag',
       { all: true, except: { ids: ['3'], tagged: { tier: 'gold' } } },
-      '145',
+      '1457',
     ],
     ['an exception wins over an id', { ids: ['1'], except: { ids: ['1'] } }, ''],
   ])('%s', (_, selector, ids) => {
@@ -46,6 +49,13 @@ describe('which servers are meant', () => {
 
 test('an id that no server has is missing, also when all are meant', () => {
   expect(selectServers(SERVERS, { all: true, ids: ['1', '99'] }).missingIds).toEqual(['99']);
+});
+
+test('what matches is not named, and no id is missing that was not asked for', () => {
+  for (const selector of [{ names: ['web-*'] }, { tagged: { tier: 'gold' } }, { all: true as const }]) {
+    expect(selectServers(SERVERS, selector)).toMatchObject({ unmatched: [], missingIds: [] });
+  }
+  expect(selectServers([], { ids: ['1'] }).unmatched).toEqual([]);
 });
 
 test('a selector that matches nothing is named, each by itself', () => {

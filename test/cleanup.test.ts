@@ -1,0 +1,189 @@
+import { describe, expect, test } from 'vitest';
+import { planCleanup } from '../lib/cleanup.ts';
+import type { Snapshot } from '../lib/marker.ts';
+import type { Server } from '../lib/openstack/compute.ts';
+import type { Image } from '../lib/openstack/images.ts';
+import { parsePolicy } from '../lib/policy.ts';
+import { policy } from './harness.ts';
+import { dailies, snapshot } from './snapshots.ts';
+
+const NOW = new Date('2026-11-23T06:00:00Z');
+const WEB: Server = {
+  id: 's',
+  name: 'web',
+  region: 'DFW',
+  taskState: null,
+  metadata: {},
+  volumeBacked: false,
+  volumeIds: [],
+};
+
+/** The plan for a region whose images are read as the given snapshots, or as a complaint, or as nobody's. */
+function plan(
+  read: (Snapshot | string | undefined)[],
+  changes: Record<string, unknown> = {},
+  servers = [WEB],
+) {
+  const images = read.map((_, i) => ({ id: String(i) }) as Image);
+  const surveyed = { region: 'DFW', servers, images, volumeSnapshots: [] };
+  return planCleanup(surveyed, parsePolicy(policy(changes)), ({ id }) => read[Number(id)], NOW);
+}
+
+/** Per series: "keep 11-23: last 1 of 3", newest first. */
+function text({ series }: ReturnType<typeof plan>): string[][] {
+  return series.map(({ items }) =>
+    items.map(({ snapshot: s, fate, reasons }) => `${fate} ${s.id.slice(5, 10)}: ${reasons.join('; ')}`),
+  );
+}
+
+const FIVE = dailies('2026-11-23T00:00:00Z', 5);
+
+test('a series is what one policy has of one server, under the name that the server has now', () => {
+  const made = plan(FIVE);
+  expect(made.series).toEqual([
+    { server: 's', name: 'web', region: 'DFW', policy: 'daily', floor: 1, items: expect.any(Array) },
+  ]);
+  expect(made).toMatchObject({ region: 'DFW', warnings: [] });
+  expect(text(made)).toEqual([
+    [
+      'keep 11-23: last 1 of 3',
+      'keep 11-22: last 2 of 3',
+      'keep 11-21: last 3 of 3',
+      'delete 11-20: no rule keeps it',
+      'delete 11-19: no rule keeps it',
+    ],
+  ]);
+});
+
+test('servers do not share a series, nor do policies; those of other policies are not even in the plan', () => {
+  const other = FIVE.map((s) => ({ ...s, id: `${s.id}2`, server: 's2' }));
+  const weekly = FIVE.map((s) => ({ ...s, id: `${s.id}3`, policy: 'weekly' }));
+  const made = plan([...FIVE, ...other, ...weekly], {}, [WEB, { ...WEB, id: 's2', name: 'db' }]);
+  expect(made.series.map(({ name, items }) => `${name} ${items.length}`)).toEqual(['web 5', 'db 5']);
+});
+
+test('what claims to be ours and is not is named, kept and not counted; what does not claim it is not spoken of', () => {
+  const made = plan([...FIVE, 'image x is marked as ours, but it is public, not private', undefined]);
+  expect(made.warnings).toEqual([
+    'DFW: image x is marked as ours, but it is public, not private: it is kept and not counted',
+  ]);
+  expect(text(made)[0]).toHaveLength(5);
+});
+
+test("the floor is the policy's atLeast", () => {
+  expect(plan(FIVE, { keep: { last: 1, atLeast: 4 } }).series[0]).toMatchObject({ floor: 4 });
+});
+
+describe('maxDeletes', () => {
+  test.each([
+    [1, 'keep keep keep defer delete'],
+    [2, 'keep keep keep delete delete'],
+    [3, 'keep keep keep delete delete'],
+  ])('%d: %s', (maxDeletes, fates) => {
+    expect(
+      plan(FIVE, { maxDeletes })
+        .series[0]?.items.map(({ fate }) => fate)
+        .join(' '),
+    ).toBe(fates);
+  });
+
+  test('says so in the reasons of what waits', () => {
+    expect(text(plan(FIVE, { maxDeletes: 1 }))[0]?.[3]).toBe(
+      'defer 11-20: no rule keeps it; more than 1 (maxDeletes) in one run',
+    );
+  });
+});
+
+describe('ad-hoc snapshots', () => {
+  const ended = snapshot('2026-11-01T00:00:00Z', {
+    policy: 'adhoc',
+    expires: new Date('2026-11-08T00:00:00Z'),
+  });
+  const endless = snapshot('2026-10-01T00:00:00Z', { policy: 'adhoc' });
+
+  test('are planned with every policy, each by its own end', () => {
+    expect(text(plan([ended, endless]))).toEqual([
+      ['delete 11-01: ad hoc, ended 2026-11-08T00:00:00.000Z', 'keep 10-01: ad hoc, without an end'],
+    ]);
+  });
+
+  test('of a server that is gone are kept, whatever their end', () => {
+    expect(text(plan([ended], {}, []))).toEqual([['keep 11-01: its server is gone: it is kept']]);
+  });
+});
+
+describe('a server that is gone', () => {
+  const gone = (changes: Record<string, unknown> = {}, series: Snapshot[] = FIVE) =>
+    plan(series, changes, []);
+  const fates = (made: ReturnType<typeof plan>) => made.series[0]?.items.map(({ fate }) => fate).join(' ');
+
+  test('keeps its series whole, with the reasons that its policy would have, and is reported', () => {
+    const made = gone();
+    expect(text(made)[0]?.slice(2, 4)).toEqual([
+      'keep 11-21: last 3 of 3',
+      'keep 11-20: its server is gone: the series is kept whole',
+    ]);
+    expect(made.warnings).toEqual(['DFW: server s is gone: of its 5 daily snapshots 5 are kept']);
+    expect(made.series[0]).toMatchObject({ name: '', server: 's', floor: 1 });
+  });
+
+  test.each([
+    ['6h', 'keep delete delete delete delete'],
+    ['7h', 'keep keep keep keep keep'],
+  ])('is shrunk by orphans once its newest good one is %s old: %s', (after, expected) => {
+    expect(fates(gone({ orphans: { after, keep: 1 } }))).toBe(expected);
+  });
+
+  test('is counted from its newest good one: a newer one that failed makes it no younger', () => {
+    const failed = snapshot('2026-11-23T05:00:00Z', { state: 'failed', status: 'killed' });
+    expect(fates(gone({ orphans: { after: '6h', keep: 1 } }, [failed, ...FIVE]))).toBe(
+      'keep keep delete delete delete delete',
+    );
+  });
+
+  test('keeps the number that is larger, that of orphans or the floor of the policy', () => {
+    const orphans = { after: '1h', keep: 2 };
+    expect(gone({ orphans }).series[0]).toMatchObject({ floor: 2 });
+    const floored = gone({ orphans, keep: { last: 1, atLeast: 3 } });
+    expect(floored.series[0]).toMatchObject({ floor: 3 });
+    expect(fates(floored)).toBe('keep keep keep delete delete');
+    expect(text(floored)[0]?.[3]).toBe('delete 11-20: its server is gone, and orphans keeps 3');
+    expect(floored.warnings).toEqual(['DFW: server s is gone: of its 5 daily snapshots 3 are kept']);
+  });
+
+  test('without any good snapshot is left as it is', () => {
+    const failed = FIVE.map((s): Snapshot => ({ ...s, state: 'failed', status: 'killed' }));
+    expect(fates(gone({ orphans: { after: '1h', keep: 1 } }, failed))).toBe('keep keep keep keep keep');
+  });
+
+  test('keeps what has its data in volume snapshots', () => {
+    const onVolumes = FIVE.map((s) => ({ ...s, volumeSnapshots: ['v'] }));
+    expect(fates(gone({ orphans: { after: '1h', keep: 1 } }, onVolumes))).toBe('keep keep keep keep keep');
+  });
+});
+
+describe('what an operator should know', () => {
+  const pending = (changes: Partial<Snapshot> = {}) =>
+    snapshot('2026-11-23T00:00:00Z', { state: 'pending', status: 'queued', ...changes });
+
+  test('a snapshot that will never finish', () => {
+    expect(plan([pending()]).warnings).toEqual([
+      'DFW: image 2026-11-23T00:00:00.000Z of web is queued since 2026-11-23T00:00:20Z and its server is idle: it will never finish; delete it',
+    ]);
+    expect(plan([pending()], {}, [{ ...WEB, taskState: 'image_uploading' }]).warnings).toEqual([]);
+  });
+
+  test('a snapshot from the future', () => {
+    expect(plan([snapshot('2026-11-24T00:00:00Z')]).warnings).toEqual([
+      'DFW: image 2026-11-24T00:00:00.000Z of web is dated in the future (2026-11-24T00:00:00Z): it is kept and not counted',
+    ]);
+    expect(plan([snapshot(NOW)]).warnings).toEqual([]);
+  });
+
+  test('how many images were adopted', () => {
+    const adopted = FIVE.slice(0, 2).map((s) => ({ ...s, adopted: true }));
+    expect(plan([...adopted, ...FIVE.slice(2)]).warnings).toEqual([
+      'DFW: 2 images of web made by autosnap.py are adopted',
+    ]);
+  });
+});
