@@ -45,9 +45,7 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
   if (Object.values(rules).every((rule) => rule === undefined)) throw new RangeError('no keep rule at all');
 
   const snapshots = newestFirst(series);
-  const counted = snapshots.filter(
-    (s) => s.state === 'good' && !heldBecause(s, options.now) && s.slot <= options.now,
-  );
+  const counted = snapshots.filter((s) => counts(s, options.now));
   const wanted = new Map<string, string[]>(counted.map(({ id }) => [id, []]));
   const want = (snapshot: Snapshot | undefined, reason: string) => {
     if (snapshot) wanted.get(snapshot.id)!.push(reason);
@@ -86,6 +84,11 @@ function newestFirst(snapshots: readonly Snapshot[]): Snapshot[] {
       b.createdAt.getTime() - a.createdAt.getTime() ||
       (a.id < b.id ? 1 : -1),
   );
+}
+
+/** Whether a snapshot counts for anything: it is good, not held, and not dated in the future. */
+export function counts(snapshot: Snapshot, now: Date): boolean {
+  return snapshot.state === 'good' && !heldBecause(snapshot, now) && snapshot.slot <= now;
 }
 
 /** Why a hold keeps this snapshot now; undefined when none does. */

@@ -9,7 +9,7 @@ import type { Session } from './openstack/session.ts';
 import { deleteVolumeSnapshot, getVolumeSnapshot, type VolumeSnapshot } from './openstack/volumes.ts';
 import { ADHOC } from './policy.ts';
 import type { SnapshotLine } from './report.ts';
-import { heldBecause } from './retention.ts';
+import { counts, heldBecause } from './retention.ts';
 
 // Each deletion is preceded by two reads; Rackspace takes 1,000 reads a minute.
 const AT_ONCE = 8;
@@ -54,8 +54,7 @@ export async function rotate(
     let left = 0;
     for (const other of others) {
       const current = await look(other);
-      if (typeof current !== 'object' || current.state !== 'good' || heldBecause(current, options.now))
-        continue;
+      if (typeof current !== 'object' || !counts(current, options.now)) continue;
       left += 1;
       if (left === floor) return true;
     }
@@ -67,8 +66,10 @@ export async function rotate(
     if (current === 'gone') return { outcome: 'deleted', reasons: ['already gone'] };
     const changed = changeSince(snapshot, current, options.now);
     if (changed) return { outcome: 'kept', reasons: [`changed since the plan: ${changed}`] };
-    if (snapshot.policy !== ADHOC && !(await enoughLeft(others, floor))) {
-      return { outcome: 'kept', reasons: [`fewer than ${floor} good ones (atLeast) would be left`] };
+    // A failed one takes nothing away: it only has to have a good one that stands for it.
+    const needed = snapshot.state === 'failed' ? 1 : floor;
+    if (snapshot.policy !== ADHOC && !(await enoughLeft(others, needed))) {
+      return { outcome: 'kept', reasons: [`fewer than ${needed} good ones (atLeast) would be left`] };
     }
     return remove(session, snapshot);
   };
