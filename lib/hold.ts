@@ -1,3 +1,5 @@
+import { parseEnd } from './dates.ts';
+import { explain, isCloudError } from './openstack/errors.ts';
 import { getImage, type Image, setProperty } from './openstack/images.ts';
 import type { Session } from './openstack/session.ts';
 import type { Hold } from './policy.ts';
@@ -12,7 +14,7 @@ import type { Run } from './run.ts';
  */
 export async function hold(session: Session, event: Hold, { owner, now }: Run): Promise<Report> {
   const until = 'hold' in event ? event.until : 'none';
-  if (until !== 'none' && until !== 'forever' && new Date(until) <= now) {
+  if (until !== 'none' && until !== 'forever' && parseEnd(until)! <= now) {
     throw new Refusal('The event is refused', [`until: ${until} has passed: give a later one, or "forever"`]);
   }
   const id = 'hold' in event ? event.hold : event.release;
@@ -22,7 +24,12 @@ export async function hold(session: Session, event: Hold, { owner, now }: Run): 
       `${'hold' in event ? 'hold' : 'release'}: this project has no image ${id} in ${session.regions.join(', ')}`,
     ]);
   }
-  if (!event.dryRun) await setProperty(session, image, 'autosnap_hold', until);
+  try {
+    if (!event.dryRun) await setProperty(session, image, 'autosnap_hold', until);
+  } catch (error) {
+    if (isCloudError(error, 'FORBIDDEN')) throw new Refusal('The hold is refused', [explain(error)]);
+    throw error;
+  }
   const server = image.properties.autosnap_server ?? image.properties.instance_uuid ?? '';
   const done = until === 'none' ? 'released' : 'held';
   return finishReport({

@@ -1,4 +1,4 @@
-import { isoSeconds, parseDate } from './dates.ts';
+import { isoSeconds, parseDate, parseEnd } from './dates.ts';
 import type { Image } from './openstack/images.ts';
 import { ADHOC } from './policy.ts';
 
@@ -144,10 +144,7 @@ function readHold(image: Image): Snapshot['hold'] | null {
   if (image.protected) return 'protected';
   if (hold === undefined || hold === 'none') return undefined;
   if (hold === 'forever') return 'forever';
-  const date = parseDate(hold);
-  if (!date) return null;
-  // A bare date is held to its end, wherever on earth the operator counts it.
-  return /T/.test(hold) ? date : new Date(date.getTime() + 36 * 3_600_000);
+  return parseEnd(hold) ?? null;
 }
 
 function readExpires(expires: string | undefined): Date | undefined | null {

@@ -65,7 +65,7 @@ const selectors = {
   names: list('a server name or pattern'),
   tagged: v.optional(
     v.pipe(
-      v.record(v.string(), text('a value')),
+      v.record(v.string(), text('a value'), 'must name a metadata key and value: {"autosnap": "daily"}'),
       v.check(
         (tags) => Object.keys(tags).length > 0,
         'must name a metadata key and value: {"autosnap": "daily"}',
@@ -109,7 +109,7 @@ const Keep = v.pipe(
 
 const account = v.optional(
   v.pipe(
-    v.string(),
+    v.string('must be the last part of a secret name, such as "rackspace"'),
     v.regex(/^[\w.+=@-]{1,64}$/, 'must be the last part of a secret name, such as "rackspace"'),
   ),
   'rackspace',

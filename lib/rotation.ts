@@ -151,7 +151,9 @@ function changeSince(
  */
 async function remove(session: Session, { region, id, volumeSnapshots }: Snapshot): Promise<Result> {
   try {
-    for (const volumeSnapshot of volumeSnapshots) await deleteVolumeSnapshot(session, region, volumeSnapshot);
+    for (const { id: volumeSnapshot, status } of await volumeSnapshotsOf(session, region, volumeSnapshots)) {
+      if (status !== 'deleting') await deleteVolumeSnapshot(session, region, volumeSnapshot);
+    }
     if ((await volumeSnapshotsOf(session, region, volumeSnapshots)).length > 0) {
       const reason = 'its volume snapshots are being deleted; the image goes in a later run';
       return { outcome: 'deferred', reasons: [reason] };

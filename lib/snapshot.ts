@@ -181,8 +181,15 @@ async function take(session: Session, step: Step, due: Due, owner: string): Prom
   const { server, image } = step;
   const entry = entryOf(server);
   try {
-    const id = await createOnce(session, server, image, due, owner);
-    return { ...entry, outcome: 'taken', reason: image.name, ...(id ? { image: id } : {}) };
+    const look = () => lookFor(session, server, image, due, owner);
+    const id = await createOnce(session, server, image, look);
+    // Nova is never busy with such a server, so two runs at once can both be let in.
+    const twins = server.volumeBacked ? (await look()).filter((other) => other !== id) : [];
+    const reason = [
+      image.name,
+      ...twins.map((other) => `taken twice: image ${other} is of the same slot`),
+    ].join('; ');
+    return { ...entry, outcome: 'taken', reason, ...(id ? { image: id } : {}) };
   } catch (error) {
     if (!isCloudError(error)) throw error;
     if (error.code === 'OUT_OF_TIME')
@@ -190,6 +197,29 @@ async function take(session: Session, step: Step, due: Due, owner: string): Prom
     if (error.code === 'CONFLICT') return { ...entry, outcome: 'skipped', reason: `busy: ${error.message}` };
     return { ...entry, outcome: 'failed', reason: explain(error) };
   }
+}
+
+/** The images of a server that are what is due, as the cloud has them now. */
+async function lookFor(
+  session: Session,
+  server: Server,
+  image: NewImage,
+  due: Due,
+  owner: string,
+): Promise<string[]> {
+  const images = await listImages(session, server.region, image.name);
+  return images
+    .filter((candidate) => {
+      const found = readMarker(candidate, owner, session.projectId);
+      return (
+        typeof found === 'object' &&
+        found.server === server.id &&
+        found.policy === due.policy &&
+        due.isMet(found) &&
+        found.state !== 'failed'
+      );
+    })
+    .map(({ id }) => id);
 }
 
 /**
@@ -200,26 +230,12 @@ async function createOnce(
   session: Session,
   server: Server,
   image: NewImage,
-  due: Due,
-  owner: string,
+  look: () => Promise<string[]>,
 ): Promise<string | undefined> {
-  const look = async () => {
-    const images = await listImages(session, server.region, image.name);
-    return images.find((candidate) => {
-      const found = readMarker(candidate, owner, session.projectId);
-      return (
-        typeof found === 'object' &&
-        found.server === server.id &&
-        found.policy === due.policy &&
-        due.isMet(found) &&
-        found.state !== 'failed'
-      );
-    })?.id;
-  };
   try {
-    return (await createImage(session, server, image)) ?? (await look());
+    return (await createImage(session, server, image)) ?? (await look())[0];
   } catch (error) {
     if (!isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER')) throw error;
-    return (await look()) ?? (await createImage(session, server, image));
+    return (await look())[0] ?? (await createImage(session, server, image));
   }
 }

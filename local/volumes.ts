@@ -41,6 +41,10 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   app.delete('/snapshots/:id', (c) => {
     const snapshot = region.volumeSnapshots.find(({ id }) => id === c.req.param('id'));
     if (!snapshot) return c.json(missing(c.req.param('id')), 404);
+    if (!/^(available|error)/.test(snapshot.status)) {
+      const message = `Invalid snapshot: Snapshot status must be available or error, but is ${snapshot.status}`;
+      return c.json(fault('badRequest', 400, message), 400);
+    }
     if (snapshot.slowToGo) snapshot.status = 'deleting';
     else region.volumeSnapshots.splice(region.volumeSnapshots.indexOf(snapshot), 1);
     return c.body(null, 202);

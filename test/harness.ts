@@ -3,7 +3,7 @@ import type { Report } from '../lib/report.ts';
 import { type Cloud, type CloudOptions, startCloud } from '../local/cloud.ts';
 import { lambdaContext } from '../local/context.ts';
 
-export type Job = 'snapshot' | 'cleanup';
+export type Job = 'snapshot' | 'cleanup' | 'hold';
 
 /** An embedded cloud with the real handlers pointed at it, and everything that they log. */
 export interface Harness {
@@ -21,6 +21,12 @@ export interface Harness {
   /** All that was logged so far, as text. */
   logs(): string;
 }
+
+const HANDLERS = {
+  snapshot: () => import('../handlers/snapshot.ts'),
+  cleanup: () => import('../handlers/cleanup.ts'),
+  hold: () => import('../handlers/hold.ts'),
+} satisfies Record<Job, unknown>;
 
 const open: Cloud[] = [];
 
@@ -49,8 +55,7 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
   };
   cold();
   const run: Harness['run'] = async (job, event, { remainingMs, requestId } = {}) => {
-    const { handler } =
-      job === 'snapshot' ? await import('../handlers/snapshot.ts') : await import('../handlers/cleanup.ts');
+    const { handler } = await HANDLERS[job]();
     return handler(event, lambdaContext(`autosnap-test-${job}`, remainingMs, requestId));
   };
   return {

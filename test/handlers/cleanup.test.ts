@@ -41,8 +41,19 @@ const linesOf = (lines: SnapshotLine[] | undefined, outcome: string) =>
 
 test('what the policy does not keep goes, the oldest first, and each decision has its reasons', async () => {
   const h = await history(5);
-  const { totals, entries } = await h.run('cleanup', policy());
-  expect(totals).toEqual({ deleted: 2, kept: 3 });
+  const { entries, ...report } = await h.run('cleanup', policy());
+  expect(report).toEqual({
+    job: 'cleanup',
+    policy: 'daily',
+    owner: 'autosnap-test',
+    account: 'rackspace',
+    dryRun: false,
+    totals: { deleted: 2, kept: 3 },
+    failures: [],
+    warnings: [],
+    nothingSelected: false,
+    omitted: 0,
+  });
   expect(entries).toHaveLength(1);
   expect(entries[0]).toMatchObject({ name: 'web', region: 'DFW', outcome: 'deleted' });
   expect(entries[0]?.snapshots?.map(({ outcome, reasons }) => `${outcome}: ${reasons}`)).toEqual([

@@ -6,7 +6,7 @@ import { harness, type Job, setTime } from '../harness.ts';
 const EVENTS = new URL('../../events/', import.meta.url);
 
 /** What each example event does to the example fleet, by each handler: its totals, or its refusal. */
-const EXPECTED: Record<string, Record<Job, object | RegExp>> = {
+const EXPECTED: Record<string, Record<'snapshot' | 'cleanup', object | RegExp>> = {
   'adhoc.json': { snapshot: { taken: 1 }, cleanup: /adhoc: cleanup works by policy/ },
   'cleanup-daily.json': { snapshot: { taken: 5, skipped: 1 }, cleanup: { deleted: 13, kept: 51 } },
   'daily.json': { snapshot: { taken: 5, skipped: 1 }, cleanup: { deleted: 13, kept: 51 } },

@@ -1,0 +1,191 @@
+import { describe, expect, test } from 'vitest';
+import type { Report } from '../../lib/report.ts';
+import { answers } from '../../local/faults.ts';
+import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
+
+/** Runs the second job from beginning to end in the middle of the first: just before its first request like this. */
+function inTheMiddle(
+  { cloud }: Harness,
+  [service, method]: ['compute' | 'image', 'POST' | 'DELETE'],
+  run: () => Promise<Report>,
+): Promise<Report> {
+  return new Promise((resolve, reject) => {
+    cloud.faults.push({ service, method, answer: () => run().then(resolve, reject) });
+  });
+}
+
+describe('two cleanups at once', () => {
+  test('delete what one would, whoever is first', async () => {
+    const h = await history(12);
+    const both = await Promise.all([
+      h.run('cleanup', policy()),
+      h.run('cleanup', policy()),
+      h.run('cleanup', policy()),
+    ]);
+    for (const { totals, failures, warnings } of both) {
+      expect({ totals, failures, warnings }).toEqual({
+        totals: { deleted: 9, kept: 3 },
+        failures: [],
+        warnings: [],
+      });
+    }
+    expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
+  });
+
+  test('one that is overtaken by the other finds its work done', async () => {
+    const h = await history(6);
+    const second = inTheMiddle(h, ['image', 'DELETE'], () => h.run('cleanup', policy()));
+    const first = await h.run('cleanup', policy());
+    expect((await second).totals).toEqual({ deleted: 3, kept: 3 });
+    expect(first.totals).toEqual({ deleted: 3, kept: 3 });
+    expect(h.images.slice(3).map((image) => fateOf(first, image))).toEqual([
+      'deleted: no rule keeps it; already gone',
+      'deleted: no rule keeps it; already gone',
+      'deleted: no rule keeps it',
+    ]);
+    expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
+  });
+
+  test('with an edited policy that keeps less: the floor stands, and the older one says what it misses', async () => {
+    const h = await history(6);
+    const edited = policy({ keep: { last: 1, atLeast: 2 } });
+    const second = inTheMiddle(h, ['image', 'DELETE'], () => h.run('cleanup', edited));
+    const { error } = await h.fail('cleanup', policy({ keep: { last: 4 } }));
+    expect((await second).totals).toEqual({ deleted: 4, kept: 2 });
+    expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 2)));
+    for (const { id } of h.images.slice(2, 4)) {
+      expect(error.message).toMatch(new RegExp(`image ${id} of web .* was to be kept and has disappeared`));
+    }
+  });
+
+  test('of two policies leave each other alone', async () => {
+    const h = await history(5);
+    const weekly = [0, 1, 2, 3, 4].map((age) =>
+      addSnapshot(h, h.web, age, { properties: { autosnap_policy: 'weekly' } }),
+    );
+    const second = inTheMiddle(h, ['image', 'DELETE'], () => h.run('cleanup', policy({ policy: 'weekly' })));
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 2, kept: 3 });
+    expect((await second).totals).toEqual({ deleted: 2, kept: 3 });
+    expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 3), ...weekly.slice(0, 3)]));
+  });
+});
+
+describe('a cleanup and a snapshot run at once', () => {
+  /** Four good ones of the days before, and the slot of the 23rd due. */
+  async function due() {
+    const h = await history(0);
+    const images = [1, 2, 3, 4].map((age) => addSnapshot(h, h.web, age));
+    setTime('2026-11-23T00:00:10Z');
+    return { ...h, images };
+  }
+
+  test('a cleanup in the middle of a snapshot run counts nothing that is not there yet', async () => {
+    const h = await due();
+    const cleanup = inTheMiddle(h, ['compute', 'POST'], () => h.run('cleanup', policy()));
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
+    expect(await cleanup).toMatchObject({ totals: { deleted: 1, kept: 3 }, failures: [], warnings: [] });
+    expect(daysIn(h)).toEqual(['11-23', '11-22', '11-21', '11-20']);
+  });
+
+  test('a snapshot run in the middle of a cleanup changes nothing that was decided', async () => {
+    const h = await due();
+    const snapshot = inTheMiddle(h, ['image', 'DELETE'], () => h.run('snapshot', policy()));
+    const report = await h.run('cleanup', policy());
+    expect(report).toMatchObject({ totals: { deleted: 1, kept: 3 }, failures: [], warnings: [] });
+    expect((await snapshot).totals).toEqual({ taken: 1 });
+    expect(daysIn(h)).toEqual(['11-23', '11-22', '11-21', '11-20']);
+  });
+
+  test('a snapshot that finishes meanwhile releases nothing before the next cleanup', async () => {
+    const h = await due();
+    await h.run('snapshot', policy());
+    h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: () => h.cloud.advance(3_600_000) });
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 4 });
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
+    expect(daysIn(h)).toEqual(['11-23', '11-22', '11-21']);
+  });
+
+  test('a snapshot that fails meanwhile and disappears is a warning, and costs no good one', async () => {
+    const h = await due();
+    h.web.fate = 'vanishes';
+    await h.run('snapshot', policy());
+    h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: () => h.cloud.advance(3_600_000) });
+    const { totals, warnings } = await h.run('cleanup', policy());
+    expect(totals).toEqual({ deleted: 1, kept: 4 });
+    expect(warnings).toEqual([
+      expect.stringMatching(/has disappeared before it was finished: that snapshot has failed$/),
+    ]);
+    expect(daysIn(h)).toEqual(['11-22', '11-21', '11-20']);
+  });
+});
+
+describe('two snapshot runs at once for one slot', () => {
+  async function fleet(changes: { image?: string } = {}) {
+    setTime('2026-11-23T00:00:10Z');
+    const h = await harness();
+    h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+    for (const name of ['a', 'b', 'c']) h.cloud.region('DFW').addServer({ name, ...changes });
+    return h;
+  }
+  const made = ({ cloud }: Harness) =>
+    cloud.region('DFW').images.map(({ properties }) => properties.autosnap_server);
+
+  test('take each server once between them, and the other says why it did not', async () => {
+    const h = await fleet();
+    const both = await Promise.all([h.run('snapshot', policy()), h.run('snapshot', policy())]);
+    const entries = both.flatMap((report) => report.entries);
+    expect(entries.filter(({ outcome }) => outcome === 'taken')).toHaveLength(3);
+    const others = entries.filter(({ outcome }) => outcome !== 'taken');
+    expect(others.map(({ reason }) => reason)).toEqual(
+      Array(3).fill(expect.stringMatching(/^(busy|already taken): /)),
+    );
+    expect(new Set(made(h)).size).toBe(3);
+    expect(made(h)).toHaveLength(3);
+  });
+
+  test('one that is overtaken by the other finds the servers busy', async () => {
+    const h = await fleet();
+    const second = inTheMiddle(h, ['compute', 'POST'], () => h.run('snapshot', policy()));
+    const first = await h.run('snapshot', policy());
+    const reports = [first, await second];
+    expect(reports.map(({ totals }) => (totals.taken ?? 0) + (totals.skipped ?? 0))).toEqual([3, 3]);
+    expect(reports.reduce((sum, { totals }) => sum + (totals.taken ?? 0), 0)).toBe(3);
+    expect(new Set(made(h)).size).toBe(3);
+    expect(made(h)).toHaveLength(3);
+  });
+
+  test('the cloud notices only by a 500: busy, and taken once', async () => {
+    const h = await fleet();
+    const [a] = h.cloud.region('DFW').servers;
+    const path = new RegExp(a!.id);
+    h.cloud.faults.push({ service: 'compute', method: 'POST', path, answer: answers.taskStateRace });
+    const both = await Promise.all([h.run('snapshot', policy()), h.run('snapshot', policy())]);
+    const ofA = both.flatMap(({ entries }) => entries.filter(({ name }) => name === 'a'));
+    expect(ofA.map(({ outcome }) => outcome).sort()).toEqual(['skipped', 'taken']);
+    expect(made(h)).toHaveLength(3);
+  });
+
+  // The cloud is busy for no moment with such a server, so it refuses nothing: what is doubled has to be said.
+  test('of servers whose disks are volumes: nothing is lost, and what is there twice is named in the report', async () => {
+    const h = await fleet({ image: '' });
+    const second = inTheMiddle(h, ['compute', 'POST'], () => h.run('snapshot', policy()));
+    const reports = [await h.run('snapshot', policy()), await second];
+    expect(new Set(made(h)).size).toBe(3);
+    const named = new Set(reports.flatMap(({ entries }) => entries.map(({ image }) => image)));
+    expect(idsIn(h).filter((id) => !named.has(id))).toEqual([]);
+    const images = Map.groupBy(h.cloud.region('DFW').images, ({ properties }) => properties.autosnap_server);
+    const doubled = [...images.values()].filter(({ length }) => length > 1);
+    expect(doubled).toHaveLength(1);
+    for (const { id } of doubled.flat()) expect(JSON.stringify(reports[0])).toMatch(id);
+  });
+
+  test('a later run takes nothing again, and a cleanup deletes nothing', async () => {
+    const h = await fleet();
+    await Promise.all([h.run('snapshot', policy()), h.run('snapshot', policy())]);
+    h.cloud.advance(3_600_000);
+    expect((await h.run('snapshot', policy())).totals).toEqual({ skipped: 3 });
+    expect((await h.run('cleanup', policy({ keep: { last: 1 } }))).totals).toEqual({ kept: 3 });
+    expect(deletions(h)).toEqual([]);
+  });
+});

@@ -1,0 +1,172 @@
+import { describe, expect, test } from 'vitest';
+import { type Harness, policy, setTime } from '../harness.ts';
+import { fateOf, history, idsIn, idsOf } from '../history.ts';
+
+const holdOf = ({ properties }: { properties: Record<string, string> }) => properties.autosnap_hold;
+const changes = ({ cloud }: Harness) => cloud.received.filter(({ method }) => method === 'PATCH');
+
+describe('a hold', () => {
+  test.each([
+    ['until a day', { until: '2027-01-01' }, '2027-01-01'],
+    ['until a moment', { until: '2026-12-01T08:00:00Z' }, '2026-12-01T08:00:00Z'],
+    ['for ever', { until: 'forever' }, 'forever'],
+    ['for ever unless told', {}, 'forever'],
+  ])('%s is written on the image, and reported', async (_, until, written) => {
+    const h = await history(2);
+    const image = h.images[1]!;
+    const report = await h.run('hold', { hold: image.id, ...until });
+    expect(holdOf(image)).toBe(written);
+    expect(report).toMatchObject({
+      job: 'hold',
+      policy: 'daily',
+      totals: { held: 1 },
+      warnings: [],
+      failures: [],
+    });
+    expect(report.entries).toEqual([
+      {
+        server: h.web.id,
+        name: 'web-daily',
+        region: 'DFW',
+        image: image.id,
+        outcome: 'held',
+        reason: `held until ${written}`,
+      },
+    ]);
+    expect(holdOf(h.images[0]!)).toBe('none');
+  });
+
+  test('on an image that had none of the property yet, in another region', async () => {
+    const h = await history(1);
+    const golden = h.cloud.region('ORD').addImage({ name: 'golden', owner: h.cloud.account.projectId });
+    const report = await h.run('hold', { hold: golden.id });
+    expect(holdOf(golden)).toBe('forever');
+    expect(report.entries[0]).toMatchObject({ name: 'golden', region: 'ORD', server: '' });
+  });
+
+  test('survives the next cleanup and takes no place; released it rotates', async () => {
+    const h = await history(5);
+    const [newest, , , , oldest] = h.images;
+    await h.run('hold', { hold: oldest!.id });
+    await h.run('hold', { hold: newest!.id, until: '2027-01-01' });
+    const held = await h.run('cleanup', policy());
+    expect(held.totals).toEqual({ kept: 5 });
+    expect(fateOf(held, oldest!)).toBe('kept: held for ever');
+    expect(fateOf(held, h.images[3]!)).toBe('kept: last 3 of 3');
+
+    const released = await h.run('hold', { release: oldest!.id });
+    expect(released.entries[0]).toMatchObject({ outcome: 'released', reason: 'rotated again by its policy' });
+    expect(fateOf(await h.run('cleanup', policy()), oldest!)).toBe('deleted: no rule keeps it');
+    await h.run('hold', { release: newest!.id });
+    await h.run('cleanup', policy());
+    expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
+  });
+
+  test('ends by itself, and not before', async () => {
+    const h = await history(4);
+    await h.run('hold', { hold: h.images[3]!.id, until: '2026-12-01T08:00:00Z' });
+    setTime('2026-12-01T07:59:59Z');
+    expect((await h.run('cleanup', policy())).totals).toEqual({ kept: 4 });
+    setTime('2026-12-01T08:00:00Z');
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
+  });
+
+  test('until today holds for the rest of the day', async () => {
+    const h = await history(4);
+    await h.run('hold', { hold: h.images[3]!.id, until: '2026-11-23' });
+    expect((await h.run('cleanup', policy())).totals).toEqual({ kept: 4 });
+  });
+
+  test('may be made longer, and shorter', async () => {
+    const h = await history(1);
+    for (const until of ['2027-01-01', 'forever', '2026-12-01']) {
+      await h.run('hold', { hold: h.images[0]!.id, until });
+      expect(holdOf(h.images[0]!)).toBe(until);
+    }
+  });
+});
+
+test('to release what is not held changes nothing that matters', async () => {
+  const h = await history(4);
+  expect((await h.run('hold', { release: h.images[0]!.id })).totals).toEqual({ released: 1 });
+  expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
+});
+
+test.each(['hold', 'release'])('a dry run of %s says what it would do, and does nothing', async (what) => {
+  const h = await history(1);
+  h.images[0]!.properties.autosnap_hold = '2027-01-01';
+  const report = await h.run('hold', { [what]: h.images[0]!.id, dryRun: true });
+  expect(report).toMatchObject({ dryRun: true, totals: { planned: 1 } });
+  expect(holdOf(h.images[0]!)).toBe('2027-01-01');
+  expect(changes(h)).toEqual([]);
+});
+
+describe('refused, and nothing is changed', () => {
+  type History = Awaited<ReturnType<typeof history>>;
+  const foreign = { owner: '999', name: 'foreign' };
+  test.each<[string, (h: History) => unknown, RegExp]>([
+    [
+      'a day that has passed',
+      ({ images }) => ({ hold: images[0]?.id, until: '2026-11-21' }),
+      /^The event is refused: until: 2026-11-21 has passed: give a later one, or "forever"$/,
+    ],
+    [
+      'a moment that has passed',
+      ({ images }) => ({ hold: images[0]?.id, until: '2026-11-23T06:00:00Z' }),
+      /until: 2026-11-23T06:00:00Z has passed/,
+    ],
+    [
+      'a date in words',
+      ({ images }) => ({ hold: images[0]?.id, until: 'next year' }),
+      /until: must be a date such as/,
+    ],
+    [
+      'the 30th of February',
+      ({ images }) => ({ hold: images[0]?.id, until: '2027-02-30' }),
+      /until: must be a date/,
+    ],
+    ['no date', ({ images }) => ({ hold: images[0]?.id, until: null }), /until: must be a date/],
+    ['an id that no image has', () => ({ hold: 'x' }), /hold: this project has no image x in DFW, ORD$/],
+    ['the same, to release', () => ({ release: 'x' }), /release: this project has no image x in DFW, ORD$/],
+    [
+      "another project's image, shared with us",
+      ({ cloud }) => ({ hold: cloud.region('DFW').addImage({ ...foreign, visibility: 'shared' }).id }),
+      /hold: this project has no image /,
+    ],
+    [
+      'a public image',
+      ({ cloud }) => ({ hold: cloud.region('DFW').addImage({ ...foreign, visibility: 'public' }).id }),
+      /hold: this project has no image /,
+    ],
+    ['no id', () => ({ hold: '' }), /hold: must be the id of an image/],
+    ['an empty event', () => ({}), /hold: is missing/],
+    [
+      'an unknown key',
+      ({ images }) => ({ hold: images[0]?.id, untill: 'forever' }),
+      /untill: is not a known key/,
+    ],
+    [
+      'an end for a release',
+      ({ images }) => ({ release: images[0]?.id, until: 'forever' }),
+      /until: is not a known key/,
+    ],
+    ['both at once', ({ images: [a, b] }) => ({ hold: a?.id, release: b?.id }), /hold: is not a known key/],
+    ['a policy', () => policy(), /hold: is missing/],
+  ])('%s', async (_, event, problem) => {
+    const h = await history(2);
+    const { error } = await h.fail('hold', event(h));
+    expect(error.name).toBe('Refusal');
+    expect(error.message).toMatch(problem);
+    expect(changes(h)).toEqual([]);
+    expect(h.images.map(holdOf)).toEqual(['none', 'none']);
+  });
+});
+
+test('a user without the role: it fails, says which role, and the image is not held', async () => {
+  const h = await history(1);
+  h.cloud.account.role = 'creator';
+  const { error } = await h.fail('hold', { hold: h.images[0]!.id });
+  expect(holdOf(h.images[0]!)).toBe('none');
+  expect(error.message).toMatch(/403 .*You are not authorized to complete modify_image action/);
+  expect(error.message).toMatch(/lacks the role for this: at Rackspace it needs .*cloudImages:admin/);
+});

@@ -1,0 +1,180 @@
+import { describe, expect, test } from 'vitest';
+import { answers, type Fault } from '../../local/faults.ts';
+import type { CloudImage } from '../../local/state.ts';
+import { type Harness, policy } from '../harness.ts';
+import { addSnapshot, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
+
+const gone = { id: 'gone-1', name: 'old' };
+
+/** Snapshots of a server that is gone, and three of one that is there; `ages` newest first. */
+async function orphaned(ages: number[]) {
+  const h = await history(3);
+  return { ...h, orphans: ages.map((age) => addSnapshot(h, gone, age)) };
+}
+
+const shrinking = (orphans: object, changes: Record<string, unknown> = {}) => policy({ orphans, ...changes });
+
+describe('without orphans', () => {
+  test('the series of a server that is gone is kept whole, however old, and reported', async () => {
+    const h = await orphaned([400, 401, 402, 403, 404]);
+    const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
+    expect(report.totals).toEqual({ deleted: 2, kept: 6 });
+    expect(report.warnings).toEqual(['DFW: server gone-1 is gone: of its 5 daily snapshots 5 are kept']);
+    expect(fateOf(report, h.orphans[4]!)).toBe('kept: its server is gone: the series is kept whole');
+    expect(idsIn(h)).toEqual(idsOf([h.images[0]!, ...h.orphans]));
+  });
+
+  test('not even its failed ones go', async () => {
+    const h = await orphaned([60]);
+    const failed = addSnapshot(h, gone, 61, { status: 'killed', size: null });
+    expect((await h.run('cleanup', policy())).totals).toEqual({ kept: 5 });
+    expect(idsIn(h)).toContain(failed.id);
+  });
+});
+
+describe('with orphans the series shrinks once its newest good one is old enough', () => {
+  // Midnight was six hours ago: 29.75 days before it is 30 days before now.
+  test.each([
+    ['a minute short of it', 29.75 - 1 / 1440, 4],
+    ['to the second', 29.75, 2],
+    ['long after', 90, 2],
+  ])('%s', async (_, age, left) => {
+    const h = await orphaned([age, age + 1, age + 2, age + 3]);
+    const report = await h.run('cleanup', shrinking({ after: '30d', keep: 2 }));
+    expect(idsIn(h)).toEqual(idsOf([...h.images, ...h.orphans.slice(0, left)]));
+    expect(report.warnings).toEqual([
+      `DFW: server gone-1 is gone: of its 4 daily snapshots ${left} are kept`,
+    ]);
+    if (left === 2)
+      expect(fateOf(report, h.orphans[3]!)).toBe('deleted: its server is gone, and orphans keeps 2');
+  });
+
+  test('measured from the newest good one: what is newer and not good makes it no younger', async () => {
+    const h = await orphaned([31, 32, 33]);
+    for (const status of ['killed', 'saving', 'deactivated']) addSnapshot(h, gone, 1, { status, size: null });
+    const { totals } = await h.run('cleanup', shrinking({ after: '30d', keep: 1 }));
+    expect(totals.deleted).toBe(2);
+    expect(idsIn(h)).toContain(h.orphans[0]?.id);
+  });
+
+  test('and not from the others: one good one that is young keeps them all', async () => {
+    const h = await orphaned([29, 300, 301, 302]);
+    expect((await h.run('cleanup', shrinking({ after: '30d', keep: 1 }))).totals).toEqual({ kept: 7 });
+  });
+
+  test('a series without a good one has no age, and stays', async () => {
+    const h = await history(0);
+    const failed = [60, 61].map((age) => addSnapshot(h, gone, age, { status: 'killed', size: null }));
+    expect((await h.run('cleanup', shrinking({ after: '1d', keep: 1 }))).totals).toEqual({ kept: 2 });
+    expect(idsIn(h)).toEqual(idsOf(failed));
+  });
+
+  test.each([
+    [1, 3, 3],
+    [4, 2, 4],
+    [1, 1, 1],
+    [9, 1, 6],
+  ])('keep %d and atLeast %d leave %d of 6', async (keep, atLeast, left) => {
+    const h = await orphaned([60, 61, 62, 63, 64, 65]);
+    await h.run('cleanup', shrinking({ after: '30d', keep }, { keep: { last: 3, atLeast } }));
+    expect(idsIn(h)).toEqual(idsOf([...h.images, ...h.orphans.slice(0, left)]));
+  });
+});
+
+describe('what stays all the same', () => {
+  test.each<[string, (h: Harness) => CloudImage]>([
+    ['a held one', (h) => addSnapshot(h, gone, 70, { properties: { autosnap_hold: 'forever' } })],
+    ['a protected one', (h) => addSnapshot(h, gone, 70, { protected: true })],
+    ['a pending one', (h) => addSnapshot(h, gone, 70, { status: 'saving', size: null })],
+    ['one whose status nobody knows', (h) => addSnapshot(h, gone, 70, { status: 'deactivated' })],
+    [
+      'an ad-hoc one',
+      (h) => addSnapshot(h, gone, 70, { properties: { autosnap_policy: 'adhoc', autosnap_request: 'r' } }),
+    ],
+    [
+      'one whose data are in a volume snapshot: whose that is can not be shown',
+      (h) => {
+        const { id } = h.cloud.region('DFW').addVolumeSnapshot({ volumeId: 'v' });
+        const mapping = JSON.stringify([{ source_type: 'snapshot', snapshot_id: id }]);
+        return addSnapshot(h, gone, 70, { size: 0, properties: { block_device_mapping: mapping } });
+      },
+    ],
+    ["another policy's", (h) => addSnapshot(h, gone, 70, { properties: { autosnap_policy: 'weekly' } })],
+    [
+      "another deployment's",
+      (h) => addSnapshot(h, gone, 70, { properties: { autosnap_owner: 'autosnap-prod' } }),
+    ],
+  ])('%s', async (_, add) => {
+    const h = await orphaned([60, 61, 62]);
+    const image = add(h);
+    h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+    expect((await h.run('cleanup', shrinking({ after: '30d', keep: 1 }))).totals.deleted).toBe(2);
+    expect(idsIn(h)).toEqual(idsOf([...h.images, h.orphans[0]!, image]));
+  });
+
+  test('and it takes no place: held ones do not stand in for the floor', async () => {
+    const h = await orphaned([60, 61, 62]);
+    h.orphans[0]!.properties.autosnap_hold = 'forever';
+    await h.run('cleanup', shrinking({ after: '30d', keep: 1 }));
+    expect(idsIn(h)).toEqual(idsOf([...h.images, ...h.orphans.slice(0, 2)]));
+  });
+});
+
+describe('nothing shrinks when the servers could not all be listed', () => {
+  test.each<[string, Pick<Fault, 'skip' | 'answer'>]>([
+    ['not at all', { answer: answers.forbidden }],
+    ['but the first page', { skip: 1, answer: answers.forbidden }],
+    ['a server in it can not be read', { answer: { status: 200, body: { servers: [{ id: 'x' }] } } }],
+  ])('%s', async (_, fault) => {
+    const h = await orphaned([60, 61, 62]);
+    h.cloud.pageSize = 1;
+    h.cloud.region('DFW').addServer(gone);
+    h.cloud.faults.push({
+      service: 'compute',
+      region: 'DFW',
+      path: /detail$/,
+      times: Number.POSITIVE_INFINITY,
+      ...fault,
+    });
+    const { error } = await h.fail('cleanup', shrinking({ after: '30d', keep: 1 }));
+    expect(error.message).toMatch("DFW can't be read, so nothing is deleted there");
+    expect(deletions(h)).toEqual([]);
+  });
+});
+
+test('a dry run says what would go; maxDeletes holds here too, the oldest first', async () => {
+  const h = await orphaned([60, 61, 62, 63]);
+  const event = shrinking({ after: '30d', keep: 1 }, { maxDeletes: 2 });
+  const dry = await h.run('cleanup', { ...event, dryRun: true });
+  expect(dry.totals).toEqual({ planned: 2, deferred: 1, kept: 4 });
+  expect(deletions(h)).toEqual([]);
+  await h.run('cleanup', event);
+  expect(idsIn(h)).toEqual(idsOf([...h.images, ...h.orphans.slice(0, 2)]));
+});
+
+test('the series of servers that are there go by keep, not by orphans', async () => {
+  const h = await history(5);
+  await h.run('cleanup', shrinking({ after: '1h', keep: 1 }));
+  expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
+});
+
+describe('orphans is refused', () => {
+  test.each<[string, unknown, string]>([
+    ['without keep', { after: '30d' }, 'orphans.keep: is missing'],
+    ['without after', { keep: 1 }, 'orphans.after: is missing'],
+    ['keeping none', { after: '30d', keep: 0 }, 'orphans.keep: must be a whole number of 1 or more'],
+    [
+      'after no time',
+      { after: '0d', keep: 1 },
+      'orphans.after: must be a whole number of hours, days or weeks',
+    ],
+    ['after a number', { after: 30, keep: 1 }, 'orphans.after: must be a duration in quotes'],
+    ['with an unknown key', { after: '30d', keep: 1, last: 1 }, 'orphans.last: is not a known key'],
+    ['as true', true, 'orphans: must be an object'],
+  ])('%s', async (_, orphans, problem) => {
+    const h = await orphaned([60, 61]);
+    const { error } = await h.fail('cleanup', policy({ orphans }));
+    expect(error.message).toMatch(problem);
+    expect(h.cloud.received).toEqual([]);
+  });
+});

@@ -1,0 +1,236 @@
+import { describe, expect, test } from 'vitest';
+import { answers } from '../../local/faults.ts';
+import type { CloudImage, Region } from '../../local/state.ts';
+import { harness, policy } from '../harness.ts';
+import { deletions, fateOf, idsIn, idsOf, slotOf, take } from '../history.ts';
+
+/** The volume snapshots that an image names. */
+const namedBy = ({ properties }: CloudImage): string[] =>
+  JSON.parse(properties.block_device_mapping ?? '[]').map(
+    ({ snapshot_id }: { snapshot_id: string }) => snapshot_id,
+  );
+
+const snapshotsOf = (dfw: Region, image: CloudImage) =>
+  namedBy(image).map((id) => dfw.volumeSnapshots.find((snapshot) => snapshot.id === id)!);
+
+/**
+ * An OpenStack with a server on two volumes, and a real snapshot of each of the last `count` days, newest first;
+ * besides, volume snapshots of somebody's own, of the same volume and of another.
+ */
+async function volumeBacked(count: number) {
+  const h = await harness();
+  h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+  const dfw = h.cloud.region('DFW');
+  const db = dfw.addServer({ name: 'db', image: '', volumeIds: ['root', 'data'] });
+  const foreign = ['root', 'another'].map((volumeId) => dfw.addVolumeSnapshot({ volumeId }));
+  for (let age = count - 1; age >= 0; age--) {
+    expect((await take(h, slotOf(age))).totals).toEqual({ taken: 1 });
+  }
+  return { ...h, dfw, db, foreign, images: dfw.images };
+}
+
+type Volumes = Awaited<ReturnType<typeof volumeBacked>>;
+
+/** That these images and their volume snapshots, and what is foreign, are all that there is. */
+function expectLeft({ dfw, foreign }: Volumes, images: CloudImage[]): void {
+  expect(idsOf(dfw.images)).toEqual(idsOf(images));
+  expect(idsOf(dfw.volumeSnapshots)).toEqual([...idsOf(foreign), ...images.flatMap(namedBy)].sort());
+}
+
+describe('rotation', () => {
+  test('deletes the volume snapshots and then the image, and no others', async () => {
+    const h = await volumeBacked(5);
+    const oldest = h.images[4]!;
+    expect((await h.run('cleanup', policy({ maxDeletes: 1 }))).totals).toMatchObject({ deleted: 1 });
+    expect(deletions(h).map(({ path }) => path.split('/').at(-1))).toEqual([...namedBy(oldest), oldest.id]);
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
+    expectLeft(h, h.images.slice(0, 3));
+  });
+
+  test('a second cleanup deletes nothing', async () => {
+    const h = await volumeBacked(5);
+    await h.run('cleanup', policy());
+    const before = deletions(h).length;
+    expect((await h.run('cleanup', policy())).totals).toEqual({ kept: 3 });
+    expect(deletions(h)).toHaveLength(before);
+  });
+
+  test('a dry run deletes neither image nor volume snapshot', async () => {
+    const h = await volumeBacked(4);
+    expect((await h.run('cleanup', policy({ dryRun: true }))).totals).toEqual({ planned: 1, kept: 3 });
+    expect(deletions(h)).toEqual([]);
+    expectLeft(h, h.images);
+  });
+});
+
+describe('what is begun is finished by a later run', () => {
+  const DEFERRED = 'deferred: its volume snapshots are being deleted; the image goes in a later run';
+
+  test('when volume snapshots are slow to go', async () => {
+    const h = await volumeBacked(4);
+    const oldest = h.images[3]!;
+    const slow = snapshotsOf(h.dfw, oldest)[1]!;
+    slow.slowToGo = true;
+    const first = await h.run('cleanup', policy());
+    expect(first.totals).toEqual({ deferred: 1, kept: 3 });
+    expect(fateOf(first, oldest)).toBe(DEFERRED);
+    expect(idsIn(h)).toContain(oldest.id);
+
+    h.dfw.volumeSnapshots.splice(h.dfw.volumeSnapshots.indexOf(slow), 1);
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
+    expectLeft(h, h.images.slice(0, 3));
+  });
+
+  test('when they are still going by then: Cinder takes no second request, and that is no failure', async () => {
+    const h = await volumeBacked(4);
+    const oldest = h.images[3]!;
+    for (const snapshot of snapshotsOf(h.dfw, oldest)) snapshot.slowToGo = true;
+    await h.run('cleanup', policy());
+    const message = 'Invalid snapshot: Volume Snapshot status must be available or error.';
+    const answer = { status: 400, body: { badRequest: { code: 400, message } } };
+    h.cloud.faults.push({ service: 'volume', method: 'DELETE', answer, times: Number.POSITIVE_INFINITY });
+    expect(fateOf(await h.run('cleanup', policy()), oldest)).toBe(DEFERRED);
+  });
+
+  test.each([
+    ['the image could not be deleted', 'image', /images/, 0, 2],
+    ['the second volume snapshot could not be deleted', 'volume', /snapshots/, 1, 1],
+  ] as const)('when %s', async (_, service, path, skip, gone) => {
+    const h = await volumeBacked(4);
+    h.cloud.faults.push({ service, method: 'DELETE', path, skip, answer: answers.forbidden });
+    const { report } = await h.fail('cleanup', policy());
+    expect(report?.totals).toEqual({ failed: 1, kept: 3 });
+    expect(h.dfw.volumeSnapshots).toHaveLength(2 + 8 - gone);
+    expect(h.dfw.images).toHaveLength(4);
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
+    expectLeft(h, h.images.slice(0, 3));
+  });
+
+  test('when a volume was made from the snapshot and still needs it: in use, and all the rest goes on', async () => {
+    const h = await volumeBacked(5);
+    h.cloud.faults.push({ service: 'volume', method: 'DELETE', answer: answers.conflict });
+    const report = await h.run('cleanup', policy());
+    expect(report.totals).toEqual({ deleted: 1, kept: 4 });
+    expect(fateOf(report, h.images[4]!)).toMatch(/^kept: in use: /);
+    expectLeft(h, [...h.images.slice(0, 3), h.images[4]!]);
+  });
+});
+
+describe('an image is as good as its volume snapshots', () => {
+  const STATUSES = ['creating', 'deleting', 'error', 'error_deleting', 'backing-up', 'restoring', 'in-use'];
+  test.each(STATUSES)('one that is %s: it never counts, and nothing goes for its sake', async (status) => {
+    const h = await volumeBacked(4);
+    snapshotsOf(h.dfw, h.images[0]!)[1]!.status = status;
+    const report = await h.run('cleanup', policy());
+    expect(report.totals).toEqual({ kept: 4 });
+    expect(fateOf(report, h.images[3]!)).toBe('kept: last 3 of 3');
+    expect(fateOf(report, h.images[0]!)).toMatch(/^kept: (failed, |not finished |status "volume snapshot )/);
+    expectLeft(h, h.images);
+  });
+
+  test('one that is missing: it never counts, and nothing goes for its sake', async () => {
+    const h = await volumeBacked(4);
+    const lost = snapshotsOf(h.dfw, h.images[0]!)[0]!;
+    h.dfw.volumeSnapshots.splice(h.dfw.volumeSnapshots.indexOf(lost), 1);
+    const report = await h.run('cleanup', policy());
+    expect(fateOf(report, h.images[0]!)).toBe('kept: failed, and there is no newer good one');
+    expect(fateOf(report, h.images[3]!)).toBe('kept: last 3 of 3');
+    expect(deletions(h)).toEqual([]);
+  });
+
+  test('one that went bad after the plan: no deletion leans on it', async () => {
+    const h = await volumeBacked(4);
+    const answer = () => {
+      for (const image of h.images.slice(0, 3)) snapshotsOf(h.dfw, image)[0]!.status = 'error';
+    };
+    h.cloud.faults.push({ service: 'image', method: 'GET', path: /images\/./, answer });
+    const report = await h.run('cleanup', policy());
+    expect(fateOf(report, h.images[3]!)).toBe('kept: fewer than 1 good ones (atLeast) would be left');
+    expect(deletions(h)).toEqual([]);
+  });
+});
+
+describe('whose it is has to be certain', () => {
+  test("the volume is not the server's any more: its images are kept, not counted, and named", async () => {
+    const h = await volumeBacked(5);
+    h.db.volumeIds = ['root'];
+    const { totals, warnings } = await h.run('cleanup', policy());
+    expect(totals).toEqual({});
+    expect(warnings).toHaveLength(5);
+    expect(warnings[0]).toMatch(
+      /its data are of a volume that db does not have: it is kept and not counted$/,
+    );
+    expectLeft(h, h.images);
+  });
+
+  test('two images name one volume snapshot: both are kept', async () => {
+    const h = await volumeBacked(5);
+    const { name, owner, properties } = h.images[4]!;
+    const { block_device_mapping } = properties;
+    const copy = h.dfw.addImage({
+      name: 'a copy',
+      owner,
+      size: 0,
+      properties: { block_device_mapping: block_device_mapping! },
+    });
+    const { totals, warnings } = await h.run('cleanup', policy());
+    expect(totals).toEqual({ deleted: 1, kept: 3 });
+    expect(warnings).toEqual([
+      `DFW: ${name} (${h.images[4]?.id}) is marked as ours, but another image names the same volume snapshots: it is kept and not counted`,
+    ]);
+    expect(idsOf(h.dfw.images)).toEqual(idsOf([...h.images.slice(0, 3), h.images[4]!, copy]));
+    expect(idsOf(h.dfw.volumeSnapshots)).toEqual(expect.arrayContaining(namedBy(h.images[4]!)));
+  });
+
+  test('a manual image of a server that was restored from ours, and passes the marker on, is kept', async () => {
+    const h = await volumeBacked(3);
+    const restored = h.dfw.addServer({ name: 'restored', image: '', volumeIds: ['copy'] });
+    const { id } = h.dfw.addVolumeSnapshot({ volumeId: 'copy' });
+    const { owner, properties, createdAt } = h.images[2]!;
+    const block_device_mapping = JSON.stringify([{ source_type: 'snapshot', snapshot_id: id }]);
+    const manual = h.dfw.addImage({
+      name: 'restored, before the upgrade',
+      ...{ owner, createdAt, size: 0 },
+      properties: { ...properties, block_device_mapping, autosnap_slot: '2020-01-01T00:00:00Z' },
+    });
+    const { totals, warnings } = await h.run('cleanup', policy());
+    expect(totals).toEqual({ kept: 3 });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^DFW: restored, before the upgrade .* of a volume that db does not have/),
+    ]);
+    expect(idsOf(h.dfw.images)).toEqual(idsOf([...h.images, manual]));
+    expect(restored.volumeIds).toEqual(['copy']);
+  });
+
+  test('the server is gone: kept, with its volume snapshots', async () => {
+    const h = await volumeBacked(5);
+    h.dfw.servers.pop();
+    expect((await h.run('cleanup', policy({ orphans: { after: '1h', keep: 1 } }))).totals).toEqual({
+      kept: 5,
+    });
+    expectLeft(h, h.images);
+  });
+});
+
+describe('when volume snapshots can not be read', () => {
+  test('not listed: nothing is deleted in the region', async () => {
+    const h = await volumeBacked(5);
+    const plain = h.dfw.addServer({ name: 'plain' });
+    const listing = { service: 'volume', path: /snapshots$/, answer: answers.forbidden } as const;
+    h.cloud.faults.push({ ...listing, times: Number.POSITIVE_INFINITY });
+    const { error, report } = await h.fail('cleanup', policy({ servers: { ids: [plain.id, h.db.id] } }));
+    expect(error.message).toMatch("DFW can't be read, so nothing is deleted there");
+    expect(report?.totals).toEqual({});
+    expect(deletions(h)).toEqual([]);
+    expectLeft(h, h.images);
+  });
+
+  test('not read again before the deletion: nothing more is deleted in the region', async () => {
+    const h = await volumeBacked(5);
+    const reading = { service: 'volume', path: /snapshots\/./, method: 'GET' } as const;
+    h.cloud.faults.push({ ...reading, answer: answers.forbidden, times: Number.POSITIVE_INFINITY });
+    const { report } = await h.fail('cleanup', policy());
+    expect(report?.totals).toEqual({ failed: 1, deferred: 1, kept: 3 });
+    expectLeft(h, h.images);
+  });
+});

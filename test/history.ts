@@ -1,0 +1,66 @@
+import { markerOf } from '../lib/marker.ts';
+import type { Report } from '../lib/report.ts';
+import type { CloudImage, CloudServer } from '../local/state.ts';
+import { type Harness, harness, policy, setTime } from './harness.ts';
+
+export const DAY_MS = 86_400_000;
+/** The slot of what is 0 days old; the day is a Monday. */
+export const MIDNIGHT = new Date('2026-11-23T00:00:00Z');
+
+/** A slot some days before {@link MIDNIGHT}. */
+export const slotOf = (age: number) => new Date(MIDNIGHT.getTime() - age * DAY_MS);
+
+/** Puts a good snapshot of the series "daily" into the cloud, as old as told; `changes` go on top. */
+export function addSnapshot(
+  { cloud }: Pick<Harness, 'cloud'>,
+  server: Pick<CloudServer, 'id' | 'name'>,
+  age: number,
+  changes: Partial<CloudImage> = {},
+  region = 'DFW',
+): CloudImage {
+  const slot = slotOf(age);
+  const marker = markerOf({ owner: 'autosnap-test', policy: 'daily', server: server.id, slot });
+  return cloud.region(region).addImage({
+    name: `${server.name}-daily`,
+    owner: cloud.account.projectId,
+    createdAt: new Date(slot.getTime() + 20_000),
+    ...changes,
+    properties: { ...marker, image_type: 'snapshot', instance_uuid: server.id, ...changes.properties },
+  });
+}
+
+/** At six in the morning: the server "web" in DFW, and a good snapshot of each of the last `count` days, newest first. */
+export async function history(count: number) {
+  setTime('2026-11-23T06:00:00Z');
+  const h = await harness();
+  const web = h.cloud.region('DFW').addServer({ name: 'web' });
+  const images = Array.from({ length: count }, (_, age) => addSnapshot(h, web, age));
+  return { ...h, web, images };
+}
+
+/** Takes the snapshots of a slot with the real handler, and lets the cloud finish them. */
+export async function take(h: Harness, slot: string | Date, changes: Record<string, unknown> = {}) {
+  setTime(new Date(new Date(slot).getTime() + 10_000));
+  const report = await h.run('snapshot', policy(changes));
+  setTime(new Date(new Date(slot).getTime() + 30 * 60_000));
+  return report;
+}
+
+export const idsOf = (images: readonly { id: string }[]) => images.map(({ id }) => id).sort();
+
+/** The ids of all images that are there, of both regions. */
+export const idsIn = ({ cloud }: Harness) =>
+  idsOf([...cloud.region('DFW').images, ...cloud.region('ORD').images]);
+
+/** The days of what is there in DFW, newest first: "11-23". */
+export const daysIn = ({ cloud }: Harness) =>
+  cloud.region('DFW').images.map(({ properties }) => properties.autosnap_slot?.slice(5, 10));
+
+/** The requests that delete something, in their order. */
+export const deletions = ({ cloud }: Harness) => cloud.received.filter(({ method }) => method === 'DELETE');
+
+/** What a cleanup's report says of one image: "deleted: no rule keeps it". */
+export function fateOf(report: Report | undefined, { id }: { id: string }): string | undefined {
+  const line = report?.entries.flatMap(({ snapshots = [] }) => snapshots).find(({ image }) => image === id);
+  return line && `${line.outcome}: ${line.reasons.join('; ')}`;
+}

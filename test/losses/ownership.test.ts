@@ -1,0 +1,165 @@
+import { describe, expect, test } from 'vitest';
+import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, daysIn, deletions, history, idsIn, idsOf, MIDNIGHT, slotOf, take } from '../history.ts';
+
+// Losses seen elsewhere because something was taken for what it was not: another series, another server, a person's
+// own image.
+
+const addManual = ({ cloud }: Harness, name: string, properties: Record<string, string> = {}) =>
+  cloud.region('DFW').addImage({ name, owner: cloud.account.projectId, createdAt: new Date(0), properties });
+
+test('L7 (borgbackup/borg#6513): 588 GB of other series, because one list held several', async () => {
+  setTime('2026-11-23T06:00:00Z');
+  const h = await harness();
+  const servers = ['a', 'b', 'c', 'd'].map((name) => h.cloud.region('DFW').addServer({ name }));
+  const policies = ['hourly', 'daily', 'weekly'];
+  // One after the other, so that any rule over the whole list would keep some series whole and others not at all.
+  const images = Array.from({ length: 48 }, (_, i) =>
+    addSnapshot(h, servers[i % 4]!, i / 4, {
+      properties: { autosnap_policy: policies[Math.floor(i / 4) % 3]! },
+    }),
+  );
+  for (const name of policies) {
+    const { totals } = await h.run('cleanup', policy({ policy: name, keep: { last: 2 } }));
+    expect(totals).toEqual({ deleted: 8, kept: 8 });
+  }
+  expect(idsIn(h)).toEqual(idsOf(images.slice(0, 24)));
+});
+
+test('L8 (wefixit-AT/oVirtBackup#62): another VM, because names were matched by their beginning', async () => {
+  const h = await history(5);
+  const others = ['web2', 'web golden'].flatMap((name) => {
+    const server = h.cloud.region('DFW').addServer({ name });
+    return [10, 11].map((age) => addSnapshot(h, server, age));
+  });
+  const golden = addManual(h, 'web golden');
+  await h.run('cleanup', policy({ servers: { names: ['web'] }, keep: { last: 2 } }));
+  expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 2), ...others, golden]));
+});
+
+test('L9 (NAUbackup/VmBackup#96): a live VM, because ownership was read from a name', async () => {
+  const h = await harness();
+  const web = h.cloud.region('DFW').addServer({ name: 'web' });
+  for (let age = 4; age >= 0; age--) await take(h, slotOf(age));
+  const ours = h.cloud.region('DFW').images;
+  const alike = ours.map(({ name }) => addManual(h, name, { image_type: 'snapshot', instance_uuid: web.id }));
+  await h.run('cleanup', policy());
+  expect(idsIn(h)).toEqual(idsOf([...ours.slice(0, 3), ...alike]));
+  expect(deletions(h).every(({ service }) => service === 'image')).toBe(true);
+});
+
+describe('L10 (bdrewery/zfstools#18): manual snapshots, because cleanup went by their source', () => {
+  test.each<[string, Record<string, unknown>]>([
+    ['the smallest policy', { keep: { last: 1 } }],
+    ['adopting', { adopt: 'autosnap.py' }],
+    ['orphans', { orphans: { after: '1h', keep: 1 } }],
+    ['no limit', { maxDeletes: 1_000_000 }],
+    ['everything at once', { adopt: 'autosnap.py', orphans: { after: '1h', keep: 1 }, maxDeletes: 1000 }],
+  ])('an image without a marker stays: %s', async (_, changes) => {
+    const h = await history(5);
+    const from = (id: string) => ({ image_type: 'snapshot', instance_uuid: id });
+    const manual = [
+      addManual(h, 'before the upgrade', from(h.web.id)),
+      addManual(h, 'web-daily', from(h.web.id)),
+      addManual(h, 'of a server that is gone', from('gone')),
+      addManual(h, 'half a marker', {
+        ...from(h.web.id),
+        autosnap_policy: 'daily',
+        autosnap_server: h.web.id,
+      }),
+      addManual(h, ''),
+    ];
+    expect((await h.run('cleanup', policy(changes))).totals.deleted).toBeGreaterThanOrEqual(2);
+    expect(idsIn(h)).toEqual(expect.arrayContaining(idsOf(manual)));
+  });
+});
+
+test('X1 (autosnap.py): 8 became 3, then 2, because the daily, weekly and monthly crons of a server shared one name', async () => {
+  const h = await harness();
+  h.cloud.region('DFW').addServer({ name: 'web' });
+  const plans = [
+    { policy: 'daily', schedule: 'cron(0 0 * * ? *)', keep: { last: 7 }, isDue: () => true },
+    {
+      policy: 'weekly',
+      schedule: 'cron(0 1 ? * SUN *)',
+      keep: { last: 2 },
+      isDue: (d: Date) => d.getUTCDay() === 0,
+    },
+    {
+      policy: 'monthly',
+      schedule: 'cron(0 2 1 * ? *)',
+      keep: { last: 1 },
+      isDue: (d: Date) => d.getUTCDate() === 1,
+    },
+  ];
+  for (let age = 35; age >= 0; age--) {
+    for (const [hour, { isDue, ...plan }] of plans.entries()) {
+      const slot = slotOf(age - hour / 24);
+      if (!isDue(slot)) continue;
+      expect((await take(h, slot, plan)).totals).toEqual({ taken: 1 });
+      await h.run('cleanup', policy(plan));
+    }
+  }
+  const series = Object.groupBy(
+    h.cloud.region('DFW').images,
+    ({ properties }) => properties.autosnap_policy ?? '',
+  );
+  const slots = Object.entries(series).map(([name, images = []]) => [
+    name,
+    images.map(({ properties }) => properties.autosnap_slot?.slice(5, 10)),
+  ]);
+  expect(Object.fromEntries(slots)).toEqual({
+    daily: ['11-23', '11-22', '11-21', '11-20', '11-19', '11-18', '11-17'],
+    weekly: ['11-22', '11-15'],
+    monthly: ['11-01'],
+  });
+});
+
+test('X4 (FairwindsOps/gemini): 15 of 15, because a series was known by the text of its interval', async () => {
+  const h = await harness();
+  h.cloud.region('DFW').addServer({ name: 'web' });
+  for (let age = 3; age > 0; age--) await take(h, slotOf(age));
+  const edited = { schedule: 'rate(1 day)' };
+  expect((await h.run('cleanup', policy(edited))).totals).toEqual({ kept: 3 });
+  expect((await take(h, MIDNIGHT, edited)).totals).toEqual({ taken: 1 });
+  expect((await h.run('cleanup', policy(edited))).totals).toEqual({ deleted: 1, kept: 3 });
+  expect(daysIn(h)).toEqual(['11-23', '11-22', '11-21']);
+});
+
+test("X5 (rackerlabs/image_backup): another server's images, because a variable still held the server before", async () => {
+  const h = await history(5);
+  const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
+  const gone = { id: 'gone', name: 'gone' };
+  const kept = [0, 1, 2, 3, 4].flatMap((age) => [
+    addSnapshot(h, gone, age),
+    ...(age < 3 ? [addSnapshot(h, mail, age, {}, 'ORD')] : []),
+  ]);
+  const servers = { ids: [h.web.id, 'gone', mail.id] };
+  await h.run('cleanup', policy({ servers }));
+  expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 3), ...kept]));
+
+  setTime('2026-11-24T00:00:10Z');
+  const { report } = await h.fail('snapshot', policy({ servers }));
+  expect(report?.entries.map(({ server, outcome }) => [server, outcome])).toEqual([
+    ['gone', 'failed'],
+    [mail.id, 'taken'],
+    [h.web.id, 'taken'],
+  ]);
+  const made = [...h.cloud.region('DFW').images, ...h.cloud.region('ORD').images].filter(
+    ({ status }) => status === 'queued',
+  );
+  expect(made.map(({ properties }) => properties.instance_uuid)).toEqual([h.web.id, mail.id]);
+});
+
+test.each([
+  ['backwards', ['a', 'b', 'c', 'd', 'e']],
+  ['at random', ['9', '10', 'Web', 'ä', '']],
+])(
+  'X8 (Nexenture/openstack-instances-backups): the newest, because the oldest was chosen by name: %s',
+  async (_, names) => {
+    const h = await history(0);
+    const images = names.map((name, age) => addSnapshot(h, h.web, age, { name }));
+    await h.run('cleanup', policy());
+    expect(idsIn(h)).toEqual(idsOf(images.slice(0, 3)));
+  },
+);
