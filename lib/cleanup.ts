@@ -61,6 +61,7 @@ export function planCleanup(
     const { server: id, policy: name } = snapshots[0]!;
     const server = serverOf.get(id);
     for (const s of snapshots) warn(...oddities(s, server, now));
+    if (name !== ADHOC) warn(...doubles(snapshots, server));
     const adopted = snapshots.filter((s) => s.adopted).length;
     if (adopted > 0) warn(`${adopted} images of ${server?.name} made by autosnap.py are adopted`);
     const plan = { server: id, name: server?.name ?? '', region, policy: name, floor: policy.keep.atLeast };
@@ -114,6 +115,17 @@ function oddities(s: Snapshot, server: Server | undefined, now: Date): string[] 
       ? [`${image} is dated in the future (${isoSeconds(s.slot)}): it is kept and not counted`]
       : []),
   ];
+}
+
+/** Slots that two runs at once have taken twice, which nothing can prevent where the cloud is never busy. */
+function doubles(snapshots: Snapshot[], server: Server | undefined): string[] {
+  const good = snapshots.filter(({ state, adopted }) => state === 'good' && !adopted);
+  return [...Map.groupBy(good, ({ slot }) => isoSeconds(slot))]
+    .filter(([, same]) => same.length > 1)
+    .map(([slot, same]) => {
+      const ids = same.map(({ id }) => id).join(', ');
+      return `${server?.name ?? same[0]!.server} has ${same.length} snapshots of ${slot}, and each counts: ${ids}`;
+    });
 }
 
 function itemOf({ snapshot, keep, reasons }: Decision, server: Server | undefined): Item {

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import pMap from 'p-map';
 import type { Reader } from './belonging.ts';
 import type { Item, SeriesPlan } from './cleanup.ts';
@@ -13,6 +14,9 @@ import { counts, heldBecause } from './retention.ts';
 
 // Each deletion is preceded by two reads; Rackspace takes 1,000 reads a minute.
 const AT_ONCE = 8;
+// Cinder deletes in its own time; mostly that is short.
+const VOLUME_LOOKS = 4;
+const VOLUME_LOOK_MS = 500;
 const OUT_OF_TIME = 'the time of this run is used up';
 
 /** A plan and what became of each of its items, in the same order. */
@@ -151,10 +155,13 @@ function changeSince(
  */
 async function remove(session: Session, { region, id, volumeSnapshots }: Snapshot): Promise<Result> {
   try {
-    for (const { id: volumeSnapshot, status } of await volumeSnapshotsOf(session, region, volumeSnapshots)) {
-      if (status !== 'deleting') await deleteVolumeSnapshot(session, region, volumeSnapshot);
+    for (const volumeSnapshot of volumeSnapshots) await deleteVolumeSnapshot(session, region, volumeSnapshot);
+    let left = await volumeSnapshotsOf(session, region, volumeSnapshots);
+    for (let look = 0; left.length > 0 && look < VOLUME_LOOKS; look++) {
+      await setTimeout(VOLUME_LOOK_MS);
+      left = await volumeSnapshotsOf(session, region, volumeSnapshots);
     }
-    if ((await volumeSnapshotsOf(session, region, volumeSnapshots)).length > 0) {
+    if (left.length > 0) {
       const reason = 'its volume snapshots are being deleted; the image goes in a later run';
       return { outcome: 'deferred', reasons: [reason] };
     }

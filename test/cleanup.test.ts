@@ -87,6 +87,15 @@ describe('maxDeletes', () => {
     ).toBe(fates);
   });
 
+  test('is counted in what may go, not in what is kept between', () => {
+    const oldest = { keep: { last: 1, yearly: 2 }, maxDeletes: 2 };
+    expect(
+      plan(FIVE, oldest)
+        .series[0]?.items.map(({ fate }) => fate)
+        .join(' '),
+    ).toBe('keep defer delete delete keep');
+  });
+
   test('says so in the reasons of what waits', () => {
     expect(text(plan(FIVE, { maxDeletes: 1 }))[0]?.[3]).toBe(
       'defer 11-20: no rule keeps it; more than 1 (maxDeletes) in one run',
@@ -178,6 +187,19 @@ describe('what an operator should know', () => {
       'DFW: image 2026-11-24T00:00:00.000Z of web is dated in the future (2026-11-24T00:00:00Z): it is kept and not counted',
     ]);
     expect(plan([snapshot(NOW)]).warnings).toEqual([]);
+  });
+
+  test('a slot that was taken twice', () => {
+    const slot = '2026-11-23T00:00:00Z';
+    const twins = ['a', 'b'].map((id) => snapshot(slot, { id }));
+    expect(plan(twins).warnings).toEqual([
+      'DFW: web has 2 snapshots of 2026-11-23T00:00:00Z, and each counts: a, b',
+    ]);
+    expect(plan([twins[0], snapshot(slot, { id: 'c', state: 'failed' })]).warnings).toEqual([]);
+    expect(plan(twins.map((s) => ({ ...s, policy: 'adhoc' }))).warnings).toEqual([]);
+    expect(plan(twins, {}, []).warnings[0]).toBe(
+      'DFW: s has 2 snapshots of 2026-11-23T00:00:00Z, and each counts: a, b',
+    );
   });
 
   test('how many images were adopted', () => {

@@ -86,7 +86,9 @@ export async function deleteImage(session: Session, region: string, id: string):
   try {
     await session.request({ service: 'image', region, method: 'DELETE', path, expect: [204] });
   } catch (error) {
-    if (!isCloudError(error, 'NOT_FOUND')) throw error;
+    if (isCloudError(error, 'NOT_FOUND')) return;
+    // Of two deletions at the same moment, Glance answers the later one with 400.
+    if (!isCloudError(error, 'BAD_REQUEST') || (await getImage(session, region, id))) throw error;
   }
 }
 

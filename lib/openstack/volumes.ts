@@ -52,7 +52,7 @@ export async function getVolumeSnapshot(
 }
 
 /**
- * Asks Cinder to delete a volume snapshot, which it does in its own time. One that is no longer there counts.
+ * Asks Cinder to delete a volume snapshot, which it does in its own time. One that is gone, or going, counts.
  *
  * @throws {CloudError} BAD_REQUEST or CONFLICT while something still depends on it.
  */
@@ -61,7 +61,11 @@ export async function deleteVolumeSnapshot(session: Session, region: string, id:
   try {
     await session.request({ service: 'volume', region, method: 'DELETE', path, expect: [202] });
   } catch (error) {
-    if (!isCloudError(error, 'NOT_FOUND')) throw error;
+    if (isCloudError(error, 'NOT_FOUND')) return;
+    if (!isCloudError(error, 'BAD_REQUEST')) throw error;
+    // Cinder refuses to delete what it is deleting already, for somebody else.
+    const current = await getVolumeSnapshot(session, region, id);
+    if (current && current.status !== 'deleting') throw error;
   }
 }
 

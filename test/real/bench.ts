@@ -8,9 +8,9 @@ import { onTestFinished, vi } from 'vitest';
 import type { Report } from '../../lib/report.ts';
 import { lambdaContext } from '../../local/context.ts';
 import { secretsApp } from '../../local/secrets.ts';
-import { captureLogs, type Job, policy, stubEnvironment } from '../harness.ts';
+import { captureLogs, type Job, policy, setTime, stubEnvironment } from '../harness.ts';
 import { environment } from './environment.ts';
-import { eventually, type GlanceImage, OpenStack } from './openstack.ts';
+import { type CinderSnapshot, eventually, type GlanceImage, OpenStack } from './openstack.ts';
 
 /** The real handlers, pointed at the real cloud. What a test makes there goes when it ends, however it ends. */
 export interface Bench {
@@ -26,7 +26,9 @@ export interface Bench {
   logs(): string;
   /** This deployment's images as Glance has them, oldest slot first; of one server if told. */
   ours(server?: string): Promise<GlanceImage[]>;
-  /** Waits until the servers are idle and none of this deployment's images is being made any more. */
+  /** The volume snapshots that are there since this test began, whoever made them. */
+  volumeSnapshots(): Promise<CinderSnapshot[]>;
+  /** Waits until the servers are idle and none of this test's images and volume snapshots is being made or deleted. */
   settle(): Promise<void>;
   /** An image of a server by hand; returns its id when it is made. */
   createImage(server: string, name: string, metadata?: Record<string, string>): Promise<string>;
@@ -40,7 +42,8 @@ export interface Bench {
 type Knob = 'fake_snapshot_fail' | 'fake_snapshot_delay';
 const KNOBS: Knob[] = ['fake_snapshot_fail', 'fake_snapshot_delay'];
 
-const { authUrl, username, password, projectName, userDomainName, projectDomainName } = environment;
+const { authUrl, username, password, projectName, userDomainName, projectDomainName, volumeServerId } =
+  environment;
 
 /** The secret with the user's password. */
 export const passwordSecret = {
@@ -69,6 +72,20 @@ export function idsOf(images: readonly { id: string }[]): string[] {
   return images.map(({ id }) => id).sort();
 }
 
+/** Takes the daily snapshots of some days, one after the other. */
+export async function takeDays(
+  { run, settle }: Bench,
+  servers: string[],
+  days: number[],
+  changes: Record<string, unknown> = {},
+): Promise<void> {
+  for (const day of days) {
+    setTime(dayAt(day));
+    await run('snapshot', policyOf(servers, changes));
+    await settle();
+  }
+}
+
 /** A daily policy with `last: 3` over `serverIds` in the environment's region; `changes` go on top. */
 export function policyOf(serverIds: string[], changes: Record<string, unknown> = {}) {
   return policy({ regions: [environment.region], servers: { ids: serverIds }, ...changes });
@@ -91,11 +108,13 @@ export async function bench(): Promise<Bench> {
   // Fresh modules: nothing cached in memory survives from another test.
   vi.resetModules();
 
+  const handlers = {
+    snapshot: () => import('../../handlers/snapshot.ts'),
+    cleanup: () => import('../../handlers/cleanup.ts'),
+    hold: () => import('../../handlers/hold.ts'),
+  };
   const run: Bench['run'] = async (job, event) => {
-    const { handler } =
-      job === 'snapshot'
-        ? await import('../../handlers/snapshot.ts')
-        : await import('../../handlers/cleanup.ts');
+    const { handler } = await handlers[job]();
     return handler(event, lambdaContext(`${owner}-${job}`));
   };
   const ours: Bench['ours'] = async (server) =>
@@ -103,6 +122,10 @@ export async function bench(): Promise<Bench> {
       .filter((image) => image.autosnap_owner === owner)
       .filter((image) => server === undefined || image.autosnap_server === server)
       .sort((a, b) => String(a.autosnap_slot).localeCompare(String(b.autosnap_slot)));
+  const allVolumeSnapshots = async () => (volumeServerId ? cloud.volumeSnapshots() : []);
+  const earlier = new Set(idsOf(await allVolumeSnapshots()));
+  const volumeSnapshots: Bench['volumeSnapshots'] = async () =>
+    (await allVolumeSnapshots()).filter(({ id }) => !earlier.has(id));
   const release = async () => {
     if (!environment.controlDir) return;
     for (const knob of KNOBS) await rm(join(environment.controlDir, knob), { force: true });
@@ -115,6 +138,7 @@ export async function bench(): Promise<Bench> {
     for (const id of madeServers) await cloud.deleteServer(id);
     await cloud.idle(environment.serverIds);
     for (const id of [...madeImages, ...idsOf(await ours())]) await cloud.deleteImage(id);
+    for (const { id } of await volumeSnapshots()) await cloud.deleteVolumeSnapshot(id);
   });
 
   return {
@@ -129,10 +153,14 @@ export async function bench(): Promise<Bench> {
       ),
     logs: () => lines.join('\n'),
     ours,
+    volumeSnapshots,
     async settle() {
       await cloud.idle([...environment.serverIds, ...madeServers]);
       await eventually('every image made', async () =>
         (await ours()).every(({ status }) => status === 'active') ? true : undefined,
+      );
+      await eventually('every volume snapshot made or gone', async () =>
+        (await volumeSnapshots()).every(({ status }) => status === 'available') ? true : undefined,
       );
     },
     async createImage(server, name, metadata) {

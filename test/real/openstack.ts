@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { environment } from './environment.ts';
 
-type Service = 'compute' | 'image';
+type Service = 'compute' | 'image' | 'volumev3';
 
 /** A Glance image, its properties among its fields, as the API gives it. */
 export interface GlanceImage {
@@ -18,7 +18,17 @@ export interface NovaServer {
   name: string;
   status: string;
   flavor: { id: string };
+  image: { id: string };
   'OS-EXT-STS:task_state': string | null;
+  'os-extended-volumes:volumes_attached': { id: string }[];
+}
+
+/** A Cinder volume snapshot. */
+export interface CinderSnapshot {
+  id: string;
+  name: string | null;
+  status: string;
+  volume_id: string;
 }
 
 interface Login {
@@ -44,6 +54,12 @@ export async function eventually<T>(what: string, ask: () => Promise<T | undefin
     await sleep(BETWEEN_POLLS_MS);
   }
   throw new Error(`${what}: not after ${POLLS} looks`);
+}
+
+/** The volume snapshots that an image of a volume-backed server needs. */
+export function volumeSnapshotIdsOf(image: GlanceImage): string[] {
+  const mapping = JSON.parse(String(image.block_device_mapping ?? '[]')) as { snapshot_id: string }[];
+  return mapping.map((device) => device.snapshot_id);
 }
 
 /**
@@ -140,6 +156,38 @@ export class OpenStack {
   async deleteServer(id: string): Promise<void> {
     await this.#call('compute', `/servers/${id}`, { method: 'DELETE', expect: [204, 404] });
     await eventually(`server ${id} gone`, async () => ((await this.server(id)) ? undefined : true));
+  }
+
+  /** Every volume snapshot of the project, where the cloud has Cinder; the tests never make a page full of them. */
+  async volumeSnapshots(): Promise<CinderSnapshot[]> {
+    const { snapshots } = await this.#json<{ snapshots: CinderSnapshot[] }>('volumev3', '/snapshots', {
+      expect: [200],
+    });
+    return snapshots;
+  }
+
+  /** A snapshot of a server's only volume as a person makes one; returns its id when it is made. */
+  async createVolumeSnapshot(server: string, name: string): Promise<string> {
+    const volume = (await this.server(server))?.['os-extended-volumes:volumes_attached'][0]?.id;
+    const { snapshot } = await this.#json<{ snapshot: CinderSnapshot }>('volumev3', '/snapshots', {
+      method: 'POST',
+      json: { snapshot: { volume_id: volume, name, force: true } },
+      expect: [202],
+    });
+    await eventually(`volume snapshot ${name} made`, async () =>
+      (await this.volumeSnapshots()).some(({ id, status }) => id === snapshot.id && status === 'available')
+        ? true
+        : undefined,
+    );
+    return snapshot.id;
+  }
+
+  /** Deletes a volume snapshot, whether it is there, being deleted (400) or not. */
+  async deleteVolumeSnapshot(id: string): Promise<void> {
+    await this.#call('volumev3', `/snapshots/${id}`, { method: 'DELETE', expect: [202, 400, 404] });
+    await eventually(`volume snapshot ${id} gone`, async () =>
+      (await this.volumeSnapshots()).some((snapshot) => snapshot.id === id) ? undefined : true,
+    );
   }
 
   /** Makes a token of the same user worthless, as its expiry does. */

@@ -1,25 +1,11 @@
 import { expect, test } from 'vitest';
 import { setTime } from '../harness.ts';
-import { type Bench, bench, dayAt, idsOf, policyOf, slotOf } from './bench.ts';
+import { bench, dayAt, idsOf, policyOf, slotOf, takeDays } from './bench.ts';
 import { environment } from './environment.ts';
 import { watchTraffic } from './traffic.ts';
 
 const { serverIds } = environment;
 const server = serverIds[0]!;
-
-/** Takes the daily snapshots of some days, one after the other. */
-async function takeDays(
-  { run, settle }: Bench,
-  servers: string[],
-  days: number[],
-  changes: Record<string, unknown> = {},
-): Promise<void> {
-  for (const day of days) {
-    setTime(dayAt(day));
-    await run('snapshot', policyOf(servers, changes));
-    await settle();
-  }
-}
 
 test('every server over five days with last: 3 is left with its three newest slots, and all else is untouched', async () => {
   const running = await bench();

@@ -61,7 +61,7 @@ test.skipIf(taggedServerIds.length === 0)(
     const { ours, run, settle } = await bench();
     await run('snapshot', policyOf([], { servers: { tagged: { autosnap: 'daily' } } }));
     await settle();
-    expect((await ours()).map((image) => image.instance_uuid).sort()).toEqual([...taggedServerIds].sort());
+    expect((await ours()).map((image) => image.autosnap_server).sort()).toEqual([...taggedServerIds].sort());
   },
 );
 
