@@ -62,7 +62,7 @@ function withVolumes(
   if (named.some(({ volumeId }) => !server.volumeIds.includes(volumeId))) {
     return `${snapshot.name} (${snapshot.id}) is marked as ours, but its data are of a volume that ${server.name} does not have`;
   }
-  if (snapshot.state !== 'good') return snapshot;
+  if (snapshot.state !== 'good' && snapshot.state !== 'failed') return snapshot;
   const statuses = new Set(named.map(({ status }) => status));
   if (named.length < snapshot.volumeSnapshots.length) statuses.add('gone');
   const bad = [...statuses].find((status) => status !== 'available');

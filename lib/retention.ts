@@ -130,9 +130,11 @@ function wantPeriods(
   for (const s of counted) {
     const time = Temporal.Instant.fromEpochMilliseconds(s.slot.getTime()).toZonedDateTimeISO(timezone);
     const key = PERIODS[period](time);
-    if (!newestOf.has(key)) newestOf.set(key, s);
+    if (newestOf.has(key)) continue;
+    if (newestOf.size === n) break;
+    newestOf.set(key, s);
   }
-  for (const [key, s] of [...newestOf].slice(0, n)) want(s, `${period} ${key}`);
+  for (const [key, s] of newestOf) want(s, `${period} ${key}`);
   if (newestOf.size < n) want(counted.at(-1), `oldest, ${period} has ${newestOf.size} of ${n}`);
 }
 

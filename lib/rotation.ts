@@ -75,6 +75,8 @@ export async function rotate(
     if (snapshot.policy !== ADHOC && !(await enoughLeft(others, needed))) {
       return { outcome: 'kept', reasons: [`fewer than ${needed} good ones (atLeast) would be left`] };
     }
+    // Another series may have met an error while this one was looking.
+    if (stopped) return { outcome: 'deferred', reasons: [`not tried: ${stopped}`] };
     return remove(session, snapshot);
   };
 

@@ -1,0 +1,48 @@
+export type Period = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** The name of the calendar period that a moment is in, worked out from the text of the local time alone. */
+export function periodOf(period: Period, moment: Date, timezone: string): string {
+  const [date = '', hour = '', offset = ''] = localTime(moment, timezone);
+  switch (period) {
+    case 'hourly':
+      return `${date} ${hour} ${offset}`;
+    case 'daily':
+      return date;
+    case 'weekly':
+      return isoWeek(date);
+    case 'monthly':
+      return date.slice(0, 7);
+    case 'yearly':
+      return date.slice(0, 4);
+  }
+}
+
+/** ["2026-11-01", "01", "GMT-05:00"] */
+function localTime(moment: Date, timeZone: string): string[] {
+  const format =
+    formats.get(timeZone) ??
+    new Intl.DateTimeFormat('en-US', {
+      timeZone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      timeZoneName: 'longOffset',
+    });
+  formats.set(timeZone, format);
+  const part = Object.fromEntries(format.formatToParts(moment).map(({ type, value }) => [type, value]));
+  return [`${part.year}-${part.month}-${part.day}`, part.hour ?? '', part.timeZoneName ?? ''];
+}
+
+/** A week belongs to the year that its Thursday is in, and is that year's nth Thursday's. */
+function isoWeek(date: string): string {
+  const thursday = new Date(`${date}T00:00:00Z`);
+  const weekday = (thursday.getUTCDay() + 6) % 7; // 0 is Monday
+  thursday.setUTCDate(thursday.getUTCDate() - weekday + 3);
+  const year = thursday.getUTCFullYear();
+  const dayOfYear = (thursday.getTime() - Date.UTC(year, 0, 1)) / 86_400_000;
+  return `${year}-W${Math.floor(dayOfYear / 7) + 1}`;
+}

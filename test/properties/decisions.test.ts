@@ -1,0 +1,160 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Snapshot } from '../../lib/marker.ts';
+import type { Keep } from '../../lib/policy.ts';
+import { heldBecause, retain } from '../../lib/retention.ts';
+import { always } from './always.ts';
+import { histories, keeps } from './series.ts';
+import { NOW, timezones } from './worlds.ts';
+
+// The invariants of rotation, by their numbers, of the decisions on one series.
+
+const HOUR_MS = 3_600_000;
+const UTC = { now: NOW, timezone: 'UTC' };
+const isGood = ({ state }: Snapshot) => state === 'good';
+const isHeld = (s: Snapshot, now = NOW) => heldBecause(s, now) !== undefined;
+
+function ids(decisions: ReturnType<typeof retain>, keep: boolean): string[] {
+  return decisions
+    .filter((d) => d.keep === keep)
+    .map((d) => d.snapshot.id)
+    .sort();
+}
+
+const pure = { pure: true };
+
+test('1: of the good ones atLeast stay, or all that there are', async () => {
+  await always(
+    fc.property(histories, keeps, timezones, (history, keep, timezone) => {
+      const kept = retain(history, keep, { now: NOW, timezone }).filter((d) => d.keep && isGood(d.snapshot));
+      expect(kept.length).toBeGreaterThanOrEqual(Math.min(history.filter(isGood).length, keep.atLeast));
+    }),
+    pure,
+  );
+});
+
+test('1: of those, the newest that nobody holds are among them', async () => {
+  await always(
+    fc.property(histories, keeps, (history, keep) => {
+      const counted = history.filter((s) => isGood(s) && !isHeld(s) && s.slot <= NOW);
+      const slots = counted.map(({ slot }) => slot.getTime()).sort((a, b) => b - a);
+      const kept = new Set(ids(retain(history, keep, UTC), true));
+      const floor = slots[Math.min(keep.atLeast, slots.length) - 1] ?? 0;
+      for (const s of counted.filter(({ slot }) => slot.getTime() > floor)) expect(kept).toContain(s.id);
+    }),
+    pure,
+  );
+});
+
+test('2: what is pending, unknown, held or from the future is never deleted', async () => {
+  await always(
+    fc.property(histories, keeps, (history, keep) => {
+      for (const { snapshot } of retain(history, keep, UTC).filter((d) => !d.keep)) {
+        expect(['good', 'failed']).toContain(snapshot.state);
+        expect(isHeld(snapshot)).toBe(false);
+        expect(snapshot.slot.getTime()).toBeLessThanOrEqual(NOW.getTime());
+      }
+    }),
+    pure,
+  );
+});
+
+test('4: what was kept once is kept again: a second plan deletes nothing', async () => {
+  await always(
+    fc.property(histories, keeps, timezones, (history, keep, timezone) => {
+      const decisions = retain(history, keep, { now: NOW, timezone });
+      const kept = decisions.filter((d) => d.keep).map((d) => d.snapshot);
+      expect(ids(retain(kept, keep, { now: NOW, timezone }), false)).toEqual([]);
+    }),
+    pure,
+  );
+});
+
+test('4: nor does one after deletions that were done only in part', async () => {
+  await always(
+    fc.property(histories, keeps, fc.integer({ min: 0, max: 40 }), (history, keep, done) => {
+      const first = retain(history, keep, UTC);
+      const gone = new Set(ids(first, false).slice(0, done));
+      const left = history.filter(({ id }) => !gone.has(id));
+      expect(ids(retain(left, keep, UTC), true)).toEqual(ids(first, true));
+    }),
+    pure,
+  );
+});
+
+test('5: the order of the listing and doubles in it change nothing', async () => {
+  const shuffled = histories.chain((history) =>
+    fc.tuple(
+      fc.constant(history),
+      fc.shuffledSubarray([...history, ...history], { minLength: history.length * 2 }),
+    ),
+  );
+  await always(
+    fc.property(shuffled, keeps, ([history, again], keep) => {
+      expect(retain(again, keep, UTC)).toEqual(retain(history, keep, UTC));
+    }),
+    pure,
+  );
+});
+
+test('6: failed snapshots change no decision on another, nor its reasons', async () => {
+  await always(
+    fc.property(histories, keeps, (history, keep) => {
+      const without = history.filter(({ state }) => state !== 'failed');
+      const among = retain(history, keep, UTC).filter(({ snapshot: { state } }) => state !== 'failed');
+      expect(among).toEqual(retain(without, keep, UTC));
+    }),
+    pure,
+  );
+});
+
+test('8: time that passes without a new good snapshot deletes no good one', async () => {
+  await always(
+    fc.property(histories, keeps, fc.integer({ min: 1, max: 100_000 }), (history, keep, hours) => {
+      // What is dated in the future becomes a new one, and the end of a hold is an end.
+      const past = history.filter((s) => s.slot <= NOW && !(isHeld(s) && s.hold instanceof Date));
+      const later = new Date(NOW.getTime() + hours * HOUR_MS);
+      const deleted = (now: Date) =>
+        retain(past, keep, { now, timezone: 'UTC' })
+          .filter((d) => !d.keep && isGood(d.snapshot))
+          .map((d) => d.snapshot.id);
+      expect(deleted(later)).toEqual(deleted(NOW));
+    }),
+    pure,
+  );
+});
+
+const names = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly', 'within', 'atLeast'] as const;
+
+test('9: a higher number of any rule, or a rule more, never shrinks what is kept', async () => {
+  await always(
+    fc.property(
+      histories,
+      keeps,
+      timezones,
+      fc.constantFrom(...names),
+      fc.integer({ min: 1, max: 9 }),
+      (history, keep, timezone, rule, more) => {
+        const step = rule === 'within' ? more * 24 * HOUR_MS : more;
+        const raised: Keep = { ...keep, [rule]: (keep[rule] ?? 0) + step };
+        const before = ids(retain(history, keep, { now: NOW, timezone }), true);
+        const after = ids(retain(history, raised, { now: NOW, timezone }), true);
+        expect(after).toEqual(expect.arrayContaining(before));
+      },
+    ),
+    pure,
+  );
+});
+
+test('what is kept does not depend on how the snapshots are called', async () => {
+  await always(
+    fc.property(histories, keeps, (history, keep) => {
+      // Equal moments are told apart by the id: one of each is enough here.
+      const apart = [...new Map(history.map((s) => [s.slot.getTime(), s])).values()];
+      const renamed = apart.map((s, i) => ({ ...s, id: `${apart.length - i} ${s.id}`, name: `x${i}` }));
+      const kept = retain(renamed, keep, UTC).map((d) => [d.snapshot.id.split(' ')[1], d.keep]);
+      expect(kept).toEqual(retain(apart, keep, UTC).map((d) => [d.snapshot.id, d.keep]));
+    }),
+    pure,
+  );
+});

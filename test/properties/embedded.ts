@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect } from 'vitest';
+import { cleanUp } from '../../lib/cleanup.ts';
+import { connect, type Session } from '../../lib/openstack/session.ts';
+import { parsePolicy } from '../../lib/policy.ts';
+import type { Report } from '../../lib/report.ts';
+import { type Cloud, type Received, startCloud } from '../../local/cloud.ts';
+import { credentialsOf, unhurried } from '../openstack/connected.ts';
+import { mayGo, NOW, OWNER, type World } from './worlds.ts';
+
+const REGIONS = ['DFW', 'ORD'];
+
+/** One embedded cloud and one session with it for all the tests of a file; both are there once the tests run. */
+export function oneCloud(): { cloud: Cloud; session: Session } {
+  const shared = {} as { cloud: Cloud; session: Session };
+  beforeAll(async () => {
+    shared.cloud = await startCloud();
+    // By Keystone, because at Rackspace there are no images of volume-backed servers.
+    shared.session = await connect(async () => credentialsOf(shared.cloud, 'password'), unhurried);
+  });
+  afterAll(() => shared.cloud.close());
+  return shared;
+}
+
+/** Makes the embedded cloud be a world, whatever it was before. */
+export function become(cloud: Cloud, { servers, images, pageSize }: World): void {
+  cloud.pageSize = pageSize;
+  cloud.faults.splice(0);
+  cloud.received.splice(0);
+  for (const region of REGIONS.map((name) => cloud.region(name))) {
+    region.servers.splice(0);
+    region.volumeSnapshots.splice(0);
+    for (const { id } of region.images) region.removeImage(id);
+  }
+  for (const { region, ...server } of servers) cloud.region(region).addServer({ ...server });
+  for (const { region, image, volumeSnapshot } of images) {
+    cloud.region(region).addImage(structuredClone(image));
+    if (volumeSnapshot) cloud.region(region).addVolumeSnapshot({ ...volumeSnapshot });
+  }
+}
+
+/** One run of the real job on the embedded cloud as it is. */
+export function clean(session: Session, { event }: World, changes: object = {}): Promise<Report> {
+  return cleanUp(session, parsePolicy({ ...event, ...changes }), { owner: OWNER, now: NOW, requestId: 'r' });
+}
+
+/** The ids of the images, and of the volume snapshots, that are there. */
+export function present(cloud: Cloud): Set<string> {
+  const regions = REGIONS.map((name) => cloud.region(name));
+  return new Set(regions.flatMap((r) => [...r.images, ...r.volumeSnapshots]).map(({ id }) => id));
+}
+
+/** The ids that a report gives an outcome, in order. */
+export function reported({ entries }: Report, outcome: string): string[] {
+  const lines = entries.flatMap(({ snapshots = [] }) => snapshots);
+  return lines
+    .filter((line) => line.outcome === outcome)
+    .map(({ image }) => image)
+    .sort();
+}
+
+export function deletionsIn(cloud: Cloud, region: string): Received[] {
+  return cloud.received.filter((request) => request.method === 'DELETE' && request.region === region);
+}
+
+/** Invariant 1: of every series at least `atLeast` good ones are left, or all that there were. */
+export function expectTheFloor({ event, images }: World, left: ReadonlySet<string>): void {
+  const good = images.filter(({ ours, adhoc, state }) => ours && !adhoc && state === 'good');
+  for (const [series, before] of Map.groupBy(good, (known) => known.series)) {
+    const after = before.filter(({ image }) => left.has(image.id));
+    expect(after.length, series).toBeGreaterThanOrEqual(Math.min(before.length, event.keep.atLeast));
+  }
+}
+
+/** Invariant 2: what is unmarked, foreign, unknown, pending or held is there, data and all. */
+export function expectTheUntouchable(world: World, left: ReadonlySet<string>): void {
+  for (const known of world.images.filter((one) => !mayGo(one, world))) {
+    expect(left, JSON.stringify(known)).toContain(known.image.id);
+  }
+  // Volume snapshots go first, but none whose image may not go.
+  for (const { image, volumeSnapshot } of world.images.filter((one) => !mayGo(one, world))) {
+    if (volumeSnapshot) expect(left, image.id).toContain(volumeSnapshot.id);
+  }
+}
+
+/** Invariant 10: what is reported deleted is absent; and what is absent is reported deleted. */
+export function expectAnHonestReport({ images }: World, report: Report, left: ReadonlySet<string>): void {
+  const gone = images.filter(({ image }) => !left.has(image.id)).map(({ image }) => image.id);
+  expect(reported(report, 'deleted')).toEqual(gone.sort());
+}

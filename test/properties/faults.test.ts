@@ -1,0 +1,204 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { answers, type Fault } from '../../local/faults.ts';
+import { always } from './always.ts';
+import {
+  become,
+  clean,
+  deletionsIn,
+  expectAnHonestReport,
+  expectTheFloor,
+  expectTheUntouchable,
+  oneCloud,
+  present,
+  reported,
+} from './embedded.ts';
+import { PROJECT, type World, worlds } from './worlds.ts';
+
+// The invariants of rotation, by their numbers, where the cloud gives wrong answers: none that is tried again,
+// because of the time that the waits between the tries would take.
+
+const shared = oneCloud();
+
+const EVER = Number.POSITIVE_INFINITY;
+const refusals = [400, 403, 404].map((status) => ({ status, body: { message: 'no' } }));
+
+/** What is no listing. */
+const unreadable = fc.constantFrom<Fault['answer']>(
+  ...refusals,
+  'truncate',
+  { status: 200, body: '<html><title>welcome</title></html>' },
+  { status: 200, body: {} },
+  { status: 200, body: { images: [{ id: 'x' }], servers: [{}], snapshots: [{ id: 'x' }] } },
+  { status: 200, body: { images: 'many', servers: null, snapshots: {} } },
+  { status: 302, headers: { location: '/' }, body: '' },
+);
+
+const listings = {
+  images: { service: 'image', path: /\/images$/ },
+  servers: { service: 'compute', path: /\/detail$/ },
+  snapshots: { service: 'volume', path: /\/snapshots$/ },
+} as const;
+
+/** How many pages a complete listing has: a full one names a next one, though it be empty. */
+function pagesOf({ images, servers, pageSize }: World, listing: keyof typeof listings): number {
+  const here = images.filter(({ region }) => region === 'DFW');
+  const items = {
+    images: here.filter(({ image }) => image.owner === PROJECT && image.visibility === 'private'),
+    servers: servers.filter(({ region }) => region === 'DFW'),
+    snapshots: here.filter(({ volumeSnapshot }) => volumeSnapshot),
+  };
+  return Math.floor(items[listing].length / pageSize) + 1;
+}
+
+test('7: where any page of a listing can not be read nothing is deleted, and elsewhere all goes on', async () => {
+  const faults = fc.tuple(fc.constantFrom('images' as const, 'servers' as const), unreadable, fc.nat());
+  await always(
+    fc.asyncProperty(worlds(), faults, async (world, [listing, answer, page]) => {
+      become(shared.cloud, world);
+      const elsewhere = reported(await clean(shared.session, world, { regions: ['ORD'] }), 'deleted');
+      become(shared.cloud, world);
+      const fault = { ...listings[listing], region: 'DFW', answer, skip: page % pagesOf(world, listing) };
+      shared.cloud.faults.push({ ...fault, times: EVER });
+      const report = await clean(shared.session, world);
+      expect(deletionsIn(shared.cloud, 'DFW')).toEqual([]);
+      expect(report.failures).toEqual([expect.stringMatching("^DFW can't be read, so nothing is deleted")]);
+      expect(reported(report, 'deleted')).toEqual(elsewhere);
+    }),
+  );
+});
+
+test('7: where volume snapshots can not be listed nothing is deleted', async () => {
+  const mapped = worlds().filter(({ images }) =>
+    images.some(
+      ({ region, image }) =>
+        region === 'DFW' &&
+        image.owner === PROJECT &&
+        image.visibility === 'private' &&
+        image.properties.block_device_mapping,
+    ),
+  );
+  await always(
+    fc.asyncProperty(mapped, unreadable, fc.nat(), async (world, answer, page) => {
+      become(shared.cloud, world);
+      const skip = page % pagesOf(world, 'snapshots');
+      shared.cloud.faults.push({ ...listings.snapshots, region: 'DFW', answer, skip, times: EVER });
+      const report = await clean(shared.session, world);
+      expect(deletionsIn(shared.cloud, 'DFW')).toEqual([]);
+      expect(report.failures).toHaveLength(1);
+    }),
+  );
+});
+
+/** What is no image; 404 is not among them, because it means that the image is gone. */
+const noImage = fc.constantFrom<Fault['answer']>(
+  ...refusals.filter(({ status }) => status !== 404),
+  'truncate',
+  answers.unauthorized,
+  { status: 200, body: {} },
+  { status: 200, body: '[' },
+);
+
+test('7: where no image can be read before its deletion nothing is deleted', async () => {
+  await always(
+    fc.asyncProperty(worlds(), noImage, async (world, answer) => {
+      become(shared.cloud, world);
+      const before = present(shared.cloud);
+      const read = { service: 'image', method: 'GET', path: /\/images\/./, answer, times: EVER } as const;
+      shared.cloud.faults.push(read);
+      const report = await clean(shared.session, world);
+      expect(present(shared.cloud)).toEqual(before);
+      expect(report.totals.deleted ?? 0).toBe(0);
+    }),
+  );
+});
+
+test('7: after a read that fails no more of that series goes, and of any other what was on its way', async () => {
+  // One that a new login would not mend.
+  const lasting = noImage.filter((answer) => answer !== answers.unauthorized);
+  await always(
+    fc.asyncProperty(worlds(), lasting, fc.nat(12), async (world, answer, skip) => {
+      become(shared.cloud, world);
+      const read = { service: 'image', region: 'DFW', method: 'GET', path: /\/images\/./, answer } as const;
+      shared.cloud.faults.push({ ...read, skip });
+      await clean(shared.session, world, { maxDeletes: 100 });
+      const ofDfw = shared.cloud.received.filter(({ region, path }) => region === 'DFW' && /s\/./.test(path));
+      const failed = ofDfw.filter(({ method, path }) => method === 'GET' && read.path.test(path))[skip];
+      const later = failed ? ofDfw.slice(ofDfw.indexOf(failed)) : [];
+      const deleted = later
+        .filter(({ method, path }) => method === 'DELETE' && read.path.test(path))
+        .map(({ path }) => seriesAt(world, path));
+      expect(new Set(deleted).size).toBe(deleted.length);
+      if (failed) expect(deleted).not.toContain(seriesAt(world, failed.path));
+    }),
+  );
+});
+
+/** The series of the image that a path leads to. */
+function seriesAt({ images }: World, path: string): string | undefined {
+  return images.find(({ image }) => path.endsWith(`/${image.id}`))?.series;
+}
+
+/** Answers to a deletion that is not carried out, though one of them says so. */
+const noDeletion = fc.constantFrom(
+  ...refusals,
+  answers.conflict,
+  answers.unauthorized,
+  { status: 204, body: '' },
+  { status: 200, body: '' },
+  { status: 410, body: '' },
+);
+const refusedDeletions = fc.record({
+  service: fc.constantFrom('image' as const, 'volume' as const),
+  method: fc.constant('DELETE'),
+  skip: fc.constantFrom(0, 0, 0, 1, 2),
+  times: fc.constantFrom(1, 2, 3, EVER),
+  answer: noDeletion,
+});
+
+test('1, 2, 10: whatever is answered to deletions, the floor stays and the report is honest', async () => {
+  await always(
+    fc.asyncProperty(worlds(), fc.array(refusedDeletions, { maxLength: 3 }), async (world, faults) => {
+      become(shared.cloud, world);
+      shared.cloud.faults.push(...faults.map((fault) => ({ ...fault })));
+      const report = await clean(shared.session, world);
+      expectTheFloor(world, present(shared.cloud));
+      expectTheUntouchable(world, present(shared.cloud));
+      expectAnHonestReport(world, report, present(shared.cloud));
+    }),
+  );
+});
+
+test('10: deletions that nobody has seen done are not reported as done', async () => {
+  await always(
+    fc.asyncProperty(worlds(), unreadable, async (world, answer) => {
+      become(shared.cloud, { ...world, pageSize: 100 });
+      // Each region has one page: the second listing is the one after the deletions.
+      for (const region of ['DFW', 'ORD'])
+        shared.cloud.faults.push({ ...listings.images, region, answer, skip: 1, times: EVER });
+      const report = await clean(shared.session, world);
+      expect(report.totals.deleted ?? 0).toBe(0);
+      expectTheFloor(world, present(shared.cloud));
+    }),
+  );
+});
+
+test('a good snapshot that disappears while the job runs is named in the report', async () => {
+  await always(
+    fc.asyncProperty(worlds(), fc.nat(), fc.nat(4), async (world, which, skip) => {
+      become(shared.cloud, world);
+      const good = world.images.filter(
+        ({ ours, state, adhoc, series }) => ours && state === 'good' && !adhoc && series.startsWith('daily'),
+      );
+      const victim = good[which % good.length];
+      if (!victim) return;
+      const { region } = victim;
+      const answer = () => shared.cloud.region(region).removeImage(victim.image.id);
+      shared.cloud.faults.push({ service: 'image', region, method: 'DELETE', skip, answer });
+      const report = await clean(shared.session, world);
+      if (present(shared.cloud).has(victim.image.id)) return;
+      const named = [...report.failures.join(' ').matchAll(/image (image-\d+) /g)].map(([, id]) => id);
+      expect([...named, ...reported(report, 'deleted')]).toContain(victim.image.id);
+    }),
+  );
+});

@@ -1,0 +1,30 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { harness, setTime } from '../harness.ts';
+import { always } from './always.ts';
+import {
+  become,
+  expectAnHonestReport,
+  expectTheFloor,
+  expectTheUntouchable,
+  present,
+  reported,
+} from './embedded.ts';
+import { NOW, worlds } from './worlds.ts';
+
+test('1, 2, 4, 10 hold for the function as Lambda runs it', async () => {
+  setTime(NOW);
+  const { cloud, run } = await harness();
+  cloud.secrets.set('autosnap/test/rackspace', cloud.secret('password'));
+  await always(
+    fc.asyncProperty(worlds(), async (world) => {
+      become(cloud, world);
+      const first = await run('cleanup', world.event);
+      expectTheFloor(world, present(cloud));
+      expectTheUntouchable(world, present(cloud));
+      expectAnHonestReport(world, first, present(cloud));
+      const second = await run('cleanup', { ...world.event, maxDeletes: 100 });
+      expect(reported(second, 'deleted')).toEqual(reported(first, 'deferred'));
+    }),
+  );
+});

@@ -1,0 +1,178 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { readerOf } from '../../lib/belonging.ts';
+import { planCleanup, type SeriesPlan } from '../../lib/cleanup.ts';
+import { markerOf, readMarker, type Snapshot } from '../../lib/marker.ts';
+import type { Server } from '../../lib/openstack/compute.ts';
+import type { Image } from '../../lib/openstack/images.ts';
+import { parsePolicy } from '../../lib/policy.ts';
+import { planSnapshots } from '../../lib/snapshot.ts';
+import type { RegionSurvey } from '../../lib/survey.ts';
+import { always } from './always.ts';
+import { histories } from './series.ts';
+import { type Known, NOW, OWNER, PROJECT, type World, worlds } from './worlds.ts';
+
+// The invariants of rotation, by their numbers, of the plan for a region: series, servers that are gone, adoption,
+// volume snapshots, foreign images. And what a run takes, the next of the same slot does not.
+
+const HOUR_MS = 3_600_000;
+const pure = { pure: true };
+
+function surveyOf({ servers, images }: World): RegionSurvey {
+  return {
+    region: 'DFW',
+    servers: servers.map(serverOf),
+    images: images.map(imageOf),
+    volumeSnapshots: images.flatMap(({ volumeSnapshot }) =>
+      volumeSnapshot ? [{ ...volumeSnapshot, region: 'DFW' }] : [],
+    ),
+  };
+}
+
+function serverOf({ id, name, image, volumeIds }: World['servers'][number]): Server {
+  return { id, name, region: 'DFW', taskState: null, metadata: {}, volumeBacked: image === '', volumeIds };
+}
+
+function imageOf({ image }: Known): Image {
+  const { size, properties } = image;
+  const mapping: { snapshot_id: string }[] = JSON.parse(properties.block_device_mapping ?? '[]');
+  return {
+    ...image,
+    region: 'DFW',
+    sizeBytes: size ?? undefined,
+    volumeSnapshotIds: mapping.map(({ snapshot_id }) => snapshot_id),
+  };
+}
+
+/** The plan of a region that is all of `world`, with the numbers of its event replaced by `changes`. */
+function plan(world: World, changes: object = {}, now = NOW): SeriesPlan[] {
+  const policy = parsePolicy({ ...world.event, maxDeletes: 100, ...changes });
+  const region = surveyOf(world);
+  const read = readerOf(region, policy, { owner: OWNER, projectId: PROJECT });
+  return planCleanup(region, policy, read, now).series;
+}
+
+/** The ids that a plan lets go, now or in a later run. */
+function going(series: readonly SeriesPlan[]): string[] {
+  const items = series.flatMap((s) => s.items).filter(({ fate }) => fate !== 'keep');
+  return items.map(({ snapshot }) => snapshot.id).sort();
+}
+
+test('3: the plan of one series depends on no other', async () => {
+  await always(
+    fc.property(worlds(40), (world) => {
+      for (const whole of plan(world)) {
+        const own = `${whole.policy} ${whole.server}`;
+        const alone = { ...world, images: world.images.filter(({ series }) => series === own) };
+        expect(plan(alone)).toEqual([whole]);
+      }
+    }),
+    pure,
+  );
+});
+
+test('5: the order of the listing changes nothing', async () => {
+  const shuffled = worlds(40).chain((world) =>
+    fc.tuple(
+      fc.constant(world),
+      fc.shuffledSubarray(world.images, { minLength: world.images.length }),
+      fc.shuffledSubarray(world.servers, { minLength: world.servers.length }),
+    ),
+  );
+  await always(
+    fc.property(shuffled, ([world, images, servers]) => {
+      expect(going(plan({ ...world, images, servers }))).toEqual(going(plan(world)));
+    }),
+    pure,
+  );
+});
+
+test('6: failed images change no decision on any other', async () => {
+  await always(
+    fc.property(worlds(40), (world) => {
+      const rest = world.images.filter(({ state }) => state !== 'failed');
+      const others = new Set(rest.map(({ image }) => image.id));
+      expect(going(plan(world)).filter((id) => others.has(id))).toEqual(
+        going(plan({ ...world, images: rest })),
+      );
+    }),
+    pure,
+  );
+});
+
+test('8: time that passes deletes no good one, but for ended holds and ad-hoc ones, and orphans', async () => {
+  await always(
+    fc.property(worlds(40), fc.integer({ min: 1, max: 100_000 }), (world, hours) => {
+      const images = world.images.filter(({ held, future }) => !held && !future);
+      const past = { ...world, images };
+      const later = new Date(NOW.getTime() + hours * HOUR_MS);
+      const good = new Set(
+        images.filter((k) => k.state === 'good' && !k.adhoc && !k.gone).map(({ image }) => image.id),
+      );
+      const deleted = (now: Date) => going(plan(past, {}, now)).filter((id) => good.has(id));
+      expect(deleted(later)).toEqual(deleted(NOW));
+    }),
+    pure,
+  );
+});
+
+test('9: higher numbers never shrink what is kept, in the series of servers that are gone neither', async () => {
+  const rules = fc.constantFrom('last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly', 'atLeast');
+  await always(
+    fc.property(worlds(40), rules, fc.integer({ min: 1, max: 9 }), (world, rule, more) => {
+      const { keep, orphans } = world.event as { keep: Record<string, number>; orphans?: { keep: number } };
+      const raised = { ...keep, [rule]: (keep[rule] ?? 0) + more };
+      const shrinking = going(plan(world, { keep: raised }));
+      expect(going(plan(world))).toEqual(expect.arrayContaining(shrinking));
+      if (!orphans) return;
+      const shrinkingOrphans = going(plan(world, { orphans: { ...orphans, keep: orphans.keep + more } }));
+      expect(going(plan(world))).toEqual(expect.arrayContaining(shrinkingOrphans));
+    }),
+    pure,
+  );
+});
+
+test('what one run takes, the next of the same slot does not', async () => {
+  const slot = new Date('2026-11-23T00:00:00Z');
+  const server: Server = {
+    id: 's',
+    name: 'web',
+    region: 'DFW',
+    taskState: null,
+    metadata: {},
+    volumeBacked: false,
+    volumeIds: [],
+  };
+  await always(
+    fc.property(histories, fc.integer({ min: 0, max: 23 }), (history, hours) => {
+      const now = new Date(slot.getTime() + hours * HOUR_MS);
+      const due = {
+        policy: 'daily',
+        slot,
+        isMet: (s: Snapshot) => s.slot.getTime() === slot.getTime(),
+        metadata: ({ id }: Server) => markerOf({ owner: OWNER, policy: 'daily', server: id, slot }),
+      };
+      const step = (snapshots: Snapshot[]) =>
+        planSnapshots([server], snapshots, { due, now, provider: 'rackspace' })[0]!;
+      const first = step(history);
+      if (first.action !== 'take') return;
+      const image: Image = {
+        id: 'made',
+        name: first.image.name,
+        region: 'DFW',
+        status: 'queued',
+        visibility: 'private',
+        protected: false,
+        owner: PROJECT,
+        sizeBytes: undefined,
+        createdAt: now,
+        properties: { ...first.image.metadata, instance_uuid: 's' },
+        volumeSnapshotIds: [],
+      };
+      const taken = readMarker(image, OWNER, PROJECT) as Snapshot;
+      const again = { action: 'skip', reason: expect.stringMatching('already taken') };
+      expect(step([...history, taken])).toMatchObject(again);
+    }),
+    pure,
+  );
+});

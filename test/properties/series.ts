@@ -1,0 +1,31 @@
+import fc from 'fast-check';
+import type { Snapshot, State } from '../../lib/marker.ts';
+import { type Keep, parsePolicy } from '../../lib/policy.ts';
+import { policy } from '../harness.ts';
+import { snapshot } from '../snapshots.ts';
+import { keepEvents, NOW } from './worlds.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** What a policy keeps, read from its event. */
+export const keeps: fc.Arbitrary<Keep> = keepEvents.map((keep) => parsePolicy(policy({ keep })).keep);
+
+const states = fc.constantFrom<State>('good', 'good', 'good', 'pending', 'failed', 'unknown');
+const holds = fc.constantFrom<Snapshot['hold']>(
+  ...Array<undefined>(9).fill(undefined),
+  'forever',
+  'protected',
+  new Date('2026-11-01'),
+  new Date('2026-12-01'),
+);
+/** Many of equal age, and some of the years before. */
+const ages = fc.oneof(fc.integer({ min: -48, max: 48 }), fc.integer({ min: 0, max: 20_000 }));
+
+/** Random series, seen at {@link NOW}. */
+export const histories: fc.Arbitrary<Snapshot[]> = fc
+  .array(fc.record({ hoursAgo: ages, state: states, hold: holds }), { maxLength: 40, size: 'max' })
+  .map((entries) =>
+    entries.map(({ hoursAgo, state, hold }, i) =>
+      snapshot(new Date(NOW.getTime() - hoursAgo * HOUR_MS), { id: `i${i}`, state, status: state, hold }),
+    ),
+  );

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+// What decides about snapshots, and the tests that say how. What survives is explained in CONTRIBUTING.md.
+export default defineConfig({
+  test: {
+    include: [
+      'test/{cleanup,marker,policy,retention,schedule,selection}.test.ts',
+      'test/handlers/{cleanup,volumes}.test.ts',
+    ],
+  },
+});
