@@ -1,5 +1,5 @@
-import got, { HTTPError, type Method, type RequestError, type Response } from 'got';
-import { CloudError, type CloudErrorCode, faultMessage, isCloudError } from './errors.ts';
+import { CloudError, isCloudError } from './errors.ts';
+import { type CloudAnswer, type Deadline, sender } from './http.ts';
 import {
   type Credentials,
   explainRefusal,
@@ -9,12 +9,6 @@ import {
   secretsOf,
   tokenRequest,
 } from './identity.ts';
-import { isQuota, type Refusal, retryAfterMs } from './limits.ts';
-
-/** How long work may still go on, in milliseconds; 0 or less means stop now. */
-export interface Deadline {
-  remainingMs(): number;
-}
 
 /**
  * Where credentials come from. `fresh` asks for them anew, past any cache: it is set after the cloud has refused
@@ -37,12 +31,6 @@ export interface CloudRequest {
   expect: number[];
 }
 
-export interface CloudAnswer {
-  headers: Record<string, string | string[] | undefined>;
-  /** Parsed JSON; undefined when the body is empty. */
-  body: unknown;
-}
-
 /** An authenticated conversation with one project of one cloud. */
 export interface Session {
   /** Rackspace's own Identity, with its own limits, or any Keystone. */
@@ -54,14 +42,6 @@ export interface Session {
   /** @throws {CloudError} for every status not in `expect`, and for every way of getting no answer. */
   request(request: CloudRequest): Promise<CloudAnswer>;
 }
-
-const RETRIES = 3;
-const BACKOFF_MS = 500;
-const LONGEST_WAIT_MS = 60_000;
-const REQUEST_TIMEOUT_MS = 60_000;
-const CONNECT_TIMEOUT_MS = 10_000;
-// The connection was never made, so even a POST was not carried out.
-const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH'];
 
 /**
  * Authenticates, always anew (a snapshot's upload goes on with this token for hours), and returns a session that
@@ -177,144 +157,4 @@ function endpoint(grant: Grant, service: ServiceType, region: string): string {
 /** Whether a URL stays on this machine, where plain http is no risk. */
 export function isLoopback(url: URL): boolean {
   return ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
-}
-
-interface Sending {
-  url: string;
-  method: Method;
-  json?: unknown;
-  contentType?: string | undefined;
-  expect: number[];
-  /** Whether it may be sent again when it is not known if it was carried out. */
-  repeatable: boolean;
-  token?: string;
-}
-
-/** One HTTP exchange with retries and time limits; every failure leaves as a CloudError without secrets. */
-function sender(deadline: Deadline, secrets: Set<string>): (sending: Sending) => Promise<CloudAnswer> {
-  return async ({ url, method, json, contentType, expect, repeatable, token }) => {
-    const remainingMs = deadline.remainingMs();
-    const where = { method, url: url.split('?')[0] ?? url };
-    if (remainingMs <= 0) throw outOfTime(where);
-    const signal = AbortSignal.timeout(Math.ceil(remainingMs));
-    try {
-      const response = await got(url, {
-        method,
-        ...(json === undefined ? {} : { json }),
-        headers: {
-          accept: 'application/json',
-          ...(contentType ? { 'content-type': contentType } : {}),
-          ...(token ? { 'x-auth-token': token } : {}),
-        },
-        responseType: 'text',
-        followRedirect: false,
-        signal,
-        timeout: { connect: CONNECT_TIMEOUT_MS, request: REQUEST_TIMEOUT_MS },
-        retry: {
-          limit: RETRIES,
-          enforceRetryRules: false,
-          calculateDelay: ({ attemptCount, error }) => {
-            const waitMs = attemptCount > RETRIES ? 0 : retryDelayMs(error, attemptCount, repeatable);
-            return waitMs < deadline.remainingMs() ? waitMs : 0;
-          },
-        },
-      });
-      if (!expect.includes(response.statusCode)) {
-        throw new CloudError('BAD_ANSWER', `${said(where)}: ${response.statusCode} was not expected here`, {
-          ...where,
-          status: response.statusCode,
-        });
-      }
-      return { headers: response.headers, body: parse(response, where) };
-    } catch (error) {
-      throw signal.aborted ? outOfTime(where) : translate(error, where, (text) => without(secrets, text));
-    }
-  };
-}
-
-function parse({ body }: Response<string>, where: Where): unknown {
-  if (body.trim() === '') return undefined;
-  try {
-    return JSON.parse(body);
-  } catch {
-    // V8's own message would quote the body, which may hold a token.
-    throw new CloudError('BAD_ANSWER', `${said(where)}: the answer is not complete JSON`, where);
-  }
-}
-
-/**
- * How long to wait before the next try, in milliseconds; 0 means: do not try again.
- *
- * A rate limit (413 from Rackspace, 429 from others) was not carried out and may always be repeated; a 413 that is
- * a quota never. Whatever leaves it open whether the request was carried out is repeated only if `repeatable`.
- */
-function retryDelayMs(error: RequestError, attempt: number, repeatable: boolean): number {
-  const backoffMs = BACKOFF_MS * 2 ** (attempt - 1) * (1 + Math.random() / 4);
-  if (!(error instanceof HTTPError)) return repeatable || NEVER_SENT.includes(error.code) ? backoffMs : 0;
-  const refusal = refusalOf(error.response);
-  const limited = refusal.status === 413 || refusal.status === 429;
-  if (limited ? isQuota(refusal) : !(repeatable && refusal.status >= 500)) return 0;
-  const askedMs = retryAfterMs(refusal);
-  if (askedMs === undefined) return backoffMs;
-  return askedMs > LONGEST_WAIT_MS ? 0 : Math.max(askedMs, backoffMs);
-}
-
-function refusalOf({ statusCode, headers, body }: Response<unknown>): Refusal {
-  return { status: statusCode, headers, body: String(body) };
-}
-
-const CODES: Record<number, CloudErrorCode> = {
-  400: 'BAD_REQUEST',
-  401: 'UNAUTHORIZED',
-  403: 'FORBIDDEN',
-  404: 'NOT_FOUND',
-  409: 'CONFLICT',
-  413: 'RATE_LIMITED',
-  429: 'RATE_LIMITED',
-};
-
-type Where = { method: string; url: string };
-
-function translate(error: unknown, where: Where, hide: (text: string) => string): CloudError {
-  if (error instanceof CloudError) return error;
-  if (error instanceof HTTPError) {
-    const { status, headers, body } = refusalOf(error.response);
-    let code = CODES[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'BAD_ANSWER');
-    let message = faultMessage(body, hide) ?? hide(error.response.statusMessage ?? 'no message');
-    // A page of HTML says the status once more.
-    if (message.startsWith(`${status} `)) message = message.slice(4);
-    if (isQuota({ status, headers, body })) code = 'OVER_QUOTA';
-    if (status === 401 && /OS-MF/.test(String(headers['www-authenticate']))) code = 'MFA_REQUIRED';
-    // Nova says this, with a 500, when Glance refuses one more image or one more property.
-    if (body.includes('HTTPOverLimit')) {
-      code = 'OVER_QUOTA';
-      message = "the image service's quota for this project is used up";
-    }
-    // Of two requests at the same moment, Nova answers the later one with this and a 500, where it means 409.
-    if (body.includes('UnexpectedTaskStateError')) {
-      code = 'CONFLICT';
-      message = 'the server has become busy at this moment';
-    }
-    const requestId = headers['x-compute-request-id'] ?? headers['x-openstack-request-id'];
-    return new CloudError(code, `${said(where)}: ${status} ${message}`, {
-      ...where,
-      status,
-      ...(typeof requestId === 'string' ? { requestId: hide(requestId) } : {}),
-    });
-  }
-  const { code, message } = error as RequestError;
-  const why = code === 'ETIMEDOUT' ? 'timed out' : hide(message).split('\n')[0];
-  return new CloudError('NO_ANSWER', `${said(where)}: no answer (${why})`, where);
-}
-
-function said({ method, url }: Where): string {
-  return `[${method}] "${url}"`;
-}
-
-function outOfTime(where: Where): CloudError {
-  return new CloudError('OUT_OF_TIME', `${said(where)}: stopped, the time of this run is used up`, where);
-}
-
-function without(secrets: Set<string>, text: string): string {
-  return [...secrets].reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);
 }

@@ -1,40 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { markerOf } from '../../lib/marker.ts';
 import type { SnapshotLine } from '../../lib/report.ts';
 import { answers } from '../../local/faults.ts';
-import type { CloudImage, CloudServer } from '../../local/state.ts';
-import { type Harness, harness, policy, setTime } from '../harness.ts';
-
-const DAY_MS = 86_400_000;
-const MIDNIGHT = new Date('2026-11-23T00:00:00Z');
-const deletions = ({ cloud }: Harness) => cloud.received.filter(({ method }) => method === 'DELETE');
-
-/** A server with `count` good daily snapshots, the newest of the 23rd; the images come newest first. */
-async function history(count: number) {
-  setTime('2026-11-23T06:00:00Z');
-  const h = await harness();
-  const web = h.cloud.region('DFW').addServer({ name: 'web' });
-  const images = Array.from({ length: count }, (_, age) => addSnapshot(h, web, age));
-  return { ...h, web, images };
-}
-
-function addSnapshot(
-  { cloud }: Harness,
-  server: CloudServer,
-  age: number,
-  changes: Partial<CloudImage> = {},
-  region = 'DFW',
-) {
-  const slot = new Date(MIDNIGHT.getTime() - age * DAY_MS);
-  const marker = markerOf({ owner: 'autosnap-test', policy: 'daily', server: server.id, slot });
-  return cloud.region(region).addImage({
-    name: `${server.name}-daily`,
-    owner: cloud.account.projectId,
-    createdAt: new Date(slot.getTime() + 20_000),
-    ...changes,
-    properties: { ...marker, image_type: 'snapshot', instance_uuid: server.id, ...changes.properties },
-  });
-}
+import type { CloudImage } from '../../local/state.ts';
+import { type Harness, policy } from '../harness.ts';
+import { addSnapshot, deletions, history } from '../history.ts';
 
 const linesOf = (lines: SnapshotLine[] | undefined, outcome: string) =>
   lines?.filter((line) => line.outcome === outcome).map(({ image }) => image);

@@ -3,7 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect } from 'vitest';
 import { createImage, listServers } from '../../lib/openstack/compute.ts';
-import { connect, type Deadline } from '../../lib/openstack/session.ts';
+import type { Deadline } from '../../lib/openstack/http.ts';
+import { connect } from '../../lib/openstack/session.ts';
 import { answers, type FaultAnswer } from '../../local/faults.ts';
 import { connected, credentialsOf, receivedBy, test, unhurried } from './connected.ts';
 

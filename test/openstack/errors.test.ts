@@ -9,9 +9,10 @@ import {
   faultMessage,
   isCloudError,
 } from '../../lib/openstack/errors.ts';
+import type { Deadline } from '../../lib/openstack/http.ts';
 import type { PasswordCredentials } from '../../lib/openstack/identity.ts';
 import { listImages } from '../../lib/openstack/images.ts';
-import { connect, type Deadline } from '../../lib/openstack/session.ts';
+import { connect } from '../../lib/openstack/session.ts';
 import { answers, type FaultAnswer } from '../../local/faults.ts';
 import { connected, credentialsOf, receivedBy, test, unhurried } from './connected.ts';
 
