@@ -45,15 +45,22 @@ export function planCleanup(
   { region, servers, images, volumeSnapshots }: RegionSurvey,
   policy: Policy,
   read: Reader,
-  now: Date,
+  { now, policies }: Pick<Run, 'now' | 'policies'>,
 ): RegionPlan {
   const warnings: string[] = [];
   const warn = (...lines: string[]) => warnings.push(...lines.map((line) => `${region}: ${line}`));
   const ours: Snapshot[] = [];
+  const ofNoPolicy = new Map<string, number>();
   for (const image of images) {
     const snapshot = read(image, volumeSnapshots);
     if (typeof snapshot === 'string') warn(`${snapshot}: it is kept and not counted`);
     else if (snapshot?.policy === policy.policy || snapshot?.policy === ADHOC) ours.push(snapshot);
+    else if (snapshot && policies?.includes(snapshot.policy) === false) {
+      ofNoPolicy.set(snapshot.policy, (ofNoPolicy.get(snapshot.policy) ?? 0) + 1);
+    }
+  }
+  for (const [name, count] of ofNoPolicy) {
+    warn(`the policy ${name} is no longer configured: its ${count} snapshots are all kept`);
   }
 
   const serverOf = new Map(servers.map((server) => [server.id, server]));
@@ -169,7 +176,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
   const entries: Entry[] = [];
   await pMap(regions, async (surveyed) => {
     const read = readerOf(surveyed, policy, { owner, projectId: session.projectId });
-    const plan = planCleanup(surveyed, policy, read, now);
+    const plan = planCleanup(surveyed, policy, read, run);
     warnings.push(...plan.warnings);
     if (policy.dryRun) {
       entries.push(
@@ -204,6 +211,6 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
   });
 }
 
-function entryOf({ server, name, region }: SeriesPlan, snapshots: SnapshotLine[]): Entry {
-  return { server, name, region, outcome: worst(snapshots.map(({ outcome }) => outcome)), snapshots };
+function entryOf({ server, name, region, policy }: SeriesPlan, snapshots: SnapshotLine[]): Entry {
+  return { server, name, region, policy, outcome: worst(snapshots.map(({ outcome }) => outcome)), snapshots };
 }

@@ -5,6 +5,7 @@ import type { Context } from 'aws-lambda';
 import { secretsManager } from './credentials.ts';
 import { runMetrics } from './metrics.ts';
 import { connect, type Session } from './openstack/session.ts';
+import { planText } from './plan-text.ts';
 import { failureOf, type Report } from './report.ts';
 import type { Run } from './run.ts';
 
@@ -14,6 +15,8 @@ const LAST_MS = 5_000;
 const service = process.env.AUTOSNAP_SERVICE ?? 'autosnap';
 const stage = process.env.AUTOSNAP_STAGE ?? 'dev';
 const owner = `${service}-${stage}`;
+/** Set when the service is packaged. */
+const policies = process.env.AUTOSNAP_POLICIES?.split(',');
 
 const logger = new Logger({ serviceName: owner });
 const metrics = runMetrics(owner);
@@ -40,12 +43,14 @@ export function lambda(work: (event: unknown, job: Job) => Promise<Report>) {
         owner,
         now: new Date(),
         requestId: context.awsRequestId,
+        ...(policies ? { policies } : {}),
         login: (account) =>
           connect((options) => credentials(`${service}/${stage}/${account}`, options), deadline),
       });
       metrics.add(report);
       const failure = failureOf(report);
       logger[failure ? 'error' : 'info']('report', { report });
+      if (report.dryRun && report.job === 'cleanup') console.info(planText(report));
       if (failure) throw failure;
       return report;
     });

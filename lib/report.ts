@@ -17,6 +17,8 @@ export interface SnapshotLine {
   image: string;
   slot: string;
   status: string;
+  /** Absent while the image is being made. */
+  sizeBytes?: number;
   outcome: Outcome;
   reasons: string[];
 }
@@ -31,6 +33,8 @@ export interface Entry {
   reason?: string;
   /** The id of the image that was asked for. */
   image?: string;
+  /** Of which policy a cleanup's snapshots are. */
+  policy?: string;
   snapshots?: SnapshotLine[];
 }
 

@@ -125,6 +125,7 @@ export function lineOf({ snapshot, fate, reasons }: Item, result?: Result): Snap
     image: snapshot.id,
     slot: isoSeconds(snapshot.slot),
     status: snapshot.status,
+    ...(snapshot.sizeBytes === undefined ? {} : { sizeBytes: snapshot.sizeBytes }),
     ...(result ?? { outcome: planned[fate], reasons }),
   };
 }

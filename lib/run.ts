@@ -5,4 +5,6 @@ export interface Run {
   now: Date;
   /** The invocation's id: the same when Lambda tries it again. */
   requestId: string;
+  /** The names of all policies of the deployment, where they are known. */
+  policies?: readonly string[];
 }

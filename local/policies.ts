@@ -5,7 +5,15 @@ import { Refusal } from '../lib/refusal.ts';
 /** The parts of a Serverless service that say what runs when. */
 export interface Service {
   custom?: { policies?: Record<string, unknown> };
+  provider: { environment: Record<string, string> };
   functions: Record<string, { events?: { schedule?: { rate: string | string[]; input?: unknown } }[] }>;
+}
+
+/** The names of all policies, as they stand in the snapshots' markers. */
+export function policyNames({ custom }: Pick<Service, 'custom'>): string[] {
+  return Object.values(custom?.policies ?? {}).map((policy) =>
+    String((policy as Record<string, unknown>).policy),
+  );
 }
 
 const JOBS = { snapshot: 'schedule', cleanup: 'cleanup' } as const;
@@ -15,7 +23,7 @@ const JOBS = { snapshot: 'schedule', cleanup: 'cleanup' } as const;
  * another time than their policy says, policies that lack a rule, and two policies of one name, which would rotate
  * each other's snapshots.
  */
-export function problemsIn({ custom, functions }: Service): string[] {
+export function problemsIn({ custom, functions }: Pick<Service, 'custom' | 'functions'>): string[] {
   const policies = Object.entries(custom?.policies ?? {});
   const rules = Object.keys(JOBS).flatMap((job) =>
     (functions[job]?.events ?? []).flatMap(({ schedule }) => (schedule ? [{ job, ...schedule }] : [])),

@@ -23,10 +23,14 @@ function plan(
   read: (Snapshot | string | undefined)[],
   changes: Record<string, unknown> = {},
   servers = [WEB],
+  policies?: string[],
 ) {
   const images = read.map((_, i) => ({ id: String(i) }) as Image);
   const surveyed = { region: 'DFW', servers, images, volumeSnapshots: [] };
-  return planCleanup(surveyed, parsePolicy(policy(changes)), ({ id }) => read[Number(id)], NOW);
+  return planCleanup(surveyed, parsePolicy(policy(changes)), ({ id }) => read[Number(id)], {
+    now: NOW,
+    ...(policies ? { policies } : {}),
+  });
 }
 
 /** Per series: "keep 11-23: last 1 of 3", newest first. */
@@ -200,6 +204,18 @@ describe('what an operator should know', () => {
     expect(plan(twins, {}, []).warnings[0]).toBe(
       'DFW: s has 2 snapshots of 2026-11-23T00:00:00Z, and each counts: a, b',
     );
+  });
+
+  test('the snapshots of a policy that is no longer configured, which are kept', () => {
+    const old = FIVE.map((s) => ({ ...s, policy: 'old' }));
+    const weekly = FIVE.map((s) => ({ ...s, policy: 'weekly' }));
+    const adhoc = snapshot('2026-11-01T00:00:00Z', { policy: 'adhoc' });
+    const made = plan([...old, ...weekly, adhoc], {}, [WEB], ['daily', 'weekly']);
+    expect(made.warnings).toEqual([
+      'DFW: the policy old is no longer configured: its 5 snapshots are all kept',
+    ]);
+    expect(made.series.map((series) => series.policy)).toEqual(['adhoc']);
+    expect(plan(old).warnings).toEqual([]);
   });
 
   test('how many images were adopted', () => {

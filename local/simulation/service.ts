@@ -82,7 +82,7 @@ export class Service {
     const surveyed = { region: REGION, servers, images: listed, volumeSnapshots: [] };
     const reader = readerOf(surveyed, policy, { owner: OWNER, projectId: PROJECT });
     const read = remembering((image: Image) => reader(image, []), this.#known);
-    return this.#plan(surveyed, policy, read, now);
+    return this.#plan(surveyed, policy, read, { now });
   }
 }
 

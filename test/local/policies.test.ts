@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { problemsIn, type Service } from '../../local/policies.ts';
+import { policyNames, problemsIn, type Service } from '../../local/policies.ts';
 import { policy } from '../harness.ts';
 
 /** A service with the given policies, each with both its rules. */
-function service(...policies: Record<string, unknown>[]): Service {
+function service(...policies: Record<string, unknown>[]): Pick<Service, 'custom' | 'functions'> {
   const rules = (time: string) =>
     policies.map((input) => ({ schedule: { rate: input[time] as string, input } }));
   return {
@@ -14,6 +14,10 @@ function service(...policies: Record<string, unknown>[]): Service {
 
 test('two good policies with their rules have no problem', () => {
   expect(problemsIn(service(policy(), policy({ policy: 'weekly', schedule: 'rate(7 days)' })))).toEqual([]);
+});
+
+test('the functions are told the names of all policies', () => {
+  expect(policyNames(service(policy(), policy({ policy: 'weekly' })))).toEqual(['daily', 'weekly']);
 });
 
 describe('found before it is deployed', () => {

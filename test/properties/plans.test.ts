@@ -49,7 +49,7 @@ function plan(world: World, changes: object = {}, now = NOW): SeriesPlan[] {
   const policy = parsePolicy({ ...world.event, maxDeletes: 100, ...changes });
   const region = surveyOf(world);
   const read = readerOf(region, policy, { owner: OWNER, projectId: PROJECT });
-  return planCleanup(region, policy, read, now).series;
+  return planCleanup(region, policy, read, { now }).series;
 }
 
 /** The ids that a plan lets go, now or in a later run. */

@@ -1,0 +1,27 @@
+import type { Entry, Outcome, Report, SnapshotLine } from './report.ts';
+
+const WORDS: Partial<Record<Outcome, string>> = {
+  kept: 'kept because',
+  planned: 'goes because',
+  deferred: 'waits because',
+};
+
+/** The plan of a cleanup's dry run for people to read: a paragraph a series, a line a snapshot, newest first. */
+export function planText({ entries, omitted }: Report): string {
+  const paragraphs = entries.map((entry) =>
+    [heading(entry), ...(entry.snapshots ?? []).map(line)].join('\n'),
+  );
+  const more = omitted > 0 ? [`… and ${omitted} more series`] : [];
+  return [...paragraphs, ...more].join('\n\n');
+}
+
+function heading({ name, server, region, policy, snapshots = [] }: Entry): string {
+  const goes = snapshots.filter(({ outcome }) => outcome === 'planned').length;
+  return `${name || `server ${server} (gone)`} in ${region}, ${policy}: ${snapshots.length - goes} stay, ${goes} go`;
+}
+
+function line({ slot, sizeBytes, outcome, reasons }: SnapshotLine): string {
+  const date = slot.slice(0, 16).replace('T', ' ');
+  const size = sizeBytes === undefined ? '-' : `${(sizeBytes / 1e9).toFixed(1)} GB`;
+  return `  ${date}  ${size.padStart(8)}  ${WORDS[outcome] ?? outcome}: ${reasons.join('; ')}`;
+}
