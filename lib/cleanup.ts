@@ -3,6 +3,7 @@ import { type Reader, readerOf } from './belonging.ts';
 import { isoSeconds } from './dates.ts';
 import { isStuck, type Snapshot } from './marker.ts';
 import type { Server } from './openstack/compute.ts';
+import type { Image } from './openstack/images.ts';
 import type { Session } from './openstack/session.ts';
 import { ADHOC, type Policy } from './policy.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from './report.ts';
@@ -164,8 +165,10 @@ function limitDeletes(items: Item[], maxDeletes: number): Item[] {
  */
 export async function cleanUp(session: Session, policy: Policy, run: Run): Promise<Report> {
   const { owner, now } = run;
+  const isOnVolumes = ({ properties, volumeSnapshotIds }: Image) =>
+    properties.autosnap_owner === owner && volumeSnapshotIds.length > 0;
   const startedMs = performance.now();
-  const { regions, unreadable } = await survey(session, policy.regions, { withVolumes: true });
+  const { regions, unreadable } = await survey(session, policy.regions, isOnVolumes);
   // The listing at the end takes as long as the one at the start: deletions stop early enough for it.
   const reserveMs = 2 * (performance.now() - startedMs);
 

@@ -90,7 +90,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const { owner, now } = run;
   const due = isAdhoc(event) ? dueByHand(event, run) : dueBySchedule(event, run);
 
-  const { regions, unreadable } = await survey(session, event.regions, { withVolumes: false });
+  const { regions, unreadable } = await survey(session, event.regions, () => false);
   const servers = regions.flatMap((r) => r.servers);
   const selection = selectServers(servers, event.servers);
   const snapshots = regions

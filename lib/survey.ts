@@ -25,13 +25,13 @@ export interface Survey {
  * Lists the servers and images of each region. One region's failure does not stop another's.
  *
  * @param wanted the policy's regions; all of the catalogue when undefined.
- * @param withVolumes whether to list volume snapshots too, where there are volume-backed images.
+ * @param volumesFor the images whose volume snapshots matter: where there are such, these are listed too.
  * @throws {Refusal} when a region is wanted that the catalogue lacks.
  */
 export async function survey(
   session: Session,
   wanted: readonly string[] | undefined,
-  { withVolumes }: { withVolumes: boolean },
+  volumesFor: (image: Image) => boolean,
 ): Promise<Survey> {
   const known = session.regions;
   const unknown = wanted?.filter((region) => !known.includes(region)) ?? [];
@@ -50,8 +50,7 @@ export async function survey(
         listServers(session, region),
         listImages(session, region),
       ]);
-      const mapped = withVolumes && images.some(({ volumeSnapshotIds }) => volumeSnapshotIds.length > 0);
-      const volumeSnapshots = mapped ? await listVolumeSnapshots(session, region) : [];
+      const volumeSnapshots = images.some(volumesFor) ? await listVolumeSnapshots(session, region) : [];
       found.regions.push({ region, servers, images, volumeSnapshots });
     } catch (error) {
       if (!isCloudError(error)) throw error;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/faults.ts';
 import type { CloudImage, Region } from '../../local/state.ts';
 import { harness, policy } from '../harness.ts';
-import { deletions, fateOf, idsIn, idsOf, slotOf, take } from '../history.ts';
+import { deletions, fateOf, history, idsIn, idsOf, slotOf, take } from '../history.ts';
 
 /** The volume snapshots that an image names. */
 const namedBy = ({ properties }: CloudImage): string[] =>
@@ -223,6 +223,14 @@ describe('when volume snapshots can not be read', () => {
     expect(report?.totals).toEqual({});
     expect(deletions(h)).toEqual([]);
     expectLeft(h, h.images);
+  });
+
+  test("they are not even asked for when only others' images name some: Rackspace has none of that kind", async () => {
+    const h = await history(5);
+    const { projectId: owner } = h.cloud.account;
+    const properties = { block_device_mapping: '[{"snapshot_id":"v1"}]' };
+    h.cloud.region('DFW').addImage({ name: 'imported', owner, size: 0, properties });
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 2, kept: 3 });
   });
 
   test('not read again before the deletion: nothing more is deleted in the region', async () => {

@@ -13,7 +13,7 @@ import {
   present,
   reported,
 } from './embedded.ts';
-import { PROJECT, type World, worlds } from './worlds.ts';
+import { OWNER, PROJECT, type World, worlds } from './worlds.ts';
 
 // The invariants of rotation, by their numbers, where the cloud gives wrong answers: none that is tried again,
 // because of the time that the waits between the tries would take.
@@ -75,7 +75,8 @@ test('7: where volume snapshots can not be listed nothing is deleted', async () 
         region === 'DFW' &&
         image.owner === PROJECT &&
         image.visibility === 'private' &&
-        image.properties.block_device_mapping,
+        image.properties.block_device_mapping &&
+        image.properties.autosnap_owner === OWNER,
     ),
   );
   await always(
