@@ -44,8 +44,11 @@ export function readerOf(
 
 /** The volume snapshots that more than one image needs. */
 function namedByTwo(images: readonly Image[]): Set<string> {
-  const named = images.flatMap(({ volumeSnapshotIds }) => volumeSnapshotIds);
-  return new Set(named.filter((id, i) => named.indexOf(id) !== i));
+  const [once, twice] = [new Set<string>(), new Set<string>()];
+  for (const id of images.flatMap(({ volumeSnapshotIds }) => volumeSnapshotIds)) {
+    (once.has(id) ? twice : once).add(id);
+  }
+  return twice;
 }
 
 /**
@@ -90,12 +93,10 @@ function adopted(
   const agrees =
     server?.name === name &&
     properties.instance_uuid === id &&
-    image.owner === projectId &&
-    image.visibility === 'private' &&
     properties.autosnap_owner === undefined &&
     properties['org.openstack__1__created_by'] === undefined;
   if (!server || !agrees) return undefined;
-  // Read as if it had our marker: the rest of its facts, a hold among them, mean the same.
+  // Read as if it had our marker: the rest of its facts, its owner and a hold among them, mean the same.
   const marker = { autosnap_owner: 'autosnap.py', autosnap_policy: policy, autosnap_server: id };
   const marked = {
     ...image,

@@ -5,8 +5,9 @@ import type { Report } from './report.ts';
 const OUTCOMES = { taken: 'Taken', failed: 'Failed', deferred: 'Deferred', deleted: 'Deleted' } as const;
 
 /**
- * CloudWatch metrics in the namespace Autosnap, with the dimensions `service` (the deployment) and `policy`. All are counts: Taken, Failed, Deferred, Deleted, and NothingSelected for
- * a run in which a selector matched no server. A run that fails shows in Lambda's own metric Errors.
+ * CloudWatch metrics in the namespace Autosnap, with the dimensions `service` (the deployment) and `policy`. All are
+ * counts: Taken, Failed, Deferred, Deleted, and NothingSelected for a run in which a selector matched no server. A
+ * run that fails shows in Lambda's own metric Errors.
  */
 export function runMetrics(deployment: string) {
   const metrics = new Metrics({ namespace: 'Autosnap', serviceName: deployment });

@@ -1,22 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { planCleanup } from '../lib/cleanup.ts';
 import type { Snapshot } from '../lib/marker.ts';
-import type { Server } from '../lib/openstack/compute.ts';
 import type { Image } from '../lib/openstack/images.ts';
 import { parsePolicy } from '../lib/policy.ts';
 import { policy } from './harness.ts';
-import { dailies, snapshot } from './snapshots.ts';
+import { dailies, server, snapshot } from './snapshots.ts';
 
 const NOW = new Date('2026-11-23T06:00:00Z');
-const WEB: Server = {
-  id: 's',
-  name: 'web',
-  region: 'DFW',
-  taskState: null,
-  metadata: {},
-  volumeBacked: false,
-  volumeIds: [],
-};
+const WEB = server();
 
 /** The plan for a region whose images are read as the given snapshots, or as a complaint, or as nobody's. */
 function plan(

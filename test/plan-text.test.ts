@@ -7,7 +7,7 @@ import { parsePolicy } from '../lib/policy.ts';
 import { finishReport } from '../lib/report.ts';
 import { lineOf } from '../lib/rotation.ts';
 import { policy } from './harness.ts';
-import { dailies, snapshot } from './snapshots.ts';
+import { dailies, server, snapshot } from './snapshots.ts';
 
 const HEAD = {
   job: 'cleanup' as const,
@@ -66,19 +66,11 @@ test('what the report has left out is said', () => {
 
 test('the worked month in the README is what the code says', () => {
   const now = new Date('2026-11-30T06:00:00Z');
-  const server = {
-    id: 's',
-    name: 'web-1',
-    region: 'DFW',
-    taskState: null,
-    metadata: {},
-    volumeBacked: false,
-    volumeIds: [],
-  };
+  const web = server({ name: 'web-1' });
   const series = [...dailies('2026-11-30T00:00:00Z', 30), snapshot('2026-10-31T00:00:00Z')];
   const images = series.map(({ id }) => ({ id }) as Image);
   const plan = planCleanup(
-    { region: 'DFW', servers: [server], images, volumeSnapshots: [] },
+    { region: 'DFW', servers: [web], images, volumeSnapshots: [] },
     parsePolicy(policy({ keep: { last: 7, weekly: 4, monthly: 12 }, maxDeletes: 30 })),
     ({ id }) => series.find((s) => s.id === id),
     { now },

@@ -1,20 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import type { Server } from '../lib/openstack/compute.ts';
 import type { Selector } from '../lib/policy.ts';
 import { selectServers } from '../lib/selection.ts';
-
-function server(id: string, name: string, metadata: Record<string, string> = {}): Server {
-  return { id, name, metadata, region: 'DFW', taskState: null, volumeBacked: false, volumeIds: [] };
-}
+import { server } from './snapshots.ts';
 
 const SERVERS = [
-  server('1', 'web-1', { autosnap: 'daily' }),
-  server('2', 'web-2', { autosnap: 'daily, weekly', tier: 'gold' }),
-  server('3', 'db.prod'),
-  server('4', 'dbXprod', { autosnap: 'daily-ish' }),
-  server('5', 'web golden'),
-  server('6', 'web-scratch', { tier: 'gold' }),
-  server('7', 'two\nlines'),
+  server({ id: '1', name: 'web-1', metadata: { autosnap: 'daily' } }),
+  server({ id: '2', name: 'web-2', metadata: { autosnap: 'daily, weekly', tier: 'gold' } }),
+  server({ id: '3', name: 'db.prod' }),
+  server({ id: '4', name: 'dbXprod', metadata: { autosnap: 'daily-ish' } }),
+  server({ id: '5', name: 'web golden' }),
+  server({ id: '6', name: 'web-scratch', metadata: { tier: 'gold' } }),
+  server({ id: '7', name: 'two\nlines' }),
 ];
 
 describe('which servers are meant', () => {

@@ -1,4 +1,5 @@
 import type { Snapshot } from '../lib/marker.ts';
+import type { Server } from '../lib/openstack/compute.ts';
 
 /** A good snapshot of the series "daily" of server "s"; `changes` go on top. Its id is its slot unless told. */
 export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): Snapshot {
@@ -27,4 +28,18 @@ export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): 
 export function dailies(newest: string, count: number): Snapshot[] {
   const last = new Date(newest).getTime();
   return Array.from({ length: count }, (_, i) => snapshot(new Date(last - i * 86_400_000)));
+}
+
+/** The idle server "web" with the id "s", which the snapshots above are of; `changes` go on top. */
+export function server(changes: Partial<Server> = {}): Server {
+  return {
+    id: 's',
+    name: 'web',
+    region: 'DFW',
+    taskState: null,
+    metadata: {},
+    volumeBacked: false,
+    volumeIds: [],
+    ...changes,
+  };
 }

@@ -49,7 +49,8 @@ interface LocalTime {
 const known = new Map<string, LocalTime>();
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-function localTime(ms: number, timezone: string): LocalTime {
+/** What a clock on the wall of `timezone` shows: day "2026-11-01", hour "01", offset "GMT-05:00". */
+export function localTime(ms: number, timezone: string): LocalTime {
   const key = `${ms} ${timezone}`;
   let local = known.get(key);
   if (!local) {

@@ -6,6 +6,7 @@ import { type Cleanup, Watch } from '../../local/simulation/invariants.ts';
 import { drawDecade } from '../../local/simulation/picture.ts';
 import { DAY_MS, type Stored, World } from '../../local/simulation/world.ts';
 import { policy } from '../harness.ts';
+import { server } from '../snapshots.ts';
 
 const NOW = new Date('2028-02-29T12:00:00Z');
 
@@ -24,17 +25,7 @@ function cleanup(changes: Partial<Cleanup> = {}): Cleanup {
   return {
     now: NOW,
     policy: parsePolicy(policy({ keep: { last: 2 } })),
-    servers: [
-      {
-        id: 's',
-        name: 's',
-        region: 'DFW',
-        taskState: null,
-        metadata: {},
-        volumeBacked: false,
-        volumeIds: [],
-      },
-    ],
+    servers: [server({ name: 's' })],
     before: dailies(3),
     deleted: new Set(['i3']),
     deferred: new Set(),

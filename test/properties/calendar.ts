@@ -1,10 +1,10 @@
-export type Period = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
+import { localTime } from '../../local/simulation/promises.ts';
 
-const formats = new Map<string, Intl.DateTimeFormat>();
+export type Period = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
 
 /** The name of the calendar period that a moment is in, worked out from the text of the local time alone. */
 export function periodOf(period: Period, moment: Date, timezone: string): string {
-  const [date = '', hour = '', offset = ''] = localTime(moment, timezone);
+  const { day: date, hour, offset } = localTime(moment.getTime(), timezone);
   switch (period) {
     case 'hourly':
       return `${date} ${hour} ${offset}`;
@@ -17,24 +17,6 @@ export function periodOf(period: Period, moment: Date, timezone: string): string
     case 'yearly':
       return date.slice(0, 4);
   }
-}
-
-/** ["2026-11-01", "01", "GMT-05:00"] */
-function localTime(moment: Date, timeZone: string): string[] {
-  const format =
-    formats.get(timeZone) ??
-    new Intl.DateTimeFormat('en-US', {
-      timeZone,
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: '2-digit',
-      day: '2-digit',
-      hour: '2-digit',
-      timeZoneName: 'longOffset',
-    });
-  formats.set(timeZone, format);
-  const part = Object.fromEntries(format.formatToParts(moment).map(({ type, value }) => [type, value]));
-  return [`${part.year}-${part.month}-${part.day}`, part.hour ?? '', part.timeZoneName ?? ''];
 }
 
 /** A week belongs to the year that its Thursday is in, and is that year's nth Thursday's. */

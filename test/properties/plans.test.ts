@@ -8,6 +8,7 @@ import type { Image } from '../../lib/openstack/images.ts';
 import { parsePolicy } from '../../lib/policy.ts';
 import { planSnapshots } from '../../lib/snapshot.ts';
 import type { RegionSurvey } from '../../lib/survey.ts';
+import { server } from '../snapshots.ts';
 import { always } from './always.ts';
 import { histories } from './series.ts';
 import { type Known, NOW, OWNER, PROJECT, type World, worlds } from './worlds.ts';
@@ -134,15 +135,7 @@ test('9: higher numbers never shrink what is kept, in the series of servers that
 
 test('what one run takes, the next of the same slot does not', async () => {
   const slot = new Date('2026-11-23T00:00:00Z');
-  const server: Server = {
-    id: 's',
-    name: 'web',
-    region: 'DFW',
-    taskState: null,
-    metadata: {},
-    volumeBacked: false,
-    volumeIds: [],
-  };
+  const web = server();
   await always(
     fc.property(histories, fc.integer({ min: 0, max: 23 }), (history, hours) => {
       const now = new Date(slot.getTime() + hours * HOUR_MS);
@@ -153,7 +146,7 @@ test('what one run takes, the next of the same slot does not', async () => {
         metadata: ({ id }: Server) => markerOf({ owner: OWNER, policy: 'daily', server: id, slot }),
       };
       const step = (snapshots: Snapshot[]) =>
-        planSnapshots([server], snapshots, { due, now, provider: 'rackspace' })[0]!;
+        planSnapshots([web], snapshots, { due, now, provider: 'rackspace' })[0]!;
       const first = step(history);
       if (first.action !== 'take') return;
       const image: Image = {
