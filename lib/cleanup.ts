@@ -56,7 +56,7 @@ export function planCleanup(
     const snapshot = read(image, volumeSnapshots);
     if (typeof snapshot === 'string') warn(`${snapshot}: it is kept and not counted`);
     else if (snapshot?.policy === policy.policy || snapshot?.policy === ADHOC) ours.push(snapshot);
-    else if (snapshot && policies?.includes(snapshot.policy) === false) {
+    else if (snapshot && policies?.every(({ policy: other }) => other !== snapshot.policy)) {
       ofNoPolicy.set(snapshot.policy, (ofNoPolicy.get(snapshot.policy) ?? 0) + 1);
     }
   }

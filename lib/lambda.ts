@@ -6,6 +6,7 @@ import { secretsManager } from './credentials.ts';
 import { runMetrics } from './metrics.ts';
 import { connect, type Session } from './openstack/session.ts';
 import { planText } from './plan-text.ts';
+import { deployedPolicies } from './policies.ts';
 import { failureOf, type Report } from './report.ts';
 import type { Run } from './run.ts';
 
@@ -15,8 +16,6 @@ const LAST_MS = 5_000;
 const service = process.env.AUTOSNAP_SERVICE ?? 'autosnap';
 const stage = process.env.AUTOSNAP_STAGE ?? 'dev';
 const owner = `${service}-${stage}`;
-/** Set when the service is packaged. */
-const policies = process.env.AUTOSNAP_POLICIES?.split(',');
 
 const logger = new Logger({ serviceName: owner });
 const metrics = runMetrics(owner);
@@ -39,6 +38,7 @@ export function lambda(work: (event: unknown, job: Job) => Promise<Report>) {
     .handler(async (event, context) => {
       const endsMs = performance.now() + context.getRemainingTimeInMillis() - LAST_MS;
       const deadline = { remainingMs: () => endsMs - performance.now() };
+      const policies = deployedPolicies();
       const report = await work(event, {
         owner,
         now: new Date(),

@@ -1,3 +1,5 @@
+import type { Policy } from './policy.ts';
+
 /** What a run knows besides its event. */
 export interface Run {
   /** `<service>-<stage>`: whose snapshots are ours. */
@@ -5,6 +7,6 @@ export interface Run {
   now: Date;
   /** The invocation's id: the same when Lambda tries it again. */
   requestId: string;
-  /** The names of all policies of the deployment, where they are known. */
-  policies?: readonly string[];
+  /** All policies of the deployment, where they are known. */
+  policies?: readonly Pick<Policy, 'policy'>[];
 }

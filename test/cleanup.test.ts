@@ -20,7 +20,7 @@ function plan(
   const surveyed = { region: 'DFW', servers, images, volumeSnapshots: [] };
   return planCleanup(surveyed, parsePolicy(policy(changes)), ({ id }) => read[Number(id)], {
     now: NOW,
-    ...(policies ? { policies } : {}),
+    ...(policies ? { policies: policies.map((name) => ({ policy: name })) } : {}),
   });
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { policyNames, problemsIn, type Service } from '../../local/policies.ts';
+import { problemsIn, type Service } from '../../deploy/policies.ts';
 import { policy } from '../harness.ts';
 
 /** A service with the given policies, each with both its rules. */
@@ -14,10 +14,6 @@ function service(...policies: Record<string, unknown>[]): Pick<Service, 'custom'
 
 test('two good policies with their rules have no problem', () => {
   expect(problemsIn(service(policy(), policy({ policy: 'weekly', schedule: 'rate(7 days)' })))).toEqual([]);
-});
-
-test('the functions are told the names of all policies', () => {
-  expect(policyNames(service(policy(), policy({ policy: 'weekly' })))).toEqual(['daily', 'weekly']);
 });
 
 describe('found before it is deployed', () => {

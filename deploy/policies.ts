@@ -5,15 +5,10 @@ import { Refusal } from '../lib/refusal.ts';
 /** The parts of a Serverless service that say what runs when. */
 export interface Service {
   custom?: { policies?: Record<string, unknown> };
-  provider: { environment: Record<string, string> };
-  functions: Record<string, { events?: { schedule?: { rate: string | string[]; input?: unknown } }[] }>;
-}
-
-/** The names of all policies, as they stand in the snapshots' markers. */
-export function policyNames({ custom }: Pick<Service, 'custom'>): string[] {
-  return Object.values(custom?.policies ?? {}).map((policy) =>
-    String((policy as Record<string, unknown>).policy),
-  );
+  functions: Record<
+    string,
+    { events?: { schedule?: { rate: string | string[]; input?: unknown } }[]; package?: object }
+  >;
 }
 
 const JOBS = { snapshot: 'schedule', cleanup: 'cleanup' } as const;
