@@ -2,14 +2,24 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
+ * @typedef {{
+ *   service: import('./policies.ts').Service & { resources: { Resources: object } },
+ *   config: { servicePath: string },
+ *   classes: { Error: new (message: string) => Error },
+ *   getProvider(name: 'aws'): { getStage(): string, getAwsSdkV3Config(): Promise<object> },
+ * }} Serverless
+ */
+
+/**
  * A Serverless plugin that makes a deployment of what serverless.yml says in custom.policies: checks it, so that a
  * mistake is found at the desk and not by a rule at night (policies.ts), and puts all policies into the package,
  * for the functions that look at the deployment as a whole (lib/policies.ts).
  */
 export default class Deployment {
-  /** @param {{ service: import('./policies.ts').Service, config: { servicePath: string }, classes: { Error: new (message: string) => Error } }} serverless */
+  /** @param {Serverless} serverless */
   constructor(serverless) {
     const { service } = serverless;
+    const provider = serverless.getProvider('aws');
     const check = async () => {
       const { problemsIn } = await import('./policies.ts');
       const problems = problemsIn(service);
@@ -18,6 +28,8 @@ export default class Deployment {
           `serverless.yml is refused:\n${problems.map((p) => `- ${p}`).join('\n')}`,
         );
       }
+      const { alarmsOf } = await import('./alarms.ts');
+      Object.assign(service.resources.Resources, alarmsOf(service, provider.getStage()));
       // serverless-plugin-typescript would put empty patterns there, of which serverless warns.
       for (const fn of Object.values(service.functions)) fn.package ??= {};
     };
@@ -27,7 +39,21 @@ export default class Deployment {
         join(serverless.config.servicePath, 'policies.json'),
         JSON.stringify(Object.values(service.custom?.policies ?? {})),
       );
+    const rerun = async () => {
+      const { LambdaClient } = await import('@aws-sdk/client-lambda');
+      const { SQSClient } = await import('@aws-sdk/client-sqs');
+      const { rerun: runAgain } = await import('./rerun.ts');
+      const config = await provider.getAwsSdkV3Config();
+      const clients = { queues: new SQSClient(config), functions: new LambdaClient(config) };
+      const queue = `${service.service}-${provider.getStage()}-failed-runs`;
+      const failed = await runAgain(clients, queue, console.log);
+      if (failed > 0) throw new serverless.classes.Error(`${failed} failed again, and stay in the queue.`);
+    };
+    this.commands = {
+      rerun: { usage: 'Runs again what has failed all its tries', lifecycleEvents: ['run'] },
+    };
     this.hooks = {
+      'rerun:run': rerun,
       'before:package:initialize': check,
       'before:package:createDeploymentArtifacts': addPolicies,
       'before:deploy:function:packageFunction': addPolicies,

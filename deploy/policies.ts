@@ -4,6 +4,7 @@ import { Refusal } from '../lib/refusal.ts';
 
 /** The parts of a Serverless service that say what runs when. */
 export interface Service {
+  service: string;
   custom?: { policies?: Record<string, unknown> };
   functions: Record<
     string,
@@ -13,6 +14,32 @@ export interface Service {
 
 const JOBS = { snapshot: 'schedule', cleanup: 'cleanup' } as const;
 
+/** A rule that invokes a job with a policy. */
+interface Rule {
+  job: keyof typeof JOBS;
+  rate: string | string[];
+  input?: unknown;
+}
+
+/** All rules that invoke a job. */
+function rulesOf({ functions }: Pick<Service, 'functions'>): Rule[] {
+  return (Object.keys(JOBS) as Rule['job'][]).flatMap((job) =>
+    (functions[job]?.events ?? []).flatMap(({ schedule }) => (schedule ? [{ job, ...schedule }] : [])),
+  );
+}
+
+/** The jobs of all policies, each with the schedule expression by which it runs. */
+export function jobsOf({
+  custom,
+}: Pick<Service, 'custom'>): { job: string; policy: string; schedule: string }[] {
+  return Object.values(custom?.policies ?? {}).flatMap((policy) =>
+    Object.entries(JOBS).map(([job, key]) => {
+      const fields = policy as Record<string, string>;
+      return { job, policy: fields.policy!, schedule: fields[key]! };
+    }),
+  );
+}
+
 /**
  * What is wrong with the policies and rules of serverless.yml: policies that a run would refuse, rules that fire at
  * another time than their policy says, policies that lack a rule, and two policies of one name, which would rotate
@@ -20,9 +47,7 @@ const JOBS = { snapshot: 'schedule', cleanup: 'cleanup' } as const;
  */
 export function problemsIn({ custom, functions }: Pick<Service, 'custom' | 'functions'>): string[] {
   const policies = Object.entries(custom?.policies ?? {});
-  const rules = Object.keys(JOBS).flatMap((job) =>
-    (functions[job]?.events ?? []).flatMap(({ schedule }) => (schedule ? [{ job, ...schedule }] : [])),
-  );
+  const rules = rulesOf({ functions });
   return [
     ...policies.flatMap(([key, policy]) =>
       refusals(policy).map((problem) => `custom.policies.${key}.${problem}`),
@@ -33,7 +58,7 @@ export function problemsIn({ custom, functions }: Pick<Service, 'custom' | 'func
         .map((job) => `custom.policies.${key}: functions.${job}.events has no schedule with it as input`),
     ),
     ...rules.flatMap(({ job, rate, input }) => {
-      const wanted = (input as Record<string, unknown>)?.[JOBS[job as keyof typeof JOBS]];
+      const wanted = (input as Record<string, unknown>)?.[JOBS[job]];
       return [rate].flat().every((one) => one === wanted)
         ? []
         : [`functions.${job}.events: a rule's rate is ${rate}, its policy says ${wanted}`];

@@ -47,8 +47,8 @@ export function lambda(work: (event: unknown, job: Job) => Promise<Report>) {
         login: (account) =>
           connect((options) => credentials(`${service}/${stage}/${account}`, options), deadline),
       });
-      metrics.add(report);
       const failure = failureOf(report);
+      metrics.add(report, !failure);
       logger[failure ? 'error' : 'info']('report', { report });
       if (report.dryRun && report.job === 'cleanup') console.info(planText(report));
       if (failure) throw failure;

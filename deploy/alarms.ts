@@ -1,0 +1,142 @@
+import { METRICS_NAMESPACE } from '../lib/metrics.ts';
+import { intervalMs, parseSchedule, type Schedule } from '../lib/schedule.ts';
+import { jobsOf, type Service } from './policies.ts';
+
+const HOUR_MS = 3_600_000;
+/** CloudWatch looks back seven days at most. */
+const LONGEST_WINDOW_HOURS = 168;
+/** For a run that is late, long, or tried again. */
+const SLACK_HOURS = 2;
+
+interface Alarm {
+  Type: 'AWS::CloudWatch::Alarm';
+  Properties: Record<string, unknown>;
+}
+
+/**
+ * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. For each function with a
+ * schedule: a run failed, a run was throttled. For each policy and job: no good run for longer than its schedule
+ * allows. And for the queue of failed runs: it is not empty. All of them tell the topic `Alerts`.
+ *
+ * A rule that fires less often than about weekly has no alarm for its missing runs: CloudWatch can't look back so far.
+ */
+export function alarmsOf(
+  service: Pick<Service, 'service' | 'custom'>,
+  stage: string,
+  now = new Date(),
+): Record<string, Alarm> {
+  const deployment = `${service.service}-${stage}`;
+  const jobs = jobsOf(service);
+  const alarm = (name: string, description: string, properties: Record<string, unknown>): Alarm => ({
+    Type: 'AWS::CloudWatch::Alarm',
+    Properties: {
+      AlarmName: `${deployment}-${name}`,
+      AlarmDescription: description,
+      Statistic: 'Sum',
+      Period: 300,
+      EvaluationPeriods: 1,
+      Threshold: 1,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      TreatMissingData: 'notBreaching',
+      AlarmActions: [{ Ref: 'Alerts' }],
+      OKActions: [{ Ref: 'Alerts' }],
+      ...properties,
+    },
+  });
+  const ofFunction = (job: string, metric: string, description: string): [string, Alarm] => [
+    `${idOf(job)}${metric}Alarm`,
+    alarm(`${job}-${metric.toLowerCase()}`, description, {
+      Namespace: 'AWS/Lambda',
+      MetricName: metric,
+      Dimensions: [{ Name: 'FunctionName', Value: { Ref: `${idOf(job)}LambdaFunction` } }],
+    }),
+  ];
+  const missing = (job: string, policy: string, hours: number): [string, Alarm] => [
+    `${idOf(policy)}${idOf(job)}MissingAlarm`,
+    alarm(
+      `${policy}-${job}-missing`,
+      `No good ${job} run of the policy ${policy} for ${hours} hours. What they say: npx serverless logs -f ${job} --stage ${stage}. Is its rule enabled?`,
+      {
+        Namespace: METRICS_NAMESPACE,
+        MetricName: 'Succeeded',
+        Dimensions: [
+          { Name: 'service', Value: deployment },
+          { Name: 'policy', Value: policy },
+          { Name: 'job', Value: job },
+        ],
+        Unit: 'Count',
+        Period: 3600,
+        EvaluationPeriods: hours,
+        ComparisonOperator: 'LessThanThreshold',
+        TreatMissingData: 'breaching',
+      },
+    ),
+  ];
+  return Object.fromEntries([
+    ...[...new Set(jobs.map(({ job }) => job))].flatMap((job) => [
+      ofFunction(
+        job,
+        'Errors',
+        `A run of ${job} has failed. Lambda tries it twice more; what it says: npx serverless logs -f ${job} --stage ${stage}`,
+      ),
+      ofFunction(
+        job,
+        'Throttles',
+        `Lambda has refused to run ${job}: too much runs in this AWS account. Lambda tries again for hours.`,
+      ),
+    ]),
+    ...jobs.flatMap(({ job, policy, schedule }) => {
+      const hours = windowHours(schedule, now);
+      return hours === undefined ? [] : [missing(job, policy, hours)];
+    }),
+    [
+      'FailedRunsAlarm',
+      alarm(
+        'failed-runs',
+        `Runs have failed all their tries. Once the cause is mended, run them again: npx serverless rerun --stage ${stage}`,
+        {
+          Namespace: 'AWS/SQS',
+          MetricName: 'ApproximateNumberOfMessagesVisible',
+          Dimensions: [{ Name: 'QueueName', Value: { 'Fn::GetAtt': ['FailedRuns', 'QueueName'] } }],
+          Statistic: 'Maximum',
+        },
+      ),
+    ],
+  ]);
+}
+
+/**
+ * For how many hours a rule's runs may be silent: its longest pause, and some. Undefined when that is more than an
+ * alarm can look back, or when the rule does not fire any more.
+ */
+export function windowHours(expression: string, now: Date): number | undefined {
+  const schedule = parseSchedule(expression);
+  const longestHours = Math.max(
+    longestPauseHours(schedule, now, { days: 62, stepHours: 1 }),
+    // Seasons: a pause of weeks can't be missed in longer steps.
+    longestPauseHours(schedule, now, { days: 2 * 366, stepHours: LONGEST_WINDOW_HOURS - SLACK_HOURS }),
+  );
+  const hours = Math.ceil(longestHours) + SLACK_HOURS;
+  return longestHours === 0 || hours > LONGEST_WINDOW_HOURS ? undefined : hours;
+}
+
+function longestPauseHours(
+  schedule: Schedule,
+  now: Date,
+  { days, stepHours }: { days: number; stepHours: number },
+): number {
+  const endMs = now.getTime() + days * 24 * HOUR_MS;
+  let longestMs = 0;
+  for (let at = now; at.getTime() < endMs; ) {
+    const next = schedule.next(at);
+    if (!next) break;
+    longestMs = Math.max(longestMs, intervalMs(schedule, at) ?? 0);
+    at = new Date(Math.max(next.getTime(), at.getTime() + stepHours * HOUR_MS));
+  }
+  return longestMs / HOUR_MS;
+}
+
+/** A part of a logical id, which takes letters and digits only. */
+function idOf(name: string): string {
+  return name.replaceAll('-', 'Dash').replace(/^./, (first) => first.toUpperCase());
+}
