@@ -1,3 +1,4 @@
+import { LATE } from '../lib/audit/protection.ts';
 import { METRICS_NAMESPACE } from '../lib/metrics.ts';
 import { intervalMs, parseSchedule, type Schedule } from '../lib/schedule.ts';
 import { jobsOf, type Service } from './policies.ts';
@@ -15,10 +16,13 @@ interface Alarm {
 
 /**
  * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. For each function with a
- * schedule: a run failed, a run was throttled. For each policy and job: no good run for longer than its schedule
- * allows. And for the queue of failed runs: it is not empty. All of them tell the topic `Alerts`.
+ * schedule: a run failed, a run was throttled. For each policy, from the hourly audit: its snapshots are late, or
+ * nobody can say whether they are; some have failed, are stuck, or a selector matches no server. For each policy and
+ * job: no good run for longer than its schedule allows. And for the queue of failed runs: it is not empty. All of them
+ * tell the topic `Alerts`.
  *
  * A rule that fires less often than about weekly has no alarm for its missing runs: CloudWatch can't look back so far.
+ * That its snapshots are late is seen all the same.
  */
 export function alarmsOf(
   service: Pick<Service, 'service' | 'custom'>,
@@ -27,6 +31,7 @@ export function alarmsOf(
 ): Record<string, Alarm> {
   const deployment = `${service.service}-${stage}`;
   const jobs = jobsOf(service);
+  const look = `The report page says which, and why: npx serverless report --stage ${stage}`;
   const alarm = (name: string, description: string, properties: Record<string, unknown>): Alarm => ({
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
@@ -72,8 +77,28 @@ export function alarmsOf(
       },
     ),
   ];
+  const ofAudit = (
+    policy: string,
+    metric: string,
+    description: string,
+    properties: Record<string, unknown>,
+  ): [string, Alarm] => [
+    `${idOf(policy)}${metric}Alarm`,
+    alarm(`${policy}-${metric.toLowerCase()}`, `Policy ${policy}: ${description}`, {
+      Namespace: METRICS_NAMESPACE,
+      MetricName: metric,
+      Dimensions: [
+        { Name: 'service', Value: deployment },
+        { Name: 'policy', Value: policy },
+      ],
+      Statistic: 'Maximum',
+      Unit: 'Count',
+      Period: 3600,
+      ...properties,
+    }),
+  ];
   return Object.fromEntries([
-    ...[...new Set(jobs.map(({ job }) => job))].flatMap((job) => [
+    ...[...new Set([...jobs.map(({ job }) => job), 'audit'])].flatMap((job) => [
       ofFunction(
         job,
         'Errors',
@@ -83,6 +108,22 @@ export function alarmsOf(
         job,
         'Throttles',
         `Lambda has refused to run ${job}: too much runs in this AWS account. Lambda tries again for hours.`,
+      ),
+    ]),
+    ...[...new Set(jobs.map(({ policy }) => policy))].flatMap((policy) => [
+      ofAudit(policy, 'Overdue', `snapshots are late, or it can't be read whether they are. ${look}`, {
+        Unit: 'None',
+        Threshold: LATE,
+        EvaluationPeriods: 2,
+        TreatMissingData: 'breaching',
+      }),
+      ofAudit(policy, 'Failed', `snapshots have failed in the cloud. ${look}`, {}),
+      ofAudit(policy, 'Stuck', `snapshots will never finish: delete them. ${look}`, {}),
+      ofAudit(
+        policy,
+        'NothingSelected',
+        `a selector matches no server, so it protects less than it says. ${look}`,
+        {},
       ),
     ]),
     ...jobs.flatMap(({ job, policy, schedule }) => {

@@ -29,7 +29,9 @@ export default class Deployment {
         );
       }
       const { alarmsOf } = await import('./alarms.ts');
-      Object.assign(service.resources.Resources, alarmsOf(service, provider.getStage()));
+      const { dashboardOf } = await import('./dashboard.ts');
+      const stage = provider.getStage();
+      Object.assign(service.resources.Resources, alarmsOf(service, stage), dashboardOf(service, stage));
       // serverless-plugin-typescript would put empty patterns there, of which serverless warns.
       for (const fn of Object.values(service.functions)) fn.package ??= {};
     };
@@ -49,11 +51,20 @@ export default class Deployment {
       const failed = await runAgain(clients, queue, console.log);
       if (failed > 0) throw new serverless.classes.Error(`${failed} failed again, and stay in the queue.`);
     };
+    const report = async () => {
+      const { fetchReport } = await import('./report.ts');
+      const deployment = `${service.service}-${provider.getStage()}`;
+      const file = join('reports', `${deployment}.html`);
+      await fetchReport(await provider.getAwsSdkV3Config(), deployment, file);
+      console.log(file);
+    };
     this.commands = {
       rerun: { usage: 'Runs again what has failed all its tries', lifecycleEvents: ['run'] },
+      report: { usage: "Fetches the report page of the deployment's last audit", lifecycleEvents: ['fetch'] },
     };
     this.hooks = {
       'rerun:run': rerun,
+      'report:fetch': report,
       'before:package:initialize': check,
       'before:package:createDeploymentArtifacts': addPolicies,
       'before:deploy:function:packageFunction': addPolicies,

@@ -7,7 +7,7 @@ import { parsePolicy } from '../lib/policy.ts';
  *
  * The event is a policy; see lib/policy.ts and events/.
  */
-export const handler = lambda(async (event, job) => {
+export const handler = lambda('cleanup', async (event, job) => {
   const policy = parsePolicy(event);
   return cleanUp(await job.login(policy.account), policy, job);
 });

@@ -8,7 +8,7 @@ import { parseHold } from '../lib/policy.ts';
  * The event is `{"hold": "<image id>", "until": "2027-01-01"}`, with `forever` if `until` is left out, or
  * `{"release": "<image id>"}`.
  */
-export const handler = lambda(async (event, job) => {
+export const handler = lambda('hold', async (event, job) => {
   const asked = parseHold(event);
   return hold(await job.login(asked.account), asked, job);
 });

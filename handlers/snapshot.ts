@@ -7,7 +7,7 @@ import { takeSnapshots } from '../lib/snapshot.ts';
  *
  * The event is a policy or `{"adhoc": true, …}`; see lib/policy.ts and events/.
  */
-export const handler = lambda(async (event, job) => {
+export const handler = lambda('snapshot', async (event, job) => {
   const asked = parseEvent(event);
   return takeSnapshots(await job.login(asked.account), asked, job);
 });

@@ -1,7 +1,12 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { Beat } from './heartbeat.ts';
+import type { Traffic } from './openstack/http.ts';
+import { ADHOC } from './policy.ts';
 import type { Report } from './report.ts';
 
 export const METRICS_NAMESPACE = 'Autosnap';
+/** Of one metric in one log line; with more, powertools would begin a line without these dimensions. */
+const MOST_VALUES = 99;
 
 /** What each job counts; in every run, so that a graph has no holes. */
 const COUNTED = {
@@ -10,24 +15,47 @@ const COUNTED = {
 } as const;
 
 /**
- * CloudWatch metrics in the namespace Autosnap, with the dimensions `service` (the deployment), `policy` and `job`.
- * All are counts. Of `snapshot` servers, of `cleanup` snapshots: Taken, Deleted, Deferred, Failed. Of both runs:
- * Succeeded, 1 for a good run and 0 for one with failures, and NothingSelected, 1 for a run in which a selector
- * matched no server. A run that could not even begin shows in Lambda's own metric Errors.
+ * A run's CloudWatch metrics in the namespace Autosnap, with the dimensions `service` (the deployment), `policy` and
+ * `job`. Counts: of `snapshot` servers, of `cleanup` snapshots, Taken, Deleted, Deferred, Failed; of both Succeeded, 1
+ * for a good run and 0 for a bad one, ApiCalls and RateLimited (calls that the cloud refused for their rate), and
+ * NothingSelected, 1 for a run in which a selector matched no server. StartDelay: from the slot to the request, in
+ * seconds, a value for each snapshot. A run that could not begin has Succeeded alone.
  */
 export function runMetrics(deployment: string) {
   const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: deployment });
   const count = (name: string, n: number) => metrics.addMetric(name, MetricUnit.Count, n);
+  const address = ({ job, policy }: Beat) => {
+    metrics.addDimension('policy', policy);
+    metrics.addDimension('job', job);
+  };
   return {
     /** The metrics of a finished run; a dry run has none, nor has one by hand that neither takes nor deletes. */
-    add({ job, policy, dryRun, totals, nothingSelected }: Report, succeeded: boolean): void {
+    add(
+      { job, policy, dryRun, totals, nothingSelected, entries }: Report,
+      succeeded: boolean,
+      traffic: Traffic,
+    ): void {
       const counted = COUNTED[job as keyof typeof COUNTED];
       if (dryRun || !counted) return;
-      metrics.addDimension('policy', policy);
-      metrics.addDimension('job', job);
+      const delays = policy === ADHOC ? [] : entries.flatMap(({ delaySeconds }) => delaySeconds ?? []);
+      for (let i = 0; i < delays.length; i += MOST_VALUES) {
+        address({ job, policy });
+        for (const seconds of delays.slice(i, i + MOST_VALUES)) {
+          metrics.addMetric('StartDelay', MetricUnit.Seconds, seconds);
+        }
+        metrics.publishStoredMetrics();
+      }
+      address({ job, policy });
       count('Succeeded', succeeded ? 1 : 0);
       for (const [name, outcome] of Object.entries(counted)) count(name, totals[outcome] ?? 0);
       if (nothingSelected) count('NothingSelected', 1);
+      count('ApiCalls', traffic.calls);
+      count('RateLimited', traffic.rateLimited);
+    },
+    /** The metrics of a run of a policy that ended before it had a report. */
+    addCrash(beat: Beat): void {
+      address(beat);
+      count('Succeeded', 0);
     },
     /** Writes out what there is, however the run ended. */
     publish(): void {

@@ -33,6 +33,8 @@ export interface Entry {
   reason?: string;
   /** The id of the image that was asked for. */
   image?: string;
+  /** From the slot to the request. */
+  delaySeconds?: number;
   /** Of which policy a cleanup's snapshots are. */
   policy?: string;
   snapshots?: SnapshotLine[];

@@ -5,6 +5,8 @@ import type { Keep } from './policy.ts';
 const HOUR_MS = 3_600_000;
 /** A failed snapshot stays this long, for somebody to look at. */
 const FAILED_FOR_MS = 24 * HOUR_MS;
+/** Some megabytes. */
+const MOST_REMEMBERED = 50_000;
 
 /** What is to become of a snapshot, and why. */
 export interface Decision {
@@ -115,6 +117,21 @@ export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
     : { snapshot, keep: false, reasons: [`ad hoc, ended ${end}`] };
 }
 
+const periods = new Map<string, string>();
+
+/** Which period a slot is in. Remembered, because the same few slots are asked for again and again. */
+function periodOf(period: Period, slot: Date, timezone: string): string {
+  const asked = `${period} ${slot.getTime()} ${timezone}`;
+  let name = periods.get(asked);
+  if (name === undefined) {
+    const time = Temporal.Instant.fromEpochMilliseconds(slot.getTime()).toZonedDateTimeISO(timezone);
+    name = PERIODS[period](time);
+    if (periods.size >= MOST_REMEMBERED) periods.clear();
+    periods.set(asked, name);
+  }
+  return name;
+}
+
 /**
  * The newest in each of the latest `n` periods that have one. While there are fewer, the oldest is kept as well: it
  * may become the only one of a period that the tier still has room for.
@@ -128,8 +145,7 @@ function wantPeriods(
 ): void {
   const newestOf = new Map<string, Snapshot>();
   for (const s of counted) {
-    const time = Temporal.Instant.fromEpochMilliseconds(s.slot.getTime()).toZonedDateTimeISO(timezone);
-    const key = PERIODS[period](time);
+    const key = periodOf(period, s.slot, timezone);
     if (newestOf.has(key)) continue;
     if (newestOf.size === n) break;
     newestOf.set(key, s);

@@ -5,6 +5,8 @@ const RATE_UNITS = { minute: MINUTE_MS, hour: 60 * MINUTE_MS, day: 1440 * MINUTE
 
 /** When a rule fires, in UTC as EventBridge has it. All answers are whole seconds. */
 export interface Schedule {
+  /** Whether its fire times are known to the minute: a cron's are, a rate's are not. */
+  readonly exact: boolean;
   /** The fire time that a run at `now` is for: the latest at or before it; undefined before the first. */
   slot(now: Date): Date | undefined;
   /** The first fire time after `now`, for a rate about when; undefined when there is none any more. */
@@ -54,6 +56,7 @@ function rateSchedule(rate: string): Schedule {
   }
   const everyMs = Number(value) * RATE_UNITS[unit];
   return {
+    exact: false,
     slot: (now) => new Date(Math.floor(now.getTime() / 1000) * 1000),
     next: (now) => new Date(Math.floor(now.getTime() / 1000) * 1000 + everyMs),
     covers(slot, now) {
@@ -115,6 +118,7 @@ function cronSchedule(text: string): Schedule {
   // A millisecond on, because croner looks strictly before.
   const slot = (now: Date) => cron.previousRuns(1, new Date(now.getTime() + 1))[0];
   return {
+    exact: true,
     slot,
     next: (now) => cron.nextRun(now) ?? undefined,
     covers: (made, now) => made.getTime() === slot(now)?.getTime(),

@@ -182,6 +182,7 @@ async function take(session: Session, step: Step, due: Due, owner: string): Prom
   const entry = entryOf(server);
   try {
     const look = () => lookFor(session, server, image, due, owner);
+    const delaySeconds = Math.max(0, Math.round((Date.now() - due.slot.getTime()) / 1000));
     const id = await createOnce(session, server, image, look);
     // Nova is never busy with such a server, so two runs at once can both be let in.
     const twins = server.volumeBacked ? (await look()).filter((other) => other !== id) : [];
@@ -189,7 +190,7 @@ async function take(session: Session, step: Step, due: Due, owner: string): Prom
       image.name,
       ...twins.map((other) => `taken twice: image ${other} is of the same slot`),
     ].join('; ');
-    return { ...entry, outcome: 'taken', reason, ...(id ? { image: id } : {}) };
+    return { ...entry, outcome: 'taken', reason, delaySeconds, ...(id ? { image: id } : {}) };
   } catch (error) {
     if (!isCloudError(error)) throw error;
     if (error.code === 'OUT_OF_TIME')

@@ -3,6 +3,8 @@ import type { Env } from './faults.ts';
 import type { Account, Tokens } from './identity.ts';
 import type { CloudServer, Region } from './state.ts';
 
+const MOST_METADATA = 40;
+
 interface ComputeOptions {
   region: Region;
   account: Account;
@@ -43,6 +45,10 @@ export function computeApp({ region, account, tokens, pageSize, imageUrl }: Comp
     });
   });
 
+  routes.get('/limits', (c) =>
+    c.json({ limits: { rate: [], absolute: { maxImageMeta: MOST_METADATA, maxServerMeta: MOST_METADATA } } }),
+  );
+
   routes.post('/servers/:id/action', async (c) => {
     const server = region.servers.find(({ id }) => id === c.req.param('id'));
     if (!server)
@@ -54,7 +60,7 @@ export function computeApp({ region, account, tokens, pageSize, imageUrl }: Comp
     }>();
     const wrong = refuseImage(createImage);
     if (wrong) return c.json(fault('badRequest', 400, wrong), 400);
-    if (Object.keys(createImage?.metadata ?? {}).length > 40) {
+    if (Object.keys(createImage?.metadata ?? {}).length > MOST_METADATA) {
       return c.json(fault('forbidden', 403, 'Image metadata limit exceeded'), 403);
     }
     const state = stateRefusal(server, region);
@@ -118,7 +124,7 @@ export function computeApp({ region, account, tokens, pageSize, imageUrl }: Comp
 }
 
 function serverJson(server: CloudServer, region: Region, { projectId }: Account) {
-  const { id, name, metadata, image, vmState, createdAt } = server;
+  const { id, name, metadata, image, vmState, createdAt, imageSchedule } = server;
   return {
     id,
     name,
@@ -133,6 +139,7 @@ function serverJson(server: CloudServer, region: Region, { projectId }: Account)
     'OS-EXT-STS:task_state': region.taskState(server),
     'OS-EXT-STS:vm_state': vmState,
     'OS-EXT-STS:power_state': 1,
+    ...(imageSchedule ? { 'RAX-SI:image_schedule': imageSchedule } : {}),
     'os-extended-volumes:volumes_attached': server.volumeIds.map((volumeId) => ({ id: volumeId })),
   };
 }

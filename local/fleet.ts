@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { markerOf } from '../lib/marker.ts';
 import type { Cloud } from './cloud.ts';
 import type { CloudImage, CloudServer, Region } from './state.ts';
@@ -6,34 +7,53 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Adds a small fleet with a history of daily snapshots: some servers rotated until last week, a new one, a busy one,
- * a volume-backed one, a golden image of somebody's own, a failed and a held snapshot.
+ * Adds a small fleet with a history of daily snapshots: some servers rotated until last week, a new one, a busy one
+ * that is newer still, one whose snapshots fail, one that no policy selects, the series of one that is gone; a golden
+ * image of somebody's own, a failed and a held snapshot and one by hand. At the same time it is the same to the id.
+ *
+ * @param newest the age of the newest snapshots, in days before the last midnight (UTC).
  */
-export function addFleet(cloud: Cloud, owner: string): void {
+export function addFleet(cloud: Cloud, owner: string, newest = 1): void {
   const [dfw, ord] = [cloud.region('DFW'), cloud.region('ORD')];
   const daily = { autosnap: 'daily' };
   const golden = addForeign(cloud, dfw, 'golden-web-2026');
 
-  const web1 = dfw.addServer({ name: 'web-1', metadata: daily, image: golden.id });
-  const web2 = dfw.addServer({ name: 'web-2', metadata: daily, image: golden.id });
-  const db1 = dfw.addServer({ name: 'db-1', metadata: { autosnap: 'daily,weekly' } });
-  dfw.addServer({ name: 'build-scratch' });
-  const mail = ord.addServer({ name: 'mail-1', metadata: daily });
-  ord.addServer({ name: 'web-3', metadata: daily, taskState: 'rebooting' });
-  ord.addServer({ name: 'new-1', metadata: daily });
+  const web1 = addServer(dfw, { name: 'web-1', metadata: daily, image: golden.id });
+  const web2 = addServer(dfw, { name: 'web-2', metadata: daily, image: golden.id });
+  const db1 = addServer(dfw, { name: 'db-1', metadata: { autosnap: 'daily,weekly' } });
+  const db2 = addServer(dfw, { name: 'db-2', metadata: daily, fate: 'killed' });
+  addServer(dfw, { name: 'build-scratch' });
+  const mail = addServer(ord, { name: 'mail-1', metadata: daily });
+  const createdAt = new Date(cloud.now().getTime() - 10 * HOUR_MS);
+  addServer(ord, { name: 'web-3', metadata: daily, taskState: 'rebooting', createdAt });
+  const new1 = addServer(ord, { name: 'new-1', metadata: daily });
 
-  const rotated = [...days(1, 7), 14, 21, 28, 60, 90, 120];
-  const unrotated = [...days(1, 12), 14, 21, 28, 35, 60, 90];
-  for (const [region, server, ages] of [
+  const week = days(newest, newest + 6);
+  const rotated = [...week, 14, 21, 28, 60, 90, 120];
+  const unrotated = [...days(newest, 12), 14, 21, 28, 35, 60, 90];
+  const broken = newest + 3;
+  const histories: [Region, CloudServer, number[]][] = [
     [dfw, web1, unrotated],
     [dfw, web2, rotated],
     [dfw, db1, unrotated],
-    [ord, mail, rotated],
-  ] as const) {
+    [dfw, db2, [...days(broken + 1, broken + 7), 21, 28, 60]],
+    [ord, mail, [...rotated.filter((age) => age !== broken), newest + 7]],
+    [ord, new1, days(newest, newest + 1)],
+    // Its server is gone.
+    [ord, { ...new1, id: idOf('shop'), name: 'shop' }, days(40, 44)],
+  ];
+  for (const [region, server, ages] of histories) {
     for (const age of ages) addSnapshot(cloud, region, server, owner, age);
   }
   addSnapshot(cloud, dfw, db1, owner, 200).properties.autosnap_hold = 'forever';
-  Object.assign(addSnapshot(cloud, ord, mail, owner, 3.5), { status: 'killed', size: null });
+  const failed: CloudImage[] = [
+    ...days(newest, broken).map((age) => addSnapshot(cloud, dfw, db2, owner, age)),
+    addSnapshot(cloud, ord, mail, owner, broken),
+  ];
+  for (const image of failed) Object.assign(image, { status: 'killed', size: null });
+  const expires = daysAgo(cloud, -20);
+  const byHand = { owner, server: mail.id, slot: daysAgo(cloud, 9.4), expires, request: idOf('request') };
+  Object.assign(addSnapshot(cloud, ord, mail, owner, 9.4).properties, markerOf(byHand));
   addForeign(cloud, ord, 'mail-1 before the upgrade');
 }
 
@@ -41,8 +61,13 @@ function days(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) => from + i);
 }
 
+function addServer(region: Region, server: Parameters<Region['addServer']>[0]): CloudServer {
+  return region.addServer({ id: idOf(`${region.name} ${server.name}`), ...server });
+}
+
 function addForeign(cloud: Cloud, region: Region, name: string): CloudImage {
-  return region.addImage({ name, owner: cloud.account.projectId, createdAt: daysAgo(cloud, 100) });
+  const createdAt = daysAgo(cloud, 100);
+  return region.addImage({ id: idOf(name), name, owner: cloud.account.projectId, createdAt });
 }
 
 function addSnapshot(
@@ -54,6 +79,7 @@ function addSnapshot(
 ): CloudImage {
   const slot = daysAgo(cloud, age);
   return region.addImage({
+    id: idOf(`${server.id} ${slot.toISOString()}`),
     name: `${server.name}-daily-${slot.toISOString().slice(0, 10)}`,
     owner: cloud.account.projectId,
     createdAt: new Date(slot.getTime() + 20_000),
@@ -63,6 +89,12 @@ function addSnapshot(
       instance_uuid: server.id,
     },
   });
+}
+
+/** The same UUID for the same name. */
+function idOf(name: string): string {
+  const hex = createHash('sha256').update(name).digest('hex');
+  return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5');
 }
 
 /** That many days before the last midnight (UTC). */

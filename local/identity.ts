@@ -12,7 +12,9 @@ export interface Account {
   domainName: string;
   applicationCredential: { id: string; secret: string };
   /** What its user may do: only an admin may make or delete images at Rackspace. */
-  role: 'admin' | 'creator';
+  role: 'admin' | 'creator' | 'observer';
+  /** The roles that the token's answer shows, instead of those that `role` stands for. */
+  roles?: string[];
   /** How Rackspace asks for a second factor: at each login, or for one to be set up. */
   mfa?: 'challenge' | 'setup';
 }
@@ -32,6 +34,11 @@ export class Tokens {
 
   constructor(now: () => Date) {
     this.#now = now;
+  }
+
+  /** What the cloud's clock says, for the Date header. */
+  get date(): string {
+    return this.#now().toUTCString();
   }
 
   issue(): { id: string; expiresAt: Date } {
@@ -74,6 +81,11 @@ export function identityApp(account: Account, tokens: Tokens, regions: () => Cat
   const app = new Hono<Env>();
   const fault = (key: string, code: number, message: string) => ({ [key]: { code, message } });
 
+  app.use(async (c, next) => {
+    c.header('date', tokens.date);
+    await next();
+  });
+
   app.post('/v2.0/tokens', async (c) => {
     const given = (await c.req.json<V2Body>()).auth?.['RAX-KSKEY:apiKeyCredentials'];
     if (!given) return c.json(fault('badRequest', 400, 'Invalid json request body'), 400);
@@ -92,7 +104,12 @@ export function identityApp(account: Account, tokens: Tokens, regions: () => Cat
     const tenant = { id: account.projectId, name: account.projectId };
     const access = {
       token: { id, expires: expiresAt.toISOString(), tenant, 'RAX-AUTH:authenticatedBy': ['APIKEY'] },
-      user: { id: '172157', name: account.username, 'RAX-AUTH:defaultRegion': regions()[0]?.name, roles: [] },
+      user: {
+        id: '172157',
+        name: account.username,
+        'RAX-AUTH:defaultRegion': regions()[0]?.name,
+        roles: rackspaceRoles(account),
+      },
       serviceCatalog: rackspaceCatalogue(account.projectId, regions()),
     };
     return c.json({ access });
@@ -132,13 +149,32 @@ export function identityApp(account: Account, tokens: Tokens, regions: () => Cat
     // A user without a default project gets a token that is good for nothing.
     if (!credential && !scope) return c.json({ token }, 201);
     const project = { id: account.projectId, name: account.projectName };
-    return c.json(
-      { token: { ...token, project, catalog: keystoneCatalogue(account.projectId, regions()) } },
-      201,
-    );
+    const catalog = keystoneCatalogue(account.projectId, regions());
+    return c.json({ token: { ...token, project, roles: keystoneRoles(account), catalog } }, 201);
   });
 
   return app;
+}
+
+/** A user that is not the account's owner: what every user has, of which some is another tenant's, and its own. */
+function rackspaceRoles({ role, roles, projectId }: Account) {
+  const own = (roles ?? [`nova:${role}`, `cloudImages:${role}`]).map((name, i) => ({
+    id: `1001017${i}`,
+    name,
+    description: `The role ${name}.`,
+  }));
+  const description = 'A Role that allows a user access to keystone Service methods';
+  return [
+    { tenantId: 'MossoCloudFS_0', id: '5', description, name: 'object-store:default' },
+    { tenantId: projectId, id: '6', description, name: 'compute:default' },
+    { id: '2', description: 'Default Role.', name: 'identity:default' },
+    ...own,
+  ];
+}
+
+/** `member` has `reader` in it. */
+function keystoneRoles({ role, roles = role === 'observer' ? ['reader'] : ['member', 'reader'] }: Account) {
+  return roles.map((name) => ({ id: Buffer.from(name).toString('hex'), name }));
 }
 
 function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]) {

@@ -3,10 +3,11 @@
  * Rackspace and AWS. In every other stage it does nothing.
  */
 export default class EmbeddedCloud {
-  /** @param {{ getProvider(name: 'aws'): { getStage(): string } }} serverless */
+  /** @param {{ service: { provider: { environment: Record<string, unknown> } }, getProvider(name: 'aws'): { getStage(): string } }} serverless */
   constructor(serverless) {
+    const isLocal = () => serverless.getProvider('aws').getStage() === 'local';
     const start = async () => {
-      if (serverless.getProvider('aws').getStage() !== 'local') return;
+      if (!isLocal()) return;
       const { startCloud } = await import('./cloud.ts');
       const { addFleet } = await import('./fleet.ts');
       const { pointAt } = await import('./environment.ts');
@@ -16,6 +17,17 @@ export default class EmbeddedCloud {
       // The command ends when its own work is done, not when the cloud does.
       cloud.unref();
     };
-    this.hooks = { 'before:invoke:local:invoke': start, 'before:offline:start:init': start };
+    // What only a deployment has, and `invoke local` would ask AWS for.
+    const forgetResources = () => {
+      const { environment } = serverless.service.provider;
+      for (const [name, value] of Object.entries(environment)) {
+        if (isLocal() && typeof value !== 'string') delete environment[name];
+      }
+    };
+    this.hooks = {
+      initialize: forgetResources,
+      'before:invoke:local:invoke': start,
+      'before:offline:start:init': start,
+    };
   }
 }

@@ -5,13 +5,15 @@ import { type Cloud, startCloud } from './cloud.ts';
 import { lambdaContext } from './context.ts';
 import { pointAt } from './environment.ts';
 import { addFleet } from './fleet.ts';
+import { writeReport } from './report.ts';
 
+const OWNER = 'autosnap-local';
 const ARROW = styleText('cyan', '▸');
 
 /** `npm start`: one snapshot and one rotation of a small fleet on the embedded cloud, by the real handlers. */
 async function main(): Promise<void> {
   const cloud = await startCloud();
-  addFleet(cloud, 'autosnap-local');
+  addFleet(cloud, OWNER);
   pointAt(cloud, 'local');
   process.env.POWERTOOLS_LOG_LEVEL = 'SILENT';
   process.env.POWERTOOLS_METRICS_DISABLED = 'true';
@@ -35,6 +37,8 @@ async function main(): Promise<void> {
   say(`
 Images that are not Autosnap's own, such as "golden-web-2026", were not touched. Each decision has its reasons:
 ${examples(cleaned)}
+
+How well every server is protected now, as a page for a browser: ${await writeReport(cloud, OWNER)}
 
 How to go on:
   npx serverless invoke local -f snapshot --stage local -p events/adhoc.json     a snapshot by hand

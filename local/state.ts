@@ -17,6 +17,8 @@ export interface CloudServer {
   createdAt: Date;
   /** The volumes that are attached to it. */
   volumeIds: string[];
+  /** Rackspace's own schedule of images, where one was made. */
+  imageSchedule?: { retention: number; day_of_week?: string };
 }
 
 export interface CloudVolumeSnapshot {

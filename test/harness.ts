@@ -1,21 +1,40 @@
-import { afterEach, vi } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, onTestFinished, vi } from 'vitest';
+import type { AuditSummary } from '../lib/audit/summary.ts';
+import type { Diagnosis } from '../lib/diagnosis.ts';
 import type { Report } from '../lib/report.ts';
 import { type Cloud, type CloudOptions, startCloud } from '../local/cloud.ts';
 import { lambdaContext } from '../local/context.ts';
 
 export type Job = 'snapshot' | 'cleanup' | 'hold';
 
+export type AnyJob = Job | 'doctor' | 'audit';
+
+/** What a handler returns and logs. */
+export type Result<J extends AnyJob> = J extends 'doctor'
+  ? Diagnosis
+  : J extends 'audit'
+    ? AuditSummary
+    : Report;
+
+interface Context {
+  remainingMs?: number;
+  requestId?: string;
+}
+
 /** An embedded cloud with the real handlers pointed at it, and everything that they log. */
 export interface Harness {
   cloud: Cloud;
   /** Runs the real handler. `remainingMs` is what Lambda says is left; `requestId` stays the same for a retry. */
-  run(job: Job, event: unknown, context?: { remainingMs?: number; requestId?: string }): Promise<Report>;
+  run<J extends AnyJob>(job: J, event: unknown, context?: Context): Promise<Result<J>>;
   /** {@link run} for a run that fails: its error, and the report it has logged. */
-  fail(
-    job: Job,
+  fail<J extends AnyJob>(
+    job: J,
     event: unknown,
-    context?: { remainingMs?: number },
-  ): Promise<{ error: Error; report?: Report }>;
+    context?: Context,
+  ): Promise<{ error: Error; report?: Result<J> }>;
   /** Forgets all that the functions hold in memory, as a cold start does. */
   cold(): void;
   /** All that was logged so far, as text. */
@@ -26,7 +45,9 @@ const HANDLERS = {
   snapshot: () => import('../handlers/snapshot.ts'),
   cleanup: () => import('../handlers/cleanup.ts'),
   hold: () => import('../handlers/hold.ts'),
-} satisfies Record<Job, unknown>;
+  doctor: () => import('../handlers/doctor.ts'),
+  audit: () => import('../handlers/audit.ts'),
+} satisfies Record<AnyJob, unknown>;
 
 const open: Cloud[] = [];
 
@@ -54,9 +75,12 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
     vi.resetModules();
   };
   cold();
-  const run: Harness['run'] = async (job, event, { remainingMs, requestId } = {}) => {
+  const run: Harness['run'] = async <J extends AnyJob>(job: J, event: unknown, context: Context = {}) => {
     const { handler } = await HANDLERS[job]();
-    return handler(event, lambdaContext(`autosnap-test-${job}`, remainingMs, requestId));
+    const { remainingMs, requestId } = context;
+    return handler(event, lambdaContext(`autosnap-test-${job}`, remainingMs, requestId)) as Promise<
+      Result<J>
+    >;
   };
   return {
     cloud,
@@ -69,7 +93,7 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
         () => new Error('the run did not fail'),
         (thrown: Error) => thrown,
       );
-      const logged = lines.slice(from).flatMap((line) => reportIn(line) ?? []);
+      const logged = lines.slice(from).flatMap((line) => reportIn<typeof job>(line) ?? []);
       return { error, ...(logged[0] ? { report: logged[0] } : {}) };
     },
   };
@@ -101,12 +125,21 @@ export function captureLogs(): string[] {
   return lines;
 }
 
-function reportIn(line: string): Report | undefined {
+function reportIn<J extends AnyJob>(line: string): Result<J> | undefined {
   try {
-    return (JSON.parse(line) as { report?: Report }).report;
+    return (JSON.parse(line) as { report?: Result<J> }).report;
   } catch {
     return undefined;
   }
+}
+
+/** Packages policies, as a deployment does; without any there is no package. */
+export function deploy(policies?: object[]): void {
+  const folder = mkdtempSync(join(tmpdir(), 'autosnap-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'policies.json');
+  if (policies) writeFileSync(file, JSON.stringify(policies));
+  vi.stubEnv('AUTOSNAP_POLICIES', file);
 }
 
 /** A valid policy event with `last: 3` over all servers; `changes` go on top. */

@@ -116,6 +116,11 @@ describe('previous, slot, next and interval of what EventBridge accepts', () => 
   });
 });
 
+test("a cron's times are known, a rate's are not", () => {
+  expect(parseSchedule('cron(0 0 * * ? *)').exact).toBe(true);
+  expect(parseSchedule('rate(1 day)').exact).toBe(false);
+});
+
 test.each([
   ['cron(0 0 * * ? *)', 24],
   ['cron(0 0/8 * * ? *)', 8],

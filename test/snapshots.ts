@@ -40,6 +40,8 @@ export function server(changes: Partial<Server> = {}): Server {
     metadata: {},
     volumeBacked: false,
     volumeIds: [],
+    createdAt: undefined,
+    imageSchedule: false,
     ...changes,
   };
 }

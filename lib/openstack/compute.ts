@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { listAll } from './pages.ts';
+import { date, listAll } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** A Nova server, as far as a snapshot is concerned. */
@@ -14,6 +14,10 @@ export interface Server {
   volumeBacked: boolean;
   /** The volumes that are attached to it. */
   volumeIds: string[];
+  /** Undefined where the cloud does not say. */
+  createdAt: Date | undefined;
+  /** Rackspace's own service makes images of it as well. */
+  imageSchedule: boolean;
 }
 
 const NovaServer = v.looseObject({
@@ -23,6 +27,8 @@ const NovaServer = v.looseObject({
   // "" for a server that was booted from a volume.
   image: v.nullish(v.union([v.literal(''), v.looseObject({})])),
   'OS-EXT-STS:task_state': v.nullish(v.string()),
+  created: v.fallback(v.optional(date), undefined),
+  'RAX-SI:image_schedule': v.nullish(v.looseObject({})),
   'os-extended-volumes:volumes_attached': v.optional(v.array(v.looseObject({ id: v.string() })), []),
 });
 
@@ -44,6 +50,8 @@ export async function listServers(session: Session, region: string): Promise<Ser
     metadata: server.metadata,
     volumeBacked: !server.image,
     volumeIds: server['os-extended-volumes:volumes_attached'].map(({ id }) => id),
+    createdAt: server.created,
+    imageSchedule: Boolean(server['RAX-SI:image_schedule']),
   }));
 }
 

@@ -1,6 +1,6 @@
 import got, { HTTPError, type Method, type RequestError, type Response } from 'got';
 import { CloudError, type CloudErrorCode, faultMessage } from './errors.ts';
-import { isQuota, type Refusal, retryAfterMs } from './limits.ts';
+import { isQuota, isRateLimit, type Refusal, retryAfterMs } from './limits.ts';
 
 /** How long work may still go on, in milliseconds; 0 or less means stop now. */
 export interface Deadline {
@@ -11,6 +11,14 @@ export interface CloudAnswer {
   headers: Record<string, string | string[] | undefined>;
   /** Parsed JSON; undefined when the body is empty. */
   body: unknown;
+}
+
+/** What was sent, counted as it goes on. */
+export interface Traffic {
+  /** Requests, each try by itself. */
+  calls: number;
+  /** Those that were refused for their rate. */
+  rateLimited: number;
 }
 
 const RETRIES = 3;
@@ -33,7 +41,11 @@ interface Sending {
 }
 
 /** One HTTP exchange with retries and time limits; every failure leaves as a CloudError without secrets. */
-export function sender(deadline: Deadline, secrets: Set<string>): (sending: Sending) => Promise<CloudAnswer> {
+export function sender(
+  deadline: Deadline,
+  secrets: Set<string>,
+  traffic: Traffic,
+): (sending: Sending) => Promise<CloudAnswer> {
   return async ({ url, method, json, contentType, expect, repeatable, token }) => {
     const remainingMs = deadline.remainingMs();
     const where = { method, url: url.split('?')[0] ?? url };
@@ -51,6 +63,19 @@ export function sender(deadline: Deadline, secrets: Set<string>): (sending: Send
         responseType: 'text',
         followRedirect: false,
         signal,
+        hooks: {
+          beforeRequest: [
+            () => {
+              traffic.calls++;
+            },
+          ],
+          afterResponse: [
+            (response) => {
+              if (isRateLimit(refusalOf(response))) traffic.rateLimited++;
+              return response;
+            },
+          ],
+        },
         timeout: { connect: CONNECT_TIMEOUT_MS, request: REQUEST_TIMEOUT_MS },
         retry: {
           limit: RETRIES,
@@ -94,8 +119,8 @@ function retryDelayMs(error: RequestError, attempt: number, repeatable: boolean)
   const backoffMs = BACKOFF_MS * 2 ** (attempt - 1) * (1 + Math.random() / 4);
   if (!(error instanceof HTTPError)) return repeatable || NEVER_SENT.includes(error.code) ? backoffMs : 0;
   const refusal = refusalOf(error.response);
-  const limited = refusal.status === 413 || refusal.status === 429;
-  if (limited ? isQuota(refusal) : !(repeatable && refusal.status >= 500)) return 0;
+  if (isQuota(refusal)) return 0;
+  if (!isRateLimit(refusal) && !(repeatable && refusal.status >= 500)) return 0;
   const askedMs = retryAfterMs(refusal);
   if (askedMs === undefined) return backoffMs;
   return askedMs > LONGEST_WAIT_MS ? 0 : Math.max(askedMs, backoffMs);

@@ -38,11 +38,13 @@ export interface Endpoint {
   url: string;
 }
 
-/** A token and what comes with it: whose it is, and where the services are. */
+/** A token and what comes with it: whose it is, where the services are, and what its user may do. */
 export interface Grant {
   token: string;
   projectId: string;
   endpoints: Endpoint[];
+  /** The names of the user's roles in this project; undefined where the answer does not say. See roles.ts. */
+  roles: string[] | undefined;
 }
 
 /** The parts of `credentials` that no message may ever show. */
@@ -97,8 +99,15 @@ function withVersion(base: string, version: string): string {
   return /\/v[\d.]+$/.test(base) ? base : `${base}/${version}`;
 }
 
+// What can't be read costs no login: it only leaves open what the user may do.
+const Roles = v.fallback(
+  v.optional(v.array(v.object({ name: v.string(), tenantId: v.nullish(v.string()) }))),
+  undefined,
+);
+
 const RackspaceAnswer = v.object({
   access: v.object({
+    user: v.fallback(v.optional(v.object({ roles: Roles })), undefined),
     token: v.object({
       id: v.pipe(v.string(), v.nonEmpty()),
       tenant: v.optional(v.object({ id: v.string() })),
@@ -122,6 +131,7 @@ const RackspaceAnswer = v.object({
 const KeystoneAnswer = v.object({
   token: v.object({
     project: v.optional(v.object({ id: v.string() })),
+    roles: Roles,
     catalog: v.optional(
       v.array(
         v.object({
@@ -167,7 +177,7 @@ export function readGrant(kind: Credentials['kind'], body: unknown, subjectToken
 function readRackspace(body: unknown): Grant {
   const answer = v.safeParse(RackspaceAnswer, body);
   if (!answer.success) throw unreadable('not a Rackspace Identity v2.0 answer');
-  const { token, serviceCatalog } = answer.output.access;
+  const { token, serviceCatalog, user } = answer.output.access;
   const endpoints: Endpoint[] = [];
   let projectId = token.tenant?.id;
   for (const { name, endpoints: listed } of serviceCatalog) {
@@ -180,13 +190,15 @@ function readRackspace(body: unknown): Grant {
     }
   }
   if (!projectId) throw unreadable('the token names no tenant');
-  return { token: token.id, projectId, endpoints };
+  // Some are of another tenant, such as that of the files.
+  const roles = user?.roles?.filter(({ tenantId }) => !tenantId || tenantId === projectId);
+  return { token: token.id, projectId, endpoints, roles: roles?.map(({ name }) => name) };
 }
 
 function readKeystone(body: unknown, subjectToken: string | undefined): Grant {
   const answer = v.safeParse(KeystoneAnswer, body);
   if (!answer.success || !subjectToken) throw unreadable('not a Keystone v3 answer');
-  const { project, catalog } = answer.output.token;
+  const { project, catalog, roles } = answer.output.token;
   if (!project || !catalog) {
     throw unreadable(
       'the token belongs to no project: set projectName in the secret to one that the user has',
@@ -200,7 +212,7 @@ function readKeystone(body: unknown, subjectToken: string | undefined): Grant {
       return face === 'public' && region ? [{ service, region, url }] : [];
     });
   });
-  return { token: subjectToken, projectId: project.id, endpoints };
+  return { token: subjectToken, projectId: project.id, endpoints, roles: roles?.map(({ name }) => name) };
 }
 
 function unreadable(why: string): CloudError {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { isCloudError } from './errors.ts';
-import { listAll, unreadable } from './pages.ts';
+import { date, listAll, unreadable } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** A Glance image. What may be absent from Glance's answer may be undefined here. */
@@ -21,12 +21,6 @@ export interface Image {
   /** The volume snapshots that hold the data of a volume-backed server's image; empty for every other image. */
   volumeSnapshotIds: string[];
 }
-
-const date = v.pipe(
-  v.string(),
-  v.transform((text) => new Date(text)),
-  v.date(),
-);
 
 const GlanceImage = v.looseObject({
   id: v.pipe(v.string(), v.nonEmpty()),

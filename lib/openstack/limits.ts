@@ -24,6 +24,11 @@ export function retryAfterMs({ headers, body }: Refusal): number | undefined {
   return Number.isNaN(at) ? undefined : Math.max(0, at - (Number.isNaN(sent) ? Date.now() : sent));
 }
 
+/** Whether an answer refuses a request for coming too soon: it was not carried out, and may always be repeated. */
+export function isRateLimit(refusal: Refusal): boolean {
+  return refusal.status === 429 || (refusal.status === 413 && !isQuota(refusal));
+}
+
 /**
  * Whether a 413 is a quota, which no waiting helps against, and not a rate limit: it says "retry after 0", or it
  * names no time and is no `overLimit` (Glance's image count).

@@ -2,6 +2,13 @@ import * as v from 'valibot';
 import { CloudError } from './errors.ts';
 import type { CloudRequest, Session } from './session.ts';
 
+/** A time, as Nova and Glance write it. */
+export const date = v.pipe(
+  v.string(),
+  v.transform((text) => new Date(text)),
+  v.date(),
+);
+
 // Both Nova and Glance cut this down to their own maximum; nothing here assumes a page size.
 const PAGE_SIZE = '1000';
 

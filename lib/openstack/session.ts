@@ -1,5 +1,5 @@
 import { CloudError, isCloudError } from './errors.ts';
-import { type CloudAnswer, type Deadline, sender } from './http.ts';
+import { type CloudAnswer, type Deadline, sender, type Traffic } from './http.ts';
 import {
   type Credentials,
   explainRefusal,
@@ -36,7 +36,13 @@ export interface Session {
   /** Rackspace's own Identity, with its own limits, or any Keystone. */
   readonly provider: 'rackspace' | 'keystone';
   readonly projectId: string;
+  /** The names of the user's roles, undefined where the cloud does not say. See roles.ts. */
+  readonly roles: readonly string[] | undefined;
+  /** How far the cloud's clock was ahead of ours at the login, in milliseconds; undefined where it does not say. */
+  readonly clockAheadMs: number | undefined;
   readonly deadline: Deadline;
+  /** What this session has sent so far. */
+  readonly traffic: Readonly<Traffic>;
   /** The regions that have both compute and images, sorted. */
   readonly regions: string[];
   /** @throws {CloudError} for every status not in `expect`, and for every way of getting no answer. */
@@ -52,7 +58,9 @@ export interface Session {
  */
 export async function connect(source: CredentialSource, deadline: Deadline): Promise<Session> {
   const secrets = new Set<string>();
-  const send = sender(deadline, secrets);
+  const traffic: Traffic = { calls: 0, rateLimited: 0 };
+  const send = sender(deadline, secrets, traffic);
+  let clockAheadMs: number | undefined;
 
   async function authenticate(): Promise<{ grant: Grant; credentials: Credentials }> {
     const credentials = await source({ fresh: false });
@@ -75,6 +83,8 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
       const subject = headers['x-subject-token'];
       const grant = readGrant(credentials.kind, body, typeof subject === 'string' ? subject : undefined);
       secrets.add(grant.token);
+      const sentMs = Date.parse(String(headers.date));
+      clockAheadMs = Number.isNaN(sentMs) ? undefined : sentMs - Date.now();
       return grant;
     } catch (error) {
       throw explainRefusal(error);
@@ -105,7 +115,10 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
   return {
     provider: first.credentials.kind === 'rackspace' ? 'rackspace' : 'keystone',
     projectId: grant.projectId,
+    roles: grant.roles,
+    clockAheadMs,
     deadline,
+    traffic,
     regions: regionsOf(grant),
     async request({ service, region, method, path, query, json, contentType, expect }) {
       const attempt = () => {

@@ -90,6 +90,8 @@ export class World {
       metadata: { autosnap: tags },
       volumeBacked: false,
       volumeIds: [],
+      createdAt: undefined,
+      imageSchedule: false,
     });
     this.lives.push({ id, names: [{ name, sinceMs: this.now.getTime() }] });
   }

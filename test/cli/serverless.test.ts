@@ -48,6 +48,12 @@ describe('serverless invoke local --stage local', () => {
   });
 });
 
+test('serverless invoke local -f doctor, of all policies', async () => {
+  const { code, stdout } = await serverless('invoke', 'local', '-f', 'doctor', '--stage', 'local');
+  expect(stdout).toMatch(/\d+ checks: \d+ good, 0 to look at, 0 failed\./);
+  expect(code).toBe(0);
+});
+
 describe('npm run dev', () => {
   let offline: ChildProcess;
   const lambda = new LambdaClient({

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { alarmsOf, windowHours } from '../../deploy/alarms.ts';
+import { answers } from '../../local/faults.ts';
 import { harness, policy } from '../harness.ts';
 
 const NOW = new Date('2026-11-24T10:17:00Z');
@@ -53,7 +54,7 @@ test('the alarm for missing runs watches exactly what a run emits: namespace, na
   await run('cleanup', policy());
   const emitted = logs()
     .split('\n')
-    .filter((line) => line.includes('CloudWatchMetrics'))
+    .filter((line) => line.includes('"Succeeded":'))
     .map((line) => JSON.parse(line));
   const missing = alarmsFor(policy()).filter(({ MetricName }) => MetricName === 'Succeeded');
   expect(missing).toHaveLength(2);
@@ -72,20 +73,23 @@ test('the alarm for missing runs watches exactly what a run emits: namespace, na
   }
 });
 
-test('a run with failures has not succeeded, a dry run and one by hand are not counted', async () => {
+test('a run with failures or without a beginning has not succeeded; a dry run and one by hand are not counted', async () => {
   const { cloud, run, fail, logs } = await harness();
   cloud.region('DFW').addServer({ name: 'web-1' });
   await run('snapshot', policy({ dryRun: true }));
   await run('hold', { hold: (await run('snapshot', policy())).entries[0]!.image! }).catch(() => {});
   await fail('snapshot', policy({ policy: 'other', servers: { ids: ['nowhere'] } }));
+  cloud.faults.push({ service: 'identity', answer: answers.forbidden, times: 9 });
+  await fail('cleanup', policy());
   const succeeded = logs()
     .split('\n')
-    .filter((line) => line.includes('CloudWatchMetrics'))
+    .filter((line) => line.includes('"Succeeded":'))
     .map((line) => JSON.parse(line))
     .map(({ job, policy: name, Succeeded }) => ({ job, name, Succeeded }));
   expect(succeeded).toEqual([
     { job: 'snapshot', name: 'daily', Succeeded: 1 },
     { job: 'snapshot', name: 'other', Succeeded: 0 },
+    { job: 'cleanup', name: 'daily', Succeeded: 0 },
   ]);
 });
 
@@ -96,7 +100,7 @@ test('each alarm has a name of its own, whatever the policies are called, and te
       const custom = { policies: Object.fromEntries(names.map((n) => [n, policy({ policy: n })])) };
       const alarms = alarmsOf({ service: 'autosnap', custom }, 'test', NOW);
       const ids = Object.keys(alarms);
-      expect(ids).toHaveLength(2 * names.length + 5);
+      expect(ids).toHaveLength(6 * names.length + 7);
       expect(ids.every((id) => /^[A-Za-z0-9]{1,255}$/.test(id))).toBe(true);
       const titles = Object.values(alarms).map(({ Properties }) => Properties.AlarmName);
       expect(new Set(titles).size).toBe(ids.length);

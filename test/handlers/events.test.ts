@@ -8,11 +8,11 @@ const EVENTS = new URL('../../events/', import.meta.url);
 /** What each example event does to the example fleet, by each handler: its totals, or its refusal. */
 const EXPECTED: Record<string, Record<'snapshot' | 'cleanup', object | RegExp>> = {
   'adhoc.json': { snapshot: { taken: 1 }, cleanup: /adhoc: cleanup works by policy/ },
-  'cleanup-daily.json': { snapshot: { taken: 5, skipped: 1 }, cleanup: { deleted: 13, kept: 51 } },
-  'daily.json': { snapshot: { taken: 5, skipped: 1 }, cleanup: { deleted: 13, kept: 51 } },
-  'dry-run.json': { snapshot: { planned: 5, skipped: 1 }, cleanup: { planned: 13, kept: 51 } },
+  'cleanup-daily.json': { snapshot: { taken: 6, skipped: 1 }, cleanup: { deleted: 14, kept: 72 } },
+  'daily.json': { snapshot: { taken: 6, skipped: 1 }, cleanup: { deleted: 14, kept: 72 } },
+  'dry-run.json': { snapshot: { planned: 6, skipped: 1 }, cleanup: { planned: 14, kept: 72 } },
   'invalid.json': { snapshot: /keep\.wekly: is not a known key/, cleanup: /servers: must name some/ },
-  'weekly.json': { snapshot: { taken: 1 }, cleanup: {} },
+  'weekly.json': { snapshot: { taken: 2 }, cleanup: { kept: 1 } },
 };
 
 test('each event in events/ is tested here', () => {

@@ -82,6 +82,35 @@ describe('the identity of the embedded cloud', () => {
     expect(compute[1].endpoints.map(({ region }: { region: string }) => region)).toEqual(['DFW', 'ORD']);
   });
 
+  test('shows the roles of the user, as Rackspace and as Keystone do, and says what time it is', async ({
+    cloud,
+  }) => {
+    const { username, apiKey, applicationCredential: application_credential } = cloud.account;
+    const rackspace = { auth: { 'RAX-KSKEY:apiKeyCredentials': { username, apiKey } } };
+    const keystone = {
+      auth: { identity: { methods: ['application_credential'], application_credential } },
+    };
+    const namesIn = (roles: { name: string; tenantId?: string }[]) =>
+      roles.map(({ name, tenantId = '' }) => `${tenantId}${tenantId && ' '}${name}`);
+    const shown = async () => [
+      namesIn((await ask(`${cloud.rackspaceUrl}/tokens`, 'POST', rackspace)).body.access.user.roles),
+      namesIn((await ask(`${cloud.keystoneUrl}/auth/tokens`, 'POST', keystone)).body.token.roles),
+    ];
+    const every = ['MossoCloudFS_0 object-store:default', '123456 compute:default', 'identity:default'];
+    expect(await shown()).toEqual([
+      [...every, 'nova:admin', 'cloudImages:admin'],
+      ['member', 'reader'],
+    ]);
+    cloud.account.role = 'observer';
+    expect(await shown()).toEqual([[...every, 'nova:observer', 'cloudImages:observer'], ['reader']]);
+    cloud.account.roles = ['operator'];
+    expect(await shown()).toEqual([[...every, 'operator'], ['operator']]);
+
+    cloud.advance(3 * 60 * MINUTE_MS);
+    const { headers } = await ask(`${cloud.rackspaceUrl}/tokens`, 'POST', rackspace);
+    expect(Math.abs(Date.parse(headers.get('date') ?? '') - cloud.now().getTime())).toBeLessThan(MINUTE_MS);
+  });
+
   const GOOD = { status: 201, token: true, catalog: true };
   const NO = { status: 401, token: false, catalog: false };
   const user = ({ username: name, password, domainName }: Account, change = {}) => ({
@@ -135,6 +164,14 @@ describe('the identity of the embedded cloud', () => {
       status: 401,
       body: { code: '401 Unauthorized', title: 'Unauthorized', message: expect.stringMatching(/<br \/>/) },
     });
+  });
+});
+
+test('the embedded cloud says how many metadata an image takes', async ({ cloud }) => {
+  const { compute } = await login(cloud);
+  await expect(compute('/limits')).resolves.toMatchObject({
+    status: 200,
+    body: { limits: { rate: [], absolute: { maxImageMeta: 40 } } },
   });
 });
 

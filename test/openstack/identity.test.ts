@@ -132,6 +132,36 @@ describe("Rackspace's answer", () => {
     expect(readGrant('rackspace', body, undefined).endpoints).toHaveLength(2);
   });
 
+  const withRoles = (roles: unknown) => {
+    const { access } = rackspaceAnswer(services('ORD'), { tenant: { id: '900' } });
+    return { access: { ...access, user: { ...access.user, roles } } };
+  };
+
+  test('has the roles of the user, but not those in another tenant', () => {
+    const body = withRoles([
+      { id: '5', tenantId: 'MossoCloudFS_1', name: 'object-store:default' },
+      { id: '6', tenantId: '900', name: 'compute:default' },
+      { id: '3', name: 'identity:user-admin', description: 'User Admin Role.' },
+    ]);
+    const { roles } = readGrant('rackspace', body, undefined);
+    expect(roles).toEqual(['compute:default', 'identity:user-admin']);
+  });
+
+  test.each([[undefined], ['admin'], [[{ id: '3' }]], [[{ name: 3 }]]])(
+    'roles that can not be read are not known, and cost no login: %j',
+    (roles) => {
+      expect(readGrant('rackspace', withRoles(roles), undefined)).toMatchObject({
+        projectId: '900',
+        roles: undefined,
+      });
+    },
+  );
+
+  test('nor does a user that can not be read', () => {
+    const { access } = rackspaceAnswer(services('ORD'));
+    expect(readGrant('rackspace', { access: { ...access, user: 'ada' } }, undefined).roles).toBeUndefined();
+  });
+
   test.each<[string, unknown]>([
     ['nothing', undefined],
     ['a text', 'welcome'],
@@ -180,7 +210,21 @@ describe("Keystone's answer", () => {
         { service: 'volume', region: 'SJC3', url: 'https://cinder.example/v3/12ab' },
         { service: 'volume', region: 'SJC3', url: 'https://cinder.two.example/v3' },
       ],
+      roles: undefined,
     });
+  });
+
+  test.each([
+    [
+      [{ id: '1', name: 'member' }, { name: 'reader' }],
+      ['member', 'reader'],
+    ],
+    [[], []],
+    [['member'], undefined],
+    [null, undefined],
+  ])('roles %j are %j', (roles, read) => {
+    const body = { token: { ...answer([]).token, roles } };
+    expect(readGrant('applicationCredential', body, 'subject-1').roles).toEqual(read);
   });
 
   test.each<[string, unknown, string | undefined, RegExp]>([

@@ -34,6 +34,24 @@ describe('a session', () => {
     });
   });
 
+  test('knows the roles of its user, and how far the clock of the cloud is from ours', async ({ cloud }) => {
+    cloud.advance(300_000);
+    const { roles, clockAheadMs } = await connected(cloud);
+    expect(roles).toEqual(['compute:default', 'identity:default', 'nova:admin', 'cloudImages:admin']);
+    // The header has whole seconds.
+    expect(clockAheadMs).toBeGreaterThan(295_000);
+    expect(clockAheadMs).toBeLessThanOrEqual(300_000);
+  });
+
+  test('does not know the clock of a cloud whose answer has no date', async ({ replay }) => {
+    replay.app.post('/undated/v2.0/tokens', (c) => {
+      c.env.outgoing.sendDate = false;
+      return c.json(rackspaceAnswer([]));
+    });
+    const credentials = { ...replay.credentials, authUrl: `${replay.url}/undated` };
+    expect((await connect(async () => credentials, unhurried)).clockAheadMs).toBeUndefined();
+  });
+
   test('has no token to send when it logs in', async ({ replay }) => {
     await replay.connect();
     expect(replay.asked).toHaveLength(1);

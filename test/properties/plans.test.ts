@@ -31,7 +31,17 @@ function surveyOf({ servers, images }: World): RegionSurvey {
 }
 
 function serverOf({ id, name, image, volumeIds }: World['servers'][number]): Server {
-  return { id, name, region: 'DFW', taskState: null, metadata: {}, volumeBacked: image === '', volumeIds };
+  return {
+    id,
+    name,
+    region: 'DFW',
+    taskState: null,
+    metadata: {},
+    volumeBacked: image === '',
+    volumeIds,
+    createdAt: undefined,
+    imageSchedule: false,
+  };
 }
 
 function imageOf({ image }: Known): Image {

@@ -5,10 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { onTestFinished, vi } from 'vitest';
-import type { Report } from '../../lib/report.ts';
 import { lambdaContext } from '../../local/context.ts';
 import { secretsApp } from '../../local/secrets.ts';
-import { captureLogs, type Job, policy, setTime, stubEnvironment } from '../harness.ts';
+import { type AnyJob, captureLogs, policy, type Result, setTime, stubEnvironment } from '../harness.ts';
 import { environment } from './environment.ts';
 import { type CinderSnapshot, eventually, type GlanceImage, OpenStack } from './openstack.ts';
 
@@ -19,9 +18,9 @@ export interface Bench {
   owner: string;
   /** Puts another secret into the secrets store, in place of the user's password. */
   setSecret(secret: Record<string, string>): void;
-  run(job: Job, event: unknown): Promise<Report>;
+  run<J extends AnyJob>(job: J, event: unknown): Promise<Result<J>>;
   /** {@link run} for a run that fails: its error. */
-  fail(job: Job, event: unknown): Promise<Error>;
+  fail(job: AnyJob, event: unknown): Promise<Error>;
   /** All that was logged so far, as text. */
   logs(): string;
   /** This deployment's images as Glance has them, oldest slot first; of one server if told. */
@@ -112,10 +111,12 @@ export async function bench(): Promise<Bench> {
     snapshot: () => import('../../handlers/snapshot.ts'),
     cleanup: () => import('../../handlers/cleanup.ts'),
     hold: () => import('../../handlers/hold.ts'),
+    doctor: () => import('../../handlers/doctor.ts'),
+    audit: () => import('../../handlers/audit.ts'),
   };
-  const run: Bench['run'] = async (job, event) => {
+  const run: Bench['run'] = async <J extends AnyJob>(job: J, event: unknown) => {
     const { handler } = await handlers[job]();
-    return handler(event, lambdaContext(`${owner}-${job}`));
+    return handler(event, lambdaContext(`${owner}-${job}`)) as Promise<Result<J>>;
   };
   const ours: Bench['ours'] = async (server) =>
     (await cloud.images())

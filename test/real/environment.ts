@@ -30,6 +30,8 @@ export const environment = {
   taggedServerIds: setting('TAGGED_SERVER_IDS').split(',').filter(Boolean),
   applicationCredentialId: setting('OS_APPLICATION_CREDENTIAL_ID'),
   applicationCredentialSecret: setting('OS_APPLICATION_CREDENTIAL_SECRET'),
+  /** A user of the same project and password with no role but reader. */
+  readerUsername: setting('READER_USERNAME'),
   /** A directory whose files make the cloud's snapshots slow or fail. */
   controlDir: setting('CONTROL_DIR'),
   /** Seconds that a token lasts. */

@@ -1,0 +1,28 @@
+import { audit } from '../lib/audit/audit.ts';
+import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
+import { summaryOf } from '../lib/audit/summary.ts';
+import { policiesOf } from '../lib/doctor.ts';
+import { invocation, sendBeat } from '../lib/lambda.ts';
+import { settings } from '../lib/settings.ts';
+import { storeIn } from '../lib/store.ts';
+
+const { bucket, topic, pricePerGb } = settings();
+const store = bucket ? storeIn(bucket) : undefined;
+
+/**
+ * Looks at what all the policies of the deployment protect, and makes it known: as metrics, as the report page and, with
+ * `{"digest": "always"}` or `"on-trouble"`, as a digest of the day. It creates and deletes nothing in the cloud.
+ */
+export const handler = invocation(
+  async (event, job) => {
+    const digest = parseAudit(event);
+    const found = await audit(policiesOf({}, job.policies), job, job.login, pricePerGb);
+    const failures = await publishAudit(found, { store, topic }, { digest, now: job.now });
+    await sendBeat({ job: 'audit', policy: 'all' }, failures.length === 0);
+    return summaryOf(found, failures);
+  },
+  ({ sentence, failures }) => ({
+    failure: failures.length > 0 ? new Error(`audit: ${failures.join('; ')}`) : undefined,
+    text: `${sentence}.`,
+  }),
+);

@@ -1,0 +1,14 @@
+import { diagnosisText, failureIn } from '../lib/diagnosis.ts';
+import { diagnose, policiesOf } from '../lib/doctor.ts';
+import { invocation } from '../lib/lambda.ts';
+
+/**
+ * Checks, without creating or deleting anything, whether the deployment's policies would work, and says what is
+ * wrong and what to do.
+ *
+ * Without an event all policies of the deployment; with `{"policies": [<policy>]}` those, deployed or not.
+ */
+export const handler = invocation(
+  async (event, job) => diagnose(policiesOf(event, job.policies), job),
+  (diagnosis) => ({ failure: failureIn(diagnosis), text: diagnosisText(diagnosis) }),
+);

@@ -1,0 +1,161 @@
+import pMap from 'p-map';
+import { isoSeconds } from '../dates.ts';
+import { isCloudError } from '../openstack/errors.ts';
+import type { Image } from '../openstack/images.ts';
+import type { Session } from '../openstack/session.ts';
+import type { Policy } from '../policy.ts';
+import { Refusal } from '../refusal.ts';
+import type { Run } from '../run.ts';
+import { selectServers } from '../selection.ts';
+import { survey } from '../survey.ts';
+import { type AuditedSeries, protectionOf } from './protection.ts';
+
+/** A policy, as the report page shows it. */
+export interface AuditedPolicy {
+  policy: string;
+  account: string;
+  nextRun?: string;
+  nextCleanup?: string;
+  /** Some selector matches no server: the policy protects less than it says. */
+  nothingSelected: boolean;
+  /** Whether all its regions could be read. */
+  readable: boolean;
+  /** What would make its runs fail, or do less than it says. */
+  problems: string[];
+}
+
+/** How well a deployment's servers are protected at a moment. Times are ISO, in UTC. */
+export interface Audit {
+  owner: string;
+  at: string;
+  policies: AuditedPolicy[];
+  series: AuditedSeries[];
+  /** Servers that no policy selects. */
+  uncovered: { account: string; region: string; server: string; name: string }[];
+  warnings: string[];
+  /** What all the snapshots take up. */
+  bytes: number;
+  /** What that costs a month, where the price of a gigabyte is known. */
+  monthlyCost?: number;
+}
+
+/**
+ * Looks at all that the policies protect, and changes nothing. What can't be read, a whole account perhaps, is said in
+ * the policies' problems and stops nothing else.
+ *
+ * @param login opens a session with a cloud account.
+ * @param pricePerGb of a stored gigabyte (10^9 bytes) a month.
+ */
+export async function audit(
+  policies: readonly Policy[],
+  run: Run,
+  login: (account: string) => Promise<Session>,
+  pricePerGb?: number,
+): Promise<Audit> {
+  const accounts = [...Map.groupBy(policies, ({ account }) => account)];
+  const found = await pMap(accounts, ([account, own]) => auditAccount(account, own, run, login), {
+    concurrency: 4,
+  });
+  const series = found.flatMap((one) => one.series);
+  const bytes = series.reduce((sum, one) => sum + one.bytes, 0);
+  return {
+    owner: run.owner,
+    at: isoSeconds(run.now),
+    policies: found.flatMap((one) => one.policies),
+    series,
+    uncovered: found.flatMap((one) => one.uncovered),
+    warnings: [...new Set(found.flatMap((one) => one.warnings))],
+    bytes,
+    ...(pricePerGb === undefined ? {} : { monthlyCost: (bytes / 1e9) * pricePerGb }),
+  };
+}
+
+type AccountAudit = Pick<Audit, 'policies' | 'series' | 'uncovered' | 'warnings'>;
+
+async function auditAccount(
+  account: string,
+  policies: Policy[],
+  run: Run,
+  login: (account: string) => Promise<Session>,
+): Promise<AccountAudit> {
+  const nothing = { series: [], uncovered: [], warnings: [] };
+  try {
+    return await auditRegions(await login(account), account, policies, run);
+  } catch (error) {
+    if (!isCloudError(error) && !(error instanceof Refusal)) throw error;
+    const problem = `the account ${account} can't be read: ${error.message}`;
+    return {
+      ...nothing,
+      policies: policies.map((p) =>
+        auditedPolicy(p, run, { readable: false, nothingSelected: false, problems: [problem] }),
+      ),
+    };
+  }
+}
+
+async function auditRegions(
+  session: Session,
+  account: string,
+  policies: Policy[],
+  run: Run,
+): Promise<AccountAudit> {
+  const isOnVolumes = ({ properties, volumeSnapshotIds }: Image) =>
+    properties.autosnap_owner === run.owner && volumeSnapshotIds.length > 0;
+  const { regions, unreadable } = await survey(session, undefined, isOnVolumes);
+  const covered = new Set<string>();
+  const result: AccountAudit = { policies: [], series: [], uncovered: [], warnings: [] };
+  const adhocIn = new Set<string>();
+
+  for (const policy of policies) {
+    const wanted = policy.regions ?? session.regions;
+    const own = regions.filter(({ region }) => wanted.includes(region));
+    const servers = own.flatMap((r) => r.servers);
+    const selection = selectServers(servers, policy.servers);
+    for (const { region, id } of selection.servers) covered.add(`${region} ${id}`);
+    const problems = [
+      ...wanted
+        .filter((region) => !session.regions.includes(region))
+        .map((region) => `regions: the account has no region "${region}"`),
+      ...unreadable
+        .filter(({ region }) => wanted.includes(region))
+        .map(({ region, problem }) => `${region} can't be read: ${problem}`),
+      ...selection.missingIds.map((id) => `servers.ids: there is no server ${id}`),
+      ...selection.unmatched.map((selector) => `servers.${selector} matches no server`),
+    ];
+    const nothingSelected = selection.unmatched.length > 0 || selection.servers.length === 0;
+    const readable = own.length === new Set(wanted).size;
+    result.policies.push(auditedPolicy(policy, run, { readable, nothingSelected, problems }));
+    for (const surveyed of own) {
+      const adhoc = !adhocIn.has(surveyed.region);
+      adhocIn.add(surveyed.region);
+      const { projectId } = session;
+      const { series, warnings } = protectionOf(surveyed, policy, { ...run, projectId, adhoc });
+      result.series.push(...series);
+      result.warnings.push(...warnings);
+    }
+  }
+  for (const { region, id, name, imageSchedule } of regions.flatMap((r) => r.servers)) {
+    if (!covered.has(`${region} ${id}`)) result.uncovered.push({ account, region, server: id, name });
+    else if (imageSchedule) {
+      result.warnings.push(
+        `${region}: ${name} also has Rackspace's own image schedule, and the two keep each other from working: disable that one`,
+      );
+    }
+  }
+  return result;
+}
+
+function auditedPolicy(
+  { policy, account, schedule, cleanup }: Policy,
+  { now }: Run,
+  found: Pick<AuditedPolicy, 'readable' | 'nothingSelected' | 'problems'>,
+): AuditedPolicy {
+  const [nextRun, nextCleanup] = [schedule.next(now), cleanup.next(now)];
+  return {
+    policy,
+    account,
+    ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
+    ...(nextCleanup ? { nextCleanup: isoSeconds(nextCleanup) } : {}),
+    ...found,
+  };
+}

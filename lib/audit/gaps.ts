@@ -1,0 +1,61 @@
+import { isoSeconds } from '../dates.ts';
+import type { Snapshot } from '../marker.ts';
+import type { Policy } from '../policy.ts';
+import { retain } from '../retention.ts';
+import { intervalMs } from '../schedule.ts';
+
+/** Further back nobody looks for a single snapshot, and each takes a decision about the whole series. */
+const MOST_SLOTS = 40;
+
+/** A time without a good snapshot: from the slot that the first missing one was for. Times are ISO, in UTC. */
+export interface Gap {
+  from: string;
+  /** The slot of the next good one; absent when there is none yet. */
+  to?: string;
+}
+
+/**
+ * Where a series lacks a good snapshot that the policy's rules would keep, and have no other for: what rotation has
+ * thinned out is no gap, nor is a month that has only an early one. Newest first, among the latest slots, no further
+ * back than the oldest good snapshot. One that is due for less than half an interval may still be on its way. A
+ * schedule that was changed counts as if it had always been so.
+ */
+export function gaps(series: readonly Snapshot[], policy: Policy, now: Date): Gap[] {
+  const { schedule, keep, timezone } = policy;
+  const good = series
+    .filter(({ state, slot }) => state === 'good' && slot <= now)
+    .sort((a, b) => b.slot.getTime() - a.slot.getTime());
+  const reasonsOf = (snapshots: Snapshot[]) =>
+    new Map(retain(snapshots, keep, { now, timezone }).map((decision) => [decision.snapshot, decision]));
+  const taken = new Set([...reasonsOf(good).values()].flatMap(({ reasons }) => reasons));
+  const isMissed = (slot: Date) => {
+    const missing: Snapshot = { ...good[0]!, id: 'missing', slot, createdAt: slot, hold: undefined };
+    const { keep: kept, reasons } = reasonsOf([...good, missing]).get(missing)!;
+    return kept && reasons.some((reason) => /^(last|within) /.test(reason) || isPeriod(reason, taken));
+  };
+
+  const found: Gap[] = [];
+  let looked = 0;
+  for (const [i, { slot }] of good.entries()) {
+    const newer = good[i - 1]?.slot;
+    const halfMs = (intervalMs(schedule, slot) ?? 0) / 2;
+    // A rate has no slots of its own: after half an interval it is the next one's.
+    const untilMs = newer ? newer.getTime() - (schedule.exact ? 1 : halfMs) : now.getTime() - halfMs;
+    let missing = schedule.next(slot);
+    while (missing && missing.getTime() <= untilMs && looked < MOST_SLOTS && !isMissed(missing)) {
+      missing = schedule.next(missing);
+      looked += 1;
+    }
+    looked += 1;
+    if (looked >= MOST_SLOTS) break;
+    if (missing && missing.getTime() <= untilMs) {
+      found.push({ from: isoSeconds(missing), ...(newer ? { to: isoSeconds(newer) } : {}) });
+    }
+  }
+  return found;
+}
+
+/** Whether a reason names a period, such as "weekly 2026-W48", that no snapshot is kept for yet. */
+function isPeriod(reason: string, taken: Set<string>): boolean {
+  return /^(hourly|daily|weekly|monthly|yearly) /.test(reason) && !taken.has(reason);
+}

@@ -1,0 +1,57 @@
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { METRICS_NAMESPACE } from '../metrics.ts';
+import type { Audit } from './audit.ts';
+import { type AuditedSeries, LATE } from './protection.ts';
+
+/** Each is paid for by the hour, so that there are none on a good day. */
+const MOST_SERVERS = 10;
+
+/**
+ * Writes an audit's CloudWatch metrics, namespace Autosnap. With the dimensions `service` (the deployment) and
+ * `policy`: Overdue, the age of the newest good snapshot in intervals of the schedule, of the server where it is
+ * highest; NewestGoodAge (seconds), likewise; Good, Pending, Failed and Stuck, how many there are; StorageBytes; and
+ * NothingSelected, 1 where a selector matches no server. A policy of which not all could be read has none: missing is
+ * bad. With `service`, `policy` and `server` (its name): Overdue and NewestGoodAge of the servers that are late, the
+ * ten most overdue of them.
+ */
+export function publishMetrics(audit: Audit): void {
+  const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: audit.owner });
+  const publish = (dimensions: Record<string, string>, add: () => void) => {
+    for (const [name, value] of Object.entries(dimensions)) metrics.addDimension(name, value);
+    add();
+    if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics();
+    metrics.clearDimensions();
+  };
+  const count = (name: string, n: number) => metrics.addMetric(name, MetricUnit.Count, n);
+  const addAge = (series: AuditedSeries[]) => {
+    const overdue = series.flatMap((s) => s.overdue ?? []);
+    const ages = series.flatMap((s) => (s.overdue === undefined ? [] : (s.ageSeconds ?? [])));
+    if (overdue.length > 0) metrics.addMetric('Overdue', MetricUnit.NoUnit, Math.max(...overdue));
+    if (ages.length > 0) metrics.addMetric('NewestGoodAge', MetricUnit.Seconds, Math.max(...ages));
+  };
+
+  for (const { policy, account, nothingSelected, readable } of audit.policies) {
+    if (!readable) continue;
+    const series = audit.series.filter((s) => s.policy === policy && s.account === account);
+    const sum = (key: 'good' | 'pending' | 'failed' | 'stuck' | 'bytes') =>
+      series.reduce((total, s) => total + s[key], 0);
+    publish({ policy }, () => {
+      addAge(series);
+      count('Good', sum('good'));
+      count('Pending', sum('pending'));
+      count('Failed', sum('failed'));
+      count('Stuck', sum('stuck'));
+      count('NothingSelected', nothingSelected ? 1 : 0);
+      metrics.addMetric('StorageBytes', MetricUnit.Bytes, sum('bytes'));
+    });
+  }
+  const worst = audit.series
+    .filter(({ overdue = 0 }) => overdue >= LATE)
+    .sort((a, b) => b.overdue! - a.overdue!)
+    .slice(0, MOST_SERVERS);
+  for (const series of worst) {
+    publish({ policy: series.policy, server: series.name.slice(0, 250) || series.server }, () =>
+      addAge([series]),
+    );
+  }
+}

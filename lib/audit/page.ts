@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import type { Audit } from './audit.ts';
+import { appendix } from './page/appendix.ts';
+import { client } from './page/client.ts';
+import { pageData } from './page/data.ts';
+import { drawings } from './page/drawings.ts';
+import { escapeHtml, escapeJson } from './page/escape.ts';
+import { figures } from './page/figures.ts';
+import { filters } from './page/filters.ts';
+import { grouped, groupList } from './page/groups.ts';
+import { legend } from './page/legend.ts';
+import { markOf } from './page/mark.ts';
+import { notices } from './page/notices.ts';
+import { stateIcon, tabIcon } from './page/row.ts';
+import { axis, scaleOf } from './page/scale.ts';
+import { STYLE } from './page/style.ts';
+import { sentence, standings } from './sentence.ts';
+
+const SCRIPT = `(${client})()`;
+
+/**
+ * The report page: one HTML file that needs nothing else, and is not allowed to ask anybody for anything. Without its
+ * script it still shows everything but the rows' details and the filters. All that came from a cloud is escaped.
+ */
+export function reportPage(audit: Audit): string {
+  const { owner, at, series } = audit;
+  const groups = grouped(series);
+  const rows = groups.flatMap((group) => group.series);
+  const times = rows.flatMap(({ snapshots, nextRun }) => [
+    ...snapshots.map(({ slot }) => slot),
+    nextRun ?? at,
+  ]);
+  const scale = scaleOf(at, times);
+  const policy = `default-src 'none'; style-src '${hashOf(STYLE)}'; script-src '${hashOf(SCRIPT)}'; img-src data:; base-uri 'none'; form-action 'none'`;
+  const said = sentence(audit);
+  const worst = worstState(audit);
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="color-scheme" content="light dark">
+<title>${escapeHtml(`${said} (${owner})`)}</title>
+<link rel="icon" href="${tabIcon(worst)}">
+<style>${STYLE}</style>
+</head>
+<body>
+${drawings(scale)}
+<header>
+<p class="origin"><span>Autosnap <b>${escapeHtml(owner)}</b></span><time datetime="${at}">${timeText(at)}</time></p>
+<h1>${stateIcon(worst)}<span>${clauses(said)}</span></h1>
+<dl class="figures">
+${figures(audit)}
+</dl>
+<p class="stale" role="note" hidden></p>
+${notices(audit)}
+</header>
+<main>
+${filters(rows)}
+${legend(new Set(rows.flatMap(({ snapshots }) => snapshots.map(markOf))))}
+${axis(scale)}
+${groupList(groups, at, scale)}
+<p class="nothing" hidden>Nothing fits these filters. <button type="button">Show all</button></p>
+${appendix(audit)}
+</main>
+<div class="tip" hidden></div>
+<script type="application/json" id="data">${escapeJson(pageData(rows, audit))}</script>
+<script>${SCRIPT}</script>
+</body>
+</html>
+`;
+}
+
+function hashOf(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`;
+}
+
+/** The icon beside the sentence: what can't be read, or matches nothing, is no good news either. */
+function worstState(audit: Audit) {
+  const worst = standings(audit)[0]?.state ?? 'never';
+  const isWell = worst !== 'never' && audit.policies.every(({ problems }) => problems.length === 0);
+  return isWell || worst === 'never' ? worst : 'late';
+}
+
+/** The sentence, which breaks between its clauses rather than within. */
+function clauses(said: string): string {
+  const parts = said.split('; ').map(escapeHtml);
+  return parts.map((part, i) => `<span>${part}${i < parts.length - 1 ? ';' : ''}</span>`).join(' ');
+}
+
+/** "Tue, 24 Nov 2026 09:00 UTC" */
+function timeText(iso: string): string {
+  return `${new Date(iso).toUTCString().slice(0, 22)} UTC`;
+}

@@ -1,0 +1,48 @@
+import type { Audit } from '../audit.ts';
+import type { AuditedSeries, AuditedSnapshot } from '../protection.ts';
+import { durationText, minuteText, sizeText } from '../words.ts';
+import { markOf } from './mark.ts';
+
+/**
+ * A snapshot in a row's table: the id of its image, and where in {@link PageData.text} its slot, state and size are,
+ * why it is kept, and until when.
+ */
+export type Line = [image: string, slot: number, state: number, size: number, why: number, until: number];
+
+/** What the page's script needs to show the snapshots of a row. Most texts occur many times. */
+export interface PageData {
+  text: string[];
+  /** By the row's number; newest first, as the timeline has its marks. */
+  rows: Line[][];
+}
+
+/** Gathers the texts of all snapshots, so that a thousand servers' fit into a few megabytes. */
+export function pageData(rows: readonly AuditedSeries[], { at, policies }: Audit): PageData {
+  const text = new Map<string, number>();
+  const index = (words: string) => {
+    const known = text.get(words) ?? text.size;
+    text.set(words, known);
+    return known;
+  };
+  const cleanups = new Map(policies.map((p) => [`${p.account} ${p.policy}`, p.nextCleanup]));
+  const lines = rows.map(({ account, policy, snapshots }) =>
+    snapshots.map((s): Line => {
+      const until = untilText(s, at, cleanups.get(`${account} ${policy}`));
+      const size = s.sizeBytes === undefined ? '–' : sizeText(s.sizeBytes);
+      const state = markOf(s) === 'held' ? 'good, held' : s.state;
+      const why = s.reasons.join('; ');
+      return [s.image, index(minuteText(s.slot)), index(state), index(size), index(why), index(until)];
+    }),
+  );
+  return { text: [...text.keys()], rows: lines };
+}
+
+/** When a snapshot will go. */
+function untilText(snapshot: AuditedSnapshot, at: string, nextCleanup: string | undefined): string {
+  const { fate, goes } = snapshot;
+  if (fate === 'delete') return `the next cleanup${nextCleanup ? `, ${minuteText(nextCleanup)}` : ''}`;
+  if (fate === 'defer') return 'a later cleanup';
+  if (markOf(snapshot) === 'held') return 'as long as it is held';
+  if (!goes || goes <= at) return 'further than can be foreseen';
+  return `${minuteText(goes)}, in ${durationText(Date.parse(goes) - Date.parse(at))}`;
+}

@@ -1,0 +1,40 @@
+import type { Audit } from '../audit.ts';
+import { standings } from '../sentence.ts';
+import { durationText, minuteText, sizeText } from '../words.ts';
+
+/** The figures below the sentence: what is asked for most, with what belongs to it in small. */
+export function figures(audit: Audit): string {
+  const servers = standings(audit);
+  const having = (...states: string[]) => servers.filter(({ state }) => states.includes(state)).length;
+  const good = audit.series.reduce((sum, series) => sum + series.good, 0);
+  const others = audit.series.reduce((sum, { pending, stuck, failed }) => sum + pending + stuck + failed, 0);
+  const nextRun = audit.policies.flatMap((policy) => policy.nextRun ?? []).sort()[0];
+  const [late, never, waiting] = [having('late'), having('never'), having('waiting')];
+  return [
+    figure('Protected', `${having('protected')}`, `of ${servers.length}`),
+    figure(
+      'Late',
+      `${late}`,
+      never > 0 ? `and ${never} without a snapshot` : '',
+      late + never > 0 ? 'trouble' : '',
+    ),
+    ...(waiting > 0 ? [figure('Waiting', `${waiting}`, 'for the first')] : []),
+    figure('Snapshots', `${good}`, others > 0 ? `and ${others} not good` : 'all good'),
+    figure('Stored', sizeText(audit.bytes)),
+    ...(audit.monthlyCost === undefined ? [] : [figure('Cost', audit.monthlyCost.toFixed(2), 'a month')]),
+    ...(nextRun
+      ? [
+          figure(
+            'Next run',
+            `in ${durationText(Date.parse(nextRun) - Date.parse(audit.at))}`,
+            `${minuteText(nextRun).slice(5)} UTC`,
+          ),
+        ]
+      : []),
+  ].join('\n');
+}
+
+/** All texts are the page's own. */
+function figure(term: string, value: string, note = '', style = ''): string {
+  return `<div${style && ` class="${style}"`}><dt>${term}</dt><dd>${value}${note && ` <small>${note}</small>`}</dd></div>`;
+}

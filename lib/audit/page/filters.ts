@@ -1,0 +1,40 @@
+import type { AuditedSeries } from '../protection.ts';
+import { escapeHtml } from './escape.ts';
+import { STATES } from './row.ts';
+
+const FIELDS = { policy: 'policies', region: 'regions', account: 'accounts' } as const;
+
+/** Search and filters; hidden until the script can do something with them. What has only one value is no filter. */
+export function filters(series: readonly AuditedSeries[]): string {
+  const byState = Map.groupBy(series, ({ state }) => state);
+  const chips = Object.entries(STATES).flatMap(([state, words]) => {
+    const count = byState.get(state as AuditedSeries['state'])?.length;
+    return count ? [chip(state, words, count)] : [];
+  });
+  return `<form class="filters" role="search" hidden>
+<label class="search"><span class="unseen">Search</span><input type="search" name="search" placeholder="Search" autocomplete="off" spellcheck="false" aria-keyshortcuts="/"><kbd aria-hidden="true">/</kbd></label>
+<fieldset><legend class="unseen">State</legend>${chip('', 'All', series.length, ' checked')}${chips.join('')}</fieldset>
+${Object.entries(FIELDS)
+  .map(([key, plural]) =>
+    select(
+      key,
+      plural,
+      series.map((one) => one[key as keyof typeof FIELDS]),
+    ),
+  )
+  .join('')}
+<p class="shown" role="status"></p>
+</form>`;
+}
+
+function chip(value: string, words: string, count: number, checked = ''): string {
+  return `<label class="chip"><input type="radio" name="state" value="${value}"${checked}>${words} <b>${count}</b></label>`;
+}
+
+function select(key: string, plural: string, values: string[]): string {
+  const options = [...new Set(values)].sort();
+  if (options.length < 2) return '';
+  return `<label><span class="unseen">${key}</span><select name="${key}"><option value="">All ${plural}</option>${options
+    .map((value) => `<option value="${escapeHtml(value)}">${escapeHtml(value)}</option>`)
+    .join('')}</select></label>`;
+}

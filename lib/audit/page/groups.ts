@@ -1,0 +1,48 @@
+import type { AuditedSeries, SeriesState } from '../protection.ts';
+import { worstFirst } from '../sentence.ts';
+import { row } from './row.ts';
+import type { Scale } from './scale.ts';
+
+const GROUPS: [title: string, ...states: SeriesState[]][] = [
+  ['Needs attention', 'never', 'late'],
+  ['Waiting for the first snapshot', 'waiting'],
+  ['Protected', 'protected'],
+  ['Kept, with nothing new to come', 'released', 'orphaned', 'adhoc'],
+];
+
+/** Series that belong together on the page. */
+export interface Group {
+  title: string;
+  series: AuditedSeries[];
+}
+
+/** The series in the order of the page: the worst first, all that is well by name. */
+export function grouped(all: readonly AuditedSeries[]): Group[] {
+  return GROUPS.map(([title, ...states]) => {
+    const series = all.filter(({ state }) => states.includes(state));
+    return { title, series: series.sort(states.includes('late') ? worstFirst : byName) };
+  }).filter(({ series }) => series.length > 0);
+}
+
+/** The list of all servers. Rows are numbered throughout. */
+export function groupList(groups: readonly Group[], now: string, scale: Scale): string {
+  let number = 0;
+  return groups
+    .map(
+      ({ title, series }) => `<section class="group">
+<h2>${title} <span class="count">${series.length}</span></h2>
+<ul>
+${series.map((one) => row(one, number++, now, scale)).join('\n')}
+</ul>
+</section>`,
+    )
+    .join('\n');
+}
+
+function byName(a: AuditedSeries, b: AuditedSeries): number {
+  return (
+    a.name.localeCompare(b.name, 'en', { numeric: true }) ||
+    a.region.localeCompare(b.region) ||
+    a.policy.localeCompare(b.policy)
+  );
+}

@@ -1,0 +1,27 @@
+import { drawMarks, GROUND, type Mark } from './mark.ts';
+
+const BARS: Mark[] = ['recent', 'weekly', 'monthly', 'yearly'];
+const OTHERS: Partial<Record<Mark, string>> = {
+  held: 'held',
+  goes: 'goes with a cleanup',
+  pending: 'being made',
+  failed: 'failed',
+  stuck: 'stuck',
+  unknown: 'not understood',
+};
+
+/** What the marks mean that are on the page. */
+export function legend(shown: ReadonlySet<Mark>): string {
+  const others = Object.entries(OTHERS).filter(([mark]) => shown.has(mark as Mark));
+  return `<ul class="legend" aria-label="Legend">
+${item(34, 34, drawMarks(BARS.map((mark, i) => [mark, `${5 + 8 * i}`])), 'the higher, the longer it stays')}
+${others.map(([mark, what]) => item(14, 14, drawMarks([[mark as Mark, '7']]), what)).join('\n')}
+${item(22, 14, `<rect class="gap" x="1" y="${GROUND - 12}" width="20" height="12"/>`, 'one is missing')}
+${item(4, 18, `<line class="next" x1="2" x2="2" y1="${GROUND - 18}" y2="${GROUND}"/>`, 'next run')}
+</ul>`;
+}
+
+function item(width: number, height: number, drawn: string, what: string): string {
+  const box = `0 ${GROUND - height + 1} ${width} ${height}`;
+  return `<li><svg width="${width}" height="${height}" viewBox="${box}" aria-hidden="true">${drawn}</svg>${what}</li>`;
+}

@@ -1,0 +1,46 @@
+import type { AuditedSnapshot } from '../protection.ts';
+
+const TIERS = ['yearly', 'monthly', 'weekly', 'daily', 'hourly'] as const;
+
+/**
+ * How a snapshot shows. A good one by the longest period that it is kept for: "recent" for all other reasons, "goes"
+ * when a cleanup is to delete it, "held" while somebody holds it. Any other by its state.
+ */
+export type Mark =
+  | (typeof TIERS)[number]
+  | 'recent'
+  | 'goes'
+  | 'held'
+  | Exclude<AuditedSnapshot['state'], 'good'>;
+
+/** Where the marks stand, from the top of their picture. */
+export const GROUND = 36;
+const WIDTH = 3;
+/** As on a ruler: what stays longer stands higher. All other marks are in drawings.ts. */
+const HEIGHTS: Partial<Record<Mark, number>> = {
+  yearly: 29,
+  monthly: 22,
+  weekly: 15,
+  daily: 9,
+  hourly: 9,
+  recent: 9,
+};
+
+/** How a snapshot shows in its timeline and its table. */
+export function markOf({ state, fate, reasons }: AuditedSnapshot): Mark {
+  if (state !== 'good') return state;
+  if (fate !== 'keep') return 'goes';
+  if (reasons.some((reason) => reason.startsWith('held'))) return 'held';
+  return TIERS.find((tier) => reasons.some((reason) => reason.startsWith(`${tier} `))) ?? 'recent';
+}
+
+/** Marks at their places (lengths or percentages), for an SVG. */
+export function drawMarks(marks: readonly (readonly [mark: Mark, x: string])[]): string {
+  const drawn = marks.map(([mark, x]) => {
+    const height = HEIGHTS[mark];
+    return height
+      ? `<rect class="${mark}" x="${x}" y="${GROUND - height}" width="${WIDTH}" height="${height}"/>`
+      : `<use class="${mark}" x="${x}" y="${GROUND}" href="#${mark}"/>`;
+  });
+  return `<g transform="translate(-${WIDTH / 2})">${drawn.join('')}</g>`;
+}

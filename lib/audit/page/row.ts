@@ -1,0 +1,62 @@
+import type { AuditedSeries, SeriesState } from '../protection.ts';
+import { latenessMs } from '../sentence.ts';
+import { durationText, sizeText } from '../words.ts';
+import { escapeHtml } from './escape.ts';
+import type { Scale } from './scale.ts';
+import { timeline } from './timeline.ts';
+
+/** The states in the order of the page, and their words. */
+export const STATES: Record<SeriesState, string> = {
+  never: 'No snapshot',
+  late: 'Late',
+  waiting: 'Waiting',
+  protected: 'Protected',
+  released: 'Not selected',
+  orphaned: 'Server gone',
+  adhoc: 'By hand',
+};
+
+/** The drawing for a state. */
+export function stateIcon(state: SeriesState): string {
+  const known = ['protected', 'late', 'never', 'waiting'].includes(state);
+  return `<svg class="icon ${state}" viewBox="0 0 16 16" aria-hidden="true"><use href="#is-${known ? state : 'kept'}"/></svg>`;
+}
+
+/** The icon of the browser's tab. */
+export function tabIcon(state: SeriesState): string {
+  const color = { protected: '#2a9d8f', waiting: '#2a9d8f', late: '#e08a2e' }[state as string] ?? '#d64541';
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${color}"/></svg>`;
+  return `data:image/svg+xml,${encodeURIComponent(svg)}`;
+}
+
+/** A series as an item of the page's list. The script adds its snapshots on demand, by the row's number. */
+export function row(series: AuditedSeries, number: number, now: string, scale: Scale): string {
+  const { account, region, policy, server, name, state } = series;
+  const data = Object.entries({ account, region, policy, state, server })
+    .map(([key, value]) => `data-${key}="${escapeHtml(value)}"`)
+    .join(' ');
+  return `<li class="row" id="row-${number}" ${data}>
+<button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(name || `server ${server}`)}</bdi><span class="place">${escapeHtml(region)} · ${escapeHtml(policy)}<span class="unseen">, ${STATES[state]}</span></span></button>
+${timeline(series, now, scale)}
+<p class="standing ${state}"><b>${standingText(series)}</b><span>${holdingText(series)}</span></p>
+</li>`;
+}
+
+function standingText(series: AuditedSeries): string {
+  const { state, ageSeconds } = series;
+  if (state === 'late') return `${durationText(latenessMs(series))} late`;
+  if (state === 'waiting') return 'none yet';
+  if (state !== 'protected' || ageSeconds === undefined) return STATES[state].toLowerCase();
+  return `${durationText(ageSeconds * 1000)} old`;
+}
+
+function holdingText({ good, pending, stuck, failed, bytes }: AuditedSeries): string {
+  const others = Object.entries({ pending, stuck, failed }).filter(([, n]) => n > 0);
+  return [
+    good > 0 ? `${good} good` : '',
+    ...others.map(([state, n]) => `${n} ${state}`),
+    bytes > 0 ? sizeText(bytes) : '',
+  ]
+    .filter(Boolean)
+    .join(', ');
+}

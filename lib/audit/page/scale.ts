@@ -1,0 +1,62 @@
+const DAY_MS = 24 * 3_600_000;
+
+const TICKS: [label: string, days: number][] = [
+  ['1 h', 1 / 24],
+  ['6 h', 1 / 4],
+  ['1 day', 1],
+  ['1 week', 7],
+  ['1 month', 30.44],
+  ['3 months', 91.3],
+  ['6 months', 182.6],
+  ['1 year', 365.25],
+  ['2 years', 730.5],
+  ['5 years', 1826],
+  ['10 years', 3652],
+];
+/** In percent of the width: what labels need beside each other. */
+const ROOM = 8;
+
+/** Where a moment is, across a timeline. */
+export interface Scale {
+  /** In percent from the left, within 0 and 100. */
+  at(ms: number): number;
+  /** "1 week" before now, and so on, the latest first. */
+  ticks: { label: string; at: number }[];
+  now: number;
+}
+
+/**
+ * A scale on which distances shrink with the square root of the time from now: last week's days can be told apart,
+ * and last year is still there.
+ */
+export function scaleOf(now: string, times: readonly string[]): Scale {
+  const nowMs = Date.parse(now);
+  const [oldestMs, latestMs] = times
+    .map((time) => Date.parse(time))
+    .reduce(
+      ([least, most], ms) => [Math.min(least, ms), Math.max(most, ms)],
+      [nowMs - 8 * DAY_MS, nowMs + DAY_MS / 2],
+    );
+  const past = Math.sqrt(nowMs - oldestMs) * 1.02;
+  const future = Math.min(Math.sqrt(latestMs - nowMs) * 1.3, past);
+  const at = (ms: number) => {
+    const distance = Math.sign(ms - nowMs) * Math.sqrt(Math.abs(ms - nowMs));
+    const percent = (100 * (past + distance)) / (past + future);
+    return Math.round(100 * Math.min(Math.max(percent, 0), 100)) / 100;
+  };
+  const zero = at(nowMs);
+  const ticks: Scale['ticks'] = [];
+  for (const [label, days] of TICKS) {
+    const tick = { label, at: at(nowMs - days * DAY_MS) };
+    if (tick.at >= ROOM / 2 && (ticks.at(-1)?.at ?? zero) - tick.at >= ROOM) ticks.push(tick);
+  }
+  return { at, ticks, now: zero };
+}
+
+/** The scale's labels, for the top of the list. */
+export function axis({ ticks, now }: Scale): string {
+  const labels = [{ label: 'now', at: now }, ...ticks].map(
+    ({ label, at }) => `<text x="${at}%" y="14">${label}</text>`,
+  );
+  return `<div class="axis" aria-hidden="true"><svg class="labels" height="20">${labels.join('')}</svg></div>`;
+}

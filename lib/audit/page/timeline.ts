@@ -1,0 +1,52 @@
+import type { AuditedSeries } from '../protection.ts';
+import { counted, minuteText } from '../words.ts';
+import { escapeHtml } from './escape.ts';
+import { drawMarks, GROUND, markOf } from './mark.ts';
+import type { Scale } from './scale.ts';
+
+const HEIGHT = 44;
+const TOP = 5;
+
+/**
+ * A series as an SVG that is as wide as its place: a mark a snapshot, newest first; hatched where one is missing; a
+ * dashed line at the next run.
+ */
+export function timeline(series: AuditedSeries, now: string, { at }: Scale): string {
+  const x = (time: string) => `${at(Date.parse(time))}%`;
+  const { snapshots, nextRun } = series;
+  const oldest = snapshots.at(-1)?.slot;
+  const drawn = [
+    '<use class="grid" href="#grid"/>',
+    ...gapsIn(series, now).map(([from, to]) => {
+      const width = at(Date.parse(to)) - at(Date.parse(from));
+      return `<rect class="gap" x="${x(from)}" y="${TOP}" width="${width.toFixed(2)}%" height="${GROUND - TOP}"/>`;
+    }),
+    oldest ? `<line class="ground" x1="${x(oldest)}" x2="${x(now)}" y1="${GROUND}" y2="${GROUND}"/>` : '',
+    nextRun ? `<line class="next" x1="${x(nextRun)}" x2="${x(nextRun)}" y1="${TOP}" y2="${GROUND}"/>` : '',
+    drawMarks(snapshots.map((snapshot) => [markOf(snapshot), x(snapshot.slot)])),
+  ];
+  return `<svg class="timeline" role="img" height="${HEIGHT}" aria-label="${escapeHtml(describe(series, now))}">${drawn.join('')}</svg>`;
+}
+
+/** From when to when a good snapshot is missing. */
+function gapsIn(series: AuditedSeries, now: string): [from: string, to: string][] {
+  if (series.state === 'never') return [[new Date(0).toISOString(), now]];
+  return (series.gaps ?? []).map(({ from, to }) => [from, to ?? now]);
+}
+
+/** What the timeline shows, for those who don't see it. */
+function describe(series: AuditedSeries, now: string): string {
+  const { state, snapshots, good, pending, stuck, failed, nextRun } = series;
+  const [newest, oldest] = [snapshots[0], snapshots.at(-1)];
+  const states = Object.entries({ good, pending, stuck, failed }).filter(([, n]) => n > 0);
+  const missing = gapsIn(series, now).map(
+    ([from, to]) => `${minuteText(from)} to ${to === now ? 'now' : minuteText(to)}`,
+  );
+  return [
+    newest && oldest
+      ? `${counted(snapshots.length, 'snapshot')} from ${minuteText(oldest.slot)} to ${minuteText(newest.slot)}, ${states.map(([word, n]) => `${n} ${word}`).join(', ')}`
+      : 'No snapshots',
+    ...(missing.length > 0 && state !== 'never' ? [`missing from ${missing.join(' and from ')}`] : []),
+    ...(nextRun ? [`next run ${minuteText(nextRun)}`] : []),
+  ].join('; ');
+}

@@ -1,0 +1,194 @@
+import { readerOf } from '../belonging.ts';
+import { planCleanup, type SeriesPlan } from '../cleanup.ts';
+import { isoSeconds } from '../dates.ts';
+import { isStuck } from '../marker.ts';
+import type { Server } from '../openstack/compute.ts';
+import { ADHOC, type Policy } from '../policy.ts';
+import type { Run } from '../run.ts';
+import { intervalMs } from '../schedule.ts';
+import { selectServers } from '../selection.ts';
+import type { RegionSurvey } from '../survey.ts';
+import { type Foresight, foresight } from './foresight.ts';
+import type { Gap } from './gaps.ts';
+
+/** The age of the newest good snapshot, in intervals of the schedule, from which on a series is late. */
+export const LATE = 1.5;
+const DAY_MS = 24 * 3_600_000;
+
+/**
+ * - protected: the newest good snapshot is recent enough. late: it is not. never: there is none, though the server is
+ *   old enough to have one. waiting: there is none yet, because the server is new.
+ * - released: the policy does not select the server any more. orphaned: the server is gone. adhoc: made by hand.
+ */
+export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released' | 'orphaned' | 'adhoc';
+
+/** One snapshot, as the report page shows it. Times are ISO, in UTC. */
+export interface AuditedSnapshot {
+  image: string;
+  slot: string;
+  status: string;
+  state: 'good' | 'pending' | 'stuck' | 'failed' | 'unknown';
+  sizeBytes?: number;
+  fate: 'keep' | 'delete' | 'defer';
+  reasons: string[];
+  /** When it is expected to be deleted; absent when that can't be foreseen. */
+  goes?: string;
+}
+
+/** One series: the snapshots of one policy of one server in one region. */
+export interface AuditedSeries {
+  account: string;
+  region: string;
+  server: string;
+  /** Empty when the server is gone. */
+  name: string;
+  policy: string;
+  state: SeriesState;
+  newestGood?: string;
+  ageSeconds?: number;
+  /** The age in intervals of the schedule: {@link LATE} is late. Absent where nothing is expected any more. */
+  overdue?: number;
+  good: number;
+  pending: number;
+  stuck: number;
+  failed: number;
+  bytes: number;
+  nextRun?: string;
+  /** Where a snapshot is missing; absent where nothing is expected any more. */
+  gaps?: Gap[];
+  /** Newest first. */
+  snapshots: AuditedSnapshot[];
+}
+
+/** What one policy protects in one region. */
+export interface RegionProtection {
+  series: AuditedSeries[];
+  warnings: string[];
+}
+
+/**
+ * How well the servers of a completely listed region are protected by a policy: a series for each server that it
+ * selects, with or without snapshots, and for each that has any. `adhoc` takes in the snapshots made by hand, which
+ * belong to no policy.
+ */
+export function protectionOf(
+  surveyed: RegionSurvey,
+  policy: Policy,
+  {
+    projectId,
+    adhoc,
+    ...run
+  }: Pick<Run, 'owner' | 'now' | 'policies'> & { projectId: string; adhoc: boolean },
+): RegionProtection {
+  const { now } = run;
+  const read = readerOf(surveyed, policy, { owner: run.owner, projectId });
+  const plan = planCleanup(surveyed, policy, read, run);
+  const serverOf = new Map(surveyed.servers.map((server) => [server.id, server]));
+  const selected = new Set(selectServers(surveyed.servers, policy.servers).servers);
+  const planned = new Map(
+    plan.series.filter((s) => s.policy === policy.policy).map((series) => [series.server, series]),
+  );
+  const foresee = foresight(policy, now);
+  const { region } = surveyed;
+  const common = { account: policy.account, region };
+  const ids = new Set([...[...selected].map(({ id }) => id), ...planned.keys()]);
+  const series = [...ids].map((id): AuditedSeries => {
+    const server = serverOf.get(id);
+    const items = planned.get(id)?.items ?? [];
+    const grows = server !== undefined && selected.has(server);
+    const foreseen = grows ? foresee(items.map(({ snapshot }) => snapshot)) : undefined;
+    const shown = shownSeries(items, { server, now, goes: foreseen?.goes });
+    return {
+      ...common,
+      server: id,
+      name: server?.name ?? '',
+      policy: policy.policy,
+      ...(grows
+        ? { ...expected(server, shown.newestGood, policy, now), gaps: foreseen?.gaps ?? [] }
+        : { state: server ? 'released' : 'orphaned' }),
+      ...shown,
+    };
+  });
+  const byHand = plan.series.filter((s) => adhoc && s.policy === ADHOC);
+  return {
+    series: [
+      ...series,
+      ...byHand.map(
+        ({ server, name, items }): AuditedSeries => ({
+          ...common,
+          server,
+          name,
+          policy: ADHOC,
+          state: 'adhoc',
+          ...shownSeries(items, { server: serverOf.get(server), now, goes: undefined }),
+        }),
+      ),
+    ],
+    warnings: plan.warnings,
+  };
+}
+
+type Shown = Pick<
+  AuditedSeries,
+  'newestGood' | 'ageSeconds' | 'good' | 'pending' | 'stuck' | 'failed' | 'bytes' | 'snapshots'
+>;
+
+function shownSeries(
+  items: SeriesPlan['items'],
+  { server, now, goes }: { server: Server | undefined; now: Date; goes: Foresight['goes'] | undefined },
+): Shown {
+  const snapshots = items.map(({ snapshot, fate, reasons }): AuditedSnapshot => {
+    const stuck =
+      snapshot.state === 'pending' &&
+      (now.getTime() - snapshot.createdAt.getTime() > DAY_MS ||
+        isStuck(snapshot, server?.taskState ?? null, now));
+    const gone = goes?.(snapshot) ?? snapshot.expires;
+    return {
+      image: snapshot.id,
+      slot: isoSeconds(snapshot.slot),
+      status: snapshot.status,
+      state: stuck ? 'stuck' : snapshot.state,
+      ...(snapshot.sizeBytes === undefined ? {} : { sizeBytes: snapshot.sizeBytes }),
+      fate,
+      reasons,
+      ...(gone ? { goes: isoSeconds(gone) } : {}),
+    };
+  });
+  const having = (state: AuditedSnapshot['state']) => snapshots.filter((s) => s.state === state);
+  const newestGood = items.find(({ snapshot: s }) => s.state === 'good' && s.slot <= now)?.snapshot.slot;
+  return {
+    ...(newestGood
+      ? {
+          newestGood: isoSeconds(newestGood),
+          ageSeconds: Math.floor((now.getTime() - newestGood.getTime()) / 1000),
+        }
+      : {}),
+    good: having('good').length,
+    pending: having('pending').length,
+    stuck: having('stuck').length,
+    failed: having('failed').length,
+    bytes: snapshots.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
+    snapshots,
+  };
+}
+
+/**
+ * The state of a series that is to grow, and its age in intervals: of the newest good snapshot, or of the server
+ * where there is none. The interval is the one that began with it: on a Monday, Friday's snapshot is not late.
+ */
+function expected(
+  server: Server,
+  newestGood: string | undefined,
+  { schedule }: Policy,
+  now: Date,
+): Pick<AuditedSeries, 'state' | 'overdue' | 'nextRun'> {
+  const next = schedule.next(now);
+  const nextRun = next ? { nextRun: isoSeconds(next) } : {};
+  const since = newestGood ? new Date(newestGood) : server.createdAt;
+  const interval = since && intervalMs(schedule, since);
+  if (!since || !interval) return { state: newestGood ? 'protected' : 'never', ...nextRun };
+  const overdue = Math.round(((now.getTime() - since.getTime()) / interval) * 100) / 100;
+  const isLate = overdue >= LATE;
+  const state = newestGood ? (isLate ? 'late' : 'protected') : isLate ? 'never' : 'waiting';
+  return { state, overdue, ...nextRun };
+}

@@ -1,0 +1,74 @@
+import * as v from 'valibot';
+import { publish } from '../alerts.ts';
+import { Refusal } from '../refusal.ts';
+import { problemsOf, strict } from '../schema.ts';
+import { LINK_HOURS, type Store } from '../store.ts';
+import type { Audit } from './audit.ts';
+import { digest } from './digest.ts';
+import { publishMetrics } from './metrics.ts';
+import { reportPage } from './page.ts';
+
+const DAY_MS = 24 * 3_600_000;
+
+const AuditEvent = strict({
+  digest: v.optional(
+    v.picklist(['never', 'always', 'on-trouble'], 'must be "always", "on-trouble" or "never"'),
+    'never',
+  ),
+});
+
+/** Whether an audit is followed by a digest of the day: "on-trouble" stays silent on good days. */
+export type When = v.InferOutput<typeof AuditEvent>['digest'];
+
+/**
+ * Reads an audit's event: `{}` or `{"digest": "always"}`.
+ *
+ * @throws {Refusal} that names every problem.
+ */
+export function parseAudit(event: unknown): When {
+  // `invoke local` makes a text of no event.
+  const asked = v.safeParse(AuditEvent, event || {});
+  if (asked.success) return asked.output.digest;
+  throw new Refusal('The event is refused', problemsOf(asked.issues, 'event'));
+}
+
+interface Outlets {
+  /** Where the report page is kept; none where nothing is deployed. */
+  store: Store | undefined;
+  /** The ARN of the topic that the digest goes to. */
+  topic: string | undefined;
+}
+
+/**
+ * Makes an audit known: as metrics, as the report page, and as the digest when it is due. One that fails stops no
+ * other.
+ *
+ * @returns what failed, and why.
+ */
+export async function publishAudit(
+  audit: Audit,
+  { store, topic }: Outlets,
+  { digest: when, now }: { digest: When; now: Date },
+): Promise<string[]> {
+  const failures: string[] = [];
+  const attempt = async <T>(what: string, work: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      failures.push(`${what}: ${(error as Error).message}`);
+      return undefined;
+    }
+  };
+  publishMetrics(audit);
+  await attempt('the report page was not written', async () => store?.putPage(reportPage(audit)));
+  if (when === 'never' || !topic) return failures;
+
+  const since = new Date(now.getTime() - DAY_MS);
+  const runs = await attempt("the day's reports can't be read", async () => store?.runsSince(since, now));
+  const links = await attempt('the report page has no link', async () => store?.pageLinks());
+  const { good, ...message } = digest(audit, runs ?? [], links && { ...links, hours: LINK_HOURS });
+  if (when === 'always' || !good || failures.length > 0) {
+    await attempt('the digest was not sent', () => publish(topic, message));
+  }
+  return failures;
+}

@@ -1,0 +1,95 @@
+import type { Audit } from './audit.ts';
+import type { AuditedSeries, SeriesState } from './protection.ts';
+import { cleanText, durationText } from './words.ts';
+
+/** Nova allows names of 255 characters. */
+const LONGEST_NAME = 40;
+/** Of servers that are to have snapshots, the worst last. Protected by one policy is protected, though another waits. */
+const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
+
+/**
+ * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`. What can't be read comes
+ * first. A server is protected when no policy that selects it is late with it; one that is new and has no snapshot
+ * yet is not protected, and is said to be waiting.
+ */
+export function sentence(audit: Audit): string {
+  const unreadable = unreadableIn(audit);
+  const servers = standings(audit);
+  if (servers.length === 0) {
+    return unreadable.length > 0
+      ? `${listed(unreadable)} can't be read: nothing is known of the servers`
+      : 'No server is protected: no policy selects one';
+  }
+  const having = (state: SeriesState) => servers.filter((s) => s.state === state);
+  const waiting = having('waiting').length;
+  const troubled = [...having('never'), ...having('late')];
+  const [worst] = troubled;
+  return [
+    ...(unreadable.length > 0 ? [`${listed(unreadable)} can't be read`] : []),
+    `${unreadable.length > 0 ? 'elsewhere ' : ''}${having('protected').length} of ${servers.length} server${servers.length === 1 ? '' : 's'} protected`,
+    ...(worst
+      ? [`${troubleText(worst)}${troubled.length > 1 ? `, and ${troubled.length - 1} more` : ''}`]
+      : []),
+    ...(waiting > 0
+      ? [`${waiting} ${waiting === 1 ? 'waits for its' : 'wait for their'} first snapshot`]
+      : []),
+  ].join('; ');
+}
+
+/** The worst series of each server that is to have snapshots; the one that is most overdue first. */
+export function standings({ series }: Pick<Audit, 'series'>): AuditedSeries[] {
+  const expected = series.filter(({ state }) => RANKS.includes(state)).sort(worstFirst);
+  const worstOf = new Map<string, AuditedSeries>();
+  for (const one of expected) {
+    const server = `${one.account} ${one.region} ${one.server}`;
+    if (!worstOf.has(server)) worstOf.set(server, one);
+  }
+  return [...worstOf.values()];
+}
+
+/** For how long a late series' next snapshot has been due, in milliseconds. */
+export function latenessMs({ ageSeconds = 0, overdue = 0 }: AuditedSeries): number {
+  return overdue > 1 ? 1000 * ageSeconds * (1 - 1 / overdue) : 0;
+}
+
+/** A name as it may stand in a sentence. */
+function shortName(name: string): string {
+  const characters = [...cleanText(name)];
+  return characters.length > LONGEST_NAME
+    ? `${characters.slice(0, LONGEST_NAME - 1).join('')}…`
+    : characters.join('');
+}
+
+/** Orders series: the worst state first, then the most overdue, then by name. */
+export function worstFirst(a: AuditedSeries, b: AuditedSeries): number {
+  return (
+    RANKS.indexOf(b.state) - RANKS.indexOf(a.state) ||
+    (b.overdue ?? Infinity) - (a.overdue ?? Infinity) ||
+    a.name.localeCompare(b.name, 'en', { numeric: true })
+  );
+}
+
+function troubleText(series: AuditedSeries): string {
+  const name = shortName(series.name);
+  return series.state === 'late'
+    ? `${name} is ${durationText(latenessMs(series))} late`
+    : `${name} has no good snapshot`;
+}
+
+/** The regions and accounts that can't be read, from the words that audit.ts has for them. */
+function unreadableIn({ policies }: Audit): string[] {
+  const accounts = new Set(policies.map(({ account }) => account));
+  const found = policies.flatMap(({ account, problems }) =>
+    problems.flatMap((problem) => {
+      const what = /^(the account \S+|\S+) can't be read: /.exec(problem)?.[1];
+      if (!what) return [];
+      return accounts.size > 1 && !what.startsWith('the account') ? `${what} (${account})` : what;
+    }),
+  );
+  const [first = '', ...more] = new Set(found);
+  return first ? [first.replace(/^the/, 'The'), ...more] : [];
+}
+
+function listed(things: string[]): string {
+  return things.length < 2 ? things.join() : `${things.slice(0, -1).join(', ')} and ${things.at(-1)}`;
+}

@@ -1,0 +1,39 @@
+import type { Audit, AuditedPolicy } from './audit.ts';
+import type { AuditedSeries } from './protection.ts';
+import { sentence } from './sentence.ts';
+
+const MOST_SERIES = 100;
+
+/** What an audit has found, small enough to be logged and returned; the report page has all of it. */
+export interface AuditSummary extends Pick<Audit, 'owner' | 'at' | 'uncovered' | 'warnings' | 'bytes'> {
+  job: 'audit';
+  sentence: string;
+  policies: AuditedPolicy[];
+  /** The series that are late or have no good snapshot, without their snapshots. */
+  late: Omit<AuditedSeries, 'snapshots'>[];
+  orphaned: Omit<AuditedSeries, 'snapshots'>[];
+  /** What kept the audit itself from being published. */
+  failures: string[];
+}
+
+export function summaryOf(audit: Audit, failures: string[]): AuditSummary {
+  const { owner, at, policies, series, uncovered, warnings, bytes } = audit;
+  const having = (...states: AuditedSeries['state'][]) =>
+    series
+      .filter(({ state }) => states.includes(state))
+      .slice(0, MOST_SERIES)
+      .map(({ snapshots: _, ...rest }) => rest);
+  return {
+    job: 'audit',
+    owner,
+    at,
+    sentence: sentence(audit),
+    policies,
+    late: having('late', 'never'),
+    orphaned: having('orphaned'),
+    uncovered: uncovered.slice(0, MOST_SERIES),
+    warnings: warnings.slice(0, MOST_SERIES),
+    bytes,
+    failures,
+  };
+}

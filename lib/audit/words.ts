@@ -1,0 +1,42 @@
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** How long something is, in whole units that people think in: "45 minutes", "9 hours", "3 days", "4 months". */
+export function durationText(ms: number): string {
+  const [unit, unitMs] =
+    ms < 2 * HOUR_MS
+      ? (['minute', MINUTE_MS] as const)
+      : ms < 2 * DAY_MS
+        ? (['hour', HOUR_MS] as const)
+        : ms < 90 * DAY_MS
+          ? (['day', DAY_MS] as const)
+          : ms < 730 * DAY_MS
+            ? (['month', 30.44 * DAY_MS] as const)
+            : (['year', 365.25 * DAY_MS] as const);
+  return counted(Math.floor(ms / unitMs), unit);
+}
+
+/** "1 server", "2 servers" */
+export function counted(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}
+
+/** "12.3 GB" of 10^9 bytes, as clouds count and bill. */
+export function sizeText(bytes: number): string {
+  return bytes < 1e12 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e12).toFixed(2)} TB`;
+}
+
+/** "2026-11-23 00:00", in UTC */
+export function minuteText(iso: string): string {
+  return iso.slice(0, 16).replace('T', ' ');
+}
+
+/**
+ * Text that came from the cloud without what would upset its surroundings: control characters, and those that turn
+ * the direction of what follows, show as "�".
+ */
+export function cleanText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is meant
+  return text.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
+}

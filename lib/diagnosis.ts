@@ -1,0 +1,93 @@
+/** What was looked at: of an account first, then of a policy, by the name of its field. */
+type Subject =
+  | 'secret'
+  | 'login'
+  | 'rights'
+  | 'clock'
+  | 'region'
+  | 'volumes'
+  | 'regions'
+  | 'servers'
+  | 'schedule'
+  | 'cleanup';
+
+/** What a check has found. */
+export interface Finding {
+  check: Subject;
+  /**
+   * fail: a run would fail, or would protect less than the policy says. warn: it can't be told, or a person should
+   * look at it.
+   */
+  verdict: 'pass' | 'warn' | 'fail';
+  detail: string;
+  remedy?: string;
+}
+
+/** Findings of each verdict: `pass('login', 'project 123456 in DFW')`. */
+export const pass = finding('pass');
+export const warn = finding('warn');
+export const fail = finding('fail');
+
+function finding(verdict: Finding['verdict']) {
+  return (check: Subject, detail: string, remedy?: string): Finding => ({
+    check,
+    verdict,
+    detail,
+    ...(remedy ? { remedy } : {}),
+  });
+}
+
+/** A finding, and about what it is. */
+export interface Check extends Finding {
+  account: string;
+  /** Absent where it is about the account as a whole. */
+  policy?: string;
+}
+
+/** What `doctor` has found, for people and for programs: returned, and logged as JSON. */
+export interface Diagnosis {
+  job: 'doctor';
+  owner: string;
+  checks: Check[];
+}
+
+const SIGNS = { pass: '✓', warn: '!', fail: '✗' };
+const INDENT = 13;
+
+/**
+ * A diagnosis for people to read: a paragraph for each account and each policy, a line a check, the remedy below it.
+ * The sum stands at the end, because `invoke --log` shows only the last 4 KB.
+ */
+export function diagnosisText({ checks }: Diagnosis): string {
+  const paragraphs = [...Map.groupBy(checks, subjectOf)].map(([subject, its]) =>
+    [
+      subject,
+      ...its.map((c) => `  ${SIGNS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(adviceOf(c), INDENT)),
+    ].join('\n'),
+  );
+  const count = (verdict: Check['verdict']) => checks.filter((c) => c.verdict === verdict).length;
+  const sum = `${checks.length} checks: ${count('pass')} good, ${count('warn')} to look at, ${count('fail')} failed.`;
+  return [...paragraphs, sum].join('\n\n');
+}
+
+/** The error that makes the invocation fail, with each problem and its remedy; undefined when nothing has failed. */
+export function failureIn({ checks }: Diagnosis): Error | undefined {
+  const failed = checks.filter(({ verdict }) => verdict === 'fail');
+  if (failed.length === 0) return undefined;
+  const lines = failed.map((c) => `- ${subjectOf(c)}, ${c.check}: ${indented(adviceOf(c), 2)}`);
+  const error = new Error(`doctor: ${failed.length} of ${checks.length} checks failed.\n${lines.join('\n')}`);
+  error.name = 'RunFailed';
+  return error;
+}
+
+function subjectOf({ account, policy }: Check): string {
+  return policy ? `policy ${policy}` : `account ${account}`;
+}
+
+function adviceOf({ detail, remedy }: Finding): string {
+  return remedy ? `${detail}\n→ ${remedy}` : detail;
+}
+
+function indented(text: string, by: number): string {
+  return text.replaceAll('\n', `\n${' '.repeat(by)}`);
+}

@@ -1,0 +1,102 @@
+import pMap from 'p-map';
+import * as v from 'valibot';
+import { type Access, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
+import type { Check, Diagnosis, Finding } from './diagnosis.ts';
+import { type Policy, parsePolicy } from './policy.ts';
+import {
+  aimOf,
+  checkOverlap,
+  checkRegions,
+  checkSchedules,
+  checkServers,
+  regionsOf,
+} from './policy-checks.ts';
+import { Refusal } from './refusal.ts';
+import type { Run } from './run.ts';
+import { problemsOf, strict } from './schema.ts';
+
+type Instruments = Pick<Run, 'owner' | 'now'> & Access;
+
+/**
+ * Checks whether `policies` would work: each account's secret, login, rights and regions, and each policy's servers
+ * and schedules. What is wrong with one account stops no check of another. Nothing is created or deleted: all that
+ * the cloud receives is a login and GETs.
+ */
+export async function diagnose(policies: readonly Policy[], instruments: Instruments): Promise<Diagnosis> {
+  const accounts = Map.groupBy(policies, ({ account }) => account);
+  const checks = await pMap(accounts, async ([account, its]) => {
+    const found: Check[] = [];
+    for await (const finding of examine(account, its, instruments)) found.push({ account, ...finding });
+    return found;
+  });
+  return { job: 'doctor', owner: instruments.owner, checks: checks.flat() };
+}
+
+async function* examine(
+  account: string,
+  policies: readonly Policy[],
+  { owner, now, ...access }: Instruments,
+): AsyncGenerator<Finding & { policy?: string }> {
+  const session = yield* checkLogin(account, access);
+  if (!session) {
+    for (const { policy, ...its } of policies) yield* of(policy, checkSchedules(its, now));
+    return;
+  }
+  const { provider, regions } = session;
+  const wanted = new Set(policies.flatMap((policy) => regionsOf(policy, regions)));
+  const servers = yield* listRegions(session, wanted.intersection(new Set(regions)), { owner, now });
+  const aims = policies.map((policy) => aimOf(policy, regions, servers));
+  const selected = aims.flatMap(({ selection }) => selection.servers);
+  if (provider === 'keystone') yield* checkVolumes(session, selected);
+  for (const [i, aim] of aims.entries()) {
+    yield* of(aim.policy.policy, [
+      checkRegions(aim.policy, regions),
+      ...checkServers(aim, provider),
+      ...checkSchedules(aim.policy, now),
+      ...aims.slice(0, i).flatMap((earlier) => checkOverlap(aim, earlier, now)),
+    ]);
+  }
+}
+
+function of(policy: string, findings: readonly Finding[]): (Finding & { policy: string })[] {
+  return findings.map((finding) => ({ policy, ...finding }));
+}
+
+const Asked = strict({
+  policies: v.optional(
+    v.pipe(v.array(v.unknown(), 'must be a list of policies'), v.nonEmpty('must not be empty: leave it out')),
+  ),
+});
+
+/**
+ * The policies to check: those of the event `{"policies": […]}`, else those of the deployment.
+ *
+ * @throws {Refusal} that names every problem at once, or says that there is nothing to check.
+ */
+export function policiesOf(event: unknown, deployed: readonly Policy[] | undefined): readonly Policy[] {
+  // `invoke local` makes a text of no event.
+  const asked = v.safeParse(Asked, event || {});
+  if (!asked.success) throw new Refusal('The event is refused', problemsOf(asked.issues, 'event'));
+  if (asked.output.policies) return parseAll(asked.output.policies);
+  if (deployed?.length) return deployed;
+  throw new Refusal('There is nothing to check', [
+    deployed
+      ? 'custom.policies in serverless.yml has no policy: add one, and deploy again'
+      : 'this code was not deployed with policies: deploy it, or send {"policies": [<policy>]}',
+  ]);
+}
+
+function parseAll(events: unknown[]): Policy[] {
+  const problems: string[] = [];
+  const policies = events.flatMap((event, i) => {
+    try {
+      return [parsePolicy(event)];
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      problems.push(...error.problems.map((problem) => `policies.${i}: ${problem}`));
+      return [];
+    }
+  });
+  if (problems.length > 0) throw new Refusal('The event is refused', problems);
+  return policies;
+}

@@ -1,0 +1,28 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { audit } from '../lib/audit/audit.ts';
+import { reportPage } from '../lib/audit/page.ts';
+import { parseSecret } from '../lib/credentials.ts';
+import { connect } from '../lib/openstack/session.ts';
+import { parsePolicy } from '../lib/policy.ts';
+import type { Cloud } from './cloud.ts';
+
+/** What a gigabyte costs a month, for the example's sake. */
+const PRICE_PER_GB = 0.1;
+
+/** The report page of an embedded cloud under the policy in events/daily.json, as its clock has it. */
+export async function reportOf(cloud: Cloud, owner: string, now = cloud.now()): Promise<string> {
+  const { default: event } = await import('../events/daily.json', { with: { type: 'json' } });
+  const policies = [parsePolicy(event)];
+  const credentials = parseSecret('embedded', cloud.secret('rackspace'));
+  const login = () => connect(async () => credentials, { remainingMs: () => 60_000 });
+  const run = { owner, now, requestId: 'report', policies };
+  return reportPage(await audit(policies, run, login, PRICE_PER_GB));
+}
+
+/** Writes {@link reportOf} below reports/. @returns the file. */
+export async function writeReport(cloud: Cloud, owner: string): Promise<string> {
+  const file = 'reports/autosnap.html';
+  mkdirSync('reports', { recursive: true });
+  writeFileSync(file, await reportOf(cloud, owner));
+  return file;
+}

@@ -1,0 +1,128 @@
+import type { Audit } from '../../lib/audit/audit.ts';
+import type { AuditedSeries, AuditedSnapshot } from '../../lib/audit/protection.ts';
+
+const DAY_MS = 86_400_000;
+/** When the audits here were made. */
+const AT = '2026-11-24T09:00:00Z';
+const MIDNIGHT_MS = Date.parse('2026-11-24T00:00:00Z');
+
+/** Midnight that many days ago. */
+export function daysAgo(days: number): string {
+  return new Date(MIDNIGHT_MS - days * DAY_MS).toISOString().replace('.000', '');
+}
+
+/** A good snapshot of that many days ago, which `last` keeps; `changes` go on top. */
+export function shown(days: number, changes: Partial<AuditedSnapshot> = {}): AuditedSnapshot {
+  return {
+    image: `image-${days}`,
+    slot: daysAgo(days),
+    status: 'active',
+    state: 'good',
+    sizeBytes: 2e9,
+    fate: 'keep',
+    reasons: [`last ${days + 1} of 7`],
+    goes: daysAgo(days - 7),
+    ...changes,
+  };
+}
+
+/** A daily series of "web-1" with the given snapshots, newest first; `changes` go on top. */
+export function seriesOf(snapshots: AuditedSnapshot[], changes: Partial<AuditedSeries> = {}): AuditedSeries {
+  const having = (state: AuditedSnapshot['state']) => snapshots.filter((s) => s.state === state);
+  const newestGood = having('good')[0]?.slot;
+  const ageSeconds = newestGood && (Date.parse(AT) - Date.parse(newestGood)) / 1000;
+  const overdue = ageSeconds ? Math.round((100 * ageSeconds) / 86_400) / 100 : 400;
+  return {
+    account: 'rackspace',
+    region: 'DFW',
+    server: `server-${changes.name ?? 'web-1'}`,
+    name: 'web-1',
+    policy: 'daily',
+    state: !newestGood ? 'never' : overdue < 1.5 ? 'protected' : 'late',
+    ...(newestGood ? { newestGood } : {}),
+    ...(ageSeconds ? { ageSeconds } : {}),
+    overdue,
+    good: having('good').length,
+    pending: having('pending').length,
+    stuck: having('stuck').length,
+    failed: having('failed').length,
+    bytes: snapshots.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
+    nextRun: daysAgo(-1),
+    snapshots,
+    ...changes,
+  };
+}
+
+/** An audit of the given series under one policy; `changes` go on top. */
+export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): Audit {
+  return {
+    owner: 'autosnap-test',
+    at: AT,
+    policies: [
+      {
+        policy: 'daily',
+        account: 'rackspace',
+        nextRun: daysAgo(-1),
+        nextCleanup: '2026-11-24T12:00:00Z',
+        readable: true,
+        nothingSelected: false,
+        problems: [],
+      },
+    ],
+    series,
+    uncovered: [],
+    warnings: [],
+    bytes: series.reduce((sum, { bytes }) => sum + bytes, 0),
+    ...changes,
+  };
+}
+
+/** Servers in two regions with 30 snapshots each: a week of days, then weeks, then months; one in fifty is late. */
+export function manyServers(count: number): Audit {
+  const ages = [...Array(9).keys(), ...Array.from({ length: 9 }, (_, i) => 9 + 7 * i)];
+  while (ages.length < 30) ages.push(ages.at(-1)! + 30);
+  const tiers = (age: number) =>
+    age < 9 ? `last ${age + 1} of 9` : `${age < 70 ? 'weekly' : 'monthly'} ${daysAgo(age)}`;
+  const series = Array.from({ length: count }, (_, i) => {
+    const by = i % 50 === 7 ? 4 : 0;
+    const snapshots = ages.map((age) =>
+      shown(age + by, { image: crypto.randomUUID(), reasons: [tiers(age)], sizeBytes: (1 + (i % 40)) * 1e9 }),
+    );
+    return seriesOf(snapshots, {
+      name: `web-${i + 1}`,
+      server: crypto.randomUUID(),
+      region: i % 3 === 0 ? 'ORD' : 'DFW',
+    });
+  });
+  return auditOf(series);
+}
+
+/** Names as nobody should have them, and some have. */
+export const NASTY = [
+  '<script>alert(1)</script>',
+  `"><img src=x onerror="alert(2)">`,
+  "' onmouseover='alert(3)",
+  '</script><script>alert(4)</script>',
+  '<!--',
+  'line\u2028separator',
+  '\u202egpj.exe',
+];
+
+/** Servers with these names, and the same in every other place that a cloud's words get to. */
+export function nastyAudit(): Audit {
+  const series = NASTY.flatMap((name, i) => [
+    seriesOf([shown(0, { image: name, status: name, reasons: [name] }), shown(1, { image: name })], {
+      name,
+      server: `${i} ${name}`,
+      region: name,
+    }),
+    seriesOf([shown(4)], { name, server: `late ${i}`, account: name }),
+    seriesOf([shown(4)], { name: '', server: name, state: 'orphaned' }),
+  ]);
+  const [policy] = auditOf([]).policies;
+  return auditOf(series, {
+    policies: [{ ...policy!, problems: NASTY.flatMap((name) => [name, `${name} can't be read: ${name}`]) }],
+    uncovered: NASTY.map((name) => ({ account: name, region: name, server: name, name })),
+    warnings: NASTY,
+  });
+}

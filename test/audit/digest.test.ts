@@ -1,0 +1,173 @@
+import { expect, test } from 'vitest';
+import type { Audit } from '../../lib/audit/audit.ts';
+import { digest } from '../../lib/audit/digest.ts';
+import type { AuditedSeries } from '../../lib/audit/protection.ts';
+import { type Entry, finishReport, type Report } from '../../lib/report.ts';
+
+function series(name: string, changes: Partial<AuditedSeries> = {}): AuditedSeries {
+  return {
+    account: 'rackspace',
+    region: 'DFW',
+    server: name,
+    name,
+    policy: 'daily',
+    state: 'protected',
+    newestGood: '2026-11-24T00:00:00Z',
+    ageSeconds: 25_200,
+    overdue: 0.29,
+    good: 7,
+    pending: 0,
+    stuck: 0,
+    failed: 0,
+    bytes: 2e9,
+    snapshots: [],
+    ...changes,
+  };
+}
+
+function never(name: string): AuditedSeries {
+  const { newestGood: _, ageSeconds: __, overdue: ___, ...rest } = series(name, { state: 'never', good: 0 });
+  return rest;
+}
+
+function audit(changes: Partial<Audit> = {}): Audit {
+  return {
+    owner: 'autosnap-prod',
+    at: '2026-11-24T07:00:00Z',
+    policies: [
+      { policy: 'daily', account: 'rackspace', nothingSelected: false, readable: true, problems: [] },
+    ],
+    series: [series('web-1'), series('web-2')],
+    uncovered: [],
+    warnings: [],
+    bytes: 28.04e9,
+    ...changes,
+  };
+}
+
+function run(job: 'snapshot' | 'cleanup', entries: Entry[], failures: string[] = []): Report {
+  return finishReport({
+    job,
+    policy: 'daily',
+    owner: 'autosnap-prod',
+    account: 'rackspace',
+    dryRun: false,
+    failures,
+    warnings: [],
+    nothingSelected: false,
+    entries,
+  });
+}
+
+const WEB = { server: 's1', name: 'web-1', region: 'DFW' };
+const DB = { server: 's2', name: 'db-1', region: 'ORD' };
+
+test('a good day is short', () => {
+  const taken = run('snapshot', [
+    { ...WEB, outcome: 'taken' },
+    { ...DB, outcome: 'taken' },
+  ]);
+  expect(digest(audit(), [taken], undefined)).toEqual({
+    good: true,
+    subject: 'Autosnap autosnap-prod: 2 of 2 servers protected',
+    text: `2 of 2 servers protected.
+
+In the last 24 hours 2 snapshots were taken, and 0 deleted.
+
+Stored: 28.0 GB.`,
+  });
+});
+
+test('a bad day says what failed and why, what is late, what was deleted, what it costs and where to look', () => {
+  const failing = run(
+    'snapshot',
+    [
+      { ...DB, outcome: 'failed', reason: 'the quota is used up: delete images, or ask for more' },
+      { ...WEB, outcome: 'taken' },
+    ],
+    ["LON can't be read, so no snapshot there: no answer"],
+  );
+  const line = { image: 'i', status: 'active', sizeBytes: 1e9 };
+  const cleaned = run('cleanup', [
+    {
+      ...WEB,
+      policy: 'daily',
+      outcome: 'failed',
+      snapshots: [
+        { ...line, slot: '2026-11-16T00:00:00Z', outcome: 'deleted', reasons: ['no rule keeps it'] },
+        { ...line, slot: '2026-11-15T00:00:00Z', outcome: 'deleted', reasons: ['no rule keeps it'] },
+        { ...line, slot: '2026-11-14T00:00:00Z', outcome: 'failed', reasons: ['it is in use'] },
+      ],
+    },
+  ]);
+  const late = series('web-7', {
+    state: 'late',
+    newestGood: '2026-11-20T00:00:00Z',
+    ageSeconds: 370_800,
+    overdue: 4.29,
+  });
+  const links = { signed: 'https://signed', console: 'https://console', hours: 12 };
+  const bad = digest(
+    audit({
+      series: [series('web-1'), never('new'), late],
+      uncovered: [{ account: 'rackspace', region: 'DFW', server: 'x', name: 'build' }],
+      warnings: ['DFW: the policy old is no longer configured: its 3 snapshots are all kept'],
+      monthlyCost: 2.804,
+    }),
+    // Lambda's retry fails in the same way.
+    [failing, failing, cleaned],
+    links,
+  );
+  expect(bad.good).toBe(false);
+  expect(bad.subject).toBe(
+    'Autosnap autosnap-prod: 1 of 3 servers protected; new has no good snapshot, and 1 more',
+  );
+  expect(bad.text).toBe(`1 of 3 servers protected; new has no good snapshot, and 1 more.
+
+In the last 24 hours 2 snapshots were taken, and 2 deleted.
+
+Failed
+- snapshot daily: LON can't be read, so no snapshot there: no answer
+- snapshot daily: db-1 in ORD: the quota is used up: delete images, or ask for more
+- cleanup daily: web-1 in DFW: snapshot of 2026-11-14 00:00: it is in use
+
+Late
+- new in DFW, daily: there is no good snapshot
+- web-7 in DFW, daily: 3 days late; the newest good snapshot is of 2026-11-20 00:00
+
+To be looked at
+- DFW: the policy old is no longer configured: its 3 snapshots are all kept
+
+Not covered by any policy
+- build in DFW
+
+Deleted
+- web-1 in DFW, daily: 2026-11-16 00:00, 2026-11-15 00:00
+
+Stored: 28.0 GB, 2.80 a month.
+
+The report page, for 12 hours at most:
+https://signed
+Later, signed in to AWS:
+https://console`);
+});
+
+test('what comes from the cloud can neither break the subject nor forge a line', () => {
+  const name = `naïve\n- web-1 in DFW: all is well\u202e ${'x'.repeat(300)}`;
+  const { subject, text } = digest(audit({ series: [never(name)] }), [], undefined);
+  expect(subject).toMatch(/^[\x20-\x7e]{1,100}$/);
+  expect(text.split('\n').filter((line) => line.startsWith('- web-1'))).toEqual([]);
+  expect(text).not.toContain('\u202e');
+});
+
+test('a long list is cut, and says so', () => {
+  const uncovered = Array.from({ length: 50 }, (_, i) => ({
+    account: 'rackspace',
+    region: 'DFW',
+    server: `s${i}`,
+    name: `build-${i}`,
+  }));
+  const { text } = digest(audit({ uncovered }), [], undefined);
+  expect(text.match(/^- build/gm)).toHaveLength(20);
+  expect(text).toContain('- … and 30 more');
+});

@@ -1,0 +1,274 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import type { PageData } from '../../lib/audit/page/data.ts';
+import { escapeHtml, escapeJson } from '../../lib/audit/page/escape.ts';
+import { reportPage } from '../../lib/audit/page.ts';
+import type { AuditedSnapshot } from '../../lib/audit/protection.ts';
+import { auditOf, daysAgo, manyServers, NASTY, nastyAudit, seriesOf, shown } from './audits.ts';
+
+/** The parts of a page that are told apart here. */
+function parts(html: string) {
+  const between = (from: string, to: string) => html.split(from)[1]!.split(to)[0]!;
+  return {
+    head: between('<head>', '</head>'),
+    style: between('<style>', '</style>'),
+    body: between('<body>', '<script type="application/json"'),
+    data: JSON.parse(between('id="data">', '</script>')) as PageData,
+    script: html.split('<script>')[1]!.split('</script>')[0]!,
+  };
+}
+
+/** The tags alone, without what stands in their attributes. */
+function tags(html: string): string {
+  return html
+    .replace(/="[^"]*"/g, '=')
+    .match(/<[^>]*>/g)!
+    .join('\n');
+}
+
+/** The marks of the first row: what they are and where, in percent. */
+function marksOf(html: string): { mark: string; x: number }[] {
+  const marks = /<g transform="translate\(-1\.5\)">(.*?)<\/g><\/svg>\n<p class="standing/.exec(html)![1]!;
+  return [...marks.matchAll(/class="(\w+)" x="([\d.]+)%"/g)].map(([, mark, x]) => ({
+    mark: mark!,
+    x: Number(x),
+  }));
+}
+
+describe('the page asks nobody for anything', () => {
+  const html = reportPage(nastyAudit());
+  const { head, style, script, body } = parts(html);
+
+  test('its policy forbids all requests, and allows its own style and script by what they are', () => {
+    const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+    expect(head).toContain(
+      `content="default-src 'none'; style-src ${hash(style)}; script-src ${hash(script)}; img-src data:; base-uri 'none'; form-action 'none'"`,
+    );
+  });
+
+  test('it names no other place', () => {
+    const namespace = /http:\/\/www\.w3\.org\/2000\/svg|http%3A%2F%2Fwww\.w3\.org%2F2000%2Fsvg/g;
+    expect((head + style + script).replace(namespace, '')).not.toMatch(/https?:|\/\/\w|@import|url\((?!#)/);
+    expect(tags(body)).not.toMatch(/\s(src|srcset|action|ping|background)=/);
+    expect(tags(body.replaceAll('href="#', 'to="'))).not.toContain('href');
+  });
+
+  test('nothing on it moves by itself', () => {
+    expect(style).not.toMatch(/animation|transition|scroll-behavior/);
+  });
+
+  test('it has no style or handler in its elements, which its policy would not allow', () => {
+    expect(tags(body)).not.toMatch(/\s(style|on\w+)=/);
+  });
+});
+
+describe('what came from the cloud', () => {
+  test.each([
+    ['<script>alert(1)</script>', '&lt;script&gt;alert(1)&lt;/script&gt;'],
+    [`"><img src=x onerror='a'>`, '&quot;&gt;&lt;img src=x onerror=&#39;a&#39;&gt;'],
+    ['&lt;', '&amp;lt;'],
+    ['a\u2028b\u2029c', 'a\ufffdb\ufffdc'],
+    ['\u202egnp.exe \u2066x\u2069', '\ufffdgnp.exe \ufffdx\ufffd'],
+    ['a\u0000\u001b[31m\u0085', 'a\ufffd\ufffd[31m\ufffd'],
+    ['\ud800 lone', '\ufffd lone'],
+    ['🦊 żółw 雲 مرحبا', '🦊 żółw 雲 مرحبا'],
+  ])('%j is shown as text', (name, expected) => {
+    expect(escapeHtml(name)).toBe(expected);
+  });
+
+  test('JSON of it ends no script, and is the same JSON', () => {
+    const value = { a: '</script><!--<script>', b: ['\u2028'] };
+    expect(escapeJson(value)).not.toMatch(/[<\u2028]/);
+    expect(JSON.parse(escapeJson(value))).toEqual({ ...value, b: ['\ufffd'] });
+  });
+
+  test('makes no element, wherever it is', () => {
+    const html = reportPage(nastyAudit());
+    expect(tags(parts(html).body)).not.toMatch(/<(script|img)/);
+    expect(html.match(/<script/g)).toHaveLength(2);
+    expect(html.match(/<\/script/g)).toHaveLength(2);
+    for (const name of NASTY) expect(parts(html).head + parts(html).body).not.toContain(name);
+  });
+});
+
+describe('the marks of a timeline', () => {
+  test.each<[string, Partial<AuditedSnapshot>]>([
+    ['recent', { reasons: ['last 1 of 7'] }],
+    ['recent', { reasons: ['within 30d'] }],
+    ['recent', { reasons: ['ad hoc, without an end'] }],
+    ['hourly', { reasons: ['hourly 2026-11-24T00+00:00'] }],
+    ['daily', { reasons: ['last 1 of 7', 'daily 2026-11-24'] }],
+    ['weekly', { reasons: ['last 1 of 7', 'weekly 2026-W48'] }],
+    [
+      'monthly',
+      { reasons: ['last 1 of 7', 'weekly 2026-W48', 'monthly 2026-11', 'oldest, monthly has 1 of 12'] },
+    ],
+    ['yearly', { reasons: ['yearly 2026', 'monthly 2026-11'] }],
+    ['goes', { fate: 'delete', reasons: ['no rule keeps it'] }],
+    ['goes', { fate: 'defer', reasons: ['no rule keeps it', 'more than 10 (maxDeletes) in one run'] }],
+    ['held', { reasons: ['held for ever'] }],
+    ['held', { reasons: ['held until 2027-01-01T00:00:00.000Z'] }],
+    ['pending', { state: 'pending', reasons: ['not finished (saving)'] }],
+    ['stuck', { state: 'stuck', reasons: ['not finished (queued)'] }],
+    ['failed', { state: 'failed', reasons: ['failed less than 24 hours ago'] }],
+    ['failed', { state: 'failed', fate: 'delete', reasons: ['failed, and a newer good one exists'] }],
+    ['unknown', { state: 'unknown', reasons: ['status "deactivated" is not understood: not counted'] }],
+  ])('%s: %j', (mark, changes) => {
+    expect(marksOf(reportPage(auditOf([seriesOf([shown(0, changes)])])))).toMatchObject([{ mark }]);
+  });
+
+  test('are as many as the snapshots, in their order, the older the further to the left and the closer together', () => {
+    const ages = [0, 1, 2, 3, 10, 20, 30, 60, 90, 365, 3_650];
+    const marks = marksOf(reportPage(auditOf([seriesOf(ages.map((age) => shown(age)))])));
+    const places = marks.map(({ x }) => x);
+    expect(places).toHaveLength(ages.length);
+    expect(places).toEqual(places.toSorted((a, b) => b - a));
+    expect(places.every((x) => x >= 0 && x < 100)).toBe(true);
+    const week = (i: number) => places[i]! - places[i + 1]!;
+    expect(week(0)).toBeGreaterThan(week(1));
+    expect(week(1)).toBeGreaterThan(week(2));
+  });
+
+  test('what is dated in the future is right of now', () => {
+    const html = reportPage(auditOf([seriesOf([shown(-3), shown(0)])]));
+    const now = Number(/class="now" x1="([\d.]+)%"/.exec(html)![1]);
+    const [future, past] = marksOf(html);
+    expect(future!.x).toBeGreaterThan(now);
+    expect(past!.x).toBeLessThan(now);
+  });
+});
+
+describe('the hatched times', () => {
+  const gapsOf = (html: string) =>
+    [...html.split('class="row"')[1]!.matchAll(/class="gap" x="([\d.]+)%" y="5" width="([\d.]+)%"/g)].map(
+      ([, x, width]) => [Number(x), Math.round(100 * (Number(x) + Number(width))) / 100],
+    );
+  const places = (html: string) => marksOf(html).map(({ x }) => x);
+  const now = (html: string) => Number(/class="now" x1="([\d.]+)%"/.exec(html)![1]);
+
+  test('a late series: until now', () => {
+    const series = seriesOf([4, 5, 6].map((age) => shown(age)));
+    const html = reportPage(auditOf([{ ...series, gaps: [{ from: daysAgo(3) }] }]));
+    const [[from, to] = []] = gapsOf(html);
+    expect(from).toBeGreaterThan(places(html)[0]!);
+    expect(to).toBe(now(html));
+    expect(html).toMatch(/aria-label="[^"]*; missing from 2026-11-2\d \d\d:\d\d to now;/);
+  });
+
+  test('where the audit knows them, exactly there', () => {
+    const gaps = [{ from: daysAgo(2), to: daysAgo(1) }];
+    const series = { ...seriesOf([0, 1, 2, 3].map((age) => shown(age))), gaps };
+    const html = reportPage(auditOf([series]));
+    const [, oneDay, twoDays] = places(html);
+    expect(gapsOf(html)).toEqual([[twoDays, oneDay]]);
+    expect(html).toContain('; missing from 2026-11-22 00:00 to 2026-11-23 00:00;');
+  });
+
+  test('a series without any good one: all of it', () => {
+    const html = reportPage(auditOf([seriesOf([])]));
+    expect(gapsOf(html)).toEqual([[0, now(html)]]);
+  });
+
+  test('none where all is well', () => {
+    expect(gapsOf(reportPage(auditOf([seriesOf([shown(0), shown(1)])])))).toEqual([]);
+  });
+});
+
+test('the order: what needs attention first and the worst of that, the rest by name as people sort', () => {
+  const named = (name: string, days: number) => seriesOf([shown(days)], { name });
+  const series = [
+    named('web-10', 0),
+    named('web-9', 0),
+    named('late', 3),
+    named('later', 8),
+    seriesOf([], { name: 'never' }),
+    seriesOf([], { name: 'new', state: 'waiting' }),
+    seriesOf([shown(50)], { name: '', server: 'gone', state: 'orphaned' }),
+  ];
+  const { body, data } = parts(reportPage(auditOf(series)));
+  const names = [...body.matchAll(/class="name">([^<]+)</g)].map(([, name]) => name);
+  expect(names).toEqual(['never', 'later', 'late', 'new', 'web-9', 'web-10', 'server gone']);
+  expect(data.rows.map((lines) => lines.length)).toEqual([0, 1, 1, 0, 1, 1, 1]);
+});
+
+test("a row's snapshots: when, how, how large, why, and until when", () => {
+  const snapshots = [
+    shown(0, { reasons: ['last 1 of 7', 'weekly 2026-W48'], sizeBytes: 2.25e9 }),
+    shown(1, { state: 'failed', status: 'killed', reasons: ['failed less than 24 hours ago'] }),
+    shown(2, { fate: 'delete', reasons: ['no rule keeps it'] }),
+    shown(3, { fate: 'defer', reasons: ['no rule keeps it', 'more than 10 (maxDeletes) in one run'] }),
+    shown(4, { reasons: ['held for ever'] }),
+    shown(5, { reasons: ['yearly 2026'] }),
+  ];
+  delete snapshots[1]!.sizeBytes;
+  for (const i of [1, 4, 5]) delete snapshots[i]!.goes;
+  const { data } = parts(reportPage(auditOf([seriesOf(snapshots)])));
+  expect(data.rows[0]!.map(([image, ...texts]) => [image, ...texts.map((i) => data.text[i])])).toEqual([
+    [
+      'image-0',
+      '2026-11-24 00:00',
+      'good',
+      '2.3 GB',
+      'last 1 of 7; weekly 2026-W48',
+      '2026-12-01 00:00, in 6 days',
+    ],
+    [
+      'image-1',
+      '2026-11-23 00:00',
+      'failed',
+      '–',
+      'failed less than 24 hours ago',
+      'further than can be foreseen',
+    ],
+    [
+      'image-2',
+      '2026-11-22 00:00',
+      'good',
+      '2.0 GB',
+      'no rule keeps it',
+      'the next cleanup, 2026-11-24 12:00',
+    ],
+    [
+      'image-3',
+      '2026-11-21 00:00',
+      'good',
+      '2.0 GB',
+      'no rule keeps it; more than 10 (maxDeletes) in one run',
+      'a later cleanup',
+    ],
+    ['image-4', '2026-11-20 00:00', 'good, held', '2.0 GB', 'held for ever', 'as long as it is held'],
+    ['image-5', '2026-11-19 00:00', 'good', '2.0 GB', 'yearly 2026', 'further than can be foreseen'],
+  ]);
+});
+
+test('the figures, the problems first, the servers that no policy selects', () => {
+  const [policy] = auditOf([]).policies;
+  const { body } = parts(
+    reportPage(
+      auditOf([seriesOf([shown(0)])], {
+        policies: [{ ...policy!, problems: ["ORD can't be read: 503"] }],
+        warnings: Array.from({ length: 7 }, (_, i) => `warning ${i}`),
+        uncovered: [{ account: 'rackspace', region: 'DFW', server: 'b', name: 'build' }],
+        bytes: 1.5e12,
+        monthlyCost: 150,
+      }),
+    ),
+  );
+  const text = body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+  expect(text).toContain('ORD can&#39;t be read; elsewhere 1 of 1 server protected');
+  expect(text).toContain('Protected 1 of 1 Late 0 Snapshots 1 all good Stored 1.50 TB Cost 150.00 a month');
+  expect(text).toContain('Next run in 15 hours 11-25 00:00 UTC');
+  expect(text).toContain(
+    'To look at daily ORD can&#39;t be read: 503 warning 0 warning 1 warning 2 warning 3 and 3 more',
+  );
+  expect(text).toContain('No policy selects these 1 build DFW');
+  expect(body).toContain('class="icon late" viewBox');
+});
+
+test('a page without a single server', () => {
+  expect(parts(reportPage(auditOf([]))).body).toContain('No server is protected: no policy selects one');
+});
+
+test('1,000 servers with 30 snapshots each are less than 5 MB', () => {
+  expect(Buffer.byteLength(reportPage(manyServers(1000)))).toBeLessThan(5e6);
+});

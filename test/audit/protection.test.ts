@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'vitest';
+import { type AuditedSeries, protectionOf } from '../../lib/audit/protection.ts';
+import { markerOf } from '../../lib/marker.ts';
+import type { Server } from '../../lib/openstack/compute.ts';
+import type { Image } from '../../lib/openstack/images.ts';
+import { parsePolicy } from '../../lib/policy.ts';
+import { policy } from '../harness.ts';
+import { server } from '../snapshots.ts';
+
+const NOW = new Date('2026-11-24T10:00:00Z');
+const YEAR_OLD = new Date('2025-11-24T10:00:00Z');
+
+function image(slot: string, changes: Partial<Image> & { policy?: string } = {}): Image {
+  const marker = {
+    owner: 'autosnap-test',
+    policy: changes.policy ?? 'daily',
+    server: 's',
+    slot: new Date(slot),
+  };
+  return {
+    id: slot,
+    name: 'web-daily',
+    region: 'DFW',
+    status: 'active',
+    visibility: 'private',
+    protected: false,
+    owner: 'p',
+    sizeBytes: 2e9,
+    createdAt: new Date(slot),
+    properties: { ...markerOf(marker), instance_uuid: 's' },
+    volumeSnapshotIds: [],
+    ...changes,
+  };
+}
+
+function look(
+  images: Image[],
+  options: { event?: Record<string, unknown>; servers?: Server[]; now?: string } = {},
+) {
+  const { event = {}, servers = [server({ createdAt: YEAR_OLD })], now = NOW } = options;
+  return protectionOf({ region: 'DFW', servers, images, volumeSnapshots: [] }, parsePolicy(policy(event)), {
+    owner: 'autosnap-test',
+    projectId: 'p',
+    now: new Date(now),
+    adhoc: true,
+  });
+}
+
+/** The one series that there is. */
+function only(...args: Parameters<typeof look>): AuditedSeries {
+  const { series } = look(...args);
+  expect(series).toHaveLength(1);
+  return series[0]!;
+}
+
+describe('the state of a series', () => {
+  test.each([
+    ['made this midnight', 'cron(0 0 * * ? *)', '2026-11-24T00:00:00Z', 'protected', 0.42],
+    ['one missed, but not for long', 'cron(0 0 * * ? *)', '2026-11-23T00:00:00Z', 'protected', 1.42],
+    ['a day and a half old, from another schedule', 'cron(0 0 * * ? *)', '2026-11-22T22:00:00Z', 'late', 1.5],
+    ['two missed', 'cron(0 0 * * ? *)', '2026-11-22T00:00:00Z', 'late', 2.42],
+    ["Friday's, on a Tuesday", 'cron(0 0 ? * MON-FRI *)', '2026-11-20T00:00:00Z', 'protected', 1.47],
+    ['weekly, nine days ago', 'cron(0 10 ? * SUN *)', '2026-11-15T10:00:00Z', 'protected', 1.29],
+    ['weekly, two weeks ago', 'cron(0 10 ? * SUN *)', '2026-11-08T10:00:00Z', 'late', 2.29],
+    ['every six hours, nine hours ago', 'rate(6 hours)', '2026-11-24T01:00:00Z', 'late', 1.5],
+  ])('%s', (_, schedule, newest, state, overdue) => {
+    expect(only([image(newest)], { event: { schedule } })).toMatchObject({
+      state,
+      overdue,
+      newestGood: newest,
+    });
+  });
+
+  test('a server that is new has time until its first snapshot, an old one has not', () => {
+    const young = server({ createdAt: new Date('2026-11-23T20:00:00Z') });
+    expect(only([], { servers: [young] })).toMatchObject({ state: 'waiting', good: 0 });
+    expect(only([])).toMatchObject({ state: 'never', good: 0 });
+    expect(only([], { servers: [server()] })).toMatchObject({ state: 'never' });
+  });
+
+  test('only a good snapshot protects', () => {
+    const images = [
+      image('2026-11-24T00:00:00Z', { status: 'saving', sizeBytes: undefined }),
+      image('2026-11-23T00:00:00Z', { status: 'killed' }),
+      image('2026-11-22T00:00:00Z', { sizeBytes: 0 }),
+      image('2026-11-21T00:00:00Z'),
+    ];
+    expect(
+      only(images, { servers: [server({ createdAt: YEAR_OLD, taskState: 'image_uploading' })] }),
+    ).toMatchObject({
+      state: 'late',
+      newestGood: '2026-11-21T00:00:00Z',
+      good: 1,
+      pending: 1,
+      failed: 1,
+      stuck: 0,
+    });
+  });
+
+  test('one from the future does not', () => {
+    expect(only([image('2027-11-24T00:00:00Z')])).toMatchObject({ state: 'never' });
+  });
+
+  test.each([
+    ['its server is idle', '2026-11-24T00:00:00Z', null],
+    ['it is more than a day old', '2026-11-23T00:00:00Z', 'image_uploading'],
+  ])('a pending one is stuck when %s', (_, slot, taskState) => {
+    const servers = [server({ createdAt: YEAR_OLD, taskState })];
+    const stuck = only([image(slot, { status: 'queued', sizeBytes: undefined })], { servers });
+    expect(stuck).toMatchObject({ pending: 0, stuck: 1 });
+  });
+
+  test('a server that is gone, one that is not selected any more, and snapshots made by hand', () => {
+    expect(only([image('2026-11-24T00:00:00Z')], { servers: [] })).toMatchObject({
+      state: 'orphaned',
+      name: '',
+    });
+    const others = { servers: [server({ createdAt: YEAR_OLD })], event: { servers: { names: ['db'] } } };
+    expect(only([image('2026-11-24T00:00:00Z')], others)).toMatchObject({ state: 'released' });
+    const byHand = image('2026-11-24T00:00:00Z', { policy: 'adhoc' });
+    expect(only([byHand], others)).toMatchObject({ state: 'adhoc', policy: 'adhoc', good: 1 });
+    for (const { overdue, nextRun } of look([image('2026-11-24T00:00:00Z'), byHand], others).series) {
+      expect([overdue, nextRun]).toEqual([undefined, undefined]);
+    }
+  });
+});
+
+test('each snapshot says why it is kept and when it goes', () => {
+  const { snapshots, bytes, nextRun } = only(
+    ['24', '23', '22', '21'].map((day) => image(`2026-11-${day}T00:00:00Z`)),
+  );
+  expect(nextRun).toBe('2026-11-25T00:00:00Z');
+  expect(bytes).toBe(8e9);
+  expect(snapshots).toMatchObject([
+    { image: '2026-11-24T00:00:00Z', fate: 'keep', reasons: ['last 1 of 3'], goes: '2026-11-27T00:00:00Z' },
+    { image: '2026-11-23T00:00:00Z', fate: 'keep', reasons: ['last 2 of 3'], goes: '2026-11-26T00:00:00Z' },
+    { image: '2026-11-22T00:00:00Z', fate: 'keep', reasons: ['last 3 of 3'], goes: '2026-11-25T00:00:00Z' },
+    { image: '2026-11-21T00:00:00Z', fate: 'delete', reasons: ['no rule keeps it'] },
+  ]);
+});
+
+test('images that look like ours and are not are warned of, and count for nothing', () => {
+  const { series, warnings } = look([
+    image('2026-11-24T00:00:00Z', { owner: 'somebody else' }),
+    image('2026-11-23T00:00:00Z', { properties: { autosnap_owner: 'autosnap-test' } }),
+  ]);
+  expect(series[0]).toMatchObject({ state: 'never', snapshots: [] });
+  expect(warnings).toEqual([
+    expect.stringMatching(/another project owns it/),
+    expect.stringMatching(/autosnap_policy is no policy name/),
+  ]);
+});

@@ -1,0 +1,104 @@
+import { expect, test } from 'vitest';
+import type { Audit } from '../../lib/audit/audit.ts';
+import type { AuditedSeries } from '../../lib/audit/protection.ts';
+import { latenessMs, sentence } from '../../lib/audit/sentence.ts';
+import { auditOf, seriesOf, shown } from './audits.ts';
+
+/** A series of a server whose newest good snapshot is so many days old. */
+function server(name: string, days: number, changes: Partial<AuditedSeries> = {}): AuditedSeries {
+  return seriesOf([shown(days)], { name, ...changes });
+}
+
+const good = (count: number) => Array.from({ length: count }, (_, i) => server(`good-${i}`, 0));
+const never = seriesOf([], { name: 'db-9' });
+const waiting = (name: string, changes: Partial<AuditedSeries> = {}) =>
+  seriesOf([], { name, state: 'waiting', overdue: 0.4, ...changes });
+const unreadable = (...problems: string[]): Partial<Audit> => ({
+  policies: auditOf([]).policies.map((policy) => ({ ...policy, problems })),
+});
+const ord = 'ORD can\'t be read: [GET] "https://ord.example.com/v2/images": 503';
+
+test.each<[string, AuditedSeries[], Partial<Audit>?]>([
+  ['42 of 42 servers protected', good(42)],
+  ['1 of 1 server protected', good(1)],
+  ['41 of 42 servers protected; web-7 is 3 days late', [...good(41), server('web-7', 4)]],
+  ['1 of 2 servers protected; web-7 is 33 hours late', [...good(1), server('web-7', 2)]],
+  [
+    '0 of 3 servers protected; c is 29 days late, and 2 more',
+    [server('a', 4), server('c', 30), server('b', 9)],
+  ],
+  ['1 of 2 servers protected; db-9 has no good snapshot', [...good(1), never]],
+  [
+    '0 of 3 servers protected; db-9 has no good snapshot, and 2 more',
+    [server('a', 9), never, server('b', 4)],
+  ],
+  ['1 of 2 servers protected; 1 waits for its first snapshot', [...good(1), waiting('new')]],
+  [
+    '1 of 4 servers protected; old is 8 days late; 2 wait for their first snapshot',
+    [waiting('new'), ...good(1), server('old', 9), waiting('newer')],
+  ],
+  ["ORD can't be read; elsewhere 2 of 2 servers protected", good(2), unreadable(ord)],
+  [
+    "ORD can't be read; elsewhere 1 of 2 servers protected; web-7 is 3 days late",
+    [...good(1), server('web-7', 4)],
+    unreadable(ord, 'servers.names matches no server'),
+  ],
+  [
+    "DFW, IAD and ORD can't be read: nothing is known of the servers",
+    [],
+    unreadable("DFW can't be read: a", "IAD can't be read: b", ord),
+  ],
+  [
+    "The account rackspace can't be read: nothing is known of the servers",
+    [],
+    unreadable("the account rackspace can't be read: The secret is refused"),
+  ],
+  ['No server is protected: no policy selects one', []],
+  ['No server is protected: no policy selects one', [], unreadable('servers.names matches no server')],
+])('%s', (expected, series, changes = {}) => {
+  expect(sentence(auditOf(series, changes))).toBe(expected);
+});
+
+test('a server is as good as the worst of its series, but for one that only waits', () => {
+  const weekly = { policy: 'weekly' };
+  expect(sentence(auditOf([server('a', 0), server('a', 4, weekly)]))).toBe(
+    '0 of 1 server protected; a is 3 days late',
+  );
+  expect(sentence(auditOf([server('a', 0), waiting('a', weekly)]))).toBe('1 of 1 server protected');
+});
+
+test('servers of one name in two regions or accounts are two', () => {
+  const series = [server('a', 0), server('a', 0, { region: 'ORD' }), server('a', 4, { account: 'other' })];
+  expect(sentence(auditOf(series))).toBe('2 of 3 servers protected; a is 3 days late');
+});
+
+test('what is not to grow any more does not count', () => {
+  const states = ['released', 'orphaned', 'adhoc'] as const;
+  const rest = states.map((state) => server(state, 90, { state }));
+  expect(sentence(auditOf([...good(2), ...rest]))).toBe('2 of 2 servers protected');
+});
+
+test('a region that two policies or accounts can not read is named once for each account', () => {
+  const { policies } = auditOf([], unreadable(ord));
+  const weekly = policies.map((policy) => ({ ...policy, policy: 'weekly' }));
+  const said = (...more: Audit['policies']) =>
+    sentence(auditOf(good(1), { policies: [...policies, ...more] }));
+  expect(said(...weekly)).toMatch(/^ORD can't be read; /);
+  expect(said(...weekly.map((policy) => ({ ...policy, account: 'other' })))).toMatch(
+    /^ORD \(rackspace\) and ORD \(other\) can't be read; /,
+  );
+});
+
+test('names can not upset it, however long and whatever is in them', () => {
+  const said = (name: string) => sentence(auditOf([server(name, 4)])).split('; ')[1];
+  expect(said('x'.repeat(255))).toBe(`${'x'.repeat(39)}… is 3 days late`);
+  expect(said('a\r\nb\u202ec\u0000')).toBe('a\ufffd\ufffdb\ufffdc\ufffd is 3 days late');
+});
+
+test('lateness is counted from when the next snapshot was due', () => {
+  const late = (ageSeconds: number, overdue: number) => latenessMs({ ...never, ageSeconds, overdue });
+  expect(late(4 * 86_400, 4)).toBe(3 * 86_400_000);
+  expect(late(14 * 86_400, 2)).toBe(7 * 86_400_000);
+  expect(late(86_400, 0.5)).toBe(0);
+  expect(latenessMs(never)).toBe(0);
+});

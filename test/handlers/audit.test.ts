@@ -1,0 +1,175 @@
+import { expect, test } from 'vitest';
+import { alarmsOf } from '../../deploy/alarms.ts';
+import { dashboardOf } from '../../deploy/dashboard.ts';
+import { answers } from '../../local/faults.ts';
+import { addFleet } from '../../local/fleet.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+
+const NOW = '2026-11-23T09:00:00Z';
+const DAILY = policy({
+  servers: { tagged: { autosnap: 'daily' } },
+  keep: { last: 7, weekly: 4, monthly: 12 },
+});
+
+async function fleet(...policies: object[]): Promise<Harness> {
+  setTime(NOW);
+  const h = await harness();
+  addFleet(h.cloud, 'autosnap-test');
+  deploy(policies.length > 0 ? policies : [DAILY]);
+  return h;
+}
+
+interface Emitted {
+  metrics: Record<string, string>;
+  dimensions: Record<string, string>;
+  values: Record<string, number>;
+}
+
+/** What was emitted for CloudWatch: each metric with its unit, its dimensions and its value. */
+function emitted({ logs }: Harness): Emitted[] {
+  return logs()
+    .split('\n')
+    .filter((line) => line.includes('CloudWatchMetrics'))
+    .map((line) => {
+      const { _aws, ...fields } = JSON.parse(line);
+      const [{ Namespace, Dimensions, Metrics }] = _aws.CloudWatchMetrics;
+      expect(Namespace).toBe('Autosnap');
+      expect(Dimensions).toHaveLength(1);
+      const pick = (names: string[]) => Object.fromEntries(names.map((name) => [name, fields[name]]));
+      const names = Metrics.map(({ Name }: { Name: string }) => Name);
+      return {
+        metrics: Object.fromEntries(Metrics.map((m: { Name: string; Unit: string }) => [m.Name, m.Unit])),
+        dimensions: pick(Dimensions[0]),
+        values: pick(names),
+      };
+    });
+}
+
+const ofPolicy = (h: Harness, name: string) =>
+  emitted(h).filter(({ dimensions: { policy: p, server, job } }) => p === name && !server && !job);
+
+test('an audit of the example fleet: what is late, what nobody covers; it only reads', async () => {
+  const h = await fleet();
+  h.cloud.received.length = 0;
+  const { sentence, late, uncovered, failures } = await h.run('audit', {});
+  expect(failures).toEqual([]);
+  expect(sentence).toMatch(/^\d+ of \d+ servers protected; /);
+  expect(late.length).toBeGreaterThan(0);
+  expect(uncovered.map(({ name }) => name)).toContain('build-scratch');
+  expect(h.logs()).toContain(`${sentence}.`);
+  const sent = h.cloud.received.filter(({ service }) => service !== 'secrets');
+  expect(sent.filter(({ method, service }) => method !== 'GET' && service !== 'identity')).toEqual([]);
+});
+
+test('a region that fails is said, takes the metrics of its policies with it, and stops no other', async () => {
+  const h = await fleet(DAILY, policy({ policy: 'dallas', regions: ['DFW'] }));
+  h.cloud.faults.push({ service: 'image', region: 'ORD', answer: answers.forbidden, times: 9 });
+  const { sentence, policies } = await h.run('audit', {});
+  expect(sentence).toMatch(/^ORD can't be read; elsewhere /);
+  expect(policies).toMatchObject([
+    { policy: 'daily', readable: false, problems: [expect.stringMatching(/^ORD can't be read: /)] },
+    { policy: 'dallas', readable: true, problems: [] },
+  ]);
+  expect(ofPolicy(h, 'daily')).toEqual([]);
+  expect(ofPolicy(h, 'dallas')).toHaveLength(1);
+});
+
+test('an account that lets nobody in stops no other, and no secret is shown', async () => {
+  const h = await fleet(DAILY, policy({ policy: 'other', account: 'customer-b' }));
+  const { policies } = await h.run('audit', {});
+  expect(policies.map(({ policy: name, readable }) => [name, readable])).toEqual([
+    ['daily', true],
+    ['other', false],
+  ]);
+  expect(policies[1]!.problems.join()).toMatch(
+    /the account customer-b can't be read: The secret .* can't be read/,
+  );
+  expect(h.logs()).not.toContain(h.cloud.account.apiKey);
+});
+
+test('a selector that matches nothing is a problem and a metric', async () => {
+  const h = await fleet(policy({ servers: { names: ['web-*', 'mial-*'] } }));
+  const { policies } = await h.run('audit', {});
+  expect(policies[0]).toMatchObject({
+    nothingSelected: true,
+    problems: ['servers.names "mial-*" matches no server'],
+  });
+  expect(ofPolicy(h, 'daily')[0]!.values.NothingSelected).toBe(1);
+});
+
+test("servers that Rackspace's own schedule images as well are warned of", async () => {
+  const h = await fleet();
+  h.cloud.region('DFW').servers.find(({ name }) => name === 'web-1')!.imageSchedule = { retention: 3 };
+  const { warnings } = await h.run('audit', {});
+  expect(warnings).toContainEqual(
+    expect.stringMatching(/^DFW: web-1 also has Rackspace's own image schedule/),
+  );
+});
+
+test('of the servers that are late, the ten most overdue have metrics of their own', async () => {
+  setTime(NOW);
+  const h = await harness();
+  deploy([policy()]);
+  for (let i = 0; i < 12; i++) {
+    const createdAt = new Date(Date.parse(NOW) - (i + 1) * 86_400_000);
+    h.cloud.region('DFW').addServer({ name: `s${i}`, createdAt });
+  }
+  await h.run('audit', {});
+  const servers = emitted(h).flatMap(({ dimensions }) => dimensions.server ?? []);
+  expect(servers.toSorted()).toEqual(['s10', 's11', 's2', 's3', 's4', 's5', 's6', 's7', 's8', 's9']);
+});
+
+test('every alarm and every graph on our metrics watches what the functions emit', async () => {
+  const h = await fleet();
+  await h.run('snapshot', DAILY);
+  await h.run('cleanup', DAILY);
+  await h.run('audit', {});
+  const known = new Map(
+    emitted(h).flatMap(({ metrics, dimensions }) =>
+      Object.entries(metrics).map(([name, unit]) => [key(name, dimensions), unit] as const),
+    ),
+  );
+  const service = { service: 'autosnap', custom: { policies: { daily: DAILY } } };
+  const alarms = Object.values(alarmsOf(service, 'test')).map(({ Properties }) => Properties);
+  const ours = alarms.filter(({ Namespace }) => Namespace === 'Autosnap');
+  expect(ours).toHaveLength(6);
+  for (const { MetricName, Dimensions, Unit } of ours) {
+    const named = (Dimensions as { Name: string; Value: string }[]).map((d) => [d.Name, d.Value]);
+    expect(known.get(key(MetricName as string, Object.fromEntries(named)))).toBe(Unit);
+  }
+
+  const { DashboardBody } = dashboardOf(service, 'test').Dashboard.Properties;
+  const { widgets } = JSON.parse(DashboardBody['Fn::Sub']);
+  expect(widgets).toHaveLength(8);
+  for (const [namespace, name, ...rest] of widgets.flatMap(
+    (w: { properties: { metrics: string[][] } }) => w.properties.metrics,
+  )) {
+    expect(namespace).toBe('Autosnap');
+    const pairs = rest.slice(0, -1);
+    const dimensions = Object.fromEntries(
+      pairs.flatMap((d: string, i: number) => (i % 2 ? [] : [[d, pairs[i + 1]]])),
+    );
+    expect(known.has(key(name, dimensions)), `${name} ${JSON.stringify(dimensions)}`).toBe(true);
+  }
+});
+
+function key(name: string, dimensions: Record<string, string>): string {
+  return `${name} ${JSON.stringify(Object.entries(dimensions).sort())}`;
+}
+
+test.each([
+  [{ digest: 'weekly' }, /digest: must be "always", "on-trouble" or "never"/],
+  [{ policy: 'daily' }, /policy: is not a known key/],
+])('%j is refused', async (event, problem) => {
+  const h = await fleet();
+  const { error } = await h.fail('audit', event);
+  expect(error.name).toBe('Refusal');
+  expect(error.message).toMatch(problem);
+});
+
+test('without a deployment there is nothing to audit', async () => {
+  const h = await harness();
+  deploy();
+  const { error } = await h.fail('audit', {});
+  expect(error.message).toMatch(/There is nothing to check/);
+});

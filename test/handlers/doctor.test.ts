@@ -1,0 +1,495 @@
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import type { Check, Diagnosis } from '../../lib/diagnosis.ts';
+import { answers, type FaultAnswer } from '../../local/faults.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+
+const SECRET = 'autosnap/test/rackspace';
+const SECRETS = /hunter2hunter2|aaaaa-bbbbb|correct horse|application-credential-secret/;
+
+/** An account with one server in each region, all that is needed for a good policy. */
+async function account(): Promise<Harness> {
+  setTime('2026-11-23T09:00:00Z');
+  const h = await harness();
+  h.cloud.region('DFW').addServer({ name: 'web-1', metadata: { autosnap: 'daily' } });
+  h.cloud.region('ORD').addServer({ name: 'db-1' });
+  return h;
+}
+
+interface Outcome {
+  diagnosis: Diagnosis | undefined;
+  error: Error | undefined;
+  /** All that was logged, the text for people among it. */
+  logs: string;
+}
+
+/** Runs the handler; whatever it finds, it has only logged in and read, and has shown no secret. */
+async function doctor(h: Harness, event: unknown): Promise<Outcome> {
+  const { cloud } = h;
+  const images = () => ['DFW', 'ORD'].map((name) => structuredClone(cloud.region(name).images));
+  const before = images();
+  cloud.received.length = 0;
+  const { error, report: diagnosis } = await h.fail('doctor', event);
+  const sent = cloud.received.filter(({ service }) => service !== 'secrets');
+  expect(
+    sent.filter(({ service, method }) => method !== (service === 'identity' ? 'POST' : 'GET')),
+    'what the cloud received besides logins and GETs',
+  ).toEqual([]);
+  expect(images()).toEqual(before);
+  expect(`${inspect(error, { depth: 9, showHidden: true })}${h.logs()}`).not.toMatch(SECRETS);
+  return { diagnosis, error: error.message === 'the run did not fail' ? undefined : error, logs: h.logs() };
+}
+
+/** `policies`, checked before they are deployed. */
+const tried = (h: Harness, ...policies: object[]) => doctor(h, { policies });
+
+/** The findings that are not as they should be: `fail servers: names "x" matches no server → Correct it.` */
+function troubles({ diagnosis }: Outcome): string[] {
+  return (diagnosis?.checks ?? [])
+    .filter(({ verdict }) => verdict !== 'pass')
+    .map(({ check, verdict, detail, remedy }) =>
+      [`${verdict} ${check}: ${detail}`, ...(remedy ? [remedy] : [])].join(' → '),
+    );
+}
+
+function findings({ diagnosis }: Outcome, check: Check['check']): string[] {
+  return (diagnosis?.checks ?? []).filter((c) => c.check === check).map(({ detail }) => detail);
+}
+
+describe('a deployment in which all is well', () => {
+  test.each([undefined, null, '', {}])(
+    '%o: all its policies are checked, in words for people',
+    async (event) => {
+      const h = await account();
+      for (const autosnap_owner of ['autosnap-test', 'autosnap-prod']) {
+        h.cloud
+          .region('DFW')
+          .addImage({ name: 'web-1-daily', owner: '123456', properties: { autosnap_owner } });
+      }
+      deploy([
+        policy({ servers: { tagged: { autosnap: 'daily' }, names: ['db-*'] } }),
+        policy({
+          policy: 'weekly',
+          schedule: 'cron(0 6 ? * SUN *)',
+          timezone: 'America/Chicago',
+          regions: ['ORD'],
+          servers: { names: ['db-*'] },
+        }),
+      ]);
+      const { error, logs } = await doctor(h, event);
+      expect(error).toBeUndefined();
+      expect(logs.slice(logs.indexOf('\naccount') + 1).split('\n')).toEqual([
+        'account rackspace',
+        `  ✓ secret   a Rackspace API key for ${h.cloud.rackspaceUrl}`,
+        '  ✓ login    project 123456 in DFW, ORD',
+        "  ✓ rights   the user's roles are cloudImages:admin, compute:default, identity:default, nova:admin: it may make and delete images",
+        "  ✓ clock    the cloud's agrees with the one here",
+        '  ✓ region   DFW: servers 1, images 2, of these 1 by autosnap-test',
+        '  ✓ region   ORD: servers 1, images 0, of these 0 by autosnap-test',
+        '',
+        'policy daily',
+        '  ✓ regions  DFW, ORD (all)',
+        '  ✓ servers  2: db-1, web-1',
+        '  ✓ schedule next at 2026-11-24 00:00 UTC',
+        '  ✓ cleanup  next by 2026-11-23 15:00 UTC',
+        '',
+        'policy weekly',
+        '  ✓ regions  ORD',
+        '  ✓ servers  1: db-1',
+        '  ✓ schedule next at 2026-11-29 06:00 UTC, 2026-11-29 00:00 in America/Chicago',
+        '  ✓ cleanup  next by 2026-11-23 15:00 UTC, 2026-11-23 09:00 in America/Chicago',
+        '',
+        '14 checks: 14 good, 0 to look at, 0 failed.',
+      ]);
+    },
+  );
+
+  test('the diagnosis is returned, and logged as it is', async () => {
+    const h = await account();
+    deploy([policy()]);
+    const { diagnosis } = await doctor(h, undefined);
+    expect(await h.run('doctor', undefined)).toEqual(diagnosis);
+    expect(diagnosis).toMatchObject({ job: 'doctor', owner: 'autosnap-test' });
+    expect(diagnosis?.checks).toContainEqual({
+      account: 'rackspace',
+      policy: 'daily',
+      check: 'servers',
+      verdict: 'pass',
+      detail: '2: db-1, web-1',
+    });
+  });
+
+  test.each(['password', 'applicationCredential'] as const)('with Keystone, by %s', async (kind) => {
+    const h = await account();
+    h.cloud.secrets.set(SECRET, h.cloud.secret(kind));
+    h.cloud.region('ORD').addServer({ name: 'on-volume', image: '' });
+    const outcome = await tried(h, policy());
+    expect(troubles(outcome)).toEqual([]);
+    expect(findings(outcome, 'secret')).toEqual([
+      `a Keystone ${kind === 'password' ? 'password' : 'application credential'} for ${h.cloud.keystoneUrl}`,
+    ]);
+    expect(findings(outcome, 'rights')).toEqual([
+      "the user's roles are member, reader: it may make and delete images",
+    ]);
+    expect(findings(outcome, 'volumes')).toEqual(['ORD: 0 volume snapshots']);
+  });
+
+  test('each account is logged in to once, and each region of its policies listed once', async () => {
+    const h = await account();
+    await tried(h, policy({ regions: ['DFW'] }), policy({ policy: 'other', schedule: 'cron(0 9 * * ? *)' }));
+    const sent = h.cloud.received.map(({ service, region = '', path }) => `${service} ${region} ${path}`);
+    expect(sent.sort()).toEqual([
+      'compute DFW /v2/123456/limits',
+      'compute DFW /v2/123456/servers/detail',
+      'compute ORD /v2/123456/limits',
+      'compute ORD /v2/123456/servers/detail',
+      'identity  /v2.0/tokens',
+      'image DFW /v2/images',
+      'image ORD /v2/images',
+      'secrets  /',
+    ]);
+  });
+
+  test('a region that no policy is about is not looked into', async () => {
+    const h = await account();
+    await tried(h, policy({ regions: ['DFW'] }));
+    expect(h.cloud.received.filter(({ region }) => region === 'ORD')).toEqual([]);
+  });
+});
+
+describe('what is wrong with an account fails, and the schedules of its policies are checked all the same', () => {
+  test.each<[string, (h: Harness) => unknown, string, RegExp]>([
+    [
+      'no secret',
+      ({ cloud }) => cloud.secrets.clear(),
+      'secret',
+      /^The secret autosnap\/test\/rackspace can't be read: there is none .* create it with aws secretsmanager/,
+    ],
+    [
+      'a secret that is not JSON',
+      ({ cloud }) => cloud.secrets.set(SECRET, 'hunter2hunter2'),
+      'secret',
+      /is refused: it must be a JSON object/,
+    ],
+    [
+      'a secret with two mistakes',
+      ({ cloud }) => cloud.secrets.set(SECRET, '{"apiKey":"hunter2hunter2","region":"DFW"}'),
+      'secret',
+      /is refused:\n- username: is missing\n- region: is not a known key/,
+    ],
+    [
+      'a secret that the key service does not open',
+      ({ cloud }) =>
+        cloud.faults.push({
+          service: 'secrets',
+          // The SDK tries again when the connection breaks.
+          times: 9,
+          answer: { status: 400, body: { __type: 'DecryptionFailure', message: 'KMS says no.' } },
+        }),
+      'secret',
+      /^KMS says no\.$/,
+    ],
+    [
+      'a key that the cloud does not accept',
+      ({ cloud }) => (cloud.account.apiKey = 'another'),
+      'login',
+      /does not accept these credentials: check the name and the key/,
+    ],
+    [
+      'a second factor',
+      ({ cloud }) => (cloud.account.mfa = 'challenge'),
+      'login',
+      /use the API key of a user without it/,
+    ],
+    [
+      'an address where there is no identity service',
+      ({ cloud }) =>
+        cloud.faults.push({ service: 'identity', answer: { status: 200, body: '<html>Welcome</html>' } }),
+      'login',
+      /not complete JSON/,
+    ],
+  ])('%s', async (_, damage, check, detail) => {
+    const h = await account();
+    // A warm function, which has the good secret in its memory.
+    await tried(h, policy());
+    damage(h);
+    const outcome = await tried(h, policy());
+    const [trouble, ...more] = outcome.diagnosis?.checks.filter(({ verdict }) => verdict === 'fail') ?? [];
+    expect(trouble).toMatchObject({ account: 'rackspace', check, detail: expect.stringMatching(detail) });
+    expect(more).toEqual([]);
+    expect(findings(outcome, 'schedule')).toEqual(['next at 2026-11-24 00:00 UTC']);
+    expect(findings(outcome, 'servers')).toEqual([]);
+    expect(outcome.error?.name).toBe('RunFailed');
+  });
+
+  test('a project without regions', async () => {
+    const h = await harness({ regions: [] });
+    const { error } = await h.fail('doctor', { policies: [policy()] });
+    expect(error.message).toBe(
+      'doctor: 1 of 4 checks failed.\n- account rackspace, login: project 123456 has no region with both servers and images\n  → Put the credentials of another user or project into the secret.',
+    );
+  });
+
+  test('one bad account among good ones: theirs are checked to the end', async () => {
+    const h = await account();
+    h.cloud.secrets.set('autosnap/test/customer-b', '{"apiKey":"hunter2hunter2"}');
+    h.cloud.secrets.set('autosnap/test/customer-c', h.cloud.secret('password'));
+    const outcome = await tried(
+      h,
+      policy({ policy: 'b', account: 'customer-b' }),
+      policy(),
+      policy({ policy: 'c', account: 'customer-c', servers: { names: ['mail-*'] } }),
+    );
+    expect(troubles(outcome)).toEqual([
+      'fail secret: The secret autosnap/test/customer-b is refused: username: is missing',
+      'fail servers: names "mail-*" matches no server → Correct it, or name or tag the servers so.',
+    ]);
+    expect(findings(outcome, 'servers')[0]).toBe('2: db-1, web-1');
+    expect(outcome.error?.message).toMatch(
+      /^doctor: 2 of \d+ checks failed\.\n- account customer-b, secret: .*\n- policy c, servers: names "mail-\*" matches no server\n {2}→ Correct it/,
+    );
+  });
+});
+
+describe('a region that can not be listed', () => {
+  test.each<[string, 'compute' | 'image', FaultAnswer, RegExp]>([
+    ['servers that may not be listed', 'compute', answers.forbidden, /403 .* lacks the role for this/],
+    ['images that may not be listed', 'image', answers.forbidden, /403 .* lacks the role for this/],
+    ['half an answer', 'image', 'truncate', /not complete JSON/],
+    ['a server that can not be read', 'compute', { status: 200, body: { servers: [{}] } }, /servers\.0\.id/],
+  ])('%s: fails, and what may be there is not missed', async (_, service, answer, detail) => {
+    const h = await account();
+    const path = service === 'compute' ? /servers/ : /images/;
+    h.cloud.faults.push({ service, region: 'ORD', path, answer, times: 9 });
+    const outcome = await tried(h, policy({ servers: { names: ['web-*', 'db-*'], ids: ['an-id'] } }));
+    expect(troubles(outcome)).toEqual([
+      expect.stringMatching(detail),
+      'warn servers: names "db-*" matches no server, in the regions that can be read',
+      'warn servers: ids: there is no server an-id, in the regions that can be read',
+    ]);
+    expect(troubles(outcome)[0]).toMatch(/^fail region: ORD: /);
+    expect(findings(outcome, 'servers')[0]).toBe('1: web-1');
+  });
+
+  test('one in which an image takes fewer metadata than a snapshot has', async () => {
+    const h = await account();
+    const body = { limits: { absolute: { maxImageMeta: 4 } } };
+    h.cloud.faults.push({ service: 'compute', region: 'ORD', path: /limits/, answer: { status: 200, body } });
+    expect(troubles(await tried(h, policy()))).toEqual([
+      'fail region: ORD: an image takes 4 metadata at most, a snapshot has 5 → Ask the cloud for a higher limit (maxImageMeta), or leave the region out of regions.',
+    ]);
+  });
+
+  test.each<[string, FaultAnswer]>([
+    ['just enough', { status: 200, body: { limits: { absolute: { maxImageMeta: 5 } } } }],
+    ['no limit', { status: 200, body: { limits: { absolute: { maxImageMeta: -1 } } } }],
+    ['limits that are not shown', answers.forbidden],
+    ['limits of another form', { status: 200, body: { limits: { absolute: {} } } }],
+  ])('%s is no trouble', async (_, answer) => {
+    const h = await account();
+    h.cloud.faults.push({ service: 'compute', path: /limits/, answer, times: 9 });
+    expect(troubles(await tried(h, policy()))).toEqual([]);
+  });
+
+  test('volume snapshots, where the data of a volume-backed server would lie', async () => {
+    const h = await account();
+    h.cloud.secrets.set(SECRET, h.cloud.secret('password'));
+    h.cloud.region('DFW').addServer({ name: 'on-volume', image: '' });
+    h.cloud.faults.push({ service: 'volume', answer: answers.forbidden, times: 9 });
+    expect(troubles(await tried(h, policy()))).toEqual([
+      expect.stringMatching(
+        /^fail volumes: DFW: without volume snapshots nothing would be deleted there: .* 403 .* → Give the user access to block storage, or take/,
+      ),
+    ]);
+    expect(troubles(await tried(h, policy({ servers: { names: ['web-*'] } })))).toEqual([]);
+  });
+});
+
+describe('the rights of the user', () => {
+  test.each<[string, Partial<Harness['cloud']['account']>, 'rackspace' | 'password', string[]]>([
+    [
+      'an observer',
+      { role: 'observer' },
+      'rackspace',
+      [
+        "fail rights: the user's roles are cloudImages:observer, compute:default, identity:default, nova:observer: it may not make or delete images → Give it nova:admin and cloudImages:admin.",
+      ],
+    ],
+    [
+      'a creator',
+      { role: 'creator' },
+      'rackspace',
+      [
+        "fail rights: the user's roles are cloudImages:creator, compute:default, identity:default, nova:creator: it may not make or delete images → Give it nova:admin and cloudImages:admin.",
+      ],
+    ],
+    ["the account's owner", { roles: ['identity:user-admin'] }, 'rackspace', []],
+    [
+      'roles that say nothing of images',
+      { roles: ['checkmate'] },
+      'rackspace',
+      [
+        "warn rights: the user's roles are checkmate, compute:default, identity:default: whether it may make and delete images can't be told → It needs nova:admin and cloudImages:admin.",
+      ],
+    ],
+    [
+      'a reader of a Keystone',
+      { role: 'observer' },
+      'password',
+      [
+        "warn rights: the user's roles are reader: whether it may make and delete images can't be told → It needs a role such as member.",
+      ],
+    ],
+    [
+      'no roles shown',
+      { roles: [] },
+      'password',
+      [
+        "warn rights: the user's roles are not shown: whether it may make and delete images can't be told → It needs a role such as member.",
+      ],
+    ],
+  ])('%s', async (_, changes, kind, expected) => {
+    const h = await account();
+    h.cloud.secrets.set(SECRET, h.cloud.secret(kind));
+    Object.assign(h.cloud.account, changes);
+    const outcome = await tried(h, policy());
+    expect(troubles(outcome)).toEqual(expected);
+    expect(outcome.error !== undefined, 'it fails').toBe(expected.join().startsWith('fail'));
+  });
+});
+
+describe('what is wrong with a policy', () => {
+  const id = 'ea0bbaf9-48a1-4b6b-a1a8-1f4b0a0d6e61';
+
+  test.each<[string, Record<string, unknown>, string[]]>([
+    [
+      'a region that the account lacks',
+      { regions: ['DFW', 'LON'] },
+      [
+        'fail regions: the account has no region LON: it has DFW, ORD → Correct regions, or leave it out for all that there are.',
+      ],
+    ],
+    [
+      'a pattern and a tag that match nothing, beside ones that do',
+      { servers: { names: ['web-*', 'mail-?'], tagged: { autosnap: 'hourly' } } },
+      [
+        'fail servers: names "mail-?" matches no server → Correct it, or name or tag the servers so.',
+        'fail servers: tagged {"autosnap":"hourly"} matches no server → Correct it, or name or tag the servers so.',
+      ],
+    ],
+    [
+      'an id that no server has',
+      { servers: { ids: [id] } },
+      [`fail servers: ids: there is no server ${id} → Correct the id, or take it out.`],
+    ],
+    [
+      'nothing left',
+      { servers: { all: true, except: { names: ['*'] } } },
+      ['fail servers: except takes out all that the others select → Take some out of except.'],
+    ],
+    [
+      'a schedule that is over',
+      { schedule: 'cron(0 0 1 1 ? 2020)' },
+      [
+        'fail schedule: it never fires again: no snapshot is taken any more → Correct it: its last field is the year, * for every one.',
+      ],
+    ],
+    [
+      'a cleanup that is over, by which nothing is lost',
+      { cleanup: 'cron(0 0 1 1 ? 2020)' },
+      [
+        'warn cleanup: it never fires again: all snapshots are kept → Correct it: its last field is the year, * for every one.',
+      ],
+    ],
+  ])('%s', async (_, changes, expected) => {
+    const outcome = await tried(await account(), policy(changes));
+    expect(troubles(outcome)).toEqual(expected);
+    expect(outcome.error !== undefined, 'it fails').toBe(expected.join().startsWith('fail'));
+  });
+
+  test('servers on volumes at Rackspace, which each run would fail on; excepted they are no trouble', async () => {
+    const h = await account();
+    h.cloud.region('ORD').addServer({ name: 'bfv', image: '' });
+    expect(troubles(await tried(h, policy()))).toEqual([
+      'fail servers: Rackspace makes no images of servers whose disk is a volume: bfv → Back them up with Cloud Block Storage, and name them in servers.except.',
+    ]);
+    const excepting = policy({ servers: { all: true, except: { names: ['bfv'] } } });
+    expect(troubles(await tried(h, excepting))).toEqual([]);
+  });
+
+  test('two policies that take the same server at the same minute; of different servers they may', async () => {
+    const h = await account();
+    const weekly = { policy: 'weekly', schedule: 'cron(0 0 ? * SUN *)' };
+    expect(troubles(await tried(h, policy(), policy({ ...weekly, servers: { names: ['db-*'] } })))).toEqual([
+      'fail schedule: it fires with daily at 2026-11-29 00:00 UTC, and both take db-1: one of the two skips them as busy → Set them hours apart: a server makes one snapshot at a time.',
+    ]);
+    const apart = policy({ ...weekly, regions: ['ORD'] });
+    expect(troubles(await tried(h, policy({ regions: ['DFW'] }), apart))).toEqual([]);
+  });
+});
+
+test('a clock that is wrong is a warning', async () => {
+  const h = await account();
+  h.cloud.advance(-7 * 60_000);
+  const outcome = await tried(h, policy());
+  expect(troubles(outcome)).toEqual([
+    "warn clock: the cloud's is 7 minutes behind the one here → The age of an image is judged by both: correct the one that is wrong.",
+  ]);
+  expect(outcome.error).toBeUndefined();
+});
+
+describe('what is to be checked', () => {
+  test('policies in the event are checked instead of those that are deployed', async () => {
+    const h = await account();
+    deploy([policy()]);
+    const { diagnosis } = await tried(h, policy({ policy: 'new' }));
+    expect(new Set(diagnosis?.checks.map((c) => c.policy))).toEqual(new Set([undefined, 'new']));
+  });
+
+  test.each<[string, object[] | undefined, unknown, string]>([
+    [
+      'no package',
+      undefined,
+      {},
+      'There is nothing to check: this code was not deployed with policies: deploy it, or send {"policies": [<policy>]}',
+    ],
+    [
+      'a deployment without policies',
+      [],
+      {},
+      'There is nothing to check: custom.policies in serverless.yml has no policy: add one, and deploy again',
+    ],
+    [
+      'a list of none',
+      [policy()],
+      { policies: [] },
+      'The event is refused: policies: must not be empty: leave it out',
+    ],
+    [
+      'no list',
+      [policy()],
+      { policies: 'daily' },
+      'The event is refused: policies: must be a list of policies',
+    ],
+    ['another event', [policy()], 'daily', 'The event is refused: event: must be an object'],
+    [
+      'an unknown key',
+      [policy()],
+      { policys: [] },
+      'The event is refused: policys: is not a known key: check its spelling, or remove it',
+    ],
+    [
+      'policies that a run would refuse, with all that is wrong in any of them',
+      [policy()],
+      { policies: [policy(), policy({ keep: { last: 0 }, policy: 'Daily' }), 'x'] },
+      'The event is refused:\n- policies.1: policy: must be 1 to 40 of a-z, 0-9 and -\n- policies.1: keep.last: must be a whole number of 1 or more; leave the rule out if you do not want it\n- policies.2: it must be a JSON object: see events/ for examples',
+    ],
+  ])('%s: nothing is asked of anybody', async (_, deployed, event, message) => {
+    const h = await account();
+    deploy(deployed);
+    const { error } = await h.fail('doctor', event);
+    expect(error.message).toBe(message);
+    expect(error.name).toBe('Refusal');
+    expect(h.cloud.received).toEqual([]);
+  });
+});

@@ -1,0 +1,52 @@
+import { expect, test, vi } from 'vitest';
+import { answers } from '../../local/faults.ts';
+import { deploy, type Harness, harness, policy } from '../harness.ts';
+import { type Outside, startOutside } from '../outside.ts';
+
+async function watched(): Promise<Harness & { outside: Outside }> {
+  const outside = await startOutside();
+  vi.stubEnv('AUTOSNAP_HEARTBEAT', `${outside.url}/{policy}/{job}`);
+  const h = await harness();
+  h.cloud.region('DFW').addServer({ name: 'web-1' });
+  return { ...h, outside };
+}
+
+test('each good run of a policy is told, and the audit', async () => {
+  const { run, outside } = await watched();
+  deploy([policy()]);
+  await run('snapshot', policy());
+  await run('cleanup', policy());
+  await run('audit', {});
+  expect(outside.asked).toEqual(['GET /daily/snapshot', 'GET /daily/cleanup', 'GET /all/audit']);
+});
+
+test('a run with failures is told as one, and so is one that could not begin', async () => {
+  const { cloud, fail, outside } = await watched();
+  await fail('snapshot', policy({ servers: { ids: ['nowhere'] } }));
+  cloud.faults.push({ service: 'identity', answer: answers.forbidden, times: 9 });
+  await fail('cleanup', policy());
+  await fail('snapshot', policy({ keep: {} }));
+  expect(outside.asked).toEqual([
+    'GET /daily/snapshot/fail',
+    'GET /daily/cleanup/fail',
+    'GET /daily/snapshot/fail',
+  ]);
+});
+
+test("dry runs and what is done by hand are nobody's heartbeat", async () => {
+  const { run, outside } = await watched();
+  await run('cleanup', policy({ dryRun: true }));
+  const { entries } = await run('snapshot', { adhoc: true, servers: { all: true } });
+  await run('hold', { release: entries[0]!.image! }).catch(() => {});
+  expect(outside.asked).toEqual([]);
+});
+
+test.each([
+  ['answers an error', (outside: Outside) => Object.assign(outside, { status: 500 })],
+  ['is not there', (outside: Outside) => outside.close()],
+])('a service that %s is logged, and the run is as good', async (_, breaks) => {
+  const { run, logs, outside } = await watched();
+  breaks(outside);
+  expect((await run('snapshot', policy())).totals).toEqual({ taken: 1 });
+  expect(logs()).toContain('the heartbeat was not sent');
+});

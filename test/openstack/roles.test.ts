@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { mayWriteImages } from '../../lib/openstack/roles.ts';
+
+test.each<[string, string[], boolean | undefined]>([
+  ["the account's owner", ['identity:user-admin'], true],
+  ['an admin of everything', ['identity:default', 'admin'], true],
+  ['an admin of servers and images', ['nova:admin', 'cloudImages:admin'], true],
+  ['the same as another manual has it', ['nova:admin', 'cloudimages:admin'], true],
+  ['an admin who is an observer as well', ['observer', 'nova:admin', 'cloudImages:admin'], true],
+  ['a creator of images', ['nova:admin', 'cloudImages:creator'], false],
+  ['an observer of servers', ['nova:observer', 'cloudImages:admin'], false],
+  ['an observer of everything', ['observer'], false],
+  ['an admin of servers, who observes the rest', ['nova:admin', 'observer'], false],
+  ['an admin of servers alone', ['nova:admin'], undefined],
+  ['a user with the roles that every user has', ['compute:default', 'identity:default'], undefined],
+  ['no roles', [], undefined],
+])('Rackspace: %s', (_, roles, expected) => {
+  expect(mayWriteImages({ provider: 'rackspace', roles })).toBe(expected);
+});
+
+test.each<[string[], boolean | undefined]>([
+  [['member', 'reader'], true],
+  [['_member_'], true],
+  [['Member'], true],
+  [['admin'], true],
+  [['manager'], true],
+  [['reader'], undefined],
+  [['operator'], undefined],
+  // A name that means something at Rackspace alone.
+  [['nova:observer'], undefined],
+])('Keystone: %j', (roles, expected) => {
+  expect(mayWriteImages({ provider: 'keystone', roles })).toBe(expected);
+});
+
+test.each(['rackspace', 'keystone'] as const)('%s: roles that are not known tell nothing', (provider) => {
+  expect(mayWriteImages({ provider, roles: undefined })).toBeUndefined();
+});

@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import type { Diagnosis } from '../../lib/diagnosis.ts';
+import { bench, passwordSecret, policyOf } from './bench.ts';
+import { environment } from './environment.ts';
+import { watchTraffic } from './traffic.ts';
+
+const {
+  authUrl,
+  applicationCredentialId,
+  applicationCredentialSecret,
+  region,
+  regionTwo,
+  volumeServerId,
+  readerUsername,
+} = environment;
+const server = environment.serverIds[0]!;
+
+/** `pass login: project … in RegionOne` */
+const lines = ({ checks }: Diagnosis) =>
+  checks.map(({ check, verdict, detail }) => `${verdict} ${check}: ${detail}`);
+
+describe('all is well', () => {
+  const forms = [
+    { form: 'a password', secret: passwordSecret },
+    {
+      form: 'an application credential (needs OS_APPLICATION_CREDENTIAL_ID)',
+      secret: { authUrl, applicationCredentialId, applicationCredentialSecret },
+      skipped: !applicationCredentialId,
+    },
+  ];
+  for (const { form, secret, skipped = false } of forms) {
+    test.skipIf(skipped)(`with ${form}: every check passes, and nothing but GETs is sent`, async () => {
+      const { cloud, run, setSecret } = await bench();
+      setSecret(secret);
+      const before = await cloud.images();
+      const { exchanges, tokens } = watchTraffic();
+      const diagnosis = await run('doctor', { policies: [policyOf([server])] });
+      expect(diagnosis.checks.filter(({ verdict }) => verdict !== 'pass')).toEqual([]);
+      expect(lines(diagnosis)).toEqual(
+        expect.arrayContaining([
+          expect.stringMatching(/^pass login: project \w+ in .*Region/),
+          expect.stringMatching(
+            /^pass rights: the user's roles are .*member.*: it may make and delete images$/,
+          ),
+          expect.stringMatching(
+            `^pass region: ${region}: servers \\d+, images \\d+, of these 0 by autosnap-real-`,
+          ),
+          `pass regions: ${region}`,
+          expect.stringMatching(/^pass servers: 1: \w/),
+        ]),
+      );
+      expect(exchanges.length).toBeGreaterThan(0);
+      expect(new Set(exchanges.map(({ method }) => method))).toEqual(new Set(['GET']));
+      expect(tokens).toHaveLength(1);
+      expect(await cloud.images()).toEqual(before);
+    });
+  }
+
+  test.skipIf(!volumeServerId)(
+    'with a server on a volume: its volume snapshots can be listed (needs VOLUME_SERVER_ID)',
+    async () => {
+      const { run } = await bench();
+      const diagnosis = await run('doctor', { policies: [policyOf([volumeServerId])] });
+      expect(lines(diagnosis)).toContainEqual(
+        expect.stringMatching(`^pass volumes: ${region}: \\d+ volume snapshots$`),
+      );
+    },
+  );
+
+  test.skipIf(!regionTwo)('in all regions (needs REGION_TWO)', async () => {
+    const { run } = await bench();
+    const { regions: _, ...everywhere } = policyOf([server]);
+    expect(lines(await run('doctor', { policies: [everywhere] }))).toContain(
+      `pass regions: ${[region, regionTwo].sort().join(', ')} (all)`,
+    );
+  });
+});
+
+test('what is wrong is named, all of it at once, and nothing but GETs is sent', async () => {
+  const { fail, logs } = await bench();
+  const { exchanges } = watchTraffic();
+  const unknown = crypto.randomUUID();
+  const error = await fail('doctor', {
+    policies: [
+      policyOf([server, unknown]),
+      policyOf([server], { policy: 'weekly', schedule: 'cron(0 0 ? * SUN *)' }),
+      policyOf([server], { policy: 'away', regions: ['Atlantis'] }),
+    ],
+  });
+  expect(error.message).toMatch(/^doctor: 3 of \d+ checks failed\./);
+  expect(error.message).toContain(`policy daily, servers: ids: there is no server ${unknown}`);
+  expect(error.message).toContain('policy weekly, schedule: it fires with daily at ');
+  expect(error.message).toContain('policy away, regions: the account has no region Atlantis: it has ');
+  expect(logs()).toMatch(/\d+ checks: \d+ good, 1 to look at, 3 failed\./);
+  expect(new Set(exchanges.map(({ method }) => method))).toEqual(new Set(['GET']));
+});
+
+test('a login that is refused is named, and no secret is shown', async () => {
+  const { fail, logs, setSecret } = await bench();
+  setSecret({ ...passwordSecret, password: 'no-such-thing-4b1f' });
+  const error = await fail('doctor', { policies: [policyOf([server])] });
+  expect(error.message).toMatch(
+    /^doctor: 1 of 4 checks failed\.\n- account rackspace, login: .* does not accept these credentials/,
+  );
+  expect(`${error.stack}${logs()}`).not.toContain('no-such-thing-4b1f');
+});
+
+test.skipIf(!readerUsername)(
+  'a reader may do everything here, and elsewhere nothing: its rights can not be told (needs READER_USERNAME)',
+  async () => {
+    const { run, setSecret } = await bench();
+    setSecret({ ...passwordSecret, username: readerUsername });
+    const diagnosis = await run('doctor', { policies: [policyOf([server])] });
+    expect(lines(diagnosis)).toContain(
+      "warn rights: the user's roles are reader: whether it may make and delete images can't be told",
+    );
+  },
+);
