@@ -1,19 +1,25 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { CloudFormationClient, DescribeStackResourceCommand } from '@aws-sdk/client-cloudformation';
+import { CloudFormationClient, paginateListStackResources } from '@aws-sdk/client-cloudformation';
 import { storeIn } from '../lib/store.ts';
 
 /**
  * Fetches the report page of a deployment into a file.
  *
  * @param config for AWS SDK clients: the region, and credentials that may read the deployment's bucket.
- * @throws the SDK's errors: NoSuchKey when there was no audit yet.
+ * @throws Error for a deployment without a bucket; the SDK's errors: NoSuchKey when there was no audit yet.
  */
 export async function fetchReport(config: object, stack: string, file: string): Promise<void> {
-  const { StackResourceDetail } = await new CloudFormationClient(config).send(
-    new DescribeStackResourceCommand({ StackName: stack, LogicalResourceId: 'Reports' }),
-  );
-  const page = await storeIn(StackResourceDetail?.PhysicalResourceId ?? '', config).readPage();
+  const bucket = await bucketOf(new CloudFormationClient(config), stack);
+  const page = await storeIn(bucket, config).readPage();
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, page);
+}
+
+async function bucketOf(client: CloudFormationClient, StackName: string): Promise<string> {
+  for await (const { StackResourceSummaries = [] } of paginateListStackResources({ client }, { StackName })) {
+    const found = StackResourceSummaries.find(({ LogicalResourceId }) => LogicalResourceId === 'Reports');
+    if (found?.PhysicalResourceId) return found.PhysicalResourceId;
+  }
+  throw new Error(`${StackName} has no bucket for reports: deploy it again`);
 }

@@ -1,0 +1,186 @@
+import { type DashboardEntry, GetDashboardCommand, ListDashboardsCommand } from '@aws-sdk/client-cloudwatch';
+import {
+  type Rule as EventBridgeRule,
+  ListRulesCommand,
+  ListTargetsByRuleCommand,
+} from '@aws-sdk/client-eventbridge';
+import { ListRolesCommand, type Role } from '@aws-sdk/client-iam';
+import { type FunctionConfiguration, ListFunctionsCommand } from '@aws-sdk/client-lambda';
+import { ListBucketsCommand } from '@aws-sdk/client-s3';
+import { GetTopicAttributesCommand, ListTopicsCommand, type Topic } from '@aws-sdk/client-sns';
+import { GetQueueAttributesCommand, ListQueuesCommand } from '@aws-sdk/client-sqs';
+import { aws } from './clients.ts';
+import { type Resource, templateOf } from './template.ts';
+
+/** A rule, and what it sends to whom. */
+export interface Rule {
+  expression: string | undefined;
+  state: string | undefined;
+  /** By their ids. */
+  targets: Record<string, { arn: string | undefined; input: unknown }>;
+}
+
+export interface PolicyDocument {
+  Statement: {
+    Effect: string;
+    Action: string | string[];
+    Resource?: string | string[];
+    Principal?: unknown;
+    Condition?: unknown;
+  }[];
+}
+
+/** All that a stage has in AWS, by names that stay the same, and without what each deployment changes (times). */
+export interface State {
+  functions: Record<string, Record<string, unknown>>;
+  rules: Record<string, Rule>;
+  roles: Record<string, { trust: unknown; policies: Record<string, PolicyDocument> }>;
+  queues: Record<string, unknown>;
+  topics: Record<string, unknown>;
+  logGroups: Record<string, unknown>;
+  buckets: string[];
+  dashboards: Record<string, unknown>;
+  /** What the emulator does not keep, as the deployed template has it. */
+  notKept: Record<string, Resource>;
+}
+
+const NOT_KEPT = [
+  'AWS::CloudWatch::Alarm',
+  'AWS::Lambda::EventInvokeConfig',
+  // Kept, but for ever.
+  'AWS::Lambda::Permission',
+  'AWS::S3::BucketPolicy',
+  'AWS::SNS::Subscription',
+  'AWS::SQS::QueuePolicy',
+];
+
+/** What AWS has of a stage: not by its stack, but by the names, so that what a stack leaves behind is there too. */
+export async function stateOf(stage: string): Promise<State> {
+  const owner = `autosnap-${stage}`;
+  /** Looks at each of the things whose name is the deployment's, or begins with it. */
+  async function all<T, R>(
+    items: T[] | undefined,
+    nameOf: (item: T) => string | undefined,
+    look: Look<T, R>,
+  ) {
+    const found: [string, R][] = [];
+    for (const item of items ?? []) {
+      const name = withoutSuffix(nameOf(item)?.split(/[:/]/).at(-1) ?? '');
+      if (name === owner) found.push([name, await look(item)]);
+      if (name.startsWith(`${owner}-`)) found.push([name.slice(owner.length + 1), await look(item)]);
+    }
+    return Object.fromEntries(found);
+  }
+  const { Functions } = await aws.lambda.send(new ListFunctionsCommand());
+  const { Rules } = await aws.eventBridge.send(new ListRulesCommand());
+  const { Roles } = await aws.iam.send(new ListRolesCommand());
+  const { QueueUrls } = await aws.sqs.send(new ListQueuesCommand());
+  const { Topics } = await aws.sns.send(new ListTopicsCommand());
+  const { Buckets } = await aws.s3.send(new ListBucketsCommand());
+  const { DashboardEntries } = await aws.cloudWatch.send(new ListDashboardsCommand());
+  const template = await templateOf(stage);
+  const state: State = {
+    functions: await all(Functions, (it) => it.FunctionName, configurationOf),
+    rules: await all(Rules, (it) => it.Name, ruleOf),
+    roles: await all(
+      Roles,
+      (it) => it.RoleName,
+      async (it) => roleOf(it, template),
+    ),
+    queues: await all(QueueUrls, (it) => it, queueOf),
+    topics: await all(Topics, (it) => it.TopicArn, topicOf),
+    logGroups: await all(await logGroups(), (it) => it.logGroupName, daysOf),
+    buckets: Object.keys(
+      await all(
+        Buckets,
+        (it) => it.Name,
+        async () => true,
+      ),
+    ),
+    dashboards: await all(DashboardEntries, (it) => it.DashboardName, dashboardOf),
+    notKept: Object.fromEntries(Object.entries(template).filter(([, { Type }]) => NOT_KEPT.includes(Type))),
+  };
+  const made = [...(Rules ?? []), ...(Buckets ?? [])].map(({ Name = '' }) => Name);
+  const text = made.reduce((t, name) => t.replaceAll(name, withoutSuffix(name)), JSON.stringify(state));
+  return JSON.parse(text) as State;
+}
+
+type Look<T, R> = (item: T) => Promise<R>;
+
+/** The events that the rules of a stage send to a function, as `snapshot` gets them, by their policies' names. */
+export function eventsFor(state: State, name: string): Record<string, Record<string, unknown>> {
+  const events = Object.values(state.rules)
+    .flatMap(({ targets }) => Object.values(targets))
+    .filter(({ arn }) => arn?.endsWith(`-${name}`))
+    .map(({ input }) => input as { policy: string });
+  return Object.fromEntries(events.map((event) => [event.policy, event]));
+}
+
+/** Where a template gives no name, CloudFormation gives one that ends in something random. */
+function withoutSuffix(name: string): string {
+  return name.replace(/-[0-9A-Za-z]{12}$/, '');
+}
+
+async function configurationOf({ LastModified: _, CodeSize: __, ...rest }: FunctionConfiguration) {
+  return rest;
+}
+
+async function ruleOf({ Name: Rule, ScheduleExpression, State: state }: EventBridgeRule): Promise<Rule> {
+  const { Targets = [] } = await aws.eventBridge.send(new ListTargetsByRuleCommand({ Rule }));
+  const targets = Targets.map(({ Id, Arn: arn, Input }) => [Id, { arn, input: Input && JSON.parse(Input) }]);
+  return { expression: ScheduleExpression, state, targets: Object.fromEntries(targets) };
+}
+
+/** Its policies are those of the template: the emulator keeps a text that is no JSON, with ARNs that lack an end. */
+function roleOf({ RoleName, AssumeRolePolicyDocument = '{}' }: Role, template: Record<string, Resource>) {
+  const found = Object.values(template).find(({ Properties }) => Properties.RoleName === RoleName);
+  const policies = (found?.Properties.Policies ?? []) as Policy[];
+  return {
+    trust: JSON.parse(decodeURIComponent(AssumeRolePolicyDocument)),
+    policies: Object.fromEntries(policies.map((policy) => [policy.PolicyName, policy.PolicyDocument])),
+  };
+}
+
+interface Policy {
+  PolicyName: string;
+  PolicyDocument: PolicyDocument;
+}
+
+async function queueOf(QueueUrl: string) {
+  const command = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] });
+  const attributes = Object.entries((await aws.sqs.send(command)).Attributes ?? {});
+  return Object.fromEntries(attributes.filter(([name]) => !name.endsWith('Timestamp')));
+}
+
+async function topicOf({ TopicArn }: Topic) {
+  return (await aws.sns.send(new GetTopicAttributesCommand({ TopicArn }))).Attributes;
+}
+
+async function daysOf({ retentionInDays }: LogGroup) {
+  return { days: retentionInDays };
+}
+
+async function dashboardOf({ DashboardName }: DashboardEntry) {
+  const { DashboardBody = '' } = await aws.cloudWatch.send(new GetDashboardCommand({ DashboardName }));
+  return JSON.parse(DashboardBody);
+}
+
+interface LogGroup {
+  logGroupName: string;
+  retentionInDays?: number;
+}
+
+/** CloudWatch Logs' DescribeLogGroups, for which alone there is no client here. */
+async function logGroups(): Promise<LogGroup[]> {
+  const response = await fetch(process.env.AWS_ENDPOINT_URL!, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': 'Logs_20140328.DescribeLogGroups',
+      // The emulator reads from this which service is meant.
+      authorization: `AWS4-HMAC-SHA256 Credential=emulated/20260101/${process.env.AWS_REGION}/logs/aws4_request`,
+    },
+    body: '{}',
+  });
+  return ((await response.json()) as { logGroups: LogGroup[] }).logGroups;
+}

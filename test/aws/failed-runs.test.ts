@@ -1,0 +1,146 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { PublishCommand, SubscribeCommand } from '@aws-sdk/client-sns';
+import { GetQueueAttributesCommand, GetQueueUrlCommand, PurgeQueueCommand } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { aws } from './clients.ts';
+import { cloudAccount, putSecret, snapshotIdsOf } from './cloud-account.ts';
+import { eventsFor, stateOf } from './deployed.ts';
+import { deployedFunction } from './lambda.ts';
+import { copyProject, type Project } from './project.ts';
+import { templateOf } from './template.ts';
+
+const OWNER = 'autosnap-prod';
+const SECRET = 'autosnap/prod/rackspace';
+const QUEUE = 'autosnap-prod-failed-runs';
+
+let project: Project;
+let lambda: Server;
+let topic: string;
+let event: Record<string, unknown>;
+
+/** Lambda's Invoke, of which the emulator has none: it runs what is deployed. */
+beforeAll(async () => {
+  project = await copyProject();
+  event = eventsFor(await stateOf('prod'), 'snapshot').daily!;
+  lambda = createServer(async (request, response) => {
+    const [, job] = /function:autosnap-prod-(\w+)/.exec(decodeURIComponent(request.url!))!;
+    const { payload, error } = await (await deployedFunction('prod', job!)).invoke(
+      JSON.parse(await text(request)),
+    );
+    if (error) response.setHeader('x-amz-function-error', 'Unhandled');
+    response.end(JSON.stringify(error ?? payload));
+  });
+  await new Promise<void>((resolve) => lambda.listen(0, '127.0.0.1', resolve));
+
+  // The emulator's CloudFormation makes no subscriptions: this makes what the template asks for.
+  const { FailedRunsFromAlerts } = await templateOf('prod');
+  const { TopicArn, Protocol, Endpoint, RawMessageDelivery, FilterPolicyScope, FilterPolicy } =
+    FailedRunsFromAlerts!.Properties as Record<string, string>;
+  topic = TopicArn!;
+  await aws.sns.send(
+    new SubscribeCommand({
+      TopicArn,
+      Protocol,
+      Endpoint,
+      Attributes: {
+        RawMessageDelivery: String(RawMessageDelivery),
+        FilterPolicyScope: FilterPolicyScope!,
+        FilterPolicy: JSON.stringify(FilterPolicy),
+      },
+    }),
+  );
+});
+
+afterAll(() => {
+  lambda.close();
+});
+
+/** What Lambda sends to the destination of a run that has failed all its tries. */
+async function failAllTries(job: string, requestPayload: unknown): Promise<void> {
+  const { error } = await (await deployedFunction('prod', job)).invoke(requestPayload);
+  const record = {
+    version: '1.0',
+    timestamp: '2026-11-24T00:03:31.112Z',
+    requestContext: {
+      requestId: '4ebc8c0e-0a94-4d1a-8d0d-3f2a0d7e0c4d',
+      functionArn: `arn:aws:lambda:us-east-1:123456789012:function:autosnap-prod-${job}:$LATEST`,
+      condition: 'RetriesExhausted',
+      approximateInvokeCount: 3,
+    },
+    requestPayload,
+    responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
+    responsePayload: error,
+  };
+  await aws.sns.send(new PublishCommand({ TopicArn: topic, Message: JSON.stringify(record) }));
+}
+
+async function waiting(): Promise<number> {
+  const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: QUEUE }));
+  const { Attributes } = await aws.sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages'] }),
+  );
+  return Number(Attributes?.ApproximateNumberOfMessages);
+}
+
+async function rerun() {
+  const { port } = lambda.address() as AddressInfo;
+  process.env.AWS_ENDPOINT_URL_LAMBDA = `http://127.0.0.1:${port}`;
+  const ended = await project.serverless('rerun', '--stage', 'prod');
+  delete process.env.AWS_ENDPOINT_URL_LAMBDA;
+  return ended;
+}
+
+test('all that runs by itself sends what fails all its tries to the topic', async () => {
+  const template = Object.values(await templateOf('prod'));
+  const configured = template
+    .filter(({ Type }) => Type === 'AWS::Lambda::EventInvokeConfig')
+    .map(({ Properties }) => [Properties.FunctionName, Properties.DestinationConfig]);
+  const destination = { OnFailure: { Destination: topic } };
+  expect(Object.fromEntries(configured)).toEqual({
+    'autosnap-prod-snapshot': destination,
+    'autosnap-prod-cleanup': destination,
+    'autosnap-prod-audit': destination,
+  });
+  const triggered = template
+    .filter(({ Type }) => Type === 'AWS::Events::Rule')
+    .flatMap(({ Properties }) => Properties.Targets as { Arn: string }[])
+    .map(({ Arn }) => Arn.split(':').at(-1));
+  expect(triggered.filter((name) => !configured.some(([configuredName]) => configuredName === name))).toEqual(
+    [],
+  );
+});
+
+test('the queue keeps failed runs until one has gone well, and takes neither alarms nor digests', async () => {
+  const cloud = await cloudAccount();
+  cloud.region('DFW').addServer({ name: 'web-1', metadata: { autosnap: 'daily' } });
+  const good = cloud.secret('rackspace');
+  await putSecret(SECRET, JSON.stringify({ ...JSON.parse(good), apiKey: 'of-last-year' }));
+  const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: QUEUE }));
+  await aws.sqs.send(new PurgeQueueCommand({ QueueUrl }));
+  expect((await rerun()).output).toContain('There are no failed runs.');
+
+  await failAllTries('snapshot', event);
+  await failAllTries('snapshot', event);
+  const alarm = { AlarmName: 'autosnap-prod-snapshot-errors', NewStateValue: 'ALARM' };
+  await aws.sns.send(new PublishCommand({ TopicArn: topic, Message: JSON.stringify(alarm) }));
+  await aws.sns.send(new PublishCommand({ TopicArn: topic, Message: '1 of 1 server protected.' }));
+  expect(await waiting()).toBe(2);
+
+  const again = await rerun();
+  expect(again.code).not.toBe(0);
+  expect(again.output).toMatch(/✗ autosnap-prod-snapshot \{"policy":"daily"/);
+  expect(again.output).toContain('The cloud does not accept these credentials');
+  expect(again.output).toContain('1 failed again, and stay in the queue');
+  expect(again.output).not.toContain('of-last-year');
+  expect(await waiting()).toBe(2);
+  expect(snapshotIdsOf(cloud, OWNER)).toEqual([]);
+
+  await putSecret(SECRET, good);
+  const mended = await rerun();
+  expect(mended.output).toMatch(/✓ autosnap-prod-snapshot \{"policy":"daily"/);
+  expect(mended.code).toBe(0);
+  expect(await waiting()).toBe(0);
+  expect(snapshotIdsOf(cloud, OWNER)).toHaveLength(1);
+});

@@ -1,0 +1,84 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Ended, run, succeed } from './processes.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** A temporary copy of this project, for what changes serverless.yml. It goes when the tests have ended. */
+export interface Project {
+  directory: string;
+  /** Runs `serverless` there, to its end. */
+  serverless(...args: string[]): Promise<Ended>;
+  /** Deploys a stage; returns what `serverless deploy` has said. @throws when it fails. */
+  deploy(stage: string): Promise<string>;
+  /** Changes serverless.yml. @throws when nothing changes. */
+  edit(change: (yml: string) => string): void;
+  /** A file of the copy, such as what `serverless package` has written. */
+  path(...parts: string[]): string;
+}
+
+/** Copies what git knows of this project, and what it does not know yet, and all installed packages. */
+export async function copyProject(): Promise<Project> {
+  const directory = mkdtempSync(join(tmpdir(), 'project-'));
+  const listed = await succeed('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: ROOT,
+  });
+  for (const file of listed.split('\0').filter(Boolean)) {
+    // What is deleted and not yet committed is listed too.
+    if (existsSync(join(ROOT, file))) cpSync(join(ROOT, file), join(directory, file), { recursive: true });
+  }
+  const packages = join(directory, 'node_modules');
+  // Hundreds of megabytes: as links in an instant, unless the copy is on another disk.
+  const linked = await run('cp', ['-al', join(ROOT, 'node_modules'), packages]);
+  if (linked.code !== 0) {
+    rmSync(packages, { recursive: true, force: true });
+    await succeed('cp', ['-a', join(ROOT, 'node_modules'), packages]);
+  }
+
+  const path = (...parts: string[]) => join(directory, ...parts);
+  const serverless = (...args: string[]) =>
+    run(path('node_modules/.bin/node'), [path('node_modules/.bin/serverless'), ...args], {
+      cwd: directory,
+      // How often it looks whether CloudFormation is ready; the emulator always is.
+      env: { ...process.env, SLS_AWS_MONITORING_FREQUENCY: '100' },
+    });
+  return {
+    directory,
+    path,
+    serverless,
+    async deploy(stage) {
+      const { code, output } = await serverless('deploy', '--stage', stage);
+      if (code !== 0) throw new Error(`serverless deploy --stage ${stage} ended with ${code}:\n${output}`);
+      return output;
+    },
+    edit(change) {
+      const yml = readFileSync(path('serverless.yml'), 'utf8');
+      const changed = change(yml);
+      if (changed === yml) throw new Error('serverless.yml has stayed as it was');
+      writeFileSync(path('serverless.yml'), changed);
+    },
+  };
+}
+
+/** Replaces what stands in `yml` just once. */
+export function replaceOnce(yml: string, from: string, to: string): string {
+  const parts = yml.split(from);
+  if (parts.length !== 2) throw new Error(`serverless.yml has "${from}" ${parts.length - 1} times, not once`);
+  return parts.join(to);
+}
+
+/** Takes the comment signs off the places that are marked `[mark]`, as serverless.yml tells its operators to. */
+export function uncomment(yml: string, mark: string): string {
+  let commented: string | undefined;
+  const lines = yml.split('\n').map((line) => {
+    const indentation = /^( *)# \[(.+?)\]/.exec(line);
+    if (indentation?.[2] === mark) {
+      commented = `${indentation[1]}# `;
+      return line;
+    }
+    if (!commented || !line.startsWith(commented)) commented = undefined;
+    return commented ? line.replace('# ', '') : line;
+  });
+  return lines.join('\n');
+}

@@ -1,0 +1,125 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { stateOf } from './deployed.ts';
+
+interface Statement {
+  Effect: string;
+  Action: string | string[];
+  Resource: string | string[];
+  Condition?: unknown;
+}
+
+let trust: unknown;
+let statements: Statement[];
+let bucket: string;
+
+beforeAll(async () => {
+  const { roles } = await stateOf('prod');
+  // What CloudFormation has made up at the end of its name is left out there.
+  bucket = 'autosnap-prod-reports';
+  const [role, ...others] = Object.values(roles) as {
+    trust: string;
+    policies: Record<string, { Statement: Statement[] } | string>;
+  }[];
+  expect(others).toEqual([]);
+  trust = parsed(role!.trust);
+  statements = Object.values(role!.policies).flatMap(
+    (policy) => (parsed(policy) as { Statement: Statement[] }).Statement,
+  );
+});
+
+/** IAM gives a document URL-encoded. */
+function parsed(document: unknown): unknown {
+  return typeof document === 'string' ? JSON.parse(decodeURIComponent(document)) : document;
+}
+
+/** Whether the role may do something, by IAM's rules for policies that only allow: `*` and `?` in both. */
+function allows(action: string, resource: string): boolean {
+  const matches = (patterns: string | string[], value: string) =>
+    [patterns].flat().some((pattern) => {
+      const source = pattern
+        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+        .replaceAll('*', '.*')
+        .replaceAll('?', '.');
+      return new RegExp(`^${source}$`).test(value);
+    });
+  return statements.some(({ Action, Resource }) => matches(Action, action) && matches(Resource, resource));
+}
+
+const ARN = {
+  secret: (name: string) => `arn:aws:secretsmanager:us-east-1:123456789012:secret:${name}-AbCdEf`,
+  log: (name: string) =>
+    `arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/${name}:log-stream:2026/11/24`,
+  topic: (name: string) => `arn:aws:sns:us-east-1:123456789012:${name}`,
+  object: (name: string) => `arn:aws:s3:::${name}/runs/2026-11-24/x.json`,
+};
+
+test('the role has exactly these rights: an action, a resource or a wildcard more fails here', () => {
+  expect(statements.every(({ Effect, Condition }) => Effect === 'Allow' && Condition === undefined)).toBe(
+    true,
+  );
+  const rights = statements.flatMap(({ Action, Resource }) =>
+    [Action].flat().flatMap((action) => [Resource].flat().map((resource) => `${action} ${resource}`)),
+  );
+  const functions = ['audit', 'cleanup', 'doctor', 'hold', 'snapshot'];
+  const logs = functions.map(
+    (name) => `arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/autosnap-prod-${name}:*`,
+  );
+  expect(rights.toSorted()).toEqual(
+    [
+      'secretsmanager:GetSecretValue arn:aws:secretsmanager:us-east-1:123456789012:secret:autosnap/prod/*',
+      ...logs.flatMap((log) => [`logs:CreateLogStream ${log}`, `logs:PutLogEvents ${log}`]),
+      'sns:Publish arn:aws:sns:us-east-1:123456789012:autosnap-prod-alerts',
+      `s3:GetObject arn:aws:s3:::${bucket}/*`,
+      `s3:PutObject arn:aws:s3:::${bucket}/*`,
+      `s3:ListBucket arn:aws:s3:::${bucket}`,
+    ].toSorted(),
+  );
+});
+
+test('nobody but Lambda may take on the role', () => {
+  expect(trust).toMatchObject({
+    Statement: [
+      { Effect: 'Allow', Principal: { Service: ['lambda.amazonaws.com'] }, Action: ['sts:AssumeRole'] },
+    ],
+  });
+});
+
+describe('what the functions may do', () => {
+  test.each([
+    ['secretsmanager:GetSecretValue', ARN.secret('autosnap/prod/rackspace')],
+    ['secretsmanager:GetSecretValue', ARN.secret('autosnap/prod/customer-b')],
+    ['logs:PutLogEvents', ARN.log('autosnap-prod-snapshot')],
+    ['sns:Publish', ARN.topic('autosnap-prod-alerts')],
+  ])('%s on %s', (action, resource) => {
+    expect(allows(action, resource)).toBe(true);
+  });
+
+  test.each([
+    ['secretsmanager:GetSecretValue', ARN.secret('autosnap/dev/rackspace')],
+    ['secretsmanager:GetSecretValue', ARN.secret('autosnap/production/rackspace')],
+    ['secretsmanager:GetSecretValue', ARN.secret('payroll')],
+    ['secretsmanager:PutSecretValue', ARN.secret('autosnap/prod/rackspace')],
+    ['secretsmanager:ListSecrets', '*'],
+    ['kms:Decrypt', 'arn:aws:kms:us-east-1:123456789012:key/1'],
+    ['logs:CreateLogGroup', ARN.log('autosnap-prod-snapshot')],
+    ['logs:PutLogEvents', ARN.log('autosnap-dev-snapshot')],
+    ['logs:PutLogEvents', ARN.log('autosnap-prod-eu-snapshot')],
+    ['logs:GetLogEvents', ARN.log('autosnap-prod-snapshot')],
+    ['sns:Publish', ARN.topic('autosnap-dev-alerts')],
+    ['sqs:SendMessage', 'arn:aws:sqs:us-east-1:123456789012:autosnap-prod-failed-runs'],
+    ['s3:DeleteObject', ARN.object('any')],
+    ['s3:GetObject', ARN.object('somebody-elses')],
+    ['lambda:InvokeFunction', 'arn:aws:lambda:us-east-1:123456789012:function:autosnap-prod-cleanup'],
+    ['xray:PutTraceSegments', '*'],
+    ['iam:PassRole', '*'],
+  ])('not %s on %s', (action, resource) => {
+    expect(allows(action, resource)).toBe(false);
+  });
+});
+
+test('X-Ray is off', async () => {
+  const { functions } = await stateOf('prod');
+  const modes = Object.values(functions).map((f) => (f.TracingConfig as { Mode: string } | undefined)?.Mode);
+  expect(modes).toHaveLength(5);
+  expect(modes.filter((mode) => mode !== undefined && mode !== 'PassThrough')).toEqual([]);
+});
