@@ -5,6 +5,7 @@ import type { Context } from 'aws-lambda';
 import { secretsManager } from './credentials.ts';
 import { type Beat, beatOf, tell } from './heartbeat.ts';
 import { runMetrics } from './metrics.ts';
+import { isCloudError, restated } from './openstack/errors.ts';
 import type { Traffic } from './openstack/http.ts';
 import type { Credentials } from './openstack/identity.ts';
 import { connect, type Session } from './openstack/session.ts';
@@ -52,7 +53,9 @@ export function lambda(name: Report['job'], work: (event: unknown, job: Job) => 
     async (event, job) => {
       const sessions: Session[] = [];
       const login = async (account: string) => {
-        const session = await job.login(account);
+        const session = await job.login(account).catch((error: unknown) => {
+          throw isCloudError(error) ? restated(error, `The account ${account}: ${error.message}`) : error;
+        });
         sessions.push(session);
         return session;
       };

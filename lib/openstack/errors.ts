@@ -39,6 +39,17 @@ export class CloudError extends Error {
   }
 }
 
+/** The same error in other words, and perhaps of another kind. */
+export function restated(error: CloudError, message: string, code = error.code): CloudError {
+  const { method, url, status, requestId } = error;
+  return new CloudError(code, message, {
+    ...(method ? { method } : {}),
+    ...(url ? { url } : {}),
+    ...(status ? { status } : {}),
+    ...(requestId ? { requestId } : {}),
+  });
+}
+
 /** Whether `error` is a CloudError with one of `codes`. */
 export function isCloudError(error: unknown, ...codes: CloudErrorCode[]): error is CloudError {
   return error instanceof CloudError && (codes.length === 0 || codes.includes(error.code));

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { CloudError, isCloudError } from './errors.ts';
+import { CloudError, isCloudError, restated } from './errors.ts';
 
 /** Rackspace Identity v2.0 with an API key. */
 export interface RackspaceCredentials {
@@ -233,13 +233,7 @@ export function explainRefusal(error: unknown): unknown {
   if (!isCloudError(error)) return error;
   const code = refusalCode(error);
   if (!code) return error;
-  const { message, method, url, status, requestId } = error;
-  return new CloudError(code, `${message}. ${REFUSALS[code]}.`, {
-    ...(method ? { method } : {}),
-    ...(url ? { url } : {}),
-    ...(status ? { status } : {}),
-    ...(requestId ? { requestId } : {}),
-  });
+  return restated(error, `${error.message.replace(/\.$/, '')}. ${REFUSALS[code]}.`, code);
 }
 
 function refusalCode({ code, message }: CloudError): keyof typeof REFUSALS | undefined {
