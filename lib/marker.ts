@@ -81,6 +81,10 @@ export function readMarker(image: Image, owner: string, projectId: string): Snap
   if (properties.instance_uuid !== undefined && properties.instance_uuid !== server) {
     return claim('it was made from another server');
   }
+  const source = sourceOf(properties.autosnap_source);
+  if (source && source.id !== image.id && source.of === seriesAndSlot(properties)) {
+    return claim(`its marker is only inherited, from image ${source.id} that its server was restored from`);
+  }
   const slot = parseDate(properties.autosnap_slot);
   if (!slot) return claim('its autosnap_slot is no time');
   const hold = readHold(image);
@@ -117,6 +121,24 @@ const STUCK_AFTER_MS = 3_600_000;
  */
 export function isStuck({ state, createdAt }: Snapshot, taskState: string | null, now: Date): boolean {
   return state === 'pending' && taskState === null && now.getTime() - createdAt.getTime() > STUCK_AFTER_MS;
+}
+
+/**
+ * The property to write on a snapshot of ours before its own server is rebuilt from it. Whatever image anybody makes of
+ * that server from then on inherits the whole marker, and is told from the snapshot by this alone: it names another
+ * image, for the same slot. The snapshots that we take of the server write slots of their own.
+ */
+export function sourceMark({ id, properties }: Image): [key: string, value: string] {
+  return ['autosnap_source', `${seriesAndSlot(properties)} ${id}`];
+}
+
+function seriesAndSlot({ autosnap_policy: policy, autosnap_slot: slot }: Image['properties']): string {
+  return `${policy} ${slot}`;
+}
+
+function sourceOf(source: string | undefined): { of: string; id: string } | undefined {
+  const [, of, id] = /^(\S+ \S+) (\S+)$/.exec(source ?? '') ?? [];
+  return of && id ? { of, id } : undefined;
 }
 
 function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): State {

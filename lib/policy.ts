@@ -10,7 +10,9 @@ const DURATION_UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS, w:
 /** The policy name that stands in the marker of ad-hoc snapshots. */
 export const ADHOC = 'adhoc';
 
-const text = (what: string) => v.pipe(v.string(`must be ${what}`), v.trim(), v.nonEmpty(`must be ${what}`));
+/** A text that is not empty; `what` it is, for the message. */
+export const text = (what: string) =>
+  v.pipe(v.string(`must be ${what}`), v.trim(), v.nonEmpty(`must be ${what}`));
 
 const count = v.pipe(
   v.number('must be a whole number of 1 or more; leave the rule out if you do not want it'),
@@ -107,14 +109,16 @@ const Keep = v.pipe(
   ),
 );
 
-const account = v.optional(
+/** Which secret: the last part of its name. */
+export const account = v.optional(
   v.pipe(
     v.string('must be the last part of a secret name, such as "rackspace"'),
     v.regex(/^[\w.+=@-]{1,64}$/, 'must be the last part of a secret name, such as "rackspace"'),
   ),
   'rackspace',
 );
-const dryRun = v.optional(v.boolean('must be true or false'), false);
+/** Plan, and stop before anything is changed. */
+export const dryRun = v.optional(v.boolean('must be true or false'), false);
 
 const common = {
   account,
@@ -178,7 +182,7 @@ export type Adhoc = v.InferOutput<typeof AdhocEvent>;
  * @throws {Refusal} that names every problem at once, each with its path and the remedy.
  */
 export function parseEvent(event: unknown): Policy | Adhoc {
-  return read(event, isKeyOf('adhoc', event) ? AdhocEvent : PolicyEvent);
+  return readEvent(event, isKeyOf('adhoc', event) ? AdhocEvent : PolicyEvent);
 }
 
 /**
@@ -187,14 +191,20 @@ export function parseEvent(event: unknown): Policy | Adhoc {
  * @throws {Refusal} like {@link parseEvent}.
  */
 export function parseHold(event: unknown): Hold {
-  return read(event, isKeyOf('release', event) ? ReleaseEvent : HoldEvent);
+  return readEvent(event, isKeyOf('release', event) ? ReleaseEvent : HoldEvent);
 }
 
-function isKeyOf(key: string, event: unknown): boolean {
+/** Whether an event has a key, whatever its value. */
+export function isKeyOf(key: string, event: unknown): boolean {
   return typeof event === 'object' && event !== null && key in event;
 }
 
-function read<S extends v.GenericSchema>(event: unknown, schema: S): v.InferOutput<S> {
+/**
+ * Reads an event by a schema.
+ *
+ * @throws {Refusal} that names every problem at once.
+ */
+export function readEvent<S extends v.GenericSchema>(event: unknown, schema: S): v.InferOutput<S> {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     throw new Refusal('The event is refused', ['it must be a JSON object: see events/ for examples']);
   }

@@ -69,13 +69,17 @@ export function planSnapshots(
     if (server.taskState !== null) return skip(`busy: the server is in ${server.taskState}`);
     const pending = alive.find(({ state }) => state === 'pending');
     if (pending) return skip(`busy: image ${pending.id} is still ${pending.status}`);
-    return { action: 'take', server, image: { name: nameOf(server, due), metadata: due.metadata(server) } };
+    return {
+      action: 'take',
+      server,
+      image: { name: imageName(server, due.policy, due.slot), metadata: due.metadata(server) },
+    };
   });
 }
 
-/** A label for people; nothing ever reads it. */
-function nameOf(server: Server, { policy, slot }: Due): string {
-  const suffix = `-${policy}-${isoSeconds(slot).replace(/[-:]/g, '')}`;
+/** A label for people; nothing that deletes ever reads it. `what` it is of: a policy, mostly. */
+export function imageName(server: Pick<Server, 'id' | 'name'>, what: string, slot: Date): string {
+  const suffix = `-${what}-${isoSeconds(slot).replace(/[-:]/g, '')}`;
   const printable = server.name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').trim() || server.id;
   return printable.slice(0, LONGEST_NAME - suffix.length).toWellFormed() + suffix;
 }

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import type { Env } from './faults.ts';
 import type { Account, Tokens } from './identity.ts';
+import { addServerRoutes, fault, type Rebuild, rebuildServer, serverJson, stateRefusal } from './servers.ts';
 import type { CloudServer, Region } from './state.ts';
 
 const MOST_METADATA = 40;
@@ -13,9 +14,8 @@ interface ComputeOptions {
   imageUrl: () => string;
 }
 
-/** Nova, as far as listing servers and createImage go: at Rackspace under /v2/{tenant}, elsewhere /v2.1. */
+/** Nova, as far as listing servers and createImage go, and what serverRoutes adds to that: at Rackspace under /v2/{tenant}, elsewhere /v2.1. */
 export function computeApp({ region, account, tokens, pageSize, imageUrl }: ComputeOptions): Hono<Env> {
-  const fault = (key: string, code: number, message: string) => ({ [key]: { code, message } });
   const routes = new Hono<Env>();
 
   routes.use(async (c, next) => {
@@ -55,9 +55,11 @@ export function computeApp({ region, account, tokens, pageSize, imageUrl }: Comp
       return c.json(fault('itemNotFound', 404, `Instance ${c.req.param('id')} could not be found.`), 404);
     if (account.role !== 'admin')
       return c.json(fault('forbidden', 403, "Policy doesn't allow compute:snapshot to be performed."), 403);
-    const { createImage } = await c.req.json<{
+    const { createImage, rebuild } = await c.req.json<{
       createImage?: { name?: unknown; metadata?: Record<string, unknown> };
+      rebuild?: Rebuild;
     }>();
+    if (rebuild) return rebuildServer(c, { region, server, rebuild });
     const wrong = refuseImage(createImage);
     if (wrong) return c.json(fault('badRequest', 400, wrong), 400);
     if (Object.keys(createImage?.metadata ?? {}).length > MOST_METADATA) {
@@ -117,31 +119,12 @@ export function computeApp({ region, account, tokens, pageSize, imageUrl }: Comp
     });
   });
 
+  addServerRoutes(routes, { region, account });
+
   const app = new Hono<Env>();
   app.route(`/v2/${account.projectId}`, routes);
   app.route('/v2.1', routes);
   return app;
-}
-
-function serverJson(server: CloudServer, region: Region, { projectId }: Account) {
-  const { id, name, metadata, image, vmState, createdAt, imageSchedule } = server;
-  return {
-    id,
-    name,
-    status: vmState.toUpperCase(),
-    tenant_id: projectId,
-    user_id: '172157',
-    metadata,
-    image: image === '' ? '' : { id: image, links: [] },
-    flavor: { id: 'general1-2', links: [] },
-    created: createdAt.toISOString(),
-    updated: createdAt.toISOString(),
-    'OS-EXT-STS:task_state': region.taskState(server),
-    'OS-EXT-STS:vm_state': vmState,
-    'OS-EXT-STS:power_state': 1,
-    ...(imageSchedule ? { 'RAX-SI:image_schedule': imageSchedule } : {}),
-    'os-extended-volumes:volumes_attached': server.volumeIds.map((volumeId) => ({ id: volumeId })),
-  };
 }
 
 function refuseImage(
@@ -166,16 +149,9 @@ function refuseImage(
   return undefined;
 }
 
-function stateRefusal(server: CloudServer, region: Region): string | undefined {
-  if (!['active', 'stopped', 'paused', 'suspended'].includes(server.vmState))
-    return `vm_state ${server.vmState}`;
-  const taskState = region.taskState(server);
-  return taskState === null ? undefined : `task_state ${taskState}`;
-}
-
 /** A snapshot gets the properties of the image that its server was made from, whatever they mean. */
-function inherited({ image }: CloudServer, region: Region): Record<string, string> {
-  return region.images.find(({ id }) => id === image)?.properties ?? {};
+function inherited({ image, inherits }: CloudServer, region: Region): Record<string, string> {
+  return inherits ?? region.images.find(({ id }) => id === image)?.properties ?? {};
 }
 
 /** One volume snapshot for each volume; the image only says where they are. */

@@ -99,7 +99,18 @@ export function imageApp({ region, account, tokens, pageSize }: ImageOptions): H
   return app;
 }
 
-function imageJson({ id, name, status, visibility, owner, size, properties, ...image }: CloudImage) {
+function imageJson({
+  id,
+  name,
+  status,
+  visibility,
+  owner,
+  size,
+  properties,
+  minDisk,
+  minRam,
+  ...image
+}: CloudImage) {
   return {
     ...properties,
     id,
@@ -112,8 +123,8 @@ function imageJson({ id, name, status, visibility, owner, size, properties, ...i
     checksum: status === 'active' ? '668b1bdd913a244439bcd7f338386bf5' : null,
     container_format: 'ovf',
     disk_format: status === 'queued' ? null : 'vhd',
-    min_ram: 512,
-    min_disk: 20,
+    min_ram: minRam,
+    min_disk: minDisk,
     tags: [],
     created_at: seconds(image.createdAt),
     updated_at: seconds(image.updatedAt),

@@ -17,8 +17,27 @@ export interface CloudServer {
   createdAt: Date;
   /** The volumes that are attached to it. */
   volumeIds: string[];
+  flavor: string;
+  keyName: string | null;
+  securityGroups: string[];
+  /** Ids. */
+  networks: string[];
+  addresses: string[];
+  /** What its snapshots inherit: the properties that its image had when it was built. */
+  inherits?: Record<string, string>;
+  /** How its building ends: well, or in ERROR with this message. */
+  buildFault?: string;
+  /** Present while it is built, or built anew. */
+  building?: { status: 'BUILD' | 'REBUILD'; endsAt: Date };
   /** Rackspace's own schedule of images, where one was made. */
   imageSchedule?: { retention: number; day_of_week?: string };
+}
+
+export interface CloudFlavor {
+  id: string;
+  name: string;
+  ram: number;
+  disk: number;
 }
 
 export interface CloudVolumeSnapshot {
@@ -38,6 +57,9 @@ export interface CloudImage {
   protected: boolean;
   owner: string;
   size: number | null;
+  /** In GB and MB: what a server made from it needs. */
+  minDisk: number;
+  minRam: number;
   createdAt: Date;
   updatedAt: Date;
   properties: Record<string, string>;
@@ -49,20 +71,42 @@ export interface Timing {
   /** From the request to the beginning of the upload. */
   queuedMs: number;
   savingMs: number;
+  /** Of a server. */
+  buildMs?: number;
 }
+
+const FLAVORS = [
+  { id: '2', name: '512MB Standard Instance', ram: 512, disk: 20 },
+  { id: 'general1-1', name: '1 GB General Purpose v1', ram: 1024, disk: 20 },
+  { id: 'general1-2', name: '2 GB General Purpose v1', ram: 2048, disk: 40 },
+  { id: 'compute1-4', name: '3.75 GB Compute v1', ram: 3840, disk: 0 },
+];
+
+/** Rackspace's own two, as a server's interfaces show them and as a new server is given them. */
+const NETWORKS = [
+  { id: '00000000-0000-0000-0000-000000000000', label: 'public' },
+  { id: '11111111-1111-1111-1111-111111111111', label: 'private' },
+];
 
 /** The servers and images of one region, and the progress of snapshots by the clock. */
 export class Region {
   readonly servers: CloudServer[] = [];
   readonly volumeSnapshots: CloudVolumeSnapshot[] = [];
+  /** What servers can be made with; a test may change them. */
+  readonly flavors: CloudFlavor[] = FLAVORS.map((flavor) => ({ ...flavor }));
+  readonly networks = NETWORKS.map((network) => ({ ...network }));
+  readonly keyPairs: string[] = [];
+  readonly securityGroups: string[] = ['default'];
+  /** How many servers there may be. */
+  maxServers = 100;
   #images: CloudImage[] = [];
   readonly name: string;
-  readonly #now: () => Date;
+  readonly now: () => Date;
   readonly #timing: Timing;
 
   constructor(name: string, now: () => Date, timing: Timing) {
     this.name = name;
-    this.#now = now;
+    this.now = now;
     this.#timing = timing;
   }
 
@@ -74,8 +118,13 @@ export class Region {
       vmState: 'active',
       taskState: null,
       fate: 'active',
-      createdAt: new Date(this.#now().getTime() - 400 * 86_400_000),
+      createdAt: new Date(this.now().getTime() - 400 * 86_400_000),
       volumeIds: server.image === '' ? [randomUUID()] : [],
+      flavor: 'general1-2',
+      keyName: null,
+      securityGroups: [],
+      networks: NETWORKS.map(({ id }) => id),
+      addresses: [`203.0.113.${this.servers.length + 1}`, `10.180.0.${this.servers.length + 1}`],
       ...server,
     };
     this.servers.push(added);
@@ -83,7 +132,7 @@ export class Region {
   }
 
   addImage(image: Partial<CloudImage> & { name: string }): CloudImage {
-    const createdAt = image.createdAt ?? this.#now();
+    const createdAt = image.createdAt ?? this.now();
     const added: CloudImage = {
       id: randomUUID(),
       status: 'active',
@@ -91,6 +140,8 @@ export class Region {
       protected: false,
       owner: '',
       size: 2_000_000_000,
+      minDisk: 20,
+      minRam: 512,
       createdAt,
       updatedAt: createdAt,
       properties: {},
@@ -116,19 +167,39 @@ export class Region {
     return [...this.#images].sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
   }
 
+  /** Begins to build a server, or to build it anew; a build takes its time. */
+  build(server: CloudServer, status: 'BUILD' | 'REBUILD'): void {
+    server.inherits = { ...this.#images.find(({ id }) => id === server.image)?.properties };
+    server.building = { status, endsAt: new Date(this.now().getTime() + (this.#timing.buildMs ?? 120_000)) };
+  }
+
+  /** The status of a server by the clock. */
+  status(server: CloudServer): string {
+    const { building, buildFault } = server;
+    if (building && this.now() < building.endsAt) return building.status;
+    if (building) {
+      delete server.building;
+      server.vmState = buildFault ? 'error' : 'active';
+    }
+    return server.vmState === 'stopped' ? 'SHUTOFF' : server.vmState.toUpperCase();
+  }
+
   /** What Nova is doing with a server, null when nothing. */
   taskState(server: CloudServer): string | null {
+    const status = this.status(server);
+    if (status === 'BUILD') return 'spawning';
+    if (status === 'REBUILD') return 'rebuild_spawning';
     if (server.taskState) return server.taskState;
     const image = this.images.find(({ making }) => making?.server === server.id);
     if (!image) return null;
-    const ageMs = this.#now().getTime() - image.createdAt.getTime();
+    const ageMs = this.now().getTime() - image.createdAt.getTime();
     if (ageMs < this.#timing.queuedMs / 2) return 'image_snapshot';
     return ageMs < this.#timing.queuedMs ? 'image_pending_upload' : 'image_uploading';
   }
 
   #settle(): void {
     const { queuedMs, savingMs } = this.#timing;
-    const now = this.#now();
+    const now = this.now();
     for (const image of [...this.#images]) {
       if (!image.making) continue;
       const { fate, tokenExpiresAt } = image.making;

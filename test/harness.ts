@@ -5,19 +5,22 @@ import { afterEach, onTestFinished, vi } from 'vitest';
 import type { AuditSummary } from '../lib/audit/summary.ts';
 import type { Diagnosis } from '../lib/diagnosis.ts';
 import type { Report } from '../lib/report.ts';
+import type { Restoration } from '../lib/restore/restoration.ts';
 import { type Cloud, type CloudOptions, startCloud } from '../local/cloud.ts';
 import { lambdaContext } from '../local/context.ts';
 
 export type Job = 'snapshot' | 'cleanup' | 'hold';
 
-export type AnyJob = Job | 'doctor' | 'audit';
+export type AnyJob = Job | 'doctor' | 'audit' | 'restore';
 
 /** What a handler returns and logs. */
 export type Result<J extends AnyJob> = J extends 'doctor'
   ? Diagnosis
   : J extends 'audit'
     ? AuditSummary
-    : Report;
+    : J extends 'restore'
+      ? Restoration
+      : Report;
 
 interface Context {
   remainingMs?: number;
@@ -46,6 +49,7 @@ const HANDLERS = {
   cleanup: () => import('../handlers/cleanup.ts'),
   hold: () => import('../handlers/hold.ts'),
   doctor: () => import('../handlers/doctor.ts'),
+  restore: () => import('../handlers/restore.ts'),
   audit: () => import('../handlers/audit.ts'),
 } satisfies Record<AnyJob, unknown>;
 

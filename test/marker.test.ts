@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isStuck, markerOf, readMarker } from '../lib/marker.ts';
+import { isStuck, markerOf, readMarker, sourceMark } from '../lib/marker.ts';
 import type { Image } from '../lib/openstack/images.ts';
 import { snapshot } from './snapshots.ts';
 
@@ -27,6 +27,25 @@ function image(changes: Partial<Image> = {}, properties: Record<string, string |
 }
 
 const read = (of: Image) => readMarker(of, 'autosnap-prod', 'p1');
+
+describe('an image of a server that was rebuilt from one of ours', () => {
+  const source = image({ id: 'source' });
+  const [key, value] = sourceMark(source);
+  const inherited = { ...source.properties, [key]: value };
+
+  test('inherits the marker, and is told from the snapshot itself', () => {
+    expect(read({ ...source, properties: inherited })).toMatchObject({ id: 'source' });
+    expect(read(image({ id: 'by hand', properties: inherited }))).toMatch(
+      /its marker is only inherited, from image source that its server was restored from/,
+    );
+  });
+
+  test('is ours when we have taken it: it has a slot, or a policy, of its own', () => {
+    for (const own of [{ autosnap_slot: '2026-11-24T00:00:00Z' }, { autosnap_policy: 'weekly' }]) {
+      expect(read(image({ id: 'next', properties: { ...inherited, ...own } }))).toMatchObject({ id: 'next' });
+    }
+  });
+});
 
 describe('the marker that is written', () => {
   test('has six lower-case keys at most, none longer than Nova takes', () => {

@@ -20,7 +20,8 @@ export interface Server {
   imageSchedule: boolean;
 }
 
-const NovaServer = v.looseObject({
+/** A server in an answer of Nova's. */
+export const NovaServer = v.looseObject({
   id: v.pipe(v.string(), v.nonEmpty()),
   name: v.string(),
   metadata: v.optional(v.record(v.string(), v.string()), {}),
@@ -42,7 +43,12 @@ const NovaServer = v.looseObject({
 export async function listServers(session: Session, region: string): Promise<Server[]> {
   const request = { service: 'compute', region, path: '/servers/detail' } as const;
   const servers = await listAll(session, { request, key: 'servers', item: NovaServer });
-  return servers.map((server) => ({
+  return servers.map((server) => fromNova(server, region));
+}
+
+/** Nova's words in ours. */
+export function fromNova(server: v.InferOutput<typeof NovaServer>, region: string): Server {
+  return {
     id: server.id,
     name: server.name,
     region,
@@ -52,7 +58,7 @@ export async function listServers(session: Session, region: string): Promise<Ser
     volumeIds: server['os-extended-volumes:volumes_attached'].map(({ id }) => id),
     createdAt: server.created,
     imageSchedule: Boolean(server['RAX-SI:image_schedule']),
-  }));
+  };
 }
 
 /** What an image is to be called and what is to be known of it from the start. */

@@ -57,7 +57,11 @@ export function isCloudError(error: unknown, ...codes: CloudErrorCode[]): error 
 
 /** The message of an error, with who lacks what where the cloud's own words would not say. */
 export function explain({ code, message }: CloudError): string {
-  if (code !== 'FORBIDDEN' || /limit exceeded|do not own/i.test(message)) return message;
+  if (
+    code !== 'FORBIDDEN' ||
+    /limit exceeded|quota exceeded|metadata items exceeds|do not own/i.test(message)
+  )
+    return message;
   return /protected/i.test(message)
     ? `${message} Take the protection off to let it go.`
     : `${message} The user in the secret lacks the role for this: at Rackspace it needs nova:admin and cloudImages:admin, elsewhere usually member.`;

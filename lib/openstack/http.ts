@@ -34,6 +34,7 @@ interface Sending {
   method: Method;
   json?: unknown;
   contentType?: string | undefined;
+  microversion?: string | undefined;
   expect: number[];
   /** Whether it may be sent again when it is not known if it was carried out. */
   repeatable: boolean;
@@ -46,7 +47,7 @@ export function sender(
   secrets: Set<string>,
   traffic: Traffic,
 ): (sending: Sending) => Promise<CloudAnswer> {
-  return async ({ url, method, json, contentType, expect, repeatable, token }) => {
+  return async ({ url, method, json, contentType, microversion, expect, repeatable, token }) => {
     const remainingMs = deadline.remainingMs();
     const where = { method, url: url.split('?')[0] ?? url };
     if (remainingMs <= 0) throw outOfTime(where);
@@ -58,6 +59,7 @@ export function sender(
         headers: {
           accept: 'application/json',
           ...(contentType ? { 'content-type': contentType } : {}),
+          ...(microversion ? { 'openstack-api-version': `compute ${microversion}` } : {}),
           ...(token ? { 'x-auth-token': token } : {}),
         },
         responseType: 'text',

@@ -16,6 +16,9 @@ export interface Image {
   /** Bytes; undefined while it is being made, 0 where the data lie in volume snapshots. */
   sizeBytes: number | undefined;
   createdAt: Date;
+  /** What the flavor of a server that is made from it must have at least. */
+  minDiskGb?: number;
+  minRamMb?: number;
   /** Custom properties, the image's metadata among them. */
   properties: Record<string, string>;
   /** The volume snapshots that hold the data of a volume-backed server's image; empty for every other image. */
@@ -32,6 +35,8 @@ const GlanceImage = v.looseObject({
   owner: v.nullish(v.string()),
   size: v.nullish(v.number()),
   created_at: date,
+  min_disk: v.fallback(v.number(), 0),
+  min_ram: v.fallback(v.number(), 0),
 });
 
 /**
@@ -140,6 +145,8 @@ function fromGlance(image: v.InferOutput<typeof GlanceImage>, region: string): I
     owner: owner ?? undefined,
     sizeBytes: size ?? undefined,
     createdAt,
+    minDiskGb: image.min_disk,
+    minRamMb: image.min_ram,
     properties,
     volumeSnapshotIds: mappedSnapshotIds(properties.block_device_mapping),
   };

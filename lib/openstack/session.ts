@@ -27,6 +27,8 @@ export interface CloudRequest {
   json?: unknown;
   /** Of `json`, where it is not application/json. */
   contentType?: string;
+  /** Of the compute API, where the request needs a later one than 2.1; Rackspace has none. */
+  microversion?: string;
   /** The status codes that mean success; any other is thrown. */
   expect: number[];
 }
@@ -120,7 +122,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     deadline,
     traffic,
     regions: regionsOf(grant),
-    async request({ service, region, method, path, query, json, contentType, expect }) {
+    async request({ service, region, method, path, query, json, contentType, microversion, expect }) {
       const attempt = () => {
         const url = new URL(endpoint(grant, service, region) + path);
         url.search = typeof query === 'string' ? query : new URLSearchParams(query).toString();
@@ -130,6 +132,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
           method,
           json,
           contentType,
+          microversion,
           expect,
           repeatable: method !== 'POST',
           token,

@@ -26,7 +26,7 @@ async function serverless(...args: string[]): Promise<Ended> {
 
 describe('serverless invoke local --stage local', () => {
   const refused = { 'snapshot invalid.json': true, 'cleanup invalid.json': true, 'cleanup adhoc.json': true };
-  const events = readdirSync(new URL('events/', ROOT));
+  const events = readdirSync(new URL('events/', ROOT)).filter((file) => file !== 'restore.json');
   const cases = events.flatMap((file) => ['snapshot', 'cleanup'].map((job) => [job, file] as const));
 
   test.each(cases)('%s %s', async (job, file) => {
@@ -53,6 +53,21 @@ describe('serverless invoke local --stage local', () => {
 test('serverless invoke local -f audit, of all policies', async () => {
   const { code, stdout } = await serverless('invoke', 'local', '-f', 'audit', '--stage', 'local');
   expect(stdout).toMatch(/\d+ of \d+ servers protected/);
+  expect(code).toBe(0);
+});
+
+test('serverless invoke local -f restore', async () => {
+  const { code, stdout } = await serverless(
+    'invoke',
+    'local',
+    '-f',
+    'restore',
+    '--stage',
+    'local',
+    '-p',
+    'events/restore.json',
+  );
+  expect(stdout).toMatch(/web-1 in DFW would be restored\n {2}a new server "web-1-restored-/);
   expect(code).toBe(0);
 });
 

@@ -5,6 +5,9 @@ import { harness, type Job, setTime } from '../harness.ts';
 
 const EVENTS = new URL('../../events/', import.meta.url);
 
+/** The one for `restore`, of which test/handlers/restore.test.ts has more. */
+const RESTORE = 'restore.json';
+
 /** What each example event does to the example fleet, by each handler: its totals, or its refusal. */
 const EXPECTED: Record<string, Record<'snapshot' | 'cleanup', object | RegExp>> = {
   'adhoc.json': { snapshot: { taken: 1 }, cleanup: /adhoc: cleanup works by policy/ },
@@ -16,7 +19,7 @@ const EXPECTED: Record<string, Record<'snapshot' | 'cleanup', object | RegExp>> 
 };
 
 test('each event in events/ is tested here', () => {
-  expect(readdirSync(EVENTS).sort()).toEqual(Object.keys(EXPECTED));
+  expect(readdirSync(EVENTS).sort()).toEqual([...Object.keys(EXPECTED), RESTORE].sort());
 });
 
 const cases = Object.entries(EXPECTED).flatMap(([file, by]) =>
@@ -36,4 +39,12 @@ test.each(cases)('%s of %s', async (job, file, expected) => {
   } else {
     expect((await run(job, event)).totals).toEqual(expected);
   }
+});
+
+test(`restore of ${RESTORE}`, async () => {
+  setTime('2026-11-23T09:00:00Z');
+  const { cloud, run } = await harness();
+  addFleet(cloud, 'autosnap-test');
+  const event = JSON.parse(readFileSync(new URL(RESTORE, EVENTS), 'utf8'));
+  expect(await run('restore', event)).toMatchObject({ state: 'planned', name: 'web-1', region: 'DFW' });
 });

@@ -170,6 +170,11 @@ function makeServer({ region, fromVolume }: ServerSpec, i: number): World['serve
     fate: 'active',
     createdAt: new Date(0),
     volumeIds: fromVolume ? [`volume-${i}`] : [],
+    flavor: 'general1-2',
+    keyName: null,
+    securityGroups: [],
+    networks: [],
+    addresses: [],
   };
 }
 
@@ -193,6 +198,8 @@ function makeImage(spec: ImageSpec, i: number, { server, adopts, ...origin }: Or
     protected: spec.protected,
     owner: PROJECT,
     size: empty || inVolume ? 0 : 2e9,
+    minDisk: 20,
+    minRam: 512,
     createdAt,
     updatedAt: createdAt,
     properties: {

@@ -33,6 +33,8 @@ export interface Bench {
   createImage(server: string, name: string, metadata?: Record<string, string>): Promise<string>;
   /** A server made from an image, like another one; returns its id when it is active. */
   restore(name: string, image: string, like: string): Promise<string>;
+  /** Deletes a server that the product has made, when the test ends. */
+  track(server: string): void;
   /** Makes the cloud's snapshots slow or fail until {@link release}. */
   turn(knob: Knob, value: string): Promise<void>;
   release(): Promise<void>;
@@ -113,6 +115,7 @@ export async function bench(): Promise<Bench> {
     hold: () => import('../../handlers/hold.ts'),
     doctor: () => import('../../handlers/doctor.ts'),
     audit: () => import('../../handlers/audit.ts'),
+    restore: () => import('../../handlers/restore.ts'),
   };
   const run: Bench['run'] = async <J extends AnyJob>(job: J, event: unknown) => {
     const { handler } = await handlers[job]();
@@ -181,6 +184,7 @@ export async function bench(): Promise<Bench> {
       );
       return id;
     },
+    track: (id) => void madeServers.push(id),
     turn: (knob, value) => writeFile(join(environment.controlDir, knob), value),
     release,
   };

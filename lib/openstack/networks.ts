@@ -1,0 +1,65 @@
+import * as v from 'valibot';
+import type { Server } from './compute.ts';
+import { isCloudError } from './errors.ts';
+import { unreadable } from './pages.ts';
+import type { CloudRequest, Session } from './session.ts';
+
+/** By what name Rackspace takes its two networks; a server's interfaces show other ids for them. */
+const RACKSPACE_NETWORKS: Record<string, string> = {
+  public: '00000000-0000-0000-0000-000000000000',
+  private: '11111111-1111-1111-1111-111111111111',
+};
+
+const Interfaces = v.object({ interfaceAttachments: v.array(v.looseObject({ net_id: v.string() })) });
+const Address = v.looseObject({ network_id: v.string(), network_label: v.string() });
+const VirtualInterfaces = v.object({
+  virtual_interfaces: v.array(v.looseObject({ ip_addresses: v.array(Address) })),
+});
+const Networks = v.object({ networks: v.array(v.looseObject({ id: v.string() })) });
+
+/**
+ * The ids of the networks that a server is on, each once, in a form that a new server can be given; undefined where the
+ * cloud does not tell.
+ *
+ * Rackspace docs-cloud-servers: `GET /servers/{id}/os-virtual-interfacesv2` and, for the project's own networks, `GET
+ * /os-networksv2`. Nova compute API 2.1: `GET /servers/{id}/os-interface`.
+ *
+ * @throws {CloudError} OUT_OF_TIME.
+ */
+export async function networksOf(
+  session: Session,
+  { region, id }: Pick<Server, 'region' | 'id'>,
+): Promise<string[] | undefined> {
+  const get = <S extends v.GenericSchema>(path: string, schema: S) => read(session, { region, path }, schema);
+  const server = `/servers/${encodeURIComponent(id)}`;
+  try {
+    if (session.provider === 'keystone') {
+      const { interfaceAttachments } = await get(`${server}/os-interface`, Interfaces);
+      return [...new Set(interfaceAttachments.map(({ net_id }) => net_id))];
+    }
+    const { virtual_interfaces } = await get(`${server}/os-virtual-interfacesv2`, VirtualInterfaces);
+    const { networks } = await get('/os-networksv2', Networks);
+    const own = new Set(networks.map((network) => network.id));
+    const ids = virtual_interfaces.flatMap(({ ip_addresses }) =>
+      ip_addresses.map(({ network_id, network_label }) =>
+        own.has(network_id) ? network_id : (RACKSPACE_NETWORKS[network_label] ?? network_id),
+      ),
+    );
+    return [...new Set(ids)];
+  } catch (error) {
+    if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
+    return undefined;
+  }
+}
+
+async function read<S extends v.GenericSchema>(
+  session: Session,
+  { region, path }: Pick<CloudRequest, 'region' | 'path'>,
+  schema: S,
+): Promise<v.InferOutput<S>> {
+  const request = { service: 'compute', region, path } as const;
+  const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
+  const answer = v.safeParse(schema, body);
+  if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'no networks');
+  return answer.output;
+}

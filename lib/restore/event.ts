@@ -1,0 +1,76 @@
+import * as v from 'valibot';
+import { parseDate } from '../dates.ts';
+import { account, dryRun, isKeyOf, readEvent, text } from '../policy.ts';
+import { strict } from '../schema.ts';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const AT = 'must be "latest", a date such as "2026-11-23" or "2026-11-23T08:00:00Z", or the id of an image';
+
+const common = {
+  server: text('the name or the id of a server'),
+  at: v.optional(
+    v.pipe(
+      v.string(AT),
+      v.check((at) => at === 'latest' || parseDate(at) !== undefined || UUID.test(at), AT),
+    ),
+    'latest',
+  ),
+  account,
+  region: v.optional(text('a region')),
+  policy: v.optional(text('the name of a policy')),
+  request: v.optional(
+    v.pipe(
+      v.string('must be the "request" of an earlier report'),
+      v.regex(/^[\w-]{1,64}$/, 'must be the "request" of an earlier report, or be left out'),
+    ),
+  ),
+  dryRun,
+};
+
+const only = (to: string, why: string) => v.optional(v.never(`is for "to": "${to}" only: ${why}`));
+const keeps = only('new', 'a rebuild keeps what the server has');
+const metadata = v.record(v.string(), v.string('must be a text'), 'must be texts: {"autosnap": "daily"}');
+
+const NewEvent = strict({
+  ...common,
+  to: v.literal('new', 'must be "new" or "in-place"'),
+  name: v.optional(text('a name for the new server')),
+  flavor: v.optional(text('the id or the name of a flavor')),
+  networks: v.optional(
+    v.array(text('the id of a network'), 'must be a list of network ids, an empty one for none'),
+  ),
+  keyName: v.optional(v.nullable(text('the name of a key pair, or null for none'))),
+  securityGroups: v.optional(
+    v.array(text('the name of a security group'), 'must be a list of security groups'),
+  ),
+  metadata: v.optional(metadata),
+  confirm: only('in-place', 'a new server replaces nothing'),
+});
+
+const InPlaceEvent = strict({
+  ...common,
+  to: v.literal('in-place'),
+  confirm: v.optional(v.string('must be the name of the server')),
+  name: keeps,
+  flavor: keeps,
+  networks: keeps,
+  keyName: keeps,
+  securityGroups: keeps,
+  metadata: keeps,
+});
+
+/** A new server from a snapshot; what is given takes the place of what the original has. */
+export type NewServerEvent = v.InferOutput<typeof NewEvent>;
+/** The snapshot onto the server that it was made from. */
+export type RebuildEvent = v.InferOutput<typeof InPlaceEvent>;
+export type RestoreEvent = NewServerEvent | RebuildEvent;
+
+/**
+ * Reads `{"server": "web-1", "to": "new" | "in-place", "at": "latest" | "<date>" | "<image id>", …}`.
+ *
+ * @throws {Refusal} that names every problem at once, each with its path and the remedy.
+ */
+export function parseRestore(event: unknown): RestoreEvent {
+  const inPlace = isKeyOf('to', event) && (event as { to: unknown }).to === 'in-place';
+  return readEvent(event, inPlace ? InPlaceEvent : NewEvent);
+}

@@ -1,0 +1,121 @@
+import type { Flavor } from '../openstack/flavors.ts';
+import type { Image } from '../openstack/images.ts';
+import type { NewServer, ServerDetail } from '../openstack/servers.ts';
+import { Refusal } from '../refusal.ts';
+import type { NewServerEvent } from './event.ts';
+import type { Origin } from './source.ts';
+
+const LONGEST_NAME = 255;
+
+/** The metadatum of a server that a restore has made or rebuilt: its request, by which a call again finds it. */
+export const REQUEST_KEY = 'autosnap_restore';
+
+/** What is known of the original. */
+export interface Original extends Origin {
+  /** Undefined when it is gone. */
+  detail: ServerDetail | undefined;
+  /** Undefined when they can't be told. */
+  networks: readonly string[] | undefined;
+}
+
+interface Circumstances {
+  request: string;
+  now: Date;
+  flavors: readonly Flavor[];
+}
+
+/**
+ * The server to be made from an image: like the original, but for what the event gives; `lines` say for each part where
+ * it comes from.
+ *
+ * @throws {Refusal} when no flavor is known, or it is too small.
+ */
+export function planNew(
+  event: NewServerEvent,
+  { name: originalName, id, detail, networks }: Original,
+  image: Image,
+  { request, now, flavors }: Circumstances,
+): { server: NewServer; lines: string[] } {
+  const flavor = flavorFor(event.flavor, detail, image, flavors);
+  const gone = detail === undefined;
+  const { networks: givenNetworks, keyName, securityGroups, metadata } = event;
+  const unknown = (field: string, instead: string) =>
+    `${field}: the original is gone, so they are not known: ${instead}; "${field}" gives others`;
+  const server: NewServer = {
+    name: event.name ?? defaultName(originalName || id, now),
+    image: image.id,
+    flavor: flavor.id,
+    networks: givenNetworks ?? networks,
+    keyName: keyName === undefined ? detail?.keyName : (keyName ?? undefined),
+    securityGroups: securityGroups ?? detail?.securityGroups ?? [],
+    metadata: { ...(metadata ?? detail?.metadata), [REQUEST_KEY]: request },
+    configDrive: detail?.configDrive ?? false,
+  };
+  const of = (given: unknown) => (given === undefined ? ' as the original has' : '');
+  const lines = [
+    `a new server "${server.name}" from image ${image.name} (${image.id}), flavor ${flavor.name}${of(event.flavor)}`,
+    server.networks
+      ? `networks: ${server.networks.join(', ') || 'none'}${of(givenNetworks)}; its addresses are new`
+      : gone
+        ? unknown('networks', "the cloud's default")
+        : `networks: the cloud does not tell those of the original: its default; "networks" gives others`,
+    gone && keyName === undefined
+      ? unknown('keyName', 'none, but the keys on the disk are still there')
+      : `key pair: ${server.keyName ?? 'none'}${of(keyName)}`,
+    gone && !securityGroups
+      ? unknown('securityGroups', "the cloud's default")
+      : `security groups: ${server.securityGroups.join(', ') || "the cloud's default"}${of(securityGroups)}`,
+    gone && !metadata
+      ? unknown('metadata', 'none, so no policy takes it by a tag')
+      : `metadata: ${pairs(metadata ?? detail?.metadata ?? {})}${of(metadata)}`,
+    'not restored: other volumes, user data, floating addresses, DNS, load balancers',
+  ];
+  return { server, lines };
+}
+
+/** Which flavors a server made from `image` can have. */
+export function fits({ minDiskGb = 0, minRamMb = 0 }: Image, { diskGb, ramMb }: Flavor): boolean {
+  return ramMb >= minRamMb && (diskGb === 0 || diskGb >= minDiskGb);
+}
+
+/** "20 GB of disk and 512 MB of memory", the least that an image asks for. */
+export function leastOf({ minDiskGb = 0, minRamMb = 0 }: Image): string {
+  return `${minDiskGb} GB of disk and ${minRamMb} MB of memory`;
+}
+
+function flavorFor(
+  given: string | undefined,
+  detail: ServerDetail | undefined,
+  image: Image,
+  flavors: readonly Flavor[],
+): Flavor {
+  // What Rackspace and older Novas write on a snapshot.
+  const { instance_type_flavorid: flavorId, instance_type_name: flavorName } = image.properties;
+  const wanted = given ?? detail?.flavorId ?? flavorId ?? flavorName;
+  const found = flavors.find(({ id }) => id === wanted) ?? flavors.find(({ name }) => name === wanted);
+  if (found && fits(image, found)) return found;
+  const fitting = flavors.filter((flavor) => fits(image, flavor)).sort((a, b) => a.ramMb - b.ramMb);
+  const choice = fitting.slice(0, 5).map(({ name, id }) => (name === id ? id : `"${name}" (${id})`));
+  const remedy =
+    choice.length > 0 ? `give one that fits: ${choice.join(', ')}` : 'none that there is would fit';
+  const problem = found
+    ? `${found.name} (${found.diskGb} GB, ${found.ramMb} MB) is too small: image ${image.id} asks for ${leastOf(image)}`
+    : wanted
+      ? `there is no ${wanted}${given ? '' : ', which the original had,'} any more`
+      : 'the original is gone and the snapshot does not say which it had';
+  throw new Refusal('The restore is refused', [`flavor: ${problem}: ${remedy}`]);
+}
+
+function defaultName(name: string, now: Date): string {
+  const suffix = `-restored-${now.toISOString().slice(0, 10)}`;
+  return name.slice(0, LONGEST_NAME - suffix.length).toWellFormed() + suffix;
+}
+
+function pairs(metadata: Record<string, string>): string {
+  return (
+    Object.entries(metadata)
+      .filter(([key]) => key !== REQUEST_KEY)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(', ') || 'none'
+  );
+}

@@ -1,0 +1,659 @@
+import { describe, expect, test } from 'vitest';
+import type { Restoration } from '../../lib/restore/restoration.ts';
+import type { CloudServer } from '../../local/state.ts';
+import type { Harness } from '../harness.ts';
+import { policy, setTime } from '../harness.ts';
+import { addSnapshot, history } from '../history.ts';
+
+const MINUTE_MS = 60_000;
+const PUBLIC = '00000000-0000-0000-0000-000000000000';
+const PRIVATE = '11111111-1111-1111-1111-111111111111';
+
+type World = Awaited<ReturnType<typeof history>>;
+
+const TO_NEW = { server: 'web', to: 'new' };
+const IN_PLACE = { server: 'web', to: 'in-place', confirm: 'web' };
+
+/** What was asked of the cloud beyond looking, and beyond the login. */
+const changes = ({ cloud }: Harness) =>
+  cloud.received.filter(
+    ({ service, method }) => method !== 'GET' && (service === 'compute' || service === 'image'),
+  );
+const serversIn = ({ cloud }: Harness, region = 'DFW') => cloud.region(region).servers;
+const restoredIn = (h: World, region = 'DFW') => serversIn(h, region).filter(({ id }) => id !== h.web.id);
+const later = (h: Harness, minutes: number) => h.cloud.advance(minutes * MINUTE_MS);
+const again = (report: Restoration) => report.next as object;
+
+/** The server "web" with two days of snapshots and something of everything that is restored. */
+async function world(): Promise<World> {
+  const h = await history(2);
+  const isolated = { id: '5b9c0c4e-0000-4000-8000-000000000001', label: 'backend' };
+  h.cloud.region('DFW').networks.push(isolated);
+  h.cloud.region('DFW').keyPairs.push('ops');
+  h.cloud.region('DFW').securityGroups.push('web');
+  Object.assign(h.web, {
+    metadata: { autosnap: 'daily', role: 'front' },
+    keyName: 'ops',
+    securityGroups: ['web'],
+    networks: [PUBLIC, PRIVATE, isolated.id],
+  } satisfies Partial<CloudServer>);
+  return h;
+}
+
+/** A secret of an OpenStack in place of Rackspace's. */
+function useKeystone({ cloud }: Harness): void {
+  cloud.secrets.set('autosnap/test/rackspace', cloud.secret('password'));
+}
+
+describe('to a new server', () => {
+  test.each(['rackspace', 'keystone'])(
+    'like the original, from the newest good snapshot: %s',
+    async (cloud) => {
+      const h = await world();
+      if (cloud === 'keystone') useKeystone(h);
+      addSnapshot(h, h.web, -1, { status: 'saving', size: null });
+      const report = await h.run('restore', TO_NEW);
+      const [restored, ...others] = restoredIn(h);
+      expect(others).toEqual([]);
+      expect(restored).toMatchObject({
+        name: 'web-restored-2026-11-23',
+        image: h.images[0]!.id,
+        flavor: h.web.flavor,
+        keyName: 'ops',
+        securityGroups: ['web'],
+        networks: h.web.networks,
+        metadata: { autosnap: 'daily', role: 'front', autosnap_restore: report.request },
+      });
+      expect(report).toMatchObject({
+        state: 'building',
+        server: h.web.id,
+        name: 'web',
+        region: 'DFW',
+        image: h.images[0]!.id,
+        restored: restored!.id,
+      });
+      expect(h.web).toMatchObject({ metadata: { autosnap: 'daily', role: 'front' } });
+    },
+  );
+
+  test('a call again finds it, however often, and says when it is ready', async () => {
+    const h = await world();
+    const first = await h.run('restore', TO_NEW);
+    const second = await h.run('restore', again(first));
+    expect(second).toMatchObject({ state: 'building', restored: first.restored, image: first.image });
+    later(h, 5);
+    const third = await h.run('restore', again(second));
+    expect(third.state).toBe('done');
+    expect(third).not.toHaveProperty('next');
+    expect(third.lines.join()).toMatch(/is ACTIVE, at 203\.0\.113\.\d+, 10\.180/);
+    expect(await h.run('restore', again(second))).toEqual(third);
+    expect(restoredIn(h)).toHaveLength(1);
+  });
+
+  test('what the event gives takes the place of what the original has', async () => {
+    const h = await world();
+    await h.run('restore', {
+      ...TO_NEW,
+      name: 'other',
+      flavor: '1 GB General Purpose v1',
+      networks: [PUBLIC],
+      keyName: null,
+      securityGroups: [],
+      metadata: { a: 'b' },
+      request: 'mine',
+    });
+    expect(restoredIn(h)[0]).toMatchObject({
+      name: 'other',
+      flavor: 'general1-1',
+      networks: [PUBLIC],
+      keyName: null,
+      securityGroups: [],
+      metadata: { a: 'b', autosnap_restore: 'mine' },
+    });
+  });
+
+  test.each([
+    ['the end of a day', '2026-11-22', 1],
+    ['a moment', '2026-11-22T23:59:59Z', 1],
+    ['the very moment', '2026-11-23T00:00:00Z', 0],
+  ])('at %s: %s', async (_, at, image) => {
+    const h = await world();
+    expect(await h.run('restore', { ...TO_NEW, at, dryRun: true })).toMatchObject({
+      image: h.images[image]!.id,
+    });
+  });
+
+  test('of one policy only, where it is named', async () => {
+    const h = await world();
+    const weekly = addSnapshot(h, h.web, 3, { properties: { autosnap_policy: 'weekly' } });
+    const report = await h.run('restore', { ...TO_NEW, policy: 'weekly', dryRun: true });
+    expect(report.image).toBe(weekly.id);
+  });
+
+  test('from an image by its id, made of that server by anybody', async () => {
+    const h = await world();
+    const byHand = h.cloud.region('DFW').addImage({
+      name: 'before the upgrade',
+      owner: h.cloud.account.projectId,
+      properties: { instance_uuid: h.web.id },
+    });
+    expect((await h.run('restore', TO_NEW)).image).toBe(h.images[0]!.id);
+    expect((await h.run('restore', { ...TO_NEW, at: byHand.id })).image).toBe(byHand.id);
+  });
+
+  test("its snapshots are a series of their own, and an image of it by hand is nobody's snapshot", async () => {
+    const h = await world();
+    const { restored } = await h.run('restore', TO_NEW);
+    setTime('2026-11-24T00:00:10Z');
+    const taken = await h.run('snapshot', policy({ servers: { tagged: { autosnap: 'daily' } } }));
+    expect(taken.totals).toEqual({ taken: 2 });
+    later(h, 60);
+    const { properties } = h.cloud.region('DFW').images.find(({ name }) => name.startsWith('web-daily'))!;
+    h.cloud.region('DFW').addImage({
+      name: 'by hand',
+      owner: h.cloud.account.projectId,
+      properties: { ...properties, instance_uuid: restored! },
+    });
+    const { entries, warnings } = await h.run('cleanup', policy({ keep: { last: 1 }, dryRun: true }));
+    expect(entries.map(({ server, snapshots }) => [server, snapshots?.length])).toEqual([
+      [h.web.id, 3],
+      [restored, 1],
+    ]);
+    expect(warnings.join()).toMatch(/by hand .* was made from another server/);
+  });
+});
+
+describe('of a server that is gone', () => {
+  const gone = async () => {
+    const h = await world();
+    serversIn(h).splice(0);
+    return h;
+  };
+
+  test('by its name, with what the event gives, saying what is not known', async () => {
+    const h = await gone();
+    h.images[0]!.name = 'web-daily-20261123T000000Z';
+    h.images[0]!.properties.instance_type_flavorid = 'general1-2';
+    const report = await h.run('restore', { ...TO_NEW, keyName: 'ops' });
+    expect(restoredIn(h)).toMatchObject([
+      { flavor: 'general1-2', keyName: 'ops', networks: [PUBLIC, PRIVATE] },
+    ]);
+    const text = report.lines.join('\n');
+    for (const field of ['networks', 'securityGroups', 'metadata']) {
+      expect(text).toMatch(new RegExp(`^${field}: the original is gone, .*"${field}" gives others$`, 'm'));
+    }
+    later(h, 5);
+    expect((await h.run('restore', again(report))).state).toBe('done');
+  });
+
+  test('by its id; a flavor is asked for where the snapshot tells of none', async () => {
+    const h = await gone();
+    const { error } = await h.fail('restore', { ...TO_NEW, server: h.web.id });
+    expect(error.message).toMatch(
+      /flavor: the original is gone and the snapshot does not say which it had: give one that fits: "512MB Standard Instance" \(2\)/,
+    );
+    expect(changes(h)).toEqual([]);
+    await h.run('restore', { ...TO_NEW, server: h.web.id, flavor: '2' });
+    expect(restoredIn(h)).toMatchObject([{ name: `${h.web.id}-restored-2026-11-23`, flavor: '2' }]);
+  });
+
+  test('a server of today with its name comes first, and the other is mentioned', async () => {
+    const h = await world();
+    const old = { id: crypto.randomUUID(), name: 'web' };
+    addSnapshot(h, old, 0, { name: 'web-daily-20261123T000000Z' });
+    const report = await h.run('restore', { ...TO_NEW, dryRun: true });
+    expect(report.server).toBe(h.web.id);
+    expect(report.lines[0]).toContain(`another "web" as well, which is gone: name it by its id, ${old.id}`);
+  });
+});
+
+describe('in place', () => {
+  /** From the request to the end, in the calls that it takes. */
+  async function rebuilt(h: World, event: object = IN_PLACE) {
+    const first = await h.run('restore', event);
+    later(h, 60);
+    const second = await h.run('restore', again(first));
+    later(h, 60);
+    return { first, second, third: await h.run('restore', again(second)) };
+  }
+
+  test('a safety snapshot first; when it is good, the rebuild; the server keeps what it has', async () => {
+    const h = await world();
+    const { addresses } = h.web;
+    const first = await h.run('restore', IN_PLACE);
+    expect(first).toMatchObject({ state: 'waiting', image: h.images[0]!.id });
+    const safety = h.cloud.region('DFW').images.find(({ id }) => id === first.safety)!;
+    expect(safety).toMatchObject({ name: 'web-before-restore-20261123T060000Z' });
+    expect(safety.properties).toMatchObject({
+      autosnap_policy: 'adhoc',
+      autosnap_server: h.web.id,
+      autosnap_expires: 'never',
+      autosnap_request: first.request,
+    });
+
+    expect(await h.run('restore', again(first))).toMatchObject({ state: 'waiting', safety: safety.id });
+    expect(h.web.building).toBeUndefined();
+    later(h, 60);
+    const second = await h.run('restore', again(first));
+    expect(second).toMatchObject({ state: 'building', restored: h.web.id, image: h.images[0]!.id });
+    expect(second.lines.join('\n')).toContain(`"at":"${safety.id}"`);
+    expect(await h.run('restore', again(first))).toMatchObject({ state: 'building' });
+    later(h, 60);
+    expect(await h.run('restore', again(second))).toMatchObject({ state: 'done', image: h.images[0]!.id });
+    expect(h.web).toMatchObject({
+      name: 'web',
+      image: h.images[0]!.id,
+      addresses,
+      keyName: 'ops',
+      metadata: { autosnap: 'daily', role: 'front', autosnap_restore: first.request },
+    });
+    expect(changes(h).map(({ method, path }) => `${method} ${path.split('/').at(-1)}`)).toEqual([
+      'POST action',
+      `PATCH ${h.images[0]!.id}`,
+      'POST action',
+    ]);
+  });
+
+  test('what was chosen at first stays chosen, whatever is taken meanwhile, also when the first event is sent again', async () => {
+    const h = await world();
+    const first = await h.run('restore', IN_PLACE);
+    later(h, 60);
+    addSnapshot(h, h.web, -0.1);
+    const second = await h.run('restore', { ...IN_PLACE, request: first.request });
+    expect(second).toMatchObject({ state: 'building', image: h.images[0]!.id });
+  });
+
+  test('the latest is never a safety snapshot; by its id the restore is undone', async () => {
+    const h = await world();
+    const { first } = await rebuilt(h);
+    expect(await h.run('restore', { ...TO_NEW, dryRun: true })).toMatchObject({ image: h.images[0]!.id });
+    const { third } = await rebuilt(h, { ...IN_PLACE, at: first.safety });
+    expect(third).toMatchObject({ state: 'done', image: first.safety });
+    expect(h.web.image).toBe(first.safety);
+  });
+
+  test("an image that somebody makes of the rebuilt server inherits the marker, and is nobody's to rotate", async () => {
+    const h = await world();
+    await rebuilt(h);
+    const byHand = h.cloud.region('DFW').addImage({
+      name: 'by hand',
+      owner: h.cloud.account.projectId,
+      properties: { ...h.web.inherits, instance_uuid: h.web.id, image_type: 'snapshot' },
+    });
+    expect(byHand.properties).toMatchObject({
+      autosnap_slot: '2026-11-23T00:00:00Z',
+      autosnap_server: h.web.id,
+    });
+    for (const day of [24, 25]) {
+      setTime(`2026-11-${day}T00:00:10Z`);
+      expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
+      later(h, 60);
+    }
+    const { warnings, entries } = await h.run('cleanup', policy({ keep: { last: 1 } }));
+    expect(warnings.join()).toMatch(/by hand .* its marker is only inherited, from image /);
+    expect(entries[0]!.snapshots).toHaveLength(4);
+    const left = h.cloud.region('DFW').images.map(({ name }) => name);
+    expect(left).toContain('by hand');
+    expect(left.filter((name) => name.startsWith('web-daily'))).toHaveLength(1);
+  });
+
+  test.each(['killed', 'vanishes', 'stuck'] as const)(
+    'a safety snapshot that is %s stops it',
+    async (fate) => {
+      const h = await world();
+      h.web.fate = fate;
+      const first = await h.run('restore', IN_PLACE);
+      later(h, 90);
+      setTime('2026-11-23T07:30:00Z');
+      if (fate === 'vanishes') {
+        // Nothing tells it from one that was never asked for: a new one is.
+        expect((await h.run('restore', again(first))).state).toBe('waiting');
+      } else {
+        const { error, report } = await h.fail('restore', again(first));
+        expect(error.message).toMatch(/the safety snapshot .* has failed .*, so web is left as it was/);
+        expect(report).toMatchObject({ state: 'failed' });
+        expect(report!.next).not.toHaveProperty('request');
+      }
+      expect(h.web.image).not.toBe(h.images[0]!.id);
+    },
+  );
+
+  test('a server that is busy when its turn comes is left to a later call', async () => {
+    const h = await world();
+    const first = await h.run('restore', IN_PLACE);
+    later(h, 60);
+    h.web.taskState = 'image_uploading';
+    expect(await h.run('restore', again(first))).toMatchObject({ state: 'waiting' });
+    h.web.taskState = null;
+    expect(await h.run('restore', again(first))).toMatchObject({ state: 'building' });
+  });
+
+  test('a rebuild that ends in ERROR fails, with what the cloud says of it', async () => {
+    const h = await world();
+    const first = await h.run('restore', IN_PLACE);
+    h.web.buildFault = 'No valid host was found.';
+    later(h, 60);
+    const second = await h.run('restore', again(first));
+    later(h, 60);
+    const { error } = await h.fail('restore', again(second));
+    expect(error.message).toMatch(/web \(.*\) is in ERROR: No valid host was found\./);
+  });
+});
+
+describe('a call that was broken off', () => {
+  const POST_SERVERS = { service: 'compute', method: 'POST', path: /\/servers$/ } as const;
+  const ACTION = { service: 'compute', method: 'POST', path: /\/action$/ } as const;
+
+  test('an answer that is lost: the new server is found, and is the only one', async () => {
+    const h = await world();
+    h.cloud.faults.push({ ...POST_SERVERS, answer: 'lose' });
+    expect(await h.run('restore', TO_NEW)).toMatchObject({
+      state: 'building',
+      restored: restoredIn(h)[0]!.id,
+    });
+    expect(restoredIn(h)).toHaveLength(1);
+  });
+
+  test('a request that is lost: it fails, says how to go on, and that makes one', async () => {
+    const h = await world();
+    h.cloud.faults.push({ ...POST_SERVERS, answer: 'drop' });
+    const { error, report } = await h.fail('restore', TO_NEW);
+    expect(error.message).toMatch(/call again with the same "request", which looks first/);
+    expect(restoredIn(h)).toEqual([]);
+    expect(await h.run('restore', again(report!))).toMatchObject({ state: 'building' });
+    expect(restoredIn(h)).toHaveLength(1);
+  });
+
+  test.each(['lose', 'drop'] as const)('in place, each request: %s', async (answer) => {
+    const h = await world();
+    const event = { ...IN_PLACE, request: 'r-1' };
+    const call = () => h.run('restore', event).catch(() => undefined);
+    h.cloud.faults.push({ ...ACTION, answer });
+    await call();
+    await call();
+    later(h, 60);
+    h.cloud.faults.push({ ...ACTION, answer });
+    await call();
+    await call();
+    later(h, 60);
+    expect((await h.run('restore', event)).state).toBe('done');
+    expect(h.cloud.region('DFW').images.filter(({ name }) => name.startsWith('web-before'))).toHaveLength(1);
+    expect(changes(h).filter(({ path }) => path.endsWith('/action'))).toHaveLength(answer === 'lose' ? 2 : 4);
+  });
+});
+
+test('out of time before the answer: it fails, says how to go on, and nothing is made twice', async () => {
+  const h = await world();
+  h.cloud.faults.push({ service: 'compute', method: 'POST', path: /\/servers$/, answer: 'hang' });
+  const { error, report } = await h.fail('restore', TO_NEW, { remainingMs: 6_500 });
+  expect(error.message).toMatch(
+    /the time of this run is used up\. Nothing is to be seen of it yet: call again/,
+  );
+  await h.run('restore', again(report!));
+  expect(restoredIn(h)).toHaveLength(1);
+});
+
+describe('a dry run', () => {
+  test.each([
+    ['to a new server', { ...TO_NEW, dryRun: true }, /a new server "web-restored-2026-11-23" from image/],
+    ['in place', { ...IN_PLACE, dryRun: true }, /a safety snapshot of web/],
+    ['in place, not confirmed yet', { server: 'web', to: 'in-place', dryRun: true }, /add "confirm": "web"/],
+  ])('%s says what would be done, and only reads', async (_, event, line) => {
+    const h = await world();
+    const report = await h.run('restore', event);
+    expect(report).toMatchObject({ state: 'planned', dryRun: true, image: h.images[0]!.id });
+    expect(report.next).not.toHaveProperty('dryRun');
+    expect(report.lines.join('\n')).toMatch(line);
+    expect(changes(h)).toEqual([]);
+    expect(h.logs()).toContain('web in DFW would be restored');
+  });
+});
+
+describe('refused, and nothing is made or changed', () => {
+  const set = (changes: Partial<CloudServer>) => (h: World) => void Object.assign(h.web, changes);
+  const nothing = () => {};
+  const OTHER = 'aaaaaaaa-0000-4000-8000-000000000000';
+  test.each<[string, object | ((h: World) => object), (h: World) => unknown, RegExp]>([
+    [
+      'no such server',
+      { ...TO_NEW, server: 'wbe' },
+      nothing,
+      /server: there is no "wbe" in DFW, ORD, nor a snapshot of one/,
+    ],
+    [
+      'two servers of the name',
+      TO_NEW,
+      (h) => h.cloud.region('ORD').addServer({ name: 'web' }),
+      /server: there are several "web": give the id, or the "region", of one of \S+ in DFW, \S+ in ORD/,
+    ],
+    [
+      "a region that can't be read, where there may be another",
+      TO_NEW,
+      (h) =>
+        h.cloud.faults.push({
+          service: 'compute',
+          region: 'ORD',
+          times: 9,
+          answer: { status: 403, body: 'no' },
+        }),
+      /region ORD can't be read: .*\n.*server: give the id of the server, or "region"/,
+    ],
+    [
+      'an unknown region',
+      { ...TO_NEW, region: 'LON' },
+      nothing,
+      /region: the account has no region "LON": it has DFW, ORD/,
+    ],
+    [
+      'no snapshot',
+      TO_NEW,
+      (h) => h.images.map(({ id }) => h.cloud.region('DFW').removeImage(id)),
+      /at: there is no good snapshot of web: take one/,
+    ],
+    [
+      'a snapshot of no such policy',
+      { ...TO_NEW, policy: 'weekly' },
+      nothing,
+      /no good snapshot of web by the policy "weekly"/,
+    ],
+    [
+      'none as old',
+      { ...TO_NEW, at: '2026-11-01' },
+      nothing,
+      /no good snapshot of web at or before 2026-11-01T23:59:59Z: the oldest good one is of 2026-11-22T00:00:00Z/,
+    ],
+    [
+      'all still saving',
+      TO_NEW,
+      (h) => h.images.map((image) => Object.assign(image, { status: 'saving', size: null })),
+      /is saving, .*is saving\. One that is still being made can be restored when it is active/,
+    ],
+    [
+      'one by its id that is still saving',
+      (h) => ({ ...TO_NEW, at: h.images[0]!.id }),
+      (h) => Object.assign(h.images[0]!, { status: 'saving', size: null }),
+      /at: image \S+ is still saving: wait until it is active/,
+    ],
+    [
+      'one by its id that has failed',
+      (h) => ({ ...TO_NEW, at: h.images[0]!.id }),
+      (h) => Object.assign(h.images[0]!, { status: 'killed', size: null }),
+      /at: image \S+ can't be restored: it is killed and has no data/,
+    ],
+    [
+      'an id that no image has',
+      { ...TO_NEW, at: OTHER },
+      nothing,
+      /at: this project has no private image aaaaaaaa-\S+ in DFW/,
+    ],
+    [
+      'an image of another server',
+      { ...TO_NEW, at: OTHER },
+      (h) =>
+        h.cloud
+          .region('DFW')
+          .addImage({ id: OTHER, name: 'x', owner: '123456', properties: { instance_uuid: 'y' } }),
+      /at: image aaaaaaaa-\S+ was not made from web/,
+    ],
+    [
+      "another project's image",
+      { ...TO_NEW, at: OTHER },
+      (h) =>
+        h.cloud.region('DFW').addImage({
+          id: OTHER,
+          name: 'x',
+          owner: '999',
+          visibility: 'shared',
+          properties: { instance_uuid: h.web.id },
+        }),
+      /at: this project has no private image/,
+    ],
+    [
+      'a flavor with too small a disk',
+      { ...TO_NEW, flavor: '2' },
+      (h) => (h.images[0]!.minDisk = 40),
+      /flavor: 512MB Standard Instance \(20 GB, 512 MB\) is too small: image \S+ asks for 40 GB of disk and 512 MB of memory: give one that fits: "2 GB General Purpose v1" \(general1-2\)/,
+    ],
+    [
+      'a flavor with too little memory',
+      { ...TO_NEW, flavor: '2' },
+      (h) => (h.images[0]!.minRam = 1024),
+      /flavor: .* is too small/,
+    ],
+    [
+      'no such flavor',
+      { ...TO_NEW, flavor: 'huge' },
+      nothing,
+      /flavor: there is no huge any more: give one that fits/,
+    ],
+    [
+      "the original's flavor gone",
+      TO_NEW,
+      set({ flavor: 'old' }),
+      /flavor: there is no old, which the original had, any more/,
+    ],
+    [
+      'a network that is gone',
+      TO_NEW,
+      (h) => h.cloud.region('DFW').networks.pop(),
+      /400 Network 5b9c\S+ could not be found: give "networks": the ids of networks that there are/,
+    ],
+    [
+      'no such key pair',
+      { ...TO_NEW, keyName: 'nobody' },
+      nothing,
+      /400 Invalid key_name provided: give the "keyName"/,
+    ],
+    ['no such security group', { ...TO_NEW, securityGroups: ['none'] }, nothing, /give "securityGroups"/],
+    [
+      'the quota used up',
+      TO_NEW,
+      (h) => (h.cloud.region('DFW').maxServers = 1),
+      /413 Quota exceeded for instances: .*: free some of it.*Nothing was made/,
+    ],
+    [
+      'the quota used up, elsewhere',
+      TO_NEW,
+      (h) => {
+        useKeystone(h);
+        h.cloud.region('DFW').maxServers = 1;
+      },
+      /403 Quota exceeded for instances: Requested 1, but already used 1 of 1 instances: free some of it/,
+    ],
+    [
+      'a role that may not',
+      TO_NEW,
+      (h) => (h.cloud.account.role = 'observer'),
+      /403 .*lacks the role for this/,
+    ],
+    [
+      'no confirmation',
+      { ...IN_PLACE, confirm: undefined },
+      nothing,
+      /confirm: everything on web would be replaced: add "confirm": "web"/,
+    ],
+    [
+      'a wrong confirmation',
+      { ...IN_PLACE, confirm: 'wbe' },
+      nothing,
+      /confirm: is not the name of the server, which is "web"/,
+    ],
+    [
+      'a wrong one of a dry run',
+      { ...IN_PLACE, confirm: 'wbe', dryRun: true },
+      nothing,
+      /confirm: is not the name/,
+    ],
+    [
+      'in place, but gone',
+      (h) => ({ ...IN_PLACE, server: h.web.id }),
+      (h) => serversIn(h).splice(0),
+      /server: \S+ is gone: use "to": "new"/,
+    ],
+    ['in place, a busy one', IN_PLACE, set({ taskState: 'rebooting' }), /server: web is busy \(rebooting\)/],
+    [
+      'in place, a broken one',
+      IN_PLACE,
+      set({ vmState: 'error' }),
+      /server: web is ERROR, so no safety snapshot/,
+    ],
+    [
+      'in place, on a volume, with too small a flavor and not confirmed: all at once',
+      { ...IN_PLACE, confirm: undefined },
+      (h) => {
+        Object.assign(h.web, { image: '', flavor: '2' });
+        h.images[0]!.minDisk = 40;
+      },
+      /- confirm: .*\n- to: web has its disk on a volume, .*\n- at: image \S+ asks for 40 GB/,
+    ],
+    [
+      'a request of the other kind',
+      { ...IN_PLACE, request: 'r-1' },
+      (h) => h.cloud.region('DFW').addServer({ name: 'x', metadata: { autosnap_restore: 'r-1' } }),
+      /request: is that of a restore of another kind/,
+    ],
+    ['a word for a date', { ...TO_NEW, at: 'yesterday' }, nothing, /at: must be "latest", a date such as/],
+    ['the 30th of February', { ...TO_NEW, at: '2026-02-30' }, nothing, /at: must be "latest"/],
+    ['no direction', { server: 'web' }, nothing, /to: is missing/],
+    ['an unknown direction', { server: 'web', to: 'there' }, nothing, /to: must be "new" or "in-place"/],
+    ['no server', { to: 'new' }, nothing, /server: is missing/],
+    [
+      'several things at once',
+      { to: 'in-place', servr: 'web', flavor: 'x', at: 5 },
+      nothing,
+      /- server: is missing\n- at: must be .*\n- flavor: is for "to": "new" only: a rebuild keeps what the server has\n- servr: is not a known key/,
+    ],
+    [
+      'a confirmation of what replaces nothing',
+      { ...TO_NEW, confirm: 'web' },
+      nothing,
+      /confirm: is for "to": "in-place" only/,
+    ],
+  ])('%s', async (_, event, prepare, problem) => {
+    const h = await world();
+    prepare(h);
+    const before = serversIn(h).length;
+    const images = h.cloud.region('DFW').images.length;
+    const { error } = await h.fail('restore', typeof event === 'function' ? event(h) : event);
+    expect(error.name).toBe('Refusal');
+    expect(error.message).toMatch(problem);
+    expect(serversIn(h)).toHaveLength(before);
+    expect(h.cloud.region('DFW').images).toHaveLength(images);
+    expect(changes(h).filter(({ path }) => !path.endsWith('/servers'))).toEqual([]);
+  });
+});
+
+test('a new server that ends in ERROR fails, with what the cloud says and how to be rid of it', async () => {
+  const h = await world();
+  const first = await h.run('restore', TO_NEW);
+  restoredIn(h)[0]!.buildFault = 'No valid host was found.';
+  later(h, 5);
+  const { error } = await h.fail('restore', again(first));
+  expect(error.message).toMatch(/is in ERROR: No valid host was found\.\n.*openstack server delete /);
+});
+
+test('no root password is read, logged or told', async () => {
+  const h = await world();
+  await h.run('restore', TO_NEW);
+  expect(h.logs()).not.toMatch(/adminPass/);
+});

@@ -1,0 +1,168 @@
+import { expect, test } from 'vitest';
+import type { Restoration } from '../../lib/restore/restoration.ts';
+import { setTime } from '../harness.ts';
+import { type Bench, bench, dayAt, idsOf, policyOf, takeDays } from './bench.ts';
+import { environment } from './environment.ts';
+import { eventually } from './openstack.ts';
+
+const server = environment.serverIds[0]!;
+const { region } = environment;
+
+/** A server of this test's own, like those of the environment, with a snapshot of yesterday. */
+async function withSnapshot() {
+  const running = await bench();
+  const { cloud, ours, restore } = running;
+  const base = (await cloud.server(server))!.image.id;
+  const own = await restore('restore-me', base, server);
+  await takeDays(running, [own], [-1]);
+  const [snapshot] = await ours(own);
+  setTime(dayAt(0));
+  return { ...running, own, snapshot: snapshot! };
+}
+
+/** Calls again, as a person would, until there is nothing left to call with. */
+async function untilEnd({ run }: Pick<Bench, 'run'>, first: Restoration): Promise<Restoration[]> {
+  const reports = [first];
+  return eventually('restored', async () => {
+    const { next } = reports.at(-1)!;
+    if (!next) return reports;
+    reports.push(await run('restore', next));
+    return undefined;
+  });
+}
+
+test('a new server is made from the newest snapshot, like the original, once', async () => {
+  const running = await withSnapshot();
+  const { cloud, own, snapshot, run, track } = running;
+  const planned = await run('restore', { server: own, region, to: 'new', dryRun: true });
+  expect(planned).toMatchObject({ state: 'planned', image: snapshot.id, region });
+  const reports = await untilEnd(running, await run('restore', planned.next));
+  const { restored, state, request } = reports.at(-1)!;
+  track(restored!);
+  expect(state).toBe('done');
+  expect(new Set(reports.map((report) => report.restored))).toEqual(new Set([restored]));
+  const original = await cloud.server(own);
+  expect(await cloud.server(restored!)).toMatchObject({
+    status: 'ACTIVE',
+    name: expect.stringMatching(/^restore-me-restored-\d{4}/),
+    image: { id: snapshot.id },
+    flavor: { id: original!.flavor.id },
+    metadata: { autosnap_restore: request },
+    addresses: {},
+  });
+});
+
+test("a rebuild in place: a safety snapshot first, the same server after, and the marker is nobody else's", async () => {
+  const running = await withSnapshot();
+  const { cloud, createImage, own, snapshot, owner, run, ours, turn, release } = running;
+  const before = await cloud.server(own);
+  expect(before!.image.id).not.toBe(snapshot.id);
+  await turn('fake_snapshot_delay', '3');
+  const first = await run('restore', { server: own, region, to: 'in-place', confirm: 'restore-me' });
+  expect(first.state).toBe('waiting');
+  const second = await run('restore', first.next);
+  expect(second).toMatchObject({ state: 'waiting', safety: first.safety });
+  await release();
+  const reports = await untilEnd(running, second);
+  expect([...new Set(reports.map(({ state }) => state))]).toEqual(['waiting', 'building', 'done']);
+
+  expect(await cloud.server(own)).toMatchObject({
+    id: own,
+    name: 'restore-me',
+    status: 'ACTIVE',
+    image: { id: snapshot.id },
+    metadata: { autosnap_restore: first.request },
+  });
+  const safety = await cloud.image(first.safety!);
+  expect(safety).toMatchObject({
+    status: 'active',
+    autosnap_policy: 'adhoc',
+    autosnap_request: first.request,
+  });
+
+  // Nova passes the whole marker on to whatever image is made of the server now.
+  const byHand = await createImage(own, 'by hand');
+  expect(await cloud.image(byHand)).toMatchObject({
+    autosnap_owner: owner,
+    autosnap_server: own,
+    autosnap_slot: snapshot.autosnap_slot,
+    instance_uuid: own,
+  });
+  await takeDays(running, [own], [1, 2]);
+  const { warnings } = await run('cleanup', policyOf([own], { keep: { last: 1 } }));
+  expect(warnings.join()).toContain(`(${byHand}) is marked as ours, but its marker is only inherited`);
+  const left = idsOf(await ours());
+  expect(left).toEqual(expect.arrayContaining([byHand, first.safety]));
+  expect(left).not.toContain(snapshot.id);
+});
+
+test('a safety snapshot that fails leaves the server as it was', async () => {
+  const running = await withSnapshot();
+  const { cloud, own, run, turn } = running;
+  const before = await cloud.server(own);
+  await turn('fake_snapshot_fail', 'stuck');
+  const first = await run('restore', { server: own, region, to: 'in-place', confirm: 'restore-me' });
+  await cloud.idle([own]);
+  setTime(dayAt(1));
+  const error = await running.fail('restore', first.next);
+  expect(error.message).toMatch(
+    /the safety snapshot \S+ has failed \(queued\), so restore-me is left as it was/,
+  );
+  expect((await cloud.server(own))!.image.id).toBe(before!.image.id);
+});
+
+test.each<[string, object, RegExp]>([
+  ['an unknown network', { networks: ['5b9c0c4e-0000-4000-8000-000000000001'] }, /give "networks"/],
+  ['an unknown key pair', { keyName: 'nobody' }, /Invalid key_name provided: give the "keyName"/],
+  ['an unknown security group', { securityGroups: ['nobody'] }, /give "securityGroups"/],
+  ['an unknown flavor', { flavor: 'nobody' }, /flavor: there is no nobody/],
+])('%s is refused, and no server is made', async (_, given, problem) => {
+  const { own, run, fail, cloud } = await withSnapshot();
+  const error = await fail('restore', { server: own, region, to: 'new', request: 'refused', ...given });
+  expect(error.name).toBe('Refusal');
+  expect(error.message).toMatch(problem);
+  expect(
+    await run('restore', { server: own, region, to: 'new', request: 'refused', dryRun: true }),
+  ).toMatchObject({
+    state: 'planned',
+  });
+  await cloud.idle([own]);
+});
+
+test('of a server that is gone', async () => {
+  const running = await withSnapshot();
+  const { cloud, own, snapshot, run, track } = running;
+  const flavor = (await cloud.server(own))!.flavor.id;
+  await cloud.deleteServer(own);
+  const planned = await run('restore', {
+    server: 'restore-me',
+    region,
+    to: 'new',
+    flavor,
+    networks: [],
+    dryRun: true,
+  });
+  expect(planned).toMatchObject({ server: own, image: snapshot.id });
+  const reports = await untilEnd(running, await run('restore', planned.next));
+  track(reports.at(-1)!.restored!);
+  expect(reports.at(-1)).toMatchObject({ state: 'done' });
+});
+
+const { volumeServerId } = environment;
+
+test.skipIf(!volumeServerId)('of a server whose disk is a volume (needs VOLUME_SERVER_ID)', async () => {
+  const running = await bench();
+  const { cloud, fail, ours, run, track } = running;
+  await takeDays(running, [volumeServerId], [-1]);
+  const [snapshot] = await ours();
+  const event = { server: volumeServerId, region };
+  const refused = await fail('restore', { ...event, to: 'in-place', dryRun: true });
+  expect(refused.message).toMatch(/has its disk on a volume, which can't be rebuilt/);
+  const reports = await untilEnd(running, await run('restore', { ...event, to: 'new' }));
+  const restored = reports.at(-1)!.restored!;
+  track(restored);
+  expect(reports.at(-1)).toMatchObject({ state: 'done' });
+  expect(reports[0]).toMatchObject({ image: snapshot!.id });
+  const volumes = (await cloud.server(restored))!['os-extended-volumes:volumes_attached'];
+  expect(volumes).toHaveLength(1);
+});

@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'vitest';
+import { markerOf, readMarker, type Snapshot } from '../../lib/marker.ts';
+import type { Server } from '../../lib/openstack/compute.ts';
+import type { Image } from '../../lib/openstack/images.ts';
+import { findImage, findOrigin, restoredAfter, type Stock, safetyMark } from '../../lib/restore/source.ts';
+import { server } from '../snapshots.ts';
+
+const OWNER = 'autosnap-prod';
+const PROJECT = 'p1';
+
+/** An image of ours, of the server `of`, and what is read from it. */
+function shot(
+  id: string,
+  of: Pick<Server, 'id' | 'name'>,
+  slot: string,
+  changes: Partial<Image> = {},
+): Image {
+  const marker = markerOf({ owner: OWNER, server: of.id, slot: new Date(slot), policy: 'daily' });
+  return {
+    id,
+    name: `${of.name}-daily-${slot.replace(/[-:]/g, '')}`,
+    region: 'DFW',
+    status: 'active',
+    visibility: 'private',
+    protected: false,
+    owner: PROJECT,
+    sizeBytes: 1,
+    createdAt: new Date(slot),
+    volumeSnapshotIds: [],
+    ...changes,
+    properties: { ...marker, instance_uuid: of.id, ...changes.properties },
+  };
+}
+
+function stock(servers: Server[], images: Image[] = []): Stock {
+  const read = images.map((image) => readMarker(image, OWNER, PROJECT));
+  const snapshots = read.filter((found): found is Snapshot => typeof found === 'object');
+  return { regions: ['DFW', 'ORD'], servers, images, snapshots };
+}
+
+const web = server({ id: 'w', name: 'web' });
+const DAY = '2026-11-23T00:00:00Z';
+const gone = (id: string, name: string) => shot(`of ${id}`, { id, name }, DAY);
+
+describe('the server that is meant', () => {
+  test.each<[string, string, Stock, string]>([
+    ['by its name', 'web', stock([web, server({ id: 'x', name: 'web-2' })]), 'w'],
+    ['by its id', 'w', stock([web]), 'w'],
+    ['by its id, which another has for a name', 'w', stock([server({ id: 'x', name: 'w' }), web]), 'w'],
+    ['gone, by the name in its snapshots', 'web', stock([], [gone('w', 'web')]), 'w'],
+    ['gone, by its id', 'w', stock([], [gone('w', 'web')]), 'w'],
+    [
+      'gone, with a policy for a name',
+      'web-daily',
+      stock([], [gone('w', 'web'), gone('x', 'web-daily')]),
+      'x',
+    ],
+    [
+      'gone, and another with the policy for a name',
+      'web',
+      stock([], [gone('w', 'web'), gone('x', 'web-daily')]),
+      'w',
+    ],
+    ['there, and one that is gone had the name', 'web', stock([web], [gone('x', 'web')]), 'w'],
+  ])('%s', (_, wanted, its, id) => {
+    expect(findOrigin(its, wanted)).toMatchObject({ id });
+  });
+
+  test('is not known by the start of its name', () => {
+    expect(() => findOrigin(stock([web], [gone('x', 'web-2')]), 'web-')).toThrow(
+      /there is no "web-" in DFW, ORD/,
+    );
+  });
+
+  test('that is gone goes by the name of its newest snapshot', () => {
+    const renamed = [
+      shot('new', { id: 'w', name: 'new' }, DAY),
+      shot('old', { id: 'w', name: 'old' }, '2026-11-22'),
+    ];
+    expect(findOrigin(stock([], renamed), 'w')).toMatchObject({ name: 'new', server: undefined });
+    expect(() => findOrigin(stock([], renamed), 'old')).toThrow(/there is no "old"/);
+  });
+
+  test('is asked for when two that are gone had the name', () => {
+    const two = stock([], [gone('x', 'web'), gone('w', 'web')]);
+    expect(() => findOrigin(two, 'web')).toThrow(/several "web": .* x in DFW, w in DFW/);
+  });
+});
+
+describe('the image that is meant', () => {
+  const of = (images: Image[], at = 'latest') =>
+    findImage(
+      stock([web], images),
+      { ...web, server: web, namesakes: [] },
+      { at, policy: undefined },
+      PROJECT,
+    ).id;
+  const mark = (request: string) => ({ autosnap_policy: 'adhoc', autosnap_request: request });
+
+  test('is the newest good one of that server, in its region, whatever the order', () => {
+    const images = [
+      shot('a', web, '2026-11-20'),
+      shot('b', web, '2026-11-22'),
+      shot('c', web, '2026-11-21'),
+      shot('empty', web, '2026-11-23', { sizeBytes: 0 }),
+      shot('failed', web, '2026-11-23', { status: 'killed' }),
+      shot('other', { id: 'x', name: 'web' }, '2026-11-23'),
+      shot('elsewhere', web, '2026-11-23', { region: 'ORD' }),
+    ];
+    expect(of(images)).toBe('b');
+    expect(of(images.reverse())).toBe('b');
+    expect(of(images, '2026-11-21')).toBe('c');
+    expect(of(images, '2026-11-20T23:00:00Z')).toBe('a');
+  });
+
+  test('is not a safety snapshot, but may be one by hand of a server that was restored from one', () => {
+    const safety = shot('safety', web, '2026-11-23', {
+      properties: { ...mark('r1'), ...safetyMark('r1', 'a') },
+    });
+    const byHand = shot('by hand', web, '2026-11-22', {
+      properties: { ...mark('r2'), ...safetyMark('r1', 'a') },
+    });
+    expect(restoredAfter(safety)).toBe('a');
+    expect(restoredAfter(byHand)).toBeUndefined();
+    expect(of([shot('a', web, '2026-11-20'), safety, byHand])).toBe('by hand');
+  });
+});
