@@ -12,15 +12,21 @@ export interface Case<E extends RestoreEvent = RestoreEvent> {
   run: Run;
 }
 
-/** What to call with after a dry run, to do it. */
-export function eventToDo({ event: { dryRun: _, account, ...rest } }: Case): Record<string, unknown> {
-  return { ...rest, ...(account === 'rackspace' ? {} : { account }) };
+/** What to call with after a dry run, to do just what it has shown; `image` is "" when it is not known any more. */
+export function eventToDo({ event, origin }: Case, image: string): Record<string, unknown> {
+  const { dryRun: _, account, ...rest } = event;
+  return {
+    ...rest,
+    server: origin.id,
+    region: origin.region,
+    ...(image ? { at: image } : {}),
+    ...(account === 'rackspace' ? {} : { account }),
+  };
 }
 
-/** What to call with next, so that every choice stays as it was made. */
+/** What to call with to go on: every choice stays as it was made. */
 export function eventToGoOn(its: Case, image: string): Record<string, unknown> {
-  const { id: server, region } = its.origin;
-  return { ...eventToDo(its), server, region, ...(image ? { at: image } : {}), request: its.request };
+  return { ...eventToDo(its, image), request: its.request };
 }
 
 type Outcome = Pick<Restoration, 'state' | 'lines' | 'restored' | 'safety' | 'next'>;

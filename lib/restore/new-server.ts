@@ -51,7 +51,7 @@ export function planNew(
     metadata: { ...(metadata ?? detail?.metadata), [REQUEST_KEY]: request },
     configDrive: detail?.configDrive ?? false,
   };
-  const of = (given: unknown) => (given === undefined ? ' as the original has' : '');
+  const of = (given: unknown) => (given === undefined ? ', as the original has' : '');
   const lines = [
     `a new server "${server.name}" from image ${image.name} (${image.id}), flavor ${flavor.name}${of(event.flavor)}`,
     server.networks

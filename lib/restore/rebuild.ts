@@ -34,7 +34,7 @@ export async function rebuild(session: Session, its: Case<RebuildEvent>): Promis
   const flavors = await listFlavors(session, origin.region);
   const lines = planInPlace(event, server, image, { flavors, resuming: safety !== undefined });
   const step = { ...its, server, image };
-  if (event.dryRun) return answer(its, image.id, { state: 'planned', lines, next: eventToDo(its) });
+  if (event.dryRun) return answer(its, image.id, { state: 'planned', lines, next: eventToDo(its, image.id) });
   return safety ? afterSafety(session, step, safety) : takeSafety(session, step, lines);
 }
 

@@ -88,7 +88,7 @@ async function create(session: Session, its: Case<NewServerEvent>): Promise<Rest
   ]);
   const plan = planNew(event, { ...origin, detail, networks }, image, { request, now: run.now, flavors });
   if (event.dryRun)
-    return answer(its, image.id, { state: 'planned', lines: plan.lines, next: eventToDo(its) });
+    return answer(its, image.id, { state: 'planned', lines: plan.lines, next: eventToDo(its, image.id) });
   const sent = await send(
     () => createServer(session, region, plan.server),
     () => findMade(session, its),

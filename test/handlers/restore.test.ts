@@ -402,7 +402,9 @@ describe('a dry run', () => {
     const h = await world();
     const report = await h.run('restore', event);
     expect(report).toMatchObject({ state: 'planned', dryRun: true, image: h.images[0]!.id });
+    expect(report.next).toMatchObject({ server: h.web.id, region: 'DFW', at: h.images[0]!.id });
     expect(report.next).not.toHaveProperty('dryRun');
+    expect(report.next).not.toHaveProperty('request');
     expect(report.lines.join('\n')).toMatch(line);
     expect(changes(h)).toEqual([]);
     expect(h.logs()).toContain('web in DFW would be restored');
