@@ -113,6 +113,12 @@ describe('the image that is meant', () => {
     expect(of(images, '2026-11-20T23:00:00Z')).toBe('a');
   });
 
+  test("by its id is none of another project's, whatever it says", () => {
+    expect(() => of([shot('foreign', web, DAY, { owner: 'p2' })], 'foreign')).toThrow(
+      /this project has no private image foreign in DFW, where web \(w\) is/,
+    );
+  });
+
   test('is not a safety snapshot, but may be one by hand of a server that was restored from one', () => {
     const safety = shot('safety', web, '2026-11-23', {
       properties: { ...mark('r1'), ...safetyMark('r1', 'a') },
