@@ -1,5 +1,6 @@
 import type { Audit } from '../../lib/audit/audit.ts';
 import type { AuditedSeries, AuditedSnapshot } from '../../lib/audit/protection.ts';
+import { isoSeconds } from '../../lib/dates.ts';
 
 const DAY_MS = 86_400_000;
 /** When the audits here were made. */
@@ -26,6 +27,10 @@ export function shown(days: number, changes: Partial<AuditedSnapshot> = {}): Aud
   };
 }
 
+function dayAfter(time: string): string {
+  return isoSeconds(new Date(Date.parse(time) + 86_400_000));
+}
+
 /** A daily series of "web-1" with the given snapshots, newest first; `changes` go on top. */
 export function seriesOf(snapshots: AuditedSnapshot[], changes: Partial<AuditedSeries> = {}): AuditedSeries {
   const having = (state: AuditedSnapshot['state']) => snapshots.filter((s) => s.state === state);
@@ -42,6 +47,7 @@ export function seriesOf(snapshots: AuditedSnapshot[], changes: Partial<AuditedS
     ...(newestGood ? { newestGood } : {}),
     ...(ageSeconds ? { ageSeconds } : {}),
     overdue,
+    gaps: newestGood && overdue >= 1.5 ? [{ from: dayAfter(newestGood) }] : [],
     good: having('good').length,
     pending: having('pending').length,
     stuck: having('stuck').length,
