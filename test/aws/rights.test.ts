@@ -120,6 +120,6 @@ describe('what the functions may do', () => {
 test('X-Ray is off', async () => {
   const { functions } = await stateOf('prod');
   const modes = Object.values(functions).map((f) => (f.TracingConfig as { Mode: string } | undefined)?.Mode);
-  expect(modes).toHaveLength(5);
+  expect(modes).toHaveLength(6);
   expect(modes.filter((mode) => mode !== undefined && mode !== 'PassThrough')).toEqual([]);
 });
