@@ -41,7 +41,15 @@ export function dashboardOf(service: Pick<Service, 'service' | 'custom'>, stage:
     ['Age of the oldest newest snapshot, in intervals: 1.5 is late', ofPolicies('Overdue', 'Maximum')],
     ['Good runs', ofJobs('Succeeded')],
     ['Failures', ofJobs('Failed')],
-    ['Taken and deleted', [...ofJobs('Taken', 'snapshot'), ...ofJobs('Deleted', 'cleanup')]],
+    [
+      'Taken, copied and deleted',
+      [
+        ...ofJobs('Taken', 'snapshot'),
+        ...ofJobs('Deleted', 'cleanup'),
+        ...ofJobs('Copied', 'offsite'),
+        ...ofJobs('Deleted', 'offsite'),
+      ],
+    ],
     [
       'Snapshots that are there',
       ['Good', 'Pending', 'Failed', 'Stuck'].flatMap((m) => ofPolicies(m, 'Maximum')),

@@ -12,7 +12,13 @@ export interface Service {
   >;
 }
 
-const JOBS = { snapshot: 'schedule', cleanup: 'cleanup' } as const;
+/** Where a policy says when each job runs. A policy that does not say it has no such job. */
+const JOBS = {
+  snapshot: (policy: Fields) => policy.schedule,
+  cleanup: (policy: Fields) => policy.cleanup,
+  offsite: (policy: Fields) => (policy.offsite as Fields | undefined)?.schedule,
+};
+type Fields = Record<string, unknown>;
 
 /** A rule that invokes a job with a policy. */
 interface Rule {
@@ -33,9 +39,12 @@ export function jobsOf({
   custom,
 }: Pick<Service, 'custom'>): { job: string; policy: string; schedule: string }[] {
   return Object.values(custom?.policies ?? {}).flatMap((policy) =>
-    Object.entries(JOBS).map(([job, key]) => {
-      const fields = policy as Record<string, string>;
-      return { job, policy: fields.policy!, schedule: fields[key]! };
+    Object.entries(JOBS).flatMap(([job, scheduleOf]) => {
+      const fields = policy as Fields;
+      const schedule = scheduleOf(fields);
+      return schedule === undefined
+        ? []
+        : [{ job, policy: fields.policy as string, schedule: schedule as string }];
     }),
   );
 }
@@ -53,15 +62,18 @@ export function problemsIn({ custom, functions }: Pick<Service, 'custom' | 'func
       refusals(policy).map((problem) => `custom.policies.${key}.${problem}`),
     ),
     ...policies.flatMap(([key, policy]) =>
-      Object.keys(JOBS)
+      (Object.keys(JOBS) as Rule['job'][])
+        .filter((job) => job !== 'offsite' || 'offsite' in Object(policy))
         .filter((job) => !rules.some((rule) => rule.job === job && isDeepStrictEqual(rule.input, policy)))
         .map((job) => `custom.policies.${key}: functions.${job}.events has no schedule with it as input`),
     ),
     ...rules.flatMap(({ job, rate, input }) => {
-      const wanted = (input as Record<string, unknown>)?.[JOBS[job]];
+      const wanted = JOBS[job](Object(input));
       return [rate].flat().every((one) => one === wanted)
         ? []
-        : [`functions.${job}.events: a rule's rate is ${rate}, its policy says ${wanted}`];
+        : [
+            `functions.${job}.events: a rule's rate is ${rate}, its policy says ${wanted ?? 'nothing of that'}`,
+          ];
     }),
     ...doubles(policies.map(([, policy]) => (policy as Record<string, unknown>)?.policy)).map(
       (name) =>

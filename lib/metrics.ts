@@ -12,11 +12,13 @@ const MOST_VALUES = 99;
 const COUNTED = {
   snapshot: { Taken: 'taken', Deferred: 'deferred', Failed: 'failed' },
   cleanup: { Deleted: 'deleted', Deferred: 'deferred', Failed: 'failed' },
+  offsite: { Copied: 'copied', Deleted: 'deleted', Deferred: 'deferred', Failed: 'failed' },
 } as const;
 
 /**
  * A run's CloudWatch metrics in the namespace Autosnap, with the dimensions `service` (the deployment), `policy` and
- * `job`. Counts: of `snapshot` servers, of `cleanup` snapshots, Taken, Deleted, Deferred, Failed; of both Succeeded, 1
+ * `job`. Counts: of `snapshot` servers, of `cleanup` snapshots, of `offsite` copies, Taken, Copied, Deleted, Deferred,
+ * Failed; of all Succeeded, 1
  * for a good run and 0 for a bad one, ApiCalls and RateLimited (calls that the cloud refused for their rate), and
  * NothingSelected, 1 for a run in which a selector matched no server. StartDelay: from the slot to the request, in
  * seconds, a value for each snapshot. A run that could not begin has Succeeded alone.

@@ -109,6 +109,23 @@ const Keep = v.pipe(
   ),
 );
 
+const BYTE_UNITS: Record<string, number> = { '': 1, MB: 1e6, GB: 1e9, TB: 1e12 };
+const bytesRemedy = 'must be a number of bytes, or a text such as "500GB" or "1.5TB"';
+
+/** 500000000000, "500GB" or "1.5TB" -> bytes. */
+const bytes = v.pipe(
+  v.union([v.number(), v.string()], bytesRemedy),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const [, value, unit = ''] = /^(\d{1,16}(?:\.\d{1,3})?) ?(MB|GB|TB)?$/.exec(String(dataset.value)) ?? [];
+    const found = Number(value) * BYTE_UNITS[unit]!;
+    if (Number.isSafeInteger(found) && found > 0) return found;
+    addIssue({ message: bytesRemedy });
+    return NEVER;
+  }),
+);
+
+const Offsite = strict({ schedule, keep: Keep, maxBytesPerMonth: v.optional(bytes) });
+
 /** Which secret: the last part of its name. */
 export const account = v.optional(
   v.pipe(
@@ -141,6 +158,7 @@ const PolicyEvent = strict({
   adopt: v.optional(v.literal('autosnap.py', 'must be "autosnap.py", or be left out')),
   orphans: v.optional(strict({ after: duration, keep: count })),
   maxDeletes: v.optional(count, 10),
+  offsite: v.optional(Offsite),
 });
 
 const AdhocEvent = strict({
@@ -171,6 +189,8 @@ export type Keep = v.InferOutput<typeof Keep>;
 export type Selector = v.InferOutput<typeof servers>;
 /** A policy, as both handlers get it from their EventBridge rule. */
 export type Policy = v.InferOutput<typeof PolicyEvent>;
+/** Copies outside of the cloud: when, what to keep of them, and the most bytes a month. See offsite/. */
+export type Offsite = v.InferOutput<typeof Offsite>;
 /** A hold on an image, or its end; see hold.ts. */
 export type Hold = v.InferOutput<typeof HoldEvent> | v.InferOutput<typeof ReleaseEvent>;
 /** A snapshot by hand, now; `expires` in milliseconds from its creation. */

@@ -1,9 +1,10 @@
-/** What became of a server (snapshot) or of a snapshot (cleanup, hold), the worst first. */
+/** What became of a server (snapshot), a snapshot (cleanup, hold) or a copy (offsite), the worst first. */
 const OUTCOMES = [
   'failed',
   'deferred',
   'deleted',
   'taken',
+  'copied',
   'held',
   'released',
   'planned',
@@ -12,7 +13,7 @@ const OUTCOMES = [
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** One snapshot of a series, in a cleanup's report. */
+/** One snapshot of a series, in a cleanup's report; in that of an offsite run, one copy. */
 export interface SnapshotLine {
   image: string;
   slot: string;
@@ -42,7 +43,7 @@ export interface Entry {
 
 /** What a run did, for people and for programs: returned, and logged as JSON. */
 export interface Report {
-  job: 'snapshot' | 'cleanup' | 'hold';
+  job: 'snapshot' | 'cleanup' | 'hold' | 'offsite';
   policy: string;
   owner: string;
   account: string;

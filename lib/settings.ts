@@ -4,6 +4,8 @@ export interface Settings {
   stage: string;
   /** The S3 bucket for reports. */
   bucket: string | undefined;
+  /** The S3 bucket for copies outside of the cloud; see offsite/. */
+  copiesBucket: string | undefined;
   /** The ARN of the SNS topic for alerts. */
   topic: string | undefined;
   /** The URL of a dead man's switch; see heartbeat.ts. */
@@ -20,6 +22,7 @@ export function settings(): Settings {
     service: env.AUTOSNAP_SERVICE || 'autosnap',
     stage: env.AUTOSNAP_STAGE || 'dev',
     bucket: env.AUTOSNAP_BUCKET || undefined,
+    copiesBucket: env.AUTOSNAP_COPIES_BUCKET || undefined,
     topic: env.AUTOSNAP_TOPIC || undefined,
     heartbeat: env.AUTOSNAP_HEARTBEAT || undefined,
     pricePerGb: Number.isFinite(price) ? price : undefined,

@@ -6,6 +6,7 @@ import { Hono } from 'hono';
 import { computeApp } from './compute.ts';
 import { type Env, type Fault, injectFaults, type Service } from './faults.ts';
 import { type Account, identityApp, Tokens } from './identity.ts';
+import type { DataMode } from './image-data.ts';
 import { imageApp } from './images.ts';
 import { secretsApp } from './secrets.ts';
 import { Region, type Timing } from './state.ts';
@@ -33,6 +34,8 @@ export interface Cloud {
   secrets: Map<string, string>;
   faults: Fault[];
   received: Received[];
+  /** How image data are given out. */
+  dataMode: DataMode;
   /** How many items each listing gives at most; change it at any time. */
   pageSize: number;
   now(): Date;
@@ -80,7 +83,8 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   const faults: Fault[] = [];
   const received: Received[] = [];
   const secrets = new Map<string, string>();
-  const cloud = { pageSize: 100 };
+  const dataMode: DataMode = { ranges: true, corrupt: false };
+  const cloud = { pageSize: 100, dataMode };
 
   const listen = async (app: Hono<Env>, service: Service, region?: string, at = 0): Promise<string> => {
     const outer = new Hono<Env>();
@@ -108,7 +112,11 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   const pageSize = () => cloud.pageSize;
   const catalogue = await Promise.all(
     [...regions.values()].map(async (region) => {
-      const imageUrl = await listen(imageApp({ region, account, tokens, pageSize }), 'image', region.name);
+      const imageUrl = await listen(
+        imageApp({ region, account, tokens, pageSize, dataMode }),
+        'image',
+        region.name,
+      );
       const compute = computeApp({ region, account, tokens, pageSize, imageUrl: () => imageUrl });
       const computeUrl = await listen(compute, 'compute', region.name);
       const volumeUrl = await listen(volumeApp({ region, tokens, pageSize }), 'volume', region.name);

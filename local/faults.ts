@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { MiddlewareHandler } from 'hono';
@@ -16,6 +17,8 @@ export type FaultAnswer =
   | 'hang'
   /** The body ends in the middle. */
   | 'truncate'
+  /** The connection is cut after so many bytes of the body. */
+  | { cutAfter: number }
   /** Something else happens first; then the request is answered as usual. */
   | (() => unknown);
 
@@ -133,10 +136,31 @@ export function injectFaults(faults: Fault[], service: Service, region?: string)
       c.res = new Response(body.slice(0, body.length / 2), c.res);
       return;
     }
+    if ('cutAfter' in answer) {
+      await next();
+      const { body } = c.res;
+      c.res = new Response(body && cutAfter(body, answer.cutAfter, c.env.incoming.socket), c.res);
+      return;
+    }
     const { status, headers, body } = answer;
     return new Response(typeof body === 'string' ? body : JSON.stringify(body), {
       status,
       headers: { 'content-type': 'application/json', ...headers },
     });
   };
+}
+
+function cutAfter(body: ReadableStream<Uint8Array>, bytes: number, socket: Socket) {
+  let left = bytes;
+  return body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        if (left <= 0) return;
+        controller.enqueue(chunk.subarray(0, left));
+        left -= chunk.length;
+        // What was written before has to leave first.
+        if (left <= 0) setImmediate(() => socket.destroy());
+      },
+    }),
+  );
 }

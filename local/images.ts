@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import type { Env } from './faults.ts';
 import type { Account, Tokens } from './identity.ts';
+import { checksumsOf, type DataMode, fileAnswer } from './image-data.ts';
 import type { CloudImage, Region } from './state.ts';
 
 interface ImageOptions {
@@ -8,12 +9,13 @@ interface ImageOptions {
   account: Account;
   tokens: Tokens;
   pageSize: () => number;
+  dataMode: DataMode;
 }
 
 const PARAMETERS = new Set(['limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'visibility']);
 
-/** Glance v2: list, get, delete. */
-export function imageApp({ region, account, tokens, pageSize }: ImageOptions): Hono<Env> {
+/** Glance v2: list, get, delete; create, and data in and out. */
+export function imageApp({ region, account, tokens, pageSize, dataMode }: ImageOptions): Hono<Env> {
   const app = new Hono<Env>().basePath('/v2');
 
   app.use(async (c, next) => {
@@ -63,6 +65,45 @@ export function imageApp({ region, account, tokens, pageSize }: ImageOptions): H
       : glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
   });
 
+  app.get('/images/:id/file', (c) => {
+    const image = visible().find(({ id }) => id === c.req.param('id'));
+    if (!image) return glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
+    return image.status === 'active' && image.size
+      ? fileAnswer(image, c.req.header('range'), dataMode)
+      : c.body(null, 204);
+  });
+
+  app.post('/images', async (c) => {
+    const asked = await c.req.json<Record<string, unknown>>();
+    const { name, disk_format, container_format, min_disk: _, min_ram: __, ...properties } = asked;
+    const image = region.addImage({
+      name: String(name),
+      status: 'queued',
+      owner: account.projectId,
+      size: null,
+      properties: properties as Record<string, string>,
+      diskFormat: String(disk_format),
+      containerFormat: String(container_format),
+    });
+    return c.json(imageJson(image), 201);
+  });
+
+  app.put('/images/:id/file', async (c) => {
+    const image = visible().find(({ id }) => id === c.req.param('id'));
+    if (!image) return glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
+    if (image.status !== 'queued') {
+      return glanceFault(
+        c,
+        409,
+        'Conflict',
+        `Image status transition from ${image.status} to saving is not allowed`,
+      );
+    }
+    image.data = Buffer.from(await c.req.arrayBuffer());
+    Object.assign(image, { status: 'active', size: image.data.length });
+    return c.body(null, 204);
+  });
+
   app.patch('/images/:id', async (c) => {
     const image = visible().find(({ id }) => id === c.req.param('id'));
     if (!image) return glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
@@ -99,18 +140,8 @@ export function imageApp({ region, account, tokens, pageSize }: ImageOptions): H
   return app;
 }
 
-function imageJson({
-  id,
-  name,
-  status,
-  visibility,
-  owner,
-  size,
-  properties,
-  minDisk,
-  minRam,
-  ...image
-}: CloudImage) {
+function imageJson(whole: CloudImage) {
+  const { id, name, status, visibility, owner, size, properties, minDisk, minRam, ...image } = whole;
   return {
     ...properties,
     id,
@@ -120,9 +151,9 @@ function imageJson({
     owner,
     size,
     protected: image.protected,
-    checksum: status === 'active' ? '668b1bdd913a244439bcd7f338386bf5' : null,
-    container_format: 'ovf',
-    disk_format: status === 'queued' ? null : 'vhd',
+    ...checksumsOf(whole),
+    container_format: image.containerFormat ?? 'ovf',
+    disk_format: image.diskFormat ?? (status === 'queued' ? null : 'vhd'),
     min_ram: minRam,
     min_disk: minDisk,
     tags: [],

@@ -63,6 +63,11 @@ export interface CloudImage {
   createdAt: Date;
   updatedAt: Date;
   properties: Record<string, string>;
+  /** As Glance calls them; unless told, those of Rackspace. */
+  diskFormat?: string;
+  containerFormat?: string;
+  /** What was uploaded; of every other image the data follow from its id, see image-data.ts. */
+  data?: Buffer;
   /** Present while a snapshot is in progress. */
   making?: { server: string; fate: Fate; tokenExpiresAt: Date };
 }

@@ -9,7 +9,7 @@ import type { Restoration } from '../lib/restore/restoration.ts';
 import { type Cloud, type CloudOptions, startCloud } from '../local/cloud.ts';
 import { lambdaContext } from '../local/context.ts';
 
-export type Job = 'snapshot' | 'cleanup' | 'hold';
+export type Job = 'snapshot' | 'cleanup' | 'hold' | 'offsite';
 
 export type AnyJob = Job | 'doctor' | 'audit' | 'restore';
 
@@ -48,6 +48,7 @@ const HANDLERS = {
   snapshot: () => import('../handlers/snapshot.ts'),
   cleanup: () => import('../handlers/cleanup.ts'),
   hold: () => import('../handlers/hold.ts'),
+  offsite: () => import('../handlers/offsite.ts'),
   doctor: () => import('../handlers/doctor.ts'),
   restore: () => import('../handlers/restore.ts'),
   audit: () => import('../handlers/audit.ts'),

@@ -34,6 +34,19 @@ describe('a policy that is understood', () => {
     expect(parseEvent(policy({ keep: { within } }))).toMatchObject({ keep: { within: ms } });
   });
 
+  test.each([
+    [500, 500],
+    ['500GB', 500e9],
+    ['1.5TB', 1.5e12],
+    ['20 MB', 20e6],
+  ])('offsite.maxBytesPerMonth %s is %d bytes', (maxBytesPerMonth, bytes) => {
+    const offsite = { schedule: 'rate(6 hours)', keep: { last: 2 }, maxBytesPerMonth };
+    expect(parsePolicy(policy({ offsite })).offsite).toMatchObject({
+      keep: { last: 2, atLeast: 1 },
+      maxBytesPerMonth: bytes,
+    });
+  });
+
   test('leaves an absent rule absent: no rule is ever made up', () => {
     expect(Object.keys(parsePolicy(policy()).keep).sort()).toEqual(['atLeast', 'last']);
   });
@@ -70,6 +83,8 @@ describe('an event that is refused names the field and the remedy', () => {
     ['dryRun as text', policy({ dryRun: 'true' }), /^dryRun: must be true or false/],
     ['no keep rule', policy({ keep: {} }), /^keep: must have a rule: last, hourly/],
     ['only a floor', policy({ keep: { atLeast: 3 } }), /^keep: must have a rule/],
+    ['copies without an end', policy({ offsite: { schedule: 'rate(1 day)' } }), /^offsite\.keep: is missing/],
+    ['copies never', policy({ offsite: { keep: { last: 1 } } }), /^offsite\.schedule: is missing/],
     ['ad-hoc: false', { adhoc: false, servers: { all: true } }, /^adhoc: must be true/],
     ['ad-hoc with keep', { adhoc: true, servers: { all: true }, keep: {} }, /^keep: is not a known key/],
     ['ad-hoc that ends never', { adhoc: true, servers: { all: true }, expires: '0d' }, /^expires: must be a/],
@@ -116,6 +131,28 @@ describe('nothing that is empty, zero, negative or not whole is ever taken for a
 
   test.each(bad)('maxDeletes: %j', (value) => {
     expect(problemsOf(policy({ maxDeletes: value }))).toEqual([expect.stringMatching(COUNT)]);
+  });
+
+  test.each([
+    0,
+    -1,
+    1.5,
+    Number.NaN,
+    null,
+    '',
+    '0GB',
+    '-1GB',
+    '5 gb',
+    '1e9',
+    '5GiB',
+    '0.0001MB',
+    true,
+    2 ** 60,
+  ])('offsite.maxBytesPerMonth: %j', (maxBytesPerMonth) => {
+    const offsite = { schedule: 'rate(6 hours)', keep: { last: 2 }, maxBytesPerMonth };
+    expect(problemsOf(policy({ offsite }))).toEqual([
+      'offsite.maxBytesPerMonth: must be a number of bytes, or a text such as "500GB" or "1.5TB"',
+    ]);
   });
 
   test.each([0, 30, null, '', '0d', '-1d', '1.5d', '30', 'd', '30 d', '30D', '1m', 'P30D', '9999999d'])(

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import got, { HTTPError, type Method, type RequestError, type Response } from 'got';
 import { CloudError, type CloudErrorCode, faultMessage } from './errors.ts';
 import { isQuota, isRateLimit, type Refusal, retryAfterMs } from './limits.ts';
@@ -99,6 +100,71 @@ export function sender(
       throw signal.aborted ? outOfTime(where) : translate(error, where, (text) => without(secrets, text));
     }
   };
+}
+
+/** An answer whose body is too large to be held: its bytes as they come. */
+export interface CloudData {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  /** @throws {CloudError} NO_ANSWER when the connection breaks, OUT_OF_TIME at the deadline. */
+  body: AsyncIterable<Buffer>;
+}
+
+type Downloading = Pick<Sending, 'url' | 'expect' | 'token'> & { headers: Record<string, string> };
+
+/**
+ * {@link sender} for a GET of raw bytes. It is not tried again here: how far it came, only the reader knows. A pause
+ * of a minute, on either side, ends it.
+ */
+export function downloader(
+  deadline: Deadline,
+  secrets: Set<string>,
+  traffic: Traffic,
+): (downloading: Downloading) => Promise<CloudData> {
+  return async ({ url, headers, expect, token }) => {
+    const where = { method: 'GET', url: url.split('?')[0] ?? url };
+    const remainingMs = deadline.remainingMs();
+    if (remainingMs <= 0) throw outOfTime(where);
+    const signal = AbortSignal.timeout(Math.ceil(remainingMs));
+    const failure = (error: unknown) => {
+      if (error instanceof HTTPError && isRateLimit(refusalOf(error.response))) traffic.rateLimited++;
+      return signal.aborted ? outOfTime(where) : translate(error, where, (text) => without(secrets, text));
+    };
+    traffic.calls++;
+    const stream = got.stream(url, {
+      headers: { accept: 'application/json', ...headers, ...(token ? { 'x-auth-token': token } : {}) },
+      decompress: false,
+      followRedirect: false,
+      signal,
+      timeout: { connect: CONNECT_TIMEOUT_MS, response: REQUEST_TIMEOUT_MS, socket: REQUEST_TIMEOUT_MS },
+      retry: { limit: 0 },
+    });
+    // Whoever reads the body meets its errors; a body that nobody reads must not end the process.
+    stream.on('error', () => {});
+    try {
+      const [response] = (await once(stream, 'response')) as [Response];
+      const { statusCode: status } = response;
+      if (expect.includes(status)) return { status, headers: response.headers, body: read(stream, failure) };
+      stream.destroy();
+      throw new CloudError('BAD_ANSWER', `${said(where)}: ${status} was not expected here`, {
+        ...where,
+        status,
+      });
+    } catch (error) {
+      throw failure(error);
+    }
+  };
+}
+
+async function* read(
+  stream: AsyncIterable<Buffer>,
+  failure: (error: unknown) => CloudError,
+): AsyncGenerator<Buffer> {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw failure(error);
+  }
 }
 
 function parse({ body }: Response<string>, where: Where): unknown {

@@ -1,5 +1,5 @@
 import { CloudError, isCloudError } from './errors.ts';
-import { type CloudAnswer, type Deadline, sender, type Traffic } from './http.ts';
+import { type CloudAnswer, type CloudData, type Deadline, downloader, sender, type Traffic } from './http.ts';
 import {
   type Credentials,
   explainRefusal,
@@ -33,6 +33,11 @@ export interface CloudRequest {
   expect: number[];
 }
 
+/** What to read as raw bytes; see {@link CloudRequest}. */
+export interface DownloadRequest extends Pick<CloudRequest, 'service' | 'region' | 'path' | 'expect'> {
+  headers: Record<string, string>;
+}
+
 /** An authenticated conversation with one project of one cloud. */
 export interface Session {
   /** Rackspace's own Identity, with its own limits, or any Keystone. */
@@ -49,6 +54,12 @@ export interface Session {
   readonly regions: string[];
   /** @throws {CloudError} for every status not in `expect`, and for every way of getting no answer. */
   request(request: CloudRequest): Promise<CloudAnswer>;
+  /**
+   * A GET of raw bytes, as they come and tried once.
+   *
+   * @throws {CloudError} like {@link request}; and so does the reading of the body.
+   */
+  download(request: DownloadRequest): Promise<CloudData>;
 }
 
 /**
@@ -62,6 +73,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
   const secrets = new Set<string>();
   const traffic: Traffic = { calls: 0, rateLimited: 0 };
   const send = sender(deadline, secrets, traffic);
+  const receive = downloader(deadline, secrets, traffic);
   let clockAheadMs: number | undefined;
 
   async function authenticate(): Promise<{ grant: Grant; credentials: Credentials }> {
@@ -114,6 +126,18 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     return renewal;
   }
 
+  /** Tries once more with a new token when the cloud no longer takes the one there is. */
+  async function withToken<T>(attempt: (grant: Grant) => Promise<T>): Promise<T> {
+    const { token } = grant;
+    try {
+      return await attempt(grant);
+    } catch (error) {
+      if (!isCloudError(error, 'UNAUTHORIZED')) throw error;
+      await renew(token);
+      return await attempt(grant);
+    }
+  }
+
   return {
     provider: first.credentials.kind === 'rackspace' ? 'rackspace' : 'keystone',
     projectId: grant.projectId,
@@ -122,30 +146,20 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     deadline,
     traffic,
     regions: regionsOf(grant),
-    async request({ service, region, method, path, query, json, contentType, microversion, expect }) {
-      const attempt = () => {
-        const url = new URL(endpoint(grant, service, region) + path);
+    request({ service, region, method, path, query, json, contentType, microversion, expect }) {
+      return withToken((current) => {
+        const url = new URL(endpoint(current, service, region) + path);
         url.search = typeof query === 'string' ? query : new URLSearchParams(query).toString();
-        const { token } = grant;
-        return send({
-          url: url.href,
-          method,
-          json,
-          contentType,
-          microversion,
-          expect,
-          repeatable: method !== 'POST',
-          token,
-        });
-      };
-      const { token } = grant;
-      try {
-        return await attempt();
-      } catch (error) {
-        if (!isCloudError(error, 'UNAUTHORIZED')) throw error;
-        await renew(token);
-        return await attempt();
-      }
+        const { token } = current;
+        const repeatable = method !== 'POST';
+        return send({ url: url.href, method, json, contentType, microversion, expect, repeatable, token });
+      });
+    },
+    download({ service, region, path, headers, expect }) {
+      return withToken((current) => {
+        const { token } = current;
+        return receive({ url: endpoint(current, service, region) + path, headers, expect, token });
+      });
     },
   };
 }

@@ -46,6 +46,7 @@ export const ALLOWED_PACKAGES = [
   'decompress-response',
   'get-stream',
   'got',
+  'hash-wasm',
   'http-cache-semantics',
   'is-stream',
   'keyv',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { problemsIn, type Service } from '../../deploy/policies.ts';
+import { jobsOf, problemsIn, type Service } from '../../deploy/policies.ts';
 import { policy } from '../harness.ts';
 
 /** A service with the given policies, each with both its rules. */
@@ -11,6 +11,36 @@ function service(...policies: Record<string, unknown>[]): Pick<Service, 'custom'
     functions: { snapshot: { events: rules('schedule') }, cleanup: { events: rules('cleanup') } },
   };
 }
+
+test('a policy that asks for copies has a rule for them, at the time that it says; others have none', () => {
+  const copied = policy({ offsite: { schedule: 'rate(6 hours)', keep: { last: 2 } } });
+  const lacking = service(copied, policy({ policy: 'weekly', schedule: 'rate(7 days)' }));
+  expect(problemsIn(lacking)).toEqual([
+    'custom.policies.p0: functions.offsite.events has no schedule with it as input',
+  ]);
+  const rule = (rate: string, input: object) => ({ events: [{ schedule: { rate, input } }] });
+  const good = { ...lacking, functions: { ...lacking.functions, offsite: rule('rate(6 hours)', copied) } };
+  expect(problemsIn(good)).toEqual([]);
+  expect(jobsOf(good).map(({ job, policy: name }) => `${name} ${job}`)).toEqual([
+    'daily snapshot',
+    'daily cleanup',
+    'daily offsite',
+    'weekly snapshot',
+    'weekly cleanup',
+  ]);
+  const late = { ...good, functions: { ...good.functions, offsite: rule('rate(1 day)', copied) } };
+  expect(problemsIn(late)).toEqual([
+    "functions.offsite.events: a rule's rate is rate(1 day), its policy says rate(6 hours)",
+  ]);
+  const { offsite: _, ...asked } = copied;
+  const none = {
+    ...service(asked),
+    functions: { ...service(asked).functions, offsite: rule('rate(1 day)', asked) },
+  };
+  expect(problemsIn(none)).toEqual([
+    "functions.offsite.events: a rule's rate is rate(1 day), its policy says nothing of that",
+  ]);
+});
 
 test('two good policies with their rules have no problem', () => {
   expect(problemsIn(service(policy(), policy({ policy: 'weekly', schedule: 'rate(7 days)' })))).toEqual([]);

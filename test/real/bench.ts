@@ -113,6 +113,7 @@ export async function bench(): Promise<Bench> {
     snapshot: () => import('../../handlers/snapshot.ts'),
     cleanup: () => import('../../handlers/cleanup.ts'),
     hold: () => import('../../handlers/hold.ts'),
+    offsite: () => import('../../handlers/offsite.ts'),
     doctor: () => import('../../handlers/doctor.ts'),
     audit: () => import('../../handlers/audit.ts'),
     restore: () => import('../../handlers/restore.ts'),

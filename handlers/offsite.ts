@@ -1,0 +1,28 @@
+import { lambda } from '../lib/lambda.ts';
+import { bucketNamed } from '../lib/offsite/bucket.ts';
+import { copyOffsite } from '../lib/offsite/offsite.ts';
+import { parsePolicy } from '../lib/policy.ts';
+import { Refusal } from '../lib/refusal.ts';
+import { settings } from '../lib/settings.ts';
+
+const { copiesBucket } = settings();
+
+/** Of a run's last milliseconds, those for S3 alone: what was read is still sent, and what has to be kept is kept. */
+const LAST_MS = 2_500;
+
+/**
+ * Copies the newest good snapshots of a policy out of the cloud, into the bucket for copies, and rotates the copies.
+ *
+ * The event is a policy with `offsite`; see lib/policy.ts and events/.
+ */
+export const handler = lambda('offsite', async (event, job) => {
+  const policy = parsePolicy(event);
+  if (!copiesBucket) {
+    throw new Refusal('There is no bucket for the copies', [
+      'AUTOSNAP_COPIES_BUCKET: is not set: deploy with the bucket Copies of serverless.yml, or set custom.copiesBucket',
+    ]);
+  }
+  const session = await job.login(policy.account);
+  const deadline = { remainingMs: () => session.deadline.remainingMs() + LAST_MS };
+  return copyOffsite(session, policy, bucketNamed(copiesBucket, deadline), job);
+});

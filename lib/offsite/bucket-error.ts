@@ -1,0 +1,44 @@
+/**
+ * - NO_BUCKET, FORBIDDEN: somebody has to do something. GONE: the object or upload is not there, or is another by now.
+ *   OUT_OF_TIME: the run has to end. FAILED: everything else.
+ */
+export type BucketErrorCode = 'NO_BUCKET' | 'FORBIDDEN' | 'GONE' | 'OUT_OF_TIME' | 'FAILED';
+
+/** What went wrong between us and S3, without anything of the request or the answer but S3's own words. */
+export class BucketError extends Error {
+  override readonly name = 'BucketError';
+  readonly code: BucketErrorCode;
+
+  constructor(code: BucketErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Whether `error` is a BucketError with one of `codes`. */
+export function isBucketError(error: unknown, ...codes: BucketErrorCode[]): error is BucketError {
+  return error instanceof BucketError && (codes.length === 0 || codes.includes(error.code));
+}
+
+const CODES: Record<string, BucketErrorCode> = {
+  NoSuchBucket: 'NO_BUCKET',
+  AccessDenied: 'FORBIDDEN',
+  '403': 'FORBIDDEN',
+  NoSuchUpload: 'GONE',
+  NoSuchKey: 'GONE',
+  PreconditionFailed: 'GONE',
+};
+
+/** @param action the right that the request needs, such as `s3:PutObject`. */
+export function translate(error: unknown, action: string, bucket: string): BucketError {
+  const { name, message } = error as Error;
+  const code = CODES[name] ?? 'FAILED';
+  const text = {
+    NO_BUCKET: `There is no bucket ${bucket} for the copies: deploy again, or correct custom.copiesBucket in serverless.yml.`,
+    FORBIDDEN: `S3 refuses ${action} in the bucket ${bucket} (${message.slice(0, 200)}): the functions' role and the bucket's policy have to allow it.`,
+  } as Partial<Record<BucketErrorCode, string>>;
+  return new BucketError(
+    code,
+    text[code] ?? `S3 failed at ${action} in the bucket ${bucket}: ${name}: ${message.slice(0, 200)}`,
+  );
+}

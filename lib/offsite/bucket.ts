@@ -1,0 +1,216 @@
+import type { Readable } from 'node:stream';
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  ListPartsCommand,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import type { Deadline } from '../openstack/http.ts';
+import { BucketError, translate } from './bucket-error.ts';
+
+/** An object, as a listing shows it. */
+export interface Stored {
+  key: string;
+  bytes: number;
+  /** Changes with the object's bytes. */
+  etag: string;
+  at: Date;
+}
+
+/** A multipart upload that is not finished. */
+export interface Upload {
+  key: string;
+  id: string;
+  at: Date;
+}
+
+/** One of its parts; numbers begin with 1. */
+export interface Part {
+  number: number;
+  bytes: number;
+  etag: string;
+  /** As S3 has computed it; it has to be named again when the parts are put together. */
+  crc32: string | undefined;
+}
+
+/**
+ * The S3 bucket that holds the copies. Every function throws {@link BucketError} alone; S3 itself checks the bytes of
+ * each request against a checksum that the SDK sends.
+ */
+export interface Bucket {
+  /** All objects whose keys begin so, every page of them. */
+  list(prefix: string): Promise<Stored[]>;
+  /** All unfinished uploads whose keys begin so, the oldest first. */
+  uploads(prefix: string): Promise<Upload[]>;
+  parts(upload: Upload): Promise<Part[]>;
+  begin(key: string, metadata: Record<string, string>): Promise<Upload>;
+  putPart(upload: Upload, number: number, data: Buffer): Promise<void>;
+  complete(upload: Upload, parts: readonly Part[]): Promise<void>;
+  /** One that is no longer there counts as aborted. */
+  abort(upload: Upload): Promise<void>;
+  /** An object's bytes from some byte on. @throws GONE when it is another than `etag` by now. */
+  read(key: string, etag: string, from: number): Promise<AsyncIterable<Buffer>>;
+  /** A small object as text; undefined when there is none. */
+  readText(key: string): Promise<string | undefined>;
+  put(key: string, text: string): Promise<void>;
+  /** One that is no longer there counts as deleted. */
+  delete(key: string): Promise<void>;
+}
+
+/**
+ * @param name of the bucket.
+ * @param deadline after which every request ends with OUT_OF_TIME.
+ */
+export function bucketNamed(name: string, deadline: Deadline): Bucket {
+  const client = new S3Client({
+    // The bucket may be in another region than the functions.
+    followRegionRedirects: true,
+    requestHandler: { connectionTimeout: 10_000, requestTimeout: 120_000, throwOnRequestTimeout: true },
+  });
+
+  /** Runs one request of this bucket, and says what it was when it fails. */
+  async function run<T>(action: string, work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+    const remainingMs = deadline.remainingMs();
+    const signal = AbortSignal.timeout(Math.max(0, Math.ceil(remainingMs)));
+    try {
+      return await work(signal);
+    } catch (error) {
+      if (signal.aborted) throw new BucketError('OUT_OF_TIME', 'the time of this run is used up');
+      throw translate(error, action, name);
+    }
+  }
+
+  const found = ({ code }: BucketError) => code !== 'GONE';
+
+  return {
+    list: (prefix) =>
+      run('s3:ListBucket', async (abortSignal) => {
+        const stored: Stored[] = [];
+        let ContinuationToken: string | undefined;
+        do {
+          const command = new ListObjectsV2Command({ Bucket: name, Prefix: prefix, ContinuationToken });
+          const page = await client.send(command, { abortSignal });
+          for (const { Key, Size, ETag, LastModified } of page.Contents ?? []) {
+            stored.push({ key: Key!, bytes: Size ?? 0, etag: ETag ?? '', at: LastModified ?? new Date(0) });
+          }
+          ContinuationToken = page.NextContinuationToken;
+        } while (ContinuationToken);
+        return stored;
+      }),
+
+    uploads: (prefix) =>
+      run('s3:ListBucketMultipartUploads', async (abortSignal) => {
+        const uploads: Upload[] = [];
+        let markers: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
+        while (markers) {
+          const command: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
+            Bucket: name,
+            Prefix: prefix,
+            ...markers,
+          });
+          const page = await client.send(command, { abortSignal });
+          for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+            uploads.push({ key: Key!, id: UploadId!, at: Initiated ?? new Date(0) });
+          }
+          markers =
+            page.IsTruncated && page.NextKeyMarker
+              ? {
+                  KeyMarker: page.NextKeyMarker,
+                  ...(page.NextUploadIdMarker ? { UploadIdMarker: page.NextUploadIdMarker } : {}),
+                }
+              : undefined;
+        }
+        return uploads
+          .filter(({ key }) => key.startsWith(prefix))
+          .sort((a, b) => a.at.getTime() - b.at.getTime() || (a.id < b.id ? -1 : 1));
+      }),
+
+    parts: ({ key, id }) =>
+      run('s3:ListMultipartUploadParts', async (abortSignal) => {
+        const parts: Part[] = [];
+        let PartNumberMarker: string | undefined;
+        do {
+          const input = { Bucket: name, Key: key, UploadId: id, PartNumberMarker };
+          const page = await client.send(new ListPartsCommand(input), { abortSignal });
+          for (const { PartNumber, Size, ETag, ChecksumCRC32 } of page.Parts ?? []) {
+            parts.push({ number: PartNumber!, bytes: Size ?? 0, etag: ETag!, crc32: ChecksumCRC32 });
+          }
+          PartNumberMarker = page.IsTruncated ? page.NextPartNumberMarker : undefined;
+        } while (PartNumberMarker);
+        return parts;
+      }),
+
+    begin: (key, metadata) =>
+      run('s3:PutObject', async (abortSignal) => {
+        const command = new CreateMultipartUploadCommand({
+          Bucket: name,
+          Key: key,
+          Metadata: metadata,
+          ContentType: 'application/octet-stream',
+          // S3 refuses parts with a checksum of a kind that was not announced.
+          ChecksumAlgorithm: 'CRC32',
+        });
+        const { UploadId } = await client.send(command, { abortSignal });
+        return { key, id: UploadId!, at: new Date() };
+      }),
+
+    putPart: ({ key, id }, number, data) =>
+      run('s3:PutObject', async (abortSignal) => {
+        const input = { Bucket: name, Key: key, UploadId: id, PartNumber: number, Body: data };
+        await client.send(new UploadPartCommand({ ...input, ChecksumAlgorithm: 'CRC32' }), { abortSignal });
+      }),
+
+    complete: ({ key, id }, parts) =>
+      run('s3:PutObject', async (abortSignal) => {
+        const Parts = parts.map(({ number, etag, crc32 }) => ({
+          PartNumber: number,
+          ETag: etag,
+          ...(crc32 ? { ChecksumCRC32: crc32 } : {}),
+        }));
+        const input = { Bucket: name, Key: key, UploadId: id, MultipartUpload: { Parts } };
+        await client.send(new CompleteMultipartUploadCommand(input), { abortSignal });
+      }),
+
+    abort: ({ key, id }) =>
+      run('s3:AbortMultipartUpload', async (abortSignal) => {
+        const input = { Bucket: name, Key: key, UploadId: id };
+        await client.send(new AbortMultipartUploadCommand(input), { abortSignal });
+      }).catch((error) => {
+        if (found(error)) throw error;
+      }),
+
+    read: (key, etag, from) =>
+      run('s3:GetObject', async (abortSignal) => {
+        const input = { Bucket: name, Key: key, IfMatch: etag, Range: `bytes=${from}-` };
+        const { Body } = await client.send(new GetObjectCommand(input), { abortSignal });
+        return Body as Readable;
+      }),
+
+    readText: (key) =>
+      run('s3:GetObject', async (abortSignal) => {
+        const { Body } = await client.send(new GetObjectCommand({ Bucket: name, Key: key }), { abortSignal });
+        return Body?.transformToString();
+      }).catch((error) => {
+        if (found(error)) throw error;
+        return undefined;
+      }),
+
+    put: (key, text) =>
+      run('s3:PutObject', async (abortSignal) => {
+        const input = { Bucket: name, Key: key, Body: text, ContentType: 'application/json' };
+        await client.send(new PutObjectCommand(input), { abortSignal });
+      }),
+
+    delete: (key) =>
+      run('s3:DeleteObject', async (abortSignal) => {
+        await client.send(new DeleteObjectCommand({ Bucket: name, Key: key }), { abortSignal });
+      }),
+  };
+}

@@ -1,0 +1,401 @@
+import { createHash } from 'node:crypto';
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { markerOf } from '../../lib/marker.ts';
+import { dataOf } from '../../local/image-data.ts';
+import type { CloudImage, CloudServer } from '../../local/state.ts';
+import { type Harness, harness, policy } from '../harness.ts';
+import { proxyOf } from './proxy.ts';
+
+const MIB = 2 ** 20;
+/** Three parts, the last of them small. */
+const SIZE = 32 * MIB + 12_345;
+const OWNER = 'autosnap-test';
+
+const s3 = new S3Client();
+let bucket: string;
+let h: Harness;
+let server: CloudServer;
+
+beforeEach(async () => {
+  bucket = `copies-${crypto.randomUUID()}`;
+  await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+  h = await harness({ regions: ['DFW'] });
+  vi.stubEnv('AUTOSNAP_COPIES_BUCKET', bucket);
+  h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+  server = h.cloud.region('DFW').addServer({ name: 'web-1' });
+});
+
+function event(offsite: object = {}, changes: object = {}): object {
+  return policy({ offsite: { schedule: 'rate(6 hours)', keep: { last: 2 }, ...offsite }, ...changes });
+}
+
+/** A finished snapshot of {@link server}, made so many days ago. */
+function addSnapshot(age: number, changes: Partial<CloudImage> = {}): CloudImage {
+  const slot = new Date(Date.now() - age * 86_400_000);
+  return h.cloud.region('DFW').addImage({
+    name: `web-1-${age}`,
+    owner: h.cloud.account.projectId,
+    createdAt: slot,
+    size: SIZE,
+    diskFormat: 'qcow2',
+    containerFormat: 'bare',
+    properties: {
+      ...markerOf({ owner: OWNER, policy: 'daily', server: server.id, slot }),
+      instance_uuid: server.id,
+      os_distro: 'debian',
+    },
+    ...changes,
+  });
+}
+
+async function keys(prefix = 'copies/'): Promise<string[]> {
+  const { Contents } = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+  return (Contents ?? []).map(({ Key }) => Key!).sort();
+}
+
+async function uploads(): Promise<number> {
+  const { Uploads } = await s3.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+  return Uploads?.length ?? 0;
+}
+
+async function bytes(key: string): Promise<Buffer> {
+  const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+  return Buffer.from(await Body!.transformToByteArray());
+}
+
+/** The copy of an image is whole, byte for byte, and nothing else was left behind. */
+async function expectCopyOf(...images: CloudImage[]): Promise<void> {
+  const found = await keys();
+  expect(found.map((key) => key.split('/').at(-1)).sort()).toEqual(
+    images.flatMap(({ id }) => [`${id}.json`, `${id}.qcow2`]).sort(),
+  );
+  for (const image of images) {
+    const data = await bytes(found.find((key) => key.endsWith(`${image.id}.qcow2`))!);
+    expect(data.equals(dataOf(image, 0, image.size!))).toBe(true);
+  }
+  expect(await uploads()).toBe(0);
+}
+
+/** What a client of the cloud's own, such as `openstack`, would use. */
+async function imageService(): Promise<{ endpoint: string; token: string }> {
+  const { username, apiKey } = h.cloud.account;
+  const answer = await fetch(`${h.cloud.rackspaceUrl}/tokens`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ auth: { 'RAX-KSKEY:apiKeyCredentials': { username, apiKey } } }),
+  });
+  const { access } = (await answer.json()) as {
+    access: {
+      token: { id: string };
+      serviceCatalog: { type: string; endpoints: { publicURL: string }[] }[];
+    };
+  };
+  const images = access.serviceCatalog.find(({ type }) => type === 'image');
+  return { endpoint: images!.endpoints[0]!.publicURL, token: access.token.id };
+}
+
+const outcomes = (report: { entries: { snapshots?: { outcome: string }[] }[] } | undefined) =>
+  report?.entries.flatMap(({ snapshots }) => snapshots?.map(({ outcome }) => outcome) ?? []);
+
+test('the newest good snapshot is copied, byte for byte, with all that is needed to restore it; once', async () => {
+  addSnapshot(3);
+  const newest = addSnapshot(1);
+  addSnapshot(0, { status: 'killed', size: null });
+
+  const report = await h.run('offsite', event());
+  expect(report).toMatchObject({ totals: { copied: 1 }, failures: [], warnings: [] });
+  await expectCopyOf(newest);
+  const [manifestKey = ''] = (await keys()).filter((key) => key.endsWith('.json'));
+  expect(manifestKey).toBe(
+    `copies/${OWNER}/rackspace/DFW/${server.id}/daily/${newest.properties.autosnap_slot}/${newest.id}.json`,
+  );
+  const sha512 = createHash('sha512')
+    .update(dataOf(newest, 0, SIZE))
+    .digest('hex');
+  const manifest = JSON.parse(String(await bytes(manifestKey)));
+  expect(manifest.properties).toEqual({ os_distro: 'debian' });
+  expect(manifest).toMatchObject({
+    image: newest.id,
+    sizeBytes: SIZE,
+    disk_format: 'qcow2',
+    container_format: 'bare',
+    min_disk: 20,
+    checksum: { algorithm: 'sha512', value: sha512 },
+  });
+
+  const before = h.cloud.received.length;
+  expect(await h.run('offsite', event())).toMatchObject({ totals: { kept: 1 } });
+  expect(h.cloud.received.slice(before).filter(({ path }) => path.endsWith('/file'))).toEqual([]);
+});
+
+test('a dry run says what it would copy, and copies nothing', async () => {
+  addSnapshot(1);
+  expect(await h.run('offsite', event({}, { dryRun: true }))).toMatchObject({ totals: { planned: 1 } });
+  expect(await keys('')).toEqual([]);
+});
+
+test('a connection that breaks again and again is opened again where it was', async () => {
+  const image = addSnapshot(1);
+  for (const cutAfter of [10_000, 17 * MIB, 100, 3 * MIB]) {
+    h.cloud.faults.push({ service: 'image', path: /\/file$/, answer: { cutAfter } });
+  }
+  expect(await h.run('offsite', event())).toMatchObject({ totals: { copied: 1 } });
+  await expectCopyOf(image);
+});
+
+test('a run that has to end leaves its parts, and the next one goes on after them', async () => {
+  const image = addSnapshot(1);
+  h.cloud.dataMode.stallsAt = 17 * MIB;
+  const { error, report } = await h.fail('offsite', event(), { remainingMs: 12_000 });
+  expect(error.message).toContain('stopped in time: 1 copy is left for the next try');
+  expect(report?.entries[0]?.snapshots?.[0]?.reasons[0]).toMatch(/^16\.8 MB of 33\.6 MB are there/);
+  expect(await keys()).toEqual([]);
+  expect(await uploads()).toBe(1);
+
+  h.cloud.dataMode.stallsAt = undefined;
+  // A newer one has come meanwhile: first what was begun, so that it is finished some day.
+  const newer = addSnapshot(0.5);
+  expect(await h.run('offsite', event())).toMatchObject({ totals: { copied: 2 } });
+  await expectCopyOf(image, newer);
+});
+
+test('killed at any of its requests to S3, before or after it is carried out: run again, the copy is whole', async () => {
+  const proxy = await proxyOf(process.env.AWS_ENDPOINT_URL!);
+  vi.stubEnv('AWS_ENDPOINT_URL_S3', proxy.url);
+  vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
+  const images: CloudImage[] = [];
+  const keep = { last: 2 };
+  for (const carriedOut of [false, true]) {
+    // The slots are an hour apart, the newest last.
+    for (let n = 1; ; n++) {
+      const image = addSnapshot(10 - images.length / 24, { size: 1_000 });
+      images.push(image);
+      proxy.dieAt(n, carriedOut);
+      const alive = await h.run('offsite', event({ keep })).then(
+        () => true,
+        () => false,
+      );
+      proxy.live();
+      await h.run('offsite', event({ keep }));
+      await expectCopyOf(...images.slice(-2));
+      if (alive) break;
+    }
+  }
+  // Every request of a run that copies one and deletes another was the last one once.
+  expect(images.length).toBeGreaterThan(30);
+});
+
+test('an upload whose snapshot is gone is taken away', async () => {
+  const image = addSnapshot(2);
+  h.cloud.faults.push(
+    { service: 'image', path: /\/file$/, answer: { cutAfter: 17 * MIB } },
+    { service: 'image', path: /\/file$/, answer: { status: 403, body: 'no' } },
+  );
+  await h.fail('offsite', event());
+  expect(await uploads()).toBe(1);
+  h.cloud.region('DFW').removeImage(image.id);
+  await h.run('offsite', event());
+  expect(await uploads()).toBe(0);
+  expect(await keys()).toEqual([]);
+});
+
+test('a cloud that ignores ranges is read from the beginning, past what is there already', async () => {
+  const image = addSnapshot(1);
+  h.cloud.dataMode.ranges = false;
+  h.cloud.faults.push({ service: 'image', path: /\/file$/, answer: { cutAfter: 20 * MIB } });
+  expect(await h.run('offsite', event())).toMatchObject({ totals: { copied: 1 } });
+  await expectCopyOf(image);
+});
+
+test('an image that no run can read to its end from a cloud that ignores ranges is given up, and said so', async () => {
+  addSnapshot(1);
+  Object.assign(h.cloud.dataMode, { ranges: false, stallsAt: 17 * MIB });
+  const first = await h.fail('offsite', event(), { remainingMs: 11_000 });
+  expect(first.report).toMatchObject({ totals: { deferred: 1 } });
+  const { error } = await h.fail('offsite', event(), { remainingMs: 8_000 });
+  expect(error.message).toContain('the cloud sends images from their beginning only');
+  expect(await uploads()).toBe(0);
+});
+
+test('what S3 refuses is said with the right that is lacking', async () => {
+  const image = addSnapshot(1, { size: 1_000 });
+  const proxy = await proxyOf(process.env.AWS_ENDPOINT_URL!);
+  vi.stubEnv('AWS_ENDPOINT_URL_S3', proxy.url);
+  proxy.refuse = 'PUT';
+  const { error } = await h.fail('offsite', event());
+  expect(error.message).toContain(`S3 refuses s3:PutObject in the bucket ${bucket}`);
+  proxy.refuse = undefined;
+  await h.run('offsite', event());
+  await expectCopyOf(image);
+});
+
+test('a copy with a wrong checksum is discarded, and said so', async () => {
+  const image = addSnapshot(1);
+  h.cloud.dataMode.corrupt = true;
+  const { error } = await h.fail('offsite', event());
+  expect(error.message).toContain(
+    "the copy's sha512 is not the one that the cloud has of the image: the copy is discarded",
+  );
+  expect(await keys()).toEqual([]);
+  expect(await uploads()).toBe(0);
+
+  h.cloud.dataMode.corrupt = false;
+  await h.run('offsite', event());
+  await expectCopyOf(image);
+});
+
+test('copies are rotated by the same rules as snapshots, and what is not exactly a copy is left alone', async () => {
+  const images = [5, 4, 3, 2].map((age) => addSnapshot(age, { size: 1_000 }));
+  const region = h.cloud.region('DFW');
+  const all = [...images];
+  for (const image of all) region.removeImage(image.id);
+  for (const image of all.slice(0, 3)) {
+    region.addImage(image);
+    await h.run('offsite', event({ keep: { last: 9 } }));
+  }
+  const folder = `copies/${OWNER}/rackspace/DFW/${server.id}/daily`;
+  const foreign = [
+    `${folder}/notes.txt`,
+    `${folder}/2020-01-01T00:00:00Z/alone.qcow2`,
+    `copies/${OWNER}/rackspace/DFW/${server.id}/weekly/2020-01-01T00:00:00Z/x.json`,
+    'copies/someone-else/y.json',
+  ];
+  const theirs = `${folder}/2020-01-02T00:00:00Z/other`;
+  for (const Key of [...foreign, `${theirs}.qcow2`, `${theirs}.json`]) {
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body: '{"image": "another"}' }));
+  }
+  region.addImage(all[3]!);
+
+  const planned = await h.run('offsite', event({}, { dryRun: true }));
+  expect(planned.totals).toEqual({ planned: 3, kept: 2 });
+  const report = await h.run('offsite', event());
+  expect(report.totals).toEqual({ copied: 1, deleted: 2, kept: 2 });
+  expect(report.warnings.join()).toContain('alone was never verified, and its snapshot is gone');
+  const left = await keys('');
+  expect(left).toEqual(expect.arrayContaining([...foreign, `${theirs}.qcow2`, `${theirs}.json`]));
+  for (const [image, stays] of all.map((one, i) => [one, i >= 2] as const)) {
+    expect(left.some((key) => key.includes(image.id) && key.startsWith('copies/'))).toBe(stays);
+  }
+});
+
+test('the copies of a server that is gone all stay', async () => {
+  for (const age of [3, 2, 1]) {
+    addSnapshot(age, { size: 1_000 });
+    await h.run('offsite', event({ keep: { last: 9 } }));
+  }
+  h.cloud.region('DFW').servers.length = 0;
+  expect((await h.run('offsite', event({ keep: { last: 1 } }))).totals).toEqual({ kept: 3 });
+});
+
+test('no more bytes are begun in a month than the policy allows, failed and deleted copies included', async () => {
+  addSnapshot(2, { size: 600_000 });
+  h.cloud.dataMode.corrupt = true;
+  await h.fail('offsite', event({ maxBytesPerMonth: '1MB' }));
+  h.cloud.dataMode.corrupt = false;
+  const report = await h.run('offsite', event({ maxBytesPerMonth: '1MB' }));
+  expect(report.totals).toEqual({ skipped: 1 });
+  expect(report.warnings.join()).toContain(
+    '0.6 MB more than the 0.6 MB of this month would be over offsite.maxBytesPerMonth (1.0 MB)',
+  );
+  expect((await h.run('offsite', event({ maxBytesPerMonth: '1.2MB' }))).totals).toEqual({ copied: 1 });
+});
+
+test('two runs at once make one copy', async () => {
+  const image = addSnapshot(1);
+  const results = await Promise.allSettled([h.run('offsite', event()), h.run('offsite', event())]);
+  expect(results.flatMap((r) => (r.status === 'fulfilled' ? outcomes(r.value) : []))).toContain('copied');
+  await h.run('offsite', event());
+  await expectCopyOf(image);
+});
+
+test('what can never be copied is said in one report, not in every one', async () => {
+  addSnapshot(1, {
+    size: 0,
+    properties: {
+      ...markerOf({ owner: OWNER, policy: 'daily', server: server.id, slot: new Date() }),
+      block_device_mapping: JSON.stringify([
+        {
+          snapshot_id: h.cloud.region('DFW').addVolumeSnapshot({ volumeId: 'v1' }).id,
+        },
+      ]),
+    },
+  });
+  server.volumeIds.push('v1');
+  const first = await h.run('offsite', event());
+  expect(first.warnings.join()).toContain("web-1 in DFW can't be copied: its disk is a volume");
+  const second = await h.run('offsite', event());
+  expect(second).toMatchObject({ warnings: [], failures: [], totals: { skipped: 1 } });
+});
+
+test('at Rackspace, that there are no copies yet is said once', async () => {
+  h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('rackspace'));
+  h.cold();
+  addSnapshot(1);
+  expect((await h.run('offsite', event())).warnings.join()).toContain(
+    'Rackspace does not give out the data of its images',
+  );
+  expect((await h.run('offsite', event())).warnings).toEqual([]);
+  expect(await keys()).toEqual([]);
+});
+
+test.each([
+  ['no bucket is set', '', 'AUTOSNAP_COPIES_BUCKET: is not set'],
+  ['the bucket is not there', 'not-there', 'There is no bucket not-there for the copies: deploy again'],
+])('%s: a clear error, and the cloud is left alone', async (_, name, message) => {
+  vi.stubEnv('AUTOSNAP_COPIES_BUCKET', name);
+  h.cold();
+  addSnapshot(1);
+  const { error } = await h.fail('offsite', event());
+  expect(error.message).toContain(message);
+  expect(h.cloud.received.filter(({ path }) => path.endsWith('/file'))).toEqual([]);
+});
+
+test('a policy without offsite is refused', async () => {
+  const { error } = await h.fail('offsite', policy());
+  expect(error.message).toContain('offsite: is missing');
+});
+
+test('a copy is restored as an image with the same bytes', async () => {
+  const image = addSnapshot(1);
+  await h.run('offsite', event());
+  const found = await keys();
+  const manifest = JSON.parse(String(await bytes(found.find((key) => key.endsWith('.json'))!)));
+  const data = await bytes(found.find((key) => key.endsWith('.qcow2'))!);
+
+  const { endpoint, token } = await imageService();
+  const { name, disk_format, container_format, min_disk, min_ram, properties } = manifest;
+  const headers = { 'x-auth-token': token, accept: 'application/json', 'content-type': 'application/json' };
+  const created = await fetch(`${endpoint}/images`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ name, disk_format, container_format, min_disk, min_ram, ...properties }),
+  });
+  expect(created.status).toBe(201);
+  const { id } = (await created.json()) as { id: string };
+  const sent = await fetch(`${endpoint}/images/${id}/file`, {
+    method: 'PUT',
+    headers: { ...headers, 'content-type': 'application/octet-stream' },
+    body: new Uint8Array(data),
+  });
+  expect(sent.status).toBe(204);
+  const restored = (await (await fetch(`${endpoint}/images/${id}`, { headers })).json()) as Record<
+    string,
+    unknown
+  >;
+  expect(restored).toMatchObject({
+    status: 'active',
+    disk_format: 'qcow2',
+    os_distro: 'debian',
+    os_hash_value: manifest.checksum.value,
+  });
+  const back = await fetch(`${endpoint}/images/${id}/file`, { headers });
+  expect(Buffer.from(await back.arrayBuffer()).equals(dataOf(image, 0, SIZE))).toBe(true);
+});
