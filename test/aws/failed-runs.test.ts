@@ -102,6 +102,7 @@ test('all that runs by itself sends what fails all its tries to the topic', asyn
     'autosnap-prod-snapshot': destination,
     'autosnap-prod-cleanup': destination,
     'autosnap-prod-audit': destination,
+    'autosnap-prod-offsite': destination,
   });
   const triggered = template
     .filter(({ Type }) => Type === 'AWS::Events::Rule')

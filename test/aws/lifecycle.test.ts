@@ -119,11 +119,11 @@ describe('a deployment', () => {
     expect(left.filter((policy) => policy === 'daily').length).toBeLessThan(12);
   });
 
-  test('leaves nothing behind when it is removed but its secret, its snapshots and its reports', async () => {
+  test('leaves nothing behind when it is removed but its secret, its snapshots and its buckets', async () => {
     const { code, output } = await project.serverless('remove', '--stage', STAGE);
     expect(output).toContain('has been successfully removed');
     expect(code).toBe(0);
-    expect(await stateOf(STAGE)).toEqual({ ...EMPTY, buckets: ['reports'] });
+    expect(await stateOf(STAGE)).toEqual({ ...EMPTY, buckets: ['copies', 'reports'] });
     expect(await aws.secrets.send(new GetSecretValueCommand({ SecretId: SECRET }))).toMatchObject({
       SecretString: expect.stringContaining('apiKey'),
     });

@@ -11,11 +11,13 @@ interface Statement {
 let trust: unknown;
 let statements: Statement[];
 let bucket: string;
+let copies: string;
 
 beforeAll(async () => {
   const { roles } = await stateOf('prod');
   // What CloudFormation has made up at the end of its name is left out there.
   bucket = 'autosnap-prod-reports';
+  copies = 'autosnap-prod-copies';
   const [role, ...others] = Object.values(roles) as {
     trust: string;
     policies: Record<string, { Statement: Statement[] } | string>;
@@ -60,7 +62,7 @@ test('the role has exactly these rights: an action, a resource or a wildcard mor
   const rights = statements.flatMap(({ Action, Resource }) =>
     [Action].flat().flatMap((action) => [Resource].flat().map((resource) => `${action} ${resource}`)),
   );
-  const functions = ['audit', 'cleanup', 'doctor', 'hold', 'restore', 'snapshot'];
+  const functions = ['audit', 'cleanup', 'doctor', 'hold', 'offsite', 'restore', 'snapshot'];
   const logs = functions.map(
     (name) => `arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/autosnap-prod-${name}:*`,
   );
@@ -72,6 +74,11 @@ test('the role has exactly these rights: an action, a resource or a wildcard mor
       `s3:GetObject arn:aws:s3:::${bucket}/*`,
       `s3:PutObject arn:aws:s3:::${bucket}/*`,
       `s3:ListBucket arn:aws:s3:::${bucket}`,
+      ...['PutObject', 'GetObject', 'DeleteObject', 'AbortMultipartUpload', 'ListMultipartUploadParts'].map(
+        (action) => `s3:${action} arn:aws:s3:::${copies}/*`,
+      ),
+      `s3:ListBucket arn:aws:s3:::${copies}`,
+      `s3:ListBucketMultipartUploads arn:aws:s3:::${copies}`,
     ].toSorted(),
   );
 });
@@ -120,6 +127,6 @@ describe('what the functions may do', () => {
 test('X-Ray is off', async () => {
   const { functions } = await stateOf('prod');
   const modes = Object.values(functions).map((f) => (f.TracingConfig as { Mode: string } | undefined)?.Mode);
-  expect(modes).toHaveLength(6);
+  expect(modes).toHaveLength(7);
   expect(modes.filter((mode) => mode !== undefined && mode !== 'PassThrough')).toEqual([]);
 });
