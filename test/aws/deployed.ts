@@ -96,7 +96,7 @@ export async function stateOf(stage: string): Promise<State> {
         (it) => it.Name,
         async () => true,
       ),
-    ),
+    ).sort(),
     dashboards: await all(DashboardEntries, (it) => it.DashboardName, dashboardOf),
     notKept: Object.fromEntries(Object.entries(template).filter(([, { Type }]) => NOT_KEPT.includes(Type))),
   };
