@@ -30,6 +30,10 @@ export interface Snapshot {
   expires: Date | undefined;
   /** Ad-hoc snapshots: the invocation that asked for it. */
   request: string | undefined;
+  /** When a server was last booted from it, as a drill, and worked. */
+  proven: Date | undefined;
+  /** When a drill of it last came to a verdict: later than `proven`, that one failed. */
+  drilled: Date | undefined;
   /** Made by the Python script autosnap.py; see belonging.ts. */
   adopted: boolean;
 }
@@ -107,6 +111,8 @@ export function readMarker(image: Image, owner: string, projectId: string): Snap
     hold,
     expires,
     request: policy === ADHOC ? properties.autosnap_request : undefined,
+    proven: readVerdict(image, 'autosnap_proven'),
+    drilled: readVerdict(image, 'autosnap_drilled'),
     adopted: false,
   };
 }
@@ -130,6 +136,29 @@ export function isStuck({ state, createdAt }: Snapshot, taskState: string | null
  */
 export function sourceMark({ id, properties }: Image): [key: string, value: string] {
   return ['autosnap_source', `${seriesAndSlot(properties)} ${id}`];
+}
+
+/**
+ * The properties to write on a snapshot once a drill has come to a verdict on it. They name the image, because the
+ * snapshots of a server that was restored from it inherit them and are not proven by that.
+ */
+export function verdictMarks(id: string, passed: boolean, at: Date): [key: string, value: string][] {
+  const value = `${id} ${isoSeconds(at)}`;
+  return passed
+    ? [
+        ['autosnap_proven', value],
+        ['autosnap_drilled', value],
+      ]
+    : [['autosnap_drilled', value]];
+}
+
+/** When a drill said so of this very image; undefined when none did, or it can't be read. */
+function readVerdict(
+  { id, properties }: Image,
+  key: 'autosnap_proven' | 'autosnap_drilled',
+): Date | undefined {
+  const [, of, at] = /^(\S+) (\S+)$/.exec(properties[key] ?? '') ?? [];
+  return of === id ? parseDate(at) : undefined;
 }
 
 function seriesAndSlot({ autosnap_policy: policy, autosnap_slot: slot }: Image['properties']): string {

@@ -35,8 +35,9 @@ const PERIODS: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
 
 /**
  * Decides what to keep of one series. Only good snapshots count, by the slot they were made for; kept is the union
- * of what the rules ask for, what is held, and everything that is pending, unknown or dated in the future. A failed
- * snapshot goes a day later, once there is a newer good one.
+ * of what the rules ask for, what is held, and everything that is pending, unknown or dated in the future; and the
+ * newest that is known to boot, because a newer one that nobody has tried is only a hope. A failed snapshot goes a day
+ * later, once there is a newer good one.
  *
  * The order of `series` does not matter, nor does what is in it twice. Decisions come newest first.
  *
@@ -62,6 +63,9 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
     const since = counted[0].slot.getTime() - keep.within;
     for (const s of counted) if (s.slot.getTime() > since) want(s, `within ${durationText(keep.within)}`);
   }
+  want(counted.find(hasPassed), 'the newest that passed its last drill');
+  const everProven = counted.find(({ proven }) => proven);
+  if (everProven && !hasPassed(everProven)) want(everProven, 'the newest that ever passed a drill');
   for (const s of counted.slice(0, atLeast)) {
     if (wanted.get(s.id)!.length === 0) want(s, `at least ${atLeast}`);
   }
@@ -91,6 +95,11 @@ function newestFirst(snapshots: readonly Snapshot[]): Snapshot[] {
 /** Whether a snapshot counts for anything: it is good, not held, and not dated in the future. */
 export function counts(snapshot: Snapshot, now: Date): boolean {
   return snapshot.state === 'good' && !heldBecause(snapshot, now) && snapshot.slot <= now;
+}
+
+/** Whether it is known to boot: it passed a drill, and none failed since. */
+export function hasPassed({ proven, drilled }: Snapshot): boolean {
+  return proven !== undefined && (drilled === undefined || drilled <= proven);
 }
 
 /** Why a hold keeps this snapshot now; undefined when none does. */

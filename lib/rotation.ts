@@ -10,7 +10,7 @@ import type { Session } from './openstack/session.ts';
 import { deleteVolumeSnapshot, getVolumeSnapshot, type VolumeSnapshot } from './openstack/volumes.ts';
 import { ADHOC } from './policy.ts';
 import type { SnapshotLine } from './report.ts';
-import { counts, heldBecause } from './retention.ts';
+import { counts, hasPassed, heldBecause } from './retention.ts';
 
 // Each deletion is preceded by two reads; Rackspace takes 1,000 reads a minute.
 const AT_ONCE = 8;
@@ -65,15 +65,30 @@ export async function rotate(
     return false;
   };
 
+  /** Whether there is, at this moment, a newer one that is as well proven. */
+  const provenLeft = async (proven: Snapshot, others: readonly Snapshot[]): Promise<boolean> => {
+    for (const other of others) {
+      if (!other.proven || other.slot < proven.slot) continue;
+      const current = await look(other);
+      if (typeof current !== 'object' || !counts(current, options.now)) continue;
+      if (hasPassed(current) || (current.proven && !hasPassed(proven))) return true;
+    }
+    return false;
+  };
+
   const attempt = async (snapshot: Snapshot, others: readonly Snapshot[], floor: number): Promise<Result> => {
-    const current = await look(snapshot);
-    if (current === 'gone') return { outcome: 'deleted', reasons: ['already gone'] };
-    const changed = changeSince(snapshot, current, options.now);
-    if (changed) return { outcome: 'kept', reasons: [`changed since the plan: ${changed}`] };
+    const found = await look(snapshot);
+    if (found === 'gone') return { outcome: 'deleted', reasons: ['already gone'] };
+    const current = asPlanned(snapshot, found, options.now);
+    if (typeof current === 'string')
+      return { outcome: 'kept', reasons: [`changed since the plan: ${current}`] };
     // A failed one takes nothing away: it only has to have a good one that stands for it.
     const needed = snapshot.state === 'failed' ? 1 : floor;
     if (snapshot.policy !== ADHOC && !(await enoughLeft(others, needed))) {
       return { outcome: 'kept', reasons: [`fewer than ${needed} good ones (atLeast) would be left`] };
+    }
+    if (snapshot.state === 'good' && current.proven && !(await provenLeft(current, others))) {
+      return { outcome: 'kept', reasons: ['no newer one that passed a drill would be left'] };
     }
     // Another series may have met an error while this one was looking.
     if (stopped) return { outcome: 'deferred', reasons: [`not tried: ${stopped}`] };
@@ -135,12 +150,8 @@ export function leftForTime(lines: readonly SnapshotLine[]): number {
   return lines.filter(({ reasons }) => reasons.includes(OUT_OF_TIME)).length;
 }
 
-/** What is different from when the plan was made; undefined when nothing that matters is. */
-function changeSince(
-  planned: Snapshot,
-  current: Snapshot | string | undefined,
-  now: Date,
-): string | undefined {
+/** The snapshot as it is now, or what is different from when the plan was made, where it matters. */
+function asPlanned(planned: Snapshot, current: Snapshot | string | undefined, now: Date): Snapshot | string {
   if (typeof current !== 'object') return current ?? 'it is not marked as ours any more';
   const same =
     current.policy === planned.policy &&
@@ -149,7 +160,7 @@ function changeSince(
     current.expires?.getTime() === planned.expires?.getTime();
   if (!same) return 'its marker is another';
   if (current.state !== planned.state) return `it is ${current.status}`;
-  return heldBecause(current, now);
+  return heldBecause(current, now) ?? current;
 }
 
 /**

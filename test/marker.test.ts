@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isStuck, markerOf, readMarker, sourceMark } from '../lib/marker.ts';
+import { isStuck, markerOf, readMarker, sourceMark, verdictMarks } from '../lib/marker.ts';
 import type { Image } from '../lib/openstack/images.ts';
 import { snapshot } from './snapshots.ts';
 
@@ -44,6 +44,30 @@ describe('an image of a server that was rebuilt from one of ours', () => {
     for (const own of [{ autosnap_slot: '2026-11-24T00:00:00Z' }, { autosnap_policy: 'weekly' }]) {
       expect(read(image({ id: 'next', properties: { ...inherited, ...own } }))).toMatchObject({ id: 'next' });
     }
+  });
+});
+
+describe('the verdict of a drill', () => {
+  const at = new Date('2026-11-23T05:00:00Z');
+  const later = new Date('2026-11-24T05:00:00Z');
+
+  test('is read back: passed, failed, failed since', () => {
+    const passed = Object.fromEntries(verdictMarks('i1', true, at));
+    const failed = Object.fromEntries(verdictMarks('i1', false, later));
+    expect(read(image({}, passed))).toMatchObject({ proven: at, drilled: at });
+    expect(read(image({}, failed))).toMatchObject({ proven: undefined, drilled: later });
+    expect(read(image({}, { ...passed, ...failed }))).toMatchObject({ proven: at, drilled: later });
+  });
+
+  test.each([
+    ['of the image that its server was restored from', 'i0 2026-11-23T05:00:00Z'],
+    ['without an image', '2026-11-23T05:00:00Z'],
+    ['without a time', 'i1'],
+    ['of no real day', 'i1 2026-02-30T00:00:00Z'],
+    ['with more behind it', 'i1 2026-11-23T05:00:00Z or so'],
+  ])('%s is none, and the image is ours all the same', (_, value) => {
+    const inherited = { autosnap_proven: value, autosnap_drilled: value };
+    expect(read(image({}, inherited))).toMatchObject({ id: 'i1', proven: undefined, drilled: undefined });
   });
 });
 

@@ -21,6 +21,51 @@ function decide(series: Snapshot[], keep: Partial<Keep>, timezone = 'UTC', now =
 /** Ids back to days: "2026-11-23T00:00:00.000Z" -> "11-23". */
 const days = (ids: string[]) => ids.map((id) => id.slice(5, 10));
 
+describe('what passed a drill', () => {
+  const PASSED = { proven: NOW, drilled: NOW };
+  const FAILED_SINCE = { proven: NOW, drilled: new Date(NOW.getTime() + 1) };
+  const FAILED = { drilled: NOW };
+  const series = (...drills: object[]) =>
+    dailies('2026-11-23T00:00:00Z', drills.length).map((s, age) => ({ ...s, ...drills[age] }));
+
+  test.each<[string, object[], string[]]>([
+    ['nothing was tried', [{}, {}, {}], ['11-23']],
+    ['an old one passed', [{}, {}, PASSED], ['11-23', '11-21']],
+    ['several passed: the newest stays', [{}, PASSED, PASSED], ['11-23', '11-22']],
+    ['the newest of all passed', [PASSED, PASSED, {}], ['11-23']],
+    ['a newer one failed: it proves nothing', [FAILED, FAILED, PASSED], ['11-23', '11-21']],
+    [
+      'the newest that passed failed since: the one before it stays too',
+      [{}, FAILED_SINCE, PASSED],
+      ['11-23', '11-22', '11-21'],
+    ],
+    ['all that passed failed since', [{}, FAILED_SINCE, FAILED_SINCE], ['11-23', '11-22']],
+    [
+      'a held one that passed is not counted',
+      [{}, { ...PASSED, hold: 'forever' }, PASSED],
+      ['11-23', '11-22', '11-21'],
+    ],
+    [
+      'one that is no longer good',
+      [{}, { ...PASSED, state: 'unknown' }, PASSED],
+      ['11-23', '11-22', '11-21'],
+    ],
+  ])('%s', (_, drills, expected) => {
+    expect(days(decide(series(...drills), { last: 1 }).kept)).toEqual(expected);
+  });
+
+  test('says so', () => {
+    const { kept, reasons } = decide(series({}, FAILED_SINCE, PASSED), { last: 1 });
+    expect(kept.map((id) => reasons.get(id))).toEqual([
+      ['last 1 of 1'],
+      ['the newest that ever passed a drill'],
+      ['the newest that passed its last drill'],
+    ]);
+    const passed = decide(series({}, PASSED), { last: 1 });
+    expect(passed.reasons.get(passed.kept[1]!)).toEqual(['the newest that passed its last drill']);
+  });
+});
+
 describe('what each rule keeps', () => {
   const series = dailies('2026-11-23T00:00:00Z', 70); // back to 2026-09-15; the 23rd is a Monday
 

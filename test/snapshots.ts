@@ -19,6 +19,8 @@ export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): 
     hold: undefined,
     expires: undefined,
     request: undefined,
+    proven: undefined,
+    drilled: undefined,
     adopted: false,
     ...changes,
   };

@@ -6,7 +6,7 @@ import type { Session } from '../openstack/session.ts';
 import type { Policy } from '../policy.ts';
 import { Refusal } from '../refusal.ts';
 import type { Run } from '../run.ts';
-import { selectServers } from '../selection.ts';
+import { isOfDrill, selectServers } from '../selection.ts';
 import { survey } from '../survey.ts';
 import { type AuditedSeries, protectionOf } from './protection.ts';
 
@@ -134,7 +134,8 @@ async function auditRegions(
       result.warnings.push(...warnings);
     }
   }
-  for (const { region, id, name, imageSchedule } of regions.flatMap((r) => r.servers)) {
+  const lasting = regions.flatMap((r) => r.servers).filter((server) => !isOfDrill(server));
+  for (const { region, id, name, imageSchedule } of lasting) {
     if (!covered.has(`${region} ${id}`)) result.uncovered.push({ account, region, server: id, name });
     else if (imageSchedule) {
       result.warnings.push(

@@ -69,6 +69,8 @@ function asSnapshot(copy: Copy, policy: string): Snapshot {
     hold: undefined,
     expires: undefined,
     request: undefined,
+    proven: undefined,
+    drilled: undefined,
     adopted: false,
   };
 }

@@ -48,6 +48,13 @@ function emitted({ logs }: Harness): Emitted[] {
 const ofPolicy = (h: Harness, name: string) =>
   emitted(h).filter(({ dimensions: { policy: p, server, job } }) => p === name && !server && !job);
 
+test('the throw-away server of a drill is nobody to protect', async () => {
+  const h = await fleet();
+  h.cloud.region('DFW').addServer({ name: 'drill', metadata: { autosnap_drill: 'autosnap-test' } });
+  const { uncovered } = await h.run('audit', {});
+  expect(uncovered.map(({ name }) => name)).toEqual(['build-scratch']);
+});
+
 test('an audit of the example fleet: what is late, what nobody covers; it only reads', async () => {
   const h = await fleet();
   h.cloud.received.length = 0;

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { verdictMarks } from '../../lib/marker.ts';
 import { answers, type Fault } from '../../local/faults.ts';
+import type { CloudImage } from '../../local/state.ts';
 import { policy } from '../harness.ts';
 import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
 
@@ -125,5 +127,63 @@ describe('X3 (rackerlabs/ebs_snapper): 8 of 8 with a floor of 5, because the flo
     expect(deletions(h)).toHaveLength(1);
     expect(idsIn(h)).toEqual(idsOf(h.images.slice(2, 7)));
     expect(fateOf(report, h.images[6]!)).toBe('kept: fewer than 5 good ones (atLeast) would be left');
+  });
+});
+
+describe('the last snapshot that is known to boot', () => {
+  const proof = ({ id }: { id: string }) =>
+    Object.fromEntries(verdictMarks(id, true, new Date('2026-11-22T12:00:00Z')));
+
+  /** Five days, of which those `ages` old passed a drill; the policy keeps one. */
+  async function drilled(...ages: number[]) {
+    const h = await history(5);
+    for (const age of ages) Object.assign(h.images[age]!.properties, proof(h.images[age]!));
+    return h;
+  }
+  const keep = { last: 1 };
+
+  test('stays beside those that the policy keeps', async () => {
+    const h = await drilled(3);
+    await h.run('cleanup', policy({ keep }));
+    expect(daysIn(h)).toEqual(['11-23', '11-20']);
+  });
+
+  test('goes when a newer one has passed', async () => {
+    const h = await drilled(1, 3);
+    await h.run('cleanup', policy({ keep }));
+    expect(daysIn(h)).toEqual(['11-23', '11-22']);
+  });
+
+  test('stays when the newer one has gone, failed or been held between the plan and the deletion', async () => {
+    const changes: ((image: CloudImage, remove: () => void) => void)[] = [
+      (_, remove) => remove(),
+      (image) => Object.assign(image, { status: 'deactivated' }),
+      ({ properties }) => Object.assign(properties, { autosnap_hold: 'forever' }),
+      ({ id, properties }) =>
+        Object.assign(
+          properties,
+          Object.fromEntries(verdictMarks(id, false, new Date('2026-11-23T05:00:00Z'))),
+        ),
+    ];
+    for (const change of changes) {
+      const h = await drilled(1, 3);
+      const newer = h.images[1]!;
+      const answer = () => change(newer, () => h.cloud.region('DFW').removeImage(newer.id));
+      // At the deletion of the oldest, which nothing stands against.
+      h.cloud.faults.push({ service: 'image', method: 'DELETE', answer });
+      const report = await h.run('cleanup', policy({ keep })).catch(() => undefined);
+      expect(daysIn(h)).toContain('11-20');
+      if (report)
+        expect(fateOf(report, h.images[3]!)).toBe('kept: no newer one that passed a drill would be left');
+    }
+  });
+
+  test('one that passes between the plan and its deletion stays', async () => {
+    const h = await drilled();
+    const answer = () => void Object.assign(h.images[3]!.properties, proof(h.images[3]!));
+    h.cloud.faults.push({ service: 'image', method: 'DELETE', answer });
+    const report = await h.run('cleanup', policy({ keep }));
+    expect(fateOf(report, h.images[3]!)).toBe('kept: no newer one that passed a drill would be left');
+    expect(daysIn(h)).toEqual(['11-23', '11-20']);
   });
 });

@@ -29,6 +29,8 @@ function snapshot(day: number, changes: Partial<Snapshot> = {}): Snapshot {
     hold: undefined,
     expires: undefined,
     request: undefined,
+    proven: undefined,
+    drilled: undefined,
     adopted: false,
     ...changes,
   };

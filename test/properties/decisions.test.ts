@@ -46,6 +46,35 @@ test('1: of those, the newest that nobody holds are among them', async () => {
   );
 });
 
+test('a snapshot that passed a drill goes only when a newer one has, and the last one did not fail since', async () => {
+  const passed = ({ proven, drilled }: Snapshot) => proven !== undefined && drilled! <= proven;
+  await always(
+    fc.property(histories, keeps, (history, keep) => {
+      const decisions = retain(history, keep, UTC);
+      const counted = (s: Snapshot) => isGood(s) && !isHeld(s) && s.slot <= NOW;
+      const kept = decisions.filter((d) => d.keep && counted(d.snapshot)).map((d) => d.snapshot);
+      for (const { snapshot: gone } of decisions.filter(
+        (d) => !d.keep && d.snapshot.proven && counted(d.snapshot),
+      )) {
+        const newer = kept.filter(({ slot }) => slot >= gone.slot);
+        expect(newer.some((s) => (passed(gone) ? passed(s) : s.proven))).toBe(true);
+      }
+    }),
+    pure,
+  );
+});
+
+test('drills keep more, and let nothing go', async () => {
+  await always(
+    fc.property(histories, keeps, (history, keep) => {
+      const untried = history.map((s) => ({ ...s, proven: undefined, drilled: undefined }));
+      const kept = ids(retain(history, keep, UTC), true);
+      expect(kept).toEqual(expect.arrayContaining(ids(retain(untried, keep, UTC), true)));
+    }),
+    pure,
+  );
+});
+
 test('2: what is pending, unknown, held or from the future is never deleted', async () => {
   await always(
     fc.property(histories, keeps, (history, keep) => {

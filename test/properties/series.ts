@@ -18,14 +18,25 @@ const holds = fc.constantFrom<Snapshot['hold']>(
   new Date('2026-11-01'),
   new Date('2026-12-01'),
 );
+/** Hours from the slot to the drill that it passed, and to the one that ended last; mostly there was none. */
+const drills = fc.constantFrom<[proven: number, drilled: number] | undefined>(
+  ...Array<undefined>(6).fill(undefined),
+  [5, 5],
+  [5, 9],
+);
 /** Many of equal age, and some of the years before. */
 const ages = fc.oneof(fc.integer({ min: -48, max: 48 }), fc.integer({ min: 0, max: 20_000 }));
 
 /** Random series, seen at {@link NOW}. */
 export const histories: fc.Arbitrary<Snapshot[]> = fc
-  .array(fc.record({ hoursAgo: ages, state: states, hold: holds }), { maxLength: 40, size: 'max' })
+  .array(fc.record({ hoursAgo: ages, state: states, hold: holds, drill: drills }), {
+    maxLength: 40,
+    size: 'max',
+  })
   .map((entries) =>
-    entries.map(({ hoursAgo, state, hold }, i) =>
-      snapshot(new Date(NOW.getTime() - hoursAgo * HOUR_MS), { id: `i${i}`, state, status: state, hold }),
-    ),
+    entries.map(({ hoursAgo, state, hold, drill }, i) => {
+      const slot = new Date(NOW.getTime() - hoursAgo * HOUR_MS);
+      const [proven, drilled] = drill?.map((hours) => new Date(slot.getTime() + hours * HOUR_MS)) ?? [];
+      return snapshot(slot, { id: `i${i}`, state, status: state, hold, proven, drilled });
+    }),
   );
