@@ -19,7 +19,9 @@ export function foresight(policy: Policy, now: Date): (series: readonly Snapshot
   return (series) => {
     // Which of two equals it is makes no difference either, so ids are places in the history.
     const history = series.map((snapshot, i) => ({ ...snapshot, id: String(i) }));
-    const key = history.map(({ slot, state, hold }) => `${slot.getTime()} ${state} ${String(hold)}`).join();
+    const key = history
+      .map((s) => `${s.slot.getTime()} ${s.state} ${String(s.hold)} ${Number(s.proven)} ${Number(s.drilled)}`)
+      .join();
     let found = known.get(key);
     if (!found) {
       found = { goes: outlook(history, policy, now), gaps: gaps(history, policy, now) };

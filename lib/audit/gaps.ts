@@ -3,6 +3,7 @@ import type { Snapshot } from '../marker.ts';
 import type { Policy } from '../policy.ts';
 import { retain } from '../retention.ts';
 import { intervalMs } from '../schedule.ts';
+import { UNTRIED } from './outlook.ts';
 
 /** Further back nobody looks for a single snapshot, and each takes a decision about the whole series. */
 const MOST_SLOTS = 40;
@@ -29,7 +30,7 @@ export function gaps(series: readonly Snapshot[], policy: Policy, now: Date): Ga
     new Map(retain(snapshots, keep, { now, timezone }).map((decision) => [decision.snapshot, decision]));
   const taken = new Set([...reasonsOf(good).values()].flatMap(({ reasons }) => reasons));
   const isMissed = (slot: Date) => {
-    const missing: Snapshot = { ...good[0]!, id: 'missing', slot, createdAt: slot, hold: undefined };
+    const missing: Snapshot = { ...good[0]!, ...UNTRIED, id: 'missing', slot, createdAt: slot };
     const { keep: kept, reasons } = reasonsOf([...good, missing]).get(missing)!;
     return kept && reasons.some((reason) => /^(last|within) /.test(reason) || isPeriod(reason, taken));
   };

@@ -5,6 +5,9 @@ import { counts, retain } from '../retention.ts';
 /** Further ahead nobody plans, and what is kept for years would take as many steps. */
 const MOST_SLOTS = 450;
 
+/** What a snapshot that is still to be taken has not met yet: a hold, a drill. */
+export const UNTRIED = { hold: undefined, proven: undefined, drilled: undefined } satisfies Partial<Snapshot>;
+
 /**
  * When each good snapshot of a series will be released, if from now on the schedule is kept and every snapshot
  * succeeds: found by doing just that, slot by slot, with the retention function itself. What has no answer here stays
@@ -20,7 +23,7 @@ export function outlook(series: readonly Snapshot[], policy: Policy, now: Date):
   let slot = policy.schedule.next(now);
   for (let i = 0; model && slot && waiting.length > 0 && i < MOST_SLOTS; i++) {
     const at = slot;
-    const taken: Snapshot = { ...model, id: `slot ${i}`, slot: at, createdAt: at, hold: undefined };
+    const taken: Snapshot = { ...model, ...UNTRIED, id: `slot ${i}`, slot: at, createdAt: at };
     const decisions = retain([...kept, taken], policy.keep, { now: at, timezone: policy.timezone });
     kept = decisions.filter(({ keep }) => keep).map(({ snapshot }) => snapshot);
     const stays = new Set(kept);
