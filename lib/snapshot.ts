@@ -37,7 +37,8 @@ interface PlanOptions {
 }
 
 /**
- * What to do with each selected server, given the snapshots that are there.
+ * What to do with each selected server, given the snapshots that are there; the longest unprotected first, because the
+ * time of a run can end before its steps do.
  *
  * A server is skipped when the snapshot that is due exists and has not failed, when one of its series is still
  * being made, or when the cloud is busy with it.
@@ -51,11 +52,10 @@ export function planSnapshots(
     snapshots.filter(({ policy }) => policy === due.policy),
     ({ region, server }) => `${region} ${server}`,
   );
-  return servers.map((server): Step => {
+  const seriesOf = ({ region, id }: Server) => series.get(`${region} ${id}`) ?? [];
+  return byNeed(servers, seriesOf, now).map((server): Step => {
     const skip = (reason: string): Step => ({ action: 'skip', server, reason });
-    const alive = (series.get(`${server.region} ${server.id}`) ?? []).filter(
-      (s) => s.state !== 'failed' && !isStuck(s, server.taskState, now),
-    );
+    const alive = seriesOf(server).filter((s) => s.state !== 'failed' && !isStuck(s, server.taskState, now));
     const taken = alive.find(due.isMet);
     if (taken) return skip(`already taken: image ${taken.id} is ${taken.status}`);
     if (server.volumeBacked && provider === 'rackspace') {
@@ -75,6 +75,21 @@ export function planSnapshots(
       image: { name: imageName(server, due.policy, due.slot), metadata: due.metadata(server) },
     };
   });
+}
+
+/** Those without a good snapshot first, then by the newest good one, the oldest first. */
+function byNeed(
+  servers: readonly Server[],
+  seriesOf: (server: Server) => readonly Snapshot[],
+  now: Date,
+): Server[] {
+  const newestMs = new Map(
+    servers.map((server) => {
+      const good = seriesOf(server).filter(({ state, slot }) => state === 'good' && slot <= now);
+      return [server, Math.max(0, ...good.map(({ slot }) => slot.getTime()))];
+    }),
+  );
+  return servers.toSorted((a, b) => newestMs.get(a)! - newestMs.get(b)!);
 }
 
 /** A label for people; nothing that deletes ever reads it. `what` it is of: a policy, mostly. */

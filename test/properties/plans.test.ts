@@ -179,3 +179,26 @@ test('what one run takes, the next of the same slot does not', async () => {
     pure,
   );
 });
+
+test('the longest unprotected server comes first, and every server once', async () => {
+  const slot = new Date('2026-11-23T00:00:00Z');
+  const fleets = fc.array(histories, { maxLength: 8 });
+  await always(
+    fc.property(fleets, (fleet) => {
+      const servers = fleet.map((_, i) => server({ id: `s${i}` }));
+      const due = { policy: 'daily', slot, isMet: () => false, metadata: () => ({}) };
+      const snapshots = fleet.flatMap((history, i) => history.map((s) => ({ ...s, server: `s${i}` })));
+      const steps = planSnapshots(servers, snapshots, { due, now: NOW, provider: 'keystone' });
+      const newest = steps.map(({ server: { id } }) =>
+        Math.max(
+          ...snapshots
+            .filter((s) => s.server === id && s.state === 'good' && s.slot <= NOW)
+            .map((s) => s.slot.getTime()),
+        ),
+      );
+      expect(newest).toEqual(newest.toSorted((a, b) => a - b));
+      expect(steps.map((step) => step.server.id).sort()).toEqual(servers.map(({ id }) => id).sort());
+    }),
+    pure,
+  );
+});
