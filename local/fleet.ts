@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { markerOf } from '../lib/marker.ts';
+import { markerOf, verdictMarks } from '../lib/marker.ts';
 import type { Cloud } from './cloud.ts';
 import type { CloudImage, CloudServer, Region } from './state.ts';
 
@@ -9,7 +9,8 @@ const DAY_MS = 24 * HOUR_MS;
 /**
  * Adds a small fleet with a history of daily snapshots: some servers rotated until last week, a new one, a busy one
  * that is newer still, one whose snapshots fail, one that no policy selects, the series of one that is gone; a golden
- * image of somebody's own, a failed and a held snapshot and one by hand. At the same time it is the same to the id.
+ * image of somebody's own, a failed and a held snapshot and one by hand; some that booted in a drill, and one that did
+ * not. At the same time it is the same to the id.
  *
  * @param newest the age of the newest snapshots, in days before the last midnight (UTC).
  */
@@ -51,6 +52,15 @@ export function addFleet(cloud: Cloud, owner: string, newest = 1): void {
     addSnapshot(cloud, ord, mail, owner, broken),
   ];
   for (const image of failed) Object.assign(image, { status: 'killed', size: null });
+  const drills: [Region, CloudServer, age: number, passed: boolean][] = [
+    [dfw, web1, newest + 2, true],
+    [dfw, web2, newest + 3, true],
+    [dfw, db1, newest + 5, true],
+    [dfw, db1, newest, false],
+    [dfw, db2, 21, true],
+    [ord, new1, newest + 1, true],
+  ];
+  for (const [region, server, age, passed] of drills) addVerdict(cloud, region, server, age, passed);
   const expires = daysAgo(cloud, -20);
   const byHand = { owner, server: mail.id, slot: daysAgo(cloud, 9.4), expires, request: idOf('request') };
   Object.assign(addSnapshot(cloud, ord, mail, owner, 9.4).properties, markerOf(byHand));
@@ -79,7 +89,7 @@ function addSnapshot(
 ): CloudImage {
   const slot = daysAgo(cloud, age);
   return region.addImage({
-    id: idOf(`${server.id} ${slot.toISOString()}`),
+    id: snapshotId(server, slot),
     name: `${server.name}-daily-${slot.toISOString().slice(0, 10)}`,
     owner: cloud.account.projectId,
     createdAt: new Date(slot.getTime() + 20_000),
@@ -89,6 +99,18 @@ function addSnapshot(
       instance_uuid: server.id,
     },
   });
+}
+
+/** A drill of the snapshot of that age, four hours after it was taken. */
+function addVerdict(cloud: Cloud, region: Region, server: CloudServer, age: number, passed: boolean): void {
+  const slot = daysAgo(cloud, age);
+  const { id, properties } = region.images.find((image) => image.id === snapshotId(server, slot))!;
+  const marks = verdictMarks(id, passed, new Date(slot.getTime() + 4 * HOUR_MS));
+  Object.assign(properties, Object.fromEntries(marks));
+}
+
+function snapshotId(server: CloudServer, slot: Date): string {
+  return idOf(`${server.id} ${slot.toISOString()}`);
 }
 
 /** The same UUID for the same name. */

@@ -1,5 +1,6 @@
 import type { Report } from '../report.ts';
 import type { Audit } from './audit.ts';
+import { failedDrillText, hasFailedDrill, provenServers } from './proof.ts';
 import type { AuditedSeries } from './protection.ts';
 import { latenessMs, sentence, worstFirst } from './sentence.ts';
 import { cleanText, counted, durationText, minuteText, sizeText } from './words.ts';
@@ -28,6 +29,7 @@ export function digest(
   links: { signed: string; console: string; hours: number } | undefined,
 ): Digest {
   const late = audit.series.filter(({ state }) => state === 'late' || state === 'never');
+  const failedDrills = audit.series.filter(hasFailedDrill);
   const failures = [...new Set(runs.flatMap(failuresOf))];
   const problems = audit.policies.flatMap(({ policy, problems: own }) => own.map((p) => `${policy}: ${p}`));
   const headline = sentence(audit);
@@ -38,12 +40,14 @@ export function digest(
     `In the last 24 hours ${counted(total('taken'), 'snapshot')} were taken, and ${total('deleted')} deleted.`,
     section('Failed', failures),
     section('Late', late.sort(worstFirst).map(lateLine)),
+    section('Drills that failed', failedDrills.map(failedDrillText)),
     section('To be looked at', [...problems, ...audit.warnings]),
     section(
       'Not covered by any policy',
       audit.uncovered.map(({ name, region }) => `${name} in ${region}`),
     ),
     section('Deleted', runs.flatMap(deletedLines)),
+    drills(audit),
     storage(audit),
     links &&
       `The report page, for ${links.hours} hours at most:\n${links.signed}\nLater, signed in to AWS:\n${links.console}`,
@@ -51,7 +55,7 @@ export function digest(
   return {
     subject: ascii(`Autosnap ${audit.owner}: ${headline}`).slice(0, LONGEST_SUBJECT),
     text: text.filter(Boolean).join('\n\n'),
-    good: failures.length + late.length + problems.length === 0,
+    good: failures.length + late.length + failedDrills.length + problems.length === 0,
   };
 }
 
@@ -85,6 +89,16 @@ function lateLine(series: AuditedSeries): string {
     ? `${durationText(latenessMs(series))} late; the newest good snapshot is of ${minuteText(newestGood)}`
     : 'there is no good snapshot';
   return `${name} in ${region}, ${policy}: ${state}`;
+}
+
+/** Nothing where no drills are asked for. */
+function drills({ at, series }: Audit): string | undefined {
+  const { count, proven } = provenServers(series);
+  if (count === 0) return undefined;
+  const [oldest] = proven;
+  if (!oldest) return `Proven by a drill: none of ${counted(count, 'server')}.`;
+  const age = durationText(Date.parse(at) - Date.parse(oldest.proof!.proven!));
+  return `Proven by a drill: ${proven.length} of ${counted(count, 'server')}; the longest ago ${cleanText(oldest.name)}, ${age}.`;
 }
 
 function deletedLines({ entries }: Report): string[] {

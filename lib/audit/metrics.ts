@@ -1,7 +1,9 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS_NAMESPACE } from '../metrics.ts';
 import type { Audit } from './audit.ts';
+import { hasFailedDrill } from './proof.ts';
 import { type AuditedSeries, LATE } from './protection.ts';
+import { isExpected } from './sentence.ts';
 
 /** Each is paid for by the hour, so that there are none on a good day. */
 const MOST_SERVERS = 10;
@@ -10,7 +12,9 @@ const MOST_SERVERS = 10;
  * Writes an audit's CloudWatch metrics, namespace Autosnap. With the dimensions `service` (the deployment) and
  * `policy`: Overdue, the age of the newest good snapshot in intervals of the schedule, of the server where it is
  * highest; NewestGoodAge (seconds), likewise; Good, Pending, Failed and Stuck, how many there are; StorageBytes; and
- * NothingSelected, 1 where a selector matches no server. A policy of which not all could be read has none: missing is
+ * NothingSelected, 1 where a selector matches no server; and where there are drills, ProvenAge (seconds), how long ago a
+ * server was last proven, or since when it could have been, of the server where it is longest, and DrillsFailed,
+ * the servers whose last drill failed. A policy of which not all could be read has none: missing is
  * bad. With `service`, `policy` and `server` (its name): Overdue and NewestGoodAge of the servers that are late, the
  * ten most overdue of them.
  */
@@ -43,6 +47,10 @@ export function publishMetrics(audit: Audit): void {
       count('Stuck', sum('stuck'));
       count('NothingSelected', nothingSelected ? 1 : 0);
       metrics.addMetric('StorageBytes', MetricUnit.Bytes, sum('bytes'));
+      const drilled = series.filter((s) => s.proof && isExpected(s));
+      const ages = drilled.flatMap(({ proof }) => proof?.unprovenSeconds ?? []);
+      if (ages.length > 0) metrics.addMetric('ProvenAge', MetricUnit.Seconds, Math.max(...ages));
+      if (drilled.length > 0) count('DrillsFailed', drilled.filter(hasFailedDrill).length);
     });
   }
   const worst = audit.series

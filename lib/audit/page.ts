@@ -9,11 +9,12 @@ import { figures } from './page/figures.ts';
 import { filters } from './page/filters.ts';
 import { grouped, groupList } from './page/groups.ts';
 import { legend } from './page/legend.ts';
-import { markOf } from './page/mark.ts';
+import { badgeOf, markOf } from './page/mark.ts';
 import { notices } from './page/notices.ts';
 import { stateIcon, tabIcon } from './page/row.ts';
 import { axis, scaleOf } from './page/scale.ts';
 import { STYLE } from './page/style.ts';
+import { hasFailedDrill } from './proof.ts';
 import { sentence, standings } from './sentence.ts';
 
 const SCRIPT = `(${client})()`;
@@ -59,7 +60,7 @@ ${notices(audit)}
 </header>
 <main>
 ${filters(rows)}
-${legend(new Set(rows.flatMap(({ snapshots }) => snapshots.map(markOf))))}
+${legend(new Set(rows.flatMap(({ snapshots }) => snapshots.flatMap((s) => [markOf(s), ...badgeOf(s)]))))}
 ${axis(scale)}
 ${groupList(groups, at, scale)}
 <p class="nothing" hidden>Nothing fits these filters. <button type="button">Show all</button></p>
@@ -77,11 +78,12 @@ function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
 
-/** The icon beside the sentence: what can't be read, or matches nothing, is no good news either. */
+/** The icon beside the sentence: what can't be read, matches nothing, or does not boot, is no good news either. */
 function worstState(audit: Audit) {
   const worst = standings(audit)[0]?.state ?? 'never';
-  const isWell = worst !== 'never' && audit.policies.every(({ problems }) => problems.length === 0);
-  return isWell || worst === 'never' ? worst : 'late';
+  const troubled =
+    audit.policies.some(({ problems }) => problems.length > 0) || audit.series.some(hasFailedDrill);
+  return troubled && worst !== 'never' ? 'late' : worst;
 }
 
 /** The sentence, which breaks between its clauses rather than within. */

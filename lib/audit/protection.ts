@@ -1,15 +1,17 @@
 import { readerOf } from '../belonging.ts';
 import { planCleanup, type SeriesPlan } from '../cleanup.ts';
 import { isoSeconds } from '../dates.ts';
-import { isStuck } from '../marker.ts';
+import { isStuck, type Snapshot } from '../marker.ts';
 import type { Server } from '../openstack/compute.ts';
 import { ADHOC, type Policy } from '../policy.ts';
+import { hasPassed } from '../retention.ts';
 import type { Run } from '../run.ts';
 import { intervalMs } from '../schedule.ts';
 import { selectServers } from '../selection.ts';
 import type { RegionSurvey } from '../survey.ts';
 import { type Foresight, foresight } from './foresight.ts';
 import type { Gap } from './gaps.ts';
+import { type Proof, proofOf } from './proof.ts';
 
 /** The age of the newest good snapshot, in intervals of the schedule, from which on a series is late. */
 export const LATE = 1.5;
@@ -33,6 +35,10 @@ export interface AuditedSnapshot {
   reasons: string[];
   /** When it is expected to be deleted; absent when that can't be foreseen. */
   goes?: string;
+  /** When it last passed a drill; absent when it has failed one since. */
+  proven?: string;
+  /** When it last failed a drill; absent when it has passed one since. */
+  unproven?: string;
 }
 
 /** One series: the snapshots of one policy of one server in one region. */
@@ -56,6 +62,8 @@ export interface AuditedSeries {
   nextRun?: string;
   /** Where a snapshot is missing; absent where nothing is expected any more. */
   gaps?: Gap[];
+  /** What drills have shown; absent where none is asked for and none was. */
+  proof?: Proof;
   /** Newest first. */
   snapshots: AuditedSnapshot[];
 }
@@ -96,7 +104,9 @@ export function protectionOf(
     const server = serverOf.get(id);
     const items = planned.get(id)?.items ?? [];
     const grows = server !== undefined && selected.has(server);
-    const foreseen = grows ? foresee(items.map(({ snapshot }) => snapshot)) : undefined;
+    const snapshots = items.map(({ snapshot }) => snapshot);
+    const foreseen = grows ? foresee(snapshots) : undefined;
+    const proof = proofOf(snapshots, false, now);
     const shown = shownSeries(items, { server, now, goes: foreseen?.goes });
     return {
       ...common,
@@ -106,6 +116,7 @@ export function protectionOf(
       ...(grows
         ? { ...expected(server, shown.newestGood, policy, now), gaps: foreseen?.gaps ?? [] }
         : { state: server ? 'released' : 'orphaned' }),
+      ...(proof ? { proof } : {}),
       ...shown,
     };
   });
@@ -152,6 +163,7 @@ function shownSeries(
       fate,
       reasons,
       ...(gone ? { goes: isoSeconds(gone) } : {}),
+      ...verdictOn(snapshot),
     };
   });
   const having = (state: AuditedSnapshot['state']) => snapshots.filter((s) => s.state === state);
@@ -170,6 +182,12 @@ function shownSeries(
     bytes: snapshots.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
     snapshots,
   };
+}
+
+function verdictOn(snapshot: Snapshot): Pick<AuditedSnapshot, 'proven' | 'unproven'> {
+  const { proven, drilled } = snapshot;
+  if (hasPassed(snapshot)) return { proven: isoSeconds(proven!) };
+  return drilled ? { unproven: isoSeconds(drilled) } : {};
 }
 
 /**

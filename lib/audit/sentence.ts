@@ -38,13 +38,18 @@ export function sentence(audit: Audit): string {
 
 /** The worst series of each server that is to have snapshots; the one that is most overdue first. */
 export function standings({ series }: Pick<Audit, 'series'>): AuditedSeries[] {
-  const expected = series.filter(({ state }) => RANKS.includes(state)).sort(worstFirst);
+  const expected = series.filter(isExpected).sort(worstFirst);
   const worstOf = new Map<string, AuditedSeries>();
   for (const one of expected) {
     const server = `${one.account} ${one.region} ${one.server}`;
     if (!worstOf.has(server)) worstOf.set(server, one);
   }
   return [...worstOf.values()];
+}
+
+/** Whether a series is of a server that is to have snapshots. */
+export function isExpected({ state }: AuditedSeries): boolean {
+  return RANKS.includes(state);
 }
 
 /** For how long a late series' next snapshot has been due, in milliseconds. */

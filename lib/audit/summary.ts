@@ -1,4 +1,5 @@
 import type { Audit, AuditedPolicy } from './audit.ts';
+import { hasFailedDrill } from './proof.ts';
 import type { AuditedSeries } from './protection.ts';
 import { sentence } from './sentence.ts';
 
@@ -12,17 +13,18 @@ export interface AuditSummary extends Pick<Audit, 'owner' | 'at' | 'uncovered' |
   /** The series that are late or have no good snapshot, without their snapshots. */
   late: Omit<AuditedSeries, 'snapshots'>[];
   orphaned: Omit<AuditedSeries, 'snapshots'>[];
+  /** The series whose last drill failed. */
+  unproven: Omit<AuditedSeries, 'snapshots'>[];
   /** What kept the audit itself from being published. */
   failures: string[];
 }
 
 export function summaryOf(audit: Audit, failures: string[]): AuditSummary {
   const { owner, at, policies, series, uncovered, warnings, bytes } = audit;
+  const brief = (some: AuditedSeries[]) =>
+    some.slice(0, MOST_SERIES).map(({ snapshots: _, ...rest }) => rest);
   const having = (...states: AuditedSeries['state'][]) =>
-    series
-      .filter(({ state }) => states.includes(state))
-      .slice(0, MOST_SERIES)
-      .map(({ snapshots: _, ...rest }) => rest);
+    brief(series.filter(({ state }) => states.includes(state)));
   return {
     job: 'audit',
     owner,
@@ -31,6 +33,7 @@ export function summaryOf(audit: Audit, failures: string[]): AuditSummary {
     policies,
     late: having('late', 'never'),
     orphaned: having('orphaned'),
+    unproven: brief(series.filter(hasFailedDrill)),
     uncovered: uncovered.slice(0, MOST_SERIES),
     warnings: warnings.slice(0, MOST_SERIES),
     bytes,

@@ -14,7 +14,7 @@ export function durationText(ms: number): string {
           : ms < 730 * DAY_MS
             ? (['month', 30.44 * DAY_MS] as const)
             : (['year', 365.25 * DAY_MS] as const);
-  return counted(Math.floor(ms / unitMs), unit);
+  return counted(Math.floor(Math.max(0, ms) / unitMs), unit);
 }
 
 /** "1 server", "2 servers" */

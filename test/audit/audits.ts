@@ -94,10 +94,13 @@ export function manyServers(count: number): Audit {
     const snapshots = ages.map((age) =>
       shown(age + by, { image: crypto.randomUUID(), reasons: [tiers(age)], sizeBytes: (1 + (i % 40)) * 1e9 }),
     );
+    const proven = daysAgo(by + (i % 9));
+    snapshots[i % 9]!.proven = proven;
     return seriesOf(snapshots, {
       name: `web-${i + 1}`,
       server: crypto.randomUUID(),
       region: i % 3 === 0 ? 'ORD' : 'DFW',
+      proof: { proven, unprovenSeconds: (Date.parse(AT) - Date.parse(proven)) / 1000 },
     });
   });
   return auditOf(series);

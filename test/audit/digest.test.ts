@@ -3,6 +3,7 @@ import type { Audit } from '../../lib/audit/audit.ts';
 import { digest } from '../../lib/audit/digest.ts';
 import type { AuditedSeries } from '../../lib/audit/protection.ts';
 import { type Entry, finishReport, type Report } from '../../lib/report.ts';
+import { shown } from './audits.ts';
 
 function series(name: string, changes: Partial<AuditedSeries> = {}): AuditedSeries {
   return {
@@ -150,6 +151,28 @@ The report page, for 12 hours at most:
 https://signed
 Later, signed in to AWS:
 https://console`);
+});
+
+test('what is proven, and the drills that failed', () => {
+  const failed = '2026-11-24T04:10:00Z';
+  const web1 = series('web-1', {
+    snapshots: [shown(0, { unproven: failed })],
+    proof: { unprovenSeconds: 25_200, failed },
+  });
+  const web2 = series('web-2', { proof: { proven: '2026-11-12T04:00:00Z', unprovenSeconds: 1_047_600 } });
+  const web3 = series('web-3', { proof: { proven: '2026-11-20T04:00:00Z', unprovenSeconds: 356_400 } });
+  const bad = digest(audit({ series: [web1, web3, web2] }), [], undefined);
+  expect(bad.good).toBe(false);
+  expect(bad.text).toContain(
+    'Drills that failed\n- web-1 in DFW, daily: the snapshot of 2026-11-24 00:00 failed its drill 2026-11-24 04:10; none has passed\n\n',
+  );
+  expect(bad.text).toContain('Proven by a drill: 2 of 3 servers; the longest ago web-2, 12 days.');
+
+  const good = digest(audit({ series: [web2, series('web-4')] }), [], undefined);
+  expect(good.good).toBe(true);
+  expect(good.text).toContain('Proven by a drill: 1 of 1 server; the longest ago web-2, 12 days.');
+  const none = digest(audit({ series: [series('web-5', { proof: { unprovenSeconds: 9 } })] }), [], undefined);
+  expect(none.text).toContain('Proven by a drill: none of 1 server.');
 });
 
 test('what comes from the cloud can neither break the subject nor forge a line', () => {

@@ -256,13 +256,63 @@ test('the figures, the problems first, the servers that no policy selects', () =
   );
   const text = body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
   expect(text).toContain('ORD can&#39;t be read; elsewhere 1 of 1 server protected');
-  expect(text).toContain('Protected 1 of 1 Late 0 Snapshots 1 all good Stored 1.50 TB Cost 150.00 a month');
+  expect(text).toContain('Protected 1 of 1 Late 0 Snapshots 1 all good Stored 1.50 TB 150.00 a month');
   expect(text).toContain('Next run in 15 hours 11-25 00:00 UTC');
   expect(text).toContain(
     'To look at daily ORD can&#39;t be read: 503 warning 0 warning 1 warning 2 warning 3 and 3 more',
   );
   expect(text).toContain('No policy selects these 1 build DFW');
   expect(body).toContain('class="icon late" viewBox');
+});
+
+describe('drills', () => {
+  const web1 = seriesOf([shown(0, { unproven: daysAgo(0) }), shown(3, { proven: daysAgo(2) })], {
+    name: 'web-1',
+    proof: { proven: daysAgo(2), unprovenSeconds: 205_200, failed: daysAgo(0) },
+  });
+  const web2 = seriesOf([shown(0), shown(30, { proven: daysAgo(29), reasons: ['monthly 2026-10'] })], {
+    name: 'web-2',
+    proof: { proven: daysAgo(29), unprovenSeconds: 2_538_000 },
+  });
+  const web3 = seriesOf([shown(0)], { name: 'web-3', proof: { unprovenSeconds: 32_400 } });
+  const html = reportPage(auditOf([web1, web2, web3]));
+  const { body, data } = parts(html);
+  const text = body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+
+  test('a badge above the mark: of the same place, the higher the mark', () => {
+    const badges = [
+      ...body.split('<main>')[1]!.matchAll(/<use class="(proven|unproven)" x="([\d.]+)%" y="(\d+)"/g),
+    ];
+    const [failed, passed, monthly] = badges.map(([, badge, x, y]) => ({
+      badge,
+      x: Number(x),
+      y: Number(y),
+    }));
+    const places = marksOf(html).map(({ x }) => x);
+    expect(badges).toHaveLength(3);
+    expect(failed).toEqual({ badge: 'unproven', x: places[0], y: 22 });
+    expect(passed).toEqual({ badge: 'proven', x: places[1], y: 22 });
+    expect(monthly).toMatchObject({ badge: 'proven', y: 9 });
+    expect(text).toContain('booted in a drill failed in a drill');
+  });
+
+  test('how many servers are proven and since when, what failed, and each in its row', () => {
+    expect(text).toContain('Proven 2 of 3, oldest 29 days');
+    expect(text).toContain(
+      'To look at web-1 in DFW, daily: the snapshot of 2026-11-24 00:00 failed its drill 2026-11-24 00:00; one passed 2026-11-22 00:00',
+    );
+    expect(text).toMatch(/2 good, 4.0 GB its last drill failed .* proven 29 days ago .* not proven yet/);
+    expect(body).toContain('class="icon late" viewBox');
+    expect(html).toContain('; passed a drill 2026-11-22 00:00; failed a drill 2026-11-24 00:00;');
+    expect(data.text).toEqual(
+      expect.arrayContaining(['good, failed a drill 9 hours ago', 'good, proven 29 days ago']),
+    );
+  });
+
+  test('nothing is said of them where there are none', () => {
+    const without = parts(reportPage(auditOf([seriesOf([shown(0)])]))).body;
+    expect(without.replace(/<path id="(un)?proven"/g, '')).not.toMatch(/proven|drill/i);
+  });
 });
 
 test('a page without a single server', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type AuditedSeries, protectionOf } from '../../lib/audit/protection.ts';
-import { markerOf } from '../../lib/marker.ts';
+import { markerOf, verdictMarks } from '../../lib/marker.ts';
 import type { Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { parsePolicy } from '../../lib/policy.ts';
@@ -137,6 +137,37 @@ test('each snapshot says why it is kept and when it goes', () => {
     { image: '2026-11-22T00:00:00Z', fate: 'keep', reasons: ['last 3 of 3'], goes: '2026-11-25T00:00:00Z' },
     { image: '2026-11-21T00:00:00Z', fate: 'delete', reasons: ['no rule keeps it'] },
   ]);
+});
+
+test('a snapshot says how its last drill ended, and the series what is proven', () => {
+  const drilled = (slot: string, ...marks: Parameters<typeof verdictMarks>[]) => {
+    const its = image(slot);
+    return {
+      ...its,
+      properties: { ...its.properties, ...Object.fromEntries(marks.flatMap((m) => verdictMarks(...m))) },
+    };
+  };
+  const [newest, older] = ['2026-11-24T00:00:00Z', '2026-11-23T00:00:00Z'];
+  const { snapshots, proof } = only([
+    drilled(
+      newest,
+      [newest, true, new Date('2026-11-24T03:00:00Z')],
+      [newest, false, new Date('2026-11-24T04:00:00Z')],
+    ),
+    drilled(older, [older, true, new Date('2026-11-23T04:00:00Z')]),
+    image('2026-11-22T00:00:00Z'),
+  ]);
+  expect(snapshots.map(({ proven, unproven }) => [proven, unproven])).toEqual([
+    [undefined, '2026-11-24T04:00:00Z'],
+    ['2026-11-23T04:00:00Z', undefined],
+    [undefined, undefined],
+  ]);
+  expect(proof).toEqual({
+    proven: '2026-11-23T04:00:00Z',
+    unprovenSeconds: 108_000,
+    failed: '2026-11-24T04:00:00Z',
+  });
+  expect(only([image(newest)])).not.toHaveProperty('proof');
 });
 
 test('images that look like ours and are not are warned of, and count for nothing', () => {

@@ -3,14 +3,21 @@ import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { auditOf, nastyAudit, seriesOf, shown } from '../audit/audits.ts';
+import { auditOf, daysAgo, nastyAudit, seriesOf, shown } from '../audit/audits.ts';
 import { type Looks, openReport } from './pages.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const audit = auditOf(
   [
-    seriesOf([shown(0), shown(1)], { name: 'web-1' }),
+    seriesOf([shown(0), shown(1, { proven: daysAgo(1) })], {
+      name: 'web-1',
+      proof: { proven: daysAgo(1), unprovenSeconds: 118_800 },
+    }),
+    seriesOf([shown(0, { unproven: daysAgo(0) })], {
+      name: 'web-2',
+      proof: { failed: daysAgo(0), unprovenSeconds: 32_400 },
+    }),
     seriesOf([shown(0, { state: 'failed' }), shown(4)], { name: 'web-7', region: 'ORD' }),
     seriesOf([], { name: 'db-9', policy: 'weekly' }),
     seriesOf([], { name: 'new-1', state: 'waiting' }),

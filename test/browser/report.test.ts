@@ -5,7 +5,7 @@ import type { Locator, Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { markOf } from '../../lib/audit/page/mark.ts';
 import { reportPage } from '../../lib/audit/page.ts';
-import { auditOf, NASTY, nastyAudit, seriesOf, shown } from '../audit/audits.ts';
+import { auditOf, daysAgo, NASTY, nastyAudit, seriesOf, shown } from '../audit/audits.ts';
 import { openReport } from './pages.ts';
 
 const kept = (age: number, ...reasons: string[]) => shown(age, { reasons });
@@ -70,6 +70,33 @@ test('a timeline has a mark for each snapshot, at its time and as it is', async 
     expect(drawn.map(({ mark }) => mark)).toEqual(snapshots.map(markOf));
     const places = drawn.map(({ left }) => left);
     expect(places).toEqual(places.toSorted((a, b) => b - a));
+  }
+});
+
+test('what a drill has shown of a snapshot stands right above its mark', async () => {
+  const snapshots = [
+    shown(0, { unproven: daysAgo(0) }),
+    kept(9, 'weekly 2026-W47'),
+    shown(10, { proven: daysAgo(9) }),
+  ];
+  const page = await openReport(auditOf([seriesOf(snapshots)]));
+  const boxes = (part: string) =>
+    page
+      .locator(`.row .timeline ${part}`)
+      .evaluateAll((all) =>
+        all
+          .map((one) => one.getBoundingClientRect())
+          .map(({ left, right, top, bottom }) => ({ x: (left + right) / 2, top, bottom })),
+      );
+  const [failed, passed] = [(await boxes('.unproven'))[0]!, (await boxes('.proven'))[0]!];
+  const [newest, , oldest] = await boxes('g > *');
+  for (const [badge, mark] of [
+    [failed, newest!],
+    [passed, oldest!],
+  ] as const) {
+    expect(Math.abs(badge.x - mark.x)).toBeLessThan(0.6);
+    expect(mark.top - badge.bottom).toBeGreaterThan(0);
+    expect(mark.top - badge.bottom).toBeLessThan(5);
   }
 });
 

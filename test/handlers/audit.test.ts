@@ -126,6 +126,21 @@ test('of the servers that are late, the ten most overdue have metrics of their o
   expect(servers.toSorted()).toEqual(['s10', 's11', 's2', 's3', 's4', 's5', 's6', 's7', 's8', 's9']);
 });
 
+test('what drills have shown is in the metrics and the summary, where there are drills', async () => {
+  const h = await fleet(DAILY, policy({ policy: 'other' }));
+  const { unproven } = await h.run('audit', {});
+  expect(unproven.map(({ name }) => name)).toEqual(['db-1']);
+  expect(unproven[0]!.proof).toMatchObject({ failed: '2026-11-22T04:00:00Z' });
+  const [daily] = ofPolicy(h, 'daily');
+  expect(daily).toMatchObject({
+    metrics: { ProvenAge: 'Seconds', DrillsFailed: 'Count' },
+    values: { DrillsFailed: 1 },
+  });
+  // db-2, three weeks before midnight, after four hours.
+  expect(daily!.values.ProvenAge).toBe((21 * 24 + 9 - 4) * 3_600);
+  expect(ofPolicy(h, 'other')[0]!.metrics).not.toHaveProperty('ProvenAge');
+});
+
 test('every alarm and every graph on our metrics watches what the functions emit', async () => {
   const h = await fleet();
   await h.run('snapshot', DAILY);

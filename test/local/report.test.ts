@@ -23,6 +23,7 @@ test('the fleet has something to show, and at the same time the same', async () 
   for (const mark of ['recent', 'weekly', 'monthly', 'goes', 'held', 'failed']) {
     expect(html).toMatch(new RegExp(`<(rect|use) class="${mark}" x="[\\d.]+%"`));
   }
+  for (const badge of ['proven', 'unproven']) expect(html).toContain(`<use class="${badge}" x=`);
   for (const state of ['late', 'waiting', 'protected', 'orphaned', 'adhoc']) {
     expect(html).toContain(`data-state="${state}"`);
   }

@@ -29,12 +29,22 @@ export function pageData(rows: readonly AuditedSeries[], { at, policies }: Audit
     snapshots.map((s): Line => {
       const until = untilText(s, at, cleanups.get(`${account} ${policy}`));
       const size = s.sizeBytes === undefined ? '–' : sizeText(s.sizeBytes);
-      const state = markOf(s) === 'held' ? 'good, held' : s.state;
+      const state = [markOf(s) === 'held' ? 'good, held' : s.state, verdictText(s, at)]
+        .filter(Boolean)
+        .join(', ');
       const why = s.reasons.join('; ');
       return [s.image, index(minuteText(s.slot)), index(state), index(size), index(why), index(until)];
     }),
   );
   return { text: [...text.keys()], rows: lines };
+}
+
+/** What a drill has shown of a snapshot. */
+function verdictText({ proven, unproven }: AuditedSnapshot, at: string): string {
+  const verdict = proven ?? unproven;
+  if (!verdict) return '';
+  const ago = `${durationText(Date.parse(at) - Date.parse(verdict))} ago`;
+  return proven ? `proven ${ago}` : `failed a drill ${ago}`;
 }
 
 /** When a snapshot will go. */

@@ -14,6 +14,8 @@ export function drawings({ ticks, now }: Scale): string {
 <path id="stuck" d="M-2.5 -10.5H5.5L-2.5 -1.5H5.5Z"/>
 <path id="failed" d="M-2 -9.5 5 -2.5M5 -9.5 -2 -2.5"/>
 <path id="unknown" d="M-1.5 -8.5A3 3 0 1 1 2.6 -6Q1.5 -5.4 1.5 -3.8M1.5 -1.8V-.6"/>
+<path id="proven" d="M-3 0 -1 2.2 3 -2.2"/>
+<path id="unproven" d="M-2.2 -2.2 2.2 2.2M2.2 -2.2 -2.2 2.2"/>
 <g id="is-protected"><circle cx="8" cy="8" r="7"/><path d="M4.8 8.3 7.2 10.6 11.4 5.6"/></g>
 <g id="is-late"><path d="M8 1.4 15.2 14.2H.8Z"/><path d="M8 6V9.6M8 11.7V11.9"/></g>
 <g id="is-never"><path d="M5 1H11L15 5V11L11 15H5L1 11V5Z"/><path d="M5.4 5.4 10.6 10.6M10.6 5.4 5.4 10.6"/></g>

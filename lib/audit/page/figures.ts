@@ -1,4 +1,5 @@
 import type { Audit } from '../audit.ts';
+import { provenServers } from '../proof.ts';
 import { standings } from '../sentence.ts';
 import { durationText, minuteText, sizeText } from '../words.ts';
 
@@ -19,9 +20,13 @@ export function figures(audit: Audit): string {
       late + never > 0 ? 'trouble' : '',
     ),
     ...(waiting > 0 ? [figure('Waiting', `${waiting}`, 'for the first')] : []),
+    ...provenFigure(audit),
     figure('Snapshots', `${good}`, others > 0 ? `and ${others} not good` : 'all good'),
-    figure('Stored', sizeText(audit.bytes)),
-    ...(audit.monthlyCost === undefined ? [] : [figure('Cost', audit.monthlyCost.toFixed(2), 'a month')]),
+    figure(
+      'Stored',
+      sizeText(audit.bytes),
+      audit.monthlyCost === undefined ? '' : `${audit.monthlyCost.toFixed(2)} a month`,
+    ),
     ...(nextRun
       ? [
           figure(
@@ -32,6 +37,15 @@ export function figures(audit: Audit): string {
         ]
       : []),
   ].join('\n');
+}
+
+/** Nothing where no drills are asked for. */
+function provenFigure({ at, series }: Audit): string[] {
+  const { count, proven } = provenServers(series);
+  if (count === 0) return [];
+  const oldest = proven[0]?.proof?.proven;
+  const age = oldest ? `, oldest ${durationText(Date.parse(at) - Date.parse(oldest))}` : '';
+  return [figure('Proven', `${proven.length}`, `of ${count}${age}`)];
 }
 
 /** All texts are the page's own. */

@@ -13,6 +13,9 @@ export type Mark =
   | 'held'
   | Exclude<AuditedSnapshot['state'], 'good'>;
 
+/** A snapshot that has passed its last drill, or failed it. */
+export type Badge = 'proven' | 'unproven';
+
 /** Where the marks stand, from the top of their picture. */
 export const GROUND = 36;
 const WIDTH = 3;
@@ -25,6 +28,7 @@ const HEIGHTS: Partial<Record<Mark, number>> = {
   hourly: 9,
   recent: 9,
 };
+const HIGHEST_OTHER = 13;
 
 /** How a snapshot shows in its timeline and its table. */
 export function markOf({ state, fate, reasons }: AuditedSnapshot): Mark {
@@ -32,6 +36,16 @@ export function markOf({ state, fate, reasons }: AuditedSnapshot): Mark {
   if (fate !== 'keep') return 'goes';
   if (reasons.some((reason) => reason.startsWith('held'))) return 'held';
   return TIERS.find((tier) => reasons.some((reason) => reason.startsWith(`${tier} `))) ?? 'recent';
+}
+
+/** What a drill has shown of a snapshot, if there was one. */
+export function badgeOf({ proven, unproven }: AuditedSnapshot): Badge[] {
+  return proven ? ['proven'] : unproven ? ['unproven'] : [];
+}
+
+/** A badge above a mark at the same place. */
+export function drawBadge(badge: Badge, mark: Mark, x: string): string {
+  return `<use class="${badge}" x="${x}" y="${GROUND - (HEIGHTS[mark] ?? HIGHEST_OTHER) - 5}" href="#${badge}"/>`;
 }
 
 /** Marks at their places (lengths or percentages), for an SVG. */

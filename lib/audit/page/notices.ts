@@ -1,17 +1,21 @@
 import type { Audit } from '../audit.ts';
+import { failedDrillText, hasFailedDrill } from '../proof.ts';
 import { escapeHtml } from './escape.ts';
 
 /** More than these would hide the servers. */
 const AT_ONCE = 5;
 
-/** What a person should look at: the policies' problems, then the warnings. Nothing when there is nothing. */
-export function notices({ policies, warnings }: Audit): string {
+/** What a person should look at: the policies' problems, the drills that failed, the warnings. Nothing when there is nothing. */
+export function notices({ policies, series, warnings }: Audit): string {
   const items = [
     ...policies.flatMap(({ policy, problems }) =>
       problems.map(
         (problem) => `<li class="problem"><b>${escapeHtml(policy)}</b> ${escapeHtml(problem)}</li>`,
       ),
     ),
+    ...series
+      .filter(hasFailedDrill)
+      .map((one) => `<li class="problem">${escapeHtml(failedDrillText(one))}</li>`),
     ...warnings.map((warning) => `<li>${escapeHtml(warning)}</li>`),
   ];
   if (items.length === 0) return '';

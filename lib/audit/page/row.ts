@@ -38,7 +38,7 @@ export function row(series: AuditedSeries, number: number, now: string, scale: S
   return `<li class="row" id="row-${number}" ${data}>
 <button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(name || `server ${server}`)}</bdi><span class="place">${escapeHtml(region)} · ${escapeHtml(policy)}<span class="unseen">, ${STATES[state]}</span></span></button>
 ${timeline(series, now, scale)}
-<p class="standing ${state}"><b>${standingText(series)}</b><span>${holdingText(series)}</span></p>
+<p class="standing ${state}"><b>${standingText(series)}</b><span>${holdingText(series)}</span>${proofText(series)}</p>
 </li>`;
 }
 
@@ -48,6 +48,13 @@ function standingText(series: AuditedSeries): string {
   if (state === 'waiting') return 'none yet';
   if (state !== 'protected' || ageSeconds === undefined) return STATES[state].toLowerCase();
   return `${durationText(ageSeconds * 1000)} old`;
+}
+
+function proofText({ proof }: AuditedSeries): string {
+  if (proof?.unprovenSeconds === undefined) return '';
+  const { proven, failed, unprovenSeconds } = proof;
+  if (failed) return '<span class="unproven">its last drill failed</span>';
+  return `<span>${proven ? `proven ${durationText(unprovenSeconds * 1000)} ago` : 'not proven yet'}</span>`;
 }
 
 function holdingText({ good, pending, stuck, failed, bytes }: AuditedSeries): string {

@@ -35,7 +35,7 @@ header{padding-top:clamp(1.25rem,3vw,2rem)}
 h1{display:flex;gap:1rem;margin:1rem 0 0;font-size:clamp(1.5rem,1.1rem + 1.8vw,2.125rem);line-height:1.2;font-weight:650;letter-spacing:-.02em;overflow-wrap:anywhere}
 h1 span span{display:inline-block}
 h1 .icon{flex:none;width:1.05em;height:1.05em;margin-top:.06em}
-.figures{display:flex;flex-wrap:wrap;gap:1rem 2.5rem;margin:1.5rem 0 0}
+.figures{display:flex;flex-wrap:wrap;gap:1rem 1.875rem;margin:1.5rem 0 0}
 .figures dt{color:var(--soft);font-size:.8125rem}
 .figures dd{margin:0;font-size:1.375rem;line-height:1.3;font-weight:600;letter-spacing:-.01em}
 .figures small{font-size:.8125rem;white-space:nowrap;font-weight:400;letter-spacing:0;color:var(--soft)}
@@ -83,7 +83,8 @@ button{font:inherit;color:inherit}
 .place{grid-column:2;font-size:.8125rem;color:var(--soft)}
 .standing{text-align:right;line-height:1.35}
 .standing b{display:block;font-weight:600}
-.standing span{font-size:.8125rem;color:var(--soft)}
+.standing span{display:block;font-size:.8125rem;color:var(--soft)}
+.standing .unproven{color:var(--never)}
 .standing.protected{color:inherit}
 .timeline{width:100%;overflow:visible}
 .grid{stroke:var(--line)}
@@ -93,6 +94,8 @@ button{font:inherit;color:inherit}
 .goes,.pending,.stuck,.failed,.unknown{fill:none;stroke:var(--soft);stroke-width:1.5}
 .pending{stroke:var(--good)}
 .failed,.stuck{stroke:var(--never);stroke-width:2}
+.proven,.unproven{fill:none;stroke:var(--good);stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}
+.unproven{stroke:var(--never)}
 .held{fill:var(--held)}
 .gap{fill:url(#hatch);stroke:var(--late);stroke-width:.75}
 .hatch{stroke:var(--late);stroke-width:1.5;opacity:.65}
@@ -107,7 +110,7 @@ th,td{text-align:left;vertical-align:top;padding:.3rem .75rem .3rem 0;border-top
 th.slot,td.slot{position:relative;padding-left:1.75rem}
 .slot svg{position:absolute;left:0;top:.375rem;width:.8rem;height:2.25rem;overflow:visible}
 .slot code{display:block;margin-top:.25rem;color:var(--soft);font-size:.75rem;white-space:nowrap}
-.state{min-width:6rem}
+.state{min-width:7.5rem}
 .size{text-align:right;padding-right:1.5rem;white-space:nowrap}
 .tip{position:fixed;z-index:2;max-width:22rem;padding:.4rem .6rem;border-radius:6px;background:var(--ink);color:var(--page);font-size:.8125rem;pointer-events:none}
 

@@ -1,7 +1,7 @@
 import type { AuditedSeries } from '../protection.ts';
 import { counted, minuteText } from '../words.ts';
 import { escapeHtml } from './escape.ts';
-import { drawMarks, GROUND, markOf } from './mark.ts';
+import { badgeOf, drawBadge, drawMarks, GROUND, markOf } from './mark.ts';
 import type { Scale } from './scale.ts';
 
 const HEIGHT = 44;
@@ -9,7 +9,7 @@ const TOP = 5;
 
 /**
  * A series as an SVG that is as wide as its place: a mark a snapshot, newest first; hatched where one is missing; a
- * dashed line at the next run.
+ * dashed line at the next run; above a mark, what a drill has shown of it.
  */
 export function timeline(series: AuditedSeries, now: string, { at }: Scale): string {
   const x = (time: string) => `${at(Date.parse(time))}%`;
@@ -23,6 +23,9 @@ export function timeline(series: AuditedSeries, now: string, { at }: Scale): str
     }),
     oldest ? `<line class="ground" x1="${x(oldest)}" x2="${x(now)}" y1="${GROUND}" y2="${GROUND}"/>` : '',
     nextRun ? `<line class="next" x1="${x(nextRun)}" x2="${x(nextRun)}" y1="${TOP}" y2="${GROUND}"/>` : '',
+    ...snapshots.flatMap((snapshot) =>
+      badgeOf(snapshot).map((badge) => drawBadge(badge, markOf(snapshot), x(snapshot.slot))),
+    ),
     drawMarks(snapshots.map((snapshot) => [markOf(snapshot), x(snapshot.slot)])),
   ];
   return `<svg class="timeline" role="img" height="${HEIGHT}" aria-label="${escapeHtml(describe(series, now))}">${drawn.join('')}</svg>`;
@@ -36,7 +39,7 @@ function gapsIn(series: AuditedSeries, now: string): [from: string, to: string][
 
 /** What the timeline shows, for those who don't see it. */
 function describe(series: AuditedSeries, now: string): string {
-  const { state, snapshots, good, pending, stuck, failed, nextRun } = series;
+  const { state, snapshots, good, pending, stuck, failed, nextRun, proof } = series;
   const [newest, oldest] = [snapshots[0], snapshots.at(-1)];
   const states = Object.entries({ good, pending, stuck, failed }).filter(([, n]) => n > 0);
   const missing = gapsIn(series, now).map(
@@ -47,6 +50,8 @@ function describe(series: AuditedSeries, now: string): string {
       ? `${counted(snapshots.length, 'snapshot')} from ${minuteText(oldest.slot)} to ${minuteText(newest.slot)}, ${states.map(([word, n]) => `${n} ${word}`).join(', ')}`
       : 'No snapshots',
     ...(missing.length > 0 && state !== 'never' ? [`missing from ${missing.join(' and from ')}`] : []),
+    ...(proof?.proven ? [`passed a drill ${minuteText(proof.proven)}`] : []),
+    ...(proof?.failed ? [`failed a drill ${minuteText(proof.failed)}`] : []),
     ...(nextRun ? [`next run ${minuteText(nextRun)}`] : []),
   ].join('; ');
 }

@@ -1,0 +1,68 @@
+import { isoSeconds } from '../dates.ts';
+import type { Snapshot } from '../marker.ts';
+import { hasPassed } from '../retention.ts';
+import type { AuditedSeries } from './protection.ts';
+import { isExpected } from './sentence.ts';
+import { minuteText } from './words.ts';
+
+/** What drills have shown of a series. Times are ISO, in UTC. */
+export interface Proof {
+  /** When one of its snapshots last passed a drill, and has failed none since; absent when none has. */
+  proven?: string;
+  /** For how long nothing was proven: since then, or else since its oldest good snapshot; absent when it has none. */
+  unprovenSeconds?: number;
+  /** When the last drill came to its verdict, if it failed. */
+  failed?: string;
+}
+
+/** @returns undefined where no drill is asked for, and none was. */
+export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Date): Proof | undefined {
+  const drilled = snapshots.filter((s) => s.proven ?? s.drilled);
+  if (!asked && drilled.length === 0) return undefined;
+  const proven = latest(drilled.filter(hasPassed).flatMap((s) => s.proven ?? []));
+  const failed = latest(drilled.filter((s) => !hasPassed(s)).flatMap((s) => s.drilled ?? []));
+  const good = snapshots.filter(({ state, slot }) => state === 'good' && slot <= now);
+  const since = proven ?? good.map(({ slot }) => slot).sort(byTime)[0];
+  return {
+    ...(proven ? { proven: isoSeconds(proven) } : {}),
+    ...(since ? { unprovenSeconds: Math.floor((now.getTime() - since.getTime()) / 1000) } : {}),
+    ...(failed && (!proven || proven < failed) ? { failed: isoSeconds(failed) } : {}),
+  };
+}
+
+/** How many servers there are to be proven, and those that are, the one whose proof is the oldest first. */
+export function provenServers(all: readonly AuditedSeries[]): { count: number; proven: AuditedSeries[] } {
+  const byServer = Map.groupBy(
+    all.filter((series) => series.proof && isExpected(series)),
+    ({ account, region, server }) => `${account} ${region} ${server}`,
+  );
+  const longestAgo = (a: AuditedSeries, b: AuditedSeries) => (a.proof!.proven! < b.proof!.proven! ? -1 : 1);
+  const proven = [...byServer.values()].flatMap((series) =>
+    series
+      .filter(({ proof }) => proof?.proven)
+      .sort(longestAgo)
+      .slice(-1),
+  );
+  return { count: byServer.size, proven: proven.sort(longestAgo) };
+}
+
+/** Whether a server's last drill failed; of one that is to have no more snapshots that is no news. */
+export function hasFailedDrill(series: AuditedSeries): boolean {
+  return series.proof?.failed !== undefined && isExpected(series);
+}
+
+/** A server's last drill, which failed, in a line. */
+export function failedDrillText({ name, region, policy, proof, snapshots }: AuditedSeries): string {
+  const { failed = '', proven } = proof ?? {};
+  const slot = snapshots.find(({ unproven }) => unproven === failed)?.slot ?? '';
+  const before = proven ? `one passed ${minuteText(proven)}` : 'none has passed';
+  return `${name} in ${region}, ${policy}: the snapshot of ${minuteText(slot)} failed its drill ${minuteText(failed)}; ${before}`;
+}
+
+function latest(times: Date[]): Date | undefined {
+  return times.sort(byTime).at(-1);
+}
+
+function byTime(a: Date, b: Date): number {
+  return a.getTime() - b.getTime();
+}
