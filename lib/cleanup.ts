@@ -4,6 +4,7 @@ import { isoSeconds } from './dates.ts';
 import { isStuck, type Snapshot } from './marker.ts';
 import type { Server } from './openstack/compute.ts';
 import type { Image } from './openstack/images.ts';
+import { spreadUnderLimits } from './openstack/rates.ts';
 import type { Session } from './openstack/session.ts';
 import { ADHOC, type Policy } from './policy.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from './report.ts';
@@ -177,9 +178,14 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
   );
   const warnings: string[] = [];
   const entries: Entry[] = [];
-  await pMap(regions, async (surveyed) => {
+  const plans = regions.map((surveyed) => {
     const read = readerOf(surveyed, policy, { owner, projectId: session.projectId });
-    const plan = planCleanup(surveyed, policy, read, run);
+    return { read, plan: planCleanup(surveyed, policy, read, run) };
+  });
+  const items = plans.flatMap(({ plan }) => plan.series.flatMap((series) => series.items));
+  const toDelete = items.filter(({ fate }) => fate === 'delete').map(({ snapshot }) => snapshot);
+  if (!policy.dryRun) await spreadUnderLimits(session, toDelete);
+  await pMap(plans, async ({ read, plan }) => {
     warnings.push(...plan.warnings);
     if (policy.dryRun) {
       entries.push(

@@ -34,7 +34,7 @@ export interface Entry {
   reason?: string;
   /** The id of the image that was asked for. */
   image?: string;
-  /** From the slot to the request. */
+  /** From the slot to the moment when the cloud has accepted the request. */
   delaySeconds?: number;
   /** Of which policy a cleanup's snapshots are. */
   policy?: string;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { type ServerType, serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { computeApp } from './compute.ts';
@@ -8,6 +9,7 @@ import { type Env, type Fault, injectFaults, type Service } from './faults.ts';
 import { type Account, identityApp, Tokens } from './identity.ts';
 import type { DataMode } from './image-data.ts';
 import { imageApp } from './images.ts';
+import { limiter, type RateLimit } from './limiter.ts';
 import { secretsApp } from './secrets.ts';
 import { Region, type Timing } from './state.ts';
 import { volumeApp } from './volumes.ts';
@@ -33,6 +35,10 @@ export interface Cloud {
   /** The secrets store: name to text. */
   secrets: Map<string, string>;
   faults: Fault[];
+  /** None, unless told. */
+  limits: RateLimit[];
+  /** How long an answer of each service takes, in milliseconds; as long as it takes, unless told. */
+  latencyMs: Partial<Record<Service, number>>;
   received: Received[];
   /** How image data are given out. */
   dataMode: DataMode;
@@ -84,7 +90,10 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   const received: Received[] = [];
   const secrets = new Map<string, string>();
   const dataMode: DataMode = { ranges: true, corrupt: false };
+  const limits: RateLimit[] = [];
+  const latencyMs: Cloud['latencyMs'] = {};
   const cloud = { pageSize: 100, dataMode };
+  const { refuse, rates } = limiter(limits, () => performance.now() + offsetMs);
 
   const listen = async (app: Hono<Env>, service: Service, region?: string, at = 0): Promise<string> => {
     const outer = new Hono<Env>();
@@ -101,6 +110,11 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
       await next();
     });
     outer.use(injectFaults(faults, service, region));
+    if (region) outer.use(refuse);
+    outer.use(async (_, next) => {
+      if (latencyMs[service]) await setTimeout(latencyMs[service]);
+      await next();
+    });
     outer.route('/', app);
     const server = serve({ fetch: outer.fetch, hostname: '127.0.0.1', port: at });
     servers.push(server);
@@ -117,7 +131,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
         'image',
         region.name,
       );
-      const compute = computeApp({ region, account, tokens, pageSize, imageUrl: () => imageUrl });
+      const compute = computeApp({ region, account, tokens, pageSize, rates, imageUrl: () => imageUrl });
       const computeUrl = await listen(compute, 'compute', region.name);
       const volumeUrl = await listen(volumeApp({ region, tokens, pageSize }), 'volume', region.name);
       return { name: region.name, imageUrl, computeUrl, volumeUrl };
@@ -137,6 +151,8 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     tokens,
     secrets,
     faults,
+    limits,
+    latencyMs,
     received,
     now,
     advance(ms: number) {

@@ -12,10 +12,18 @@ interface ComputeOptions {
   tokens: Tokens;
   pageSize: () => number;
   imageUrl: () => string;
+  rates: () => object[];
 }
 
 /** Nova, as far as listing servers and createImage go, and what serverRoutes adds to that: at Rackspace under /v2/{tenant}, elsewhere /v2.1. */
-export function computeApp({ region, account, tokens, pageSize, imageUrl }: ComputeOptions): Hono<Env> {
+export function computeApp({
+  region,
+  account,
+  tokens,
+  pageSize,
+  imageUrl,
+  rates,
+}: ComputeOptions): Hono<Env> {
   const routes = new Hono<Env>();
 
   routes.use(async (c, next) => {
@@ -46,7 +54,9 @@ export function computeApp({ region, account, tokens, pageSize, imageUrl }: Comp
   });
 
   routes.get('/limits', (c) =>
-    c.json({ limits: { rate: [], absolute: { maxImageMeta: MOST_METADATA, maxServerMeta: MOST_METADATA } } }),
+    c.json({
+      limits: { rate: rates(), absolute: { maxImageMeta: MOST_METADATA, maxServerMeta: MOST_METADATA } },
+    }),
   );
 
   routes.post('/servers/:id/action', async (c) => {
@@ -151,7 +161,7 @@ function refuseImage(
 
 /** A snapshot gets the properties of the image that its server was made from, whatever they mean. */
 function inherited({ image, inherits }: CloudServer, region: Region): Record<string, string> {
-  return inherits ?? region.images.find(({ id }) => id === image)?.properties ?? {};
+  return inherits ?? region.image(image)?.properties ?? {};
 }
 
 /** One volume snapshot for each volume; the image only says where they are. */

@@ -28,21 +28,25 @@ export function imageApp({ region, account, tokens, pageSize, dataMode }: ImageO
     );
   });
 
-  const visible = () =>
-    region.images.filter(({ owner, visibility }) => owner === account.projectId || visibility !== 'private');
+  const isVisible = ({ owner, visibility }: CloudImage) =>
+    owner === account.projectId || visibility !== 'private';
+  const imageOf = (id: string) => [region.image(id)].find((image) => image && isVisible(image));
 
   app.get('/images', (c) => {
     const query = c.req.query();
     const { marker, limit = String(pageSize()), visibility } = query;
     if (!/^\d+$/.test(limit)) return glanceFault(c, 400, 'Bad Request', 'limit param must be an integer');
     const filters = Object.entries(query).filter(([key]) => !PARAMETERS.has(key));
-    const found = visible().filter((image) => {
+    const fits = (image: CloudImage) => {
       const json: Record<string, unknown> = imageJson(image);
-      return (
+      return filters.every(([key, value]) => json[key] === value);
+    };
+    const found = region.images.filter(
+      (image) =>
+        isVisible(image) &&
         (!visibility || image.visibility === visibility) &&
-        filters.every(([key, value]) => json[key] === value)
-      );
-    });
+        (filters.length === 0 || fits(image)),
+    );
     const from = marker ? found.findIndex(({ id }) => id === marker) + 1 : 0;
     if (marker && from === 0) return glanceFault(c, 400, 'Bad Request', `No image found with ID ${marker}`);
     const size = Math.min(Number(limit), pageSize());
@@ -59,14 +63,14 @@ export function imageApp({ region, account, tokens, pageSize, dataMode }: ImageO
   });
 
   app.get('/images/:id', (c) => {
-    const image = visible().find(({ id }) => id === c.req.param('id'));
+    const image = imageOf(c.req.param('id'));
     return image
       ? c.json(imageJson(image))
       : glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
   });
 
   app.get('/images/:id/file', (c) => {
-    const image = visible().find(({ id }) => id === c.req.param('id'));
+    const image = imageOf(c.req.param('id'));
     if (!image) return glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
     return image.status === 'active' && image.size
       ? fileAnswer(image, c.req.header('range'), dataMode)
@@ -89,7 +93,7 @@ export function imageApp({ region, account, tokens, pageSize, dataMode }: ImageO
   });
 
   app.put('/images/:id/file', async (c) => {
-    const image = visible().find(({ id }) => id === c.req.param('id'));
+    const image = imageOf(c.req.param('id'));
     if (!image) return glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
     if (image.status !== 'queued') {
       return glanceFault(
@@ -105,7 +109,7 @@ export function imageApp({ region, account, tokens, pageSize, dataMode }: ImageO
   });
 
   app.patch('/images/:id', async (c) => {
-    const image = visible().find(({ id }) => id === c.req.param('id'));
+    const image = imageOf(c.req.param('id'));
     if (!image) return glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
     if (c.req.header('content-type') !== 'application/openstack-images-v2.1-json-patch') {
       return glanceFault(c, 415, 'Unsupported Media Type', 'Unsupported Content-Type');
@@ -124,7 +128,7 @@ export function imageApp({ region, account, tokens, pageSize, dataMode }: ImageO
   });
 
   app.delete('/images/:id', (c) => {
-    const image = visible().find(({ id }) => id === c.req.param('id'));
+    const image = imageOf(c.req.param('id'));
     if (!image)
       return glanceFault(c, 404, 'Not Found', `Failed to find image ${c.req.param('id')} to delete`);
     if (image.protected)

@@ -104,7 +104,9 @@ export class Region {
   readonly securityGroups: string[] = ['default'];
   /** How many servers there may be. */
   maxServers = 100;
-  #images: CloudImage[] = [];
+  readonly #images = new Map<string, CloudImage>();
+  /** Those in progress. */
+  readonly #making = new Set<CloudImage>();
   readonly name: string;
   readonly now: () => Date;
   readonly #timing: Timing;
@@ -152,7 +154,8 @@ export class Region {
       properties: {},
       ...image,
     };
-    this.#images.push(added);
+    this.#images.set(added.id, added);
+    if (added.making) this.#making.add(added);
     return added;
   }
 
@@ -163,18 +166,26 @@ export class Region {
   }
 
   removeImage(id: string): void {
-    this.#images = this.#images.filter((image) => image.id !== id);
+    const image = this.#images.get(id);
+    if (image) this.#making.delete(image);
+    this.#images.delete(id);
   }
 
   /** All images as the clock has them, the newest first. */
   get images(): CloudImage[] {
     this.#settle();
-    return [...this.#images].sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+    return [...this.#images.values()].sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+  }
+
+  /** One image as the clock has it. */
+  image(id: string): CloudImage | undefined {
+    this.#settle();
+    return this.#images.get(id);
   }
 
   /** Begins to build a server, or to build it anew; a build takes its time. */
   build(server: CloudServer, status: 'BUILD' | 'REBUILD'): void {
-    server.inherits = { ...this.#images.find(({ id }) => id === server.image)?.properties };
+    server.inherits = { ...this.#images.get(server.image)?.properties };
     server.building = { status, endsAt: new Date(this.now().getTime() + (this.#timing.buildMs ?? 120_000)) };
   }
 
@@ -195,7 +206,8 @@ export class Region {
     if (status === 'BUILD') return 'spawning';
     if (status === 'REBUILD') return 'rebuild_spawning';
     if (server.taskState) return server.taskState;
-    const image = this.images.find(({ making }) => making?.server === server.id);
+    this.#settle();
+    const image = [...this.#making].find(({ making }) => making?.server === server.id);
     if (!image) return null;
     const ageMs = this.now().getTime() - image.createdAt.getTime();
     if (ageMs < this.#timing.queuedMs / 2) return 'image_snapshot';
@@ -205,24 +217,29 @@ export class Region {
   #settle(): void {
     const { queuedMs, savingMs } = this.#timing;
     const now = this.now();
-    for (const image of [...this.#images]) {
+    for (const image of [...this.#making]) {
       if (!image.making) continue;
       const { fate, tokenExpiresAt } = image.making;
       const uploadAt = new Date(image.createdAt.getTime() + queuedMs);
       if (now < uploadAt) continue;
       // Nova uploads with the user's token: without it, it can't even say that it has failed.
       if (fate === 'stuck' || tokenExpiresAt < uploadAt) {
-        delete image.making;
+        this.#finish(image);
         continue;
       }
       image.status = 'saving';
       const endsAt = new Date(uploadAt.getTime() + savingMs);
       if (now < endsAt) continue;
-      delete image.making;
+      this.#finish(image);
       if (fate === 'vanishes') this.removeImage(image.id);
       else if (fate === 'killed') image.status = 'killed';
       else Object.assign(image, { status: 'active', size: 2_000_000_000 });
       image.updatedAt = endsAt;
     }
+  }
+
+  #finish(image: CloudImage): void {
+    delete image.making;
+    this.#making.delete(image);
   }
 }

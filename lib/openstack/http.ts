@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import got, { HTTPError, type Method, type RequestError, type Response } from 'got';
 import { CloudError, type CloudErrorCode, faultMessage } from './errors.ts';
 import { isQuota, isRateLimit, type Refusal, retryAfterMs } from './limits.ts';
+import { LONGEST_WAIT_MS, type Queue } from './pacing.ts';
 
 /** How long work may still go on, in milliseconds; 0 or less means stop now. */
 export interface Deadline {
@@ -24,7 +26,6 @@ export interface Traffic {
 
 const RETRIES = 3;
 const BACKOFF_MS = 500;
-const LONGEST_WAIT_MS = 60_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 // The connection was never made, so even a POST was not carried out.
@@ -47,13 +48,14 @@ export function sender(
   deadline: Deadline,
   secrets: Set<string>,
   traffic: Traffic,
+  queue: Queue,
 ): (sending: Sending) => Promise<CloudAnswer> {
   return async ({ url, method, json, contentType, microversion, expect, repeatable, token }) => {
     const remainingMs = deadline.remainingMs();
     const where = { method, url: url.split('?')[0] ?? url };
     if (remainingMs <= 0) throw outOfTime(where);
     const signal = AbortSignal.timeout(Math.ceil(remainingMs));
-    try {
+    const exchange = async (): Promise<CloudAnswer> => {
       const response = await got(url, {
         method,
         ...(json === undefined ? {} : { json }),
@@ -66,28 +68,9 @@ export function sender(
         responseType: 'text',
         followRedirect: false,
         signal,
-        hooks: {
-          beforeRequest: [
-            () => {
-              traffic.calls++;
-            },
-          ],
-          afterResponse: [
-            (response) => {
-              if (isRateLimit(refusalOf(response))) traffic.rateLimited++;
-              return response;
-            },
-          ],
-        },
         timeout: { connect: CONNECT_TIMEOUT_MS, request: REQUEST_TIMEOUT_MS },
-        retry: {
-          limit: RETRIES,
-          enforceRetryRules: false,
-          calculateDelay: ({ attemptCount, error }) => {
-            const waitMs = attemptCount > RETRIES ? 0 : retryDelayMs(error, attemptCount, repeatable);
-            return waitMs < deadline.remainingMs() ? waitMs : 0;
-          },
-        },
+        // Its own would not wait for its turn.
+        retry: { limit: 0 },
       });
       if (!expect.includes(response.statusCode)) {
         throw new CloudError('BAD_ANSWER', `${said(where)}: ${response.statusCode} was not expected here`, {
@@ -96,8 +79,26 @@ export function sender(
         });
       }
       return { headers: response.headers, body: parse(response, where) };
-    } catch (error) {
-      throw signal.aborted ? outOfTime(where) : translate(error, where, (text) => without(secrets, text));
+    };
+    for (let attempt = 1; ; attempt++) {
+      await queue.turn(where);
+      traffic.calls++;
+      try {
+        return await exchange();
+      } catch (error) {
+        if (signal.aborted) throw outOfTime(where);
+        const refusal = error instanceof HTTPError ? refusalOf(error.response) : undefined;
+        const limited = refusal !== undefined && isRateLimit(refusal);
+        const waitMs =
+          error instanceof CloudError ? 0 : retryDelayMs(error as RequestError, attempt, repeatable);
+        if (limited) {
+          traffic.rateLimited++;
+          queue.hold(where, Math.max(waitMs, retryAfterMs(refusal) ?? 0));
+        }
+        if (attempt > RETRIES || waitMs === 0 || waitMs >= deadline.remainingMs())
+          throw translate(error, where, (text) => without(secrets, text));
+        if (!limited) await setTimeout(waitMs);
+      }
     }
   };
 }

@@ -9,6 +9,7 @@ import {
   secretsOf,
   tokenRequest,
 } from './identity.ts';
+import { queue, type Rates } from './pacing.ts';
 
 /**
  * Where credentials come from. `fresh` asks for them anew, past any cache: it is set after the cloud has refused
@@ -52,6 +53,8 @@ export interface Session {
   readonly traffic: Readonly<Traffic>;
   /** The regions that have both compute and images, sorted. */
   readonly regions: string[];
+  /** Spreads the requests of some verbs from now on, those to all regions together. See rates.ts. */
+  spread(rates: Rates): void;
   /** @throws {CloudError} for every status not in `expect`, and for every way of getting no answer. */
   request(request: CloudRequest): Promise<CloudAnswer>;
   /**
@@ -72,7 +75,8 @@ export interface Session {
 export async function connect(source: CredentialSource, deadline: Deadline): Promise<Session> {
   const secrets = new Set<string>();
   const traffic: Traffic = { calls: 0, rateLimited: 0 };
-  const send = sender(deadline, secrets, traffic);
+  const turns = queue(deadline);
+  const send = sender(deadline, secrets, traffic, turns);
   const receive = downloader(deadline, secrets, traffic);
   let clockAheadMs: number | undefined;
 
@@ -146,6 +150,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     deadline,
     traffic,
     regions: regionsOf(grant),
+    spread: turns.spread,
     request({ service, region, method, path, query, json, contentType, microversion, expect }) {
       return withToken((current) => {
         const url = new URL(endpoint(current, service, region) + path);

@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest';
+import { answers } from '../../local/faults.ts';
+import type { RateLimit } from '../../local/limiter.ts';
+import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, MIDNIGHT } from '../history.ts';
+
+const SERVERS = 60;
+
+/** A fleet in two regions, the larger part in DFW. */
+async function fleet(...limits: RateLimit[]): Promise<Harness> {
+  const h = await harness();
+  setTime(new Date(MIDNIGHT.getTime() + 20_000));
+  for (let i = 0; i < SERVERS; i++) h.cloud.region(i % 3 ? 'DFW' : 'ORD').addServer({ name: `web-${i}` });
+  h.cloud.limits.push(...limits);
+  return h;
+}
+
+/** How many requests of each kind the services of both regions have received. */
+function received({ cloud }: Harness): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { service, method, path } of cloud.received) {
+    if (service !== 'compute' && service !== 'image') continue;
+    const what = path.endsWith('/limits') ? 'limits' : method;
+    counts[what] = (counts[what] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function rateLimited({ logs }: Harness): number {
+  return Number(/"RateLimited":(\d+)/.exec(logs())?.[1]);
+}
+
+const limit = (verb: string, kind: RateLimit['kind'] = 'window'): RateLimit => ({
+  verb,
+  value: 50,
+  unit: 'SECOND',
+  kind,
+});
+
+describe('a sweep of more than the limit', () => {
+  test.each(['window', 'bucket'] as const)('meets none of its refusals: %s', async (kind) => {
+    const h = await fleet(limit('POST', kind));
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: SERVERS });
+    expect(received(h)).toEqual({ GET: 4, limits: 1, POST: SERVERS });
+    expect(rateLimited(h)).toBe(0);
+  });
+
+  test.each([
+    ['does not say', answers.forbidden],
+    ['says in nonsense', { status: 200, body: '<html></html>' }],
+    ['says none', { status: 200, body: { limits: { rate: [] } } }],
+  ])('takes all of them, too, when the cloud %s what it is', async (_, answer) => {
+    const h = await fleet({ ...limit('POST'), value: SERVERS - 3 });
+    h.cloud.faults.push({ service: 'compute', path: /limits$/, times: 9, answer });
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: SERVERS });
+    expect(rateLimited(h)).toBeGreaterThan(0);
+    // Those that were under way when the first one was refused.
+    expect(rateLimited(h)).toBeLessThan(16);
+  });
+
+  test('stops in time when its turn does not come', async () => {
+    const h = await fleet({ verb: 'POST', value: 25, unit: 'MINUTE', kind: 'window' });
+    const { report, error } = await h.fail('snapshot', policy(), { remainingMs: 8000 });
+    expect(error.message).toMatch(/stopped in time/);
+    const { taken = 0, deferred = 0, ...others } = report!.totals;
+    expect(others).toEqual({});
+    expect(taken + deferred).toBe(SERVERS);
+    expect(taken).toBeGreaterThan(0);
+    expect(rateLimited(h)).toBe(0);
+  });
+});
+
+test('a cleanup of more than the limit meets none of its refusals', async () => {
+  const h = await fleet(limit('DELETE'), { ...limit('GET'), value: 500 });
+  for (const region of ['DFW', 'ORD']) {
+    for (const server of h.cloud.region(region).servers) {
+      for (const age of [0, 1]) addSnapshot(h, server, age, {}, region);
+    }
+  }
+  const { totals } = await h.run('cleanup', policy({ keep: { last: 1 } }));
+  expect(totals).toEqual({ deleted: SERVERS, kept: SERVERS });
+  expect(received(h)).toMatchObject({ limits: 1, DELETE: SERVERS });
+  expect(rateLimited(h)).toBe(0);
+});
