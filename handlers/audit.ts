@@ -3,10 +3,12 @@ import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
 import { policiesOf } from '../lib/doctor.ts';
 import { invocation, sendBeat } from '../lib/lambda.ts';
+import { bucketNamed } from '../lib/offsite/bucket.ts';
+import type { Deadline } from '../lib/openstack/http.ts';
 import { settings } from '../lib/settings.ts';
 import { storeIn } from '../lib/store.ts';
 
-const { bucket, topic, pricePerGb } = settings();
+const { bucket, copiesBucket, topic, pricePerGb } = settings();
 const store = bucket ? storeIn(bucket) : undefined;
 
 /**
@@ -16,7 +18,10 @@ const store = bucket ? storeIn(bucket) : undefined;
 export const handler = invocation(
   async (event, job) => {
     const digest = parseAudit(event);
-    const found = await audit(policiesOf({}, job.policies), job, job.login, pricePerGb);
+    const found = await audit(policiesOf({}, job.policies), job, job.login, {
+      pricePerGb,
+      ...(copiesBucket ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) } : {}),
+    });
     const failures = await publishAudit(found, { store, topic }, { digest, now: job.now });
     await sendBeat({ job: 'audit', policy: 'all' }, failures.length === 0);
     return summaryOf(found, failures);

@@ -16,7 +16,7 @@ export async function reportOf(cloud: Cloud, owner: string, now = cloud.now()): 
   const credentials = parseSecret('embedded', cloud.secret('rackspace'));
   const login = () => connect(async () => credentials, { remainingMs: () => 60_000 });
   const run = { owner, now, requestId: 'report', policies };
-  return reportPage(await audit(policies, run, login, PRICE_PER_GB));
+  return reportPage(await audit(policies, run, login, { pricePerGb: PRICE_PER_GB }));
 }
 
 /** Writes {@link reportOf} below reports/. @returns the file. */

@@ -1,6 +1,8 @@
 import pMap from 'p-map';
 import { isoSeconds } from '../dates.ts';
+import type { Bucket } from '../offsite/bucket.ts';
 import { isCloudError } from '../openstack/errors.ts';
+import type { Deadline } from '../openstack/http.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Policy } from '../policy.ts';
@@ -8,6 +10,7 @@ import { Refusal } from '../refusal.ts';
 import type { Run } from '../run.ts';
 import { isOfDrill, selectServers } from '../selection.ts';
 import { survey } from '../survey.ts';
+import { listCopies } from './copied.ts';
 import { type AuditedSeries, protectionOf } from './protection.ts';
 
 /** A policy, as the report page shows it. */
@@ -39,23 +42,33 @@ export interface Audit {
   monthlyCost?: number;
 }
 
+interface Extras {
+  /** Of a stored gigabyte (10^9 bytes) a month. */
+  pricePerGb?: number | undefined;
+  /** The bucket that the copies lie in, for as long as there is time. */
+  bucketUntil?: ((deadline: Deadline) => Pick<Bucket, 'list'>) | undefined;
+}
+
 /**
  * Looks at all that the policies protect, and changes nothing. What can't be read, a whole account perhaps, is said in
  * the policies' problems and stops nothing else.
  *
  * @param login opens a session with a cloud account.
- * @param pricePerGb of a stored gigabyte (10^9 bytes) a month.
  */
 export async function audit(
   policies: readonly Policy[],
   run: Run,
   login: (account: string) => Promise<Session>,
-  pricePerGb?: number,
+  { pricePerGb, bucketUntil }: Extras = {},
 ): Promise<Audit> {
   const accounts = [...Map.groupBy(policies, ({ account }) => account)];
-  const found = await pMap(accounts, ([account, own]) => auditAccount(account, own, run, login), {
-    concurrency: 4,
-  });
+  const found = await pMap(
+    accounts,
+    ([account, own]) => auditAccount(account, own, { run, login, bucketUntil }),
+    {
+      concurrency: 4,
+    },
+  );
   const series = found.flatMap((one) => one.series);
   const bytes = series.reduce((sum, one) => sum + one.bytes, 0);
   return {
@@ -75,12 +88,17 @@ type AccountAudit = Pick<Audit, 'policies' | 'series' | 'uncovered' | 'warnings'
 async function auditAccount(
   account: string,
   policies: Policy[],
-  run: Run,
-  login: (account: string) => Promise<Session>,
+  {
+    run,
+    login,
+    bucketUntil,
+  }: Pick<Extras, 'bucketUntil'> & { run: Run; login: (account: string) => Promise<Session> },
 ): Promise<AccountAudit> {
   const nothing = { series: [], uncovered: [], warnings: [] };
   try {
-    return await auditRegions(await login(account), account, policies, run);
+    const session = await login(account);
+    const bucket = bucketUntil?.(session.deadline);
+    return await auditRegions(session, bucket, account, policies, run);
   } catch (error) {
     if (!isCloudError(error) && !(error instanceof Refusal)) throw error;
     const problem = `the account ${account} can't be read: ${error.message}`;
@@ -95,6 +113,7 @@ async function auditAccount(
 
 async function auditRegions(
   session: Session,
+  bucket: Pick<Bucket, 'list'> | undefined,
   account: string,
   policies: Policy[],
   run: Run,
@@ -102,6 +121,9 @@ async function auditRegions(
   const isOnVolumes = ({ properties, volumeSnapshotIds }: Image) =>
     properties.autosnap_owner === run.owner && volumeSnapshotIds.length > 0;
   const { regions, unreadable } = await survey(session, undefined, isOnVolumes);
+  // Rackspace gives out no image's data, so nothing of it is in the bucket.
+  const isCopied = session.provider !== 'rackspace' && policies.some(({ offsite }) => offsite);
+  const copies = isCopied ? await listCopies(bucket, { owner: run.owner, account }) : undefined;
   const covered = new Set<string>();
   const result: AccountAudit = { policies: [], series: [], uncovered: [], warnings: [] };
   const adhocIn = new Set<string>();
@@ -121,6 +143,7 @@ async function auditRegions(
         .map(({ region, problem }) => `${region} can't be read: ${problem}`),
       ...selection.missingIds.map((id) => `servers.ids: there is no server ${id}`),
       ...selection.unmatched.map((selector) => `servers.${selector} matches no server`),
+      ...(policy.offsite && copies && 'problem' in copies ? [copies.problem] : []),
     ];
     const nothingSelected = selection.unmatched.length > 0 || selection.servers.length === 0;
     const readable = own.length === new Set(wanted).size;
@@ -129,7 +152,13 @@ async function auditRegions(
       const adhoc = !adhocIn.has(surveyed.region);
       adhocIn.add(surveyed.region);
       const { projectId } = session;
-      const { series, warnings } = protectionOf(surveyed, policy, { ...run, projectId, adhoc });
+      const known = copies && 'of' in copies ? copies.of(policy.policy) : undefined;
+      const { series, warnings } = protectionOf(surveyed, policy, {
+        ...run,
+        projectId,
+        adhoc,
+        copies: known,
+      });
       result.series.push(...series);
       result.warnings.push(...warnings);
     }

@@ -1,5 +1,7 @@
 import type { Report } from '../report.ts';
 import type { Audit } from './audit.ts';
+import type { Census } from './census.ts';
+import { behindWithCopies, copiedServers, copyText } from './copied.ts';
 import { failedDrillText, hasFailedDrill, provenServers } from './proof.ts';
 import type { AuditedSeries } from './protection.ts';
 import { latenessMs, sentence, worstFirst } from './sentence.ts';
@@ -30,24 +32,29 @@ export function digest(
 ): Digest {
   const late = audit.series.filter(({ state }) => state === 'late' || state === 'never');
   const failedDrills = audit.series.filter(hasFailedDrill);
+  const behind = behindWithCopies(audit.series);
   const failures = [...new Set(runs.flatMap(failuresOf))];
   const problems = audit.policies.flatMap(({ policy, problems: own }) => own.map((p) => `${policy}: ${p}`));
   const headline = sentence(audit);
-  const total = (outcome: 'taken' | 'deleted') =>
-    runs.reduce((sum, { totals }) => sum + (totals[outcome] ?? 0), 0);
+  const total = (job: Report['job'], outcome: 'taken' | 'deleted' | 'copied') =>
+    runs.reduce((sum, run) => sum + (run.job === job ? (run.totals[outcome] ?? 0) : 0), 0);
+  const taken = total('snapshot', 'taken');
+  const copied = runs.some(({ job }) => job === 'offsite') ? `, ${total('offsite', 'copied')} copied` : '';
   const text = [
     `${headline}.`,
-    `In the last 24 hours ${counted(total('taken'), 'snapshot')} were taken, and ${total('deleted')} deleted.`,
+    `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.`,
     section('Failed', failures),
     section('Late', late.sort(worstFirst).map(lateLine)),
     section('Drills that failed', failedDrills.map(failedDrillText)),
+    section('Copies that are behind', behind.map(behindLine)),
     section('To be looked at', [...problems, ...audit.warnings]),
     section(
       'Not covered by any policy',
       audit.uncovered.map(({ name, region }) => `${name} in ${region}`),
     ),
     section('Deleted', runs.flatMap(deletedLines)),
-    drills(audit),
+    provenLine(audit),
+    copiesLine(audit),
     storage(audit),
     links &&
       `The report page, for ${links.hours} hours at most:\n${links.signed}\nLater, signed in to AWS:\n${links.console}`,
@@ -55,7 +62,7 @@ export function digest(
   return {
     subject: ascii(`Autosnap ${audit.owner}: ${headline}`).slice(0, LONGEST_SUBJECT),
     text: text.filter(Boolean).join('\n\n'),
-    good: failures.length + late.length + failedDrills.length + problems.length === 0,
+    good: failures.length + late.length + failedDrills.length + behind.length + problems.length === 0,
   };
 }
 
@@ -91,22 +98,39 @@ function lateLine(series: AuditedSeries): string {
   return `${name} in ${region}, ${policy}: ${state}`;
 }
 
-/** Nothing where no drills are asked for. */
-function drills({ at, series }: Audit): string | undefined {
-  const { count, proven } = provenServers(series);
+/** "Copied: 5 of 7 servers; the oldest is that of web-1, 3 days". Nothing where it is asked of no server. */
+function censusLine(what: string, { count, holding, oldest }: Census, at: string): string | undefined {
   if (count === 0) return undefined;
-  const [oldest] = proven;
-  if (!oldest) return `Proven by a drill: none of ${counted(count, 'server')}.`;
-  const age = durationText(Date.parse(at) - Date.parse(oldest.proof!.proven!));
-  return `Proven by a drill: ${proven.length} of ${counted(count, 'server')}; the longest ago ${cleanText(oldest.name)}, ${age}.`;
+  const since = oldest
+    ? `; the oldest is that of ${cleanText(oldest.name)}, ${durationText(Date.parse(at) - Date.parse(oldest.since))}`
+    : '';
+  return `${what}: ${holding} of ${counted(count, 'server')}${since}`;
 }
 
-function deletedLines({ entries }: Report): string[] {
+function provenLine({ at, series }: Audit): string | undefined {
+  const line = censusLine('Proven by a drill', provenServers(series), at);
+  return line && `${line}.`;
+}
+
+function copiesLine({ at, series }: Audit): string | undefined {
+  const line = censusLine('Copied', copiedServers(series), at);
+  const never = series.filter(({ copied }) => copied?.obstacle).length;
+  return line && `${line}${never > 0 ? `; ${never} can't be` : ''}.`;
+}
+
+function behindLine({ name, server, region, policy, copied }: AuditedSeries): string {
+  return `${name || server} in ${region}, ${policy}: ${copyText(copied!)}`;
+}
+
+function deletedLines({ job, entries }: Report): string[] {
+  const what = job === 'offsite' ? 'copies of ' : '';
   return entries.flatMap(({ name, server, region, policy, snapshots = [] }) => {
     const slots = snapshots
       .filter(({ outcome }) => outcome === 'deleted')
       .map(({ slot }) => minuteText(slot));
-    return slots.length === 0 ? [] : [`${name || server} in ${region}, ${policy}: ${slots.join(', ')}`];
+    return slots.length === 0
+      ? []
+      : [`${what}${name || server} in ${region}, ${policy}: ${slots.join(', ')}`];
   });
 }
 

@@ -15,6 +15,7 @@ import { stateIcon, tabIcon } from './page/row.ts';
 import { axis, scaleOf } from './page/scale.ts';
 import { STYLE } from './page/style.ts';
 import { hasFailedDrill } from './proof.ts';
+import type { AuditedSeries } from './protection.ts';
 import { sentence, standings } from './sentence.ts';
 
 const SCRIPT = `(${client})()`;
@@ -27,8 +28,9 @@ export function reportPage(audit: Audit): string {
   const { owner, at, series } = audit;
   const groups = grouped(series);
   const rows = groups.flatMap((group) => group.series);
-  const times = rows.flatMap(({ snapshots, nextRun }) => [
+  const times = rows.flatMap(({ snapshots, copied, nextRun }) => [
     ...snapshots.map(({ slot }) => slot),
+    copied?.newest ?? at,
     nextRun ?? at,
   ]);
   const scale = scaleOf(at, times);
@@ -60,7 +62,7 @@ ${notices(audit)}
 </header>
 <main>
 ${filters(rows)}
-${legend(new Set(rows.flatMap(({ snapshots }) => snapshots.flatMap((s) => [markOf(s), ...badgeOf(s)]))))}
+${legend(shownIn(rows))}
 ${axis(scale)}
 ${groupList(groups, at, scale)}
 <p class="nothing" hidden>Nothing fits these filters. <button type="button">Show all</button></p>
@@ -74,15 +76,24 @@ ${appendix(audit)}
 `;
 }
 
+/** All that needs an explanation. */
+function shownIn(rows: readonly AuditedSeries[]) {
+  return new Set([
+    ...rows.flatMap(({ snapshots }) => snapshots.flatMap((s) => [markOf(s), ...badgeOf(s)])),
+    ...(rows.some(({ copied }) => copied?.newest) ? (['copy'] as const) : []),
+  ]);
+}
+
 function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
 
-/** The icon beside the sentence: what can't be read, matches nothing, or does not boot, is no good news either. */
+/** The icon beside the sentence: what can't be read, matches nothing, does not boot or is not copied, is no good news either. */
 function worstState(audit: Audit) {
   const worst = standings(audit)[0]?.state ?? 'never';
   const troubled =
-    audit.policies.some(({ problems }) => problems.length > 0) || audit.series.some(hasFailedDrill);
+    audit.policies.some(({ problems }) => problems.length > 0) ||
+    audit.series.some((one) => hasFailedDrill(one) || one.copied?.behind);
   return troubled && worst !== 'never' ? 'late' : worst;
 }
 

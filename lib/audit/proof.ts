@@ -1,6 +1,7 @@
 import { isoSeconds } from '../dates.ts';
 import type { Snapshot } from '../marker.ts';
 import { hasPassed } from '../retention.ts';
+import { type Census, census } from './census.ts';
 import type { AuditedSeries } from './protection.ts';
 import { isExpected } from './sentence.ts';
 import { minuteText } from './words.ts';
@@ -30,20 +31,9 @@ export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Dat
   };
 }
 
-/** How many servers there are to be proven, and those that are, the one whose proof is the oldest first. */
-export function provenServers(all: readonly AuditedSeries[]): { count: number; proven: AuditedSeries[] } {
-  const byServer = Map.groupBy(
-    all.filter((series) => series.proof && isExpected(series)),
-    ({ account, region, server }) => `${account} ${region} ${server}`,
-  );
-  const longestAgo = (a: AuditedSeries, b: AuditedSeries) => (a.proof!.proven! < b.proof!.proven! ? -1 : 1);
-  const proven = [...byServer.values()].flatMap((series) =>
-    series
-      .filter(({ proof }) => proof?.proven)
-      .sort(longestAgo)
-      .slice(-1),
-  );
-  return { count: byServer.size, proven: proven.sort(longestAgo) };
+/** How many servers are proven, and which was so the longest ago. */
+export function provenServers(all: readonly AuditedSeries[]): Census {
+  return census(all, ({ proof }) => proof && (proof.proven ?? null));
 }
 
 /** Whether a server's last drill failed; of one that is to have no more snapshots that is no news. */

@@ -2,6 +2,7 @@ import { readerOf } from '../belonging.ts';
 import { planCleanup, type SeriesPlan } from '../cleanup.ts';
 import { isoSeconds } from '../dates.ts';
 import { isStuck, type Snapshot } from '../marker.ts';
+import type { Copy } from '../offsite/copies.ts';
 import type { Server } from '../openstack/compute.ts';
 import { ADHOC, type Policy } from '../policy.ts';
 import { hasPassed } from '../retention.ts';
@@ -9,6 +10,7 @@ import type { Run } from '../run.ts';
 import { intervalMs } from '../schedule.ts';
 import { selectServers } from '../selection.ts';
 import type { RegionSurvey } from '../survey.ts';
+import { type Copied, copiedOf } from './copied.ts';
 import { type Foresight, foresight } from './foresight.ts';
 import type { Gap } from './gaps.ts';
 import { type Proof, proofOf } from './proof.ts';
@@ -64,6 +66,8 @@ export interface AuditedSeries {
   gaps?: Gap[];
   /** What drills have shown; absent where none is asked for and none was. */
   proof?: Proof;
+  /** What copies there are; absent where none are asked for, or they can't be listed. */
+  copied?: Copied;
   /** Newest first. */
   snapshots: AuditedSnapshot[];
 }
@@ -77,7 +81,7 @@ export interface RegionProtection {
 /**
  * How well the servers of a completely listed region are protected by a policy: a series for each server that it
  * selects, with or without snapshots, and for each that has any. `adhoc` takes in the snapshots made by hand, which
- * belong to no policy.
+ * belong to no policy; `copies` are the policy's, where it asks for them and they are known.
  */
 export function protectionOf(
   surveyed: RegionSurvey,
@@ -85,8 +89,13 @@ export function protectionOf(
   {
     projectId,
     adhoc,
+    copies,
     ...run
-  }: Pick<Run, 'owner' | 'now' | 'policies'> & { projectId: string; adhoc: boolean },
+  }: Pick<Run, 'owner' | 'now' | 'policies'> & {
+    projectId: string;
+    adhoc: boolean;
+    copies?: readonly Copy[] | undefined;
+  },
 ): RegionProtection {
   const { now } = run;
   const read = readerOf(surveyed, policy, { owner: run.owner, projectId });
@@ -99,7 +108,9 @@ export function protectionOf(
   const foresee = foresight(policy, now);
   const { region } = surveyed;
   const common = { account: policy.account, region };
-  const ids = new Set([...[...selected].map(({ id }) => id), ...planned.keys()]);
+  const imageOf = new Map(surveyed.images.map((image) => [image.id, image]));
+  const copiesIn = Map.groupBy(copies?.filter((one) => one.region === region) ?? [], (copy) => copy.server);
+  const ids = new Set([...[...selected].map(({ id }) => id), ...planned.keys(), ...copiesIn.keys()]);
   const series = [...ids].map((id): AuditedSeries => {
     const server = serverOf.get(id);
     const items = planned.get(id)?.items ?? [];
@@ -117,6 +128,16 @@ export function protectionOf(
         ? { ...expected(server, shown.newestGood, policy, now), gaps: foreseen?.gaps ?? [] }
         : { state: server ? 'released' : 'orphaned' }),
       ...(proof ? { proof } : {}),
+      ...(copies && policy.offsite
+        ? {
+            copied: copiedOf(
+              snapshots,
+              copiesIn.get(id) ?? [],
+              { ...policy, offsite: policy.offsite },
+              { imageOf, now },
+            ),
+          }
+        : {}),
       ...shown,
     };
   });

@@ -1,4 +1,5 @@
 import type { Audit, AuditedPolicy } from './audit.ts';
+import { behindWithCopies } from './copied.ts';
 import { hasFailedDrill } from './proof.ts';
 import type { AuditedSeries } from './protection.ts';
 import { sentence } from './sentence.ts';
@@ -15,6 +16,8 @@ export interface AuditSummary extends Pick<Audit, 'owner' | 'at' | 'uncovered' |
   orphaned: Omit<AuditedSeries, 'snapshots'>[];
   /** The series whose last drill failed. */
   unproven: Omit<AuditedSeries, 'snapshots'>[];
+  /** The series whose copies do not keep up. */
+  behind: Omit<AuditedSeries, 'snapshots'>[];
   /** What kept the audit itself from being published. */
   failures: string[];
 }
@@ -34,6 +37,7 @@ export function summaryOf(audit: Audit, failures: string[]): AuditSummary {
     late: having('late', 'never'),
     orphaned: having('orphaned'),
     unproven: brief(series.filter(hasFailedDrill)),
+    behind: brief(behindWithCopies(series)),
     uncovered: uncovered.slice(0, MOST_SERIES),
     warnings: warnings.slice(0, MOST_SERIES),
     bytes,

@@ -36,7 +36,7 @@ export function isGood({ data, manifest }: Copy): boolean {
 }
 
 /** All keys of a deployment's copies of an account's images begin so; and with `region`, those of one region. */
-export function prefixOf({ owner, account }: Place, region?: string): string {
+export function prefixOf({ owner, account }: Omit<Place, 'policy'>, region?: string): string {
   return `copies/${owner}/${account}/${region === undefined ? '' : `${region}/`}`;
 }
 

@@ -100,6 +100,7 @@ export function manyServers(count: number): Audit {
       name: `web-${i + 1}`,
       server: crypto.randomUUID(),
       region: i % 3 === 0 ? 'ORD' : 'DFW',
+      copied: { newest: daysAgo(by), ageSeconds: by * 86_400 + 32_400, behind: false },
       proof: { proven, unprovenSeconds: (Date.parse(AT) - Date.parse(proven)) / 1000 },
     });
   });

@@ -46,7 +46,7 @@ function audit(changes: Partial<Audit> = {}): Audit {
   };
 }
 
-function run(job: 'snapshot' | 'cleanup', entries: Entry[], failures: string[] = []): Report {
+function run(job: 'snapshot' | 'cleanup' | 'offsite', entries: Entry[], failures: string[] = []): Report {
   return finishReport({
     job,
     policy: 'daily',
@@ -166,13 +166,49 @@ test('what is proven, and the drills that failed', () => {
   expect(bad.text).toContain(
     'Drills that failed\n- web-1 in DFW, daily: the snapshot of 2026-11-24 00:00 failed its drill 2026-11-24 04:10; none has passed\n\n',
   );
-  expect(bad.text).toContain('Proven by a drill: 2 of 3 servers; the longest ago web-2, 12 days.');
+  expect(bad.text).toContain('Proven by a drill: 2 of 3 servers; the oldest is that of web-2, 12 days.');
 
   const good = digest(audit({ series: [web2, series('web-4')] }), [], undefined);
   expect(good.good).toBe(true);
-  expect(good.text).toContain('Proven by a drill: 1 of 1 server; the longest ago web-2, 12 days.');
+  expect(good.text).toContain('Proven by a drill: 1 of 1 server; the oldest is that of web-2, 12 days.');
   const none = digest(audit({ series: [series('web-5', { proof: { unprovenSeconds: 9 } })] }), [], undefined);
-  expect(none.text).toContain('Proven by a drill: none of 1 server.');
+  expect(none.text).toContain('Proven by a drill: 0 of 1 server.');
+});
+
+test('the copies: how many were made, whose are behind, which can never be', () => {
+  const copied = (name: string, days: number, behind = false) =>
+    series(name, {
+      copied: { newest: `2026-11-${24 - days}T00:00:00Z`, ageSeconds: days * 86_400 + 25_200, behind },
+    });
+  const none = series('web-3', { copied: { behind: true } });
+  const never = series('db-1', { copied: { behind: false, obstacle: 'its disk is a volume' } });
+  const bad = digest(
+    audit({ series: [copied('web-1', 0), copied('web-2', 4, true), none, never] }),
+    [
+      run('snapshot', [{ ...WEB, outcome: 'taken' }]),
+      run('offsite', [
+        {
+          ...WEB,
+          policy: 'daily',
+          outcome: 'copied',
+          snapshots: [
+            { image: 'i', slot: '2026-11-24T00:00:00Z', status: 'copy', outcome: 'copied', reasons: [] },
+            { image: 'j', slot: '2026-11-20T00:00:00Z', status: 'copy', outcome: 'deleted', reasons: [] },
+          ],
+        },
+      ]),
+    ],
+    undefined,
+  );
+  expect(bad.good).toBe(false);
+  expect(bad.text).toContain('In the last 24 hours 1 snapshot was taken, 1 copied, and 0 deleted.');
+  expect(bad.text).toContain(`Copies that are behind
+- web-2 in DFW, daily: newest copy of 2026-11-20 00:00, 4 days old
+- web-3 in DFW, daily: no copy yet
+`);
+  expect(bad.text).toContain('Deleted\n- copies of web-1 in DFW, daily: 2026-11-20 00:00');
+  expect(bad.text).toContain("Copied: 2 of 4 servers; the oldest is that of web-2, 4 days; 1 can't be.");
+  expect(digest(audit({ series: [copied('web-1', 0), never] }), [], undefined).good).toBe(true);
 });
 
 test('what comes from the cloud can neither break the subject nor forge a line', () => {

@@ -315,6 +315,49 @@ describe('drills', () => {
   });
 });
 
+describe('copies', () => {
+  const copied = (name: string, days: number, behind: boolean) =>
+    seriesOf([shown(0), shown(4)], {
+      name,
+      copied: { newest: daysAgo(days), ageSeconds: days * 86_400 + 32_400, behind },
+    });
+  const none = seriesOf([shown(0)], { name: 'web-3', copied: { behind: true } });
+  const never = seriesOf([shown(0)], {
+    name: 'web-4',
+    copied: { behind: false, obstacle: 'its disk is a volume' },
+  });
+  const html = reportPage(auditOf([copied('web-1', 0, false), copied('web-2', 4, true), none, never]));
+  const { body, data } = parts(html);
+  const text = body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+
+  test('a dot below the snapshot that the newest is of', () => {
+    const dots = [...body.split('<main>')[1]!.matchAll(/<circle class="copy" cx="([\d.]+)%"/g)];
+    expect(dots.map(([, x]) => Number(x))).toEqual([marksOf(html)[0]!.x, marksOf(html)[1]!.x]);
+    expect(text).toContain('newest copy one is missing');
+  });
+
+  test('how many servers have one, what is behind, and each in its details', () => {
+    expect(text).toContain('Copied 2 of 4, oldest 4 days');
+    expect(text).toContain('To look at copies are behind: web-2 (daily), web-3 (daily)');
+    expect(text).toMatch(/copy 4 days old .* no copy .* can't be copied/);
+    expect(text).not.toContain('copy 9 hours old');
+    expect(body).toContain('class="icon late" viewBox');
+    expect(html).toContain('; newest copy of 2026-11-20 00:00, 4 days old;');
+    expect(data.notes).toEqual([
+      '; newest copy of 2026-11-24 00:00, 9 hours old',
+      '; newest copy of 2026-11-20 00:00, 4 days old',
+      '; no copy yet',
+      "; no copy yet; its newest snapshot can't be copied: its disk is a volume",
+    ]);
+  });
+
+  test('nothing is said of them where none are asked for', () => {
+    const without = parts(reportPage(auditOf([seriesOf([shown(0)])])));
+    expect(without.body).not.toMatch(/cop(y|ied)/i);
+    expect(without.data.notes).toEqual(['']);
+  });
+});
+
 test('a page without a single server', () => {
   expect(parts(reportPage(auditOf([]))).body).toContain('No server is protected: no policy selects one');
 });

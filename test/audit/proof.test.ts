@@ -60,17 +60,15 @@ test('a server counts once, by its newest proof; one that is gone, or asks for n
   const proven = (name: string, days: number, changes = {}) =>
     seriesOf([shown(0)], { name, proof: { proven: daysAgo(days) }, ...changes });
   const series = [
-    proven('web-1', 2),
     proven('web-1', 9, { policy: 'weekly' }),
+    proven('web-1', 2),
     proven('web-2', 5),
     proven('', 50, { state: 'orphaned', server: 'gone' }),
     seriesOf([shown(0)], { name: 'web-3' }),
     seriesOf([shown(0)], { name: 'web-4', proof: {} }),
   ];
-  const found = provenServers(series);
-  expect(found.count).toBe(3);
-  expect(found.proven.map(({ name, proof }) => [name, proof?.proven])).toEqual([
-    ['web-2', daysAgo(5)],
-    ['web-1', daysAgo(2)],
-  ]);
+  const counted = { count: 3, holding: 2, oldest: { name: 'web-2', since: daysAgo(5) } };
+  expect(provenServers(series)).toEqual(counted);
+  expect(provenServers(series.toReversed())).toEqual(counted);
+  expect(provenServers(series.slice(-2))).toEqual({ count: 1, holding: 0 });
 });

@@ -11,7 +11,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { markerOf } from '../../lib/marker.ts';
 import { dataOf } from '../../local/image-data.ts';
 import type { CloudImage, CloudServer } from '../../local/state.ts';
-import { type Harness, harness, policy } from '../harness.ts';
+import { deploy, type Harness, harness, policy } from '../harness.ts';
 import { proxyOf } from './proxy.ts';
 
 const MIB = 2 ** 20;
@@ -293,6 +293,24 @@ test('the copies of a server that is gone all stay', async () => {
   }
   h.cloud.region('DFW').servers.length = 0;
   expect((await h.run('offsite', event({ keep: { last: 1 } }))).totals).toEqual({ kept: 3 });
+});
+
+test('the audit sees the copies; what it can not list it says, and nothing else stops', async () => {
+  addSnapshot(2, { size: 1_000 });
+  addSnapshot(0, { size: 1_000 });
+  deploy([event()]);
+  expect(await h.run('audit', {})).toMatchObject({ behind: [{ name: 'web-1' }], failures: [] });
+  await h.run('offsite', event());
+  expect(await h.run('audit', {})).toMatchObject({ behind: [], policies: [{ problems: [] }] });
+
+  vi.stubEnv('AUTOSNAP_COPIES_BUCKET', 'not-there');
+  h.cold();
+  const { policies, sentence } = await h.run('audit', {});
+  expect(sentence).toMatch(/^1 of 1 server protected/);
+  expect(policies[0]).toMatchObject({
+    readable: true,
+    problems: [expect.stringMatching(/^offsite: .*not-there/)],
+  });
 });
 
 test('no more bytes are begun in a month than the policy allows, failed and deleted copies included', async () => {

@@ -14,6 +14,11 @@ const audit = auditOf(
       name: 'web-1',
       proof: { proven: daysAgo(1), unprovenSeconds: 118_800 },
     }),
+    seriesOf([shown(0)], { name: 'web-3', copied: { behind: true } }),
+    seriesOf([shown(0)], {
+      name: 'web-4',
+      copied: { newest: daysAgo(0), ageSeconds: 32_400, behind: false, obstacle: 'its disk is a volume' },
+    }),
     seriesOf([shown(0, { unproven: daysAgo(0) })], {
       name: 'web-2',
       proof: { failed: daysAgo(0), unprovenSeconds: 32_400 },

@@ -18,7 +18,8 @@ export function client(): void {
   };
 
   const data: PageData = JSON.parse(one('#data').textContent);
-  const linesOf = (row: Element) => data.rows[Number(row.id.slice('row-'.length))]!;
+  const numberOf = (row: Element) => Number(row.id.slice('row-'.length));
+  const linesOf = (row: Element) => data.rows[numberOf(row)]!;
   const marksOf = (within: ParentNode) => all<SVGElement>('.timeline g > *', within);
   const rows = all('.row');
   const filters = one<HTMLFormElement>('.filters');
@@ -77,7 +78,13 @@ export function client(): void {
       return make('tr', { role: 'row' }, ...cells('td', 'cell', contents));
     });
     const { server = '', account = '' } = row.dataset;
-    const where = make('p', {}, 'Server ', make('code', {}, server), ` in the account ${account}`);
+    const where = make(
+      'p',
+      {},
+      'Server ',
+      make('code', {}, server),
+      ` in the account ${account}${data.notes[numberOf(row)]}`,
+    );
     if (body.length === 0) return panel(row, where, make('p', {}, 'It has no snapshots.'));
     const head = make(
       'tr',

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit.ts';
+import { copyText } from '../copied.ts';
 import type { AuditedSeries, AuditedSnapshot } from '../protection.ts';
 import { durationText, minuteText, sizeText } from '../words.ts';
 import { markOf } from './mark.ts';
@@ -14,6 +15,8 @@ export interface PageData {
   text: string[];
   /** By the row's number; newest first, as the timeline has its marks. */
   rows: Line[][];
+  /** What else is to be said of a row: of its copies. */
+  notes: string[];
 }
 
 /** Gathers the texts of all snapshots, so that a thousand servers' fit into a few megabytes. */
@@ -36,7 +39,13 @@ export function pageData(rows: readonly AuditedSeries[], { at, policies }: Audit
       return [s.image, index(minuteText(s.slot)), index(state), index(size), index(why), index(until)];
     }),
   );
-  return { text: [...text.keys()], rows: lines };
+  return { text: [...text.keys()], rows: lines, notes: rows.map(noteOf) };
+}
+
+function noteOf({ copied }: AuditedSeries): string {
+  if (!copied) return '';
+  const obstacle = copied.obstacle ? `; its newest snapshot can't be copied: ${copied.obstacle}` : '';
+  return `; ${copyText(copied)}${obstacle}`;
 }
 
 /** What a drill has shown of a snapshot. */

@@ -1,4 +1,6 @@
 import type { Audit } from '../audit.ts';
+import type { Census } from '../census.ts';
+import { copiedServers } from '../copied.ts';
 import { provenServers } from '../proof.ts';
 import { standings } from '../sentence.ts';
 import { durationText, minuteText, sizeText } from '../words.ts';
@@ -20,7 +22,8 @@ export function figures(audit: Audit): string {
       late + never > 0 ? 'trouble' : '',
     ),
     ...(waiting > 0 ? [figure('Waiting', `${waiting}`, 'for the first')] : []),
-    ...provenFigure(audit),
+    ...agedFigure('Proven', provenServers(audit.series), audit),
+    ...agedFigure('Copied', copiedServers(audit.series), audit),
     figure('Snapshots', `${good}`, others > 0 ? `and ${others} not good` : 'all good'),
     figure(
       'Stored',
@@ -39,13 +42,11 @@ export function figures(audit: Audit): string {
   ].join('\n');
 }
 
-/** Nothing where no drills are asked for. */
-function provenFigure({ at, series }: Audit): string[] {
-  const { count, proven } = provenServers(series);
+/** Nothing where it is asked of no server. */
+function agedFigure(term: string, { count, holding, oldest }: Census, { at }: Audit): string[] {
   if (count === 0) return [];
-  const oldest = proven[0]?.proof?.proven;
-  const age = oldest ? `, oldest ${durationText(Date.parse(at) - Date.parse(oldest))}` : '';
-  return [figure('Proven', `${proven.length}`, `of ${count}${age}`)];
+  const age = oldest ? `, oldest ${durationText(Date.parse(at) - Date.parse(oldest.since))}` : '';
+  return [figure(term, `${holding}`, `of ${count}${age}`)];
 }
 
 /** All texts are the page's own. */

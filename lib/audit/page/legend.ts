@@ -1,4 +1,4 @@
-import { type Badge, drawBadge, drawMarks, GROUND, type Mark } from './mark.ts';
+import { type Badge, drawBadge, drawCopy, drawMarks, GROUND, type Mark } from './mark.ts';
 
 const BARS: Mark[] = ['recent', 'weekly', 'monthly', 'yearly'];
 const OTHERS: Partial<Record<Mark, string>> = {
@@ -13,13 +13,16 @@ const OTHERS: Partial<Record<Mark, string>> = {
 const BADGES: Record<Badge, string> = { proven: 'booted in a drill', unproven: 'failed in a drill' };
 
 /** What the marks mean that are on the page. */
-export function legend(shown: ReadonlySet<Mark | Badge>): string {
+export function legend(shown: ReadonlySet<Mark | Badge | 'copy'>): string {
   const others = Object.entries(OTHERS).filter(([mark]) => shown.has(mark as Mark));
   const badges = Object.entries(BADGES).filter(([badge]) => shown.has(badge as Badge));
+  // What is below the ground would be cut off.
+  const raised = `<g transform="translate(0 -7)">${drawMarks([['recent', '4']])}${drawCopy('4')}</g>`;
   return `<ul class="legend" aria-label="Legend">
 ${item(34, 34, drawMarks(BARS.map((mark, i) => [mark, `${5 + 8 * i}`])), 'the higher, the longer it stays')}
 ${others.map(([mark, what]) => item(14, 14, drawMarks([[mark as Mark, '7']]), what)).join('\n')}
 ${badges.map(([badge, what]) => item(14, 20, `${drawMarks([['recent', '7']])}${drawBadge(badge as Badge, 'recent', '7')}`, what)).join('\n')}
+${shown.has('copy') ? item(8, 17, raised, 'newest copy') : ''}
 ${item(22, 14, `<rect class="gap" x="1" y="${GROUND - 12}" width="20" height="12"/>`, 'one is missing')}
 ${item(4, 18, `<line class="next" x1="2" x2="2" y1="${GROUND - 18}" y2="${GROUND}"/>`, 'next run')}
 </ul>`;

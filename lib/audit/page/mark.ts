@@ -48,6 +48,11 @@ export function drawBadge(badge: Badge, mark: Mark, x: string): string {
   return `<use class="${badge}" x="${x}" y="${GROUND - (HEIGHTS[mark] ?? HIGHEST_OTHER) - 5}" href="#${badge}"/>`;
 }
 
+/** The newest copy, below the ground. */
+export function drawCopy(x: string): string {
+  return `<circle class="copy" cx="${x}" cy="${GROUND + 5}" r="2"/>`;
+}
+
 /** Marks at their places (lengths or percentages), for an SVG. */
 export function drawMarks(marks: readonly (readonly [mark: Mark, x: string])[]): string {
   const drawn = marks.map(([mark, x]) => {

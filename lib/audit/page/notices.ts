@@ -1,12 +1,17 @@
 import type { Audit } from '../audit.ts';
+import { behindText, behindWithCopies } from '../copied.ts';
 import { failedDrillText, hasFailedDrill } from '../proof.ts';
 import { escapeHtml } from './escape.ts';
 
 /** More than these would hide the servers. */
 const AT_ONCE = 5;
 
-/** What a person should look at: the policies' problems, the drills that failed, the warnings. Nothing when there is nothing. */
+/**
+ * What a person should look at: the policies' problems, the drills that failed, the copies that are
+ * behind, the warnings. Nothing when there is nothing.
+ */
 export function notices({ policies, series, warnings }: Audit): string {
+  const behind = behindWithCopies(series);
   const items = [
     ...policies.flatMap(({ policy, problems }) =>
       problems.map(
@@ -16,6 +21,7 @@ export function notices({ policies, series, warnings }: Audit): string {
     ...series
       .filter(hasFailedDrill)
       .map((one) => `<li class="problem">${escapeHtml(failedDrillText(one))}</li>`),
+    ...(behind.length > 0 ? [`<li class="problem">${escapeHtml(behindText(behind))}</li>`] : []),
     ...warnings.map((warning) => `<li>${escapeHtml(warning)}</li>`),
   ];
   if (items.length === 0) return '';

@@ -38,7 +38,7 @@ export function row(series: AuditedSeries, number: number, now: string, scale: S
   return `<li class="row" id="row-${number}" ${data}>
 <button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(name || `server ${server}`)}</bdi><span class="place">${escapeHtml(region)} · ${escapeHtml(policy)}<span class="unseen">, ${STATES[state]}</span></span></button>
 ${timeline(series, now, scale)}
-<p class="standing ${state}"><b>${standingText(series)}</b><span>${holdingText(series)}</span>${proofText(series)}</p>
+<p class="standing ${state}"><b>${standingText(series)}</b><span>${holdingText(series)}</span>${proofText(series)}${copyNote(series)}</p>
 </li>`;
 }
 
@@ -55,6 +55,13 @@ function proofText({ proof }: AuditedSeries): string {
   const { proven, failed, unprovenSeconds } = proof;
   if (failed) return '<span class="unproven">its last drill failed</span>';
   return `<span>${proven ? `proven ${durationText(unprovenSeconds * 1000)} ago` : 'not proven yet'}</span>`;
+}
+
+/** Only what is not as it should be; the timeline has the rest. */
+function copyNote({ copied }: AuditedSeries): string {
+  if (copied?.obstacle) return "<span>can't be copied</span>";
+  if (!copied?.behind) return '';
+  return `<span class="behind">${copied.newest ? `copy ${durationText(1000 * (copied.ageSeconds ?? 0))} old` : 'no copy'}</span>`;
 }
 
 function holdingText({ good, pending, stuck, failed, bytes }: AuditedSeries): string {

@@ -76,7 +76,7 @@ button{font:inherit;color:inherit}
 .axis,.row{grid-template-columns:minmax(11rem,15rem) minmax(0,1fr) 12.5rem;gap:0 1.25rem}
 .labels{grid-column:2;width:100%;overflow:visible;font-size:.75rem;fill:var(--soft);text-anchor:middle}
 
-.row{position:relative;display:grid;align-items:center;min-height:3.75rem;padding:.375rem 0;border-bottom:1px solid var(--line);cursor:pointer;content-visibility:auto;contain-intrinsic-block-size:auto 3.25rem}
+.row{position:relative;display:grid;align-items:center;min-height:3.75rem;padding:.5rem 0;border-bottom:1px solid var(--line);cursor:pointer;content-visibility:auto;contain-intrinsic-block-size:auto 3.25rem}
 .row:hover{background:var(--raised)}
 .row button{display:grid;grid-template-columns:1.625rem minmax(0,1fr);align-items:center;padding:.25rem 0;background:none;border:0;text-align:left;cursor:pointer}
 .name{font-weight:600;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
@@ -85,6 +85,7 @@ button{font:inherit;color:inherit}
 .standing b{display:block;font-weight:600}
 .standing span{display:block;font-size:.8125rem;color:var(--soft)}
 .standing .unproven{color:var(--never)}
+.standing .behind{color:var(--late)}
 .standing.protected{color:inherit}
 .timeline{width:100%;overflow:visible}
 .grid{stroke:var(--line)}
@@ -96,6 +97,7 @@ button{font:inherit;color:inherit}
 .failed,.stuck{stroke:var(--never);stroke-width:2}
 .proven,.unproven{fill:none;stroke:var(--good);stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}
 .unproven{stroke:var(--never)}
+.copy{fill:var(--soft)}
 .held{fill:var(--held)}
 .gap{fill:url(#hatch);stroke:var(--late);stroke-width:.75}
 .hatch{stroke:var(--late);stroke-width:1.5;opacity:.65}

@@ -1,7 +1,8 @@
+import { copyText } from '../copied.ts';
 import type { AuditedSeries } from '../protection.ts';
 import { counted, minuteText } from '../words.ts';
 import { escapeHtml } from './escape.ts';
-import { badgeOf, drawBadge, drawMarks, GROUND, markOf } from './mark.ts';
+import { badgeOf, drawBadge, drawCopy, drawMarks, GROUND, markOf } from './mark.ts';
 import type { Scale } from './scale.ts';
 
 const HEIGHT = 44;
@@ -9,11 +10,11 @@ const TOP = 5;
 
 /**
  * A series as an SVG that is as wide as its place: a mark a snapshot, newest first; hatched where one is missing; a
- * dashed line at the next run; above a mark, what a drill has shown of it.
+ * dashed line at the next run; above a mark, what a drill has shown of it; below the ground, the newest copy.
  */
 export function timeline(series: AuditedSeries, now: string, { at }: Scale): string {
   const x = (time: string) => `${at(Date.parse(time))}%`;
-  const { snapshots, nextRun } = series;
+  const { snapshots, copied, nextRun } = series;
   const oldest = snapshots.at(-1)?.slot;
   const drawn = [
     '<use class="grid" href="#grid"/>',
@@ -26,6 +27,7 @@ export function timeline(series: AuditedSeries, now: string, { at }: Scale): str
     ...snapshots.flatMap((snapshot) =>
       badgeOf(snapshot).map((badge) => drawBadge(badge, markOf(snapshot), x(snapshot.slot))),
     ),
+    copied?.newest ? drawCopy(x(copied.newest)) : '',
     drawMarks(snapshots.map((snapshot) => [markOf(snapshot), x(snapshot.slot)])),
   ];
   return `<svg class="timeline" role="img" height="${HEIGHT}" aria-label="${escapeHtml(describe(series, now))}">${drawn.join('')}</svg>`;
@@ -39,7 +41,7 @@ function gapsIn(series: AuditedSeries, now: string): [from: string, to: string][
 
 /** What the timeline shows, for those who don't see it. */
 function describe(series: AuditedSeries, now: string): string {
-  const { state, snapshots, good, pending, stuck, failed, nextRun, proof } = series;
+  const { state, snapshots, good, pending, stuck, failed, nextRun, proof, copied } = series;
   const [newest, oldest] = [snapshots[0], snapshots.at(-1)];
   const states = Object.entries({ good, pending, stuck, failed }).filter(([, n]) => n > 0);
   const missing = gapsIn(series, now).map(
@@ -52,6 +54,7 @@ function describe(series: AuditedSeries, now: string): string {
     ...(missing.length > 0 && state !== 'never' ? [`missing from ${missing.join(' and from ')}`] : []),
     ...(proof?.proven ? [`passed a drill ${minuteText(proof.proven)}`] : []),
     ...(proof?.failed ? [`failed a drill ${minuteText(proof.failed)}`] : []),
+    ...(copied ? [copyText(copied)] : []),
     ...(nextRun ? [`next run ${minuteText(nextRun)}`] : []),
   ].join('; ');
 }

@@ -1,0 +1,101 @@
+import { isoSeconds } from '../dates.ts';
+import type { Snapshot } from '../marker.ts';
+import type { Bucket } from '../offsite/bucket.ts';
+import { isBucketError } from '../offsite/bucket-error.ts';
+import { type Copy, copiesOf, isGood, type Place, prefixOf } from '../offsite/copies.ts';
+import { obstacleTo } from '../offsite/copy.ts';
+import type { Image } from '../openstack/images.ts';
+import type { Offsite, Policy } from '../policy.ts';
+import { intervalMs } from '../schedule.ts';
+import { type Census, census } from './census.ts';
+import { type AuditedSeries, LATE } from './protection.ts';
+import { durationText, minuteText } from './words.ts';
+
+const MOST_NAMED = 5;
+
+/** What copies there are of a series outside of the cloud. Times are ISO, in UTC. */
+export interface Copied {
+  /** The snapshot that the newest whole copy is of; absent when there is none. */
+  newest?: string;
+  ageSeconds?: number;
+  /** A newer snapshot is there, and should have been copied by now. */
+  behind: boolean;
+  /** Why the newest good snapshot can never be copied. */
+  obstacle?: string;
+}
+
+/** The copies of the policies of one account that ask for them; or why they are not known. */
+export type Copies = { of(policy: string): Copy[] } | { problem: string };
+
+/** Lists all copies of an account's images, and reads none of them. */
+export async function listCopies(
+  bucket: Pick<Bucket, 'list'> | undefined,
+  place: Omit<Place, 'policy'>,
+): Promise<Copies> {
+  if (!bucket) return { problem: 'offsite: there is no bucket for the copies: set custom.copiesBucket' };
+  try {
+    const stored = await bucket.list(prefixOf(place));
+    return { of: (policy) => copiesOf({ ...place, policy }, stored, []) };
+  } catch (error) {
+    if (!isBucketError(error)) throw error;
+    return { problem: `offsite: the copies can't be listed: ${error.message}` };
+  }
+}
+
+/**
+ * Whether the copies of a series keep up with its snapshots. They are behind when a newer snapshot is there, and the
+ * newest copy, or else the oldest snapshot, is older than one and a half times an interval of both schedules together.
+ */
+export function copiedOf(
+  snapshots: readonly Snapshot[],
+  copies: readonly Copy[],
+  { schedule, offsite }: { schedule: Policy['schedule']; offsite: Offsite },
+  { imageOf, now }: { imageOf: ReadonlyMap<string, Image>; now: Date },
+): Copied {
+  const good = snapshots.filter(({ state, slot }) => state === 'good' && slot <= now).sort(bySlot);
+  const newest = copies.filter(isGood).sort(bySlot).at(-1)?.slot;
+  const latest = good.at(-1);
+  const image = latest && imageOf.get(latest.id);
+  const obstacle = image && obstacleTo(image);
+  const since = newest ?? good[0]?.slot;
+  const ageMs = since ? now.getTime() - since.getTime() : 0;
+  const intervalsMs = since
+    ? (intervalMs(schedule, since) ?? 0) + (intervalMs(offsite.schedule, since) ?? 0)
+    : 0;
+  const isNewer = latest !== undefined && (!newest || newest < latest.slot);
+  return {
+    ...(newest ? { newest: isoSeconds(newest), ageSeconds: Math.floor(ageMs / 1000) } : {}),
+    behind: isNewer && !obstacle && ageMs >= LATE * intervalsMs,
+    ...(obstacle ? { obstacle } : {}),
+  };
+}
+
+/** "newest copy of 2026-11-24 00:00, 9 hours old" */
+export function copyText({ newest, ageSeconds = 0 }: Copied): string {
+  return newest
+    ? `newest copy of ${minuteText(newest)}, ${durationText(ageSeconds * 1000)} old`
+    : 'no copy yet';
+}
+
+/** How many servers have a copy, and whose is the oldest. */
+export function copiedServers(all: readonly AuditedSeries[]): Census {
+  return census(all, ({ copied }) => copied && (copied.newest ?? null));
+}
+
+/** Whose copies do not keep up, in a line: with many servers they are all behind for the same reason. */
+export function behindText(behind: readonly AuditedSeries[]): string {
+  const names = behind
+    .slice(0, MOST_NAMED)
+    .map(({ name, server, policy }) => `${name || server} (${policy})`);
+  const more = behind.length > names.length ? ` and ${behind.length - names.length} more` : '';
+  return `copies are behind: ${names.join(', ')}${more}`;
+}
+
+/** The series whose copies do not keep up. */
+export function behindWithCopies(all: readonly AuditedSeries[]): AuditedSeries[] {
+  return all.filter(({ copied }) => copied?.behind);
+}
+
+function bySlot(a: { slot: Date }, b: { slot: Date }): number {
+  return a.slot.getTime() - b.slot.getTime();
+}
