@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import type { Image } from './images.ts';
 import { listAll } from './pages.ts';
 import type { Session } from './session.ts';
 
@@ -24,4 +25,26 @@ export async function listFlavors(session: Session, region: string): Promise<Fla
   const request = { service: 'compute', region, path: '/flavors/detail' } as const;
   const flavors = await listAll(session, { request, key: 'flavors', item: NovaFlavor });
   return flavors.map(({ id, name, ram, disk }) => ({ id, name, ramMb: ram, diskGb: disk }));
+}
+
+/** The flavor of that id, or else of that name. */
+export function findFlavor(flavors: readonly Flavor[], wanted: string | undefined): Flavor | undefined {
+  return flavors.find(({ id }) => id === wanted) ?? flavors.find(({ name }) => name === wanted);
+}
+
+/** Whether a server made from `image` can have a flavor. */
+export function fits({ minDiskGb = 0, minRamMb = 0 }: Image, { diskGb, ramMb }: Flavor): boolean {
+  return ramMb >= minRamMb && (diskGb === 0 || diskGb >= minDiskGb);
+}
+
+/** The flavors that a server made from `image` can have, the smallest first. */
+export function fitting(image: Image, flavors: readonly Flavor[]): Flavor[] {
+  return flavors
+    .filter((flavor) => fits(image, flavor))
+    .sort((a, b) => a.ramMb - b.ramMb || a.diskGb - b.diskGb);
+}
+
+/** "20 GB of disk and 512 MB of memory", the least that an image asks for. */
+export function leastOf({ minDiskGb = 0, minRamMb = 0 }: Image): string {
+  return `${minDiskGb} GB of disk and ${minRamMb} MB of memory`;
 }

@@ -1,9 +1,8 @@
-import type { Flavor } from '../openstack/flavors.ts';
+import { type Flavor, fits, leastOf } from '../openstack/flavors.ts';
 import type { Image } from '../openstack/images.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
 import { Refusal } from '../refusal.ts';
 import type { RebuildEvent } from './event.ts';
-import { fits, leastOf } from './new-server.ts';
 
 /** The states in which Nova takes a snapshot and a rebuild. */
 const STATUSES = ['ACTIVE', 'SHUTOFF', 'PAUSED'];

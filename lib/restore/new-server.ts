@@ -1,4 +1,4 @@
-import type { Flavor } from '../openstack/flavors.ts';
+import { type Flavor, findFlavor, fits, fitting, leastOf } from '../openstack/flavors.ts';
 import type { Image } from '../openstack/images.ts';
 import type { NewServer, ServerDetail } from '../openstack/servers.ts';
 import { Refusal } from '../refusal.ts';
@@ -73,16 +73,6 @@ export function planNew(
   return { server, lines };
 }
 
-/** Which flavors a server made from `image` can have. */
-export function fits({ minDiskGb = 0, minRamMb = 0 }: Image, { diskGb, ramMb }: Flavor): boolean {
-  return ramMb >= minRamMb && (diskGb === 0 || diskGb >= minDiskGb);
-}
-
-/** "20 GB of disk and 512 MB of memory", the least that an image asks for. */
-export function leastOf({ minDiskGb = 0, minRamMb = 0 }: Image): string {
-  return `${minDiskGb} GB of disk and ${minRamMb} MB of memory`;
-}
-
 function flavorFor(
   given: string | undefined,
   detail: ServerDetail | undefined,
@@ -92,10 +82,11 @@ function flavorFor(
   // What Rackspace and older Novas write on a snapshot.
   const { instance_type_flavorid: flavorId, instance_type_name: flavorName } = image.properties;
   const wanted = given ?? detail?.flavorId ?? flavorId ?? flavorName;
-  const found = flavors.find(({ id }) => id === wanted) ?? flavors.find(({ name }) => name === wanted);
+  const found = findFlavor(flavors, wanted);
   if (found && fits(image, found)) return found;
-  const fitting = flavors.filter((flavor) => fits(image, flavor)).sort((a, b) => a.ramMb - b.ramMb);
-  const choice = fitting.slice(0, 5).map(({ name, id }) => (name === id ? id : `"${name}" (${id})`));
+  const choice = fitting(image, flavors)
+    .slice(0, 5)
+    .map(({ name, id }) => (name === id ? id : `"${name}" (${id})`));
   const remedy =
     choice.length > 0 ? `give one that fits: ${choice.join(', ')}` : 'none that there is would fit';
   const problem = found

@@ -1,34 +1,25 @@
 import { type CloudError, explain, isCloudError } from '../openstack/errors.ts';
 import { Refusal } from '../refusal.ts';
-
-/** What became of a request: its result, or that nobody knows. */
-export type Sent<T> = { done: T } | { unsure: string };
+import { sendOnce } from '../sending.ts';
 
 /**
- * Sends a request that must not be carried out twice. When its answer leaves it open whether it was carried out, `look`
- * looks for its result; it is never sent again in the same call.
+ * {@link sendOnce} for a restore: what is left open is a sentence on what to do.
  *
  * @throws {Refusal} when the cloud refuses it: nothing has been made or changed by it.
  */
 export async function send<T>(
   request: () => Promise<T>,
   look: () => Promise<T | undefined>,
-): Promise<Sent<T>> {
+): Promise<{ done: T } | { unsure: string }> {
   try {
-    return { done: await request() };
+    const sent = await sendOnce(request, look);
+    if ('done' in sent) return sent;
+    return {
+      unsure: `${sentence(sent.unsure.message)}. Nothing is to be seen of it yet: call again with the same "request", which looks first`,
+    };
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    if (!isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER', 'OUT_OF_TIME')) {
-      throw new Refusal('The cloud refuses the restore', [inWords(error)]);
-    }
-    const found = await look().catch((failure) => {
-      if (!isCloudError(failure)) throw failure;
-      return undefined;
-    });
-    if (found !== undefined) return { done: found };
-    return {
-      unsure: `${sentence(error.message)}. Nothing is to be seen of it yet: call again with the same "request", which looks first`,
-    };
+    throw new Refusal('The cloud refuses the restore', [inWords(error)]);
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { fits } from '../../lib/openstack/flavors.ts';
 import type { Image } from '../../lib/openstack/images.ts';
-import { fits } from '../../lib/restore/new-server.ts';
 
 const image = { minDiskGb: 20, minRamMb: 512 } as Image;
 const flavor = (ramMb: number, diskGb: number) => ({ id: 'f', name: 'f', ramMb, diskGb });
