@@ -42,12 +42,13 @@ export function dashboardOf(service: Pick<Service, 'service' | 'custom'>, stage:
     ['Good runs', ofJobs('Succeeded')],
     ['Failures', ofJobs('Failed')],
     [
-      'Taken, copied and deleted',
+      'Taken, copied, proven and deleted',
       [
         ...ofJobs('Taken', 'snapshot'),
         ...ofJobs('Deleted', 'cleanup'),
         ...ofJobs('Copied', 'offsite'),
         ...ofJobs('Deleted', 'offsite'),
+        ...ofJobs('Proven', 'drill'),
       ],
     ],
     [

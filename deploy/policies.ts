@@ -12,12 +12,18 @@ export interface Service {
   >;
 }
 
-/** Where a policy says when each job runs. A policy that does not say it has no such job. */
+/** How often `drill` looks after its servers; when it begins one, the policy's `drill.schedule` says. */
+const DRILL_RATE = 'rate(1 hour)';
+
+/** When each job of a policy runs. A policy that does not say it has no such job. */
 const JOBS = {
   snapshot: (policy: Fields) => policy.schedule,
   cleanup: (policy: Fields) => policy.cleanup,
   offsite: (policy: Fields) => (policy.offsite as Fields | undefined)?.schedule,
+  drill: (policy: Fields) => policy.drill && DRILL_RATE,
 };
+/** The jobs that a policy has only if it asks for them, by a field of the same name. */
+const ASKED_FOR = ['offsite', 'drill'];
 type Fields = Record<string, unknown>;
 
 /** A rule that invokes a job with a policy. */
@@ -63,7 +69,7 @@ export function problemsIn({ custom, functions }: Pick<Service, 'custom' | 'func
     ),
     ...policies.flatMap(([key, policy]) =>
       (Object.keys(JOBS) as Rule['job'][])
-        .filter((job) => job !== 'offsite' || 'offsite' in Object(policy))
+        .filter((job) => !ASKED_FOR.includes(job) || job in Object(policy))
         .filter((job) => !rules.some((rule) => rule.job === job && isDeepStrictEqual(rule.input, policy)))
         .map((job) => `custom.policies.${key}: functions.${job}.events has no schedule with it as input`),
     ),
@@ -72,7 +78,7 @@ export function problemsIn({ custom, functions }: Pick<Service, 'custom' | 'func
       return [rate].flat().every((one) => one === wanted)
         ? []
         : [
-            `functions.${job}.events: a rule's rate is ${rate}, its policy says ${wanted ?? 'nothing of that'}`,
+            `functions.${job}.events: a rule's rate is ${rate}, ${job === 'drill' && wanted ? 'and has to be' : 'its policy says'} ${wanted ?? 'nothing of that'}`,
           ];
     }),
     ...doubles(policies.map(([, policy]) => (policy as Record<string, unknown>)?.policy)).map(

@@ -13,13 +13,13 @@ const COUNTED = {
   snapshot: { Taken: 'taken', Deferred: 'deferred', Failed: 'failed' },
   cleanup: { Deleted: 'deleted', Deferred: 'deferred', Failed: 'failed' },
   offsite: { Copied: 'copied', Deleted: 'deleted', Deferred: 'deferred', Failed: 'failed' },
+  drill: { Proven: 'proven', Deferred: 'deferred', Failed: 'failed' },
 } as const;
 
 /**
  * A run's CloudWatch metrics in the namespace Autosnap, with the dimensions `service` (the deployment), `policy` and
- * `job`. Counts: of `snapshot` servers, of `cleanup` snapshots, of `offsite` copies, Taken, Copied, Deleted, Deferred,
- * Failed; of all Succeeded, 1
- * for a good run and 0 for a bad one, ApiCalls and RateLimited (calls that the cloud refused for their rate), and
+ * `job`. Counts: of `snapshot` servers, of `cleanup` snapshots, of `offsite` copies, of `drill` servers, Taken, Copied,
+ * Proven, Deleted, Deferred, Failed; of all Succeeded, 1 for a good run and 0 for a bad one, ApiCalls and RateLimited (calls that the cloud refused for their rate), and
  * NothingSelected, 1 for a run in which a selector matched no server. StartDelay: from the slot to the request, in
  * seconds, a value for each snapshot. A run that could not begin has Succeeded alone.
  */

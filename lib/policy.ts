@@ -126,6 +126,52 @@ const bytes = v.pipe(
 
 const Offsite = strict({ schedule, keep: Keep, maxBytesPerMonth: v.optional(bytes) });
 
+const wholeNumber = (least: number, most: number) => {
+  const remedy = `must be a whole number from ${least} to ${most}`;
+  return v.pipe(v.number(remedy), v.safeInteger(remedy), v.minValue(least, remedy), v.maxValue(most, remedy));
+};
+
+/** The longest that a throw-away server may be allowed to live, in hours. */
+export const MOST_DRILL_HOURS = 24;
+
+const check = v.pipe(
+  strict({
+    port: v.optional(wholeNumber(1, 65_535)),
+    path: v.optional(
+      v.pipe(
+        v.string('must be a path, such as "/health"'),
+        v.regex(/^\/[\x21-\x7e]{0,1000}$/, 'must be a path that begins with "/", such as "/health"'),
+      ),
+    ),
+  }),
+  v.check(
+    (asked) => hasSelector(asked),
+    'must have a port for TCP, such as {"port": 22}, or a path for HTTP: {"path": "/health"}',
+  ),
+);
+
+const Drill = v.pipe(
+  strict({
+    schedule,
+    atOnce: v.optional(wholeNumber(1, 20), 1),
+    hours: v.optional(wholeNumber(1, MOST_DRILL_HOURS), 2),
+    flavor: v.optional(text('the id or the name of a flavor')),
+    networks: v.optional(
+      v.array(text('the id of a network'), 'must be a list of network ids, or be left out for none'),
+      [],
+    ),
+    securityGroups: v.optional(
+      v.array(text('the name of a security group'), 'must be a list of security groups'),
+      [],
+    ),
+    check: v.optional(check),
+  }),
+  v.check(
+    ({ check: asked, networks }) => asked === undefined || networks.length > 0,
+    'has a check, which needs an address: name in networks those that the throw-away servers are to be on',
+  ),
+);
+
 /** Which secret: the last part of its name. */
 export const account = v.optional(
   v.pipe(
@@ -159,6 +205,7 @@ const PolicyEvent = strict({
   orphans: v.optional(strict({ after: duration, keep: count })),
   maxDeletes: v.optional(count, 10),
   offsite: v.optional(Offsite),
+  drill: v.optional(Drill),
 });
 
 const AdhocEvent = strict({
@@ -191,6 +238,8 @@ export type Selector = v.InferOutput<typeof servers>;
 export type Policy = v.InferOutput<typeof PolicyEvent>;
 /** Copies outside of the cloud: when, what to keep of them, and the most bytes a month. See offsite/. */
 export type Offsite = v.InferOutput<typeof Offsite>;
+/** Proof that snapshots boot: when one more is tried, as what, and its limits. See drill/. */
+export type Drill = v.InferOutput<typeof Drill>;
 /** A hold on an image, or its end; see hold.ts. */
 export type Hold = v.InferOutput<typeof HoldEvent> | v.InferOutput<typeof ReleaseEvent>;
 /** A snapshot by hand, now; `expires` in milliseconds from its creation. */

@@ -1,10 +1,11 @@
-/** What became of a server (snapshot), a snapshot (cleanup, hold) or a copy (offsite), the worst first. */
+/** What became of a server (snapshot, drill), a snapshot (cleanup, hold) or a copy (offsite), the worst first. */
 const OUTCOMES = [
   'failed',
   'deferred',
   'deleted',
   'taken',
   'copied',
+  'proven',
   'held',
   'released',
   'planned',
@@ -32,7 +33,7 @@ export interface Entry {
   /** For a cleanup, the worst of its snapshots'. */
   outcome: Outcome;
   reason?: string;
-  /** The id of the image that was asked for. */
+  /** The id of the image that was asked for, or that a drill is of. */
   image?: string;
   /** From the slot to the moment when the cloud has accepted the request. */
   delaySeconds?: number;
@@ -43,7 +44,7 @@ export interface Entry {
 
 /** What a run did, for people and for programs: returned, and logged as JSON. */
 export interface Report {
-  job: 'snapshot' | 'cleanup' | 'hold' | 'offsite';
+  job: 'snapshot' | 'cleanup' | 'hold' | 'offsite' | 'drill';
   policy: string;
   owner: string;
   account: string;

@@ -2,7 +2,7 @@ import type { Server } from './openstack/compute.ts';
 import type { Selector } from './policy.ts';
 
 /** The metadatum of the throw-away servers that drills make. */
-const DRILL_KEY = 'autosnap_drill';
+export const DRILL_KEY = 'autosnap_drill';
 
 /** Whether a server is a drill's: it will soon be gone, and no policy ever means it. */
 export function isOfDrill({ metadata }: Pick<Server, 'metadata'>): boolean {

@@ -30,7 +30,7 @@ export function fault(key: string, code: number, message: string) {
   return { [key]: { code, message } };
 }
 
-/** The rest of Nova: one server, its networks, flavors, and a new server. */
+/** The rest of Nova: one server, its networks, flavors, a new server, and its end. */
 export function addServerRoutes(routes: Hono<Env>, { region, account }: Options): void {
   const serverOf = (c: Context<Env>) => region.servers.find(({ id }) => id === c.req.param('id'));
   const missing = (c: Context<Env>) =>
@@ -67,7 +67,7 @@ export function addServerRoutes(routes: Hono<Env>, { region, account }: Options)
     if (account.role === 'observer') {
       return c.json(fault('forbidden', 403, "Policy doesn't allow compute:create to be performed."), 403);
     }
-    const wrong = refuseServer(wanted, region);
+    const wrong = refuseNone(c, wanted) ?? refuseServer(wanted, region);
     if (wrong) return c.json(fault('badRequest', 400, wrong), 400);
     const used = region.servers.length;
     if (used >= region.maxServers) {
@@ -86,7 +86,9 @@ export function addServerRoutes(routes: Hono<Env>, { region, account }: Options)
       ...(wanted.networks
         ? { networks: wanted.networks === 'none' ? [] : wanted.networks.map((n) => n.uuid) }
         : {}),
+      ...(wanted.networks === 'none' ? { addresses: [] } : {}),
       createdAt: region.now(),
+      ...region.newServers,
     });
     region.build(server, 'BUILD');
     const body = {
@@ -97,6 +99,27 @@ export function addServerRoutes(routes: Hono<Env>, { region, account }: Options)
     };
     return c.json({ server: body }, 202, { location: `${new URL(c.req.url).origin}/servers/${server.id}` });
   });
+
+  routes.delete('/servers/:id', (c) => {
+    const server = serverOf(c);
+    if (!server) return missing(c);
+    if (account.role !== 'admin') {
+      return c.json(fault('forbidden', 403, "Policy doesn't allow compute:delete to be performed."), 403);
+    }
+    if (server.slowToGo) server.taskState = 'deleting';
+    else region.servers.splice(region.servers.indexOf(server), 1);
+    return c.body(null, 204);
+  });
+}
+
+/** A server without networks is asked for as Nova 2.37 takes it; Rackspace's is older. */
+function refuseNone(c: Context<Env>, { networks }: Wanted): string | undefined {
+  if (networks !== 'none') return undefined;
+  if (isRackspace(c)) return 'Bad networks format';
+  const [, minor = 1] = /^compute 2\.(\d+)$/.exec(c.req.header('openstack-api-version') ?? '') ?? [];
+  return Number(minor) < 37
+    ? "Invalid input for field/attribute networks. Value: none. 'none' is not of type 'array'"
+    : undefined;
 }
 
 /** Builds a server anew from another image; its metadata are replaced at once. */

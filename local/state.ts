@@ -27,6 +27,8 @@ export interface CloudServer {
   inherits?: Record<string, string>;
   /** How its building ends: well, or in ERROR with this message. */
   buildFault?: string;
+  /** Its deletion takes its time: it stays, and is being deleted. */
+  slowToGo?: boolean;
   /** Present while it is built, or built anew. */
   building?: { status: 'BUILD' | 'REBUILD'; endsAt: Date };
   /** Rackspace's own schedule of images, where one was made. */
@@ -102,6 +104,8 @@ export class Region {
   readonly networks = NETWORKS.map((network) => ({ ...network }));
   readonly keyPairs: string[] = [];
   readonly securityGroups: string[] = ['default'];
+  /** What a test wants of the servers that are made from now on. */
+  newServers: Partial<CloudServer> = {};
   /** How many servers there may be. */
   maxServers = 100;
   readonly #images = new Map<string, CloudImage>();
@@ -202,6 +206,7 @@ export class Region {
 
   /** What Nova is doing with a server, null when nothing. */
   taskState(server: CloudServer): string | null {
+    if (server.taskState === 'deleting') return 'deleting';
     const status = this.status(server);
     if (status === 'BUILD') return 'spawning';
     if (status === 'REBUILD') return 'rebuild_spawning';

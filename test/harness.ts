@@ -9,7 +9,7 @@ import type { Restoration } from '../lib/restore/restoration.ts';
 import { type Cloud, type CloudOptions, startCloud } from '../local/cloud.ts';
 import { lambdaContext } from '../local/context.ts';
 
-export type Job = 'snapshot' | 'cleanup' | 'hold' | 'offsite';
+export type Job = 'snapshot' | 'cleanup' | 'hold' | 'offsite' | 'drill';
 
 export type AnyJob = Job | 'doctor' | 'audit' | 'restore';
 
@@ -49,6 +49,7 @@ const HANDLERS = {
   cleanup: () => import('../handlers/cleanup.ts'),
   hold: () => import('../handlers/hold.ts'),
   offsite: () => import('../handlers/offsite.ts'),
+  drill: () => import('../handlers/drill.ts'),
   doctor: () => import('../handlers/doctor.ts'),
   restore: () => import('../handlers/restore.ts'),
   audit: () => import('../handlers/audit.ts'),

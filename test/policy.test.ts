@@ -47,6 +47,20 @@ describe('a policy that is understood', () => {
     });
   });
 
+  test('a drill is one server at a time for two hours, without a network, unless told', () => {
+    expect(parsePolicy(policy({ drill: { schedule: 'rate(1 day)' } })).drill).toMatchObject({
+      atOnce: 1,
+      hours: 2,
+      networks: [],
+      securityGroups: [],
+    });
+  });
+
+  test.each([{ port: 22 }, { path: '/' }, { port: 8080, path: '/health?deep=1' }])('check %j', (check) => {
+    const drill = { schedule: 'rate(1 day)', networks: ['n'], check };
+    expect(parsePolicy(policy({ drill })).drill).toMatchObject({ check });
+  });
+
   test('leaves an absent rule absent: no rule is ever made up', () => {
     expect(Object.keys(parsePolicy(policy()).keep).sort()).toEqual(['atLeast', 'last']);
   });
@@ -85,6 +99,37 @@ describe('an event that is refused names the field and the remedy', () => {
     ['only a floor', policy({ keep: { atLeast: 3 } }), /^keep: must have a rule/],
     ['copies without an end', policy({ offsite: { schedule: 'rate(1 day)' } }), /^offsite\.keep: is missing/],
     ['copies never', policy({ offsite: { keep: { last: 1 } } }), /^offsite\.schedule: is missing/],
+    ['drills never', policy({ drill: {} }), /^drill\.schedule: is missing/],
+    ...(
+      [
+        ['an unknown key', { hour: 2 }, /^drill\.hour: is not a known key/],
+        ['no place', { atOnce: 0 }, /^drill\.atOnce: must be a whole number from 1 to 20/],
+        ['too many', { atOnce: 21 }, /^drill\.atOnce: must be a whole number from 1 to 20/],
+        ['half an hour', { hours: 0.5 }, /^drill\.hours: must be a whole number from 1 to 24/],
+        ['days', { hours: 25 }, /^drill\.hours: must be a whole number from 1 to 24/],
+        ['hours as text', { hours: '2' }, /^drill\.hours: must be a whole number from 1 to 24/],
+        ['no flavor', { flavor: ' ' }, /^drill\.flavor: must be the id or the name of a flavor/],
+        ['one network as text', { networks: 'n' }, /^drill\.networks: must be a list of network ids/],
+        ['an empty network', { networks: [''] }, /^drill\.networks\.0: must be the id of a network/],
+        ['an empty group', { securityGroups: [''] }, /^drill\.securityGroups\.0: must be the name of a/],
+        ['nothing to check', { networks: ['n'], check: {} }, /^drill\.check: must have a port for TCP/],
+        ['no such port', { networks: ['n'], check: { port: 0 } }, /^drill\.check\.port: must be a whole/],
+        ['a URL', { networks: ['n'], check: { path: 'http://x/' } }, /^drill\.check\.path: must be a path/],
+        [
+          'a path of two lines',
+          { networks: ['n'], check: { path: '/a\nb' } },
+          /^drill\.check\.path: must be/,
+        ],
+        ['a check without a network', { check: { port: 22 } }, /^drill: has a check, which needs an address/],
+      ] as const
+    ).map(
+      ([name, drill, problem]) =>
+        [`drills: ${name}`, policy({ drill: { schedule: 'rate(1 day)', ...drill } }), problem] as [
+          string,
+          unknown,
+          RegExp,
+        ],
+    ),
     ['ad-hoc: false', { adhoc: false, servers: { all: true } }, /^adhoc: must be true/],
     ['ad-hoc with keep', { adhoc: true, servers: { all: true }, keep: {} }, /^keep: is not a known key/],
     ['ad-hoc that ends never', { adhoc: true, servers: { all: true }, expires: '0d' }, /^expires: must be a/],

@@ -143,3 +143,22 @@ export async function rebuildServer(
     expect: [202],
   });
 }
+
+/**
+ * Asks for a server to be deleted, which takes the cloud a moment. One that is no longer there counts as deleted.
+ *
+ * `DELETE /servers/{id}`: Rackspace docs-cloud-servers; Nova compute API 2.1.
+ *
+ * @throws {CloudError} CONFLICT when it is locked, FORBIDDEN when the user lacks the role.
+ */
+export async function deleteServer(
+  session: Session,
+  { region, id }: Pick<Server, 'region' | 'id'>,
+): Promise<void> {
+  const path = `/servers/${encodeURIComponent(id)}`;
+  try {
+    await session.request({ service: 'compute', region, method: 'DELETE', path, expect: [204] });
+  } catch (error) {
+    if (!isCloudError(error, 'NOT_FOUND')) throw error;
+  }
+}

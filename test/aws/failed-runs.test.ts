@@ -103,6 +103,7 @@ test('all that runs by itself sends what fails all its tries to the topic', asyn
     'autosnap-prod-cleanup': destination,
     'autosnap-prod-audit': destination,
     'autosnap-prod-offsite': destination,
+    'autosnap-prod-drill': destination,
   });
   const triggered = template
     .filter(({ Type }) => Type === 'AWS::Events::Rule')

@@ -62,7 +62,7 @@ test('the role has exactly these rights: an action, a resource or a wildcard mor
   const rights = statements.flatMap(({ Action, Resource }) =>
     [Action].flat().flatMap((action) => [Resource].flat().map((resource) => `${action} ${resource}`)),
   );
-  const functions = ['audit', 'cleanup', 'doctor', 'hold', 'offsite', 'restore', 'snapshot'];
+  const functions = ['audit', 'cleanup', 'doctor', 'drill', 'hold', 'offsite', 'restore', 'snapshot'];
   const logs = functions.map(
     (name) => `arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/autosnap-prod-${name}:*`,
   );
@@ -127,6 +127,6 @@ describe('what the functions may do', () => {
 test('X-Ray is off', async () => {
   const { functions } = await stateOf('prod');
   const modes = Object.values(functions).map((f) => (f.TracingConfig as { Mode: string } | undefined)?.Mode);
-  expect(modes).toHaveLength(7);
+  expect(modes).toHaveLength(8);
   expect(modes.filter((mode) => mode !== undefined && mode !== 'PassThrough')).toEqual([]);
 });

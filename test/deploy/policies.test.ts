@@ -42,6 +42,26 @@ test('a policy that asks for copies has a rule for them, at the time that it say
   ]);
 });
 
+test('a policy that asks for drills has a rule that looks every hour, whenever they begin', () => {
+  const drilled = policy({ drill: { schedule: 'cron(0 3 * * ? *)' } });
+  const withRule = (rate: string) => ({
+    ...service(drilled),
+    functions: { ...service(drilled).functions, drill: { events: [{ schedule: { rate, input: drilled } }] } },
+  });
+  expect(problemsIn(service(drilled))).toEqual([
+    'custom.policies.p0: functions.drill.events has no schedule with it as input',
+  ]);
+  expect(problemsIn(withRule('rate(1 hour)'))).toEqual([]);
+  expect(problemsIn(withRule('cron(0 3 * * ? *)'))).toEqual([
+    "functions.drill.events: a rule's rate is cron(0 3 * * ? *), and has to be rate(1 hour)",
+  ]);
+  expect(jobsOf(withRule('rate(1 hour)')).at(-1)).toEqual({
+    job: 'drill',
+    policy: 'daily',
+    schedule: 'rate(1 hour)',
+  });
+});
+
 test('two good policies with their rules have no problem', () => {
   expect(problemsIn(service(policy(), policy({ policy: 'weekly', schedule: 'rate(7 days)' })))).toEqual([]);
 });

@@ -1,7 +1,13 @@
 import { describe, expect } from 'vitest';
 import { listFlavors } from '../../lib/openstack/flavors.ts';
 import { networksOf } from '../../lib/openstack/networks.ts';
-import { createServer, getServer, type NewServer, rebuildServer } from '../../lib/openstack/servers.ts';
+import {
+  createServer,
+  deleteServer,
+  getServer,
+  type NewServer,
+  rebuildServer,
+} from '../../lib/openstack/servers.ts';
 import { connect } from '../../lib/openstack/session.ts';
 import { connected, credentialsOf, test, unhurried } from './connected.ts';
 
@@ -81,6 +87,33 @@ describe('a new server', () => {
       expect(cloud.region('DFW').servers).toHaveLength(answer === 'lose' ? 1 : 0);
     },
   );
+});
+
+describe('a server is deleted', () => {
+  test('once; one that is gone is as good', async ({ cloud }) => {
+    const { id } = cloud.region('DFW').addServer({ name: 'web' });
+    const other = cloud.region('DFW').addServer({ name: 'db' });
+    const session = await connected(cloud);
+    await deleteServer(session, { id, region: 'DFW' });
+    await deleteServer(session, { id, region: 'DFW' });
+    expect(cloud.region('DFW').servers).toEqual([other]);
+  });
+
+  test('although the answer is lost', async ({ cloud }) => {
+    const { id } = cloud.region('DFW').addServer({ name: 'web' });
+    cloud.faults.push({ service: 'compute', answer: 'lose' });
+    await deleteServer(await connected(cloud), { id, region: 'DFW' });
+    expect(cloud.region('DFW').servers).toEqual([]);
+  });
+
+  test('or the error says why it is not', async ({ cloud }) => {
+    const { id } = cloud.region('DFW').addServer({ name: 'web' });
+    cloud.account.role = 'creator';
+    await expect(deleteServer(await connected(cloud), { id, region: 'DFW' })).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+    });
+    expect(cloud.region('DFW').servers).toHaveLength(1);
+  });
 });
 
 test('a rebuild replaces the image and the metadata, and nothing else', async ({ cloud }) => {

@@ -114,6 +114,7 @@ export async function bench(): Promise<Bench> {
     cleanup: () => import('../../handlers/cleanup.ts'),
     hold: () => import('../../handlers/hold.ts'),
     offsite: () => import('../../handlers/offsite.ts'),
+    drill: () => import('../../handlers/drill.ts'),
     doctor: () => import('../../handlers/doctor.ts'),
     audit: () => import('../../handlers/audit.ts'),
     restore: () => import('../../handlers/restore.ts'),

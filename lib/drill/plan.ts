@@ -1,0 +1,131 @@
+import type { Snapshot } from '../marker.ts';
+import { type Flavor, findFlavor, fits, fitting, leastOf } from '../openstack/flavors.ts';
+import type { Image } from '../openstack/images.ts';
+import type { Drill, Policy } from '../policy.ts';
+import { hasPassed } from '../retention.ts';
+import { intervalMs, type Schedule } from '../schedule.ts';
+import type { ThrowAway } from './throw-away.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** A policy that asks for drills. */
+export type DrillPolicy = Policy & { drill: Drill };
+
+/** What is to be tried next of a policy's series. */
+export interface Turn {
+  /** The newest good snapshots to boot, one a series, the one whose turn it is first. */
+  begin: Snapshot[];
+  /** Those that can't be tried, and why. */
+  skip: { snapshot: Snapshot; reason: string }[];
+}
+
+/** The throw-away servers that a run has found. */
+interface Found {
+  /** All of them: of their series nothing is begun in this run. */
+  seen: readonly ThrowAway[];
+  /** Those that are still there. */
+  running: readonly ThrowAway[];
+}
+
+/**
+ * Decides which snapshots to boot now, of those of one policy: of series that no throw-away server is of, the newest good
+ * one, unless it is proven already. The longest untested come first: those that never were, then by their last verdict.
+ *
+ * The schedule's slot allows `atOnce` of them: what was begun or judged since counts, so a run again begins no more.
+ */
+export function planDrills(
+  snapshots: readonly Snapshot[],
+  { seen, running }: Found,
+  { atOnce, schedule }: Pick<Drill, 'atOnce' | 'schedule'>,
+  now: Date,
+): Turn {
+  const tried = new Set(seen.map(({ region, image }) => `${region} ${image}`));
+  const waiting = [...Map.groupBy(snapshots, ({ region, server }) => `${region} ${server}`).values()]
+    .filter((series) => !series.some(({ region, id }) => tried.has(`${region} ${id}`)))
+    .flatMap((series) => {
+      const good = series.filter(({ state, slot }) => state === 'good' && slot <= now).sort(byAge);
+      const newest = good.at(-1);
+      if (!newest || hasPassed(newest)) return [];
+      const verdicts = series.flatMap(({ drilled }) => drilled?.getTime() ?? []);
+      const lastMs = verdicts.length > 0 ? Math.max(...verdicts) : undefined;
+      return [{ newest, lastMs, sinceMs: lastMs ?? good[0]!.slot.getTime() }];
+    })
+    .sort(
+      (a, b) =>
+        Number(a.lastMs !== undefined) - Number(b.lastMs !== undefined) ||
+        a.sinceMs - b.sinceMs ||
+        (a.newest.server < b.newest.server ? -1 : 1),
+    )
+    .map(({ newest }) => newest);
+  const places = Math.min(atOnce - running.length, atOnce - begunInSlot(snapshots, running, schedule, now));
+  return {
+    begin: waiting.filter((s) => !obstacleTo(s)).slice(0, Math.max(0, places)),
+    skip: waiting.flatMap((snapshot) => {
+      const reason = obstacleTo(snapshot);
+      return reason ? [{ snapshot, reason }] : [];
+    }),
+  };
+}
+
+function byAge(a: Snapshot, b: Snapshot): number {
+  return a.slot.getTime() - b.slot.getTime() || a.createdAt.getTime() - b.createdAt.getTime();
+}
+
+/** Why a snapshot is never booted; undefined when it can be. */
+function obstacleTo({ volumeSnapshots }: Snapshot): string | undefined {
+  return volumeSnapshots.length > 0
+    ? 'its disk is a volume: a server made from it would leave a new volume behind, so it is not drilled'
+    : undefined;
+}
+
+/** How many drills belong to the slot that a run at `now` is for; all that there may be before the first slot. */
+function begunInSlot(
+  snapshots: readonly Snapshot[],
+  running: readonly ThrowAway[],
+  schedule: Schedule,
+  now: Date,
+): number {
+  const slot = schedule.slot(now);
+  if (!slot) return Infinity;
+  const everyMs = schedule.exact ? 0 : (intervalMs(schedule, now) ?? 0);
+  // A rate counts from the drill before. Runs come hourly, and a verdict is some minutes later than its beginning.
+  const sinceMs = slot.getTime() - Math.max(everyMs / 2, everyMs - HOUR_MS / 2);
+  const begun = [
+    ...running.map(({ image, begunAt }) => ({ image, at: begunAt })),
+    ...snapshots.map(({ id, drilled }) => ({ image: id, at: drilled })),
+  ];
+  return new Set(begun.filter(({ at }) => at && at.getTime() >= sinceMs).map(({ image }) => image)).size;
+}
+
+/** Those that are too many when more than `atOnce` are there, because two runs have begun some at the same moment. */
+export function surplusOf(running: readonly ThrowAway[], atOnce: number): ThrowAway[] {
+  return [...running]
+    .sort((a, b) => a.begunAt.getTime() - b.begunAt.getTime() || (a.id < b.id ? -1 : 1))
+    .slice(atOnce);
+}
+
+/**
+ * The flavor for a throw-away server: the one that is asked for, or else the smallest that fits. One without a disk of
+ * its own is the last choice: clouds may refuse it without a volume.
+ *
+ * @returns a sentence on what is wrong where there is none.
+ */
+export function flavorFor(
+  image: Image,
+  wanted: string | undefined,
+  flavors: readonly Flavor[],
+): Flavor | string {
+  if (wanted !== undefined) {
+    const found = findFlavor(flavors, wanted);
+    if (!found) return `drill.flavor: there is no flavor "${wanted}"`;
+    return fits(image, found)
+      ? found
+      : `drill.flavor: ${found.name} is too small: image ${image.id} asks for ${leastOf(image)}`;
+  }
+  const all = fitting(image, flavors);
+  return (
+    all.find(({ diskGb }) => diskGb > 0) ??
+    all[0] ??
+    `no flavor is large enough for image ${image.id}, which asks for ${leastOf(image)}`
+  );
+}

@@ -1,0 +1,246 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { flavorFor, planDrills, surplusOf } from '../../lib/drill/plan.ts';
+import type { ThrowAway } from '../../lib/drill/throw-away.ts';
+import type { Snapshot } from '../../lib/marker.ts';
+import type { Image } from '../../lib/openstack/images.ts';
+import { parseSchedule } from '../../lib/schedule.ts';
+import { always } from '../properties/always.ts';
+import { snapshot } from '../snapshots.ts';
+
+const MINUTE_MS = 60_000;
+const NOW = new Date('2026-11-23T06:00:00Z');
+const NIGHTLY = parseSchedule('cron(0 3 * * ? *)');
+
+const nights = (n: number) => new Date(NOW.getTime() - n * 24 * 60 * MINUTE_MS);
+const of = (server: string, age: number, changes: Partial<Snapshot> = {}) =>
+  snapshot(nights(age), { id: `${server}${age}`, server, ...changes });
+/** A throw-away server of an image, begun so many minutes ago. */
+const server = (image: string, minutes: number): ThrowAway => ({
+  id: `of-${image}`,
+  name: '',
+  region: 'DFW',
+  owner: 'o',
+  policy: 'daily',
+  image,
+  begunAt: new Date(NOW.getTime() - minutes * MINUTE_MS),
+});
+
+function begun(snapshots: Snapshot[], running: ThrowAway[] = [], atOnce = 1, schedule = NIGHTLY): string[] {
+  const { begin } = planDrills(snapshots, { seen: running, running }, { atOnce, schedule }, NOW);
+  return begin.map(({ id }) => id);
+}
+
+describe('which is next', () => {
+  test.each<[string, Snapshot[], string[]]>([
+    ['none when there are none', [], []],
+    ['the newest good one', [of('a', 2), of('a', 1), of('a', 0, { state: 'pending' })], ['a1']],
+    ['none that is dated in the future', [of('a', -1), of('a', 1)], ['a1']],
+    ['none when none is good', [of('a', 1, { state: 'failed' }), of('a', 0, { state: 'unknown' })], []],
+    [
+      'of those never tried, of the server with the longest history',
+      [of('a', 1), of('b', 1), of('b', 9)],
+      ['b1'],
+    ],
+    ['one never tried before one tried long ago', [of('a', 9, { drilled: nights(9) }), of('b', 1)], ['b1']],
+    [
+      'the one whose last verdict is the oldest, whatever it was',
+      [
+        of('a', 1),
+        of('a', 3, { drilled: nights(2), proven: nights(2) }),
+        of('b', 1),
+        of('b', 4, { drilled: nights(3) }),
+      ],
+      ['b1'],
+    ],
+    [
+      'none that is proven, when there is nothing newer',
+      [of('a', 5, { proven: nights(4), drilled: nights(4) })],
+      [],
+    ],
+    ['one that has failed since', [of('a', 5, { proven: nights(4), drilled: nights(3) })], ['a5']],
+    ['none whose disk is a volume', [of('a', 9, { volumeSnapshots: ['v'] }), of('b', 1)], ['b1']],
+  ])('%s', (_, snapshots, expected) => {
+    expect(begun(snapshots)).toEqual(expected);
+  });
+
+  test('a server whose disk is a volume is told, with the reason', () => {
+    const { skip } = planDrills(
+      [of('a', 1, { volumeSnapshots: ['v'] })],
+      { seen: [], running: [] },
+      { atOnce: 1, schedule: NIGHTLY },
+      NOW,
+    );
+    expect(skip).toMatchObject([
+      { snapshot: { id: 'a1' }, reason: expect.stringMatching(/^its disk is a volume/) },
+    ]);
+  });
+});
+
+describe('how many', () => {
+  const fleet = ['a', 'b', 'c', 'd'].map((name) => of(name, 1));
+  test.each<[string, ThrowAway[], number, number]>([
+    ['none is there', [], 2, 2],
+    ['one is there since before the slot', [server('a1', 400)], 2, 1],
+    ['all places are taken', [server('a1', 400), server('b1', 400)], 2, 0],
+    ['one was begun for this slot', [server('a1', 20)], 2, 1],
+  ])('%s: with atOnce %3$i, %4$i more', (_, running, atOnce, count) => {
+    expect(begun(fleet, running, atOnce)).toHaveLength(count);
+  });
+
+  test('what was judged since the slot counts, what was judged before does not', () => {
+    const judged = (minutes: number) => [
+      of('z', 1, { drilled: new Date(NOW.getTime() - minutes * MINUTE_MS) }),
+      ...fleet,
+    ];
+    expect(begun(judged(179))).toEqual([]);
+    expect(begun(judged(181))).toHaveLength(1);
+  });
+
+  test('none before the schedule has fired for the first time', () => {
+    expect(begun(fleet, [], 1, parseSchedule('cron(0 0 1 1 ? 2199)'))).toEqual([]);
+  });
+
+  test.each([
+    ['rate(30 minutes)', 24],
+    ['rate(1 hour)', 24],
+    ['rate(2 hours)', 12],
+    ['rate(5 hours)', 5],
+    ['rate(1 day)', 1],
+    ['cron(0 1-4 * * ? *)', 4],
+    ['cron(0 3 * * ? *)', 1],
+  ])('%s, looked at every hour and tried again a minute later: %i a day', (expression, count) => {
+    const schedule = parseSchedule(expression);
+    const snapshots = Array.from({ length: 60 }, (_, i) => of(`s${i}`, 3));
+    let total = 0;
+    // The first day has the slot of the day before as well.
+    for (let hour = 0; hour < 48; hour++) {
+      for (const minutes of [0, 1]) {
+        const now = new Date(Date.parse('2026-11-23T00:00:20Z') + (hour * 60 + minutes) * MINUTE_MS);
+        const { begin } = planDrills(snapshots, { seen: [], running: [] }, { atOnce: 1, schedule }, now);
+        for (const { id } of begin) {
+          if (hour >= 24) total++;
+          const i = snapshots.findIndex((s) => s.id === id);
+          // Each boots for half a minute.
+          snapshots[i] = { ...snapshots[i]!, proven: now, drilled: new Date(now.getTime() + 30_000) };
+        }
+      }
+    }
+    expect(total).toBe(count);
+  });
+});
+
+const aSnapshot = fc
+  .record({
+    server: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+    age: fc.integer({ min: -1, max: 20 }),
+    state: fc.constantFrom(
+      'good' as const,
+      'good' as const,
+      'good' as const,
+      'pending' as const,
+      'failed' as const,
+    ),
+    drilled: fc.option(fc.integer({ min: 0, max: 20 })),
+    proven: fc.boolean(),
+    volume: fc.boolean(),
+  })
+  .map(({ server: its, age, state, drilled, proven, volume }) =>
+    of(its, age, {
+      state,
+      volumeSnapshots: volume ? ['v'] : [],
+      ...(drilled === null ? {} : { drilled: nights(drilled), proven: proven ? nights(drilled) : undefined }),
+    }),
+  );
+
+test('never more than atOnce, never two of a series, never what is not good, and nobody who waits longer is passed over', async () => {
+  await always(
+    fc.property(
+      fc.uniqueArray(aSnapshot, { selector: ({ id }) => id, maxLength: 25 }),
+      fc.array(fc.integer({ min: 0, max: 600 }), { maxLength: 3 }),
+      fc.integer({ min: 1, max: 4 }),
+      (snapshots, minutes, atOnce) => {
+        const running = minutes.map((ago, i) => server(snapshots[i]?.id ?? `gone${i}`, ago));
+        const { begin } = planDrills(
+          snapshots,
+          { seen: running, running },
+          { atOnce, schedule: NIGHTLY },
+          NOW,
+        );
+        expect(begin.length + running.length).toBeLessThanOrEqual(Math.max(atOnce, running.length));
+        const servers = begin.map((s) => s.server);
+        expect(new Set(servers).size).toBe(servers.length);
+        const lastMs = (its: string) =>
+          Math.max(
+            ...snapshots
+              .filter((s) => s.server === its)
+              .map(({ drilled }) => drilled?.getTime() ?? -Infinity),
+          );
+        for (const chosen of begin) {
+          expect(chosen).toMatchObject({ state: 'good', volumeSnapshots: [] });
+          const series = snapshots.filter((s) => s.server === chosen.server);
+          const newer = series.filter((s) => s.state === 'good' && s.slot <= NOW && s.slot > chosen.slot);
+          expect(newer).toEqual([]);
+          expect(running.some(({ image }) => series.some(({ id }) => id === image))).toBe(false);
+        }
+        const order = servers.map(lastMs);
+        expect(order).toEqual(order.toSorted((a, b) => a - b));
+        // What would be begun with more places only comes later.
+        const all = planDrills(
+          snapshots,
+          { seen: running, running: [] },
+          { atOnce: 99, schedule: NIGHTLY },
+          NOW,
+        );
+        expect(all.begin.slice(0, begin.length)).toEqual(begin);
+      },
+    ),
+    { pure: true },
+  );
+});
+
+test('the surplus is the youngest', () => {
+  const three = [server('b', 5), server('c', 1), server('a', 9)];
+  expect(surplusOf(three, 2)).toEqual([server('c', 1)]);
+  expect(surplusOf(three, 3)).toEqual([]);
+  const twins = [server('b', 5), server('a', 5)];
+  expect(surplusOf(twins, 1)).toEqual(surplusOf(twins.toReversed(), 1));
+});
+
+describe('the flavor', () => {
+  const image = { id: 'i', minDiskGb: 20, minRamMb: 512 } as Image;
+  const flavor = (id: string, ramMb: number, diskGb: number) => ({ id, name: `${id} name`, ramMb, diskGb });
+  const flavors = [
+    flavor('large', 4096, 80),
+    flavor('bare', 512, 0),
+    flavor('fit', 1024, 20),
+    flavor('tiny', 256, 20),
+  ];
+
+  test.each([
+    ['the smallest that fits, and that has a disk', undefined, flavors, 'fit'],
+    ['without a disk of its own when there is no other', undefined, [flavor('bare', 512, 0)], 'bare'],
+    ['as asked, by its id', 'large', flavors, 'large'],
+    ['as asked, by its name', 'large name', flavors, 'large'],
+  ])('%s', (_, wanted, all, id) => {
+    expect(flavorFor(image, wanted, all)).toMatchObject({ id });
+  });
+
+  test.each([
+    ['that is not there', 'huge', flavors, 'drill.flavor: there is no flavor "huge"'],
+    [
+      'that is too small',
+      'tiny',
+      flavors,
+      'drill.flavor: tiny name is too small: image i asks for 20 GB of disk and 512 MB of memory',
+    ],
+    [
+      'of which none is large enough',
+      undefined,
+      [flavor('tiny', 256, 20)],
+      'no flavor is large enough for image i, which asks for 20 GB of disk and 512 MB of memory',
+    ],
+  ])('%s', (_, wanted, all, problem) => {
+    expect(flavorFor(image, wanted, all)).toBe(problem);
+  });
+});

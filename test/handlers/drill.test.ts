@@ -1,0 +1,542 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Report } from '../../lib/report.ts';
+import { answers, type Fault } from '../../local/faults.ts';
+import type { CloudImage, CloudServer, Region } from '../../local/state.ts';
+import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot } from '../history.ts';
+
+const HOUR_MS = 3_600_000;
+const PRIVATE = '11111111-1111-1111-1111-111111111111';
+
+interface World extends Harness {
+  dfw: Region;
+  /** The servers that were there before. */
+  fleet: CloudServer[];
+  /** The newest snapshot of each. */
+  newest: CloudImage[];
+}
+
+/** At six in the morning on an OpenStack: some servers, each with a snapshot of last night and of the nights before. */
+async function world(names = ['web'], nights = 2, buildMs = 0): Promise<World> {
+  setTime('2026-11-23T06:00:00Z');
+  const h = await harness({ timing: { queuedMs: 0, savingMs: 0, buildMs } });
+  h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+  const dfw = h.cloud.region('DFW');
+  const fleet = names.map((name) => dfw.addServer({ name }));
+  const newest = fleet.map((server) => {
+    const images = Array.from({ length: nights }, (_, age) => addSnapshot(h, server, age));
+    return images[0]!;
+  });
+  return { ...h, dfw, fleet, newest };
+}
+
+const event = (drill: object = {}, changes: object = {}) =>
+  policy({ drill: { schedule: 'rate(1 day)', ...drill }, ...changes });
+const throwAways = ({ dfw, fleet }: World) => dfw.servers.filter((server) => !fleet.includes(server));
+const sent = ({ cloud }: Harness, method: string) =>
+  cloud.received.filter(
+    (one) => one.method === method && (one.service === 'compute' || one.service === 'image'),
+  );
+const outcomes = (report: Report | undefined) =>
+  (report?.entries ?? []).map(({ name, outcome }) => `${name || '?'} ${outcome}`).sort();
+const reasons = (report: Report | undefined) => report?.entries.map(({ reason }) => reason).join('\n') ?? '';
+
+/** What a drill of this moment would have left behind, had its run broken off. */
+function addThrowAway(h: World, image: CloudImage, changes: Partial<CloudServer> = {}, mark = '') {
+  return h.dfw.addServer({
+    name: 'web-drill',
+    image: image.id,
+    metadata: { autosnap_drill: mark || `autosnap-test daily ${image.id} 2026-11-23T05:59:00Z` },
+    createdAt: new Date('2026-11-23T05:59:00Z'),
+    ...changes,
+  });
+}
+
+describe('a snapshot is proven', () => {
+  test('by a small server without a network, a key or a name in the fleet, that is gone afterwards', async () => {
+    const h = await world();
+    const made: CloudServer[] = [];
+    h.cloud.faults.push({
+      service: 'compute',
+      method: 'GET',
+      path: /servers\/[^/]{36}$/,
+      answer: () => made.push(...throwAways(h)),
+    });
+    const report = await h.run('drill', event());
+    expect(made[0]).toMatchObject({
+      name: 'web-drill-20261123T060000Z',
+      image: h.newest[0]!.id,
+      flavor: '2',
+      networks: [],
+      keyName: null,
+      securityGroups: [],
+      metadata: { autosnap_drill: `autosnap-test daily ${h.newest[0]!.id} 2026-11-23T06:00:00Z` },
+    });
+    expect(report).toMatchObject({
+      job: 'drill',
+      totals: { proven: 1 },
+      failures: [],
+      nextRun: '2026-11-24T06:00:00Z',
+      entries: [{ server: h.fleet[0]!.id, name: 'web', region: 'DFW', image: h.newest[0]!.id }],
+    });
+    expect(reasons(report)).toContain('it was booted, and was ACTIVE');
+    const verdict = `${h.newest[0]!.id} 2026-11-23T06:00:00Z`;
+    expect(h.newest[0]!.properties).toMatchObject({ autosnap_proven: verdict, autosnap_drilled: verdict });
+    expect(h.dfw.servers).toEqual(h.fleet);
+    expect(h.logs()).toMatch(/"Proven": ?1/);
+  });
+
+  test('one each night, the longest untested first, and none that was proven when there is nothing newer', async () => {
+    const h = await world(['a', 'b', 'c']);
+    const drilled: string[] = [];
+    for (let night = 23; night < 27; night++) {
+      for (const hour of [2, 3, 4]) {
+        setTime(`2026-11-${night}T0${hour}:40:00Z`);
+        drilled.push(...outcomes(await h.run('drill', event({ schedule: 'cron(0 3 * * ? *)' }))));
+      }
+    }
+    expect(drilled.toSorted()).toEqual(['a proven', 'b proven', 'c proven']);
+    for (const server of h.fleet) addSnapshot(h, server, -3);
+    setTime('2026-11-27T06:00:00Z');
+    expect(outcomes(await h.run('drill', event()))).toEqual([drilled[0]]);
+  });
+
+  test('as soon as it is ACTIVE', async () => {
+    const h = await world(['web'], 1, 60_000);
+    h.cloud.faults.push({
+      service: 'compute',
+      method: 'GET',
+      path: /servers\/[^/]{36}$/,
+      skip: 1,
+      answer: () => h.cloud.advance(60_000),
+    });
+    expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
+  });
+
+  test('also of a server that is gone, which no policy can select any more', async () => {
+    const h = await world();
+    h.dfw.servers.length = 0;
+    expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
+  });
+
+  test('an adopted one of autosnap.py', async () => {
+    const h = await world(['web'], 0);
+    const { id, name } = h.fleet[0]!;
+    const image = h.dfw.addImage({
+      name: `${name}-autosnap-${id}`,
+      owner: h.cloud.account.projectId,
+      createdAt: new Date('2026-11-22T00:00:00Z'),
+      properties: { instance_uuid: id },
+    });
+    expect((await h.run('drill', event({}, { adopt: 'autosnap.py' }))).totals).toEqual({ proven: 1 });
+    expect(image.properties.autosnap_proven).toMatch(image.id);
+    expect((await h.run('drill', event({}, { adopt: 'autosnap.py' }))).totals).toEqual({});
+  });
+});
+
+describe('where asked, it has to answer', () => {
+  /** A web server on loopback, as the throw-away one would have it; returns its port. */
+  async function listen(status = 200): Promise<number> {
+    const server = createServer((request, response) => {
+      expect(request.headers).not.toHaveProperty('authorization');
+      response.writeHead(status, { location: 'http://192.0.2.1/' }).end('x'.repeat(1e6));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => {
+      server.close();
+      server.closeAllConnections();
+    });
+    return (server.address() as AddressInfo).port;
+  }
+
+  async function answering(check: object, addresses: string[]) {
+    const h = await world();
+    h.dfw.newServers = { addresses };
+    return h.fail('drill', event({ networks: [PRIVATE], check }), { remainingMs: 26_000 });
+  }
+
+  test.each([
+    ['a TCP port', {}, 200],
+    ['a path', { path: '/health' }, 200],
+    ['a path that leads elsewhere', { path: '/' }, 302],
+  ])('%s, at any of its addresses', async (_, check, status) => {
+    const port = await listen(status);
+    const { error, report } = await answering({ port, ...check }, ['127.0.0.2', '127.0.0.1']);
+    expect(error.message).toBe('the run did not fail');
+    expect(report?.totals).toEqual({ proven: 1 });
+    expect(reasons(report)).toContain('127.0.0.1');
+  });
+
+  test.each([
+    ['nobody listens', {}, 0, 'port 1 of 127.0.0.1 does not answer (ECONNREFUSED)'],
+    ['it is ill', { path: '/health' }, 503, '/health answers 503'],
+  ])('not yet: %s', async (_, check, status, said) => {
+    const port = status ? await listen(status) : 1;
+    const { report } = await answering({ port, ...check }, ['127.0.0.1']);
+    expect(report?.totals).toEqual({ deferred: 1 });
+    expect(reasons(report)).toContain(`it is ACTIVE, but`);
+    expect(reasons(report)).toContain(said);
+  });
+
+  test('and has failed when it does not within the hours', async () => {
+    const h = await world();
+    h.dfw.newServers = { addresses: ['127.0.0.1'] };
+    const asked = event({ networks: [PRIVATE], check: { port: 1 }, hours: 2 });
+    await h.run('drill', asked, { remainingMs: 26_000 });
+    setTime('2026-11-23T07:59:00Z');
+    expect((await h.run('drill', asked, { remainingMs: 26_000 })).totals).toEqual({ deferred: 1 });
+    setTime('2026-11-23T08:00:00Z');
+    const { error } = await h.fail('drill', asked);
+    expect(error.message).toMatch(
+      /port 1 of 127\.0\.0\.1 .* after 120 minutes, and 2 hours are the limit \(drill\.hours\)/,
+    );
+    expect(throwAways(h)).toEqual([]);
+  });
+});
+
+describe('a snapshot that does not boot', () => {
+  test('is marked so, its server goes, the run fails, and the try again begins no other', async () => {
+    const h = await world(['a', 'b']);
+    h.dfw.newServers = { buildFault: 'No valid host was found.' };
+    const { error, report } = await h.fail('drill', event());
+    expect(error.message).toContain('it does not boot: No valid host was found.');
+    expect(report?.totals).toEqual({ failed: 1 });
+    const [tried, other] = h.newest.sort((a) => (a.properties.autosnap_drilled ? -1 : 1));
+    expect(tried!.properties.autosnap_drilled).toBe(`${tried!.id} 2026-11-23T06:00:00Z`);
+    expect(tried!.properties).not.toHaveProperty('autosnap_proven');
+    expect(other!.properties).not.toHaveProperty('autosnap_drilled');
+    expect(throwAways(h)).toEqual([]);
+    expect((await h.run('drill', event())).totals).toEqual({});
+  });
+
+  test('is tried again in its turn', async () => {
+    const h = await world();
+    h.dfw.newServers = { buildFault: 'No valid host was found.' };
+    await h.fail('drill', event());
+    h.dfw.newServers = {};
+    setTime('2026-11-24T06:00:00Z');
+    expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
+  });
+
+  test('has its time to be built, and no more', async () => {
+    const h = await world(['web'], 2, 9 * HOUR_MS);
+    expect((await h.run('drill', event(), { remainingMs: 26_000 })).totals).toEqual({ deferred: 1 });
+    setTime('2026-11-23T07:00:00Z');
+    const going = await h.run('drill', event(), { remainingMs: 26_000 });
+    expect(reasons(going)).toContain('it is still in BUILD after 60 minutes: the next run looks again');
+    setTime('2026-11-23T08:00:00Z');
+    const { report } = await h.fail('drill', event());
+    expect(report?.totals).toEqual({ failed: 1 });
+    expect(throwAways(h)).toEqual([]);
+    expect(sent(h, 'POST')).toHaveLength(1);
+  });
+
+  test('whose disk is a volume is said to be skipped, and no server is made of it', async () => {
+    const h = await world();
+    const { id } = h.dfw.addVolumeSnapshot({ volumeId: 'v', name: '' });
+    h.fleet[0]!.volumeIds.push('v');
+    h.newest[0]!.properties.block_device_mapping = JSON.stringify([
+      { source_type: 'snapshot', snapshot_id: id },
+    ]);
+    const report = await h.run('drill', event());
+    expect(outcomes(report)).toEqual(['web skipped']);
+    expect(reasons(report)).toMatch(/^its disk is a volume/);
+    expect(sent(h, 'POST')).toEqual([]);
+  });
+});
+
+describe('when something goes wrong on the way', () => {
+  const CREATE = { service: 'compute', method: 'POST', path: /\/servers$/ } as const;
+  const LOOK = { service: 'compute', method: 'GET', path: /servers\/[^/]{36}$/ } as const;
+  const VERDICT = { service: 'image', method: 'PATCH' } as const;
+  const REMOVE = { service: 'compute', method: 'DELETE' } as const;
+
+  test('an answer to the request is lost: the server is found, and no second one is made', async () => {
+    const h = await world();
+    h.cloud.faults.push({ ...CREATE, answer: 'lose' });
+    expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
+    expect(sent(h, 'POST')).toHaveLength(1);
+    expect(throwAways(h)).toEqual([]);
+  });
+
+  test.each<[string, Omit<Fault, 'service'>, RegExp]>([
+    ['the request is lost', { ...CREATE, answer: 'drop' }, /If there is a server all the same, the next run/],
+    ['the cloud is ill', { ...CREATE, answer: answers.serverError }, /500 .*the next run finds it/],
+    ['a conflict', { ...CREATE, answer: answers.conflict }, /409/],
+    ['a quota', { ...CREATE, answer: answers.quota }, /413/],
+    ['the role is missing', { ...CREATE, answer: answers.forbidden }, /lacks the role/],
+    [
+      'the flavors',
+      { service: 'compute', path: /flavors/, times: 9, answer: answers.serverError } as Fault,
+      /500/,
+    ],
+  ])('none can be made: %s', async (_, fault, message) => {
+    const h = await world();
+    h.cloud.faults.push(fault as Fault);
+    const { error, report } = await h.fail('drill', event());
+    expect(report?.totals).toEqual({ failed: 1 });
+    expect(error.message).toMatch(message);
+    expect(throwAways(h)).toEqual([]);
+    h.cloud.faults.length = 0;
+    expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
+  });
+
+  test('the request hangs until the end: a server that comes of it all the same is found by the next run', async () => {
+    const h = await world();
+    h.cloud.faults.push({ ...CREATE, answer: 'hang' });
+    const report = await h.run('drill', event(), { remainingMs: 7_000 });
+    expect(report.totals).toEqual({ deferred: 1 });
+    addThrowAway(h, h.newest[0]!);
+    expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
+    expect(throwAways(h)).toEqual([]);
+  });
+
+  test('it can not be looked at: the next run does', async () => {
+    const h = await world();
+    h.cloud.faults.push({ ...LOOK, times: 4, answer: answers.serverError });
+    const { error } = await h.fail('drill', event());
+    expect(error.message).toContain('The next run looks again.');
+    expect(throwAways(h)).toHaveLength(1);
+    expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
+    expect(sent(h, 'POST')).toHaveLength(1);
+    expect(throwAways(h)).toEqual([]);
+  });
+
+  test('the verdict can not be written: the server goes all the same', async () => {
+    const h = await world();
+    h.cloud.faults.push({ ...VERDICT, answer: answers.forbidden });
+    const { error } = await h.fail('drill', event());
+    expect(error.message).toMatch(/it was booted, .* could not be written on the image: .* lacks the role/);
+    expect(throwAways(h)).toEqual([]);
+  });
+
+  test('the verdict is written and the server can not be deleted: the next run does, and judges nothing anew', async () => {
+    const h = await world();
+    h.cloud.faults.push({ ...REMOVE, times: 4, answer: answers.serverError });
+    const { error, report } = await h.fail('drill', event());
+    expect(report?.totals).toEqual({ failed: 1 });
+    expect(error.message).toMatch(/it was booted, .* but the next run has to delete the server: .*500/);
+    const before = { ...h.newest[0]!.properties };
+    setTime('2026-11-23T07:00:00Z');
+    const next = await h.run('drill', event());
+    expect(outcomes(next)).toEqual(['web deleted']);
+    expect(reasons(next)).toContain('its snapshot has its verdict');
+    expect(h.newest[0]!.properties).toEqual(before);
+    expect(throwAways(h)).toEqual([]);
+  });
+
+  test('a deletion that takes its time is waited for; one that never ends is told', async () => {
+    const h = await world();
+    h.dfw.newServers = { slowToGo: true };
+    const first = await h.run('drill', event(), { remainingMs: 26_000 });
+    expect(outcomes(first)).toEqual(['web proven']);
+    expect(reasons(first)).toContain('it is still to go, the next run looks again');
+    setTime('2026-11-23T07:00:00Z');
+    expect((await h.run('drill', event(), { remainingMs: 26_000 })).totals).toEqual({ deferred: 1 });
+    setTime('2026-11-23T09:30:00Z');
+    const { error } = await h.fail('drill', event(), { remainingMs: 26_000 });
+    expect(error.message).toContain('it does not go: delete it by hand');
+  });
+
+  test('its snapshot goes meanwhile: then it goes too, and nothing is written', async () => {
+    const h = await world();
+    h.cloud.faults.push({ ...LOOK, answer: () => h.dfw.removeImage(h.newest[0]!.id) });
+    expect((await h.run('drill', event())).totals).toEqual({ deleted: 1 });
+    expect(sent(h, 'PATCH')).toEqual([]);
+    expect(throwAways(h)).toEqual([]);
+  });
+
+  test('somebody deletes it first', async () => {
+    const h = await world();
+    h.cloud.faults.push({ ...LOOK, answer: () => h.dfw.servers.splice(1) });
+    const report = await h.run('drill', event());
+    expect(outcomes(report)).toEqual(['web skipped']);
+    expect(h.newest[0]!.properties).not.toHaveProperty('autosnap_drilled');
+  });
+
+  test('a region can not be read: nothing is touched there, and the run fails', async () => {
+    const h = await world();
+    const left = addThrowAway(h, h.newest[0]!);
+    h.cloud.faults.push({ service: 'image', region: 'DFW', times: 4, answer: answers.unavailable });
+    const { error } = await h.fail('drill', event());
+    expect(error.message).toContain("DFW can't be read, so nothing is drilled there");
+    expect(throwAways(h)).toEqual([left]);
+    expect(sent(h, 'DELETE')).toEqual([]);
+  });
+});
+
+describe('what was left behind', () => {
+  test.each<[string, (h: World) => unknown, string]>([
+    ['a run broke off before the verdict', () => {}, 'web proven'],
+    [
+      'a run broke off after it',
+      ({ newest }) => {
+        newest[0]!.properties.autosnap_drilled = `${newest[0]!.id} 2026-11-23T05:59:30Z`;
+      },
+      'web deleted',
+    ],
+    ['its snapshot is gone', ({ dfw, newest }) => dfw.removeImage(newest[0]!.id), '? deleted'],
+    [
+      "its snapshot is nobody's any more",
+      ({ newest }) => {
+        newest[0]!.properties.autosnap_owner = 'somebody';
+      },
+      '? deleted',
+    ],
+  ])('goes: %s', async (_, change, expected) => {
+    const h = await world();
+    addThrowAway(h, h.newest[0]!);
+    change(h);
+    const report = await h.run('drill', event({ schedule: 'cron(0 0 1 1 ? 2199)' }));
+    expect(outcomes(report).map((entry) => entry.replace('web-drill', '?'))).toEqual([expected]);
+    expect(throwAways(h)).toEqual([]);
+  });
+
+  const of = (image: CloudImage, owner = 'autosnap-test', name = 'daily', at = '2026-11-23T05:59:00Z') =>
+    `${owner} ${name} ${image.id} ${at}`;
+
+  test.each<[string, (h: World) => CloudServer]>([
+    ['of another deployment', (h) => addThrowAway(h, h.newest[0]!, {}, of(h.newest[0]!, 'autosnap-dev'))],
+    [
+      'of another policy, which looks after it',
+      (h) => addThrowAway(h, h.newest[0]!, {}, of(h.newest[0]!, 'autosnap-test', 'weekly')),
+    ],
+    ['with a marker and another image', (h) => addThrowAway(h, h.newest[0]!, { image: crypto.randomUUID() })],
+    ['with a marker and its disk on a volume', (h) => addThrowAway(h, h.newest[0]!, { image: '' })],
+    [
+      'with half a marker',
+      (h) => addThrowAway(h, h.newest[0]!, {}, `autosnap-test daily ${h.newest[0]!.id}`),
+    ],
+    [
+      'with a marker without a time',
+      (h) => addThrowAway(h, h.newest[0]!, {}, of(h.newest[0]!, 'autosnap-test', 'daily', 'today')),
+    ],
+    ['with more than a marker', (h) => addThrowAway(h, h.newest[0]!, {}, `${of(h.newest[0]!)} x`)],
+    ['with the key alone', (h) => addThrowAway(h, h.newest[0]!, {}, 'true')],
+    ['with the name alone', (h) => addThrowAway(h, h.newest[0]!, { metadata: {} })],
+  ])('stays, however old: a server %s', async (_, add) => {
+    const h = await world();
+    const other = add(h);
+    for (const time of ['2026-11-23T06:00:00Z', '2026-11-24T05:58:00Z']) {
+      setTime(time);
+      await h.run('drill', event());
+    }
+    expect(throwAways(h)).toEqual([other]);
+    expect(sent(h, 'DELETE').filter(({ path }) => path.includes(other.id))).toEqual([]);
+  });
+
+  test('by a policy that asks for no drills any more goes when it is older than any may be', async () => {
+    const h = await world();
+    addThrowAway(h, h.newest[0]!, {}, of(h.newest[0]!, 'autosnap-test', 'weekly'));
+    setTime('2026-11-24T06:00:00Z');
+    expect(reasons(await h.run('drill', event()))).toContain('it is older than 24 hours');
+    expect(throwAways(h)).toEqual([]);
+  });
+
+  test('and becomes something else right before it is deleted: it stays', async () => {
+    const h = await world();
+    const left = addThrowAway(h, h.newest[0]!);
+    h.cloud.faults.push({
+      service: 'image',
+      method: 'PATCH',
+      answer: () => {
+        left.image = crypto.randomUUID();
+      },
+    });
+    const report = await h.run('drill', event());
+    expect(reasons(report)).toContain('it is left alone');
+    expect(throwAways(h)).toEqual([left]);
+    expect(sent(h, 'DELETE')).toEqual([]);
+  });
+});
+
+describe('the budget', () => {
+  test.each([1, 2, 3])('at most %i at once, with those that are there', async (atOnce) => {
+    const h = await world(['a', 'b', 'c', 'd', 'e'], 1, 9 * HOUR_MS);
+    addThrowAway(h, h.newest[0]!, {
+      building: { status: 'BUILD', endsAt: new Date('2026-11-23T09:00:00Z') },
+    });
+    for (let i = 0; i < 3; i++) {
+      await h.run('drill', event({ atOnce }), { remainingMs: 26_000 });
+      expect(throwAways(h).length).toBeLessThanOrEqual(atOnce);
+    }
+    expect(throwAways(h)).toHaveLength(atOnce);
+    expect(new Set(throwAways(h).map(({ image }) => image)).size).toBe(atOnce);
+  });
+
+  test('two runs at the same moment leave no more than that', async () => {
+    const h = await world(['a', 'b', 'c'], 1);
+    const results = await Promise.all([h.run('drill', event()), h.run('drill', event())]);
+    expect(throwAways(h)).toEqual([]);
+    expect(results.flatMap(({ totals }) => totals.failed ?? [])).toEqual([]);
+  });
+
+  test('what is one too many goes, the youngest first', async () => {
+    const h = await world(['a', 'b'], 1, 9 * HOUR_MS);
+    // Another run makes its own between this one's listing and its request.
+    h.cloud.faults.push({
+      service: 'compute',
+      method: 'POST',
+      path: /\/servers$/,
+      answer: () => addThrowAway(h, h.newest[1]!),
+    });
+    const report = await h.run('drill', event(), { remainingMs: 26_000 });
+    expect(throwAways(h).map(({ name }) => name)).toEqual(['web-drill']);
+    expect(reasons(report)).toContain('another run began one at the same moment, and drill.atOnce is 1');
+  });
+});
+
+describe('a dry run', () => {
+  test('says what would be booted, as what, and which leftovers would go; and changes nothing', async () => {
+    const h = await world(['web', 'db', 'mail']);
+    addThrowAway(h, h.newest[0]!);
+    const gone = addSnapshot(h, h.fleet[0]!, 9);
+    addThrowAway(h, gone, { name: 'old-drill' });
+    h.dfw.removeImage(gone.id);
+    const report = await h.run('drill', event({ atOnce: 3 }, { dryRun: true }));
+    expect(report.totals).toEqual({ planned: 3 });
+    expect(reasons(report)).toMatch(/^old-drill \([-0-9a-f]+\): would be deleted: its snapshot is gone$/m);
+    expect(reasons(report)).toMatch(/^web-drill .*would be judged, then deleted$/m);
+    expect(reasons(report)).toMatch(
+      /^would be booted as (db|mail)-drill-20261123T060000Z, flavor 512MB Standard Instance, no network$/m,
+    );
+    expect([...sent(h, 'POST'), ...sent(h, 'PATCH'), ...sent(h, 'DELETE')]).toEqual([]);
+  });
+});
+
+describe('refused', () => {
+  test('a policy that asks for no drills', async () => {
+    const h = await world();
+    expect((await h.fail('drill', policy())).error.message).toContain('drill: is missing');
+  });
+
+  test('at Rackspace, without networks: nothing is put on the internet that nobody asked for', async () => {
+    const h = await world();
+    h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('rackspace'));
+    expect((await h.fail('drill', event())).error.message).toContain('drill.networks: is missing');
+    expect(sent(h, 'POST')).toEqual([]);
+    expect((await h.run('drill', event({ networks: [PRIVATE] }))).totals).toEqual({ proven: 1 });
+  });
+
+  test.each([
+    ['that is not there', 'huge', /drill\.flavor: there is no flavor "huge"/],
+    [
+      'that is too small',
+      '512MB Standard Instance',
+      /drill\.flavor: 512MB .* too small: .* 20 GB of disk and 1024 MB/,
+    ],
+  ])('a flavor %s', async (_, flavor, message) => {
+    const h = await world();
+    h.newest[0]!.minRam = 1024;
+    expect((await h.fail('drill', event({ flavor }))).error.message).toMatch(message);
+    expect(sent(h, 'POST')).toEqual([]);
+  });
+
+  test('a network that is not there', async () => {
+    const h = await world();
+    const { error } = await h.fail('drill', event({ networks: ['nowhere'] }));
+    expect(error.message).toContain('Network nowhere could not be found');
+  });
+});
