@@ -11,8 +11,9 @@ export interface CopyPlan {
   /** To be copied: those that were begun first, so that each is finished some day; then the newest. */
   copy: Snapshot[];
   /**
-   * What nothing can become of: uploads whose snapshot is gone, and what is left of a copy that has no data. To be done
-   * first: a manifest that is left would make a new copy good before it is verified.
+   * What nothing can become of: uploads whose snapshot is gone, what is left of a copy that has no data, and whatever a
+   * run that was killed has left beside a good one. To be done first: a manifest that is left would make a new copy good
+   * before it is verified.
    */
   discard: Copy[];
   warnings: string[];
@@ -41,10 +42,12 @@ export function planCopies(snapshots: readonly Snapshot[], copies: readonly Copy
   if (newest && !isCopied) wanted.push(newest);
   return {
     copy: [...new Set(wanted)],
-    discard: unfinished
-      .filter(({ data }) => !data)
-      .map((copy) => (good.has(copy.image) ? { ...copy, uploads: [] } : copy))
-      .filter(({ manifest, progress, uploads }) => manifest || progress || uploads.length > 0),
+    discard: [
+      ...copies.filter(isGood).map((copy) => ({ ...copy, manifest: undefined })),
+      ...unfinished
+        .filter(({ data }) => !data)
+        .map((copy) => (good.has(copy.image) ? { ...copy, uploads: [] } : copy)),
+    ].filter(({ manifest, progress, uploads }) => manifest || progress || uploads.length > 0),
     warnings: unfinished
       .filter(({ image, data }) => data && !good.has(image))
       .map(({ key }) => `${key} was never verified, and its snapshot is gone: it is kept and not counted`),

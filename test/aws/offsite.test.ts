@@ -1,17 +1,11 @@
 import { createHash } from 'node:crypto';
-import {
-  CreateBucketCommand,
-  GetObjectCommand,
-  ListMultipartUploadsCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { markerOf } from '../../lib/marker.ts';
 import { dataOf } from '../../local/image-data.ts';
 import type { CloudImage, CloudServer } from '../../local/state.ts';
 import { deploy, type Harness, harness, policy } from '../harness.ts';
+import { newBucket, type TestBucket } from './bucket.ts';
 import { proxyOf } from './proxy.ts';
 
 const MIB = 2 ** 20;
@@ -20,15 +14,14 @@ const SIZE = 32 * MIB + 12_345;
 const OWNER = 'autosnap-test';
 
 const s3 = new S3Client();
-let bucket: string;
+let bucket: TestBucket;
 let h: Harness;
 let server: CloudServer;
 
 beforeEach(async () => {
-  bucket = `copies-${crypto.randomUUID()}`;
-  await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+  bucket = await newBucket();
   h = await harness({ regions: ['DFW'] });
-  vi.stubEnv('AUTOSNAP_COPIES_BUCKET', bucket);
+  vi.stubEnv('AUTOSNAP_COPIES_BUCKET', bucket.name);
   h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
   server = h.cloud.region('DFW').addServer({ name: 'web-1' });
 });
@@ -56,32 +49,17 @@ function addSnapshot(age: number, changes: Partial<CloudImage> = {}): CloudImage
   });
 }
 
-async function keys(prefix = 'copies/'): Promise<string[]> {
-  const { Contents } = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
-  return (Contents ?? []).map(({ Key }) => Key!).sort();
-}
-
-async function uploads(): Promise<number> {
-  const { Uploads } = await s3.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
-  return Uploads?.length ?? 0;
-}
-
-async function bytes(key: string): Promise<Buffer> {
-  const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-  return Buffer.from(await Body!.transformToByteArray());
-}
-
 /** The copy of an image is whole, byte for byte, and nothing else was left behind. */
 async function expectCopyOf(...images: CloudImage[]): Promise<void> {
-  const found = await keys();
+  const found = await bucket.keys();
   expect(found.map((key) => key.split('/').at(-1)).sort()).toEqual(
     images.flatMap(({ id }) => [`${id}.json`, `${id}.qcow2`]).sort(),
   );
   for (const image of images) {
-    const data = await bytes(found.find((key) => key.endsWith(`${image.id}.qcow2`))!);
+    const data = await bucket.bytes(found.find((key) => key.endsWith(`${image.id}.qcow2`))!);
     expect(data.equals(dataOf(image, 0, image.size!))).toBe(true);
   }
-  expect(await uploads()).toBe(0);
+  expect(await bucket.uploads()).toBe(0);
 }
 
 /** What a client of the cloud's own, such as `openstack`, would use. */
@@ -113,14 +91,14 @@ test('the newest good snapshot is copied, byte for byte, with all that is needed
   const report = await h.run('offsite', event());
   expect(report).toMatchObject({ totals: { copied: 1 }, failures: [], warnings: [] });
   await expectCopyOf(newest);
-  const [manifestKey = ''] = (await keys()).filter((key) => key.endsWith('.json'));
+  const [manifestKey = ''] = (await bucket.keys()).filter((key) => key.endsWith('.json'));
   expect(manifestKey).toBe(
     `copies/${OWNER}/rackspace/DFW/${server.id}/daily/${newest.properties.autosnap_slot}/${newest.id}.json`,
   );
   const sha512 = createHash('sha512')
     .update(dataOf(newest, 0, SIZE))
     .digest('hex');
-  const manifest = JSON.parse(String(await bytes(manifestKey)));
+  const manifest = JSON.parse(String(await bucket.bytes(manifestKey)));
   expect(manifest.properties).toEqual({ os_distro: 'debian' });
   expect(manifest).toMatchObject({
     image: newest.id,
@@ -139,7 +117,7 @@ test('the newest good snapshot is copied, byte for byte, with all that is needed
 test('a dry run says what it would copy, and copies nothing', async () => {
   addSnapshot(1);
   expect(await h.run('offsite', event({}, { dryRun: true }))).toMatchObject({ totals: { planned: 1 } });
-  expect(await keys('')).toEqual([]);
+  expect(await bucket.keys('')).toEqual([]);
 });
 
 test('a connection that breaks again and again is opened again where it was', async () => {
@@ -157,8 +135,8 @@ test('a run that has to end leaves its parts, and the next one goes on after the
   const { error, report } = await h.fail('offsite', event(), { remainingMs: 12_000 });
   expect(error.message).toContain('stopped in time: 1 copy is left for the next try');
   expect(report?.entries[0]?.snapshots?.[0]?.reasons[0]).toMatch(/^16\.8 MB of 33\.6 MB are there/);
-  expect(await keys()).toEqual([]);
-  expect(await uploads()).toBe(1);
+  expect(await bucket.keys()).toEqual([]);
+  expect(await bucket.uploads()).toBe(1);
 
   h.cloud.dataMode.stallsAt = undefined;
   // A newer one has come meanwhile: first what was begun, so that it is finished some day.
@@ -193,6 +171,16 @@ test('killed at any of its requests to S3, before or after it is carried out: ru
   expect(images.length).toBeGreaterThan(30);
 });
 
+test('what a run that was killed has left beside a good copy is taken away', async () => {
+  const image = addSnapshot(1, { size: 1_000 });
+  await h.run('offsite', event());
+  const manifestKey = (await bucket.keys()).find((key) => key.endsWith('.json'))!;
+  const Key = manifestKey.replace('.json', '.progress');
+  await s3.send(new PutObjectCommand({ Bucket: bucket.name, Key, Body: '{}' }));
+  expect(await h.run('offsite', event())).toMatchObject({ totals: { kept: 1 } });
+  await expectCopyOf(image);
+});
+
 test('an upload whose snapshot is gone is taken away', async () => {
   const image = addSnapshot(2);
   h.cloud.faults.push(
@@ -200,11 +188,11 @@ test('an upload whose snapshot is gone is taken away', async () => {
     { service: 'image', path: /\/file$/, answer: { status: 403, body: 'no' } },
   );
   await h.fail('offsite', event());
-  expect(await uploads()).toBe(1);
+  expect(await bucket.uploads()).toBe(1);
   h.cloud.region('DFW').removeImage(image.id);
   await h.run('offsite', event());
-  expect(await uploads()).toBe(0);
-  expect(await keys()).toEqual([]);
+  expect(await bucket.uploads()).toBe(0);
+  expect(await bucket.keys()).toEqual([]);
 });
 
 test('a cloud that ignores ranges is read from the beginning, past what is there already', async () => {
@@ -222,7 +210,7 @@ test('an image that no run can read to its end from a cloud that ignores ranges 
   expect(first.report).toMatchObject({ totals: { deferred: 1 } });
   const { error } = await h.fail('offsite', event(), { remainingMs: 8_000 });
   expect(error.message).toContain('the cloud sends images from their beginning only');
-  expect(await uploads()).toBe(0);
+  expect(await bucket.uploads()).toBe(0);
 });
 
 test('what S3 refuses is said with the right that is lacking', async () => {
@@ -231,7 +219,7 @@ test('what S3 refuses is said with the right that is lacking', async () => {
   vi.stubEnv('AWS_ENDPOINT_URL_S3', proxy.url);
   proxy.refuse = 'PUT';
   const { error } = await h.fail('offsite', event());
-  expect(error.message).toContain(`S3 refuses s3:PutObject in the bucket ${bucket}`);
+  expect(error.message).toContain(`S3 refuses s3:PutObject in the bucket ${bucket.name}`);
   proxy.refuse = undefined;
   await h.run('offsite', event());
   await expectCopyOf(image);
@@ -244,8 +232,8 @@ test('a copy with a wrong checksum is discarded, and said so', async () => {
   expect(error.message).toContain(
     "the copy's sha512 is not the one that the cloud has of the image: the copy is discarded",
   );
-  expect(await keys()).toEqual([]);
-  expect(await uploads()).toBe(0);
+  expect(await bucket.keys()).toEqual([]);
+  expect(await bucket.uploads()).toBe(0);
 
   h.cloud.dataMode.corrupt = false;
   await h.run('offsite', event());
@@ -270,7 +258,7 @@ test('copies are rotated by the same rules as snapshots, and what is not exactly
   ];
   const theirs = `${folder}/2020-01-02T00:00:00Z/other`;
   for (const Key of [...foreign, `${theirs}.qcow2`, `${theirs}.json`]) {
-    await s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body: '{"image": "another"}' }));
+    await s3.send(new PutObjectCommand({ Bucket: bucket.name, Key, Body: '{"image": "another"}' }));
   }
   region.addImage(all[3]!);
 
@@ -279,7 +267,7 @@ test('copies are rotated by the same rules as snapshots, and what is not exactly
   const report = await h.run('offsite', event());
   expect(report.totals).toEqual({ copied: 1, deleted: 2, kept: 2 });
   expect(report.warnings.join()).toContain('alone was never verified, and its snapshot is gone');
-  const left = await keys('');
+  const left = await bucket.keys('');
   expect(left).toEqual(expect.arrayContaining([...foreign, `${theirs}.qcow2`, `${theirs}.json`]));
   for (const [image, stays] of all.map((one, i) => [one, i >= 2] as const)) {
     expect(left.some((key) => key.includes(image.id) && key.startsWith('copies/'))).toBe(stays);
@@ -361,7 +349,7 @@ test('at Rackspace, that there are no copies yet is said once', async () => {
     'Rackspace does not give out the data of its images',
   );
   expect((await h.run('offsite', event())).warnings).toEqual([]);
-  expect(await keys()).toEqual([]);
+  expect(await bucket.keys()).toEqual([]);
 });
 
 test.each([
@@ -384,9 +372,9 @@ test('a policy without offsite is refused', async () => {
 test('a copy is restored as an image with the same bytes', async () => {
   const image = addSnapshot(1);
   await h.run('offsite', event());
-  const found = await keys();
-  const manifest = JSON.parse(String(await bytes(found.find((key) => key.endsWith('.json'))!)));
-  const data = await bytes(found.find((key) => key.endsWith('.qcow2'))!);
+  const found = await bucket.keys();
+  const manifest = JSON.parse(String(await bucket.bytes(found.find((key) => key.endsWith('.json'))!)));
+  const data = await bucket.bytes(found.find((key) => key.endsWith('.qcow2'))!);
 
   const { endpoint, token } = await imageService();
   const { name, disk_format, container_format, min_disk, min_ram, properties } = manifest;

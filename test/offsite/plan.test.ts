@@ -65,6 +65,13 @@ test.each<[string, Snapshot[], Copy[], string[], string[]]>([
   ['an upload without its snapshot goes', [snapshot(22)], [copy(20, 'u')], ['i22'], ['i20']],
   ['a manifest without data goes', [snapshot(22)], [copy(20, 'm'), copy(22, 'dm')], [], ['i20']],
   ['also before it is copied again', [snapshot(22)], [copy(22, 'mu')], ['i22'], ['i22']],
+  [
+    'what is left beside a good copy goes',
+    [snapshot(22)],
+    [copy(22, 'dmp'), copy(20, 'dmu')],
+    [],
+    ['i22', 'i20'],
+  ],
   ['data without manifest and snapshot stay', [], [copy(20, 'd')], [], []],
 ])('copied is %s', (_, snapshots, copies, wanted, discarded) => {
   const plan = planCopies(snapshots, copies, NOW);
@@ -75,6 +82,11 @@ test.each<[string, Snapshot[], Copy[], string[], string[]]>([
 test('an upload that is wanted is not taken away with what is left of an earlier copy', () => {
   const { discard } = planCopies([snapshot(22)], [copy(22, 'mu')], NOW);
   expect(discard[0]?.uploads).toEqual([]);
+});
+
+test('what is left beside a good copy goes without its manifest', () => {
+  const { discard } = planCopies([], [copy(22, 'dmpu')], NOW);
+  expect(discard).toMatchObject([{ manifest: undefined, progress: {}, uploads: [{}] }]);
 });
 
 test('a copy that was never verified, and never will be, is said', () => {
