@@ -33,15 +33,17 @@ export interface Bench {
   createImage(server: string, name: string, metadata?: Record<string, string>): Promise<string>;
   /** A server made from an image, like another one; returns its id when it is active. */
   restore(name: string, image: string, like: string): Promise<string>;
-  /** Deletes a server that the product has made, when the test ends. */
+  /** Deletes a server that the product has made, when the test ends; all of a restore's, by its request; an image. */
   track(server: string): void;
-  /** Makes the cloud's snapshots slow or fail until {@link release}. */
+  trackRestore(request: string): void;
+  trackImage(image: string): void;
+  /** Makes the cloud's snapshots slow, large or fail until {@link release}. */
   turn(knob: Knob, value: string): Promise<void>;
   release(): Promise<void>;
 }
 
-type Knob = 'fake_snapshot_fail' | 'fake_snapshot_delay';
-const KNOBS: Knob[] = ['fake_snapshot_fail', 'fake_snapshot_delay'];
+type Knob = 'fake_snapshot_fail' | 'fake_snapshot_delay' | 'fake_snapshot_size';
+const KNOBS: Knob[] = ['fake_snapshot_fail', 'fake_snapshot_delay', 'fake_snapshot_size'];
 
 const { authUrl, username, password, projectName, userDomainName, projectDomainName, volumeServerId } =
   environment;
@@ -98,6 +100,7 @@ export async function bench(): Promise<Bench> {
   const owner = `autosnap-${stage}`;
   const madeImages: string[] = [];
   const madeServers: string[] = [];
+  const requests: string[] = [];
   const secrets = new Map<string, string>();
   const setSecret: Bench['setSecret'] = (secret) => {
     secrets.set(`autosnap/${stage}/rackspace`, JSON.stringify(secret));
@@ -141,7 +144,10 @@ export async function bench(): Promise<Bench> {
   await release();
   onTestFinished(async () => {
     await release();
-    for (const id of madeServers) await cloud.deleteServer(id);
+    const made = (await cloud.servers()).filter(({ metadata }) =>
+      requests.includes(metadata.autosnap_restore ?? ''),
+    );
+    for (const id of [...madeServers, ...idsOf(made)]) await cloud.deleteServer(id);
     await cloud.idle(environment.serverIds);
     for (const id of [...madeImages, ...idsOf(await ours())]) await cloud.deleteImage(id);
     for (const { id } of await volumeSnapshots()) await cloud.deleteVolumeSnapshot(id);
@@ -187,6 +193,8 @@ export async function bench(): Promise<Bench> {
       return id;
     },
     track: (id) => void madeServers.push(id),
+    trackRestore: (request) => void requests.push(request),
+    trackImage: (id) => void madeImages.push(id),
     turn: (knob, value) => writeFile(join(environment.controlDir, knob), value),
     release,
   };

@@ -19,6 +19,7 @@ export interface NovaServer {
   status: string;
   flavor: { id: string };
   image: { id: string };
+  metadata: Record<string, string>;
   'OS-EXT-STS:task_state': string | null;
   'os-extended-volumes:volumes_attached': { id: string }[];
 }
@@ -39,6 +40,7 @@ interface Login {
 interface Call {
   method?: string;
   json?: unknown;
+  data?: Buffer;
   headers?: Record<string, string>;
   expect: number[];
 }
@@ -108,6 +110,27 @@ export class OpenStack {
     });
   }
 
+  /** An image of somebody's own data, as `openstack image create --file` makes one; returns its id. */
+  async uploadImage(fields: Record<string, unknown>, data: Buffer): Promise<string> {
+    const { id } = await this.#json<GlanceImage>('image', '/v2/images', {
+      method: 'POST',
+      json: fields,
+      expect: [201],
+    });
+    await this.#call('image', `/v2/images/${id}/file`, {
+      method: 'PUT',
+      data,
+      headers: { 'content-type': 'application/octet-stream' },
+      expect: [204],
+    });
+    return id;
+  }
+
+  async imageData(id: string): Promise<Buffer> {
+    const answer = await this.#call('image', `/v2/images/${id}/file`, { expect: [200] });
+    return Buffer.from(await answer.arrayBuffer());
+  }
+
   /** Deletes an image, protected or not, whether it is there or not. */
   async deleteImage(id: string): Promise<void> {
     if ((await this.image(id))?.protected) await this.patchImage(id, { protected: false });
@@ -118,6 +141,24 @@ export class OpenStack {
     const answer = await this.#call('compute', `/servers/${id}`, { expect: [200, 404] });
     if (answer.status === 404) return undefined;
     return ((await answer.json()) as { server: NovaServer }).server;
+  }
+
+  /** Every server of the project; the tests never make a page full of them. */
+  async servers(): Promise<NovaServer[]> {
+    const { servers } = await this.#json<{ servers: NovaServer[] }>('compute', '/servers/detail', {
+      expect: [200],
+    });
+    return servers;
+  }
+
+  /** What was ever done with a server, the newest first. */
+  async actions(id: string): Promise<string[]> {
+    const { instanceActions } = await this.#json<{ instanceActions: { action: string }[] }>(
+      'compute',
+      `/servers/${id}/os-instance-actions`,
+      { expect: [200] },
+    );
+    return instanceActions.map(({ action }) => action);
   }
 
   /** Waits until nothing is being done with any of the servers. */
@@ -210,12 +251,13 @@ export class OpenStack {
   }
 
   async #call(service: Service, path: string, call: Call): Promise<Response> {
-    const { method = 'GET', json, headers, expect } = call;
+    const { method = 'GET', json, data, headers, expect } = call;
     const base = await this.endpoint(service, environment.region);
     const send = async () =>
       fetch(base + path, {
         method,
         ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+        ...(data === undefined ? {} : { body: new Uint8Array(data) }),
         headers: {
           accept: 'application/json',
           'content-type': 'application/json',

@@ -3,7 +3,9 @@ import type { Restoration } from '../../lib/restore/restoration.ts';
 import { setTime } from '../harness.ts';
 import { type Bench, bench, dayAt, idsOf, policyOf, takeDays } from './bench.ts';
 import { environment } from './environment.ts';
+import { killedOnItsWay } from './killing.ts';
 import { eventually } from './openstack.ts';
+import { seeded } from './seeded.ts';
 
 const server = environment.serverIds[0]!;
 const { region } = environment;
@@ -28,6 +30,15 @@ async function untilEnd({ run }: Pick<Bench, 'run'>, first: Restoration): Promis
     if (!next) return reports;
     reports.push(await run('restore', next));
     return undefined;
+  });
+}
+
+/** Calls with the same event, killed again and again, until there is nothing left to call for. */
+async function untilDone(event: object): Promise<Restoration> {
+  const chance = seeded();
+  return eventually('restored', async () => {
+    const report = await killedOnItsWay('restore', event, { chance, stride: 3 });
+    return report.next ? undefined : report;
   });
 }
 
@@ -94,6 +105,37 @@ test("a rebuild in place: a safety snapshot first, the same server after, and th
   const left = idsOf(await ours());
   expect(left).toEqual(expect.arrayContaining([byHand, first.safety]));
   expect(left).not.toContain(snapshot.id);
+});
+
+test('killed at any of its requests, a restore makes one server', async () => {
+  const running = await withSnapshot();
+  const { cloud, own, snapshot, trackRestore } = running;
+  const before = idsOf(await cloud.servers());
+  const event = { server: own, region, to: 'new', request: crypto.randomUUID() };
+  trackRestore(event.request);
+  const { restored } = await untilDone(event);
+  expect(await cloud.server(restored!)).toMatchObject({ status: 'ACTIVE', image: { id: snapshot.id } });
+  expect(idsOf(await cloud.servers())).toEqual([...before, restored].sort());
+  expect(idsOf(await running.ours())).toEqual([snapshot.id]);
+});
+
+test('killed at any of its requests, a restore in place takes one safety snapshot and rebuilds once', async () => {
+  const running = await withSnapshot();
+  const { cloud, own, snapshot, ours } = running;
+  const before = idsOf(await cloud.servers());
+  const event = { server: own, region, to: 'in-place', confirm: 'restore-me', request: crypto.randomUUID() };
+  await untilDone(event);
+  expect(await cloud.server(own)).toMatchObject({ status: 'ACTIVE', image: { id: snapshot.id } });
+  expect(await cloud.actions(own)).toEqual(['rebuild', 'createImage', 'createImage', 'create']);
+  expect(idsOf(await cloud.servers())).toEqual(before);
+  const [its, safety, ...others] = await ours();
+  expect(others).toEqual([]);
+  expect(its).toMatchObject({ id: snapshot.id, status: 'active' });
+  expect(safety).toMatchObject({
+    status: 'active',
+    autosnap_policy: 'adhoc',
+    autosnap_request: event.request,
+  });
 });
 
 test('a safety snapshot that fails leaves the server as it was', async () => {

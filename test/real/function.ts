@@ -1,0 +1,22 @@
+import { subscribe } from 'node:diagnostics_channel';
+import { lambdaContext } from '../../local/context.ts';
+import type { Call } from './killing.ts';
+
+// One invocation of a function, in a process of its own as Lambda has it; see killing.ts.
+
+const { job, event, requestId, kill } = JSON.parse(process.argv[2]!) as Call;
+
+if (kill) {
+  let left = kill.request;
+  subscribe(kill.carriedOut ? 'http.client.response.finish' : 'http.client.request.created', () => {
+    left -= 1;
+    if (left === 0) process.kill(process.pid, 'SIGKILL');
+  });
+}
+
+const { handler } = await import(`../../handlers/${job}.ts`);
+const answer = await handler(event, lambdaContext(job, 900_000, requestId)).then(
+  (result: unknown) => ({ result }),
+  ({ message }: Error) => ({ error: message }),
+);
+process.send!(answer, () => process.exit());

@@ -1,0 +1,63 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { Chance } from '../../local/simulation/chance.ts';
+import type { AnyJob, Result } from '../harness.ts';
+
+/** An invocation of a function in a process of its own. */
+export interface Call {
+  job: AnyJob;
+  event: unknown;
+  /** Lambda's id of it, the same for each try. */
+  requestId: string;
+  /** The request at which the process is killed: before it is sent or, `carriedOut`, when it has been answered. */
+  kill?: { request: number; carriedOut: boolean };
+}
+
+interface Killing {
+  chance: Chance;
+  requestId?: string;
+  /** At most so many moments are passed over from one kill to the next; each request has two. */
+  stride: number;
+}
+
+interface Answer<R> {
+  result?: R;
+  error?: string;
+}
+
+const FUNCTION = join(import.meta.dirname, 'function.ts');
+
+/**
+ * Calls a function again and again, as Lambda tries an invocation again, and kills it (SIGKILL) each time: at one of its
+ * first requests, then at later and later ones, until a call comes to its end before that.
+ *
+ * @returns what that call has returned.
+ */
+export async function killedOnItsWay<J extends AnyJob>(
+  job: J,
+  event: unknown,
+  { chance, requestId = crypto.randomUUID(), stride }: Killing,
+): Promise<Result<J>> {
+  for (let moment = 0; ; moment += Math.ceil(chance.between(0, stride))) {
+    const kill = { request: Math.floor(moment / 2) + 1, carriedOut: moment % 2 === 1 };
+    const result = await invoke<J>({ job, event, requestId, kill });
+    if (result !== 'killed') return result;
+  }
+}
+
+async function invoke<J extends AnyJob>(call: Call): Promise<Result<J> | 'killed'> {
+  const child = fork(FUNCTION, [JSON.stringify(call)], {
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  let answer: Answer<Result<J>> = {};
+  child.once('message', (message: Answer<Result<J>>) => {
+    answer = message;
+  });
+  const [errors, [code, signal]] = await Promise.all([text(child.stderr!), once(child, 'close')]);
+  if (signal === 'SIGKILL') return 'killed';
+  if (answer.result) return answer.result;
+  throw new Error(answer.error ?? `${call.job} has ended with ${code ?? signal}: ${errors}`);
+}

@@ -1,0 +1,9 @@
+import { Chance } from '../../local/simulation/chance.ts';
+
+const { SEED = String(Math.floor(Math.random() * 1_000_000)) } = process.env;
+console.log(`What happens by chance here happens again with SEED=${SEED}.`);
+
+/** The chance of one test, the same for the same seed whatever tests run besides. */
+export function seeded(): Chance {
+  return new Chance(Number(SEED));
+}
