@@ -7,7 +7,8 @@ export function progressOf(
   server: ServerDetail | undefined,
   to: RestoreEvent['to'],
 ): Pick<Restoration, 'state' | 'lines'> {
-  if (!server)
+  // Nova shows it a moment longer than it is there.
+  if (!server || /DELETED$/.test(server.status))
     return { state: 'failed', lines: ['the server has been deleted since: begin anew, without "request"'] };
   const { id, name, status, addresses, fault } = server;
   switch (status) {

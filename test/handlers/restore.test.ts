@@ -645,6 +645,17 @@ describe('refused, and nothing is made or changed', () => {
   });
 });
 
+test('a new server that is deleted meanwhile is never said to be restored', async () => {
+  const h = await world();
+  const first = await h.run('restore', TO_NEW);
+  // Nova shows it for a moment when it is gone already.
+  const [restored] = restoredIn(h);
+  delete restored!.building;
+  restored!.vmState = 'deleted';
+  const { error } = await h.fail('restore', again(first));
+  expect(error.message).toContain('the server has been deleted since: begin anew');
+});
+
 test('a new server that ends in ERROR fails, with what the cloud says and how to be rid of it', async () => {
   const h = await world();
   const first = await h.run('restore', TO_NEW);
