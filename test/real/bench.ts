@@ -33,7 +33,10 @@ export interface Bench {
   createImage(server: string, name: string, metadata?: Record<string, string>): Promise<string>;
   /** A server made from an image, like another one; returns its id when it is active. */
   restore(name: string, image: string, like: string): Promise<string>;
-  /** Deletes a server that the product has made, when the test ends; all of a restore's, by its request; an image. */
+  /**
+   * Deletes a server that the product has made, when the test ends; all of a restore's, by its request; an image. Those
+   * of drills go by themselves.
+   */
   track(server: string): void;
   trackRestore(request: string): void;
   trackImage(image: string): void;
@@ -144,8 +147,9 @@ export async function bench(): Promise<Bench> {
   await release();
   onTestFinished(async () => {
     await release();
-    const made = (await cloud.servers()).filter(({ metadata }) =>
-      requests.includes(metadata.autosnap_restore ?? ''),
+    const made = (await cloud.servers()).filter(
+      ({ metadata: { autosnap_restore: request = '', autosnap_drill: drill = '' } }) =>
+        requests.includes(request) || drill.startsWith(`${owner} `),
     );
     for (const id of [...madeServers, ...idsOf(made)]) await cloud.deleteServer(id);
     await cloud.idle(environment.serverIds);
