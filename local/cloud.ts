@@ -10,6 +10,7 @@ import { type Account, identityApp, Tokens } from './identity.ts';
 import type { DataMode } from './image-data.ts';
 import { imageApp } from './images.ts';
 import { limiter, type RateLimit } from './limiter.ts';
+import { filesApp } from './object-store.ts';
 import { secretsApp } from './secrets.ts';
 import { Region, type Timing } from './state.ts';
 import { volumeApp } from './volumes.ts';
@@ -24,7 +25,7 @@ export interface Received {
   token?: string;
 }
 
-/** An embedded Rackspace: identity, compute and images of several regions, and a secrets store, on loopback. */
+/** An embedded Rackspace: identity, compute, images and files of several regions, and a secrets store, on loopback. */
 export interface Cloud {
   /** What goes into the URL of a secret: Rackspace's Identity v2.0, and Keystone v3 for every OpenStack. */
   rackspaceUrl: string;
@@ -134,7 +135,9 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
       const compute = computeApp({ region, account, tokens, pageSize, rates, imageUrl: () => imageUrl });
       const computeUrl = await listen(compute, 'compute', region.name);
       const volumeUrl = await listen(volumeApp({ region, tokens, pageSize }), 'volume', region.name);
-      return { name: region.name, imageUrl, computeUrl, volumeUrl };
+      const files = filesApp({ region, account, tokens, pageSize });
+      const filesUrl = await listen(files, 'object-store', region.name);
+      return { name: region.name, imageUrl, computeUrl, volumeUrl, filesUrl };
     }),
   );
   const identityUrl = await listen(

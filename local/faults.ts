@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { MiddlewareHandler } from 'hono';
 
-export type Service = 'identity' | 'compute' | 'image' | 'volume' | 'secrets';
+export type Service = 'identity' | 'compute' | 'image' | 'volume' | 'object-store' | 'secrets';
 export type Env = { Bindings: HttpBindings };
 
 /** What to answer instead of the truth. */

@@ -19,12 +19,16 @@ export interface Account {
   mfa?: 'challenge' | 'setup';
 }
 
+/** What Cloud Files calls the account. */
+const FILES_ACCOUNT = 'MossoCloudFS_0';
+
 /** A region's services, as the catalogue shows them. */
 export interface CataloguedRegion {
   name: string;
   computeUrl: string;
   imageUrl: string;
   volumeUrl: string;
+  filesUrl: string;
 }
 
 export class Tokens {
@@ -165,7 +169,7 @@ function rackspaceRoles({ role, roles, projectId }: Account) {
   }));
   const description = 'A Role that allows a user access to keystone Service methods';
   return [
-    { tenantId: 'MossoCloudFS_0', id: '5', description, name: 'object-store:default' },
+    { tenantId: FILES_ACCOUNT, id: '5', description, name: 'object-store:default' },
     { tenantId: projectId, id: '6', description, name: 'compute:default' },
     { id: '2', description: 'Default Role.', name: 'identity:default' },
     ...own,
@@ -198,6 +202,16 @@ function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]) {
       endpoints: endpoints((r) => `${r.computeUrl}/v2/${tenantId}`),
     },
     { name: 'cloudImages', type: 'image', endpoints: endpoints((r) => `${r.imageUrl}/v2`) },
+    {
+      name: 'cloudFiles',
+      type: 'object-store',
+      endpoints: regions.map(({ name, filesUrl }) => ({
+        region: name,
+        tenantId: FILES_ACCOUNT,
+        publicURL: `${filesUrl}/v1/${FILES_ACCOUNT}`,
+        internalURL: `https://snet-storage101.invalid/v1/${FILES_ACCOUNT}`,
+      })),
+    },
   ];
 }
 

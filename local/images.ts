@@ -3,6 +3,7 @@ import type { Env } from './faults.ts';
 import type { Account, Tokens } from './identity.ts';
 import { checksumsOf, type DataMode, fileAnswer } from './image-data.ts';
 import type { CloudImage, Region } from './state.ts';
+import type { CloudTask } from './tasks.ts';
 
 interface ImageOptions {
   region: Region;
@@ -14,7 +15,7 @@ interface ImageOptions {
 
 const PARAMETERS = new Set(['limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'visibility']);
 
-/** Glance v2: list, get, delete; create, and data in and out. */
+/** Glance v2: list, get, delete; create, and data in and out. And Rackspace's tasks, which export and import. */
 export function imageApp({ region, account, tokens, pageSize, dataMode }: ImageOptions): Hono<Env> {
   const app = new Hono<Env>().basePath('/v2');
 
@@ -141,7 +142,61 @@ export function imageApp({ region, account, tokens, pageSize, dataMode }: ImageO
     return c.body(null, 204);
   });
 
+  app.post('/tasks', async (c) => {
+    if (account.role !== 'admin') {
+      return glanceFault(c, 403, 'Forbidden', 'You are not authorized to complete add_task action.');
+    }
+    const { type, input } = await c.req.json<Pick<CloudTask, 'type' | 'input'>>();
+    if (type !== 'export' && type !== 'import') {
+      return glanceFault(c, 400, 'Bad Request', `Invalid task type: ${type}`);
+    }
+    return c.json(taskJson(region.tasks.add(type, input, account.projectId), account), 201);
+  });
+
+  // What a listing shows of a task is not all of it.
+  app.get('/tasks', (c) => {
+    const { all } = region.tasks;
+    const { marker } = c.req.query();
+    const from = all.findIndex(({ id }) => id === marker) + 1;
+    const page = all.slice(from, from + pageSize());
+    const next = `/v2/tasks?marker=${page.at(-1)?.id}`;
+    return c.json({
+      tasks: page.map((task) => {
+        const { input: _, message: __, expires_at: ___, result: ____, ...brief } = taskJson(task, account);
+        return brief;
+      }),
+      first: '/v2/tasks',
+      schema: '/v2/schemas/tasks',
+      ...(page.length === pageSize() ? { next } : {}),
+    });
+  });
+
+  app.get('/tasks/:id', (c) => {
+    const task = region.tasks.all.find(({ id }) => id === c.req.param('id'));
+    return task
+      ? c.json(taskJson(task, account))
+      : glanceFault(c, 404, 'Not Found', `Task not found ${c.req.param('id')}`);
+  });
+
   return app;
+}
+
+function taskJson(task: CloudTask, { projectId }: Account) {
+  const { id, type, status, input, message, createdAt, updatedAt, expiresAt, result } = task;
+  return {
+    id,
+    type,
+    status,
+    input,
+    message,
+    owner: projectId,
+    created_at: seconds(createdAt),
+    updated_at: seconds(updatedAt),
+    ...(expiresAt ? { expires_at: seconds(expiresAt) } : {}),
+    ...(result ? { result } : {}),
+    self: `/v2/tasks/${id}`,
+    schema: '/v2/schemas/task',
+  };
 }
 
 function imageJson(whole: CloudImage) {

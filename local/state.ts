@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { Files } from './files.ts';
+import { Tasks } from './tasks.ts';
 
 /** How a snapshot ends: as it should, or in one of the ways that real clouds have shown. */
 export type Fate = 'active' | 'vanishes' | 'killed' | 'stuck';
@@ -111,6 +113,8 @@ export class Region {
   readonly #images = new Map<string, CloudImage>();
   /** Those in progress. */
   readonly #making = new Set<CloudImage>();
+  readonly files: Files;
+  readonly tasks: Tasks;
   readonly name: string;
   readonly now: () => Date;
   readonly #timing: Timing;
@@ -119,6 +123,8 @@ export class Region {
     this.name = name;
     this.now = now;
     this.#timing = timing;
+    this.files = new Files(now);
+    this.tasks = new Tasks(this);
   }
 
   addServer(server: Partial<CloudServer> & { name: string }): CloudServer {

@@ -64,7 +64,7 @@ export function explain({ code, message }: CloudError): string {
     return message;
   return /protected/i.test(message)
     ? `${message} Take the protection off to let it go.`
-    : `${message} The user in the secret lacks the role for this: at Rackspace it needs nova:admin and cloudImages:admin, elsewhere usually member.`;
+    : `${message} The user in the secret lacks the role for this: at Rackspace it needs nova:admin and cloudImages:admin, for copies in Cloud Files object-store:admin as well, elsewhere usually member.`;
 }
 
 /**

@@ -35,6 +35,7 @@ interface Sending {
   url: string;
   method: Method;
   json?: unknown;
+  text?: string | undefined;
   contentType?: string | undefined;
   microversion?: string | undefined;
   expect: number[];
@@ -50,7 +51,7 @@ export function sender(
   traffic: Traffic,
   queue: Queue,
 ): (sending: Sending) => Promise<CloudAnswer> {
-  return async ({ url, method, json, contentType, microversion, expect, repeatable, token }) => {
+  return async ({ url, method, json, text, contentType, microversion, expect, repeatable, token }) => {
     const remainingMs = deadline.remainingMs();
     const where = { method, url: url.split('?')[0] ?? url };
     if (remainingMs <= 0) throw outOfTime(where);
@@ -59,6 +60,7 @@ export function sender(
       const response = await got(url, {
         method,
         ...(json === undefined ? {} : { json }),
+        ...(text === undefined ? {} : { body: text }),
         headers: {
           accept: 'application/json',
           ...(contentType ? { 'content-type': contentType } : {}),

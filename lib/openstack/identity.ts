@@ -30,7 +30,7 @@ export interface ApplicationCredentials {
 
 export type Credentials = RackspaceCredentials | PasswordCredentials | ApplicationCredentials;
 
-export type ServiceType = 'compute' | 'image' | 'volume';
+export type ServiceType = 'compute' | 'image' | 'volume' | 'object-store';
 
 export interface Endpoint {
   service: ServiceType;
@@ -155,6 +155,7 @@ const RACKSPACE_SERVICES: Record<string, ServiceType> = {
   cloudServersOpenStack: 'compute',
   cloudImages: 'image',
   cloudBlockStorage: 'volume',
+  cloudFiles: 'object-store',
 };
 
 const KEYSTONE_SERVICES: Record<string, ServiceType> = {

@@ -20,13 +20,15 @@ export type CredentialSource = (options: { fresh: boolean }) => Promise<Credenti
 export interface CloudRequest {
   service: ServiceType;
   region: string;
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method: 'HEAD' | 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Below the service's endpoint, with a leading slash. */
   path: string;
   /** `key=value` pairs, or a query string that the cloud itself gave. */
   query?: Record<string, string> | string;
   json?: unknown;
-  /** Of `json`, where it is not application/json. */
+  /** What to send as it is, instead of `json`. */
+  text?: string;
+  /** Of either, where it is not application/json. */
   contentType?: string;
   /** Of the compute API, where the request needs a later one than 2.1; Rackspace has none. */
   microversion?: string;
@@ -151,13 +153,23 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     traffic,
     regions: regionsOf(grant),
     spread: turns.spread,
-    request({ service, region, method, path, query, json, contentType, microversion, expect }) {
+    request({ service, region, method, path, query, json, text, contentType, microversion, expect }) {
       return withToken((current) => {
         const url = new URL(endpoint(current, service, region) + path);
         url.search = typeof query === 'string' ? query : new URLSearchParams(query).toString();
         const { token } = current;
         const repeatable = method !== 'POST';
-        return send({ url: url.href, method, json, contentType, microversion, expect, repeatable, token });
+        return send({
+          url: url.href,
+          method,
+          json,
+          text,
+          contentType,
+          microversion,
+          expect,
+          repeatable,
+          token,
+        });
       });
     },
     download({ service, region, path, headers, expect }) {

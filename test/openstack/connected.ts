@@ -38,7 +38,7 @@ export interface Asked {
 
 /**
  * A server that gives recorded answers, for what the embedded cloud can't say. Its own identity service is at
- * /v2.0; a test adds the routes of the others, below /compute, /image/v2 and /volume, before it connects.
+ * /v2.0; a test adds the routes of the others, below /compute, /image/v2, /volume and /files, before it connects.
  */
 export interface Replay {
   app: Hono<{ Bindings: HttpBindings }>;
@@ -51,7 +51,12 @@ export interface Replay {
   connect(endpoints?: Partial<Record<ServiceType, string>>, deadline?: Deadline): Promise<Session>;
 }
 
-const SERVICES = { compute: 'cloudServersOpenStack', image: 'cloudImages', volume: 'cloudBlockStorage' };
+const SERVICES = {
+  compute: 'cloudServersOpenStack',
+  image: 'cloudImages',
+  volume: 'cloudBlockStorage',
+  'object-store': 'cloudFiles',
+};
 
 /** A Rackspace Identity v2.0 answer. */
 export function rackspaceAnswer(serviceCatalog: object[], token: object = { tenant: { id: '424242' } }) {
@@ -76,7 +81,12 @@ async function startReplay({ onTestFinished }: { onTestFinished: (close: () => P
     await closed;
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  let urls = { compute: `${url}/compute`, image: `${url}/image/v2`, volume: `${url}/volume` };
+  let urls: Record<ServiceType, string> = {
+    compute: `${url}/compute`,
+    image: `${url}/image/v2`,
+    volume: `${url}/volume`,
+    'object-store': `${url}/files`,
+  };
 
   app.use(async (c, next) => {
     const { method, path } = c.req;
