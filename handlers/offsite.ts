@@ -11,18 +11,19 @@ const { copiesBucket } = settings();
 const LAST_MS = 2_500;
 
 /**
- * Copies the newest good snapshots of a policy out of the cloud, into the bucket for copies, and rotates the copies.
+ * Copies the newest good snapshots of a policy out of the cloud, or at Rackspace to Cloud Files, and rotates the copies.
  *
  * The event is a policy with `offsite`; see lib/policy.ts and events/.
  */
 export const handler = lambda('offsite', async (event, job) => {
   const policy = parsePolicy(event);
-  if (!copiesBucket) {
+  const session = await job.login(policy.account);
+  const deadline = { remainingMs: () => session.deadline.remainingMs() + LAST_MS };
+  const bucket = () => {
+    if (copiesBucket) return bucketNamed(copiesBucket, deadline);
     throw new Refusal('There is no bucket for the copies', [
       'AUTOSNAP_COPIES_BUCKET: is not set: deploy with the bucket Copies of serverless.yml, or set custom.copiesBucket',
     ]);
-  }
-  const session = await job.login(policy.account);
-  const deadline = { remainingMs: () => session.deadline.remainingMs() + LAST_MS };
-  return copyOffsite(session, policy, bucketNamed(copiesBucket, deadline), job);
+  };
+  return copyOffsite(session, policy, bucket, job);
 });

@@ -124,7 +124,16 @@ const bytes = v.pipe(
   }),
 );
 
-const Offsite = strict({ schedule, keep: Keep, maxBytesPerMonth: v.optional(bytes) });
+const containerRemedy = 'must be the name of a container: 1 to 256 characters, without "/", "?" and "."';
+
+const Offsite = strict({
+  schedule,
+  keep: Keep,
+  maxBytesPerMonth: v.optional(bytes),
+  to: v.optional(v.picklist(['s3', 'cloud-files'], 'must be "s3" or "cloud-files", or be left out')),
+  // What an export takes.
+  container: v.optional(v.pipe(v.string(containerRemedy), v.regex(/^[^/?.]{1,256}$/, containerRemedy))),
+});
 
 const wholeNumber = (least: number, most: number) => {
   const remedy = `must be a whole number from ${least} to ${most}`;
@@ -236,7 +245,7 @@ export type Keep = v.InferOutput<typeof Keep>;
 export type Selector = v.InferOutput<typeof servers>;
 /** A policy, as both handlers get it from their EventBridge rule. */
 export type Policy = v.InferOutput<typeof PolicyEvent>;
-/** Copies outside of the cloud: when, what to keep of them, and the most bytes a month. See offsite/. */
+/** Copies outside of the cloud: when, where, what to keep of them, and the most bytes a month. See offsite/. */
 export type Offsite = v.InferOutput<typeof Offsite>;
 /** Proof that snapshots boot: when one more is tried, as what, and its limits. See drill/. */
 export type Drill = v.InferOutput<typeof Drill>;

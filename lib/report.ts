@@ -5,6 +5,7 @@ const OUTCOMES = [
   'deleted',
   'taken',
   'copied',
+  'exporting',
   'proven',
   'held',
   'released',

@@ -53,6 +53,8 @@ export function filesApp({ region, account, tokens, pageSize }: FilesOptions): H
     const page = all
       .filter(({ name }) => name > marker)
       .slice(0, Math.min(Number(limit ?? Number.POSITIVE_INFINITY), pageSize()));
+    const isJson = c.req.query('format') === 'json' || c.req.header('accept') === 'application/json';
+    if (!isJson) return c.text(page.map(({ name }) => `${name}\n`).join(''));
     return c.json(
       page.map(({ name, bytes, hash, at, contentType }) => ({
         name,

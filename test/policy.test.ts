@@ -68,6 +68,7 @@ describe('a policy that is understood', () => {
 
 const MISSING = ['servers', 'policy', 'schedule', 'cleanup', 'keep'];
 const COUNT = /must be a whole number of 1 or more; leave the rule out/;
+const OFFSITE = { schedule: 'rate(1 day)', keep: { last: 1 } };
 const DURATION = /must be a .*such as "12h", "30d" or "4w"/;
 
 describe('an event that is refused names the field and the remedy', () => {
@@ -98,6 +99,16 @@ describe('an event that is refused names the field and the remedy', () => {
     ['no keep rule', policy({ keep: {} }), /^keep: must have a rule: last, hourly/],
     ['only a floor', policy({ keep: { atLeast: 3 } }), /^keep: must have a rule/],
     ['copies without an end', policy({ offsite: { schedule: 'rate(1 day)' } }), /^offsite\.keep: is missing/],
+    [
+      'copies to nowhere',
+      policy({ offsite: { ...OFFSITE, to: 'tape' } }),
+      /^offsite\.to: must be "s3" or "cloud-files"/,
+    ],
+    ...['', 'a/b', 'a.b', 'a?b', 'x'.repeat(257)].map((container): [string, object, RegExp] => [
+      `the container "${container.slice(0, 9)}"`,
+      policy({ offsite: { ...OFFSITE, container } }),
+      /^offsite\.container: must be the name of a container/,
+    ]),
     ['copies never', policy({ offsite: { keep: { last: 1 } } }), /^offsite\.schedule: is missing/],
     ['drills never', policy({ drill: {} }), /^drill\.schedule: is missing/],
     ...(

@@ -4,7 +4,7 @@
  */
 export type BucketErrorCode = 'NO_BUCKET' | 'FORBIDDEN' | 'GONE' | 'OUT_OF_TIME' | 'FAILED';
 
-/** What went wrong between us and S3, without anything of the request or the answer but S3's own words. */
+/** What went wrong between us and what holds the copies, without anything of the request or the answer but its own words. */
 export class BucketError extends Error {
   override readonly name = 'BucketError';
   readonly code: BucketErrorCode;

@@ -14,24 +14,9 @@ import {
 } from '@aws-sdk/client-s3';
 import type { Deadline } from '../openstack/http.ts';
 import { BucketError, translate } from './bucket-error.ts';
+import type { CopyStore, Stored, Upload } from './copy-store.ts';
 
-/** An object, as a listing shows it. */
-export interface Stored {
-  key: string;
-  bytes: number;
-  /** Changes with the object's bytes. */
-  etag: string;
-  at: Date;
-}
-
-/** A multipart upload that is not finished. */
-export interface Upload {
-  key: string;
-  id: string;
-  at: Date;
-}
-
-/** One of its parts; numbers begin with 1. */
+/** A part of a multipart upload; numbers begin with 1. */
 export interface Part {
   number: number;
   bytes: number;
@@ -40,28 +25,14 @@ export interface Part {
   crc32: string | undefined;
 }
 
-/**
- * The S3 bucket that holds the copies. Every function throws {@link BucketError} alone; S3 itself checks the bytes of
- * each request against a checksum that the SDK sends.
- */
-export interface Bucket {
-  /** All objects whose keys begin so, every page of them. */
-  list(prefix: string): Promise<Stored[]>;
-  /** All unfinished uploads whose keys begin so, the oldest first. */
-  uploads(prefix: string): Promise<Upload[]>;
+/** The S3 bucket that holds the copies. S3 itself checks the bytes of each request against a checksum that the SDK sends. */
+export interface Bucket extends CopyStore {
   parts(upload: Upload): Promise<Part[]>;
   begin(key: string, metadata: Record<string, string>): Promise<Upload>;
   putPart(upload: Upload, number: number, data: Buffer): Promise<void>;
   complete(upload: Upload, parts: readonly Part[]): Promise<void>;
-  /** One that is no longer there counts as aborted. */
-  abort(upload: Upload): Promise<void>;
   /** An object's bytes from some byte on. @throws GONE when it is another than `etag` by now. */
   read(key: string, etag: string, from: number): Promise<AsyncIterable<Buffer>>;
-  /** A small object as text; undefined when there is none. */
-  readText(key: string): Promise<string | undefined>;
-  put(key: string, text: string): Promise<void>;
-  /** One that is no longer there counts as deleted. */
-  delete(key: string): Promise<void>;
 }
 
 /**
@@ -88,6 +59,11 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
   }
 
   const found = ({ code }: BucketError) => code !== 'GONE';
+
+  const deleteObject = (key: string) =>
+    run('s3:DeleteObject', async (abortSignal) => {
+      await client.send(new DeleteObjectCommand({ Bucket: name, Key: key }), { abortSignal });
+    });
 
   return {
     list: (prefix) =>
@@ -208,9 +184,10 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
         await client.send(new PutObjectCommand(input), { abortSignal });
       }),
 
-    delete: (key) =>
-      run('s3:DeleteObject', async (abortSignal) => {
-        await client.send(new DeleteObjectCommand({ Bucket: name, Key: key }), { abortSignal });
-      }),
+    delete: deleteObject,
+
+    deleteData: async ({ data }) => {
+      if (data) await deleteObject(data.key);
+    },
   };
 }

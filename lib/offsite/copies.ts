@@ -1,5 +1,5 @@
 import { isoSeconds, parseDate } from '../dates.ts';
-import type { Stored, Upload } from './bucket.ts';
+import type { Stored, Upload } from './copy-store.ts';
 
 /** Whose copies are meant. */
 export interface Place {
@@ -17,7 +17,7 @@ export interface Original {
   image: string;
 }
 
-/** All that lies in the bucket of one copy. */
+/** All that there is of one copy in the bucket or container. */
 export interface Copy extends Original {
   /** Of its objects, without what stands for their kind: `<key>.qcow2`, `<key>.json`, `<key>.progress`. */
   key: string;

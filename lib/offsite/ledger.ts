@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Bucket, Upload } from './bucket.ts';
 import type { Place } from './copies.ts';
+import type { CopyStore, Upload } from './copy-store.ts';
 
 /**
  * What is remembered beside the copies, as small objects whose names say it all: how many bytes were begun to be copied
@@ -16,14 +16,14 @@ export interface Ledger {
 }
 
 /** Reads what is remembered of a policy, and forgets the months that are over. */
-export async function openLedger(bucket: Bucket, place: Place, now: Date): Promise<Ledger> {
+export async function openLedger(store: CopyStore, place: Place, now: Date): Promise<Ledger> {
   const folder = `${place.owner}/${place.account}/${place.policy}/`;
   const [usage, said] = [`usage/${folder}`, `said/${folder}`];
   const monthOf = (at: Date) => `${usage}${at.toISOString().slice(0, 7)}/`;
   const counted = new Set<string>();
-  for (const { key } of await bucket.list(usage)) {
+  for (const { key } of await store.list(usage)) {
     if (key.startsWith(monthOf(now))) counted.add(key);
-    else await bucket.delete(key);
+    else await store.delete(key);
   }
   return {
     usedBytes: () => [...counted].reduce((sum, key) => sum + bytesIn(key), 0),
@@ -32,13 +32,13 @@ export async function openLedger(bucket: Bucket, place: Place, now: Date): Promi
       // One that was begun last month and goes on now has been counted then.
       if (counted.has(name) || !name.startsWith(monthOf(now))) return;
       counted.add(name);
-      await bucket.put(name, String(bytes));
+      await store.put(name, String(bytes));
     },
     async unsaid(texts, { remember }) {
       if (texts.length === 0) return [];
-      const known = new Set((await bucket.list(said)).map(({ key }) => key));
+      const known = new Set((await store.list(said)).map(({ key }) => key));
       const fresh = [...new Set(texts)].filter((text) => !known.has(said + hash(text)));
-      if (remember) for (const text of fresh) await bucket.put(said + hash(text), text);
+      if (remember) for (const text of fresh) await store.put(said + hash(text), text);
       return fresh;
     },
   };

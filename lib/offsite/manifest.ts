@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { isoSeconds } from '../dates.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Original, Place } from './copies.ts';
+import type { Stored } from './copy-store.ts';
 
 /** What the bytes of an image are checked against. */
 export interface Checksum {
@@ -30,11 +31,42 @@ const Manifest = v.looseObject({
   server: v.string(),
   slot: v.string(),
   image: v.string(),
+  sizeBytes: v.optional(v.number()),
+  etag: v.optional(v.string()),
 });
 
+/** What a copy's data are, and what they were found to agree with. */
+export interface DataFacts {
+  sizeBytes: number;
+  disk_format: string | undefined;
+  container_format: string | undefined;
+  /** Of the whole. */
+  checksum?: Checksum;
+  /** As they are stored, where that is known from their source already. */
+  etag?: string;
+  /** Of which Cloud Files has put them together. */
+  segments?: Segment[];
+  /** For people. */
+  verified: string;
+}
+
+/** A part of an image that was exported to Cloud Files. */
+export interface Segment {
+  name: string;
+  bytes: number;
+  /** Hexadecimal. */
+  md5: string;
+}
+
 /** The JSON beside a copy's data: all that is needed to make an image of them again, in any OpenStack. */
-export function manifestOf(place: Place, original: Original, image: Image, at: Date): string {
-  const { disk_format, container_format, ...properties } = image.properties;
+export function manifestOf(
+  place: Place,
+  original: Original,
+  image: Image,
+  { sizeBytes, disk_format, container_format, ...found }: DataFacts,
+  at: Date,
+): string {
+  const { disk_format: _, container_format: __, ...properties } = image.properties;
   const manifest = {
     ...place,
     ...original,
@@ -42,8 +74,8 @@ export function manifestOf(place: Place, original: Original, image: Image, at: D
     name: image.name,
     createdAt: isoSeconds(image.createdAt),
     copiedAt: isoSeconds(at),
-    sizeBytes: image.sizeBytes,
-    checksum: checksumOf(image),
+    sizeBytes,
+    ...found,
     disk_format,
     container_format,
     min_disk: image.minDiskGb,
@@ -63,16 +95,22 @@ const GLANCES_OWN =
 const SNAPSHOTS_OWN =
   /^(autosnap_.*|instance_uuid|image_type|user_id|owner_.*|boot_roles|image_state|image_location)$/;
 
-/** Whether a text is the manifest of just that copy; nothing is ever deleted without one that is. */
+/**
+ * Whether a text is the manifest of just that copy, and of just these data; nothing is ever deleted without one
+ * that is.
+ */
 export function isManifestOf(
   text: string | undefined,
   { owner, account, policy }: Place,
-  { region, server, slot, image }: Original,
+  { region, server, slot, image, data }: Original & { data?: Pick<Stored, 'bytes' | 'etag'> | undefined },
 ): boolean {
   try {
     const manifest = v.parse(Manifest, JSON.parse(text ?? ''));
     const wanted = { owner, account, policy, region, server, slot: isoSeconds(slot), image };
-    return Object.entries(wanted).every(([key, value]) => manifest[key] === value);
+    return (
+      Object.entries(wanted).every(([key, value]) => manifest[key] === value) &&
+      (!data || (manifest.sizeBytes === data.bytes && (manifest.etag ?? data.etag) === data.etag))
+    );
   } catch {
     return false;
   }

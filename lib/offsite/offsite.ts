@@ -9,10 +9,13 @@ import type { Run } from '../run.ts';
 import { type RegionSurvey, survey } from '../survey.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
+import { budgetOf } from './budget.ts';
+import { containerStore } from './cloud-files.ts';
 import { copiesOf, type Place, prefixOf } from './copies.ts';
-import type { Copier } from './copy.ts';
+import { type Copier, toBucket } from './copy.ts';
 import { openLedger } from './ledger.ts';
 import type { OffsitePolicy } from './plan.ts';
+import { throughCloudFiles, toCloudFiles } from './rackspace.ts';
 import { copySeries, type SeriesFindings } from './series.ts';
 
 /** Each holds some parts of its image in memory. */
@@ -22,15 +25,17 @@ const AT_ONCE = 2;
 type Findings = Omit<SeriesFindings, 'entry'> & { entries: Entry[] };
 
 /**
- * Copies the newest good snapshot of each server of a policy into a bucket, and deletes the copies that the policy's
- * `offsite.keep` no longer keeps. What the time of one run does not suffice for goes on in the next one.
+ * Copies the newest good snapshot of each server of a policy to where its `offsite.to` says, and deletes the copies that
+ * its `offsite.keep` no longer keeps. What the time of one run does not suffice for goes on in the next one.
  *
- * @throws {Refusal} when the policy has no `offsite`, or names a region that the account lacks.
+ * @param bucket gives the bucket for copies, for those who need it.
+ * @throws {Refusal} when the policy has no `offsite`, asks for what the cloud does not have, or names a region that the
+ *   account lacks.
  */
 export async function copyOffsite(
   session: Session,
   policy: Policy,
-  bucket: Bucket,
+  bucket: () => Bucket,
   run: Run,
 ): Promise<Report> {
   if (!hasOffsite(policy)) {
@@ -67,30 +72,47 @@ export async function copyOffsite(
 async function work(
   session: Session,
   policy: OffsitePolicy,
-  bucket: Bucket,
+  bucket: () => Bucket,
   { owner, now }: Run,
   findings: Findings,
 ): Promise<void> {
   const place: Place = { owner, account: policy.account, policy: policy.policy };
-  const ledger = await openLedger(bucket, place, now);
-  if (session.provider === 'rackspace') {
-    findings.once.push(
-      'offsite: Rackspace does not give out the data of its images, and its export to Cloud Files is not supported yet: nothing is copied. Copies work on any OpenStack, Rackspace Flex included.',
-    );
-  } else {
-    const { regions, unreadable } = await survey(
+  const { maxBytesPerMonth, container = owner } = policy.offsite;
+  const storeIn = (region: string) => containerStore(session, { region, name: container });
+  const to = destinationOf(session, policy);
+  const target = to === 's3' ? bucket() : undefined;
+  const { regions, unreadable } = await survey(
+    session,
+    policy.regions,
+    ({ volumeSnapshotIds }) => volumeSnapshotIds.length > 0,
+  );
+  findings.failures.push(
+    ...unreadable.map(
+      ({ region, problem }) => `${region} can't be read, so nothing is copied there: ${problem}`,
+    ),
+  );
+  const home = [...(policy.regions ?? session.regions)].sort()[0];
+  if (home === undefined) return;
+  const ledger = await openLedger(target ?? storeIn(home), place, now);
+  const budget = budgetOf(ledger, maxBytesPerMonth);
+  const copierIn = (region: string): Copier => {
+    if (target && session.provider !== 'rackspace')
+      return toBucket({ session, bucket: target, place, now, budget });
+    const exporting = {
       session,
-      policy.regions,
-      ({ volumeSnapshotIds }) => volumeSnapshotIds.length > 0,
-    );
-    findings.failures.push(
-      ...unreadable.map(
-        ({ region, problem }) => `${region} can't be read, so nothing is copied there: ${problem}`,
-      ),
-    );
-    const { maxBytesPerMonth } = policy.offsite;
-    const copier: Copier = { session, bucket, place, ledger, maxBytesPerMonth, now };
-    for (const region of regions) await copyRegion(copier, policy, region, findings);
+      container: { region, name: container },
+      store: storeIn(region),
+      budget,
+      now,
+    };
+    return target ? throughCloudFiles(exporting, place, target) : toCloudFiles(exporting, place);
+  };
+  for (const region of regions) {
+    // One region's Cloud Files may fail by themselves.
+    await copyRegion(copierIn(region.region), policy, region, findings).catch((error) => {
+      if (!isBucketError(error)) throw error;
+      findings.failures.push(`nothing more is copied in ${region.region}: ${error.message}`);
+    });
   }
   // When there is no time to look whether it was said, it is said.
   const unsaid = ledger.unsaid(findings.once, { remember: !policy.dryRun }).catch((error) => {
@@ -106,31 +128,50 @@ async function copyRegion(
   surveyed: RegionSurvey,
   findings: Findings,
 ): Promise<void> {
-  const { bucket, place, session } = copier;
+  const { store, staging, place, session } = copier;
   const { region, images } = surveyed;
   const read = readerOf(surveyed, policy, { owner: place.owner, projectId: session.projectId });
   const ours = images
     .map((image) => read(image, surveyed.volumeSnapshots))
     .filter((s): s is Snapshot => typeof s === 'object' && s.policy === policy.policy);
   const prefix = prefixOf(place, region);
-  const copies = copiesOf(place, await bucket.list(prefix), await bucket.uploads(prefix));
+  const copies = copiesOf(place, await store.list(prefix), await store.uploads(prefix));
+  const staged = staging ? copiesOf(place, [], await staging.uploads(prefix)) : [];
   const imageOf = new Map(images.map((image) => [image.id, image]));
   const nameOf = new Map(surveyed.servers.map(({ id, name }) => [id, name]));
-  const servers = [...new Set([...ours, ...copies].map(({ server }) => server))].sort();
+  const servers = [...new Set([...ours, ...copies, ...staged].map(({ server }) => server))].sort();
 
   await pMap(
     servers,
     async (server) => {
       const its = <T extends { server: string }>(all: readonly T[]) =>
         all.filter((one) => one.server === server);
-      const series = { server, name: nameOf.get(server), region, snapshots: its(ours), copies: its(copies) };
-      const found = await copySeries(copier, policy, { ...series, imageOf });
+      const found = await copySeries(copier, policy, {
+        server,
+        name: nameOf.get(server),
+        region,
+        snapshots: its(ours),
+        copies: its(copies),
+        staged: its(staged),
+        imageOf,
+      });
       findings.entries.push(found.entry);
       for (const kind of ['warnings', 'failures', 'once'] as const) findings[kind].push(...found[kind]);
     },
     // With a limit one after another: what is left of it is known only once the one before has begun.
     { concurrency: policy.offsite.maxBytesPerMonth === undefined ? AT_ONCE : 1 },
   );
+}
+
+/** Where a policy's copies go. @throws {Refusal} where there is no such place. */
+function destinationOf({ provider }: Session, { offsite }: OffsitePolicy): 's3' | 'cloud-files' {
+  if (provider === 'rackspace') return offsite.to ?? 'cloud-files';
+  if (offsite.to === 'cloud-files') {
+    throw new Refusal('The event is refused', [
+      'offsite.to: "cloud-files" is for Rackspace\'s own cloud, and this account is of another: leave it out, or say "s3"',
+    ]);
+  }
+  return 's3';
 }
 
 function isLeft({ outcome, reasons }: SnapshotLine): boolean {

@@ -1,13 +1,13 @@
 import type { Deadline } from '../openstack/http.ts';
-import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { type Copy, copiesOf, isGood, type Place } from './copies.ts';
 import { OUT_OF_TIME, type Result } from './copy.ts';
+import type { CopyStore } from './copy-store.ts';
 import { isManifestOf } from './manifest.ts';
 
 /** Where copies are rotated. */
 export interface Rotating {
-  bucket: Bucket;
+  store: CopyStore;
   place: Place;
   deadline: Deadline;
   /** How many good copies of a series stay, whatever else is decided. */
@@ -20,17 +20,17 @@ export interface Rotating {
  * is interrupted is found and finished by a later run.
  */
 export async function deleteCopy(
-  { bucket, place, deadline, floor }: Rotating,
+  { store, place, deadline, floor }: Rotating,
   copy: Copy,
   reasons: string[],
 ): Promise<Result> {
   if (deadline.remainingMs() <= 0) return { outcome: 'deferred', reasons: [OUT_OF_TIME] };
   try {
-    const series = copiesOf(place, await bucket.list(seriesOf(copy)), []);
+    const series = copiesOf(place, await store.list(seriesOf(copy)), []);
     const current = series.find(({ key }) => key === copy.key);
     if (!current) return { outcome: 'deleted', reasons: [...reasons, 'already gone'] };
     const isProven = async (one: Copy) =>
-      isGood(one) && isManifestOf(await bucket.readText(one.manifest!.key), place, one);
+      isGood(one) && isManifestOf(await store.readText(one.manifest!.key), place, one);
     if (!(await isProven(current))) {
       return { outcome: 'kept', reasons: ['its manifest is not the one of this copy: it is left alone'] };
     }
@@ -39,13 +39,8 @@ export async function deleteCopy(
     if (left < floor) {
       return { outcome: 'kept', reasons: [`fewer than ${floor} good copies (atLeast) would be left`] };
     }
-    for (const object of [
-      current.data!,
-      ...(current.progress ? [current.progress] : []),
-      current.manifest!,
-    ]) {
-      await bucket.delete(object.key);
-    }
+    await store.deleteData(current);
+    for (const object of [current.progress, current.manifest]) if (object) await store.delete(object.key);
     return { outcome: 'deleted', reasons };
   } catch (error) {
     if (!isBucketError(error)) throw error;
@@ -55,10 +50,12 @@ export async function deleteCopy(
   }
 }
 
-/** Takes away what nothing can become of any more: uploads without a snapshot, a manifest without data. */
-export async function discard(bucket: Bucket, { uploads, progress, manifest }: Copy): Promise<void> {
-  for (const upload of uploads) await bucket.abort(upload);
-  for (const object of [progress, manifest]) if (object) await bucket.delete(object.key);
+/** Takes away what nothing can become of any more; see `planCopies`. */
+export async function discard(store: CopyStore, copy: Copy): Promise<void> {
+  for (const upload of copy.uploads) await store.abort(upload);
+  // What was interrupted in the middle of the data goes on there.
+  if (copy.manifest) await store.deleteData(copy);
+  for (const object of [copy.progress, copy.manifest]) if (object) await store.delete(object.key);
 }
 
 /** What all keys of a copy's series begin with. */

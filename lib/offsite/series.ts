@@ -3,8 +3,9 @@ import type { Snapshot } from '../marker.ts';
 import type { Image } from '../openstack/images.ts';
 import { type Entry, type SnapshotLine, worst } from '../report.ts';
 import { isBucketError } from './bucket-error.ts';
+import { gigabytes } from './budget.ts';
 import { type Copy, copiesOf, prefixOf } from './copies.ts';
-import { type Copier, copySnapshot, gigabytes, obstacleTo, type Result } from './copy.ts';
+import type { Copier, Result } from './copy.ts';
 import { type OffsitePolicy, planCopies, planRetention } from './plan.ts';
 import { deleteCopy, discard } from './rotate.ts';
 
@@ -16,6 +17,8 @@ export interface Series {
   region: string;
   snapshots: readonly Snapshot[];
   copies: readonly Copy[];
+  /** What is on its way to the copies. */
+  staged: readonly Copy[];
   imageOf: ReadonlyMap<string, Image>;
 }
 
@@ -33,23 +36,27 @@ export async function copySeries(
   policy: OffsitePolicy,
   series: Series,
 ): Promise<SeriesFindings> {
-  const { server, name = '', region, snapshots, copies, imageOf } = series;
+  const { server, name = '', region, snapshots, copies, staged, imageOf } = series;
   const who = `${name || server} in ${region}`;
   const { copy, discard: leftovers, warnings } = planCopies(snapshots, copies, copier.now);
   const failures: string[] = [];
   const once: string[] = [];
   const lines = new Map<string, SnapshotLine>();
   try {
-    if (!policy.dryRun) for (const leftover of leftovers) await discard(copier.bucket, leftover);
+    if (!policy.dryRun) {
+      for (const leftover of leftovers) await discard(copier.store, leftover);
+      const isWanted = (one: Copy) => copy.some(({ id }) => id === one.image);
+      for (const one of staged) if (copier.staging && !isWanted(one)) await discard(copier.staging, one);
+    }
     for (const snapshot of copy) {
       const image = imageOf.get(snapshot.id)!;
-      const obstacle = obstacleTo(image);
+      const obstacle = copier.obstacleTo(image);
       const begun = copies.find((one) => one.image === snapshot.id);
       const result: Result = obstacle
         ? { outcome: 'skipped', reasons: [obstacle] }
         : policy.dryRun
           ? { outcome: 'planned', reasons: [`${gigabytes(image.sizeBytes ?? 0)} to copy`] }
-          : await copySnapshot(copier, snapshot, image, begun);
+          : await copier.copy(snapshot, image, begun);
       if (obstacle) once.push(`offsite: ${who} can't be copied: ${obstacle}`);
       else if (result.outcome === 'skipped') warnings.push(`${who}: not copied: ${result.reasons[0]}`);
       lines.set(snapshot.id, lineOf(snapshot, result));
@@ -69,15 +76,15 @@ export async function copySeries(
 
 /** Deletes the copies that are no longer kept, as they are listed now, the oldest first. */
 async function rotate(
-  { bucket, place, session, now }: Copier,
+  { store, place, session, now }: Copier,
   policy: OffsitePolicy,
   { region, server, name, copies }: Series,
 ): Promise<SnapshotLine[]> {
   const { offsite, dryRun } = policy;
   const prefix = `${prefixOf(place, region)}${server}/`;
-  const current = dryRun ? copies : copiesOf(place, await bucket.list(prefix), []);
+  const current = dryRun ? copies : copiesOf(place, await store.list(prefix), []);
   const fates = planRetention(current, policy, { now, serverIsGone: name === undefined });
-  const rotating = { bucket, place, deadline: session.deadline, floor: offsite.keep.atLeast };
+  const rotating = { store, place, deadline: session.deadline, floor: offsite.keep.atLeast };
   const planned = { keep: 'kept', delete: 'planned', defer: 'deferred' } as const;
   const lines: SnapshotLine[] = [];
   for (const { copy, fate, reasons } of fates.toReversed()) {

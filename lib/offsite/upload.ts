@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import pMap from 'p-map';
 import { CloudError, isCloudError } from '../openstack/errors.ts';
-import { readImageData } from '../openstack/image-data.ts';
-import type { Session } from '../openstack/session.ts';
-import type { Bucket, Upload } from './bucket.ts';
+import type { Deadline } from '../openstack/http.ts';
+import type { ImageData } from '../openstack/image-data.ts';
+import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
+import type { Upload } from './copy-store.ts';
 
 const MIB = 2 ** 20;
 const PART_BYTES = 16 * MIB;
@@ -15,11 +16,11 @@ const WINDOW_BYTES = 48 * MIB;
 const TRIES = 3;
 const BACKOFF_MS = 1_000;
 
-/** The image whose data are uploaded. */
-export interface Source {
-  region: string;
-  id: string;
+/** Where the bytes come from. */
+export interface Bytes {
   sizeBytes: number;
+  /** From some byte on, as they come. */
+  read(from: number): Promise<ImageData>;
 }
 
 /** How far an upload has come: it is whole, or there is no time left. */
@@ -42,10 +43,10 @@ export function partBytesOf(sizeBytes: number): number {
  * @throws {CloudError} when the cloud fails; {BucketError} GONE when another run has ended this upload.
  */
 export async function upload(
-  session: Session,
+  deadline: Deadline,
   bucket: Bucket,
   target: Upload,
-  source: Source,
+  source: Bytes,
 ): Promise<Uploaded> {
   const partBytes = partBytesOf(source.sizeBytes);
   const count = Math.ceil(source.sizeBytes / partBytes);
@@ -68,7 +69,7 @@ export async function upload(
   async function proceed(): Promise<void> {
     let number = 1;
     while (there.has(number)) number++;
-    const { from, body } = await readImageData(session, source.region, source.id, (number - 1) * partBytes);
+    const { from, body } = await source.read((number - 1) * partBytes);
     ignoresRanges ||= from === 0 && number > 1;
     let failure: unknown;
     // An error of the cloud ends the reading; what has been read is sent all the same, before anything is decided.
@@ -103,7 +104,7 @@ export async function upload(
       if (isOutOfTime(error)) return result(false);
       tries = there.size > had ? 1 : tries + 1;
       if (tries > TRIES || !isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'RATE_LIMITED')) throw error;
-      await setTimeout(Math.min(BACKOFF_MS * 2 ** (tries - 1), Math.max(0, session.deadline.remainingMs())));
+      await setTimeout(Math.min(BACKOFF_MS * 2 ** (tries - 1), Math.max(0, deadline.remainingMs())));
     }
   }
   // Asked for once more: another run may have sent some of them again.

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { createMD5, createSHA256, createSHA512, IHasher } from 'hash-wasm';
 import * as v from 'valibot';
 import type { Deadline } from '../openstack/http.ts';
-import type { Bucket, Stored } from './bucket.ts';
+import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
+import type { Stored } from './copy-store.ts';
 import type { Checksum } from './manifest.ts';
 
 /** Left for the state, when the time is used up. */
@@ -24,16 +26,22 @@ const HASHERS: Record<Checksum['algorithm'], () => Promise<IHasher>> = { sha512,
 
 const Progress = v.object({
   etag: v.string(),
-  algorithm: v.string(),
+  expected: v.string(),
   bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   state: v.string(),
 });
 
+/** So many bytes and what their checksum is. */
+export interface Piece extends Checksum {
+  bytes: number;
+}
+
 /**
- * Reads an object of the bucket from its first byte to its last and compares it with a checksum. When the time is used
- * up, the state of the hash is kept beside it, in the object `progressKey`, and the next run goes on from there.
+ * Reads an object of the bucket from its first byte to its last and compares it with the checksums of its pieces, one
+ * after another, all of one algorithm. When the time is used up, the state of the hash is kept beside it, in the object
+ * `progressKey`, and the next run goes on from there.
  *
- * @returns whether the object has that checksum; the number of bytes read so far when the time is used up.
+ * @returns whether the object has those checksums; the number of bytes read so far when the time is used up.
  * @throws {BucketError} GONE when the object is deleted or replaced meanwhile.
  */
 export async function verify(
@@ -41,22 +49,38 @@ export async function verify(
   deadline: Deadline,
   { key, etag, bytes: size }: Stored,
   progressKey: string,
-  { algorithm, value }: Checksum,
+  pieces: readonly Piece[],
 ): Promise<'right' | 'wrong' | number> {
-  const hasher = (await HASHERS[algorithm]()).init();
-  let done = restore(hasher, await bucket.readText(progressKey), { etag, algorithm });
+  const ends = pieces.map((_, i) => pieces.slice(0, i + 1).reduce((sum, { bytes }) => sum + bytes, 0));
+  if (ends.at(-1) !== size) return 'wrong';
+  const hasher = (await HASHERS[pieces[0]!.algorithm]()).init();
+  const expected = createHash('sha256').update(JSON.stringify(pieces)).digest('hex');
+  let done = restore(hasher, await bucket.readText(progressKey), { etag, expected });
   const outOfTime = async () => {
     const state = Buffer.from(hasher.save()).toString('base64');
-    await bucket.put(progressKey, JSON.stringify({ etag, algorithm, bytes: done, state }));
+    await bucket.put(progressKey, JSON.stringify({ etag, expected, bytes: done, state }));
     return done;
+  };
+  /** Whether the pieces that end in this chunk are right. */
+  const take = (chunk: Buffer): boolean => {
+    for (let at = 0; at < chunk.length && done < size; ) {
+      const piece = ends.findIndex((end) => end > done);
+      const part = chunk.subarray(at, at + ends[piece]! - done);
+      hasher.update(part);
+      at += part.length;
+      done += part.length;
+      if (done < ends[piece]!) continue;
+      if (hasher.digest() !== pieces[piece]!.value) return false;
+      hasher.init();
+    }
+    return true;
   };
   for (let tries = 1; done < size; ) {
     const had = done;
     try {
       for await (const chunk of await bucket.read(key, etag, done)) {
-        hasher.update(chunk);
-        done += chunk.length;
-        if (deadline.remainingMs() < RESERVE_MS) return await outOfTime();
+        if (!take(chunk)) return 'wrong';
+        if (done < size && deadline.remainingMs() < RESERVE_MS) return await outOfTime();
       }
     } catch (error) {
       if (deadline.remainingMs() < RESERVE_MS) return outOfTime();
@@ -64,18 +88,18 @@ export async function verify(
       if (tries > TRIES || isBucketError(error, 'NO_BUCKET', 'FORBIDDEN', 'GONE')) throw error;
     }
   }
-  return hasher.digest() === value ? 'right' : 'wrong';
+  return 'right';
 }
 
 /** Puts a hasher where an earlier run has left it; what can't be read, or is of other bytes, counts for nothing. */
 function restore(
   hasher: IHasher,
   text: string | undefined,
-  { etag, algorithm }: { etag: string; algorithm: string },
+  { etag, expected }: { etag: string; expected: string },
 ): number {
   try {
     const kept = v.parse(Progress, JSON.parse(text ?? ''));
-    if (kept.etag !== etag || kept.algorithm !== algorithm) return 0;
+    if (kept.etag !== etag || kept.expected !== expected) return 0;
     hasher.load(Buffer.from(kept.state, 'base64'));
     return kept.bytes;
   } catch {

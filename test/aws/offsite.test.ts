@@ -341,17 +341,6 @@ test('what can never be copied is said in one report, not in every one', async (
   expect(second).toMatchObject({ warnings: [], failures: [], totals: { skipped: 1 } });
 });
 
-test('at Rackspace, that there are no copies yet is said once', async () => {
-  h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('rackspace'));
-  h.cold();
-  addSnapshot(1);
-  expect((await h.run('offsite', event())).warnings.join()).toContain(
-    'Rackspace does not give out the data of its images',
-  );
-  expect((await h.run('offsite', event())).warnings).toEqual([]);
-  expect(await bucket.keys()).toEqual([]);
-});
-
 test.each([
   ['no bucket is set', '', 'AUTOSNAP_COPIES_BUCKET: is not set'],
   ['the bucket is not there', 'not-there', 'There is no bucket not-there for the copies: deploy again'],

@@ -1,0 +1,34 @@
+import type { Copy } from './copies.ts';
+
+/** An object, as a listing shows it. */
+export interface Stored {
+  key: string;
+  bytes: number;
+  /** Changes with the object's bytes. */
+  etag: string;
+  at: Date;
+}
+
+/** What is to become a copy's data, and is not finished: a multipart upload, or an export. */
+export interface Upload {
+  key: string;
+  id: string;
+  at: Date;
+}
+
+/** What holds copies: an S3 bucket, or a container of Cloud Files. Every function throws `BucketError` alone. */
+export interface CopyStore {
+  /** All objects whose keys begin so, every page of them. */
+  list(prefix: string): Promise<Stored[]>;
+  /** All that is unfinished whose keys begin so, the oldest first. */
+  uploads(prefix: string): Promise<Upload[]>;
+  /** One that is no longer there counts as aborted. */
+  abort(upload: Upload): Promise<void>;
+  /** A small object as text; undefined when there is none. */
+  readText(key: string): Promise<string | undefined>;
+  put(key: string, text: string): Promise<void>;
+  /** One that is no longer there counts as deleted. */
+  delete(key: string): Promise<void>;
+  /** Deletes the data of a copy, or what is left of them. */
+  deleteData(copy: Copy): Promise<void>;
+}

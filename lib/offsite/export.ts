@@ -1,0 +1,212 @@
+import pMap from 'p-map';
+import * as v from 'valibot';
+import { type Container, deleteObject, getObject, listObjects, readObject } from '../openstack/objects.ts';
+import type { Session } from '../openstack/session.ts';
+import { getTask, listTasks, startExport, type Task } from '../openstack/tasks.ts';
+import type { Budget } from './budget.ts';
+import type { Result } from './copy.ts';
+import type { CopyStore } from './copy-store.ts';
+import { type Exported, examine, FOOTER_BYTES, isSegmentOf, nameOf } from './exported.ts';
+
+const HOUR_MS = 3_600_000;
+/** What is written may be missing in listings for a while. */
+const SETTLING_MS = HOUR_MS;
+const LONGEST_MS = 72 * HOUR_MS;
+/** How far the clocks of the cloud and of the functions may be apart. */
+const SKEW_MS = HOUR_MS / 2;
+
+/** Where exports go, and how they are asked for. */
+export interface Exporting {
+  session: Session;
+  container: Container;
+  store: CopyStore;
+  budget: Budget;
+  now: Date;
+}
+
+/**
+ * What is remembered of an export that was asked for, beside where its copy will be: that is what makes it ours. Without
+ * a task it is not known whether it was asked for.
+ */
+const Begun = v.object({
+  since: v.pipe(
+    v.string(),
+    v.transform((text) => new Date(text)),
+    v.date(),
+  ),
+  task: v.optional(v.string()),
+});
+type Begun = v.InferOutput<typeof Begun>;
+
+/** Of the object that remembers an export for the copy `key`. */
+export function memoOf(key: string): string {
+  return `${key}.export`;
+}
+
+/**
+ * Asks for an image to be exported, once, or looks what has become of it; never waits. What is remembered is written
+ * before it is asked for, and when an answer was lost, the tasks that there are say whether it was.
+ *
+ * @param key of the copy.
+ * @returns the export once it is there and whole.
+ */
+export async function exportImage(
+  exporting: Exporting,
+  key: string,
+  { id: image, sizeBytes = 0 }: { id: string; sizeBytes?: number | undefined },
+): Promise<Exported | Result> {
+  const { session, container, store, budget, now } = exporting;
+  const name = nameOf(image);
+  const memo = memoOf(key);
+  const ask = async (): Promise<Result> => {
+    const { id: task } = await startExport(session, container.region, { image, container: container.name });
+    await store.put(memo, JSON.stringify({ since: now, task }));
+    return exportingSince(now);
+  };
+  const begun = readBegun(await store.readText(memo));
+  if (!begun) {
+    if (await getObject(session, container, name)) {
+      return failed(
+        `${name} is in the container ${container.name} already, and was not exported for this copy: move it away, or name another container in offsite.container`,
+      );
+    }
+    const limit = budget.limitFor(sizeBytes);
+    if (limit) return { outcome: 'skipped', reasons: [limit] };
+    await store.put(memo, JSON.stringify({ since: now }));
+    await budget.count({ key, id: now.toISOString(), at: now }, sizeBytes);
+    return ask();
+  }
+
+  const { since } = begun;
+  const task = await taskOf(exporting, image, begun);
+  if (task && isRunning(task)) {
+    if (task.id !== begun.task) await store.put(memo, JSON.stringify({ since, task: task.id }));
+    return now.getTime() - since.getTime() < LONGEST_MS
+      ? exportingSince(since)
+      : failed(`its export is running since ${since.toISOString()}: ask Rackspace about the task ${task.id}`);
+  }
+  const object = await getObject(session, container, name);
+  if (!object && !task && !begun.task) return ask();
+  if (!object || task?.status === 'failure') {
+    const why = task?.message ?? (task ? 'its task says that it is done' : 'its task is no longer kept');
+    await forget(exporting, key, image, { data: !object });
+    return failed(
+      `its export has failed, and is asked for again: ${why}, and ${name} is ${object ? 'of another export' : 'not there'}`,
+    );
+  }
+
+  const found = examine({
+    container: container.name,
+    image,
+    object,
+    segments: await listObjects(session, container, `${name}-`),
+    footer: await lastBytes(session, container, name, object.bytes),
+  });
+  if (typeof found !== 'string') return found;
+  if (now.getTime() - object.at.getTime() < SETTLING_MS) {
+    return {
+      outcome: 'exporting',
+      reasons: [`its export is done, but can't be seen as a whole yet: ${found}`],
+    };
+  }
+  await forget(exporting, key, image, { data: true });
+  return failed(`its export is discarded, and is asked for again: ${found}`);
+}
+
+/**
+ * Takes away an export that nobody waits for, and all that it has written, unless it has become a copy. While it is
+ * running it stays: what it writes at its end would be nobody's.
+ */
+export async function abandon(
+  exporting: Pick<Exporting, 'session' | 'container' | 'store'>,
+  key: string,
+  image: string,
+): Promise<void> {
+  const { session, container, store } = exporting;
+  const isCopy = (await store.readText(`${key}.json`)) !== undefined;
+  if (!isCopy) {
+    const begun = readBegun(await store.readText(memoOf(key)));
+    if (!begun) return;
+    const task = await taskOf({ session, container }, image, begun);
+    if (task && isRunning(task)) return;
+  }
+  await forget(exporting, key, image, { data: !isCopy });
+}
+
+/** The empty object first: without it, nothing that is left is taken for an image. The memory of it last. */
+async function forget(
+  { session, container, store }: Pick<Exporting, 'session' | 'container' | 'store'>,
+  key: string,
+  image: string,
+  { data }: { data: boolean },
+): Promise<void> {
+  if (data) {
+    await deleteObject(session, container, nameOf(image));
+    for (const { name } of await listObjects(session, container, `${nameOf(image)}-`)) {
+      if (isSegmentOf(image, name)) await deleteObject(session, container, name);
+    }
+  }
+  await store.delete(memoOf(key));
+}
+
+/**
+ * The task of an export: the one that is remembered, or, where that has failed or none is, the one that has come further
+ * of those that export the same image to the same place, since two runs may have asked at once.
+ */
+async function taskOf(
+  { session, container }: Pick<Exporting, 'session' | 'container'>,
+  image: string,
+  { since, task: id }: Begun,
+): Promise<Task | undefined> {
+  const { region, name } = container;
+  const known = id === undefined ? undefined : await getTask(session, region, id);
+  if (id !== undefined && known?.status !== 'failure') return known;
+  const candidates = (await listTasks(session, region)).filter(
+    ({ type, createdAt }) => type === 'export' && createdAt.getTime() > since.getTime() - SKEW_MS,
+  );
+  const tasks = await pMap(candidates, (task) => getTask(session, region, task.id), { concurrency: 4 });
+  const its = tasks.filter(
+    (task) => task?.input?.image_uuid === image && task.input.receiving_swift_container === name,
+  );
+  return its.find((task) => task?.status !== 'failure') ?? known ?? its[0];
+}
+
+function isRunning({ status }: Task): boolean {
+  return status !== 'success' && status !== 'failure';
+}
+
+function readBegun(text: string | undefined): Begun | undefined {
+  try {
+    return v.parse(Begun, JSON.parse(text ?? ''));
+  } catch {
+    return undefined;
+  }
+}
+
+async function lastBytes(
+  session: Session,
+  container: Container,
+  name: string,
+  size: number,
+): Promise<Buffer> {
+  const from = Math.max(0, size - FOOTER_BYTES);
+  const chunks: Buffer[] = [];
+  if (size > 0) {
+    const body = await readObject(session, container, name, { from, count: size - from });
+    for await (const chunk of body) chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function exportingSince(since: Date): Result {
+  return {
+    outcome: 'exporting',
+    reasons: [
+      `its export was asked for at ${since.toISOString().slice(0, 16)}Z; a later run looks what has become of it`,
+    ],
+  };
+}
+
+function failed(reason: string): Result {
+  return { outcome: 'failed', reasons: [reason] };
+}

@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import type { ListedObject, ObjectFacts } from '../openstack/objects.ts';
+import type { Segment } from './manifest.ts';
+
+/** The name that an export gives to an image's data. */
+export function nameOf(image: string): string {
+  return `${image}.vhd`;
+}
+
+/** An image that was exported, as Cloud Files has it. */
+export interface Exported {
+  bytes: number;
+  /** The MD5 of the segments' MD5s. */
+  etag: string;
+  segments: Segment[];
+}
+
+/** All that can be seen of one without reading it. */
+interface Seen {
+  container: string;
+  image: string;
+  object: ObjectFacts;
+  /** All objects whose names begin as those of its segments do. */
+  segments: readonly ListedObject[];
+  /** Its last {@link FOOTER_BYTES}. */
+  footer: Buffer;
+}
+
+/** How many bytes a VHD ends with that say so. */
+export const FOOTER_BYTES = 512;
+
+/**
+ * Whether an export is whole, as far as that can be seen: the image service has no checksum of what it exports. A large
+ * object gives out whatever segments there are, so a missing one would not be noticed when it is read.
+ *
+ * It is written as segments `<image>.vhd-00001` and so on, of one size but for the last, beside an empty object that
+ * names them: Rackspace's Cloud Images FAQ and "Use Swiftly to download an exported image".
+ *
+ * @returns the export, or what is wrong with it.
+ */
+export function examine({ container, image, object, segments, footer }: Seen): Exported | string {
+  const name = nameOf(image);
+  const { bytes, etag } = object;
+  if (!isVhdFooter(footer)) return `${name} does not end as a VHD does`;
+  if (object.segments === undefined) return { bytes, etag, segments: [{ name, bytes, md5: etag }] };
+  if (object.segments !== `${container}/${name}-`)
+    return `${name} is made of other objects than its own segments`;
+  const [first] = segments;
+  const start = Number(first?.name.slice(name.length + 1));
+  const inOrder = segments.every((segment, i) => {
+    const isLast = i === segments.length - 1;
+    const hasSize = isLast
+      ? segment.bytes > 0 && segment.bytes <= first!.bytes
+      : segment.bytes === first!.bytes;
+    return (
+      isSegmentOf(image, segment.name) && Number(segment.name.slice(name.length + 1)) === start + i && hasSize
+    );
+  });
+  if (!first || start > 1 || !inOrder) return `the segments of ${name} are not all there, or not of one size`;
+  if (segments.reduce((sum, segment) => sum + segment.bytes, 0) !== bytes) {
+    return `the segments of ${name} have another size than it has`;
+  }
+  if (etagOf(segments) !== etag) return `the MD5s of the segments of ${name} do not agree with its own`;
+  return {
+    bytes,
+    etag,
+    segments: segments.map((one) => ({ name: one.name, bytes: one.bytes, md5: one.hash })),
+  };
+}
+
+/** The MD5 that Swift has of a large object, by its segments in the order of their names. */
+export function etagOf(segments: readonly Pick<ListedObject, 'hash'>[]): string {
+  return createHash('md5')
+    .update(segments.map(({ hash }) => hash).join(''))
+    .digest('hex');
+}
+
+/** Whether an object has the name of a segment of an image's export. */
+export function isSegmentOf(image: string, name: string): boolean {
+  return name.startsWith(`${nameOf(image)}-`) && /^\d+$/.test(name.slice(nameOf(image).length + 1));
+}
+
+/** A VHD ends with a cookie, and with a checksum: the complement of the sum of all its other bytes. */
+function isVhdFooter(footer: Buffer): boolean {
+  if (footer.length !== FOOTER_BYTES || footer.toString('latin1', 0, 8) !== 'conectix') return false;
+  const sum = footer.reduce((total, byte, i) => (i >= 64 && i < 68 ? total : total + byte), 0);
+  return footer.readUInt32BE(64) === ~sum >>> 0;
+}

@@ -1,0 +1,95 @@
+import type { Snapshot } from '../marker.ts';
+import type { Image } from '../openstack/images.ts';
+import { readObject } from '../openstack/objects.ts';
+import type { Bucket } from './bucket.ts';
+import { gigabytes } from './budget.ts';
+import { licenseOf } from './cloud-files.ts';
+import { keyOf, type Place } from './copies.ts';
+import { type Copier, copySnapshot, originalOf, type Result, resultOf, type Source } from './copy.ts';
+import { type Exporting, exportImage, memoOf } from './export.ts';
+import { type Exported, nameOf } from './exported.ts';
+import { type DataFacts, manifestOf } from './manifest.ts';
+
+/** Copies of Rackspace's images that stay in Cloud Files, in the region where the images are. */
+export function toCloudFiles(exporting: Exporting, place: Place): Copier {
+  const { session, store, now } = exporting;
+  return {
+    session,
+    place,
+    now,
+    store,
+    obstacleTo: licenseOf,
+    copy: (snapshot, image) =>
+      exported(exporting, place, snapshot, image, async (found) => {
+        const key = keyOf(place, originalOf(snapshot));
+        const facts = { ...factsOf(found, SEEN), etag: found.etag };
+        await store.put(`${key}.json`, manifestOf(place, originalOf(snapshot), image, facts, now));
+        await store.delete(memoOf(key));
+        const { bytes, segments } = found;
+        const reason = `${gigabytes(bytes)} exported to Cloud Files, whole as far as can be seen: ${segments.length} segments in order, and the end of a VHD`;
+        return { outcome: 'copied', reasons: [reason] };
+      }),
+  };
+}
+
+/** Copies of Rackspace's images in a bucket: they are exported to Cloud Files first, and do not stay there. */
+export function throughCloudFiles(exporting: Exporting, place: Place, bucket: Bucket): Copier {
+  const { session, container, store, now } = exporting;
+  const copying = { session, bucket, place, now };
+  return {
+    session,
+    place,
+    now,
+    store: bucket,
+    staging: store,
+    obstacleTo: licenseOf,
+    copy: (snapshot, image, begun) =>
+      exported(exporting, place, snapshot, image, async (found) => {
+        const source: Source = {
+          sizeBytes: found.bytes,
+          pieces: found.segments.map(({ bytes, md5: value }) => ({ bytes, algorithm: 'md5', value })),
+          read: async (from) => ({
+            from,
+            body: await readObject(session, container, nameOf(image.id), { from }),
+          }),
+          facts: factsOf(found, READ),
+          gone: 'its export was deleted before it was copied: it is asked for again',
+        };
+        const result = await copySnapshot(copying, snapshot, image, source, begun);
+        if (result.outcome === 'copied') {
+          const key = `${keyOf(place, originalOf(snapshot))}.vhd`;
+          await store.abort({ key, id: image.id, at: now });
+        }
+        return result;
+      }),
+  };
+}
+
+/** Exports an image; once that is done, goes on with it. */
+async function exported(
+  exporting: Exporting,
+  place: Place,
+  snapshot: Snapshot,
+  image: Image,
+  proceed: (found: Exported) => Promise<Result>,
+): Promise<Result> {
+  try {
+    const found = await exportImage(exporting, keyOf(place, originalOf(snapshot)), image);
+    return 'outcome' in found ? found : await proceed(found);
+  } catch (error) {
+    return resultOf(error);
+  }
+}
+
+const SEEN = 'the names, sizes and MD5s of all segments, and the end of the VHD';
+const READ = 'all bytes, by the MD5s that Cloud Files has of the segments, and the end of the VHD';
+
+function factsOf({ bytes, segments }: Exported, verified: string): DataFacts {
+  return {
+    sizeBytes: bytes,
+    disk_format: 'vhd',
+    container_format: 'bare',
+    segments,
+    verified: `${verified}; not against the image, because the cloud has no checksum of what it exports`,
+  };
+}

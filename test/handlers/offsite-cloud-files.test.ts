@@ -1,0 +1,572 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { markerOf } from '../../lib/marker.ts';
+import { exportOf } from '../../local/exports.ts';
+import { answers } from '../../local/faults.ts';
+import type { CloudImage, CloudServer, Region } from '../../local/state.ts';
+import { type Harness, harness, policy, setTime } from '../harness.ts';
+
+const OWNER = 'autosnap-test';
+const HOUR_MS = 3_600_000;
+const SIZE = 10_000;
+
+let h: Harness;
+let region: Region;
+let server: CloudServer;
+let now: Date;
+
+beforeEach(async () => {
+  now = new Date('2026-11-10T06:00:00Z');
+  setTime(now);
+  h = await harness({ regions: ['DFW'] });
+  region = h.cloud.region('DFW');
+  region.tasks.segmentBytes = 4_000;
+  server = region.addServer({ name: 'web-1' });
+});
+
+function event(offsite: object = {}, changes: object = {}): object {
+  return policy({ offsite: { schedule: 'rate(6 hours)', keep: { last: 2 }, ...offsite }, ...changes });
+}
+
+function pass(hours: number): void {
+  now = new Date(now.getTime() + hours * HOUR_MS);
+  setTime(now);
+}
+
+/** A finished snapshot of {@link server}, made now. */
+function addSnapshot(changes: Partial<CloudImage> = {}, properties: Record<string, string> = {}): CloudImage {
+  return region.addImage({
+    name: `web-1-${now.toISOString()}`,
+    owner: h.cloud.account.projectId,
+    size: SIZE,
+    properties: {
+      ...markerOf({ owner: OWNER, policy: 'daily', server: server.id, slot: now }),
+      instance_uuid: server.id,
+      os_distro: 'debian',
+      'com.rackspace__1__options': '0',
+      ...properties,
+    },
+    ...changes,
+  });
+}
+
+/** Asks for the newest snapshot's export, and looks for it an hour later. */
+async function copyOne(offsite: object = {}): Promise<CloudImage> {
+  const image = addSnapshot();
+  await h.run('offsite', event(offsite));
+  pass(1);
+  await h.run('offsite', event(offsite));
+  return image;
+}
+
+function names(container = OWNER): string[] {
+  return region.files.list(container)?.map(({ name }) => name) ?? [];
+}
+
+function keyOf({ id, properties }: CloudImage): string {
+  return `copies/${OWNER}/rackspace/DFW/${server.id}/daily/${properties.autosnap_slot}/${id}`;
+}
+
+function objectsOf(image: CloudImage): string[] {
+  const vhd = `${image.id}.vhd`;
+  return [`${keyOf(image)}.json`, vhd, ...['1', '2', '3'].map((n) => `${vhd}-0000${n}`)];
+}
+
+/** The copies of these are whole, byte for byte, and nothing else was left behind. */
+function expectCopiesOf(...images: CloudImage[]): void {
+  expect(names().filter((name) => !name.startsWith('usage/'))).toEqual(images.flatMap(objectsOf).sort());
+  for (const image of images) {
+    const { bytes, read } = exportOf(image);
+    expect(region.files.get(OWNER, `${image.id}.vhd`)?.read(0, bytes).equals(read(0, bytes))).toBe(true);
+  }
+}
+
+const sent = (method: string, path: RegExp) =>
+  h.cloud.received.filter((request) => request.method === method && path.test(request.path));
+
+test('the newest good snapshot is exported, once, and is a copy when that is done', async () => {
+  addSnapshot();
+  pass(24);
+  const newest = addSnapshot();
+  addSnapshot({ status: 'killed', size: null });
+
+  const first = await h.run('offsite', event());
+  expect(first).toMatchObject({ totals: { exporting: 1 }, failures: [], warnings: [] });
+  pass(0.2);
+  expect(await h.run('offsite', event())).toMatchObject({ totals: { exporting: 1 }, failures: [] });
+  expect(names().filter((name) => name.endsWith('.json'))).toEqual([]);
+  pass(1);
+  expect(await h.run('offsite', event())).toMatchObject({
+    totals: { copied: 1 },
+    failures: [],
+    warnings: [],
+  });
+  expectCopiesOf(newest);
+  expect(await h.run('offsite', event())).toMatchObject({ totals: { kept: 1 } });
+  expect(sent('POST', /\/tasks$/)).toHaveLength(1);
+
+  const json = region.files.get(OWNER, `${keyOf(newest)}.json`)!;
+  const manifest = JSON.parse(String(json.read(0, json.bytes)));
+  expect(manifest).toMatchObject({
+    owner: OWNER,
+    account: 'rackspace',
+    policy: 'daily',
+    region: 'DFW',
+    server: server.id,
+    image: newest.id,
+    sizeBytes: exportOf(newest).bytes,
+    disk_format: 'vhd',
+    container_format: 'bare',
+    properties: { os_distro: 'debian' },
+    verified: expect.stringContaining('not against the image'),
+  });
+  expect(manifest.segments).toEqual(
+    region.files
+      .list(OWNER, `${newest.id}.vhd-`)
+      ?.map(({ name, bytes, hash }) => ({ name, bytes, md5: hash })),
+  );
+  expect(manifest.checksum).toBeUndefined();
+});
+
+test('a dry run says what it would export, and asks for nothing', async () => {
+  addSnapshot();
+  expect(await h.run('offsite', event({}, { dryRun: true }))).toMatchObject({ totals: { planned: 1 } });
+  expect(h.cloud.received.filter(({ method, token }) => method !== 'GET' && token)).toEqual([]);
+});
+
+test('a container of its own', async () => {
+  const image = await copyOne({ container: 'my exports' });
+  expect(names('my exports')).toEqual(expect.arrayContaining(objectsOf(image)));
+  expect(names()).toEqual([]);
+});
+
+test('killed after any of its requests: run again, the copies are whole, and each was exported once', async () => {
+  /** No request is answered after so many. @returns whether it came to that. */
+  const killAfter = (requests: number) => {
+    let died = false;
+    const services = ['image', 'object-store'] as const;
+    let left = requests;
+    const dead = services.map((service) => ({ service, times: 1e9, answer: { status: 400, body: 'dead' } }));
+    h.cloud.faults.splice(0);
+    h.cloud.faults.push(
+      ...services.map((service) => ({
+        service,
+        times: 1e9,
+        answer: () => {
+          left -= 1;
+          if (left > 0) return;
+          died = true;
+          h.cloud.faults.splice(0, 2, ...dead);
+        },
+      })),
+    );
+    return () => {
+      h.cloud.faults.splice(0);
+      return died;
+    };
+  };
+  const images: CloudImage[] = [];
+  for (let n = 1; ; n++) {
+    const image = addSnapshot();
+    images.push(image);
+    let died = false;
+    for (let phase = 0; phase < 2; phase++) {
+      const isDead = killAfter(n);
+      await h.run('offsite', event()).catch(() => {});
+      died = isDead() || died;
+      await h.run('offsite', event());
+      pass(1);
+    }
+    await h.run('offsite', event());
+    expectCopiesOf(...images.slice(-2));
+    const its = region.tasks.all.filter(({ input }) => input.image_uuid === image.id);
+    expect(its.map(({ status }) => status)).toEqual(['success']);
+    if (!died) break;
+    pass(3);
+  }
+  // Every request of a run that makes one copy and deletes another was the last one once.
+  expect(images.length).toBeGreaterThan(20);
+}, 60_000);
+
+test('two runs at once make one copy', async () => {
+  const image = addSnapshot();
+  await Promise.allSettled([h.run('offsite', event()), h.run('offsite', event())]);
+  pass(1);
+  await Promise.allSettled([h.run('offsite', event()), h.run('offsite', event())]);
+  await h.run('offsite', event());
+  expectCopiesOf(image);
+});
+
+describe('an export', () => {
+  test('whose answer was lost was asked for all the same', async () => {
+    const image = addSnapshot();
+    h.cloud.faults.push({ service: 'image', method: 'POST', path: /tasks/, answer: 'lose' });
+    const { error } = await h.fail('offsite', event());
+    expect(error.message).toContain('no answer');
+    expect(await h.run('offsite', event())).toMatchObject({ totals: { exporting: 1 } });
+    pass(1);
+    await h.run('offsite', event());
+    expectCopiesOf(image);
+    expect(sent('POST', /\/tasks$/)).toHaveLength(1);
+  });
+
+  test('that was never asked for is asked for', async () => {
+    const image = addSnapshot();
+    h.cloud.faults.push({ service: 'image', method: 'POST', path: /tasks/, answer: answers.unavailable });
+    await h.fail('offsite', event());
+    expect(await h.run('offsite', event())).toMatchObject({ totals: { exporting: 1 } });
+    pass(1);
+    await h.run('offsite', event());
+    expectCopiesOf(image);
+  });
+
+  test('that fails is said with its message, and asked for again', async () => {
+    const image = addSnapshot();
+    await h.run('offsite', event());
+    region.tasks.failures.push('Out of disk in the converter');
+    pass(1);
+    const { error } = await h.fail('offsite', event());
+    expect(error.message).toContain(
+      'its export has failed, and is asked for again: Out of disk in the converter',
+    );
+    await h.run('offsite', event());
+    pass(1);
+    await h.run('offsite', event());
+    expectCopiesOf(image);
+  });
+
+  test('whose task has vanished is found by its object', async () => {
+    const image = addSnapshot();
+    await h.run('offsite', event());
+    pass(70);
+    region.tasks.settle();
+    expect(await h.run('offsite', event())).toMatchObject({ totals: { copied: 1 } });
+    expectCopiesOf(image);
+  });
+
+  test('whose task and object have vanished is asked for again', async () => {
+    const image = addSnapshot();
+    await h.run('offsite', event());
+    region.tasks.failures.push('nobody has seen this');
+    pass(1);
+    region.tasks.settle();
+    pass(49);
+    const { error } = await h.fail('offsite', event());
+    expect(error.message).toContain('its task is no longer kept');
+    await h.run('offsite', event());
+    pass(1);
+    await h.run('offsite', event());
+    expectCopiesOf(image);
+  });
+
+  test('that says it is done without its object is asked for again', async () => {
+    const image = addSnapshot();
+    await h.run('offsite', event());
+    pass(1);
+    region.tasks.settle();
+    for (const name of names().filter((one) => one.includes('.vhd'))) region.files.delete(OWNER, name);
+    const { error } = await h.fail('offsite', event());
+    expect(error.message).toContain(`its task says that it is done, and ${image.id}.vhd is not there`);
+  });
+
+  test.each([
+    ['without its last segment', 3, 'does not end as a VHD does'],
+    ['without a segment in the middle', 2, 'the segments of'],
+    ['without its first segment', 1, 'the segments of'],
+  ])('%s is no copy: it is waited for, then discarded and asked for again', async (_, segment, why) => {
+    const image = addSnapshot();
+    await h.run('offsite', event());
+    pass(0.5);
+    region.tasks.settle();
+    region.files.delete(OWNER, `${image.id}.vhd-0000${segment}`);
+    const waiting = await h.run('offsite', event());
+    expect(waiting).toMatchObject({ totals: { exporting: 1 } });
+    expect(waiting.entries[0]?.snapshots?.[0]?.reasons[0]).toContain(why);
+    pass(2);
+    const { error } = await h.fail('offsite', event());
+    expect(error.message).toContain('its export is discarded, and is asked for again');
+    expect(names().filter((name) => name.includes('.vhd') || name.endsWith('.export'))).toEqual([]);
+    await h.run('offsite', event());
+    pass(1);
+    await h.run('offsite', event());
+    expectCopiesOf(image);
+  });
+
+  test('that never ends is said after three days', async () => {
+    addSnapshot();
+    await h.run('offsite', event());
+    h.cloud.faults.push({
+      service: 'image',
+      path: /tasks\//,
+      times: 9,
+      answer: {
+        status: 200,
+        body: { id: 't1', type: 'export', status: 'processing', created_at: now.toISOString() },
+      },
+    });
+    pass(71);
+    expect(await h.run('offsite', event())).toMatchObject({ totals: { exporting: 1 } });
+    pass(2);
+    expect((await h.fail('offsite', event())).error.message).toContain('ask Rackspace about the task t1');
+  });
+
+  test('of a snapshot that is deleted meanwhile is waited for, and taken away', async () => {
+    const image = addSnapshot();
+    await h.run('offsite', event());
+    region.removeImage(image.id);
+    await h.run('offsite', event());
+    expect(names().some((name) => name.endsWith('.export'))).toBe(true);
+    pass(1);
+    await h.run('offsite', event());
+    expect(names().filter((name) => !name.startsWith('usage/'))).toEqual([]);
+  });
+
+  test("that somebody else has made before is nobody's copy", async () => {
+    region.files.containers.set(OWNER, new Map());
+    const image = addSnapshot();
+    region.tasks.add('export', { image_uuid: image.id, receiving_swift_container: OWNER }, image.owner);
+    pass(1);
+    region.tasks.settle();
+    const before = names();
+    const { error } = await h.fail('offsite', event());
+    expect(error.message).toContain(
+      `${image.id}.vhd is in the container ${OWNER} already, and was not exported for this copy`,
+    );
+    expect(names()).toEqual(before);
+  });
+
+  test('takes an admin of images, and one of files', async () => {
+    addSnapshot();
+    h.cloud.account.role = 'creator';
+    const { error } = await h.fail('offsite', event());
+    expect(error.message).toContain(
+      'cloudImages:admin, for copies in Cloud Files object-store:admin as well',
+    );
+    expect(names()).toEqual([]);
+  });
+
+  test('of what Rackspace has licensed is not asked for; that is said once', async () => {
+    addSnapshot({}, { 'com.rackspace__1__options': '4' });
+    const first = await h.run('offsite', event());
+    expect(first.warnings.join()).toContain("web-1 in DFW can't be copied: Rackspace does not let images");
+    expect(await h.run('offsite', event())).toMatchObject({
+      warnings: [],
+      failures: [],
+      totals: { skipped: 1 },
+    });
+    expect(sent('POST', /\/tasks$/)).toEqual([]);
+  });
+
+  test('counts for the month when it is asked for, by the size of its image', async () => {
+    addSnapshot({ size: 600_000 });
+    await h.run('offsite', event({ maxBytesPerMonth: '1MB' }));
+    pass(1);
+    await h.run('offsite', event({ maxBytesPerMonth: '1MB' }));
+    addSnapshot({ size: 600_000 });
+    const report = await h.run('offsite', event({ maxBytesPerMonth: '1MB' }));
+    expect(report).toMatchObject({ totals: { skipped: 1, kept: 1 } });
+    expect(report.warnings.join()).toContain('would be over offsite.maxBytesPerMonth (1.0 MB)');
+    expect((await h.run('offsite', event({ maxBytesPerMonth: '2MB' }))).totals).toEqual({
+      exporting: 1,
+      kept: 1,
+    });
+  });
+});
+
+describe('rotation', () => {
+  test('is by the same rules as for snapshots, and goes on where it was interrupted', async () => {
+    const images = [];
+    for (let i = 0; i < 4; i++) {
+      images.push(await copyOne({ keep: { last: 9 } }));
+      pass(1);
+    }
+    const planned = await h.run('offsite', event({}, { dryRun: true }));
+    expect(planned.totals).toEqual({ planned: 2, kept: 2 });
+    // The second segment can't be deleted, for now.
+    h.cloud.faults.push({
+      service: 'object-store',
+      method: 'DELETE',
+      path: /vhd-00002/,
+      answer: answers.conflict,
+    });
+    await h.fail('offsite', event());
+    await h.run('offsite', event());
+    expectCopiesOf(...images.slice(-2));
+  });
+
+  test('leaves a server that is gone all its copies', async () => {
+    const images = [];
+    for (let i = 0; i < 3; i++) {
+      images.push(await copyOne({ keep: { last: 9 } }));
+      pass(1);
+    }
+    region.servers.length = 0;
+    expect((await h.run('offsite', event({ keep: { last: 1 } }))).totals).toEqual({ kept: 3 });
+    expectCopiesOf(...images);
+  });
+
+  test.each([1, 2, 3, 5])('deletes nothing when page %d of its listings fails', async (page) => {
+    const images = [];
+    // So many that the container is listed as a whole.
+    for (let i = 0; i < 7; i++) {
+      images.push(await copyOne({ keep: { last: 9 } }));
+      pass(1);
+    }
+    h.cloud.pageSize = 7;
+    h.cloud.faults.push({
+      service: 'object-store',
+      method: 'GET',
+      path: new RegExp(`/${OWNER}$`),
+      skip: page - 1,
+      times: 99,
+      answer: { status: 400, body: 'no' },
+    });
+    await h.fail('offsite', event({ keep: { last: 1 } }));
+    expectCopiesOf(...images);
+  });
+
+  test.each([
+    ['a segment', (image: CloudImage) => `${image.id}.vhd-00002`],
+    ['its manifest', (image: CloudImage) => `${keyOf(image)}.json`],
+  ])('leaves a copy alone that lacks %s, and does not count it', async (_, lost) => {
+    const images = [];
+    for (let i = 0; i < 3; i++) {
+      images.push(await copyOne({ keep: { last: 9 } }));
+      pass(1);
+    }
+    for (const image of images.slice(1)) region.files.delete(OWNER, lost(image));
+    const before = names().filter((name) => name.includes('vhd'));
+    // Whatever is planned: of the good ones, one has to stay.
+    await h.run('offsite', event({ keep: { last: 1 } })).catch(() => {});
+    expect(names()).toEqual(expect.arrayContaining(objectsOf(images[0]!)));
+    expect(names().filter((name) => name.includes('vhd'))).toEqual(before);
+  });
+
+  test('deletes nothing that is not what a manifest of exactly this copy says, whatever is there', async () => {
+    const copied: CloudImage[] = [];
+    for (let i = 0; i < 3; i++) {
+      copied.push(await copyOne({ keep: { last: 9 } }));
+      pass(1);
+    }
+    const snapshot = [...region.files.containers.get(OWNER)!];
+    const manifests = copied.map((image) => {
+      const json = region.files.get(OWNER, `${keyOf(image)}.json`)!;
+      return JSON.parse(String(json.read(0, json.bytes))) as Record<string, unknown>;
+    });
+    const fields = [
+      'owner',
+      'account',
+      'policy',
+      'region',
+      'server',
+      'slot',
+      'image',
+      'sizeBytes',
+      'etag',
+      'segments',
+    ];
+    const spoil = fc.record({
+      which: fc.nat(2),
+      field: fc.constantFrom(...fields),
+      value: fc.constantFrom('x', 1, null),
+    });
+    const foreign = fc.constantFrom(
+      `${copied[0]!.id}.vhd-notes`,
+      `${copied[0]!.id}.vhd-00009`,
+      `${copied[1]!.id}.vhd.bak`,
+      `${crypto.randomUUID()}.vhd`,
+      `${keyOf(copied[0]!)}.txt`,
+      'copies/someone-else/x.json',
+      'notes',
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(spoil, { selector: ({ which }) => which }),
+        fc.uniqueArray(foreign),
+        async (spoils, others) => {
+          region.files.containers.set(OWNER, new Map(snapshot));
+          for (const { which, field, value } of spoils) {
+            const text = JSON.stringify({ ...manifests[which], [field]: value });
+            region.files.put(OWNER, `${keyOf(copied[which]!)}.json`, Buffer.from(text));
+          }
+          for (const name of others) region.files.put(OWNER, name, Buffer.from('theirs'));
+          await h.run('offsite', event({ keep: { last: 1 } })).catch(() => {});
+          const left = names();
+          expect(left).toEqual(expect.arrayContaining(others));
+          for (const { which } of spoils)
+            expect(left).toEqual(expect.arrayContaining(objectsOf(copied[which]!)));
+          // One that can be restored from stays, where there was one: what else is named like a segment spoils it.
+          const good = copied.filter(
+            (image, i) =>
+              spoils.every(({ which, field }) => which !== i || field === 'segments') &&
+              !others.some((name) => name.startsWith(`${image.id}.vhd-`)),
+          );
+          const stays = (image: CloudImage) => objectsOf(image).every((name) => left.includes(name));
+          expect(good.length === 0 || good.some(stays)).toBe(true);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  }, 60_000);
+});
+
+test('on any other cloud, Cloud Files is refused', async () => {
+  h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+  addSnapshot();
+  const { error } = await h.fail('offsite', event({ to: 'cloud-files' }));
+  expect(error.message).toContain('offsite.to: "cloud-files" is for Rackspace\'s own cloud');
+});
+
+test('S3 needs its bucket, at Rackspace too', async () => {
+  addSnapshot();
+  const { error } = await h.fail('offsite', event({ to: 's3' }));
+  expect(error.message).toContain('AUTOSNAP_COPIES_BUCKET: is not set');
+  expect(sent('POST', /\/tasks$/)).toEqual([]);
+});
+
+test('a copy is restored by an import, as an image with the same bytes', async () => {
+  const image = await copyOne();
+  const { username, apiKey } = h.cloud.account;
+  const json = { 'content-type': 'application/json' };
+  const login = await fetch(`${h.cloud.rackspaceUrl}/tokens`, {
+    method: 'POST',
+    headers: json,
+    body: JSON.stringify({ auth: { 'RAX-KSKEY:apiKeyCredentials': { username, apiKey } } }),
+  });
+  const { access } = (await login.json()) as {
+    access: {
+      token: { id: string };
+      serviceCatalog: { name: string; endpoints: { region?: string; publicURL: string }[] }[];
+    };
+  };
+  const headers = { ...json, 'x-auth-token': access.token.id };
+  const endpoint = (service: string) =>
+    access.serviceCatalog.find(({ name }) => name === service)!.endpoints.find((one) => one.region === 'DFW')!
+      .publicURL;
+  const [images, files] = [endpoint('cloudImages'), endpoint('cloudFiles')];
+
+  const listing = await fetch(`${files}/${OWNER}?prefix=copies/`, { headers });
+  expect(await listing.text()).toBe(`${keyOf(image)}.json\n`);
+  const asked = await fetch(`${images}/tasks`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({
+      type: 'import',
+      input: { image_properties: { name: 'restored-web-1' }, import_from: `${OWNER}/${image.id}.vhd` },
+    }),
+  });
+  expect(asked.status).toBe(201);
+  const { id } = (await asked.json()) as { id: string };
+  pass(1);
+  const task = (await (await fetch(`${images}/tasks/${id}`, { headers })).json()) as {
+    status: string;
+    result: { image_id: string };
+  };
+  expect(task.status).toBe('success');
+  const restored = region.images.find((one) => one.id === task.result.image_id)!;
+  const { bytes, read } = exportOf(image);
+  expect(restored.name).toBe('restored-web-1');
+  expect(restored.data?.equals(read(0, bytes))).toBe(true);
+  // It is nobody's snapshot.
+  expect(Object.keys(restored.properties)).toEqual([]);
+});
