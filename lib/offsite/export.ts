@@ -72,8 +72,8 @@ export async function exportImage(
     }
     const limit = budget.limitFor(sizeBytes);
     if (limit) return { outcome: 'skipped', reasons: [limit] };
-    await store.put(memo, JSON.stringify({ since: now }));
     await budget.count({ key, id: now.toISOString(), at: now }, sizeBytes);
+    await store.put(memo, JSON.stringify({ since: now }));
     return ask();
   }
 

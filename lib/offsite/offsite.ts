@@ -166,11 +166,15 @@ async function copyRegion(
 /** Where a policy's copies go. @throws {Refusal} where there is no such place. */
 function destinationOf({ provider }: Session, { offsite }: OffsitePolicy): 's3' | 'cloud-files' {
   if (provider === 'rackspace') return offsite.to ?? 'cloud-files';
-  if (offsite.to === 'cloud-files') {
-    throw new Refusal('The event is refused', [
-      'offsite.to: "cloud-files" is for Rackspace\'s own cloud, and this account is of another: leave it out, or say "s3"',
-    ]);
-  }
+  const problems = [
+    ...(offsite.to === 'cloud-files'
+      ? [
+          'offsite.to: "cloud-files" is for Rackspace\'s own cloud, and this account is of another: leave it out',
+        ]
+      : []),
+    ...(offsite.container ? ["offsite.container: is for Rackspace's own cloud: leave it out"] : []),
+  ];
+  if (problems.length > 0) throw new Refusal('The event is refused', problems);
   return 's3';
 }
 

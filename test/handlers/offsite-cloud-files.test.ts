@@ -513,8 +513,9 @@ describe('rotation', () => {
 test('on any other cloud, Cloud Files is refused', async () => {
   h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
   addSnapshot();
-  const { error } = await h.fail('offsite', event({ to: 'cloud-files' }));
+  const { error } = await h.fail('offsite', event({ to: 'cloud-files', container: 'exports' }));
   expect(error.message).toContain('offsite.to: "cloud-files" is for Rackspace\'s own cloud');
+  expect(error.message).toContain("offsite.container: is for Rackspace's own cloud");
 });
 
 test('S3 needs its bucket, at Rackspace too', async () => {
