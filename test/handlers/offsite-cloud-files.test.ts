@@ -220,6 +220,15 @@ describe('an export', () => {
     expectCopiesOf(image);
   });
 
+  test('of the same image to another place is not taken for it', async () => {
+    const image = addSnapshot();
+    h.cloud.faults.push({ service: 'image', method: 'POST', path: /tasks/, answer: answers.unavailable });
+    await h.fail('offsite', event());
+    region.tasks.add('export', { image_uuid: image.id, receiving_swift_container: 'other' }, image.owner);
+    await h.run('offsite', event());
+    expect(region.tasks.all.map(({ input }) => input.receiving_swift_container)).toEqual([OWNER, 'other']);
+  });
+
   test('that fails is said with its message, and asked for again', async () => {
     const image = addSnapshot();
     await h.run('offsite', event());
@@ -319,6 +328,18 @@ describe('an export', () => {
     pass(1);
     await h.run('offsite', event());
     expect(names().filter((name) => !name.startsWith('usage/'))).toEqual([]);
+  });
+
+  test('that is taken away leaves what is not its own, whatever it is called', async () => {
+    const image = addSnapshot();
+    await h.run('offsite', event());
+    const foreign = [`${image.id}.vhd-notes`, `${image.id}.vhd-00001x`, `${image.id}.vhd.bak`].sort();
+    for (const name of foreign) region.files.put(OWNER, name, Buffer.from('theirs'));
+    pass(1);
+    expect((await h.run('offsite', event())).totals).toEqual({ exporting: 1 });
+    pass(2);
+    await h.fail('offsite', event());
+    expect(names().filter((name) => !name.startsWith('usage/'))).toEqual(foreign);
   });
 
   test("that somebody else has made before is nobody's copy", async () => {
