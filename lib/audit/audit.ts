@@ -1,6 +1,8 @@
 import pMap from 'p-map';
 import { isoSeconds } from '../dates.ts';
 import type { Bucket } from '../offsite/bucket.ts';
+import { containersIn, isToCloudFiles, licenseOf } from '../offsite/cloud-files.ts';
+import { obstacleTo } from '../offsite/copy.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
 import type { Image } from '../openstack/images.ts';
@@ -10,7 +12,7 @@ import { Refusal } from '../refusal.ts';
 import type { Run } from '../run.ts';
 import { isOfDrill, selectServers } from '../selection.ts';
 import { survey } from '../survey.ts';
-import { listCopies } from './copied.ts';
+import { type Copies, listCopies } from './copied.ts';
 import { type AuditedSeries, protectionOf } from './protection.ts';
 
 /** A policy, as the report page shows it. */
@@ -121,14 +123,24 @@ async function auditRegions(
   const isOnVolumes = ({ properties, volumeSnapshotIds }: Image) =>
     properties.autosnap_owner === run.owner && volumeSnapshotIds.length > 0;
   const { regions, unreadable } = await survey(session, undefined, isOnVolumes);
-  // Rackspace gives out no image's data, so nothing of it is in the bucket.
-  const isCopied = session.provider !== 'rackspace' && policies.some(({ offsite }) => offsite);
-  const copies = isCopied ? await listCopies(bucket, { owner: run.owner, account }) : undefined;
+  const place = { owner: run.owner, account };
+  let inBucket: Promise<Copies> | undefined;
+  const listed = ({ offsite, regions: wanted }: Policy): Promise<Copies> | undefined => {
+    if (!offsite) return undefined;
+    if (isToCloudFiles(session, offsite)) {
+      const known = session.regions.filter((region) => wanted?.includes(region) ?? true);
+      return listCopies(containersIn(session, known, offsite.container ?? run.owner), place);
+    }
+    inBucket ??= listCopies(bucket, place);
+    return inBucket;
+  };
+  const obstacle = session.provider === 'rackspace' ? licenseOf : obstacleTo;
   const covered = new Set<string>();
   const result: AccountAudit = { policies: [], series: [], uncovered: [], warnings: [] };
   const adhocIn = new Set<string>();
 
   for (const policy of policies) {
+    const copies = await listed(policy);
     const wanted = policy.regions ?? session.regions;
     const own = regions.filter(({ region }) => wanted.includes(region));
     const servers = own.flatMap((r) => r.servers);
@@ -143,7 +155,7 @@ async function auditRegions(
         .map(({ region, problem }) => `${region} can't be read: ${problem}`),
       ...selection.missingIds.map((id) => `servers.ids: there is no server ${id}`),
       ...selection.unmatched.map((selector) => `servers.${selector} matches no server`),
-      ...(policy.offsite && copies && 'problem' in copies ? [copies.problem] : []),
+      ...(copies && 'problem' in copies ? [copies.problem] : []),
     ];
     const nothingSelected = selection.unmatched.length > 0 || selection.servers.length === 0;
     const readable = own.length === new Set(wanted).size;
@@ -158,6 +170,7 @@ async function auditRegions(
         projectId,
         adhoc,
         copies: known,
+        obstacleTo: obstacle,
       });
       result.series.push(...series);
       result.warnings.push(...warnings);

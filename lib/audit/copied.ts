@@ -1,9 +1,9 @@
 import { isoSeconds } from '../dates.ts';
 import type { Snapshot } from '../marker.ts';
-import type { Bucket } from '../offsite/bucket.ts';
 import { isBucketError } from '../offsite/bucket-error.ts';
 import { type Copy, copiesOf, isGood, type Place, prefixOf } from '../offsite/copies.ts';
-import { obstacleTo } from '../offsite/copy.ts';
+import type { Copier } from '../offsite/copy.ts';
+import type { CopyStore } from '../offsite/copy-store.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Offsite, Policy } from '../policy.ts';
 import { intervalMs } from '../schedule.ts';
@@ -13,7 +13,7 @@ import { durationText, minuteText } from './words.ts';
 
 const MOST_NAMED = 5;
 
-/** What copies there are of a series outside of the cloud. Times are ISO, in UTC. */
+/** What copies there are of a series. Times are ISO, in UTC. */
 export interface Copied {
   /** The snapshot that the newest whole copy is of; absent when there is none. */
   newest?: string;
@@ -29,12 +29,12 @@ export type Copies = { of(policy: string): Copy[] } | { problem: string };
 
 /** Lists all copies of an account's images, and reads none of them. */
 export async function listCopies(
-  bucket: Pick<Bucket, 'list'> | undefined,
+  store: Pick<CopyStore, 'list'> | undefined,
   place: Omit<Place, 'policy'>,
 ): Promise<Copies> {
-  if (!bucket) return { problem: 'offsite: there is no bucket for the copies: set custom.copiesBucket' };
+  if (!store) return { problem: 'offsite: there is no bucket for the copies: set custom.copiesBucket' };
   try {
-    const stored = await bucket.list(prefixOf(place));
+    const stored = await store.list(prefixOf(place));
     return { of: (policy) => copiesOf({ ...place, policy }, stored, []) };
   } catch (error) {
     if (!isBucketError(error)) throw error;
@@ -50,7 +50,7 @@ export function copiedOf(
   snapshots: readonly Snapshot[],
   copies: readonly Copy[],
   { schedule, offsite }: { schedule: Policy['schedule']; offsite: Offsite },
-  { imageOf, now }: { imageOf: ReadonlyMap<string, Image>; now: Date },
+  { imageOf, obstacleTo, now }: Pick<Copier, 'obstacleTo' | 'now'> & { imageOf: ReadonlyMap<string, Image> },
 ): Copied {
   const good = snapshots.filter(({ state, slot }) => state === 'good' && slot <= now).sort(bySlot);
   const newest = copies.filter(isGood).sort(bySlot).at(-1)?.slot;

@@ -3,6 +3,7 @@ import { planCleanup, type SeriesPlan } from '../cleanup.ts';
 import { isoSeconds } from '../dates.ts';
 import { isStuck, type Snapshot } from '../marker.ts';
 import type { Copy } from '../offsite/copies.ts';
+import type { Copier } from '../offsite/copy.ts';
 import type { Server } from '../openstack/compute.ts';
 import { ADHOC, type Policy } from '../policy.ts';
 import { hasPassed } from '../retention.ts';
@@ -81,7 +82,8 @@ export interface RegionProtection {
 /**
  * How well the servers of a completely listed region are protected by a policy: a series for each server that it
  * selects, with or without snapshots, and for each that has any. `adhoc` takes in the snapshots made by hand, which
- * belong to no policy; `copies` are the policy's, where it asks for them and they are known.
+ * belong to no policy; `copies` are the policy's, where it asks for them and they are known, and
+ * `obstacleTo` says what can't be copied.
  */
 export function protectionOf(
   surveyed: RegionSurvey,
@@ -90,11 +92,13 @@ export function protectionOf(
     projectId,
     adhoc,
     copies,
+    obstacleTo = () => undefined,
     ...run
   }: Pick<Run, 'owner' | 'now' | 'policies'> & {
     projectId: string;
     adhoc: boolean;
     copies?: readonly Copy[] | undefined;
+    obstacleTo?: Copier['obstacleTo'];
   },
 ): RegionProtection {
   const { now } = run;
@@ -134,7 +138,7 @@ export function protectionOf(
               snapshots,
               copiesIn.get(id) ?? [],
               { ...policy, offsite: policy.offsite },
-              { imageOf, now },
+              { imageOf, obstacleTo, now },
             ),
           }
         : {}),

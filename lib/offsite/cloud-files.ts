@@ -12,6 +12,7 @@ import {
   readObject,
 } from '../openstack/objects.ts';
 import type { Session } from '../openstack/session.ts';
+import type { Offsite } from '../policy.ts';
 import { BucketError } from './bucket-error.ts';
 import type { CopyStore, Stored } from './copy-store.ts';
 import { abandon, memoOf } from './export.ts';
@@ -97,6 +98,24 @@ export function containerStore(session: Session, container: Container): CopyStor
       }),
   };
   return store;
+}
+
+/** The containers of that name in some regions, to be listed together. */
+export function containersIn(
+  session: Session,
+  regions: readonly string[],
+  name: string,
+): Pick<CopyStore, 'list'> {
+  const stores = regions.map((region) => containerStore(session, { region, name }));
+  return { list: async (prefix) => (await pMap(stores, (store) => store.list(prefix))).flat() };
+}
+
+/** Whether a policy's copies go to Cloud Files: at Rackspace, unless it says otherwise. */
+export function isToCloudFiles(
+  { provider }: Pick<Session, 'provider'>,
+  { to }: Pick<Offsite, 'to'>,
+): boolean {
+  return provider === 'rackspace' && to !== 's3';
 }
 
 /** What may not be exported, because Rackspace answers for its license: Cloud Images FAQ. */

@@ -10,7 +10,7 @@ import { type RegionSurvey, survey } from '../survey.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { budgetOf } from './budget.ts';
-import { containerStore } from './cloud-files.ts';
+import { containerStore, isToCloudFiles } from './cloud-files.ts';
 import { copiesOf, type Place, prefixOf } from './copies.ts';
 import { type Copier, toBucket } from './copy.ts';
 import { openLedger } from './ledger.ts';
@@ -79,8 +79,8 @@ async function work(
   const place: Place = { owner, account: policy.account, policy: policy.policy };
   const { maxBytesPerMonth, container = owner } = policy.offsite;
   const storeIn = (region: string) => containerStore(session, { region, name: container });
-  const to = destinationOf(session, policy);
-  const target = to === 's3' ? bucket() : undefined;
+  if (session.provider !== 'rackspace') refuseCloudFiles(policy);
+  const target = isToCloudFiles(session, policy.offsite) ? undefined : bucket();
   const { regions, unreadable } = await survey(
     session,
     policy.regions,
@@ -163,9 +163,8 @@ async function copyRegion(
   );
 }
 
-/** Where a policy's copies go. @throws {Refusal} where there is no such place. */
-function destinationOf({ provider }: Session, { offsite }: OffsitePolicy): 's3' | 'cloud-files' {
-  if (provider === 'rackspace') return offsite.to ?? 'cloud-files';
+/** @throws {Refusal} when a policy wants of any other cloud what only Rackspace has. */
+function refuseCloudFiles({ offsite }: OffsitePolicy): void {
   const problems = [
     ...(offsite.to === 'cloud-files'
       ? [
@@ -175,7 +174,6 @@ function destinationOf({ provider }: Session, { offsite }: OffsitePolicy): 's3' 
     ...(offsite.container ? ["offsite.container: is for Rackspace's own cloud: leave it out"] : []),
   ];
   if (problems.length > 0) throw new Refusal('The event is refused', problems);
-  return 's3';
 }
 
 function isLeft({ outcome, reasons }: SnapshotLine): boolean {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { behindText, copiedOf, copyText, listCopies } from '../../lib/audit/copied.ts';
 import { BucketError } from '../../lib/offsite/bucket-error.ts';
 import { copiesOf, keyOf } from '../../lib/offsite/copies.ts';
+import { obstacleTo } from '../../lib/offsite/copy.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { parsePolicy } from '../../lib/policy.ts';
 import { policy } from '../harness.ts';
@@ -32,7 +33,7 @@ function look(snapshots: number[], copied: number[], image: Partial<Image> = {})
   );
   const copies = copiesOf(daily, [...copied.flatMap((day) => objects(day)), ...objects(24, ['qcow2'])], []);
   const imageOf = new Map(images.map((one) => [one.id, one]));
-  return copiedOf(series, copies, { schedule, offsite: offsite! }, { imageOf, now: NOW });
+  return copiedOf(series, copies, { schedule, offsite: offsite! }, { imageOf, obstacleTo, now: NOW });
 }
 
 describe('whether the copies keep up with the snapshots', () => {

@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { audit } from '../../lib/audit/audit.ts';
 import { markerOf } from '../../lib/marker.ts';
+import { parsePolicy } from '../../lib/policy.ts';
 import { exportOf } from '../../local/exports.ts';
 import { answers } from '../../local/faults.ts';
 import type { CloudImage, CloudServer, Region } from '../../local/state.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { connected } from '../openstack/connected.ts';
 
 const OWNER = 'autosnap-test';
 const HOUR_MS = 3_600_000;
@@ -447,6 +450,26 @@ describe('rotation', () => {
   });
 
   test.each([
+    ['another ETag', { etag: 'x' }],
+    ['another size', { sizeBytes: 1 }],
+    ['another owner', { owner: 'x' }],
+  ])('does not count a copy whose manifest says %s', async (_, spoilt) => {
+    const images = [];
+    for (let i = 0; i < 3; i++) {
+      images.push(await copyOne({ keep: { last: 9 } }));
+      pass(1);
+    }
+    const [first, second, last] = images as [CloudImage, CloudImage, CloudImage];
+    const json = region.files.get(OWNER, `${keyOf(last)}.json`)!;
+    const manifest = JSON.parse(String(json.read(0, json.bytes)));
+    region.files.put(OWNER, json.name, Buffer.from(JSON.stringify({ ...manifest, ...spoilt })));
+    const report = await h.run('offsite', event({ keep: { last: 1 } }));
+    expect(report.totals).toEqual({ kept: 2, deleted: 1 });
+    expect(names().filter((name) => name.startsWith(first.id))).toEqual([]);
+    expectCopiesOf(second, last);
+  });
+
+  test.each([
     ['a segment', (image: CloudImage) => `${image.id}.vhd-00002`],
     ['its manifest', (image: CloudImage) => `${keyOf(image)}.json`],
   ])('leaves a copy alone that lacks %s, and does not count it', async (_, lost) => {
@@ -529,6 +552,33 @@ describe('rotation', () => {
       { numRuns: 40 },
     );
   }, 60_000);
+});
+
+test('the audit knows the copies, and what can not be copied', async () => {
+  const seen = async () => {
+    const session = await connected(h.cloud);
+    const run = { owner: OWNER, now, requestId: 'r1' };
+    const { policies, series } = await audit([parsePolicy(event())], run, async () => session);
+    expect(policies[0]?.problems).toEqual([]);
+    return series[0]?.copied;
+  };
+  addSnapshot({}, { 'com.rackspace__1__options': '4' });
+  expect(await seen()).toEqual({
+    behind: false,
+    obstacle: expect.stringContaining('Rackspace does not let'),
+  });
+  pass(1);
+  const image = await copyOne();
+  expect(await seen()).toEqual({
+    newest: image.properties.autosnap_slot,
+    ageSeconds: 3_600,
+    behind: false,
+  });
+  for (let day = 0; day < 3; day++) {
+    pass(24);
+    addSnapshot();
+  }
+  expect(await seen()).toMatchObject({ newest: image.properties.autosnap_slot, behind: true });
 });
 
 test('on any other cloud, Cloud Files is refused', async () => {
