@@ -106,10 +106,12 @@ async function carryOut(work: Work): Promise<Entry[]> {
 
 /** What is to be begun beside the throw-away servers that were found. */
 function turnAfter({ snapshots, policy, drill, now }: Work, trials: readonly Trial[]) {
-  const running = trials
-    .filter(({ server, step }) => step.state !== 'ended' && server.policy === policy.policy)
-    .map(({ server }) => server);
-  return planDrills(snapshots, { seen: trials.map(({ server }) => server), running }, drill, now);
+  const its = trials.filter(
+    ({ server, step }) => step.state !== 'foreign' && server.policy === policy.policy,
+  );
+  const seen = its.map(({ server }) => server);
+  const running = its.filter(({ step }) => step.state !== 'gone').map(({ server }) => server);
+  return planDrills(snapshots, { seen, running }, drill, now);
 }
 
 function candidateOf(work: Work, snapshot: Snapshot): Candidate {

@@ -24,10 +24,10 @@ export interface Warden {
  * How far a throw-away server is.
  *
  * - going: no verdict yet. leaving: told to go, and still there. left: it is there, and this run can do no more with it.
- *   ended: it is gone, or turned out to be none of ours.
+ *   gone: it is. foreign: it turned out to be none of ours.
  */
 interface Step extends Result {
-  state: 'going' | 'leaving' | 'left' | 'ended';
+  state: 'going' | 'leaving' | 'left' | 'gone' | 'foreign';
 }
 
 /** What has become of a drill. */
@@ -67,12 +67,12 @@ async function attempt(warden: Warden, { server, step, needless }: Trial): Promi
   const detail = await getServer(session, server.region, server.id);
   if (!detail || /DELETED$/.test(detail.status)) {
     return step.state === 'leaving'
-      ? { ...step, state: 'ended' }
-      : { state: 'ended', outcome: 'skipped', reason: 'it was deleted before there was a verdict' };
+      ? { ...step, state: 'gone' }
+      : { state: 'gone', outcome: 'skipped', reason: 'it was deleted before there was a verdict' };
   }
   if (!isOurs(detail, server, owner)) {
     const reason = 'its marker is not that of the image that it was made from: it is left alone';
-    return { state: 'ended', outcome: 'skipped', reason };
+    return { state: 'foreign', outcome: 'skipped', reason };
   }
   if (step.state === 'leaving') return step;
   if (needless !== undefined) return remove(warden, server, { outcome: 'deleted', reason: needless });

@@ -82,11 +82,13 @@ export async function withdrawSurplus(
   { session, owner, policy, regions }: Work,
   trials: Trial[],
 ): Promise<void> {
-  const ended = new Set(trials.filter(({ step }) => step.state === 'ended').map(({ server }) => server.id));
+  const foreign = new Set(
+    trials.filter(({ step }) => step.state === 'foreign').map(({ server }) => server.id),
+  );
   try {
     const servers = await pMap(regions, ({ region }) => listServers(session, region));
     const there = throwAwaysIn(servers.flat(), owner).filter(
-      (server) => server.policy === policy.policy && !ended.has(server.id),
+      (server) => server.policy === policy.policy && !foreign.has(server.id),
     );
     for (const server of surplusOf(there, policy.drill.atOnce)) {
       const trial = trials.find((one) => one.server.id === server.id) ?? trialOf(server);

@@ -32,7 +32,7 @@ export interface Bench {
   /** An image of a server by hand; returns its id when it is made. */
   createImage(server: string, name: string, metadata?: Record<string, string>): Promise<string>;
   /** A server made from an image, like another one; returns its id when it is active. */
-  restore(name: string, image: string, like: string): Promise<string>;
+  restore(name: string, image: string, like: string, metadata?: Record<string, string>): Promise<string>;
   /**
    * Deletes a server that the product has made, when the test ends; all of a restore's, by its request; an image. Those
    * of drills go by themselves.
@@ -188,8 +188,8 @@ export async function bench(): Promise<Bench> {
       await cloud.idle([server]);
       return id;
     },
-    async restore(name, image, like) {
-      const id = await cloud.createServer(name, image, like);
+    async restore(name, image, like, metadata) {
+      const id = await cloud.createServer(name, image, like, metadata);
       madeServers.push(id);
       await eventually(`server ${name} active`, async () =>
         (await cloud.server(id))?.status === 'ACTIVE' ? true : undefined,

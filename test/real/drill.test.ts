@@ -38,3 +38,34 @@ test('killed at request after request, it proves the snapshot and leaves no serv
   expect(idsOf(await cloud.servers())).toEqual(before);
   expectProven(snapshot.id, await ours());
 });
+
+test('a snapshot that the cloud can not boot is marked so, and leaves no server', async () => {
+  const { cloud, fail, snapshot, before } = await withSnapshot();
+  await cloud.patchImage(snapshot.id, { hw_architecture: 'sparc' });
+  const { message } = await fail('drill', daily);
+  expect(message).toMatch(/it does not boot: .*No valid host/);
+  const image = await cloud.image(snapshot.id);
+  expect(image).toMatchObject({ autosnap_drilled: expect.stringMatching(snapshot.id) });
+  expect(image).not.toHaveProperty('autosnap_proven');
+  expect(idsOf(await cloud.servers())).toEqual(before);
+});
+
+test("what no drill has made stays, whatever its metadata say, and is in nobody's way", async () => {
+  const { cloud, owner, restore, run, snapshot, before } = await withSnapshot();
+  const base = (await cloud.server(server))!.image.id;
+  const long = '2020-01-01T00:00:00Z';
+  const others = [
+    await restore('of another image', base, server, {
+      autosnap_drill: `${owner} daily ${snapshot.id} ${long}`,
+    }),
+    await restore('of another deployment', snapshot.id, server, {
+      autosnap_drill: `${owner}x daily ${snapshot.id} ${long}`,
+    }),
+    await restore('without a time', snapshot.id, server, { autosnap_drill: `${owner} daily ${snapshot.id}` }),
+  ];
+  await killedOnItsWay('drill', daily, { chance: seeded(), stride: 6 });
+  expect((await cloud.image(snapshot.id))!.autosnap_proven).toMatch(snapshot.id);
+  setTime(dayAt(2));
+  await run('drill', daily);
+  expect(idsOf(await cloud.servers())).toEqual([...before, ...others].sort());
+});

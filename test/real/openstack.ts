@@ -186,11 +186,16 @@ export class OpenStack {
   }
 
   /** Asks for a server from an image, with the flavor of another one; returns its id. */
-  async createServer(name: string, image: string, like: string): Promise<string> {
+  async createServer(
+    name: string,
+    image: string,
+    like: string,
+    metadata: Record<string, string> = {},
+  ): Promise<string> {
     const flavorRef = (await this.server(like))?.flavor.id;
     const { server } = await this.#json<{ server: { id: string } }>('compute', '/servers', {
       method: 'POST',
-      json: { server: { name, imageRef: image, flavorRef, networks: 'none' } },
+      json: { server: { name, imageRef: image, flavorRef, networks: 'none', metadata } },
       headers: { 'openstack-api-version': 'compute 2.37' },
       expect: [202],
     });
