@@ -9,7 +9,8 @@ type Subject =
   | 'regions'
   | 'servers'
   | 'schedule'
-  | 'cleanup';
+  | 'cleanup'
+  | 'drill';
 
 /** What a check has found. */
 export interface Finding {

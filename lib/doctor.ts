@@ -5,6 +5,7 @@ import type { Check, Diagnosis, Finding } from './diagnosis.ts';
 import { type Policy, parsePolicy } from './policy.ts';
 import {
   aimOf,
+  checkDrill,
   checkOverlap,
   checkRegions,
   checkSchedules,
@@ -53,6 +54,7 @@ async function* examine(
       checkRegions(aim.policy, regions),
       ...checkServers(aim, provider),
       ...checkSchedules(aim.policy, now),
+      ...checkDrill(aim.policy, provider, now),
       ...aims.slice(0, i).flatMap((earlier) => checkOverlap(aim, earlier, now)),
     ]);
   }

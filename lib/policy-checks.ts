@@ -1,5 +1,6 @@
 import { Temporal } from 'temporal-polyfill';
 import { type Finding, fail, pass, warn } from './diagnosis.ts';
+import { problemWith } from './drill/plan.ts';
 import type { Server } from './openstack/compute.ts';
 import type { Session } from './openstack/session.ts';
 import { closest } from './overlap.ts';
@@ -108,6 +109,27 @@ export function checkSchedules(
       ? pass('cleanup', rotates)
       : warn('cleanup', 'it never fires again: all snapshots are kept', remedy),
   ];
+}
+
+/** Whether a policy's drills can begin, if it asks for them, and when the next one is due. */
+export function checkDrill(
+  { drill, timezone }: Pick<Policy, 'drill' | 'timezone'>,
+  provider: Session['provider'],
+  now: Date,
+): Finding[] {
+  if (!drill) return [];
+  const problem = problemWith(drill, provider);
+  if (problem) return [fail('drill', problem, 'Name it in drill.networks.')];
+  const begins = nextText(drill.schedule, timezone, now);
+  return begins
+    ? [pass('drill', begins)]
+    : [
+        warn(
+          'drill',
+          'its schedule never fires again: nothing is proven any more',
+          'Correct drill.schedule.',
+        ),
+      ];
 }
 
 function nextText({ next, exact }: Schedule, timezone: string, now: Date): string | undefined {

@@ -3,6 +3,7 @@ import type { Server } from '../lib/openstack/compute.ts';
 import { parsePolicy } from '../lib/policy.ts';
 import {
   aimOf,
+  checkDrill,
   checkOverlap,
   checkRegions,
   checkSchedules,
@@ -135,5 +136,42 @@ describe('two policies', () => {
     ['of different servers', 'cron(0 0 * * ? *)', [server({ id: 'another' })]],
   ])('%s are no trouble', (_, schedule, servers) => {
     expect(found(schedule, servers)).toEqual([]);
+  });
+});
+
+describe('drills', () => {
+  const check = (drill: object | undefined, provider: 'rackspace' | 'keystone') =>
+    checkDrill(read(drill ? { drill } : {}), provider, NOW).map(
+      ({ verdict, detail }) => `${verdict}: ${detail}`,
+    );
+
+  test.each([
+    ['none', undefined, 'rackspace', []],
+    [
+      'on an OpenStack',
+      { schedule: 'cron(0 3 * * ? *)' },
+      'keystone',
+      ['pass: next at 2026-11-24 03:00 UTC'],
+    ],
+    [
+      'at Rackspace, on a network',
+      { schedule: 'rate(1 day)', networks: ['n'] },
+      'rackspace',
+      ['pass: next by 2026-11-24 09:00 UTC'],
+    ],
+    [
+      'at Rackspace, where a server would be on the internet',
+      { schedule: 'rate(1 day)' },
+      'rackspace',
+      [expect.stringMatching(/^fail: drill\.networks: is missing: .* on the internet/)],
+    ],
+    [
+      'that never begin again',
+      { schedule: 'cron(0 3 * * ? 2020)' },
+      'keystone',
+      ['warn: its schedule never fires again: nothing is proven any more'],
+    ],
+  ] as const)('%s', (_, drill, provider, expected) => {
+    expect(check(drill, provider)).toEqual(expected);
   });
 });

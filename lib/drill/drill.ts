@@ -9,7 +9,7 @@ import { type Entry, finishReport, type Report } from '../report.ts';
 import type { Run } from '../run.ts';
 import { survey } from '../survey.ts';
 import { begin, type Candidate, design, flavorsOf } from './begin.ts';
-import { type DrillPolicy, planDrills } from './plan.ts';
+import { type DrillPolicy, planDrills, problemWith } from './plan.ts';
 import { atTheEnd, type Result, type Trial, trialOf } from './trial.ts';
 import { follow, look, trialsIn, type Work, withdrawSurplus } from './watch.ts';
 
@@ -26,11 +26,8 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
     refuse('drill: is missing: this policy asks for no drills; add drill with a schedule');
   const { owner, now } = run;
   const { drill } = policy;
-  if (session.provider === 'rackspace' && drill.networks.length === 0) {
-    refuse(
-      'drill.networks: is missing: without it Rackspace puts the copy of a server on the internet: name an isolated network of yours',
-    );
-  }
+  const problem = problemWith(drill, session.provider);
+  if (problem) refuse(problem);
   const { regions, unreadable } = await survey(
     session,
     policy.regions,

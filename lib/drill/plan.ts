@@ -1,6 +1,7 @@
 import type { Snapshot } from '../marker.ts';
 import { type Flavor, findFlavor, fits, fitting, leastOf } from '../openstack/flavors.ts';
 import type { Image } from '../openstack/images.ts';
+import type { Session } from '../openstack/session.ts';
 import type { Drill, Policy } from '../policy.ts';
 import { hasPassed } from '../retention.ts';
 import { intervalMs, type Schedule } from '../schedule.ts';
@@ -10,6 +11,13 @@ const HOUR_MS = 3_600_000;
 
 /** A policy that asks for drills. */
 export type DrillPolicy = Policy & { drill: Drill };
+
+/** Why a policy's drills can't be begun at a cloud; undefined when they can. */
+export function problemWith({ networks }: Drill, provider: Session['provider']): string | undefined {
+  return provider === 'rackspace' && networks.length === 0
+    ? 'drill.networks: is missing: without it Rackspace puts the copy of a server on the internet: name an isolated network of yours'
+    : undefined;
+}
 
 /** What is to be tried next of a policy's series. */
 export interface Turn {

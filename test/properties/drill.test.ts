@@ -1,0 +1,83 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { answers, type FaultAnswer } from '../../local/faults.ts';
+import { harness, policy, setTime } from '../harness.ts';
+import { addSnapshot } from '../history.ts';
+import { always } from './always.ts';
+
+const HOUR_MS = 3_600_000;
+const OURS = /^autosnap-test daily (\S{36}) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
+const fault = fc.record({
+  service: fc.constantFrom('compute' as const, 'image' as const),
+  method: fc.constantFrom('GET', 'POST', 'PATCH', 'DELETE'),
+  skip: fc.nat(4),
+  answer: fc.constantFrom<FaultAnswer>('lose', 'drop', answers.forbidden, answers.conflict, {
+    status: 404,
+    body: { itemNotFound: { code: 404, message: 'There is no such thing.' } },
+  }),
+});
+const aRun = fc.record({
+  hours: fc.constantFrom(1, 1, 2, 23),
+  // Of these, five seconds are for the report, and twenty for a last look.
+  remainingMs: fc.constantFrom(5_100, 5_300, 25_500, 60_000),
+  faults: fc.array(fault, { maxLength: 2 }),
+  boots: fc.boolean(),
+});
+
+test('whatever fails and whenever a run is broken off: only servers of drills go, never more than atOnce are there, only what has booted is proven, and in the end none is left', async () => {
+  await always(
+    fc.asyncProperty(
+      fc.array(aRun, { minLength: 1, maxLength: 5 }),
+      fc.constantFrom(1, 2),
+      async (runs, atOnce) => {
+        let now = Date.parse('2026-11-23T06:00:00Z');
+        setTime(new Date(now));
+        const h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0, buildMs: 0 } });
+        h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+        const dfw = h.cloud.region('DFW');
+        const fleet = ['a', 'b', 'c'].map((name) => dfw.addServer({ name }));
+        const images = fleet.map((server) => addSnapshot(h, server, 1));
+        const foreign = images.map(({ id }, i) =>
+          dfw.addServer({
+            name: `foreign-${i}`,
+            metadata: { autosnap_drill: `autosnap-test daily ${id} 2020-01-01T00:00:00Z` },
+          }),
+        );
+        const others = [...fleet, ...foreign];
+        const event = policy({ drill: { schedule: 'rate(1 hour)', atOnce } });
+        const made = () => dfw.servers.filter((server) => !others.includes(server));
+        const provable = new Set<string>();
+
+        for (const { hours, remainingMs, faults, boots } of runs) {
+          dfw.newServers = boots ? {} : { buildFault: 'No valid host was found.' };
+          h.cloud.faults.splice(0, Infinity, ...faults.map((one) => ({ ...one })));
+          await h.run('drill', event, { remainingMs }).catch(() => undefined);
+          expect(dfw.servers).toEqual(expect.arrayContaining(others));
+          expect(made().length).toBeLessThanOrEqual(atOnce);
+          for (const { metadata, image, buildFault } of made()) {
+            expect(OURS.exec(metadata.autosnap_drill ?? '')?.[1]).toBe(image);
+            if (!buildFault) provable.add(image);
+          }
+          for (const { id, properties } of images) {
+            if (boots && properties.autosnap_proven) provable.add(id);
+            expect(properties.autosnap_proven === undefined || provable.has(id)).toBe(true);
+          }
+          now += hours * HOUR_MS;
+          setTime(new Date(now));
+        }
+
+        h.cloud.faults.length = 0;
+        dfw.newServers = {};
+        for (let i = 0; i < 8; i++) {
+          await h.run('drill', event).catch(() => undefined);
+          now += HOUR_MS;
+          setTime(new Date(now));
+        }
+        expect(dfw.servers).toEqual(others);
+        expect(images.filter(({ properties }) => properties.autosnap_proven)).toEqual(images);
+        await h.cloud.close();
+      },
+    ),
+  );
+});
