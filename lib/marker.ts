@@ -1,3 +1,4 @@
+import { type Blueprint, readBlueprint, UNKNOWN } from './blueprint.ts';
 import { isoSeconds, parseDate, parseEnd } from './dates.ts';
 import type { Image } from './openstack/images.ts';
 import { ADHOC } from './policy.ts';
@@ -39,7 +40,7 @@ export interface Snapshot {
 }
 
 /** What a new snapshot is to carry. */
-export type MarkerFields = { owner: string; server: string; slot: Date } & (
+export type MarkerFields = { owner: string; server: string; slot: Date; blueprint?: string } & (
   | { policy: string }
   | { expires: Date | undefined; request: string }
 );
@@ -49,18 +50,19 @@ export type MarkerFields = { owner: string; server: string; slot: Date } & (
  * Rackspace makes them so, and six at most, because it allows few.
  *
  * A snapshot inherits the properties of the image that its server was made from. A server that was restored from
- * one of ours would pass on that one's hold or end, so both are always written where they mean something.
+ * one of ours would pass on that one's hold, end or blueprint, so each is always written where it means something. The
+ * blueprint of an ad-hoc snapshot stands behind the request, where it takes up no key.
  */
 export function markerOf(fields: MarkerFields): Record<string, string> {
-  const { owner, server, slot } = fields;
+  const { owner, server, slot, blueprint = UNKNOWN } = fields;
   const common = { autosnap_owner: owner, autosnap_server: server, autosnap_slot: isoSeconds(slot) };
   return 'policy' in fields
-    ? { ...common, autosnap_policy: fields.policy, autosnap_hold: 'none' }
+    ? { ...common, autosnap_policy: fields.policy, autosnap_hold: 'none', autosnap_restore_as: blueprint }
     : {
         ...common,
         autosnap_policy: ADHOC,
         autosnap_expires: fields.expires ? isoSeconds(fields.expires) : 'never',
-        autosnap_request: fields.request,
+        autosnap_request: `${fields.request} ${blueprint}`,
       };
 }
 
@@ -110,11 +112,23 @@ export function readMarker(image: Image, owner: string, projectId: string): Snap
     volumeSnapshots: image.volumeSnapshotIds,
     hold,
     expires,
-    request: policy === ADHOC ? properties.autosnap_request : undefined,
+    request: policy === ADHOC ? readRequest(image).request : undefined,
     proven: readVerdict(image, 'autosnap_proven'),
     drilled: readVerdict(image, 'autosnap_drilled'),
     adopted: false,
   };
+}
+
+/** What an image that is ours says of the server that it was made from; undefined for those that do not say it. */
+export function blueprintIn(image: Image): Blueprint | undefined {
+  const { autosnap_policy: policy, autosnap_restore_as: text = '' } = image.properties;
+  return readBlueprint(policy === ADHOC ? readRequest(image).blueprint : text);
+}
+
+/** The two parts of an ad-hoc snapshot's `autosnap_request`. */
+export function readRequest({ properties }: Image): { request: string | undefined; blueprint: string } {
+  const [request, ...blueprint] = properties.autosnap_request?.split(' ') ?? [];
+  return { request, blueprint: blueprint.join(' ') };
 }
 
 /** An idle server's image that is still pending after this long will never finish. */

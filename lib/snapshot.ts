@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { blueprintText } from './blueprint.ts';
 import { isoSeconds } from './dates.ts';
 import { isStuck, markerOf, readMarker, type Snapshot } from './marker.ts';
 import { createImage, type NewImage, type Server } from './openstack/compute.ts';
@@ -162,7 +163,8 @@ function dueBySchedule({ policy, schedule }: Policy, { owner, now }: Run): Due {
     policy,
     slot,
     isMet: (snapshot) => schedule.covers(snapshot.slot, now),
-    metadata: ({ id }) => markerOf({ owner, policy, server: id, slot }),
+    metadata: (server) =>
+      markerOf({ owner, policy, server: server.id, slot, blueprint: blueprintText(server) }),
   };
 }
 
@@ -173,7 +175,8 @@ function dueByHand({ expires: afterMs }: Adhoc, { owner, now, requestId: request
     policy: ADHOC,
     slot: now,
     isMet: (snapshot) => snapshot.request === request,
-    metadata: ({ id }) => markerOf({ owner, server: id, slot: now, expires, request }),
+    metadata: (server) =>
+      markerOf({ owner, server: server.id, slot: now, expires, request, blueprint: blueprintText(server) }),
   };
 }
 

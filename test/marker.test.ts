@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isStuck, markerOf, readMarker, sourceMark, verdictMarks } from '../lib/marker.ts';
+import { blueprintIn, isStuck, markerOf, readMarker, sourceMark, verdictMarks } from '../lib/marker.ts';
 import type { Image } from '../lib/openstack/images.ts';
 import { snapshot } from './snapshots.ts';
 
@@ -73,7 +73,9 @@ describe('the verdict of a drill', () => {
 
 describe('the marker that is written', () => {
   test('has six lower-case keys at most, none longer than Nova takes', () => {
-    const adhoc = markerOf({ owner: 'o', server: 's', slot: SLOT, expires: undefined, request: 'r' });
+    const long = { blueprint: 'b'.repeat(190), request: 'r'.repeat(64) };
+    const adhoc = markerOf({ owner: 'o', server: 's', slot: SLOT, expires: undefined, ...long });
+    expect(Object.values(adhoc).filter((value) => value.length > 255)).toEqual([]);
     for (const keys of [Object.keys(marker), Object.keys(adhoc)]) {
       expect(keys.length).toBeLessThanOrEqual(6);
       expect(keys.filter((key) => !/^[a-z_]{1,255}$/.test(key))).toEqual([]);
@@ -107,6 +109,36 @@ describe('the marker that is written', () => {
     });
     expect(read(image({ properties: { ...inherited, ...marker } }))).toMatchObject({ hold: undefined });
     expect(read(image({ properties: { ...inherited, ...endless } }))).toMatchObject({ expires: undefined });
+  });
+});
+
+describe('what a snapshot says of its server', () => {
+  const blueprint = '{"flavor":"2","keyName":"my key"}';
+  const said = { flavor: '2', keyName: 'my key' };
+  const common = { owner: 'autosnap-prod', server: 's1', slot: SLOT };
+  const daily = (own = {}) => markerOf({ ...common, policy: 'daily', ...own });
+  const adhoc = (own = {}) => markerOf({ ...common, expires: undefined, request: 'r1', ...own });
+
+  test.each([
+    ['of a policy', daily],
+    ['by hand', adhoc],
+  ])('is read back, never inherited, and takes no key more than there are: %s', (_, written) => {
+    expect(blueprintIn(image({ properties: written({ blueprint }) }))).toEqual(said);
+    for (const source of [daily({ blueprint }), adhoc({ blueprint })]) {
+      expect(blueprintIn(image({ properties: { ...source, ...written() } }))).toBeUndefined();
+    }
+  });
+
+  test('stands behind the request of a snapshot by hand, which is read as it was', () => {
+    for (const properties of [adhoc({ blueprint }), adhoc(), { ...adhoc(), autosnap_request: 'r1' }]) {
+      expect(read(image({ properties }))).toMatchObject({ request: 'r1' });
+    }
+  });
+
+  test('older snapshots say nothing, and are as much ours', () => {
+    const { autosnap_restore_as: _, ...older } = daily();
+    expect(blueprintIn(image({ properties: older }))).toBeUndefined();
+    expect(read(image({ properties: older }))).toMatchObject({ policy: 'daily' });
   });
 });
 

@@ -14,6 +14,10 @@ export interface Server {
   volumeBacked: boolean;
   /** The volumes that are attached to it. */
   volumeIds: string[];
+  flavorId: string | undefined;
+  keyName: string | undefined;
+  /** Names. */
+  securityGroups: string[];
   /** Undefined where the cloud does not say. */
   createdAt: Date | undefined;
   /** Rackspace's own service makes images of it as well. */
@@ -30,6 +34,9 @@ export const NovaServer = v.looseObject({
   'OS-EXT-STS:task_state': v.nullish(v.string()),
   created: v.fallback(v.optional(date), undefined),
   'RAX-SI:image_schedule': v.nullish(v.looseObject({})),
+  flavor: v.fallback(v.looseObject({ id: v.optional(v.string()) }), {}),
+  key_name: v.fallback(v.nullish(v.string()), undefined),
+  security_groups: v.fallback(v.array(v.looseObject({ name: v.string() })), []),
   'os-extended-volumes:volumes_attached': v.optional(v.array(v.looseObject({ id: v.string() })), []),
 });
 
@@ -56,6 +63,10 @@ export function fromNova(server: v.InferOutput<typeof NovaServer>, region: strin
     metadata: server.metadata,
     volumeBacked: !server.image,
     volumeIds: server['os-extended-volumes:volumes_attached'].map(({ id }) => id),
+    flavorId: server.flavor.id,
+    keyName: server.key_name ?? undefined,
+    // Named once for each port.
+    securityGroups: [...new Set(server.security_groups.map(({ name }) => name))],
     createdAt: server.created,
     imageSchedule: Boolean(server['RAX-SI:image_schedule']),
   };

@@ -10,9 +10,6 @@ export interface ServerDetail extends Server {
   status: string;
   /** Undefined for one whose disk is a volume. */
   imageId: string | undefined;
-  flavorId: string | undefined;
-  keyName: string | undefined;
-  securityGroups: string[];
   configDrive: boolean;
   addresses: string[];
   /** Why it is in ERROR. */
@@ -23,9 +20,6 @@ const Detail = v.looseObject({
   ...NovaServer.entries,
   status: v.string(),
   image: v.nullish(v.union([v.literal(''), v.looseObject({ id: v.string() })])),
-  flavor: v.fallback(v.looseObject({ id: v.optional(v.string()) }), {}),
-  key_name: v.nullish(v.string()),
-  security_groups: v.fallback(v.array(v.looseObject({ name: v.string() })), []),
   config_drive: v.optional(v.unknown()),
   addresses: v.fallback(v.record(v.string(), v.array(v.looseObject({ addr: v.string() }))), {}),
   fault: v.nullish(v.looseObject({ message: v.optional(v.string()) })),
@@ -53,10 +47,6 @@ export async function getServer(
       ...fromNova(server, region),
       status: server.status,
       imageId: server.image ? server.image.id : undefined,
-      flavorId: server.flavor.id,
-      keyName: server.key_name ?? undefined,
-      // Named once for each port.
-      securityGroups: [...new Set(server.security_groups.map(({ name }) => name))],
       configDrive: /^true$/i.test(String(server.config_drive)),
       addresses: Object.values(server.addresses).flatMap((its) => its.map(({ addr }) => addr)),
       fault: server.fault?.message,

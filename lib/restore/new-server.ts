@@ -1,3 +1,4 @@
+import type { Blueprint } from '../blueprint.ts';
 import { type Flavor, findFlavor, fits, fitting, leastOf } from '../openstack/flavors.ts';
 import type { Image } from '../openstack/images.ts';
 import type { NewServer, ServerDetail } from '../openstack/servers.ts';
@@ -14,6 +15,8 @@ export const REQUEST_KEY = 'autosnap_restore';
 export interface Original extends Origin {
   /** Undefined when it is gone. */
   detail: ServerDetail | undefined;
+  /** What a snapshot of it says. */
+  blueprint: Blueprint | undefined;
   /** Undefined when they can't be told. */
   networks: readonly string[] | undefined;
 }
@@ -32,12 +35,13 @@ interface Circumstances {
  */
 export function planNew(
   event: NewServerEvent,
-  { name: originalName, id, detail, networks }: Original,
+  { name: originalName, id, detail, blueprint, networks }: Original,
   image: Image,
   { request, now, flavors }: Circumstances,
 ): { server: NewServer; lines: string[] } {
-  const flavor = flavorFor(event.flavor, detail, image, flavors);
+  const flavor = flavorFor(event.flavor, detail?.flavorId ?? blueprint?.flavor, image, flavors);
   const gone = detail === undefined;
+  const known = detail ? { ...detail, keyName: detail.keyName ?? null } : blueprint;
   const { networks: givenNetworks, keyName, securityGroups, metadata } = event;
   const unknown = (field: string, instead: string) =>
     `${field}: the original is gone, so they are not known: ${instead}; "${field}" gives others`;
@@ -46,12 +50,12 @@ export function planNew(
     image: image.id,
     flavor: flavor.id,
     networks: givenNetworks ?? networks,
-    keyName: keyName === undefined ? detail?.keyName : (keyName ?? undefined),
-    securityGroups: securityGroups ?? detail?.securityGroups ?? [],
+    keyName: (keyName === undefined ? known?.keyName : keyName) ?? undefined,
+    securityGroups: securityGroups ?? known?.securityGroups ?? [],
     metadata: { ...(metadata ?? detail?.metadata), [REQUEST_KEY]: request },
     configDrive: detail?.configDrive ?? false,
   };
-  const of = (given: unknown) => (given === undefined ? ', as the original has' : '');
+  const of = (given: unknown) => (given === undefined ? `, as the original ${gone ? 'had' : 'has'}` : '');
   const lines = [
     `a new server "${server.name}" from image ${image.name} (${image.id}), flavor ${flavor.name}${of(event.flavor)}`,
     server.networks
@@ -59,10 +63,10 @@ export function planNew(
       : gone
         ? unknown('networks', "the cloud's default")
         : `networks: the cloud does not tell those of the original: its default; "networks" gives others`,
-    gone && keyName === undefined
+    keyName === undefined && known?.keyName === undefined
       ? unknown('keyName', 'none, but the keys on the disk are still there')
       : `key pair: ${server.keyName ?? 'none'}${of(keyName)}`,
-    gone && !securityGroups
+    !securityGroups && !known?.securityGroups
       ? unknown('securityGroups', "the cloud's default")
       : `security groups: ${server.securityGroups.join(', ') || "the cloud's default"}${of(securityGroups)}`,
     gone && !metadata
@@ -75,13 +79,13 @@ export function planNew(
 
 function flavorFor(
   given: string | undefined,
-  detail: ServerDetail | undefined,
+  original: string | undefined,
   image: Image,
   flavors: readonly Flavor[],
 ): Flavor {
   // What Rackspace and older Novas write on a snapshot.
   const { instance_type_flavorid: flavorId, instance_type_name: flavorName } = image.properties;
-  const wanted = given ?? detail?.flavorId ?? flavorId ?? flavorName;
+  const wanted = given ?? original ?? flavorId ?? flavorName;
   const found = findFlavor(flavors, wanted);
   if (found && fits(image, found)) return found;
   const choice = fitting(image, flavors)

@@ -1,3 +1,4 @@
+import { blueprintText } from '../blueprint.ts';
 import { isStuck, markerOf, type Snapshot, sourceMark } from '../marker.ts';
 import { createImage } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
@@ -52,7 +53,8 @@ function imageAfter(safety: Snapshot, { stock, origin }: Case): Image {
 async function takeSafety(session: Session, step: Step, lines: string[]): Promise<Restoration> {
   const { server, image, request, run, origin } = step;
   const { owner, now } = run;
-  const marker = markerOf({ owner, server: server.id, slot: now, expires: undefined, request });
+  const blueprint = blueprintText(server);
+  const marker = markerOf({ owner, server: server.id, slot: now, expires: undefined, request, blueprint });
   const metadata = { ...marker, ...safetyMark(request, image.id) };
   const name = imageName(server, 'before-restore', now);
   const look = async () => (await listImages(session, origin.region, name)).find((i) => i.name === name)?.id;

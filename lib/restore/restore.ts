@@ -14,7 +14,7 @@ import { progressOf } from './progress.ts';
 import { rebuild } from './rebuild.ts';
 import type { Restoration } from './restoration.ts';
 import { send } from './sending.ts';
-import { findImage, findOrigin, type Stock } from './source.ts';
+import { findBlueprint, findImage, findOrigin, type Stock } from './source.ts';
 
 /**
  * Restores a server from a snapshot as far as it goes without waiting: a new server is asked for, or a safety snapshot,
@@ -86,7 +86,12 @@ async function create(session: Session, its: Case<NewServerEvent>): Promise<Rest
     origin.server ? getServer(session, region, origin.id) : undefined,
     origin.server && !event.networks ? networksOf(session, origin) : undefined,
   ]);
-  const plan = planNew(event, { ...origin, detail, networks }, image, { request, now: run.now, flavors });
+  const blueprint = findBlueprint(stock, origin, image);
+  const plan = planNew(event, { ...origin, detail, blueprint, networks }, image, {
+    request,
+    now: run.now,
+    flavors,
+  });
   if (event.dryRun)
     return answer(its, image.id, { state: 'planned', lines: plan.lines, next: eventToDo(its, image.id) });
   const sent = await send(

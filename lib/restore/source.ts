@@ -1,5 +1,6 @@
+import type { Blueprint } from '../blueprint.ts';
 import { isoSeconds, parseDate } from '../dates.ts';
-import type { Snapshot } from '../marker.ts';
+import { blueprintIn, readRequest, type Snapshot } from '../marker.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import { ADHOC } from '../policy.ts';
@@ -88,9 +89,29 @@ export function safetyMark(request: string, image: string): Record<string, strin
  * The image that a safety snapshot was taken before the restore of; undefined for any other image. An ad-hoc snapshot
  * of a server that was itself restored from a safety snapshot inherits the mark, but not the request.
  */
-export function restoredAfter({ properties }: Image): string | undefined {
-  const [request, image] = (properties[SAFETY] ?? '').split(' ');
-  return properties.autosnap_policy === ADHOC && request === properties.autosnap_request ? image : undefined;
+export function restoredAfter(image: Image): string | undefined {
+  const { autosnap_policy: policy, [SAFETY]: mark = '' } = image.properties;
+  const [request, chosen] = mark.split(' ');
+  return policy === ADHOC && request === readRequest(image).request ? chosen : undefined;
+}
+
+/**
+ * What a server was made with, by the image that it is to be restored from, or else by the newest snapshot that tells.
+ * Of an image that is not ours it may be inherited, and is not believed.
+ */
+export function findBlueprint(
+  { images, snapshots }: Stock,
+  { id, region }: Pick<Origin, 'id' | 'region'>,
+  image: Image,
+): Blueprint | undefined {
+  const imageOf = new Map(images.filter((i) => i.region === region).map((one) => [one.id, one]));
+  return snapshots
+    .filter((s) => s.region === region && s.server === id)
+    .sort(
+      (a, b) => Number(b.id === image.id) - Number(a.id === image.id) || b.slot.getTime() - a.slot.getTime(),
+    )
+    .map((snapshot) => blueprintIn(imageOf.get(snapshot.id)!))
+    .find((found) => found !== undefined);
 }
 
 /**

@@ -90,6 +90,9 @@ export class World {
       metadata: { autosnap: tags },
       volumeBacked: false,
       volumeIds: [],
+      flavorId: undefined,
+      keyName: undefined,
+      securityGroups: [],
       createdAt: undefined,
       imageSchedule: false,
     });

@@ -273,15 +273,15 @@ describe('a region that can not be listed', () => {
 
   test('one in which an image takes fewer metadata than a snapshot has', async () => {
     const h = await account();
-    const body = { limits: { absolute: { maxImageMeta: 4 } } };
+    const body = { limits: { absolute: { maxImageMeta: 5 } } };
     h.cloud.faults.push({ service: 'compute', region: 'ORD', path: /limits/, answer: { status: 200, body } });
     expect(troubles(await tried(h, policy()))).toEqual([
-      'fail region: ORD: an image takes 4 metadata at most, a snapshot has 5 → Ask the cloud for a higher limit (maxImageMeta), or leave the region out of regions.',
+      'fail region: ORD: an image takes 5 metadata at most, a snapshot has 6 → Ask the cloud for a higher limit (maxImageMeta), or leave the region out of regions.',
     ]);
   });
 
   test.each<[string, FaultAnswer]>([
-    ['just enough', { status: 200, body: { limits: { absolute: { maxImageMeta: 5 } } } }],
+    ['just enough', { status: 200, body: { limits: { absolute: { maxImageMeta: 6 } } } }],
     ['no limit', { status: 200, body: { limits: { absolute: { maxImageMeta: -1 } } } }],
     ['limits that are not shown', answers.forbidden],
     ['limits of another form', { status: 200, body: { limits: { absolute: {} } } }],

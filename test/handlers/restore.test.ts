@@ -186,6 +186,42 @@ describe('of a server that is gone', () => {
     expect((await h.run('restore', again(report))).state).toBe('done');
   });
 
+  test.each<[string, object]>([
+    ['by its policy', policy()],
+    ['by hand', { adhoc: true, servers: { all: true } }],
+  ])('with what its snapshot says of it: taken %s', async (_, event) => {
+    const h = await world();
+    h.images.splice(0).map(({ id }) => h.cloud.region('DFW').removeImage(id));
+    Object.assign(h.web, { flavor: 'compute1-4', securityGroups: ['default', 'web'] });
+    setTime(new Date(h.cloud.now().getTime() + 86_400_000));
+    await h.run('snapshot', event);
+    later(h, 180);
+    serversIn(h).splice(0);
+    const report = await h.run('restore', TO_NEW);
+    expect(restoredIn(h)).toMatchObject([
+      { flavor: 'compute1-4', keyName: 'ops', securityGroups: ['default', 'web'] },
+    ]);
+    expect(report.lines.join('\n')).toMatch(
+      /flavor 3.75 GB Compute v1, as the original had\nnetworks: the original is gone.*\nkey pair: ops, as the original had\nsecurity groups: default, web, as the original had\nmetadata: the original is gone/,
+    );
+  });
+
+  test('by an image of somebody else: with what the newest snapshot says, not the image', async () => {
+    const h = await world();
+    const [newest] = h.images;
+    const blueprint = (flavor: string) => JSON.stringify({ flavor, keyName: null });
+    newest!.properties.autosnap_restore_as = blueprint('general1-1');
+    const byHand = h.cloud.region('DFW').addImage({
+      name: 'by hand',
+      owner: h.cloud.account.projectId,
+      properties: { instance_uuid: h.web.id, autosnap_restore_as: blueprint('compute1-4') },
+    });
+    serversIn(h).splice(0);
+    const report = await h.run('restore', { ...TO_NEW, server: h.web.id, at: byHand.id });
+    expect(restoredIn(h)).toMatchObject([{ flavor: 'general1-1', image: byHand.id, keyName: null }]);
+    expect(report.lines).toContain('key pair: none, as the original had');
+  });
+
   test('by its id; a flavor is asked for where the snapshot tells of none', async () => {
     const h = await gone();
     const { error } = await h.fail('restore', { ...TO_NEW, server: h.web.id });
@@ -228,7 +264,7 @@ describe('in place', () => {
       autosnap_policy: 'adhoc',
       autosnap_server: h.web.id,
       autosnap_expires: 'never',
-      autosnap_request: first.request,
+      autosnap_request: expect.stringMatching(`^${first.request} {`),
     });
 
     expect(await h.run('restore', again(first))).toMatchObject({ state: 'waiting', safety: safety.id });

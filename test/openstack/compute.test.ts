@@ -35,6 +35,16 @@ describe('the servers of a region', () => {
     ['a task state that is null', { 'OS-EXT-STS:task_state': null }, { taskState: null }],
     ['a task state', { 'OS-EXT-STS:task_state': 'image_uploading' }, { taskState: 'image_uploading' }],
     ['a name that is empty', { name: '' }, { name: '' }],
+    [
+      'a flavor, a key pair, and groups that are named once for each port',
+      { flavor: { id: '2' }, key_name: 'ops', security_groups: [{ name: 'web' }, { name: 'web' }] },
+      { flavorId: '2', keyName: 'ops', securityGroups: ['web'] },
+    ],
+    [
+      'none of these, or not as they should be',
+      { flavor: { vcpus: 1 }, key_name: null, security_groups: 'many' },
+      { flavorId: undefined, keyName: undefined, securityGroups: [] },
+    ],
     ['no volumes', {}, { volumeIds: [] }],
     [
       'volumes',

@@ -39,6 +39,9 @@ function serverOf({ id, name, image, volumeIds }: World['servers'][number]): Ser
     metadata: {},
     volumeBacked: image === '',
     volumeIds,
+    flavorId: undefined,
+    keyName: undefined,
+    securityGroups: [],
     createdAt: undefined,
     imageSchedule: false,
   };
