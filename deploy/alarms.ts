@@ -17,9 +17,9 @@ interface Alarm {
 /**
  * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. For each function with a
  * schedule: a run failed, a run was throttled. For each policy, from the hourly audit: its snapshots are late, or
- * nobody can say whether they are; some have failed, are stuck, or a selector matches no server. For each policy and
- * job: no good run for longer than its schedule allows. And for the queue of failed runs: it is not empty. All of them
- * tell the topic `Alerts`.
+ * nobody can say whether they are; some have failed, are stuck or have failed a drill, or a selector matches no server.
+ * For each policy and job: no good run for longer than its schedule allows. And for the queue of failed runs: it is not
+ * empty. All of them tell the topic `Alerts`.
  *
  * A rule that fires less often than about weekly has no alarm for its missing runs: CloudWatch can't look back so far.
  * That its snapshots are late is seen all the same.
@@ -126,6 +126,16 @@ export function alarmsOf(
         {},
       ),
     ]),
+    ...jobs
+      .filter(({ job }) => job === 'drill')
+      .map(({ policy }) =>
+        ofAudit(
+          policy,
+          'DrillsFailed',
+          `the last drill of a server has failed: its snapshots can perhaps not be restored. ${look}`,
+          {},
+        ),
+      ),
     ...jobs.flatMap(({ job, policy, schedule }) => {
       const hours = windowHours(schedule, now);
       return hours === undefined ? [] : [missing(job, policy, hours)];

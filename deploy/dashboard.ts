@@ -2,6 +2,7 @@ import { METRICS_NAMESPACE } from '../lib/metrics.ts';
 import { jobsOf, type Service } from './policies.ts';
 
 type Metric = (string | { label: string; stat: string })[];
+type Graph = [title: string, metrics: Metric[]];
 
 /**
  * The deployment's CloudWatch dashboard, as a CloudFormation resource by its logical id: the age of the newest snapshots by policy, the runs and their
@@ -13,8 +14,9 @@ export function dashboardOf(service: Pick<Service, 'service' | 'custom'>, stage:
   const deployment = `${service.service}-${stage}`;
   const jobs = jobsOf(service);
   const policies = [...new Set(jobs.map(({ policy }) => policy))];
-  const ofPolicies = (metric: string, stat: string): Metric[] =>
-    policies.map((policy) => [
+  const drilled = jobs.filter(({ job }) => job === 'drill').map(({ policy }) => policy);
+  const ofPolicies = (metric: string, stat: string, some = policies): Metric[] =>
+    some.map((policy) => [
       METRICS_NAMESPACE,
       metric,
       'service',
@@ -37,7 +39,11 @@ export function dashboardOf(service: Pick<Service, 'service' | 'custom'>, stage:
         one.job,
         { label: `${one.policy} ${metric} (${one.job})`, stat: 'Sum' },
       ]);
-  const graphs: [title: string, metrics: Metric[]][] = [
+  const unproven: Graph = [
+    'Seconds without a passed drill, of the server with the most',
+    ofPolicies('ProvenAge', 'Maximum', drilled),
+  ];
+  const graphs: Graph[] = [
     ['Age of the oldest newest snapshot, in intervals: 1.5 is late', ofPolicies('Overdue', 'Maximum')],
     ['Good runs', ofJobs('Succeeded')],
     ['Failures', ofJobs('Failed')],
@@ -57,6 +63,7 @@ export function dashboardOf(service: Pick<Service, 'service' | 'custom'>, stage:
     ],
     ['Stored bytes', ofPolicies('StorageBytes', 'Maximum')],
     ['API calls, and those refused for their rate', [...ofJobs('ApiCalls'), ...ofJobs('RateLimited')]],
+    ...(drilled.length > 0 ? [unproven] : []),
     ['Seconds from the slot to the request', ofJobs('StartDelay', 'snapshot')],
   ];
   const [width, height] = [12, 6];

@@ -9,10 +9,13 @@ import type { Cloud } from './cloud.ts';
 /** What a gigabyte costs a month, for the example's sake. */
 const PRICE_PER_GB = 0.1;
 
-/** The report page of an embedded cloud under the policy in events/daily.json, as its clock has it. */
+/** Some of the fleet's snapshots were drilled. */
+const DRILL = { schedule: 'cron(0 3 * * ? *)' };
+
+/** The report page of an embedded cloud under the policy in events/daily.json with drills, as its clock has it. */
 export async function reportOf(cloud: Cloud, owner: string, now = cloud.now()): Promise<string> {
   const { default: event } = await import('../events/daily.json', { with: { type: 'json' } });
-  const policies = [parsePolicy(event)];
+  const policies = [parsePolicy({ ...event, drill: DRILL })];
   const credentials = parseSecret('embedded', cloud.secret('rackspace'));
   const login = () => connect(async () => credentials, { remainingMs: () => 60_000 });
   const run = { owner, now, requestId: 'report', policies };

@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   const browser = await startChromium();
   mkdirSync('docs', { recursive: true });
   for (const colorScheme of ['light', 'dark'] as const) {
-    const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 1120 } });
+    const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 1180 } });
     await page.clock.setFixedTime(NOW);
     await page.setContent(html);
     await page.getByRole('button', { name: 'new-1' }).click();

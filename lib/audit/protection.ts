@@ -121,7 +121,7 @@ export function protectionOf(
     const grows = server !== undefined && selected.has(server);
     const snapshots = items.map(({ snapshot }) => snapshot);
     const foreseen = grows ? foresee(snapshots) : undefined;
-    const proof = proofOf(snapshots, false, now);
+    const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
     const shown = shownSeries(items, { server, now, goes: foreseen?.goes });
     return {
       ...common,

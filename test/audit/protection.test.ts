@@ -168,6 +168,9 @@ test('a snapshot says how its last drill ended, and the series what is proven', 
     failed: '2026-11-24T04:00:00Z',
   });
   expect(only([image(newest)])).not.toHaveProperty('proof');
+  const asked = { event: { drill: { schedule: 'rate(1 day)' } } };
+  expect(only([image(newest)], asked).proof).toEqual({ unprovenSeconds: 36_000 });
+  expect(only([image(newest)], { ...asked, servers: [] })).not.toHaveProperty('proof');
 });
 
 test('images that look like ours and are not are warned of, and count for nothing', () => {

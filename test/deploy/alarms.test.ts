@@ -111,3 +111,15 @@ test('each alarm has a name of its own, whatever the policies are called, and te
     { numRuns: 20 },
   );
 });
+
+test('only policies that ask for drills have an alarm for those that failed', () => {
+  const names = alarmsFor(policy(), policy({ policy: 'proven', drill: { schedule: 'rate(1 day)' } })).map(
+    ({ AlarmName }) => AlarmName as string,
+  );
+  expect(names.filter((name) => name.includes('drill'))).toEqual([
+    'autosnap-test-drill-errors',
+    'autosnap-test-drill-throttles',
+    'autosnap-test-proven-drillsfailed',
+    'autosnap-test-proven-drill-missing',
+  ]);
+});

@@ -127,7 +127,8 @@ test('of the servers that are late, the ten most overdue have metrics of their o
 });
 
 test('what drills have shown is in the metrics and the summary, where there are drills', async () => {
-  const h = await fleet(DAILY, policy({ policy: 'other' }));
+  const drill = { schedule: 'rate(1 day)' };
+  const h = await fleet(DAILY, policy({ policy: 'asked', drill }), policy({ policy: 'other' }));
   const { unproven } = await h.run('audit', {});
   expect(unproven.map(({ name }) => name)).toEqual(['db-1']);
   expect(unproven[0]!.proof).toMatchObject({ failed: '2026-11-22T04:00:00Z' });
@@ -138,23 +139,29 @@ test('what drills have shown is in the metrics and the summary, where there are 
   });
   // db-2, three weeks before midnight, after four hours.
   expect(daily!.values.ProvenAge).toBe((21 * 24 + 9 - 4) * 3_600);
-  expect(ofPolicy(h, 'other')[0]!.metrics).not.toHaveProperty('ProvenAge');
+  expect(ofPolicy(h, 'asked')[0]!.values).toMatchObject({ DrillsFailed: 0 });
+  expect(ofPolicy(h, 'other')[0]!.metrics).not.toHaveProperty('DrillsFailed');
 });
 
 test('every alarm and every graph on our metrics watches what the functions emit', async () => {
   const h = await fleet();
-  await h.run('snapshot', DAILY);
-  await h.run('cleanup', DAILY);
+  // There is no such network: the drill is over at once.
+  const networks = ['5b9c0c4e-0000-4000-8000-000000000001'];
+  const drilled = { ...DAILY, drill: { schedule: 'rate(1 day)', networks } };
+  deploy([drilled]);
+  await h.run('snapshot', drilled);
+  await h.run('cleanup', drilled);
+  await h.fail('drill', drilled);
   await h.run('audit', {});
   const known = new Map(
     emitted(h).flatMap(({ metrics, dimensions }) =>
       Object.entries(metrics).map(([name, unit]) => [key(name, dimensions), unit] as const),
     ),
   );
-  const service = { service: 'autosnap', custom: { policies: { daily: DAILY } } };
+  const service = { service: 'autosnap', custom: { policies: { daily: drilled } } };
   const alarms = Object.values(alarmsOf(service, 'test')).map(({ Properties }) => Properties);
   const ours = alarms.filter(({ Namespace }) => Namespace === 'Autosnap');
-  expect(ours).toHaveLength(6);
+  expect(ours).toHaveLength(8);
   for (const { MetricName, Dimensions, Unit } of ours) {
     const named = (Dimensions as { Name: string; Value: string }[]).map((d) => [d.Name, d.Value]);
     expect(known.get(key(MetricName as string, Object.fromEntries(named)))).toBe(Unit);
@@ -162,7 +169,7 @@ test('every alarm and every graph on our metrics watches what the functions emit
 
   const { DashboardBody } = dashboardOf(service, 'test').Dashboard.Properties;
   const { widgets } = JSON.parse(DashboardBody['Fn::Sub']);
-  expect(widgets).toHaveLength(8);
+  expect(widgets).toHaveLength(9);
   for (const [namespace, name, ...rest] of widgets.flatMap(
     (w: { properties: { metrics: string[][] } }) => w.properties.metrics,
   )) {
