@@ -22,7 +22,8 @@ export type Result<J extends AnyJob> = J extends 'doctor'
       ? Restoration
       : Report;
 
-interface Context {
+/** What Lambda says of an invocation: the time that is left, and its id, the same for a retry. */
+export interface Context {
   remainingMs?: number;
   requestId?: string;
 }

@@ -7,7 +7,15 @@ import { serve } from '@hono/node-server';
 import { onTestFinished, vi } from 'vitest';
 import { lambdaContext } from '../../local/context.ts';
 import { secretsApp } from '../../local/secrets.ts';
-import { type AnyJob, captureLogs, policy, type Result, setTime, stubEnvironment } from '../harness.ts';
+import {
+  type AnyJob,
+  type Context,
+  captureLogs,
+  policy,
+  type Result,
+  setTime,
+  stubEnvironment,
+} from '../harness.ts';
 import { environment } from './environment.ts';
 import { type CinderSnapshot, eventually, type GlanceImage, OpenStack } from './openstack.ts';
 
@@ -18,7 +26,7 @@ export interface Bench {
   owner: string;
   /** Puts another secret into the secrets store, in place of the user's password. */
   setSecret(secret: Record<string, string>): void;
-  run<J extends AnyJob>(job: J, event: unknown): Promise<Result<J>>;
+  run<J extends AnyJob>(job: J, event: unknown, context?: Context): Promise<Result<J>>;
   /** {@link run} for a run that fails: its error. */
   fail(job: AnyJob, event: unknown): Promise<Error>;
   /** All that was logged so far, as text. */
@@ -125,9 +133,10 @@ export async function bench(): Promise<Bench> {
     audit: () => import('../../handlers/audit.ts'),
     restore: () => import('../../handlers/restore.ts'),
   };
-  const run: Bench['run'] = async <J extends AnyJob>(job: J, event: unknown) => {
+  const run: Bench['run'] = async <J extends AnyJob>(job: J, event: unknown, context: Context = {}) => {
     const { handler } = await handlers[job]();
-    return handler(event, lambdaContext(`${owner}-${job}`)) as Promise<Result<J>>;
+    const { remainingMs, requestId } = context;
+    return handler(event, lambdaContext(`${owner}-${job}`, remainingMs, requestId)) as Promise<Result<J>>;
   };
   const ours: Bench['ours'] = async (server) =>
     (await cloud.images())

@@ -1,4 +1,4 @@
-const REQUIRED = [
+export const REQUIRED = [
   'OS_AUTH_URL',
   'OS_USERNAME',
   'OS_PASSWORD',
@@ -34,13 +34,19 @@ export const environment = {
   readerUsername: setting('READER_USERNAME'),
   /** A directory whose files make the cloud's snapshots slow or fail. */
   controlDir: setting('CONTROL_DIR'),
+  /** A directory with run/<service>.pid of each of the cloud's services, which run on this machine. */
+  stateDir: setting('STATE'),
   /** Seconds that a token lasts. */
   tokenTtl: Number(process.env.TOKEN_TTL ?? 3600),
 };
 
 /** Vitest's global setup: without a cloud the run fails, instead of skipping everything and looking good. */
 export default function requireCloud(): void {
-  const missing = REQUIRED.filter((name) => !process.env[name]);
+  requireSettings(REQUIRED);
+}
+
+export function requireSettings(names: readonly string[]): void {
+  const missing = names.filter((name) => !process.env[name]);
   if (missing.length === 0) return;
   // An error would come with a stack trace and "no test files found".
   console.error(`There is no OpenStack to test on: set ${missing.join(', ')} in this command's environment.`);

@@ -1,0 +1,46 @@
+import type { Chance } from '../../local/simulation/chance.ts';
+import { environment } from '../real/environment.ts';
+import { type Daemon, daemonOf } from './daemons.ts';
+
+const STOPPABLE = ['keystone', 'glance-api', 'nova-api', 'nova-conductor', 'nova-compute'];
+const daemons = [...STOPPABLE, 'rabbit', 'db'].map((name) => daemonOf(environment.stateDir, name));
+
+/** Something that happens to the cloud. */
+export interface Blow {
+  text: string;
+  /** The product's request of this minute at which it strikes; after the last one, if there are not so many. */
+  atRequest: number;
+  /** How many more minutes it lasts, if nothing ends it before. */
+  minutes: number;
+  strike(): Promise<void>;
+}
+
+/** Freezes or kills one of the cloud's services; in one of four minutes nothing happens. */
+export function blowBy(chance: Chance): Blow | undefined {
+  if (chance.number() < 0.25) return undefined;
+  const daemon = chance.pick(daemons);
+  const isKilled = STOPPABLE.includes(daemon.name) && chance.number() < 0.5;
+  const atRequest = Math.ceil(chance.between(0, 16));
+  const endsAfterMs = chance.number() < 0.3 ? chance.between(200, 3_000) : undefined;
+  const minutes = endsAfterMs === undefined && chance.number() < 0.25 ? 1 : 0;
+  const lasts = endsAfterMs ? `for ${(endsAfterMs / 1_000).toFixed(1)} s` : `for ${minutes + 1} min`;
+  return {
+    text: `${daemon.name} ${isKilled ? 'killed' : 'frozen'} at request ${atRequest}, ${lasts}`,
+    atRequest,
+    minutes,
+    async strike() {
+      await (isKilled ? daemon.kill() : daemon.freeze());
+      if (endsAfterMs) setTimeout(() => mend(daemon), endsAfterMs);
+    },
+  };
+}
+
+/** Brings everything back that is frozen or gone. */
+export function mendAll(): void {
+  for (const daemon of daemons) mend(daemon);
+}
+
+function mend(daemon: Daemon): void {
+  daemon.thaw();
+  daemon.start();
+}

@@ -1,0 +1,222 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { isoSeconds } from '../../lib/dates.ts';
+import { setTime } from '../harness.ts';
+import { type Bench, bench, idsOf, policyOf } from '../real/bench.ts';
+import { environment } from '../real/environment.ts';
+import { eventually, type GlanceImage } from '../real/openstack.ts';
+import { seeded } from '../real/seeded.ts';
+import { blowBy, mendAll } from './blows.ts';
+import { type Good, keptOf } from './rules.ts';
+import { type Witness, witness } from './witness.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const MINUTES = 20;
+const KEEP = { last: 4, hourly: 2 };
+/** What Lambda gives a run: little, so that nobody waits long for what is frozen. */
+const RUN_MS = 12_000;
+
+const servers = environment.serverIds.slice(0, 2);
+const policy = policyOf(servers, { schedule: 'cron(* * * * ? *)', cleanup: 'rate(3 minutes)', keep: KEEP });
+const { log } = console;
+
+type Job = 'snapshot' | 'cleanup';
+
+interface Invocation {
+  job: Job;
+  /** The same for each try. */
+  requestId: string;
+  /** How often it has been tried already. */
+  tries: number;
+}
+
+/** What is due in each minute. */
+type Agenda = Invocation[][];
+
+function first(job: Job): Invocation {
+  return { job, requestId: crypto.randomUUID(), tries: 0 };
+}
+
+/** All that has become of the snapshots so far. */
+interface History extends Witness {
+  /** Those that were ever good, as Glance has shown them. */
+  goods: Map<string, Good>;
+  /** Those that stayed queued for ever, until an operator deleted them. */
+  swept: Set<string>;
+}
+
+test('20 minutes while services are frozen, killed and started again: Glance holds just what the rules say', async () => {
+  const chance = seeded();
+  const running = await bench();
+  const { cloud, run, turn } = running;
+  const chronicle: string[] = [];
+  onTestFinished(async () => {
+    log(chronicle.join('\n'));
+    mendAll();
+    await ready(running);
+  });
+  const history: History = { ...witness(), goods: new Map(), swept: new Set() };
+  const foreign = await addForeign(running);
+  await turn('fake_snapshot_delay', '1');
+
+  // Across a full hour, because of `hourly`; in the past, lest an image look old that is still being made.
+  const startMs = Math.floor(realNow() / HOUR_MS) * HOUR_MS - 10 * MINUTE_MS;
+  const agenda: Agenda = Array.from({ length: MINUTES }, () => []);
+  let mendedIn: number | undefined;
+
+  for (let minute = 0; minute < MINUTES; minute++) {
+    setTime(new Date(startMs + minute * MINUTE_MS + chance.between(0, 30_000)));
+    const story = [isoSeconds(new Date()).slice(11, 16)];
+    const blow = mendedIn === undefined ? blowBy(chance) : undefined;
+    if (blow) {
+      mendedIn = minute + blow.minutes;
+      history.at(blow.atRequest, blow.strike);
+      story.push(blow.text);
+    }
+    agenda[minute]!.push(first('snapshot'));
+    // EventBridge may deliver an event twice.
+    if (chance.number() < 0.2) agenda[minute]!.push(first('snapshot'));
+    if (minute % 3 === 2) agenda[minute]!.push(first('cleanup'));
+    const runs = [runDue(running, agenda, minute, 'snapshot'), runDue(running, agenda, minute, 'cleanup')];
+    story.push(...(await Promise.all(runs)).flat());
+    await history.done();
+    if (mendedIn === undefined || mendedIn <= minute) {
+      mendAll();
+      mendedIn = undefined;
+      await ready(running);
+      const queued = await look(running, history);
+      if (chance.number() < 0.5) await sweep(running, history, queued);
+    }
+    chronicle.push(story.join('; '));
+  }
+
+  // All is well again. Two hours later what is still queued is known to stay so, and no longer stands in the way.
+  mendAll();
+  await ready(running);
+  const calm = realNow() + 2 * HOUR_MS;
+  const since = isoSeconds(new Date(calm - MINUTE_MS));
+  const isProtected = (server: string) =>
+    [...history.goods.values()].some((good) => good.server === server && good.slot >= since);
+  for (let minute = 0; !servers.every(isProtected); minute++) {
+    expect(minute).toBeLessThan(5);
+    setTime(new Date(calm + minute * MINUTE_MS));
+    await run('snapshot', policy);
+    await cloud.idle(servers);
+    await look(running, history);
+  }
+  const { warnings, totals } = await run('cleanup', policy);
+  const stuck = await look(running, history);
+  const present = idsOf(await daily(running));
+  chronicle.push(...summary(history, present, stuck));
+  expect(totals).toMatchObject({ deleted: expect.any(Number) });
+  expect(totals.deferred).toBeUndefined();
+  for (const { id } of stuck) expect(warnings.join()).toContain(`image ${id} of `);
+  expect(present).toEqual([...keptOf([...history.goods.values()], KEEP), ...idsOf(stuck)].sort());
+  expect(await Promise.all(foreign.map(({ id }) => cloud.image(id)))).toEqual(foreign);
+});
+
+/**
+ * Runs what is due of a job, one after the other, and says how it went. Lambda tries what has failed twice more: after a
+ * minute, and after two.
+ */
+async function runDue({ run }: Bench, agenda: Agenda, minute: number, job: Job): Promise<string[]> {
+  const said: string[] = [];
+  for (const invocation of agenda[minute]!.filter((one) => one.job === job)) {
+    const { requestId, tries } = invocation;
+    const failed = await run(job, policy, { requestId, remainingMs: RUN_MS }).then(
+      () => false,
+      () => true,
+    );
+    said.push(`${job}${tries > 0 ? ', tried again,' : ''} ${failed ? 'failed' : 'went well'}`);
+    if (failed && tries < 2) agenda[minute + tries + 1]?.push({ ...invocation, tries: tries + 1 });
+  }
+  return said;
+}
+
+/** Waits until every service answers and no server is busy. */
+async function ready({ cloud }: Bench): Promise<void> {
+  await eventually('the cloud well again', () =>
+    Promise.all([cloud.images(), cloud.servers()]).then(
+      () => true,
+      () => undefined,
+    ),
+  );
+  await cloud.idle(servers);
+}
+
+async function daily({ ours }: Bench): Promise<GlanceImage[]> {
+  return (await ours()).filter((image) => image.autosnap_policy === 'daily' && image.autosnap_slot);
+}
+
+/**
+ * Looks at Glance while all is well: no slot was taken twice, and nothing that the rules keep is gone, or was even asked
+ * to be deleted. Returns what is not finished although no server is busy.
+ */
+async function look(running: Bench, { goods, deleted }: History): Promise<GlanceImage[]> {
+  const images = await daily(running);
+  for (const { id, status, autosnap_server, autosnap_slot } of images) {
+    if (status === 'active')
+      goods.set(id, { id, server: String(autosnap_server), slot: String(autosnap_slot) });
+  }
+  const all = [...goods.values()];
+  const slots = all.map(({ server, slot }) => `${server} ${slot}`);
+  expect(slots).toHaveLength(new Set(slots).size);
+  const kept = keptOf(all, KEEP);
+  const present = new Set(images.map(({ id }) => id));
+  expect([...kept].filter((id) => !present.has(id) || deleted.has(id))).toEqual([]);
+  expect([...deleted].filter((id) => !goods.has(id))).toEqual([]);
+  return images.filter(({ status }) => status !== 'active');
+}
+
+/** What an operator does with snapshots that will never be made. */
+async function sweep({ cloud }: Bench, { swept }: History, queued: GlanceImage[]): Promise<void> {
+  for (const { id } of queued) {
+    swept.add(id);
+    await cloud.deleteImage(id);
+  }
+}
+
+/** Images that are none of this policy's, whatever they look like. */
+async function addForeign({ cloud, createImage, owner }: Bench): Promise<GlanceImage[]> {
+  const [server = ''] = servers;
+  const marker = { autosnap_server: server, autosnap_slot: '2020-01-01T00:00:00Z', autosnap_hold: 'none' };
+  const ids = [
+    await createImage(server, 'by hand-daily-20200101T000000Z'),
+    await createImage(server, "another deployment's", {
+      ...marker,
+      autosnap_owner: 'x',
+      autosnap_policy: 'daily',
+    }),
+    await createImage(server, "another policy's", {
+      ...marker,
+      autosnap_owner: owner,
+      autosnap_policy: 'weekly',
+    }),
+    await createImage(server, 'half a marker', { autosnap_owner: owner, autosnap_policy: 'daily' }),
+  ];
+  return Promise.all(ids.map(async (id) => (await cloud.image(id))!));
+}
+
+/** The time of day, whatever {@link setTime} says. */
+function realNow(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** What has become of all that was asked for. */
+function summary(
+  { accepted, deleted, goods, swept }: History,
+  present: string[],
+  stuck: GlanceImage[],
+): string[] {
+  const queued = new Set([...swept, ...idsOf(stuck)]);
+  const rows: [string, number][] = [
+    ['accepted by Nova', accepted.size],
+    ['and lost by it: vanished', [...accepted].filter((id) => !goods.has(id) && !queued.has(id)).length],
+    ['and lost by it: queued for ever', [...accepted].filter((id) => queued.has(id)).length],
+    ['good, as Glance has shown', goods.size],
+    ['though nobody was told of them', [...goods.keys()].filter((id) => !accepted.has(id)).length],
+    ['deleted, each by the rules', deleted.size],
+    ['there at the end', present.length],
+  ];
+  return rows.map(([what, count]) => `${what.padEnd(34)}${String(count).padStart(3)}`);
+}
