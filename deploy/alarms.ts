@@ -31,6 +31,9 @@ export function alarmsOf(
 ): Record<string, Alarm> {
   const deployment = `${service.service}-${stage}`;
   const jobs = jobsOf(service);
+  // Policies share few schedules, and each takes a walk through two years.
+  const schedules = new Set(jobs.map(({ schedule }) => schedule));
+  const windows = new Map([...schedules].map((schedule) => [schedule, windowHours(schedule, now)]));
   const look = `The report page says which, and why: npx serverless report --stage ${stage}`;
   const alarm = (name: string, description: string, properties: Record<string, unknown>): Alarm => ({
     Type: 'AWS::CloudWatch::Alarm',
@@ -137,7 +140,7 @@ export function alarmsOf(
         ),
       ),
     ...jobs.flatMap(({ job, policy, schedule }) => {
-      const hours = windowHours(schedule, now);
+      const hours = windows.get(schedule);
       return hours === undefined ? [] : [missing(job, policy, hours)];
     }),
     [
