@@ -101,11 +101,11 @@ export function alarmsOf(
     }),
   ];
   return Object.fromEntries([
-    ...[...new Set([...jobs.map(({ job }) => job), 'audit'])].flatMap((job) => [
+    ...[...new Set([...jobs.map(({ job }) => job), 'continue', 'audit'])].flatMap((job) => [
       ofFunction(
         job,
         'Errors',
-        `A run of ${job} has failed. Lambda tries it twice more; what it says: npx serverless logs -f ${job} --stage ${stage}`,
+        `A run of ${job} has failed. It is tried again; what it says: npx serverless logs -f ${job} --stage ${stage}`,
       ),
       ofFunction(
         job,

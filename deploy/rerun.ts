@@ -6,10 +6,12 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
+import type { Work } from '../lib/work.ts';
 
 /** A run that failed all its tries, with the receipts of the messages that tell of it. */
 interface FailedRun {
-  functionArn: string;
+  /** Its ARN or its name. */
+  fn: string;
   event: unknown;
   receipts: string[];
 }
@@ -24,7 +26,8 @@ interface Clients {
  * rest stays. The same event for the same function is run once, however often it has failed: a run looks at what is
  * there now.
  *
- * The messages are what Lambda sends to an on-failure destination: AWS Lambda developer guide, "Invocation records".
+ * The messages are what Lambda sends to an on-failure destination (AWS Lambda developer guide, "Invocation records"),
+ * or work that was put into this queue because it was delivered too often (lib/work.ts).
  *
  * @param say is told a line for each run.
  * @returns how many failed again.
@@ -35,14 +38,14 @@ export async function rerun(
   say: (line: string) => void,
 ): Promise<number> {
   const { QueueUrl } = await queues.send(new GetQueueUrlCommand({ QueueName: queueName }));
-  const runs = await failedRuns(queues, QueueUrl);
+  const runs = await failedRuns(queues, QueueUrl, queueName.replace(/-failed-runs$/, ''));
   if (runs.length === 0) say('There are no failed runs.');
   let failed = 0;
-  for (const { functionArn, event, receipts } of runs) {
+  for (const { fn, event, receipts } of runs) {
     const { FunctionError, Payload } = await functions.send(
-      new InvokeCommand({ FunctionName: functionArn, Payload: JSON.stringify(event) }),
+      new InvokeCommand({ FunctionName: fn, Payload: JSON.stringify(event) }),
     );
-    const name = functionArn.split(':')[6];
+    const name = fn.split(':')[6] ?? fn;
     if (FunctionError) {
       failed++;
       const { errorMessage } = JSON.parse(Buffer.from(Payload ?? []).toString()) as { errorMessage: string };
@@ -62,7 +65,11 @@ export async function rerun(
 }
 
 /** Takes all that is in the queue; nobody else sees it until its visibility timeout has passed. */
-async function failedRuns(queues: SQSClient, QueueUrl: string | undefined): Promise<FailedRun[]> {
+async function failedRuns(
+  queues: SQSClient,
+  QueueUrl: string | undefined,
+  deployment: string,
+): Promise<FailedRun[]> {
   const runs = new Map<string, FailedRun>();
   for (;;) {
     const { Messages = [] } = await queues.send(
@@ -70,10 +77,9 @@ async function failedRuns(queues: SQSClient, QueueUrl: string | undefined): Prom
     );
     if (Messages.length === 0) return [...runs.values()];
     for (const { Body = '', ReceiptHandle = '' } of Messages) {
-      const { requestContext, requestPayload } = JSON.parse(Body) as InvocationRecord;
-      const { functionArn } = requestContext;
-      const key = JSON.stringify([functionArn, requestPayload]);
-      const run = runs.get(key) ?? { functionArn, event: requestPayload, receipts: [] };
+      const { fn, event } = readMessage(Body, deployment);
+      const key = JSON.stringify([fn, event]);
+      const run = runs.get(key) ?? { fn, event, receipts: [] };
       run.receipts.push(ReceiptHandle);
       runs.set(key, run);
     }
@@ -83,4 +89,11 @@ async function failedRuns(queues: SQSClient, QueueUrl: string | undefined): Prom
 interface InvocationRecord {
   requestContext: { functionArn: string };
   requestPayload: unknown;
+}
+
+function readMessage(body: string, deployment: string): Pick<FailedRun, 'fn' | 'event'> {
+  const message = JSON.parse(body) as InvocationRecord | Pick<Work, 'job' | 'event'>;
+  return 'job' in message
+    ? { fn: `${deployment}-${message.job}`, event: message.event }
+    : { fn: message.requestContext.functionArn, event: message.requestPayload };
 }

@@ -1,5 +1,5 @@
 import { cleanUp } from '../lib/cleanup.ts';
-import { lambda } from '../lib/lambda.ts';
+import { lambda, type Runner } from '../lib/lambda.ts';
 import { parsePolicy } from '../lib/policy.ts';
 
 /**
@@ -7,7 +7,9 @@ import { parsePolicy } from '../lib/policy.ts';
  *
  * The event is a policy; see lib/policy.ts and events/.
  */
-export const handler = lambda('cleanup', async (event, job) => {
+export const cleanup: Runner = async (event, job) => {
   const policy = parsePolicy(event);
   return cleanUp(await job.login(policy.account), policy, job);
-});
+};
+
+export const handler = lambda('cleanup', cleanup);

@@ -1,4 +1,4 @@
-import { lambda } from '../lib/lambda.ts';
+import { lambda, type Runner } from '../lib/lambda.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import { copyOffsite } from '../lib/offsite/offsite.ts';
 import { parsePolicy } from '../lib/policy.ts';
@@ -15,7 +15,7 @@ const LAST_MS = 2_500;
  *
  * The event is a policy with `offsite`; see lib/policy.ts and events/.
  */
-export const handler = lambda('offsite', async (event, job) => {
+export const offsite: Runner = async (event, job) => {
   const policy = parsePolicy(event);
   const session = await job.login(policy.account);
   const deadline = { remainingMs: () => session.deadline.remainingMs() + LAST_MS };
@@ -26,4 +26,6 @@ export const handler = lambda('offsite', async (event, job) => {
     ]);
   };
   return copyOffsite(session, policy, bucket, job);
-});
+};
+
+export const handler = lambda('offsite', offsite);

@@ -1,4 +1,4 @@
-import { lambda } from '../lib/lambda.ts';
+import { lambda, type Runner } from '../lib/lambda.ts';
 import { parseEvent } from '../lib/policy.ts';
 import { takeSnapshots } from '../lib/snapshot.ts';
 
@@ -7,7 +7,9 @@ import { takeSnapshots } from '../lib/snapshot.ts';
  *
  * The event is a policy or `{"adhoc": true, …}`; see lib/policy.ts and events/.
  */
-export const handler = lambda('snapshot', async (event, job) => {
+export const snapshot: Runner = async (event, job) => {
   const asked = parseEvent(event);
   return takeSnapshots(await job.login(asked.account), asked, job);
-});
+};
+
+export const handler = lambda('snapshot', snapshot);

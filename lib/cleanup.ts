@@ -205,7 +205,6 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
     entries.push(...confirmed.results.map((result) => entryOf(result.plan, result.lines)));
   });
   const left = leftForTime(entries.flatMap((e) => e.snapshots ?? []));
-  if (left > 0) failures.push(`stopped in time: ${left} snapshots are left for the next try`);
 
   return finishReport({
     job: 'cleanup',
@@ -214,6 +213,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
     account: policy.account,
     dryRun: policy.dryRun,
     failures,
+    ...(left > 0 ? { left: { outOfTime: `${left} snapshots are left` } } : {}),
     warnings,
     nothingSelected: false,
     entries,

@@ -59,6 +59,10 @@ export interface Report {
   /** What went wrong beyond single entries: regions that can't be read, deletions that nobody planned. */
   failures: string[];
   warnings: string[];
+  /** What was not got to, in words: for want of time, and because it was busy. */
+  left?: { outOfTime?: string; busy?: string };
+  /** When that is gone on with by itself; absent where nobody does. See work.ts. */
+  goesOn?: string;
   /** A selector that matched nothing: the policy protects less than it says. */
   nothingSelected: boolean;
   /** The worst first. */
@@ -101,6 +105,11 @@ export function finishReport(draft: Draft): Report {
   }
   report.omitted = sorted.length - report.entries.length;
   return report;
+}
+
+/** A report with some more failures. */
+export function withFailures(report: Report, failures: readonly string[]): Report {
+  return { ...report, failures: [...report.failures, ...failures] };
 }
 
 /** The worst of several outcomes; "kept" for none. */

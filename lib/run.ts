@@ -5,7 +5,9 @@ export interface Run {
   /** `<service>-<stage>`: whose snapshots are ours. */
   owner: string;
   now: Date;
-  /** The invocation's id: the same when Lambda tries it again. */
+  /** When the work was first asked for: `now`, unless this run goes on with it. The slot is that of this moment. */
+  since?: Date;
+  /** The id of the invocation that was asked for it: the same when Lambda tries it again. */
   requestId: string;
   /** All policies of the deployment, where they are known. */
   policies?: readonly Pick<Policy, 'policy'>[];

@@ -6,6 +6,8 @@ export interface Settings {
   bucket: string | undefined;
   /** The S3 bucket for copies outside of the cloud; see offsite/. */
   copiesBucket: string | undefined;
+  /** The URL of the SQS queue for what is still to be done; see work.ts. */
+  queue: string | undefined;
   /** The ARN of the SNS topic for alerts. */
   topic: string | undefined;
   /** The URL of a dead man's switch; see heartbeat.ts. */
@@ -23,6 +25,7 @@ export function settings(): Settings {
     stage: env.AUTOSNAP_STAGE || 'dev',
     bucket: env.AUTOSNAP_BUCKET || undefined,
     copiesBucket: env.AUTOSNAP_COPIES_BUCKET || undefined,
+    queue: env.AUTOSNAP_QUEUE || undefined,
     topic: env.AUTOSNAP_TOPIC || undefined,
     heartbeat: env.AUTOSNAP_HEARTBEAT || undefined,
     pricePerGb: Number.isFinite(price) ? price : undefined,

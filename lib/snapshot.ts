@@ -17,6 +17,9 @@ import { survey } from './survey.ts';
 // Enough for Rackspace's 100 POSTs a minute while each takes less than 4.8 seconds.
 const AT_ONCE = 8;
 const LONGEST_NAME = 255;
+const MOST_NAMES = 10;
+/** How the reason begins for which a server is skipped only for now. */
+const BUSY = 'busy: ';
 
 /** What a run is to take: one snapshot a server, of one policy for one slot, or by hand. */
 interface Due {
@@ -68,9 +71,9 @@ export function planSnapshots(
           'its disk is a volume, of which Rackspace makes no images: back it up with Cloud Block Storage, and name the server in servers.except',
       };
     }
-    if (server.taskState !== null) return skip(`busy: the server is in ${server.taskState}`);
+    if (server.taskState !== null) return skip(`${BUSY}the server is in ${server.taskState}`);
     const pending = alive.find(({ state }) => state === 'pending');
-    if (pending) return skip(`busy: image ${pending.id} is still ${pending.status}`);
+    if (pending) return skip(`${BUSY}image ${pending.id} is still ${pending.status}`);
     return {
       action: 'take',
       server,
@@ -132,9 +135,6 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const failures = unreadable.map(
     ({ region, problem }) => `${region} can't be read, so no snapshot there: ${problem}`,
   );
-  const left = entries.filter(({ outcome }) => outcome === 'deferred').length;
-  if (left > 0)
-    failures.push(`stopped in time: ${left} of ${entries.length} servers are left for the next try`);
   const nextRun = isAdhoc(event) ? undefined : event.schedule.next(now);
   return finishReport({
     job: 'snapshot',
@@ -146,14 +146,30 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     lateSeconds: Math.floor((now.getTime() - due.slot.getTime()) / 1000),
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
     failures,
+    ...leftOf(entries),
     warnings: selection.unmatched.map((selector) => `servers.${selector} matches no server`),
     nothingSelected: selection.unmatched.length > 0 || selection.servers.length === 0,
     entries: [...missing(selection, unreadable.length > 0), ...entries],
   });
 }
 
-function dueBySchedule({ policy, schedule }: Policy, { owner, now }: Run): Due {
-  const slot = schedule.slot(now);
+/** What goes on later: that for which there was no time, and the servers that were busy. */
+function leftOf(entries: readonly Entry[]): Pick<Report, 'left'> {
+  const late = entries.filter(({ outcome }) => outcome === 'deferred').length;
+  const busy = entries.filter(({ outcome, reason }) => outcome === 'skipped' && reason?.startsWith(BUSY));
+  const names = busy.slice(0, MOST_NAMES).map(({ name, region }) => `${name} in ${region}`);
+  if (busy.length > MOST_NAMES) names.push(`${busy.length - MOST_NAMES} more`);
+  if (late + busy.length === 0) return {};
+  return {
+    left: {
+      ...(late > 0 ? { outOfTime: `${late} of ${entries.length} servers are left` } : {}),
+      ...(busy.length > 0 ? { busy: names.join(', ') } : {}),
+    },
+  };
+}
+
+function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }: Run): Due {
+  const slot = schedule.slot(since);
   if (!slot) {
     throw new Refusal('The event is refused', [
       'schedule: has not fired yet: to take a snapshot now, send an ad-hoc event',
@@ -162,21 +178,21 @@ function dueBySchedule({ policy, schedule }: Policy, { owner, now }: Run): Due {
   return {
     policy,
     slot,
-    isMet: (snapshot) => schedule.covers(snapshot.slot, now),
+    isMet: (snapshot) => schedule.covers(snapshot.slot, since),
     metadata: (server) =>
       markerOf({ owner, policy, server: server.id, slot, blueprint: blueprintText(server) }),
   };
 }
 
 /** By hand there is no schedule: a retry is known by its invocation's id, which stays the same. */
-function dueByHand({ expires: afterMs }: Adhoc, { owner, now, requestId: request }: Run): Due {
-  const expires = afterMs === undefined ? undefined : new Date(now.getTime() + afterMs);
+function dueByHand({ expires: afterMs }: Adhoc, { owner, now, since = now, requestId: request }: Run): Due {
+  const expires = afterMs === undefined ? undefined : new Date(since.getTime() + afterMs);
   return {
     policy: ADHOC,
-    slot: now,
+    slot: since,
     isMet: (snapshot) => snapshot.request === request,
     metadata: (server) =>
-      markerOf({ owner, server: server.id, slot: now, expires, request, blueprint: blueprintText(server) }),
+      markerOf({ owner, server: server.id, slot: since, expires, request, blueprint: blueprintText(server) }),
   };
 }
 
@@ -220,7 +236,7 @@ async function take(session: Session, step: Step, due: Due, owner: string): Prom
     if (!isCloudError(error)) throw error;
     if (error.code === 'OUT_OF_TIME')
       return { ...entry, outcome: 'deferred', reason: 'the time of this run is used up' };
-    if (error.code === 'CONFLICT') return { ...entry, outcome: 'skipped', reason: `busy: ${error.message}` };
+    if (error.code === 'CONFLICT') return { ...entry, outcome: 'skipped', reason: `${BUSY}${error.message}` };
     return { ...entry, outcome: 'failed', reason: explain(error) };
   }
 }

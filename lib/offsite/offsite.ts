@@ -52,10 +52,6 @@ export async function copyOffsite(
   }
   const { entries, warnings, failures } = findings;
   const left = entries.flatMap((e) => e.snapshots ?? []).filter(isLeft).length;
-  if (left > 0)
-    failures.push(
-      `stopped in time: ${left === 1 ? '1 copy is' : `${left} copies are`} left for the next try`,
-    );
   return finishReport({
     job: 'offsite',
     policy: policy.policy,
@@ -63,6 +59,7 @@ export async function copyOffsite(
     account: policy.account,
     dryRun: policy.dryRun,
     failures,
+    ...(left > 0 ? { left: { outOfTime: left === 1 ? '1 copy is left' : `${left} copies are left` } } : {}),
     warnings,
     nothingSelected: false,
     entries,

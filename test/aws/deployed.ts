@@ -5,7 +5,12 @@ import {
   ListTargetsByRuleCommand,
 } from '@aws-sdk/client-eventbridge';
 import { ListRolesCommand, type Role } from '@aws-sdk/client-iam';
-import { type FunctionConfiguration, ListFunctionsCommand } from '@aws-sdk/client-lambda';
+import {
+  type EventSourceMappingConfiguration,
+  type FunctionConfiguration,
+  ListEventSourceMappingsCommand,
+  ListFunctionsCommand,
+} from '@aws-sdk/client-lambda';
 import { ListBucketsCommand } from '@aws-sdk/client-s3';
 import { GetTopicAttributesCommand, ListTopicsCommand, type Topic } from '@aws-sdk/client-sns';
 import { GetQueueAttributesCommand, ListQueuesCommand } from '@aws-sdk/client-sqs';
@@ -34,6 +39,8 @@ export interface PolicyDocument {
 export interface State {
   functions: Record<string, Record<string, unknown>>;
   rules: Record<string, Rule>;
+  /** Which function works off which queue, and how. */
+  sources: Record<string, unknown>;
   roles: Record<string, { trust: unknown; policies: Record<string, PolicyDocument> }>;
   queues: Record<string, unknown>;
   topics: Record<string, unknown>;
@@ -72,6 +79,7 @@ export async function stateOf(stage: string): Promise<State> {
     return Object.fromEntries(found);
   }
   const { Functions } = await aws.lambda.send(new ListFunctionsCommand());
+  const { EventSourceMappings } = await aws.lambda.send(new ListEventSourceMappingsCommand());
   const { Rules } = await aws.eventBridge.send(new ListRulesCommand());
   const { Roles } = await aws.iam.send(new ListRolesCommand());
   const { QueueUrls } = await aws.sqs.send(new ListQueuesCommand());
@@ -81,6 +89,7 @@ export async function stateOf(stage: string): Promise<State> {
   const template = await templateOf(stage);
   const state: State = {
     functions: await all(Functions, (it) => it.FunctionName, configurationOf),
+    sources: await all(EventSourceMappings, (it) => it.FunctionArn, sourceOf),
     rules: await all(Rules, (it) => it.Name, ruleOf),
     roles: await all(
       Roles,
@@ -123,6 +132,14 @@ function withoutSuffix(name: string): string {
 
 async function configurationOf({ LastModified: _, CodeSize: __, ...rest }: FunctionConfiguration) {
   return rest;
+}
+
+async function sourceOf({
+  EventSourceArn,
+  BatchSize,
+  FunctionResponseTypes,
+}: EventSourceMappingConfiguration) {
+  return { queue: EventSourceArn, BatchSize, FunctionResponseTypes };
 }
 
 async function ruleOf({ Name: Rule, ScheduleExpression, State: state }: EventBridgeRule): Promise<Rule> {

@@ -2,7 +2,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { PublishCommand, SubscribeCommand } from '@aws-sdk/client-sns';
-import { GetQueueAttributesCommand, GetQueueUrlCommand, PurgeQueueCommand } from '@aws-sdk/client-sqs';
+import {
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  PurgeQueueCommand,
+  SendMessageCommand,
+} from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { aws } from './clients.ts';
 import { cloudAccount, putSecret, snapshotIdsOf } from './cloud-account.ts';
@@ -143,6 +148,20 @@ test('the queue keeps failed runs until one has gone well, and takes neither ala
   const mended = await rerun();
   expect(mended.output).toMatch(/✓ autosnap-prod-snapshot \{"policy":"daily"/);
   expect(mended.code).toBe(0);
+  expect(await waiting()).toBe(0);
+  expect(snapshotIdsOf(cloud, OWNER)).toHaveLength(1);
+});
+
+test('work that was delivered too often is run again, too', async () => {
+  const cloud = await cloudAccount();
+  cloud.region('DFW').addServer({ name: 'web-1', metadata: { autosnap: 'daily' } });
+  await putSecret(SECRET, cloud.secret('rackspace'));
+  const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: QUEUE }));
+  const work = { job: 'snapshot', event, since: new Date(), requestId: 'r1', tries: 0 };
+  await aws.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(work) }));
+  const { code, output } = await rerun();
+  expect(output).toMatch(/✓ autosnap-prod-snapshot \{"policy":"daily"/);
+  expect(code).toBe(0);
   expect(await waiting()).toBe(0);
   expect(snapshotIdsOf(cloud, OWNER)).toHaveLength(1);
 });

@@ -13,6 +13,7 @@ const SECRET = `autosnap/${STAGE}/rackspace`;
 const EMPTY: State = {
   functions: {},
   rules: {},
+  sources: {},
   roles: {},
   queues: {},
   topics: {},
@@ -42,6 +43,13 @@ describe('a deployment', () => {
     const daily = { policy: 'daily', schedule: 'cron(0 0 * * ? *)', cleanup: 'rate(6 hours)' };
     expect(eventsFor(asShipped, 'snapshot')).toEqual({ daily: expect.objectContaining(daily) });
     expect(eventsFor(asShipped, 'cleanup')).toEqual({ daily: expect.objectContaining(daily) });
+    expect(asShipped.sources).toEqual({
+      continue: {
+        queue: 'arn:aws:sqs:us-east-1:123456789012:autosnap-test-work',
+        BatchSize: 1,
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+      },
+    });
     expect(asShipped.rules.SnapshotEventsRuleSchedule1).toMatchObject({ expression: daily.schedule });
     expect(asShipped.rules.CleanupEventsRuleSchedule1).toMatchObject({ expression: daily.cleanup });
   });

@@ -51,6 +51,7 @@ const ARN = {
   secret: (name: string) => `arn:aws:secretsmanager:us-east-1:123456789012:secret:${name}-AbCdEf`,
   log: (name: string) =>
     `arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/${name}:log-stream:2026/11/24`,
+  queue: (name: string) => `arn:aws:sqs:us-east-1:123456789012:${name}`,
   topic: (name: string) => `arn:aws:sns:us-east-1:123456789012:${name}`,
   object: (name: string) => `arn:aws:s3:::${name}/runs/2026-11-24/x.json`,
 };
@@ -62,7 +63,7 @@ test('the role has exactly these rights: an action, a resource or a wildcard mor
   const rights = statements.flatMap(({ Action, Resource }) =>
     [Action].flat().flatMap((action) => [Resource].flat().map((resource) => `${action} ${resource}`)),
   );
-  const functions = ['audit', 'cleanup', 'doctor', 'drill', 'hold', 'offsite', 'restore', 'snapshot'];
+  const functions = ['audit', 'cleanup', 'continue', 'doctor', 'drill', 'hold', 'offsite', 'restore', 'snapshot'];
   const logs = functions.map(
     (name) => `arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/autosnap-prod-${name}:*`,
   );
@@ -71,6 +72,13 @@ test('the role has exactly these rights: an action, a resource or a wildcard mor
       'secretsmanager:GetSecretValue arn:aws:secretsmanager:us-east-1:123456789012:secret:autosnap/prod/*',
       ...logs.flatMap((log) => [`logs:CreateLogStream ${log}`, `logs:PutLogEvents ${log}`]),
       'sns:Publish arn:aws:sns:us-east-1:123456789012:autosnap-prod-alerts',
+      ...[
+        'SendMessage',
+        'ReceiveMessage',
+        'DeleteMessage',
+        'ChangeMessageVisibility',
+        'GetQueueAttributes',
+      ].map((action) => `sqs:${action} arn:aws:sqs:us-east-1:123456789012:autosnap-prod-work`),
       `s3:GetObject arn:aws:s3:::${bucket}/*`,
       `s3:PutObject arn:aws:s3:::${bucket}/*`,
       `s3:ListBucket arn:aws:s3:::${bucket}`,
@@ -97,6 +105,7 @@ describe('what the functions may do', () => {
     ['secretsmanager:GetSecretValue', ARN.secret('autosnap/prod/customer-b')],
     ['logs:PutLogEvents', ARN.log('autosnap-prod-snapshot')],
     ['sns:Publish', ARN.topic('autosnap-prod-alerts')],
+    ['sqs:SendMessage', ARN.queue('autosnap-prod-work')],
   ])('%s on %s', (action, resource) => {
     expect(allows(action, resource)).toBe(true);
   });
@@ -113,7 +122,9 @@ describe('what the functions may do', () => {
     ['logs:PutLogEvents', ARN.log('autosnap-prod-eu-snapshot')],
     ['logs:GetLogEvents', ARN.log('autosnap-prod-snapshot')],
     ['sns:Publish', ARN.topic('autosnap-dev-alerts')],
-    ['sqs:SendMessage', 'arn:aws:sqs:us-east-1:123456789012:autosnap-prod-failed-runs'],
+    ['sqs:SendMessage', ARN.queue('autosnap-prod-failed-runs')],
+    ['sqs:SendMessage', ARN.queue('autosnap-dev-work')],
+    ['sqs:PurgeQueue', ARN.queue('autosnap-prod-work')],
     ['s3:DeleteObject', ARN.object('any')],
     ['s3:GetObject', ARN.object('somebody-elses')],
     ['lambda:InvokeFunction', 'arn:aws:lambda:us-east-1:123456789012:function:autosnap-prod-cleanup'],
@@ -127,6 +138,6 @@ describe('what the functions may do', () => {
 test('X-Ray is off', async () => {
   const { functions } = await stateOf('prod');
   const modes = Object.values(functions).map((f) => (f.TracingConfig as { Mode: string } | undefined)?.Mode);
-  expect(modes).toHaveLength(8);
+  expect(modes).toHaveLength(9);
   expect(modes.filter((mode) => mode !== undefined && mode !== 'PassThrough')).toEqual([]);
 });

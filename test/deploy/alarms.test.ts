@@ -100,7 +100,7 @@ test('each alarm has a name of its own, whatever the policies are called, and te
       const custom = { policies: Object.fromEntries(names.map((n) => [n, policy({ policy: n })])) };
       const alarms = alarmsOf({ service: 'autosnap', custom }, 'test', NOW);
       const ids = Object.keys(alarms);
-      expect(ids).toHaveLength(6 * names.length + 7);
+      expect(ids).toHaveLength(6 * names.length + 9);
       expect(ids.every((id) => /^[A-Za-z0-9]{1,255}$/.test(id))).toBe(true);
       const titles = Object.values(alarms).map(({ Properties }) => Properties.AlarmName);
       expect(new Set(titles).size).toBe(ids.length);

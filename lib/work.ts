@@ -1,0 +1,143 @@
+import * as v from 'valibot';
+import { isAdhoc, parseEvent, text } from './policy.ts';
+import type { Report } from './report.ts';
+import { strict } from './schema.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** As often as Lambda tries an event of a rule. */
+const MOST_TRIES = 3;
+/** How long a snapshot by hand, which no next run follows, goes on. */
+const ADHOC_MS = 24 * HOUR_MS;
+const SOONEST_MS = 5 * MINUTE_MS;
+const LATEST_MS = 6 * HOUR_MS;
+
+const date = v.pipe(
+  v.string(),
+  v.isoTimestamp(),
+  v.transform((iso) => new Date(iso)),
+);
+
+const Work = strict({
+  job: v.picklist(['snapshot', 'cleanup', 'offsite']),
+  event: v.record(v.string(), v.unknown()),
+  since: date,
+  requestId: text('the id of an invocation'),
+  tries: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+});
+
+/**
+ * What is still to be done for an event, as it waits in the queue. It names no servers: what has been done, the cloud
+ * itself shows, so it may come late, twice or out of order.
+ *
+ * - since: when it was first asked for. The slot is that of this moment.
+ * - requestId: of the invocation that began it.
+ * - tries: how many runs of it have failed so far; what they have merely left does not count.
+ */
+export type Work = v.InferOutput<typeof Work>;
+
+/** Reads a message of the queue. @throws valibot's error for what this deployment has not sent. */
+export function parseWork(body: string): Work {
+  return v.parse(Work, JSON.parse(body));
+}
+
+/**
+ * Until when work is gone on with: for want of time until the next run by schedule, which begins with the longest
+ * unprotected; for busy servers until half the interval has passed, so that two snapshots are not close together.
+ */
+function spanOf({ job, event, since }: Pick<Work, 'job' | 'event' | 'since'>): {
+  halfway: Date;
+  until: Date;
+} {
+  const asked = parseEvent(event);
+  const schedules = isAdhoc(asked)
+    ? undefined
+    : { snapshot: asked.schedule, cleanup: asked.cleanup, offsite: asked.offsite?.schedule };
+  const from = schedules?.[job]?.slot(since) ?? since;
+  const until = schedules?.[job]?.next(since) ?? new Date(since.getTime() + ADHOC_MS);
+  return { halfway: new Date((from.getTime() + until.getTime()) / 2), until };
+}
+
+/** How a run's work goes on. */
+export interface Prospect {
+  /** Of what was left, when to go on with it; undefined for not at all. */
+  at?: Date;
+  /** What was left and is given up, as failures. */
+  over: string[];
+}
+
+/** When to go on with what a run has left: at once for want of time, in a while for what is busy. */
+export function prospectOf(
+  { left: { outOfTime, busy } = {} }: Pick<Report, 'left'>,
+  work: Pick<Work, 'job' | 'event' | 'since'>,
+  now: Date,
+): Prospect {
+  const { halfway, until } = spanOf(work);
+  const over: string[] = [];
+  const times: Date[] = [];
+  if (outOfTime && now < until) times.push(now);
+  else if (outOfTime) over.push(`stopped in time: ${outOfTime} to the next run`);
+  if (busy && now < halfway) times.push(busyUntil(work.since, halfway, now));
+  else if (busy) over.push(`busy until half the interval had passed: ${busy}`);
+  const [at] = times.sort((a, b) => a.getTime() - b.getTime());
+  return { over, ...(at ? { at } : {}) };
+}
+
+/** The longer it is busy, the less often it is looked at; for the last time when half the interval has passed. */
+function busyUntil(since: Date, halfway: Date, now: Date): Date {
+  const waitMs = Math.min(Math.max((now.getTime() - since.getTime()) / 4, SOONEST_MS), LATEST_MS);
+  return new Date(Math.min(now.getTime() + waitMs, halfway.getTime()));
+}
+
+/** Whether the time of a piece of work has passed before it was begun. */
+export function isOver(work: Work, now: Date): boolean {
+  return now >= spanOf(work).until;
+}
+
+/** What to do with a piece of work after a run of it. */
+export interface Next {
+  /** It has failed all its tries: this is the moment to say so. */
+  tell: boolean;
+  tries: number;
+  /** When it is run again; undefined for not at all. */
+  at?: Date;
+}
+
+/**
+ * A failed run is tried again twice, as Lambda does it for a rule. What it has left goes on whether or not it fails.
+ *
+ * @param failed whether the run has failed; `final` if trying again would not help.
+ */
+export function afterRun(
+  { tries }: Pick<Work, 'tries'>,
+  { failed, at }: { failed: boolean | 'final'; at?: Date | undefined },
+  now: Date,
+): Next {
+  if (!failed || tries >= MOST_TRIES) return { tell: false, tries, ...(at ? { at } : {}) };
+  const counted = failed === 'final' ? MOST_TRIES : tries + 1;
+  const tell = counted === MOST_TRIES;
+  const again = at ?? (tell ? undefined : new Date(now.getTime() + counted * MINUTE_MS));
+  return { tell, tries: counted, ...(again ? { at: again } : {}) };
+}
+
+/**
+ * What Lambda sends to an on-failure destination of a run that has failed all its tries, so that both are one to all
+ * that read it.
+ *
+ * Source: AWS Lambda developer guide, "Invocation records".
+ */
+export function failureRecord(work: Work, functionArn: string, { name, message }: Error, now: Date) {
+  return {
+    version: '1.0',
+    timestamp: now.toISOString(),
+    requestContext: {
+      requestId: work.requestId,
+      functionArn,
+      condition: 'RetriesExhausted',
+      approximateInvokeCount: MOST_TRIES,
+    },
+    requestPayload: work.event,
+    responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
+    responsePayload: { errorType: name, errorMessage: message },
+  };
+}

@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { serve } from '@hono/node-server';
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { Hono } from 'hono';
+import { onTestFinished, vi } from 'vitest';
+import { lambdaContext } from '../../local/context.ts';
+import { type Delivery, queueApp, SqsQueue } from '../../local/queue.ts';
+import { setTime } from '../harness.ts';
+
+/** The deployment's queue and topic, as the functions see them. */
+export interface Waiting {
+  queue: SqsQueue;
+  /** What was published. */
+  told: string[];
+  /** Where they are, as environment variables. */
+  environment: Record<string, string>;
+}
+
+/** As serverless.yml has them. */
+const QUEUE = { visibilityMs: 1_080_000, maxReceives: 100 };
+
+/** Starts stand-ins for SQS and SNS on loopback, and tells this process where they are. */
+export async function startWaiting(now = () => new Date()): Promise<Waiting> {
+  const queue = new SqsQueue({ ...QUEUE, now });
+  const told: string[] = [];
+  const sqs = await listen(queueApp(queue));
+  const sns = await listen(topicApp(told));
+  const environment = {
+    AUTOSNAP_QUEUE: `${sqs}/000000000000/autosnap-test-work`,
+    AUTOSNAP_TOPIC: 'arn:aws:sns:us-east-1:000000000000:autosnap-test-alerts',
+    AWS_ENDPOINT_URL_SQS: sqs,
+    AWS_ENDPOINT_URL_SNS: sns,
+  };
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  return { queue, told, environment };
+}
+
+/** SNS's Publish, in AWS's query protocol. */
+function topicApp(told: string[]): Hono {
+  const app = new Hono();
+  app.post('*', async (c) => {
+    const form = new URLSearchParams(await c.req.text());
+    if (form.get('Action') !== 'Publish') return c.text('Only Publish is here.', 400);
+    told.push(form.get('Message') ?? '');
+    return c.text(
+      '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></PublishResponse>',
+      200,
+      { 'content-type': 'text/xml' },
+    );
+  });
+  return app;
+}
+
+async function listen(app: Hono): Promise<string> {
+  const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }) as Server;
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** What Lambda's poller gives to a function: one message. */
+function sqsEvent({ messageId, receiptHandle, body }: Delivery): SQSEvent {
+  return {
+    Records: [
+      {
+        messageId,
+        receiptHandle,
+        body,
+        attributes: {
+          ApproximateReceiveCount: '1',
+          SentTimestamp: '0',
+          SenderId: 'AROA',
+          ApproximateFirstReceiveTimestamp: '0',
+        },
+        md5OfBody: '',
+        messageAttributes: {},
+        eventSource: 'aws:sqs',
+        eventSourceARN: 'arn:aws:sqs:us-east-1:000000000000:autosnap-test-work',
+        awsRegion: 'us-east-1',
+      },
+    ],
+  };
+}
+
+/** Runs the real handler with one delivery. */
+export async function goOn(delivery: Delivery, remainingMs?: number): Promise<SQSBatchResponse> {
+  const { handler } = await import('../../handlers/continue.ts');
+  return handler(sqsEvent(delivery), lambdaContext('autosnap-test-continue', remainingMs));
+}
+
+/**
+ * Delivers one message after another, each when its time has come, until there is none, or none before `until`.
+ *
+ * @returns the times of the deliveries.
+ */
+export async function deliverAll({ queue }: Waiting, until?: string): Promise<string[]> {
+  const times: string[] = [];
+  for (;;) {
+    const [first] = [...queue.messages].sort((a, b) => a.visibleAt.getTime() - b.visibleAt.getTime());
+    if (!first || (until && first.visibleAt > new Date(until))) return times;
+    if (first.visibleAt > new Date()) setTime(first.visibleAt);
+    const delivery = queue.receive(first);
+    if (!delivery) continue;
+    times.push(new Date().toISOString().slice(11, 19));
+    const { batchItemFailures } = await goOn(delivery);
+    if (batchItemFailures.length === 0) queue.delete(delivery.receiptHandle);
+  }
+}

@@ -1,0 +1,230 @@
+import { describe, expect, test, vi } from 'vitest';
+import { answers } from '../../local/faults.ts';
+import { deliverAll, goOn, startWaiting } from '../fleet/waiting.ts';
+import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot } from '../history.ts';
+
+const MINUTE_MS = 60_000;
+/** As long as Rackspace takes for a snapshot. */
+const SLOW = { queuedMs: 5 * MINUTE_MS, savingMs: 45 * MINUTE_MS };
+
+/** A cloud with `names` in DFW, 20 seconds past a Sunday's midnight, and the queue. */
+async function fleet(names = ['a', 'b', 'c', 'd', 'e', 'f']) {
+  setTime('2026-11-22T00:00:20Z');
+  const h = await harness({ timing: SLOW });
+  const waiting = await startWaiting();
+  for (const name of names) h.cloud.region('DFW').addServer({ name });
+  return { ...h, waiting };
+}
+
+/** The names of the servers that have a snapshot, by policy and slot. */
+function taken({ cloud }: Pick<Harness, 'cloud'>): Record<string, string[]> {
+  const { images, servers } = cloud.region('DFW');
+  const nameOf = new Map(servers.map(({ id, name }) => [id, name]));
+  const by = Map.groupBy(images, ({ properties: p }) => `${p.autosnap_policy} ${p.autosnap_slot}`);
+  return Object.fromEntries(
+    [...by].map(([slot, its]) => [slot, its.map((i) => nameOf.get(i.properties.autosnap_server!)!).sort()]),
+  );
+}
+
+/** After so many snapshots the cloud has no answer any more, until the run's time is over. */
+function hangAfter({ cloud }: Pick<Harness, 'cloud'>, requests: number) {
+  const fault = {
+    service: 'compute',
+    method: 'POST',
+    skip: requests,
+    times: Number.POSITIVE_INFINITY,
+  } as const;
+  cloud.faults.push({ ...fault, answer: 'hang' });
+}
+
+const SHORT = { remainingMs: 6_000 };
+const ALL = ['a', 'b', 'c', 'd', 'e', 'f'];
+
+describe('a run whose time does not suffice', () => {
+  test('ends well and goes on by itself, until each server has its one snapshot of the slot', async () => {
+    const h = await fleet();
+    hangAfter(h, 2);
+    const report = await h.run('snapshot', policy(), { ...SHORT, requestId: 'r1' });
+    expect(report).toMatchObject({
+      totals: { taken: 2, deferred: 4 },
+      failures: [],
+      left: { outOfTime: '4 of 6 servers are left' },
+      goesOn: '2026-11-22T00:00:20Z',
+    });
+    h.cloud.faults.length = 0;
+    hangAfter(h, 3);
+    setTime('2026-11-22T00:03:00Z');
+    const [message] = h.waiting.queue.messages;
+    const delivery = h.waiting.queue.receive(message!)!;
+    expect(await goOn(delivery, SHORT.remainingMs)).toEqual({
+      batchItemFailures: [{ itemIdentifier: message!.id }],
+    });
+    // The same message is there, and can be had again at once.
+    expect(h.waiting.queue.visible).toEqual([message]);
+    expect(taken(h)['daily 2026-11-22T00:00:00Z']).toHaveLength(5);
+
+    h.cloud.faults.length = 0;
+    await deliverAll(h.waiting);
+    expect(taken(h)).toEqual({ 'daily 2026-11-22T00:00:00Z': ALL });
+    expect(h.waiting.told).toEqual([]);
+  });
+
+  test.each([
+    ['a rate, whose slot is the moment of the first run', policy({ schedule: 'rate(1 day)' }), 'daily'],
+    ['by hand', { adhoc: true, expires: '14d', servers: { all: true } }, 'adhoc'],
+  ])('goes on with %s', async (_, event, name) => {
+    const h = await fleet();
+    hangAfter(h, 2);
+    await h.run('snapshot', event, { ...SHORT, requestId: 'r1' });
+    h.cloud.faults.length = 0;
+    setTime('2026-11-22T00:17:00Z');
+    await deliverAll(h.waiting);
+    expect(taken(h)).toEqual({ [`${name} 2026-11-22T00:00:20Z`]: ALL });
+    const marks = h.cloud
+      .region('DFW')
+      .images.map(({ properties: p }) => [p.autosnap_request, p.autosnap_expires]);
+    const expected = name === 'adhoc' ? ['r1', '2026-12-06T00:00:20Z'] : [undefined, undefined];
+    expect(marks).toEqual(Array(6).fill(expected));
+  });
+
+  test('leaves to the next run what it has not got to by then, and says so', async () => {
+    const h = await fleet();
+    hangAfter(h, 2);
+    await h.run('snapshot', policy(), SHORT);
+    setTime('2026-11-23T00:00:00Z');
+    await deliverAll(h.waiting);
+    expect(taken(h)['daily 2026-11-22T00:00:00Z']).toHaveLength(2);
+    expect(JSON.parse(h.waiting.told[0]!)).toMatchObject({
+      requestContext: {
+        functionArn: 'arn:aws:lambda:us-east-1:000000000000:function:autosnap-test-snapshot:$LATEST',
+        condition: 'RetriesExhausted',
+      },
+      requestPayload: policy(),
+      responsePayload: { errorMessage: expect.stringContaining('not gone on with in time') },
+    });
+    expect(h.waiting.told).toHaveLength(1);
+  });
+
+  test.each([
+    ['there is no queue', false],
+    ['the queue has no answer', true],
+  ])('fails, for Lambda to try it again, where %s', async (_, deaf) => {
+    setTime('2026-11-22T00:00:20Z');
+    const h = await harness();
+    h.cloud.region('DFW').addServer({ name: 'a' });
+    if (deaf) {
+      await startWaiting();
+      vi.stubEnv('AUTOSNAP_QUEUE', 'http://127.0.0.1:1/000000000000/work');
+      vi.stubEnv('AWS_ENDPOINT_URL_SQS', 'http://127.0.0.1:1');
+    }
+    hangAfter(h, 0);
+    const { error } = await h.fail('snapshot', policy(), SHORT);
+    expect(error.message).toContain('stopped in time: 1 of 1 servers are left for the next try');
+  });
+});
+
+describe('a busy server', () => {
+  test('gets the snapshot of each of two policies that fire in the same minute', async () => {
+    const h = await fleet(['db', 'web']);
+    const weekly = policy({ policy: 'weekly', schedule: 'cron(0 0 ? * SUN *)', servers: { names: ['db'] } });
+    await h.run('snapshot', policy());
+    const report = await h.run('snapshot', weekly);
+    expect(report).toMatchObject({
+      totals: { skipped: 1 },
+      left: { busy: 'db in DFW' },
+      goesOn: '2026-11-22T00:05:20Z',
+    });
+    const times = await deliverAll(h.waiting);
+    expect(taken(h)).toEqual({
+      'daily 2026-11-22T00:00:00Z': ['db', 'web'],
+      'weekly 2026-11-22T00:00:00Z': ['db'],
+    });
+    expect(times.at(-1)! < '01:05:00').toBe(true);
+    expect(h.waiting.told).toEqual([]);
+  });
+
+  test('that stays busy is given up at half the interval, and named', async () => {
+    const h = await fleet(['a', 'b']);
+    h.cloud.region('DFW').servers[0]!.taskState = 'migrating';
+    await h.run('snapshot', policy());
+    const times = await deliverAll(h.waiting);
+    expect(times[0]).toBe('00:05:20');
+    expect(times.at(-1)).toBe('12:00:00');
+    expect(times.length).toBeLessThan(25);
+    expect(taken(h)).toEqual({ 'daily 2026-11-22T00:00:00Z': ['b'] });
+    expect(h.waiting.told).toHaveLength(1);
+    expect(h.waiting.told[0]).toContain('busy until half the interval had passed: a in DFW');
+  });
+});
+
+describe('a run that goes on and fails', () => {
+  /** One server's snapshots fail with 500, the other is busy for a while. */
+  async function failing() {
+    const h = await fleet(['broken', 'busy']);
+    const [broken, busy] = h.cloud.region('DFW').servers;
+    busy!.taskState = 'rebooting';
+    h.cloud.faults.push({
+      service: 'compute',
+      method: 'POST',
+      path: new RegExp(broken!.id),
+      times: Number.POSITIVE_INFINITY,
+      answer: answers.serverError,
+    });
+    return { ...h, busy: busy! };
+  }
+
+  test('is tried three times in all, told once, and what is left goes on', async () => {
+    const h = await failing();
+    const report = await h.run('snapshot', policy());
+    expect(report).toMatchObject({ totals: { failed: 1, skipped: 1 }, goesOn: '2026-11-22T00:05:20Z' });
+    await deliverAll(h.waiting, '2026-11-22T03:00:00Z');
+    expect(h.waiting.told).toHaveLength(1);
+    expect(h.waiting.told[0]).toContain('broken in DFW');
+    h.busy.taskState = null;
+    await deliverAll(h.waiting);
+    expect(taken(h)).toEqual({ 'daily 2026-11-22T00:00:00Z': ['busy'] });
+    expect(h.waiting.told).toHaveLength(1);
+  });
+
+  test('keeps its message while nobody can be told', async () => {
+    const h = await failing();
+    await h.run('snapshot', policy());
+    await deliverAll(h.waiting, '2026-11-22T00:06:00Z');
+    vi.stubEnv('AWS_ENDPOINT_URL_SNS', 'http://127.0.0.1:1');
+    h.cold();
+    h.busy.taskState = null;
+    await deliverAll(h.waiting, '2026-11-22T00:30:00Z');
+    expect(h.waiting.queue.messages).toHaveLength(1);
+    expect(h.waiting.told).toEqual([]);
+  });
+
+  test('with a cloud that lets nobody in is tried again, and told with what to do', async () => {
+    const h = await fleet();
+    hangAfter(h, 2);
+    await h.run('snapshot', policy(), SHORT);
+    h.cloud.faults.length = 0;
+    h.cloud.account.apiKey = 'changed';
+    h.cold();
+    expect(await deliverAll(h.waiting)).toEqual(['00:00:20', '00:01:20', '00:03:20']);
+    expect(h.waiting.told).toHaveLength(1);
+    expect(h.waiting.told[0]).toContain('The cloud does not accept these credentials');
+    expect(h.waiting.told[0]).not.toContain('aaaaa-bbbbb');
+  });
+});
+
+test('a cleanup goes on, too', async () => {
+  const h = await fleet(['a', 'b']);
+  for (const server of h.cloud.region('DFW').servers) {
+    for (const age of [1, 2, 3, 4]) addSnapshot(h, server, age);
+  }
+  h.cloud.faults.push({ service: 'image', method: 'DELETE', skip: 1, times: 99, answer: 'hang' });
+  const report = await h.run('cleanup', policy({ keep: { last: 1 } }), SHORT);
+  expect(report).toMatchObject({
+    left: { outOfTime: expect.stringMatching(/^[45] snapshots are left$/) },
+    goesOn: '2026-11-22T00:00:20Z',
+  });
+  h.cloud.faults.length = 0;
+  await deliverAll(h.waiting);
+  expect(h.cloud.region('DFW').images).toHaveLength(2);
+});
