@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { eachAccount, mayMeet } from '../lib/accounts.ts';
 import { isAdhoc, parseEvent } from '../lib/policy.ts';
 import { Refusal } from '../lib/refusal.ts';
 
@@ -85,12 +86,15 @@ export function problemsIn({ custom, functions }: Pick<Service, 'custom' | 'func
       (name) =>
         `custom.policies: two of them have the name ${name}: they would rotate each other's snapshots`,
     ),
-    ...doubles(
-      policies.filter(([, policy]) => 'adopt' in (policy as object)).map(([, policy]) => accountOf(policy)),
-    ).map(
-      (account) =>
-        `custom.policies: two of them adopt the images of autosnap.py in the account ${account}: they would rotate each other's snapshots`,
-    ),
+    ...policies
+      .filter(([, policy]) => 'adopt' in (policy as object))
+      .filter(([, policy], i, adopting) =>
+        adopting.slice(0, i).some(([, other]) => mayMeet(accountOf(policy), accountOf(other))),
+      )
+      .map(
+        ([key, policy]) =>
+          `custom.policies: ${key} and another of them adopt the images of autosnap.py in the account ${accountOf(policy)}: they would rotate each other's snapshots`,
+      ),
   ];
 }
 
@@ -100,7 +104,9 @@ function accountOf(policy: unknown): unknown {
 
 function refusals(policy: unknown): string[] {
   try {
-    return isAdhoc(parseEvent(policy)) ? ['adhoc: an ad-hoc event has no schedule: send it by hand'] : [];
+    return eachAccount(policy).map(parseEvent).some(isAdhoc)
+      ? ['adhoc: an ad-hoc event has no schedule: send it by hand']
+      : [];
   } catch (error) {
     if (error instanceof Refusal) return error.problems;
     throw error;

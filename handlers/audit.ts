@@ -1,8 +1,9 @@
+import { expandAccounts } from '../lib/accounts.ts';
 import { audit } from '../lib/audit/audit.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
 import { policiesOf } from '../lib/doctor.ts';
-import { invocation, sendBeat } from '../lib/lambda.ts';
+import { invocation, sendBeat } from '../lib/invocation.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
 import { settings } from '../lib/settings.ts';
@@ -18,7 +19,8 @@ const store = bucket ? storeIn(bucket) : undefined;
 export const handler = invocation(
   async (event, job) => {
     const digest = parseAudit(event);
-    const found = await audit(policiesOf({}, job.policies), job, job.login, {
+    const policies = await expandAccounts(policiesOf({}, job.policies), job.accountsBeginning);
+    const found = await audit(policies, job, job.login, {
       pricePerGb,
       ...(copiesBucket ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) } : {}),
     });

@@ -1,6 +1,7 @@
+import { expandAccounts } from '../lib/accounts.ts';
 import { diagnosisText, failureIn } from '../lib/diagnosis.ts';
 import { diagnose, policiesOf } from '../lib/doctor.ts';
-import { invocation } from '../lib/lambda.ts';
+import { invocation } from '../lib/invocation.ts';
 
 /**
  * Checks, without creating or deleting anything, whether the deployment's policies would work, and says what is
@@ -9,6 +10,7 @@ import { invocation } from '../lib/lambda.ts';
  * Without an event all policies of the deployment; with `{"policies": [<policy>]}` those, deployed or not.
  */
 export const handler = invocation(
-  async (event, job) => diagnose(policiesOf(event, job.policies), job),
+  async (event, job) =>
+    diagnose(await expandAccounts(policiesOf(event, job.policies), job.accountsBeginning), job),
   (diagnosis) => ({ failure: failureIn(diagnosis), text: diagnosisText(diagnosis) }),
 );

@@ -1,4 +1,4 @@
-import { invocation } from '../lib/lambda.ts';
+import { invocation } from '../lib/invocation.ts';
 import { parseRestore } from '../lib/restore/event.ts';
 import { failureIn, restorationText } from '../lib/restore/restoration.ts';
 import { restore } from '../lib/restore/restore.ts';

@@ -1,7 +1,8 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { publish } from './alerts.ts';
 import { isoSeconds } from './dates.ts';
-import { endingOf, handlerOf, type Job, logger, queue, type Runner, runJob, say } from './lambda.ts';
+import { handlerOf, type Job, logger, say } from './invocation.ts';
+import { endingOf, queue, type Runner, runJob } from './lambda.ts';
 import { failureOf, withFailures } from './report.ts';
 import { settings } from './settings.ts';
 import { afterRun, failureRecord, isOver, parseWork, prospectOf, type Work } from './work.ts';
@@ -65,7 +66,8 @@ async function workOff({ body, receiptHandle }: SQSRecord, runners: Runners, job
 
 async function run(work: Work, runner: Runner, job: Job): Promise<Ended> {
   const { now } = job;
-  const { since, requestId } = work;
+  const { since, requestId, accounts } = work;
+  const ofWork = { ...job, since, requestId, ...(accounts ? { accounts } : {}) };
   try {
     if (isOver(work, now)) {
       const failure = new Error(
@@ -74,7 +76,7 @@ async function run(work: Work, runner: Runner, job: Job): Promise<Ended> {
       return { failure, final: true };
     }
     let ended: Pick<Ended, 'final' | 'at'> = { final: false };
-    const report = await runJob(work.job, runner, work.event, { ...job, since, requestId }, async (draft) => {
+    const report = await runJob(work.job, runner, work.event, ofWork, async (draft) => {
       const { at, over } = prospectOf(draft, work, now);
       ended = { final: over.length > 0, at };
       return { ...withFailures(draft, over), ...(at ? { goesOn: isoSeconds(at) } : {}) };

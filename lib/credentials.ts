@@ -1,10 +1,16 @@
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  GetSecretValueCommand,
+  paginateListSecrets,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
 import * as v from 'valibot';
 import type { Credentials } from './openstack/identity.ts';
 import { isLoopback } from './openstack/session.ts';
 import { Refusal } from './refusal.ts';
 import { problemsOf, strict } from './schema.ts';
 
+// The SDK itself would wait for ever.
+const CLIENT = { requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 } };
 const CACHED_FOR_MS = 5 * 60_000;
 
 // The messages never show a value: what is wrong with a secret is still a secret.
@@ -88,10 +94,7 @@ function parseJson(secret: string): Record<string, unknown> | undefined {
  * @returns a function that reads the credentials of a secret by its name.
  */
 export function secretsManager() {
-  // The SDK itself would wait for ever.
-  const client = new SecretsManagerClient({
-    requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 },
-  });
+  const client = new SecretsManagerClient(CLIENT);
   const cache = new Map<string, { credentials: Credentials; atMs: number }>();
   /** @throws {Refusal} for a secret that is missing, can't be read, or is of no known form. */
   return async (name: string, { fresh }: { fresh: boolean }): Promise<Credentials> => {
@@ -106,6 +109,11 @@ export function secretsManager() {
 
 async function secretText(client: SecretsManagerClient, name: string): Promise<string> {
   const refuse = (problem: string) => new Refusal(`The secret ${name} can't be read`, [problem]);
+  if (name.endsWith('*')) {
+    throw refuse(
+      "there is none in this account and AWS region whose name begins so: create one, or correct the policy's account",
+    );
+  }
   let answer: { SecretString?: string | undefined };
   try {
     answer = await client.send(new GetSecretValueCommand({ SecretId: name }));
@@ -118,8 +126,35 @@ async function secretText(client: SecretsManagerClient, name: string): Promise<s
     }
     if (code === 'AccessDeniedException') throw refuse(`the function's role may not read it: ${message}`);
     if (code === 'InvalidRequestException') throw refuse(`${message} Restore it, or create it again.`);
-    throw error;
+    throw refuse(`Secrets Manager does not give it: ${message}`);
   }
   if (answer.SecretString === undefined) throw refuse('it is binary: store it as text, with --secret-string');
   return answer.SecretString;
+}
+
+/**
+ * The accounts whose secrets are in a folder, such as `autosnap/prod/`, and begin so, sorted. What lies deeper is none.
+ *
+ * @throws {Refusal} when secrets can't be listed.
+ */
+export async function accountsIn(folder: string, beginning: string): Promise<string[]> {
+  const client = new SecretsManagerClient(CLIENT);
+  const found: string[] = [];
+  try {
+    // A name filter is of beginnings.
+    const Filters = [{ Key: 'name' as const, Values: [folder + beginning] }];
+    for await (const { SecretList = [] } of paginateListSecrets({ client }, { Filters })) {
+      for (const { Name = '' } of SecretList) {
+        const account = Name.slice(folder.length);
+        if (Name.startsWith(folder + beginning) && !account.includes('/')) found.push(account);
+      }
+    }
+  } catch (error) {
+    const { name, message } = error as Error;
+    if (name !== 'AccessDeniedException') throw error;
+    throw new Refusal(`The secrets ${folder}${beginning}* can't be listed`, [
+      `the function's role may not do it: ${message}`,
+    ]);
+  }
+  return found.sort();
 }

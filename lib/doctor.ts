@@ -1,7 +1,8 @@
 import pMap from 'p-map';
 import * as v from 'valibot';
 import { type Access, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
-import type { Check, Diagnosis, Finding } from './diagnosis.ts';
+import { eachAccount } from './accounts.ts';
+import { type Check, type Diagnosis, type Finding, warn } from './diagnosis.ts';
 import { type Policy, parsePolicy } from './policy.ts';
 import {
   aimOf,
@@ -16,6 +17,9 @@ import { Refusal } from './refusal.ts';
 import type { Run } from './run.ts';
 import { problemsOf, strict } from './schema.ts';
 
+/** Accounts, in each of which all regions are listed. */
+const AT_ONCE = 8;
+
 type Instruments = Pick<Run, 'owner' | 'now'> & Access;
 
 /**
@@ -25,12 +29,40 @@ type Instruments = Pick<Run, 'owner' | 'now'> & Access;
  */
 export async function diagnose(policies: readonly Policy[], instruments: Instruments): Promise<Diagnosis> {
   const accounts = Map.groupBy(policies, ({ account }) => account);
-  const checks = await pMap(accounts, async ([account, its]) => {
-    const found: Check[] = [];
-    for await (const finding of examine(account, its, instruments)) found.push({ account, ...finding });
-    return found;
+  const projects = new Map<string, string>();
+  const login = async (account: string) => {
+    const session = await instruments.login(account);
+    projects.set(account, session.projectId);
+    return session;
+  };
+  const checks = await pMap(
+    accounts,
+    async ([account, its]) => {
+      const found: Check[] = [];
+      const access = { ...instruments, login };
+      for await (const finding of examine(account, its, access)) found.push({ account, ...finding });
+      return found;
+    },
+    { concurrency: AT_ONCE },
+  );
+  return {
+    job: 'doctor',
+    owner: instruments.owner,
+    checks: [...checks.flat(), ...doubles(policies, projects)],
+  };
+}
+
+/** The accounts of a policy that are of the same project as one before. */
+function doubles(policies: readonly Policy[], projects: ReadonlyMap<string, string>): Check[] {
+  return policies.flatMap(({ policy, account }, i) => {
+    const project = projects.get(account);
+    const first = policies
+      .slice(0, i)
+      .find((other) => other.policy === policy && projects.get(other.account) === project);
+    if (!project || !first) return [];
+    const detail = `its project ${project} is that of the account ${first.account}, too`;
+    return [{ account, ...warn('login', detail, 'Take one of the two out: all is done twice.') }];
   });
-  return { job: 'doctor', owner: instruments.owner, checks: checks.flat() };
 }
 
 async function* examine(
@@ -92,7 +124,7 @@ function parseAll(events: unknown[]): Policy[] {
   const problems: string[] = [];
   const policies = events.flatMap((event, i) => {
     try {
-      return [parsePolicy(event)];
+      return eachAccount(event).map(parsePolicy);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       problems.push(...error.problems.map((problem) => `policies.${i}: ${problem}`));

@@ -1,75 +1,49 @@
-import { Logger } from '@aws-lambda-powertools/logger';
-import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
-import middy from '@middy/core';
-import type { Context } from 'aws-lambda';
-import { secretsManager } from './credentials.ts';
 import { isoSeconds } from './dates.ts';
-import { type Beat, beatOf, tell } from './heartbeat.ts';
-import { runMetrics } from './metrics.ts';
+import { accountEvents, handOut, oneByOne } from './fan-out.ts';
+import { beatOf } from './heartbeat.ts';
+import { invocation, type Job, logger, metrics, sendBeat } from './invocation.ts';
 import { isCloudError, restated } from './openstack/errors.ts';
 import type { Traffic } from './openstack/http.ts';
-import type { Credentials } from './openstack/identity.ts';
-import { connect, type Session } from './openstack/session.ts';
+import type { Session } from './openstack/session.ts';
 import { planText } from './plan-text.ts';
-import { deployedPolicies } from './policies.ts';
-import type { Policy } from './policy.ts';
 import { queueAt } from './queue.ts';
 import { failureOf, type Report, withFailures } from './report.ts';
-import type { Run } from './run.ts';
 import { settings } from './settings.ts';
 import { storeIn } from './store.ts';
 import { prospectOf } from './work.ts';
 
-/** Left for the report when everything else has to stop, in milliseconds. */
-const LAST_MS = 5_000;
-
-const { service, stage, bucket, heartbeat, queue: queueUrl } = settings();
-const owner = `${service}-${stage}`;
-
-export const logger = new Logger({ serviceName: owner });
-const metrics = runMetrics(owner);
+const { bucket, queue: queueUrl } = settings();
 const store = bucket ? storeIn(bucket) : undefined;
 /** None where nothing is deployed. */
 export const queue = queueUrl ? queueAt(queueUrl) : undefined;
-const credentials = secretsManager();
 
-/** What a job gets besides its event. */
-export interface Job extends Run {
-  policies?: readonly Policy[];
-  /** The ARN of one of the deployment's functions. */
-  arnOf(job: string): string;
-  /** Reads the secret of a cloud account, past any memory of it. */
-  credentials(account: string): Promise<Credentials>;
-  /** Logs in to a cloud account, with a token of its own. */
-  login(account: string): Promise<Session>;
-}
-
-/** How an invocation ends, besides that its result is logged, and returned unless it has failed. */
-export interface Ending {
-  failure: Error | undefined;
-  /** Its work goes on by itself, and whoever goes on with it sees to the failure too: it is logged, and not thrown. */
-  goesOn?: boolean;
-  /** The result for people to read. */
-  text?: string | undefined;
-}
-
-/** What a job does for an event. */
+/** What a job does for an event of one account. */
 export type Runner = (event: unknown, job: Job) => Promise<Report>;
 
 /**
  * Makes a Lambda handler of a job: its report is measured, logged, kept and returned. What the run has left goes on by
  * itself, where there is a queue; see continuation.ts. Else a report with failures makes the invocation fail at its
  * end, with an error that sums them up.
+ *
+ * An event of several accounts becomes as many pieces of work in the queue, each for an invocation of its own; where
+ * there is no queue, and in a dry run, one is done after another.
  */
 export function lambda(name: Report['job'], runner: Runner) {
-  return invocation(
-    (event, job) => runJob(name, runner, event, job, (report) => handOver(report, event, job)),
-    endingOf,
-  );
+  const runOne = (event: unknown, job: Job) =>
+    runJob(name, runner, event, job, (report) => handOver(report, event, job));
+  return invocation(async (event, job) => {
+    if (name === 'hold') return runOne(event, job);
+    const events = await noticed(name, event, false, () => accountEvents(name, event, job));
+    const [only, ...others] = events;
+    if (others.length === 0) return runOne(only, job);
+    return queue && !(event as { dryRun?: boolean }).dryRun
+      ? noticed(name, event, false, () => handOut(queue, name, events, job))
+      : oneByOne(name, events, job, runOne);
+  }, endingOf);
 }
 
 /** How a run ends. */
-export function endingOf(report: Report): Ending {
+export function endingOf(report: Report) {
   return {
     failure: failureOf(report),
     goesOn: report.goesOn !== undefined,
@@ -78,7 +52,7 @@ export function endingOf(report: Report): Ending {
 }
 
 /**
- * Runs a job once, and measures and keeps its report.
+ * Runs a job once for one account, and measures and keeps its report.
  *
  * @param settle what becomes of that which the run has left.
  */
@@ -97,19 +71,33 @@ export async function runJob(
     sessions.push(session);
     return session;
   };
-  const beat = beatOf(name, event);
-  const report = await runner(event, { ...job, login })
-    .then(settle)
-    .catch(async (error) => {
-      if (beat) metrics.addCrash(beat);
-      await sendBeat(beat, false);
-      throw error;
-    });
+  const { accounts } = job;
+  const report = await noticed(name, event, accounts !== undefined, async () =>
+    settle({ ...(await runner(event, { ...job, login })), ...(accounts ? { accounts } : {}) }),
+  );
   const failed = failureOf(report) !== undefined;
   const ended = report.goesOn === undefined;
   metrics.add(report, ended && !failed, sumOf(sessions));
-  await Promise.all([keep(report, job), failed || ended ? sendBeat(beat, !failed) : undefined]);
+  const beat = failed || ended ? beatOf(name, event) : undefined;
+  await Promise.all([keep(report, job), sendBeat(beat, !failed)]);
   return report;
+}
+
+/** Makes it known that something has ended before it had a report. */
+async function noticed<T>(
+  name: string,
+  event: unknown,
+  isOneOfSeveral: boolean,
+  run: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    const beat = beatOf(name, event);
+    if (beat) metrics.addCrash(beat, isOneOfSeveral);
+    await sendBeat(beat, false);
+    throw error;
+  }
 }
 
 /** Puts into the queue that a run's work goes on; where there is none, Lambda has to try the run again. */
@@ -149,55 +137,4 @@ async function keep(report: Report, { requestId, now }: Job): Promise<void> {
   } catch (error) {
     logger.warn('the report was not kept for the digest', { reason: (error as Error).message });
   }
-}
-
-/** Tells a dead man's switch, where there is one, how a run has ended. */
-export async function sendBeat(beat: Beat | undefined, good: boolean): Promise<void> {
-  const problem = heartbeat && beat ? await tell(heartbeat, beat, good) : undefined;
-  if (problem) logger.warn('the heartbeat was not sent', { reason: problem });
-}
-
-/** {@link lambda} for a job with a result of another form. */
-export function invocation<R>(
-  work: (event: unknown, job: Job) => Promise<R>,
-  endingOf: (result: R) => Ending,
-) {
-  return handlerOf(async (event, job) => {
-    const result = await work(event, job);
-    const { failure, goesOn } = say(result, endingOf(result));
-    if (failure && !goesOn) throw failure;
-    return result;
-  });
-}
-
-/** Logs a result. */
-export function say(result: unknown, ending: Ending): Ending {
-  logger[ending.failure ? 'error' : 'info']('report', { report: result });
-  if (ending.text) console.info(ending.text);
-  return ending;
-}
-
-/** A Lambda handler, with all that it knows besides its event. */
-export function handlerOf<E, R>(work: (event: E, job: Job) => Promise<R>) {
-  return middy<E, R, Error, Context>()
-    .use(injectLambdaContext(logger, { resetKeys: true }))
-    .use({ after: metrics.publish, onError: metrics.publish })
-    .handler((event, context) => work(event, jobOf(context)));
-}
-
-function jobOf(context: Context): Job {
-  const endsMs = performance.now() + context.getRemainingTimeInMillis() - LAST_MS;
-  const deadline = { remainingMs: () => endsMs - performance.now() };
-  const secretOf = (account: string) => `${service}/${stage}/${account}`;
-  const policies = deployedPolicies();
-  const arn = context.invokedFunctionArn.split(':').slice(0, 6);
-  return {
-    owner,
-    now: new Date(),
-    requestId: context.awsRequestId,
-    ...(policies ? { policies } : {}),
-    arnOf: (job) => [...arn, `${owner}-${job}`, '$LATEST'].join(':'),
-    credentials: (account) => credentials(secretOf(account), { fresh: true }),
-    login: (account) => connect((options) => credentials(secretOf(account), options), deadline),
-  };
 }

@@ -21,19 +21,21 @@ const COUNTED = {
  * `job`. Counts: of `snapshot` servers, of `cleanup` snapshots, of `offsite` copies, of `drill` servers, Taken, Copied,
  * Proven, Deleted, Deferred, Failed; of all Succeeded, 1 for a good run and 0 for a bad one, ApiCalls and RateLimited (calls that the cloud refused for their rate), and
  * NothingSelected, 1 for a run in which a selector matched no server. StartDelay: from the slot to the request, in
- * seconds, a value for each snapshot. A run that could not begin has Succeeded alone.
+ * seconds, a value for each snapshot. A run that could not begin has Succeeded alone. Succeeded and Failed of a policy
+ * with several accounts are there with the dimension `account`, too.
  */
 export function runMetrics(deployment: string) {
   const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: deployment });
   const count = (name: string, n: number) => metrics.addMetric(name, MetricUnit.Count, n);
-  const address = ({ job, policy }: Beat) => {
+  const address = ({ job, policy, account }: Beat) => {
     metrics.addDimension('policy', policy);
     metrics.addDimension('job', job);
+    if (account) metrics.addDimension('account', account);
   };
   return {
     /** The metrics of a finished run; a dry run has none, nor has one by hand that neither takes nor deletes. */
     add(
-      { job, policy, dryRun, totals, nothingSelected, entries }: Report,
+      { job, policy, account, accounts, dryRun, totals, nothingSelected, entries }: Report,
       succeeded: boolean,
       traffic: Traffic,
     ): void {
@@ -47,6 +49,12 @@ export function runMetrics(deployment: string) {
         }
         metrics.publishStoredMetrics();
       }
+      if (accounts) {
+        address({ job, policy, account });
+        count('Succeeded', succeeded ? 1 : 0);
+        count('Failed', totals.failed ?? 0);
+        metrics.publishStoredMetrics();
+      }
       address({ job, policy });
       count('Succeeded', succeeded ? 1 : 0);
       for (const [name, outcome] of Object.entries(counted)) count(name, totals[outcome] ?? 0);
@@ -55,8 +63,13 @@ export function runMetrics(deployment: string) {
       count('RateLimited', traffic.rateLimited);
     },
     /** The metrics of a run of a policy that ended before it had a report. */
-    addCrash(beat: Beat): void {
-      address(beat);
+    addCrash({ job, policy, account }: Beat, isOneOfSeveral: boolean): void {
+      if (isOneOfSeveral) {
+        address({ job, policy, account });
+        count('Succeeded', 0);
+        metrics.publishStoredMetrics();
+      }
+      address({ job, policy });
       count('Succeeded', 0);
     },
     /** Writes out what there is, however the run ended. */

@@ -189,11 +189,19 @@ export const account = v.optional(
   ),
   'rackspace',
 );
+const accountsRemedy =
+  'must be the last part of a secret name, such as "rackspace", the beginning of some, such as "customer-*", or a list of such';
+
+/** Which secrets: one, or all that begin so. An event that lists several becomes one for each; see accounts.ts. */
+const accounts = v.optional(
+  v.pipe(v.string(accountsRemedy), v.regex(/^[\w.+=@-]{1,64}\*?$/, accountsRemedy)),
+  'rackspace',
+);
 /** Plan, and stop before anything is changed. */
 export const dryRun = v.optional(v.boolean('must be true or false'), false);
 
 const common = {
-  account,
+  account: accounts,
   regions: list('a region'),
   servers,
   dryRun,

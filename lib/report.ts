@@ -28,6 +28,8 @@ export interface SnapshotLine {
 
 /** One server. */
 export interface Entry {
+  /** Where a report is of several. */
+  account?: string;
   server: string;
   name: string;
   region: string;
@@ -49,6 +51,8 @@ export interface Report {
   policy: string;
   owner: string;
   account: string;
+  /** How many accounts the event was of, where there are several: this report is of one of them. */
+  accounts?: number;
   dryRun: boolean;
   /** The moment the schedule asked for, and how late this run began after it. */
   slot?: string;
@@ -121,7 +125,16 @@ export function worst(outcomes: readonly Outcome[]): Outcome {
  * The error that makes the invocation itself fail, so that Lambda tries again (which is safe) and alarms see it;
  * undefined for a good run.
  */
-export function failureOf({ job, policy, failures, entries, totals, omitted }: Report): Error | undefined {
+export function failureOf({
+  job,
+  policy,
+  account,
+  accounts,
+  failures,
+  entries,
+  totals,
+  omitted,
+}: Report): Error | undefined {
   const failed = totals.failed ?? 0;
   if (failed === 0 && failures.length === 0) return undefined;
   const all = Object.values(totals).reduce((sum, n) => sum + n, 0);
@@ -135,7 +148,8 @@ export function failureOf({ job, policy, failures, entries, totals, omitted }: R
         ).map((why) => `${name || 'a server'} in ${region}: ${why}`),
   );
   const details = firstOf([...failures, ...lines], 10 - Math.min(omitted, 1)).join('\n- ');
-  const error = new Error(`${job} ${policy}: ${failed} of ${all} failed.\n- ${details}`);
+  const whose = accounts ? ` of ${account}` : '';
+  const error = new Error(`${job} ${policy}${whose}: ${failed} of ${all} failed.\n- ${details}`);
   error.name = 'RunFailed';
   return error;
 }

@@ -9,6 +9,8 @@ export interface Run {
   since?: Date;
   /** The id of the invocation that was asked for it: the same when Lambda tries it again. */
   requestId: string;
+  /** How many accounts the event was of, where there are several: this run is for one of them. */
+  accounts?: number;
   /** All policies of the deployment, where they are known. */
   policies?: readonly Pick<Policy, 'policy'>[];
 }

@@ -69,7 +69,7 @@ export function storeIn(bucket: string, config: object = {}): Store {
       };
     },
     async putRun(report, requestId, at) {
-      const Key = `${folderOf(at)}${at.toISOString()} ${report.job} ${report.policy} ${requestId}.json`;
+      const Key = `${folderOf(at)}${at.toISOString()} ${report.job} ${report.policy} ${report.account} ${requestId}.json`;
       const Body = JSON.stringify(report);
       await client.send(
         new PutObjectCommand({ Bucket: bucket, Key, Body, ContentType: 'application/json' }),

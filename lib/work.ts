@@ -18,21 +18,25 @@ const date = v.pipe(
   v.transform((iso) => new Date(iso)),
 );
 
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
 const Work = strict({
   job: v.picklist(['snapshot', 'cleanup', 'offsite']),
   event: v.record(v.string(), v.unknown()),
   since: date,
   requestId: text('the id of an invocation'),
-  tries: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  tries: count,
+  accounts: v.optional(count),
 });
 
 /**
- * What is still to be done for an event, as it waits in the queue. It names no servers: what has been done, the cloud
+ * What is still to be done for an event of one account, as it waits in the queue. It names no servers: what has been done, the cloud
  * itself shows, so it may come late, twice or out of order.
  *
  * - since: when it was first asked for. The slot is that of this moment.
  * - requestId: of the invocation that began it.
  * - tries: how many runs of it have failed so far; what they have merely left does not count.
+ * - accounts: how many there are to the policy, where it is not this one alone.
  */
 export type Work = v.InferOutput<typeof Work>;
 

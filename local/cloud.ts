@@ -57,6 +57,8 @@ export interface Cloud {
 }
 
 export interface CloudOptions {
+  /** Of the account. */
+  projectId?: string;
   regions?: string[];
   timing?: Timing;
   /** Of the secrets store; any free port unless told. */
@@ -69,6 +71,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     regions: names = ['DFW', 'ORD'],
     timing = { queuedMs: 60_000, savingMs: 600_000 },
     port = 0,
+    projectId = '123456',
   } = options;
   const servers: ServerType[] = [];
   let offsetMs = 0;
@@ -78,7 +81,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     username: 'demoauthor',
     apiKey: 'aaaaa-bbbbb-ccccc-12345678',
     password: 'correct horse battery staple',
-    projectId: '123456',
+    projectId,
     projectName: '123456_Flex',
     domainName: 'rackspace_cloud_domain',
     applicationCredential: {

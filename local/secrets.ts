@@ -1,21 +1,39 @@
 import { Hono } from 'hono';
 import type { Env } from './faults.ts';
 
-/** Secrets Manager's GetSecretValue, over the secrets in `secrets` by name. */
+const PAGE = 100;
+
+interface Request {
+  SecretId?: string;
+  Filters?: { Key: string; Values: string[] }[];
+  NextToken?: string;
+}
+
+/** Secrets Manager's GetSecretValue, and ListSecrets by the beginning of the name, over the secrets in `secrets` by name. */
 export function secretsApp(secrets: Map<string, string>): Hono<Env> {
   const app = new Hono<Env>();
   app.post('/', async (c) => {
     const fault = (type: string, message: string) => c.json({ __type: type, message }, 400);
-    if (c.req.header('x-amz-target') !== 'secretsmanager.GetSecretValue') {
-      return fault('UnknownOperationException', 'Only GetSecretValue is here.');
+    const target = c.req.header('x-amz-target');
+    const { SecretId: name = '', Filters = [], NextToken = '0' } = await c.req.json<Request>();
+    if (target === 'secretsmanager.ListSecrets') {
+      const beginnings = Filters.flatMap(({ Values }) => Values);
+      const names = [...secrets.keys()].filter((key) => beginnings.some((b) => key.startsWith(b)));
+      const end = Number(NextToken) + PAGE;
+      return c.json({
+        SecretList: names.slice(Number(NextToken), end).map((Name) => ({ ARN: arnOf(Name), Name })),
+        ...(end < names.length ? { NextToken: String(end) } : {}),
+      });
     }
-    const { SecretId: name } = await c.req.json<{ SecretId: string }>();
+    if (target !== 'secretsmanager.GetSecretValue') {
+      return fault('UnknownOperationException', 'Only GetSecretValue and ListSecrets are here.');
+    }
     const value = secrets.get(name);
     if (value === undefined) {
       return fault('ResourceNotFoundException', "Secrets Manager can't find the specified secret.");
     }
     return c.json({
-      ARN: `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}`,
+      ARN: arnOf(name),
       Name: name,
       SecretString: value,
       VersionId: '00000000-0000-4000-8000-000000000000',
@@ -23,4 +41,8 @@ export function secretsApp(secrets: Map<string, string>): Hono<Env> {
     });
   });
   return app;
+}
+
+function arnOf(name: string): string {
+  return `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}`;
 }

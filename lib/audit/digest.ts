@@ -73,8 +73,8 @@ function section(title: string, lines: readonly string[]): string | undefined {
 }
 
 /** A retry fails the same way: so the lines do not say when. */
-function failuresOf({ job, policy, failures, entries }: Report): string[] {
-  const run = `${job} ${policy}`;
+function failuresOf({ job, policy, account, accounts, failures, entries }: Report): string[] {
+  const run = accounts ? `${job} ${policy} of ${account}` : `${job} ${policy}`;
   return [
     ...failures.map((failure) => `${run}: ${failure}`),
     ...entries.flatMap(({ name, server, region, outcome, reason, snapshots = [] }) => {

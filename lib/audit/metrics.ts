@@ -15,7 +15,7 @@ const MOST_SERVERS = 10;
  * NothingSelected, 1 where a selector matches no server; and where there are drills, ProvenAge (seconds), how long ago a
  * server was last proven, or since when it could have been, of the server where it is longest, and DrillsFailed,
  * the servers whose last drill failed. A policy of which not all could be read has none: missing is
- * bad. With `service`, `policy` and `server` (its name): Overdue and NewestGoodAge of the servers that are late, the
+ * bad. With `account` besides, of a policy with several: Overdue. With `service`, `policy` and `server` (its name): Overdue and NewestGoodAge of the servers that are late, the
  * ten most overdue of them.
  */
 export function publishMetrics(audit: Audit): void {
@@ -27,16 +27,23 @@ export function publishMetrics(audit: Audit): void {
     metrics.clearDimensions();
   };
   const count = (name: string, n: number) => metrics.addMetric(name, MetricUnit.Count, n);
-  const addAge = (series: AuditedSeries[]) => {
+  const addOverdue = (series: AuditedSeries[]) => {
     const overdue = series.flatMap((s) => s.overdue ?? []);
-    const ages = series.flatMap((s) => (s.overdue === undefined ? [] : (s.ageSeconds ?? [])));
     if (overdue.length > 0) metrics.addMetric('Overdue', MetricUnit.NoUnit, Math.max(...overdue));
+  };
+  const addAge = (series: AuditedSeries[]) => {
+    addOverdue(series);
+    const ages = series.flatMap((s) => (s.overdue === undefined ? [] : (s.ageSeconds ?? [])));
     if (ages.length > 0) metrics.addMetric('NewestGoodAge', MetricUnit.Seconds, Math.max(...ages));
   };
 
-  for (const { policy, account, nothingSelected, readable } of audit.policies) {
-    if (!readable) continue;
-    const series = audit.series.filter((s) => s.policy === policy && s.account === account);
+  for (const [policy, its] of Map.groupBy(audit.policies, (p) => p.policy)) {
+    const series = audit.series.filter((s) => s.policy === policy);
+    for (const { account, readable } of its.length > 1 ? its : []) {
+      if (readable)
+        publish({ policy, account }, () => addOverdue(series.filter((s) => s.account === account)));
+    }
+    if (!its.every(({ readable }) => readable)) continue;
     const sum = (key: 'good' | 'pending' | 'failed' | 'stuck' | 'bytes') =>
       series.reduce((total, s) => total + s[key], 0);
     publish({ policy }, () => {
@@ -45,7 +52,7 @@ export function publishMetrics(audit: Audit): void {
       count('Pending', sum('pending'));
       count('Failed', sum('failed'));
       count('Stuck', sum('stuck'));
-      count('NothingSelected', nothingSelected ? 1 : 0);
+      count('NothingSelected', its.filter((p) => p.nothingSelected).length);
       metrics.addMetric('StorageBytes', MetricUnit.Bytes, sum('bytes'));
       const drilled = series.filter((s) => s.proof && isExpected(s));
       const ages = drilled.flatMap(({ proof }) => proof?.unprovenSeconds ?? []);

@@ -70,6 +70,7 @@ test('the role has exactly these rights: an action, a resource or a wildcard mor
   expect(rights.toSorted()).toEqual(
     [
       'secretsmanager:GetSecretValue arn:aws:secretsmanager:us-east-1:123456789012:secret:autosnap/prod/*',
+      'secretsmanager:ListSecrets *',
       ...logs.flatMap((log) => [`logs:CreateLogStream ${log}`, `logs:PutLogEvents ${log}`]),
       'sns:Publish arn:aws:sns:us-east-1:123456789012:autosnap-prod-alerts',
       ...[
@@ -115,7 +116,7 @@ describe('what the functions may do', () => {
     ['secretsmanager:GetSecretValue', ARN.secret('autosnap/production/rackspace')],
     ['secretsmanager:GetSecretValue', ARN.secret('payroll')],
     ['secretsmanager:PutSecretValue', ARN.secret('autosnap/prod/rackspace')],
-    ['secretsmanager:ListSecrets', '*'],
+    ['secretsmanager:ListSecretVersionIds', '*'],
     ['kms:Decrypt', 'arn:aws:kms:us-east-1:123456789012:key/1'],
     ['logs:CreateLogGroup', ARN.log('autosnap-prod-snapshot')],
     ['logs:PutLogEvents', ARN.log('autosnap-dev-snapshot')],

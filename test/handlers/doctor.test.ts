@@ -187,7 +187,7 @@ describe('what is wrong with an account fails, and the schedules of its policies
           answer: { status: 400, body: { __type: 'DecryptionFailure', message: 'KMS says no.' } },
         }),
       'secret',
-      /^KMS says no\.$/,
+      / does not give it: KMS says no\.$/,
     ],
     [
       'a key that the cloud does not accept',

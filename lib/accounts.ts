@@ -1,0 +1,44 @@
+import { isKeyOf } from './policy.ts';
+
+/** Finds the accounts whose names begin so. */
+export type AccountsBeginning = (beginning: string) => Promise<string[]>;
+
+/** The same event for each account that its `account` lists. What is wrong with one, parseEvent says. */
+export function eachAccount(event: unknown): unknown[] {
+  if (!isKeyOf('account', event)) return [event];
+  const { account, ...rest } = event as { account: unknown };
+  if (!Array.isArray(account) || account.length === 0) return [event];
+  return [...new Set(account)].map((one: unknown) => ({ ...rest, account: one }));
+}
+
+/**
+ * Puts each account that there is in the place of a beginning of names, such as `customer-*`. A beginning that no name
+ * has stays, and the login to it says so.
+ *
+ * @param items policies, or their events, of one account each.
+ */
+export async function expandAccounts<T>(
+  items: readonly T[],
+  accountsBeginning: AccountsBeginning,
+): Promise<T[]> {
+  const expanded = await Promise.all(
+    items.map(async (item) => {
+      const { account } = item as { account?: unknown };
+      if (typeof account !== 'string' || !account.endsWith('*')) return [item];
+      const found = await accountsBeginning(account.slice(0, -1));
+      return found.length === 0 ? [item] : found.map((name) => ({ ...item, account: name }));
+    }),
+  );
+  const keyOf = (item: T) =>
+    JSON.stringify([(item as { policy?: unknown }).policy, (item as { account?: unknown }).account]);
+  return [...new Map(expanded.flat().map((item) => [keyOf(item), item])).values()];
+}
+
+/** Whether two of `account`, each a name, a beginning of names or a list of these, may mean the same account. */
+export function mayMeet(one: unknown, other: unknown): boolean {
+  const meet = (a: string, b: string) =>
+    a === b ||
+    (a.endsWith('*') && b.startsWith(a.slice(0, -1))) ||
+    (b.endsWith('*') && a.startsWith(b.slice(0, -1)));
+  return [one].flat().some((a) => [other].flat().some((b) => meet(String(a), String(b))));
+}

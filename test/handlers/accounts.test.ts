@@ -1,0 +1,212 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Report } from '../../lib/report.ts';
+import { type Cloud, startCloud } from '../../local/cloud.ts';
+import { deliverAll, startWaiting } from '../fleet/waiting.ts';
+import { deploy, harness, policy, setTime } from '../harness.ts';
+
+const clouds: Cloud[] = [];
+afterEach(async () => {
+  await Promise.all(clouds.splice(0).map((cloud) => cloud.close()));
+});
+
+const EVENT = policy({ account: ['rackspace', 'customer-*'] });
+
+/** Three accounts, each a cloud of its own with two servers: rackspace, customer-a and customer-b. */
+async function accounts() {
+  setTime('2026-11-22T00:00:20Z');
+  const h = await harness();
+  const ofAccount = new Map<string, Cloud>([['rackspace', h.cloud]]);
+  for (const name of ['customer-a', 'customer-b']) {
+    const cloud = await startCloud({ regions: ['DFW'], projectId: `project-of-${name}` });
+    clouds.push(cloud);
+    ofAccount.set(name, cloud);
+    h.cloud.secrets.set(`autosnap/test/${name}`, cloud.secret('rackspace'));
+  }
+  h.cloud.secrets.set('autosnap/test/customer-c/old', 'not an account: it lies deeper');
+  h.cloud.secrets.set('autosnap/prod/customer-d', 'not of this stage');
+  for (const cloud of ofAccount.values()) {
+    for (const name of ['web', 'db']) cloud.region('DFW').addServer({ name });
+  }
+  const made = () => [...ofAccount.values()].map((cloud) => cloud.region('DFW').images.length);
+  return { ...h, ofAccount, made };
+}
+
+type Accounts = Awaited<ReturnType<typeof accounts>>;
+
+/** The reports that were logged, by their accounts. */
+function reportsOf(): Map<string, Report> {
+  const logged = vi.mocked(console.info).mock.calls.map(([line]) => String(line));
+  const reports = logged.flatMap((line) =>
+    line.includes('"report":') ? [JSON.parse(line).report as Report] : [],
+  );
+  return new Map(reports.map((report) => [report.account, report]));
+}
+
+/** The metrics that were written, with their dimensions, as text. */
+function metricsOf(h: Accounts, metric: string): string[] {
+  return h
+    .logs()
+    .split('\n')
+    .filter((line) => line.includes('CloudWatchMetrics') && line.includes(`"${metric}":`))
+    .map((line) => JSON.parse(line))
+    .map((m) => `${m.job ?? 'audit'} ${m.account ?? 'all'} ${m[metric]}`);
+}
+
+describe('a policy with several accounts, where there is a queue', () => {
+  test('has an invocation and a report for each', async () => {
+    const h = await accounts();
+    const waiting = await startWaiting();
+    const report = await h.run('snapshot', EVENT, { requestId: 'r1' });
+    expect(report).toMatchObject({
+      account: 'rackspace, customer-a, customer-b',
+      goesOn: '2026-11-22T00:00:20Z',
+      entries: [],
+      failures: [],
+    });
+    expect(h.made()).toEqual([0, 0, 0]);
+    const works = waiting.queue.messages.map(({ body }) => JSON.parse(body));
+    expect(works).toEqual(
+      ['rackspace', 'customer-a', 'customer-b'].map((account) => ({
+        job: 'snapshot',
+        event: { ...EVENT, account },
+        since: '2026-11-22T00:00:20.000Z',
+        requestId: 'r1',
+        tries: 0,
+        accounts: 3,
+      })),
+    );
+    await deliverAll(waiting);
+    expect(h.made()).toEqual([2, 2, 2]);
+    expect(reportsOf().get('customer-b')).toMatchObject({ accounts: 3, totals: { taken: 2 } });
+    expect(metricsOf(h, 'Succeeded').sort()).toEqual(
+      ['all', 'all', 'all', 'customer-a', 'customer-b', 'rackspace'].map((a) => `snapshot ${a} 1`),
+    );
+  });
+
+  test('one that fails stops no other, and is told with its own event', async () => {
+    const h = await accounts();
+    const waiting = await startWaiting();
+    h.ofAccount.get('customer-a')!.account.apiKey = 'changed';
+    await h.run('snapshot', EVENT);
+    await deliverAll(waiting);
+    expect(h.made()).toEqual([2, 0, 2]);
+    expect(waiting.told).toHaveLength(1);
+    expect(JSON.parse(waiting.told[0]!)).toMatchObject({
+      requestPayload: { ...EVENT, account: 'customer-a' },
+      responsePayload: { errorMessage: expect.stringContaining('The account customer-a: ') },
+    });
+    expect(metricsOf(h, 'Succeeded').filter((line) => line.includes('customer-a'))).toEqual(
+      Array(3).fill('snapshot customer-a 0'),
+    );
+  });
+
+  test('an event that is not valid is refused as a whole, once', async () => {
+    const h = await accounts();
+    const { queue } = await startWaiting();
+    const { error } = await h.fail('snapshot', { ...EVENT, keep: { last: 0 } });
+    expect(error.message).toContain('keep.last: must be a whole number of 1 or more');
+    expect(queue.messages).toEqual([]);
+  });
+
+  test('the run fails, for Lambda to try it again, when not all could be handed out', async () => {
+    const h = await accounts();
+    await startWaiting();
+    vi.stubEnv('AWS_ENDPOINT_URL_SQS', 'http://127.0.0.1:1');
+    vi.stubEnv('AUTOSNAP_QUEUE', 'http://127.0.0.1:1/000000000000/work');
+    const { error } = await h.fail('snapshot', EVENT);
+    expect(error.message).toContain('ECONNREFUSED');
+    expect(metricsOf(h, 'Succeeded')).toEqual(['snapshot all 0']);
+  });
+});
+
+describe('a policy with several accounts, without a queue', () => {
+  test('works for one after another, and says whose is what', async () => {
+    const h = await accounts();
+    h.ofAccount.get('customer-a')!.account.apiKey = 'changed';
+    const { error, report } = await h.fail('snapshot', EVENT);
+    expect(h.made()).toEqual([2, 0, 2]);
+    expect(error.message).toMatch(/^snapshot daily: 0 of 4 failed\.\n- customer-a: The account customer-a: /);
+    expect(report?.totals).toEqual({ taken: 4 });
+    expect(report?.entries.map(({ account, name }) => `${account} ${name}`)).toEqual([
+      'rackspace db',
+      'customer-b db',
+      'rackspace web',
+      'customer-b web',
+    ]);
+  });
+
+  test('a dry run shows the plans of all, also where there is one', async () => {
+    const h = await accounts();
+    const { queue } = await startWaiting();
+    const report = await h.run('snapshot', { ...EVENT, dryRun: true });
+    expect(report.totals).toEqual({ planned: 6 });
+    expect(queue.messages).toEqual([]);
+    expect(h.made()).toEqual([0, 0, 0]);
+  });
+});
+
+test('a beginning that no secret has is said so, with the remedy', async () => {
+  const h = await accounts();
+  const { error } = await h.fail('snapshot', policy({ account: 'nobody-*' }));
+  expect(error.message).toMatch(
+    /^The secret autosnap\/test\/nobody-\* can't be read: there is none .* whose name begins so: create one/,
+  );
+});
+
+test('more secrets than one page lists are all found', async () => {
+  const h = await accounts();
+  await startWaiting();
+  for (let i = 0; i < 230; i++) h.cloud.secrets.set(`autosnap/test/many-${i}`, '{}');
+  const report = await h.run('snapshot', policy({ account: 'many-*' }));
+  expect(report.account.split(', ')).toHaveLength(230);
+});
+
+describe('the whole deployment', () => {
+  test('an audit looks at each account; one that can not be read stops no other', async () => {
+    const h = await accounts();
+    deploy([EVENT]);
+    h.cold();
+    for (const [, cloud] of h.ofAccount) cloud.advance(3_600_000);
+    h.ofAccount.get('customer-b')!.account.apiKey = 'changed';
+    const { policies, sentence } = await h.run('audit', {});
+    expect(policies.map(({ account, readable }) => [account, readable])).toEqual([
+      ['rackspace', true],
+      ['customer-a', true],
+      ['customer-b', false],
+    ]);
+    expect(sentence).toContain("account customer-b can't be read");
+    // Missing is bad: the alarm of the policy is on.
+    expect(metricsOf(h, 'Good')).toEqual([]);
+  });
+
+  test('its metrics are those of all accounts together, and the worst age of each', async () => {
+    const h = await accounts();
+    deploy([EVENT]);
+    h.cold();
+    await h.run('snapshot', EVENT);
+    setTime('2026-11-22T06:00:00Z');
+    await h.run('audit', {});
+    expect(metricsOf(h, 'Good')).toEqual(['audit all 6']);
+    expect(metricsOf(h, 'Overdue').map((line) => line.split(' ')[1])).toEqual([
+      'rackspace',
+      'customer-a',
+      'customer-b',
+      'all',
+    ]);
+  });
+
+  test('doctor checks each account, and finds two of one project', async () => {
+    const h = await accounts();
+    h.cloud.secrets.set('autosnap/test/customer-again', h.ofAccount.get('customer-a')!.secret('rackspace'));
+    const { checks } = await h.run('doctor', { policies: [EVENT] });
+    expect(new Set(checks.map(({ account }) => account))).toEqual(
+      new Set(['rackspace', 'customer-a', 'customer-again', 'customer-b']),
+    );
+    expect(checks.filter(({ verdict }) => verdict !== 'pass')).toEqual([
+      expect.objectContaining({
+        account: 'customer-again',
+        detail: 'its project project-of-customer-a is that of the account customer-a, too',
+      }),
+    ]);
+  });
+});
