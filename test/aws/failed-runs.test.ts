@@ -30,7 +30,7 @@ beforeAll(async () => {
   project = await copyProject();
   event = eventsFor(await stateOf('prod'), 'snapshot').daily!;
   lambda = createServer(async (request, response) => {
-    const [, job] = /function:autosnap-prod-(\w+)/.exec(decodeURIComponent(request.url!))!;
+    const [, job] = /autosnap-prod-(\w+)/.exec(decodeURIComponent(request.url!))!;
     const { payload, error } = await (await deployedFunction('prod', job!)).invoke(
       JSON.parse(await text(request)),
     );
