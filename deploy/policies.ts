@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { eachAccount, mayMeet } from '../lib/accounts.ts';
 import { isAdhoc, parseEvent } from '../lib/policy.ts';
 import { Refusal } from '../lib/refusal.ts';
+import { DRILL_RATE } from '../lib/work.ts';
 
 /** The parts of a Serverless service that say what runs when. */
 export interface Service {
@@ -12,9 +13,6 @@ export interface Service {
     { events?: { schedule?: { rate: string | string[]; input?: unknown } }[]; package?: object }
   >;
 }
-
-/** How often `drill` looks after its servers; when it begins one, the policy's `drill.schedule` says. */
-const DRILL_RATE = 'rate(1 hour)';
 
 /** When each job of a policy runs. A policy that does not say it has no such job. */
 const JOBS = {

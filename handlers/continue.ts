@@ -1,5 +1,6 @@
 import { continuation } from '../lib/continuation.ts';
 import { cleanup } from './cleanup.ts';
+import { drill } from './drill.ts';
 import { offsite } from './offsite.ts';
 import { snapshot } from './snapshot.ts';
 
@@ -8,4 +9,4 @@ import { snapshot } from './snapshot.ts';
  *
  * The event is what SQS has in the queue `Work`; see lib/work.ts.
  */
-export const handler = continuation({ snapshot, cleanup, offsite });
+export const handler = continuation({ snapshot, cleanup, offsite, drill });

@@ -1,5 +1,5 @@
 import { runDrills } from '../lib/drill/drill.ts';
-import { lambda } from '../lib/lambda.ts';
+import { lambda, type Runner } from '../lib/lambda.ts';
 import { parsePolicy } from '../lib/policy.ts';
 
 /**
@@ -7,7 +7,9 @@ import { parsePolicy } from '../lib/policy.ts';
  *
  * The event is a policy with `drill`; see lib/policy.ts and events/.
  */
-export const handler = lambda('drill', async (event, job) => {
+export const drill: Runner = async (event, job) => {
   const policy = parsePolicy(event);
   return runDrills(await job.login(policy.account), policy, job);
-});
+};
+
+export const handler = lambda('drill', drill);

@@ -1,7 +1,11 @@
 import * as v from 'valibot';
-import { isAdhoc, parseEvent, text } from './policy.ts';
+import { isAdhoc, type Policy, parseEvent, text } from './policy.ts';
 import type { Report } from './report.ts';
+import { parseSchedule, type Schedule } from './schedule.ts';
 import { strict } from './schema.ts';
+
+/** How often `drill` looks after its servers; when it begins one, the policy's `drill.schedule` says. */
+export const DRILL_RATE = 'rate(1 hour)';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -21,7 +25,7 @@ const date = v.pipe(
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 const Work = strict({
-  job: v.picklist(['snapshot', 'cleanup', 'offsite']),
+  job: v.picklist(['snapshot', 'cleanup', 'offsite', 'drill']),
   event: v.record(v.string(), v.unknown()),
   since: date,
   requestId: text('the id of an invocation'),
@@ -54,12 +58,20 @@ function spanOf({ job, event, since }: Pick<Work, 'job' | 'event' | 'since'>): {
   until: Date;
 } {
   const asked = parseEvent(event);
-  const schedules = isAdhoc(asked)
-    ? undefined
-    : { snapshot: asked.schedule, cleanup: asked.cleanup, offsite: asked.offsite?.schedule };
-  const from = schedules?.[job]?.slot(since) ?? since;
-  const until = schedules?.[job]?.next(since) ?? new Date(since.getTime() + ADHOC_MS);
+  const schedule = isAdhoc(asked) ? undefined : scheduleOf(job, asked);
+  const from = schedule?.slot(since) ?? since;
+  const until = schedule?.next(since) ?? new Date(since.getTime() + ADHOC_MS);
   return { halfway: new Date((from.getTime() + until.getTime()) / 2), until };
+}
+
+function scheduleOf(job: Work['job'], { schedule, cleanup, offsite }: Policy): Schedule | undefined {
+  const schedules = {
+    snapshot: schedule,
+    cleanup,
+    offsite: offsite?.schedule,
+    drill: parseSchedule(DRILL_RATE),
+  };
+  return schedules[job];
 }
 
 /** How a run's work goes on. */

@@ -63,7 +63,17 @@ test('the role has exactly these rights: an action, a resource or a wildcard mor
   const rights = statements.flatMap(({ Action, Resource }) =>
     [Action].flat().flatMap((action) => [Resource].flat().map((resource) => `${action} ${resource}`)),
   );
-  const functions = ['audit', 'cleanup', 'continue', 'doctor', 'drill', 'hold', 'offsite', 'restore', 'snapshot'];
+  const functions = [
+    'audit',
+    'cleanup',
+    'continue',
+    'doctor',
+    'drill',
+    'hold',
+    'offsite',
+    'restore',
+    'snapshot',
+  ];
   const logs = functions.map(
     (name) => `arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/autosnap-prod-${name}:*`,
   );

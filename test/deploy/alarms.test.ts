@@ -93,7 +93,9 @@ test('a run with failures or without a beginning has not succeeded; a dry run an
   ]);
 });
 
-test('each alarm has a name of its own, whatever the policies are called, and tells the topic', () => {
+test('each alarm has a name of its own, whatever the policies are called, and tells the topic', {
+  timeout: 60_000,
+}, () => {
   const name = fc.stringMatching(/^[a-z0-9-]{1,40}$/);
   fc.assert(
     fc.property(fc.uniqueArray(name, { minLength: 2, maxLength: 6 }), (names) => {
