@@ -17,6 +17,8 @@ export interface Queue {
 export function queueAt(QueueUrl: string): Queue {
   // A run's last seconds have to suffice.
   const client = new SQSClient({
+    // Where SQS is, AWS's configuration says, as for every other service.
+    useQueueUrlAsEndpoint: false,
     maxAttempts: 2,
     requestHandler: { connectionTimeout: 1_000, requestTimeout: 1_500 },
   });
