@@ -111,8 +111,11 @@ export class Region {
   /** How many servers there may be. */
   maxServers = 100;
   readonly #images = new Map<string, CloudImage>();
-  /** Those in progress. */
+  /** Those in progress, and the server that is busy with each. */
   readonly #making = new Set<CloudImage>();
+  readonly #busyWith = new Map<string, CloudImage>();
+  /** Before this moment none of them changes. */
+  #nextChangeMs = Number.POSITIVE_INFINITY;
   readonly files: Files;
   readonly tasks: Tasks;
   readonly name: string;
@@ -165,7 +168,11 @@ export class Region {
       ...image,
     };
     this.#images.set(added.id, added);
-    if (added.making) this.#making.add(added);
+    if (added.making) {
+      this.#making.add(added);
+      this.#busyWith.set(added.making.server, added);
+      this.#nextChangeMs = Math.min(this.#nextChangeMs, createdAt.getTime() + this.#timing.queuedMs);
+    }
     return added;
   }
 
@@ -177,7 +184,7 @@ export class Region {
 
   removeImage(id: string): void {
     const image = this.#images.get(id);
-    if (image) this.#making.delete(image);
+    if (image?.making) this.#finish(image);
     this.#images.delete(id);
   }
 
@@ -218,7 +225,7 @@ export class Region {
     if (status === 'REBUILD') return 'rebuild_spawning';
     if (server.taskState) return server.taskState;
     this.#settle();
-    const image = [...this.#making].find(({ making }) => making?.server === server.id);
+    const image = this.#busyWith.get(server.id);
     if (!image) return null;
     const ageMs = this.now().getTime() - image.createdAt.getTime();
     if (ageMs < this.#timing.queuedMs / 2) return 'image_snapshot';
@@ -228,11 +235,19 @@ export class Region {
   #settle(): void {
     const { queuedMs, savingMs } = this.#timing;
     const now = this.now();
+    if (now.getTime() < this.#nextChangeMs) return;
+    this.#nextChangeMs = Number.POSITIVE_INFINITY;
+    const changesAt = (at: Date) => {
+      this.#nextChangeMs = Math.min(this.#nextChangeMs, at.getTime());
+    };
     for (const image of [...this.#making]) {
       if (!image.making) continue;
       const { fate, tokenExpiresAt } = image.making;
       const uploadAt = new Date(image.createdAt.getTime() + queuedMs);
-      if (now < uploadAt) continue;
+      if (now < uploadAt) {
+        changesAt(uploadAt);
+        continue;
+      }
       // Nova uploads with the user's token: without it, it can't even say that it has failed.
       if (fate === 'stuck' || tokenExpiresAt < uploadAt) {
         this.#finish(image);
@@ -240,7 +255,10 @@ export class Region {
       }
       image.status = 'saving';
       const endsAt = new Date(uploadAt.getTime() + savingMs);
-      if (now < endsAt) continue;
+      if (now < endsAt) {
+        changesAt(endsAt);
+        continue;
+      }
       this.#finish(image);
       if (fate === 'vanishes') this.removeImage(image.id);
       else if (fate === 'killed') image.status = 'killed';
@@ -250,6 +268,8 @@ export class Region {
   }
 
   #finish(image: CloudImage): void {
+    const server = image.making?.server ?? '';
+    if (this.#busyWith.get(server) === image) this.#busyWith.delete(server);
     delete image.making;
     this.#making.delete(image);
   }

@@ -64,7 +64,7 @@ async function listen(app: Hono): Promise<string> {
 }
 
 /** What Lambda's poller gives to a function: one message. */
-function sqsEvent({ messageId, receiptHandle, body }: Delivery): SQSEvent {
+export function sqsEvent({ messageId, receiptHandle, body }: Delivery): SQSEvent {
   return {
     Records: [
       {

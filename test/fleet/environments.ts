@@ -1,0 +1,55 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { Invocation, Outcome } from './function.ts';
+
+const FUNCTION = join(import.meta.dirname, 'function.ts');
+
+/** Execution environments for the functions: processes that are kept warm, each for one invocation at a time. */
+export class Environments {
+  readonly #environment: Record<string, string>;
+  readonly #idle: ChildProcess[] = [];
+  readonly #all = new Set<ChildProcess>();
+
+  constructor(environment: Record<string, string>) {
+    this.#environment = environment;
+    onTestFinished(() => {
+      for (const child of this.#all) child.kill('SIGKILL');
+    });
+  }
+
+  /**
+   * Runs a function once.
+   *
+   * @param begun is given the means to kill it in the middle.
+   * @returns undefined for an invocation that was killed.
+   */
+  async invoke(
+    invocation: Invocation,
+    begun: (kill: () => void) => void = () => {},
+  ): Promise<Outcome | undefined> {
+    const child = this.#idle.pop() ?? this.#start();
+    const ended = Promise.withResolvers<Outcome | undefined>();
+    const gone = () => ended.resolve(undefined);
+    child.once('message', ended.resolve);
+    child.once('exit', gone);
+    begun(() => child.kill('SIGKILL'));
+    child.send(invocation);
+    const outcome = await ended.promise;
+    child.off('exit', gone).off('message', ended.resolve);
+    if (outcome) this.#idle.push(child);
+    else this.#all.delete(child);
+    return outcome;
+  }
+
+  #start(): ChildProcess {
+    const child = fork(FUNCTION, {
+      // Nothing of what vitest's own processes need.
+      execArgv: [],
+      env: { PATH: process.env.PATH, ...this.#environment },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    this.#all.add(child);
+    return child;
+  }
+}

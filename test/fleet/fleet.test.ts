@@ -1,0 +1,121 @@
+import { afterEach, expect, test } from 'vitest';
+import { type Cloud, startCloud } from '../../local/cloud.ts';
+import { Chance } from '../../local/simulation/chance.ts';
+import { policy } from '../harness.ts';
+import { Environments } from './environments.ts';
+import { type Deliveries, pollUntilEmpty, type Trouble } from './poller.ts';
+import { startWaiting } from './waiting.ts';
+
+// A whole fleet, end to end: the real handlers in processes of their own, which are killed, over the embedded cloud and
+// a queue that delivers twice, late and in any order. `npm run test:fleet` is the whole of it, `npm test` a small one.
+const WHOLE = process.env.FLEET === 'whole';
+const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 1_000_000));
+const TROUBLE: Trouble = { duplicated: 0.15, throttled: 0.15, killed: 0.3 };
+
+const clouds: Cloud[] = [];
+afterEach(async () => {
+  await Promise.all(clouds.splice(0).map((cloud) => cloud.close()));
+});
+
+/** Accounts, each a cloud with so many servers in one region, on one clock; the secrets of all are with the first. */
+async function fleet(accounts: number, servers: number) {
+  let offsetMs = 0;
+  const now = () => new Date(Date.now() + offsetMs);
+  const ofAccount = new Map<string, Cloud>();
+  for (let i = 0; i < accounts; i++) {
+    const cloud = await startCloud({ regions: ['DFW'], projectId: `project-${i}` });
+    clouds.push(cloud);
+    ofAccount.set(`customer-${i}`, cloud);
+    cloud.pageSize = 1000;
+    for (let n = 0; n < servers; n++) cloud.region('DFW').addServer({ name: `web-${n}` });
+  }
+  const { secrets, secretsUrl } = ofAccount.get('customer-0')!;
+  for (const [name, cloud] of ofAccount) secrets.set(`autosnap/test/${name}`, cloud.secret('rackspace'));
+  const advance = (ms: number) => {
+    offsetMs += ms;
+    for (const cloud of clouds) cloud.advance(ms);
+  };
+  // Its slot has just begun, and a day is longer than all of this takes.
+  advance(24 * 3_600_000 - (now().getTime() % (24 * 3_600_000)) + 20_000);
+  const waiting = await startWaiting(now);
+  const environments = new Environments({
+    ...waiting.environment,
+    AUTOSNAP_SERVICE: 'autosnap',
+    AUTOSNAP_STAGE: 'test',
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsUrl,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    POWERTOOLS_LOG_LEVEL: 'SILENT',
+    POWERTOOLS_METRICS_DISABLED: 'true',
+  });
+  return { ofAccount, now, advance, environments, ...waiting };
+}
+
+type Fleet = Awaited<ReturnType<typeof fleet>>;
+
+/** What its rule does, and then the queue, until nothing is left; kills after some of the requests of an invocation. */
+async function runThrough(f: Fleet, event: object, requestMs: number): Promise<Deliveries> {
+  const chance = new Chance(SEED);
+  console.log(`SEED=${SEED}`);
+  const invocation = { job: 'snapshot', event, now: f.now().getTime(), requestMs, requestId: 'r1' };
+  const first = await f.environments.invoke(invocation);
+  expect(first).toEqual({ result: expect.objectContaining({ goesOn: expect.any(String), failures: [] }) });
+  return pollUntilEmpty({
+    ...f,
+    chance,
+    trouble: TROUBLE,
+    atOnce: 3,
+    requestMs,
+    killLater({ body }, kill) {
+      const { account } = JSON.parse(body).event as { account: string };
+      const { faults, region } = f.ofAccount.get(account)!;
+      const left = region('DFW').servers.length - region('DFW').images.length;
+      const skip = Math.floor(chance.number() * Math.min(left, 500));
+      faults.push({ service: 'compute', method: 'POST', skip, answer: kill });
+    },
+  });
+}
+
+/** Each server has exactly one snapshot, all of the one slot, and nothing is left anywhere. */
+function expectOneEach({ ofAccount, queue, told }: Fleet, servers: number): void {
+  for (const [account, cloud] of ofAccount) {
+    const { images, servers: its } = cloud.region('DFW');
+    const taken = images.map(({ properties: p }) => p.autosnap_server);
+    expect(new Set(taken), account).toEqual(new Set(its.map(({ id }) => id)));
+    expect(taken, account).toHaveLength(servers);
+    expect(new Set(images.map(({ properties: p }) => p.autosnap_slot)).size, account).toBe(1);
+  }
+  expect(queue.messages).toEqual([]);
+  expect(queue.deadLetters).toEqual([]);
+  expect(told).toEqual([]);
+}
+
+const SERVERS = WHOLE ? 10_000 : 400;
+const ACCOUNTS = WHOLE ? 200 : 12;
+const MINUTES = 60_000;
+
+test(`${SERVERS} servers in one region: each has one snapshot of the slot`, {
+  timeout: 10 * MINUTES,
+}, async () => {
+  const f = await fleet(1, SERVERS);
+  const deliveries = await runThrough(f, policy({ account: 'customer-0' }), WHOLE ? 600 : 6_000);
+  console.log(deliveries);
+  expectOneEach(f, SERVERS);
+  expect(deliveries.errors).toEqual([]);
+  // By Rackspace's limit of 100 requests a minute an invocation can take 1,475.
+  expect(deliveries.delivered).toBeGreaterThanOrEqual(WHOLE ? 6 : 2);
+});
+
+test(`${ACCOUNTS} accounts in one deployment: likewise`, { timeout: 10 * MINUTES }, async () => {
+  const f = await fleet(ACCOUNTS, 5);
+  const deliveries = await runThrough(f, policy({ account: 'customer-*' }), 600);
+  console.log(deliveries);
+  expectOneEach(f, 5);
+  expect(deliveries.errors).toEqual([]);
+  expect(deliveries.delivered).toBeGreaterThanOrEqual(ACCOUNTS);
+  // Of a few, chance may spare all.
+  if (!WHOLE) return;
+  for (const kind of ['duplicated', 'throttled', 'killed'] as const)
+    expect(deliveries[kind]).toBeGreaterThan(0);
+});
