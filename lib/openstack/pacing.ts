@@ -81,6 +81,7 @@ export interface Queue {
 /** A queue in which a request waits no longer than `remainingMs`. */
 export function queue({ remainingMs }: { remainingMs(): number }): Queue {
   const paces = new Map<string, Pace>();
+  const lastInLine = new Map<string, Promise<void>>();
   const heldUntilMs = new Map<string, number>();
   const placeOf = ({ method, url }: Where) => `${method} ${new URL(url).host}`;
   const heldMs = (where: Where) => (heldUntilMs.get(placeOf(where)) ?? 0) - performance.now();
@@ -100,6 +101,21 @@ export function queue({ remainingMs }: { remainingMs(): number }): Queue {
     await setTimeout(ms);
   }
 
+  /**
+   * Waits for the next turn of the pace, one request after another: a turn is booked when the one before has gone, so
+   * that a process that was held up for a moment does not send all at once what had its turn meanwhile.
+   */
+  async function waitInLine(where: Where, pace: Pace): Promise<void> {
+    const before = lastInLine.get(where.method);
+    const going = (async () => {
+      await before?.catch(() => {});
+      const nowMs = performance.now();
+      if (heldMs(where) <= 0) await wait(where, pace(nowMs) - nowMs);
+    })();
+    lastInLine.set(where.method, going);
+    await going;
+  }
+
   return {
     spread,
     hold(where, ms) {
@@ -116,8 +132,8 @@ export function queue({ remainingMs }: { remainingMs(): number }): Queue {
           throw new CloudError('RATE_LIMITED', `[${method}] "${url}": ${what}`, where);
         }
         await wait(where, askedMs);
-        const nowMs = performance.now();
-        await wait(where, (paces.get(method)?.(nowMs) ?? nowMs) - nowMs);
+        const pace = paces.get(method);
+        if (pace) await waitInLine(where, pace);
       } while (heldMs(where) > 0);
     },
   };

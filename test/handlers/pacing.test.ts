@@ -4,7 +4,7 @@ import type { RateLimit } from '../../local/limiter.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, MIDNIGHT } from '../history.ts';
 
-const SERVERS = 60;
+const SERVERS = 120;
 
 /** A fleet in two regions, the larger part in DFW. */
 async function fleet(...limits: RateLimit[]): Promise<Harness> {
@@ -32,7 +32,7 @@ function rateLimited({ logs }: Harness): number {
 
 const limit = (verb: string, kind: RateLimit['kind'] = 'window'): RateLimit => ({
   verb,
-  value: 50,
+  value: 100,
   unit: 'SECOND',
   kind,
 });
@@ -71,7 +71,7 @@ describe('a sweep of more than the limit', () => {
 });
 
 test('a cleanup of more than the limit meets none of its refusals', async () => {
-  const h = await fleet(limit('DELETE'), { ...limit('GET'), value: 500 });
+  const h = await fleet(limit('DELETE'), { ...limit('GET'), value: 1000 });
   for (const region of ['DFW', 'ORD']) {
     for (const server of h.cloud.region(region).servers) {
       for (const age of [0, 1]) addSnapshot(h, server, age, {}, region);
