@@ -84,7 +84,7 @@ describe('how many', () => {
     ['one is there since before the slot', [server('a1', 400)], 2, 1],
     ['all places are taken', [server('a1', 400), server('b1', 400)], 2, 0],
     ['one was begun for this slot', [server('a1', 20)], 2, 1],
-  ])('%s: with atOnce %3$i, %4$i more', (_, running, atOnce, count) => {
+  ])('%s', (_, running, atOnce, count) => {
     expect(begun(fleet, running, atOnce)).toHaveLength(count);
   });
 

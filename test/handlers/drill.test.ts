@@ -267,11 +267,7 @@ describe('when something goes wrong on the way', () => {
     ['a conflict', { ...CREATE, answer: answers.conflict }, /409/],
     ['a quota', { ...CREATE, answer: answers.quota }, /413/],
     ['the role is missing', { ...CREATE, answer: answers.forbidden }, /lacks the role/],
-    [
-      'the flavors',
-      { service: 'compute', path: /flavors/, times: 9, answer: answers.serverError } as Fault,
-      /500/,
-    ],
+    ['the flavors', { service: 'compute', path: /flavors/, answer: answers.forbidden } as Fault, /403/],
   ])('none can be made: %s', async (_, fault, message) => {
     const h = await world();
     h.cloud.faults.push(fault as Fault);
@@ -295,7 +291,7 @@ describe('when something goes wrong on the way', () => {
 
   test('it can not be looked at: the next run does', async () => {
     const h = await world();
-    h.cloud.faults.push({ ...LOOK, times: 4, answer: answers.serverError });
+    h.cloud.faults.push({ ...LOOK, answer: answers.forbidden });
     const { error } = await h.fail('drill', event());
     expect(error.message).toContain('The next run looks again.');
     expect(throwAways(h)).toHaveLength(1);
@@ -314,10 +310,10 @@ describe('when something goes wrong on the way', () => {
 
   test('the verdict is written and the server can not be deleted: the next run does, and judges nothing anew', async () => {
     const h = await world();
-    h.cloud.faults.push({ ...REMOVE, times: 4, answer: answers.serverError });
+    h.cloud.faults.push({ ...REMOVE, answer: answers.conflict });
     const { error, report } = await h.fail('drill', event());
     expect(report?.totals).toEqual({ failed: 1 });
-    expect(error.message).toMatch(/it was booted, .* but the next run has to delete the server: .*500/);
+    expect(error.message).toMatch(/it was booted, .* but the next run has to delete the server: .*409/);
     const before = { ...h.newest[0]!.properties };
     setTime('2026-11-23T07:00:00Z');
     const next = await h.run('drill', event());
@@ -340,9 +336,17 @@ describe('when something goes wrong on the way', () => {
     expect(error.message).toContain('it does not go: delete it by hand');
   });
 
-  test('its snapshot goes meanwhile: then it goes too, and nothing is written', async () => {
+  test.each<[string, (h: World) => unknown]>([
+    ['goes', (h) => h.dfw.removeImage(h.newest[0]!.id)],
+    [
+      "becomes somebody else's",
+      (h) => {
+        h.newest[0]!.properties.autosnap_owner = 'somebody';
+      },
+    ],
+  ])('its snapshot %s meanwhile: then it goes too, and nothing is written', async (_, change) => {
     const h = await world();
-    h.cloud.faults.push({ ...LOOK, answer: () => h.dfw.removeImage(h.newest[0]!.id) });
+    h.cloud.faults.push({ ...LOOK, answer: () => change(h) });
     expect((await h.run('drill', event())).totals).toEqual({ deleted: 1 });
     expect(sent(h, 'PATCH')).toEqual([]);
     expect(throwAways(h)).toEqual([]);
@@ -359,7 +363,7 @@ describe('when something goes wrong on the way', () => {
   test('a region can not be read: nothing is touched there, and the run fails', async () => {
     const h = await world();
     const left = addThrowAway(h, h.newest[0]!);
-    h.cloud.faults.push({ service: 'image', region: 'DFW', times: 4, answer: answers.unavailable });
+    h.cloud.faults.push({ service: 'image', region: 'DFW', answer: answers.forbidden });
     const { error } = await h.fail('drill', event());
     expect(error.message).toContain("DFW can't be read, so nothing is drilled there");
     expect(throwAways(h)).toEqual([left]);
@@ -424,6 +428,12 @@ describe('what was left behind', () => {
     await h.run('drill', event());
     expect(throwAways(h)).toEqual([other]);
     expect(sent(h, 'DELETE').filter(({ path }) => path.includes(other.id))).toEqual([]);
+  });
+
+  test('of another deployment is not our business, and is not in the report', async () => {
+    const h = await world();
+    addThrowAway(h, h.newest[0]!, {}, of(h.newest[0]!, 'autosnap-dev'));
+    expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
   });
 
   test('by a policy that asks for no drills any more goes when it is older than any may be', async () => {

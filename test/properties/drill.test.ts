@@ -79,5 +79,6 @@ test('whatever fails and whenever a run is broken off: only servers of drills go
         await h.cloud.close();
       },
     ),
+    { slow: true },
   );
 });
