@@ -15,6 +15,8 @@ const MOST_TRIES = 3;
 const ADHOC_MS = 24 * HOUR_MS;
 const SOONEST_MS = 5 * MINUTE_MS;
 const LATEST_MS = 6 * HOUR_MS;
+/** A message that is 14 days old is gone from the queue. */
+const LONGEST_MS = 13 * 24 * HOUR_MS;
 
 const date = v.pipe(
   v.string(),
@@ -51,7 +53,7 @@ export function parseWork(body: string): Work {
 
 /**
  * Until when work is gone on with: for want of time until the next run by schedule, which begins with the longest
- * unprotected; for busy servers until half the interval has passed, so that two snapshots are not close together.
+ * unprotected; for busy servers until half the interval has passed since it was asked for.
  */
 function spanOf({ job, event, since }: Pick<Work, 'job' | 'event' | 'since'>): {
   halfway: Date;
@@ -61,7 +63,8 @@ function spanOf({ job, event, since }: Pick<Work, 'job' | 'event' | 'since'>): {
   const schedule = isAdhoc(asked) ? undefined : scheduleOf(job, asked);
   const from = schedule?.slot(since) ?? since;
   const until = schedule?.next(since) ?? new Date(since.getTime() + ADHOC_MS);
-  return { halfway: new Date((from.getTime() + until.getTime()) / 2), until };
+  const halfMs = Math.min((until.getTime() - from.getTime()) / 2, LONGEST_MS);
+  return { halfway: new Date(Math.min(since.getTime() + halfMs, until.getTime())), until };
 }
 
 function scheduleOf(job: Work['job'], { schedule, cleanup, offsite }: Policy): Schedule | undefined {

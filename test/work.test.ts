@@ -66,12 +66,24 @@ describe('what is busy', () => {
   test.each<[string, string, Partial<Work>, [string | undefined, string[]]]>([
     ['is tried again five minutes later', '2026-11-23T00:01:00Z', {}, ['2026-11-23T00:06:00.000Z', []]],
     ['then less often', '2026-11-23T04:00:20Z', {}, ['2026-11-23T05:00:20.000Z', []]],
-    ['and at last at half the interval', '2026-11-23T11:59:00Z', {}, ['2026-11-23T12:00:00.000Z', []]],
+    ['and at last at half the interval', '2026-11-23T11:59:00Z', {}, ['2026-11-23T12:00:20.000Z', []]],
     [
       'which ends it',
-      '2026-11-23T12:00:00Z',
+      '2026-11-23T12:00:20Z',
       {},
       [undefined, ['busy until half the interval had passed: web-1 in DFW']],
+    ],
+    [
+      'of a run that was late until the next one',
+      '2026-11-23T23:58:00Z',
+      { since: new Date('2026-11-23T18:00:00Z') },
+      ['2026-11-24T00:00:00.000Z', []],
+    ],
+    [
+      'of a monthly policy for as long as a queue keeps anything',
+      '2026-12-05T23:59:00Z',
+      { event: policy({ schedule: 'cron(0 0 23 * ? *)' }) },
+      ['2026-12-06T00:00:20.000Z', []],
     ],
     ['by a rate from the run itself', '2026-11-23T00:28:00Z', hourly, ['2026-11-23T00:30:20.000Z', []]],
   ])('%s', (_, now, changes, expected) => {
