@@ -8,7 +8,7 @@ const FUNCTION = join(import.meta.dirname, 'function.ts');
 /** Execution environments for the functions: processes that are kept warm, each for one invocation at a time. */
 export class Environments {
   readonly #environment: Record<string, string>;
-  readonly #idle: ChildProcess[] = [];
+  readonly #idle = new Set<ChildProcess>();
   readonly #all = new Set<ChildProcess>();
 
   constructor(environment: Record<string, string>) {
@@ -28,7 +28,8 @@ export class Environments {
     invocation: Invocation,
     begun: (kill: () => void) => void = () => {},
   ): Promise<Outcome | undefined> {
-    const child = this.#idle.pop() ?? this.#start();
+    const [child = this.#start()] = this.#idle;
+    this.#idle.delete(child);
     const ended = Promise.withResolvers<Outcome | undefined>();
     const gone = () => ended.resolve(undefined);
     child.once('message', ended.resolve);
@@ -37,8 +38,7 @@ export class Environments {
     child.send(invocation);
     const outcome = await ended.promise;
     child.off('exit', gone).off('message', ended.resolve);
-    if (outcome) this.#idle.push(child);
-    else this.#all.delete(child);
+    if (outcome) this.#idle.add(child);
     return outcome;
   }
 
@@ -50,6 +50,12 @@ export class Environments {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.#all.add(child);
+    child.once('exit', () => {
+      this.#all.delete(child);
+      this.#idle.delete(child);
+    });
+    // Sent to one that was killed at the same moment: it ends, and nobody has to know more.
+    child.on('error', () => {});
     return child;
   }
 }

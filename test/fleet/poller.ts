@@ -4,21 +4,17 @@ import type { Chance } from '../../local/simulation/chance.ts';
 import type { Environments } from './environments.ts';
 import { sqsEvent } from './waiting.ts';
 
-/** How often deliveries go wrong, each from 0 to 1. */
-export interface Trouble {
-  /** A message is delivered twice, to two invocations at once. */
-  duplicated: number;
-  /** Lambda refuses to run the function: the message waits for its next turn. */
-  throttled: number;
-  /** The invocation is killed in the middle. */
-  killed: number;
-}
+/**
+ * What becomes of a turn to deliver a message. duplicated: two invocations get it at once. throttled: Lambda refuses to
+ * run the function, and the message waits for its next turn. killed: the invocation ends in the middle.
+ */
+const TURNS = ['duplicated', 'throttled', 'killed', 'killed', 'good', 'good'] as const;
+type Turn = (typeof TURNS)[number];
 
 interface Options {
   queue: SqsQueue;
   environments: Environments;
   chance: Chance;
-  trouble: Trouble;
   now: () => Date;
   /** Moves the clock on. */
   advance: (ms: number) => void;
@@ -45,12 +41,19 @@ export interface Deliveries {
  * none; while all of them wait, the clock is moved on.
  */
 export async function pollUntilEmpty(options: Options): Promise<Deliveries> {
-  const { queue, environments, chance, trouble, now, advance, atOnce, requestMs, killLater } = options;
+  const { queue, environments, chance, now, advance, atOnce, requestMs, killLater } = options;
   const counts: Deliveries = { delivered: 0, duplicated: 0, throttled: 0, killed: 0, errors: [] };
   const running = new Set<Promise<void>>();
-  const happens = (probability: number) => chance.number() < probability;
+  // Each turn comes up as often as it stands there, in any order.
+  let turns: Turn[] = [];
+  const draw = (): Turn => {
+    if (turns.length === 0) turns = [...TURNS];
+    const turn = chance.pick(turns);
+    turns.splice(turns.indexOf(turn), 1);
+    return turn;
+  };
 
-  const run = async (message: Message, delivery: Delivery): Promise<void> => {
+  const run = async (message: Message, delivery: Delivery, turn: Turn): Promise<void> => {
     const invocation = {
       job: 'continue',
       event: sqsEvent(delivery),
@@ -58,9 +61,8 @@ export async function pollUntilEmpty(options: Options): Promise<Deliveries> {
       requestMs,
       requestId: delivery.receiptHandle,
     };
-    const doomed = happens(trouble.killed);
     const outcome = await environments.invoke(invocation, (kill) => {
-      if (doomed) killLater(message, kill);
+      if (turn === 'killed') killLater(message, kill);
     });
     if (!outcome) counts.killed += 1;
     else if ('error' in outcome) counts.errors.push(outcome.error);
@@ -75,19 +77,16 @@ export async function pollUntilEmpty(options: Options): Promise<Deliveries> {
       await Promise.race(running);
     } else if (visible.length > 0) {
       const message = chance.pick(visible);
-      const twice = happens(trouble.duplicated);
-      if (twice) counts.duplicated += 1;
-      for (let i = 0; i < (twice ? 2 : 1); i++) {
+      const turn = draw();
+      for (let times = turn === 'duplicated' ? 2 : 1; times > 0; times--) {
         const delivery = queue.receive(message);
         if (!delivery) break;
         counts.delivered += 1;
-        if (happens(trouble.throttled)) {
-          counts.throttled += 1;
-          continue;
-        }
-        const one = run(message, delivery).finally(() => running.delete(one));
+        if (turn === 'throttled') break;
+        const one = run(message, delivery, turn).finally(() => running.delete(one));
         running.add(one);
       }
+      if (turn === 'duplicated' || turn === 'throttled') counts[turn] += 1;
     } else if (queue.messages.length > 0) {
       const next = Math.min(...queue.messages.map(({ visibleAt }) => visibleAt.getTime()));
       advance(Math.max(1, next - now().getTime()));
