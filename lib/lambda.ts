@@ -101,26 +101,21 @@ async function noticed<T>(
 }
 
 /** Puts into the queue that a run's work goes on; where there is none, Lambda has to try the run again. */
-async function handOver(
-  report: Report,
-  event: unknown,
-  { now, since = now, requestId }: Job,
-): Promise<Report> {
+async function handOver(report: Report, event: unknown, { now, requestId }: Job): Promise<Report> {
   const { job, left } = report;
   if (!left || job === 'hold') return report;
-  const work = { job, event: event as Record<string, unknown>, since, requestId };
+  const work = { job, event: event as Record<string, unknown>, since: now, requestId };
   const forNextTry = left.outOfTime ? [`stopped in time: ${left.outOfTime} for the next try`] : [];
   if (!queue) return withFailures(report, forNextTry);
-  const { at, over } = prospectOf(report, work, now);
-  const settled = withFailures(report, over);
-  if (!at) return settled;
+  // What has only just begun is not over yet.
+  const { at = now } = prospectOf(report, work, now);
   try {
-    const tries = failureOf(settled) ? 1 : 0;
+    const tries = failureOf(report) ? 1 : 0;
     await queue.send([{ ...work, tries }], at.getTime() - now.getTime());
-    return { ...settled, goesOn: isoSeconds(at) };
+    return { ...report, goesOn: isoSeconds(at) };
   } catch (error) {
     logger.warn('what is left was not handed over', { reason: (error as Error).message });
-    return withFailures(settled, forNextTry);
+    return withFailures(report, forNextTry);
   }
 }
 

@@ -28,6 +28,8 @@ interface QueueOptions {
 /** A standard SQS queue by a clock: its messages are in no order, and each is there until somebody deletes it. */
 export class SqsQueue {
   readonly deadLetters: string[] = [];
+  /** Which new messages it does not take. */
+  refuses: (body: string) => boolean = () => false;
   #messages: Message[] = [];
   readonly #receipts = new Map<string, Message>();
   readonly #options: QueueOptions;
@@ -110,12 +112,17 @@ export function queueApp(queue: SqsQueue): Hono {
         return fault('TooManyEntriesInBatchRequest', 'Maximum number of entries per request are 10.');
       if (Entries.some(({ DelaySeconds = 0 }) => DelaySeconds > 900))
         return fault('InvalidParameterValue', 'Value for parameter DelaySeconds is invalid.');
-      const Successful = Entries.map(({ Id, MessageBody, DelaySeconds = 0 }) => ({
-        Id,
-        MessageId: queue.send(MessageBody, DelaySeconds).id,
-        MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex'),
-      }));
-      return c.json({ Successful, Failed: [] });
+      const refused = Entries.filter(({ MessageBody }) => queue.refuses(MessageBody));
+      const Successful = Entries.filter((entry) => !refused.includes(entry)).map(
+        ({ Id, MessageBody, DelaySeconds = 0 }) => ({
+          Id,
+          MessageId: queue.send(MessageBody, DelaySeconds).id,
+          MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex'),
+        }),
+      );
+      const why = { Code: 'InternalError', Message: 'An internal error has occurred.', SenderFault: false };
+      const Failed = refused.map(({ Id }) => ({ Id, ...why }));
+      return c.json({ Successful, Failed });
     }
     if (target === 'AmazonSQS.ChangeMessageVisibility') {
       const { ReceiptHandle, VisibilityTimeout } = await c.req.json<{

@@ -110,6 +110,20 @@ describe('a policy with several accounts, where there is a queue', () => {
 
   test('the run fails, for Lambda to try it again, when not all could be handed out', async () => {
     const h = await accounts();
+    const waiting = await startWaiting();
+    waiting.queue.refuses = (body) => body.includes('customer-b');
+    const { error } = await h.fail('snapshot', EVENT);
+    expect(error.message).toContain('the queue has refused 1: An internal error has occurred.');
+    waiting.queue.refuses = () => false;
+    await h.run('snapshot', EVENT);
+    // What came through the first time is there twice, which does no harm.
+    expect(waiting.queue.messages).toHaveLength(5);
+    await deliverAll(waiting);
+    expect(h.made()).toEqual([2, 2, 2]);
+  });
+
+  test('likewise when there is no answer', async () => {
+    const h = await accounts();
     await startWaiting();
     vi.stubEnv('AWS_ENDPOINT_URL_SQS', 'http://127.0.0.1:1');
     vi.stubEnv('AUTOSNAP_QUEUE', 'http://127.0.0.1:1/000000000000/work');

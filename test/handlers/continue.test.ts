@@ -68,6 +68,8 @@ describe('a run whose time does not suffice', () => {
     await deliverAll(h.waiting);
     expect(taken(h)).toEqual({ 'daily 2026-11-22T00:00:00Z': ALL });
     expect(h.waiting.told).toEqual([]);
+    // It has succeeded when nothing is left.
+    expect(h.logs().match(/"Succeeded":\d/g)).toEqual(['"Succeeded":0', '"Succeeded":0', '"Succeeded":1']);
   });
 
   test.each([
@@ -178,9 +180,12 @@ describe('a run that goes on and fails', () => {
     const h = await failing();
     const report = await h.run('snapshot', policy());
     expect(report).toMatchObject({ totals: { failed: 1, skipped: 1 }, goesOn: '2026-11-22T00:05:20Z' });
-    await deliverAll(h.waiting, '2026-11-22T03:00:00Z');
+    await deliverAll(h.waiting, '2026-11-22T00:06:00Z');
+    expect(h.waiting.told).toEqual([]);
+    await deliverAll(h.waiting, '2026-11-22T00:11:00Z');
     expect(h.waiting.told).toHaveLength(1);
     expect(h.waiting.told[0]).toContain('broken in DFW');
+    await deliverAll(h.waiting, '2026-11-22T03:00:00Z');
     h.busy.taskState = null;
     await deliverAll(h.waiting);
     expect(taken(h)).toEqual({ 'daily 2026-11-22T00:00:00Z': ['busy'] });

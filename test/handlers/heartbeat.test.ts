@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { answers } from '../../local/faults.ts';
+import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, type Harness, harness, policy } from '../harness.ts';
 import { type Outside, startOutside } from '../outside.ts';
 
@@ -18,6 +19,19 @@ test('each good run of a policy is told, and the audit', async () => {
   await run('cleanup', policy());
   await run('audit', {});
   expect(outside.asked).toEqual(['GET /daily/snapshot', 'GET /daily/cleanup', 'GET /all/audit']);
+});
+
+test('a run that goes on is told when nothing is left; each account has a beat of its own', async () => {
+  const { run, cloud, outside } = await watched();
+  vi.stubEnv('AUTOSNAP_HEARTBEAT', `${outside.url}/{policy}/{account}`);
+  const waiting = await startWaiting();
+  const [server] = cloud.region('DFW').servers;
+  server!.taskState = 'rebooting';
+  await run('snapshot', policy());
+  expect(outside.asked).toEqual([]);
+  server!.taskState = null;
+  await deliverAll(waiting);
+  expect(outside.asked).toEqual(['GET /daily/rackspace']);
 });
 
 test('a run with failures is told as one, and so is one that could not begin', async () => {
