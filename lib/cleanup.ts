@@ -166,22 +166,13 @@ function limitDeletes(items: Item[], maxDeletes: number): Item[] {
  */
 export async function cleanUp(session: Session, policy: Policy, run: Run): Promise<Report> {
   const { owner, now } = run;
-  const isOnVolumes = ({ properties, volumeSnapshotIds }: Image) =>
-    properties.autosnap_owner === owner && volumeSnapshotIds.length > 0;
-  const startedMs = performance.now();
-  const { regions, unreadable } = await survey(session, policy.regions, isOnVolumes);
-  // The listing at the end takes as long as the one at the start: deletions stop early enough for it.
-  const reserveMs = 2 * (performance.now() - startedMs);
+  const { plans, unreadable, reserveMs } = await planRegions(session, policy, run);
 
   const failures = unreadable.map(
     ({ region, problem }) => `${region} can't be read, so nothing is deleted there: ${problem}`,
   );
   const warnings: string[] = [];
   const entries: Entry[] = [];
-  const plans = regions.map((surveyed) => {
-    const read = readerOf(surveyed, policy, { owner, projectId: session.projectId });
-    return { read, plan: planCleanup(surveyed, policy, read, run) };
-  });
   const items = plans.flatMap(({ plan }) => plan.series.flatMap((series) => series.items));
   const toDelete = items.filter(({ fate }) => fate === 'delete').map(({ snapshot }) => snapshot);
   if (!policy.dryRun) await spreadUnderLimits(session, toDelete);
@@ -218,6 +209,22 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
     nothingSelected: false,
     entries,
   });
+}
+
+/** Lists and plans; of the listings only what is ours outlives it. */
+async function planRegions(session: Session, policy: Policy, run: Run) {
+  const { owner } = run;
+  const isOnVolumes = ({ properties, volumeSnapshotIds }: Image) =>
+    properties.autosnap_owner === owner && volumeSnapshotIds.length > 0;
+  const startedMs = performance.now();
+  const { regions, unreadable } = await survey(session, policy.regions, isOnVolumes);
+  // The listing at the end takes as long as the one at the start: deletions stop early enough for it.
+  const reserveMs = 2 * (performance.now() - startedMs);
+  const plans = regions.map((surveyed) => {
+    const read = readerOf(surveyed, policy, { owner, projectId: session.projectId });
+    return { read, plan: planCleanup(surveyed, policy, read, run) };
+  });
+  return { plans, unreadable, reserveMs };
 }
 
 function entryOf({ server, name, region, policy }: SeriesPlan, snapshots: SnapshotLine[]): Entry {

@@ -5,7 +5,7 @@ import type { Item, SeriesPlan } from './cleanup.ts';
 import { isoSeconds } from './dates.ts';
 import type { Snapshot } from './marker.ts';
 import { explain, isCloudError } from './openstack/errors.ts';
-import { deleteImage, getImage, type Image, listImages } from './openstack/images.ts';
+import { deleteImage, getImage, listImageIds } from './openstack/images.ts';
 import type { Session } from './openstack/session.ts';
 import { deleteVolumeSnapshot, getVolumeSnapshot, type VolumeSnapshot } from './openstack/volumes.ts';
 import { ADHOC } from './policy.ts';
@@ -212,9 +212,9 @@ export async function confirm(
 ): Promise<Confirmation> {
   const untouched = results.every(({ lines }) => lines.every(({ outcome }) => outcome === 'kept'));
   if (untouched) return { results: [...results], failures: [], warnings: [] };
-  let images: Image[];
+  let there: Set<string>;
   try {
-    images = await listImages(session, region);
+    there = await listImageIds(session, region);
   } catch (error) {
     if (!isCloudError(error)) throw error;
     const failures = [
@@ -226,7 +226,6 @@ export async function confirm(
       warnings: [],
     };
   }
-  const there = new Set(images.map(({ id }) => id));
   const failures: string[] = [];
   const warnings: string[] = [];
   const confirmed = results.map(({ plan, lines }) => ({

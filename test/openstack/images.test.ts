@@ -1,5 +1,12 @@
 import { describe, expect } from 'vitest';
-import { deleteImage, getImage, type Image, listImages, setProperty } from '../../lib/openstack/images.ts';
+import {
+  deleteImage,
+  getImage,
+  type Image,
+  listImageIds,
+  listImages,
+  setProperty,
+} from '../../lib/openstack/images.ts';
 import { answers, type FaultAnswer } from '../../local/faults.ts';
 import { connected, receivedBy, test } from './connected.ts';
 
@@ -66,6 +73,17 @@ describe('an image', () => {
     });
   });
 
+  test('in a listing has its own properties, whatever the one before has', async ({ cloud }) => {
+    const owner = cloud.account.projectId;
+    const given = [{ os: 'debian', a: '1' }, { os: 'debian', b: '1' }, { os: 'fedora' }];
+    for (const properties of given) cloud.region('DFW').addImage({ name: 'web', owner, properties });
+    const images = await listImages(await connected(cloud), 'DFW');
+    const found = images.map(({ properties: { os, a, b } }) => ({ os, a, b }));
+    expect(found).toHaveLength(3);
+    for (const properties of given)
+      expect(found).toContainEqual({ a: undefined, b: undefined, ...properties });
+  });
+
   test.for(['pending_delete', 'deleted'])(
     'that is %s is gone, here and in a listing',
     async (status, { cloud }) => {
@@ -75,6 +93,7 @@ describe('an image', () => {
       const session = await connected(cloud);
       await expect(getImage(session, 'DFW', id)).resolves.toBeUndefined();
       await expect(listImages(session, 'DFW')).resolves.toMatchObject([{ id: stays.id, status: 'killed' }]);
+      await expect(listImageIds(session, 'DFW')).resolves.toEqual(new Set([stays.id]));
     },
   );
 
