@@ -5,8 +5,13 @@ import type { Cloud } from './cloud.ts';
  * and no other AWS.
  */
 export function pointAt(cloud: Cloud, stage: string): void {
+  Object.assign(process.env, environmentOf(cloud, stage));
+}
+
+/** {@link pointAt} for another process: its environment. */
+export function environmentOf(cloud: Cloud, stage: string): Record<string, string> {
   cloud.secrets.set(`autosnap/${stage}/rackspace`, cloud.secret('rackspace'));
-  Object.assign(process.env, {
+  return {
     AUTOSNAP_SERVICE: 'autosnap',
     AUTOSNAP_STAGE: stage,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: cloud.secretsUrl,
@@ -14,5 +19,5 @@ export function pointAt(cloud: Cloud, stage: string): void {
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
     AWS_EC2_METADATA_DISABLED: 'true',
-  });
+  };
 }

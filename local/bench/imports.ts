@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { BUILT } from './processes.ts';
+
+/** What a cold start loads. */
+export interface Imports {
+  /** From the start of a process that imports nothing to its end, in milliseconds: the middle one of some. */
+  bareMs: number;
+  /** By function, how much more it takes to import its handler. */
+  moreMs: Record<string, number>;
+  /** Of the zip that is deployed, the same for each function. */
+  zipBytes: number;
+}
+
+const TIMES = 9;
+const ZIP = '.serverless/autosnap.zip';
+
+export function imports(): Imports {
+  const folder = new URL('handlers/', BUILT);
+  const files = readdirSync(folder).filter((file) => file.endsWith('.js'));
+  const bareMs = median('');
+  return {
+    bareMs,
+    moreMs: Object.fromEntries(
+      files.map((file) => [
+        file.replace('.js', ''),
+        median(`await import('${new URL(file, folder)}')`) - bareMs,
+      ]),
+    ),
+    zipBytes: statSync(ZIP).size,
+  };
+}
+
+function median(code: string): number {
+  const env = {
+    ...process.env,
+    AUTOSNAP_SERVICE: 'autosnap',
+    AUTOSNAP_STAGE: 'bench',
+    AWS_REGION: 'us-east-1',
+  };
+  const times = Array.from({ length: TIMES }, () => {
+    const startedMs = performance.now();
+    const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { env });
+    if (status !== 0) throw new Error(`node has ended with ${status}: ${code}`);
+    return performance.now() - startedMs;
+  });
+  return times.sort((a, b) => a - b)[Math.floor(TIMES / 2)]!;
+}
