@@ -38,10 +38,11 @@ export function paceOf(
   let left = remaining;
   let nextMs = readMs;
   return (nowMs) => {
-    const turnMs = Math.max(nowMs, nextMs, left > 0 ? 0 : readMs + renewedInMs);
+    // What a timer or a busy process is late by is made up for, but never more than that.
+    const turnMs = Math.max(nowMs - slackMs({ unitMs }), nextMs, left > 0 ? 0 : readMs + renewedInMs);
     left -= 1;
     nextMs = turnMs + spacingMs;
-    return turnMs + random() * jitterMs;
+    return Math.max(nowMs, turnMs + random() * jitterMs);
   };
 }
 
