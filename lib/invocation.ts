@@ -84,13 +84,14 @@ function jobOf(context: Context): Job {
   const deadline = { remainingMs: () => endsMs - performance.now() };
   const secretOf = (account: string) => `${service}/${stage}/${account}`;
   const policies = deployedPolicies();
-  const arn = context.invokedFunctionArn.split(':').slice(0, 6);
   return {
     owner,
     now: new Date(),
     requestId: context.awsRequestId,
     ...(policies ? { policies } : {}),
-    arnOf: (job) => [...arn, `${owner}-${job}`, '$LATEST'].join(':'),
+    // `serverless invoke local` has none.
+    arnOf: (job) =>
+      [...context.invokedFunctionArn.split(':').slice(0, 6), `${owner}-${job}`, '$LATEST'].join(':'),
     accountsBeginning: (beginning) => accountsIn(secretOf(''), beginning),
     credentials: (account) => credentials(secretOf(account), { fresh: true }),
     login: (account) => connect((options) => credentials(secretOf(account), options), deadline),

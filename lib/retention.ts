@@ -63,9 +63,10 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
     const since = counted[0].slot.getTime() - keep.within;
     for (const s of counted) if (s.slot.getTime() > since) want(s, `within ${durationText(keep.within)}`);
   }
-  want(counted.find(hasPassed), 'the newest that passed its last drill');
+  want(counted.find(hasPassed), 'proven, the newest that passed its last drill');
   const everProven = counted.find(({ proven }) => proven);
-  if (everProven && !hasPassed(everProven)) want(everProven, 'the newest that ever passed a drill');
+  if (everProven && !hasPassed(everProven))
+    want(everProven, 'proven once, the newest that ever passed a drill');
   for (const s of counted.slice(0, atLeast)) {
     if (wanted.get(s.id)!.length === 0) want(s, `at least ${atLeast}`);
   }

@@ -58,11 +58,11 @@ describe('what passed a drill', () => {
     const { kept, reasons } = decide(series({}, FAILED_SINCE, PASSED), { last: 1 });
     expect(kept.map((id) => reasons.get(id))).toEqual([
       ['last 1 of 1'],
-      ['the newest that ever passed a drill'],
-      ['the newest that passed its last drill'],
+      ['proven once, the newest that ever passed a drill'],
+      ['proven, the newest that passed its last drill'],
     ]);
     const passed = decide(series({}, PASSED), { last: 1 });
-    expect(passed.reasons.get(passed.kept[1]!)).toEqual(['the newest that passed its last drill']);
+    expect(passed.reasons.get(passed.kept[1]!)).toEqual(['proven, the newest that passed its last drill']);
   });
 });
 
