@@ -69,7 +69,7 @@ test('runs are kept, the page is written, and the digest tells of both', async (
     await (await deployedFunction('prod', job)).invoke(eventsFor(state, job).daily);
   }
   expect(await runs()).toContainEqual(
-    expect.stringMatching(/^runs\/\d{4}-\d\d-\d\d\/\S+Z cleanup daily [-\w]+\.json$/),
+    expect.stringMatching(/^runs\/\d{4}-\d\d-\d\d\/\S+Z cleanup daily rackspace [-\w]+\.json$/),
   );
   await mails();
   const before = imagesOf(cloud);

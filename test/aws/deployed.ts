@@ -166,7 +166,7 @@ interface Policy {
 async function queueOf(QueueUrl: string) {
   const command = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] });
   const attributes = Object.entries((await aws.sqs.send(command)).Attributes ?? {});
-  return Object.fromEntries(attributes.filter(([name]) => !name.endsWith('Timestamp')));
+  return Object.fromEntries(attributes.filter(([name]) => !/Timestamp$|^ApproximateNumber/.test(name)));
 }
 
 async function topicOf({ TopicArn }: Topic) {

@@ -29,7 +29,7 @@ describe('two stages of one project', () => {
     const secrets = Object.values(states[stage]!.roles)
       .flatMap(({ policies }) => Object.values(policies))
       .flatMap(({ Statement }) => Statement)
-      .filter(({ Action }) => [Action].flat().some((action) => action.startsWith('secretsmanager:')))
+      .filter(({ Action }) => [Action].flat().includes('secretsmanager:GetSecretValue'))
       .flatMap(({ Resource }) => Resource);
     expect(secrets).toEqual([`arn:aws:secretsmanager:us-east-1:123456789012:secret:autosnap/${stage}/*`]);
   });
