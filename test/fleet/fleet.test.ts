@@ -85,8 +85,6 @@ async function runThrough(
   });
   console.log(deliveries);
   expect(deliveries.errors).toEqual([]);
-  // All that can go wrong did; of a few deliveries, chance may spare some.
-  if (WHOLE) expect(Object.values(deliveries)).not.toContain(0);
   return deliveries;
 }
 
@@ -104,6 +102,11 @@ function expectOneEach({ ofAccount, queue, told }: Fleet, servers: number): void
   expect(told).toEqual([]);
 }
 
+/** All that can go wrong did; of a few deliveries, chance may spare some. */
+function expectTrouble(deliveries: Deliveries): void {
+  if (WHOLE) expect(Object.values(deliveries)).not.toContain(0);
+}
+
 const SERVERS = WHOLE ? 10_000 : 400;
 const ACCOUNTS = WHOLE ? 200 : 12;
 const MINUTES = 60_000;
@@ -114,6 +117,7 @@ test(`${SERVERS} servers in one region: each has one snapshot of the slot`, {
   const f = await fleet(1, SERVERS);
   const deliveries = await runThrough(f, 'snapshot', policy({ account: 'customer-0' }), WHOLE ? 600 : 6_000);
   expectOneEach(f, SERVERS);
+  expectTrouble(deliveries);
   // By Rackspace's limit of 100 requests a minute an invocation can take 1,475.
   expect(deliveries.delivered).toBeGreaterThanOrEqual(WHOLE ? 6 : 2);
 });
@@ -122,6 +126,7 @@ test(`${ACCOUNTS} accounts in one deployment: likewise`, { timeout: 10 * MINUTES
   const f = await fleet(ACCOUNTS, 5);
   const deliveries = await runThrough(f, 'snapshot', policy({ account: 'customer-*' }), 600);
   expectOneEach(f, 5);
+  expectTrouble(deliveries);
   expect(deliveries.delivered).toBeGreaterThanOrEqual(ACCOUNTS);
 });
 
@@ -149,7 +154,7 @@ test('a cleanup that takes several invocations: each server keeps its newest, an
     }
   }
   const event = policy({ account: 'customer-0', keep: { last: 1 } });
-  await runThrough(f, 'cleanup', event, WHOLE ? 400 : 4_000);
+  await runThrough(f, 'cleanup', event, WHOLE ? 1_500 : 4_000);
   expect(region.images.map(({ name }) => name)).toEqual(Array(servers).fill('0'));
   expect(new Set(region.images.map(({ properties: p }) => p.autosnap_server)).size).toBe(servers);
   expect(f.queue.messages).toEqual([]);
