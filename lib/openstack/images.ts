@@ -115,7 +115,8 @@ export async function deleteImage(session: Session, region: string, id: string):
  *
  * `PATCH /v2/images/{id}`; at Rackspace it takes an admin role.
  *
- * @throws {CloudError} NOT_FOUND, or FORBIDDEN when the user lacks the role.
+ * @throws {CloudError} NOT_FOUND, FORBIDDEN when the user lacks the role, or BAD_ANSWER when the answer does not show
+ *   the property: then it is open whether the image has it.
  */
 export async function setProperty(
   session: Session,
@@ -124,15 +125,15 @@ export async function setProperty(
   value: string,
 ): Promise<void> {
   const op = properties[property] === undefined ? 'add' : 'replace';
-  await session.request({
-    service: 'image',
-    region,
+  const request = { service: 'image', region, path: `/images/${encodeURIComponent(id)}` } as const;
+  const { body } = await session.request({
+    ...request,
     method: 'PATCH',
-    path: `/images/${encodeURIComponent(id)}`,
     json: [{ op, path: `/${property}`, value }],
     contentType: 'application/openstack-images-v2.1-json-patch',
     expect: [200],
   });
+  if (!v.is(v.looseObject({ [property]: v.literal(value) }), body)) throw unreadable(request, property);
 }
 
 /** The `block_device_mapping` of a volume-backed server's image is a string of JSON. */

@@ -193,7 +193,8 @@ describe('setting a property of an image', () => {
     ['adds one that it has not', {}, 'add'],
     ['replaces one that it has', { autosnap_expires: '' }, 'replace'],
   ])('%s, in the media type that Glance insists on', async ([, properties, op], { replay }) => {
-    replay.app.patch(`/image/v2/images/${ID}`, (c) => c.json(LEAST));
+    const end = { autosnap_expires: '2026-05-06T00:00:00Z' };
+    replay.app.patch(`/image/v2/images/${ID}`, (c) => c.json({ ...LEAST, ...end }));
     await setProperty(await replay.connect(), given(properties), 'autosnap_expires', '2026-05-06T00:00:00Z');
     const [asked, ...more] = replay.askedOfServices();
     expect(asked?.headers).toMatchObject({ 'content-type': 'application/openstack-images-v2.1-json-patch' });
@@ -201,6 +202,16 @@ describe('setting a property of an image', () => {
       { op, path: '/autosnap_expires', value: '2026-05-06T00:00:00Z' },
     ]);
     expect(more).toEqual([]);
+  });
+
+  test.for<[string, object]>([
+    ['nothing at all', {}],
+    ['the image without it', LEAST],
+    ['the image with another value', { ...LEAST, autosnap_expires: 'never' }],
+  ])('is not believed where the answer shows %s', async ([, answer], { replay }) => {
+    replay.app.patch('*', (c) => c.json(answer));
+    const attempt = setProperty(await replay.connect(), given({}), 'autosnap_expires', 'x');
+    await expect(attempt).rejects.toMatchObject({ code: 'BAD_ANSWER' });
   });
 
   test.for([
