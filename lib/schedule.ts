@@ -46,8 +46,11 @@ export function intervalMs(schedule: Schedule, now: Date): number | undefined {
 }
 
 function rateSchedule(rate: string): Schedule {
-  const match = /^([1-9]\d*) (minute|hour|day)(s?)$/.exec(rate);
-  if (!match) throw new RangeError('expected rate(<number> minutes|hours|days), such as rate(6 hours)');
+  const match = /^([1-9]\d{0,5}) (minute|hour|day)(s?)$/.exec(rate);
+  if (!match)
+    throw new RangeError(
+      'expected rate(<number> minutes|hours|days), such as rate(6 hours), of six digits at most',
+    );
   const [, value, unit, plural] = match as unknown as [string, string, keyof typeof RATE_UNITS, string];
   if ((value === '1') !== (plural === '')) {
     throw new RangeError(

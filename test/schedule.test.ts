@@ -175,6 +175,7 @@ describe('what EventBridge refuses is refused, with what is wrong', () => {
     ['cron(30-10 0 * * ? *)', 'larger'],
     ['rate(0 minutes)', 'expected rate(<number> minutes|hours|days)'],
     ['rate(1.5 hours)', 'expected rate(<number> minutes|hours|days)'],
+    ['rate(2399501275 hours)', 'expected rate(<number> minutes|hours|days)'],
     ['rate(1 week)', 'expected rate(<number> minutes|hours|days)'],
     ['rate(1 hours)', 'rate(1 hour)'],
     ['rate(2 hour)', 'rate(2 hours)'],
