@@ -6,7 +6,7 @@ import { type ServerType, serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { computeApp } from './compute.ts';
 import { type Env, type Fault, injectFaults, type Service } from './faults.ts';
-import { type Account, identityApp, Tokens } from './identity.ts';
+import { type Account, type CataloguedRegion, identityApp, Tokens } from './identity.ts';
 import type { DataMode } from './image-data.ts';
 import { imageApp } from './images.ts';
 import { limiter, type RateLimit } from './limiter.ts';
@@ -33,6 +33,8 @@ export interface Cloud {
   secretsUrl: string;
   account: Account;
   tokens: Tokens;
+  /** Where the services are, by what a login says; a test may say otherwise. */
+  catalogue: CataloguedRegion[];
   /** The secrets store: name to text. */
   secrets: Map<string, string>;
   faults: Fault[];
@@ -120,7 +122,13 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
       await next();
     });
     outer.route('/', app);
-    const server = serve({ fetch: outer.fetch, hostname: '127.0.0.1', port: at });
+    const server = serve({
+      fetch: outer.fetch,
+      hostname: '127.0.0.1',
+      port: at,
+      // On a busy machine more than Node's five seconds may pass between two requests.
+      serverOptions: { keepAliveTimeout: 60_000 },
+    });
     servers.push(server);
     await once(server, 'listening');
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -155,6 +163,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     secretsUrl,
     account,
     tokens,
+    catalogue,
     secrets,
     faults,
     limits,

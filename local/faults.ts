@@ -1,7 +1,6 @@
-import type { Socket } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 
 export type Service = 'identity' | 'compute' | 'image' | 'volume' | 'object-store' | 'secrets';
 export type Env = { Bindings: HttpBindings };
@@ -17,8 +16,10 @@ export type FaultAnswer =
   | 'hang'
   /** The body ends in the middle. */
   | 'truncate'
-  /** The connection is cut after so many bytes of the body. */
+  /** The connection is cut after so many bytes of the body; where there is none, the answer is lost. */
   | { cutAfter: number }
+  /** The true answer, changed on its way. */
+  | { edit: (answer: Response, c: Context<Env>) => Response | Promise<Response> }
   /** Something else happens first; then the request is answered as usual. */
   | (() => unknown);
 
@@ -27,6 +28,8 @@ export interface Fault {
   region?: string;
   method?: string;
   path?: RegExp;
+  /** Any other condition. */
+  when?: (c: Context<Env>) => boolean;
   /** How many matching requests to let through before. */
   skip?: number;
   /** How many requests it answers; 1 unless told. */
@@ -111,6 +114,7 @@ export function injectFaults(faults: Fault[], service: Service, region?: string)
         (f.region === undefined || f.region === region) &&
         (f.method === undefined || f.method === c.req.method) &&
         (f.path === undefined || f.path.test(c.req.path)) &&
+        (f.when === undefined || f.when(c)) &&
         (f.times ?? 1) > 0,
     );
     if (!fault) return next();
@@ -136,10 +140,19 @@ export function injectFaults(faults: Fault[], service: Service, region?: string)
       c.res = new Response(body.slice(0, body.length / 2), c.res);
       return;
     }
+    if ('edit' in answer) {
+      await next();
+      const edited = await answer.edit(c.res, c);
+      // Else the headers that were there would stay.
+      c.res = undefined;
+      c.res = edited;
+      return;
+    }
     if ('cutAfter' in answer) {
       await next();
-      const { body } = c.res;
-      c.res = new Response(body && cutAfter(body, answer.cutAfter, c.env.incoming.socket), c.res);
+      await sendAndCut(c.res, answer.cutAfter, c.env);
+      c.res = undefined;
+      c.res = RESPONSE_ALREADY_SENT;
       return;
     }
     const { status, headers, body } = answer;
@@ -150,17 +163,15 @@ export function injectFaults(faults: Fault[], service: Service, region?: string)
   };
 }
 
-function cutAfter(body: ReadableStream<Uint8Array>, bytes: number, socket: Socket) {
+async function sendAndCut({ status, headers, body }: Response, bytes: number, env: HttpBindings) {
+  const { incoming, outgoing } = env;
   let left = bytes;
-  return body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        if (left <= 0) return;
-        controller.enqueue(chunk.subarray(0, left));
-        left -= chunk.length;
-        // What was written before has to leave first.
-        if (left <= 0) setImmediate(() => socket.destroy());
-      },
-    }),
-  );
+  if (body) outgoing.writeHead(status, Object.fromEntries(headers));
+  for await (const chunk of body ?? []) {
+    // What was written has to leave first.
+    await new Promise((sent) => outgoing.write(chunk.subarray(0, left), sent));
+    left -= chunk.length;
+    if (left <= 0) break;
+  }
+  incoming.socket.destroy();
 }

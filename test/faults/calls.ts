@@ -1,0 +1,54 @@
+import type { Received } from '../../local/cloud.ts';
+import type { Service } from '../../local/faults.ts';
+
+/** One of the calls that a job makes, its paths without ids, versions and projects. */
+export interface ApiCall {
+  service: Service;
+  method: string;
+  /** `/images/{id}` */
+  path: string;
+  /** What is listed page by page: the first page, and one that a next link has led to. */
+  page: 1 | 2 | undefined;
+  /** The first such call after the job has changed something. */
+  after: boolean;
+}
+
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+
+/** A path without what differs from run to run and from cloud to cloud. */
+export function templateOf(path: string): string {
+  return path
+    .replace(/^\/v[\d.]+(\/123456|\/MossoCloudFS_[^/]+)?/, '')
+    .replaceAll(UUID, '{id}')
+    .replace(/[0-9a-f]{24}/, '{hash}')
+    .replace(/account-\d+/, '{account}');
+}
+
+const isChange = ({ service, method }: Pick<Received, 'service' | 'method'>) =>
+  service !== 'identity' && method !== 'GET' && method !== 'HEAD';
+
+/** Whether the job has changed anything in the cloud before now, or has asked for it. */
+export function hasChanged(received: readonly Received[]): boolean {
+  return received.slice(0, -1).some(isChange);
+}
+
+/** The different calls among the requests that a run has made, in their order. */
+export function callsIn(received: readonly Received[]): ApiCall[] {
+  const found = new Map<string, ApiCall>();
+  for (const [i, { service, method, path, query }] of received.entries()) {
+    const page = /[?&]marker=/.test(query) ? 2 : /[?&]limit=/.test(query) ? 1 : undefined;
+    const call: ApiCall = { service, method, path: templateOf(path), page, after: false };
+    const first = nameOf(call);
+    if (!found.has(first)) found.set(first, call);
+    else if (hasChanged(received.slice(0, i + 1)) && !isChange(call)) {
+      const again = { ...call, after: true };
+      if (!found.has(nameOf(again))) found.set(nameOf(again), again);
+    }
+  }
+  return [...found.values()].sort((a, b) => Number(a.after) - Number(b.after));
+}
+
+/** `GET /images, page 2, afterwards` */
+export function nameOf({ method, path, page, after }: ApiCall): string {
+  return `${method} ${path}${page === 2 ? ', page 2' : ''}${after ? ', afterwards' : ''}`;
+}

@@ -1,0 +1,165 @@
+import { inspect } from 'node:util';
+import type { Report } from '../../lib/report.ts';
+import type { Cloud } from '../../local/cloud.ts';
+import { hasHung, type Outcome } from './invocation.ts';
+import type { Scenario } from './scenarios.ts';
+import { everything, later, run, type World, worldOf } from './world.ts';
+
+/** What is wrong with a world while a job runs there. */
+export interface Trouble {
+  name: string;
+  /** How far the cloud's clock is ahead of ours, in milliseconds. */
+  aheadMs?: number;
+  /** Until Lambda would end the first try, in milliseconds. */
+  remainingMs?: number;
+  /** Whether it lasts for all tries. */
+  forEver?: boolean;
+  /** Whether it can end within this process. */
+  heals?: boolean;
+  /** Begins it. Returns how often it has been met so far, where that can be told, and how it ends. */
+  begin?(world: World): { hits?: () => number; end(): void };
+}
+
+/** A run in which nothing goes wrong. */
+export interface Usual {
+  requests: number;
+  result: unknown;
+}
+
+export interface Cell {
+  /** What happened, in words. */
+  word: string;
+  /** What must never happen; empty if none of it has. */
+  bad: string[];
+}
+
+const TRIES = 3;
+
+/** Runs a job as Lambda does, with its two tries again, while something is wrong, and says what became of it. */
+export async function cellOf(scenario: Scenario, home: Cloud, trouble: Trouble, usual: Usual): Promise<Cell> {
+  const world = await worldOf(scenario, home, trouble.aheadMs);
+  try {
+    return await judged(scenario, world, trouble, usual);
+  } finally {
+    await world.close();
+  }
+}
+
+async function judged(scenario: Scenario, world: World, trouble: Trouble, usual: Usual): Promise<Cell> {
+  const { forEver = false, heals = true } = trouble;
+  const remainingMs = scenario.lastsMs ?? trouble.remainingMs;
+  const begun = trouble.begin?.(world);
+  const bad = new Set<string>();
+  const attempt = async (remaining?: number) => {
+    const outcome = await run(scenario, world, 'the-request', remaining);
+    for (const wrong of wrongsIn(world, outcome)) bad.add(wrong);
+    return outcome;
+  };
+
+  let last = await attempt(remainingMs);
+  const more = world.cloud.received.length > usual.requests;
+  if (!forEver) begun?.end();
+  let tries = 1;
+  for (; last.error && tries < TRIES; tries++) last = await attempt();
+
+  const done = scenario.done(world, last.result);
+  if (begun?.hits?.() === 0) bad.add('not met');
+  if (!done && !last.error && !admits(last, usual)) bad.add('untrue');
+  if (!done && heals) {
+    begun?.end();
+    later(world);
+    if (!scenario.done(world, (await attempt()).result)) bad.add('never done');
+  }
+  return { word: wordFor({ tries, last, done, more }), bad: [...bad] };
+}
+
+interface Course {
+  tries: number;
+  last: Outcome;
+  done: boolean;
+  /** More calls than usual in the first try. */
+  more: boolean;
+}
+
+function wordFor({ tries, last, done, more }: Course): string {
+  if (last.error) return `reported: ${reasonOf(last.error)}`;
+  if (!done) return 'reported, done by the next run';
+  if (tries > 1) return 'done by the next try';
+  return more ? 'tried again, done' : 'done';
+}
+
+const REASONS: [RegExp, string][] = [
+  [/certificate has expired/, 'certificate expired'],
+  [/ECONNREFUSED/, 'connection refused'],
+  [/no answer/, 'no answer'],
+  [/the time of this run/, 'out of time'],
+  [/": (\d{3}) /, ''],
+  [/can't be (read|used)|not complete JSON/, 'unreadable'],
+];
+
+function reasonOf({ message }: Error): string {
+  for (const [pattern, reason] of REASONS) {
+    const found = pattern.exec(message);
+    if (found) return reason || found[1]!;
+  }
+  return message.split('\n')[0]!;
+}
+
+/** Whether a run that has not failed says that it is not as usual. */
+function admits({ result }: Outcome, usual: Usual): boolean {
+  const text = JSON.stringify(result);
+  return (
+    totalsOf(result) !== totalsOf(usual.result) ||
+    /can't be read|the next run|"state":"(waiting|building)"/.test(text)
+  );
+}
+
+const totalsOf = (result: unknown) => JSON.stringify((result as Partial<Report> | undefined)?.totals);
+
+/** What must never be, after a run. */
+function wrongsIn(world: World, outcome: Outcome): string[] {
+  const { dfw, before, mayGo, secrets } = world;
+  const { error, result, lines } = outcome;
+  const there = new Set(everything(dfw));
+  const said = [...lines, inspect(error, { depth: 9, showHidden: true }), JSON.stringify(result) ?? ''].join(
+    '\n',
+  );
+  return [
+    ...(hasHung(outcome) ? ['hung'] : []),
+    ...(error && !hasHung(outcome) && !['Refusal', 'RunFailed', 'CloudError'].includes(error.name)
+      ? [`crashed: ${error.name}`]
+      : []),
+    ...(before.some((id) => !there.has(id) && !mayGo.has(id)) ? ['lost'] : []),
+    ...(isDoubled(world) ? ['doubled'] : []),
+    ...([...secrets].some((secret) => said.includes(secret)) ? ['secret shown'] : []),
+    ...(claimsIn(outcome, there) ? ['untrue'] : []),
+  ];
+}
+
+/** Two snapshots of one slot, servers or exports of one image, or a disk that was replaced twice. */
+function isDoubled({ dfw: { images, servers, tasks }, builds }: World): boolean {
+  const marks = images
+    .filter(({ status, properties }) => status !== 'killed' && properties.autosnap_owner === 'autosnap-test')
+    .flatMap(({ properties: p }) =>
+      p.autosnap_policy === 'adhoc'
+        ? (p.autosnap_request ?? [])
+        : `${p.instance_uuid ?? p.autosnap_server} ${p.autosnap_server} ${p.autosnap_slot}`,
+    );
+  const requests = servers.flatMap(({ metadata }) => metadata.autosnap_restore ?? []);
+  const drilled = servers.flatMap(({ metadata, image }) => (metadata.autosnap_drill ? image : []));
+  const going = tasks.all.filter(({ status }) => status === 'pending' || status === 'processing');
+  const exported = going.map(({ input }) => String(input.image_uuid));
+  return [marks, requests, drilled, builds, exported].some((list) => new Set(list).size < list.length);
+}
+
+/** Whether a report says that something is gone that is there, or is there that is not. */
+function claimsIn({ result, lines }: Outcome, there: ReadonlySet<string>): boolean {
+  const logged = lines.flatMap((line) => (line.includes('"report"') ? (JSON.parse(line).report ?? []) : []));
+  return [result, ...logged].some((report: Partial<Report> | undefined) =>
+    report?.entries?.some(
+      ({ outcome, image, snapshots = [] }) =>
+        (outcome === 'taken' && image !== undefined && !there.has(image)) ||
+        snapshots.some((s) => s.outcome === 'deleted' && there.has(s.image)),
+    ),
+  );
+}

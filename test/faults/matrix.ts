@@ -1,0 +1,169 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import tls from 'node:tls';
+import pMap from 'p-map';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type Cloud, startCloud } from '../../local/cloud.ts';
+import { setTime, stubEnvironment } from '../harness.ts';
+import { type ApiCall, callsIn, nameOf } from './calls.ts';
+import { type Cell, cellOf, type Trouble, type Usual } from './cell.ts';
+import { cellsIn, documentOf, type Table } from './document.ts';
+import { sortLogs } from './invocation.ts';
+import { outagesOf } from './outages.ts';
+import type { Scenario } from './scenarios.ts';
+import { strikes, troubleOf } from './strikes.ts';
+import { run, worldOf } from './world.ts';
+
+/** Most of a cell's time is waiting between tries. */
+const AT_ONCE = 240;
+
+/** A scenario, and what its job does there when nothing goes wrong. */
+interface Case extends Usual {
+  scenario: Scenario;
+  calls: ApiCall[];
+}
+
+interface Task {
+  its: Case;
+  trouble: Trouble;
+  /** Where in its table what happens is noted down. */
+  note(cell: Cell): void;
+}
+
+/** Tests that no cell of the matrix of these scenarios is bad, and that `file` shows it. */
+export function testMatrix(title: string, file: string, intro: string, scenarios: readonly Scenario[]): void {
+  const closing: (() => unknown)[] = [];
+  const tables: Table[] = [];
+  const asked: string[] = [];
+
+  beforeAll(async () => {
+    setTime('2026-11-23T06:00:00Z');
+    const home = await startCloud({ regions: [] });
+    stubEnvironment(home.secretsUrl);
+    vi.stubEnv('AUTOSNAP_COPIES_BUCKET', 'copies');
+    sortLogs();
+    const elsewhere = await listen(createServer(noting(asked)), 'http://127.0.0.1');
+    const pem = readFileSync(new URL('expired.pem', import.meta.url));
+    tls.setDefaultCACertificates([...tls.getCACertificates(), pem.toString()]);
+    const expired = await listen(
+      https.createServer({ key: pem, cert: pem }, noting(asked)),
+      'https://localhost',
+    );
+    closing.push(home.close, elsewhere.close, expired.close);
+
+    const cases: Case[] = [];
+    for (const scenario of scenarios) cases.push(await caseOf(scenario, home));
+    const plans = cases.map((its) => strikesAt(its, elsewhere.url));
+    const last = outagesAt(cases, expired.url);
+    tables.push(...plans.map(({ table }) => table), last.table);
+    const tasks = [...plans.flatMap((one) => one.tasks), ...last.tasks];
+    // Those that take longest first.
+    tasks.sort((a, b) => (b.trouble.remainingMs ?? 0) - (a.trouble.remainingMs ?? 0));
+    const fill = async ({ its, trouble, note }: Task) => note(await cellOf(its.scenario, home, trouble, its));
+    await pMap(tasks, fill, { concurrency: AT_ONCE });
+    process.stdout.write(`${title}: ${cellsIn(tables).length} cells\n`);
+  });
+
+  afterAll(async () => {
+    vi.useRealTimers();
+    vi.unstubAllEnvs();
+    for (const close of closing) await close();
+  });
+
+  test('nothing is lost, doubled, hung, untrue or shown, and every fault is met', () => {
+    const bad = tables.flatMap(({ name, columns, rows }) =>
+      rows.flatMap((row) =>
+        row.cells.flatMap((cell, i) =>
+          cell?.bad.length ? [`${name}, ${columns[i]}, ${row.name}: ${cell.bad.join(', ')}`] : [],
+        ),
+      ),
+    );
+    expect(bad).toEqual([]);
+  });
+
+  test('nothing is sent to another host, or to one with an expired certificate', () => {
+    expect(asked).toEqual([]);
+  });
+
+  test(`${file} shows what has happened: npm run test:faults -- -u writes it`, async () => {
+    await expect(documentOf(title, intro, tables)).toMatchFileSnapshot(`../../${file}`);
+  });
+}
+
+async function caseOf(scenario: Scenario, home: Cloud): Promise<Case> {
+  const world = await worldOf(scenario, home);
+  const { error, result } = await run(scenario, world, 'the-request');
+  if (error) throw error;
+  expect(scenario.done(world, result), scenario.name).toBe(true);
+  await world.close();
+  const { received } = world.cloud;
+  return { scenario, calls: callsIn(received), requests: received.length, result };
+}
+
+/** An empty table, and what is to be done to fill it. */
+interface Plan {
+  table: Table;
+  tasks: Task[];
+}
+
+function strikesAt(its: Case, elsewhere: string): Plan {
+  const { scenario, calls } = its;
+  const rows = rowsOf(
+    strikes.map(({ name, lasts }) => `${name}, ${lasts}`),
+    calls.length,
+  );
+  const tasks = strikes.flatMap((one, row) =>
+    calls.flatMap((call, column) =>
+      (one.concerns?.(call) ?? true)
+        ? [{ its, trouble: troubleOf(one, call, elsewhere), note: noteIn(rows[row]!.cells, column) }]
+        : [],
+    ),
+  );
+  return { table: { name: scenario.name, columns: calls.map((call) => `\`${nameOf(call)}\``), rows }, tasks };
+}
+
+/** {@link strikesAt} for what concerns more than single calls, of all jobs. */
+function outagesAt(cases: readonly Case[], expired: string): Plan {
+  const troubles = cases.map(({ calls }) => outagesOf(calls, expired));
+  const names = [...new Set(troubles.flat().map(({ name }) => name))];
+  const rows = rowsOf(names, cases.length);
+  const tasks = troubles.flatMap((some, column) =>
+    some.map((trouble) => ({
+      its: cases[column]!,
+      trouble,
+      note: noteIn(rows[names.indexOf(trouble.name)]!.cells, column),
+    })),
+  );
+  const columns = cases.map(({ scenario }) => scenario.name);
+  return { table: { name: 'Whole services, and clocks', columns, rows }, tasks };
+}
+
+function rowsOf(names: string[], columns: number): Table['rows'] {
+  return names.map((name) => ({ name, cells: Array<undefined>(columns).fill(undefined) }));
+}
+
+function noteIn(cells: (Cell | undefined)[], column: number): Task['note'] {
+  return (cell) => {
+    cells[column] = cell;
+  };
+}
+
+/** Answers everything, and remembers that it was asked. */
+function noting(asked: string[]): RequestListener {
+  return ({ method, url }, response) => {
+    asked.push(`${method} ${url}`);
+    response.end('{}');
+  };
+}
+
+async function listen(server: Server | https.Server, origin: string) {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `${origin}:${(server.address() as AddressInfo).port}`,
+    close: () => new Promise((resolve) => server.close(resolve)),
+  };
+}

@@ -1,0 +1,57 @@
+import type { Service } from '../../local/faults.ts';
+import type { ApiCall } from './calls.ts';
+import type { Trouble } from './cell.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** Nobody listens there. */
+const REFUSING = 'http://127.0.0.1:1';
+
+const URLS = {
+  compute: 'computeUrl',
+  image: 'imageUrl',
+  volume: 'volumeUrl',
+  'object-store': 'filesUrl',
+} as const;
+
+/** What goes wrong with whole services, and with the cloud's clock; `expired` is a URL whose certificate has. */
+export function outagesOf(calls: readonly ApiCall[], expired: string): Trouble[] {
+  const services = [...new Set(calls.map(({ service }) => service))];
+  return [
+    ...services.map((service) => elsewhere(service, REFUSING, `${service} refuses connections`)),
+    ...services.map((service) => elsewhere(service, expired, `the certificate of ${service} has expired`)),
+    { name: "the cloud's clock is an hour ahead", aheadMs: HOUR_MS },
+    { name: "the cloud's clock is an hour behind", aheadMs: -HOUR_MS },
+  ];
+}
+
+/** A service that is to be found somewhere else, for the first try. */
+function elsewhere(service: Service, url: string, name: string): Trouble {
+  if (service === 'identity') {
+    return {
+      name,
+      forEver: true,
+      // The functions remember a secret for minutes.
+      heals: false,
+      begin({ home, account }) {
+        const secret = `autosnap/test/${account}`;
+        home.secrets.set(secret, home.secrets.get(secret)!.replace(/http:\/\/[^/]+/, url));
+        return { end: () => {} };
+      },
+    };
+  }
+  const key = URLS[service as keyof typeof URLS];
+  return {
+    name,
+    begin({ cloud: { catalogue } }) {
+      const region = catalogue[0]!;
+      const usual = region[key];
+      region[key] = url;
+      return {
+        end: () => {
+          region[key] = usual;
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,156 @@
+import type { Policy } from '../../lib/policy.ts';
+import { parsePolicy } from '../../lib/policy.ts';
+import { type Cloud, startCloud } from '../../local/cloud.ts';
+import type { CloudImage, CloudServer, Region } from '../../local/state.ts';
+import { policy } from '../harness.ts';
+import { addSnapshot, slotOf } from '../history.ts';
+import { invoke, type Outcome } from './invocation.ts';
+import { type MemoryBucket, memoryBucket } from './memory-bucket.ts';
+import type { Scenario } from './scenarios.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** A cloud of its own for one run of a job and its retries, and what an onlooker knows of it. */
+export interface World {
+  cloud: Cloud;
+  dfw: Region;
+  /** In which the account's secret is. */
+  home: Cloud;
+  account: string;
+  web: CloudServer;
+  /** The images and volume snapshots that the job is to delete; every other one has to stay. */
+  mayGo: Set<string>;
+  /** All images, volume snapshots and servers that were there before the job. */
+  before: string[];
+  /** Each build of a server that the cloud has begun: "REBUILD <server>". */
+  builds: string[];
+  /** What nobody may ever read. */
+  secrets: Set<string>;
+  event: Record<string, unknown>;
+  policies: Policy[];
+  /** For copies. */
+  bucket: MemoryBucket;
+  close(): Promise<void>;
+}
+
+let worlds = 0;
+
+/** Prepares a cloud for a scenario; its clock may be another than ours. */
+export async function worldOf(scenario: Scenario, home: Cloud, aheadMs = 0): Promise<World> {
+  const timing = { queuedMs: 60_000, savingMs: 600_000, buildMs: 0 };
+  const cloud = await startCloud({ regions: ['DFW'], timing });
+  cloud.advance(aheadMs);
+  cloud.pageSize = 4;
+  const account = `account-${worlds++}`;
+  home.secrets.set(`autosnap/test/${account}`, cloud.secret(scenario.identity));
+  const dfw = cloud.region('DFW');
+  const [web] = ['web', 'api', 'mail', 'cache', 'wiki'].map((name) => dfw.addServer({ name }));
+  const world: World = {
+    cloud,
+    dfw,
+    home,
+    account,
+    web: web!,
+    mayGo: new Set(),
+    before: [],
+    builds: [],
+    secrets: watchSecrets(cloud),
+    event: policy({ account }),
+    policies: [parsePolicy(policy({ account }))],
+    bucket: memoryBucket(),
+    close: () => cloud.close(),
+  };
+  const build = dfw.build.bind(dfw);
+  dfw.build = (server, status) => {
+    world.builds.push(`${status} ${server.id}`);
+    build(server, status);
+  };
+  await scenario.prepare(world);
+  world.before = everything(dfw);
+  cloud.received.splice(0);
+  return world;
+}
+
+/** All images, volume snapshots and servers that are there. */
+export function everything({ images, volumeSnapshots, servers }: Region): string[] {
+  return [...images, ...volumeSnapshots, ...servers].map(({ id }) => id);
+}
+
+function watchSecrets({ account, tokens }: Cloud): Set<string> {
+  const secrets = new Set([account.apiKey, account.password, account.applicationCredential.secret]);
+  const issue = tokens.issue.bind(tokens);
+  tokens.issue = () => {
+    const token = issue();
+    secrets.add(token.id);
+    return token;
+  };
+  return secrets;
+}
+
+/** One run of a scenario's job. */
+export function run(
+  { job, lastsMs = 900_000 }: Pick<Scenario, 'job' | 'lastsMs'>,
+  world: World,
+  requestId: string,
+  remainingMs = lastsMs,
+): Promise<Outcome> {
+  const { event, policies, bucket } = world;
+  return invoke({ job, event, policies, bucket, requestId, remainingMs });
+}
+
+/** A run before the one that matters, in which nothing may go wrong. */
+export async function runBefore(scenario: Pick<Scenario, 'job'>, world: World): Promise<unknown> {
+  const { error, result } = await run(scenario, world, 'earlier');
+  if (error) throw error;
+  return result;
+}
+
+/** Something of everything that a snapshot can be; the newest good one of "web" is `newest` days old. */
+export function addHistory(world: World, newest = 0): { web: CloudImage[]; held: CloudImage } {
+  const { dfw, cloud, mayGo } = world;
+  const [web, api, mail] = dfw.servers as [CloudServer, CloudServer, CloudServer];
+  const h = { cloud };
+  const images = [0, 1, 2, 3, 4, 5].map((age) => addSnapshot(h, web, age + newest));
+  for (const { id } of images.slice(3)) mayGo.add(id);
+  const held = addSnapshot(h, web, 20, { properties: { autosnap_hold: 'forever' } });
+  addSnapshot(h, web, 21, { protected: true });
+  addSnapshot(h, web, 22, { properties: { autosnap_owner: 'autosnap-prod' } });
+  addSnapshot(h, web, 23, { properties: { instance_uuid: api.id } });
+  dfw.addImage({ name: 'golden', owner: cloud.account.projectId });
+  const adhoc = (autosnap_expires: string) =>
+    addSnapshot(h, web, 24, {
+      properties: { autosnap_policy: 'adhoc', autosnap_expires, autosnap_hold: 'none' },
+    });
+  adhoc('never');
+  mayGo.add(adhoc('2026-11-20T00:00:00Z').id);
+  addSnapshot(h, api, 1 + newest);
+  addSnapshot(h, api, 2 + newest);
+  addSnapshot(h, mail, 1 + newest);
+  const failed = addSnapshot(h, mail, 2 + newest, { status: 'killed', size: null });
+  addSnapshot(h, mail, 3 + newest);
+  mayGo.add(failed.id);
+  if (newest === 0) addSnapshot(h, api, 0, { status: 'saving', size: null });
+  return { web: images, held };
+}
+
+/** A server on a volume and its snapshots, five days of them, where images of such servers can be made. */
+export function addVolumeBacked({ dfw, cloud, mayGo }: World, newest = 0): CloudServer {
+  const db = dfw.addServer({ name: 'db', image: '', volumeIds: ['root', 'data'] });
+  for (const volumeId of ['root', 'another']) dfw.addVolumeSnapshot({ volumeId });
+  for (const age of [0, 1, 2, 3, 4]) {
+    const parts = db.volumeIds.map((volumeId) => dfw.addVolumeSnapshot({ volumeId }));
+    const block_device_mapping = JSON.stringify(parts.map(({ id }) => ({ snapshot_id: id })));
+    const image = addSnapshot({ cloud }, db, age + newest, { size: 0, properties: { block_device_mapping } });
+    if (age >= 3) for (const { id } of [image, ...parts]) mayGo.add(id);
+  }
+  return db;
+}
+
+/** Whether there is a snapshot, finished or not, of each server for the slot of today. */
+export function allTaken({ dfw }: World): boolean {
+  const today = slotOf(0).toISOString().slice(0, 19);
+  const taken = dfw.images.filter(({ properties }) => properties.autosnap_slot?.startsWith(today));
+  return dfw.servers.every(({ id }) => taken.some(({ properties }) => properties.autosnap_server === id));
+}
+
+export const later = ({ cloud }: World) => cloud.advance(HOUR_MS);
