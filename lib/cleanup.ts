@@ -204,6 +204,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
     account: policy.account,
     dryRun: policy.dryRun,
     failures,
+    unreadable,
     ...(left > 0 ? { left: { outOfTime: `${left} snapshots are left` } } : {}),
     warnings,
     nothingSelected: false,

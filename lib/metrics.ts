@@ -22,7 +22,8 @@ const COUNTED = {
  * Proven, Deleted, Deferred, Failed; of all Succeeded, 1 for a good run and 0 for a bad one, ApiCalls and RateLimited (calls that the cloud refused for their rate), and
  * NothingSelected, 1 for a run in which a selector matched no server. StartDelay: from the slot to the request, in
  * seconds, a value for each snapshot. A run that could not begin has Succeeded alone. Succeeded and Failed of a policy
- * with several accounts are there with the dimension `account`, too.
+ * with several accounts are there with the dimension `account`, too; and Failed with `region`, of the regions where
+ * something failed or which could not be read: on a good day there are none to pay for.
  */
 export function runMetrics(deployment: string) {
   const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: deployment });
@@ -35,7 +36,7 @@ export function runMetrics(deployment: string) {
   return {
     /** The metrics of a finished run; a dry run has none, nor has one by hand that neither takes nor deletes. */
     add(
-      { job, policy, account, accounts, dryRun, totals, nothingSelected, entries }: Report,
+      { job, policy, account, accounts, dryRun, totals, failedIn = {}, nothingSelected, entries }: Report,
       succeeded: boolean,
       traffic: Traffic,
     ): void {
@@ -47,6 +48,12 @@ export function runMetrics(deployment: string) {
         for (const seconds of delays.slice(i, i + MOST_VALUES)) {
           metrics.addMetric('StartDelay', MetricUnit.Seconds, seconds);
         }
+        metrics.publishStoredMetrics();
+      }
+      for (const [region, n] of Object.entries(failedIn)) {
+        address({ job, policy, ...(accounts ? { account } : {}) });
+        metrics.addDimension('region', region);
+        count('Failed', n);
         metrics.publishStoredMetrics();
       }
       if (accounts) {

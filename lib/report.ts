@@ -62,6 +62,8 @@ export interface Report {
   totals: Partial<Record<Outcome, number>>;
   /** What went wrong beyond single entries: regions that can't be read, deletions that nobody planned. */
   failures: string[];
+  /** How much failed in each region where something did; one that can't be read is one more. */
+  failedIn?: Record<string, number>;
   warnings: string[];
   /** What was not got to, in words: for want of time, and because it was busy. */
   left?: { outOfTime?: string; busy?: string };
@@ -75,10 +77,16 @@ export interface Report {
   omitted: number;
 }
 
+/** The region of a server that is in none. */
+export const NOWHERE = '-';
+
 // CloudWatch Logs takes 256 KiB an event; the logger adds some.
 const LARGEST_BYTES = 240_000;
 
-type Draft = Omit<Report, 'totals' | 'omitted'>;
+type Draft = Omit<Report, 'totals' | 'omitted' | 'failedIn'> & {
+  /** The regions that could not be read. */
+  unreadable?: readonly { region: string }[];
+};
 
 /** Counts, sorts and bounds: a report of 10,000 servers still fits into a log line, failures first. */
 export function finishReport(draft: Draft): Report {
@@ -91,11 +99,13 @@ export function finishReport(draft: Draft): Report {
   const sorted = [...draft.entries].sort(
     (a, b) => rank(a.outcome) - rank(b.outcome) || a.name.localeCompare(b.name),
   );
-  const { failures, warnings, nothingSelected, entries: _, ...head } = draft;
+  const { failures, warnings, nothingSelected, entries: _, unreadable = [], ...head } = draft;
+  const failedIn = regionsOfFailures(draft.entries, unreadable);
   const report: Report = {
     ...head,
     totals,
     failures: firstOf(failures, 50),
+    ...(failedIn ? { failedIn } : {}),
     warnings: firstOf(warnings, 50),
     nothingSelected,
     omitted: 0,
@@ -109,6 +119,18 @@ export function finishReport(draft: Draft): Report {
   }
   report.omitted = sorted.length - report.entries.length;
   return report;
+}
+
+function regionsOfFailures(
+  entries: readonly Entry[],
+  unreadable: readonly { region: string }[],
+): Report['failedIn'] {
+  const failed = entries.flatMap(({ region, outcome, snapshots = [{ outcome }] }) =>
+    region === NOWHERE ? [] : snapshots.filter((s) => s.outcome === 'failed').map(() => region),
+  );
+  const regions = Object.groupBy([...failed, ...unreadable.map(({ region }) => region)], (region) => region);
+  const counted = Object.entries(regions).map(([region, all = []]) => [region, all.length] as const);
+  return counted.length > 0 ? Object.fromEntries(counted) : undefined;
 }
 
 /** A report with some more failures. */

@@ -9,7 +9,7 @@ import { spreadUnderLimits } from './openstack/rates.ts';
 import type { Session } from './openstack/session.ts';
 import { ADHOC, type Adhoc, isAdhoc, type Policy } from './policy.ts';
 import { Refusal } from './refusal.ts';
-import { type Entry, finishReport, type Report } from './report.ts';
+import { type Entry, finishReport, NOWHERE, type Report } from './report.ts';
 import type { Run } from './run.ts';
 import { type Selection, selectServers } from './selection.ts';
 import { survey } from './survey.ts';
@@ -146,6 +146,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     lateSeconds: Math.floor((now.getTime() - due.slot.getTime()) / 1000),
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
     failures,
+    unreadable,
     ...leftOf(entries),
     warnings: selection.unmatched.map((selector) => `servers.${selector} matches no server`),
     nothingSelected: selection.unmatched.length > 0 || selection.servers.length === 0,
@@ -200,7 +201,7 @@ function missing({ missingIds }: Selection, someUnreadable: boolean): Entry[] {
   const reason = someUnreadable
     ? 'servers.ids: not found in the regions that could be read'
     : 'servers.ids: no such server in these regions: correct the id, or take it out';
-  return missingIds.map((server) => ({ server, name: server, region: '-', outcome: 'failed', reason }));
+  return missingIds.map((server) => ({ server, name: server, region: NOWHERE, outcome: 'failed', reason }));
 }
 
 function dryStep(step: Step): Entry {

@@ -35,6 +35,27 @@ test('totals of a cleanup count snapshots, not servers', () => {
   expect(finishReport({ ...HEAD, entries }).totals).toEqual({ deleted: 1, kept: 2 });
 });
 
+test('what failed is counted by region: servers, snapshots, and a region that could not be read', () => {
+  const snapshots = (['failed', 'deleted', 'failed'] as const).map((outcome, i) => ({
+    image: `i${i}`,
+    slot: 's',
+    status: 'active',
+    outcome,
+    reasons: [],
+  }));
+  const entries = [
+    entry('a', 'failed'),
+    entry('b', 'failed', { region: 'ORD', snapshots }),
+    entry('c', 'taken', { region: 'IAD' }),
+    entry('d', 'failed', { region: '-' }),
+  ];
+  const unreadable = [{ region: 'ORD' }, { region: 'SYD' }];
+  const report = finishReport({ ...HEAD, entries, unreadable });
+  expect(report.failedIn).toEqual({ DFW: 1, ORD: 3, SYD: 1 });
+  expect(report).not.toHaveProperty('unreadable');
+  expect(finishReport({ ...HEAD, entries: entries.slice(2) })).not.toHaveProperty('failedIn');
+});
+
 test('10,000 servers fit into a log line, with every failure and true totals', () => {
   const entries = Array.from({ length: 10_000 }, (_, i) =>
     entry(`server-${i}`, i % 500 === 0 ? 'failed' : 'taken', { reason: 'ü'.repeat(40) }),

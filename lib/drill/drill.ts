@@ -56,6 +56,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
     failures: unreadable.map(
       ({ region, problem }) => `${region} can't be read, so nothing is drilled there: ${problem}`,
     ),
+    unreadable,
     warnings: [],
     nothingSelected: false,
     entries,

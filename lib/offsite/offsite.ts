@@ -6,7 +6,7 @@ import type { Policy } from '../policy.ts';
 import { Refusal } from '../refusal.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine } from '../report.ts';
 import type { Run } from '../run.ts';
-import { type RegionSurvey, survey } from '../survey.ts';
+import { type RegionSurvey, type Survey, survey } from '../survey.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { budgetOf } from './budget.ts';
@@ -22,7 +22,7 @@ import { copySeries, type SeriesFindings } from './series.ts';
 const AT_ONCE = 2;
 
 /** What a run finds out as it goes on. */
-type Findings = Omit<SeriesFindings, 'entry'> & { entries: Entry[] };
+type Findings = Omit<SeriesFindings, 'entry'> & { entries: Entry[]; unreadable: Survey['unreadable'] };
 
 /**
  * Copies the newest good snapshot of each server of a policy to where its `offsite.to` says, and deletes the copies that
@@ -43,14 +43,14 @@ export async function copyOffsite(
       'offsite: is missing: this policy asks for no copies; add offsite with a schedule and keep',
     ]);
   }
-  const findings: Findings = { entries: [], warnings: [], failures: [], once: [] };
+  const findings: Findings = { entries: [], warnings: [], failures: [], once: [], unreadable: [] };
   try {
     await work(session, policy, bucket, run, findings);
   } catch (error) {
     if (!isBucketError(error)) throw error;
     findings.failures.push(error.message);
   }
-  const { entries, warnings, failures } = findings;
+  const { entries, warnings, failures, unreadable } = findings;
   const left = entries.flatMap((e) => e.snapshots ?? []).filter(isLeft).length;
   return finishReport({
     job: 'offsite',
@@ -59,6 +59,7 @@ export async function copyOffsite(
     account: policy.account,
     dryRun: policy.dryRun,
     failures,
+    unreadable,
     ...(left > 0 ? { left: { outOfTime: left === 1 ? '1 copy is left' : `${left} copies are left` } } : {}),
     warnings,
     nothingSelected: false,
@@ -83,6 +84,7 @@ async function work(
     policy.regions,
     ({ volumeSnapshotIds }) => volumeSnapshotIds.length > 0,
   );
+  findings.unreadable.push(...unreadable);
   findings.failures.push(
     ...unreadable.map(
       ({ region, problem }) => `${region} can't be read, so nothing is copied there: ${problem}`,

@@ -197,9 +197,11 @@ describe('a region that fails does not stop another', () => {
     ['its images can not be listed', { service: 'image', answer: answers.html }],
     ['a page is cut short', { service: 'image', answer: 'truncate' }],
   ] as const)('%s', async (_, fault) => {
-    const { cloud, fail } = await fleet();
+    const { cloud, fail, logs } = await fleet();
     cloud.faults.push({ ...fault, region: 'ORD', times: Number.POSITIVE_INFINITY });
     const { error, report } = await fail('snapshot', policy());
+    const ofRegions = logs().match(/"region":"[A-Z]+","Failed":\d/g);
+    expect(ofRegions).toEqual(['"region":"ORD","Failed":1']);
     expect(report?.totals).toEqual({ taken: 3 });
     expect(report?.failures[0]).toMatch(/^ORD can't be read, so no snapshot there: /);
     expect(error.message).toMatch(/^snapshot daily: 0 of 3 failed.\n- ORD can't be read/);
