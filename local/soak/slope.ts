@@ -1,0 +1,31 @@
+/** A straight line through values that were taken at even intervals. */
+export interface Slope {
+  /** By how much a value is higher than the one before. */
+  perStep: number;
+  /** Between which bounds that lies with a confidence of 99 %. */
+  from: number;
+  to: number;
+}
+
+/** Of the normal distribution; with as many values as a soak has, Student's is hardly another. */
+const Z_99 = 2.58;
+
+/**
+ * Fits a line by least squares. Neighbours are alike (what is freed late is there in several of them), which makes a
+ * series look surer than it is: the bounds allow for that, by the correlation of each deviation with the next.
+ *
+ * @param values three or more.
+ */
+export function slopeOf(values: readonly number[]): Slope {
+  const n = values.length;
+  const middle = (n - 1) / 2;
+  const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  const spread = values.reduce((sum, _, i) => sum + (i - middle) ** 2, 0);
+  const perStep = values.reduce((sum, value, i) => sum + (i - middle) * (value - mean), 0) / spread;
+  const deviations = values.map((value, i) => value - mean - perStep * (i - middle));
+  const squares = deviations.reduce((sum, d) => sum + d ** 2, 0);
+  const neighbours = deviations.slice(1).reduce((sum, d, i) => sum + d * deviations[i]!, 0);
+  const likeness = squares === 0 ? 0 : Math.min(0.95, Math.max(0, neighbours / squares));
+  const error = Math.sqrt((squares / (n - 2) / spread) * ((1 + likeness) / (1 - likeness)));
+  return { perStep, from: perStep - Z_99 * error, to: perStep + Z_99 * error };
+}
