@@ -75,7 +75,7 @@ function fill(page: string, text: string): void {
   const before = readFileSync(page, 'utf8');
   writeFileSync(
     page,
-    before.replace(marks, (_, begin, end) => `${begin}${text}${end}`),
+    before.replace(marks, (_, begin, end) => `${begin}${text}\n${end}`),
   );
 }
 
