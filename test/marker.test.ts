@@ -175,6 +175,7 @@ describe('an image is not ours', () => {
       /autosnap_slot is no time/,
     ],
     ['with a hold that is misspelt', image({}, { autosnap_hold: 'for ever' }), /autosnap_hold is neither/],
+    ['with a hold that was no text', image({}, { autosnap_hold: 'true' }), /autosnap_hold is neither/],
     ['with an empty hold', image({}, { autosnap_hold: '' }), /autosnap_hold is neither/],
     [
       'with an end in words',

@@ -154,11 +154,17 @@ function isGone(status: string): boolean {
  * @param before the image before it in a listing, which may have tens of thousands: texts that both have, such as those
  *   of their system, are held once.
  */
+/** What says whose an image is, and that it is held, is not overlooked because it is no text: then nobody can read it. */
+const TELLING = /^(autosnap_|instance_uuid$|block_device_mapping$)/;
+
 function fromGlance(image: v.InferOutput<typeof GlanceImage>, region: string, before?: Image): Image {
   const { id, name, status, visibility, owner, size, created_at: createdAt } = image;
-  const texts = Object.entries(image).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string',
-  );
+  const texts = Object.entries(image)
+    .filter(([key, value]) => typeof value === 'string' || TELLING.test(key))
+    .map(([key, value]): [string, string] => [
+      key,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]);
   const properties = Object.fromEntries(texts);
   for (const [key, text] of texts) {
     const same = before?.properties[key];

@@ -49,6 +49,11 @@ describe('an image', () => {
     ['protected as the text "True"', { protected: 'True' }, { protected: true }],
     ['unprotected as the text "false"', { protected: 'false' }, { protected: false }],
     ['without a word on protection', {}, { protected: false }],
+    ...[true, 1, null, ['forever']].map((hold): [string, object, Partial<Image>] => [
+      `with a hold that is no text: ${JSON.stringify(hold)}`,
+      { autosnap_hold: hold },
+      { properties: expect.objectContaining({ autosnap_hold: JSON.stringify(hold) }) },
+    ]),
     ['without a name', {}, { name: '' }],
     ['with a name that is null', { name: null }, { name: '' }],
     ['without an owner', {}, { owner: undefined }],
