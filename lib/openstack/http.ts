@@ -173,11 +173,16 @@ async function* read(
 function parse({ body }: Response<string>, where: Where): unknown {
   if (body.trim() === '') return undefined;
   try {
-    return JSON.parse(body);
+    // Half a character, which JSON can have, can stand in no URL and no request.
+    return /\\ud[89a-f]/i.test(body) ? JSON.parse(body, wellFormed) : JSON.parse(body);
   } catch {
     // V8's own message would quote the body, which may hold a token.
     throw new CloudError('BAD_ANSWER', `${said(where)}: the answer is not complete JSON`, where);
   }
+}
+
+function wellFormed(_: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.toWellFormed() : value;
 }
 
 /**

@@ -198,6 +198,18 @@ describe('a request without a usable answer', () => {
     expect(receivedBy(cloud, 'compute')).toHaveLength(1);
   });
 
+  test('half a character, in JSON, is none in an id that goes into a URL', async ({ cloud }) => {
+    const session = await connected(cloud);
+    cloud.region('DFW').addServer({ name: 'web-1' });
+    cloud.faults.push({
+      service: 'compute',
+      answer: { status: 200, body: '{"servers": [{"id": "a\\uD83Db", "name": "\\ud83d\\ude00"}]}' },
+    });
+    const [server] = await listServers(session, 'DFW');
+    expect(server).toMatchObject({ id: 'a\ufffdb', name: '😀' });
+    await expect(createImage(session, server!, IMAGE)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
   test('JSON that ends in the middle is a bad answer, of which nothing is quoted', async ({ cloud }) => {
     cloud.region('DFW').addServer({ name: 'web-1' });
     const session = await connected(cloud);
