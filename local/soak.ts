@@ -13,7 +13,7 @@ const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 /** Of the hours, the part in which caches fill. */
 const WARM_UP = 1 / 3;
-const LEAST_HOURS = 24;
+const LEAST_HOURS = 100;
 /** An hour; half of it is what V8 notes down about compiled code, and what is measured here. */
 const LEAK_BYTES = 1_000;
 
