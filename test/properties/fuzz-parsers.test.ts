@@ -1,0 +1,269 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseAudit } from '../../lib/audit/publish.ts';
+import { parseSecret } from '../../lib/credentials.ts';
+import { policiesOf } from '../../lib/doctor.ts';
+import { CloudError } from '../../lib/openstack/errors.ts';
+import { type Credentials, readGrant } from '../../lib/openstack/identity.ts';
+import { ratesIn } from '../../lib/openstack/rates.ts';
+import { type Policy, parseEvent, parseHold, parsePolicy } from '../../lib/policy.ts';
+import { Refusal } from '../../lib/refusal.ts';
+import { parseRestore } from '../../lib/restore/event.ts';
+import { parseSchedule } from '../../lib/schedule.ts';
+import { policy } from '../harness.ts';
+import { rackspaceAnswer } from '../openstack/connected.ts';
+import { always } from './always.ts';
+import { junk, mutate, mutations } from './mutations.ts';
+
+// `npm run test:thorough` tries more than 100,000 inputs here.
+const INPUTS = 3;
+const MOMENT = new Date('2026-11-23T06:00:00Z');
+
+/** That `parse` does what it should with every input, some of them in each run. */
+async function fuzz<T>(inputs: fc.Arbitrary<T>, parse: (input: T) => void): Promise<void> {
+  const some = fc.array(inputs, { minLength: INPUTS, maxLength: INPUTS });
+  await always(
+    fc.property(some, (those) => {
+      for (const input of those) parse(input);
+    }),
+    { pure: true },
+  );
+}
+
+/** Runs what may refuse its input, which has to name a place and what to do; any other error is a bug. */
+function refuses<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    expect(error.problems.length).toBeGreaterThan(0);
+    for (const problem of error.problems) expect(problem).toMatch(/^(it must|.*: )/s);
+    return undefined;
+  }
+}
+
+const eventIn = (file: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../../events/${file}.json`, import.meta.url), 'utf8'));
+
+const policies = [
+  eventIn('daily'),
+  eventIn('weekly'),
+  policy({
+    account: 'a',
+    regions: ['DFW'],
+    servers: { ids: ['x'], names: ['web-*'], tagged: { a: 'b' }, except: { names: ['y'] } },
+    keep: { last: 1, hourly: 2, daily: 3, weekly: 4, monthly: 5, yearly: 6, within: '30d', atLeast: 2 },
+    timezone: 'America/Chicago',
+    adopt: 'autosnap.py',
+    orphans: { after: '90d', keep: 1 },
+    maxDeletes: 3,
+    offsite: { schedule: 'rate(6 hours)', keep: { last: 1 }, maxBytesPerMonth: '500GB' },
+    drill: { schedule: 'rate(1 day)' },
+    dryRun: true,
+  }),
+];
+
+const parsers: Record<string, { parse: (event: unknown) => unknown; valid: unknown[] }> = {
+  parseEvent: { parse: parseEvent, valid: [...policies, eventIn('adhoc')] },
+  parsePolicy: { parse: parsePolicy, valid: policies },
+  parseHold: {
+    parse: parseHold,
+    valid: [{ hold: 'x', until: '2027-01-01', account: 'a' }, { release: 'x' }],
+  },
+  parseRestore: {
+    parse: parseRestore,
+    valid: [
+      eventIn('restore'),
+      { server: 'web', to: 'new', at: '2026-11-23', networks: ['n'], metadata: { a: 'b' }, keyName: null },
+      { server: 'web', to: 'in-place', confirm: 'web', region: 'DFW', policy: 'daily', request: 'r' },
+    ],
+  },
+  parseAudit: { parse: parseAudit, valid: [{ digest: 'always' }] },
+  policiesOf: { parse: (event) => policiesOf(event, []), valid: [{ policies }] },
+};
+
+describe.each(Object.entries(parsers))('%s', (_, { parse, valid }) => {
+  test('takes any input, or names what is wrong with it', async () => {
+    await fuzz(junk, (event) => refuses(() => parse(event)));
+  });
+
+  test('takes what is nearly valid, or names what is wrong with it', async () => {
+    await fuzz(fc.tuple(fc.constantFrom(...valid), mutations), ([event, changes]) =>
+      refuses(() => parse(mutate(event, changes))),
+    );
+  });
+});
+
+test('a policy that is taken can be acted on', async () => {
+  await fuzz(fc.tuple(fc.constantFrom(...policies), mutations), ([event, changes]) => {
+    const taken = refuses(() => parsePolicy(mutate(event, changes)));
+    if (taken) expectUsable(taken);
+  });
+});
+
+function expectUsable({ keep, maxDeletes, schedule, cleanup }: Policy): void {
+  const { atLeast, within, ...counts } = keep;
+  for (const count of [atLeast, maxDeletes, within, ...Object.values(counts)]) {
+    if (count !== undefined) expect(Number.isSafeInteger(count) && count > 0).toBe(true);
+  }
+  expect(Object.values({ within, ...counts }).some((count) => count !== undefined)).toBe(true);
+  for (const its of [schedule, cleanup]) expectTimes(its);
+}
+
+/** That a schedule's times are times, and around the moment. */
+function expectTimes(schedule: ReturnType<typeof parseSchedule>): void {
+  const slot = schedule.slot(MOMENT);
+  const next = schedule.next(MOMENT);
+  if (slot) expect(slot.getTime()).toBeLessThanOrEqual(MOMENT.getTime());
+  if (next) expect(next.getTime()).toBeGreaterThan(MOMENT.getTime());
+}
+
+const fields = fc.array(
+  fc.oneof(
+    fc.constantFrom(
+      '*',
+      '?',
+      '0',
+      '5',
+      '29',
+      '31',
+      'L',
+      'LW',
+      '15W',
+      '2#5',
+      '6L',
+      'FEB',
+      'SUN',
+      '2027',
+      '1970',
+      '*/7',
+    ),
+    fc.constantFrom('1-5', '59/7', 'MON-FRI', '1,2,3', '2199', '30', '31W', '22-3', '0/59', '7'),
+    fc.string({ maxLength: 4 }),
+  ),
+  { minLength: 5, maxLength: 7 },
+);
+const expressions = fc.oneof(
+  fields.map((values) => `cron(${values.join(' ')})`),
+  fc
+    .tuple(
+      fc.oneof(fc.integer(), fc.double(), fc.bigInt()),
+      fc.constantFrom('minute', 'minutes', 'hours', 'days', 'day', 'weeks'),
+    )
+    .map(([value, unit]) => `rate(${value} ${unit})`),
+  fc.string(),
+);
+
+test('a schedule says what is wrong with it, or has times', async () => {
+  await fuzz(expressions, (expression) => {
+    let schedule: ReturnType<typeof parseSchedule>;
+    try {
+      schedule = parseSchedule(expression);
+    } catch (error) {
+      expect(error).toBeInstanceOf(RangeError);
+      return;
+    }
+    expectTimes(schedule);
+  });
+});
+
+const SECRETS = {
+  rackspace: { username: 'ada', apiKey: 'key-5c1e77aa', authUrl: 'https://identity.example/v2.0' },
+  password: {
+    authUrl: 'https://ada:url-password-1b@keystone.example/v3',
+    username: 'ada',
+    password: 'pass-word-9f',
+    projectName: 'p',
+    userDomainName: 'Default',
+  },
+  applicationCredential: {
+    authUrl: 'https://keystone.example/v3',
+    applicationCredentialId: 'id',
+    applicationCredentialSecret: 'secret-of-it-3d',
+  },
+};
+const HIDDEN = /key-5c1e77aa|url-password-1b|pass-word-9f|secret-of-it-3d/;
+
+/** Runs what may refuse a secret, without a part of it in what is said. */
+function refusesQuietly(text: string): void {
+  try {
+    refuses(() => parseSecret('autosnap/test/a', text));
+    parseSecret('autosnap/test/a', text);
+  } catch (error) {
+    expect((error as Error).message).not.toMatch(HIDDEN);
+  }
+}
+
+test('a secret is read, or refused without a word of it', async () => {
+  const texts = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.json(),
+    fc
+      .tuple(fc.constantFrom(...Object.values(SECRETS)), fc.nat({ max: 150 }))
+      .map(([secret, length]) => JSON.stringify(secret).slice(0, length)),
+    fc
+      .tuple(fc.constantFrom(...Object.values(SECRETS)), mutations)
+      .map(([secret, changes]) => JSON.stringify(mutate(secret, changes)) ?? ''),
+  );
+  await fuzz(texts, refusesQuietly);
+});
+
+const ENDPOINTS = [{ region: 'DFW', tenantId: '1', publicURL: 'https://dfw.example/v2/1' }];
+const logins: [Credentials['kind'], unknown][] = [
+  [
+    'rackspace',
+    rackspaceAnswer([
+      { name: 'cloudServersOpenStack', type: 'compute', endpoints: ENDPOINTS },
+      { name: 'cloudImages', type: 'image', endpoints: ENDPOINTS },
+    ]),
+  ],
+  [
+    'password',
+    {
+      token: {
+        project: { id: '1', name: 'p' },
+        roles: [{ id: 'r', name: 'member' }],
+        catalog: [
+          {
+            type: 'compute',
+            endpoints: [{ interface: 'public', region: 'DFW', region_id: 'DFW', url: 'https://dfw.example' }],
+          },
+        ],
+      },
+    },
+  ],
+];
+
+test('an answer to a login is a grant, or can not be used', async () => {
+  const answers = fc.tuple(fc.constantFrom(...logins), mutations, fc.constantFrom('token-77', undefined));
+  await fuzz(answers, ([[kind, answer], changes, subject]) => {
+    try {
+      const grant = readGrant(kind, mutate(answer, changes), subject);
+      expect(grant.token).not.toBe('');
+      expect(grant.projectId).toEqual(expect.any(String));
+    } catch (error) {
+      expect(error).toBeInstanceOf(CloudError);
+      expect((error as Error).message).not.toMatch(/replayed-token|token-77/);
+    }
+  });
+});
+
+test('limits that can not be read are none, and those that can be are rates', async () => {
+  const limit = {
+    verb: 'POST',
+    value: 100,
+    remaining: 3,
+    unit: 'MINUTE',
+    'next-available': '2026-11-23T06:00:00Z',
+  };
+  const answer = { limits: { rate: [{ uri: '*', regex: '.*', limit: [limit, { ...limit, verb: 'GET' }] }] } };
+  await fuzz(
+    fc.tuple(mutations, fc.oneof(fc.constant(MOMENT.toUTCString()), fc.string())),
+    ([changes, sent]) => {
+      for (const rate of Object.values(ratesIn(mutate(answer, changes), sent))) {
+        expect(Object.values(rate).every((value) => value >= 0)).toBe(true);
+      }
+    },
+  );
+});
