@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import got, { HTTPError, type Method, type RequestError, type Response } from 'got';
 import { CloudError, type CloudErrorCode, faultMessage } from './errors.ts';
 import { isQuota, isRateLimit, type Refusal, retryAfterMs } from './limits.ts';
@@ -55,7 +55,7 @@ export function sender(
     const remainingMs = deadline.remainingMs();
     const where = { method, url: url.split('?')[0] ?? url };
     if (remainingMs <= 0) throw outOfTime(where);
-    const signal = AbortSignal.timeout(Math.ceil(remainingMs));
+    const { signal, clear } = endsIn(remainingMs);
     const exchange = async (): Promise<CloudAnswer> => {
       const response = await got(url, {
         method,
@@ -82,27 +82,41 @@ export function sender(
       }
       return { headers: response.headers, body: parse(response, where) };
     };
-    for (let attempt = 1; ; attempt++) {
-      await queue.turn(where);
-      traffic.calls++;
-      try {
-        return await exchange();
-      } catch (error) {
-        if (signal.aborted) throw outOfTime(where);
-        const refusal = error instanceof HTTPError ? refusalOf(error.response) : undefined;
-        const limited = refusal !== undefined && isRateLimit(refusal);
-        const waitMs =
-          error instanceof CloudError ? 0 : retryDelayMs(error as RequestError, attempt, repeatable);
-        if (limited) {
-          traffic.rateLimited++;
-          queue.hold(where, Math.max(waitMs, retryAfterMs(refusal) ?? 0));
+    try {
+      for (let attempt = 1; ; attempt++) {
+        await queue.turn(where);
+        traffic.calls++;
+        try {
+          return await exchange();
+        } catch (error) {
+          if (signal.aborted) throw outOfTime(where);
+          const refusal = error instanceof HTTPError ? refusalOf(error.response) : undefined;
+          const limited = refusal !== undefined && isRateLimit(refusal);
+          const waitMs =
+            error instanceof CloudError ? 0 : retryDelayMs(error as RequestError, attempt, repeatable);
+          if (limited) {
+            traffic.rateLimited++;
+            queue.hold(where, Math.max(waitMs, retryAfterMs(refusal) ?? 0));
+          }
+          if (attempt > RETRIES || waitMs === 0 || waitMs >= deadline.remainingMs())
+            throw translate(error, where, (text) => without(secrets, text));
+          if (!limited) await wait(waitMs);
         }
-        if (attempt > RETRIES || waitMs === 0 || waitMs >= deadline.remainingMs())
-          throw translate(error, where, (text) => without(secrets, text));
-        if (!limited) await setTimeout(waitMs);
       }
+    } finally {
+      clear();
     }
   };
+}
+
+/**
+ * A signal that says when the time is over. AbortSignal.timeout would keep a list for each number of milliseconds that a
+ * request began before that, until then.
+ */
+function endsIn(ms: number): { signal: AbortSignal; clear(): void } {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), Math.ceil(ms));
+  return { signal: controller.signal, clear: () => clearTimeout(timer) };
 }
 
 /** An answer whose body is too large to be held: its bytes as they come. */
