@@ -7,6 +7,9 @@ import { problemsOf, strict } from './schema.ts';
 const HOUR_MS = 3_600_000;
 const DURATION_UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS, w: 7 * 24 * HOUR_MS };
 
+/** What ends later than this from now has a year of more than four digits, which no marker may name. */
+const LONGEST_MS = 99_999 * DURATION_UNITS.w!;
+
 /** The policy name that stands in the marker of ad-hoc snapshots. */
 export const ADHOC = 'adhoc';
 
@@ -30,6 +33,7 @@ const duration = v.pipe(
     addIssue({ message: 'must be a whole number of hours, days or weeks, such as "12h", "30d" or "4w"' });
     return NEVER;
   }),
+  v.maxValue(LONGEST_MS, 'must be at most "99999w"'),
 );
 
 const schedule = v.pipe(

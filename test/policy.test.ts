@@ -143,6 +143,11 @@ describe('an event that is refused names the field and the remedy', () => {
     ),
     ['ad-hoc: false', { adhoc: false, servers: { all: true } }, /^adhoc: must be true/],
     ['ad-hoc with keep', { adhoc: true, servers: { all: true }, keep: {} }, /^keep: is not a known key/],
+    [
+      'ad-hoc that ends when years have five digits, which no marker may name',
+      { adhoc: true, servers: { all: true }, expires: '999999w' },
+      /^expires: must be at most "99999w"$/,
+    ],
     ['ad-hoc that ends never', { adhoc: true, servers: { all: true }, expires: '0d' }, /^expires: must be a/],
   ])('%s', (_, event, problem) => {
     expect(problemsOf(event)).toContainEqual(expect.stringMatching(problem));
