@@ -53,24 +53,30 @@ export async function rotate(
     return options.read(image, await volumeSnapshotsOf(session, region, image.volumeSnapshotIds));
   };
 
-  /** Whether `floor` good snapshots are there besides this one, as the cloud has them at this moment. */
+  /** A snapshot as the cloud has it at this moment, if it still counts for its series. */
+  const counting = async (snapshot: Snapshot): Promise<Snapshot | undefined> => {
+    const current = await look(snapshot);
+    if (typeof current !== 'object' || !sameSeries(current, snapshot)) return undefined;
+    return counts(current, options.now) ? current : undefined;
+  };
+
+  /** Whether `floor` good snapshots are there besides this one. */
   const enoughLeft = async (others: readonly Snapshot[], floor: number): Promise<boolean> => {
     let left = 0;
     for (const other of others) {
-      const current = await look(other);
-      if (typeof current !== 'object' || !counts(current, options.now)) continue;
+      if (!(await counting(other))) continue;
       left += 1;
       if (left === floor) return true;
     }
     return false;
   };
 
-  /** Whether there is, at this moment, a newer one that is as well proven. */
+  /** Whether there is a newer one that is as well proven. */
   const provenLeft = async (proven: Snapshot, others: readonly Snapshot[]): Promise<boolean> => {
     for (const other of others) {
       if (!other.proven || other.slot < proven.slot) continue;
-      const current = await look(other);
-      if (typeof current !== 'object' || !counts(current, options.now)) continue;
+      const current = await counting(other);
+      if (!current) continue;
       if (hasPassed(current) || (current.proven && !hasPassed(proven))) return true;
     }
     return false;
@@ -150,15 +156,21 @@ export function leftForTime(lines: readonly SnapshotLine[]): number {
   return lines.filter(({ reasons }) => reasons.includes(OUT_OF_TIME)).length;
 }
 
+function sameSeries(a: Snapshot, b: Snapshot): boolean {
+  return a.policy === b.policy && a.server === b.server;
+}
+
 /** The snapshot as it is now, or what is different from when the plan was made, where it matters. */
 function asPlanned(planned: Snapshot, current: Snapshot | string | undefined, now: Date): Snapshot | string {
   if (typeof current !== 'object') return current ?? 'it is not marked as ours any more';
   const same =
-    current.policy === planned.policy &&
-    current.server === planned.server &&
+    sameSeries(current, planned) &&
     current.slot.getTime() === planned.slot.getTime() &&
     current.expires?.getTime() === planned.expires?.getTime();
   if (!same) return 'its marker is another';
+  // Those of the plan are deleted first, and a listing may have mixed up whose they are.
+  if (current.volumeSnapshots.join() !== planned.volumeSnapshots.join())
+    return 'it names other volume snapshots';
   if (current.state !== planned.state) return `it is ${current.status}`;
   return heldBecause(current, now) ?? current;
 }

@@ -3,7 +3,7 @@ import type { SnapshotLine } from '../../lib/report.ts';
 import { answers } from '../../local/faults.ts';
 import type { CloudImage } from '../../local/state.ts';
 import { type Harness, policy } from '../harness.ts';
-import { addSnapshot, deletions, history } from '../history.ts';
+import { addSnapshot, deletions, history, idsIn } from '../history.ts';
 
 const linesOf = (lines: SnapshotLine[] | undefined, outcome: string) =>
   lines?.filter((line) => line.outcome === outcome).map(({ image }) => image);
@@ -253,6 +253,16 @@ describe('just before each deletion the image is looked at again', () => {
     expect(report?.entries[0]?.snapshots?.[4]?.reasons).toEqual([
       'fewer than 2 good ones (atLeast) would be left',
     ]);
+  });
+
+  test('of another series none counts, whatever the listing has said of it', async () => {
+    const h = await history(1);
+    addSnapshot(h, h.web, -0.1, { properties: { autosnap_policy: 'weekly' } });
+    const edit = async (answer: Response) =>
+      new Response((await answer.text()).replace('"weekly"', '"daily"'), answer);
+    h.cloud.faults.push({ service: 'image', method: 'GET', path: /images$/, answer: { edit } });
+    await h.run('cleanup', policy({ keep: { last: 1 } }));
+    expect(idsIn(h)).toContain(h.images[0]!.id);
   });
 });
 

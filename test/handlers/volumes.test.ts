@@ -63,6 +63,27 @@ describe('rotation', () => {
   });
 });
 
+test('a listing that mixes up whose volume snapshots are whose costs nobody theirs', async () => {
+  const h = await volumeBacked(4);
+  const { images } = h;
+  const mixUp = async (answer: Response) => {
+    const listed = ((await answer.json()) as { images: { id: string; block_device_mapping: string }[] })
+      .images;
+    const [newest, oldest] = [images[0]!, images[3]!].map(
+      ({ id }) => listed.find((image) => image.id === id)!,
+    );
+    const mapping = newest!.block_device_mapping;
+    newest!.block_device_mapping = oldest!.block_device_mapping;
+    oldest!.block_device_mapping = mapping;
+    return Response.json({ images: listed });
+  };
+  h.cloud.faults.push({ service: 'image', method: 'GET', path: /images$/, answer: { edit: mixUp } });
+  const report = await h.run('cleanup', policy());
+  expect(fateOf(report, images[3]!)).toBe('kept: changed since the plan: it names other volume snapshots');
+  expect(deletions(h)).toEqual([]);
+  expectLeft(h, images);
+});
+
 describe('what is begun is finished by a later run', () => {
   const DEFERRED = 'deferred: its volume snapshots are being deleted; the image goes in a later run';
 
