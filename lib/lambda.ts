@@ -102,8 +102,8 @@ async function noticed<T>(
 
 /** Puts into the queue that a run's work goes on; where there is none, Lambda has to try the run again. */
 async function handOver(report: Report, event: unknown, { now, requestId }: Job): Promise<Report> {
-  const { job, left } = report;
-  if (!left || job === 'hold') return report;
+  const { job, left, dryRun } = report;
+  if (!left || dryRun || job === 'hold') return report;
   const work = { job, event: event as Record<string, unknown>, since: now, requestId };
   const forNextTry = left.outOfTime ? [`stopped in time: ${left.outOfTime} for the next try`] : [];
   if (!queue) return withFailures(report, forNextTry);

@@ -41,6 +41,15 @@ function hangAfter({ cloud }: Pick<Harness, 'cloud'>, requests: number) {
 const SHORT = { remainingMs: 6_000 };
 const ALL = ['a', 'b', 'c', 'd', 'e', 'f'];
 
+test('a dry run says that a server is busy, and leaves nothing to be gone on with', async () => {
+  const h = await fleet();
+  h.cloud.region('DFW').servers[0]!.taskState = 'rebooting';
+  const report = await h.run('snapshot', policy({ dryRun: true }));
+  expect(report.totals).toEqual({ planned: 5, skipped: 1 });
+  expect(report).not.toHaveProperty('goesOn');
+  expect(h.waiting.queue.messages).toEqual([]);
+});
+
 describe('a run whose time does not suffice', () => {
   test('ends well and goes on by itself, until each server has its one snapshot of the slot', async () => {
     const h = await fleet();
