@@ -104,12 +104,11 @@ async function carryOut(work: Work): Promise<Entry[]> {
 
 /** What is to be begun beside the throw-away servers that were found. */
 function turnAfter({ snapshots, policy, drill, now }: Work, trials: readonly Trial[]) {
-  const its = trials.filter(
-    ({ server, step }) => step.state !== 'foreign' && server.policy === policy.policy,
-  );
-  const seen = its.map(({ server }) => server);
-  const running = its.filter(({ step }) => step.state !== 'gone').map(({ server }) => server);
-  return planDrills(snapshots, { seen, running }, drill, now);
+  // One that has gone since keeps its place, too, until a listing is without it: two may never be there for one.
+  const seen = trials
+    .filter(({ server, step }) => step.state !== 'foreign' && server.policy === policy.policy)
+    .map(({ server }) => server);
+  return planDrills(snapshots, { seen, running: seen }, drill, now);
 }
 
 function candidateOf(work: Work, snapshot: Snapshot): Candidate {
