@@ -15,6 +15,12 @@ export type Reader = (
   volumeSnapshots: readonly VolumeSnapshot[],
 ) => Snapshot | string | undefined;
 
+/** Whether an image claims to be a deployment's, and has its data in volume snapshots: then a {@link Reader} needs these. */
+export function hasVolumesOf(owner: string): (image: Image) => boolean {
+  return ({ properties, volumeSnapshotIds }) =>
+    properties.autosnap_owner === owner && volumeSnapshotIds.length > 0;
+}
+
 interface ReaderOptions {
   owner: string;
   projectId: string;

@@ -1,9 +1,8 @@
 import pMap from 'p-map';
-import { type Reader, readerOf } from './belonging.ts';
+import { hasVolumesOf, type Reader, readerOf } from './belonging.ts';
 import { isoSeconds } from './dates.ts';
 import { isStuck, type Snapshot } from './marker.ts';
 import type { Server } from './openstack/compute.ts';
-import type { Image } from './openstack/images.ts';
 import { spreadUnderLimits } from './openstack/rates.ts';
 import type { Session } from './openstack/session.ts';
 import { ADHOC, type Policy } from './policy.ts';
@@ -215,10 +214,8 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
 /** Lists and plans; of the listings only what is ours outlives it. */
 async function planRegions(session: Session, policy: Policy, run: Run) {
   const { owner } = run;
-  const isOnVolumes = ({ properties, volumeSnapshotIds }: Image) =>
-    properties.autosnap_owner === owner && volumeSnapshotIds.length > 0;
   const startedMs = performance.now();
-  const { regions, unreadable } = await survey(session, policy.regions, isOnVolumes);
+  const { regions, unreadable } = await survey(session, policy.regions, hasVolumesOf(owner));
   // The listing at the end takes as long as the one at the start: deletions stop early enough for it.
   const reserveMs = 2 * (performance.now() - startedMs);
   const plans = regions.map((surveyed) => {

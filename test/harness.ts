@@ -8,10 +8,9 @@ import type { Report } from '../lib/report.ts';
 import type { Restoration } from '../lib/restore/restoration.ts';
 import { type Cloud, type CloudOptions, startCloud } from '../local/cloud.ts';
 import { lambdaContext } from '../local/context.ts';
+import { type AnyJob, FUNCTIONS } from './functions.ts';
 
 export type Job = 'snapshot' | 'cleanup' | 'hold' | 'offsite' | 'drill';
-
-export type AnyJob = Job | 'doctor' | 'audit' | 'restore';
 
 /** What a handler returns and logs. */
 export type Result<J extends AnyJob> = J extends 'doctor'
@@ -45,17 +44,6 @@ export interface Harness {
   logs(): string;
 }
 
-const HANDLERS = {
-  snapshot: () => import('../handlers/snapshot.ts'),
-  cleanup: () => import('../handlers/cleanup.ts'),
-  hold: () => import('../handlers/hold.ts'),
-  offsite: () => import('../handlers/offsite.ts'),
-  drill: () => import('../handlers/drill.ts'),
-  doctor: () => import('../handlers/doctor.ts'),
-  restore: () => import('../handlers/restore.ts'),
-  audit: () => import('../handlers/audit.ts'),
-} satisfies Record<AnyJob, unknown>;
-
 const open: Cloud[] = [];
 
 afterEach(async () => {
@@ -83,7 +71,7 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
   };
   cold();
   const run: Harness['run'] = async <J extends AnyJob>(job: J, event: unknown, context: Context = {}) => {
-    const { handler } = await HANDLERS[job]();
+    const { handler } = await FUNCTIONS[job]();
     const { remainingMs, requestId } = context;
     return handler(event, lambdaContext(`autosnap-test-${job}`, remainingMs, requestId)) as Promise<
       Result<J>

@@ -1,11 +1,11 @@
 import pMap from 'p-map';
+import { hasVolumesOf } from '../belonging.ts';
 import { isoSeconds } from '../dates.ts';
 import type { Bucket } from '../offsite/bucket.ts';
 import { containersIn, isToCloudFiles, licenseOf } from '../offsite/cloud-files.ts';
 import { obstacleTo } from '../offsite/copy.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
-import type { Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Policy } from '../policy.ts';
 import { Refusal } from '../refusal.ts';
@@ -120,9 +120,7 @@ async function auditRegions(
   policies: Policy[],
   run: Run,
 ): Promise<AccountAudit> {
-  const isOnVolumes = ({ properties, volumeSnapshotIds }: Image) =>
-    properties.autosnap_owner === run.owner && volumeSnapshotIds.length > 0;
-  const { regions, unreadable } = await survey(session, undefined, isOnVolumes);
+  const { regions, unreadable } = await survey(session, undefined, hasVolumesOf(run.owner));
   const place = { owner: run.owner, account };
   let inBucket: Promise<Copies> | undefined;
   const listed = ({ offsite, regions: wanted }: Policy): Promise<Copies> | undefined => {

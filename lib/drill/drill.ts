@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { readerOf } from '../belonging.ts';
+import { hasVolumesOf, readerOf } from '../belonging.ts';
 import { isoSeconds } from '../dates.ts';
 import type { Snapshot } from '../marker.ts';
 import type { Session } from '../openstack/session.ts';
@@ -28,12 +28,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   const { drill } = policy;
   const problem = problemWith(drill, session.provider);
   if (problem) refuse(problem);
-  const { regions, unreadable } = await survey(
-    session,
-    policy.regions,
-    ({ properties, volumeSnapshotIds }) =>
-      properties.autosnap_owner === owner && volumeSnapshotIds.length > 0,
-  );
+  const { regions, unreadable } = await survey(session, policy.regions, hasVolumesOf(owner));
   const readers = new Map(
     regions.map((one) => [one.region, readerOf(one, policy, { owner, projectId: session.projectId })]),
   );
@@ -105,10 +100,10 @@ async function carryOut(work: Work): Promise<Entry[]> {
 /** What is to be begun beside the throw-away servers that were found. */
 function turnAfter({ snapshots, policy, drill, now }: Work, trials: readonly Trial[]) {
   // One that has gone since keeps its place, too, until a listing is without it: two may never be there for one.
-  const seen = trials
+  const running = trials
     .filter(({ server, step }) => step.state !== 'foreign' && server.policy === policy.policy)
     .map(({ server }) => server);
-  return planDrills(snapshots, { seen, running: seen }, drill, now);
+  return planDrills(snapshots, running, drill, now);
 }
 
 function candidateOf(work: Work, snapshot: Snapshot): Candidate {

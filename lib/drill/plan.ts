@@ -27,27 +27,21 @@ export interface Turn {
   skip: { snapshot: Snapshot; reason: string }[];
 }
 
-/** The throw-away servers that a run has found. */
-interface Found {
-  /** All of them: of their series nothing is begun in this run. */
-  seen: readonly ThrowAway[];
-  /** Those that are still there. */
-  running: readonly ThrowAway[];
-}
-
 /**
  * Decides which snapshots to boot now, of those of one policy: of series that no throw-away server is of, the newest good
  * one, unless it is proven already. The longest untested come first: those that never were, then by their last verdict.
  *
  * The schedule's slot allows `atOnce` of them: what was begun or judged since counts, so a run again begins no more.
+ *
+ * @param running the policy's throw-away servers that the run has found.
  */
 export function planDrills(
   snapshots: readonly Snapshot[],
-  { seen, running }: Found,
+  running: readonly ThrowAway[],
   { atOnce, schedule }: Pick<Drill, 'atOnce' | 'schedule'>,
   now: Date,
 ): Turn {
-  const tried = new Set(seen.map(({ region, image }) => `${region} ${image}`));
+  const tried = new Set(running.map(({ region, image }) => `${region} ${image}`));
   const waiting = [...Map.groupBy(snapshots, ({ region, server }) => `${region} ${server}`).values()]
     .filter((series) => !series.some(({ region, id }) => tried.has(`${region} ${id}`)))
     .flatMap((series) => {

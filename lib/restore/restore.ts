@@ -1,4 +1,4 @@
-import { readerOf } from '../belonging.ts';
+import { hasVolumesOf, readerOf } from '../belonging.ts';
 import { listServers } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { networksOf } from '../openstack/networks.ts';
@@ -48,8 +48,7 @@ async function lookAround(session: Session, event: RestoreEvent, { owner }: Run)
   const { regions, unreadable } = await survey(
     session,
     event.region ? [event.region] : undefined,
-    ({ properties, volumeSnapshotIds }) =>
-      properties.autosnap_owner === owner && volumeSnapshotIds.length > 0,
+    hasVolumesOf(owner),
   );
   const stock = {
     regions: regions.map(({ region }) => region),

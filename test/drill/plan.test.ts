@@ -27,7 +27,7 @@ const server = (image: string, minutes: number): ThrowAway => ({
 });
 
 function begun(snapshots: Snapshot[], running: ThrowAway[] = [], atOnce = 1, schedule = NIGHTLY): string[] {
-  const { begin } = planDrills(snapshots, { seen: running, running }, { atOnce, schedule }, NOW);
+  const { begin } = planDrills(snapshots, running, { atOnce, schedule }, NOW);
   return begin.map(({ id }) => id);
 }
 
@@ -67,7 +67,7 @@ describe('which is next', () => {
   test('a server whose disk is a volume is told, with the reason', () => {
     const { skip } = planDrills(
       [of('a', 1, { volumeSnapshots: ['v'] })],
-      { seen: [], running: [] },
+      [],
       { atOnce: 1, schedule: NIGHTLY },
       NOW,
     );
@@ -117,7 +117,7 @@ describe('how many', () => {
     for (let hour = 0; hour < 48; hour++) {
       for (const minutes of [0, 1]) {
         const now = new Date(Date.parse('2026-11-23T00:00:20Z') + (hour * 60 + minutes) * MINUTE_MS);
-        const { begin } = planDrills(snapshots, { seen: [], running: [] }, { atOnce: 1, schedule }, now);
+        const { begin } = planDrills(snapshots, [], { atOnce: 1, schedule }, now);
         for (const { id } of begin) {
           if (hour >= 24) total++;
           const i = snapshots.findIndex((s) => s.id === id);
@@ -161,12 +161,7 @@ test('never more than atOnce, never two of a series, never what is not good, and
       fc.integer({ min: 1, max: 4 }),
       (snapshots, minutes, atOnce) => {
         const running = minutes.map((ago, i) => server(snapshots[i]?.id ?? `gone${i}`, ago));
-        const { begin } = planDrills(
-          snapshots,
-          { seen: running, running },
-          { atOnce, schedule: NIGHTLY },
-          NOW,
-        );
+        const { begin } = planDrills(snapshots, running, { atOnce, schedule: NIGHTLY }, NOW);
         expect(begin.length + running.length).toBeLessThanOrEqual(Math.max(atOnce, running.length));
         const servers = begin.map((s) => s.server);
         expect(new Set(servers).size).toBe(servers.length);
@@ -186,12 +181,7 @@ test('never more than atOnce, never two of a series, never what is not good, and
         const order = servers.map(lastMs);
         expect(order).toEqual(order.toSorted((a, b) => a - b));
         // What would be begun with more places only comes later.
-        const all = planDrills(
-          snapshots,
-          { seen: running, running: [] },
-          { atOnce: 99, schedule: NIGHTLY },
-          NOW,
-        );
+        const all = planDrills(snapshots, running, { atOnce: 99, schedule: NIGHTLY }, NOW);
         expect(all.begin.slice(0, begin.length)).toEqual(begin);
       },
     ),

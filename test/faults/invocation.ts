@@ -3,7 +3,7 @@ import { vi } from 'vitest';
 import type { Bucket } from '../../lib/offsite/bucket.ts';
 import type { Policy } from '../../lib/policy.ts';
 import { lambdaContext } from '../../local/context.ts';
-import type { AnyJob } from '../harness.ts';
+import { type AnyJob, FUNCTIONS } from '../functions.ts';
 
 /** What one run of many at once has for itself, where Lambda would give it a process. */
 interface Surroundings {
@@ -27,19 +27,8 @@ export function sortLogs(): void {
   }
 }
 
-const HANDLERS = {
-  snapshot: () => import('../../handlers/snapshot.ts'),
-  cleanup: () => import('../../handlers/cleanup.ts'),
-  hold: () => import('../../handlers/hold.ts'),
-  offsite: () => import('../../handlers/offsite.ts'),
-  drill: () => import('../../handlers/drill.ts'),
-  doctor: () => import('../../handlers/doctor.ts'),
-  restore: () => import('../../handlers/restore.ts'),
-  audit: () => import('../../handlers/audit.ts'),
-};
-
 export interface Invocation extends Pick<Surroundings, 'policies' | 'bucket'> {
-  job: keyof typeof HANDLERS & AnyJob;
+  job: AnyJob;
   event: unknown;
   requestId: string;
   /** Until Lambda would end it, in milliseconds. */
@@ -61,7 +50,7 @@ export const hasHung = ({ error }: Outcome) => error === HUNG;
 /** Invokes the real handler, beside others. */
 export async function invoke(invocation: Invocation): Promise<Outcome> {
   const { job, event, policies, bucket, requestId, remainingMs } = invocation;
-  const { handler } = await HANDLERS[job]();
+  const { handler } = await FUNCTIONS[job]();
   const lines: string[] = [];
   const context = lambdaContext(`autosnap-test-${job}`, remainingMs, requestId);
   let timer: NodeJS.Timeout | undefined;

@@ -7,15 +7,8 @@ import { serve } from '@hono/node-server';
 import { onTestFinished, vi } from 'vitest';
 import { lambdaContext } from '../../local/context.ts';
 import { secretsApp } from '../../local/secrets.ts';
-import {
-  type AnyJob,
-  type Context,
-  captureLogs,
-  policy,
-  type Result,
-  setTime,
-  stubEnvironment,
-} from '../harness.ts';
+import { type AnyJob, FUNCTIONS } from '../functions.ts';
+import { type Context, captureLogs, policy, type Result, setTime, stubEnvironment } from '../harness.ts';
 import { environment } from './environment.ts';
 import { type CinderSnapshot, eventually, type GlanceImage, OpenStack } from './openstack.ts';
 
@@ -123,18 +116,8 @@ export async function bench(): Promise<Bench> {
   // Fresh modules: nothing cached in memory survives from another test.
   vi.resetModules();
 
-  const handlers = {
-    snapshot: () => import('../../handlers/snapshot.ts'),
-    cleanup: () => import('../../handlers/cleanup.ts'),
-    hold: () => import('../../handlers/hold.ts'),
-    offsite: () => import('../../handlers/offsite.ts'),
-    drill: () => import('../../handlers/drill.ts'),
-    doctor: () => import('../../handlers/doctor.ts'),
-    audit: () => import('../../handlers/audit.ts'),
-    restore: () => import('../../handlers/restore.ts'),
-  };
   const run: Bench['run'] = async <J extends AnyJob>(job: J, event: unknown, context: Context = {}) => {
-    const { handler } = await handlers[job]();
+    const { handler } = await FUNCTIONS[job]();
     const { remainingMs, requestId } = context;
     return handler(event, lambdaContext(`${owner}-${job}`, remainingMs, requestId)) as Promise<Result<J>>;
   };

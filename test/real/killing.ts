@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Chance } from '../../local/simulation/chance.ts';
-import type { AnyJob, Result } from '../harness.ts';
+import type { AnyJob } from '../functions.ts';
+import type { Result } from '../harness.ts';
 
 /** An invocation of a function in a process of its own. */
 export interface Call {
