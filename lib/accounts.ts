@@ -34,6 +34,17 @@ export async function expandAccounts<T>(
   return [...new Map(expanded.flat().map((item) => [keyOf(item), item])).values()];
 }
 
+/** Whether an account is one that a policy's `account` means, which is a name or a beginning of names. */
+export function covers(own: unknown, account: unknown): boolean {
+  return (
+    own === account ||
+    (typeof own === 'string' &&
+      typeof account === 'string' &&
+      own.endsWith('*') &&
+      account.startsWith(own.slice(0, -1)))
+  );
+}
+
 /** Whether two of `account`, each a name, a beginning of names or a list of these, may mean the same account. */
 export function mayMeet(one: unknown, other: unknown): boolean {
   const meet = (a: string, b: string) =>

@@ -1,13 +1,17 @@
-import { readMarker, type Snapshot } from './marker.ts';
+import { CREATED_BY_KEY, readMarker, type Snapshot, snapshotOf } from './marker.ts';
 import type { Server } from './openstack/compute.ts';
 import type { Image } from './openstack/images.ts';
 import type { VolumeSnapshot } from './openstack/volumes.ts';
 import type { Policy } from './policy.ts';
+import type { Run } from './run.ts';
 import { selectServers } from './selection.ts';
 import type { RegionSurvey } from './survey.ts';
 
+/** How far the creation of an image and of its volume snapshots may be apart: Nova makes both in one request. */
+const MADE_TOGETHER_MS = 3_600_000;
+
 /**
- * Says whose an image is: a snapshot of ours; a sentence on what is wrong with one that claims to be; undefined for
+ * Says whose an image is: a snapshot of ours; a sentence on what is wrong with one that is marked as ours; undefined for
  * everybody else's. `volumeSnapshots` are those that are there now, of those that the image names.
  */
 export type Reader = (
@@ -15,7 +19,7 @@ export type Reader = (
   volumeSnapshots: readonly VolumeSnapshot[],
 ) => Snapshot | string | undefined;
 
-/** Whether an image claims to be a deployment's, and has its data in volume snapshots: then a {@link Reader} needs these. */
+/** Whether an image is marked as a deployment's, and has its data in volume snapshots: then a {@link Reader} needs these. */
 export function hasVolumesOf(owner: string): (image: Image) => boolean {
   return ({ properties, volumeSnapshotIds }) =>
     properties.autosnap_owner === owner && volumeSnapshotIds.length > 0;
@@ -24,27 +28,33 @@ export function hasVolumesOf(owner: string): (image: Image) => boolean {
 interface ReaderOptions {
   owner: string;
   projectId: string;
+  policies?: Run['policies'];
 }
+
+/** A policy, as far as it says whose an image is. */
+export type ReadingPolicy = Pick<Policy, 'policy' | 'servers' | 'adopt'> & Partial<Pick<Policy, 'schedule'>>;
 
 /** A {@link Reader} for one completely listed region, as one policy sees it. */
 export function readerOf(
   { servers, images }: Pick<RegionSurvey, 'servers' | 'images'>,
-  policy: Pick<Policy, 'policy' | 'servers' | 'adopt'>,
-  { owner, projectId }: ReaderOptions,
+  policy: ReadingPolicy,
+  { owner, projectId, policies = [] }: ReaderOptions,
 ): Reader {
   const serverOf = new Map(servers.map((server) => [server.id, server]));
   const adopting = new Map(
     policy.adopt ? selectServers(servers, policy.servers).servers.map((server) => [server.id, server]) : [],
   );
+  const schedules = new Map([...policies, policy].map((one) => [one.policy, one.schedule]));
+  const reading = { owner, projectId, scheduleOf: (name: string) => schedules.get(name) };
   const namedTwice = namedByTwo(images);
   return (image, volumeSnapshots) => {
-    const read = readMarker(image, owner, projectId) ?? adopted(image, adopting, policy.policy, projectId);
+    const read = readMarker(image, reading) ?? adopted(image, adopting, policy.policy, projectId);
     if (typeof read !== 'object' || read.volumeSnapshots.length === 0) return read;
-    if (read.volumeSnapshots.some((id) => namedTwice.has(id))) {
-      return `${image.name} (${image.id}) is marked as ours, but another image names the same volume snapshots`;
-    }
-    const server = serverOf.get(read.server);
-    return server ? withVolumes(read, server, volumeSnapshots) : read;
+    const named = volumeSnapshots.filter(({ id }) => read.volumeSnapshots.includes(id));
+    const problem = read.volumeSnapshots.some((id) => namedTwice.has(id))
+      ? 'another image names the same volume snapshots'
+      : foreignData(read, serverOf.get(read.server), named);
+    return problem ? `${read.name} (${read.id}) is marked as ours, but ${problem}` : withVolumes(read, named);
   };
 }
 
@@ -58,19 +68,31 @@ function namedByTwo(images: readonly Image[]): Set<string> {
 }
 
 /**
- * A snapshot whose data lie in volume snapshots is as good as those. Its image does not say which server it was made
- * from, and a server that was restored from one of ours passes the marker on: so the volume snapshots have to be of
- * volumes that the marked server has.
+ * What shows that the volume snapshots which an image names were not made with it, or are not the marked server's. Its
+ * image does not tell: it has whatever properties the image had that the root volume was made from.
+ *
+ * A volume may have been detached since, so one that is still the server's is enough: Nova makes the snapshots of all
+ * volumes of one server in one request.
  */
-function withVolumes(
-  snapshot: Snapshot,
-  server: Server,
-  there: readonly VolumeSnapshot[],
-): Snapshot | string {
-  const named = there.filter(({ id }) => snapshot.volumeSnapshots.includes(id));
-  if (named.some(({ volumeId }) => !server.volumeIds.includes(volumeId))) {
-    return `${snapshot.name} (${snapshot.id}) is marked as ours, but its data are of a volume that ${server.name} does not have`;
-  }
+function foreignData(
+  { name, createdAt }: Snapshot,
+  server: Server | undefined,
+  named: readonly VolumeSnapshot[],
+): string | undefined {
+  const other = named.find(
+    (one) =>
+      one.name !== `snapshot for ${name}` ||
+      Math.abs(one.createdAt.getTime() - createdAt.getTime()) > MADE_TOGETHER_MS,
+  );
+  if (other) return `the volume snapshot ${other.id} that it names was not made with it`;
+  if (!server || named.length === 0) return undefined;
+  return named.some(({ volumeId }) => server.volumeIds.includes(volumeId))
+    ? undefined
+    : `its data are of volumes that ${server.name} does not have`;
+}
+
+/** A snapshot whose data lie in volume snapshots is as good as those. */
+function withVolumes(snapshot: Snapshot, named: readonly VolumeSnapshot[]): Snapshot {
   if (snapshot.state !== 'good' && snapshot.state !== 'failed') return snapshot;
   const statuses = new Set(named.map(({ status }) => status));
   if (named.length < snapshot.volumeSnapshots.length) statuses.add('gone');
@@ -84,8 +106,8 @@ const LEGACY_NAME = /^(.+)-autosnap-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
 
 /**
  * An image that the Python script autosnap.py has made of one of `servers`, as a snapshot of the adopting policy. It
- * carries no marker, so everything else has to agree: the name, of the server as it is called now and its id, and
- * the server that the cloud says it was made from.
+ * carries no marker, so everything else has to agree: the name, of the server as it is called now and its id, the
+ * server that the cloud says it was made from, and that nothing else says it made it.
  */
 function adopted(
   image: Image,
@@ -97,17 +119,13 @@ function adopted(
   const [, name, id = ''] = LEGACY_NAME.exec(image.name) ?? [];
   const server = servers.get(id);
   const agrees =
+    image.owner === projectId &&
     server?.name === name &&
     properties.instance_uuid === id &&
     properties.autosnap_owner === undefined &&
-    properties['org.openstack__1__created_by'] === undefined;
-  if (!server || !agrees) return undefined;
-  // Read as if it had our marker: the rest of its facts, its owner and a hold among them, mean the same.
-  const marker = { autosnap_owner: 'autosnap.py', autosnap_policy: policy, autosnap_server: id };
-  const marked = {
-    ...image,
-    properties: { ...properties, ...marker, autosnap_slot: createdAt.toISOString() },
-  };
-  const read = readMarker(marked, 'autosnap.py', projectId);
+    properties[CREATED_BY_KEY] === undefined &&
+    properties.image_type !== 'backup';
+  if (!agrees) return undefined;
+  const read = snapshotOf(image, { server: id, policy, slot: createdAt });
   return typeof read === 'object' ? { ...read, adopted: true } : undefined;
 }

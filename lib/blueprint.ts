@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Server } from './openstack/compute.ts';
 
 /** Nova takes 255 characters; the rest is for what may stand before it. */
-const LONGEST = 190;
+const LONGEST = 165;
 
 const Blueprint = v.object({
   flavor: v.string(),

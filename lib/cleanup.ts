@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { hasVolumesOf, type Reader, readerOf } from './belonging.ts';
+import { type Reader, readerOf } from './belonging.ts';
 import { isoSeconds } from './dates.ts';
 import { isStuck, type Snapshot } from './marker.ts';
 import type { Server } from './openstack/compute.ts';
@@ -7,10 +7,10 @@ import { spreadUnderLimits } from './openstack/rates.ts';
 import type { Session } from './openstack/session.ts';
 import { ADHOC, type Policy } from './policy.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from './report.ts';
-import { type Decision, retain, retainAdhoc } from './retention.ts';
+import { type Decision, exposedBecause, retain, retainAdhoc } from './retention.ts';
 import { confirm, leftForTime, lineOf, rotate } from './rotation.ts';
 import type { Run } from './run.ts';
-import { type RegionSurvey, survey } from './survey.ts';
+import { goneEverywhere, type RegionSurvey, survey } from './survey.ts';
 
 /** One snapshot in a plan: kept, to be deleted now, or left to a later run. */
 export interface Item {
@@ -41,20 +41,27 @@ export interface RegionPlan {
 /**
  * Decides, for one completely listed region, what is to become of each snapshot of `policy`, and of the ad-hoc
  * snapshots. A server that is gone keeps its whole series, unless the policy's `orphans` shrinks it.
+ *
+ * @param run its `goneEverywhere` are the servers that no region of the account has: only their series are shrunk.
  */
 export function planCleanup(
-  { region, servers, images, volumeSnapshots }: RegionSurvey,
+  { region, servers, images, volumeSnapshots }: Omit<RegionSurvey, 'gone' | 'doubts'>,
   policy: Policy,
   read: Reader,
-  { now, policies }: Pick<Run, 'now' | 'policies'>,
+  {
+    now,
+    policies,
+    goneEverywhere = new Set(),
+  }: Pick<Run, 'now' | 'policies'> & { goneEverywhere?: ReadonlySet<string> },
 ): RegionPlan {
   const warnings: string[] = [];
   const warn = (...lines: string[]) => warnings.push(...lines.map((line) => `${region}: ${line}`));
+  const foreign: string[] = [];
   const ours: Snapshot[] = [];
   const ofNoPolicy = new Map<string, number>();
   for (const image of images) {
     const snapshot = read(image, volumeSnapshots);
-    if (typeof snapshot === 'string') warn(`${snapshot}: it is kept and not counted`);
+    if (typeof snapshot === 'string') foreign.push(`${snapshot}: it is kept and not counted`);
     else if (snapshot?.policy === policy.policy || snapshot?.policy === ADHOC) ours.push(snapshot);
     else if (snapshot && policies?.every(({ policy: other }) => other !== snapshot.policy)) {
       ofNoPolicy.set(snapshot.policy, (ofNoPolicy.get(snapshot.policy) ?? 0) + 1);
@@ -78,11 +85,18 @@ export function planCleanup(
       const decisions = retain(snapshots, policy.keep, { now, timezone: policy.timezone });
       return { ...plan, items: decisions.map((decision) => itemOf(decision, server)) };
     }
-    const { items, floor } = planOrphan(snapshots, policy, now);
+    const isGone = goneEverywhere.has(id);
+    const { items, floor } = planOrphan(snapshots, policy, now, isGone);
     const kept = items.filter(({ fate }) => fate === 'keep').length;
-    warn(`server ${id} is gone: of its ${items.length} ${name} snapshots ${kept} are kept`);
+    warn(
+      isGone
+        ? `server ${id} is gone: of its ${items.length} ${name} snapshots ${kept} are kept`
+        : `server ${id} is not in this region: its ${items.length} ${name} snapshots are all kept`,
+    );
     return { ...plan, floor, items };
   });
+  // Last, because there may be many.
+  warn(...foreign);
   return {
     region,
     series: series.map((plan) => ({ ...plan, items: limitDeletes(plan.items, policy.maxDeletes) })),
@@ -91,13 +105,18 @@ export function planCleanup(
 }
 
 /** The series of a server that is gone: kept whole, or shrunk to `keep` once its newest good one is old enough. */
-function planOrphan(snapshots: Snapshot[], { keep, orphans, timezone }: Policy, now: Date) {
+function planOrphan(
+  snapshots: Snapshot[],
+  { keep, orphans, timezone }: Policy,
+  now: Date,
+  isGone: boolean,
+): Pick<SeriesPlan, 'items' | 'floor'> {
   const floor = Math.max(orphans?.keep ?? 0, keep.atLeast);
   const newestMs = Math.max(
     ...snapshots.filter(({ state }) => state === 'good').map(({ slot }) => slot.getTime()),
   );
   // Without a good one this is minus infinity, which is no age.
-  const shrinks = orphans && Number.isFinite(newestMs) && now.getTime() - newestMs >= orphans.after;
+  const shrinks = isGone && orphans && Number.isFinite(newestMs) && now.getTime() - newestMs >= orphans.after;
   const decisions = retain(snapshots, shrinks ? { last: floor, atLeast: floor } : keep, { now, timezone });
   const items = decisions.map((decision): Item => {
     const { snapshot, keep: kept, reasons } = decision;
@@ -105,10 +124,16 @@ function planOrphan(snapshots: Snapshot[], { keep, orphans, timezone }: Policy, 
     // Whose volume snapshots they are can't be shown without the server.
     return shrinks && snapshot.volumeSnapshots.length === 0
       ? { snapshot, fate: 'delete', reasons: [`its server is gone, and orphans keeps ${floor}`] }
-      : { snapshot, fate: 'keep', reasons: ['its server is gone: the series is kept whole'] };
+      : {
+          snapshot,
+          fate: 'keep',
+          reasons: [isGone ? 'its server is gone: the series is kept whole' : NOT_HERE],
+        };
   });
   return { items, floor };
 }
+
+const NOT_HERE = 'its server is not in this region: the series is kept whole';
 
 /** What an operator should know of a snapshot, beyond what becomes of it. */
 function oddities(s: Snapshot, server: Server | undefined, now: Date): string[] {
@@ -119,6 +144,7 @@ function oddities(s: Snapshot, server: Server | undefined, now: Date): string[] 
           `${image} is ${s.status} since ${isoSeconds(s.createdAt)} and its server is idle: it will never finish; delete it`,
         ]
       : []),
+    ...(s.exposure ? [`${image} counts, and ${exposedBecause(s)}`] : []),
     ...(s.slot > now
       ? [`${image} is dated in the future (${isoSeconds(s.slot)}): it is kept and not counted`]
       : []),
@@ -132,7 +158,7 @@ function doubles(snapshots: Snapshot[], server: Server | undefined): string[] {
     .filter(([, same]) => same.length > 1)
     .map(([slot, same]) => {
       const ids = same.map(({ id }) => id).join(', ');
-      return `${server?.name ?? same[0]!.server} has ${same.length} snapshots of ${slot}, and each counts: ${ids}`;
+      return `${server?.name ?? same[0]!.server} has ${same.length} snapshots of ${slot}, which count as one: ${ids}`;
     });
 }
 
@@ -140,7 +166,7 @@ function itemOf({ snapshot, keep, reasons }: Decision, server: Server | undefine
   if (keep) return { snapshot, fate: 'keep', reasons };
   return server
     ? { snapshot, fate: 'delete', reasons }
-    : { snapshot, fate: 'keep', reasons: ['its server is gone: it is kept'] };
+    : { snapshot, fate: 'keep', reasons: ['its server is not in this region: it is kept'] };
 }
 
 /** The oldest first; what is over the limit waits. `items` are newest first. */
@@ -165,11 +191,14 @@ function limitDeletes(items: Item[], maxDeletes: number): Item[] {
  */
 export async function cleanUp(session: Session, policy: Policy, run: Run): Promise<Report> {
   const { owner, now } = run;
-  const { plans, unreadable, reserveMs } = await planRegions(session, policy, run);
+  const { plans, unreadable, doubts, reserveMs } = await planRegions(session, policy, run);
 
-  const failures = unreadable.map(
-    ({ region, problem }) => `${region} can't be read, so nothing is deleted there: ${problem}`,
-  );
+  const failures = [
+    ...unreadable.map(
+      ({ region, problem }) => `${region} can't be read, so nothing is deleted there: ${problem}`,
+    ),
+    ...doubts.map((problem) => `whether a server is gone can't be told, so its snapshots stay: ${problem}`),
+  ];
   const warnings: string[] = [];
   const entries: Entry[] = [];
   const items = plans.flatMap(({ plan }) => plan.series.flatMap((series) => series.items));
@@ -191,7 +220,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
     const results = await rotate(session, plan.series, { read, now, reserveMs });
     const confirmed = await confirm(session, plan.region, results);
     failures.push(...confirmed.failures);
-    warnings.push(...confirmed.warnings);
+    warnings.unshift(...confirmed.warnings);
     entries.push(...confirmed.results.map((result) => entryOf(result.plan, result.lines)));
   });
   const left = leftForTime(entries.flatMap((e) => e.snapshots ?? []));
@@ -213,16 +242,35 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
 
 /** Lists and plans; of the listings only what is ours outlives it. */
 async function planRegions(session: Session, policy: Policy, run: Run) {
-  const { owner } = run;
+  const { owner, policies } = run;
   const startedMs = performance.now();
-  const { regions, unreadable } = await survey(session, policy.regions, hasVolumesOf(owner));
+  const { regions, unreadable } = await survey(session, policy.regions, { owner });
   // The listing at the end takes as long as the one at the start: deletions stop early enough for it.
   const reserveMs = 2 * (performance.now() - startedMs);
-  const plans = regions.map((surveyed) => {
-    const read = readerOf(surveyed, policy, { owner, projectId: session.projectId });
-    return { read, plan: planCleanup(surveyed, policy, read, run) };
+  const [certain, doubtful] = [true, false].map((wanted) =>
+    regions.filter(({ doubts }) => (doubts.length === 0) === wanted),
+  ) as [RegionSurvey[], RegionSurvey[]];
+  for (const { region, doubts } of doubtful) unreadable.push({ region, problem: doubts[0]! });
+  const here = new Set(regions.flatMap(({ servers }) => servers.map(({ id }) => id)));
+  const { gone, doubts } = await goneEverywhere(
+    session,
+    policy.orphans ? missingFrom(certain, policy).difference(here) : [],
+  );
+  const plans = certain.map((surveyed) => {
+    const read = readerOf(surveyed, policy, { owner, projectId: session.projectId, policies });
+    return { read, plan: planCleanup(surveyed, policy, read, { ...run, goneEverywhere: gone }) };
   });
-  return { plans, unreadable, reserveMs };
+  return { plans, unreadable, doubts, reserveMs };
+}
+
+/** The servers of a policy's snapshots that are not in the snapshots' region. */
+function missingFrom(regions: readonly RegionSurvey[], { policy }: Policy): Set<string> {
+  const named = regions.flatMap(({ images, gone }) =>
+    images.flatMap(({ properties: { autosnap_policy, autosnap_server: server = '' } }) =>
+      autosnap_policy === policy && gone.has(server) ? [server] : [],
+    ),
+  );
+  return new Set(named);
 }
 
 function entryOf({ server, name, region, policy }: SeriesPlan, snapshots: SnapshotLine[]): Entry {

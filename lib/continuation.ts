@@ -48,7 +48,7 @@ async function workOff({ body, receiptHandle }: SQSRecord, runners: Runners, job
   const { tell, tries, at } = afterRun(work, { failed: failed ?? false, at: leftAt }, now);
   try {
     if (failure && tell && topic) {
-      const subject = `Autosnap ${job.owner}: ${work.job} has failed`;
+      const subject = `Autosnap ${job.deployment}: ${work.job} has failed`;
       const record = failureRecord(work, job.arnOf(work.job), failure, now);
       await publish(topic, { subject, text: JSON.stringify(record) });
     }
@@ -76,8 +76,9 @@ async function run(work: Work, runner: Runner, job: Job): Promise<Ended> {
       return { failure, final: true };
     }
     let ended: Pick<Ended, 'final' | 'at'> = { final: false };
-    const report = await runJob(work.job, runner, work.event, ofWork, async (draft) => {
-      const { at, over } = prospectOf(draft, work, now);
+    const report = await runJob(work.job, runner, work.event, ofWork, async (draft, order) => {
+      const event = order as Work['event'];
+      const { at, over } = prospectOf(draft, { ...work, event }, now);
       ended = { final: over.length > 0, at };
       return { ...withFailures(draft, over), ...(at ? { goesOn: isoSeconds(at) } : {}) };
     });

@@ -11,21 +11,25 @@ import { connect, type Session } from './openstack/session.ts';
 import { deployedPolicies } from './policies.ts';
 import type { Policy } from './policy.ts';
 import type { Run } from './run.ts';
-import { settings } from './settings.ts';
+import { ownerOf, settings } from './settings.ts';
 
 /** Left for the report when everything else has to stop, in milliseconds. */
 const LAST_MS = 5_000;
 
-const { service, stage, heartbeat } = settings();
-const owner = `${service}-${stage}`;
+const deployed = settings();
+const { service, stage, heartbeat } = deployed;
+const deployment = `${service}-${stage}`;
 
-export const logger = new Logger({ serviceName: owner });
-export const metrics = runMetrics(owner);
+export const logger = new Logger({ serviceName: deployment });
+export const metrics = runMetrics(deployment);
 const credentials = secretsManager();
 
 /** What a job gets besides its event. */
 export interface Job extends Run {
+  deployment: string;
   policies?: readonly Policy[];
+  /** When the invocation has ended at the latest. */
+  endsAt: Date;
   /** The ARN of one of the deployment's functions. */
   arnOf(job: string): string;
   /** The accounts of this stage whose names begin so. */
@@ -80,18 +84,22 @@ export function handlerOf<E, R>(work: (event: E, job: Job) => Promise<R>) {
 }
 
 function jobOf(context: Context): Job {
-  const endsMs = performance.now() + context.getRemainingTimeInMillis() - LAST_MS;
+  const remainingMs = context.getRemainingTimeInMillis();
+  const endsMs = performance.now() + remainingMs - LAST_MS;
   const deadline = { remainingMs: () => endsMs - performance.now() };
   const secretOf = (account: string) => `${service}/${stage}/${account}`;
   const policies = deployedPolicies();
+  const now = new Date();
   return {
-    owner,
-    now: new Date(),
+    owner: ownerOf(deployed, context.invokedFunctionArn),
+    deployment,
+    now,
+    endsAt: new Date(now.getTime() + remainingMs),
     requestId: context.awsRequestId,
     ...(policies ? { policies } : {}),
     // `serverless invoke local` has none.
     arnOf: (job) =>
-      [...context.invokedFunctionArn.split(':').slice(0, 6), `${owner}-${job}`, '$LATEST'].join(':'),
+      [...context.invokedFunctionArn.split(':').slice(0, 6), `${deployment}-${job}`, '$LATEST'].join(':'),
     accountsBeginning: (beginning) => accountsIn(secretOf(''), beginning),
     credentials: (account) => credentials(secretOf(account), { fresh: true }),
     login: (account) => connect((options) => credentials(secretOf(account), options), deadline),

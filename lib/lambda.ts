@@ -2,18 +2,22 @@ import { isoSeconds } from './dates.ts';
 import { accountEvents, handOut, oneByOne } from './fan-out.ts';
 import { beatOf } from './heartbeat.ts';
 import { invocation, type Job, logger, metrics, sendBeat } from './invocation.ts';
+import { type Lease, leasesIn, processLeases } from './lease.ts';
 import { isCloudError, restated } from './openstack/errors.ts';
 import type { Traffic } from './openstack/http.ts';
 import type { Session } from './openstack/session.ts';
 import { planText } from './plan-text.ts';
+import { asDeployed } from './policies.ts';
+import { ADHOC, isAdhoc, parseEvent } from './policy.ts';
 import { queueAt } from './queue.ts';
-import { failureOf, type Report, withFailures } from './report.ts';
+import { failureOf, finishReport, type Report, withFailures } from './report.ts';
 import { settings } from './settings.ts';
 import { storeIn } from './store.ts';
 import { prospectOf } from './work.ts';
 
 const { bucket, queue: queueUrl } = settings();
 const store = bucket ? storeIn(bucket) : undefined;
+const leases = bucket ? leasesIn(bucket) : processLeases();
 /** None where nothing is deployed. */
 export const queue = queueUrl ? queueAt(queueUrl) : undefined;
 
@@ -30,7 +34,7 @@ export type Runner = (event: unknown, job: Job) => Promise<Report>;
  */
 export function lambda(name: Report['job'], runner: Runner) {
   const runOne = (event: unknown, job: Job) =>
-    runJob(name, runner, event, job, (report) => handOver(report, event, job));
+    runJob(name, runner, event, job, (report, order) => handOver(report, order, job));
   return invocation(async (event, job) => {
     if (name === 'hold') return runOne(event, job);
     const events = await noticed(name, event, false, () => accountEvents(name, event, job));
@@ -54,14 +58,14 @@ export function endingOf(report: Report) {
 /**
  * Runs a job once for one account, and measures and keeps its report.
  *
- * @param settle what becomes of that which the run has left.
+ * @param settle what becomes of that which the run has left of an event, by the rules that its policy has now.
  */
 export async function runJob(
   name: Report['job'],
   runner: Runner,
   event: unknown,
   job: Job,
-  settle: (report: Report) => Promise<Report>,
+  settle: (report: Report, event: unknown) => Promise<Report>,
 ): Promise<Report> {
   const sessions: Session[] = [];
   const login = async (account: string) => {
@@ -72,15 +76,69 @@ export async function runJob(
     return session;
   };
   const { accounts } = job;
-  const report = await noticed(name, event, accounts !== undefined, async () =>
-    settle({ ...(await runner(event, { ...job, login })), ...(accounts ? { accounts } : {}) }),
-  );
+  const report = await noticed(name, event, accounts !== undefined, async () => {
+    const order = name === 'hold' ? { event, warnings: [] } : asDeployed(event);
+    const found = await alone(name, order.event, job, () => runner(order.event, { ...job, login }));
+    const warnings = [...order.warnings, ...found.warnings];
+    return settle({ ...found, warnings, ...(accounts ? { accounts } : {}) }, order.event);
+  });
   const failed = failureOf(report) !== undefined;
-  const ended = report.goesOn === undefined;
+  const ended = report.goesOn === undefined && !report.left?.otherRunUntil;
   metrics.add(report, ended && !failed, sumOf(sessions));
   const beat = failed || ended ? beatOf(name, event) : undefined;
   await Promise.all([keep(report, job), sendBeat(beat, !failed)]);
   return report;
+}
+
+/**
+ * Runs a job while no other run of it works for the same policy and account. What comes meanwhile (delivered twice, sent
+ * by hand, tried again) does nothing, and says so; where there is a queue, it waits there for its turn.
+ */
+async function alone(
+  name: Report['job'],
+  event: unknown,
+  job: Job,
+  run: () => Promise<Report>,
+): Promise<Report> {
+  const asked = name === 'hold' ? undefined : parseEvent(event);
+  if (!asked || asked.dryRun) return run();
+  const policy = isAdhoc(asked) ? `${ADHOC}-${asked.request ?? job.requestId}` : asked.policy;
+  const { account } = asked;
+  let lease: Lease;
+  try {
+    lease = await leases.take(`${name}/${policy}/${account}`, job.endsAt, job.now);
+  } catch (error) {
+    // Two runs at once do no harm but for a snapshot too many; none at all would leave servers without one.
+    logger.warn('whether another run works at the same time is not known', {
+      reason: (error as Error).message,
+    });
+    return run();
+  }
+  if ('heldUntil' in lease) {
+    const { owner } = job;
+    const otherRunUntil = isoSeconds(lease.heldUntil);
+    return finishReport({
+      job: name,
+      policy: isAdhoc(asked) ? ADHOC : policy,
+      owner,
+      account,
+      dryRun: false,
+      failures: [],
+      warnings: [
+        `another run of this job is at work, until ${otherRunUntil} at most: this one has done nothing`,
+      ],
+      left: { otherRunUntil },
+      nothingSelected: false,
+      entries: [],
+    });
+  }
+  try {
+    return await run();
+  } finally {
+    await lease.release().catch((error: Error) => {
+      logger.warn('the lease of this run was not released, and ends by itself', { reason: error.message });
+    });
+  }
 }
 
 /** Makes it known that something has ended before it had a report. */

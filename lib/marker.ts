@@ -2,6 +2,15 @@ import { type Blueprint, readBlueprint, UNKNOWN } from './blueprint.ts';
 import { isoSeconds, parseDate, parseEnd } from './dates.ts';
 import type { Image } from './openstack/images.ts';
 import { ADHOC } from './policy.ts';
+import { intervalMs, type Schedule } from './schedule.ts';
+
+const HOUR_MS = 3_600_000;
+/** How long the servers of an ad-hoc event are tried for, as no next run follows; see work.ts. */
+export const ADHOC_MS = 24 * HOUR_MS;
+/** How much earlier than its slot an image may be created: the cloud's clock and ours differ. */
+const EARLY_MS = HOUR_MS;
+/** The longest that a run can wait in the queue: the limit where no schedule is known. */
+const LONGEST_WAIT_MS = 14 * 24 * HOUR_MS;
 
 /**
  * - good: can be restored from. pending: being made. failed: the cloud gave up. unknown: everything else, such as a
@@ -9,7 +18,7 @@ import { ADHOC } from './policy.ts';
  */
 export type State = 'good' | 'pending' | 'failed' | 'unknown';
 
-/** An image that is provably ours: its marker parses and agrees with all that the cloud says of the image. */
+/** An image that is provably ours; see {@link readMarker}. */
 export interface Snapshot {
   id: string;
   name: string;
@@ -27,9 +36,11 @@ export interface Snapshot {
   volumeSnapshots: string[];
   /** Glance's own `protected`, or the operator's hold: for ever, or until a moment. */
   hold: 'protected' | 'forever' | Date | undefined;
+  /** Who else can see it, or that it is hidden: such a snapshot counts, and stays. Undefined for a private image. */
+  exposure: string | undefined;
   /** Ad-hoc snapshots: when it may go; undefined is never. */
   expires: Date | undefined;
-  /** Ad-hoc snapshots: the invocation that asked for it. */
+  /** Ad-hoc snapshots: the request that asked for it, the same for each try. */
   request: string | undefined;
   /** When a server was last booted from it, as a drill, and worked. */
   proven: Date | undefined;
@@ -47,57 +58,110 @@ export type MarkerFields = { owner: string; server: string; slot: Date; blueprin
 
 /**
  * The metadata that make an image ours: sent with createImage, never written afterwards. Lower-case keys, because
- * Rackspace makes them so, and six at most, because it allows few.
+ * Rackspace makes them so, and six at most.
  *
- * A snapshot inherits the properties of the image that its server was made from. A server that was restored from
- * one of ours would pass on that one's hold, end or blueprint, so each is always written where it means something. The
- * blueprint of an ad-hoc snapshot stands behind the request, where it takes up no key.
+ * A snapshot inherits the properties of the image that its server was made from. A server that was restored from one of
+ * ours would pass on that one's hold, end or blueprint, so each is always written where it means something. For an ad-hoc
+ * snapshot the end, the request and the blueprint share one key.
  */
 export function markerOf(fields: MarkerFields): Record<string, string> {
   const { owner, server, slot, blueprint = UNKNOWN } = fields;
-  const common = { autosnap_owner: owner, autosnap_server: server, autosnap_slot: isoSeconds(slot) };
-  return 'policy' in fields
-    ? { ...common, autosnap_policy: fields.policy, autosnap_hold: 'none', autosnap_restore_as: blueprint }
-    : {
-        ...common,
-        autosnap_policy: ADHOC,
-        autosnap_expires: fields.expires ? isoSeconds(fields.expires) : 'never',
-        autosnap_request: `${fields.request} ${blueprint}`,
-      };
+  const common = {
+    autosnap_owner: owner,
+    autosnap_server: server,
+    autosnap_slot: isoSeconds(slot),
+    autosnap_hold: 'none',
+  };
+  if ('policy' in fields)
+    return { ...common, autosnap_policy: fields.policy, autosnap_restore_as: blueprint };
+  const end = fields.expires ? isoSeconds(fields.expires) : 'never';
+  return {
+    ...common,
+    autosnap_policy: ADHOC,
+    autosnap_expires: `${end} ${fields.request} ${blueprint}`,
+  };
+}
+
+/** Whether a text can be an id: ids end up in keys and paths, so there is no dot, slash or space in them. */
+export function isId(text: string): boolean {
+  return /^[A-Za-z0-9_-]+$/.test(text);
+}
+
+/** How the name of a snapshot ends. A name is not inherited: it tells a snapshot from later images of its server. */
+export function nameEnding(policy: string, slot: Date): string {
+  return `-${policy}-${isoSeconds(slot).replace(/[-:]/g, '')}`;
+}
+
+/** Whose snapshots are looked for, and when their policies ask for them. */
+export interface Reading {
+  owner: string;
+  projectId: string;
+  /** Undefined for a policy that is not known. */
+  scheduleOf(policy: string): Schedule | undefined;
 }
 
 /**
- * Reads an image's marker. An image is ours only if our project owns it, it is private, every part of the marker
- * parses, `autosnap_owner` is us, and its own `instance_uuid`, where the cloud shows one, is the marked server.
+ * Reads an image's marker. Every image that anybody makes of a server has all properties of the image that the server was
+ * made or rebuilt from, a marker of ours among them. So an image is ours only if
  *
- * @returns the snapshot; a sentence on what is wrong with an image that claims to be ours and is not; undefined for
- *   an image that makes no such claim.
+ * - our project owns it, and every part of the marker parses;
+ * - its name ends as we have ended it;
+ * - it was created between its slot and the next one;
+ * - `instance_uuid` is the marked server, unless its data lie in volume snapshots: then these tell, see belonging.ts;
+ * - it does not say that something else has made it.
+ *
+ * @returns the snapshot; a sentence on what is wrong with an image that is marked as ours and is not ours; undefined for
+ *   an image that is not marked as ours.
  */
-export function readMarker(image: Image, owner: string, projectId: string): Snapshot | string | undefined {
+export function readMarker(image: Image, reading: Reading): Snapshot | string | undefined {
   const { properties } = image;
-  if (properties.autosnap_owner !== owner) return undefined;
-  const claim = (problem: string) =>
-    `${image.name || image.id} (${image.id}) is marked as ours, but ${problem}`;
+  if (properties.autosnap_owner !== reading.owner) return undefined;
+  const read = readMarked(image, reading);
+  return typeof read === 'string'
+    ? `${image.name || image.id} (${image.id}) is marked as ours, but ${read}`
+    : read;
+}
 
-  if (image.owner !== projectId) return claim('another project owns it');
-  if (image.visibility !== 'private') return claim(`it is ${image.visibility}, not private`);
+function readMarked(image: Image, { projectId, scheduleOf }: Reading): Snapshot | string {
+  const { properties, name } = image;
+  if (image.owner !== projectId) return 'another project owns it';
   const { autosnap_policy: policy, autosnap_server: server } = properties;
-  if (!policy || !/^[a-z0-9-]{1,40}$/.test(policy)) return claim('its autosnap_policy is no policy name');
-  if (!server) return claim('it names no server');
-  if (properties.instance_uuid !== undefined && properties.instance_uuid !== server) {
-    return claim('it was made from another server');
-  }
-  const source = sourceOf(properties.autosnap_source);
-  if (source && source.id !== image.id && source.of === seriesAndSlot(properties)) {
-    return claim(`its marker is only inherited, from image ${source.id} that its server was restored from`);
-  }
+  if (!policy || !/^[a-z0-9-]{1,40}$/.test(policy)) return 'its autosnap_policy is no policy name';
+  if (!server || !isId(server)) return 'its autosnap_server is no id of a server';
   const slot = parseDate(properties.autosnap_slot);
-  if (!slot) return claim('its autosnap_slot is no time');
-  const hold = readHold(image);
-  if (hold === null) return claim('its autosnap_hold is neither "forever", "none" nor a date');
-  const expires = policy === ADHOC ? readExpires(properties.autosnap_expires) : undefined;
-  if (expires === null) return claim('its autosnap_expires is no time');
+  if (!slot) return 'its autosnap_slot is no time';
 
+  const ending = nameEnding(policy, slot);
+  if (!name.endsWith(ending))
+    return `its name does not end in ${ending}: it was renamed, or something else made it`;
+  const { createdAt } = image;
+  const end = latestCreation(policy, slot, scheduleOf(policy));
+  if (createdAt.getTime() < slot.getTime() - EARLY_MS || createdAt >= end) {
+    return `it was created at ${isoSeconds(createdAt)}, which is not between its slot (${isoSeconds(slot)}) and the next one`;
+  }
+  const maker = properties[CREATED_BY_KEY];
+  if (maker !== undefined && maker !== CREATED_BY) return `it says that ${maker} made it`;
+  if (image.volumeSnapshotIds.length === 0) {
+    if (properties.instance_uuid !== server) return 'its instance_uuid is not the marked server';
+    // An image whose data lie in volume snapshots may have inherited its type.
+    if (properties.image_type === 'backup') return 'it is a backup that somebody asked for';
+  }
+  return snapshotOf(image, { server, policy, slot });
+}
+
+/**
+ * An image whose maker is known, as a snapshot.
+ *
+ * @returns what is wrong with its hold or its end, where it can't be read.
+ */
+export function snapshotOf(
+  image: Image,
+  { server, policy, slot }: Pick<Snapshot, 'server' | 'policy' | 'slot'>,
+): Snapshot | string {
+  const hold = readHold(image);
+  if (hold === null) return 'its autosnap_hold is neither "forever", "none" nor a date';
+  const { expires, request } = policy === ADHOC ? readEnd(image) : {};
+  if (expires === null) return 'its autosnap_expires is no time';
   return {
     id: image.id,
     name: image.name,
@@ -111,12 +175,28 @@ export function readMarker(image: Image, owner: string, projectId: string): Snap
     sizeBytes: image.sizeBytes,
     volumeSnapshots: image.volumeSnapshotIds,
     hold,
+    exposure: image.visibility === 'private' ? (image.hidden ? 'hidden' : undefined) : image.visibility,
     expires,
-    request: policy === ADHOC ? readRequest(image).request : undefined,
+    request,
     proven: readVerdict(image, 'autosnap_proven'),
     drilled: readVerdict(image, 'autosnap_drilled'),
     adopted: false,
   };
+}
+
+/** What stands in {@link CREATED_BY_KEY} of those of our snapshots that would otherwise inherit it. */
+export const CREATED_BY = 'autosnap';
+/** The property by which Rackspace's own schedule knows its images; it deletes the oldest of them. */
+export const CREATED_BY_KEY = 'org.openstack__1__created_by';
+
+/**
+ * The moment before which the image of a slot is created: the next slot, by the schedule as it is now. A slot of an
+ * earlier schedule gets as long as the interval around it.
+ */
+function latestCreation(policy: string, slot: Date, schedule: Schedule | undefined): Date {
+  const intervalOf = () => schedule && intervalMs(schedule, slot);
+  const ms = policy === ADHOC ? ADHOC_MS : (intervalOf() ?? LONGEST_WAIT_MS);
+  return new Date(slot.getTime() + ms);
 }
 
 /** What an image that is ours says of the server that it was made from; undefined for those that do not say it. */
@@ -125,9 +205,9 @@ export function blueprintIn(image: Image): Blueprint | undefined {
   return readBlueprint(policy === ADHOC ? readRequest(image).blueprint : text);
 }
 
-/** The two parts of an ad-hoc snapshot's `autosnap_request`. */
+/** The request of an ad-hoc snapshot and its blueprint, which stand behind its end in `autosnap_expires`. */
 export function readRequest({ properties }: Image): { request: string | undefined; blueprint: string } {
-  const [request, ...blueprint] = properties.autosnap_request?.split(' ') ?? [];
+  const [, request, ...blueprint] = properties.autosnap_expires?.split(' ') ?? [];
   return { request, blueprint: blueprint.join(' ') };
 }
 
@@ -141,15 +221,6 @@ const STUCK_AFTER_MS = 3_600_000;
  */
 export function isStuck({ state, createdAt }: Snapshot, taskState: string | null, now: Date): boolean {
   return state === 'pending' && taskState === null && now.getTime() - createdAt.getTime() > STUCK_AFTER_MS;
-}
-
-/**
- * The property to write on a snapshot of ours before its own server is rebuilt from it. Whatever image anybody makes of
- * that server from then on inherits the whole marker, and is told from the snapshot by this alone: it names another
- * image, for the same slot. The snapshots that we take of the server write slots of their own.
- */
-export function sourceMark({ id, properties }: Image): [key: string, value: string] {
-  return ['autosnap_source', `${seriesAndSlot(properties)} ${id}`];
 }
 
 /**
@@ -173,15 +244,6 @@ function readVerdict(
 ): Date | undefined {
   const [, of, at] = /^(\S+) (\S+)$/.exec(properties[key] ?? '') ?? [];
   return of === id ? parseDate(at) : undefined;
-}
-
-function seriesAndSlot({ autosnap_policy: policy, autosnap_slot: slot }: Image['properties']): string {
-  return `${policy} ${slot}`;
-}
-
-function sourceOf(source: string | undefined): { of: string; id: string } | undefined {
-  const [, of, id] = /^(\S+ \S+) (\S+)$/.exec(source ?? '') ?? [];
-  return of && id ? { of, id } : undefined;
 }
 
 function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): State {
@@ -212,6 +274,9 @@ function readHold(image: Image): Snapshot['hold'] | null {
   return parseEnd(hold) ?? null;
 }
 
-function readExpires(expires: string | undefined): Date | undefined | null {
-  return expires === undefined || expires === 'never' ? undefined : (parseDate(expires) ?? null);
+/** The end of an ad-hoc snapshot, undefined for never and null where it can't be read; and its request. */
+function readEnd(image: Image): { expires: Date | undefined | null; request: string | undefined } {
+  const [end] = image.properties.autosnap_expires?.split(' ') ?? [];
+  const expires = end === undefined || end === 'never' ? undefined : (parseDate(end) ?? null);
+  return { expires, request: readRequest(image).request };
 }

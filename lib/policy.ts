@@ -229,10 +229,14 @@ const PolicyEvent = strict({
   drill: v.optional(Drill),
 });
 
+const requestRemedy = 'must be 1 to 64 of A-Z, a-z, 0-9, _ and -, or be left out';
+
 const AdhocEvent = strict({
   ...common,
   adhoc: v.literal(true, 'must be true'),
   expires: v.optional(duration),
+  // The same for all tries of one wish: none of them takes a server twice.
+  request: v.optional(v.pipe(v.string(requestRemedy), v.regex(/^[A-Za-z0-9_-]{1,64}$/, requestRemedy))),
 });
 
 const until = v.pipe(

@@ -65,8 +65,11 @@ export interface Report {
   /** How much failed in each region where something did; one that can't be read is one more. */
   failedIn?: Record<string, number>;
   warnings: string[];
-  /** What was not got to, in words: for want of time, and because it was busy. */
-  left?: { outOfTime?: string; busy?: string };
+  /**
+   * What was not got to: for want of time and because it was busy, in words; and when another run of the same job has
+   * ended at the latest, for which this one has not begun.
+   */
+  left?: { outOfTime?: string; busy?: string; otherRunUntil?: string };
   /** When that is gone on with by itself; absent where nobody does. See work.ts. */
   goesOn?: string;
   /** A selector that matched nothing: the policy protects less than it says. */

@@ -35,9 +35,12 @@ const PERIODS: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
 
 /**
  * Decides what to keep of one series. Only good snapshots count, by the slot they were made for; kept is the union
- * of what the rules ask for, what is held, and everything that is pending, unknown or dated in the future; and the
- * newest that is known to boot, because a newer one that nobody has tried is only a hope. A failed snapshot goes a day
- * later, once there is a newer good one.
+ * of what the rules ask for, what is held or others can see, and everything that is pending, unknown or dated in the
+ * future; and the newest that is known to boot, because a newer one that nobody has tried is only a hope. A failed
+ * snapshot goes a day later, once there is a newer good one.
+ *
+ * The rules count slots, not images: the images of one slot, which two runs at once have made, take one place and are
+ * kept or released together.
  *
  * The order of `series` does not matter, nor does what is in it twice. Decisions come newest first.
  *
@@ -49,25 +52,34 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
 
   const snapshots = newestFirst(series);
   const counted = snapshots.filter((s) => counts(s, options.now));
+  const slots = [...Map.groupBy(counted, ({ slot }) => slot.getTime()).values()];
+  const newestOfSlots = slots.map(([newest]) => newest!);
   const wanted = new Map<string, string[]>(counted.map(({ id }) => [id, []]));
-  const want = (snapshot: Snapshot | undefined, reason: string) => {
+  const wantOne = (snapshot: Snapshot | undefined, reason: string) => {
     if (snapshot) wanted.get(snapshot.id)!.push(reason);
   };
+  const twins = new Map(slots.map((same) => [same[0]!.id, same]));
+  const want: Want = (snapshot, reason) => {
+    for (const twin of (snapshot && twins.get(snapshot.id)) ?? []) wantOne(twin, reason);
+  };
 
-  for (const [i, s] of counted.slice(0, keep.last ?? 0).entries()) want(s, `last ${i + 1} of ${keep.last}`);
+  for (const [i, s] of newestOfSlots.slice(0, keep.last ?? 0).entries())
+    want(s, `last ${i + 1} of ${keep.last}`);
   for (const period of Object.keys(PERIODS) as Period[]) {
     const n = keep[period];
-    if (n !== undefined) wantPeriods(counted, period, n, options.timezone, want);
+    if (n !== undefined) wantPeriods(newestOfSlots, period, n, options.timezone, want);
   }
-  if (keep.within !== undefined && counted[0]) {
-    const since = counted[0].slot.getTime() - keep.within;
-    for (const s of counted) if (s.slot.getTime() > since) want(s, `within ${durationText(keep.within)}`);
+  if (keep.within !== undefined && newestOfSlots[0]) {
+    const since = newestOfSlots[0].slot.getTime() - keep.within;
+    for (const s of newestOfSlots)
+      if (s.slot.getTime() > since) want(s, `within ${durationText(keep.within)}`);
   }
-  want(counted.find(hasPassed), 'proven, the newest that passed its last drill');
+  wantOne(counted.find(hasPassed), 'proven, the newest that passed its last drill');
   const everProven = counted.find(({ proven }) => proven);
   if (everProven && !hasPassed(everProven))
-    want(everProven, 'proven once, the newest that ever passed a drill');
-  for (const s of counted.slice(0, atLeast)) {
+    wantOne(everProven, 'proven once, the newest that ever passed a drill');
+  for (const s of counted) if (s.exposure) wantOne(s, exposedBecause(s)!);
+  for (const s of newestOfSlots.slice(0, atLeast)) {
     if (wanted.get(s.id)!.length === 0) want(s, `at least ${atLeast}`);
   }
 
@@ -82,6 +94,8 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
       : { snapshot, keep: false, reasons: ['failed, and a newer good one exists'] };
   });
 }
+
+type Want = (snapshot: Snapshot | undefined, reason: string) => void;
 
 /** Newest first by slot, then by creation, then by id; each snapshot once. */
 function newestFirst(snapshots: readonly Snapshot[]): Snapshot[] {
@@ -110,6 +124,19 @@ export function heldBecause({ hold }: Snapshot, now: Date): string | undefined {
   return hold && now < hold ? `held until ${hold.toISOString()}` : undefined;
 }
 
+/** Why a snapshot stays that others can see, or that is hidden; undefined for a private one. */
+export function exposedBecause({ exposure }: Snapshot): string | undefined {
+  return (
+    exposure &&
+    `the image is ${exposure}: it stays until ${exposure === 'hidden' ? 'it is no longer hidden' : 'it is private again'}`
+  );
+}
+
+/** Why nothing deletes this snapshot now, whatever the rules say; undefined when they decide. */
+export function staysBecause(snapshot: Snapshot, now: Date): string | undefined {
+  return heldBecause(snapshot, now) ?? exposedBecause(snapshot);
+}
+
 /**
  * Ad-hoc snapshots are nobody's series: none is ever rotated for the sake of another. One that was made with an
  * end goes once that has passed, if it has finished one way or the other.
@@ -117,7 +144,7 @@ export function heldBecause({ hold }: Snapshot, now: Date): string | undefined {
 export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
   const { expires, state } = snapshot;
   const kept =
-    heldBecause(snapshot, now) ??
+    staysBecause(snapshot, now) ??
     (state === 'pending' || state === 'unknown' ? notFinished(snapshot) : undefined);
   if (kept) return { snapshot, keep: true, reasons: [kept] };
   if (!expires) return { snapshot, keep: true, reasons: ['ad hoc, without an end'] };
@@ -146,13 +173,7 @@ function periodOf(period: Period, slot: Date, timezone: string): string {
  * The newest in each of the latest `n` periods that have one. While there are fewer, the oldest is kept as well: it
  * may become the only one of a period that the tier still has room for.
  */
-function wantPeriods(
-  counted: Snapshot[],
-  period: Period,
-  n: number,
-  timezone: string,
-  want: (snapshot: Snapshot | undefined, reason: string) => void,
-): void {
+function wantPeriods(counted: Snapshot[], period: Period, n: number, timezone: string, want: Want): void {
   const newestOf = new Map<string, Snapshot>();
   for (const s of counted) {
     const key = periodOf(period, s.slot, timezone);
@@ -166,8 +187,8 @@ function wantPeriods(
 
 /** Why a snapshot that counts for nothing is kept all the same; undefined when it may go. */
 function uncounted(s: Snapshot, newestGood: Snapshot | undefined, now: Date): string | undefined {
-  const held = heldBecause(s, now);
-  if (held) return held;
+  const stays = staysBecause(s, now);
+  if (stays) return stays;
   if (s.state !== 'failed') return s.state === 'good' ? 'dated in the future: not counted' : notFinished(s);
   if (!newestGood || newestGood.slot <= s.slot) return 'failed, and there is no newer good one';
   const ageMs = now.getTime() - s.createdAt.getTime();

@@ -4,13 +4,13 @@ import type { Reader } from './belonging.ts';
 import type { Item, SeriesPlan } from './cleanup.ts';
 import { isoSeconds } from './dates.ts';
 import type { Snapshot } from './marker.ts';
-import { explain, isCloudError } from './openstack/errors.ts';
-import { deleteImage, getImage, listImageIds } from './openstack/images.ts';
+import { type CloudErrorCode, explain, isCloudError } from './openstack/errors.ts';
+import { deleteImage, getImage, listImageIds, listImages } from './openstack/images.ts';
 import type { Session } from './openstack/session.ts';
 import { deleteVolumeSnapshot, getVolumeSnapshot, type VolumeSnapshot } from './openstack/volumes.ts';
 import { ADHOC } from './policy.ts';
 import type { SnapshotLine } from './report.ts';
-import { counts, hasPassed, heldBecause } from './retention.ts';
+import { counts, hasPassed, staysBecause } from './retention.ts';
 
 // Each deletion is preceded by two reads; Rackspace takes 1,000 reads a minute.
 const AT_ONCE = 8;
@@ -18,11 +18,16 @@ const AT_ONCE = 8;
 const VOLUME_LOOKS = 4;
 const VOLUME_LOOK_MS = 500;
 const OUT_OF_TIME = 'the time of this run is used up';
+const ALREADY_GONE = 'already gone';
+/** What the cloud says of one image alone: it is in use, or may not be deleted. */
+const REFUSALS: readonly CloudErrorCode[] = ['CONFLICT', 'FORBIDDEN', 'BAD_REQUEST'];
 
 /** A plan and what became of each of its items, in the same order. */
 export interface SeriesResult {
   plan: SeriesPlan;
   lines: SnapshotLine[];
+  /** What can't be deleted, for people. */
+  warnings: string[];
 }
 
 interface RotateOptions {
@@ -32,12 +37,18 @@ interface RotateOptions {
   reserveMs: number;
 }
 
-type Result = Pick<SnapshotLine, 'outcome' | 'reasons'>;
+interface Result extends Pick<SnapshotLine, 'outcome' | 'reasons'> {
+  /** The cloud does not let this image go. */
+  refused?: CloudErrorCode;
+}
 
 /**
  * Deletes what the plans of one region have marked for it, the oldest of each series first. Just before each
  * deletion the image is read again, and as many others of its series as have to stay. A read that fails stops
- * every deletion in the region; what the plan did not mark is never touched.
+ * every deletion in the region; what the plan keeps is never touched.
+ *
+ * What the cloud refuses to delete does not keep others from their turn: in its place goes one that the plan has left to
+ * a later run.
  */
 export async function rotate(
   session: Session,
@@ -60,15 +71,27 @@ export async function rotate(
     return counts(current, options.now) ? current : undefined;
   };
 
-  /** Whether `floor` good snapshots are there besides this one. */
+  /** Whether good snapshots of `floor` slots are there besides this one. */
   const enoughLeft = async (others: readonly Snapshot[], floor: number): Promise<boolean> => {
-    let left = 0;
+    const slots = new Set<number>();
     for (const other of others) {
-      if (!(await counting(other))) continue;
-      left += 1;
-      if (left === floor) return true;
+      if (slots.has(other.slot.getTime()) || !(await counting(other))) continue;
+      slots.add(other.slot.getTime());
+      if (slots.size === floor) return true;
     }
     return false;
+  };
+
+  /** Which image needs which volume snapshots, from a listing of its own: that of the plan may have lacked one. */
+  let needs: Promise<Map<string, string[]>> | undefined;
+  const neededElsewhere = async ({ region, id, volumeSnapshots }: Snapshot): Promise<boolean> => {
+    if (volumeSnapshots.length === 0) return false;
+    needs ??= listImages(session, region).then(
+      (images) => new Map(images.map((image) => [image.id, image.volumeSnapshotIds])),
+    );
+    return [...(await needs)].some(
+      ([other, theirs]) => other !== id && theirs.some((one) => volumeSnapshots.includes(one)),
+    );
   };
 
   /** Whether there is a newer one that is as well proven. */
@@ -84,7 +107,7 @@ export async function rotate(
 
   const attempt = async (snapshot: Snapshot, others: readonly Snapshot[], floor: number): Promise<Result> => {
     const found = await look(snapshot);
-    if (found === 'gone') return { outcome: 'deleted', reasons: ['already gone'] };
+    if (found === 'gone') return { outcome: 'deleted', reasons: [ALREADY_GONE] };
     const current = asPlanned(snapshot, found, options.now);
     if (typeof current === 'string')
       return { outcome: 'kept', reasons: [`changed since the plan: ${current}`] };
@@ -95,6 +118,9 @@ export async function rotate(
     }
     if (snapshot.state === 'good' && current.proven && !(await provenLeft(current, others))) {
       return { outcome: 'kept', reasons: ['no newer one that passed a drill would be left'] };
+    }
+    if (await neededElsewhere(snapshot)) {
+      return { outcome: 'kept', reasons: ['another image names the same volume snapshots'] };
     }
     // Another series may have met an error while this one was looking.
     if (stopped) return { outcome: 'deferred', reasons: [`not tried: ${stopped}`] };
@@ -120,22 +146,48 @@ export async function rotate(
     }
   };
 
-  return pMap(
-    plans,
-    async (plan) => {
-      const results = new Map<Item, Result>();
-      const there = new Set(
-        plan.items.map(({ snapshot }) => snapshot).filter(({ state }) => state === 'good'),
-      );
-      for (const item of plan.items.toReversed().filter(({ fate }) => fate === 'delete')) {
-        there.delete(item.snapshot);
-        results.set(item, await apply(item, [...there], plan.floor));
-        if (results.get(item)?.outcome !== 'deleted' && item.snapshot.state === 'good')
-          there.add(item.snapshot);
-      }
-      return { plan, lines: plan.items.map((item) => lineOf(item, results.get(item))) };
-    },
-    { concurrency: AT_ONCE },
+  const rotateSeries = async (plan: SeriesPlan): Promise<Map<Item, Result>> => {
+    const results = new Map<Item, Result>();
+    const there = new Set(plan.items.map(({ snapshot }) => snapshot).filter(({ state }) => state === 'good'));
+    let allowed = plan.items.filter(({ fate }) => fate === 'delete').length;
+    for (const item of plan.items.toReversed().filter(({ fate }) => fate !== 'keep')) {
+      if (allowed === 0) break;
+      there.delete(item.snapshot);
+      const result = await apply(item, [...there], plan.floor);
+      results.set(item, result);
+      if (!result.refused) allowed -= 1;
+      if (result.outcome !== 'deleted' && item.snapshot.state === 'good') there.add(item.snapshot);
+    }
+    return results;
+  };
+
+  const found = await pMap(plans, rotateSeries, { concurrency: AT_ONCE });
+  // Where nothing can be deleted, the user lacks the role; else it is this image that can't be.
+  const mayDelete = found.some((results) => [...results.values()].some(isDeletion));
+  return plans.map((plan, i) => {
+    const lines = plan.items.map((item) => lineOf(item, settle(found[i]!.get(item), mayDelete)));
+    return { plan, lines, warnings: refusalsIn(plan, found[i]!) };
+  });
+}
+
+function isDeletion({ outcome, reasons }: Result): boolean {
+  return outcome === 'deleted' && !reasons.includes(ALREADY_GONE);
+}
+
+/** A refusal that concerns one image alone is no failure of the run. */
+function settle(result: Result | undefined, mayDelete: boolean): Result | undefined {
+  return result?.refused === 'CONFLICT' || (result?.refused && mayDelete)
+    ? { ...result, outcome: 'kept' }
+    : result;
+}
+
+function refusalsIn({ name, server }: SeriesPlan, results: ReadonlyMap<Item, Result>): string[] {
+  return [...results].flatMap(([{ snapshot }, { refused, reasons }]) =>
+    refused
+      ? [
+          `image ${snapshot.id} of ${name || server} can't be deleted, and the next ones go: ${reasons.join('; ')}`,
+        ]
+      : [],
   );
 }
 
@@ -172,7 +224,7 @@ function asPlanned(planned: Snapshot, current: Snapshot | string | undefined, no
   if (current.volumeSnapshots.join() !== planned.volumeSnapshots.join())
     return 'it names other volume snapshots';
   if (current.state !== planned.state) return `it is ${current.status}`;
-  return heldBecause(current, now) ?? current;
+  return staysBecause(current, now) ?? current;
 }
 
 /**
@@ -194,10 +246,13 @@ async function remove(session: Session, { region, id, volumeSnapshots }: Snapsho
     await deleteImage(session, region, id);
     return { outcome: 'deleted', reasons: [] };
   } catch (error) {
-    if (isCloudError(error, 'CONFLICT')) return { outcome: 'kept', reasons: [`in use: ${error.message}`] };
     // A refused token stops the region, like a failed read; the rest concerns this image and waits for the next run.
     if (!isCloudError(error) || error.code === 'UNAUTHORIZED' || error.code === 'OUT_OF_TIME') throw error;
-    return { outcome: 'failed', reasons: [`${explain(error)} It is left to the next run.`] };
+    return {
+      outcome: 'failed',
+      reasons: [`${explain(error)} It is left to the next run.`],
+      ...(REFUSALS.includes(error.code) ? { refused: error.code } : {}),
+    };
   }
 }
 
@@ -214,37 +269,39 @@ export interface Confirmation {
 }
 
 /**
- * Lists a region again after deletions and corrects the results by what is really there: a deletion counts when the
- * image is gone, and a snapshot that is gone although nobody planned it is a failure.
+ * Looks at a region again after deletions and corrects the results by what is really there: a deletion counts when the
+ * image is gone, and a snapshot that is gone although it was to be kept is a failure. Where a new listing says otherwise
+ * than the result, the image itself is asked for.
  */
 export async function confirm(
   session: Session,
   region: string,
   results: readonly SeriesResult[],
 ): Promise<Confirmation> {
-  const untouched = results.every(({ lines }) => lines.every(({ outcome }) => outcome === 'kept'));
-  if (untouched) return { results: [...results], failures: [], warnings: [] };
-  let there: Set<string>;
+  const warnings = results.flatMap((result) => result.warnings.map((warning) => `${region}: ${warning}`));
+  const untouched = results.every(({ plan }) => plan.items.every(({ fate }) => fate === 'keep'));
+  if (untouched) return { results: [...results], failures: [], warnings };
+  let gone: Set<string>;
   try {
-    there = await listImageIds(session, region);
+    gone = await goneOf(session, region, results);
   } catch (error) {
     if (!isCloudError(error)) throw error;
     const failures = [
-      `${region} can't be listed after the deletions, so they are not confirmed: ${error.message}`,
+      `${region} can't be read after the deletions, so they are not confirmed: ${error.message}`,
     ];
     return {
       results: results.map((r) => ({ ...r, lines: r.lines.map(unconfirmed) })),
       failures,
-      warnings: [],
+      warnings,
     };
   }
   const failures: string[] = [];
-  const warnings: string[] = [];
-  const confirmed = results.map(({ plan, lines }) => ({
+  const confirmed = results.map(({ plan, lines, ...rest }) => ({
+    ...rest,
     plan,
     lines: lines.map((line, i): SnapshotLine => {
       const { fate, snapshot } = plan.items[i]!;
-      if (there.has(line.image)) return line.outcome === 'deleted' ? stillThere(line) : line;
+      if (!gone.has(line.image)) return line.outcome === 'deleted' ? stillThere(line) : line;
       if (line.outcome === 'deleted') return line;
       if (fate !== 'keep') return { ...line, outcome: 'deleted', reasons: [...line.reasons, 'gone by now'] };
       const what = `${region}: image ${line.image} of ${plan.name || plan.server} (${line.status}, ${line.slot})`;
@@ -257,6 +314,22 @@ export async function confirm(
     }),
   }));
   return { results: confirmed, failures, warnings };
+}
+
+/** The images of some results that are gone. */
+async function goneOf(
+  session: Session,
+  region: string,
+  results: readonly SeriesResult[],
+): Promise<Set<string>> {
+  const listed = await listImageIds(session, region);
+  const lines = results.flatMap((result) => result.lines);
+  const isGone = async ({ image, outcome }: SnapshotLine) =>
+    listed.has(image) === (outcome === 'deleted')
+      ? (await getImage(session, region, image)) === undefined
+      : outcome === 'deleted';
+  const gone = await pMap(lines, isGone, { concurrency: AT_ONCE });
+  return new Set(lines.filter((_, i) => gone[i]).map(({ image }) => image));
 }
 
 function stillThere(line: SnapshotLine): SnapshotLine {

@@ -1,9 +1,11 @@
-import type { Policy } from './policy.ts';
+import type { Schedule } from './schedule.ts';
 
 /** What a run knows besides its event. */
 export interface Run {
-  /** `<service>-<stage>`: whose snapshots are ours. */
+  /** Whose snapshots are ours; see ownerOf in settings.ts. */
   owner: string;
+  /** What people call the deployment, where it is known: `<service>-<stage>`. */
+  deployment?: string;
   now: Date;
   /** When the work was first asked for: `now`, unless this run goes on with it. The slot is that of this moment. */
   since?: Date;
@@ -12,5 +14,5 @@ export interface Run {
   /** How many accounts the event was of, where there are several: this run is for one of them. */
   accounts?: number;
   /** All policies of the deployment, where they are known. */
-  policies?: readonly Pick<Policy, 'policy'>[];
+  policies?: readonly { policy: string; schedule?: Schedule }[] | undefined;
 }

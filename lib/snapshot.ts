@@ -1,22 +1,26 @@
 import pMap from 'p-map';
+import { type Reader, type ReadingPolicy, readerOf } from './belonging.ts';
 import { blueprintText } from './blueprint.ts';
 import { isoSeconds } from './dates.ts';
-import { isStuck, markerOf, readMarker, type Snapshot } from './marker.ts';
+import { CREATED_BY, CREATED_BY_KEY, isStuck, markerOf, nameEnding, type Snapshot } from './marker.ts';
 import { createImage, type NewImage, type Server } from './openstack/compute.ts';
 import { explain, isCloudError } from './openstack/errors.ts';
 import { listImages } from './openstack/images.ts';
 import { spreadUnderLimits } from './openstack/rates.ts';
+import { getServer } from './openstack/servers.ts';
 import type { Session } from './openstack/session.ts';
+import { getVolumeSnapshot } from './openstack/volumes.ts';
 import { ADHOC, type Adhoc, isAdhoc, type Policy } from './policy.ts';
 import { Refusal } from './refusal.ts';
 import { type Entry, finishReport, NOWHERE, type Report } from './report.ts';
 import type { Run } from './run.ts';
 import { type Selection, selectServers } from './selection.ts';
-import { survey } from './survey.ts';
+import { type RegionSurvey, survey } from './survey.ts';
 
 // Enough for Rackspace's 100 POSTs a minute while each takes less than 4.8 seconds.
 const AT_ONCE = 8;
-const LONGEST_NAME = 255;
+/** Nova takes 255 characters, and puts "snapshot for " before it to name the snapshots of volumes. */
+const LONGEST_NAME = 242;
 const MOST_NAMES = 10;
 /** How the reason begins for which a server is skipped only for now. */
 const BUSY = 'busy: ';
@@ -97,9 +101,9 @@ function byNeed(
   return servers.toSorted((a, b) => newestMs.get(a)! - newestMs.get(b)!);
 }
 
-/** A label for people; nothing that deletes ever reads it. `what` it is of: a policy, mostly. */
-export function imageName(server: Pick<Server, 'id' | 'name'>, what: string, slot: Date): string {
-  const suffix = `-${what}-${isoSeconds(slot).replace(/[-:]/g, '')}`;
+/** The name of a snapshot: begins with the server's, ends as marker.ts asks for. */
+export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, slot: Date): string {
+  const suffix = nameEnding(policy, slot);
   const printable = server.name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').trim() || server.id;
   return printable.slice(0, LONGEST_NAME - suffix.length).toWellFormed() + suffix;
 }
@@ -111,26 +115,32 @@ export function imageName(server: Pick<Server, 'id' | 'name'>, what: string, slo
  * @throws {Refusal} for a schedule that has not fired yet, or a region that the account lacks.
  */
 export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
-  const { owner, now } = run;
+  const { owner, now, policies } = run;
   const due = isAdhoc(event) ? dueByHand(event, run) : dueBySchedule(event, run);
+  const { projectId, provider } = session;
 
-  const { regions, unreadable } = await survey(session, event.regions, () => false);
+  const { regions, unreadable } = await survey(session, event.regions, { owner, ids: event.servers.ids });
+  const readers = new Map(
+    regions.map((one) => [one.region, readerOf(one, readAs(event, due), { owner, projectId, policies })]),
+  );
+  const snapshots = regions
+    .flatMap(({ region, images, volumeSnapshots }) =>
+      images.map((image) => readers.get(region)!(image, volumeSnapshots)),
+    )
+    .filter((read) => typeof read === 'object');
   const servers = regions.flatMap((r) => r.servers);
   const selection = selectServers(servers, event.servers);
-  const snapshots = regions
-    .flatMap((r) => r.images)
-    .map((image) => readMarker(image, owner, session.projectId))
-    .filter((read) => typeof read === 'object');
-  const steps = planSnapshots(selection.servers, snapshots, { due, now, provider: session.provider });
+  const inheriting = inheritingMaker(regions);
+  const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
+  const steps = (run.since ? turned(planned, now, run.since) : planned).map((step) =>
+    step.action === 'take' && inheriting.has(step.server) ? withMaker(step) : step,
+  );
   const toTake = steps.filter(({ action }) => action === 'take').map(({ server }) => server);
   if (!event.dryRun) await spreadUnderLimits(session, toTake);
-  const entries = await pMap(
-    steps,
-    (step) => (event.dryRun ? dryStep(step) : take(session, step, due, owner)),
-    {
-      concurrency: AT_ONCE,
-    },
-  );
+  const take: Taking = { session, due, readerFor: (region) => readers.get(region)! };
+  const entries = await pMap(steps, (step) => (event.dryRun ? dryStep(step) : takeStep(take, step)), {
+    concurrency: AT_ONCE,
+  });
 
   const failures = unreadable.map(
     ({ region, problem }) => `${region} can't be read, so no snapshot there: ${problem}`,
@@ -148,10 +158,52 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     failures,
     unreadable,
     ...leftOf(entries),
-    warnings: selection.unmatched.map((selector) => `servers.${selector} matches no server`),
+    warnings: [
+      ...selection.unmatched.map((selector) => `servers.${selector} matches no server`),
+      ...regions.flatMap(({ region, doubts }) => doubts.map((doubt) => `${region}: ${doubt}`)),
+    ],
     nothingSelected: selection.unmatched.length > 0 || selection.servers.length === 0,
-    entries: [...missing(selection, unreadable.length > 0), ...entries],
+    entries: [
+      ...missing(selection, unreadable.length > 0 || regions.some(({ doubts }) => doubts.length > 0)),
+      ...entries,
+    ],
   });
+}
+
+/** A policy as it reads images: an ad-hoc event adopts none. */
+function readAs(event: Policy | Adhoc, { policy }: Due): ReadingPolicy {
+  return isAdhoc(event) ? { policy, servers: event.servers, adopt: undefined } : event;
+}
+
+/**
+ * The servers whose images would say that Rackspace's own schedule has made them, which deletes the oldest of its images:
+ * they were made from such an image, or an earlier snapshot of ours shows it.
+ */
+function inheritingMaker(regions: readonly RegionSurvey[]): Set<Server> {
+  return new Set(
+    regions.flatMap(({ servers, images }) => {
+      const made = images.filter(
+        ({ properties }) => (properties[CREATED_BY_KEY] ?? CREATED_BY) !== CREATED_BY,
+      );
+      const ids = new Set(made.flatMap(({ id, properties }) => [id, properties.autosnap_server]));
+      return servers.filter(({ id, imageId }) => ids.has(id) || (imageId !== undefined && ids.has(imageId)));
+    }),
+  );
+}
+
+function withMaker(step: Extract<Step, { action: 'take' }>): Step {
+  const { image } = step;
+  return { ...step, image: { ...image, metadata: { ...image.metadata, [CREATED_BY_KEY]: CREATED_BY } } };
+}
+
+/**
+ * The same steps, begun at another one in each run that goes on with what others have left: servers that use up the time
+ * of a run, each time, do not keep others from their turn.
+ */
+function turned(steps: Step[], now: Date, since: Date): Step[] {
+  const part = ((now.getTime() - since.getTime()) / 60_000) * 0.618;
+  const start = Math.floor(steps.length * (part % 1));
+  return [...steps.slice(start), ...steps.slice(0, start)];
 }
 
 /** What goes on later: that for which there was no time, and the servers that were busy. */
@@ -185,8 +237,12 @@ function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }
   };
 }
 
-/** By hand there is no schedule: a retry is known by its invocation's id, which stays the same. */
-function dueByHand({ expires: afterMs }: Adhoc, { owner, now, since = now, requestId: request }: Run): Due {
+/** By hand there is no schedule: a retry is known by its request, or by its invocation's id, which stays the same. */
+function dueByHand(
+  { expires: afterMs, request: named }: Adhoc,
+  { owner, now, since = now, requestId }: Run,
+): Due {
+  const request = named ?? requestId;
   const expires = afterMs === undefined ? undefined : new Date(since.getTime() + afterMs);
   return {
     policy: ADHOC,
@@ -218,67 +274,89 @@ function entryOf({ id, name, region }: Server): Pick<Entry, 'server' | 'name' | 
   return { server: id, name, region };
 }
 
-async function take(session: Session, step: Step, due: Due, owner: string): Promise<Entry> {
+/** What a run takes snapshots with. */
+interface Taking {
+  session: Session;
+  due: Due;
+  readerFor(region: string): Reader;
+}
+
+async function takeStep(taking: Taking, step: Step): Promise<Entry> {
   if (step.action !== 'take') return unchanged(step);
+  const { session, due } = taking;
   const { server, image } = step;
   const entry = entryOf(server);
   try {
-    const look = () => lookFor(session, server, image, due, owner);
-    const id = await createOnce(session, server, image, look);
+    const id = await createOnce(session, server, image, () => lookFor(taking, server, image));
+    if (id === undefined) {
+      const reason = `the cloud has accepted the request for ${image.name}, and no such image can be found`;
+      return { ...entry, outcome: 'failed', reason };
+    }
     const delaySeconds = Math.max(0, Math.round((Date.now() - due.slot.getTime()) / 1000));
-    // Nova is never busy with such a server, so two runs at once can both be let in.
-    const twins = server.volumeBacked ? (await look()).filter((other) => other !== id) : [];
-    const reason = [
-      image.name,
-      ...twins.map((other) => `taken twice: image ${other} is of the same slot`),
-    ].join('; ');
-    return { ...entry, outcome: 'taken', reason, delaySeconds, ...(id ? { image: id } : {}) };
+    return { ...entry, outcome: 'taken', reason: image.name, delaySeconds, image: id };
   } catch (error) {
     if (!isCloudError(error)) throw error;
     if (error.code === 'OUT_OF_TIME')
       return { ...entry, outcome: 'deferred', reason: 'the time of this run is used up' };
     if (error.code === 'CONFLICT') return { ...entry, outcome: 'skipped', reason: `${BUSY}${error.message}` };
+    if (error.code === 'NOT_FOUND' && (await isGone(session, server)))
+      return { ...entry, outcome: 'skipped', reason: 'the server is gone by now' };
     return { ...entry, outcome: 'failed', reason: explain(error) };
   }
 }
 
-/** The images of a server that are what is due, as the cloud has them now. */
+/** Whether a server has been deleted since it was listed. */
+async function isGone(session: Session, { region, id }: Server): Promise<boolean> {
+  try {
+    return (await getServer(session, region, id)) === undefined;
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    return false;
+  }
+}
+
+/** The image of a server that is what is due, as the cloud has it now. */
 async function lookFor(
-  session: Session,
+  { session, due, readerFor }: Taking,
   server: Server,
-  image: NewImage,
-  due: Due,
-  owner: string,
-): Promise<string[]> {
-  const images = await listImages(session, server.region, image.name);
-  return images
-    .filter((candidate) => {
-      const found = readMarker(candidate, owner, session.projectId);
-      return (
-        typeof found === 'object' &&
-        found.server === server.id &&
-        found.policy === due.policy &&
-        due.isMet(found) &&
-        found.state !== 'failed'
-      );
-    })
-    .map(({ id }) => id);
+  { name }: NewImage,
+): Promise<string | undefined> {
+  const { region } = server;
+  for (const candidate of await listImages(session, region, name)) {
+    const volumeSnapshots = await Promise.all(
+      candidate.volumeSnapshotIds.map((id) => getVolumeSnapshot(session, region, id)),
+    );
+    const found = readerFor(region)(
+      candidate,
+      volumeSnapshots.filter((one) => one !== undefined),
+    );
+    const isDue =
+      typeof found === 'object' &&
+      found.server === server.id &&
+      found.policy === due.policy &&
+      due.isMet(found) &&
+      found.state !== 'failed';
+    if (isDue) return found.id;
+  }
+  return undefined;
 }
 
 /**
  * createImage, where an answer that leaves it open whether the request was carried out is followed by a look, and
  * only then by one more request.
+ *
+ * @returns the image's id; undefined when the cloud has accepted the request, and there is no image.
  */
 async function createOnce(
   session: Session,
   server: Server,
   image: NewImage,
-  look: () => Promise<string[]>,
+  look: () => Promise<string | undefined>,
 ): Promise<string | undefined> {
   try {
-    return (await createImage(session, server, image)) ?? (await look())[0];
+    return (await createImage(session, server, image)) ?? (await look());
   } catch (error) {
     if (!isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER')) throw error;
-    return (await look())[0] ?? (await createImage(session, server, image));
+    return (await look()) ?? (await createImage(session, server, image)) ?? (await look());
   }
 }

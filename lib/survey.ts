@@ -1,18 +1,28 @@
 import pMap from 'p-map';
+import { hasVolumesOf } from './belonging.ts';
+import { isId } from './marker.ts';
 import { listServers, type Server } from './openstack/compute.ts';
 import { isCloudError } from './openstack/errors.ts';
 import { type Image, listImages } from './openstack/images.ts';
+import { getServer } from './openstack/servers.ts';
 import type { Session } from './openstack/session.ts';
-import { listVolumeSnapshots, type VolumeSnapshot } from './openstack/volumes.ts';
+import { getVolumeSnapshot, listVolumeSnapshots, type VolumeSnapshot } from './openstack/volumes.ts';
 import { Refusal } from './refusal.ts';
 
-/** Everything that matters in one region, completely listed. */
+const AT_ONCE = 8;
+
+/** Everything that matters in one region. */
 export interface RegionSurvey {
   region: string;
+  /** All that are listed, and those that the listing has left out although the cloud has them. */
   servers: Server[];
   images: Image[];
-  /** Listed only where they matter: for a cleanup, where some image has its data in them. */
+  /** Listed only where images of ours have their data in them. */
   volumeSnapshots: VolumeSnapshot[];
+  /** The ids of servers that were looked for in this region, and are not there. */
+  gone: ReadonlySet<string>;
+  /** What could not be found out about single servers and volume snapshots: nothing may be deleted then. */
+  doubts: string[];
 }
 
 export interface Survey {
@@ -21,20 +31,30 @@ export interface Survey {
   unreadable: { region: string; problem: string }[];
 }
 
+interface Wanted {
+  /** Whose images and servers matter. */
+  owner: string;
+  /** Servers that are looked for whether or not they are listed. */
+  ids?: readonly string[] | undefined;
+}
+
 /**
  * Lists the servers and images of each region. One region's failure does not stop another's.
  *
- * @param wanted the policy's regions; all of the catalogue when undefined.
- * @param volumesFor the images whose volume snapshots matter: where there are such, these are listed too.
+ * A listing proves that something is there, never that it is not. So the servers that `wanted.ids` and our images name,
+ * and the volume snapshots that our images name, are asked for one by one where the listing lacks them; only a 404 says
+ * that they are gone.
+ *
+ * @param regions the policy's regions; all of the catalogue when undefined.
  * @throws {Refusal} when a region is wanted that the catalogue lacks.
  */
 export async function survey(
   session: Session,
-  wanted: readonly string[] | undefined,
-  volumesFor: (image: Image) => boolean,
+  regions: readonly string[] | undefined,
+  wanted: Wanted,
 ): Promise<Survey> {
   const known = session.regions;
-  const unknown = wanted?.filter((region) => !known.includes(region)) ?? [];
+  const unknown = regions?.filter((region) => !known.includes(region)) ?? [];
   if (unknown.length > 0) {
     throw new Refusal(
       'The event is refused',
@@ -44,14 +64,9 @@ export async function survey(
     );
   }
   const found: Survey = { regions: [], unreadable: [] };
-  await pMap(new Set(wanted ?? known), async (region) => {
+  await pMap(new Set(regions ?? known), async (region) => {
     try {
-      const [servers, images] = await Promise.all([
-        listServers(session, region),
-        listImages(session, region),
-      ]);
-      const volumeSnapshots = images.some(volumesFor) ? await listVolumeSnapshots(session, region) : [];
-      found.regions.push({ region, servers, images, volumeSnapshots });
+      found.regions.push(await surveyRegion(session, region, wanted));
     } catch (error) {
       if (!isCloudError(error)) throw error;
       found.unreadable.push({ region, problem: error.message });
@@ -59,4 +74,79 @@ export async function survey(
   });
   found.regions.sort((a, b) => (a.region < b.region ? -1 : 1));
   return found;
+}
+
+async function surveyRegion(
+  session: Session,
+  region: string,
+  { owner, ids = [] }: Wanted,
+): Promise<RegionSurvey> {
+  const [servers, images] = await Promise.all([listServers(session, region), listImages(session, region)]);
+  const ours = images.filter(({ properties }) => properties.autosnap_owner === owner);
+  const named = ours.flatMap(({ properties }) => properties.autosnap_server ?? []);
+  const needed = images.filter(hasVolumesOf(owner)).flatMap(({ volumeSnapshotIds }) => volumeSnapshotIds);
+  const [missing, volumes] = await Promise.all([
+    lookFor(without(servers, [...ids, ...named]), (id) => getServer(session, region, id)),
+    needed.length > 0 ? listVolumeSnapshots(session, region) : [],
+  ]);
+  const more = await lookFor(without(volumes, needed), (id) => getVolumeSnapshot(session, region, id));
+  return {
+    region,
+    servers: [...servers, ...missing.found],
+    images,
+    volumeSnapshots: [...volumes, ...more.found],
+    gone: missing.gone,
+    doubts: [...missing.doubts, ...more.doubts],
+  };
+}
+
+/** Those of some ids that a listing lacks. */
+function without(listed: readonly { id: string }[], ids: readonly string[]): Set<string> {
+  return new Set(ids.filter(isId)).difference(new Set(listed.map(({ id }) => id)));
+}
+
+async function lookFor<T>(ids: Iterable<string>, get: (id: string) => Promise<T | undefined>) {
+  const result = { found: [] as T[], gone: new Set<string>(), doubts: [] as string[] };
+  await pMap(
+    ids,
+    async (id) => {
+      try {
+        const one = await get(id);
+        if (one) result.found.push(one);
+        else result.gone.add(id);
+      } catch (error) {
+        if (!isCloudError(error)) throw error;
+        result.doubts.push(error.message);
+      }
+    },
+    { concurrency: AT_ONCE },
+  );
+  return result;
+}
+
+/**
+ * Those of some servers that no region of the account has: each region is asked for each of them, now.
+ *
+ * @returns the ids of those whose absence is certain, and what could not be found out about the others.
+ */
+export async function goneEverywhere(
+  session: Session,
+  ids: Iterable<string>,
+): Promise<{ gone: Set<string>; doubts: string[] }> {
+  const gone = new Set<string>();
+  const doubts: string[] = [];
+  await pMap(
+    new Set(ids),
+    async (id) => {
+      try {
+        for (const region of session.regions) if (await getServer(session, region, id)) return;
+        gone.add(id);
+      } catch (error) {
+        if (!isCloudError(error)) throw error;
+        doubts.push(error.message);
+      }
+    },
+    { concurrency: AT_ONCE },
+  );
+  return { gone, doubts };
 }

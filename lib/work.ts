@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { ADHOC_MS } from './marker.ts';
 import { isAdhoc, type Policy, parseEvent, text } from './policy.ts';
 import type { Report } from './report.ts';
 import { parseSchedule, type Schedule } from './schedule.ts';
@@ -11,8 +12,6 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** As often as Lambda tries an event of a rule. */
 const MOST_TRIES = 3;
-/** How long a snapshot by hand, which no next run follows, goes on. */
-const ADHOC_MS = 24 * HOUR_MS;
 const SOONEST_MS = 5 * MINUTE_MS;
 const LATEST_MS = 6 * HOUR_MS;
 /** A message that is 14 days old is gone from the queue. */
@@ -85,9 +84,12 @@ export interface Prospect {
   over: string[];
 }
 
-/** When to go on with what a run has left: at once for want of time, in a while for what is busy. */
+/**
+ * When to go on with what a run has left: at once for want of time, in a while for what is busy, and when it has ended
+ * after another run.
+ */
 export function prospectOf(
-  { left: { outOfTime, busy } = {} }: Pick<Report, 'left'>,
+  { left: { outOfTime, busy, otherRunUntil } = {} }: Pick<Report, 'left'>,
   work: Pick<Work, 'job' | 'event' | 'since'>,
   now: Date,
 ): Prospect {
@@ -98,6 +100,8 @@ export function prospectOf(
   else if (outOfTime) over.push(`stopped in time: ${outOfTime} to the next run`);
   if (busy && now < halfway) times.push(busyUntil(work.since, halfway, now));
   else if (busy) over.push(`busy until half the interval had passed: ${busy}`);
+  if (otherRunUntil && now < until) times.push(new Date(otherRunUntil));
+  else if (otherRunUntil) over.push('another run of this job has lasted until the next one was due');
   const [at] = times.sort((a, b) => a.getTime() - b.getTime());
   return { over, ...(at ? { at } : {}) };
 }

@@ -14,6 +14,7 @@ export function environmentOf(cloud: Cloud, stage: string): Record<string, strin
   return {
     AUTOSNAP_SERVICE: 'autosnap',
     AUTOSNAP_STAGE: stage,
+    AUTOSNAP_OWNER: `autosnap-${stage}`,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: cloud.secretsUrl,
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: 'local',

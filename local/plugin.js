@@ -17,9 +17,10 @@ export default class EmbeddedCloud {
       // The command ends when its own work is done, not when the cloud does.
       cloud.unref();
     };
-    // What only a deployment has, and `invoke local` would ask AWS for.
+    // What only a deployment has, and `invoke local` would ask AWS for. The embedded fleet has an owner of its own.
     const forgetResources = () => {
       const { environment } = serverless.service.provider;
+      if (isLocal()) environment.AUTOSNAP_OWNER = 'autosnap-local';
       for (const [name, value] of Object.entries(environment)) {
         if (isLocal() && typeof value !== 'string') delete environment[name];
       }

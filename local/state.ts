@@ -49,6 +49,7 @@ export interface CloudVolumeSnapshot {
   name: string;
   status: string;
   volumeId: string;
+  createdAt: Date;
   /** Its deletion takes its time: it stays, as "deleting". */
   slowToGo: boolean;
 }
@@ -177,7 +178,14 @@ export class Region {
   }
 
   addVolumeSnapshot(snapshot: Partial<CloudVolumeSnapshot> & { volumeId: string }): CloudVolumeSnapshot {
-    const added = { id: randomUUID(), name: '', status: 'available', slowToGo: false, ...snapshot };
+    const added = {
+      id: randomUUID(),
+      name: '',
+      status: 'available',
+      slowToGo: false,
+      createdAt: this.now(),
+      ...snapshot,
+    };
     this.volumeSnapshots.push(added);
     return added;
   }

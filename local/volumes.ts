@@ -53,6 +53,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   return app;
 }
 
-function snapshotJson({ id, name, status, volumeId }: CloudVolumeSnapshot) {
-  return { id, name, status, volume_id: volumeId, size: 1, metadata: {}, description: '' };
+function snapshotJson({ id, name, status, volumeId, createdAt }: CloudVolumeSnapshot) {
+  const created_at = createdAt.toISOString().replace('Z', '000');
+  return { id, name, status, created_at, volume_id: volumeId, size: 1, metadata: {}, description: '' };
 }

@@ -99,6 +99,7 @@ export function stubEnvironment(secretsUrl: string): void {
   const environment = {
     AUTOSNAP_SERVICE: 'autosnap',
     AUTOSNAP_STAGE: 'test',
+    AUTOSNAP_OWNER: 'autosnap-test',
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsUrl,
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: 'test',

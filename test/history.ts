@@ -1,5 +1,6 @@
 import { markerOf } from '../lib/marker.ts';
 import type { Report } from '../lib/report.ts';
+import { imageName } from '../lib/snapshot.ts';
 import type { CloudImage, CloudServer } from '../local/state.ts';
 import { type Harness, harness, policy, setTime } from './harness.ts';
 
@@ -21,7 +22,7 @@ export function addSnapshot(
   const slot = slotOf(age);
   const marker = markerOf({ owner: 'autosnap-test', policy: 'daily', server: server.id, slot });
   return cloud.region(region).addImage({
-    name: `${server.name}-daily`,
+    name: imageName(server, 'daily', slot),
     owner: cloud.account.projectId,
     createdAt: new Date(slot.getTime() + 20_000),
     ...changes,

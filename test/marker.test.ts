@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { blueprintIn, isStuck, markerOf, readMarker, sourceMark, verdictMarks } from '../lib/marker.ts';
+import {
+  blueprintIn,
+  CREATED_BY,
+  CREATED_BY_KEY,
+  isStuck,
+  markerOf,
+  readMarker,
+  verdictMarks,
+} from '../lib/marker.ts';
 import type { Image } from '../lib/openstack/images.ts';
+import { parseSchedule } from '../lib/schedule.ts';
 import { snapshot } from './snapshots.ts';
 
 const SLOT = new Date('2026-11-23T00:00:00Z');
@@ -10,10 +19,11 @@ function image(changes: Partial<Image> = {}, properties: Record<string, string |
   const all = { ...marker, image_type: 'snapshot', instance_uuid: 's1', ...properties };
   return {
     id: 'i1',
-    name: 'web-1-daily',
+    name: 'web-1-daily-20261123T000000Z',
     region: 'DFW',
     status: 'active',
     visibility: 'private',
+    hidden: false,
     protected: false,
     owner: 'p1',
     sizeBytes: 2e9,
@@ -26,25 +36,82 @@ function image(changes: Partial<Image> = {}, properties: Record<string, string |
   };
 }
 
-const read = (of: Image) => readMarker(of, 'autosnap-prod', 'p1');
+const HOUR_MS = 3_600_000;
+/** The image of an ad-hoc snapshot with these metadata. */
+const byHand = (properties: Record<string, string>) =>
+  image({ name: 'web-1-adhoc-20261123T000000Z', properties: { ...properties, instance_uuid: 's1' } });
+const daily = parseSchedule('cron(0 0 * * ? *)');
+const reading = {
+  owner: 'autosnap-prod',
+  projectId: 'p1',
+  scheduleOf: (policy: string) => (policy === 'daily' ? daily : undefined),
+};
+const read = (of: Image) => readMarker(of, reading);
+/** Created so many hours after its slot. */
+const created = (hours: number) => ({ createdAt: new Date(SLOT.getTime() + hours * HOUR_MS) });
 
-describe('an image of a server that was rebuilt from one of ours', () => {
-  const source = image({ id: 'source' });
-  const [key, value] = sourceMark(source);
-  const inherited = { ...source.properties, [key]: value };
-
-  test('inherits the marker, and is told from the snapshot itself', () => {
-    expect(read({ ...source, properties: inherited })).toMatchObject({ id: 'source' });
-    expect(read(image({ id: 'by hand', properties: inherited }))).toMatch(
-      /its marker is only inherited, from image source that its server was restored from/,
-    );
+describe('an image of a server that was rebuilt from one of ours inherits the marker', () => {
+  test.each<[maker: string, changes: Partial<Image>, properties: Record<string, string>, problem: RegExp]>([
+    ['a person', { name: 'golden' }, {}, /its name does not end in -daily-20261123T000000Z/],
+    ['a person, of another day', { name: 'web-1-daily-20261122T000000Z' }, {}, /its name does not end in/],
+    ['another policy of ours', { name: 'web-1-weekly-20261123T000000Z' }, {}, /its name does not end in/],
+    ['a tool that takes the name along', created(24), {}, /not between its slot .* and the next one/],
+    ['the cloud, when it shelves', { name: 'web-1-shelved' }, {}, /its name does not end in/],
+    [
+      "Rackspace's own schedule",
+      {},
+      { 'org.openstack__1__created_by': 'scheduled_images_service' },
+      /it says that scheduled_images_service made it/,
+    ],
+    ['createBackup', {}, { image_type: 'backup' }, /it is a backup/],
+    ['of another server', {}, { instance_uuid: 's2' }, /its instance_uuid is not the marked server/],
+  ])('and is not ours when it was made by %s', (_, changes, properties, problem) => {
+    expect(read(image(changes, properties))).toMatch(problem);
   });
 
-  test('is ours when we have taken it: it has a slot, or a policy, of its own', () => {
-    for (const own of [{ autosnap_slot: '2026-11-24T00:00:00Z' }, { autosnap_policy: 'weekly' }]) {
-      expect(read(image({ id: 'next', properties: { ...inherited, ...own } }))).toMatchObject({ id: 'next' });
-    }
+  test('and is ours when we have taken it of a server that came from a scheduled image', () => {
+    expect(read(image({}, { [CREATED_BY_KEY]: CREATED_BY }))).toMatchObject({ id: 'i1' });
   });
+});
+
+describe('the time of creation', () => {
+  const adhoc = { autosnap_policy: 'adhoc', autosnap_expires: 'never r1 unknown' };
+  const named = (policy: string) => ({ name: `web-1-${policy}-20261123T000000Z` });
+  test.each<[string, Partial<Image>, Record<string, string>, boolean]>([
+    ['an hour before the slot', created(-1), {}, true],
+    ['more than an hour before', created(-1.01), {}, false],
+    ['right before the next slot', created(23.99), {}, true],
+    ['at the next slot', created(24), {}, false],
+    ['by hand, within a day', { ...created(23), ...named('adhoc') }, adhoc, true],
+    ['by hand, after more than a day', { ...created(24), ...named('adhoc') }, adhoc, false],
+    [
+      'of a policy whose schedule is not known, within the time that the queue keeps a message',
+      { ...created(13 * 24), ...named('weekly') },
+      { autosnap_policy: 'weekly' },
+      true,
+    ],
+    ['the same, later', { ...created(14 * 24), ...named('weekly') }, { autosnap_policy: 'weekly' }, false],
+    [
+      'of a slot of an earlier schedule, within the interval as it is now',
+      { name: 'web-1-daily-20261123T235000Z', ...created(24.5) },
+      { autosnap_slot: '2026-11-23T23:50:00Z' },
+      true,
+    ],
+  ])('%s', (_, changes, properties, ours) => {
+    expect(typeof read(image(changes, properties))).toBe(ours ? 'object' : 'string');
+  });
+});
+
+test.each([
+  ['private', {}, undefined],
+  ['shared', { visibility: 'shared' }, 'shared'],
+  ['community', { visibility: 'community' }, 'community'],
+  ['public', { visibility: 'public' }, 'public'],
+  ['hidden', { hidden: true }, 'hidden'],
+])('an image that is %s is ours, and who sees it is known', (_, changes, exposure) => {
+  const found = read(image(changes));
+  expect(found).toMatchObject({ id: 'i1', state: 'good' });
+  expect(typeof found === 'object' && found.exposure).toBe(exposure);
 });
 
 describe('the verdict of a drill', () => {
@@ -73,7 +140,7 @@ describe('the verdict of a drill', () => {
 
 describe('the marker that is written', () => {
   test('has six lower-case keys at most, none longer than Nova takes', () => {
-    const long = { blueprint: 'b'.repeat(190), request: 'r'.repeat(64) };
+    const long = { blueprint: 'b'.repeat(165), request: 'r'.repeat(64) };
     const adhoc = markerOf({ owner: 'o', server: 's', slot: SLOT, expires: undefined, ...long });
     expect(Object.values(adhoc).filter((value) => value.length > 255)).toEqual([]);
     for (const keys of [Object.keys(marker), Object.keys(adhoc)]) {
@@ -95,7 +162,7 @@ describe('the marker that is written', () => {
   test('says of an ad-hoc snapshot when it ends and which invocation asked for it', () => {
     const expires = new Date('2026-12-07T00:00:00Z');
     const adhoc = markerOf({ owner: 'autosnap-prod', server: 's1', slot: SLOT, expires, request: 'r1' });
-    expect(read(image({ properties: adhoc }))).toMatchObject({ policy: 'adhoc', expires, request: 'r1' });
+    expect(read(byHand(adhoc))).toMatchObject({ policy: 'adhoc', expires, request: 'r1' });
   });
 
   test("undoes what a restored server's image would inherit: a hold, an end", () => {
@@ -107,8 +174,9 @@ describe('the marker that is written', () => {
       expires: undefined,
       request: 'r',
     });
-    expect(read(image({ properties: { ...inherited, ...marker } }))).toMatchObject({ hold: undefined });
-    expect(read(image({ properties: { ...inherited, ...endless } }))).toMatchObject({ expires: undefined });
+    const own = { ...inherited, ...marker, instance_uuid: 's1' };
+    expect(read(image({ properties: own }))).toMatchObject({ hold: undefined });
+    expect(read(byHand({ ...inherited, ...endless }))).toMatchObject({ hold: undefined, expires: undefined });
   });
 });
 
@@ -129,16 +197,16 @@ describe('what a snapshot says of its server', () => {
     }
   });
 
-  test('stands behind the request of a snapshot by hand, which is read as it was', () => {
-    for (const properties of [adhoc({ blueprint }), adhoc(), { ...adhoc(), autosnap_request: 'r1' }]) {
-      expect(read(image({ properties }))).toMatchObject({ request: 'r1' });
+  test('stands behind the end and the request of a snapshot by hand', () => {
+    for (const properties of [adhoc({ blueprint }), adhoc(), { ...adhoc(), autosnap_expires: 'never r1' }]) {
+      expect(read(byHand(properties))).toMatchObject({ expires: undefined, request: 'r1' });
     }
   });
 
   test('older snapshots say nothing, and are as much ours', () => {
     const { autosnap_restore_as: _, ...older } = daily();
     expect(blueprintIn(image({ properties: older }))).toBeUndefined();
-    expect(read(image({ properties: older }))).toMatchObject({ policy: 'daily' });
+    expect(read(image({ properties: { ...older, instance_uuid: 's1' } }))).toMatchObject({ policy: 'daily' });
   });
 });
 
@@ -155,13 +223,15 @@ describe('an image is not ours', () => {
   test.each<[string, Image, RegExp]>([
     ["when it is another project's", image({ owner: 'p2' }), /another project owns it/],
     ['when nobody says whose it is', image({ owner: undefined }), /another project owns it/],
-    ['when it is public', image({ visibility: 'public' }), /it is public, not private/],
-    ['when it is shared', image({ visibility: 'shared' }), /it is shared, not private/],
     ['without a policy', image({}, { autosnap_policy: undefined }), /autosnap_policy is no policy name/],
     ['with a broken policy', image({}, { autosnap_policy: 'DAILY' }), /autosnap_policy is no policy name/],
-    ['without a server', image({}, { autosnap_server: undefined }), /names no server/],
-    ['with an empty server', image({}, { autosnap_server: '', instance_uuid: undefined }), /names no server/],
-    ['made from another server', image({}, { instance_uuid: 's2' }), /made from another server/],
+    ['without a server', image({}, { autosnap_server: undefined }), /autosnap_server is no id/],
+    ...['', '..', '../../../../..', 'a/b', 's 1', 's1\n'].map((id): [string, Image, RegExp] => [
+      `with the server ${JSON.stringify(id)}`,
+      image({}, { autosnap_server: id, instance_uuid: id }),
+      /autosnap_server is no id/,
+    ]),
+    ['without an instance_uuid', image({}, { instance_uuid: undefined }), /its instance_uuid is not/],
     ['without a slot', image({}, { autosnap_slot: undefined }), /autosnap_slot is no time/],
     ['with a slot in words', image({}, { autosnap_slot: 'today' }), /autosnap_slot is no time/],
     [
@@ -179,12 +249,12 @@ describe('an image is not ours', () => {
     ['with an empty hold', image({}, { autosnap_hold: '' }), /autosnap_hold is neither/],
     [
       'with an end in words',
-      image({}, { autosnap_policy: 'adhoc', autosnap_expires: 'soon' }),
+      image({ name: 'web-1-adhoc-20261123T000000Z' }, { autosnap_policy: 'adhoc', autosnap_expires: 'soon' }),
       /autosnap_expires is no/,
     ],
   ])('%s, and what is wrong is said', (_, foreign, problem) => {
     expect(read(foreign)).toMatch(problem);
-    expect(read(foreign)).toMatch('web-1-daily (i1) is marked as ours, but');
+    expect(read(foreign)).toMatch(/^web-1-(daily|adhoc)-20261123T000000Z \(i1\) is marked as ours, but/);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Snapshot } from '../lib/marker.ts';
+import { nameEnding, type Snapshot } from '../lib/marker.ts';
 import type { Server } from '../lib/openstack/compute.ts';
 
 /** A good snapshot of the series "daily" of server "s"; `changes` go on top. Its id is its slot unless told. */
@@ -6,7 +6,7 @@ export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): 
   const time = new Date(slot);
   return {
     id: time.toISOString(),
-    name: 'web-1-daily',
+    name: `web-1${nameEnding('daily', time)}`,
     region: 'DFW',
     server: 's',
     policy: 'daily',
@@ -17,6 +17,7 @@ export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): 
     sizeBytes: 2e9,
     volumeSnapshots: [],
     hold: undefined,
+    exposure: undefined,
     expires: undefined,
     request: undefined,
     proven: undefined,
@@ -40,6 +41,7 @@ export function server(changes: Partial<Server> = {}): Server {
     region: 'DFW',
     taskState: null,
     metadata: {},
+    imageId: undefined,
     volumeBacked: false,
     volumeIds: [],
     flavorId: undefined,

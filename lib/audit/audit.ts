@@ -1,5 +1,4 @@
 import pMap from 'p-map';
-import { hasVolumesOf } from '../belonging.ts';
 import { isoSeconds } from '../dates.ts';
 import type { Bucket } from '../offsite/bucket.ts';
 import { containersIn, isToCloudFiles, licenseOf } from '../offsite/cloud-files.ts';
@@ -31,6 +30,7 @@ export interface AuditedPolicy {
 
 /** How well a deployment's servers are protected at a moment. Times are ISO, in UTC. */
 export interface Audit {
+  /** What people call the deployment. */
   owner: string;
   at: string;
   policies: AuditedPolicy[];
@@ -74,7 +74,7 @@ export async function audit(
   const series = found.flatMap((one) => one.series);
   const bytes = series.reduce((sum, one) => sum + one.bytes, 0);
   return {
-    owner: run.owner,
+    owner: run.deployment ?? run.owner,
     at: isoSeconds(run.now),
     policies: found.flatMap((one) => one.policies),
     series,
@@ -120,7 +120,7 @@ async function auditRegions(
   policies: Policy[],
   run: Run,
 ): Promise<AccountAudit> {
-  const { regions, unreadable } = await survey(session, undefined, hasVolumesOf(run.owner));
+  const { regions, unreadable } = await survey(session, undefined, { owner: run.owner });
   const place = { owner: run.owner, account };
   let inBucket: Promise<Copies> | undefined;
   const listed = ({ offsite, regions: wanted }: Policy): Promise<Copies> | undefined => {

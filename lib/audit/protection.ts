@@ -102,7 +102,7 @@ export function protectionOf(
   },
 ): RegionProtection {
   const { now } = run;
-  const read = readerOf(surveyed, policy, { owner: run.owner, projectId });
+  const read = readerOf(surveyed, policy, { owner: run.owner, projectId, policies: run.policies });
   const plan = planCleanup(surveyed, policy, read, run);
   const serverOf = new Map(surveyed.servers.map((server) => [server.id, server]));
   const selected = new Set(selectServers(surveyed.servers, policy.servers).servers);

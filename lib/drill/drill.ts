@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { hasVolumesOf, readerOf } from '../belonging.ts';
+import { readerOf } from '../belonging.ts';
 import { isoSeconds } from '../dates.ts';
 import type { Snapshot } from '../marker.ts';
 import type { Session } from '../openstack/session.ts';
@@ -28,9 +28,12 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   const { drill } = policy;
   const problem = problemWith(drill, session.provider);
   if (problem) refuse(problem);
-  const { regions, unreadable } = await survey(session, policy.regions, hasVolumesOf(owner));
+  const { regions, unreadable } = await survey(session, policy.regions, { owner });
   const readers = new Map(
-    regions.map((one) => [one.region, readerOf(one, policy, { owner, projectId: session.projectId })]),
+    regions.map((one) => [
+      one.region,
+      readerOf(one, policy, { owner, projectId: session.projectId, policies: run.policies }),
+    ]),
   );
   const snapshots = regions
     .flatMap(({ region, images, volumeSnapshots }) =>

@@ -79,11 +79,7 @@ async function work(
   const storeIn = (region: string) => containerStore(session, { region, name: container });
   if (session.provider !== 'rackspace') refuseCloudFiles(policy);
   const target = isToCloudFiles(session, policy.offsite) ? undefined : bucket();
-  const { regions, unreadable } = await survey(
-    session,
-    policy.regions,
-    ({ volumeSnapshotIds }) => volumeSnapshotIds.length > 0,
-  );
+  const { regions, unreadable } = await survey(session, policy.regions, { owner });
   findings.unreadable.push(...unreadable);
   findings.failures.push(
     ...unreadable.map(

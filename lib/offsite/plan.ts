@@ -70,6 +70,7 @@ function asSnapshot(copy: Copy, policy: string): Snapshot {
     sizeBytes: data?.bytes,
     volumeSnapshots: [],
     hold: undefined,
+    exposure: undefined,
     expires: undefined,
     request: undefined,
     proven: undefined,

@@ -10,7 +10,12 @@ export interface Server {
   /** What Nova is doing with it, null when nothing: only then a snapshot can begin. */
   taskState: string | null;
   metadata: Record<string, string>;
-  /** Its disk is a volume: Rackspace can't make an image of it; other clouds make volume snapshots. */
+  /** The image that it was made or rebuilt from; undefined for one that was booted from a volume. */
+  imageId: string | undefined;
+  /**
+   * It was booted from a volume: Rackspace can't make an image of it; other clouds make volume snapshots. One that was made
+   * from an image of volume snapshots shows that image, and its disk is a volume all the same.
+   */
   volumeBacked: boolean;
   /** The volumes that are attached to it. */
   volumeIds: string[];
@@ -30,7 +35,7 @@ export const NovaServer = v.looseObject({
   name: v.string(),
   metadata: v.optional(v.record(v.string(), v.string()), {}),
   // "" for a server that was booted from a volume.
-  image: v.nullish(v.union([v.literal(''), v.looseObject({})])),
+  image: v.nullish(v.union([v.literal(''), v.looseObject({ id: v.optional(v.string()) })])),
   'OS-EXT-STS:task_state': v.nullish(v.string()),
   created: v.fallback(v.optional(date), undefined),
   'RAX-SI:image_schedule': v.nullish(v.looseObject({})),
@@ -61,6 +66,7 @@ export function fromNova(server: v.InferOutput<typeof NovaServer>, region: strin
     region,
     taskState: server['OS-EXT-STS:task_state'] ?? null,
     metadata: server.metadata,
+    imageId: server.image ? server.image.id : undefined,
     volumeBacked: !server.image,
     volumeIds: server['os-extended-volumes:volumes_attached'].map(({ id }) => id),
     flavorId: server.flavor.id,

@@ -10,6 +10,8 @@ export interface Image {
   region: string;
   status: string;
   visibility: string;
+  /** Left out of listings unless asked for. */
+  hidden: boolean;
   /** Glance refuses to delete it. */
   protected: boolean;
   owner: string | undefined;
@@ -34,17 +36,19 @@ const GlanceImage = v.looseObject({
   protected: v.optional(v.union([v.boolean(), v.picklist(['true', 'false', 'True', 'False'])]), false),
   owner: v.nullish(v.string()),
   size: v.nullish(v.number()),
+  os_hidden: v.fallback(v.boolean(), false),
   created_at: date,
   min_disk: v.fallback(v.number(), 0),
   min_ram: v.fallback(v.number(), 0),
 });
 
 /**
- * All private images of the project in a region, or, to save pages, hardly more than those of one `name`; those that Glance is deleting are
- * left out.
+ * All images that the project owns in a region, whoever else can see them, hidden ones too; or, to save pages, hardly
+ * more than those of one `name`. Those that Glance is deleting are left out.
  *
- * `GET /v2/images`: Rackspace docs-cloud-images; Glance Image API v2. Asked for by visibility alone: what belongs
- * to whom is decided from the images themselves, because a filter that is not understood would hide some.
+ * `GET /v2/images`: Rackspace docs-cloud-images; Glance Image API v2. Asked for by the owner alone: which snapshots are
+ * whose is decided from the images themselves, because a filter that Glance does not know would leave some out. A Glance
+ * that has no hidden images takes `os_hidden` for a property, and answers with an empty list.
  *
  * @throws {CloudError} when any page fails or any image can't be read.
  */
@@ -57,23 +61,33 @@ export async function listImages(session: Session, region: string, name?: string
       return before;
     }),
   );
-  const images = await listAll(session, { ...listing(region, name), item });
+  const images = await listOwn(session, region, item, name);
   return images.filter(({ status }) => !isGone(status));
 }
 
 /** The ids of {@link listImages} alone, which need far less memory. */
 export async function listImageIds(session: Session, region: string): Promise<Set<string>> {
   const { id, status } = GlanceImage.entries;
-  const item = v.object({ id, status });
-  const images = await listAll(session, { ...listing(region), item });
+  const images = await listOwn(session, region, v.object({ id, status }));
   return new Set(images.filter((image) => !isGone(image.status)).map((image) => image.id));
 }
 
-function listing(region: string, name?: string) {
+async function listOwn<T extends { id: string }>(
+  session: Session,
+  region: string,
+  item: v.GenericSchema<unknown, T>,
+  name?: string,
+): Promise<T[]> {
   // Glance would take a name such as "in:web,db" for a list of names.
   const exact = name !== undefined && !/^\w+:/.test(name);
-  const query = { visibility: 'private', ...(exact ? { name } : {}) };
-  return { request: { service: 'image', region, path: '/images', query } as const, key: 'images' };
+  const own = { owner: session.projectId, ...(exact ? { name } : {}) };
+  const request = { service: 'image', region, path: '/images' } as const;
+  const found = new Map<string, T>();
+  for (const query of [own, { ...own, os_hidden: 'true' }]) {
+    const images = await listAll(session, { request: { ...request, query }, key: 'images', item });
+    for (const image of images) found.set(image.id, image);
+  }
+  return [...found.values()];
 }
 
 /**
@@ -136,9 +150,10 @@ export async function setProperty(
   if (!v.is(v.looseObject({ [property]: v.literal(value) }), body)) throw unreadable(request, property);
 }
 
-/** The `block_device_mapping` of a volume-backed server's image is a string of JSON. */
+/** The `block_device_mapping` of a volume-backed server's image is a string of JSON. One with odd ids names none. */
 function mappedSnapshotIds(mapping: string | undefined): string[] {
-  const Mapping = v.array(v.looseObject({ snapshot_id: v.optional(v.nullable(v.string())) }));
+  const id = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/));
+  const Mapping = v.array(v.looseObject({ snapshot_id: v.optional(v.nullable(id)) }));
   try {
     return v.parse(Mapping, JSON.parse(mapping ?? '[]')).flatMap(({ snapshot_id }) => snapshot_id ?? []);
   } catch {
@@ -177,6 +192,7 @@ function fromGlance(image: v.InferOutput<typeof GlanceImage>, region: string, be
     region,
     status,
     visibility,
+    hidden: image.os_hidden,
     protected: image.protected === true || /^true$/i.test(String(image.protected)),
     owner: owner ?? undefined,
     sizeBytes: size ?? undefined,

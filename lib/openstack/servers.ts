@@ -8,8 +8,6 @@ import type { Session } from './session.ts';
 export interface ServerDetail extends Server {
   /** ACTIVE, SHUTOFF, BUILD, REBUILD, ERROR and the like. */
   status: string;
-  /** Undefined for one whose disk is a volume. */
-  imageId: string | undefined;
   configDrive: boolean;
   addresses: string[];
   /** Why it is in ERROR. */
@@ -19,7 +17,6 @@ export interface ServerDetail extends Server {
 const Detail = v.looseObject({
   ...NovaServer.entries,
   status: v.string(),
-  image: v.nullish(v.union([v.literal(''), v.looseObject({ id: v.string() })])),
   config_drive: v.optional(v.unknown()),
   addresses: v.fallback(v.record(v.string(), v.array(v.looseObject({ addr: v.string() }))), {}),
   fault: v.nullish(v.looseObject({ message: v.optional(v.string()) })),
@@ -46,7 +43,6 @@ export async function getServer(
     return {
       ...fromNova(server, region),
       status: server.status,
-      imageId: server.image ? server.image.id : undefined,
       configDrive: /^true$/i.test(String(server.config_drive)),
       addresses: Object.values(server.addresses).flatMap((its) => its.map(({ addr }) => addr)),
       fault: server.fault?.message,

@@ -1,18 +1,34 @@
 import * as v from 'valibot';
 import { isCloudError } from './errors.ts';
-import { listAll, unreadable } from './pages.ts';
+import { date, listAll, unreadable } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** A Cinder volume snapshot: where the data of a volume-backed server's image lie. */
 export interface VolumeSnapshot {
   id: string;
   region: string;
+  /** Nova calls those that it makes for an image `snapshot for <the image's name>`. */
+  name: string;
   status: string;
+  createdAt: Date;
   /** The volume it was made from. */
   volumeId: string;
 }
 
-const CinderSnapshot = v.looseObject({ id: v.string(), status: v.string(), volume_id: v.string() });
+/** Cinder writes its times in UTC, without saying so. */
+const cinderDate = v.pipe(
+  v.string(),
+  v.transform((text) => (/(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`)),
+  date,
+);
+
+const CinderSnapshot = v.looseObject({
+  id: v.string(),
+  name: v.nullish(v.string()),
+  status: v.string(),
+  created_at: cinderDate,
+  volume_id: v.string(),
+});
 
 /**
  * All volume snapshots of the project in a region.
@@ -70,5 +86,6 @@ export async function deleteVolumeSnapshot(session: Session, region: string, id:
 }
 
 function fromCinder(snapshot: v.InferOutput<typeof CinderSnapshot>, region: string): VolumeSnapshot {
-  return { id: snapshot.id, region, status: snapshot.status, volumeId: snapshot.volume_id };
+  const { id, name, status, created_at: createdAt, volume_id: volumeId } = snapshot;
+  return { id, region, name: name ?? '', status, createdAt, volumeId };
 }

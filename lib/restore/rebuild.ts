@@ -1,8 +1,8 @@
 import { blueprintText } from '../blueprint.ts';
-import { isStuck, markerOf, type Snapshot, sourceMark } from '../marker.ts';
+import { isStuck, markerOf, type Snapshot } from '../marker.ts';
 import { createImage } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
-import { type Image, listImages, setProperty } from '../openstack/images.ts';
+import { type Image, listImages } from '../openstack/images.ts';
 import { getServer, rebuildServer, type ServerDetail } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import { Refusal } from '../refusal.ts';
@@ -56,7 +56,7 @@ async function takeSafety(session: Session, step: Step, lines: string[]): Promis
   const blueprint = blueprintText(server);
   const marker = markerOf({ owner, server: server.id, slot: now, expires: undefined, request, blueprint });
   const metadata = { ...marker, ...safetyMark(request, image.id) };
-  const name = imageName(server, 'before-restore', now);
+  const name = imageName(server, 'before-restore-adhoc', now);
   const look = async () => (await listImages(session, origin.region, name)).find((i) => i.name === name)?.id;
   const sent = await send(
     async () => (await createImage(session, server, { name, metadata })) ?? (await look()),
@@ -105,13 +105,10 @@ async function afterSafety(session: Session, step: Step, safety: Snapshot): Prom
   return say('building', lines, { restored: server.id });
 }
 
-function rebuildFrom(session: Session, { server, image, request, stock }: Step) {
+function rebuildFrom(session: Session, { server, image, request }: Step) {
   const metadata = { ...server.metadata, [REQUEST_KEY]: request };
   return send(
     async () => {
-      const [key, value] = sourceMark(image);
-      const isOurs = stock.snapshots.some(({ id }) => id === image.id);
-      if (isOurs && image.properties[key] !== value) await setProperty(session, image, key, value);
       await rebuildServer(session, server, { image: image.id, metadata });
       return true;
     },

@@ -1,4 +1,4 @@
-import { hasVolumesOf, readerOf } from '../belonging.ts';
+import { readerOf } from '../belonging.ts';
 import { listServers } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { networksOf } from '../openstack/networks.ts';
@@ -38,18 +38,14 @@ export async function restore(session: Session, event: RestoreEvent, run: Run): 
 }
 
 /** Reads what there is to restore from; of the other regions too, lest there be another server of the name. */
-async function lookAround(session: Session, event: RestoreEvent, { owner }: Run): Promise<Stock> {
+async function lookAround(session: Session, event: RestoreEvent, { owner, policies }: Run): Promise<Stock> {
   const { projectId } = session;
   if (event.region && !session.regions.includes(event.region)) {
     throw new Refusal('The event is refused', [
       `region: the account has no region "${event.region}": it has ${session.regions.join(', ')}`,
     ]);
   }
-  const { regions, unreadable } = await survey(
-    session,
-    event.region ? [event.region] : undefined,
-    hasVolumesOf(owner),
-  );
+  const { regions, unreadable } = await survey(session, event.region ? [event.region] : undefined, { owner });
   const stock = {
     regions: regions.map(({ region }) => region),
     servers: regions.flatMap(({ servers }) => servers),
@@ -58,7 +54,7 @@ async function lookAround(session: Session, event: RestoreEvent, { owner }: Run)
       const read = readerOf(
         region,
         { policy: '', servers: { all: true }, adopt: undefined },
-        { owner, projectId },
+        { owner, projectId, policies },
       );
       return region.images
         .map((image) => read(image, region.volumeSnapshots))

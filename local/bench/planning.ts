@@ -21,7 +21,7 @@ async function main([secret, event]: string[]): Promise<void> {
   const session = await connect(async () => parseSecret('bench', secret!), {
     remainingMs: () => 600_000,
   });
-  const { regions } = await survey(session, undefined, () => false);
+  const { regions } = await survey(session, undefined, { owner: OWNER });
   const often = IMAGES / regions.reduce((sum, { images }) => sum + images.length, 0);
   const planning = Array.from({ length: TIMES }, () => {
     const before = process.cpuUsage();

@@ -1,4 +1,4 @@
-import { markerOf } from '../../lib/marker.ts';
+import { CREATED_BY_KEY, markerOf, nameEnding } from '../../lib/marker.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { DAY_MS, HOUR_MS, type OutageKind, OWNER, type Stored, type World } from './world.ts';
 
@@ -119,9 +119,12 @@ function addStray(world: World): void {
     { properties: { ...ours, autosnap_slot: 'yesterday' } },
     { properties: { ...ours, autosnap_hold: 'perhaps' } },
     { properties: ours, owner: 'another project' },
-    { properties: ours, visibility: 'public' },
+    { properties: { ...ours, [CREATED_BY_KEY]: 'scheduled_images_service' } },
+    { properties: { ...ours, image_type: 'backup' } },
+    { properties: ours, name: `${name} golden` },
+    { properties: ours, createdAt: new Date(slot.getTime() - 400 * DAY_MS) },
   ]);
-  world.addImage({ name: 'stray', ...stray });
+  world.addImage({ name: `${name}${nameEnding(policy, slot)}`, ...stray });
 }
 
 /** The operator deletes what only an operator can: snapshots that are stuck, and what others left lying around. */

@@ -113,7 +113,10 @@ function checkPromises(counted: Ours[], left: Ours[], { policy, deferred }: Clea
   );
   const lost = counted.find((stored) => slots.has(stored.taken.slotMs) && !left.includes(stored));
   if (lost) return `the good one of ${slotText(lost)} is deleted, but a rule keeps it`;
-  const over = left.find(({ taken, image }) => !slots.has(taken.slotMs) && !deferred.has(image.id));
+  const over = left.find(
+    ({ taken, image }) =>
+      !slots.has(taken.slotMs) && !deferred.has(image.id) && image.visibility === 'private',
+  );
   return over && `the good one of ${slotText(over)} is kept, but no rule keeps it`;
 }
 
@@ -125,7 +128,8 @@ function whyToStay(
   now: Date,
 ): string | undefined {
   if (!taken) return 'it is not ours';
-  if (image.owner !== PROJECT || image.visibility !== 'private') return "it can't be shown to be ours";
+  if (image.owner !== PROJECT) return "it can't be shown to be ours";
+  if (image.visibility !== 'private') return 'others can see it';
   if (isHeld(image, now)) return 'it is held';
   if (!servers.has(taken.server)) return 'its server is gone';
   if (taken.slotMs > now.getTime()) return 'it is dated in the future';
@@ -140,8 +144,8 @@ function whyToStay(
 }
 
 /** Whether a snapshot of ours can be restored from, and can be told to be ours. */
-export function isGood({ status, sizeBytes, visibility, owner }: Image): boolean {
-  return status === 'active' && (sizeBytes ?? 0) > 0 && visibility === 'private' && owner === PROJECT;
+export function isGood({ status, sizeBytes, owner }: Image): boolean {
+  return status === 'active' && (sizeBytes ?? 0) > 0 && owner === PROJECT;
 }
 
 function isHeld({ protected: locked, properties }: Image, now: Date): boolean {

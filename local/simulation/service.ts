@@ -39,7 +39,12 @@ export class Service {
       isMet: (snapshot: Snapshot) => covers(snapshot.slot.getTime()),
       metadata: ({ id }: { id: string }) => markerOf({ owner: OWNER, policy, server: id, slot }),
     };
-    const read = remembering((image: Image) => readMarker(image, OWNER, PROJECT), this.#known);
+    const reading = {
+      owner: OWNER,
+      projectId: PROJECT,
+      scheduleOf: (name: string) => (name === policy ? schedule : undefined),
+    };
+    const read = remembering((image: Image) => readMarker(image, reading), this.#known);
     const snapshots = [...images.values()]
       .map(({ image }) => read(image))
       .filter((snapshot) => typeof snapshot === 'object');

@@ -2,6 +2,7 @@ import { type MarkerFields, markerOf } from '../../lib/marker.ts';
 import type { NewImage, Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { ADHOC } from '../../lib/policy.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { Agenda } from './agenda.ts';
 import { Chance } from './chance.ts';
 
@@ -88,6 +89,7 @@ export class World {
       region: REGION,
       taskState: null,
       metadata: { autosnap: tags },
+      imageId: undefined,
       volumeBacked: false,
       volumeIds: [],
       flavorId: undefined,
@@ -125,6 +127,7 @@ export class World {
       region: REGION,
       status: 'active',
       visibility: 'private',
+      hidden: false,
       protected: false,
       owner: PROJECT,
       sizeBytes: 2e9,
@@ -155,7 +158,7 @@ export class World {
     const fields: MarkerFields = { owner: OWNER, server: server.id, slot, expires, request: `r${this.#ids}` };
     this.take(
       server,
-      { name: `${server.name}-${ADHOC}`, metadata: markerOf(fields) },
+      { name: imageName(server, ADHOC, slot), metadata: markerOf(fields) },
       { policy: ADHOC, slotMs: slot.getTime(), expiresMs: expires.getTime() },
     );
   }

@@ -23,6 +23,7 @@ function image(slot: string, changes: Partial<Image> & { policy?: string } = {})
     region: 'DFW',
     status: 'active',
     visibility: 'private',
+    hidden: false,
     protected: false,
     owner: 'p',
     sizeBytes: 2e9,
@@ -38,12 +39,16 @@ function look(
   options: { event?: Record<string, unknown>; servers?: Server[]; now?: string } = {},
 ) {
   const { event = {}, servers = [server({ createdAt: YEAR_OLD })], now = NOW } = options;
-  return protectionOf({ region: 'DFW', servers, images, volumeSnapshots: [] }, parsePolicy(policy(event)), {
-    owner: 'autosnap-test',
-    projectId: 'p',
-    now: new Date(now),
-    adhoc: true,
-  });
+  return protectionOf(
+    { region: 'DFW', servers, images, volumeSnapshots: [], gone: new Set<string>(), doubts: [] },
+    parsePolicy(policy(event)),
+    {
+      owner: 'autosnap-test',
+      projectId: 'p',
+      now: new Date(now),
+      adhoc: true,
+    },
+  );
 }
 
 /** The one series that there is. */

@@ -100,7 +100,7 @@ test.each<[what: string, cleanup: Cleanup, says: string]>([
   [
     'an image that is public',
     withImage('i3', ({ image }) => ({ image: { ...image, visibility: 'public' } })),
-    "it can't be shown to be ours",
+    'others can see it',
   ],
   [
     'a held one',

@@ -27,6 +27,7 @@ function snapshot(day: number, changes: Partial<Snapshot> = {}): Snapshot {
     sizeBytes: 1,
     volumeSnapshots: [],
     hold: undefined,
+    exposure: undefined,
     expires: undefined,
     request: undefined,
     proven: undefined,

@@ -27,6 +27,8 @@ function surveyOf({ servers, images }: World): RegionSurvey {
     volumeSnapshots: images.flatMap(({ volumeSnapshot }) =>
       volumeSnapshot ? [{ ...volumeSnapshot, region: 'DFW' }] : [],
     ),
+    gone: new Set(),
+    doubts: [],
   };
 }
 
@@ -37,6 +39,7 @@ function serverOf({ id, name, image, volumeIds }: World['servers'][number]): Ser
     region: 'DFW',
     taskState: null,
     metadata: {},
+    imageId: image || undefined,
     volumeBacked: image === '',
     volumeIds,
     flavorId: undefined,
@@ -53,6 +56,7 @@ function imageOf({ image }: Known): Image {
   return {
     ...image,
     region: 'DFW',
+    hidden: false,
     sizeBytes: size ?? undefined,
     volumeSnapshotIds: mapping.map(({ snapshot_id }) => snapshot_id),
   };
@@ -168,6 +172,7 @@ test('what one run takes, the next of the same slot does not', async () => {
         region: 'DFW',
         status: 'queued',
         visibility: 'private',
+        hidden: false,
         protected: false,
         owner: PROJECT,
         sizeBytes: undefined,
@@ -175,7 +180,11 @@ test('what one run takes, the next of the same slot does not', async () => {
         properties: { ...first.image.metadata, instance_uuid: 's' },
         volumeSnapshotIds: [],
       };
-      const taken = readMarker(image, OWNER, PROJECT) as Snapshot;
+      const taken = readMarker(image, {
+        owner: OWNER,
+        projectId: PROJECT,
+        scheduleOf: () => undefined,
+      }) as Snapshot;
       const again = { action: 'skip', reason: expect.stringMatching('already taken') };
       expect(step([...history, taken])).toMatchObject(again);
     }),

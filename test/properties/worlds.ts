@@ -85,7 +85,15 @@ const DISGUISES: Record<string, (image: CloudImage) => unknown> = {
   },
   'another deployment': ({ properties }) => Object.assign(properties, { autosnap_owner: 'autosnap-prod' }),
   'another project': (image) => Object.assign(image, { owner: '999', visibility: 'shared' }),
-  public: (image) => Object.assign(image, { visibility: 'public' }),
+  renamed: (image) => Object.assign(image, { name: 'golden' }),
+  'created too early': (image) =>
+    Object.assign(image, { createdAt: new Date(image.createdAt.getTime() - 3 * HOUR_MS) }),
+  'created after the next slot': (image) =>
+    Object.assign(image, { createdAt: new Date(image.createdAt.getTime() + 25 * HOUR_MS) }),
+  "of Rackspace's schedule": ({ properties }) =>
+    Object.assign(properties, { 'org.openstack__1__created_by': 'scheduled_images_service' }),
+  'a path for a server': ({ properties }) =>
+    Object.assign(properties, { autosnap_server: '../..', instance_uuid: '../..' }),
   'another server': ({ properties }) => Object.assign(properties, { instance_uuid: 'another' }),
   'no server': ({ properties }) => delete properties.autosnap_server,
   'no slot': ({ properties }) => Object.assign(properties, { autosnap_slot: 'yesterday' }),
@@ -190,9 +198,13 @@ function makeImage(spec: ImageSpec, i: number, { server, adopts, ...origin }: Or
   const adhoc = spec.policy === 'adhoc' && !legacy;
   const inVolume = origin.fromVolume && !legacy;
   const empty = spec.status === 'empty';
+  // Where the data lie in volume snapshots, the image may have inherited it.
+  const tellsNothing = spec.disguise === 'another server' && inVolume && !empty;
   const image: CloudImage = {
     id: `image-${i}`,
-    name: legacy ? `${server.name}-autosnap-${server.id}` : `${server.name}-${spec.policy}`,
+    name: legacy
+      ? `${server.name}-autosnap-${server.id}`
+      : `${server.name}-${spec.policy}-${slot.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`,
     status: empty ? 'active' : spec.status,
     visibility: 'private',
     protected: spec.protected,
@@ -220,13 +232,14 @@ function makeImage(spec: ImageSpec, i: number, { server, adopts, ...origin }: Or
     volumeSnapshot: volumeSnapshot
       ? {
           id: `snapshot-${i}`,
-          name: '',
+          name: `snapshot for ${image.name}`,
           status: spec.volume,
+          createdAt,
           volumeId: server.volumeIds[0]!,
           slowToGo: false,
         }
       : undefined,
-    ours: legacy ? adopts && !origin.gone : spec.disguise === '',
+    ours: legacy ? adopts && !origin.gone : spec.disguise === '' || tellsNothing,
     adhoc,
     state: state === 'good' && inVolume ? (VOLUME_STATES[spec.volume] ?? 'unknown') : state,
     held: spec.protected || HOLDS[spec.hold as keyof typeof HOLDS],

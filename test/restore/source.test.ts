@@ -22,6 +22,7 @@ function shot(
     region: 'DFW',
     status: 'active',
     visibility: 'private',
+    hidden: false,
     protected: false,
     owner: PROJECT,
     sizeBytes: 1,
@@ -33,7 +34,9 @@ function shot(
 }
 
 function stock(servers: Server[], images: Image[] = []): Stock {
-  const read = images.map((image) => readMarker(image, OWNER, PROJECT));
+  const read = images.map((image) =>
+    readMarker(image, { owner: OWNER, projectId: PROJECT, scheduleOf: () => undefined }),
+  );
   const snapshots = read.filter((found): found is Snapshot => typeof found === 'object');
   return { regions: ['DFW', 'ORD'], servers, images, snapshots };
 }
