@@ -1,4 +1,4 @@
-import { readerOf } from '../belonging.ts';
+import { type Reader, readerOf } from '../belonging.ts';
 import { planCleanup, type SeriesPlan } from '../cleanup.ts';
 import { isoSeconds } from '../dates.ts';
 import { isStuck, type Snapshot } from '../marker.ts';
@@ -62,6 +62,8 @@ export interface AuditedSeries {
   stuck: number;
   failed: number;
   bytes: number;
+  /** How many no rule keeps that two cleanups have not deleted; absent when there are none. */
+  notRotating?: number;
   nextRun?: string;
   /** Where a snapshot is missing; absent where nothing is expected any more. */
   gaps?: Gap[];
@@ -104,6 +106,7 @@ export function protectionOf(
   const { now } = run;
   const read = readerOf(surveyed, policy, { owner: run.owner, projectId, policies: run.policies });
   const plan = planCleanup(surveyed, policy, read, run);
+  const overstaying = overstayingIn(surveyed, policy, read, run);
   const serverOf = new Map(surveyed.servers.map((server) => [server.id, server]));
   const selected = new Set(selectServers(surveyed.servers, policy.servers).servers);
   const planned = new Map(
@@ -132,6 +135,7 @@ export function protectionOf(
         ? { ...expected(server, shown.newestGood, policy, now), gaps: foreseen?.gaps ?? [] }
         : { state: server ? 'released' : 'orphaned' }),
       ...(proof ? { proof } : {}),
+      ...notRotating(snapshots, overstaying),
       ...(copies && policy.offsite
         ? {
             copied: copiedOf(
@@ -160,8 +164,46 @@ export function protectionOf(
         }),
       ),
     ],
-    warnings: plan.warnings,
+    warnings: [...plan.warnings, ...stalled(plan.series, overstaying)],
   };
+}
+
+/**
+ * The snapshots that a cleanup some time ago should have deleted. Judged by what was finished for certain by then, and by
+ * the policy as it is now: after a change they are some runs late.
+ */
+function overstayingIn(
+  surveyed: RegionSurvey,
+  policy: Policy,
+  read: Reader,
+  run: Pick<Run, 'now' | 'policies'>,
+): ReadonlySet<string> {
+  const cleanupMs = intervalMs(policy.cleanup, run.now) ?? DAY_MS;
+  const then = new Date(run.now.getTime() - 2 * cleanupMs);
+  const finished = surveyed.images.filter(({ createdAt }) => then.getTime() - createdAt.getTime() > DAY_MS);
+  const plan = planCleanup({ ...surveyed, images: finished }, policy, read, { ...run, now: then });
+  const items = plan.series.flatMap((series) => series.items);
+  return new Set(items.filter(({ fate }) => fate === 'delete').map(({ snapshot }) => snapshot.id));
+}
+
+function notRotating(
+  snapshots: readonly Snapshot[],
+  overstaying: ReadonlySet<string>,
+): Pick<AuditedSeries, 'notRotating'> {
+  const n = snapshots.filter(({ id }) => overstaying.has(id)).length;
+  return n > 0 ? { notRotating: n } : {};
+}
+
+function stalled(series: readonly SeriesPlan[], overstaying: ReadonlySet<string>): string[] {
+  return series.flatMap(({ region, server, name, policy, items }) => {
+    const ids = items.map(({ snapshot }) => snapshot.id).filter((id) => overstaying.has(id));
+    const all = `${ids.length === 1 ? 'a snapshot' : `${ids.length} snapshots`} of ${name || server}`;
+    return ids.length > 0
+      ? [
+          `${region}: the series ${policy} of ${name || server} is not rotating: no rule keeps ${all}, and two cleanups have not deleted them: ${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ' …' : ''}; the report of its cleanup says why`,
+        ]
+      : [];
+  });
 }
 
 type Shown = Pick<
