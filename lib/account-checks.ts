@@ -4,7 +4,7 @@ import { markerOf } from './marker.ts';
 import { listServers, type Server } from './openstack/compute.ts';
 import { explain, isCloudError } from './openstack/errors.ts';
 import type { Credentials } from './openstack/identity.ts';
-import { listImages } from './openstack/images.ts';
+import { type Image, listImages } from './openstack/images.ts';
 import { imageMetadataLimit } from './openstack/quota.ts';
 import { mayWriteImages } from './openstack/roles.ts';
 import type { Session } from './openstack/session.ts';
@@ -101,7 +101,7 @@ export async function* listRegions(
   run: Pick<Run, 'owner' | 'now'>,
 ): Examination<Map<string, Server[]>> {
   const listed = await pMap(regions, (region) => listRegion(session, region, run));
-  yield* listed.map(({ finding }) => finding);
+  yield* listed.flatMap(({ findings }) => findings);
   return new Map(listed.flatMap(({ region, servers }) => (servers ? [[region, servers]] : [])));
 }
 
@@ -109,7 +109,7 @@ async function listRegion(
   session: Session,
   region: string,
   { owner, now }: Pick<Run, 'owner' | 'now'>,
-): Promise<{ region: string; servers?: Server[]; finding: Finding }> {
+): Promise<{ region: string; servers?: Server[]; findings: Finding[] }> {
   try {
     const [servers, images, limit = Infinity] = await Promise.all([
       listServers(session, region),
@@ -129,11 +129,28 @@ async function listRegion(
             'region',
             `${region}: servers ${servers.length}, images ${images.length}, of these ${ours} by ${owner}`,
           );
-    return { region, servers, finding };
+    return { region, servers, findings: [finding, ...namesakes(region, images, owner)] };
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    return { region, finding: fail('region', `${region}: ${explain(error)}`) };
+    return { region, findings: [fail('region', `${region}: ${explain(error)}`)] };
   }
+}
+
+/** Whether there are snapshots of a deployment of the same service and stage, in another AWS account or region. */
+function namesakes(region: string, images: readonly Image[], owner: string): Finding[] {
+  const name = /^[^_]+_[^_]+_/.exec(owner)?.[0];
+  const others = Map.groupBy(images, ({ properties }) => properties.autosnap_owner ?? '');
+  return [...others].flatMap(([other, { length }]) =>
+    name && other !== owner && other.startsWith(name)
+      ? [
+          warn(
+            'owner',
+            `${region}: ${length} images are of ${other}, a deployment of the same service and stage: ${owner} neither counts nor rotates them`,
+            'If that deployment has moved here, set custom.owner to its owner and deploy again.',
+          ),
+        ]
+      : [],
+  );
 }
 
 /**
@@ -141,7 +158,9 @@ async function listRegion(
  * where they can't be listed no cleanup deletes anything.
  */
 export async function* checkVolumes(session: Session, servers: readonly Server[]): Examination {
-  const regions = new Set(servers.filter(({ volumeBacked }) => volumeBacked).map(({ region }) => region));
+  const regions = new Set(
+    servers.filter(({ volumeIds }) => volumeIds.length > 0).map(({ region }) => region),
+  );
   yield* await pMap(regions, async (region) => {
     try {
       const { length } = await listVolumeSnapshots(session, region);
