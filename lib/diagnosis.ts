@@ -4,6 +4,7 @@ type Subject =
   | 'login'
   | 'rights'
   | 'clock'
+  | 'owner'
   | 'region'
   | 'volumes'
   | 'regions'

@@ -78,8 +78,8 @@ async function listOwn<T extends { id: string }>(
   item: v.GenericSchema<unknown, T>,
   name?: string,
 ): Promise<T[]> {
-  // Glance would take a name such as "in:web,db" for a list of names.
-  const exact = name !== undefined && !/^\w+:/.test(name);
+  // Glance takes what stands before a colon for an operator, such as "in:web,db", or refuses it.
+  const exact = name !== undefined && !name.includes(':');
   const own = { owner: session.projectId, ...(exact ? { name } : {}) };
   const request = { service: 'image', region, path: '/images' } as const;
   const found = new Map<string, T>();

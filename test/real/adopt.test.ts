@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { setTime } from '../harness.ts';
-import { type Bench, bench, idsOf, policyOf } from './bench.ts';
+import { type Bench, bench, idsOf, policyOf, slotAt } from './bench.ts';
 import { environment } from './environment.ts';
 import type { GlanceImage } from './openstack.ts';
 
@@ -42,8 +42,8 @@ test("adopted images and a policy's own are one series, in which a held one stay
   const { cloud, ours, run, settle } = running;
   const [held, second, third] = await makeLegacy(running, 3);
   await run('hold', { hold: held!.id });
-  // Tomorrow's slot: today's is older than what has just been made.
-  setTime(new Date(new Date().setUTCHours(24, 0, 20, 0)));
+  // A slot to come: that of today is older than what has just been made.
+  setTime(slotAt(0));
   await run('snapshot', adopting);
   await settle();
   await run('cleanup', { ...adopting, keep: { last: 2 } });

@@ -22,6 +22,8 @@ export interface Bench {
   run<J extends AnyJob>(job: J, event: unknown, context?: Context): Promise<Result<J>>;
   /** {@link run} for a run that fails: its error. */
   fail(job: AnyJob, event: unknown): Promise<Error>;
+  /** Forgets what the functions hold in memory, their leases too: the next run is as of another process. */
+  cold(): void;
   /** All that was logged so far, as text. */
   logs(): string;
   /** This deployment's images as Glance has them, oldest slot first; of one server if told. */
@@ -62,16 +64,35 @@ export const passwordSecret = {
   projectDomainName,
 };
 
-const TODAY = new Date().setUTCHours(0, 0, 20, 0);
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** The clock as it is, whatever `setTime` says. */
+const realNowMs = () => performance.timeOrigin + performance.now();
+const LAST_SLOT_MS = Math.floor(realNowMs() / MINUTE_MS) * MINUTE_MS + 50 * MINUTE_MS;
 
-/** Twenty seconds into the day that is `days` away from the real one. */
-export function dayAt(days: number): Date {
-  return new Date(TODAY + days * 86_400_000);
+/**
+ * Twenty seconds into a slot of {@link policyOf}, which has one every minute; 0 is the last one.
+ *
+ * The cloud's clock can't be set, and a snapshot is ours only if it was created at most an hour before its slot, and
+ * before the next one. So the slots lie in the hour to come; there are some forty.
+ */
+export function slotAt(index: number): Date {
+  return new Date(LAST_SLOT_MS + index * MINUTE_MS + 20_000);
 }
 
-/** The slot of a daily policy that runs at `time`, as it stands in the marker. */
+/** So many days after the last slot: time for a cleanup, and too late for a snapshot. */
+export function daysLater(days: number): Date {
+  return new Date(LAST_SLOT_MS + days * 24 * HOUR_MS);
+}
+
+/** The moment from which on an image that is still pending is taken for stuck, when its server is idle. */
+export function stuckAt({ created_at }: GlanceImage): Date {
+  return new Date(Date.parse(String(created_at)) + HOUR_MS + 1_500);
+}
+
+/** The slot of a run at `time`, as it stands in the marker. */
 export function slotOf(time: Date): string {
-  return `${time.toISOString().slice(0, 10)}T00:00:00Z`;
+  return `${time.toISOString().slice(0, 16)}:00Z`;
 }
 
 /** The ids of some images, for what must be compared whatever its order. */
@@ -79,23 +100,28 @@ export function idsOf(images: readonly { id: string }[]): string[] {
   return images.map(({ id }) => id).sort();
 }
 
-/** Takes the daily snapshots of some days, one after the other. */
-export async function takeDays(
+/** Takes the snapshots of some slots, one after the other; see {@link slotAt}. */
+export async function takeSlots(
   { run, settle }: Bench,
   servers: string[],
-  days: number[],
+  slots: number[],
   changes: Record<string, unknown> = {},
 ): Promise<void> {
-  for (const day of days) {
-    setTime(dayAt(day));
+  for (const slot of slots) {
+    setTime(slotAt(slot));
     await run('snapshot', policyOf(servers, changes));
     await settle();
   }
 }
 
-/** A daily policy with `last: 3` over `serverIds` in the environment's region; `changes` go on top. */
+/** A policy with a slot every minute and `last: 3` over `serverIds` in the environment's region; `changes` go on top. */
 export function policyOf(serverIds: string[], changes: Record<string, unknown> = {}) {
-  return policy({ regions: [environment.region], servers: { ids: serverIds }, ...changes });
+  return policy({
+    schedule: 'cron(* * * * ? *)',
+    regions: [environment.region],
+    servers: { ids: serverIds },
+    ...changes,
+  });
 }
 
 export async function bench(): Promise<Bench> {
@@ -112,6 +138,7 @@ export async function bench(): Promise<Bench> {
   setSecret(passwordSecret);
   stubEnvironment(await listen(secrets));
   vi.stubEnv('AUTOSNAP_STAGE', stage);
+  vi.stubEnv('AUTOSNAP_OWNER', owner);
   const lines = captureLogs();
   // Fresh modules: nothing cached in memory survives from another test.
   vi.resetModules();
@@ -159,6 +186,7 @@ export async function bench(): Promise<Bench> {
         () => new Error('the run did not fail'),
         (thrown: Error) => thrown,
       ),
+    cold: () => void vi.resetModules(),
     logs: () => lines.join('\n'),
     ours,
     volumeSnapshots,

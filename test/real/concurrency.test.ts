@@ -1,14 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import type { Report, SnapshotLine } from '../../lib/report.ts';
 import { setTime } from '../harness.ts';
-import { type Bench, bench, dayAt, idsOf, policyOf, slotOf, takeDays } from './bench.ts';
+import {
+  type Bench,
+  bench,
+  daysLater,
+  idsOf,
+  policyOf,
+  slotAt,
+  slotOf,
+  stuckAt,
+  takeSlots,
+} from './bench.ts';
 import { environment } from './environment.ts';
 import { eventually, type GlanceImage, volumeSnapshotIdsOf } from './openstack.ts';
 
 const { controlDir, serverIds, volumeServerId } = environment;
 const server = serverIds[0]!;
-/** A day after whatever was made today, when even a snapshot whose data are gone may go. */
-const NEXT_DAY = dayAt(2);
+/** A day after whatever was made, when even a snapshot whose data are gone may go. */
+const NEXT_DAY = daysLater(2);
 
 const disks = [
   { disk: 'a disk of its own', id: server, skipped: false },
@@ -20,11 +30,12 @@ for (const { disk, id, skipped } of disks) {
     test('two cleanups at once delete what one alone would, and neither fails', async () => {
       const running = await bench();
       const { ours, run, settle } = running;
-      await takeDays(running, [id], [-5, -4, -3, -2, -1]);
+      await takeSlots(running, [id], [-5, -4, -3, -2, -1]);
       const before = await ours();
       const kept = before.slice(-2);
       const keepTwo = policyOf([id], { keep: { last: 2 } });
-      const reports = await atOnce(run('cleanup', keepTwo), run('cleanup', keepTwo));
+      const [one, other] = [run('cleanup', keepTwo), asAnother(running).run('cleanup', keepTwo)];
+      const reports = await atOnce(one, other);
       for (const report of reports) {
         const lines = linesOf(report);
         expect(lines.every(({ reasons }) => reasons.length > 0)).toBe(true);
@@ -43,10 +54,10 @@ for (const { disk, id, skipped } of disks) {
     test('a cleanup during a snapshot run keeps what it has counted, and the new one', async () => {
       const running = await bench();
       const { cloud, ours, release, run, settle, turn } = running;
-      await takeDays(running, [id], [-3, -2]);
+      await takeSlots(running, [id], [-3, -2]);
       const [oldest] = await ours();
       const keepOne = policyOf([id], { keep: { last: 1 } });
-      setTime(dayAt(-1));
+      setTime(slotAt(-1));
       if (controlDir) await turn('fake_snapshot_delay', '2');
       const [taking, cleaning] = await atOnce(run('snapshot', keepOne), run('cleanup', keepOne));
       const counted = linesOf(cleaning).filter(({ reasons }) => reasons.includes('last 1 of 1'));
@@ -75,9 +86,9 @@ test.skipIf(!controlDir)(
   async () => {
     const running = await bench();
     const { cloud, ours, run, turn } = running;
-    await takeDays(running, [server], [-3, -2]);
+    await takeSlots(running, [server], [-3, -2]);
     const keepOne = policyOf([server], { keep: { last: 1 } });
-    setTime(dayAt(-1));
+    setTime(slotAt(-1));
     await turn('fake_snapshot_delay', '2');
     const taken = (await run('snapshot', keepOne)).entries[0]?.image ?? 'none';
     const seen = new Set<string | undefined>();
@@ -87,8 +98,8 @@ test.skipIf(!controlDir)(
       seen.add(line?.status);
       if (line?.status !== 'active') {
         expect((await ours()).map((image) => image.autosnap_slot)).toEqual([
-          slotOf(dayAt(-2)),
-          slotOf(dayAt(-1)),
+          slotOf(slotAt(-2)),
+          slotOf(slotAt(-1)),
         ]);
       }
       return line?.status === 'active' ? true : undefined;
@@ -107,11 +118,12 @@ test.skipIf(!controlDir)(
     const running = await bench();
     const { cloud, ours, run, turn, release } = running;
     const keepOne = policyOf(serverIds, { keep: { last: 1 } });
-    await takeDays(running, serverIds, [-2]);
-    setTime(dayAt(-1));
+    await takeSlots(running, serverIds, [-2]);
+    setTime(slotAt(-1));
     // As long as real ones take: none is made before the other run has come to its server.
     await turn('fake_snapshot_delay', '10');
-    const reports = await atOnce(run('snapshot', keepOne), run('snapshot', keepOne));
+    const [one, other] = [run('snapshot', keepOne), asAnother(running).run('snapshot', keepOne)];
+    const reports = await atOnce(one, other);
     await cloud.idle(serverIds);
     await release();
 
@@ -124,7 +136,7 @@ test.skipIf(!controlDir)(
         expect.stringMatching(/^(already taken: image |busy: )/),
       ]);
     }
-    const made = (await ours()).filter((image) => image.autosnap_slot === slotOf(dayAt(-1)));
+    const made = (await ours()).filter((image) => image.autosnap_slot === slotOf(slotAt(-1)));
     const orphans = made.filter(({ status }) => status === 'queued');
     expect(made.filter(({ status }) => status === 'active').map((image) => image.id)).toEqual(
       expect.arrayContaining(taken.map((entry) => entry.image)),
@@ -140,7 +152,8 @@ test.skipIf(!controlDir)(
       );
     }
 
-    setTime(NEXT_DAY);
+    const [last] = orphans.sort((a, b) => String(b.created_at).localeCompare(String(a.created_at)));
+    setTime(last ? stuckAt(last) : slotAt(0));
     const next = await run('snapshot', keepOne);
     expect(next.totals).toEqual({ taken: serverIds.length });
     await cloud.idle(serverIds);
@@ -163,10 +176,11 @@ test.skipIf(!volumeServerId)(
     const running = await bench();
     const { ours, run, settle } = running;
     const keepOne = policyOf([volumeServerId], { keep: { last: 1 } });
-    await takeDays(running, [volumeServerId], [-2]);
+    await takeSlots(running, [volumeServerId], [-2]);
     const [before] = await ours();
-    setTime(dayAt(-1));
-    const reports = await atOnce(run('snapshot', keepOne), run('snapshot', keepOne));
+    setTime(slotAt(-1));
+    const [one, other] = [run('snapshot', keepOne), asAnother(running).run('snapshot', keepOne)];
+    const reports = await atOnce(one, other);
     await settle();
     const taken = reports.flatMap(({ entries }) => entries).filter(({ outcome }) => outcome === 'taken');
     const made = (await ours()).filter((image) => image.id !== before!.id);
@@ -196,6 +210,12 @@ test.skipIf(!volumeServerId)(
     if (made.length > 1) expect(idsOf(made).filter((id) => told.includes(id))).not.toEqual([]);
   },
 );
+
+/** As it is for another process, which does not know of the runs of this one. */
+function asAnother(running: Bench): Bench {
+  running.cold();
+  return running;
+}
 
 /** The reports of two runs at once, when both have ended, even if one of them fails. */
 async function atOnce(first: Promise<Report>, second: Promise<Report>): Promise<[Report, Report]> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { setTime } from '../harness.ts';
-import { bench, dayAt, idsOf, policyOf, takeDays } from './bench.ts';
+import { bench, idsOf, policyOf, slotAt, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { killedOnItsWay } from './killing.ts';
 import type { GlanceImage } from './openstack.ts';
@@ -11,8 +11,8 @@ const daily = policyOf([server], { drill: { schedule: 'rate(1 day)' } });
 
 async function withSnapshot() {
   const running = await bench();
-  await takeDays(running, [server], [-1]);
-  setTime(dayAt(0));
+  await takeSlots(running, [server], [-1]);
+  setTime(slotAt(0));
   const [snapshot] = await running.ours();
   return { ...running, snapshot: snapshot!, before: idsOf(await running.cloud.servers()) };
 }
@@ -65,7 +65,7 @@ test("what no drill has made stays, whatever its metadata say, and is in nobody'
   ];
   await killedOnItsWay('drill', daily, { chance: seeded(), stride: 6 });
   expect((await cloud.image(snapshot.id))!.autosnap_proven).toMatch(snapshot.id);
-  setTime(dayAt(2));
+  setTime(slotAt(2));
   await run('drill', daily);
   expect(idsOf(await cloud.servers())).toEqual([...before, ...others].sort());
 });

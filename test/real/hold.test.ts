@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { setTime } from '../harness.ts';
-import { bench, dayAt, idsOf, policyOf, takeDays } from './bench.ts';
+import { bench, daysLater, idsOf, policyOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 
 const server = environment.serverIds[0]!;
 const keepOne = policyOf([server], { keep: { last: 1 } });
-const until = dayAt(30).toISOString().slice(0, 10);
+const until = daysLater(30).toISOString().slice(0, 10);
 
 test('a snapshot that is held until a date outlives the cleanups till its release', async () => {
   const running = await bench();
   const { cloud, ours, run } = running;
-  await takeDays(running, [server], [-3, -2, -1]);
+  await takeSlots(running, [server], [-3, -2, -1]);
   const [oldest, , newest] = await ours();
   expect((await run('hold', { hold: oldest!.id, until })).entries).toEqual([
     expect.objectContaining({ server, image: oldest!.id, outcome: 'held', reason: `held until ${until}` }),
@@ -35,7 +35,7 @@ test('a snapshot that is held until a date outlives the cleanups till its releas
 test('a hold ends by itself when its date has passed everywhere on earth', async () => {
   const running = await bench();
   const { ours, run } = running;
-  await takeDays(running, [server], [-2, -1]);
+  await takeSlots(running, [server], [-2, -1]);
   const [older, newer] = await ours();
   await run('hold', { hold: older!.id, until });
   const endsMs = Date.parse(until) + 36 * 3_600_000;
@@ -50,7 +50,7 @@ test('a hold ends by itself when its date has passed everywhere on earth', async
 test('a hold for ever replaces one until a date, and a dry run changes neither', async () => {
   const running = await bench();
   const { cloud, ours, run } = running;
-  await takeDays(running, [server], [-1]);
+  await takeSlots(running, [server], [-1]);
   const { id } = (await ours())[0]!;
   await run('hold', { hold: id, until });
   expect((await run('hold', { hold: id, dryRun: true })).totals).toEqual({ planned: 1 });

@@ -6,7 +6,7 @@ import { connect } from '../../lib/openstack/session.ts';
 import { parsePolicy } from '../../lib/policy.ts';
 import { takeSnapshots } from '../../lib/snapshot.ts';
 import { setTime } from '../harness.ts';
-import { bench, dayAt, passwordSecret, policyOf, slotOf } from './bench.ts';
+import { bench, passwordSecret, policyOf, slotAt, slotOf } from './bench.ts';
 import { environment } from './environment.ts';
 import { eventually } from './openstack.ts';
 import { watchTraffic } from './traffic.ts';
@@ -28,7 +28,7 @@ describe('credentials that are good', () => {
       const { owner, ours, run, setSecret, settle } = await bench();
       setSecret(secret);
       for (const days of [-2, -1]) {
-        setTime(dayAt(days));
+        setTime(slotAt(days));
         await run('snapshot', policyOf([server]));
         await settle();
       }
@@ -41,7 +41,7 @@ describe('credentials that are good', () => {
           autosnap_owner: owner,
           autosnap_policy: 'daily',
           autosnap_server: server,
-          autosnap_slot: slotOf(dayAt(-1)),
+          autosnap_slot: slotOf(slotAt(-1)),
           autosnap_hold: 'none',
         }),
       ]);
@@ -108,8 +108,8 @@ describe('a token that stops being good while a run is on', () => {
   // A cloud remembers for minutes that a token was good: it must not have seen this one when it is revoked.
   test('because it is revoked is replaced, once, and the run finishes', async () => {
     const { cloud, owner, ours, settle } = await bench();
-    const older = { owner, now: dayAt(-2), requestId: 'older' };
-    const newer = { owner, now: dayAt(-1), requestId: 'newer' };
+    const older = { owner, now: slotAt(-2), requestId: 'older' };
+    const newer = { owner, now: slotAt(-1), requestId: 'newer' };
     await takeSnapshots(await logIn(), keepOne, older);
     await settle();
     const jobs = [takeSnapshots, cleanUp];
@@ -132,15 +132,15 @@ describe('a token that stops being good while a run is on', () => {
       const { cloud, owner, ours, settle } = await bench();
       const { exchanges, tokens } = watchTraffic();
       const session = await logIn();
-      await takeSnapshots(session, keepOne, { owner, now: dayAt(-2), requestId: 'before' });
+      await takeSnapshots(session, keepOne, { owner, now: slotAt(-2), requestId: 'before' });
       await settle();
       await eventually('the token expired', async () =>
         (await cloud.accepts(tokens[0]!)) ? undefined : true,
       );
-      await takeSnapshots(session, keepOne, { owner, now: dayAt(-1), requestId: 'after' });
+      await takeSnapshots(session, keepOne, { owner, now: slotAt(-1), requestId: 'after' });
       await settle();
       expect((await ours()).map((image) => image.autosnap_slot)).toEqual(
-        [-2, -1].map((d) => slotOf(dayAt(d))),
+        [-2, -1].map((index) => slotOf(slotAt(index))),
       );
       expect(exchanges.map(({ status }) => status)).toContain(401);
       expect(tokens).toHaveLength(2);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { newBucket, type TestBucket } from '../aws/bucket.ts';
 import { startEmulator } from '../aws/emulator.ts';
 import type { Running } from '../aws/processes.ts';
-import { type Bench, bench, idsOf, policyOf, takeDays } from './bench.ts';
+import { type Bench, bench, idsOf, policyOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { killedOnItsWay } from './killing.ts';
 import type { GlanceImage } from './openstack.ts';
@@ -46,7 +46,7 @@ test('a snapshot is copied, and its copy made a server again as the README has i
   const running = await withBucket();
   const { bucket, cloud, ours, run, turn, restore, trackImage } = running;
   if (controlDir) await turn('fake_snapshot_size', String(40 * MIB));
-  await takeDays(running, [server], [-1]);
+  await takeSlots(running, [server], [-1]);
   const [snapshot] = await ours();
   expect(await run('offsite', eventOf(server))).toMatchObject({ totals: { copied: 1 }, warnings: [] });
   await expectOnlyCopyOf(snapshot!, await cloud.imageData(snapshot!.id), bucket);
@@ -77,7 +77,7 @@ test('a snapshot is copied, and its copy made a server again as the README has i
  */
 async function snapshotOf(data: Buffer, day: number, running: Bench): Promise<GlanceImage> {
   const { cloud, ours } = running;
-  await takeDays(running, [server], [day]);
+  await takeSlots(running, [server], [day]);
   const { id, ...taken } = (await ours()).at(-1)!;
   const kept = /^(name|visibility|disk_format|container_format|instance_uuid|autosnap_.*)$/;
   const fields = Object.fromEntries(Object.entries(taken).filter(([field]) => kept.test(field)));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { setTime } from '../harness.ts';
-import { type Bench, bench, dayAt, idsOf, policyOf, takeDays } from './bench.ts';
+import { type Bench, bench, idsOf, policyOf, slotAt, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { killedOnItsWay } from './killing.ts';
 import { eventually } from './openstack.ts';
@@ -16,9 +16,9 @@ async function withSnapshot() {
   const { cloud, ours, restore } = running;
   const base = (await cloud.server(server))!.image.id;
   const own = await restore('restore-me', base, server);
-  await takeDays(running, [own], [-1]);
+  await takeSlots(running, [own], [-1]);
   const [snapshot] = await ours(own);
-  setTime(dayAt(0));
+  setTime(slotAt(0));
   return { ...running, own, snapshot: snapshot! };
 }
 
@@ -99,7 +99,7 @@ test("a rebuild in place: a safety snapshot first, the same server after, and th
     autosnap_slot: snapshot.autosnap_slot,
     instance_uuid: own,
   });
-  await takeDays(running, [own], [1, 2]);
+  await takeSlots(running, [own], [1, 2]);
   const { warnings } = await run('cleanup', policyOf([own], { keep: { last: 1 } }));
   expect(warnings.join()).toContain(`(${byHand}) is marked as ours, but its marker is only inherited`);
   const left = idsOf(await ours());
@@ -145,7 +145,7 @@ test('a safety snapshot that fails leaves the server as it was', async () => {
   await turn('fake_snapshot_fail', 'stuck');
   const first = await run('restore', { server: own, region, to: 'in-place', confirm: 'restore-me' });
   await cloud.idle([own]);
-  setTime(dayAt(1));
+  setTime(slotAt(1));
   const error = await running.fail('restore', first.next);
   expect(error.message).toMatch(
     /the safety snapshot \S+ has failed \(queued\), so restore-me is left as it was/,
@@ -196,7 +196,7 @@ const { volumeServerId } = environment;
 test.skipIf(!volumeServerId)('of a server whose disk is a volume (needs VOLUME_SERVER_ID)', async () => {
   const running = await bench();
   const { cloud, fail, ours, run, track } = running;
-  await takeDays(running, [volumeServerId], [-1]);
+  await takeSlots(running, [volumeServerId], [-1]);
   const [snapshot] = await ours();
   const event = { server: volumeServerId, region };
   const refused = await fail('restore', { ...event, to: 'in-place', dryRun: true });

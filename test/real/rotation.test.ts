@@ -1,34 +1,37 @@
 import { expect, test } from 'vitest';
+import { isoSeconds } from '../../lib/dates.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { setTime } from '../harness.ts';
-import { bench, dayAt, idsOf, policyOf, slotOf, takeDays } from './bench.ts';
+import { bench, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { watchTraffic } from './traffic.ts';
 
 const { serverIds } = environment;
 const server = serverIds[0]!;
 
-test('every server over five days with last: 3 is left with its three newest slots, and all else is untouched', async () => {
+test('every server over five slots with last: 3 is left with its three newest slots, and all else is untouched', async () => {
   const running = await bench();
   const { cloud, createImage, ours, owner, run } = running;
   const byHand = await createImage(server, 'by hand');
-  const anothers = await createImage(server, "another deployment's", {
+  const anothersName = imageName({ id: server, name: 'another' }, 'daily', slotAt(-11));
+  const anothers = await createImage(server, anothersName, {
     autosnap_owner: `${owner}-other`,
     autosnap_policy: 'daily',
     autosnap_server: server,
-    autosnap_slot: slotOf(dayAt(-11)),
+    autosnap_slot: slotOf(slotAt(-11)),
     autosnap_hold: 'none',
   });
-  // One more than daily keeps, of another policy.
-  await takeDays(running, [server], [-10, -9, -8, -7], { policy: 'other' });
+  // One more than the policy keeps, of another one.
+  await takeSlots(running, [server], [-10, -9, -8, -7], { policy: 'other' });
   const others = idsOf(await ours());
   expect(others).toHaveLength(4);
 
-  for (const day of [-5, -4, -3, -2, -1]) {
-    await takeDays(running, serverIds, [day]);
+  for (const slot of [-5, -4, -3, -2, -1]) {
+    await takeSlots(running, serverIds, [slot]);
     await run('cleanup', policyOf(serverIds));
   }
 
-  const slots = [-3, -2, -1].map((day) => slotOf(dayAt(day)));
+  const slots = [-3, -2, -1].map((day) => slotOf(slotAt(day)));
   for (const id of serverIds) {
     const daily = (await ours(id)).filter((image) => image.autosnap_policy === 'daily');
     expect(daily).toEqual(
@@ -58,7 +61,7 @@ test.for([
 ])('a snapshot that is $what is kept and reported, and the rest rotates', async ({ mark, reason }) => {
   const running = await bench();
   const { cloud, ours, run } = running;
-  await takeDays(running, [server], [-4, -3, -2, -1]);
+  await takeSlots(running, [server], [-4, -3, -2, -1]);
   const [oldest, second, third, newest] = await ours();
   await cloud.patchImage(second!.id, mark);
 
@@ -72,7 +75,7 @@ test.for([
 test('more than maxDeletes waits for the next cleanup, the oldest goes first', async () => {
   const running = await bench();
   const { ours, run } = running;
-  await takeDays(running, [server], [-3, -2, -1]);
+  await takeSlots(running, [server], [-3, -2, -1]);
   const [, second, newest] = await ours();
   const oneAtATime = policyOf([server], { keep: { last: 1 }, maxDeletes: 1 });
   await run('cleanup', oneAtATime);
@@ -86,10 +89,10 @@ test('more than maxDeletes waits for the next cleanup, the oldest goes first', a
 test('a dry run plans and changes nothing', async () => {
   const running = await bench();
   const { ours, run } = running;
-  await takeDays(running, [server], [-3, -2]);
+  await takeSlots(running, [server], [-3, -2]);
   const before = await ours();
   const { exchanges } = watchTraffic();
-  setTime(dayAt(-1));
+  setTime(slotAt(-1));
   const dry = policyOf([server], { dryRun: true, keep: { last: 1 } });
   expect((await run('snapshot', dry)).totals).toEqual({ planned: 1 });
   expect((await run('cleanup', dry)).totals).toEqual({ planned: 1, kept: 1 });
@@ -99,23 +102,24 @@ test('a dry run plans and changes nothing', async () => {
 
 test('an ad-hoc snapshot stays until its end and goes after it', async () => {
   const { ours, run, settle } = await bench();
-  setTime(dayAt(-3));
+  setTime(slotAt(-3));
   await run('snapshot', {
     adhoc: true,
-    expires: '1d',
+    expires: '1h',
     regions: [environment.region],
     servers: { ids: [server] },
   });
   await settle();
   const [adhoc] = await ours();
+  const end = new Date(slotAt(-3).getTime() + 3_600_000);
   expect(adhoc).toMatchObject({
     autosnap_policy: 'adhoc',
-    autosnap_expires: dayAt(-2).toISOString().replace('.000Z', 'Z'),
+    autosnap_expires: expect.stringMatching(`^${isoSeconds(end)} `),
   });
-  setTime(new Date(dayAt(-2).getTime() - 1000));
+  setTime(new Date(end.getTime() - 1000));
   await run('cleanup', policyOf([server]));
   expect(idsOf(await ours())).toEqual([adhoc!.id]);
-  setTime(dayAt(-2));
+  setTime(end);
   await run('cleanup', policyOf([server]));
   expect(await ours()).toEqual([]);
 });
@@ -124,7 +128,7 @@ test('an ad-hoc snapshot stays until its end and goes after it', async () => {
 test('images of a server that was restored from a snapshot of ours are not taken for snapshots of the first', async () => {
   const running = await bench();
   const { cloud, createImage, ours, owner, restore, run } = running;
-  await takeDays(running, [server], [-4]);
+  await takeSlots(running, [server], [-4]);
   const [origin] = await ours();
   await cloud.patchImage(origin!.id, { autosnap_hold: 'forever' });
   const restored = await restore('restored', origin!.id, server);
@@ -137,7 +141,7 @@ test('images of a server that was restored from a snapshot of ours are not taken
     instance_uuid: restored,
   });
   await cloud.patchImage(byHand, { autosnap_hold: 'none' });
-  await takeDays(running, [server, restored], [-3, -2]);
+  await takeSlots(running, [server, restored], [-3, -2]);
   expect((await ours(restored)).map((image) => [image.instance_uuid, image.autosnap_hold])).toEqual([
     [restored, 'none'],
     [restored, 'none'],
@@ -146,10 +150,10 @@ test('images of a server that was restored from a snapshot of ours are not taken
   const { warnings } = await run('cleanup', policyOf([server, restored], { keep: { last: 1 } }));
   expect((await cloud.image(byHand))?.status).toBe('active');
   expect(warnings).toEqual([
-    expect.stringContaining(`(${byHand}) is marked as ours, but it was made from another server`),
+    expect.stringContaining(`(${byHand}) is marked as ours, but its name does not end in`),
   ]);
   const left = (await ours()).filter(({ id }) => id !== byHand);
   expect(left.map((image) => [image.autosnap_server, image.autosnap_slot]).sort()).toEqual(
-    [server, restored].sort().map((id) => [id, slotOf(dayAt(-2))]),
+    [server, restored].sort().map((id) => [id, slotOf(slotAt(-2))]),
   );
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { setTime } from '../harness.ts';
-import { bench, dayAt, policyOf, slotOf } from './bench.ts';
+import { bench, policyOf, slotAt, slotOf } from './bench.ts';
 import { environment } from './environment.ts';
 import { watchTraffic } from './traffic.ts';
 
@@ -13,12 +13,12 @@ describe.skipIf(!regionTwo)('regions (needs REGION_TWO, with the same servers)',
       const { cloud, ours, run, settle } = await bench();
       const { exchanges } = watchTraffic();
       for (const days of [-2, -1]) {
-        setTime(dayAt(days));
+        setTime(slotAt(days));
         await run('snapshot', policyOf([server], { regions: [name] }));
         await settle();
       }
       await run('cleanup', policyOf([server], { regions: [name], keep: { last: 1 } }));
-      expect((await ours()).map((image) => image.autosnap_slot)).toEqual([slotOf(dayAt(-1))]);
+      expect((await ours()).map((image) => image.autosnap_slot)).toEqual([slotOf(slotAt(-1))]);
       expect(exchanges.map(({ method }) => method)).toEqual(expect.arrayContaining(['POST', 'DELETE']));
       const here = await Promise.all([cloud.endpoint('compute', name), cloud.endpoint('image', name)]);
       expect(exchanges.filter(({ url }) => !here.some((base) => url.startsWith(`${base}/`)))).toEqual([]);
@@ -30,13 +30,15 @@ describe.skipIf(!regionTwo)('regions (needs REGION_TWO, with the same servers)',
     const { exchanges } = watchTraffic();
     const { regions: _, ...everywhere } = policyOf([server], { keep: { last: 1 } });
     for (const days of [-2, -1]) {
-      setTime(dayAt(days));
+      setTime(slotAt(days));
       await run('snapshot', everywhere);
       await settle();
     }
-    expect((await ours()).map((image) => image.autosnap_slot)).toEqual([-2, -1].map((d) => slotOf(dayAt(d))));
+    expect((await ours()).map((image) => image.autosnap_slot)).toEqual(
+      [-2, -1].map((index) => slotOf(slotAt(index))),
+    );
     await run('cleanup', everywhere);
-    expect((await ours()).map((image) => image.autosnap_slot)).toEqual([slotOf(dayAt(-1))]);
+    expect((await ours()).map((image) => image.autosnap_slot)).toEqual([slotOf(slotAt(-1))]);
 
     for (const service of ['compute', 'image'] as const) {
       for (const name of [region, regionTwo]) {

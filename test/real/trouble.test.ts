@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { setTime } from '../harness.ts';
-import { bench, dayAt, idsOf, policyOf, slotOf } from './bench.ts';
+import { bench, idsOf, policyOf, slotAt, slotOf, stuckAt } from './bench.ts';
 import { environment } from './environment.ts';
 import { eventually } from './openstack.ts';
 
@@ -9,11 +9,11 @@ const server = serverIds[0]!;
 
 test('the same slot run again takes nothing, while its snapshot is being made and after', async () => {
   const { ours, run, settle } = await bench();
-  setTime(dayAt(-1));
+  setTime(slotAt(-1));
   await run('snapshot', policyOf(serverIds));
   await run('snapshot', policyOf(serverIds));
   await settle();
-  setTime(new Date(dayAt(-1).getTime() + 3_600_000));
+  setTime(new Date(slotAt(-1).getTime() + 30_000));
   const { totals } = await run('snapshot', policyOf(serverIds));
   await settle();
   expect((await ours()).map((image) => image.instance_uuid).sort()).toEqual([...serverIds].sort());
@@ -25,10 +25,12 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
   // Of two requests at the same moment Nova refuses one: with 409 and nothing made, or (26.2) with 500 and an image
   // that stays queued for ever.
   test('an event delivered twice at once makes one good snapshot', async () => {
-    const { cloud, ours, release, run, turn } = await bench();
-    setTime(dayAt(-1));
+    const { cloud, cold, ours, release, run, turn } = await bench();
+    setTime(slotAt(-1));
     await turn('fake_snapshot_delay', '2');
-    const twice = [run('snapshot', policyOf([server])), run('snapshot', policyOf([server]))];
+    const first = run('snapshot', policyOf([server]));
+    cold();
+    const twice = [first, run('snapshot', policyOf([server]))];
     const reports = await Promise.all(twice);
     expect(reports.map(({ totals }) => Object.keys(totals).join())).toContain('taken');
     await cloud.idle([server]);
@@ -36,7 +38,7 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
     await run('snapshot', policyOf([server]));
     await cloud.idle([server]);
     const good = (await ours()).filter(({ status }) => status === 'active');
-    expect(good.map((image) => image.autosnap_slot)).toEqual([slotOf(dayAt(-1))]);
+    expect(good.map((image) => image.autosnap_slot)).toEqual([slotOf(slotAt(-1))]);
   });
 
   test.for(['error', 'upload'])(
@@ -44,12 +46,12 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
     async (failure) => {
       const { cloud, ours, release, run, settle, turn } = await bench();
       const keepOne = policyOf([server], { keep: { last: 1 } });
-      setTime(dayAt(-2));
+      setTime(slotAt(-2));
       await run('snapshot', keepOne);
       await settle();
       const good = idsOf(await ours());
 
-      setTime(dayAt(-1));
+      setTime(slotAt(-1));
       await turn('fake_snapshot_fail', failure);
       const failed = (await run('snapshot', keepOne)).entries[0]?.image ?? 'none';
       expect(good).not.toContain(failed);
@@ -64,11 +66,11 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
       await run('snapshot', keepOne);
       await settle();
       expect((await ours()).map((image) => [image.autosnap_slot, image.status])).toEqual([
-        [slotOf(dayAt(-2)), 'active'],
-        [slotOf(dayAt(-1)), 'active'],
+        [slotOf(slotAt(-2)), 'active'],
+        [slotOf(slotAt(-1)), 'active'],
       ]);
       await run('cleanup', keepOne);
-      expect((await ours()).map((image) => image.autosnap_slot)).toEqual([slotOf(dayAt(-1))]);
+      expect((await ours()).map((image) => image.autosnap_slot)).toEqual([slotOf(slotAt(-1))]);
     },
   );
 
@@ -81,26 +83,28 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
       setTime(new Date(start + minutes * minute));
       return run('snapshot', keepTwo);
     };
-    await takeAfter(-10);
+    await takeAfter(20);
     await settle();
-    await takeAfter(-5);
+    await takeAfter(25);
     await settle();
     const good = idsOf(await ours());
 
     await turn('fake_snapshot_fail', 'stuck');
-    const stuck = (await takeAfter(0)).entries[0]?.image ?? 'none';
+    const stuck = (await takeAfter(30)).entries[0]?.image ?? 'none';
     await cloud.idle([server]);
     await release();
-    expect((await cloud.image(stuck))?.status).toBe('queued');
+    const pending = (await cloud.image(stuck))!;
+    expect(pending.status).toBe('queued');
 
     // Young, it may still be made: the next slot waits.
-    const held = await takeAfter(5);
+    const held = await takeAfter(35);
     expect(held.entries).toEqual([expect.objectContaining({ outcome: 'skipped' })]);
     expect(held.entries[0]?.reason).toBe(`busy: image ${stuck} is still queued`);
     expect(idsOf(await ours())).toEqual([...good, stuck].sort());
 
     // Over an hour old, it is given up: the next slot is taken, and cleanup says what to do.
-    const next = (await takeAfter(70)).entries[0]?.image ?? 'none';
+    setTime(stuckAt(pending));
+    const next = (await run('snapshot', keepTwo)).entries[0]?.image ?? 'none';
     await eventually(`image ${next} made`, async () =>
       (await cloud.image(next))?.status === 'active' ? true : undefined,
     );

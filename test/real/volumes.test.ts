@@ -1,14 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { Report, SnapshotLine } from '../../lib/report.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { setTime } from '../harness.ts';
-import { bench, dayAt, idsOf, policyOf, slotOf, takeDays } from './bench.ts';
+import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { type GlanceImage, volumeSnapshotIdsOf } from './openstack.ts';
 
 const { serverIds, volumeServerId: server } = environment;
 const keepOne = policyOf([server], { keep: { last: 1 } });
-/** A day after whatever was made today, when a snapshot whose data are gone may go too. */
-const NEXT_DAY = dayAt(2);
+/** A day after whatever was made, when a snapshot whose data are gone may go too. */
+const NEXT_DAY = daysLater(2);
 
 describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_ID)', () => {
   test('its snapshots rotate with their volume snapshots, and no other volume snapshot goes', async () => {
@@ -16,7 +17,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     const { cloud, createImage, ours, owner, run, settle, volumeSnapshots } = running;
     const byHand = await cloud.createVolumeSnapshot(server, 'by hand');
     const imageByHand = await createImage(server, 'by hand');
-    await takeDays(running, [server], [-2, -1]);
+    await takeSlots(running, [server], [-2, -1]);
     const [older, newer] = await ours();
     expect(older).toMatchObject({
       status: 'active',
@@ -24,7 +25,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
       autosnap_owner: owner,
       autosnap_policy: 'daily',
       autosnap_server: server,
-      autosnap_slot: slotOf(dayAt(-2)),
+      autosnap_slot: slotOf(slotAt(-2)),
       autosnap_hold: 'none',
     });
     expect(older).not.toHaveProperty('instance_uuid');
@@ -52,7 +53,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
   test('a rotation that was interrupted between volume snapshot and image is finished later, and counts for nothing till then', async () => {
     const running = await bench();
     const { cloud, ours, run, volumeSnapshots } = running;
-    await takeDays(running, [server], [-3, -2, -1]);
+    await takeSlots(running, [server], [-3, -2, -1]);
     const [oldest, interrupted, newest] = await ours();
     for (const id of needed(interrupted!)) await cloud.deleteVolumeSnapshot(id);
     const keepTwo = policyOf([server], { keep: { last: 2 } });
@@ -77,7 +78,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
   test('the last one with its data stays, however many newer ones have lost theirs', async () => {
     const running = await bench();
     const { cloud, ours, run, volumeSnapshots } = running;
-    await takeDays(running, [server], [-3, -2, -1]);
+    await takeSlots(running, [server], [-3, -2, -1]);
     const [good, ...bare] = await ours();
     for (const image of bare) {
       for (const id of needed(image)) await cloud.deleteVolumeSnapshot(id);
@@ -101,7 +102,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
       // Named as autosnap.py did: nothing but its name says whose it is.
       await createImage(server, `${name}-autosnap-${server}`),
     ];
-    await takeDays(running, [server], [-2, -1]);
+    await takeSlots(running, [server], [-2, -1]);
     const adopting = { ...keepOne, adopt: 'autosnap.py' };
     await run('cleanup', adopting);
     await settle();
@@ -109,7 +110,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     await run('cleanup', adopting);
 
     const left = await ours();
-    expect(left.map((image) => image.autosnap_slot)).toEqual([slotOf(dayAt(-1))]);
+    expect(left.map((image) => image.autosnap_slot)).toEqual([slotOf(slotAt(-1))]);
     const images = await Promise.all(byHand.map((id) => cloud.image(id)));
     expect(images.map((image) => image?.status)).toEqual(['active', 'active']);
     expect(idsOf(await volumeSnapshots())).toEqual(
@@ -121,18 +122,20 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     const running = await bench();
     const { cloud, createImage, owner, run, settle, volumeSnapshots } = running;
     const another = serverIds[0]!;
-    const image = await createImage(server, 'with the marker of another server', {
+    const slot = slotAt(-3);
+    const name = imageName({ id: another, name: 'another' }, 'daily', slot);
+    const image = await createImage(server, name, {
       autosnap_owner: owner,
       autosnap_policy: 'daily',
       autosnap_server: another,
-      autosnap_slot: slotOf(dayAt(-3)),
+      autosnap_slot: slotOf(slot),
       autosnap_hold: 'none',
     });
-    await takeDays(running, [another], [-2, -1]);
+    await takeSlots(running, [another], [-2, -1]);
     const { warnings } = await run('cleanup', policyOf([another], { keep: { last: 1 } }));
     await settle();
     expect(warnings).toEqual([
-      expect.stringContaining(`(${image}) is marked as ours, but its data are of a volume that `),
+      expect.stringContaining(`(${image}) is marked as ours, but its data are of volumes that `),
     ]);
     expect(idsOf(await volumeSnapshots())).toEqual(needed((await cloud.image(image))!));
   });
@@ -140,7 +143,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
   test('two images that name one volume snapshot both stay, and so does it', async () => {
     const running = await bench();
     const { cloud, ours, run, settle } = running;
-    await takeDays(running, [server], [-3, -2, -1]);
+    await takeSlots(running, [server], [-3, -2, -1]);
     const [oldest, second, newest] = await ours();
     await cloud.patchImage(oldest!.id, { block_device_mapping: second!.block_device_mapping });
     const { warnings } = await run('cleanup', keepOne);
