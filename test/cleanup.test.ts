@@ -14,12 +14,13 @@ function plan(
   read: (Snapshot | string | undefined)[],
   changes: Record<string, unknown> = {},
   servers = [WEB],
-  policies?: string[],
+  { policies, gone = [] }: { policies?: string[]; gone?: string[] } = {},
 ) {
   const images = read.map((_, i) => ({ id: String(i) }) as Image);
   const surveyed = { region: 'DFW', servers, images, volumeSnapshots: [] };
   return planCleanup(surveyed, parsePolicy(policy(changes)), ({ id }) => read[Number(id)], {
     now: NOW,
+    goneEverywhere: new Set(gone),
     ...(policies ? { policies: policies.map((name) => ({ policy: name })) } : {}),
   });
 }
@@ -58,9 +59,9 @@ test('servers do not share a series, nor do policies; those of other policies ar
 });
 
 test('what claims to be ours and is not is named, kept and not counted; what does not claim it is not spoken of', () => {
-  const made = plan([...FIVE, 'image x is marked as ours, but it is public, not private', undefined]);
+  const made = plan([...FIVE, 'image x is marked as ours, but another project owns it', undefined]);
   expect(made.warnings).toEqual([
-    'DFW: image x is marked as ours, but it is public, not private: it is kept and not counted',
+    'DFW: image x is marked as ours, but another project owns it: it is kept and not counted',
   ]);
   expect(text(made)[0]).toHaveLength(5);
 });
@@ -111,15 +112,33 @@ describe('ad-hoc snapshots', () => {
     ]);
   });
 
-  test('of a server that is gone are kept, whatever their end', () => {
-    expect(text(plan([ended], {}, []))).toEqual([['keep 11-01: its server is gone: it is kept']]);
-  });
+  test.each([[[]], [['s']]])(
+    'of a server that is not there are kept, whatever their end: gone are %j',
+    (gone) => {
+      expect(text(plan([ended], {}, [], { gone }))).toEqual([
+        ['keep 11-01: its server is not in this region: it is kept'],
+      ]);
+    },
+  );
 });
 
-describe('a server that is gone', () => {
+const fates = (made: ReturnType<typeof plan>) => made.series[0]?.items.map(({ fate }) => fate).join(' ');
+
+test('a server that is not in the region keeps its series whole, whatever orphans says', () => {
+  const made = plan(FIVE, { orphans: { after: '1h', keep: 1 } }, [], { gone: ['another'] });
+  expect(fates(made)).toBe('keep keep keep keep keep');
+  expect(text(made)[0]?.[3]).toBe('keep 11-20: its server is not in this region: the series is kept whole');
+  expect(made.warnings).toEqual(['DFW: server s is not in this region: its 5 daily snapshots are all kept']);
+});
+
+test('a server that is here is not gone, whoever says so', () => {
+  const made = plan(FIVE, { orphans: { after: '1h', keep: 1 } }, [WEB], { gone: ['s'] });
+  expect(fates(made)).toBe('keep keep keep delete delete');
+});
+
+describe('a server that is gone everywhere', () => {
   const gone = (changes: Record<string, unknown> = {}, series: Snapshot[] = FIVE) =>
-    plan(series, changes, []);
-  const fates = (made: ReturnType<typeof plan>) => made.series[0]?.items.map(({ fate }) => fate).join(' ');
+    plan(series, changes, [], { gone: ['s'] });
 
   test('keeps its series whole, with the reasons that its policy would have, and is reported', () => {
     const made = gone();
@@ -188,12 +207,12 @@ describe('what an operator should know', () => {
     const slot = '2026-11-23T00:00:00Z';
     const twins = ['a', 'b'].map((id) => snapshot(slot, { id }));
     expect(plan(twins).warnings).toEqual([
-      'DFW: web has 2 snapshots of 2026-11-23T00:00:00Z, and each counts: a, b',
+      'DFW: web has 2 snapshots of 2026-11-23T00:00:00Z, which count as one: a, b',
     ]);
     expect(plan([twins[0], snapshot(slot, { id: 'c', state: 'failed' })]).warnings).toEqual([]);
     expect(plan(twins.map((s) => ({ ...s, policy: 'adhoc' }))).warnings).toEqual([]);
     expect(plan(twins, {}, []).warnings[0]).toBe(
-      'DFW: s has 2 snapshots of 2026-11-23T00:00:00Z, and each counts: a, b',
+      'DFW: s has 2 snapshots of 2026-11-23T00:00:00Z, which count as one: a, b',
     );
   });
 
@@ -201,7 +220,7 @@ describe('what an operator should know', () => {
     const old = FIVE.map((s) => ({ ...s, policy: 'old' }));
     const weekly = FIVE.map((s) => ({ ...s, policy: 'weekly' }));
     const adhoc = snapshot('2026-11-01T00:00:00Z', { policy: 'adhoc' });
-    const made = plan([...old, ...weekly, adhoc], {}, [WEB], ['daily', 'weekly']);
+    const made = plan([...old, ...weekly, adhoc], {}, [WEB], { policies: ['daily', 'weekly'] });
     expect(made.warnings).toEqual([
       'DFW: the policy old is no longer configured: its 5 snapshots are all kept',
     ]);

@@ -11,7 +11,10 @@ export const MIDNIGHT = new Date('2026-11-23T00:00:00Z');
 /** A slot some days before {@link MIDNIGHT}. */
 export const slotOf = (age: number) => new Date(MIDNIGHT.getTime() - age * DAY_MS);
 
-/** Puts a good snapshot of the series "daily" into the cloud, as old as told; `changes` go on top. */
+/**
+ * Puts a good snapshot of the series "daily" into the cloud, as old as told; `changes` go on top. It is named by the policy
+ * that its properties say.
+ */
 export function addSnapshot(
   { cloud }: Pick<Harness, 'cloud'>,
   server: Pick<CloudServer, 'id' | 'name'>,
@@ -21,12 +24,18 @@ export function addSnapshot(
 ): CloudImage {
   const slot = slotOf(age);
   const marker = markerOf({ owner: 'autosnap-test', policy: 'daily', server: server.id, slot });
+  const properties: Record<string, string> = {
+    ...marker,
+    image_type: 'snapshot',
+    instance_uuid: server.id,
+    ...changes.properties,
+  };
   return cloud.region(region).addImage({
-    name: imageName(server, 'daily', slot),
+    name: imageName(server, properties.autosnap_policy ?? 'daily', slot),
     owner: cloud.account.projectId,
     createdAt: new Date(slot.getTime() + 20_000),
     ...changes,
-    properties: { ...marker, image_type: 'snapshot', instance_uuid: server.id, ...changes.properties },
+    properties,
   });
 }
 

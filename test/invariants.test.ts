@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { cleanUp } from '../lib/cleanup.ts';
-import { markerOf } from '../lib/marker.ts';
 import { CloudError } from '../lib/openstack/errors.ts';
 import type { CloudRequest, Session } from '../lib/openstack/session.ts';
 import { parsePolicy } from '../lib/policy.ts';
 import { startCloud } from '../local/cloud.ts';
 import { policy } from './harness.ts';
+import { addSnapshot } from './history.ts';
 import { connected } from './openstack/connected.ts';
 
 const NOW = new Date('2026-11-23T06:00:00Z');
@@ -18,15 +18,8 @@ test('7: a read that fails in one series stops another that is between its reads
   onTestFinished(() => cloud.close());
   const region = cloud.region('DFW');
   const oldest = ['web', 'mail'].map((name) => {
-    const { id } = region.addServer({ name });
-    const images = ['2026-11-21T00:00:00Z', '2026-11-22T00:00:00Z'].map((day) =>
-      region.addImage({
-        name,
-        owner: cloud.account.projectId,
-        createdAt: new Date(day),
-        properties: markerOf({ owner: OWNER, policy: 'daily', server: id, slot: new Date(day) }),
-      }),
-    );
+    const server = region.addServer({ name });
+    const images = [2, 1].map((age) => addSnapshot({ cloud }, server, age));
     return `/images/${images[0]?.id}`;
   });
   const [ofWeb, ofMail] = oldest;

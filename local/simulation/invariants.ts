@@ -28,6 +28,8 @@ type Ours = Stored & { taken: Taken };
 interface Settled {
   keep: Keep;
   counted: ReadonlySet<string>;
+  /** Those of them that others could see: they stay for that alone. */
+  exposed: ReadonlySet<string>;
 }
 
 /** Looks on at every cleanup, knowing the truth of each image, and nothing of lib/retention.ts. */
@@ -84,12 +86,17 @@ export class Watch {
     const last = this.#settled.get(key);
     const waits = all.some(({ image }) => deferred.has(image.id));
     if (waits) this.#settled.delete(key);
-    else this.#settled.set(key, { keep, counted: new Set(left.map(({ image }) => image.id)) });
+    else {
+      const exposed = left.filter((stored) => isExposed(stored));
+      this.#settled.set(key, { keep, counted: idsOf(left), exposed: idsOf(exposed) });
+    }
 
     if (all.filter(({ image }) => deleted.has(image.id)).length > policy.maxDeletes) {
       return `more than ${policy.maxDeletes} deleted in one run`;
     }
-    const aged = last?.keep === keep && counted.every(({ image }) => last.counted.has(image.id));
+    const same = (stored: Ours) =>
+      last?.counted.has(stored.image.id) && (isExposed(stored) || !last.exposed.has(stored.image.id));
+    const aged = last?.keep === keep && counted.every(same);
     if (left.length === counted.length && (aged || !isThere)) return undefined;
     if (left.length < Math.min(counted.length, keep.atLeast)) {
       return `${left.length} of ${counted.length} good ones are left, fewer than atLeast ${keep.atLeast}`;
@@ -103,6 +110,14 @@ export class Watch {
     if (aged) return 'nothing but time has passed, and good ones are deleted';
     return checkPromises(counted, left, cleanup);
   }
+}
+
+function idsOf(stored: readonly Stored[]): Set<string> {
+  return new Set(stored.map(({ image }) => image.id));
+}
+
+function isExposed({ image }: Stored): boolean {
+  return image.visibility !== 'private';
 }
 
 /** Everything that the rules ask for is there, and nothing else but what waits for the next run. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type AuditedSeries, protectionOf } from '../../lib/audit/protection.ts';
-import { markerOf, verdictMarks } from '../../lib/marker.ts';
+import { markerOf, nameEnding, verdictMarks } from '../../lib/marker.ts';
 import type { Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { parsePolicy } from '../../lib/policy.ts';
@@ -11,15 +11,11 @@ const NOW = new Date('2026-11-24T10:00:00Z');
 const YEAR_OLD = new Date('2025-11-24T10:00:00Z');
 
 function image(slot: string, changes: Partial<Image> & { policy?: string } = {}): Image {
-  const marker = {
-    owner: 'autosnap-test',
-    policy: changes.policy ?? 'daily',
-    server: 's',
-    slot: new Date(slot),
-  };
+  const { policy: name = 'daily', ...rest } = changes;
+  const marker = { owner: 'autosnap-test', policy: name, server: 's', slot: new Date(slot) };
   return {
     id: slot,
-    name: 'web-daily',
+    name: `web${nameEnding(name, marker.slot)}`,
     region: 'DFW',
     status: 'active',
     visibility: 'private',
@@ -30,7 +26,7 @@ function image(slot: string, changes: Partial<Image> & { policy?: string } = {})
     createdAt: new Date(slot),
     properties: { ...markerOf(marker), instance_uuid: 's' },
     volumeSnapshotIds: [],
-    ...changes,
+    ...rest,
   };
 }
 

@@ -98,8 +98,6 @@ describe('all has to agree', () => {
     ['a hold that can not be read', having({ autosnap_hold: 'for ever' })],
     ["another project's, shared with us", () => ({ owner: '999', visibility: 'shared' })],
     ["another project's", () => ({ owner: '999' })],
-    ['public', () => ({ visibility: 'public' })],
-    ['shared with others', () => ({ visibility: 'shared' })],
   ])('%s: it is never touched', async (_, change) => {
     const { h, legacy, report } = await afterCleanup(change);
     expect(report.totals).toEqual({ kept: 3 });
@@ -107,6 +105,17 @@ describe('all has to agree', () => {
     expect(deletions(h)).toEqual([]);
     expect(h.cloud.region('DFW').images).toContain(legacy);
   });
+
+  test.each(['public', 'shared', 'community'])(
+    'an image that is %s is adopted, and stays',
+    async (visibility) => {
+      const { h, legacy, report } = await afterCleanup(() => ({ visibility }));
+      expect(fateOf(report, legacy)).toBe(
+        `kept: the image is ${visibility}: it stays until it is private again`,
+      );
+      expect(deletions(h)).toEqual([]);
+    },
+  );
 
   test('without instance_uuid: it is never touched', async () => {
     const h = await history(3);

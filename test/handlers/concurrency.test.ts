@@ -1,8 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Report } from '../../lib/report.ts';
 import { answers } from '../../local/faults.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
+import { elsewhere, inProcesses } from '../processes.ts';
 
 /** Runs the second job from beginning to end in the middle of the first: just before its first request like this. */
 function inTheMiddle(
@@ -15,14 +16,69 @@ function inTheMiddle(
   });
 }
 
-describe('two cleanups at once', () => {
+/** What a run has done that came while another one was at work. */
+const NOTHING = {
+  totals: {},
+  entries: [],
+  failures: [],
+  warnings: [
+    expect.stringMatching(/^another run of this job is at work, until .* this one has done nothing$/),
+  ],
+};
+
+describe('one run at a time: a second cleanup that comes meanwhile', () => {
+  test('does nothing, and says so', async () => {
+    const h = await history(12);
+    const runs = await Promise.all([1, 2, 3].map(() => h.run('cleanup', policy())));
+    expect(runs.filter(({ totals }) => totals.deleted === 9)).toHaveLength(1);
+    expect(runs.filter(({ totals }) => totals.deleted === undefined)).toMatchObject([NOTHING, NOTHING]);
+    expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
+  });
+
+  test('does nothing in the middle of the first, whatever rules it brings', async () => {
+    const h = await history(6);
+    const edited = policy({ keep: { last: 1 } });
+    const second = inTheMiddle(h, ['image', 'DELETE'], () => h.run('cleanup', edited));
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 3, kept: 3 });
+    expect(await second).toMatchObject(NOTHING);
+    expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
+  });
+
+  test('has its turn when the first has ended, well or not', async () => {
+    const h = await history(5);
+    h.cloud.faults.push({ service: 'image', method: 'GET', answer: answers.forbidden });
+    await h.fail('cleanup', policy());
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 2, kept: 3 });
+    expect((await h.run('cleanup', policy())).totals).toEqual({ kept: 3 });
+  });
+
+  test.each<[string, 'cleanup' | 'snapshot', Record<string, unknown>]>([
+    ['of another policy is not kept out', 'cleanup', { policy: 'weekly' }],
+    ['of another job is not kept out', 'snapshot', {}],
+    ['that is a dry run is not kept out', 'cleanup', { dryRun: true }],
+  ])('%s', async (_, job, changes) => {
+    const h = await history(5);
+    const second = inTheMiddle(h, ['image', 'DELETE'], () => h.run(job, policy(changes)));
+    await h.run('cleanup', policy());
+    expect(JSON.stringify((await second).warnings)).not.toMatch('another run');
+  });
+
+  test('keeps nobody out for longer than its own time', async () => {
+    const h = await history(5);
+    h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: 'hang' });
+    // The first never ends: Lambda has killed it.
+    void h.run('cleanup', policy(), { remainingMs: 20_000 }).catch(() => {});
+    await vi.waitFor(() => expect(deletions(h)).toHaveLength(1));
+    expect(await h.run('cleanup', policy())).toMatchObject(NOTHING);
+    setTime('2026-11-23T06:00:21Z');
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 2, kept: 3 });
+  });
+});
+
+describe('two cleanups at once, each in a process of its own', () => {
   test('delete what one would, whoever is first', async () => {
     const h = await history(12);
-    const both = await Promise.all([
-      h.run('cleanup', policy()),
-      h.run('cleanup', policy()),
-      h.run('cleanup', policy()),
-    ]);
+    const both = await inProcesses(h, 3, 'cleanup', policy());
     for (const { totals, failures, warnings } of both) {
       expect({ totals, failures, warnings }).toEqual({
         totals: { deleted: 9, kept: 3 },
@@ -35,7 +91,7 @@ describe('two cleanups at once', () => {
 
   test('one that is overtaken by the other finds its work done', async () => {
     const h = await history(6);
-    const second = inTheMiddle(h, ['image', 'DELETE'], () => h.run('cleanup', policy()));
+    const second = inTheMiddle(h, ['image', 'DELETE'], () => elsewhere(h, 'cleanup', policy()));
     const first = await h.run('cleanup', policy());
     expect((await second).totals).toEqual({ deleted: 3, kept: 3 });
     expect(first.totals).toEqual({ deleted: 3, kept: 3 });
@@ -50,7 +106,7 @@ describe('two cleanups at once', () => {
   test('with an edited policy that keeps less: the floor stands, and the older one says what it misses', async () => {
     const h = await history(6);
     const edited = policy({ keep: { last: 1, atLeast: 2 } });
-    const second = inTheMiddle(h, ['image', 'DELETE'], () => h.run('cleanup', edited));
+    const second = inTheMiddle(h, ['image', 'DELETE'], () => elsewhere(h, 'cleanup', edited));
     const { error } = await h.fail('cleanup', policy({ keep: { last: 4 } }));
     expect((await second).totals).toEqual({ deleted: 4, kept: 2 });
     expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 2)));
@@ -121,7 +177,28 @@ describe('a cleanup and a snapshot run at once', () => {
 });
 
 describe('two snapshot runs at once for one slot', () => {
-  async function fleet(changes: { image?: string } = {}) {
+  test.each([['image'], ['']])(
+    'in one process: the second does nothing (image of the server: "%s")',
+    async (image) => {
+      const h = await fleet({ image });
+      const second = inTheMiddle(h, ['compute', 'POST'], () => h.run('snapshot', policy()));
+      expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 3 });
+      expect(await second).toMatchObject(NOTHING);
+      expect(made(h)).toHaveLength(3);
+    },
+  );
+
+  test('by hand: one request at a time, others beside it', async () => {
+    const h = await fleet();
+    const adhoc = (request: string) => ({ adhoc: true, request, servers: { all: true } });
+    const same = inTheMiddle(h, ['compute', 'POST'], () => h.run('snapshot', adhoc('before-upgrade')));
+    const other = inTheMiddle(h, ['compute', 'POST'], () => h.run('snapshot', adhoc('another')));
+    expect((await h.run('snapshot', adhoc('before-upgrade'))).totals.taken).toBeGreaterThan(0);
+    expect(await same).toMatchObject(NOTHING);
+    expect((await other).warnings).toEqual([]);
+  });
+
+  async function fleet(changes: { image?: string; volumeIds?: string[] } = {}) {
     setTime('2026-11-23T00:00:10Z');
     const h = await harness();
     h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
@@ -131,9 +208,9 @@ describe('two snapshot runs at once for one slot', () => {
   const made = ({ cloud }: Harness) =>
     cloud.region('DFW').images.map(({ properties }) => properties.autosnap_server);
 
-  test('take each server once between them, and the other says why it did not', async () => {
+  test('in two processes: take each server once between them, and the other says why it did not', async () => {
     const h = await fleet();
-    const both = await Promise.all([h.run('snapshot', policy()), h.run('snapshot', policy())]);
+    const both = await inProcesses(h, 2, 'snapshot', policy());
     const entries = both.flatMap((report) => report.entries);
     expect(entries.filter(({ outcome }) => outcome === 'taken')).toHaveLength(3);
     const others = entries.filter(({ outcome }) => outcome !== 'taken');
@@ -146,7 +223,7 @@ describe('two snapshot runs at once for one slot', () => {
 
   test('one that is overtaken by the other finds the servers busy', async () => {
     const h = await fleet();
-    const second = inTheMiddle(h, ['compute', 'POST'], () => h.run('snapshot', policy()));
+    const second = inTheMiddle(h, ['compute', 'POST'], () => elsewhere(h, 'snapshot', policy()));
     const first = await h.run('snapshot', policy());
     const reports = [first, await second];
     expect(reports.map(({ totals }) => (totals.taken ?? 0) + (totals.skipped ?? 0))).toEqual([3, 3]);
@@ -160,16 +237,16 @@ describe('two snapshot runs at once for one slot', () => {
     const [a] = h.cloud.region('DFW').servers;
     const path = new RegExp(a!.id);
     h.cloud.faults.push({ service: 'compute', method: 'POST', path, answer: answers.taskStateRace });
-    const both = await Promise.all([h.run('snapshot', policy()), h.run('snapshot', policy())]);
+    const both = await inProcesses(h, 2, 'snapshot', policy());
     const ofA = both.flatMap(({ entries }) => entries.filter(({ name }) => name === 'a'));
     expect(ofA.map(({ outcome }) => outcome).sort()).toEqual(['skipped', 'taken']);
     expect(made(h)).toHaveLength(3);
   });
 
-  // The cloud is busy for no moment with such a server, so it refuses nothing: what is doubled has to be said.
-  test('of servers whose disks are volumes: nothing is lost, and what is there twice is named in the report', async () => {
-    const h = await fleet({ image: '' });
-    const second = inTheMiddle(h, ['compute', 'POST'], () => h.run('snapshot', policy()));
+  // The cloud is busy for no moment with such a server, so it refuses nothing: what is doubled counts once.
+  test('of servers whose disks are volumes: nothing is lost, and what is there twice is one, and said', async () => {
+    const h = await fleet({ image: '', volumeIds: ['root'] });
+    const second = inTheMiddle(h, ['compute', 'POST'], () => elsewhere(h, 'snapshot', policy()));
     const reports = [await h.run('snapshot', policy()), await second];
     expect(new Set(made(h)).size).toBe(3);
     const named = new Set(reports.flatMap(({ entries }) => entries.map(({ image }) => image)));
@@ -177,12 +254,16 @@ describe('two snapshot runs at once for one slot', () => {
     const images = Map.groupBy(h.cloud.region('DFW').images, ({ properties }) => properties.autosnap_server);
     const doubled = [...images.values()].filter(({ length }) => length > 1);
     expect(doubled).toHaveLength(1);
-    for (const { id } of doubled.flat()) expect(JSON.stringify(reports[0])).toMatch(id);
+    h.cloud.advance(3_600_000);
+    const { totals, warnings } = await h.run('cleanup', policy({ keep: { last: 1 } }));
+    expect(totals).toEqual({ kept: 4 });
+    expect(warnings).toEqual([expect.stringMatching(/has 2 snapshots of .*, which count as one: /)]);
+    for (const { id } of doubled.flat()) expect(warnings[0]).toMatch(id);
   });
 
   test('a later run takes nothing again, and a cleanup deletes nothing', async () => {
     const h = await fleet();
-    await Promise.all([h.run('snapshot', policy()), h.run('snapshot', policy())]);
+    await inProcesses(h, 2, 'snapshot', policy());
     h.cloud.advance(3_600_000);
     expect((await h.run('snapshot', policy())).totals).toEqual({ skipped: 3 });
     expect((await h.run('cleanup', policy({ keep: { last: 1 } }))).totals).toEqual({ kept: 3 });

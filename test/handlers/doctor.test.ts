@@ -145,6 +145,8 @@ describe('a deployment in which all is well', () => {
       'compute ORD /v2/123456/servers/detail',
       'identity  /v2.0/tokens',
       'image DFW /v2/images',
+      'image DFW /v2/images',
+      'image ORD /v2/images',
       'image ORD /v2/images',
       'secrets  /',
     ]);

@@ -26,7 +26,7 @@ describe('a hold', () => {
     expect(report.entries).toEqual([
       {
         server: h.web.id,
-        name: 'web-daily',
+        name: 'web-daily-20261122T000000Z',
         region: 'DFW',
         image: image.id,
         outcome: 'held',

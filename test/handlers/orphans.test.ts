@@ -19,8 +19,12 @@ describe('without orphans', () => {
     const h = await orphaned([400, 401, 402, 403, 404]);
     const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
     expect(report.totals).toEqual({ deleted: 2, kept: 6 });
-    expect(report.warnings).toEqual(['DFW: server gone-1 is gone: of its 5 daily snapshots 5 are kept']);
-    expect(fateOf(report, h.orphans[4]!)).toBe('kept: its server is gone: the series is kept whole');
+    expect(report.warnings).toEqual([
+      'DFW: server gone-1 is not in this region: its 5 daily snapshots are all kept',
+    ]);
+    expect(fateOf(report, h.orphans[4]!)).toBe(
+      'kept: its server is not in this region: the series is kept whole',
+    );
     expect(idsIn(h)).toEqual(idsOf([h.images[0]!, ...h.orphans]));
   });
 
@@ -89,14 +93,20 @@ describe('what stays all the same', () => {
     ['one whose status nobody knows', (h) => addSnapshot(h, gone, 70, { status: 'deactivated' })],
     [
       'an ad-hoc one',
-      (h) => addSnapshot(h, gone, 70, { properties: { autosnap_policy: 'adhoc', autosnap_request: 'r' } }),
+      (h) =>
+        addSnapshot(h, gone, 70, {
+          properties: { autosnap_policy: 'adhoc', autosnap_expires: '2026-10-01T00:00:00Z r' },
+        }),
     ],
     [
       'one whose data are in a volume snapshot: whose that is can not be shown',
       (h) => {
-        const { id } = h.cloud.region('DFW').addVolumeSnapshot({ volumeId: 'v' });
-        const mapping = JSON.stringify([{ source_type: 'snapshot', snapshot_id: id }]);
-        return addSnapshot(h, gone, 70, { size: 0, properties: { block_device_mapping: mapping } });
+        const mapping = JSON.stringify([{ source_type: 'snapshot', snapshot_id: 'v1' }]);
+        const image = addSnapshot(h, gone, 70, { size: 0, properties: { block_device_mapping: mapping } });
+        const { createdAt } = image;
+        const name = `snapshot for ${image.name}`;
+        h.cloud.region('DFW').addVolumeSnapshot({ id: 'v1', volumeId: 'v', name, createdAt });
+        return image;
       },
     ],
     ["another policy's", (h) => addSnapshot(h, gone, 70, { properties: { autosnap_policy: 'weekly' } })],

@@ -79,9 +79,28 @@ test('a listing that mixes up whose volume snapshots are whose costs nobody thei
   };
   h.cloud.faults.push({ service: 'image', method: 'GET', path: /images$/, answer: { edit: mixUp } });
   const report = await h.run('cleanup', policy());
-  expect(fateOf(report, images[3]!)).toBe('kept: changed since the plan: it names other volume snapshots');
+  expect(report.totals).toEqual({ kept: 2 });
+  expect(report.warnings).toEqual(
+    Array(2).fill(expect.stringMatching(/that it names was not made with it: it is kept and not counted$/)),
+  );
   expect(deletions(h)).toEqual([]);
   expectLeft(h, images);
+});
+
+test('a listing that names too few volume snapshots of an image leaves none of them behind', async () => {
+  const h = await volumeBacked(4);
+  const oldest = h.images[3]!;
+  const shorten = async (answer: Response) => {
+    const body = (await answer.json()) as { images: { id: string; block_device_mapping: string }[] };
+    const listed = body.images.find(({ id }) => id === oldest.id)!;
+    listed.block_device_mapping = JSON.stringify(JSON.parse(listed.block_device_mapping).slice(1));
+    return Response.json(body);
+  };
+  h.cloud.faults.push({ service: 'image', method: 'GET', path: /images$/, answer: { edit: shorten } });
+  const report = await h.run('cleanup', policy());
+  expect(fateOf(report, oldest)).toBe('kept: changed since the plan: it names other volume snapshots');
+  expect(deletions(h)).toEqual([]);
+  expectLeft(h, h.images);
 });
 
 describe('what is begun is finished by a later run', () => {
@@ -132,7 +151,7 @@ describe('what is begun is finished by a later run', () => {
     h.cloud.faults.push({ service: 'volume', method: 'DELETE', answer: answers.conflict });
     const report = await h.run('cleanup', policy());
     expect(report.totals).toEqual({ deleted: 1, kept: 4 });
-    expect(fateOf(report, h.images[4]!)).toMatch(/^kept: in use: /);
+    expect(fateOf(report, h.images[4]!)).toMatch(/^kept: \[DELETE\] .* 409 The image is in use/);
     expectLeft(h, [...h.images.slice(0, 3), h.images[4]!]);
   });
 });
@@ -172,15 +191,20 @@ describe('an image is as good as its volume snapshots', () => {
 });
 
 describe('whose it is has to be certain', () => {
-  test("the volume is not the server's any more: its images are kept, not counted, and named", async () => {
+  test('Y16: one of its volumes is detached: its earlier snapshots still count and rotate', async () => {
     const h = await volumeBacked(5);
     h.db.volumeIds = ['root'];
+    expect(await h.run('cleanup', policy())).toMatchObject({ totals: { deleted: 2, kept: 3 }, warnings: [] });
+    expectLeft(h, h.images.slice(0, 3));
+  });
+
+  test("no volume is the server's any more: its images are kept, not counted, and named", async () => {
+    const h = await volumeBacked(5);
+    h.db.volumeIds = ['another'];
     const { totals, warnings } = await h.run('cleanup', policy());
     expect(totals).toEqual({});
     expect(warnings).toHaveLength(5);
-    expect(warnings[0]).toMatch(
-      /its data are of a volume that db does not have: it is kept and not counted$/,
-    );
+    expect(warnings[0]).toMatch(/its data are of volumes that db does not have: it is kept and not counted$/);
     expectLeft(h, h.images);
   });
 
@@ -203,22 +227,42 @@ describe('whose it is has to be certain', () => {
     expect(idsOf(h.dfw.volumeSnapshots)).toEqual(expect.arrayContaining(namedBy(h.images[4]!)));
   });
 
-  test('a manual image of a server that was restored from ours, and passes the marker on, is kept', async () => {
+  const HOUR_MS = 3_600_000;
+  test.each<[string, { name?: string; volumeSnapshot?: object; laterMs?: number }, RegExp]>([
+    ['by its name', { name: 'restored, before the upgrade' }, /its name does not end in -daily-/],
+    ['by the volume that its data are of', {}, /its data are of volumes that db does not have/],
+    [
+      'by the name of its volume snapshot',
+      { volumeSnapshot: { volumeId: 'root', name: 'snapshot for another image' } },
+      /that it names was not made with it/,
+    ],
+    [
+      'by the time of its volume snapshot',
+      { volumeSnapshot: { volumeId: 'root' }, laterMs: HOUR_MS + 1_000 },
+      /that it names was not made with it/,
+    ],
+  ])('a manual image that passes the marker on is kept: known %s', async (_, its, reason) => {
     const h = await volumeBacked(3);
     const restored = h.dfw.addServer({ name: 'restored', image: '', volumeIds: ['copy'] });
-    const { id } = h.dfw.addVolumeSnapshot({ volumeId: 'copy' });
-    const { owner, properties, createdAt } = h.images[2]!;
+    const { owner, properties, createdAt, name: ours } = h.images[2]!;
+    const { name = ours, volumeSnapshot, laterMs = 0 } = its;
+    const { id } = h.dfw.addVolumeSnapshot({
+      volumeId: 'copy',
+      name: `snapshot for ${name}`,
+      createdAt: new Date(createdAt.getTime() + laterMs),
+      ...volumeSnapshot,
+    });
     const block_device_mapping = JSON.stringify([{ source_type: 'snapshot', snapshot_id: id }]);
     const manual = h.dfw.addImage({
-      name: 'restored, before the upgrade',
+      name,
       ...{ owner, createdAt, size: 0 },
-      properties: { ...properties, block_device_mapping, autosnap_slot: '2020-01-01T00:00:00Z' },
+      properties: { ...properties, block_device_mapping },
     });
-    const { totals, warnings } = await h.run('cleanup', policy());
-    expect(totals).toEqual({ kept: 3 });
-    expect(warnings).toEqual([
-      expect.stringMatching(/^DFW: restored, before the upgrade .* of a volume that db does not have/),
-    ]);
+    const { totals, warnings } = await h.run('cleanup', policy({ keep: { last: 2 }, maxDeletes: 9 }));
+    expect(totals).toEqual({ deleted: 1, kept: 2 });
+    expect(warnings).toEqual([expect.stringMatching(reason)]);
+    expect(warnings[0]).toMatch(manual.id);
+    h.images.pop();
     expect(idsOf(h.dfw.images)).toEqual(idsOf([...h.images, manual]));
     expect(restored.volumeIds).toEqual(['copy']);
   });

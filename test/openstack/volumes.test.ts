@@ -13,7 +13,8 @@ function cinderWith({ app }: Replay, status: number, body?: object): void {
 }
 
 test('all volume snapshots of a project are listed, from every page', async ({ replay }) => {
-  const snapshot = (id: string) => ({ id, status: 'available', volume_id: `volume-of-${id}`, size: 1 });
+  const created_at = '2026-11-23T00:00:20.000000';
+  const snapshot = (id: string) => ({ id, status: 'available', created_at, volume_id: `volume-of-${id}` });
   const pages = [
     {
       snapshots: [snapshot('1')],
@@ -21,15 +22,19 @@ test('all volume snapshots of a project are listed, from every page', async ({ r
     },
     { snapshots: [snapshot('2')] },
   ];
+  const createdAt = new Date('2026-11-23T00:00:20Z');
   replay.app.get('/volume/snapshots', (c) => c.json(pages[Number(c.req.query('marker') ?? 0)] ?? {}));
   await expect(listVolumeSnapshots(await replay.connect(), 'DFW')).resolves.toEqual([
-    { id: '1', region: 'DFW', status: 'available', volumeId: 'volume-of-1' },
-    { id: '2', region: 'DFW', status: 'available', volumeId: 'volume-of-2' },
+    { id: '1', region: 'DFW', name: '', status: 'available', createdAt, volumeId: 'volume-of-1' },
+    { id: '2', region: 'DFW', name: '', status: 'available', createdAt, volumeId: 'volume-of-2' },
   ]);
 });
 
 describe('a volume snapshot', () => {
-  test('is read: what it is, and what it was made from', async ({ replay }) => {
+  test.for([
+    ['without a zone, as Cinder writes it', '2026-11-23T00:00:20.000000'],
+    ['with one', '2026-11-23T02:00:20+02:00'],
+  ])('is read: what it is, and what it was made from; its time %s', async ([, created_at], { replay }) => {
     cinderWith(replay, 200, {
       snapshot: {
         id: ID,
@@ -37,6 +42,7 @@ describe('a volume snapshot', () => {
         volume_id: 'vol-1',
         size: 1,
         name: 'snapshot for web',
+        created_at,
         metadata: {},
       },
     });
@@ -44,7 +50,9 @@ describe('a volume snapshot', () => {
     await expect(getVolumeSnapshot(session, 'DFW', ID)).resolves.toEqual({
       id: ID,
       region: 'DFW',
+      name: 'snapshot for web',
       status: 'available',
+      createdAt: new Date('2026-11-23T00:00:20Z'),
       volumeId: 'vol-1',
     });
   });
@@ -56,7 +64,18 @@ describe('a volume snapshot', () => {
 
   test.for<[string, number, object | undefined, string]>([
     ['that may not be read', 403, { forbidden: { code: 403, message: 'No.' } }, 'FORBIDDEN'],
-    ['without its volume', 200, { snapshot: { id: ID, status: 'available' } }, 'BAD_ANSWER'],
+    [
+      'without its volume',
+      200,
+      { snapshot: { id: ID, status: 'available', created_at: '2026-11-23T00:00:20' } },
+      'BAD_ANSWER',
+    ],
+    [
+      'without its time',
+      200,
+      { snapshot: { id: ID, status: 'available', volume_id: 'vol-1' } },
+      'BAD_ANSWER',
+    ],
     ['that is none', 200, undefined, 'BAD_ANSWER'],
   ])('%s is an error', async ([, status, body, code], { replay }) => {
     cinderWith(replay, status, body);

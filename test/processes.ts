@@ -1,0 +1,24 @@
+import type { Report } from '../lib/report.ts';
+import { lambdaContext } from '../local/context.ts';
+import { FUNCTIONS } from './functions.ts';
+import type { Harness, Job } from './harness.ts';
+
+/**
+ * Runs a job for the same event in several processes at once, which know nothing of each other: without a bucket, the
+ * lease of one keeps none of the others out.
+ */
+export async function inProcesses(h: Harness, count: number, job: Job, event: unknown): Promise<Report[]> {
+  const runs: (() => Promise<unknown>)[] = [];
+  for (let i = 0; i < count; i++) {
+    h.cold();
+    const { handler } = await FUNCTIONS[job]();
+    runs.push(() => handler(event as never, lambdaContext(`autosnap-test-${job}`)));
+  }
+  return (await Promise.all(runs.map((run) => run()))) as Report[];
+}
+
+/** Runs a job in another process. */
+export function elsewhere(h: Harness, job: Job, event: unknown): Promise<Report> {
+  h.cold();
+  return h.run(job, event);
+}
