@@ -134,16 +134,12 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   };
 
-  const regions = new Map(names.map((name) => [name, new Region(name, now, timing)]));
+  const regions = new Map(names.map((name) => [name, new Region(name, now, { timing, account })]));
   const pageSize = () => cloud.pageSize;
   const catalogue = await Promise.all(
     [...regions.values()].map(async (region) => {
-      const imageUrl = await listen(
-        imageApp({ region, account, tokens, pageSize, dataMode }),
-        'image',
-        region.name,
-      );
-      const compute = computeApp({ region, account, tokens, pageSize, rates, imageUrl: () => imageUrl });
+      const imageUrl = await listen(imageApp({ region, tokens, pageSize, dataMode }), 'image', region.name);
+      const compute = computeApp({ region, tokens, pageSize, rates, imageUrl: () => imageUrl });
       const computeUrl = await listen(compute, 'compute', region.name);
       const volumeUrl = await listen(volumeApp({ region, tokens, pageSize }), 'volume', region.name);
       const files = filesApp({ region, account, tokens, pageSize });

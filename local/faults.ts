@@ -105,6 +105,25 @@ function overLimit(hint: object) {
   };
 }
 
+/** The true answer to one listing without the things that have these ids, or, of Cloud Files, names. */
+export function leavingOut(...ids: readonly string[]): FaultAnswer {
+  const isThere = ({ id, name }: { id?: string; name?: string }) => !ids.includes(id ?? name ?? '');
+  return {
+    async edit(answer) {
+      const body: unknown = await answer.json();
+      const edited = Array.isArray(body)
+        ? body.filter(isThere)
+        : Object.fromEntries(
+            Object.entries(body as object).map(([key, value]) => [
+              key,
+              Array.isArray(value) && !key.endsWith('_links') ? value.filter(isThere) : value,
+            ]),
+          );
+      return Response.json(edited, { status: answer.status });
+    },
+  };
+}
+
 /** Answers with the first fault that matches, else lets the request through. */
 export function injectFaults(faults: Fault[], service: Service, region?: string): MiddlewareHandler<Env> {
   return async (c, next) => {

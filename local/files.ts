@@ -20,9 +20,12 @@ export type Contents = Pick<CloudObject, 'bytes' | 'hash' | 'read'>;
 export class Files {
   readonly containers = new Map<string, Map<string, CloudObject>>();
   readonly #now: () => Date;
+  readonly #unlisted: ReadonlySet<string>;
 
-  constructor(now: () => Date) {
+  /** @param unlisted `container/name` of the objects that no listing shows yet, although GET and HEAD answer. */
+  constructor(now: () => Date, unlisted: ReadonlySet<string> = new Set()) {
     this.#now = now;
+    this.#unlisted = unlisted;
   }
 
   /** Writes an object; undefined when there is no such container. */
@@ -45,13 +48,18 @@ export class Files {
     return object;
   }
 
-  /** The objects of a container whose names begin so, by name; undefined when there is no such container. */
+  /** The objects of a container whose names start with `prefix`, by name; undefined when there is no such container. */
   list(container: string, prefix = ''): CloudObject[] | undefined {
     const objects = this.containers.get(container);
-    return objects && [...objects.values()].filter(({ name }) => name.startsWith(prefix)).sort(byName);
+    const isListed = ({ name }: CloudObject) =>
+      name.startsWith(prefix) && !this.#unlisted.has(`${container}/${name}`);
+    return objects && [...objects.values()].filter(isListed).sort(byName);
   }
 
-  /** An object as it is given out: a large one has the bytes of all its segments, and an ETag of theirs. */
+  /**
+   * An object as it is given out: a large one has the bytes of all its segments, and an ETag of theirs. Swift finds the
+   * segments by a listing, so one that is not listed yet is not in it.
+   */
   get(container: string, name: string): CloudObject | undefined {
     const object = this.containers.get(container)?.get(name);
     if (!object?.manifest) return object;

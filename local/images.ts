@@ -1,57 +1,57 @@
 import { type Context, Hono } from 'hono';
 import type { Env } from './faults.ts';
-import type { Account, Tokens } from './identity.ts';
-import { checksumsOf, type DataMode, fileAnswer } from './image-data.ts';
-import type { CloudImage, Region } from './state.ts';
-import type { CloudTask } from './tasks.ts';
+import { glanceFault } from './glance-fault.ts';
+import type { Tokens } from './identity.ts';
+import { type DataMode, fileAnswer } from './image-data.ts';
+import { imageJson } from './image-json.ts';
+import { BadQuery, isVisible, listedImages } from './image-list.ts';
+import { addMemberRoutes } from './image-members.ts';
+import { type PatchOperation, PatchRefusal, patched } from './image-patch.ts';
+import { addTaskRoutes } from './image-tasks.ts';
+import type { Region } from './state.ts';
 
 interface ImageOptions {
   region: Region;
-  account: Account;
   tokens: Tokens;
   pageSize: () => number;
   dataMode: DataMode;
 }
 
-const PARAMETERS = new Set(['limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'visibility']);
-
-/** Glance v2: list, get, delete; create, and data in and out. And Rackspace's tasks, which export and import. */
-export function imageApp({ region, account, tokens, pageSize, dataMode }: ImageOptions): Hono<Env> {
+/** Glance v2: list, get, change, delete; create, and data in and out. And what Rackspace adds. */
+export function imageApp({ region, tokens, pageSize, dataMode }: ImageOptions): Hono<Env> {
   const app = new Hono<Env>().basePath('/v2');
+  const { account } = region;
 
   app.use(async (c, next) => {
     if (tokens.expiryOf(c.req.header('x-auth-token'))) return next();
     return glanceFault(
       c,
       401,
-      'Unauthorized',
       'This server could not verify that you are authorized to access the document you requested.',
     );
   });
 
-  const isVisible = ({ owner, visibility }: CloudImage) =>
-    owner === account.projectId || visibility !== 'private';
-  const imageOf = (id: string) => [region.image(id)].find((image) => image && isVisible(image));
+  const imageOf = (c: Context<Env>) =>
+    [region.image(c.req.param('id') ?? '')].find((image) => image && isVisible(image, account.projectId));
+  const missing = (c: Context<Env>) => glanceFault(c, 404, `No image found with ID ${c.req.param('id')}`);
 
   app.get('/images', (c) => {
     const query = c.req.query();
-    const { marker, limit = String(pageSize()), visibility } = query;
-    if (!/^\d+$/.test(limit)) return glanceFault(c, 400, 'Bad Request', 'limit param must be an integer');
-    const filters = Object.entries(query).filter(([key]) => !PARAMETERS.has(key));
-    const fits = (image: CloudImage) => {
-      const json: Record<string, unknown> = imageJson(image);
-      return filters.every(([key, value]) => json[key] === value);
-    };
-    const found = region.images.filter(
-      (image) =>
-        isVisible(image) &&
-        (!visibility || image.visibility === visibility) &&
-        (filters.length === 0 || fits(image)),
-    );
-    const from = marker ? found.findIndex(({ id }) => id === marker) + 1 : 0;
-    if (marker && from === 0) return glanceFault(c, 400, 'Bad Request', `No image found with ID ${marker}`);
+    const { marker, limit = String(pageSize()) } = query;
+    if (/^-\d+$/.test(limit)) return glanceFault(c, 400, 'limit param must be positive');
+    if (!/^\d+$/.test(limit)) return glanceFault(c, 400, 'limit param must be an integer');
+    let found: ReturnType<typeof listedImages>;
+    try {
+      found = listedImages(region.images, query, account.projectId);
+    } catch (error) {
+      if (error instanceof BadQuery) return glanceFault(c, 400, error.message);
+      throw error;
+    }
+    const listed = found.filter(({ id }) => id === marker || !region.unlisted.has(id));
+    const from = marker ? listed.findIndex(({ id }) => id === marker) + 1 : 0;
+    if (marker && from === 0) return glanceFault(c, 400, `No image found with ID ${marker}`);
     const size = Math.min(Number(limit), pageSize());
-    const page = found.slice(from, from + size);
+    const page = listed.slice(from, from + size);
     const next = new URL(c.req.url);
     next.searchParams.set('marker', page.at(-1)?.id ?? '');
     return c.json({
@@ -64,15 +64,13 @@ export function imageApp({ region, account, tokens, pageSize, dataMode }: ImageO
   });
 
   app.get('/images/:id', (c) => {
-    const image = imageOf(c.req.param('id'));
-    return image
-      ? c.json(imageJson(image))
-      : glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
+    const image = imageOf(c);
+    return image ? c.json(imageJson(image)) : missing(c);
   });
 
   app.get('/images/:id/file', (c) => {
-    const image = imageOf(c.req.param('id'));
-    if (!image) return glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
+    const image = imageOf(c);
+    if (!image) return missing(c);
     return image.status === 'active' && image.size
       ? fileAnswer(image, c.req.header('range'), dataMode)
       : c.body(null, 204);
@@ -80,167 +78,75 @@ export function imageApp({ region, account, tokens, pageSize, dataMode }: ImageO
 
   app.post('/images', async (c) => {
     const asked = await c.req.json<Record<string, unknown>>();
-    const { name, disk_format, container_format, min_disk: _, min_ram: __, ...properties } = asked;
+    const { name, ...rest } = asked;
     const image = region.addImage({
       name: String(name),
       status: 'queued',
       owner: account.projectId,
       size: null,
-      properties: properties as Record<string, string>,
-      diskFormat: String(disk_format),
-      containerFormat: String(container_format),
+      minDisk: 0,
+      minRam: 0,
     });
+    const operations = Object.entries(rest).map(([key, value]) => ({ op: 'add', path: `/${key}`, value }));
+    try {
+      Object.assign(image, patched(image, operations));
+    } catch (error) {
+      region.removeImage(image.id);
+      return refused(c, error);
+    }
     return c.json(imageJson(image), 201);
   });
 
   app.put('/images/:id/file', async (c) => {
-    const image = imageOf(c.req.param('id'));
-    if (!image) return glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
+    const image = imageOf(c);
+    if (!image) return missing(c);
     if (image.status !== 'queued') {
-      return glanceFault(
-        c,
-        409,
-        'Conflict',
-        `Image status transition from ${image.status} to saving is not allowed`,
-      );
+      return glanceFault(c, 409, `Image status transition from ${image.status} to saving is not allowed`);
     }
     image.data = Buffer.from(await c.req.arrayBuffer());
-    Object.assign(image, { status: 'active', size: image.data.length });
+    Object.assign(image, { status: 'active', size: image.data.length, updatedAt: region.now() });
     return c.body(null, 204);
   });
 
   app.patch('/images/:id', async (c) => {
-    const image = imageOf(c.req.param('id'));
-    if (!image) return glanceFault(c, 404, 'Not Found', `No image found with ID ${c.req.param('id')}`);
+    const image = imageOf(c);
+    if (!image) return missing(c);
     if (c.req.header('content-type') !== 'application/openstack-images-v2.1-json-patch') {
-      return glanceFault(c, 415, 'Unsupported Media Type', 'Unsupported Content-Type');
+      return glanceFault(c, 415, 'Unsupported Content-Type');
     }
     if (account.role !== 'admin' || image.owner !== account.projectId) {
-      return glanceFault(c, 403, 'Forbidden', 'You are not authorized to complete modify_image action.');
+      return glanceFault(c, 403, 'You are not authorized to complete modify_image action.');
     }
-    for (const { op, path, value } of await c.req.json<{ op: string; path: string; value: string }[]>()) {
-      const property = path.slice(1);
-      if (op === 'replace' && image.properties[property] === undefined) {
-        return glanceFault(c, 409, 'Conflict', `Property ${property} does not exist.`);
-      }
-      image.properties[property] = value;
+    try {
+      Object.assign(image, patched(image, await c.req.json<PatchOperation[]>()), { updatedAt: region.now() });
+      return c.json(imageJson(image));
+    } catch (error) {
+      return refused(c, error);
     }
-    return c.json(imageJson(image));
   });
 
   app.delete('/images/:id', (c) => {
-    const image = imageOf(c.req.param('id'));
-    if (!image)
-      return glanceFault(c, 404, 'Not Found', `Failed to find image ${c.req.param('id')} to delete`);
-    if (image.protected)
-      return glanceFault(c, 403, 'Forbidden', `Image ${image.id} is protected and cannot be deleted.`);
-    if (image.owner !== account.projectId)
-      return glanceFault(c, 403, 'Forbidden', 'You do not own this image');
+    const image = imageOf(c);
+    if (!image) return glanceFault(c, 404, `Failed to find image ${c.req.param('id')} to delete`);
+    if (image.protected) return glanceFault(c, 403, `Image ${image.id} is protected and cannot be deleted.`);
+    if (image.owner !== account.projectId) return glanceFault(c, 403, 'You do not own this image');
     if (account.role !== 'admin')
-      return glanceFault(c, 403, 'Forbidden', 'You are not authorized to complete delete_image action.');
+      return glanceFault(c, 403, 'You are not authorized to complete delete_image action.');
+    if (image.refusesDelete === 403)
+      return glanceFault(c, 403, 'You are not permitted to delete this image.');
+    if (image.refusesDelete === 409) {
+      return glanceFault(c, 409, `Image ${image.id} could not be deleted because it is in use.`);
+    }
     region.removeImage(image.id);
     return c.body(null, 204);
   });
 
-  app.post('/tasks', async (c) => {
-    if (account.role !== 'admin') {
-      return glanceFault(c, 403, 'Forbidden', 'You are not authorized to complete add_task action.');
-    }
-    const { type, input } = await c.req.json<Pick<CloudTask, 'type' | 'input'>>();
-    if (type !== 'export' && type !== 'import') {
-      return glanceFault(c, 400, 'Bad Request', `Invalid task type: ${type}`);
-    }
-    return c.json(taskJson(region.tasks.add(type, input, account.projectId), account), 201);
-  });
-
-  // What a listing shows of a task is not all of it.
-  app.get('/tasks', (c) => {
-    const { all } = region.tasks;
-    const { marker } = c.req.query();
-    const from = all.findIndex(({ id }) => id === marker) + 1;
-    const page = all.slice(from, from + pageSize());
-    const next = `/v2/tasks?marker=${page.at(-1)?.id}`;
-    return c.json({
-      tasks: page.map((task) => {
-        const { input: _, message: __, expires_at: ___, result: ____, ...brief } = taskJson(task, account);
-        return brief;
-      }),
-      first: '/v2/tasks',
-      schema: '/v2/schemas/tasks',
-      ...(page.length === pageSize() ? { next } : {}),
-    });
-  });
-
-  app.get('/tasks/:id', (c) => {
-    const task = region.tasks.all.find(({ id }) => id === c.req.param('id'));
-    return task
-      ? c.json(taskJson(task, account))
-      : glanceFault(c, 404, 'Not Found', `Task not found ${c.req.param('id')}`);
-  });
-
+  addMemberRoutes(app, region);
+  addTaskRoutes(app, region, pageSize);
   return app;
 }
 
-function taskJson(task: CloudTask, { projectId }: Account) {
-  const { id, type, status, input, message, createdAt, updatedAt, expiresAt, result } = task;
-  return {
-    id,
-    type,
-    status,
-    input,
-    message,
-    owner: projectId,
-    created_at: seconds(createdAt),
-    updated_at: seconds(updatedAt),
-    ...(expiresAt ? { expires_at: seconds(expiresAt) } : {}),
-    ...(result ? { result } : {}),
-    self: `/v2/tasks/${id}`,
-    schema: '/v2/schemas/task',
-  };
-}
-
-function imageJson(whole: CloudImage) {
-  const { id, name, status, visibility, owner, size, properties, minDisk, minRam, ...image } = whole;
-  return {
-    ...properties,
-    id,
-    name,
-    status,
-    visibility,
-    owner,
-    size,
-    protected: image.protected,
-    ...checksumsOf(whole),
-    container_format: image.containerFormat ?? 'ovf',
-    disk_format: image.diskFormat ?? (status === 'queued' ? null : 'vhd'),
-    min_ram: minRam,
-    min_disk: minDisk,
-    tags: [],
-    created_at: seconds(image.createdAt),
-    updated_at: seconds(image.updatedAt),
-    self: `/v2/images/${id}`,
-    file: `/v2/images/${id}/file`,
-    schema: '/v2/schemas/image',
-  };
-}
-
-function seconds(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z');
-}
-
-/** Glance says it in JSON only to those who ask for JSON. */
-function glanceFault(
-  c: Context<Env>,
-  status: 400 | 401 | 403 | 404 | 409 | 415,
-  title: string,
-  text: string,
-): Response {
-  const code = `${status} ${title}`;
-  const message = `${text}<br /><br />\n\n\n`;
-  return c.req.header('accept') === 'application/json'
-    ? c.json({ message, code, title }, status)
-    : c.html(
-        `<html><head><title>${code}</title></head><body><h1>${code}</h1>${message}</body></html>`,
-        status,
-      );
+function refused(c: Context<Env>, error: unknown): Response {
+  if (error instanceof PatchRefusal) return glanceFault(c, error.status, error.message);
+  throw error;
 }

@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, Hono } from 'hono';
+import { type BlockDevice, rootVolumeFor } from './block-devices.ts';
 import type { Env } from './faults.ts';
-import type { Account } from './identity.ts';
-import type { CloudServer, Region } from './state.ts';
-
-interface Options {
-  region: Region;
-  account: Account;
-}
+import { refuseLock } from './server-actions.ts';
+import { fault, isRackspace, serverJson } from './server-json.ts';
+import type { Region } from './state.ts';
 
 interface Wanted {
   name?: string;
@@ -17,21 +14,12 @@ interface Wanted {
   networks?: 'none' | { uuid: string }[];
   security_groups?: { name: string }[];
   metadata?: Record<string, string>;
+  block_device_mapping_v2?: BlockDevice[];
 }
 
-/** The body of the rebuild action. */
-export interface Rebuild {
-  imageRef?: string;
-  metadata?: Record<string, string>;
-}
-
-/** An error body of Nova's. */
-export function fault(key: string, code: number, message: string) {
-  return { [key]: { code, message } };
-}
-
-/** The rest of Nova: one server, its networks, flavors, a new server, and its end. */
-export function addServerRoutes(routes: Hono<Env>, { region, account }: Options): void {
+/** One server, its networks, flavors, a new server, and its end. */
+export function addServerRoutes(routes: Hono<Env>, region: Region): void {
+  const { account } = region;
   const serverOf = (c: Context<Env>) => region.servers.find(({ id }) => id === c.req.param('id'));
   const missing = (c: Context<Env>) =>
     c.json(fault('itemNotFound', 404, `Instance ${c.req.param('id')} could not be found.`), 404);
@@ -41,7 +29,7 @@ export function addServerRoutes(routes: Hono<Env>, { region, account }: Options)
 
   routes.get('/servers/:id', (c) => {
     const server = serverOf(c);
-    return server ? c.json({ server: serverJson(server, region, account) }) : missing(c);
+    return server ? c.json({ server: serverJson(server, region) }) : missing(c);
   });
 
   // Each cloud has its own.
@@ -76,9 +64,12 @@ export function addServerRoutes(routes: Hono<Env>, { region, account }: Options)
         ? c.json({ overLimit: { code: 413, message, retryAfter: '0' } }, 413, { 'retry-after': '0' })
         : c.json(fault('forbidden', 403, message), 403);
     }
+    const root = rootVolumeFor(region, wanted.imageRef, wanted.block_device_mapping_v2);
     const server = region.addServer({
       name: String(wanted.name),
-      image: wanted.imageRef!,
+      image: wanted.imageRef ?? '',
+      volumeIds: root ? root.volumeIds : [],
+      ...(root ? { rootVolume: root.id } : {}),
       flavor: wanted.flavorRef!,
       metadata: wanted.metadata ?? {},
       keyName: wanted.key_name ?? null,
@@ -106,8 +97,10 @@ export function addServerRoutes(routes: Hono<Env>, { region, account }: Options)
     if (account.role !== 'admin') {
       return c.json(fault('forbidden', 403, "Policy doesn't allow compute:delete to be performed."), 403);
     }
+    const locked = refuseLock(c, server);
+    if (locked) return locked;
     if (server.slowToGo) server.taskState = 'deleting';
-    else region.servers.splice(region.servers.indexOf(server), 1);
+    else region.removeServer(server);
     return c.body(null, 204);
   });
 }
@@ -122,48 +115,13 @@ function refuseNone(c: Context<Env>, { networks }: Wanted): string | undefined {
     : undefined;
 }
 
-/** Builds a server anew from another image; its metadata are replaced at once. */
-export function rebuildServer(
-  c: Context<Env>,
-  { region, server, rebuild }: { region: Region; server: CloudServer; rebuild: Rebuild },
-): Response {
-  const state = stateRefusal(server, region, [...SNAPSHOTS_IN, 'error']);
-  if (state) {
-    const message = `Cannot 'rebuild' instance ${server.id} while it is in ${state}`;
-    return c.json(fault('conflictingRequest', 409, message), 409);
-  }
-  if (server.image === '') {
-    const message = 'Unable to rebuild with a different image for a volume-backed server.';
-    return c.json(fault('badRequest', 400, message), 400);
-  }
-  const wrong = region.images.some(({ id }) => id === rebuild.imageRef)
-    ? refuseImageFor(server.flavor, rebuild.imageRef, region)
-    : 'Cannot find image for rebuild';
-  if (wrong) return c.json(fault('badRequest', 400, wrong), 400);
-  server.image = rebuild.imageRef!;
-  if (rebuild.metadata) server.metadata = rebuild.metadata;
-  region.build(server, 'REBUILD');
-  return c.json({ server: { id: server.id, adminPass: randomUUID().slice(0, 12) } }, 202);
-}
-
-/** The vm_states in which a snapshot can be taken. */
-const SNAPSHOTS_IN = ['active', 'stopped', 'paused', 'suspended'];
-
-/** Why Nova does nothing with a server just now; undefined when it would. */
-export function stateRefusal(
-  server: CloudServer,
-  region: Region,
-  vmStates: readonly string[] = SNAPSHOTS_IN,
-): string | undefined {
-  const taskState = region.taskState(server);
-  if (taskState !== null) return `task_state ${taskState}`;
-  return vmStates.includes(server.vmState) ? undefined : `vm_state ${server.vmState}`;
-}
-
 function refuseServer(wanted: Wanted, region: Region): string | undefined {
   if (!wanted.name)
     return "Invalid input for field/attribute server. Value: {}. 'name' is a required property";
-  const image = refuseImageFor(wanted.flavorRef, wanted.imageRef, region);
+  const isFromVolume = !wanted.imageRef && wanted.block_device_mapping_v2 !== undefined;
+  const image = isFromVolume
+    ? refuseVolume(wanted.block_device_mapping_v2, region)
+    : refuseImageFor(wanted.flavorRef, wanted.imageRef, region);
   if (image) return image;
   if (wanted.key_name && !region.keyPairs.includes(wanted.key_name)) return 'Invalid key_name provided.';
   const groups = wanted.security_groups?.map(({ name }) => name) ?? [];
@@ -174,7 +132,20 @@ function refuseServer(wanted: Wanted, region: Region): string | undefined {
   return network ? `Network ${network} could not be found.` : undefined;
 }
 
-function refuseImageFor(flavorRef: string | undefined, imageRef: string | undefined, region: Region) {
+function refuseVolume(devices: BlockDevice[] = [], region: Region): string | undefined {
+  const boot = devices.find(({ boot_index }) => Number(boot_index) === 0);
+  if (!boot)
+    return 'Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping combination is not valid.';
+  const missing = devices.find(({ source_type, uuid }) => source_type === 'volume' && !region.volume(uuid));
+  if (missing) return `Block Device Mapping is Invalid: failed to get volume ${missing.uuid}.`;
+  return undefined;
+}
+
+export function refuseImageFor(
+  flavorRef: string | undefined,
+  imageRef: string | undefined,
+  region: Region,
+): string | undefined {
   const image = region.images.find(({ id }) => id === imageRef);
   if (!image) return 'Can not find requested image';
   if (image.status !== 'active') return `Image ${image.id} is not active.`;
@@ -184,38 +155,6 @@ function refuseImageFor(flavorRef: string | undefined, imageRef: string | undefi
   if (flavor.disk > 0 && flavor.disk < image.minDisk)
     return "Flavor's disk is too small for requested image.";
   return undefined;
-}
-
-/** A server as both the listing and the server itself show it. */
-export function serverJson(server: CloudServer, region: Region, { projectId }: Account) {
-  const { id, name, metadata, image, vmState, createdAt, imageSchedule, buildFault } = server;
-  const status = region.status(server);
-  return {
-    id,
-    name,
-    status,
-    tenant_id: projectId,
-    user_id: '172157',
-    metadata,
-    image: image === '' ? '' : { id: image, links: [] },
-    flavor: { id: server.flavor, links: [] },
-    key_name: server.keyName,
-    config_drive: '',
-    addresses: { public: server.addresses.map((addr) => ({ addr, version: 4 })) },
-    ...(server.securityGroups.length > 0
-      ? { security_groups: server.securityGroups.map((group) => ({ name: group })) }
-      : {}),
-    created: createdAt.toISOString(),
-    updated: createdAt.toISOString(),
-    'OS-EXT-STS:task_state': region.taskState(server),
-    'OS-EXT-STS:vm_state': status === 'BUILD' ? 'building' : vmState,
-    'OS-EXT-STS:power_state': 1,
-    ...(imageSchedule ? { 'RAX-SI:image_schedule': imageSchedule } : {}),
-    'os-extended-volumes:volumes_attached': server.volumeIds.map((volumeId) => ({ id: volumeId })),
-    ...(status === 'ERROR' && buildFault
-      ? { fault: { code: 500, created: createdAt.toISOString(), message: buildFault } }
-      : {}),
-  };
 }
 
 /** What a server's interfaces show for Rackspace's own two networks: other ids than a new server is given. */
@@ -229,8 +168,4 @@ function virtualInterface(networkId: string, region: Region) {
   const address = { network_id: SHOWN[networkId] ?? networkId, network_label };
   const ip_addresses = ['203.0.113.9', '2001:db8::9'].map((ip) => ({ address: ip, ...address }));
   return { id: randomUUID(), ip_addresses, mac_address: 'BC:76:4E:04:85:0C' };
-}
-
-function isRackspace(c: Context<Env>): boolean {
-  return !c.req.path.startsWith('/v2.1');
 }

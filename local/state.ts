@@ -1,89 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { Files } from './files.ts';
+import type { Account } from './identity.ts';
+import { ImageStore } from './image-store.ts';
+import { remembered, rememberedOfVolume } from './inheritance.ts';
+import type {
+  CloudFlavor,
+  CloudImage,
+  CloudServer,
+  CloudVolume,
+  CloudVolumeSnapshot,
+  Timing,
+} from './model.ts';
 import { Tasks } from './tasks.ts';
+import { VolumeStore } from './volume-store.ts';
 
-/** How a snapshot ends: as it should, or in one of the ways that real clouds have shown. */
-export type Fate = 'active' | 'vanishes' | 'killed' | 'stuck';
+export type * from './model.ts';
 
-export interface CloudServer {
-  id: string;
-  name: string;
-  metadata: Record<string, string>;
-  /** "" for a server that was booted from a volume. */
-  image: string;
-  vmState: string;
-  /** Set by a test: what Nova is doing with it. A snapshot in progress shows by itself. */
-  taskState: string | null;
-  /** How its snapshots end. */
-  fate: Fate;
-  createdAt: Date;
-  /** The volumes that are attached to it. */
-  volumeIds: string[];
-  flavor: string;
-  keyName: string | null;
-  securityGroups: string[];
-  /** Ids. */
-  networks: string[];
-  addresses: string[];
-  /** What its snapshots inherit: the properties that its image had when it was built. */
-  inherits?: Record<string, string>;
-  /** How its building ends: well, or in ERROR with this message. */
-  buildFault?: string;
-  /** Its deletion takes its time: it stays, and is being deleted. */
-  slowToGo?: boolean;
-  /** Present while it is built, or built anew. */
-  building?: { status: 'BUILD' | 'REBUILD'; endsAt: Date };
-  /** Rackspace's own schedule of images, where one was made. */
-  imageSchedule?: { retention: number; day_of_week?: string };
-}
-
-export interface CloudFlavor {
-  id: string;
-  name: string;
-  ram: number;
-  disk: number;
-}
-
-export interface CloudVolumeSnapshot {
-  id: string;
-  name: string;
-  status: string;
-  volumeId: string;
-  createdAt: Date;
-  /** Its deletion takes its time: it stays, as "deleting". */
-  slowToGo: boolean;
-}
-
-export interface CloudImage {
-  id: string;
-  name: string;
-  status: string;
-  visibility: string;
-  protected: boolean;
-  owner: string;
-  size: number | null;
-  /** In GB and MB: what a server made from it needs. */
-  minDisk: number;
-  minRam: number;
-  createdAt: Date;
-  updatedAt: Date;
-  properties: Record<string, string>;
-  /** As Glance calls them; unless told, those of Rackspace. */
-  diskFormat?: string;
-  containerFormat?: string;
-  /** What was uploaded; of every other image the data follow from its id, see image-data.ts. */
-  data?: Buffer;
-  /** Present while a snapshot is in progress. */
-  making?: { server: string; fate: Fate; tokenExpiresAt: Date };
-}
-
-export interface Timing {
-  /** From the request to the beginning of the upload. */
-  queuedMs: number;
-  savingMs: number;
-  /** Of a server. */
-  buildMs?: number;
-}
+const BUILD_MS = 120_000;
 
 const FLAVORS = [
   { id: '2', name: '512MB Standard Instance', ram: 512, disk: 20 },
@@ -98,10 +31,16 @@ const NETWORKS = [
   { id: '11111111-1111-1111-1111-111111111111', label: 'private' },
 ];
 
-/** The servers and images of one region, and the progress of snapshots by the clock. */
+/** How Nova shows a vm_state, where it is not the same word. */
+const STATUSES: Record<string, string> = {
+  stopped: 'SHUTOFF',
+  resized: 'VERIFY_RESIZE',
+  rescued: 'RESCUE',
+};
+
+/** What there is in one region: servers, images, volumes, and what servers can be made with. */
 export class Region {
   readonly servers: CloudServer[] = [];
-  readonly volumeSnapshots: CloudVolumeSnapshot[] = [];
   /** What servers can be made with; a test may change them. */
   readonly flavors: CloudFlavor[] = FLAVORS.map((flavor) => ({ ...flavor }));
   readonly networks = NETWORKS.map((network) => ({ ...network }));
@@ -111,26 +50,34 @@ export class Region {
   newServers: Partial<CloudServer> = {};
   /** How many servers there may be. */
   maxServers = 100;
-  readonly #images = new Map<string, CloudImage>();
-  /** Those in progress, and the server that is busy with each. */
-  readonly #making = new Set<CloudImage>();
-  readonly #busyWith = new Map<string, CloudImage>();
-  /** Before this moment none of them changes. */
-  #nextChangeMs = Number.POSITIVE_INFINITY;
+  /** How many volume snapshots there may be; Cinder's own default is 10. */
+  maxVolumeSnapshots = 100;
+  /**
+   * The ids of servers, images, volumes, volume snapshots and tasks that listings leave out, although GET answers:
+   * the cell of a server is down, a listing lags behind. Of Cloud Files, `container/name`, see files.ts.
+   */
+  readonly unlisted = new Set<string>();
   readonly files: Files;
   readonly tasks: Tasks;
   readonly name: string;
   readonly now: () => Date;
-  readonly #timing: Timing;
+  readonly account: Account;
+  readonly #images: ImageStore;
+  readonly #volumes: VolumeStore;
+  readonly #buildMs: number;
 
-  constructor(name: string, now: () => Date, timing: Timing) {
+  constructor(name: string, now: () => Date, { timing, account }: { timing: Timing; account: Account }) {
     this.name = name;
     this.now = now;
-    this.#timing = timing;
-    this.files = new Files(now);
+    this.account = account;
+    this.#buildMs = timing.buildMs ?? BUILD_MS;
+    this.#images = new ImageStore(now, timing);
+    this.#volumes = new VolumeStore(now, timing);
+    this.files = new Files(now, this.unlisted);
     this.tasks = new Tasks(this);
   }
 
+  /** Adds a server as it is long after it was built; it remembers the image that it names, if there is one. */
   addServer(server: Partial<CloudServer> & { name: string }): CloudServer {
     const added: CloudServer = {
       id: randomUUID(),
@@ -148,70 +95,99 @@ export class Region {
       addresses: [`203.0.113.${this.servers.length + 1}`, `10.180.0.${this.servers.length + 1}`],
       ...server,
     };
+    if (added.image === '' && added.volumeIds[0]) added.rootVolume ??= added.volumeIds[0];
     this.servers.push(added);
+    if (!added.inherits) this.remember(added);
     return added;
+  }
+
+  removeServer(server: CloudServer): void {
+    this.#images.abandon(server.id);
+    this.servers.splice(this.servers.indexOf(server), 1);
   }
 
   addImage(image: Partial<CloudImage> & { name: string }): CloudImage {
-    const createdAt = image.createdAt ?? this.now();
-    const added: CloudImage = {
-      id: randomUUID(),
-      status: 'active',
-      visibility: 'private',
-      protected: false,
-      owner: '',
-      size: 2_000_000_000,
-      minDisk: 20,
-      minRam: 512,
-      createdAt,
-      updatedAt: createdAt,
-      properties: {},
-      ...image,
-    };
-    this.#images.set(added.id, added);
-    if (added.making) {
-      this.#making.add(added);
-      this.#busyWith.set(added.making.server, added);
-      this.#nextChangeMs = Math.min(this.#nextChangeMs, createdAt.getTime() + this.#timing.queuedMs);
-    }
-    return added;
-  }
-
-  addVolumeSnapshot(snapshot: Partial<CloudVolumeSnapshot> & { volumeId: string }): CloudVolumeSnapshot {
-    const added = {
-      id: randomUUID(),
-      name: '',
-      status: 'available',
-      slowToGo: false,
-      createdAt: this.now(),
-      ...snapshot,
-    };
-    this.volumeSnapshots.push(added);
-    return added;
+    return this.#images.add(image);
   }
 
   removeImage(id: string): void {
-    const image = this.#images.get(id);
-    if (image?.making) this.#finish(image);
-    this.#images.delete(id);
+    this.#images.remove(id);
   }
 
   /** All images as the clock has them, the newest first. */
   get images(): CloudImage[] {
-    this.#settle();
-    return [...this.#images.values()].sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+    return this.#images.all;
   }
 
   /** One image as the clock has it. */
   image(id: string): CloudImage | undefined {
-    this.#settle();
     return this.#images.get(id);
+  }
+
+  addVolume(volume: Partial<CloudVolume> = {}): CloudVolume {
+    return this.#volumes.add(volume);
+  }
+
+  removeVolume(id: string): void {
+    this.#volumes.remove(id);
+  }
+
+  /** All volumes, the newest first. */
+  get volumes(): CloudVolume[] {
+    return this.#volumes.all(this.servers);
+  }
+
+  volume(id: string): CloudVolume | undefined {
+    return this.volumes.find((volume) => volume.id === id);
+  }
+
+  /** The moment in which a volume or a volume snapshot that is asked for now is there. */
+  get volumeReadyAt(): Date {
+    return this.#volumes.soon;
+  }
+
+  /** Where a volume is attached: the root is the first disk of its server, and every volume keeps its place. */
+  deviceOf(server: CloudServer, volumeId: string): string {
+    server.devices ??= {};
+    const taken = new Set(Object.values(server.devices));
+    const free = [...'abcdefghijklmnopqrstuvwxyz'].map((letter) => `/dev/vd${letter}`);
+    const isRoot = volumeId === server.rootVolume;
+    server.devices[volumeId] ??= free.find((device, i) => (isRoot || i > 0) && !taken.has(device)) ?? '';
+    return server.devices[volumeId];
+  }
+
+  addVolumeSnapshot(snapshot: Partial<CloudVolumeSnapshot> & { volumeId: string }): CloudVolumeSnapshot {
+    return this.#volumes.addSnapshot(snapshot);
+  }
+
+  /** In the order in which they were made. */
+  get volumeSnapshots(): CloudVolumeSnapshot[] {
+    return this.#volumes.snapshots;
   }
 
   /** Begins to build a server, or to build it anew; a build takes its time. */
   build(server: CloudServer, status: 'BUILD' | 'REBUILD'): void {
-    server.inherits = { ...this.#images.get(server.image)?.properties };
-    server.building = { status, endsAt: new Date(this.now().getTime() + (this.#timing.buildMs ?? 120_000)) };
+    this.remember(server, status === 'REBUILD');
+    server.building = {
+      status,
+      endsAt: new Date(this.now().getTime() + this.#buildMs),
+      vmState: status === 'REBUILD' && server.vmState === 'stopped' ? 'stopped' : 'active',
+    };
+  }
+
+  /**
+   * Writes down what the snapshots of a server inherit. `base_image_ref` is that of its image where the image has one:
+   * only a rebuild makes it the image itself.
+   */
+  remember(server: CloudServer, rebuilt = false): void {
+    const flavor = this.flavors.find(({ id }) => id === server.flavor);
+    const image = this.image(server.image);
+    const root = server.rootVolume ? this.#volumes.get(server.rootVolume) : undefined;
+    if (image) Object.assign(server, remembered(image, flavor));
+    else if (root) Object.assign(server, rememberedOfVolume(root, flavor));
+    else server.inherits = {};
+    server.inherits = { base_image_ref: server.image, ...server.inherits };
+    if (rebuilt) server.inherits.base_image_ref = server.image;
   }
 
   /** The status of a server by the clock. */
@@ -220,9 +196,11 @@ export class Region {
     if (building && this.now() < building.endsAt) return building.status;
     if (building) {
       delete server.building;
-      server.vmState = buildFault ? 'error' : 'active';
+      server.vmState = buildFault ? 'error' : (building.vmState ?? 'active');
     }
-    return server.vmState === 'stopped' ? 'SHUTOFF' : server.vmState.toUpperCase();
+    // An image that is in the making may have an effect on its server.
+    this.#images.taskStateOf(server.id);
+    return STATUSES[server.vmState] ?? server.vmState.toUpperCase();
   }
 
   /** What Nova is doing with a server, null when nothing. */
@@ -231,54 +209,6 @@ export class Region {
     const status = this.status(server);
     if (status === 'BUILD') return 'spawning';
     if (status === 'REBUILD') return 'rebuild_spawning';
-    if (server.taskState) return server.taskState;
-    this.#settle();
-    const image = this.#busyWith.get(server.id);
-    if (!image) return null;
-    const ageMs = this.now().getTime() - image.createdAt.getTime();
-    if (ageMs < this.#timing.queuedMs / 2) return 'image_snapshot';
-    return ageMs < this.#timing.queuedMs ? 'image_pending_upload' : 'image_uploading';
-  }
-
-  #settle(): void {
-    const { queuedMs, savingMs } = this.#timing;
-    const now = this.now();
-    if (now.getTime() < this.#nextChangeMs) return;
-    this.#nextChangeMs = Number.POSITIVE_INFINITY;
-    const changesAt = (at: Date) => {
-      this.#nextChangeMs = Math.min(this.#nextChangeMs, at.getTime());
-    };
-    for (const image of [...this.#making]) {
-      if (!image.making) continue;
-      const { fate, tokenExpiresAt } = image.making;
-      const uploadAt = new Date(image.createdAt.getTime() + queuedMs);
-      if (now < uploadAt) {
-        changesAt(uploadAt);
-        continue;
-      }
-      // Nova uploads with the user's token: without it, it can't even say that it has failed.
-      if (fate === 'stuck' || tokenExpiresAt < uploadAt) {
-        this.#finish(image);
-        continue;
-      }
-      image.status = 'saving';
-      const endsAt = new Date(uploadAt.getTime() + savingMs);
-      if (now < endsAt) {
-        changesAt(endsAt);
-        continue;
-      }
-      this.#finish(image);
-      if (fate === 'vanishes') this.removeImage(image.id);
-      else if (fate === 'killed') image.status = 'killed';
-      else Object.assign(image, { status: 'active', size: 2_000_000_000 });
-      image.updatedAt = endsAt;
-    }
-  }
-
-  #finish(image: CloudImage): void {
-    const server = image.making?.server ?? '';
-    if (this.#busyWith.get(server) === image) this.#busyWith.delete(server);
-    delete image.making;
-    this.#making.delete(image);
+    return server.taskState ?? this.#images.taskStateOf(server.id);
   }
 }

@@ -1,0 +1,59 @@
+import type { Hono } from 'hono';
+import type { Env } from './faults.ts';
+import { fault } from './server-json.ts';
+import type { CloudServer, Region } from './state.ts';
+
+/** Nova's os-volume_attachments: which volumes a server has, and where; attach and detach. */
+export function addAttachmentRoutes(routes: Hono<Env>, region: Region): void {
+  const path = '/servers/:id/os-volume_attachments';
+  const serverOf = (id: string | undefined) => region.servers.find((server) => server.id === id);
+  const missing = (id: string) => fault('itemNotFound', 404, `Instance ${id} could not be found.`);
+  const attachment = (server: CloudServer, volumeId: string) => ({
+    id: volumeId,
+    volumeId,
+    serverId: server.id,
+    device: region.deviceOf(server, volumeId),
+  });
+
+  routes.get(path, (c) => {
+    const server = serverOf(c.req.param('id'));
+    if (!server) return c.json(missing(c.req.param('id')), 404);
+    return c.json({ volumeAttachments: server.volumeIds.map((id) => attachment(server, id)) });
+  });
+
+  routes.post(path, async (c) => {
+    const server = serverOf(c.req.param('id'));
+    if (!server) return c.json(missing(c.req.param('id')), 404);
+    const { volumeAttachment } = await c.req.json<{
+      volumeAttachment: { volumeId: string; device?: string };
+    }>();
+    const { volumeId, device } = volumeAttachment;
+    if (!region.volume(volumeId)) {
+      return c.json(fault('itemNotFound', 404, `Volume ${volumeId} could not be found.`), 404);
+    }
+    const others = region.servers.filter(({ volumeIds }) => volumeIds.includes(volumeId));
+    if (others.length > 0) {
+      const message = `Invalid volume: volume ${volumeId} is already attached to instances: ${others.map(({ id }) => id)}`;
+      return c.json(fault('badRequest', 400, message), 400);
+    }
+    server.volumeIds.push(volumeId);
+    if (device) server.devices = { ...server.devices, [volumeId]: device };
+    return c.json({ volumeAttachment: attachment(server, volumeId) });
+  });
+
+  routes.delete(`${path}/:volume`, (c) => {
+    const { id, volume } = c.req.param();
+    const server = serverOf(id);
+    if (!server) return c.json(missing(id), 404);
+    if (!server.volumeIds.includes(volume)) {
+      const message = `volume_id not found: ${volume}`;
+      return c.json(fault('itemNotFound', 404, message), 404);
+    }
+    if (server.rootVolume === volume) {
+      return c.json(fault('badRequest', 400, 'Cannot detach a root device volume'), 400);
+    }
+    server.volumeIds.splice(server.volumeIds.indexOf(volume), 1);
+    delete server.devices?.[volume];
+    return c.body(null, 202);
+  });
+}

@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import type { CloudServer, CloudVolume, CloudVolumeSnapshot, Timing } from './model.ts';
+
+const CREATED_MS = 5_000;
+
+/** The volumes and volume snapshots of one region, by the clock. */
+export class VolumeStore {
+  readonly #volumes = new Map<string, CloudVolume>();
+  readonly #snapshots: CloudVolumeSnapshot[] = [];
+  readonly #now: () => Date;
+  readonly #createdMs: number;
+
+  constructor(now: () => Date, { volumeMs = CREATED_MS }: Timing) {
+    this.#now = now;
+    this.#createdMs = volumeMs;
+  }
+
+  /** When something that is asked for now is there. */
+  get soon(): Date {
+    return new Date(this.#now().getTime() + this.#createdMs);
+  }
+
+  add(volume: Partial<CloudVolume>): CloudVolume {
+    const now = this.#now();
+    const added: CloudVolume = {
+      id: randomUUID(),
+      name: '',
+      status: 'available',
+      size: 1,
+      metadata: {},
+      imageMetadata: {},
+      snapshotId: null,
+      createdAt: now,
+      availableAt: volume.createdAt ?? now,
+      ...volume,
+    };
+    this.#volumes.set(added.id, added);
+    return added;
+  }
+
+  remove(id: string): void {
+    this.#volumes.delete(id);
+  }
+
+  get(id: string): CloudVolume | undefined {
+    return this.#volumes.get(id);
+  }
+
+  /** All volumes: those that a test gave to a server without saying more are there, too. */
+  all(servers: readonly CloudServer[]): CloudVolume[] {
+    for (const { volumeIds, createdAt, name } of servers) {
+      for (const id of volumeIds) if (!this.#volumes.has(id)) this.add({ id, name, createdAt });
+    }
+    return [...this.#volumes.values()].sort(newestFirst);
+  }
+
+  addSnapshot(snapshot: Partial<CloudVolumeSnapshot> & { volumeId: string }): CloudVolumeSnapshot {
+    const volume = this.#volumes.get(snapshot.volumeId);
+    const added: CloudVolumeSnapshot = {
+      id: randomUUID(),
+      name: '',
+      status: 'available',
+      slowToGo: false,
+      description: null,
+      size: volume?.size ?? 1,
+      metadata: {},
+      imageMetadata: { ...volume?.imageMetadata },
+      createdAt: this.#now(),
+      updatedAt: null,
+      ...snapshot,
+    };
+    this.#snapshots.push(added);
+    return added;
+  }
+
+  /** In the order in which they were added; a test may take some out. */
+  get snapshots(): CloudVolumeSnapshot[] {
+    const now = this.#now();
+    for (const snapshot of this.#snapshots) {
+      const { availableAt } = snapshot;
+      if (!availableAt || now < availableAt) continue;
+      delete snapshot.availableAt;
+      if (snapshot.status === 'creating')
+        Object.assign(snapshot, { status: 'available', updatedAt: availableAt });
+    }
+    return this.#snapshots;
+  }
+}
+
+export function newestFirst(a: { createdAt?: Date }, b: { createdAt?: Date }): number {
+  return (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0);
+}
