@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { separateThrowAways } from './drill/ownership.ts';
 import { listServers, type Server } from './openstack/compute.ts';
 import { isCloudError } from './openstack/errors.ts';
 import { type Image, listImages } from './openstack/images.ts';
@@ -17,6 +18,8 @@ export interface RegionSurvey {
 
 export interface Survey {
   regions: RegionSurvey[];
+  /** The servers that drills have made: they will soon be gone, and no policy ever means them. They are in no region's `servers`. */
+  throwAways: Server[];
   /** The regions that could not be listed completely, and why: nothing may be done there. */
   unreadable: { region: string; problem: string }[];
 }
@@ -43,7 +46,7 @@ export async function survey(
       ),
     );
   }
-  const found: Survey = { regions: [], unreadable: [] };
+  const found: Survey = { regions: [], throwAways: [], unreadable: [] };
   await pMap(new Set(wanted ?? known), async (region) => {
     try {
       const [servers, images] = await Promise.all([
@@ -51,7 +54,9 @@ export async function survey(
         listImages(session, region),
       ]);
       const volumeSnapshots = images.some(volumesFor) ? await listVolumeSnapshots(session, region) : [];
-      found.regions.push({ region, servers, images, volumeSnapshots });
+      const { lasting, throwAways } = separateThrowAways(servers, images, session.projectId);
+      found.regions.push({ region, servers: lasting, images, volumeSnapshots });
+      found.throwAways.push(...throwAways);
     } catch (error) {
       if (!isCloudError(error)) throw error;
       found.unreadable.push({ region, problem: error.message });

@@ -125,6 +125,7 @@ export function imageApp({ region, account, tokens, pageSize, dataMode }: ImageO
       }
       image.properties[property] = value;
     }
+    image.updatedAt = region.now();
     return c.json(imageJson(image));
   });
 
