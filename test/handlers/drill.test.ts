@@ -258,7 +258,11 @@ describe('when something goes wrong on the way', () => {
     h.cloud.faults.push({ ...CREATE, answer: 'hang' });
     const report = await h.run('drill', event(), { remainingMs: 7_000 });
     expect(report.totals).toEqual({ deferred: 1 });
-    addThrowAway(h, h.newest[0]!);
+    const image = h.newest[0]!;
+    const nonce = new RegExp(`^${image.id} (${UUID})/2026-11-23T06:00:00Z/$`).exec(
+      image.properties.autosnap_drill!,
+    )![1]!;
+    addLookalike(h, image, { createdAt: new Date() }, markOf(image, 'autosnap-test', 'daily', nonce));
     expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
     expect(throwAways(h)).toEqual([]);
   });
@@ -467,6 +471,126 @@ describe('the budget', () => {
     const report = await h.run('drill', event(), { remainingMs: 26_000 });
     expect(throwAways(h).map(({ name }) => name)).toEqual(['web-drill']);
     expect(reasons(report)).toContain('another run began one at the same moment, and drill.atOnce is 1');
+  });
+});
+
+describe('one that can not be done leaves the turn to others, in the same run', () => {
+  const CREATE = { service: 'compute', method: 'POST', path: /\/servers$/ } as const;
+  const PATCH = { service: 'image', method: 'PATCH' } as const;
+  const GONE = { status: 404, body: { message: 'No image found', code: '404 Not Found' } };
+
+  test('no flavor fits', async () => {
+    const h = await world(['a', 'b']);
+    h.newest[h.fleet[0]!.id < h.fleet[1]!.id ? 0 : 1]!.minRam = 1_000_000;
+    const { error, report } = await h.fail('drill', event());
+    expect(report?.totals).toEqual({ failed: 1, proven: 1 });
+    expect(error.message).toContain('no flavor is large enough');
+  });
+
+  test.each<[string, Fault, number]>([
+    ['the server is refused', { ...CREATE, answer: answers.conflict }, 2],
+    ['its image can not be marked', { ...PATCH, answer: answers.forbidden }, 1],
+    ['its image is gone', { service: 'image', path: /images\/[^/]{36}$/, answer: GONE }, 1],
+  ])('%s', async (_, fault, requests) => {
+    const h = await world(['a', 'b']);
+    h.cloud.faults.push(fault);
+    const { report } = await h.fail('drill', event());
+    expect(report?.totals).toMatchObject({ proven: 1 });
+    expect(report?.entries).toHaveLength(2);
+    expect(sent(h, 'POST')).toHaveLength(requests);
+    expect(throwAways(h)).toEqual([]);
+  });
+
+  test('one that was refused goes to the end of the queue', async () => {
+    const h = await world(['a', 'b', 'c']);
+    h.cloud.faults.push({ ...CREATE, answer: answers.quota });
+    const first = (await h.fail('drill', event())).report?.entries[0]?.name;
+    const next = [];
+    for (const day of [24, 25, 26]) {
+      setTime(`2026-11-${day}T06:00:00Z`);
+      next.push((await h.run('drill', event())).entries[0]?.name);
+    }
+    expect(next.at(-1)).toBe(first);
+    expect(new Set(next).size).toBe(3);
+  });
+
+  test('a quota would refuse all: no others are tried', async () => {
+    const h = await world(['a', 'b', 'c']);
+    h.dfw.maxServers = 3;
+    const { error, report } = await h.fail('drill', event());
+    expect(report?.totals).toEqual({ failed: 1 });
+    expect(error.message).toContain('Quota exceeded for instances');
+    expect(sent(h, 'POST')).toHaveLength(1);
+  });
+
+  test('what refuses ten would refuse all', async () => {
+    const h = await world(
+      Array.from({ length: 12 }, (_, i) => `web-${i}`),
+      1,
+    );
+    h.cloud.faults.push({ ...PATCH, times: Infinity, answer: answers.forbidden });
+    const { error, report } = await h.fail('drill', event());
+    expect(report?.totals).toEqual({ failed: 10 });
+    expect(error.message).toMatch(/no server was asked for, because its image .* lacks the role/);
+    expect(sent(h, 'POST')).toEqual([]);
+  });
+
+  test('a verdict that can never be written: the snapshot is booted once for each slot', async () => {
+    const h = await world();
+    h.cloud.faults.push({ ...PATCH, skip: 2, times: Infinity, answer: answers.forbidden });
+    await h.fail('drill', event());
+    for (const hour of ['07', '08', '09']) {
+      setTime(`2026-11-23T${hour}:00:00Z`);
+      await h.run('drill', event());
+    }
+    expect(sent(h, 'POST')).toHaveLength(1);
+  });
+
+  test.each<[string, (h: World, left: CloudServer) => unknown]>([
+    [
+      'is locked',
+      (h, { id }) =>
+        h.cloud.faults.push({
+          service: 'compute',
+          method: 'DELETE',
+          path: new RegExp(id),
+          times: Infinity,
+          answer: answers.conflict,
+        }),
+    ],
+    [
+      'has been told to go, and does not',
+      (_, left) => {
+        left.taskState = 'deleting';
+      },
+    ],
+  ])('a server that %s takes up a place for `hours` and one more, then no longer', async (_, change) => {
+    const h = await world(['a', 'b'], 1);
+    const left = addThrowAway(h, h.newest[0]!);
+    change(h, left);
+    const hourly = event({ schedule: 'cron(0 7-12 * * ? *)' });
+    setTime('2026-11-23T07:00:00Z');
+    await h.fail('drill', hourly, { remainingMs: 26_000 });
+    expect(h.newest[1]!.properties).not.toHaveProperty('autosnap_proven');
+    setTime('2026-11-23T09:00:00Z');
+    const { error } = await h.fail('drill', hourly, { remainingMs: 26_000 });
+    expect(error.message).toContain('it does not go: delete it by hand');
+    expect(h.newest[1]!.properties.autosnap_proven).toMatch(h.newest[1]!.id);
+    expect(throwAways(h)).toEqual([left]);
+  });
+
+  test('three that do not go are enough: no more are made, and that is a failure', async () => {
+    const h = await world(['a', 'b', 'c', 'd'], 1);
+    for (const [i, image] of h.newest.slice(0, 3).entries()) {
+      const nonce = NONCE.replace('0c9b', `000${i}`);
+      const metadata = { autosnap_drill: markOf(image, 'autosnap-test', 'daily', nonce) };
+      const { id } = addLookalike(h, image, { taskState: 'deleting', metadata });
+      record(image, id, '2026-11-23T05:59:00Z', nonce);
+    }
+    setTime('2026-11-23T09:00:00Z');
+    const { error } = await h.fail('drill', event(), { remainingMs: 26_000 });
+    expect(error.message).toContain('3 throw-away servers do not go, so no more are made');
+    expect(sent(h, 'POST')).toEqual([]);
   });
 });
 
