@@ -13,7 +13,7 @@ import { metadataOf, type ThrowAway } from './throw-away.ts';
 import { nameServer, type Result, type Warden, writeRecord } from './trial.ts';
 
 /** After that many refusals by the cloud a run tries no more snapshots: what refuses so many is wrong for all. */
-export const MOST_REFUSALS = 10;
+const MOST_REFUSALS = 10;
 
 /** A snapshot to be booted, with its image and the name of its server, which is "" when that is gone. */
 export interface Candidate {

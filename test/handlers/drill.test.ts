@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { answers, type Fault } from '../../local/faults.ts';
-import type { CloudImage, CloudServer } from '../../local/state.ts';
+import type { CloudServer } from '../../local/state.ts';
 import {
   addLookalike,
   addThrowAway,
