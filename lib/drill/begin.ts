@@ -135,8 +135,14 @@ async function begin(
     isMarked = true;
     const { server } = designed;
     const mark = server.metadata[DRILL_KEY];
+    const throwAway = { owner, policy, image: image!.id, nonce, name: server.name, region };
     const sent = await sendOnce(
-      () => createServer(session, region, server),
+      async () => {
+        const id = await createServer(session, region, server);
+        await nameNew(session, { ...throwAway, id });
+        return id;
+      },
+      // What this finds is not named yet: anybody could have copied the metadata.
       async () => {
         const [found, ...others] = (await listServers(session, region)).filter(
           ({ metadata }) => metadata[DRILL_KEY] === mark,
@@ -144,11 +150,7 @@ async function begin(
         return others.length === 0 ? found?.id : undefined;
       },
     );
-    if ('done' in sent) {
-      const throwAway = { owner, policy, image: image!.id, nonce, id: sent.done, name: server.name, region };
-      await nameNew(session, throwAway);
-      return { ...throwAway, createdAt: now };
-    }
+    if ('done' in sent) return { ...throwAway, id: sent.done, createdAt: now };
     return {
       outcome: sent.unsure.code === 'OUT_OF_TIME' ? 'deferred' : 'failed',
       reason: `${explain(sent.unsure)} If there is a server all the same, the next run finds it.`,
@@ -165,8 +167,8 @@ async function begin(
 }
 
 /**
- * Names a new server on its image, and reads that back: of two runs that write at the same moment Glance keeps one. Where
- * this fails, the next look at the server tries to do it.
+ * Names the server of the cloud's answer on its image, and reads that back: of two runs that write at the same moment Glance
+ * keeps one. Where this fails, the next look at the server tries to do it.
  */
 async function nameNew(session: Session, server: Omit<ThrowAway, 'createdAt'>): Promise<void> {
   try {

@@ -11,7 +11,7 @@ import { beginInTurn, type Candidate, design, flavorsOf } from './begin.ts';
 import { type Drillable, type DrillPolicy, MOST_STUCK, planDrills, problemWith, type Turn } from './plan.ts';
 import { readRecords } from './record.ts';
 import type { ThrowAway } from './throw-away.ts';
-import { atTheEnd, inspect, isStuck, type Result, type Trial, trialOf } from './trial.ts';
+import { atTheEnd, foresee, isStuck, type Result, type Trial, trialOf } from './trial.ts';
 import { follow, look, trialsIn, type Work, withdrawSurplus } from './watch.ts';
 
 /**
@@ -75,11 +75,7 @@ interface Outcome {
 /** What a run would do, without doing it. */
 async function rehearse(work: Work): Promise<Outcome> {
   const trials = await trialsIn(work);
-  await pMap(trials, async (trial) => {
-    if (trial.step.state !== 'going') return;
-    const seen = await inspect(work, trial);
-    if ('state' in seen) trial.step = seen;
-  });
+  await look(work, trials, foresee);
   const { waiting, places, skip, problems } = turnAfter(work, trials);
   const flavors = flavorsOf(work.session);
   const planned: Entry[] = [];

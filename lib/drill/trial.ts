@@ -58,9 +58,21 @@ export function trialOf(server: ThrowAway, { needless, hasTwin = false }: Partia
 }
 
 /** Looks at a throw-away server once, and does what is next: its verdict goes to its image, then it is deleted. */
-export async function proceed(warden: Warden, trial: Trial): Promise<Step> {
+export function proceed(warden: Warden, trial: Trial): Promise<Step> {
+  return carefully(trial, () => attempt(warden, trial));
+}
+
+/** Looks at a throw-away server once, and does nothing. */
+export function foresee(warden: Warden, trial: Trial): Promise<Step> {
+  return carefully(trial, async () => {
+    const seen = await inspect(warden, trial);
+    return 'state' in seen ? seen : trial.step;
+  });
+}
+
+async function carefully(trial: Trial, look: () => Promise<Step>): Promise<Step> {
   try {
-    return await attempt(warden, trial);
+    return await look();
   } catch (error) {
     if (!isCloudError(error)) throw error;
     if (trial.step.state === 'leaving' || error.code === 'OUT_OF_TIME') return trial.step;
@@ -98,7 +110,7 @@ async function attempt(warden: Warden, trial: Trial): Promise<Step> {
  *
  * @returns both; or the step that this alone leads to: the server is gone or going, or it is not provably a drill's.
  */
-export async function inspect(
+async function inspect(
   { session, owner }: Warden,
   { server, step, hasTwin }: Trial,
 ): Promise<{ detail: ServerDetail; image: Image; isNamed: boolean } | Step> {

@@ -86,11 +86,11 @@ function throwAwaysIn(servers: readonly Server[], owner: string): ThrowAway[] {
 }
 
 /** Looks at each once that is not settled yet. */
-export async function look(work: Work, trials: readonly Trial[]): Promise<void> {
+export async function look(work: Work, trials: readonly Trial[], step = proceed): Promise<void> {
   await pMap(
     trials.filter(isOpen),
     async (trial) => {
-      trial.step = await proceed(work, trial);
+      trial.step = await step(work, trial);
     },
     { concurrency: 8 },
   );

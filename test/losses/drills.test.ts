@@ -137,6 +137,28 @@ describe('Y5: a production server, because its metadata said that a drill had ma
     expect(throwAways(h)).toEqual(both);
   });
 
+  test('nor one that already has the nonce when the request is lost: only an answer names a server unseen', async () => {
+    const h = await drillWorld();
+    const image = h.newest[0]!;
+    h.cloud.faults.push({ service: 'compute', method: 'POST', path: /servers$/, answer: 'drop' });
+    let other: CloudServer | undefined;
+    h.cloud.faults.push({
+      service: 'compute',
+      path: /servers\/detail$/,
+      times: Infinity,
+      answer: () => {
+        const [, nonce] = / ([^/]+)/.exec(image.properties.autosnap_drill ?? '') ?? [];
+        if (other || !nonce) return;
+        const createdAt = new Date('2026-11-23T05:58:00Z');
+        const mark = markOf(image, 'autosnap-test', 'daily', nonce);
+        other = addLookalike(h, image, { createdAt }, mark);
+      },
+    });
+    const { warnings } = await h.run('drill', drillEvent());
+    expect(warnings.join()).toContain('it was not created right after image');
+    expect(throwAways(h)).toEqual([other]);
+  });
+
   test('nor one that is rebuilt or takes over the drill between the verdict and the deletion', async () => {
     const h = await drillWorld();
     const server = addThrowAway(h, h.newest[0]!);
