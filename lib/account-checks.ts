@@ -1,5 +1,6 @@
 import pMap from 'p-map';
 import { type Finding, fail, pass, warn } from './diagnosis.ts';
+import { separateThrowAways } from './drill/ownership.ts';
 import { markerOf } from './marker.ts';
 import { listServers, type Server } from './openstack/compute.ts';
 import { explain, isCloudError } from './openstack/errors.ts';
@@ -111,11 +112,12 @@ async function listRegion(
   { owner, now }: Pick<Run, 'owner' | 'now'>,
 ): Promise<{ region: string; servers?: Server[]; findings: Finding[] }> {
   try {
-    const [servers, images, limit = Infinity] = await Promise.all([
+    const [listed, images, limit = Infinity] = await Promise.all([
       listServers(session, region),
       listImages(session, region),
       imageMetadataLimit(session, region),
     ]);
+    const { lasting: servers } = separateThrowAways(listed, images, session.projectId);
     const ours = images.filter(({ properties }) => properties.autosnap_owner === owner).length;
     const needed = Object.keys(markerOf({ owner, policy: '', server: '', slot: now })).length;
     const finding =

@@ -1,14 +1,6 @@
 import type { Server } from './openstack/compute.ts';
 import type { Selector } from './policy.ts';
 
-/** The metadatum of the throw-away servers that drills make. */
-export const DRILL_KEY = 'autosnap_drill';
-
-/** Whether a server is a drill's: it will soon be gone, and no policy ever means it. */
-export function isOfDrill({ metadata }: Pick<Server, 'metadata'>): boolean {
-  return Object.hasOwn(metadata, DRILL_KEY);
-}
-
 export interface Selection {
   /** The servers meant, each once. */
   servers: Server[];
@@ -23,10 +15,9 @@ type Criteria = Pick<Selector, 'ids' | 'names' | 'tagged'>;
 /**
  * The servers that a policy means: the union of what is named by id, by name pattern, by metadata, or `all`, minus
  * `except`. In patterns `*` stands for any characters and `?` for one. Of several `tagged` pairs a server must have
- * every one; a comma-separated metadata value counts for each of its parts. The servers of drills are never meant.
+ * every one; a comma-separated metadata value counts for each of its parts.
  */
-export function selectServers(present: readonly Server[], selector: Selector): Selection {
-  const servers = present.filter((server) => !isOfDrill(server));
+export function selectServers(servers: readonly Server[], selector: Selector): Selection {
   const { ids = [], names = [], tagged, all = false, except = {} } = selector;
   const selected = servers.filter((server) => (all || matches(server, selector)) && !matches(server, except));
   const known = new Set(servers.map(({ id }) => id));

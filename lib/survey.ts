@@ -1,5 +1,6 @@
 import pMap from 'p-map';
 import { hasVolumesOf } from './belonging.ts';
+import { separateThrowAways } from './drill/ownership.ts';
 import { isId } from './marker.ts';
 import { listServers, type Server } from './openstack/compute.ts';
 import { isCloudError } from './openstack/errors.ts';
@@ -14,7 +15,7 @@ const AT_ONCE = 8;
 /** Everything that matters in one region. */
 export interface RegionSurvey {
   region: string;
-  /** All that are listed, and those that the listing has left out although the cloud has them. */
+  /** All that are listed, and those that the listing has left out although the cloud has them; without those of drills. */
   servers: Server[];
   images: Image[];
   /** Listed only where images of ours have their data in them. */
@@ -27,6 +28,8 @@ export interface RegionSurvey {
 
 export interface Survey {
   regions: RegionSurvey[];
+  /** The servers that drills have made: they will soon be gone, and no policy ever means them. They are in no region's `servers`. */
+  throwAways: Server[];
   /** The regions that could not be listed completely, and why: nothing may be done there. */
   unreadable: { region: string; problem: string }[];
 }
@@ -63,10 +66,12 @@ export async function survey(
       ),
     );
   }
-  const found: Survey = { regions: [], unreadable: [] };
+  const found: Survey = { regions: [], throwAways: [], unreadable: [] };
   await pMap(new Set(regions ?? known), async (region) => {
     try {
-      found.regions.push(await surveyRegion(session, region, wanted));
+      const { throwAways, ...surveyed } = await surveyRegion(session, region, wanted);
+      found.regions.push(surveyed);
+      found.throwAways.push(...throwAways);
     } catch (error) {
       if (!isCloudError(error)) throw error;
       found.unreadable.push({ region, problem: error.message });
@@ -80,7 +85,7 @@ async function surveyRegion(
   session: Session,
   region: string,
   { owner, ids = [] }: Wanted,
-): Promise<RegionSurvey> {
+): Promise<RegionSurvey & Pick<Survey, 'throwAways'>> {
   const [servers, images] = await Promise.all([listServers(session, region), listImages(session, region)]);
   const ours = images.filter(({ properties }) => properties.autosnap_owner === owner);
   const named = ours.flatMap(({ properties }) => properties.autosnap_server ?? []);
@@ -90,9 +95,12 @@ async function surveyRegion(
     needed.length > 0 ? listVolumeSnapshots(session, region) : [],
   ]);
   const more = await lookFor(without(volumes, needed), (id) => getVolumeSnapshot(session, region, id));
+  const found = [...servers, ...missing.found];
+  const { lasting, throwAways } = separateThrowAways(found, images, session.projectId);
   return {
     region,
-    servers: [...servers, ...missing.found],
+    servers: lasting,
+    throwAways,
     images,
     volumeSnapshots: [...volumes, ...more.found],
     gone: missing.gone,

@@ -67,17 +67,3 @@ test('a server that two regions list is selected once', () => {
   const twice = [SERVERS[0]!, { ...SERVERS[0]!, region: 'ORD' }];
   expect(selectServers(twice, { all: true }).servers).toHaveLength(1);
 });
-
-test('the throw-away server of a drill is never meant, whatever it is called', () => {
-  const drill = server({ id: '8', name: 'web-8', metadata: { autosnap: 'daily', autosnap_drill: 'x' } });
-  for (const selector of [
-    { all: true },
-    { ids: ['8'] },
-    { names: ['web-8'] },
-    { tagged: { autosnap: 'daily' } },
-  ] satisfies Selector[]) {
-    expect(selectServers([drill], selector).servers).toEqual([]);
-  }
-  expect(selectServers([drill], { ids: ['8'] }).missingIds).toEqual(['8']);
-  expect(selectServers([drill], { names: ['web-*'] }).unmatched).toEqual(['names "web-*"']);
-});

@@ -9,7 +9,7 @@ import type { Session } from '../openstack/session.ts';
 import type { Policy } from '../policy.ts';
 import { Refusal } from '../refusal.ts';
 import type { Run } from '../run.ts';
-import { isOfDrill, selectServers } from '../selection.ts';
+import { selectServers } from '../selection.ts';
 import { survey } from '../survey.ts';
 import { type Copies, listCopies } from './copied.ts';
 import { type AuditedSeries, protectionOf } from './protection.ts';
@@ -174,8 +174,7 @@ async function auditRegions(
       result.warnings.push(...warnings);
     }
   }
-  const lasting = regions.flatMap((r) => r.servers).filter((server) => !isOfDrill(server));
-  for (const { region, id, name, imageSchedule } of lasting) {
+  for (const { region, id, name, imageSchedule } of regions.flatMap((r) => r.servers)) {
     if (!covered.has(`${region} ${id}`)) result.uncovered.push({ account, region, server: id, name });
     else if (imageSchedule) {
       result.warnings.push(

@@ -1,22 +1,36 @@
-import type { Snapshot } from '../marker.ts';
+import pMap from 'p-map';
 import { listServers } from '../openstack/compute.ts';
-import { explain, isCloudError } from '../openstack/errors.ts';
+import { type CloudError, explain, isCloudError } from '../openstack/errors.ts';
 import { type Flavor, listFlavors } from '../openstack/flavors.ts';
-import type { Image } from '../openstack/images.ts';
+import { getImage, type Image } from '../openstack/images.ts';
 import { createServer, type NewServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
-import { DRILL_KEY } from '../selection.ts';
 import { sendOnce } from '../sending.ts';
 import { imageName } from '../snapshot.ts';
-import { flavorFor } from './plan.ts';
-import { metadataOf, readThrowAway, type ThrowAway } from './throw-away.ts';
-import type { Result, Warden } from './trial.ts';
+import { type Drillable, flavorFor } from './plan.ts';
+import { DRILL_KEY, readRecords } from './record.ts';
+import { metadataOf, type ThrowAway } from './throw-away.ts';
+import { nameServer, type Result, type Warden, writeRecord } from './trial.ts';
+
+/** After that many refusals by the cloud a run tries no more snapshots: what refuses so many is wrong for all. */
+const MOST_REFUSALS = 10;
 
 /** A snapshot to be booted, with its image and the name of its server, which is "" when that is gone. */
 export interface Candidate {
-  snapshot: Snapshot;
+  snapshot: Drillable;
   image: Image;
   name: string;
+}
+
+/** Why no server was begun, and what that means for the others that wait. */
+interface Refused extends Result {
+  /**
+   * - next: the next snapshot gets the turn. taken: there may be a server all the same, so the place is taken. region:
+   *   nothing can be begun in that region now. all: nothing at all.
+   */
+  effect: 'next' | 'taken' | 'region' | 'all';
+  /** Nothing was sent for it. */
+  isFree?: boolean;
 }
 
 /** The flavors of each region, asked for when they are needed first. */
@@ -34,6 +48,7 @@ export function design(
   { snapshot, image, name }: Candidate,
   { owner, drill }: Pick<Warden, 'owner' | 'drill'>,
   flavors: readonly Flavor[],
+  nonce: string,
   now: Date,
 ): { server: NewServer; words: string } | { problem: string } {
   const flavor = flavorFor(image, drill.flavor, flavors);
@@ -45,38 +60,131 @@ export function design(
     networks: drill.networks,
     keyName: undefined,
     securityGroups: drill.securityGroups,
-    metadata: metadataOf({ owner, policy: snapshot.policy, image: image.id, begunAt: now }),
+    metadata: metadataOf({ owner, policy: snapshot.policy, image: image.id, nonce }),
     configDrive: false,
   };
   const networks = drill.networks.length > 0 ? `networks ${drill.networks.join(', ')}` : 'no network';
   return { server, words: `${server.name}, flavor ${flavor.name}, ${networks}` };
 }
 
-/** Asks the cloud for the throw-away server of a snapshot, once. Returns it, or why there is none. */
-export async function begin(
+/** What a run has begun, and of which snapshots it could not begin any. */
+export interface Begun<C> {
+  servers: ThrowAway[];
+  refused: { candidate: C; result: Result }[];
+}
+
+/**
+ * Begins as many drills as there are places. A snapshot that can't be booted leaves its turn to the next one.
+ *
+ * @param waiting the one whose turn it is first.
+ */
+export async function beginInTurn<C extends Candidate>(
+  warden: Warden,
+  waiting: readonly C[],
+  places: number,
+): Promise<Begun<C>> {
+  const flavors = flavorsOf(warden.session);
+  const [queue, closed] = [[...waiting], new Set<string>()];
+  const found: Begun<C> = { servers: [], refused: [] };
+  let refusals = 0;
+  const fillPlace = async () => {
+    for (let candidate = queue.shift(); candidate; candidate = queue.shift()) {
+      if (closed.has(candidate.snapshot.region)) continue;
+      const begun = await begin(warden, candidate, flavors);
+      if (!('effect' in begun)) {
+        found.servers.push(begun);
+        return;
+      }
+      found.refused.push({ candidate, result: { outcome: begun.outcome, reason: begun.reason } });
+      if (begun.effect === 'taken') return;
+      if (begun.effect === 'region') closed.add(candidate.snapshot.region);
+      if (!begun.isFree) refusals++;
+      if (begun.effect === 'all' || refusals >= MOST_REFUSALS) queue.length = 0;
+    }
+  };
+  const empty = Array.from({ length: Math.min(places, waiting.length) });
+  await pMap(empty, fillPlace, { concurrency: 4 });
+  return found;
+}
+
+/**
+ * Begins a drill: writes a nonce on the image, asks the cloud for the server, once, and writes on the image which one it
+ * is. Without the nonce no server is asked for, since nobody could tell it from a server with copied metadata.
+ */
+async function begin(
   warden: Warden,
   candidate: Candidate,
   flavors: ReturnType<typeof flavorsOf>,
-): Promise<ThrowAway | Result> {
-  const { session } = warden;
-  const { region } = candidate.snapshot;
+): Promise<ThrowAway | Refused> {
+  const { session, owner } = warden;
+  const { region, policy } = candidate.snapshot;
+  const nonce = crypto.randomUUID();
+  let isMarked = false;
   try {
-    const designed = design(candidate, warden, await flavors(region), new Date());
-    if ('problem' in designed) return { outcome: 'failed', reason: designed.problem };
+    const now = new Date();
+    const designed = design(candidate, warden, await flavors(region), nonce, now);
+    if ('problem' in designed) {
+      return { outcome: 'failed', reason: designed.problem, effect: 'next', isFree: true };
+    }
+    const image = await getImage(session, region, candidate.image.id);
+    const snapshot = image && warden.readerFor(region)(image, []);
+    if (typeof snapshot !== 'object' || snapshot.policy !== policy || snapshot.state !== 'good') {
+      return { outcome: 'skipped', reason: 'it is no good snapshot any more', effect: 'next' };
+    }
+    await writeRecord(session, image!, { nonce, at: now, server: undefined });
+    isMarked = true;
     const { server } = designed;
     const mark = server.metadata[DRILL_KEY];
+    const throwAway = { owner, policy, image: image!.id, nonce, name: server.name, region };
     const sent = await sendOnce(
-      () => createServer(session, region, server),
-      async () =>
-        (await listServers(session, region)).find(({ metadata }) => metadata[DRILL_KEY] === mark)?.id,
+      async () => {
+        const id = await createServer(session, region, server);
+        await nameNew(session, { ...throwAway, id });
+        return id;
+      },
+      // What this finds is not named yet: anybody could have copied the metadata.
+      async () => {
+        const [found, ...others] = (await listServers(session, region)).filter(
+          ({ metadata }) => metadata[DRILL_KEY] === mark,
+        );
+        return others.length === 0 ? found?.id : undefined;
+      },
     );
-    if ('done' in sent) return readThrowAway({ ...server, id: sent.done, region })!;
+    if ('done' in sent) return { ...throwAway, id: sent.done, createdAt: now };
     return {
       outcome: sent.unsure.code === 'OUT_OF_TIME' ? 'deferred' : 'failed',
       reason: `${explain(sent.unsure)} If there is a server all the same, the next run finds it.`,
+      effect: 'taken',
     };
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    return { outcome: error.code === 'OUT_OF_TIME' ? 'deferred' : 'failed', reason: explain(error) };
+    const outcome = error.code === 'OUT_OF_TIME' ? 'deferred' : 'failed';
+    const reason = isMarked
+      ? explain(error)
+      : `no server was asked for, because its image could not be marked for it: ${explain(error)}`;
+    return { outcome, reason, effect: meaningOf(error) };
   }
+}
+
+/**
+ * Names the server of the cloud's answer on its image, and reads that back: of two runs that write at the same moment Glance
+ * keeps one. Where this fails, the next look at the server tries to do it.
+ */
+async function nameNew(session: Session, server: Omit<ThrowAway, 'createdAt'>): Promise<void> {
+  try {
+    for (let tries = 0; tries < 3; tries++) {
+      const image = await getImage(session, server.region, server.image);
+      const isNamed = image && readRecords(image).some((one) => one.server === server.id);
+      if (!image || isNamed) return;
+      await nameServer(session, image, server);
+    }
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+  }
+}
+
+function meaningOf({ code, message }: CloudError): Refused['effect'] {
+  if (code === 'OUT_OF_TIME' || code === 'UNAUTHORIZED') return 'all';
+  const isQuota = code === 'OVER_QUOTA' || (code === 'FORBIDDEN' && /quota exceeded/i.test(message));
+  return isQuota || code === 'RATE_LIMITED' ? 'region' : 'next';
 }

@@ -1,22 +1,23 @@
 import pMap from 'p-map';
 import { readerOf } from '../belonging.ts';
 import { isoSeconds } from '../dates.ts';
-import type { Snapshot } from '../marker.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Policy } from '../policy.ts';
 import { Refusal } from '../refusal.ts';
 import { type Entry, finishReport, type Report } from '../report.ts';
 import type { Run } from '../run.ts';
 import { survey } from '../survey.ts';
-import { begin, type Candidate, design, flavorsOf } from './begin.ts';
-import { type DrillPolicy, planDrills, problemWith } from './plan.ts';
-import { atTheEnd, type Result, type Trial, trialOf } from './trial.ts';
+import { beginInTurn, type Candidate, design, flavorsOf } from './begin.ts';
+import { type Drillable, type DrillPolicy, MOST_STUCK, planDrills, problemWith, type Turn } from './plan.ts';
+import { readRecords } from './record.ts';
+import type { ThrowAway } from './throw-away.ts';
+import { atTheEnd, foresee, isStuck, type Result, type Trial, trialOf } from './trial.ts';
 import { follow, look, trialsIn, type Work, withdrawSurplus } from './watch.ts';
 
 /**
  * Boots snapshots of a policy as throw-away servers, sees whether they come up, writes that on their images, and deletes
  * the servers. A run begins what `drill.schedule` is due for and follows it while its time lasts. What is not settled
- * then, or was left by a run that broke off, the next run finds by the servers' markers.
+ * then, or was left by a run that broke off, the next run finds by the metadata of the servers and the records of the images.
  *
  * @throws {Refusal} when the policy has no `drill`, would put copies on Rackspace's networks without naming them, or
  *   names a region that the account lacks.
@@ -28,21 +29,24 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   const { drill } = policy;
   const problem = problemWith(drill, session.provider);
   if (problem) refuse(problem);
-  const { regions, unreadable } = await survey(session, policy.regions, { owner });
+  const { regions, throwAways, unreadable } = await survey(session, policy.regions, { owner });
   const readers = new Map(
     regions.map((one) => [
       one.region,
       readerOf(one, policy, { owner, projectId: session.projectId, policies: run.policies }),
     ]),
   );
-  const snapshots = regions
-    .flatMap(({ region, images, volumeSnapshots }) =>
-      images.map((image) => readers.get(region)!(image, volumeSnapshots)),
-    )
-    .filter((s): s is Snapshot => typeof s === 'object' && s.policy === policy.policy);
+  const snapshots = regions.flatMap(({ region, images, volumeSnapshots }) =>
+    images.flatMap((image): Drillable[] => {
+      const snapshot = readers.get(region)!(image, volumeSnapshots);
+      return typeof snapshot === 'object' && snapshot.policy === policy.policy
+        ? [{ ...snapshot, records: readRecords(image) }]
+        : [];
+    }),
+  );
   const readerFor = (region: string) => readers.get(region)!;
-  const work: Work = { session, owner, drill, readerFor, policy, now, regions, snapshots };
-  const entries = await (policy.dryRun ? rehearse(work) : carryOut(work));
+  const work: Work = { session, owner, drill, readerFor, policy, now, regions, throwAways, snapshots };
+  const { entries, trials, problems } = await (policy.dryRun ? rehearse(work) : carryOut(work));
   const nextRun = drill.schedule.next(now);
   return finishReport({
     job: 'drill',
@@ -51,88 +55,125 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
     account: policy.account,
     dryRun: policy.dryRun,
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
-    failures: unreadable.map(
-      ({ region, problem }) => `${region} can't be read, so nothing is drilled there: ${problem}`,
-    ),
+    failures: [
+      ...unreadable.map(
+        ({ region, problem }) => `${region} can't be read, so nothing is drilled there: ${problem}`,
+      ),
+      ...problems,
+    ],
     unreadable,
-    warnings: [],
+    warnings: trials.filter(({ step }) => step.state === 'foreign').map(warningOf),
     nothingSelected: false,
     entries,
   });
 }
 
+interface Outcome {
+  entries: Entry[];
+  trials: Trial[];
+  /** What is wrong beyond single entries. */
+  problems: string[];
+}
+
 /** What a run would do, without doing it. */
-async function rehearse(work: Work): Promise<Entry[]> {
-  const trials = trialsIn(work);
-  const turn = turnAfter(work, trials);
+async function rehearse(work: Work): Promise<Outcome> {
+  const trials = await trialsIn(work);
+  await look(work, trials, foresee);
+  const { waiting, places, skip, problems } = turnAfter(work, trials);
   const flavors = flavorsOf(work.session);
-  const planned = await pMap(turn.begin, async (snapshot): Promise<Entry> => {
-    const designed = design(candidateOf(work, snapshot), work, await flavors(snapshot.region), work.now);
-    return 'problem' in designed
-      ? entryOf(work, snapshot, { outcome: 'failed', reason: designed.problem })
-      : entryOf(work, snapshot, { outcome: 'planned', reason: `would be booted as ${designed.words}` });
-  });
-  const leftovers = trials.map(({ server, needless }) => {
-    const reason = needless === undefined ? 'would be judged, then deleted' : `would be deleted: ${needless}`;
-    return entryFor(work, server, { outcome: 'planned', reason });
-  });
-  return [...leftovers, ...planned, ...skipped(work, turn.skip)];
+  const planned: Entry[] = [];
+  for (const snapshot of waiting) {
+    if (planned.filter(({ outcome }) => outcome === 'planned').length >= places) break;
+    const itsFlavors = await flavors(snapshot.region);
+    const designed = design(candidateOf(work, snapshot), work, itsFlavors, 'nonce', work.now);
+    planned.push(
+      'problem' in designed
+        ? entryOf(work, snapshot, { outcome: 'failed', reason: designed.problem })
+        : entryOf(work, snapshot, { outcome: 'planned', reason: `would be booted as ${designed.words}` }),
+    );
+  }
+  const leftovers = entriesOf(work, trials, ({ step, needless }) =>
+    step.state === 'going'
+      ? {
+          outcome: 'planned',
+          reason: needless === undefined ? 'would be judged, then deleted' : `would be deleted: ${needless}`,
+        }
+      : step,
+  );
+  return { entries: [...leftovers, ...planned, ...skipped(work, skip)], trials, problems };
 }
 
 /** Looks after what is there, begins what is due, and follows all of it while there is time. */
-async function carryOut(work: Work): Promise<Entry[]> {
-  const trials = trialsIn(work);
+async function carryOut(work: Work): Promise<Outcome> {
+  const trials = await trialsIn(work);
   await look(work, trials);
-  const turn = turnAfter(work, trials);
-  const flavors = flavorsOf(work.session);
-  const refused: Entry[] = [];
-  const beginOne = async (snapshot: Snapshot) => {
-    const begun = await begin(work, candidateOf(work, snapshot), flavors);
-    if ('outcome' in begun) refused.push(entryOf(work, snapshot, begun));
-    else trials.push(trialOf(begun));
-  };
-  await pMap(turn.begin, beginOne, { concurrency: 4 });
-  if (turn.begin.length > 0) await withdrawSurplus(work, trials);
+  const { waiting, places, skip, problems } = turnAfter(work, trials);
+  const candidates = waiting.map((snapshot) => candidateOf(work, snapshot));
+  const { servers, refused } = await beginInTurn(work, candidates, places);
+  trials.push(...servers.map((server) => trialOf(server)));
+  if (servers.length > 0) await withdrawSurplus(work, trials);
   await follow(work, trials);
-  const followed = trials.map((trial) =>
-    entryFor(work, trial.server, atTheEnd(trial, work.drill, new Date())),
-  );
-  return [...followed, ...refused, ...skipped(work, turn.skip)];
+  const followed = entriesOf(work, trials, (trial) => atTheEnd(trial, work.drill, new Date()));
+  const notBegun = refused.map(({ candidate, result }) => entryOf(work, candidate.snapshot, result));
+  return { entries: [...followed, ...notBegun, ...skipped(work, skip)], trials, problems };
 }
 
 /** What is to be begun beside the throw-away servers that were found. */
 function turnAfter({ snapshots, policy, drill, now }: Work, trials: readonly Trial[]) {
   // One that has gone since keeps its place, too, until a listing is without it: two may never be there for one.
-  const running = trials
-    .filter(({ server, step }) => step.state !== 'foreign' && server.policy === policy.policy)
-    .map(({ server }) => server);
-  return planDrills(snapshots, running, drill, now);
+  const own = trials.filter(
+    ({ server, step }) => step.state !== 'foreign' && server.policy === policy.policy,
+  );
+  const [stuck, running] = [true, false].map((is) =>
+    own.filter((trial) => isStuck(trial, drill, now) === is).map(({ server }) => server),
+  ) as [ThrowAway[], ThrowAway[]];
+  const turn = planDrills(snapshots, { running, stuck }, drill, now);
+  const problems =
+    stuck.length >= MOST_STUCK
+      ? [`${stuck.length} throw-away servers do not go, so no more are made: delete them by hand`]
+      : [];
+  return { ...turn, problems };
 }
 
-function candidateOf(work: Work, snapshot: Snapshot): Candidate {
+function candidateOf(work: Work, snapshot: Drillable): Candidate {
   const { images } = work.regions.find(({ region }) => region === snapshot.region)!;
   const image = images.find(({ id }) => id === snapshot.id)!;
   return { snapshot, image, name: nameOf(work, snapshot) };
 }
 
-function skipped(work: Work, skip: ReturnType<typeof planDrills>['skip']): Entry[] {
+/** Of a server that is not provably a drill's. */
+function warningOf({ server: { id, name, region, image }, step }: Trial): string {
+  return (
+    `${region}: ${name} (${id}) has the metadata of a drill of image ${image}, but ${step.reason}: it is left alone. ` +
+    'If a drill has made it, delete it by hand; otherwise take autosnap_drill out of its metadata'
+  );
+}
+
+function skipped(work: Work, skip: Turn<Drillable>['skip']): Entry[] {
   return skip.map(({ snapshot, reason }) => entryOf(work, snapshot, { outcome: 'skipped', reason }));
 }
 
-/** What has become of a throw-away server, as an entry of the server that its snapshot is of. */
-function entryFor(work: Work, server: Trial['server'], { outcome, reason }: Result): Entry {
-  const { id, name, region, policy, image } = server;
-  const snapshot = work.snapshots.find((one) => one.id === image && one.region === region);
-  const result = { outcome, reason: `${name} (${id}): ${reason}` };
-  return snapshot ? entryOf(work, snapshot, result) : { server: id, name, region, policy, image, ...result };
+/** What has become of the throw-away servers, as entries of the servers that their snapshots are of. */
+function entriesOf(work: Work, trials: readonly Trial[], resultOf: (trial: Trial) => Result): Entry[] {
+  return trials
+    .filter(({ step }) => step.state !== 'foreign')
+    .map((trial) => {
+      const { id, name, region, policy, image } = trial.server;
+      const snapshot = work.snapshots.find((one) => one.id === image && one.region === region);
+      const { outcome, reason } = resultOf(trial);
+      const result = { outcome, reason: `${name} (${id}): ${reason}` };
+      return snapshot
+        ? entryOf(work, snapshot, result)
+        : { server: id, name, region, policy, image, ...result };
+    });
 }
 
-function entryOf(work: Work, snapshot: Snapshot, { outcome, reason }: Result): Entry {
+function entryOf(work: Work, snapshot: Drillable, { outcome, reason }: Result): Entry {
   const { server, region, policy, id } = snapshot;
   return { server, name: nameOf(work, snapshot), region, policy, image: id, outcome, reason };
 }
 
-function nameOf({ regions }: Work, { server, region }: Snapshot): string {
+function nameOf({ regions }: Work, { server, region }: Drillable): string {
   const its = regions.find((one) => one.region === region)?.servers.find(({ id }) => id === server);
   return its?.name ?? '';
 }

@@ -5,6 +5,7 @@ import type { Session } from '../openstack/session.ts';
 import type { Drill, Policy } from '../policy.ts';
 import { hasPassed } from '../retention.ts';
 import { intervalMs, type Schedule } from '../schedule.ts';
+import type { DrillRecord } from './record.ts';
 import type { ThrowAway } from './throw-away.ts';
 
 const HOUR_MS = 3_600_000;
@@ -19,37 +20,58 @@ export function problemWith({ networks }: Drill, provider: Session['provider']):
     : undefined;
 }
 
-/** What is to be tried next of a policy's series. */
-export interface Turn {
-  /** The newest good snapshots to boot, one a series, the one whose turn it is first. */
-  begin: Snapshot[];
-  /** Those that can't be tried, and why. */
-  skip: { snapshot: Snapshot; reason: string }[];
+/** A snapshot, with the drills that its image records. */
+export interface Drillable extends Snapshot {
+  records: readonly DrillRecord[];
 }
+
+/** What is to be tried next of a policy's series. */
+export interface Turn<S extends Snapshot = Snapshot> {
+  /** The newest good snapshots that may be booted, one a series, the one whose turn it is first. */
+  waiting: S[];
+  /** How many of them may be booted now. */
+  places: number;
+  /** Those that can't be tried, and why. */
+  skip: { snapshot: S; reason: string }[];
+}
+
+/** The throw-away servers of a policy that a run has found. */
+export interface Found {
+  running: readonly ThrowAway[];
+  /** Those that should have been gone long ago and do not go. They take up no place, and only their own image waits for them. */
+  stuck?: readonly ThrowAway[];
+}
+
+/** With that many servers that do not go no more are made: a cloud that deletes none would be filled. */
+export const MOST_STUCK = 3;
 
 /**
  * Decides which snapshots to boot now, of those of one policy: of series that no throw-away server is of, the newest good
- * one, unless it is proven already. The longest untested come first: those that never were, then by their last verdict.
+ * one, unless it is proven already. The longest untested come first: those that never were tried, then by their last
+ * verdict or attempt, so that one that can't be booted leaves the next turn to others.
  *
  * The schedule's slot allows `atOnce` of them: what was begun or judged since counts, so a run again begins no more.
- *
- * @param running the policy's throw-away servers that the run has found.
  */
-export function planDrills(
-  snapshots: readonly Snapshot[],
-  running: readonly ThrowAway[],
+export function planDrills<S extends Drillable>(
+  snapshots: readonly S[],
+  { running, stuck = [] }: Found,
   { atOnce, schedule }: Pick<Drill, 'atOnce' | 'schedule'>,
   now: Date,
-): Turn {
-  const tried = new Set(running.map(({ region, image }) => `${region} ${image}`));
+): Turn<S> {
+  const key = ({ region, id }: Snapshot) => `${region} ${id}`;
+  const imageKeys = (servers: readonly ThrowAway[]) =>
+    new Set(servers.map(({ region, image }) => `${region} ${image}`));
+  const [tried, waitedFor] = [imageKeys(running), imageKeys(stuck)];
   const waiting = [...Map.groupBy(snapshots, ({ region, server }) => `${region} ${server}`).values()]
-    .filter((series) => !series.some(({ region, id }) => tried.has(`${region} ${id}`)))
+    .filter((series) => !series.some((snapshot) => tried.has(key(snapshot))))
     .flatMap((series) => {
       const good = series.filter(({ state, slot }) => state === 'good' && slot <= now).sort(byAge);
       const newest = good.at(-1);
-      if (!newest || hasPassed(newest)) return [];
-      const verdicts = series.flatMap(({ drilled }) => drilled?.getTime() ?? []);
-      const lastMs = verdicts.length > 0 ? Math.max(...verdicts) : undefined;
+      if (!newest || hasPassed(newest) || waitedFor.has(key(newest))) return [];
+      const attempts = series
+        .flatMap(({ drilled, records }) => [drilled, ...records.map(({ at }) => at)])
+        .flatMap((at) => at?.getTime() ?? []);
+      const lastMs = attempts.length > 0 ? Math.max(...attempts) : undefined;
       return [{ newest, lastMs, sinceMs: lastMs ?? good[0]!.slot.getTime() }];
     })
     .sort(
@@ -59,9 +81,11 @@ export function planDrills(
         (a.newest.server < b.newest.server ? -1 : 1),
     )
     .map(({ newest }) => newest);
-  const places = Math.min(atOnce - running.length, atOnce - begunInSlot(snapshots, running, schedule, now));
+  const begun = begunInSlot(snapshots, [...running, ...stuck], schedule, now);
+  const places = stuck.length < MOST_STUCK ? Math.min(atOnce - running.length, atOnce - begun) : 0;
   return {
-    begin: waiting.filter((s) => !obstacleTo(s)).slice(0, Math.max(0, places)),
+    waiting: waiting.filter((s) => !obstacleTo(s)),
+    places: Math.max(0, places),
     skip: waiting.flatMap((snapshot) => {
       const reason = obstacleTo(snapshot);
       return reason ? [{ snapshot, reason }] : [];
@@ -82,8 +106,8 @@ function obstacleTo({ volumeSnapshots }: Snapshot): string | undefined {
 
 /** How many drills belong to the slot that a run at `now` is for; all that there may be before the first slot. */
 function begunInSlot(
-  snapshots: readonly Snapshot[],
-  running: readonly ThrowAway[],
+  snapshots: readonly Drillable[],
+  there: readonly ThrowAway[],
   schedule: Schedule,
   now: Date,
 ): number {
@@ -93,8 +117,12 @@ function begunInSlot(
   // A rate counts from the drill before. Runs come hourly, and a verdict is some minutes later than its beginning.
   const sinceMs = slot.getTime() - Math.max(everyMs / 2, everyMs - HOUR_MS / 2);
   const begun = [
-    ...running.map(({ image, begunAt }) => ({ image, at: begunAt })),
-    ...snapshots.map(({ id, drilled }) => ({ image: id, at: drilled })),
+    ...there.map(({ image, createdAt }) => ({ image, at: createdAt })),
+    ...snapshots.flatMap(({ id, drilled, records }) => [
+      { image: id, at: drilled },
+      // A drill whose verdict could not be written was begun all the same. One whose server was refused was not.
+      ...records.filter(({ server }) => server !== undefined).map(({ at }) => ({ image: id, at })),
+    ]),
   ];
   return new Set(begun.filter(({ at }) => at && at.getTime() >= sinceMs).map(({ image }) => image)).size;
 }
@@ -102,7 +130,7 @@ function begunInSlot(
 /** Those that are too many when more than `atOnce` are there, because two runs have begun some at the same moment. */
 export function surplusOf(running: readonly ThrowAway[], atOnce: number): ThrowAway[] {
   return [...running]
-    .sort((a, b) => a.begunAt.getTime() - b.begunAt.getTime() || (a.id < b.id ? -1 : 1))
+    .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1))
     .slice(atOnce);
 }
 

@@ -1,13 +1,15 @@
 import type { Reader } from '../belonging.ts';
 import { verdictMarks } from '../marker.ts';
 import { explain, isCloudError } from '../openstack/errors.ts';
-import { getImage, setProperty } from '../openstack/images.ts';
+import { getImage, type Image, setProperty } from '../openstack/images.ts';
 import { deleteServer, getServer, type ServerDetail } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Drill } from '../policy.ts';
 import type { Outcome } from '../report.ts';
 import { ask } from './check.ts';
-import { isOurs, type ThrowAway } from './throw-away.ts';
+import { ownershipOf } from './ownership.ts';
+import { DRILL_KEY, type DrillRecord, withRecord } from './record.ts';
+import type { ThrowAway } from './throw-away.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -24,10 +26,12 @@ export interface Warden {
  * How far a throw-away server is.
  *
  * - going: no verdict yet. leaving: told to go, and still there. left: it is there, and this run can do no more with it.
- *   gone: it is. foreign: it turned out to be none of ours.
+ *   gone: it is. foreign: it is not provably a drill's, so it is left alone.
  */
 interface Step extends Result {
   state: 'going' | 'leaving' | 'left' | 'gone' | 'foreign';
+  /** It was being deleted already when this run found it. */
+  toldBefore?: boolean;
 }
 
 /** What has become of a drill. */
@@ -44,17 +48,31 @@ export interface Trial {
   step: Step;
   /** Why it has to go without a verdict; undefined when it is to be judged. */
   needless: string | undefined;
+  /** Another server has the same nonce: then only the image can tell which of the two the drill has made. */
+  hasTwin: boolean;
 }
 
 /** The beginning of {@link Trial}. */
-export function trialOf(server: ThrowAway, needless?: string): Trial {
-  return { server, step: GOING, needless };
+export function trialOf(server: ThrowAway, { needless, hasTwin = false }: Partial<Trial> = {}): Trial {
+  return { server, step: GOING, needless, hasTwin };
 }
 
 /** Looks at a throw-away server once, and does what is next: its verdict goes to its image, then it is deleted. */
-export async function proceed(warden: Warden, trial: Trial): Promise<Step> {
+export function proceed(warden: Warden, trial: Trial): Promise<Step> {
+  return carefully(trial, () => attempt(warden, trial));
+}
+
+/** Looks at a throw-away server once, and does nothing. */
+export function foresee(warden: Warden, trial: Trial): Promise<Step> {
+  return carefully(trial, async () => {
+    const seen = await inspect(warden, trial);
+    return 'state' in seen ? seen : trial.step;
+  });
+}
+
+async function carefully(trial: Trial, look: () => Promise<Step>): Promise<Step> {
   try {
-    return await attempt(warden, trial);
+    return await look();
   } catch (error) {
     if (!isCloudError(error)) throw error;
     if (trial.step.state === 'leaving' || error.code === 'OUT_OF_TIME') return trial.step;
@@ -62,36 +80,72 @@ export async function proceed(warden: Warden, trial: Trial): Promise<Step> {
   }
 }
 
-async function attempt(warden: Warden, { server, step, needless }: Trial): Promise<Step> {
-  const { session, owner } = warden;
+async function attempt(warden: Warden, trial: Trial): Promise<Step> {
+  const { server, step, needless } = trial;
+  const seen = await inspect(warden, trial);
+  if ('state' in seen) return seen;
+  const { detail, image, isNamed } = seen;
+  if (!isNamed) await nameServer(warden.session, image, server);
+  if (detail.taskState === 'deleting') {
+    return { state: 'leaving', outcome: 'deleted', reason: 'it was told to go before', toldBefore: true };
+  }
+  if (needless !== undefined) return remove(warden, trial, { outcome: 'deleted', reason: needless });
+  if (typeof warden.readerFor(server.region)(image, []) !== 'object') {
+    return remove(warden, trial, { outcome: 'deleted', reason: 'its image is no snapshot of ours any more' });
+  }
+  const { passed, reason } = await judge(warden.drill, detail, Date.now() - server.createdAt.getTime());
+  if (passed === undefined) return { ...step, reason };
+  const problem = await record(warden, image, passed);
+  return remove(
+    warden,
+    trial,
+    problem === undefined
+      ? { outcome: passed ? 'proven' : 'failed', reason }
+      : { outcome: 'failed', reason: `${reason}; ${problem}` },
+  );
+}
+
+/**
+ * Reads a throw-away server and the image that has to name it, and changes nothing.
+ *
+ * @returns both; or the step that this alone leads to: the server is gone or going, or it is not provably a drill's.
+ */
+async function inspect(
+  { session, owner }: Warden,
+  { server, step, hasTwin }: Trial,
+): Promise<{ detail: ServerDetail; image: Image; isNamed: boolean } | Step> {
   const detail = await getServer(session, server.region, server.id);
   if (!detail || /DELETED$/.test(detail.status)) {
     return step.state === 'leaving'
       ? { ...step, state: 'gone' }
       : { state: 'gone', outcome: 'skipped', reason: 'it was deleted before there was a verdict' };
   }
-  if (!isOurs(detail, server, owner)) {
-    const reason = 'its marker is not that of the image that it was made from: it is left alone';
-    return { state: 'foreign', outcome: 'skipped', reason };
-  }
   if (step.state === 'leaving') return step;
-  if (needless !== undefined) return remove(warden, server, { outcome: 'deleted', reason: needless });
-  if (detail.taskState === 'deleting') {
-    return { state: 'leaving', outcome: 'deleted', reason: 'somebody has told it to go' };
-  }
-  const found = await judge(warden.drill, detail, Date.now() - server.begunAt.getTime());
-  if (found.passed === undefined) return { ...GOING, reason: found.reason };
-  const recorded = await record(warden, server, found.passed);
-  const { reason } = found;
-  return remove(
-    warden,
-    server,
-    recorded === 'gone'
-      ? { outcome: 'deleted', reason: `${reason}; its snapshot is gone meanwhile` }
-      : recorded === 'written'
-        ? { outcome: found.passed ? 'proven' : 'failed', reason }
-        : { outcome: 'failed', reason: `${reason}; ${recorded.problem}` },
-  );
+  const image = await getImage(session, server.region, server.image);
+  const ownership = ownershipOf(detail, server, image, { owner, projectId: session.projectId });
+  if (typeof ownership === 'object') return foreign(ownership.problem);
+  const isNamed = ownership === 'named';
+  return isNamed || !hasTwin
+    ? { detail, image: image!, isNamed }
+    : foreign(`another server has the same metadata, and image ${server.image} names neither`);
+}
+
+function foreign(reason: string): Step {
+  return { state: 'foreign', outcome: 'skipped', reason };
+}
+
+/** Writes on an image which server the drill of that nonce has made: only a server that is named there is ever deleted. */
+export async function nameServer(
+  session: Session,
+  image: Image,
+  { nonce, id }: Pick<ThrowAway, 'nonce' | 'id'>,
+): Promise<void> {
+  await writeRecord(session, image, { nonce, at: image.updatedAt ?? new Date(), server: id });
+}
+
+/** Writes a drill on its image. */
+export async function writeRecord(session: Session, image: Image, record: DrillRecord): Promise<void> {
+  await setProperty(session, image, DRILL_KEY, withRecord(image, record));
 }
 
 /** What is to be said of a snapshot by its server; `passed` is undefined while it is too early. */
@@ -116,30 +170,26 @@ async function judge(
     : late(`it is ACTIVE, but ${answer.silent}`);
 }
 
-/** Writes a verdict on the image, if that is still a snapshot of ours. */
-async function record(
-  { session, readerFor }: Warden,
-  { region, image: id }: ThrowAway,
-  passed: boolean,
-): Promise<'written' | 'gone' | { problem: string }> {
+/** Writes a verdict on the image; returns why it could not. */
+async function record({ session }: Warden, image: Image, passed: boolean): Promise<string | undefined> {
   try {
-    const image = await getImage(session, region, id);
-    if (!image || typeof readerFor(region)(image, []) !== 'object') return 'gone';
-    for (const [key, value] of verdictMarks(id, passed, new Date())) {
+    for (const [key, value] of verdictMarks(image.id, passed, new Date())) {
       await setProperty(session, image, key, value);
     }
-    return 'written';
+    return undefined;
   } catch (error) {
     if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
-    return { problem: `that could not be written on the image: ${explain(error)}` };
+    return `that could not be written on the image: ${explain(error)}`;
   }
 }
 
-/** Deletes a throw-away server, which is read once more right before. */
-async function remove({ session, owner }: Warden, server: ThrowAway, result: Result): Promise<Step> {
+/** Deletes a throw-away server; the server and the image that names it are read once more right before. */
+async function remove(warden: Warden, trial: Trial, result: Result): Promise<Step> {
   try {
-    const now = await getServer(session, server.region, server.id);
-    if (now && isOurs(now, server, owner)) await deleteServer(session, server);
+    const seen = await inspect(warden, trial);
+    if ('state' in seen) return seen.state === 'foreign' ? seen : { ...result, state: seen.state };
+    if (!seen.isNamed) return foreign('its image no longer names it');
+    await deleteServer(warden.session, trial.server);
     return { state: 'leaving', ...result };
   } catch (error) {
     if (!isCloudError(error)) throw error;
@@ -149,14 +199,19 @@ async function remove({ session, owner }: Warden, server: ThrowAway, result: Res
   }
 }
 
+/** Whether a server should have been gone long ago, and this run can do nothing about it either. */
+export function isStuck({ server, step }: Trial, { hours }: Drill, now: Date): boolean {
+  const isOverdue = now.getTime() - server.createdAt.getTime() > (hours + 1) * HOUR_MS;
+  return isOverdue && (step.state === 'left' || step.toldBefore === true);
+}
+
 /** What is to be reported of a server when its run ends before it is gone. */
-export function atTheEnd({ server, step }: Trial, { hours }: Drill, now: Date): Result {
-  if (step.state !== 'leaving') return step;
-  // A deletion takes moments; one that does not end is for a person to look at.
-  const isStuck = now.getTime() - server.begunAt.getTime() > (hours + 1) * HOUR_MS;
-  if (isStuck) {
+export function atTheEnd(trial: Trial, drill: Drill, now: Date): Result {
+  const { step } = trial;
+  if (isStuck(trial, drill, now)) {
     return { outcome: 'failed', reason: `${step.reason}; it does not go: delete it by hand` };
   }
+  if (step.state !== 'leaving') return step;
   const outcome = step.outcome === 'deleted' ? 'deferred' : step.outcome;
   return { outcome, reason: `${step.reason}; it is still to go, the next run looks again` };
 }

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pMap from 'p-map';
-import type { Snapshot } from '../marker.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
-import { isCloudError } from '../openstack/errors.ts';
+import { explain, isCloudError } from '../openstack/errors.ts';
+import { getServer } from '../openstack/servers.ts';
 import { MOST_DRILL_HOURS } from '../policy.ts';
 import type { RegionSurvey } from '../survey.ts';
-import { type DrillPolicy, surplusOf } from './plan.ts';
+import { type Drillable, type DrillPolicy, surplusOf } from './plan.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
-import { proceed, type Trial, trialOf, type Warden } from './trial.ts';
+import { isStuck, proceed, type Trial, trialOf, type Warden } from './trial.ts';
 
 const HOUR_MS = 3_600_000;
 /** Between two looks: short at first, because most servers are there in a minute. */
@@ -20,28 +20,62 @@ export interface Work extends Warden {
   policy: DrillPolicy;
   now: Date;
   regions: readonly RegionSurvey[];
+  /** The servers that are provably of drills, of whichever deployment. */
+  throwAways: readonly Server[];
   /** Of this policy. */
-  snapshots: readonly Snapshot[];
+  snapshots: readonly Drillable[];
 }
 
 /**
  * The throw-away servers that are there: this policy's, and those of another policy of this deployment that are older
- * than any may be, because nobody looks after them any more.
+ * than any may be, because nobody looks after them any more. What they are is open until a look: all that is read here
+ * are their metadata.
  */
-export function trialsIn({ owner, policy, regions, snapshots, now }: Work): Trial[] {
-  return throwAwaysIn(
-    regions.flatMap(({ servers }) => servers),
-    owner,
-  ).flatMap((server) => {
+export async function trialsIn(work: Work): Promise<Trial[]> {
+  const { owner, policy, regions, throwAways, snapshots, now } = work;
+  const servers = throwAwaysIn([...regions.flatMap(({ servers: its }) => its), ...throwAways], owner);
+  const idsOf = Map.groupBy(servers, ({ nonce }) => nonce);
+  const listed = servers.flatMap((server) => {
+    const hasTwin = new Set(idsOf.get(server.nonce)!.map(({ id }) => id)).size > 1;
     if (server.policy !== policy.policy) {
-      const isOld = now.getTime() - server.begunAt.getTime() > MOST_DRILL_HOURS * HOUR_MS;
-      return isOld ? [trialOf(server, `it is older than ${MOST_DRILL_HOURS} hours`)] : [];
+      const isOld = now.getTime() - server.createdAt.getTime() > MOST_DRILL_HOURS * HOUR_MS;
+      const needless = `it is older than ${MOST_DRILL_HOURS} hours`;
+      return isOld ? [trialOf(server, { needless, hasTwin })] : [];
     }
     const snapshot = snapshots.find(({ id, region }) => id === server.image && region === server.region);
-    if (!snapshot) return [trialOf(server, 'its snapshot is gone')];
-    const isJudged = snapshot.drilled && snapshot.drilled >= server.begunAt;
-    return [trialOf(server, isJudged ? 'its snapshot has its verdict' : undefined)];
+    const isJudged = snapshot?.drilled && snapshot.drilled >= server.createdAt;
+    return [trialOf(server, { needless: isJudged ? 'its snapshot has its verdict' : undefined, hasTwin })];
   });
+  return [...listed, ...(await unlisted(work, new Set(listed.map(({ server }) => server.id))))];
+}
+
+/** The servers of drills without a verdict that the listing has left out: their images name them, and the cloud has them. */
+async function unlisted({ session, snapshots, owner }: Work, listed: ReadonlySet<string>): Promise<Trial[]> {
+  const open = snapshots.flatMap((snapshot) =>
+    snapshot.records.flatMap(({ server, nonce, at }) =>
+      server === undefined || listed.has(server) || (snapshot.drilled && snapshot.drilled >= at)
+        ? []
+        : [{ snapshot, server, nonce, at }],
+    ),
+  );
+  const found = await pMap(
+    open,
+    async ({ snapshot: { id: image, region, policy }, server: id, nonce, at: createdAt }) => {
+      const named = { id, name: 'a server', region, owner, policy, image, nonce, createdAt };
+      try {
+        const server = await getServer(session, region, id);
+        return server ? [trialOf(readThrowAway(server) ?? { ...named, name: server.name })] : [];
+      } catch (error) {
+        if (!isCloudError(error)) throw error;
+        const trial = trialOf(named);
+        const reason = `${explain(error)} The next run looks again.`;
+        trial.step = { state: 'left', outcome: 'failed', reason };
+        return [trial];
+      }
+    },
+    { concurrency: 8 },
+  );
+  return found.flat();
 }
 
 function throwAwaysIn(servers: readonly Server[], owner: string): ThrowAway[] {
@@ -52,11 +86,11 @@ function throwAwaysIn(servers: readonly Server[], owner: string): ThrowAway[] {
 }
 
 /** Looks at each once that is not settled yet. */
-export async function look(work: Work, trials: readonly Trial[]): Promise<void> {
+export async function look(work: Work, trials: readonly Trial[], step = proceed): Promise<void> {
   await pMap(
     trials.filter(isOpen),
     async (trial) => {
-      trial.step = await proceed(work, trial);
+      trial.step = await step(work, trial);
     },
     { concurrency: 8 },
   );
@@ -79,16 +113,18 @@ function isOpen({ step }: Trial): boolean {
 
 /** Two runs at the same moment may both have begun some: what is too many then goes, the youngest first. */
 export async function withdrawSurplus(
-  { session, owner, policy, regions }: Work,
+  { session, owner, policy, regions, now }: Work,
   trials: Trial[],
 ): Promise<void> {
-  const foreign = new Set(
-    trials.filter(({ step }) => step.state === 'foreign').map(({ server }) => server.id),
+  const passedOver = new Set(
+    trials
+      .filter((trial) => trial.step.state === 'foreign' || isStuck(trial, policy.drill, now))
+      .map(({ server }) => server.id),
   );
   try {
     const servers = await pMap(regions, ({ region }) => listServers(session, region));
     const there = throwAwaysIn(servers.flat(), owner).filter(
-      (server) => server.policy === policy.policy && !foreign.has(server.id),
+      (server) => server.policy === policy.policy && !passedOver.has(server.id),
     );
     for (const server of surplusOf(there, policy.drill.atOnce)) {
       const trial = trials.find((one) => one.server.id === server.id) ?? trialOf(server);

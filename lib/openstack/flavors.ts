@@ -32,9 +32,13 @@ export function findFlavor(flavors: readonly Flavor[], wanted: string | undefine
   return flavors.find(({ id }) => id === wanted) ?? flavors.find(({ name }) => name === wanted);
 }
 
-/** Whether a server made from `image` can have a flavor. */
-export function fits({ minDiskGb = 0, minRamMb = 0 }: Image, { diskGb, ramMb }: Flavor): boolean {
-  return ramMb >= minRamMb && (diskGb === 0 || diskGb >= minDiskGb);
+/** Whether a server made from `image` can have a flavor. Nova refuses a disk that is smaller than the image's data, too. */
+export function fits(image: Image, { diskGb, ramMb }: Flavor): boolean {
+  return ramMb >= (image.minRamMb ?? 0) && (diskGb === 0 || diskGb >= leastDiskGb(image));
+}
+
+function leastDiskGb({ minDiskGb = 0, sizeBytes = 0 }: Image): number {
+  return Math.max(minDiskGb, Math.ceil(sizeBytes / 2 ** 30));
 }
 
 /** The flavors that a server made from `image` can have, the smallest first. */
@@ -45,6 +49,6 @@ export function fitting(image: Image, flavors: readonly Flavor[]): Flavor[] {
 }
 
 /** "20 GB of disk and 512 MB of memory", the least that an image asks for. */
-export function leastOf({ minDiskGb = 0, minRamMb = 0 }: Image): string {
-  return `${minDiskGb} GB of disk and ${minRamMb} MB of memory`;
+export function leastOf(image: Image): string {
+  return `${leastDiskGb(image)} GB of disk and ${image.minRamMb ?? 0} MB of memory`;
 }

@@ -18,6 +18,8 @@ export interface Image {
   /** Bytes; undefined while it is being made, 0 where the data lie in volume snapshots. */
   sizeBytes: number | undefined;
   createdAt: Date;
+  /** When it or any property of it was last written, by Glance's clock. */
+  updatedAt?: Date;
   /** What the flavor of a server that is made from it must have at least. */
   minDiskGb?: number;
   minRamMb?: number;
@@ -38,6 +40,7 @@ const GlanceImage = v.looseObject({
   size: v.nullish(v.number()),
   os_hidden: v.fallback(v.boolean(), false),
   created_at: date,
+  updated_at: v.fallback(v.optional(date), undefined),
   min_disk: v.fallback(v.number(), 0),
   min_ram: v.fallback(v.number(), 0),
 });
@@ -173,7 +176,7 @@ function isGone(status: string): boolean {
 const TELLING = /^(autosnap_|instance_uuid$|block_device_mapping$)/;
 
 function fromGlance(image: v.InferOutput<typeof GlanceImage>, region: string, before?: Image): Image {
-  const { id, name, status, visibility, owner, size, created_at: createdAt } = image;
+  const { id, name, status, visibility, owner, size, created_at: createdAt, updated_at: updatedAt } = image;
   const texts = Object.entries(image)
     .filter(([key, value]) => typeof value === 'string' || TELLING.test(key))
     .map(([key, value]): [string, string] => [
@@ -197,6 +200,7 @@ function fromGlance(image: v.InferOutput<typeof GlanceImage>, region: string, be
     owner: owner ?? undefined,
     sizeBytes: size ?? undefined,
     createdAt,
+    ...(updatedAt ? { updatedAt } : {}),
     minDiskGb: image.min_disk,
     minRamMb: image.min_ram,
     properties,

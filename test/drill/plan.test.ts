@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { flavorFor, planDrills, surplusOf } from '../../lib/drill/plan.ts';
+import { type Drillable, flavorFor, MOST_STUCK, planDrills, surplusOf } from '../../lib/drill/plan.ts';
 import type { ThrowAway } from '../../lib/drill/throw-away.ts';
-import type { Snapshot } from '../../lib/marker.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { parseSchedule } from '../../lib/schedule.ts';
 import { always } from '../properties/always.ts';
@@ -13,8 +12,16 @@ const NOW = new Date('2026-11-23T06:00:00Z');
 const NIGHTLY = parseSchedule('cron(0 3 * * ? *)');
 
 const nights = (n: number) => new Date(NOW.getTime() - n * 24 * 60 * MINUTE_MS);
-const of = (server: string, age: number, changes: Partial<Snapshot> = {}) =>
-  snapshot(nights(age), { id: `${server}${age}`, server, ...changes });
+const of = (
+  server: string,
+  age: number,
+  { records = [], ...changes }: Partial<Drillable> = {},
+): Drillable => ({
+  ...snapshot(nights(age), { id: `${server}${age}`, server, ...changes }),
+  records,
+});
+/** A drill that an image records. */
+const drillAt = (at: Date, its = 'made') => ({ nonce: 'n', at, server: its || undefined });
 /** A throw-away server of an image, begun so many minutes ago. */
 const server = (image: string, minutes: number): ThrowAway => ({
   id: `of-${image}`,
@@ -23,16 +30,17 @@ const server = (image: string, minutes: number): ThrowAway => ({
   owner: 'o',
   policy: 'daily',
   image,
-  begunAt: new Date(NOW.getTime() - minutes * MINUTE_MS),
+  nonce: 'n',
+  createdAt: new Date(NOW.getTime() - minutes * MINUTE_MS),
 });
 
-function begun(snapshots: Snapshot[], running: ThrowAway[] = [], atOnce = 1, schedule = NIGHTLY): string[] {
-  const { begin } = planDrills(snapshots, running, { atOnce, schedule }, NOW);
-  return begin.map(({ id }) => id);
+function begun(snapshots: Drillable[], running: ThrowAway[] = [], atOnce = 1, schedule = NIGHTLY): string[] {
+  const { waiting, places } = planDrills(snapshots, { running }, { atOnce, schedule }, NOW);
+  return waiting.slice(0, places).map(({ id }) => id);
 }
 
 describe('which is next', () => {
-  test.each<[string, Snapshot[], string[]]>([
+  test.each<[string, Drillable[], string[]]>([
     ['none when there are none', [], []],
     ['the newest good one', [of('a', 2), of('a', 1), of('a', 0, { state: 'pending' })], ['a1']],
     ['none that is dated in the future', [of('a', -1), of('a', 1)], ['a1']],
@@ -59,6 +67,19 @@ describe('which is next', () => {
       [],
     ],
     ['one that has failed since', [of('a', 5, { proven: nights(4), drilled: nights(3) })], ['a5']],
+    [
+      'one never tried before one that could not be begun',
+      [of('a', 9, { records: [drillAt(nights(0), '')] }), of('b', 1)],
+      ['b1'],
+    ],
+    [
+      'the one whose last attempt is the oldest',
+      [
+        of('a', 9, { drilled: nights(5), records: [drillAt(nights(1))] }),
+        of('b', 1, { records: [drillAt(nights(2), '')] }),
+      ],
+      ['b1'],
+    ],
     ['none whose disk is a volume', [of('a', 9, { volumeSnapshots: ['v'] }), of('b', 1)], ['b1']],
   ])('%s', (_, snapshots, expected) => {
     expect(begun(snapshots)).toEqual(expected);
@@ -67,7 +88,7 @@ describe('which is next', () => {
   test('a server whose disk is a volume is told, with the reason', () => {
     const { skip } = planDrills(
       [of('a', 1, { volumeSnapshots: ['v'] })],
-      [],
+      { running: [] },
       { atOnce: 1, schedule: NIGHTLY },
       NOW,
     );
@@ -97,6 +118,24 @@ describe('how many', () => {
     expect(begun(judged(181))).toHaveLength(1);
   });
 
+  test('what was begun since the slot counts, even without a verdict; what could not be begun does not', () => {
+    const since = new Date(NOW.getTime() - 100 * MINUTE_MS);
+    const having = (records: Drillable['records']) => begun([of('z', 1, { records }), ...fleet]);
+    expect(having([drillAt(since)])).toEqual([]);
+    expect(having([drillAt(since, '')])).toHaveLength(1);
+    expect(having([drillAt(nights(1))])).toHaveLength(1);
+  });
+
+  test('a server that does not go takes up no place, and only its own image waits; several of them stop all', () => {
+    const stuck = (images: string[]) => images.map((image) => server(image, 400));
+    const turn = (images: string[], running: ThrowAway[] = []) =>
+      planDrills(fleet, { running, stuck: stuck(images) }, { atOnce: 1, schedule: NIGHTLY }, NOW);
+    expect(turn(['a1'])).toMatchObject({ places: 1, waiting: [{ id: 'b1' }, { id: 'c1' }, { id: 'd1' }] });
+    expect(turn(['a0']).waiting).toHaveLength(4);
+    expect(turn(['a1'], [server('b1', 400)]).places).toBe(0);
+    expect(turn(['x', 'y', 'z'].slice(0, MOST_STUCK)).places).toBe(0);
+  });
+
   test('none before the schedule has fired for the first time', () => {
     expect(begun(fleet, [], 1, parseSchedule('cron(0 0 1 1 ? 2199)'))).toEqual([]);
   });
@@ -117,8 +156,8 @@ describe('how many', () => {
     for (let hour = 0; hour < 48; hour++) {
       for (const minutes of [0, 1]) {
         const now = new Date(Date.parse('2026-11-23T00:00:20Z') + (hour * 60 + minutes) * MINUTE_MS);
-        const { begin } = planDrills(snapshots, [], { atOnce: 1, schedule }, now);
-        for (const { id } of begin) {
+        const { waiting, places } = planDrills(snapshots, { running: [] }, { atOnce: 1, schedule }, now);
+        for (const { id } of waiting.slice(0, places)) {
           if (hour >= 24) total++;
           const i = snapshots.findIndex((s) => s.id === id);
           // Each boots for half a minute.
@@ -161,7 +200,8 @@ test('never more than atOnce, never two of a series, never what is not good, and
       fc.integer({ min: 1, max: 4 }),
       (snapshots, minutes, atOnce) => {
         const running = minutes.map((ago, i) => server(snapshots[i]?.id ?? `gone${i}`, ago));
-        const { begin } = planDrills(snapshots, running, { atOnce, schedule: NIGHTLY }, NOW);
+        const { waiting, places } = planDrills(snapshots, { running }, { atOnce, schedule: NIGHTLY }, NOW);
+        const begin = waiting.slice(0, places);
         expect(begin.length + running.length).toBeLessThanOrEqual(Math.max(atOnce, running.length));
         const servers = begin.map((s) => s.server);
         expect(new Set(servers).size).toBe(servers.length);
@@ -181,8 +221,8 @@ test('never more than atOnce, never two of a series, never what is not good, and
         const order = servers.map(lastMs);
         expect(order).toEqual(order.toSorted((a, b) => a - b));
         // What would be begun with more places only comes later.
-        const all = planDrills(snapshots, running, { atOnce: 99, schedule: NIGHTLY }, NOW);
-        expect(all.begin.slice(0, begin.length)).toEqual(begin);
+        const all = planDrills(snapshots, { running }, { atOnce: 99, schedule: NIGHTLY }, NOW);
+        expect(all.waiting).toEqual(waiting);
       },
     ),
     { pure: true },

@@ -1,22 +1,26 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { isOurs, metadataOf, readThrowAway } from '../../lib/drill/throw-away.ts';
+import { describe, expect, test } from 'vitest';
+import { ownershipOf, separateThrowAways } from '../../lib/drill/ownership.ts';
+import { readRecords, withRecord } from '../../lib/drill/record.ts';
+import { metadataOf, readThrowAway } from '../../lib/drill/throw-away.ts';
+import type { Image } from '../../lib/openstack/images.ts';
 import type { ServerDetail } from '../../lib/openstack/servers.ts';
 import { always } from '../properties/always.ts';
 import { server } from '../snapshots.ts';
 
 const IMAGE = '0b9c0c4e-0000-4000-8000-000000000001';
-const MARK = {
-  owner: 'autosnap-prod',
-  policy: 'daily',
-  image: IMAGE,
-  begunAt: new Date('2026-11-23T03:00:00Z'),
-};
+const NONCE = '7c1d0c4e-0000-4000-8000-00000000000a';
+const MARK = { owner: 'autosnap-prod', policy: 'daily', image: IMAGE, nonce: NONCE };
+const WRITTEN = new Date('2026-11-23T03:00:00Z');
+const CREATED = new Date('2026-11-23T03:00:02Z');
+const OURS = { owner: 'autosnap-prod', projectId: 'p' };
+
+const minutesLater = (minutes: number) => new Date(WRITTEN.getTime() + minutes * 60_000);
 
 /** A server as the cloud shows it; `changes` go on top. */
 function detail(changes: Partial<ServerDetail> = {}): ServerDetail {
   return {
-    ...server({ metadata: metadataOf(MARK) }),
+    ...server({ metadata: metadataOf(MARK), createdAt: CREATED }),
     status: 'ACTIVE',
     imageId: IMAGE,
     flavorId: 'f',
@@ -29,32 +33,84 @@ function detail(changes: Partial<ServerDetail> = {}): ServerDetail {
   };
 }
 
+/** The image of the drill, whose property says `recorded`. */
+const image = (recorded?: string, changes: Partial<Image> = {}) =>
+  ({
+    id: IMAGE,
+    owner: 'p',
+    updatedAt: WRITTEN,
+    properties: recorded === undefined ? {} : { autosnap_drill: recorded },
+    ...changes,
+  }) as Image;
+const record = (its = 's', at = WRITTEN, nonce = NONCE) =>
+  withRecord(image(), { nonce, at, server: its || undefined });
+
 const trial = readThrowAway(detail())!;
+const own = (changes: Partial<ServerDetail> = {}, of: Image | undefined = image(record()), ours = OURS) =>
+  ownershipOf(detail(changes), trial, of, ours);
 
-test('a marker is read as it was written', () => {
-  expect(trial).toEqual({ id: 's', name: 'web', region: 'DFW', ...MARK });
-  expect(isOurs(detail(), trial, 'autosnap-prod')).toBe(true);
-  expect(isOurs(detail({ name: 'renamed' }), trial, 'autosnap-prod')).toBe(true);
+describe('a server is provably of a drill', () => {
+  test('when its image names it, whatever it is called by now', () => {
+    expect(trial).toEqual({ id: 's', name: 'web', region: 'DFW', createdAt: CREATED, ...MARK });
+    expect(own()).toBe('named');
+    expect(own({ name: 'renamed' })).toBe('named');
+  });
+
+  test.each([
+    ['in the same second', WRITTEN],
+    ['at the end of the run that has begun it', minutesLater(30)],
+  ])('when its image names the drill, and it was created %s', (_, createdAt) => {
+    expect(own({ createdAt }, image(record('')))).toBe('claimable');
+  });
+
+  test('also beside the drill of another run', () => {
+    const other = withRecord(image(record()), { nonce: IMAGE, at: WRITTEN, server: 'other' });
+    expect(own({}, image(other))).toBe('named');
+  });
 });
 
-test.each<[string, Partial<ServerDetail>, string?]>([
-  ['no marker', { metadata: {} }],
-  ["another's", {}, 'autosnap-dev'],
-  ['another image', { imageId: IMAGE.replace('1', '2') }],
-  ['a disk on a volume', { imageId: undefined }],
-  ['another id', { id: 'other' }],
-  ['another region', { region: 'ORD' }],
-  ['another policy', { metadata: metadataOf({ ...MARK, policy: 'weekly' }) }],
-  ['another time', { metadata: metadataOf({ ...MARK, begunAt: new Date(0) }) }],
-  [
-    'the marker of its new image',
-    { metadata: metadataOf({ ...MARK, image: IMAGE.replace('1', '2') }), imageId: IMAGE.replace('1', '2') },
-  ],
-])('a server with %s is not ours', (_, changes, owner = 'autosnap-prod') => {
-  expect(isOurs(detail(changes), trial, owner)).toBe(false);
+describe('a server is not', () => {
+  const another = IMAGE.replace('1', '2');
+  test.each<[string, Partial<ServerDetail>, RegExp]>([
+    ['without metadata', { metadata: {} }, /its metadata/],
+    ['of another image', { imageId: another }, /not say that it was made from/],
+    ['with its disk on a volume', { imageId: undefined }, /not say that it was made from/],
+    ['with another id', { id: 'other' }, /its metadata/],
+    ['in another region', { region: 'ORD' }, /its metadata/],
+    ['of another policy', { metadata: metadataOf({ ...MARK, policy: 'weekly' }) }, /its metadata/],
+    ['of another drill', { metadata: metadataOf({ ...MARK, nonce: IMAGE }) }, /its metadata/],
+    [
+      'with the metadata of its new image',
+      { metadata: metadataOf({ ...MARK, image: another }), imageId: another },
+      /its metadata/,
+    ],
+    ['that was created long before', { createdAt: minutesLater(-6) }, /created before/],
+    ['of which the cloud does not say when it was created', { createdAt: undefined }, /its metadata/],
+  ])('%s', (_, changes, problem) => {
+    expect(own(changes)).toEqual({ problem: expect.stringMatching(problem) });
+  });
+
+  test.each<[string, Image | undefined, RegExp]>([
+    ['is gone', undefined, /is gone/],
+    ['names nothing', image(), /does not name the drill/],
+    ['names another drill', image(record('s', WRITTEN, IMAGE)), /does not name the drill/],
+    ['names another server', image(record('other')), /names another server/],
+    ['has inherited the record', image(record().replace(IMAGE, another)), /does not name the drill/],
+    ["is another project's", image(record(), { owner: 'q' }), /does not name the drill/],
+    ['is another one', image(record(), { id: another }), /does not name the drill/],
+    ['was marked after it', image(record(''), { updatedAt: minutesLater(1) }), /not created right after/],
+    ['was marked nobody knows when', image(record(''), { updatedAt: undefined! }), /not created right after/],
+    ['was marked long before', image(record('', minutesLater(-31))), /not created right after/],
+  ])('whose image %s', (_, of, problem) => {
+    expect(ownershipOf(detail(), trial, of, OURS)).toEqual({ problem: expect.stringMatching(problem) });
+  });
+
+  test('of another deployment', () => {
+    expect(own({}, image(record()), { ...OURS, owner: 'autosnap-dev' })).toHaveProperty('problem');
+  });
 });
 
-test('only a whole marker is one: without any part, or with any character more or less, it is none or another', async () => {
+test('only whole metadata are a mark: without any part, or with any character more or less, they are none or another', async () => {
   const [[key, value]] = Object.entries(metadataOf(MARK)) as [[string, string]];
   const changed = fc.oneof(
     fc.nat(value.length - 1).map((at) => value.slice(0, at) + value.slice(at + 1)),
@@ -67,8 +123,63 @@ test('only a whole marker is one: without any part, or with any character more o
   );
   await always(
     fc.property(changed, (mark) => {
-      expect(isOurs(detail({ metadata: { [key]: mark } }), trial, 'autosnap-prod')).toBe(false);
+      expect(own({ metadata: { [key]: mark } })).toHaveProperty('problem');
     }),
     { pure: true },
   );
+});
+
+test('any text is read as records of drills, and only whole ones are', async () => {
+  const value = record();
+  const text = fc.oneof(
+    fc.string(),
+    fc.nat(value.length - 1).map((at) => value.slice(0, at) + value.slice(at + 1)),
+    fc.string().map((tail) => `${IMAGE} ${tail}`),
+  );
+  await always(
+    fc.property(text, (recorded) => {
+      for (const { nonce, at } of readRecords(image(recorded))) {
+        expect(nonce).toMatch(/^[0-9a-f-]{36}$/);
+        expect(at.getTime()).not.toBeNaN();
+      }
+    }),
+    { pure: true },
+  );
+});
+
+test('an image keeps the records of two drills, and the property stays as short as Nova passes on', () => {
+  let of = image();
+  const nonces = [NONCE, IMAGE, NONCE.replace('a', 'b')];
+  for (const nonce of nonces) of = image(withRecord(of, { nonce, at: WRITTEN, server: IMAGE }));
+  expect(readRecords(of).map(({ nonce }) => nonce)).toEqual(nonces.slice(1));
+  expect(of.properties.autosnap_drill!.length).toBeLessThanOrEqual(255);
+  const again = image(withRecord(of, { nonce: nonces[1]!, at: CREATED, server: undefined }));
+  expect(readRecords(again).find(({ nonce }) => nonce === nonces[1])).toEqual({
+    nonce: nonces[1],
+    at: CREATED,
+    server: undefined,
+  });
+});
+
+describe('what policies never mean', () => {
+  const drill = detail();
+  const apart = (its: ServerDetail, of = image(record())) => separateThrowAways([its], [of], 'p').throwAways;
+
+  test('is a server that its image names', () => {
+    expect(apart(drill)).toEqual([drill]);
+    expect(separateThrowAways([drill, server({ id: 'web' })], [image(record())], 'p').lasting).toEqual([
+      server({ id: 'web' }),
+    ]);
+  });
+
+  test.each<[string, ServerDetail, Image]>([
+    ['with any text in its metadata', detail({ metadata: { autosnap_drill: 'x' } }), image(record())],
+    ['with the metadata of another server', detail({ id: 'production' }), image(record())],
+    ['whose metadata were taken away', detail({ metadata: {} }), image(record())],
+    ['whose image is not listed', drill, image(record(), { id: 'other' })],
+    ['whose image does not name it yet', drill, image(record(''))],
+    ["whose image is another project's", drill, image(record(), { owner: 'q' })],
+  ])('is no server %s', (_, its, of) => {
+    expect(apart(its, of)).toEqual([]);
+  });
 });

@@ -3,6 +3,7 @@ import { alarmsOf } from '../../deploy/alarms.ts';
 import { dashboardOf } from '../../deploy/dashboard.ts';
 import { answers } from '../../local/faults.ts';
 import { addFleet } from '../../local/fleet.ts';
+import { addLookalike, addThrowAway } from '../drill/world.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 
 const NOW = '2026-11-23T09:00:00Z';
@@ -48,11 +49,14 @@ function emitted({ logs }: Harness): Emitted[] {
 const ofPolicy = (h: Harness, name: string) =>
   emitted(h).filter(({ dimensions: { policy: p, server, job } }) => p === name && !server && !job);
 
-test('the throw-away server of a drill is nobody to protect', async () => {
+test('the throw-away server of a drill is nobody to protect, and one whose metadata merely say so is', async () => {
   const h = await fleet();
-  h.cloud.region('DFW').addServer({ name: 'drill', metadata: { autosnap_drill: 'autosnap-test' } });
+  const dfw = h.cloud.region('DFW');
+  const image = dfw.images[0]!;
+  addThrowAway({ dfw }, image, { name: 'drill' });
+  addLookalike({ dfw }, image, { name: 'lookalike' });
   const { uncovered } = await h.run('audit', {});
-  expect(uncovered.map(({ name }) => name)).toEqual(['build-scratch']);
+  expect(uncovered.map(({ name }) => name).sort()).toEqual(['build-scratch', 'lookalike']);
 });
 
 test('an audit of the example fleet: what is late, what nobody covers; it only reads', async () => {

@@ -1,58 +1,28 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Report } from '../../lib/report.ts';
 import { answers, type Fault } from '../../local/faults.ts';
-import type { CloudImage, CloudServer, Region } from '../../local/state.ts';
-import { type Harness, harness, policy, setTime } from '../harness.ts';
+import type { CloudServer } from '../../local/state.ts';
+import {
+  addLookalike,
+  addThrowAway,
+  drillEvent as event,
+  markOf,
+  NONCE,
+  outcomes,
+  reasons,
+  record,
+  sent,
+  throwAways,
+  UUID,
+  type World,
+  drillWorld as world,
+} from '../drill/world.ts';
+import { policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 
 const HOUR_MS = 3_600_000;
 const PRIVATE = '11111111-1111-1111-1111-111111111111';
-
-interface World extends Harness {
-  dfw: Region;
-  /** The servers that were there before. */
-  fleet: CloudServer[];
-  /** The newest snapshot of each. */
-  newest: CloudImage[];
-}
-
-/** At six in the morning on an OpenStack: some servers, each with a snapshot of last night and of the nights before. */
-async function world(names = ['web'], nights = 2, buildMs = 0): Promise<World> {
-  setTime('2026-11-23T06:00:00Z');
-  const h = await harness({ timing: { queuedMs: 0, savingMs: 0, buildMs } });
-  h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
-  const dfw = h.cloud.region('DFW');
-  const fleet = names.map((name) => dfw.addServer({ name }));
-  const newest = fleet.map((server) => {
-    const images = Array.from({ length: nights }, (_, age) => addSnapshot(h, server, age));
-    return images[0]!;
-  });
-  return { ...h, dfw, fleet, newest };
-}
-
-const event = (drill: object = {}, changes: object = {}) =>
-  policy({ drill: { schedule: 'rate(1 day)', ...drill }, ...changes });
-const throwAways = ({ dfw, fleet }: World) => dfw.servers.filter((server) => !fleet.includes(server));
-const sent = ({ cloud }: Harness, method: string) =>
-  cloud.received.filter(
-    (one) => one.method === method && (one.service === 'compute' || one.service === 'image'),
-  );
-const outcomes = (report: Report | undefined) =>
-  (report?.entries ?? []).map(({ name, outcome }) => `${name || '?'} ${outcome}`).sort();
-const reasons = (report: Report | undefined) => report?.entries.map(({ reason }) => reason).join('\n') ?? '';
-
-/** What a drill of this moment would have left behind, had its run broken off. */
-function addThrowAway(h: World, image: CloudImage, changes: Partial<CloudServer> = {}, mark = '') {
-  return h.dfw.addServer({
-    name: 'web-drill',
-    image: image.id,
-    metadata: { autosnap_drill: mark || `autosnap-test daily ${image.id} 2026-11-23T05:59:00Z` },
-    createdAt: new Date('2026-11-23T05:59:00Z'),
-    ...changes,
-  });
-}
 
 describe('a snapshot is proven', () => {
   test('by a small server without a network, a key or a name in the fleet, that is gone afterwards', async () => {
@@ -72,8 +42,12 @@ describe('a snapshot is proven', () => {
       networks: [],
       keyName: null,
       securityGroups: [],
-      metadata: { autosnap_drill: `autosnap-test daily ${h.newest[0]!.id} 2026-11-23T06:00:00Z` },
     });
+    const mark = new RegExp(`^autosnap-test daily ${h.newest[0]!.id} (${UUID})$`);
+    const [, nonce] = mark.exec(made[0]!.metadata.autosnap_drill!)!;
+    expect(h.newest[0]!.properties.autosnap_drill).toBe(
+      `${h.newest[0]!.id} ${nonce}/2026-11-23T06:00:00Z/${made[0]!.id}`,
+    );
     expect(report).toMatchObject({
       job: 'drill',
       totals: { proven: 1 },
@@ -284,7 +258,11 @@ describe('when something goes wrong on the way', () => {
     h.cloud.faults.push({ ...CREATE, answer: 'hang' });
     const report = await h.run('drill', event(), { remainingMs: 7_000 });
     expect(report.totals).toEqual({ deferred: 1 });
-    addThrowAway(h, h.newest[0]!);
+    const image = h.newest[0]!;
+    const nonce = new RegExp(`^${image.id} (${UUID})/2026-11-23T06:00:00Z/$`).exec(
+      image.properties.autosnap_drill!,
+    )![1]!;
+    addLookalike(h, image, { createdAt: new Date() }, markOf(image, 'autosnap-test', 'daily', nonce));
     expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
     expect(throwAways(h)).toEqual([]);
   });
@@ -302,7 +280,8 @@ describe('when something goes wrong on the way', () => {
 
   test('the verdict can not be written: the server goes all the same', async () => {
     const h = await world();
-    h.cloud.faults.push({ ...VERDICT, answer: answers.forbidden });
+    // The drill and its server have been written on the image by then.
+    h.cloud.faults.push({ ...VERDICT, skip: 2, answer: answers.forbidden });
     const { error } = await h.fail('drill', event());
     expect(error.message).toMatch(/it was booted, .* could not be written on the image: .* lacks the role/);
     expect(throwAways(h)).toEqual([]);
@@ -336,19 +315,16 @@ describe('when something goes wrong on the way', () => {
     expect(error.message).toContain('it does not go: delete it by hand');
   });
 
-  test.each<[string, (h: World) => unknown]>([
-    ['goes', (h) => h.dfw.removeImage(h.newest[0]!.id)],
-    [
-      "becomes somebody else's",
-      (h) => {
+  test("its snapshot becomes somebody else's meanwhile: then it goes too, and no verdict is written", async () => {
+    const h = await world();
+    h.cloud.faults.push({
+      ...LOOK,
+      answer: () => {
         h.newest[0]!.properties.autosnap_owner = 'somebody';
       },
-    ],
-  ])('its snapshot %s meanwhile: then it goes too, and nothing is written', async (_, change) => {
-    const h = await world();
-    h.cloud.faults.push({ ...LOOK, answer: () => change(h) });
+    });
     expect((await h.run('drill', event())).totals).toEqual({ deleted: 1 });
-    expect(sent(h, 'PATCH')).toEqual([]);
+    expect(h.newest[0]!.properties).not.toHaveProperty('autosnap_drilled');
     expect(throwAways(h)).toEqual([]);
   });
 
@@ -381,7 +357,6 @@ describe('what was left behind', () => {
       },
       'web deleted',
     ],
-    ['its snapshot is gone', ({ dfw, newest }) => dfw.removeImage(newest[0]!.id), '? deleted'],
     [
       "its snapshot is nobody's any more",
       ({ newest }) => {
@@ -398,15 +373,16 @@ describe('what was left behind', () => {
     expect(throwAways(h)).toEqual([]);
   });
 
-  const of = (image: CloudImage, owner = 'autosnap-test', name = 'daily', at = '2026-11-23T05:59:00Z') =>
-    `${owner} ${name} ${image.id} ${at}`;
+  /** The throw-away server of another policy, whose snapshots are of the same server. */
+  function addWeekly(h: World): CloudServer {
+    const name = 'web-weekly-20261123T000000Z';
+    const image = addSnapshot(h, h.fleet[0]!, 0, { name, properties: { autosnap_policy: 'weekly' } });
+    return addThrowAway(h, image, {}, markOf(image, 'autosnap-test', 'weekly'));
+  }
 
   test.each<[string, (h: World) => CloudServer]>([
-    ['of another deployment', (h) => addThrowAway(h, h.newest[0]!, {}, of(h.newest[0]!, 'autosnap-dev'))],
-    [
-      'of another policy, which looks after it',
-      (h) => addThrowAway(h, h.newest[0]!, {}, of(h.newest[0]!, 'autosnap-test', 'weekly')),
-    ],
+    ['of another deployment', (h) => addLookalike(h, h.newest[0]!, {}, markOf(h.newest[0]!, 'autosnap-dev'))],
+    ['of another policy, which looks after it', (h) => addWeekly(h)],
     ['with a marker and another image', (h) => addThrowAway(h, h.newest[0]!, { image: crypto.randomUUID() })],
     ['with a marker and its disk on a volume', (h) => addThrowAway(h, h.newest[0]!, { image: '' })],
     [
@@ -414,31 +390,32 @@ describe('what was left behind', () => {
       (h) => addThrowAway(h, h.newest[0]!, {}, `autosnap-test daily ${h.newest[0]!.id}`),
     ],
     [
-      'with a marker without a time',
-      (h) => addThrowAway(h, h.newest[0]!, {}, of(h.newest[0]!, 'autosnap-test', 'daily', 'today')),
+      'with a marker whose nonce is none',
+      (h) => addThrowAway(h, h.newest[0]!, {}, markOf(h.newest[0]!, 'autosnap-test', 'daily', 'today')),
     ],
-    ['with more than a marker', (h) => addThrowAway(h, h.newest[0]!, {}, `${of(h.newest[0]!)} x`)],
+    ['with more than a marker', (h) => addThrowAway(h, h.newest[0]!, {}, `${markOf(h.newest[0]!)} x`)],
     ['with the key alone', (h) => addThrowAway(h, h.newest[0]!, {}, 'true')],
     ['with the name alone', (h) => addThrowAway(h, h.newest[0]!, { metadata: {} })],
   ])("stays, however old, and is in nobody's way: a server %s", async (_, add) => {
     const h = await world();
     const other = add(h);
-    expect((await h.run('drill', event())).totals).toMatchObject({ proven: 1 });
+    const morning = event({ schedule: 'cron(0 6 * * ? *)' });
+    expect((await h.run('drill', morning)).totals).toMatchObject({ proven: 1 });
     setTime('2026-11-24T05:58:00Z');
-    await h.run('drill', event());
+    await h.run('drill', morning);
     expect(throwAways(h)).toEqual([other]);
     expect(sent(h, 'DELETE').filter(({ path }) => path.includes(other.id))).toEqual([]);
   });
 
   test('of another deployment is not our business, and is not in the report', async () => {
     const h = await world();
-    addThrowAway(h, h.newest[0]!, {}, of(h.newest[0]!, 'autosnap-dev'));
+    addLookalike(h, h.newest[0]!, {}, markOf(h.newest[0]!, 'autosnap-dev'));
     expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
   });
 
   test('by a policy that asks for no drills any more goes when it is older than any may be', async () => {
     const h = await world();
-    addThrowAway(h, h.newest[0]!, {}, of(h.newest[0]!, 'autosnap-test', 'weekly'));
+    addWeekly(h);
     setTime('2026-11-24T06:00:00Z');
     expect(reasons(await h.run('drill', event()))).toContain('it is older than 24 hours');
     expect(throwAways(h)).toEqual([]);
@@ -454,8 +431,8 @@ describe('what was left behind', () => {
         left.image = crypto.randomUUID();
       },
     });
-    const report = await h.run('drill', event());
-    expect(reasons(report)).toContain('it is left alone');
+    const { warnings } = await h.run('drill', event({ schedule: 'cron(0 0 1 1 ? 2199)' }));
+    expect(warnings.join()).toMatch(/the cloud does not say that it was made from image .* left alone/);
     expect(throwAways(h)).toEqual([left]);
     expect(sent(h, 'DELETE')).toEqual([]);
   });
@@ -497,16 +474,137 @@ describe('the budget', () => {
   });
 });
 
+describe('one that can not be done leaves the turn to others, in the same run', () => {
+  const CREATE = { service: 'compute', method: 'POST', path: /\/servers$/ } as const;
+  const PATCH = { service: 'image', method: 'PATCH' } as const;
+  const GONE = { status: 404, body: { message: 'No image found', code: '404 Not Found' } };
+
+  test('no flavor fits', async () => {
+    const h = await world(['a', 'b']);
+    h.newest[h.fleet[0]!.id < h.fleet[1]!.id ? 0 : 1]!.minRam = 1_000_000;
+    const { error, report } = await h.fail('drill', event());
+    expect(report?.totals).toEqual({ failed: 1, proven: 1 });
+    expect(error.message).toContain('no flavor is large enough');
+  });
+
+  test.each<[string, Fault, number]>([
+    ['the server is refused', { ...CREATE, answer: answers.conflict }, 2],
+    ['its image can not be marked', { ...PATCH, answer: answers.forbidden }, 1],
+    ['its image is gone', { service: 'image', path: /images\/[^/]{36}$/, answer: GONE }, 1],
+  ])('%s', async (_, fault, requests) => {
+    const h = await world(['a', 'b']);
+    h.cloud.faults.push(fault);
+    const { report } = await h.fail('drill', event());
+    expect(report?.totals).toMatchObject({ proven: 1 });
+    expect(report?.entries).toHaveLength(2);
+    expect(sent(h, 'POST')).toHaveLength(requests);
+    expect(throwAways(h)).toEqual([]);
+  });
+
+  test('one that was refused goes to the end of the queue', async () => {
+    const h = await world(['a', 'b', 'c']);
+    h.cloud.faults.push({ ...CREATE, answer: answers.quota });
+    const first = (await h.fail('drill', event())).report?.entries[0]?.name;
+    const next = [];
+    for (const day of [24, 25, 26]) {
+      setTime(`2026-11-${day}T06:00:00Z`);
+      next.push((await h.run('drill', event())).entries[0]?.name);
+    }
+    expect(next.at(-1)).toBe(first);
+    expect(new Set(next).size).toBe(3);
+  });
+
+  test('a quota would refuse all: no others are tried', async () => {
+    const h = await world(['a', 'b', 'c']);
+    h.dfw.maxServers = 3;
+    const { error, report } = await h.fail('drill', event());
+    expect(report?.totals).toEqual({ failed: 1 });
+    expect(error.message).toContain('Quota exceeded for instances');
+    expect(sent(h, 'POST')).toHaveLength(1);
+  });
+
+  test('what refuses ten would refuse all', async () => {
+    const h = await world(
+      Array.from({ length: 12 }, (_, i) => `web-${i}`),
+      1,
+    );
+    h.cloud.faults.push({ ...PATCH, times: Infinity, answer: answers.forbidden });
+    const { error, report } = await h.fail('drill', event());
+    expect(report?.totals).toEqual({ failed: 10 });
+    expect(error.message).toMatch(/no server was asked for, because its image .* lacks the role/);
+    expect(sent(h, 'POST')).toEqual([]);
+  });
+
+  test('a verdict that can never be written: the snapshot is booted once for each slot', async () => {
+    const h = await world();
+    h.cloud.faults.push({ ...PATCH, skip: 2, times: Infinity, answer: answers.forbidden });
+    await h.fail('drill', event());
+    for (const hour of ['07', '08', '09']) {
+      setTime(`2026-11-23T${hour}:00:00Z`);
+      await h.run('drill', event());
+    }
+    expect(sent(h, 'POST')).toHaveLength(1);
+  });
+
+  test.each<[string, (h: World, left: CloudServer) => unknown]>([
+    [
+      'is locked',
+      (h, { id }) =>
+        h.cloud.faults.push({
+          service: 'compute',
+          method: 'DELETE',
+          path: new RegExp(id),
+          times: Infinity,
+          answer: answers.conflict,
+        }),
+    ],
+    [
+      'has been told to go, and does not',
+      (_, left) => {
+        left.taskState = 'deleting';
+      },
+    ],
+  ])('a server that %s takes up a place for `hours` and one more, then no longer', async (_, change) => {
+    const h = await world(['a', 'b'], 1);
+    const left = addThrowAway(h, h.newest[0]!);
+    change(h, left);
+    const hourly = event({ schedule: 'cron(0 7-12 * * ? *)' });
+    setTime('2026-11-23T07:00:00Z');
+    await h.fail('drill', hourly, { remainingMs: 26_000 });
+    expect(h.newest[1]!.properties).not.toHaveProperty('autosnap_proven');
+    setTime('2026-11-23T09:00:00Z');
+    const { error } = await h.fail('drill', hourly, { remainingMs: 26_000 });
+    expect(error.message).toContain('it does not go: delete it by hand');
+    expect(h.newest[1]!.properties.autosnap_proven).toMatch(h.newest[1]!.id);
+    expect(throwAways(h)).toEqual([left]);
+  });
+
+  test('three that do not go are enough: no more are made, and that is a failure', async () => {
+    const h = await world(['a', 'b', 'c', 'd'], 1);
+    for (const [i, image] of h.newest.slice(0, 3).entries()) {
+      const nonce = NONCE.replace('0c9b', `000${i}`);
+      const metadata = { autosnap_drill: markOf(image, 'autosnap-test', 'daily', nonce) };
+      const { id } = addLookalike(h, image, { taskState: 'deleting', metadata });
+      record(image, id, '2026-11-23T05:59:00Z', nonce);
+    }
+    setTime('2026-11-23T09:00:00Z');
+    const { error } = await h.fail('drill', event(), { remainingMs: 26_000 });
+    expect(error.message).toContain('3 throw-away servers do not go, so no more are made');
+    expect(sent(h, 'POST')).toEqual([]);
+  });
+});
+
 describe('a dry run', () => {
   test('says what would be booted, as what, and which leftovers would go; and changes nothing', async () => {
     const h = await world(['web', 'db', 'mail']);
     addThrowAway(h, h.newest[0]!);
-    const gone = addSnapshot(h, h.fleet[0]!, 9);
-    addThrowAway(h, gone, { name: 'old-drill' });
-    h.dfw.removeImage(gone.id);
+    addThrowAway(h, addSnapshot(h, h.fleet[0]!, 9), { name: 'old-drill' });
+    h.dfw.images.at(-1)!.properties.autosnap_drilled = `${h.dfw.images.at(-1)!.id} 2026-11-23T05:59:30Z`;
     const report = await h.run('drill', event({ atOnce: 3 }, { dryRun: true }));
     expect(report.totals).toEqual({ planned: 3 });
-    expect(reasons(report)).toMatch(/^old-drill \([-0-9a-f]+\): would be deleted: its snapshot is gone$/m);
+    expect(reasons(report)).toMatch(
+      /^old-drill \([-0-9a-f]+\): would be deleted: its snapshot has its verdict$/m,
+    );
     expect(reasons(report)).toMatch(/^web-drill .*would be judged, then deleted$/m);
     expect(reasons(report)).toMatch(
       /^would be booted as (db|mail)-drill-20261123T060000Z, flavor 512MB Standard Instance, no network$/m,

@@ -25,7 +25,9 @@ function surveyOf({ servers, images }: World): RegionSurvey {
     servers: servers.map(serverOf),
     images: images.map(imageOf),
     volumeSnapshots: images.flatMap(({ volumeSnapshot }) =>
-      volumeSnapshot ? [{ ...volumeSnapshot, region: 'DFW' }] : [],
+      volumeSnapshot
+        ? [{ ...volumeSnapshot, createdAt: volumeSnapshot.createdAt ?? NOW, region: 'DFW' }]
+        : [],
     ),
     gone: new Set(),
     doubts: [],

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { setTime } from '../harness.ts';
-import { bench, idsOf, policyOf, slotAt, takeSlots } from './bench.ts';
+import { bench, daysLater, idsOf, policyOf, slotAt, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { killedOnItsWay } from './killing.ts';
 import type { GlanceImage } from './openstack.ts';
@@ -53,19 +53,35 @@ test('a snapshot that the cloud can not boot is marked so, and leaves no server'
 test("what no drill has made stays, whatever its metadata say, and is in nobody's way", async () => {
   const { cloud, owner, restore, run, snapshot, before } = await withSnapshot();
   const base = (await cloud.server(server))!.image.id;
-  const long = '2020-01-01T00:00:00Z';
+  const nonce = crypto.randomUUID();
+  const mark = (its = owner, id: string = nonce) => ({ autosnap_drill: `${its} daily ${snapshot.id} ${id}` });
   const others = [
-    await restore('of another image', base, server, {
-      autosnap_drill: `${owner} daily ${snapshot.id} ${long}`,
-    }),
-    await restore('of another deployment', snapshot.id, server, {
-      autosnap_drill: `${owner}x daily ${snapshot.id} ${long}`,
-    }),
-    await restore('without a time', snapshot.id, server, { autosnap_drill: `${owner} daily ${snapshot.id}` }),
+    await restore('of another image', base, server, mark()),
+    await restore('of another deployment', snapshot.id, server, mark(`${owner}x`)),
+    await restore('with a time for a nonce', snapshot.id, server, mark(owner, '2020-01-01T00:00:00Z')),
+    await restore('that the image does not name', snapshot.id, server, mark()),
   ];
   await killedOnItsWay('drill', daily, { chance: seeded(), stride: 6 });
   expect((await cloud.image(snapshot.id))!.autosnap_proven).toMatch(snapshot.id);
-  setTime(slotAt(2));
-  await run('drill', daily);
+  // A drill that was begun after all these were made, and broke off.
+  const record = `${snapshot.id} ${nonce}/${new Date().toISOString().slice(0, 19)}Z/`;
+  await cloud.patchImage(snapshot.id, { autosnap_drill: record });
+  setTime(daysLater(2));
+  const { warnings } = await run('drill', daily);
+  expect(warnings.join('\n')).toContain('not created right after image');
   expect(idsOf(await cloud.servers())).toEqual([...before, ...others].sort());
+});
+
+test('a server that a broken-off run has made is named by its image, judged, and goes', async () => {
+  const { cloud, owner, restore, run, snapshot, before } = await withSnapshot();
+  const nonce = crypto.randomUUID();
+  // Nova and Glance go by the real time, whatever the time of this test.
+  const now = `${new Date(vi.getRealSystemTime()).toISOString().slice(0, 19)}Z`;
+  await cloud.patchImage(snapshot.id, { autosnap_drill: `${snapshot.id} ${nonce}/${now}/` });
+  const left = await restore('left behind', snapshot.id, server, {
+    autosnap_drill: `${owner} daily ${snapshot.id} ${nonce}`,
+  });
+  expect(await run('drill', daily)).toMatchObject({ totals: { proven: 1 } });
+  expect((await cloud.image(snapshot.id))!.autosnap_drill).toContain(left);
+  expect(idsOf(await cloud.servers())).toEqual(before);
 });

@@ -1,0 +1,309 @@
+import { describe, expect, test } from 'vitest';
+import { answers } from '../../local/faults.ts';
+import type { CloudServer } from '../../local/state.ts';
+import {
+  addLookalike,
+  addThrowAway,
+  drillEvent,
+  drillWorld,
+  markOf,
+  NONCE,
+  outcomes,
+  reasons,
+  record,
+  sent,
+  throwAways,
+  UUID,
+  type World,
+} from '../drill/world.ts';
+import { policy, setTime } from '../harness.ts';
+
+// Losses by drills: a server was taken for one that a drill has made.
+
+/** Runs drills for two days, every hour as deployed, and sees that a server is never touched. Returns all warnings. */
+async function expectUntouched(h: World, server: CloudServer): Promise<string> {
+  const before = structuredClone(server);
+  const warnings: string[] = [];
+  for (const time of ['23T06', '23T07', '23T10', '24T06', '24T07']) {
+    setTime(`2026-11-${time}:00:00Z`);
+    const { report } = await h.fail('drill', drillEvent({ schedule: 'cron(0 6 * * ? *)' }));
+    warnings.push(...(report?.warnings ?? []));
+  }
+  expect(throwAways(h)).toEqual([before]);
+  expect(sent(h, 'DELETE').filter(({ path }) => path.includes(server.id))).toEqual([]);
+  return warnings.join('\n');
+}
+
+describe('Y5: a production server, because its metadata said that a drill had made it', () => {
+  test("it stays, is in no drill's way, and is said", async () => {
+    const h = await drillWorld();
+    const image = h.newest[0]!;
+    const warnings = await expectUntouched(h, addLookalike(h, image));
+    expect(warnings).toContain(`image ${image.id} does not name the drill: it is left alone`);
+    expect(image.properties.autosnap_proven).toMatch(image.id);
+  });
+
+  test.each<[string, (h: World) => CloudServer]>([
+    [
+      'in the form that drills once wrote',
+      (h) => {
+        const { id } = h.newest[0]!;
+        return addLookalike(h, h.newest[0]!, {}, `autosnap-test daily ${id} 2026-11-23T05:59:00Z`);
+      },
+    ],
+    [
+      'rebuilt from the image, with the nonce of a drill that was begun',
+      (h) => {
+        record(h.newest[0]!);
+        return addLookalike(h, h.newest[0]!, { createdAt: new Date('2026-01-01T00:00:00Z') });
+      },
+    ],
+    [
+      'made from the image days after a drill that was begun and broke off',
+      (h) => {
+        record(h.newest[0]!, '', '2026-11-20T05:59:00Z');
+        return addLookalike(h, h.newest[0]!);
+      },
+    ],
+    [
+      'with the metadata of a drill whose server is gone',
+      (h) => {
+        record(h.newest[0]!, crypto.randomUUID(), '2026-11-22T05:59:00Z');
+        return addLookalike(h, h.newest[0]!);
+      },
+    ],
+    [
+      'of an image that has inherited the record of another',
+      (h) => {
+        const [image, other] = [h.newest[0]!, h.dfw.images[1]!];
+        const server = addLookalike(h, image);
+        record(other, server.id);
+        image.properties.autosnap_drill = other.properties.autosnap_drill!;
+        return server;
+      },
+    ],
+    [
+      'whose image is gone',
+      (h) => {
+        const image = h.dfw.images[1]!;
+        const server = addThrowAway(h, image);
+        h.dfw.removeImage(image.id);
+        return server;
+      },
+    ],
+    [
+      "whose image is another project's",
+      (h) => {
+        const image = h.dfw.addImage({ name: 'theirs', owner: 'somebody', visibility: 'public' });
+        return addThrowAway(h, image);
+      },
+    ],
+    [
+      'of another policy, older than any drill',
+      (h) => {
+        const { id } = h.newest[0]!;
+        return addLookalike(h, h.newest[0]!, {}, `autosnap-test weekly ${id} ${NONCE}`);
+      },
+    ],
+  ])('nor a server %s', async (_, add) => {
+    const h = await drillWorld();
+    await expectUntouched(h, add(h));
+  });
+
+  test('nor one whose metadata were copied from a throw-away server, which alone goes', async () => {
+    const h = await drillWorld();
+    let copy: CloudServer | undefined;
+    h.cloud.faults.push({
+      service: 'compute',
+      method: 'GET',
+      path: /servers\/[^/]{36}$/,
+      answer: () => {
+        const [{ metadata, image, createdAt }] = throwAways(h) as [CloudServer];
+        copy = h.dfw.addServer({ name: 'copy', metadata: { ...metadata }, image, createdAt });
+      },
+    });
+    expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
+    expect(throwAways(h)).toEqual([copy]);
+    expect(await expectUntouched(h, copy!)).toContain('names another server');
+  });
+
+  test('nor one of two with the nonce of a drill that broke off before its server was known', async () => {
+    const h = await drillWorld();
+    record(h.newest[0]!);
+    const both = [addLookalike(h, h.newest[0]!), addLookalike(h, h.newest[0]!, { name: 'copy' })];
+    const { warnings } = await h.run('drill', drillEvent());
+    expect(warnings).toHaveLength(2);
+    expect(warnings[0]).toContain('another server has the same metadata');
+    expect(throwAways(h)).toEqual(both);
+  });
+
+  test('nor one that already has the nonce when the request is lost: only an answer names a server unseen', async () => {
+    const h = await drillWorld();
+    const image = h.newest[0]!;
+    h.cloud.faults.push({ service: 'compute', method: 'POST', path: /servers$/, answer: 'drop' });
+    let other: CloudServer | undefined;
+    h.cloud.faults.push({
+      service: 'compute',
+      path: /servers\/detail$/,
+      times: Infinity,
+      answer: () => {
+        const [, nonce] = / ([^/]+)/.exec(image.properties.autosnap_drill ?? '') ?? [];
+        if (other || !nonce) return;
+        const createdAt = new Date('2026-11-23T05:58:00Z');
+        const mark = markOf(image, 'autosnap-test', 'daily', nonce);
+        other = addLookalike(h, image, { createdAt }, mark);
+      },
+    });
+    const { warnings } = await h.run('drill', drillEvent());
+    expect(warnings.join()).toContain('it was not created right after image');
+    expect(throwAways(h)).toEqual([other]);
+  });
+
+  test('nor one that is rebuilt or takes over the drill between the verdict and the deletion', async () => {
+    const h = await drillWorld();
+    const server = addThrowAway(h, h.newest[0]!);
+    // The first look reads the server; the second one, right before the deletion, finds it made another use of.
+    h.cloud.faults.push({
+      service: 'compute',
+      method: 'GET',
+      path: /servers\/[^/]{36}$/,
+      skip: 1,
+      answer: () => {
+        server.metadata = {};
+      },
+    });
+    const report = await h.run('drill', drillEvent({ schedule: 'cron(0 0 1 1 ? 2199)' }));
+    expect(report.warnings.join()).toContain('its metadata are no longer those of a drill');
+    expect(throwAways(h)).toEqual([server]);
+  });
+});
+
+describe('Y5, its other half: a production server was in no policy any more, because its metadata mentioned a drill', () => {
+  test.each<[string, (h: World) => CloudServer]>([
+    ['no text', (h) => addLookalike(h, h.newest[0]!, {}, '')],
+    ['any text', (h) => addLookalike(h, h.newest[0]!, {}, 'true')],
+    ['the mark of a drill', (h) => addLookalike(h, h.newest[0]!)],
+    [
+      'the mark of a drill that has another server',
+      (h) => {
+        record(h.newest[0]!, crypto.randomUUID());
+        return addLookalike(h, h.newest[0]!);
+      },
+    ],
+    [
+      'the mark of a drill of another deployment',
+      (h) => addLookalike(h, h.newest[0]!, {}, markOf(h.newest[0]!, 'autosnap-dev')),
+    ],
+  ])('%s takes it out of nothing', async (_, add) => {
+    const h = await drillWorld();
+    const other = add(h);
+    setTime('2026-11-24T00:00:10Z');
+    const report = await h.run('snapshot', policy());
+    expect(outcomes(report)).toEqual(['web taken', 'web-drill taken']);
+    expect(report.entries.map(({ server }) => server)).toContain(other.id);
+  });
+
+  test('the throw-away server itself is in none', async () => {
+    const h = await drillWorld();
+    addThrowAway(h, h.newest[0]!);
+    setTime('2026-11-24T00:00:10Z');
+    expect(outcomes(await h.run('snapshot', policy()))).toEqual(['web taken']);
+  });
+});
+
+describe('what a listing lacks proves nothing', () => {
+  const LISTING = { service: 'compute', path: /servers\/detail$/ } as const;
+
+  test('a throw-away server that the listing leaves out is found by its image, and no second one is made', async () => {
+    const h = await drillWorld(['web', 'db']);
+    const left = addThrowAway(h, h.newest[0]!);
+    h.cloud.faults.push({ ...LISTING, answer: { status: 200, body: { servers: [] } } });
+    const report = await h.run('drill', drillEvent());
+    expect(outcomes(report)).toEqual(['? proven']);
+    expect(sent(h, 'POST')).toEqual([]);
+    expect(h.dfw.servers).not.toContain(left);
+  });
+
+  test('one that can not be asked for keeps its place', async () => {
+    const h = await drillWorld(['web', 'db']);
+    addThrowAway(h, h.newest[0]!);
+    h.cloud.faults.push({ ...LISTING, answer: { status: 200, body: { servers: [] } } });
+    h.cloud.faults.push({
+      service: 'compute',
+      path: /servers\/[^/]{36}$/,
+      answer: answers.forbidden,
+    });
+    const { error } = await h.fail('drill', drillEvent());
+    expect(error.message).toContain('The next run looks again.');
+    expect(sent(h, 'POST')).toEqual([]);
+  });
+
+  test('one that is gone (404) is no longer waited for', async () => {
+    const h = await drillWorld();
+    record(h.newest[0]!, crypto.randomUUID(), '2026-11-22T05:59:00Z');
+    expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
+  });
+
+  test('its image left out of the listing: the image is asked for, and the server is judged', async () => {
+    const h = await drillWorld();
+    const left = addThrowAway(h, h.newest[0]!);
+    h.cloud.faults.push({ service: 'image', path: /images$/, answer: { status: 200, body: { images: [] } } });
+    expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
+    expect(h.dfw.servers).not.toContain(left);
+    expect(h.newest[0]!.properties.autosnap_proven).toMatch(h.newest[0]!.id);
+  });
+
+  test('its image can not be read: the server is left for the next run', async () => {
+    const h = await drillWorld();
+    const left = addThrowAway(h, h.newest[0]!);
+    h.cloud.faults.push({ service: 'image', path: /images\/[^/]{36}$/, answer: answers.forbidden });
+    const { error } = await h.fail('drill', drillEvent());
+    expect(error.message).toContain('The next run looks again.');
+    expect(throwAways(h)).toEqual([left]);
+    expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
+    expect(throwAways(h)).toEqual([]);
+  });
+
+  test('its image is gone: nothing names the server any more, so it is left, and said with what to do', async () => {
+    const h = await drillWorld();
+    const left = addThrowAway(h, h.newest[0]!);
+    h.dfw.removeImage(h.newest[0]!.id);
+    const report = await h.run('drill', drillEvent());
+    expect(report.warnings.join()).toMatch(
+      /image \S+ is gone, so nothing but the metadata .* left alone\. If a drill has made it, delete it by hand/,
+    );
+    expect(throwAways(h)).toEqual([left]);
+    expect(reasons(report)).not.toContain('its snapshot is gone');
+  });
+});
+
+describe('a run that broke off', () => {
+  const claimed = new RegExp(` ${NONCE}/2026-11-23T05:59:00Z/${UUID}$`);
+
+  test('between the nonce and the request: the next run begins anew', async () => {
+    const h = await drillWorld();
+    record(h.newest[0]!);
+    expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
+  });
+
+  test('between the request and its answer: the server that was created right after the nonce is named, judged and deleted', async () => {
+    const h = await drillWorld();
+    record(h.newest[0]!);
+    addLookalike(h, h.newest[0]!);
+    expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
+    expect(h.newest[0]!.properties.autosnap_drill).toMatch(claimed);
+    expect(throwAways(h)).toEqual([]);
+    expect(sent(h, 'POST')).toEqual([]);
+  });
+
+  test('the same, and the server can not be named: it is left for the next run', async () => {
+    const h = await drillWorld();
+    record(h.newest[0]!);
+    const left = addLookalike(h, h.newest[0]!);
+    h.cloud.faults.push({ service: 'image', method: 'PATCH', answer: answers.forbidden });
+    await h.fail('drill', drillEvent());
+    expect(throwAways(h)).toEqual([left]);
+    expect(sent(h, 'DELETE')).toEqual([]);
+    expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
+  });
+});
