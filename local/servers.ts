@@ -44,6 +44,19 @@ export function addServerRoutes(routes: Hono<Env>, { region, account }: Options)
     return server ? c.json({ server: serverJson(server, region, account) }) : missing(c);
   });
 
+  routes.get('/servers/:id/os-volume_attachments', (c) => {
+    const server = serverOf(c);
+    if (!server) return missing(c);
+    const first = server.image === '' || server.rootOnVolume ? 0 : 1;
+    const volumeAttachments = server.volumeIds.map((volumeId, i) => ({
+      id: volumeId,
+      volumeId,
+      serverId: server.id,
+      device: `/dev/vd${String.fromCharCode(97 + first + i)}`,
+    }));
+    return c.json({ volumeAttachments });
+  });
+
   // Each cloud has its own.
   routes.get('/servers/:id/os-interface', (c) => {
     const server = serverOf(c);

@@ -19,6 +19,8 @@ export interface CloudServer {
   createdAt: Date;
   /** The volumes that are attached to it. */
   volumeIds: string[];
+  /** The first of its volumes is its root, although it shows an image: it was made from a volume-backed server's. */
+  rootOnVolume?: boolean;
   flavor: string;
   keyName: string | null;
   securityGroups: string[];
