@@ -37,6 +37,15 @@ export function carries({ metadata }: { metadata: Record<string, string> }, requ
   return metadata[RESTORED_KEY]?.split(' ')[0] === request;
 }
 
+/** Whether a restore in place with this request has had this very server rebuilt. */
+export function isRebuiltBy(
+  { id, metadata }: { id: string; metadata: Record<string, string> },
+  request: string,
+): boolean {
+  const mark = readRestoredMark(metadata);
+  return mark?.request === request && mark.to === 'in-place' && mark.server === id;
+}
+
 function decoded(region: string): string {
   try {
     return decodeURIComponent(region);

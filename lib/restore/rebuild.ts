@@ -1,45 +1,21 @@
-import { blueprintText } from '../blueprint.ts';
 import { isoSeconds } from '../dates.ts';
-import { markerOf } from '../marker.ts';
 import { rootVolumeOf } from '../openstack/attachments.ts';
-import { createImage } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
-import { getImage, type Image, listImages } from '../openstack/images.ts';
-import { getServer, rebuildServer, type ServerDetail } from '../openstack/servers.ts';
+import { getImage } from '../openstack/images.ts';
+import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import { Refusal } from '../refusal.ts';
-import { imageName } from '../snapshot.ts';
-import { answer, beginningOf, type Case, choose, cloudTime, eventToDo, eventToGoOn } from './case.ts';
+import { answer, type Case, choose, cloudTime, eventToDo } from './case.ts';
 import { type Choice, chosenById } from './choice.ts';
-import type { RebuildEvent } from './event.ts';
 import { planInPlace, type Step } from './in-place.ts';
-import { carries, RESTORED_KEY, readSafetyMark, restoredMark, SAFETY_LABEL, safetyMark } from './marks.ts';
-import type { Restoration, State } from './restoration.ts';
+import { type InPlace, say, type Work } from './in-place-case.ts';
+import { replaceDisk } from './replace-disk.ts';
+import type { Restoration } from './restoration.ts';
 import { isOld, type Judgement, judge, type Safety } from './safety.ts';
-import { type Remedies, send } from './sending.ts';
+import { takeSafety } from './take-safety.ts';
 
 /** After so many, the server can't be restored in place: its disk takes too long, or the calls come too late. */
 const MOST_SAFETIES = 3;
-
-const REMEDIES: Remedies = {
-  CONFLICT:
-    'if it is busy, try again when it is not; if it is locked, unlock it (openstack server unlock); or use "to": "new"',
-  BAD_REQUEST: 'give another "at", or use "to": "new"',
-};
-
-/** An in-place restore that has not come to its rebuild yet. */
-interface InPlace extends Case<RebuildEvent> {
-  /** Of this request, the newest first. */
-  safeties: readonly Safety[];
-  /** Those that are gone. */
-  missing: readonly string[];
-}
-
-/** One server, and the image for its disk. */
-interface Work extends InPlace {
-  server: ServerDetail;
-  image: Image;
-}
 
 /**
  * The next step of an in-place restore: a safety snapshot, or the rebuild. The disk is replaced only while a safety
@@ -121,39 +97,6 @@ function whyAnother(
     : [...lines, `so another one is taken: number ${taken + 1} of at most ${MOST_SAFETIES}`];
 }
 
-async function takeSafety(session: Session, work: Work, lines: string[]): Promise<Restoration> {
-  const { server, image, request, run, origin } = work;
-  // By the cloud's clock, as the moment of its creation is compared with it.
-  const slot = cloudTime(session);
-  const blueprint = blueprintText(server);
-  const marker = markerOf({
-    owner: run.owner,
-    server: server.id,
-    slot,
-    expires: undefined,
-    request,
-    blueprint,
-  });
-  const mark = safetyMark({ request, image: image.id, disk: server.imageId ?? '' });
-  const name = imageName(server, SAFETY_LABEL, slot);
-  const look = async () =>
-    (await listImages(session, origin.region, name)).find(
-      (candidate) => candidate.name === name && readSafetyMark(candidate)?.request === request,
-    )?.id;
-  const sent = await send(
-    async () =>
-      (await createImage(session, server, { name, metadata: { ...marker, ...mark } })) ?? (await look()),
-    look,
-    REMEDIES,
-  );
-  if ('unsure' in sent) {
-    const again = 'call again with "next", which looks first';
-    return say(work, 'failed', [`${sent.unsure}: ${again}`]);
-  }
-  const asked = `the safety snapshot is asked for: ${name}; call again within an hour, and again until it is good`;
-  return say(work, 'waiting', [...lines, asked], sent.done);
-}
-
 function waitFor(work: Work, { snapshot }: Safety, now: Date): Restoration {
   const late = isOld(snapshot, now)
     ? [
@@ -180,85 +123,6 @@ function hasComeToNothing(work: Work, { snapshot }: Safety): Restoration {
     snapshot.id,
     anew,
   );
-}
-
-async function replaceDisk(session: Session, work: Work, safety: Safety): Promise<Restoration> {
-  const { image, event, request, origin } = work;
-  const { id } = safety.snapshot;
-  const [current, server] = await Promise.all([
-    getImage(session, origin.region, id),
-    getServer(session, origin.region, origin.id),
-  ]);
-  const wrong = whyNotNow(session, work, current, server);
-  if (wrong || !server) {
-    return say(work, 'waiting', [`${wrong}: call again in a while`], id);
-  }
-  const mark = restoredMark(beginningOf(work, image.id), cloudTime(session));
-  const sent = await send(
-    async () => {
-      const metadata = { ...server.metadata, [RESTORED_KEY]: mark };
-      await rebuildServer(session, server, { image: image.id, metadata });
-      return true;
-    },
-    async () => {
-      const now = await getServer(session, server.region, server.id);
-      return now && carries(now, request) ? true : undefined;
-    },
-    REMEDIES,
-  );
-  if ('unsure' in sent) {
-    return say(work, 'failed', [`${sent.unsure}: call again with "next", which looks first`], id);
-  }
-  const back = { server: server.id, to: 'in-place', at: id, confirm: event.confirm };
-  return answer(work, image.id, {
-    state: 'building',
-    restored: server.id,
-    safety: id,
-    lines: [
-      `the safety snapshot ${id} is good`,
-      `${server.name} is being rebuilt from image ${image.name} (${image.id})`,
-      `to go back: ${JSON.stringify(back)}`,
-    ],
-    next: eventToGoOn(work, image.id, { restored: server.id, safeties: safetiesOf(work) }),
-  });
-}
-
-/** The last look, right before the disk is replaced: why that is not to be, undefined when it is. */
-function whyNotNow(
-  session: Session,
-  { event, origin, request, image, stock }: Work,
-  current: Image | undefined,
-  server: ServerDetail | undefined,
-): string | undefined {
-  if (!server) return `${origin.name} is gone`;
-  if (carries(server, request)) return `another call is rebuilding ${server.name} already`;
-  if (server.name !== event.confirm) return `${origin.name} has been renamed to ${server.name}`;
-  if (server.taskState !== null) return `${server.name} is busy (${server.taskState})`;
-  const mark = current && readSafetyMark(current);
-  const snapshot = current && stock.read(current);
-  if (!mark || !snapshot) return 'the safety snapshot is gone, or is not ours any more';
-  const isIts = mark.request === request && mark.image === image.id && snapshot.server === server.id;
-  if (!isIts) return 'the safety snapshot is of another restore';
-  const judgement = judge({ snapshot, mark }, server, cloudTime(session));
-  return judgement === 'good' ? undefined : `the safety snapshot is ${judgement} by now`;
-}
-
-const safetiesOf = ({ safeties, missing }: InPlace): string[] => [
-  ...safeties.map(({ snapshot }) => snapshot.id),
-  ...missing,
-];
-
-/** An answer before the rebuild; `safety` is the one that counts. */
-function say(
-  work: Work,
-  state: State,
-  lines: string[],
-  safety?: string,
-  next: object = eventToGoOn(work, work.image.id, {
-    safeties: [...new Set([...(safety ? [safety] : []), ...safetiesOf(work)])],
-  }),
-): Restoration {
-  return answer(work, work.image.id, { state, lines, ...(safety ? { safety } : {}), next });
 }
 
 function refuse(problem: string): never {

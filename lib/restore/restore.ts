@@ -63,7 +63,7 @@ interface Restored {
   id: string;
   /** Undefined when it is gone. */
   server: ServerDetail | undefined;
-  begun: Beginning;
+  begun: Beginning & { at: Date };
   /** Other servers that carry the request, too. */
   twins: string[];
 }
@@ -116,7 +116,11 @@ function follow(its: Case, { id, server, begun, twins }: Restored): Restoration 
   const next = state === 'building' ? { next: eventToGoOn(its, begun.image, made) } : {};
   return answer(its, begun.image, {
     state,
-    lines: [...lines, `restored from ${sourceOf(its, begun)}`, ...doubled],
+    lines: [
+      ...lines,
+      `from ${sourceOf(its, begun)}, as asked for at ${isoSeconds(begun.at)}; for another restore leave "request" out`,
+      ...doubled,
+    ],
     restored: id,
     ...next,
   });

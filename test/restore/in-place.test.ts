@@ -67,7 +67,11 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
     const event = { ...IN_PLACE, request: 'mine' };
     await inPlace(h, event);
     later(h, 30 * 24 * 60);
-    expect(await h.run('restore', event)).toMatchObject({ state: 'done' });
+    const reused = await h.run('restore', event);
+    expect(reused.state).toBe('done');
+    expect(reused.lines.join('\n')).toContain(
+      'as asked for at 2026-11-23T06:30:00Z; for another restore leave',
+    );
     expect(h.rebuilt).toHaveLength(1);
     expect(safetiesIn(h)).toHaveLength(1);
   });
