@@ -109,7 +109,7 @@ function follow(its: Case, { id, server, begun, twins }: Restored): Restoration 
   const { state, lines } = progressOf(server, begun);
   const doubled = twins.map(
     (other) =>
-      `server ${other} carries the same request: two calls came at the same moment: keep one of them, delete the other`,
+      `server ${other} carries the same request, too: a second one, if two calls came at the same moment; look at it before you delete it`,
   );
   const { safeties } = its.event;
   const made = { restored: id, ...(safeties ? { safeties } : {}) };

@@ -111,6 +111,29 @@ test("a rebuild in place: a safety snapshot first, the same server after, and th
   expect(left).not.toContain(snapshot.id);
 });
 
+test('a paused server is refused, a locked one with its remedy, and a stopped one is stopped afterwards', async () => {
+  const running = await withSnapshot();
+  const { cloud, own, snapshot, run, fail, ours } = running;
+  const event = { server: own, region, to: 'in-place', confirm: 'restore-me' };
+  await cloud.act(own, 'pause', 'PAUSED');
+  expect((await fail('restore', event)).message).toMatch(
+    /restore-me is PAUSED; .* needs it ACTIVE or SHUTOFF/,
+  );
+  await cloud.act(own, 'unpause', 'ACTIVE');
+  expect(idsOf(await ours())).toEqual([snapshot.id]);
+
+  await cloud.act(own, 'os-stop', 'SHUTOFF');
+  await cloud.act(own, 'lock', 'SHUTOFF');
+  const first = await run('restore', event);
+  await running.settle();
+  expect((await fail('restore', first.next)).message).toMatch(/409 .* if it is locked, unlock it/);
+  await cloud.act(own, 'unlock', 'SHUTOFF');
+  const reports = await untilEnd(running, await run('restore', first.next));
+  expect(reports.at(-1)!.state).toBe('done');
+  expect(reports.at(-1)!.lines.join('\n')).toMatch(/is SHUTOFF, as it was before: start it/);
+  expect(await cloud.server(own)).toMatchObject({ status: 'SHUTOFF', image: { id: snapshot.id } });
+});
+
 test('killed at any of its requests, a restore makes one server', async () => {
   const running = await withSnapshot();
   const { cloud, own, snapshot, trackRestore } = running;

@@ -148,19 +148,23 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
     expect(h.rebuilt).toHaveLength(1);
   });
 
-  test('another restore came in between: the safety snapshot of the first is of no use any more', async () => {
-    const h = await world();
-    const first = await h.run('restore', IN_PLACE);
-    later(h, 15);
-    const other = await h.run('restore', { ...IN_PLACE, at: h.images[1]!.id, request: 'other' });
-    later(h, 15);
-    expect(await h.run('restore', again(other))).toMatchObject({ state: 'building' });
-    later(h, 15);
-    const second = await h.run('restore', again(first));
-    expect(second).toMatchObject({ state: 'waiting', image: first.image });
-    expect(second.lines.join('\n')).toContain('web has been rebuilt since');
-    expect(h.rebuilt).toHaveLength(1);
-  });
+  test.each(['another image', 'the same image'])(
+    'another restore came in between, from %s than the disk is of: the safety snapshot of the first is of no use',
+    async (which) => {
+      const h = await world();
+      if (which === 'the same image') h.web.image = h.images[1]!.id;
+      const first = await h.run('restore', IN_PLACE);
+      later(h, 15);
+      const other = await h.run('restore', { ...IN_PLACE, at: h.images[1]!.id, request: 'other' });
+      later(h, 15);
+      expect(await h.run('restore', again(other))).toMatchObject({ state: 'building' });
+      later(h, 15);
+      const second = await h.run('restore', again(first));
+      expect(second).toMatchObject({ state: 'waiting', image: first.image });
+      expect(second.lines.join('\n')).toContain('web has been rebuilt since');
+      expect(h.rebuilt).toHaveLength(1);
+    },
+  );
 
   test.each<[string, (h: World, safety: string) => void, RegExp]>([
     ['deleted', (h, safety) => h.cloud.region('DFW').removeImage(safety), /the safety snapshot is gone/],
