@@ -12,6 +12,8 @@ export interface ServerDetail extends Server {
   addresses: string[];
   /** Why it is in ERROR. */
   fault: string | undefined;
+  /** Undefined where the cloud does not say. */
+  locked?: boolean | undefined;
 }
 
 const Detail = v.looseObject({
@@ -20,6 +22,7 @@ const Detail = v.looseObject({
   config_drive: v.optional(v.unknown()),
   addresses: v.fallback(v.record(v.string(), v.array(v.looseObject({ addr: v.string() }))), {}),
   fault: v.nullish(v.looseObject({ message: v.optional(v.string()) })),
+  locked: v.fallback(v.optional(v.boolean()), undefined),
 });
 
 /**
@@ -46,6 +49,7 @@ export async function getServer(
       configDrive: /^true$/i.test(String(server.config_drive)),
       addresses: Object.values(server.addresses).flatMap((its) => its.map(({ addr }) => addr)),
       fault: server.fault?.message,
+      locked: server.locked,
     };
   } catch (error) {
     if (isCloudError(error, 'NOT_FOUND')) return undefined;

@@ -1,7 +1,14 @@
+import { isoSeconds } from '../dates.ts';
+import { getImage } from '../openstack/images.ts';
+import type { Session } from '../openstack/session.ts';
+import { Refusal } from '../refusal.ts';
 import type { Run } from '../run.ts';
+import { type Choice, chosenById, findImage, momentMs } from './choice.ts';
 import type { RestoreEvent } from './event.ts';
+import type { Beginning } from './marks.ts';
 import type { Restoration } from './restoration.ts';
-import type { Origin, Stock } from './source.ts';
+import type { Origin } from './source.ts';
+import type { Stock } from './stock.ts';
 
 /** One restore, as far as it is known when something is to be done. */
 export interface Case<E extends RestoreEvent = RestoreEvent> {
@@ -12,9 +19,59 @@ export interface Case<E extends RestoreEvent = RestoreEvent> {
   run: Run;
 }
 
+/** What a restore from `image` begins with. */
+export function beginningOf({ request, event, origin }: Case, image: string): Beginning {
+  return { request, to: event.to, region: origin.region, server: origin.id, image };
+}
+
+/** Now, by the cloud's clock, by which it dates its images. */
+export function cloudTime({ clockAheadMs = 0 }: Session): Date {
+  return new Date(Date.now() + clockAheadMs);
+}
+
+/** The image that the event asks for; one that is named by its id is asked for by that. */
+export async function choose(session: Session, { event, origin, stock, run }: Case): Promise<Choice> {
+  const { at } = event;
+  const circumstances = { projectId: session.projectId, now: run.now };
+  return momentMs(at) === undefined
+    ? chosenById(stock, origin, at, await getImage(session, origin.region, at), circumstances)
+    : findImage(stock, origin, event, circumstances);
+}
+
+/**
+ * Refuses an event that goes on with a restore and is not of its server, region, target or source any more. A date or
+ * `latest` may have meant another image at the beginning than it means now.
+ *
+ * @throws {Refusal} that names every difference.
+ */
+export function refuseOthers({ event, origin, request, stock }: Case, begun: Beginning): void {
+  const untilMs = momentMs(event.at);
+  const chosen = stock.snapshots.find(({ id, region }) => id === begun.image && region === begun.region);
+  const isChosen =
+    untilMs === undefined
+      ? event.at.toLowerCase() === begun.image.toLowerCase()
+      : !chosen || chosen.slot.getTime() <= untilMs;
+  const differences = [
+    ...(origin.id === begun.server ? [] : [['server', begun.server]]),
+    ...(origin.region === begun.region ? [] : [['region', begun.region]]),
+    ...(event.to === begun.to ? [] : [['to', begun.to]]),
+    ...(isChosen
+      ? []
+      : [['at', `${begun.image}${chosen ? `, the snapshot of ${isoSeconds(chosen.slot)}` : ''}`]]),
+  ];
+  if (differences.length === 0) return;
+  throw new Refusal(
+    'The restore is refused',
+    differences.map(
+      ([field, was]) =>
+        `${field}: the restore "${request}" has begun with ${was}: go on with that, or leave "request" out to begin another`,
+    ),
+  );
+}
+
 /** What to call with after a dry run, to do just what it has shown; `image` is "" when it is not known any more. */
 export function eventToDo({ event, origin }: Case, image: string): Record<string, unknown> {
-  const { dryRun: _, account, ...rest } = event;
+  const { dryRun: _, restored: __, safeties: ___, asked: ____, account, ...rest } = event;
   return {
     ...rest,
     server: origin.id,
@@ -24,9 +81,13 @@ export function eventToDo({ event, origin }: Case, image: string): Record<string
   };
 }
 
-/** What to call with to go on: every choice stays as it was made. */
-export function eventToGoOn(its: Case, image: string): Record<string, unknown> {
-  return { ...eventToDo(its, image), request: its.request };
+/** What to call with to go on: every choice stays as it was made, and what was made is named by its id. */
+export function eventToGoOn(
+  its: Case,
+  image: string,
+  made: { restored?: string; safeties?: string[]; asked?: true } = {},
+): Record<string, unknown> {
+  return { ...eventToDo(its, image), request: its.request, ...made };
 }
 
 type Outcome = Pick<Restoration, 'state' | 'lines' | 'restored' | 'safety' | 'next'>;

@@ -3,8 +3,12 @@ import { parseDate } from '../dates.ts';
 import { account, dryRun, isKeyOf, readEvent, text } from '../policy.ts';
 import { strict } from '../schema.ts';
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** The id of a server or an image. */
+export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const AT = 'must be "latest", a date such as "2026-11-23" or "2026-11-23T08:00:00Z", or the id of an image';
+
+const id = (of: string) =>
+  v.pipe(v.string(`must be the id of ${of}`), v.regex(UUID, `must be the id of ${of}`));
 
 const common = {
   server: text('the name or the id of a server'),
@@ -25,6 +29,7 @@ const common = {
     ),
   ),
   dryRun,
+  restored: v.optional(id('a server')),
 };
 
 const only = (to: string, why: string) => v.optional(v.never(`is for "to": "${to}" only: ${why}`));
@@ -44,13 +49,17 @@ const NewEvent = strict({
     v.array(text('the name of a security group'), 'must be a list of security groups'),
   ),
   metadata: v.optional(metadata),
+  asked: v.optional(v.boolean('must be true or false'), false),
   confirm: only('in-place', 'a new server replaces nothing'),
+  safeties: only('in-place', 'a new server replaces nothing'),
 });
 
 const InPlaceEvent = strict({
   ...common,
   to: v.literal('in-place'),
   confirm: v.optional(v.string('must be the name of the server')),
+  safeties: v.optional(v.array(id('a safety snapshot'), 'must be a list of the ids of safety snapshots')),
+  asked: only('new', 'a server that is rebuilt tells by itself'),
   name: keeps,
   flavor: keeps,
   networks: keeps,
@@ -59,14 +68,19 @@ const InPlaceEvent = strict({
   metadata: keeps,
 });
 
-/** A new server from a snapshot; what is given takes the place of what the original has. */
+/**
+ * A new server from a snapshot; what is given takes the place of what the original has. `restored`, `safeties` and
+ * `asked` come from the `next` of an earlier answer: the server that was made, the safety snapshots that were taken,
+ * and that a server was asked for without an answer.
+ */
 export type NewServerEvent = v.InferOutput<typeof NewEvent>;
 /** The snapshot onto the server that it was made from. */
 export type RebuildEvent = v.InferOutput<typeof InPlaceEvent>;
 export type RestoreEvent = NewServerEvent | RebuildEvent;
 
 /**
- * Reads `{"server": "web-1", "to": "new" | "in-place", "at": "latest" | "<date>" | "<image id>", …}`.
+ * Reads `{"server": "web-1", "to": "new" | "in-place", "at": "latest" | "<date>" | "<image id>", …}`, and what an
+ * earlier answer has as its `next`.
  *
  * @throws {Refusal} that names every problem at once, each with its path and the remedy.
  */

@@ -4,12 +4,10 @@ import type { Image } from '../openstack/images.ts';
 import type { NewServer, ServerDetail } from '../openstack/servers.ts';
 import { Refusal } from '../refusal.ts';
 import type { NewServerEvent } from './event.ts';
+import { RESTORED_KEY } from './marks.ts';
 import type { Origin } from './source.ts';
 
 const LONGEST_NAME = 255;
-
-/** The metadatum of a server that a restore has made or rebuilt: its request, by which a call again finds it. */
-export const REQUEST_KEY = 'autosnap_restore';
 
 /** What is known of the original. */
 export interface Original extends Origin {
@@ -22,7 +20,8 @@ export interface Original extends Origin {
 }
 
 interface Circumstances {
-  request: string;
+  /** By which a later call knows the server. */
+  mark: string;
   now: Date;
   flavors: readonly Flavor[];
 }
@@ -37,7 +36,7 @@ export function planNew(
   event: NewServerEvent,
   { name: originalName, id, detail, blueprint, networks }: Original,
   image: Image,
-  { request, now, flavors }: Circumstances,
+  { mark, now, flavors }: Circumstances,
 ): { server: NewServer; lines: string[] } {
   const flavor = flavorFor(event.flavor, detail?.flavorId ?? blueprint?.flavor, image, flavors);
   const gone = detail === undefined;
@@ -52,7 +51,7 @@ export function planNew(
     networks: givenNetworks ?? networks,
     keyName: (keyName === undefined ? known?.keyName : keyName) ?? undefined,
     securityGroups: securityGroups ?? known?.securityGroups ?? [],
-    metadata: { ...(metadata ?? detail?.metadata), [REQUEST_KEY]: request },
+    metadata: { ...(metadata ?? detail?.metadata), [RESTORED_KEY]: mark },
     configDrive: detail?.configDrive ?? false,
   };
   const of = (given: unknown) => (given === undefined ? `, as the original ${gone ? 'had' : 'has'}` : '');
@@ -109,7 +108,7 @@ function defaultName(name: string, now: Date): string {
 function pairs(metadata: Record<string, string>): string {
   return (
     Object.entries(metadata)
-      .filter(([key]) => key !== REQUEST_KEY)
+      .filter(([key]) => key !== RESTORED_KEY)
       .map(([key, value]) => `${key}=${value}`)
       .join(', ') || 'none'
   );

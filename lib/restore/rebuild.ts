@@ -1,120 +1,130 @@
-import { blueprintText } from '../blueprint.ts';
-import { isStuck, markerOf, type Snapshot } from '../marker.ts';
-import { createImage } from '../openstack/compute.ts';
+import { isoSeconds } from '../dates.ts';
+import { rootVolumeOf } from '../openstack/attachments.ts';
 import { listFlavors } from '../openstack/flavors.ts';
-import { type Image, listImages } from '../openstack/images.ts';
-import { getServer, rebuildServer, type ServerDetail } from '../openstack/servers.ts';
+import { getImage } from '../openstack/images.ts';
+import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import { Refusal } from '../refusal.ts';
-import { imageName } from '../snapshot.ts';
-import { answer, type Case, eventToDo, eventToGoOn } from './case.ts';
-import type { RebuildEvent } from './event.ts';
-import { planInPlace } from './in-place.ts';
-import { REQUEST_KEY } from './new-server.ts';
-import type { Restoration, State } from './restoration.ts';
-import { send } from './sending.ts';
-import { findImage, restoredAfter, safetyMark } from './source.ts';
+import { answer, type Case, choose, cloudTime, eventToDo } from './case.ts';
+import { type Choice, chosenById } from './choice.ts';
+import { planInPlace, type Step } from './in-place.ts';
+import { type InPlace, say, type Work } from './in-place-case.ts';
+import { replaceDisk } from './replace-disk.ts';
+import type { Restoration } from './restoration.ts';
+import { isOld, type Judgement, judge, type Safety } from './safety.ts';
+import { takeSafety } from './take-safety.ts';
 
-/** One server, the image for its disk, and the safety snapshot if there is one yet. */
-interface Step extends Case<RebuildEvent> {
-  server: ServerDetail;
-  image: Image;
-}
+/** After so many, the server can't be restored in place: its disk takes too long, or the calls come too late. */
+const MOST_SAFETIES = 3;
 
-/** The next step of an in-place restore that has not come to its rebuild yet: the safety snapshot, or the rebuild. */
-export async function rebuild(session: Session, its: Case<RebuildEvent>): Promise<Restoration> {
-  const { event, origin, request, stock } = its;
+/**
+ * The next step of an in-place restore: a safety snapshot, or the rebuild. The disk is replaced only while a safety
+ * snapshot of this request, begun less than an hour ago, is good; else another one is taken, three at most.
+ */
+export async function rebuild(session: Session, its: InPlace): Promise<Restoration> {
+  const { event, origin, safeties } = its;
   const server = origin.server && (await getServer(session, origin.region, origin.id));
-  if (!server) {
-    throw new Refusal('The restore is refused', [
-      `server: ${origin.name || origin.id} is gone: use "to": "new"`,
-    ]);
-  }
-  const safety = stock.snapshots.find((s) => s.server === origin.id && s.request === request);
-  const image = safety ? imageAfter(safety, its) : findImage(stock, origin, event, session.projectId);
-  const flavors = await listFlavors(session, origin.region);
-  const lines = planInPlace(event, server, image, { flavors, resuming: safety !== undefined });
-  const step = { ...its, server, image };
-  if (event.dryRun) return answer(its, image.id, { state: 'planned', lines, next: eventToDo(its, image.id) });
-  return safety ? afterSafety(session, step, safety) : takeSafety(session, step, lines);
-}
+  if (!server) refuse(`server: ${origin.name || origin.id} is gone: use "to": "new"`);
+  const now = cloudTime(session);
+  const judged = safeties.map((safety) => ({ safety, judgement: judge(safety, server, now) }));
+  const good = judged.find(({ judgement }) => judgement === 'good')?.safety;
+  const pending = judged.find(({ judgement }) => judgement === 'pending')?.safety;
+  const hasFailed = judged[0]?.judgement === 'failed';
+  const step: Step = good ? 'rebuild' : pending || hasFailed ? 'wait' : 'take';
 
-/** The image that was chosen when the safety snapshot was asked for: by now another one may be the latest. */
-function imageAfter(safety: Snapshot, { stock, origin }: Case): Image {
-  const marked = stock.images.find(({ id }) => id === safety.id);
-  const chosen = marked && restoredAfter(marked);
-  const image = stock.images.find(({ id, region }) => id === chosen && region === origin.region);
-  if (image) return image;
-  throw new Refusal('The restore is refused', [
-    `at: image ${chosen ?? 'to restore'} has been deleted since: begin anew, without "request"; ${origin.name} is as it was`,
+  const { image, lines: why } = safeties[0]
+    ? await chosenEarlier(session, its, safeties[0])
+    : await choose(session, its);
+  const [flavors, rootVolume] = await Promise.all([
+    listFlavors(session, origin.region),
+    rootVolumeOf(session, server),
   ]);
+  const plan = planInPlace(event, server, image, { flavors, rootVolume, step });
+  const work = { ...its, server, image };
+  if (event.dryRun) {
+    return answer(its, image.id, {
+      state: 'planned',
+      lines: [...why, ...plan],
+      next: eventToDo(its, image.id),
+    });
+  }
+  if (good) return replaceDisk(session, work, good);
+  if (pending) return waitFor(work, pending, now);
+  if (hasFailed) return hasComeToNothing(work, safeties[0]!);
+  return takeSafety(session, work, [...why, ...whyAnother(its, judged), ...plan]);
 }
 
-async function takeSafety(session: Session, step: Step, lines: string[]): Promise<Restoration> {
-  const { server, image, request, run, origin } = step;
-  const { owner, now } = run;
-  const blueprint = blueprintText(server);
-  const marker = markerOf({ owner, server: server.id, slot: now, expires: undefined, request, blueprint });
-  const metadata = { ...marker, ...safetyMark(request, image.id) };
-  const name = imageName(server, 'before-restore-adhoc', now);
-  const look = async () => (await listImages(session, origin.region, name)).find((i) => i.name === name)?.id;
-  const sent = await send(
-    async () => (await createImage(session, server, { name, metadata })) ?? (await look()),
-    look,
-  );
-  const next = eventToGoOn(step, image.id);
-  if ('unsure' in sent) return answer(step, image.id, { state: 'failed', lines: [sent.unsure], next });
-  return answer(step, image.id, {
-    state: 'waiting',
-    ...(sent.done ? { safety: sent.done } : {}),
-    lines: [
-      ...lines,
-      `the safety snapshot is asked for: ${name}; call again in a while, and again until it is good`,
-    ],
-    next,
-  });
+/** The image that was chosen when the first safety snapshot was asked for: by now another one may be the latest. */
+async function chosenEarlier(
+  session: Session,
+  { stock, origin, run }: Case,
+  { mark }: Safety,
+): Promise<Choice> {
+  const image = await getImage(session, origin.region, mark.image);
+  if (!image) {
+    refuse(
+      `at: image ${mark.image} has been deleted since: begin anew, without "request"; ${origin.name} is as it was`,
+    );
+  }
+  const { projectId } = session;
+  return chosenById(stock, origin, mark.image, image, { projectId, now: run.now });
 }
 
-async function afterSafety(session: Session, step: Step, safety: Snapshot): Promise<Restoration> {
-  const { server, image, run, event } = step;
-  const next = eventToGoOn(step, image.id);
-  const say = (state: State, lines: string[], more: object = {}) =>
-    answer(step, image.id, { state, lines, safety: safety.id, next, ...more });
-
-  if (safety.state === 'pending' && !isStuck(safety, server.taskState, run.now)) {
-    return say('waiting', [
-      `the safety snapshot ${safety.id} is still ${safety.status}: call again in a while`,
-    ]);
-  }
-  if (safety.state !== 'good') {
-    const { request: _, ...anew } = next;
-    const why = `the safety snapshot ${safety.id} has failed (${safety.status}), so ${server.name} is left as it was`;
-    return say('failed', [why, 'begin anew, without "request"'], { next: anew });
-  }
-  if (server.taskState !== null) {
-    return say('waiting', [`${server.name} is busy (${server.taskState}): call again in a while`]);
-  }
-  const sent = await rebuildFrom(session, step);
-  if ('unsure' in sent) return say('failed', [sent.unsure]);
-  const back = { server: server.id, to: 'in-place', at: safety.id, confirm: event.confirm };
+/** Why a further safety snapshot is taken, a line each; none for the first. */
+function whyAnother(
+  { safeties, missing, origin }: InPlace,
+  judged: readonly { safety: Safety; judgement: Judgement }[],
+): string[] {
   const lines = [
-    `the safety snapshot ${safety.id} is good`,
-    `${server.name} is being rebuilt from image ${image.name} (${image.id})`,
-    `to go back: ${JSON.stringify(back)}`,
+    ...judged.map(({ safety: { snapshot }, judgement }) =>
+      judgement === 'overtaken'
+        ? `the safety snapshot ${snapshot.id} is of no use: ${origin.name} has been rebuilt since`
+        : `the safety snapshot ${snapshot.id} was begun at ${isoSeconds(snapshot.createdAt)}, an hour ago or more: what was written since would be lost`,
+    ),
+    ...missing.map((id) => `the safety snapshot ${id} is gone: it failed, or somebody deleted it`),
   ];
-  return say('building', lines, { restored: server.id });
+  const taken = safeties.length + missing.length;
+  if (taken >= MOST_SAFETIES) {
+    refuse(
+      [
+        `to: ${taken} safety snapshots were taken, and none was good within an hour, when a call came: ${origin.name} is as it was: use "to": "new", or begin anew, without "request", and call more often`,
+        ...lines,
+      ].join('; '),
+    );
+  }
+  return taken === 0
+    ? []
+    : [...lines, `so another one is taken: number ${taken + 1} of at most ${MOST_SAFETIES}`];
 }
 
-function rebuildFrom(session: Session, { server, image, request }: Step) {
-  const metadata = { ...server.metadata, [REQUEST_KEY]: request };
-  return send(
-    async () => {
-      await rebuildServer(session, server, { image: image.id, metadata });
-      return true;
-    },
-    async () => {
-      const now = await getServer(session, server.region, server.id);
-      return now?.metadata[REQUEST_KEY] === request ? true : undefined;
-    },
+function waitFor(work: Work, { snapshot }: Safety, now: Date): Restoration {
+  const late = isOld(snapshot, now)
+    ? [
+        `it was begun at ${isoSeconds(snapshot.createdAt)}, an hour ago or more, so when it is good, another one will be taken, ${MOST_SAFETIES} at most: if this server always takes so long, use "to": "new"`,
+      ]
+    : [];
+  return say(
+    work,
+    'waiting',
+    [`the safety snapshot ${snapshot.id} is still ${snapshot.status}: call again in a while`, ...late],
+    snapshot.id,
   );
+}
+
+function hasComeToNothing(work: Work, { snapshot }: Safety): Restoration {
+  const { request: _, ...anew } = eventToDo(work, work.image.id);
+  return say(
+    work,
+    'failed',
+    [
+      `the safety snapshot ${snapshot.id} has failed (${snapshot.status}), so ${work.server.name} is left as it was`,
+      'begin anew, without "request"',
+    ],
+    snapshot.id,
+    anew,
+  );
+}
+
+function refuse(problem: string): never {
+  throw new Refusal('The restore is refused', [problem]);
 }

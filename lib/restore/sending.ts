@@ -1,50 +1,39 @@
-import { type CloudError, explain, isCloudError } from '../openstack/errors.ts';
+import { type CloudError, type CloudErrorCode, explain, isCloudError } from '../openstack/errors.ts';
 import { Refusal } from '../refusal.ts';
 import { sendOnce } from '../sending.ts';
 
+/** What to do about each kind of refusal, of one request. */
+export type Remedies = Partial<Record<CloudErrorCode, string>>;
+
+const QUOTA = 'if a quota is used up, free some of it, or have it raised';
+
 /**
- * {@link sendOnce} for a restore: what is left open is a sentence on what to do.
+ * {@link sendOnce} for a restore: what is left open is a sentence. A conflict may come from another call of the same
+ * restore, at the same moment: what that one has asked for is as good as our own.
  *
  * @throws {Refusal} when the cloud refuses it: nothing has been made or changed by it.
  */
 export async function send<T>(
   request: () => Promise<T>,
   look: () => Promise<T | undefined>,
+  remedies: Remedies,
 ): Promise<{ done: T } | { unsure: string }> {
   try {
     const sent = await sendOnce(request, look);
     if ('done' in sent) return sent;
-    return {
-      unsure: `${sentence(sent.unsure.message)}. Nothing is to be seen of it yet: call again with the same "request", which looks first`,
-    };
+    return { unsure: `${sentence(sent.unsure.message)}. Nothing is to be seen of it yet` };
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    throw new Refusal('The cloud refuses the restore', [inWords(error)]);
+    const done = error.code === 'CONFLICT' ? await look() : undefined;
+    if (done !== undefined) return { done };
+    throw new Refusal('The cloud refuses the restore', [inWords(error, remedies)]);
   }
 }
 
-/** What to do about what Nova says, by what it says. */
-const REMEDIES: [RegExp, string][] = [
-  [/quota|exceeds|used up/i, 'free some of it, or have it raised'],
-  [
-    /multiple possible networks|network.*(not be found|ambiguous)|networks?\b/i,
-    'give "networks": the ids of networks that there are',
-  ],
-  [
-    /key_?name|key ?pair/i,
-    'give the "keyName" of a key pair that the user in the secret has, or null for none',
-  ],
-  [/security.?group/i, 'give "securityGroups": the names of groups that there are, or []'],
-  [/flavor/i, 'give another "flavor"'],
-  [/image/i, 'give another "at"'],
-];
-
-function inWords(error: CloudError): string {
-  const said = sentence(explain(error));
-  if (error.code === 'CONFLICT' && /while it is in|busy/i.test(said))
-    return `${said}: try again when it is done`;
-  const remedy = REMEDIES.find(([about]) => about.test(error.message.replace(/^\[.*?\]\s".*?":/, '')))?.[1];
-  return `${said}${remedy ? `: ${remedy}` : ''}. Nothing was made or changed`;
+/** What the cloud says is for people: what can be done about it follows from the kind of the error alone. */
+function inWords(error: CloudError, remedies: Remedies): string {
+  const remedy = { FORBIDDEN: QUOTA, OVER_QUOTA: QUOTA, ...remedies }[error.code];
+  return `${sentence(explain(error))}${remedy ? `: ${remedy}` : ''}. Nothing was made or changed`;
 }
 
 /** Without its full stop. */

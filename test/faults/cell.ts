@@ -145,7 +145,7 @@ function isDoubled({ dfw: { images, servers, tasks }, builds }: World): boolean 
         ? (p.autosnap_request ?? [])
         : `${p.instance_uuid ?? p.autosnap_server} ${p.autosnap_server} ${p.autosnap_slot}`,
     );
-  const requests = servers.flatMap(({ metadata }) => metadata.autosnap_restore ?? []);
+  const requests = servers.flatMap(({ metadata }) => metadata.autosnap_restore?.split(' ')[0] ?? []);
   const drilled = servers.flatMap(({ metadata, image }) => (metadata.autosnap_drill ? image : []));
   const going = tasks.all.filter(({ status }) => status === 'pending' || status === 'processing');
   const exported = going.map(({ input }) => String(input.image_uuid));

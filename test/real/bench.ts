@@ -168,7 +168,7 @@ export async function bench(): Promise<Bench> {
     await release();
     const made = (await cloud.servers()).filter(
       ({ metadata: { autosnap_restore: request = '', autosnap_drill: drill = '' } }) =>
-        requests.includes(request) || drill.startsWith(`${owner} `),
+        requests.includes(request.split(' ')[0]!) || drill.startsWith(`${owner} `),
     );
     for (const id of [...madeServers, ...idsOf(made)]) await cloud.deleteServer(id);
     await cloud.idle(environment.serverIds);

@@ -204,6 +204,15 @@ export class OpenStack {
     return server.id;
   }
 
+  /** Stops, pauses or locks a server, or the like; returns when it is in the status that is wanted. */
+  async act(id: string, action: string, status: string): Promise<void> {
+    const json = { [action]: null };
+    await this.#call('compute', `/servers/${id}/action`, { method: 'POST', json, expect: [202] });
+    await eventually(`server ${id} ${status}`, async () =>
+      (await this.server(id))?.status === status ? true : undefined,
+    );
+  }
+
   async deleteServer(id: string): Promise<void> {
     await this.#call('compute', `/servers/${id}`, { method: 'DELETE', expect: [204, 404] });
     await eventually(`server ${id} gone`, async () => ((await this.server(id)) ? undefined : true));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { setTime } from '../harness.ts';
-import { type Bench, bench, idsOf, policyOf, slotAt, takeSlots } from './bench.ts';
+import { type Bench, bench, daysLater, idsOf, policyOf, slotAt, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { killedOnItsWay } from './killing.ts';
 import { eventually } from './openstack.ts';
@@ -58,7 +58,9 @@ test('a new server is made from the newest snapshot, like the original, once', a
     name: expect.stringMatching(/^restore-me-restored-\d{4}/),
     image: { id: snapshot.id },
     flavor: { id: original!.flavor.id },
-    metadata: { autosnap_restore: request },
+    metadata: {
+      autosnap_restore: expect.stringContaining(`${request} new ${region} ${own} ${snapshot.id} `),
+    },
     addresses: {},
   });
 });
@@ -82,7 +84,9 @@ test("a rebuild in place: a safety snapshot first, the same server after, and th
     name: 'restore-me',
     status: 'ACTIVE',
     image: { id: snapshot.id },
-    metadata: { autosnap_restore: first.request },
+    metadata: {
+      autosnap_restore: expect.stringContaining(`${first.request} in-place ${region} ${own} ${snapshot.id} `),
+    },
   });
   const safety = await cloud.image(first.safety!);
   expect(safety).toMatchObject({
@@ -92,19 +96,42 @@ test("a rebuild in place: a safety snapshot first, the same server after, and th
   });
 
   // Nova passes the whole marker on to whatever image is made of the server now.
-  const byHand = await createImage(own, 'by hand');
+  const byHand = await createImage(own, 'golden');
   expect(await cloud.image(byHand)).toMatchObject({
     autosnap_owner: owner,
     autosnap_server: own,
     autosnap_slot: snapshot.autosnap_slot,
     instance_uuid: own,
   });
-  await takeSlots(running, [own], [1, 2]);
+  await takeSlots(running, [own], [1, 2, 3]);
   const { warnings } = await run('cleanup', policyOf([own], { keep: { last: 1 } }));
-  expect(warnings.join()).toContain(`(${byHand}) is marked as ours, but its marker is only inherited`);
+  expect(warnings.join()).toContain(byHand);
   const left = idsOf(await ours());
   expect(left).toEqual(expect.arrayContaining([byHand, first.safety]));
   expect(left).not.toContain(snapshot.id);
+});
+
+test('a paused server is refused, a locked one with its remedy, and a stopped one is stopped afterwards', async () => {
+  const running = await withSnapshot();
+  const { cloud, own, snapshot, run, fail, ours } = running;
+  const event = { server: own, region, to: 'in-place', confirm: 'restore-me' };
+  await cloud.act(own, 'pause', 'PAUSED');
+  expect((await fail('restore', event)).message).toMatch(
+    /restore-me is PAUSED; .* needs it ACTIVE or SHUTOFF/,
+  );
+  await cloud.act(own, 'unpause', 'ACTIVE');
+  expect(idsOf(await ours())).toEqual([snapshot.id]);
+
+  await cloud.act(own, 'os-stop', 'SHUTOFF');
+  await cloud.act(own, 'lock', 'SHUTOFF');
+  const first = await run('restore', event);
+  await running.settle();
+  expect((await fail('restore', first.next)).message).toMatch(/409 .* if it is locked, unlock it/);
+  await cloud.act(own, 'unlock', 'SHUTOFF');
+  const reports = await untilEnd(running, await run('restore', first.next));
+  expect(reports.at(-1)!.state).toBe('done');
+  expect(reports.at(-1)!.lines.join('\n')).toMatch(/is SHUTOFF, as it was before: start it/);
+  expect(await cloud.server(own)).toMatchObject({ status: 'SHUTOFF', image: { id: snapshot.id } });
 });
 
 test('killed at any of its requests, a restore makes one server', async () => {
@@ -145,7 +172,7 @@ test('a safety snapshot that fails leaves the server as it was', async () => {
   await turn('fake_snapshot_fail', 'stuck');
   const first = await run('restore', { server: own, region, to: 'in-place', confirm: 'restore-me' });
   await cloud.idle([own]);
-  setTime(slotAt(1));
+  setTime(daysLater(1));
   const error = await running.fail('restore', first.next);
   expect(error.message).toMatch(
     /the safety snapshot \S+ has failed \(queued\), so restore-me is left as it was/,
@@ -154,9 +181,13 @@ test('a safety snapshot that fails leaves the server as it was', async () => {
 });
 
 test.each<[string, object, RegExp]>([
-  ['an unknown network', { networks: ['5b9c0c4e-0000-4000-8000-000000000001'] }, /give "networks"/],
-  ['an unknown key pair', { keyName: 'nobody' }, /Invalid key_name provided: give the "keyName"/],
-  ['an unknown security group', { securityGroups: ['nobody'] }, /give "securityGroups"/],
+  [
+    'an unknown network',
+    { networks: ['5b9c0c4e-0000-4000-8000-000000000001'] },
+    /"networks": the ids of networks that there are/,
+  ],
+  ['an unknown key pair', { keyName: 'nobody' }, /Invalid key_name provided: .*the "keyName" of one/],
+  ['an unknown security group', { securityGroups: ['nobody'] }, /"securityGroups": the names of groups/],
   ['an unknown flavor', { flavor: 'nobody' }, /flavor: there is no nobody/],
 ])('%s is refused, and no server is made', async (_, given, problem) => {
   const { own, run, fail, cloud } = await withSnapshot();

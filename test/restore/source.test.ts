@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { markerOf, readMarker, type Snapshot } from '../../lib/marker.ts';
 import type { Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
-import { findImage, findOrigin, restoredAfter, type Stock, safetyMark } from '../../lib/restore/source.ts';
+import { chosenById, findImage } from '../../lib/restore/choice.ts';
+import { readSafetyMark, safetyMark } from '../../lib/restore/marks.ts';
+import { findOrigin } from '../../lib/restore/source.ts';
+import type { Stock } from '../../lib/restore/stock.ts';
 import { server } from '../snapshots.ts';
 
 const OWNER = 'autosnap-prod';
@@ -34,15 +37,22 @@ function shot(
 }
 
 function stock(servers: Server[], images: Image[] = []): Stock {
-  const read = images.map((image) =>
-    readMarker(image, { owner: OWNER, projectId: PROJECT, scheduleOf: () => undefined }),
-  );
-  const snapshots = read.filter((found): found is Snapshot => typeof found === 'object');
-  return { regions: ['DFW', 'ORD'], servers, images, snapshots };
+  const read = (image: Image): Snapshot | undefined => {
+    const found = readMarker(image, { owner: OWNER, projectId: PROJECT, scheduleOf: () => undefined });
+    return typeof found === 'object' ? found : undefined;
+  };
+  return {
+    regions: ['DFW', 'ORD'],
+    servers,
+    images,
+    snapshots: images.flatMap((image) => read(image) ?? []),
+    read,
+  };
 }
 
 const web = server({ id: 'w', name: 'web' });
 const DAY = '2026-11-23T00:00:00Z';
+const NOW = new Date('2026-11-23T06:00:00Z');
 const gone = (id: string, name: string) => shot(`of ${id}`, { id, name }, DAY);
 
 describe('the server that is meant', () => {
@@ -92,12 +102,7 @@ describe('the server that is meant', () => {
 
 describe('the image that is meant', () => {
   const of = (images: Image[], at = 'latest') =>
-    findImage(
-      stock([web], images),
-      { ...web, server: web, namesakes: [] },
-      { at, policy: undefined },
-      PROJECT,
-    ).id;
+    findImage(stock([web], images), web, { at, policy: undefined }, { now: NOW }).image.id;
   const mark = (request: string) => ({ autosnap_policy: 'adhoc', autosnap_request: request });
 
   test('is the newest good one of that server, in its region, whatever the order', () => {
@@ -117,20 +122,22 @@ describe('the image that is meant', () => {
   });
 
   test("by its id is none of another project's, whatever it says", () => {
-    expect(() => of([shot('foreign', web, DAY, { owner: 'p2' })], 'foreign')).toThrow(
-      /this project has no private image foreign in DFW, where web \(w\) is/,
+    const foreign = shot('foreign', web, DAY, { owner: 'p2' });
+    const given = { projectId: PROJECT, now: NOW };
+    expect(() => chosenById(stock([web], [foreign]), web, 'foreign', foreign, given)).toThrow(
+      /this project has no image foreign in DFW, where web \(w\) is/,
     );
   });
 
   test('is not a safety snapshot, but may be one by hand of a server that was restored from one', () => {
     const safety = shot('safety', web, '2026-11-23', {
-      properties: { ...mark('r1'), ...safetyMark('r1', 'a') },
+      properties: { ...mark('r1'), ...safetyMark({ request: 'r1', image: 'a', disk: 'd' }) },
     });
     const byHand = shot('by hand', web, '2026-11-22', {
-      properties: { ...mark('r2'), ...safetyMark('r1', 'a') },
+      properties: { ...mark('r2'), ...safetyMark({ request: 'r1', image: 'a', disk: 'd' }) },
     });
-    expect(restoredAfter(safety)).toBe('a');
-    expect(restoredAfter(byHand)).toBeUndefined();
+    expect(readSafetyMark(safety)).toEqual({ request: 'r1', image: 'a', disk: 'd' });
+    expect(readSafetyMark(byHand)).toBeUndefined();
     expect(of([shot('a', web, '2026-11-20'), safety, byHand])).toBe('by hand');
   });
 });

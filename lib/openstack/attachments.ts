@@ -1,0 +1,35 @@
+import * as v from 'valibot';
+import type { Server } from './compute.ts';
+import { unreadable } from './pages.ts';
+import type { Session } from './session.ts';
+
+const Attachments = v.object({
+  volumeAttachments: v.array(v.looseObject({ volumeId: v.string(), device: v.nullish(v.string()) })),
+});
+
+/** The first disk of a machine, on each kind of bus. */
+const FIRST_DISK = /^(\/dev\/)?(x?v|s|h)da$/;
+
+/**
+ * The volume that is a server's root disk; undefined when its root is a disk of its own. `image` alone does not tell: a
+ * server that was made from the image of a volume-backed server shows that image, and its root is a volume.
+ *
+ * `GET /servers/{id}/os-volume_attachments`: Nova compute API 2.1,
+ * https://docs.openstack.org/api-ref/compute/#list-volume-attachments-for-an-instance. Asked only where volumes are
+ * attached. An attachment without a device is taken for the root: where the data lie is not known then.
+ *
+ * @throws {CloudError} when the attachments can't be read.
+ */
+export async function rootVolumeOf(
+  session: Session,
+  { region, id, volumeIds }: Pick<Server, 'region' | 'id' | 'volumeIds'>,
+): Promise<string | undefined> {
+  if (volumeIds.length === 0) return undefined;
+  const path = `/servers/${encodeURIComponent(id)}/os-volume_attachments`;
+  const request = { service: 'compute', region, path } as const;
+  const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
+  const answer = v.safeParse(Attachments, body);
+  if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'no attachments');
+  const root = answer.output.volumeAttachments.find(({ device }) => !device || FIRST_DISK.test(device));
+  return root?.volumeId;
+}

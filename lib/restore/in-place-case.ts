@@ -1,0 +1,47 @@
+import type { Image } from '../openstack/images.ts';
+import type { ServerDetail } from '../openstack/servers.ts';
+import { answer, type Case, eventToGoOn } from './case.ts';
+import type { RebuildEvent } from './event.ts';
+import type { Restoration, State } from './restoration.ts';
+import type { Safety } from './safety.ts';
+import type { Remedies } from './sending.ts';
+
+/** What can be done when the cloud refuses the safety snapshot or the rebuild. */
+export const IN_PLACE_REMEDIES: Remedies = {
+  CONFLICT:
+    'if it is busy, try again when it is not; if it is locked, unlock it (openstack server unlock); or use "to": "new"',
+  BAD_REQUEST: 'give another "at", or use "to": "new"',
+};
+
+/** An in-place restore that has not come to its rebuild yet. */
+export interface InPlace extends Case<RebuildEvent> {
+  /** Of this request, the newest first. */
+  safeties: readonly Safety[];
+  /** Those that are gone. */
+  missing: readonly string[];
+}
+
+/** One server, and the image for its disk. */
+export interface Work extends InPlace {
+  server: ServerDetail;
+  image: Image;
+}
+
+/** The ids of all safety snapshots that were taken, the newest first as far as they are there. */
+export const safetiesOf = ({ safeties, missing }: InPlace): string[] => [
+  ...safeties.map(({ snapshot }) => snapshot.id),
+  ...missing,
+];
+
+/** An answer before the rebuild; `safety` is the one that counts. */
+export function say(
+  work: Work,
+  state: State,
+  lines: string[],
+  safety?: string,
+  next: object = eventToGoOn(work, work.image.id, {
+    safeties: [...new Set([...(safety ? [safety] : []), ...safetiesOf(work)])],
+  }),
+): Restoration {
+  return answer(work, work.image.id, { state, lines, ...(safety ? { safety } : {}), next });
+}

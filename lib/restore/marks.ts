@@ -1,0 +1,85 @@
+import { isoSeconds, parseDate } from '../dates.ts';
+import { readRequest } from '../marker.ts';
+import type { Image } from '../openstack/images.ts';
+import { ADHOC } from '../policy.ts';
+import type { RestoreEvent } from './event.ts';
+
+/** What a restore has begun with. The cloud keeps it, so a later call can't continue it as something else. */
+export interface Beginning {
+  request: string;
+  to: RestoreEvent['to'];
+  region: string;
+  /** The original's id. */
+  server: string;
+  /** The id of the image that is restored. */
+  image: string;
+}
+
+/** The metadatum of a server that a restore has made or rebuilt. */
+export const RESTORED_KEY = 'autosnap_restore';
+
+/** The value of {@link RESTORED_KEY}; `at` is the moment of the request by the cloud's clock. At most 255 characters. */
+export function restoredMark({ request, to, region, server, image }: Beginning, at: Date): string {
+  return [request, to, encodeURIComponent(region), server, image, isoSeconds(at)].join(' ');
+}
+
+/** {@link restoredMark} read back; undefined for anything else. */
+export function readRestoredMark(metadata: Record<string, string>): (Beginning & { at: Date }) | undefined {
+  const [, request, to, region, server, image, time] =
+    /^([\w-]+) (new|in-place) (\S+) (\S+) (\S+) (\S+)$/.exec(metadata[RESTORED_KEY] ?? '') ?? [];
+  const at = parseDate(time);
+  if (!request || !region || !server || !image || !at) return undefined;
+  return { request, to: to === 'new' ? to : 'in-place', region: decoded(region), server, image, at };
+}
+
+/** Whether a server carries a request, in a mark that can be read or not. */
+export function carries({ metadata }: { metadata: Record<string, string> }, request: string): boolean {
+  return metadata[RESTORED_KEY]?.split(' ')[0] === request;
+}
+
+/** Whether a restore in place with this request has had this very server rebuilt. */
+export function isRebuiltBy(
+  { id, metadata }: { id: string; metadata: Record<string, string> },
+  request: string,
+): boolean {
+  const mark = readRestoredMark(metadata);
+  return mark?.request === request && mark.to === 'in-place' && mark.server === id;
+}
+
+function decoded(region: string): string {
+  try {
+    return decodeURIComponent(region);
+  } catch {
+    return region;
+  }
+}
+
+/** What a safety snapshot says of the restore that it was taken for. */
+export interface SafetyMark {
+  request: string;
+  /** The image that is restored. */
+  image: string;
+  /** The image of the server at that time: a server that has been rebuilt since shows another one. */
+  disk: string;
+}
+
+const SAFETY_KEY = 'autosnap_restore';
+
+/** What stands between the server's name and the slot in the name of a safety snapshot; it is an ad-hoc one. */
+export const SAFETY_LABEL = `before-restore-${ADHOC}`;
+
+/** The metadatum that makes an ad-hoc snapshot the safety snapshot of a restore. */
+export function safetyMark({ request, image, disk }: SafetyMark): Record<string, string> {
+  return { [SAFETY_KEY]: `${request} ${image} ${disk}` };
+}
+
+/**
+ * The mark of a safety snapshot; undefined for any other image. An ad-hoc snapshot of a server that was itself restored
+ * from a safety snapshot inherits the mark, but not the request.
+ */
+export function readSafetyMark(image: Image): SafetyMark | undefined {
+  const { autosnap_policy: policy, [SAFETY_KEY]: mark = '' } = image.properties;
+  const [request, chosen, disk] = mark.split(' ');
+  if (policy !== ADHOC || !request || !chosen || !disk) return undefined;
+  return request === readRequest(image).request ? { request, image: chosen, disk } : undefined;
+}

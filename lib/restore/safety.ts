@@ -1,0 +1,73 @@
+import { isStuck, type Snapshot } from '../marker.ts';
+import { getImage, type Image } from '../openstack/images.ts';
+import type { ServerDetail } from '../openstack/servers.ts';
+import type { Session } from '../openstack/session.ts';
+import { Refusal } from '../refusal.ts';
+import type { Case } from './case.ts';
+import { readRestoredMark, readSafetyMark, type SafetyMark } from './marks.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** A snapshot of the server as it was before its disk is replaced. */
+export interface Safety {
+  snapshot: Snapshot;
+  mark: SafetyMark;
+}
+
+/**
+ * - good: what is on the disk now is in it, but for less than an hour's writing.
+ * - old: begun an hour ago or more. overtaken: the server has been rebuilt since. Both are of no use any more.
+ */
+export type Judgement = 'good' | 'pending' | 'failed' | 'old' | 'overtaken';
+
+/** Whether the disk of a server may be replaced for the sake of a safety snapshot; `now` is by the cloud's clock. */
+export function judge(
+  { snapshot, mark }: Safety,
+  { imageId, metadata, taskState }: Pick<ServerDetail, 'imageId' | 'metadata' | 'taskState'>,
+  now: Date,
+): Judgement {
+  const { state, createdAt } = snapshot;
+  if (state === 'pending') return isStuck(snapshot, taskState, now) ? 'failed' : 'pending';
+  if (state !== 'good') return 'failed';
+  const last = readRestoredMark(metadata);
+  const rebuilt = last?.to === 'in-place' && last.at > createdAt;
+  if (rebuilt || mark.disk !== imageId) return 'overtaken';
+  return isOld(snapshot, now) ? 'old' : 'good';
+}
+
+/** Whether a safety snapshot was begun an hour ago or more: what was written since is in no snapshot. */
+export function isOld({ createdAt }: Snapshot, now: Date): boolean {
+  return now.getTime() - createdAt.getTime() >= HOUR_MS;
+}
+
+/**
+ * The safety snapshots of a request, the newest first: those that the event names, each asked for by its id, and those
+ * that a listing shows. `missing` are those that the event names and that are gone.
+ *
+ * @throws {Refusal} when the event names an image that is no safety snapshot of the request.
+ */
+export async function findSafeties(
+  session: Session,
+  { event, origin, request, stock }: Case,
+): Promise<{ safeties: Safety[]; missing: string[] }> {
+  const ids = [...new Set(event.safeties ?? [])];
+  const named = await Promise.all(ids.map((id) => getImage(session, origin.region, id)));
+  const listed = stock.images.filter(({ id }) => !ids.includes(id));
+  const safetyIn = (image: Image): Safety[] => {
+    const mark = readSafetyMark(image);
+    const snapshot = mark?.request === request ? stock.read(image) : undefined;
+    return mark && snapshot ? [{ snapshot, mark }] : [];
+  };
+  const wrong = named.filter((image) => image && safetyIn(image).length === 0);
+  if (wrong.length > 0) {
+    throw new Refusal(
+      'The restore is refused',
+      wrong.map((image) => `safeties: image ${image!.id} is no safety snapshot of the restore "${request}"`),
+    );
+  }
+  const safeties = [...named.filter((image) => image !== undefined), ...listed].flatMap(safetyIn);
+  return {
+    safeties: safeties.sort((a, b) => b.snapshot.createdAt.getTime() - a.snapshot.createdAt.getTime()),
+    missing: ids.filter((_, i) => !named[i]),
+  };
+}

@@ -1,0 +1,45 @@
+import { blueprintText } from '../blueprint.ts';
+import { markerOf } from '../marker.ts';
+import { createImage } from '../openstack/compute.ts';
+import { listImages } from '../openstack/images.ts';
+import type { Session } from '../openstack/session.ts';
+import { imageName } from '../snapshot.ts';
+import { cloudTime } from './case.ts';
+import { IN_PLACE_REMEDIES, say, type Work } from './in-place-case.ts';
+import { readSafetyMark, SAFETY_LABEL, safetyMark } from './marks.ts';
+import type { Restoration } from './restoration.ts';
+import { send } from './sending.ts';
+
+/** Asks for a safety snapshot; `lines` say why. A second one would cost its room, and do no harm. */
+export async function takeSafety(session: Session, work: Work, lines: string[]): Promise<Restoration> {
+  const { server, image, request, run, origin } = work;
+  // By the cloud's clock, as the moment of its creation is compared with it.
+  const slot = cloudTime(session);
+  const blueprint = blueprintText(server);
+  const marker = markerOf({
+    owner: run.owner,
+    server: server.id,
+    slot,
+    expires: undefined,
+    request,
+    blueprint,
+  });
+  const mark = safetyMark({ request, image: image.id, disk: server.imageId ?? '' });
+  const name = imageName(server, SAFETY_LABEL, slot);
+  const look = async () =>
+    (await listImages(session, origin.region, name)).find(
+      (candidate) => candidate.name === name && readSafetyMark(candidate)?.request === request,
+    )?.id;
+  const sent = await send(
+    async () =>
+      (await createImage(session, server, { name, metadata: { ...marker, ...mark } })) ?? (await look()),
+    look,
+    IN_PLACE_REMEDIES,
+  );
+  if ('unsure' in sent) {
+    const again = 'call again with "next", which looks first';
+    return say(work, 'failed', [`${sent.unsure}: ${again}`]);
+  }
+  const asked = `the safety snapshot is asked for: ${name}; call again within an hour, and again until it is good`;
+  return say(work, 'waiting', [...lines, asked], sent.done);
+}

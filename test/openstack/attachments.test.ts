@@ -1,0 +1,50 @@
+import { describe, expect } from 'vitest';
+import { rootVolumeOf } from '../../lib/openstack/attachments.ts';
+import { connected, test } from './connected.ts';
+
+const SERVER = { region: 'DFW', id: 's', volumeIds: ['root', 'data'] };
+
+/** What Nova answers for volumes that are attached as these devices. */
+const attached = (devices: (string | null)[]) => ({
+  volumeAttachments: devices.map((device, i) => ({
+    id: `v${i}`,
+    volumeId: `v${i}`,
+    serverId: SERVER.id,
+    device,
+  })),
+});
+
+describe('the volume that is the root', () => {
+  test.for<[string, (string | null)[], string | undefined]>([
+    ['virtio', ['/dev/vdb', '/dev/vda'], 'v1'],
+    ['SCSI, as on the fake driver', ['/dev/sda', '/dev/sdb'], 'v0'],
+    ['Xen', ['/dev/xvda'], 'v0'],
+    ['IDE', ['/dev/hda'], 'v0'],
+    ['without its folder', ['vda'], 'v0'],
+    ['none of those attached', ['/dev/vdb', '/dev/xvdb'], undefined],
+    ['one that is far behind', ['/dev/vdaa', '/dev/sdaa'], undefined],
+    ['a device that is not told: it may be the root', ['/dev/vdb', null], 'v1'],
+  ])('%s', async ([, devices, root], { replay }) => {
+    replay.app.get('/compute/servers/:id/os-volume_attachments', (c) => c.json(attached(devices)));
+    expect(await rootVolumeOf(await replay.connect(), SERVER)).toBe(root);
+  });
+
+  test('is not asked for where no volume is attached', async ({ replay }) => {
+    expect(await rootVolumeOf(await replay.connect(), { ...SERVER, volumeIds: [] })).toBeUndefined();
+    expect(replay.askedOfServices()).toEqual([]);
+  });
+
+  test('an answer that is none is an error, not a root of its own', async ({ replay }) => {
+    replay.app.get('/compute/servers/:id/os-volume_attachments', (c) => c.json({ volumeAttachments: [{}] }));
+    await expect(rootVolumeOf(await replay.connect(), SERVER)).rejects.toMatchObject({ code: 'BAD_ANSWER' });
+  });
+
+  test('of a server on the embedded cloud', async ({ cloud }) => {
+    const db = cloud.region('DFW').addServer({ name: 'db', image: '', volumeIds: ['root', 'data'] });
+    const web = cloud.region('DFW').addServer({ name: 'web', volumeIds: ['data'] });
+    const session = await connected(cloud);
+    const asked = (id: string) => rootVolumeOf(session, { region: 'DFW', id, volumeIds: ['data'] });
+    expect(await asked(db.id)).toBe('root');
+    expect(await asked(web.id)).toBeUndefined();
+  });
+});

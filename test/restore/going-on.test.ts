@@ -1,0 +1,248 @@
+import { describe, expect, test } from 'vitest';
+import { addSnapshot } from '../history.ts';
+import {
+  again,
+  changes,
+  IN_PLACE,
+  later,
+  leaveOut,
+  restoredIn,
+  safetiesIn,
+  serversIn,
+  TO_NEW,
+  type World,
+  world,
+} from './world.ts';
+
+/** A second server with a snapshot of its own, in the region of the first. */
+async function two() {
+  const h = await world();
+  const mail = h.cloud.region('DFW').addServer({ name: 'mail' });
+  return { ...h, mail, mailImage: addSnapshot(h, mail, 0) };
+}
+type Two = Awaited<ReturnType<typeof two>>;
+
+const EDITS: [string, (h: Two) => object, RegExp][] = [
+  [
+    'server',
+    (h) => ({ server: h.mail.id, at: h.mailImage.id, confirm: 'mail' }),
+    /server: the restore "mine"/,
+  ],
+  ['server, by its name', () => ({ server: 'mail', at: 'latest', confirm: 'mail' }), /server: the restore/],
+  ['at', (h) => ({ at: h.images[1]!.id }), /at: the restore "mine" has begun with \S+, the snapshot of/],
+  ['at, to a date before it', () => ({ at: '2026-11-22' }), /at: the restore "mine" has begun with/],
+];
+
+describe('an event that goes on is refused when it is not what the restore has begun with', () => {
+  test.each([
+    ...EDITS,
+    ['to', () => ({ to: 'in-place', confirm: 'web' }), /to: the restore .* with new/],
+  ] as typeof EDITS)('a new server: another %s', async (_, edit, problem) => {
+    const h = await two();
+    const first = await h.run('restore', { ...TO_NEW, request: 'mine' });
+    for (const next of [again(first), { ...TO_NEW, request: 'mine' }]) {
+      const { confirm, ...rest } = { ...next, ...edit(h) } as Record<string, unknown>;
+      const event = rest.to === 'in-place' ? { ...rest, confirm } : rest;
+      const { error } = await h.fail('restore', event);
+      expect(error.name).toBe('Refusal');
+      expect(error.message).toMatch(problem);
+    }
+    expect(serversIn(h)).toHaveLength(3);
+    expect(changes(h)).toHaveLength(1);
+  });
+
+  test.each([
+    ...EDITS,
+    ['to', () => ({ to: 'new', confirm: undefined, safeties: undefined }), /to: .* with in-place/],
+  ] as typeof EDITS)('in place, before and after the rebuild: another %s', async (_, edit, problem) => {
+    const h = await two();
+    const first = await h.run('restore', { ...IN_PLACE, request: 'mine' });
+    const edited = async (next: object) => {
+      const event = JSON.parse(JSON.stringify({ ...next, ...edit(h) }));
+      const { error } = await h.fail('restore', event);
+      expect(error.name).toBe('Refusal');
+      expect(error.message).toMatch(problem);
+    };
+    const before = { ...IN_PLACE, request: 'mine' };
+    await edited(again(first));
+    await edited(before);
+    later(h, 30);
+    await edited(again(first));
+    expect(h.rebuilt).toHaveLength(0);
+    const second = await h.run('restore', again(first));
+    await edited(again(second));
+    await edited(before);
+    expect(h.rebuilt).toHaveLength(1);
+    expect(safetiesIn(h)).toHaveLength(1);
+    expect(serversIn(h)).toHaveLength(2);
+  });
+
+  test.each(['new', 'in-place'] as const)('another region or account: %s', async (to) => {
+    const h = await two();
+    const first = await h.run('restore', to === 'new' ? TO_NEW : IN_PLACE);
+    const elsewhere = await h.fail('restore', { ...again(first), region: 'ORD' });
+    expect(elsewhere.error.message).toMatch(/server: there is no ".*" in ORD/);
+    const account = await h.fail('restore', { ...again(first), account: 'customer-b' });
+    expect(account.error.name).not.toBe('the run did not fail');
+    expect(changes(h)).toHaveLength(1);
+  });
+
+  test('one region that is another name for the same cloud', async () => {
+    const h = await world();
+    const first = await h.run('restore', TO_NEW);
+    h.cloud.region('ORD').servers.push(...serversIn(h));
+    const { error } = await h.fail('restore', { ...again(first), region: 'ORD' });
+    expect(error.message).toMatch(/region: the restore .* has begun with DFW/);
+  });
+
+  test.each<[string, object, RegExp]>([
+    ['a server that it has not made', { restored: 'web' }, /restored: server \S+ was not made or rebuilt by/],
+    [
+      'a server that is not there',
+      { restored: 'aaaaaaaa-0000-4000-8000-000000000000' },
+      /restored: there is no server \S+ in DFW: it has been deleted since/,
+    ],
+  ])('%s', async (_, edit, problem) => {
+    const h = await world();
+    const first = await h.run('restore', TO_NEW);
+    const ids = (edit as { restored: string }).restored === 'web' ? { restored: h.web.id } : edit;
+    const { error } = await h.fail('restore', { ...again(first), ...ids });
+    expect(error.message).toMatch(problem);
+    expect(changes(h)).toHaveLength(1);
+  });
+
+  test('an image that is no safety snapshot', async () => {
+    const h = await world();
+    const first = await h.run('restore', IN_PLACE);
+    later(h, 30);
+    const { error } = await h.fail('restore', { ...again(first), safeties: [h.images[0]!.id] });
+    expect(error.message).toMatch(/safeties: image \S+ is no safety snapshot of the restore/);
+    expect(h.rebuilt).toHaveLength(0);
+  });
+});
+
+describe('done is said only of the server that the restore has made or rebuilt, from its image', () => {
+  test('the metadata copied to another server: that one is only mentioned', async () => {
+    const h = await world();
+    const first = await h.run('restore', TO_NEW);
+    const [made] = restoredIn(h);
+    const copy = h.cloud.region('DFW').addServer({
+      name: 'copy',
+      image: made!.image,
+      metadata: { ...made!.metadata },
+      createdAt: h.cloud.now(),
+    });
+    later(h, 5);
+    const second = await h.run('restore', again(first));
+    expect(second).toMatchObject({ state: 'done', restored: made!.id });
+    expect(second.lines.join('\n')).toContain(`server ${copy.id} carries the same request`);
+  });
+
+  test('the metadata of a server restored in place, copied to another one, mean nothing there', async () => {
+    const h = await world();
+    const first = await h.run('restore', IN_PLACE);
+    const mark = `${first.request} in-place DFW ${h.web.id} ${first.image} 2026-11-23T06:10:00Z`;
+    h.cloud
+      .region('DFW')
+      .addServer({ name: 'copy', image: first.image, metadata: { autosnap_restore: mark } });
+    later(h, 30);
+    expect(await h.run('restore', again(first))).toMatchObject({ state: 'building', restored: h.web.id });
+  });
+
+  test.each(['new', 'in-place'] as const)('rebuilt from another image since: %s', async (to) => {
+    const h = await world();
+    let report = await h.run('restore', to === 'new' ? TO_NEW : IN_PLACE);
+    later(h, 30);
+    if (to === 'in-place') report = await h.run('restore', again(report));
+    const event = again(report);
+    const server = serversIn(h).find(({ id }) => id === report.restored)!;
+    server.image = h.images[1]!.id;
+    later(h, 30);
+    const { error } = await h.fail('restore', { ...event, restored: server.id });
+    expect(error.message).toMatch(/has been rebuilt since, from image/);
+  });
+
+  test('the new server is deleted between two calls: said, and no other one is made', async () => {
+    const h = await world();
+    const first = await h.run('restore', TO_NEW);
+    serversIn(h).pop();
+    const { error } = await h.fail('restore', again(first));
+    expect(error.message).toMatch(/it has been deleted since/);
+    expect(restoredIn(h)).toEqual([]);
+  });
+
+  test('the original and its snapshots are deleted between two calls: the new server is followed all the same', async () => {
+    const h = await world();
+    const first = await h.run('restore', TO_NEW);
+    serversIn(h).splice(0, 1);
+    for (const { id } of h.images) h.cloud.region('DFW').removeImage(id);
+    later(h, 5);
+    expect(await h.run('restore', again(first))).toMatchObject({ state: 'done', restored: first.restored });
+  });
+});
+
+describe('a listing proves presence, never absence', () => {
+  test('the new server that it lacks is found by its id', async () => {
+    const h = await world();
+    const first = await h.run('restore', TO_NEW);
+    leaveOut(h, (id) => id === first.restored);
+    later(h, 5);
+    expect(await h.run('restore', again(first))).toMatchObject({ state: 'done', restored: first.restored });
+    expect(restoredIn(h)).toHaveLength(1);
+  });
+
+  test.each<[string, (h: World) => string]>([
+    ['by its name', () => 'web'],
+    ['by its id', (h) => h.web.id],
+  ])('the original that it lacks is not gone: %s', async (_, server) => {
+    const h = await world();
+    for (const image of h.images)
+      image.name = `web-daily-${image.properties.autosnap_slot!.replace(/[-:]/g, '')}`;
+    leaveOut(h, (id) => id === h.web.id);
+    const report = await h.run('restore', { server: server(h), to: 'new', dryRun: true });
+    expect(report.lines.join('\n')).toMatch(/flavor 2 GB General Purpose v1, as the original has/);
+  });
+
+  test('an original without any snapshot of ours, named by its id', async () => {
+    const h = await world();
+    const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
+    const image = h.cloud.region('ORD').addImage({
+      name: 'by hand',
+      owner: h.cloud.account.projectId,
+      properties: { instance_uuid: mail.id },
+    });
+    leaveOut(h, (id) => id === mail.id);
+    const report = await h.run('restore', { server: mail.id, to: 'new', at: image.id, dryRun: true });
+    expect(report).toMatchObject({ name: 'mail', region: 'ORD' });
+    expect(report.lines.join('\n')).toContain('which is not one of our snapshots');
+  });
+
+  test('whether it is gone can not be told: nothing is made', async () => {
+    const h = await world();
+    leaveOut(h, (id) => id === h.web.id);
+    const down = { status: 403, body: { forbidden: { code: 403, message: 'no' } } };
+    h.cloud.faults.push({ service: 'compute', path: /\/servers\/[^/]+$/, times: 9, answer: down });
+    const { error } = await h.fail('restore', { ...TO_NEW, server: h.web.id });
+    expect(error.name).toBe('CloudError');
+    expect(changes(h)).toEqual([]);
+  });
+
+  test('an image that it lacks, named by its id', async () => {
+    const h = await world();
+    leaveOut(h, (id) => id === h.images[1]!.id);
+    const report = await h.run('restore', { ...TO_NEW, at: h.images[1]!.id });
+    expect(report).toMatchObject({ state: 'building', image: h.images[1]!.id });
+  });
+});
+
+test('two calls with the same request at the same moment: however many servers come of it, they are said', async () => {
+  const h = await world();
+  const event = { ...TO_NEW, request: 'mine' };
+  await Promise.all([h.run('restore', event), h.run('restore', event)]);
+  later(h, 5);
+  const report = await h.run('restore', event);
+  expect(report.state).toBe('done');
+  const others = restoredIn(h).filter(({ id }) => id !== report.restored);
+  for (const { id } of others)
+    expect(report.lines.join('\n')).toContain(`server ${id} carries the same request`);
+});
