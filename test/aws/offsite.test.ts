@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { markerOf } from '../../lib/marker.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { dataOf } from '../../local/image-data.ts';
 import type { CloudImage, CloudServer } from '../../local/state.ts';
 import { deploy, type Harness, harness, policy } from '../harness.ts';
@@ -34,7 +35,7 @@ function event(offsite: object = {}, changes: object = {}): object {
 function addSnapshot(age: number, changes: Partial<CloudImage> = {}): CloudImage {
   const slot = new Date(Date.now() - age * 86_400_000);
   return h.cloud.region('DFW').addImage({
-    name: `web-1-${age}`,
+    name: imageName(server, 'daily', slot),
     owner: h.cloud.account.projectId,
     createdAt: slot,
     size: SIZE,
