@@ -156,15 +156,17 @@ async function attempt(
   const { algorithm } = pieces[0]!;
   const original = originalOf(snapshot);
   const base = keyOf(place, original);
-  const key = begun?.data?.key ?? dataKeyOf(base, facts.disk_format);
+  const key = dataKeyOf(base, facts.disk_format);
   const progressKey = `${base}.progress`;
 
-  let data = begun?.data;
+  // Data of another format beside them are not ours; those that the listing lacks are asked for.
+  let data = begun?.data?.key === key ? begun.data : await bucket.head(key);
   if (!data) {
-    const refusal = begun?.uploads.length ? undefined : budget.refuse(key, source.countedBytes);
+    const unfinished = begun?.uploads.find((one) => one.key === key);
+    const refusal = unfinished ? undefined : budget.refuse(key, source.countedBytes);
     if (refusal) return refusal;
     const metadata = facts.checksum ? { [algorithm]: facts.checksum.value } : {};
-    const target = begun?.uploads[0] ?? (await bucket.begin(key, metadata));
+    const target = unfinished ?? (await bucket.begin(key, metadata));
     await budget.count(target, source.countedBytes);
     const { whole, bytes, hopeless } = await uploadOnce(session, bucket, target, source);
     if (hopeless) {
@@ -187,7 +189,7 @@ async function attempt(
     return { outcome: 'deferred', reasons: [reason] };
   }
   if (found === 'wrong') {
-    for (const one of [data.key, `${base}.json`, progressKey]) await bucket.delete(one);
+    for (const one of [data.key, progressKey]) await bucket.delete(one);
     const reason = `the copy's ${algorithm} is not the one that the cloud has of the image: the copy is discarded; if that happens again, the image itself is damaged`;
     return { outcome: 'failed', reasons: [reason] };
   }
