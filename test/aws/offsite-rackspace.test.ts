@@ -198,7 +198,7 @@ test('killed at any of its requests to S3, before or after it is carried out: ru
     }
   }
   expect(images.length).toBeGreaterThan(30);
-});
+}, 600_000);
 
 test('killed at any of its requests to the cloud: run again, the copy is whole, and nothing stays in Cloud Files', async () => {
   const images: CloudImage[] = [];
