@@ -8,13 +8,14 @@ import { describes, readManifest } from './manifest.ts';
  * - empty: its manifest names exactly this copy, and its data are not there.
  * - disputed: it has a manifest that says something else, or data that the manifest does not describe. It never counts
  *   and is never touched.
+ * - unreadable: the store could not be asked. It does not count and is not touched, and nothing of its series is deleted.
  */
-export type CopyState = 'good' | 'unfinished' | 'empty' | 'disputed';
+export type CopyState = 'good' | 'unfinished' | 'empty' | 'disputed' | 'unreadable';
 
 /** A copy whose manifest was read and whose data were looked at. */
 export interface CheckedCopy extends Copy {
   state: CopyState;
-  /** Why it is disputed. */
+  /** Why it is disputed or unreadable. */
   problem?: string;
 }
 

@@ -58,6 +58,7 @@ export function planCopies(
   const complete = copies.filter(({ state }) => state === 'good');
   const unfinished = copies.filter(({ state }) => state === 'unfinished');
   const disputed = copies.filter(({ state }) => state === 'disputed');
+  const untouchable = [...disputed, ...copies.filter(({ state }) => state === 'unreadable')];
   const isComplete = new Set(complete.map(({ key }) => key));
   const begun = [
     ...unfinished.filter(({ data, uploads }) => data || uploads.length > 0),
@@ -77,7 +78,7 @@ export function planCopies(
     ...staged.filter((one) => !release.includes(one)),
   ].filter(({ image }) => isGone(image));
   return {
-    copy: [...new Set(wanted)].filter(({ id }) => disputed.every(({ image }) => image !== id)),
+    copy: [...new Set(wanted)].filter(({ id }) => untouchable.every(({ image }) => image !== id)),
     discard: [
       ...complete.map((copy) => ({ ...copy, manifest: undefined })),
       ...copies.filter(({ state }) => state === 'empty').map((copy) => ({ ...copy, uploads: [] })),

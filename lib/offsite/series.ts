@@ -72,8 +72,15 @@ export async function copySeries(
       lines.set(keyOf(copier.place, originalOf(snapshot)), lineOf(snapshot, result));
       if (result.outcome === 'copied') checked.push(await check(copier, snapshot));
     }
-    for (const [key, line] of await rotate(copier, policy, series, checked)) {
-      if (!lines.has(key)) lines.set(key, line);
+    const unreadable = checked.find(({ state }) => state === 'unreadable');
+    if (unreadable) {
+      found.failures.push(
+        `a copy of ${who} can't be read, so none of them is deleted: ${unreadable.problem}`,
+      );
+    } else {
+      for (const [key, line] of await rotate(copier, policy, series, checked)) {
+        if (!lines.has(key)) lines.set(key, line);
+      }
     }
   } catch (error) {
     if (!isBucketError(error)) throw error;
@@ -98,7 +105,15 @@ async function checkAll(copier: Copier, { copies, snapshots, staged }: Series): 
   for (const one of expected) {
     if (!listed.has(one.key)) listed.set(one.key, { ...one, uploads: [] });
   }
-  return pMap(listed.values(), (copy) => checkCopy(store, place, copy), { concurrency: AT_ONCE });
+  const checkOne = async (copy: Copy): Promise<CheckedCopy> => {
+    try {
+      return await checkCopy(store, place, copy);
+    } catch (error) {
+      if (!isBucketError(error) || isOutOfTime(error)) throw error;
+      return { ...copy, state: 'unreadable', problem: error.message };
+    }
+  };
+  return pMap(listed.values(), checkOne, { concurrency: AT_ONCE });
 }
 
 function check(copier: Copier, snapshot: Snapshot): Promise<CheckedCopy> {

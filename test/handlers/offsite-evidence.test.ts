@@ -88,7 +88,7 @@ describe('Y3: a listing without an object', () => {
     const fault = { service: 'object-store', method: 'HEAD', times: 999 } as const;
     r.h.cloud.faults.push({ ...fault, answer: { status, body: '' } });
     const { error } = await r.h.fail('offsite', copyEvent({ keep: { last: 1 } }));
-    expect(error.message).toContain("the copies of web-1 in DFW can't be dealt with");
+    expect(error.message).toContain("a copy of web-1 in DFW can't be read, so none of them is deleted");
     r.expectCopiesOf(...images);
   });
 });

@@ -137,8 +137,21 @@ describe('an error', () => {
     await fail();
     r.pass(1);
     const { error } = await fail();
-    expect(error.message).toContain("the copies of web-1 in DFW can't be dealt with");
+    expect(error.message).toContain("a copy of web-1 in DFW can't be read, so none of them is deleted");
     expect(images.map(isCopied)).toEqual([true, false, true]);
+  });
+
+  test('with one copy stops no new one of its server, and deletes nothing of it', async () => {
+    const images = await r.copyMany(3);
+    const path = new RegExp(`${images[0]!.id}\\.json$`);
+    r.h.cloud.faults.push({ service: 'object-store', path, times: 999, answer: answers.forbidden });
+    const next = r.addSnapshot();
+    for (let i = 0; i < 2; i++) {
+      const { report } = await fail({ keep: { last: 1 } });
+      expect(report?.totals.deleted).toBeUndefined();
+      r.pass(1);
+    }
+    r.expectCopiesOf(...images, next);
   });
 
   test('with what is left of one copy does not stop the others of its server', async () => {
