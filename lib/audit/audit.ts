@@ -1,7 +1,8 @@
 import pMap from 'p-map';
 import { isoSeconds } from '../dates.ts';
-import type { Bucket } from '../offsite/bucket.ts';
-import { containersIn, isToCloudFiles, licenseOf } from '../offsite/cloud-files.ts';
+import { isBucketError } from '../offsite/bucket-error.ts';
+import type { CheckedCopy } from '../offsite/check.ts';
+import { containerStore, isToCloudFiles, licenseOf } from '../offsite/cloud-files.ts';
 import { obstacleTo } from '../offsite/copy.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
@@ -11,7 +12,7 @@ import { Refusal } from '../refusal.ts';
 import type { Run } from '../run.ts';
 import { selectServers } from '../selection.ts';
 import { survey } from '../survey.ts';
-import { type Copies, listCopies } from './copied.ts';
+import { type Copies, listCopies, type ReadableCopies } from './copied.ts';
 import { type AuditedSeries, protectionOf } from './protection.ts';
 
 /** A policy, as the report page shows it. */
@@ -48,7 +49,7 @@ interface Extras {
   /** Of a stored gigabyte (10^9 bytes) a month. */
   pricePerGb?: number | undefined;
   /** The bucket that the copies lie in, for as long as there is time. */
-  bucketUntil?: ((deadline: Deadline) => Pick<Bucket, 'list'>) | undefined;
+  bucketUntil?: ((deadline: Deadline) => ReadableCopies['store']) | undefined;
 }
 
 /**
@@ -115,7 +116,7 @@ async function auditAccount(
 
 async function auditRegions(
   session: Session,
-  bucket: Pick<Bucket, 'list'> | undefined,
+  bucket: ReadableCopies['store'] | undefined,
   account: string,
   policies: Policy[],
   run: Run,
@@ -127,9 +128,14 @@ async function auditRegions(
     if (!offsite) return undefined;
     if (isToCloudFiles(session, offsite)) {
       const known = session.regions.filter((region) => wanted?.includes(region) ?? true);
-      return listCopies(containersIn(session, known, offsite.container ?? run.owner), place);
+      const name = offsite.container ?? run.owner;
+      const containers = known.map((region) => ({
+        region,
+        store: containerStore(session, { region, name }),
+      }));
+      return listCopies(containers, place);
     }
-    inBucket ??= listCopies(bucket, place);
+    inBucket ??= listCopies(bucket && [{ store: bucket }], place);
     return inBucket;
   };
   const obstacle = session.provider === 'rackspace' ? licenseOf : obstacleTo;
@@ -138,7 +144,7 @@ async function auditRegions(
   const adhocIn = new Set<string>();
 
   for (const policy of policies) {
-    const copies = await listed(policy);
+    const { copies, problem } = await copiesOf(await listed(policy), policy.policy);
     const wanted = policy.regions ?? session.regions;
     const own = regions.filter(({ region }) => wanted.includes(region));
     const servers = own.flatMap((r) => r.servers);
@@ -153,7 +159,7 @@ async function auditRegions(
         .map(({ region, problem }) => `${region} can't be read: ${problem}`),
       ...selection.missingIds.map((id) => `servers.ids: there is no server ${id}`),
       ...selection.unmatched.map((selector) => `servers.${selector} matches no server`),
-      ...(copies && 'problem' in copies ? [copies.problem] : []),
+      ...(problem ? [problem] : []),
     ];
     const nothingSelected = selection.unmatched.length > 0 || selection.servers.length === 0;
     const readable = own.length === new Set(wanted).size;
@@ -162,12 +168,11 @@ async function auditRegions(
       const adhoc = !adhocIn.has(surveyed.region);
       adhocIn.add(surveyed.region);
       const { projectId } = session;
-      const known = copies && 'of' in copies ? copies.of(policy.policy) : undefined;
       const { series, warnings } = protectionOf(surveyed, policy, {
         ...run,
         projectId,
         adhoc,
-        copies: known,
+        copies,
         obstacleTo: obstacle,
       });
       result.series.push(...series);
@@ -183,6 +188,21 @@ async function auditRegions(
     }
   }
   return result;
+}
+
+/** A policy's good copies; or why they are not known. */
+async function copiesOf(
+  copies: Copies | undefined,
+  policy: string,
+): Promise<{ copies?: readonly CheckedCopy[]; problem?: string }> {
+  if (!copies) return {};
+  if ('problem' in copies) return copies;
+  try {
+    return { copies: await copies.of(policy) };
+  } catch (error) {
+    if (!isBucketError(error)) throw error;
+    return { problem: `offsite: the copies can't be read: ${error.message}` };
+  }
 }
 
 function auditedPolicy(

@@ -1,7 +1,9 @@
+import pMap from 'p-map';
 import { isoSeconds } from '../dates.ts';
 import type { Snapshot } from '../marker.ts';
 import { isBucketError } from '../offsite/bucket-error.ts';
-import { type Copy, copiesOf, isGood, type Place, prefixOf } from '../offsite/copies.ts';
+import { type CheckedCopy, checkCopy } from '../offsite/check.ts';
+import { type Copy, copiesOf, type Place, prefixOf } from '../offsite/copies.ts';
 import type { Copier } from '../offsite/copy.ts';
 import type { CopyStore } from '../offsite/copy-store.ts';
 import type { Image } from '../openstack/images.ts';
@@ -24,36 +26,76 @@ export interface Copied {
   obstacle?: string;
 }
 
-/** The copies of the policies of one account that ask for them; or why they are not known. */
-export type Copies = { of(policy: string): Copy[] } | { problem: string };
+/** Where the copies of some regions lie, of all where none is named; each is only read. */
+export interface ReadableCopies {
+  store: Pick<CopyStore, 'list' | 'readText' | 'head'>;
+  region?: string;
+}
 
-/** Lists all copies of an account's images, and reads none of them. */
+/** A policy's newest good copy of each series; or why they are not known. */
+export type Copies = { of(policy: string): Promise<CheckedCopy[]> } | { problem: string };
+
+/** Manifests that are read at the same time. */
+const AT_ONCE = 8;
+
+/** Lists all copies of an account's images. Of each series, manifests are read until one is that of a good copy. */
 export async function listCopies(
-  store: Pick<CopyStore, 'list'> | undefined,
+  places: readonly ReadableCopies[] | undefined,
   place: Omit<Place, 'policy'>,
 ): Promise<Copies> {
-  if (!store) return { problem: 'offsite: there is no bucket for the copies: set custom.copiesBucket' };
+  if (!places) return { problem: 'offsite: there is no bucket for the copies: set custom.copiesBucket' };
   try {
-    const stored = await store.list(prefixOf(place));
-    return { of: (policy) => copiesOf({ ...place, policy }, stored, []) };
+    const listed = await pMap(places, async ({ store, region }) => ({
+      store,
+      stored: await store.list(prefixOf(place, region)),
+    }));
+    return {
+      async of(policy) {
+        const found = listed.flatMap(({ store, stored }) => {
+          const copies = copiesOf({ ...place, policy }, stored, []).filter(({ manifest }) => manifest);
+          const series = Map.groupBy(copies, ({ region, server }) => `${region}/${server}`);
+          return [...series.values()].map((its) => ({ store, copies: its }));
+        });
+        const newest = await pMap(
+          found,
+          ({ store, copies }) => newestGoodOf(store, { ...place, policy }, copies),
+          { concurrency: AT_ONCE },
+        );
+        return newest.flatMap((copy) => copy ?? []);
+      },
+    };
   } catch (error) {
     if (!isBucketError(error)) throw error;
     return { problem: `offsite: the copies can't be listed: ${error.message}` };
   }
 }
 
+async function newestGoodOf(
+  store: ReadableCopies['store'],
+  place: Place,
+  copies: readonly Copy[],
+): Promise<CheckedCopy | undefined> {
+  for (const copy of copies.toSorted((a, b) => -bySlot(a, b))) {
+    const checked = await checkCopy(store, place, copy);
+    if (checked.state === 'good') return checked;
+  }
+  return undefined;
+}
+
 /**
  * Whether the copies of a series keep up with its snapshots. They are behind when a newer snapshot is there, and the
  * newest copy, or else the oldest snapshot, is older than one and a half times an interval of both schedules together.
+ *
+ * @param copies good ones.
  */
 export function copiedOf(
   snapshots: readonly Snapshot[],
-  copies: readonly Copy[],
+  copies: readonly CheckedCopy[],
   { schedule, offsite }: { schedule: Policy['schedule']; offsite: Offsite },
   { imageOf, obstacleTo, now }: Pick<Copier, 'obstacleTo' | 'now'> & { imageOf: ReadonlyMap<string, Image> },
 ): Copied {
   const good = snapshots.filter(({ state, slot }) => state === 'good' && slot <= now).sort(bySlot);
-  const newest = copies.filter(isGood).sort(bySlot).at(-1)?.slot;
+  const newest = copies.toSorted(bySlot).at(-1)?.slot;
   const latest = good.at(-1);
   const image = latest && imageOf.get(latest.id);
   const obstacle = image && obstacleTo(image);

@@ -2,7 +2,7 @@ import { type Reader, readerOf } from '../belonging.ts';
 import { planCleanup, type SeriesPlan } from '../cleanup.ts';
 import { isoSeconds } from '../dates.ts';
 import { isStuck, type Snapshot } from '../marker.ts';
-import type { Copy } from '../offsite/copies.ts';
+import type { CheckedCopy } from '../offsite/check.ts';
 import type { Copier } from '../offsite/copy.ts';
 import type { Server } from '../openstack/compute.ts';
 import { ADHOC, type Policy } from '../policy.ts';
@@ -99,7 +99,7 @@ export function protectionOf(
   }: Pick<Run, 'owner' | 'now' | 'policies'> & {
     projectId: string;
     adhoc: boolean;
-    copies?: readonly Copy[] | undefined;
+    copies?: readonly CheckedCopy[] | undefined;
     obstacleTo?: Copier['obstacleTo'];
   },
 ): RegionProtection {

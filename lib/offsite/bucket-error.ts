@@ -26,6 +26,8 @@ const CODES: Record<string, BucketErrorCode> = {
   '403': 'FORBIDDEN',
   NoSuchUpload: 'GONE',
   NoSuchKey: 'GONE',
+  // The answer to HEAD has no body that could name the error.
+  NotFound: 'GONE',
   PreconditionFailed: 'GONE',
 };
 

@@ -5,6 +5,7 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListPartsCommand,
@@ -167,6 +168,16 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
         const input = { Bucket: name, Key: key, IfMatch: etag, Range: `bytes=${from}-` };
         const { Body } = await client.send(new GetObjectCommand(input), { abortSignal });
         return Body as Readable;
+      }),
+
+    head: (key) =>
+      run('s3:GetObject', async (abortSignal) => {
+        const command = new HeadObjectCommand({ Bucket: name, Key: key });
+        const { ContentLength, ETag, LastModified } = await client.send(command, { abortSignal });
+        return { key, bytes: ContentLength ?? 0, etag: ETag ?? '', at: LastModified ?? new Date(0) };
+      }).catch((error) => {
+        if (found(error)) throw error;
+        return undefined;
       }),
 
     readText: (key) =>

@@ -1,4 +1,3 @@
-import pMap from 'p-map';
 import * as v from 'valibot';
 import { explain, isCloudError } from '../openstack/errors.ts';
 import type { Image } from '../openstack/images.ts';
@@ -16,13 +15,10 @@ import type { Offsite } from '../policy.ts';
 import { BucketError } from './bucket-error.ts';
 import type { CopyStore, Stored } from './copy-store.ts';
 import { abandon, memoOf } from './export.ts';
-import { etagOf, nameOf } from './exported.ts';
+import { isSegmentOf, nameOf } from './exported.ts';
 
 const DATA = '.vhd';
 const MEMO = memoOf('');
-/** Copies whose data are listed one by one; for more, the whole container is. */
-const FEW = 5;
-
 /** What a manifest has to say for its copy's data to be deleted. */
 const DataOf = v.object({
   etag: v.string(),
@@ -30,22 +26,18 @@ const DataOf = v.object({
 });
 
 /**
- * A container of Cloud Files as a store of copies. An export writes an image's data as `<image>.vhd`; here they appear
- * below the key of the copy, which is what has a manifest or is being exported: any other export is nobody's.
+ * A container of Cloud Files as a store of copies. An export writes an image's data as `<image>.vhd`; only a copy's
+ * manifest, or what is remembered of its export, makes them the data of that copy. A listing shows neither: the data are
+ * asked for by themselves.
  */
 export function containerStore(session: Session, container: Container): CopyStore {
   const store: CopyStore = {
     list: (prefix) =>
-      translated(async () => {
-        const named = await listObjects(session, container, prefix);
-        const bases = [
-          ...new Set(named.flatMap(({ name }) => /^(.*)\.(json|export)$/.exec(name)?.[1] ?? [])),
-        ];
-        const of = (part: string) => listObjects(session, container, part);
-        const objects =
-          bases.length > FEW ? await of('') : (await pMap(bases, (base) => of(nameOf(imageIn(base))))).flat();
-        return [...named.filter(({ name }) => !name.endsWith(MEMO)).map(asStored), ...dataOf(bases, objects)];
-      }),
+      translated(async () =>
+        (await listObjects(session, container, prefix))
+          .filter(({ name }) => !name.endsWith(MEMO))
+          .map(asStored),
+      ),
 
     uploads: (prefix) =>
       translated(async () =>
@@ -59,7 +51,16 @@ export function containerStore(session: Session, container: Container): CopyStor
       ),
 
     abort: ({ key, id }) =>
-      translated(() => abandon({ session, container, store }, key.slice(0, -DATA.length), id)),
+      translated(() =>
+        abandon({ session, container, store }, key.slice(0, -DATA.length), id, { copied: false }),
+      ),
+
+    head: (key) =>
+      translated(async () => {
+        const name = key.endsWith(DATA) ? nameOf(imageIn(key.slice(0, -DATA.length))) : key;
+        const object = await getObject(session, container, name);
+        return object && { key, bytes: object.bytes, etag: object.etag, at: object.at };
+      }),
 
     readText: (key) =>
       translated(async () => {
@@ -89,25 +90,14 @@ export function containerStore(session: Session, container: Container): CopyStor
         }
         // First what makes an image of the segments, so that none that lacks some is ever taken for a copy.
         if (object) await deleteObject(session, container, name);
-        for (const one of await listObjects(session, container, `${name}-`)) {
-          const isIts = segments.some(
-            (segment) => segment.name === one.name && segment.bytes === one.bytes && segment.md5 === one.hash,
-          );
-          if (isIts) await deleteObject(session, container, one.name);
+        for (const segment of segments.filter((one) => isSegmentOf(image, one.name))) {
+          const one = await getObject(session, container, segment.name);
+          const isIts = one?.bytes === segment.bytes && one.etag === segment.md5;
+          if (isIts) await deleteObject(session, container, segment.name);
         }
       }),
   };
   return store;
-}
-
-/** The containers of that name in some regions, to be listed together. */
-export function containersIn(
-  session: Session,
-  regions: readonly string[],
-  name: string,
-): Pick<CopyStore, 'list'> {
-  const stores = regions.map((region) => containerStore(session, { region, name }));
-  return { list: async (prefix) => (await pMap(stores, (store) => store.list(prefix))).flat() };
 }
 
 /** Whether a policy's copies go to Cloud Files: at Rackspace, unless it says otherwise. */
@@ -126,23 +116,6 @@ export function licenseOf({ properties }: Image): string | undefined {
     : `Rackspace does not let images with its own licenses leave, such as those of Windows and Red Hat (its com.rackspace__1__options is ${options})`;
 }
 
-/** The data of those copies of which there are any; as large as their segments are, and with an ETag of theirs. */
-function dataOf(bases: readonly string[], objects: readonly ListedObject[]): Stored[] {
-  const byName = new Map(objects.map((object) => [object.name, object]));
-  const segments = Map.groupBy(objects, ({ name }) => /^(.*)\.vhd-/.exec(name)?.[1]);
-  return bases.flatMap((base) => {
-    const image = imageIn(base);
-    const object = byName.get(nameOf(image));
-    if (!object) return [];
-    const its = segments.get(image);
-    return {
-      ...asStored(object),
-      key: base + DATA,
-      ...(its ? { bytes: its.reduce((sum, { bytes }) => sum + bytes, 0), etag: etagOf(its) } : {}),
-    };
-  });
-}
-
 function asStored({ name, bytes, hash, at }: ListedObject): Stored {
   return { key: name, bytes, etag: hash, at };
 }
@@ -159,7 +132,8 @@ function parsed(text: string | undefined): unknown {
   }
 }
 
-async function translated<T>(work: () => Promise<T>): Promise<T> {
+/** Runs some requests, whose errors are then those of a store. */
+export async function translated<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -1,4 +1,5 @@
 import { isoSeconds, parseDate } from '../dates.ts';
+import { BucketError } from './bucket-error.ts';
 import type { Stored, Upload } from './copy-store.ts';
 
 /** Whose copies are meant. */
@@ -17,12 +18,12 @@ export interface Original {
   image: string;
 }
 
-/** All that there is of one copy in the bucket or container. */
+/** All that a listing shows of one copy. What a listing lacks may be there all the same; see check.ts. */
 export interface Copy extends Original {
   /** Of its objects, without what stands for their kind: `<key>.qcow2`, `<key>.json`, `<key>.progress`. */
   key: string;
   data: Stored | undefined;
-  /** Written last, once the data are verified: only with it, and with its data, a copy is good. */
+  /** Written last, once the data are verified. */
   manifest: Stored | undefined;
   /** How far the verification has come. */
   progress: Stored | undefined;
@@ -30,19 +31,47 @@ export interface Copy extends Original {
   uploads: Upload[];
 }
 
-/** Whether a copy can be restored from. */
-export function isGood({ data, manifest }: Copy): boolean {
-  return data !== undefined && manifest !== undefined;
+const ID = /^[A-Za-z0-9_-]+$/;
+/** Accounts and regions may have more characters than ids, but no slash, and no segment may be only dots. */
+const NAME = /^(?!\.+$)[\w.+=@-]+$/;
+
+/** Whether a text can be the id of a server or image, or the name of a policy, in a key. */
+export function isKeyId(text: string): boolean {
+  return ID.test(text);
 }
 
-/** All keys of a deployment's copies of an account's images begin so; and with `region`, those of one region. */
+/** Whether a text can be the name of an owner, account or region in a key. */
+export function isKeyName(text: string): boolean {
+  return NAME.test(text);
+}
+
+/**
+ * The prefix of all keys of a deployment's copies of an account's images; with `region`, of one region's.
+ *
+ * @throws {BucketError} when a name can't be part of a key.
+ */
 export function prefixOf({ owner, account }: Omit<Place, 'policy'>, region?: string): string {
-  return `copies/${owner}/${account}/${region === undefined ? '' : `${region}/`}`;
+  const names = [owner, account, ...(region === undefined ? [] : [region])];
+  return `copies/${names.map((name) => part(name, isKeyName)).join('/')}/`;
 }
 
-/** A copy's key, without the kind of object: `copies/<owner>/<account>/<region>/<server>/<policy>/<slot>/<image>`. */
+/**
+ * A copy's key, without the kind of object: `copies/<owner>/<account>/<region>/<server>/<policy>/<slot>/<image>`.
+ *
+ * @throws {BucketError} when an id or a name can't be part of a key: with a slash or dots in it the key would be in
+ *   another place.
+ */
 export function keyOf(place: Place, { region, server, slot, image }: Original): string {
-  return `${prefixOf(place, region)}${server}/${place.policy}/${isoSeconds(slot)}/${image}`;
+  const [serverPart, policy, imagePart] = [server, place.policy, image].map((id) => part(id, isKeyId));
+  return `${prefixOf(place, region)}${serverPart}/${policy}/${isoSeconds(slot)}/${imagePart}`;
+}
+
+const KINDS_OF_OURS = ['json', 'progress', 'export'];
+
+/** The key of a copy's data: the copy's key and the disk format. */
+export function dataKeyOf(key: string, diskFormat: string | undefined): string {
+  const kind = diskFormat?.replace(/[^a-z0-9]/g, '') ?? '';
+  return `${key}.${kind === '' || KINDS_OF_OURS.includes(kind) ? 'img' : kind}`;
 }
 
 /**
@@ -70,11 +99,19 @@ export function copiesOf(place: Place, stored: readonly Stored[], uploads: reado
 
 function readKey(place: Place, key: string): { original: Original; kind: string } | undefined {
   if (!key.startsWith(prefixOf(place))) return undefined;
-  const [region, server, policy, slotText, file, ...more] = key.slice(prefixOf(place).length).split('/');
-  const [, image, kind] = /^([\w-]+)\.([a-z0-9]+)$/.exec(file ?? '') ?? [];
+  const [region = '', server = '', policy, slotText, file, ...more] = key
+    .slice(prefixOf(place).length)
+    .split('/');
+  const [, image = '', kind] = /^([\w-]+)\.([a-z0-9]+)$/.exec(file ?? '') ?? [];
   const slot = parseDate(slotText);
-  const original = region && server && slot && image ? { region, server, slot, image } : undefined;
-  return original && kind && policy === place.policy && more.length === 0 && isoSeconds(slot!) === slotText
-    ? { original, kind }
+  const isOurs =
+    isKeyName(region) && isKeyId(server) && isKeyId(image) && policy === place.policy && more.length === 0;
+  return isOurs && slot && kind && isoSeconds(slot) === slotText
+    ? { original: { region, server, slot, image }, kind }
     : undefined;
+}
+
+function part(text: string, isPart: (text: string) => boolean): string {
+  if (!isPart(text)) throw new BucketError('FAILED', `"${text}" can't be part of the key of a copy`);
+  return text;
 }

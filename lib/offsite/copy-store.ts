@@ -1,6 +1,6 @@
 import type { Copy } from './copies.ts';
 
-/** An object, as a listing shows it. */
+/** An object, as a listing or the object itself shows it. */
 export interface Stored {
   key: string;
   bytes: number;
@@ -24,11 +24,13 @@ export interface CopyStore {
   uploads(prefix: string): Promise<Upload[]>;
   /** One that is no longer there counts as aborted. */
   abort(upload: Upload): Promise<void>;
-  /** A small object as text; undefined when there is none. */
+  /** The object itself, not a listing: undefined only when the store answers that there is none. */
+  head(key: string): Promise<Stored | undefined>;
+  /** A small object as text; undefined only when the store answers that there is none. */
   readText(key: string): Promise<string | undefined>;
   put(key: string, text: string): Promise<void>;
   /** One that is no longer there counts as deleted. */
   delete(key: string): Promise<void>;
-  /** Deletes the data of a copy, or what is left of them. */
+  /** Deletes the data of a copy as its manifest names them, or what is left of them. */
   deleteData(copy: Copy): Promise<void>;
 }

@@ -1,14 +1,14 @@
 import type { Snapshot } from '../marker.ts';
-import { explain, isCloudError } from '../openstack/errors.ts';
+import { type CloudError, explain, isCloudError } from '../openstack/errors.ts';
 import { readImageData } from '../openstack/image-data.ts';
-import type { Image } from '../openstack/images.ts';
+import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import type { SnapshotLine } from '../report.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { type Budget, gigabytes } from './budget.ts';
-import { type Copy, keyOf, type Original, type Place } from './copies.ts';
-import type { CopyStore, Stored, Upload } from './copy-store.ts';
+import { type Copy, dataKeyOf, keyOf, type Original, type Place } from './copies.ts';
+import type { CopyStore, Upload } from './copy-store.ts';
 import { checksumOf, type DataFacts, manifestOf } from './manifest.ts';
 import { type Bytes, isOutOfTime, upload } from './upload.ts';
 import { type Piece, verify } from './verify.ts';
@@ -24,33 +24,37 @@ export interface Copier {
   now: Date;
   /** Where the copies lie. */
   store: CopyStore;
-  /** Where images lie on their way there, if anywhere: nothing stays in it. */
-  staging?: CopyStore;
+  /** Where images lie on their way there, if anywhere; `abort` takes away what has a good copy by now. */
+  staging?: Pick<CopyStore, 'uploads' | 'abort'>;
   /** Why an image can never be copied, whatever is tried; undefined when it can. */
   obstacleTo(image: Image): string | undefined;
   /** Makes a copy, or goes on with one, of which `begun` is there already. */
   copy(snapshot: Snapshot, image: Image, begun: Copy | undefined): Promise<Result>;
 }
 
-/** A bucket's copies: whose they are, and how many bytes may be begun; without a budget they were counted before. */
+/** A bucket's copies: whose they are, and how many bytes may be begun. */
 interface Copying {
   session: Session;
   bucket: Bucket;
   place: Place;
   now: Date;
-  budget?: Budget;
+  budget: Budget;
 }
 
 /** What a copy in a bucket is made of, and what it is checked against. */
 export interface Source extends Bytes {
   facts: DataFacts;
   pieces: Piece[];
+  /** How many bytes the copy counts for in the month; 0 where they were counted before. */
+  countedBytes: number;
+  /** Asks for the source itself: whether it is gone. */
+  isGone(): Promise<boolean>;
   /** What to say when it is gone before it was copied. */
   gone: string;
 }
 
 /** Copies into a bucket from an image service that gives out its images' data. */
-export function toBucket(copying: Required<Copying>): Copier {
+export function toBucket(copying: Copying): Copier {
   const { session, bucket, place, now } = copying;
   return {
     session,
@@ -80,6 +84,8 @@ function sourceOf(session: Session, image: Image): Source {
     sizeBytes,
     pieces: [{ bytes: sizeBytes, ...checksum }],
     read: (from) => readImageData(session, region, id, from),
+    countedBytes: sizeBytes,
+    isGone: async () => (await getImage(session, region, id)) === undefined,
     facts: {
       sizeBytes,
       checksum,
@@ -107,10 +113,22 @@ export async function copySnapshot(
     return await attempt(copying, snapshot, image, source, begun);
   } catch (error) {
     if (!isCloudError(error, 'NOT_FOUND')) return resultOf(error);
-    const { bucket, place } = copying;
-    for (const one of await bucket.uploads(keyOf(place, originalOf(snapshot)))) await bucket.abort(one);
-    return { outcome: 'skipped', reasons: [source.gone] };
+    return await withoutSource(copying, snapshot, source, error).catch(resultOf);
   }
+}
+
+/** The data answered 404: only when their source itself is gone, what was uploaded of them is of no use any more. */
+async function withoutSource(
+  { bucket, place }: Copying,
+  snapshot: Snapshot,
+  source: Source,
+  error: CloudError,
+): Promise<Result> {
+  if (!(await source.isGone())) return resultOf(error);
+  const key = keyOf(place, originalOf(snapshot));
+  const uploads = await bucket.uploads(`${key}.`);
+  for (const one of uploads) await bucket.abort(one);
+  return { outcome: 'skipped', reasons: [source.gone] };
 }
 
 /** What an error means for the copy that it has stopped. */
@@ -138,16 +156,18 @@ async function attempt(
   const { algorithm } = pieces[0]!;
   const original = originalOf(snapshot);
   const base = keyOf(place, original);
-  const key = begun?.data?.key ?? `${base}.${(facts.disk_format ?? 'img').replace(/[^a-z0-9]/g, '')}`;
+  const key = dataKeyOf(base, facts.disk_format);
   const progressKey = `${base}.progress`;
 
-  let data = begun?.data;
+  // Data of another format beside them are not ours; those that the listing lacks are asked for.
+  let data = begun?.data?.key === key ? begun.data : await bucket.head(key);
   if (!data) {
-    const limit = begun?.uploads.length ? undefined : budget?.limitFor(sizeBytes);
-    if (limit) return { outcome: 'skipped', reasons: [limit] };
+    const unfinished = begun?.uploads.find((one) => one.key === key);
+    const refusal = unfinished ? undefined : budget.refuse(key, source.countedBytes);
+    if (refusal) return refusal;
     const metadata = facts.checksum ? { [algorithm]: facts.checksum.value } : {};
-    const target = begun?.uploads[0] ?? (await bucket.begin(key, metadata));
-    await budget?.count(target, sizeBytes);
+    const target = unfinished ?? (await bucket.begin(key, metadata));
+    await budget.count(target, source.countedBytes);
     const { whole, bytes, hopeless } = await uploadOnce(session, bucket, target, source);
     if (hopeless) {
       await bucket.abort(target);
@@ -158,9 +178,9 @@ async function attempt(
       const reason = `${gigabytes(bytes)} of ${gigabytes(sizeBytes)} are there, the next try goes on: ${OUT_OF_TIME}`;
       return { outcome: 'deferred', reasons: [reason] };
     }
-    data = await find(bucket, key);
+    data = await bucket.head(key);
     if (!data) return { outcome: 'deferred', reasons: ['another run has discarded this copy meanwhile'] };
-    for (const other of await bucket.uploads(key)) await bucket.abort(other);
+    for (const other of await bucket.uploads(key)) if (other.key === key) await bucket.abort(other);
   }
 
   const found = await verify(bucket, session.deadline, data, progressKey, pieces);
@@ -169,7 +189,7 @@ async function attempt(
     return { outcome: 'deferred', reasons: [reason] };
   }
   if (found === 'wrong') {
-    for (const one of [data.key, `${base}.json`, progressKey]) await bucket.delete(one);
+    for (const one of [data.key, progressKey]) await bucket.delete(one);
     const reason = `the copy's ${algorithm} is not the one that the cloud has of the image: the copy is discarded; if that happens again, the image itself is damaged`;
     return { outcome: 'failed', reasons: [reason] };
   }
@@ -183,13 +203,9 @@ async function uploadOnce(session: Session, bucket: Bucket, target: Upload, sour
   try {
     return await upload(session.deadline, bucket, target, source);
   } catch (error) {
-    if (!isBucketError(error, 'GONE') || !(await find(bucket, target.key))) throw error;
+    if (!isBucketError(error, 'GONE') || !(await bucket.head(target.key))) throw error;
     return { whole: true, bytes: source.sizeBytes, hopeless: false };
   }
-}
-
-async function find(bucket: Bucket, key: string): Promise<Stored | undefined> {
-  return (await bucket.list(key)).find((stored) => stored.key === key);
 }
 
 export function originalOf({ region, server, slot, id }: Snapshot): Original {

@@ -1,15 +1,24 @@
 import pMap from 'p-map';
 import * as v from 'valibot';
-import { type Container, deleteObject, getObject, listObjects, readObject } from '../openstack/objects.ts';
+import { isCloudError } from '../openstack/errors.ts';
+import {
+  type Container,
+  deleteObject,
+  getObject,
+  type ListedObject,
+  listObjects,
+  type ObjectFacts,
+  readObject,
+} from '../openstack/objects.ts';
 import type { Session } from '../openstack/session.ts';
 import { getTask, listTasks, startExport, type Task } from '../openstack/tasks.ts';
 import type { Budget } from './budget.ts';
 import type { Result } from './copy.ts';
 import type { CopyStore } from './copy-store.ts';
-import { type Exported, examine, FOOTER_BYTES, isSegmentOf, nameOf } from './exported.ts';
+import { type Exported, etagOf, examine, FOOTER_BYTES, isSegmentOf, nameOf } from './exported.ts';
 
 const HOUR_MS = 3_600_000;
-/** What is written may be missing in listings for a while. */
+/** What was written or begun may be missing in listings for a while. */
 const SETTLING_MS = HOUR_MS;
 const LONGEST_MS = 72 * HOUR_MS;
 /** How far the clocks of the cloud and of the functions may be apart. */
@@ -34,7 +43,9 @@ const Begun = v.object({
     v.transform((text) => new Date(text)),
     v.date(),
   ),
-  task: v.optional(v.string()),
+  task: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/))),
+  /** The cloud has refused the request, so no export is running. */
+  refused: v.optional(v.boolean()),
 });
 type Begun = v.InferOutput<typeof Begun>;
 
@@ -58,9 +69,16 @@ export async function exportImage(
   const { session, container, store, budget, now } = exporting;
   const name = nameOf(image);
   const memo = memoOf(key);
+  const remember = (begun: object) => store.put(memo, JSON.stringify({ since: now, ...begun }));
   const ask = async (): Promise<Result> => {
-    const { id: task } = await startExport(session, container.region, { image, container: container.name });
-    await store.put(memo, JSON.stringify({ since: now, task }));
+    try {
+      const asked = { image, container: container.name };
+      const { id: task } = await startExport(session, container.region, asked);
+      await remember({ task });
+    } catch (error) {
+      if (isCloudError(error) && error.status && error.status < 500) await remember({ refused: true });
+      throw error;
+    }
     return exportingSince(now);
   };
   const begun = readBegun(await store.readText(memo));
@@ -70,38 +88,45 @@ export async function exportImage(
         `${name} is in the container ${container.name} already, and was not exported for this copy: move it away, or name another container in offsite.container`,
       );
     }
-    const limit = budget.limitFor(sizeBytes);
-    if (limit) return { outcome: 'skipped', reasons: [limit] };
+    const refusal = budget.refuse(key, sizeBytes);
+    if (refusal) return refusal;
     await budget.count({ key, id: now.toISOString(), at: now }, sizeBytes);
-    await store.put(memo, JSON.stringify({ since: now }));
+    await remember({});
     return ask();
   }
 
   const { since } = begun;
+  const ageMs = now.getTime() - since.getTime();
   const task = await taskOf(exporting, image, begun);
   if (task && isRunning(task)) {
-    if (task.id !== begun.task) await store.put(memo, JSON.stringify({ since, task: task.id }));
-    return now.getTime() - since.getTime() < LONGEST_MS
+    if (task.id !== begun.task) await remember({ since, task: task.id });
+    return ageMs < LONGEST_MS
       ? exportingSince(since)
       : failed(`its export is running since ${since.toISOString()}: ask Rackspace about the task ${task.id}`);
   }
   const object = await getObject(session, container, name);
-  if (!object && !task && !begun.task) return ask();
+  if (!object && !task && !begun.task) {
+    // The list of tasks may lack one that was begun a moment ago.
+    if (begun.refused || ageMs >= SETTLING_MS) return ask();
+    const reason = 'whether its export was begun is not known yet: the next run after an hour asks again';
+    return { outcome: 'exporting', reasons: [reason] };
+  }
   if (!object || task?.status === 'failure') {
     const why = task?.message ?? (task ? 'its task says that it is done' : 'its task is no longer kept');
-    await forget(exporting, key, image, { data: !object });
+    await forget(exporting, { key, image, since }, { data: !object });
     return failed(
       `its export has failed, and is asked for again: ${why}, and ${name} is ${object ? 'of another export' : 'not there'}`,
     );
   }
 
-  const found = examine({
+  const listed = await listObjects(session, container, `${name}-`);
+  const seen = {
     container: container.name,
     image,
     object,
-    segments: await listObjects(session, container, `${name}-`),
     footer: await lastBytes(session, container, name, object.bytes),
-  });
+  };
+  const found = examine({ ...seen, segments: listed });
   if (typeof found !== 'string') return found;
   if (now.getTime() - object.at.getTime() < SETTLING_MS) {
     return {
@@ -109,44 +134,96 @@ export async function exportImage(
       reasons: [`its export is done, but can't be seen as a whole yet: ${found}`],
     };
   }
-  await forget(exporting, key, image, { data: true });
-  return failed(`its export is discarded, and is asked for again: ${found}`);
+  const segments = await askForSegments(exporting, image, listed);
+  const confirmed = examine({ ...seen, segments });
+  if (typeof confirmed !== 'string') return confirmed;
+  if (!isMadeOf(object, `${container.name}/${name}-`, segments)) {
+    return failed(`its export can't be seen as a whole, and is left alone: ${found}`);
+  }
+  await forget(exporting, { key, image, since }, { data: true });
+  return failed(`its export is discarded, and is asked for again: ${confirmed}`);
 }
 
 /**
- * Takes away an export that nobody waits for, and all that it has written, unless it has become a copy. While it is
- * running it stays: what it writes at its end would be nobody's.
+ * Forgets an export that nobody waits for. While it is running it stays: what it writes at its end would be nobody's.
+ *
+ * @param copied whether a good copy of the image is elsewhere. Without one the exported data stay, because they may be
+ *   the only ones that are left; only what a failed export has left is taken away.
  */
 export async function abandon(
   exporting: Pick<Exporting, 'session' | 'container' | 'store'>,
   key: string,
   image: string,
+  { copied }: { copied: boolean },
 ): Promise<void> {
   const { session, container, store } = exporting;
   const isCopy = (await store.readText(`${key}.json`)) !== undefined;
-  if (!isCopy) {
-    const begun = readBegun(await store.readText(memoOf(key)));
-    if (!begun) return;
-    const task = await taskOf({ session, container }, image, begun);
-    if (task && isRunning(task)) return;
+  if (isCopy) return store.delete(memoOf(key));
+  const begun = readBegun(await store.readText(memoOf(key)));
+  if (!begun) return;
+  const { since } = begun;
+  const task = await taskOf({ session, container }, image, begun);
+  if (task && isRunning(task)) return;
+  if (!copied) {
+    const mayBeRunning = !task && !begun.task && !begun.refused && Date.now() - since.getTime() < LONGEST_MS;
+    if (mayBeRunning || (await getObject(session, container, nameOf(image)))) return;
   }
-  await forget(exporting, key, image, { data: !isCopy });
+  await forget(exporting, { key, image, since }, { data: true });
 }
 
-/** The empty object first: without it, nothing that is left is taken for an image. The memory of it last. */
+/**
+ * Deletes what an export has written, and nothing older than it. The empty object first: without it, nothing that is
+ * left is taken for an image. The memory of it last.
+ */
 async function forget(
   { session, container, store }: Pick<Exporting, 'session' | 'container' | 'store'>,
-  key: string,
-  image: string,
+  { key, image, since }: { key: string; image: string; since: Date },
   { data }: { data: boolean },
 ): Promise<void> {
+  const isIts = ({ at }: { at: Date }) => at.getTime() >= since.getTime() - SKEW_MS;
   if (data) {
-    await deleteObject(session, container, nameOf(image));
-    for (const { name } of await listObjects(session, container, `${nameOf(image)}-`)) {
-      if (isSegmentOf(image, name)) await deleteObject(session, container, name);
+    const object = await getObject(session, container, nameOf(image));
+    if (object && isIts(object)) await deleteObject(session, container, nameOf(image));
+    for (const one of await listObjects(session, container, `${nameOf(image)}-`)) {
+      if (isSegmentOf(image, one.name) && isIts(one)) await deleteObject(session, container, one.name);
     }
   }
   await store.delete(memoOf(key));
+}
+
+/** The segments of an export, each asked for by itself: those that a listing shows, and those that it should show. */
+async function askForSegments(
+  { session, container }: Pick<Exporting, 'session' | 'container'>,
+  image: string,
+  listed: readonly ListedObject[],
+): Promise<ListedObject[]> {
+  const prefix = `${nameOf(image)}-`;
+  const suffixes = listed
+    .filter(({ name }) => isSegmentOf(image, name))
+    .map((one) => one.name.slice(prefix.length));
+  const digits = suffixes[0]?.length ?? 5;
+  const last = Math.max(1, ...suffixes.map(Number));
+  const found: ListedObject[] = [];
+  for (let number = 0; ; number++) {
+    const name = prefix + String(number).padStart(digits, '0');
+    const object = await getObject(session, container, name);
+    if (object) found.push({ name, bytes: object.bytes, hash: object.etag, at: object.at });
+    else if (number > last) return found;
+  }
+}
+
+/**
+ * Whether an object is a plain one, or is made of exactly these segments. Swift puts it together from a listing: while
+ * that lags, or shows what others have named like a segment, it says nothing about the export.
+ */
+function isMadeOf(
+  { bytes, etag, segments: prefix }: ObjectFacts,
+  own: string,
+  segments: readonly ListedObject[],
+) {
+  if (prefix === undefined) return true;
+  const sum = segments.reduce((total, one) => total + one.bytes, 0);
+  return prefix === own && sum === bytes && etagOf(segments) === etag;
 }
 
 /**

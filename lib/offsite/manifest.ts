@@ -31,8 +31,9 @@ const Manifest = v.looseObject({
   server: v.string(),
   slot: v.string(),
   image: v.string(),
-  sizeBytes: v.optional(v.number()),
+  sizeBytes: v.number(),
   etag: v.optional(v.string()),
+  disk_format: v.optional(v.string()),
 });
 
 /** What a copy's data are, and what they were found to agree with. */
@@ -95,23 +96,25 @@ const GLANCES_OWN =
 const SNAPSHOTS_OWN =
   /^(autosnap_.*|instance_uuid|image_type|user_id|owner_.*|boot_roles|image_state|image_location)$/;
 
-/**
- * Whether a text is the manifest of just that copy, and of just these data; nothing is ever deleted without one
- * that is.
- */
-export function isManifestOf(
-  text: string | undefined,
+/** What a manifest says, as far as the service relies on it. */
+export type Manifest = v.InferOutput<typeof Manifest>;
+
+/** Reads a text as the manifest of exactly one copy; undefined when it is another's, or can't be read. */
+export function readManifest(
+  text: string,
   { owner, account, policy }: Place,
-  { region, server, slot, image, data }: Original & { data?: Pick<Stored, 'bytes' | 'etag'> | undefined },
-): boolean {
+  { region, server, slot, image }: Original,
+): Manifest | undefined {
   try {
-    const manifest = v.parse(Manifest, JSON.parse(text ?? ''));
+    const manifest = v.parse(Manifest, JSON.parse(text));
     const wanted = { owner, account, policy, region, server, slot: isoSeconds(slot), image };
-    return (
-      Object.entries(wanted).every(([key, value]) => manifest[key] === value) &&
-      (!data || (manifest.sizeBytes === data.bytes && (manifest.etag ?? data.etag) === data.etag))
-    );
+    return Object.entries(wanted).every(([key, value]) => manifest[key] === value) ? manifest : undefined;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** Whether a manifest is that of these data: their size, and their ETag where the manifest has it. */
+export function describes(manifest: Manifest, { bytes, etag }: Pick<Stored, 'bytes' | 'etag'>): boolean {
+  return manifest.sizeBytes === bytes && (manifest.etag ?? etag) === etag;
 }

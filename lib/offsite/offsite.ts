@@ -1,6 +1,8 @@
 import pMap from 'p-map';
 import { readerOf } from '../belonging.ts';
 import type { Snapshot } from '../marker.ts';
+import { isCloudError } from '../openstack/errors.ts';
+import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Policy } from '../policy.ts';
 import { Refusal } from '../refusal.ts';
@@ -11,18 +13,21 @@ import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { budgetOf } from './budget.ts';
 import { containerStore, isToCloudFiles } from './cloud-files.ts';
-import { copiesOf, type Place, prefixOf } from './copies.ts';
+import { type Copy, copiesOf, isKeyId, isKeyName, type Place, prefixOf } from './copies.ts';
 import { type Copier, toBucket } from './copy.ts';
-import { openLedger } from './ledger.ts';
+import { BLANK, type Ledger, openLedger } from './ledger.ts';
 import type { OffsitePolicy } from './plan.ts';
 import { throughCloudFiles, toCloudFiles } from './rackspace.ts';
-import { copySeries, type SeriesFindings } from './series.ts';
+import { copySeries, type Series, type SeriesFindings, seriesKey } from './series.ts';
 
 /** Each holds some parts of its image in memory. */
 const AT_ONCE = 2;
 
 /** What a run finds out as it goes on. */
 type Findings = Omit<SeriesFindings, 'entry'> & { entries: Entry[]; unreadable: Survey['unreadable'] };
+
+/** A series and how it is copied. */
+type Turn = { copier: Copier; series: Series };
 
 /**
  * Copies the newest good snapshot of each server of a policy to where its `offsite.to` says, and deletes the copies that
@@ -75,6 +80,7 @@ async function work(
   findings: Findings,
 ): Promise<void> {
   const place: Place = { owner, account: policy.account, policy: policy.policy };
+  refuseNames(place);
   const { maxBytesPerMonth, container = owner } = policy.offsite;
   const storeIn = (region: string) => containerStore(session, { region, name: container });
   if (session.provider !== 'rackspace') refuseCloudFiles(policy);
@@ -88,8 +94,14 @@ async function work(
   );
   const home = [...(policy.regions ?? session.regions)].sort()[0];
   if (home === undefined) return;
-  const ledger = await openLedger(target ?? storeIn(home), place, now);
-  const budget = budgetOf(ledger, maxBytesPerMonth);
+  const ledger = await openLedger(target ?? storeIn(home), place, { now, dryRun: policy.dryRun }).catch(
+    (error) => {
+      if (!isBucketError(error)) throw error;
+      findings.failures.push(`what was copied this month can't be read: ${error.message}`);
+      return BLANK;
+    },
+  );
+  const budget = budgetOf(ledger, maxBytesPerMonth, now);
   const copierIn = (region: string): Copier => {
     if (target && session.provider !== 'rackspace')
       return toBucket({ session, bucket: target, place, now, budget });
@@ -102,60 +114,125 @@ async function work(
     };
     return target ? throughCloudFiles(exporting, place, target) : toCloudFiles(exporting, place);
   };
+  const turns: Turn[] = [];
   for (const region of regions) {
-    // One region's Cloud Files may fail by themselves.
-    await copyRegion(copierIn(region.region), policy, region, findings).catch((error) => {
+    try {
+      const copier = copierIn(region.region);
+      const all = await seriesIn(copier, policy, region, findings.warnings);
+      turns.push(...all.map((series) => ({ copier, series })));
+    } catch (error) {
+      // One region's Cloud Files may fail by themselves.
       if (!isBucketError(error)) throw error;
-      findings.failures.push(`nothing more is copied in ${region.region}: ${error.message}`);
-    });
+      findings.failures.push(`nothing is copied in ${region.region}: ${error.message}`);
+    }
   }
-  // When there is no time to look whether it was said, it is said.
+  await pMap(
+    inOrder(turns, ledger),
+    async ({ copier, series }) => {
+      const found = await copySeries(copier, policy, series, ledger);
+      findings.entries.push(found.entry);
+      for (const kind of ['warnings', 'failures', 'once'] as const) findings[kind].push(...found[kind]);
+    },
+    // With a limit one after another: what is left of it is known only once the one before has begun.
+    { concurrency: maxBytesPerMonth === undefined ? AT_ONCE : 1 },
+  );
+  // When it can't be looked up whether it was said, it is said.
   const unsaid = ledger.unsaid(findings.once, { remember: !policy.dryRun }).catch((error) => {
-    if (isBucketError(error, 'OUT_OF_TIME')) return findings.once;
+    if (isBucketError(error)) return findings.once;
     throw error;
   });
   findings.warnings.push(...(await unsaid));
 }
 
-async function copyRegion(
+/**
+ * The series of all regions, the one that has waited the longest first: since its newest copy, or since its last turn
+ * where that came to nothing. So one that fails or takes up the time of a whole run does not keep the others waiting.
+ */
+function inOrder(turns: readonly Turn[], ledger: Ledger): Turn[] {
+  const sinceMs = ({ series }: Turn) =>
+    Math.max(
+      ledger.lastTurn(seriesKey(series))?.getTime() ?? 0,
+      ...series.copies.filter(({ manifest }) => manifest).map(({ slot }) => slot.getTime()),
+    );
+  const firstMs = ({ series: { snapshots } }: Turn) =>
+    Math.min(...snapshots.map(({ slot }) => slot.getTime()));
+  const order = (turn: Turn) => [sinceMs(turn), firstMs(turn)] as const;
+  return turns
+    .map((turn) => ({ turn, by: order(turn) }))
+    .sort((a, b) => a.by[0] - b.by[0] || (a.by[1] < b.by[1] ? -1 : 1))
+    .map(({ turn }) => turn);
+}
+
+/** All series of one region that have snapshots, copies or something on its way. */
+async function seriesIn(
   copier: Copier,
   policy: OffsitePolicy,
   surveyed: RegionSurvey,
-  findings: Findings,
-): Promise<void> {
+  warnings: string[],
+): Promise<Series[]> {
   const { store, staging, place, session } = copier;
-  const { region, images } = surveyed;
-  const read = readerOf(surveyed, policy, { owner: place.owner, projectId: session.projectId });
-  const ours = images
-    .map((image) => read(image, surveyed.volumeSnapshots))
-    .filter((s): s is Snapshot => typeof s === 'object' && s.policy === policy.policy);
+  const { region } = surveyed;
   const prefix = prefixOf(place, region);
   const copies = copiesOf(place, await store.list(prefix), await store.uploads(prefix));
   const staged = staging ? copiesOf(place, [], await staging.uploads(prefix)) : [];
+  const unfinished = [...copies.filter(({ manifest }) => !manifest), ...staged];
+  const { images, gone } = await completed(session, surveyed, unfinished);
+  const read = readerOf({ ...surveyed, images }, policy, {
+    owner: place.owner,
+    projectId: session.projectId,
+  });
+  const ours = images
+    .map((image) => read(image, surveyed.volumeSnapshots))
+    .filter((s): s is Snapshot => typeof s === 'object' && s.policy === policy.policy);
+  const isNamable = ({ id, server }: Snapshot) => isKeyId(id) && isKeyId(server);
+  for (const { id, server } of ours.filter((one) => !isNamable(one))) {
+    warnings.push(`${region}: the image ${id} is not copied: "${server}" is no id of a server`);
+  }
+  const snapshots = Map.groupBy(ours.filter(isNamable), ({ server }) => server);
+  const [copiesBy, stagedBy] = [copies, staged].map((all) => Map.groupBy(all, ({ server }) => server));
   const imageOf = new Map(images.map((image) => [image.id, image]));
   const nameOf = new Map(surveyed.servers.map(({ id, name }) => [id, name]));
-  const servers = [...new Set([...ours, ...copies, ...staged].map(({ server }) => server))].sort();
+  const servers = new Set([...snapshots.keys(), ...copiesBy!.keys(), ...stagedBy!.keys()]);
+  return [...servers].sort().map((server) => ({
+    server,
+    name: nameOf.get(server),
+    region,
+    snapshots: snapshots.get(server) ?? [],
+    copies: copiesBy!.get(server) ?? [],
+    staged: stagedBy!.get(server) ?? [],
+    imageOf,
+    gone,
+  }));
+}
 
-  await pMap(
-    servers,
-    async (server) => {
-      const its = <T extends { server: string }>(all: readonly T[]) =>
-        all.filter((one) => one.server === server);
-      const found = await copySeries(copier, policy, {
-        server,
-        name: nameOf.get(server),
-        region,
-        snapshots: its(ours),
-        copies: its(copies),
-        staged: its(staged),
-        imageOf,
-      });
-      findings.entries.push(found.entry);
-      for (const kind of ['warnings', 'failures', 'once'] as const) findings[kind].push(...found[kind]);
+/**
+ * A region's images, and those that its listing may lack: of copies that were begun, each is asked for by itself. Only one
+ * that the cloud answers 404 for is gone.
+ */
+async function completed(
+  session: Session,
+  { region, images }: RegionSurvey,
+  unfinished: readonly Copy[],
+): Promise<{ images: Image[]; gone: Set<string> }> {
+  const listed = new Set(images.map(({ id }) => id));
+  const missing = new Set(unfinished.map(({ image }) => image).filter((id) => !listed.has(id)));
+  const gone = new Set<string>();
+  const found = await pMap(
+    missing,
+    async (id) => {
+      try {
+        const image = await getImage(session, region, id);
+        if (!image) gone.add(id);
+        return image ? [image] : [];
+      } catch (error) {
+        // Not known is not gone.
+        if (!isCloudError(error)) throw error;
+        return [];
+      }
     },
-    // With a limit one after another: what is left of it is known only once the one before has begun.
-    { concurrency: policy.offsite.maxBytesPerMonth === undefined ? AT_ONCE : 1 },
+    { concurrency: AT_ONCE },
   );
+  return { images: [...images, ...found.flat()], gone };
 }
 
 /** @throws {Refusal} when a policy wants of any other cloud what only Rackspace has. */
@@ -168,6 +245,14 @@ function refuseCloudFiles({ offsite }: OffsitePolicy): void {
       : []),
     ...(offsite.container ? ["offsite.container: is for Rackspace's own cloud: leave it out"] : []),
   ];
+  if (problems.length > 0) throw new Refusal('The event is refused', problems);
+}
+
+/** @throws {Refusal} when the owner or account can't be part of the copies' keys. */
+function refuseNames({ owner, account }: Place): void {
+  const problems = Object.entries({ owner, account })
+    .filter(([, name]) => !isKeyName(name))
+    .map(([field, name]) => `${field}: "${name}" can't be part of the keys of copies: choose another name`);
   if (problems.length > 0) throw new Refusal('The event is refused', problems);
 }
 

@@ -1,7 +1,9 @@
+import { isoSeconds } from '../dates.ts';
 import type { Snapshot } from '../marker.ts';
 import type { Offsite, Policy } from '../policy.ts';
-import { type Decision, retain } from '../retention.ts';
-import { type Copy, isGood } from './copies.ts';
+import { retain } from '../retention.ts';
+import type { CheckedCopy } from './check.ts';
+import type { Copy } from './copies.ts';
 
 /** A policy that asks for copies. */
 export type OffsitePolicy = Policy & { offsite: Offsite };
@@ -15,8 +17,25 @@ export interface CopyPlan {
    * run that was killed has left beside a good one. To be done first: a manifest that is left would make a new copy good
    * before it is verified.
    */
-  discard: Copy[];
+  discard: CheckedCopy[];
+  /** What was on its way to a copy that is good by now. */
+  release: Copy[];
   warnings: string[];
+}
+
+interface PlanOptions {
+  now: Date;
+  /** On their way to the copies. */
+  staged?: readonly Copy[];
+  /** The images that the cloud answers 404 for. */
+  gone?: ReadonlySet<string>;
+}
+
+/** The newest good snapshot of a series, which is the one to be copied. */
+export function newestGood(snapshots: readonly Snapshot[], now: Date): Snapshot | undefined {
+  return snapshots
+    .filter(({ state, slot }) => state === 'good' && slot <= now)
+    .sort((a, b) => b.slot.getTime() - a.slot.getTime() || b.createdAt.getTime() - a.createdAt.getTime())[0];
 }
 
 /**
@@ -26,39 +45,60 @@ export interface CopyPlan {
  * A copy whose data are there without a manifest was not verified yet. When its snapshot is gone it never will be: it is
  * kept and not counted, because it may be the only one.
  */
-export function planCopies(snapshots: readonly Snapshot[], copies: readonly Copy[], now: Date): CopyPlan {
+export function planCopies(
+  snapshots: readonly Snapshot[],
+  copies: readonly CheckedCopy[],
+  { now, staged = [], gone = new Set() }: PlanOptions,
+): CopyPlan {
   const good = new Map(
     snapshots.filter(({ state, slot }) => state === 'good' && slot <= now).map((s) => [s.id, s]),
   );
-  const unfinished = copies.filter((copy) => !isGood(copy));
-  const begun = unfinished.filter(({ data, uploads }) => data || uploads.length > 0);
-  const newest = [...good.values()].sort(
-    (a, b) => b.slot.getTime() - a.slot.getTime() || b.createdAt.getTime() - a.createdAt.getTime(),
-  )[0];
-  const isCopied = newest && copies.some((copy) => isGood(copy) && copy.slot >= newest.slot);
+  const isGone = (image: string) => gone.has(image) && !good.has(image);
+  const newest = newestGood(snapshots, now);
+  const complete = copies.filter(({ state }) => state === 'good');
+  const unfinished = copies.filter(({ state }) => state === 'unfinished');
+  const disputed = copies.filter(({ state }) => state === 'disputed');
+  const untouchable = [...disputed, ...copies.filter(({ state }) => state === 'unreadable')];
+  const isComplete = new Set(complete.map(({ key }) => key));
+  const begun = [
+    ...unfinished.filter(({ data, uploads }) => data || uploads.length > 0),
+    ...staged.filter(({ key }) => !isComplete.has(key)),
+  ];
   const wanted = [...begun.flatMap(({ image }) => good.get(image) ?? [])].sort(
     (a, b) => a.slot.getTime() - b.slot.getTime(),
   );
+  const isCopied = newest && complete.some(({ slot }) => slot >= newest.slot);
   if (newest && !isCopied) wanted.push(newest);
+  const release = staged.filter(
+    (one) =>
+      isComplete.has(one.key) || (!good.has(one.image) && complete.some(({ slot }) => slot >= one.slot)),
+  );
+  const orphaned = [
+    ...unfinished.filter(({ data }) => data),
+    ...staged.filter((one) => !release.includes(one)),
+  ].filter(({ image }) => isGone(image));
   return {
-    copy: [...new Set(wanted)],
+    copy: [...new Set(wanted)].filter(({ id }) => untouchable.every(({ image }) => image !== id)),
     discard: [
-      ...copies.filter(isGood).map((copy) => ({ ...copy, manifest: undefined })),
-      ...unfinished
-        .filter(({ data }) => !data)
-        .map((copy) => (good.has(copy.image) ? { ...copy, uploads: [] } : copy)),
+      ...complete.map((copy) => ({ ...copy, manifest: undefined })),
+      ...copies.filter(({ state }) => state === 'empty').map((copy) => ({ ...copy, uploads: [] })),
+      ...unfinished.filter(({ data, image }) => !data && isGone(image)),
     ].filter(({ manifest, progress, uploads }) => manifest || progress || uploads.length > 0),
-    warnings: unfinished
-      .filter(({ image, data }) => data && !good.has(image))
-      .map(({ key }) => `${key} was never verified, and its snapshot is gone: it is kept and not counted`),
+    release,
+    warnings: [
+      ...orphaned.map(
+        ({ key }) => `${key} was never verified, and its snapshot is gone: it is kept and not counted`,
+      ),
+      ...disputed.map(({ problem }) => `${problem}: the copy is kept and not counted`),
+    ],
   };
 }
 
 /** A good copy, as retention counts it. */
 function asSnapshot(copy: Copy, policy: string): Snapshot {
-  const { image, region, server, slot, data, manifest } = copy;
+  const { key, region, server, slot, data, manifest } = copy;
   return {
-    id: image,
+    id: key,
     name: '',
     region,
     server,
@@ -79,37 +119,41 @@ function asSnapshot(copy: Copy, policy: string): Snapshot {
   };
 }
 
-/** What is to become of a good copy: kept, deleted now, or left to a later run. */
+/** What is to become of a good copy. */
 export interface CopyFate {
-  copy: Copy;
-  fate: 'keep' | 'delete' | 'defer';
+  copy: CheckedCopy;
+  fate: 'keep' | 'delete';
   reasons: string[];
 }
 
 /**
- * Decides what to keep of the good copies of one series, by the same function as for snapshots. At most `maxDeletes`
- * go, the oldest first; those of a server that is gone all stay. Newest first.
+ * Decides what to keep of the good copies of one series, by the same function as for snapshots. Counted are slots: copies
+ * of one slot take one place and are kept or deleted together. Those of a server that is not listed all stay. Newest first.
  */
 export function planRetention(
-  copies: readonly Copy[],
-  { policy, offsite, timezone, maxDeletes }: OffsitePolicy,
-  { now, serverIsGone }: { now: Date; serverIsGone: boolean },
+  copies: readonly CheckedCopy[],
+  { policy, offsite, timezone }: OffsitePolicy,
+  { now, serverIsListed }: { now: Date; serverIsListed: boolean },
 ): CopyFate[] {
-  const good = copies.filter(isGood);
-  const copyOf = new Map(good.map((copy) => [copy.image, copy]));
-  const decisions: Decision[] = retain(
-    good.map((copy) => asSnapshot(copy, policy)),
+  const bySlot = Map.groupBy(
+    copies.filter(({ state }) => state === 'good'),
+    ({ slot }) => isoSeconds(slot),
+  );
+  const decisions = retain(
+    [...bySlot.values()].map(([copy]) => asSnapshot(copy!, policy)),
     offsite.keep,
     { now, timezone },
   );
-  const allowed = new Set(decisions.filter(({ keep }) => !keep).slice(-maxDeletes));
-  return decisions.map((decision) => {
-    const copy = copyOf.get(decision.snapshot.id)!;
-    const { keep, reasons } = decision;
-    if (keep) return { copy, fate: 'keep', reasons };
-    if (serverIsGone) return { copy, fate: 'keep', reasons: ['its server is gone: the copies are all kept'] };
-    return allowed.has(decision)
-      ? { copy, fate: 'delete', reasons }
-      : { copy, fate: 'defer', reasons: [...reasons, `more than ${maxDeletes} (maxDeletes) in one run`] };
-  });
+  return decisions.flatMap(({ snapshot: { slot }, keep, reasons }) =>
+    bySlot.get(isoSeconds(slot))!.map((copy): CopyFate => {
+      if (keep) return { copy, fate: 'keep', reasons };
+      return serverIsListed
+        ? { copy, fate: 'delete', reasons }
+        : {
+            copy,
+            fate: 'keep',
+            reasons: ['its server is not in the list of servers: the copies are all kept'],
+          };
+    }),
+  );
 }

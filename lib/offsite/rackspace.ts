@@ -1,12 +1,13 @@
 import type { Snapshot } from '../marker.ts';
 import type { Image } from '../openstack/images.ts';
-import { readObject } from '../openstack/objects.ts';
+import { getObject, readObject } from '../openstack/objects.ts';
 import type { Bucket } from './bucket.ts';
 import { gigabytes } from './budget.ts';
-import { licenseOf } from './cloud-files.ts';
+import { licenseOf, translated } from './cloud-files.ts';
 import { keyOf, type Place } from './copies.ts';
 import { type Copier, copySnapshot, originalOf, type Result, resultOf, type Source } from './copy.ts';
-import { type Exporting, exportImage, memoOf } from './export.ts';
+import type { Upload } from './copy-store.ts';
+import { abandon, type Exporting, exportImage, memoOf } from './export.ts';
 import { type Exported, nameOf } from './exported.ts';
 import { type DataFacts, manifestOf } from './manifest.ts';
 
@@ -34,14 +35,16 @@ export function toCloudFiles(exporting: Exporting, place: Place): Copier {
 
 /** Copies of Rackspace's images in a bucket: they are exported to Cloud Files first, and do not stay there. */
 export function throughCloudFiles(exporting: Exporting, place: Place, bucket: Bucket): Copier {
-  const { session, container, store, now } = exporting;
-  const copying = { session, bucket, place, now };
+  const { session, container, store, now, budget } = exporting;
+  const copying = { session, bucket, place, now, budget };
+  const abort = ({ key, id }: Pick<Upload, 'key' | 'id'>) =>
+    translated(() => abandon(exporting, key.replace(/\.vhd$/, ''), id, { copied: true }));
   return {
     session,
     place,
     now,
     store: bucket,
-    staging: store,
+    staging: { uploads: store.uploads, abort },
     obstacleTo: licenseOf,
     copy: (snapshot, image, begun) =>
       exported(exporting, place, snapshot, image, async (found) => {
@@ -53,12 +56,14 @@ export function throughCloudFiles(exporting: Exporting, place: Place, bucket: Bu
             body: await readObject(session, container, nameOf(image.id), { from }),
           }),
           facts: factsOf(found, READ),
+          // They were counted when the export was begun.
+          countedBytes: 0,
+          isGone: async () => (await getObject(session, container, nameOf(image.id))) === undefined,
           gone: 'its export was deleted before it was copied: it is asked for again',
         };
         const result = await copySnapshot(copying, snapshot, image, source, begun);
         if (result.outcome === 'copied') {
-          const key = `${keyOf(place, originalOf(snapshot))}.vhd`;
-          await store.abort({ key, id: image.id, at: now });
+          await abort({ key: `${keyOf(place, originalOf(snapshot))}.vhd`, id: image.id });
         }
         return result;
       }),

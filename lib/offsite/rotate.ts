@@ -1,46 +1,55 @@
+import { isoSeconds } from '../dates.ts';
 import type { Deadline } from '../openstack/http.ts';
 import { isBucketError } from './bucket-error.ts';
-import { type Copy, copiesOf, isGood, type Place } from './copies.ts';
+import { type CheckedCopy, checkAgain } from './check.ts';
+import type { Place } from './copies.ts';
 import { OUT_OF_TIME, type Result } from './copy.ts';
 import type { CopyStore } from './copy-store.ts';
-import { isManifestOf } from './manifest.ts';
 
 /** Where copies are rotated. */
 export interface Rotating {
   store: CopyStore;
   place: Place;
   deadline: Deadline;
-  /** How many good copies of a series stay, whatever else is decided. */
+  /** How many slots of a series keep a good copy, whatever else is decided. */
   floor: number;
 }
 
 /**
- * Deletes a copy that retention has released. Just before it, the series is listed again, its manifest is read, and as
- * many other good copies as have to stay are counted. The data go first, the manifest that names them last, so that what
- * is interrupted is found and finished by a later run.
+ * Deletes a copy that retention has released. Just before it, its manifest is read and its data are looked at again, and
+ * as many others as have to stay are checked like that, too. The data go first, the manifest that names them last, so that
+ * what is interrupted is found and finished by a later run.
+ *
+ * @param others the other good copies of the series, those that are most likely to stay first.
  */
 export async function deleteCopy(
   { store, place, deadline, floor }: Rotating,
-  copy: Copy,
+  copy: CheckedCopy,
+  others: readonly CheckedCopy[],
   reasons: string[],
 ): Promise<Result> {
   if (deadline.remainingMs() <= 0) return { outcome: 'deferred', reasons: [OUT_OF_TIME] };
   try {
-    const series = copiesOf(place, await store.list(seriesOf(copy)), []);
-    const current = series.find(({ key }) => key === copy.key);
-    if (!current) return { outcome: 'deleted', reasons: [...reasons, 'already gone'] };
-    const isProven = async (one: Copy) =>
-      isGood(one) && isManifestOf(await store.readText(one.manifest!.key), place, one);
-    if (!(await isProven(current))) {
-      return { outcome: 'kept', reasons: ['its manifest is not the one of this copy: it is left alone'] };
+    const current = await checkAgain(store, place, copy);
+    if (current.state === 'disputed') {
+      return { outcome: 'kept', reasons: [`changed since the plan: ${current.problem}`] };
     }
-    let left = 0;
-    for (const other of series) if (left < floor && other !== current && (await isProven(other))) left++;
-    if (left < floor) {
+    if (current.state === 'unfinished') {
+      return copy.data && (await store.head(copy.data.key))
+        ? { outcome: 'kept', reasons: ['changed since the plan: its manifest is gone'] }
+        : { outcome: 'deleted', reasons: [...reasons, 'already gone'] };
+    }
+    const left = new Set<string>();
+    for (const other of others) {
+      if (left.size >= floor) break;
+      // What has the same slot goes with it.
+      if (other.slot.getTime() === copy.slot.getTime()) continue;
+      if ((await checkAgain(store, place, other)).state === 'good') left.add(isoSeconds(other.slot));
+    }
+    if (left.size < floor) {
       return { outcome: 'kept', reasons: [`fewer than ${floor} good copies (atLeast) would be left`] };
     }
-    await store.deleteData(current);
-    for (const object of [current.progress, current.manifest]) if (object) await store.delete(object.key);
+    await removeObjects(store, current);
     return { outcome: 'deleted', reasons };
   } catch (error) {
     if (!isBucketError(error)) throw error;
@@ -51,14 +60,16 @@ export async function deleteCopy(
 }
 
 /** Takes away what nothing can become of any more; see `planCopies`. */
-export async function discard(store: CopyStore, copy: Copy): Promise<void> {
+export async function discard(store: CopyStore, place: Place, copy: CheckedCopy): Promise<void> {
   for (const upload of copy.uploads) await store.abort(upload);
-  // What was interrupted in the middle of the data goes on there.
-  if (copy.manifest) await store.deleteData(copy);
-  for (const object of [copy.progress, copy.manifest]) if (object) await store.delete(object.key);
+  if (copy.manifest) {
+    // A deletion that was interrupted in the middle of the data goes on there.
+    const current = await checkAgain(store, place, copy);
+    if (current.state === 'empty') await removeObjects(store, current);
+  } else if (copy.progress) await store.delete(copy.progress.key);
 }
 
-/** What all keys of a copy's series begin with. */
-function seriesOf({ key }: Copy): string {
-  return key.split('/').slice(0, -2).concat('').join('/');
+async function removeObjects(store: CopyStore, copy: CheckedCopy): Promise<void> {
+  await store.deleteData(copy);
+  for (const kind of ['progress', 'json']) await store.delete(`${copy.key}.${kind}`);
 }

@@ -175,6 +175,16 @@ export async function deleteObject(
   });
 }
 
+/**
+ * The path of a container or an object, encoded segment by segment.
+ *
+ * @throws {CloudError} BAD_REQUEST for a name with an empty segment, `.` or `..`: URLs have no way to encode these two, so
+ *   the request would go to another container or account.
+ */
 function pathOf(container: string, object?: string): string {
-  return `/${[container, ...(object?.split('/') ?? [])].map(encodeURIComponent).join('/')}`;
+  const segments = [container, ...(object?.split('/') ?? [])];
+  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) {
+    throw new CloudError('BAD_REQUEST', `"${segments.join('/')}" can't be the path of an object.`);
+  }
+  return `/${segments.map(encodeURIComponent).join('/')}`;
 }

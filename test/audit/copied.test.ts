@@ -31,7 +31,11 @@ function look(snapshots: number[], copied: number[], image: Partial<Image> = {})
     ({ id }) =>
       ({ id, volumeSnapshotIds: [], properties: { checksum: 'c' }, ...image }) as Partial<Image> as Image,
   );
-  const copies = copiesOf(daily, [...copied.flatMap((day) => objects(day)), ...objects(24, ['qcow2'])], []);
+  const copies = copiesOf(
+    daily,
+    copied.flatMap((day) => objects(day)),
+    [],
+  ).map((copy) => ({ ...copy, state: 'good' as const }));
   const imageOf = new Map(images.map((one) => [one.id, one]));
   return copiedOf(series, copies, { schedule, offsite: offsite! }, { imageOf, obstacleTo, now: NOW });
 }
@@ -61,26 +65,60 @@ describe('whether the copies keep up with the snapshots', () => {
   });
 });
 
+/** A store of some objects; `spoilt` days have another's manifest, the data of `lost` days are not there. */
+function storeOf(
+  days: number[],
+  { spoilt = [] as number[], lost = [] as number[], hidden = [] as number[] } = {},
+) {
+  const asked: string[] = [];
+  const stored = days.flatMap((day) => objects(day));
+  const dayOf = (key: string) => Number(/i(\d+)\.\w+$/.exec(key)?.[1]);
+  const store = {
+    list: async (prefix: string) => {
+      asked.push(prefix);
+      return stored.filter(({ key }) => !(key.endsWith('qcow2') && hidden.includes(dayOf(key))));
+    },
+    readText: async (key: string) => {
+      asked.push(`read i${dayOf(key)}`);
+      const day = dayOf(key);
+      const original = { region: 'DFW', server: 's', slot: slotOf(day), image: `i${day}` };
+      const image = spoilt.includes(day) ? 'other' : original.image;
+      const slot = slotOf(day).toISOString().replace('.000', '');
+      return JSON.stringify({ ...daily, ...original, image, slot, sizeBytes: 1, disk_format: 'qcow2' });
+    },
+    head: async (key: string) => {
+      asked.push(`head i${dayOf(key)}`);
+      return lost.includes(dayOf(key)) ? undefined : stored.find((one) => one.key === key);
+    },
+  };
+  return { store, asked };
+}
+
+async function newestIn(given: ReturnType<typeof storeOf>, policyName = 'daily'): Promise<string[]> {
+  const copies = await listCopies([given], PLACE);
+  if ('problem' in copies) throw new Error(copies.problem);
+  return (await copies.of(policyName)).map(({ image }) => image);
+}
+
 describe('listing the copies', () => {
-  test('once for an account: no object is read', async () => {
-    const asked: string[] = [];
-    const copies = await listCopies(
-      {
-        list: async (prefix) => {
-          asked.push(prefix);
-          return [...objects(24), ...objects(23)];
-        },
-      },
-      PLACE,
-    );
-    expect(asked).toEqual(['copies/autosnap-prod/flex/']);
-    if ('problem' in copies) throw new Error(copies.problem);
-    expect(copies.of('daily').map(({ image }) => image)).toEqual(['i24', 'i23']);
-    expect(copies.of('weekly')).toEqual([]);
+  test('once for an account: of each series the newest manifest is read', async () => {
+    const given = storeOf([22, 24, 23]);
+    expect(await newestIn(given)).toEqual(['i24']);
+    expect(given.asked).toEqual(['copies/autosnap-prod/flex/', 'read i24']);
+    expect(await newestIn(given, 'weekly')).toEqual([]);
+  });
+
+  test.each([
+    ['a manifest of something else does not count', { spoilt: [24] }, ['i23']],
+    ['one whose data are gone does not', { hidden: [24], lost: [24] }, ['i23']],
+    ['one whose data only the listing lacks does', { hidden: [24] }, ['i24']],
+    ['none counts', { spoilt: [22, 23, 24] }, []],
+  ])('%s', async (_, changes, expected) => {
+    expect(await newestIn(storeOf([22, 24, 23], changes))).toEqual(expected);
   });
 
   test('what S3 refuses is a problem, and so is no bucket; anything else is a mistake of ours', async () => {
-    const list = (error: Error) => ({ list: () => Promise.reject(error) });
+    const list = (error: Error) => [{ store: { ...storeOf([]).store, list: () => Promise.reject(error) } }];
     const refused = new BucketError('FORBIDDEN', 'S3 refuses s3:ListBucket.');
     expect(await listCopies(list(refused), PLACE)).toEqual({
       problem: "offsite: the copies can't be listed: S3 refuses s3:ListBucket.",

@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { markerOf } from '../../lib/marker.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { exportOf } from '../../local/exports.ts';
 import type { CloudImage, CloudServer, Region } from '../../local/state.ts';
 import { type Harness, harness, policy } from '../harness.ts';
@@ -40,7 +41,7 @@ function event(offsite: object = {}): object {
 function addSnapshot(age: number, size: number): CloudImage {
   const slot = new Date(Date.now() - age * HOUR_MS);
   return region.addImage({
-    name: `web-1-${age}`,
+    name: imageName(server, 'daily', slot),
     owner: h.cloud.account.projectId,
     createdAt: slot,
     size,
@@ -197,7 +198,7 @@ test('killed at any of its requests to S3, before or after it is carried out: ru
     }
   }
   expect(images.length).toBeGreaterThan(30);
-});
+}, 600_000);
 
 test('killed at any of its requests to the cloud: run again, the copy is whole, and nothing stays in Cloud Files', async () => {
   const images: CloudImage[] = [];

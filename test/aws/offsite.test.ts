@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { markerOf } from '../../lib/marker.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { dataOf } from '../../local/image-data.ts';
 import type { CloudImage, CloudServer } from '../../local/state.ts';
 import { deploy, type Harness, harness, policy } from '../harness.ts';
@@ -30,19 +31,19 @@ function event(offsite: object = {}, changes: object = {}): object {
   return policy({ offsite: { schedule: 'rate(6 hours)', keep: { last: 2 }, ...offsite }, ...changes });
 }
 
-/** A finished snapshot of {@link server}, made so many days ago. */
-function addSnapshot(age: number, changes: Partial<CloudImage> = {}): CloudImage {
+/** A finished snapshot, made so many days ago; of {@link server} unless told. */
+function addSnapshot(age: number, changes: Partial<CloudImage> = {}, of = server): CloudImage {
   const slot = new Date(Date.now() - age * 86_400_000);
   return h.cloud.region('DFW').addImage({
-    name: `web-1-${age}`,
+    name: imageName(of, 'daily', slot),
     owner: h.cloud.account.projectId,
     createdAt: slot,
     size: SIZE,
     diskFormat: 'qcow2',
     containerFormat: 'bare',
     properties: {
-      ...markerOf({ owner: OWNER, policy: 'daily', server: server.id, slot }),
-      instance_uuid: server.id,
+      ...markerOf({ owner: OWNER, policy: 'daily', server: of.id, slot }),
+      instance_uuid: of.id,
       os_distro: 'debian',
     },
     ...changes,
@@ -169,7 +170,7 @@ test('killed at any of its requests to S3, before or after it is carried out: ru
   }
   // Every request of a run that copies one and deletes another was the last one once.
   expect(images.length).toBeGreaterThan(30);
-});
+}, 600_000);
 
 test('what a run that was killed has left beside a good copy is taken away', async () => {
   const image = addSnapshot(1, { size: 1_000 });
@@ -263,15 +264,59 @@ test('copies are rotated by the same rules as snapshots, and what is not exactly
   region.addImage(all[3]!);
 
   const planned = await h.run('offsite', event({}, { dryRun: true }));
-  expect(planned.totals).toEqual({ planned: 3, kept: 2 });
+  expect(planned.totals).toEqual({ planned: 2, kept: 2 });
   const report = await h.run('offsite', event());
-  expect(report.totals).toEqual({ copied: 1, deleted: 2, kept: 2 });
+  expect(report.totals).toEqual({ copied: 1, deleted: 2, kept: 1 });
+  expect(report.warnings.join()).toContain('other.json is not the manifest of exactly this copy');
   expect(report.warnings.join()).toContain('alone was never verified, and its snapshot is gone');
   const left = await bucket.keys('');
   expect(left).toEqual(expect.arrayContaining([...foreign, `${theirs}.qcow2`, `${theirs}.json`]));
   for (const [image, stays] of all.map((one, i) => [one, i >= 2] as const)) {
     expect(left.some((key) => key.includes(image.id) && key.startsWith('copies/'))).toBe(stays);
   }
+});
+
+test('S3 says by HEAD what is there: a copy without data goes, and one of another size neither counts nor goes', async () => {
+  const images: CloudImage[] = [];
+  for (const age of [4, 3, 2]) {
+    images.push(addSnapshot(age, { size: 1_000 }));
+    await h.run('offsite', event({ keep: { last: 9 } }));
+  }
+  const found = await bucket.keys();
+  const keysOf = ({ id }: CloudImage) => found.filter((key) => key.includes(id));
+  const dataOf = (image: CloudImage) => keysOf(image).find((key) => key.endsWith('.qcow2'))!;
+  await s3.send(new DeleteObjectCommand({ Bucket: bucket.name, Key: dataOf(images[0]!) }));
+  await s3.send(new PutObjectCommand({ Bucket: bucket.name, Key: dataOf(images[1]!), Body: 'theirs' }));
+  const report = await h.run('offsite', event({ keep: { last: 1 } }));
+  expect(report.totals).toEqual({ kept: 1 });
+  expect(report.warnings.join()).toContain(`${images[1]!.id}.qcow2 is not what`);
+  expect(await bucket.keys()).toEqual([...keysOf(images[1]!), ...keysOf(images[2]!)].sort());
+});
+
+test('an image whose copy is wrong each time is begun less and less often, and the others are copied', async () => {
+  const bad = addSnapshot(2, { size: 1_000 });
+  const other = h.cloud.region('DFW').addServer({ name: 'web-2' });
+  h.cloud.dataMode.corrupt = true;
+  for (let i = 0; i < 4; i++) await h.fail('offsite', event());
+  const reads = h.cloud.received.filter(({ path }) => path.endsWith(`/${bad.id}/file`));
+  expect(reads).toHaveLength(2);
+  h.cloud.dataMode.corrupt = false;
+  const good = addSnapshot(1, { size: 1_000 }, other);
+  const { error } = await h.fail('offsite', event());
+  expect(error.message).toContain('it was begun 2 times this month, and failed each time');
+  await expectCopyOf(good);
+});
+
+test('an image that answers 404 for its data, and is there, keeps what was uploaded of it', async () => {
+  const image = addSnapshot(2);
+  h.cloud.faults.push(
+    { service: 'image', path: /\/file$/, answer: { cutAfter: 17 * MIB } },
+    { service: 'image', path: /\/file$/, answer: { status: 404, body: 'no' } },
+  );
+  await h.fail('offsite', event());
+  expect(await bucket.uploads()).toBe(1);
+  await h.run('offsite', event());
+  await expectCopyOf(image);
 });
 
 test('the copies of a server that is gone all stay', async () => {

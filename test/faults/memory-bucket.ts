@@ -52,6 +52,10 @@ export function memoryBucket(): MemoryBucket {
         yield data.subarray(from);
       })();
     },
+    async head(key) {
+      const data = objects.get(key);
+      return data && { key, bytes: data.length, etag: etagOf(data), at: new Date() };
+    },
     readText: async (key) => objects.get(key)?.toString(),
     async put(key, text) {
       objects.set(key, Buffer.from(text));

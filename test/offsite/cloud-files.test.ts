@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { type CheckedCopy, checkAgain, checkCopy } from '../../lib/offsite/check.ts';
 import { containerStore } from '../../lib/offsite/cloud-files.ts';
-import { type Copy, copiesOf, keyOf, type Place } from '../../lib/offsite/copies.ts';
+import { copiesOf, keyOf, type Place } from '../../lib/offsite/copies.ts';
 import type { CopyStore } from '../../lib/offsite/copy-store.ts';
 import { etagOf } from '../../lib/offsite/exported.ts';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
@@ -32,24 +33,61 @@ function addCopy(): void {
   const segments = ['abcd', 'efgh', 'ij'].map((text, i) => put(`i1.vhd-0000${i + 1}`, text));
   files.put(CONTAINER, 'i1.vhd', Buffer.alloc(0), { manifest: `${CONTAINER}/i1.vhd-` });
   const manifest = {
+    ...PLACE,
+    ...ORIGINAL,
+    slot: '2026-11-22T00:00:00Z',
+    disk_format: 'vhd',
+    sizeBytes: 10,
     etag: etagOf(segments),
     segments: segments.map(({ name, bytes, hash }) => ({ name, bytes, md5: hash })),
   };
   put(`${KEY}.json`, JSON.stringify(manifest));
 }
 
-async function copies(): Promise<Copy[]> {
-  return copiesOf(PLACE, await store.list('copies/'), await store.uploads('copies/'));
+async function copies(): Promise<CheckedCopy[]> {
+  const listed = copiesOf(PLACE, await store.list('copies/'), await store.uploads('copies/'));
+  return Promise.all(listed.map((copy) => checkCopy(store, PLACE, copy)));
 }
 
 const theCopy = async () => (await copies())[0]!;
+
+/** Lists the container without some objects, as a listing of Swift does that lags. */
+function leaveOut(path: RegExp, times = 99): void {
+  const edit = async (answer: Response) => {
+    const objects = (await answer.json()) as { name: string }[];
+    return Response.json(objects.filter(({ name }) => !path.test(name)));
+  };
+  const when = (c: { req: { query(name: string): string | undefined } }) => c.req.query('format') === 'json';
+  cloud.faults.push({ service: 'object-store', method: 'GET', when, times, answer: { edit } });
+}
 
 describe('a container', () => {
   test('shows the data of a copy below its key, with the size and ETag of its segments', async () => {
     addCopy();
     const copy = await theCopy();
-    expect(copy).toMatchObject({ ...ORIGINAL, uploads: [], data: { key: `${KEY}.vhd`, bytes: 10 } });
+    expect(copy).toMatchObject({
+      ...ORIGINAL,
+      state: 'good',
+      uploads: [],
+      data: { key: `${KEY}.vhd`, bytes: 10 },
+    });
     expect(copy.data?.etag).toBe(files.get(CONTAINER, 'i1.vhd')?.hash);
+  });
+
+  test.each([
+    ['is there, and its data are', () => {}, 'good'],
+    ['is there, and HEAD of its data is 404', () => files.delete(CONTAINER, 'i1.vhd'), 'empty'],
+    ['is gone', () => files.delete(CONTAINER, `${KEY}.json`), 'unfinished'],
+    ['is of other data', () => put('i1.vhd-00003', 'xy'), 'disputed'],
+    ['can not be read', () => put(`${KEY}.json`, '{'), 'disputed'],
+  ])('a copy whose manifest %s is so whatever the listing shows', async (_, change, state) => {
+    addCopy();
+    const [copy] = copiesOf(PLACE, await store.list('copies/'), []);
+    change();
+    const hidden = { ...copy!, manifest: undefined };
+    expect((await checkCopy(store, PLACE, copy!)).state).toBe(state);
+    expect((await checkCopy(store, PLACE, hidden)).state).toBe(state);
+    expect((await checkAgain(store, PLACE, copy!)).state).toBe(state);
   });
 
   test("shows what is being exported as unfinished, and an export without either as nobody's", async () => {
@@ -80,6 +118,28 @@ describe("the deletion of a copy's data", () => {
     addCopy();
     await store.deleteData(await theCopy());
     expect(names()).toEqual([`${KEY}.json`]);
+  });
+
+  test('takes all of them when a listing lacks some', async () => {
+    addCopy();
+    const copy = await theCopy();
+    leaveOut(/vhd-00002/);
+    await store.deleteData(copy);
+    expect(names()).toEqual([`${KEY}.json`]);
+  });
+
+  test('takes nothing that is no segment of its image, whatever the manifest names', async () => {
+    addCopy();
+    const other = put('i2.vhd-00001', 'abcd');
+    const manifest = JSON.parse(String(files.get(CONTAINER, `${KEY}.json`)!.read(0, 9_999)));
+    const segments = ['i2.vhd-00001', '../other/i1.vhd-00001'].map((name) => ({
+      name,
+      bytes: 4,
+      md5: other.hash,
+    }));
+    put(`${KEY}.json`, JSON.stringify({ ...manifest, segments: [...manifest.segments, ...segments] }));
+    await store.deleteData(await theCopy());
+    expect(names()).toEqual([`${KEY}.json`, 'i2.vhd-00001']);
   });
 
   test.each([

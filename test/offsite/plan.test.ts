@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Snapshot } from '../../lib/marker.ts';
-import { type Copy, copiesOf, keyOf, type Place } from '../../lib/offsite/copies.ts';
-import { isManifestOf } from '../../lib/offsite/manifest.ts';
+import type { CheckedCopy } from '../../lib/offsite/check.ts';
+import { copiesOf, dataKeyOf, keyOf, type Place } from '../../lib/offsite/copies.ts';
+import { describes, readManifest } from '../../lib/offsite/manifest.ts';
 import { type OffsitePolicy, planCopies, planRetention } from '../../lib/offsite/plan.ts';
 import { partBytesOf } from '../../lib/offsite/upload.ts';
 import { parsePolicy } from '../../lib/policy.ts';
@@ -37,22 +38,26 @@ function snapshot(day: number, changes: Partial<Snapshot> = {}): Snapshot {
   };
 }
 
-/** What is there of a copy: d(ata), m(anifest), p(rogress), u(pload). */
-function copy(day: number, parts: string): Copy {
-  const original = { region: 'SJC3', server: 's1', slot: slotOf(day), image: `i${day}` };
+/** What is there of a copy: d(ata), m(anifest), p(rogress), u(pload); x: its manifest is another's. */
+function copy(day: number, parts: string, image = `i${day}`): CheckedCopy {
+  const original = { region: 'SJC3', server: 's1', slot: slotOf(day), image };
   const key = keyOf(PLACE, original);
+  const [data, manifest, other] = ['d', 'm', 'x'].map((part) => parts.includes(part));
+  const state = other ? 'disputed' : !manifest ? 'unfinished' : data ? 'good' : 'empty';
   const object = (kind: string) => ({ key: `${key}.${kind}`, bytes: 1, etag: 'e', at: slotOf(day) });
   return {
     ...original,
     key,
-    data: parts.includes('d') ? object('qcow2') : undefined,
-    manifest: parts.includes('m') ? object('json') : undefined,
+    state,
+    ...(other ? { problem: `${key}.json is not its manifest` } : {}),
+    data: data ? object('qcow2') : undefined,
+    manifest: manifest ? object('json') : undefined,
     progress: parts.includes('p') ? object('progress') : undefined,
     uploads: parts.includes('u') ? [{ key: `${key}.qcow2`, id: 'u', at: slotOf(day) }] : [],
   };
 }
 
-test.each<[string, Snapshot[], Copy[], string[], string[]]>([
+test.each<[string, Snapshot[], CheckedCopy[], string[], string[]]>([
   ['nothing', [], [], [], []],
   ['the newest good one', [snapshot(20), snapshot(22)], [], ['i22'], []],
   ['not one that has failed', [snapshot(21), snapshot(22, { state: 'failed' })], [], ['i21'], []],
@@ -74,44 +79,96 @@ test.each<[string, Snapshot[], Copy[], string[], string[]]>([
     ['i22', 'i20'],
   ],
   ['data without manifest and snapshot stay', [], [copy(20, 'd')], [], []],
+  ['not what is disputed, which stays', [snapshot(22)], [copy(22, 'dmx')], [], []],
+  ['not by what is disputed', [snapshot(21), snapshot(22)], [copy(23, 'dmx')], ['i22'], []],
 ])('copied is %s', (_, snapshots, copies, wanted, discarded) => {
-  const plan = planCopies(snapshots, copies, NOW);
+  const plan = planCopies(snapshots, copies, { now: NOW, gone: new Set(['i20']) });
   expect(plan.copy.map(({ id }) => id)).toEqual(wanted);
   expect(plan.discard.map(({ image }) => image)).toEqual(discarded);
 });
 
+test('an upload stays as long as the cloud does not answer 404 for its snapshot', () => {
+  expect(planCopies([snapshot(22)], [copy(20, 'u')], { now: NOW }).discard).toEqual([]);
+  expect(
+    planCopies([snapshot(20, { state: 'unknown' })], [copy(20, 'u'), copy(20, 'p')], { now: NOW }).discard,
+  ).toEqual([]);
+});
+
 test('an upload that is wanted is not taken away with what is left of an earlier copy', () => {
-  const { discard } = planCopies([snapshot(22)], [copy(22, 'mu')], NOW);
+  const { discard } = planCopies([snapshot(22)], [copy(22, 'mu')], { now: NOW });
   expect(discard[0]?.uploads).toEqual([]);
 });
 
 test('what is left beside a good copy goes without its manifest', () => {
-  const { discard } = planCopies([], [copy(22, 'dmpu')], NOW);
+  const { discard } = planCopies([], [copy(22, 'dmpu')], { now: NOW });
   expect(discard).toMatchObject([{ manifest: undefined, progress: {}, uploads: [{}] }]);
 });
 
-test('a copy that was never verified, and never will be, is said', () => {
-  expect(planCopies([], [copy(20, 'd')], NOW).warnings.join()).toMatch(/i20 was never verified/);
+test('a copy that was never verified, and never will be, is said; not while its snapshot may be there', () => {
+  const warnings = (gone: string[]) =>
+    planCopies([], [copy(20, 'd')], { now: NOW, gone: new Set(gone) }).warnings.join();
+  expect(warnings(['i20'])).toMatch(/i20 was never verified/);
+  expect(warnings([])).toBe('');
+});
+
+test('a disputed copy is said', () => {
+  expect(planCopies([], [copy(20, 'dmx')], { now: NOW }).warnings.join()).toMatch(/i20.json is not its/);
+});
+
+describe('what is on its way', () => {
+  const plan = (snapshots: Snapshot[], copies: CheckedCopy[], gone: string[] = []) => {
+    const found = planCopies(snapshots, copies, {
+      now: NOW,
+      staged: [copy(20, 'u')],
+      gone: new Set(gone),
+    });
+    return {
+      copy: found.copy.map(({ id }) => id),
+      release: found.release.map(({ image }) => image),
+      warned: found.warnings.length > 0,
+    };
+  };
+  test.each([
+    ['is copied first', [snapshot(20), snapshot(22)], [], [], { copy: ['i20', 'i22'], release: [] }],
+    ['is released once it is copied', [snapshot(20)], [copy(20, 'dm')], [], { copy: [], release: ['i20'] }],
+    [
+      'is copied even when a newer one is',
+      [snapshot(20)],
+      [copy(22, 'dm')],
+      [],
+      { copy: ['i20'], release: [] },
+    ],
+    ['is released for a newer copy', [], [copy(22, 'dm')], ['i20'], { copy: [], release: ['i20'] }],
+    ['stays without one', [], [copy(19, 'dm')], ['i20'], { copy: [], release: [], warned: true }],
+    ['stays for a disputed one', [], [copy(22, 'dmx')], [], { copy: [], release: [], warned: true }],
+  ])('%s', (_, snapshots, copies, gone, expected) => {
+    expect(plan(snapshots, copies, gone)).toEqual({ warned: false, ...expected });
+  });
 });
 
 describe('rotation of copies', () => {
   const days = [22, 21, 20, 19];
-  const fates = (keep: object, more: object = {}, serverIsGone = false) => {
-    const parsed = parsePolicy(policy({ offsite: { schedule: 'rate(1 day)', keep }, ...more }));
-    const copies = [...days.map((day) => copy(day, 'dm')), copy(23, 'd')];
-    return planRetention(copies, parsed as OffsitePolicy, { now: NOW, serverIsGone }).map(
+  const fates = (keep: object, more: CheckedCopy[] = [], serverIsListed = true) => {
+    const parsed = parsePolicy(policy({ offsite: { schedule: 'rate(1 day)', keep } }));
+    const copies = [...days.map((day) => copy(day, 'dm')), copy(23, 'd'), ...more];
+    return planRetention(copies, parsed as OffsitePolicy, { now: NOW, serverIsListed }).map(
       ({ copy: { image }, fate }) => `${image} ${fate}`,
     );
   };
   test.each<[string, string[], string[]]>([
     ['by keep, good ones only', fates({ last: 2 }), ['i22 keep', 'i21 keep', 'i20 delete', 'i19 delete']],
     [
-      'maxDeletes',
-      fates({ last: 1 }, { maxDeletes: 1 }),
-      ['i22 keep', 'i21 defer', 'i20 defer', 'i19 delete'],
+      'disputed and empty ones count for nothing',
+      fates({ last: 2 }, [copy(23, 'dmx'), copy(23, 'm', 'e')]),
+      ['i22 keep', 'i21 keep', 'i20 delete', 'i19 delete'],
+    ],
+    [
+      'two of one slot take one place and have one fate',
+      fates({ last: 2 }, [copy(22, 'dm', 'twin'), copy(20, 'dm', 'other')]),
+      ['i22 keep', 'twin keep', 'i21 keep', 'i20 delete', 'other delete', 'i19 delete'],
     ],
     ['a floor', fates({ last: 1, atLeast: 3 }), ['i22 keep', 'i21 keep', 'i20 keep', 'i19 delete']],
-    ['a server that is gone', fates({ last: 1 }, {}, true), days.map((day) => `i${day} keep`)],
+    ['a server that is not listed', fates({ last: 1 }, [], false), days.map((day) => `i${day} keep`)],
   ])('%s', (_, found, expected) => {
     expect(found).toEqual(expected);
   });
@@ -147,14 +204,68 @@ describe('whose an object is', () => {
   });
 
   const original = { region: 'SJC3', server: 's1', slot: slotOf(22), image: 'i22' };
-  const manifest = { ...PLACE, ...original, slot: '2026-11-22T00:00:00Z' };
+  const manifest = { ...PLACE, ...original, slot: '2026-11-22T00:00:00Z', sizeBytes: 7 };
   test('a manifest has to agree with its key in all that the key says', () => {
-    expect(isManifestOf(JSON.stringify(manifest), PLACE, original)).toBe(true);
+    expect(readManifest(JSON.stringify(manifest), PLACE, original)).toEqual(manifest);
     for (const field of Object.keys(manifest)) {
-      expect(isManifestOf(JSON.stringify({ ...manifest, [field]: 'x' }), PLACE, original)).toBe(false);
+      const other = JSON.stringify({ ...manifest, [field]: 'x' });
+      expect(readManifest(other, PLACE, original)).toBeUndefined();
     }
-    for (const text of [undefined, '', '{', '[]', 'null'])
-      expect(isManifestOf(text, PLACE, original)).toBe(false);
+    for (const text of ['', '{', '[]', 'null']) {
+      expect(readManifest(text, PLACE, original)).toBeUndefined();
+    }
+  });
+
+  test('and with its data in their size, and their ETag where it has one', () => {
+    expect(describes(manifest, { bytes: 7, etag: 'any' })).toBe(true);
+    expect(describes(manifest, { bytes: 8, etag: 'any' })).toBe(false);
+    expect(describes({ ...manifest, etag: 'e' }, { bytes: 7, etag: 'e' })).toBe(true);
+    expect(describes({ ...manifest, etag: 'e' }, { bytes: 7, etag: 'f' })).toBe(false);
+  });
+
+  test.each([
+    ['server', '../../../../..'],
+    ['server', 'a/b'],
+    ['server', '.'],
+    ['server', ''],
+    ['image', '..'],
+    ['image', 'i.json'],
+    ['region', '..'],
+    ['region', 'a/b'],
+  ])('no key is made of the %s "%s"', (field, value) => {
+    expect(() => keyOf(PLACE, { ...original, [field]: value })).toThrow("can't be part of the key");
+  });
+
+  test.each([
+    ['account', '..'],
+    ['account', '.'],
+    ['owner', 'a/b'],
+    ['owner', '...'],
+    ['policy', '../x'],
+  ])('no key is made of the %s "%s"', (field, value) => {
+    expect(() => keyOf({ ...PLACE, [field]: value }, original)).toThrow("can't be part of the key");
+  });
+
+  test('an owner of service, stage, AWS account and region, and an account with dots, have keys', () => {
+    const place = { owner: 'autosnap_prod_123456789012_us-east-1', account: 'o.k+x=1@y-z', policy: 'daily' };
+    const own = keyOf(place, original);
+    expect(own).toBe(
+      'copies/autosnap_prod_123456789012_us-east-1/o.k+x=1@y-z/SJC3/s1/daily/2026-11-22T00:00:00Z/i22',
+    );
+    const listed = [{ key: `${own}.json`, bytes: 1, etag: 'e', at: NOW }];
+    expect(copiesOf(place, listed, [])).toHaveLength(1);
+    expect(copiesOf({ ...place, owner: 'autosnap_prod_123456789012_us-east-2' }, listed, [])).toEqual([]);
+  });
+
+  test.each([
+    ['qcow2', 'qcow2'],
+    ['../x', 'x'],
+    [undefined, 'img'],
+    ['', 'img'],
+    ['json', 'img'],
+    ['progress', 'img'],
+  ])('the data of the format %s end in %s', (format, end) => {
+    expect(dataKeyOf('k', format)).toBe(`k.${end}`);
   });
 });
 
