@@ -98,6 +98,11 @@ describe('a server is not', () => {
     ['has inherited the record', image(record().replace(IMAGE, another)), /does not name the drill/],
     ["is another project's", image(record(), { owner: 'q' }), /does not name the drill/],
     ['is another one', image(record(), { id: another }), /does not name the drill/],
+    [
+      'is another one that names it',
+      image(record().replace(IMAGE, another), { id: another }),
+      /does not name the drill/,
+    ],
     ['was marked after it', image(record(''), { updatedAt: minutesLater(1) }), /not created right after/],
     ['was marked nobody knows when', image(record(''), { updatedAt: undefined! }), /not created right after/],
     ['was marked long before', image(record('', minutesLater(-31))), /not created right after/],
@@ -147,6 +152,12 @@ test('any text is read as records of drills, and only whole ones are', async () 
   );
 });
 
+test('the record of a drill takes the place of its earlier one', () => {
+  const begun = image(record(''));
+  const named = { nonce: NONCE, at: CREATED, server: 's' };
+  expect(readRecords(image(withRecord(begun, named)))).toEqual([named]);
+});
+
 test('an image keeps the records of two drills, and the property stays as short as Nova passes on', () => {
   let of = image();
   const nonces = [NONCE, IMAGE, NONCE.replace('a', 'b')];
@@ -175,6 +186,16 @@ describe('what policies never mean', () => {
   test.each<[string, ServerDetail, Image]>([
     ['with any text in its metadata', detail({ metadata: { autosnap_drill: 'x' } }), image(record())],
     ['with the metadata of another server', detail({ id: 'production' }), image(record())],
+    [
+      'whose metadata name another image',
+      detail({ metadata: metadataOf({ ...MARK, image: NONCE }) }),
+      image(record()),
+    ],
+    [
+      'whose metadata name another drill',
+      detail({ metadata: metadataOf({ ...MARK, nonce: IMAGE }) }),
+      image(record()),
+    ],
     ['whose metadata were taken away', detail({ metadata: {} }), image(record())],
     ['whose image is not listed', drill, image(record(), { id: 'other' })],
     ['whose image does not name it yet', drill, image(record(''))],
