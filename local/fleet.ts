@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { markerOf, verdictMarks } from '../lib/marker.ts';
+import { ADHOC } from '../lib/policy.ts';
+import { imageName } from '../lib/snapshot.ts';
 import type { Cloud } from './cloud.ts';
 import type { CloudImage, CloudServer, Region } from './state.ts';
 
@@ -62,8 +64,11 @@ export function addFleet(cloud: Cloud, owner: string, newest = 1): void {
   ];
   for (const [region, server, age, passed] of drills) addVerdict(cloud, region, server, age, passed);
   const expires = daysAgo(cloud, -20);
-  const byHand = { owner, server: mail.id, slot: daysAgo(cloud, 9.4), expires, request: idOf('request') };
-  Object.assign(addSnapshot(cloud, ord, mail, owner, 9.4).properties, markerOf(byHand));
+  const slot = daysAgo(cloud, 9.4);
+  const byHand = addSnapshot(cloud, ord, mail, owner, 9.4);
+  byHand.name = imageName(mail, ADHOC, slot);
+  const marker = markerOf({ owner, server: mail.id, slot, expires, request: idOf('request') });
+  Object.assign(byHand.properties, marker);
   addForeign(cloud, ord, 'mail-1 before the upgrade');
 }
 
@@ -90,7 +95,7 @@ function addSnapshot(
   const slot = daysAgo(cloud, age);
   return region.addImage({
     id: snapshotId(server, slot),
-    name: `${server.name}-daily-${slot.toISOString().slice(0, 10)}`,
+    name: imageName(server, 'daily', slot),
     owner: cloud.account.projectId,
     createdAt: new Date(slot.getTime() + 20_000),
     properties: {

@@ -1,4 +1,5 @@
 import { markerOf } from '../../lib/marker.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { type Cloud, startCloud } from '../cloud.ts';
 import { environmentOf } from '../environment.ts';
 import type { RateLimit } from '../limiter.ts';
@@ -66,7 +67,7 @@ function addHistory(cloud: Cloud, { servers, snapshotsEach }: Setting): void {
     for (let age = 1; age <= snapshotsEach; age++) {
       const slot = new Date(midnightMs - age * DAY_MS);
       region.addImage({
-        name: `${name}-${POLICY}`,
+        name: imageName({ id, name }, POLICY, slot),
         owner: cloud.account.projectId,
         createdAt: slot,
         properties: {

@@ -2,6 +2,7 @@ import { type MarkerFields, markerOf } from '../../lib/marker.ts';
 import type { NewImage, Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { ADHOC } from '../../lib/policy.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { Agenda } from './agenda.ts';
 import { Chance } from './chance.ts';
 
@@ -155,7 +156,7 @@ export class World {
     const fields: MarkerFields = { owner: OWNER, server: server.id, slot, expires, request: `r${this.#ids}` };
     this.take(
       server,
-      { name: `${server.name}-${ADHOC}`, metadata: markerOf(fields) },
+      { name: imageName(server, ADHOC, slot), metadata: markerOf(fields) },
       { policy: ADHOC, slotMs: slot.getTime(), expiresMs: expires.getTime() },
     );
   }
