@@ -138,7 +138,7 @@ export class Region {
   }
 
   volume(id: string): CloudVolume | undefined {
-    return this.volumes.find((volume) => volume.id === id);
+    return this.#volumes.get(id) ?? this.volumes.find((volume) => volume.id === id);
   }
 
   /** The moment in which a volume or a volume snapshot that is asked for now is there. */
