@@ -1,4 +1,3 @@
-import pMap from 'p-map';
 import { readerOf } from '../belonging.ts';
 import { isoSeconds } from '../dates.ts';
 import type { Session } from '../openstack/session.ts';
