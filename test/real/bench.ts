@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { onTestFinished, vi } from 'vitest';
+import { isoSeconds } from '../../lib/dates.ts';
 import { lambdaContext } from '../../local/context.ts';
 import { secretsApp } from '../../local/secrets.ts';
 import { type AnyJob, FUNCTIONS } from '../functions.ts';
@@ -62,16 +63,27 @@ export const passwordSecret = {
   projectDomainName,
 };
 
-const TODAY = new Date().setUTCHours(0, 0, 20, 0);
+/** A day of these tests. */
+const DAY_MS = 4 * 60_000;
+/** How many of them there are before "today". */
+const DAYS_BEFORE = 12;
+const BEGINNING = Math.floor(Date.now() / DAY_MS) * DAY_MS;
 
-/** Twenty seconds into the day that is `days` away from the real one. */
+/**
+ * Twenty seconds into the "day" that is `days` away from today. The cloud's clock can't be set, and a snapshot has to be
+ * created between its slot and the next one, an hour's grace before. So a day has four minutes here, and all of them lie
+ * in the hour to come.
+ */
 export function dayAt(days: number): Date {
-  return new Date(TODAY + days * 86_400_000);
+  return new Date(BEGINNING + (days + DAYS_BEFORE) * DAY_MS + 20_000);
 }
+
+/** A real day after whatever these tests make. */
+export const NEXT_DAY = new Date(BEGINNING + 26 * 3_600_000);
 
 /** The slot of a daily policy that runs at `time`, as it stands in the marker. */
 export function slotOf(time: Date): string {
-  return `${time.toISOString().slice(0, 10)}T00:00:00Z`;
+  return isoSeconds(new Date(Math.floor(time.getTime() / DAY_MS) * DAY_MS));
 }
 
 /** The ids of some images, for what must be compared whatever its order. */
@@ -95,7 +107,8 @@ export async function takeDays(
 
 /** A daily policy with `last: 3` over `serverIds` in the environment's region; `changes` go on top. */
 export function policyOf(serverIds: string[], changes: Record<string, unknown> = {}) {
-  return policy({ regions: [environment.region], servers: { ids: serverIds }, ...changes });
+  const schedule = `cron(0/${DAY_MS / 60_000} * * * ? *)`;
+  return policy({ schedule, regions: [environment.region], servers: { ids: serverIds }, ...changes });
 }
 
 export async function bench(): Promise<Bench> {
@@ -112,6 +125,7 @@ export async function bench(): Promise<Bench> {
   setSecret(passwordSecret);
   stubEnvironment(await listen(secrets));
   vi.stubEnv('AUTOSNAP_STAGE', stage);
+  vi.stubEnv('AUTOSNAP_OWNER', owner);
   const lines = captureLogs();
   // Fresh modules: nothing cached in memory survives from another test.
   vi.resetModules();

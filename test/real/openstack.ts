@@ -34,6 +34,8 @@ export interface CinderSnapshot {
 
 interface Login {
   token: string;
+  /** The project's id. */
+  project: string;
   catalog: { type: string; endpoints: { interface: string; region: string; url: string }[] }[];
 }
 
@@ -81,10 +83,10 @@ export class OpenStack {
     return found.url.replace(/\/(v2)?\/?$/, '');
   }
 
-  /** Every private image of the project. */
+  /** Every image that the project owns, whoever can see it, but for hidden ones. */
   async images(): Promise<GlanceImage[]> {
     const images: GlanceImage[] = [];
-    let next: string | undefined = '/v2/images?visibility=private';
+    let next: string | undefined = `/v2/images?owner=${(await this.#loggedIn()).project}`;
     while (next) {
       const page: { images: GlanceImage[]; next?: string } = await this.#json('image', next, {
         expect: [200],
@@ -299,6 +301,7 @@ async function logIn(): Promise<Login> {
     body: JSON.stringify({ auth }),
   });
   if (answer.status !== 201) throw new Error(`login: ${answer.status} ${await answer.text()}`);
-  const { token } = (await answer.json()) as { token: Pick<Login, 'catalog'> };
-  return { token: answer.headers.get('x-subject-token') ?? '', catalog: token.catalog };
+  const { token } = (await answer.json()) as { token: Pick<Login, 'catalog'> & { project: { id: string } } };
+  const { catalog, project: its } = token;
+  return { token: answer.headers.get('x-subject-token') ?? '', project: its.id, catalog };
 }
