@@ -30,13 +30,17 @@ export function processLeases(): Leases {
   };
 }
 
-const Held = v.object({
-  until: v.pipe(
-    v.string(),
-    v.isoTimestamp(),
-    v.transform((text) => new Date(text)),
-  ),
-});
+const Held = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({
+    until: v.pipe(
+      v.string(),
+      v.isoTimestamp(),
+      v.transform((text) => new Date(text)),
+    ),
+  }),
+);
 
 /**
  * Leases among all runs of a deployment, as objects of an S3 bucket. S3 itself sees to it that of two runs one creates
@@ -70,7 +74,7 @@ export function leasesIn(bucket: string): Leases {
 
   async function read(Key: string): Promise<{ until: Date; etag: string }> {
     const { Body, ETag } = await client.send(new GetObjectCommand({ Bucket: bucket, Key }));
-    const held = v.safeParse(Held, JSON.parse((await Body?.transformToString()) || 'null'));
+    const held = v.safeParse(Held, await Body?.transformToString());
     // One that can't be read is nobody's.
     return { until: held.success ? held.output.until : new Date(0), etag: ETag ?? '' };
   }

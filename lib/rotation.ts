@@ -83,12 +83,12 @@ export async function rotate(
   };
 
   /** Which image needs which volume snapshots, from a listing of its own: that of the plan may have lacked one. */
-  let needs: Promise<Map<string, string[]>> | undefined;
-  const neededElsewhere = async ({ region, id, volumeSnapshots }: Snapshot): Promise<boolean> => {
+  const needs = listNeeds(session, plans);
+  // Complete before the first deletion: Glance refuses the page after an image that is gone. An error shows where the
+  // listing is needed.
+  await needs.catch(() => undefined);
+  const neededElsewhere = async ({ id, volumeSnapshots }: Snapshot): Promise<boolean> => {
     if (volumeSnapshots.length === 0) return false;
-    needs ??= listImages(session, region).then(
-      (images) => new Map(images.map((image) => [image.id, image.volumeSnapshotIds])),
-    );
     return [...(await needs)].some(
       ([other, theirs]) => other !== id && theirs.some((one) => volumeSnapshots.includes(one)),
     );
@@ -168,6 +168,18 @@ export async function rotate(
     const lines = plan.items.map((item) => lineOf(item, settle(found[i]!.get(item), mayDelete)));
     return { plan, lines, warnings: refusalsIn(plan, found[i]!) };
   });
+}
+
+/** The volume snapshots of each image of a region; not listed where nothing that has some is to go. */
+async function listNeeds(
+  session: Session,
+  plans: readonly SeriesPlan[],
+): Promise<ReadonlyMap<string, string[]>> {
+  const going = plans.flatMap(({ items }) => items.filter(({ fate }) => fate !== 'keep'));
+  const first = going.find(({ snapshot }) => snapshot.volumeSnapshots.length > 0);
+  if (!first) return new Map();
+  const images = await listImages(session, first.snapshot.region);
+  return new Map(images.map(({ id, volumeSnapshotIds }) => [id, volumeSnapshotIds]));
 }
 
 function isDeletion({ outcome, reasons }: Result): boolean {

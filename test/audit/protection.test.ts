@@ -174,6 +174,44 @@ test('a snapshot says how its last drill ended, and the series what is proven', 
   expect(only([image(newest)], { ...asked, servers: [] })).not.toHaveProperty('proof');
 });
 
+describe('a series that is not rotating', () => {
+  const week = ['24', '23', '22', '21', '20', '19', '18'].map((day) => image(`2026-11-${day}T00:00:00Z`));
+  const stalled = (images: Image[], event: Record<string, unknown> = {}) => {
+    const { series, warnings } = look(images, { event });
+    return { notRotating: series[0]?.notRotating, warnings };
+  };
+
+  test('has snapshots that no rule keeps, and that two cleanups have not deleted', () => {
+    expect(stalled(week)).toEqual({
+      notRotating: 2,
+      warnings: [
+        'DFW: the series daily of web is not rotating: no rule keeps 2 snapshots of web, and two cleanups have not deleted them: 2026-11-19T00:00:00Z, 2026-11-18T00:00:00Z; the report of its cleanup says why',
+      ],
+    });
+  });
+
+  test.each<[string, Image[], Record<string, unknown>]>([
+    ['what was released since the last cleanup waits for the next', week.slice(0, 4), {}],
+    ['so does what two cleanups may not have seen yet', week, { cleanup: 'rate(3 days)' }],
+    ['what the rules keep', week, { keep: { last: 7 } }],
+    ['what is held', week.map((one, i) => (i > 2 ? { ...one, protected: true } : one)), {}],
+    ['what others can see', week.map((one, i) => (i > 2 ? { ...one, visibility: 'shared' } : one)), {}],
+  ])('is not: %s', (_, images, event) => {
+    const { notRotating, warnings } = stalled(images, event);
+    expect(notRotating).toBeUndefined();
+    expect(warnings.join()).not.toMatch('not rotating');
+  });
+
+  test('names a few of many', () => {
+    const many = Array.from({ length: 14 }, (_, i) =>
+      image(new Date(Date.UTC(2026, 10, 24 - i)).toISOString()),
+    );
+    const { notRotating, warnings } = stalled(many, { cleanup: 'rate(1 hour)' });
+    expect(notRotating).toBe(10);
+    expect(warnings[0]).toMatch(/no rule keeps 10 snapshots of web.*: \S+, \S+, \S+ …; the report/);
+  });
+});
+
 test('images that look like ours and are not are warned of, and count for nothing', () => {
   const { series, warnings } = look([
     image('2026-11-24T00:00:00Z', { owner: 'somebody else' }),

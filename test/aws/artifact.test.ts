@@ -4,11 +4,11 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Report } from '../../lib/report.ts';
 import { addFleet } from '../../local/fleet.ts';
 import { aws } from './clients.ts';
-import { cloudAccount, imagesOf, putSecret, snapshotIdsOf } from './cloud-account.ts';
+import { cloudAccount, imagesOf, ownerIn, putSecret, snapshotIdsOf } from './cloud-account.ts';
 import { eventsFor, stateOf } from './deployed.ts';
 import { type DeployedFunction, deployedFunction } from './lambda.ts';
 
-const OWNER = 'autosnap-prod';
+const OWNER = ownerIn('prod');
 const SECRET = 'autosnap/prod/rackspace';
 
 const functions: Record<string, DeployedFunction> = {};

@@ -3,8 +3,9 @@ import {
   ListSecretsCommand,
   PutSecretValueCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { markerOf } from '../../lib/marker.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
 import type { CloudImage, CloudServer } from '../../local/state.ts';
 import { aws } from './clients.ts';
@@ -26,6 +27,11 @@ export async function putSecret(Name: string, SecretString: string, KmsKeyId?: s
   }
 }
 
+/** Whose the snapshots of a stage are: by the account that the emulator has, or AWS's Runtime Interface Emulator. */
+export function ownerIn(stage: string): string {
+  return `autosnap_${stage}_${inject('rie') ? '012345678912' : '123456789012'}_us-east-1`;
+}
+
 /** Adds a snapshot that a deployment has taken so many days ago, of a server in DFW. */
 export function addSnapshot(
   cloud: Cloud,
@@ -34,7 +40,7 @@ export function addSnapshot(
 ): void {
   const slot = new Date(cloud.now().getTime() - age * 86_400_000);
   cloud.region('DFW').addImage({
-    name: `${name}-${policy}-${age}`,
+    name: imageName({ id: server, name }, policy, slot),
     owner: cloud.account.projectId,
     createdAt: slot,
     properties: { ...markerOf({ owner, policy, server, slot }), instance_uuid: server },
@@ -46,7 +52,7 @@ export function imagesOf(cloud: Cloud): CloudImage[] {
   return ['DFW', 'ORD'].flatMap((region) => cloud.region(region).images);
 }
 
-/** The ids of the snapshots that a deployment, `autosnap-prod` say, has in a cloud account. */
+/** The ids of the snapshots that an owner has in a cloud account. */
 export function snapshotIdsOf(cloud: Cloud, owner: string): string[] {
   return imagesOf(cloud)
     .filter(({ properties }) => properties.autosnap_owner === owner)

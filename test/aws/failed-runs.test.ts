@@ -10,13 +10,13 @@ import {
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { aws } from './clients.ts';
-import { cloudAccount, putSecret, snapshotIdsOf } from './cloud-account.ts';
+import { cloudAccount, ownerIn, putSecret, snapshotIdsOf } from './cloud-account.ts';
 import { eventsFor, stateOf } from './deployed.ts';
 import { deployedFunction } from './lambda.ts';
 import { copyProject, type Project } from './project.ts';
 import { templateOf } from './template.ts';
 
-const OWNER = 'autosnap-prod';
+const OWNER = ownerIn('prod');
 const SECRET = 'autosnap/prod/rackspace';
 const QUEUE = 'autosnap-prod-failed-runs';
 

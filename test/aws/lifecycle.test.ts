@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { aws } from './clients.ts';
-import { addSnapshot, cloudAccount, imagesOf, putSecret } from './cloud-account.ts';
+import { addSnapshot, cloudAccount, imagesOf, ownerIn, putSecret } from './cloud-account.ts';
 import { eventsFor, type State, stateOf } from './deployed.ts';
 import { differences } from './differences.ts';
 import { deployedFunction } from './lambda.ts';
@@ -108,8 +108,7 @@ describe('a deployment', () => {
     await putSecret(SECRET, cloud.secret('rackspace'));
     const server = cloud.region('DFW').addServer({ name: 'db-1', metadata: { autosnap: 'daily' } });
     for (const policy of ['weekly', 'daily']) {
-      for (let age = 1; age <= 12; age++)
-        addSnapshot(cloud, server, { owner: `autosnap-${STAGE}`, policy, age });
+      for (let age = 1; age <= 12; age++) addSnapshot(cloud, server, { owner: ownerIn(STAGE), policy, age });
     }
 
     project.edit(() => shipped);

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { addSnapshot, cloudAccount, imagesOf, putSecret, snapshotIdsOf } from './cloud-account.ts';
+import { addSnapshot, cloudAccount, imagesOf, ownerIn, putSecret, snapshotIdsOf } from './cloud-account.ts';
 import { eventsFor, type State, stateOf } from './deployed.ts';
 import { deployedFunction } from './lambda.ts';
 import { STAGES } from './stages.ts';
@@ -46,11 +46,11 @@ test('two stages on one cloud account never touch each other’s snapshots', asy
     await putSecret(`autosnap/${stage}/rackspace`, cloud.secret('rackspace'));
     for (const server of servers) {
       for (let age = 1; age <= 12; age++) {
-        addSnapshot(cloud, server, { owner: `autosnap-${stage}`, policy: 'daily', age });
+        addSnapshot(cloud, server, { owner: ownerIn(stage), policy: 'daily', age });
       }
     }
   }
-  const ours = (stage: string) => snapshotIdsOf(cloud, `autosnap-${stage}`);
+  const ours = (stage: string) => snapshotIdsOf(cloud, ownerIn(stage));
 
   for (const [stage, other] of [
     ['dev', 'prod'],
@@ -58,7 +58,7 @@ test('two stages on one cloud account never touch each other’s snapshots', asy
   ] as const) {
     const [before, others] = [ours(stage), ours(other)];
     const taken = await run(stage, 'snapshot');
-    expect(taken.payload).toMatchObject({ owner: `autosnap-${stage}`, totals: { taken: servers.length } });
+    expect(taken.payload).toMatchObject({ owner: ownerIn(stage), totals: { taken: servers.length } });
     expect(ours(stage)).toHaveLength(before.length + servers.length);
     const rotated = await run(stage, 'cleanup');
     expect(rotated.payload).toMatchObject({ totals: { deleted: expect.any(Number) }, warnings: [] });

@@ -8,7 +8,7 @@ import type { SQSBatchResponse } from 'aws-lambda';
 import { beforeAll, expect, test } from 'vitest';
 import type { Cloud } from '../../local/cloud.ts';
 import { aws } from './clients.ts';
-import { addSnapshot, cloudAccount, imagesOf, putSecret } from './cloud-account.ts';
+import { addSnapshot, cloudAccount, imagesOf, ownerIn, putSecret } from './cloud-account.ts';
 import { eventsFor, stateOf } from './deployed.ts';
 import { deployedFunction, type Outcome } from './lambda.ts';
 import { copyProject, replaceOnce } from './project.ts';
@@ -100,7 +100,7 @@ test('a cleanup run that would run past its time stops before, and the rest is d
   const cloud = await fleet();
   for (const server of cloud.region('DFW').servers) {
     for (const age of [1, 2, 3]) {
-      addSnapshot(cloud, server, { owner: 'autosnap-hurry', policy: 'daily', age });
+      addSnapshot(cloud, server, { owner: ownerIn('hurry'), policy: 'daily', age });
     }
   }
   const cleanup = await deployedFunction('hurry', 'cleanup');

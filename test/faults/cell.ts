@@ -142,7 +142,7 @@ function isDoubled({ dfw: { images, servers, tasks }, builds }: World): boolean 
     .filter(({ status, properties }) => status !== 'killed' && properties.autosnap_owner === 'autosnap-test')
     .flatMap(({ properties: p }) =>
       p.autosnap_policy === 'adhoc'
-        ? (p.autosnap_request ?? [])
+        ? (p.autosnap_expires?.split(' ')[1] ?? [])
         : `${p.instance_uuid ?? p.autosnap_server} ${p.autosnap_server} ${p.autosnap_slot}`,
     );
   const requests = servers.flatMap(({ metadata }) => metadata.autosnap_restore?.split(' ')[0] ?? []);

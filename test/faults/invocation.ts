@@ -16,6 +16,8 @@ const surroundings = new AsyncLocalStorage<Surroundings>();
 
 /** Of the run that asks. */
 export const deployedPolicies = () => surroundings.getStore()?.policies;
+/** Each event is that of its rule. */
+export const asDeployed = (event: unknown) => ({ event, warnings: [] });
 export const bucketNamed = () => surroundings.getStore()?.bucket;
 
 /** Sorts what is logged by the run that logs it. */

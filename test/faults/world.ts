@@ -1,5 +1,6 @@
 import type { Policy } from '../../lib/policy.ts';
 import { parsePolicy } from '../../lib/policy.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
 import type { CloudImage, CloudServer, Region } from '../../local/state.ts';
 import { policy } from '../harness.ts';
@@ -118,11 +119,9 @@ export function addHistory(world: World, newest = 0): { web: CloudImage[]; held:
   addSnapshot(h, web, 23, { properties: { instance_uuid: api.id } });
   dfw.addImage({ name: 'golden', owner: cloud.account.projectId });
   const adhoc = (autosnap_expires: string) =>
-    addSnapshot(h, web, 24, {
-      properties: { autosnap_policy: 'adhoc', autosnap_expires, autosnap_hold: 'none' },
-    });
-  adhoc('never');
-  mayGo.add(adhoc('2026-11-20T00:00:00Z').id);
+    addSnapshot(h, web, 24, { properties: { autosnap_policy: 'adhoc', autosnap_expires } });
+  adhoc('never asked-1 unknown');
+  mayGo.add(adhoc('2026-11-20T00:00:00Z asked-2 unknown').id);
   addSnapshot(h, api, 1 + newest);
   addSnapshot(h, api, 2 + newest);
   addSnapshot(h, mail, 1 + newest);
@@ -138,7 +137,9 @@ export function addVolumeBacked({ dfw, cloud, mayGo }: World, newest = 0): Cloud
   const db = dfw.addServer({ name: 'db', image: '', volumeIds: ['root', 'data'] });
   for (const volumeId of ['root', 'another']) dfw.addVolumeSnapshot({ volumeId });
   for (const age of [0, 1, 2, 3, 4]) {
-    const parts = db.volumeIds.map((volumeId) => dfw.addVolumeSnapshot({ volumeId }));
+    const slot = slotOf(age + newest);
+    const name = `snapshot for ${imageName(db, 'daily', slot)}`;
+    const parts = db.volumeIds.map((volumeId) => dfw.addVolumeSnapshot({ volumeId, name, createdAt: slot }));
     const block_device_mapping = JSON.stringify(parts.map(({ id }) => ({ snapshot_id: id })));
     const image = addSnapshot({ cloud }, db, age + newest, { size: 0, properties: { block_device_mapping } });
     if (age >= 3) for (const { id } of [image, ...parts]) mayGo.add(id);

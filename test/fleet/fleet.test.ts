@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
-import { markerOf } from '../../lib/marker.ts';
+import { markerOf, nameEnding } from '../../lib/marker.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
 import { Chance } from '../../local/simulation/chance.ts';
 import { policy } from '../harness.ts';
@@ -42,6 +43,7 @@ async function fleet(accounts: number, servers: number) {
     ...waiting.environment,
     AUTOSNAP_SERVICE: 'autosnap',
     AUTOSNAP_STAGE: 'test',
+    AUTOSNAP_OWNER: 'autosnap-test',
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsUrl,
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: 'test',
@@ -138,11 +140,11 @@ test('a cleanup that takes several invocations: each server keeps its newest, an
   const cloud = f.ofAccount.get('customer-0')!;
   const region = cloud.region('DFW');
   const midnight = new Date(f.now().setUTCHours(0, 0, 0, 0));
-  for (const { id } of region.servers) {
+  for (const { id, name } of region.servers) {
     for (const age of [0, 1, 2]) {
       const slot = new Date(midnight.getTime() - age * 24 * 3_600_000);
       region.addImage({
-        name: `${age}`,
+        name: imageName({ id, name }, 'daily', slot),
         owner: cloud.account.projectId,
         createdAt: slot,
         properties: {
@@ -155,7 +157,9 @@ test('a cleanup that takes several invocations: each server keeps its newest, an
   }
   const event = policy({ account: 'customer-0', keep: { last: 1 } });
   await runThrough(f, 'cleanup', event, WHOLE ? 1_500 : 4_000);
-  expect(region.images.map(({ name }) => name)).toEqual(Array(servers).fill('0'));
+  expect(region.images.map(({ name }) => name)).toEqual(
+    Array(servers).fill(expect.stringMatching(nameEnding('daily', midnight))),
+  );
   expect(new Set(region.images.map(({ properties: p }) => p.autosnap_server)).size).toBe(servers);
   expect(f.queue.messages).toEqual([]);
 });

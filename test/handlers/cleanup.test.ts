@@ -3,7 +3,7 @@ import type { SnapshotLine } from '../../lib/report.ts';
 import { answers } from '../../local/faults.ts';
 import type { CloudImage } from '../../local/state.ts';
 import { type Harness, policy } from '../harness.ts';
-import { addSnapshot, deletions, history, idsIn } from '../history.ts';
+import { addSnapshot, deletions, history, idsIn, idsOf } from '../history.ts';
 import { inProcesses } from '../processes.ts';
 
 const linesOf = (lines: SnapshotLine[] | undefined, outcome: string) =>
@@ -303,6 +303,36 @@ describe('what the cloud may answer to a deletion', () => {
     ]);
   });
 
+  test.each([
+    ['409', answers.conflict],
+    ['403', answers.forbidden],
+    ['400', { status: 400, body: { badRequest: { code: 400, message: 'No.' } } }],
+  ])(
+    'Y27: %s for the ten oldest: the next ones go in their place, and the ten are said each time',
+    async (_, answer) => {
+      const h = await history(16);
+      const stubborn = h.images.slice(6).map(({ id }) => id);
+      const path = new RegExp(stubborn.join('|'));
+      h.cloud.faults.push({
+        service: 'image',
+        method: 'DELETE',
+        path,
+        times: Number.POSITIVE_INFINITY,
+        answer,
+      });
+      const keep = { last: 2 };
+      const first = await h.run('cleanup', policy({ keep }));
+      expect(first.totals).toEqual({ deleted: 4, kept: 12 });
+      expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 2), ...h.images.slice(6)]));
+      for (const id of stubborn)
+        expect(first.warnings).toContainEqual(expect.stringMatching(`image ${id} of web can't`));
+      const last = await (answer === answers.conflict
+        ? h.run('cleanup', policy({ keep }))
+        : Promise.resolve(first));
+      expect(last.warnings).toHaveLength(10);
+    },
+  );
+
   test('403: the user lacks the role, and which one', async () => {
     const h = await history(4);
     h.cloud.account.role = 'creator';
@@ -352,6 +382,46 @@ describe('what the cloud may answer to a deletion', () => {
 });
 
 describe('after the deletions it lists again', () => {
+  test('Y11: good ones that have gone before the last look are a failure, though nothing was deleted', async () => {
+    const h = await history(7);
+    const gone = h.images.slice(1, 4);
+    h.cloud.faults.push({
+      service: 'image',
+      method: 'GET',
+      path: /images\/./,
+      answer: () => {
+        for (const { id } of gone) h.cloud.region('DFW').removeImage(id);
+      },
+    });
+    const { report } = await h.fail('cleanup', policy({ keep: { last: 5, atLeast: 5 } }));
+    expect(deletions(h)).toEqual([]);
+    for (const { id } of gone) {
+      expect(report?.failures).toContainEqual(expect.stringMatching(`image ${id} of web .* has disappeared`));
+    }
+  });
+
+  test('what that listing lacks and the cloud has is there', async () => {
+    const h = await history(4);
+    const edit = async (answer: Response) => {
+      const body = (await answer.json()) as { images: { id: string }[] };
+      return Response.json({ ...body, images: body.images.filter(({ id }) => id !== h.images[1]!.id) });
+    };
+    const listing = { service: 'image', method: 'GET', path: /images$/, region: 'DFW' } as const;
+    h.cloud.faults.push({ ...listing, skip: 2, times: 9, answer: { edit } });
+    expect(await h.run('cleanup', policy())).toMatchObject({ totals: { deleted: 1, kept: 3 }, failures: [] });
+  });
+
+  test('what that listing still has and the cloud has not is gone', async () => {
+    const h = await history(4);
+    const edit = async (answer: Response) => {
+      const body = (await answer.json()) as { images: { id: string }[] };
+      return Response.json({ ...body, images: [...body.images, { ...body.images[0], id: h.images[3]!.id }] });
+    };
+    const listing = { service: 'image', method: 'GET', path: /images$/, region: 'DFW' } as const;
+    h.cloud.faults.push({ ...listing, skip: 2, answer: { edit } });
+    expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
+  });
+
   test('a kept snapshot that has disappeared is a failure, by name', async () => {
     const h = await history(4);
     h.cloud.faults.push({

@@ -152,6 +152,70 @@ describe('nothing shrinks when the servers could not all be listed', () => {
   });
 });
 
+describe('Y4: a listing that lacks a server says nothing: the server itself is asked for, in every region', () => {
+  const event = shrinking({ after: '30d', keep: 1 }, { regions: ['DFW'] });
+  const GONE = /servers\/gone-1$/;
+
+  test('it is in this region: its series goes by keep', async () => {
+    const h = await orphaned([60, 61, 62, 63]);
+    h.cloud.region('DFW').addServer(gone);
+    const leaveOut = async (answer: Response) => {
+      const { servers } = (await answer.json()) as { servers: { id: string }[] };
+      return Response.json({ servers: servers.filter(({ id }) => id !== gone.id) });
+    };
+    h.cloud.faults.push({ service: 'compute', path: /detail$/, times: 9, answer: { edit: leaveOut } });
+    const report = await h.run('cleanup', event);
+    expect(report.warnings).toEqual([]);
+    expect(idsIn(h)).toEqual(idsOf([...h.images, ...h.orphans.slice(0, 3)]));
+  });
+
+  test('it is in another region, whose images these may be: all are kept', async () => {
+    const h = await orphaned([60, 61, 62, 63]);
+    h.cloud.region('ORD').addServer(gone);
+    const report = await h.run('cleanup', event);
+    expect(report.warnings).toEqual([
+      'DFW: server gone-1 is not in this region: its 4 daily snapshots are all kept',
+    ]);
+    expect(deletions(h)).toEqual([]);
+  });
+
+  test('the region does not answer for it: nothing at all goes there, and that is a failure', async () => {
+    const h = await history(5);
+    addSnapshot(h, gone, 60);
+    h.cloud.faults.push({
+      service: 'compute',
+      region: 'DFW',
+      path: GONE,
+      times: 9,
+      answer: answers.forbidden,
+    });
+    const { error } = await h.fail('cleanup', policy());
+    expect(error.message).toMatch("DFW can't be read, so nothing is deleted there");
+    expect(deletions(h)).toEqual([]);
+  });
+
+  test('another region does not answer for it: its series is kept, the others rotate', async () => {
+    const h = await history(5);
+    const orphans = [60, 61].map((age) => addSnapshot(h, gone, age));
+    h.cloud.faults.push({
+      service: 'compute',
+      region: 'ORD',
+      path: GONE,
+      times: 9,
+      answer: answers.forbidden,
+    });
+    const { error } = await h.fail('cleanup', event);
+    expect(error.message).toMatch("whether a server is gone can't be told, so its snapshots stay");
+    expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 3), ...orphans]));
+  });
+
+  test('without orphans no other region is asked', async () => {
+    const h = await orphaned([60, 61]);
+    await h.run('cleanup', policy({ regions: ['DFW'] }));
+    expect(h.cloud.received.filter(({ region }) => region === 'ORD')).toEqual([]);
+  });
+});
+
 test('a dry run says what would go; maxDeletes holds here too, the oldest first', async () => {
   const h = await orphaned([60, 61, 62, 63]);
   const event = shrinking({ after: '30d', keep: 1 }, { maxDeletes: 2 });

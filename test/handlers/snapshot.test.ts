@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/faults.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot } from '../history.ts';
 
 const HOUR_MS = 3_600_000;
 const createRequests = ({ cloud }: Harness) =>
@@ -247,7 +248,135 @@ test('each run logs in anew: the upload goes on with the token for hours', async
   expect(new Set(cloud.received.flatMap(({ token }) => token ?? [])).size).toBe(2);
 });
 
+describe('what a listing lacks', () => {
+  const leaveOut = ({ cloud }: Harness, ...names: string[]) => {
+    const edit = async (answer: Response) => {
+      const { servers } = (await answer.json()) as { servers: { name: string }[] };
+      return Response.json({ servers: servers.filter(({ name }) => !names.includes(name)) });
+    };
+    cloud.faults.push({ service: 'compute', path: /detail$/, times: 9, answer: { edit } });
+  };
+
+  test('a server that the policy names by its id is taken all the same', async () => {
+    const h = await fleet();
+    leaveOut(h, 'db');
+    const servers = { ids: [h.db.id, h.web1.id] };
+    expect((await h.run('snapshot', policy({ servers }))).totals).toEqual({ taken: 2 });
+  });
+
+  test('a server that may be there or not is a failure, and the others are taken', async () => {
+    const h = await fleet();
+    leaveOut(h, 'db');
+    h.cloud.faults.push({
+      service: 'compute',
+      path: new RegExp(`servers/${h.db.id}$`),
+      times: 9,
+      answer: answers.forbidden,
+    });
+    const { report } = await h.fail('snapshot', policy({ servers: { ids: [h.db.id, h.web1.id] } }));
+    expect(report?.totals).toEqual({ taken: 1, failed: 1 });
+    expect(report?.entries[0]?.reason).toBe('servers.ids: not found in the regions that could be read');
+    expect(report?.warnings).not.toEqual([]);
+  });
+});
+
+describe('a server between listing and request', () => {
+  const before = (h: Harness, change: () => unknown) =>
+    h.cloud.faults.push({ service: 'compute', method: 'POST', answer: change });
+
+  test('that is gone by then is skipped, and no failure', async () => {
+    const h = await fleet();
+    before(h, () => void h.cloud.region('ORD').servers.pop());
+    const servers = { names: ['mail'] };
+    expect(await h.run('snapshot', policy({ servers }))).toMatchObject({
+      totals: { skipped: 1 },
+      entries: [{ name: 'mail', outcome: 'skipped', reason: 'the server is gone by now' }],
+    });
+  });
+
+  test('is there although the request for its image was answered with 404: a failure', async () => {
+    const h = await fleet();
+    const answer = { status: 404, body: { itemNotFound: { code: 404, message: 'Not here.' } } };
+    h.cloud.faults.push({ service: 'compute', method: 'POST', times: 9, answer });
+    const { report } = await h.fail('snapshot', policy({ servers: { names: ['mail'] } }));
+    expect(report?.totals).toEqual({ failed: 1 });
+  });
+
+  test('whether it is gone is not known: a failure', async () => {
+    const h = await fleet();
+    before(h, () => void h.cloud.region('ORD').servers.pop());
+    const path = new RegExp(`servers/${h.mail.id}$`);
+    h.cloud.faults.push({ service: 'compute', method: 'GET', path, times: 9, answer: answers.forbidden });
+    const { report } = await h.fail('snapshot', policy({ servers: { names: ['mail'] } }));
+    expect(report?.totals).toEqual({ failed: 1 });
+  });
+});
+
+describe('a request that was accepted without the id of an image', () => {
+  const anonymous = async () => new Response('{}', { status: 202 });
+
+  test('is taken when the image is found', async () => {
+    const h = await fleet();
+    h.cloud.faults.push({ service: 'compute', method: 'POST', answer: { edit: anonymous } });
+    const report = await h.run('snapshot', policy({ servers: { names: ['mail'] } }));
+    expect(report.entries).toMatchObject([{ outcome: 'taken', image: h.cloud.region('ORD').images[0]!.id }]);
+  });
+
+  test('is a failure when there is none', async () => {
+    const h = await fleet();
+    const answer = { status: 202, body: {} };
+    h.cloud.faults.push({ service: 'compute', method: 'POST', times: 9, answer });
+    const { report } = await h.fail('snapshot', policy({ servers: { names: ['mail'] } }));
+    expect(report?.totals).toEqual({ failed: 1 });
+    expect(report?.entries[0]?.reason).toBe(
+      'the cloud has accepted the request for mail-daily-20261123T000000Z, and no such image can be found',
+    );
+  });
+});
+
+describe('what an image would inherit from one that Rackspace has made by schedule', () => {
+  const KEY = 'org.openstack__1__created_by';
+
+  test.each([
+    ['its server was made from it', true],
+    ['it is not known any more, but an earlier snapshot shows it', false],
+  ])('is written over: %s', async (_, known) => {
+    const h = await fleet();
+    const ord = h.cloud.region('ORD');
+    const scheduled = { [KEY]: 'scheduled_images_service' };
+    const owner = h.cloud.account.projectId;
+    const { id } = ord.addImage({ name: 'scheduled', owner, createdAt: new Date(0), properties: scheduled });
+    Object.assign(h.mail, { image: id, inherits: scheduled });
+    if (!known) {
+      addSnapshot(h, h.mail, 1, { properties: scheduled }, 'ORD');
+      ord.removeImage(id);
+    }
+    await h.run('snapshot', policy({ servers: { names: ['mail'] } }));
+    h.cloud.advance(HOUR_MS);
+    expect(ord.images[0]!.properties[KEY]).toBe('autosnap');
+    // So it is one of ours, and not taken again.
+    expect((await h.run('snapshot', policy({ servers: { names: ['mail'] } }))).totals).toEqual({
+      skipped: 1,
+    });
+  });
+
+  test('is not written where there is nothing to inherit', async () => {
+    const h = await fleet();
+    await h.run('snapshot', policy());
+    for (const { properties } of h.cloud.region('DFW').images) expect(properties).not.toHaveProperty(KEY);
+  });
+});
+
 describe('an ad-hoc snapshot', () => {
+  test('with a request of its own is taken once for it, whoever asks again', async () => {
+    const { cloud, run } = await fleet();
+    const asked = { ...adhoc, request: 'before-upgrade' };
+    await run('snapshot', asked, { requestId: 'r1' });
+    cloud.advance(HOUR_MS);
+    expect((await run('snapshot', asked, { requestId: 'r2' })).totals).toEqual({ skipped: 1 });
+    expect((await run('snapshot', { ...adhoc, request: 'another' })).totals).toEqual({ taken: 1 });
+  });
+
   const adhoc = { adhoc: true, servers: { names: ['db'] } };
 
   test('is taken whatever the slot, as often as it is asked for', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/faults.ts';
 import type { CloudImage, Region } from '../../local/state.ts';
 import { harness, policy } from '../harness.ts';
-import { deletions, fateOf, history, idsIn, idsOf, slotOf, take } from '../history.ts';
+import { addSnapshot, deletions, fateOf, history, idsIn, idsOf, slotOf, take } from '../history.ts';
 
 /** The volume snapshots that an image names. */
 const namedBy = ({ properties }: CloudImage): string[] =>
@@ -85,6 +85,20 @@ test('a listing that mixes up whose volume snapshots are whose costs nobody thei
   );
   expect(deletions(h)).toEqual([]);
   expectLeft(h, images);
+});
+
+test('many pages of images are listed before the first deletion: Glance refuses a page after one that is gone', async () => {
+  const h = await volumeBacked(5);
+  const plain = h.dfw.addServer({ name: 'plain' });
+  const others = Array.from({ length: 8 }, (_, age) => addSnapshot(h, plain, age));
+  h.cloud.pageSize = 1;
+  const report = await h.run('cleanup', policy());
+  expect(report).toMatchObject({ totals: { deleted: 7, kept: 6 }, failures: [] });
+  const requests = h.cloud.received.slice(-1_000).filter(({ service }) => service === 'image');
+  const first = requests.findIndex(({ method }) => method === 'DELETE');
+  const last = requests.findLastIndex(({ method }) => method === 'DELETE');
+  expect(requests.slice(first, last).filter(({ path }) => path.endsWith('/images'))).toEqual([]);
+  expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 3), ...others.slice(0, 3)]));
 });
 
 test('a listing that names too few volume snapshots of an image leaves none of them behind', async () => {
