@@ -25,6 +25,8 @@ export type Result<J extends AnyJob> = J extends 'doctor'
 export interface Context {
   remainingMs?: number;
   requestId?: string;
+  /** The function's ARN, which has the AWS account and region. */
+  arn?: string;
 }
 
 /** An embedded cloud with the real handlers pointed at it, and everything that they log. */
@@ -72,10 +74,9 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
   cold();
   const run: Harness['run'] = async <J extends AnyJob>(job: J, event: unknown, context: Context = {}) => {
     const { handler } = await FUNCTIONS[job]();
-    const { remainingMs, requestId } = context;
-    return handler(event, lambdaContext(`autosnap-test-${job}`, remainingMs, requestId)) as Promise<
-      Result<J>
-    >;
+    const { remainingMs, requestId, arn } = context;
+    const lambda = lambdaContext(`autosnap-test-${job}`, remainingMs, requestId);
+    return handler(event, { ...lambda, ...(arn ? { invokedFunctionArn: arn } : {}) }) as Promise<Result<J>>;
   };
   return {
     cloud,
