@@ -164,7 +164,7 @@ export function protectionOf(
         }),
       ),
     ],
-    warnings: [...plan.warnings, ...stalled(plan.series, overstaying)],
+    warnings: [...stalled(plan.series, overstaying), ...plan.warnings],
   };
 }
 

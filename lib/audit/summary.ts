@@ -18,6 +18,8 @@ export interface AuditSummary extends Pick<Audit, 'owner' | 'at' | 'uncovered' |
   unproven: Omit<AuditedSeries, 'snapshots'>[];
   /** The series whose copies do not keep up. */
   behind: Omit<AuditedSeries, 'snapshots'>[];
+  /** The series of which snapshots stay that no rule keeps, although cleanups should have deleted them. */
+  notRotating: Omit<AuditedSeries, 'snapshots'>[];
   /** What kept the audit itself from being published. */
   failures: string[];
 }
@@ -38,6 +40,7 @@ export function summaryOf(audit: Audit, failures: string[]): AuditSummary {
     orphaned: having('orphaned'),
     unproven: brief(series.filter(hasFailedDrill)),
     behind: brief(behindWithCopies(series)),
+    notRotating: brief(series.filter((one) => one.notRotating)),
     uncovered: uncovered.slice(0, MOST_SERIES),
     warnings: warnings.slice(0, MOST_SERIES),
     bytes,

@@ -1,0 +1,267 @@
+import { describe, expect, test } from 'vitest';
+import { answers, leavingOut } from '../../local/faults.ts';
+import type { CloudImage } from '../../local/state.ts';
+import { deliverAll, startWaiting } from '../fleet/waiting.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
+
+// Losses found in this product: by what an order said that had come late, and by what a listing lacked.
+
+describe('Y2: ten became three, by rules that the policy no longer had', () => {
+  const OLD = policy({ keep: { last: 3 } });
+  const NEW = policy({ keep: { last: 30 } });
+
+  test('an event of before a deployment, by hand or run again: the deployed rules apply, and that is said', async () => {
+    const h = await history(10);
+    deploy([NEW]);
+    const report = await h.run('cleanup', OLD);
+    expect(report.totals).toEqual({ kept: 10 });
+    expect(report.warnings).toContain(
+      'the event has other rules than the deployed policy "daily": those of the deployed one apply',
+    );
+  });
+
+  test('a message that was in the queue when the policy was changed', async () => {
+    const h = await history(10);
+    const waiting = await startWaiting();
+    const work = { job: 'cleanup', event: OLD, since: new Date(), requestId: 'r', tries: 0 };
+    waiting.queue.send(JSON.stringify(work), 0);
+    deploy([NEW]);
+    await deliverAll(waiting);
+    expect(waiting.queue.messages).toEqual([]);
+    expect(h.cloud.received.some(({ path }) => path.endsWith('/images'))).toBe(true);
+    expect(idsIn(h)).toEqual(idsOf(h.images));
+  });
+
+  test('a policy that was taken out deletes and takes nothing, and that is said', async () => {
+    const h = await history(10);
+    deploy([policy({ policy: 'weekly' })]);
+    for (const job of ['cleanup', 'snapshot'] as const) {
+      const { error } = await h.fail(job, OLD);
+      expect(error.message).toContain('there is no policy "daily" in this deployment, which has weekly');
+    }
+    expect(idsIn(h)).toEqual(idsOf(h.images));
+    expect(h.cloud.received.filter(({ service }) => service !== 'secrets')).toEqual([]);
+  });
+
+  test('a policy that is no longer for this account', async () => {
+    const h = await history(10);
+    deploy([policy({ keep: { last: 3 }, account: ['another', 'customer-*'] })]);
+    const { error } = await h.fail('cleanup', OLD);
+    expect(error.message).toContain('the policy "daily" is not deployed for the account "rackspace"');
+    expect(idsIn(h)).toEqual(idsOf(h.images));
+  });
+
+  test('other rules may be tried in a dry run, which changes nothing', async () => {
+    const h = await history(10);
+    deploy([NEW]);
+    expect((await h.run('cleanup', { ...OLD, dryRun: true })).totals).toEqual({ planned: 7, kept: 3 });
+    expect(idsIn(h)).toEqual(idsOf(h.images));
+  });
+});
+
+describe("Y4: a live server's series was shrunk, because one listing had left the server out", () => {
+  const SHRINKING = policy({ keep: { last: 30 }, orphans: { after: '30d', keep: 1 } });
+
+  /** A server with eight snapshots, the newest 40 days old. */
+  async function old() {
+    const h = await history(0);
+    return { ...h, images: Array.from({ length: 8 }, (_, i) => addSnapshot(h, h.web, 40 + i)) };
+  }
+
+  const withoutWeb = (h: Awaited<ReturnType<typeof old>>, times = 1) =>
+    h.cloud.faults.push({
+      service: 'compute',
+      region: 'DFW',
+      path: /\/servers\/detail/,
+      times,
+      answer: leavingOut(h.web.id),
+    });
+
+  test('it answers to GET: all stay', async () => {
+    const h = await old();
+    withoutWeb(h);
+    expect((await h.run('cleanup', SHRINKING)).totals).toEqual({ kept: 8 });
+    expect(idsIn(h)).toEqual(idsOf(h.images));
+  });
+
+  test.each([
+    ['403', answers.forbidden],
+    ['503', answers.unavailable],
+    ['a page of HTML', answers.html],
+  ])('GET answers %s: all stay, and the run fails', async (_, answer) => {
+    const h = await old();
+    withoutWeb(h, 9);
+    h.cloud.faults.push({ service: 'compute', path: new RegExp(`/servers/${h.web.id}`), times: 99, answer });
+    const { report } = await h.fail('cleanup', SHRINKING);
+    expect(report?.failures.join()).toContain("DFW can't be read, so nothing is deleted there");
+    expect(idsIn(h)).toEqual(idsOf(h.images));
+  });
+
+  test('it lives in another region, which has the same image service', async () => {
+    const h = await old();
+    const [dfw, ord] = h.cloud.catalogue;
+    Object.assign(ord!, { imageUrl: dfw!.imageUrl });
+    const { servers } = h.cloud.region('DFW');
+    h.cloud.region('ORD').servers.push(...servers.splice(0));
+    const { totals } = await h.run('cleanup', { ...SHRINKING, regions: ['DFW'] });
+    expect(totals).toEqual({ kept: 8 });
+    expect(deletions(h)).toEqual([]);
+  });
+
+  test('it is gone in every region: only then the series shrinks', async () => {
+    const h = await old();
+    h.cloud.region('DFW').servers.splice(0);
+    expect((await h.run('cleanup', SHRINKING)).totals).toEqual({ deleted: 7, kept: 1 });
+    const asked = h.cloud.received.filter(({ path }) => path.endsWith(`/servers/${h.web.id}`));
+    expect(new Set(asked.map(({ region }) => region))).toEqual(new Set(['DFW', 'ORD']));
+  });
+
+  test('nor is its snapshot left out: it is taken all the same', async () => {
+    const h = await history(2);
+    setTime('2026-11-24T00:00:10Z');
+    withoutWeb(h);
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
+  });
+
+  test('nor does a policy that names it by its id fail', async () => {
+    const h = await history(0);
+    withoutWeb(h as Awaited<ReturnType<typeof old>>);
+    expect((await h.run('snapshot', policy({ servers: { ids: [h.web.id] } }))).totals).toEqual({ taken: 1 });
+  });
+});
+
+describe('Y11: three good ones vanished during the run, and its report said that they were kept', () => {
+  /** They vanish when the first one is looked at for the last time. */
+  function vanish(h: Harness, images: CloudImage[], oldest: CloudImage): void {
+    h.cloud.faults.push({
+      service: 'image',
+      method: 'GET',
+      path: new RegExp(`/images/${oldest.id}$`),
+      answer: () => {
+        for (const { id } of images) h.cloud.region('DFW').removeImage(id);
+      },
+    });
+  }
+
+  test('although nothing was deleted, for the floor', async () => {
+    const h = await history(6);
+    vanish(h, h.images.slice(0, 3), h.images[5]!);
+    const { error, report } = await h.fail('cleanup', policy({ keep: { last: 5, atLeast: 5 } }));
+    expect(report?.totals.deleted).toBeUndefined();
+    expect(report?.failures).toHaveLength(3);
+    for (const { id } of h.images.slice(0, 3)) {
+      expect(error.message).toContain(`image ${id} of web`);
+    }
+    expect(deletions(h)).toEqual([]);
+  });
+
+  test('a listing that only leaves one out is no loss', async () => {
+    const h = await history(4);
+    const [newest] = h.images;
+    h.cloud.faults.push({
+      service: 'image',
+      path: /\/images$/,
+      skip: 4,
+      times: 4,
+      answer: leavingOut(newest!.id),
+    });
+    const report = await h.run('cleanup', policy());
+    expect(report.totals).toEqual({ deleted: 1, kept: 3 });
+    expect(report.failures).toEqual([]);
+  });
+});
+
+describe('Y26: a slot was taken twice, because an event was delivered twice', () => {
+  test('thirty servers, snapshots of five seconds, six seconds apart: thirty images', async () => {
+    setTime('2026-11-23T00:00:05Z');
+    const h = await harness({ regions: ['DFW'], timing: { queuedMs: 1_000, savingMs: 4_000 } });
+    for (let i = 0; i < 30; i++) h.cloud.region('DFW').addServer({ name: `web-${i}` });
+    const waiting = await startWaiting();
+    let second: ReturnType<Harness['run']> | undefined;
+    h.cloud.faults.push({
+      service: 'compute',
+      method: 'POST',
+      skip: 10,
+      answer: () => {
+        setTime('2026-11-23T00:00:11Z');
+        second ??= h.run('snapshot', policy());
+        return second;
+      },
+    });
+    const first = await h.run('snapshot', policy());
+    expect(first.totals).toEqual({ taken: 30 });
+    const late = await second!;
+    expect(late).toMatchObject({
+      totals: {},
+      warnings: [expect.stringContaining('another run of this job is at work')],
+    });
+    // It waits for its turn, and finds everything done.
+    await deliverAll(waiting);
+    expect(waiting.queue.messages).toEqual([]);
+    expect(h.cloud.region('DFW').images).toHaveLength(30);
+  });
+
+  test('where there is no queue, the second one does nothing, and says so', async () => {
+    const h = await history(0);
+    setTime('2026-11-24T00:00:05Z');
+    let second: Promise<unknown> | undefined;
+    h.cloud.faults.push({
+      service: 'compute',
+      method: 'POST',
+      answer: () => {
+        second = h.run('snapshot', policy());
+        return second;
+      },
+    });
+    await h.run('snapshot', policy());
+    expect(await second).toMatchObject({ totals: {}, entries: [] });
+    expect((await h.run('snapshot', policy())).entries[0]?.reason).toMatch(/^(already taken|busy)/);
+  });
+
+  test('the same request by hand never takes a server twice, whatever the invocation', async () => {
+    const h = await history(0);
+    const byHand = { adhoc: true, request: 'before-upgrade', servers: { all: true } };
+    expect((await h.run('snapshot', byHand)).totals).toEqual({ taken: 1 });
+    setTime('2026-11-23T08:00:00Z');
+    expect((await h.run('snapshot', byHand)).totals).toEqual({ skipped: 1 });
+    expect((await h.run('snapshot', { ...byHand, request: 'after-upgrade' })).totals).toEqual({ taken: 1 });
+  });
+});
+
+describe('Y27: rotation stood still, because the oldest could not be deleted', () => {
+  test.each([409, 403] as const)(
+    'ten of sixteen answer %s: the others go, and the ten are said',
+    async (refusal) => {
+      const h = await history(16);
+      const stuck = h.images.slice(6);
+      for (const image of stuck) Object.assign(image, { refusesDelete: refusal });
+      const report = await h.run('cleanup', policy({ keep: { last: 2 }, maxDeletes: 3 }));
+      expect(report.totals).toEqual({ deleted: 3, deferred: 1, kept: 12 });
+      for (const { id } of stuck) {
+        expect(report.warnings).toContainEqual(
+          expect.stringContaining(`image ${id} of web can't be deleted`),
+        );
+      }
+      const next = await h.run('cleanup', policy({ keep: { last: 2 }, maxDeletes: 3 }));
+      expect(next.totals).toEqual({ deleted: 1, kept: 12 });
+      expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 2), ...stuck]));
+      expect(next.warnings.filter((line) => line.includes("can't be deleted"))).toHaveLength(10);
+    },
+  );
+
+  test('and the audit says that the series does not rotate', async () => {
+    const h = await history(16);
+    deploy([policy({ keep: { last: 2 } })]);
+    const { notRotating, warnings } = await h.run('audit', { digest: 'never' });
+    expect(notRotating).toEqual([expect.objectContaining({ server: h.web.id, notRotating: 10 })]);
+    expect(warnings.join()).toContain('DFW: the series daily of web is not rotating');
+  });
+
+  test('a user who may delete nothing makes the run fail', async () => {
+    const h = await history(4);
+    for (const image of h.images) Object.assign(image, { refusesDelete: 403 });
+    const { report } = await h.fail('cleanup', policy());
+    expect(fateOf(report, h.images[3]!)).toMatch(/^failed: /);
+  });
+});
