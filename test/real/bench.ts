@@ -6,10 +6,19 @@ import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { onTestFinished, vi } from 'vitest';
 import { isoSeconds } from '../../lib/dates.ts';
+import type { Report } from '../../lib/report.ts';
 import { lambdaContext } from '../../local/context.ts';
 import { secretsApp } from '../../local/secrets.ts';
 import { type AnyJob, FUNCTIONS } from '../functions.ts';
-import { type Context, captureLogs, policy, type Result, setTime, stubEnvironment } from '../harness.ts';
+import {
+  type Context,
+  captureLogs,
+  type Job,
+  policy,
+  type Result,
+  setTime,
+  stubEnvironment,
+} from '../harness.ts';
 import { environment } from './environment.ts';
 import { type CinderSnapshot, eventually, type GlanceImage, OpenStack } from './openstack.ts';
 
@@ -21,6 +30,8 @@ export interface Bench {
   /** Puts another secret into the secrets store, in place of the user's password. */
   setSecret(secret: Record<string, string>): void;
   run<J extends AnyJob>(job: J, event: unknown, context?: Context): Promise<Result<J>>;
+  /** Runs a job twice at once, in two processes that know nothing of each other's leases. */
+  twice(job: Job, event: unknown): Promise<[Report, Report]>;
   /** {@link run} for a run that fails: its error. */
   fail(job: AnyJob, event: unknown): Promise<Error>;
   /** All that was logged so far, as text. */
@@ -80,6 +91,15 @@ export function dayAt(days: number): Date {
 
 /** A real day after whatever these tests make. */
 export const NEXT_DAY = new Date(BEGINNING + 26 * 3_600_000);
+
+/**
+ * An hour on: late enough for what is pending now to be stuck, early enough for a snapshot that is created now to be of
+ * the slot of that time.
+ */
+export function hourOn(): Date {
+  const realMs = performance.timeOrigin + performance.now();
+  return new Date(Math.floor((realMs + 3_600_000) / DAY_MS) * DAY_MS + DAY_MS - 1_000);
+}
 
 /** The slot of a daily policy that runs at `time`, as it stands in the marker. */
 export function slotOf(time: Date): string {
@@ -168,6 +188,16 @@ export async function bench(): Promise<Bench> {
     owner,
     setSecret,
     run,
+    async twice(job, event) {
+      const handlers = [];
+      for (const _ of [1, 2]) {
+        vi.resetModules();
+        handlers.push((await FUNCTIONS[job]()).handler);
+      }
+      const runs = handlers.map((handler) => handler(event as never, lambdaContext(`${owner}-${job}`)));
+      await Promise.allSettled(runs);
+      return (await Promise.all(runs)) as [Report, Report];
+    },
     fail: (job, event) =>
       run(job, event).then(
         () => new Error('the run did not fail'),

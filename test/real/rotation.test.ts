@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { isoSeconds } from '../../lib/dates.ts';
 import { setTime } from '../harness.ts';
 import { bench, dayAt, idsOf, policyOf, slotOf, takeDays } from './bench.ts';
 import { environment } from './environment.ts';
@@ -99,10 +100,12 @@ test('a dry run plans and changes nothing', async () => {
 
 test('an ad-hoc snapshot stays until its end and goes after it', async () => {
   const { ours, run, settle } = await bench();
-  setTime(dayAt(-3));
+  const asked = dayAt(-3);
+  const ends = new Date(asked.getTime() + 3_600_000);
+  setTime(asked);
   await run('snapshot', {
     adhoc: true,
-    expires: '1d',
+    expires: '1h',
     regions: [environment.region],
     servers: { ids: [server] },
   });
@@ -110,12 +113,12 @@ test('an ad-hoc snapshot stays until its end and goes after it', async () => {
   const [adhoc] = await ours();
   expect(adhoc).toMatchObject({
     autosnap_policy: 'adhoc',
-    autosnap_expires: dayAt(-2).toISOString().replace('.000Z', 'Z'),
+    autosnap_expires: expect.stringMatching(`^${isoSeconds(ends)} `),
   });
-  setTime(new Date(dayAt(-2).getTime() - 1000));
+  setTime(new Date(ends.getTime() - 1000));
   await run('cleanup', policyOf([server]));
   expect(idsOf(await ours())).toEqual([adhoc!.id]);
-  setTime(dayAt(-2));
+  setTime(ends);
   await run('cleanup', policyOf([server]));
   expect(await ours()).toEqual([]);
 });
@@ -146,7 +149,7 @@ test('images of a server that was restored from a snapshot of ours are not taken
   const { warnings } = await run('cleanup', policyOf([server, restored], { keep: { last: 1 } }));
   expect((await cloud.image(byHand))?.status).toBe('active');
   expect(warnings).toEqual([
-    expect.stringContaining(`(${byHand}) is marked as ours, but it was made from another server`),
+    expect.stringContaining(`(${byHand}) is marked as ours, but its name does not end in -daily-`),
   ]);
   const left = (await ours()).filter(({ id }) => id !== byHand);
   expect(left.map((image) => [image.autosnap_server, image.autosnap_slot]).sort()).toEqual(

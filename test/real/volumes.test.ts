@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Report, SnapshotLine } from '../../lib/report.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { setTime } from '../harness.ts';
-import { bench, dayAt, idsOf, policyOf, slotOf, takeDays } from './bench.ts';
+import { bench, dayAt, idsOf, NEXT_DAY, policyOf, slotOf, takeDays } from './bench.ts';
 import { environment } from './environment.ts';
 import { type GlanceImage, volumeSnapshotIdsOf } from './openstack.ts';
 
 const { serverIds, volumeServerId: server } = environment;
 const keepOne = policyOf([server], { keep: { last: 1 } });
-/** A day after whatever was made today, when a snapshot whose data are gone may go too. */
-const NEXT_DAY = dayAt(2);
 
 describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_ID)', () => {
   test('its snapshots rotate with their volume snapshots, and no other volume snapshot goes', async () => {
@@ -121,7 +120,8 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     const running = await bench();
     const { cloud, createImage, owner, run, settle, volumeSnapshots } = running;
     const another = serverIds[0]!;
-    const image = await createImage(server, 'with the marker of another server', {
+    const name = imageName({ id: another, name: 'another' }, 'daily', new Date(slotOf(dayAt(-3))));
+    const image = await createImage(server, name, {
       autosnap_owner: owner,
       autosnap_policy: 'daily',
       autosnap_server: another,
@@ -132,7 +132,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     const { warnings } = await run('cleanup', policyOf([another], { keep: { last: 1 } }));
     await settle();
     expect(warnings).toEqual([
-      expect.stringContaining(`(${image}) is marked as ours, but its data are of a volume that `),
+      expect.stringContaining(`(${image}) is marked as ours, but its data are of volumes that `),
     ]);
     expect(idsOf(await volumeSnapshots())).toEqual(needed((await cloud.image(image))!));
   });
