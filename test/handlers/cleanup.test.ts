@@ -308,7 +308,7 @@ describe('what the cloud may answer to a deletion', () => {
     ['403', answers.forbidden],
     ['400', { status: 400, body: { badRequest: { code: 400, message: 'No.' } } }],
   ])(
-    'Y27: %s for the ten oldest: the next ones go in their place, and the ten are said each time',
+    'Y27: %s for the ten oldest: the next ones go in their place, and the ten are said',
     async (_, answer) => {
       const h = await history(16);
       const stubborn = h.images.slice(6).map(({ id }) => id);

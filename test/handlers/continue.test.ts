@@ -81,6 +81,25 @@ describe('a run whose time does not suffice', () => {
     expect(h.logs().match(/"Succeeded":\d/g)).toEqual(['"Succeeded":0', '"Succeeded":0', '"Succeeded":1']);
   });
 
+  test('begins with another server each time: one that uses up all the time keeps no other from its turn', async () => {
+    const h = await fleet();
+    hangAfter(h, 0);
+    const firstOf = async (run: () => Promise<unknown>) => {
+      const from = h.cloud.received.length;
+      await run();
+      return h.cloud.received
+        .slice(from)
+        .find(({ method, service }) => service === 'compute' && method === 'POST')?.path;
+    };
+    const first = [await firstOf(() => h.run('snapshot', policy(), SHORT))];
+    for (const minutes of ['03', '17', '31']) {
+      setTime(`2026-11-22T00:${minutes}:00Z`);
+      const delivery = h.waiting.queue.receive(h.waiting.queue.messages[0]!)!;
+      first.push(await firstOf(() => goOn(delivery, SHORT.remainingMs)));
+    }
+    expect(new Set(first).size).toBe(4);
+  });
+
   test.each([
     ['a rate, whose slot is the moment of the first run', policy({ schedule: 'rate(1 day)' }), 'daily'],
     ['by hand', { adhoc: true, expires: '14d', servers: { all: true } }, 'adhoc'],

@@ -281,12 +281,12 @@ describe('what a listing lacks', () => {
 });
 
 describe('a server between listing and request', () => {
-  const before = (h: Harness, change: () => unknown) =>
+  const meanwhile = (h: Harness, change: () => unknown) =>
     h.cloud.faults.push({ service: 'compute', method: 'POST', answer: change });
 
   test('that is gone by then is skipped, and no failure', async () => {
     const h = await fleet();
-    before(h, () => void h.cloud.region('ORD').servers.pop());
+    meanwhile(h, () => void h.cloud.region('ORD').servers.pop());
     const servers = { names: ['mail'] };
     expect(await h.run('snapshot', policy({ servers }))).toMatchObject({
       totals: { skipped: 1 },
@@ -304,7 +304,7 @@ describe('a server between listing and request', () => {
 
   test('whether it is gone is not known: a failure', async () => {
     const h = await fleet();
-    before(h, () => void h.cloud.region('ORD').servers.pop());
+    meanwhile(h, () => void h.cloud.region('ORD').servers.pop());
     const path = new RegExp(`servers/${h.mail.id}$`);
     h.cloud.faults.push({ service: 'compute', method: 'GET', path, times: 9, answer: answers.forbidden });
     const { report } = await h.fail('snapshot', policy({ servers: { names: ['mail'] } }));
