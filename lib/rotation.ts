@@ -6,6 +6,7 @@ import { isoSeconds } from './dates.ts';
 import type { Snapshot } from './marker.ts';
 import { type CloudErrorCode, explain, isCloudError } from './openstack/errors.ts';
 import { deleteImage, getImage, listImageIds, listImages } from './openstack/images.ts';
+import { mayWriteImages } from './openstack/roles.ts';
 import type { Session } from './openstack/session.ts';
 import { deleteVolumeSnapshot, getVolumeSnapshot, type VolumeSnapshot } from './openstack/volumes.ts';
 import { ADHOC } from './policy.ts';
@@ -162,8 +163,9 @@ export async function rotate(
   };
 
   const found = await pMap(plans, rotateSeries, { concurrency: AT_ONCE });
-  // Where nothing can be deleted, the user lacks the role; else it is this image that can't be.
-  const mayDelete = found.some((results) => [...results.values()].some(isDeletion));
+  // Where nothing can be deleted, the user may lack the role; else it is this image that can't be.
+  const mayDelete =
+    mayWriteImages(session) || found.some((results) => [...results.values()].some(isDeletion));
   return plans.map((plan, i) => {
     const lines = plan.items.map((item) => lineOf(item, settle(found[i]!.get(item), mayDelete)));
     return { plan, lines, warnings: refusalsIn(plan, found[i]!) };
@@ -187,7 +189,7 @@ function isDeletion({ outcome, reasons }: Result): boolean {
 }
 
 /** A refusal that concerns one image alone is no failure of the run. */
-function settle(result: Result | undefined, mayDelete: boolean): Result | undefined {
+function settle(result: Result | undefined, mayDelete: boolean | undefined): Result | undefined {
   return result?.refused === 'CONFLICT' || (result?.refused && mayDelete)
     ? { ...result, outcome: 'kept' }
     : result;

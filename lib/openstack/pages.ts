@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { CloudError } from './errors.ts';
+import { CloudError, isCloudError } from './errors.ts';
 import type { CloudRequest, Session } from './session.ts';
 
 /** A time, as Nova and Glance write it. */
@@ -26,11 +26,25 @@ interface Listing<T> {
  * `next`, relative to its origin. Only the query of either is used, so that the token goes nowhere else. Both name
  * a next page after a full last one, which is then empty.
  *
+ * A page begins after an item of the one before. Where that has been deleted meanwhile, the cloud answers 400, and the
+ * listing begins anew, once.
+ *
  * @throws {CloudError} BAD_ANSWER when a page or an item of it can't be read, or when pages go round in a circle.
  */
-export async function listAll<T extends { id: string }>(
+export async function listAll<T extends { id: string }>(session: Session, listing: Listing<T>): Promise<T[]> {
+  const progress = { pages: 0 };
+  try {
+    return await readPages(session, listing, progress);
+  } catch (error) {
+    if (progress.pages === 0 || !isCloudError(error, 'BAD_REQUEST', 'NOT_FOUND')) throw error;
+    return readPages(session, listing, { pages: 0 });
+  }
+}
+
+async function readPages<T extends { id: string }>(
   session: Session,
   { request, key, item }: Listing<T>,
+  progress: { pages: number },
 ): Promise<T[]> {
   const Page = v.looseObject({
     [key]: v.array(item),
@@ -45,6 +59,7 @@ export async function listAll<T extends { id: string }>(
     const { body } = await session.request({ ...request, method: 'GET', query, expect: [200, 203] });
     const page = v.safeParse(Page, body);
     if (!page.success) throw unreadable(request, v.getDotPath(page.issues[0]) ?? key);
+    progress.pages += 1;
     // What moved between two pages is listed twice: the later reading stands.
     for (const entry of page.output[key] as T[]) found.set(entry.id, entry);
 

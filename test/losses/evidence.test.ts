@@ -247,6 +247,8 @@ describe('Y27: rotation stood still, because the oldest could not be deleted', (
       expect(next.totals).toEqual({ deleted: 1, kept: 12 });
       expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 2), ...stuck]));
       expect(next.warnings.filter((line) => line.includes("can't be deleted"))).toHaveLength(10);
+      // Nor does a run fail that has nothing else to do.
+      expect((await h.run('cleanup', policy({ keep: { last: 2 } }))).totals).toEqual({ kept: 12 });
     },
   );
 
@@ -260,7 +262,7 @@ describe('Y27: rotation stood still, because the oldest could not be deleted', (
 
   test('a user who may delete nothing makes the run fail', async () => {
     const h = await history(4);
-    for (const image of h.images) Object.assign(image, { refusesDelete: 403 });
+    h.cloud.account.role = 'observer';
     const { report } = await h.fail('cleanup', policy());
     expect(fateOf(report, h.images[3]!)).toMatch(/^failed: /);
   });
