@@ -2,12 +2,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { eachAccount, mayMeet } from '../lib/accounts.ts';
 import { isAdhoc, parseEvent } from '../lib/policy.ts';
 import { Refusal } from '../lib/refusal.ts';
+import { OWNER } from '../lib/settings.ts';
 import { DRILL_RATE } from '../lib/work.ts';
 
 /** The parts of a Serverless service that say what runs when. */
 export interface Service {
   service: string;
-  custom?: { policies?: Record<string, unknown> };
+  custom?: { policies?: Record<string, unknown>; owner?: unknown };
   functions: Record<
     string,
     { events?: { schedule?: { rate: string | string[]; input?: unknown } }[]; package?: object }
@@ -63,6 +64,7 @@ export function problemsIn({ custom, functions }: Pick<Service, 'custom' | 'func
   const policies = Object.entries(custom?.policies ?? {});
   const rules = rulesOf({ functions });
   return [
+    ...ownerProblems(custom?.owner),
     ...policies.flatMap(([key, policy]) =>
       refusals(policy).map((problem) => `custom.policies.${key}.${problem}`),
     ),
@@ -94,6 +96,14 @@ export function problemsIn({ custom, functions }: Pick<Service, 'custom' | 'func
           `custom.policies: ${key} and another of them adopt the images of autosnap.py in the account ${accountOf(policy)}: they would rotate each other's snapshots`,
       ),
   ];
+}
+
+function ownerProblems(owner: unknown): string[] {
+  return owner === undefined || owner === '' || (typeof owner === 'string' && OWNER.test(owner))
+    ? []
+    : [
+        'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes; or "" for the one of this deployment',
+      ];
 }
 
 function accountOf(policy: unknown): unknown {

@@ -36,7 +36,7 @@ export function settings(): Settings {
 }
 
 /** What {@link Settings.owner} may be: it ends up in keys and paths. */
-const OWNER = /^[A-Za-z0-9_-]{1,100}$/;
+export const OWNER = /^[A-Za-z0-9_-]{1,100}$/;
 
 /**
  * Whose snapshots are a deployment's: `<service>_<stage>_<AWS account>_<AWS region>`, so that no two deployments have the

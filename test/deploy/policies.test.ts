@@ -100,3 +100,15 @@ describe('found before it is deployed', () => {
     expect(first).toBe('custom.policies.p0.adhoc: an ad-hoc event has no schedule: send it by hand');
   });
 });
+
+test.each([
+  ['', true],
+  ['autosnap_prod_123456789012_us-east-1', true],
+  ['a b', false],
+  ['../other', false],
+  ['x'.repeat(101), false],
+  [7, false],
+])('custom.owner %j', (owner, good) => {
+  const problems = problemsIn({ ...service(policy()), custom: { ...service(policy()).custom, owner } });
+  expect(problems).toEqual(good ? [] : [expect.stringMatching(/^custom\.owner: must be/)]);
+});
