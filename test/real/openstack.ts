@@ -213,6 +213,17 @@ export class OpenStack {
     );
   }
 
+  /** Writes a server's disk anew from an image, and waits until that is done. */
+  async rebuild(id: string, image: string): Promise<void> {
+    const json = { rebuild: { imageRef: image } };
+    await this.#call('compute', `/servers/${id}/action`, { method: 'POST', json, expect: [202] });
+    await eventually(`server ${id} rebuilt`, async () => {
+      const server = await this.server(id);
+      return server?.status === 'ACTIVE' && server.image.id === image ? true : undefined;
+    });
+    await this.idle([id]);
+  }
+
   async deleteServer(id: string): Promise<void> {
     await this.#call('compute', `/servers/${id}`, { method: 'DELETE', expect: [204, 404] });
     await eventually(`server ${id} gone`, async () => ((await this.server(id)) ? undefined : true));
