@@ -191,7 +191,7 @@ function limitDeletes(items: Item[], maxDeletes: number): Item[] {
  */
 export async function cleanUp(session: Session, policy: Policy, run: Run): Promise<Report> {
   const { owner, now } = run;
-  const { plans, unreadable, doubts, reserveMs } = await planRegions(session, policy, run);
+  const { plans, unreadable, doubts, warnings, reserveMs } = await planRegions(session, policy, run);
 
   const failures = [
     ...unreadable.map(
@@ -199,7 +199,6 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
     ),
     ...doubts.map((problem) => `whether a server is gone can't be told, so its snapshots stay: ${problem}`),
   ];
-  const warnings: string[] = [];
   const entries: Entry[] = [];
   const items = plans.flatMap(({ plan }) => plan.series.flatMap((series) => series.items));
   const toDelete = items.filter(({ fate }) => fate === 'delete').map(({ snapshot }) => snapshot);
@@ -252,15 +251,47 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   ) as [RegionSurvey[], RegionSurvey[]];
   for (const { region, doubts } of doubtful) unreadable.push({ region, problem: doubts[0]! });
   const here = new Set(regions.flatMap(({ servers }) => servers.map(({ id }) => id)));
+  const own = ownImages(certain);
   const { gone, doubts } = await goneEverywhere(
     session,
     policy.orphans ? missingFrom(certain, policy).difference(here) : [],
   );
+  const adopting = policies?.filter((one) => one.adopt).map((one) => one.policy) ?? [];
+  const isAlone = adopting.every((name) => name === policy.policy);
   const plans = certain.map((surveyed) => {
-    const read = readerOf(surveyed, policy, { owner, projectId: session.projectId, policies });
-    return { read, plan: planCleanup(surveyed, policy, read, { ...run, goneEverywhere: gone }) };
+    const adopt = isAlone ? policy.adopt : undefined;
+    const read = readerOf(surveyed, { ...policy, adopt }, { owner, projectId: session.projectId, policies });
+    const its = { ...surveyed, images: surveyed.images.filter(({ id }) => own.get(id) === surveyed.region) };
+    return { read, plan: planCleanup(its, policy, read, { ...run, goneEverywhere: gone }) };
   });
-  return { plans, unreadable, doubts, reserveMs };
+  const warnings =
+    policy.adopt && !isAlone
+      ? [
+          `adopt: the policies ${[...new Set(adopting)].join(', ')} adopt the images of autosnap.py, and would rotate each other's: none of these images is touched until only one does`,
+        ]
+      : [];
+  return { plans, unreadable, doubts, warnings, reserveMs };
+}
+
+/**
+ * In which region each image is rotated. Regions that share one image service list the same images: each belongs to the
+ * region of its server, or else to the first.
+ */
+function ownImages(regions: readonly RegionSurvey[]): Map<string, string> {
+  const home = new Map<string, string>();
+  for (const { region, servers, images } of regions) {
+    const here = new Set(servers.map(({ id }) => id));
+    for (const { id, properties } of images) {
+      const server = properties.autosnap_server ?? properties.instance_uuid ?? '';
+      if (!home.has(id) || (here.has(server) && !homeHas(regions, home.get(id)!, server)))
+        home.set(id, region);
+    }
+  }
+  return home;
+}
+
+function homeHas(regions: readonly RegionSurvey[], home: string, server: string): boolean {
+  return regions.some(({ region, servers }) => region === home && servers.some(({ id }) => id === server));
 }
 
 /** The servers of a policy's snapshots that are not in the snapshots' region. */

@@ -48,10 +48,17 @@ export async function hold(session: Session, event: Hold, { owner, now }: Run): 
         region: image.region,
         image: id,
         outcome: event.dryRun ? 'planned' : done,
-        reason: until === 'none' ? 'rotated again by its policy' : `held until ${until}`,
+        reason: until === 'none' ? released(image, owner) : `held until ${until}`,
       },
     ],
   });
+}
+
+/** What becomes of an image without its hold. */
+function released({ properties, protected: locked }: Image, owner: string): string {
+  if (properties.autosnap_owner !== owner)
+    return 'it is no snapshot of this deployment, so nothing here deletes it';
+  return locked ? 'it is protected, so it stays until it is not' : 'rotated again by its policy';
 }
 
 async function find(session: Session, id: string): Promise<Image | undefined> {

@@ -284,8 +284,8 @@ export interface Confirmation {
 
 /**
  * Looks at a region again after deletions and corrects the results by what is really there: a deletion counts when the
- * image is gone, and a snapshot that is gone although it was to be kept is a failure. Where a new listing says otherwise
- * than the result, the image itself is asked for.
+ * image is gone, and a snapshot that is gone although it was to be kept is a failure. What was deleted, or is not listed any
+ * more, is asked for by itself.
  */
 export async function confirm(
   session: Session,
@@ -338,10 +338,9 @@ async function goneOf(
 ): Promise<Set<string>> {
   const listed = await listImageIds(session, region);
   const lines = results.flatMap((result) => result.lines);
+  // That it is listed is proof enough; that it is not, is none.
   const isGone = async ({ image, outcome }: SnapshotLine) =>
-    listed.has(image) === (outcome === 'deleted')
-      ? (await getImage(session, region, image)) === undefined
-      : outcome === 'deleted';
+    (outcome === 'deleted' || !listed.has(image)) && (await getImage(session, region, image)) === undefined;
   const gone = await pMap(lines, isGone, { concurrency: AT_ONCE });
   return new Set(lines.filter((_, i) => gone[i]).map(({ image }) => image));
 }

@@ -14,5 +14,5 @@ export interface Run {
   /** How many accounts the event was of, where there are several: this run is for one of them. */
   accounts?: number;
   /** All policies of the deployment, where they are known. */
-  policies?: readonly { policy: string; schedule?: Schedule }[] | undefined;
+  policies?: readonly { policy: string; schedule?: Schedule; adopt?: string | undefined }[] | undefined;
 }

@@ -2,7 +2,15 @@ import pMap from 'p-map';
 import { type Reader, type ReadingPolicy, readerOf } from './belonging.ts';
 import { blueprintText } from './blueprint.ts';
 import { isoSeconds } from './dates.ts';
-import { CREATED_BY, CREATED_BY_KEY, isStuck, markerOf, nameEnding, type Snapshot } from './marker.ts';
+import {
+  CREATED_BY,
+  CREATED_BY_KEY,
+  EARLY_MS,
+  isStuck,
+  markerOf,
+  nameEnding,
+  type Snapshot,
+} from './marker.ts';
 import { createImage, type NewImage, type Server } from './openstack/compute.ts';
 import { explain, isCloudError } from './openstack/errors.ts';
 import { listImages } from './openstack/images.ts';
@@ -118,6 +126,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const { owner, now, policies } = run;
   const due = isAdhoc(event) ? dueByHand(event, run) : dueBySchedule(event, run);
   const { projectId, provider } = session;
+  refuseOtherTimes(session);
 
   const { regions, unreadable } = await survey(session, event.regions, { owner, ids: event.servers.ids });
   const readers = new Map(
@@ -168,6 +177,19 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
       ...entries,
     ],
   });
+}
+
+/**
+ * By the cloud's clock, snapshots are told from images that only have their marker.
+ *
+ * @throws {Refusal} when that clock is so wrong that no snapshot would be taken for one.
+ */
+function refuseOtherTimes({ clockAheadMs = 0 }: Session): void {
+  if (Math.abs(clockAheadMs) <= EARLY_MS) return;
+  const minutes = Math.round(Math.abs(clockAheadMs) / 60_000);
+  throw new Refusal('No snapshot is taken', [
+    `clock: the cloud's is ${minutes} minutes ${clockAheadMs > 0 ? 'ahead of' : 'behind'} the one here, so its images would not be of their slots: correct the one that is wrong`,
+  ]);
 }
 
 /** A policy as it reads images: an ad-hoc event adopts none. */
@@ -231,7 +253,9 @@ function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }
   return {
     policy,
     slot,
-    isMet: (snapshot) => schedule.covers(snapshot.slot, since),
+    // A newer one is as good: the schedule may have been moved since.
+    isMet: (snapshot) =>
+      schedule.covers(snapshot.slot, since) || (snapshot.slot > slot && snapshot.slot <= since),
     metadata: (server) =>
       markerOf({ owner, policy, server: server.id, slot, blueprint: blueprintText(server) }),
   };

@@ -157,6 +157,9 @@ async function auditRegions(
       ...unreadable
         .filter(({ region }) => wanted.includes(region))
         .map(({ region, problem }) => `${region} can't be read: ${problem}`),
+      ...own.flatMap(({ region, doubts }) =>
+        doubts.map((doubt) => `${region}: whether all servers are there can't be told: ${doubt}`),
+      ),
       ...selection.missingIds.map((id) => `servers.ids: there is no server ${id}`),
       ...selection.unmatched.map((selector) => `servers.${selector} matches no server`),
       ...(problem ? [problem] : []),

@@ -24,8 +24,8 @@ interface Circumstances {
 }
 
 /**
- * The newest good snapshot of the server, or the newest at or before a moment (of a bare date, the end of that day in
- * UTC). One whose last drill failed is passed over while there is one that passed; safety snapshots hold what a restore
+ * The newest good snapshot of the server, or the newest whose data are of a moment or older (of a bare date, of the end of
+ * that day in UTC): one that was taken late has younger data than its slot says. One whose last drill failed is passed over while there is one that passed; safety snapshots hold what a restore
  * was to undo. Both are taken by their id only.
  *
  * @throws {Refusal} that says what there is instead.
@@ -41,7 +41,7 @@ export function findImage(
   const untilMs = momentMs(at) ?? Infinity;
   const its = stock.snapshots.filter((s) => s.region === region && s.server === id);
   const candidates = its
-    .filter((s) => (policy === undefined || s.policy === policy) && s.slot.getTime() <= untilMs)
+    .filter((s) => (policy === undefined || s.policy === policy) && dataTime(s).getTime() <= untilMs)
     .filter((s) => !readSafetyMark(imageOf.get(s.id)!))
     .sort((a, b) => b.slot.getTime() - a.slot.getTime() || (a.id < b.id ? -1 : 1));
   const good = candidates.filter(({ state }) => state === 'good');
@@ -99,11 +99,16 @@ export function chosenById(
   );
 }
 
-/** Up to which slot `at` reaches, in milliseconds; undefined when it is the id of an image. */
+/** Up to which moment `at` reaches, in milliseconds; undefined when it is the id of an image. */
 export function momentMs(at: string): number | undefined {
   if (at === 'latest') return Infinity;
   const date = parseDate(at);
   return date && date.getTime() + (at.includes('T') ? 0 : DAY_MS - 1);
+}
+
+/** Of when a snapshot's data are, as far as it says: a busy server, or a run by hand, makes it later than its slot. */
+function dataTime({ slot, createdAt }: Snapshot): Date {
+  return createdAt > slot ? createdAt : slot;
 }
 
 /** Whether its last drill came to nothing. */
@@ -118,7 +123,8 @@ function storyOf(snapshot: Snapshot, now: Date): string {
     : drilled
       ? `its last drill, at ${isoSeconds(drilled)}, failed`
       : 'never tried by a drill';
-  return `the snapshot of ${isoSeconds(slot)} (${id}), ${ageText(slot, now)} old, policy "${policy}"; ${drill}`;
+  const made = dataTime(snapshot);
+  return `the snapshot of ${isoSeconds(slot)} (${id}), made at ${isoSeconds(made)}, ${ageText(made, now)} old, policy "${policy}"; ${drill}`;
 }
 
 function foreignStory({ id, name, createdAt }: Image, now: Date): string {
