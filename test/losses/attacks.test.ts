@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest';
+import { leavingOut } from '../../local/faults.ts';
+import { deploy, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, deletions, fateOf, history, idsIn, idsOf, take } from '../history.ts';
+
+// Losses and untruths that people have brought about who were asked to.
+
+describe("two policies that both adopt the images of autosnap.py would rotate each other's", () => {
+  const adopting = (name: string, last: number) =>
+    policy({ policy: name, adopt: 'autosnap.py', keep: { last } });
+
+  test('so neither touches any, and that is said', async () => {
+    const h = await history(2);
+    const legacy = Array.from({ length: 5 }, (_, age) =>
+      addSnapshot(h, h.web, age, {
+        name: `web-autosnap-${h.web.id}`,
+        properties: { autosnap_owner: undefined as unknown as string },
+      }),
+    );
+    for (const { properties } of legacy) {
+      for (const key of Object.keys(properties).filter((one) => one.startsWith('autosnap_')))
+        delete properties[key];
+    }
+    deploy([adopting('daily', 2), adopting('weekly', 10)]);
+    const report = await h.run('cleanup', adopting('daily', 2));
+    expect(deletions(h)).toEqual([]);
+    expect(report.warnings.join()).toContain(
+      'adopt: the policies daily, weekly adopt the images of autosnap.py',
+    );
+    deploy([adopting('daily', 2)]);
+    expect((await h.run('cleanup', adopting('daily', 2))).totals.deleted).toBe(5);
+  });
+});
+
+test('a restore to a moment takes no data that are younger than that, whatever the slot says', async () => {
+  const h = await history(2);
+  const late = addSnapshot(h, h.web, 0, { createdAt: new Date('2026-11-23T05:00:00Z') });
+  await h.cloud.region('DFW').removeImage(h.images[0]!.id);
+  setTime('2026-11-23T06:00:00Z');
+  const at = (moment: string) => h.run('restore', { server: 'web', to: 'new', dryRun: true, at: moment });
+  const early = await at('2026-11-23T04:00:00Z');
+  expect(early.image).toBe(h.images[1]!.id);
+  const now = await at('latest');
+  expect(now.image).toBe(late.id);
+  expect(now.lines[0]).toContain('the snapshot of 2026-11-23T00:00:00Z');
+  expect(now.lines[0]).toContain('made at 2026-11-23T05:00:00Z, 1 h old');
+});
+
+test.each([
+  ['by some minutes', 'cron(30 0 * * ? *)'],
+  ['to another day', 'cron(0 0 ? * MON *)'],
+])(
+  'a schedule that is moved %s takes nothing for a slot that is older than what is there',
+  async (_, moved) => {
+    setTime('2026-11-24T00:00:10Z');
+    const h = await harness();
+    h.cloud.region('DFW').addServer({ name: 'web' });
+    await take(h, '2026-11-24T00:00:00Z');
+    setTime('2026-11-24T00:25:00Z');
+    const report = await h.run('snapshot', policy({ schedule: moved }));
+    expect(report.entries[0]?.reason).toMatch(/^already taken/);
+    expect(h.cloud.region('DFW').images).toHaveLength(1);
+  },
+);
+
+test('two regions that share one image service rotate each image once, and nothing has disappeared', async () => {
+  const h = await history(6);
+  const db = h.cloud.region('ORD').addServer({ name: 'db' });
+  const [dfw, ord] = h.cloud.catalogue;
+  Object.assign(ord!, { imageUrl: dfw!.imageUrl });
+  for (let age = 0; age < 6; age++) addSnapshot(h, db, age);
+  const report = await h.run('cleanup', policy({ keep: { last: 3 } }));
+  expect(report.failures).toEqual([]);
+  expect(report.totals).toEqual({ deleted: 6, kept: 6 });
+  expect(h.cloud.region('DFW').images).toHaveLength(6);
+});
+
+test('a deletion that was accepted and had no effect is not reported as one, though a listing lacks the image', async () => {
+  const h = await history(4);
+  const [oldest] = h.images.slice(-1);
+  h.cloud.faults.push(
+    { service: 'image', method: 'DELETE', times: 9, answer: { status: 204, body: '' } },
+    { service: 'image', method: 'GET', path: /\/images$/, skip: 4, times: 9, answer: leavingOut(oldest!.id) },
+  );
+  const { report } = await h.fail('cleanup', policy());
+  expect(fateOf(report, oldest!)).toMatch(
+    /^failed: the cloud accepted the deletion, but the image is still there/,
+  );
+  expect(idsIn(h)).toEqual(idsOf(h.images));
+});
+
+test.each([-2, 2])(
+  "a cloud's clock that is %i hours off: nothing is taken, and that is said",
+  async (hours) => {
+    const h = await history(0);
+    h.cloud.advance(hours * 3_600_000);
+    const { error } = await h.fail('snapshot', policy());
+    expect(error.message).toMatch(/clock: the cloud's is 120 minutes (ahead of|behind) the one here/);
+    expect(h.cloud.region('DFW').images).toEqual([]);
+  },
+);
+
+test('a release says what becomes of the image', async () => {
+  const h = await history(1);
+  const [snapshot] = h.images;
+  const reason = async (id: string) => (await h.run('hold', { release: id })).entries[0]?.reason;
+  expect(await reason(snapshot!.id)).toBe('rotated again by its policy');
+  Object.assign(snapshot!, { protected: true });
+  expect(await reason(snapshot!.id)).toBe('it is protected, so it stays until it is not');
+  const mine = h.cloud.region('DFW').addImage({ name: 'mine', owner: h.cloud.account.projectId });
+  expect(await reason(mine.id)).toBe('it is no snapshot of this deployment, so nothing here deletes it');
+});
