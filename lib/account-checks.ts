@@ -99,7 +99,7 @@ function checkClock(aheadMs: number): Finding {
 export async function* listRegions(
   session: Session,
   regions: Iterable<string>,
-  run: Pick<Run, 'owner' | 'now'>,
+  run: Pick<Run, 'owner' | 'ownerPrefix' | 'now'>,
 ): Examination<Map<string, Server[]>> {
   const listed = await pMap(regions, (region) => listRegion(session, region, run));
   yield* listed.flatMap(({ findings }) => findings);
@@ -109,7 +109,7 @@ export async function* listRegions(
 async function listRegion(
   session: Session,
   region: string,
-  { owner, now }: Pick<Run, 'owner' | 'now'>,
+  { owner, ownerPrefix, now }: Pick<Run, 'owner' | 'ownerPrefix' | 'now'>,
 ): Promise<{ region: string; servers?: Server[]; findings: Finding[] }> {
   try {
     const [listed, images, limit = Infinity] = await Promise.all([
@@ -131,7 +131,7 @@ async function listRegion(
             'region',
             `${region}: servers ${servers.length}, images ${images.length}, of these ${ours} by ${owner}`,
           );
-    return { region, servers, findings: [finding, ...namesakes(region, images, owner)] };
+    return { region, servers, findings: [finding, ...namesakes(region, images, owner, ownerPrefix)] };
   } catch (error) {
     if (!isCloudError(error)) throw error;
     return { region, findings: [fail('region', `${region}: ${explain(error)}`)] };
@@ -139,8 +139,7 @@ async function listRegion(
 }
 
 /** Whether there are snapshots of a deployment of the same service and stage, in another AWS account or region. */
-function namesakes(region: string, images: readonly Image[], owner: string): Finding[] {
-  const name = /^[^_]+_[^_]+_/.exec(owner)?.[0];
+function namesakes(region: string, images: readonly Image[], owner: string, name = ''): Finding[] {
   const others = Map.groupBy(images, ({ properties }) => properties.autosnap_owner ?? '');
   return [...others].flatMap(([other, { length }]) =>
     name && other !== owner && other.startsWith(name)

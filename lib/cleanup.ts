@@ -3,6 +3,8 @@ import { type Reader, readerOf } from './belonging.ts';
 import { isoSeconds } from './dates.ts';
 import { isStuck, type Snapshot } from './marker.ts';
 import type { Server } from './openstack/compute.ts';
+import { isCloudError } from './openstack/errors.ts';
+import { type Image, listImages } from './openstack/images.ts';
 import { spreadUnderLimits } from './openstack/rates.ts';
 import type { Session } from './openstack/session.ts';
 import { ADHOC, type Policy } from './policy.ts';
@@ -258,12 +260,30 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   );
   const adopting = policies?.filter((one) => one.adopt).map((one) => one.policy) ?? [];
   const isAlone = adopting.every((name) => name === policy.policy);
-  const plans = certain.map((surveyed) => {
+  const planRegion = (surveyed: RegionSurvey) => {
     const adopt = isAlone ? policy.adopt : undefined;
     const read = readerOf(surveyed, { ...policy, adopt }, { owner, projectId: session.projectId, policies });
-    const its = { ...surveyed, images: surveyed.images.filter(({ id }) => own.get(id) === surveyed.region) };
+    const isOwn = ({ id }: Image) => (own.get(id) ?? surveyed.region) === surveyed.region;
+    const its = { ...surveyed, images: surveyed.images.filter(isOwn) };
     return { read, plan: planCleanup(its, policy, read, { ...run, goneEverywhere: gone }) };
-  });
+  };
+  const plans: ReturnType<typeof planRegion>[] = [];
+  for (const surveyed of certain) {
+    const planned = planRegion(surveyed);
+    const shrinks = planned.plan.series.some(
+      ({ server, items }) => gone.has(server) && items.some(({ fate }) => fate !== 'keep'),
+    );
+    // The age of such a series is that of its newest one, which a listing may have left out.
+    if (!shrinks) plans.push(planned);
+    else {
+      try {
+        plans.push(planRegion(await listedTwice(session, surveyed)));
+      } catch (error) {
+        if (!isCloudError(error)) throw error;
+        unreadable.push({ region: surveyed.region, problem: error.message });
+      }
+    }
+  }
   const warnings =
     policy.adopt && !isAlone
       ? [
@@ -271,6 +291,13 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
         ]
       : [];
   return { plans, unreadable, doubts, warnings, reserveMs };
+}
+
+/** A region with the images of two listings: what one of them lacks is there all the same. */
+async function listedTwice(session: Session, surveyed: RegionSurvey): Promise<RegionSurvey> {
+  const again = await listImages(session, surveyed.region);
+  const images = new Map([...surveyed.images, ...again].map((image) => [image.id, image]));
+  return { ...surveyed, images: [...images.values()] };
 }
 
 /**

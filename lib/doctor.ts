@@ -20,7 +20,7 @@ import { problemsOf, strict } from './schema.ts';
 /** Accounts, in each of which all regions are listed. */
 const AT_ONCE = 8;
 
-type Instruments = Pick<Run, 'owner' | 'now'> & Access;
+type Instruments = Pick<Run, 'owner' | 'ownerPrefix' | 'now'> & Access;
 
 /**
  * Checks whether `policies` would work: each account's secret, login, rights and regions, and each policy's servers
@@ -68,7 +68,7 @@ function doubles(policies: readonly Policy[], projects: ReadonlyMap<string, stri
 async function* examine(
   account: string,
   policies: readonly Policy[],
-  { owner, now, ...access }: Instruments,
+  { owner, ownerPrefix, now, ...access }: Instruments,
 ): AsyncGenerator<Finding & { policy?: string }> {
   const session = yield* checkLogin(account, access);
   if (!session) {
@@ -77,7 +77,11 @@ async function* examine(
   }
   const { provider, regions } = session;
   const wanted = new Set(policies.flatMap((policy) => regionsOf(policy, regions)));
-  const servers = yield* listRegions(session, wanted.intersection(new Set(regions)), { owner, now });
+  const servers = yield* listRegions(session, wanted.intersection(new Set(regions)), {
+    owner,
+    now,
+    ...(ownerPrefix ? { ownerPrefix } : {}),
+  });
   const aims = policies.map((policy) => aimOf(policy, regions, servers));
   const selected = aims.flatMap(({ selection }) => selection.servers);
   if (provider === 'keystone') yield* checkVolumes(session, selected);

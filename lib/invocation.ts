@@ -93,6 +93,7 @@ function jobOf(context: Context): Job {
   return {
     owner: ownerOf(deployed, context.invokedFunctionArn),
     deployment,
+    ownerPrefix: `${service}_${stage}_`,
     now,
     endsAt: new Date(now.getTime() + remainingMs),
     requestId: context.awsRequestId,

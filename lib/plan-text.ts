@@ -9,15 +9,19 @@ const WORDS: Partial<Record<Outcome, string>> = {
 /** The plan of a cleanup's dry run for people to read: a paragraph a series, a line a snapshot, newest first. */
 export function planText({ entries, omitted }: Report): string {
   const paragraphs = entries.map((entry) =>
-    [heading(entry), ...(entry.snapshots ?? []).map(line)].join('\n'),
+    [heading(entry), ...(entry.snapshots ?? []).map(line), ...rest(entry)].join('\n'),
   );
   const more = omitted > 0 ? [`… and ${omitted} more series`] : [];
   return [...paragraphs, ...more].join('\n\n');
 }
 
-function heading({ name, server, region, policy, snapshots = [] }: Entry): string {
+function rest({ omittedSnapshots = 0 }: Entry): string[] {
+  return omittedSnapshots > 0 ? [`  … and ${omittedSnapshots} more`] : [];
+}
+
+function heading({ name, server, region, policy, snapshots = [], omittedSnapshots = 0 }: Entry): string {
   const goes = snapshots.filter(({ outcome }) => outcome === 'planned').length;
-  return `${name || `server ${server} (gone)`} in ${region}, ${policy}: ${snapshots.length - goes} stay, ${goes} go`;
+  return `${name || `server ${server} (gone)`} in ${region}, ${policy}: ${snapshots.length + omittedSnapshots - goes} stay, ${goes} go`;
 }
 
 function line({ slot, sizeBytes, outcome, reasons }: SnapshotLine): string {

@@ -43,6 +43,8 @@ export interface Entry {
   /** Of which policy a cleanup's snapshots are. */
   policy?: string;
   snapshots?: SnapshotLine[];
+  /** How many of them were left out to keep the report small enough for a log line: those that were kept, mostly. */
+  omittedSnapshots?: number;
 }
 
 /** What a run did, for people and for programs: returned, and logged as JSON. */
@@ -85,6 +87,8 @@ export const NOWHERE = '-';
 
 // CloudWatch Logs takes 256 KiB an event; the logger adds some.
 const LARGEST_BYTES = 240_000;
+/** Of one server, so that a long series does not take the place of all others. */
+const LARGEST_ENTRY_BYTES = 60_000;
 
 type Draft = Omit<Report, 'totals' | 'omitted' | 'failedIn'> & {
   /** The regions that could not be read. */
@@ -116,12 +120,34 @@ export function finishReport(draft: Draft): Report {
   };
   let bytes = jsonBytes(report);
   for (const entry of sorted) {
-    bytes += jsonBytes(entry) + 1;
-    if (bytes > LARGEST_BYTES) break;
-    report.entries.push(entry);
+    const fitting = shortened(entry, LARGEST_BYTES - bytes);
+    if (!fitting) continue;
+    bytes += jsonBytes(fitting) + 1;
+    report.entries.push(fitting);
   }
   report.omitted = sorted.length - report.entries.length;
   return report;
+}
+
+/**
+ * An entry that takes up no more than so many bytes, and no more than its share: of a long series what was done comes
+ * before what was kept. Undefined when there is no room for it at all.
+ */
+function shortened(entry: Entry, roomBytes: number): Entry | undefined {
+  const limit = Math.min(roomBytes, LARGEST_ENTRY_BYTES) - 1;
+  if (jsonBytes(entry) <= (entry.snapshots ? limit : roomBytes - 1)) return entry;
+  if (!entry.snapshots) return undefined;
+  const wanted = entry.snapshots.toSorted((a, b) => rank(a.outcome) - rank(b.outcome));
+  const kept = new Set<SnapshotLine>();
+  let bytes = jsonBytes({ ...entry, snapshots: [], omittedSnapshots: wanted.length });
+  for (const line of wanted) {
+    bytes += jsonBytes(line) + 1;
+    if (bytes > limit) break;
+    kept.add(line);
+  }
+  if (kept.size === 0) return undefined;
+  const snapshots = entry.snapshots.filter((line) => kept.has(line));
+  return { ...entry, snapshots, omittedSnapshots: wanted.length - kept.size };
 }
 
 function regionsOfFailures(

@@ -20,8 +20,9 @@ const VOLUME_LOOKS = 4;
 const VOLUME_LOOK_MS = 500;
 const OUT_OF_TIME = 'the time of this run is used up';
 const ALREADY_GONE = 'already gone';
-/** What the cloud says of one image alone: it is in use, or may not be deleted. */
-const REFUSALS: readonly CloudErrorCode[] = ['CONFLICT', 'FORBIDDEN', 'BAD_REQUEST'];
+const STILL_THERE = 'the cloud accepted the deletion, but the image is still there';
+/** What the cloud may say of one image alone: it is in use, may not be deleted, or breaks whatever deletes it. */
+const REFUSALS: readonly CloudErrorCode[] = ['CONFLICT', 'FORBIDDEN', 'BAD_REQUEST', 'UNAVAILABLE'];
 
 /** A plan and what became of each of its items, in the same order. */
 export interface SeriesResult {
@@ -190,7 +191,8 @@ function isDeletion({ outcome, reasons }: Result): boolean {
 
 /** A refusal that concerns one image alone is no failure of the run. */
 function settle(result: Result | undefined, mayDelete: boolean | undefined): Result | undefined {
-  return result?.refused === 'CONFLICT' || (result?.refused && mayDelete)
+  const isIts = result?.refused === 'FORBIDDEN' || result?.refused === 'BAD_REQUEST';
+  return result?.refused === 'CONFLICT' || (result && isIts && mayDelete)
     ? { ...result, outcome: 'kept' }
     : result;
 }
@@ -258,6 +260,9 @@ async function remove(session: Session, { region, id, volumeSnapshots }: Snapsho
       return { outcome: 'deferred', reasons: [reason] };
     }
     await deleteImage(session, region, id);
+    if (await getImage(session, region, id)) {
+      return { outcome: 'failed', reasons: [STILL_THERE], refused: 'UNAVAILABLE' };
+    }
     return { outcome: 'deleted', reasons: [] };
   } catch (error) {
     // A refused token stops the region, like a failed read; the rest concerns this image and waits for the next run.
@@ -284,8 +289,8 @@ export interface Confirmation {
 
 /**
  * Looks at a region again after deletions and corrects the results by what is really there: a deletion counts when the
- * image is gone, and a snapshot that is gone although it was to be kept is a failure. What was deleted, or is not listed any
- * more, is asked for by itself.
+ * image is gone, and a snapshot that is gone although it was to be kept is a failure. Where a new listing says otherwise
+ * than the result, the image itself is asked for.
  */
 export async function confirm(
   session: Session,
@@ -293,8 +298,7 @@ export async function confirm(
   results: readonly SeriesResult[],
 ): Promise<Confirmation> {
   const warnings = results.flatMap((result) => result.warnings.map((warning) => `${region}: ${warning}`));
-  const untouched = results.every(({ plan }) => plan.items.every(({ fate }) => fate === 'keep'));
-  if (untouched) return { results: [...results], failures: [], warnings };
+  if (results.length === 0) return { results: [], failures: [], warnings };
   let gone: Set<string>;
   try {
     gone = await goneOf(session, region, results);
@@ -349,7 +353,7 @@ function stillThere(line: SnapshotLine): SnapshotLine {
   return {
     ...line,
     outcome: 'failed',
-    reasons: ['the cloud accepted the deletion, but the image is still there'],
+    reasons: [STILL_THERE],
   };
 }
 

@@ -6,6 +6,8 @@ export interface Run {
   owner: string;
   /** What people call the deployment, where it is known: `<service>-<stage>`. */
   deployment?: string;
+  /** How the owners of all deployments of its service and stage begin that have none by hand. */
+  ownerPrefix?: string;
   now: Date;
   /** When the work was first asked for: `now`, unless this run goes on with it. The slot is that of this moment. */
   since?: Date;
@@ -14,5 +16,13 @@ export interface Run {
   /** How many accounts the event was of, where there are several: this run is for one of them. */
   accounts?: number;
   /** All policies of the deployment, where they are known. */
-  policies?: readonly { policy: string; schedule?: Schedule; adopt?: string | undefined }[] | undefined;
+  policies?:
+    | readonly {
+        policy: string;
+        schedule?: Schedule;
+        adopt?: string | undefined;
+        account?: string;
+        regions?: readonly string[] | undefined;
+      }[]
+    | undefined;
 }

@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { covers } from './accounts.ts';
 import { type Reader, type ReadingPolicy, readerOf } from './belonging.ts';
 import { blueprintText } from './blueprint.ts';
 import { isoSeconds } from './dates.ts';
@@ -13,7 +14,7 @@ import {
 } from './marker.ts';
 import { createImage, type NewImage, type Server } from './openstack/compute.ts';
 import { explain, isCloudError } from './openstack/errors.ts';
-import { listImages } from './openstack/images.ts';
+import { getImage, type Image, listImageIds, listImages } from './openstack/images.ts';
 import { spreadUnderLimits } from './openstack/rates.ts';
 import { getServer } from './openstack/servers.ts';
 import type { Session } from './openstack/session.ts';
@@ -22,6 +23,7 @@ import { ADHOC, type Adhoc, isAdhoc, type Policy } from './policy.ts';
 import { Refusal } from './refusal.ts';
 import { type Entry, finishReport, NOWHERE, type Report } from './report.ts';
 import type { Run } from './run.ts';
+import { intervalMs, type Schedule } from './schedule.ts';
 import { type Selection, selectServers } from './selection.ts';
 import { type RegionSurvey, survey } from './survey.ts';
 
@@ -30,6 +32,8 @@ const AT_ONCE = 8;
 /** Nova takes 255 characters, and puts "snapshot for " before it to name the snapshots of volumes. */
 const LONGEST_NAME = 242;
 const MOST_NAMES = 10;
+/** The last part of a slot, in which nothing is begun any more. */
+const LAST_MS = 60_000;
 /** How the reason begins for which a server is skipped only for now. */
 const BUSY = 'busy: ';
 
@@ -37,6 +41,8 @@ const BUSY = 'busy: ';
 interface Due {
   policy: string;
   slot: Date;
+  /** When it is too late for it: an image that is created then is not of this slot. */
+  until?: Date | undefined;
   /** Whether a snapshot of this policy is the one that is due: then there is nothing to take. */
   isMet(snapshot: Snapshot): boolean;
   /** The marker of the snapshot that is to be taken. */
@@ -139,7 +145,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     .filter((read) => typeof read === 'object');
   const servers = regions.flatMap((r) => r.servers);
   const selection = selectServers(servers, event.servers);
-  const inheriting = inheritingMaker(regions);
+  const inheriting = provider === 'rackspace' ? inheritingMaker(regions) : new Set<Server>();
   const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
   const steps = (run.since ? turned(planned, now, run.since) : planned).map((step) =>
     step.action === 'take' && inheriting.has(step.server) ? withMaker(step) : step,
@@ -147,9 +153,10 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const toTake = steps.filter(({ action }) => action === 'take').map(({ server }) => server);
   if (!event.dryRun) await spreadUnderLimits(session, toTake);
   const take: Taking = { session, due, readerFor: (region) => readers.get(region)! };
-  const entries = await pMap(steps, (step) => (event.dryRun ? dryStep(step) : takeStep(take, step)), {
+  const found = await pMap(steps, (step) => (event.dryRun ? dryStep(step) : takeStep(take, step)), {
     concurrency: AT_ONCE,
   });
+  const { entries, warnings } = await confirmTaken(session, found);
 
   const failures = unreadable.map(
     ({ region, problem }) => `${region} can't be read, so no snapshot there: ${problem}`,
@@ -170,6 +177,11 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     warnings: [
       ...selection.unmatched.map((selector) => `servers.${selector} matches no server`),
       ...regions.flatMap(({ region, doubts }) => doubts.map((doubt) => `${region}: ${doubt}`)),
+      ...warnings,
+      ...regionsWithoutCleanup(event, entries, policies).map(
+        (region) =>
+          `expires: no policy looks at ${region} of this account, so nothing deletes these snapshots there`,
+      ),
     ],
     nothingSelected: selection.unmatched.length > 0 || selection.servers.length === 0,
     entries: [
@@ -198,17 +210,19 @@ function readAs(event: Policy | Adhoc, { policy }: Due): ReadingPolicy {
 }
 
 /**
- * The servers whose images would say that Rackspace's own schedule has made them, which deletes the oldest of its images:
- * they were made from such an image, or an earlier snapshot of ours shows it.
+ * The servers whose images may say that Rackspace's own schedule has made them, which deletes the oldest of its images:
+ * all but those whose own image is listed, and says no such thing. An earlier snapshot of ours may show it, too.
  */
 function inheritingMaker(regions: readonly RegionSurvey[]): Set<Server> {
   return new Set(
     regions.flatMap(({ servers, images }) => {
-      const made = images.filter(
-        ({ properties }) => (properties[CREATED_BY_KEY] ?? CREATED_BY) !== CREATED_BY,
-      );
-      const ids = new Set(made.flatMap(({ id, properties }) => [id, properties.autosnap_server]));
-      return servers.filter(({ id, imageId }) => ids.has(id) || (imageId !== undefined && ids.has(imageId)));
+      const says = ({ properties }: Image) => (properties[CREATED_BY_KEY] ?? CREATED_BY) !== CREATED_BY;
+      const imageOf = new Map(images.map((image) => [image.id, image]));
+      const shown = new Set(images.filter(says).map(({ properties }) => properties.autosnap_server));
+      return servers.filter(({ id, imageId = '' }) => {
+        const base = imageOf.get(imageId);
+        return shown.has(id) || !base || says(base);
+      });
     }),
   );
 }
@@ -253,12 +267,20 @@ function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }
   return {
     policy,
     slot,
+    until: endOfSlot(schedule, since),
     // A newer one is as good: the schedule may have been moved since.
     isMet: (snapshot) =>
       schedule.covers(snapshot.slot, since) || (snapshot.slot > slot && snapshot.slot <= since),
     metadata: (server) =>
       markerOf({ owner, policy, server: server.id, slot, blueprint: blueprintText(server) }),
   };
+}
+
+/** A little before the next slot: a request may have to wait for its turn. */
+function endOfSlot(schedule: Schedule, since: Date): Date | undefined {
+  const next = schedule.next(since);
+  const everyMs = intervalMs(schedule, since) ?? 0;
+  return next && new Date(next.getTime() - Math.min(LAST_MS, everyMs / 10));
 }
 
 /** By hand there is no schedule: a retry is known by its request, or by its invocation's id, which stays the same. */
@@ -310,6 +332,9 @@ async function takeStep(taking: Taking, step: Step): Promise<Entry> {
   const { session, due } = taking;
   const { server, image } = step;
   const entry = entryOf(server);
+  if (due.until && new Date() >= due.until) {
+    return { ...entry, outcome: 'deferred', reason: 'the next slot has come' };
+  }
   try {
     const id = await createOnce(session, server, image, () => lookFor(taking, server, image));
     if (id === undefined) {
@@ -380,7 +405,66 @@ async function createOnce(
   try {
     return (await createImage(session, server, image)) ?? (await look());
   } catch (error) {
+    if (isCloudError(error, 'FORBIDDEN', 'BAD_REQUEST') && CREATED_BY_KEY in image.metadata) {
+      // Rackspace may not let everybody write that property.
+      const { [CREATED_BY_KEY]: _, ...metadata } = image.metadata;
+      return createOnce(session, server, { ...image, metadata }, look);
+    }
     if (!isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER')) throw error;
     return (await look()) ?? (await createImage(session, server, image)) ?? (await look());
   }
+}
+
+/**
+ * What was taken, as it is in the end: an image that the cloud has promised and does not have was not taken. What a new
+ * listing lacks is asked for by itself.
+ */
+async function confirmTaken(session: Session, entries: readonly Entry[]): Promise<Confirmed> {
+  const taken = entries.filter(({ outcome }) => outcome === 'taken');
+  const missing = new Set<Entry>();
+  const warnings: string[] = [];
+  for (const [region, its] of Map.groupBy(taken, (entry) => entry.region)) {
+    try {
+      const listed = await listImageIds(session, region);
+      for (const entry of its) {
+        if (listed.has(entry.image!)) continue;
+        if (!(await getImage(session, region, entry.image!))) missing.add(entry);
+      }
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
+      warnings.push(`${region}: whether the cloud has what it has accepted can't be told: ${error.message}`);
+    }
+  }
+  return {
+    warnings,
+    entries: entries.map((entry) =>
+      missing.has(entry)
+        ? {
+            ...entry,
+            outcome: 'failed',
+            reason: `the cloud has accepted the request, and has no image ${entry.image}`,
+          }
+        : entry,
+    ),
+  };
+}
+
+interface Confirmed {
+  entries: Entry[];
+  warnings: string[];
+}
+
+/** The regions in which snapshots were taken that have an end, and that no cleanup of the deployment looks at. */
+function regionsWithoutCleanup(
+  event: Policy | Adhoc,
+  entries: readonly Entry[],
+  policies: Run['policies'],
+): string[] {
+  if (!isAdhoc(event) || event.expires === undefined || !policies) return [];
+  const looks = (region: string) =>
+    policies.some(
+      (one) => covers(one.account ?? event.account, event.account) && (one.regions?.includes(region) ?? true),
+    );
+  const taken = new Set(entries.filter(({ outcome }) => outcome === 'taken').map(({ region }) => region));
+  return [...taken].filter((region) => !looks(region));
 }

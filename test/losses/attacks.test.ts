@@ -110,3 +110,133 @@ test('a release says what becomes of the image', async () => {
   const mine = h.cloud.region('DFW').addImage({ name: 'mine', owner: h.cloud.account.projectId });
   expect(await reason(mine.id)).toBe('it is no snapshot of this deployment, so nothing here deletes it');
 });
+
+describe('what a listing lacks', () => {
+  test('a series that orphans shrinks is as old as its newest one, although one listing leaves that out', async () => {
+    const h = await history(0);
+    const gone = { id: 'gone-1', name: 'old' };
+    const images = [10, 40, 41, 42, 43].map((age) => addSnapshot(h, gone, age));
+    h.cloud.faults.push({
+      service: 'image',
+      region: 'DFW',
+      path: /\/images$/,
+      answer: leavingOut(images[0]!.id),
+    });
+    const event = policy({ keep: { last: 30 }, orphans: { after: '30d', keep: 1 } });
+    await h.run('cleanup', event);
+    expect(idsIn(h)).toEqual(idsOf(images));
+  });
+
+  test('good ones that vanish during a run that deletes nothing are a failure', async () => {
+    const h = await history(3);
+    h.cloud.faults.push({
+      service: 'image',
+      region: 'DFW',
+      path: /\/images$/,
+      skip: 2,
+      answer: () => {
+        for (const { id } of h.images) h.cloud.region('DFW').removeImage(id);
+      },
+    });
+    const { report } = await h.fail('cleanup', policy({ keep: { last: 3 } }));
+    expect(report?.failures).toHaveLength(3);
+  });
+});
+
+test('those that break each deletion do not keep the others from their turn', async () => {
+  const h = await history(7);
+  const stuck = new Set(h.images.slice(5).map(({ id }) => id));
+  h.cloud.faults.push({
+    service: 'image',
+    method: 'DELETE',
+    when: (c) => stuck.has(c.req.path.split('/').at(-1)!),
+    times: 999,
+    answer: { status: 500, body: { message: 'broken' } },
+  });
+  const { report } = await h.fail('cleanup', policy({ keep: { last: 2 }, maxDeletes: 2 }));
+  expect(report?.totals).toMatchObject({ deleted: 2, failed: 2 });
+});
+
+test('an image that the cloud has promised and does not have was not taken', async () => {
+  const h = await history(0);
+  const location = `http://glance/images/${crypto.randomUUID()}`;
+  h.cloud.faults.push({
+    service: 'compute',
+    method: 'POST',
+    answer: { status: 202, headers: { location }, body: '' },
+  });
+  const { report } = await h.fail('snapshot', policy());
+  expect(report?.entries).toEqual([
+    expect.objectContaining({
+      outcome: 'failed',
+      reason: expect.stringMatching(/has accepted the request, and has no image/),
+    }),
+  ]);
+});
+
+test('nothing is begun for a slot when the next one comes: it would count for nothing', async () => {
+  setTime('2026-11-23T00:59:58Z');
+  const h = await harness();
+  h.cloud.region('DFW').addServer({ name: 'web' });
+  const { report } = await h.fail('snapshot', policy({ schedule: 'cron(0 * * * ? *)' }));
+  expect(report?.entries[0]).toMatchObject({ outcome: 'deferred', reason: 'the next slot has come' });
+  expect(h.cloud.region('DFW').images).toEqual([]);
+});
+
+test('an ad-hoc snapshot with an end, where no policy looks: that is said', async () => {
+  const h = await history(0);
+  h.cloud.region('ORD').addServer({ name: 'far' });
+  deploy([policy({ regions: ['DFW'] })]);
+  const report = await h.run('snapshot', { adhoc: true, expires: '1h', servers: { all: true } });
+  expect(report.totals).toEqual({ taken: 2 });
+  expect(report.warnings).toEqual([
+    'expires: no policy looks at ORD of this account, so nothing deletes these snapshots there',
+  ]);
+});
+
+describe("a server that was made from an image of Rackspace's schedule that is gone", () => {
+  /** What its snapshots would inherit. */
+  const inherits = { 'org.openstack__1__created_by': 'scheduled_images_service' };
+
+  test('its snapshots are ours all the same', async () => {
+    setTime('2026-11-23T00:00:10Z');
+    const h = await harness();
+    const base = h.cloud.region('DFW').addImage({ name: 'scheduled', properties: inherits });
+    h.cloud.region('DFW').addServer({ name: 'web', image: base.id });
+    await h.run('snapshot', policy());
+    h.cloud.region('DFW').removeImage(base.id);
+    setTime('2026-11-23T00:30:00Z');
+    expect((await h.run('snapshot', policy())).entries[0]?.reason).toMatch(/^already taken/);
+  });
+
+  test('where the cloud does not let us write that property, the snapshot is taken without it', async () => {
+    setTime('2026-11-23T00:00:10Z');
+    const h = await harness();
+    h.cloud.region('DFW').addServer({ name: 'web' });
+    h.cloud.faults.push({
+      service: 'compute',
+      method: 'POST',
+      answer: {
+        status: 403,
+        body: { forbidden: { code: 403, message: 'Property org.openstack__1__created_by is protected' } },
+      },
+    });
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
+    expect(h.cloud.region('DFW').images[0]!.properties).not.toHaveProperty('org.openstack__1__created_by');
+  });
+});
+
+test('a series too long for a log line leaves what was done in the report, and the other servers', async () => {
+  const h = await history(0);
+  setTime('2026-11-23T06:00:00Z');
+  const hourly = { schedule: 'cron(0 * * * ? *)' };
+  for (let i = 0; i < 1_500; i++) addSnapshot(h, h.web, i / 24);
+  const db = h.cloud.region('DFW').addServer({ name: 'db' });
+  addSnapshot(h, db, 0);
+  const report = await h.run('cleanup', policy({ ...hourly, keep: { last: 1_490 }, dryRun: true }));
+  expect(report.omitted).toBe(0);
+  const [web] = report.entries.filter(({ name }) => name === 'web');
+  expect(web?.snapshots?.filter(({ outcome }) => outcome === 'planned')).toHaveLength(10);
+  expect(web!.snapshots!.length + web!.omittedSnapshots!).toBe(1_500);
+  expect(report.entries.map(({ name }) => name).sort()).toEqual(['db', 'web']);
+});
