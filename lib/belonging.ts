@@ -114,18 +114,21 @@ function adopted(
   servers: ReadonlyMap<string, Server>,
   policy: string,
   projectId: string,
-): Snapshot | undefined {
+): Snapshot | string | undefined {
   const { properties, createdAt } = image;
   const [, name, id = ''] = LEGACY_NAME.exec(image.name) ?? [];
   const server = servers.get(id);
   const agrees =
+    server !== undefined &&
     image.owner === projectId &&
-    server?.name === name &&
     properties.instance_uuid === id &&
     properties.autosnap_owner === undefined &&
     properties[CREATED_BY_KEY] === undefined &&
     properties.image_type !== 'backup';
   if (!agrees) return undefined;
+  if (server.name !== name) {
+    return `${image.name} (${image.id}) is of autosnap.py, and its server is called ${server.name} by now`;
+  }
   const read = snapshotOf(image, { server: id, policy, slot: createdAt });
   return typeof read === 'object' ? { ...read, adopted: true } : undefined;
 }

@@ -4,7 +4,7 @@ import { isoSeconds } from './dates.ts';
 import { isStuck, type Snapshot } from './marker.ts';
 import type { Server } from './openstack/compute.ts';
 import { isCloudError } from './openstack/errors.ts';
-import { type Image, listImages } from './openstack/images.ts';
+import { listImages } from './openstack/images.ts';
 import { spreadUnderLimits } from './openstack/rates.ts';
 import type { Session } from './openstack/session.ts';
 import { ADHOC, type Policy } from './policy.ts';
@@ -143,7 +143,7 @@ function oddities(s: Snapshot, server: Server | undefined, now: Date): string[] 
   return [
     ...(isStuck(s, server?.taskState ?? null, now)
       ? [
-          `${image} is ${s.status} since ${isoSeconds(s.createdAt)} and its server is idle: it will never finish; delete it`,
+          `${image} is ${s.status} since ${isoSeconds(s.createdAt)} and its server is ${server ? 'idle' : 'not here'}: it will never finish; delete it`,
         ]
       : []),
     ...(s.exposure ? [`${image} counts, and ${exposedBecause(s)}`] : []),
@@ -253,7 +253,6 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   ) as [RegionSurvey[], RegionSurvey[]];
   for (const { region, doubts } of doubtful) unreadable.push({ region, problem: doubts[0]! });
   const here = new Set(regions.flatMap(({ servers }) => servers.map(({ id }) => id)));
-  const own = ownImages(certain);
   const { gone, doubts } = await goneEverywhere(
     session,
     policy.orphans ? missingFrom(certain, policy).difference(here) : [],
@@ -263,9 +262,7 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   const planRegion = (surveyed: RegionSurvey) => {
     const adopt = isAlone ? policy.adopt : undefined;
     const read = readerOf(surveyed, { ...policy, adopt }, { owner, projectId: session.projectId, policies });
-    const isOwn = ({ id }: Image) => (own.get(id) ?? surveyed.region) === surveyed.region;
-    const its = { ...surveyed, images: surveyed.images.filter(isOwn) };
-    return { read, plan: planCleanup(its, policy, read, { ...run, goneEverywhere: gone }) };
+    return { read, plan: planCleanup(surveyed, policy, read, { ...run, goneEverywhere: gone }) };
   };
   const plans: ReturnType<typeof planRegion>[] = [];
   for (const surveyed of certain) {
@@ -298,27 +295,6 @@ async function listedTwice(session: Session, surveyed: RegionSurvey): Promise<Re
   const again = await listImages(session, surveyed.region);
   const images = new Map([...surveyed.images, ...again].map((image) => [image.id, image]));
   return { ...surveyed, images: [...images.values()] };
-}
-
-/**
- * In which region each image is rotated. Regions that share one image service list the same images: each belongs to the
- * region of its server, or else to the first.
- */
-function ownImages(regions: readonly RegionSurvey[]): Map<string, string> {
-  const home = new Map<string, string>();
-  for (const { region, servers, images } of regions) {
-    const here = new Set(servers.map(({ id }) => id));
-    for (const { id, properties } of images) {
-      const server = properties.autosnap_server ?? properties.instance_uuid ?? '';
-      if (!home.has(id) || (here.has(server) && !homeHas(regions, home.get(id)!, server)))
-        home.set(id, region);
-    }
-  }
-  return home;
-}
-
-function homeHas(regions: readonly RegionSurvey[], home: string, server: string): boolean {
-  return regions.some(({ region, servers }) => region === home && servers.some(({ id }) => id === server));
 }
 
 /** The servers of a policy's snapshots that are not in the snapshots' region. */

@@ -1,5 +1,5 @@
 import { parseEnd } from './dates.ts';
-import { explain, isCloudError } from './openstack/errors.ts';
+import { explain, isCloudError, restated } from './openstack/errors.ts';
 import { getImage, type Image, setProperty } from './openstack/images.ts';
 import type { Session } from './openstack/session.ts';
 import type { Hold } from './policy.ts';
@@ -62,6 +62,17 @@ function released({ properties, protected: locked }: Image, owner: string): stri
 }
 
 async function find(session: Session, id: string): Promise<Image | undefined> {
-  const found = await Promise.all(session.regions.map((region) => getImage(session, region, id)));
-  return found.find((image) => image !== undefined);
+  const answers = await Promise.allSettled(session.regions.map((region) => getImage(session, region, id)));
+  const images = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const found = images.find((image) => image !== undefined);
+  const failed = answers.findIndex(({ status }) => status === 'rejected');
+  const failure = answers[failed];
+  if (found || failure?.status !== 'rejected') return found;
+  const { reason } = failure;
+  throw isCloudError(reason)
+    ? restated(
+        reason,
+        `${session.regions[failed]} can't be read, and the image may be there: ${reason.message}`,
+      )
+    : reason;
 }

@@ -53,7 +53,7 @@ const Held = v.pipe(
 export function leasesIn(bucket: string): Leases {
   const client = new S3Client({
     maxAttempts: 2,
-    requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_500 },
+    requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_500, throwOnRequestTimeout: true },
   });
 
   /** Writes a lease if the object is as told. @returns its ETag; undefined when it is not. */

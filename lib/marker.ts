@@ -42,6 +42,8 @@ export interface Snapshot {
   expires: Date | undefined;
   /** Ad-hoc snapshots: the request that asked for it, the same for each try. */
   request: string | undefined;
+  /** Ad-hoc snapshots: it was taken by a restore, before it replaced the disk. */
+  safety?: boolean;
   /** When a server was last booted from it, as a drill, and worked. */
   proven: Date | undefined;
   /** When a drill of it last came to a verdict: later than `proven`, that one failed. */
@@ -178,6 +180,7 @@ export function snapshotOf(
     exposure: image.visibility === 'private' ? (image.hidden ? 'hidden' : undefined) : image.visibility,
     expires,
     request,
+    ...(isSafety(image, request) ? { safety: true } : {}),
     proven: readVerdict(image, 'autosnap_proven'),
     drilled: readVerdict(image, 'autosnap_drilled'),
     adopted: false,
@@ -244,6 +247,11 @@ function readVerdict(
 ): Date | undefined {
   const [, of, at] = /^(\S+) (\S+)$/.exec(properties[key] ?? '') ?? [];
   return of === id ? parseDate(at) : undefined;
+}
+
+/** A snapshot of a server that was restored from a safety snapshot has its mark, but another request. */
+function isSafety({ properties }: Image, request: string | undefined): boolean {
+  return request !== undefined && properties.autosnap_restore?.split(' ')[0] === request;
 }
 
 function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): State {

@@ -192,6 +192,7 @@ function isDeletion({ outcome, reasons }: Result): boolean {
 /** A refusal that concerns one image alone is no failure of the run. */
 function settle(result: Result | undefined, mayDelete: boolean | undefined): Result | undefined {
   const isIts = result?.refused === 'FORBIDDEN' || result?.refused === 'BAD_REQUEST';
+  if (result?.outcome === 'deferred') return result;
   return result?.refused === 'CONFLICT' || (result && isIts && mayDelete)
     ? { ...result, outcome: 'kept' }
     : result;
@@ -249,6 +250,11 @@ function asPlanned(planned: Snapshot, current: Snapshot | string | undefined, no
  */
 async function remove(session: Session, { region, id, volumeSnapshots }: Snapshot): Promise<Result> {
   try {
+    const before = await volumeSnapshotsOf(session, region, volumeSnapshots);
+    if (before.length > 0 && before.every(({ status }) => status === 'deleting')) {
+      const reason = 'its volume snapshots are being deleted since an earlier run';
+      return { outcome: 'deferred', reasons: [reason], refused: 'CONFLICT' };
+    }
     for (const volumeSnapshot of volumeSnapshots) await deleteVolumeSnapshot(session, region, volumeSnapshot);
     let left = await volumeSnapshotsOf(session, region, volumeSnapshots);
     for (let look = 0; left.length > 0 && look < VOLUME_LOOKS; look++) {

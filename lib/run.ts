@@ -1,3 +1,4 @@
+import type { Policy } from './policy.ts';
 import type { Schedule } from './schedule.ts';
 
 /** What a run knows besides its event. */
@@ -20,7 +21,8 @@ export interface Run {
     | readonly {
         policy: string;
         schedule?: Schedule;
-        adopt?: string | undefined;
+        adopt?: Policy['adopt'];
+        servers?: Policy['servers'];
         account?: string;
         regions?: readonly string[] | undefined;
       }[]

@@ -32,6 +32,7 @@ const AT_ONCE = 8;
 /** Nova takes 255 characters, and puts "snapshot for " before it to name the snapshots of volumes. */
 const LONGEST_NAME = 242;
 const MOST_NAMES = 10;
+const DAY_MS = 86_400_000;
 /** The last part of a slot, in which nothing is begun any more. */
 const LAST_MS = 60_000;
 /** How the reason begins for which a server is skipped only for now. */
@@ -134,7 +135,11 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const { projectId, provider } = session;
   refuseOtherTimes(session);
 
-  const { regions, unreadable } = await survey(session, event.regions, { owner, ids: event.servers.ids });
+  const { regions, unreadable } = await survey(session, event.regions, {
+    owner,
+    ids: event.servers.ids,
+    since: lookedForSince(event, now),
+  });
   const readers = new Map(
     regions.map((one) => [one.region, readerOf(one, readAs(event, due), { owner, projectId, policies })]),
   );
@@ -202,6 +207,15 @@ function refuseOtherTimes({ clockAheadMs = 0 }: Session): void {
   throw new Refusal('No snapshot is taken', [
     `clock: the cloud's is ${minutes} minutes ${clockAheadMs > 0 ? 'ahead of' : 'behind'} the one here, so its images would not be of their slots: correct the one that is wrong`,
   ]);
+}
+
+/**
+ * A server that the listing lacks is looked for while it has a young snapshot: those that are gone are not asked for for
+ * ever. An ad-hoc event does without.
+ */
+function lookedForSince(event: Policy | Adhoc, now: Date): Date {
+  const everyMs = isAdhoc(event) ? 0 : (intervalMs(event.schedule, now) ?? 0);
+  return new Date(now.getTime() - (isAdhoc(event) ? 0 : Math.max(3 * everyMs, DAY_MS)));
 }
 
 /** A policy as it reads images: an ad-hoc event adopts none. */
@@ -293,7 +307,8 @@ function dueByHand(
   return {
     policy: ADHOC,
     slot: since,
-    isMet: (snapshot) => snapshot.request === request,
+    // A restore's request may have the same name.
+    isMet: (snapshot) => snapshot.request === request && !snapshot.safety,
     metadata: (server) =>
       markerOf({ owner, server: server.id, slot: since, expires, request, blueprint: blueprintText(server) }),
   };

@@ -33,7 +33,7 @@ export function storeIn(bucket: string, config: object = {}): Store {
   const client = new S3Client({
     ...config,
     maxAttempts: 2,
-    requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000 },
+    requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
   });
 
   async function keysOf(prefix: string): Promise<string[]> {

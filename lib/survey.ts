@@ -39,6 +39,8 @@ interface Wanted {
   owner: string;
   /** Servers that are looked for whether or not they are listed. */
   ids?: readonly string[] | undefined;
+  /** Servers whose newest images are older are not looked for; unless told, all that our images name are. */
+  since?: Date | undefined;
 }
 
 /**
@@ -78,17 +80,41 @@ export async function survey(
     }
   });
   found.regions.sort((a, b) => (a.region < b.region ? -1 : 1));
-  return found;
+  return { ...found, regions: distinct(found.regions) };
+}
+
+/**
+ * The same regions with each server and each image in one of them. Regions that share a service list the same things: a
+ * server belongs to the first that lists it, an image to the region of its server, or else to the first.
+ */
+function distinct(regions: readonly RegionSurvey[]): RegionSurvey[] {
+  const homeOf = new Map<string, string>();
+  for (const { region, servers } of regions)
+    for (const { id } of servers) if (!homeOf.has(id)) homeOf.set(id, region);
+  const imageIn = new Map<string, string>();
+  for (const { region, images } of regions) {
+    for (const { id, properties } of images) {
+      const home = homeOf.get(properties.autosnap_server ?? properties.instance_uuid ?? '');
+      if (!imageIn.has(id) || home === region) imageIn.set(id, region);
+    }
+  }
+  return regions.map((one) => ({
+    ...one,
+    servers: one.servers.filter(({ id }) => homeOf.get(id) === one.region),
+    images: one.images.filter(({ id }) => imageIn.get(id) === one.region),
+  }));
 }
 
 async function surveyRegion(
   session: Session,
   region: string,
-  { owner, ids = [] }: Wanted,
+  { owner, ids = [], since = new Date(0) }: Wanted,
 ): Promise<RegionSurvey & Pick<Survey, 'throwAways'>> {
   const [servers, images] = await Promise.all([listServers(session, region), listImages(session, region)]);
   const ours = images.filter(({ properties }) => properties.autosnap_owner === owner);
-  const named = ours.flatMap(({ properties }) => properties.autosnap_server ?? []);
+  const named = ours.flatMap(({ properties, createdAt }) =>
+    createdAt >= since ? (properties.autosnap_server ?? []) : [],
+  );
   const needed = images.filter(hasVolumesOf(owner)).flatMap(({ volumeSnapshotIds }) => volumeSnapshotIds);
   const [missing, volumes] = await Promise.all([
     lookFor(without(servers, [...ids, ...named]), (id) => getServer(session, region, id)),
@@ -147,7 +173,7 @@ export async function goneEverywhere(
     new Set(ids),
     async (id) => {
       try {
-        for (const region of session.regions) if (await getServer(session, region, id)) return;
+        for (const region of session.computeRegions) if (await getServer(session, region, id)) return;
         gone.add(id);
       } catch (error) {
         if (!isCloudError(error)) throw error;

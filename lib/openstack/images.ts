@@ -86,10 +86,15 @@ async function listOwn<T extends { id: string }>(
   const own = { owner: session.projectId, ...(exact ? { name } : {}) };
   const request = { service: 'image', region, path: '/images' } as const;
   const found = new Map<string, T>();
-  for (const query of [own, { ...own, os_hidden: 'true' }]) {
-    const images = await listAll(session, { request: { ...request, query }, key: 'images', item });
-    for (const image of images) found.set(image.id, image);
-  }
+  const list = (query: Record<string, string>) =>
+    listAll(session, { request: { ...request, query }, key: 'images', item });
+  const shown = await list(own);
+  const hidden = await list({ ...own, os_hidden: 'true' }).catch((error: unknown) => {
+    // A Glance that has no hidden images may refuse the word.
+    if (isCloudError(error, 'BAD_REQUEST')) return [];
+    throw error;
+  });
+  for (const image of [...shown, ...hidden]) found.set(image.id, image);
   return [...found.values()];
 }
 

@@ -55,6 +55,8 @@ export interface Session {
   readonly traffic: Readonly<Traffic>;
   /** The regions that have both compute and images, sorted. */
   readonly regions: string[];
+  /** All that have compute, sorted: where a server may be. */
+  readonly computeRegions: string[];
   /** Spreads the requests of some verbs from now on, those to all regions together. See rates.ts. */
   spread(rates: Rates): void;
   /** @throws {CloudError} for every status not in `expect`, and for every way of getting no answer. */
@@ -152,6 +154,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     deadline,
     traffic,
     regions: regionsOf(grant),
+    computeRegions: [...regionsHaving(grant, 'compute')].sort(),
     spread: turns.spread,
     request({ service, region, method, path, query, json, text, contentType, microversion, expect }) {
       return withToken((current) => {
@@ -181,10 +184,12 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
   };
 }
 
-function regionsOf({ endpoints }: Grant): string[] {
-  const having = (service: ServiceType) =>
-    new Set(endpoints.filter((e) => e.service === service).map((e) => e.region));
-  return [...having('compute').intersection(having('image'))].sort();
+function regionsOf(grant: Grant): string[] {
+  return [...regionsHaving(grant, 'compute').intersection(regionsHaving(grant, 'image'))].sort();
+}
+
+function regionsHaving({ endpoints }: Grant, service: ServiceType): Set<string> {
+  return new Set(endpoints.filter((e) => e.service === service).map((e) => e.region));
 }
 
 /** The base URL of a service, up to its version. Glance is catalogued with /v2 (Rackspace) or without (others). */

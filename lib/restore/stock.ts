@@ -51,7 +51,12 @@ export async function lookAround(session: Session, event: RestoreEvent, run: Run
 }
 
 function stockOf(surveys: readonly RegionSurvey[], whose: Parameters<typeof readerOf>[2]): Stock {
-  const everyPolicy = { policy: '', servers: { all: true as const }, adopt: undefined };
+  const adopting = whose.policies?.find((one) => one.adopt);
+  const everyPolicy = {
+    policy: adopting?.policy ?? '',
+    servers: adopting?.servers ?? { all: true as const },
+    adopt: adopting?.adopt,
+  };
   const readers = new Map<string, { read: Reader; its: RegionSurvey }>(
     surveys.map((its) => [its.region, { its, read: readerOf(its, everyPolicy, whose) }]),
   );
