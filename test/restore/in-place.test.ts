@@ -125,7 +125,6 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
           name: 'web-adhoc-20261123T044800Z',
           properties: {
             autosnap_policy: 'adhoc',
-            autosnap_request: `${request} unknown`,
             autosnap_expires: `never ${request} unknown`,
           },
         }),
