@@ -155,12 +155,14 @@ function namesakes(region: string, images: readonly Image[], owner: string, name
 }
 
 /**
- * Whether volume snapshots can be listed where servers boot from volumes: there the data of their images lie, and
- * where they can't be listed no cleanup deletes anything.
+ * Whether volume snapshots can be listed where servers have volumes: the data of the images of those that boot from
+ * one lie there, and where they can't be listed no cleanup deletes anything.
  */
 export async function* checkVolumes(session: Session, servers: readonly Server[]): Examination {
   const regions = new Set(
-    servers.filter(({ volumeIds }) => volumeIds.length > 0).map(({ region }) => region),
+    servers
+      .filter(({ volumeBacked, volumeIds }) => volumeBacked || volumeIds.length > 0)
+      .map(({ region }) => region),
   );
   yield* await pMap(regions, async (region) => {
     try {

@@ -42,6 +42,8 @@ interface RotateOptions {
 interface Result extends Pick<SnapshotLine, 'outcome' | 'reasons'> {
   /** The cloud does not let this image go. */
   refused?: CloudErrorCode;
+  /** It was good, and some of its volume snapshots are deleted. */
+  broken?: boolean;
 }
 
 /**
@@ -189,13 +191,11 @@ function isDeletion({ outcome, reasons }: Result): boolean {
   return outcome === 'deleted' && !reasons.includes(ALREADY_GONE);
 }
 
-/** A refusal that concerns one image alone is no failure of the run. */
+/** A refusal that concerns one image alone, and leaves it whole, is no failure of the run. */
 function settle(result: Result | undefined, mayDelete: boolean | undefined): Result | undefined {
-  const isIts = result?.refused === 'FORBIDDEN' || result?.refused === 'BAD_REQUEST';
-  if (result?.outcome === 'deferred') return result;
-  return result?.refused === 'CONFLICT' || (result && isIts && mayDelete)
-    ? { ...result, outcome: 'kept' }
-    : result;
+  if (!result?.refused || result.broken || result.outcome === 'deferred') return result;
+  const isIts = result.refused === 'FORBIDDEN' || result.refused === 'BAD_REQUEST';
+  return result.refused === 'CONFLICT' || (isIts && mayDelete) ? { ...result, outcome: 'kept' } : result;
 }
 
 function refusalsIn({ name, server }: SeriesPlan, results: ReadonlyMap<Item, Result>): string[] {
@@ -209,14 +209,16 @@ function refusalsIn({ name, server }: SeriesPlan, results: ReadonlyMap<Item, Res
 }
 
 /** An item of a plan as the report shows it; without a result, as it is planned. */
-export function lineOf({ snapshot, fate, reasons }: Item, result?: Result): SnapshotLine {
+export function lineOf({ snapshot, fate, reasons: planReasons }: Item, result?: Result): SnapshotLine {
   const planned = { keep: 'kept', delete: 'planned', defer: 'deferred' } as const;
+  const { outcome, reasons } = result ?? { outcome: planned[fate], reasons: planReasons };
   return {
     image: snapshot.id,
     slot: isoSeconds(snapshot.slot),
     status: snapshot.status,
     ...(snapshot.sizeBytes === undefined ? {} : { sizeBytes: snapshot.sizeBytes }),
-    ...(result ?? { outcome: planned[fate], reasons }),
+    outcome,
+    reasons,
   };
 }
 
@@ -248,14 +250,18 @@ function asPlanned(planned: Snapshot, current: Snapshot | string | undefined, no
  * Deletes a snapshot: its volume snapshots first, the image that names them last, so that what is interrupted is
  * found and finished by a later run.
  */
-async function remove(session: Session, { region, id, volumeSnapshots }: Snapshot): Promise<Result> {
+async function remove(session: Session, { region, id, state, volumeSnapshots }: Snapshot): Promise<Result> {
+  let broken = false;
   try {
     const before = await volumeSnapshotsOf(session, region, volumeSnapshots);
     if (before.length > 0 && before.every(({ status }) => status === 'deleting')) {
       const reason = 'its volume snapshots are being deleted since an earlier run';
       return { outcome: 'deferred', reasons: [reason], refused: 'CONFLICT' };
     }
-    for (const volumeSnapshot of volumeSnapshots) await deleteVolumeSnapshot(session, region, volumeSnapshot);
+    for (const volumeSnapshot of volumeSnapshots) {
+      await deleteVolumeSnapshot(session, region, volumeSnapshot);
+      broken = state === 'good';
+    }
     let left = await volumeSnapshotsOf(session, region, volumeSnapshots);
     for (let look = 0; left.length > 0 && look < VOLUME_LOOKS; look++) {
       await setTimeout(VOLUME_LOOK_MS);
@@ -276,7 +282,7 @@ async function remove(session: Session, { region, id, volumeSnapshots }: Snapsho
     return {
       outcome: 'failed',
       reasons: [`${explain(error)} It is left to the next run.`],
-      ...(REFUSALS.includes(error.code) ? { refused: error.code } : {}),
+      ...(REFUSALS.includes(error.code) ? { refused: error.code, broken } : {}),
     };
   }
 }

@@ -26,8 +26,8 @@ interface Listing<T> {
  * `next`, relative to its origin. Only the query of either is used, so that the token goes nowhere else. Both name
  * a next page after a full last one, which is then empty.
  *
- * A page begins after an item of the one before. Where that has been deleted meanwhile, the cloud answers 400, and the
- * listing begins anew, once.
+ * A page begins after an item of the one before. Where that has been deleted meanwhile, the cloud answers 400 or
+ * 404, and the listing begins anew, once.
  *
  * @throws {CloudError} BAD_ANSWER when a page or an item of it can't be read, or when pages go round in a circle.
  */

@@ -209,7 +209,11 @@ describe('a snapshot that does not boot', () => {
 
   test('whose disk is a volume is said to be skipped, and no server is made of it', async () => {
     const h = await world();
-    const { id } = h.dfw.addVolumeSnapshot({ volumeId: 'v', name: '' });
+    const { id } = h.dfw.addVolumeSnapshot({
+      volumeId: 'v',
+      name: `snapshot for ${h.newest[0]!.name}`,
+      createdAt: h.newest[0]!.createdAt,
+    });
     h.fleet[0]!.volumeIds.push('v');
     h.newest[0]!.properties.block_device_mapping = JSON.stringify([
       { source_type: 'snapshot', snapshot_id: id },

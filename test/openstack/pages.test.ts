@@ -160,7 +160,6 @@ describe('of the link to the next page', () => {
 describe('a part of a listing is never given for the whole:', () => {
   test.for<[string, FaultAnswer, string]>([
     ['is refused', answers.forbidden, 'FORBIDDEN'],
-    ['is not there', { status: 404, body: { itemNotFound: { message: 'Gone.' } } }, 'NOT_FOUND'],
     ['is over a quota', answers.quota, 'OVER_QUOTA'],
     ['ends in the middle', 'truncate', 'BAD_ANSWER'],
     ['has no items', { status: 200, body: {} }, 'BAD_ANSWER'],
@@ -179,6 +178,46 @@ describe('a part of a listing is never given for the whole:', () => {
     await expect(listImages(session, 'DFW')).rejects.toMatchObject({ name: 'CloudError', code });
     expect(receivedBy(cloud, 'compute')).toHaveLength(2);
     expect(receivedBy(cloud, 'image')).toHaveLength(2);
+  });
+
+  const GONE: [string, { status: number; body: object }, string][] = [
+    ['400', { status: 400, body: { badRequest: { message: 'marker [1] not found' } } }, 'BAD_REQUEST'],
+    ['404', { status: 404, body: { itemNotFound: { message: 'Gone.' } } }, 'NOT_FOUND'],
+  ];
+
+  test.for(GONE)(
+    'where the item is gone that the next page begins after (%s), all of it is listed anew',
+    async ([, answer], { cloud }) => {
+      cloud.pageSize = 1;
+      for (const name of ['1', '2', '3']) cloud.region('DFW').addServer({ name });
+      const session = await connected(cloud);
+      cloud.faults.push({
+        service: 'compute',
+        skip: 1,
+        answer: {
+          edit: () => {
+            cloud.region('DFW').servers.shift();
+            return Response.json(answer.body, { status: answer.status });
+          },
+        },
+      });
+      const names = (await listServers(session, 'DFW')).map(({ name }) => name);
+      expect(names.sort()).toEqual(['2', '3']);
+    },
+  );
+
+  test.for(GONE)('but once only (%s)', async ([, answer, code], { cloud }) => {
+    cloud.pageSize = 1;
+    for (const name of ['1', '2']) cloud.region('DFW').addServer({ name });
+    const session = await connected(cloud);
+    cloud.faults.push({
+      service: 'compute',
+      when: (c) => c.req.query('marker') !== undefined,
+      times: Number.POSITIVE_INFINITY,
+      answer,
+    });
+    await expect(listServers(session, 'DFW')).rejects.toMatchObject({ name: 'CloudError', code });
+    expect(receivedBy(cloud, 'compute')).toHaveLength(4);
   });
 
   test.for<[string, object, string]>([

@@ -125,7 +125,6 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
           name: 'web-adhoc-20261123T044800Z',
           properties: {
             autosnap_policy: 'adhoc',
-            autosnap_request: `${request} unknown`,
             autosnap_expires: `never ${request} unknown`,
           },
         }),
@@ -263,18 +262,23 @@ describe('two calls at the same moment', () => {
 });
 
 describe('states that Nova does not rebuild are refused before the safety snapshot', () => {
-  test.each(['paused', 'suspended', 'rescued', 'shelved', 'shelved_offloaded', 'resized', 'error'])(
-    '%s',
-    async (vmState) => {
-      const h = await world();
-      h.web.vmState = vmState;
-      const { error } = await h.fail('restore', IN_PLACE);
-      expect(error.message).toMatch(
-        new RegExp(`server: web is ${vmState.toUpperCase()}; a restore in place needs it ACTIVE or SHUTOFF`),
-      );
-      expect(changes(h)).toEqual([]);
-    },
-  );
+  test.each([
+    ['paused', 'PAUSED'],
+    ['suspended', 'SUSPENDED'],
+    ['rescued', 'RESCUE'],
+    ['shelved', 'SHELVED'],
+    ['shelved_offloaded', 'SHELVED_OFFLOADED'],
+    ['resized', 'VERIFY_RESIZE'],
+    ['error', 'ERROR'],
+  ])('%s, whose status is %s', async (vmState, status) => {
+    const h = await world();
+    h.web.vmState = vmState;
+    const { error } = await h.fail('restore', IN_PLACE);
+    expect(error.message).toMatch(
+      new RegExp(`server: web is ${status}; a restore in place needs it ACTIVE or SHUTOFF`),
+    );
+    expect(changes(h)).toEqual([]);
+  });
 
   test('one that is paused after the safety snapshot is left as it is', async () => {
     const h = await world();

@@ -6,6 +6,7 @@ import { chosenById, findImage } from '../../lib/restore/choice.ts';
 import { readSafetyMark, safetyMark } from '../../lib/restore/marks.ts';
 import { findOrigin } from '../../lib/restore/source.ts';
 import type { Stock } from '../../lib/restore/stock.ts';
+import { imageName } from '../../lib/snapshot.ts';
 import { server } from '../snapshots.ts';
 
 const OWNER = 'autosnap-prod';
@@ -21,7 +22,7 @@ function shot(
   const marker = markerOf({ owner: OWNER, server: of.id, slot: new Date(slot), policy: 'daily' });
   return {
     id,
-    name: `${of.name}-daily-${slot.replace(/[-:]/g, '')}`,
+    name: imageName(of, changes.properties?.autosnap_policy ?? 'daily', new Date(slot)),
     region: 'DFW',
     status: 'active',
     visibility: 'private',
@@ -103,7 +104,7 @@ describe('the server that is meant', () => {
 describe('the image that is meant', () => {
   const of = (images: Image[], at = 'latest') =>
     findImage(stock([web], images), web, { at, policy: undefined }, { now: NOW }).image.id;
-  const mark = (request: string) => ({ autosnap_policy: 'adhoc', autosnap_request: request });
+  const mark = (request: string) => ({ autosnap_policy: 'adhoc', autosnap_expires: `never ${request} {}` });
 
   test('is the newest good one of that server, in its region, whatever the order', () => {
     const images = [
