@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: [
-      'test/{cleanup,marker,policy,retention,schedule,selection}.test.ts',
+      'test/{belonging,cleanup,marker,policy,retention,schedule,selection}.test.ts',
+      'test/drill/{ownership,record,throw-away}.test.ts',
       'test/handlers/{cleanup,volumes}.test.ts',
     ],
   },

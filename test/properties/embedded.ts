@@ -5,7 +5,7 @@ import { parsePolicy } from '../../lib/policy.ts';
 import type { Report } from '../../lib/report.ts';
 import { type Cloud, type Received, startCloud } from '../../local/cloud.ts';
 import { credentialsOf, unhurried } from '../openstack/connected.ts';
-import { mayGo, NOW, OWNER, type World } from './worlds.ts';
+import { type Known, mayGo, NOW, OWNER, type World } from './worlds.ts';
 
 const REGIONS = ['DFW', 'ORD'];
 
@@ -22,16 +22,18 @@ export function oneCloud(): { cloud: Cloud; session: Session } {
 }
 
 /** Makes the embedded cloud be a world, whatever it was before. */
-export function become(cloud: Cloud, { servers, images, pageSize }: World): void {
+export function become(cloud: Cloud, { servers, elsewhere, images, pageSize }: World): void {
   cloud.pageSize = pageSize;
   cloud.faults.splice(0);
   cloud.received.splice(0);
   for (const region of REGIONS.map((name) => cloud.region(name))) {
     region.servers.splice(0);
     region.volumeSnapshots.splice(0);
+    region.unlisted.clear();
     for (const { id } of region.images) region.removeImage(id);
   }
-  for (const { region, ...server } of servers) cloud.region(region).addServer({ ...server });
+  for (const { region, ...server } of [...servers, ...elsewhere])
+    cloud.region(region).addServer({ ...server });
   for (const { region, image, volumeSnapshot } of images) {
     cloud.region(region).addImage(structuredClone(image));
     if (volumeSnapshot) cloud.region(region).addVolumeSnapshot({ ...volumeSnapshot });
@@ -58,27 +60,39 @@ export function reported({ entries }: Report, outcome: string): string[] {
     .sort();
 }
 
+/** Those of some images that the cloud deletes when it is asked. */
+export function willing({ images }: World, ids: readonly string[]): string[] {
+  return ids.filter((id) => !images.find(({ image }) => image.id === id)?.image.refusesDelete);
+}
+
 export function deletionsIn(cloud: Cloud, region: string): Received[] {
   return cloud.received.filter((request) => request.method === 'DELETE' && request.region === region);
 }
 
-/** Invariant 1: of every series at least `atLeast` good ones are left, or all that there were. */
+/**
+ * Invariant 1: of every series good ones of at least `atLeast` slots are left, data and all, or of all that there were.
+ * Two images of one slot are one.
+ */
 export function expectTheFloor({ event, images }: World, left: ReadonlySet<string>): void {
   const good = images.filter(({ ours, adhoc, state }) => ours && !adhoc && state === 'good');
   for (const [series, before] of Map.groupBy(good, (known) => known.series)) {
-    const after = before.filter(({ image }) => left.has(image.id));
-    expect(after.length, series).toBeGreaterThanOrEqual(Math.min(before.length, event.keep.atLeast));
+    const after = before.filter(
+      ({ image, volumeSnapshot }) => left.has(image.id) && left.has((volumeSnapshot ?? image).id),
+    );
+    expect(slotsOf(after).size, series).toBeGreaterThanOrEqual(
+      Math.min(slotsOf(before).size, event.keep.atLeast),
+    );
   }
 }
 
-/** Invariant 2: what is unmarked, foreign, unknown, pending or held is there, data and all. */
+const slotsOf = (images: readonly Known[]) => new Set(images.map(({ slot }) => slot.getTime()));
+
+/** Invariants 2 and 11: what is foreign, unmarked, unknown, pending, held or seen by others is there, data and all. */
 export function expectTheUntouchable(world: World, left: ReadonlySet<string>): void {
   for (const known of world.images.filter((one) => !mayGo(one, world))) {
     expect(left, JSON.stringify(known)).toContain(known.image.id);
-  }
-  // Volume snapshots go first, but none whose image may not go.
-  for (const { image, volumeSnapshot } of world.images.filter((one) => !mayGo(one, world))) {
-    if (volumeSnapshot) expect(left, image.id).toContain(volumeSnapshot.id);
+    // Volume snapshots go first, but none whose image may not go.
+    if (known.volumeSnapshot) expect(left, JSON.stringify(known)).toContain(known.volumeSnapshot.id);
   }
 }
 

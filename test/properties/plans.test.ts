@@ -10,8 +10,9 @@ import { planSnapshots } from '../../lib/snapshot.ts';
 import type { RegionSurvey } from '../../lib/survey.ts';
 import { server } from '../snapshots.ts';
 import { always } from './always.ts';
+import { expectTheFloor } from './embedded.ts';
 import { histories } from './series.ts';
-import { type Known, NOW, OWNER, PROJECT, type World, worlds } from './worlds.ts';
+import { type Known, mayGo, NOW, OWNER, PROJECT, type World, worlds } from './worlds.ts';
 
 // The invariants of rotation, by their numbers, of the plan for a region: series, servers that are gone, adoption,
 // volume snapshots, foreign images. And what a run takes, the next of the same slot does not.
@@ -58,18 +59,25 @@ function imageOf({ image }: Known): Image {
   return {
     ...image,
     region: 'DFW',
-    hidden: false,
+    hidden: image.hidden ?? false,
     sizeBytes: size ?? undefined,
     volumeSnapshotIds: mapping.map(({ snapshot_id }) => snapshot_id),
   };
 }
 
-/** The plan of a region that is all of `world`, with the numbers of its event replaced by `changes`. */
-function plan(world: World, changes: object = {}, now = NOW): SeriesPlan[] {
+/** What reads the images of a region that is all of `world`. */
+function readerFor(world: World, changes: object = {}) {
   const policy = parsePolicy({ ...world.event, maxDeletes: 100, ...changes });
   const region = surveyOf(world);
-  const read = readerOf(region, policy, { owner: OWNER, projectId: PROJECT });
-  return planCleanup(region, policy, read, { now }).series;
+  return { policy, region, read: readerOf(region, policy, { owner: OWNER, projectId: PROJECT }) };
+}
+
+/** The plan of such a region, with the numbers of its event replaced by `changes`. */
+function plan(world: World, changes: object = {}, now = NOW): SeriesPlan[] {
+  const { policy, region, read } = readerFor(world, changes);
+  const ofGone = world.images.filter(({ gone, elsewhere }) => gone && !elsewhere);
+  const goneEverywhere = new Set(ofGone.map(({ series }) => series.split(' ')[1]!));
+  return planCleanup(region, policy, read, { now, goneEverywhere }).series;
 }
 
 /** The ids that a plan lets go, now or in a later run. */
@@ -77,6 +85,60 @@ function going(series: readonly SeriesPlan[]): string[] {
   const items = series.flatMap((s) => s.items).filter(({ fate }) => fate !== 'keep');
   return items.map(({ snapshot }) => snapshot.id).sort();
 }
+
+test('11: a snapshot of ours is recognised, and nothing else is taken for one, whatever it has inherited', async () => {
+  await always(
+    fc.property(worlds(40), (world) => {
+      const { region, read } = readerFor(world);
+      for (const [i, image] of region.images.entries()) {
+        const { ours, state } = world.images[i]!;
+        const found = read(image, region.volumeSnapshots);
+        expect(typeof found === 'object', JSON.stringify(world.images[i])).toBe(ours);
+        if (typeof found === 'object') expect(found.state, JSON.stringify(world.images[i])).toBe(state);
+      }
+    }),
+    pure,
+  );
+});
+
+test("2, 11: a plan lets nothing go but what the generator knows to be ours, finished and nobody else's business", async () => {
+  await always(
+    fc.property(worlds(40), (world) => {
+      const allowed = world.images.filter((known) => mayGo(known, world)).map(({ image }) => image.id);
+      expect(allowed).toEqual(expect.arrayContaining(going(plan(world))));
+    }),
+    pure,
+  );
+});
+
+test('the images of one slot count as one: good ones that nothing holds stay together or go together', async () => {
+  await always(
+    fc.property(worlds(40), (world) => {
+      const gone = new Set(going(plan(world)));
+      const free = world.images.filter(
+        (known) => mayGo(known, world) && known.state === 'good' && !known.adhoc,
+      );
+      for (const same of Map.groupBy(free, ({ series, slot }) => `${series} ${slot.getTime()}`).values()) {
+        expect(new Set(same.map(({ image }) => gone.has(image.id))).size).toBe(1);
+      }
+    }),
+    pure,
+  );
+});
+
+test('1: of every series good ones of atLeast slots stay', async () => {
+  await always(
+    fc.property(worlds(40), (world) => {
+      const gone = new Set(going(plan(world)));
+      const all = world.images.flatMap(({ image, volumeSnapshot }) => [
+        image.id,
+        volumeSnapshot?.id ?? image.id,
+      ]);
+      expectTheFloor(world, new Set(all.filter((id) => !gone.has(id))));
+    }),
+    pure,
+  );
+});
 
 test('3: the plan of one series depends on no other', async () => {
   await always(
@@ -110,7 +172,7 @@ test('5: the order of the listing changes nothing', async () => {
 test('6: failed images change no decision on any other', async () => {
   await always(
     fc.property(worlds(40), (world) => {
-      const rest = world.images.filter(({ state }) => state !== 'failed');
+      const rest = world.images.filter(({ ours, state }) => !ours || state !== 'failed');
       const others = new Set(rest.map(({ image }) => image.id));
       expect(going(plan(world)).filter((id) => others.has(id))).toEqual(
         going(plan({ ...world, images: rest })),

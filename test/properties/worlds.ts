@@ -2,10 +2,23 @@ import fc from 'fast-check';
 import type { State } from '../../lib/marker.ts';
 import type { CloudImage, CloudServer, CloudVolumeSnapshot } from '../../local/state.ts';
 import { policy } from '../harness.ts';
+import {
+  DATA_DISGUISES,
+  DISGUISES,
+  FOREIGN_DATA,
+  inherited,
+  isPlain,
+  MAKERS,
+  makerOf,
+  markerOf,
+  OWNER,
+  snapshotName,
+} from './makers.ts';
+
+export { OWNER };
 
 /** The clock of every world. */
 export const NOW = new Date('2026-11-23T06:00:00Z');
-export const OWNER = 'autosnap-test';
 export const PROJECT = '123456';
 const HOUR_MS = 3_600_000;
 
@@ -17,19 +30,30 @@ export interface Known {
   image: CloudImage;
   volumeSnapshot: CloudVolumeSnapshot | undefined;
   ours: boolean;
+  /** The policy and the slot that it was made for. */
+  policy: string;
+  slot: Date;
   /** Of its policy and server; ad-hoc images have no series. */
   adhoc: boolean;
   state: State;
   held: boolean;
+  /** Others can see it, or it is hidden. */
+  exposed: boolean;
   future: boolean;
-  /** Its server is. */
+  /** Its server is, or is at least not in this region. */
   gone: boolean;
+  /** Its server is in another region. */
+  elsewhere: boolean;
+  /** What a server that was rebuilt from it right after it was made passes on. */
+  made: Record<string, string>;
 }
 
 /** A cloud at one moment, and the policy that is to be applied to it. */
 export interface World {
   event: Record<string, unknown> & { keep: { atLeast: number } };
   servers: (CloudServer & { region: string })[];
+  /** Servers whose images are in another region than they. */
+  elsewhere: (CloudServer & { region: string })[];
   images: Known[];
   pageSize: number;
 }
@@ -63,7 +87,7 @@ export const keepEvents = fc
 
 export const timezones = fc.constantFrom('UTC', 'America/Chicago', 'Asia/Kathmandu', 'Australia/Lord_Howe');
 
-const events = fc
+export const events = fc
   .tuple(
     keepEvents,
     fc.record({ timezone: timezones, maxDeletes: mostly(10, [1, 2, 3]) }),
@@ -76,29 +100,6 @@ const events = fc
     ),
   )
   .map(([keep, always, sometimes]): World['event'] => ({ ...policy({ ...always, ...sometimes }), keep }));
-
-/** Ways in which an image is not ours although it looks much like it. */
-const DISGUISES: Record<string, (image: CloudImage) => unknown> = {
-  unmarked: ({ properties }) => {
-    for (const key of Object.keys(properties).filter((k) => k.startsWith('autosnap_')))
-      delete properties[key];
-  },
-  'another deployment': ({ properties }) => Object.assign(properties, { autosnap_owner: 'autosnap-prod' }),
-  'another project': (image) => Object.assign(image, { owner: '999', visibility: 'shared' }),
-  renamed: (image) => Object.assign(image, { name: 'golden' }),
-  'created too early': (image) =>
-    Object.assign(image, { createdAt: new Date(image.createdAt.getTime() - 3 * HOUR_MS) }),
-  'created after the next slot': (image) =>
-    Object.assign(image, { createdAt: new Date(image.createdAt.getTime() + 25 * HOUR_MS) }),
-  "of Rackspace's schedule": ({ properties }) =>
-    Object.assign(properties, { 'org.openstack__1__created_by': 'scheduled_images_service' }),
-  'a path for a server': ({ properties }) =>
-    Object.assign(properties, { autosnap_server: '../..', instance_uuid: '../..' }),
-  'another server': ({ properties }) => Object.assign(properties, { instance_uuid: 'another' }),
-  'no server': ({ properties }) => delete properties.autosnap_server,
-  'no slot': ({ properties }) => Object.assign(properties, { autosnap_slot: 'yesterday' }),
-  'no date of a hold': ({ properties }) => Object.assign(properties, { autosnap_hold: '2026-02-30' }),
-};
 
 const HOLDS = { none: false, '2026-11-23T05:59:59Z': false, forever: true, '2026-12-24': true };
 const STATES: Record<string, State> = {
@@ -123,54 +124,74 @@ const VOLUME_STATES: Record<string, State> = {
 
 // Some of the same hour, some of long ago, some of the future.
 const ages = fc.oneof(fc.integer({ min: -4, max: 80 }), fc.integer({ min: 0, max: 9_000 }));
+const disguises = [...Object.keys(DISGUISES), ...Object.keys(DATA_DISGUISES), 'with the data of another'];
 
 const imageSpecs = fc.record({
   server: mostly(0, [1, 2, 3]),
   policy: mostly('daily', ['weekly', 'adhoc']),
   hoursAgo: ages,
+  /** Of the same slot as the one before it. */
+  twin: mostly(false, [true]),
+  /** Its server was rebuilt, or its root volume made, from this one of the images of before, if there is one. */
+  source: fc.option(fc.nat(99), { freq: 2 }),
+  /** And from the image as it was made, before anybody held it or gave it anything. */
+  early: fc.boolean(),
+  maker: fc.oneof(mostly('', ['autosnap.py']), fc.constantFrom('', '', ...Object.keys(MAKERS))),
+  disguise: fc.oneof(fc.constant(''), fc.constantFrom('', '', ...disguises)),
+  data: mostly('', FOREIGN_DATA),
   status: mostly('active', ['empty', ...Object.keys(STATES)]),
   volume: mostly('available', Object.keys(VOLUME_STATES)),
   hold: mostly('none', Object.keys(HOLDS)),
   protected: mostly(false, [true]),
-  disguise: fc.oneof(mostly('', ['autosnap.py']), fc.constantFrom('', '', ...Object.keys(DISGUISES))),
+  seen: mostly('private', ['shared', 'community', 'public', 'hidden']),
+  refuses: mostly<403 | 409 | undefined>(undefined, [403, 409]),
+  /** The server had another name. */
+  formerName: mostly(false, [true]),
   expires: fc.constantFrom('never', '2026-11-22T00:00:00Z', '2026-12-24T00:00:00Z'),
 });
 type ImageSpec = typeof imageSpecs extends fc.Arbitrary<infer T> ? T : never;
 
 const serverSpecs = fc.record({
   region: mostly('DFW', ['ORD']),
-  gone: mostly(false, [true]),
+  gone: mostly('no', ['everywhere', 'elsewhere']),
   fromVolume: fc.constantFrom(false, false, true),
 });
 type ServerSpec = typeof serverSpecs extends fc.Arbitrary<infer T> ? T : never;
 
-/** Random worlds of up to four servers and `maxImages` images. */
-export const worlds = (maxImages = 18): fc.Arbitrary<World> =>
+const orphans = fc.record({ after: upTo(40).map((days) => `${days}d`), keep: upTo(3) });
+
+/** Random worlds of up to four servers and `maxImages` images; `orphaned` ones have mostly images of servers that are gone. */
+export const worlds = (maxImages = 18, orphaned = false): fc.Arbitrary<World> =>
   fc
     .tuple(
-      events,
-      fc.array(serverSpecs, { minLength: 1, maxLength: 4 }),
-      fc.array(imageSpecs, { maxLength: maxImages, size: 'max' }),
+      orphaned ? fc.tuple(events, orphans).map(([event, its]) => ({ ...event, orphans: its })) : events,
+      fc
+        .array(serverSpecs, { minLength: 1, maxLength: 4 })
+        .map((specs) => (orphaned ? [{ ...specs[0]!, gone: 'everywhere' }, ...specs.slice(1)] : specs)),
+      fc
+        .array(imageSpecs, { maxLength: maxImages, size: 'max' })
+        .map((specs) =>
+          orphaned ? specs.slice(-6).map((spec) => ({ ...spec, hoursAgo: spec.hoursAgo * 20 })) : specs,
+        ),
       fc.constantFrom(2, 5, 100),
     )
-    .map(([event, servers, images, pageSize]) => {
+    .map(([event, servers, specs, pageSize]) => {
       const made = servers.map((spec, i) => makeServer(spec, i));
-      return {
-        event,
-        pageSize,
-        servers: made.filter((_, i) => !servers[i]?.gone),
-        images: images.map((spec, i) => {
-          const at = spec.server % servers.length;
-          return makeImage(spec, i, { ...servers[at]!, server: made[at]!, adopts: 'adopt' in event });
-        }),
-      };
+      const images: Known[] = [];
+      for (const [i, spec] of specs.entries()) {
+        const at = spec.server % servers.length;
+        const origin = { ...servers[at]!, server: made[at]!, adopts: 'adopt' in event };
+        images.push(makeImage(spec, `image-${i}`, origin, images));
+      }
+      const where = (wanted: string) => made.filter((_, i) => servers[i]?.gone === wanted);
+      return { event, pageSize, servers: where('no'), elsewhere: where('elsewhere'), images };
     });
 
-function makeServer({ region, fromVolume }: ServerSpec, i: number): World['servers'][number] {
+function makeServer({ region, fromVolume, gone }: ServerSpec, i: number): World['servers'][number] {
   return {
     id: `00000000-0000-4000-8000-00000000000${i}`,
     name: `web-${i}`,
-    region,
+    region: gone === 'elsewhere' ? (region === 'DFW' ? 'ORD' : 'DFW') : region,
     metadata: {},
     image: fromVolume ? '' : 'base',
     vmState: 'active',
@@ -191,79 +212,135 @@ interface Origin extends ServerSpec {
   adopts: boolean;
 }
 
-function makeImage(spec: ImageSpec, i: number, { server, adopts, ...origin }: Origin): Known {
-  const slot = new Date(NOW.getTime() - spec.hoursAgo * HOUR_MS);
+/** @param before the images that were made before, of which one may become somebody else's for what this one names. */
+function makeImage(spec: ImageSpec, id: string, origin: Origin, before: readonly Known[]): Known {
+  const { server, adopts, fromVolume } = origin;
+  const { status, seen, maker } = spec;
+  const slot = (spec.twin && before.at(-1)?.slot) || new Date(NOW.getTime() - spec.hoursAgo * HOUR_MS);
   const createdAt = new Date(slot.getTime() + 20_000);
-  const legacy = spec.disguise === 'autosnap.py';
-  const adhoc = spec.policy === 'adhoc' && !legacy;
-  const inVolume = origin.fromVolume && !legacy;
-  const empty = spec.status === 'empty';
-  // Where the data lie in volume snapshots, the image may have inherited it.
-  const tellsNothing = spec.disguise === 'another server' && inVolume && !empty;
+  const legacy = maker === 'autosnap.py';
+  const empty = status === 'empty';
+  const mapped = fromVolume && !empty && !legacy;
+
+  const older = before.filter(({ image }) => image.createdAt < slot && image.owner === PROJECT);
+  const source = spec.source === null ? undefined : older[spec.source % older.length];
+  const passedOn = inherited(spec.early ? source?.made : source?.image.properties);
+  const name = spec.formerName ? `former-${server.name}` : server.name;
+  const copied = source && { name: source.image.name, slot: source.slot, policy: source.policy };
+  const isFromMaker = maker in MAKERS && !(fromVolume && /createBackup|shelving/.test(maker));
+  const foreign = isFromMaker ? MAKERS[maker]!({ server, at: createdAt, copied }) : undefined;
+  const own = { owner: OWNER, policy: spec.policy, server: server.id, slot, expires: spec.expires };
+  const wanted =
+    foreign ??
+    (legacy
+      ? { name: `${name}-autosnap-${server.id}` }
+      : {
+          name: snapshotName(name, spec.policy, slot),
+          metadata: { ...makerOf(passedOn), ...markerOf(own) },
+        });
+  const made: Record<string, string> = {
+    ...passedOn,
+    ...(mapped ? {} : { image_type: foreign?.imageType ?? 'snapshot', instance_uuid: server.id }),
+    ...wanted.metadata,
+  };
   const image: CloudImage = {
-    id: `image-${i}`,
-    name: legacy
-      ? `${server.name}-autosnap-${server.id}`
-      : `${server.name}-${spec.policy}-${slot.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`,
-    status: empty ? 'active' : spec.status,
-    visibility: 'private',
+    id,
+    name: wanted.name,
+    status: empty ? 'active' : status,
+    visibility: seen === 'hidden' ? 'private' : seen,
+    hidden: seen === 'hidden',
     protected: spec.protected,
     owner: PROJECT,
-    size: empty || inVolume ? 0 : 2e9,
+    size: empty || mapped ? 0 : 2e9,
     minDisk: 20,
     minRam: 512,
     createdAt,
     updatedAt: createdAt,
     properties: {
+      ...made,
       autosnap_hold: spec.hold,
-      ...(legacy ? {} : markerOf(server.id, spec, slot)),
-      ...(inVolume && !empty
-        ? { block_device_mapping: JSON.stringify([{ snapshot_id: `snapshot-${i}` }]) }
-        : { image_type: 'snapshot', instance_uuid: server.id }),
+      ...(mapped ? { block_device_mapping: mappingOf(`snapshot-of-${id}`) } : {}),
     },
+    ...(spec.refuses ? { refusesDelete: spec.refuses } : {}),
   };
-  DISGUISES[spec.disguise]?.(image);
-  const volumeSnapshot = inVolume && !empty && spec.volume !== 'gone';
-  const state = empty ? 'unknown' : (STATES[spec.status] ?? 'unknown');
-  return {
+
+  const inRegion = origin.gone === 'no';
+  const isProduct = !foreign && !legacy;
+  const isOurs = isProduct || (legacy && adopts && inRegion && !spec.formerName && isPlain(passedOn));
+  const known: Known = {
     region: origin.region,
     series: `${legacy ? 'daily' : spec.policy} ${server.id}`,
     image,
-    volumeSnapshot: volumeSnapshot
-      ? {
-          id: `snapshot-${i}`,
-          name: `snapshot for ${image.name}`,
-          status: spec.volume,
-          createdAt,
-          volumeId: server.volumeIds[0]!,
-          slowToGo: false,
-        }
-      : undefined,
-    ours: legacy ? adopts && !origin.gone : spec.disguise === '' || tellsNothing,
-    adhoc,
-    state: state === 'good' && inVolume ? (VOLUME_STATES[spec.volume] ?? 'unknown') : state,
+    volumeSnapshot: mapped && spec.volume !== 'gone' ? dataOf(spec, image, server) : undefined,
+    ours: isOurs,
+    policy: legacy ? 'daily' : spec.policy,
+    slot: legacy ? createdAt : slot,
+    adhoc: spec.policy === 'adhoc' && !legacy,
+    state: stateOf(spec, mapped),
     held: spec.protected || HOLDS[spec.hold as keyof typeof HOLDS],
+    exposed: seen !== 'private',
     future: (legacy ? createdAt : slot) > NOW,
-    gone: origin.gone,
+    gone: !inRegion,
+    elsewhere: origin.gone === 'elsewhere',
+    made,
+  };
+  if (known.volumeSnapshot && spec.data) {
+    // Without the server nobody knows what its volumes were.
+    if (spec.data !== 'of another volume' || inRegion) known.ours = false;
+  }
+  if (isProduct) disguise(known, spec.disguise, mapped, before);
+  return known;
+}
+
+function stateOf({ status, volume }: ImageSpec, mapped: boolean): State {
+  const state = status === 'empty' ? 'unknown' : (STATES[status] ?? 'unknown');
+  return mapped && (state === 'good' || state === 'failed')
+    ? volume === 'available'
+      ? state
+      : (VOLUME_STATES[volume] ?? 'unknown')
+    : state;
+}
+
+/** The volume snapshot that was made with an image, or is only said to have been. */
+function dataOf({ data, volume }: ImageSpec, image: CloudImage, server: CloudServer): CloudVolumeSnapshot {
+  const hours = data === 'made long before' ? -9 : 0;
+  return {
+    id: `snapshot-of-${image.id}`,
+    name: data === 'named otherwise' ? 'before the migration' : `snapshot for ${image.name}`,
+    status: volume,
+    createdAt: new Date(image.createdAt.getTime() + hours * HOUR_MS),
+    volumeId: data === 'of another volume' ? 'of another server' : server.volumeIds[0]!,
+    slowToGo: false,
   };
 }
 
-/** Written out here, so that the job is not tested against its own idea of a marker. */
-function markerOf(server: string, { policy: name, expires }: ImageSpec, slot: Date): Record<string, string> {
-  return {
-    autosnap_owner: OWNER,
-    autosnap_policy: name,
-    autosnap_server: server,
-    autosnap_slot: slot.toISOString(),
-    ...(name === 'adhoc' ? { autosnap_expires: expires } : {}),
-  };
+const mappingOf = (id: string) => JSON.stringify([{ snapshot_id: id }]);
+
+/** Makes a snapshot of ours something else, if the disguise changes anything about it. */
+function disguise(known: Known, how: string, mapped: boolean, before: readonly Known[]): void {
+  const { image } = known;
+  if (how === 'with the data of another') {
+    const other = before.findLast((one) => one.series === known.series && one.volumeSnapshot);
+    if (!other || !mapped) return;
+    // Nobody can tell whose they are.
+    other.ours = false;
+    known.ours = false;
+    known.volumeSnapshot = undefined;
+    image.properties.block_device_mapping = mappingOf(other.volumeSnapshot!.id);
+    return;
+  }
+  const change = DISGUISES[how] ?? (mapped ? undefined : DATA_DISGUISES[how]);
+  // Where Glance protects the image, nobody reads when its hold ends.
+  if (!change || (how === 'no date of a hold' && image.protected)) return;
+  change(image);
+  known.ours = false;
 }
 
 /** Whether any run may ever delete it: it is ours, it is finished, nobody holds it, and its server is there. */
 export function mayGo(known: Known, { event }: World): boolean {
-  const { ours, state, held, future, adhoc, series, image, gone } = known;
-  if (!ours || held || !['good', 'failed'].includes(state)) return false;
-  if (gone && (adhoc || !event.orphans || image.properties.block_device_mapping)) return false;
+  const { ours, state, held, exposed, future, adhoc, series, image, gone, elsewhere } = known;
+  if (!ours || held || exposed || !['good', 'failed'].includes(state)) return false;
+  if (elsewhere || (gone && (adhoc || !event.orphans || image.properties.block_device_mapping))) return false;
   if (adhoc) return image.properties.autosnap_expires === '2026-11-22T00:00:00Z';
   return series.startsWith('daily') && !future;
 }

@@ -1,0 +1,154 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { leavingOut } from '../../local/faults.ts';
+import type { CloudImage, CloudVolumeSnapshot } from '../../local/state.ts';
+import { always } from './always.ts';
+import { become, clean, expectTheFloor, oneCloud, present, reported } from './embedded.ts';
+import { type Known, mayGo, type World, worlds } from './worlds.ts';
+
+// The invariants of rotation, by their numbers, where a listing is not the whole truth, or the truth of a moment ago.
+
+const shared = oneCloud();
+
+/** All that a cleanup of the whole would delete, sooner or later. */
+async function goingFrom(world: World): Promise<string[]> {
+  become(shared.cloud, world);
+  const plan = await clean(shared.session, world, { dryRun: true, maxDeletes: 100 });
+  return reported(plan, 'planned');
+}
+
+const anyWorlds = fc.oneof(worlds(), worlds(18, true));
+const REGIONS = ['DFW', 'ORD'];
+
+test('13: a server or a volume snapshot that no listing shows makes nothing go that else would stay', async () => {
+  await always(
+    fc.asyncProperty(anyWorlds, fc.nat(), async (world, which) => {
+      const going = await goingFrom(world);
+      const things = [
+        ...[...world.servers, ...world.elsewhere].map(({ id }) => id),
+        ...world.images.flatMap(({ volumeSnapshot }) => volumeSnapshot?.id ?? []),
+      ];
+      become(shared.cloud, world);
+      for (const name of REGIONS) shared.cloud.region(name).unlisted.add(things[which % things.length] ?? '');
+      const report = await clean(shared.session, world);
+      expect(going).toEqual(expect.arrayContaining(reported(report, 'deleted')));
+    }),
+  );
+});
+
+test('13: an image that any one listing leaves out makes nothing go that else would stay', async () => {
+  await always(
+    fc.asyncProperty(anyWorlds, fc.nat(), fc.nat(5), async (world, which, skip) => {
+      const going = await goingFrom(world);
+      // Each listing has a page, and another of hidden images.
+      become(shared.cloud, { ...world, pageSize: 100 });
+      const known = world.images[which % world.images.length];
+      if (!known) return;
+      const answer = leavingOut(known.image.id);
+      const listing = { service: 'image', region: known.region, path: /\/images$/ } as const;
+      shared.cloud.faults.push({ ...listing, skip: 2 * Math.floor(skip / 2), times: 2, answer });
+      const report = await clean(shared.session, world);
+      expect(going).toEqual(expect.arrayContaining(reported(report, 'deleted')));
+      expect(report.failures).toEqual([]);
+    }),
+  );
+});
+
+/** What somebody does to a snapshot, of which it must not go any more. */
+const CHANGES: Record<string, (image: CloudImage, snapshot: CloudVolumeSnapshot | undefined) => unknown> = {
+  'it is renamed': (image) => Object.assign(image, { name: 'golden' }),
+  'it is shared': (image) => Object.assign(image, { visibility: 'shared' }),
+  'it is hidden': (image) => Object.assign(image, { hidden: true }),
+  'it is protected': (image) => Object.assign(image, { protected: true }),
+  'it is held': ({ properties }) => Object.assign(properties, { autosnap_hold: 'forever' }),
+  'its marker is taken away': ({ properties }) => delete properties.autosnap_owner,
+  'it is given to another deployment': ({ properties }) =>
+    Object.assign(properties, { autosnap_owner: 'autosnap-prod' }),
+  'it gets another policy': ({ properties }) => Object.assign(properties, { autosnap_policy: 'weekly' }),
+  'it gets another slot': ({ properties }) =>
+    Object.assign(properties, { autosnap_slot: '2020-01-01T00:00:00Z' }),
+  'it is deactivated': (image) => Object.assign(image, { status: 'deactivated' }),
+  'it names other data': (image) =>
+    Object.assign(image.properties, { block_device_mapping: '[{"snapshot_id":"of-somebody"}]' }),
+  'its data are renamed': (image, snapshot) =>
+    Object.assign(snapshot ?? image, { name: 'before the migration' }),
+  'its data are in use': (image, snapshot) =>
+    snapshot ? Object.assign(snapshot, { status: 'backing-up' }) : Object.assign(image, { protected: true }),
+};
+const changes = fc.array(fc.tuple(fc.nat(), fc.constantFrom(...Object.keys(CHANGES))), {
+  minLength: 1,
+  maxLength: 6,
+});
+
+/** Lets something happen when the run looks at the first image of a region for the last time. */
+function atTheLastLook(region: string, answer: () => unknown): void {
+  shared.cloud.faults.push({ service: 'image', region, method: 'GET', path: /\/images\/./, answer });
+}
+
+const isCounted = (world: World) => (known: Known) => mayGo(known, world) && known.state === 'good';
+
+test('2, 11: what was changed since the plan stays, data and all: everything is asked for again', async () => {
+  await always(
+    fc.asyncProperty(worlds(), changes, async (world, all) => {
+      become(shared.cloud, world);
+      const changing = world.images.filter(isCounted(world)).filter(({ adhoc, image }) => {
+        // What carries no marker has none to be taken away.
+        return !adhoc && image.properties.autosnap_owner;
+      });
+      const changed = new Map(
+        changing.length > 0 ? all.map(([at, how]) => [changing[at % changing.length]!, how]) : [],
+      );
+      for (const name of REGIONS) {
+        const region = shared.cloud.region(name);
+        atTheLastLook(name, () => {
+          for (const [{ image, volumeSnapshot, region: its }, how] of changed) {
+            if (its !== name) continue;
+            const snapshot = region.volumeSnapshots.find(({ id }) => id === volumeSnapshot?.id);
+            CHANGES[how]!(region.image(image.id)!, snapshot);
+          }
+        });
+      }
+      await clean(shared.session, world);
+      const left = present(shared.cloud);
+      for (const [{ image, volumeSnapshot }, how] of changed) {
+        expect(left, how).toContain(image.id);
+        if (volumeSnapshot) expect(left, how).toContain(volumeSnapshot.id);
+      }
+    }),
+  );
+});
+
+test('1: the floor is that of what is there at the last look: of what somebody else deletes, nothing counts', async () => {
+  const removals = fc.array(fc.nat(), { minLength: 1, maxLength: 12 });
+  await always(
+    fc.asyncProperty(worlds(), removals, async (world, which) => {
+      become(shared.cloud, world);
+      const victims = new Set(which.map((at) => world.images[at % world.images.length]));
+      for (const name of REGIONS) {
+        atTheLastLook(name, () => {
+          for (const known of victims)
+            if (known?.region === name) shared.cloud.region(name).removeImage(known.image.id);
+        });
+      }
+      await clean(shared.session, world);
+      const left = present(shared.cloud);
+      const there = world.images.filter((known) => !victims.has(known) || left.has(known.image.id));
+      expectTheFloor({ ...world, images: there }, left);
+    }),
+  );
+});
+
+test('11: servers and volumes are never deleted by a cleanup', async () => {
+  await always(
+    fc.asyncProperty(worlds(), async (world) => {
+      become(shared.cloud, world);
+      await clean(shared.session, world, { maxDeletes: 100 });
+      const deleted = shared.cloud.received.filter(({ method }) => method === 'DELETE');
+      for (const { service, path } of deleted) {
+        expect(`${service} ${path}`).toMatch(
+          /^(image .*\/images\/image-\d+|volume .*\/snapshots\/snapshot-of-image-\d+)$/,
+        );
+      }
+    }),
+  );
+});
