@@ -10,6 +10,9 @@ import type { RegionSurvey } from './survey.ts';
 /** How far the creation of an image and of its volume snapshots may be apart: Nova makes both in one request. */
 const MADE_TOGETHER_MS = 3_600_000;
 
+/** The status of a volume snapshot that may be there, and can't be asked for. */
+export const UNREADABLE = 'unreadable';
+
 /**
  * Says whose an image is: a snapshot of ours; a sentence on what is wrong with one that is marked as ours; undefined for
  * everybody else's. `volumeSnapshots` are those that are there now, of those that the image names.
@@ -77,8 +80,9 @@ function namedByTwo(images: readonly Image[]): Set<string> {
 function foreignData(
   { name, createdAt }: Snapshot,
   server: Server | undefined,
-  named: readonly VolumeSnapshot[],
+  all: readonly VolumeSnapshot[],
 ): string | undefined {
+  const named = all.filter(({ status }) => status !== UNREADABLE);
   const other = named.find(
     (one) =>
       one.name !== `snapshot for ${name}` ||

@@ -4,15 +4,18 @@ import { isoSeconds } from './dates.ts';
 import { isStuck, type Snapshot } from './marker.ts';
 import type { Server } from './openstack/compute.ts';
 import { isCloudError } from './openstack/errors.ts';
-import { listImages } from './openstack/images.ts';
+import { type Image, listImages } from './openstack/images.ts';
 import { spreadUnderLimits } from './openstack/rates.ts';
 import type { Session } from './openstack/session.ts';
 import { ADHOC, type Policy } from './policy.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from './report.ts';
+import { readSafetyMark } from './restore/marks.ts';
 import { type Decision, exposedBecause, retain, retainAdhoc } from './retention.ts';
 import { confirm, leftForTime, lineOf, rotate } from './rotation.ts';
 import type { Run } from './run.ts';
 import { goneEverywhere, type RegionSurvey, survey } from './survey.ts';
+
+const DAY_MS = 86_400_000;
 
 /** One snapshot in a plan: kept, to be deleted now, or left to a later run. */
 export interface Item {
@@ -99,11 +102,34 @@ export function planCleanup(
   });
   // Last, because there may be many.
   warn(...foreign);
+  const restored = restoredFrom(images, now);
   return {
     region,
-    series: series.map((plan) => ({ ...plan, items: limitDeletes(plan.items, policy.maxDeletes) })),
+    series: series.map((plan) => ({
+      ...plan,
+      items: limitDeletes(
+        plan.items.map((item) => keepIf(restored, item)),
+        policy.maxDeletes,
+      ),
+    })),
     warnings,
   };
+}
+
+/** The images that restores in place have begun with in the last day: their safety snapshots name them. */
+function restoredFrom(images: readonly Image[], now: Date): Set<string> {
+  return new Set(
+    images.flatMap((image) => {
+      const mark = readSafetyMark(image);
+      return mark && now.getTime() - image.createdAt.getTime() < DAY_MS ? [mark.image] : [];
+    }),
+  );
+}
+
+function keepIf(restored: ReadonlySet<string>, item: Item): Item {
+  return item.fate !== 'keep' && restored.has(item.snapshot.id)
+    ? { ...item, fate: 'keep', reasons: ['a restore in place has begun with it'] }
+    : item;
 }
 
 /** The series of a server that is gone: kept whole, or shrunk to `keep` once its newest good one is old enough. */

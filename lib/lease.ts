@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import * as v from 'valibot';
 
@@ -59,10 +60,10 @@ export function leasesIn(bucket: string): Leases {
   /** Writes a lease if the object is as told. @returns its ETag; undefined when it is not. */
   async function write(
     Key: string,
-    until: Date,
+    { until, run }: { until: Date; run: string },
     condition: { IfMatch: string } | { IfNoneMatch: '*' },
   ): Promise<string | undefined> {
-    const Body = JSON.stringify({ until });
+    const Body = JSON.stringify({ until, run });
     try {
       const { ETag } = await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body, ...condition }));
       return ETag ?? '';
@@ -72,28 +73,32 @@ export function leasesIn(bucket: string): Leases {
     }
   }
 
-  async function read(Key: string): Promise<{ until: Date; etag: string }> {
+  async function read(Key: string): Promise<{ until: Date; run?: string | undefined; etag: string }> {
     const { Body, ETag } = await client.send(new GetObjectCommand({ Bucket: bucket, Key }));
     const held = v.safeParse(Held, await Body?.transformToString());
     // One that can't be read is nobody's.
-    return { until: held.success ? held.output.until : new Date(0), etag: ETag ?? '' };
+    return { ...(held.success ? held.output : { until: new Date(0) }), etag: ETag ?? '' };
   }
 
   return {
     async take(key, until, now) {
       const Key = `leases/${key}.json`;
-      let etag = await write(Key, until, { IfNoneMatch: '*' });
+      const run = randomUUID();
+      const mine = { until, run };
+      let etag = await write(Key, mine, { IfNoneMatch: '*' });
       if (etag === undefined) {
         const other = await read(Key);
-        if (now < other.until) return { heldUntil: other.until };
-        etag = await write(Key, until, { IfMatch: other.etag });
+        // The answer to our own request was lost, and the SDK has sent it again.
+        if (other.run === run) etag = other.etag;
+        else if (now < other.until) return { heldUntil: other.until };
+        else etag = await write(Key, mine, { IfMatch: other.etag });
       }
       // Another run was faster. When it ends is not known: as late as this one would have.
       if (etag === undefined) return { heldUntil: until };
       const IfMatch = etag;
       return {
         release: async () => {
-          await write(Key, new Date(0), { IfMatch });
+          await write(Key, { until: new Date(0), run }, { IfMatch });
         },
       };
     },

@@ -303,14 +303,22 @@ function dueByHand(
   { owner, now, since = now, requestId }: Run,
 ): Due {
   const request = named ?? requestId;
-  const expires = afterMs === undefined ? undefined : new Date(since.getTime() + afterMs);
+  // From its creation: a server may have been busy until now.
+  const expires = () => (afterMs === undefined ? undefined : new Date(Date.now() + afterMs));
   return {
     policy: ADHOC,
     slot: since,
     // A restore's request may have the same name.
     isMet: (snapshot) => snapshot.request === request && !snapshot.safety,
     metadata: (server) =>
-      markerOf({ owner, server: server.id, slot: since, expires, request, blueprint: blueprintText(server) }),
+      markerOf({
+        owner,
+        server: server.id,
+        slot: since,
+        expires: expires(),
+        request,
+        blueprint: blueprintText(server),
+      }),
   };
 }
 
@@ -406,6 +414,24 @@ async function lookFor(
 }
 
 /**
+ * {@link createImage}, without the property that is to undo what would be inherited where Rackspace does not let us write
+ * that.
+ */
+export async function createOwnImage(
+  session: Session,
+  server: Pick<Server, 'id' | 'region'>,
+  image: NewImage,
+): Promise<string | undefined> {
+  try {
+    return await createImage(session, server, image);
+  } catch (error) {
+    if (!isCloudError(error, 'FORBIDDEN', 'BAD_REQUEST') || !(CREATED_BY_KEY in image.metadata)) throw error;
+    const { [CREATED_BY_KEY]: _, ...metadata } = image.metadata;
+    return createImage(session, server, { ...image, metadata });
+  }
+}
+
+/**
  * createImage, where an answer that leaves it open whether the request was carried out is followed by a look, and
  * only then by one more request.
  *
@@ -418,15 +444,10 @@ async function createOnce(
   look: () => Promise<string | undefined>,
 ): Promise<string | undefined> {
   try {
-    return (await createImage(session, server, image)) ?? (await look());
+    return (await createOwnImage(session, server, image)) ?? (await look());
   } catch (error) {
-    if (isCloudError(error, 'FORBIDDEN', 'BAD_REQUEST') && CREATED_BY_KEY in image.metadata) {
-      // Rackspace may not let everybody write that property.
-      const { [CREATED_BY_KEY]: _, ...metadata } = image.metadata;
-      return createOnce(session, server, { ...image, metadata }, look);
-    }
     if (!isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER')) throw error;
-    return (await look()) ?? (await createImage(session, server, image)) ?? (await look());
+    return (await look()) ?? (await createOwnImage(session, server, image)) ?? (await look());
   }
 }
 

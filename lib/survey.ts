@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { hasVolumesOf } from './belonging.ts';
+import { hasVolumesOf, UNREADABLE } from './belonging.ts';
 import { separateThrowAways } from './drill/ownership.ts';
 import { isId } from './marker.ts';
 import { listServers, type Server } from './openstack/compute.ts';
@@ -128,7 +128,7 @@ async function surveyRegion(
     servers: lasting,
     throwAways,
     images,
-    volumeSnapshots: [...volumes, ...more.found],
+    volumeSnapshots: [...volumes, ...more.found, ...more.unread.map((id) => unreadable(region, id))],
     gone: missing.gone,
     doubts: [...missing.doubts, ...more.doubts],
   };
@@ -140,7 +140,12 @@ function without(listed: readonly { id: string }[], ids: readonly string[]): Set
 }
 
 async function lookFor<T>(ids: Iterable<string>, get: (id: string) => Promise<T | undefined>) {
-  const result = { found: [] as T[], gone: new Set<string>(), doubts: [] as string[] };
+  const result = {
+    found: [] as T[],
+    gone: new Set<string>(),
+    unread: [] as string[],
+    doubts: [] as string[],
+  };
   await pMap(
     ids,
     async (id) => {
@@ -150,12 +155,18 @@ async function lookFor<T>(ids: Iterable<string>, get: (id: string) => Promise<T 
         else result.gone.add(id);
       } catch (error) {
         if (!isCloudError(error)) throw error;
+        result.unread.push(id);
         result.doubts.push(error.message);
       }
     },
     { concurrency: AT_ONCE },
   );
   return result;
+}
+
+/** A volume snapshot that may be there: nobody knows. */
+function unreadable(region: string, id: string): VolumeSnapshot {
+  return { id, region, name: '', status: UNREADABLE, createdAt: new Date(0), volumeId: '' };
 }
 
 /**

@@ -220,7 +220,7 @@ function shownSeries(
       snapshot.state === 'pending' &&
       (now.getTime() - snapshot.createdAt.getTime() > DAY_MS ||
         isStuck(snapshot, server?.taskState ?? null, now));
-    const gone = goes?.(snapshot) ?? snapshot.expires;
+    const gone = snapshot.exposure ? undefined : (goes?.(snapshot) ?? snapshot.expires);
     return {
       image: snapshot.id,
       slot: isoSeconds(snapshot.slot),

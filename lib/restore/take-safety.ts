@@ -1,9 +1,8 @@
 import { blueprintText } from '../blueprint.ts';
-import { markerOf } from '../marker.ts';
-import { createImage } from '../openstack/compute.ts';
+import { CREATED_BY, CREATED_BY_KEY, markerOf } from '../marker.ts';
 import { listImages } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
-import { imageName } from '../snapshot.ts';
+import { createOwnImage, imageName } from '../snapshot.ts';
 import { cloudTime } from './case.ts';
 import { IN_PLACE_REMEDIES, say, type Work } from './in-place-case.ts';
 import { readSafetyMark, SAFETY_LABEL, safetyMark } from './marks.ts';
@@ -24,6 +23,8 @@ export async function takeSafety(session: Session, work: Work, lines: string[]):
     request,
     blueprint,
   });
+  // Its server may have been made from an image of Rackspace's schedule.
+  const maker = session.provider === 'rackspace' ? { [CREATED_BY_KEY]: CREATED_BY } : {};
   const mark = safetyMark({ request, image: image.id, disk: server.imageId ?? '' });
   const name = imageName(server, SAFETY_LABEL, slot);
   const look = async () =>
@@ -32,7 +33,8 @@ export async function takeSafety(session: Session, work: Work, lines: string[]):
     )?.id;
   const sent = await send(
     async () =>
-      (await createImage(session, server, { name, metadata: { ...marker, ...mark } })) ?? (await look()),
+      (await createOwnImage(session, server, { name, metadata: { ...marker, ...mark, ...maker } })) ??
+      (await look()),
     look,
     IN_PLACE_REMEDIES,
   );
