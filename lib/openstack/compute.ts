@@ -13,8 +13,9 @@ export interface Server {
   /** The image that it was made or rebuilt from; undefined for one that was booted from a volume. */
   imageId: string | undefined;
   /**
-   * It was booted from a volume: Rackspace can't make an image of it; other clouds make volume snapshots. One that was made
-   * from an image of volume snapshots shows that image, and its disk is a volume all the same.
+   * It names no image, so it was booted from a volume: Rackspace can't make an image of it; other clouds make volume
+   * snapshots. False for a server that was made from an image of volume snapshots: it names that image, although its
+   * disk is a volume.
    */
   volumeBacked: boolean;
   /** The volumes that are attached to it. */
