@@ -51,7 +51,8 @@ export function asDeployed(event: unknown): Order {
   const its = named.find((one) => covers(one.account ?? 'rackspace', account));
   if (!its) {
     // What is wrong with a whole policy comes first.
-    if (Object.keys(event as object).some((key) => !['policy', 'account', 'dryRun'].includes(key))) parsePolicy(event);
+    if (Object.keys(event as object).some((key) => !['policy', 'account', 'dryRun'].includes(key)))
+      parsePolicy(event);
     const names = [...new Set(deployed.map((one) => one.policy))].join(', ') || 'none';
     throw new Refusal('The event is refused', [
       named.length > 0

@@ -4,6 +4,7 @@ import { type Reader, type ReadingPolicy, readerOf } from './belonging.ts';
 import { blueprintText } from './blueprint.ts';
 import { isoSeconds } from './dates.ts';
 import {
+  ADHOC_MS,
   CREATED_BY,
   CREATED_BY_KEY,
   EARLY_MS,
@@ -308,6 +309,7 @@ function dueByHand(
   return {
     policy: ADHOC,
     slot: since,
+    until: new Date(since.getTime() + ADHOC_MS - LAST_MS),
     // A restore's request may have the same name.
     isMet: (snapshot) => snapshot.request === request && !snapshot.safety,
     metadata: (server) =>

@@ -100,8 +100,8 @@ export function prospectOf(
   else if (outOfTime) over.push(`stopped in time: ${outOfTime} to the next run`);
   if (busy && now < halfway) times.push(busyUntil(work.since, halfway, now));
   else if (busy) over.push(`busy until half the interval had passed: ${busy}`);
-  if (otherRunUntil && now < until) times.push(new Date(otherRunUntil));
-  else if (otherRunUntil) over.push('another run of this job has lasted until the next one was due');
+  // What comes later than the next run has nothing to do any more.
+  if (otherRunUntil && new Date(otherRunUntil) < until) times.push(new Date(otherRunUntil));
   const [at] = times.sort((a, b) => a.getTime() - b.getTime());
   return { over, ...(at ? { at } : {}) };
 }

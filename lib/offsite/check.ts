@@ -5,7 +5,7 @@ import { describes, readManifest } from './manifest.ts';
 /**
  * - good: its manifest names exactly this copy, and its data are there as the manifest says. Only a good copy counts.
  * - unfinished: it has no manifest.
- * - empty: its manifest names exactly this copy, and its data are not there.
+ * - empty: its manifest names exactly this copy, and its data are not there, or its deletion has begun.
  * - disputed: it has a manifest that says something else, or data that the manifest does not describe. It never counts
  *   and is never touched.
  * - unreadable: the store could not be asked. It does not count and is not touched, and nothing of its series is deleted.
@@ -38,7 +38,15 @@ export async function checkCopy(store: Reading, place: Place, copy: Copy): Promi
   const dataKey = dataKeyOf(copy.key, manifest.disk_format);
   const listed = copy.data?.key === dataKey && describes(manifest, copy.data) ? copy.data : undefined;
   const data = listed ?? (await store.head(dataKey));
-  if (!data) return { ...there, data, state: 'empty' };
+  if (!data) {
+    const segments = manifest.deleting ? [] : (manifest.segments ?? []);
+    for (const { name } of segments) {
+      if (!(await store.head(name))) continue;
+      const problem = `${dataKey} is gone, and its segments, such as ${name}, are there: an empty object of that name with the header X-Object-Manifest makes it whole again`;
+      return { ...there, data, state: 'disputed', problem };
+    }
+    return { ...there, data, state: 'empty' };
+  }
   return describes(manifest, data)
     ? { ...there, data, state: 'good' }
     : { ...there, data, state: 'disputed', problem: `${dataKey} is not what ${key} says` };

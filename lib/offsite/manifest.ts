@@ -34,6 +34,9 @@ const Manifest = v.looseObject({
   sizeBytes: v.number(),
   etag: v.optional(v.string()),
   disk_format: v.optional(v.string()),
+  segments: v.fallback(v.optional(v.array(v.object({ name: v.string() }))), undefined),
+  /** Its deletion has begun: what is left of its data has to go. */
+  deleting: v.optional(v.boolean()),
 });
 
 /** What a copy's data are, and what they were found to agree with. */
@@ -112,6 +115,11 @@ export function readManifest(
   } catch {
     return undefined;
   }
+}
+
+/** The same manifest, with the note that the deletion of its copy has begun. */
+export function manifestOfDeletion(text: string): string {
+  return JSON.stringify({ ...(JSON.parse(text) as object), deleting: true }, null, 2);
 }
 
 /** Whether a manifest is that of these data: their size, and their ETag where the manifest has it. */

@@ -5,6 +5,7 @@ import { type CheckedCopy, checkAgain } from './check.ts';
 import type { Place } from './copies.ts';
 import { OUT_OF_TIME, type Result } from './copy.ts';
 import type { CopyStore } from './copy-store.ts';
+import { manifestOfDeletion } from './manifest.ts';
 
 /** Where copies are rotated. */
 export interface Rotating {
@@ -70,6 +71,9 @@ export async function discard(store: CopyStore, place: Place, copy: CheckedCopy)
 }
 
 async function removeObjects(store: CopyStore, copy: CheckedCopy): Promise<void> {
+  // So that a deletion that is interrupted in the middle of the data is told from data that somebody else has damaged.
+  const text = await store.readText(`${copy.key}.json`);
+  if (text !== undefined) await store.put(`${copy.key}.json`, manifestOfDeletion(text));
   await store.deleteData(copy);
   for (const kind of ['progress', 'json']) await store.delete(`${copy.key}.${kind}`);
 }

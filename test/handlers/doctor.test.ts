@@ -432,6 +432,20 @@ describe('what is wrong with a policy', () => {
   });
 });
 
+test('images of a deployment of the same service and stage in another AWS account or region are told of', async () => {
+  const h = await account();
+  const dfw = h.cloud.region('DFW');
+  const add = (autosnap_owner: string) =>
+    dfw.addImage({ name: 'a', owner: h.cloud.account.projectId, properties: { autosnap_owner } });
+  add('autosnap_test_111111111111_eu-west-1');
+  add('autosnap_test_111111111111_eu-west-1');
+  for (const other of ['autosnap_prod_111111111111_eu-west-1', 'other_test_1_eu-west-1', 'autosnap-test'])
+    add(other);
+  expect(troubles(await tried(h, policy()))).toEqual([
+    'warn owner: DFW: 2 images are of autosnap_test_111111111111_eu-west-1, a deployment of the same service and stage: autosnap-test neither counts nor rotates them → If that deployment has moved here, set custom.owner to its owner and deploy again.',
+  ]);
+});
+
 test('a clock that is wrong is a warning', async () => {
   const h = await account();
   h.cloud.advance(-7 * 60_000);

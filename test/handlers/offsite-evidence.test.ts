@@ -39,6 +39,17 @@ describe('Y3: a listing without an object', () => {
     expect(exportsAsked()).toBe(1);
   });
 
+  test('a copy whose large object is gone, and whose segments are all there, stays, and is said', async () => {
+    const image = await r.copyOne();
+    const container = r.region.files.containers.get(OWNER)!;
+    container.delete(`${image.id}.vhd`);
+    r.region.removeImage(image.id);
+    const left = [...container.keys()].sort();
+    const said = [await run(), await run()].map((report) => [...report.warnings, ...report.failures].join());
+    for (const text of said) expect(text).toContain('its segments, such as');
+    expect([...container.keys()].sort()).toEqual(left);
+  });
+
   test('nothing that any one listing lacks once makes anything deleted that stays otherwise', async () => {
     const images = await r.copyMany(3);
     const started = r.addSnapshot();
@@ -73,9 +84,11 @@ describe('Y3: a listing without an object', () => {
     expect(r.region.tasks.all.filter(({ input }) => input.image_uuid === started.id)).toHaveLength(1);
   }, 120_000);
 
-  test('HEAD says 404: what is left of the copy goes, and it is made again', async () => {
+  test('HEAD of all its data says 404: what is left of the copy goes, and it is made again', async () => {
     const image = await r.copyOne();
-    r.region.files.delete(OWNER, `${image.id}.vhd`);
+    for (const name of r.objectsOf(image).filter((one) => one.includes('.vhd'))) {
+      r.region.files.delete(OWNER, name);
+    }
     await run();
     expect(copyNames()).toEqual([`${r.keyOf(image)}.export`]);
     r.pass(1);
