@@ -3,6 +3,8 @@ import { type Reader, readerOf } from './belonging.ts';
 import { isoSeconds } from './dates.ts';
 import { isStuck, type Snapshot } from './marker.ts';
 import type { Server } from './openstack/compute.ts';
+import { isCloudError } from './openstack/errors.ts';
+import { listImages } from './openstack/images.ts';
 import { spreadUnderLimits } from './openstack/rates.ts';
 import type { Session } from './openstack/session.ts';
 import { ADHOC, type Policy } from './policy.ts';
@@ -256,11 +258,36 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     session,
     policy.orphans ? missingFrom(certain, policy).difference(here) : [],
   );
+  const { newer, unread } = await unlistedOf(session, gone.size > 0 ? certain : []);
+  for (const server of newer) gone.delete(server);
+  if (unread.length > 0) gone.clear();
+  doubts.push(...unread);
   const plans = certain.map((surveyed) => {
     const read = readerOf(surveyed, policy, { owner, projectId: session.projectId, policies });
     return { read, plan: planCleanup(surveyed, policy, read, { ...run, goneEverywhere: gone }) };
   });
   return { plans, unreadable, doubts, reserveMs };
+}
+
+/**
+ * The servers that images are marked with which the listing of a survey has left out, and another one has not: without
+ * its newest snapshot, the series of a server that is gone would seem older than it is, and shrink too early.
+ */
+async function unlistedOf(session: Session, regions: readonly RegionSurvey[]) {
+  const newer = new Set<string>();
+  const unread: string[] = [];
+  await pMap(regions, async ({ region, images }) => {
+    try {
+      const listed = new Set(images.map(({ id }) => id));
+      for (const { id, properties } of await listImages(session, region)) {
+        if (!listed.has(id) && properties.autosnap_server) newer.add(properties.autosnap_server);
+      }
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
+      unread.push(error.message);
+    }
+  });
+  return { newer, unread };
 }
 
 /** The servers of a policy's snapshots that are not in the snapshots' region. */
