@@ -8,5 +8,6 @@ export default defineConfig({
       'test/drill/{ownership,record,throw-away}.test.ts',
       'test/handlers/{cleanup,volumes}.test.ts',
     ],
+    testTimeout: 60_000,
   },
 });

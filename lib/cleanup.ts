@@ -283,6 +283,10 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     session,
     policy.orphans ? missingFrom(certain, policy).difference(here) : [],
   );
+  const { newer, unread } = await unlistedOf(session, gone.size > 0 ? certain : []);
+  for (const server of newer) gone.delete(server);
+  if (unread.length > 0) gone.clear();
+  doubts.push(...unread);
   const adopting = policies?.filter((one) => one.adopt).map((one) => one.policy) ?? [];
   const isAlone = adopting.every((name) => name === policy.policy);
   const planRegion = (surveyed: RegionSurvey) => {
@@ -290,23 +294,7 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     const read = readerOf(surveyed, { ...policy, adopt }, { owner, projectId: session.projectId, policies });
     return { read, plan: planCleanup(surveyed, policy, read, { ...run, goneEverywhere: gone }) };
   };
-  const plans: ReturnType<typeof planRegion>[] = [];
-  for (const surveyed of certain) {
-    const planned = planRegion(surveyed);
-    const shrinks = planned.plan.series.some(
-      ({ server, items }) => gone.has(server) && items.some(({ fate }) => fate !== 'keep'),
-    );
-    // The age of such a series is that of its newest one, which a listing may have left out.
-    if (!shrinks) plans.push(planned);
-    else {
-      try {
-        plans.push(planRegion(await listedTwice(session, surveyed)));
-      } catch (error) {
-        if (!isCloudError(error)) throw error;
-        unreadable.push({ region: surveyed.region, problem: error.message });
-      }
-    }
-  }
+  const plans = certain.map(planRegion);
   const warnings =
     policy.adopt && !isAlone
       ? [
@@ -316,11 +304,25 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   return { plans, unreadable, doubts, warnings, reserveMs };
 }
 
-/** A region with the images of two listings: what one of them lacks is there all the same. */
-async function listedTwice(session: Session, surveyed: RegionSurvey): Promise<RegionSurvey> {
-  const again = await listImages(session, surveyed.region);
-  const images = new Map([...surveyed.images, ...again].map((image) => [image.id, image]));
-  return { ...surveyed, images: [...images.values()] };
+/**
+ * The servers that images are marked with which the listing of a survey has left out, and another one has not: without
+ * its newest snapshot, the series of a server that is gone would seem older than it is, and shrink too early.
+ */
+async function unlistedOf(session: Session, regions: readonly RegionSurvey[]) {
+  const newer = new Set<string>();
+  const unread: string[] = [];
+  const listed = new Set(regions.flatMap(({ images }) => images.map(({ id }) => id)));
+  await pMap(regions, async ({ region }) => {
+    try {
+      for (const { id, properties } of await listImages(session, region)) {
+        if (!listed.has(id) && properties.autosnap_server) newer.add(properties.autosnap_server);
+      }
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
+      unread.push(error.message);
+    }
+  });
+  return { newer, unread };
 }
 
 /** The servers of a policy's snapshots that are not in the snapshots' region. */

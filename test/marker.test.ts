@@ -74,6 +74,25 @@ describe('an image of a server that was rebuilt from one of ours inherits the ma
   });
 });
 
+test.each(['../daily', 'daily/..'])(
+  'an image of a policy that no policy is called, %s, is not ours',
+  (policy) => {
+    const found = read(image({ name: `web-1-${policy}-20261123T000000Z` }, { autosnap_policy: policy }));
+    expect(found).toMatch(/its autosnap_policy is no policy name/);
+  },
+);
+
+test('a snapshot of a policy has no end, whatever it has inherited, nor one by hand that says none', () => {
+  const none = { id: 'i1', expires: undefined, request: undefined, adopted: false };
+  expect(read(image({}, { autosnap_expires: '2026-11-24T00:00:00Z r1 unknown' }))).toMatchObject(none);
+  const { autosnap_policy: _, ...rest } = marker;
+  expect(read(byHand({ ...rest, autosnap_policy: 'adhoc' } as Record<string, string>))).toMatchObject(none);
+});
+
+test('what is written where an image would else say that a schedule has made it', () => {
+  expect(CREATED_BY).toBe('autosnap');
+});
+
 describe('the time of creation', () => {
   const adhoc = { autosnap_policy: 'adhoc', autosnap_expires: 'never r1 unknown' };
   const named = (policy: string) => ({ name: `web-1-${policy}-20261123T000000Z` });
@@ -129,6 +148,7 @@ describe('the verdict of a drill', () => {
   test.each([
     ['of the image that its server was restored from', 'i0 2026-11-23T05:00:00Z'],
     ['without an image', '2026-11-23T05:00:00Z'],
+    ['with more before it', 'or i1 2026-11-23T05:00:00Z'],
     ['without a time', 'i1'],
     ['of no real day', 'i1 2026-02-30T00:00:00Z'],
     ['with more behind it', 'i1 2026-11-23T05:00:00Z or so'],

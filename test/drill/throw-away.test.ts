@@ -54,6 +54,8 @@ describe('a server is provably of a drill', () => {
     expect(trial).toEqual({ id: 's', name: 'web', region: 'DFW', createdAt: CREATED, ...MARK });
     expect(own()).toBe('named');
     expect(own({ name: 'renamed' })).toBe('named');
+    // By clocks that differ as much as they may.
+    expect(own({ createdAt: minutesLater(-5) })).toBe('named');
   });
 
   test.each([
@@ -150,6 +152,13 @@ test('any text is read as records of drills, and only whole ones are', async () 
     }),
     { pure: true },
   );
+});
+
+test.each([
+  ['something stands before the nonce', `!${NONCE}/2026-11-23T03:00:00Z/s`],
+  ['something stands behind the server', `${NONCE}/2026-11-23T03:00:00Z/s!`],
+])('what is no whole record is none: %s', (_, text) => {
+  expect(readRecords(image(`${IMAGE} ${text}`))).toEqual([]);
 });
 
 test('the record of a drill takes the place of its earlier one', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { answers, type Fault } from '../../local/faults.ts';
+import { answers, type Fault, leavingOut } from '../../local/faults.ts';
 import type { CloudImage } from '../../local/state.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
@@ -82,6 +82,29 @@ describe('with orphans the series shrinks once its newest good one is old enough
     const h = await orphaned([60, 61, 62, 63, 64, 65]);
     await h.run('cleanup', shrinking({ after: '30d', keep }, { keep: { last: 3, atLeast } }));
     expect(idsIn(h)).toEqual(idsOf([...h.images, ...h.orphans.slice(0, left)]));
+  });
+});
+
+describe('a listing that lacks the newest snapshot of a server that is gone makes its series no older', () => {
+  const listing = { service: 'image', region: 'DFW', path: /\/images$/ } as const;
+
+  test('another one has it: all stay', async () => {
+    const h = await orphaned([10, 40, 41, 42]);
+    const answer = leavingOut(h.orphans[0]!.id);
+    // Hidden images are listed by themselves.
+    h.cloud.faults.push({ ...listing, times: 2, answer });
+    const report = await h.run('cleanup', shrinking({ after: '30d', keep: 1 }));
+    expect(report.totals).toEqual({ kept: 6 });
+    expect(deletions(h)).toEqual([]);
+  });
+
+  test('the other one can not be read: all stay, and the run fails', async () => {
+    const h = await orphaned([40, 41, 42]);
+    h.cloud.faults.push({ ...listing, skip: 2, answer: answers.forbidden });
+    const { report } = await h.fail('cleanup', shrinking({ after: '30d', keep: 1 }));
+    expect(report?.totals).toEqual({ kept: 6 });
+    expect(report?.failures.join()).toContain("whether a server is gone can't be told");
+    expect(deletions(h)).toEqual([]);
   });
 });
 

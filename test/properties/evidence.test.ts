@@ -38,7 +38,7 @@ test('13: a server or a volume snapshot that no listing shows makes nothing go t
 
 test('13: an image that any one listing leaves out makes nothing go that else would stay', async () => {
   await always(
-    fc.asyncProperty(anyWorlds, fc.nat(), fc.nat(5), async (world, which, skip) => {
+    fc.asyncProperty(anyWorlds, fc.nat(), fc.constantFrom(0, 0, 2, 4), async (world, which, skip) => {
       const going = await goingFrom(world);
       // Each listing has a page, and another of hidden images.
       become(shared.cloud, { ...world, pageSize: 100 });
@@ -46,7 +46,7 @@ test('13: an image that any one listing leaves out makes nothing go that else wo
       if (!known) return;
       const answer = leavingOut(known.image.id);
       const listing = { service: 'image', region: known.region, path: /\/images$/ } as const;
-      shared.cloud.faults.push({ ...listing, skip: 2 * Math.floor(skip / 2), times: 2, answer });
+      shared.cloud.faults.push({ ...listing, skip, times: 2, answer });
       const report = await clean(shared.session, world);
       expect(going).toEqual(expect.arrayContaining(reported(report, 'deleted')));
       expect(report.failures).toEqual([]);

@@ -158,6 +158,9 @@ const serverSpecs = fc.record({
 });
 type ServerSpec = typeof serverSpecs extends fc.Arbitrary<infer T> ? T : never;
 
+/** A good snapshot of ours. */
+const PLAIN = { policy: 'daily', maker: '', disguise: '', data: '', status: 'active', seen: 'private' };
+
 const orphans = fc.record({ after: upTo(40).map((days) => `${days}d`), keep: upTo(3) });
 
 /** Random worlds of up to four servers and `maxImages` images; `orphaned` ones have mostly images of servers that are gone. */
@@ -171,7 +174,9 @@ export const worlds = (maxImages = 18, orphaned = false): fc.Arbitrary<World> =>
       fc
         .array(imageSpecs, { maxLength: maxImages, size: 'max' })
         .map((specs) =>
-          orphaned ? specs.slice(-6).map((spec) => ({ ...spec, hoursAgo: spec.hoursAgo * 20 })) : specs,
+          orphaned
+            ? specs.slice(-6).map((spec) => ({ ...spec, ...PLAIN, hoursAgo: spec.hoursAgo * 20 }))
+            : specs,
         ),
       fc.constantFrom(2, 5, 100),
     )
