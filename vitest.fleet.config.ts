@@ -5,5 +5,6 @@ export default defineConfig({
   test: {
     include: ['test/fleet/**/*.test.ts'],
     env: { FLEET: 'whole' },
+    testTimeout: 120_000,
   },
 });

@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 /** How long the servers of an ad-hoc event are tried for, as no next run follows; see work.ts. */
 export const ADHOC_MS = 24 * HOUR_MS;
 /** How much earlier than its slot an image may be created: the cloud's clock and ours differ. */
-export const EARLY_MS = HOUR_MS;
+const EARLY_MS = HOUR_MS;
 /** The longest that a run can wait in the queue: the limit where no schedule is known. */
 const LONGEST_WAIT_MS = 14 * 24 * HOUR_MS;
 

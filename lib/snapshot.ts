@@ -7,7 +7,6 @@ import {
   ADHOC_MS,
   CREATED_BY,
   CREATED_BY_KEY,
-  EARLY_MS,
   isStuck,
   markerOf,
   nameEnding,
@@ -134,7 +133,6 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const { owner, now, policies } = run;
   const due = isAdhoc(event) ? dueByHand(event, run) : dueBySchedule(event, run);
   const { projectId, provider } = session;
-  refuseOtherTimes(session);
 
   const { regions, unreadable } = await survey(session, event.regions, {
     owner,
@@ -195,19 +193,6 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
       ...entries,
     ],
   });
-}
-
-/**
- * By the cloud's clock, snapshots are told from images that only have their marker.
- *
- * @throws {Refusal} when that clock is so wrong that no snapshot would be taken for one.
- */
-function refuseOtherTimes({ clockAheadMs = 0 }: Session): void {
-  if (Math.abs(clockAheadMs) <= EARLY_MS) return;
-  const minutes = Math.round(Math.abs(clockAheadMs) / 60_000);
-  throw new Refusal('No snapshot is taken', [
-    `clock: the cloud's is ${minutes} minutes ${clockAheadMs > 0 ? 'ahead of' : 'behind'} the one here, so its images would not be of their slots: correct the one that is wrong`,
-  ]);
 }
 
 /**

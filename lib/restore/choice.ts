@@ -41,7 +41,7 @@ export function findImage(
   const untilMs = momentMs(at) ?? Infinity;
   const its = stock.snapshots.filter((s) => s.region === region && s.server === id);
   const candidates = its
-    .filter((s) => (policy === undefined || s.policy === policy) && dataTime(s).getTime() <= untilMs)
+    .filter((s) => (policy === undefined || s.policy === policy) && isOfThen(s, untilMs))
     .filter((s) => !readSafetyMark(imageOf.get(s.id)!))
     .sort((a, b) => b.slot.getTime() - a.slot.getTime() || (a.id < b.id ? -1 : 1));
   const good = candidates.filter(({ state }) => state === 'good');
@@ -104,6 +104,11 @@ export function momentMs(at: string): number | undefined {
   if (at === 'latest') return Infinity;
   const date = parseDate(at);
   return date && date.getTime() + (at.includes('T') ? 0 : DAY_MS - 1);
+}
+
+/** Whether a snapshot's data are of a moment or older, or its slot is that very moment. */
+function isOfThen(snapshot: Snapshot, momentMs: number): boolean {
+  return dataTime(snapshot).getTime() <= momentMs || snapshot.slot.getTime() === momentMs;
 }
 
 /** Of when a snapshot's data are, as far as it says: a busy server, or a run by hand, makes it later than its slot. */

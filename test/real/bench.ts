@@ -5,10 +5,19 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { onTestFinished, vi } from 'vitest';
+import type { Report } from '../../lib/report.ts';
 import { lambdaContext } from '../../local/context.ts';
 import { secretsApp } from '../../local/secrets.ts';
 import { type AnyJob, FUNCTIONS } from '../functions.ts';
-import { type Context, captureLogs, policy, type Result, setTime, stubEnvironment } from '../harness.ts';
+import {
+  type Context,
+  captureLogs,
+  type Job,
+  policy,
+  type Result,
+  setTime,
+  stubEnvironment,
+} from '../harness.ts';
 import { environment } from './environment.ts';
 import { type CinderSnapshot, eventually, type GlanceImage, OpenStack } from './openstack.ts';
 
@@ -22,8 +31,8 @@ export interface Bench {
   run<J extends AnyJob>(job: J, event: unknown, context?: Context): Promise<Result<J>>;
   /** {@link run} for a run that fails: its error. */
   fail(job: AnyJob, event: unknown): Promise<Error>;
-  /** Forgets what the functions hold in memory, their leases too: the next run is as of another process. */
-  cold(): void;
+  /** Runs a job twice at once, in two processes that know nothing of each other's leases. */
+  twice(job: Job, event: unknown): Promise<[Report, Report]>;
   /** All that was logged so far, as text. */
   logs(): string;
   /** This deployment's images as Glance has them, oldest slot first; of one server if told. */
@@ -186,7 +195,16 @@ export async function bench(): Promise<Bench> {
         () => new Error('the run did not fail'),
         (thrown: Error) => thrown,
       ),
-    cold: () => void vi.resetModules(),
+    async twice(job, event) {
+      const handlers = [];
+      for (const _ of [1, 2]) {
+        vi.resetModules();
+        handlers.push((await FUNCTIONS[job]()).handler);
+      }
+      const runs = handlers.map((handler) => handler(event as never, lambdaContext(`${owner}-${job}`)));
+      await Promise.allSettled(runs);
+      return (await Promise.all(runs)) as [Report, Report];
+    },
     logs: () => lines.join('\n'),
     ours,
     volumeSnapshots,

@@ -34,8 +34,7 @@ for (const { disk, id, skipped } of disks) {
       const before = await ours();
       const kept = before.slice(-2);
       const keepTwo = policyOf([id], { keep: { last: 2 } });
-      const [one, other] = [run('cleanup', keepTwo), asAnother(running).run('cleanup', keepTwo)];
-      const reports = await atOnce(one, other);
+      const reports = await running.twice('cleanup', keepTwo);
       for (const report of reports) {
         const lines = linesOf(report);
         expect(lines.every(({ reasons }) => reasons.length > 0)).toBe(true);
@@ -122,8 +121,7 @@ test.skipIf(!controlDir)(
     setTime(slotAt(-1));
     // As long as real ones take: none is made before the other run has come to its server.
     await turn('fake_snapshot_delay', '10');
-    const [one, other] = [run('snapshot', keepOne), asAnother(running).run('snapshot', keepOne)];
-    const reports = await atOnce(one, other);
+    const reports = await running.twice('snapshot', keepOne);
     await cloud.idle(serverIds);
     await release();
 
@@ -179,8 +177,7 @@ test.skipIf(!volumeServerId)(
     await takeSlots(running, [volumeServerId], [-2]);
     const [before] = await ours();
     setTime(slotAt(-1));
-    const [one, other] = [run('snapshot', keepOne), asAnother(running).run('snapshot', keepOne)];
-    const reports = await atOnce(one, other);
+    const reports = await running.twice('snapshot', keepOne);
     await settle();
     const taken = reports.flatMap(({ entries }) => entries).filter(({ outcome }) => outcome === 'taken');
     const made = (await ours()).filter((image) => image.id !== before!.id);
@@ -210,12 +207,6 @@ test.skipIf(!volumeServerId)(
     if (made.length > 1) expect(idsOf(made).filter((id) => told.includes(id))).not.toEqual([]);
   },
 );
-
-/** As it is for another process, which does not know of the runs of this one. */
-function asAnother(running: Bench): Bench {
-  running.cold();
-  return running;
-}
 
 /** The reports of two runs at once, when both have ended, even if one of them fails. */
 async function atOnce(first: Promise<Report>, second: Promise<Report>): Promise<[Report, Report]> {

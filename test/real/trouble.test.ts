@@ -25,13 +25,10 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
   // Of two requests at the same moment Nova refuses one: with 409 and nothing made, or (26.2) with 500 and an image
   // that stays queued for ever.
   test('an event delivered twice at once makes one good snapshot', async () => {
-    const { cloud, cold, ours, release, run, turn } = await bench();
+    const { cloud, ours, release, run, turn, twice } = await bench();
     setTime(slotAt(-1));
     await turn('fake_snapshot_delay', '2');
-    const first = run('snapshot', policyOf([server]));
-    cold();
-    const twice = [first, run('snapshot', policyOf([server]))];
-    const reports = await Promise.all(twice);
+    const reports = await twice('snapshot', policyOf([server]));
     expect(reports.map(({ totals }) => Object.keys(totals).join())).toContain('taken');
     await cloud.idle([server]);
     await release();

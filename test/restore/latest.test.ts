@@ -97,7 +97,7 @@ test('the answer says what is taken, and which newer ones are not, and why', asy
   drilled(third!, true);
   const report = await h.run('restore', { ...TO_NEW, dryRun: true });
   expect(report.lines.slice(0, 3)).toEqual([
-    `the snapshot of 2026-11-21T00:00:00Z (${third!.id}), 2 days old, policy "daily"; proven by a drill at 2026-11-23T01:00:00Z`,
+    `the snapshot of 2026-11-21T00:00:00Z (${third!.id}), made at 2026-11-21T00:00:20Z, 2 days old, policy "daily"; proven by a drill at 2026-11-23T01:00:00Z`,
     `passed over: the snapshot of 2026-11-23T00:00:00Z (${newest!.id}): its last drill, at 2026-11-23T01:00:00Z, failed; "at": "${newest!.id}" takes it all the same`,
     `passed over: the snapshot of 2026-11-22T00:00:00Z (${second!.id}): it is saving`,
   ]);
