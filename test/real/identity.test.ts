@@ -20,7 +20,10 @@ describe("Y1: somebody's golden image, of a server that was rebuilt from a snaps
     const [snapshot] = await ours(own);
     await cloud.rebuild(own, snapshot!.id);
     const golden = await createImage(own, 'golden');
-    const another = await createImage(own, imageName({ id: own, name: 'rebuilt' }, 'daily', slotAt(-30)));
+    const another = await createImage(
+      own,
+      imageName({ id: own, name: 'rebuilt' }, 'daily', new Date(slotOf(slotAt(-30)))),
+    );
     expect(await cloud.image(golden)).toMatchObject({
       autosnap_server: own,
       instance_uuid: own,

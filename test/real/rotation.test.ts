@@ -13,7 +13,7 @@ test('every server over five slots with last: 3 is left with its three newest sl
   const running = await bench();
   const { cloud, createImage, ours, owner, run } = running;
   const byHand = await createImage(server, 'by hand');
-  const anothersName = imageName({ id: server, name: 'another' }, 'daily', slotAt(-11));
+  const anothersName = imageName({ id: server, name: 'another' }, 'daily', new Date(slotOf(slotAt(-11))));
   const anothers = await createImage(server, anothersName, {
     autosnap_owner: `${owner}-other`,
     autosnap_policy: 'daily',

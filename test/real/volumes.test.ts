@@ -122,7 +122,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     const running = await bench();
     const { cloud, createImage, owner, run, settle, volumeSnapshots } = running;
     const another = serverIds[0]!;
-    const slot = slotAt(-3);
+    const slot = new Date(slotOf(slotAt(-3)));
     const name = imageName({ id: another, name: 'another' }, 'daily', slot);
     const image = await createImage(server, name, {
       autosnap_owner: owner,
