@@ -354,9 +354,10 @@ async function goneOf(
 ): Promise<Set<string>> {
   const listed = await listImageIds(session, region);
   const lines = results.flatMap((result) => result.lines);
-  // That it is listed is proof enough; that it is not, is none.
-  const isGone = async ({ image, outcome }: SnapshotLine) =>
-    (outcome === 'deleted' || !listed.has(image)) && (await getImage(session, region, image)) === undefined;
+  // What is listed, and nobody has deleted, is there, whatever GET says; that something is not listed proves nothing.
+  const isGone = async ({ image, outcome, reasons }: SnapshotLine) =>
+    (!listed.has(image) || (outcome === 'deleted' && !reasons.includes(ALREADY_GONE))) &&
+    (await getImage(session, region, image)) === undefined;
   const gone = await pMap(lines, isGone, { concurrency: AT_ONCE });
   return new Set(lines.filter((_, i) => gone[i]).map(({ image }) => image));
 }

@@ -280,7 +280,7 @@ function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }
 function endOfSlot(schedule: Schedule, since: Date): Date | undefined {
   const next = schedule.next(since);
   const everyMs = intervalMs(schedule, since) ?? 0;
-  return next && new Date(next.getTime() - Math.min(LAST_MS, everyMs / 10));
+  return next && new Date(next.getTime() - Math.min(LAST_MS, everyMs / 60));
 }
 
 /** By hand there is no schedule: a retry is known by its request, or by its invocation's id, which stays the same. */

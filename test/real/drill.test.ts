@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { setTime } from '../harness.ts';
-import { bench, daysLater, idsOf, policyOf, slotAt, takeSlots } from './bench.ts';
+import { bench, daysLater, idsOf, policyOf, takeNow } from './bench.ts';
 import { environment } from './environment.ts';
 import { killedOnItsWay } from './killing.ts';
 import type { GlanceImage } from './openstack.ts';
@@ -11,8 +11,7 @@ const daily = policyOf([server], { drill: { schedule: 'rate(1 day)' } });
 
 async function withSnapshot() {
   const running = await bench();
-  await takeSlots(running, [server], [-1]);
-  setTime(slotAt(0));
+  await takeNow(running, [server]);
   const [snapshot] = await running.ours();
   return { ...running, snapshot: snapshot!, before: idsOf(await running.cloud.servers()) };
 }
