@@ -27,6 +27,8 @@ const credentials = secretsManager();
 /** What a job gets besides its event. */
 export interface Job extends Run {
   deployment: string;
+  /** Whether Lambda has invoked it: `serverless invoke local` works by the event alone. */
+  isDeployed: boolean;
   policies?: readonly Policy[];
   /** When the invocation has ended at the latest. */
   endsAt: Date;
@@ -93,6 +95,8 @@ function jobOf(context: Context): Job {
   return {
     owner: ownerOf(deployed, context.invokedFunctionArn),
     deployment,
+    // Elsewhere there is no ARN, or none that looks like one.
+    isDeployed: /^arn:/.test(context.invokedFunctionArn ?? ''),
     ownerPrefix: `${service}_${stage}_`,
     now,
     endsAt: new Date(now.getTime() + remainingMs),

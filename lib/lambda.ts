@@ -77,7 +77,7 @@ export async function runJob(
   };
   const { accounts } = job;
   const report = await noticed(name, event, accounts !== undefined, async () => {
-    const order = name === 'hold' ? { event, warnings: [] } : asDeployed(event);
+    const order = name === 'hold' || !job.isDeployed ? { event, warnings: [] } : asDeployed(event);
     const found = await alone(name, order.event, job, () => runner(order.event, { ...job, login }));
     const warnings = [...order.warnings, ...found.warnings];
     return settle({ ...found, warnings, ...(accounts ? { accounts } : {}) }, order.event);

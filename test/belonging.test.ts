@@ -205,7 +205,6 @@ describe('an image that autosnap.py has made', () => {
 
   test.each<[string, Image]>([
     ['of another project', script({ owner: 'p2' })],
-    ['of a server that has another name', script({ name: `older-autosnap-${ID}` })],
     ['with more in its name', script({ name: `old-autosnap-${ID}0` })],
     ['without a name', script({ name: `-autosnap-${ID}` })],
     ['with something that is no id', script({ name: 'old-autosnap-s' })],
@@ -216,6 +215,12 @@ describe('an image that autosnap.py has made', () => {
     ['whose hold can not be read', script({}, { autosnap_hold: 'some day' })],
   ])('is not adopted: %s', (_, one) => {
     expect(adopt(one)).toBeUndefined();
+  });
+
+  test('is not adopted, and said, when its server has another name', () => {
+    expect(adopt(script({ name: `older-autosnap-${ID}` }))).toMatch(
+      /is of autosnap.py, and its server is called old by now/,
+    );
   });
 
   test('is not adopted by a policy that does not ask for it, or does not mean its server', () => {

@@ -67,7 +67,9 @@ test('serverless invoke local -f restore', async () => {
     '-p',
     'events/restore.json',
   );
-  expect(stdout).toMatch(/web-1 in DFW would be restored\n {2}a new server "web-1-restored-/);
+  expect(stdout).toMatch(
+    /web-1 in DFW would be restored\n {2}the snapshot of .*\n(?: {2}.*\n)* {2}a new server "web-1-restored-/,
+  );
   expect(code).toBe(0);
 });
 

@@ -110,12 +110,14 @@ describe('a token that stops being good while a run is on', () => {
     const { cloud, owner, ours, settle } = await bench();
     const older = { owner, now: slotAt(-2), requestId: 'older' };
     const newer = { owner, now: slotAt(-1), requestId: 'newer' };
+    setTime(older.now);
     await takeSnapshots(await logIn(), keepOne, older);
     await settle();
     const jobs = [takeSnapshots, cleanUp];
     const slots = [[slotOf(older.now), slotOf(newer.now)], [slotOf(newer.now)]];
     for (const [i, job] of jobs.entries()) {
       const { exchanges, tokens } = watchTraffic();
+      setTime(newer.now);
       const session = await logIn();
       await cloud.revoke(tokens[0]!);
       await job(session, keepOne, newer);
@@ -131,12 +133,14 @@ describe('a token that stops being good while a run is on', () => {
     async () => {
       const { cloud, owner, ours, settle } = await bench();
       const { exchanges, tokens } = watchTraffic();
+      setTime(slotAt(-2));
       const session = await logIn();
       await takeSnapshots(session, keepOne, { owner, now: slotAt(-2), requestId: 'before' });
       await settle();
       await eventually('the token expired', async () =>
         (await cloud.accepts(tokens[0]!)) ? undefined : true,
       );
+      setTime(slotAt(-1));
       await takeSnapshots(session, keepOne, { owner, now: slotAt(-1), requestId: 'after' });
       await settle();
       expect((await ours()).map((image) => image.autosnap_slot)).toEqual(
