@@ -128,7 +128,11 @@ export async function rotate(
     }
     // Another series may have met an error while this one was looking.
     if (stopped) return { outcome: 'deferred', reasons: [`not tried: ${stopped}`] };
-    return remove(session, snapshot);
+    const removed = await remove(session, snapshot);
+    // A read like any other: one that fails stops the region.
+    return removed.outcome === 'deleted' && (await getImage(session, snapshot.region, snapshot.id))
+      ? { outcome: 'failed', reasons: [STILL_THERE], refused: 'UNAVAILABLE' }
+      : removed;
   };
 
   const apply = async (
@@ -272,9 +276,6 @@ async function remove(session: Session, { region, id, state, volumeSnapshots }: 
       return { outcome: 'deferred', reasons: [reason] };
     }
     await deleteImage(session, region, id);
-    if (await getImage(session, region, id)) {
-      return { outcome: 'failed', reasons: [STILL_THERE], refused: 'UNAVAILABLE' };
-    }
     return { outcome: 'deleted', reasons: [] };
   } catch (error) {
     // A refused token stops the region, like a failed read; the rest concerns this image and waits for the next run.
