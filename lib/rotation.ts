@@ -355,10 +355,14 @@ async function goneOf(
 ): Promise<Set<string>> {
   const listed = await listImageIds(session, region);
   const lines = results.flatMap((result) => result.lines);
-  // What is listed, and nobody has deleted, is there, whatever GET says; that something is not listed proves nothing.
-  const isGone = async ({ image, outcome, reasons }: SnapshotLine) =>
-    (!listed.has(image) || (outcome === 'deleted' && !reasons.includes(ALREADY_GONE))) &&
-    (await getImage(session, region, image)) === undefined;
+  const isGone = async ({ image, outcome, reasons }: SnapshotLine) => {
+    const isDeleted = outcome === 'deleted';
+    // Each deletion was followed by a look at the image.
+    if (isDeleted && !listed.has(image)) return true;
+    // What is listed, and nobody has deleted, is there, whatever GET says; that something is not listed proves nothing.
+    if (listed.has(image) && (!isDeleted || reasons.includes(ALREADY_GONE))) return false;
+    return (await getImage(session, region, image)) === undefined;
+  };
   const gone = await pMap(lines, isGone, { concurrency: AT_ONCE });
   return new Set(lines.filter((_, i) => gone[i]).map(({ image }) => image));
 }

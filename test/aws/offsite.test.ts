@@ -368,17 +368,12 @@ test('two runs at once make one copy', async () => {
 });
 
 test('what can never be copied is said in one report, not in every one', async () => {
-  addSnapshot(1, {
-    size: 0,
-    properties: {
-      ...markerOf({ owner: OWNER, policy: 'daily', server: server.id, slot: new Date() }),
-      block_device_mapping: JSON.stringify([
-        {
-          snapshot_id: h.cloud.region('DFW').addVolumeSnapshot({ volumeId: 'v1' }).id,
-        },
-      ]),
-    },
-  });
+  const image = addSnapshot(1, { size: 0 });
+  const { name, createdAt } = image;
+  const data = h.cloud
+    .region('DFW')
+    .addVolumeSnapshot({ volumeId: 'v1', name: `snapshot for ${name}`, createdAt });
+  image.properties.block_device_mapping = JSON.stringify([{ snapshot_id: data.id }]);
   server.volumeIds.push('v1');
   const first = await h.run('offsite', event());
   expect(first.warnings.join()).toContain("web-1 in DFW can't be copied: its disk is a volume");
