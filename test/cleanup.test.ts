@@ -16,7 +16,7 @@ function plan(
   servers = [WEB],
   { policies, gone = [] }: { policies?: string[]; gone?: string[] } = {},
 ) {
-  const images = read.map((_, i) => ({ id: String(i) }) as Image);
+  const images = read.map((_, i) => ({ id: String(i), properties: {} as Record<string, string> }) as Image);
   const surveyed = { region: 'DFW', servers, images, volumeSnapshots: [] };
   return planCleanup(surveyed, parsePolicy(policy(changes)), ({ id }) => read[Number(id)], {
     now: NOW,

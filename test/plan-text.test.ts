@@ -68,7 +68,7 @@ test('the worked month in the README is what the code says', () => {
   const now = new Date('2026-11-30T06:00:00Z');
   const web = server({ name: 'web-1' });
   const series = [...dailies('2026-11-30T00:00:00Z', 30), snapshot('2026-10-31T00:00:00Z')];
-  const images = series.map(({ id }) => ({ id }) as Image);
+  const images = series.map(({ id }) => ({ id, properties: {} as Record<string, string> }) as Image);
   const plan = planCleanup(
     { region: 'DFW', servers: [web], images, volumeSnapshots: [] },
     parsePolicy(policy({ keep: { last: 7, weekly: 4, monthly: 12 }, maxDeletes: 30 })),

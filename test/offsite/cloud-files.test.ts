@@ -76,7 +76,7 @@ describe('a container', () => {
 
   test.each([
     ['is there, and its data are', () => {}, 'good'],
-    ['is there, and HEAD of its data is 404', () => files.delete(CONTAINER, 'i1.vhd'), 'empty'],
+    ['is there, and its large object is gone', () => files.delete(CONTAINER, 'i1.vhd'), 'disputed'],
     ['is gone', () => files.delete(CONTAINER, `${KEY}.json`), 'unfinished'],
     ['is of other data', () => put('i1.vhd-00003', 'xy'), 'disputed'],
     ['can not be read', () => put(`${KEY}.json`, '{'), 'disputed'],
