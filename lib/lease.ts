@@ -35,6 +35,7 @@ const Held = v.pipe(
   v.string(),
   v.parseJson(),
   v.object({
+    run: v.optional(v.string()),
     until: v.pipe(
       v.string(),
       v.isoTimestamp(),
