@@ -1,5 +1,8 @@
-import { beforeEach, describe, expect, test } from 'vitest';
-import { type Lease, type Leases, processLeases } from '../lib/lease.ts';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type Lease, type Leases, leasesIn, processLeases } from '../lib/lease.ts';
 
 const at = (minutes: number) => new Date(Date.UTC(2026, 10, 23, 6, minutes));
 
@@ -47,4 +50,27 @@ describe('a lease among the runs of one process', () => {
     await release(late);
     expect(heldUntil(await leases.take('k', at(40), at(20)))).toEqual(at(30));
   });
+});
+
+test('a lost answer to the own write is no other run', async () => {
+  // S3 has written the lease and the connection broke: the SDK sends the request again, which is refused.
+  let written: string | undefined;
+  const s3 = createServer(async (request, response) => {
+    if (request.method === 'GET') return response.setHeader('etag', '"1"').end(written);
+    const body = await text(request);
+    if (written !== undefined) {
+      return response.writeHead(412).end('<Error><Code>PreconditionFailed</Code></Error>');
+    }
+    written = /\{.*\}/.exec(body)![0];
+    return request.socket.destroy();
+  });
+  await new Promise<void>((done) => s3.listen(0, '127.0.0.1', done));
+  onTestFinished(() => void s3.close());
+  vi.stubEnv('AWS_ENDPOINT_URL_S3', `http://127.0.0.1:${(s3.address() as AddressInfo).port}/`);
+  vi.stubEnv('AWS_REGION', 'eu-west-1');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(await leasesIn('state.of.leases').take('cleanup/daily/a', at(15), at(0))).toHaveProperty('release');
+  expect(written).toContain('"run"');
 });

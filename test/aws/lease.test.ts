@@ -40,7 +40,7 @@ test('the emulator honours the conditions of a write, as S3 does', async () => {
 
 test('one run has it, and another one is told until when', async () => {
   expect(await one.take(KEY, at(15), at(0))).toHaveProperty('release');
-  expect(await content()).toEqual({ until: at(15).toISOString() });
+  expect(await content()).toEqual({ until: at(15).toISOString(), run: expect.any(String) });
   expect(await other.take(KEY, at(16), at(1))).toEqual({ heldUntil: at(15) });
   expect(await other.take('cleanup/daily/customer-b', at(16), at(1))).toHaveProperty('release');
 });
