@@ -8,7 +8,7 @@ import { type CloudErrorCode, explain, isCloudError } from './openstack/errors.t
 import { deleteImage, getImage, listImageIds, listImages } from './openstack/images.ts';
 import { mayWriteImages } from './openstack/roles.ts';
 import type { Session } from './openstack/session.ts';
-import { deleteVolumeSnapshot, getVolumeSnapshot, type VolumeSnapshot } from './openstack/volumes.ts';
+import { deleteVolumeSnapshot, getVolumeSnapshots } from './openstack/volumes.ts';
 import { ADHOC } from './policy.ts';
 import type { SnapshotLine } from './report.ts';
 import { counts, hasPassed, staysBecause } from './retention.ts';
@@ -65,7 +65,7 @@ export async function rotate(
   const look = async ({ region, id }: Snapshot): Promise<ReturnType<Reader> | 'gone'> => {
     const image = await getImage(session, region, id);
     if (!image) return 'gone';
-    return options.read(image, await volumeSnapshotsOf(session, region, image.volumeSnapshotIds));
+    return options.read(image, await getVolumeSnapshots(session, region, image.volumeSnapshotIds));
   };
 
   /** A snapshot as the cloud has it at this moment, if it still counts for its series. */
@@ -257,7 +257,7 @@ function asPlanned(planned: Snapshot, current: Snapshot | string | undefined, no
 async function remove(session: Session, { region, id, state, volumeSnapshots }: Snapshot): Promise<Result> {
   let broken = false;
   try {
-    const before = await volumeSnapshotsOf(session, region, volumeSnapshots);
+    const before = await getVolumeSnapshots(session, region, volumeSnapshots);
     if (before.length > 0 && before.every(({ status }) => status === 'deleting')) {
       const reason = 'its volume snapshots are being deleted since an earlier run';
       return { outcome: 'deferred', reasons: [reason], refused: 'CONFLICT' };
@@ -266,10 +266,10 @@ async function remove(session: Session, { region, id, state, volumeSnapshots }: 
       await deleteVolumeSnapshot(session, region, volumeSnapshot);
       broken = state === 'good';
     }
-    let left = await volumeSnapshotsOf(session, region, volumeSnapshots);
+    let left = await getVolumeSnapshots(session, region, volumeSnapshots);
     for (let look = 0; left.length > 0 && look < VOLUME_LOOKS; look++) {
       await setTimeout(VOLUME_LOOK_MS);
-      left = await volumeSnapshotsOf(session, region, volumeSnapshots);
+      left = await getVolumeSnapshots(session, region, volumeSnapshots);
     }
     if (left.length > 0) {
       const reason = 'its volume snapshots are being deleted; the image goes in a later run';
@@ -286,12 +286,6 @@ async function remove(session: Session, { region, id, state, volumeSnapshots }: 
       ...(REFUSALS.includes(error.code) ? { refused: error.code, broken } : {}),
     };
   }
-}
-
-/** Those of some volume snapshots that are there. */
-async function volumeSnapshotsOf(session: Session, region: string, ids: string[]): Promise<VolumeSnapshot[]> {
-  const found = await Promise.all(ids.map((id) => getVolumeSnapshot(session, region, id)));
-  return found.filter((one) => one !== undefined);
 }
 
 export interface Confirmation {

@@ -18,7 +18,7 @@ import { getImage, type Image, listImageIds, listImages } from './openstack/imag
 import { spreadUnderLimits } from './openstack/rates.ts';
 import { getServer } from './openstack/servers.ts';
 import type { Session } from './openstack/session.ts';
-import { getVolumeSnapshot } from './openstack/volumes.ts';
+import { getVolumeSnapshots } from './openstack/volumes.ts';
 import { ADHOC, type Adhoc, isAdhoc, type Policy } from './policy.ts';
 import { Refusal } from './refusal.ts';
 import { type Entry, finishReport, NOWHERE, type Report } from './report.ts';
@@ -151,12 +151,10 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const selection = selectServers(servers, event.servers);
   const inheriting = provider === 'rackspace' ? inheritingMaker(regions) : new Set<Server>();
   const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
-  const steps = (run.since ? turned(planned, now, run.since) : planned).map((step) =>
-    step.action === 'take' && inheriting.has(step.server) ? withMaker(step) : step,
-  );
+  const steps = run.since ? turned(planned, now, run.since) : planned;
   const toTake = steps.filter(({ action }) => action === 'take').map(({ server }) => server);
   if (!event.dryRun) await spreadUnderLimits(session, toTake);
-  const take: Taking = { session, due, readerFor: (region) => readers.get(region)! };
+  const take: Taking = { session, due, inheriting, readerFor: (region) => readers.get(region)! };
   const found = await pMap(steps, (step) => (event.dryRun ? dryStep(step) : takeStep(take, step)), {
     concurrency: AT_ONCE,
   });
@@ -200,8 +198,9 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
  * ever. An ad-hoc event does without.
  */
 function lookedForSince(event: Policy | Adhoc, now: Date): Date {
-  const everyMs = isAdhoc(event) ? 0 : (intervalMs(event.schedule, now) ?? 0);
-  return new Date(now.getTime() - (isAdhoc(event) ? 0 : Math.max(3 * everyMs, DAY_MS)));
+  if (isAdhoc(event)) return now;
+  const everyMs = intervalMs(event.schedule, now) ?? 0;
+  return new Date(now.getTime() - Math.max(3 * everyMs, DAY_MS));
 }
 
 /** A policy as it reads images: an ad-hoc event adopts none. */
@@ -225,11 +224,6 @@ function inheritingMaker(regions: readonly RegionSurvey[]): Set<Server> {
       });
     }),
   );
-}
-
-function withMaker(step: Extract<Step, { action: 'take' }>): Step {
-  const { image } = step;
-  return { ...step, image: { ...image, metadata: { ...image.metadata, [CREATED_BY_KEY]: CREATED_BY } } };
 }
 
 /**
@@ -334,6 +328,8 @@ function entryOf({ id, name, region }: Server): Pick<Entry, 'server' | 'name' | 
 interface Taking {
   session: Session;
   due: Due;
+  /** The servers whose images need {@link CREATED_BY}. */
+  inheriting: ReadonlySet<Server>;
   readerFor(region: string): Reader;
 }
 
@@ -346,7 +342,10 @@ async function takeStep(taking: Taking, step: Step): Promise<Entry> {
     return { ...entry, outcome: 'deferred', reason: 'the next slot has come' };
   }
   try {
-    const id = await createOnce(session, server, image, () => lookFor(taking, server, image));
+    const id = await createOnce(
+      () => createOwnImage(session, server, image, taking.inheriting.has(server)),
+      () => lookFor(taking, server, image),
+    );
     if (id === undefined) {
       const reason = `the cloud has accepted the request for ${image.name}, and no such image can be found`;
       return { ...entry, outcome: 'failed', reason };
@@ -382,13 +381,8 @@ async function lookFor(
 ): Promise<string | undefined> {
   const { region } = server;
   for (const candidate of await listImages(session, region, name)) {
-    const volumeSnapshots = await Promise.all(
-      candidate.volumeSnapshotIds.map((id) => getVolumeSnapshot(session, region, id)),
-    );
-    const found = readerFor(region)(
-      candidate,
-      volumeSnapshots.filter((one) => one !== undefined),
-    );
+    const volumeSnapshots = await getVolumeSnapshots(session, region, candidate.volumeSnapshotIds);
+    const found = readerFor(region)(candidate, volumeSnapshots);
     const isDue =
       typeof found === 'object' &&
       found.server === server.id &&
@@ -401,20 +395,24 @@ async function lookFor(
 }
 
 /**
- * {@link createImage}, without the property that is to undo what would be inherited where Rackspace does not let us write
- * that.
+ * {@link createImage}.
+ *
+ * @param inherits whether the image would inherit that Rackspace's own schedule has made it: then it says that we have,
+ *   where Rackspace lets us write that.
  */
 export async function createOwnImage(
   session: Session,
   server: Pick<Server, 'id' | 'region'>,
   image: NewImage,
+  inherits: boolean,
 ): Promise<string | undefined> {
+  if (!inherits) return createImage(session, server, image);
   try {
-    return await createImage(session, server, image);
+    const metadata = { ...image.metadata, [CREATED_BY_KEY]: CREATED_BY };
+    return await createImage(session, server, { ...image, metadata });
   } catch (error) {
-    if (!isCloudError(error, 'FORBIDDEN', 'BAD_REQUEST') || !(CREATED_BY_KEY in image.metadata)) throw error;
-    const { [CREATED_BY_KEY]: _, ...metadata } = image.metadata;
-    return createImage(session, server, { ...image, metadata });
+    if (!isCloudError(error, 'FORBIDDEN', 'BAD_REQUEST')) throw error;
+    return createImage(session, server, image);
   }
 }
 
@@ -425,16 +423,14 @@ export async function createOwnImage(
  * @returns the image's id; undefined when the cloud has accepted the request, and there is no image.
  */
 async function createOnce(
-  session: Session,
-  server: Server,
-  image: NewImage,
+  create: () => Promise<string | undefined>,
   look: () => Promise<string | undefined>,
 ): Promise<string | undefined> {
   try {
-    return (await createOwnImage(session, server, image)) ?? (await look());
+    return (await create()) ?? (await look());
   } catch (error) {
     if (!isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER')) throw error;
-    return (await look()) ?? (await createOwnImage(session, server, image)) ?? (await look());
+    return (await look()) ?? (await create()) ?? (await look());
   }
 }
 

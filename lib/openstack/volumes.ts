@@ -67,6 +67,16 @@ export async function getVolumeSnapshot(
   }
 }
 
+/** Those of some volume snapshots that are there; see {@link getVolumeSnapshot}. */
+export async function getVolumeSnapshots(
+  session: Session,
+  region: string,
+  ids: readonly string[],
+): Promise<VolumeSnapshot[]> {
+  const found = await Promise.all(ids.map((id) => getVolumeSnapshot(session, region, id)));
+  return found.filter((one) => one !== undefined);
+}
+
 /**
  * Asks Cinder to delete a volume snapshot, which it does in its own time. One that is gone, or going, counts.
  *

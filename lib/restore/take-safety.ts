@@ -1,5 +1,5 @@
 import { blueprintText } from '../blueprint.ts';
-import { CREATED_BY, CREATED_BY_KEY, markerOf } from '../marker.ts';
+import { markerOf } from '../marker.ts';
 import { listImages } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import { createOwnImage, imageName } from '../snapshot.ts';
@@ -23,18 +23,17 @@ export async function takeSafety(session: Session, work: Work, lines: string[]):
     request,
     blueprint,
   });
-  // Its server may have been made from an image of Rackspace's schedule.
-  const maker = session.provider === 'rackspace' ? { [CREATED_BY_KEY]: CREATED_BY } : {};
   const mark = safetyMark({ request, image: image.id, disk: server.imageId ?? '' });
   const name = imageName(server, SAFETY_LABEL, slot);
   const look = async () =>
     (await listImages(session, origin.region, name)).find(
       (candidate) => candidate.name === name && readSafetyMark(candidate)?.request === request,
     )?.id;
+  // Its server may have been made from an image of Rackspace's schedule.
+  const inherits = session.provider === 'rackspace';
+  const wanted = { name, metadata: { ...marker, ...mark } };
   const sent = await send(
-    async () =>
-      (await createOwnImage(session, server, { name, metadata: { ...marker, ...mark, ...maker } })) ??
-      (await look()),
+    async () => (await createOwnImage(session, server, wanted, inherits)) ?? (await look()),
     look,
     IN_PLACE_REMEDIES,
   );

@@ -22,7 +22,11 @@ test("autosnap.py's images rotate under adopt, and one whose name does not agree
 
   const { totals, warnings } = await run('cleanup', adopting);
   expect(totals).toEqual({ deleted: 2, kept: 1 });
-  expect(warnings).toEqual([expect.stringContaining(`3 images of ${name} made by autosnap.py are adopted`)]);
+  expect(warnings).toEqual([
+    expect.stringContaining(`3 images of ${name} made by autosnap.py are adopted`),
+    // Named for this server's id, and not as this server is called.
+    expect.stringContaining(`${name}2-autosnap-${server} (${strangers[1]}) is of autosnap.py`),
+  ]);
   const left = idsOf(await cloud.images());
   expect(left).toEqual(expect.arrayContaining([legacy[2]!.id, ...strangers]));
   expect(legacy.slice(0, 2).filter(({ id }) => left.includes(id))).toEqual([]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { setTime } from '../harness.ts';
-import { bench, idsOf, policyOf, slotAt, slotOf, stuckAt } from './bench.ts';
+import { bench, idsOf, policyOf, realNowMs, slotAt, slotOf, stuckAt } from './bench.ts';
 import { environment } from './environment.ts';
 import { eventually } from './openstack.ts';
 
@@ -74,7 +74,7 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
   test('a snapshot that stays queued is never deleted, never counts, and holds up the next slots for an hour only', async () => {
     const { cloud, ours, release, run, settle, turn } = await bench();
     const minute = 60_000;
-    const start = Date.now();
+    const start = realNowMs();
     const keepTwo = policyOf([server], { schedule: 'rate(5 minutes)', keep: { last: 2 } });
     const takeAfter = async (minutes: number) => {
       setTime(new Date(start + minutes * minute));
