@@ -67,7 +67,7 @@ async function judged(scenario: Scenario, world: World, trouble: Trouble, usual:
   if (!done && !last.error && !admits(last, usual)) bad.add('untrue');
   if (!done && heals) {
     begun?.end();
-    later(world);
+    later(world, scenario.againAfterMs);
     if (!scenario.done(world, (await attempt()).result)) bad.add('never done');
   }
   return { word: wordFor({ tries, last, done, more }), bad: [...bad] };

@@ -154,4 +154,4 @@ export function allTaken({ dfw }: World): boolean {
   return dfw.servers.every(({ id }) => taken.some(({ properties }) => properties.autosnap_server === id));
 }
 
-export const later = ({ cloud }: World) => cloud.advance(HOUR_MS);
+export const later = ({ cloud }: World, afterMs = HOUR_MS) => cloud.advance(afterMs);

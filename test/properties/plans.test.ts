@@ -88,7 +88,7 @@ function going(series: readonly SeriesPlan[]): string[] {
 
 test('11: a snapshot of ours is recognised, and nothing else is taken for one, whatever it has inherited', async () => {
   await always(
-    fc.property(worlds(40), (world) => {
+    fc.property(worlds({ maxImages: 40 }), (world) => {
       const { region, read } = readerFor(world);
       for (const [i, image] of region.images.entries()) {
         const { ours, state } = world.images[i]!;
@@ -103,7 +103,7 @@ test('11: a snapshot of ours is recognised, and nothing else is taken for one, w
 
 test("2, 11: a plan lets nothing go but what the generator knows to be ours, finished and nobody else's business", async () => {
   await always(
-    fc.property(worlds(40), (world) => {
+    fc.property(worlds({ maxImages: 40 }), (world) => {
       const allowed = world.images.filter((known) => mayGo(known, world)).map(({ image }) => image.id);
       expect(allowed).toEqual(expect.arrayContaining(going(plan(world))));
     }),
@@ -113,7 +113,7 @@ test("2, 11: a plan lets nothing go but what the generator knows to be ours, fin
 
 test('the images of one slot count as one: good ones that nothing holds stay together or go together', async () => {
   await always(
-    fc.property(worlds(40), (world) => {
+    fc.property(worlds({ maxImages: 40 }), (world) => {
       const gone = new Set(going(plan(world)));
       const free = world.images.filter(
         (known) => mayGo(known, world) && known.state === 'good' && !known.adhoc,
@@ -128,7 +128,7 @@ test('the images of one slot count as one: good ones that nothing holds stay tog
 
 test('1: of every series good ones of atLeast slots stay', async () => {
   await always(
-    fc.property(worlds(40), (world) => {
+    fc.property(worlds({ maxImages: 40 }), (world) => {
       const gone = new Set(going(plan(world)));
       const all = world.images.flatMap(({ image, volumeSnapshot }) => [
         image.id,
@@ -142,7 +142,7 @@ test('1: of every series good ones of atLeast slots stay', async () => {
 
 test('3: the plan of one series depends on no other', async () => {
   await always(
-    fc.property(worlds(40), (world) => {
+    fc.property(worlds({ maxImages: 40 }), (world) => {
       for (const whole of plan(world)) {
         const own = `${whole.policy} ${whole.server}`;
         const alone = { ...world, images: world.images.filter(({ series }) => series === own) };
@@ -154,7 +154,7 @@ test('3: the plan of one series depends on no other', async () => {
 });
 
 test('5: the order of the listing changes nothing', async () => {
-  const shuffled = worlds(40).chain((world) =>
+  const shuffled = worlds({ maxImages: 40 }).chain((world) =>
     fc.tuple(
       fc.constant(world),
       fc.shuffledSubarray(world.images, { minLength: world.images.length }),
@@ -171,7 +171,7 @@ test('5: the order of the listing changes nothing', async () => {
 
 test('6: failed images change no decision on any other', async () => {
   await always(
-    fc.property(worlds(40), (world) => {
+    fc.property(worlds({ maxImages: 40 }), (world) => {
       const rest = world.images.filter(({ ours, state }) => !ours || state !== 'failed');
       const others = new Set(rest.map(({ image }) => image.id));
       expect(going(plan(world)).filter((id) => others.has(id))).toEqual(
@@ -184,7 +184,7 @@ test('6: failed images change no decision on any other', async () => {
 
 test('8: time that passes deletes no good one, but for ended holds and ad-hoc ones, and orphans', async () => {
   await always(
-    fc.property(worlds(40), fc.integer({ min: 1, max: 100_000 }), (world, hours) => {
+    fc.property(worlds({ maxImages: 40 }), fc.integer({ min: 1, max: 100_000 }), (world, hours) => {
       const images = world.images.filter(({ held, future }) => !held && !future);
       const past = { ...world, images };
       const later = new Date(NOW.getTime() + hours * HOUR_MS);
@@ -201,7 +201,7 @@ test('8: time that passes deletes no good one, but for ended holds and ad-hoc on
 test('9: higher numbers never shrink what is kept, in the series of servers that are gone neither', async () => {
   const rules = fc.constantFrom('last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly', 'atLeast');
   await always(
-    fc.property(worlds(40), rules, fc.integer({ min: 1, max: 9 }), (world, rule, more) => {
+    fc.property(worlds({ maxImages: 40 }), rules, fc.integer({ min: 1, max: 9 }), (world, rule, more) => {
       const { keep, orphans } = world.event as { keep: Record<string, number>; orphans?: { keep: number } };
       const raised = { ...keep, [rule]: (keep[rule] ?? 0) + more };
       const shrinking = going(plan(world, { keep: raised }));

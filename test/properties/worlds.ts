@@ -163,14 +163,26 @@ const PLAIN = { policy: 'daily', maker: '', disguise: '', data: '', status: 'act
 
 const orphans = fc.record({ after: upTo(40).map((days) => `${days}d`), keep: upTo(3) });
 
-/** Random worlds of up to four servers and `maxImages` images; `orphaned` ones have mostly images of servers that are gone. */
-export const worlds = (maxImages = 18, orphaned = false): fc.Arbitrary<World> =>
+interface Kind {
+  maxImages?: number;
+  /** Where the first server is, of which the images mostly are: nowhere, or only in a region that has none of them. */
+  firstIs?: 'everywhere' | 'elsewhere';
+  /** Whether about half of the images are of the same slot as the one before. */
+  twins?: boolean;
+}
+
+/** Random worlds of up to four servers and `maxImages` images. */
+export const worlds = ({
+  maxImages = 18,
+  firstIs: orphaned,
+  twins = false,
+}: Kind = {}): fc.Arbitrary<World> =>
   fc
     .tuple(
       orphaned ? fc.tuple(events, orphans).map(([event, its]) => ({ ...event, orphans: its })) : events,
       fc
         .array(serverSpecs, { minLength: 1, maxLength: 4 })
-        .map((specs) => (orphaned ? [{ ...specs[0]!, gone: 'everywhere' }, ...specs.slice(1)] : specs)),
+        .map((specs) => (orphaned ? [{ ...specs[0]!, gone: orphaned }, ...specs.slice(1)] : specs)),
       fc
         .array(imageSpecs, { maxLength: maxImages, size: 'max' })
         .map((specs) =>
@@ -186,7 +198,8 @@ export const worlds = (maxImages = 18, orphaned = false): fc.Arbitrary<World> =>
       for (const [i, spec] of specs.entries()) {
         const at = spec.server % servers.length;
         const origin = { ...servers[at]!, server: made[at]!, adopts: 'adopt' in event };
-        images.push(makeImage(spec, `image-${i}`, origin, images));
+        const twin = twins ? spec.hoursAgo % 2 === 0 : spec.twin;
+        images.push(makeImage({ ...spec, twin }, `image-${i}`, origin, images));
       }
       const where = (wanted: string) => made.filter((_, i) => servers[i]?.gone === wanted);
       return { event, pageSize, servers: where('no'), elsewhere: where('elsewhere'), images };
