@@ -4,7 +4,7 @@ import { markerOf } from '../lib/marker.ts';
 import type { Image } from '../lib/openstack/images.ts';
 import type { VolumeSnapshot } from '../lib/openstack/volumes.ts';
 import { parseSchedule } from '../lib/schedule.ts';
-import { server } from './snapshots.ts';
+import { image as anImage, server } from './snapshots.ts';
 
 const OWNER = 'autosnap-prod';
 const SLOT = new Date('2026-11-23T00:00:00Z');
@@ -14,24 +14,16 @@ const ID = '0b9c0c4e-0000-4000-8000-000000000001';
 
 /** A snapshot of ours with its data in the volume snapshots that are named; `changes` go on top. */
 function image(volumeSnapshotIds: string[], changes: Partial<Image> = {}): Image {
-  return {
-    id: 'i1',
+  const marker = markerOf({ owner: OWNER, policy: 'daily', server: 's', slot: SLOT });
+  return anImage({
     name: NAME,
-    region: 'DFW',
-    status: 'active',
-    visibility: 'private',
-    hidden: false,
-    protected: false,
-    owner: 'p1',
-    sizeBytes: volumeSnapshotIds.length > 0 ? 0 : 2e9,
     createdAt: CREATED,
-    volumeSnapshotIds,
-    properties: {
-      ...markerOf({ owner: OWNER, policy: 'daily', server: 's', slot: SLOT }),
-      ...(volumeSnapshotIds.length > 0 ? {} : { instance_uuid: 's' }),
-    },
+    properties: marker,
+    ...(volumeSnapshotIds.length > 0
+      ? { sizeBytes: 0, volumeSnapshotIds }
+      : { properties: { ...marker, instance_uuid: 's' } }),
     ...changes,
-  };
+  });
 }
 
 const data = (id: string, changes: Partial<VolumeSnapshot> = {}): VolumeSnapshot => ({

@@ -10,30 +10,21 @@ import {
 } from '../lib/marker.ts';
 import type { Image } from '../lib/openstack/images.ts';
 import { parseSchedule } from '../lib/schedule.ts';
-import { snapshot } from './snapshots.ts';
+import { image as anImage, snapshot } from './snapshots.ts';
 
 const SLOT = new Date('2026-11-23T00:00:00Z');
 const marker = markerOf({ owner: 'autosnap-prod', policy: 'daily', server: 's1', slot: SLOT });
 
 function image(changes: Partial<Image> = {}, properties: Record<string, string | undefined> = {}): Image {
   const all = { ...marker, image_type: 'snapshot', instance_uuid: 's1', ...properties };
-  return {
-    id: 'i1',
+  return anImage({
     name: 'web-1-daily-20261123T000000Z',
-    region: 'DFW',
-    status: 'active',
-    visibility: 'private',
-    hidden: false,
-    protected: false,
-    owner: 'p1',
-    sizeBytes: 2e9,
     createdAt: new Date('2026-11-23T00:00:20Z'),
-    volumeSnapshotIds: [],
     properties: Object.fromEntries(
       Object.entries(all).filter((e): e is [string, string] => e[1] !== undefined),
     ),
     ...changes,
-  };
+  });
 }
 
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,6 @@
 import { nameEnding, type Snapshot } from '../lib/marker.ts';
 import type { Server } from '../lib/openstack/compute.ts';
+import type { Image } from '../lib/openstack/images.ts';
 
 /** A good snapshot of the series "daily" of server "s"; `changes` go on top. Its id is its slot unless told. */
 export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): Snapshot {
@@ -49,6 +50,22 @@ export function server(changes: Partial<Server> = {}): Server {
     securityGroups: [],
     createdAt: undefined,
     imageSchedule: false,
+    ...changes,
+  };
+}
+
+/** A finished image of the project "p1" with its data in itself, as a listing shows it; `changes` go on top. */
+export function image(changes: Partial<Image> & Pick<Image, 'name' | 'createdAt' | 'properties'>): Image {
+  return {
+    id: 'i1',
+    region: 'DFW',
+    status: 'active',
+    visibility: 'private',
+    hidden: false,
+    protected: false,
+    owner: 'p1',
+    sizeBytes: 2e9,
+    volumeSnapshotIds: [],
     ...changes,
   };
 }

@@ -5,7 +5,7 @@ import type { Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { parsePolicy } from '../../lib/policy.ts';
 import { policy } from '../harness.ts';
-import { server } from '../snapshots.ts';
+import { image as anImage, server } from '../snapshots.ts';
 
 const NOW = new Date('2026-11-24T10:00:00Z');
 const YEAR_OLD = new Date('2025-11-24T10:00:00Z');
@@ -13,21 +13,14 @@ const YEAR_OLD = new Date('2025-11-24T10:00:00Z');
 function image(slot: string, changes: Partial<Image> & { policy?: string } = {}): Image {
   const { policy: name = 'daily', ...rest } = changes;
   const marker = { owner: 'autosnap-test', policy: name, server: 's', slot: new Date(slot) };
-  return {
+  return anImage({
     id: slot,
     name: `web${nameEnding(name, marker.slot)}`,
-    region: 'DFW',
-    status: 'active',
-    visibility: 'private',
-    hidden: false,
-    protected: false,
     owner: 'p',
-    sizeBytes: 2e9,
     createdAt: new Date(slot),
     properties: { ...markerOf(marker), instance_uuid: 's' },
-    volumeSnapshotIds: [],
     ...rest,
-  };
+  });
 }
 
 function look(

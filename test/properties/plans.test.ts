@@ -8,7 +8,7 @@ import type { Image } from '../../lib/openstack/images.ts';
 import { parsePolicy } from '../../lib/policy.ts';
 import { planSnapshots } from '../../lib/snapshot.ts';
 import type { RegionSurvey } from '../../lib/survey.ts';
-import { server } from '../snapshots.ts';
+import { image, server } from '../snapshots.ts';
 import { always } from './always.ts';
 import { expectTheFloor } from './embedded.ts';
 import { histories } from './series.ts';
@@ -230,21 +230,15 @@ test('what one run takes, the next of the same slot does not', async () => {
         planSnapshots([web], snapshots, { due, now, provider: 'rackspace' })[0]!;
       const first = step(history);
       if (first.action !== 'take') return;
-      const image: Image = {
-        id: 'made',
+      const made = image({
         name: first.image.name,
-        region: 'DFW',
         status: 'queued',
-        visibility: 'private',
-        hidden: false,
-        protected: false,
         owner: PROJECT,
         sizeBytes: undefined,
         createdAt: now,
         properties: { ...first.image.metadata, instance_uuid: 's' },
-        volumeSnapshotIds: [],
-      };
-      const taken = readMarker(image, {
+      });
+      const taken = readMarker(made, {
         owner: OWNER,
         projectId: PROJECT,
         scheduleOf: () => undefined,

@@ -165,6 +165,16 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
     },
   );
 
+  /** A restore that is called again when its safety snapshot is good, while something happens before the last look. */
+  const whenAtTheLastLook = async (happens: (h: World, safety: string) => unknown) => {
+    const h = await world();
+    const first = await h.run('restore', IN_PLACE);
+    later(h, 30);
+    const answer = () => happens(h, first.safety!);
+    h.cloud.faults.push({ service: 'compute', path: /\/flavors\/detail$/, answer });
+    return { h, second: await h.run('restore', again(first)) };
+  };
+
   test.each<[string, (h: World, safety: string) => void, RegExp]>([
     ['deleted', (h, safety) => h.cloud.region('DFW').removeImage(safety), /the safety snapshot is gone/],
     [
@@ -188,15 +198,7 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
       /the safety snapshot is old by now/,
     ],
   ])('%s between the first look and the last: the disk stays', async (_, happens, why) => {
-    const h = await world();
-    const first = await h.run('restore', IN_PLACE);
-    later(h, 30);
-    h.cloud.faults.push({
-      service: 'compute',
-      path: /\/flavors\/detail$/,
-      answer: () => happens(h, first.safety!),
-    });
-    const second = await h.run('restore', again(first));
+    const { h, second } = await whenAtTheLastLook(happens);
     expect(second.state).toBe('waiting');
     expect(second.lines.join('\n')).toMatch(why);
     expect(h.rebuilt).toHaveLength(0);
@@ -205,15 +207,8 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
   test('another name or task of the server at the last look: the disk stays', async () => {
     const renamed: Partial<CloudServer>[] = [{ name: 'mail' }, { taskState: 'rebooting' }];
     for (const change of renamed) {
-      const h = await world();
-      const first = await h.run('restore', IN_PLACE);
-      later(h, 30);
-      h.cloud.faults.push({
-        service: 'compute',
-        path: /\/flavors\/detail$/,
-        answer: () => Object.assign(h.web, change),
-      });
-      expect((await h.run('restore', again(first))).state).toBe('waiting');
+      const { h, second } = await whenAtTheLastLook((h) => Object.assign(h.web, change));
+      expect(second.state).toBe('waiting');
       expect(h.rebuilt).toHaveLength(0);
     }
   });

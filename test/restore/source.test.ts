@@ -7,7 +7,7 @@ import { readSafetyMark, safetyMark } from '../../lib/restore/marks.ts';
 import { findOrigin } from '../../lib/restore/source.ts';
 import type { Stock } from '../../lib/restore/stock.ts';
 import { imageName } from '../../lib/snapshot.ts';
-import { server } from '../snapshots.ts';
+import { image as anImage, server } from '../snapshots.ts';
 
 const OWNER = 'autosnap-prod';
 const PROJECT = 'p1';
@@ -20,21 +20,14 @@ function shot(
   changes: Partial<Image> = {},
 ): Image {
   const marker = markerOf({ owner: OWNER, server: of.id, slot: new Date(slot), policy: 'daily' });
-  return {
+  return anImage({
     id,
     name: imageName(of, changes.properties?.autosnap_policy ?? 'daily', new Date(slot)),
-    region: 'DFW',
-    status: 'active',
-    visibility: 'private',
-    hidden: false,
-    protected: false,
     owner: PROJECT,
-    sizeBytes: 1,
     createdAt: new Date(slot),
-    volumeSnapshotIds: [],
     ...changes,
     properties: { ...marker, instance_uuid: of.id, ...changes.properties },
-  };
+  });
 }
 
 function stock(servers: Server[], images: Image[] = []): Stock {
