@@ -13,12 +13,21 @@ import {
 } from './embedded.ts';
 import { NOW, worlds } from './worlds.ts';
 
+/** No image loses its data and then stays: such a run fails, and an error is all that it returns. */
+const undamaged = worlds().map((world) => ({
+  ...world,
+  images: world.images.map((known) => {
+    const { refusesDelete, ...image } = known.image;
+    return known.volumeSnapshot ? { ...known, image } : known;
+  }),
+}));
+
 test('1, 2, 4, 10 hold for the function as Lambda runs it', async () => {
   setTime(NOW);
   const { cloud, run } = await harness();
   cloud.secrets.set('autosnap/test/rackspace', cloud.secret('password'));
   await always(
-    fc.asyncProperty(worlds(), async (world) => {
+    fc.asyncProperty(undamaged, async (world) => {
       become(cloud, world);
       const first = await run('cleanup', world.event);
       expectTheFloor(world, present(cloud));
