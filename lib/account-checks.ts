@@ -1,13 +1,14 @@
 import pMap from 'p-map';
 import { type Finding, fail, pass, warn } from './diagnosis.ts';
 import { separateThrowAways } from './drill/ownership.ts';
-import { markerOf } from './marker.ts';
+import { isId, markerOf } from './marker.ts';
 import { listServers, type Server } from './openstack/compute.ts';
 import { explain, isCloudError } from './openstack/errors.ts';
 import type { Credentials } from './openstack/identity.ts';
 import { type Image, listImages } from './openstack/images.ts';
 import { imageMetadataLimit } from './openstack/quota.ts';
 import { mayWriteImages } from './openstack/roles.ts';
+import { getServer } from './openstack/servers.ts';
 import type { Session } from './openstack/session.ts';
 import { listVolumeSnapshots } from './openstack/volumes.ts';
 import type { Run } from './run.ts';
@@ -91,6 +92,11 @@ function checkClock(aheadMs: number): Finding {
     : pass('clock', "the cloud's agrees with the one here");
 }
 
+interface Wanted extends Pick<Run, 'owner' | 'ownerPrefix' | 'now'> {
+  /** Servers that are asked for where a listing lacks them. */
+  ids: readonly string[];
+}
+
 /**
  * Whether servers and images can be listed in each of `regions`, all at once.
  *
@@ -99,7 +105,7 @@ function checkClock(aheadMs: number): Finding {
 export async function* listRegions(
   session: Session,
   regions: Iterable<string>,
-  run: Pick<Run, 'owner' | 'ownerPrefix' | 'now'>,
+  run: Wanted,
 ): Examination<Map<string, Server[]>> {
   const listed = await pMap(regions, (region) => listRegion(session, region, run));
   yield* listed.flatMap(({ findings }) => findings);
@@ -109,7 +115,7 @@ export async function* listRegions(
 async function listRegion(
   session: Session,
   region: string,
-  { owner, ownerPrefix, now }: Pick<Run, 'owner' | 'ownerPrefix' | 'now'>,
+  { owner, ownerPrefix, now, ids }: Wanted,
 ): Promise<{ region: string; servers?: Server[]; findings: Finding[] }> {
   try {
     const [listed, images, limit = Infinity] = await Promise.all([
@@ -117,7 +123,10 @@ async function listRegion(
       listImages(session, region),
       imageMetadataLimit(session, region),
     ]);
-    const { lasting: servers } = separateThrowAways(listed, images, session.projectId);
+    const unlisted = new Set(ids.filter(isId)).difference(new Set(listed.map(({ id }) => id)));
+    const found = await Promise.all([...unlisted].map((id) => getServer(session, region, id)));
+    const all = [...listed, ...found.filter((server) => server !== undefined)];
+    const { lasting: servers } = separateThrowAways(all, images, session.projectId);
     const ours = images.filter(({ properties }) => properties.autosnap_owner === owner).length;
     const needed = Object.keys(markerOf({ owner, policy: '', server: '', slot: now })).length;
     const finding =

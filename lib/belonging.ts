@@ -47,11 +47,14 @@ export function readerOf(
   const adopting = new Map(
     policy.adopt ? selectServers(servers, policy.servers).servers.map((server) => [server.id, server]) : [],
   );
+  const others = otherOwners(images, owner);
   const schedules = new Map([...policies, policy].map((one) => [one.policy, one.schedule]));
   const reading = { owner, projectId, scheduleOf: (name: string) => schedules.get(name) };
   const namedTwice = namedByTwo(images);
   return (image, volumeSnapshots) => {
-    const read = readMarker(image, reading) ?? adopted(image, adopting, policy.policy, projectId);
+    const read =
+      readMarker(image, reading) ??
+      adopted(image, { servers: adopting, others, policy: policy.policy, projectId });
     if (typeof read !== 'object' || read.volumeSnapshots.length === 0) return read;
     const named = volumeSnapshots.filter(({ id }) => read.volumeSnapshots.includes(id));
     const problem = read.volumeSnapshots.some((id) => namedTwice.has(id))
@@ -95,7 +98,10 @@ function foreignData(
     : `its data are of volumes that ${server.name} does not have`;
 }
 
-/** A snapshot whose data lie in volume snapshots is as good as those. */
+/**
+ * A snapshot whose data lie in volume snapshots is as good as the worst of these. Where the cloud has lost some of them,
+ * or somebody has deleted them, the others may be all that there is of their volumes.
+ */
 function withVolumes(snapshot: Snapshot, named: readonly VolumeSnapshot[]): Snapshot {
   if (snapshot.state !== 'good' && snapshot.state !== 'failed') return snapshot;
   const statuses = new Set(named.map(({ status }) => status));
@@ -103,10 +109,28 @@ function withVolumes(snapshot: Snapshot, named: readonly VolumeSnapshot[]): Snap
   const bad = [...statuses].find((status) => status !== 'available');
   if (!bad) return snapshot;
   const state = bad === 'creating' ? 'pending' : /^(gone|deleting|error)/.test(bad) ? 'failed' : 'unknown';
-  return { ...snapshot, state, status: `volume snapshot ${bad}` };
+  const partial = state === 'failed' && statuses.has('available');
+  return { ...snapshot, state, status: `volume snapshot ${bad}`, ...(partial ? { partial } : {}) };
 }
 
 const LEGACY_NAME = /^(.+)-autosnap-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+
+/** The servers that images of other deployments are marked with, and whose. */
+export function otherOwners(images: readonly Image[], owner: string): Map<string, string> {
+  return new Map(
+    images.flatMap(({ properties: { autosnap_owner: its, autosnap_server: server } }) =>
+      its !== undefined && its !== owner && server !== undefined ? [[server, its] as const] : [],
+    ),
+  );
+}
+
+interface Adopting {
+  servers: ReadonlyMap<string, Server>;
+  /** Servers of which other deployments have snapshots: these may have adopted the same images, by other rules. */
+  others: ReadonlyMap<string, string>;
+  policy: string;
+  projectId: string;
+}
 
 /**
  * An image that the Python script autosnap.py has made of one of `servers`, as a snapshot of the adopting policy. It
@@ -115,9 +139,7 @@ const LEGACY_NAME = /^(.+)-autosnap-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
  */
 function adopted(
   image: Image,
-  servers: ReadonlyMap<string, Server>,
-  policy: string,
-  projectId: string,
+  { servers, others, policy, projectId }: Adopting,
 ): Snapshot | string | undefined {
   const { properties, createdAt } = image;
   const [, name, id = ''] = LEGACY_NAME.exec(image.name) ?? [];
@@ -132,6 +154,10 @@ function adopted(
   if (!agrees) return undefined;
   if (server.name !== name) {
     return `${image.name} (${image.id}) is of autosnap.py, and its server is called ${server.name} by now`;
+  }
+  const other = others.get(id);
+  if (other) {
+    return `${image.name} (${image.id}) is of autosnap.py, and the deployment ${other} has snapshots of ${name}, too`;
   }
   const read = snapshotOf(image, { server: id, policy, slot: createdAt });
   return typeof read === 'object' ? { ...read, adopted: true } : undefined;

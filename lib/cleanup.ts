@@ -149,18 +149,17 @@ function planOrphan(
   const items = decisions.map((decision): Item => {
     const { snapshot, keep: kept, reasons } = decision;
     if (kept) return { snapshot, fate: 'keep', reasons };
-    // Whose volume snapshots they are can't be shown without the server.
-    return shrinks && snapshot.volumeSnapshots.length === 0
+    if (!shrinks) return { snapshot, fate: 'keep', reasons: [isGone ? KEPT_WHOLE : NOT_HERE] };
+    return snapshot.volumeSnapshots.length === 0
       ? { snapshot, fate: 'delete', reasons: [`its server is gone, and orphans keeps ${floor}`] }
-      : {
-          snapshot,
-          fate: 'keep',
-          reasons: [isGone ? 'its server is gone: the series is kept whole' : NOT_HERE],
-        };
+      : { snapshot, fate: 'keep', reasons: [NOT_PROVABLE] };
   });
   return { items, floor };
 }
 
+const KEPT_WHOLE = 'its server is gone: the series is kept whole';
+const NOT_PROVABLE =
+  'its server is gone, so nothing shows any more whose volume snapshots it names: orphans does not apply';
 const NOT_HERE = 'its server is not in this region: the series is kept whole';
 
 /** What an operator should know of a snapshot, beyond what becomes of it. */
@@ -244,7 +243,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
       );
       return;
     }
-    const results = await rotate(session, plan.series, { read, now, reserveMs });
+    const results = await rotate(session, plan.series, { read, owner, now, reserveMs });
     const confirmed = await confirm(session, plan.region, results);
     failures.push(...confirmed.failures);
     warnings.unshift(...confirmed.warnings);

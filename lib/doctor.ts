@@ -80,6 +80,7 @@ async function* examine(
   const servers = yield* listRegions(session, wanted.intersection(new Set(regions)), {
     owner,
     now,
+    ids: policies.flatMap((policy) => policy.servers.ids ?? []),
     ...(ownerPrefix ? { ownerPrefix } : {}),
   });
   const aims = policies.map((policy) => aimOf(policy, regions, servers));

@@ -31,6 +31,8 @@ export interface Snapshot {
   createdAt: Date;
   status: string;
   state: State;
+  /** Failed, and some of its volume snapshots are whole: the data in these can still be had. */
+  partial?: boolean;
   sizeBytes: number | undefined;
   /** Where its data lie, if it is of a volume-backed server: deleting the image would leave them behind. */
   volumeSnapshots: string[];

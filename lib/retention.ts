@@ -37,7 +37,8 @@ const PERIODS: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
  * Decides what to keep of one series. Only good snapshots count, by the slot they were made for; kept is the union
  * of what the rules ask for, what is held or others can see, and everything that is pending, unknown or dated in the
  * future; and the newest that is known to boot, because a newer one that nobody has tried is only a hope. A failed
- * snapshot goes a day later, once there is a newer good one.
+ * snapshot goes a day later, once there is a newer good one; one that has still a part of its data, only when the rules
+ * would let it go if it were whole.
  *
  * The rules count slots, not images: the images of one slot, which two runs at once have made, take one place and are
  * kept or released together.
@@ -88,11 +89,28 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
     const reasons = wanted.get(snapshot.id);
     if (reasons && reasons.length > 0) return { snapshot, keep: true, reasons };
     if (reasons) return { snapshot, keep: false, reasons: ['no rule keeps it'] };
-    const kept = uncounted(snapshot, newestGood, options.now);
+    const kept =
+      uncounted(snapshot, newestGood, options.now) ?? keptIfWhole(snapshot, snapshots, keep, options);
     return kept
       ? { snapshot, keep: true, reasons: [kept] }
       : { snapshot, keep: false, reasons: ['failed, and a newer good one exists'] };
   });
+}
+
+/** Why a snapshot that has lost a part of its data would be kept if it were whole; it counts for nothing all the same. */
+function keptIfWhole(
+  snapshot: Snapshot,
+  series: readonly Snapshot[],
+  keep: Keep,
+  options: RetentionOptions,
+): string | undefined {
+  if (!snapshot.partial) return undefined;
+  const others = series.filter(({ partial }) => !partial);
+  const whole: Snapshot = { ...snapshot, state: 'good', partial: false };
+  const decision = retain([...others, whole], keep, options).find((one) => one.snapshot === whole)!;
+  return decision.keep
+    ? `${snapshot.status}: what is left of it stays as long as the whole would: ${decision.reasons.join('; ')}`
+    : undefined;
 }
 
 type Want = (snapshot: Snapshot | undefined, reason: string) => void;

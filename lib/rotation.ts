@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import pMap from 'p-map';
-import type { Reader } from './belonging.ts';
+import { otherOwners, type Reader } from './belonging.ts';
 import type { Item, SeriesPlan } from './cleanup.ts';
 import { isoSeconds } from './dates.ts';
 import type { Snapshot } from './marker.ts';
 import { type CloudErrorCode, explain, isCloudError } from './openstack/errors.ts';
-import { deleteImage, getImage, listImageIds, listImages } from './openstack/images.ts';
+import { deleteImage, getImage, listImageIds, listImageMembers, listImages } from './openstack/images.ts';
 import { mayWriteImages } from './openstack/roles.ts';
 import type { Session } from './openstack/session.ts';
 import { deleteVolumeSnapshot, getVolumeSnapshots } from './openstack/volumes.ts';
@@ -13,7 +13,7 @@ import { ADHOC } from './policy.ts';
 import type { SnapshotLine } from './report.ts';
 import { counts, hasPassed, staysBecause } from './retention.ts';
 
-// Each deletion is preceded by two reads; Rackspace takes 1,000 reads a minute.
+// Each deletion is preceded by three reads; Rackspace takes 1,000 reads a minute.
 const AT_ONCE = 8;
 // Cinder deletes in its own time; mostly that is short.
 const VOLUME_LOOKS = 4;
@@ -22,7 +22,13 @@ const OUT_OF_TIME = 'the time of this run is used up';
 const ALREADY_GONE = 'already gone';
 const STILL_THERE = 'the cloud accepted the deletion, but the image is still there';
 /** What the cloud may say of one image alone: it is in use, may not be deleted, or breaks whatever deletes it. */
-const REFUSALS: readonly CloudErrorCode[] = ['CONFLICT', 'FORBIDDEN', 'BAD_REQUEST', 'UNAVAILABLE'];
+const REFUSALS: readonly CloudErrorCode[] = [
+  'CONFLICT',
+  'FORBIDDEN',
+  'BAD_REQUEST',
+  'UNAVAILABLE',
+  'NO_ANSWER',
+];
 
 /** A plan and what became of each of its items, in the same order. */
 export interface SeriesResult {
@@ -34,6 +40,8 @@ export interface SeriesResult {
 
 interface RotateOptions {
   read: Reader;
+  /** Whose snapshots these are. */
+  owner: string;
   now: Date;
   /** Milliseconds to leave for the listing afterwards. */
   reserveMs: number;
@@ -42,7 +50,7 @@ interface RotateOptions {
 interface Result extends Pick<SnapshotLine, 'outcome' | 'reasons'> {
   /** The cloud does not let this image go. */
   refused?: CloudErrorCode;
-  /** It was good, and some of its volume snapshots are deleted. */
+  /** It had data, and some of its volume snapshots are deleted. */
   broken?: boolean;
 }
 
@@ -86,17 +94,24 @@ export async function rotate(
     return false;
   };
 
-  /** Which image needs which volume snapshots, from a listing of its own: that of the plan may have lacked one. */
-  const needs = listNeeds(session, plans);
+  const claims = listClaims(session, plans, options.owner);
   // Complete before the first deletion: Glance refuses the page after an image that is gone. An error shows where the
   // listing is needed.
-  await needs.catch(() => undefined);
-  const neededElsewhere = async ({ id, volumeSnapshots }: Snapshot): Promise<boolean> => {
-    if (volumeSnapshots.length === 0) return false;
-    return [...(await needs)].some(
+  await claims.catch(() => undefined);
+  /** Why somebody else may need an image or its data. */
+  const claimedBecause = async ({ id, server, volumeSnapshots, adopted }: Snapshot) => {
+    if (volumeSnapshots.length === 0 && !adopted) return undefined;
+    const { needs, others } = await claims;
+    const isNeeded = [...needs].some(
       ([other, theirs]) => other !== id && theirs.some((one) => volumeSnapshots.includes(one)),
     );
+    if (isNeeded) return 'another image names the same volume snapshots';
+    return adopted && others.has(server) ? 'another deployment has snapshots of its server, too' : undefined;
   };
+
+  /** Whom Rackspace shares an image with that it calls private; elsewhere its visibility says that it is shared. */
+  const membersOf = async ({ region, id }: Snapshot): Promise<string[]> =>
+    session.provider === 'rackspace' ? listImageMembers(session, region, id) : [];
 
   /** Whether there is a newer one that is as well proven. */
   const provenLeft = async (proven: Snapshot, others: readonly Snapshot[]): Promise<boolean> => {
@@ -123,8 +138,12 @@ export async function rotate(
     if (snapshot.state === 'good' && current.proven && !(await provenLeft(current, others))) {
       return { outcome: 'kept', reasons: ['no newer one that passed a drill would be left'] };
     }
-    if (await neededElsewhere(snapshot)) {
-      return { outcome: 'kept', reasons: ['another image names the same volume snapshots'] };
+    const claimed = await claimedBecause(snapshot);
+    if (claimed) return { outcome: 'kept', reasons: [claimed] };
+    const members = await membersOf(snapshot);
+    if (members.length > 0) {
+      const reason = `the image is shared with ${members.join(', ')}: it stays until it is shared no more`;
+      return { outcome: 'kept', reasons: [reason], refused: 'CONFLICT' };
     }
     // Another series may have met an error while this one was looking.
     if (stopped) return { outcome: 'deferred', reasons: [`not tried: ${stopped}`] };
@@ -179,16 +198,25 @@ export async function rotate(
   });
 }
 
-/** The volume snapshots of each image of a region; not listed where nothing that has some is to go. */
-async function listNeeds(
-  session: Session,
-  plans: readonly SeriesPlan[],
-): Promise<ReadonlyMap<string, string[]>> {
+interface Claims {
+  /** The volume snapshots of each image. */
+  needs: ReadonlyMap<string, readonly string[]>;
+  /** The servers of which other deployments have snapshots; see belonging.ts. */
+  others: ReadonlyMap<string, string>;
+}
+
+/**
+ * What others may need of a region's images, from a listing of its own: that of the plan may have lacked one. Nothing is
+ * listed where it matters for none of those that are to go.
+ */
+async function listClaims(session: Session, plans: readonly SeriesPlan[], owner: string): Promise<Claims> {
   const going = plans.flatMap(({ items }) => items.filter(({ fate }) => fate !== 'keep'));
-  const first = going.find(({ snapshot }) => snapshot.volumeSnapshots.length > 0);
-  if (!first) return new Map();
-  const images = await listImages(session, first.snapshot.region);
-  return new Map(images.map(({ id, volumeSnapshotIds }) => [id, volumeSnapshotIds]));
+  const first = going.find(({ snapshot }) => snapshot.volumeSnapshots.length > 0 || snapshot.adopted);
+  const images = first ? await listImages(session, first.snapshot.region) : [];
+  return {
+    needs: new Map(images.map(({ id, volumeSnapshotIds }) => [id, volumeSnapshotIds])),
+    others: otherOwners(images, owner),
+  };
 }
 
 function isDeletion({ outcome, reasons }: Result): boolean {
@@ -246,7 +274,8 @@ function asPlanned(planned: Snapshot, current: Snapshot | string | undefined, no
   // Those of the plan are deleted first, and a listing may have mixed up whose they are.
   if (current.volumeSnapshots.join() !== planned.volumeSnapshots.join())
     return 'it names other volume snapshots';
-  if (current.state !== planned.state) return `it is ${current.status}`;
+  if (current.state !== planned.state || current.partial !== planned.partial)
+    return `it is ${current.status}`;
   return staysBecause(current, now) ?? current;
 }
 
@@ -254,7 +283,8 @@ function asPlanned(planned: Snapshot, current: Snapshot | string | undefined, no
  * Deletes a snapshot: its volume snapshots first, the image that names them last, so that what is interrupted is
  * found and finished by a later run.
  */
-async function remove(session: Session, { region, id, state, volumeSnapshots }: Snapshot): Promise<Result> {
+async function remove(session: Session, snapshot: Snapshot): Promise<Result> {
+  const { region, id, state, partial, volumeSnapshots } = snapshot;
   let broken = false;
   try {
     const before = await getVolumeSnapshots(session, region, volumeSnapshots);
@@ -264,12 +294,17 @@ async function remove(session: Session, { region, id, state, volumeSnapshots }: 
     }
     for (const volumeSnapshot of volumeSnapshots) {
       await deleteVolumeSnapshot(session, region, volumeSnapshot);
-      broken = state === 'good';
+      broken ||= state === 'good' || partial === true;
     }
     let left = await getVolumeSnapshots(session, region, volumeSnapshots);
     for (let look = 0; left.length > 0 && look < VOLUME_LOOKS; look++) {
       await setTimeout(VOLUME_LOOK_MS);
       left = await getVolumeSnapshots(session, region, volumeSnapshots);
+    }
+    const untouched = left.find(({ status }) => status !== 'deleting');
+    if (untouched) {
+      const reason = `the cloud accepted the deletion of its volume snapshot ${untouched.id}, which is still ${untouched.status}`;
+      return { outcome: 'failed', reasons: [reason], refused: 'UNAVAILABLE', broken };
     }
     if (left.length > 0) {
       const reason = 'its volume snapshots are being deleted; the image goes in a later run';

@@ -14,6 +14,13 @@ export function addMemberRoutes(app: Hono<Env>, region: Region): void {
   app.get('/images/:id/members', (c) => {
     const image = imageOf(c.req.param('id'));
     if (!image) return glanceFault(c, 404, missing(c.req.param('id')));
+    if (image.visibility !== 'shared' && !image.members) {
+      return glanceFault(
+        c,
+        403,
+        `Not allowed to list members for image ${image.id}: Only shared images have members.`,
+      );
+    }
     const members = Object.keys(image.members ?? {}).map((member) => memberJson(image, member));
     return c.json({ members, schema: '/v2/schemas/members' });
   });

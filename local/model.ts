@@ -101,7 +101,10 @@ export interface CloudImage {
   tags?: string[];
   /** Lists leave it out unless they are asked for hidden ones. */
   hidden?: boolean;
-  /** Whom a shared image is shared with: project to "pending", "accepted" or "rejected". */
+  /**
+   * Whom an image is shared with: project to "pending", "accepted" or "rejected". Until Ocata, and so at Rackspace, its
+   * visibility is private all the same.
+   */
   members?: Record<string, string>;
   /** What every DELETE answers instead of deleting it. */
   refusesDelete?: 403 | 409;

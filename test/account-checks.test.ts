@@ -6,7 +6,7 @@ import type { Cloud } from '../local/cloud.ts';
 import { connected, credentialsOf, test } from './openstack/connected.ts';
 import { server } from './snapshots.ts';
 
-const RUN = { owner: 'autosnap-test', now: new Date('2026-11-23T09:00:00Z') };
+const RUN = { owner: 'autosnap-test', now: new Date('2026-11-23T09:00:00Z'), ids: [] };
 
 async function all(examination: AsyncIterable<Finding>): Promise<Finding[]> {
   const findings: Finding[] = [];

@@ -113,6 +113,31 @@ export async function getImage(session: Session, region: string, id: string): Pr
 }
 
 /**
+ * The projects that an image is shared with. Until its release Ocata, and so at Rackspace, Glance calls an image private
+ * that has such members; since then only those that it calls shared have any, and it answers 403 for the others.
+ *
+ * `GET /v2/images/{id}/members`: https://docs.openstack.org/api-ref/image/v2/#list-image-members
+ *
+ * @throws {CloudError} for every answer but the list, 403 and 404.
+ */
+export async function listImageMembers(session: Session, region: string, id: string): Promise<string[]> {
+  const path = `/images/${encodeURIComponent(id)}/members`;
+  const request = { service: 'image', region, path } as const;
+  try {
+    const { body } = await session.request({ ...request, method: 'GET', expect: [200] });
+    const answer = v.safeParse(
+      v.object({ members: v.array(v.looseObject({ member_id: v.string() })) }),
+      body,
+    );
+    if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'not a list of members');
+    return answer.output.members.map(({ member_id }) => member_id);
+  } catch (error) {
+    if (isCloudError(error, 'FORBIDDEN', 'NOT_FOUND')) return [];
+    throw error;
+  }
+}
+
+/**
  * Deletes an image. One that is no longer there counts as deleted.
  *
  * @throws {CloudError} FORBIDDEN when it is protected or the user lacks the role, CONFLICT when it is in use.

@@ -190,7 +190,7 @@ describe('nothing is deleted where anything could not be read', () => {
       service: 'image',
       method: 'GET',
       path: /images\/./,
-      skip: 3,
+      skip: 4,
       answer: answers.serverError,
     } as const;
     h.cloud.faults.push({ ...fault, times: 4 });

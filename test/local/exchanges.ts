@@ -611,6 +611,11 @@ const IMAGE_LISTS: Exchange[] = [
       expect(accept.status).toBe(403);
       await cloud.patch(id, replace('/visibility', 'private'));
       expect(await cloud.send('image', 'POST', members, { member: 'x' })).toMatchObject({ status: 403 });
+      const { id: another } = await cloud.makeEmptyImage({ visibility: 'private' });
+      expect(await cloud.send('image', 'GET', `/images/${another}/members`)).toMatchObject({
+        status: 403,
+        body: { message: expect.stringMatching(/Only shared images have members/) },
+      });
     },
   ],
 ];

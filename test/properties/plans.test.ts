@@ -145,8 +145,10 @@ test('3: the plan of one series depends on no other', async () => {
     fc.property(worlds({ maxImages: 40 }), (world) => {
       for (const whole of plan(world)) {
         const own = `${whole.policy} ${whole.server}`;
-        const alone = { ...world, images: world.images.filter(({ series }) => series === own) };
-        expect(plan(alone)).toEqual([whole]);
+        // What another deployment has of the server says whether images of autosnap.py may be adopted.
+        const images = world.images.filter(({ series, ours }) => series === own || !ours);
+        const alone = { ...world, images };
+        expect(plan(alone)).toContainEqual(whole);
       }
     }),
     pure,

@@ -201,6 +201,7 @@ export const worlds = ({
         const twin = twins ? spec.hoursAgo % 2 === 0 : spec.twin;
         images.push(makeImage({ ...spec, twin }, `image-${i}`, origin, images));
       }
+      for (const known of images) if (isClaimed(known, images)) known.ours = false;
       const where = (wanted: string) => made.filter((_, i) => servers[i]?.gone === wanted);
       return { event, pageSize, servers: where('no'), elsewhere: where('elsewhere'), images };
     });
@@ -317,6 +318,15 @@ function stateOf({ status, volume }: ImageSpec, mapped: boolean): State {
       ? state
       : (VOLUME_STATES[volume] ?? 'unknown')
     : state;
+}
+
+/** Whether autosnap.py has made it, and another deployment has snapshots of its server: that may have adopted it, too. */
+function isClaimed({ image, region }: Known, images: readonly Known[]): boolean {
+  const [, server] = /-autosnap-(.*)$/.exec(image.name) ?? [];
+  return images.some(({ image: { owner, properties }, region: its }) => {
+    const { autosnap_owner: whose = OWNER, autosnap_server: of } = properties;
+    return owner === PROJECT && its === region && whose !== OWNER && of === server;
+  });
 }
 
 /** The volume snapshot that was made with an image, or is only said to have been. */

@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest';
+import type { CloudImage, CloudServer } from '../../local/state.ts';
+import { type Harness, policy } from '../harness.ts';
+import { addSnapshot, deletions, fateOf, history, idsIn, slotOf } from '../history.ts';
+
+// What is lost with an image: its volume snapshots, what other projects use it for, what another deployment keeps.
+
+const KEYSTONE = { account: 'keystone' };
+
+/** A server on a root volume and another one, with good snapshots of so many days, newest first. */
+async function volumeHistory(count: number) {
+  const h = await history(0);
+  h.cloud.secrets.set('autosnap/test/keystone', h.cloud.secret('password'));
+  const dfw = h.cloud.region('DFW');
+  const db = dfw.addServer({ name: 'db', image: '', volumeIds: ['root', 'data'] });
+  const snapshots = Array.from({ length: count }, (_, age) => addOnVolumes(h, db, age));
+  return { ...h, dfw, db, snapshots };
+}
+
+function addOnVolumes(h: Harness, db: CloudServer, age: number): { image: CloudImage; parts: string[] } {
+  const dfw = h.cloud.region('DFW');
+  const image = addSnapshot(h, db, age, { size: 0 });
+  const name = `snapshot for ${image.name}`;
+  const parts = db.volumeIds.map(
+    (volumeId) => dfw.addVolumeSnapshot({ volumeId, name, createdAt: slotOf(age) }).id,
+  );
+  image.properties.block_device_mapping = JSON.stringify(parts.map((id) => ({ snapshot_id: id })));
+  return { image, parts };
+}
+
+describe('a snapshot of which a volume snapshot is gone, or broken', () => {
+  const cases: [string, (h: Awaited<ReturnType<typeof volumeHistory>>, id: string) => void][] = [
+    [
+      'deleted by a person',
+      ({ dfw }, id) =>
+        void dfw.volumeSnapshots.splice(
+          dfw.volumeSnapshots.findIndex((s) => s.id === id),
+          1,
+        ),
+    ],
+    ...['error', 'error_deleting'].map((status): (typeof cases)[number] => [
+      status,
+      ({ dfw }, id) => void Object.assign(dfw.volumeSnapshots.find((s) => s.id === id)!, { status }),
+    ]),
+  ];
+
+  test.each(cases)('%s: what is left stays while the rules would keep the whole', async (_, breakIt) => {
+    const h = await volumeHistory(5);
+    const { image, parts } = h.snapshots[3]!;
+    breakIt(h, parts[1]!);
+    const report = await h.run('cleanup', policy({ ...KEYSTONE, keep: { last: 2, daily: 30 } }));
+    expect(deletions(h)).toEqual([]);
+    expect(fateOf(report, image)).toMatch(
+      /^kept: volume snapshot .*: what is left of it stays .*: daily 2026-11-20/,
+    );
+  });
+
+  test.each(cases.slice(0, 2))('%s: it goes once they would not', async (_, breakIt) => {
+    const h = await volumeHistory(5);
+    const { image, parts } = h.snapshots[3]!;
+    breakIt(h, parts[1]!);
+    const report = await h.run('cleanup', policy({ ...KEYSTONE, keep: { last: 2 } }));
+    expect(fateOf(report, image)).toMatch(/^deleted: /);
+    expect(h.dfw.volumeSnapshots.map(({ id }) => id)).not.toContain(parts[0]);
+  });
+
+  test('one that lost its other half to a run is a failure of that run', async () => {
+    const h = await volumeHistory(4);
+    const { image, parts } = h.snapshots[3]!;
+    Object.assign(h.dfw.volumeSnapshots.find(({ id }) => id === parts[1])!, { status: 'error_deleting' });
+    h.cloud.faults.push({
+      service: 'volume',
+      method: 'DELETE',
+      when: (c) => c.req.path.endsWith(parts[1]!),
+      times: 999,
+      answer: { status: 400, body: { badRequest: { code: 400, message: 'Invalid snapshot' } } },
+    });
+    const { report } = await h.fail('cleanup', policy({ ...KEYSTONE, keep: { last: 2 } }));
+    expect(fateOf(report, image)).toMatch(/^failed: /);
+  });
+});
+
+test('volume snapshots whose deletion is accepted and that stay do not keep the others from their turn', async () => {
+  const h = await volumeHistory(8);
+  const stuck = new Set(h.snapshots.slice(5).flatMap(({ parts }) => parts));
+  h.cloud.faults.push({
+    service: 'volume',
+    method: 'DELETE',
+    when: (c) => stuck.has(c.req.path.split('/').at(-1)!),
+    times: 999,
+    answer: { status: 202, body: '' },
+  });
+  const event = policy({ ...KEYSTONE, keep: { last: 2 }, maxDeletes: 2 });
+  const { report } = await h.fail('cleanup', event);
+  expect(report?.totals).toEqual({ deleted: 2, failed: 3, deferred: 1, kept: 2 });
+  for (const { image } of h.snapshots.slice(5))
+    expect(report?.warnings.join()).toContain(`image ${image.id} of db can't be deleted`);
+});
+
+describe('at Rackspace, where an image that is shared is called private', () => {
+  test('it stays, is said, and does not keep the next one from its turn', async () => {
+    const h = await history(6);
+    const oldest = h.images.at(-1)!;
+    oldest.members = { '999999': 'accepted' };
+    const report = await h.run('cleanup', policy({ keep: { last: 3 }, maxDeletes: 1 }));
+    expect(fateOf(report, oldest)).toBe(
+      'kept: the image is shared with 999999: it stays until it is shared no more',
+    );
+    expect(fateOf(report, h.images[4]!)).toMatch(/^deleted/);
+    expect(report.warnings.join()).toContain(`image ${oldest.id} of web can't be deleted`);
+  });
+
+  test('where its members cannot be read, nothing goes', async () => {
+    const h = await history(6);
+    h.cloud.faults.push({
+      service: 'image',
+      path: /\/members$/,
+      times: 999,
+      answer: { status: 500, body: '' },
+    });
+    await h.fail('cleanup', policy({ keep: { last: 3 } }));
+    expect(deletions(h)).toEqual([]);
+  });
+});
+
+describe('two deployments that adopt the images of autosnap.py', () => {
+  const legacy = (h: Awaited<ReturnType<typeof history>>) =>
+    Array.from({ length: 5 }, (_, age) =>
+      h.cloud.region('DFW').addImage({
+        name: `web-autosnap-${h.web.id}`,
+        owner: h.cloud.account.projectId,
+        createdAt: slotOf(age + 3),
+        properties: { image_type: 'snapshot', instance_uuid: h.web.id },
+      }),
+    );
+  const adopting = policy({ adopt: 'autosnap.py', keep: { last: 2 } });
+
+  test.each(['listed', 'left out by the first listing'])(
+    'do not rotate them: a snapshot of the other one is %s',
+    async (how) => {
+      const h = await history(0);
+      const images = legacy(h);
+      const its = addSnapshot(h, h.web, 1, { properties: { autosnap_owner: 'autosnap-dev' } });
+      if (how !== 'listed') {
+        h.cloud.region('DFW').unlisted.add(its.id);
+        let listings = 0;
+        h.cloud.faults.push({
+          service: 'image',
+          region: 'DFW',
+          path: /\/images$/,
+          times: 3,
+          answer: () => {
+            listings += 1;
+            if (listings === 3) h.cloud.region('DFW').unlisted.clear();
+          },
+        });
+      }
+      const report = await h.run('cleanup', adopting);
+      expect(deletions(h)).toEqual([]);
+      expect(idsIn(h)).toHaveLength(images.length + 1);
+      expect(JSON.stringify(report)).toMatch(
+        /another deployment has snapshots|the deployment autosnap-dev has/,
+      );
+    },
+  );
+});
+
+test('the doctor asks for a server that a policy names and the listing lacks', async () => {
+  const h = await history(0);
+  h.cloud.region('DFW').unlisted.add(h.web.id);
+  const { checks } = await h.run('doctor', { policies: [policy({ servers: { ids: [h.web.id] } })] });
+  expect(checks.filter(({ check }) => check === 'servers')).toEqual([
+    expect.objectContaining({ verdict: 'pass', detail: '1: web' }),
+  ]);
+});
