@@ -2,6 +2,7 @@ import { LATE } from '../lib/audit/protection.ts';
 import { METRICS_NAMESPACE } from '../lib/metrics.ts';
 import { intervalMs, parseSchedule, type Schedule } from '../lib/schedule.ts';
 import { jobsOf, type Service } from './policies.ts';
+import { logicalIdOf, type Resources } from './resources.ts';
 
 const HOUR_MS = 3_600_000;
 /** CloudWatch looks back seven days at most. */
@@ -9,10 +10,7 @@ const LONGEST_WINDOW_HOURS = 168;
 /** For a run that is late, long, or tried again. */
 const SLACK_HOURS = 2;
 
-interface Alarm {
-  Type: 'AWS::CloudWatch::Alarm';
-  Properties: Record<string, unknown>;
-}
+type Alarm = Resources[string];
 
 /**
  * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. For each function with a
@@ -28,7 +26,7 @@ export function alarmsOf(
   service: Pick<Service, 'service' | 'custom'>,
   stage: string,
   now = new Date(),
-): Record<string, Alarm> {
+): Resources {
   const deployment = `${service.service}-${stage}`;
   const jobs = jobsOf(service);
   // Policies share few schedules, and each takes a walk through two years.
@@ -52,15 +50,15 @@ export function alarmsOf(
     },
   });
   const ofFunction = (job: string, metric: string, description: string): [string, Alarm] => [
-    `${idOf(job)}${metric}Alarm`,
+    `${logicalIdOf(job)}${metric}Alarm`,
     alarm(`${job}-${metric.toLowerCase()}`, description, {
       Namespace: 'AWS/Lambda',
       MetricName: metric,
-      Dimensions: [{ Name: 'FunctionName', Value: { Ref: `${idOf(job)}LambdaFunction` } }],
+      Dimensions: [{ Name: 'FunctionName', Value: { Ref: `${logicalIdOf(job)}LambdaFunction` } }],
     }),
   ];
   const missing = (job: string, policy: string, hours: number): [string, Alarm] => [
-    `${idOf(policy)}${idOf(job)}MissingAlarm`,
+    `${logicalIdOf(policy)}${logicalIdOf(job)}MissingAlarm`,
     alarm(
       `${policy}-${job}-missing`,
       `No good ${job} run of the policy ${policy} for ${hours} hours. What they say: npx serverless logs -f ${job} --stage ${stage}. Is its rule enabled?`,
@@ -86,7 +84,7 @@ export function alarmsOf(
     description: string,
     properties: Record<string, unknown>,
   ): [string, Alarm] => [
-    `${idOf(policy)}${metric}Alarm`,
+    `${logicalIdOf(policy)}${metric}Alarm`,
     alarm(`${policy}-${metric.toLowerCase()}`, `Policy ${policy}: ${description}`, {
       Namespace: METRICS_NAMESPACE,
       MetricName: metric,
@@ -188,9 +186,4 @@ function longestPauseHours(
     at = new Date(Math.max(next.getTime(), at.getTime() + stepHours * HOUR_MS));
   }
   return longestMs / HOUR_MS;
-}
-
-/** A part of a logical id, which takes letters and digits only. */
-function idOf(name: string): string {
-  return name.replaceAll('-', 'Dash').replace(/^./, (first) => first.toUpperCase());
 }

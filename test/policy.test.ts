@@ -170,9 +170,9 @@ describe('an event that is refused names the field and the remedy', () => {
     );
   });
 
-  test('cleanup by an ad-hoc event', () => {
+  test('an ad-hoc event, where a policy is needed', () => {
     expect(() => parsePolicy({ adhoc: true, servers: { all: true } })).toThrow(
-      /adhoc: cleanup works by policy/,
+      /adhoc: an ad-hoc event is no policy/,
     );
   });
 });

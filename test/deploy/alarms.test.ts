@@ -7,7 +7,7 @@ import { harness, policy } from '../harness.ts';
 const NOW = new Date('2026-11-24T10:17:00Z');
 
 function alarmsFor(...policies: Record<string, unknown>[]) {
-  const custom = { policies: Object.fromEntries(policies.map((one, i) => [`p${i}`, one])) };
+  const custom = { policies: Object.fromEntries(policies.map((one) => [one.policy, one])) };
   return Object.values(alarmsOf({ service: 'autosnap', custom }, 'test', NOW)).map((a) => a.Properties);
 }
 
