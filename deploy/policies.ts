@@ -4,15 +4,13 @@ import { isAdhoc, parseEvent } from '../lib/policy.ts';
 import { Refusal } from '../lib/refusal.ts';
 import { OWNER } from '../lib/settings.ts';
 import { DRILL_RATE } from '../lib/work.ts';
+import { triggerOf } from './schedule-expression.ts';
 
 /** The parts of a Serverless service that say what runs when. */
 export interface Service {
   service: string;
   custom?: { policies?: Record<string, unknown>; owner?: unknown };
-  functions: Record<
-    string,
-    { events?: { schedule?: { rate: string | string[]; input?: unknown } }[]; package?: object }
-  >;
+  functions: Record<string, { events?: { schedule?: Omit<Rule, 'job'> }[]; package?: object }>;
 }
 
 /** When each job of a policy runs. A policy that does not say it has no such job. */
@@ -31,6 +29,9 @@ interface Rule {
   job: keyof typeof JOBS;
   rate: string | string[];
   input?: unknown;
+  /** Of an EventBridge Scheduler schedule, `scheduler`, and its time zone. */
+  method?: string;
+  timezone?: string;
 }
 
 /** All rules that invoke a job. */
@@ -40,17 +41,23 @@ function rulesOf({ functions }: Pick<Service, 'functions'>): Rule[] {
   );
 }
 
-/** The jobs of all policies, each with the schedule expression by which it runs. */
-export function jobsOf({
-  custom,
-}: Pick<Service, 'custom'>): { job: string; policy: string; schedule: string }[] {
+/** A job of a policy: by which schedule expression it runs, and in which time zone that is. */
+export interface Job {
+  job: string;
+  policy: string;
+  schedule: string;
+  timezone: string;
+}
+
+/** The jobs of all policies. */
+export function jobsOf({ custom }: Pick<Service, 'custom'>): Job[] {
   return Object.values(custom?.policies ?? {}).flatMap((policy) =>
     Object.entries(JOBS).flatMap(([job, scheduleOf]) => {
       const fields = policy as Fields;
       const schedule = scheduleOf(fields);
       return schedule === undefined
         ? []
-        : [{ job, policy: fields.policy as string, schedule: schedule as string }];
+        : [{ job, policy: fields.policy as string, schedule: schedule as string, timezone: zoneOf(fields) }];
     }),
   );
 }
@@ -82,6 +89,19 @@ export function problemsIn({ custom, functions }: Pick<Service, 'custom' | 'func
             `functions.${job}.events: a rule's rate is ${rate}, ${job === 'drill' && wanted ? 'and has to be' : 'its policy says'} ${wanted ?? 'nothing of that'}`,
           ];
     }),
+    ...rules
+      .filter(({ rate, input, method, timezone }) =>
+        [rate].flat().some((one) => {
+          const { Type } = triggerOf(one, zoneOf(input));
+          return (
+            Type === 'AWS::Scheduler::Schedule' && !(method === 'scheduler' && timezone === zoneOf(input))
+          );
+        }),
+      )
+      .map(
+        ({ job, rate, input }) =>
+          `functions.${job}.events: ${rate} of its policy is in ${zoneOf(input)}, and a rule fires in UTC: add "method: scheduler", "timezone: ${zoneOf(input)}" and as "roleArn" a role that may invoke the function`,
+      ),
     ...doubles(policies.map(([, policy]) => (policy as Record<string, unknown>)?.policy)).map(
       (name) =>
         `custom.policies: two of them have the name ${name}: they would rotate each other's snapshots`,
@@ -108,6 +128,10 @@ function ownerProblems(owner: unknown): string[] {
 
 function accountOf(policy: unknown): unknown {
   return (policy as Record<string, unknown>).account ?? 'rackspace';
+}
+
+function zoneOf(policy: unknown): string {
+  return String(Object(policy).timezone ?? 'UTC');
 }
 
 function refusals(policy: unknown): string[] {

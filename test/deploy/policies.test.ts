@@ -59,7 +59,21 @@ test('a policy that asks for drills has a rule that looks every hour, whenever t
     job: 'drill',
     policy: 'daily',
     schedule: 'rate(1 hour)',
+    timezone: 'UTC',
   });
+});
+
+test('a cron in a time zone takes a schedule of EventBridge Scheduler, a rate does not', () => {
+  const chicago = service(policy({ timezone: 'America/Chicago', cleanup: 'rate(6 hours)' }));
+  expect(problemsIn(chicago)).toEqual([
+    'functions.snapshot.events: cron(0 0 * * ? *) of its policy is in America/Chicago, and a rule fires in UTC: add "method: scheduler", "timezone: America/Chicago" and as "roleArn" a role that may invoke the function',
+  ]);
+  const schedule = chicago.functions.snapshot!.events![0]!.schedule!;
+  Object.assign(schedule, { method: 'scheduler', timezone: 'America/New_York' });
+  expect(problemsIn(chicago)).toHaveLength(1);
+  schedule.timezone = 'America/Chicago';
+  expect(problemsIn(chicago)).toEqual([]);
+  expect(jobsOf(chicago).map(({ timezone }) => timezone)).toEqual(['America/Chicago', 'America/Chicago']);
 });
 
 test('two good policies with their rules have no problem', () => {
