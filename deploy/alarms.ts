@@ -1,7 +1,8 @@
 import { LATE } from '../lib/audit/protection.ts';
 import { METRICS_NAMESPACE } from '../lib/metrics.ts';
 import { intervalMs, parseSchedule, type Schedule } from '../lib/schedule.ts';
-import { jobsOf, type Service } from './policies.ts';
+import { clockChanges } from '../lib/wall-clock.ts';
+import { jobsOf, type PolicyJob, type Service } from './policies.ts';
 import { logicalIdOf, type Resources } from './resources.ts';
 
 const HOUR_MS = 3_600_000;
@@ -30,8 +31,12 @@ export function alarmsOf(
   const deployment = `${service.service}-${stage}`;
   const jobs = jobsOf(service);
   // Policies share few schedules, and each takes a walk through two years.
-  const schedules = new Set(jobs.map(({ schedule }) => schedule));
-  const windows = new Map([...schedules].map((schedule) => [schedule, windowHours(schedule, now)]));
+  const windows = new Map<string, number | undefined>();
+  const windowOf = ({ schedule, timezone }: PolicyJob) => {
+    const key = `${schedule} ${timezone}`;
+    if (!windows.has(key)) windows.set(key, windowHours(schedule, timezone, now));
+    return windows.get(key);
+  };
   const look = `The report page says which, and why: npx serverless report --stage ${stage}`;
   const alarm = (name: string, description: string, properties: Record<string, unknown>): Alarm => ({
     Type: 'AWS::CloudWatch::Alarm',
@@ -137,9 +142,9 @@ export function alarmsOf(
           {},
         ),
       ),
-    ...jobs.flatMap(({ job, policy, schedule }) => {
-      const hours = windows.get(schedule);
-      return hours === undefined ? [] : [missing(job, policy, hours)];
+    ...jobs.flatMap((one) => {
+      const hours = windowOf(one);
+      return hours === undefined ? [] : [missing(one.job, one.policy, hours)];
     }),
     [
       'FailedRunsAlarm',
@@ -158,15 +163,21 @@ export function alarmsOf(
 }
 
 /**
- * For how many hours a rule's runs may be silent: its longest pause, and some. Undefined when that is more than an
- * alarm can look back, or when the rule does not fire any more.
+ * For how many hours the runs of a schedule may be silent: its longest pause, and some. Undefined when that is more than
+ * an alarm can look back, or when the schedule does not fire any more.
+ *
+ * @param timezone of a cron: where its clocks change, a pause is an hour longer, or twice as long when a run is skipped.
  */
-export function windowHours(expression: string, now: Date): number | undefined {
-  const schedule = parseSchedule(expression);
+export function windowHours(expression: string, timezone: string, now: Date): number | undefined {
+  const schedule = parseSchedule(expression, timezone);
+  const years = { days: 2 * 366, stepHours: LONGEST_WINDOW_HOURS - SLACK_HOURS };
+  const changes = clockChanges(timezone, now, new Date(now.getTime() + years.days * 24 * HOUR_MS));
   const longestHours = Math.max(
     longestPauseHours(schedule, now, { days: 62, stepHours: 1 }),
     // Seasons: a pause of weeks can't be missed in longer steps.
-    longestPauseHours(schedule, now, { days: 2 * 366, stepHours: LONGEST_WINDOW_HOURS - SLACK_HOURS }),
+    longestPauseHours(schedule, now, years),
+    // One of a day can.
+    ...changes.map((change) => (intervalMs(schedule, change) ?? 0) / HOUR_MS),
   );
   const hours = Math.ceil(longestHours) + SLACK_HOURS;
   return longestHours === 0 || hours > LONGEST_WINDOW_HOURS ? undefined : hours;

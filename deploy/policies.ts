@@ -20,11 +20,12 @@ const SCHEDULES: Record<Work['job'], (policy: Fields) => unknown> = {
   drill: ({ drill }) => drill && DRILL_RATE,
 };
 
-/** A job of a policy, and the schedule expression by which it runs. */
+/** A job of a policy, the schedule expression by which it runs, and the time zone of that. */
 export interface PolicyJob {
   policy: string;
   job: Work['job'];
   schedule: string;
+  timezone: string;
 }
 
 /** The policies of serverless.yml as a run reads them: each block of custom.policies, with its key as its name. */
@@ -41,7 +42,7 @@ export function jobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
     Object.entries(SCHEDULES).flatMap(([job, scheduleOf]) => {
       const schedule = scheduleOf(policy);
       return typeof schedule === 'string'
-        ? [{ policy: policy.policy, job: job as Work['job'], schedule }]
+        ? [{ policy: policy.policy, job: job as Work['job'], schedule, timezone: zoneOf(policy) }]
         : [];
     }),
   );
@@ -89,6 +90,10 @@ function blockProblems(name: string, block: unknown): string[] {
   return refusals({ ...block, policy: name }).map((problem) =>
     problem.startsWith('policy: ') ? `: its name ${problem.slice('policy: '.length)}` : `.${problem}`,
   );
+}
+
+function zoneOf({ timezone }: Fields): string {
+  return typeof timezone === 'string' ? timezone : 'UTC';
 }
 
 function refusals(policy: Fields): string[] {

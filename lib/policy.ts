@@ -1,8 +1,9 @@
 import * as v from 'valibot';
 import { parseDate } from './dates.ts';
 import { Refusal } from './refusal.ts';
-import { parseSchedule, type Schedule } from './schedule.ts';
+import { parseSchedule } from './schedule.ts';
 import { problemsOf, strict } from './schema.ts';
+import { isTimezone } from './wall-clock.ts';
 
 const HOUR_MS = 3_600_000;
 const DURATION_UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS, w: 7 * 24 * HOUR_MS };
@@ -38,28 +39,19 @@ const duration = v.pipe(
 
 const schedule = v.pipe(
   v.string('must be an EventBridge expression, such as "cron(0 0 * * ? *)" or "rate(1 day)"'),
-  v.rawTransform(({ dataset, addIssue, NEVER }): Schedule => {
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
     try {
-      return parseSchedule(dataset.value);
+      parseSchedule(dataset.value);
     } catch (error) {
       addIssue({ message: `is not a schedule that EventBridge takes: ${(error as Error).message}` });
-      return NEVER;
     }
   }),
 );
 
-const timezone = v.pipe(
-  v.string('must be the name of a time zone, such as "America/Chicago"'),
-  v.check(isTimezone, 'must be the name of a time zone, such as "America/Chicago"'),
-);
-
-function isTimezone(name: string): boolean {
-  try {
-    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
-  } catch {
-    return false;
-  }
-}
+const timezoneRemedy =
+  'must be the name of a time zone, spelled as in the IANA time zone database, such as "America/Chicago"';
+const timezone = v.pipe(v.string(timezoneRemedy), v.check(isTimezone, timezoneRemedy));
 
 const list = (what: string) =>
   v.optional(
@@ -222,7 +214,7 @@ const common = {
   dryRun,
 };
 
-const PolicyEvent = strict({
+const PolicyFields = strict({
   ...common,
   policy: policyName,
   schedule,
@@ -235,6 +227,21 @@ const PolicyEvent = strict({
   offsite: v.optional(Offsite),
   drill: v.optional(Drill),
 });
+
+/** The schedules of a policy are in its time zone, all of them. */
+const PolicyEvent = v.pipe(
+  PolicyFields,
+  v.transform(({ schedule, cleanup, offsite, drill, ...policy }) => {
+    const inZone = (expression: string) => parseSchedule(expression, policy.timezone);
+    return {
+      ...policy,
+      schedule: inZone(schedule),
+      cleanup: inZone(cleanup),
+      offsite: offsite && { ...offsite, schedule: inZone(offsite.schedule) },
+      drill: drill && { ...drill, schedule: inZone(drill.schedule) },
+    };
+  }),
+);
 
 const requestRemedy = 'must be 1 to 64 of A-Z, a-z, 0-9, _ and -, or be left out';
 
@@ -272,9 +279,9 @@ export type Selector = v.InferOutput<typeof servers> & { only?: v.InferOutput<ty
 /** A policy, as serverless.yml says it, with its name; see order.ts for how an event names it. */
 export type Policy = Omit<v.InferOutput<typeof PolicyEvent>, 'servers'> & { servers: Selector };
 /** Copies outside of the cloud: when, where, what to keep of them, and the most bytes a month. See offsite/. */
-export type Offsite = v.InferOutput<typeof Offsite>;
+export type Offsite = NonNullable<Policy['offsite']>;
 /** Proof that snapshots boot: when one more is tried, as what, and its limits. See drill/. */
-export type Drill = v.InferOutput<typeof Drill>;
+export type Drill = NonNullable<Policy['drill']>;
 /** A hold on an image, or its end; see hold.ts. */
 export type Hold = v.InferOutput<typeof HoldEvent> | v.InferOutput<typeof ReleaseEvent>;
 /** A snapshot by hand, now; `expires` in milliseconds from its creation. */

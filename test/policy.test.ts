@@ -26,6 +26,23 @@ describe('a policy that is understood', () => {
     });
   });
 
+  test('has all its schedules in its time zone', () => {
+    const schedule = 'cron(0 2 * * ? *)';
+    const { cleanup, offsite, drill, ...parsed } = parsePolicy(
+      policy({
+        timezone: 'America/Chicago',
+        schedule,
+        cleanup: schedule,
+        offsite: { schedule, keep: { last: 1 } },
+        drill: { schedule },
+      }),
+    );
+    const now = new Date('2026-07-15T12:00:00Z');
+    for (const one of [parsed.schedule, cleanup, offsite!.schedule, drill!.schedule]) {
+      expect(one.next(now)).toEqual(new Date('2026-07-16T07:00:00Z'));
+    }
+  });
+
   test.each([
     ['12h', DAY_MS / 2],
     ['30d', 30 * DAY_MS],
@@ -86,6 +103,9 @@ describe('an event that is refused names the field and the remedy', () => {
     ['five cron fields', policy({ schedule: 'cron(0 0 * * ?)' }), /^schedule: .* has 6 fields/],
     ['a rate of 1 days', policy({ cleanup: 'rate(1 days)' }), /^cleanup: .*rate\(1 day\)/],
     ['a zone on Mars', policy({ timezone: 'Mars/Olympus' }), /^timezone: must be the name of a time zone/],
+    ['an offset for a zone', policy({ timezone: '+05:30' }), /^timezone: must be the name of a time zone/],
+    ['a zone in small letters', policy({ timezone: 'america/chicago' }), /spelled as in the IANA time zone/],
+    ['an abbreviation for a zone', policy({ timezone: 'CST' }), /such as "America\/Chicago"$/],
     ['no selector', policy({ servers: {} }), /^servers: must name some/],
     ['an empty list', policy({ servers: { ids: [] } }), /^servers\.ids: must not be empty/],
     ['an empty name', policy({ servers: { names: [' '] } }), /^servers\.names\.0: must be a server name/],

@@ -58,6 +58,15 @@ describe('what is left for want of time', () => {
       [undefined, ['stopped in time: 3 servers are left to the next run']],
     ],
     [
+      'for two days where the next day lacks the time of the schedule',
+      '2026-03-09T06:59:59Z',
+      {
+        event: policy({ schedule: 'cron(0 2 * * ? *)', timezone: 'America/Chicago' }),
+        since: new Date('2026-03-07T08:00:20Z'),
+      },
+      ['2026-03-09T06:59:59.000Z', []],
+    ],
+    [
       "of a cleanup until the cleanup's next",
       '2026-11-23T06:00:20Z',
       { job: 'cleanup' },

@@ -23,7 +23,28 @@ describe('how long the runs of a rule may be missing', () => {
     ['rate(6 hours)', 8],
     ['rate(6 days)', 146],
   ])('%s: %i hours', (expression, hours) => {
-    expect(windowHours(expression, NOW)).toBe(hours);
+    expect(windowHours(expression, 'UTC', NOW)).toBe(hours);
+  });
+
+  test.each([
+    ['cron(0 0 * * ? *)', 'Asia/Kathmandu', 26],
+    ['cron(0 0 * * ? *)', 'America/Chicago', 27],
+    ['cron(30 2 * * ? *)', 'America/Chicago', 49],
+    ['cron(0 * * * ? *)', 'America/Chicago', 4],
+    ['rate(6 hours)', 'America/Chicago', 8],
+  ])('%s in %s: %i hours, also where the clocks change', (expression, timezone, hours) => {
+    expect(windowHours(expression, timezone, NOW)).toBe(hours);
+  });
+
+  test('each policy has the hours of its own time zone', () => {
+    const schedule = 'cron(30 2 * * ? *)';
+    const periods = alarmsFor(
+      policy({ schedule }),
+      policy({ policy: 'chicago', schedule, timezone: 'America/Chicago' }),
+    )
+      .filter(({ AlarmName }) => /snapshot-missing$/.test(AlarmName as string))
+      .map(({ EvaluationPeriods }) => EvaluationPeriods);
+    expect(periods).toEqual([26, 49]);
   });
 
   test.each([
@@ -33,14 +54,14 @@ describe('how long the runs of a rule may be missing', () => {
     ['daily, but not in December', 'cron(0 0 ? JAN-NOV * *)'],
     ['over', 'cron(0 0 * * ? 2020)'],
   ])('longer than CloudWatch looks back, so no alarm: %s', (_, expression) => {
-    expect(windowHours(expression, NOW)).toBeUndefined();
+    expect(windowHours(expression, 'UTC', NOW)).toBeUndefined();
   });
 
   test('CloudWatch takes no alarm that looks back more than seven days', () => {
     const hours = fc.integer({ min: 1, max: 400 });
     fc.assert(
       fc.property(hours, (n) => {
-        const window = windowHours(`rate(${n} hour${n === 1 ? '' : 's'})`, NOW);
+        const window = windowHours(`rate(${n} hour${n === 1 ? '' : 's'})`, 'UTC', NOW);
         return n <= 166 ? window === n + 2 && window <= 168 : window === undefined;
       }),
     );

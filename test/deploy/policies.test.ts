@@ -21,13 +21,13 @@ test('each policy has snapshots and cleanups; copies and drills where it asks fo
   expect(
     jobsOf(custom({ daily: block({ offsite, drill }), weekly: block({ schedule: 'rate(7 days)' }) })),
   ).toEqual([
-    { policy: 'daily', job: 'snapshot', schedule: 'cron(0 0 * * ? *)' },
-    { policy: 'daily', job: 'cleanup', schedule: 'rate(6 hours)' },
-    { policy: 'daily', job: 'offsite', schedule: 'rate(12 hours)' },
+    { policy: 'daily', job: 'snapshot', schedule: 'cron(0 0 * * ? *)', timezone: 'UTC' },
+    { policy: 'daily', job: 'cleanup', schedule: 'rate(6 hours)', timezone: 'UTC' },
+    { policy: 'daily', job: 'offsite', schedule: 'rate(12 hours)', timezone: 'UTC' },
     // It looks after its servers, whenever one is begun.
-    { policy: 'daily', job: 'drill', schedule: 'rate(1 hour)' },
-    { policy: 'weekly', job: 'snapshot', schedule: 'rate(7 days)' },
-    { policy: 'weekly', job: 'cleanup', schedule: 'rate(6 hours)' },
+    { policy: 'daily', job: 'drill', schedule: 'rate(1 hour)', timezone: 'UTC' },
+    { policy: 'weekly', job: 'snapshot', schedule: 'rate(7 days)', timezone: 'UTC' },
+    { policy: 'weekly', job: 'cleanup', schedule: 'rate(6 hours)', timezone: 'UTC' },
   ]);
 });
 
