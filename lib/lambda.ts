@@ -1,6 +1,6 @@
 import { isoSeconds } from './dates.ts';
 import { accountEvents, handOut, oneByOne } from './fan-out.ts';
-import { beatOf } from './heartbeat.ts';
+import { type Beat, beatOf } from './heartbeat.ts';
 import { invocation, type Job, logger, metrics, sendBeat } from './invocation.ts';
 import { type Lease, leasesIn, processLeases } from './lease.ts';
 import { isCloudError, restated } from './openstack/errors.ts';
@@ -99,7 +99,11 @@ export async function runJob<O extends Order>(
   const ended = report.goesOn === undefined && !report.left?.otherRunUntil;
   metrics.add(report, isNarrowed(event) ? undefined : ended && !failed, sumOf(sessions));
   const beat = failed || ended ? beatOf(name, event) : undefined;
-  await Promise.all([keep(report, job), sendBeat(beat, !failed)]);
+  await Promise.all([
+    keep(report, job),
+    beat && !failed ? keepGood(beat) : undefined,
+    sendBeat(beat, !failed),
+  ]);
   return report;
 }
 
@@ -206,5 +210,14 @@ async function keep(report: Report, { requestId, now }: Job): Promise<void> {
     await store.putRun(report, requestId, now);
   } catch (error) {
     logger.warn('the report was not kept for the digest', { reason: (error as Error).message });
+  }
+}
+
+/** For the audit, which says when no run of a job ends well any more. */
+async function keepGood({ job, policy, account = '' }: Beat): Promise<void> {
+  try {
+    await store?.putGoodRun({ job, policy, account });
+  } catch (error) {
+    logger.warn('that this run was good is not remembered', { reason: (error as Error).message });
   }
 }

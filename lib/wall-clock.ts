@@ -33,19 +33,6 @@ export function latestShown(now: Date, timezone: string): Date {
   return wallOf(first.getTimeZoneTransition('next')!.subtract({ milliseconds: 1 }));
 }
 
-/** When the clocks of a zone are changed, after `from` and up to `to`. */
-export function clockChanges(timezone: string, from: Date, to: Date): Date[] {
-  const changes: Date[] = [];
-  for (
-    let change = zoned(from, timezone).getTimeZoneTransition('next');
-    change && change.epochMilliseconds <= to.getTime();
-    change = change.getTimeZoneTransition('next')
-  ) {
-    changes.push(new Date(change.epochMilliseconds));
-  }
-  return changes;
-}
-
 /**
  * Whether it is a name of the IANA time zone database, spelled as there, which is what EventBridge Scheduler takes.
  * Offsets such as "+05:30" and abbreviations such as "CST" are none.

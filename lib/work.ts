@@ -24,9 +24,12 @@ const date = v.pipe(
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
+/** What is done for policies by schedule. */
+export const JOBS = ['snapshot', 'cleanup', 'offsite', 'drill'] as const;
+
 // What another version of this code has put beside these is not for this one.
 const Work = v.object({
-  job: v.picklist(['snapshot', 'cleanup', 'offsite', 'drill']),
+  job: v.picklist(JOBS),
   event: v.record(v.string(), v.unknown()),
   since: date,
   requestId: text('the id of an invocation'),
@@ -65,12 +68,16 @@ function spanOf(
   return { halfway: new Date(Math.min(since.getTime() + halfMs, until.getTime())), until };
 }
 
-function scheduleOf(job: Work['job'], { schedule, cleanup, offsite }: Policy): Schedule | undefined {
+/** When a job of a policy runs; undefined for what the policy does not ask for. */
+export function scheduleOf(
+  job: Work['job'],
+  { schedule, cleanup, offsite, drill }: Policy,
+): Schedule | undefined {
   const schedules = {
     snapshot: schedule,
     cleanup,
     offsite: offsite?.schedule,
-    drill: parseSchedule(DRILL_RATE),
+    drill: drill && parseSchedule(DRILL_RATE),
   };
   return schedules[job];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { clockChanges, isTimezone, latestShown, momentOf } from '../lib/wall-clock.ts';
+import { isTimezone, latestShown, momentOf } from '../lib/wall-clock.ts';
 
 const CHICAGO = 'America/Chicago';
 const shown = (moment: string, timezone: string) => latestShown(new Date(moment), timezone).toISOString();
@@ -43,16 +43,6 @@ describe('the latest time that the clocks have shown', () => {
     expect(shown('2026-04-04T15:20:00Z', 'Australia/Lord_Howe')).toBe('2026-04-05T01:59:59.999Z');
     expect(shown('2026-04-04T15:30:00Z', 'Australia/Lord_Howe')).toBe('2026-04-05T02:00:00.000Z');
   });
-});
-
-test('the changes of the clocks: after the first moment, up to the last', () => {
-  const [spring, autumn] = [new Date('2026-03-08T08:00:00Z'), new Date('2026-11-01T07:00:00Z')];
-  const between = (from: Date, to: Date, timezone = CHICAGO) => clockChanges(timezone, from, to);
-  expect(between(new Date('2026-01-01'), new Date('2027-01-01'))).toEqual([spring, autumn]);
-  expect(between(spring, autumn)).toEqual([autumn]);
-  expect(between(spring, new Date(autumn.getTime() - 1))).toEqual([]);
-  expect(between(new Date('2026-01-01'), new Date('2036-01-01'), 'UTC')).toEqual([]);
-  expect(between(new Date('2026-01-01'), new Date('2036-01-01'), 'America/Phoenix')).toEqual([]);
 });
 
 describe('the name of a time zone', () => {
