@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { parseSchedule } from '../lib/schedule.ts';
 import { jobsOf, type PolicyJob, type Service } from './policies.ts';
 import { logicalIdOf, type Resources } from './resources.ts';
+import { triggerOf } from './schedule-expression.ts';
 
 /** EventBridge's limit. */
 const MOST_TARGETS = 5;
@@ -9,7 +10,13 @@ const LONGEST_NAME = 64;
 
 /** A schedule event of a function, as Serverless has it. */
 export interface ScheduleEvent {
-  schedule: { rate: string[]; input: { policy: string } };
+  schedule: {
+    rate: string[];
+    /** Of a schedule of EventBridge Scheduler: `method` is `scheduler`. */
+    method?: string;
+    timezone?: string;
+    input: { policy: string };
+  };
 }
 
 /**
@@ -19,9 +26,15 @@ export interface ScheduleEvent {
 export function eventsOf(
   service: Pick<Service, 'custom'>,
 ): Partial<Record<PolicyJob['job'], ScheduleEvent[]>> {
-  const events = validJobsOf(service).map(({ job, policy, schedule }) => ({
-    job,
-    event: { schedule: { rate: [schedule], input: { policy } } },
+  const events = validJobsOf(service).map((one) => ({
+    job: one.job,
+    event: {
+      schedule: {
+        rate: [one.schedule],
+        ...(isScheduler(one) ? { method: 'scheduler', timezone: one.timezone } : {}),
+        input: { policy: one.policy },
+      },
+    },
   }));
   return Object.fromEntries(
     [...Map.groupBy(events, ({ job }) => job)].map(([job, its]) => [job, its.map(({ event }) => event)]),
@@ -30,20 +43,20 @@ export function eventsOf(
 
 /**
  * The EventBridge rules of all policies as CloudFormation resources by their logical ids, and for each function one permission to
- * be invoked by them.
+ * be invoked by them. A cron expression in another time zone than UTC is a schedule of EventBridge Scheduler, which has one
+ * target each; one role lets all of these schedules invoke the functions.
  *
  * Each policy has a rule of its own for its snapshots, because a rate counts from the creation of its rule. The other jobs
  * come round whenever they do, so those with the same schedule share rules, five to a rule: with a rule and a permission for
  * each job, a stack of 500 resources and a Lambda policy of 20,480 bytes would be full with some 45 policies.
  *
- * Source: AWS CloudFormation template reference, "AWS::Events::Rule" and "AWS::Lambda::Permission".
+ * Source: AWS CloudFormation template reference, "AWS::Events::Rule", "AWS::Lambda::Permission" and
+ * "AWS::Scheduler::Schedule"; EventBridge Scheduler user guide, "Set up the execution role".
  */
 export function rulesOf(service: Pick<Service, 'service' | 'custom'>, stage: string): Resources {
   const deployment = `${service.service}-${stage}`;
-  const jobs = validJobsOf(service);
-  const [own, shared] = [true, false].map((isOwn) =>
-    jobs.filter(({ job }) => (job === 'snapshot') === isOwn),
-  ) as [PolicyJob[], PolicyJob[]];
+  const [scheduled, ruled] = partition(validJobsOf(service), isScheduler);
+  const [own, shared] = partition(ruled, ({ job }) => job === 'snapshot');
   return Object.fromEntries([
     ...own.map((job) => [
       `${logicalIdOf(job.policy)}SnapshotRule`,
@@ -55,10 +68,12 @@ export function rulesOf(service: Pick<Service, 'service' | 'custom'>, stage: str
         return [`Shared${key}Rule${i + 1}`, ruleOf(nameOf(`${deployment}-shared-${key}-${i + 1}`), some)];
       }),
     ),
-    ...[...new Set(jobs.map(({ job }) => job))].map((job) => [
-      `${logicalIdOf(job)}RulesPermission`,
-      permissionOf(job, deployment),
+    ...functionsOf(ruled).map((job) => [`${logicalIdOf(job)}RulesPermission`, permissionOf(job, deployment)]),
+    ...scheduled.map((one) => [
+      `${logicalIdOf(one.policy)}${logicalIdOf(one.job)}Schedule`,
+      scheduleOf(nameOf(`${deployment}-${one.policy}-${one.job}`), one),
     ]),
+    ...(scheduled.length > 0 ? [['SchedulerRole', schedulerRoleOf(functionsOf(scheduled))]] : []),
   ]);
 }
 
@@ -73,6 +88,15 @@ function validJobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
   });
 }
 
+/** Whether a job runs by a schedule of EventBridge Scheduler, instead of a rule. */
+function isScheduler({ schedule, timezone }: PolicyJob): boolean {
+  return triggerOf(schedule, timezone).Type === 'AWS::Scheduler::Schedule';
+}
+
+function functionsOf(jobs: readonly PolicyJob[]): string[] {
+  return [...new Set(jobs.map(({ job }) => job))];
+}
+
 function ruleOf(Name: string, jobs: readonly PolicyJob[]) {
   return {
     Type: 'AWS::Events::Rule',
@@ -82,7 +106,7 @@ function ruleOf(Name: string, jobs: readonly PolicyJob[]) {
       ScheduleExpression: jobs[0]!.schedule,
       Targets: jobs.map(({ policy, job }) => ({
         Id: `${policy}-${job}`,
-        Arn: { 'Fn::GetAtt': [`${logicalIdOf(job)}LambdaFunction`, 'Arn'] },
+        Arn: arnOf(job),
         Input: JSON.stringify({ policy }),
       })),
     },
@@ -93,7 +117,7 @@ function permissionOf(job: string, deployment: string) {
   return {
     Type: 'AWS::Lambda::Permission',
     Properties: {
-      FunctionName: { 'Fn::GetAtt': [`${logicalIdOf(job)}LambdaFunction`, 'Arn'] },
+      FunctionName: arnOf(job),
       Action: 'lambda:InvokeFunction',
       Principal: 'events.amazonaws.com',
       SourceArn: {
@@ -103,7 +127,57 @@ function permissionOf(job: string, deployment: string) {
   };
 }
 
-/** A rule's name takes 64 characters; in place of what is too long it ends with a hash. */
+function scheduleOf(Name: string, { policy, job, schedule, timezone }: PolicyJob) {
+  const { Type, Properties } = triggerOf(schedule, timezone);
+  return {
+    Type,
+    Properties: {
+      Name,
+      Description: `${job} of ${policy}`,
+      ...Properties,
+      Target: {
+        Arn: arnOf(job),
+        RoleArn: { 'Fn::GetAtt': ['SchedulerRole', 'Arn'] },
+        Input: JSON.stringify({ policy }),
+      },
+    },
+  };
+}
+
+function schedulerRoleOf(functions: readonly string[]) {
+  return {
+    Type: 'AWS::IAM::Role',
+    Properties: {
+      AssumeRolePolicyDocument: {
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Effect: 'Allow',
+            Principal: { Service: 'scheduler.amazonaws.com' },
+            Action: 'sts:AssumeRole',
+            // No other account can have its schedules use this role.
+            Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+          },
+        ],
+      },
+      Policies: [
+        {
+          PolicyName: 'invoke',
+          PolicyDocument: {
+            Version: '2012-10-17',
+            Statement: [{ Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: functions.map(arnOf) }],
+          },
+        },
+      ],
+    },
+  };
+}
+
+function arnOf(job: string) {
+  return { 'Fn::GetAtt': [`${logicalIdOf(job)}LambdaFunction`, 'Arn'] };
+}
+
+/** A rule's name takes 64 characters, and so does a schedule's; in place of what is too long it ends with a hash. */
 function nameOf(wanted: string): string {
   return wanted.length <= LONGEST_NAME ? wanted : `${wanted.slice(0, LONGEST_NAME - 9)}-${hashOf(wanted)}`;
 }
@@ -116,4 +190,9 @@ function chunksOf<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
     items.slice(i * size, (i + 1) * size),
   );
+}
+
+/** Those that pass the test, and the others. */
+function partition<T>(items: readonly T[], passes: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(passes), items.filter((item) => !passes(item))];
 }

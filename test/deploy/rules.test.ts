@@ -42,6 +42,71 @@ test('Serverless sees the same as schedule events of the functions', () => {
   });
 });
 
+test('in another time zone, a cron is a schedule of EventBridge Scheduler, and a rate is a rule', () => {
+  const zoned = { ...POLICY, timezone: 'America/Chicago' };
+  const resources = rulesOf(service({ daily: POLICY, zoned }), 'prod');
+  const schedules = Object.entries(resources).filter(([, { Type }]) => Type === 'AWS::Scheduler::Schedule');
+  expect(schedules).toEqual([
+    [
+      'ZonedSnapshotSchedule',
+      {
+        Type: 'AWS::Scheduler::Schedule',
+        Properties: {
+          Name: 'autosnap-prod-zoned-snapshot',
+          Description: 'snapshot of zoned',
+          ScheduleExpression: 'cron(0 0 * * ? *)',
+          ScheduleExpressionTimezone: 'America/Chicago',
+          FlexibleTimeWindow: { Mode: 'OFF' },
+          Target: {
+            Arn: { 'Fn::GetAtt': ['SnapshotLambdaFunction', 'Arn'] },
+            RoleArn: { 'Fn::GetAtt': ['SchedulerRole', 'Arn'] },
+            Input: '{"policy":"zoned"}',
+          },
+        },
+      },
+    ],
+  ]);
+  expect(firesIn({ daily: POLICY, zoned })).toEqual([
+    'CleanupLambdaFunction {"policy":"daily"} rate(6 hours)',
+    'CleanupLambdaFunction {"policy":"zoned"} rate(6 hours)',
+    'SnapshotLambdaFunction {"policy":"daily"} cron(0 0 * * ? *)',
+  ]);
+  expect(eventsOf(service({ zoned })).snapshot).toEqual([
+    {
+      schedule: {
+        rate: ['cron(0 0 * * ? *)'],
+        method: 'scheduler',
+        timezone: 'America/Chicago',
+        input: { policy: 'zoned' },
+      },
+    },
+  ]);
+});
+
+test('the role of the schedules may invoke the functions that they start, and is there only for them', () => {
+  const [zoned, drill] = [
+    { ...POLICY, timezone: 'Asia/Kathmandu' },
+    { ...POLICY, drill: DRILL },
+  ];
+  expect(rulesOf(service({ drill }), 'prod')).not.toHaveProperty('SchedulerRole');
+  const { SchedulerRole } = rulesOf(service({ drill, zoned }), 'prod');
+  expect(SchedulerRole!.Properties.Policies).toEqual([
+    {
+      PolicyName: 'invoke',
+      PolicyDocument: {
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Effect: 'Allow',
+            Action: 'lambda:InvokeFunction',
+            Resource: [{ 'Fn::GetAtt': ['SnapshotLambdaFunction', 'Arn'] }],
+          },
+        ],
+      },
+    },
+  ]);
+});
+
 test('what is no schedule makes no rule: the check says so first', () => {
   const broken = { daily: { schedule: '0 0 * * *', cleanup: 7 }, weekly: null };
   expect(eventsOf(service(broken))).toEqual({});
@@ -71,6 +136,7 @@ const blocks = fc.record(
     cleanup: fc.constantFrom('rate(6 hours)', 'rate(1 day)'),
     offsite: fc.constant(OFFSITE),
     drill: fc.constant(DRILL),
+    timezone: fc.constantFrom('UTC', 'America/Chicago'),
   },
   { requiredKeys: ['schedule', 'cleanup'] },
 );
@@ -80,11 +146,15 @@ test('whatever the policies are, each job fires once, and no limit of EventBridg
   fc.assert(
     fc.property(policies, fc.stringMatching(/^[a-z][a-z-]{0,30}$/), (its, name) => {
       const rules = rulesIn(its, name);
-      const jobs = Object.values(its).flatMap((one) => Object.keys(one));
-      const targets = rules.flatMap(([, { Targets }]) => Targets.map(({ Id }) => Id));
+      const schedules = Object.values(rulesOf(service(its, name), 'prod'))
+        .filter(({ Type }) => Type === 'AWS::Scheduler::Schedule')
+        .map(({ Properties }) => String(Properties.Name));
+      const jobs = Object.values(its).flatMap(({ timezone: _, ...asked }) => Object.keys(asked));
+      const targets = [...rules.flatMap(([, { Targets }]) => Targets.map(({ Id }) => Id)), ...schedules];
       expect(new Set(targets).size).toBe(jobs.length);
       expect(targets).toHaveLength(jobs.length);
       expect(new Set(rules.map(([, { Name }]) => Name)).size).toBe(rules.length);
+      for (const one of schedules) expect(one).toMatch(/^[\w.-]{1,64}$/);
       for (const [id, { Name, Targets }] of rules) {
         expect(id).toMatch(/^[A-Za-z0-9]+$/);
         expect(Name).toMatch(/^[\w.-]{1,64}$/);
