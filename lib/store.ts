@@ -73,7 +73,7 @@ export function storeIn(bucket: string, config: object = {}): Store {
       const command = new GetObjectCommand({ Bucket: bucket, Key: PAGE });
       return {
         signed: await getSignedUrl(client, command, { expiresIn: LINK_HOURS * 3600 }),
-        console: `https://${region}.console.aws.amazon.com/s3/object/${bucket}?region=${region}&prefix=${PAGE}`,
+        console: `https://${region}.console.${consoleDomain(region)}/s3/object/${bucket}?region=${region}&prefix=${PAGE}`,
       };
     },
     async putRun(report, requestId, at) {
@@ -109,4 +109,14 @@ export function storeIn(bucket: string, config: object = {}): Store {
 /** A day's runs, so that a day can be listed by itself. */
 function folderOf(at: Date): string {
   return `runs/${at.toISOString().slice(0, 10)}/`;
+}
+
+/**
+ * Where the AWS console of a region's partition is.
+ *
+ * Source: AWS documentation, "Getting started with the AWS Management Console" of AWS, AWS China and AWS GovCloud (US).
+ */
+export function consoleDomain(region: string): string {
+  if (region.startsWith('cn-')) return 'amazonaws.cn';
+  return region.startsWith('us-gov-') ? 'amazonaws-us-gov.com' : 'aws.amazon.com';
 }
