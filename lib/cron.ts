@@ -44,7 +44,7 @@ export function parseCron(text: string): Cron {
   const values = text.split(/\s+/);
   if (values.length !== 6) {
     throw new RangeError(
-      `a cron expression has 6 fields (${FIELDS.map(({ name }) => name).join(', ')}), this has ${values.length}`,
+      `a cron expression has 6 fields (${FIELDS.map(({ name }) => name).join(', ')}), this has ${values.length}. Midnight of each day is cron(0 0 * * ? *)`,
     );
   }
   for (const [i, value] of values.entries()) {

@@ -494,7 +494,7 @@ describe('what is to be checked', () => {
       'an unknown key',
       [policy()],
       { policys: [] },
-      'The event is refused: policys: is not a known key: check its spelling, or remove it',
+      'The event is refused: policys: is not a known key: did you mean "policies"?',
     ],
     [
       'policies that a run would refuse, with all that is wrong in any of them',
