@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: [
-      'test/{belonging,cleanup,marker,policy,retention,schedule,selection}.test.ts',
+      'test/{belonging,cleanup,marker,policy,retention,schedule,schedule-zones,selection,wall-clock}.test.ts',
       'test/drill/{ownership,record,throw-away}.test.ts',
       'test/handlers/{cleanup,volumes}.test.ts',
     ],

@@ -1,41 +1,23 @@
-import { LATE } from '../lib/audit/protection.ts';
 import { METRICS_NAMESPACE } from '../lib/metrics.ts';
-import { intervalMs, parseSchedule, type Schedule } from '../lib/schedule.ts';
-import { jobsOf, type Service } from './policies.ts';
-
-const HOUR_MS = 3_600_000;
-/** CloudWatch looks back seven days at most. */
-const LONGEST_WINDOW_HOURS = 168;
-/** For a run that is late, long, or tried again. */
-const SLACK_HOURS = 2;
-
-interface Alarm {
-  Type: 'AWS::CloudWatch::Alarm';
-  Properties: Record<string, unknown>;
-}
+import { jobsOf, policiesOf, type Service } from './policies.ts';
+import { logicalIdOf, type Resources } from './resources.ts';
 
 /**
- * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. For each function with a
- * schedule: a run failed, a run was throttled. For each policy, from the hourly audit: its snapshots are late, or
- * nobody can say whether they are; some have failed, are stuck or have failed a drill, or a selector matches no server.
- * For each policy and job: no good run for longer than its schedule allows. And for the queue of failed runs: it is not
- * empty. All of them tell the topic `Alerts`.
+ * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. For each function that runs by
+ * itself: a run failed, a run was throttled. For each policy, from the hourly audit: it is in trouble, or nobody can say
+ * whether it is. And for the queue of failed runs: it is not empty. All of them tell the topic `Alerts`.
  *
- * A rule that fires less often than about weekly has no alarm for its missing runs: CloudWatch can't look back so far.
- * That its snapshots are late is seen all the same.
+ * One alarm a policy, because a stack has no more than 500 resources; which trouble it is, the report page says.
+ *
+ * Source: AWS CloudFormation template reference, "AWS::CloudWatch::Alarm".
  */
-export function alarmsOf(
-  service: Pick<Service, 'service' | 'custom'>,
-  stage: string,
-  now = new Date(),
-): Record<string, Alarm> {
+export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: string): Resources {
   const deployment = `${service.service}-${stage}`;
-  const jobs = jobsOf(service);
-  // Policies share few schedules, and each takes a walk through two years.
-  const schedules = new Set(jobs.map(({ schedule }) => schedule));
-  const windows = new Map([...schedules].map((schedule) => [schedule, windowHours(schedule, now)]));
-  const look = `The report page says which, and why: npx serverless report --stage ${stage}`;
-  const alarm = (name: string, description: string, properties: Record<string, unknown>): Alarm => ({
+  const alarm = (
+    name: string,
+    description: string,
+    properties: Record<string, unknown>,
+  ): Resources[string] => ({
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
       AlarmName: `${deployment}-${name}`,
@@ -51,57 +33,17 @@ export function alarmsOf(
       ...properties,
     },
   });
-  const ofFunction = (job: string, metric: string, description: string): [string, Alarm] => [
-    `${idOf(job)}${metric}Alarm`,
+  const ofFunction = (job: string, metric: string, description: string) => [
+    `${logicalIdOf(job)}${metric}Alarm`,
     alarm(`${job}-${metric.toLowerCase()}`, description, {
       Namespace: 'AWS/Lambda',
       MetricName: metric,
-      Dimensions: [{ Name: 'FunctionName', Value: { Ref: `${idOf(job)}LambdaFunction` } }],
+      Dimensions: [{ Name: 'FunctionName', Value: { Ref: `${logicalIdOf(job)}LambdaFunction` } }],
     }),
   ];
-  const missing = (job: string, policy: string, hours: number): [string, Alarm] => [
-    `${idOf(policy)}${idOf(job)}MissingAlarm`,
-    alarm(
-      `${policy}-${job}-missing`,
-      `No good ${job} run of the policy ${policy} for ${hours} hours. What they say: npx serverless logs -f ${job} --stage ${stage}. Is its rule enabled?`,
-      {
-        Namespace: METRICS_NAMESPACE,
-        MetricName: 'Succeeded',
-        Dimensions: [
-          { Name: 'service', Value: deployment },
-          { Name: 'policy', Value: policy },
-          { Name: 'job', Value: job },
-        ],
-        Unit: 'Count',
-        Period: 3600,
-        EvaluationPeriods: hours,
-        ComparisonOperator: 'LessThanThreshold',
-        TreatMissingData: 'breaching',
-      },
-    ),
-  ];
-  const ofAudit = (
-    policy: string,
-    metric: string,
-    description: string,
-    properties: Record<string, unknown>,
-  ): [string, Alarm] => [
-    `${idOf(policy)}${metric}Alarm`,
-    alarm(`${policy}-${metric.toLowerCase()}`, `Policy ${policy}: ${description}`, {
-      Namespace: METRICS_NAMESPACE,
-      MetricName: metric,
-      Dimensions: [
-        { Name: 'service', Value: deployment },
-        { Name: 'policy', Value: policy },
-      ],
-      Statistic: 'Maximum',
-      Unit: 'Count',
-      Period: 3600,
-      ...properties,
-    }),
-  ];
+  const functions = new Set([...jobsOf(service).map(({ job }) => job), 'continue', 'audit']);
   return Object.fromEntries([
-    ...[...new Set([...jobs.map(({ job }) => job), 'continue', 'audit'])].flatMap((job) => [
+    ...[...functions].flatMap((job) => [
       ofFunction(
         job,
         'Errors',
@@ -113,36 +55,26 @@ export function alarmsOf(
         `Lambda has refused to run ${job}: too much runs in this AWS account. Lambda tries again for hours.`,
       ),
     ]),
-    ...[...new Set(jobs.map(({ policy }) => policy))].flatMap((policy) => [
-      ofAudit(policy, 'Overdue', `snapshots are late, or it can't be read whether they are. ${look}`, {
-        Unit: 'None',
-        Threshold: LATE,
-        EvaluationPeriods: 2,
-        TreatMissingData: 'breaching',
-      }),
-      ofAudit(policy, 'Failed', `snapshots have failed in the cloud. ${look}`, {}),
-      ofAudit(policy, 'Stuck', `snapshots will never finish: delete them. ${look}`, {}),
-      ofAudit(
-        policy,
-        'NothingSelected',
-        `a selector matches no server, so it protects less than it says. ${look}`,
-        {},
+    ...policiesOf(service).map(({ policy }) => [
+      `${logicalIdOf(policy)}TroubleAlarm`,
+      alarm(
+        `${policy}-trouble`,
+        `Policy ${policy}: snapshots are late, failed or stuck, a drill has failed, a selector matches no server, runs are missing, or none of it can be told. Which and why: npx serverless report --stage ${stage}`,
+        {
+          Namespace: METRICS_NAMESPACE,
+          MetricName: 'Troubles',
+          Dimensions: [
+            { Name: 'service', Value: deployment },
+            { Name: 'policy', Value: policy },
+          ],
+          Statistic: 'Maximum',
+          Unit: 'Count',
+          Period: 3600,
+          EvaluationPeriods: 2,
+          TreatMissingData: 'breaching',
+        },
       ),
     ]),
-    ...jobs
-      .filter(({ job }) => job === 'drill')
-      .map(({ policy }) =>
-        ofAudit(
-          policy,
-          'DrillsFailed',
-          `the last drill of a server has failed: its snapshots can perhaps not be restored. ${look}`,
-          {},
-        ),
-      ),
-    ...jobs.flatMap(({ job, policy, schedule }) => {
-      const hours = windows.get(schedule);
-      return hours === undefined ? [] : [missing(job, policy, hours)];
-    }),
     [
       'FailedRunsAlarm',
       alarm(
@@ -157,40 +89,4 @@ export function alarmsOf(
       ),
     ],
   ]);
-}
-
-/**
- * For how many hours a rule's runs may be silent: its longest pause, and some. Undefined when that is more than an
- * alarm can look back, or when the rule does not fire any more.
- */
-export function windowHours(expression: string, now: Date): number | undefined {
-  const schedule = parseSchedule(expression);
-  const longestHours = Math.max(
-    longestPauseHours(schedule, now, { days: 62, stepHours: 1 }),
-    // Seasons: a pause of weeks can't be missed in longer steps.
-    longestPauseHours(schedule, now, { days: 2 * 366, stepHours: LONGEST_WINDOW_HOURS - SLACK_HOURS }),
-  );
-  const hours = Math.ceil(longestHours) + SLACK_HOURS;
-  return longestHours === 0 || hours > LONGEST_WINDOW_HOURS ? undefined : hours;
-}
-
-function longestPauseHours(
-  schedule: Schedule,
-  now: Date,
-  { days, stepHours }: { days: number; stepHours: number },
-): number {
-  const endMs = now.getTime() + days * 24 * HOUR_MS;
-  let longestMs = 0;
-  for (let at = now; at.getTime() < endMs; ) {
-    const next = schedule.next(at);
-    if (!next) break;
-    longestMs = Math.max(longestMs, intervalMs(schedule, at) ?? 0);
-    at = new Date(Math.max(next.getTime(), at.getTime() + stepHours * HOUR_MS));
-  }
-  return longestMs / HOUR_MS;
-}
-
-/** A part of a logical id, which takes letters and digits only. */
-function idOf(name: string): string {
-  return name.replaceAll('-', 'Dash').replace(/^./, (first) => first.toUpperCase());
 }

@@ -1,9 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { policiesOf, problemsIn } from './policies.ts';
+import { eventsOf, rulesOf } from './rules.ts';
 
 /**
+ * @typedef {import('./policies.ts').Service & {
+ *   functions: Record<string, { events?: unknown[], package?: object }>,
+ *   resources: { Resources: object },
+ * }} Service
  * @typedef {{
- *   service: import('./policies.ts').Service & { resources: { Resources: object } },
+ *   service: Service,
+ *   configurationInput: Service,
+ *   extendConfiguration(path: string[], value: unknown): void,
  *   config: { servicePath: string },
  *   classes: { Error: new (message: string) => Error },
  *   getProvider(name: 'aws'): { getStage(): string, getAwsSdkV3Config(): Promise<object> },
@@ -12,16 +21,21 @@ import { join } from 'node:path';
 
 /**
  * A Serverless plugin that makes a deployment of what serverless.yml says in custom.policies: checks it, so that a
- * mistake is found at the desk and not by a rule at night (policies.ts), and puts all policies into the package,
- * for the functions that look at the deployment as a whole (lib/policies.ts).
+ * mistake is found at the desk and not by a rule at night (policies.ts), makes the rules, the alarms and the dashboard of it,
+ * and puts all policies into the package, where the functions read them (lib/policies.ts).
  */
 export default class Deployment {
   /** @param {Serverless} serverless */
   constructor(serverless) {
     const { service } = serverless;
     const provider = serverless.getProvider('aws');
+    const made = eventsOf(serverless.configurationInput);
+    // Only until all plugins are loaded is this part of the configuration: for print, offline and the rest.
+    for (const [job, events] of Object.entries(made)) {
+      const given = serverless.configurationInput.functions[job]?.events ?? [];
+      serverless.extendConfiguration(['functions', job, 'events'], [...given, ...events]);
+    }
     const check = async () => {
-      const { problemsIn } = await import('./policies.ts');
       const problems = problemsIn(service);
       if (problems.length > 0) {
         throw new serverless.classes.Error(
@@ -31,16 +45,24 @@ export default class Deployment {
       const { alarmsOf } = await import('./alarms.ts');
       const { dashboardOf } = await import('./dashboard.ts');
       const stage = provider.getStage();
-      Object.assign(service.resources.Resources, alarmsOf(service, stage), dashboardOf(service, stage));
-      // serverless-plugin-typescript would put empty patterns there, of which serverless warns.
-      for (const fn of Object.values(service.functions)) fn.package ??= {};
+      Object.assign(
+        service.resources.Resources,
+        rulesOf(service, stage),
+        alarmsOf(service, stage),
+        dashboardOf(service, stage),
+      );
+      for (const [name, fn] of Object.entries(service.functions)) {
+        // Serverless would make a rule and a permission of each.
+        fn.events = fn.events?.filter(
+          (event) => !Object(made)[name]?.some((/** @type {unknown} */ one) => isDeepStrictEqual(one, event)),
+        );
+        // serverless-plugin-typescript would put empty patterns there, of which serverless warns.
+        fn.package ??= {};
+      }
     };
     // By now serverless-plugin-typescript, which stands before this one, has made its build folder the service's.
     const addPolicies = () =>
-      writeFile(
-        join(serverless.config.servicePath, 'policies.json'),
-        JSON.stringify(Object.values(service.custom?.policies ?? {})),
-      );
+      writeFile(join(serverless.config.servicePath, 'policies.json'), JSON.stringify(policiesOf(service)));
     const rerun = async () => {
       const { LambdaClient } = await import('@aws-sdk/client-lambda');
       const { SQSClient } = await import('@aws-sdk/client-sqs');

@@ -1,99 +1,72 @@
-import { isDeepStrictEqual } from 'node:util';
 import { eachAccount, mayMeet } from '../lib/accounts.ts';
-import { isAdhoc, parseEvent } from '../lib/policy.ts';
+import { parsePolicy } from '../lib/policy.ts';
 import { Refusal } from '../lib/refusal.ts';
 import { OWNER } from '../lib/settings.ts';
-import { DRILL_RATE } from '../lib/work.ts';
+import { DRILL_RATE, type Work } from '../lib/work.ts';
 
-/** The parts of a Serverless service that say what runs when. */
+/** What serverless.yml says, as far as the plugin reads it. */
 export interface Service {
   service: string;
-  custom?: { policies?: Record<string, unknown>; owner?: unknown };
-  functions: Record<
-    string,
-    { events?: { schedule?: { rate: string | string[]; input?: unknown } }[]; package?: object }
-  >;
+  custom?: { policies?: unknown; owner?: unknown };
 }
 
-/** When each job of a policy runs. A policy that does not say it has no such job. */
-const JOBS = {
-  snapshot: (policy: Fields) => policy.schedule,
-  cleanup: (policy: Fields) => policy.cleanup,
-  offsite: (policy: Fields) => (policy.offsite as Fields | undefined)?.schedule,
-  drill: (policy: Fields) => policy.drill && DRILL_RATE,
-};
-/** The jobs that a policy has only if it asks for them, by a field of the same name. */
-const ASKED_FOR = ['offsite', 'drill'];
 type Fields = Record<string, unknown>;
 
-/** A rule that invokes a job with a policy. */
-interface Rule {
-  job: keyof typeof JOBS;
-  rate: string | string[];
-  input?: unknown;
+/** When each job of a policy runs. A policy that does not say it has no such job. */
+const SCHEDULES: Record<Work['job'], (policy: Fields) => unknown> = {
+  snapshot: ({ schedule }) => schedule,
+  cleanup: ({ cleanup }) => cleanup,
+  offsite: ({ offsite }) => (offsite as Fields | undefined)?.schedule,
+  drill: ({ drill }) => drill && DRILL_RATE,
+};
+
+/** A job of a policy, the schedule expression by which it runs, and the time zone of that. */
+export interface PolicyJob {
+  policy: string;
+  job: Work['job'];
+  schedule: string;
+  timezone: string;
 }
 
-/** All rules that invoke a job. */
-function rulesOf({ functions }: Pick<Service, 'functions'>): Rule[] {
-  return (Object.keys(JOBS) as Rule['job'][]).flatMap((job) =>
-    (functions[job]?.events ?? []).flatMap(({ schedule }) => (schedule ? [{ job, ...schedule }] : [])),
-  );
+/** The policies of serverless.yml as a run reads them: each block of custom.policies, with its key as its name. */
+export function policiesOf({ custom }: Pick<Service, 'custom'>): (Fields & { policy: string })[] {
+  return Object.entries(Object(custom?.policies)).map(([name, block]) => ({
+    ...Object(block),
+    policy: name,
+  }));
 }
 
-/** The jobs of all policies, each with the schedule expression by which it runs. */
-export function jobsOf({
-  custom,
-}: Pick<Service, 'custom'>): { job: string; policy: string; schedule: string }[] {
-  return Object.values(custom?.policies ?? {}).flatMap((policy) =>
-    Object.entries(JOBS).flatMap(([job, scheduleOf]) => {
-      const fields = policy as Fields;
-      const schedule = scheduleOf(fields);
-      return schedule === undefined
-        ? []
-        : [{ job, policy: fields.policy as string, schedule: schedule as string }];
+/** The jobs of all policies, in the order of serverless.yml. */
+export function jobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
+  return policiesOf(service).flatMap((policy) =>
+    Object.entries(SCHEDULES).flatMap(([job, scheduleOf]) => {
+      const schedule = scheduleOf(policy);
+      return typeof schedule === 'string'
+        ? [{ policy: policy.policy, job: job as Work['job'], schedule, timezone: zoneOf(policy) }]
+        : [];
     }),
   );
 }
 
 /**
- * What is wrong with the policies and rules of serverless.yml: policies that a run would refuse, rules that fire at
- * another time than their policy says, policies that lack a rule, and two policies of one name, which would rotate
- * each other's snapshots.
+ * What is wrong with the policies of serverless.yml, each with the field and the remedy: what a run would refuse, and two
+ * policies that adopt the same images, which would rotate each other's.
  */
-export function problemsIn({ custom, functions }: Pick<Service, 'custom' | 'functions'>): string[] {
-  const policies = Object.entries(custom?.policies ?? {});
-  const rules = rulesOf({ functions });
+export function problemsIn({ custom }: Pick<Service, 'custom'>): string[] {
+  const blocks = Object.entries(Object(custom?.policies) as Fields);
   return [
     ...ownerProblems(custom?.owner),
-    ...policies.flatMap(([key, policy]) =>
-      refusals(policy).map((problem) => `custom.policies.${key}.${problem}`),
+    ...blocks.flatMap(([name, block]) =>
+      blockProblems(name, block).map((problem) => `custom.policies.${name}${problem}`),
     ),
-    ...policies.flatMap(([key, policy]) =>
-      (Object.keys(JOBS) as Rule['job'][])
-        .filter((job) => !ASKED_FOR.includes(job) || job in Object(policy))
-        .filter((job) => !rules.some((rule) => rule.job === job && isDeepStrictEqual(rule.input, policy)))
-        .map((job) => `custom.policies.${key}: functions.${job}.events has no schedule with it as input`),
-    ),
-    ...rules.flatMap(({ job, rate, input }) => {
-      const wanted = JOBS[job](Object(input));
-      return [rate].flat().every((one) => one === wanted)
-        ? []
-        : [
-            `functions.${job}.events: a rule's rate is ${rate}, ${job === 'drill' && wanted ? 'and has to be' : 'its policy says'} ${wanted ?? 'nothing of that'}`,
-          ];
-    }),
-    ...doubles(policies.map(([, policy]) => (policy as Record<string, unknown>)?.policy)).map(
-      (name) =>
-        `custom.policies: two of them have the name ${name}: they would rotate each other's snapshots`,
-    ),
-    ...policies
-      .filter(([, policy]) => 'adopt' in (policy as object))
-      .filter(([, policy], i, adopting) =>
-        adopting.slice(0, i).some(([, other]) => mayMeet(accountOf(policy), accountOf(other))),
+    ...blocks
+      .filter(([, block]) => 'adopt' in Object(block))
+      .filter(([, block], i, adopting) =>
+        adopting.slice(0, i).some(([, other]) => mayMeet(accountOf(block), accountOf(other))),
       )
       .map(
-        ([key, policy]) =>
-          `custom.policies: ${key} and another of them adopt the images of autosnap.py in the account ${accountOf(policy)}: they would rotate each other's snapshots`,
+        ([name, block]) =>
+          `custom.policies: ${name} and another of them adopt the images of autosnap.py in the account ${accountOf(block)}: they would rotate each other's snapshots`,
       ),
   ];
 }
@@ -106,21 +79,33 @@ function ownerProblems(owner: unknown): string[] {
       ];
 }
 
-function accountOf(policy: unknown): unknown {
-  return (policy as Record<string, unknown>).account ?? 'rackspace';
+/** What is wrong with a block, each with the rest of its path. */
+function blockProblems(name: string, block: unknown): string[] {
+  if (typeof block !== 'object' || block === null || Array.isArray(block)) {
+    return [': must be a block with schedule, cleanup, servers and keep'];
+  }
+  if ('policy' in block) return ['.policy: take it out: the key of the block is the name of the policy'];
+  if ('adhoc' in block)
+    return ['.adhoc: take it out: an ad-hoc snapshot has no schedule, and is sent by hand'];
+  return refusals({ ...block, policy: name }).map((problem) =>
+    problem.startsWith('policy: ') ? `: its name ${problem.slice('policy: '.length)}` : `.${problem}`,
+  );
 }
 
-function refusals(policy: unknown): string[] {
+function zoneOf({ timezone }: Fields): string {
+  return typeof timezone === 'string' ? timezone : 'UTC';
+}
+
+function refusals(policy: Fields): string[] {
   try {
-    return eachAccount(policy).map(parseEvent).some(isAdhoc)
-      ? ['adhoc: an ad-hoc event has no schedule: send it by hand']
-      : [];
+    eachAccount(policy).forEach(parsePolicy);
+    return [];
   } catch (error) {
     if (error instanceof Refusal) return error.problems;
     throw error;
   }
 }
 
-function doubles(names: unknown[]): unknown[] {
-  return [...new Set(names.filter((name, i) => names.indexOf(name) !== i))];
+function accountOf(block: unknown): unknown {
+  return (block as Fields).account ?? 'rackspace';
 }

@@ -6,7 +6,14 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import type { Work } from '../lib/work.ts';
+import * as v from 'valibot';
+import { JOBS } from '../lib/work.ts';
+
+const InvocationRecord = v.object({
+  requestContext: v.object({ functionArn: v.string() }),
+  requestPayload: v.unknown(),
+});
+const Job = v.object({ job: v.picklist(JOBS), event: v.record(v.string(), v.unknown()) });
 
 /** A run that failed all its tries, with the receipts of the messages that tell of it. */
 interface FailedRun {
@@ -38,7 +45,7 @@ export async function rerun(
   say: (line: string) => void,
 ): Promise<number> {
   const { QueueUrl } = await queues.send(new GetQueueUrlCommand({ QueueName: queueName }));
-  const runs = await failedRuns(queues, QueueUrl, queueName.replace(/-failed-runs$/, ''));
+  const runs = await failedRuns(queues, QueueUrl, queueName.replace(/-failed-runs$/, ''), say);
   if (runs.length === 0) say('There are no failed runs.');
   let failed = 0;
   for (const { fn, event, receipts } of runs) {
@@ -69,6 +76,7 @@ async function failedRuns(
   queues: SQSClient,
   QueueUrl: string | undefined,
   deployment: string,
+  say: (line: string) => void,
 ): Promise<FailedRun[]> {
   const runs = new Map<string, FailedRun>();
   for (;;) {
@@ -77,7 +85,12 @@ async function failedRuns(
     );
     if (Messages.length === 0) return [...runs.values()];
     for (const { Body = '', ReceiptHandle = '' } of Messages) {
-      const { fn, event } = readMessage(Body, deployment);
+      const read = readMessage(Body, deployment);
+      if (!read) {
+        say(`! this message is no failed run, and is left alone: ${Body.slice(0, 200)}`);
+        continue;
+      }
+      const { fn, event } = read;
       const key = JSON.stringify([fn, event]);
       const run = runs.get(key) ?? { fn, event, receipts: [] };
       run.receipts.push(ReceiptHandle);
@@ -86,14 +99,24 @@ async function failedRuns(
   }
 }
 
-interface InvocationRecord {
-  requestContext: { functionArn: string };
-  requestPayload: unknown;
+/**
+ * What a message says is to be run: the record of a run that has failed, or work. A record of `continue` has work as its
+ * payload that another version could not read.
+ */
+function readMessage(body: string, deployment: string): Pick<FailedRun, 'fn' | 'event'> | undefined {
+  const message = parsed(body);
+  const record = v.safeParse(InvocationRecord, message);
+  const work = v.safeParse(Job, record.success ? record.output.requestPayload : message);
+  if (work.success) return { fn: `${deployment}-${work.output.job}`, event: work.output.event };
+  return record.success
+    ? { fn: record.output.requestContext.functionArn, event: record.output.requestPayload }
+    : undefined;
 }
 
-function readMessage(body: string, deployment: string): Pick<FailedRun, 'fn' | 'event'> {
-  const message = JSON.parse(body) as InvocationRecord | Pick<Work, 'job' | 'event'>;
-  return 'job' in message
-    ? { fn: `${deployment}-${message.job}`, event: message.event }
-    : { fn: message.requestContext.functionArn, event: message.requestPayload };
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
 }

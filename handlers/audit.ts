@@ -20,11 +20,17 @@ export const handler = invocation(
   async (event, job) => {
     const digest = parseAudit(event);
     const policies = await expandAccounts(policiesOf({}, job.policies), job.accountsBeginning);
+    const unknown: string[] = [];
+    const goodRuns = await store?.goodRuns().catch((error: Error) => {
+      unknown.push(`which runs have ended well can't be read: ${error.message}`);
+      return undefined;
+    });
     const found = await audit(policies, job, job.login, {
       pricePerGb,
+      goodRuns,
       ...(copiesBucket ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) } : {}),
     });
-    const failures = await publishAudit(found, { store, topic }, { digest, now: job.now });
+    const failures = [...unknown, ...(await publishAudit(found, { store, topic }, { digest, now: job.now }))];
     await sendBeat({ job: 'audit', policy: 'all' }, failures.length === 0);
     return summaryOf(found, failures);
   },

@@ -1,15 +1,17 @@
 import { runDrills } from '../lib/drill/drill.ts';
-import { lambda, type Runner } from '../lib/lambda.ts';
-import { parsePolicy } from '../lib/policy.ts';
+import { lambda, type Task } from '../lib/lambda.ts';
+import { wholePolicyOf } from '../lib/order.ts';
+import type { Policy } from '../lib/policy.ts';
 
 /**
  * Proves that the newest snapshots of a policy boot, one throw-away server after the other.
  *
- * The event is a policy with `drill`; see lib/policy.ts and events/.
+ * The event names a policy with `drill`, `{"policy": "daily"}`; see lib/order.ts and events/.
  */
-export const drill: Runner = async (event, job) => {
-  const policy = parsePolicy(event);
-  return runDrills(await job.login(policy.account), policy, job);
+export const drill: Task<Policy> = {
+  name: 'drill',
+  read: wholePolicyOf,
+  run: async (policy, job) => runDrills(await job.login(policy.account), policy, job),
 };
 
-export const handler = lambda('drill', drill);
+export const handler = lambda(drill);

@@ -1,5 +1,5 @@
 import { hold } from '../lib/hold.ts';
-import { lambda } from '../lib/lambda.ts';
+import { byHand } from '../lib/lambda.ts';
 import { parseHold } from '../lib/policy.ts';
 
 /**
@@ -8,7 +8,8 @@ import { parseHold } from '../lib/policy.ts';
  * The event is `{"hold": "<image id>", "until": "2027-01-01"}`, with `forever` if `until` is left out, or
  * `{"release": "<image id>"}`.
  */
-export const handler = lambda('hold', async (event, job) => {
-  const asked = parseHold(event);
-  return hold(await job.login(asked.account), asked, job);
+export const handler = byHand({
+  name: 'hold',
+  read: parseHold,
+  run: async (asked, job) => hold(await job.login(asked.account), asked, job),
 });

@@ -1,7 +1,8 @@
-import { lambda, type Runner } from '../lib/lambda.ts';
+import { lambda, type Task } from '../lib/lambda.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import { copyOffsite } from '../lib/offsite/offsite.ts';
-import { parsePolicy } from '../lib/policy.ts';
+import { wholePolicyOf } from '../lib/order.ts';
+import type { Policy } from '../lib/policy.ts';
 import { Refusal } from '../lib/refusal.ts';
 import { settings } from '../lib/settings.ts';
 
@@ -13,19 +14,22 @@ const LAST_MS = 2_500;
 /**
  * Copies the newest good snapshots of a policy out of the cloud, or at Rackspace to Cloud Files, and rotates the copies.
  *
- * The event is a policy with `offsite`; see lib/policy.ts and events/.
+ * The event names a policy with `offsite`, `{"policy": "daily"}`; see lib/order.ts and events/.
  */
-export const offsite: Runner = async (event, job) => {
-  const policy = parsePolicy(event);
-  const session = await job.login(policy.account);
-  const deadline = { remainingMs: () => session.deadline.remainingMs() + LAST_MS };
-  const bucket = () => {
-    if (copiesBucket) return bucketNamed(copiesBucket, deadline);
-    throw new Refusal('There is no bucket for the copies', [
-      'AUTOSNAP_COPIES_BUCKET: is not set: deploy with the bucket Copies of serverless.yml, or set custom.copiesBucket',
-    ]);
-  };
-  return copyOffsite(session, policy, bucket, job);
+export const offsite: Task<Policy> = {
+  name: 'offsite',
+  read: wholePolicyOf,
+  async run(policy, job) {
+    const session = await job.login(policy.account);
+    const deadline = { remainingMs: () => session.deadline.remainingMs() + LAST_MS };
+    const bucket = () => {
+      if (copiesBucket) return bucketNamed(copiesBucket, deadline);
+      throw new Refusal('There is no bucket for the copies', [
+        'AUTOSNAP_COPIES_BUCKET: is not set: deploy with the bucket Copies of deploy/resources.yml, or set custom.copiesBucket',
+      ]);
+    };
+    return copyOffsite(session, policy, bucket, job);
+  },
 };
 
-export const handler = lambda('offsite', offsite);
+export const handler = lambda(offsite);

@@ -1,15 +1,16 @@
-import { lambda, type Runner } from '../lib/lambda.ts';
-import { parseEvent } from '../lib/policy.ts';
+import { lambda, type Task } from '../lib/lambda.ts';
+import { orderOf } from '../lib/order.ts';
 import { takeSnapshots } from '../lib/snapshot.ts';
 
 /**
  * Takes the snapshots that a policy asks for at this time, or those of an ad-hoc event.
  *
- * The event is a policy or `{"adhoc": true, …}`; see lib/policy.ts and events/.
+ * The event names the policy, `{"policy": "daily"}`, or is `{"adhoc": true, …}`; see lib/order.ts and events/.
  */
-export const snapshot: Runner = async (event, job) => {
-  const asked = parseEvent(event);
-  return takeSnapshots(await job.login(asked.account), asked, job);
+export const snapshot: Task = {
+  name: 'snapshot',
+  read: orderOf,
+  run: async (order, job) => takeSnapshots(await job.login(order.account), order, job),
 };
 
-export const handler = lambda('snapshot', snapshot);
+export const handler = lambda(snapshot);

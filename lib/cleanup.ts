@@ -13,6 +13,7 @@ import { readSafetyMark } from './restore/marks.ts';
 import { type Decision, exposedBecause, retain, retainAdhoc } from './retention.ts';
 import { confirm, leftForTime, lineOf, rotate } from './rotation.ts';
 import type { Run } from './run.ts';
+import { meansServer, selectServers } from './selection.ts';
 import { goneEverywhere, type RegionSurvey, survey } from './survey.ts';
 
 const DAY_MS = 86_400_000;
@@ -45,7 +46,8 @@ export interface RegionPlan {
 
 /**
  * Decides, for one completely listed region, what is to become of each snapshot of `policy`, and of the ad-hoc
- * snapshots. A server that is gone keeps its whole series, unless the policy's `orphans` shrinks it.
+ * snapshots. A server that is gone keeps its whole series, unless the policy's `orphans` shrinks it. Where the policy is
+ * narrowed to some servers, only the series of these are planned.
  *
  * @param run its `goneEverywhere` are the servers that no region of the account has: only their series are shrunk.
  */
@@ -77,7 +79,9 @@ export function planCleanup(
   }
 
   const serverOf = new Map(servers.map((server) => [server.id, server]));
-  const series = [...Map.groupBy(ours, (s) => `${s.policy} ${s.server}`).values()].map((snapshots) => {
+  const { only } = policy.servers;
+  const meant = ours.filter((s) => !only || meansServer(only, s.server, serverOf.get(s.server)));
+  const series = [...Map.groupBy(meant, (s) => `${s.policy} ${s.server}`).values()].map((snapshots) => {
     const { server: id, policy: name } = snapshots[0]!;
     const server = serverOf.get(id);
     for (const s of snapshots) warn(...oddities(s, server, now));
@@ -218,9 +222,14 @@ function limitDeletes(items: Item[], maxDeletes: number): Item[] {
  */
 export async function cleanUp(session: Session, policy: Policy, run: Run): Promise<Report> {
   const { owner, now } = run;
-  const { plans, unreadable, doubts, warnings, reserveMs } = await planRegions(session, policy, run);
+  const { plans, strangers, unreadable, doubts, warnings, reserveMs } = await planRegions(
+    session,
+    policy,
+    run,
+  );
 
   const failures = [
+    ...strangers,
     ...unreadable.map(
       ({ region, problem }) => `${region} can't be read, so nothing is deleted there: ${problem}`,
     ),
@@ -300,7 +309,25 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
           `adopt: the policies ${[...new Set(adopting)].join(', ')} adopt the images of autosnap.py, and would rotate each other's: none of these images is touched until only one does`,
         ]
       : [];
-  return { plans, unreadable, doubts, warnings, reserveMs };
+  const strangers = unreadable.length > 0 ? [] : strangersIn(certain, policy, plans);
+  return { plans, strangers, unreadable, doubts, warnings, reserveMs };
+}
+
+/** What a run by hand names and the policy has not: neither does it select such a server, nor has it snapshots of one. */
+function strangersIn(
+  regions: readonly RegionSurvey[],
+  { policy, servers: { only, ...selector } }: Policy,
+  plans: readonly { plan: RegionPlan }[],
+): string[] {
+  if (!only) return [];
+  const servers = regions.flatMap((one) => one.servers);
+  const withSeries = new Set(plans.flatMap(({ plan }) => plan.series.map(({ server }) => server)));
+  const selected = new Set(selectServers(servers, selector).servers);
+  const its = servers.filter((server) => selected.has(server) || withSeries.has(server.id));
+  const { missingIds, unmatched } = selectServers(its, only);
+  return [...missingIds.filter((id) => !withSeries.has(id)).map((id) => `ids "${id}"`), ...unmatched].map(
+    (what) => `servers.${what} is no server of the policy ${policy}: nothing is deleted for it`,
+  );
 }
 
 /**

@@ -2,14 +2,15 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { publish } from './alerts.ts';
 import { isoSeconds } from './dates.ts';
 import { handlerOf, type Job, logger, say } from './invocation.ts';
-import { endingOf, queue, type Runner, runJob } from './lambda.ts';
+import { endingOf, queue, runJob, type Task } from './lambda.ts';
+import { Refusal } from './refusal.ts';
 import { failureOf, withFailures } from './report.ts';
 import { settings } from './settings.ts';
 import { afterRun, failureRecord, isOver, parseWork, prospectOf, type Work } from './work.ts';
 
 const { topic } = settings();
 
-type Runners = Record<Work['job'], Runner>;
+type Tasks = Record<Work['job'], Task>;
 
 /** How a run has ended, as far as its work is concerned. */
 interface Ended {
@@ -29,34 +30,64 @@ interface Ended {
  * a function that has called itself through a queue some sixteen times, has nothing to detect. A run that is killed has
  * not taken its message out: SQS delivers it again.
  */
-export function continuation(runners: Runners) {
-  return handlerOf(async ({ Records }: SQSEvent, job): Promise<SQSBatchResponse> => {
+export function continuation(tasks: Tasks) {
+  return handlerOf(async ({ Records }: Partial<SQSEvent>, job): Promise<SQSBatchResponse> => {
+    if (!Array.isArray(Records)) {
+      throw new Refusal('The event is refused', [
+        'Records: is missing: this function works off a queue, and is not to be invoked by hand',
+      ]);
+    }
     const staying: string[] = [];
     for (const record of Records) {
-      if (!(await workOff(record, runners, job))) staying.push(record.messageId);
+      if (!(await take(record, tasks, job))) staying.push(record.messageId);
     }
     return { batchItemFailures: staying.map((itemIdentifier) => ({ itemIdentifier })) };
   });
 }
 
 /** @returns whether the message is done with. */
-async function workOff({ body, receiptHandle }: SQSRecord, runners: Runners, job: Job): Promise<boolean> {
-  const work = parseWork(body);
-  const { now } = job;
-  const { failure, final, at: leftAt } = await run(work, runners[work.job], job);
-  const failed = failure && (final ? 'final' : true);
-  const { tell, tries, at } = afterRun(work, { failed: failed ?? false, at: leftAt }, now);
+async function take(record: SQSRecord, tasks: Tasks, job: Job): Promise<boolean> {
+  let work: Work;
   try {
-    if (failure && tell && topic) {
-      const subject = `Autosnap ${job.deployment}: ${work.job} has failed`;
-      const record = failureRecord(work, job.arnOf(work.job), failure, now);
-      await publish(topic, { subject, text: JSON.stringify(record) });
-    }
-    if (!at) return true;
-    const waitMs = Math.max(0, at.getTime() - Date.now());
-    if (tries === work.tries) await queue?.holdBack(receiptHandle, waitMs);
-    else await queue?.send([{ ...work, tries }], waitMs);
-    return tries !== work.tries;
+    work = parseWork(record.body);
+  } catch {
+    return setAside(record, job);
+  }
+  return workOff(work, record.receiptHandle, tasks, job);
+}
+
+/** Puts a message that is no work into the queue of failed runs, at once: it would be no work the next time either. */
+async function setAside({ body }: SQSRecord, job: Job): Promise<boolean> {
+  const failure = new Error(
+    'continue: the message is no work that this version knows: another version has left it, or it was made by hand',
+  );
+  logger.error('the message is set aside', failure);
+  return publishFailure('continue', { requestId: job.requestId, event: parsed(body) }, failure, job);
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return body;
+  }
+}
+
+/** @returns whether it was published, or nobody wants to hear of it. */
+async function publishFailure(
+  name: string,
+  run: { requestId: string; event: unknown },
+  failure: Error,
+  job: Job,
+): Promise<boolean> {
+  if (!topic) return true;
+  try {
+    const subject = `Autosnap ${job.deployment}: ${name} has failed`;
+    await publish(topic, {
+      subject,
+      text: JSON.stringify(failureRecord(run, job.arnOf(name), failure, job.now)),
+    });
+    return true;
   } catch (error) {
     // It comes again when its time in the queue is over: what was done twice then, does no harm.
     logger.error('the message stays as it is', { reason: (error as Error).message });
@@ -64,21 +95,39 @@ async function workOff({ body, receiptHandle }: SQSRecord, runners: Runners, job
   }
 }
 
-async function run(work: Work, runner: Runner, job: Job): Promise<Ended> {
+/** @returns whether the message is done with. */
+async function workOff(work: Work, receipt: string, tasks: Tasks, job: Job): Promise<boolean> {
+  const { now } = job;
+  const { failure, final, at: leftAt } = await run(work, tasks[work.job], job);
+  const failed = failure && (final ? 'final' : true);
+  const { tell, tries, at } = afterRun(work, { failed: failed ?? false, at: leftAt }, now);
+  if (failure && tell && !(await publishFailure(work.job, work, failure, job))) return false;
+  if (!at) return true;
+  try {
+    const waitMs = Math.max(0, at.getTime() - Date.now());
+    if (tries === work.tries) await queue?.holdBack(receipt, waitMs);
+    else await queue?.send([{ ...work, tries }], waitMs);
+    return tries !== work.tries;
+  } catch (error) {
+    logger.error('the message stays as it is', { reason: (error as Error).message });
+    return false;
+  }
+}
+
+async function run(work: Work, task: Task, job: Job): Promise<Ended> {
   const { now } = job;
   const { since, requestId, accounts } = work;
   const ofWork = { ...job, since, requestId, ...(accounts ? { accounts } : {}) };
   try {
-    if (isOver(work, now)) {
+    if (isOver(work, task.read(work.event, job), now)) {
       const failure = new Error(
         `${work.job}: what was left at ${isoSeconds(since)} was not gone on with in time`,
       );
       return { failure, final: true };
     }
     let ended: Pick<Ended, 'final' | 'at'> = { final: false };
-    const report = await runJob(work.job, runner, work.event, ofWork, async (draft, order) => {
-      const event = order as Work['event'];
-      const { at, over } = prospectOf(draft, { ...work, event }, now);
+    const report = await runJob(task, work.event, ofWork, async (draft, order) => {
+      const { at, over } = prospectOf(draft, work, order, now);
       ended = { final: over.length > 0, at };
       return { ...withFailures(draft, over), ...(at ? { goesOn: isoSeconds(at) } : {}) };
     });
@@ -86,6 +135,7 @@ async function run(work: Work, runner: Runner, job: Job): Promise<Ended> {
     return { failure: failureOf(report), ...ended };
   } catch (error) {
     logger.error('the run has failed', error as Error);
-    return { failure: error as Error, final: false };
+    // What is refused once is refused each time.
+    return { failure: error as Error, final: error instanceof Refusal };
   }
 }

@@ -1,8 +1,9 @@
 import pMap from 'p-map';
-import { eachAccount, expandAccounts } from './accounts.ts';
+import { expandAccounts } from './accounts.ts';
 import { isoSeconds } from './dates.ts';
 import type { Job } from './invocation.ts';
-import { ADHOC, isAdhoc, parseEvent, parsePolicy } from './policy.ts';
+import { eachAccountOf, orderOf } from './order.ts';
+import { ADHOC, isAdhoc } from './policy.ts';
 import type { Queue } from './queue.ts';
 import { finishReport, type Report } from './report.ts';
 import type { Work } from './work.ts';
@@ -10,11 +11,15 @@ import type { Work } from './work.ts';
 /**
  * The event of a job for each of its accounts.
  *
- * @throws {Refusal} for an event that is not valid, where it is of several.
+ * @param read refuses an event that is not valid, where it is of several: none of them is begun then.
  */
-export async function accountEvents(name: Work['job'], event: unknown, job: Job): Promise<unknown[]> {
-  const events = await expandAccounts(eachAccount(event), job.accountsBeginning);
-  if (events.length > 1) events.forEach(name === 'snapshot' ? parseEvent : parsePolicy);
+export async function accountEvents(
+  event: unknown,
+  job: Job,
+  read: (event: unknown, job: Job) => unknown,
+): Promise<unknown[]> {
+  const events = await expandAccounts(eachAccountOf(event, job), job.accountsBeginning);
+  if (events.length > 1) for (const one of events) read(one, job);
   return events;
 }
 
@@ -71,12 +76,12 @@ export async function oneByOne(
 }
 
 /** What the reports of several accounts have in common. */
-function summary(job: Work['job'], events: readonly unknown[], { owner }: Job): Report {
-  const asked = parseEvent(events[0]);
+function summary(job: Work['job'], events: readonly unknown[], run: Job): Report {
+  const asked = orderOf(events[0], run);
   return finishReport({
     job,
     policy: isAdhoc(asked) ? ADHOC : asked.policy,
-    owner,
+    owner: run.owner,
     account: events.map((event) => (event as { account: string }).account).join(', '),
     dryRun: asked.dryRun,
     failures: [],

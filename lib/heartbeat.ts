@@ -1,3 +1,5 @@
+import { isNarrowed } from './order.ts';
+
 const LONGEST_MS = 3_000;
 
 /** A run that is nobody's request: of a policy and a job on their schedule. */
@@ -7,11 +9,15 @@ export interface Beat {
   account?: string | undefined;
 }
 
-/** The beat of an event, if it is one that a policy's schedule sends; by hand and dry runs are nobody's heartbeat. */
+/** The beat of an event, if it is one that a policy's schedule sends; dry runs and parts are nobody's heartbeat. */
 export function beatOf(job: string, event: unknown): Beat | undefined {
   const { policy, account = 'rackspace', dryRun } = (event ?? {}) as Record<string, unknown>;
   const isScheduled =
-    job !== 'hold' && typeof policy === 'string' && /^[a-z0-9-]{1,40}$/.test(policy) && dryRun !== true;
+    job !== 'hold' &&
+    typeof policy === 'string' &&
+    /^[a-z0-9-]{1,40}$/.test(policy) &&
+    dryRun !== true &&
+    !isNarrowed(event);
   return isScheduled ? { job, policy, account: String(account) } : undefined;
 }
 

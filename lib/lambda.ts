@@ -1,19 +1,19 @@
 import { isoSeconds } from './dates.ts';
 import { accountEvents, handOut, oneByOne } from './fan-out.ts';
-import { beatOf } from './heartbeat.ts';
+import { type Beat, beatOf } from './heartbeat.ts';
 import { invocation, type Job, logger, metrics, sendBeat } from './invocation.ts';
 import { type Lease, leasesIn, processLeases } from './lease.ts';
 import { isCloudError, restated } from './openstack/errors.ts';
 import type { Traffic } from './openstack/http.ts';
 import type { Session } from './openstack/session.ts';
+import { isNarrowed } from './order.ts';
 import { planText } from './plan-text.ts';
-import { asDeployed } from './policies.ts';
-import { ADHOC, isAdhoc, parseEvent } from './policy.ts';
+import { ADHOC, type Adhoc, type Hold, isAdhoc, isHold, type Policy } from './policy.ts';
 import { queueAt } from './queue.ts';
 import { failureOf, finishReport, type Report, withFailures } from './report.ts';
 import { settings } from './settings.ts';
 import { storeIn } from './store.ts';
-import { prospectOf } from './work.ts';
+import { prospectOf, type Work } from './work.ts';
 
 const { bucket, queue: queueUrl } = settings();
 const store = bucket ? storeIn(bucket) : undefined;
@@ -21,8 +21,16 @@ const leases = bucket ? leasesIn(bucket) : processLeases();
 /** None where nothing is deployed. */
 export const queue = queueUrl ? queueAt(queueUrl) : undefined;
 
-/** What a job does for an event of one account. */
-export type Runner = (event: unknown, job: Job) => Promise<Report>;
+/** What a run is for. */
+type Order = Policy | Adhoc | Hold;
+
+/** A job: how it reads an event of one account, and what it does then. */
+export interface Task<O extends Order = Policy | Adhoc, N extends Report['job'] = Work['job']> {
+  name: N;
+  /** @throws {Refusal} for an event that it can't work by. */
+  read(event: unknown, job: Job): O;
+  run(order: O, job: Job): Promise<Report>;
+}
 
 /**
  * Makes a Lambda handler of a job: its report is measured, logged, kept and returned. What the run has left goes on by
@@ -32,18 +40,25 @@ export type Runner = (event: unknown, job: Job) => Promise<Report>;
  * An event of several accounts becomes as many pieces of work in the queue, each for an invocation of its own; where
  * there is no queue, and in a dry run, one is done after another.
  */
-export function lambda(name: Report['job'], runner: Runner) {
+export function lambda(task: Task) {
+  const { name } = task;
   const runOne = (event: unknown, job: Job) =>
-    runJob(name, runner, event, job, (report, order) => handOver(report, order, job));
+    runJob(task, event, job, (report, order) => handOver(report, event, order, job));
   return invocation(async (event, job) => {
-    if (name === 'hold') return runOne(event, job);
-    const events = await noticed(name, event, false, () => accountEvents(name, event, job));
+    const events = await noticed(name, event, false, () =>
+      accountEvents(event, job, (one) => task.read(one, job)),
+    );
     const [only, ...others] = events;
     if (others.length === 0) return runOne(only, job);
     return queue && !(event as { dryRun?: boolean }).dryRun
       ? noticed(name, event, false, () => handOut(queue, name, events, job))
       : oneByOne(name, events, job, runOne);
   }, endingOf);
+}
+
+/** {@link lambda} for what a person does to a single thing: it belongs to no policy, and nothing of it is left. */
+export function byHand(task: Task<Hold, 'hold'>) {
+  return invocation((event, job) => runJob(task, event, job, async (report) => report), endingOf);
 }
 
 /** How a run ends. */
@@ -58,14 +73,13 @@ export function endingOf(report: Report) {
 /**
  * Runs a job once for one account, and measures and keeps its report.
  *
- * @param settle what becomes of that which the run has left of an event, by the rules that its policy has now.
+ * @param settle what becomes of that which the run has left of what it was for.
  */
-export async function runJob(
-  name: Report['job'],
-  runner: Runner,
+export async function runJob<O extends Order>(
+  { name, read, run }: Task<O, Report['job']>,
   event: unknown,
   job: Job,
-  settle: (report: Report, event: unknown) => Promise<Report>,
+  settle: (report: Report, order: O) => Promise<Report>,
 ): Promise<Report> {
   const sessions: Session[] = [];
   const login = async (account: string) => {
@@ -77,16 +91,19 @@ export async function runJob(
   };
   const { accounts } = job;
   const report = await noticed(name, event, accounts !== undefined, async () => {
-    const order = name === 'hold' || !job.isDeployed ? { event, warnings: [] } : asDeployed(event);
-    const found = await alone(name, order.event, job, () => runner(order.event, { ...job, login }));
-    const warnings = [...order.warnings, ...found.warnings];
-    return settle({ ...found, warnings, ...(accounts ? { accounts } : {}) }, order.event);
+    const order = read(event, job);
+    const found = await alone(name, order, job, () => run(order, { ...job, login }));
+    return settle({ ...found, ...(accounts ? { accounts } : {}) }, order);
   });
   const failed = failureOf(report) !== undefined;
   const ended = report.goesOn === undefined && !report.left?.otherRunUntil;
-  metrics.add(report, ended && !failed, sumOf(sessions));
+  metrics.add(report, isNarrowed(event) ? undefined : ended && !failed, sumOf(sessions));
   const beat = failed || ended ? beatOf(name, event) : undefined;
-  await Promise.all([keep(report, job), sendBeat(beat, !failed)]);
+  await Promise.all([
+    keep(report, job),
+    beat && !failed ? keepGood(beat) : undefined,
+    sendBeat(beat, !failed),
+  ]);
   return report;
 }
 
@@ -96,14 +113,13 @@ export async function runJob(
  */
 async function alone(
   name: Report['job'],
-  event: unknown,
+  order: Order,
   job: Job,
   run: () => Promise<Report>,
 ): Promise<Report> {
-  const asked = name === 'hold' ? undefined : parseEvent(event);
-  if (!asked || asked.dryRun) return run();
-  const policy = isAdhoc(asked) ? `${ADHOC}-${asked.request ?? job.requestId}` : asked.policy;
-  const { account } = asked;
+  if (order.dryRun || isHold(order)) return run();
+  const policy = isAdhoc(order) ? `${ADHOC}-${order.request ?? job.requestId}` : order.policy;
+  const { account } = order;
   let lease: Lease;
   try {
     lease = await leases.take(`${name}/${policy}/${account}`, job.endsAt, job.now);
@@ -119,7 +135,7 @@ async function alone(
     const otherRunUntil = isoSeconds(lease.heldUntil);
     return finishReport({
       job: name,
-      policy: isAdhoc(asked) ? ADHOC : policy,
+      policy: isAdhoc(order) ? ADHOC : policy,
       owner,
       account,
       dryRun: false,
@@ -159,14 +175,19 @@ async function noticed<T>(
 }
 
 /** Puts into the queue that a run's work goes on; where there is none, Lambda has to try the run again. */
-async function handOver(report: Report, event: unknown, { now, requestId }: Job): Promise<Report> {
+async function handOver(
+  report: Report,
+  event: unknown,
+  order: Policy | Adhoc,
+  { now, requestId }: Job,
+): Promise<Report> {
   const { job, left, dryRun } = report;
   if (!left || dryRun || job === 'hold') return report;
   const work = { job, event: event as Record<string, unknown>, since: now, requestId };
   const forNextTry = left.outOfTime ? [`stopped in time: ${left.outOfTime} for the next try`] : [];
   if (!queue) return withFailures(report, forNextTry);
   // What has only just begun is not over yet.
-  const { at = now } = prospectOf(report, work, now);
+  const { at = now } = prospectOf(report, work, order, now);
   try {
     const tries = failureOf(report) ? 1 : 0;
     await queue.send([{ ...work, tries }], at.getTime() - now.getTime());
@@ -189,5 +210,14 @@ async function keep(report: Report, { requestId, now }: Job): Promise<void> {
     await store.putRun(report, requestId, now);
   } catch (error) {
     logger.warn('the report was not kept for the digest', { reason: (error as Error).message });
+  }
+}
+
+/** For the audit, which says when no run of a job ends well any more. */
+async function keepGood({ job, policy, account = '' }: Beat): Promise<void> {
+  try {
+    await store?.putGoodRun({ job, policy, account });
+  } catch (error) {
+    logger.warn('that this run was good is not remembered', { reason: (error as Error).message });
   }
 }

@@ -34,10 +34,14 @@ export function runMetrics(deployment: string) {
     if (account) metrics.addDimension('account', account);
   };
   return {
-    /** The metrics of a finished run; a dry run has none, nor has one by hand that neither takes nor deletes. */
+    /**
+     * The metrics of a finished run; a dry run has none, nor has one by hand that neither takes nor deletes.
+     *
+     * @param succeeded undefined for a part of a policy: a run of the whole may be missing all the same.
+     */
     add(
       { job, policy, account, accounts, dryRun, totals, failedIn = {}, nothingSelected, entries }: Report,
-      succeeded: boolean,
+      succeeded: boolean | undefined,
       traffic: Traffic,
     ): void {
       const counted = COUNTED[job as keyof typeof COUNTED];
@@ -58,12 +62,12 @@ export function runMetrics(deployment: string) {
       }
       if (accounts) {
         address({ job, policy, account });
-        count('Succeeded', succeeded ? 1 : 0);
+        if (succeeded !== undefined) count('Succeeded', succeeded ? 1 : 0);
         count('Failed', totals.failed ?? 0);
         metrics.publishStoredMetrics();
       }
       address({ job, policy });
-      count('Succeeded', succeeded ? 1 : 0);
+      if (succeeded !== undefined) count('Succeeded', succeeded ? 1 : 0);
       for (const [name, outcome] of Object.entries(counted)) count(name, totals[outcome] ?? 0);
       if (nothingSelected) count('NothingSelected', 1);
       count('ApiCalls', traffic.calls);

@@ -1,7 +1,7 @@
 import type { Schedule } from './schedule.ts';
 
 const YEAR_MS = 366 * 86_400_000;
-/** Reading one fire time takes some hundredths of a millisecond. */
+/** Reading one fire time takes up to a tenth of a millisecond. */
 const MOST_FIRES = 5_000;
 
 /** Two fires of different schedules: `gapMs` apart, the later one `at`. */

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
 import { parseDate } from './dates.ts';
 import { Refusal } from './refusal.ts';
-import { parseSchedule, type Schedule } from './schedule.ts';
+import { parseSchedule } from './schedule.ts';
 import { problemsOf, strict } from './schema.ts';
+import { isTimezone } from './wall-clock.ts';
 
 const HOUR_MS = 3_600_000;
 const DURATION_UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS, w: 7 * 24 * HOUR_MS };
@@ -38,28 +39,19 @@ const duration = v.pipe(
 
 const schedule = v.pipe(
   v.string('must be an EventBridge expression, such as "cron(0 0 * * ? *)" or "rate(1 day)"'),
-  v.rawTransform(({ dataset, addIssue, NEVER }): Schedule => {
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
     try {
-      return parseSchedule(dataset.value);
+      parseSchedule(dataset.value);
     } catch (error) {
       addIssue({ message: `is not a schedule that EventBridge takes: ${(error as Error).message}` });
-      return NEVER;
     }
   }),
 );
 
-const timezone = v.pipe(
-  v.string('must be the name of a time zone, such as "America/Chicago"'),
-  v.check(isTimezone, 'must be the name of a time zone, such as "America/Chicago"'),
-);
-
-function isTimezone(name: string): boolean {
-  try {
-    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
-  } catch {
-    return false;
-  }
-}
+const timezoneRemedy =
+  'must be the name of a time zone, spelled as in the IANA time zone database, such as "America/Chicago"';
+const timezone = v.pipe(v.string(timezoneRemedy), v.check(isTimezone, timezoneRemedy));
 
 const list = (what: string) =>
   v.optional(
@@ -82,7 +74,8 @@ const selectors = {
 
 const hasSelector = (s: object) => Object.values(s).some((value) => value !== undefined);
 
-const servers = v.pipe(
+/** Which servers: any of these, minus `except`. */
+export const servers = v.pipe(
   strict({
     ...selectors,
     all: v.optional(v.literal(true, 'must be true, or be left out')),
@@ -197,27 +190,33 @@ const accountsRemedy =
   'must be the last part of a secret name, such as "rackspace", the beginning of some, such as "customer-*", or a list of such';
 
 /** Which secrets: one, or all that begin so. An event that lists several becomes one for each; see accounts.ts. */
-const accounts = v.optional(
+export const accounts = v.optional(
   v.pipe(v.string(accountsRemedy), v.regex(/^[\w.+=@-]{1,64}\*?$/, accountsRemedy)),
   'rackspace',
 );
 /** Plan, and stop before anything is changed. */
 export const dryRun = v.optional(v.boolean('must be true or false'), false);
 
+/** Which regions; all that the account has when it is left out. */
+export const regions = list('a region');
+
+/** The name of a policy. */
+export const policyName = v.pipe(
+  v.string('must be a name of a-z, 0-9 and -'),
+  v.regex(/^[a-z0-9-]{1,40}$/, 'must be 1 to 40 of a-z, 0-9 and -'),
+  v.notValue(ADHOC, `"${ADHOC}" is kept for ad-hoc snapshots: choose another name`),
+);
+
 const common = {
   account: accounts,
-  regions: list('a region'),
+  regions,
   servers,
   dryRun,
 };
 
-const PolicyEvent = strict({
+const PolicyFields = strict({
   ...common,
-  policy: v.pipe(
-    v.string('must be a name of a-z, 0-9 and -'),
-    v.regex(/^[a-z0-9-]{1,40}$/, 'must be 1 to 40 of a-z, 0-9 and -'),
-    v.notValue(ADHOC, `"${ADHOC}" is kept for ad-hoc snapshots: choose another name`),
-  ),
+  policy: policyName,
   schedule,
   cleanup: schedule,
   timezone: v.optional(timezone, 'UTC'),
@@ -228,6 +227,21 @@ const PolicyEvent = strict({
   offsite: v.optional(Offsite),
   drill: v.optional(Drill),
 });
+
+/** The schedules of a policy are in its time zone, all of them. */
+const PolicyEvent = v.pipe(
+  PolicyFields,
+  v.transform(({ schedule, cleanup, offsite, drill, ...policy }) => {
+    const inZone = (expression: string) => parseSchedule(expression, policy.timezone);
+    return {
+      ...policy,
+      schedule: inZone(schedule),
+      cleanup: inZone(cleanup),
+      offsite: offsite && { ...offsite, schedule: inZone(offsite.schedule) },
+      drill: drill && { ...drill, schedule: inZone(drill.schedule) },
+    };
+  }),
+);
 
 const requestRemedy = 'must be 1 to 64 of A-Z, a-z, 0-9, _ and -, or be left out';
 
@@ -257,21 +271,24 @@ const ReleaseEvent = strict({ release: text('the id of an image'), account, dryR
 
 /** What to keep of a series; `within` in milliseconds. See retention.ts. */
 export type Keep = v.InferOutput<typeof Keep>;
-/** Which servers are meant: the union of what is named, minus `except`. See selection.ts. */
-export type Selector = v.InferOutput<typeof servers>;
-/** A policy, as both handlers get it from their EventBridge rule. */
-export type Policy = v.InferOutput<typeof PolicyEvent>;
+/**
+ * Which servers are meant: the union of what is named, minus `except`; of these `only` some, in a run by hand. See
+ * selection.ts.
+ */
+export type Selector = v.InferOutput<typeof servers> & { only?: v.InferOutput<typeof servers> };
+/** A policy, as serverless.yml says it, with its name; see order.ts for how an event names it. */
+export type Policy = Omit<v.InferOutput<typeof PolicyEvent>, 'servers'> & { servers: Selector };
 /** Copies outside of the cloud: when, where, what to keep of them, and the most bytes a month. See offsite/. */
-export type Offsite = v.InferOutput<typeof Offsite>;
+export type Offsite = NonNullable<Policy['offsite']>;
 /** Proof that snapshots boot: when one more is tried, as what, and its limits. See drill/. */
-export type Drill = v.InferOutput<typeof Drill>;
+export type Drill = NonNullable<Policy['drill']>;
 /** A hold on an image, or its end; see hold.ts. */
 export type Hold = v.InferOutput<typeof HoldEvent> | v.InferOutput<typeof ReleaseEvent>;
 /** A snapshot by hand, now; `expires` in milliseconds from its creation. */
 export type Adhoc = v.InferOutput<typeof AdhocEvent>;
 
 /**
- * Reads an event: a policy, or `{"adhoc": true, "servers": …}`. Unknown keys are refused.
+ * Reads a whole policy, or `{"adhoc": true, "servers": …}`. Unknown keys are refused.
  *
  * @throws {Refusal} that names every problem at once, each with its path and the remedy.
  */
@@ -307,18 +324,19 @@ export function readEvent<S extends v.GenericSchema>(event: unknown, schema: S):
   throw new Refusal('The event is refused', problemsOf(result.issues, 'event'));
 }
 
-/** {@link parseEvent} for those that need a policy: an ad-hoc event is refused too. */
+/** {@link parseEvent} for those that need a whole policy: an ad-hoc event is refused too. */
 export function parsePolicy(event: unknown): Policy {
   const parsed = parseEvent(event);
-  if (isAdhoc(parsed)) {
-    throw new Refusal('The event is refused', [
-      'adhoc: cleanup works by policy: send a policy, as its rule does',
-    ]);
-  }
+  if (isAdhoc(parsed)) throw new Refusal('The policy is refused', ['adhoc: an ad-hoc event is no policy']);
   return parsed;
 }
 
 /** Whether an event asks for a snapshot by hand. */
 export function isAdhoc(event: Policy | Adhoc): event is Adhoc {
   return 'adhoc' in event;
+}
+
+/** Whether what was read is a hold, or its end. */
+export function isHold(order: Policy | Adhoc | Hold): order is Hold {
+  return 'hold' in order || 'release' in order;
 }

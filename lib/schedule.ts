@@ -1,9 +1,10 @@
-import { Cron } from 'croner';
+import { parseCron } from './cron.ts';
+import { latestShown, momentOf } from './wall-clock.ts';
 
 const MINUTE_MS = 60_000;
 const RATE_UNITS = { minute: MINUTE_MS, hour: 60 * MINUTE_MS, day: 1440 * MINUTE_MS };
 
-/** When a rule fires, in UTC as EventBridge has it. All answers are whole seconds. */
+/** When EventBridge starts a job. All answers are whole seconds. */
 export interface Schedule {
   /** Whether its fire times are known to the minute: a cron's are, a rate's are not. */
   readonly exact: boolean;
@@ -19,17 +20,26 @@ export interface Schedule {
  * Reads an EventBridge schedule expression: `cron(minutes hours day-of-month month day-of-week year)` or
  * `rate(value unit)`.
  *
- * A rate has no times of its own: EventBridge counts from the moment when the rule was made, which nobody tells us,
- * and is up to a minute late. So a rate's slot is the run itself, and what was made in the half interval before it
- * covers it: a retry, minutes or hours later, finds its own, and two fires never share one.
+ * A cron's times are those of the clocks in `timezone`. Where these change, the answers are what EventBridge Scheduler
+ * does: a time that the clocks skip is no fire time; a time that they show twice is one, the first. Its documentation
+ * says so of an expression with one time a day, and nothing of one with several, such as `cron(30 * * * ? *)`. Here each
+ * of its times is taken by itself, so that there is no slot at the second 01:30 of a day. Should EventBridge fire then
+ * all the same, the run finds its slot taken and does nothing. The other way round, a snapshot would be reported as
+ * missing that nothing was started for.
  *
- * Source: Amazon EventBridge user guide, "Cron expressions reference" and "Rate expressions reference".
+ * A rate has no times of its own, and so no zone: EventBridge counts from the moment when the rule was made, which nobody
+ * tells us, and is up to a minute late. So a rate's slot is the run itself, and what was made in the half interval
+ * before it covers it: a retry, minutes or hours later, finds its own, and two fires never share one.
  *
+ * Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html and
+ * https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
+ *
+ * @param timezone a name of the IANA time zone database.
  * @throws {RangeError} that says what is wrong, for an expression that EventBridge would refuse.
  */
-export function parseSchedule(expression: string): Schedule {
+export function parseSchedule(expression: string, timezone = 'UTC'): Schedule {
   const cron = /^cron\((.*)\)$/.exec(expression)?.[1];
-  if (cron !== undefined) return cronSchedule(cron);
+  if (cron !== undefined) return cronSchedule(cron, timezone);
   const rate = /^rate\((.*)\)$/.exec(expression)?.[1];
   if (rate !== undefined) return rateSchedule(rate);
   throw new RangeError('expected cron(...) or rate(...)');
@@ -69,74 +79,23 @@ function rateSchedule(rate: string): Schedule {
   };
 }
 
-interface Field {
-  name: string;
-  /** What is larger never comes round; 0 where the field takes no steps. */
-  largestStep: number;
-  values: RegExp;
-}
-
-const MONTHS = 'JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC';
-const DAYS = 'SUN|MON|TUE|WED|THU|FRI|SAT';
-const DAY = '[1-9]|[12]\\d|3[01]';
-
-/** A list of values, ranges and steps; or just one of the field's `special` forms. */
-function field(name: string, value: string, largestStep: number, special?: string): Field {
-  const entry = `(?:\\*|(?:${value})(?:-(?:${value}))?)(?:/[1-9]\\d*)?`;
-  const list = `(?:${entry})(?:,(?:${entry}))*`;
-  return { name, largestStep, values: new RegExp(`^(?:${list}${special ? `|${special}` : ''})$`, 'i') };
-}
-
-const FIELDS: Field[] = [
-  field('minutes', '[0-5]?\\d', 59),
-  field('hours', '[01]?\\d|2[0-3]', 23),
-  field('day-of-month', DAY, 31, `\\?|L|LW|(?:${DAY})W`),
-  field('month', `[1-9]|1[0-2]|${MONTHS}`, 12),
-  // The reference names no "/" for this field, and a "#" or an "L" only by itself.
-  field('day-of-week', `[1-7]|${DAYS}`, 0, `\\?|L|(?:[1-7]|${DAYS})(?:L|#[1-5])`),
-  field('year', '19[7-9]\\d|20\\d\\d|21\\d\\d', 229),
-];
-
-function cronSchedule(text: string): Schedule {
-  const values = text.split(/\s+/);
-  if (values.length !== 6) {
-    throw new RangeError(
-      `a cron expression has 6 fields (${FIELDS.map(({ name }) => name).join(', ')}), this has ${values.length}`,
-    );
-  }
-  for (const [i, value] of values.entries()) {
-    const { name, values: allowed, largestStep } = FIELDS[i]!;
-    const steps = [...value.matchAll(/\/(\d+)/g)].map(([, step]) => Number(step));
-    if (!allowed.test(value) || steps.some((step) => step > largestStep)) {
-      throw new RangeError(`the ${name} field can't be "${value}"`);
+function cronSchedule(fields: string, timezone: string): Schedule {
+  const cron = parseCron(fields);
+  /** The first fire time after or before a wall-clock time, whichever way `step` goes, that the clocks do show. */
+  const momentFrom = (wall: Date, step: (wall: Date) => Date | null | undefined): Date | undefined => {
+    for (let at = step(wall); at; at = step(at)) {
+      const moment = momentOf(at, timezone);
+      if (moment) return moment;
     }
-  }
-  const [, , dayOfMonth, , dayOfWeek] = values as [string, string, string, string, string];
-  if ((dayOfMonth === '?') === (dayOfWeek === '?')) {
-    throw new RangeError('exactly one of day-of-month and day-of-week must be "?"');
-  }
-  // Alone, L in day-of-week is the last day of the week: Saturday.
-  if (dayOfWeek.toUpperCase() === 'L') values[4] = '7';
-  const cron = read(`0 ${values.join(' ')}`);
-  // A millisecond on, because croner looks strictly before.
-  const slot = (now: Date) => cron.previousRuns(1, new Date(now.getTime() + 1))[0];
+    return undefined;
+  };
+  const slot = (now: Date) =>
+    // A millisecond on, because croner looks strictly before.
+    momentFrom(new Date(latestShown(now, timezone).getTime() + 1), (wall) => cron.previousRuns(1, wall)[0]);
   return {
     exact: true,
     slot,
-    next: (now) => cron.nextRun(now) ?? undefined,
+    next: (now) => momentFrom(latestShown(now, timezone), (wall) => cron.nextRun(wall)),
     covers: (made, now) => made.getTime() === slot(now)?.getTime(),
   };
-}
-
-function read(pattern: string): Cron {
-  try {
-    return new Cron(pattern, {
-      mode: '7-part',
-      alternativeWeekdays: true,
-      sloppyRanges: true,
-      timezone: 'UTC',
-    });
-  } catch (error) {
-    throw new RangeError((error as Error).message);
-  }
 }

@@ -15,9 +15,15 @@ type Criteria = Pick<Selector, 'ids' | 'names' | 'tagged'>;
 /**
  * The servers that a policy means: the union of what is named by id, by name pattern, by metadata, or `all`, minus
  * `except`. In patterns `*` stands for any characters and `?` for one. Of several `tagged` pairs a server must have
- * every one; a comma-separated metadata value counts for each of its parts.
+ * every one; a comma-separated metadata value counts for each of its parts. Of the servers that are selected so, `only`
+ * selects again, and then `missingIds` and `unmatched` are of that alone.
  */
-export function selectServers(servers: readonly Server[], selector: Selector): Selection {
+export function selectServers(servers: readonly Server[], { only, ...selector }: Selector): Selection {
+  const selection = select(servers, selector);
+  return only ? select(selection.servers, only) : selection;
+}
+
+function select(servers: readonly Server[], selector: Selector): Selection {
   const { ids = [], names = [], tagged, all = false, except = {} } = selector;
   const selected = servers.filter((server) => (all || matches(server, selector)) && !matches(server, except));
   const known = new Set(servers.map(({ id }) => id));
@@ -32,6 +38,17 @@ export function selectServers(servers: readonly Server[], selector: Selector): S
       ...(all && servers.length === 0 ? ['all'] : []),
     ],
   };
+}
+
+/**
+ * Whether a selector means the snapshots of a server. One that is gone has no name and no metadata any more: it is meant by
+ * its id, or by `all`.
+ */
+export function meansServer(selector: Selector, id: string, server: Server | undefined): boolean {
+  if (server) return select([server], selector).servers.length > 0;
+  const { ids = [], all = false, except = {} } = selector;
+  const { ids: excepted = [] }: Criteria = except;
+  return (all || ids.includes(id)) && !excepted.includes(id);
 }
 
 function matches(server: Server, { ids, names, tagged }: Criteria): boolean {

@@ -19,7 +19,7 @@ import { spreadUnderLimits } from './openstack/rates.ts';
 import { getServer } from './openstack/servers.ts';
 import type { Session } from './openstack/session.ts';
 import { getVolumeSnapshots } from './openstack/volumes.ts';
-import { ADHOC, type Adhoc, isAdhoc, type Policy } from './policy.ts';
+import { ADHOC, type Adhoc, isAdhoc, type Policy, type Selector } from './policy.ts';
 import { Refusal } from './refusal.ts';
 import { type Entry, finishReport, NOWHERE, type Report } from './report.ts';
 import type { Run } from './run.ts';
@@ -133,10 +133,11 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const { owner, now, policies } = run;
   const due = isAdhoc(event) ? dueByHand(event, run) : dueBySchedule(event, run);
   const { projectId, provider } = session;
+  const { ids = [], only }: Selector = event.servers;
 
   const { regions, unreadable } = await survey(session, event.regions, {
     owner,
-    ids: event.servers.ids,
+    ids: [...ids, ...(only?.ids ?? [])],
     since: lookedForSince(event, now),
   });
   const readers = new Map(
@@ -187,7 +188,11 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     ],
     nothingSelected: selection.unmatched.length > 0 || selection.servers.length === 0,
     entries: [
-      ...missing(selection, unreadable.length > 0 || regions.some(({ doubts }) => doubts.length > 0)),
+      ...missing(
+        selection,
+        only !== undefined,
+        unreadable.length > 0 || regions.some(({ doubts }) => doubts.length > 0),
+      ),
       ...entries,
     ],
   });
@@ -303,10 +308,11 @@ function dueByHand(
   };
 }
 
-function missing({ missingIds }: Selection, someUnreadable: boolean): Entry[] {
+function missing({ missingIds }: Selection, isPart: boolean, someUnreadable: boolean): Entry[] {
+  const what = isPart ? 'no server of this policy' : 'no such server';
   const reason = someUnreadable
     ? 'servers.ids: not found in the regions that could be read'
-    : 'servers.ids: no such server in these regions: correct the id, or take it out';
+    : `servers.ids: ${what} in these regions: correct the id, or take it out`;
   return missingIds.map((server) => ({ server, name: server, region: NOWHERE, outcome: 'failed', reason }));
 }
 

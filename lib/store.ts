@@ -1,10 +1,13 @@
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import pMap from 'p-map';
+import type { GoodRun } from './audit/missing.ts';
 import type { Report } from './report.ts';
 
 /** The report page's key. */
 const PAGE = 'autosnap.html';
+/** Below it, one object for each job, policy and account: when it was written says when a run has last ended well. */
+const GOOD = 'good-runs/';
 /** A link can't live longer: the role's session that signs it ends. */
 export const LINK_HOURS = 12;
 
@@ -19,6 +22,9 @@ export interface Store {
   /** Links to the report page: one that anybody can open for {@link LINK_HOURS} at most, and one for the AWS console. */
   pageLinks(): Promise<{ signed: string; console: string }>;
   putRun(report: Report, requestId: string, at: Date): Promise<void>;
+  /** Remembers that a run has ended well, in the place of the one before. */
+  putGoodRun(run: Omit<GoodRun, 'at'>): Promise<void>;
+  goodRuns(): Promise<GoodRun[]>;
   /** What was reported since a moment, the oldest first. */
   runsSince(since: Date, now: Date): Promise<Report[]>;
 }
@@ -36,17 +42,19 @@ export function storeIn(bucket: string, config: object = {}): Store {
     requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
   });
 
-  async function keysOf(prefix: string): Promise<string[]> {
-    const keys: string[] = [];
+  async function list(prefix: string): Promise<{ key: string; at: Date }[]> {
+    const found: { key: string; at: Date }[] = [];
     let token: string | undefined;
     do {
       const answer = await client.send(
         new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }),
       );
-      keys.push(...(answer.Contents ?? []).flatMap(({ Key }) => Key ?? []));
+      for (const { Key, LastModified } of answer.Contents ?? []) {
+        if (Key && LastModified) found.push({ key: Key, at: LastModified });
+      }
       token = answer.NextContinuationToken;
     } while (token);
-    return keys;
+    return found;
   }
 
   async function read(key: string): Promise<string> {
@@ -65,7 +73,7 @@ export function storeIn(bucket: string, config: object = {}): Store {
       const command = new GetObjectCommand({ Bucket: bucket, Key: PAGE });
       return {
         signed: await getSignedUrl(client, command, { expiresIn: LINK_HOURS * 3600 }),
-        console: `https://${region}.console.aws.amazon.com/s3/object/${bucket}?region=${region}&prefix=${PAGE}`,
+        console: `https://${region}.console.${consoleDomain(region)}/s3/object/${bucket}?region=${region}&prefix=${PAGE}`,
       };
     },
     async putRun(report, requestId, at) {
@@ -76,9 +84,22 @@ export function storeIn(bucket: string, config: object = {}): Store {
         { abortSignal: AbortSignal.timeout(RUN_WAITS_MS) },
       );
     },
+    async putGoodRun({ job, policy, account }) {
+      const Key = `${GOOD}${job}/${policy}/${account}`;
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key }), {
+        abortSignal: AbortSignal.timeout(RUN_WAITS_MS),
+      });
+    },
+    async goodRuns() {
+      return (await list(GOOD)).map(({ key, at }) => {
+        const [job = '', policy = '', account = ''] = key.slice(GOOD.length).split('/');
+        return { job, policy, account, at };
+      });
+    },
     async runsSince(since, now) {
       const days = new Set([folderOf(since), folderOf(now)]);
-      const keys = (await pMap(days, keysOf, { concurrency: 2 })).flat().sort();
+      const listed = (await pMap(days, list, { concurrency: 2 })).flat();
+      const keys = listed.map(({ key }) => key).sort();
       const recent = keys.filter((key) => key.slice(folderOf(since).length) >= since.toISOString());
       return pMap(recent, async (key) => JSON.parse(await read(key)) as Report, { concurrency: 8 });
     },
@@ -88,4 +109,14 @@ export function storeIn(bucket: string, config: object = {}): Store {
 /** A day's runs, so that a day can be listed by itself. */
 function folderOf(at: Date): string {
   return `runs/${at.toISOString().slice(0, 10)}/`;
+}
+
+/**
+ * Where the AWS console of a region's partition is.
+ *
+ * Source: AWS documentation, "Getting started with the AWS Management Console" of AWS, AWS China and AWS GovCloud (US).
+ */
+export function consoleDomain(region: string): string {
+  if (region.startsWith('cn-')) return 'amazonaws.cn';
+  return region.startsWith('us-gov-') ? 'amazonaws-us-gov.com' : 'aws.amazon.com';
 }

@@ -1,9 +1,8 @@
 import * as v from 'valibot';
 import { ADHOC_MS } from './marker.ts';
-import { isAdhoc, type Policy, parseEvent, text } from './policy.ts';
+import { type Adhoc, isAdhoc, type Policy, text } from './policy.ts';
 import type { Report } from './report.ts';
 import { parseSchedule, type Schedule } from './schedule.ts';
-import { strict } from './schema.ts';
 
 /** How often `drill` looks after its servers; when it begins one, the policy's `drill.schedule` says. */
 export const DRILL_RATE = 'rate(1 hour)';
@@ -25,8 +24,12 @@ const date = v.pipe(
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
-const Work = strict({
-  job: v.picklist(['snapshot', 'cleanup', 'offsite', 'drill']),
+/** What is done for policies by schedule. */
+export const JOBS = ['snapshot', 'cleanup', 'offsite', 'drill'] as const;
+
+// What another version of this code has put beside these is not for this one.
+const Work = v.object({
+  job: v.picklist(JOBS),
   event: v.record(v.string(), v.unknown()),
   since: date,
   requestId: text('the id of an invocation'),
@@ -35,8 +38,8 @@ const Work = strict({
 });
 
 /**
- * What is still to be done for an event of one account, as it waits in the queue. It names no servers: what has been done, the cloud
- * itself shows, so it may come late, twice or out of order.
+ * What is still to be done for an event of one account, as it waits in the queue. The event names the policy; which servers are
+ * left, the cloud itself shows. So it may come late, twice or out of order.
  *
  * - since: when it was first asked for. The slot is that of this moment.
  * - requestId: of the invocation that began it.
@@ -45,7 +48,7 @@ const Work = strict({
  */
 export type Work = v.InferOutput<typeof Work>;
 
-/** Reads a message of the queue. @throws valibot's error for what this deployment has not sent. */
+/** Reads a message of the queue, also one of the version before or after. @throws for what is no work at all. */
 export function parseWork(body: string): Work {
   return v.parse(Work, JSON.parse(body));
 }
@@ -54,24 +57,27 @@ export function parseWork(body: string): Work {
  * Until when work is gone on with: for want of time until the next run by schedule, which begins with the longest
  * unprotected; for busy servers until half the interval has passed since it was asked for.
  */
-function spanOf({ job, event, since }: Pick<Work, 'job' | 'event' | 'since'>): {
-  halfway: Date;
-  until: Date;
-} {
-  const asked = parseEvent(event);
-  const schedule = isAdhoc(asked) ? undefined : scheduleOf(job, asked);
+function spanOf(
+  { job, since }: Pick<Work, 'job' | 'since'>,
+  order: Policy | Adhoc,
+): { halfway: Date; until: Date } {
+  const schedule = isAdhoc(order) ? undefined : scheduleOf(job, order);
   const from = schedule?.slot(since) ?? since;
   const until = schedule?.next(since) ?? new Date(since.getTime() + ADHOC_MS);
   const halfMs = Math.min((until.getTime() - from.getTime()) / 2, LONGEST_MS);
   return { halfway: new Date(Math.min(since.getTime() + halfMs, until.getTime())), until };
 }
 
-function scheduleOf(job: Work['job'], { schedule, cleanup, offsite }: Policy): Schedule | undefined {
+/** When a job of a policy runs; undefined for what the policy does not ask for. */
+export function scheduleOf(
+  job: Work['job'],
+  { schedule, cleanup, offsite, drill }: Policy,
+): Schedule | undefined {
   const schedules = {
     snapshot: schedule,
     cleanup,
     offsite: offsite?.schedule,
-    drill: parseSchedule(DRILL_RATE),
+    drill: drill && parseSchedule(DRILL_RATE),
   };
   return schedules[job];
 }
@@ -90,10 +96,11 @@ export interface Prospect {
  */
 export function prospectOf(
   { left: { outOfTime, busy, otherRunUntil } = {} }: Pick<Report, 'left'>,
-  work: Pick<Work, 'job' | 'event' | 'since'>,
+  work: Pick<Work, 'job' | 'since'>,
+  order: Policy | Adhoc,
   now: Date,
 ): Prospect {
-  const { halfway, until } = spanOf(work);
+  const { halfway, until } = spanOf(work, order);
   const over: string[] = [];
   const times: Date[] = [];
   if (outOfTime && now < until) times.push(now);
@@ -113,8 +120,8 @@ function busyUntil(since: Date, halfway: Date, now: Date): Date {
 }
 
 /** Whether the time of a piece of work has passed before it was begun. */
-export function isOver(work: Work, now: Date): boolean {
-  return now >= spanOf(work).until;
+export function isOver(work: Pick<Work, 'job' | 'since'>, order: Policy | Adhoc, now: Date): boolean {
+  return now >= spanOf(work, order).until;
 }
 
 /** What to do with a piece of work after a run of it. */
@@ -149,17 +156,22 @@ export function afterRun(
  *
  * Source: AWS Lambda developer guide, "Invocation records".
  */
-export function failureRecord(work: Work, functionArn: string, { name, message }: Error, now: Date) {
+export function failureRecord(
+  { requestId, event }: { requestId: string; event: unknown },
+  functionArn: string,
+  { name, message }: Error,
+  now: Date,
+) {
   return {
     version: '1.0',
     timestamp: now.toISOString(),
     requestContext: {
-      requestId: work.requestId,
+      requestId,
       functionArn,
       condition: 'RetriesExhausted',
       approximateInvokeCount: MOST_TRIES,
     },
-    requestPayload: work.event,
+    requestPayload: event,
     responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
     responsePayload: { errorType: name, errorMessage: message },
   };

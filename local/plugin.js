@@ -3,7 +3,7 @@
  * Rackspace and AWS. In every other stage it does nothing.
  */
 export default class EmbeddedCloud {
-  /** @param {{ service: { provider: { environment: Record<string, unknown> } }, getProvider(name: 'aws'): { getStage(): string } }} serverless */
+  /** @param {{ service: { functions: Record<string, { environment: Record<string, unknown> }> }, getProvider(name: 'aws'): { getStage(): string } }} serverless */
   constructor(serverless) {
     const isLocal = () => serverless.getProvider('aws').getStage() === 'local';
     const start = async () => {
@@ -19,10 +19,12 @@ export default class EmbeddedCloud {
     };
     // What only a deployment has, and `invoke local` would ask AWS for. The embedded fleet has an owner of its own.
     const forgetResources = () => {
-      const { environment } = serverless.service.provider;
-      if (isLocal()) environment.AUTOSNAP_OWNER = 'autosnap-local';
-      for (const [name, value] of Object.entries(environment)) {
-        if (isLocal() && typeof value !== 'string') delete environment[name];
+      if (!isLocal()) return;
+      for (const { environment } of Object.values(serverless.service.functions)) {
+        environment.AUTOSNAP_OWNER = 'autosnap-local';
+        for (const [name, value] of Object.entries(environment)) {
+          if (typeof value !== 'string') delete environment[name];
+        }
       }
     };
     this.hooks = {

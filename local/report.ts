@@ -5,6 +5,7 @@ import { parseSecret } from '../lib/credentials.ts';
 import { connect } from '../lib/openstack/session.ts';
 import { parsePolicy } from '../lib/policy.ts';
 import type { Cloud } from './cloud.ts';
+import { shippedPolicy } from './policies.ts';
 
 /** What a gigabyte costs a month, for the example's sake. */
 const PRICE_PER_GB = 0.1;
@@ -12,10 +13,9 @@ const PRICE_PER_GB = 0.1;
 /** Some of the fleet's snapshots were drilled. */
 const DRILL = { schedule: 'cron(0 3 * * ? *)' };
 
-/** The report page of an embedded cloud under the policy in events/daily.json with drills, as its clock has it. */
+/** The report page of an embedded cloud under the policy of serverless.yml with drills, as its clock has it. */
 export async function reportOf(cloud: Cloud, owner: string, now = cloud.now()): Promise<string> {
-  const { default: event } = await import('../events/daily.json', { with: { type: 'json' } });
-  const policies = [parsePolicy({ ...event, drill: DRILL })];
+  const policies = [parsePolicy({ ...shippedPolicy(), drill: DRILL })];
   const credentials = parseSecret('embedded', cloud.secret('rackspace'));
   const login = () => connect(async () => credentials, { remainingMs: () => 60_000 });
   const run = { owner, now, requestId: 'report', policies };

@@ -5,6 +5,7 @@ import { type Cloud, startCloud } from './cloud.ts';
 import { lambdaContext } from './context.ts';
 import { pointAt } from './environment.ts';
 import { addFleet } from './fleet.ts';
+import { shippedPolicy } from './policies.ts';
 import { writeReport } from './report.ts';
 
 const OWNER = 'autosnap-local';
@@ -17,7 +18,8 @@ async function main(): Promise<void> {
   pointAt(cloud, 'local');
   process.env.POWERTOOLS_LOG_LEVEL = 'SILENT';
   process.env.POWERTOOLS_METRICS_DISABLED = 'true';
-  const { default: event } = await import('../events/daily.json', { with: { type: 'json' } });
+  // Nothing is packaged here, so the event is the whole policy.
+  const event = shippedPolicy();
   const { handler: snapshot } = await import('../handlers/snapshot.ts');
   const { handler: cleanup } = await import('../handlers/cleanup.ts');
 

@@ -48,7 +48,7 @@ describe('a secret that is refused names the fields, and shows no value', () => 
     ['a list', ['hunter2'], ['it must be a JSON object, such as {"username": "…", "apiKey": "…"}']],
     ['nothing known', { user: 'hunter2' }, [expect.stringMatching(/^it must have apiKey .*see the README$/)]],
     ['no user', { apiKey: 'hunter2' }, ['username: is missing']],
-    ['a number', { username: 'u', apiKey: 1234567 }, ['apiKey: must be a text']],
+    ['a number', { username: 'u', apiKey: 1234567 }, ['apiKey: must be a text: put it in quotes']],
     [
       'an empty key',
       { username: '', apiKey: '' },

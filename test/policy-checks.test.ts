@@ -109,7 +109,7 @@ test('schedules: the next time of each, in UTC and in the time zone of the polic
     'cleanup next at 2026-11-24 09:00 UTC',
   ]);
   expect(details({ schedule: 'cron(30 23 L * ? *)', timezone: 'Asia/Kathmandu' })[0]).toBe(
-    'schedule next at 2026-11-30 23:30 UTC, 2026-12-01 05:15 in Asia/Kathmandu',
+    'schedule next at 2026-11-30 17:45 UTC, 2026-11-30 23:30 in Asia/Kathmandu',
   );
 });
 

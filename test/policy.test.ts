@@ -26,6 +26,23 @@ describe('a policy that is understood', () => {
     });
   });
 
+  test('has all its schedules in its time zone', () => {
+    const schedule = 'cron(0 2 * * ? *)';
+    const { cleanup, offsite, drill, ...parsed } = parsePolicy(
+      policy({
+        timezone: 'America/Chicago',
+        schedule,
+        cleanup: schedule,
+        offsite: { schedule, keep: { last: 1 } },
+        drill: { schedule },
+      }),
+    );
+    const now = new Date('2026-07-15T12:00:00Z');
+    for (const one of [parsed.schedule, cleanup, offsite!.schedule, drill!.schedule]) {
+      expect(one.next(now)).toEqual(new Date('2026-07-16T07:00:00Z'));
+    }
+  });
+
   test.each([
     ['12h', DAY_MS / 2],
     ['30d', 30 * DAY_MS],
@@ -76,8 +93,29 @@ describe('an event that is refused names the field and the remedy', () => {
     ['a text', 'daily', /must be a JSON object/],
     ['null', null, /must be a JSON object/],
     ['a list', [], /must be a JSON object/],
-    ['an unknown key', policy({ sevrers: {} }), /^sevrers: is not a known key: check its spelling/],
-    ['an unknown rule', policy({ keep: { last: 3, wekly: 4 } }), /^keep\.wekly: is not a known key/],
+    ['an unknown key', policy({ sevrers: {} }), /^sevrers: is not a known key: did you mean "servers"\?$/],
+    [
+      'a key that resembles none',
+      policy({ retention: 7 }),
+      /^retention: is not a known key: check its spelling, or remove it$/,
+    ],
+    [
+      'a boolean as a text',
+      policy({ servers: { tagged: { backup: true } } }),
+      /^servers\.tagged\.backup: must be a value: put it in quotes$/,
+    ],
+    [
+      'a number as a text',
+      policy({ servers: { names: [7] } }),
+      /^servers\.names\.0: must be .*: put it in quotes$/,
+    ],
+    ['a number in quotes', policy({ keep: { last: '7' } }), /^keep\.last: must be .*: remove the quotes$/],
+    ['true in quotes', policy({ servers: { all: 'true' } }), /^servers\.all: must be .*: remove the quotes$/],
+    [
+      'an unknown rule',
+      policy({ keep: { last: 3, wekly: 4 } }),
+      /^keep\.wekly: is not a known key: did you mean "weekly"\?$/,
+    ],
     ['an unknown selector', policy({ servers: { name: ['web'] } }), /^servers\.name: is not a known key/],
     ['a policy name in capitals', policy({ policy: 'Daily' }), /^policy: must be 1 to 40 of a-z, 0-9 and -/],
     ['a policy name of 41', policy({ policy: 'd'.repeat(41) }), /^policy: must be 1 to 40/],
@@ -86,6 +124,9 @@ describe('an event that is refused names the field and the remedy', () => {
     ['five cron fields', policy({ schedule: 'cron(0 0 * * ?)' }), /^schedule: .* has 6 fields/],
     ['a rate of 1 days', policy({ cleanup: 'rate(1 days)' }), /^cleanup: .*rate\(1 day\)/],
     ['a zone on Mars', policy({ timezone: 'Mars/Olympus' }), /^timezone: must be the name of a time zone/],
+    ['an offset for a zone', policy({ timezone: '+05:30' }), /^timezone: must be the name of a time zone/],
+    ['a zone in small letters', policy({ timezone: 'america/chicago' }), /spelled as in the IANA time zone/],
+    ['an abbreviation for a zone', policy({ timezone: 'CST' }), /such as "America\/Chicago"$/],
     ['no selector', policy({ servers: {} }), /^servers: must name some/],
     ['an empty list', policy({ servers: { ids: [] } }), /^servers\.ids: must not be empty/],
     ['an empty name', policy({ servers: { names: [' '] } }), /^servers\.names\.0: must be a server name/],
@@ -170,9 +211,9 @@ describe('an event that is refused names the field and the remedy', () => {
     );
   });
 
-  test('cleanup by an ad-hoc event', () => {
+  test('an ad-hoc event, where a policy is needed', () => {
     expect(() => parsePolicy({ adhoc: true, servers: { all: true } })).toThrow(
-      /adhoc: cleanup works by policy/,
+      /adhoc: an ad-hoc event is no policy/,
     );
   });
 });

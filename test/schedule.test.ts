@@ -141,7 +141,7 @@ describe('what EventBridge refuses is refused, with what is wrong', () => {
     ['cron( 0 0 * * ? *)', 'this has 7'],
     [
       'cron()',
-      'a cron expression has 6 fields (minutes, hours, day-of-month, month, day-of-week, year), this has 1',
+      'a cron expression has 6 fields (minutes, hours, day-of-month, month, day-of-week, year), this has 1. Midnight of each day is cron(0 0 * * ? *)',
     ],
     ['0 0 * * *', 'expected cron(...) or rate(...)'],
     ['at(2026-11-23T00:00:00)', 'expected cron(...) or rate(...)'],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { parseEvent } from '../lib/policy.ts';
 import type { Report } from '../lib/report.ts';
 import { afterRun, isOver, parseWork, prospectOf, type Work } from '../lib/work.ts';
 import { policy } from './harness.ts';
@@ -24,15 +25,27 @@ function prospect(
   now: string,
   changes: Partial<Work> = {},
 ): [string | undefined, string[]] {
-  const { at, over } = prospectOf({ left: left! }, work(changes), new Date(now));
+  const its = work(changes);
+  const { at, over } = prospectOf({ left: left! }, its, parseEvent(its.event), new Date(now));
   return [at?.toISOString(), over];
 }
 
 test('work survives its way through the queue', () => {
   const whole = work({ tries: 2 });
   expect(parseWork(JSON.stringify(whole))).toEqual(whole);
-  expect(() => parseWork('{"job": "restore"}')).toThrow();
 });
+
+test('work that another version has left is read without what this one does not know', () => {
+  const { servers, ...known } = { ...work(), servers: ['web-1'] };
+  expect(parseWork(JSON.stringify({ ...known, servers }))).toEqual(known);
+});
+
+test.each(['{"job": "restore"}', 'not JSON', '[]', 'null', '{"job": "cleanup", "event": {}}'])(
+  '%s is no work',
+  (body) => {
+    expect(() => parseWork(body)).toThrow();
+  },
+);
 
 describe('what is left for want of time', () => {
   test.each<[string, string, Partial<Work>, [string | undefined, string[]]]>([
@@ -43,6 +56,15 @@ describe('what is left for want of time', () => {
       '2026-11-24T00:00:00Z',
       {},
       [undefined, ['stopped in time: 3 servers are left to the next run']],
+    ],
+    [
+      'for two days where the next day lacks the time of the schedule',
+      '2026-03-09T06:59:59Z',
+      {
+        event: policy({ schedule: 'cron(0 2 * * ? *)', timezone: 'America/Chicago' }),
+        since: new Date('2026-03-07T08:00:20Z'),
+      },
+      ['2026-03-09T06:59:59.000Z', []],
     ],
     [
       "of a cleanup until the cleanup's next",
@@ -106,7 +128,7 @@ test.each([
   ['2026-11-23T23:59:59Z', false],
   ['2026-11-24T00:00:00Z', true],
 ])('at %s the time of the work is over: %s', (now, over) => {
-  expect(isOver(work(), new Date(now))).toBe(over);
+  expect(isOver(work(), parseEvent(policy()), new Date(now))).toBe(over);
 });
 
 describe('after a run', () => {

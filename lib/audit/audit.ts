@@ -13,6 +13,7 @@ import type { Run } from '../run.ts';
 import { selectServers } from '../selection.ts';
 import { survey } from '../survey.ts';
 import { type Copies, listCopies, type ReadableCopies } from './copied.ts';
+import { type GoodRun, missingRuns } from './missing.ts';
 import { type AuditedSeries, protectionOf } from './protection.ts';
 
 /** A policy, as the report page shows it. */
@@ -25,6 +26,8 @@ export interface AuditedPolicy {
   nothingSelected: boolean;
   /** Whether all its regions could be read. */
   readable: boolean;
+  /** Its jobs that no run has ended well of for too long; see missing.ts. */
+  missing?: string[];
   /** What would make its runs fail, or do less than it says. */
   problems: string[];
 }
@@ -48,6 +51,8 @@ export interface Audit {
 interface Extras {
   /** Of a stored gigabyte (10^9 bytes) a month. */
   pricePerGb?: number | undefined;
+  /** Which runs have ended well, where that is known. */
+  goodRuns?: readonly GoodRun[] | undefined;
   /** The bucket that the copies lie in, for as long as there is time. */
   bucketUntil?: ((deadline: Deadline) => ReadableCopies['store']) | undefined;
 }
@@ -62,7 +67,7 @@ export async function audit(
   policies: readonly Policy[],
   run: Run,
   login: (account: string) => Promise<Session>,
-  { pricePerGb, bucketUntil }: Extras = {},
+  { pricePerGb, goodRuns, bucketUntil }: Extras = {},
 ): Promise<Audit> {
   const accounts = [...Map.groupBy(policies, ({ account }) => account)];
   const found = await pMap(
@@ -74,16 +79,33 @@ export async function audit(
   );
   const series = found.flatMap((one) => one.series);
   const bytes = series.reduce((sum, one) => sum + one.bytes, 0);
+  const audited = found.flatMap((one) => one.policies);
   return {
     owner: run.deployment ?? run.owner,
     at: isoSeconds(run.now),
-    policies: found.flatMap((one) => one.policies),
+    policies: goodRuns ? withMissing(audited, policies, goodRuns, run.now) : audited,
     series,
     uncovered: found.flatMap((one) => one.uncovered),
     warnings: [...new Set(found.flatMap((one) => one.warnings))],
     bytes,
     ...(pricePerGb === undefined ? {} : { monthlyCost: (bytes / 1e9) * pricePerGb }),
   };
+}
+
+function withMissing(
+  audited: readonly AuditedPolicy[],
+  policies: readonly Policy[],
+  goodRuns: readonly GoodRun[],
+  now: Date,
+): AuditedPolicy[] {
+  return audited.map((one) => {
+    const policy = policies.find((p) => p.policy === one.policy && p.account === one.account);
+    const missing = policy ? missingRuns(policy, goodRuns, now) : [];
+    const problems = missing.map(
+      (job) => `no ${job} run has ended well for longer than its schedule allows: is its rule enabled?`,
+    );
+    return { ...one, missing, problems: [...one.problems, ...problems] };
+  });
 }
 
 type AccountAudit = Pick<Audit, 'policies' | 'series' | 'uncovered' | 'warnings'>;

@@ -53,6 +53,19 @@ test('within keeps all, and so it finds all', () => {
   expect(days(on(24, 22, 19), { keep: { within: '4d' } })).toEqual(['23-24', '21-22']);
 });
 
+test('neither a day without the time of the schedule nor a second such time is a gap', () => {
+  const event = { timezone: 'America/Los_Angeles', keep: { last: 7 } };
+  const at = (...slots: string[]) => slots.map((slot) => snapshot(slot));
+  // No 02:30 on 2026-03-08.
+  const spring = at('2026-03-10T09:30:00Z', '2026-03-09T09:30:00Z', '2026-03-07T10:30:00Z');
+  const daily = { ...event, schedule: 'cron(30 2 * * ? *)' };
+  expect(days(spring, daily, new Date('2026-03-10T12:00:00Z'))).toEqual([]);
+  // Two 01:30 on 2026-11-01.
+  const autumn = at('2026-11-01T10:30:00Z', '2026-11-01T08:30:00Z', '2026-11-01T07:30:00Z');
+  const hourly = { ...event, schedule: 'cron(30 * * * ? *)' };
+  expect(days(autumn, hourly, new Date('2026-11-01T10:40:00Z'))).toEqual([]);
+});
+
 test("a schedule's own pauses are no gaps", () => {
   // The 20th is a Friday.
   const event = { schedule: 'cron(0 0 ? * MON-FRI *)', keep: { last: 7 } };

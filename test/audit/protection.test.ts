@@ -65,6 +65,16 @@ describe('the state of a series', () => {
     });
   });
 
+  test('a day without the time of the schedule is no reason to be late: the interval is two days', () => {
+    // 2026-03-08 has no 02:30 in Los Angeles: the snapshot after the one of the 7th is due on the 9th at 09:30Z.
+    const event = { schedule: 'cron(30 2 * * ? *)', timezone: 'America/Los_Angeles' };
+    expect(only([image('2026-03-07T10:30:00Z')], { event, now: '2026-03-09T00:00:00Z' })).toMatchObject({
+      state: 'protected',
+      overdue: 0.8,
+      nextRun: '2026-03-09T09:30:00Z',
+    });
+  });
+
   test('a server that is new has time until its first snapshot, an old one has not', () => {
     const young = server({ createdAt: new Date('2026-11-23T20:00:00Z') });
     expect(only([], { servers: [young] })).toMatchObject({ state: 'waiting', good: 0 });

@@ -46,6 +46,7 @@ export const ALLOWED_PACKAGES = [
   'chunk-data',
   'croner',
   'decompress-response',
+  'fastest-levenshtein',
   'get-stream',
   'got',
   'hash-wasm',

@@ -1,8 +1,9 @@
 import { CreateKeyCommand } from '@aws-sdk/client-kms';
-import { DescribeSecretCommand } from '@aws-sdk/client-secrets-manager';
+import { DeleteSecretCommand, DescribeSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Report } from '../../lib/report.ts';
 import { addFleet } from '../../local/fleet.ts';
+import { shippedPolicy } from '../../local/policies.ts';
 import { aws } from './clients.ts';
 import { cloudAccount, imagesOf, ownerIn, putSecret, snapshotIdsOf } from './cloud-account.ts';
 import { eventsFor, stateOf } from './deployed.ts';
@@ -57,6 +58,20 @@ test('snapshot takes what the policy asks for, and cleanup deletes what it no lo
   for (const { payload, report } of [taken, rotated]) expect(report).toEqual(payload);
 });
 
+test('Y2: an order with rules of its own is refused by what is deployed, and nothing is deleted', async () => {
+  const cloud = await cloudAccount();
+  addFleet(cloud, OWNER);
+  await putSecret(SECRET, cloud.secret('rackspace'));
+  const before = snapshotIdsOf(cloud, OWNER);
+  const whole = { ...shippedPolicy(), keep: { last: 1 } };
+  const { error } = await functions.cleanup!.invoke(whole);
+  expect(error?.errorMessage).toContain('send {"policy": "daily"}');
+  expect(snapshotIdsOf(cloud, OWNER)).toEqual(before);
+  const { payload } = await functions.cleanup!.invoke({ ...whole, dryRun: true });
+  expect(payload).toMatchObject({ dryRun: true, totals: { planned: expect.any(Number) } });
+  expect(snapshotIdsOf(cloud, OWNER)).toEqual(before);
+});
+
 describe('a run that fails', () => {
   const WRONG_KEY = 'fffff-99999-wrong-key-5f2c9e';
 
@@ -100,12 +115,12 @@ describe('a run that fails', () => {
   });
 
   test('for want of its secret names it and says how to create it', async () => {
-    const snapshot = await deployedFunction('prod', 'snapshot');
-    const { error } = await snapshot.invoke({ ...(events.snapshot as object), account: 'nobody' });
+    await aws.secrets.send(new DeleteSecretCommand({ SecretId: SECRET, ForceDeleteWithoutRecovery: true }));
+    const { error } = await invoke('snapshot');
     expect(error).toMatchObject({
       errorType: 'Refusal',
       errorMessage: expect.stringContaining(
-        'aws secretsmanager create-secret --name autosnap/prod/nobody --secret-string file://secret.json',
+        'aws secretsmanager create-secret --name autosnap/prod/rackspace --secret-string file://secret.json',
       ),
     });
   });
@@ -115,14 +130,14 @@ test('a secret under a KMS key of its own is read like any other', async () => {
   const { KeyMetadata } = await aws.kms.send(new CreateKeyCommand({ Description: 'for a secret' }));
   const keyArn = KeyMetadata!.Arn!;
   const cloud = await cloudAccount();
-  cloud.region('DFW').addServer({ name: 'web-1', metadata: { autosnap: 'daily' } });
-  const name = 'autosnap/prod/under-a-key';
+  cloud.region('DFW').addServer({ name: 'db-1' });
+  const name = 'autosnap/prod/customer-b';
   await putSecret(name, cloud.secret('rackspace'), keyArn);
   expect(await aws.secrets.send(new DescribeSecretCommand({ SecretId: name }))).toMatchObject({
     KmsKeyId: keyArn,
   });
 
   const snapshot = await deployedFunction('prod', 'snapshot');
-  const { payload } = await snapshot.invoke({ ...(events.snapshot as object), account: 'under-a-key' });
-  expect(payload).toMatchObject({ account: 'under-a-key', totals: { taken: 1 } });
+  const { payload } = await snapshot.invoke({ policy: 'weekly', account: 'customer-b' });
+  expect(payload).toMatchObject({ account: 'customer-b', totals: { taken: 1 } });
 });

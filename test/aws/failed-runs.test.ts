@@ -152,6 +152,15 @@ test('the queue keeps failed runs until one has gone well, and takes neither ala
   expect(snapshotIdsOf(cloud, OWNER)).toHaveLength(1);
 });
 
+test('a message that is no failed run is left alone, and stops nothing', async () => {
+  const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: QUEUE }));
+  await aws.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'hello' }));
+  const { code, output } = await rerun();
+  expect(output).toContain('! this message is no failed run, and is left alone: hello');
+  expect(code).toBe(0);
+  await aws.sqs.send(new PurgeQueueCommand({ QueueUrl }));
+});
+
 test('work that was delivered too often is run again, too', async () => {
   const cloud = await cloudAccount();
   cloud.region('DFW').addServer({ name: 'web-1', metadata: { autosnap: 'daily' } });

@@ -6,9 +6,11 @@ import { addSnapshot, cloudAccount, imagesOf, ownerIn, putSecret } from './cloud
 import { eventsFor, type State, stateOf } from './deployed.ts';
 import { differences } from './differences.ts';
 import { deployedFunction } from './lambda.ts';
-import { copyProject, type Project, replaceOnce, uncomment } from './project.ts';
+import { addPolicy, copyProject, type Project, replaceOnce } from './project.ts';
 
 const STAGE = 'test';
+/** The rule of all that comes round every six hours. */
+const SHARED = 'shared-b5c98cfb-1';
 const SECRET = `autosnap/${STAGE}/rackspace`;
 const EMPTY: State = {
   functions: {},
@@ -40,9 +42,9 @@ describe('a deployment', () => {
     expect(await project.deploy(STAGE)).toContain('Service deployed to stack autosnap-test');
     asShipped = await stateOf(STAGE);
     expect(Object.keys(asShipped.functions)).toEqual(expect.arrayContaining(['snapshot', 'cleanup', 'hold']));
-    const daily = { policy: 'daily', schedule: 'cron(0 0 * * ? *)', cleanup: 'rate(6 hours)' };
-    expect(eventsFor(asShipped, 'snapshot')).toEqual({ daily: expect.objectContaining(daily) });
-    expect(eventsFor(asShipped, 'cleanup')).toEqual({ daily: expect.objectContaining(daily) });
+    for (const job of ['snapshot', 'cleanup']) {
+      expect(eventsFor(asShipped, job)).toEqual({ daily: { policy: 'daily' } });
+    }
     expect(asShipped.sources).toEqual({
       continue: {
         queue: 'arn:aws:sqs:us-east-1:123456789012:autosnap-test-work',
@@ -50,8 +52,8 @@ describe('a deployment', () => {
         FunctionResponseTypes: ['ReportBatchItemFailures'],
       },
     });
-    expect(asShipped.rules.SnapshotEventsRuleSchedule1).toMatchObject({ expression: daily.schedule });
-    expect(asShipped.rules.CleanupEventsRuleSchedule1).toMatchObject({ expression: daily.cleanup });
+    expect(asShipped.rules['daily-snapshot']).toMatchObject({ expression: 'cron(0 0 * * ? *)' });
+    expect(asShipped.rules[SHARED]).toMatchObject({ expression: 'rate(6 hours)' });
   });
 
   test('that is made again from the same sources changes nothing', async () => {
@@ -59,7 +61,7 @@ describe('a deployment', () => {
     expect(await stateOf(STAGE)).toEqual(asShipped);
   });
 
-  test('changes the rule and the events when a schedule and a policy change, and nothing else', async () => {
+  test('changes the rule when a schedule changes, the code when a policy does, and nothing else', async () => {
     const [midnight, later] = ['cron(0 0 * * ? *)', 'cron(30 2 * * ? *)'];
     project.edit((yml) => replaceOnce(yml, `schedule: ${midnight}`, `schedule: ${later}`));
     project.edit((yml) => replaceOnce(yml, 'last: 7', 'last: 9'));
@@ -68,39 +70,27 @@ describe('a deployment', () => {
     const changed = await stateOf(STAGE);
     expect(differences(asShipped, changed)).toEqual({
       ...newCode(asShipped),
-      'rules.SnapshotEventsRuleSchedule1.expression': [midnight, later],
-      'rules.SnapshotEventsRuleSchedule1.targets.snapshotSchedule.input.schedule': [midnight, later],
-      'rules.SnapshotEventsRuleSchedule1.targets.snapshotSchedule.input.keep.last': [7, 9],
-      'rules.CleanupEventsRuleSchedule1.targets.cleanupSchedule.input.schedule': [midnight, later],
-      'rules.CleanupEventsRuleSchedule1.targets.cleanupSchedule.input.keep.last': [7, 9],
+      'rules.daily-snapshot.expression': [midnight, later],
     });
   });
 
   test('gets the rules of a policy that is added, and nothing else changes', async () => {
-    project.edit((yml) => uncomment(yml, 'weekly'));
+    project.edit((yml) => addPolicy(yml));
     await project.deploy(STAGE);
     const state = await stateOf(STAGE);
-    const weekly = { policy: 'weekly', schedule: 'cron(0 6 ? * SUN *)', cleanup: 'rate(6 hours)' };
-    expect(eventsFor(state, 'snapshot').weekly).toMatchObject(weekly);
-    expect(eventsFor(state, 'cleanup').weekly).toMatchObject(weekly);
-    expect(state.rules.SnapshotEventsRuleSchedule2).toMatchObject({ expression: weekly.schedule });
-    expect(state.rules.CleanupEventsRuleSchedule2).toMatchObject({ expression: weekly.cleanup });
-    const changes = Object.entries(differences(asShipped, state))
-      // The dashboard is drawn anew, with the new policy in it.
-      .filter(([path]) => !path.startsWith('dashboards.'));
-    const added = changes.filter(([, [before]]) => before === undefined);
-    expect(Object.fromEntries(changes.filter((change) => !added.includes(change)))).toEqual(
-      newCode(asShipped),
-    );
-    const paths = added.map(([path]) => path);
-    const alarms = paths.filter((path) => /^notKept\.Weekly\w+Alarm$/.test(path));
-    expect(alarms).toContain('notKept.WeeklyCleanupMissingAlarm');
-    expect(paths.filter((path) => !alarms.includes(path)).sort()).toEqual([
-      'notKept.CleanupLambdaPermissionEventsRuleSchedule2',
-      'notKept.SnapshotLambdaPermissionEventsRuleSchedule2',
-      'rules.CleanupEventsRuleSchedule2',
-      'rules.SnapshotEventsRuleSchedule2',
-    ]);
+    const weekly = { arn: expect.any(String), input: { policy: 'weekly' } };
+    expect(differences(asShipped, state)).toEqual({
+      ...newCode(asShipped),
+      'notKept.WeeklyTroubleAlarm': [undefined, expect.anything()],
+      'rules.weekly-snapshot': [
+        undefined,
+        expect.objectContaining({
+          expression: 'cron(0 6 ? * SUN *)',
+          targets: { 'weekly-snapshot': weekly },
+        }),
+      ],
+      [`rules.${SHARED}.targets.weekly-cleanup`]: [undefined, weekly],
+    });
   });
 
   test('loses the rules of a policy that is removed, whose snapshots stay', async () => {

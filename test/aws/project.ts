@@ -12,8 +12,8 @@ export interface Project {
   serverless(...args: string[]): Promise<Ended>;
   /** Deploys a stage; returns what `serverless deploy` has said. @throws when it fails. */
   deploy(stage: string): Promise<string>;
-  /** Changes serverless.yml. @throws when nothing changes. */
-  edit(change: (yml: string) => string): void;
+  /** Changes a file, serverless.yml unless told. @throws when nothing changes. */
+  edit(change: (yml: string) => string, file?: string): void;
   /** A file of the copy, such as what `serverless package` has written. */
   path(...parts: string[]): string;
 }
@@ -52,11 +52,11 @@ export async function copyProject(): Promise<Project> {
       if (code !== 0) throw new Error(`serverless deploy --stage ${stage} ended with ${code}:\n${output}`);
       return output;
     },
-    edit(change) {
-      const yml = readFileSync(path('serverless.yml'), 'utf8');
+    edit(change, file = 'serverless.yml') {
+      const yml = readFileSync(path(file), 'utf8');
       const changed = change(yml);
-      if (changed === yml) throw new Error('serverless.yml has stayed as it was');
-      writeFileSync(path('serverless.yml'), changed);
+      if (changed === yml) throw new Error(`${file} has stayed as it was`);
+      writeFileSync(path(file), changed);
     },
   };
 }
@@ -64,21 +64,20 @@ export async function copyProject(): Promise<Project> {
 /** Replaces what stands in `yml` just once. */
 export function replaceOnce(yml: string, from: string, to: string): string {
   const parts = yml.split(from);
-  if (parts.length !== 2) throw new Error(`serverless.yml has "${from}" ${parts.length - 1} times, not once`);
+  if (parts.length !== 2) throw new Error(`the file has "${from}" ${parts.length - 1} times, not once`);
   return parts.join(to);
 }
 
-/** Takes the comment signs off the places that are marked `[mark]`, as serverless.yml tells its operators to. */
-export function uncomment(yml: string, mark: string): string {
-  let commented: string | undefined;
-  const lines = yml.split('\n').map((line) => {
-    const indentation = /^( *)# \[(.+?)\]/.exec(line);
-    if (indentation?.[2] === mark) {
-      commented = `${indentation[1]}# `;
-      return line;
-    }
-    if (!commented || !line.startsWith(commented)) commented = undefined;
-    return commented ? line.replace('# ', '') : line;
-  });
-  return lines.join('\n');
+/** A second policy, as an operator adds it to serverless.yml. */
+export const WEEKLY = `    weekly:
+      schedule: cron(0 6 ? * SUN *)
+      cleanup: rate(6 hours)
+      servers: { names: [db-*] }
+      keep: { last: 8 }
+`;
+
+/** serverless.yml with a policy more, the last. */
+export function addPolicy(yml: string, block = WEEKLY): string {
+  const after = '\n  # Who gets failed runs';
+  return replaceOnce(yml, after, `${block}${after}`);
 }

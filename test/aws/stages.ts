@@ -1,12 +1,15 @@
-import { copyProject, replaceOnce, uncomment } from './project.ts';
+import { addPolicy, copyProject, WEEKLY } from './project.ts';
 
 /** The stages that all tests share: deployed once, never changed. Their policies are `daily` and `weekly`. */
 export const STAGES = ['dev', 'prod'] as const;
 
 /** serverless.yml with the policy `weekly`, which is for the account customer-b. */
 function withCustomerB(yml: string): string {
-  const servers = '      servers: { names: [db-*] }\n';
-  return replaceOnce(uncomment(yml, 'weekly'), servers, `      account: customer-b\n${servers}`);
+  return addPolicy(
+    yml,
+    `${WEEKLY}      account: customer-b
+`,
+  );
 }
 
 /** Deploys each of {@link STAGES} from a copy of its own, because two deployments can't share a build folder. */

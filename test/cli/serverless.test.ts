@@ -80,6 +80,26 @@ test('serverless invoke local -f doctor, of all policies', async () => {
   expect(code).toBe(0);
 });
 
+test('serverless print shows the rules that are made of the policies', async () => {
+  const { code, stdout } = await serverless(
+    'print',
+    '--stage',
+    'prod',
+    '--path',
+    'functions',
+    '--format',
+    'json',
+  );
+  const functions = JSON.parse(stdout) as Record<string, { events?: unknown[] }>;
+  expect(functions.snapshot!.events).toEqual([
+    { schedule: { rate: ['cron(0 0 * * ? *)'], input: { policy: 'daily' } } },
+  ]);
+  expect(functions.cleanup!.events).toEqual([
+    { schedule: { rate: ['rate(6 hours)'], input: { policy: 'daily' } } },
+  ]);
+  expect(code).toBe(0);
+});
+
 describe('npm run dev', () => {
   let offline: ChildProcess;
   const lambda = new LambdaClient({

@@ -4,8 +4,8 @@ import { scenarios } from './scenarios.ts';
 
 // Each run has a package of its own.
 vi.mock('../../lib/policies.ts', async () => {
-  const { asDeployed, deployedPolicies } = await import('./invocation.ts');
-  return { asDeployed, deployedPolicies };
+  const { deployedPolicies } = await import('./invocation.ts');
+  return { deployedPolicies };
 });
 
 testMatrix(

@@ -16,8 +16,6 @@ const surroundings = new AsyncLocalStorage<Surroundings>();
 
 /** Of the run that asks. */
 export const deployedPolicies = () => surroundings.getStore()?.policies;
-/** Each event is that of its rule. */
-export const asDeployed = (event: unknown) => ({ event, warnings: [] });
 export const bucketNamed = () => surroundings.getStore()?.bucket;
 
 /** Sorts what is logged by the run that logs it. */
@@ -54,7 +52,11 @@ export async function invoke(invocation: Invocation): Promise<Outcome> {
   const { job, event, policies, bucket, requestId, remainingMs } = invocation;
   const { handler } = await FUNCTIONS[job]();
   const lines: string[] = [];
-  const context = lambdaContext(`autosnap-test-${job}`, remainingMs, requestId);
+  // As for `serverless invoke local`, the event is the policy: each run of many at once has one of its own.
+  const context = {
+    ...lambdaContext(`autosnap-test-${job}`, remainingMs, requestId),
+    invokedFunctionArn: `local:::::${job}`,
+  };
   let timer: NodeJS.Timeout | undefined;
   const end = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(HUNG), Math.min(remainingMs, 300_000));

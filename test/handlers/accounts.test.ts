@@ -197,7 +197,7 @@ describe('the whole deployment', () => {
     const h = await accounts();
     deploy([EVENT]);
     h.cold();
-    await h.run('snapshot', EVENT);
+    await h.run('snapshot', { policy: EVENT.policy });
     setTime('2026-11-22T06:00:00Z');
     await h.run('audit', {});
     expect(metricsOf(h, 'Good')).toEqual(['audit all 6']);

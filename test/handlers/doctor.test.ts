@@ -96,7 +96,7 @@ describe('a deployment in which all is well', () => {
         'policy weekly',
         '  ✓ regions  ORD',
         '  ✓ servers  1: db-1',
-        '  ✓ schedule next at 2026-11-29 06:00 UTC, 2026-11-29 00:00 in America/Chicago',
+        '  ✓ schedule next at 2026-11-29 12:00 UTC, 2026-11-29 06:00 in America/Chicago',
         '  ✓ cleanup  next by 2026-11-23 15:00 UTC, 2026-11-23 09:00 in America/Chicago',
         '',
         '14 checks: 14 good, 0 to look at, 0 failed.',
@@ -494,7 +494,7 @@ describe('what is to be checked', () => {
       'an unknown key',
       [policy()],
       { policys: [] },
-      'The event is refused: policys: is not a known key: check its spelling, or remove it',
+      'The event is refused: policys: is not a known key: did you mean "policies"?',
     ],
     [
       'policies that a run would refuse, with all that is wrong in any of them',

@@ -15,8 +15,8 @@ async function watched(): Promise<Harness & { outside: Outside }> {
 test('each good run of a policy is told, and the audit', async () => {
   const { run, outside } = await watched();
   deploy([policy()]);
-  await run('snapshot', policy());
-  await run('cleanup', policy());
+  await run('snapshot', { policy: 'daily' });
+  await run('cleanup', { policy: 'daily' });
   await run('audit', {});
   expect(outside.asked).toEqual(['GET /daily/snapshot', 'GET /daily/cleanup', 'GET /all/audit']);
 });
@@ -47,8 +47,11 @@ test('a run with failures is told as one, and so is one that could not begin', a
   ]);
 });
 
-test("dry runs and what is done by hand are nobody's heartbeat", async () => {
+test("dry runs, parts and what is done by hand are nobody's heartbeat", async () => {
   const { run, outside } = await watched();
+  deploy([policy()]);
+  await run('cleanup', { policy: 'daily', servers: { names: ['web-1'] } });
+  await run('cleanup', { policy: 'daily', regions: ['DFW'] });
   await run('cleanup', policy({ dryRun: true }));
   const { entries } = await run('snapshot', { adhoc: true, servers: { all: true } });
   await run('hold', { release: entries[0]!.image! }).catch(() => {});

@@ -65,6 +65,26 @@ describe('one slot, one snapshot', () => {
     expect(createRequests(h)).toHaveLength(4);
   });
 
+  test('a time that the clocks of its time zone show twice is one slot', async () => {
+    const hourly = policy({ schedule: 'cron(30 * * * ? *)', timezone: 'America/Chicago' });
+    const h = await fleet();
+    // 01:30 in Chicago, an hour before 01:30 in Chicago.
+    setTime('2026-11-01T06:30:20Z');
+    expect(await h.run('snapshot', hourly)).toMatchObject({
+      slot: '2026-11-01T06:30:00Z',
+      lateSeconds: 20,
+      nextRun: '2026-11-01T08:30:00Z',
+      totals: { taken: 4 },
+    });
+    setTime('2026-11-01T07:30:20Z');
+    expect(await h.run('snapshot', hourly)).toMatchObject({
+      slot: '2026-11-01T06:30:00Z',
+      nextRun: '2026-11-01T08:30:00Z',
+      totals: { skipped: 4 },
+    });
+    expect(createRequests(h)).toHaveLength(4);
+  });
+
   test('a run that ended half way is finished by the next, and takes nothing twice', async () => {
     const h = await fleet();
     h.cloud.faults.push({

@@ -11,20 +11,28 @@ describe('Y2: ten became three, by rules that the policy no longer had', () => {
   const OLD = policy({ keep: { last: 3 } });
   const NEW = policy({ keep: { last: 30 } });
 
-  test('an event of before a deployment, by hand or run again: the deployed rules apply, and that is said', async () => {
+  test('an event of before a deployment, by hand or run again, is refused with the remedy', async () => {
     const h = await history(10);
     deploy([NEW]);
-    const report = await h.run('cleanup', OLD);
-    expect(report.totals).toEqual({ kept: 10 });
-    expect(report.warnings).toContain(
-      'the event has other rules than the deployed policy "daily": those of the deployed one apply',
-    );
+    for (const job of ['cleanup', 'snapshot'] as const) {
+      const { error } = await h.fail(job, OLD);
+      expect(error.message).toContain('send {"policy": "daily"}');
+    }
+    expect(idsIn(h)).toEqual(idsOf(h.images));
+    expect(h.cloud.received).toEqual([]);
   });
 
-  test('a message that was in the queue when the policy was changed', async () => {
+  test('its name alone stands for the deployed rules', async () => {
+    const h = await history(10);
+    deploy([NEW]);
+    expect((await h.run('cleanup', { policy: 'daily' })).totals).toEqual({ kept: 10 });
+  });
+
+  test('what waits in the queue names the policy, and finds the rules that were deployed meanwhile', async () => {
     const h = await history(10);
     const waiting = await startWaiting();
-    const work = { job: 'cleanup', event: OLD, since: new Date(), requestId: 'r', tries: 0 };
+    const event = { policy: 'daily' };
+    const work = { job: 'cleanup', event, since: new Date(), requestId: 'r', tries: 0 };
     waiting.queue.send(JSON.stringify(work), 0);
     deploy([NEW]);
     await deliverAll(waiting);
@@ -33,11 +41,23 @@ describe('Y2: ten became three, by rules that the policy no longer had', () => {
     expect(idsIn(h)).toEqual(idsOf(h.images));
   });
 
+  test('a message of an older version, which has its policy in it, is refused and done with', async () => {
+    const h = await history(10);
+    const waiting = await startWaiting();
+    const work = { job: 'cleanup', event: OLD, since: new Date(), requestId: 'r', tries: 0 };
+    waiting.queue.send(JSON.stringify(work), 0);
+    deploy([NEW]);
+    await deliverAll(waiting);
+    expect(waiting.queue.messages).toEqual([]);
+    expect(h.logs()).toContain('it is a whole policy');
+    expect(idsIn(h)).toEqual(idsOf(h.images));
+  });
+
   test('a policy that was taken out deletes and takes nothing, and that is said', async () => {
     const h = await history(10);
     deploy([policy({ policy: 'weekly' })]);
     for (const job of ['cleanup', 'snapshot'] as const) {
-      const { error } = await h.fail(job, OLD);
+      const { error } = await h.fail(job, { policy: 'daily' });
       expect(error.message).toContain('there is no policy "daily" in this deployment, which has weekly');
     }
     expect(idsIn(h)).toEqual(idsOf(h.images));
@@ -47,7 +67,7 @@ describe('Y2: ten became three, by rules that the policy no longer had', () => {
   test('a policy that is no longer for this account', async () => {
     const h = await history(10);
     deploy([policy({ keep: { last: 3 }, account: ['another', 'customer-*'] })]);
-    const { error } = await h.fail('cleanup', OLD);
+    const { error } = await h.fail('cleanup', { policy: 'daily', account: 'rackspace' });
     expect(error.message).toContain('the policy "daily" is not deployed for the account "rackspace"');
     expect(idsIn(h)).toEqual(idsOf(h.images));
   });

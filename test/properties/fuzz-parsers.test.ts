@@ -7,6 +7,7 @@ import { policiesOf } from '../../lib/doctor.ts';
 import { CloudError } from '../../lib/openstack/errors.ts';
 import { type Credentials, readGrant } from '../../lib/openstack/identity.ts';
 import { ratesIn } from '../../lib/openstack/rates.ts';
+import { orderOf } from '../../lib/order.ts';
 import { type Policy, parseEvent, parseHold, parsePolicy } from '../../lib/policy.ts';
 import { Refusal } from '../../lib/refusal.ts';
 import { parseRestore } from '../../lib/restore/event.ts';
@@ -47,8 +48,8 @@ const eventIn = (file: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../events/${file}.json`, import.meta.url), 'utf8'));
 
 const policies = [
-  eventIn('daily'),
-  eventIn('weekly'),
+  policy(),
+  eventIn('try-policy'),
   policy({
     account: 'a',
     regions: ['DFW'],
@@ -67,6 +68,10 @@ const policies = [
 const parsers: Record<string, { parse: (event: unknown) => unknown; valid: unknown[] }> = {
   parseEvent: { parse: parseEvent, valid: [...policies, eventIn('adhoc')] },
   parsePolicy: { parse: parsePolicy, valid: policies },
+  orderOf: {
+    parse: (event) => orderOf(event, { policies: [parsePolicy(policy())], isDeployed: true }),
+    valid: [...policies, eventIn('daily'), eventIn('dry-run'), eventIn('part'), eventIn('adhoc')],
+  },
   parseHold: {
     parse: parseHold,
     valid: [{ hold: 'x', until: '2027-01-01', account: 'a' }, { release: 'x' }],

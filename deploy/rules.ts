@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto';
+import { parseSchedule } from '../lib/schedule.ts';
+import { jobsOf, type PolicyJob, type Service } from './policies.ts';
+import { logicalIdOf, type Resources } from './resources.ts';
+import { triggerOf } from './schedule-expression.ts';
+
+/** EventBridge's limit. */
+const MOST_TARGETS = 5;
+const LONGEST_NAME = 64;
+
+/** A schedule event of a function, as Serverless has it. */
+export interface ScheduleEvent {
+  schedule: {
+    rate: string[];
+    /** Of a schedule of EventBridge Scheduler: `method` is `scheduler`. */
+    method?: string;
+    timezone?: string;
+    input: { policy: string };
+  };
+}
+
+/**
+ * The schedule events of the functions: one for each job of each policy, with the policy's name as input. They are what
+ * `serverless print` shows and serverless-offline fires; what is deployed is {@link rulesOf}.
+ */
+export function eventsOf(
+  service: Pick<Service, 'custom'>,
+): Partial<Record<PolicyJob['job'], ScheduleEvent[]>> {
+  const events = validJobsOf(service).map((one) => ({
+    job: one.job,
+    event: {
+      schedule: {
+        rate: [one.schedule],
+        ...(isScheduler(one) ? { method: 'scheduler', timezone: one.timezone } : {}),
+        input: { policy: one.policy },
+      },
+    },
+  }));
+  return Object.fromEntries(
+    [...Map.groupBy(events, ({ job }) => job)].map(([job, its]) => [job, its.map(({ event }) => event)]),
+  );
+}
+
+/**
+ * The EventBridge rules of all policies as CloudFormation resources by their logical ids, and for each function one permission to
+ * be invoked by them. A cron expression in another time zone than UTC is a schedule of EventBridge Scheduler, which has one
+ * target each; one role lets all of these schedules invoke the functions.
+ *
+ * Each policy has a rule of its own for its snapshots, because a rate counts from the creation of its rule. The other jobs
+ * come round whenever they do, so those with the same schedule share rules, five to a rule: with a rule and a permission for
+ * each job, a stack of 500 resources and a Lambda policy of 20,480 bytes would be full with some 45 policies.
+ *
+ * Source: AWS CloudFormation template reference, "AWS::Events::Rule", "AWS::Lambda::Permission" and
+ * "AWS::Scheduler::Schedule"; EventBridge Scheduler user guide, "Set up the execution role".
+ */
+export function rulesOf(service: Pick<Service, 'service' | 'custom'>, stage: string): Resources {
+  const deployment = `${service.service}-${stage}`;
+  const [scheduled, ruled] = partition(validJobsOf(service), isScheduler);
+  const [own, shared] = partition(ruled, ({ job }) => job === 'snapshot');
+  return Object.fromEntries([
+    ...own.map((job) => [
+      `${logicalIdOf(job.policy)}SnapshotRule`,
+      ruleOf(nameOf(`${deployment}-${job.policy}-snapshot`), [job]),
+    ]),
+    ...[...Map.groupBy(shared, ({ schedule }) => schedule)].flatMap(([schedule, its]) =>
+      chunksOf(its, MOST_TARGETS).map((some, i) => {
+        const key = hashOf(schedule);
+        return [`Shared${key}Rule${i + 1}`, ruleOf(nameOf(`${deployment}-shared-${key}-${i + 1}`), some)];
+      }),
+    ),
+    ...functionsOf(ruled).map((job) => [`${logicalIdOf(job)}RulesPermission`, permissionOf(job, deployment)]),
+    ...scheduled.map((one) => [
+      `${logicalIdOf(one.policy)}${logicalIdOf(one.job)}Schedule`,
+      scheduleOf(nameOf(`${deployment}-${one.policy}-${one.job}`), one),
+    ]),
+    ...(scheduled.length > 0 ? [['SchedulerRole', schedulerRoleOf(functionsOf(scheduled))]] : []),
+  ]);
+}
+
+/** What is wrong with the schedule of a job, problemsIn says. */
+function validJobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
+  return jobsOf(service).filter(({ schedule }) => {
+    try {
+      return parseSchedule(schedule);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Whether a job runs by a schedule of EventBridge Scheduler, instead of a rule. */
+function isScheduler({ schedule, timezone }: PolicyJob): boolean {
+  return triggerOf(schedule, timezone).Type === 'AWS::Scheduler::Schedule';
+}
+
+function functionsOf(jobs: readonly PolicyJob[]): string[] {
+  return [...new Set(jobs.map(({ job }) => job))];
+}
+
+function ruleOf(Name: string, jobs: readonly PolicyJob[]) {
+  return {
+    Type: 'AWS::Events::Rule',
+    Properties: {
+      Name,
+      Description: jobs.map(({ policy, job }) => `${job} of ${policy}`).join(', '),
+      ScheduleExpression: jobs[0]!.schedule,
+      Targets: jobs.map(({ policy, job }) => ({
+        Id: `${policy}-${job}`,
+        Arn: arnOf(job),
+        Input: JSON.stringify({ policy }),
+      })),
+    },
+  };
+}
+
+function permissionOf(job: string, deployment: string) {
+  return {
+    Type: 'AWS::Lambda::Permission',
+    Properties: {
+      FunctionName: arnOf(job),
+      Action: 'lambda:InvokeFunction',
+      Principal: 'events.amazonaws.com',
+      SourceArn: {
+        'Fn::Sub': `arn:\${AWS::Partition}:events:\${AWS::Region}:\${AWS::AccountId}:rule/${deployment}-*`,
+      },
+    },
+  };
+}
+
+function scheduleOf(Name: string, { policy, job, schedule, timezone }: PolicyJob) {
+  const { Type, Properties } = triggerOf(schedule, timezone);
+  return {
+    Type,
+    Properties: {
+      Name,
+      Description: `${job} of ${policy}`,
+      ...Properties,
+      Target: {
+        Arn: arnOf(job),
+        RoleArn: { 'Fn::GetAtt': ['SchedulerRole', 'Arn'] },
+        Input: JSON.stringify({ policy }),
+      },
+    },
+  };
+}
+
+function schedulerRoleOf(functions: readonly string[]) {
+  return {
+    Type: 'AWS::IAM::Role',
+    Properties: {
+      AssumeRolePolicyDocument: {
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Effect: 'Allow',
+            Principal: { Service: 'scheduler.amazonaws.com' },
+            Action: 'sts:AssumeRole',
+            // No other account can have its schedules use this role.
+            Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+          },
+        ],
+      },
+      Policies: [
+        {
+          PolicyName: 'invoke',
+          PolicyDocument: {
+            Version: '2012-10-17',
+            Statement: [{ Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: functions.map(arnOf) }],
+          },
+        },
+      ],
+    },
+  };
+}
+
+function arnOf(job: string) {
+  return { 'Fn::GetAtt': [`${logicalIdOf(job)}LambdaFunction`, 'Arn'] };
+}
+
+/** A rule's name takes 64 characters, and so does a schedule's; in place of what is too long it ends with a hash. */
+function nameOf(wanted: string): string {
+  return wanted.length <= LONGEST_NAME ? wanted : `${wanted.slice(0, LONGEST_NAME - 9)}-${hashOf(wanted)}`;
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
+}
+
+function chunksOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+    items.slice(i * size, (i + 1) * size),
+  );
+}
+
+/** Those that pass the test, and the others. */
+function partition<T>(items: readonly T[], passes: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(passes), items.filter((item) => !passes(item))];
+}

@@ -1,0 +1,37 @@
+import type { Policy } from '../policy.ts';
+import { JOBS, scheduleOf, type Work } from '../work.ts';
+
+const HOUR_MS = 3_600_000;
+/** For a run that is late, long, or tried again. */
+const SLACK_MS = 2 * HOUR_MS;
+/** What the bucket for reports remembers: its objects expire after 30 days. */
+const LONGEST_MS = 28 * 24 * HOUR_MS;
+
+/** When each job of a policy in an account has last ended well. */
+export interface GoodRun {
+  job: string;
+  policy: string;
+  account: string;
+  at: Date;
+}
+
+/**
+ * The jobs of a policy whose runs are missing: none has ended well since the one before, although the schedule has asked for
+ * one, half its interval has passed since (for so long a run may go on by itself), and two hours. Silence counts as a failure.
+ * A job that has never ended well is missing, unless its schedule has longer pauses than the records last.
+ */
+export function missingRuns(policy: Policy, goodRuns: readonly GoodRun[], now: Date): Work['job'][] {
+  return JOBS.filter((job) => {
+    const schedule = scheduleOf(job, policy);
+    if (!schedule) return false;
+    const last = goodRuns.find(
+      (run) => run.job === job && run.policy === policy.policy && run.account === policy.account,
+    );
+    const since = last?.at ?? new Date(now.getTime() - LONGEST_MS);
+    const asked = schedule.next(since);
+    const next = asked && schedule.next(asked);
+    if (!asked || !next) return false;
+    const dueMs = asked.getTime() + (next.getTime() - asked.getTime()) / 2 + SLACK_MS;
+    return now.getTime() >= dueMs;
+  });
+}

@@ -1,0 +1,73 @@
+import { Cron } from 'croner';
+
+interface Field {
+  name: string;
+  /** What is larger never comes round; 0 where the field takes no steps. */
+  largestStep: number;
+  values: RegExp;
+}
+
+const MONTHS = 'JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC';
+const DAYS = 'SUN|MON|TUE|WED|THU|FRI|SAT';
+const DAY = '[1-9]|[12]\\d|3[01]';
+
+/** A list of values, ranges and steps; or just one of the field's `special` forms. */
+function field(name: string, value: string, largestStep: number, special?: string): Field {
+  const entry = `(?:\\*|(?:${value})(?:-(?:${value}))?)(?:/[1-9]\\d*)?`;
+  const list = `(?:${entry})(?:,(?:${entry}))*`;
+  return { name, largestStep, values: new RegExp(`^(?:${list}${special ? `|${special}` : ''})$`, 'i') };
+}
+
+const FIELDS: Field[] = [
+  field('minutes', '[0-5]?\\d', 59),
+  field('hours', '[01]?\\d|2[0-3]', 23),
+  field('day-of-month', DAY, 31, `\\?|L|LW|(?:${DAY})W`),
+  field('month', `[1-9]|1[0-2]|${MONTHS}`, 12),
+  // The reference names no "/" for this field, and a "#" or an "L" only by itself.
+  field('day-of-week', `[1-7]|${DAYS}`, 0, `\\?|L|(?:[1-7]|${DAYS})(?:L|#[1-5])`),
+  field('year', '19[7-9]\\d|20\\d\\d|21\\d\\d', 229),
+];
+
+/**
+ * Reads the six fields of an EventBridge cron expression: minutes hours day-of-month month day-of-week year. EventBridge
+ * Scheduler takes the same.
+ *
+ * The result computes in UTC, or on wall-clock times that are written as if they were UTC (wall-clock.ts). It gets no
+ * time zone, because croner differs from EventBridge Scheduler where the clocks change: a single time that is skipped
+ * runs after the gap, and of an expression with several times those that are shown twice run twice.
+ *
+ * Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html
+ *
+ * @throws {RangeError} that says what is wrong, for fields that EventBridge would refuse.
+ */
+export function parseCron(text: string): Cron {
+  const values = text.split(/\s+/);
+  if (values.length !== 6) {
+    throw new RangeError(
+      `a cron expression has 6 fields (${FIELDS.map(({ name }) => name).join(', ')}), this has ${values.length}. Midnight of each day is cron(0 0 * * ? *)`,
+    );
+  }
+  for (const [i, value] of values.entries()) {
+    const { name, values: allowed, largestStep } = FIELDS[i]!;
+    const steps = [...value.matchAll(/\/(\d+)/g)].map(([, step]) => Number(step));
+    if (!allowed.test(value) || steps.some((step) => step > largestStep)) {
+      throw new RangeError(`the ${name} field can't be "${value}"`);
+    }
+  }
+  const [, , dayOfMonth, , dayOfWeek] = values as [string, string, string, string, string];
+  if ((dayOfMonth === '?') === (dayOfWeek === '?')) {
+    throw new RangeError('exactly one of day-of-month and day-of-week must be "?"');
+  }
+  // Alone, L in day-of-week is the last day of the week: Saturday.
+  if (dayOfWeek.toUpperCase() === 'L') values[4] = '7';
+  try {
+    return new Cron(`0 ${values.join(' ')}`, {
+      mode: '7-part',
+      alternativeWeekdays: true,
+      sloppyRanges: true,
+      timezone: 'UTC',
+    });
+  } catch (error) {
+    throw new RangeError((error as Error).message);
+  }
+}

@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import { missingRuns } from '../../lib/audit/missing.ts';
+import { parsePolicy } from '../../lib/policy.ts';
+import { policy } from '../harness.ts';
+
+const runOf = (job: string, at: string, changes: object = {}) => ({
+  job,
+  policy: 'daily',
+  account: 'rackspace',
+  at: new Date(at),
+  ...changes,
+});
+const missing = (
+  job: string,
+  last: string | undefined,
+  now: string,
+  changes: Record<string, unknown> = {},
+) => {
+  const good = ['snapshot', 'cleanup', 'offsite', 'drill'].map((one) => runOf(one, now));
+  const others = good.filter((run) => run.job !== job);
+  const its = last === undefined ? others : [...others, runOf(job, last)];
+  return missingRuns(parsePolicy(policy(changes)), its, new Date(now)).length > 0;
+};
+
+test.each<[string, string, string | undefined, string, boolean, Record<string, unknown>?]>([
+  ['the last run was the last slot', 'snapshot', '2026-11-24T00:05:00Z', '2026-11-24T23:59:00Z', false],
+  ['a run goes on for half the interval', 'snapshot', '2026-11-23T00:05:00Z', '2026-11-24T13:59:00Z', false],
+  ['and two hours', 'snapshot', '2026-11-23T00:05:00Z', '2026-11-24T14:00:00Z', true],
+  ['a cleanup every six hours', 'cleanup', '2026-11-24T00:00:00Z', '2026-11-24T10:59:00Z', false],
+  ['a cleanup that has not come', 'cleanup', '2026-11-24T00:00:00Z', '2026-11-24T11:00:00Z', true],
+  ['no run at all', 'cleanup', undefined, '2026-11-24T11:00:00Z', true],
+  [
+    'no run at all of a yearly schedule',
+    'snapshot',
+    undefined,
+    '2026-11-24T11:00:00Z',
+    false,
+    { schedule: 'cron(0 0 1 1 ? *)' },
+  ],
+  [
+    'a weekly one, on the day after',
+    'snapshot',
+    '2026-11-15T06:10:00Z',
+    '2026-11-23T06:00:00Z',
+    false,
+    { schedule: 'cron(0 6 ? * SUN *)' },
+  ],
+  [
+    'a weekly one, four days later',
+    'snapshot',
+    '2026-11-15T06:10:00Z',
+    '2026-11-26T06:00:00Z',
+    true,
+    { schedule: 'cron(0 6 ? * SUN *)' },
+  ],
+  [
+    'a schedule that is over',
+    'snapshot',
+    undefined,
+    '2026-11-24T11:00:00Z',
+    false,
+    { schedule: 'cron(0 0 * * ? 2020)' },
+  ],
+  ['what the policy does not ask for', 'drill', undefined, '2026-11-24T11:00:00Z', false],
+  [
+    'drills, which look every hour',
+    'drill',
+    '2026-11-24T00:00:00Z',
+    '2026-11-24T03:30:00Z',
+    true,
+    { drill: { schedule: 'rate(30 days)' } },
+  ],
+  [
+    'copies',
+    'offsite',
+    '2026-11-22T00:00:00Z',
+    '2026-11-24T00:00:00Z',
+    true,
+    { offsite: { schedule: 'rate(1 day)', keep: { last: 1 } } },
+  ],
+])('%s: %s last at %s, now %s: missing is %s', (_, job, last, now, expected, changes) => {
+  expect(missing(job, last, now, changes)).toBe(expected);
+});
+
+describe('a good run counts for itself alone', () => {
+  test.each([{ policy: 'weekly' }, { account: 'customer-b' }, { job: 'offsite' }])('%o', (other) => {
+    const now = '2026-11-24T12:00:00Z';
+    const runs = [runOf('snapshot', now), runOf('cleanup', now, other)];
+    expect(missingRuns(parsePolicy(policy()), runs, new Date(now))).toEqual(['cleanup']);
+  });
+});

@@ -1,0 +1,179 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { eventsOf, rulesOf } from '../../deploy/rules.ts';
+
+const POLICY = { schedule: 'cron(0 0 * * ? *)', cleanup: 'rate(6 hours)' };
+const OFFSITE = { schedule: 'rate(6 hours)' };
+const DRILL = { schedule: 'cron(0 3 * * ? *)' };
+const service = (policies: object, name = 'autosnap') => ({ service: name, custom: { policies } });
+
+interface Rule {
+  Name: string;
+  ScheduleExpression: string;
+  Targets: { Id: string; Arn: { 'Fn::GetAtt': [string, string] }; Input: string }[];
+}
+const rulesIn = (policies: object, name?: string) =>
+  Object.entries(rulesOf(service(policies, name), 'prod'))
+    .filter(([, { Type }]) => Type === 'AWS::Events::Rule')
+    .map(([id, { Properties }]) => [id, Properties as unknown as Rule] as const);
+/** What fires when: `<function> <input> <schedule>`. */
+const firesIn = (policies: object) =>
+  rulesIn(policies)
+    .flatMap(([, { ScheduleExpression, Targets }]) =>
+      Targets.map(({ Arn, Input }) => `${Arn['Fn::GetAtt'][0]} ${Input} ${ScheduleExpression}`),
+    )
+    .sort();
+
+test('an event of a rule names the policy, and nothing else', () => {
+  expect(firesIn({ daily: { ...POLICY, offsite: OFFSITE, drill: DRILL } })).toEqual([
+    'CleanupLambdaFunction {"policy":"daily"} rate(6 hours)',
+    'DrillLambdaFunction {"policy":"daily"} rate(1 hour)',
+    'OffsiteLambdaFunction {"policy":"daily"} rate(6 hours)',
+    'SnapshotLambdaFunction {"policy":"daily"} cron(0 0 * * ? *)',
+  ]);
+});
+
+test('Serverless sees the same as schedule events of the functions', () => {
+  const event = (rate: string) => ({ schedule: { rate: [rate], input: { policy: 'daily' } } });
+  expect(eventsOf(service({ daily: { ...POLICY, drill: DRILL } }))).toEqual({
+    snapshot: [event('cron(0 0 * * ? *)')],
+    cleanup: [event('rate(6 hours)')],
+    drill: [event('rate(1 hour)')],
+  });
+});
+
+test('in another time zone, a cron is a schedule of EventBridge Scheduler, and a rate is a rule', () => {
+  const zoned = { ...POLICY, timezone: 'America/Chicago' };
+  const resources = rulesOf(service({ daily: POLICY, zoned }), 'prod');
+  const schedules = Object.entries(resources).filter(([, { Type }]) => Type === 'AWS::Scheduler::Schedule');
+  expect(schedules).toEqual([
+    [
+      'ZonedSnapshotSchedule',
+      {
+        Type: 'AWS::Scheduler::Schedule',
+        Properties: {
+          Name: 'autosnap-prod-zoned-snapshot',
+          Description: 'snapshot of zoned',
+          ScheduleExpression: 'cron(0 0 * * ? *)',
+          ScheduleExpressionTimezone: 'America/Chicago',
+          FlexibleTimeWindow: { Mode: 'OFF' },
+          Target: {
+            Arn: { 'Fn::GetAtt': ['SnapshotLambdaFunction', 'Arn'] },
+            RoleArn: { 'Fn::GetAtt': ['SchedulerRole', 'Arn'] },
+            Input: '{"policy":"zoned"}',
+          },
+        },
+      },
+    ],
+  ]);
+  expect(firesIn({ daily: POLICY, zoned })).toEqual([
+    'CleanupLambdaFunction {"policy":"daily"} rate(6 hours)',
+    'CleanupLambdaFunction {"policy":"zoned"} rate(6 hours)',
+    'SnapshotLambdaFunction {"policy":"daily"} cron(0 0 * * ? *)',
+  ]);
+  expect(eventsOf(service({ zoned })).snapshot).toEqual([
+    {
+      schedule: {
+        rate: ['cron(0 0 * * ? *)'],
+        method: 'scheduler',
+        timezone: 'America/Chicago',
+        input: { policy: 'zoned' },
+      },
+    },
+  ]);
+});
+
+test('the role of the schedules may invoke the functions that they start, and is there only for them', () => {
+  const [zoned, drill] = [
+    { ...POLICY, timezone: 'Asia/Kathmandu' },
+    { ...POLICY, drill: DRILL },
+  ];
+  expect(rulesOf(service({ drill }), 'prod')).not.toHaveProperty('SchedulerRole');
+  const { SchedulerRole } = rulesOf(service({ drill, zoned }), 'prod');
+  expect(SchedulerRole!.Properties.Policies).toEqual([
+    {
+      PolicyName: 'invoke',
+      PolicyDocument: {
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Effect: 'Allow',
+            Action: 'lambda:InvokeFunction',
+            Resource: [{ 'Fn::GetAtt': ['SnapshotLambdaFunction', 'Arn'] }],
+          },
+        ],
+      },
+    },
+  ]);
+});
+
+test('what is no schedule makes no rule: the check says so first', () => {
+  const broken = { daily: { schedule: '0 0 * * *', cleanup: 7 }, weekly: null };
+  expect(eventsOf(service(broken))).toEqual({});
+  expect(rulesOf(service(broken), 'prod')).toEqual({});
+});
+
+test('each function has one permission, for the rules of this deployment', () => {
+  const policies = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`p${i}`, POLICY]));
+  const permissions = Object.entries(rulesOf(service(policies), 'prod')).filter(
+    ([, { Type }]) => Type === 'AWS::Lambda::Permission',
+  );
+  expect(permissions.map(([id]) => id)).toEqual(['SnapshotRulesPermission', 'CleanupRulesPermission']);
+  for (const [, { Properties }] of permissions) {
+    expect(Properties.SourceArn).toEqual({
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: for Fn::Sub
+      'Fn::Sub': 'arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/autosnap-prod-*',
+    });
+  }
+  for (const [, { Name }] of rulesIn(policies)) expect(Name).toMatch(/^autosnap-prod-/);
+});
+
+// JavaScript would put keys that are whole numbers before all others.
+const names = fc.stringMatching(/^[a-z-][a-z0-9-]{0,39}$/);
+const blocks = fc.record(
+  {
+    schedule: fc.constantFrom('cron(0 0 * * ? *)', 'rate(1 day)', 'rate(12 hours)'),
+    cleanup: fc.constantFrom('rate(6 hours)', 'rate(1 day)'),
+    offsite: fc.constant(OFFSITE),
+    drill: fc.constant(DRILL),
+    timezone: fc.constantFrom('UTC', 'America/Chicago'),
+  },
+  { requiredKeys: ['schedule', 'cleanup'] },
+);
+const policies = fc.dictionary(names, blocks, { maxKeys: 40, noNullPrototype: true });
+
+test('whatever the policies are, each job fires once, and no limit of EventBridge is passed', () => {
+  fc.assert(
+    fc.property(policies, fc.stringMatching(/^[a-z][a-z-]{0,30}$/), (its, name) => {
+      const rules = rulesIn(its, name);
+      const schedules = Object.values(rulesOf(service(its, name), 'prod'))
+        .filter(({ Type }) => Type === 'AWS::Scheduler::Schedule')
+        .map(({ Properties }) => String(Properties.Name));
+      const jobs = Object.values(its).flatMap(({ timezone: _, ...asked }) => Object.keys(asked));
+      const targets = [...rules.flatMap(([, { Targets }]) => Targets.map(({ Id }) => Id)), ...schedules];
+      expect(new Set(targets).size).toBe(jobs.length);
+      expect(targets).toHaveLength(jobs.length);
+      expect(new Set(rules.map(([, { Name }]) => Name)).size).toBe(rules.length);
+      for (const one of schedules) expect(one).toMatch(/^[\w.-]{1,64}$/);
+      for (const [id, { Name, Targets }] of rules) {
+        expect(id).toMatch(/^[A-Za-z0-9]+$/);
+        expect(Name).toMatch(/^[\w.-]{1,64}$/);
+        expect(Targets.length).toBeLessThanOrEqual(5);
+        for (const { Id } of Targets) expect(Id).toMatch(/^[\w.-]{1,64}$/);
+      }
+    }),
+  );
+});
+
+test("a policy more renames no other's rules, nor does it move them to another schedule", () => {
+  fc.assert(
+    fc.property(policies, names, blocks, (before, name, added) => {
+      fc.pre(!(name in before));
+      const [old, now] = [rulesIn(before), new Map(rulesIn({ ...before, [name]: added }))];
+      for (const [id, { Name, ScheduleExpression, Targets }] of old) {
+        expect(now.get(id)).toMatchObject({ Name, ScheduleExpression });
+        expect(now.get(id)!.Targets.slice(0, Targets.length)).toEqual(Targets);
+      }
+    }),
+  );
+});
