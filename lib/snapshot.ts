@@ -416,9 +416,10 @@ async function lookFor(
 export async function createOwnImage(
   session: Session,
   server: Pick<Server, 'id' | 'region'>,
-  image: NewImage,
+  wanted: NewImage,
   inherits: Inheritance,
 ): Promise<string | undefined> {
+  const image = { ...wanted, metadata: { ...wanted.metadata, ...typeOn(session) } };
   if (inherits === 'none') return createImage(session, server, image);
   try {
     const metadata = { ...image.metadata, [CREATED_BY_KEY]: CREATED_BY };
@@ -431,6 +432,17 @@ export async function createOwnImage(
       `its image would inherit that something else has made it, and the cloud does not let ${CREATED_BY_KEY} be overwritten: ${error.message}`,
     );
   }
+}
+
+/**
+ * What Nova says itself of the image of a server whose disk is no volume. The image of any other server inherits its type
+ * from the image that the root volume was made from: it may say that it is a backup of another server, of which that
+ * server's createBackup keeps only so many. Rackspace makes no images of servers whose disk is a volume.
+ *
+ * `POST /servers/{id}/action` createBackup: Nova compute API 2.1.
+ */
+function typeOn({ provider }: Session): Record<string, string> {
+  return provider === 'rackspace' ? {} : { image_type: 'snapshot' };
 }
 
 /**

@@ -3,6 +3,7 @@ import { answers } from '../../local/faults.ts';
 import type { CloudImage, Region } from '../../local/state.ts';
 import { harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, deletions, fateOf, history, idsIn, idsOf, slotOf, take } from '../history.ts';
+import { person } from '../losses/person.ts';
 
 /** The volume snapshots that an image names. */
 const namedBy = ({ properties }: CloudImage): string[] =>
@@ -206,6 +207,27 @@ describe('a run that takes one', () => {
       outcome: 'failed',
       reason: expect.stringMatching(/its data are of volumes that db does not have: it does not count/),
     });
+  });
+});
+
+describe('createBackup of another server', () => {
+  test('does not rotate the snapshots of a server whose root volume was made from one of its backups', async () => {
+    const h = await volumeBacked(0);
+    const a = h.dfw.addServer({ name: 'a' });
+    const backup = { image_type: 'backup', backup_type: 'daily', instance_uuid: a.id };
+    const root = h.dfw.addVolume({ imageMetadata: backup });
+    const b = h.dfw.addServer({ name: 'b', image: '', volumeIds: [root.id] });
+    await take(h, slotOf(1), { servers: { names: ['b'] } });
+    await take(h, slotOf(0), { servers: { names: ['b'] } });
+    const ours = h.dfw.images.filter(({ properties }) => properties.autosnap_server === b.id);
+    expect(ours).toHaveLength(2);
+    expect(ours.map(({ properties }) => properties.image_type)).toEqual(['snapshot', 'snapshot']);
+
+    const somebody = await person(h);
+    const createBackup = { name: 'backup', backup_type: 'daily', rotation: 1 };
+    expect(await somebody.action(a.id, { createBackup })).toMatchObject({ status: 202 });
+    expect(idsOf(h.dfw.images)).toEqual(expect.arrayContaining(idsOf(ours)));
+    expect((await h.run('cleanup', policy({ servers: { names: ['b'] } }))).totals).toEqual({ kept: 2 });
   });
 });
 
