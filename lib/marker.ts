@@ -34,7 +34,7 @@ export interface Snapshot {
   sizeBytes: number | undefined;
   /** Where its data lie, if it is of a volume-backed server: deleting the image would leave them behind. */
   volumeSnapshots: string[];
-  /** Glance's own `protected`, or the operator's hold: for ever, or until a moment. */
+  /** Glance's own `protected`, or the operator's hold: forever, or until a moment. */
   hold: 'protected' | 'forever' | Date | undefined;
   /** Who else can see it, or that it is hidden: such a snapshot counts, and stays. Undefined for a private image. */
   exposure: string | undefined;
