@@ -94,6 +94,12 @@ export function nameEnding(policy: string, slot: Date): string {
   return `-${policy}-${isoSeconds(slot).replace(/[-:]/g, '')}`;
 }
 
+/** What the server of a snapshot was called when the snapshot was taken, as far as the snapshot's name tells. */
+export function serverNameIn({ name, policy, slot }: Pick<Snapshot, 'name' | 'policy' | 'slot'>): string {
+  const ending = nameEnding(policy, slot);
+  return name.endsWith(ending) ? name.slice(0, -ending.length) : name;
+}
+
 /** Whose snapshots are looked for, and when their policies ask for them. */
 export interface Reading {
   owner: string;

@@ -11,6 +11,7 @@ import {
   markerOf,
   nameEnding,
   type Snapshot,
+  serverNameIn,
 } from './marker.ts';
 import { createImage, type NewImage, type Server } from './openstack/compute.ts';
 import { explain, isCloudError, restated } from './openstack/errors.ts';
@@ -24,8 +25,8 @@ import { Refusal } from './refusal.ts';
 import { type Entry, finishReport, NOWHERE, type Report } from './report.ts';
 import type { Run } from './run.ts';
 import { intervalMs, type Schedule } from './schedule.ts';
-import { type Selection, selectServers } from './selection.ts';
-import { type RegionSurvey, survey } from './survey.ts';
+import { maySelect, type Selection, selectServers } from './selection.ts';
+import { type RegionSurvey, survey, type UnsureServer } from './survey.ts';
 
 // Enough for Rackspace's 100 POSTs a minute while each takes less than 4.8 seconds.
 const AT_ONCE = 8;
@@ -134,10 +135,11 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const due = isAdhoc(event) ? dueByHand(event, run) : dueBySchedule(event, run);
   const { projectId, provider } = session;
 
-  const { regions, unreadable } = await survey(session, event.regions, {
+  const since = lookedForSince(event, now);
+  const { regions, unsure, unreadable } = await survey(session, event.regions, {
     owner,
     ids: event.servers.ids,
-    since: lookedForSince(event, now),
+    since,
   });
   const readers = new Map(
     regions.map((one) => [one.region, readerOf(one, readAs(event, due), { owner, projectId, policies })]),
@@ -149,6 +151,8 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     .filter((read) => typeof read === 'object');
   const servers = regions.flatMap((r) => r.servers);
   const selection = selectServers(servers, event.servers);
+  const young = snapshots.filter(({ policy, createdAt }) => policy === due.policy && createdAt >= since);
+  const unknown = unknownServers(unsure, young, event.servers);
   const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
   const steps = run.since ? turned(planned, now, run.since) : planned;
   const toTake = steps.filter(({ action }) => action === 'take').map(({ server }) => server);
@@ -191,7 +195,11 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     ],
     nothingSelected: selection.unmatched.length > 0 || selection.servers.length === 0,
     entries: [
-      ...missing(selection, unreadable.length > 0 || regions.some(({ doubts }) => doubts.length > 0)),
+      ...unknown,
+      ...missing(
+        selection.missingIds.filter((id) => !unknown.some(({ server }) => server === id)),
+        unreadable.length > 0,
+      ),
       ...entries,
     ],
   });
@@ -312,7 +320,26 @@ function dueByHand(
   };
 }
 
-function missing({ missingIds }: Selection, someUnreadable: boolean): Entry[] {
+/**
+ * The servers that the policy may mean, because it names them or has young snapshots of them, and of which nobody knows
+ * whether they are there: such as those in a cell that is down.
+ */
+function unknownServers(
+  unsure: readonly UnsureServer[],
+  young: readonly Snapshot[],
+  selector: Policy['servers'],
+): Entry[] {
+  return [...Map.groupBy(unsure, ({ id }) => id)].flatMap(([id, all]): Entry[] => {
+    const snapshot = young.find(({ server }) => server === id);
+    const { region, problem } = all.find((one) => one.region === snapshot?.region) ?? all[0]!;
+    const name = snapshot && serverNameIn(snapshot);
+    if (!(snapshot || selector.ids?.includes(id)) || !maySelect(id, name, selector)) return [];
+    const reason = `whether server ${id} is there can't be told, so no snapshot of it: ${problem}`;
+    return [{ server: id, name: name ?? id, region, outcome: 'failed', reason }];
+  });
+}
+
+function missing(missingIds: Selection['missingIds'], someUnreadable: boolean): Entry[] {
   const reason = someUnreadable
     ? 'servers.ids: not found in the regions that could be read'
     : 'servers.ids: no such server in these regions: correct the id, or take it out';

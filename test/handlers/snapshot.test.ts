@@ -275,8 +275,53 @@ describe('what a listing lacks', () => {
     });
     const { report } = await h.fail('snapshot', policy({ servers: { ids: [h.db.id, h.web1.id] } }));
     expect(report?.totals).toEqual({ taken: 1, failed: 1 });
-    expect(report?.entries[0]?.reason).toBe('servers.ids: not found in the regions that could be read');
-    expect(report?.warnings).not.toEqual([]);
+    expect(report?.entries[0]).toMatchObject({
+      server: h.db.id,
+      region: 'DFW',
+      reason: expect.stringMatching(
+        `^whether server ${h.db.id} is there can't be told, so no snapshot of it: `,
+      ),
+    });
+  });
+
+  describe('a server whose cell is down', () => {
+    /** db had its snapshot of the 23rd; from then on no listing has it, and GET of it fails. */
+    async function cellDown() {
+      const h = await fleet();
+      await h.run('snapshot', policy());
+      h.cloud.region('DFW').unlisted.add(h.db.id);
+      const path = new RegExp(`servers/${h.db.id}$`);
+      const answer = { status: 500, body: { computeFault: { code: 500, message: 'The cell is down.' } } };
+      h.cloud.faults.push({ service: 'compute', method: 'GET', path, times: 99, answer });
+      setTime('2026-11-24T00:00:20Z');
+      return h;
+    }
+
+    test.each([
+      ['of which there is a young snapshot is a failure that names it', { all: true }, 3],
+      ['that the policy may have selected by its metadata, too', { names: ['web-*'], tagged: { a: 'b' } }, 2],
+    ])('%s', async (_, servers, taken) => {
+      const h = await cellDown();
+      const { report, error } = await h.fail('snapshot', policy({ servers }));
+      expect(report?.totals).toEqual({ taken, failed: 1 });
+      expect(report?.failedIn).toEqual({ DFW: 1 });
+      expect(error.message).toMatch(`db in DFW: whether server ${h.db.id} is there can't be told`);
+    });
+
+    test.each([
+      ['that the policy can not mean', { servers: { names: ['web-*'] } }],
+      ['that the policy excepts', { servers: { all: true, except: { names: ['db'] } } }],
+      ['of which another policy has the snapshots', { policy: 'weekly' }],
+    ])('%s is none', async (_, changes) => {
+      const h = await cellDown();
+      expect((await h.run('snapshot', policy(changes))).totals.failed).toBeUndefined();
+    });
+
+    test('is one as long as its snapshots are young', async () => {
+      const h = await cellDown();
+      setTime('2026-11-27T00:00:20Z');
+      expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 3 });
+    });
   });
 });
 
