@@ -1,10 +1,12 @@
-import { parseEnd } from './dates.ts';
+import { isoSeconds, parseEnd } from './dates.ts';
+import { readMarker } from './marker.ts';
 import { explain, isCloudError, restated } from './openstack/errors.ts';
 import { getImage, type Image, setProperty } from './openstack/images.ts';
 import type { Session } from './openstack/session.ts';
-import type { Hold } from './policy.ts';
+import { ADHOC, type Hold } from './policy.ts';
 import { Refusal } from './refusal.ts';
 import { finishReport, type Report } from './report.ts';
+import { exposedBecause } from './retention.ts';
 import type { Run } from './run.ts';
 
 /**
@@ -12,7 +14,8 @@ import type { Run } from './run.ts';
  *
  * @throws {Refusal} when no region has the image, it belongs to another project, or the hold would be over already.
  */
-export async function hold(session: Session, event: Hold, { owner, now }: Run): Promise<Report> {
+export async function hold(session: Session, event: Hold, run: Run): Promise<Report> {
+  const { owner, now } = run;
   const until = 'hold' in event ? event.until : 'none';
   if (until !== 'none' && until !== 'forever' && parseEnd(until)! <= now) {
     throw new Refusal('The event is refused', [`until: ${until} has passed: give a later one, or "forever"`]);
@@ -48,17 +51,42 @@ export async function hold(session: Session, event: Hold, { owner, now }: Run): 
         region: image.region,
         image: id,
         outcome: event.dryRun ? 'planned' : done,
-        reason: until === 'none' ? released(image, owner) : `held until ${until}`,
+        reason: until === 'none' ? released(image, session, run) : heldText(until),
       },
     ],
   });
 }
 
+function heldText(until: string): string {
+  return until === 'forever' ? 'held forever' : `held until ${until}`;
+}
+
 /** What becomes of an image without its hold. */
-function released({ properties, protected: locked }: Image, owner: string): string {
-  if (properties.autosnap_owner !== owner)
-    return 'it is no snapshot of this deployment, so nothing here deletes it';
-  return locked ? 'it is protected, so it stays until it is not' : 'rotated again by its policy';
+function released(
+  image: Image,
+  { projectId }: Pick<Session, 'projectId'>,
+  { owner, policies }: Pick<Run, 'owner' | 'policies'>,
+): string {
+  const properties = { ...image.properties, autosnap_hold: 'none' };
+  const scheduleOf = (name: string) => policies?.find(({ policy }) => policy === name)?.schedule;
+  const read = readMarker({ ...image, properties }, { owner, projectId, scheduleOf });
+  if (read === undefined) {
+    return policies?.some(({ adopt }) => adopt)
+      ? 'it is not marked as a snapshot of this deployment, so only a policy with adopt may delete it'
+      : 'it is no snapshot of this deployment, so nothing here deletes it';
+  }
+  if (typeof read === 'string') return `${read}: it does not count, and nothing deletes it`;
+  if (image.protected) return 'it is protected, so it stays until it is not';
+  const exposed = exposedBecause(read);
+  if (exposed) return exposed;
+  if (read.policy === ADHOC) {
+    return read.expires
+      ? `it expires at ${isoSeconds(read.expires)}, and is deleted then`
+      : 'it is an ad-hoc snapshot without an end, so nothing deletes it';
+  }
+  return policies && !policies.some(({ policy }) => policy === read.policy)
+    ? `its policy ${read.policy} is no longer deployed, so nothing deletes it`
+    : 'rotated again by its policy';
 }
 
 async function find(session: Session, id: string): Promise<Image | undefined> {

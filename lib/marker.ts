@@ -36,7 +36,7 @@ export interface Snapshot {
   sizeBytes: number | undefined;
   /** Where its data lie, if it is of a volume-backed server: deleting the image would leave them behind. */
   volumeSnapshots: string[];
-  /** Glance's own `protected`, or the operator's hold: for ever, or until a moment. */
+  /** Glance's own `protected`, or the operator's hold: forever, or until a moment. */
   hold: 'protected' | 'forever' | Date | undefined;
   /** Who else can see it, or that it is hidden: such a snapshot counts, and stays. Undefined for a private image. */
   exposure: string | undefined;
@@ -94,6 +94,12 @@ export function isId(text: string): boolean {
 /** How the name of a snapshot ends. A name is not inherited: it tells a snapshot from later images of its server. */
 export function nameEnding(policy: string, slot: Date): string {
   return `-${policy}-${isoSeconds(slot).replace(/[-:]/g, '')}`;
+}
+
+/** What the server of a snapshot was called when the snapshot was taken, as far as the snapshot's name tells. */
+export function serverNameIn({ name, policy, slot }: Pick<Snapshot, 'name' | 'policy' | 'slot'>): string {
+  const ending = nameEnding(policy, slot);
+  return name.endsWith(ending) ? name.slice(0, -ending.length) : name;
 }
 
 /** Whose snapshots are looked for, and when their policies ask for them. */

@@ -138,7 +138,7 @@ export function hasPassed({ proven, drilled }: Snapshot): boolean {
 /** Why a hold keeps this snapshot now; undefined when none does. */
 export function heldBecause({ hold }: Snapshot, now: Date): string | undefined {
   if (hold === 'protected') return 'held: the image is protected';
-  if (hold === 'forever') return 'held for ever';
+  if (hold === 'forever') return 'held forever';
   return hold && now < hold ? `held until ${hold.toISOString()}` : undefined;
 }
 

@@ -51,7 +51,24 @@ export function meansServer(selector: Selector, id: string, server: Server | und
   return (all || ids.includes(id)) && !excepted.includes(id);
 }
 
-function matches(server: Server, { ids, names, tagged }: Criteria): boolean {
+/**
+ * Whether a policy may mean a server of which nothing is known but its id and, perhaps, what it was called: its metadata may
+ * be any.
+ */
+export function maySelect(id: string, name: string | undefined, selector: Selector): boolean {
+  const { ids = [], names = [], tagged, all = false, except } = selector;
+  const known = { id, name: name ?? '', metadata: {} };
+  const mayBeNamed = name === undefined ? names.length > 0 : matches(known, { names });
+  return (
+    (all || tagged !== undefined || ids.includes(id) || mayBeNamed) &&
+    !matches(known, { ...except, tagged: undefined })
+  );
+}
+
+function matches(
+  server: Pick<Server, 'id' | 'name' | 'metadata'>,
+  { ids, names, tagged }: Criteria,
+): boolean {
   return Boolean(
     ids?.includes(server.id) ||
       names?.some((pattern) => glob(pattern).test(server.name)) ||
@@ -59,7 +76,7 @@ function matches(server: Server, { ids, names, tagged }: Criteria): boolean {
   );
 }
 
-function tags({ metadata }: Server, key: string): string[] {
+function tags({ metadata }: Pick<Server, 'metadata'>, key: string): string[] {
   const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
   return value?.split(',').map((part) => part.trim()) ?? [];
 }

@@ -11,21 +11,22 @@ import {
   markerOf,
   nameEnding,
   type Snapshot,
+  serverNameIn,
 } from './marker.ts';
 import { createImage, type NewImage, type Server } from './openstack/compute.ts';
-import { explain, isCloudError } from './openstack/errors.ts';
-import { getImage, type Image, listImageIds, listImages } from './openstack/images.ts';
+import { explain, isCloudError, restated } from './openstack/errors.ts';
+import { getImage, type Image, listImages, listImagesById } from './openstack/images.ts';
 import { spreadUnderLimits } from './openstack/rates.ts';
 import { getServer } from './openstack/servers.ts';
-import type { Session } from './openstack/session.ts';
-import { getVolumeSnapshots } from './openstack/volumes.ts';
+import { cloudTime, type Session } from './openstack/session.ts';
+import { getVolumeSnapshots, listVolumeSnapshots, type VolumeSnapshot } from './openstack/volumes.ts';
 import { ADHOC, type Adhoc, isAdhoc, type Policy, type Selector } from './policy.ts';
 import { Refusal } from './refusal.ts';
 import { type Entry, finishReport, NOWHERE, type Report } from './report.ts';
 import type { Run } from './run.ts';
 import { intervalMs, type Schedule } from './schedule.ts';
-import { type Selection, selectServers } from './selection.ts';
-import { type RegionSurvey, survey } from './survey.ts';
+import { maySelect, type Selection, selectServers } from './selection.ts';
+import { type RegionSurvey, survey, type UnsureServer } from './survey.ts';
 
 // Enough for Rackspace's 100 POSTs a minute while each takes less than 4.8 seconds.
 const AT_ONCE = 8;
@@ -135,10 +136,11 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const { projectId, provider } = session;
   const { ids = [], only }: Selector = event.servers;
 
-  const { regions, unreadable } = await survey(session, event.regions, {
+  const since = lookedForSince(event, now);
+  const { regions, unsure, unreadable } = await survey(session, event.regions, {
     owner,
     ids: [...ids, ...(only?.ids ?? [])],
-    since: lookedForSince(event, now),
+    since,
   });
   const readers = new Map(
     regions.map((one) => [one.region, readerOf(one, readAs(event, due), { owner, projectId, policies })]),
@@ -150,16 +152,22 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     .filter((read) => typeof read === 'object');
   const servers = regions.flatMap((r) => r.servers);
   const selection = selectServers(servers, event.servers);
-  const inheriting = provider === 'rackspace' ? inheritingMaker(regions) : new Set<Server>();
+  const young = snapshots.filter(({ policy, createdAt }) => policy === due.policy && createdAt >= since);
+  const unknown = unknownServers(unsure, young, event.servers);
   const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
   const steps = run.since ? turned(planned, now, run.since) : planned;
   const toTake = steps.filter(({ action }) => action === 'take').map(({ server }) => server);
   if (!event.dryRun) await spreadUnderLimits(session, toTake);
-  const take: Taking = { session, due, inheriting, readerFor: (region) => readers.get(region)! };
+  const take: Taking = {
+    session,
+    due,
+    inheriting: inheritingMaker(regions),
+    readerFor: (region) => readers.get(region)!,
+  };
   const found = await pMap(steps, (step) => (event.dryRun ? dryStep(step) : takeStep(take, step)), {
     concurrency: AT_ONCE,
   });
-  const { entries, warnings } = await confirmTaken(session, found);
+  const { entries, warnings } = await confirmTaken(take, found);
 
   const failures = unreadable.map(
     ({ region, problem }) => `${region} can't be read, so no snapshot there: ${problem}`,
@@ -188,10 +196,11 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     ],
     nothingSelected: selection.unmatched.length > 0 || selection.servers.length === 0,
     entries: [
+      ...unknown,
       ...missing(
-        selection,
+        selection.missingIds.filter((id) => !unknown.some(({ server }) => server === id)),
         only !== undefined,
-        unreadable.length > 0 || regions.some(({ doubts }) => doubts.length > 0),
+        unreadable.length > 0,
       ),
       ...entries,
     ],
@@ -213,19 +222,24 @@ function readAs(event: Policy | Adhoc, { policy }: Due): ReadingPolicy {
   return isAdhoc(event) ? { policy, servers: event.servers, adopt: undefined } : event;
 }
 
+/** Whether an image of a server would inherit that something else has made it. */
+type Inheritance = 'certain' | 'possible' | 'none';
+
 /**
- * The servers whose images may say that Rackspace's own schedule has made them, which deletes the oldest of its images:
- * all but those whose own image is listed, and says no such thing. An earlier snapshot of ours may show it, too.
+ * The servers whose images would say that Rackspace's own schedule has made them, which deletes the oldest of its images
+ * (elsewhere, servers that were made from an image that was moved from Rackspace): all but those whose own image is
+ * listed, and says no such thing. Where that image is not listed, an earlier snapshot of the server may show it.
  */
-function inheritingMaker(regions: readonly RegionSurvey[]): Set<Server> {
-  return new Set(
+function inheritingMaker(regions: readonly RegionSurvey[]): Map<Server, Inheritance> {
+  return new Map(
     regions.flatMap(({ servers, images }) => {
       const says = ({ properties }: Image) => (properties[CREATED_BY_KEY] ?? CREATED_BY) !== CREATED_BY;
       const imageOf = new Map(images.map((image) => [image.id, image]));
       const shown = new Set(images.filter(says).map(({ properties }) => properties.autosnap_server));
-      return servers.filter(({ id, imageId = '' }) => {
-        const base = imageOf.get(imageId);
-        return shown.has(id) || !base || says(base);
+      return servers.map((server): [Server, Inheritance] => {
+        const base = imageOf.get(server.imageId ?? '');
+        if (base ? says(base) : shown.has(server.id)) return [server, 'certain'];
+        return [server, base && !shown.has(server.id) ? 'none' : 'possible'];
       });
     }),
   );
@@ -308,7 +322,26 @@ function dueByHand(
   };
 }
 
-function missing({ missingIds }: Selection, isPart: boolean, someUnreadable: boolean): Entry[] {
+/**
+ * The servers that the policy may mean, because it names them or has young snapshots of them, and of which nobody knows
+ * whether they are there: such as those in a cell that is down.
+ */
+function unknownServers(
+  unsure: readonly UnsureServer[],
+  young: readonly Snapshot[],
+  selector: Policy['servers'],
+): Entry[] {
+  return [...Map.groupBy(unsure, ({ id }) => id)].flatMap(([id, all]): Entry[] => {
+    const snapshot = young.find(({ server }) => server === id);
+    const { region, problem } = all.find((one) => one.region === snapshot?.region) ?? all[0]!;
+    const name = snapshot && serverNameIn(snapshot);
+    if (!(snapshot || selector.ids?.includes(id)) || !maySelect(id, name, selector)) return [];
+    const reason = `whether server ${id} is there can't be told, so no snapshot of it: ${problem}`;
+    return [{ server: id, name: name ?? id, region, outcome: 'failed', reason }];
+  });
+}
+
+function missing(missingIds: Selection['missingIds'], isPart: boolean, someUnreadable: boolean): Entry[] {
   const what = isPart ? 'no server of this policy' : 'no such server';
   const reason = someUnreadable
     ? 'servers.ids: not found in the regions that could be read'
@@ -334,8 +367,7 @@ function entryOf({ id, name, region }: Server): Pick<Entry, 'server' | 'name' | 
 interface Taking {
   session: Session;
   due: Due;
-  /** The servers whose images need {@link CREATED_BY}. */
-  inheriting: ReadonlySet<Server>;
+  inheriting: ReadonlyMap<Server, Inheritance>;
   readerFor(region: string): Reader;
 }
 
@@ -347,9 +379,14 @@ async function takeStep(taking: Taking, step: Step): Promise<Entry> {
   if (due.until && new Date() >= due.until) {
     return { ...entry, outcome: 'deferred', reason: 'the next slot has come' };
   }
+  if (due.until && cloudTime(session) >= due.until) {
+    const minutes = Math.round((session.clockAheadMs ?? 0) / 60_000);
+    const reason = `the cloud's clock is ${minutes} minutes ahead, so its image would be dated after the next slot and not count: have that clock corrected, or the policy's interval made longer`;
+    return { ...entry, outcome: 'failed', reason };
+  }
   try {
     const id = await createOnce(
-      () => createOwnImage(session, server, image, taking.inheriting.has(server)),
+      () => createOwnImage(session, server, image, taking.inheriting.get(server) ?? 'possible'),
       () => lookFor(taking, server, image),
     );
     if (id === undefined) {
@@ -403,23 +440,39 @@ async function lookFor(
 /**
  * {@link createImage}.
  *
- * @param inherits whether the image would inherit that Rackspace's own schedule has made it: then it says that we have,
- *   where Rackspace lets us write that.
+ * @param inherits whether the image would inherit that something else has made it: then it says that we have. Where the
+ *   cloud refuses to have that written, the image is made without it, unless it is certain that it would be no use.
  */
 export async function createOwnImage(
   session: Session,
   server: Pick<Server, 'id' | 'region'>,
-  image: NewImage,
-  inherits: boolean,
+  wanted: NewImage,
+  inherits: Inheritance,
 ): Promise<string | undefined> {
-  if (!inherits) return createImage(session, server, image);
+  const image = { ...wanted, metadata: { ...wanted.metadata, ...typeOn(session) } };
+  if (inherits === 'none') return createImage(session, server, image);
   try {
     const metadata = { ...image.metadata, [CREATED_BY_KEY]: CREATED_BY };
     return await createImage(session, server, { ...image, metadata });
   } catch (error) {
     if (!isCloudError(error, 'FORBIDDEN', 'BAD_REQUEST')) throw error;
-    return createImage(session, server, image);
+    if (inherits === 'possible') return createImage(session, server, image);
+    throw restated(
+      error,
+      `its image would inherit that something else has made it, and the cloud does not let ${CREATED_BY_KEY} be overwritten: ${error.message}`,
+    );
   }
+}
+
+/**
+ * What Nova says itself of the image of a server whose disk is no volume. The image of any other server inherits its type
+ * from the image that the root volume was made from: it may say that it is a backup of another server, of which that
+ * server's createBackup keeps only so many. Rackspace makes no images of servers whose disk is a volume.
+ *
+ * `POST /servers/{id}/action` createBackup: Nova compute API 2.1.
+ */
+function typeOn({ provider }: Session): Record<string, string> {
+  return provider === 'rackspace' ? {} : { image_type: 'snapshot' };
 }
 
 /**
@@ -441,19 +494,27 @@ async function createOnce(
 }
 
 /**
- * What was taken, as it is in the end: an image that the cloud has promised and does not have was not taken. What a new
- * listing lacks is asked for by itself.
+ * What was taken, as it is in the end: an image that the cloud has promised and does not have was not taken, nor was one
+ * that the next run would not recognise. What a new listing lacks is asked for by itself.
  */
-async function confirmTaken(session: Session, entries: readonly Entry[]): Promise<Confirmed> {
+async function confirmTaken(
+  { session, readerFor }: Taking,
+  entries: readonly Entry[],
+): Promise<{ entries: Entry[]; warnings: string[] }> {
   const taken = entries.filter(({ outcome }) => outcome === 'taken');
-  const missing = new Set<Entry>();
+  const problems = new Map<Entry, string>();
   const warnings: string[] = [];
   for (const [region, its] of Map.groupBy(taken, (entry) => entry.region)) {
     try {
-      const listed = await listImageIds(session, region);
+      const listed = await listImagesById(session, region, new Set(its.map(({ image }) => image!)));
+      const isOnVolumes = [...listed.values()].some((image) => image.volumeSnapshotIds.length > 0);
+      const volumeSnapshots = isOnVolumes ? await listVolumeSnapshots(session, region) : [];
       for (const entry of its) {
-        if (listed.has(entry.image!)) continue;
-        if (!(await getImage(session, region, entry.image!))) missing.add(entry);
+        const image = listed.get(entry.image!) ?? (await getImage(session, region, entry.image!));
+        const problem = image
+          ? rejection(image, readerFor(region)(image, await neededBy(session, image, volumeSnapshots)))
+          : `the cloud has accepted the request, and has no image ${entry.image}`;
+        if (problem) problems.set(entry, problem);
       }
     } catch (error) {
       if (!isCloudError(error)) throw error;
@@ -462,21 +523,29 @@ async function confirmTaken(session: Session, entries: readonly Entry[]): Promis
   }
   return {
     warnings,
-    entries: entries.map((entry) =>
-      missing.has(entry)
-        ? {
-            ...entry,
-            outcome: 'failed',
-            reason: `the cloud has accepted the request, and has no image ${entry.image}`,
-          }
-        : entry,
-    ),
+    entries: entries.map((entry) => {
+      const reason = problems.get(entry);
+      return reason ? { ...entry, outcome: 'failed', reason } : entry;
+    }),
   };
 }
 
-interface Confirmed {
-  entries: Entry[];
-  warnings: string[];
+/** The volume snapshots that an image names: listed ones, and what the listing lacks, one by one. */
+async function neededBy(
+  session: Session,
+  { region, volumeSnapshotIds }: Image,
+  listed: readonly VolumeSnapshot[],
+): Promise<VolumeSnapshot[]> {
+  const found = listed.filter(({ id }) => volumeSnapshotIds.includes(id));
+  const missing = volumeSnapshotIds.filter((id) => !found.some((one) => one.id === id));
+  return [...found, ...(await getVolumeSnapshots(session, region, missing))];
+}
+
+/** Why a new image of ours is no use, and what to do; undefined for one that the next run will recognise. */
+function rejection({ id }: Image, read: ReturnType<Reader>): string | undefined {
+  if (typeof read === 'object') return undefined;
+  const problem = read ?? `the cloud has left the marker out of image ${id}`;
+  return `${problem}: it does not count, and nothing deletes it: correct the cause, then delete the image`;
 }
 
 /** The regions in which snapshots were taken that have an end, and that no cleanup of the deployment looks at. */

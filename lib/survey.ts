@@ -26,8 +26,18 @@ export interface RegionSurvey {
   doubts: string[];
 }
 
+/** A server that the listing of a region lacks, and of which GET has told neither that it is there nor that it is gone. */
+export interface UnsureServer {
+  region: string;
+  id: string;
+  /** What the cloud has answered. */
+  problem: string;
+}
+
 export interface Survey {
   regions: RegionSurvey[];
+  /** The servers of which nobody knows whether they are there; without those that another region has. */
+  unsure: UnsureServer[];
   /** The servers that drills have made: they will soon be gone, and no policy ever means them. They are in no region's `servers`. */
   throwAways: Server[];
   /** The regions that could not be listed completely, and why: nothing may be done there. */
@@ -68,19 +78,27 @@ export async function survey(
       ),
     );
   }
-  const found: Survey = { regions: [], throwAways: [], unreadable: [] };
+  const found: Survey = { regions: [], unsure: [], throwAways: [], unreadable: [] };
   await pMap(new Set(regions ?? known), async (region) => {
     try {
-      const { throwAways, ...surveyed } = await surveyRegion(session, region, wanted);
+      const { throwAways, unsure, ...surveyed } = await surveyRegion(session, region, wanted);
       found.regions.push(surveyed);
       found.throwAways.push(...throwAways);
+      found.unsure.push(...unsure);
     } catch (error) {
       if (!isCloudError(error)) throw error;
       found.unreadable.push({ region, problem: error.message });
     }
   });
   found.regions.sort((a, b) => (a.region < b.region ? -1 : 1));
-  return { ...found, regions: distinct(found.regions) };
+  const there = new Set(
+    [...found.regions.flatMap(({ servers }) => servers), ...found.throwAways].map(({ id }) => id),
+  );
+  return {
+    ...found,
+    regions: distinct(found.regions),
+    unsure: found.unsure.filter(({ id }) => !there.has(id)),
+  };
 }
 
 /**
@@ -109,7 +127,7 @@ async function surveyRegion(
   session: Session,
   region: string,
   { owner, ids = [], since = new Date(0) }: Wanted,
-): Promise<RegionSurvey & Pick<Survey, 'throwAways'>> {
+): Promise<RegionSurvey & Pick<Survey, 'throwAways' | 'unsure'>> {
   const [servers, images] = await Promise.all([listServers(session, region), listImages(session, region)]);
   const ours = images.filter(({ properties }) => properties.autosnap_owner === owner);
   const named = ours.flatMap(({ properties, createdAt }) =>
@@ -117,7 +135,7 @@ async function surveyRegion(
   );
   const needed = images.filter(hasVolumesOf(owner)).flatMap(({ volumeSnapshotIds }) => volumeSnapshotIds);
   const [missing, volumes] = await Promise.all([
-    lookFor(without(servers, [...ids, ...named]), (id) => getServer(session, region, id)),
+    findServers(session, region, without(servers, [...ids, ...named])),
     needed.length > 0 ? listVolumeSnapshots(session, region) : [],
   ]);
   const more = await lookFor(without(volumes, needed), (id) => getVolumeSnapshot(session, region, id));
@@ -128,10 +146,21 @@ async function surveyRegion(
     servers: lasting,
     throwAways,
     images,
-    volumeSnapshots: [...volumes, ...more.found, ...more.unread.map((id) => unreadable(region, id))],
+    volumeSnapshots: [...volumes, ...more.found, ...more.unread.keys().map((id) => unreadable(region, id))],
     gone: missing.gone,
-    doubts: [...missing.doubts, ...more.doubts],
+    unsure: missing.unsure,
+    doubts: [...missing.unsure.map(({ problem }) => problem), ...more.unread.values()],
   };
+}
+
+/** Asks a region for servers that its listing lacks, one by one. */
+export async function findServers(
+  session: Session,
+  region: string,
+  ids: Iterable<string>,
+): Promise<{ found: Server[]; gone: ReadonlySet<string>; unsure: UnsureServer[] }> {
+  const { found, gone, unread } = await lookFor(ids, (id) => getServer(session, region, id));
+  return { found, gone, unsure: [...unread].map(([id, problem]) => ({ region, id, problem })) };
 }
 
 /** Those of some ids that a listing lacks. */
@@ -143,8 +172,8 @@ async function lookFor<T>(ids: Iterable<string>, get: (id: string) => Promise<T 
   const result = {
     found: [] as T[],
     gone: new Set<string>(),
-    unread: [] as string[],
-    doubts: [] as string[],
+    /** What the cloud has answered, by the id. */
+    unread: new Map<string, string>(),
   };
   await pMap(
     ids,
@@ -155,8 +184,7 @@ async function lookFor<T>(ids: Iterable<string>, get: (id: string) => Promise<T 
         else result.gone.add(id);
       } catch (error) {
         if (!isCloudError(error)) throw error;
-        result.unread.push(id);
-        result.doubts.push(error.message);
+        result.unread.set(id, error.message);
       }
     },
     { concurrency: AT_ONCE },

@@ -226,7 +226,7 @@ describe('what is kept and not counted', () => {
   const [newest] = series;
 
   test.each<[Snapshot['hold'], string]>([
-    ['forever', 'held for ever'],
+    ['forever', 'held forever'],
     ['protected', 'held: the image is protected'],
     [new Date('2027-01-01T00:00:00Z'), 'held until 2027-01-01T00:00:00.000Z'],
   ])('a hold: %s', (hold, reason) => {
@@ -304,7 +304,7 @@ describe('an ad-hoc snapshot', () => {
     ],
     ['goes at its end', { expires: NOW }, false, 'ad hoc, ended 2026-11-23T06:00:00.000Z'],
     ['goes after its end', { expires: ended }, false, 'ad hoc, ended 2026-11-23T05:59:59.999Z'],
-    ['stays while it is held', { expires: ended, hold: 'forever' }, true, 'held for ever'],
+    ['stays while it is held', { expires: ended, hold: 'forever' }, true, 'held forever'],
     [
       'stays while it is pending',
       { expires: ended, state: 'pending', status: 'saving' },

@@ -11,7 +11,7 @@ import type { Policy } from '../policy.ts';
 import { Refusal } from '../refusal.ts';
 import type { Run } from '../run.ts';
 import { selectServers } from '../selection.ts';
-import { survey } from '../survey.ts';
+import { findServers, type RegionSurvey, survey, type UnsureServer } from '../survey.ts';
 import { type Copies, listCopies, type ReadableCopies } from './copied.ts';
 import { type GoodRun, missingRuns } from './missing.ts';
 import { type AuditedSeries, protectionOf } from './protection.ts';
@@ -24,7 +24,7 @@ export interface AuditedPolicy {
   nextCleanup?: string;
   /** Some selector matches no server: the policy protects less than it says. */
   nothingSelected: boolean;
-  /** Whether all its regions could be read. */
+  /** Whether all its regions could be read, and all servers in them that it may mean. */
   readable: boolean;
   /** Its jobs that no run has ended well of for too long; see missing.ts. */
   missing?: string[];
@@ -143,7 +143,7 @@ async function auditRegions(
   policies: Policy[],
   run: Run,
 ): Promise<AccountAudit> {
-  const { regions, unreadable } = await survey(session, undefined, { owner: run.owner });
+  const { regions, unsure, unreadable } = await survey(session, undefined, { owner: run.owner });
   const place = { owner: run.owner, account };
   let inBucket: Promise<Copies> | undefined;
   const listed = ({ offsite, regions: wanted }: Policy): Promise<Copies> | undefined => {
@@ -187,22 +187,30 @@ async function auditRegions(
       ...(problem ? [problem] : []),
     ];
     const nothingSelected = selection.unmatched.length > 0 || selection.servers.length === 0;
-    const readable = own.length === new Set(wanted).size;
-    result.policies.push(auditedPolicy(policy, run, { readable, nothingSelected, problems }));
+    let readable = own.length === new Set(wanted).size;
     for (const surveyed of own) {
       const adhoc = !adhocIn.has(surveyed.region);
       adhocIn.add(surveyed.region);
       const { projectId } = session;
-      const { series, warnings } = protectionOf(surveyed, policy, {
+      const more = await findServers(session, surveyed.region, unknownOf(copies, surveyed, unsure));
+      const all = {
+        ...surveyed,
+        servers: [...surveyed.servers, ...more.found],
+        gone: surveyed.gone.union(more.gone),
+      };
+      const { series, warnings } = protectionOf(all, policy, {
         ...run,
         projectId,
         adhoc,
+        unsure: [...unsure, ...more.unsure],
         copies,
         obstacleTo: obstacle,
       });
+      if (series.some(({ trouble }) => trouble === 'server-unreadable')) readable = false;
       result.series.push(...series);
       result.warnings.push(...warnings);
     }
+    result.policies.push(auditedPolicy(policy, run, { readable, nothingSelected, problems }));
   }
   for (const { region, id, name, imageSchedule } of regions.flatMap((r) => r.servers)) {
     if (!covered.has(`${region} ${id}`)) result.uncovered.push({ account, region, server: id, name });
@@ -213,6 +221,17 @@ async function auditRegions(
     }
   }
   return result;
+}
+
+/** The servers of copies that a survey has not looked for, because no image names them any more. */
+function unknownOf(
+  copies: readonly CheckedCopy[] = [],
+  { region, servers, gone }: RegionSurvey,
+  unsure: readonly UnsureServer[],
+): Set<string> {
+  const known = new Set([...servers, ...unsure].map(({ id }) => id)).union(gone);
+  const ofRegion = copies.filter((copy) => copy.region === region).map(({ server }) => server);
+  return new Set(ofRegion).difference(known);
 }
 
 /** A policy's good copies; or why they are not known. */
@@ -242,5 +261,9 @@ function auditedPolicy(
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
     ...(nextCleanup ? { nextCleanup: isoSeconds(nextCleanup) } : {}),
     ...found,
+    problems: nextRun ? found.problems : [...found.problems, SCHEDULE_ENDED],
   };
 }
+
+const SCHEDULE_ENDED =
+  'schedule: it has ended, so no snapshot is taken any more: correct it: its last field is the year, * for every one';

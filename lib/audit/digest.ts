@@ -4,7 +4,7 @@ import type { Census } from './census.ts';
 import { behindWithCopies, copiedServers, copyText } from './copied.ts';
 import { failedDrillText, hasFailedDrill, provenServers } from './proof.ts';
 import type { AuditedSeries } from './protection.ts';
-import { latenessMs, sentence, worstFirst } from './sentence.ts';
+import { lateText, sentence, TROUBLES, worstFirst } from './sentence.ts';
 import { cleanText, counted, durationText, minuteText, sizeText } from './words.ts';
 
 const MOST_LINES = 20;
@@ -91,11 +91,11 @@ function failuresOf({ job, policy, account, accounts, failures, entries }: Repor
 }
 
 function lateLine(series: AuditedSeries): string {
-  const { name, region, policy, newestGood } = series;
+  const { name, server, region, policy, newestGood, trouble } = series;
   const state = newestGood
-    ? `${durationText(latenessMs(series))} late; the newest good snapshot is of ${minuteText(newestGood)}`
-    : 'there is no good snapshot';
-  return `${name} in ${region}, ${policy}: ${state}`;
+    ? `${lateText(series)}; the newest good snapshot is of ${minuteText(newestGood)}`
+    : `${trouble ? `${TROUBLES[trouble]}; ` : ''}there is no good snapshot`;
+  return `${name || server} in ${region}, ${policy}: ${state}`;
 }
 
 /** "Copied: 5 of 7 servers; the oldest is that of web-1, 3 days". Nothing where it is asked of no server. */

@@ -1,7 +1,7 @@
 import { type Reader, readerOf } from '../belonging.ts';
 import { planCleanup, type SeriesPlan } from '../cleanup.ts';
 import { isoSeconds } from '../dates.ts';
-import { isStuck, type Snapshot } from '../marker.ts';
+import { isStuck, type Snapshot, serverNameIn } from '../marker.ts';
 import type { CheckedCopy } from '../offsite/check.ts';
 import type { Copier } from '../offsite/copy.ts';
 import type { Server } from '../openstack/compute.ts';
@@ -9,8 +9,8 @@ import { ADHOC, type Policy } from '../policy.ts';
 import { hasPassed } from '../retention.ts';
 import type { Run } from '../run.ts';
 import { intervalMs } from '../schedule.ts';
-import { selectServers } from '../selection.ts';
-import type { RegionSurvey } from '../survey.ts';
+import { maySelect, selectServers } from '../selection.ts';
+import type { RegionSurvey, UnsureServer } from '../survey.ts';
 import { type Copied, copiedOf } from './copied.ts';
 import { type Foresight, foresight } from './foresight.ts';
 import type { Gap } from './gaps.ts';
@@ -23,9 +23,16 @@ const DAY_MS = 24 * 3_600_000;
 /**
  * - protected: the newest good snapshot is recent enough. late: it is not. never: there is none, though the server is
  *   old enough to have one. waiting: there is none yet, because the server is new.
- * - released: the policy does not select the server any more. orphaned: the server is gone. adhoc: made by hand.
+ * - released: the policy does not select the server any more. orphaned: the server is gone, as the cloud has said for it
+ *   by itself. adhoc: made by hand.
  */
 export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released' | 'orphaned' | 'adhoc';
+
+/**
+ * Why a series is late or never, whatever its age: its policy's schedule has ended; or nobody knows whether its server is
+ * there, because the listing lacks it, and the cloud does not answer for it.
+ */
+export type Trouble = 'schedule-ended' | 'server-unreadable';
 
 /** One snapshot, as the report page shows it. Times are ISO, in UTC. */
 export interface AuditedSnapshot {
@@ -49,10 +56,11 @@ export interface AuditedSeries {
   account: string;
   region: string;
   server: string;
-  /** Empty when the server is gone. */
+  /** Empty when the server is gone. What it was called, when nobody knows whether it is there. */
   name: string;
   policy: string;
   state: SeriesState;
+  trouble?: Trouble;
   newestGood?: string;
   ageSeconds?: number;
   /** The age in intervals of the schedule: {@link LATE} is late. Absent where nothing is expected any more. */
@@ -84,7 +92,7 @@ export interface RegionProtection {
 /**
  * How well the servers of a completely listed region are protected by a policy: a series for each server that it
  * selects, with or without snapshots, and for each that has any. `adhoc` takes in the snapshots made by hand, which
- * belong to no policy; `copies` are the policy's, where it asks for them and they are known, and
+ * belong to no policy; `unsure` are servers of which nobody knows whether they are there; `copies` are the policy's, where it asks for them and they are known, and
  * `obstacleTo` says what can't be copied.
  */
 export function protectionOf(
@@ -93,19 +101,27 @@ export function protectionOf(
   {
     projectId,
     adhoc,
+    unsure = [],
     copies,
     obstacleTo = () => undefined,
     ...run
   }: Pick<Run, 'owner' | 'now' | 'policies'> & {
     projectId: string;
     adhoc: boolean;
+    unsure?: readonly UnsureServer[];
     copies?: readonly CheckedCopy[] | undefined;
     obstacleTo?: Copier['obstacleTo'];
   },
 ): RegionProtection {
   const { now } = run;
   const read = readerOf(surveyed, policy, { owner: run.owner, projectId, policies: run.policies });
-  const plan = planCleanup(surveyed, policy, read, run);
+  const doubtful = standIns(surveyed, unsure, policy, read);
+  const plan = planCleanup(
+    { ...surveyed, servers: [...surveyed.servers, ...doubtful.values()] },
+    policy,
+    read,
+    run,
+  );
   const overstaying = overstayingIn(surveyed, policy, read, run);
   const serverOf = new Map(surveyed.servers.map((server) => [server.id, server]));
   const selected = new Set(selectServers(surveyed.servers, policy.servers).servers);
@@ -120,20 +136,24 @@ export function protectionOf(
   const ids = new Set([...[...selected].map(({ id }) => id), ...planned.keys(), ...copiesIn.keys()]);
   const series = [...ids].map((id): AuditedSeries => {
     const server = serverOf.get(id);
+    const standIn = doubtful.get(id);
+    const isDoubtful = standIn !== undefined && maySelect(id, standIn.name || undefined, policy.servers);
     const items = planned.get(id)?.items ?? [];
     const grows = server !== undefined && selected.has(server);
     const snapshots = items.map(({ snapshot }) => snapshot);
     const foreseen = grows ? foresee(snapshots) : undefined;
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
-    const shown = shownSeries(items, { server, now, goes: foreseen?.goes });
+    const shown = shownSeries(items, { server: server ?? standIn, now, goes: foreseen?.goes });
     return {
       ...common,
       server: id,
-      name: server?.name ?? '',
+      name: (server ?? standIn)?.name ?? '',
       policy: policy.policy,
       ...(grows
         ? { ...expected(server, shown.newestGood, policy, now), gaps: foreseen?.gaps ?? [] }
-        : { state: server ? 'released' : 'orphaned' }),
+        : isDoubtful
+          ? { ...expected(standIn, shown.newestGood, policy, now), ...inTrouble('server-unreadable', shown) }
+          : { state: surveyed.gone.has(id) ? 'orphaned' : 'released' }),
       ...(proof ? { proof } : {}),
       ...notRotating(snapshots, overstaying),
       ...(copies && policy.offsite
@@ -165,6 +185,50 @@ export function protectionOf(
       ),
     ],
     warnings: [...stalled(plan.series, overstaying), ...plan.warnings],
+  };
+}
+
+/**
+ * A server for each of which nobody knows whether it is there, as far as its newest snapshot tells what it was: so nothing
+ * says that it is gone.
+ */
+function standIns(
+  { region, images, volumeSnapshots }: RegionSurvey,
+  unsure: readonly UnsureServer[],
+  { policy }: Policy,
+  read: Reader,
+): Map<string, Server> {
+  const here = unsure.filter((one) => one.region === region);
+  if (here.length === 0) return new Map();
+  const snapshots = images
+    .map((image) => read(image, volumeSnapshots))
+    .filter((one) => typeof one === 'object')
+    .filter((one) => one.policy === policy)
+    .sort((a, b) => b.slot.getTime() - a.slot.getTime());
+  return new Map(
+    here.map(({ id }) => {
+      const newest = snapshots.find(({ server }) => server === id);
+      return [id, standIn(id, region, newest ? serverNameIn(newest) : '')];
+    }),
+  );
+}
+
+function standIn(id: string, region: string, name: string): Server {
+  return {
+    id,
+    name,
+    region,
+    // Nobody can say that it is idle, and its pending snapshots stuck.
+    taskState: 'unknown',
+    metadata: {},
+    imageId: undefined,
+    volumeBacked: false,
+    volumeIds: [],
+    flavorId: undefined,
+    keyName: undefined,
+    securityGroups: [],
+    createdAt: undefined,
+    imageSchedule: false,
   };
 }
 
@@ -257,6 +321,13 @@ function verdictOn(snapshot: Snapshot): Pick<AuditedSnapshot, 'proven' | 'unprov
   return drilled ? { unproven: isoSeconds(drilled) } : {};
 }
 
+function inTrouble(
+  trouble: Trouble,
+  { newestGood }: { newestGood?: string | undefined },
+): Pick<AuditedSeries, 'state' | 'trouble'> {
+  return { state: newestGood ? 'late' : 'never', trouble };
+}
+
 /**
  * The state of a series that is to grow, and its age in intervals: of the newest good snapshot, or of the server
  * where there is none. The interval is the one that began with it: on a Monday, Friday's snapshot is not late.
@@ -266,9 +337,10 @@ function expected(
   newestGood: string | undefined,
   { schedule }: Policy,
   now: Date,
-): Pick<AuditedSeries, 'state' | 'overdue' | 'nextRun'> {
+): Pick<AuditedSeries, 'state' | 'trouble' | 'overdue' | 'nextRun'> {
   const next = schedule.next(now);
-  const nextRun = next ? { nextRun: isoSeconds(next) } : {};
+  if (!next) return inTrouble('schedule-ended', { newestGood });
+  const nextRun = { nextRun: isoSeconds(next) };
   const since = newestGood ? new Date(newestGood) : server.createdAt;
   const interval = since && intervalMs(schedule, since);
   if (!since || !interval) return { state: newestGood ? 'protected' : 'never', ...nextRun };

@@ -1,5 +1,5 @@
 import type { Audit } from './audit.ts';
-import type { AuditedSeries, SeriesState } from './protection.ts';
+import type { AuditedSeries, SeriesState, Trouble } from './protection.ts';
 import { cleanText, durationText } from './words.ts';
 
 /** Nova allows names of 255 characters. */
@@ -57,6 +57,17 @@ export function latenessMs({ ageSeconds = 0, overdue = 0 }: AuditedSeries): numb
   return overdue > 1 ? 1000 * ageSeconds * (1 - 1 / overdue) : 0;
 }
 
+/** How each trouble is called on the page, in the digest and in the sentence. */
+export const TROUBLES: Record<Trouble, string> = {
+  'schedule-ended': 'the schedule has ended',
+  'server-unreadable': "whether it is there can't be told",
+};
+
+/** What is wrong with a late series: "3 days late". */
+export function lateText(series: AuditedSeries): string {
+  return series.trouble ? TROUBLES[series.trouble] : `${durationText(latenessMs(series))} late`;
+}
+
 /** A name as it may stand in a sentence. */
 function shortName(name: string): string {
   const characters = [...cleanText(name)];
@@ -75,10 +86,9 @@ export function worstFirst(a: AuditedSeries, b: AuditedSeries): number {
 }
 
 function troubleText(series: AuditedSeries): string {
-  const name = shortName(series.name);
-  return series.state === 'late'
-    ? `${name} is ${durationText(latenessMs(series))} late`
-    : `${name} has no good snapshot`;
+  const name = shortName(series.name || `server ${series.server}`);
+  if (series.trouble) return `${name}: ${TROUBLES[series.trouble]}`;
+  return series.state === 'late' ? `${name} is ${lateText(series)}` : `${name} has no good snapshot`;
 }
 
 /** The regions and accounts that can't be read, from the words that audit.ts has for them. */

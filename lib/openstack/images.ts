@@ -75,6 +75,27 @@ export async function listImageIds(session: Session, region: string): Promise<Se
   return new Set(images.filter((image) => !isGone(image.status)).map((image) => image.id));
 }
 
+/**
+ * Those of {@link listImages} that have one of `ids`, by their ids. All others are dropped as they are read, which needs
+ * far less memory.
+ */
+export async function listImagesById(
+  session: Session,
+  region: string,
+  ids: ReadonlySet<string>,
+): Promise<Map<string, Image>> {
+  const { id, status } = GlanceImage.entries;
+  const item = v.pipe(
+    v.looseObject({ id, status }),
+    v.transform((listed) => {
+      const wanted = ids.has(listed.id) ? v.safeParse(GlanceImage, listed) : undefined;
+      return { id: listed.id, image: wanted?.success ? fromGlance(wanted.output, region) : undefined };
+    }),
+  );
+  const listed = await listOwn(session, region, item);
+  return new Map(listed.flatMap(({ image }) => (image && !isGone(image.status) ? [[image.id, image]] : [])));
+}
+
 async function listOwn<T extends { id: string }>(
   session: Session,
   region: string,

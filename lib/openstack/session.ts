@@ -69,6 +69,11 @@ export interface Session {
   download(request: DownloadRequest): Promise<CloudData>;
 }
 
+/** Now, by the cloud's clock, by which it dates what it makes. */
+export function cloudTime({ clockAheadMs = 0 }: Pick<Session, 'clockAheadMs'>): Date {
+  return new Date(Date.now() + clockAheadMs);
+}
+
 /**
  * Authenticates, always anew (a snapshot's upload goes on with this token for hours), and returns a session that
  * authenticates once more when the cloud says that its token is no longer good. Credentials that the cloud refuses

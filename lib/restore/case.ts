@@ -24,11 +24,6 @@ export function beginningOf({ request, event, origin }: Case, image: string): Be
   return { request, to: event.to, region: origin.region, server: origin.id, image };
 }
 
-/** Now, by the cloud's clock, by which it dates its images. */
-export function cloudTime({ clockAheadMs = 0 }: Session): Date {
-  return new Date(Date.now() + clockAheadMs);
-}
-
 /** The image that the event asks for; one that is named by its id is asked for by that. */
 export async function choose(session: Session, { event, origin, stock, run }: Case): Promise<Choice> {
   const { at } = event;

@@ -1,7 +1,7 @@
 import { getImage, type Image } from '../openstack/images.ts';
 import { getServer, rebuildServer, type ServerDetail } from '../openstack/servers.ts';
-import type { Session } from '../openstack/session.ts';
-import { answer, beginningOf, cloudTime, eventToGoOn } from './case.ts';
+import { cloudTime, type Session } from '../openstack/session.ts';
+import { answer, beginningOf, eventToGoOn } from './case.ts';
 import { IN_PLACE_REMEDIES, safetiesOf, say, type Work } from './in-place-case.ts';
 import { isRebuiltBy, RESTORED_KEY, readSafetyMark, restoredMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';

@@ -3,19 +3,10 @@ import { listServers } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { networksOf } from '../openstack/networks.ts';
 import { createServer, getServer, type ServerDetail } from '../openstack/servers.ts';
-import type { Session } from '../openstack/session.ts';
+import { cloudTime, type Session } from '../openstack/session.ts';
 import { Refusal } from '../refusal.ts';
 import type { Run } from '../run.ts';
-import {
-  answer,
-  beginningOf,
-  type Case,
-  choose,
-  cloudTime,
-  eventToDo,
-  eventToGoOn,
-  refuseOthers,
-} from './case.ts';
+import { answer, beginningOf, type Case, choose, eventToDo, eventToGoOn, refuseOthers } from './case.ts';
 import type { NewServerEvent, RestoreEvent } from './event.ts';
 import { type Beginning, carries, readRestoredMark, restoredMark } from './marks.ts';
 import { planNew } from './new-server.ts';

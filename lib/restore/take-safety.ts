@@ -1,9 +1,8 @@
 import { blueprintText } from '../blueprint.ts';
 import { markerOf } from '../marker.ts';
 import { listImages } from '../openstack/images.ts';
-import type { Session } from '../openstack/session.ts';
+import { cloudTime, type Session } from '../openstack/session.ts';
 import { createOwnImage, imageName } from '../snapshot.ts';
-import { cloudTime } from './case.ts';
 import { IN_PLACE_REMEDIES, say, type Work } from './in-place-case.ts';
 import { readSafetyMark, SAFETY_LABEL, safetyMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
@@ -29,11 +28,9 @@ export async function takeSafety(session: Session, work: Work, lines: string[]):
     (await listImages(session, origin.region, name)).find(
       (candidate) => candidate.name === name && readSafetyMark(candidate)?.request === request,
     )?.id;
-  // Its server may have been made from an image of Rackspace's schedule.
-  const inherits = session.provider === 'rackspace';
   const wanted = { name, metadata: { ...marker, ...mark } };
   const sent = await send(
-    async () => (await createOwnImage(session, server, wanted, inherits)) ?? (await look()),
+    async () => (await createOwnImage(session, server, wanted, 'possible')) ?? (await look()),
     look,
     IN_PLACE_REMEDIES,
   );

@@ -106,7 +106,7 @@ describe('the marks of a timeline', () => {
     ['yearly', { reasons: ['yearly 2026', 'monthly 2026-11'] }],
     ['goes', { fate: 'delete', reasons: ['no rule keeps it'] }],
     ['goes', { fate: 'defer', reasons: ['no rule keeps it', 'more than 10 (maxDeletes) in one run'] }],
-    ['held', { reasons: ['held for ever'] }],
+    ['held', { reasons: ['held forever'] }],
     ['held', { reasons: ['held until 2027-01-01T00:00:00.000Z'] }],
     ['pending', { state: 'pending', reasons: ['not finished (saving)'] }],
     ['stuck', { state: 'stuck', reasons: ['not finished (queued)'] }],
@@ -197,7 +197,7 @@ test("a row's snapshots: when, how, how large, why, and until when", () => {
     shown(1, { state: 'failed', status: 'killed', reasons: ['failed less than 24 hours ago'] }),
     shown(2, { fate: 'delete', reasons: ['no rule keeps it'] }),
     shown(3, { fate: 'defer', reasons: ['no rule keeps it', 'more than 10 (maxDeletes) in one run'] }),
-    shown(4, { reasons: ['held for ever'] }),
+    shown(4, { reasons: ['held forever'] }),
     shown(5, { reasons: ['yearly 2026'] }),
   ];
   delete snapshots[1]!.sizeBytes;
@@ -236,7 +236,7 @@ test("a row's snapshots: when, how, how large, why, and until when", () => {
       'no rule keeps it; more than 10 (maxDeletes) in one run',
       'a later cleanup',
     ],
-    ['image-4', '2026-11-20 00:00', 'good, held', '2.0 GB', 'held for ever', 'as long as it is held'],
+    ['image-4', '2026-11-20 00:00', 'good, held', '2.0 GB', 'held forever', 'as long as it is held'],
     ['image-5', '2026-11-19 00:00', 'good', '2.0 GB', 'yearly 2026', 'further than can be foreseen'],
   ]);
 });

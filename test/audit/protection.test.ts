@@ -25,11 +25,11 @@ function image(slot: string, changes: Partial<Image> & { policy?: string } = {})
 
 function look(
   images: Image[],
-  options: { event?: Record<string, unknown>; servers?: Server[]; now?: string } = {},
+  options: { event?: Record<string, unknown>; servers?: Server[]; now?: string; gone?: string[] } = {},
 ) {
-  const { event = {}, servers = [server({ createdAt: YEAR_OLD })], now = NOW } = options;
+  const { event = {}, servers = [server({ createdAt: YEAR_OLD })], now = NOW, gone = [] } = options;
   return protectionOf(
-    { region: 'DFW', servers, images, volumeSnapshots: [], gone: new Set<string>(), doubts: [] },
+    { region: 'DFW', servers, images, volumeSnapshots: [], gone: new Set(gone), doubts: [] },
     parsePolicy(policy(event)),
     {
       owner: 'autosnap-test',
@@ -82,6 +82,15 @@ describe('the state of a series', () => {
     expect(only([], { servers: [server()] })).toMatchObject({ state: 'never' });
   });
 
+  test.each([
+    ['late, however young the newest snapshot is', [image('2026-11-24T00:00:00Z')], 'late'],
+    ['never, without one', [], 'never'],
+  ])('where the schedule has ended it is %s', (_, images, state) => {
+    const series = only(images, { event: { schedule: 'cron(0 0 1-24 11 ? 2026)' } });
+    expect(series).toMatchObject({ state, trouble: 'schedule-ended' });
+    expect(series).not.toHaveProperty('nextRun');
+  });
+
   test('only a good snapshot protects', () => {
     const images = [
       image('2026-11-24T00:00:00Z', { status: 'saving', sizeBytes: undefined }),
@@ -115,7 +124,7 @@ describe('the state of a series', () => {
   });
 
   test('a server that is gone, one that is not selected any more, and snapshots made by hand', () => {
-    expect(only([image('2026-11-24T00:00:00Z')], { servers: [] })).toMatchObject({
+    expect(only([image('2026-11-24T00:00:00Z')], { servers: [], gone: ['s'] })).toMatchObject({
       state: 'orphaned',
       name: '',
     });

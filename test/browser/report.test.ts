@@ -25,7 +25,7 @@ const FLEET = auditOf([
       shown(2, { state: 'failed', status: 'killed', reasons: ['failed, and there is no newer good one'] }),
       shown(4),
       shown(5, { fate: 'delete', reasons: ['no rule keeps it'] }),
-      kept(30, 'held for ever'),
+      kept(30, 'held forever'),
       shown(31, {
         state: 'unknown',
         status: 'deactivated',
@@ -193,7 +193,7 @@ describe('details', () => {
         'no rule keeps it',
         'the next cleanup, 2026-11-24 12:00',
       ],
-      ['2026-10-25 00:00 image-30', 'good, held', '2.0 GB', 'held for ever', 'as long as it is held'],
+      ['2026-10-25 00:00 image-30', 'good, held', '2.0 GB', 'held forever', 'as long as it is held'],
     ]);
     await row.locator('.standing').click();
     expect(await table.count()).toBe(0);

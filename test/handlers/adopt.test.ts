@@ -174,7 +174,7 @@ test('a hold on one is honoured: it stays and takes no place, and when it is rel
   const held = addLegacy(h, h.web, 90);
   await h.run('hold', { hold: held.id });
   const report = await h.run('cleanup', adopting());
-  expect(fateOf(report, held)).toBe('kept: held for ever');
+  expect(fateOf(report, held)).toBe('kept: held forever');
   expect(report.totals).toEqual({ kept: 4 });
   await h.run('hold', { release: held.id });
   expect(fateOf(await h.run('cleanup', adopting()), held)).toBe('deleted: no rule keeps it');

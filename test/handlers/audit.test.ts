@@ -1,10 +1,11 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { alarmsOf } from '../../deploy/alarms.ts';
 import { dashboardOf } from '../../deploy/dashboard.ts';
 import { answers } from '../../local/faults.ts';
 import { addFleet } from '../../local/fleet.ts';
 import { addLookalike, addThrowAway } from '../drill/world.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot } from '../history.ts';
 
 const NOW = '2026-11-23T09:00:00Z';
 const DAILY = policy({
@@ -106,6 +107,59 @@ test('a selector that matches nothing is a problem and a metric', async () => {
     problems: ['servers.names "mial-*" matches no server'],
   });
   expect(ofPolicy(h, 'daily')[0]!.values.NothingSelected).toBe(1);
+});
+
+test('a schedule that has ended protects nobody', async () => {
+  const h = await fleet(policy({ schedule: 'cron(0 0 1-23 11 ? 2026)', servers: { names: ['web-1'] } }));
+  const { sentence, late, policies } = await h.run('audit', {});
+  expect(sentence).toBe('0 of 1 server protected; web-1: the schedule has ended');
+  expect(late).toMatchObject([{ name: 'web-1', state: 'late', trouble: 'schedule-ended' }]);
+  expect(policies[0]!.problems).toEqual([expect.stringMatching(/^schedule: it has ended, so no snapshot/)]);
+});
+
+describe('a server that no listing has', () => {
+  /** Two servers with a snapshot of last midnight; the listing lacks db-1, of which GET answers as told. */
+  async function halfListed(status: number, changes: Record<string, unknown> = {}) {
+    setTime(NOW);
+    const h = await harness();
+    const dfw = h.cloud.region('DFW');
+    const [web, db] = ['web-1', 'db-1'].map((name) => dfw.addServer({ name, createdAt: new Date(0) }));
+    const snapshots = [web, db].map((server) => addSnapshot(h, server!, 0));
+    deploy([policy(changes)]);
+    dfw.unlisted.add(db!.id);
+    const answer = { status, body: { fault: { code: status, message: 'The cell is down.' } } };
+    const path = new RegExp(`servers/${db!.id}$`);
+    h.cloud.faults.push({ service: 'compute', method: 'GET', path, times: 99, answer });
+    return { ...h, db: db!, snapshots };
+  }
+
+  test('and of which GET does not tell is not called gone, nor protected', async () => {
+    const h = await halfListed(500);
+    const { sentence, late, orphaned, policies, warnings } = await h.run('audit', {});
+    expect(sentence).toBe("1 of 2 servers protected; db-1: whether it is there can't be told");
+    expect(late).toMatchObject([{ server: h.db.id, state: 'late', trouble: 'server-unreadable' }]);
+    expect([orphaned, warnings]).toEqual([[], []]);
+    expect(policies).toMatchObject([
+      { readable: false, problems: [expect.stringMatching(/^DFW: whether all servers .* The cell is down/)] },
+    ]);
+    expect(ofPolicy(h, 'daily')).toEqual([]);
+  });
+
+  test('is gone when GET answers with 404', async () => {
+    const h = await halfListed(404);
+    const { sentence, orphaned, policies } = await h.run('audit', {});
+    expect(sentence).toBe('1 of 1 server protected');
+    expect(orphaned).toMatchObject([{ server: h.db.id }]);
+    expect(policies).toMatchObject([{ readable: true, problems: [] }]);
+  });
+
+  test('is nothing to a policy that can not mean it', async () => {
+    const h = await halfListed(500, { servers: { names: ['web-*'] } });
+    const { sentence, orphaned, policies } = await h.run('audit', {});
+    expect(sentence).toBe('1 of 1 server protected');
+    expect(orphaned).toEqual([]);
+    expect(policies).toMatchObject([{ readable: true }]);
+  });
 });
 
 test("servers that Rackspace's own schedule images as well are warned of", async () => {

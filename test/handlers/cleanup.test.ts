@@ -209,7 +209,7 @@ describe('just before each deletion the image is looked at again', () => {
     [
       'it was put on hold',
       (image) => Object.assign(image.properties, { autosnap_hold: 'forever' }),
-      /held for ever/,
+      /held forever/,
     ],
     [
       'it was protected',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type Harness, policy, setTime } from '../harness.ts';
-import { fateOf, history, idsIn, idsOf } from '../history.ts';
+import type { CloudImage } from '../../local/state.ts';
+import { deploy, type Harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, fateOf, history, idsIn, idsOf } from '../history.ts';
 
 const holdOf = ({ properties }: { properties: Record<string, string> }) => properties.autosnap_hold;
 const changes = ({ cloud }: Harness) => cloud.received.filter(({ method }) => method === 'PATCH');
@@ -30,7 +31,7 @@ describe('a hold', () => {
         region: 'DFW',
         image: image.id,
         outcome: 'held',
-        reason: `held until ${written}`,
+        reason: written === 'forever' ? 'held forever' : `held until ${written}`,
       },
     ]);
     expect(holdOf(h.images[0]!)).toBe('none');
@@ -51,7 +52,7 @@ describe('a hold', () => {
     await h.run('hold', { hold: newest!.id, until: '2027-01-01' });
     const held = await h.run('cleanup', policy());
     expect(held.totals).toEqual({ kept: 5 });
-    expect(fateOf(held, oldest!)).toBe('kept: held for ever');
+    expect(fateOf(held, oldest!)).toBe('kept: held forever');
     expect(fateOf(held, h.images[3]!)).toBe('kept: last 3 of 3');
 
     const released = await h.run('hold', { release: oldest!.id });
@@ -90,6 +91,67 @@ test('to release what is not held changes nothing that matters', async () => {
   const h = await history(4);
   expect((await h.run('hold', { release: h.images[0]!.id })).totals).toEqual({ released: 1 });
   expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
+});
+
+describe('to release an image says what becomes of it', () => {
+  type Given = Awaited<ReturnType<typeof history>>;
+  const adhoc = { autosnap_policy: 'adhoc' };
+  test.each<[string, (h: Given) => CloudImage, RegExp]>([
+    [
+      'one that somebody has renamed',
+      ({ images }) => Object.assign(images[0]!, { name: 'renamed' }),
+      /^renamed \(\S+\) is marked as ours, but its name does not end in .*: it does not count, and nothing deletes it$/,
+    ],
+    [
+      'one whose hold nobody could read',
+      ({ images }) => {
+        images[0]!.properties.autosnap_hold = 'for a while';
+        return images[0]!;
+      },
+      /^rotated again by its policy$/,
+    ],
+    [
+      'one that others can see',
+      ({ images }) => Object.assign(images[0]!, { visibility: 'shared' }),
+      /^the image is shared: it stays until it is private again$/,
+    ],
+    [
+      'one by hand, with an end',
+      (h) =>
+        addSnapshot(h, h.web, 1, { properties: { ...adhoc, autosnap_expires: '2027-01-01T00:00:00Z r' } }),
+      /^it expires at 2027-01-01T00:00:00Z, and is deleted then$/,
+    ],
+    [
+      'one by hand, without',
+      (h) => addSnapshot(h, h.web, 1, { properties: { ...adhoc, autosnap_expires: 'never r' } }),
+      /^it is an ad-hoc snapshot without an end, so nothing deletes it$/,
+    ],
+    [
+      'one of a policy that was taken out',
+      (h) => addSnapshot(h, h.web, 1, { properties: { autosnap_policy: 'weekly' } }),
+      /^its policy weekly is no longer deployed, so nothing deletes it$/,
+    ],
+    [
+      "somebody's own",
+      ({ cloud }) => cloud.region('DFW').addImage({ name: 'golden', owner: cloud.account.projectId }),
+      /^it is no snapshot of this deployment, so nothing here deletes it$/,
+    ],
+  ])('%s', async (_, imageOf, expected) => {
+    const h = await history(1);
+    deploy([policy()]);
+    const { id } = imageOf(h);
+    expect((await h.run('hold', { release: id })).entries[0]?.reason).toMatch(expected);
+  });
+
+  test('and of one that a policy may adopt, no more than is known', async () => {
+    const h = await history(0);
+    deploy([policy({ adopt: 'autosnap.py' })]);
+    const name = `web-autosnap-${h.web.id}`;
+    const { id } = h.cloud.region('DFW').addImage({ name, owner: h.cloud.account.projectId });
+    expect((await h.run('hold', { release: id })).entries[0]?.reason).toMatch(
+      /so only a policy with adopt may delete it$/,
+    );
+  });
 });
 
 test.each(['hold', 'release'])('a dry run of %s says what it would do, and does nothing', async (what) => {

@@ -295,8 +295,53 @@ describe('what a listing lacks', () => {
     });
     const { report } = await h.fail('snapshot', policy({ servers: { ids: [h.db.id, h.web1.id] } }));
     expect(report?.totals).toEqual({ taken: 1, failed: 1 });
-    expect(report?.entries[0]?.reason).toBe('servers.ids: not found in the regions that could be read');
-    expect(report?.warnings).not.toEqual([]);
+    expect(report?.entries[0]).toMatchObject({
+      server: h.db.id,
+      region: 'DFW',
+      reason: expect.stringMatching(
+        `^whether server ${h.db.id} is there can't be told, so no snapshot of it: `,
+      ),
+    });
+  });
+
+  describe('a server whose cell is down', () => {
+    /** db had its snapshot of the 23rd; from then on no listing has it, and GET of it fails. */
+    async function cellDown() {
+      const h = await fleet();
+      await h.run('snapshot', policy());
+      h.cloud.region('DFW').unlisted.add(h.db.id);
+      const path = new RegExp(`servers/${h.db.id}$`);
+      const answer = { status: 500, body: { computeFault: { code: 500, message: 'The cell is down.' } } };
+      h.cloud.faults.push({ service: 'compute', method: 'GET', path, times: 99, answer });
+      setTime('2026-11-24T00:00:20Z');
+      return h;
+    }
+
+    test.each([
+      ['of which there is a young snapshot is a failure that names it', { all: true }, 3],
+      ['that the policy may have selected by its metadata, too', { names: ['web-*'], tagged: { a: 'b' } }, 2],
+    ])('%s', async (_, servers, taken) => {
+      const h = await cellDown();
+      const { report, error } = await h.fail('snapshot', policy({ servers }));
+      expect(report?.totals).toEqual({ taken, failed: 1 });
+      expect(report?.failedIn).toEqual({ DFW: 1 });
+      expect(error.message).toMatch(`db in DFW: whether server ${h.db.id} is there can't be told`);
+    });
+
+    test.each([
+      ['that the policy can not mean', { servers: { names: ['web-*'] } }],
+      ['that the policy excepts', { servers: { all: true, except: { names: ['db'] } } }],
+      ['of which another policy has the snapshots', { policy: 'weekly' }],
+    ])('%s is none', async (_, changes) => {
+      const h = await cellDown();
+      expect((await h.run('snapshot', policy(changes))).totals.failed).toBeUndefined();
+    });
+
+    test('is one as long as its snapshots are young', async () => {
+      const h = await cellDown();
+      setTime('2026-11-27T00:00:20Z');
+      expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 3 });
+    });
   });
 });
 
@@ -387,6 +432,106 @@ describe('what an image would inherit from one that Rackspace has made by schedu
     for (const server of dfw.servers) server.image = id;
     await h.run('snapshot', policy());
     for (const { properties } of dfw.images) expect(properties).not.toHaveProperty(KEY);
+  });
+});
+
+describe('an image that the next run would not recognise is a failure, not taken', () => {
+  const KEY = 'org.openstack__1__created_by';
+  const scheduled = { [KEY]: 'scheduled_images_service' };
+  const refused = (message: string) => ({ status: 400, body: { badRequest: { code: 400, message } } });
+
+  test('an image moved from Rackspace to an OpenStack passes its maker on: that is written over there, too', async () => {
+    const h = await fleet();
+    h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+    const dfw = h.cloud.region('DFW');
+    const owner = h.cloud.account.projectId;
+    const { id } = dfw.addImage({ name: 'moved', owner, createdAt: new Date(0), properties: scheduled });
+    dfw.addServer({ name: 'moved-1', image: id });
+    const moved = policy({ servers: { names: ['moved-*'] } });
+    expect((await h.run('snapshot', moved)).totals).toEqual({ taken: 1 });
+    h.cloud.advance(HOUR_MS);
+    expect(dfw.images[0]!.properties[KEY]).toBe('autosnap');
+    expect((await h.run('snapshot', moved)).totals).toEqual({ skipped: 1 });
+  });
+
+  test('the cloud refuses the property that is to be written over: the image is named, and no retry makes another', async () => {
+    const h = await fleet();
+    const ord = h.cloud.region('ORD');
+    Object.assign(h.mail, { inherits: scheduled });
+    h.cloud.faults.push({ service: 'compute', method: 'POST', answer: refused('Invalid key') });
+    const mail = policy({ servers: { names: ['mail'] } });
+    const { report } = await h.fail('snapshot', mail);
+    const [image] = ord.images;
+    expect(report?.totals).toEqual({ failed: 1 });
+    expect(report?.entries[0]).toMatchObject({
+      image: image!.id,
+      reason: `mail-daily-20261123T000000Z (${image!.id}) is marked as ours, but it says that scheduled_images_service made it: it does not count, and nothing deletes it: correct the cause, then delete the image`,
+    });
+
+    h.cloud.advance(HOUR_MS);
+    h.cloud.faults.push({ service: 'compute', method: 'POST', answer: refused('Invalid key') });
+    const again = await h.fail('snapshot', mail);
+    expect(again.report?.entries[0]?.reason).toMatch(
+      /^its image would inherit that something else has made it, .* does not let org.openstack__1__created_by be overwritten: .*Invalid key/,
+    );
+    expect(ord.images).toHaveLength(1);
+    expect((await h.run('snapshot', mail)).totals).toEqual({ taken: 1 });
+  });
+
+  test("the cloud's clock is past the next slot: nothing is asked for", async () => {
+    const h = await fleet();
+    h.cloud.advance(20 * 60_000);
+    const often = policy({ schedule: 'rate(15 minutes)', servers: { names: ['mail'] } });
+    const { report } = await h.fail('snapshot', often);
+    expect(report?.entries[0]).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringMatching(/^the cloud's clock is 20 minutes ahead, so its image would be dated/),
+    });
+    expect(createRequests(h)).toEqual([]);
+  });
+
+  test('the clock of its images alone is: the image is made, and named', async () => {
+    const h = await fleet();
+    const ahead = async (answer: Response) => {
+      const body = (await answer.json()) as { images: { created_at: string }[] };
+      for (const image of body.images) image.created_at = '2026-11-23T00:20:20Z';
+      return Response.json(body);
+    };
+    const edit = {
+      service: 'image',
+      region: 'ORD',
+      path: /images$/,
+      times: 9,
+      answer: { edit: ahead },
+    } as const;
+    h.cloud.faults.push(edit);
+    const often = policy({ schedule: 'rate(15 minutes)', servers: { names: ['mail'] } });
+    const { report } = await h.fail('snapshot', often);
+    expect(report?.totals).toEqual({ failed: 1 });
+    expect(report?.entries[0]?.reason).toMatch(
+      /it was created at 2026-11-23T00:20:20Z, which is not between its slot .*, then delete the image$/,
+    );
+  });
+
+  test('the cloud leaves the marker out', async () => {
+    const h = await fleet();
+    const meanwhile = async (answer: Response) => {
+      for (const { properties } of h.cloud.region('ORD').images) delete properties.autosnap_owner;
+      return answer;
+    };
+    h.cloud.faults.push({ service: 'compute', method: 'POST', answer: { edit: meanwhile } });
+    const { report } = await h.fail('snapshot', policy({ servers: { names: ['mail'] } }));
+    expect(report?.entries[0]?.reason).toMatch(/^the cloud has left the marker out of image /);
+  });
+
+  test('what is looked for in the end costs no call a snapshot', async () => {
+    const h = await fleet();
+    const dfw = h.cloud.region('DFW');
+    for (let i = 0; i < 20; i++) dfw.addServer({ name: `more-${i}` });
+    await h.run('snapshot', policy({ regions: ['DFW'] }));
+    const calls = h.cloud.received.filter(({ service }) => service === 'image').length;
+    // Shown and hidden ones, at the beginning and at the end.
+    expect(calls).toBe(4);
   });
 });
 

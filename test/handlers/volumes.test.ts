@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/faults.ts';
 import type { CloudImage, Region } from '../../local/state.ts';
-import { harness, policy } from '../harness.ts';
+import { harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, deletions, fateOf, history, idsIn, idsOf, slotOf, take } from '../history.ts';
+import { person } from '../losses/person.ts';
 
 /** The volume snapshots that an image names. */
 const namedBy = ({ properties }: CloudImage): string[] =>
@@ -170,6 +171,63 @@ describe('what is begun is finished by a later run', () => {
     expect(report.totals).toEqual({ deleted: 1, kept: 4 });
     expect(fateOf(report, h.images[4]!)).toMatch(/^kept: \[DELETE\] .* 409 The image is in use/);
     expectLeft(h, [...h.images.slice(0, 3), h.images[4]!]);
+  });
+});
+
+describe('a run that takes one', () => {
+  test('looks at its volume snapshots in one listing, however many were taken', async () => {
+    const h = await volumeBacked(0);
+    for (const name of ['db-2', 'db-3']) h.dfw.addServer({ name, image: '', volumeIds: [name] });
+    setTime('2026-11-23T00:00:20Z');
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 3 });
+    const calls = h.cloud.received.filter(({ service }) => service === 'volume');
+    expect(calls.map(({ path }) => path.split('/').at(-1))).toEqual(['snapshots']);
+  });
+
+  test('asks for those that the listing lacks', async () => {
+    const h = await volumeBacked(0);
+    setTime('2026-11-23T00:00:20Z');
+    const empty = async () => Response.json({ snapshots: [] });
+    h.cloud.faults.push({ service: 'volume', path: /snapshots$/, answer: { edit: empty } });
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
+    const calls = h.cloud.received.filter(({ service }) => service === 'volume');
+    expect(calls).toHaveLength(3);
+  });
+
+  test('fails when they are not of the server', async () => {
+    const h = await volumeBacked(0);
+    setTime('2026-11-23T00:00:20Z');
+    const meanwhile = async (answer: Response) => {
+      for (const one of h.dfw.volumeSnapshots) one.volumeId = 'of another';
+      return answer;
+    };
+    h.cloud.faults.push({ service: 'compute', method: 'POST', answer: { edit: meanwhile } });
+    const { report } = await h.fail('snapshot', policy());
+    expect(report?.entries[0]).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringMatching(/its data are of volumes that db does not have: it does not count/),
+    });
+  });
+});
+
+describe('createBackup of another server', () => {
+  test('does not rotate the snapshots of a server whose root volume was made from one of its backups', async () => {
+    const h = await volumeBacked(0);
+    const a = h.dfw.addServer({ name: 'a' });
+    const backup = { image_type: 'backup', backup_type: 'daily', instance_uuid: a.id };
+    const root = h.dfw.addVolume({ imageMetadata: backup });
+    const b = h.dfw.addServer({ name: 'b', image: '', volumeIds: [root.id] });
+    await take(h, slotOf(1), { servers: { names: ['b'] } });
+    await take(h, slotOf(0), { servers: { names: ['b'] } });
+    const ours = h.dfw.images.filter(({ properties }) => properties.autosnap_server === b.id);
+    expect(ours).toHaveLength(2);
+    expect(ours.map(({ properties }) => properties.image_type)).toEqual(['snapshot', 'snapshot']);
+
+    const somebody = await person(h);
+    const createBackup = { name: 'backup', backup_type: 'daily', rotation: 1 };
+    expect(await somebody.action(a.id, { createBackup })).toMatchObject({ status: 202 });
+    expect(idsOf(h.dfw.images)).toEqual(expect.arrayContaining(idsOf(ours)));
+    expect((await h.run('cleanup', policy({ servers: { names: ['b'] } }))).totals).toEqual({ kept: 2 });
   });
 });
 

@@ -57,7 +57,7 @@ test('every server over five slots with last: 3 is left with its three newest sl
 
 test.for([
   { mark: { protected: true }, what: 'protected', reason: 'held: the image is protected' },
-  { mark: { autosnap_hold: 'forever' }, what: 'held for ever', reason: 'held for ever' },
+  { mark: { autosnap_hold: 'forever' }, what: 'held forever', reason: 'held forever' },
 ])('a snapshot that is $what is kept and reported, and the rest rotates', async ({ mark, reason }) => {
   const running = await bench();
   const { cloud, ours, run } = running;

@@ -1,5 +1,5 @@
 import type { AuditedSeries, SeriesState } from '../protection.ts';
-import { latenessMs } from '../sentence.ts';
+import { lateText } from '../sentence.ts';
 import { durationText, sizeText } from '../words.ts';
 import { escapeHtml } from './escape.ts';
 import type { Scale } from './scale.ts';
@@ -43,8 +43,8 @@ ${timeline(series, now, scale)}
 }
 
 function standingText(series: AuditedSeries): string {
-  const { state, ageSeconds } = series;
-  if (state === 'late') return `${durationText(latenessMs(series))} late`;
+  const { state, ageSeconds, trouble } = series;
+  if (state === 'late' || trouble) return lateText(series);
   if (state === 'waiting') return 'none yet';
   if (state !== 'protected' || ageSeconds === undefined) return STATES[state].toLowerCase();
   return `${durationText(ageSeconds * 1000)} old`;
