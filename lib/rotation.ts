@@ -3,9 +3,10 @@ import pMap from 'p-map';
 import type { Reader } from './belonging.ts';
 import type { Item, SeriesPlan } from './cleanup.ts';
 import { isoSeconds } from './dates.ts';
+import type { InUse } from './in-use.ts';
 import type { Snapshot } from './marker.ts';
 import { type CloudErrorCode, explain, isCloudError } from './openstack/errors.ts';
-import { deleteImage, getImage, listImageIds, listImages } from './openstack/images.ts';
+import { deleteImage, getImage, type Image, listImageIds, listImages } from './openstack/images.ts';
 import { mayWriteImages } from './openstack/roles.ts';
 import type { Session } from './openstack/session.ts';
 import { deleteVolumeSnapshot, getVolumeSnapshots } from './openstack/volumes.ts';
@@ -34,6 +35,8 @@ export interface SeriesResult {
 
 interface RotateOptions {
   read: Reader;
+  /** Asked about each image right before its deletion. */
+  inUse: InUse;
   now: Date;
   /** Milliseconds to leave for the listing afterwards. */
   reserveMs: number;
@@ -62,15 +65,20 @@ export async function rotate(
   /** Why no more is deleted in this region, once something has gone wrong. */
   let stopped: string | undefined;
 
-  const look = async ({ region, id }: Snapshot): Promise<ReturnType<Reader> | 'gone'> => {
+  /** An image as the cloud has it at this moment, and what it is; undefined when it is gone. */
+  const look = async ({
+    region,
+    id,
+  }: Snapshot): Promise<{ image: Image; current: ReturnType<Reader> } | undefined> => {
     const image = await getImage(session, region, id);
-    if (!image) return 'gone';
-    return options.read(image, await getVolumeSnapshots(session, region, image.volumeSnapshotIds));
+    if (!image) return undefined;
+    const volumeSnapshots = await getVolumeSnapshots(session, region, image.volumeSnapshotIds);
+    return { image, current: options.read(image, volumeSnapshots) };
   };
 
   /** A snapshot as the cloud has it at this moment, if it still counts for its series. */
   const counting = async (snapshot: Snapshot): Promise<Snapshot | undefined> => {
-    const current = await look(snapshot);
+    const current = (await look(snapshot))?.current;
     if (typeof current !== 'object' || !sameSeries(current, snapshot)) return undefined;
     return counts(current, options.now) ? current : undefined;
   };
@@ -111,8 +119,8 @@ export async function rotate(
 
   const attempt = async (snapshot: Snapshot, others: readonly Snapshot[], floor: number): Promise<Result> => {
     const found = await look(snapshot);
-    if (found === 'gone') return { outcome: 'deleted', reasons: [ALREADY_GONE] };
-    const current = asPlanned(snapshot, found, options.now);
+    if (!found) return { outcome: 'deleted', reasons: [ALREADY_GONE] };
+    const current = options.inUse(found.image) ?? asPlanned(snapshot, found.current, options.now);
     if (typeof current === 'string')
       return { outcome: 'kept', reasons: [`changed since the plan: ${current}`] };
     // A failed one takes nothing away: it only has to have a good one that stands for it.

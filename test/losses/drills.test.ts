@@ -17,6 +17,7 @@ import {
   type World,
 } from '../drill/world.ts';
 import { policy, setTime } from '../harness.ts';
+import { fateOf } from '../history.ts';
 
 // Losses by drills: a server was taken for one that a drill has made.
 
@@ -305,5 +306,63 @@ describe('a run that broke off', () => {
     expect(throwAways(h)).toEqual([left]);
     expect(sent(h, 'DELETE')).toEqual([]);
     expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
+  });
+});
+
+describe('cleanup keeps the image of a drill, which alone proves whose server the drill has made', () => {
+  const KEPT = 'kept: a drill of it may still be running';
+  const GOES = 'deleted: no rule keeps it';
+
+  /** Three snapshots of a server, of which a cleanup with `last: 1` keeps the newest, and a drill of the oldest. */
+  async function drilling() {
+    const h = await drillWorld(['web'], 3);
+    const oldest = h.dfw.images.at(-1)!;
+    addThrowAway(h, oldest);
+    const cleanUp = async (time: string, changes: object = {}) => {
+      setTime(`2026-11-${time}Z`);
+      return fateOf(await h.run('cleanup', policy({ keep: { last: 1 }, ...changes })), oldest);
+    };
+    return { ...h, oldest, cleanUp };
+  }
+
+  test('for `hours` and two more, then no longer', async () => {
+    const { cleanUp } = await drilling();
+    const changes = { drill: { schedule: 'rate(1 day)', hours: 3 } };
+    expect(await cleanUp('23T10:58:59', changes)).toBe(KEPT);
+    expect(await cleanUp('23T10:59:00', changes)).toBe(GOES);
+  });
+
+  test('for as long as a drill may take at most, where the policy asks for none any more', async () => {
+    const { cleanUp } = await drilling();
+    expect(await cleanUp('24T07:58:59')).toBe(KEPT);
+    expect(await cleanUp('24T07:59:00')).toBe(GOES);
+  });
+
+  test('whatever the verdict was: the server may still be there', async () => {
+    const { oldest, cleanUp } = await drilling();
+    oldest.properties.autosnap_drilled = `${oldest.id} 2026-11-23T06:00:00Z`;
+    expect(await cleanUp('23T06:00:00')).toBe(KEPT);
+  });
+
+  test('but not for a record that the image has inherited', async () => {
+    const { oldest, cleanUp } = await drilling();
+    oldest.properties.autosnap_drill = `${NONCE} ${NONCE}/2026-11-23T05:59:00Z/`;
+    expect(await cleanUp('23T06:00:00')).toBe(GOES);
+  });
+
+  test('also when the drill has begun after the plan was made', async () => {
+    const h = await drillWorld(['web'], 3);
+    const oldest = h.dfw.images.at(-1)!;
+    h.cloud.faults.push({
+      service: 'image',
+      method: 'GET',
+      path: new RegExp(`images/${oldest.id}$`),
+      answer: () => {
+        record(oldest);
+      },
+    });
+    const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
+    expect(fateOf(report, oldest)).toBe('kept: changed since the plan: a drill of it may still be running');
+    expect(h.dfw.images).toContain(oldest);
   });
 });
