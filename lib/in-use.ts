@@ -1,3 +1,4 @@
+import { slotBegin } from './drill/plan.ts';
 import { readRecords } from './drill/record.ts';
 import type { Image } from './openstack/images.ts';
 import { MOST_DRILL_HOURS, type Policy } from './policy.ts';
@@ -15,7 +16,8 @@ export type InUse = (image: Image) => string | undefined;
 /**
  * Finds the images of a region that must stay because a server is being made from them: those that restores of the last
  * 24 hours started from, and those whose drill was started within its `hours` and two more. A verdict does not end
- * a drill: until its server is deleted, the image is all that proves whose server it is.
+ * a drill: until its server is deleted, the image is all that proves whose server it is. Until the next slot of the drills,
+ * the image is also all that shows that the current slot had its drill.
  *
  * Drills are read from the image that is asked about, so an image that was read a moment ago also shows the drills that
  * have started since the survey.
@@ -39,8 +41,13 @@ export function inUseIn(
     ...inPlace.map((id) => [id, 'a restore in place has begun with it'] as const),
   ]);
   const drillMs = (drill?.hours ?? MOST_DRILL_HOURS) * HOUR_MS + DRILL_GRACE_MS;
-  return (image) =>
-    readRecords(image).some(({ at }) => now.getTime() - at.getTime() < drillMs)
-      ? 'a drill of it may still be running'
-      : reasons.get(image.id);
+  const since = drill && slotBegin(drill.schedule, now);
+  return (image) => {
+    const records = readRecords(image);
+    if (records.some(({ at }) => now.getTime() - at.getTime() < drillMs)) {
+      return 'a drill of it may still be running';
+    }
+    if (since && records.some(({ at }) => at >= since)) return 'a drill of it was begun for this slot';
+    return reasons.get(image.id);
+  };
 }
