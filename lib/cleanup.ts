@@ -1,22 +1,20 @@
 import pMap from 'p-map';
 import { type Reader, readerOf } from './belonging.ts';
 import { isoSeconds } from './dates.ts';
+import { inUseIn } from './in-use.ts';
 import { isStuck, type Snapshot } from './marker.ts';
 import type { Server } from './openstack/compute.ts';
 import { isCloudError } from './openstack/errors.ts';
-import { type Image, listImages } from './openstack/images.ts';
+import { listImages } from './openstack/images.ts';
 import { spreadUnderLimits } from './openstack/rates.ts';
 import type { Session } from './openstack/session.ts';
 import { ADHOC, type Policy } from './policy.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from './report.ts';
-import { readSafetyMark } from './restore/marks.ts';
 import { type Decision, exposedBecause, retain, retainAdhoc } from './retention.ts';
 import { confirm, leftForTime, lineOf, rotate } from './rotation.ts';
 import type { Run } from './run.ts';
 import { meansServer, selectServers } from './selection.ts';
 import { goneEverywhere, type RegionSurvey, survey } from './survey.ts';
-
-const DAY_MS = 86_400_000;
 
 /** One snapshot in a plan: kept, to be deleted now, or left to a later run. */
 export interface Item {
@@ -106,34 +104,21 @@ export function planCleanup(
   });
   // Last, because there may be many.
   warn(...foreign);
-  const restored = restoredFrom(images, now);
+  const inUse = inUseIn({ servers, images }, policy, now);
+  const imageOf = new Map(images.map((image) => [image.id, image]));
+  const unlessInUse = (item: Item): Item => {
+    const image = item.fate === 'keep' ? undefined : imageOf.get(item.snapshot.id);
+    const reason = image && inUse(image);
+    return reason ? { ...item, fate: 'keep', reasons: [reason] } : item;
+  };
   return {
     region,
     series: series.map((plan) => ({
       ...plan,
-      items: limitDeletes(
-        plan.items.map((item) => keepIf(restored, item)),
-        policy.maxDeletes,
-      ),
+      items: limitDeletes(plan.items.map(unlessInUse), policy.maxDeletes),
     })),
     warnings,
   };
-}
-
-/** The images that restores in place have begun with in the last day: their safety snapshots name them. */
-function restoredFrom(images: readonly Image[], now: Date): Set<string> {
-  return new Set(
-    images.flatMap((image) => {
-      const mark = readSafetyMark(image);
-      return mark && now.getTime() - image.createdAt.getTime() < DAY_MS ? [mark.image] : [];
-    }),
-  );
-}
-
-function keepIf(restored: ReadonlySet<string>, item: Item): Item {
-  return item.fate !== 'keep' && restored.has(item.snapshot.id)
-    ? { ...item, fate: 'keep', reasons: ['a restore in place has begun with it'] }
-    : item;
 }
 
 /** The series of a server that is gone: kept whole, or shrunk to `keep` once its newest good one is old enough. */
@@ -239,7 +224,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
   const items = plans.flatMap(({ plan }) => plan.series.flatMap((series) => series.items));
   const toDelete = items.filter(({ fate }) => fate === 'delete').map(({ snapshot }) => snapshot);
   if (!policy.dryRun) await spreadUnderLimits(session, toDelete);
-  await pMap(plans, async ({ read, plan }) => {
+  await pMap(plans, async ({ read, inUse, plan }) => {
     warnings.push(...plan.warnings);
     if (policy.dryRun) {
       entries.push(
@@ -252,7 +237,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
       );
       return;
     }
-    const results = await rotate(session, plan.series, { read, owner, now, reserveMs });
+    const results = await rotate(session, plan.series, { read, inUse, owner, now, reserveMs });
     const confirmed = await confirm(session, plan.region, results);
     failures.push(...confirmed.failures);
     warnings.unshift(...confirmed.warnings);
@@ -277,7 +262,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
 
 /** Lists and plans; of the listings only what is ours outlives it. */
 async function planRegions(session: Session, policy: Policy, run: Run) {
-  const { owner, policies } = run;
+  const { owner, now, policies } = run;
   const startedMs = performance.now();
   const { regions, unreadable } = await survey(session, policy.regions, { owner });
   // The listing at the end takes as long as the one at the start: deletions stop early enough for it.
@@ -300,7 +285,8 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   const planRegion = (surveyed: RegionSurvey) => {
     const adopt = isAlone ? policy.adopt : undefined;
     const read = readerOf(surveyed, { ...policy, adopt }, { owner, projectId: session.projectId, policies });
-    return { read, plan: planCleanup(surveyed, policy, read, { ...run, goneEverywhere: gone }) };
+    const plan = planCleanup(surveyed, policy, read, { ...run, goneEverywhere: gone });
+    return { read, inUse: inUseIn(surveyed, policy, now), plan };
   };
   const plans = certain.map(planRegion);
   const warnings =

@@ -3,9 +3,17 @@ import pMap from 'p-map';
 import { otherOwners, type Reader } from './belonging.ts';
 import type { Item, SeriesPlan } from './cleanup.ts';
 import { isoSeconds } from './dates.ts';
+import { type InUse, RESTORED_IN_PLACE, restoredInPlace } from './in-use.ts';
 import type { Snapshot } from './marker.ts';
 import { type CloudErrorCode, explain, isCloudError } from './openstack/errors.ts';
-import { deleteImage, getImage, listImageIds, listImageMembers, listImages } from './openstack/images.ts';
+import {
+  deleteImage,
+  getImage,
+  type Image,
+  listImageIds,
+  listImageMembers,
+  listImages,
+} from './openstack/images.ts';
 import { mayWriteImages } from './openstack/roles.ts';
 import type { Session } from './openstack/session.ts';
 import { deleteVolumeSnapshot, getVolumeSnapshots } from './openstack/volumes.ts';
@@ -42,6 +50,8 @@ interface RotateOptions {
   read: Reader;
   /** Whose snapshots these are. */
   owner: string;
+  /** Asked about each image right before its deletion. */
+  inUse: InUse;
   now: Date;
   /** Milliseconds to leave for the listing afterwards. */
   reserveMs: number;
@@ -70,15 +80,20 @@ export async function rotate(
   /** Why no more is deleted in this region, once something has gone wrong. */
   let stopped: string | undefined;
 
-  const look = async ({ region, id }: Snapshot): Promise<ReturnType<Reader> | 'gone'> => {
+  /** An image as the cloud has it at this moment, and what it is; undefined when it is gone. */
+  const look = async ({
+    region,
+    id,
+  }: Snapshot): Promise<{ image: Image; current: ReturnType<Reader> } | undefined> => {
     const image = await getImage(session, region, id);
-    if (!image) return 'gone';
-    return options.read(image, await getVolumeSnapshots(session, region, image.volumeSnapshotIds));
+    if (!image) return undefined;
+    const volumeSnapshots = await getVolumeSnapshots(session, region, image.volumeSnapshotIds);
+    return { image, current: options.read(image, volumeSnapshots) };
   };
 
   /** A snapshot as the cloud has it at this moment, if it still counts for its series. */
   const counting = async (snapshot: Snapshot): Promise<Snapshot | undefined> => {
-    const current = await look(snapshot);
+    const current = (await look(snapshot))?.current;
     if (typeof current !== 'object' || !sameSeries(current, snapshot)) return undefined;
     return counts(current, options.now) ? current : undefined;
   };
@@ -94,14 +109,14 @@ export async function rotate(
     return false;
   };
 
-  const claims = listClaims(session, plans, options.owner);
+  const claims = listClaims(session, plans, options);
   // Complete before the first deletion: Glance refuses the page after an image that is gone. An error shows where the
   // listing is needed.
   await claims.catch(() => undefined);
   /** Why somebody else may need an image or its data. */
   const claimedBecause = async ({ id, server, volumeSnapshots, adopted }: Snapshot) => {
-    if (volumeSnapshots.length === 0 && !adopted) return undefined;
-    const { needs, others } = await claims;
+    const { needs, others, restored } = await claims;
+    if (restored.has(id)) return RESTORED_IN_PLACE;
     const isNeeded = [...needs].some(
       ([other, theirs]) => other !== id && theirs.some((one) => volumeSnapshots.includes(one)),
     );
@@ -126,8 +141,8 @@ export async function rotate(
 
   const attempt = async (snapshot: Snapshot, others: readonly Snapshot[], floor: number): Promise<Result> => {
     const found = await look(snapshot);
-    if (found === 'gone') return { outcome: 'deleted', reasons: [ALREADY_GONE] };
-    const current = asPlanned(snapshot, found, options.now);
+    if (!found) return { outcome: 'deleted', reasons: [ALREADY_GONE] };
+    const current = options.inUse(found.image) ?? asPlanned(snapshot, found.current, options.now);
     if (typeof current === 'string')
       return { outcome: 'kept', reasons: [`changed since the plan: ${current}`] };
     // A failed one takes nothing away: it only has to have a good one that stands for it.
@@ -203,19 +218,27 @@ interface Claims {
   needs: ReadonlyMap<string, readonly string[]>;
   /** The servers of which other deployments have snapshots; see belonging.ts. */
   others: ReadonlyMap<string, string>;
+  /** The images that restores in place have begun with. */
+  restored: ReadonlySet<string>;
 }
 
 /**
  * What others may need of a region's images, from a listing of its own: that of the plan may have lacked one. Nothing is
- * listed where it matters for none of those that are to go.
+ * listed where nothing is to go.
  */
-async function listClaims(session: Session, plans: readonly SeriesPlan[], owner: string): Promise<Claims> {
-  const going = plans.flatMap(({ items }) => items.filter(({ fate }) => fate !== 'keep'));
-  const first = going.find(({ snapshot }) => snapshot.volumeSnapshots.length > 0 || snapshot.adopted);
+async function listClaims(
+  session: Session,
+  plans: readonly SeriesPlan[],
+  { owner, now }: Pick<RotateOptions, 'owner' | 'now'>,
+): Promise<Claims> {
+  const first = plans.flatMap(({ items }) => items).find(({ fate }) => fate !== 'keep');
   const images = first ? await listImages(session, first.snapshot.region) : [];
   return {
-    needs: new Map(images.map(({ id, volumeSnapshotIds }) => [id, volumeSnapshotIds])),
+    needs: new Map(
+      images.flatMap(({ id, volumeSnapshotIds: ids }) => (ids.length > 0 ? [[id, ids] as const] : [])),
+    ),
     others: otherOwners(images, owner),
+    restored: restoredInPlace(images, now),
   };
 }
 

@@ -1,9 +1,11 @@
 import pMap from 'p-map';
 import { isoSeconds } from '../dates.ts';
+import { abandonedAmong } from '../drill/left-alone.ts';
 import { isBucketError } from '../offsite/bucket-error.ts';
 import type { CheckedCopy } from '../offsite/check.ts';
 import { containerStore, isToCloudFiles, licenseOf } from '../offsite/cloud-files.ts';
 import { obstacleTo } from '../offsite/copy.ts';
+import type { Server } from '../openstack/compute.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
@@ -185,6 +187,7 @@ async function auditRegions(
       ...selection.missingIds.map((id) => `servers.ids: there is no server ${id}`),
       ...selection.unmatched.map((selector) => `servers.${selector} matches no server`),
       ...(problem ? [problem] : []),
+      ...(policy.drill ? await drillProblems(session, servers, run.owner, policy) : []),
     ];
     const nothingSelected = selection.unmatched.length > 0 || selection.servers.length === 0;
     let readable = own.length === new Set(wanted).size;
@@ -232,6 +235,22 @@ function unknownOf(
   const known = new Set([...servers, ...unsure].map(({ id }) => id)).union(gone);
   const ofRegion = copies.filter((copy) => copy.region === region).map(({ server }) => server);
   return new Set(ofRegion).difference(known);
+}
+
+/** What keeps a policy's drills from going on. */
+async function drillProblems(
+  session: Session,
+  servers: readonly Server[],
+  owner: string,
+  { policy }: Policy,
+): Promise<string[]> {
+  try {
+    const found = await abandonedAmong(session, servers, { owner, policy });
+    return found.map((problem) => `drill: ${problem}`);
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    return [`drill: whether its drills go on can't be told: ${error.message}`];
+  }
 }
 
 /** A policy's good copies; or why they are not known. */

@@ -7,10 +7,20 @@ import { type Entry, finishReport, type Report } from '../report.ts';
 import type { Run } from '../run.ts';
 import { survey } from '../survey.ts';
 import { beginInTurn, type Candidate, design, flavorsOf } from './begin.ts';
+import { abandonedText, foreignText } from './left-alone.ts';
 import { type Drillable, type DrillPolicy, MOST_STUCK, planDrills, problemWith, type Turn } from './plan.ts';
 import { readRecords } from './record.ts';
 import type { ThrowAway } from './throw-away.ts';
-import { atTheEnd, foresee, isStuck, type Result, type Trial, trialOf } from './trial.ts';
+import {
+  abandonedOf,
+  atTheEnd,
+  foresee,
+  isLeftAlone,
+  isStuck,
+  type Result,
+  type Trial,
+  trialOf,
+} from './trial.ts';
 import { follow, look, trialsIn, type Work, withdrawSurplus } from './watch.ts';
 
 /**
@@ -46,6 +56,11 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   const readerFor = (region: string) => readers.get(region)!;
   const work: Work = { session, owner, drill, readerFor, policy, now, regions, throwAways, snapshots };
   const { entries, trials, problems } = await (policy.dryRun ? rehearse(work) : carryOut(work));
+  const isAbandoned = ({ server, step }: Trial) =>
+    step.state === 'abandoned' && server.policy === policy.policy;
+  const [abandoned, foreign] = [true, false].map((wanted) =>
+    trials.filter((trial) => isLeftAlone(trial.step) && isAbandoned(trial) === wanted),
+  ) as [Trial[], Trial[]];
   const nextRun = drill.schedule.next(now);
   return finishReport({
     job: 'drill',
@@ -59,9 +74,10 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
         ({ region, problem }) => `${region} can't be read, so nothing is drilled there: ${problem}`,
       ),
       ...problems,
+      ...abandoned.map(({ server, step }) => abandonedText(server, step.reason)),
     ],
     unreadable,
-    warnings: trials.filter(({ step }) => step.state === 'foreign').map(warningOf),
+    warnings: foreign.map(({ server, step }) => foreignText(server, step.reason)),
     nothingSelected: false,
     entries,
   });
@@ -120,16 +136,17 @@ async function carryOut(work: Work): Promise<Outcome> {
 /** What is to be begun beside the throw-away servers that were found. */
 function turnAfter({ snapshots, policy, drill, now }: Work, trials: readonly Trial[]) {
   // One that has gone since keeps its place, too, until a listing is without it: two may never be there for one.
-  const own = trials.filter(
-    ({ server, step }) => step.state !== 'foreign' && server.policy === policy.policy,
-  );
+  const own = trials.filter(({ server, step }) => !isLeftAlone(step) && server.policy === policy.policy);
+  const abandoned = abandonedOf(trials, policy.policy);
   const [stuck, running] = [true, false].map((is) =>
     own.filter((trial) => isStuck(trial, drill, now) === is).map(({ server }) => server),
   ) as [ThrowAway[], ThrowAway[]];
-  const turn = planDrills(snapshots, { running, stuck }, drill, now);
+  const turn = planDrills(snapshots, { running, stuck, abandoned }, drill, now);
   const problems =
-    stuck.length >= MOST_STUCK
-      ? [`${stuck.length} throw-away servers do not go, so no more are made: delete them by hand`]
+    stuck.length + abandoned.length >= MOST_STUCK
+      ? [
+          `${stuck.length + abandoned.length} throw-away servers do not go, so no more are made: delete them by hand`,
+        ]
       : [];
   return { ...turn, problems };
 }
@@ -140,14 +157,6 @@ function candidateOf(work: Work, snapshot: Drillable): Candidate {
   return { snapshot, image, name: nameOf(work, snapshot) };
 }
 
-/** Of a server that is not provably a drill's. */
-function warningOf({ server: { id, name, region, image }, step }: Trial): string {
-  return (
-    `${region}: ${name} (${id}) has the metadata of a drill of image ${image}, but ${step.reason}: it is left alone. ` +
-    'If a drill has made it, delete it by hand; otherwise take autosnap_drill out of its metadata'
-  );
-}
-
 function skipped(work: Work, skip: Turn<Drillable>['skip']): Entry[] {
   return skip.map(({ snapshot, reason }) => entryOf(work, snapshot, { outcome: 'skipped', reason }));
 }
@@ -155,7 +164,7 @@ function skipped(work: Work, skip: Turn<Drillable>['skip']): Entry[] {
 /** What has become of the throw-away servers, as entries of the servers that their snapshots are of. */
 function entriesOf(work: Work, trials: readonly Trial[], resultOf: (trial: Trial) => Result): Entry[] {
   return trials
-    .filter(({ step }) => step.state !== 'foreign')
+    .filter(({ step }) => !isLeftAlone(step))
     .map((trial) => {
       const { id, name, region, policy, image } = trial.server;
       const snapshot = work.snapshots.find((one) => one.id === image && one.region === region);

@@ -1,6 +1,5 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
-import type { ServerDetail } from '../openstack/servers.ts';
 import { readRecords } from './record.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
@@ -13,52 +12,68 @@ const LONGEST_REQUEST_MS = 30 * 60_000;
  * - named: its image names the server itself. claimable: its image names the drill, whose server is not known yet, and the
  *   server can't but be that one, unless another has the same nonce. A problem: the server is not provably a drill's.
  */
-export type Ownership = 'named' | 'claimable' | { problem: string };
+export type Ownership = 'named' | 'claimable' | Unproven;
+
+/** Why a server is not provably a drill's. */
+export interface Unproven {
+  problem: string;
+  /** Nothing disproves it either: a drill may have made the server, and its image or the record on it was lost since. */
+  mayBeDrill: boolean;
+}
 
 /**
  * Whether a server, as it is now, was provably made by a drill of `owner`: its metadata say the same as when `expected` was
  * read from them, the cloud says that it was made from that very image, and the image, as it is now, names the drill and
  * the server. Only the servers of drills are ever deleted, and metadata that can be copied to any server permit nothing.
  *
- * A server that was rebuilt from the image shows that image, too, but was created before the nonce was written.
+ * A server that was rebuilt from the image shows that image, too, but was created before the nonce was written; one that
+ * was created before the image was can't be a drill's at all.
  *
  * @param image the image that the metadata name; undefined when it is gone.
  */
 export function ownershipOf(
-  server: ServerDetail,
+  server: Server,
   expected: ThrowAway,
   image: Image | undefined,
   { owner, projectId }: { owner: string; projectId: string },
 ): Ownership {
   const mark = readThrowAway(server);
   if (mark?.owner !== owner || !isSame(mark, expected)) {
-    return { problem: 'its metadata are no longer those of a drill' };
+    return notOfDrill('its metadata are no longer those of a drill');
   }
   if (server.imageId !== mark.image) {
-    return { problem: `the cloud does not say that it was made from image ${mark.image}` };
+    return notOfDrill(`the cloud does not say that it was made from image ${mark.image}`);
   }
   if (!image) {
     return {
       problem: `image ${mark.image} is gone, so nothing but the metadata of the server names a drill`,
+      mayBeDrill: true,
     };
   }
+  const createdAt = mark.createdAt.getTime();
+  const isOurs = image.id === mark.image && image.owner === projectId;
+  const mayBeDrill = isOurs && createdAt >= image.createdAt.getTime() - CLOCKS_MAY_DIFFER_MS;
   const record = readRecords(image).find(({ nonce }) => nonce === mark.nonce);
-  if (image.id !== mark.image || image.owner !== projectId || !record) {
-    return { problem: `image ${mark.image} does not name the drill` };
-  }
+  if (!isOurs || !record) return { problem: `image ${mark.image} does not name the drill`, mayBeDrill };
   if (record.server === undefined) {
     // The nonce was written at the latest when the image was last changed, by the cloud's own clock.
     const writtenAt = image.updatedAt?.getTime() ?? Infinity;
     const latest = record.at.getTime() + LONGEST_REQUEST_MS;
-    const createdAt = mark.createdAt.getTime();
     return writtenAt <= createdAt && createdAt <= latest
       ? 'claimable'
-      : { problem: `it was not created right after image ${mark.image} was marked for the drill` };
+      : {
+          problem: `it was not created right after image ${mark.image} was marked for the drill`,
+          mayBeDrill: mayBeDrill && createdAt <= latest,
+        };
   }
-  if (record.server !== server.id) return { problem: `image ${mark.image} names another server` };
-  return mark.createdAt.getTime() >= record.at.getTime() - CLOCKS_MAY_DIFFER_MS
+  if (record.server !== server.id) return notOfDrill(`image ${mark.image} names another server`);
+  return createdAt >= record.at.getTime() - CLOCKS_MAY_DIFFER_MS
     ? 'named'
-    : { problem: `it was created before image ${mark.image} was marked for the drill` };
+    : { problem: `it was created before image ${mark.image} was marked for the drill`, mayBeDrill };
+}
+
+function notOfDrill(problem: string): Unproven {
+  return { problem, mayBeDrill: false };
 }
 
 /**

@@ -40,9 +40,14 @@ export interface Found {
   running: readonly ThrowAway[];
   /** Those that should have been gone long ago and do not go. They take up no place, and only their own image waits for them. */
   stuck?: readonly ThrowAway[];
+  /**
+   * Those that a drill may have made, although nothing proves it: only a person may delete them. They take up their
+   * places for as long as they are there.
+   */
+  abandoned?: readonly ThrowAway[];
 }
 
-/** With that many servers that do not go no more are made: a cloud that deletes none would be filled. */
+/** With that many servers that are stuck or abandoned no more are made: a cloud that deletes none would be filled. */
 export const MOST_STUCK = 3;
 
 /**
@@ -54,10 +59,11 @@ export const MOST_STUCK = 3;
  */
 export function planDrills<S extends Drillable>(
   snapshots: readonly S[],
-  { running, stuck = [] }: Found,
+  { running: proven, stuck = [], abandoned = [] }: Found,
   { atOnce, schedule }: Pick<Drill, 'atOnce' | 'schedule'>,
   now: Date,
 ): Turn<S> {
+  const running = [...proven, ...abandoned];
   const key = ({ region, id }: Snapshot) => `${region} ${id}`;
   const imageKeys = (servers: readonly ThrowAway[]) =>
     new Set(servers.map(({ region, image }) => `${region} ${image}`));
@@ -82,7 +88,8 @@ export function planDrills<S extends Drillable>(
     )
     .map(({ newest }) => newest);
   const begun = begunInSlot(snapshots, [...running, ...stuck], schedule, now);
-  const places = stuck.length < MOST_STUCK ? Math.min(atOnce - running.length, atOnce - begun) : 0;
+  const isFull = stuck.length + abandoned.length >= MOST_STUCK;
+  const places = isFull ? 0 : Math.min(atOnce - running.length, atOnce - begun);
   return {
     waiting: waiting.filter((s) => !obstacleTo(s)),
     places: Math.max(0, places),
@@ -104,6 +111,15 @@ function obstacleTo({ volumeSnapshots }: Snapshot): string | undefined {
     : undefined;
 }
 
+/** Drills that were begun since then belong to the slot that a run at `now` is for; undefined before the first slot. */
+export function slotBegin(schedule: Schedule, now: Date): Date | undefined {
+  const slot = schedule.slot(now);
+  if (!slot) return undefined;
+  const everyMs = schedule.exact ? 0 : (intervalMs(schedule, now) ?? 0);
+  // A rate counts from the drill before. Runs come hourly, and a verdict is some minutes later than its beginning.
+  return new Date(slot.getTime() - Math.max(everyMs / 2, everyMs - HOUR_MS / 2));
+}
+
 /** How many drills belong to the slot that a run at `now` is for; all that there may be before the first slot. */
 function begunInSlot(
   snapshots: readonly Drillable[],
@@ -111,11 +127,8 @@ function begunInSlot(
   schedule: Schedule,
   now: Date,
 ): number {
-  const slot = schedule.slot(now);
-  if (!slot) return Infinity;
-  const everyMs = schedule.exact ? 0 : (intervalMs(schedule, now) ?? 0);
-  // A rate counts from the drill before. Runs come hourly, and a verdict is some minutes later than its beginning.
-  const sinceMs = slot.getTime() - Math.max(everyMs / 2, everyMs - HOUR_MS / 2);
+  const since = slotBegin(schedule, now);
+  if (!since) return Infinity;
   const begun = [
     ...there.map(({ image, createdAt }) => ({ image, at: createdAt })),
     ...snapshots.flatMap(({ id, drilled, records }) => [
@@ -124,7 +137,7 @@ function begunInSlot(
       ...records.filter(({ server }) => server !== undefined).map(({ at }) => ({ image: id, at })),
     ]),
   ];
-  return new Set(begun.filter(({ at }) => at && at.getTime() >= sinceMs).map(({ image }) => image)).size;
+  return new Set(begun.filter(({ at }) => at && at >= since).map(({ image }) => image)).size;
 }
 
 /** Those that are too many when more than `atOnce` are there, because two runs have begun some at the same moment. */

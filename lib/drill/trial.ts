@@ -7,7 +7,7 @@ import type { Session } from '../openstack/session.ts';
 import type { Drill } from '../policy.ts';
 import type { Outcome } from '../report.ts';
 import { ask } from './check.ts';
-import { ownershipOf } from './ownership.ts';
+import { ownershipOf, type Unproven } from './ownership.ts';
 import { DRILL_KEY, type DrillRecord, withRecord } from './record.ts';
 import type { ThrowAway } from './throw-away.ts';
 
@@ -26,10 +26,10 @@ export interface Warden {
  * How far a throw-away server is.
  *
  * - going: no verdict yet. leaving: told to go, and still there. left: it is there, and this run can do no more with it.
- *   gone: it is. foreign: it is not provably a drill's, so it is left alone.
+ *   gone: it is. foreign: it is no drill's. abandoned: it may be a drill's, but nothing proves it. Both are left alone.
  */
 interface Step extends Result {
-  state: 'going' | 'leaving' | 'left' | 'gone' | 'foreign';
+  state: 'going' | 'leaving' | 'left' | 'gone' | 'foreign' | 'abandoned';
   /** It was being deleted already when this run found it. */
   toldBefore?: boolean;
 }
@@ -123,15 +123,30 @@ async function inspect(
   if (step.state === 'leaving') return step;
   const image = await getImage(session, server.region, server.image);
   const ownership = ownershipOf(detail, server, image, { owner, projectId: session.projectId });
-  if (typeof ownership === 'object') return foreign(ownership.problem);
+  if (typeof ownership === 'object') return leaveAlone(ownership);
   const isNamed = ownership === 'named';
   return isNamed || !hasTwin
     ? { detail, image: image!, isNamed }
-    : foreign(`another server has the same metadata, and image ${server.image} names neither`);
+    : leaveAlone({
+        problem: `another server has the same metadata, and image ${server.image} names neither`,
+        mayBeDrill: true,
+      });
 }
 
-function foreign(reason: string): Step {
-  return { state: 'foreign', outcome: 'skipped', reason };
+function leaveAlone({ problem, mayBeDrill }: Unproven): Step {
+  return { state: mayBeDrill ? 'abandoned' : 'foreign', outcome: 'skipped', reason: problem };
+}
+
+/** Whether a server is not provably a drill's. */
+export function isLeftAlone({ state }: Pick<Step, 'state'>): boolean {
+  return state === 'foreign' || state === 'abandoned';
+}
+
+/** The servers of a policy that nothing proves to be of its drills: of those with one nonce a drill has made one at most. */
+export function abandonedOf(trials: readonly Trial[], policy: string): ThrowAway[] {
+  const servers = trials.filter(({ step }) => step.state === 'abandoned').map(({ server }) => server);
+  const own = servers.filter((server) => server.policy === policy);
+  return [...new Map(own.map((server) => [server.nonce, server])).values()];
 }
 
 /** Writes on an image which server the drill of that nonce has made: only a server that is named there is ever deleted. */
@@ -187,8 +202,8 @@ async function record({ session }: Warden, image: Image, passed: boolean): Promi
 async function remove(warden: Warden, trial: Trial, result: Result): Promise<Step> {
   try {
     const seen = await inspect(warden, trial);
-    if ('state' in seen) return seen.state === 'foreign' ? seen : { ...result, state: seen.state };
-    if (!seen.isNamed) return foreign('its image no longer names it');
+    if ('state' in seen) return isLeftAlone(seen) ? seen : { ...result, state: seen.state };
+    if (!seen.isNamed) return leaveAlone({ problem: 'its image no longer names it', mayBeDrill: true });
     await deleteServer(warden.session, trial.server);
     return { state: 'leaving', ...result };
   } catch (error) {

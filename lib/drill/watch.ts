@@ -7,7 +7,7 @@ import { MOST_DRILL_HOURS } from '../policy.ts';
 import type { RegionSurvey } from '../survey.ts';
 import { type Drillable, type DrillPolicy, surplusOf } from './plan.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
-import { isStuck, proceed, type Trial, trialOf, type Warden } from './trial.ts';
+import { abandonedOf, isLeftAlone, isStuck, proceed, type Trial, trialOf, type Warden } from './trial.ts';
 
 const HOUR_MS = 3_600_000;
 /** Between two looks: short at first, because most servers are there in a minute. */
@@ -118,7 +118,7 @@ export async function withdrawSurplus(
 ): Promise<void> {
   const passedOver = new Set(
     trials
-      .filter((trial) => trial.step.state === 'foreign' || isStuck(trial, policy.drill, now))
+      .filter((trial) => isLeftAlone(trial.step) || isStuck(trial, policy.drill, now))
       .map(({ server }) => server.id),
   );
   try {
@@ -126,7 +126,8 @@ export async function withdrawSurplus(
     const there = throwAwaysIn(servers.flat(), owner).filter(
       (server) => server.policy === policy.policy && !passedOver.has(server.id),
     );
-    for (const server of surplusOf(there, policy.drill.atOnce)) {
+    const places = Math.max(0, policy.drill.atOnce - abandonedOf(trials, policy.policy).length);
+    for (const server of surplusOf(there, places)) {
       const trial = trials.find((one) => one.server.id === server.id) ?? trialOf(server);
       trial.needless = `another run began one at the same moment, and drill.atOnce is ${policy.drill.atOnce}`;
       if (!trials.includes(trial)) trials.push(trial);

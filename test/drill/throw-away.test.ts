@@ -38,6 +38,7 @@ const image = (recorded?: string, changes: Partial<Image> = {}) =>
   ({
     id: IMAGE,
     owner: 'p',
+    createdAt: minutesLater(-60),
     updatedAt: WRITTEN,
     properties: recorded === undefined ? {} : { autosnap_drill: recorded },
     ...changes,
@@ -86,30 +87,50 @@ describe('a server is not', () => {
       { metadata: metadataOf({ ...MARK, image: another }), imageId: another },
       /its metadata/,
     ],
-    ['that was created long before', { createdAt: minutesLater(-6) }, /created before/],
     ['of which the cloud does not say when it was created', { createdAt: undefined }, /its metadata/],
   ])('%s', (_, changes, problem) => {
-    expect(own(changes)).toEqual({ problem: expect.stringMatching(problem) });
+    expect(own(changes)).toMatchObject({ problem: expect.stringMatching(problem), mayBeDrill: false });
   });
 
-  test.each<[string, Image | undefined, RegExp]>([
-    ['is gone', undefined, /is gone/],
-    ['names nothing', image(), /does not name the drill/],
-    ['names another drill', image(record('s', WRITTEN, IMAGE)), /does not name the drill/],
-    ['names another server', image(record('other')), /names another server/],
-    ['has inherited the record', image(record().replace(IMAGE, another)), /does not name the drill/],
-    ["is another project's", image(record(), { owner: 'q' }), /does not name the drill/],
-    ['is another one', image(record(), { id: another }), /does not name the drill/],
+  test.each<[string, Image | undefined, RegExp, boolean]>([
+    ['is gone', undefined, /is gone/, true],
+    ['names nothing', image(), /does not name the drill/, true],
+    ['names another drill', image(record('s', WRITTEN, IMAGE)), /does not name the drill/, true],
+    ['names another server', image(record('other')), /names another server/, false],
+    ['has inherited the record', image(record().replace(IMAGE, another)), /does not name the drill/, true],
+    ["is another project's", image(record(), { owner: 'q' }), /does not name the drill/, false],
+    ['is another one', image(record(), { id: another }), /does not name the drill/, false],
     [
       'is another one that names it',
       image(record().replace(IMAGE, another), { id: another }),
       /does not name the drill/,
+      false,
     ],
-    ['was marked after it', image(record(''), { updatedAt: minutesLater(1) }), /not created right after/],
-    ['was marked nobody knows when', image(record(''), { updatedAt: undefined! }), /not created right after/],
-    ['was marked long before', image(record('', minutesLater(-31))), /not created right after/],
-  ])('whose image %s', (_, of, problem) => {
-    expect(ownershipOf(detail(), trial, of, OURS)).toEqual({ problem: expect.stringMatching(problem) });
+    [
+      'was marked after it',
+      image(record(''), { updatedAt: minutesLater(1) }),
+      /not created right after/,
+      true,
+    ],
+    [
+      'was marked nobody knows when',
+      image(record(''), { updatedAt: undefined! }),
+      /not created right after/,
+      true,
+    ],
+    ['was marked long before', image(record('', minutesLater(-31))), /not created right after/, false],
+    [
+      'was marked after it, by clocks that differ',
+      image(record('s', minutesLater(6))),
+      /created before/,
+      true,
+    ],
+    ['was itself created after it', image('', { createdAt: minutesLater(6) }), /does not name/, false],
+  ])('whose image %s', (_, of, problem, mayBeDrill) => {
+    expect(ownershipOf(detail(), trial, of, OURS)).toEqual({
+      problem: expect.stringMatching(problem),
+      mayBeDrill,
+    });
   });
 
   test('of another deployment', () => {

@@ -60,6 +60,44 @@ test('the throw-away server of a drill is nobody to protect, and one whose metad
   expect(uncovered.map(({ name }) => name).sort()).toEqual(['build-scratch', 'lookalike']);
 });
 
+describe('a server that a drill has left over', () => {
+  const DRILLING = { ...DAILY, drill: { schedule: 'rate(1 day)', networks: ['private'] } };
+
+  async function leftOver(...policies: object[]) {
+    const h = await fleet(...policies);
+    const dfw = h.cloud.region('DFW');
+    const image = dfw.images[0]!;
+    const server = addThrowAway({ dfw }, image, { name: 'web-drill' });
+    return { ...h, image, server, dfw };
+  }
+
+  test('holds up the drills of its policy, which the audit says, with the remedy', async () => {
+    const h = await leftOver(DRILLING, policy({ policy: 'weekly' }));
+    expect((await h.run('audit', {})).policies[0]!.problems).toEqual([]);
+    h.dfw.removeImage(h.image.id);
+    const [daily, weekly] = (await h.run('audit', {})).policies;
+    expect(daily!.problems).toEqual([
+      expect.stringMatching(
+        /^drill: DFW: web-drill .* is gone, .* takes up the place of a drill .* delete it by hand/,
+      ),
+    ]);
+    expect(weekly!.problems).toEqual([]);
+  });
+
+  test('can not be judged while its image can not be read, which is said', async () => {
+    const h = await leftOver(DRILLING);
+    h.image.properties.autosnap_drill = '';
+    h.cloud.faults.push({
+      service: 'image',
+      path: new RegExp(`images/${h.image.id}$`),
+      answer: answers.forbidden,
+    });
+    expect((await h.run('audit', {})).policies[0]!.problems.join()).toMatch(
+      /^drill: whether its drills go on can't be told: /,
+    );
+  });
+});
+
 test('an audit of the example fleet: what is late, what nobody covers; it only reads', async () => {
   const h = await fleet();
   h.cloud.received.length = 0;

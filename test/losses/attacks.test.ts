@@ -229,3 +229,34 @@ test('a series too long for a log line leaves what was done in the report, and t
   expect(web!.snapshots!.length + web!.omittedSnapshots!).toBe(1_500);
   expect(report.entries.map(({ name }) => name).sort()).toEqual(['db', 'web']);
 });
+
+describe('cleanup keeps the snapshot that a restore builds a new server from', () => {
+  /** A server and its snapshots, of which a restore has begun with the oldest, and what becomes of that one at a time. */
+  async function restoring(server: object) {
+    setTime('2026-11-20T00:00:10Z');
+    const h = await harness({ timing: { queuedMs: 0, savingMs: 0, buildMs: 3_600_000 } });
+    h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+    const dfw = h.cloud.region('DFW');
+    dfw.addServer({ name: 'web', ...server });
+    for (const day of [20, 21, 22, 23]) await take(h, `2026-11-${day}T00:00:00Z`);
+    const oldest = dfw.images.at(-1)!;
+    setTime('2026-11-23T06:00:00Z');
+    await h.run('restore', { server: 'web', to: 'new', at: oldest.id });
+    const cleanUp = async (time: string) => {
+      setTime(`2026-11-${time}Z`);
+      return fateOf(await h.run('cleanup', policy({ servers: { names: ['web'] } })), oldest);
+    };
+    return { dfw, oldest, cleanUp };
+  }
+
+  test.each([
+    ['an image', {}, 0],
+    ['an image and the volume snapshots that it names', { image: '', volumeIds: ['root', 'data'] }, 8],
+  ])('%s, for a day', async (_, server, volumeSnapshots) => {
+    const { dfw, oldest, cleanUp } = await restoring(server);
+    expect(await cleanUp('24T05:59:59')).toBe('kept: a restore to a new server has begun with it');
+    expect(dfw.volumeSnapshots).toHaveLength(volumeSnapshots);
+    expect(await cleanUp('24T06:00:01')).toBe('deleted: no rule keeps it');
+    expect(dfw.images).not.toContain(oldest);
+  });
+});

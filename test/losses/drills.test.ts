@@ -9,7 +9,6 @@ import {
   markOf,
   NONCE,
   outcomes,
-  reasons,
   record,
   sent,
   throwAways,
@@ -17,17 +16,18 @@ import {
   type World,
 } from '../drill/world.ts';
 import { policy, setTime } from '../harness.ts';
+import { fateOf } from '../history.ts';
 
 // Losses by drills: a server was taken for one that a drill has made.
 
-/** Runs drills for two days, every hour as deployed, and sees that a server is never touched. Returns all warnings. */
+/** Runs drills for two days, every hour as deployed, and sees that a server is never touched. Returns all warnings and failures. */
 async function expectUntouched(h: World, server: CloudServer): Promise<string> {
   const before = structuredClone(server);
   const warnings: string[] = [];
   for (const time of ['23T06', '23T07', '23T10', '24T06', '24T07']) {
     setTime(`2026-11-${time}:00:00Z`);
     const { report } = await h.fail('drill', drillEvent({ schedule: 'cron(0 6 * * ? *)' }));
-    warnings.push(...(report?.warnings ?? []));
+    warnings.push(...(report?.warnings ?? []), ...(report?.failures ?? []));
   }
   expect(throwAways(h)).toEqual([before]);
   expect(sent(h, 'DELETE').filter(({ path }) => path.includes(server.id))).toEqual([]);
@@ -35,10 +35,22 @@ async function expectUntouched(h: World, server: CloudServer): Promise<string> {
 }
 
 describe('Y5: a production server, because its metadata said that a drill had made it', () => {
-  test("it stays, is in no drill's way, and is said", async () => {
+  test('it stays, takes up the place of a drill, and is said; without the metadata it is in no way', async () => {
     const h = await drillWorld();
     const image = h.newest[0]!;
-    const warnings = await expectUntouched(h, addLookalike(h, image));
+    const server = addLookalike(h, image);
+    const said = await expectUntouched(h, server);
+    expect(said).toContain(`image ${image.id} does not name the drill: it is left alone`);
+    expect(image.properties).not.toHaveProperty('autosnap_proven');
+    server.metadata = {};
+    expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
+  });
+
+  test("one that was created before the image is nobody's drill, so it is in no drill's way", async () => {
+    const h = await drillWorld();
+    const image = h.newest[0]!;
+    const createdAt = new Date('2026-11-22T23:00:00Z');
+    const warnings = await expectUntouched(h, addLookalike(h, image, { createdAt }));
     expect(warnings).toContain(`image ${image.id} does not name the drill: it is left alone`);
     expect(image.properties.autosnap_proven).toMatch(image.id);
   });
@@ -127,13 +139,14 @@ describe('Y5: a production server, because its metadata said that a drill had ma
     expect(await expectUntouched(h, copy!)).toContain('names another server');
   });
 
-  test('nor one of two with the nonce of a drill that broke off before its server was known', async () => {
-    const h = await drillWorld();
+  test('nor one of two with the nonce of a drill that broke off before its server was known: both take up one place', async () => {
+    const h = await drillWorld(['web', 'db']);
     record(h.newest[0]!);
     const both = [addLookalike(h, h.newest[0]!), addLookalike(h, h.newest[0]!, { name: 'copy' })];
-    const { warnings } = await h.run('drill', drillEvent());
-    expect(warnings).toHaveLength(2);
-    expect(warnings[0]).toContain('another server has the same metadata');
+    const { report } = await h.fail('drill', drillEvent({ atOnce: 2 }));
+    expect(report?.failures).toHaveLength(2);
+    expect(report?.failures[0]).toContain('another server has the same metadata');
+    expect(outcomes(report)).toEqual(['db proven']);
     expect(throwAways(h)).toEqual(both);
   });
 
@@ -154,8 +167,8 @@ describe('Y5: a production server, because its metadata said that a drill had ma
         other = addLookalike(h, image, { createdAt }, mark);
       },
     });
-    const { warnings } = await h.run('drill', drillEvent());
-    expect(warnings.join()).toContain('it was not created right after image');
+    const { report } = await h.fail('drill', drillEvent());
+    expect(report?.failures.join()).toContain('it was not created right after image');
     expect(throwAways(h)).toEqual([other]);
   });
 
@@ -268,12 +281,12 @@ describe('what a listing lacks proves nothing', () => {
     const h = await drillWorld();
     const left = addThrowAway(h, h.newest[0]!);
     h.dfw.removeImage(h.newest[0]!.id);
-    const report = await h.run('drill', drillEvent());
-    expect(report.warnings.join()).toMatch(
-      /image \S+ is gone, so nothing but the metadata .* left alone\. If a drill has made it, delete it by hand/,
+    const { error, report } = await h.fail('drill', drillEvent());
+    expect(error.message).toMatch(
+      /image \S+ is gone, so nothing but the metadata .* left alone, and takes up .*\. If a drill has made it, delete it by hand/,
     );
     expect(throwAways(h)).toEqual([left]);
-    expect(reasons(report)).not.toContain('its snapshot is gone');
+    expect(report?.totals).toEqual({});
   });
 });
 
@@ -305,5 +318,155 @@ describe('a run that broke off', () => {
     expect(throwAways(h)).toEqual([left]);
     expect(sent(h, 'DELETE')).toEqual([]);
     expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
+  });
+});
+
+describe('cleanup keeps the image of a drill, which alone proves whose server the drill has made', () => {
+  const KEPT = 'kept: a drill of it may still be running';
+  const GOES = 'deleted: no rule keeps it';
+
+  /** Three snapshots of a server, of which a cleanup with `last: 1` keeps the newest, and a drill of the oldest. */
+  async function drilling() {
+    const h = await drillWorld(['web'], 3);
+    const oldest = h.dfw.images.at(-1)!;
+    addThrowAway(h, oldest);
+    const cleanUp = async (time: string, changes: object = {}) => {
+      setTime(`2026-11-${time}Z`);
+      return fateOf(await h.run('cleanup', policy({ keep: { last: 1 }, ...changes })), oldest);
+    };
+    return { ...h, oldest, cleanUp };
+  }
+
+  test('for `hours` and two more, then no longer', async () => {
+    const { cleanUp } = await drilling();
+    const changes = { drill: { schedule: 'cron(0 * * * ? *)', hours: 3 } };
+    expect(await cleanUp('23T10:58:59', changes)).toBe(KEPT);
+    expect(await cleanUp('23T10:59:00', changes)).toBe(GOES);
+  });
+
+  test('until the next slot of the drills, which would otherwise forget that this one had its drill', async () => {
+    const { cleanUp } = await drilling();
+    const changes = { drill: { schedule: 'cron(0 5 * * ? *)', hours: 3 } };
+    expect(await cleanUp('24T04:59:59', changes)).toBe('kept: a drill of it was begun for this slot');
+    expect(await cleanUp('24T05:00:00', changes)).toBe(GOES);
+  });
+
+  test('for as long as a drill may take at most, where the policy asks for none any more', async () => {
+    const { cleanUp } = await drilling();
+    expect(await cleanUp('24T07:58:59')).toBe(KEPT);
+    expect(await cleanUp('24T07:59:00')).toBe(GOES);
+  });
+
+  test('whatever the verdict was: the server may still be there', async () => {
+    const { oldest, cleanUp } = await drilling();
+    oldest.properties.autosnap_drilled = `${oldest.id} 2026-11-23T06:00:00Z`;
+    expect(await cleanUp('23T06:00:00')).toBe(KEPT);
+  });
+
+  test('but not for a record that the image has inherited', async () => {
+    const { oldest, cleanUp } = await drilling();
+    oldest.properties.autosnap_drill = `${NONCE} ${NONCE}/2026-11-23T05:59:00Z/`;
+    expect(await cleanUp('23T06:00:00')).toBe(GOES);
+  });
+
+  test('also when the drill has begun after the plan was made', async () => {
+    const h = await drillWorld(['web'], 3);
+    const oldest = h.dfw.images.at(-1)!;
+    h.cloud.faults.push({
+      service: 'image',
+      method: 'GET',
+      path: new RegExp(`images/${oldest.id}$`),
+      answer: () => {
+        record(oldest);
+      },
+    });
+    const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
+    expect(fateOf(report, oldest)).toBe('kept: changed since the plan: a drill of it may still be running');
+    expect(h.dfw.images).toContain(oldest);
+  });
+});
+
+describe('drills never multiply, although the image that proves whose server it is, is gone', () => {
+  const HOURLY = { schedule: 'cron(30 * * * ? *)', hours: 2 };
+
+  /** Runs drills every hour, of a fleet with a new snapshot each hour, whose images are deleted while they are booted. */
+  async function deleting(hours: number, drill: object) {
+    const h = await drillWorld(['web', 'db', 'mail'], 1, 24 * 3_600_000);
+    const errors: string[] = [];
+    const counts: number[] = [];
+    for (let hour = 1; hour <= hours; hour++) {
+      setTime(new Date(Date.parse('2026-11-23T06:30:00Z') + hour * 3_600_000));
+      const { error } = await h.fail('drill', drillEvent({ ...HOURLY, ...drill }), { remainingMs: 5_300 });
+      errors.push(error.message);
+      for (const { image } of throwAways(h)) h.dfw.removeImage(image);
+      counts.push(throwAways(h).length);
+    }
+    return { ...h, errors, counts };
+  }
+
+  test('one that is left over keeps its place, and each run fails and names it with the remedy, until it is deleted', async () => {
+    const h = await deleting(5, { atOnce: 1 });
+    const [left, ...others] = throwAways(h);
+    expect(others).toEqual([]);
+    for (const message of h.errors.slice(1)) {
+      expect(message).toContain(`${left!.name} (${left!.id})`);
+      expect(message).toContain('delete it by hand');
+    }
+    h.dfw.servers.splice(h.dfw.servers.indexOf(left!), 1);
+    await h.run('drill', drillEvent(HOURLY), { remainingMs: 5_300 });
+    expect(throwAways(h)).toHaveLength(1);
+  });
+
+  test('where several may be there, each slot has one more at most', async () => {
+    const h = await deleting(3, { atOnce: 2, schedule: 'cron(30 7 * * ? *)' });
+    expect(h.counts).toEqual([2, 2, 2]);
+  });
+
+  test('what was begun for the slot counts, also when there is a place', async () => {
+    const h = await drillWorld(['web', 'db']);
+    const left = addThrowAway(h, h.newest[0]!);
+    h.dfw.removeImage(h.newest[0]!.id);
+    const drill = { atOnce: 2, schedule: 'cron(0 5 * * ? *)' };
+    expect((await h.fail('drill', drillEvent(drill))).report?.totals).toEqual({ proven: 1 });
+    expect((await h.fail('drill', drillEvent(drill))).report?.totals).toEqual({});
+    expect(throwAways(h)).toEqual([left]);
+  });
+
+  test('three that are left over are enough: no more are made', async () => {
+    const h = await deleting(5, { atOnce: 5 });
+    expect(h.counts.at(-1)).toBe(3);
+    expect(h.errors.at(-1)).toContain('3 throw-away servers do not go, so no more are made');
+  });
+
+  test("those of another policy take up no place of this one's", async () => {
+    const h = await drillWorld();
+    const image = h.dfw.images[1]!;
+    const left = addLookalike(h, image, {}, markOf(image, 'autosnap-test', 'weekly'));
+    expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
+    expect(throwAways(h)).toEqual([left]);
+  });
+
+  test('the snapshots of an hourly policy rotate under a drill that takes its hours: one server, one a day', async () => {
+    const h = await drillWorld(['web'], 0, 24 * 3_600_000);
+    const hourly = policy({
+      schedule: 'cron(0 * * * ? *)',
+      keep: { last: 2 },
+      drill: { schedule: 'cron(30 3 * * ? *)', hours: 2 },
+    });
+    const counts: number[] = [];
+    const made = new Set<string>();
+    for (let hour = 3; hour < 9; hour++) {
+      setTime(`2026-11-23T0${hour}:00:10Z`);
+      await h.run('snapshot', hourly);
+      setTime(`2026-11-23T0${hour}:31:00Z`);
+      await h.fail('drill', hourly, { remainingMs: 5_300 });
+      counts.push(throwAways(h).length);
+      for (const { id } of throwAways(h)) made.add(id);
+      setTime(`2026-11-23T0${hour}:50:00Z`);
+      await h.run('cleanup', hourly);
+    }
+    expect(Math.max(...counts)).toBe(1);
+    expect(counts.at(-1)).toBe(0);
+    expect(made.size).toBe(1);
   });
 });

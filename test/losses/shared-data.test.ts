@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { leavingOut } from '../../local/faults.ts';
 import type { CloudImage, CloudServer } from '../../local/state.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, deletions, fateOf, history, idsIn, slotOf } from '../history.ts';
@@ -172,4 +173,24 @@ test('the doctor asks for a server that a policy names and the listing lacks', a
   expect(checks.filter(({ check }) => check === 'servers')).toEqual([
     expect.objectContaining({ verdict: 'pass', detail: '1: web' }),
   ]);
+});
+
+test('the image that a restore in place has begun with stays, though one listing lacks its safety snapshot', async () => {
+  const h = await history(5);
+  const oldest = h.images[4]!;
+  const restore = { server: 'web', to: 'in-place', confirm: 'web', at: oldest.id };
+  const { safety } = await h.run('restore', restore);
+  h.cloud.advance(600_000);
+  for (const skip of [0, 2]) {
+    h.cloud.faults.push({
+      service: 'image',
+      path: /\/images$/,
+      region: 'DFW',
+      skip,
+      answer: leavingOut(safety!),
+    });
+    await h.run('cleanup', policy({ keep: { last: 3 }, maxDeletes: 1 }));
+    h.cloud.faults.splice(0);
+    expect(idsIn(h)).toContain(oldest.id);
+  }
 });
