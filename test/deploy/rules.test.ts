@@ -128,6 +128,16 @@ test('each function has one permission, for the rules of this deployment', () =>
   for (const [, { Name }] of rulesIn(policies)) expect(Name).toMatch(/^autosnap-prod-/);
 });
 
+test('150 policies with copies and drills take up less than half of a stack', () => {
+  const policies = Object.fromEntries(
+    Array.from({ length: 150 }, (_, i) => [`customer-${i}`, { ...POLICY, offsite: OFFSITE, drill: DRILL }]),
+  );
+  const made = Object.values(rulesOf(service(policies), 'prod'));
+  // 150 of their own, and the other 450 jobs five to a rule.
+  expect(made.filter(({ Type }) => Type === 'AWS::Events::Rule')).toHaveLength(150 + 90);
+  expect(made.filter(({ Type }) => Type === 'AWS::Lambda::Permission')).toHaveLength(4);
+});
+
 // JavaScript would put keys that are whole numbers before all others.
 const names = fc.stringMatching(/^[a-z-][a-z0-9-]{0,39}$/);
 const blocks = fc.record(

@@ -33,6 +33,8 @@ function clone(from: string) {
 
 test("the README's way to upgrade takes a new version in, and keeps the operator's settings and policies", () => {
   const product = clone(ROOT);
+  // What is tested may be on no branch.
+  product.git('checkout', '--quiet', '-B', 'main');
   const operator = clone(product.folder);
   operator.edit('serverless.yml', 'last: 7', 'last: 30');
   operator.edit('serverless.yml', 'alerts: []', 'alerts: [{ Protocol: email, Endpoint: ops@example.com }]');
