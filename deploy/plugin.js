@@ -1,13 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { policiesOf, problemsIn } from './policies.ts';
+import { problemsIn, refusalOf } from './check.ts';
+import { policiesOf } from './policies.ts';
+import { addOwnStatements } from './role.ts';
 import { eventsOf, rulesOf } from './rules.ts';
 
 /**
  * @typedef {import('./policies.ts').Service & {
  *   functions: Record<string, { events?: unknown[], package?: object }>,
- *   resources: { Resources: object },
+ *   resources: { Resources: import('./resources.ts').Resources },
  * }} Service
  * @typedef {{
  *   service: Service,
@@ -15,7 +17,7 @@ import { eventsOf, rulesOf } from './rules.ts';
  *   extendConfiguration(path: string[], value: unknown): void,
  *   config: { servicePath: string },
  *   classes: { Error: new (message: string) => Error },
- *   getProvider(name: 'aws'): { getStage(): string, getAwsSdkV3Config(): Promise<object> },
+ *   getProvider(name: 'aws'): { getStage(): string, getRegion(): string, getAwsSdkV3Config(): Promise<object> },
  * }} Serverless
  */
 
@@ -36,12 +38,17 @@ export default class Deployment {
       serverless.extendConfiguration(['functions', job, 'events'], [...given, ...events]);
     }
     const check = async () => {
-      const problems = problemsIn(service);
-      if (problems.length > 0) {
-        throw new serverless.classes.Error(
-          `serverless.yml is refused:\n${problems.map((p) => `- ${p}`).join('\n')}`,
+      for (const [name, fn] of Object.entries(service.functions)) {
+        // Serverless would make a rule and a permission of each.
+        fn.events = (fn.events ?? []).filter(
+          (event) => !Object(made)[name]?.some((/** @type {unknown} */ one) => isDeepStrictEqual(one, event)),
         );
+        // serverless-plugin-typescript would put empty patterns there, of which serverless warns.
+        fn.package ??= {};
       }
+      const problems = problemsIn({ service, stage: provider.getStage(), region: provider.getRegion() });
+      if (problems.length > 0) throw new serverless.classes.Error(refusalOf(problems));
+      addOwnStatements(service);
       const { alarmsOf } = await import('./alarms.ts');
       const { dashboardOf } = await import('./dashboard.ts');
       const stage = provider.getStage();
@@ -51,14 +58,6 @@ export default class Deployment {
         alarmsOf(service, stage),
         dashboardOf(service, stage),
       );
-      for (const [name, fn] of Object.entries(service.functions)) {
-        // Serverless would make a rule and a permission of each.
-        fn.events = fn.events?.filter(
-          (event) => !Object(made)[name]?.some((/** @type {unknown} */ one) => isDeepStrictEqual(one, event)),
-        );
-        // serverless-plugin-typescript would put empty patterns there, of which serverless warns.
-        fn.package ??= {};
-      }
     };
     // By now serverless-plugin-typescript, which stands before this one, has made its build folder the service's.
     const addPolicies = () =>

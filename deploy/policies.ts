@@ -1,13 +1,16 @@
 import { eachAccount, mayMeet } from '../lib/accounts.ts';
 import { parsePolicy } from '../lib/policy.ts';
 import { Refusal } from '../lib/refusal.ts';
-import { OWNER } from '../lib/settings.ts';
 import { DRILL_RATE, type Work } from '../lib/work.ts';
+import type { Resources } from './resources.ts';
 
 /** What serverless.yml says, as far as the plugin reads it. */
 export interface Service {
   service: string;
-  custom?: { policies?: unknown; owner?: unknown };
+  custom?: { policies?: unknown };
+  functions?: Record<string, { events?: readonly unknown[]; destinations?: unknown }>;
+  provider?: { iam?: { role?: { name?: string; statements?: readonly unknown[] } } };
+  resources?: { Resources?: Resources; extensions?: Record<string, unknown> };
 }
 
 type Fields = Record<string, unknown>;
@@ -52,10 +55,9 @@ export function jobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
  * What is wrong with the policies of serverless.yml, each with the field and the remedy: what a run would refuse, and two
  * policies that adopt the same images, which would rotate each other's.
  */
-export function problemsIn({ custom }: Pick<Service, 'custom'>): string[] {
+export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
   const blocks = Object.entries(Object(custom?.policies) as Fields);
   return [
-    ...ownerProblems(custom?.owner),
     ...blocks.flatMap(([name, block]) =>
       blockProblems(name, block).map((problem) => `custom.policies.${name}${problem}`),
     ),
@@ -71,14 +73,6 @@ export function problemsIn({ custom }: Pick<Service, 'custom'>): string[] {
   ];
 }
 
-function ownerProblems(owner: unknown): string[] {
-  return owner === undefined || owner === '' || (typeof owner === 'string' && OWNER.test(owner))
-    ? []
-    : [
-        'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes; or "" for the one of this deployment',
-      ];
-}
-
 /** What is wrong with a block, each with the rest of its path. */
 function blockProblems(name: string, block: unknown): string[] {
   if (typeof block !== 'object' || block === null || Array.isArray(block)) {
@@ -87,6 +81,16 @@ function blockProblems(name: string, block: unknown): string[] {
   if ('policy' in block) return ['.policy: take it out: the key of the block is the name of the policy'];
   if ('adhoc' in block)
     return ['.adhoc: take it out: an ad-hoc snapshot has no schedule, and is sent by hand'];
+  if ('enabled' in block) {
+    return [
+      '.enabled: take it out: a policy runs as long as it stands here. Comment the block out to stop it; its snapshots stay',
+    ];
+  }
+  if ('dryRun' in block) {
+    return [
+      `.dryRun: take it out: each run would only say what it would do. For one such run, send {"policy": "${name}", "dryRun": true}`,
+    ];
+  }
   return refusals({ ...block, policy: name }).map((problem) =>
     problem.startsWith('policy: ') ? `: its name ${problem.slice('policy: '.length)}` : `.${problem}`,
   );

@@ -61,11 +61,10 @@ export async function rerun(
       say(`✓ ${name} ${JSON.stringify(event)}`);
     }
     for (const ReceiptHandle of receipts) {
-      await queues.send(
-        FunctionError
-          ? new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 })
-          : new DeleteMessageCommand({ QueueUrl, ReceiptHandle }),
-      );
+      const message = { QueueUrl, ReceiptHandle };
+      await (FunctionError
+        ? queues.send(new ChangeMessageVisibilityCommand({ ...message, VisibilityTimeout: 0 }))
+        : queues.send(new DeleteMessageCommand(message)));
     }
   }
   return failed;

@@ -10,11 +10,11 @@ import { reportPage } from './page.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
+/** When a digest is sent. */
+export const DIGESTS = ['never', 'always', 'on-trouble'] as const;
+
 const AuditEvent = strict({
-  digest: v.optional(
-    v.picklist(['never', 'always', 'on-trouble'], 'must be "always", "on-trouble" or "never"'),
-    'never',
-  ),
+  digest: v.optional(v.picklist(DIGESTS, 'must be "always", "on-trouble" or "never"'), 'never'),
 });
 
 /** Whether an audit is followed by a digest of the day: "on-trouble" stays silent on good days. */

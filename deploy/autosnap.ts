@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util';
+import readConfiguration from 'serverless/lib/configuration/read.js';
+import resolveVariables from 'serverless/lib/configuration/variables/index.js';
+import { problemsIn, refusalOf } from './check.ts';
+import { policiesOf, type Service } from './policies.ts';
+
+const usage = 'Usage: npx autosnap check [--stage <stage>] [--region <region>]';
+
+/**
+ * `npx autosnap check`: reads serverless.yml of the current directory as `serverless` does, with its variables, and says what
+ * a deployment would be refused for. It loads no plugins and asks nothing of AWS; variables that AWS would answer, such
+ * as `${ssm:…}`, are an error here.
+ */
+async function check(options: { stage?: string; region?: string }): Promise<string[]> {
+  const serviceDir = process.cwd();
+  const configuration = await readConfiguration(`${serviceDir}/serverless.yml`);
+  await resolveVariables({ serviceDir, configuration, options });
+  const service = configuration as unknown as Service & { provider: { stage?: string; region?: string } };
+  const stage = options.stage ?? service.provider.stage ?? 'dev';
+  const region = options.region ?? service.provider.region ?? 'us-east-1';
+  const problems = problemsIn({ service, stage, region });
+  if (problems.length === 0)
+    console.log(
+      `serverless.yml is good. Stage ${stage}, policies: ${
+        policiesOf(service)
+          .map(({ policy }) => policy)
+          .join(', ') || 'none'
+      }`,
+    );
+  return problems;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { stage: { type: 'string', short: 's' }, region: { type: 'string', short: 'r' } },
+});
+if (positionals.join(' ') === 'check') {
+  const problems = await check(values);
+  if (problems.length > 0) {
+    console.error(refusalOf(problems));
+    process.exitCode = 1;
+  }
+} else {
+  console.error(usage);
+  process.exitCode = 2;
+}

@@ -1,0 +1,25 @@
+import { type Deployment, limitProblems } from './limits.ts';
+import { policyProblems } from './policies.ts';
+import { scheduleEventProblems } from './schedule-events.ts';
+import { settingsProblems } from './settings.ts';
+
+/**
+ * What a deployment of serverless.yml could not do, or would do otherwise than it looks, each with the field and the
+ * remedy. `npx autosnap check` asks for it alone, and each command that packages asks for it first.
+ *
+ * @param deployment without the schedule events that are made from its policies.
+ */
+export function problemsIn(deployment: Deployment): string[] {
+  const { service } = deployment;
+  return [
+    ...settingsProblems(service.custom),
+    ...policyProblems(service),
+    ...scheduleEventProblems(service),
+    ...limitProblems(deployment),
+  ];
+}
+
+/** {@link problemsIn} as the text of an error. */
+export function refusalOf(problems: readonly string[]): string {
+  return `serverless.yml is refused:\n${problems.map((problem) => `- ${problem}`).join('\n')}`;
+}

@@ -1,0 +1,13 @@
+import type { Service } from './policies.ts';
+
+/**
+ * Adds `provider.iam.role.statements` to the role of the functions. Serverless puts them there too, but the statements
+ * that deploy/resources.yml has under `extensions` take their place.
+ */
+export function addOwnStatements({ provider, resources }: Pick<Service, 'provider' | 'resources'>): void {
+  const statements = provider?.iam?.role?.statements ?? [];
+  const role = resources?.extensions?.IamRoleLambdaExecution as
+    | { Properties: { Policies: { PolicyDocument: { Statement: unknown[] } }[] } }
+    | undefined;
+  role?.Properties.Policies[0]?.PolicyDocument.Statement.push(...statements);
+}

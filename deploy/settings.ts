@@ -1,0 +1,97 @@
+import * as v from 'valibot';
+import { DIGESTS } from '../lib/audit/publish.ts';
+import { field, nearMiss, problemsOf } from '../lib/schema.ts';
+import { OWNER } from '../lib/settings.ts';
+
+/** A value that CloudFormation computes, such as `!Ref Copies`. */
+const cloudFormation = v.record(v.string(), v.unknown());
+
+const PROTOCOLS = [
+  'email',
+  'email-json',
+  'http',
+  'https',
+  'sms',
+  'sqs',
+  'lambda',
+  'application',
+  'firehose',
+] as const;
+const alertRemedy = 'must be such as { Protocol: email, Endpoint: ops@example.com }';
+const endpointRemedy = 'must be an address, such as ops@example.com';
+const alertsRemedy = 'must be a list of subscriptions, or [] for nobody';
+
+/** Source: AWS CloudFormation template reference, "AWS::SNS::Topic Subscription". */
+const Alert = v.strictObject(
+  {
+    Protocol: v.picklist(PROTOCOLS, `must be one of ${PROTOCOLS.join(', ')}`),
+    Endpoint: v.union([v.pipe(v.string(), v.nonEmpty(endpointRemedy)), cloudFormation], endpointRemedy),
+  },
+  alertRemedy,
+);
+
+const heartbeatRemedy = 'must be an http or https URL, or "" for none';
+const priceRemedy = 'must be a price such as 0.10, or "" for none';
+const bucketRemedy = 'must be !Ref Copies, or the name of an S3 bucket: 3 to 63 of a-z, 0-9, . and -';
+const ownerRemedy =
+  'must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes; or "" for the one of this deployment';
+
+/** What `custom` of serverless.yml says besides the policies. Keys of other plugins may stand beside these. */
+export const Settings = v.looseObject({
+  alerts: v.optional(
+    field(
+      'Who gets failed runs, alarms and the daily digest: subscriptions of an SNS topic. AWS asks each to confirm.',
+      v.array(Alert, alertsRemedy),
+    ),
+  ),
+  digest: v.optional(
+    field('When the daily digest is sent.', v.picklist(DIGESTS, 'must be always, on-trouble or never')),
+  ),
+  heartbeat: v.optional(
+    field(
+      'The URL of a dead man\'s switch outside of AWS; "" for none. {policy}, {job} and {account} in it are replaced.',
+      v.pipe(v.string(heartbeatRemedy), v.regex(/^(https?:\/\/\S+)?$/, heartbeatRemedy)),
+    ),
+  ),
+  pricePerGb: v.optional(
+    field(
+      'The price of a stored gigabyte a month, for the report; "" for none.',
+      v.union(
+        [
+          v.pipe(v.number(), v.minValue(0, priceRemedy)),
+          v.pipe(v.string(), v.regex(/^(\d+(\.\d+)?)?$/, priceRemedy)),
+        ],
+        priceRemedy,
+      ),
+    ),
+  ),
+  copiesBucket: v.optional(
+    field(
+      'The S3 bucket for copies: the one of this deployment, or the name of another.',
+      v.union(
+        [v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, bucketRemedy)), cloudFormation],
+        bucketRemedy,
+      ),
+    ),
+  ),
+  owner: v.optional(
+    field(
+      'Whose snapshots these are; only for a deployment that moves. "" is <service>_<stage>_<AWS account>_<AWS region>.',
+      v.union([v.literal(''), v.pipe(v.string(), v.regex(OWNER, ownerRemedy))], ownerRemedy),
+    ),
+  ),
+});
+
+/** What is wrong with `custom` besides the policies, each with the field and the remedy. */
+export function settingsProblems(custom: unknown): string[] {
+  const known = [...Object.keys(Settings.entries), 'policies'];
+  const given = Object.keys(Object(custom));
+  const misspelt = given
+    .filter((key) => !known.includes(key))
+    .flatMap((key) => {
+      const nearest = nearMiss(key, known);
+      return nearest && !given.includes(nearest) ? [`custom.${key}: did you mean "${nearest}"?`] : [];
+    });
+  const { issues = [] } = v.safeParse(Settings, Object(custom));
+  return [...misspelt, ...problemsOf(issues, 'custom').map((problem) => `custom.${problem}`)];
+}

@@ -1,0 +1,255 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { problemsIn } from '../../deploy/check.ts';
+import type { Service } from '../../deploy/policies.ts';
+import { addOwnStatements } from '../../deploy/role.ts';
+import { policy } from '../harness.ts';
+
+/** A block of custom.policies; `changes` go on top. */
+function block(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  const { policy: _, ...its } = policy(changes);
+  return its;
+}
+
+/** What is wrong with a serverless.yml of one good policy; `changes` go on top of it. */
+function problemsOf(
+  changes: Omit<Partial<Service>, 'custom'> & { custom?: object } = {},
+  stage = 'prod',
+): string[] {
+  const service: Service = {
+    service: 'autosnap',
+    ...changes,
+    custom: { policies: { daily: block() }, ...changes.custom },
+  };
+  return problemsIn({ service, stage, region: 'us-east-1' });
+}
+
+test('a good file has no problem', () => {
+  expect(problemsOf()).toEqual([]);
+});
+
+describe('settings', () => {
+  const alert = { Protocol: 'email', Endpoint: 'ops@example.com' };
+  test.each<[string, unknown]>([
+    ['alerts', []],
+    ['alerts', [alert, { Protocol: 'sqs', Endpoint: { 'Fn::GetAtt': ['Mine', 'Arn'] } }]],
+    ['digest', 'on-trouble'],
+    ['heartbeat', ''],
+    ['heartbeat', 'https://hc-ping.com/key/autosnap-{policy}-{job}'],
+    ['pricePerGb', ''],
+    ['pricePerGb', 0.1],
+    ['copiesBucket', { Ref: 'Copies' }],
+    ['copiesBucket', 'my-copies'],
+    ['owner', ''],
+    ['owner', 'autosnap_prod_123456789012_us-east-1'],
+    ['serverless-offline', { port: 3000 }],
+  ])('%s: %j is good', (key, value) => {
+    expect(problemsOf({ custom: { [key]: value } })).toEqual([]);
+  });
+
+  const subscription = 'must be such as { Protocol: email, Endpoint: ops@example.com }';
+  test.each<[string, unknown, string]>([
+    ['alerts', ['ops@example.com'], `custom.alerts.0: ${subscription}`],
+    ['alerts', 'ops@example.com', 'custom.alerts: must be a list of subscriptions, or [] for nobody'],
+    ['alerts', [{ Protocol: 'email' }], `custom.alerts.0.Endpoint: ${subscription}`],
+    ['alerts', [{ ...alert, Protocol: 'mail' }], 'custom.alerts.0.Protocol: must be one of email, '],
+    ['digest', 'weekly', 'custom.digest: must be always, on-trouble or never'],
+    ['heartbeat', 'hc-ping.com', 'custom.heartbeat: must be an http or https URL, or "" for none'],
+    ['pricePerGb', '10 cents', 'custom.pricePerGb: must be a price such as 0.10, or "" for none'],
+    ['copiesBucket', 'My_Copies', 'custom.copiesBucket: must be !Ref Copies, or the name of an S3 bucket'],
+    ['owner', 'a b', 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
+    ['owner', '../other', 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
+    ['owner', 'x'.repeat(101), 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
+    ['owner', 7, 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
+    ['alert', [], 'custom.alert: did you mean "alerts"?'],
+  ])('%s: %j is refused', (key, value, problem) => {
+    expect(problemsOf({ custom: { [key]: value } })).toEqual([expect.stringContaining(problem)]);
+  });
+
+  test('policies under a misspelt key', () => {
+    const custom: object = { polices: { daily: block() } };
+    const service = { service: 'autosnap', custom };
+    expect(problemsIn({ service, stage: 'prod', region: 'us-east-1' })).toEqual([
+      'custom.polices: did you mean "policies"?',
+    ]);
+  });
+});
+
+describe('schedule events under a function', () => {
+  const events = (name: string, schedule: unknown) =>
+    problemsOf({ functions: { [name]: { events: [{ schedule }] } } });
+
+  test.each<[string, unknown]>([
+    [
+      'snapshot',
+      { rate: ['rate(1 day)'], input: { policy: 'daily', dryRun: true }, description: 'a dry run' },
+    ],
+    ['audit', { rate: ['rate(1 hour)'], input: { digest: 'never' } }],
+    ['audit', 'rate(1 hour)'],
+    ['mine', { rate: ['rate(1 day)'], enabled: false }],
+  ])('%s: %j is good', (name, schedule) => {
+    expect(events(name, schedule)).toEqual([]);
+  });
+
+  test.each<[string, unknown, string]>([
+    [
+      'cleanup',
+      'rate(1 day)',
+      'functions.cleanup.events.0.schedule: must have an input that names a policy (daily), such as { policy: daily }',
+    ],
+    [
+      'snapshot',
+      { rate: ['rate(1 day)'], input: { policy: 'dayly' } },
+      'functions.snapshot.events.0.schedule.input: must have an input that names a policy (daily)',
+    ],
+    [
+      'offsite',
+      { rate: ['rate(1 day)'], input: { policy: 'daily' }, enabled: false },
+      'functions.offsite.events.0.schedule.enabled: remove it: when a function runs, custom.policies says',
+    ],
+    [
+      'drill',
+      { rate: ['rate(1 day)'], input: { policy: 'daily' }, inputPath: '$.detail' },
+      'functions.drill.events.0.schedule.inputPath: remove it',
+    ],
+    [
+      'audit',
+      { rate: ['rate(1 day)'], input: { digest: 'weekly' } },
+      'functions.audit.events.0.schedule.input.digest: must be "always", "on-trouble" or "never"',
+    ],
+    ['hold', 'rate(1 day)', 'functions.hold.events.0.schedule: remove it: hold has no schedule'],
+    [
+      'cleanup',
+      { rate: ['rate(1 day)'], input: { policy: 'daily', servers: { ids: ['x'.repeat(8_200)] } } },
+      'functions.cleanup.events.0.schedule.input: has 8241 characters, and EventBridge takes 8192',
+    ],
+  ])('%s: %j is refused', (name, schedule, problem) => {
+    expect(events(name, schedule)).toEqual([expect.stringContaining(problem)]);
+  });
+
+  test('more than the resource policy of a function has room for', () => {
+    const schedule = { rate: ['rate(1 day)'], input: { policy: 'daily', dryRun: true } };
+    const of = (count: number) =>
+      problemsOf({ functions: { snapshot: { events: Array(count).fill({ schedule }) } } });
+    expect(of(44)).toEqual([]);
+    expect(of(45)).toEqual([
+      'functions.snapshot.events: 45 schedules, and a function takes 44: make policies of them',
+    ]);
+  });
+});
+
+describe('what fits', () => {
+  const many = (count: number, changes: Record<string, unknown> = {}) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, block(changes)]));
+
+  test.each<[string, Record<string, unknown>]>([
+    ['plain', {}],
+    ['in another time zone', { timezone: 'America/Chicago' }],
+    [
+      'with copies and drills',
+      { offsite: { schedule: 'rate(1 day)', keep: { last: 1 } }, drill: { schedule: 'rate(1 day)' } },
+    ],
+  ])('150 policies, %s', (_, changes) => {
+    expect(problemsOf({ custom: { policies: many(150, changes) } })).toEqual([]);
+  });
+
+  test('with more, how many, and what to do', () => {
+    const [problem, ...more] = problemsOf({ custom: { policies: many(400) } });
+    const most = Number(/room for (\d+) of these 400 policies/.exec(problem ?? '')?.[1]);
+    expect(problem).toContain('account: customer-*');
+    expect(more).toEqual([]);
+    expect(problemsOf({ custom: { policies: many(most) } })).toEqual([]);
+    expect(problemsOf({ custom: { policies: many(most + 1) } })).toHaveLength(1);
+  });
+
+  test.each([
+    ['a', 1],
+    ['x'.repeat(34), 34],
+  ])('the stage %s', (stage) => {
+    expect(problemsOf({}, stage)).toEqual([]);
+  });
+
+  test('a stage with which a name is too long', () => {
+    expect(problemsOf({}, 'x'.repeat(41))).toEqual([
+      `stage: RoleName would be autosnap-${'x'.repeat(41)}-us-east-1-lambdaRole, of 71 characters, and AWS takes 64: choose a stage of at most 34 characters, or a shorter service name`,
+    ]);
+  });
+
+  test('a queue of a name that is too long', () => {
+    const resources = {
+      Resources: { Work: { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'q'.repeat(81) } } },
+    };
+    expect(problemsOf({ resources })).toEqual([
+      expect.stringMatching(/QueueName .* 81 characters.* takes 80/),
+    ]);
+  });
+});
+
+test("an operator's own statements are added to those of the product", () => {
+  const [own, theirs] = [
+    { Effect: 'Allow', Action: 'sns:Publish' },
+    { Effect: 'Allow', Action: 's3:GetObject' },
+  ];
+  const role = { Properties: { Policies: [{ PolicyDocument: { Statement: [theirs] } }] } };
+  const resources = { extensions: { IamRoleLambdaExecution: role } };
+  addOwnStatements({ resources });
+  expect(role.Properties.Policies[0]!.PolicyDocument.Statement).toEqual([theirs]);
+  addOwnStatements({ resources, provider: { iam: { role: { statements: [own] } } } });
+  expect(role.Properties.Policies[0]!.PolicyDocument.Statement).toEqual([theirs, own]);
+});
+
+describe('autosnap check', () => {
+  const ROOT = join(import.meta.dirname, '../..');
+  let directory: string;
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'check-'));
+    cpSync(join(ROOT, 'deploy'), join(directory, 'deploy'), { recursive: true });
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  /** Runs it on the project's serverless.yml, after a change. */
+  async function check(change: (yml: string) => string, ...args: string[]) {
+    writeFileSync(
+      join(directory, 'serverless.yml'),
+      change(readFileSync(join(ROOT, 'serverless.yml'), 'utf8')),
+    );
+    const command = [join(ROOT, 'deploy/autosnap.ts'), 'check', ...args];
+    // No region, no profile, no credentials.
+    return promisify(execFile)(process.execPath, command, { cwd: directory, env: {} }).then(
+      ({ stdout }) => ({ code: 0, output: stdout }),
+      ({ code, stderr }) => ({ code, output: stderr }),
+    );
+  }
+
+  test("the project's own file is good", async () => {
+    expect(await check((yml) => yml, '--stage', 'prod')).toEqual({
+      code: 0,
+      output: 'serverless.yml is good. Stage prod, policies: daily\n',
+    });
+  });
+
+  test('variables are resolved, and every problem is named', async () => {
+    const change = (yml: string) =>
+      yml
+        .replace('weekly: 4', 'wekly: 4')
+        .replace('alerts: []', 'alerts: [ops@example.com]')
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: of Serverless
+        .replace('digest: always', 'digest: ${sls:stage}ly');
+    expect(await check(change, '--stage', 'week')).toEqual({
+      code: 1,
+      output: [
+        'serverless.yml is refused:',
+        '- custom.alerts.0: must be such as { Protocol: email, Endpoint: ops@example.com }',
+        '- custom.digest: must be always, on-trouble or never',
+        '- custom.policies.daily.keep.wekly: is not a known key: did you mean "weekly"?',
+        '- functions.audit.events.1.schedule.input.digest: must be "always", "on-trouble" or "never"',
+        '',
+      ].join('\n'),
+    });
+  });
+});
