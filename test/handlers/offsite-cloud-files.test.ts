@@ -521,6 +521,25 @@ test('the audit knows the copies, and what can not be copied', async () => {
   expect(await seen()).toMatchObject({ newest: image.properties.autosnap_slot, behind: true });
 });
 
+test.each([
+  [404, { state: 'orphaned' }],
+  [403, { state: 'never', trouble: 'server-unreadable' }],
+])(
+  'a server that only a copy names is gone when GET answers with 404, not with 403: %d',
+  async (status, expected) => {
+    const image = await copyOne();
+    region.removeImage(image.id);
+    region.unlisted.add(server.id);
+    const answer = { status, body: { fault: { code: status, message: 'No.' } } };
+    const path = new RegExp(`servers/${server.id}$`);
+    h.cloud.faults.push({ service: 'compute', path, times: 9, answer });
+    const session = await connected(h.cloud);
+    const run = { owner: OWNER, now: new Date(), requestId: 'r1' };
+    const { series } = await audit([parsePolicy(event())], run, async () => session);
+    expect(series).toMatchObject([{ server: server.id, ...expected }]);
+  },
+);
+
 test('on any other cloud, Cloud Files is refused', async () => {
   h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
   addSnapshot();
