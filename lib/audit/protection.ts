@@ -244,7 +244,11 @@ function overstayingIn(
 ): ReadonlySet<string> {
   const cleanupMs = intervalMs(policy.cleanup, run.now) ?? DAY_MS;
   const then = new Date(run.now.getTime() - 2 * cleanupMs);
-  const finished = surveyed.images.filter(({ createdAt }) => then.getTime() - createdAt.getTime() > DAY_MS);
+  // An image changes for the last time when it is finished, or later.
+  const finished = surveyed.images.filter(
+    ({ createdAt, updatedAt }) =>
+      then.getTime() - createdAt.getTime() > DAY_MS || (updatedAt !== undefined && updatedAt <= then),
+  );
   const plan = planCleanup({ ...surveyed, images: finished }, policy, read, { ...run, now: then });
   const items = plan.series.flatMap((series) => series.items);
   return new Set(items.filter(({ fate }) => fate === 'delete').map(({ snapshot }) => snapshot.id));

@@ -280,6 +280,15 @@ describe('Y27: rotation stood still, because the oldest could not be deleted', (
     expect(warnings.join()).toContain('DFW: the series daily of web is not rotating');
   });
 
+  test('nor one of which few are left, once the newest is older than two cleanups', async () => {
+    const h = await history(2);
+    for (const age of [10, 11]) addSnapshot(h, h.web, age);
+    deploy([policy({ keep: { last: 2 } })]);
+    setTime('2026-11-23T20:00:00Z');
+    const { notRotating } = await h.run('audit', { digest: 'never' });
+    expect(notRotating).toEqual([expect.objectContaining({ server: h.web.id, notRotating: 2 })]);
+  });
+
   test('a user who may delete nothing makes the run fail', async () => {
     const h = await history(4);
     h.cloud.account.role = 'observer';
