@@ -453,7 +453,8 @@ describe('after the deletions it lists again', () => {
       service: 'image',
       path: /images$/,
       region: 'DFW',
-      skip: 2,
+      // Two listings, of a page and of hidden images, before the deletions.
+      skip: 4,
       answer: answers.serverError,
       times: 4,
     });
