@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/properties/**/*.test.ts'],
-    env: { RUNS: '640' },
+    env: { RUNS: '360' },
     maxWorkers: 2,
   },
 });

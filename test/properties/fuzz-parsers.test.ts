@@ -18,7 +18,7 @@ import { always } from './always.ts';
 import { junk, mutate, mutations } from './mutations.ts';
 
 // `npm run test:thorough` tries more than 100,000 inputs here.
-const INPUTS = 3;
+const INPUTS = 6;
 const MOMENT = new Date('2026-11-23T06:00:00Z');
 
 /** That `parse` does what it should with every input, some of them in each run. */
