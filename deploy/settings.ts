@@ -76,7 +76,7 @@ export const Settings = v.looseObject({
   ),
   owner: v.optional(
     field(
-      'Whose snapshots these are; only for a deployment that moves. "" is <service>_<stage>_<AWS account>_<AWS region>.',
+      'Whose snapshots these are; only for a deployment that moves. "" is `<service>_<stage>_<AWS account>_<AWS region>`.',
       v.union([v.literal(''), v.pipe(v.string(), v.regex(OWNER, ownerRemedy))], ownerRemedy),
     ),
   ),

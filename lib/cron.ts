@@ -28,6 +28,11 @@ const FIELDS: Field[] = [
   field('year', '19[7-9]\\d|20\\d\\d|21\\d\\d', 229),
 ];
 
+/** Cron fields as a regular expression without flags, for a JSON schema. It lets through some that {@link parseCron} refuses. */
+export const CRON_PATTERN = FIELDS.map(({ values }) =>
+  values.source.slice(1, -1).replace(/[A-Z]/g, (letter) => `[${letter}${letter.toLowerCase()}]`),
+).join('\\s+');
+
 /**
  * Reads the six fields of an EventBridge cron expression: minutes hours day-of-month month day-of-week year. EventBridge
  * Scheduler takes the same.

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { parseDate } from './dates.ts';
 import { Refusal } from './refusal.ts';
 import { parseSchedule } from './schedule.ts';
-import { problemsOf, strict } from './schema.ts';
+import { field, problemsOf, strict } from './schema.ts';
 import { isTimezone } from './wall-clock.ts';
 
 const HOUR_MS = 3_600_000;
@@ -24,16 +24,13 @@ const count = v.pipe(
   v.minValue(1, 'must be a whole number of 1 or more; leave the rule out if you do not want it'),
 );
 
+const durationRemedy = 'must be a whole number of hours, days or weeks, such as "12h", "30d" or "4w"';
+
 /** "12h", "30d" or "4w" -> milliseconds. */
 const duration = v.pipe(
   v.string('must be a duration in quotes, such as "12h", "30d" or "4w"'),
-  v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    const [, value, unit] = /^([1-9]\d{0,5})([hdw])$/.exec(dataset.value) ?? [];
-    const unitMs = unit && DURATION_UNITS[unit];
-    if (value && unitMs) return Number(value) * unitMs;
-    addIssue({ message: 'must be a whole number of hours, days or weeks, such as "12h", "30d" or "4w"' });
-    return NEVER;
-  }),
+  v.regex(/^[1-9]\d{0,5}[hdw]$/, durationRemedy),
+  v.transform((text) => Number.parseInt(text, 10) * (DURATION_UNITS[text.at(-1)!] ?? Number.NaN)),
   v.maxValue(LONGEST_MS, 'must be at most "99999w"'),
 );
 
@@ -53,20 +50,27 @@ const timezoneRemedy =
   'must be the name of a time zone, spelled as in the IANA time zone database, such as "America/Chicago"';
 const timezone = v.pipe(v.string(timezoneRemedy), v.check(isTimezone, timezoneRemedy));
 
-const list = (what: string) =>
+const list = (what: string, description: string) =>
   v.optional(
-    v.pipe(v.array(text(what), `must be a list of ${what}s`), v.nonEmpty('must not be empty: leave it out')),
+    v.pipe(
+      v.array(text(what), `must be a list of ${what}s`),
+      v.nonEmpty('must not be empty: leave it out'),
+      v.description(description),
+    ),
   );
 
 const selectors = {
-  ids: list('a server id'),
-  names: list('a server name or pattern'),
+  ids: list('a server id', 'Servers by id. An id that does not exist is a failure.'),
+  names: list('a server name or pattern', 'Servers by name; * and ? are wildcards.'),
   tagged: v.optional(
     v.pipe(
       v.record(v.string(), text('a value'), 'must name a metadata key and value: {"autosnap": "daily"}'),
       v.check(
         (tags) => Object.keys(tags).length > 0,
         'must name a metadata key and value: {"autosnap": "daily"}',
+      ),
+      v.description(
+        'Servers by metadata: autosnap: daily is that value, or one of the parts of "daily,weekly".',
       ),
     ),
   ),
@@ -78,9 +82,13 @@ const hasSelector = (s: object) => Object.values(s).some((value) => value !== un
 export const servers = v.pipe(
   strict({
     ...selectors,
-    all: v.optional(v.literal(true, 'must be true, or be left out')),
+    all: v.optional(field('All servers.', v.literal(true, 'must be true, or be left out'))),
     except: v.optional(
-      v.pipe(strict(selectors), v.check(hasSelector, 'must name something: ids, names or tagged')),
+      v.pipe(
+        strict(selectors),
+        v.check(hasSelector, 'must name something: ids, names or tagged'),
+        v.description('Servers to leave out.'),
+      ),
     ),
   }),
   v.check(
@@ -91,14 +99,25 @@ export const servers = v.pipe(
 
 const Keep = v.pipe(
   strict({
-    atLeast: v.optional(count, 1),
-    last: v.optional(count),
-    hourly: v.optional(count),
-    daily: v.optional(count),
-    weekly: v.optional(count),
-    monthly: v.optional(count),
-    yearly: v.optional(count),
-    within: v.optional(duration),
+    atLeast: v.optional(
+      field('The least number of finished snapshots to keep, whatever the rules say.', count),
+      1,
+    ),
+    last: v.optional(field('How many of the newest snapshots to keep.', count)),
+    hourly: v.optional(
+      field('The newest snapshot of each of the latest so many hours that have one.', count),
+    ),
+    daily: v.optional(field('The newest snapshot of each of the latest so many days that have one.', count)),
+    weekly: v.optional(
+      field('The newest snapshot of each of the latest so many ISO weeks that have one.', count),
+    ),
+    monthly: v.optional(
+      field('The newest snapshot of each of the latest so many months that have one.', count),
+    ),
+    yearly: v.optional(
+      field('The newest snapshot of each of the latest so many years that have one.', count),
+    ),
+    within: v.optional(field('All snapshots that are younger than this.', duration)),
   }),
   v.check(
     ({ atLeast: _, ...rules }) => hasSelector(rules),
@@ -124,12 +143,23 @@ const bytes = v.pipe(
 const containerRemedy = 'must be the name of a container: 1 to 256 characters, without "/", "?" and "."';
 
 const Offsite = strict({
-  schedule,
-  keep: Keep,
-  maxBytesPerMonth: v.optional(bytes),
-  to: v.optional(v.picklist(['s3', 'cloud-files'], 'must be "s3" or "cloud-files", or be left out')),
+  schedule: field('When to make copies: cron(…) or rate(…).', schedule),
+  keep: field('Which copies to keep: the union of these rules.', Keep),
+  maxBytesPerMonth: v.optional(field('The most bytes to copy in a calendar month, such as 500GB.', bytes)),
+  to: v.optional(
+    field(
+      'Where the copies go: S3 by default, or Cloud Files at Rackspace.',
+      v.picklist(['s3', 'cloud-files'], 'must be "s3" or "cloud-files", or be left out'),
+    ),
+  ),
   // What an export takes.
-  container: v.optional(v.pipe(v.string(containerRemedy), v.regex(/^[^/?.]{1,256}$/, containerRemedy))),
+  container: v.optional(
+    v.pipe(
+      v.string(containerRemedy),
+      v.regex(/^[^/?.]{1,256}$/, containerRemedy),
+      v.description('The container in Cloud Files.'),
+    ),
+  ),
 });
 
 const wholeNumber = (least: number, most: number) => {
@@ -142,11 +172,12 @@ export const MOST_DRILL_HOURS = 24;
 
 const check = v.pipe(
   strict({
-    port: v.optional(wholeNumber(1, 65_535)),
+    port: v.optional(field('The TCP port that must answer.', wholeNumber(1, 65_535))),
     path: v.optional(
       v.pipe(
         v.string('must be a path, such as "/health"'),
         v.regex(/^\/[\x21-\x7e]{0,1000}$/, 'must be a path that begins with "/", such as "/health"'),
+        v.description('The path of an HTTP request that must succeed.'),
       ),
     ),
   }),
@@ -158,19 +189,30 @@ const check = v.pipe(
 
 const Drill = v.pipe(
   strict({
-    schedule,
-    atOnce: v.optional(wholeNumber(1, 20), 1),
-    hours: v.optional(wholeNumber(1, MOST_DRILL_HOURS), 2),
-    flavor: v.optional(text('the id or the name of a flavor')),
+    schedule: field('When to begin drills: cron(…) or rate(…).', schedule),
+    atOnce: v.optional(field('How many throw-away servers there may be at once.', wholeNumber(1, 20)), 1),
+    hours: v.optional(
+      field('How long a throw-away server may live, in hours.', wholeNumber(1, MOST_DRILL_HOURS)),
+      2,
+    ),
+    flavor: v.optional(
+      field('The flavor of the throw-away servers.', text('the id or the name of a flavor')),
+    ),
     networks: v.optional(
-      v.array(text('the id of a network'), 'must be a list of network ids, or be left out for none'),
+      field(
+        'The networks of the throw-away servers; none by default.',
+        v.array(text('the id of a network'), 'must be a list of network ids, or be left out for none'),
+      ),
       [],
     ),
     securityGroups: v.optional(
-      v.array(text('the name of a security group'), 'must be a list of security groups'),
+      field(
+        'The security groups of the throw-away servers.',
+        v.array(text('the name of a security group'), 'must be a list of security groups'),
+      ),
       [],
     ),
-    check: v.optional(check),
+    check: v.optional(field('What must answer, besides a boot.', check)),
   }),
   v.check(
     ({ check: asked, networks }) => asked === undefined || networks.length > 0,
@@ -191,14 +233,20 @@ const accountsRemedy =
 
 /** Which secrets: one, or all that begin so. An event that lists several becomes one for each; see accounts.ts. */
 export const accounts = v.optional(
-  v.pipe(v.string(accountsRemedy), v.regex(/^[\w.+=@-]{1,64}\*?$/, accountsRemedy)),
+  v.pipe(
+    v.string(accountsRemedy),
+    v.regex(/^[\w.+=@-]{1,64}\*?$/, accountsRemedy),
+    v.description(
+      'The secret with the credentials: the last part of its name, or the beginning of several: customer-*.',
+    ),
+  ),
   'rackspace',
 );
 /** Plan, and stop before anything is changed. */
 export const dryRun = v.optional(v.boolean('must be true or false'), false);
 
 /** Which regions; all that the account has when it is left out. */
-export const regions = list('a region');
+export const regions = list('a region', 'Which regions; by default all that the account has.');
 
 /** The name of a policy. */
 export const policyName = v.pipe(
@@ -214,18 +262,36 @@ const common = {
   dryRun,
 };
 
-const PolicyFields = strict({
+/** What a policy says, before its schedules are read. */
+export const PolicyFields = strict({
   ...common,
   policy: policyName,
-  schedule,
-  cleanup: schedule,
-  timezone: v.optional(timezone, 'UTC'),
-  keep: Keep,
-  adopt: v.optional(v.literal('autosnap.py', 'must be "autosnap.py", or be left out')),
-  orphans: v.optional(strict({ after: duration, keep: count })),
-  maxDeletes: v.optional(count, 10),
-  offsite: v.optional(Offsite),
-  drill: v.optional(Drill),
+  schedule: field('When to take snapshots: cron(…) or rate(…), as EventBridge takes it.', schedule),
+  cleanup: field('When to rotate: cron(…) or rate(…).', schedule),
+  timezone: v.optional(
+    field('The IANA time zone of all schedules, and of the days, weeks, months and years in keep.', timezone),
+    'UTC',
+  ),
+  servers: field('Which servers: all that match any of these, minus except.', servers),
+  keep: field('Which snapshots to keep: the union of these rules.', Keep),
+  adopt: v.optional(
+    field(
+      'Takes over the images that the Python script of this name made.',
+      v.literal('autosnap.py', 'must be "autosnap.py", or be left out'),
+    ),
+  ),
+  orphans: v.optional(
+    field(
+      'Snapshots of servers that are gone.',
+      strict({
+        after: field('How long after the newest snapshot the others may be deleted.', duration),
+        keep: field('How many of the newest to keep.', count),
+      }),
+    ),
+  ),
+  maxDeletes: v.optional(field('The most snapshots of a server to delete in one run.', count), 10),
+  offsite: v.optional(field('Copies of the newest good snapshots in S3 or Cloud Files.', Offsite)),
+  drill: v.optional(field('Boots snapshots as throw-away servers, to see that they can be restored.', Drill)),
 });
 
 /** The schedules of a policy are in its time zone, all of them. */

@@ -4,6 +4,10 @@ import { latestShown, momentOf } from './wall-clock.ts';
 const MINUTE_MS = 60_000;
 const RATE_UNITS = { minute: MINUTE_MS, hour: 60 * MINUTE_MS, day: 1440 * MINUTE_MS };
 
+/** A rate expression, for a JSON schema. */
+export const RATE_PATTERN =
+  'rate\\((?:1 (?:minute|hour|day)|(?:[2-9]|[1-9]\\d{1,5}) (?:minute|hour|day)s)\\)';
+
 /** When EventBridge starts a job. All answers are whole seconds. */
 export interface Schedule {
   /** Whether its fire times are known to the minute: a cron's are, a rate's are not. */
