@@ -65,7 +65,7 @@ function fits({ service, ...rest }: Deployment, count: number): boolean {
   const resources = draftOf({ ...rest, service: { ...service, custom: { ...service.custom, policies } } });
   return (
     Object.keys(resources).length <= MOST_RESOURCES &&
-    Buffer.byteLength(JSON.stringify({ Resources: resources })) <= LARGEST_TEMPLATE_BYTES
+    Buffer.byteLength(JSON.stringify({ Resources: resources }, null, 2)) <= LARGEST_TEMPLATE_BYTES
   );
 }
 
