@@ -491,7 +491,7 @@ describe('rotation', () => {
       ),
       { numRuns: 40 },
     );
-  }, 60_000);
+  }, 180_000);
 });
 
 test('the audit knows the copies, and what can not be copied', async () => {

@@ -82,7 +82,7 @@ describe('Y3: a listing without an object', () => {
       }
     }
     expect(r.region.tasks.all.filter(({ input }) => input.image_uuid === started.id)).toHaveLength(1);
-  }, 120_000);
+  }, 180_000);
 
   test('HEAD of all its data says 404: what is left of the copy goes, and it is made again', async () => {
     const image = await r.copyOne();
