@@ -7,7 +7,7 @@ export default defineConfig({
     globalSetup: 'test/aws/setup.ts',
     // Deployments take both cores, and some tests are about time.
     fileParallelism: false,
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 });

@@ -7,7 +7,7 @@ export default defineConfig({
     globalSetup: 'test/real/environment.ts',
     // One cloud and its servers, for one test at a time.
     fileParallelism: false,
-    testTimeout: 180_000,
-    hookTimeout: 120_000,
+    testTimeout: 400_000,
+    hookTimeout: 300_000,
   },
 });
