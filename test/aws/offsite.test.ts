@@ -333,7 +333,7 @@ test('the audit sees the copies; what it can not list it says, and nothing else 
   addSnapshot(0, { size: 1_000 });
   deploy([event()]);
   expect(await h.run('audit', {})).toMatchObject({ behind: [{ name: 'web-1' }], failures: [] });
-  await h.run('offsite', event());
+  await h.run('offsite', { policy: 'daily' });
   expect(await h.run('audit', {})).toMatchObject({ behind: [], policies: [{ problems: [] }] });
 
   vi.stubEnv('AUTOSNAP_COPIES_BUCKET', 'not-there');
