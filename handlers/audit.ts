@@ -1,11 +1,13 @@
 import { expandAccounts } from '../lib/accounts.ts';
 import { audit } from '../lib/audit/audit.ts';
+import { type GoodRun, unrecorded } from '../lib/audit/missing.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
 import { policiesOf } from '../lib/doctor.ts';
 import { invocation, sendBeat } from '../lib/invocation.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
+import type { Policy } from '../lib/policy.ts';
 import { settings } from '../lib/settings.ts';
 import { storeIn } from '../lib/store.ts';
 
@@ -21,7 +23,7 @@ export const handler = invocation(
     const digest = parseAudit(event);
     const policies = await expandAccounts(policiesOf({}, job.policies), job.accountsBeginning);
     const unknown: string[] = [];
-    const goodRuns = await store?.goodRuns().catch((error: Error) => {
+    const goodRuns = await recordedRuns(policies, job.now).catch((error: Error) => {
       unknown.push(`which runs have ended well can't be read: ${error.message}`);
       return undefined;
     });
@@ -39,3 +41,12 @@ export const handler = invocation(
     text: `${sentence}.`,
   }),
 );
+
+/** When each job has last ended well. From now on, a run is asked for of those that are new. */
+async function recordedRuns(policies: readonly Policy[], now: Date): Promise<GoodRun[] | undefined> {
+  if (!store) return undefined;
+  const goodRuns = await store.goodRuns();
+  const added = unrecorded(policies, goodRuns);
+  await Promise.all(added.map((run) => store.putGoodRun(run)));
+  return [...goodRuns, ...added.map((run) => ({ ...run, at: now }))];
+}

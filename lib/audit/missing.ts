@@ -7,12 +7,24 @@ const SLACK_MS = 2 * HOUR_MS;
 /** What the bucket for reports remembers: its objects expire after 30 days. */
 const LONGEST_MS = 28 * 24 * HOUR_MS;
 
-/** When each job of a policy in an account has last ended well. */
+/** When each job of a policy in an account has last ended well; of one that never has, when the audit first asked for it. */
 export interface GoodRun {
   job: string;
   policy: string;
   account: string;
   at: Date;
+}
+
+/**
+ * The jobs of some policies of which there is no record: they are new, so the time in which a run has to come begins now.
+ */
+export function unrecorded(policies: readonly Policy[], goodRuns: readonly GoodRun[]): Omit<GoodRun, 'at'>[] {
+  const known = new Set(goodRuns.map(({ job, policy, account }) => `${job}/${policy}/${account}`));
+  return policies.flatMap((one) =>
+    JOBS.filter((job) => scheduleOf(job, one) && !known.has(`${job}/${one.policy}/${one.account}`)).map(
+      (job) => ({ job, policy: one.policy, account: one.account }),
+    ),
+  );
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { missingRuns } from '../../lib/audit/missing.ts';
+import { missingRuns, unrecorded } from '../../lib/audit/missing.ts';
 import { parsePolicy } from '../../lib/policy.ts';
 import { policy } from '../harness.ts';
 
@@ -88,4 +88,13 @@ describe('a good run counts for itself alone', () => {
     const runs = [runOf('snapshot', now), runOf('cleanup', now, other)];
     expect(missingRuns(parsePolicy(policy()), runs, new Date(now))).toEqual(['cleanup']);
   });
+});
+
+test('a job of which there is no record is new: its time begins with the first audit', () => {
+  const policies = [parsePolicy(policy()), parsePolicy(policy({ policy: 'weekly', account: 'b' }))];
+  expect(unrecorded(policies, [runOf('snapshot', '2026-11-23T00:05:00Z')])).toEqual([
+    { job: 'cleanup', policy: 'daily', account: 'rackspace' },
+    { job: 'snapshot', policy: 'weekly', account: 'b' },
+    { job: 'cleanup', policy: 'weekly', account: 'b' },
+  ]);
 });
