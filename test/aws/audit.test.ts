@@ -6,7 +6,7 @@ import { beforeAll, expect, test } from 'vitest';
 import type { AuditSummary } from '../../lib/audit/summary.ts';
 import { addFleet } from '../../local/fleet.ts';
 import { aws } from './clients.ts';
-import { cloudAccount, imagesOf, putSecret } from './cloud-account.ts';
+import { cloudAccount, imagesOf, ownerIn, putSecret } from './cloud-account.ts';
 import { eventsFor, stateOf } from './deployed.ts';
 import { deployedFunction } from './lambda.ts';
 import { copyProject } from './project.ts';
@@ -61,7 +61,7 @@ test('its rules: every hour, and once a day with the digest that serverless.yml 
 
 test('runs are kept, the page is written, and the digest tells of both', async () => {
   const cloud = await cloudAccount();
-  addFleet(cloud, 'autosnap-prod');
+  addFleet(cloud, ownerIn('prod'));
   await putSecret('autosnap/prod/rackspace', cloud.secret('rackspace'));
   await putSecret('autosnap/prod/customer-b', cloud.secret('rackspace'));
   const state = await stateOf('prod');
