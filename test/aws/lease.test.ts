@@ -61,7 +61,7 @@ test('one that has ended, as that of a killed run, is taken over by one of two',
   const both = await Promise.all([one, other].map((leases) => leases.take(KEY, at(30), at(15))));
   expect(having(both)).toBe(1);
   expect(both).toContainEqual({ heldUntil: at(30) });
-  expect(await content()).toEqual({ until: at(30).toISOString() });
+  expect(await content()).toEqual({ until: at(30).toISOString(), run: expect.any(String) });
 });
 
 test('who releases too late takes nothing from the run that has it now', async () => {
