@@ -24,6 +24,7 @@ const EVENT = {
   servers: { all: true },
   keep: { last: 2 },
 };
+const NAMED = { policy: EVENT.policy };
 
 /** What is there after an hour's runs, once all that nobody needs is freed. */
 interface Sample {
@@ -125,8 +126,8 @@ async function jobs() {
   const { handler: cleanup } = await import('../handlers/cleanup.ts');
   const { handler: audit } = await import('../handlers/audit.ts');
   return {
-    snapshot: () => snapshot(EVENT, lambdaContext('snapshot')),
-    cleanup: () => cleanup(EVENT, lambdaContext('cleanup')),
+    snapshot: () => snapshot(NAMED, lambdaContext('snapshot')),
+    cleanup: () => cleanup(NAMED, lambdaContext('cleanup')),
     audit: () => audit({}, lambdaContext('audit')),
   };
 }
