@@ -12,7 +12,7 @@ import {
   type Image,
   listImageIds,
   listImageMembers,
-  listImages,
+  visitImages,
 } from './openstack/images.ts';
 import { mayWriteImages } from './openstack/roles.ts';
 import type { Session } from './openstack/session.ts';
@@ -231,15 +231,17 @@ async function listClaims(
   plans: readonly SeriesPlan[],
   { owner, now }: Pick<RotateOptions, 'owner' | 'now'>,
 ): Promise<Claims> {
+  const needs = new Map<string, readonly string[]>();
+  const others = new Map<string, string>();
+  const restored = new Set<string>();
   const first = plans.flatMap(({ items }) => items).find(({ fate }) => fate !== 'keep');
-  const images = first ? await listImages(session, first.snapshot.region) : [];
-  return {
-    needs: new Map(
-      images.flatMap(({ id, volumeSnapshotIds: ids }) => (ids.length > 0 ? [[id, ids] as const] : [])),
-    ),
-    others: otherOwners(images, owner),
-    restored: restoredInPlace(images, now),
-  };
+  if (!first) return { needs, others, restored };
+  await visitImages(session, first.snapshot.region, (image) => {
+    if (image.volumeSnapshotIds.length > 0) needs.set(image.id, image.volumeSnapshotIds);
+    for (const [server, other] of otherOwners([image], owner)) others.set(server, other);
+    for (const id of restoredInPlace([image], now)) restored.add(id);
+  });
+  return { needs, others, restored };
 }
 
 function isDeletion({ outcome, reasons }: Result): boolean {

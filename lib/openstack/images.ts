@@ -96,6 +96,26 @@ export async function listImagesById(
   return new Map(listed.flatMap(({ image }) => (image && !isGone(image.status) ? [[image.id, image]] : [])));
 }
 
+/**
+ * Shows each of {@link listImages} to `visit`, some twice perhaps, and drops it: that needs far less memory.
+ *
+ * @throws {CloudError} when any page fails: then `visit` has not seen all of them.
+ */
+export async function visitImages(
+  session: Session,
+  region: string,
+  visit: (image: Image) => void,
+): Promise<void> {
+  const item = v.pipe(
+    GlanceImage,
+    v.transform((image) => {
+      if (!isGone(image.status)) visit(fromGlance(image, region));
+      return { id: image.id };
+    }),
+  );
+  await listOwn(session, region, item);
+}
+
 async function listOwn<T extends { id: string }>(
   session: Session,
   region: string,
