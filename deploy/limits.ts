@@ -38,7 +38,7 @@ export function limitProblems(deployment: Deployment): string[] {
   return [
     ...sizeProblems(deployment),
     ...Object.entries(service.functions ?? {}).flatMap(([name, { events = [] }]) => {
-      const rules = events.flatMap((event) => [Object(Object(event).schedule).rate ?? []].flat()).length;
+      const rules = ratesOf(events).length;
       return rules < MOST_PERMISSIONS
         ? []
         : [
@@ -78,9 +78,6 @@ function draftOf({ service, stage, region }: Deployment): Resources {
   const resource = (Type: string, Properties: Record<string, unknown> = {}) => ({ Type, Properties });
   const functions = Object.entries(service.functions ?? {}).flatMap(([name, fn]) => {
     const id = logicalIdOf(name);
-    const schedules = (fn.events ?? []).flatMap((event) =>
-      [Object(Object(event).schedule).rate ?? []].flat(),
-    );
     const queues = (fn.events ?? []).filter((event) => 'sqs' in Object(event));
     return [
       [
@@ -89,7 +86,7 @@ function draftOf({ service, stage, region }: Deployment): Resources {
       ],
       [`${id}LogGroup`, resource('AWS::Logs::LogGroup')],
       ...(fn.destinations ? [[`${id}LambdaEvConf`, resource('AWS::Lambda::EventInvokeConfig')]] : []),
-      ...schedules.flatMap((_, i) => [
+      ...ratesOf(fn.events).flatMap((_, i) => [
         [`${id}EventsRuleSchedule${i + 1}`, resource('AWS::Events::Rule')],
         [`${id}LambdaPermissionEventsRuleSchedule${i + 1}`, resource('AWS::Lambda::Permission')],
       ]),
@@ -111,6 +108,11 @@ function draftOf({ service, stage, region }: Deployment): Resources {
     ...alarmsOf(service, stage),
     ...dashboardOf(service, stage),
   };
+}
+
+/** The expressions of the schedule events of a function: each becomes a rule. */
+function ratesOf(events: readonly unknown[] = []): unknown[] {
+  return events.flatMap((event) => [Object(Object(event).schedule).rate ?? []].flat());
 }
 
 /** The names that are too long, of each kind the longest. */

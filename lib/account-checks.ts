@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import { type Finding, fail, pass, warn } from './diagnosis.ts';
 import { separateThrowAways } from './drill/ownership.ts';
-import { isId, markerOf } from './marker.ts';
+import { markerOf } from './marker.ts';
 import { listServers, type Server } from './openstack/compute.ts';
 import { explain, isCloudError } from './openstack/errors.ts';
 import type { Credentials } from './openstack/identity.ts';
@@ -12,6 +12,7 @@ import { getServer } from './openstack/servers.ts';
 import type { Session } from './openstack/session.ts';
 import { listVolumeSnapshots } from './openstack/volumes.ts';
 import type { Run } from './run.ts';
+import { without } from './survey.ts';
 
 const CLOCKS_MAY_DIFFER_MS = 120_000;
 
@@ -123,8 +124,7 @@ async function listRegion(
       listImages(session, region),
       imageMetadataLimit(session, region),
     ]);
-    const unlisted = new Set(ids.filter(isId)).difference(new Set(listed.map(({ id }) => id)));
-    const found = await Promise.all([...unlisted].map((id) => getServer(session, region, id)));
+    const found = await Promise.all([...without(listed, ids)].map((id) => getServer(session, region, id)));
     const all = [...listed, ...found.filter((server) => server !== undefined)];
     const { lasting: servers } = separateThrowAways(all, images, session.projectId);
     const ours = images.filter(({ properties }) => properties.autosnap_owner === owner).length;

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import { type Reader, readerOf } from './belonging.ts';
 import { isoSeconds } from './dates.ts';
-import { inUseIn } from './in-use.ts';
+import { type InUse, inUseIn } from './in-use.ts';
 import { isStuck, type Snapshot } from './marker.ts';
 import type { Server } from './openstack/compute.ts';
 import { isCloudError } from './openstack/errors.ts';
@@ -39,6 +39,8 @@ export interface SeriesPlan {
 export interface RegionPlan {
   region: string;
   series: SeriesPlan[];
+  /** What a drill or a restore still needs; asked again right before each deletion. */
+  inUse: InUse;
   warnings: string[];
 }
 
@@ -117,6 +119,7 @@ export function planCleanup(
       ...plan,
       items: limitDeletes(plan.items.map(unlessInUse), policy.maxDeletes),
     })),
+    inUse,
     warnings,
   };
 }
@@ -224,7 +227,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
   const items = plans.flatMap(({ plan }) => plan.series.flatMap((series) => series.items));
   const toDelete = items.filter(({ fate }) => fate === 'delete').map(({ snapshot }) => snapshot);
   if (!policy.dryRun) await spreadUnderLimits(session, toDelete);
-  await pMap(plans, async ({ read, inUse, plan }) => {
+  await pMap(plans, async ({ read, plan }) => {
     warnings.push(...plan.warnings);
     if (policy.dryRun) {
       entries.push(
@@ -237,7 +240,13 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
       );
       return;
     }
-    const results = await rotate(session, plan.series, { read, inUse, owner, now, reserveMs });
+    const results = await rotate(session, plan.series, {
+      read,
+      inUse: plan.inUse,
+      owner,
+      now,
+      reserveMs,
+    });
     const confirmed = await confirm(session, plan.region, results);
     failures.push(...confirmed.failures);
     warnings.unshift(...confirmed.warnings);
@@ -262,7 +271,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
 
 /** Lists and plans; of the listings only what is ours outlives it. */
 async function planRegions(session: Session, policy: Policy, run: Run) {
-  const { owner, now, policies } = run;
+  const { owner, policies } = run;
   const startedMs = performance.now();
   const { regions, unreadable } = await survey(session, policy.regions, { owner });
   // The listing at the end takes as long as the one at the start: deletions stop early enough for it.
@@ -285,8 +294,7 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   const planRegion = (surveyed: RegionSurvey) => {
     const adopt = isAlone ? policy.adopt : undefined;
     const read = readerOf(surveyed, { ...policy, adopt }, { owner, projectId: session.projectId, policies });
-    const plan = planCleanup(surveyed, policy, read, { ...run, goneEverywhere: gone });
-    return { read, inUse: inUseIn(surveyed, policy, now), plan };
+    return { read, plan: planCleanup(surveyed, policy, read, { ...run, goneEverywhere: gone }) };
   };
   const plans = certain.map(planRegion);
   const warnings =

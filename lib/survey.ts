@@ -163,8 +163,8 @@ export async function findServers(
   return { found, gone, unsure: [...unread].map(([id, problem]) => ({ region, id, problem })) };
 }
 
-/** Those of some ids that a listing lacks. */
-function without(listed: readonly { id: string }[], ids: readonly string[]): Set<string> {
+/** Those of some ids that a listing lacks; what is no id is left out. */
+export function without(listed: readonly { id: string }[], ids: readonly string[]): Set<string> {
   return new Set(ids.filter(isId)).difference(new Set(listed.map(({ id }) => id)));
 }
 

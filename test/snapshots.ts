@@ -1,5 +1,5 @@
 import { nameEnding, type Snapshot } from '../lib/marker.ts';
-import type { Server } from '../lib/openstack/compute.ts';
+import { bareServer, type Server } from '../lib/openstack/compute.ts';
 import type { Image } from '../lib/openstack/images.ts';
 
 /** A good snapshot of the series "daily" of server "s"; `changes` go on top. Its id is its slot unless told. */
@@ -36,22 +36,7 @@ export function dailies(newest: string, count: number): Snapshot[] {
 
 /** The idle server "web" with the id "s", which the snapshots above are of; `changes` go on top. */
 export function server(changes: Partial<Server> = {}): Server {
-  return {
-    id: 's',
-    name: 'web',
-    region: 'DFW',
-    taskState: null,
-    metadata: {},
-    imageId: undefined,
-    volumeBacked: false,
-    volumeIds: [],
-    flavorId: undefined,
-    keyName: undefined,
-    securityGroups: [],
-    createdAt: undefined,
-    imageSchedule: false,
-    ...changes,
-  };
+  return { ...bareServer({ id: 's', name: 'web', region: 'DFW' }), ...changes };
 }
 
 /** A finished image of the project "p1" with its data in itself, as a listing shows it; `changes` go on top. */

@@ -4,7 +4,7 @@ import { isoSeconds } from '../dates.ts';
 import { isStuck, type Snapshot, serverNameIn } from '../marker.ts';
 import type { CheckedCopy } from '../offsite/check.ts';
 import type { Copier } from '../offsite/copy.ts';
-import type { Server } from '../openstack/compute.ts';
+import { bareServer, type Server } from '../openstack/compute.ts';
 import { ADHOC, type Policy } from '../policy.ts';
 import { hasPassed } from '../retention.ts';
 import type { Run } from '../run.ts';
@@ -208,28 +208,11 @@ function standIns(
   return new Map(
     here.map(({ id }) => {
       const newest = snapshots.find(({ server }) => server === id);
-      return [id, standIn(id, region, newest ? serverNameIn(newest) : '')];
+      const server = bareServer({ id, region, name: newest ? serverNameIn(newest) : '' });
+      // Nobody can say that it is idle, and its pending snapshots stuck.
+      return [id, { ...server, taskState: 'unknown' }];
     }),
   );
-}
-
-function standIn(id: string, region: string, name: string): Server {
-  return {
-    id,
-    name,
-    region,
-    // Nobody can say that it is idle, and its pending snapshots stuck.
-    taskState: 'unknown',
-    metadata: {},
-    imageId: undefined,
-    volumeBacked: false,
-    volumeIds: [],
-    flavorId: undefined,
-    keyName: undefined,
-    securityGroups: [],
-    createdAt: undefined,
-    imageSchedule: false,
-  };
 }
 
 /**

@@ -30,6 +30,23 @@ export interface Server {
   imageSchedule: boolean;
 }
 
+/** A server of which nothing else is known, or matters: idle, with a disk that is no volume. */
+export function bareServer(known: Pick<Server, 'id' | 'name' | 'region'>): Server {
+  return {
+    ...known,
+    taskState: null,
+    metadata: {},
+    imageId: undefined,
+    volumeBacked: false,
+    volumeIds: [],
+    flavorId: undefined,
+    keyName: undefined,
+    securityGroups: [],
+    createdAt: undefined,
+    imageSchedule: false,
+  };
+}
+
 /** A server in an answer of Nova's. */
 export const NovaServer = v.looseObject({
   id: v.pipe(v.string(), v.nonEmpty()),

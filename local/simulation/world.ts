@@ -1,5 +1,5 @@
 import { type MarkerFields, markerOf } from '../../lib/marker.ts';
-import type { NewImage, Server } from '../../lib/openstack/compute.ts';
+import { bareServer, type NewImage, type Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { ADHOC } from '../../lib/policy.ts';
 import { imageName } from '../../lib/snapshot.ts';
@@ -83,21 +83,7 @@ export class World {
 
   addServer(name: string, tags: string): void {
     const id = this.#nextId();
-    this.servers.push({
-      id,
-      name,
-      region: REGION,
-      taskState: null,
-      metadata: { autosnap: tags },
-      imageId: undefined,
-      volumeBacked: false,
-      volumeIds: [],
-      flavorId: undefined,
-      keyName: undefined,
-      securityGroups: [],
-      createdAt: undefined,
-      imageSchedule: false,
-    });
+    this.servers.push({ ...bareServer({ id, name, region: REGION }), metadata: { autosnap: tags } });
     this.lives.push({ id, names: [{ name, sinceMs: this.now.getTime() }] });
   }
 

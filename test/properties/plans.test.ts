@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { readerOf } from '../../lib/belonging.ts';
 import { planCleanup, type SeriesPlan } from '../../lib/cleanup.ts';
 import { markerOf, readMarker, type Snapshot } from '../../lib/marker.ts';
-import type { Server } from '../../lib/openstack/compute.ts';
+import { bareServer, type Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { parsePolicy } from '../../lib/policy.ts';
 import { planSnapshots } from '../../lib/snapshot.ts';
@@ -36,21 +36,8 @@ function surveyOf({ servers, images }: World): RegionSurvey {
 }
 
 function serverOf({ id, name, image, volumeIds }: World['servers'][number]): Server {
-  return {
-    id,
-    name,
-    region: 'DFW',
-    taskState: null,
-    metadata: {},
-    imageId: image || undefined,
-    volumeBacked: image === '',
-    volumeIds,
-    flavorId: undefined,
-    keyName: undefined,
-    securityGroups: [],
-    createdAt: undefined,
-    imageSchedule: false,
-  };
+  const bare = bareServer({ id, name, region: 'DFW' });
+  return { ...bare, imageId: image || undefined, volumeBacked: image === '', volumeIds };
 }
 
 function imageOf({ image }: Known): Image {
