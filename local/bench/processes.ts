@@ -5,7 +5,7 @@ import type { Setting, Started, Tally } from './cloud.ts';
 /** The compiled project: the benchmark runs no TypeScript, as Lambda runs none. */
 export const BUILT = new URL('../../reports/bench/', import.meta.url);
 
-const [, NODE_OPTIONS] = /NODE_OPTIONS: (.*)/.exec(readFileSync('serverless.yml', 'utf8')) ?? [];
+const [, NODE_OPTIONS] = /NODE_OPTIONS: (.*)/.exec(readFileSync('deploy/functions.yml', 'utf8'))!;
 
 /** A cloud in a process of its own. */
 export interface RemoteCloud extends Started {
