@@ -52,10 +52,14 @@ export function meansServer(selector: Selector, id: string, server: Server | und
 }
 
 /**
- * Whether a policy may mean a server of which nothing is known but its id and, perhaps, what it was called: its metadata may
- * be any.
+ * Whether a policy, and its part that `only` names, may mean a server of which nothing is known but its id and, perhaps,
+ * what it was called: its metadata may be any.
  */
-export function maySelect(id: string, name: string | undefined, selector: Selector): boolean {
+export function maySelect(id: string, name: string | undefined, { only, ...selector }: Selector): boolean {
+  return mayMean(id, name, selector) && (only === undefined || mayMean(id, name, only));
+}
+
+function mayMean(id: string, name: string | undefined, selector: Selector): boolean {
   const { ids = [], names = [], tagged, all = false, except } = selector;
   const known = { id, name: name ?? '', metadata: {} };
   const mayBeNamed = name === undefined ? names.length > 0 : matches(known, { names });

@@ -335,7 +335,8 @@ function unknownServers(
     const snapshot = young.find(({ server }) => server === id);
     const { region, problem } = all.find((one) => one.region === snapshot?.region) ?? all[0]!;
     const name = snapshot && serverNameIn(snapshot);
-    if (!(snapshot || selector.ids?.includes(id)) || !maySelect(id, name, selector)) return [];
+    const isNamed = (selector.only ?? selector).ids?.includes(id);
+    if (!(snapshot || isNamed) || !maySelect(id, name, selector)) return [];
     const reason = `whether server ${id} is there can't be told, so no snapshot of it: ${problem}`;
     return [{ server: id, name: name ?? id, region, outcome: 'failed', reason }];
   });

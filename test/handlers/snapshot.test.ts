@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/faults.ts';
-import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 
 const HOUR_MS = 3_600_000;
@@ -335,6 +335,20 @@ describe('what a listing lacks', () => {
     ])('%s is none', async (_, changes) => {
       const h = await cellDown();
       expect((await h.run('snapshot', policy(changes))).totals.failed).toBeUndefined();
+    });
+
+    test('fails a run by hand that names it', async () => {
+      const h = await cellDown();
+      deploy([policy()]);
+      const { report } = await h.fail('snapshot', { policy: 'daily', servers: { ids: [h.db.id] } });
+      expect(report?.entries).toMatchObject([{ server: h.db.id, region: 'DFW', outcome: 'failed' }]);
+    });
+
+    test('is nothing to a run by hand that names others', async () => {
+      const h = await cellDown();
+      deploy([policy()]);
+      const report = await h.run('snapshot', { policy: 'daily', servers: { names: ['web-*'] } });
+      expect(report.totals).toEqual({ taken: 2 });
     });
 
     test('is one as long as its snapshots are young', async () => {
