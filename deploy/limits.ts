@@ -73,7 +73,7 @@ function fits({ service, ...rest }: Deployment, count: number): boolean {
  * The resources that `serverless package` will put into the template, by their logical ids: those that are ours as they
  * are, those that Serverless makes of the functions by type and name only.
  */
-function draftOf({ service, stage, region }: Deployment): Resources {
+export function draftOf({ service, stage, region }: Deployment): Resources {
   const prefix = `${service.service}-${stage}`;
   const resource = (Type: string, Properties: Record<string, unknown> = {}) => ({ Type, Properties });
   const functions = Object.entries(service.functions ?? {}).flatMap(([name, fn]) => {

@@ -9,7 +9,10 @@ export interface Service {
   service: string;
   custom?: { policies?: unknown };
   functions?: Record<string, { events?: readonly unknown[]; destinations?: unknown }>;
-  provider?: { iam?: { role?: { name?: string; statements?: readonly unknown[] } } };
+  provider?: {
+    iam?: { role?: { name?: string; statements?: readonly unknown[] } };
+    iamRoleStatements?: readonly unknown[];
+  };
   resources?: { Resources?: Resources; extensions?: Record<string, unknown> };
 }
 

@@ -36,7 +36,7 @@ const PERIODS: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
 /**
  * Decides what to keep of one series. Only good snapshots count, by the slot they were made for; kept is the union
  * of what the rules ask for, what is held or others can see, and everything that is pending, unknown or dated in the
- * future; and the newest that is known to boot, because a newer one that nobody has tried is only a hope. A failed
+ * future; and the newest slot that is known to boot, because a newer one that nobody has tried is only a hope. A failed
  * snapshot goes a day later, once there is a newer good one; one that has still a part of its data, only when the rules
  * would let it go if it were whole.
  *
@@ -54,34 +54,31 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
   const snapshots = newestFirst(series);
   const counted = snapshots.filter((s) => counts(s, options.now));
   const slots = [...Map.groupBy(counted, ({ slot }) => slot.getTime()).values()];
-  const newestOfSlots = slots.map(([newest]) => newest!);
   const wanted = new Map<string, string[]>(counted.map(({ id }) => [id, []]));
-  const wantOne = (snapshot: Snapshot | undefined, reason: string) => {
-    if (snapshot) wanted.get(snapshot.id)!.push(reason);
-  };
-  const twins = new Map(slots.map((same) => [same[0]!.id, same]));
-  const want: Want = (snapshot, reason) => {
-    for (const twin of (snapshot && twins.get(snapshot.id)) ?? []) wantOne(twin, reason);
+  const reasonsFor = ({ id }: Snapshot) => wanted.get(id)!;
+  const want: Want = (slot, reason) => {
+    for (const s of slot) reasonsFor(s).push(reason);
   };
 
-  for (const [i, s] of newestOfSlots.slice(0, keep.last ?? 0).entries())
-    want(s, `last ${i + 1} of ${keep.last}`);
+  for (const [i, slot] of slots.slice(0, keep.last ?? 0).entries())
+    want(slot, `last ${i + 1} of ${keep.last}`);
   for (const period of Object.keys(PERIODS) as Period[]) {
     const n = keep[period];
-    if (n !== undefined) wantPeriods(newestOfSlots, period, n, options.timezone, want);
+    if (n !== undefined) wantPeriods(slots, period, n, options.timezone, want);
   }
-  if (keep.within !== undefined && newestOfSlots[0]) {
-    const since = newestOfSlots[0].slot.getTime() - keep.within;
-    for (const s of newestOfSlots)
-      if (s.slot.getTime() > since) want(s, `within ${durationText(keep.within)}`);
+  if (keep.within !== undefined && slots[0]) {
+    const since = timeOf(slots[0]).getTime() - keep.within;
+    for (const slot of slots)
+      if (timeOf(slot).getTime() > since) want(slot, `within ${durationText(keep.within)}`);
   }
-  wantOne(counted.find(hasPassed), 'proven, the newest that passed its last drill');
-  const everProven = counted.find(({ proven }) => proven);
-  if (everProven && !hasPassed(everProven))
-    wantOne(everProven, 'proven once, the newest that ever passed a drill');
-  for (const s of counted) if (s.exposure) wantOne(s, exposedBecause(s)!);
-  for (const s of newestOfSlots.slice(0, atLeast)) {
-    if (wanted.get(s.id)!.length === 0) want(s, `at least ${atLeast}`);
+  const proven = slots.find((slot) => slot.some(hasPassed));
+  if (proven) want(proven, 'proven, the newest that passed its last drill');
+  const everProven = slots.find((slot) => slot.some((s) => s.proven));
+  if (everProven && everProven !== proven)
+    want(everProven, 'proven once, the newest that ever passed a drill');
+  for (const s of counted) if (s.exposure) reasonsFor(s).push(exposedBecause(s)!);
+  for (const s of slots.slice(0, atLeast).flat()) {
+    if (reasonsFor(s).length === 0) reasonsFor(s).push(`at least ${atLeast}`);
   }
 
   const newestGood = counted[0];
@@ -113,7 +110,10 @@ function keptIfWhole(
     : undefined;
 }
 
-type Want = (snapshot: Snapshot | undefined, reason: string) => void;
+/** Notes down why the snapshots of a slot are kept. */
+type Want = (slot: readonly Snapshot[], reason: string) => void;
+
+const timeOf = ([one]: readonly Snapshot[]) => one!.slot;
 
 /** Newest first by slot, then by creation, then by id; each snapshot once. */
 function newestFirst(snapshots: readonly Snapshot[]): Snapshot[] {
@@ -191,16 +191,22 @@ function periodOf(period: Period, slot: Date, timezone: string): string {
  * The newest in each of the latest `n` periods that have one. While there are fewer, the oldest is kept as well: it
  * may become the only one of a period that the tier still has room for.
  */
-function wantPeriods(counted: Snapshot[], period: Period, n: number, timezone: string, want: Want): void {
-  const newestOf = new Map<string, Snapshot>();
-  for (const s of counted) {
-    const key = periodOf(period, s.slot, timezone);
+function wantPeriods(
+  slots: readonly Snapshot[][],
+  period: Period,
+  n: number,
+  timezone: string,
+  want: Want,
+): void {
+  const newestOf = new Map<string, Snapshot[]>();
+  for (const slot of slots) {
+    const key = periodOf(period, timeOf(slot), timezone);
     if (newestOf.has(key)) continue;
     if (newestOf.size === n) break;
-    newestOf.set(key, s);
+    newestOf.set(key, slot);
   }
-  for (const [key, s] of newestOf) want(s, `${period} ${key}`);
-  if (newestOf.size < n) want(counted.at(-1), `oldest, ${period} has ${newestOf.size} of ${n}`);
+  for (const [key, slot] of newestOf) want(slot, `${period} ${key}`);
+  if (newestOf.size < n) want(slots.at(-1) ?? [], `oldest, ${period} has ${newestOf.size} of ${n}`);
 }
 
 /** Why a snapshot that counts for nothing is kept all the same; undefined when it may go. */

@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 import { globSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import readConfiguration from 'serverless/lib/configuration/read.js';
+import resolveVariables from 'serverless/lib/configuration/variables/index.js';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { draftOf } from '../../deploy/limits.ts';
+import type { Service } from '../../deploy/policies.ts';
+import type { Resources } from '../../deploy/resources.ts';
 import { ALLOWED_PACKAGES } from './allowed-packages.ts';
 import { run, succeed } from './processes.ts';
 import { addPolicy, copyProject, type Project } from './project.ts';
@@ -50,24 +55,48 @@ test.for(['Reports', 'Copies'])('the bucket %s stays, unless the first deploymen
   });
 });
 
-test('149 policies more, with copies and drills, fit into one stack', async () => {
-  const block = (_: unknown, i: number) => `    customer-${i}:
+describe('many policies', () => {
+  const block = (i: number, more: string) => `    customer-${i}:
       schedule: cron(${i % 60} ${i % 24} * * ? *)
       cleanup: rate(6 hours)
       account: customer-${i}
       servers: { all: true }
       keep: { last: 7 }
-      offsite: { schedule: rate(6 hours), keep: { last: 2 } }
-      drill: { schedule: cron(0 3 * * ? *) }
-`;
-  const blocks = Array.from({ length: 149 }, block).join('');
-  const crowd = await packaged((yml) => addPolicy(yml, blocks));
-  const template = crowd.path('.serverless/cloudformation-template-update-stack.json');
-  const text = readFileSync(template, 'utf8');
-  // CloudFormation's limits: 500 resources, a megabyte.
-  expect(Object.keys(JSON.parse(text).Resources).length).toBeLessThan(500);
-  expect(text.length).toBeLessThan(1_100_000);
-  expect(await run('cfn-lint', [template])).toEqual({ code: 0, output: '' });
+${more}`;
+  const zone = '      timezone: America/Chicago\n';
+  const copies = '      offsite: { schedule: rate(6 hours), keep: { last: 2 } }\n';
+  const drill = '      drill: { schedule: cron(0 3 * * ? *) }\n';
+
+  test.for([
+    [5, 'zones', zone],
+    [50, 'zones and copies', zone + copies],
+    [150, 'copies and drills', copies + drill],
+  ] as const)('%d with %s fit into one stack, as the check has reckoned', async ([count, _, more]) => {
+    // The file has a policy already.
+    const blocks = Array.from({ length: count - 1 }, (_, i) => block(i, more)).join('');
+    const crowd = await packaged((yml) => addPolicy(yml, blocks));
+    const template = crowd.path('.serverless/cloudformation-template-update-stack.json');
+    const text = readFileSync(template, 'utf8');
+    const { Resources } = JSON.parse(text);
+    // CloudFormation's limits: 500 resources, a megabyte.
+    expect(Object.keys(Resources).length).toBeLessThanOrEqual(500);
+    expect(text.length).toBeLessThanOrEqual(1_000_000);
+    expect(typesOf(await draft(crowd))).toEqual(typesOf(Resources));
+    expect(await run('cfn-lint', [template])).toEqual({ code: 0, output: '' });
+  });
+
+  /** What `autosnap check` takes the template to be. */
+  async function draft({ directory, path }: Project): Promise<Resources> {
+    const configuration = await readConfiguration(path('serverless.yml'));
+    const options = { stage: 'prod' };
+    await resolveVariables({ serviceDir: directory, configuration, options });
+    return draftOf({ service: configuration as unknown as Service, region: 'us-east-1', ...options });
+  }
+
+  const typesOf = (resources: Resources) =>
+    Object.values(resources)
+      .map(({ Type }) => Type)
+      .sort();
 });
 
 describe('the zip', () => {

@@ -189,17 +189,21 @@ describe('what fits', () => {
   });
 });
 
-test("an operator's own statements are added to those of the product", () => {
+describe("an operator's own statements are added to those of the product", () => {
   const [own, theirs] = [
     { Effect: 'Allow', Action: 'sns:Publish' },
     { Effect: 'Allow', Action: 's3:GetObject' },
   ];
-  const role = { Properties: { Policies: [{ PolicyDocument: { Statement: [theirs] } }] } };
-  const resources = { extensions: { IamRoleLambdaExecution: role } };
-  addOwnStatements({ resources });
-  expect(role.Properties.Policies[0]!.PolicyDocument.Statement).toEqual([theirs]);
-  addOwnStatements({ resources, provider: { iam: { role: { statements: [own] } } } });
-  expect(role.Properties.Policies[0]!.PolicyDocument.Statement).toEqual([theirs, own]);
+
+  test.each([
+    ['none', {}, [theirs]],
+    ['provider.iam.role.statements', { iam: { role: { statements: [own] } } }, [theirs, own]],
+    ['provider.iamRoleStatements', { iamRoleStatements: [own] }, [theirs, own]],
+  ])('%s', (_, provider, expected) => {
+    const role = { Properties: { Policies: [{ PolicyDocument: { Statement: [theirs] } }] } };
+    addOwnStatements({ resources: { extensions: { IamRoleLambdaExecution: role } }, provider });
+    expect(role.Properties.Policies[0]!.PolicyDocument.Statement).toEqual(expected);
+  });
 });
 
 describe('autosnap check', () => {

@@ -53,3 +53,25 @@ function cellText(cell: Cell | undefined): string {
   if (!cell) return '';
   return cell.bad.length > 0 ? `**${cell.bad.join(', ')}**` : cell.word;
 }
+
+/** The text of a cell of a matrix as {@link documentOf} has written it; undefined where it has none. */
+export function readerOf(
+  markdown: string,
+): (table: string, column: string, row: string) => string | undefined {
+  const cellsOf = (line: string) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim());
+  const tables = new Map(
+    markdown.split('\n## ').map((text) => {
+      const [name = '', ...lines] = text.split('\n');
+      const [columns = [], , ...rows] = lines.filter((line) => line.startsWith('|')).map(cellsOf);
+      return [name, { columns, rows: new Map(rows.map((row) => [row[0], row])) }];
+    }),
+  );
+  return (table, column, row) => {
+    const { columns, rows } = tables.get(table) ?? { columns: [], rows: new Map<string, string[]>() };
+    return rows.get(row)?.[columns.indexOf(column)];
+  };
+}

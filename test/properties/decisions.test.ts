@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Snapshot } from '../../lib/marker.ts';
 import type { Keep } from '../../lib/policy.ts';
-import { heldBecause, retain } from '../../lib/retention.ts';
+import { counts, heldBecause, retain } from '../../lib/retention.ts';
 import { always } from './always.ts';
 import { histories, keeps } from './series.ts';
 import { NOW, timezones } from './worlds.ts';
@@ -64,12 +64,26 @@ test('a snapshot that passed a drill goes only when a newer one has, and the las
   );
 });
 
-test('drills keep more, and let nothing go', async () => {
+test.each<[string, Partial<Snapshot>]>([
+  ['drills keep', { proven: undefined, drilled: undefined }],
+  ['shared images keep', { exposure: undefined }],
+])('%s more, and let nothing go', async (_, without) => {
   await always(
     fc.property(histories, keeps, (history, keep) => {
-      const untried = history.map((s) => ({ ...s, proven: undefined, drilled: undefined }));
+      const plain = history.map((s) => ({ ...s, ...without }));
       const kept = ids(retain(history, keep, UTC), true);
-      expect(kept).toEqual(expect.arrayContaining(ids(retain(untried, keep, UTC), true)));
+      expect(kept).toEqual(expect.arrayContaining(ids(retain(plain, keep, UTC), true)));
+    }),
+    pure,
+  );
+});
+
+test('the snapshots of a slot that count are kept or released together, but for those that others can see', async () => {
+  await always(
+    fc.property(histories, keeps, (history, keep) => {
+      const decisions = retain(history, keep, UTC).filter(({ snapshot: s }) => counts(s, NOW) && !s.exposure);
+      const fates = Map.groupBy(decisions, ({ snapshot }) => snapshot.slot.getTime());
+      for (const same of fates.values()) expect(new Set(same.map((d) => d.keep)).size).toBe(1);
     }),
     pure,
   );

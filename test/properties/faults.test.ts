@@ -126,6 +126,10 @@ test('7: after a read that fails no more of that series goes, and of any other w
       await clean(shared.session, world, { maxDeletes: 100 });
       const ofDfw = shared.cloud.received.filter(({ region, path }) => region === 'DFW' && /s\/./.test(path));
       const failed = ofDfw.filter(({ method, path }) => method === 'GET' && read.path.test(path))[skip];
+      const before = failed ? ofDfw.slice(0, ofDfw.indexOf(failed)) : [];
+      // A 404 is one even when its body is cut.
+      const isGone = before.some(({ method, path }) => method === 'DELETE' && path === failed?.path);
+      fc.pre(!(isGone && answer === 'truncate'));
       const later = failed ? ofDfw.slice(ofDfw.indexOf(failed)) : [];
       const deleted = later
         .filter(({ method, path }) => method === 'DELETE' && read.path.test(path))

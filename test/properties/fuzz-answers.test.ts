@@ -137,7 +137,11 @@ function isDeletable(image: unknown, { event }: World): boolean {
     (its.protected === undefined || /^false$/i.test(String(its.protected))) &&
     !held &&
     ['active', 'killed', 'error'].includes(String(its.status)) &&
-    (its.instance_uuid === undefined || adopted || its.instance_uuid === its.autosnap_server)
+    // Where the data lie in volume snapshots, the instance_uuid may be anybody's.
+    (its.instance_uuid === undefined ||
+      its.block_device_mapping !== undefined ||
+      adopted ||
+      its.instance_uuid === its.autosnap_server)
   );
 }
 

@@ -178,7 +178,9 @@ test('8: time that passes deletes no good one, but for ended holds and ad-hoc on
       const past = { ...world, images };
       const later = new Date(NOW.getTime() + hours * HOUR_MS);
       const good = new Set(
-        images.filter((k) => k.state === 'good' && !k.adhoc && !k.gone).map(({ image }) => image.id),
+        images
+          .filter((k) => k.ours && k.state === 'good' && !k.adhoc && !k.gone)
+          .map(({ image }) => image.id),
       );
       const deleted = (now: Date) => going(plan(past, {}, now)).filter((id) => good.has(id));
       expect(deleted(later)).toEqual(deleted(NOW));

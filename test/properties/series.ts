@@ -24,19 +24,25 @@ const drills = fc.constantFrom<[proven: number, drilled: number] | undefined>(
   [5, 5],
   [5, 9],
 );
+/** Who else can see the image: mostly nobody. */
+const exposures = fc.constantFrom<Snapshot['exposure']>(
+  ...Array<undefined>(5).fill(undefined),
+  'shared',
+  'hidden',
+);
 /** Many of equal age, and some of the years before. */
 const ages = fc.oneof(fc.integer({ min: -48, max: 48 }), fc.integer({ min: 0, max: 20_000 }));
 
 /** Random series, seen at {@link NOW}. */
 export const histories: fc.Arbitrary<Snapshot[]> = fc
-  .array(fc.record({ hoursAgo: ages, state: states, hold: holds, drill: drills }), {
+  .array(fc.record({ hoursAgo: ages, state: states, hold: holds, drill: drills, exposure: exposures }), {
     maxLength: 40,
     size: 'max',
   })
   .map((entries) =>
-    entries.map(({ hoursAgo, state, hold, drill }, i) => {
+    entries.map(({ hoursAgo, state, hold, drill, exposure }, i) => {
       const slot = new Date(NOW.getTime() - hoursAgo * HOUR_MS);
       const [proven, drilled] = drill?.map((hours) => new Date(slot.getTime() + hours * HOUR_MS)) ?? [];
-      return snapshot(slot, { id: `i${i}`, state, status: state, hold, proven, drilled });
+      return snapshot(slot, { id: `i${i}`, state, status: state, hold, proven, drilled, exposure });
     }),
   );
