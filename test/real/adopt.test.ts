@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { setTime } from '../harness.ts';
-import { type Bench, bench, idsOf, policyOf, slotAt } from './bench.ts';
+import { type Bench, bench, idsOf, policyOf, secondAfter, slotAt } from './bench.ts';
 import { environment } from './environment.ts';
 import type { GlanceImage } from './openstack.ts';
 
@@ -56,14 +56,16 @@ test("adopted images and a policy's own are one series, in which a held one stay
   expect(left).not.toContain(second!.id);
 });
 
-/** Images as the original script made them, oldest first; of those of one second the lowest id. */
+/** Images as the original script made them, oldest first. */
 async function makeLegacy({ cloud, createImage }: Bench, count: number): Promise<GlanceImage[]> {
   const name = (await cloud.server(server))!.name;
   const images: GlanceImage[] = [];
   for (let i = 0; i < count; i++) {
     const id = await createImage(server, `${name}-autosnap-${server}`);
-    images.push((await cloud.image(id))!);
+    const image = (await cloud.image(id))!;
+    images.push(image);
+    // Two of one second would be of one slot.
+    await secondAfter(image.created_at);
   }
-  const age = ({ created_at, id }: GlanceImage) => `${created_at} ${id}`;
-  return images.sort((a, b) => (age(a) < age(b) ? -1 : 1));
+  return images;
 }

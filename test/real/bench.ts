@@ -104,6 +104,12 @@ export function slotOf(time: Date): string {
   return `${time.toISOString().slice(0, 16)}:00Z`;
 }
 
+/** Waits for a later second than that of `time`: the cloud tells whole seconds, and what is of one second has no order. */
+export async function secondAfter(time: unknown): Promise<void> {
+  const end = Date.parse(String(time)) + 1_000;
+  await eventually(`a later second than ${time}`, async () => (realNowMs() >= end ? true : undefined));
+}
+
 /** The ids of some images, for what must be compared whatever its order. */
 export function idsOf(images: readonly { id: string }[]): string[] {
   return images.map(({ id }) => id).sort();

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { setTime } from '../harness.ts';
-import { bench, daysLater, idsOf, policyOf, takeNow } from './bench.ts';
+import { bench, daysLater, idsOf, policyOf, secondAfter, takeNow } from './bench.ts';
 import { environment } from './environment.ts';
 import { killedOnItsWay } from './killing.ts';
 import type { GlanceImage } from './openstack.ts';
@@ -62,8 +62,10 @@ test('what no drill has made stays, whatever its metadata say', async () => {
   await killedOnItsWay('drill', daily, { chance: seeded(), stride: 6 });
   expect((await cloud.image(snapshot.id))!.autosnap_proven).toMatch(snapshot.id);
   // It may be a drill's, as far as anybody knows: it takes up the place of one, and that is a failure.
-  others.push(await restore('that the image does not name', snapshot.id, server, mark()));
+  const unnamed = await restore('that the image does not name', snapshot.id, server, mark());
+  others.push(unnamed);
   // A drill that was begun after all these were made, and broke off.
+  await secondAfter((await cloud.server(unnamed))!.created);
   const record = `${snapshot.id} ${nonce}/${new Date().toISOString().slice(0, 19)}Z/`;
   await cloud.patchImage(snapshot.id, { autosnap_drill: record });
   setTime(daysLater(2));

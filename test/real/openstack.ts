@@ -15,6 +15,7 @@ export interface GlanceImage {
 
 export interface NovaServer {
   id: string;
+  created: string;
   name: string;
   status: string;
   flavor: { id: string };
