@@ -36,7 +36,7 @@ export function ownerIn(stage: string): string {
 export function addSnapshot(
   cloud: Cloud,
   { id: server, name }: CloudServer,
-  { owner, policy, age }: { owner: string; policy: string; age: number },
+  { owner, policy, age, ...changes }: { owner: string; policy: string; age: number } & Partial<CloudImage>,
 ): void {
   const slot = new Date(cloud.now().getTime() - age * 86_400_000);
   cloud.region('DFW').addImage({
@@ -44,6 +44,7 @@ export function addSnapshot(
     owner: cloud.account.projectId,
     createdAt: slot,
     properties: { ...markerOf({ owner, policy, server, slot }), instance_uuid: server },
+    ...changes,
   });
 }
 

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Cloud, startCloud } from '../../local/cloud.ts';
+import type { CloudServer } from '../../local/state.ts';
 import { aws } from './clients.ts';
 import { addSnapshot, cloudAccount, imagesOf, ownerIn, putSecret } from './cloud-account.ts';
 import { eventsFor, type State, stateOf } from './deployed.ts';
 import { differences } from './differences.ts';
 import { deployedFunction } from './lambda.ts';
-import { addPolicy, copyProject, type Project, replaceOnce } from './project.ts';
+import { addPolicy, copyProject, type Project, replaceOnce, WEEKLY } from './project.ts';
 
 const STAGE = 'test';
 /** The rule of all that comes round every six hours. */
@@ -25,17 +27,29 @@ const EMPTY: State = {
   notKept: {},
 };
 
+/** A policy that asks for copies, too. */
+const COPIED = `${WEEKLY}      offsite: { schedule: rate(6 hours), keep: { last: 2 } }
+`;
+
 // One deployment through its whole life: each test goes on where the one before has ended.
 describe('a deployment', () => {
   let project: Project;
   let shipped: string;
   let asShipped: State;
+  /** An account whose snapshots are copied, in one deployment and in the next. */
+  let copied: Cloud;
+  let server: CloudServer;
+  let bucket: string | undefined;
 
   beforeAll(async () => {
+    copied = await startCloud();
+    server = copied.region('DFW').addServer({ name: 'db-1' });
     project = await copyProject();
     shipped = readFileSync(project.path('serverless.yml'), 'utf8');
     await putSecret(SECRET, '{"username": "somebody", "apiKey": "a key"}');
   });
+
+  afterAll(() => copied.close());
 
   test('is made by one command', async () => {
     expect(await stateOf(STAGE)).toEqual(EMPTY);
@@ -75,12 +89,16 @@ describe('a deployment', () => {
   });
 
   test('gets the rules of a policy that is added, and nothing else changes', async () => {
-    project.edit((yml) => addPolicy(yml));
+    project.edit((yml) => addPolicy(yml, COPIED));
     await project.deploy(STAGE);
     const state = await stateOf(STAGE);
     const weekly = { arn: expect.any(String), input: { policy: 'weekly' } };
     expect(differences(asShipped, state)).toEqual({
       ...newCode(asShipped),
+      // The first that asks for copies.
+      'notKept.OffsiteErrorsAlarm': [undefined, expect.anything()],
+      'notKept.OffsiteThrottlesAlarm': [undefined, expect.anything()],
+      'notKept.OffsiteRulesPermission': [undefined, expect.anything()],
       'notKept.WeeklyTroubleAlarm': [undefined, expect.anything()],
       'rules.weekly-snapshot': [
         undefined,
@@ -90,7 +108,11 @@ describe('a deployment', () => {
         }),
       ],
       [`rules.${SHARED}.targets.weekly-cleanup`]: [undefined, weekly],
+      [`rules.${SHARED}.targets.weekly-offsite`]: [undefined, weekly],
     });
+    await putSecret(SECRET, copied.secret('password'));
+    addSmall(9);
+    expect(await copies()).toMatchObject({ totals: { copied: 1 } });
   });
 
   test('loses the rules of a policy that is removed, whose snapshots stay', async () => {
@@ -116,16 +138,38 @@ describe('a deployment', () => {
     expect(left.filter((policy) => policy === 'daily').length).toBeLessThan(12);
   });
 
-  test('leaves nothing behind when it is removed but its secret and its snapshots', async () => {
+  test('leaves nothing behind when it is removed but its secret, its snapshots and its copies', async () => {
     const { code, output } = await project.serverless('remove', '--stage', STAGE);
     expect(output).toContain('has been successfully removed');
     expect(code).toBe(0);
-    // Its buckets stay, and the emulator deletes those that are empty: see package.test.ts.
-    expect({ ...(await stateOf(STAGE)), buckets: [] }).toEqual(EMPTY);
+    expect(await stateOf(STAGE)).toEqual({ ...EMPTY, buckets: ['copies', 'reports'] });
     expect(await aws.secrets.send(new GetSecretValueCommand({ SecretId: SECRET }))).toMatchObject({
       SecretString: expect.stringContaining('apiKey'),
     });
   });
+
+  test('that comes later goes on with the copies of the one that was removed', async () => {
+    project.edit((yml) =>
+      replaceOnce(addPolicy(yml, COPIED), 'copiesBucket: !Ref Copies', `copiesBucket: ${bucket}`),
+    );
+    await project.deploy(STAGE);
+    await putSecret(SECRET, copied.secret('password'));
+    addSmall(1);
+    expect(await copies()).toMatchObject({ totals: { kept: 1, copied: 1 } });
+  });
+
+  /** A small snapshot of the policy that has copies, so many days old. */
+  function addSmall(age: number): void {
+    const file = { size: 100_000, diskFormat: 'qcow2', containerFormat: 'bare' };
+    addSnapshot(copied, server, { owner: ownerIn(STAGE), policy: 'weekly', age, ...file });
+  }
+
+  /** The report of a run that makes copies. */
+  async function copies(): Promise<unknown> {
+    const offsite = await deployedFunction(STAGE, 'offsite');
+    bucket ??= offsite.configuration.Environment!.Variables!.AUTOSNAP_COPIES_BUCKET!;
+    return (await offsite.invoke({ policy: 'weekly' })).payload;
+  }
 });
 
 /** The change that each change of a policy makes to all functions: their code has all policies in it. */
