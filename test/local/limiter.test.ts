@@ -20,7 +20,8 @@ function limited(...limits: RateLimit[]) {
     rates,
     remaining: () => limitOf()?.remaining,
     /** In seconds from now. */
-    nextAvailable: () => Math.round((Date.parse(String(limitOf()?.['next-available'])) - Date.now()) / 1000) + 0,
+    nextAvailable: () =>
+      Math.round((Date.parse(String(limitOf()?.['next-available'])) - Date.now()) / 1000) + 0,
     advance(seconds: number) {
       nowMs += seconds * 1000;
     },
