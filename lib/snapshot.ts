@@ -385,11 +385,10 @@ async function takeStep(taking: Taking, step: Step): Promise<Entry> {
     const reason = `the cloud's clock is ${minutes} minutes ahead, so its image would be dated after the next slot and not count: have that clock corrected, or the policy's interval made longer`;
     return { ...entry, outcome: 'failed', reason };
   }
+  const look = () => lookFor(taking, server, image);
   try {
-    const id = await createOnce(
-      () => createOwnImage(session, server, image, taking.inheriting.get(server) ?? 'possible'),
-      () => lookFor(taking, server, image),
-    );
+    const inherits = taking.inheriting.get(server) ?? 'possible';
+    const id = await createOnce(() => createOwnImage(session, server, image, { inherits, look }), look);
     if (id === undefined) {
       const reason = `the cloud has accepted the request for ${image.name}, and no such image can be found`;
       return { ...entry, outcome: 'failed', reason };
@@ -443,12 +442,13 @@ async function lookFor(
  *
  * @param inherits whether the image would inherit that something else has made it: then it says that we have. Where the
  *   cloud refuses to have that written, the image is made without it, unless it is certain that it would be no use.
+ * @param look finds the image: a request may have been carried out although it was refused.
  */
 export async function createOwnImage(
   session: Session,
   server: Pick<Server, 'id' | 'region'>,
   wanted: NewImage,
-  inherits: Inheritance,
+  { inherits, look }: { inherits: Inheritance; look: () => Promise<string | undefined> },
 ): Promise<string | undefined> {
   const image = { ...wanted, metadata: { ...wanted.metadata, ...typeOn(session) } };
   if (inherits === 'none') return createImage(session, server, image);
@@ -457,7 +457,7 @@ export async function createOwnImage(
     return await createImage(session, server, { ...image, metadata });
   } catch (error) {
     if (!isCloudError(error, 'FORBIDDEN', 'BAD_REQUEST')) throw error;
-    if (inherits === 'possible') return createImage(session, server, image);
+    if (inherits === 'possible') return (await look()) ?? createImage(session, server, image);
     throw restated(
       error,
       `its image would inherit that something else has made it, and the cloud does not let ${CREATED_BY_KEY} be overwritten: ${error.message}`,

@@ -10,7 +10,7 @@ import {
   type ObjectFacts,
   readObject,
 } from '../openstack/objects.ts';
-import type { Session } from '../openstack/session.ts';
+import { cloudTime, type Session } from '../openstack/session.ts';
 import { getTask, listTasks, startExport, type Task } from '../openstack/tasks.ts';
 import type { Budget } from './budget.ts';
 import type { Result } from './copy.ts';
@@ -66,7 +66,9 @@ export async function exportImage(
   key: string,
   { id: image, sizeBytes = 0 }: { id: string; sizeBytes?: number | undefined },
 ): Promise<Exported | Result> {
-  const { session, container, store, budget, now } = exporting;
+  const { session, container, store, budget } = exporting;
+  // By the cloud's own clock, as the times of its tasks and objects are.
+  const now = cloudTime(session);
   const name = nameOf(image);
   const memo = memoOf(key);
   const remember = (begun: object) => store.put(memo, JSON.stringify({ since: now, ...begun }));
@@ -90,7 +92,7 @@ export async function exportImage(
     }
     const refusal = budget.refuse(key, sizeBytes);
     if (refusal) return refusal;
-    await budget.count({ key, id: now.toISOString(), at: now }, sizeBytes);
+    await budget.count({ key, id: now.toISOString(), at: exporting.now }, sizeBytes);
     await remember({});
     return ask();
   }
@@ -110,6 +112,12 @@ export async function exportImage(
     if (begun.refused || ageMs >= SETTLING_MS) return ask();
     const reason = 'whether its export was begun is not known yet: the next run after an hour asks again';
     return { outcome: 'exporting', reasons: [reason] };
+  }
+  if (!object && task?.status === 'success' && now.getTime() - task.updatedAt.getTime() < SETTLING_MS) {
+    return {
+      outcome: 'exporting',
+      reasons: [`its task says that it is done, and ${name} is not there yet: a later run looks again`],
+    };
   }
   if (!object || task?.status === 'failure') {
     const why = task?.message ?? (task ? 'its task says that it is done' : 'its task is no longer kept');
@@ -165,7 +173,8 @@ export async function abandon(
   const task = await taskOf({ session, container }, image, begun);
   if (task && isRunning(task)) return;
   if (!copied) {
-    const mayBeRunning = !task && !begun.task && !begun.refused && Date.now() - since.getTime() < LONGEST_MS;
+    const mayBeRunning =
+      !task && !begun.task && !begun.refused && cloudTime(session).getTime() - since.getTime() < LONGEST_MS;
     if (mayBeRunning || (await getObject(session, container, nameOf(image)))) return;
   }
   await forget(exporting, { key, image, since }, { data: true });

@@ -10,6 +10,8 @@ export interface Task {
   status: string;
   type: string;
   createdAt: Date;
+  /** Of a task that has ended, when that was. */
+  updatedAt: Date;
   /** What it was asked for; a listing does not show it. */
   input?: Record<string, unknown> | undefined;
   /** Why it has failed. */
@@ -21,6 +23,7 @@ const GlanceTask = v.looseObject({
   status: v.string(),
   type: v.string(),
   created_at: date,
+  updated_at: date,
   input: v.fallback(v.optional(v.record(v.string(), v.unknown())), undefined),
   message: v.fallback(v.nullish(v.string()), undefined),
 });
@@ -73,6 +76,7 @@ function fromGlance({
   status,
   type,
   created_at,
+  updated_at,
   input,
   message,
 }: v.InferOutput<typeof GlanceTask>): Task {
@@ -82,6 +86,7 @@ function fromGlance({
     status,
     type,
     createdAt: created_at,
+    updatedAt: updated_at,
     input,
     message: message === 'None' ? undefined : (message ?? undefined),
   };

@@ -30,7 +30,8 @@ export async function takeSafety(session: Session, work: Work, lines: string[]):
     )?.id;
   const wanted = { name, metadata: { ...marker, ...mark } };
   const sent = await send(
-    async () => (await createOwnImage(session, server, wanted, 'possible')) ?? (await look()),
+    async () =>
+      (await createOwnImage(session, server, wanted, { inherits: 'possible', look })) ?? (await look()),
     look,
     IN_PLACE_REMEDIES,
   );

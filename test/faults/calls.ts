@@ -20,7 +20,7 @@ export function templateOf(path: string): string {
   return path
     .replace(/^\/v[\d.]+(\/123456|\/MossoCloudFS_[^/]+)?/, '')
     .replaceAll(UUID, '{id}')
-    .replace(/[0-9a-f]{24}/, '{hash}')
+    .replaceAll(/[0-9a-f]{24}/g, '{hash}')
     .replace(/account-\d+/, '{account}');
 }
 

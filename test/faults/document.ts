@@ -19,7 +19,7 @@ const LEGEND = `| in a cell | |
 | done | it makes no difference to this job, or the job goes on without the answer |
 | tried again, done | the same run asked again, or looked first and then asked again |
 | done by the next try | the run fails, with an error that says why; Lambda invokes it again, which does it |
-| reported, done by the next run | the run's report says what is left, and the next run does it |
+| reported, done by the next run | the run's report says what is left, and the next run does it, or one of the two after that |
 | reported: … | it lasts, so all three tries fail and say so; once it is mended the next run does it |`;
 
 /** The matrix as Markdown. */
@@ -52,26 +52,4 @@ function tableText({ name, columns, rows }: Table): string {
 function cellText(cell: Cell | undefined): string {
   if (!cell) return '';
   return cell.bad.length > 0 ? `**${cell.bad.join(', ')}**` : cell.word;
-}
-
-/** The text of a cell of a matrix as {@link documentOf} has written it; undefined where it has none. */
-export function readerOf(
-  markdown: string,
-): (table: string, column: string, row: string) => string | undefined {
-  const cellsOf = (line: string) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim());
-  const tables = new Map(
-    markdown.split('\n## ').map((text) => {
-      const [name = '', ...lines] = text.split('\n');
-      const [columns = [], , ...rows] = lines.filter((line) => line.startsWith('|')).map(cellsOf);
-      return [name, { columns, rows: new Map(rows.map((row) => [row[0], row])) }];
-    }),
-  );
-  return (table, column, row) => {
-    const { columns, rows } = tables.get(table) ?? { columns: [], rows: new Map<string, string[]>() };
-    return rows.get(row)?.[columns.indexOf(column)];
-  };
 }

@@ -9,17 +9,13 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
 import { setTime, stubEnvironment } from '../harness.ts';
 import { type ApiCall, callsIn, nameOf } from './calls.ts';
-import { cellOf, type Trouble, type Usual } from './cell.ts';
-import { cellsIn, documentOf, readerOf, type Table } from './document.ts';
+import { type Cell, cellOf, type Trouble, type Usual } from './cell.ts';
+import { cellsIn, documentOf, type Table } from './document.ts';
 import { sortLogs } from './invocation.ts';
 import { outagesOf } from './outages.ts';
 import type { Scenario } from './scenarios.ts';
 import { strikes, troubleOf } from './strikes.ts';
 import { run, worldOf } from './world.ts';
-
-/** `SHARE=5`: only every fifth cell is run, and the others are as the file has them; `SEED` says which. */
-const SHARE = Number(process.env.SHARE ?? 1);
-const SEED = Number(process.env.SEED ?? Date.now()) % SHARE;
 
 /** Most of a cell's time is waiting between tries; too many at once have no time left to ask anything. */
 const AT_ONCE = 60;
@@ -33,10 +29,8 @@ interface Case extends Usual {
 interface Task {
   its: Case;
   trouble: Trouble;
-  /** The cell's place: its table, and its column and row there. */
-  table: Table;
-  column: number;
-  row: number;
+  /** Where in its table what happens is noted down. */
+  note(cell: Cell): void;
 }
 
 /** Tests that no cell of the matrix of these scenarios is bad, and that `file` shows it. */
@@ -62,27 +56,15 @@ export function testMatrix(title: string, file: string, intro: string, scenarios
 
     const cases: Case[] = [];
     for (const scenario of scenarios) cases.push(await caseOf(scenario, home));
-    const plans = [...cases.map((its) => strikesAt(its, elsewhere.url)), outagesAt(cases, expired.url)];
-    tables.push(...plans.map(({ table }) => table));
-    const tasks = plans.flatMap((one) => one.tasks);
-    const [drawn, others] = [tasks.filter((_, i) => isDrawn(i)), tasks.filter((_, i) => !isDrawn(i))];
-    const textOf = readerOf(readFileSync(file, 'utf8'));
-    for (const { table, column, row } of others) {
-      const { name, cells } = table.rows[row]!;
-      cells[column] = {
-        word: textOf(table.name, table.columns[column]!, name) ?? 'not in the file',
-        bad: [],
-      };
-    }
+    const plans = cases.map((its) => strikesAt(its, elsewhere.url));
+    const last = outagesAt(cases, expired.url);
+    tables.push(...plans.map(({ table }) => table), last.table);
+    const tasks = [...plans.flatMap((one) => one.tasks), ...last.tasks];
     // Those that take longest first.
-    drawn.sort((a, b) => (b.trouble.remainingMs ?? 0) - (a.trouble.remainingMs ?? 0));
-    const fill = async ({ its, trouble, table, column, row }: Task) => {
-      table.rows[row]!.cells[column] = await cellOf(its.scenario, home, trouble, its);
-    };
-    await pMap(drawn, fill, { concurrency: AT_ONCE });
-    process.stdout.write(
-      `${title}: ${drawn.length} of ${cellsIn(tables).length} cells (SHARE=${SHARE} SEED=${SEED})\n`,
-    );
+    tasks.sort((a, b) => (b.trouble.remainingMs ?? 0) - (a.trouble.remainingMs ?? 0));
+    const fill = async ({ its, trouble, note }: Task) => note(await cellOf(its.scenario, home, trouble, its));
+    await pMap(tasks, fill, { concurrency: AT_ONCE });
+    process.stdout.write(`${title}: ${cellsIn(tables).length} cells\n`);
   });
 
   afterAll(async () => {
@@ -111,8 +93,6 @@ export function testMatrix(title: string, file: string, intro: string, scenarios
   });
 }
 
-const isDrawn = (i: number) => i % SHARE === SEED;
-
 async function caseOf(scenario: Scenario, home: Cloud): Promise<Case> {
   const world = await worldOf(scenario, home);
   const { error, result } = await run(scenario, world, 'the-request');
@@ -135,40 +115,40 @@ function strikesAt(its: Case, elsewhere: string): Plan {
     strikes.map(({ name, lasts }) => `${name}, ${lasts}`),
     calls.length,
   );
-  const table = { name: scenario.name, columns: calls.map((call) => `\`${nameOf(call)}\``), rows };
   const tasks = strikes.flatMap((one, row) =>
     calls.flatMap((call, column) =>
       (one.concerns?.(call) ?? true)
-        ? [{ its, trouble: troubleOf(one, call, elsewhere), table, column, row }]
+        ? [{ its, trouble: troubleOf(one, call, elsewhere), note: noteIn(rows[row]!.cells, column) }]
         : [],
     ),
   );
-  return { table, tasks };
+  return { table: { name: scenario.name, columns: calls.map((call) => `\`${nameOf(call)}\``), rows }, tasks };
 }
 
 /** {@link strikesAt} for what concerns more than single calls, of all jobs. */
 function outagesAt(cases: readonly Case[], expired: string): Plan {
   const troubles = cases.map(({ calls }) => outagesOf(calls, expired));
   const names = [...new Set(troubles.flat().map(({ name }) => name))];
-  const table = {
-    name: 'Whole services, and clocks',
-    columns: cases.map(({ scenario }) => scenario.name),
-    rows: rowsOf(names, cases.length),
-  };
+  const rows = rowsOf(names, cases.length);
   const tasks = troubles.flatMap((some, column) =>
     some.map((trouble) => ({
       its: cases[column]!,
       trouble,
-      table,
-      column,
-      row: names.indexOf(trouble.name),
+      note: noteIn(rows[names.indexOf(trouble.name)]!.cells, column),
     })),
   );
-  return { table, tasks };
+  const columns = cases.map(({ scenario }) => scenario.name);
+  return { table: { name: 'Whole services, and clocks', columns, rows }, tasks };
 }
 
 function rowsOf(names: string[], columns: number): Table['rows'] {
   return names.map((name) => ({ name, cells: Array<undefined>(columns).fill(undefined) }));
+}
+
+function noteIn(cells: (Cell | undefined)[], column: number): Task['note'] {
+  return (cell) => {
+    cells[column] = cell;
+  };
 }
 
 /** Answers everything, and remembers that it was asked. */

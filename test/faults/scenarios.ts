@@ -6,7 +6,8 @@ import { addCopies, addExport, allCopied, exported } from './copies.ts';
 import type { Invocation } from './invocation.ts';
 import { addHistory, addVolumeBacked, allTaken, later, runBefore, type World } from './world.ts';
 
-const QUARTER_OF_AN_HOUR_MS = 900_000;
+const HOUR_MS = 3_600_000;
+const QUARTER_OF_AN_HOUR_MS = HOUR_MS / 4;
 
 /** A job, on a cloud that is prepared for it. */
 export interface Scenario {
@@ -114,6 +115,8 @@ export const scenarios: Scenario[] = [
     identity: 'rackspace',
     prepare: addExport,
     done: ({ dfw }) => dfw.tasks.all.length === 1,
+    // An export whose request had no answer may show itself for an hour.
+    againAfterMs: 2 * HOUR_MS,
   },
   {
     name: 'offsite at Rackspace, its end',

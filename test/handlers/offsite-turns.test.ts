@@ -72,7 +72,8 @@ test('an export that never ends is said each time, and the next snapshot is expo
   const stuck = r.addSnapshot();
   await run();
   const [task] = r.region.tasks.all;
-  const never = { id: task!.id, type: 'export', status: 'processing', created_at: new Date().toISOString() };
+  const at = new Date().toISOString();
+  const never = { id: task!.id, type: 'export', status: 'processing', created_at: at, updated_at: at };
   const fault: Fault = {
     service: 'image',
     path: new RegExp(`/tasks/${task!.id}$`),
