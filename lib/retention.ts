@@ -1,12 +1,11 @@
 import { Temporal } from 'temporal-polyfill';
 import type { Snapshot } from './marker.ts';
 import type { Keep } from './policy.ts';
+import { remembered } from './remembered.ts';
 
 const HOUR_MS = 3_600_000;
 /** A failed snapshot stays this long, for somebody to look at. */
 const FAILED_FOR_MS = 24 * HOUR_MS;
-/** Some megabytes. */
-const MOST_REMEMBERED = 50_000;
 
 /** What is to become of a snapshot, and why. */
 export interface Decision {
@@ -172,20 +171,12 @@ export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
     : { snapshot, keep: false, reasons: [`ad hoc, ended ${end}`] };
 }
 
-const periods = new Map<string, string>();
-
-/** Which period a slot is in. Remembered, because the same few slots are asked for again and again. */
-function periodOf(period: Period, slot: Date, timezone: string): string {
-  const asked = `${period} ${slot.getTime()} ${timezone}`;
-  let name = periods.get(asked);
-  if (name === undefined) {
-    const time = Temporal.Instant.fromEpochMilliseconds(slot.getTime()).toZonedDateTimeISO(timezone);
-    name = PERIODS[period](time);
-    if (periods.size >= MOST_REMEMBERED) periods.clear();
-    periods.set(asked, name);
-  }
-  return name;
-}
+/** Which period a slot is in. */
+const periodOf = remembered(
+  (period: Period, slot: Date, timezone: string) =>
+    PERIODS[period](Temporal.Instant.fromEpochMilliseconds(slot.getTime()).toZonedDateTimeISO(timezone)),
+  (period, slot, timezone) => `${period} ${slot.getTime()} ${timezone}`,
+);
 
 /**
  * The newest in each of the latest `n` periods that have one. While there are fewer, the oldest is kept as well: it

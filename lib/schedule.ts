@@ -1,8 +1,8 @@
 import { parseCron } from './cron.ts';
+import { remembered } from './remembered.ts';
 import { latestShown, momentOf } from './wall-clock.ts';
 
 const MINUTE_MS = 60_000;
-const MOST_REMEMBERED = 10_000;
 const RATE_UNITS = { minute: MINUTE_MS, hour: 60 * MINUTE_MS, day: 1440 * MINUTE_MS };
 
 /** A rate expression, for a JSON schema. */
@@ -100,20 +100,10 @@ function cronSchedule(fields: string, timezone: string): Schedule {
   return {
     exact: true,
     slot,
-    next: remembered((now) => momentFrom(latestShown(now, timezone), (wall) => cron.nextRun(wall))),
+    next: remembered(
+      (now) => momentFrom(latestShown(now, timezone), (wall) => cron.nextRun(wall)),
+      (now) => now.getTime(),
+    ),
     covers: (made, now) => made.getTime() === slot(now)?.getTime(),
-  };
-}
-
-/** The same few slots are asked for again and again, once for each of thousands of images, and each takes 0.1 ms. */
-function remembered(compute: (now: Date) => Date | undefined): typeof compute {
-  const known = new Map<number, Date | undefined>();
-  return (now) => {
-    const time = now.getTime();
-    if (known.has(time)) return known.get(time);
-    if (known.size >= MOST_REMEMBERED) known.clear();
-    const answer = compute(now);
-    known.set(time, answer);
-    return answer;
   };
 }

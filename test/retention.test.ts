@@ -33,6 +33,7 @@ describe('what passed a drill', () => {
     ['an old one passed', [{}, {}, PASSED], ['11-23', '11-21']],
     ['several passed: the newest stays', [{}, PASSED, PASSED], ['11-23', '11-22']],
     ['the newest of all passed', [PASSED, PASSED, {}], ['11-23']],
+    ['one passed of which no other drill is noted', [{}, {}, { proven: NOW }], ['11-23', '11-21']],
     ['a newer one failed: it proves nothing', [FAILED, FAILED, PASSED], ['11-23', '11-21']],
     [
       'the newest that passed failed since: the one before it stays too',
@@ -63,6 +64,72 @@ describe('what passed a drill', () => {
     ]);
     const passed = decide(series({}, PASSED), { last: 1 });
     expect(passed.reasons.get(passed.kept[1]!)).toEqual(['proven, the newest that passed its last drill']);
+  });
+});
+
+describe('two images of one slot', () => {
+  const [newest, older] = dailies('2026-11-23T00:00:00Z', 2) as [Snapshot, Snapshot];
+  const twin = (changes: Partial<Snapshot>) => ({ ...older, id: 'twin', ...changes });
+  const both = [newest.id, older.id, 'twin'].sort();
+
+  test.each<[string, Partial<Snapshot>]>([
+    ['passed its last drill', { proven: NOW, drilled: NOW }],
+    ['passed one once', { proven: NOW, drilled: new Date(NOW.getTime() + 1) }],
+  ])('both stay while one of them is the newest that %s', (_, changes) => {
+    expect(decide([newest, older, twin(changes)], { last: 1 }).kept.sort()).toEqual(both);
+  });
+
+  test('both stay for the floor, whatever keeps one of them besides', () => {
+    const { kept, reasons } = decide([newest, older, twin({ exposure: 'shared' })], { last: 1, atLeast: 2 });
+    expect(kept.sort()).toEqual(both);
+    expect(reasons.get(older.id)).toEqual(['at least 2']);
+  });
+});
+
+describe('an image that others can see', () => {
+  const series = (exposure: string) =>
+    dailies('2026-11-23T00:00:00Z', 3).map((s, age) => (age === 2 ? { ...s, exposure } : s));
+
+  test.each([
+    ['shared', 'the image is shared: it stays until it is private again'],
+    ['hidden', 'the image is hidden: it stays until it is no longer hidden'],
+  ])('stays: %s', (exposure, reason) => {
+    const { kept, reasons } = decide(series(exposure), { last: 1 });
+    expect(days(kept)).toEqual(['11-23', '11-21']);
+    expect(reasons.get(kept[1]!)).toEqual([reason]);
+  });
+});
+
+describe('what has lost a part of its data', () => {
+  const BROKEN = { state: 'failed', partial: true, status: 'volume snapshot gone' } as const;
+  const series = (...changes: Partial<Snapshot>[]) =>
+    dailies('2026-11-23T00:00:00Z', 4).map((s, age) => ({ ...s, ...changes[age] }));
+
+  test('stays as long as the whole would, and counts for nothing', () => {
+    const { kept, deleted, reasons } = decide(series({}, BROKEN), { last: 2 });
+    expect(days(kept)).toEqual(['11-23', '11-22', '11-21']);
+    expect(days(deleted)).toEqual(['11-20']);
+    expect(reasons.get(kept[1]!)).toEqual([
+      'volume snapshot gone: what is left of it stays as long as the whole would: last 2 of 2',
+    ]);
+  });
+
+  test('gives every reason for which the whole would stay', () => {
+    const { kept, reasons } = decide(series({}, BROKEN), { last: 2, daily: 2 });
+    expect(reasons.get(kept[1]!)?.[0]).toMatch(/: last 2 of 2; daily 2026-11-22$/);
+  });
+
+  test('goes when the whole would, once a day has passed', () => {
+    expect(days(decide(series({}, {}, BROKEN), { last: 2 }).kept)).toEqual(['11-23', '11-22']);
+  });
+
+  test('takes no place from another that has', () => {
+    expect(days(decide(series({}, BROKEN, BROKEN), { last: 2 }).kept)).toEqual([
+      '11-23',
+      '11-22',
+      '11-21',
+      '11-20',
+    ]);
   });
 });
 
