@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import readConfiguration from 'serverless/lib/configuration/read.js';
 import resolveVariables from 'serverless/lib/configuration/variables/index.js';
 import { problemsIn, refusalOf } from './check.ts';
-import { policiesOf, type Service } from './policies.ts';
+import { functionsOf, policiesOf, type Service } from './policies.ts';
 
 const usage = 'Usage: npx autosnap check [--stage <stage>] [--region <region>]';
 
@@ -16,7 +16,10 @@ async function check(options: { stage?: string; region?: string }): Promise<stri
   const serviceDir = process.cwd();
   const configuration = await readConfiguration(`${serviceDir}/serverless.yml`);
   await resolveVariables({ serviceDir, configuration, options });
-  const service = configuration as unknown as Service & { provider: { stage?: string; region?: string } };
+  const service = {
+    ...(configuration as unknown as Service & { provider: { stage?: string; region?: string } }),
+    functions: functionsOf((configuration as unknown as Service).functions),
+  };
   const stage = options.stage ?? service.provider.stage ?? 'dev';
   const region = options.region ?? service.provider.region ?? 'us-east-1';
   const problems = problemsIn({ service, stage, region });

@@ -1,5 +1,6 @@
 import { type Deployment, limitProblems } from './limits.ts';
 import { policyProblems } from './policies.ts';
+import { roleProblems } from './role.ts';
 import { scheduleEventProblems } from './schedule-events.ts';
 import { settingsProblems } from './settings.ts';
 
@@ -14,6 +15,7 @@ export function problemsIn(deployment: Deployment): string[] {
   return [
     ...settingsProblems(service.custom),
     ...policyProblems(service),
+    ...roleProblems(service),
     ...scheduleEventProblems(service),
     ...limitProblems(deployment),
   ];

@@ -2,6 +2,7 @@ import { alarmsOf } from './alarms.ts';
 import { dashboardOf } from './dashboard.ts';
 import { policiesOf, type Service } from './policies.ts';
 import { logicalIdOf, type Resources } from './resources.ts';
+import { roleOf } from './role.ts';
 import { rulesOf } from './rules.ts';
 
 /** Source: AWS CloudFormation user guide, "Understand CloudFormation quotas". */
@@ -100,7 +101,8 @@ export function draftOf({ service, stage, region }: Deployment): Resources {
     ServerlessDeploymentBucket: resource('AWS::S3::Bucket'),
     ServerlessDeploymentBucketPolicy: resource('AWS::S3::BucketPolicy'),
     IamRoleLambdaExecution: resource('AWS::IAM::Role', {
-      RoleName: service.provider?.iam?.role?.name ?? `${prefix}-${region}-lambdaRole`,
+      // One of the operator's own is looked at by itself.
+      ...(roleOf(service.provider).name === undefined ? { RoleName: `${prefix}-${region}-lambdaRole` } : {}),
     }),
     ...Object.fromEntries(functions),
     ...service.resources?.Resources,

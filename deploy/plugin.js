@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { problemsIn, refusalOf } from './check.ts';
-import { policiesOf } from './policies.ts';
+import { functionsOf, policiesOf } from './policies.ts';
 import { addOwnStatements } from './role.ts';
 import { eventsOf, rulesOf } from './rules.ts';
 
@@ -33,21 +33,41 @@ export default class Deployment {
     const provider = serverless.getProvider('aws');
     const made = eventsOf(serverless.configurationInput);
     // Only until all plugins are loaded is this part of the configuration: for print, offline and the rest.
+    const { functions } = serverless.configurationInput;
     for (const [job, events] of Object.entries(made)) {
-      const given = serverless.configurationInput.functions[job]?.events ?? [];
-      serverless.extendConfiguration(['functions', job, 'events'], [...given, ...events]);
+      // They may be listed in several parts.
+      const part = Array.isArray(functions) ? functions.findIndex((one) => job in Object(one)) : undefined;
+      const path = part === undefined ? ['functions', job] : ['functions', String(part), job];
+      const given = functionsOf(functions)[job]?.events ?? [];
+      serverless.extendConfiguration([...path, 'events'], [...given, ...events]);
     }
-    const check = async () => {
+    /** The events of a function without those that are made of the policies. */
+    const ownEvents = (/** @type {string} */ name, /** @type {unknown[]} */ events = []) =>
+      events.filter(
+        (event) => !Object(made)[name]?.some((/** @type {unknown} */ one) => isDeepStrictEqual(one, event)),
+      );
+    const refuse = () => {
+      const functions = Object.fromEntries(
+        Object.entries(service.functions).map(([name, fn]) => [
+          name,
+          { ...fn, events: ownEvents(name, fn.events) },
+        ]),
+      );
+      const problems = problemsIn({
+        service: { ...service, functions },
+        stage: provider.getStage(),
+        region: provider.getRegion(),
+      });
+      if (problems.length > 0) throw new serverless.classes.Error(refusalOf(problems));
+    };
+    const prepare = async () => {
+      refuse();
       for (const [name, fn] of Object.entries(service.functions)) {
         // Serverless would make a rule and a permission of each.
-        fn.events = (fn.events ?? []).filter(
-          (event) => !Object(made)[name]?.some((/** @type {unknown} */ one) => isDeepStrictEqual(one, event)),
-        );
+        fn.events = ownEvents(name, fn.events);
         // serverless-plugin-typescript would put empty patterns there, of which serverless warns.
         fn.package ??= {};
       }
-      const problems = problemsIn({ service, stage: provider.getStage(), region: provider.getRegion() });
-      if (problems.length > 0) throw new serverless.classes.Error(refusalOf(problems));
       addOwnStatements(service);
       const { alarmsOf } = await import('./alarms.ts');
       const { dashboardOf } = await import('./dashboard.ts');
@@ -62,6 +82,10 @@ export default class Deployment {
     // By now serverless-plugin-typescript, which stands before this one, has made its build folder the service's.
     const addPolicies = () =>
       writeFile(join(serverless.config.servicePath, 'policies.json'), JSON.stringify(policiesOf(service)));
+    const checkAndAddPolicies = () => {
+      refuse();
+      return addPolicies();
+    };
     const rerun = async () => {
       const { LambdaClient } = await import('@aws-sdk/client-lambda');
       const { SQSClient } = await import('@aws-sdk/client-sqs');
@@ -86,11 +110,11 @@ export default class Deployment {
     this.hooks = {
       'rerun:run': rerun,
       'report:fetch': report,
-      'before:package:initialize': check,
+      'before:package:initialize': prepare,
       'before:package:createDeploymentArtifacts': addPolicies,
-      'before:deploy:function:packageFunction': addPolicies,
-      'before:invoke:local:invoke': addPolicies,
-      'before:offline:start:init': addPolicies,
+      'before:deploy:function:packageFunction': checkAndAddPolicies,
+      'before:invoke:local:invoke': checkAndAddPolicies,
+      'before:offline:start:init': checkAndAddPolicies,
     };
   }
 }

@@ -1,19 +1,28 @@
 import { eachAccount, mayMeet } from '../lib/accounts.ts';
 import { parsePolicy } from '../lib/policy.ts';
 import { Refusal } from '../lib/refusal.ts';
+import { parseSchedule } from '../lib/schedule.ts';
 import { DRILL_RATE, type Work } from '../lib/work.ts';
 import type { Resources } from './resources.ts';
+
+type Functions = Record<string, { events?: readonly unknown[]; destinations?: unknown }>;
 
 /** What serverless.yml says, as far as the plugin reads it. */
 export interface Service {
   service: string;
   custom?: { policies?: unknown };
-  functions?: Record<string, { events?: readonly unknown[]; destinations?: unknown }>;
+  functions?: Functions;
   provider?: {
-    iam?: { role?: { name?: string; statements?: readonly unknown[] } };
+    /** The ARN of a role that is there already, or what to add to the one that is made. */
+    iam?: { role?: string | { name?: string; statements?: readonly unknown[] } };
     iamRoleStatements?: readonly unknown[];
   };
   resources?: { Resources?: Resources; extensions?: Record<string, unknown> };
+}
+
+/** The functions, which serverless.yml may also list in several parts. */
+export function functionsOf(functions: Functions | readonly Functions[] | undefined): Functions {
+  return Object.assign({}, ...[functions ?? {}].flat());
 }
 
 type Fields = Record<string, unknown>;
@@ -59,7 +68,12 @@ export function jobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
  * policies that adopt the same images, which would rotate each other's.
  */
 export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
-  const blocks = Object.entries(Object(custom?.policies) as Fields);
+  const { policies } = Object(custom);
+  if (typeof policies !== 'object' || Array.isArray(policies)) {
+    return ['custom.policies: must hold a block for each policy, by its name; {} for none'];
+  }
+  // Whoever comments out all blocks leaves nothing there.
+  const blocks = Object.entries((policies ?? {}) as Fields);
   return [
     ...blocks.flatMap(([name, block]) =>
       blockProblems(name, block).map((problem) => `custom.policies.${name}${problem}`),
@@ -94,8 +108,27 @@ function blockProblems(name: string, block: unknown): string[] {
       `.dryRun: take it out: each run would only say what it would do. For one such run, send {"policy": "${name}", "dryRun": true}`,
     ];
   }
-  return refusals({ ...block, policy: name }).map((problem) =>
-    problem.startsWith('policy: ') ? `: its name ${problem.slice('policy: '.length)}` : `.${problem}`,
+  const problems = refusals({ ...block, policy: name });
+  return problems.length > 0
+    ? problems.map((problem) =>
+        problem.startsWith('policy: ') ? `: its name ${problem.slice('policy: '.length)}` : `.${problem}`,
+      )
+    : neverFiring(block as Fields);
+}
+
+/** The schedules of a block that nothing is wrong with, and that never fire from now on. */
+function neverFiring(block: Fields): string[] {
+  const { schedule, cleanup, offsite, drill } = block as Record<string, Fields | string | undefined>;
+  const schedules = {
+    schedule,
+    cleanup,
+    'offsite.schedule': Object(offsite).schedule,
+    'drill.schedule': Object(drill).schedule,
+  };
+  return Object.entries(schedules).flatMap(([field, text]) =>
+    typeof text === 'string' && !parseSchedule(text, zoneOf(block)).next(new Date())
+      ? [`.${field}: never fires from now on: correct its day, month or year`]
+      : [],
   );
 }
 

@@ -1,7 +1,11 @@
+import { eachAccount } from '../lib/accounts.ts';
 import { parseAudit } from '../lib/audit/publish.ts';
+import { eachAccountOf, policyOf, wholePolicyOf } from '../lib/order.ts';
+import { parsePolicy } from '../lib/policy.ts';
 import { Refusal } from '../lib/refusal.ts';
+import { parseSchedule } from '../lib/schedule.ts';
 import { JOBS } from '../lib/work.ts';
-import { policiesOf, type Service } from './policies.ts';
+import { policiesOf, policyProblems, type Service } from './policies.ts';
 
 /** In characters. Source: Amazon EventBridge API reference, "Target". */
 const LONGEST_INPUT = 8_192;
@@ -18,7 +22,9 @@ const BY_HAND = ['continue', 'hold', 'restore', 'doctor'];
 export function scheduleEventProblems(service: Pick<Service, 'custom' | 'functions'>): string[] {
   return Object.entries(service.functions ?? {}).flatMap(([name, { events = [] }]) =>
     events.flatMap((event, i) => {
-      const schedule = Object(event).schedule;
+      const { schedule, eventBridge } = Object(event);
+      if (isOurs(name) && Object(eventBridge).schedule !== undefined)
+        return [`functions.${name}.events.${i}.eventBridge: write it as a schedule event instead`];
       if (schedule === undefined) return [];
       const fields: Record<string, unknown> = typeof schedule === 'object' ? Object(schedule) : {};
       return [...fieldProblems(name, fields), ...inputProblems(name, fields.input, service)].map(
@@ -34,9 +40,21 @@ function isOurs(name: string): boolean {
 
 function fieldProblems(name: string, fields: Record<string, unknown>): string[] {
   if (!isOurs(name)) return [];
-  return Object.keys(fields)
-    .filter((key) => !KNOWN_FIELDS.includes(key))
-    .map((key) => `.${key}: remove it: when a function runs, custom.policies says`);
+  return [
+    ...Object.keys(fields)
+      .filter((key) => !KNOWN_FIELDS.includes(key))
+      .map((key) => `.${key}: remove it: when a function runs, custom.policies says`),
+    ...[fields.rate ?? []].flat().flatMap(rateProblems),
+  ];
+}
+
+function rateProblems(rate: unknown): string[] {
+  try {
+    parseSchedule(String(rate));
+    return [];
+  } catch (error) {
+    return [`.rate: is not a schedule that EventBridge takes: ${(error as Error).message}`];
+  }
 }
 
 function inputProblems(name: string, input: unknown, service: Pick<Service, 'custom'>): string[] {
@@ -52,10 +70,24 @@ function inputProblems(name: string, input: unknown, service: Pick<Service, 'cus
   const names = policiesOf(service).map(({ policy }) => policy);
   const named = Object(input).policy;
   return names.includes(named)
-    ? []
+    ? orderProblems(name, input, service)
     : [
         `${input === undefined ? '' : '.input'}: must have an input that names a policy (${names.join(', ') || 'there is none'}), such as { policy: ${names[0] ?? 'daily'} }; or remove it: the schedules of a policy are made from custom.policies`,
       ];
+}
+
+/** What a run would refuse an event for that names a policy. */
+function orderProblems(name: string, input: unknown, service: Pick<Service, 'custom'>): string[] {
+  // Else they are what has to be corrected first.
+  if (policyProblems(service).length > 0) return [];
+  const read = name === 'offsite' || name === 'drill' ? wholePolicyOf : policyOf;
+  try {
+    const policies = policiesOf(service).flatMap(eachAccount).map(parsePolicy);
+    for (const one of eachAccountOf(input, { policies })) read(one, { policies, isDeployed: true });
+    return [];
+  } catch (error) {
+    return refusalsIn(error);
+  }
 }
 
 function auditProblems(input: unknown): string[] {
@@ -63,7 +95,12 @@ function auditProblems(input: unknown): string[] {
     parseAudit(input);
     return [];
   } catch (error) {
-    if (error instanceof Refusal) return error.problems.map((problem) => `.input.${problem}`);
-    throw error;
+    return refusalsIn(error);
   }
+}
+
+function refusalsIn(error: unknown): string[] {
+  if (error instanceof Refusal)
+    return error.problems.map((problem) => `.input${problem.startsWith('it ') ? ': ' : '.'}${problem}`);
+  throw error;
 }

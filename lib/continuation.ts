@@ -31,7 +31,8 @@ interface Ended {
  * not taken its message out: SQS delivers it again.
  */
 export function continuation(tasks: Tasks) {
-  return handlerOf(async ({ Records }: Partial<SQSEvent>, job): Promise<SQSBatchResponse> => {
+  return handlerOf(async (event: Partial<SQSEvent> | null, job): Promise<SQSBatchResponse> => {
+    const { Records } = event ?? {};
     if (!Array.isArray(Records)) {
       throw new Refusal('The event is refused', [
         'Records: is missing: this function works off a queue, and is not to be invoked by hand',

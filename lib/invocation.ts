@@ -90,7 +90,9 @@ function jobOf(context: Context): Job {
   const endsMs = performance.now() + remainingMs - LAST_MS;
   const deadline = { remainingMs: () => endsMs - performance.now() };
   const secretOf = (account: string) => `${service}/${stage}/${account}`;
-  const policies = deployedPolicies();
+  const { policies, problems } = deployedPolicies();
+  if (problems.length > 0)
+    logger.error('deployed policies are refused, and nothing is done by them', { problems });
   const now = new Date();
   return {
     owner: ownerOf(deployed, context.invokedFunctionArn),

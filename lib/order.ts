@@ -75,12 +75,27 @@ export function eachAccountOf(event: unknown, { policies = [] }: Pick<Desk, 'pol
  */
 export function orderOf(event: unknown, desk: Desk): Policy | Adhoc {
   if (isNaming(event)) return namedPolicy(event, desk);
-  const order = parseEvent(event);
+  const order = wholeOrder(event, desk);
   const isTakenWhole = isAdhoc(order) || order.dryRun || !desk.policies || !desk.isDeployed;
   if (isTakenWhole) return order;
   throw new Refusal('The event is refused', [
     `it is a whole policy, and the deployed policy "${order.policy}" may say something else: send {"policy": "${order.policy}"}, or add "dryRun": true to see what these rules would do. Nothing is taken, copied or deleted`,
   ]);
+}
+
+/** Reads an event that does not only name a policy. Whoever adds rules to a name may not know that they are refused. */
+function wholeOrder(event: unknown, { policies = [], isDeployed }: Desk): Policy | Adhoc {
+  try {
+    return parseEvent(event);
+  } catch (error) {
+    const { policy: name } = Object(event);
+    const isNamed = isDeployed && policies.some(({ policy }) => policy === name);
+    if (!(error instanceof Refusal && isNamed)) throw error;
+    throw new Refusal('The event is refused', [
+      `it is no whole policy, and more than the name of one: send {"policy": "${name}"}`,
+      ...error.problems,
+    ]);
+  }
 }
 
 /** {@link orderOf} for the jobs that work by policy only. */

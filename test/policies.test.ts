@@ -4,7 +4,7 @@ import { deploy, policy } from './harness.ts';
 
 test('a policy of several accounts is one for each', () => {
   deploy([policy({ account: ['a', 'customer-*'] }), policy({ policy: 'weekly' })]);
-  expect(deployedPolicies()?.map(({ policy: name, account }) => `${name} ${account}`)).toEqual([
+  expect(deployedPolicies().policies?.map(({ policy: name, account }) => `${name} ${account}`)).toEqual([
     'daily a',
     'daily customer-*',
     'weekly rackspace',
@@ -13,10 +13,12 @@ test('a policy of several accounts is one for each', () => {
 
 test('where nothing was packaged, there are none to know', () => {
   deploy();
-  expect(deployedPolicies()).toBeUndefined();
+  expect(deployedPolicies()).toEqual({ problems: [] });
 });
 
-test('a policy that a run would refuse is named', () => {
-  deploy([policy({ keep: {} })]);
-  expect(deployedPolicies).toThrow('keep: must have a rule');
+test('a policy that a run would refuse is named, and is as good as not deployed', () => {
+  deploy([policy({ keep: {} }), policy({ policy: 'weekly' })]);
+  const { policies, problems } = deployedPolicies();
+  expect(problems).toEqual([expect.stringMatching(/^daily\.keep: must have a rule/)]);
+  expect(policies).toMatchObject([{ policy: 'weekly' }]);
 });

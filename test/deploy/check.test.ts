@@ -66,6 +66,8 @@ describe('settings', () => {
     ['owner', 'x'.repeat(101), 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
     ['owner', 7, 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
     ['alert', [], 'custom.alert: did you mean "alerts"?'],
+    ['alerts', null, 'custom.alerts: must be a list of subscriptions, or [] for nobody'],
+    ['digest', null, 'custom.digest: must be always, on-trouble or never'],
   ])('%s: %j is refused', (key, value, problem) => {
     expect(problemsOf({ custom: { [key]: value } })).toEqual([expect.stringContaining(problem)]);
   });
@@ -75,6 +77,7 @@ describe('settings', () => {
     const service = { service: 'autosnap', custom };
     expect(problemsIn({ service, stage: 'prod', region: 'us-east-1' })).toEqual([
       'custom.polices: did you mean "policies"?',
+      'custom.policies: must hold a block for each policy, by its name; {} for none',
     ]);
   });
 });
@@ -121,6 +124,26 @@ describe('schedule events under a function', () => {
       { rate: ['rate(1 day)'], input: { digest: 'weekly' } },
       'functions.audit.events.0.schedule.input.digest: must be "always", "on-trouble" or "never"',
     ],
+    [
+      'snapshot',
+      { rate: ['rate(1 day)'], input: { policy: 'daily', dryrun: true } },
+      'functions.snapshot.events.0.schedule.input.dryrun: is not a known key: did you mean "dryRun"?',
+    ],
+    [
+      'cleanup',
+      { rate: ['rate(1 day)'], input: { policy: 'daily', servers: {} } },
+      'functions.cleanup.events.0.schedule.input.servers: must name some',
+    ],
+    [
+      'offsite',
+      { rate: ['rate(1 day)'], input: { policy: 'daily', regions: ['DFW'] } },
+      'functions.offsite.events.0.schedule.input.servers, regions: only snapshot and cleanup can be narrowed',
+    ],
+    [
+      'cleanup',
+      { rate: ['cron(0 0 * * *)'], input: { policy: 'daily' } },
+      'functions.cleanup.events.0.schedule.rate: is not a schedule that EventBridge takes',
+    ],
     ['hold', 'rate(1 day)', 'functions.hold.events.0.schedule: remove it: hold has no schedule'],
     [
       'cleanup',
@@ -129,6 +152,20 @@ describe('schedule events under a function', () => {
     ],
   ])('%s: %j is refused', (name, schedule, problem) => {
     expect(events(name, schedule)).toEqual([expect.stringContaining(problem)]);
+  });
+
+  test('rules added to the name of a policy are refused, with the remedy', () => {
+    const input = { policy: 'daily', keep: { last: 1 } };
+    expect(events('cleanup', { rate: ['rate(1 day)'], input })[0]).toBe(
+      'functions.cleanup.events.0.schedule.input: it is no whole policy, and more than the name of one: send {"policy": "daily"}',
+    );
+  });
+
+  test('a rule of another kind is refused', () => {
+    const eventBridge = { schedule: 'rate(1 hour)', input: { policy: 'daily' } };
+    expect(problemsOf({ functions: { cleanup: { events: [{ eventBridge }] } } })).toEqual([
+      'functions.cleanup.events.0.eventBridge: write it as a schedule event instead',
+    ]);
   });
 
   test('more than the resource policy of a function has room for', () => {
@@ -189,6 +226,17 @@ describe('what fits', () => {
   });
 });
 
+test('a role of the operator is refused, and so is a name that is too long', () => {
+  const role = 'arn:aws:iam::123456789012:role/mine';
+  expect(problemsOf({ provider: { iam: { role } } })).toEqual([
+    expect.stringMatching(/^provider.iam.role: the functions have a role of their own: take it out/),
+  ]);
+  expect(problemsOf({ provider: { iam: { role: { name: 'r'.repeat(70) } } } })).toEqual([
+    'provider.iam.role.name: has 70 characters, and AWS takes 64: choose a shorter one',
+  ]);
+  expect(problemsOf({ provider: { iam: { role: { name: 'r'.repeat(64) } } } })).toEqual([]);
+});
+
 describe("an operator's own statements are added to those of the product", () => {
   const [own, theirs] = [
     { Effect: 'Allow', Action: 'sns:Publish' },
@@ -235,6 +283,26 @@ describe('autosnap check', () => {
       code: 0,
       output: 'serverless.yml is good. Stage prod, policies: daily\n',
     });
+  });
+
+  test.each([
+    'alerts: []',
+    'digest: always',
+    'heartbeat: ""',
+    'pricePerGb: ""',
+    'copiesBucket: !Ref Copies',
+    'owner: ""',
+  ])('without %s, the default holds', async (line) => {
+    const change = (yml: string) => yml.replace(`\n  ${line}`, '\n  # nothing');
+    expect(await check(change)).toMatchObject({ code: 0 });
+  });
+
+  test('the functions may be listed in parts, with others', async () => {
+    const [one, several] = [
+      'functions: ${',
+      'functions:\n  - mine: { handler: handlers/hold.handler }\n  - ${',
+    ];
+    expect(await check((yml) => yml.replace(one, several))).toMatchObject({ code: 0 });
   });
 
   test('variables are resolved, and every problem is named', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { jobsOf, policiesOf, policyProblems } from '../../deploy/policies.ts';
+import { functionsOf, jobsOf, policiesOf, policyProblems } from '../../deploy/policies.ts';
 import { policy } from '../harness.ts';
 
 /** A block of custom.policies; `changes` go on top. */
@@ -31,9 +31,32 @@ test('each policy has snapshots and cleanups; copies and drills where it asks fo
   ]);
 });
 
-test.each([undefined, null, {}])('%j are no policies', (policies) => {
+test.each([null, {}])('%j are no policies', (policies) => {
   expect(policiesOf({ custom: { policies } })).toEqual([]);
   expect(policyProblems({ custom: { policies } })).toEqual([]);
+});
+
+test.each([undefined, [], 'daily'])('%j are refused', (policies) => {
+  const problem = 'custom.policies: must hold a block for each policy, by its name; {} for none';
+  expect(policyProblems({ custom: { policies } })).toEqual([problem]);
+});
+
+test.each<[string, Record<string, unknown>]>([
+  ['schedule', { schedule: 'cron(0 0 31 2 ? *)' }],
+  ['cleanup', { cleanup: 'cron(0 0 * * ? 2020)' }],
+  ['offsite.schedule', { offsite: { schedule: 'cron(0 0 30 2 ? *)', keep: { last: 2 } } }],
+  ['drill.schedule', { drill: { schedule: 'cron(0 0 * * ? 2020)' } }],
+])('a %s that never fires is refused', (field, changes) => {
+  expect(policyProblems(custom({ daily: block(changes) }))).toEqual([
+    `custom.policies.daily.${field}: never fires from now on: correct its day, month or year`,
+  ]);
+});
+
+test('the functions may be listed in several parts', () => {
+  const [one, other] = [{ snapshot: {} }, { mine: {} }];
+  expect(functionsOf([one, other])).toEqual({ ...one, ...other });
+  expect(functionsOf(one)).toEqual(one);
+  expect(functionsOf(undefined)).toEqual({});
 });
 
 test('two good policies have no problem', () => {

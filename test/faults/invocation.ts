@@ -15,7 +15,7 @@ interface Surroundings {
 const surroundings = new AsyncLocalStorage<Surroundings>();
 
 /** Of the run that asks. */
-export const deployedPolicies = () => surroundings.getStore()?.policies;
+export const deployedPolicies = () => ({ policies: surroundings.getStore()?.policies, problems: [] });
 export const bucketNamed = () => surroundings.getStore()?.bucket;
 
 /** Sorts what is logged by the run that logs it. */
