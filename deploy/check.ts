@@ -1,5 +1,5 @@
 import { type Deployment, limitProblems } from './limits.ts';
-import { policyProblems } from './policies.ts';
+import { policyProblems, type Service } from './policies.ts';
 import { roleProblems } from './role.ts';
 import { scheduleEventProblems } from './schedule-events.ts';
 import { settingsProblems } from './settings.ts';
@@ -16,9 +16,17 @@ export function problemsIn(deployment: Deployment): string[] {
     ...settingsProblems(service.custom),
     ...policyProblems(service),
     ...roleProblems(service),
+    ...runtimeProblems(service),
     ...scheduleEventProblems(service),
     ...limitProblems(deployment),
   ];
+}
+
+/** The compiler's plugin fails on a function without a runtime, and does not say which. */
+function runtimeProblems({ functions = {}, provider }: Service): string[] {
+  return Object.entries(functions)
+    .filter(([, { runtime, image }]) => (runtime ?? image ?? provider?.runtime) === undefined)
+    .map(([name]) => `functions.${name}.runtime: is missing: add one, such as nodejs24.x`);
 }
 
 /** {@link problemsIn} as the text of an error. */

@@ -5,7 +5,10 @@ import { parseSchedule } from '../lib/schedule.ts';
 import { DRILL_RATE, type Work } from '../lib/work.ts';
 import type { Resources } from './resources.ts';
 
-type Functions = Record<string, { events?: readonly unknown[]; destinations?: unknown }>;
+type Functions = Record<
+  string,
+  { events?: readonly unknown[]; destinations?: unknown; runtime?: unknown; image?: unknown }
+>;
 
 /** What serverless.yml says, as far as the plugin reads it. */
 export interface Service {
@@ -13,6 +16,7 @@ export interface Service {
   custom?: { policies?: unknown };
   functions?: Functions;
   provider?: {
+    runtime?: unknown;
     /** The ARN of a role that is there already, or what to add to the one that is made. */
     iam?: { role?: string | { name?: string; statements?: readonly unknown[] } };
     iamRoleStatements?: readonly unknown[];

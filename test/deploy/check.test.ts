@@ -22,6 +22,7 @@ function problemsOf(
 ): string[] {
   const service: Service = {
     service: 'autosnap',
+    provider: { runtime: 'nodejs24.x' },
     ...changes,
     custom: { policies: { daily: block() }, ...changes.custom },
   };
@@ -159,6 +160,13 @@ describe('schedule events under a function', () => {
     expect(events('cleanup', { rate: ['rate(1 day)'], input })[0]).toBe(
       'functions.cleanup.events.0.schedule.input: it is no whole policy, and more than the name of one: send {"policy": "daily"}',
     );
+  });
+
+  test('a function needs a runtime', () => {
+    const functions = { mine: {}, other: { runtime: 'python3.13' }, third: { image: 'an-image' } };
+    expect(problemsOf({ functions, provider: {} })).toEqual([
+      'functions.mine.runtime: is missing: add one, such as nodejs24.x',
+    ]);
   });
 
   test('a rule of another kind is refused', () => {
@@ -300,7 +308,7 @@ describe('autosnap check', () => {
   test('the functions may be listed in parts, with others', async () => {
     const [one, several] = [
       'functions: ${',
-      'functions:\n  - mine: { handler: handlers/hold.handler }\n  - ${',
+      'functions:\n  - mine: { handler: handlers/hold.handler, runtime: nodejs24.x }\n  - ${',
     ];
     expect(await check((yml) => yml.replace(one, several))).toMatchObject({ code: 0 });
   });
