@@ -14,7 +14,7 @@ import { Temporal } from 'temporal-polyfill';
 export function momentOf(wall: Date, timezone: string): Date | undefined {
   if (timezone === 'UTC') return wall;
   const time = zoned(wall, 'UTC').toPlainDateTime();
-  const moment = time.toZonedDateTime(timezone, { disambiguation: 'earlier' });
+  const moment = time.toZonedDateTime(timezone);
   return moment.toPlainDateTime().equals(time) ? new Date(moment.epochMilliseconds) : undefined;
 }
 
@@ -27,7 +27,7 @@ export function momentOf(wall: Date, timezone: string): Date | undefined {
 export function latestShown(now: Date, timezone: string): Date {
   if (timezone === 'UTC') return now;
   const time = zoned(now, timezone);
-  const first = time.toPlainDateTime().toZonedDateTime(timezone, { disambiguation: 'earlier' });
+  const first = time.toPlainDateTime().toZonedDateTime(timezone);
   if (first.epochMilliseconds === time.epochMilliseconds) return wallOf(time);
   // `first` is before the clocks were turned back, and no zone turns them twice within that time.
   return wallOf(first.getTimeZoneTransition('next')!.subtract({ milliseconds: 1 }));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hasVolumesOf, type ReadingPolicy, readerOf } from '../lib/belonging.ts';
+import { hasVolumesOf, otherOwners, type ReadingPolicy, readerOf, UNREADABLE } from '../lib/belonging.ts';
 import { markerOf } from '../lib/marker.ts';
 import type { Image } from '../lib/openstack/images.ts';
 import type { VolumeSnapshot } from '../lib/openstack/volumes.ts';
@@ -219,5 +219,69 @@ describe('an image that autosnap.py has made', () => {
     expect(adopt(script(), { policy: daily })).toBeUndefined();
     expect(adopt(script(), { policy: { ...adopting, servers: { names: ['web'] } } })).toBeUndefined();
     expect(adopt(script(), { servers: [web] })).toBeUndefined();
+  });
+});
+
+describe('what is left of the data of an image', () => {
+  test.each<[string, VolumeSnapshot[], object]>([
+    ['one of two', [data('v1')], { state: 'failed', status: 'volume snapshot gone', partial: true }],
+    [
+      'one, and one that is broken',
+      [data('v1'), data('v2', { status: 'error' })],
+      { state: 'failed', partial: true },
+    ],
+    ['nothing that is whole', [data('v1', { status: 'error' })], { state: 'failed' }],
+    ['nothing', [], { state: 'failed', status: 'volume snapshot gone' }],
+    ['all, and one is being made', [data('v1'), data('v2', { status: 'creating' })], { state: 'pending' }],
+    [
+      'one, and one that can not be asked for',
+      [data('v1'), data('v2', { status: UNREADABLE, name: '', volumeId: '' })],
+      { state: 'unknown', status: 'volume snapshot unreadable' },
+    ],
+  ])('%s', (_, all, expected) => {
+    const found = read(image(['v1', 'v2']), all);
+    expect(found).toMatchObject(expected);
+    expect(Object.hasOwn(Object(found), 'partial')).toBe('partial' in expected);
+  });
+
+  test('what can not be asked for is no proof against an image', () => {
+    const unreadable = data('v1', { status: UNREADABLE, name: '', createdAt: new Date(0), volumeId: '' });
+    expect(read(image(['v1']), [unreadable])).toMatchObject({ state: 'unknown' });
+  });
+});
+
+describe('the other deployments that have snapshots', () => {
+  const marked = (autosnap_owner?: string, autosnap_server?: string) =>
+    anImage({
+      name: NAME,
+      createdAt: CREATED,
+      properties: Object.fromEntries(
+        Object.entries({ autosnap_owner, autosnap_server }).filter(
+          (e): e is [string, string] => e[1] !== undefined,
+        ),
+      ),
+    });
+
+  test.each<[string, Image, [string, string][]]>([
+    ['another', marked('other', 's'), [['s', 'other']]],
+    ['this one', marked(OWNER, 's'), []],
+    ['nobody', marked(undefined, 's'), []],
+    ['another, of no server', marked('other'), []],
+  ])('%s', (_, one, expected) => {
+    expect([...otherOwners([one], OWNER)]).toEqual(expected);
+  });
+
+  test('keep the images of autosnap.py of their servers from being adopted', () => {
+    const legacy = server({ id: ID, name: 'web' });
+    const one = anImage({
+      name: `web-autosnap-${ID}`,
+      createdAt: CREATED,
+      properties: { instance_uuid: ID },
+    });
+    const adopting = { servers: [legacy], policy: { ...daily, adopt: 'autosnap.py' as const } };
+    expect(read(one, [], adopting)).toMatchObject({ adopted: true });
+    expect(read(one, [], { ...adopting, others: [marked('other', ID)] })).toBe(
+      `web-autosnap-${ID} (i1) is of autosnap.py, and the deployment other has snapshots of web, too`,
+    );
   });
 });

@@ -6,6 +6,7 @@ import {
   isStuck,
   markerOf,
   readMarker,
+  serverNameIn,
   verdictMarks,
 } from '../lib/marker.ts';
 import type { Image } from '../lib/openstack/images.ts';
@@ -320,4 +321,34 @@ test.each([
 ] as const)('stuck is %s: %s %s %d h: %s', (_, state, taskState, hours, stuck) => {
   const pending = snapshot(SLOT, { state });
   expect(isStuck(pending, taskState, new Date(pending.createdAt.getTime() + hours * 3_600_000))).toBe(stuck);
+});
+
+describe('what the server was called', () => {
+  test.each([
+    ['web-1-daily-20261123T000000Z', 'web-1'],
+    ['a-daily-b-daily-20261123T000000Z', 'a-daily-b'],
+    ['renamed', 'renamed'],
+    ['-daily-20261123T000000Z-renamed', '-daily-20261123T000000Z-renamed'],
+  ])('%s', (name, expected) => {
+    expect(serverNameIn({ name, policy: 'daily', slot: SLOT })).toBe(expected);
+  });
+});
+
+describe('a safety snapshot of a restore', () => {
+  const adhoc = (request: string, autosnap_restore?: string) =>
+    read(
+      byHand({
+        ...markerOf({ owner: 'autosnap-prod', server: 's1', slot: SLOT, expires: undefined, request }),
+        ...(autosnap_restore === undefined ? {} : { autosnap_restore }),
+      }),
+    );
+
+  test.each<[string, string, string | undefined, true | undefined]>([
+    ['of its request', 'one', 'one image disk', true],
+    ['of another request', 'one', 'two image disk', undefined],
+    ['of a longer name', 'one', 'onefold image disk', undefined],
+    ['of none', 'one', undefined, undefined],
+  ])('%s', (_, request, mark, safety) => {
+    expect(Object(adhoc(request, mark)).safety).toBe(safety);
+  });
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CRON_PATTERN } from '../lib/cron.ts';
 import { intervalMs, parseSchedule } from '../lib/schedule.ts';
 
 const NOW = new Date('2026-11-23T22:52:32Z'); // a Monday
@@ -229,4 +230,22 @@ test('rate: a retry in the half interval after a run finds its slot; the next fi
       },
     ),
   );
+});
+
+describe('the pattern of a cron expression, for the JSON schema', () => {
+  const pattern = new RegExp(`^${CRON_PATTERN}$`);
+
+  test.each([
+    ['0 0 * * ? *', true],
+    ['0/15 8-17 ? * MON-FRI *', true],
+    ['0 0 ? * mon,WED *', true],
+    ['0 0 1 JAN ? 2027', true],
+    ['0  0 * * ? *', true],
+    ['0 0 * * *', false],
+    ['00** ?*', false],
+    ['0 0 1 FOO ? *', false],
+    ['0 0 * * ? *x', false],
+  ])('%s: %s', (expression, expected) => {
+    expect(pattern.test(expression)).toBe(expected);
+  });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Selector } from '../lib/policy.ts';
-import { selectServers } from '../lib/selection.ts';
+import { maySelect, meansServer, selectServers } from '../lib/selection.ts';
 import { server } from './snapshots.ts';
 
 const SERVERS = [
@@ -66,4 +66,50 @@ test('a selector that matches nothing is named, each by itself', () => {
 test('a server that two regions list is selected once', () => {
   const twice = [SERVERS[0]!, { ...SERVERS[0]!, region: 'ORD' }];
   expect(selectServers(twice, { all: true }).servers).toHaveLength(1);
+});
+
+describe('whose snapshots are meant', () => {
+  const web = server({ id: '1', name: 'web-1', metadata: { autosnap: 'daily' } });
+
+  test.each<[string, Selector, boolean, boolean]>([
+    ['by its id', { ids: ['1'] }, true, true],
+    ['all', { all: true }, true, true],
+    ['by its name, which goes with it', { names: ['web-*'] }, true, false],
+    ['by its metadata, likewise', { tagged: { autosnap: 'daily' } }, true, false],
+    ['another', { ids: ['2'] }, false, false],
+    ['all but this one', { all: true, except: { ids: ['1'] } }, false, false],
+    ['this one, and not this one', { ids: ['1'], except: { ids: ['1'] } }, false, false],
+    ['all but another', { all: true, except: { ids: ['2'] } }, true, true],
+    ['all but those of a name, which goes with it', { all: true, except: { names: ['web-*'] } }, false, true],
+  ])('%s', (_, selector, there, gone) => {
+    expect(meansServer(selector, '1', web)).toBe(there);
+    expect(meansServer(selector, '1', undefined)).toBe(gone);
+  });
+});
+
+describe('a server of which little is known may be meant', () => {
+  test.each<[string, string | undefined, Selector, boolean]>([
+    ['by its id', undefined, { ids: ['1'] }, true],
+    ['by another id', undefined, { ids: ['2'] }, false],
+    ['as any', undefined, { all: true }, true],
+    ['by metadata, which may be any', undefined, { tagged: { a: 'b' } }, true],
+    ['by a name, which may be any', undefined, { names: ['web-*'] }, true],
+    ['by the name that it had', 'web-1', { names: ['web-*'] }, true],
+    ['by another name than it had', 'db-1', { names: ['web-*'] }, false],
+    ['not without a selector', 'web-1', { except: { ids: ['2'] } } as Selector, false],
+    ['not when its id is excepted', 'web-1', { all: true, except: { ids: ['1'] } }, false],
+    [
+      'not when the name that it had is excepted',
+      'web-1',
+      { all: true, except: { names: ['web-*'] } },
+      false,
+    ],
+    ['when only metadata are excepted', 'web-1', { all: true, except: { tagged: { a: 'b' } } }, true],
+    ['when another is excepted', 'web-1', { all: true, except: { ids: ['2'], names: ['db-*'] } }, true],
+    ['in the part that names it', 'web-1', { all: true, only: { ids: ['1'] } }, true],
+    ['not in a part that names others', 'web-1', { all: true, only: { names: ['db-*'] } }, false],
+    ['not by a part alone', 'web-1', { ids: ['2'], only: { ids: ['1'] } }, false],
+  ])('%s', (_, name, selector, expected) => {
+    expect(maySelect('1', name, selector)).toBe(expected);
+  });
 });
