@@ -34,17 +34,29 @@ async function check(options: { stage?: string; region?: string }): Promise<stri
   return problems;
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { stage: { type: 'string', short: 's' }, region: { type: 'string', short: 'r' } },
-});
-if (positionals.join(' ') === 'check') {
-  const problems = await check(values);
-  if (problems.length > 0) {
-    console.error(refusalOf(problems));
-    process.exitCode = 1;
+/** The arguments; undefined where they are others than there are. */
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { stage: { type: 'string', short: 's' }, region: { type: 'string', short: 'r' } },
+    });
+  } catch {
+    return undefined;
   }
-} else {
+}
+
+const given = readArguments();
+if (given?.positionals.join(' ') !== 'check') {
   console.error(usage);
   process.exitCode = 2;
+} else {
+  try {
+    const problems = await check(given.values);
+    if (problems.length > 0) throw new Error(refusalOf(problems));
+  } catch (error) {
+    // Such as a file that is no YAML, and a variable that can't be resolved.
+    console.error((error as Error).message);
+    process.exitCode = 1;
+  }
 }

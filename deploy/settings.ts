@@ -69,7 +69,10 @@ export const Settings = v.looseObject({
     field(
       'The S3 bucket for copies: the one of this deployment, or the name of another.',
       v.union(
-        [v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, bucketRemedy)), cloudFormation],
+        [
+          v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, bucketRemedy)),
+          v.strictObject({ Ref: v.literal('Copies') }),
+        ],
         bucketRemedy,
       ),
     ),
@@ -92,6 +95,9 @@ export function settingsProblems(custom: unknown): string[] {
       const nearest = nearMiss(key, known);
       return nearest && !given.includes(nearest) ? [`custom.${key}: did you mean "${nearest}"?`] : [];
     });
+  const misplaced = Object.entries(Object(custom))
+    .filter(([key, value]) => !known.includes(key) && 'schedule' in Object(value) && 'keep' in Object(value))
+    .map(([key]) => `custom.${key}: is a policy: move it into custom.policies, two spaces to the right`);
   const { issues = [] } = v.safeParse(Settings, Object(custom));
-  return [...misspelt, ...problemsOf(issues, 'custom').map((problem) => `custom.${problem}`)];
+  return [...misspelt, ...misplaced, ...problemsOf(issues, 'custom').map((problem) => `custom.${problem}`)];
 }

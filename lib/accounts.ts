@@ -23,14 +23,13 @@ export async function expandAccounts<T>(
 ): Promise<T[]> {
   const expanded = await Promise.all(
     items.map(async (item) => {
-      const { account } = item as { account?: unknown };
+      const { account } = Object(item) as { account?: unknown };
       if (typeof account !== 'string' || !account.endsWith('*')) return [item];
       const found = await accountsBeginning(account.slice(0, -1));
       return found.length === 0 ? [item] : found.map((name) => ({ ...item, account: name }));
     }),
   );
-  const keyOf = (item: T) =>
-    JSON.stringify([(item as { policy?: unknown }).policy, (item as { account?: unknown }).account]);
+  const keyOf = (item: T) => JSON.stringify([Object(item).policy, Object(item).account]);
   return [...new Map(expanded.flat().map((item) => [keyOf(item), item])).values()];
 }
 

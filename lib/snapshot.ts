@@ -169,9 +169,15 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   });
   const { entries, warnings } = await confirmTaken(take, found);
 
-  const failures = unreadable.map(
-    ({ region, problem }) => `${region} can't be read, so no snapshot there: ${problem}`,
+  const isByHand = isAdhoc(event) || only !== undefined;
+  const unmatched = selection.unmatched.map(
+    (selector) => `servers.${selector} matches no server${only ? ' of this policy' : ''}`,
   );
+  const failures = [
+    ...unreadable.map(({ region, problem }) => `${region} can't be read, so no snapshot there: ${problem}`),
+    // Whoever asks for a snapshot by hand relies on it.
+    ...(isByHand ? unmatched : []),
+  ];
   const nextRun = isAdhoc(event) ? undefined : event.schedule.next(now);
   return finishReport({
     job: 'snapshot',
@@ -186,7 +192,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     unreadable,
     ...leftOf(entries),
     warnings: [
-      ...selection.unmatched.map((selector) => `servers.${selector} matches no server`),
+      ...(isByHand ? [] : unmatched),
       ...regions.flatMap(({ region, doubts }) => doubts.map((doubt) => `${region}: ${doubt}`)),
       ...warnings,
       ...regionsWithoutCleanup(event, entries, policies).map(

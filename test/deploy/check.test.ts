@@ -67,6 +67,8 @@ describe('settings', () => {
     ['owner', 'x'.repeat(101), 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
     ['owner', 7, 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
     ['alert', [], 'custom.alert: did you mean "alerts"?'],
+    ['copiesBucket', { Ref: 'Reports' }, 'custom.copiesBucket'],
+    ['weekly', block(), 'custom.weekly: is a policy: move it into custom.policies'],
     ['alerts', null, 'custom.alerts: must be a list of subscriptions, or [] for nobody'],
     ['digest', null, 'custom.digest: must be always, on-trouble or never'],
   ])('%s: %j is refused', (key, value, problem) => {
@@ -290,6 +292,15 @@ describe('autosnap check', () => {
     expect(await check((yml) => yml, '--stage', 'prod')).toEqual({
       code: 0,
       output: 'serverless.yml is good. Stage prod, policies: daily\n',
+    });
+  });
+
+  test('what is no YAML, and arguments that there are not, are said without a stack', async () => {
+    const broken = await check((yml) => `${yml}\n  - : {`);
+    expect(broken).toMatchObject({ code: 1, output: expect.not.stringContaining('    at ') });
+    expect(await check((yml) => yml, '--stgae', 'prod')).toEqual({
+      code: 2,
+      output: 'Usage: npx autosnap check [--stage <stage>] [--region <region>]\n',
     });
   });
 

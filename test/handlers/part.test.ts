@@ -110,16 +110,27 @@ describe('snapshot', () => {
 
   test.each<[string, object, string[]]>([
     ['the whole', {}, ['db', 'far', 'web']],
-    [
-      'names, also one that the policy leaves out',
-      { servers: { names: ['d*', 'stranger', 'web'] } },
-      ['db', 'web'],
-    ],
+    ['names', { servers: { names: ['d*', 'web'] } }, ['db', 'web']],
     ['a region', { regions: ['ORD'] }, ['far']],
   ])('of %s takes that and nothing else', async (_, part, expected) => {
     const h = await fleet();
     setTime('2026-11-24T00:00:10Z');
     expect(taken(await h.run('snapshot', { policy: 'daily', ...part }))).toEqual(expected);
+  });
+
+  test('of a name that the policy leaves out fails, and takes the others', async () => {
+    const h = await fleet();
+    setTime('2026-11-24T00:00:10Z');
+    const event = { policy: 'daily', servers: { names: ['web', 'stranger'] } };
+    const { report, error } = await h.fail('snapshot', event);
+    expect(error.message).toContain('servers.names "stranger" matches no server of this policy');
+    expect(report?.totals).toEqual({ taken: 1 });
+  });
+
+  test('by hand of a name that nobody has fails', async () => {
+    const h = await fleet();
+    const { error } = await h.fail('snapshot', { adhoc: true, servers: { names: ['wbe'] } });
+    expect(error.message).toContain('servers.names "wbe" matches no server');
   });
 
   test('of an id that the policy does not select fails, and takes no other', async () => {
@@ -143,4 +154,9 @@ test('a run of a part does not say that the policy has run', async () => {
   expect(h.logs()).not.toContain('"Succeeded":');
   await h.run('cleanup', { policy: 'daily' });
   expect(h.logs()).toContain('"Succeeded":1');
+});
+
+test.each(['snapshot', 'cleanup', 'offsite', 'drill'] as const)('%s refuses no event at all', async (job) => {
+  const h = await fleet();
+  expect((await h.fail(job, null)).error.message).toContain('it must be a JSON object');
 });
