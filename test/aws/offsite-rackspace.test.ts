@@ -153,6 +153,9 @@ test('an export that is deleted before it was copied is asked for again', async 
     answer: () => region.files.delete(OWNER, `${image.id}.vhd`),
   });
   expect(await h.run('offsite', event())).toMatchObject({ totals: { skipped: 1 } });
+  // An export that is done has an hour to show its object.
+  expect(await h.run('offsite', event())).toMatchObject({ totals: { exporting: 1 } });
+  h.cloud.advance(HOUR_MS);
   expect((await h.fail('offsite', event())).error.message).toContain(
     'its export has failed, and is asked for again',
   );
