@@ -101,8 +101,7 @@ export function draftOf({ service, stage, region }: Deployment): Resources {
     ServerlessDeploymentBucket: resource('AWS::S3::Bucket'),
     ServerlessDeploymentBucketPolicy: resource('AWS::S3::BucketPolicy'),
     IamRoleLambdaExecution: resource('AWS::IAM::Role', {
-      // One of the operator's own is looked at by itself.
-      ...(roleOf(service.provider).name === undefined ? { RoleName: `${prefix}-${region}-lambdaRole` } : {}),
+      RoleName: roleOf(service.provider).name ?? `${prefix}-${region}-lambdaRole`,
     }),
     ...Object.fromEntries(functions),
     ...service.resources?.Resources,
@@ -130,6 +129,11 @@ function nameProblems(deployment: Deployment): string[] {
   const longest = names.sort((a, b) => b.over - a.over)[0];
   if (!longest) return [];
   const { kind, name, over } = longest;
+  if (name === roleOf(service.provider).name) {
+    return [
+      `provider.iam.role.name: has ${name.length} characters, and AWS takes ${LONGEST_NAMES[kind]}: choose a shorter one`,
+    ];
+  }
   const room = stage.length - over;
   return [
     `stage: ${kind} would be ${name}, of ${name.length} characters, and AWS takes ${LONGEST_NAMES[kind]}: choose ${room > 0 ? `a stage of at most ${room} characters, or ` : ''}a shorter service name`,

@@ -1,8 +1,5 @@
 import type { Service } from './policies.ts';
 
-/** Source: AWS Identity and Access Management API reference, "CreateRole". */
-const LONGEST_NAME = 64;
-
 /**
  * Adds `provider.iam.role.statements` (or `provider.iamRoleStatements`, as it was called before) to the role of the
  * functions. Serverless puts them there too, but the statements that deploy/resources.yml has under `extensions` take their
@@ -18,19 +15,11 @@ export function addOwnStatements({ provider, resources }: Pick<Service, 'provide
 
 /** What is wrong with the role that serverless.yml gives the functions. */
 export function roleProblems({ provider }: Pick<Service, 'provider'>): string[] {
-  const { name } = roleOf(provider);
-  return [
-    ...(typeof provider?.iam?.role === 'string'
-      ? [
-          'provider.iam.role: the functions have a role of their own: take it out, and add rights under provider.iam.role.statements',
-        ]
-      : []),
-    ...(name !== undefined && name.length > LONGEST_NAME
-      ? [
-          `provider.iam.role.name: has ${name.length} characters, and AWS takes ${LONGEST_NAME}: choose a shorter one`,
-        ]
-      : []),
-  ];
+  return typeof provider?.iam?.role === 'string'
+    ? [
+        'provider.iam.role: the functions have a role of their own: take it out, and add rights under provider.iam.role.statements',
+      ]
+    : [];
 }
 
 /** What serverless.yml says of the role that is made. */

@@ -1,7 +1,7 @@
 import { eachAccount } from '../lib/accounts.ts';
 import { parseAudit } from '../lib/audit/publish.ts';
 import { eachAccountOf, policyOf, wholePolicyOf } from '../lib/order.ts';
-import { parsePolicy } from '../lib/policy.ts';
+import { type Policy, parsePolicy } from '../lib/policy.ts';
 import { Refusal } from '../lib/refusal.ts';
 import { parseSchedule } from '../lib/schedule.ts';
 import { JOBS } from '../lib/work.ts';
@@ -20,6 +20,12 @@ const BY_HAND = ['continue', 'hold', 'restore', 'doctor'];
  * The schedule events that are made from the policies are not looked at here, and neither are other functions.
  */
 export function scheduleEventProblems(service: Pick<Service, 'custom' | 'functions'>): string[] {
+  const names = policiesOf(service).map(({ policy }) => policy);
+  // Where something is wrong with the policies, that has to be corrected first.
+  const policies =
+    policyProblems(service).length > 0
+      ? undefined
+      : policiesOf(service).flatMap(eachAccount).map(parsePolicy);
   return Object.entries(service.functions ?? {}).flatMap(([name, { events = [] }]) =>
     events.flatMap((event, i) => {
       const { schedule, eventBridge } = Object(event);
@@ -27,7 +33,7 @@ export function scheduleEventProblems(service: Pick<Service, 'custom' | 'functio
         return [`functions.${name}.events.${i}.eventBridge: write it as a schedule event instead`];
       if (schedule === undefined) return [];
       const fields: Record<string, unknown> = typeof schedule === 'object' ? Object(schedule) : {};
-      return [...fieldProblems(name, fields), ...inputProblems(name, fields.input, service)].map(
+      return [...fieldProblems(name, fields), ...inputProblems(name, fields.input, { names, policies })].map(
         (problem) => `functions.${name}.events.${i}.schedule${problem}`,
       );
     }),
@@ -57,7 +63,14 @@ function rateProblems(rate: unknown): string[] {
   }
 }
 
-function inputProblems(name: string, input: unknown, service: Pick<Service, 'custom'>): string[] {
+/** What may be named. */
+interface Named {
+  names: readonly string[];
+  /** As a run reads them; undefined where something is wrong with them. */
+  policies: readonly Policy[] | undefined;
+}
+
+function inputProblems(name: string, input: unknown, { names, policies }: Named): string[] {
   if (!isOurs(name)) return [];
   if (BY_HAND.includes(name)) return [`: remove it: ${name} has no schedule`];
   const length = JSON.stringify(input)?.length ?? 0;
@@ -67,22 +80,19 @@ function inputProblems(name: string, input: unknown, service: Pick<Service, 'cus
     ];
   }
   if (name === 'audit') return auditProblems(input);
-  const names = policiesOf(service).map(({ policy }) => policy);
   const named = Object(input).policy;
   return names.includes(named)
-    ? orderProblems(name, input, service)
+    ? orderProblems(name, input, policies)
     : [
         `${input === undefined ? '' : '.input'}: must have an input that names a policy (${names.join(', ') || 'there is none'}), such as { policy: ${names[0] ?? 'daily'} }; or remove it: the schedules of a policy are made from custom.policies`,
       ];
 }
 
 /** What a run would refuse an event for that names a policy. */
-function orderProblems(name: string, input: unknown, service: Pick<Service, 'custom'>): string[] {
-  // Else they are what has to be corrected first.
-  if (policyProblems(service).length > 0) return [];
+function orderProblems(name: string, input: unknown, policies: Named['policies']): string[] {
+  if (!policies) return [];
   const read = name === 'offsite' || name === 'drill' ? wholePolicyOf : policyOf;
   try {
-    const policies = policiesOf(service).flatMap(eachAccount).map(parsePolicy);
     for (const one of eachAccountOf(input, { policies })) read(one, { policies, isDeployed: true });
     return [];
   } catch (error) {

@@ -1,5 +1,4 @@
 import { parseCron } from './cron.ts';
-import { remembered } from './remembered.ts';
 import { latestShown, momentOf } from './wall-clock.ts';
 
 const MINUTE_MS = 60_000;
@@ -100,10 +99,7 @@ function cronSchedule(fields: string, timezone: string): Schedule {
   return {
     exact: true,
     slot,
-    next: remembered(
-      (now) => momentFrom(latestShown(now, timezone), (wall) => cron.nextRun(wall)),
-      (now) => now.getTime(),
-    ),
+    next: (now) => momentFrom(latestShown(now, timezone), (wall) => cron.nextRun(wall)),
     covers: (made, now) => made.getTime() === slot(now)?.getTime(),
   };
 }
