@@ -1,15 +1,83 @@
 import { availableParallelism } from 'node:os';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+
+type Options = NonNullable<Extract<TestProjectConfiguration, { test?: unknown }>['test']>;
+
+/** Nothing is tested by its speed: what takes so long hangs. */
+const HANGS_MS = 600_000;
+
+/** Each suite that `npm run` knows, by the name of its project. CONTRIBUTING.md says what each is for. */
+const suites: Record<string, Options> = {
+  unit: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['real', 'chaos', 'cli', 'aws', 'browser', 'faults'].map((folder) => `test/${folder}/**`),
+    // Much of their time is waiting: for pauses between tries, and for other processes.
+    maxWorkers: 2 * availableParallelism(),
+    setupFiles: 'test/short-pauses.ts',
+    // A new process for each file would spend half of its time on warming up.
+    isolate: false,
+    testTimeout: HANGS_MS,
+    // Neither UTC nor the zone of anybody's machine: what should not depend on it, does not.
+    env: { TZ: 'Asia/Kathmandu' },
+  },
+  thorough: {
+    include: ['test/properties/**/*.test.ts'],
+    env: { RUNS: process.env.RUNS ?? '360' },
+    setupFiles: 'test/short-pauses.ts',
+    testTimeout: HANGS_MS,
+    maxWorkers: 2,
+  },
+  fleet: { include: ['test/fleet/**/*.test.ts'], env: { FLEET: 'whole' }, testTimeout: HANGS_MS },
+  faults: { include: ['test/faults/**/*.test.ts'], maxWorkers: 2, hookTimeout: 3 * HANGS_MS },
+  // They share .build, so one at a time.
+  cli: {
+    include: ['test/cli/**/*.test.ts'],
+    fileParallelism: false,
+    testTimeout: HANGS_MS,
+    hookTimeout: HANGS_MS,
+  },
+  browser: {
+    include: ['test/browser/**/*.test.ts'],
+    fileParallelism: false,
+    testTimeout: HANGS_MS,
+    hookTimeout: HANGS_MS,
+  },
+  'aws-deployments': {
+    include: ['test/aws/{lifecycle,package}.test.ts'],
+    globalSetup: 'test/aws/setup.ts',
+    maxWorkers: 2,
+    testTimeout: HANGS_MS,
+    hookTimeout: HANGS_MS,
+  },
+  'aws-runs': {
+    include: ['test/aws/**/*.test.ts'],
+    exclude: ['test/aws/{lifecycle,package}.test.ts'],
+    globalSetup: 'test/aws/setup.ts',
+    // Some are about time.
+    fileParallelism: false,
+    testTimeout: HANGS_MS,
+    hookTimeout: HANGS_MS,
+  },
+  // One cloud and its servers, for one test at a time.
+  openstack: {
+    include: ['test/real/**/*.test.ts'],
+    globalSetup: 'test/real/environment.ts',
+    fileParallelism: false,
+    testTimeout: HANGS_MS,
+    hookTimeout: HANGS_MS,
+  },
+  chaos: {
+    include: ['test/chaos/**/*.test.ts'],
+    globalSetup: 'test/chaos/setup.ts',
+    testTimeout: 2 * HANGS_MS,
+    hookTimeout: HANGS_MS,
+  },
+};
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // Much of their time is waiting: for pauses between tries, and for other processes.
-    maxWorkers: 2 * availableParallelism(),
-    // Nothing is tested by its speed: this is for what hangs.
-    testTimeout: 180_000,
-    // Neither UTC nor the zone of anybody's machine: what should not depend on it, does not.
-    env: { TZ: 'Asia/Kathmandu' },
-    exclude: ['real', 'chaos', 'cli', 'aws', 'browser', 'faults'].map((folder) => `test/${folder}/**`),
+    projects: Object.entries(suites).map(([name, test], i) => ({
+      test: { ...test, name, sequence: { groupOrder: i } },
+    })),
   },
 });

@@ -1,11 +1,11 @@
-import { METRICS_NAMESPACE } from '../lib/metrics.ts';
+import { METRICS_NAMESPACE } from '../lib/reporting/metrics.ts';
 import { jobsOf, policiesOf, type Service } from './policies.ts';
 import { logicalIdOf, type Resources } from './resources.ts';
 
 /**
  * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. For each function that runs by
- * itself: a run failed, a run was throttled. For each policy, from the hourly audit: it is in trouble, or nobody can say
- * whether it is. And for the queue of failed runs: it is not empty. All of them tell the topic `Alerts`.
+ * itself: a run failed. For all of them: a run was throttled. For each policy, from the hourly audit: it is in trouble, or
+ * nobody can say whether it is. And for the queue of failed runs: it is not empty. All of them tell the topic `Alerts`.
  *
  * One alarm a policy, because a stack has no more than 500 resources; which trouble it is, the report page says.
  *
@@ -22,8 +22,6 @@ export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: st
     Properties: {
       AlarmName: `${deployment}-${name}`,
       AlarmDescription: description,
-      Statistic: 'Sum',
-      Period: 300,
       EvaluationPeriods: 1,
       Threshold: 1,
       ComparisonOperator: 'GreaterThanOrEqualToThreshold',
@@ -33,28 +31,38 @@ export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: st
       ...properties,
     },
   });
-  const ofFunction = (job: string, metric: string, description: string) => [
-    `${logicalIdOf(job)}${metric}Alarm`,
-    alarm(`${job}-${metric.toLowerCase()}`, description, {
-      Namespace: 'AWS/Lambda',
-      MetricName: metric,
-      Dimensions: [{ Name: 'FunctionName', Value: { Ref: `${logicalIdOf(job)}LambdaFunction` } }],
-    }),
-  ];
-  const functions = new Set([...jobsOf(service).map(({ job }) => job), 'continue', 'audit']);
+  const metricOf = (job: string, MetricName: string) => ({
+    Namespace: 'AWS/Lambda',
+    MetricName,
+    Dimensions: [{ Name: 'FunctionName', Value: { Ref: `${logicalIdOf(job)}LambdaFunction` } }],
+  });
+  const functions = [...new Set([...jobsOf(service).map(({ job }) => job), 'continue', 'audit'])];
   return Object.fromEntries([
-    ...[...functions].flatMap((job) => [
-      ofFunction(
-        job,
-        'Errors',
+    ...functions.map((job) => [
+      `${logicalIdOf(job)}ErrorsAlarm`,
+      alarm(
+        `${job}-errors`,
         `A run of ${job} has failed. It is tried again; what it says: npx serverless logs -f ${job} --stage ${stage}`,
-      ),
-      ofFunction(
-        job,
-        'Throttles',
-        `Lambda has refused to run ${job}: too much runs in this AWS account. Lambda tries again for hours.`,
+        { ...metricOf(job, 'Errors'), Statistic: 'Sum', Period: 300 },
       ),
     ]),
+    [
+      'ThrottlesAlarm',
+      alarm(
+        'throttles',
+        'Lambda has refused to run a function: too much runs in this AWS account. Lambda tries again for hours.',
+        {
+          Metrics: [
+            { Id: 'all', Expression: 'SUM(METRICS())' },
+            ...functions.map((job) => ({
+              Id: job,
+              MetricStat: { Metric: metricOf(job, 'Throttles'), Period: 300, Stat: 'Sum' },
+              ReturnData: false,
+            })),
+          ],
+        },
+      ),
+    ],
     ...policiesOf(service).map(({ policy }) => [
       `${logicalIdOf(policy)}TroubleAlarm`,
       alarm(
@@ -85,6 +93,7 @@ export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: st
           MetricName: 'ApproximateNumberOfMessagesVisible',
           Dimensions: [{ Name: 'QueueName', Value: { 'Fn::GetAtt': ['FailedRuns', 'QueueName'] } }],
           Statistic: 'Maximum',
+          Period: 300,
         },
       ),
     ],

@@ -1,6 +1,6 @@
-import { type Deployment, limitProblems } from './limits.ts';
-import { policyProblems, type Service } from './policies.ts';
-import { roleProblems } from './role.ts';
+import { type Deployment, limitProblems, madeOf } from './limits.ts';
+import { FUNCTIONS, functionsOf, policyProblems, type Service } from './policies.ts';
+import { rightsProblems, roleProblems } from './role.ts';
 import { scheduleEventProblems } from './schedule-events.ts';
 import { settingsProblems } from './settings.ts';
 
@@ -10,15 +10,54 @@ import { settingsProblems } from './settings.ts';
  *
  * @param deployment without the schedule events that are made from its policies.
  */
-export function problemsIn(deployment: Deployment): string[] {
+export function problemsIn(given: Deployment): string[] {
+  const service = { ...given.service, functions: functionsOf(given.service.functions) };
+  const events = eventProblems(service);
+  return events.length > 0 ? events : problemsOf({ ...given, service });
+}
+
+function problemsOf(deployment: Deployment): string[] {
   const { service } = deployment;
+  const settings = settingsProblems(service.custom);
   return [
-    ...settingsProblems(service.custom),
+    ...stackNameProblems({ service: service.service, stage: deployment.stage }),
+    ...settings,
     ...policyProblems(service),
     ...roleProblems(service),
+    ...rightsProblems(service),
     ...runtimeProblems(service),
-    ...scheduleEventProblems(service),
+    ...resourceProblems(deployment),
+    // The input of the digest's event is a setting.
+    ...(settings.length > 0 ? [] : scheduleEventProblems(service)),
     ...limitProblems(deployment),
+  ];
+}
+
+/** The service and the stage become the name of the stack, and a part of most other names. */
+export function stackNameProblems(names: Record<string, string>): string[] {
+  return Object.entries(names).flatMap(([field, name]) =>
+    /^[a-z][a-z0-9-]*$/i.test(name)
+      ? []
+      : [`${field}: must begin with a letter, and have letters, digits and hyphens only`],
+  );
+}
+
+/** Events that are no list would stop all that looks at them. */
+function eventProblems({ functions = {} }: Service): string[] {
+  return Object.entries(functions)
+    .filter(([, { events = [] }]) => !Array.isArray(events))
+    .map(([name]) => `functions.${name}.events: must be a list: put "- " before each event`);
+}
+
+/** Resources of the product, which it needs, and of which none may be another's. */
+function resourceProblems(deployment: Deployment): string[] {
+  const own = deployment.service.resources?.Resources ?? {};
+  const taken = Object.keys(madeOf(deployment)).filter((name) => name in own);
+  return [
+    ...taken.map((name) => `resources.Resources.${name}: the product makes one of that name: choose another`),
+    ...(FUNCTIONS.every((name) => name in (deployment.service.functions ?? {})) && !('Reports' in own)
+      ? ['resources: must pull in deploy/resources.yml, as the file that comes with this version does']
+      : []),
   ];
 }
 

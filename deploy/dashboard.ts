@@ -1,4 +1,4 @@
-import { METRICS_NAMESPACE } from '../lib/metrics.ts';
+import { METRICS_NAMESPACE } from '../lib/reporting/metrics.ts';
 import type { Service } from './policies.ts';
 import type { Resources } from './resources.ts';
 

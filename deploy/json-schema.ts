@@ -1,9 +1,9 @@
 import { type JsonSchema, toJsonSchema } from '@valibot/to-json-schema';
 import * as v from 'valibot';
-import { CRON_PATTERN } from '../lib/cron.ts';
-import { PolicyFields, policyName } from '../lib/policy.ts';
-import { RATE_PATTERN } from '../lib/schedule.ts';
-import { strict } from '../lib/schema.ts';
+import { CRON_PATTERN } from '../lib/config/cron.ts';
+import { PolicyFields, policyName } from '../lib/config/policy.ts';
+import { RATE_PATTERN } from '../lib/config/schedule.ts';
+import { strict } from '../lib/config/schema.ts';
 import { Settings } from './settings.ts';
 
 const { policy: _policy, dryRun: _dryRun, account, ...rest } = PolicyFields.entries;
@@ -30,7 +30,8 @@ function customProperties(): Record<string, JsonSchema> & { policies: JsonSchema
   } as JsonSchema;
   return {
     policies: {
-      type: 'object',
+      // Whoever comments out all blocks leaves nothing there.
+      type: ['object', 'null'],
       description: 'The policies, by name.',
       propertyNames: schemaOf(policyName),
       additionalProperties: { ...block, properties: { ...block.properties, account: accounts } },

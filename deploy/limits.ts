@@ -1,6 +1,6 @@
 import { alarmsOf } from './alarms.ts';
 import { dashboardOf } from './dashboard.ts';
-import { policiesOf, type Service } from './policies.ts';
+import { FUNCTIONS, policiesOf, type Service } from './policies.ts';
 import { logicalIdOf, type Resources } from './resources.ts';
 import { roleOf } from './role.ts';
 import { rulesOf } from './rules.ts';
@@ -53,8 +53,12 @@ export function limitProblems(deployment: Deployment): string[] {
 function sizeProblems(deployment: Deployment): string[] {
   const policies = policiesOf(deployment.service).length;
   if (fits(deployment, policies)) return [];
-  let most = policies - 1;
-  while (most > 0 && !fits(deployment, most)) most -= 1;
+  let [most, tooMany] = [0, policies];
+  while (tooMany - most > 1) {
+    const middle = Math.floor((most + tooMany) / 2);
+    if (fits(deployment, middle)) most = middle;
+    else tooMany = middle;
+  }
   return [
     `custom.policies: a deployment has room for ${most} of these ${policies} policies (a CloudFormation stack takes ${MOST_RESOURCES} resources and a template of ${LARGEST_TEMPLATE_BYTES / 1e6} MB): let one policy stand for several accounts, such as account: customer-*, or split them between two services`,
   ];
@@ -80,10 +84,14 @@ export function draftOf({ service, stage, region }: Deployment): Resources {
   const functions = Object.entries(service.functions ?? {}).flatMap(([name, fn]) => {
     const id = logicalIdOf(name);
     const queues = (fn.events ?? []).filter((event) => 'sqs' in Object(event));
+    // Of these it is a subscription, a route or the like, and a permission.
+    const others = (fn.events ?? []).filter(
+      (event) => !('sqs' in Object(event) || 'schedule' in Object(event)),
+    );
     return [
       [
         `${id}LambdaFunction`,
-        resource('AWS::Lambda::Function', { ...fn, FunctionName: `${prefix}-${name}` }),
+        resource('AWS::Lambda::Function', { ...fn, FunctionName: fn.name ?? `${prefix}-${name}` }),
       ],
       [`${id}LogGroup`, resource('AWS::Logs::LogGroup')],
       ...(fn.destinations ? [[`${id}LambdaEvConf`, resource('AWS::Lambda::EventInvokeConfig')]] : []),
@@ -95,6 +103,10 @@ export function draftOf({ service, stage, region }: Deployment): Resources {
         `${id}EventSourceMapping${i + 1}`,
         resource('AWS::Lambda::EventSourceMapping'),
       ]),
+      ...others.flatMap((_, i) => [
+        [`${id}Event${i + 1}`, resource('Of an event')],
+        [`${id}EventPermission${i + 1}`, resource('AWS::Lambda::Permission')],
+      ]),
     ];
   });
   return {
@@ -105,22 +117,29 @@ export function draftOf({ service, stage, region }: Deployment): Resources {
     }),
     ...Object.fromEntries(functions),
     ...service.resources?.Resources,
-    ...rulesOf(service, stage),
-    ...alarmsOf(service, stage),
-    ...dashboardOf(service, stage),
+    ...madeOf({ service, stage }),
   };
+}
+
+/** The resources that are made of the policies. */
+export function madeOf({ service, stage }: Pick<Deployment, 'service' | 'stage'>): Resources {
+  return { ...rulesOf(service, stage), ...alarmsOf(service, stage), ...dashboardOf(service, stage) };
 }
 
 /** The expressions of the schedule events of a function: each becomes a rule. */
 function ratesOf(events: readonly unknown[] = []): unknown[] {
-  return events.flatMap((event) => [Object(Object(event).schedule).rate ?? []].flat());
+  return events.flatMap((event) => {
+    const { schedule } = Object(event);
+    return typeof schedule === 'string' ? [schedule] : [Object(schedule).rate ?? []].flat();
+  });
 }
 
 /** The names that are too long, of each kind the longest. */
 function nameProblems(deployment: Deployment): string[] {
   const { service, stage } = deployment;
+  const stack = `${service.service}-${stage}`;
   const names = [
-    ['StackName', `${service.service}-${stage}`],
+    ['StackName', stack],
     ...Object.values(draftOf(deployment)).flatMap(({ Properties }) => Object.entries(Properties ?? {})),
   ].flatMap(([kind, name]) => {
     const over = typeof name === 'string' ? name.length - (LONGEST_NAMES[String(kind)] ?? name.length) : 0;
@@ -129,13 +148,19 @@ function nameProblems(deployment: Deployment): string[] {
   const longest = names.sort((a, b) => b.over - a.over)[0];
   if (!longest) return [];
   const { kind, name, over } = longest;
+  const tooLong = `${name.length} characters, and AWS takes ${LONGEST_NAMES[kind]}`;
   if (name === roleOf(service.provider).name) {
-    return [
-      `provider.iam.role.name: has ${name.length} characters, and AWS takes ${LONGEST_NAMES[kind]}: choose a shorter one`,
-    ];
+    return [`provider.iam.role.name: has ${tooLong}: choose a shorter one`];
+  }
+  if (!name.startsWith(stack)) {
+    return [`${kind}: ${name} has ${tooLong}: choose a shorter one`];
+  }
+  const own = Object.keys(service.functions ?? {}).find((fn) => name === `${stack}-${fn}`);
+  if (own && !FUNCTIONS.includes(own)) {
+    return [`functions.${own}: its name would be ${name}, of ${tooLong}: give it a shorter one`];
   }
   const room = stage.length - over;
   return [
-    `stage: ${kind} would be ${name}, of ${name.length} characters, and AWS takes ${LONGEST_NAMES[kind]}: choose ${room > 0 ? `a stage of at most ${room} characters, or ` : ''}a shorter service name`,
+    `stage: ${kind} would be ${name}, of ${tooLong}: choose ${room > 0 ? `a stage of at most ${room} characters, or ` : ''}a shorter service name`,
   ];
 }

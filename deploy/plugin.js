@@ -1,10 +1,12 @@
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { problemsIn, refusalOf } from './check.ts';
+import { madeOf } from './limits.ts';
 import { functionsOf, policiesOf } from './policies.ts';
 import { addOwnStatements } from './role.ts';
-import { eventsOf, rulesOf } from './rules.ts';
+import { eventsOf } from './rules.ts';
 
 /**
  * @typedef {import('./policies.ts').Service & {
@@ -17,6 +19,7 @@ import { eventsOf, rulesOf } from './rules.ts';
  *   extendConfiguration(path: string[], value: unknown): void,
  *   config: { servicePath: string },
  *   classes: { Error: new (message: string) => Error },
+ *   pluginManager: { plugins: { copyDependencies?(isPackaging?: boolean): Promise<void> }[] },
  *   getProvider(name: 'aws'): { getStage(): string, getRegion(): string, getAwsSdkV3Config(): Promise<object> },
  * }} Serverless
  */
@@ -24,7 +27,7 @@ import { eventsOf, rulesOf } from './rules.ts';
 /**
  * A Serverless plugin that makes a deployment of what serverless.yml says in custom.policies: checks it, so that a
  * mistake is found at the desk and not by a rule at night (policies.ts), makes the rules, the alarms and the dashboard of it,
- * and puts all policies into the package, where the functions read them (lib/policies.ts).
+ * and puts all policies into the package, where the functions read them (lib/config/deployed-policies.ts).
  */
 export default class Deployment {
   /** @param {Serverless} serverless */
@@ -42,13 +45,16 @@ export default class Deployment {
       serverless.extendConfiguration([...path, 'events'], [...given, ...events]);
     }
     /** The events of a function without those that are made of the policies. */
-    const ownEvents = (/** @type {string} */ name, /** @type {unknown[]} */ events = []) =>
-      events.filter(
-        (event) => !Object(made)[name]?.some((/** @type {unknown} */ one) => isDeepStrictEqual(one, event)),
-      );
+    const ownEvents = (/** @type {string} */ name, /** @type {readonly unknown[]} */ events = []) =>
+      Array.isArray(events)
+        ? events.filter(
+            (event) =>
+              !Object(made)[name]?.some((/** @type {unknown} */ one) => isDeepStrictEqual(one, event)),
+          )
+        : [];
     const refuse = () => {
       const functions = Object.fromEntries(
-        Object.entries(service.functions).map(([name, fn]) => [
+        Object.entries(functionsOf(service.functions)).map(([name, fn]) => [
           name,
           { ...fn, events: ownEvents(name, fn.events) },
         ]),
@@ -60,24 +66,18 @@ export default class Deployment {
       });
       if (problems.length > 0) throw new serverless.classes.Error(refusalOf(problems));
     };
-    const prepare = async () => {
+    const prepare = () => {
       refuse();
-      for (const [name, fn] of Object.entries(service.functions)) {
+      for (const name of Object.keys(service.functions)) {
+        service.functions[name] ??= {};
+        const fn = service.functions[name];
         // Serverless would make a rule and a permission of each.
         fn.events = ownEvents(name, fn.events);
         // serverless-plugin-typescript would put empty patterns there, of which serverless warns.
         fn.package ??= {};
       }
       addOwnStatements(service);
-      const { alarmsOf } = await import('./alarms.ts');
-      const { dashboardOf } = await import('./dashboard.ts');
-      const stage = provider.getStage();
-      Object.assign(
-        service.resources.Resources,
-        rulesOf(service, stage),
-        alarmsOf(service, stage),
-        dashboardOf(service, stage),
-      );
+      Object.assign(service.resources.Resources, madeOf({ service, stage: provider.getStage() }));
     };
     // By now serverless-plugin-typescript, which stands before this one, has made its build folder the service's.
     const addPolicies = () =>
@@ -86,6 +86,7 @@ export default class Deployment {
       refuse();
       return addPolicies();
     };
+    copyLess(serverless);
     const rerun = async () => {
       const { LambdaClient } = await import('@aws-sdk/client-lambda');
       const { SQSClient } = await import('@aws-sdk/client-sqs');
@@ -117,4 +118,28 @@ export default class Deployment {
       'before:offline:start:init': checkAndAddPolicies,
     };
   }
+}
+
+/**
+ * Has serverless-plugin-typescript copy only the packages of production into its build folder. It would copy all of
+ * node_modules and delete the copy, which takes most of the time of a deployment.
+ *
+ * @param {Serverless} serverless
+ */
+function copyLess({ pluginManager: { plugins } }) {
+  const compiler = plugins.find((plugin) => plugin.constructor.name === 'TypeScriptPlugin');
+  const copy = compiler?.copyDependencies;
+  if (!copy || !existsSync('package-lock.json')) return;
+  compiler.copyDependencies = async (isPackaging) => {
+    if (isPackaging) {
+      /** @type {{ packages: Record<string, { dev?: boolean }> }} */
+      const { packages } = JSON.parse(await readFile('package-lock.json', 'utf8'));
+      const paths = Object.keys(packages).filter((path) => path && !packages[path]?.dev && existsSync(path));
+      // Some may be of a deployment that failed.
+      await rm(join('.build', 'node_modules'), { recursive: true, force: true });
+      for (const path of paths) await cp(path, join('.build', path), { recursive: true });
+    }
+    // The packages are there, so it adds package.json to them.
+    await copy.call(compiler, false);
+  };
 }

@@ -1,13 +1,22 @@
-import { eachAccount, mayMeet } from '../lib/accounts.ts';
-import { parsePolicy } from '../lib/policy.ts';
-import { Refusal } from '../lib/refusal.ts';
-import { parseSchedule } from '../lib/schedule.ts';
-import { DRILL_RATE, type Work } from '../lib/work.ts';
+import * as v from 'valibot';
+import { eachAccount, mayMeet } from '../lib/config/accounts.ts';
+import { parsePolicy, policyName } from '../lib/config/policy.ts';
+import { parseSchedule } from '../lib/config/schedule.ts';
+import { Refusal } from '../lib/config/validation-error.ts';
+import { DRILL_RATE, JOBS, type Work } from '../lib/runtime/work-item.ts';
 import type { Resources } from './resources.ts';
 
 type Functions = Record<
   string,
-  { events?: readonly unknown[]; destinations?: unknown; runtime?: unknown; image?: unknown }
+  {
+    name?: string;
+    handler?: string;
+    events?: readonly unknown[];
+    destinations?: unknown;
+    tracing?: unknown;
+    runtime?: unknown;
+    image?: unknown;
+  }
 >;
 
 /** What serverless.yml says, as far as the plugin reads it. */
@@ -18,16 +27,45 @@ export interface Service {
   provider?: {
     runtime?: unknown;
     /** The ARN of a role that is there already, or what to add to the one that is made. */
-    iam?: { role?: string | { name?: string; statements?: readonly unknown[] } };
+    iam?: { role?: string | { name?: string; statements?: readonly unknown[] } | null } | null;
+    /** The same, as it was called before. */
+    role?: unknown;
+    stackName?: unknown;
     iamRoleStatements?: readonly unknown[];
   };
   resources?: { Resources?: Resources; extensions?: Record<string, unknown> };
 }
 
-/** The functions, which serverless.yml may also list in several parts. */
+/**
+ * The functions, which serverless.yml may also list in several parts. Whoever comments out the lines of one leaves
+ * nothing there.
+ */
 export function functionsOf(functions: Functions | readonly Functions[] | undefined): Functions {
-  return Object.assign({}, ...[functions ?? {}].flat());
+  const all: Record<string, Functions[string] | null> = Object.assign({}, ...[functions ?? {}].flat());
+  return Object.fromEntries(
+    Object.entries(all).map(([name, fn]) => [
+      name,
+      { ...fn, ...(fn?.events === null ? { events: [] } : {}) },
+    ]),
+  );
 }
+
+/** The resources, which serverless.yml may also list in several parts. */
+export function resourcesOf(resources: Section | readonly Section[] | undefined): NonNullable<Section> {
+  const parts = [resources ?? {}].flat() as NonNullable<Section>[];
+  return Object.fromEntries(
+    (['Resources', 'extensions'] as const).map((key) => [
+      key,
+      Object.assign({}, ...parts.map((part) => part[key] ?? {})),
+    ]),
+  );
+}
+type Section = Service['resources'];
+
+/** The functions of the product that have no schedule. */
+export const BY_HAND: readonly string[] = ['continue', 'hold', 'restore', 'doctor'];
+/** The functions of the product. */
+export const FUNCTIONS: readonly string[] = [...JOBS, 'audit', ...BY_HAND];
 
 type Fields = Record<string, unknown>;
 
@@ -112,12 +150,12 @@ function blockProblems(name: string, block: unknown): string[] {
       `.dryRun: take it out: each run would only say what it would do. For one such run, send {"policy": "${name}", "dryRun": true}`,
     ];
   }
-  const problems = refusals({ ...block, policy: name });
-  return problems.length > 0
-    ? problems.map((problem) =>
-        problem.startsWith('policy: ') ? `: its name ${problem.slice('policy: '.length)}` : `.${problem}`,
-      )
-    : neverFiring(block as Fields);
+  const named = v.safeParse(policyName, name);
+  const problems = [
+    ...(named.success ? [] : named.issues.map(({ message }) => `: its name ${message}`)),
+    ...refusals({ ...block, policy: named.success ? name : 'a-name' }).map((problem) => `.${problem}`),
+  ];
+  return problems.length > 0 ? problems : neverFiring(block as Fields);
 }
 
 /** The schedules of a block that nothing is wrong with, and that never fire from now on. */

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CloudFormationClient, paginateListStackResources } from '@aws-sdk/client-cloudformation';
-import { storeIn } from '../lib/store.ts';
+import { storeIn } from '../lib/reporting/report-store.ts';
 
 /**
  * Fetches the report page of a deployment into a file.

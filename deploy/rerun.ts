@@ -7,7 +7,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import * as v from 'valibot';
-import { JOBS } from '../lib/work.ts';
+import { JOBS } from '../lib/runtime/work-item.ts';
 
 const InvocationRecord = v.object({
   requestContext: v.object({ functionArn: v.string() }),
@@ -34,7 +34,7 @@ interface Clients {
  * there now.
  *
  * The messages are what Lambda sends to an on-failure destination (AWS Lambda developer guide, "Invocation records"),
- * or work that was put into this queue because it was delivered too often (lib/work.ts).
+ * or work that was put into this queue because it was delivered too often (lib/runtime/work-item.ts).
  *
  * @param say is told a line for each run.
  * @returns how many failed again.

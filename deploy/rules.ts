@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { parseSchedule } from '../lib/schedule.ts';
+import { parseSchedule } from '../lib/config/schedule.ts';
 import { jobsOf, type PolicyJob, type Service } from './policies.ts';
 import { logicalIdOf, type Resources } from './resources.ts';
 import { triggerOf } from './schedule-expression.ts';
@@ -47,8 +47,10 @@ export function eventsOf(
  * target each; one role lets all of these schedules invoke the functions.
  *
  * Each policy has a rule of its own for its snapshots, because a rate counts from the creation of its rule. The other jobs
- * come round whenever they do, so those with the same schedule share rules, five to a rule: with a rule and a permission for
- * each job, a stack of 500 resources and a Lambda policy of 20,480 bytes would be full with some 45 policies.
+ * come round whenever they do, so those with the same schedule share rules, up to five to a rule: with a rule and a permission
+ * for each job, a stack of 500 resources and a Lambda policy of 20,480 bytes would be full with some 45 policies. Which jobs
+ * share a rule depends on hashes of their names, not on the order of the policies: a policy that is added, moved or removed
+ * changes the one rule that it shares, or splits or merges it with its neighbour.
  *
  * Source: AWS CloudFormation template reference, "AWS::Events::Rule", "AWS::Lambda::Permission" and
  * "AWS::Scheduler::Schedule"; EventBridge Scheduler user guide, "Set up the execution role".
@@ -63,9 +65,12 @@ export function rulesOf(service: Pick<Service, 'service' | 'custom'>, stage: str
       ruleOf(nameOf(`${deployment}-${job.policy}-snapshot`), [job]),
     ]),
     ...[...Map.groupBy(shared, ({ schedule }) => schedule)].flatMap(([schedule, its]) =>
-      chunksOf(its, MOST_TARGETS).map((some, i) => {
+      sharesOf(its.map((job) => ({ ...job, hash: bitsOf(targetIdOf(job)) }))).map(({ bits, jobs }) => {
         const key = hashOf(schedule);
-        return [`Shared${key}Rule${i + 1}`, ruleOf(nameOf(`${deployment}-shared-${key}-${i + 1}`), some)];
+        return [
+          `Shared${key}Rule${bits}`,
+          ruleOf(nameOf([deployment, 'shared', key, ...(bits ? [bits] : [])].join('-')), jobs),
+        ];
       }),
     ),
     ...functionsOf(ruled).map((job) => [`${logicalIdOf(job)}RulesPermission`, permissionOf(job, deployment)]),
@@ -105,7 +110,7 @@ function ruleOf(Name: string, jobs: readonly PolicyJob[]) {
       Description: jobs.map(({ policy, job }) => `${job} of ${policy}`).join(', '),
       ScheduleExpression: jobs[0]!.schedule,
       Targets: jobs.map(({ policy, job }) => ({
-        Id: `${policy}-${job}`,
+        Id: targetIdOf({ policy, job }),
         Arn: arnOf(job),
         Input: JSON.stringify({ policy }),
       })),
@@ -186,10 +191,29 @@ function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }
 
-function chunksOf<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
-    items.slice(i * size, (i + 1) * size),
-  );
+function targetIdOf({ policy, job }: Pick<PolicyJob, 'policy' | 'job'>): string {
+  return `${policy}-${job}`;
+}
+
+/**
+ * Jobs in groups of at most {@link MOST_TARGETS}: those whose hashes begin with the same bits. A group that is too large is
+ * halved by one bit more.
+ */
+function sharesOf<J extends PolicyJob & { hash: string }>(
+  jobs: readonly J[],
+  bits = '',
+): { bits: string; jobs: J[] }[] {
+  if (jobs.length <= MOST_TARGETS) {
+    const sorted = jobs.toSorted((a, b) => (targetIdOf(a) < targetIdOf(b) ? -1 : 1));
+    return jobs.length > 0 ? [{ bits, jobs: sorted }] : [];
+  }
+  const [zeros, ones] = partition(jobs, ({ hash }) => hash[bits.length] === '0');
+  return [...sharesOf(zeros, `${bits}0`), ...sharesOf(ones, `${bits}1`)];
+}
+
+function bitsOf(text: string): string {
+  const hash = createHash('sha256').update(text).digest();
+  return [...hash].map((byte) => byte.toString(2).padStart(8, '0')).join('');
 }
 
 /** Those that pass the test, and the others. */

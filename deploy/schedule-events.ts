@@ -1,18 +1,15 @@
-import { eachAccount } from '../lib/accounts.ts';
 import { parseAudit } from '../lib/audit/publish.ts';
-import { eachAccountOf, policyOf, wholePolicyOf } from '../lib/order.ts';
-import { type Policy, parsePolicy } from '../lib/policy.ts';
-import { Refusal } from '../lib/refusal.ts';
-import { parseSchedule } from '../lib/schedule.ts';
-import { JOBS } from '../lib/work.ts';
-import { policiesOf, policyProblems, type Service } from './policies.ts';
+import { eachAccount } from '../lib/config/accounts.ts';
+import { eachAccountOf, policyOf, wholePolicyOf } from '../lib/config/event.ts';
+import { type Policy, parsePolicy } from '../lib/config/policy.ts';
+import { parseSchedule } from '../lib/config/schedule.ts';
+import { Refusal } from '../lib/config/validation-error.ts';
+import { BY_HAND, FUNCTIONS, policiesOf, policyProblems, type Service } from './policies.ts';
 
 /** In characters. Source: Amazon EventBridge API reference, "Target". */
 const LONGEST_INPUT = 8_192;
 /** What does not change when a function runs, and with which event. */
 const KNOWN_FIELDS = ['rate', 'input', 'name', 'description'];
-/** The functions of the product that have no schedule. */
-const BY_HAND = ['continue', 'hold', 'restore', 'doctor'];
 
 /**
  * What is wrong with the schedule events that stand under the functions of the product, each with the field and the
@@ -26,22 +23,30 @@ export function scheduleEventProblems(service: Pick<Service, 'custom' | 'functio
     policyProblems(service).length > 0
       ? undefined
       : policiesOf(service).flatMap(eachAccount).map(parsePolicy);
-  return Object.entries(service.functions ?? {}).flatMap(([name, { events = [] }]) =>
+  return Object.entries(service.functions ?? {}).flatMap(([key, { handler, events = [] }]) =>
     events.flatMap((event, i) => {
       const { schedule, eventBridge } = Object(event);
+      const name = productFunction(key, handler);
       if (isOurs(name) && Object(eventBridge).schedule !== undefined)
-        return [`functions.${name}.events.${i}.eventBridge: write it as a schedule event instead`];
+        return [`functions.${key}.events.${i}.eventBridge: write it as a schedule event instead`];
       if (schedule === undefined) return [];
-      const fields: Record<string, unknown> = typeof schedule === 'object' ? Object(schedule) : {};
+      const fields: Record<string, unknown> =
+        typeof schedule === 'object' ? Object(schedule) : { rate: schedule };
       return [...fieldProblems(name, fields), ...inputProblems(name, fields.input, { names, policies })].map(
-        (problem) => `functions.${name}.events.${i}.schedule${problem}`,
+        (problem) => `functions.${key}.events.${i}.schedule${problem}`,
       );
     }),
   );
 }
 
+/** Which function of the product it is, whatever its key: its handler says. */
+function productFunction(key: string, handler = ''): string {
+  const [, name] = /^(?:\.\/)?handlers\/(\w+)\.handler$/.exec(handler) ?? [];
+  return name !== undefined && isOurs(name) ? name : key;
+}
+
 function isOurs(name: string): boolean {
-  return name === 'audit' || BY_HAND.includes(name) || JOBS.some((job) => job === name);
+  return FUNCTIONS.includes(name);
 }
 
 function fieldProblems(name: string, fields: Record<string, unknown>): string[] {
@@ -91,10 +96,14 @@ function inputProblems(name: string, input: unknown, { names, policies }: Named)
 /** What a run would refuse an event for that names a policy. */
 function orderProblems(name: string, input: unknown, policies: Named['policies']): string[] {
   if (!policies) return [];
-  const read = name === 'offsite' || name === 'drill' ? wholePolicyOf : policyOf;
+  const asksFor = name === 'offsite' || name === 'drill' ? name : undefined;
+  const read = asksFor ? wholePolicyOf : policyOf;
   try {
-    for (const one of eachAccountOf(input, { policies })) read(one, { policies, isDeployed: true });
-    return [];
+    const asked = eachAccountOf(input, { policies }).map((one) => read(one, { policies, isDeployed: true }));
+    const without = asked.find((policy) => asksFor && !policy[asksFor]);
+    return without
+      ? [`.input.policy: ${without.policy} asks for no ${name}: add ${name} to it, or remove the event`]
+      : [];
   } catch (error) {
     return refusalsIn(error);
   }
@@ -110,7 +119,6 @@ function auditProblems(input: unknown): string[] {
 }
 
 function refusalsIn(error: unknown): string[] {
-  if (error instanceof Refusal)
-    return error.problems.map((problem) => `.input${problem.startsWith('it ') ? ': ' : '.'}${problem}`);
-  throw error;
+  if (!(error instanceof Refusal)) throw error;
+  return error.problems.map((problem) => `.input: ${problem}`);
 }

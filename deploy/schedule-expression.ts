@@ -21,7 +21,7 @@ export type Trigger =
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-events-rule.html and
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-scheduler-schedule.html
  *
- * @param expression `cron(…)` or `rate(…)`, as lib/schedule.ts reads it.
+ * @param expression `cron(…)` or `rate(…)`, as lib/config/schedule.ts reads it.
  * @param timezone a name of the IANA time zone database.
  */
 export function triggerOf(expression: string, timezone: string): Trigger {

@@ -1,4 +1,9 @@
-// osls has types for its plugins, none for these two. They are what `serverless` itself begins with.
+// osls has types for its plugins, none for these. They are what `serverless` itself begins with.
+
+declare module 'serverless/lib/cli/conditionally-load-dotenv.js' {
+  /** Loads .env, or .env.<stage>, where `useDotenv` is set. */
+  export default function load(options: { stage?: string }, configuration: object): Promise<boolean>;
+}
 
 declare module 'serverless/lib/configuration/read.js' {
   /** Reads serverless.yml, CloudFormation's tags included. */
@@ -10,6 +15,36 @@ declare module 'serverless/lib/configuration/variables/index.js' {
   export default function resolve(input: {
     serviceDir: string;
     configuration: Record<string, unknown>;
-    options: Record<string, unknown>;
+    options: object;
+    /** By default those of environment, files, options and the file itself. */
+    sources?: Record<string, VariableSource>;
   }): Promise<void>;
+}
+
+declare module 'serverless/lib/serverless-error.js' {
+  /** What Serverless shows without a stack. */
+  export default class ServerlessError extends Error {
+    constructor(message: string, code: string);
+  }
+}
+
+/** Answers variables such as `${env:NAME}`. */
+interface VariableSource {
+  resolve(variable: { address?: string }): unknown;
+}
+
+declare module 'serverless/lib/configuration/variables/sources/instance-dependent/get-sls.js' {
+  export default function slsSource(): VariableSource;
+}
+
+declare module 'serverless/lib/configuration/variables/sources/instance-dependent/param.js' {
+  export default function paramSource(serverless: {
+    configurationInput: object;
+    processedInput: { options: { param?: string[] } };
+  }): VariableSource;
+}
+
+declare module 'serverless/lib/configuration/variables/sources/*' {
+  const source: VariableSource;
+  export default source;
 }

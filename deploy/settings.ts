@@ -1,33 +1,49 @@
 import * as v from 'valibot';
 import { DIGESTS } from '../lib/audit/publish.ts';
-import { field, nearMiss, problemsOf } from '../lib/schema.ts';
-import { OWNER } from '../lib/settings.ts';
+import { OWNER } from '../lib/config/environment.ts';
+import { field, nearMiss, problemsOf } from '../lib/config/schema.ts';
 
 /** A value that CloudFormation computes, such as `!Ref Copies`. */
-const cloudFormation = v.record(v.string(), v.unknown());
+const cloudFormation = v.pipe(
+  v.record(v.string(), v.unknown()),
+  v.check((value) => !Array.isArray(value) && Object.keys(value).length > 0),
+);
 
-const PROTOCOLS = [
-  'email',
-  'email-json',
-  'http',
-  'https',
-  'sms',
-  'sqs',
-  'lambda',
-  'application',
-  'firehose',
-] as const;
 const alertRemedy = 'must be such as { Protocol: email, Endpoint: ops@example.com }';
-const endpointRemedy = 'must be an address, such as ops@example.com';
+const endpointRemedy = 'must be an address in quotes, such as "ops@example.com" or "+14155550100"';
 const alertsRemedy = 'must be a list of subscriptions, or [] for nobody';
 
+const EMAIL = /^\S+@\S+$/;
+const ARN = /^arn:\S+$/;
+/** The protocols, and what each takes for an address. */
+const ENDPOINTS = {
+  email: EMAIL,
+  'email-json': EMAIL,
+  http: /^http:\/\/\S+$/,
+  https: /^https:\/\/\S+$/,
+  sms: /^\+?[\d-]{6,20}$/,
+  sqs: ARN,
+  lambda: ARN,
+  application: ARN,
+};
+const PROTOCOLS = Object.keys(ENDPOINTS) as (keyof typeof ENDPOINTS)[];
+
 /** Source: AWS CloudFormation template reference, "AWS::SNS::Topic Subscription". */
-const Alert = v.strictObject(
-  {
-    Protocol: v.picklist(PROTOCOLS, `must be one of ${PROTOCOLS.join(', ')}`),
-    Endpoint: v.union([v.pipe(v.string(), v.nonEmpty(endpointRemedy)), cloudFormation], endpointRemedy),
-  },
-  alertRemedy,
+const Alert = v.pipe(
+  v.strictObject(
+    {
+      Protocol: v.picklist(PROTOCOLS, `must be one of ${PROTOCOLS.join(', ')}`),
+      Endpoint: v.union([v.pipe(v.string(), v.nonEmpty(endpointRemedy)), cloudFormation], endpointRemedy),
+    },
+    alertRemedy,
+  ),
+  v.forward(
+    v.check(
+      ({ Protocol, Endpoint }) => typeof Endpoint !== 'string' || ENDPOINTS[Protocol].test(Endpoint),
+      'is no address for this Protocol: email takes ops@example.com, https a URL, sms a number such as "+14155550100", the others an ARN',
+    ),
+    ['Endpoint'],
+  ),
 );
 
 const heartbeatRemedy = 'must be an http or https URL, or "" for none';
@@ -96,7 +112,10 @@ export function settingsProblems(custom: unknown): string[] {
       return nearest && !given.includes(nearest) ? [`custom.${key}: did you mean "${nearest}"?`] : [];
     });
   const misplaced = Object.entries(Object(custom))
-    .filter(([key, value]) => !known.includes(key) && 'schedule' in Object(value) && 'keep' in Object(value))
+    .filter(([key, value]) => {
+      const fields = ['schedule', 'servers', 'keep'];
+      return !known.includes(key) && fields.every((field) => field in Object(value));
+    })
     .map(([key]) => `custom.${key}: is a policy: move it into custom.policies, two spaces to the right`);
   const { issues = [] } = v.safeParse(Settings, Object(custom));
   return [...misspelt, ...misplaced, ...problemsOf(issues, 'custom').map((problem) => `custom.${problem}`)];

@@ -1,15 +1,15 @@
-import { expandAccounts } from '../lib/accounts.ts';
 import { audit } from '../lib/audit/audit.ts';
 import { type GoodRun, unrecorded } from '../lib/audit/missing.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
-import { policiesOf } from '../lib/doctor.ts';
-import { invocation, sendBeat } from '../lib/invocation.ts';
+import { expandAccounts } from '../lib/config/accounts.ts';
+import { settings } from '../lib/config/environment.ts';
+import type { Policy } from '../lib/config/policy.ts';
+import { policiesOf } from '../lib/doctor/doctor.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
-import type { Policy } from '../lib/policy.ts';
-import { settings } from '../lib/settings.ts';
-import { storeIn } from '../lib/store.ts';
+import { storeIn } from '../lib/reporting/report-store.ts';
+import { invocation, sendBeat } from '../lib/runtime/handler.ts';
 
 const { bucket, copiesBucket, topic, pricePerGb } = settings();
 const store = bucket ? storeIn(bucket) : undefined;

@@ -1,12 +1,12 @@
-import { cleanUp } from '../lib/cleanup.ts';
-import { lambda, type Task } from '../lib/lambda.ts';
-import { policyOf } from '../lib/order.ts';
-import type { Policy } from '../lib/policy.ts';
+import { policyOf } from '../lib/config/event.ts';
+import type { Policy } from '../lib/config/policy.ts';
+import { lambda, type Task } from '../lib/runtime/job.ts';
+import { cleanUp } from '../lib/snapshots/cleanup.ts';
 
 /**
  * Deletes the snapshots that a policy no longer keeps, and the ad-hoc ones whose end has passed.
  *
- * The event names the policy, `{"policy": "daily"}`; see lib/order.ts and events/.
+ * The event names the policy, `{"policy": "daily"}`; see lib/config/event.ts and events/.
  */
 export const cleanup: Task<Policy> = {
   name: 'cleanup',

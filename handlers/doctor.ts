@@ -1,7 +1,7 @@
-import { expandAccounts } from '../lib/accounts.ts';
-import { diagnosisText, failureIn } from '../lib/diagnosis.ts';
-import { diagnose, policiesOf } from '../lib/doctor.ts';
-import { invocation } from '../lib/invocation.ts';
+import { expandAccounts } from '../lib/config/accounts.ts';
+import { diagnosisText, failureIn } from '../lib/doctor/diagnosis.ts';
+import { diagnose, policiesOf } from '../lib/doctor/doctor.ts';
+import { invocation } from '../lib/runtime/handler.ts';
 
 /**
  * Checks, without creating or deleting anything, whether the deployment's policies would work, and says what is

@@ -1,12 +1,12 @@
+import { wholePolicyOf } from '../lib/config/event.ts';
+import type { Policy } from '../lib/config/policy.ts';
 import { runDrills } from '../lib/drill/drill.ts';
-import { lambda, type Task } from '../lib/lambda.ts';
-import { wholePolicyOf } from '../lib/order.ts';
-import type { Policy } from '../lib/policy.ts';
+import { lambda, type Task } from '../lib/runtime/job.ts';
 
 /**
  * Proves that the newest snapshots of a policy boot, one throw-away server after the other.
  *
- * The event names a policy with `drill`, `{"policy": "daily"}`; see lib/order.ts and events/.
+ * The event names a policy with `drill`, `{"policy": "daily"}`; see lib/config/event.ts and events/.
  */
 export const drill: Task<Policy> = {
   name: 'drill',

@@ -1,6 +1,6 @@
-import { hold } from '../lib/hold.ts';
-import { byHand } from '../lib/lambda.ts';
-import { parseHold } from '../lib/policy.ts';
+import { parseHold } from '../lib/config/policy.ts';
+import { byHand } from '../lib/runtime/job.ts';
+import { hold } from '../lib/snapshots/hold.ts';
 
 /**
  * Keeps one snapshot for longer than its policy would, or gives it back to its policy.

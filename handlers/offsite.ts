@@ -1,10 +1,10 @@
-import { lambda, type Task } from '../lib/lambda.ts';
+import { settings } from '../lib/config/environment.ts';
+import { wholePolicyOf } from '../lib/config/event.ts';
+import type { Policy } from '../lib/config/policy.ts';
+import { Refusal } from '../lib/config/validation-error.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import { copyOffsite } from '../lib/offsite/offsite.ts';
-import { wholePolicyOf } from '../lib/order.ts';
-import type { Policy } from '../lib/policy.ts';
-import { Refusal } from '../lib/refusal.ts';
-import { settings } from '../lib/settings.ts';
+import { lambda, type Task } from '../lib/runtime/job.ts';
 
 const { copiesBucket } = settings();
 
@@ -14,7 +14,7 @@ const LAST_MS = 2_500;
 /**
  * Copies the newest good snapshots of a policy out of the cloud, or at Rackspace to Cloud Files, and rotates the copies.
  *
- * The event names a policy with `offsite`, `{"policy": "daily"}`; see lib/order.ts and events/.
+ * The event names a policy with `offsite`, `{"policy": "daily"}`; see lib/config/event.ts and events/.
  */
 export const offsite: Task<Policy> = {
   name: 'offsite',

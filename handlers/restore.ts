@@ -1,7 +1,11 @@
-import { invocation } from '../lib/invocation.ts';
+import { settings } from '../lib/config/environment.ts';
 import { parseRestore } from '../lib/restore/event.ts';
 import { failureIn, restorationText } from '../lib/restore/restoration.ts';
 import { restore } from '../lib/restore/restore.ts';
+import { invocation } from '../lib/runtime/handler.ts';
+import { leasesAt } from '../lib/runtime/lease.ts';
+
+const leases = leasesAt(settings().bucket);
 
 /**
  * Restores a server from one of its snapshots: as a new server, or in its place.
@@ -12,7 +16,7 @@ import { restore } from '../lib/restore/restore.ts';
 export const handler = invocation(
   async (event, job) => {
     const asked = parseRestore(event);
-    return restore(await job.login(asked.account), asked, job);
+    return restore(await job.login(asked.account), asked, { ...job, leases });
   },
   (restoration) => ({ failure: failureIn(restoration), text: restorationText(restoration) }),
 );

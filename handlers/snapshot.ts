@@ -1,11 +1,11 @@
-import { lambda, type Task } from '../lib/lambda.ts';
-import { orderOf } from '../lib/order.ts';
-import { takeSnapshots } from '../lib/snapshot.ts';
+import { orderOf } from '../lib/config/event.ts';
+import { lambda, type Task } from '../lib/runtime/job.ts';
+import { takeSnapshots } from '../lib/snapshots/create.ts';
 
 /**
  * Takes the snapshots that a policy asks for at this time, or those of an ad-hoc event.
  *
- * The event names the policy, `{"policy": "daily"}`, or is `{"adhoc": true, …}`; see lib/order.ts and events/.
+ * The event names the policy, `{"policy": "daily"}`, or is `{"adhoc": true, …}`; see lib/config/event.ts and events/.
  */
 export const snapshot: Task = {
   name: 'snapshot',

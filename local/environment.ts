@@ -1,4 +1,4 @@
-import type { Cloud } from './cloud.ts';
+import type { Cloud } from './cloud/cloud.ts';
 
 /**
  * Points this process at an embedded cloud: the secret of `stage` is in its store, and the AWS SDK finds that store

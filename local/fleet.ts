@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { markerOf, verdictMarks } from '../lib/marker.ts';
-import { ADHOC } from '../lib/policy.ts';
-import { imageName } from '../lib/snapshot.ts';
-import type { Cloud } from './cloud.ts';
-import type { CloudImage, CloudServer, Region } from './state.ts';
+import { ADHOC } from '../lib/config/policy.ts';
+import { imageName } from '../lib/snapshots/create.ts';
+import { markerOf, verdictMarks } from '../lib/snapshots/marker.ts';
+import type { Cloud } from './cloud/cloud.ts';
+import type { CloudImage, CloudServer, Region } from './cloud/state.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

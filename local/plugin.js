@@ -8,7 +8,7 @@ export default class EmbeddedCloud {
     const isLocal = () => serverless.getProvider('aws').getStage() === 'local';
     const start = async () => {
       if (!isLocal()) return;
-      const { startCloud } = await import('./cloud.ts');
+      const { startCloud } = await import('./cloud/cloud.ts');
       const { addFleet } = await import('./fleet.ts');
       const { pointAt } = await import('./environment.ts');
       const cloud = await startCloud();

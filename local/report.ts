@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { audit } from '../lib/audit/audit.ts';
 import { reportPage } from '../lib/audit/page.ts';
-import { parseSecret } from '../lib/credentials.ts';
+import { parsePolicy } from '../lib/config/policy.ts';
 import { connect } from '../lib/openstack/session.ts';
-import { parsePolicy } from '../lib/policy.ts';
-import type { Cloud } from './cloud.ts';
+import { parseSecret } from '../lib/runtime/secrets.ts';
+import type { Cloud } from './cloud/cloud.ts';
 import { shippedPolicy } from './policies.ts';
 
 /** What a gigabyte costs a month, for the example's sake. */

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
-import type { Entry, Report } from '../lib/report.ts';
-import { type Cloud, startCloud } from './cloud.ts';
+import type { Entry, Report } from '../lib/reporting/report.ts';
+import { type Cloud, startCloud } from './cloud/cloud.ts';
 import { lambdaContext } from './context.ts';
 import { pointAt } from './environment.ts';
 import { addFleet } from './fleet.ts';
@@ -103,8 +103,8 @@ function table(taken: Report, cleaned: Report): string {
 function keptText({ snapshots = [] }: Entry): string {
   const kept = snapshots.filter(({ outcome }) => outcome === 'kept');
   const rules = new Map<string, number>();
-  for (const reason of kept.flatMap(({ reasons }) => reasons)) {
-    const rule = /^(\w+)/.exec(reason)?.[1] ?? reason;
+  for (const code of kept.flatMap(({ codes }) => codes)) {
+    const rule = code.toLowerCase().split('_')[0]!;
     rules.set(rule, (rules.get(rule) ?? 0) + 1);
   }
   return `${kept.length}: ${[...rules].map(([rule, n]) => `${rule} ${n}`).join(', ')}`;
@@ -119,8 +119,8 @@ function deletedText({ snapshots = [] }: Entry): string {
 /** A few decisions that show different reasons. */
 function examples({ entries }: Report): string {
   const lines = entries.flatMap(({ name, snapshots = [] }) => snapshots.map((s) => ({ name, ...s })));
-  const picks = [/^last/, /^weekly/, /^oldest/, /^held/, /^failed/, /^no rule/].flatMap(
-    (pattern) => lines.find(({ reasons }) => reasons.some((r) => pattern.test(r))) ?? [],
+  const picks = (['LAST', 'WEEKLY', 'OLDEST', 'HELD', 'FAILED', 'NO_RULE'] as const).flatMap(
+    (code) => lines.find(({ codes }) => codes.includes(code)) ?? [],
   );
   return [...new Set(picks)]
     .map(

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, onTestFinished, vi } from 'vitest';
 import type { AuditSummary } from '../lib/audit/summary.ts';
-import type { Diagnosis } from '../lib/diagnosis.ts';
-import type { Report } from '../lib/report.ts';
+import type { Diagnosis } from '../lib/doctor/diagnosis.ts';
+import type { Report } from '../lib/reporting/report.ts';
 import type { Restoration } from '../lib/restore/restoration.ts';
-import { type Cloud, type CloudOptions, startCloud } from '../local/cloud.ts';
+import { type Cloud, type CloudOptions, startCloud } from '../local/cloud/cloud.ts';
 import { lambdaContext } from '../local/context.ts';
 import { type AnyJob, FUNCTIONS } from './functions.ts';
 
@@ -67,6 +67,8 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
   open.push(cloud);
   cloud.secrets.set('autosnap/test/rackspace', cloud.secret('rackspace'));
   stubEnvironment(cloud.secretsUrl);
+  // A queue of another test is no longer there.
+  vi.stubEnv('AUTOSNAP_QUEUE', undefined);
   const lines = captureLogs();
   const cold = () => {
     vi.resetModules();

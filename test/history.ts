@@ -1,7 +1,9 @@
-import { markerOf } from '../lib/marker.ts';
-import type { Report } from '../lib/report.ts';
-import { imageName } from '../lib/snapshot.ts';
-import type { CloudImage, CloudServer } from '../local/state.ts';
+import { bareServer } from '../lib/openstack/compute.ts';
+import type { Report } from '../lib/reporting/report.ts';
+import { blueprintText } from '../lib/snapshots/blueprint.ts';
+import { imageName } from '../lib/snapshots/create.ts';
+import { markerOf } from '../lib/snapshots/marker.ts';
+import type { CloudImage, CloudServer } from '../local/cloud/state.ts';
 import { type Harness, harness, policy, setTime } from './harness.ts';
 
 export const DAY_MS = 86_400_000;
@@ -23,7 +25,9 @@ export function addSnapshot(
   region = 'DFW',
 ): CloudImage {
   const slot = slotOf(age);
-  const marker = markerOf({ owner: 'autosnap-test', policy: 'daily', server: server.id, slot });
+  const name = changes.name ?? imageName(server, changes.properties?.autosnap_policy ?? 'daily', slot);
+  const blueprint = blueprintText(bareServer({ ...server, region }), name);
+  const marker = markerOf({ owner: 'autosnap-test', policy: 'daily', server: server.id, slot, blueprint });
   const properties: Record<string, string> = {
     ...marker,
     image_type: 'snapshot',
@@ -31,7 +35,7 @@ export function addSnapshot(
     ...changes.properties,
   };
   return cloud.region(region).addImage({
-    name: imageName(server, properties.autosnap_policy ?? 'daily', slot),
+    name,
     owner: cloud.account.projectId,
     createdAt: new Date(slot.getTime() + 20_000),
     ...changes,

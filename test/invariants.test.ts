@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { cleanUp } from '../lib/cleanup.ts';
+import { parsePolicy } from '../lib/config/policy.ts';
 import { CloudError } from '../lib/openstack/errors.ts';
 import type { CloudRequest, Session } from '../lib/openstack/session.ts';
-import { parsePolicy } from '../lib/policy.ts';
-import { startCloud } from '../local/cloud.ts';
+import { cleanUp } from '../lib/snapshots/cleanup.ts';
+import { startCloud } from '../local/cloud/cloud.ts';
 import { policy } from './harness.ts';
 import { addSnapshot } from './history.ts';
 import { connected } from './openstack/connected.ts';

@@ -1,4 +1,4 @@
-import type { Report } from '../lib/report.ts';
+import type { Report } from '../lib/reporting/report.ts';
 import { lambdaContext } from '../local/context.ts';
 import { FUNCTIONS } from './functions.ts';
 import type { Harness, Job } from './harness.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Keep, parsePolicy } from '../lib/policy.ts';
-import { retain } from '../lib/retention.ts';
+import { type Keep, parsePolicy } from '../lib/config/policy.ts';
+import { retain } from '../lib/snapshots/retention.ts';
 import { policy } from './harness.ts';
 import { type Period, periodOf } from './properties/calendar.ts';
 import { snapshot } from './snapshots.ts';
@@ -79,7 +79,7 @@ const moment = (stamp: string) => new Date(`${stamp.replace(' ', 'T')}:00Z`);
 
 type Asked = Partial<Record<'last' | Period, number>> & { within?: string };
 
-/** What lib/retention.ts keeps, the newest first. */
+/** What lib/snapshots/retention.ts keeps, the newest first. */
 function kept(asked: Asked, timezone: string): string[] {
   const keep: Keep = parsePolicy(policy({ keep: asked })).keep;
   const series = NEWEST_FIRST.map((stamp) => snapshot(moment(stamp), { id: stamp }));

@@ -1,6 +1,6 @@
-import { nameEnding, type Snapshot } from '../lib/marker.ts';
 import { bareServer, type Server } from '../lib/openstack/compute.ts';
 import type { Image } from '../lib/openstack/images.ts';
+import { nameEnding, type Snapshot } from '../lib/snapshots/marker.ts';
 
 /** A good snapshot of the series "daily" of server "s"; `changes` go on top. Its id is its slot unless told. */
 export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): Snapshot {

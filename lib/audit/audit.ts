@@ -1,5 +1,7 @@
 import pMap from 'p-map';
-import { isoSeconds } from '../dates.ts';
+import { isoSeconds } from '../config/dates.ts';
+import type { Policy } from '../config/policy.ts';
+import { Refusal } from '../config/validation-error.ts';
 import { abandonedAmong } from '../drill/left-alone.ts';
 import { isBucketError } from '../offsite/bucket-error.ts';
 import type { CheckedCopy } from '../offsite/check.ts';
@@ -9,46 +11,14 @@ import type { Server } from '../openstack/compute.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
-import type { Policy } from '../policy.ts';
-import { Refusal } from '../refusal.ts';
-import type { Run } from '../run.ts';
-import { selectServers } from '../selection.ts';
-import { findServers, type RegionSurvey, survey, type UnsureServer } from '../survey.ts';
+import type { Run } from '../runtime/run.ts';
+import { findServers, homesOf, survey } from '../snapshots/inventory.ts';
+import type { RegionSurvey, Survey, UnsureServer } from '../snapshots/region-inventory.ts';
+import { selectServers } from '../snapshots/selector.ts';
 import { type Copies, listCopies, type ReadableCopies } from './copied.ts';
 import { type GoodRun, missingRuns } from './missing.ts';
-import { type AuditedSeries, protectionOf } from './protection.ts';
-
-/** A policy, as the report page shows it. */
-export interface AuditedPolicy {
-  policy: string;
-  account: string;
-  nextRun?: string;
-  nextCleanup?: string;
-  /** Some selector matches no server: the policy protects less than it says. */
-  nothingSelected: boolean;
-  /** Whether all its regions could be read, and all servers in them that it may mean. */
-  readable: boolean;
-  /** Its jobs that no run has ended well of for too long; see missing.ts. */
-  missing?: string[];
-  /** What would make its runs fail, or do less than it says. */
-  problems: string[];
-}
-
-/** How well a deployment's servers are protected at a moment. Times are ISO, in UTC. */
-export interface Audit {
-  /** What people call the deployment. */
-  owner: string;
-  at: string;
-  policies: AuditedPolicy[];
-  series: AuditedSeries[];
-  /** Servers that no policy selects. */
-  uncovered: { account: string; region: string; server: string; name: string }[];
-  warnings: string[];
-  /** What all the snapshots take up. */
-  bytes: number;
-  /** What that costs a month, where the price of a gigabyte is known. */
-  monthlyCost?: number;
-}
+import type { Audit, AuditedPolicy } from './model.ts';
+import { protectionOf } from './protection.ts';
 
 interface Extras {
   /** Of a stored gigabyte (10^9 bytes) a month. */
@@ -132,7 +102,12 @@ async function auditAccount(
     return {
       ...nothing,
       policies: policies.map((p) =>
-        auditedPolicy(p, run, { readable: false, nothingSelected: false, problems: [problem] }),
+        auditedPolicy(p, run, {
+          readable: false,
+          nothingSelected: false,
+          unreadable: 'account',
+          problems: [problem],
+        }),
       ),
     };
   }
@@ -145,7 +120,18 @@ async function auditRegions(
   policies: Policy[],
   run: Run,
 ): Promise<AccountAudit> {
-  const { regions, unsure, unreadable } = await survey(session, undefined, { owner: run.owner });
+  const found = await survey(session, undefined, {
+    owner: run.owner,
+    ids: policies.flatMap(({ servers }) => servers.ids ?? []),
+  });
+  const unsure = [...found.unsure, ...outOfSight(found)];
+  const isUnsure = (id: string) => unsure.some((server) => server.id === id);
+  // What lies in volumes can't be judged without them, and the rest of a region is not to look like all of it.
+  const regions = found.regions.filter(({ volumesUnread }) => volumesUnread === undefined);
+  const unreadable = [
+    ...found.unreadable,
+    ...found.regions.flatMap(({ region, volumesUnread: problem }) => (problem ? [{ region, problem }] : [])),
+  ];
   const place = { owner: run.owner, account };
   let inBucket: Promise<Copies> | undefined;
   const listed = ({ offsite, regions: wanted }: Policy): Promise<Copies> | undefined => {
@@ -174,23 +160,26 @@ async function auditRegions(
     const servers = own.flatMap((r) => r.servers);
     const selection = selectServers(servers, policy.servers);
     for (const { region, id } of selection.servers) covered.add(`${region} ${id}`);
+    const itsUnreadable = unreadable.filter(({ region }) => wanted.includes(region));
     const problems = [
       ...wanted
         .filter((region) => !session.regions.includes(region))
         .map((region) => `regions: the account has no region "${region}"`),
-      ...unreadable
-        .filter(({ region }) => wanted.includes(region))
-        .map(({ region, problem }) => `${region} can't be read: ${problem}`),
+      ...itsUnreadable.map(({ region, problem }) => `${region} can't be read: ${problem}`),
       ...own.flatMap(({ region, doubts }) =>
         doubts.map((doubt) => `${region}: whether all servers are there can't be told: ${doubt}`),
       ),
-      ...selection.missingIds.map((id) => `servers.ids: there is no server ${id}`),
+      ...selection.missingIds.map((id) =>
+        isUnsure(id)
+          ? `servers.ids: whether server ${id} is there can't be told`
+          : `servers.ids: there is no server ${id}`,
+      ),
       ...selection.unmatched.map((selector) => `servers.${selector} matches no server`),
       ...(problem ? [problem] : []),
       ...(policy.drill ? await drillProblems(session, servers, run.owner, policy) : []),
     ];
     const nothingSelected = selection.unmatched.length > 0 || selection.servers.length === 0;
-    let readable = own.length === new Set(wanted).size;
+    let readable = own.length === new Set(wanted).size && !selection.missingIds.some(isUnsure);
     for (const surveyed of own) {
       const adhoc = !adhocIn.has(surveyed.region);
       adhocIn.add(surveyed.region);
@@ -213,7 +202,14 @@ async function auditRegions(
       result.series.push(...series);
       result.warnings.push(...warnings);
     }
-    result.policies.push(auditedPolicy(policy, run, { readable, nothingSelected, problems }));
+    result.policies.push(
+      auditedPolicy(policy, run, {
+        readable,
+        nothingSelected,
+        ...(itsUnreadable.length > 0 ? { unreadable: itsUnreadable.map(({ region }) => region) } : {}),
+        problems,
+      }),
+    );
   }
   for (const { region, id, name, imageSchedule } of regions.flatMap((r) => r.servers)) {
     if (!covered.has(`${region} ${id}`)) result.uncovered.push({ account, region, server: id, name });
@@ -224,6 +220,21 @@ async function auditRegions(
     }
   }
   return result;
+}
+
+/**
+ * The servers that a region says are not there, and whose snapshots say that they were in a region that can't be read, or that
+ * the catalogue lacks: regions may share an image service, so nobody knows whether they are gone.
+ */
+function outOfSight({ regions }: Survey): UnsureServer[] {
+  const read = new Set(regions.map(({ region }) => region));
+  return regions.flatMap((surveyed) =>
+    homesOf(surveyed.gone, [surveyed]).flatMap(([id, home]): UnsureServer[] =>
+      home === undefined || read.has(home)
+        ? []
+        : [{ region: surveyed.region, id, problem: `it was in ${home}, which can't be read` }],
+    ),
+  );
 }
 
 /** The servers of copies that a survey has not looked for, because no image names them any more. */
@@ -271,7 +282,7 @@ async function copiesOf(
 function auditedPolicy(
   { policy, account, schedule, cleanup }: Policy,
   { now }: Run,
-  found: Pick<AuditedPolicy, 'readable' | 'nothingSelected' | 'problems'>,
+  found: Pick<AuditedPolicy, 'readable' | 'nothingSelected' | 'unreadable' | 'problems'>,
 ): AuditedPolicy {
   const [nextRun, nextCleanup] = [schedule.next(now), cleanup.next(now)];
   return {

@@ -1,30 +1,19 @@
 import pMap from 'p-map';
-import { isoSeconds } from '../dates.ts';
-import type { Snapshot } from '../marker.ts';
+import { isoSeconds } from '../config/dates.ts';
+import type { Offsite, Policy } from '../config/policy.ts';
+import { intervalMs } from '../config/schedule.ts';
 import { isBucketError } from '../offsite/bucket-error.ts';
 import { type CheckedCopy, checkCopy } from '../offsite/check.ts';
 import { type Copy, copiesOf, type Place, prefixOf } from '../offsite/copies.ts';
 import type { Copier } from '../offsite/copy.ts';
 import type { CopyStore } from '../offsite/copy-store.ts';
 import type { Image } from '../openstack/images.ts';
-import type { Offsite, Policy } from '../policy.ts';
-import { intervalMs } from '../schedule.ts';
-import { type Census, census } from './census.ts';
-import { type AuditedSeries, LATE } from './protection.ts';
-import { durationText, minuteText } from './words.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
+import { durationText, minuteText } from './format.ts';
+import { type AuditedSeries, type Copied, LATE } from './model.ts';
+import { type Census, census } from './server-count.ts';
 
 const MOST_NAMED = 5;
-
-/** What copies there are of a series. Times are ISO, in UTC. */
-export interface Copied {
-  /** The snapshot that the newest whole copy is of; absent when there is none. */
-  newest?: string;
-  ageSeconds?: number;
-  /** A newer snapshot is there, and should have been copied by now. */
-  behind: boolean;
-  /** Why the newest good snapshot can never be copied. */
-  obstacle?: string;
-}
 
 /** Where the copies of some regions lie, of all where none is named; each is only read. */
 export interface ReadableCopies {

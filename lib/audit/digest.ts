@@ -1,11 +1,10 @@
-import type { Report } from '../report.ts';
-import type { Audit } from './audit.ts';
-import type { Census } from './census.ts';
+import type { Report } from '../reporting/report.ts';
 import { behindWithCopies, copiedServers, copyText } from './copied.ts';
+import { cleanText, counted, durationText, minuteText, sizeText } from './format.ts';
+import type { Audit, AuditedSeries } from './model.ts';
 import { failedDrillText, hasFailedDrill, provenServers } from './proof.ts';
-import type { AuditedSeries } from './protection.ts';
 import { lateText, sentence, TROUBLES, worstFirst } from './sentence.ts';
-import { cleanText, counted, durationText, minuteText, sizeText } from './words.ts';
+import type { Census } from './server-count.ts';
 
 const MOST_LINES = 20;
 const LONGEST_SUBJECT = 100;

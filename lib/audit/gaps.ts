@@ -1,19 +1,14 @@
-import { isoSeconds } from '../dates.ts';
-import type { Snapshot } from '../marker.ts';
-import type { Policy } from '../policy.ts';
-import { retain } from '../retention.ts';
-import { intervalMs } from '../schedule.ts';
-import { UNTRIED } from './outlook.ts';
+import { isoSeconds } from '../config/dates.ts';
+import type { Policy } from '../config/policy.ts';
+import { intervalMs } from '../config/schedule.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
+import { retain } from '../snapshots/retention.ts';
+import { UNTRIED } from './expiry-forecast.ts';
+import type { Gap } from './model.ts';
 
 /** Further back nobody looks for a single snapshot, and each takes a decision about the whole series. */
 const MOST_SLOTS = 40;
-
-/** A time without a good snapshot: from the slot that the first missing one was for. Times are ISO, in UTC. */
-export interface Gap {
-  from: string;
-  /** The slot of the next good one; absent when there is none yet. */
-  to?: string;
-}
 
 /**
  * Where a series lacks a good snapshot that the policy's rules would keep, and have no other for: what rotation has
@@ -28,11 +23,17 @@ export function gaps(series: readonly Snapshot[], policy: Policy, now: Date): Ga
     .sort((a, b) => b.slot.getTime() - a.slot.getTime());
   const reasonsOf = (snapshots: Snapshot[]) =>
     new Map(retain(snapshots, keep, { now, timezone }).map((decision) => [decision.snapshot, decision]));
-  const taken = new Set([...reasonsOf(good).values()].flatMap(({ reasons }) => reasons));
+  const taken = new Set([...reasonsOf(good).values()].flatMap(({ reasons }) => reasons.map(periodIn)));
   const isMissed = (slot: Date) => {
     const missing: Snapshot = { ...good[0]!, ...UNTRIED, id: 'missing', slot, createdAt: slot };
     const { keep: kept, reasons } = reasonsOf([...good, missing]).get(missing)!;
-    return kept && reasons.some((reason) => /^(last|within) /.test(reason) || isPeriod(reason, taken));
+    return (
+      kept &&
+      reasons.some((reason) => {
+        const period = periodIn(reason);
+        return reason.code === 'LAST' || reason.code === 'WITHIN' || (period && !taken.has(period));
+      })
+    );
   };
 
   const found: Gap[] = [];
@@ -56,7 +57,7 @@ export function gaps(series: readonly Snapshot[], policy: Policy, now: Date): Ga
   return found;
 }
 
-/** Whether a reason names a period, such as "weekly 2026-W48", that no snapshot is kept for yet. */
-function isPeriod(reason: string, taken: Set<string>): boolean {
-  return /^(hourly|daily|weekly|monthly|yearly) /.test(reason) && !taken.has(reason);
+/** The period that a reason names, such as "WEEKLY 2026-W48". */
+function periodIn(reason: Reason): string | undefined {
+  return 'period' in reason ? `${reason.code} ${reason.period}` : undefined;
 }

@@ -1,8 +1,7 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
-import { METRICS_NAMESPACE } from '../metrics.ts';
-import type { Audit } from './audit.ts';
+import { METRICS_NAMESPACE } from '../reporting/metrics.ts';
+import { type Audit, type AuditedSeries, LATE } from './model.ts';
 import { hasFailedDrill } from './proof.ts';
-import { type AuditedSeries, LATE } from './protection.ts';
 import { isExpected } from './sentence.ts';
 
 /** Each is paid for by the hour, so that there are none on a good day. */

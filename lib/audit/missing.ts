@@ -1,5 +1,5 @@
-import type { Policy } from '../policy.ts';
-import { JOBS, scheduleOf, type Work } from '../work.ts';
+import type { Policy } from '../config/policy.ts';
+import { JOBS, scheduleOf, type Work } from '../runtime/work-item.ts';
 
 const HOUR_MS = 3_600_000;
 /** For a run that is late, long, or tried again. */

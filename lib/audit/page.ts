@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Audit } from './audit.ts';
+import type { Audit, AuditedSeries } from './model.ts';
 import { appendix } from './page/appendix.ts';
 import { client } from './page/client.ts';
 import { pageData } from './page/data.ts';
@@ -15,7 +15,6 @@ import { stateIcon, tabIcon } from './page/row.ts';
 import { axis, scaleOf } from './page/scale.ts';
 import { STYLE } from './page/style.ts';
 import { hasFailedDrill } from './proof.ts';
-import type { AuditedSeries } from './protection.ts';
 import { sentence, standings } from './sentence.ts';
 
 const SCRIPT = `(${client})()`;

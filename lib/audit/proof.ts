@@ -1,20 +1,10 @@
-import { isoSeconds } from '../dates.ts';
-import type { Snapshot } from '../marker.ts';
-import { hasPassed } from '../retention.ts';
-import { type Census, census } from './census.ts';
-import type { AuditedSeries } from './protection.ts';
+import { isoSeconds } from '../config/dates.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
+import { hasPassed } from '../snapshots/retention.ts';
+import { minuteText } from './format.ts';
+import type { AuditedSeries, Proof } from './model.ts';
 import { isExpected } from './sentence.ts';
-import { minuteText } from './words.ts';
-
-/** What drills have shown of a series. Times are ISO, in UTC. */
-export interface Proof {
-  /** When one of its snapshots last passed a drill, and has failed none since; absent when none has. */
-  proven?: string;
-  /** For how long nothing was proven: since then, or else since its oldest good snapshot; absent when it has none. */
-  unprovenSeconds?: number;
-  /** When the last drill came to its verdict, if it failed. */
-  failed?: string;
-}
+import { type Census, census } from './server-count.ts';
 
 /** @returns undefined where no drill is asked for, and none was. */
 export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Date): Proof | undefined {

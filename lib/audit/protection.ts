@@ -1,87 +1,23 @@
-import { type Reader, readerOf } from '../belonging.ts';
-import { planCleanup, type SeriesPlan } from '../cleanup.ts';
-import { isoSeconds } from '../dates.ts';
-import { isStuck, type Snapshot, serverNameIn } from '../marker.ts';
+import { isoSeconds } from '../config/dates.ts';
+import { ADHOC, type Policy } from '../config/policy.ts';
+import { intervalMs } from '../config/schedule.ts';
 import type { CheckedCopy } from '../offsite/check.ts';
 import type { Copier } from '../offsite/copy.ts';
 import { bareServer, type Server } from '../openstack/compute.ts';
-import { ADHOC, type Policy } from '../policy.ts';
-import { hasPassed } from '../retention.ts';
-import type { Run } from '../run.ts';
-import { intervalMs } from '../schedule.ts';
-import { maySelect, selectServers } from '../selection.ts';
-import type { RegionSurvey, UnsureServer } from '../survey.ts';
-import { type Copied, copiedOf } from './copied.ts';
-import { type Foresight, foresight } from './foresight.ts';
-import type { Gap } from './gaps.ts';
-import { type Proof, proofOf } from './proof.ts';
+import { findingText } from '../reporting/sentences.ts';
+import type { Run } from '../runtime/run.ts';
+import { planCleanup, type SeriesPlan } from '../snapshots/cleanup-plan.ts';
+import { isStuck, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import { type Reader, readerOf } from '../snapshots/ownership.ts';
+import type { RegionSurvey, UnsureServer } from '../snapshots/region-inventory.ts';
+import { hasPassed } from '../snapshots/retention.ts';
+import { maySelect, selectServers } from '../snapshots/selector.ts';
+import { copiedOf } from './copied.ts';
+import { type Foresight, foresight } from './forecast.ts';
+import { type AuditedSeries, type AuditedSnapshot, LATE, type Trouble } from './model.ts';
+import { proofOf } from './proof.ts';
 
-/** The age of the newest good snapshot, in intervals of the schedule, from which on a series is late. */
-export const LATE = 1.5;
 const DAY_MS = 24 * 3_600_000;
-
-/**
- * - protected: the newest good snapshot is recent enough. late: it is not. never: there is none, though the server is
- *   old enough to have one. waiting: there is none yet, because the server is new.
- * - released: the policy does not select the server any more. orphaned: the server is gone, as the cloud has said for it
- *   by itself. adhoc: made by hand.
- */
-export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released' | 'orphaned' | 'adhoc';
-
-/**
- * Why a series is late or never, whatever its age: its policy's schedule has ended; or nobody knows whether its server is
- * there, because the listing lacks it, and the cloud does not answer for it.
- */
-export type Trouble = 'schedule-ended' | 'server-unreadable';
-
-/** One snapshot, as the report page shows it. Times are ISO, in UTC. */
-export interface AuditedSnapshot {
-  image: string;
-  slot: string;
-  status: string;
-  state: 'good' | 'pending' | 'stuck' | 'failed' | 'unknown';
-  sizeBytes?: number;
-  fate: 'keep' | 'delete' | 'defer';
-  reasons: string[];
-  /** When it is expected to be deleted; absent when that can't be foreseen. */
-  goes?: string;
-  /** When it last passed a drill; absent when it has failed one since. */
-  proven?: string;
-  /** When it last failed a drill; absent when it has passed one since. */
-  unproven?: string;
-}
-
-/** One series: the snapshots of one policy of one server in one region. */
-export interface AuditedSeries {
-  account: string;
-  region: string;
-  server: string;
-  /** Empty when the server is gone. What it was called, when nobody knows whether it is there. */
-  name: string;
-  policy: string;
-  state: SeriesState;
-  trouble?: Trouble;
-  newestGood?: string;
-  ageSeconds?: number;
-  /** The age in intervals of the schedule: {@link LATE} is late. Absent where nothing is expected any more. */
-  overdue?: number;
-  good: number;
-  pending: number;
-  stuck: number;
-  failed: number;
-  bytes: number;
-  /** How many no rule keeps that two cleanups have not deleted; absent when there are none. */
-  notRotating?: number;
-  nextRun?: string;
-  /** Where a snapshot is missing; absent where nothing is expected any more. */
-  gaps?: Gap[];
-  /** What drills have shown; absent where none is asked for and none was. */
-  proof?: Proof;
-  /** What copies there are; absent where none are asked for, or they can't be listed. */
-  copied?: Copied;
-  /** Newest first. */
-  snapshots: AuditedSnapshot[];
-}
 
 /** What one policy protects in one region. */
 export interface RegionProtection {
@@ -184,7 +120,7 @@ export function protectionOf(
         }),
       ),
     ],
-    warnings: [...stalled(plan.series, overstaying), ...plan.warnings],
+    warnings: [...stalled(plan.series, overstaying), ...plan.warnings.map(findingText)],
   };
 }
 

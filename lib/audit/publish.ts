@@ -1,11 +1,11 @@
 import * as v from 'valibot';
-import { publish } from '../alerts.ts';
-import { Refusal } from '../refusal.ts';
-import { problemsOf, strict } from '../schema.ts';
-import { LINK_HOURS, type Store } from '../store.ts';
-import type { Audit } from './audit.ts';
+import { problemsOf, strict } from '../config/schema.ts';
+import { Refusal } from '../config/validation-error.ts';
+import { publish } from '../reporting/alerts.ts';
+import { LINK_HOURS, type Store } from '../reporting/report-store.ts';
 import { digest } from './digest.ts';
 import { publishMetrics } from './metrics.ts';
+import type { Audit } from './model.ts';
 import { reportPage } from './page.ts';
 
 const DAY_MS = 24 * 3_600_000;

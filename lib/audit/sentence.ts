@@ -1,6 +1,5 @@
-import type { Audit } from './audit.ts';
-import type { AuditedSeries, SeriesState, Trouble } from './protection.ts';
-import { cleanText, durationText } from './words.ts';
+import { cleanText, durationText } from './format.ts';
+import type { Audit, AuditedSeries, SeriesState, Trouble } from './model.ts';
 
 /** Nova allows names of 255 characters. */
 const LONGEST_NAME = 40;
@@ -91,18 +90,15 @@ function troubleText(series: AuditedSeries): string {
   return series.state === 'late' ? `${name} is ${lateText(series)}` : `${name} has no good snapshot`;
 }
 
-/** The regions and accounts that can't be read, from the words that audit.ts has for them. */
+/** The regions and accounts that can't be read; regions with their account where there are several. */
 function unreadableIn({ policies }: Audit): string[] {
   const accounts = new Set(policies.map(({ account }) => account));
-  const found = policies.flatMap(({ account, problems }) =>
-    problems.flatMap((problem) => {
-      const what = /^(the account \S+|\S+) can't be read: /.exec(problem)?.[1];
-      if (!what) return [];
-      return accounts.size > 1 && !what.startsWith('the account') ? `${what} (${account})` : what;
-    }),
+  const found = policies.flatMap(({ account, unreadable = [] }) =>
+    unreadable === 'account'
+      ? [`account ${account}`]
+      : unreadable.map((region) => (accounts.size > 1 ? `${region} (${account})` : region)),
   );
-  const [first = '', ...more] = new Set(found);
-  return first ? [first.replace(/^the/, 'The'), ...more] : [];
+  return [...new Set(found.map(cleanText))];
 }
 
 function listed(things: string[]): string {

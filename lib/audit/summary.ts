@@ -1,7 +1,6 @@
-import type { Audit, AuditedPolicy } from './audit.ts';
 import { behindWithCopies } from './copied.ts';
+import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
 import { hasFailedDrill } from './proof.ts';
-import type { AuditedSeries } from './protection.ts';
 import { sentence } from './sentence.ts';
 
 const MOST_SERIES = 100;

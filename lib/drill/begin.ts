@@ -1,18 +1,22 @@
 import pMap from 'p-map';
 import { listServers } from '../openstack/compute.ts';
-import { type CloudError, explain, isCloudError } from '../openstack/errors.ts';
+import { type CloudError, factsOf, isCloudError } from '../openstack/errors.ts';
 import { type Flavor, listFlavors } from '../openstack/flavors.ts';
 import { getImage, type Image } from '../openstack/images.ts';
+import { sendOnce } from '../openstack/send-once.ts';
 import { createServer, type NewServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
-import { sendOnce } from '../sending.ts';
-import { imageName } from '../snapshot.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import { imageName } from '../snapshots/create.ts';
+import { type DrillResult, nameServer, type Warden, writeRecord } from './attempt.ts';
 import { type Drillable, flavorFor } from './plan.ts';
-import { DRILL_KEY, readRecords } from './record.ts';
+import { DRILL_KEY, DRILL_NAME, readRecords } from './record.ts';
 import { metadataOf, type ThrowAway } from './throw-away.ts';
-import { nameServer, type Result, type Warden, writeRecord } from './trial.ts';
 
-/** After that many refusals by the cloud a run tries no more snapshots: what refuses so many is wrong for all. */
+/**
+ * After that many refusals by the cloud a run tries others than those whose turn it is: what can't be marked stays first for
+ * ever. After as many again it tries no more: what refuses so many is wrong for all.
+ */
 const MOST_REFUSALS = 10;
 
 /** A snapshot to be booted, with its image and the name of its server, which is "" when that is gone. */
@@ -23,7 +27,7 @@ export interface Candidate {
 }
 
 /** Why no server was begun, and what that means for the others that wait. */
-interface Refused extends Result {
+interface Refused extends DrillResult {
   /**
    * - next: the next snapshot gets the turn. taken: there may be a server all the same, so the place is taken. region:
    *   nothing can be begun in that region now. all: nothing at all.
@@ -54,7 +58,7 @@ export function design(
   const flavor = flavorFor(image, drill.flavor, flavors);
   if (typeof flavor === 'string') return { problem: flavor };
   const server = {
-    name: imageName({ id: snapshot.server, name }, 'drill', now),
+    name: imageName({ id: snapshot.server, name }, DRILL_NAME, now),
     image: image.id,
     flavor: flavor.id,
     networks: drill.networks,
@@ -70,7 +74,7 @@ export function design(
 /** What a run has begun, and of which snapshots it could not begin any. */
 export interface Begun<C> {
   servers: ThrowAway[];
-  refused: { candidate: C; result: Result }[];
+  refused: { candidate: C; result: DrillResult }[];
 }
 
 /**
@@ -87,19 +91,21 @@ export async function beginInTurn<C extends Candidate>(
   const [queue, closed] = [[...waiting], new Set<string>()];
   const found: Begun<C> = { servers: [], refused: [] };
   let refusals = 0;
+  const take = () =>
+    queue.splice(refusals < MOST_REFUSALS ? 0 : Math.floor(Math.random() * queue.length), 1)[0];
   const fillPlace = async () => {
-    for (let candidate = queue.shift(); candidate; candidate = queue.shift()) {
+    for (let candidate = take(); candidate; candidate = take()) {
       if (closed.has(candidate.snapshot.region)) continue;
       const begun = await begin(warden, candidate, flavors);
       if (!('effect' in begun)) {
         found.servers.push(begun);
         return;
       }
-      found.refused.push({ candidate, result: { outcome: begun.outcome, reason: begun.reason } });
+      found.refused.push({ candidate, result: { outcome: begun.outcome, reasons: begun.reasons } });
       if (begun.effect === 'taken') return;
       if (begun.effect === 'region') closed.add(candidate.snapshot.region);
       if (!begun.isFree) refusals++;
-      if (begun.effect === 'all' || refusals >= MOST_REFUSALS) queue.length = 0;
+      if (begun.effect === 'all' || refusals >= 2 * MOST_REFUSALS) queue.length = 0;
     }
   };
   const empty = Array.from({ length: Math.min(places, waiting.length) });
@@ -124,12 +130,17 @@ async function begin(
     const now = new Date();
     const designed = design(candidate, warden, await flavors(region), nonce, now);
     if ('problem' in designed) {
-      return { outcome: 'failed', reason: designed.problem, effect: 'next', isFree: true };
+      return {
+        outcome: 'failed',
+        reasons: [{ code: 'DRILL_NO_FLAVOR', problem: designed.problem }],
+        effect: 'next',
+        isFree: true,
+      };
     }
     const image = await getImage(session, region, candidate.image.id);
     const snapshot = image && warden.readerFor(region)(image, []);
     if (typeof snapshot !== 'object' || snapshot.policy !== policy || snapshot.state !== 'good') {
-      return { outcome: 'skipped', reason: 'it is no good snapshot any more', effect: 'next' };
+      return { outcome: 'skipped', reasons: [{ code: 'DRILL_SNAPSHOT_GONE' }], effect: 'next' };
     }
     await writeRecord(session, image!, { nonce, at: now, server: undefined });
     isMarked = true;
@@ -153,16 +164,15 @@ async function begin(
     if ('done' in sent) return { ...throwAway, id: sent.done, createdAt: now };
     return {
       outcome: sent.unsure.code === 'OUT_OF_TIME' ? 'deferred' : 'failed',
-      reason: `${explain(sent.unsure)} If there is a server all the same, the next run finds it.`,
+      reasons: [{ code: 'DRILL_SERVER_UNSURE', ...factsOf(sent.unsure) }],
       effect: 'taken',
     };
   } catch (error) {
     if (!isCloudError(error)) throw error;
     const outcome = error.code === 'OUT_OF_TIME' ? 'deferred' : 'failed';
-    const reason = isMarked
-      ? explain(error)
-      : `no server was asked for, because its image could not be marked for it: ${explain(error)}`;
-    return { outcome, reason, effect: meaningOf(error) };
+    const code = isMarked ? 'CLOUD' : 'DRILL_UNMARKED';
+    const reasons: [Reason] = [{ code, ...factsOf(error) }];
+    return { outcome, reasons, effect: meaningOf(error) };
   }
 }
 
@@ -183,8 +193,7 @@ async function nameNew(session: Session, server: Omit<ThrowAway, 'createdAt'>): 
   }
 }
 
-function meaningOf({ code, message }: CloudError): Refused['effect'] {
+function meaningOf({ code }: CloudError): Refused['effect'] {
   if (code === 'OUT_OF_TIME' || code === 'UNAUTHORIZED') return 'all';
-  const isQuota = code === 'OVER_QUOTA' || (code === 'FORBIDDEN' && /quota exceeded/i.test(message));
-  return isQuota || code === 'RATE_LIMITED' ? 'region' : 'next';
+  return code === 'OVER_QUOTA' || code === 'RATE_LIMITED' ? 'region' : 'next';
 }

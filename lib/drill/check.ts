@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { Drill } from '../policy.ts';
+import type { Drill } from '../config/policy.ts';
 
 const LONGEST_MS = 5_000;
 

@@ -1,26 +1,28 @@
-import { readerOf } from '../belonging.ts';
-import { isoSeconds } from '../dates.ts';
+import { isoSeconds } from '../config/dates.ts';
+import type { Policy } from '../config/policy.ts';
+import { Refusal } from '../config/validation-error.ts';
 import type { Session } from '../openstack/session.ts';
-import type { Policy } from '../policy.ts';
-import { Refusal } from '../refusal.ts';
-import { type Entry, finishReport, type Report } from '../report.ts';
-import type { Run } from '../run.ts';
-import { survey } from '../survey.ts';
+import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
+import { type Entry, finishReport, type Report } from '../reporting/report.ts';
+import { reasonOf, sentencesOf } from '../reporting/sentences.ts';
+import type { Run } from '../runtime/run.ts';
+import { survey } from '../snapshots/inventory.ts';
+import { readerOf } from '../snapshots/ownership.ts';
+import {
+  abandonedOf,
+  atTheEnd,
+  type DrillResult,
+  foresee,
+  isLeftAlone,
+  isStuck,
+  type Trial,
+  trialOf,
+} from './attempt.ts';
 import { beginInTurn, type Candidate, design, flavorsOf } from './begin.ts';
 import { abandonedText, foreignText } from './left-alone.ts';
 import { type Drillable, type DrillPolicy, MOST_STUCK, planDrills, problemWith, type Turn } from './plan.ts';
 import { readRecords } from './record.ts';
 import type { ThrowAway } from './throw-away.ts';
-import {
-  abandonedOf,
-  atTheEnd,
-  foresee,
-  isLeftAlone,
-  isStuck,
-  type Result,
-  type Trial,
-  trialOf,
-} from './trial.ts';
 import { follow, look, trialsIn, type Work, withdrawSurplus } from './watch.ts';
 
 /**
@@ -70,14 +72,22 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
     dryRun: policy.dryRun,
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
     failures: [
-      ...unreadable.map(
-        ({ region, problem }) => `${region} can't be read, so nothing is drilled there: ${problem}`,
-      ),
+      ...unreadableRegions('drill', unreadable),
       ...problems,
-      ...abandoned.map(({ server, step }) => abandonedText(server, step.reason)),
+      ...abandoned.map(
+        ({ server, step }): Finding => ({
+          code: 'DRILL_SERVER_ABANDONED',
+          text: abandonedText(server, sentencesOf(step.reasons)),
+        }),
+      ),
     ],
     unreadable,
-    warnings: foreign.map(({ server, step }) => foreignText(server, step.reason)),
+    warnings: foreign.map(
+      ({ server, step }): Finding => ({
+        code: 'DRILL_SERVER_FOREIGN',
+        text: foreignText(server, sentencesOf(step.reasons)),
+      }),
+    ),
     nothingSelected: false,
     entries,
   });
@@ -87,7 +97,7 @@ interface Outcome {
   entries: Entry[];
   trials: Trial[];
   /** What is wrong beyond single entries. */
-  problems: string[];
+  problems: Finding[];
 }
 
 /** What a run would do, without doing it. */
@@ -103,15 +113,25 @@ async function rehearse(work: Work): Promise<Outcome> {
     const designed = design(candidateOf(work, snapshot), work, itsFlavors, 'nonce', work.now);
     planned.push(
       'problem' in designed
-        ? entryOf(work, snapshot, { outcome: 'failed', reason: designed.problem })
-        : entryOf(work, snapshot, { outcome: 'planned', reason: `would be booted as ${designed.words}` }),
+        ? entryOf(work, snapshot, {
+            outcome: 'failed',
+            reasons: [{ code: 'DRILL_NO_FLAVOR', problem: designed.problem }],
+          })
+        : entryOf(work, snapshot, {
+            outcome: 'planned',
+            reasons: [{ code: 'DRILL_PLANNED', words: designed.words }],
+          }),
     );
   }
   const leftovers = entriesOf(work, trials, ({ step, needless }) =>
     step.state === 'going'
       ? {
           outcome: 'planned',
-          reason: needless === undefined ? 'would be judged, then deleted' : `would be deleted: ${needless}`,
+          reasons: [
+            needless === undefined
+              ? { code: 'DRILL_TO_JUDGE' }
+              : { code: 'DRILL_TO_DELETE', because: needless },
+          ],
         }
       : step,
   );
@@ -142,12 +162,8 @@ function turnAfter({ snapshots, policy, drill, now }: Work, trials: readonly Tri
     own.filter((trial) => isStuck(trial, drill, now) === is).map(({ server }) => server),
   ) as [ThrowAway[], ThrowAway[]];
   const turn = planDrills(snapshots, { running, stuck, abandoned }, drill, now);
-  const problems =
-    stuck.length + abandoned.length >= MOST_STUCK
-      ? [
-          `${stuck.length + abandoned.length} throw-away servers do not go, so no more are made: delete them by hand`,
-        ]
-      : [];
+  const count = stuck.length + abandoned.length;
+  const problems: Finding[] = count >= MOST_STUCK ? [{ code: 'DRILLS_STUCK', count }] : [];
   return { ...turn, problems };
 }
 
@@ -158,27 +174,37 @@ function candidateOf(work: Work, snapshot: Drillable): Candidate {
 }
 
 function skipped(work: Work, skip: Turn<Drillable>['skip']): Entry[] {
-  return skip.map(({ snapshot, reason }) => entryOf(work, snapshot, { outcome: 'skipped', reason }));
+  return skip.map(({ snapshot, reason }) =>
+    entryOf(work, snapshot, { outcome: 'skipped', reasons: [reason] }),
+  );
 }
 
 /** What has become of the throw-away servers, as entries of the servers that their snapshots are of. */
-function entriesOf(work: Work, trials: readonly Trial[], resultOf: (trial: Trial) => Result): Entry[] {
+function entriesOf(work: Work, trials: readonly Trial[], resultOf: (trial: Trial) => DrillResult): Entry[] {
   return trials
     .filter(({ step }) => !isLeftAlone(step))
     .map((trial) => {
       const { id, name, region, policy, image } = trial.server;
       const snapshot = work.snapshots.find((one) => one.id === image && one.region === region);
-      const { outcome, reason } = resultOf(trial);
-      const result = { outcome, reason: `${name} (${id}): ${reason}` };
-      return snapshot
-        ? entryOf(work, snapshot, result)
-        : { server: id, name, region, policy, image, ...result };
+      const { outcome, reasons } = resultOf(trial);
+      const entry = snapshot
+        ? entryOf(work, snapshot, { outcome, reasons })
+        : { server: id, name, region, policy, image, outcome, ...reasonOf(...reasons) };
+      return { ...entry, reason: `${name} (${id}): ${entry.reason}` };
     });
 }
 
-function entryOf(work: Work, snapshot: Drillable, { outcome, reason }: Result): Entry {
+function entryOf(work: Work, snapshot: Drillable, { outcome, reasons }: DrillResult): Entry {
   const { server, region, policy, id } = snapshot;
-  return { server, name: nameOf(work, snapshot), region, policy, image: id, outcome, reason };
+  return {
+    server,
+    name: nameOf(work, snapshot),
+    region,
+    policy,
+    image: id,
+    outcome,
+    ...reasonOf(...reasons),
+  };
 }
 
 function nameOf({ regions }: Work, { server, region }: Drillable): string {

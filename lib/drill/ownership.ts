@@ -1,6 +1,7 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
-import { readRecords } from './record.ts';
+import { nameEnding } from '../snapshots/marker.ts';
+import { DRILL_NAME, readRecords } from './record.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
 /** The clocks of the cloud's services may differ by that much. */
@@ -59,11 +60,19 @@ export function ownershipOf(
     // The nonce was written at the latest when the image was last changed, by the cloud's own clock.
     const writtenAt = image.updatedAt?.getTime() ?? Infinity;
     const latest = record.at.getTime() + LONGEST_REQUEST_MS;
-    return writtenAt <= createdAt && createdAt <= latest
+    // Whoever may only set metadata can copy those of a drill to another server, and can't rename that.
+    const isInTime = createdAt <= latest;
+    if (!server.name.endsWith(nameEnding(DRILL_NAME, record.at))) {
+      return {
+        problem: 'its name is not the one that the drill has asked for',
+        mayBeDrill: mayBeDrill && isInTime,
+      };
+    }
+    return writtenAt <= createdAt && isInTime
       ? 'claimable'
       : {
           problem: `it was not created right after image ${mark.image} was marked for the drill`,
-          mayBeDrill: mayBeDrill && createdAt <= latest,
+          mayBeDrill: mayBeDrill && isInTime,
         };
   }
   if (record.server !== server.id) return notOfDrill(`image ${mark.image} names another server`);

@@ -1,10 +1,11 @@
-import type { Snapshot } from '../marker.ts';
+import type { Drill, Policy } from '../config/policy.ts';
+import { intervalMs, type Schedule } from '../config/schedule.ts';
 import { type Flavor, findFlavor, fits, fitting, leastOf } from '../openstack/flavors.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
-import type { Drill, Policy } from '../policy.ts';
-import { hasPassed } from '../retention.ts';
-import { intervalMs, type Schedule } from '../schedule.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
+import { hasPassed } from '../snapshots/retention.ts';
 import type { DrillRecord } from './record.ts';
 import type { ThrowAway } from './throw-away.ts';
 
@@ -32,7 +33,7 @@ export interface Turn<S extends Snapshot = Snapshot> {
   /** How many of them may be booted now. */
   places: number;
   /** Those that can't be tried, and why. */
-  skip: { snapshot: S; reason: string }[];
+  skip: { snapshot: S; reason: Reason }[];
 }
 
 /** The throw-away servers of a policy that a run has found. */
@@ -105,10 +106,8 @@ function byAge(a: Snapshot, b: Snapshot): number {
 }
 
 /** Why a snapshot is never booted; undefined when it can be. */
-function obstacleTo({ volumeSnapshots }: Snapshot): string | undefined {
-  return volumeSnapshots.length > 0
-    ? 'its disk is a volume: a server made from it would leave a new volume behind, so it is not drilled'
-    : undefined;
+function obstacleTo({ volumeSnapshots }: Snapshot): Reason | undefined {
+  return volumeSnapshots.length > 0 ? { code: 'DRILL_OF_VOLUMES' } : undefined;
 }
 
 /** Drills that were begun since then belong to the slot that a run at `now` is for; undefined before the first slot. */

@@ -1,8 +1,11 @@
-import { isoSeconds, parseDate } from '../dates.ts';
+import { isoSeconds, parseDate } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
 
 /** The property of an image that names the drills of it, and the metadatum of a server that names its drill. */
 export const DRILL_KEY = 'autosnap_drill';
+
+/** What stands between the name of the original and the moment in the name of a throw-away server. */
+export const DRILL_NAME = 'drill';
 
 /**
  * A drill, as its image records it. Whoever may set the metadata of a server can't write it, so it is what permits a

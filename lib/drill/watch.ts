@@ -1,13 +1,23 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import pMap from 'p-map';
+import { MOST_DRILL_HOURS } from '../config/policy.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
-import { explain, isCloudError } from '../openstack/errors.ts';
+import { isCloudError } from '../openstack/errors.ts';
+import { pause } from '../openstack/pause.ts';
 import { getServer } from '../openstack/servers.ts';
-import { MOST_DRILL_HOURS } from '../policy.ts';
-import type { RegionSurvey } from '../survey.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import type { RegionSurvey } from '../snapshots/region-inventory.ts';
+import {
+  abandonedOf,
+  isLeftAlone,
+  isStuck,
+  proceed,
+  readLater,
+  type Trial,
+  trialOf,
+  type Warden,
+} from './attempt.ts';
 import { type Drillable, type DrillPolicy, surplusOf } from './plan.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
-import { abandonedOf, isLeftAlone, isStuck, proceed, type Trial, trialOf, type Warden } from './trial.ts';
 
 const HOUR_MS = 3_600_000;
 /** Between two looks: short at first, because most servers are there in a minute. */
@@ -39,12 +49,12 @@ export async function trialsIn(work: Work): Promise<Trial[]> {
     const hasTwin = new Set(idsOf.get(server.nonce)!.map(({ id }) => id)).size > 1;
     if (server.policy !== policy.policy) {
       const isOld = now.getTime() - server.createdAt.getTime() > MOST_DRILL_HOURS * HOUR_MS;
-      const needless = `it is older than ${MOST_DRILL_HOURS} hours`;
+      const needless: Reason = { code: 'DRILL_OLD', hours: MOST_DRILL_HOURS };
       return isOld ? [trialOf(server, { needless, hasTwin })] : [];
     }
     const snapshot = snapshots.find(({ id, region }) => id === server.image && region === server.region);
     const isJudged = snapshot?.drilled && snapshot.drilled >= server.createdAt;
-    return [trialOf(server, { needless: isJudged ? 'its snapshot has its verdict' : undefined, hasTwin })];
+    return [trialOf(server, { needless: isJudged ? { code: 'DRILL_JUDGED' } : undefined, hasTwin })];
   });
   return [...listed, ...(await unlisted(work, new Set(listed.map(({ server }) => server.id))))];
 }
@@ -68,8 +78,7 @@ async function unlisted({ session, snapshots, owner }: Work, listed: ReadonlySet
       } catch (error) {
         if (!isCloudError(error)) throw error;
         const trial = trialOf(named);
-        const reason = `${explain(error)} The next run looks again.`;
-        trial.step = { state: 'left', outcome: 'failed', reason };
+        trial.step = { state: 'left', outcome: 'failed', reasons: [readLater(error)] };
         return [trial];
       }
     },
@@ -129,7 +138,7 @@ export async function withdrawSurplus(
     const places = Math.max(0, policy.drill.atOnce - abandonedOf(trials, policy.policy).length);
     for (const server of surplusOf(there, places)) {
       const trial = trials.find((one) => one.server.id === server.id) ?? trialOf(server);
-      trial.needless = `another run began one at the same moment, and drill.atOnce is ${policy.drill.atOnce}`;
+      trial.needless = { code: 'DRILL_SURPLUS', atOnce: policy.drill.atOnce };
       if (!trials.includes(trial)) trials.push(trial);
     }
   } catch (error) {

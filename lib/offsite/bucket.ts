@@ -15,7 +15,8 @@ import {
 } from '@aws-sdk/client-s3';
 import type { Deadline } from '../openstack/http.ts';
 import { BucketError, translate } from './bucket-error.ts';
-import type { CopyStore, Stored, Upload } from './copy-store.ts';
+import type { Stored, Upload } from './copies.ts';
+import type { CopyStore } from './copy-store.ts';
 
 /** A part of a multipart upload; numbers begin with 1. */
 export interface Part {

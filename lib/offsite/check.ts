@@ -15,6 +15,8 @@ export type CopyState = 'good' | 'unfinished' | 'empty' | 'disputed' | 'unreadab
 /** A copy whose manifest was read and whose data were looked at. */
 export interface CheckedCopy extends Copy {
   state: CopyState;
+  /** Empty, because its deletion has begun. */
+  isBeingDeleted?: boolean;
   /** Why it is disputed or unreadable. */
   problem?: string;
 }
@@ -45,7 +47,7 @@ export async function checkCopy(store: Reading, place: Place, copy: Copy): Promi
       const problem = `${dataKey} is gone, and its segments, such as ${name}, are there: an empty object of that name with the header X-Object-Manifest makes it whole again`;
       return { ...there, data, state: 'disputed', problem };
     }
-    return { ...there, data, state: 'empty' };
+    return { ...there, data, state: 'empty', ...(manifest.deleting ? { isBeingDeleted: true } : {}) };
   }
   return describes(manifest, data)
     ? { ...there, data, state: 'good' }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import type { Offsite } from '../config/policy.ts';
 import { explain, isCloudError } from '../openstack/errors.ts';
 import type { Image } from '../openstack/images.ts';
 import {
@@ -11,9 +12,10 @@ import {
   readObject,
 } from '../openstack/objects.ts';
 import type { Session } from '../openstack/session.ts';
-import type { Offsite } from '../policy.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import { BucketError } from './bucket-error.ts';
-import type { CopyStore, Stored } from './copy-store.ts';
+import type { Stored } from './copies.ts';
+import type { CopyStore } from './copy-store.ts';
 import { abandon, memoOf } from './export.ts';
 import { isSegmentOf, nameOf } from './exported.ts';
 
@@ -109,11 +111,9 @@ export function isToCloudFiles(
 }
 
 /** What may not be exported, because Rackspace answers for its license: Cloud Images FAQ. */
-export function licenseOf({ properties }: Image): string | undefined {
+export function licenseOf({ properties }: Image): Reason | undefined {
   const options = properties['com.rackspace__1__options'];
-  return options === undefined || options === '0'
-    ? undefined
-    : `Rackspace does not let images with its own licenses leave, such as those of Windows and Red Hat (its com.rackspace__1__options is ${options})`;
+  return options === undefined || options === '0' ? undefined : { code: 'COPY_LICENSED', options };
 }
 
 function asStored({ name, bytes, hash, at }: ListedObject): Stored {

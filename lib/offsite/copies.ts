@@ -1,6 +1,21 @@
-import { isoSeconds, parseDate } from '../dates.ts';
+import { isoSeconds, parseDate } from '../config/dates.ts';
 import { BucketError } from './bucket-error.ts';
-import type { Stored, Upload } from './copy-store.ts';
+
+/** An object, as a listing or the object itself shows it. */
+export interface Stored {
+  key: string;
+  bytes: number;
+  /** Changes with the object's bytes. */
+  etag: string;
+  at: Date;
+}
+
+/** What is to become a copy's data, and is not finished: a multipart upload, or an export. */
+export interface Upload {
+  key: string;
+  id: string;
+  at: Date;
+}
 
 /** Whose copies are meant. */
 export interface Place {

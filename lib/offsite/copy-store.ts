@@ -1,20 +1,4 @@
-import type { Copy } from './copies.ts';
-
-/** An object, as a listing or the object itself shows it. */
-export interface Stored {
-  key: string;
-  bytes: number;
-  /** Changes with the object's bytes. */
-  etag: string;
-  at: Date;
-}
-
-/** What is to become a copy's data, and is not finished: a multipart upload, or an export. */
-export interface Upload {
-  key: string;
-  id: string;
-  at: Date;
-}
+import type { Copy, Stored, Upload } from './copies.ts';
 
 /** What holds copies: an S3 bucket, or a container of Cloud Files. Every function throws `BucketError` alone. */
 export interface CopyStore {

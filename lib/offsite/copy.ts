@@ -1,21 +1,18 @@
-import type { Snapshot } from '../marker.ts';
-import { type CloudError, explain, isCloudError } from '../openstack/errors.ts';
+import { type CloudError, factsOf, isCloudError } from '../openstack/errors.ts';
 import { readImageData } from '../openstack/image-data.ts';
 import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
-import type { SnapshotLine } from '../report.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
-import { type Budget, gigabytes } from './budget.ts';
-import { type Copy, dataKeyOf, keyOf, type Original, type Place } from './copies.ts';
-import type { CopyStore, Upload } from './copy-store.ts';
+import type { Budget } from './budget.ts';
+import { type Copy, dataKeyOf, keyOf, type Original, type Place, type Upload } from './copies.ts';
+import type { CopyResult } from './copy-result.ts';
+import type { CopyStore } from './copy-store.ts';
 import { checksumOf, type DataFacts, manifestOf } from './manifest.ts';
 import { type Bytes, isOutOfTime, upload } from './upload.ts';
 import { type Piece, verify } from './verify.ts';
-
-export const OUT_OF_TIME = 'the time of this run is used up';
-
-export type Result = Pick<SnapshotLine, 'outcome' | 'reasons'>;
 
 /** How the copies of one region are made, and where. */
 export interface Copier {
@@ -27,9 +24,9 @@ export interface Copier {
   /** Where images lie on their way there, if anywhere; `abort` takes away what has a good copy by now. */
   staging?: Pick<CopyStore, 'uploads' | 'abort'>;
   /** Why an image can never be copied, whatever is tried; undefined when it can. */
-  obstacleTo(image: Image): string | undefined;
+  obstacleTo(image: Image): Reason | undefined;
   /** Makes a copy, or goes on with one, of which `begun` is there already. */
-  copy(snapshot: Snapshot, image: Image, begun: Copy | undefined): Promise<Result>;
+  copy(snapshot: Snapshot, image: Image, begun: Copy | undefined): Promise<CopyResult>;
 }
 
 /** A bucket's copies: whose they are, and how many bytes may be begun. */
@@ -49,8 +46,8 @@ export interface Source extends Bytes {
   countedBytes: number;
   /** Asks for the source itself: whether it is gone. */
   isGone(): Promise<boolean>;
-  /** What to say when it is gone before it was copied. */
-  gone: string;
+  /** Why nothing is copied when it is gone before. */
+  gone: Reason;
 }
 
 /** Copies into a bucket from an image service that gives out its images' data. */
@@ -67,12 +64,9 @@ export function toBucket(copying: Copying): Copier {
 }
 
 /** Why the data of an image can never be copied from an image service, whatever is tried; undefined when they can. */
-export function obstacleTo(image: Image): string | undefined {
-  if (image.volumeSnapshotIds.length > 0) {
-    return 'its disk is a volume: the data lie in volume snapshots, which the image service can not give out';
-  }
-  if (!checksumOf(image)) return 'the cloud has no checksum of its images, so a copy could not be verified';
-  return undefined;
+export function obstacleTo(image: Image): Reason | undefined {
+  if (image.volumeSnapshotIds.length > 0) return { code: 'COPY_OF_VOLUMES' };
+  return checksumOf(image) ? undefined : { code: 'COPY_WITHOUT_CHECKSUM' };
 }
 
 function sourceOf(session: Session, image: Image): Source {
@@ -93,7 +87,7 @@ function sourceOf(session: Session, image: Image): Source {
       container_format,
       verified: `all bytes, by the ${checksum.algorithm} that the image service has of the image`,
     },
-    gone: 'the snapshot was deleted before it was copied',
+    gone: { code: 'COPY_SOURCE_GONE' },
   };
 }
 
@@ -108,7 +102,7 @@ export async function copySnapshot(
   image: Image,
   source: Source,
   begun: Copy | undefined,
-): Promise<Result> {
+): Promise<CopyResult> {
   try {
     return await attempt(copying, snapshot, image, source, begun);
   } catch (error) {
@@ -123,7 +117,7 @@ async function withoutSource(
   snapshot: Snapshot,
   source: Source,
   error: CloudError,
-): Promise<Result> {
+): Promise<CopyResult> {
   if (!(await source.isGone())) return resultOf(error);
   const key = keyOf(place, originalOf(snapshot));
   const uploads = await bucket.uploads(`${key}.`);
@@ -132,16 +126,15 @@ async function withoutSource(
 }
 
 /** What an error means for the copy that it has stopped. */
-export function resultOf(error: unknown): Result {
-  if (isOutOfTime(error)) return { outcome: 'deferred', reasons: [OUT_OF_TIME] };
+export function resultOf(error: unknown): CopyResult {
+  if (isOutOfTime(error)) return { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] };
   if (isBucketError(error, 'GONE')) {
-    return {
-      outcome: 'deferred',
-      reasons: [`another run has changed this copy meanwhile: ${error.message}`],
-    };
+    return { outcome: 'deferred', reasons: [{ code: 'COPY_CHANGED_BY_OTHER_RUN', message: error.message }] };
   }
-  if (isCloudError(error)) return { outcome: 'failed', reasons: [explain(error)] };
-  if (isBucketError(error)) return { outcome: 'failed', reasons: [error.message] };
+  if (isCloudError(error)) return { outcome: 'failed', reasons: [{ code: 'CLOUD', ...factsOf(error) }] };
+  if (isBucketError(error)) {
+    return { outcome: 'failed', reasons: [{ code: 'BUCKET', error: error.code, message: error.message }] };
+  }
   throw error;
 }
 
@@ -151,7 +144,7 @@ async function attempt(
   image: Image,
   source: Source,
   begun: Copy | undefined,
-): Promise<Result> {
+): Promise<CopyResult> {
   const { sizeBytes, facts, pieces } = source;
   const { algorithm } = pieces[0]!;
   const original = originalOf(snapshot);
@@ -171,31 +164,27 @@ async function attempt(
     const { whole, bytes, hopeless } = await uploadOnce(session, bucket, target, source);
     if (hopeless) {
       await bucket.abort(target);
-      const reason = `the cloud sends images from their beginning only, and this one (${gigabytes(sizeBytes)}) is too large for one run: it can't be copied`;
-      return { outcome: 'failed', reasons: [reason] };
+      return { outcome: 'failed', reasons: [{ code: 'COPY_TOO_LARGE', bytes: sizeBytes }] };
     }
     if (!whole) {
-      const reason = `${gigabytes(bytes)} of ${gigabytes(sizeBytes)} are there, the next try goes on: ${OUT_OF_TIME}`;
-      return { outcome: 'deferred', reasons: [reason] };
+      return { outcome: 'deferred', reasons: [{ code: 'COPY_UPLOADING', bytes, of: sizeBytes }] };
     }
     data = await bucket.head(key);
-    if (!data) return { outcome: 'deferred', reasons: ['another run has discarded this copy meanwhile'] };
+    if (!data) return { outcome: 'deferred', reasons: [{ code: 'COPY_DISCARDED_BY_OTHER_RUN' }] };
     for (const other of await bucket.uploads(key)) if (other.key === key) await bucket.abort(other);
   }
 
   const found = await verify(bucket, session.deadline, data, progressKey, pieces);
   if (typeof found === 'number') {
-    const reason = `all ${gigabytes(sizeBytes)} are there, ${gigabytes(found)} are verified, the next try goes on: ${OUT_OF_TIME}`;
-    return { outcome: 'deferred', reasons: [reason] };
+    return { outcome: 'deferred', reasons: [{ code: 'COPY_VERIFYING', bytes: found, of: sizeBytes }] };
   }
   if (found === 'wrong') {
     for (const one of [data.key, progressKey]) await bucket.delete(one);
-    const reason = `the copy's ${algorithm} is not the one that the cloud has of the image: the copy is discarded; if that happens again, the image itself is damaged`;
-    return { outcome: 'failed', reasons: [reason] };
+    return { outcome: 'failed', reasons: [{ code: 'COPY_CORRUPT', algorithm }] };
   }
   await bucket.put(`${base}.json`, manifestOf(place, original, image, facts, now));
   await bucket.delete(progressKey);
-  return { outcome: 'copied', reasons: [`${gigabytes(sizeBytes)} copied, ${algorithm} verified`] };
+  return { outcome: 'copied', reasons: [{ code: 'COPIED', bytes: sizeBytes, algorithm }] };
 }
 
 /** {@link upload}; that another run has put the same parts together meanwhile is as good. */

@@ -12,8 +12,9 @@ import {
 } from '../openstack/objects.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import { getTask, listTasks, startExport, type Task } from '../openstack/tasks.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import type { Budget } from './budget.ts';
-import type { Result } from './copy.ts';
+import type { CopyResult } from './copy-result.ts';
 import type { CopyStore } from './copy-store.ts';
 import { type Exported, etagOf, examine, FOOTER_BYTES, isSegmentOf, nameOf } from './exported.ts';
 
@@ -65,14 +66,14 @@ export async function exportImage(
   exporting: Exporting,
   key: string,
   { id: image, sizeBytes = 0 }: { id: string; sizeBytes?: number | undefined },
-): Promise<Exported | Result> {
+): Promise<Exported | CopyResult> {
   const { session, container, store, budget } = exporting;
   // By the cloud's own clock, as the times of its tasks and objects are.
   const now = cloudTime(session);
   const name = nameOf(image);
   const memo = memoOf(key);
   const remember = (begun: object) => store.put(memo, JSON.stringify({ since: now, ...begun }));
-  const ask = async (): Promise<Result> => {
+  const ask = async (): Promise<CopyResult> => {
     try {
       const asked = { image, container: container.name };
       const { id: task } = await startExport(session, container.region, asked);
@@ -86,9 +87,7 @@ export async function exportImage(
   const begun = readBegun(await store.readText(memo));
   if (!begun) {
     if (await getObject(session, container, name)) {
-      return failed(
-        `${name} is in the container ${container.name} already, and was not exported for this copy: move it away, or name another container in offsite.container`,
-      );
+      return failed({ code: 'EXPORT_NAME_TAKEN', name, container: container.name });
     }
     const refusal = budget.refuse(key, sizeBytes);
     if (refusal) return refusal;
@@ -104,27 +103,21 @@ export async function exportImage(
     if (task.id !== begun.task) await remember({ since, task: task.id });
     return ageMs < LONGEST_MS
       ? exportingSince(since)
-      : failed(`its export is running since ${since.toISOString()}: ask Rackspace about the task ${task.id}`);
+      : failed({ code: 'EXPORT_STUCK', since: since.toISOString(), task: task.id });
   }
   const object = await getObject(session, container, name);
   if (!object && !task && !begun.task) {
     // The list of tasks may lack one that was begun a moment ago.
     if (begun.refused || ageMs >= SETTLING_MS) return ask();
-    const reason = 'whether its export was begun is not known yet: the next run after an hour asks again';
-    return { outcome: 'exporting', reasons: [reason] };
+    return { outcome: 'exporting', reasons: [{ code: 'EXPORT_UNSURE' }] };
   }
   if (!object && task?.status === 'success' && now.getTime() - task.updatedAt.getTime() < SETTLING_MS) {
-    return {
-      outcome: 'exporting',
-      reasons: [`its task says that it is done, and ${name} is not there yet: a later run looks again`],
-    };
+    return { outcome: 'exporting', reasons: [{ code: 'EXPORT_UNSEEN', name }] };
   }
   if (!object || task?.status === 'failure') {
-    const why = task?.message ?? (task ? 'its task says that it is done' : 'its task is no longer kept');
+    const cause = task?.message ?? (task ? 'its task says that it is done' : 'its task is no longer kept');
     await forget(exporting, { key, image, since }, { data: !object });
-    return failed(
-      `its export has failed, and is asked for again: ${why}, and ${name} is ${object ? 'of another export' : 'not there'}`,
-    );
+    return failed({ code: 'EXPORT_FAILED', cause, name, isThere: object !== undefined });
   }
 
   const listed = await listObjects(session, container, `${name}-`);
@@ -137,19 +130,16 @@ export async function exportImage(
   const found = examine({ ...seen, segments: listed });
   if (typeof found !== 'string') return found;
   if (now.getTime() - object.at.getTime() < SETTLING_MS) {
-    return {
-      outcome: 'exporting',
-      reasons: [`its export is done, but can't be seen as a whole yet: ${found}`],
-    };
+    return { outcome: 'exporting', reasons: [{ code: 'EXPORT_INCOMPLETE', problem: found }] };
   }
   const segments = await askForSegments(exporting, image, listed);
   const confirmed = examine({ ...seen, segments });
   if (typeof confirmed !== 'string') return confirmed;
   if (!isMadeOf(object, `${container.name}/${name}-`, segments)) {
-    return failed(`its export can't be seen as a whole, and is left alone: ${found}`);
+    return failed({ code: 'EXPORT_LEFT_ALONE', problem: found });
   }
   await forget(exporting, { key, image, since }, { data: true });
-  return failed(`its export is discarded, and is asked for again: ${confirmed}`);
+  return failed({ code: 'EXPORT_DISCARDED', problem: confirmed });
 }
 
 /**
@@ -284,15 +274,11 @@ async function lastBytes(
   return Buffer.concat(chunks);
 }
 
-function exportingSince(since: Date): Result {
-  return {
-    outcome: 'exporting',
-    reasons: [
-      `its export was asked for at ${since.toISOString().slice(0, 16)}Z; a later run looks what has become of it`,
-    ],
-  };
+function exportingSince(since: Date): CopyResult {
+  const minute = `${since.toISOString().slice(0, 16)}Z`;
+  return { outcome: 'exporting', reasons: [{ code: 'EXPORT_RUNNING', since: minute }] };
 }
 
-function failed(reason: string): Result {
+function failed(reason: Reason): CopyResult {
   return { outcome: 'failed', reasons: [reason] };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isBucketError } from './bucket-error.ts';
-import { type Place, prefixOf } from './copies.ts';
-import type { CopyStore, Stored, Upload } from './copy-store.ts';
+import { type Place, prefixOf, type Stored, type Upload } from './copies.ts';
+import type { CopyStore } from './copy-store.ts';
 
 const DAY_MS = 86_400_000;
 const KEPT_MS = 60 * DAY_MS;

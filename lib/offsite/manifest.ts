@@ -1,8 +1,7 @@
 import * as v from 'valibot';
-import { isoSeconds } from '../dates.ts';
+import { isoSeconds } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
-import type { Original, Place } from './copies.ts';
-import type { Stored } from './copy-store.ts';
+import type { Original, Place, Stored } from './copies.ts';
 
 /** What the bytes of an image are checked against. */
 export interface Checksum {

@@ -1,14 +1,17 @@
 import pMap from 'p-map';
-import { readerOf } from '../belonging.ts';
-import type { Snapshot } from '../marker.ts';
+import type { Policy } from '../config/policy.ts';
+import { Refusal } from '../config/validation-error.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
-import type { Policy } from '../policy.ts';
-import { Refusal } from '../refusal.ts';
-import { type Entry, finishReport, type Report, type SnapshotLine } from '../report.ts';
-import type { Run } from '../run.ts';
-import { type RegionSurvey, type Survey, survey } from '../survey.ts';
+import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
+import { type Entry, finishReport, type Report, type SnapshotLine } from '../reporting/report.ts';
+import { findingText } from '../reporting/sentences.ts';
+import type { Run } from '../runtime/run.ts';
+import { survey } from '../snapshots/inventory.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
+import { readerOf } from '../snapshots/ownership.ts';
+import type { RegionSurvey, Survey } from '../snapshots/region-inventory.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { budgetOf } from './budget.ts';
@@ -53,7 +56,7 @@ export async function copyOffsite(
     await work(session, policy, bucket, run, findings);
   } catch (error) {
     if (!isBucketError(error)) throw error;
-    findings.failures.push(error.message);
+    findings.failures.push({ code: 'BUCKET', error: error.code, message: error.message });
   }
   const { entries, warnings, failures, unreadable } = findings;
   const left = entries.flatMap((e) => e.snapshots ?? []).filter(isLeft).length;
@@ -87,17 +90,13 @@ async function work(
   const target = isToCloudFiles(session, policy.offsite) ? undefined : bucket();
   const { regions, unreadable } = await survey(session, policy.regions, { owner });
   findings.unreadable.push(...unreadable);
-  findings.failures.push(
-    ...unreadable.map(
-      ({ region, problem }) => `${region} can't be read, so nothing is copied there: ${problem}`,
-    ),
-  );
+  findings.failures.push(...unreadableRegions('offsite', unreadable));
   const home = [...(policy.regions ?? session.regions)].sort()[0];
   if (home === undefined) return;
   const ledger = await openLedger(target ?? storeIn(home), place, { now, dryRun: policy.dryRun }).catch(
     (error) => {
       if (!isBucketError(error)) throw error;
-      findings.failures.push(`what was copied this month can't be read: ${error.message}`);
+      findings.failures.push({ code: 'COPY_LEDGER_UNREADABLE', message: error.message });
       return BLANK;
     },
   );
@@ -123,7 +122,11 @@ async function work(
     } catch (error) {
       // One region's Cloud Files may fail by themselves.
       if (!isBucketError(error)) throw error;
-      findings.failures.push(`nothing is copied in ${region.region}: ${error.message}`);
+      findings.failures.push({
+        code: 'COPIES_STOPPED_IN_REGION',
+        where: region.region,
+        message: error.message,
+      });
     }
   }
   await pMap(
@@ -137,11 +140,12 @@ async function work(
     { concurrency: maxBytesPerMonth === undefined ? AT_ONCE : 1 },
   );
   // When it can't be looked up whether it was said, it is said.
-  const unsaid = ledger.unsaid(findings.once, { remember: !policy.dryRun }).catch((error) => {
-    if (isBucketError(error)) return findings.once;
+  const texts = findings.once.map(findingText);
+  const unsaid = await ledger.unsaid(texts, { remember: !policy.dryRun }).catch((error) => {
+    if (isBucketError(error)) return texts;
     throw error;
   });
-  findings.warnings.push(...(await unsaid));
+  findings.warnings.push(...findings.once.filter((one) => unsaid.includes(findingText(one))));
 }
 
 /**
@@ -168,7 +172,7 @@ async function seriesIn(
   copier: Copier,
   policy: OffsitePolicy,
   surveyed: RegionSurvey,
-  warnings: string[],
+  warnings: Finding[],
 ): Promise<Series[]> {
   const { store, staging, place, session } = copier;
   const { region } = surveyed;
@@ -186,7 +190,7 @@ async function seriesIn(
     .filter((s): s is Snapshot => typeof s === 'object' && s.policy === policy.policy);
   const isNamable = ({ id, server }: Snapshot) => isKeyId(id) && isKeyId(server);
   for (const { id, server } of ours.filter((one) => !isNamable(one))) {
-    warnings.push(`${region}: the image ${id} is not copied: "${server}" is no id of a server`);
+    warnings.push({ code: 'SERVER_ID_ODD', region, image: id, server });
   }
   const snapshots = Map.groupBy(ours.filter(isNamable), ({ server }) => server);
   const [copiesBy, stagedBy] = [copies, staged].map((all) => Map.groupBy(all, ({ server }) => server));
@@ -256,8 +260,8 @@ function refuseNames({ owner, account }: Place): void {
   if (problems.length > 0) throw new Refusal('The event is refused', problems);
 }
 
-function isLeft({ outcome, reasons }: SnapshotLine): boolean {
-  return outcome === 'deferred' && !reasons.some((reason) => reason.includes('(maxDeletes)'));
+function isLeft({ outcome, codes }: SnapshotLine): boolean {
+  return outcome === 'deferred' && !codes.includes('MAX_DELETES');
 }
 
 function hasOffsite(policy: Policy): policy is OffsitePolicy {

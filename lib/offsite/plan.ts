@@ -1,7 +1,8 @@
-import { isoSeconds } from '../dates.ts';
-import type { Snapshot } from '../marker.ts';
-import type { Offsite, Policy } from '../policy.ts';
-import { retain } from '../retention.ts';
+import { isoSeconds } from '../config/dates.ts';
+import type { Offsite, Policy } from '../config/policy.ts';
+import type { Finding, Reason } from '../reporting/reasons.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
+import { retain } from '../snapshots/retention.ts';
 import type { CheckedCopy } from './check.ts';
 import type { Copy } from './copies.ts';
 
@@ -20,7 +21,7 @@ export interface CopyPlan {
   discard: CheckedCopy[];
   /** What was on its way to a copy that is good by now. */
   release: Copy[];
-  warnings: string[];
+  warnings: Finding[];
 }
 
 interface PlanOptions {
@@ -86,10 +87,8 @@ export function planCopies(
     ].filter(({ manifest, progress, uploads }) => manifest || progress || uploads.length > 0),
     release,
     warnings: [
-      ...orphaned.map(
-        ({ key }) => `${key} was never verified, and its snapshot is gone: it is kept and not counted`,
-      ),
-      ...disputed.map(({ problem }) => `${problem}: the copy is kept and not counted`),
+      ...orphaned.map(({ key }): Finding => ({ code: 'COPY_NEVER_VERIFIED', key })),
+      ...disputed.map(({ problem = '' }): Finding => ({ code: 'COPY_NOT_COUNTED', problem })),
     ],
   };
 }
@@ -123,7 +122,7 @@ function asSnapshot(copy: Copy, policy: string): Snapshot {
 export interface CopyFate {
   copy: CheckedCopy;
   fate: 'keep' | 'delete';
-  reasons: string[];
+  reasons: Reason[];
 }
 
 /**
@@ -152,7 +151,7 @@ export function planRetention(
         : {
             copy,
             fate: 'keep',
-            reasons: ['its server is not in the list of servers: the copies are all kept'],
+            reasons: [{ code: 'COPY_SERVER_UNLISTED' }],
           };
     }),
   );

@@ -1,12 +1,11 @@
-import type { Snapshot } from '../marker.ts';
 import type { Image } from '../openstack/images.ts';
 import { getObject, readObject } from '../openstack/objects.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
 import type { Bucket } from './bucket.ts';
-import { gigabytes } from './budget.ts';
 import { licenseOf, translated } from './cloud-files.ts';
-import { keyOf, type Place } from './copies.ts';
-import { type Copier, copySnapshot, originalOf, type Result, resultOf, type Source } from './copy.ts';
-import type { Upload } from './copy-store.ts';
+import { keyOf, type Place, type Upload } from './copies.ts';
+import { type Copier, copySnapshot, originalOf, resultOf, type Source } from './copy.ts';
+import type { CopyResult } from './copy-result.ts';
 import { abandon, type Exporting, exportImage, memoOf } from './export.ts';
 import { type Exported, nameOf } from './exported.ts';
 import { type DataFacts, manifestOf } from './manifest.ts';
@@ -27,8 +26,7 @@ export function toCloudFiles(exporting: Exporting, place: Place): Copier {
         await store.put(`${key}.json`, manifestOf(place, originalOf(snapshot), image, facts, now));
         await store.delete(memoOf(key));
         const { bytes, segments } = found;
-        const reason = `${gigabytes(bytes)} exported to Cloud Files, whole as far as can be seen: ${segments.length} segments in order, and the end of a VHD`;
-        return { outcome: 'copied', reasons: [reason] };
+        return { outcome: 'copied', reasons: [{ code: 'EXPORTED', bytes, segments: segments.length }] };
       }),
   };
 }
@@ -59,7 +57,7 @@ export function throughCloudFiles(exporting: Exporting, place: Place, bucket: Bu
           // They were counted when the export was begun.
           countedBytes: 0,
           isGone: async () => (await getObject(session, container, nameOf(image.id))) === undefined,
-          gone: 'its export was deleted before it was copied: it is asked for again',
+          gone: { code: 'COPY_EXPORT_GONE' },
         };
         const result = await copySnapshot(copying, snapshot, image, source, begun);
         if (result.outcome === 'copied') {
@@ -76,8 +74,8 @@ async function exported(
   place: Place,
   snapshot: Snapshot,
   image: Image,
-  proceed: (found: Exported) => Promise<Result>,
-): Promise<Result> {
+  proceed: (found: Exported) => Promise<CopyResult>,
+): Promise<CopyResult> {
   try {
     const found = await exportImage(exporting, keyOf(place, originalOf(snapshot)), image);
     return 'outcome' in found ? found : await proceed(found);

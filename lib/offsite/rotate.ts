@@ -1,9 +1,10 @@
-import { isoSeconds } from '../dates.ts';
+import { isoSeconds } from '../config/dates.ts';
 import type { Deadline } from '../openstack/http.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import { isBucketError } from './bucket-error.ts';
 import { type CheckedCopy, checkAgain } from './check.ts';
 import type { Place } from './copies.ts';
-import { OUT_OF_TIME, type Result } from './copy.ts';
+import type { CopyResult } from './copy-result.ts';
 import type { CopyStore } from './copy-store.ts';
 import { manifestOfDeletion } from './manifest.ts';
 
@@ -22,23 +23,25 @@ export interface Rotating {
  * what is interrupted is found and finished by a later run.
  *
  * @param others the other good copies of the series, those that are most likely to stay first.
+ * @returns with `lost`, those of the others that were found to be good no more.
  */
 export async function deleteCopy(
   { store, place, deadline, floor }: Rotating,
   copy: CheckedCopy,
   others: readonly CheckedCopy[],
-  reasons: string[],
-): Promise<Result> {
-  if (deadline.remainingMs() <= 0) return { outcome: 'deferred', reasons: [OUT_OF_TIME] };
+  reasons: Reason[],
+): Promise<CopyResult & { lost?: CheckedCopy[] }> {
+  const lost: CheckedCopy[] = [];
+  if (deadline.remainingMs() <= 0) return { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] };
   try {
     const current = await checkAgain(store, place, copy);
     if (current.state === 'disputed') {
-      return { outcome: 'kept', reasons: [`changed since the plan: ${current.problem}`] };
+      return { outcome: 'kept', reasons: [{ code: 'COPY_DISPUTED', problem: current.problem ?? '' }] };
     }
     if (current.state === 'unfinished') {
       return copy.data && (await store.head(copy.data.key))
-        ? { outcome: 'kept', reasons: ['changed since the plan: its manifest is gone'] }
-        : { outcome: 'deleted', reasons: [...reasons, 'already gone'] };
+        ? { outcome: 'kept', reasons: [{ code: 'COPY_WITHOUT_MANIFEST' }] }
+        : { outcome: 'deleted', reasons: [...reasons, { code: 'ALREADY_GONE' }] };
     }
     const left = new Set<string>();
     for (const other of others) {
@@ -46,17 +49,18 @@ export async function deleteCopy(
       // What has the same slot goes with it.
       if (other.slot.getTime() === copy.slot.getTime()) continue;
       if ((await checkAgain(store, place, other)).state === 'good') left.add(isoSeconds(other.slot));
+      else if (other.state === 'good') lost.push(other);
     }
     if (left.size < floor) {
-      return { outcome: 'kept', reasons: [`fewer than ${floor} good copies (atLeast) would be left`] };
+      return { outcome: 'kept', reasons: [{ code: 'TOO_FEW_COPIES_LEFT', needed: floor }], lost };
     }
     await removeObjects(store, current);
-    return { outcome: 'deleted', reasons };
+    return { outcome: 'deleted', reasons, lost };
   } catch (error) {
     if (!isBucketError(error)) throw error;
     return error.code === 'OUT_OF_TIME'
-      ? { outcome: 'deferred', reasons: [OUT_OF_TIME] }
-      : { outcome: 'failed', reasons: [error.message] };
+      ? { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] }
+      : { outcome: 'failed', reasons: [{ code: 'BUCKET', error: error.code, message: error.message }] };
   }
 }
 

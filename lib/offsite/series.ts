@@ -1,13 +1,15 @@
 import pMap from 'p-map';
-import { isoSeconds } from '../dates.ts';
-import type { Snapshot } from '../marker.ts';
+import { isoSeconds } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
-import { type Entry, type SnapshotLine, worst } from '../report.ts';
+import type { Finding } from '../reporting/reasons.ts';
+import { type Entry, type SnapshotLine, worst } from '../reporting/report.ts';
+import { reported } from '../reporting/sentences.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
 import { isBucketError } from './bucket-error.ts';
-import { gigabytes } from './budget.ts';
 import { type CheckedCopy, checkCopy } from './check.ts';
 import { type Copy, keyOf } from './copies.ts';
-import { type Copier, OUT_OF_TIME, originalOf, type Result, resultOf } from './copy.ts';
+import { type Copier, originalOf, resultOf } from './copy.ts';
+import type { CopyResult } from './copy-result.ts';
 import type { Ledger } from './ledger.ts';
 import { newestGood, type OffsitePolicy, planCopies, planRetention } from './plan.ts';
 import { deleteCopy, discard } from './rotate.ts';
@@ -33,10 +35,10 @@ export interface Series {
 
 export interface SeriesFindings {
   entry: Entry;
-  warnings: string[];
-  failures: string[];
+  warnings: Finding[];
+  failures: Finding[];
   /** To be said in one report, not in every one. */
-  once: string[];
+  once: Finding[];
 }
 
 /** What a series is called where its turns are remembered. */
@@ -57,35 +59,39 @@ export async function copySeries(
   const { server, name = '', region } = series;
   const who = `${name || server} in ${region}`;
   const lines = new Map<string, SnapshotLine>();
-  const found = { warnings: [] as string[], failures: [] as string[], once: [] as string[] };
+  const found = { warnings: [] as Finding[], failures: [] as Finding[], once: [] as Finding[] };
   try {
     const checked = await checkAll(copier, series);
     const { copy, ...leftovers } = planCopies(series.snapshots, checked, { ...series, now: copier.now });
     found.warnings.push(...leftovers.warnings);
+    for (const { state, key, isBeingDeleted } of checked) {
+      if (state === 'empty' && !isBeingDeleted) found.failures.push({ code: 'COPY_LOST', key, of: who });
+    }
     const spoilt = policy.dryRun ? new Set() : await clear(copier, leftovers, found.failures);
     for (const snapshot of copy.filter(({ id }) => !spoilt.has(id))) {
       const result = await copyOne(copier, policy, { series, checked, snapshot, ledger });
-      if (result.obstacle) found.once.push(`offsite: ${who} can't be copied: ${result.reasons[0]}`);
+      if (result.obstacle) found.once.push({ code: 'NEVER_COPIED', of: who, reasons: result.reasons });
       else if (result.outcome === 'skipped') {
-        found.warnings.push(`${who}: not copied: ${result.reasons[0]}`);
+        found.warnings.push({ code: 'NOT_COPIED', of: who, reasons: result.reasons });
       }
       lines.set(keyOf(copier.place, originalOf(snapshot)), lineOf(snapshot, result));
       if (result.outcome === 'copied') checked.push(await check(copier, snapshot));
     }
     const unreadable = checked.find(({ state }) => state === 'unreadable');
     if (unreadable) {
-      found.failures.push(
-        `a copy of ${who} can't be read, so none of them is deleted: ${unreadable.problem}`,
-      );
+      const { problem = '' } = unreadable;
+      found.failures.push({ code: 'COPY_UNREADABLE', of: who, problem });
     } else {
-      for (const [key, line] of await rotate(copier, policy, series, checked)) {
-        if (!lines.has(key)) lines.set(key, line);
+      const rotated = await rotate(copier, policy, series, checked);
+      for (const [key, line] of rotated.lines) if (!lines.has(key)) lines.set(key, line);
+      for (const { key } of rotated.lost) {
+        found.failures.push({ code: 'COPY_LOST', key, of: who });
       }
     }
   } catch (error) {
     if (!isBucketError(error)) throw error;
     if (isOutOfTime(error)) defer(lines, series, copier.now);
-    else found.failures.push(`the copies of ${who} can't be dealt with: ${error.message}`);
+    else found.failures.push({ code: 'COPIES_STOPPED', of: who, message: error.message });
   }
   const sorted = [...lines.values()].sort((a, b) => (a.slot < b.slot ? 1 : -1));
   const outcome = worst(sorted.map((line) => line.outcome));
@@ -131,7 +137,7 @@ function unlisted({ place }: Copier, snapshot: Snapshot): Copy {
 async function clear(
   { store, staging, place }: Copier,
   { discard: leftovers, release }: Pick<ReturnType<typeof planCopies>, 'discard' | 'release'>,
-  failures: string[],
+  failures: Finding[],
 ): Promise<Set<string>> {
   const spoilt = new Set<string>();
   const attempt = async (one: Copy, work: () => Promise<unknown> | undefined) => {
@@ -140,7 +146,7 @@ async function clear(
     } catch (error) {
       if (!isBucketError(error) || isOutOfTime(error)) throw error;
       spoilt.add(one.image);
-      failures.push(`what is left of ${one.key} can't be taken away: ${error.message}`);
+      failures.push({ code: 'COPY_LEFTOVER', key: one.key, message: error.message });
     }
   };
   for (const one of leftovers) await attempt(one, () => discard(store, place, one));
@@ -159,11 +165,11 @@ async function copyOne(
     snapshot,
     ledger,
   }: { series: Series; checked: readonly CheckedCopy[]; snapshot: Snapshot; ledger: Ledger },
-): Promise<Result & { obstacle?: boolean }> {
+): Promise<CopyResult & { obstacle?: boolean }> {
   const image = series.imageOf.get(snapshot.id)!;
   const obstacle = copier.obstacleTo(image);
   if (obstacle) return { outcome: 'skipped', reasons: [obstacle], obstacle: true };
-  if (dryRun) return { outcome: 'planned', reasons: [`${gigabytes(image.sizeBytes ?? 0)} to copy`] };
+  if (dryRun) return { outcome: 'planned', reasons: [{ code: 'COPY_PLANNED', bytes: image.sizeBytes ?? 0 }] };
   const key = keyOf(copier.place, originalOf(snapshot));
   try {
     await ledger.takeTurn(seriesKey(series));
@@ -183,33 +189,37 @@ async function rotate(
   { dryRun, maxDeletes, ...policy }: OffsitePolicy,
   { name }: Series,
   checked: readonly CheckedCopy[],
-): Promise<[key: string, SnapshotLine][]> {
+): Promise<{ lines: [key: string, SnapshotLine][]; lost: Set<CheckedCopy> }> {
   const serverIsListed = name !== undefined;
   const fates = planRetention(checked, { ...policy, dryRun, maxDeletes }, { now, serverIsListed });
   const rotating = { store, place, deadline: session.deadline, floor: policy.offsite.keep.atLeast };
   const there = new Set(fates.map(({ copy }) => copy));
   let deleted = 0;
   const lines: [string, SnapshotLine][] = [];
+  const lost = new Set<CheckedCopy>();
   for (const { copy, fate, reasons } of fates.toReversed()) {
-    const remove = async (): Promise<Result> => {
+    const remove = async (): Promise<CopyResult> => {
       if (deleted >= maxDeletes) {
         return {
           outcome: 'deferred',
-          reasons: [...reasons, `more than ${maxDeletes} (maxDeletes) in one run`],
+          reasons: [...reasons, { code: 'MAX_DELETES', most: maxDeletes }],
         };
       }
       there.delete(copy);
-      const result: Result = dryRun
-        ? { outcome: 'planned', reasons }
-        : await deleteCopy(rotating, copy, [...there], reasons);
-      if (result.outcome === 'deleted' || dryRun) deleted++;
+      if (dryRun) {
+        deleted++;
+        return { outcome: 'planned', reasons };
+      }
+      const { lost: missing = [], ...result } = await deleteCopy(rotating, copy, [...there], reasons);
+      for (const one of missing) lost.add(one);
+      if (result.outcome === 'deleted') deleted++;
       else there.add(copy);
       return result;
     };
-    const result: Result = fate === 'delete' ? await remove() : { outcome: 'kept', reasons };
+    const result: CopyResult = fate === 'delete' ? await remove() : { outcome: 'kept', reasons };
     lines.push([copy.key, lineOf({ id: copy.image, slot: copy.slot, sizeBytes: copy.data?.bytes }, result)]);
   }
-  return lines;
+  return { lines, lost };
 }
 
 /** Says of one snapshot or copy of a series that it is left, if that is not said of any. */
@@ -219,12 +229,12 @@ function defer(lines: Map<string, SnapshotLine>, { snapshots, copies }: Series, 
   const left = newest ? originalOf(newest) : copies[0];
   if (!left) return;
   const line = { id: left.image, slot: left.slot, sizeBytes: undefined };
-  lines.set('deferred', lineOf(line, { outcome: 'deferred', reasons: [OUT_OF_TIME] }));
+  lines.set('deferred', lineOf(line, { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] }));
 }
 
 function lineOf(
   { id, slot, sizeBytes }: Pick<Snapshot, 'id' | 'slot' | 'sizeBytes'>,
-  { outcome, reasons }: Result,
+  { outcome, reasons }: CopyResult,
 ): SnapshotLine {
   return {
     image: id,
@@ -232,6 +242,6 @@ function lineOf(
     status: 'copy',
     ...(sizeBytes === undefined ? {} : { sizeBytes }),
     outcome,
-    reasons,
+    ...reported(reasons),
   };
 }

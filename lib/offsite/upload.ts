@@ -1,11 +1,11 @@
-import { setTimeout } from 'node:timers/promises';
 import pMap from 'p-map';
 import { CloudError, isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
 import type { ImageData } from '../openstack/image-data.ts';
+import { pause } from '../openstack/pause.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
-import type { Upload } from './copy-store.ts';
+import type { Upload } from './copies.ts';
 
 const MIB = 2 ** 20;
 const PART_BYTES = 16 * MIB;
@@ -104,7 +104,7 @@ export async function upload(
       if (isOutOfTime(error)) return result(false);
       tries = there.size > had ? 1 : tries + 1;
       if (tries > TRIES || !isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'RATE_LIMITED')) throw error;
-      await setTimeout(Math.min(BACKOFF_MS * 2 ** (tries - 1), Math.max(0, deadline.remainingMs())));
+      await pause(Math.min(BACKOFF_MS * 2 ** (tries - 1), Math.max(0, deadline.remainingMs())));
     }
   }
   // Asked for once more: another run may have sent some of them again.

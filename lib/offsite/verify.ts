@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import type { Deadline } from '../openstack/http.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
-import type { Stored } from './copy-store.ts';
+import type { Stored } from './copies.ts';
 import type { Checksum } from './manifest.ts';
 
 /** Left for the state, when the time is used up. */

@@ -55,12 +55,14 @@ export function isCloudError(error: unknown, ...codes: CloudErrorCode[]): error 
   return error instanceof CloudError && (codes.length === 0 || codes.includes(error.code));
 }
 
+/** An error as the facts of a reason. */
+export function factsOf(error: CloudError): { error: CloudErrorCode; message: string } {
+  return { error: error.code, message: explain(error) };
+}
+
 /** The message of an error, with who lacks what where the cloud's own words would not say. */
 export function explain({ code, message }: CloudError): string {
-  if (
-    code !== 'FORBIDDEN' ||
-    /limit exceeded|quota exceeded|metadata items exceeds|do not own/i.test(message)
-  )
+  if (code !== 'FORBIDDEN' || /limit exceeded|metadata items exceeds|do not own/i.test(message))
     return message;
   return /protected/i.test(message)
     ? `${message} Take the protection off to let it go.`

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { setTimeout as wait } from 'node:timers/promises';
 import got, { HTTPError, type Method, type RequestError, type Response } from 'got';
 import { CloudError, type CloudErrorCode, faultMessage } from './errors.ts';
 import { isQuota, isRateLimit, type Refusal, retryAfterMs } from './limits.ts';
 import { LONGEST_WAIT_MS, type Queue } from './pacing.ts';
+import { pause } from './pause.ts';
 
 /** How long work may still go on, in milliseconds; 0 or less means stop now. */
 export interface Deadline {
@@ -100,7 +100,7 @@ export function sender(
           }
           if (attempt > RETRIES || waitMs === 0 || waitMs >= deadline.remainingMs())
             throw translate(error, where, (text) => without(secrets, text));
-          if (!limited) await wait(waitMs);
+          if (!limited) await pause(waitMs);
         }
       }
     } finally {
@@ -240,7 +240,10 @@ function translate(error: unknown, where: Where, hide: (text: string) => string)
     let message = faultMessage(body, hide) ?? hide(error.response.statusMessage ?? 'no message');
     // A page of HTML says the status once more.
     if (message.startsWith(`${status} `)) message = message.slice(4);
-    if (isQuota({ status, headers, body })) code = 'OVER_QUOTA';
+    // Nova has no other sign of a quota on servers than these words.
+    if (isQuota({ status, headers, body }) || (status === 403 && /quota exceeded/i.test(message))) {
+      code = 'OVER_QUOTA';
+    }
     if (status === 401 && /OS-MF/.test(String(headers['www-authenticate']))) code = 'MFA_REQUIRED';
     // Nova says this, with a 500, when Glance refuses one more image or one more property.
     if (body.includes('HTTPOverLimit')) {

@@ -69,10 +69,10 @@ export async function listImages(session: Session, region: string, name?: string
 }
 
 /** The ids of {@link listImages} alone, which need far less memory. */
-export async function listImageIds(session: Session, region: string): Promise<Set<string>> {
+export async function listImageStatuses(session: Session, region: string): Promise<Map<string, string>> {
   const { id, status } = GlanceImage.entries;
   const images = await listOwn(session, region, v.object({ id, status }));
-  return new Set(images.filter((image) => !isGone(image.status)).map((image) => image.id));
+  return new Map(images.filter((image) => !isGone(image.status)).map(({ id, status }) => [id, status]));
 }
 
 /**

@@ -1,12 +1,12 @@
-import { isoSeconds, parseDate } from '../dates.ts';
-import type { Snapshot } from '../marker.ts';
+import { isoSeconds, parseDate } from '../config/dates.ts';
+import { Refusal } from '../config/validation-error.ts';
 import type { Image } from '../openstack/images.ts';
-import { Refusal } from '../refusal.ts';
-import { hasPassed } from '../retention.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
+import { hasPassed } from '../snapshots/retention.ts';
 import type { RestoreEvent } from './event.ts';
+import type { Stock } from './inventory.ts';
 import { readSafetyMark } from './marks.ts';
 import type { Origin } from './source.ts';
-import type { Stock } from './stock.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -85,7 +85,9 @@ export function chosenById(
   }
   const read = stock.read(image);
   const snapshot = read?.server === id ? read : undefined;
-  if (!snapshot && image.properties.instance_uuid !== id) {
+  // Where the data lie in volume snapshots, Nova may pass on the `instance_uuid` of another server.
+  const madeFrom = image.volumeSnapshotIds.length > 0 ? undefined : image.properties.instance_uuid;
+  if (!snapshot && (read || madeFrom !== id)) {
     refuse(`at: image ${at} was not made from ${server}: give that server, or another image`);
   }
   const whole = (image.sizeBytes ?? 0) > 0 || image.volumeSnapshotIds.length > 0;
@@ -107,7 +109,7 @@ export function momentMs(at: string): number | undefined {
 }
 
 /** Whether a snapshot's data are of a moment or older, or its slot is that very moment. */
-function isOfThen(snapshot: Snapshot, momentMs: number): boolean {
+export function isOfThen(snapshot: Snapshot, momentMs: number): boolean {
   return dataTime(snapshot).getTime() <= momentMs || snapshot.slot.getTime() === momentMs;
 }
 
@@ -117,7 +119,7 @@ function dataTime({ slot, createdAt }: Snapshot): Date {
 }
 
 /** Whether its last drill came to nothing. */
-function hasFailed(snapshot: Snapshot): boolean {
+export function hasFailed(snapshot: Snapshot): boolean {
   return snapshot.drilled !== undefined && !hasPassed(snapshot);
 }
 

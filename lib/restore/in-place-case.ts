@@ -1,10 +1,10 @@
 import type { Image } from '../openstack/images.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
-import { answer, type Case, eventToGoOn } from './case.ts';
+import { answer, type Case, eventToGoOn } from './context.ts';
 import type { RebuildEvent } from './event.ts';
 import type { Restoration, State } from './restoration.ts';
 import type { Safety } from './safety.ts';
-import type { Remedies } from './sending.ts';
+import type { Remedies } from './send.ts';
 
 /** What can be done when the cloud refuses the safety snapshot or the rebuild. */
 export const IN_PLACE_REMEDIES: Remedies = {

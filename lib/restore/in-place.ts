@@ -1,7 +1,7 @@
+import { Refusal } from '../config/validation-error.ts';
 import { type Flavor, fits, leastOf } from '../openstack/flavors.ts';
 import type { Image } from '../openstack/images.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
-import { Refusal } from '../refusal.ts';
 import type { RebuildEvent } from './event.ts';
 
 /** The states in which Nova rebuilds; of a server in ERROR it takes no snapshot. */

@@ -1,7 +1,6 @@
-import { isoSeconds, parseDate } from '../dates.ts';
-import { readRequest } from '../marker.ts';
+import { isoSeconds, parseDate } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
-import { ADHOC } from '../policy.ts';
+import { isSafety } from '../snapshots/marker.ts';
 import type { RestoreEvent } from './event.ts';
 
 /** What a restore has begun with. The cloud keeps it, so a later call can't continue it as something else. */
@@ -65,21 +64,13 @@ export interface SafetyMark {
 
 const SAFETY_KEY = 'autosnap_restore';
 
-/** What stands between the server's name and the slot in the name of a safety snapshot; it is an ad-hoc one. */
-export const SAFETY_LABEL = `before-restore-${ADHOC}`;
-
 /** The metadatum that makes an ad-hoc snapshot the safety snapshot of a restore. */
 export function safetyMark({ request, image, disk }: SafetyMark): Record<string, string> {
   return { [SAFETY_KEY]: `${request} ${image} ${disk}` };
 }
 
-/**
- * The mark of a safety snapshot; undefined for any other image. An ad-hoc snapshot of a server that was itself restored
- * from a safety snapshot inherits the mark, but not the request.
- */
+/** The mark of a safety snapshot; undefined for any other image. */
 export function readSafetyMark(image: Image): SafetyMark | undefined {
-  const { autosnap_policy: policy, [SAFETY_KEY]: mark = '' } = image.properties;
-  const [request, chosen, disk] = mark.split(' ');
-  if (policy !== ADHOC || !request || !chosen || !disk) return undefined;
-  return request === readRequest(image).request ? { request, image: chosen, disk } : undefined;
+  const [request, chosen, disk] = image.properties[SAFETY_KEY]?.split(' ') ?? [];
+  return isSafety(image) && request && chosen && disk ? { request, image: chosen, disk } : undefined;
 }

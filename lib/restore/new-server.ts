@@ -1,8 +1,8 @@
-import type { Blueprint } from '../blueprint.ts';
+import { Refusal } from '../config/validation-error.ts';
 import { type Flavor, findFlavor, fits, fitting, leastOf } from '../openstack/flavors.ts';
 import type { Image } from '../openstack/images.ts';
 import type { NewServer, ServerDetail } from '../openstack/servers.ts';
-import { Refusal } from '../refusal.ts';
+import type { Blueprint } from '../snapshots/blueprint.ts';
 import type { NewServerEvent } from './event.ts';
 import { RESTORED_KEY } from './marks.ts';
 import type { Origin } from './source.ts';

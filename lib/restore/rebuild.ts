@@ -1,12 +1,12 @@
-import { isoSeconds } from '../dates.ts';
+import { isoSeconds } from '../config/dates.ts';
+import { Refusal } from '../config/validation-error.ts';
 import { rootVolumeOf } from '../openstack/attachments.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { getImage } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
-import { Refusal } from '../refusal.ts';
-import { answer, type Case, choose, eventToDo } from './case.ts';
 import { type Choice, chosenById } from './choice.ts';
+import { answer, type Case, choose, eventToDo } from './context.ts';
 import { planInPlace, type Step } from './in-place.ts';
 import { type InPlace, say, type Work } from './in-place-case.ts';
 import { replaceDisk } from './replace-disk.ts';

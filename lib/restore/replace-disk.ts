@@ -1,12 +1,12 @@
 import { getImage, type Image } from '../openstack/images.ts';
 import { getServer, rebuildServer, type ServerDetail } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
-import { answer, beginningOf, eventToGoOn } from './case.ts';
+import { answer, beginningOf, eventToGoOn } from './context.ts';
 import { IN_PLACE_REMEDIES, safetiesOf, say, type Work } from './in-place-case.ts';
 import { isRebuiltBy, RESTORED_KEY, readSafetyMark, restoredMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
 import { judge, type Safety } from './safety.ts';
-import { send } from './sending.ts';
+import { send } from './send.ts';
 
 /** Looks once more at the safety snapshot and the server, and has the disk replaced. */
 export async function replaceDisk(session: Session, work: Work, safety: Safety): Promise<Restoration> {

@@ -1,12 +1,13 @@
-import { isoSeconds } from '../dates.ts';
+import { isoSeconds } from '../config/dates.ts';
+import { Refusal } from '../config/validation-error.ts';
 import { listServers } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { networksOf } from '../openstack/networks.ts';
 import { createServer, getServer, type ServerDetail } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
-import { Refusal } from '../refusal.ts';
-import type { Run } from '../run.ts';
-import { answer, beginningOf, type Case, choose, eventToDo, eventToGoOn, refuseOthers } from './case.ts';
+import type { Lease } from '../runtime/lease.ts';
+import type { Run } from '../runtime/run.ts';
+import { answer, beginningOf, type Case, choose, eventToDo, eventToGoOn, refuseOthers } from './context.ts';
 import type { NewServerEvent, RestoreEvent } from './event.ts';
 import { type Beginning, carries, readRestoredMark, restoredMark } from './marks.ts';
 import { planNew } from './new-server.ts';
@@ -14,9 +15,12 @@ import { progressOf } from './progress.ts';
 import { rebuild } from './rebuild.ts';
 import type { Restoration } from './restoration.ts';
 import { findSafeties } from './safety.ts';
-import { type Remedies, send } from './sending.ts';
+import { type Remedies, send } from './send.ts';
 import { findBlueprint, findOrigin } from './source.ts';
-import { lookAround } from './stock.ts';
+import { lookAround } from './take-inventory.ts';
+
+/** Longer than the bucket keeps it, in which it is remembered. */
+const REMEMBERED_MS = 366 * 86_400_000;
 
 /** What may be wrong with what a server is asked for with: the cloud names it. */
 const REMEDIES: Remedies = {
@@ -41,8 +45,8 @@ export async function restore(session: Session, event: RestoreEvent, run: Run): 
   if (restored) return follow({ ...its, event }, restored);
   const { safeties, missing } = await findSafeties(session, { ...its, event });
   for (const { snapshot, mark } of safeties) {
-    const { region, server } = snapshot;
-    refuseOthers({ ...its, event }, { request, to: 'in-place', region, server, image: mark.image });
+    const { region, server, createdAt: at } = snapshot;
+    refuseOthers({ ...its, event }, { request, to: 'in-place', region, server, image: mark.image, at });
   }
   return event.to === 'in-place'
     ? rebuild(session, { ...its, event, safeties, missing })
@@ -140,11 +144,18 @@ async function create(session: Session, its: Case<NewServerEvent>): Promise<Rest
   const lines = [...why, ...plan.lines];
   if (event.dryRun) return answer(its, image.id, { state: 'planned', lines, next: eventToDo(its, image.id) });
   if (event.asked) return unanswered(its, image.id, 'a server was asked for by an earlier call');
+  const turn = await onlyTurn(its);
+  if (turn && 'heldUntil' in turn)
+    return unanswered(its, image.id, 'a server was asked for by an earlier call with this request');
   const sent = await send(
     () => createServer(session, region, plan.server),
     () => findMade(session, its),
     REMEDIES,
-  );
+  ).catch(async (error) => {
+    // Nothing was made: whoever corrects the event may call with the same request.
+    if (turn) await turn.release().catch(() => undefined);
+    throw error;
+  });
   if ('unsure' in sent) return unanswered(its, image.id, sent.unsure);
   return answer(its, image.id, {
     state: 'building',
@@ -152,6 +163,20 @@ async function create(session: Session, its: Case<NewServerEvent>): Promise<Rest
     lines: [...lines, `asked for: it is ${sent.done}`],
     next: eventToGoOn(its, image.id, { restored: sent.done }),
   });
+}
+
+/**
+ * The one turn of a request to ask for a server: a listing that lacks the server of an earlier call does not show that there
+ * was none. Undefined where that can't be remembered.
+ */
+async function onlyTurn({ event, request, run }: Case): Promise<Lease | undefined> {
+  try {
+    const until = new Date(run.now.getTime() + REMEMBERED_MS);
+    return await run.leases?.take(`restore/${event.account}/${request}`, until, run.now);
+  } catch {
+    // A restore that can't be begun is worse than a second server.
+    return undefined;
+  }
 }
 
 /** A server may or may not come of it: a listing that lacks it proves nothing, so nothing more is asked for. */

@@ -1,9 +1,9 @@
-import { isStuck, type Snapshot } from '../marker.ts';
+import { Refusal } from '../config/validation-error.ts';
 import { getImage, type Image } from '../openstack/images.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
-import { Refusal } from '../refusal.ts';
-import type { Case } from './case.ts';
+import { isStuck, type Snapshot } from '../snapshots/marker.ts';
+import type { Case } from './context.ts';
 import { readRestoredMark, readSafetyMark, type SafetyMark } from './marks.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,10 +1,10 @@
-import type { Blueprint } from '../blueprint.ts';
-import { blueprintIn, type Snapshot } from '../marker.ts';
+import { Refusal } from '../config/validation-error.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
-import { Refusal } from '../refusal.ts';
-import { readRestoredMark, readSafetyMark, SAFETY_LABEL } from './marks.ts';
-import type { Stock } from './stock.ts';
+import type { Blueprint } from '../snapshots/blueprint.ts';
+import { blueprintIn, isId, SAFETY_LABEL, type Snapshot } from '../snapshots/marker.ts';
+import type { Stock } from './inventory.ts';
+import { readRestoredMark, readSafetyMark } from './marks.ts';
 
 /** The server that a restore is of, whether it is still there or not. */
 export interface Origin extends Pick<Server, 'id' | 'name' | 'region'> {
@@ -53,7 +53,7 @@ export function goneServers({
   const there = new Set(servers.map(({ id }) => id));
   const imageOf = new Map(images.map((image) => [image.id, image]));
   const made = images.flatMap(({ region, properties: { instance_uuid: id } }) =>
-    id ? [{ id, region, name: '' }] : [],
+    id && isId(id) ? [{ id, region, name: '' }] : [],
   );
   const originals = servers.flatMap(({ metadata }) => {
     const mark = readRestoredMark(metadata);

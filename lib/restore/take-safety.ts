@@ -1,19 +1,20 @@
-import { blueprintText } from '../blueprint.ts';
-import { markerOf } from '../marker.ts';
 import { listImages } from '../openstack/images.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
-import { createOwnImage, imageName } from '../snapshot.ts';
+import { blueprintText } from '../snapshots/blueprint.ts';
+import { createOwnImage, imageName } from '../snapshots/create.ts';
+import { markerOf, SAFETY_LABEL } from '../snapshots/marker.ts';
 import { IN_PLACE_REMEDIES, say, type Work } from './in-place-case.ts';
-import { readSafetyMark, SAFETY_LABEL, safetyMark } from './marks.ts';
+import { readSafetyMark, safetyMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
-import { send } from './sending.ts';
+import { send } from './send.ts';
 
 /** Asks for a safety snapshot; `lines` say why. A second one would cost its room, and do no harm. */
 export async function takeSafety(session: Session, work: Work, lines: string[]): Promise<Restoration> {
   const { server, image, request, run, origin } = work;
   // By the cloud's clock, as the moment of its creation is compared with it.
   const slot = cloudTime(session);
-  const blueprint = blueprintText(server);
+  const name = imageName(server, SAFETY_LABEL, slot);
+  const blueprint = blueprintText(server, name);
   const marker = markerOf({
     owner: run.owner,
     server: server.id,
@@ -23,7 +24,6 @@ export async function takeSafety(session: Session, work: Work, lines: string[]):
     blueprint,
   });
   const mark = safetyMark({ request, image: image.id, disk: server.imageId ?? '' });
-  const name = imageName(server, SAFETY_LABEL, slot);
   const look = async () =>
     (await listImages(session, origin.region, name)).find(
       (candidate) => candidate.name === name && readSafetyMark(candidate)?.request === request,

@@ -1,6 +1,6 @@
-import type { Audit } from '../../lib/audit/audit.ts';
-import type { AuditedSeries, AuditedSnapshot } from '../../lib/audit/protection.ts';
-import { isoSeconds } from '../../lib/dates.ts';
+import type { Audit, AuditedSeries, AuditedSnapshot } from '../../lib/audit/model.ts';
+import { isoSeconds } from '../../lib/config/dates.ts';
+import type { Reason } from '../../lib/reporting/reasons.ts';
 
 const DAY_MS = 86_400_000;
 /** When the audits here were made. */
@@ -21,7 +21,7 @@ export function shown(days: number, changes: Partial<AuditedSnapshot> = {}): Aud
     state: 'good',
     sizeBytes: 2e9,
     fate: 'keep',
-    reasons: [`last ${days + 1} of 7`],
+    reasons: [{ code: 'LAST', rank: days + 1, of: 7 }],
     goes: daysAgo(days - 7),
     ...changes,
   };
@@ -87,8 +87,10 @@ export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): 
 export function manyServers(count: number): Audit {
   const ages = [...Array(9).keys(), ...Array.from({ length: 9 }, (_, i) => 9 + 7 * i)];
   while (ages.length < 30) ages.push(ages.at(-1)! + 30);
-  const tiers = (age: number) =>
-    age < 9 ? `last ${age + 1} of 9` : `${age < 70 ? 'weekly' : 'monthly'} ${daysAgo(age)}`;
+  const tiers = (age: number): Reason =>
+    age < 9
+      ? { code: 'LAST', rank: age + 1, of: 9 }
+      : { code: age < 70 ? 'WEEKLY' : 'MONTHLY', period: daysAgo(age) };
   const series = Array.from({ length: count }, (_, i) => {
     const by = i % 50 === 7 ? 4 : 0;
     const snapshots = ages.map((age) =>
@@ -121,17 +123,23 @@ export const NASTY = [
 /** Servers with these names, and the same in every other place that a cloud's words get to. */
 export function nastyAudit(): Audit {
   const series = NASTY.flatMap((name, i) => [
-    seriesOf([shown(0, { image: name, status: name, reasons: [name] }), shown(1, { image: name })], {
-      name,
-      server: `${i} ${name}`,
-      region: name,
-    }),
+    seriesOf(
+      [
+        shown(0, { image: name, status: name, reasons: [{ code: 'UNKNOWN_STATUS', status: name }] }),
+        shown(1, { image: name }),
+      ],
+      {
+        name,
+        server: `${i} ${name}`,
+        region: name,
+      },
+    ),
     seriesOf([shown(4)], { name, server: `late ${i}`, account: name }),
     seriesOf([shown(4)], { name: '', server: name, state: 'orphaned' }),
   ]);
   const [policy] = auditOf([]).policies;
   return auditOf(series, {
-    policies: [{ ...policy!, problems: NASTY.flatMap((name) => [name, `${name} can't be read: ${name}`]) }],
+    policies: [{ ...policy!, unreadable: NASTY, problems: NASTY }],
     uncovered: NASTY.map((name) => ({ account: name, region: name, server: name, name })),
     warnings: NASTY,
   });

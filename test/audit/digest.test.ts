@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { Audit } from '../../lib/audit/audit.ts';
 import { digest } from '../../lib/audit/digest.ts';
-import type { AuditedSeries } from '../../lib/audit/protection.ts';
-import { type Entry, finishReport, type Report } from '../../lib/report.ts';
+import type { Audit, AuditedSeries } from '../../lib/audit/model.ts';
+import type { Finding } from '../../lib/reporting/reasons.ts';
+import { type Entry, finishReport, type Report } from '../../lib/reporting/report.ts';
 import { shown } from './audits.ts';
 
 function series(name: string, changes: Partial<AuditedSeries> = {}): AuditedSeries {
@@ -53,7 +53,7 @@ function run(job: 'snapshot' | 'cleanup' | 'offsite', entries: Entry[], failures
     owner: 'autosnap-prod',
     account: 'rackspace',
     dryRun: false,
-    failures,
+    failures: failures.map((message): Finding => ({ code: 'CLOUD', error: 'NO_ANSWER', message })),
     warnings: [],
     nothingSelected: false,
     entries,
@@ -95,9 +95,27 @@ test('a bad day says what failed and why, what is late, what was deleted, what i
       policy: 'daily',
       outcome: 'failed',
       snapshots: [
-        { ...line, slot: '2026-11-16T00:00:00Z', outcome: 'deleted', reasons: ['no rule keeps it'] },
-        { ...line, slot: '2026-11-15T00:00:00Z', outcome: 'deleted', reasons: ['no rule keeps it'] },
-        { ...line, slot: '2026-11-14T00:00:00Z', outcome: 'failed', reasons: ['it is in use'] },
+        {
+          ...line,
+          slot: '2026-11-16T00:00:00Z',
+          outcome: 'deleted',
+          codes: ['NO_RULE'],
+          reasons: ['no rule keeps it'],
+        },
+        {
+          ...line,
+          slot: '2026-11-15T00:00:00Z',
+          outcome: 'deleted',
+          codes: ['NO_RULE'],
+          reasons: ['no rule keeps it'],
+        },
+        {
+          ...line,
+          slot: '2026-11-14T00:00:00Z',
+          outcome: 'failed',
+          codes: ['CLOUD'],
+          reasons: ['it is in use'],
+        },
       ],
     },
   ]);
@@ -181,7 +199,7 @@ test('the copies: how many were made, whose are behind, which can never be', () 
       copied: { newest: `2026-11-${24 - days}T00:00:00Z`, ageSeconds: days * 86_400 + 25_200, behind },
     });
   const none = series('web-3', { copied: { behind: true } });
-  const never = series('db-1', { copied: { behind: false, obstacle: 'its disk is a volume' } });
+  const never = series('db-1', { copied: { behind: false, obstacle: { code: 'COPY_OF_VOLUMES' } } });
   const bad = digest(
     audit({ series: [copied('web-1', 0), copied('web-2', 4, true), none, never] }),
     [
@@ -192,8 +210,22 @@ test('the copies: how many were made, whose are behind, which can never be', () 
           policy: 'daily',
           outcome: 'copied',
           snapshots: [
-            { image: 'i', slot: '2026-11-24T00:00:00Z', status: 'copy', outcome: 'copied', reasons: [] },
-            { image: 'j', slot: '2026-11-20T00:00:00Z', status: 'copy', outcome: 'deleted', reasons: [] },
+            {
+              image: 'i',
+              slot: '2026-11-24T00:00:00Z',
+              status: 'copy',
+              outcome: 'copied',
+              codes: [],
+              reasons: [],
+            },
+            {
+              image: 'j',
+              slot: '2026-11-20T00:00:00Z',
+              status: 'copy',
+              outcome: 'deleted',
+              codes: [],
+              reasons: [],
+            },
           ],
         },
       ]),

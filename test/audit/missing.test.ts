@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { missingRuns, unrecorded } from '../../lib/audit/missing.ts';
-import { parsePolicy } from '../../lib/policy.ts';
+import { parsePolicy } from '../../lib/config/policy.ts';
 import { policy } from '../harness.ts';
 
 const runOf = (job: string, at: string, changes: object = {}) => ({

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import type { AuditedSnapshot } from '../../lib/audit/model.ts';
 import type { PageData } from '../../lib/audit/page/data.ts';
 import { escapeHtml, escapeJson } from '../../lib/audit/page/escape.ts';
 import { reportPage } from '../../lib/audit/page.ts';
-import type { AuditedSnapshot } from '../../lib/audit/protection.ts';
 import { auditOf, daysAgo, manyServers, NASTY, nastyAudit, seriesOf, shown } from './audits.ts';
 
 /** The parts of a page that are told apart here. */
@@ -93,26 +93,57 @@ describe('what came from the cloud', () => {
 
 describe('the marks of a timeline', () => {
   test.each<[string, Partial<AuditedSnapshot>]>([
-    ['recent', { reasons: ['last 1 of 7'] }],
-    ['recent', { reasons: ['within 30d'] }],
-    ['recent', { reasons: ['ad hoc, without an end'] }],
-    ['hourly', { reasons: ['hourly 2026-11-24T00+00:00'] }],
-    ['daily', { reasons: ['last 1 of 7', 'daily 2026-11-24'] }],
-    ['weekly', { reasons: ['last 1 of 7', 'weekly 2026-W48'] }],
+    ['recent', { reasons: [{ code: 'LAST', rank: 1, of: 7 }] }],
+    ['recent', { reasons: [{ code: 'WITHIN', ms: 30 * 86_400_000 }] }],
+    ['recent', { reasons: [{ code: 'ADHOC' }] }],
+    ['hourly', { reasons: [{ code: 'HOURLY', period: '2026-11-24T00+00:00' }] }],
+    [
+      'daily',
+      {
+        reasons: [
+          { code: 'LAST', rank: 1, of: 7 },
+          { code: 'DAILY', period: '2026-11-24' },
+        ],
+      },
+    ],
+    [
+      'weekly',
+      {
+        reasons: [
+          { code: 'LAST', rank: 1, of: 7 },
+          { code: 'WEEKLY', period: '2026-W48' },
+        ],
+      },
+    ],
     [
       'monthly',
-      { reasons: ['last 1 of 7', 'weekly 2026-W48', 'monthly 2026-11', 'oldest, monthly has 1 of 12'] },
+      {
+        reasons: [
+          { code: 'LAST', rank: 1, of: 7 },
+          { code: 'WEEKLY', period: '2026-W48' },
+          { code: 'MONTHLY', period: '2026-11' },
+          { code: 'OLDEST', rule: 'monthly', have: 1, of: 12 },
+        ],
+      },
     ],
-    ['yearly', { reasons: ['yearly 2026', 'monthly 2026-11'] }],
-    ['goes', { fate: 'delete', reasons: ['no rule keeps it'] }],
-    ['goes', { fate: 'defer', reasons: ['no rule keeps it', 'more than 10 (maxDeletes) in one run'] }],
-    ['held', { reasons: ['held forever'] }],
-    ['held', { reasons: ['held until 2027-01-01T00:00:00.000Z'] }],
-    ['pending', { state: 'pending', reasons: ['not finished (saving)'] }],
-    ['stuck', { state: 'stuck', reasons: ['not finished (queued)'] }],
-    ['failed', { state: 'failed', reasons: ['failed less than 24 hours ago'] }],
-    ['failed', { state: 'failed', fate: 'delete', reasons: ['failed, and a newer good one exists'] }],
-    ['unknown', { state: 'unknown', reasons: ['status "deactivated" is not understood: not counted'] }],
+    [
+      'yearly',
+      {
+        reasons: [
+          { code: 'YEARLY', period: '2026' },
+          { code: 'MONTHLY', period: '2026-11' },
+        ],
+      },
+    ],
+    ['goes', { fate: 'delete', reasons: [{ code: 'NO_RULE' }] }],
+    ['goes', { fate: 'defer', reasons: [{ code: 'NO_RULE' }, { code: 'MAX_DELETES', most: 10 }] }],
+    ['held', { reasons: [{ code: 'HELD' }] }],
+    ['held', { reasons: [{ code: 'HELD_UNTIL', until: '2027-01-01T00:00:00.000Z' }] }],
+    ['pending', { state: 'pending', reasons: [{ code: 'UNFINISHED', status: 'saving' }] }],
+    ['stuck', { state: 'stuck', reasons: [{ code: 'UNFINISHED', status: 'queued' }] }],
+    ['failed', { state: 'failed', reasons: [{ code: 'FAILED_LATELY' }] }],
+    ['failed', { state: 'failed', fate: 'delete', reasons: [{ code: 'FAILED' }] }],
+    ['unknown', { state: 'unknown', reasons: [{ code: 'UNKNOWN_STATUS', status: 'deactivated' }] }],
   ])('%s: %j', (mark, changes) => {
     expect(marksOf(reportPage(auditOf([seriesOf([shown(0, changes)])])))).toMatchObject([{ mark }]);
   });
@@ -193,12 +224,18 @@ test('the order: what needs attention first and the worst of that, the rest by n
 
 test("a row's snapshots: when, how, how large, why, and until when", () => {
   const snapshots = [
-    shown(0, { reasons: ['last 1 of 7', 'weekly 2026-W48'], sizeBytes: 2.25e9 }),
-    shown(1, { state: 'failed', status: 'killed', reasons: ['failed less than 24 hours ago'] }),
-    shown(2, { fate: 'delete', reasons: ['no rule keeps it'] }),
-    shown(3, { fate: 'defer', reasons: ['no rule keeps it', 'more than 10 (maxDeletes) in one run'] }),
-    shown(4, { reasons: ['held forever'] }),
-    shown(5, { reasons: ['yearly 2026'] }),
+    shown(0, {
+      reasons: [
+        { code: 'LAST', rank: 1, of: 7 },
+        { code: 'WEEKLY', period: '2026-W48' },
+      ],
+      sizeBytes: 2.25e9,
+    }),
+    shown(1, { state: 'failed', status: 'killed', reasons: [{ code: 'FAILED_LATELY' }] }),
+    shown(2, { fate: 'delete', reasons: [{ code: 'NO_RULE' }] }),
+    shown(3, { fate: 'defer', reasons: [{ code: 'NO_RULE' }, { code: 'MAX_DELETES', most: 10 }] }),
+    shown(4, { reasons: [{ code: 'HELD' }] }),
+    shown(5, { reasons: [{ code: 'YEARLY', period: '2026' }] }),
   ];
   delete snapshots[1]!.sizeBytes;
   for (const i of [1, 4, 5]) delete snapshots[i]!.goes;
@@ -246,7 +283,7 @@ test('the figures, the problems first, the servers that no policy selects', () =
   const { body } = parts(
     reportPage(
       auditOf([seriesOf([shown(0)])], {
-        policies: [{ ...policy!, problems: ["ORD can't be read: 503"] }],
+        policies: [{ ...policy!, unreadable: ['ORD'], problems: ["ORD can't be read: 503"] }],
         warnings: Array.from({ length: 7 }, (_, i) => `warning ${i}`),
         uncovered: [{ account: 'rackspace', region: 'DFW', server: 'b', name: 'build' }],
         bytes: 1.5e12,
@@ -270,10 +307,13 @@ describe('drills', () => {
     name: 'web-1',
     proof: { proven: daysAgo(2), unprovenSeconds: 205_200, failed: daysAgo(0) },
   });
-  const web2 = seriesOf([shown(0), shown(30, { proven: daysAgo(29), reasons: ['monthly 2026-10'] })], {
-    name: 'web-2',
-    proof: { proven: daysAgo(29), unprovenSeconds: 2_538_000 },
-  });
+  const web2 = seriesOf(
+    [shown(0), shown(30, { proven: daysAgo(29), reasons: [{ code: 'MONTHLY', period: '2026-10' }] })],
+    {
+      name: 'web-2',
+      proof: { proven: daysAgo(29), unprovenSeconds: 2_538_000 },
+    },
+  );
   const web3 = seriesOf([shown(0)], { name: 'web-3', proof: { unprovenSeconds: 32_400 } });
   const html = reportPage(auditOf([web1, web2, web3]));
   const { body, data } = parts(html);
@@ -324,7 +364,7 @@ describe('copies', () => {
   const none = seriesOf([shown(0)], { name: 'web-3', copied: { behind: true } });
   const never = seriesOf([shown(0)], {
     name: 'web-4',
-    copied: { behind: false, obstacle: 'its disk is a volume' },
+    copied: { behind: false, obstacle: { code: 'COPY_OF_VOLUMES' } },
   });
   const html = reportPage(auditOf([copied('web-1', 0, false), copied('web-2', 4, true), none, never]));
   const { body, data } = parts(html);
@@ -347,7 +387,7 @@ describe('copies', () => {
       '; newest copy of 2026-11-24 00:00, 9 hours old',
       '; newest copy of 2026-11-20 00:00, 4 days old',
       '; no copy yet',
-      "; no copy yet; its newest snapshot can't be copied: its disk is a volume",
+      expect.stringMatching(/^; no copy yet; its newest snapshot can't be copied: its disk is a volume/),
     ]);
   });
 

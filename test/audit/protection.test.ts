@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { type AuditedSeries, protectionOf } from '../../lib/audit/protection.ts';
-import { markerOf, nameEnding, verdictMarks } from '../../lib/marker.ts';
+import type { AuditedSeries } from '../../lib/audit/model.ts';
+import { protectionOf } from '../../lib/audit/protection.ts';
+import { parsePolicy } from '../../lib/config/policy.ts';
 import type { Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
-import { parsePolicy } from '../../lib/policy.ts';
+import { markerOf, nameEnding, verdictMarks } from '../../lib/snapshots/marker.ts';
 import { policy } from '../harness.ts';
 import { image as anImage, server } from '../snapshots.ts';
 
@@ -145,10 +146,25 @@ test('each snapshot says why it is kept and when it goes', () => {
   expect(nextRun).toBe('2026-11-25T00:00:00Z');
   expect(bytes).toBe(8e9);
   expect(snapshots).toMatchObject([
-    { image: '2026-11-24T00:00:00Z', fate: 'keep', reasons: ['last 1 of 3'], goes: '2026-11-27T00:00:00Z' },
-    { image: '2026-11-23T00:00:00Z', fate: 'keep', reasons: ['last 2 of 3'], goes: '2026-11-26T00:00:00Z' },
-    { image: '2026-11-22T00:00:00Z', fate: 'keep', reasons: ['last 3 of 3'], goes: '2026-11-25T00:00:00Z' },
-    { image: '2026-11-21T00:00:00Z', fate: 'delete', reasons: ['no rule keeps it'] },
+    {
+      image: '2026-11-24T00:00:00Z',
+      fate: 'keep',
+      reasons: [{ code: 'LAST', rank: 1, of: 3 }],
+      goes: '2026-11-27T00:00:00Z',
+    },
+    {
+      image: '2026-11-23T00:00:00Z',
+      fate: 'keep',
+      reasons: [{ code: 'LAST', rank: 2, of: 3 }],
+      goes: '2026-11-26T00:00:00Z',
+    },
+    {
+      image: '2026-11-22T00:00:00Z',
+      fate: 'keep',
+      reasons: [{ code: 'LAST', rank: 3, of: 3 }],
+      goes: '2026-11-25T00:00:00Z',
+    },
+    { image: '2026-11-21T00:00:00Z', fate: 'delete', reasons: [{ code: 'NO_RULE' }] },
   ]);
 });
 

@@ -4,14 +4,22 @@ import { aws } from './clients.ts';
 import { stateOf } from './deployed.ts';
 import { templateOf } from './template.ts';
 
-interface Alarm {
-  AlarmName: string;
+interface Metric {
   Namespace: string;
   MetricName: string;
   Dimensions: { Name: string; Value: string }[];
+}
+
+interface Watched extends Metric {
   Statistic: Statistic;
   Unit?: 'Count' | 'None';
   Period: number;
+}
+
+interface Alarm extends Partial<Watched> {
+  AlarmName: string;
+  /** Instead of one: the sum of several. */
+  Metrics?: { Expression?: string; MetricStat?: { Metric: Metric; Period: number; Stat: Statistic } }[];
   EvaluationPeriods: number;
   Threshold: number;
   ComparisonOperator: 'GreaterThanOrEqualToThreshold' | 'LessThanThreshold';
@@ -27,15 +35,39 @@ beforeAll(async () => {
     .map(({ Properties }) => Properties as unknown as Alarm);
 });
 
-/** Whether the alarm is on, by CloudWatch's rules, after its metric has had these values; undefined is none. */
-async function isOn(alarm: Alarm, value: number | undefined, hour: number): Promise<boolean> {
-  const { Namespace, MetricName, Dimensions, Statistic, Unit, Period, Threshold } = alarm;
+function watchedBy(alarm: Alarm): Watched[] {
+  if (!alarm.Metrics) return [alarm as Watched];
+  const [sum, ...metrics] = alarm.Metrics;
+  expect(sum).toEqual({ Id: 'all', Expression: 'SUM(METRICS())' });
+  return metrics.map(({ MetricStat }) => {
+    const { Metric, Period, Stat } = MetricStat!;
+    return { ...Metric, Period, Statistic: Stat };
+  });
+}
+
+/** Whether the alarm is on, by CloudWatch's rules, after one of its metrics has had this value; undefined is none. */
+async function isOn(
+  alarm: Alarm,
+  metric: Watched,
+  value: number | undefined,
+  hour: number,
+): Promise<boolean> {
   // A time of its own for each look.
   const start = new Date(Math.floor(Date.now() / 3_600_000 - 24 - hour) * 3_600_000);
   if (value !== undefined) {
+    const { Namespace, MetricName, Dimensions, Unit } = metric;
     const datum = { MetricName, Dimensions, Timestamp: start, Value: value, ...(Unit ? { Unit } : {}) };
     await aws.cloudWatch.send(new PutMetricDataCommand({ Namespace, MetricData: [datum] }));
   }
+  const values = await Promise.all(watchedBy(alarm).map((one) => statisticOf(one, start)));
+  const found = values.filter((one) => one !== undefined);
+  if (found.length === 0) return alarm.TreatMissingData === 'breaching';
+  const sum = found.reduce((a, b) => a + b);
+  return alarm.ComparisonOperator === 'LessThanThreshold' ? sum < alarm.Threshold : sum >= alarm.Threshold;
+}
+
+async function statisticOf({ Statistic, ...metric }: Watched, start: Date): Promise<number | undefined> {
+  const { Namespace, MetricName, Dimensions, Unit, Period } = metric;
   const { Datapoints = [] } = await aws.cloudWatch.send(
     new GetMetricStatisticsCommand({
       Namespace,
@@ -48,9 +80,7 @@ async function isOn(alarm: Alarm, value: number | undefined, hour: number): Prom
       ...(Unit ? { Unit } : {}),
     }),
   );
-  const found = (Datapoints[0] as Record<string, number> | undefined)?.[Statistic];
-  if (found === undefined) return alarm.TreatMissingData === 'breaching';
-  return alarm.ComparisonOperator === 'LessThanThreshold' ? found < Threshold : found >= Threshold;
+  return (Datapoints[0] as Record<string, number> | undefined)?.[Statistic];
 }
 
 /** Of each metric that an alarm watches: a value on a good day, one on a bad day. Undefined: nothing was emitted. */
@@ -62,18 +92,20 @@ const DAYS: Record<string, { good: (number | undefined)[]; bad: (number | undefi
 };
 
 test('each alarm is off on a good day and on on a bad one', async () => {
-  expect([...new Set(alarms.map(({ MetricName }) => MetricName))].toSorted()).toEqual(
+  const watched = alarms.flatMap((alarm) => watchedBy(alarm).map((metric) => ({ alarm, metric })));
+  expect([...new Set(watched.map(({ metric }) => metric.MetricName))].toSorted()).toEqual(
     Object.keys(DAYS).toSorted(),
   );
   let hour = 0;
-  for (const alarm of alarms) {
-    const { good, bad } = DAYS[alarm.MetricName]!;
+  for (const { alarm, metric } of watched) {
+    const { good, bad } = DAYS[metric.MetricName]!;
     for (const [values, on] of [
       [good, false],
       [bad, true],
     ] as const) {
       for (const value of values) {
-        expect(await isOn(alarm, value, hour++), `${alarm.AlarmName} after ${value}`).toBe(on);
+        const isAlarm = await isOn(alarm, metric, value, hour++);
+        expect(isAlarm, `${alarm.AlarmName} after ${value} of ${JSON.stringify(metric.Dimensions)}`).toBe(on);
       }
     }
   }
@@ -87,8 +119,11 @@ test('each watches something that is deployed, and tells the topic', async () =>
     service: ['autosnap-prod'],
     policy: ['daily', 'weekly'],
   };
-  for (const { AlarmName, Dimensions, AlarmActions } of alarms) {
-    for (const { Name, Value } of Dimensions) expect(watched[Name], AlarmName).toContain(Value);
+  for (const alarm of alarms) {
+    const { AlarmName, AlarmActions } = alarm;
+    for (const { Name, Value } of watchedBy(alarm).flatMap(({ Dimensions }) => Dimensions)) {
+      expect(watched[Name], AlarmName).toContain(Value);
+    }
     expect(AlarmActions).toEqual(['arn:aws:sns:us-east-1:123456789012:autosnap-prod-alerts']);
   }
   expect(Object.keys(topics)).toEqual(['alerts']);
@@ -98,7 +133,7 @@ test('each watches something that is deployed, and tells the topic', async () =>
       'snapshot-errors',
       'cleanup-errors',
       'audit-errors',
-      'snapshot-throttles',
+      'throttles',
       'failed-runs',
       'daily-trouble',
       'weekly-trouble',

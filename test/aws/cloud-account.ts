@@ -4,10 +4,10 @@ import {
   PutSecretValueCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { inject, onTestFinished } from 'vitest';
-import { markerOf } from '../../lib/marker.ts';
-import { imageName } from '../../lib/snapshot.ts';
-import { type Cloud, startCloud } from '../../local/cloud.ts';
-import type { CloudImage, CloudServer } from '../../local/state.ts';
+import { imageName } from '../../lib/snapshots/create.ts';
+import { markerOf } from '../../lib/snapshots/marker.ts';
+import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
+import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { aws } from './clients.ts';
 
 /** An embedded Rackspace whose snapshots are finished at once; it ends with the test. */

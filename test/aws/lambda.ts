@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type FunctionConfiguration, GetFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { inject } from 'vitest';
-import type { Report } from '../../lib/report.ts';
+import type { Report } from '../../lib/reporting/report.ts';
 import { aws } from './clients.ts';
 import { succeed } from './processes.ts';
 import { runWithRie } from './rie.ts';

@@ -1,6 +1,6 @@
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { beforeEach, expect, test } from 'vitest';
-import { type Lease, type Leases, leasesIn } from '../../lib/lease.ts';
+import { type Lease, type Leases, leasesIn } from '../../lib/runtime/lease.ts';
 import { newBucket } from './bucket.ts';
 import { aws } from './clients.ts';
 

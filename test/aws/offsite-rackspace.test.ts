@@ -6,10 +6,10 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { markerOf } from '../../lib/marker.ts';
-import { imageName } from '../../lib/snapshot.ts';
-import { exportOf } from '../../local/exports.ts';
-import type { CloudImage, CloudServer, Region } from '../../local/state.ts';
+import { imageName } from '../../lib/snapshots/create.ts';
+import { markerOf } from '../../lib/snapshots/marker.ts';
+import { exportOf } from '../../local/cloud/exports.ts';
+import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';
 import { type Harness, harness, policy } from '../harness.ts';
 import { proxyOf } from './proxy.ts';
 

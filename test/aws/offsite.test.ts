@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { markerOf } from '../../lib/marker.ts';
-import { imageName } from '../../lib/snapshot.ts';
-import { dataOf } from '../../local/image-data.ts';
-import type { CloudImage, CloudServer } from '../../local/state.ts';
+import { imageName } from '../../lib/snapshots/create.ts';
+import { markerOf } from '../../lib/snapshots/marker.ts';
+import { dataOf } from '../../local/cloud/image-data.ts';
+import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { deploy, type Harness, harness, policy } from '../harness.ts';
 import { newBucket, type TestBucket } from './bucket.ts';
 import { proxyOf } from './proxy.ts';
@@ -287,9 +287,10 @@ test('S3 says by HEAD what is there: a copy without data goes, and one of anothe
   const dataOf = (image: CloudImage) => keysOf(image).find((key) => key.endsWith('.qcow2'))!;
   await s3.send(new DeleteObjectCommand({ Bucket: bucket.name, Key: dataOf(images[0]!) }));
   await s3.send(new PutObjectCommand({ Bucket: bucket.name, Key: dataOf(images[1]!), Body: 'theirs' }));
-  const report = await h.run('offsite', event({ keep: { last: 1 } }));
-  expect(report.totals).toEqual({ kept: 1 });
-  expect(report.warnings.join()).toContain(`${images[1]!.id}.qcow2 is not what`);
+  const { error, report } = await h.fail('offsite', event({ keep: { last: 1 } }));
+  expect(error.message).toContain(`${images[0]!.id} of web-1 in DFW was good, and is not any more`);
+  expect(report?.totals).toEqual({ kept: 1 });
+  expect(report?.warnings.join()).toContain(`${images[1]!.id}.qcow2 is not what`);
   expect(await bucket.keys()).toEqual([...keysOf(images[1]!), ...keysOf(images[2]!)].sort());
 });
 

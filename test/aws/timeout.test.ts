@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { SQSBatchResponse } from 'aws-lambda';
 import { beforeAll, expect, test } from 'vitest';
-import type { Cloud } from '../../local/cloud.ts';
+import type { Cloud } from '../../local/cloud/cloud.ts';
 import { aws } from './clients.ts';
 import { addSnapshot, cloudAccount, imagesOf, ownerIn, putSecret } from './cloud-account.ts';
 import { eventsFor, stateOf } from './deployed.ts';

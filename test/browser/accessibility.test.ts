@@ -17,7 +17,12 @@ const audit = auditOf(
     seriesOf([shown(0)], { name: 'web-3', copied: { behind: true } }),
     seriesOf([shown(0)], {
       name: 'web-4',
-      copied: { newest: daysAgo(0), ageSeconds: 32_400, behind: false, obstacle: 'its disk is a volume' },
+      copied: {
+        newest: daysAgo(0),
+        ageSeconds: 32_400,
+        behind: false,
+        obstacle: { code: 'COPY_OF_VOLUMES' },
+      },
     }),
     seriesOf([shown(0, { unproven: daysAgo(0) })], {
       name: 'web-2',

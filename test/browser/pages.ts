@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import type { Audit } from '../../lib/audit/audit.ts';
+import type { Audit } from '../../lib/audit/model.ts';
 import { reportPage } from '../../lib/audit/page.ts';
-import { startChromium } from '../../local/chromium.ts';
+import { startChromium } from './chromium.ts';
 
 let browser: Browser;
 let folder: string;

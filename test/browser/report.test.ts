@@ -5,31 +5,38 @@ import type { Locator, Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { markOf } from '../../lib/audit/page/mark.ts';
 import { reportPage } from '../../lib/audit/page.ts';
+import type { Reason } from '../../lib/reporting/reasons.ts';
 import { auditOf, daysAgo, NASTY, nastyAudit, seriesOf, shown } from '../audit/audits.ts';
 import { openReport } from './pages.ts';
 
-const kept = (age: number, ...reasons: string[]) => shown(age, { reasons });
+const kept = (age: number, ...reasons: Reason[]) => shown(age, { reasons });
 
 /** Five servers in two regions under two policies, with all that may become of a snapshot. */
 const FLEET = auditOf([
   seriesOf(
-    [shown(0), shown(1), kept(9, 'weekly 2026-W47'), kept(40, 'monthly 2026-10'), kept(400, 'yearly 2025')],
+    [
+      shown(0),
+      shown(1),
+      kept(9, { code: 'WEEKLY', period: '2026-W47' }),
+      kept(40, { code: 'MONTHLY', period: '2026-10' }),
+      kept(400, { code: 'YEARLY', period: '2025' }),
+    ],
     {
       name: 'web-1',
     },
   ),
   seriesOf(
     [
-      shown(0, { state: 'pending', status: 'saving', reasons: ['not finished (saving)'] }),
-      shown(1, { state: 'stuck', status: 'queued', reasons: ['not finished (queued)'] }),
-      shown(2, { state: 'failed', status: 'killed', reasons: ['failed, and there is no newer good one'] }),
+      shown(0, { state: 'pending', status: 'saving', reasons: [{ code: 'UNFINISHED', status: 'saving' }] }),
+      shown(1, { state: 'stuck', status: 'queued', reasons: [{ code: 'UNFINISHED', status: 'queued' }] }),
+      shown(2, { state: 'failed', status: 'killed', reasons: [{ code: 'FAILED_ALONE' }] }),
       shown(4),
-      shown(5, { fate: 'delete', reasons: ['no rule keeps it'] }),
-      kept(30, 'held forever'),
+      shown(5, { fate: 'delete', reasons: [{ code: 'NO_RULE' }] }),
+      kept(30, { code: 'HELD' }),
       shown(31, {
         state: 'unknown',
         status: 'deactivated',
-        reasons: ['status "deactivated" is not understood'],
+        reasons: [{ code: 'UNKNOWN_STATUS', status: 'deactivated' }],
       }),
     ],
     { name: 'web-7', region: 'ORD' },
@@ -76,7 +83,7 @@ test('a timeline has a mark for each snapshot, at its time and as it is', async 
 test('what a drill has shown of a snapshot stands right above its mark', async () => {
   const snapshots = [
     shown(0, { unproven: daysAgo(0) }),
-    kept(9, 'weekly 2026-W47'),
+    kept(9, { code: 'WEEKLY', period: '2026-W47' }),
     shown(10, { proven: daysAgo(9) }),
   ];
   const page = await openReport(auditOf([seriesOf(snapshots)]));

@@ -1,5 +1,5 @@
-import type { Chance } from '../../local/simulation/chance.ts';
 import { environment } from '../real/environment.ts';
+import type { Chance } from '../simulation/chance.ts';
 import { type Daemon, daemonOf } from './daemons.ts';
 
 const STOPPABLE = ['keystone', 'glance-api', 'nova-api', 'nova-conductor', 'nova-compute'];

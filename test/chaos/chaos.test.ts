@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { isoSeconds } from '../../lib/dates.ts';
+import { isoSeconds } from '../../lib/config/dates.ts';
 import { setTime } from '../harness.ts';
 import { type Bench, bench, idsOf, policyOf } from '../real/bench.ts';
 import { environment } from '../real/environment.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { alarmsOf } from '../../deploy/alarms.ts';
-import { answers } from '../../local/faults.ts';
+import { answers } from '../../local/cloud/faults.ts';
 import { deploy, harness, policy } from '../harness.ts';
 
 const alarmsFor = (policies: object) =>
@@ -56,7 +56,7 @@ test('each alarm has a name of its own, whatever the policies are called, and te
       const policies = Object.fromEntries(its.map((name) => [name, policy()]));
       const alarms = alarmsOf({ service: 'autosnap', custom: { policies } }, 'test');
       const ids = Object.keys(alarms);
-      expect(ids).toHaveLength(its.length + 9);
+      expect(ids).toHaveLength(its.length + 6);
       expect(ids.every((id) => /^[A-Za-z0-9]{1,255}$/.test(id))).toBe(true);
       const titles = Object.values(alarms).map(({ Properties }) => Properties.AlarmName);
       expect(new Set(titles).size).toBe(ids.length);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { problemsIn } from '../../deploy/check.ts';
-import type { Service } from '../../deploy/policies.ts';
+import { FUNCTIONS, functionsOf, type Service } from '../../deploy/policies.ts';
 import { addOwnStatements } from '../../deploy/role.ts';
 import { policy } from '../harness.ts';
 
@@ -47,7 +47,9 @@ describe('settings', () => {
     ['copiesBucket', 'my-copies'],
     ['owner', ''],
     ['owner', 'autosnap_prod_123456789012_us-east-1'],
+    ['alerts', [{ Protocol: 'sms', Endpoint: '+14155550100' }]],
     ['serverless-offline', { port: 3000 }],
+    ['common', { schedule: 'rate(1 day)', cleanup: 'rate(1 day)', keep: { last: 2 } }],
   ])('%s: %j is good', (key, value) => {
     expect(problemsOf({ custom: { [key]: value } })).toEqual([]);
   });
@@ -66,6 +68,17 @@ describe('settings', () => {
     ['owner', '../other', 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
     ['owner', 'x'.repeat(101), 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
     ['owner', 7, 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
+    ['alerts', [{ ...alert, Endpoint: 'ops' }], 'custom.alerts.0.Endpoint: is no address for this Protocol'],
+    [
+      'alerts',
+      [{ Protocol: 'https', Endpoint: 'ops@example.com' }],
+      'custom.alerts.0.Endpoint: is no address for this Protocol',
+    ],
+    [
+      'alerts',
+      [{ Protocol: 'sms', Endpoint: 'ops@example.com' }],
+      'custom.alerts.0.Endpoint: is no address for this Protocol',
+    ],
     ['alert', [], 'custom.alert: did you mean "alerts"?'],
     ['copiesBucket', { Ref: 'Reports' }, 'custom.copiesBucket'],
     ['weekly', block(), 'custom.weekly: is a policy: move it into custom.policies'],
@@ -86,8 +99,32 @@ describe('settings', () => {
 });
 
 describe('schedule events under a function', () => {
+  const EVERYTHING = {
+    daily: block({
+      offsite: { schedule: 'rate(1 day)', keep: { last: 2 } },
+      drill: { schedule: 'rate(1 day)' },
+    }),
+  };
   const events = (name: string, schedule: unknown) =>
-    problemsOf({ functions: { [name]: { events: [{ schedule }] } } });
+    problemsOf({ functions: { [name]: { events: [{ schedule }] } }, custom: { policies: EVERYTHING } });
+
+  test.each(['offsite', 'drill'])('%s of a policy that asks for none is refused', (name) => {
+    const functions = {
+      [name]: { events: [{ schedule: { rate: ['rate(1 day)'], input: { policy: 'daily' } } }] },
+    };
+    expect(problemsOf({ functions })).toEqual([
+      `functions.${name}.events.0.schedule.input.policy: daily asks for no ${name}: add ${name} to it, or remove the event`,
+    ]);
+  });
+
+  test('a function with another key is known by its handler', () => {
+    const mine = { handler: 'handlers/cleanup.handler', events: [{ schedule: 'rate(1 day)' }] };
+    expect(problemsOf({ functions: { mine } })).toEqual([
+      expect.stringContaining(
+        'functions.mine.events.0.schedule: must have an input that names a policy (daily)',
+      ),
+    ]);
+  });
 
   test.each<[string, unknown]>([
     [
@@ -125,27 +162,32 @@ describe('schedule events under a function', () => {
     [
       'audit',
       { rate: ['rate(1 day)'], input: { digest: 'weekly' } },
-      'functions.audit.events.0.schedule.input.digest: must be "always", "on-trouble" or "never"',
+      'functions.audit.events.0.schedule.input: digest: must be "always", "on-trouble" or "never"',
     ],
     [
       'snapshot',
       { rate: ['rate(1 day)'], input: { policy: 'daily', dryrun: true } },
-      'functions.snapshot.events.0.schedule.input.dryrun: is not a known key: did you mean "dryRun"?',
+      'functions.snapshot.events.0.schedule.input: dryrun: is not a known key: did you mean "dryRun"?',
     ],
     [
       'cleanup',
       { rate: ['rate(1 day)'], input: { policy: 'daily', servers: {} } },
-      'functions.cleanup.events.0.schedule.input.servers: must name some',
+      'functions.cleanup.events.0.schedule.input: servers: must name some',
     ],
     [
       'offsite',
       { rate: ['rate(1 day)'], input: { policy: 'daily', regions: ['DFW'] } },
-      'functions.offsite.events.0.schedule.input.servers, regions: only snapshot and cleanup can be narrowed',
+      'functions.offsite.events.0.schedule.input: servers, regions: only snapshot and cleanup can be narrowed',
     ],
     [
       'cleanup',
       { rate: ['cron(0 0 * * *)'], input: { policy: 'daily' } },
       'functions.cleanup.events.0.schedule.rate: is not a schedule that EventBridge takes',
+    ],
+    [
+      'audit',
+      'cron(0 0 * * *)',
+      'functions.audit.events.0.schedule.rate: is not a schedule that EventBridge takes',
     ],
     ['hold', 'rate(1 day)', 'functions.hold.events.0.schedule: remove it: hold has no schedule'],
     [
@@ -183,6 +225,8 @@ describe('schedule events under a function', () => {
     const of = (count: number) =>
       problemsOf({ functions: { snapshot: { events: Array(count).fill({ schedule }) } } });
     expect(of(44)).toEqual([]);
+    const short = { events: Array(45).fill({ schedule: 'rate(1 day)' }) };
+    expect(problemsOf({ functions: { mine: short } })).toEqual([expect.stringContaining('45 schedules')]);
     expect(of(45)).toEqual([
       'functions.snapshot.events: 45 schedules, and a function takes 44: make policies of them',
     ]);
@@ -196,6 +240,18 @@ describe('what fits', () => {
   test.each<[string, Record<string, unknown>]>([
     ['plain', {}],
     ['in another time zone', { timezone: 'America/Chicago' }],
+    [
+      'cleaned up by a cron in another time zone',
+      { timezone: 'America/Chicago', cleanup: 'cron(0 3 * * ? *)' },
+    ],
+    [
+      'in another time zone, with copies and drills',
+      {
+        timezone: 'America/Chicago',
+        offsite: { schedule: 'rate(1 day)', keep: { last: 1 } },
+        drill: { schedule: 'rate(1 day)' },
+      },
+    ],
     [
       'with copies and drills',
       { offsite: { schedule: 'rate(1 day)', keep: { last: 1 } }, drill: { schedule: 'rate(1 day)' } },
@@ -220,6 +276,16 @@ describe('what fits', () => {
     expect(problemsOf({}, stage)).toEqual([]);
   });
 
+  test.each([
+    ['service', 'auto_snap', 'prod'],
+    ['service', '2autosnap', 'prod'],
+    ['stage', 'autosnap', 'a.b'],
+  ])('a %s of other characters than a stack may have', (field, service, stage) => {
+    expect(problemsOf({ service }, stage)).toEqual([
+      `${field}: must begin with a letter, and have letters, digits and hyphens only`,
+    ]);
+  });
+
   test('a stage with which a name is too long', () => {
     expect(problemsOf({}, 'x'.repeat(41))).toEqual([
       `stage: RoleName would be autosnap-${'x'.repeat(41)}-us-east-1-lambdaRole, of 71 characters, and AWS takes 64: choose a stage of at most 34 characters, or a shorter service name`,
@@ -231,9 +297,19 @@ describe('what fits', () => {
       Resources: { Work: { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'q'.repeat(81) } } },
     };
     expect(problemsOf({ resources })).toEqual([
-      expect.stringMatching(/QueueName .* 81 characters.* takes 80/),
+      expect.stringMatching(/^QueueName: q{80}q has 81 characters, and AWS takes 80: choose a shorter one$/),
     ]);
   });
+});
+
+test('the name of a function of the operator that is too long', () => {
+  const name = 'm'.repeat(70);
+  expect(problemsOf({ functions: { mine: { name } } })).toEqual([
+    `FunctionName: ${name} has 70 characters, and AWS takes 64: choose a shorter one`,
+  ]);
+  expect(problemsOf({ functions: { [name]: {} } })).toEqual([
+    `functions.${name}: its name would be autosnap-prod-${name}, of 84 characters, and AWS takes 64: give it a shorter one`,
+  ]);
 });
 
 test('a role of the operator is refused, and so is a name that is too long', () => {
@@ -300,20 +376,33 @@ describe('autosnap check', () => {
     expect(broken).toMatchObject({ code: 1, output: expect.not.stringContaining('    at ') });
     expect(await check((yml) => yml, '--stgae', 'prod')).toEqual({
       code: 2,
-      output: 'Usage: npx autosnap check [--stage <stage>] [--region <region>]\n',
+      output: 'Usage: npx autosnap check [--stage <stage>] [--region <region>] [--param <name>=<value>]…\n',
     });
   });
 
-  test.each([
-    'alerts: []',
-    'digest: always',
-    'heartbeat: ""',
-    'pricePerGb: ""',
-    'copiesBucket: !Ref Copies',
-    'owner: ""',
-  ])('without %s, the default holds', async (line) => {
-    const change = (yml: string) => yml.replace(`\n  ${line}`, '\n  # nothing');
-    expect(await check(change)).toMatchObject({ code: 0 });
+  test.each(['alerts: []', 'digest: always', 'heartbeat: ""', 'pricePerGb: ""', 'owner: ""'])(
+    'without %s, the default holds',
+    async (line) => {
+      const change = (yml: string) => yml.replace(`\n  ${line}`, '\n  # nothing');
+      expect(await check(change)).toMatchObject({ code: 0 });
+    },
+  );
+
+  test('variables may stand in .env, of a stage too', async () => {
+    const change = (yml: string) =>
+      `useDotenv: true\n${yml.replace('heartbeat: ""', `heartbeat: \${env:HEARTBEAT}`)}`;
+    writeFileSync(join(directory, '.env.prod'), 'HEARTBEAT=no-url');
+    expect((await check(change, '--stage', 'prod')).output).toContain('custom.heartbeat: must be an http');
+    writeFileSync(join(directory, '.env.prod'), 'HEARTBEAT=https://example.com/ping');
+    expect(await check(change, '--stage', 'prod')).toMatchObject({ code: 0 });
+  });
+
+  test.each(['q_a', '1'])('the stage %s of the file is refused in one line', async (stage) => {
+    expect(await check((yml) => yml.replace('stage: dev', `stage: ${stage}`))).toEqual({
+      code: 1,
+      output:
+        'serverless.yml is refused:\n- provider.stage: must begin with a letter, and have letters, digits and hyphens only\n',
+    });
   });
 
   test('the functions may be listed in parts, with others', async () => {
@@ -322,6 +411,23 @@ describe('autosnap check', () => {
       'functions:\n  - mine: { handler: handlers/hold.handler, runtime: nodejs24.x }\n  - ${',
     ];
     expect(await check((yml) => yml.replace(one, several))).toMatchObject({ code: 0 });
+  });
+
+  test('the resources may be listed in parts, and all are counted', async () => {
+    const change = (yml: string) =>
+      yml.replace(
+        'resources: ${',
+        'resources:\n  - Resources: { Mine: { Type: AWS::SQS::Queue, Properties: { QueueName: ' +
+          'q'.repeat(90) +
+          ' } } }\n  - ${',
+      );
+    expect(await check(change)).toEqual({
+      code: 1,
+      output: expect.stringContaining('has 90 characters, and AWS takes 80'),
+    });
+    expect(await check((yml) => yml.replace('resources: ${', 'resources:\n  - ${'))).toMatchObject({
+      code: 0,
+    });
   });
 
   test('variables are resolved, and every problem is named', async () => {
@@ -338,9 +444,155 @@ describe('autosnap check', () => {
         '- custom.alerts.0: must be such as { Protocol: email, Endpoint: ops@example.com }',
         '- custom.digest: must be always, on-trouble or never',
         '- custom.policies.daily.keep.wekly: is not a known key: did you mean "weekly"?',
-        '- functions.audit.events.1.schedule.input.digest: must be "always", "on-trouble" or "never"',
         '',
       ].join('\n'),
     });
   });
+
+  test('parameters are read from the file and from the command, for the stage', async () => {
+    const change = (yml: string) =>
+      yml
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: of Serverless
+        .replace('timezone: UTC', 'timezone: ${param:zone}')
+        .replace(
+          'custom:',
+          'params:\n  prod: { zone: America/Chicago }\n  default: { zone: Nowhere }\n\ncustom:',
+        );
+    expect(await check(change, '--stage', 'prod')).toMatchObject({ code: 0 });
+    expect(await check(change)).toEqual({
+      code: 1,
+      output: expect.stringContaining('- custom.policies.daily.timezone: must be the name of a time zone'),
+    });
+    expect(await check(change, '--param', 'zone=Asia/Kathmandu')).toMatchObject({ code: 0 });
+  });
+
+  test('a stage that can be none is said once', async () => {
+    expect(await check((yml) => yml, '--stage', 'a_b')).toEqual({
+      code: 1,
+      output:
+        'serverless.yml is refused:\n- stage: must begin with a letter, and have letters, digits and hyphens only\n',
+    });
+  });
+
+  test('a variable that only AWS knows is named', async () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: of Serverless
+    const change = (yml: string) => yml.replace('timezone: UTC', 'timezone: ${ssm:/zone}');
+    expect(await check(change)).toEqual({
+      code: 1,
+      output: expect.stringMatching(/"custom\.policies\.daily\.timezone".*npx serverless package does\n$/),
+    });
+  });
+});
+
+// Whoever comments out the lines of a section leaves nothing there.
+describe('sections that are empty', () => {
+  const empty = null as never;
+  test.each<[string, Parameters<typeof problemsOf>[0]]>([
+    ['functions', { functions: empty }],
+    ['the role', { provider: { runtime: 'nodejs24.x', iam: { role: null } } }],
+    ['iam', { provider: { runtime: 'nodejs24.x', iam: null } }],
+    ['resources', { resources: empty }],
+  ])('%s: nothing is wrong', (_, changes) => {
+    expect(problemsOf(changes)).toEqual([]);
+  });
+
+  test('a function, and its events', () => {
+    expect(problemsOf({ functions: functionsOf([{ mine: empty }]), provider: {} })).toEqual([
+      'functions.mine.runtime: is missing: add one, such as nodejs24.x',
+    ]);
+    expect(problemsOf({ functions: functionsOf({ mine: { handler: 'a.b', events: empty } }) })).toEqual([]);
+  });
+
+  test('the resources of the product can not be', () => {
+    const functions = Object.fromEntries(
+      FUNCTIONS.map((name) => [name, { handler: `handlers/${name}.handler` }]),
+    );
+    expect(problemsOf({ functions, resources: empty })).toEqual([
+      'resources: must pull in deploy/resources.yml, as the file that comes with this version does',
+    ]);
+  });
+});
+
+describe('functions of one’s own', () => {
+  const mine = (more: object) => ({ functions: { mine: { handler: 'mine.handler', ...more } } });
+  test.each<[string, object]>([
+    [
+      'functions.mine.events.1.sqs',
+      { events: [{ schedule: 'rate(1 day)' }, { sqs: { arn: 'arn:aws:sqs:::q' } }] },
+    ],
+    ['functions.mine.events.0.stream', { events: [{ stream: 'arn:aws:kinesis:::s' }] }],
+    ['functions.mine.destinations', { destinations: { onFailure: 'other' } }],
+    ['functions.mine.tracing', { tracing: 'Active' }],
+  ])('%s needs rights that nobody gives', (field, more) => {
+    expect(problemsOf(mine(more))).toEqual([
+      `${field}: its role has no rights for that: add them under provider.iam.role.statements`,
+    ]);
+    const iam = { role: { statements: [{ Effect: 'Allow' }] } };
+    expect(problemsOf({ ...mine(more), provider: { runtime: 'nodejs24.x', iam } })).toEqual([]);
+  });
+
+  test('may log', () => {
+    const role = { Properties: { Policies: [{ PolicyDocument: { Statement: [] as unknown[] } }] } };
+    addOwnStatements({
+      functions: { snapshot: {}, 'my-own': {} },
+      resources: { extensions: { IamRoleLambdaExecution: role } },
+    });
+    expect(role.Properties.Policies[0]!.PolicyDocument.Statement).toEqual([
+      expect.objectContaining({ Resource: [{ 'Fn::GetAtt': ['MyDashownLogGroup', 'Arn'] }] }),
+    ]);
+  });
+
+  test('events that are no list', () => {
+    expect(problemsOf(mine({ events: { schedule: 'rate(1 day)' } }))).toEqual([
+      'functions.mine.events: must be a list: put "- " before each event',
+    ]);
+  });
+
+  test('count with all their events', () => {
+    const policies = Object.fromEntries(Array.from({ length: 196 }, (_, i) => [`p${i}`, block()]));
+    const events = Array.from({ length: 40 }, () => ({ sns: 'topic' }));
+    expect(problemsOf({ custom: { policies } })).toEqual([]);
+    expect(problemsOf({ ...mine({ events }), custom: { policies } }).join()).toContain('has room for');
+  });
+});
+
+test.each<[string, object, string]>([
+  ['another resource', { role: { 'Fn::GetAtt': ['Mine', 'Arn'] } }, 'provider.iam.role'],
+  ['a text', { role: 'arn:aws:iam::1:role/mine' }, 'provider.iam.role'],
+])('a role that is %s is refused', (_, iam, field) => {
+  expect(problemsOf({ provider: { runtime: 'nodejs24.x', iam } }).join()).toContain(
+    `${field}: the functions have`,
+  );
+});
+
+test('a role as it was given before is refused, too', () => {
+  expect(problemsOf({ provider: { runtime: 'nodejs24.x', role: 'mine' } }).join()).toContain(
+    'provider.role:',
+  );
+});
+
+test('a resource that is called as one of the product is refused', () => {
+  const Resources = { Dashboard: { Type: 'AWS::S3::Bucket', Properties: {} } };
+  expect(problemsOf({ resources: { Resources } })).toEqual([
+    'resources.Resources.Dashboard: the product makes one of that name: choose another',
+  ]);
+});
+
+test('a handler is the same by its path', () => {
+  const functions = {
+    mine: { handler: './handlers/cleanup.handler', events: [{ schedule: 'rate(1 hour)' }] },
+  };
+  expect(problemsOf({ functions }).join()).toContain('must have an input that names a policy');
+});
+
+test('the name of a policy does not begin with a hyphen: it would be one with another, as a resource', () => {
+  expect(problemsOf({ custom: { policies: { '-': block(), dash: block() } } }).join()).toContain(
+    'custom.policies.-',
+  );
+});
+
+test.each([[[]], [{}]])('alerts: an Endpoint of %j is refused', (Endpoint) => {
+  expect(problemsOf({ custom: { alerts: [{ Protocol: 'sqs', Endpoint }] } }).join()).toContain(
+    'custom.alerts.0.Endpoint',
+  );
 });

@@ -78,7 +78,7 @@ describe('found before it is deployed', () => {
     [
       'a name that no marker may have',
       { Daily: block() },
-      'custom.policies.Daily: its name must be 1 to 40 of a-z, 0-9 and -',
+      'custom.policies.Daily: its name must be 1 to 40 of a-z, 0-9 and -, and begin with a letter or digit',
     ],
     [
       'a switch that is off',

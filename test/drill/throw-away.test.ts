@@ -5,6 +5,7 @@ import { readRecords, withRecord } from '../../lib/drill/record.ts';
 import { metadataOf, readThrowAway } from '../../lib/drill/throw-away.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import type { ServerDetail } from '../../lib/openstack/servers.ts';
+import { nameEnding } from '../../lib/snapshots/marker.ts';
 import { always } from '../properties/always.ts';
 import { server } from '../snapshots.ts';
 
@@ -16,6 +17,9 @@ const CREATED = new Date('2026-11-23T03:00:02Z');
 const OURS = { owner: 'autosnap-prod', projectId: 'p' };
 
 const minutesLater = (minutes: number) => new Date(WRITTEN.getTime() + minutes * 60_000);
+
+/** The name of the server that the drill has asked for. */
+const ASKED_FOR = `web${nameEnding('drill', WRITTEN)}`;
 
 /** A server as the cloud shows it; `changes` go on top. */
 function detail(changes: Partial<ServerDetail> = {}): ServerDetail {
@@ -63,7 +67,7 @@ describe('a server is provably of a drill', () => {
     ['in the same second', WRITTEN],
     ['at the end of the run that has begun it', minutesLater(30)],
   ])('when its image names the drill, and it was created %s', (_, createdAt) => {
-    expect(own({ createdAt }, image(record('')))).toBe('claimable');
+    expect(own({ createdAt, name: ASKED_FOR }, image(record('')))).toBe('claimable');
   });
 
   test('also beside the drill of another run', () => {
@@ -118,7 +122,12 @@ describe('a server is not', () => {
       /not created right after/,
       true,
     ],
-    ['was marked long before', image(record('', minutesLater(-31))), /not created right after/, false],
+    [
+      'was marked long before, for a server of another name',
+      image(record('', minutesLater(-31))),
+      /its name/,
+      false,
+    ],
     [
       'was marked after it, by clocks that differ',
       image(record('s', minutesLater(6))),
@@ -127,9 +136,22 @@ describe('a server is not', () => {
     ],
     ['was itself created after it', image('', { createdAt: minutesLater(6) }), /does not name/, false],
   ])('whose image %s', (_, of, problem, mayBeDrill) => {
-    expect(ownershipOf(detail(), trial, of, OURS)).toEqual({
+    expect(ownershipOf(detail({ name: ASKED_FOR }), trial, of, OURS)).toEqual({
       problem: expect.stringMatching(problem),
       mayBeDrill,
+    });
+  });
+
+  test('that has another name than the one that was asked for, while the image names none', () => {
+    const named = own({ name: 'web-production' }, image(record('')));
+    expect(named).toEqual({ problem: expect.stringMatching(/its name/), mayBeDrill: true });
+  });
+
+  test('that was created long after its name was asked for', () => {
+    const late = { name: ASKED_FOR, createdAt: minutesLater(31) };
+    expect(own(late, image(record('')))).toEqual({
+      problem: expect.stringMatching(/not created right after/),
+      mayBeDrill: false,
     });
   });
 

@@ -1,5 +1,5 @@
-import type { Report } from '../../lib/report.ts';
-import type { CloudImage, CloudServer, Region } from '../../local/state.ts';
+import type { Report } from '../../lib/reporting/report.ts';
+import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 
@@ -59,7 +59,7 @@ export function addLookalike(
   mark = markOf(image),
 ) {
   return h.dfw.addServer({
-    name: 'web-drill',
+    name: 'web-drill-20261123T055900Z',
     image: image.id,
     metadata: { autosnap_drill: mark },
     createdAt: BEFORE,
@@ -74,7 +74,7 @@ export function addThrowAway(
   changes: Partial<CloudServer> = {},
   mark = markOf(image),
 ) {
-  const server = addLookalike(h, image, changes, mark);
+  const server = addLookalike(h, image, { name: 'web-drill', ...changes }, mark);
   record(image, server.id);
   return server;
 }

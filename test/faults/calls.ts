@@ -1,5 +1,5 @@
-import type { Received } from '../../local/cloud.ts';
-import type { Service } from '../../local/faults.ts';
+import type { Received } from '../../local/cloud/cloud.ts';
+import type { Service } from '../../local/cloud/faults.ts';
 
 /** One of the calls that a job makes, its paths without ids, versions and projects. */
 export interface ApiCall {

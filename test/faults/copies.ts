@@ -1,5 +1,5 @@
-import { dataOf } from '../../local/image-data.ts';
-import type { CloudImage, CloudServer } from '../../local/state.ts';
+import { dataOf } from '../../local/cloud/image-data.ts';
+import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 import type { World } from './world.ts';

@@ -14,24 +14,15 @@ export function cellsIn(tables: readonly Table[]): Cell[] {
   );
 }
 
-const LEGEND = `| in a cell | |
-|---|---|
-| done | it makes no difference to this job, or the job goes on without the answer |
-| tried again, done | the same run asked again, or looked first and then asked again |
-| done by the next try | the run fails, with an error that says why; Lambda invokes it again, which does it |
-| reported, done by the next run | the run's report says what is left, and the next run does it, or one of the two after that |
-| reported: … | it lasts, so all three tries fail and say so; once it is mended the next run does it |`;
-
 /** The matrix as Markdown. */
-export function documentOf(title: string, intro: string, tables: readonly Table[]): string {
+export function documentOf(title: string, tables: readonly Table[]): string {
   const cells = cellsIn(tables);
   const counts = [...Map.groupBy(cells, ({ word }) => word.replace(/: .*/, ': …'))]
     .sort(([, a], [, b]) => b.length - a.length)
     .map(([word, its]) => `${its.length} ${word}`);
   const parts = [
     `# ${title}`,
-    intro,
-    LEGEND,
+    'What the tables mean stands in [docs/faults.md](../../docs/faults.md); `npm run test:faults` fails when anything else happens.',
     `${cells.length} cells: ${counts.join('; ')}.`,
     ...tables.map(tableText),
   ];

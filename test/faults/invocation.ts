@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { vi } from 'vitest';
+import type { Policy } from '../../lib/config/policy.ts';
 import type { Bucket } from '../../lib/offsite/bucket.ts';
-import type { Policy } from '../../lib/policy.ts';
 import { lambdaContext } from '../../local/context.ts';
 import { type AnyJob, FUNCTIONS } from '../functions.ts';
 

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import pMap from 'p-map';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type Cloud, startCloud } from '../../local/cloud.ts';
+import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { setTime, stubEnvironment } from '../harness.ts';
 import { type ApiCall, callsIn, nameOf } from './calls.ts';
 import { type Cell, cellOf, type Trouble, type Usual } from './cell.ts';
@@ -34,7 +34,7 @@ interface Task {
 }
 
 /** Tests that no cell of the matrix of these scenarios is bad, and that `file` shows it. */
-export function testMatrix(title: string, file: string, intro: string, scenarios: readonly Scenario[]): void {
+export function testMatrix(title: string, file: string, scenarios: readonly Scenario[]): void {
   const closing: (() => unknown)[] = [];
   const tables: Table[] = [];
   const asked: string[] = [];
@@ -88,8 +88,8 @@ export function testMatrix(title: string, file: string, intro: string, scenarios
     expect(asked).toEqual([]);
   });
 
-  test(`${file} shows what has happened: npm run test:faults -- -u writes it`, async () => {
-    await expect(documentOf(title, intro, tables)).toMatchFileSnapshot(`../../${file}`);
+  test(`test/faults/${file} shows what has happened: npm run test:faults -- -u writes it`, async () => {
+    await expect(documentOf(title, tables)).toMatchFileSnapshot(file);
   });
 }
 

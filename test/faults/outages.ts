@@ -1,4 +1,4 @@
-import type { Service } from '../../local/faults.ts';
+import type { Service } from '../../local/cloud/faults.ts';
 import type { ApiCall } from './calls.ts';
 import type { Trouble } from './cell.ts';
 

@@ -9,8 +9,7 @@ vi.mock('../../lib/offsite/bucket.ts', async () => {
 });
 
 testMatrix(
-  'The fault matrix of restoring, drills and copies',
-  'docs/fault-matrix-restore.md',
-  'The other half of [the fault matrix](fault-matrix.md), where it says what it is: all steps of restoring, drills, and copies.',
+  'Restoring, drills and copies',
+  'restore.md',
   scenarios.filter(({ job }) => ['restore', 'drill', 'offsite'].includes(job)),
 );

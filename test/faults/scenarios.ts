@@ -1,5 +1,5 @@
 import type { AuditSummary } from '../../lib/audit/summary.ts';
-import type { Diagnosis } from '../../lib/diagnosis.ts';
+import type { Diagnosis } from '../../lib/doctor/diagnosis.ts';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { policy } from '../harness.ts';
 import { addCopies, addExport, allCopied, exported } from './copies.ts';

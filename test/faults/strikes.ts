@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import { answers, type Env, type FaultAnswer } from '../../local/faults.ts';
+import { answers, type Env, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { type ApiCall, hasChanged, templateOf } from './calls.ts';
 import type { Trouble } from './cell.ts';
 import type { World } from './world.ts';

@@ -1,8 +1,7 @@
-import type { Policy } from '../../lib/policy.ts';
-import { parsePolicy } from '../../lib/policy.ts';
-import { imageName } from '../../lib/snapshot.ts';
-import { type Cloud, startCloud } from '../../local/cloud.ts';
-import type { CloudImage, CloudServer, Region } from '../../local/state.ts';
+import { type Policy, parsePolicy } from '../../lib/config/policy.ts';
+import { imageName } from '../../lib/snapshots/create.ts';
+import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
+import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
 import { addSnapshot, slotOf } from '../history.ts';
 import { invoke, type Outcome } from './invocation.ts';

@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from 'vitest';
-import { markerOf, nameEnding } from '../../lib/marker.ts';
-import { imageName } from '../../lib/snapshot.ts';
-import { type Cloud, startCloud } from '../../local/cloud.ts';
-import { Chance } from '../../local/simulation/chance.ts';
+import { imageName } from '../../lib/snapshots/create.ts';
+import { markerOf, nameEnding } from '../../lib/snapshots/marker.ts';
+import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { policy } from '../harness.ts';
+import { Chance } from '../simulation/chance.ts';
 import { Environments } from './environments.ts';
 import { type Deliveries, pollUntilEmpty } from './poller.ts';
 import { startWaiting } from './waiting.ts';

@@ -1,6 +1,6 @@
 import type { SQSBatchResponse } from 'aws-lambda';
-import type { Delivery, Message, SqsQueue } from '../../local/queue.ts';
-import type { Chance } from '../../local/simulation/chance.ts';
+import type { Delivery, Message, SqsQueue } from '../../local/cloud/queue.ts';
+import type { Chance } from '../simulation/chance.ts';
 import type { Environments } from './environments.ts';
 import { sqsEvent } from './waiting.ts';
 

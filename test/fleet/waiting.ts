@@ -5,8 +5,8 @@ import { serve } from '@hono/node-server';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { Hono } from 'hono';
 import { onTestFinished, vi } from 'vitest';
+import { type Delivery, queueApp, SqsQueue } from '../../local/cloud/queue.ts';
 import { lambdaContext } from '../../local/context.ts';
-import { type Delivery, queueApp, SqsQueue } from '../../local/queue.ts';
 import { setTime } from '../harness.ts';
 
 /** The deployment's queue and topic, as the functions see them. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { Report } from '../../lib/report.ts';
-import { type Cloud, startCloud } from '../../local/cloud.ts';
+import type { Report } from '../../lib/reporting/report.ts';
+import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 
@@ -223,4 +223,19 @@ describe('the whole deployment', () => {
       }),
     ]);
   });
+});
+
+test('a run by hand for some servers names the account that they are in: the others have no such server', async () => {
+  const h = await accounts();
+  deploy([EVENT]);
+  const part = { policy: 'daily', servers: { names: ['web'] } };
+  for (const dryRun of [true, false]) {
+    const { error } = await h.fail('snapshot', { ...part, dryRun });
+    expect(error.message).toContain(
+      'account: the policy has 3 accounts: name the one that these servers are in',
+    );
+  }
+  expect(h.made()).toEqual([0, 0, 0]);
+  await h.run('snapshot', { ...part, account: 'customer-a' });
+  expect(h.made()).toEqual([0, 1, 0]);
 });

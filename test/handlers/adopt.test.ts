@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CloudImage, CloudServer } from '../../local/state.ts';
+import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, DAY_MS, deletions, fateOf, history, idsIn, idsOf, MIDNIGHT } from '../history.ts';
 

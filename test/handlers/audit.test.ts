@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { alarmsOf } from '../../deploy/alarms.ts';
 import { dashboardOf } from '../../deploy/dashboard.ts';
-import { answers } from '../../local/faults.ts';
+import { answers } from '../../local/cloud/faults.ts';
 import { addFleet } from '../../local/fleet.ts';
 import { addLookalike, addThrowAway } from '../drill/world.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';

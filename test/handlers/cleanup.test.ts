@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { SnapshotLine } from '../../lib/report.ts';
-import { answers } from '../../local/faults.ts';
-import type { CloudImage } from '../../local/state.ts';
+import type { SnapshotLine } from '../../lib/reporting/report.ts';
+import { answers } from '../../local/cloud/faults.ts';
+import type { CloudImage } from '../../local/cloud/state.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, deletions, history, idsIn, idsOf } from '../history.ts';
 import { inProcesses } from '../processes.ts';
@@ -19,6 +19,7 @@ test('what the policy does not keep goes, the oldest first, and each decision ha
     account: 'rackspace',
     dryRun: false,
     totals: { deleted: 2, kept: 3 },
+    codes: { LAST: 3, NO_RULE: 2 },
     failures: [],
     warnings: [],
     nothingSelected: false,
@@ -231,6 +232,7 @@ describe('just before each deletion the image is looked at again', () => {
       (image) => {
         image.name = image.name.replace('daily', 'weekly');
         image.properties.autosnap_policy = 'weekly';
+        delete image.properties.autosnap_restore_as;
       },
       /its marker is another/,
     ],

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { Report } from '../../lib/report.ts';
-import { answers } from '../../local/faults.ts';
+import type { Report } from '../../lib/reporting/report.ts';
+import { answers } from '../../local/cloud/faults.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
 import { elsewhere, inProcesses } from '../processes.ts';

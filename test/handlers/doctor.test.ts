@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import type { Check, Diagnosis } from '../../lib/diagnosis.ts';
-import { answers, type FaultAnswer } from '../../local/faults.ts';
+import type { Check, Diagnosis } from '../../lib/doctor/diagnosis.ts';
+import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 
 const SECRET = 'autosnap/test/rackspace';
@@ -464,6 +464,16 @@ describe('what is to be checked', () => {
     expect(new Set(diagnosis?.checks.map((c) => c.policy))).toEqual(new Set([undefined, 'new']));
   });
 
+  test.each([
+    ['a whole policy', policy({ policy: 'new' }), 'new'],
+    ['the name of a deployed one', { policy: 'daily' }, 'daily'],
+  ])('%s is checked alone', async (_, event, name) => {
+    const h = await account();
+    deploy([policy(), policy({ policy: 'weekly' })]);
+    const { diagnosis } = await doctor(h, event);
+    expect(new Set(diagnosis?.checks.map((c) => c.policy))).toEqual(new Set([undefined, name]));
+  });
+
   test.each<[string, object[] | undefined, unknown, string]>([
     [
       'no package',
@@ -500,7 +510,7 @@ describe('what is to be checked', () => {
       'policies that a run would refuse, with all that is wrong in any of them',
       [policy()],
       { policies: [policy(), policy({ keep: { last: 0 }, policy: 'Daily' }), 'x'] },
-      'The event is refused:\n- policies.1: policy: must be 1 to 40 of a-z, 0-9 and -\n- policies.1: keep.last: must be a whole number of 1 or more; leave the rule out if you do not want it\n- policies.2: it must be a JSON object: see events/ for examples',
+      'The event is refused:\n- policies.1: policy: must be 1 to 40 of a-z, 0-9 and -, and begin with a letter or digit\n- policies.1: keep.last: must be a whole number of 1 or more; leave the rule out if you do not want it\n- policies.2: it must be a JSON object: see events/ for examples',
     ],
   ])('%s: nothing is asked of anybody', async (_, deployed, event, message) => {
     const h = await account();

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { answers } from '../../local/faults.ts';
+import { answers } from '../../local/cloud/faults.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, type Harness, harness, policy } from '../harness.ts';
 import { type Outside, startOutside } from '../outside.ts';

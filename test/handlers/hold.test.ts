@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CloudImage } from '../../local/state.ts';
+import type { CloudImage } from '../../local/cloud/state.ts';
 import { deploy, type Harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, fateOf, history, idsIn, idsOf } from '../history.ts';
 
@@ -31,6 +31,7 @@ describe('a hold', () => {
         region: 'DFW',
         image: image.id,
         outcome: 'held',
+        code: written === 'forever' ? 'HELD' : 'HELD_UNTIL',
         reason: written === 'forever' ? 'held forever' : `held until ${written}`,
       },
     ]);

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { answers } from '../../local/faults.ts';
+import { answers } from '../../local/cloud/faults.ts';
 import { type Harness, harness, type Job, policy, setTime } from '../harness.ts';
 
 /** A server with four snapshots, of which a cleanup would delete one: whatever is wrong, none is, and none is made. */

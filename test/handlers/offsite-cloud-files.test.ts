@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { audit } from '../../lib/audit/audit.ts';
-import { parsePolicy } from '../../lib/policy.ts';
-import { exportOf } from '../../local/exports.ts';
-import { answers } from '../../local/faults.ts';
-import type { CloudImage, CloudServer, Region } from '../../local/state.ts';
+import { parsePolicy } from '../../lib/config/policy.ts';
+import { exportOf } from '../../local/cloud/exports.ts';
+import { answers } from '../../local/cloud/faults.ts';
+import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';
 import type { Harness } from '../harness.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
 import { connected } from '../openstack/connected.ts';
@@ -502,7 +502,7 @@ test('the audit knows the copies, and what can not be copied', async () => {
   addSnapshot({}, { 'com.rackspace__1__options': '4' });
   expect(await seen()).toEqual({
     behind: false,
-    obstacle: expect.stringContaining('Rackspace does not let'),
+    obstacle: { code: 'COPY_LICENSED', options: '4' },
   });
   pass(1);
   const image = await copyOne();

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { answers } from '../../local/faults.ts';
-import type { CloudImage } from '../../local/state.ts';
+import { answers } from '../../local/cloud/faults.ts';
+import type { CloudImage } from '../../local/cloud/state.ts';
 import { type Listing, leaveOut } from '../offsite/listings.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
 
@@ -89,7 +89,8 @@ describe('Y3: a listing without an object', () => {
     for (const name of r.objectsOf(image).filter((one) => one.includes('.vhd'))) {
       r.region.files.delete(OWNER, name);
     }
-    await run();
+    const { error } = await r.h.fail('offsite', copyEvent());
+    expect(error.message).toContain('was good, and is not any more');
     expect(copyNames()).toEqual([`${r.keyOf(image)}.export`]);
     r.pass(1);
     await run();
@@ -199,6 +200,15 @@ describe('the last look before a deletion', () => {
       'its data are others',
       (old: CloudImage) => r.region.files.put(OWNER, `${old.id}.vhd-00001`, Buffer.from('x')),
     ],
+  ])('keeps a copy when %s', async (_, change) => {
+    const [old] = (await r.copyMany(2)) as [CloudImage, CloudImage];
+    atTheLastLook(old, () => change(old));
+    const report = await run({ keep: { last: 1 } });
+    expect(report.totals.deleted).toBeUndefined();
+    expect(copyNames()).toEqual(expect.arrayContaining([`${r.keyOf(old)}.json`, `${old.id}.vhd`]));
+  });
+
+  test.each([
     [
       'the only one that is left has lost its manifest',
       (_: CloudImage, newest: CloudImage) => r.region.files.delete(OWNER, `${r.keyOf(newest)}.json`),
@@ -211,11 +221,13 @@ describe('the last look before a deletion', () => {
       'the only one that is left has another manifest',
       (_: CloudImage, newest: CloudImage) => spoil(newest, { owner: 'x' }),
     ],
-  ])('keeps a copy when %s', async (_, change) => {
+  ])('keeps a copy when %s, and the run fails', async (_, change) => {
     const [old, newest] = (await r.copyMany(2)) as [CloudImage, CloudImage];
     atTheLastLook(old, () => change(old, newest));
-    const report = await run({ keep: { last: 1 } });
-    expect(report.totals.deleted).toBeUndefined();
+    const { error, report } = await r.h.fail('offsite', copyEvent({ keep: { last: 1 } }));
+    expect(error.message).toContain(`the copy ${r.keyOf(newest)}`);
+    expect(error.message).toContain('was good, and is not any more');
+    expect(report?.totals.deleted).toBeUndefined();
     expect(copyNames()).toEqual(expect.arrayContaining([`${r.keyOf(old)}.json`, `${old.id}.vhd`]));
   });
 });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { answers, type Fault } from '../../local/faults.ts';
-import type { CloudImage, CloudServer } from '../../local/state.ts';
+import { answers, type Fault } from '../../local/cloud/faults.ts';
+import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
 
 vi.setConfig({ testTimeout: 30_000 });

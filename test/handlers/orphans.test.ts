@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { answers, type Fault, leavingOut } from '../../local/faults.ts';
-import type { CloudImage } from '../../local/state.ts';
+import { answers, type Fault, leavingOut } from '../../local/cloud/faults.ts';
+import type { CloudImage } from '../../local/cloud/state.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
 
@@ -265,7 +265,7 @@ describe('orphans is refused', () => {
       { after: '0d', keep: 1 },
       'orphans.after: must be a whole number of hours, days or weeks',
     ],
-    ['after a number', { after: 30, keep: 1 }, 'orphans.after: must be a duration in quotes'],
+    ['after a number', { after: 30, keep: 1 }, 'orphans.after: must be a duration with a unit'],
     ['with an unknown key', { after: '30d', keep: 1, last: 1 }, 'orphans.last: is not a known key'],
     ['as true', true, 'orphans: must be an object'],
   ])('%s', async (_, orphans, problem) => {

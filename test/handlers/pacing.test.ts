@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { answers } from '../../local/faults.ts';
-import type { RateLimit } from '../../local/limiter.ts';
+import { answers } from '../../local/cloud/faults.ts';
+import type { RateLimit } from '../../local/cloud/limiter.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, MIDNIGHT } from '../history.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CloudServer } from '../../local/state.ts';
+import type { CloudServer } from '../../local/cloud/state.ts';
 import { policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 import {
@@ -266,7 +266,8 @@ describe('in place', () => {
     const h = await world();
     const first = await h.run('restore', IN_PLACE);
     later(h, 30);
-    addSnapshot(h, h.web, -0.1);
+    // At 06:24.
+    addSnapshot(h, h.web, -6.4 / 24);
     const second = await h.run('restore', { ...IN_PLACE, request: first.request });
     expect(second).toMatchObject({ state: 'building', image: h.images[0]!.id });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { answers } from '../../local/faults.ts';
-import type { CloudImage, Region } from '../../local/state.ts';
+import { answers } from '../../local/cloud/faults.ts';
+import type { CloudImage, CloudVolumeSnapshot, Region } from '../../local/cloud/state.ts';
 import { harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, deletions, fateOf, history, idsIn, idsOf, slotOf, take } from '../history.ts';
 import { person } from '../losses/person.ts';
@@ -259,10 +259,26 @@ describe('an image is as good as its volume snapshots', () => {
       for (const image of h.images.slice(0, 3)) snapshotsOf(h.dfw, image)[0]!.status = 'error';
     };
     h.cloud.faults.push({ service: 'image', method: 'GET', path: /images\/./, answer });
-    const report = await h.run('cleanup', policy());
+    const { report } = await h.fail('cleanup', policy());
     expect(fateOf(report, h.images[3]!)).toBe('kept: fewer than 1 good ones (atLeast) would be left');
     expect(deletions(h)).toEqual([]);
+    expect(report!.codes).toMatchObject({ IMAGE_DAMAGED: 3 });
   });
+
+  test.each([
+    ['are lost', (h, id) => h.dfw.volumeSnapshots.splice(h.dfw.volumeSnapshots.indexOf(id), 1)],
+    ['are in error', (_, snapshot) => Object.assign(snapshot, { status: 'error' })],
+  ] as [string, (h: Volumes, snapshot: CloudVolumeSnapshot) => unknown][])(
+    'the data of one that is kept %s during the run: that is a failure',
+    async (_, spoil) => {
+      const h = await volumeBacked(4);
+      const answer = () => spoil(h, snapshotsOf(h.dfw, h.images[0]!)[0]!);
+      h.cloud.faults.push({ service: 'image', method: 'DELETE', path: /images\/./, answer });
+      const { error, report } = await h.fail('cleanup', policy());
+      expect(report!.codes).toMatchObject({ IMAGE_DAMAGED: 1 });
+      expect(error.message).toContain(`image ${h.images[0]!.id} of db`);
+    },
+  );
 });
 
 describe('whose it is has to be certain', () => {

@@ -171,10 +171,13 @@ export class CloudClient {
     expect(status, JSON.stringify(body)).toBe(202);
     const id = location!.split('/').at(-1)!;
     this.noteImage(id);
-    return this.until(async () => {
-      const image = await this.image(id);
-      return image.status === 'active' && image;
+    const image = await this.until(async () => {
+      const its = await this.image(id);
+      return its.status === 'active' && its;
     });
+    // The server is busy a moment longer.
+    await this.until(async () => (await this.server(server))['OS-EXT-STS:task_state'] === null);
+    return image;
   }
 
   /** A queued image, as a person makes one before the upload. */

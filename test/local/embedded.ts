@@ -1,6 +1,6 @@
 import { test as base } from 'vitest';
-import { type Cloud, startCloud } from '../../local/cloud.ts';
-import type { Region } from '../../local/state.ts';
+import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
+import type { Region } from '../../local/cloud/state.ts';
 import { CloudClient } from './client.ts';
 
 const MINUTE_MS = 60_000;

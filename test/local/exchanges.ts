@@ -57,7 +57,14 @@ const IMAGES_OF_SERVERS: Exchange[] = [
       const before = await cloud.makeImage(server, 'before', { ...MARKER, tier: 'gold' });
       expect(await cloud.action(server, { rebuild: { imageRef: before.id } })).toMatchObject({
         status: 202,
-        body: { server: { id: server, status: 'REBUILD', image: { id: before.id } } },
+        // A cloud that has rebuilt it before it answers shows that.
+        body: {
+          server: {
+            id: server,
+            status: expect.stringMatching(/^(REBUILD|ACTIVE)$/),
+            image: { id: before.id },
+          },
+        },
       });
       await cloud.reach(server, 'ACTIVE');
       const golden = await cloud.makeImage(server, 'golden', { instance_uuid: 'x', image_type: 'y' });
@@ -125,9 +132,11 @@ const IMAGES_OF_SERVERS: Exchange[] = [
     'a snapshot of a server that is deleted meanwhile is gone soon',
     async (cloud) => {
       // A cloud that can make snapshots slow does so.
-      const server = await cloud.makeServer('a', { metadata: { fake_snapshot_delay: '3' } });
+      const server = await cloud.makeServer('a', { metadata: { fake_snapshot_delay: '10' } });
       const { location } = await cloud.action(server, { createImage: { name: 'a-daily' } });
-      const path = `/images/${location!.split('/').at(-1)}`;
+      const id = location!.split('/').at(-1)!;
+      cloud.noteImage(id);
+      const path = `/images/${id}`;
       expect(await cloud.send('image', 'GET', path)).toMatchObject({ body: { status: 'queued' } });
       expect(await cloud.send('compute', 'DELETE', `/servers/${server}`)).toMatchObject({ status: 204 });
       await cloud.until(async () => (await cloud.send('image', 'GET', path)).status === 404);
@@ -162,7 +171,7 @@ const SERVER_STATES: Exchange[] = [
       await cloud.reach(server, 'SHUTOFF');
       expect(await cloud.action(server, rebuild)).toMatchObject({
         status: 202,
-        body: { server: { status: 'REBUILD' } },
+        body: { server: { status: expect.stringMatching(/^(REBUILD|SHUTOFF)$/) } },
       });
       expect(await cloud.reach(server, 'SHUTOFF')).toMatchObject({ 'OS-EXT-STS:power_state': 4 });
     },
@@ -538,13 +547,19 @@ const IMAGE_LISTS: Exchange[] = [
   [
     'filters and sorting work, and what Glance does not know is a property',
     async (cloud) => {
-      await cloud.makeEmptyImage({ name: 'b', visibility: 'private', tags: ['t'], autosnap_policy: 'daily' });
-      await cloud.makeEmptyImage({ name: 'a', visibility: 'community', protected: true });
-      await cloud.makeEmptyImage({ name: 'c', visibility: 'shared' });
-      const names = async (query: string) =>
-        (await cloud.send('image', 'GET', `/images?owner=${cloud.project}&${query}`)).body.images.map(
-          ({ name }: { name: string }) => name,
-        );
+      const made = new Set<string>();
+      for (const fields of [
+        { name: 'b', visibility: 'private', tags: ['t'], autosnap_policy: 'daily' },
+        { name: 'a', visibility: 'community', protected: true },
+        { name: 'c', visibility: 'shared' },
+      ]) {
+        made.add((await cloud.makeEmptyImage(fields)).id);
+      }
+      const names = async (query: string) => {
+        const { body } = await cloud.send('image', 'GET', `/images?owner=${cloud.project}&${query}`);
+        const images: { id: string; name: string }[] = body.images;
+        return images.filter(({ id }) => made.has(id)).map(({ name }) => name);
+      };
       for (const [query, found] of [
         ['sort=name:asc', ['a', 'b', 'c']],
         ['sort_key=name&sort_dir=desc', ['c', 'b', 'a']],

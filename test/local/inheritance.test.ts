@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import type { CloudImage } from '../../local/state.ts';
+import type { CloudImage } from '../../local/cloud/state.ts';
 import { test } from './embedded.ts';
 
 const MARKER = { autosnap_owner: 'o', autosnap_server: 'a', instance_uuid: 'a', image_type: 'snapshot' };

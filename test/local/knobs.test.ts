@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
-import { leavingOut } from '../../local/faults.ts';
-import { runImageSchedule } from '../../local/image-schedule.ts';
+import { leavingOut } from '../../local/cloud/faults.ts';
+import { runImageSchedule } from '../../local/cloud/image-schedule.ts';
 import { test } from './embedded.ts';
 
 const DAY_MS = 86_400_000;

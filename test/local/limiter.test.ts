@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { expect, test } from 'vitest';
-import type { Env } from '../../local/faults.ts';
-import { limiter, type RateLimit } from '../../local/limiter.ts';
+import type { Env } from '../../local/cloud/faults.ts';
+import { limiter, type RateLimit } from '../../local/cloud/limiter.ts';
 
 /** A service behind limits, on a clock that is moved by hand. */
 function limited(...limits: RateLimit[]) {

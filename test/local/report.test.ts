@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { startCloud } from '../../local/cloud.ts';
+import { startCloud } from '../../local/cloud/cloud.ts';
 import { addFleet } from '../../local/fleet.ts';
 import { reportOf } from '../../local/report.ts';
 import { setTime } from '../harness.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { leavingOut } from '../../local/faults.ts';
+import { leavingOut } from '../../local/cloud/faults.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, deletions, fateOf, history, idsIn, idsOf, take } from '../history.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { answers } from '../../local/faults.ts';
-import type { CloudImage } from '../../local/state.ts';
+import { answers } from '../../local/cloud/faults.ts';
+import type { CloudImage } from '../../local/cloud/state.ts';
 import { harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf, slotOf, take } from '../history.ts';
 

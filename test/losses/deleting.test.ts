@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { verdictMarks } from '../../lib/marker.ts';
-import { answers, type Fault } from '../../local/faults.ts';
-import type { CloudImage } from '../../local/state.ts';
+import { verdictMarks } from '../../lib/snapshots/marker.ts';
+import { answers, type Fault } from '../../local/cloud/faults.ts';
+import type { CloudImage } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
 import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf, MIDNIGHT } from '../history.ts';
 import { inProcesses } from '../processes.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { answers } from '../../local/faults.ts';
-import type { CloudServer } from '../../local/state.ts';
+import { answers } from '../../local/cloud/faults.ts';
+import type { CloudServer } from '../../local/cloud/state.ts';
 import {
   addLookalike,
   addThrowAway,
@@ -142,7 +142,10 @@ describe('Y5: a production server, because its metadata said that a drill had ma
   test('nor one of two with the nonce of a drill that broke off before its server was known: both take up one place', async () => {
     const h = await drillWorld(['web', 'db']);
     record(h.newest[0]!);
-    const both = [addLookalike(h, h.newest[0]!), addLookalike(h, h.newest[0]!, { name: 'copy' })];
+    const both = [
+      addLookalike(h, h.newest[0]!),
+      addLookalike(h, h.newest[0]!, { name: 'copy-drill-20261123T055900Z' }),
+    ];
     const { report } = await h.fail('drill', drillEvent({ atOnce: 2 }));
     expect(report?.failures).toHaveLength(2);
     expect(report?.failures[0]).toContain('another server has the same metadata');
@@ -164,12 +167,39 @@ describe('Y5: a production server, because its metadata said that a drill had ma
         if (other || !nonce) return;
         const createdAt = new Date('2026-11-23T05:58:00Z');
         const mark = markOf(image, 'autosnap-test', 'daily', nonce);
-        other = addLookalike(h, image, { createdAt }, mark);
+        other = addLookalike(h, image, { createdAt, name: 'web-drill-20261123T060000Z' }, mark);
       },
     });
     const { report } = await h.fail('drill', drillEvent());
     expect(report?.failures.join()).toContain('it was not created right after image');
     expect(throwAways(h)).toEqual([other]);
+  });
+
+  test('nor one that was restored from the image of a drill whose server the cloud has refused', async () => {
+    const h = await drillWorld();
+    const image = h.newest[0]!;
+    const mark = () => markOf(image, 'autosnap-test', 'daily', / ([^/]+)/.exec(seen)?.[1]);
+    let seen = '';
+    h.cloud.faults.push({
+      service: 'compute',
+      method: 'POST',
+      path: /servers$/,
+      answer: {
+        edit: () => {
+          seen = image.properties.autosnap_drill ?? '';
+          return Response.json({ forbidden: { code: 403, message: 'Quota exceeded' } }, { status: 403 });
+        },
+      },
+    });
+    await h.fail('drill', drillEvent());
+    expect(seen).toMatch(/\/$/);
+    // The cloud may have made it all the same, so the nonce stays.
+    expect(image.properties.autosnap_drill).toBe(seen);
+    setTime('2026-11-23T06:10:00Z');
+    const production = addLookalike(h, image, { name: 'web-production', createdAt: new Date() }, mark());
+    setTime('2026-11-23T07:00:00Z');
+    await h.run('drill', drillEvent()).catch(() => undefined);
+    expect(throwAways(h)).toContain(production);
   });
 
   test('nor one that is rebuilt or takes over the drill between the verdict and the deletion', async () => {
@@ -212,7 +242,7 @@ describe('Y5, its other half: a production server was in no policy any more, bec
     const other = add(h);
     setTime('2026-11-24T00:00:10Z');
     const report = await h.run('snapshot', policy());
-    expect(outcomes(report)).toEqual(['web taken', 'web-drill taken']);
+    expect(outcomes(report)).toEqual(['web taken', 'web-drill-20261123T055900Z taken']);
     expect(report.entries.map(({ server }) => server)).toContain(other.id);
   });
 

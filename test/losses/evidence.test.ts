@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { answers, leavingOut } from '../../local/faults.ts';
-import type { CloudImage } from '../../local/state.ts';
+import { answers, leavingOut } from '../../local/cloud/faults.ts';
+import type { CloudImage } from '../../local/cloud/state.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Report } from '../../lib/report.ts';
-import { imageName } from '../../lib/snapshot.ts';
-import { runImageSchedule } from '../../local/image-schedule.ts';
-import type { CloudImage, CloudServer } from '../../local/state.ts';
+import type { Report } from '../../lib/reporting/report.ts';
+import { imageName } from '../../lib/snapshots/create.ts';
+import { runImageSchedule } from '../../local/cloud/image-schedule.ts';
+import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, daysIn, deletions, fateOf, history, idsOf, slotOf, take } from '../history.ts';
 import type { CloudClient } from '../local/client.ts';
@@ -68,6 +68,11 @@ const MAKERS: Record<string, (h: Rebuilt) => Promise<string> | string> = {
     const metadata = { autosnap_owner: 'autosnap_test_2', autosnap_slot: '2026-11-20T00:00:00Z' };
     return (await somebody.makeImage(web.id, imageName(web, 'daily', slot), metadata)).id;
   },
+  'a person, on the same day, with the name of the snapshot in its name': async ({
+    somebody,
+    snapshot,
+    web,
+  }) => (await somebody.makeImage(web.id, `golden-from-${snapshot.name}`)).id,
   'a tool that copies the name of the image, a day later': async ({ somebody, snapshot, web }) => {
     setTime('2026-11-21T00:00:10Z');
     await somebody.logIn();

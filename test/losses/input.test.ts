@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { retain } from '../../lib/retention.ts';
+import { retain } from '../../lib/snapshots/retention.ts';
 import { harness, type Job, policy } from '../harness.ts';
 import { deletions, history, idsIn, idsOf, MIDNIGHT, take } from '../history.ts';
 import { dailies } from '../snapshots.ts';

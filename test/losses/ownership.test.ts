@@ -1,7 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import { imageName } from '../../lib/snapshot.ts';
+import { imageName } from '../../lib/snapshots/create.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
-import { addSnapshot, daysIn, deletions, history, idsIn, idsOf, MIDNIGHT, slotOf, take } from '../history.ts';
+import {
+  addSnapshot,
+  daysIn,
+  deletions,
+  fateOf,
+  history,
+  idsIn,
+  idsOf,
+  MIDNIGHT,
+  slotOf,
+  take,
+} from '../history.ts';
 
 // Losses seen elsewhere because something was taken for what it was not: another series, another server, a person's
 // own image.
@@ -173,3 +184,47 @@ test.each([
     expect(idsIn(h)).toEqual(idsOf(images.slice(0, 3)));
   },
 );
+
+describe('the server of a series is gone', () => {
+  const ORPHANS = policy({ account: 'keystone', keep: { last: 30 }, orphans: { after: '30d', keep: 1 } });
+
+  /** So many snapshots of a server that is gone, and a newer image that looks like one, with the data of another server. */
+  async function withTheirs(count: number) {
+    const h = await history(0);
+    h.cloud.secrets.set('autosnap/test/keystone', h.cloud.secret('password'));
+    const dfw = h.cloud.region('DFW');
+    const images = Array.from({ length: count }, (_, i) => addSnapshot(h, h.web, 40 + i));
+    dfw.servers.splice(0);
+    const slot = slotOf(35);
+    const { id } = dfw.addVolumeSnapshot({
+      name: `snapshot for ${imageName(h.web, 'daily', slot)}`,
+      volumeId: 'of another server',
+      createdAt: new Date(slot.getTime() + 20_000),
+    });
+    const theirs = addSnapshot(h, h.web, 35, {
+      size: 0,
+      properties: { block_device_mapping: JSON.stringify([{ source_type: 'snapshot', snapshot_id: id }]) },
+    });
+    return { h, dfw, images, theirs };
+  }
+
+  test('an image whose data lie in volume snapshots takes the place of no other: nobody can say any more whose it is', async () => {
+    const { h, images, theirs } = await withTheirs(8);
+    const report = await h.run('cleanup', ORPHANS);
+    expect(idsIn(h)).toEqual(idsOf([images[0]!, theirs]));
+    expect(fateOf(report, theirs)).toContain('it is kept and not counted');
+  });
+
+  test('the last look does not count such an image either', async () => {
+    const { h, dfw, images } = await withTheirs(3);
+    const path = new RegExp(`/images/${images[2]!.id}`);
+    h.cloud.faults.push({
+      service: 'image',
+      method: 'GET',
+      path,
+      answer: () => dfw.removeImage(images[0]!.id),
+    });
+    await h.fail('cleanup', ORPHANS);
+    expect(dfw.images).toContain(images[1]);
+  });
+});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { leavingOut } from '../../local/faults.ts';
-import type { CloudImage, CloudServer } from '../../local/state.ts';
+import { leavingOut } from '../../local/cloud/faults.ts';
+import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, deletions, fateOf, history, idsIn, slotOf } from '../history.ts';
 

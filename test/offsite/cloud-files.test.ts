@@ -4,8 +4,8 @@ import { containerStore } from '../../lib/offsite/cloud-files.ts';
 import { copiesOf, keyOf, type Place } from '../../lib/offsite/copies.ts';
 import type { CopyStore } from '../../lib/offsite/copy-store.ts';
 import { etagOf } from '../../lib/offsite/exported.ts';
-import { type Cloud, startCloud } from '../../local/cloud.ts';
-import type { Files } from '../../local/files.ts';
+import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
+import type { Files } from '../../local/cloud/files.ts';
 import { connected } from '../openstack/connected.ts';
 
 const PLACE: Place = { owner: 'autosnap-test', account: 'rackspace', policy: 'daily' };

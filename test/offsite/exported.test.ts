@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { etagOf, examine, FOOTER_BYTES } from '../../lib/offsite/exported.ts';
-import { exportOf, segmentsOf } from '../../local/exports.ts';
+import { exportOf, segmentsOf } from '../../local/cloud/exports.ts';
 
 const IMAGE = 'ca5e7f11-5d57-4dd7-8ace-03ab647fe6c6';
 const CONTAINER = 'exports';

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { Snapshot } from '../../lib/marker.ts';
+import { parsePolicy } from '../../lib/config/policy.ts';
 import type { CheckedCopy } from '../../lib/offsite/check.ts';
 import { copiesOf, dataKeyOf, keyOf, type Place } from '../../lib/offsite/copies.ts';
 import { describes, readManifest } from '../../lib/offsite/manifest.ts';
 import { type OffsitePolicy, planCopies, planRetention } from '../../lib/offsite/plan.ts';
 import { partBytesOf } from '../../lib/offsite/upload.ts';
-import { parsePolicy } from '../../lib/policy.ts';
+import { findingText } from '../../lib/reporting/sentences.ts';
+import type { Snapshot } from '../../lib/snapshots/marker.ts';
 import { policy } from '../harness.ts';
 
 const NOW = new Date('2026-11-23T12:00:00Z');
@@ -106,13 +107,19 @@ test('what is left beside a good copy goes without its manifest', () => {
 
 test('a copy that was never verified, and never will be, is said; not while its snapshot may be there', () => {
   const warnings = (gone: string[]) =>
-    planCopies([], [copy(20, 'd')], { now: NOW, gone: new Set(gone) }).warnings.join();
+    planCopies([], [copy(20, 'd')], { now: NOW, gone: new Set(gone) })
+      .warnings.map(findingText)
+      .join();
   expect(warnings(['i20'])).toMatch(/i20 was never verified/);
   expect(warnings([])).toBe('');
 });
 
 test('a disputed copy is said', () => {
-  expect(planCopies([], [copy(20, 'dmx')], { now: NOW }).warnings.join()).toMatch(/i20.json is not its/);
+  expect(
+    planCopies([], [copy(20, 'dmx')], { now: NOW })
+      .warnings.map(findingText)
+      .join(),
+  ).toMatch(/i20.json is not its/);
 });
 
 describe('what is on its way', () => {

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { markerOf } from '../../lib/marker.ts';
-import { imageName } from '../../lib/snapshot.ts';
-import { exportOf } from '../../local/exports.ts';
-import type { CloudImage, CloudServer, Region } from '../../local/state.ts';
+import { imageName } from '../../lib/snapshots/create.ts';
+import { markerOf } from '../../lib/snapshots/marker.ts';
+import { exportOf } from '../../local/cloud/exports.ts';
+import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 
 export const OWNER = 'autosnap-test';

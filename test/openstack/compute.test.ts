@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest';
 import { createImage, listServers } from '../../lib/openstack/compute.ts';
 import type { Deadline } from '../../lib/openstack/http.ts';
 import { connect } from '../../lib/openstack/session.ts';
-import { answers, type FaultAnswer } from '../../local/faults.ts';
+import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, credentialsOf, receivedBy, test, unhurried } from './connected.ts';
 
 const SERVER = { id: '0a1b2c3d-0000-4000-8000-000000000001', region: 'DFW' };

@@ -13,7 +13,7 @@ import type { Deadline } from '../../lib/openstack/http.ts';
 import type { PasswordCredentials } from '../../lib/openstack/identity.ts';
 import { listImages } from '../../lib/openstack/images.ts';
 import { connect } from '../../lib/openstack/session.ts';
-import { answers, type FaultAnswer } from '../../local/faults.ts';
+import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, credentialsOf, receivedBy, test, unhurried } from './connected.ts';
 
 const SERVER = { id: 'a2f4c6e8-0000-4000-8000-000000000001', region: 'DFW' };

@@ -2,10 +2,10 @@ import { inspect } from 'node:util';
 import { describe, expect } from 'vitest';
 import { type ImageData, readImageData } from '../../lib/openstack/image-data.ts';
 import type { Session } from '../../lib/openstack/session.ts';
-import { type Cloud, startCloud } from '../../local/cloud.ts';
-import { answers, type FaultAnswer } from '../../local/faults.ts';
-import { dataOf } from '../../local/image-data.ts';
-import type { CloudImage } from '../../local/state.ts';
+import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
+import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
+import { dataOf } from '../../local/cloud/image-data.ts';
+import type { CloudImage } from '../../local/cloud/state.ts';
 import { connected, receivedBy, test, unhurried } from './connected.ts';
 
 const SIZE = 300_001;

@@ -3,11 +3,11 @@ import {
   deleteImage,
   getImage,
   type Image,
-  listImageIds,
+  listImageStatuses,
   listImages,
   setProperty,
 } from '../../lib/openstack/images.ts';
-import { answers, type FaultAnswer } from '../../local/faults.ts';
+import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, receivedBy, test } from './connected.ts';
 
 const ID = 'fe12dc34-0000-4000-8000-00000000000f';
@@ -98,7 +98,7 @@ describe('an image', () => {
       const session = await connected(cloud);
       await expect(getImage(session, 'DFW', id)).resolves.toBeUndefined();
       await expect(listImages(session, 'DFW')).resolves.toMatchObject([{ id: stays.id, status: 'killed' }]);
-      await expect(listImageIds(session, 'DFW')).resolves.toEqual(new Set([stays.id]));
+      await expect(listImageStatuses(session, 'DFW')).resolves.toEqual(new Map([[stays.id, 'killed']]));
     },
   );
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, vi } from 'vitest';
 import { listServers } from '../../lib/openstack/compute.ts';
 import { isQuota, type Refusal, retryAfterMs } from '../../lib/openstack/limits.ts';
-import { answers, type FaultAnswer } from '../../local/faults.ts';
+import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, receivedBy, test } from './connected.ts';
 
 afterEach(() => {

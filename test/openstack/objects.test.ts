@@ -8,8 +8,8 @@ import {
   readObject,
 } from '../../lib/openstack/objects.ts';
 import type { Session } from '../../lib/openstack/session.ts';
-import type { Cloud } from '../../local/cloud.ts';
-import { answers, type FaultAnswer } from '../../local/faults.ts';
+import type { Cloud } from '../../local/cloud/cloud.ts';
+import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, receivedBy, test } from './connected.ts';
 
 const CONTAINER: Container = { region: 'DFW', name: 'exports' };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test as pure } from 'vitest';
 import { createImage, listServers } from '../../lib/openstack/compute.ts';
 import { paceOf, type Rate, slackMs } from '../../lib/openstack/pacing.ts';
-import { answers } from '../../local/faults.ts';
+import { answers } from '../../local/cloud/faults.ts';
 import { always } from '../properties/always.ts';
 import { connected, receivedBy, test } from './connected.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest';
 import { listServers } from '../../lib/openstack/compute.ts';
 import { listImages } from '../../lib/openstack/images.ts';
-import { answers, type FaultAnswer } from '../../local/faults.ts';
+import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, type Replay, receivedBy, test } from './connected.ts';
 
 const server = (id: string, name = `web-${id}`) => ({ id, name, metadata: {}, image: { id: 'base' } });

@@ -1,7 +1,7 @@
 import { describe, expect, test as pure } from 'vitest';
 import type { Rates } from '../../lib/openstack/pacing.ts';
 import { ratesIn, spreadUnderLimits } from '../../lib/openstack/rates.ts';
-import { answers, type FaultAnswer } from '../../local/faults.ts';
+import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, receivedBy, test } from './connected.ts';
 
 const SENT = 'Thu, 15 Dec 2011 22:42:00 GMT';

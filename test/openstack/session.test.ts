@@ -3,8 +3,8 @@ import { createImage, listServers } from '../../lib/openstack/compute.ts';
 import { deleteImage } from '../../lib/openstack/images.ts';
 import { type CredentialSource, connect, isLoopback } from '../../lib/openstack/session.ts';
 import { getVolumeSnapshot } from '../../lib/openstack/volumes.ts';
-import type { Cloud } from '../../local/cloud.ts';
-import { answers, type FaultAnswer } from '../../local/faults.ts';
+import type { Cloud } from '../../local/cloud/cloud.ts';
+import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, rackspaceAnswer, receivedBy, test, unhurried } from './connected.ts';
 
 describe('a session', () => {

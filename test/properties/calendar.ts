@@ -1,4 +1,4 @@
-import { localTime } from '../../local/simulation/promises.ts';
+import { localTime } from '../simulation/promises.ts';
 
 export type Period = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Snapshot } from '../../lib/marker.ts';
-import type { Keep } from '../../lib/policy.ts';
-import { counts, heldBecause, retain } from '../../lib/retention.ts';
+import type { Keep } from '../../lib/config/policy.ts';
+import type { Snapshot } from '../../lib/snapshots/marker.ts';
+import { counts, heldBecause, retain } from '../../lib/snapshots/retention.ts';
 import { always } from './always.ts';
 import { histories, keeps } from './series.ts';
 import { NOW, timezones } from './worlds.ts';

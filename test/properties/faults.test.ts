@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { answers, type Fault } from '../../local/faults.ts';
+import { answers, type Fault } from '../../local/cloud/faults.ts';
 import { always } from './always.ts';
 import {
   become,

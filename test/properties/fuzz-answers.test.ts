@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { audit } from '../../lib/audit/audit.ts';
+import { type Policy, parsePolicy } from '../../lib/config/policy.ts';
+import { Refusal } from '../../lib/config/validation-error.ts';
 import { CloudError } from '../../lib/openstack/errors.ts';
-import { type Policy, parsePolicy } from '../../lib/policy.ts';
-import { Refusal } from '../../lib/refusal.ts';
 import { parseRestore } from '../../lib/restore/event.ts';
 import { restore } from '../../lib/restore/restore.ts';
-import { takeSnapshots } from '../../lib/snapshot.ts';
-import type { Service } from '../../local/faults.ts';
+import { takeSnapshots } from '../../lib/snapshots/create.ts';
+import type { Service } from '../../local/cloud/faults.ts';
 import { always } from './always.ts';
 import { become, clean, expectTheFloor, expectTheUntouchable, oneCloud, present } from './embedded.ts';
 import { mutate, mutations } from './mutations.ts';
@@ -95,6 +95,7 @@ test('a listing that hides every hold and every trouble takes nothing away', asy
         times: EVER,
         answer: {
           async edit(answer) {
+            if (!answer.ok) return answer;
             const page = (await answer.json()) as { images: object[] };
             return Response.json({ ...page, images: page.images.map((its) => ({ ...its, ...image })) });
           },

@@ -1,4 +1,5 @@
-import type { CloudImage, CloudServer } from '../../local/state.ts';
+import { createHash } from 'node:crypto';
+import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 
 // Who makes images of a server besides this deployment, and how an image can look like one of its snapshots. All of it
 // is written out here, so that the job is not tested against its own idea of a marker.
@@ -31,6 +32,7 @@ const SLOT_MS: Record<string, number> = {
 /** Who else makes an image of a server: nobody of them is this deployment, whatever the image has inherited. */
 export const MAKERS: Record<string, (occasion: Occasion) => Wanted> = {
   'a person': () => ({ name: 'golden' }),
+  'a person who adds to the name of the image': ({ copied }) => ({ name: `golden-${copied?.name ?? ''}` }),
   // By its name and marker alone, an image of the same slot could not be told from a snapshot.
   'a tool that copies the name of the image': ({ at, copied }) => {
     const isLater = copied && at.getTime() >= copied.slot.getTime() + SLOT_MS[copied.policy]!;
@@ -45,7 +47,14 @@ export const MAKERS: Record<string, (occasion: Occasion) => Wanted> = {
   shelving: ({ server }) => ({ name: `${server.name}-shelved` }),
   'another deployment': ({ server, at }) => ({
     name: snapshotName(server.name, 'daily', at),
-    metadata: markerOf({ owner: 'autosnap-prod', policy: 'daily', server: server.id, slot: at }),
+    metadata: markerOf({
+      owner: 'autosnap-prod',
+      policy: 'daily',
+      server: server.id,
+      slot: at,
+      name: snapshotName(server.name, 'daily', at),
+      region: 'DFW',
+    }),
   }),
 };
 
@@ -59,16 +68,33 @@ interface Marked {
   server: string;
   slot: Date;
   expires?: string;
+  /** The image's own name. */
+  name: string;
+  /** Where the server is. */
+  region: string;
 }
 
-export function markerOf({ owner, policy, server, slot, expires }: Marked): Record<string, string> {
+export function markerOf({
+  owner,
+  policy,
+  server,
+  slot,
+  expires,
+  name,
+  region,
+}: Marked): Record<string, string> {
+  const letters = name.replace(/[^A-Za-z0-9]/g, '');
+  const named = createHash('sha256').update(letters).digest('hex').slice(0, 8);
+  const blueprint = JSON.stringify({ region, named });
   return {
     autosnap_owner: owner,
     autosnap_policy: policy,
     autosnap_server: server,
     autosnap_slot: slot.toISOString(),
     autosnap_hold: 'none',
-    ...(policy === 'adhoc' && expires ? { autosnap_expires: expires } : {}),
+    ...(policy === 'adhoc'
+      ? { autosnap_expires: `${expires} a-request ${blueprint}` }
+      : { autosnap_restore_as: blueprint }),
   };
 }
 
@@ -97,7 +123,7 @@ export const DISGUISES: Record<string, (image: CloudImage) => unknown> = {
       delete properties[key];
   },
   'of another deployment': ({ properties }) => Object.assign(properties, { autosnap_owner: 'autosnap-prod' }),
-  'of another project': (image) => Object.assign(image, { owner: '999', visibility: 'shared' }),
+  'of another project': (image) => Object.assign(image, { owner: '999', visibility: 'private' }),
   renamed: (image) => Object.assign(image, { name: 'golden' }),
   'created too early': (image) => Object.assign(image, { createdAt: later(image, -3) }),
   'created after the next slot': (image) =>

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { Snapshot, State } from '../../lib/marker.ts';
-import { type Keep, parsePolicy } from '../../lib/policy.ts';
+import { type Keep, parsePolicy } from '../../lib/config/policy.ts';
+import type { Snapshot, State } from '../../lib/snapshots/marker.ts';
 import { policy } from '../harness.ts';
 import { snapshot } from '../snapshots.ts';
 import { keepEvents, NOW } from './worlds.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { State } from '../../lib/marker.ts';
-import type { CloudImage, CloudServer, CloudVolumeSnapshot } from '../../local/state.ts';
+import type { State } from '../../lib/snapshots/marker.ts';
+import type { CloudImage, CloudServer, CloudVolumeSnapshot } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
 import {
   DATA_DISGUISES,
@@ -235,26 +235,38 @@ interface Origin extends ServerSpec {
 function makeImage(spec: ImageSpec, id: string, origin: Origin, before: readonly Known[]): Known {
   const { server, adopts, fromVolume } = origin;
   const { status, seen, maker } = spec;
-  const slot = (spec.twin && before.at(-1)?.slot) || new Date(NOW.getTime() - spec.hoursAgo * HOUR_MS);
-  const createdAt = new Date(slot.getTime() + 20_000);
   const legacy = maker === 'autosnap.py';
   const empty = status === 'empty';
   const mapped = fromVolume && !empty && !legacy;
 
-  const older = before.filter(({ image }) => image.createdAt < slot && image.owner === PROJECT);
+  const asked = (spec.twin && before.at(-1)?.slot) || new Date(NOW.getTime() - spec.hoursAgo * HOUR_MS);
+  const older = before.filter(({ image }) => image.createdAt < asked && image.owner === PROJECT);
   const source = spec.source === null ? undefined : older[spec.source % older.length];
+  // On the same day the time of its creation does not tell it from a snapshot.
+  const isSoon = source && maker === 'a person who adds to the name of the image';
+  const slot = isSoon ? new Date(source.slot.getTime() + 3 * HOUR_MS) : asked;
+  const createdAt = new Date(slot.getTime() + 20_000);
   const passedOn = inherited(spec.early ? source?.made : source?.image.properties);
   const name = spec.formerName ? `former-${server.name}` : server.name;
   const copied = source && { name: source.image.name, slot: source.slot, policy: source.policy };
   const isFromMaker = maker in MAKERS && !(fromVolume && /createBackup|shelving/.test(maker));
   const foreign = isFromMaker ? MAKERS[maker]!({ server, at: createdAt, copied }) : undefined;
-  const own = { owner: OWNER, policy: spec.policy, server: server.id, slot, expires: spec.expires };
+  const ownName = snapshotName(name, spec.policy, slot);
+  const own = {
+    owner: OWNER,
+    policy: spec.policy,
+    server: server.id,
+    slot,
+    expires: spec.expires,
+    name: ownName,
+    region: origin.region,
+  };
   const wanted =
     foreign ??
     (legacy
       ? { name: `${name}-autosnap-${server.id}` }
       : {
-          name: snapshotName(name, spec.policy, slot),
+          name: ownName,
           metadata: { ...makerOf(passedOn), ...markerOf(own) },
         });
   const made: Record<string, string> = {
@@ -369,6 +381,6 @@ export function mayGo(known: Known, { event }: World): boolean {
   const { ours, state, held, exposed, future, adhoc, series, image, gone, elsewhere } = known;
   if (!ours || held || exposed || !['good', 'failed'].includes(state)) return false;
   if (elsewhere || (gone && (adhoc || !event.orphans || image.properties.block_device_mapping))) return false;
-  if (adhoc) return image.properties.autosnap_expires === '2026-11-22T00:00:00Z';
+  if (adhoc) return image.properties.autosnap_expires?.startsWith('2026-11-22T00:00:00Z') ?? false;
   return series.startsWith('daily') && !future;
 }

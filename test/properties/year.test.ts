@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Snapshot } from '../../lib/marker.ts';
-import { type Keep, parsePolicy } from '../../lib/policy.ts';
-import { retain } from '../../lib/retention.ts';
-import { parseSchedule } from '../../lib/schedule.ts';
+import { type Keep, parsePolicy } from '../../lib/config/policy.ts';
+import { parseSchedule } from '../../lib/config/schedule.ts';
+import type { Snapshot } from '../../lib/snapshots/marker.ts';
+import { retain } from '../../lib/snapshots/retention.ts';
 import { policy } from '../harness.ts';
 import { dailies, snapshot } from '../snapshots.ts';
 import { type Period, periodOf } from './calendar.ts';

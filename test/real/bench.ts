@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { onTestFinished, vi } from 'vitest';
-import type { Report } from '../../lib/report.ts';
+import type { Report } from '../../lib/reporting/report.ts';
+import { secretsApp } from '../../local/cloud/secrets.ts';
 import { lambdaContext } from '../../local/context.ts';
-import { secretsApp } from '../../local/secrets.ts';
 import { type AnyJob, FUNCTIONS } from '../functions.ts';
 import {
   type Context,

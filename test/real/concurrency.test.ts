@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Report, SnapshotLine } from '../../lib/report.ts';
+import type { Report, SnapshotLine } from '../../lib/reporting/report.ts';
 import { setTime } from '../harness.ts';
 import {
   type Bench,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Diagnosis } from '../../lib/diagnosis.ts';
+import type { Diagnosis } from '../../lib/doctor/diagnosis.ts';
 import { bench, passwordSecret, policyOf } from './bench.ts';
 import { environment } from './environment.ts';
 import { watchTraffic } from './traffic.ts';

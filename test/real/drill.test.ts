@@ -69,7 +69,9 @@ test('what no drill has made stays, whatever its metadata say', async () => {
   const record = `${snapshot.id} ${nonce}/${new Date().toISOString().slice(0, 19)}Z/`;
   await cloud.patchImage(snapshot.id, { autosnap_drill: record });
   setTime(daysLater(2));
-  expect((await fail('drill', daily)).message).toContain('not created right after image');
+  expect((await fail('drill', daily)).message).toContain(
+    'its name is not the one that the drill has asked for',
+  );
   expect(idsOf(await cloud.servers())).toEqual([...before, ...others].sort());
 });
 
@@ -79,7 +81,8 @@ test('a server that a broken-off run has made is named by its image, judged, and
   // Nova and Glance go by the real time, whatever the time of this test.
   const now = `${new Date(vi.getRealSystemTime()).toISOString().slice(0, 19)}Z`;
   await cloud.patchImage(snapshot.id, { autosnap_drill: `${snapshot.id} ${nonce}/${now}/` });
-  const left = await restore('left behind', snapshot.id, server, {
+  const name = `left behind-drill-${now.replace(/[-:]/g, '')}`;
+  const left = await restore(name, snapshot.id, server, {
     autosnap_drill: `${owner} daily ${snapshot.id} ${nonce}`,
   });
   expect(await run('drill', daily)).toMatchObject({ totals: { proven: 1 } });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { imageName } from '../../lib/snapshot.ts';
+import { imageName } from '../../lib/snapshots/create.ts';
 import { setTime } from '../harness.ts';
 import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';

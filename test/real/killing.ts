@@ -2,9 +2,9 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { Chance } from '../../local/simulation/chance.ts';
 import type { AnyJob } from '../functions.ts';
 import type { Result } from '../harness.ts';
+import type { Chance } from '../simulation/chance.ts';
 
 /** An invocation of a function in a process of its own. */
 export interface Call {

@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { cleanUp } from '../../lib/cleanup.ts';
-import { parseSecret } from '../../lib/credentials.ts';
+import { parsePolicy } from '../../lib/config/policy.ts';
 import { connect } from '../../lib/openstack/session.ts';
-import { parsePolicy } from '../../lib/policy.ts';
-import { takeSnapshots } from '../../lib/snapshot.ts';
+import { parseSecret } from '../../lib/runtime/secrets.ts';
+import { cleanUp } from '../../lib/snapshots/cleanup.ts';
+import { takeSnapshots } from '../../lib/snapshots/create.ts';
 import { setTime } from '../harness.ts';
 import { bench, passwordSecret, policyOf, slotAt, slotOf } from './bench.ts';
 import { environment } from './environment.ts';

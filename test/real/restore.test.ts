@@ -92,7 +92,7 @@ test("a rebuild in place: a safety snapshot first, the same server after, and th
   expect(safety).toMatchObject({
     status: 'active',
     autosnap_policy: 'adhoc',
-    autosnap_expires: expect.stringMatching(`^never ${first.request} \\{"flavor":`),
+    autosnap_expires: expect.stringMatching(`^never ${first.request} \\{"region":`),
   });
 
   // Nova passes the whole marker on to whatever image is made of the server now.
@@ -167,7 +167,7 @@ test('killed at any of its requests, a restore in place takes one safety snapsho
   expect(safety).toMatchObject({
     status: 'active',
     autosnap_policy: 'adhoc',
-    autosnap_expires: expect.stringMatching(`^never ${event.request} \\{"flavor":`),
+    autosnap_expires: expect.stringMatching(`^never ${event.request} \\{"region":`),
   });
 });
 

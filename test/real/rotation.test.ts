@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { isoSeconds } from '../../lib/dates.ts';
-import { imageName } from '../../lib/snapshot.ts';
+import { isoSeconds } from '../../lib/config/dates.ts';
+import { imageName } from '../../lib/snapshots/create.ts';
 import { setTime } from '../harness.ts';
 import { bench, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';

@@ -1,4 +1,4 @@
-import { Chance } from '../../local/simulation/chance.ts';
+import { Chance } from '../simulation/chance.ts';
 
 const { SEED = String(Math.floor(Math.random() * 1_000_000)) } = process.env;
 console.log(`What happens by chance here happens again with SEED=${SEED}.`);

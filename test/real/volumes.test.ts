@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Report, SnapshotLine } from '../../lib/report.ts';
-import { imageName } from '../../lib/snapshot.ts';
+import type { Report, SnapshotLine } from '../../lib/reporting/report.ts';
+import { imageName } from '../../lib/snapshots/create.ts';
 import { setTime } from '../harness.ts';
 import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';

@@ -4,6 +4,7 @@ import {
   again,
   changes,
   IN_PLACE,
+  inPlace,
   later,
   leaveOut,
   restoredIn,
@@ -235,14 +236,42 @@ describe('a listing proves presence, never absence', () => {
   });
 });
 
-test('two calls with the same request at the same moment: however many servers come of it, they are said', async () => {
+test('of two calls with the same request at the same moment one asks for a server', async () => {
   const h = await world();
   const event = { ...TO_NEW, request: 'mine' };
-  await Promise.all([h.run('restore', event), h.run('restore', event)]);
+  await Promise.allSettled([h.run('restore', event), h.run('restore', event)]);
+  expect(restoredIn(h)).toHaveLength(1);
   later(h, 5);
-  const report = await h.run('restore', event);
-  expect(report.state).toBe('done');
-  const others = restoredIn(h).filter(({ id }) => id !== report.restored);
-  for (const { id } of others)
-    expect(report.lines.join('\n')).toContain(`server ${id} carries the same request`);
+  expect(await h.run('restore', event)).toMatchObject({ state: 'done' });
+});
+
+test.each([TO_NEW, IN_PLACE])('an event that goes on by another policy is refused: $to', async (event) => {
+  const h = await world();
+  const first = await h.run('restore', { ...event, request: 'mine' });
+  later(h, 30);
+  const { error } = await h.fail('restore', { ...again(first), policy: 'weekly' });
+  expect(error.message).toContain('policy: the restore "mine" has begun with daily');
+  expect(h.rebuilt).toEqual([]);
+});
+
+test('a snapshot by hand of the same request is taken once, after the server was rebuilt from the safety snapshot', async () => {
+  const h = await world();
+  await inPlace(h, { ...IN_PLACE, request: 'mine' });
+  const [safety] = safetiesIn(h);
+  await inPlace(h, { ...IN_PLACE, at: safety!.id, request: 'back' });
+  const event = { adhoc: true, request: 'mine', servers: { names: ['web'] } };
+  expect((await h.run('snapshot', event)).totals).toEqual({ taken: 1 });
+  later(h, 60);
+  expect((await h.run('snapshot', event)).totals).toEqual({ skipped: 1 });
+});
+
+test('what is no id of a server is in no URL', async () => {
+  const h = await world();
+  const odd = '../../../../..';
+  h.cloud
+    .region('DFW')
+    .addImage({ name: 'odd', owner: h.cloud.account.projectId, properties: { instance_uuid: odd } });
+  const { error } = await h.fail('restore', { server: odd, to: 'new' });
+  expect(error.message).toContain('there is no');
+  expect(h.cloud.received.filter(({ path }) => path.includes('..') || path.includes('%2F'))).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CloudServer } from '../../local/state.ts';
+import type { CloudServer } from '../../local/cloud/state.ts';
 import { setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 import {

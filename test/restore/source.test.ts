@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { markerOf, readMarker, type Snapshot } from '../../lib/marker.ts';
 import type { Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { chosenById, findImage } from '../../lib/restore/choice.ts';
+import type { Stock } from '../../lib/restore/inventory.ts';
 import { readSafetyMark, safetyMark } from '../../lib/restore/marks.ts';
 import { findOrigin } from '../../lib/restore/source.ts';
-import type { Stock } from '../../lib/restore/stock.ts';
-import { imageName } from '../../lib/snapshot.ts';
+import { imageName } from '../../lib/snapshots/create.ts';
+import { markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
 import { image as anImage, server } from '../snapshots.ts';
 
 const OWNER = 'autosnap-prod';
@@ -125,6 +125,7 @@ describe('the image that is meant', () => {
 
   test('is not a safety snapshot, but may be one by hand of a server that was restored from one', () => {
     const safety = shot('safety', web, '2026-11-23', {
+      name: 'web-before-restore-adhoc-20261123T000000Z',
       properties: { ...mark('r1'), ...safetyMark({ request: 'r1', image: 'a', disk: 'd' }) },
     });
     const byHand = shot('by hand', web, '2026-11-22', {
@@ -132,6 +133,8 @@ describe('the image that is meant', () => {
     });
     expect(readSafetyMark(safety)).toEqual({ request: 'r1', image: 'a', disk: 'd' });
     expect(readSafetyMark(byHand)).toBeUndefined();
+    // The request of a snapshot by hand may be the same.
+    expect(readSafetyMark({ ...safety, name: 'web-adhoc-20261123T000000Z' })).toBeUndefined();
     expect(of([shot('a', web, '2026-11-20'), safety, byHand])).toBe('by hand');
   });
 });

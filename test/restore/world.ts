@@ -1,6 +1,6 @@
 import type { Restoration } from '../../lib/restore/restoration.ts';
-import type { Fault } from '../../local/faults.ts';
-import type { CloudImage, CloudServer } from '../../local/state.ts';
+import type { Fault } from '../../local/cloud/faults.ts';
+import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import type { Harness } from '../harness.ts';
 import { history } from '../history.ts';
 

@@ -1,5 +1,5 @@
-import type { Audit, AuditedPolicy } from '../audit.ts';
-import { minuteText } from '../words.ts';
+import { minuteText } from '../format.ts';
+import type { Audit, AuditedPolicy } from '../model.ts';
 import { escapeHtml } from './escape.ts';
 
 /** What stands below the list: the servers that no policy selects, the policies, how to use the page. */

@@ -1,7 +1,7 @@
-import type { Audit } from '../audit.ts';
+import { sentenceOf, sentencesOf } from '../../reporting/sentences.ts';
 import { copyText } from '../copied.ts';
-import type { AuditedSeries, AuditedSnapshot } from '../protection.ts';
-import { durationText, minuteText, sizeText } from '../words.ts';
+import { durationText, minuteText, sizeText } from '../format.ts';
+import type { Audit, AuditedSeries, AuditedSnapshot } from '../model.ts';
 import { markOf } from './mark.ts';
 
 /**
@@ -35,7 +35,7 @@ export function pageData(rows: readonly AuditedSeries[], { at, policies }: Audit
       const state = [markOf(s) === 'held' ? 'good, held' : s.state, verdictText(s, at)]
         .filter(Boolean)
         .join(', ');
-      const why = s.reasons.join('; ');
+      const why = sentencesOf(s.reasons);
       return [s.image, index(minuteText(s.slot)), index(state), index(size), index(why), index(until)];
     }),
   );
@@ -44,7 +44,9 @@ export function pageData(rows: readonly AuditedSeries[], { at, policies }: Audit
 
 function noteOf({ copied }: AuditedSeries): string {
   if (!copied) return '';
-  const obstacle = copied.obstacle ? `; its newest snapshot can't be copied: ${copied.obstacle}` : '';
+  const obstacle = copied.obstacle
+    ? `; its newest snapshot can't be copied: ${sentenceOf(copied.obstacle)}`
+    : '';
   return `; ${copyText(copied)}${obstacle}`;
 }
 

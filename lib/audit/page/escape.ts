@@ -1,4 +1,4 @@
-import { cleanText } from '../words.ts';
+import { cleanText } from '../format.ts';
 
 const ENTITIES: Record<string, string> = {
   '&': '&amp;',

@@ -1,9 +1,9 @@
-import type { Audit } from '../audit.ts';
-import type { Census } from '../census.ts';
 import { copiedServers } from '../copied.ts';
+import { durationText, minuteText, sizeText } from '../format.ts';
+import type { Audit } from '../model.ts';
 import { provenServers } from '../proof.ts';
 import { standings } from '../sentence.ts';
-import { durationText, minuteText, sizeText } from '../words.ts';
+import type { Census } from '../server-count.ts';
 
 /** The figures below the sentence: what is asked for most, with what belongs to it in small. */
 export function figures(audit: Audit): string {

@@ -1,4 +1,4 @@
-import type { AuditedSeries } from '../protection.ts';
+import type { AuditedSeries } from '../model.ts';
 import { escapeHtml } from './escape.ts';
 import { STATES } from './row.ts';
 

@@ -1,4 +1,4 @@
-import type { AuditedSeries, SeriesState } from '../protection.ts';
+import type { AuditedSeries, SeriesState } from '../model.ts';
 import { worstFirst } from '../sentence.ts';
 import { row } from './row.ts';
 import type { Scale } from './scale.ts';

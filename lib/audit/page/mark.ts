@@ -1,5 +1,7 @@
-import type { AuditedSnapshot } from '../protection.ts';
+import { PERIOD_CODES, type ReasonCode } from '../../reporting/reasons.ts';
+import type { AuditedSnapshot } from '../model.ts';
 
+const HOLDS: readonly ReasonCode[] = ['HELD', 'HELD_UNTIL', 'PROTECTED'];
 const TIERS = ['yearly', 'monthly', 'weekly', 'daily', 'hourly'] as const;
 
 /**
@@ -34,8 +36,8 @@ const HIGHEST_OTHER = 13;
 export function markOf({ state, fate, reasons }: AuditedSnapshot): Mark {
   if (state !== 'good') return state;
   if (fate !== 'keep') return 'goes';
-  if (reasons.some((reason) => reason.startsWith('held'))) return 'held';
-  return TIERS.find((tier) => reasons.some((reason) => reason.startsWith(`${tier} `))) ?? 'recent';
+  if (reasons.some(({ code }) => HOLDS.includes(code))) return 'held';
+  return TIERS.find((tier) => reasons.some(({ code }) => code === PERIOD_CODES[tier])) ?? 'recent';
 }
 
 /** What a drill has shown of a snapshot, if there was one. */

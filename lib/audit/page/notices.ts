@@ -1,5 +1,5 @@
-import type { Audit } from '../audit.ts';
 import { behindText, behindWithCopies } from '../copied.ts';
+import type { Audit } from '../model.ts';
 import { failedDrillText, hasFailedDrill } from '../proof.ts';
 import { escapeHtml } from './escape.ts';
 

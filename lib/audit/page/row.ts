@@ -1,6 +1,6 @@
-import type { AuditedSeries, SeriesState } from '../protection.ts';
+import { durationText, sizeText } from '../format.ts';
+import type { AuditedSeries, SeriesState } from '../model.ts';
 import { lateText } from '../sentence.ts';
-import { durationText, sizeText } from '../words.ts';
 import { escapeHtml } from './escape.ts';
 import type { Scale } from './scale.ts';
 import { timeline } from './timeline.ts';

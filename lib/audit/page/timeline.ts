@@ -1,6 +1,6 @@
 import { copyText } from '../copied.ts';
-import type { AuditedSeries } from '../protection.ts';
-import { counted, minuteText } from '../words.ts';
+import { counted, minuteText } from '../format.ts';
+import type { AuditedSeries } from '../model.ts';
 import { escapeHtml } from './escape.ts';
 import { badgeOf, drawBadge, drawCopy, drawMarks, GROUND, markOf } from './mark.ts';
 import type { Scale } from './scale.ts';

@@ -1,0 +1,131 @@
+import type { Reason } from '../reporting/reasons.ts';
+
+// What the audit knows, as the report page, the digest and the metrics take it.
+
+/** A policy, as the report page shows it. */
+export interface AuditedPolicy {
+  policy: string;
+  account: string;
+  nextRun?: string;
+  nextCleanup?: string;
+  /** Some selector matches no server: the policy protects less than it says. */
+  nothingSelected: boolean;
+  /** Whether all its regions could be read, and all servers in them that it may mean. */
+  readable: boolean;
+  /** Its jobs that no run has ended well of for too long; see missing.ts. */
+  missing?: string[];
+  /** What can't be read of what it means: the whole account, or these regions. */
+  unreadable?: 'account' | string[];
+  /** What would make its runs fail, or do less than it says. */
+  problems: string[];
+}
+
+/** How well a deployment's servers are protected at a moment. Times are ISO, in UTC. */
+export interface Audit {
+  /** What people call the deployment. */
+  owner: string;
+  at: string;
+  policies: AuditedPolicy[];
+  series: AuditedSeries[];
+  /** Servers that no policy selects. */
+  uncovered: { account: string; region: string; server: string; name: string }[];
+  warnings: string[];
+  /** What all the snapshots take up. */
+  bytes: number;
+  /** What that costs a month, where the price of a gigabyte is known. */
+  monthlyCost?: number;
+}
+
+/** The age of the newest good snapshot, in intervals of the schedule, from which on a series is late. */
+export const LATE = 1.5;
+
+/**
+ * - protected: the newest good snapshot is recent enough. late: it is not. never: there is none, though the server is
+ *   old enough to have one. waiting: there is none yet, because the server is new.
+ * - released: the policy does not select the server any more. orphaned: the server is gone, as the cloud has said for it
+ *   by itself. adhoc: made by hand.
+ */
+export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released' | 'orphaned' | 'adhoc';
+
+/**
+ * Why a series is late or never, whatever its age: its policy's schedule has ended; or nobody knows whether its server is
+ * there, because the listing lacks it, and the cloud does not answer for it.
+ */
+export type Trouble = 'schedule-ended' | 'server-unreadable';
+
+/** One snapshot, as the report page shows it. Times are ISO, in UTC. */
+export interface AuditedSnapshot {
+  image: string;
+  slot: string;
+  status: string;
+  state: 'good' | 'pending' | 'stuck' | 'failed' | 'unknown';
+  sizeBytes?: number;
+  fate: 'keep' | 'delete' | 'defer';
+  reasons: Reason[];
+  /** When it is expected to be deleted; absent when that can't be foreseen. */
+  goes?: string;
+  /** When it last passed a drill; absent when it has failed one since. */
+  proven?: string;
+  /** When it last failed a drill; absent when it has passed one since. */
+  unproven?: string;
+}
+
+/** One series: the snapshots of one policy of one server in one region. */
+export interface AuditedSeries {
+  account: string;
+  region: string;
+  server: string;
+  /** Empty when the server is gone. What it was called, when nobody knows whether it is there. */
+  name: string;
+  policy: string;
+  state: SeriesState;
+  trouble?: Trouble;
+  newestGood?: string;
+  ageSeconds?: number;
+  /** The age in intervals of the schedule: {@link LATE} is late. Absent where nothing is expected any more. */
+  overdue?: number;
+  good: number;
+  pending: number;
+  stuck: number;
+  failed: number;
+  bytes: number;
+  /** How many no rule keeps that two cleanups have not deleted; absent when there are none. */
+  notRotating?: number;
+  nextRun?: string;
+  /** Where a snapshot is missing; absent where nothing is expected any more. */
+  gaps?: Gap[];
+  /** What drills have shown; absent where none is asked for and none was. */
+  proof?: Proof;
+  /** What copies there are; absent where none are asked for, or they can't be listed. */
+  copied?: Copied;
+  /** Newest first. */
+  snapshots: AuditedSnapshot[];
+}
+
+/** A time without a good snapshot: from the slot that the first missing one was for. Times are ISO, in UTC. */
+export interface Gap {
+  from: string;
+  /** The slot of the next good one; absent when there is none yet. */
+  to?: string;
+}
+
+/** What drills have shown of a series. Times are ISO, in UTC. */
+export interface Proof {
+  /** When one of its snapshots last passed a drill, and has failed none since; absent when none has. */
+  proven?: string;
+  /** For how long nothing was proven: since then, or else since its oldest good snapshot; absent when it has none. */
+  unprovenSeconds?: number;
+  /** When the last drill came to its verdict, if it failed. */
+  failed?: string;
+}
+
+/** What copies there are of a series. Times are ISO, in UTC. */
+export interface Copied {
+  /** The snapshot that the newest whole copy is of; absent when there is none. */
+  newest?: string;
+  ageSeconds?: number;
+  /** A newer snapshot is there, and should have been copied by now. */
+  behind: boolean;
+  /** Why the newest good snapshot can never be copied. */
+  obstacle?: Reason;
+}

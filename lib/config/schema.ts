@@ -1,0 +1,75 @@
+import { closest, distance } from 'fastest-levenshtein';
+import * as v from 'valibot';
+
+/** A key that differs in more letters is not taken for a misspelt one. */
+const MOST_TYPOS = 2;
+
+/**
+ * An object with these keys and no others. Unlike valibot's own strictObject it names every key that is too many,
+ * not only the first, and the known key that it resembles.
+ */
+export function strict<const T extends v.ObjectEntries>(entries: T): v.StrictObjectSchema<T, undefined> {
+  // valibot passes `requirement` on to the issue.
+  const rest = { ...v.never('is not a known key'), requirement: Object.keys(entries) };
+  return v.objectWithRest(entries, rest) as unknown as v.StrictObjectSchema<T, undefined>;
+}
+
+/** An object of any keys. Unlike valibot's own record it takes no list, which it would read as an object of its places. */
+export function recordOf<const V extends v.GenericSchema, const M extends string>(values: V, message: M) {
+  const schema = v.record(v.string(), values, message);
+  const run: (typeof schema)['~run'] = (dataset, config) =>
+    schema['~run'](Array.isArray(dataset.value) ? { value: undefined } : dataset, config);
+  return { ...schema, '~run': run };
+}
+
+/** An object that has at least one of these keys: in the code, and in the JSON schema that is made of it. */
+export function anyOf<const S extends v.GenericSchema<object>>(
+  schema: S,
+  keys: readonly (keyof v.InferOutput<S>)[],
+  message: string,
+) {
+  return v.pipe(
+    schema,
+    v.check((object) => keys.some((key) => object[key as keyof typeof object] !== undefined), message),
+    v.metadata({ anyOf: keys.map((key) => ({ required: [key] })) }),
+  );
+}
+
+/** A field with the description that docs/policy.md and an editor show. */
+export function field<const S extends v.GenericSchema>(description: string, schema: S) {
+  return v.pipe(schema, v.description(description));
+}
+
+/**
+ * Validation errors, a line each: `keep.last: must be …`. Only our own words are used: valibot's quote the value, which
+ * may be a secret. `whole` is the path of the outermost object.
+ */
+export function problemsOf(issues: readonly v.BaseIssue<unknown>[], whole: string): string[] {
+  return issues.map((issue) => {
+    const path = v.getDotPath(issue) ?? whole;
+    if (issue.type !== 'object_with_rest') return `${path}: ${issue.message}${remedyOf(issue)}`;
+    return issue.received === 'undefined' ? `${path}: is missing` : `${path}: must be an object`;
+  });
+}
+
+/** The known key that `key` is a misspelling of, if it resembles one. */
+export function nearMiss(key: string, known: readonly string[]): string | undefined {
+  if (known.length === 0) return undefined;
+  const nearest = closest(key, known);
+  return distance(key, nearest) <= Math.min(MOST_TYPOS, key.length - 1) ? nearest : undefined;
+}
+
+/** What can be told of an issue besides its message. */
+function remedyOf({ kind, expected, input, path, requirement }: v.BaseIssue<unknown>): string {
+  if (Array.isArray(requirement)) {
+    const nearest = nearMiss(String(path?.at(-1)?.key), requirement);
+    return nearest ? `: did you mean "${nearest}"?` : ': check its spelling, or remove it';
+  }
+  if (kind !== 'schema') return '';
+  // YAML reads `true` and `7` as a boolean and a number without quotes, and as texts with quotes.
+  if (expected === 'string' && ['boolean', 'number'].includes(typeof input)) return ': put it in quotes';
+  const isQuoted =
+    typeof input === 'string' &&
+    ((expected === 'number' && /^\d+$/.test(input)) || (expected === 'true' && input === 'true'));
+  return isQuoted ? ': remove the quotes' : '';
+}

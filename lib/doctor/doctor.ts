@@ -1,0 +1,146 @@
+import pMap from 'p-map';
+import * as v from 'valibot';
+import { eachAccount } from '../config/accounts.ts';
+import { isKeyOf, type Policy, parsePolicy } from '../config/policy.ts';
+import { problemsOf, strict } from '../config/schema.ts';
+import { Refusal } from '../config/validation-error.ts';
+import type { Run } from '../runtime/run.ts';
+import { type Access, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
+import { type Check, type Diagnosis, type Finding, warn } from './diagnosis.ts';
+import {
+  aimOf,
+  checkDrill,
+  checkOverlap,
+  checkRegions,
+  checkSchedules,
+  checkServers,
+  regionsOf,
+} from './policy-checks.ts';
+
+/** Accounts, in each of which all regions are listed. */
+const AT_ONCE = 8;
+
+type Instruments = Pick<Run, 'owner' | 'ownerPrefix' | 'now'> & Access;
+
+/**
+ * Checks whether `policies` would work: each account's secret, login, rights and regions, and each policy's servers
+ * and schedules. What is wrong with one account stops no check of another. Nothing is created or deleted: all that
+ * the cloud receives is a login and GETs.
+ */
+export async function diagnose(policies: readonly Policy[], instruments: Instruments): Promise<Diagnosis> {
+  const accounts = Map.groupBy(policies, ({ account }) => account);
+  const projects = new Map<string, string>();
+  const login = async (account: string) => {
+    const session = await instruments.login(account);
+    projects.set(account, session.projectId);
+    return session;
+  };
+  const checks = await pMap(
+    accounts,
+    async ([account, its]) => {
+      const found: Check[] = [];
+      const access = { ...instruments, login };
+      for await (const finding of examine(account, its, access)) found.push({ account, ...finding });
+      return found;
+    },
+    { concurrency: AT_ONCE },
+  );
+  return {
+    job: 'doctor',
+    owner: instruments.owner,
+    checks: [...checks.flat(), ...doubles(policies, projects)],
+  };
+}
+
+/** The accounts of a policy that are of the same project as one before. */
+function doubles(policies: readonly Policy[], projects: ReadonlyMap<string, string>): Check[] {
+  return policies.flatMap(({ policy, account }, i) => {
+    const project = projects.get(account);
+    const first = policies
+      .slice(0, i)
+      .find((other) => other.policy === policy && projects.get(other.account) === project);
+    if (!project || !first) return [];
+    const detail = `its project ${project} is that of the account ${first.account}, too`;
+    return [{ account, ...warn('login', detail, 'Take one of the two out: all is done twice.') }];
+  });
+}
+
+async function* examine(
+  account: string,
+  policies: readonly Policy[],
+  { owner, ownerPrefix, now, ...access }: Instruments,
+): AsyncGenerator<Finding & { policy?: string }> {
+  const session = yield* checkLogin(account, access);
+  if (!session) {
+    for (const { policy, ...its } of policies) yield* of(policy, checkSchedules(its, now));
+    return;
+  }
+  const { provider, regions } = session;
+  const wanted = new Set(policies.flatMap((policy) => regionsOf(policy, regions)));
+  const servers = yield* listRegions(session, wanted.intersection(new Set(regions)), {
+    owner,
+    now,
+    ids: policies.flatMap((policy) => policy.servers.ids ?? []),
+    ...(ownerPrefix ? { ownerPrefix } : {}),
+  });
+  const aims = policies.map((policy) => aimOf(policy, regions, servers));
+  const selected = aims.flatMap(({ selection }) => selection.servers);
+  if (provider === 'keystone') yield* checkVolumes(session, selected);
+  for (const [i, aim] of aims.entries()) {
+    yield* of(aim.policy.policy, [
+      checkRegions(aim.policy, regions),
+      ...checkServers(aim, provider),
+      ...checkSchedules(aim.policy, now),
+      ...checkDrill(aim.policy, provider, now),
+      ...aims.slice(0, i).flatMap((earlier) => checkOverlap(aim, earlier, now)),
+    ]);
+  }
+}
+
+function of(policy: string, findings: readonly Finding[]): (Finding & { policy: string })[] {
+  return findings.map((finding) => ({ policy, ...finding }));
+}
+
+const Asked = strict({
+  policies: v.optional(
+    v.pipe(v.array(v.unknown(), 'must be a list of policies'), v.nonEmpty('must not be empty: leave it out')),
+  ),
+});
+
+/**
+ * The policies to check: those of the event `{"policies": […]}`, the one that it is or names, else those of the deployment.
+ *
+ * @throws {Refusal} that names every problem at once, or says that there is nothing to check.
+ */
+export function policiesOf(event: unknown, deployed: readonly Policy[] | undefined): readonly Policy[] {
+  if (isKeyOf('policy', event)) {
+    const { policy: name, ...rules } = event as { policy: unknown };
+    const its = deployed?.filter(({ policy }) => policy === name) ?? [];
+    return Object.keys(rules).length === 0 && its.length > 0 ? its : eachAccount(event).map(parsePolicy);
+  }
+  // `invoke local` makes a text of no event.
+  const asked = v.safeParse(Asked, event || {});
+  if (!asked.success) throw new Refusal('The event is refused', problemsOf(asked.issues, 'event'));
+  if (asked.output.policies) return parseAll(asked.output.policies);
+  if (deployed?.length) return deployed;
+  throw new Refusal('There is nothing to check', [
+    deployed
+      ? 'custom.policies in serverless.yml has no policy: add one, and deploy again'
+      : 'this code was not deployed with policies: deploy it, or send {"policies": [<policy>]}',
+  ]);
+}
+
+function parseAll(events: unknown[]): Policy[] {
+  const problems: string[] = [];
+  const policies = events.flatMap((event, i) => {
+    try {
+      return eachAccount(event).map(parsePolicy);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      problems.push(...error.problems.map((problem) => `policies.${i}: ${problem}`));
+      return [];
+    }
+  });
+  if (problems.length > 0) throw new Refusal('The event is refused', problems);
+  return policies;
+}

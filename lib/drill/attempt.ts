@@ -1,0 +1,250 @@
+import type { Drill } from '../config/policy.ts';
+import { listServers } from '../openstack/compute.ts';
+import { type CloudError, factsOf, isCloudError } from '../openstack/errors.ts';
+import { getImage, type Image, setProperty } from '../openstack/images.ts';
+import { deleteServer, getServer, type ServerDetail } from '../openstack/servers.ts';
+import type { Session } from '../openstack/session.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import type { Outcome } from '../reporting/report.ts';
+import { verdictMarks } from '../snapshots/marker.ts';
+import type { Reader } from '../snapshots/ownership.ts';
+import { ask } from './check.ts';
+import { ownershipOf, type Unproven } from './ownership.ts';
+import { DRILL_KEY, type DrillRecord, withRecord } from './record.ts';
+import { readThrowAway, type ThrowAway } from './throw-away.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** What looking after throw-away servers needs. */
+export interface Warden {
+  session: Session;
+  owner: string;
+  drill: Drill;
+  /** Whose an image of a region is. */
+  readerFor(region: string): Reader;
+}
+
+/**
+ * How far a throw-away server is.
+ *
+ * - going: no verdict yet. leaving: told to go, and still there. left: it is there, and this run can do no more with it.
+ *   gone: it is. foreign: it is no drill's. abandoned: it may be a drill's, but nothing proves it. Both are left alone.
+ */
+interface Step extends DrillResult {
+  state: 'going' | 'leaving' | 'left' | 'gone' | 'foreign' | 'abandoned';
+  /** It was being deleted already when this run found it. */
+  toldBefore?: boolean;
+}
+
+/** What has become of a drill, and why. */
+export interface DrillResult {
+  outcome: Outcome;
+  reasons: [Reason, ...Reason[]];
+}
+
+const GOING: Step = { state: 'going', outcome: 'deferred', reasons: [{ code: 'DRILL_NOT_LOOKED_AT' }] };
+
+/** A throw-away server that is followed to its end. */
+export interface Trial {
+  server: ThrowAway;
+  step: Step;
+  /** Why it has to go without a verdict; undefined when it is to be judged. */
+  needless: Reason | undefined;
+  /** Another server has the same nonce: then only the image can tell which of the two the drill has made. */
+  hasTwin: boolean;
+}
+
+/** The beginning of {@link Trial}. */
+export function trialOf(server: ThrowAway, { needless, hasTwin = false }: Partial<Trial> = {}): Trial {
+  return { server, step: GOING, needless, hasTwin };
+}
+
+/** Looks at a throw-away server once, and does what is next: its verdict goes to its image, then it is deleted. */
+export function proceed(warden: Warden, trial: Trial): Promise<Step> {
+  return carefully(trial, () => attempt(warden, trial));
+}
+
+/** Looks at a throw-away server once, and does nothing. */
+export function foresee(warden: Warden, trial: Trial): Promise<Step> {
+  return carefully(trial, async () => {
+    const seen = await inspect(warden, trial);
+    return 'state' in seen ? seen : trial.step;
+  });
+}
+
+async function carefully(trial: Trial, look: () => Promise<Step>): Promise<Step> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    if (trial.step.state === 'leaving' || error.code === 'OUT_OF_TIME') return trial.step;
+    return { state: 'left', outcome: 'failed', reasons: [readLater(error)] };
+  }
+}
+
+async function attempt(warden: Warden, trial: Trial): Promise<Step> {
+  const { server, step, needless } = trial;
+  const seen = await inspect(warden, trial);
+  if ('state' in seen) return seen;
+  const { detail, image, isNamed } = seen;
+  if (!isNamed) await nameServer(warden.session, image, server);
+  if (detail.taskState === 'deleting') {
+    return {
+      state: 'leaving',
+      outcome: 'deleted',
+      reasons: [{ code: 'DRILL_TOLD_TO_GO' }],
+      toldBefore: true,
+    };
+  }
+  if (needless !== undefined) return remove(warden, trial, { outcome: 'deleted', reasons: [needless] });
+  if (typeof warden.readerFor(server.region)(image, []) !== 'object') {
+    return remove(warden, trial, { outcome: 'deleted', reasons: [{ code: 'DRILL_IMAGE_FOREIGN' }] });
+  }
+  const { passed, reason } = await judge(warden.drill, detail, Date.now() - server.createdAt.getTime());
+  if (passed === undefined) return { ...step, reasons: [reason] };
+  const problem = await record(warden, image, passed);
+  return remove(
+    warden,
+    trial,
+    problem === undefined
+      ? { outcome: passed ? 'proven' : 'failed', reasons: [reason] }
+      : { outcome: 'failed', reasons: [reason, problem] },
+  );
+}
+
+/**
+ * Reads a throw-away server and the image that has to name it, and changes nothing.
+ *
+ * @returns both; or the step that this alone leads to: the server is gone or going, or it is not provably a drill's.
+ */
+async function inspect(
+  { session, owner }: Warden,
+  { server, step, hasTwin }: Trial,
+): Promise<{ detail: ServerDetail; image: Image; isNamed: boolean } | Step> {
+  const detail = await getServer(session, server.region, server.id);
+  if (!detail || /DELETED$/.test(detail.status)) {
+    return step.state === 'leaving'
+      ? { ...step, state: 'gone' }
+      : { state: 'gone', outcome: 'skipped', reasons: [{ code: 'DRILL_SERVER_GONE' }] };
+  }
+  if (step.state === 'leaving') return step;
+  const image = await getImage(session, server.region, server.image);
+  const ownership = ownershipOf(detail, server, image, { owner, projectId: session.projectId });
+  if (typeof ownership === 'object') {
+    return leaveAlone({ code: 'DRILL_UNPROVEN', problem: ownership.problem }, ownership);
+  }
+  const isNamed = ownership === 'named';
+  return isNamed || !(hasTwin || (await hasTwinBy(session, server)))
+    ? { detail, image: image!, isNamed }
+    : leaveAlone({ code: 'DRILL_TWIN', image: server.image }, { mayBeDrill: true });
+}
+
+/** Whether another server has the same nonce, by a listing of its own: the one before may have lacked it. */
+async function hasTwinBy(session: Session, { region, id, nonce }: ThrowAway): Promise<boolean> {
+  const servers = await listServers(session, region);
+  return servers.some((other) => other.id !== id && readThrowAway(other)?.nonce === nonce);
+}
+
+function leaveAlone(reason: Reason, { mayBeDrill }: Pick<Unproven, 'mayBeDrill'>): Step {
+  return { state: mayBeDrill ? 'abandoned' : 'foreign', outcome: 'skipped', reasons: [reason] };
+}
+
+/** The next run looks at a server that can't be read now. */
+export function readLater(error: CloudError): Reason {
+  return { code: 'DRILL_READ_LATER', ...factsOf(error) };
+}
+
+/** Whether a server is not provably a drill's. */
+export function isLeftAlone({ state }: Pick<Step, 'state'>): boolean {
+  return state === 'foreign' || state === 'abandoned';
+}
+
+/** The servers of a policy that nothing proves to be of its drills: of those with one nonce a drill has made one at most. */
+export function abandonedOf(trials: readonly Trial[], policy: string): ThrowAway[] {
+  const servers = trials.filter(({ step }) => step.state === 'abandoned').map(({ server }) => server);
+  const own = servers.filter((server) => server.policy === policy);
+  return [...new Map(own.map((server) => [server.nonce, server])).values()];
+}
+
+/** Writes on an image which server the drill of that nonce has made: only a server that is named there is ever deleted. */
+export async function nameServer(
+  session: Session,
+  image: Image,
+  { nonce, id }: Pick<ThrowAway, 'nonce' | 'id'>,
+): Promise<void> {
+  await writeRecord(session, image, { nonce, at: image.updatedAt ?? new Date(), server: id });
+}
+
+/** Writes a drill on its image. */
+export async function writeRecord(session: Session, image: Image, record: DrillRecord): Promise<void> {
+  await setProperty(session, image, DRILL_KEY, withRecord(image, record));
+}
+
+/** What is to be said of a snapshot by its server; `passed` is undefined while it is too early. */
+async function judge(
+  { hours, check }: Drill,
+  { status, fault, addresses }: ServerDetail,
+  ageMs: number,
+): Promise<{ passed?: boolean; reason: Reason }> {
+  const minutes = Math.round(ageMs / 60_000);
+  const late = (reason: Reason<'DRILL_NOT_ACTIVE' | 'DRILL_SILENT'>) =>
+    ageMs < hours * HOUR_MS ? { reason } : { passed: false, reason: { ...reason, limitHours: hours } };
+  if (status === 'ERROR') {
+    return {
+      passed: false,
+      reason: { code: 'DRILL_ERROR', fault: fault ?? 'the cloud does not say why' },
+    };
+  }
+  if (status !== 'ACTIVE') return late({ code: 'DRILL_NOT_ACTIVE', status, minutes });
+  if (!check) return { passed: true, reason: { code: 'DRILL_BOOTED' } };
+  const answer = await ask(addresses, check);
+  return 'answered' in answer
+    ? { passed: true, reason: { code: 'DRILL_ANSWERED', said: answer.answered } }
+    : late({ code: 'DRILL_SILENT', said: answer.silent, minutes });
+}
+
+/** Writes a verdict on the image; returns why it could not. */
+async function record({ session }: Warden, image: Image, passed: boolean): Promise<Reason | undefined> {
+  try {
+    for (const [key, value] of verdictMarks(image.id, passed, new Date())) {
+      await setProperty(session, image, key, value);
+    }
+    return undefined;
+  } catch (error) {
+    if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
+    return { code: 'DRILL_VERDICT_UNWRITTEN', ...factsOf(error) };
+  }
+}
+
+/** Deletes a throw-away server; the server and the image that names it are read once more right before. */
+async function remove(warden: Warden, trial: Trial, result: DrillResult): Promise<Step> {
+  try {
+    const seen = await inspect(warden, trial);
+    if ('state' in seen) return isLeftAlone(seen) ? seen : { ...result, state: seen.state };
+    if (!seen.isNamed) return leaveAlone({ code: 'DRILL_NOT_NAMED' }, { mayBeDrill: true });
+    await deleteServer(warden.session, trial.server);
+    return { state: 'leaving', ...result };
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    if (error.code === 'OUT_OF_TIME') return { state: 'leaving', ...result };
+    const reason: Reason = { code: 'DRILL_DELETED_LATER', ...factsOf(error) };
+    return { state: 'left', outcome: 'failed', reasons: [...result.reasons, reason] };
+  }
+}
+
+/** Whether a server should have been gone long ago, and this run can do nothing about it either. */
+export function isStuck({ server, step }: Trial, { hours }: Drill, now: Date): boolean {
+  const isOverdue = now.getTime() - server.createdAt.getTime() > (hours + 1) * HOUR_MS;
+  return isOverdue && (step.state === 'left' || step.toldBefore === true);
+}
+
+/** What is to be reported of a server when its run ends before it is gone. */
+export function atTheEnd(trial: Trial, drill: Drill, now: Date): DrillResult {
+  const { step } = trial;
+  if (isStuck(trial, drill, now)) {
+    return { outcome: 'failed', reasons: [...step.reasons, { code: 'DRILL_STUCK' }] };
+  }
+  if (step.state !== 'leaving') return step;
+  const outcome = step.outcome === 'deleted' ? 'deferred' : step.outcome;
+  return { outcome, reasons: [...step.reasons, { code: 'DRILL_STILL_TO_GO' }] };
+}

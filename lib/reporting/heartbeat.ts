@@ -1,0 +1,48 @@
+import { isNarrowed } from '../config/event.ts';
+
+const LONGEST_MS = 3_000;
+
+/** A run that is nobody's request: of a policy and a job on their schedule. */
+export interface Beat {
+  job: string;
+  policy: string;
+  account?: string | undefined;
+}
+
+/** The beat of an event, if it is one that a policy's schedule sends; dry runs and parts are nobody's heartbeat. */
+export function beatOf(job: string, event: unknown): Beat | undefined {
+  const { policy, account = 'rackspace', dryRun } = (event ?? {}) as Record<string, unknown>;
+  const isScheduled =
+    job !== 'hold' &&
+    typeof policy === 'string' &&
+    /^[a-z0-9-]{1,40}$/.test(policy) &&
+    dryRun !== true &&
+    !isNarrowed(event);
+  return isScheduled ? { job, policy, account: String(account) } : undefined;
+}
+
+/**
+ * Tells a dead man's switch outside of AWS how a run has ended, as healthchecks services expect it: a GET of the URL
+ * after a good run, of the URL with `/fail` after a bad one. `{job}`, `{policy}` and `{account}` in the URL stand for the run's.
+ *
+ * @returns why it could not be told; undefined when it was.
+ */
+export async function tell(
+  url: string,
+  { job, policy, account = '' }: Beat,
+  good: boolean,
+): Promise<string | undefined> {
+  try {
+    const filled = Object.entries({ job, policy, account }).reduce(
+      (text, [name, value]) => text.replaceAll(`{${name}}`, encodeURIComponent(value)),
+      url,
+    );
+    const own = new URL(filled);
+    if (!good) own.pathname = `${own.pathname.replace(/\/+$/, '')}/fail`;
+    const { ok, status } = await fetch(own, { signal: AbortSignal.timeout(LONGEST_MS) });
+    return ok ? undefined : `${own.host} answers ${status}`;
+  } catch (error) {
+    const { message, cause } = error as Error;
+    return cause instanceof Error ? `${message}: ${cause.message}` : message;
+  }
+}

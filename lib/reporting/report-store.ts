@@ -1,0 +1,122 @@
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import pMap from 'p-map';
+import type { GoodRun } from '../audit/missing.ts';
+import type { Report } from './report.ts';
+
+/** The report page's key. */
+const PAGE = 'autosnap.html';
+/** Below it, one object for each job, policy and account: when it was written says when a run has last ended well. */
+const GOOD = 'good-runs/';
+/** A link can't live longer: the role's session that signs it ends. */
+export const LINK_HOURS = 12;
+
+/** A run's last seconds are for its report. */
+const RUN_WAITS_MS = 2_500;
+
+/** The bucket that keeps the report page and what each run has reported. */
+export interface Store {
+  /** Replaces the report page. */
+  putPage(html: string): Promise<void>;
+  readPage(): Promise<string>;
+  /** Links to the report page: one that anybody can open for {@link LINK_HOURS} at most, and one for the AWS console. */
+  pageLinks(): Promise<{ signed: string; console: string }>;
+  putRun(report: Report, requestId: string, at: Date): Promise<void>;
+  /** Remembers that a run has ended well, in the place of the one before. */
+  putGoodRun(run: Omit<GoodRun, 'at'>): Promise<void>;
+  goodRuns(): Promise<GoodRun[]>;
+  /** What was reported since a moment, the oldest first. */
+  runsSince(since: Date, now: Date): Promise<Report[]>;
+}
+
+/**
+ * @param bucket its name.
+ * @param config for the SDK's client; in Lambda there is nothing to set.
+ * @throws by every function, the SDK's errors.
+ */
+export function storeIn(bucket: string, config: object = {}): Store {
+  // What is kept here is for people to look at: no run waits long for it.
+  const client = new S3Client({
+    ...config,
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
+  });
+
+  async function list(prefix: string): Promise<{ key: string; at: Date }[]> {
+    const found: { key: string; at: Date }[] = [];
+    let token: string | undefined;
+    do {
+      const answer = await client.send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }),
+      );
+      for (const { Key, LastModified } of answer.Contents ?? []) {
+        if (Key && LastModified) found.push({ key: Key, at: LastModified });
+      }
+      token = answer.NextContinuationToken;
+    } while (token);
+    return found;
+  }
+
+  async function read(key: string): Promise<string> {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return (await Body?.transformToString()) ?? '';
+  }
+
+  return {
+    async putPage(html) {
+      const type = { ContentType: 'text/html; charset=utf-8', CacheControl: 'no-cache' };
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key: PAGE, Body: html, ...type }));
+    },
+    readPage: () => read(PAGE),
+    async pageLinks() {
+      const region = await client.config.region();
+      const command = new GetObjectCommand({ Bucket: bucket, Key: PAGE });
+      return {
+        signed: await getSignedUrl(client, command, { expiresIn: LINK_HOURS * 3600 }),
+        console: `https://${region}.console.${consoleDomain(region)}/s3/object/${bucket}?region=${region}&prefix=${PAGE}`,
+      };
+    },
+    async putRun(report, requestId, at) {
+      const Key = `${folderOf(at)}${at.toISOString()} ${report.job} ${report.policy} ${report.account} ${requestId}.json`;
+      const Body = JSON.stringify(report);
+      await client.send(
+        new PutObjectCommand({ Bucket: bucket, Key, Body, ContentType: 'application/json' }),
+        { abortSignal: AbortSignal.timeout(RUN_WAITS_MS) },
+      );
+    },
+    async putGoodRun({ job, policy, account }) {
+      const Key = `${GOOD}${job}/${policy}/${account}`;
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key }), {
+        abortSignal: AbortSignal.timeout(RUN_WAITS_MS),
+      });
+    },
+    async goodRuns() {
+      return (await list(GOOD)).map(({ key, at }) => {
+        const [job = '', policy = '', account = ''] = key.slice(GOOD.length).split('/');
+        return { job, policy, account, at };
+      });
+    },
+    async runsSince(since, now) {
+      const days = new Set([folderOf(since), folderOf(now)]);
+      const listed = (await pMap(days, list, { concurrency: 2 })).flat();
+      const keys = listed.map(({ key }) => key).sort();
+      const recent = keys.filter((key) => key.slice(folderOf(since).length) >= since.toISOString());
+      return pMap(recent, async (key) => JSON.parse(await read(key)) as Report, { concurrency: 8 });
+    },
+  };
+}
+
+/** A day's runs, so that a day can be listed by itself. */
+function folderOf(at: Date): string {
+  return `runs/${at.toISOString().slice(0, 10)}/`;
+}
+
+/**
+ * Where the AWS console of a region's partition is.
+ *
+ * Source: AWS documentation, "Getting started with the AWS Management Console" of AWS, AWS China and AWS GovCloud (US).
+ */
+export function consoleDomain(region: string): string {
+  if (region.startsWith('cn-')) return 'amazonaws.cn';
+  return region.startsWith('us-gov-') ? 'amazonaws-us-gov.com' : 'aws.amazon.com';
+}

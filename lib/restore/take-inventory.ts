@@ -1,0 +1,80 @@
+import { Refusal } from '../config/validation-error.ts';
+import type { Server } from '../openstack/compute.ts';
+import type { Image } from '../openstack/images.ts';
+import { getServer } from '../openstack/servers.ts';
+import type { Session } from '../openstack/session.ts';
+import type { Run } from '../runtime/run.ts';
+import { survey } from '../snapshots/inventory.ts';
+import { type Reader, readerOf } from '../snapshots/ownership.ts';
+import type { RegionSurvey } from '../snapshots/region-inventory.ts';
+import { type RestoreEvent, UUID } from './event.ts';
+import type { Stock } from './inventory.ts';
+import { goneServers } from './source.ts';
+
+/**
+ * Reads what there is to restore from; of the other regions too, lest there be another server of the name. A server that
+ * a listing lacks is not gone for that: whatever the event may mean is asked for by its id.
+ *
+ * @throws {Refusal} when there may be another server of that name where nothing can be read.
+ * @throws {CloudError} when the cloud doesn't say whether a server is there.
+ */
+export async function lookAround(session: Session, event: RestoreEvent, run: Run): Promise<Stock> {
+  const { owner, policies } = run;
+  if (event.region && !session.regions.includes(event.region)) {
+    throw new Refusal('The event is refused', [
+      `region: the account has no region "${event.region}": it has ${session.regions.join(', ')}`,
+    ]);
+  }
+  const { regions, unreadable } = await survey(session, event.region ? [event.region] : undefined, { owner });
+  const listed = stockOf(regions, { owner, projectId: session.projectId, policies });
+  const unlisted = await askFor(session, listed, event);
+  const stock = { ...listed, servers: [...listed.servers, ...unlisted] };
+  // A name may be there once more where nothing can be seen; an id that is found is enough.
+  const found = stock.servers.some(({ id }) => id === event.server);
+  if (unreadable.length > 0 && !found) {
+    throw new Refusal('The restore is refused', [
+      ...unreadable.map(({ region, problem }) => `region ${region} can't be read: ${problem}`),
+      `server: give the id of the server, or "region": the one that it is in`,
+    ]);
+  }
+  return stock;
+}
+
+function stockOf(surveys: readonly RegionSurvey[], whose: Parameters<typeof readerOf>[2]): Stock {
+  const adopting = whose.policies?.find((one) => one.adopt);
+  const everyPolicy = {
+    policy: adopting?.policy ?? '',
+    servers: adopting?.servers ?? { all: true as const },
+    adopt: adopting?.adopt,
+  };
+  const readers = new Map<string, { read: Reader; its: RegionSurvey }>(
+    surveys.map((its) => [its.region, { its, read: readerOf(its, everyPolicy, whose) }]),
+  );
+  const read = (image: Image) => {
+    const reader = readers.get(image.region);
+    const found = reader?.read(image, reader.its.volumeSnapshots);
+    return typeof found === 'object' ? found : undefined;
+  };
+  const images = surveys.flatMap((its) => its.images);
+  return {
+    regions: surveys.map(({ region }) => region),
+    servers: surveys.flatMap(({ servers }) => servers),
+    images,
+    snapshots: images.flatMap((image) => read(image) ?? []),
+    read,
+  };
+}
+
+/** The servers that the event may mean and that no listing shows, as far as they are there. */
+async function askFor(session: Session, stock: Stock, { server: wanted, restored }: RestoreEvent) {
+  const listed = new Set(stock.servers.map(({ id }) => id));
+  const ids = [wanted, restored].filter((id) => id !== undefined && UUID.test(id) && !listed.has(id));
+  const suspects = [
+    ...goneServers(stock).filter(({ id, name }) => id === wanted || name === wanted),
+    ...ids.flatMap((id) => stock.regions.map((region) => ({ id: id!, region }))),
+  ];
+  const each = [...new Map(suspects.map((one) => [`${one.region} ${one.id}`, one])).values()];
+  const answers = await Promise.all(each.map(({ region, id }) => getServer(session, region, id)));
+  // Nova shows a deleted server a moment longer than it is there.
+  return answers.filter((server) => server !== undefined && !/DELETED$/.test(server.status)) as Server[];
+}

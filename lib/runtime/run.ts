@@ -1,0 +1,33 @@
+import type { Policy } from '../config/policy.ts';
+import type { Schedule } from '../config/schedule.ts';
+import type { Leases } from './lease.ts';
+
+/** What a run knows besides its event. */
+export interface Run {
+  /** Whose snapshots are ours; see ownerOf in environment.ts. */
+  owner: string;
+  /** What people call the deployment, where it is known: `<service>-<stage>`. */
+  deployment?: string;
+  /** How the owners of all deployments of its service and stage begin that have none by hand. */
+  ownerPrefix?: string;
+  now: Date;
+  /** When the work was first asked for: `now`, unless this run goes on with it. The slot is that of this moment. */
+  since?: Date;
+  /** The id of the invocation that was asked for it: the same when Lambda tries it again. */
+  requestId: string;
+  /** How many accounts the event was of, where there are several: this run is for one of them. */
+  accounts?: number;
+  /** What is remembered beside the cloud: who does something, or has asked for it. */
+  leases?: Leases;
+  /** All policies of the deployment, where they are known. */
+  policies?:
+    | readonly {
+        policy: string;
+        schedule?: Schedule;
+        adopt?: Policy['adopt'];
+        servers?: Policy['servers'];
+        account?: string;
+        regions?: readonly string[] | undefined;
+      }[]
+    | undefined;
+}

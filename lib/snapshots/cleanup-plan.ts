@@ -1,0 +1,217 @@
+import { isoSeconds } from '../config/dates.ts';
+import { ADHOC, type Policy } from '../config/policy.ts';
+import type { Server } from '../openstack/compute.ts';
+import type { Finding, Reason } from '../reporting/reasons.ts';
+import type { Run } from '../runtime/run.ts';
+import { type InUse, inUseIn } from './in-use.ts';
+import { isStuck, type Snapshot } from './marker.ts';
+import type { Reader } from './ownership.ts';
+import type { RegionSurvey } from './region-inventory.ts';
+import { type Decision, retain, retainAdhoc } from './retention.ts';
+import { meansServer } from './selector.ts';
+
+/** One snapshot in a plan: kept, to be deleted now, or left to a later run. */
+export interface Item {
+  snapshot: Snapshot;
+  fate: 'keep' | 'delete' | 'defer';
+  reasons: Reason[];
+  /** It stays, and stands for no other: nothing shows whose it is. */
+  uncounted?: true;
+}
+
+/** What is to become of the snapshots of one server under one policy in one region. */
+export interface SeriesPlan {
+  server: string;
+  /** Empty when the server is gone. */
+  name: string;
+  region: string;
+  policy: string;
+  /** Good snapshots that stay, whatever else is decided. */
+  floor: number;
+  /** Newest first. */
+  items: Item[];
+}
+
+export interface RegionPlan {
+  region: string;
+  series: SeriesPlan[];
+  /** What a drill or a restore still needs; asked again right before each deletion. */
+  inUse: InUse;
+  warnings: Finding[];
+}
+
+/**
+ * Decides, for one completely listed region, what is to become of each snapshot of `policy`, and of the ad-hoc
+ * snapshots. A server that is gone keeps its whole series, unless the policy's `orphans` shrinks it. Where the policy is
+ * narrowed to some servers, only the series of these are planned.
+ *
+ * @param run its `goneEverywhere` are the servers that no region of the account has: only their series are shrunk.
+ */
+export function planCleanup(
+  { region, servers, images, volumeSnapshots }: Omit<RegionSurvey, 'gone' | 'doubts'>,
+  policy: Policy,
+  read: Reader,
+  {
+    now,
+    policies,
+    goneEverywhere = new Set(),
+  }: Pick<Run, 'now' | 'policies'> & { goneEverywhere?: ReadonlySet<string> },
+): RegionPlan {
+  const warnings: Finding[] = [];
+  const warn = (...reasons: Reason[]) => warnings.push(...reasons.map((reason) => ({ ...reason, region })));
+  const foreign: Reason[] = [];
+  const ours: Snapshot[] = [];
+  const ofNoPolicy = new Map<string, number>();
+  for (const image of images) {
+    const snapshot = read(image, volumeSnapshots);
+    if (typeof snapshot === 'string') foreign.push({ code: 'IMAGE_SUSPECT', problem: snapshot });
+    else if (snapshot?.policy === policy.policy || snapshot?.policy === ADHOC) ours.push(snapshot);
+    else if (snapshot && policies?.every(({ policy: other }) => other !== snapshot.policy)) {
+      ofNoPolicy.set(snapshot.policy, (ofNoPolicy.get(snapshot.policy) ?? 0) + 1);
+    }
+  }
+  for (const [name, count] of ofNoPolicy) {
+    warn({ code: 'POLICY_NOT_DEPLOYED', policy: name, count });
+  }
+
+  const serverOf = new Map(servers.map((server) => [server.id, server]));
+  const { only } = policy.servers;
+  const meant = ours.filter((s) => !only || meansServer(only, s.server, serverOf.get(s.server)));
+  const series = [...Map.groupBy(meant, (s) => `${s.policy} ${s.server}`).values()].map((snapshots) => {
+    const { server: id, policy: name } = snapshots[0]!;
+    const server = serverOf.get(id);
+    for (const s of snapshots) warn(...oddities(s, server, now));
+    if (name !== ADHOC) warn(...doubles(snapshots, server));
+    const adopted = snapshots.filter((s) => s.adopted).length;
+    if (adopted > 0) warn({ code: 'ADOPTED', count: adopted, name: server?.name ?? id });
+    const plan = { server: id, name: server?.name ?? '', region, policy: name, floor: policy.keep.atLeast };
+    if (name === ADHOC) return { ...plan, items: snapshots.map((s) => itemOf(retainAdhoc(s, now), server)) };
+    if (server) {
+      const decisions = retain(snapshots, policy.keep, { now, timezone: policy.timezone });
+      return { ...plan, items: decisions.map((decision) => itemOf(decision, server)) };
+    }
+    const isGone = goneEverywhere.has(id);
+    const { items, floor } = planOrphan(snapshots, policy, now, isGone);
+    const kept = items.filter(({ fate }) => fate === 'keep').length;
+    warn(
+      isGone
+        ? { code: 'SERIES_OF_GONE_SERVER', server: id, policy: name, count: items.length, kept }
+        : { code: 'SERIES_OF_SERVER_ELSEWHERE', server: id, policy: name, count: items.length },
+    );
+    return { ...plan, floor, items };
+  });
+  // Last, because there may be many.
+  warn(...foreign);
+  const inUse = inUseIn({ servers, images }, policy, now);
+  const imageOf = new Map(images.map((image) => [image.id, image]));
+  const unlessInUse = (item: Item): Item => {
+    const image = item.fate === 'keep' ? undefined : imageOf.get(item.snapshot.id);
+    const reason = image && inUse(image);
+    return reason ? { ...item, fate: 'keep', reasons: [reason] } : item;
+  };
+  return {
+    region,
+    series: series.map((plan) => ({
+      ...plan,
+      items: limitDeletes(plan.items.map(unlessInUse), policy.maxDeletes),
+    })),
+    inUse,
+    warnings,
+  };
+}
+
+/** The series of a server that is gone: kept whole, or shrunk to `keep` once its newest good one is old enough. */
+function planOrphan(
+  snapshots: Snapshot[],
+  { keep, orphans, timezone }: Policy,
+  now: Date,
+  isGone: boolean,
+): Pick<SeriesPlan, 'items' | 'floor'> {
+  const floor = Math.max(orphans?.keep ?? 0, keep.atLeast);
+  const newestMs = Math.max(
+    ...snapshots.filter(({ state }) => state === 'good').map(({ slot }) => slot.getTime()),
+  );
+  // Without a good one this is minus infinity, which is no age.
+  const shrinks = isGone && orphans && Number.isFinite(newestMs) && now.getTime() - newestMs >= orphans.after;
+  if (!shrinks) {
+    const items = retain(snapshots, keep, { now, timezone }).map(
+      ({ snapshot, keep: kept, reasons }): Item => {
+        return {
+          snapshot,
+          fate: 'keep',
+          reasons: kept ? reasons : [{ code: isGone ? 'SERVER_GONE' : 'SERVER_ELSEWHERE' }],
+        };
+      },
+    );
+    return { items, floor };
+  }
+  // Whoever makes a volume of a volume snapshot, and an image of a server on that, can make it look like one of these.
+  const isProvable = ({ volumeSnapshots }: Snapshot) => volumeSnapshots.length === 0;
+  const decisions = retain(snapshots.filter(isProvable), { last: floor, atLeast: floor }, { now, timezone });
+  const provable = decisions.map(
+    ({ snapshot, keep: kept, reasons }): Item =>
+      kept
+        ? { snapshot, fate: 'keep', reasons }
+        : { snapshot, fate: 'delete', reasons: [{ code: 'ORPHAN', keep: floor }] },
+  );
+  const others = snapshots
+    .filter((snapshot) => !isProvable(snapshot))
+    .map(
+      (snapshot): Item => ({
+        snapshot,
+        fate: 'keep',
+        reasons: [{ code: 'ORPHAN_UNPROVABLE' }],
+        uncounted: true,
+      }),
+    );
+  const bySlot = (a: Item, b: Item) => b.snapshot.slot.getTime() - a.snapshot.slot.getTime();
+  return { items: [...provable, ...others].sort(bySlot), floor };
+}
+
+/** What an operator should know of a snapshot, beyond what becomes of it. */
+function oddities(s: Snapshot, server: Server | undefined, now: Date): Reason[] {
+  const which = { image: s.id, of: server?.name ?? s.server };
+  const odd: Reason[] = [];
+  if (isStuck(s, server?.taskState ?? null, now)) {
+    const serverIs = server ? 'idle' : 'not here';
+    const since = isoSeconds(s.createdAt);
+    odd.push({ code: 'IMAGE_STUCK', ...which, status: s.status, since, serverIs });
+  }
+  if (s.exposure) odd.push({ code: 'IMAGE_EXPOSED', ...which, exposure: s.exposure });
+  if (s.slot > now) odd.push({ code: 'IMAGE_IN_FUTURE', ...which, slot: isoSeconds(s.slot) });
+  return odd;
+}
+
+/** Slots that two runs at once have taken twice, which nothing can prevent where the cloud is never busy. */
+function doubles(snapshots: Snapshot[], server: Server | undefined): Reason[] {
+  const good = snapshots.filter(({ state, adopted }) => state === 'good' && !adopted);
+  return [...Map.groupBy(good, ({ slot }) => isoSeconds(slot))]
+    .filter(([, same]) => same.length > 1)
+    .map(([slot, same]) => ({
+      code: 'SLOT_TAKEN_TWICE',
+      of: server?.name ?? same[0]!.server,
+      slot,
+      images: same.map(({ id }) => id),
+    }));
+}
+
+function itemOf({ snapshot, keep, reasons }: Decision, server: Server | undefined): Item {
+  if (keep) return { snapshot, fate: 'keep', reasons };
+  return server
+    ? { snapshot, fate: 'delete', reasons }
+    : { snapshot, fate: 'keep', reasons: [{ code: 'SERVER_ELSEWHERE_KEPT' }] };
+}
+
+/** The oldest first; what is over the limit waits. `items` are newest first. */
+function limitDeletes(items: Item[], maxDeletes: number): Item[] {
+  const allowed = new Set(items.filter(({ fate }) => fate === 'delete').slice(-maxDeletes));
+  return items.map((item) =>
+    item.fate !== 'delete' || allowed.has(item)
+      ? item
+      : {
+          ...item,
+          fate: 'defer',
+          reasons: [...item.reasons, { code: 'MAX_DELETES', most: maxDeletes }],
+        },
+  );
+}

@@ -1,0 +1,175 @@
+import pMap from 'p-map';
+import type { Policy } from '../config/policy.ts';
+import { isCloudError } from '../openstack/errors.ts';
+import { listImages } from '../openstack/images.ts';
+import { spreadUnderLimits } from '../openstack/rates.ts';
+import type { Session } from '../openstack/session.ts';
+import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
+import { type Entry, finishReport, type Report, type SnapshotLine, worst } from '../reporting/report.ts';
+import type { Run } from '../runtime/run.ts';
+import { planCleanup, type RegionPlan, type SeriesPlan } from './cleanup-plan.ts';
+import { confirm, leftForTime, lineOf, rotate } from './delete.ts';
+import { goneEverywhere, homesOf, survey } from './inventory.ts';
+import { readerOf } from './ownership.ts';
+import type { RegionSurvey } from './region-inventory.ts';
+import { selectServers } from './selector.ts';
+
+/**
+ * Rotates the snapshots of a policy: plans from complete listings, deletes one by one with a last look at each, and
+ * lists again to report only what is really gone. With `dryRun` it plans and stops.
+ *
+ * @throws {Refusal} when the policy names a region that the account lacks.
+ */
+export async function cleanUp(session: Session, policy: Policy, run: Run): Promise<Report> {
+  const { owner, now } = run;
+  const { plans, strangers, unreadable, doubts, warnings, reserveMs } = await planRegions(
+    session,
+    policy,
+    run,
+  );
+
+  const failures: Finding[] = [
+    ...strangers,
+    ...unreadableRegions('cleanup', unreadable),
+    ...doubts.map((problem): Finding => ({ code: 'SERVER_DOUBTFUL', problem })),
+  ];
+  const entries: Entry[] = [];
+  const items = plans.flatMap(({ plan }) => plan.series.flatMap((series) => series.items));
+  const toDelete = items.filter(({ fate }) => fate === 'delete').map(({ snapshot }) => snapshot);
+  if (!policy.dryRun) await spreadUnderLimits(session, toDelete);
+  await pMap(plans, async ({ read, plan }) => {
+    warnings.push(...plan.warnings);
+    if (policy.dryRun) {
+      entries.push(
+        ...plan.series.map((series) =>
+          entryOf(
+            series,
+            series.items.map((item) => lineOf(item)),
+          ),
+        ),
+      );
+      return;
+    }
+    const results = await rotate(session, plan.series, {
+      read,
+      inUse: plan.inUse,
+      owner,
+      now,
+      reserveMs,
+    });
+    const confirmed = await confirm(session, plan.region, results);
+    failures.push(...confirmed.failures);
+    warnings.unshift(...confirmed.warnings);
+    entries.push(...confirmed.results.map((result) => entryOf(result.plan, result.lines)));
+  });
+  const left = leftForTime(entries.flatMap((e) => e.snapshots ?? []));
+
+  return finishReport({
+    job: 'cleanup',
+    policy: policy.policy,
+    owner,
+    account: policy.account,
+    dryRun: policy.dryRun,
+    failures,
+    unreadable,
+    ...(left > 0 ? { left: { outOfTime: `${left} snapshots are left` } } : {}),
+    warnings,
+    nothingSelected: false,
+    entries,
+  });
+}
+
+/** Lists and plans; of the listings only what is ours outlives it. */
+async function planRegions(session: Session, policy: Policy, run: Run) {
+  const { owner, policies } = run;
+  const startedMs = performance.now();
+  const { regions, unreadable } = await survey(session, policy.regions, { owner });
+  // The listing at the end takes as long as the one at the start: deletions stop early enough for it.
+  const reserveMs = 2 * (performance.now() - startedMs);
+  const [certain, doubtful] = [true, false].map((wanted) =>
+    regions.filter(({ doubts }) => (doubts.length === 0) === wanted),
+  ) as [RegionSurvey[], RegionSurvey[]];
+  for (const { region, doubts } of doubtful) unreadable.push({ region, problem: doubts[0]! });
+  const here = new Set(regions.flatMap(({ servers }) => servers.map(({ id }) => id)));
+  const { gone, doubts } = await goneEverywhere(
+    session,
+    policy.orphans ? missingFrom(certain, policy).difference(here) : [],
+  );
+  const { newer, unread } = await unlistedOf(session, gone.size > 0 ? certain : []);
+  for (const server of newer) gone.delete(server);
+  if (unread.length > 0) gone.clear();
+  for (const [server, region] of homesOf(gone, certain)) {
+    if (region !== undefined && session.computeRegions.includes(region)) continue;
+    gone.delete(server);
+    doubts.push(
+      region === undefined
+        ? `no snapshot of server ${server} says in which region it was`
+        : `server ${server} was in ${region}, which the account's catalogue does not name`,
+    );
+  }
+  doubts.push(...unread);
+  const adopting = policies?.filter((one) => one.adopt).map((one) => one.policy) ?? [];
+  const isAlone = adopting.every((name) => name === policy.policy);
+  const planRegion = (surveyed: RegionSurvey) => {
+    const adopt = isAlone ? policy.adopt : undefined;
+    const read = readerOf(surveyed, { ...policy, adopt }, { owner, projectId: session.projectId, policies });
+    return { read, plan: planCleanup(surveyed, policy, read, { ...run, goneEverywhere: gone }) };
+  };
+  const plans = certain.map(planRegion);
+  const warnings: Finding[] =
+    policy.adopt && !isAlone ? [{ code: 'ADOPTED_TWICE', policies: [...new Set(adopting)] }] : [];
+  const strangers = unreadable.length > 0 ? [] : strangersIn(certain, policy, plans);
+  return { plans, strangers, unreadable, doubts, warnings, reserveMs };
+}
+
+/** What a run by hand names and the policy has not: neither does it select such a server, nor has it snapshots of one. */
+function strangersIn(
+  regions: readonly RegionSurvey[],
+  { policy, servers: { only, ...selector } }: Policy,
+  plans: readonly { plan: RegionPlan }[],
+): Finding[] {
+  if (!only) return [];
+  const servers = regions.flatMap((one) => one.servers);
+  const withSeries = new Set(plans.flatMap(({ plan }) => plan.series.map(({ server }) => server)));
+  const selected = new Set(selectServers(servers, selector).servers);
+  const its = servers.filter((server) => selected.has(server) || withSeries.has(server.id));
+  const { missingIds, unmatched } = selectServers(its, only);
+  return [...missingIds.filter((id) => !withSeries.has(id)).map((id) => `ids "${id}"`), ...unmatched].map(
+    (what) => ({ code: 'NOT_OF_POLICY', what, policy }),
+  );
+}
+
+/**
+ * The servers that images are marked with which the listing of a survey has left out, and another one has not: without
+ * its newest snapshot, the series of a server that is gone would seem older than it is, and shrink too early.
+ */
+async function unlistedOf(session: Session, regions: readonly RegionSurvey[]) {
+  const newer = new Set<string>();
+  const unread: string[] = [];
+  const listed = new Set(regions.flatMap(({ images }) => images.map(({ id }) => id)));
+  await pMap(regions, async ({ region }) => {
+    try {
+      for (const { id, properties } of await listImages(session, region)) {
+        if (!listed.has(id) && properties.autosnap_server) newer.add(properties.autosnap_server);
+      }
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
+      unread.push(error.message);
+    }
+  });
+  return { newer, unread };
+}
+
+/** The servers of a policy's snapshots that are not in the snapshots' region. */
+function missingFrom(regions: readonly RegionSurvey[], { policy }: Policy): Set<string> {
+  const named = regions.flatMap(({ images, gone }) =>
+    images.flatMap(({ properties: { autosnap_policy, autosnap_server: server = '' } }) =>
+      autosnap_policy === policy && gone.has(server) ? [server] : [],
+    ),
+  );
+  return new Set(named);
+}
+
+function entryOf({ server, name, region, policy }: SeriesPlan, snapshots: SnapshotLine[]): Entry {
+  return { server, name, region, policy, outcome: worst(snapshots.map(({ outcome }) => outcome)), snapshots };
+}

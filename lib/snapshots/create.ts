@@ -1,0 +1,586 @@
+import pMap from 'p-map';
+import { covers } from '../config/accounts.ts';
+import { isoSeconds } from '../config/dates.ts';
+import { ADHOC, type Adhoc, isAdhoc, type Policy, type Selector } from '../config/policy.ts';
+import { intervalMs, type Schedule } from '../config/schedule.ts';
+import { Refusal } from '../config/validation-error.ts';
+import { createImage, type NewImage, type Server } from '../openstack/compute.ts';
+import { factsOf, isCloudError, restated } from '../openstack/errors.ts';
+import { getImage, type Image, listImages, listImagesById } from '../openstack/images.ts';
+import { spreadUnderLimits } from '../openstack/rates.ts';
+import { getServer } from '../openstack/servers.ts';
+import { cloudTime, type Session } from '../openstack/session.ts';
+import { getVolumeSnapshots, listVolumeSnapshots, type VolumeSnapshot } from '../openstack/volumes.ts';
+import { type Finding, type Reason, type ReasonCode, unreadableRegions } from '../reporting/reasons.ts';
+import { type Entry, finishReport, NOWHERE, type Report } from '../reporting/report.ts';
+import { reasonOf } from '../reporting/sentences.ts';
+import type { Run } from '../runtime/run.ts';
+import { blueprintText } from './blueprint.ts';
+import { survey } from './inventory.ts';
+import {
+  ADHOC_MS,
+  CREATED_BY,
+  CREATED_BY_KEY,
+  EARLY_MS,
+  isStuck,
+  markerOf,
+  nameEnding,
+  type Snapshot,
+  serverNameIn,
+} from './marker.ts';
+import { type Reader, type ReadingPolicy, readerOf } from './ownership.ts';
+import type { RegionSurvey, UnsureServer } from './region-inventory.ts';
+import { maySelect, type Selection, selectServers } from './selector.ts';
+
+// Enough for Rackspace's 100 POSTs a minute while each takes less than 4.8 seconds.
+const AT_ONCE = 8;
+/** Nova takes 255 characters, and puts "snapshot for " before it to name the snapshots of volumes. */
+const LONGEST_NAME = 242;
+const MOST_NAMES = 10;
+const DAY_MS = 86_400_000;
+/** The last part of a slot, in which nothing is begun any more. */
+const LAST_MS = 60_000;
+/** For these a server is skipped only for now. */
+const BUSY: readonly (ReasonCode | undefined)[] = ['SERVER_BUSY', 'SNAPSHOT_PENDING', 'CONFLICT'];
+
+/** What a run is to take: one snapshot a server, of one policy for one slot, or by hand. */
+interface Due {
+  policy: string;
+  slot: Date;
+  /** When it is too late for it: an image that is created then is not of this slot. */
+  until?: Date | undefined;
+  /** Whether a snapshot of this policy is the one that is due: then there is nothing to take. */
+  isMet(snapshot: Snapshot): boolean;
+  /** The marker of the snapshot that is to be taken. */
+  metadata(server: Server): Record<string, string>;
+}
+
+export type Step =
+  | { action: 'take'; server: Server; image: NewImage }
+  | { action: 'skip' | 'fail'; server: Server; reason: Reason };
+
+interface PlanOptions {
+  due: Due;
+  now: Date;
+  provider: Session['provider'];
+}
+
+/**
+ * What to do with each selected server, given the snapshots that are there; the longest unprotected first, because the
+ * time of a run can end before its steps do.
+ *
+ * A server is skipped when the snapshot that is due exists and has not failed, when one of its series is still
+ * being made, or when the cloud is busy with it.
+ */
+export function planSnapshots(
+  servers: readonly Server[],
+  snapshots: readonly Snapshot[],
+  { due, now, provider }: PlanOptions,
+): Step[] {
+  const series = Map.groupBy(
+    snapshots.filter(({ policy }) => policy === due.policy),
+    ({ region, server }) => `${region} ${server}`,
+  );
+  const seriesOf = ({ region, id }: Server) => series.get(`${region} ${id}`) ?? [];
+  return byNeed(servers, seriesOf, now).map((server): Step => {
+    const skip = (reason: Reason): Step => ({ action: 'skip', server, reason });
+    const alive = seriesOf(server).filter((s) => s.state !== 'failed' && !isStuck(s, server.taskState, now));
+    const taken = alive.find(due.isMet);
+    if (taken) return skip({ code: 'ALREADY_TAKEN', image: taken.id, status: taken.status });
+    if (server.volumeBacked && provider === 'rackspace') {
+      return { action: 'fail', server, reason: { code: 'VOLUME_SERVER_AT_RACKSPACE' } };
+    }
+    if (server.taskState !== null) return skip({ code: 'SERVER_BUSY', taskState: server.taskState });
+    const pending = alive.find(({ state }) => state === 'pending');
+    if (pending) return skip({ code: 'SNAPSHOT_PENDING', image: pending.id, status: pending.status });
+    return {
+      action: 'take',
+      server,
+      image: { name: imageName(server, due.policy, due.slot), metadata: due.metadata(server) },
+    };
+  });
+}
+
+/** Those without a good snapshot first, then by the newest good one, the oldest first. */
+function byNeed(
+  servers: readonly Server[],
+  seriesOf: (server: Server) => readonly Snapshot[],
+  now: Date,
+): Server[] {
+  const newestMs = new Map(
+    servers.map((server) => {
+      const good = seriesOf(server).filter(({ state, slot }) => state === 'good' && slot <= now);
+      return [server, Math.max(0, ...good.map(({ slot }) => slot.getTime()))];
+    }),
+  );
+  return servers.toSorted((a, b) => newestMs.get(a)! - newestMs.get(b)!);
+}
+
+/** The name of a snapshot: begins with the server's, ends as marker.ts asks for. */
+export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, slot: Date): string {
+  const suffix = nameEnding(policy, slot);
+  const printable = server.name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').trim() || server.id;
+  return printable.slice(0, LONGEST_NAME - suffix.length).toWellFormed() + suffix;
+}
+
+/**
+ * Takes the snapshots that an event asks for, or plans them when it is a dry run. Returns when the cloud has
+ * accepted them; it makes them in its own time, and cleanup sees how they ended.
+ *
+ * @throws {Refusal} for a schedule that has not fired yet, or a region that the account lacks.
+ */
+export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
+  const { owner, now, policies } = run;
+  const due = isAdhoc(event) ? dueByHand(event, run) : dueBySchedule(event, run);
+  const { projectId, provider } = session;
+  const { ids = [], only }: Selector = event.servers;
+
+  const since = lookedForSince(event, now);
+  const { regions, unsure, unreadable } = await survey(session, event.regions, {
+    owner,
+    ids: [...ids, ...(only?.ids ?? [])],
+    since,
+  });
+  const readers = new Map(
+    regions.map((one) => [one.region, readerOf(one, readAs(event, due), { owner, projectId, policies })]),
+  );
+  const snapshots = regions
+    .flatMap(({ region, images, volumeSnapshots }) =>
+      images.map((image) => readers.get(region)!(image, volumeSnapshots)),
+    )
+    .filter((read) => typeof read === 'object');
+  const servers = regions.flatMap((r) => r.servers);
+  const selection = selectServers(servers, event.servers);
+  const young = snapshots.filter(
+    ({ policy, createdAt }) => (isAdhoc(event) || policy === due.policy) && createdAt >= since,
+  );
+  const unknown = unknownServers(unsure, young, event.servers);
+  const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
+  const steps = run.since ? turned(planned, now, run.since) : planned;
+  const toTake = steps.filter(({ action }) => action === 'take').map(({ server }) => server);
+  if (!event.dryRun) await spreadUnderLimits(session, toTake);
+  const take: Taking = {
+    session,
+    due,
+    inheriting: inheritingMaker(regions),
+    readerFor: (region) => readers.get(region)!,
+  };
+  const found = await pMap(steps, (step) => (event.dryRun ? dryStep(step) : takeStep(take, step)), {
+    concurrency: AT_ONCE,
+  });
+  const { entries, warnings } = await confirmTaken(take, found);
+
+  const isByHand = isAdhoc(event) || only !== undefined;
+  const unmatched = selection.unmatched.map(
+    (selector): Finding => ({ code: 'SELECTOR_UNMATCHED', selector, isPart: only !== undefined }),
+  );
+  const failures = [
+    ...unreadableRegions('snapshot', unreadable),
+    // Whoever asks for a snapshot by hand relies on it.
+    ...(isByHand ? unmatched : []),
+  ];
+  const nextRun = isAdhoc(event) ? undefined : event.schedule.next(now);
+  return finishReport({
+    job: 'snapshot',
+    policy: due.policy,
+    owner,
+    account: event.account,
+    dryRun: event.dryRun,
+    slot: isoSeconds(due.slot),
+    lateSeconds: Math.floor((now.getTime() - due.slot.getTime()) / 1000),
+    ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
+    failures,
+    unreadable,
+    ...leftOf(entries),
+    warnings: [
+      ...(isByHand ? [] : unmatched),
+      ...regions.flatMap(({ region, doubts }) =>
+        doubts.map((problem): Finding => ({ code: 'SERVERS_DOUBTFUL', region, problem })),
+      ),
+      ...warnings,
+      ...regionsWithoutCleanup(event, entries, policies).map(
+        (where): Finding => ({ code: 'EXPIRY_WITHOUT_CLEANUP', where }),
+      ),
+    ],
+    nothingSelected: selection.unmatched.length > 0 || selection.servers.length === 0,
+    entries: [
+      ...unknown,
+      ...missing(
+        selection.missingIds.filter((id) => !unknown.some(({ server }) => server === id)),
+        only !== undefined,
+        unreadable.length > 0,
+      ),
+      ...entries,
+    ],
+  });
+}
+
+/**
+ * A server that the listing lacks is looked for while it has a young snapshot: those that are gone are not asked for for
+ * ever.
+ */
+function lookedForSince(event: Policy | Adhoc, now: Date): Date {
+  const everyMs = isAdhoc(event) ? 0 : (intervalMs(event.schedule, now) ?? 0);
+  return new Date(now.getTime() - Math.max(3 * everyMs, DAY_MS));
+}
+
+/** A policy as it reads images: an ad-hoc event adopts none. */
+function readAs(event: Policy | Adhoc, { policy }: Due): ReadingPolicy {
+  return isAdhoc(event) ? { policy, servers: event.servers, adopt: undefined } : event;
+}
+
+/** Whether an image of a server would inherit that something else has made it. */
+type Inheritance = 'certain' | 'possible' | 'none';
+
+/**
+ * The servers whose images would say that Rackspace's own schedule has made them, which deletes the oldest of its images
+ * (elsewhere, servers that were made from an image that was moved from Rackspace): all but those whose own image is
+ * listed, and says no such thing. Where that image is not listed, an earlier snapshot of the server may show it.
+ */
+function inheritingMaker(regions: readonly RegionSurvey[]): Map<Server, Inheritance> {
+  return new Map(
+    regions.flatMap(({ servers, images }) => {
+      const says = ({ properties }: Image) => (properties[CREATED_BY_KEY] ?? CREATED_BY) !== CREATED_BY;
+      const imageOf = new Map(images.map((image) => [image.id, image]));
+      const shown = new Set(images.filter(says).map(({ properties }) => properties.autosnap_server));
+      return servers.map((server): [Server, Inheritance] => {
+        const base = imageOf.get(server.imageId ?? '');
+        if (base ? says(base) : shown.has(server.id)) return [server, 'certain'];
+        return [server, base && !shown.has(server.id) ? 'none' : 'possible'];
+      });
+    }),
+  );
+}
+
+/**
+ * The same steps, begun at another one in each run that goes on with what others have left: servers that use up the time
+ * of a run, each time, do not keep others from their turn.
+ */
+function turned(steps: Step[], now: Date, since: Date): Step[] {
+  const part = ((now.getTime() - since.getTime()) / 60_000) * 0.618;
+  const start = Math.floor(steps.length * (part % 1));
+  return [...steps.slice(start), ...steps.slice(0, start)];
+}
+
+/** What goes on later: that for which there was no time, and the servers that were busy. */
+function leftOf(entries: readonly Entry[]): Pick<Report, 'left'> {
+  const late = entries.filter(({ outcome }) => outcome === 'deferred').length;
+  const busy = entries.filter(({ outcome, code }) => outcome === 'skipped' && BUSY.includes(code));
+  const names = busy.slice(0, MOST_NAMES).map(({ name, region }) => `${name} in ${region}`);
+  if (busy.length > MOST_NAMES) names.push(`${busy.length - MOST_NAMES} more`);
+  if (late + busy.length === 0) return {};
+  return {
+    left: {
+      ...(late > 0 ? { outOfTime: `${late} of ${entries.length} servers are left` } : {}),
+      ...(busy.length > 0 ? { busy: names.join(', ') } : {}),
+    },
+  };
+}
+
+function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }: Run): Due {
+  const slot = schedule.slot(since);
+  if (!slot) {
+    throw new Refusal('The event is refused', [
+      'schedule: has not fired yet: to take a snapshot now, send an ad-hoc event',
+    ]);
+  }
+  return {
+    policy,
+    slot,
+    until: endOfSlot(schedule, since),
+    // A newer one is as good: the schedule may have been moved since.
+    isMet: (snapshot) =>
+      schedule.covers(snapshot.slot, since) || (snapshot.slot > slot && snapshot.slot <= now),
+    metadata: (server) => {
+      const blueprint = blueprintText(server, imageName(server, policy, slot));
+      return markerOf({ owner, policy, server: server.id, slot, blueprint });
+    },
+  };
+}
+
+/** A little before the next slot: a request may have to wait for its turn. */
+function endOfSlot(schedule: Schedule, since: Date): Date | undefined {
+  const next = schedule.next(since);
+  const everyMs = intervalMs(schedule, since) ?? 0;
+  return next && new Date(next.getTime() - Math.min(LAST_MS, everyMs / 60));
+}
+
+/** By hand there is no schedule: a retry is known by its request, or by its invocation's id, which stays the same. */
+function dueByHand(
+  { expires: afterMs, request: named }: Adhoc,
+  { owner, now, since = now, requestId }: Run,
+): Due {
+  const request = named ?? requestId;
+  // From its creation: a server may have been busy until now.
+  const expires = () => (afterMs === undefined ? undefined : new Date(Date.now() + afterMs));
+  return {
+    policy: ADHOC,
+    slot: since,
+    until: new Date(since.getTime() + ADHOC_MS - LAST_MS),
+    // A restore's request may have the same name.
+    isMet: (snapshot) => snapshot.request === request && !snapshot.safety,
+    metadata: (server) =>
+      markerOf({
+        owner,
+        server: server.id,
+        slot: since,
+        expires: expires(),
+        request,
+        blueprint: blueprintText(server, imageName(server, ADHOC, since)),
+      }),
+  };
+}
+
+/**
+ * The servers that the policy may mean, because it names them or has young snapshots of them, and of which nobody knows
+ * whether they are there: such as those in a cell that is down.
+ */
+function unknownServers(
+  unsure: readonly UnsureServer[],
+  young: readonly Snapshot[],
+  selector: Policy['servers'],
+): Entry[] {
+  return [...Map.groupBy(unsure, ({ id }) => id)].flatMap(([id, all]): Entry[] => {
+    const snapshot = young.find(({ server }) => server === id);
+    const { region, problem } = all.find((one) => one.region === snapshot?.region) ?? all[0]!;
+    const name = snapshot && serverNameIn(snapshot);
+    const isNamed = (selector.only ?? selector).ids?.includes(id);
+    if (!(snapshot || isNamed) || !maySelect(id, name, selector)) return [];
+    const reason = reasonOf({ code: 'SERVER_UNKNOWN', server: id, problem });
+    return [{ server: id, name: name ?? id, region, outcome: 'failed', ...reason }];
+  });
+}
+
+function missing(missingIds: Selection['missingIds'], isPart: boolean, someUnreadable: boolean): Entry[] {
+  const code = someUnreadable ? 'ID_UNREADABLE' : isPart ? 'ID_NOT_IN_POLICY' : 'ID_UNKNOWN';
+  return missingIds.map((server) => ({
+    server,
+    name: server,
+    region: NOWHERE,
+    outcome: 'failed',
+    ...reasonOf({ code }),
+  }));
+}
+
+function dryStep(step: Step): Entry {
+  return step.action === 'take'
+    ? {
+        ...entryOf(step.server),
+        outcome: 'planned',
+        ...reasonOf({ code: 'WOULD_TAKE', name: step.image.name }),
+      }
+    : unchanged(step);
+}
+
+function unchanged({ server, action, reason }: Extract<Step, { reason: Reason }>): Entry {
+  return { ...entryOf(server), outcome: action === 'skip' ? 'skipped' : 'failed', ...reasonOf(reason) };
+}
+
+function entryOf({ id, name, region }: Server): Pick<Entry, 'server' | 'name' | 'region'> {
+  return { server: id, name, region };
+}
+
+/** What a run takes snapshots with. */
+interface Taking {
+  session: Session;
+  due: Due;
+  inheriting: ReadonlyMap<Server, Inheritance>;
+  readerFor(region: string): Reader;
+}
+
+async function takeStep(taking: Taking, step: Step): Promise<Entry> {
+  if (step.action !== 'take') return unchanged(step);
+  const { session, due } = taking;
+  const { server, image } = step;
+  const entry = entryOf(server);
+  if (due.until && new Date() >= due.until) {
+    return { ...entry, outcome: 'deferred', ...reasonOf({ code: 'NEXT_SLOT' }) };
+  }
+  if (due.until && cloudTime(session) >= due.until) {
+    const minutes = Math.round((session.clockAheadMs ?? 0) / 60_000);
+    return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOCK_AHEAD', minutes }) };
+  }
+  if (cloudTime(session).getTime() < due.slot.getTime() - EARLY_MS) {
+    const minutes = Math.round(-(session.clockAheadMs ?? 0) / 60_000);
+    return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOCK_BEHIND', minutes }) };
+  }
+  const look = () => lookFor(taking, server, image);
+  try {
+    const inherits = taking.inheriting.get(server) ?? 'possible';
+    const id = await createOnce(() => createOwnImage(session, server, image, { inherits, look }), look);
+    if (id === undefined) {
+      return { ...entry, outcome: 'failed', ...reasonOf({ code: 'IMAGE_NOT_FOUND', name: image.name }) };
+    }
+    const delaySeconds = Math.max(0, Math.round((Date.now() - due.slot.getTime()) / 1000));
+    const reason = reasonOf({ code: 'TAKEN', name: image.name });
+    return { ...entry, outcome: 'taken', ...reason, delaySeconds, image: id };
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    const { code, message } = error;
+    if (code === 'OUT_OF_TIME') return { ...entry, outcome: 'deferred', ...reasonOf({ code: 'DEADLINE' }) };
+    if (code === 'CONFLICT') return { ...entry, outcome: 'skipped', ...reasonOf({ code, message }) };
+    if (code === 'NOT_FOUND' && (await isGone(session, server))) {
+      return { ...entry, outcome: 'skipped', ...reasonOf({ code: 'SERVER_GONE_BY_NOW' }) };
+    }
+    return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOUD', ...factsOf(error) }) };
+  }
+}
+
+/** Whether a server has been deleted since it was listed. */
+async function isGone(session: Session, { region, id }: Server): Promise<boolean> {
+  try {
+    return (await getServer(session, region, id)) === undefined;
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    return false;
+  }
+}
+
+/** The image of a server that is what is due, as the cloud has it now. */
+async function lookFor(
+  { session, due, readerFor }: Taking,
+  server: Server,
+  { name }: NewImage,
+): Promise<string | undefined> {
+  const { region } = server;
+  for (const candidate of await listImages(session, region, name)) {
+    const volumeSnapshots = await getVolumeSnapshots(session, region, candidate.volumeSnapshotIds);
+    const found = readerFor(region)(candidate, volumeSnapshots);
+    const isDue =
+      typeof found === 'object' &&
+      found.server === server.id &&
+      found.policy === due.policy &&
+      due.isMet(found) &&
+      found.state !== 'failed';
+    if (isDue) return found.id;
+  }
+  return undefined;
+}
+
+/**
+ * {@link createImage}.
+ *
+ * @param inherits whether the image would inherit that something else has made it: then it says that we have. Where the
+ *   cloud refuses to have that written, the image is made without it, unless it is certain that it would be no use.
+ * @param look finds the image: a request may have been carried out although it was refused.
+ */
+export async function createOwnImage(
+  session: Session,
+  server: Pick<Server, 'id' | 'region'>,
+  wanted: NewImage,
+  { inherits, look }: { inherits: Inheritance; look: () => Promise<string | undefined> },
+): Promise<string | undefined> {
+  const image = { ...wanted, metadata: { ...wanted.metadata, ...typeOn(session) } };
+  if (inherits === 'none') return createImage(session, server, image);
+  try {
+    const metadata = { ...image.metadata, [CREATED_BY_KEY]: CREATED_BY };
+    return await createImage(session, server, { ...image, metadata });
+  } catch (error) {
+    if (!isCloudError(error, 'FORBIDDEN', 'BAD_REQUEST')) throw error;
+    if (inherits === 'possible') return (await look()) ?? createImage(session, server, image);
+    throw restated(
+      error,
+      `its image would inherit that something else has made it, and the cloud does not let ${CREATED_BY_KEY} be overwritten: ${error.message}`,
+    );
+  }
+}
+
+/**
+ * What Nova says itself of the image of a server whose disk is no volume. The image of any other server inherits its type
+ * from the image that the root volume was made from: it may say that it is a backup of another server, of which that
+ * server's createBackup keeps only so many. Rackspace makes no images of servers whose disk is a volume.
+ *
+ * `POST /servers/{id}/action` createBackup: Nova compute API 2.1.
+ */
+function typeOn({ provider }: Session): Record<string, string> {
+  return provider === 'rackspace' ? {} : { image_type: 'snapshot' };
+}
+
+/**
+ * createImage, where an answer that leaves it open whether the request was carried out is followed by a look, and
+ * only then by one more request.
+ *
+ * @returns the image's id; undefined when the cloud has accepted the request, and there is no image.
+ */
+async function createOnce(
+  create: () => Promise<string | undefined>,
+  look: () => Promise<string | undefined>,
+): Promise<string | undefined> {
+  try {
+    return (await create()) ?? (await look());
+  } catch (error) {
+    if (!isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER')) throw error;
+    return (await look()) ?? (await create()) ?? (await look());
+  }
+}
+
+/**
+ * What was taken, as it is in the end: an image that the cloud has promised and does not have was not taken, nor was one
+ * that the next run would not recognise. What a new listing lacks is asked for by itself.
+ */
+async function confirmTaken(
+  { session, readerFor }: Taking,
+  entries: readonly Entry[],
+): Promise<{ entries: Entry[]; warnings: Finding[] }> {
+  const taken = entries.filter(({ outcome }) => outcome === 'taken');
+  const problems = new Map<Entry, Reason>();
+  const warnings: Finding[] = [];
+  for (const [region, its] of Map.groupBy(taken, (entry) => entry.region)) {
+    try {
+      const listed = await listImagesById(session, region, new Set(its.map(({ image }) => image!)));
+      const isOnVolumes = [...listed.values()].some((image) => image.volumeSnapshotIds.length > 0);
+      const volumeSnapshots = isOnVolumes ? await listVolumeSnapshots(session, region) : [];
+      for (const entry of its) {
+        const image = listed.get(entry.image!) ?? (await getImage(session, region, entry.image!));
+        const problem: Reason | undefined = image
+          ? rejection(image, readerFor(region)(image, await neededBy(session, image, volumeSnapshots)))
+          : { code: 'IMAGE_LOST', image: entry.image! };
+        if (problem) problems.set(entry, problem);
+      }
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
+      warnings.push({ code: 'TAKEN_UNCONFIRMED', region, message: error.message });
+    }
+  }
+  return {
+    warnings,
+    entries: entries.map((entry) => {
+      const reason = problems.get(entry);
+      return reason ? { ...entry, outcome: 'failed', ...reasonOf(reason) } : entry;
+    }),
+  };
+}
+
+/** The volume snapshots that an image names: listed ones, and what the listing lacks, one by one. */
+async function neededBy(
+  session: Session,
+  { region, volumeSnapshotIds }: Image,
+  listed: readonly VolumeSnapshot[],
+): Promise<VolumeSnapshot[]> {
+  const found = listed.filter(({ id }) => volumeSnapshotIds.includes(id));
+  const missing = volumeSnapshotIds.filter((id) => !found.some((one) => one.id === id));
+  return [...found, ...(await getVolumeSnapshots(session, region, missing))];
+}
+
+/** Why a new image of ours is no use, and what to do; undefined for one that the next run will recognise, and not take again. */
+function rejection({ id }: Image, read: ReturnType<Reader>): Reason | undefined {
+  if (typeof read === 'object') {
+    return read.state === 'failed' ? { code: 'IMAGE_FAILED', image: id, status: read.status } : undefined;
+  }
+  return read === undefined ? { code: 'MARKER_LOST', image: id } : { code: 'IMAGE_REJECTED', problem: read };
+}
+
+/** The regions in which snapshots were taken that have an end, and that no cleanup of the deployment looks at. */
+function regionsWithoutCleanup(
+  event: Policy | Adhoc,
+  entries: readonly Entry[],
+  policies: Run['policies'],
+): string[] {
+  if (!isAdhoc(event) || event.expires === undefined || !policies) return [];
+  const looks = (region: string) =>
+    policies.some(
+      (one) => covers(one.account ?? event.account, event.account) && (one.regions?.includes(region) ?? true),
+    );
+  const taken = new Set(entries.filter(({ outcome }) => outcome === 'taken').map(({ region }) => region));
+  return [...taken].filter((region) => !looks(region));
+}

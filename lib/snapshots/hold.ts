@@ -1,0 +1,106 @@
+import { isoSeconds, parseEnd } from '../config/dates.ts';
+import { ADHOC, type Hold } from '../config/policy.ts';
+import { Refusal } from '../config/validation-error.ts';
+import { explain, isCloudError, restated } from '../openstack/errors.ts';
+import { getImage, type Image, setProperty } from '../openstack/images.ts';
+import type { Session } from '../openstack/session.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import { finishReport, type Report } from '../reporting/report.ts';
+import { reasonOf } from '../reporting/sentences.ts';
+import type { Run } from '../runtime/run.ts';
+import { readMarker } from './marker.ts';
+import { exposedBecause } from './retention.ts';
+
+/**
+ * Puts a hold on an image, or takes it off: while it lasts, no rotation deletes the image or counts it.
+ *
+ * @throws {Refusal} when no region has the image, it belongs to another project, or the hold would be over already.
+ */
+export async function hold(session: Session, event: Hold, run: Run): Promise<Report> {
+  const { owner, now } = run;
+  const until = 'hold' in event ? event.until : 'none';
+  if (until !== 'none' && until !== 'forever' && parseEnd(until)! <= now) {
+    throw new Refusal('The event is refused', [`until: ${until} has passed: give a later one, or "forever"`]);
+  }
+  const id = 'hold' in event ? event.hold : event.release;
+  const image = await find(session, id);
+  if (image?.owner !== session.projectId) {
+    throw new Refusal('The event is refused', [
+      `${'hold' in event ? 'hold' : 'release'}: this project has no image ${id} in ${session.regions.join(', ')}`,
+    ]);
+  }
+  try {
+    if (!event.dryRun) await setProperty(session, image, 'autosnap_hold', until);
+  } catch (error) {
+    if (isCloudError(error, 'FORBIDDEN')) throw new Refusal('The hold is refused', [explain(error)]);
+    throw error;
+  }
+  const server = image.properties.autosnap_server ?? image.properties.instance_uuid ?? '';
+  const done = until === 'none' ? 'released' : 'held';
+  return finishReport({
+    job: 'hold',
+    policy: image.properties.autosnap_policy ?? '',
+    owner,
+    account: event.account,
+    dryRun: event.dryRun,
+    failures: [],
+    warnings: [],
+    nothingSelected: false,
+    entries: [
+      {
+        server,
+        name: image.name,
+        region: image.region,
+        image: id,
+        outcome: event.dryRun ? 'planned' : done,
+        ...reasonOf(until === 'none' ? released(image, session, run) : heldUntil(until)),
+      },
+    ],
+  });
+}
+
+function heldUntil(until: string): Reason {
+  return until === 'forever' ? { code: 'HELD' } : { code: 'HELD_UNTIL', until };
+}
+
+/** What becomes of an image without its hold. */
+function released(
+  image: Image,
+  { projectId }: Pick<Session, 'projectId'>,
+  { owner, policies }: Pick<Run, 'owner' | 'policies'>,
+): Reason {
+  const properties = { ...image.properties, autosnap_hold: 'none' };
+  const scheduleOf = (name: string) => policies?.find(({ policy }) => policy === name)?.schedule;
+  const read = readMarker({ ...image, properties }, { owner, projectId, scheduleOf });
+  if (read === undefined) {
+    return { code: policies?.some(({ adopt }) => adopt) ? 'RELEASED_UNMARKED' : 'RELEASED_FOREIGN' };
+  }
+  if (typeof read === 'string') return { code: 'RELEASED_UNREADABLE', problem: read };
+  if (image.protected) return { code: 'RELEASED_PROTECTED' };
+  const exposed = exposedBecause(read);
+  if (exposed) return exposed;
+  if (read.policy === ADHOC) {
+    return read.expires
+      ? { code: 'RELEASED_ADHOC_UNTIL', until: isoSeconds(read.expires) }
+      : { code: 'RELEASED_ADHOC' };
+  }
+  return policies && !policies.some(({ policy }) => policy === read.policy)
+    ? { code: 'RELEASED_WITHOUT_POLICY', policy: read.policy }
+    : { code: 'RELEASED' };
+}
+
+async function find(session: Session, id: string): Promise<Image | undefined> {
+  const answers = await Promise.allSettled(session.regions.map((region) => getImage(session, region, id)));
+  const images = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const found = images.find((image) => image !== undefined);
+  const failed = answers.findIndex(({ status }) => status === 'rejected');
+  const failure = answers[failed];
+  if (found || failure?.status !== 'rejected') return found;
+  const { reason } = failure;
+  throw isCloudError(reason)
+    ? restated(
+        reason,
+        `${session.regions[failed]} can't be read, and the image may be there: ${reason.message}`,
+      )
+    : reason;
+}

@@ -1,0 +1,233 @@
+import pMap from 'p-map';
+import { Refusal } from '../config/validation-error.ts';
+import { separateThrowAways } from '../drill/ownership.ts';
+import { listServers, type Server } from '../openstack/compute.ts';
+import { isCloudError } from '../openstack/errors.ts';
+import { listImages } from '../openstack/images.ts';
+import { getServer } from '../openstack/servers.ts';
+import type { Session } from '../openstack/session.ts';
+import { getVolumeSnapshot, listVolumeSnapshots, type VolumeSnapshot } from '../openstack/volumes.ts';
+import { blueprintIn, isId } from './marker.ts';
+import { hasVolumesOf, UNREADABLE } from './ownership.ts';
+import type { RegionSurvey, Survey, UnsureServer } from './region-inventory.ts';
+
+const AT_ONCE = 8;
+
+interface Wanted {
+  /** Whose images and servers matter. */
+  owner: string;
+  /** Servers that are looked for whether or not they are listed. */
+  ids?: readonly string[] | undefined;
+  /** Servers whose newest images are older are not looked for; unless told, all that our images name are. */
+  since?: Date | undefined;
+}
+
+/**
+ * Lists the servers and images of each region. One region's failure does not stop another's.
+ *
+ * A listing proves that something is there, never that it is not. So the servers that `wanted.ids` and our images name,
+ * and the volume snapshots that our images name, are asked for one by one where the listing lacks them; only a 404 says
+ * that they are gone.
+ *
+ * @param regions the policy's regions; all of the catalogue when undefined.
+ * @throws {Refusal} when a region is wanted that the catalogue lacks.
+ */
+export async function survey(
+  session: Session,
+  regions: readonly string[] | undefined,
+  wanted: Wanted,
+): Promise<Survey> {
+  const known = session.regions;
+  const unknown = regions?.filter((region) => !known.includes(region)) ?? [];
+  if (unknown.length > 0) {
+    throw new Refusal(
+      'The event is refused',
+      unknown.map(
+        (region) => `regions: the account has no region "${region}": it has ${known.join(', ') || 'none'}`,
+      ),
+    );
+  }
+  const found: Survey = { regions: [], unsure: [], throwAways: [], unreadable: [] };
+  await pMap(new Set(regions ?? known), async (region) => {
+    try {
+      const { throwAways, unsure, ...surveyed } = await surveyRegion(session, region, wanted);
+      found.regions.push(surveyed);
+      found.throwAways.push(...throwAways);
+      found.unsure.push(...unsure);
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
+      found.unreadable.push({ region, problem: error.message });
+    }
+  });
+  found.regions.sort((a, b) => (a.region < b.region ? -1 : 1));
+  const there = new Set(
+    [...found.regions.flatMap(({ servers }) => servers), ...found.throwAways].map(({ id }) => id),
+  );
+  return {
+    ...found,
+    regions: distinct(found.regions),
+    unsure: found.unsure.filter(({ id }) => !there.has(id)),
+  };
+}
+
+/**
+ * The same regions with each server and each image in one of them. Regions that share a service list the same things: a
+ * server belongs to the first that lists it, an image to the region of its server, or else to the first.
+ */
+function distinct(regions: readonly RegionSurvey[]): RegionSurvey[] {
+  const homeOf = new Map<string, string>();
+  for (const { region, servers } of regions)
+    for (const { id } of servers) if (!homeOf.has(id)) homeOf.set(id, region);
+  const imageIn = new Map<string, string>();
+  for (const { region, images } of regions) {
+    for (const { id, properties } of images) {
+      const home = homeOf.get(properties.autosnap_server ?? properties.instance_uuid ?? '');
+      if (!imageIn.has(id) || home === region) imageIn.set(id, region);
+    }
+  }
+  return regions.map((one) => ({
+    ...one,
+    servers: one.servers.filter(({ id }) => homeOf.get(id) === one.region),
+    images: one.images.filter(({ id }) => imageIn.get(id) === one.region),
+  }));
+}
+
+async function surveyRegion(
+  session: Session,
+  region: string,
+  { owner, ids = [], since = new Date(0) }: Wanted,
+): Promise<RegionSurvey & Pick<Survey, 'throwAways' | 'unsure'>> {
+  const [servers, images] = await Promise.all([listServers(session, region), listImages(session, region)]);
+  const ours = images.filter(({ properties }) => properties.autosnap_owner === owner);
+  const named = ours.flatMap(({ properties, createdAt }) =>
+    createdAt >= since ? (properties.autosnap_server ?? []) : [],
+  );
+  const needed = images.filter(hasVolumesOf(owner)).flatMap(({ volumeSnapshotIds }) => volumeSnapshotIds);
+  const [missing, volumes] = await Promise.all([
+    findServers(session, region, without(servers, [...ids, ...named])),
+    findVolumeSnapshots(session, region, needed),
+  ]);
+  const found = [...servers, ...missing.found];
+  const { lasting, throwAways } = separateThrowAways(found, images, session.projectId);
+  return {
+    region,
+    servers: lasting,
+    throwAways,
+    images,
+    volumeSnapshots: [...volumes.found, ...volumes.unread.keys().map((id) => unreadable(region, id))],
+    ...(volumes.problem === undefined ? {} : { volumesUnread: volumes.problem }),
+    gone: missing.gone,
+    unsure: missing.unsure,
+    doubts: [...new Set([...missing.unsure.map(({ problem }) => problem), ...volumes.unread.values()])],
+  };
+}
+
+/**
+ * The volume snapshots of a region, where some are needed; those that the listing lacks are asked for one by one. Where the
+ * volumes' service can't list them, nothing is known of any: servers whose disks are no volumes do without.
+ */
+async function findVolumeSnapshots(
+  session: Session,
+  region: string,
+  needed: readonly string[],
+): Promise<{ found: VolumeSnapshot[]; unread: ReadonlyMap<string, string>; problem?: string }> {
+  if (needed.length === 0) return { found: [], unread: new Map() };
+  try {
+    const listed = await listVolumeSnapshots(session, region);
+    const more = await lookFor(without(listed, needed), (id) => getVolumeSnapshot(session, region, id));
+    return { found: [...listed, ...more.found], unread: more.unread };
+  } catch (error) {
+    if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
+    const problem = error.message;
+    return { found: [], unread: new Map(needed.map((id) => [id, problem])), problem };
+  }
+}
+
+/** Asks a region for servers that its listing lacks, one by one. */
+export async function findServers(
+  session: Session,
+  region: string,
+  ids: Iterable<string>,
+): Promise<{ found: Server[]; gone: ReadonlySet<string>; unsure: UnsureServer[] }> {
+  const { found, gone, unread } = await lookFor(ids, (id) => getServer(session, region, id));
+  return { found, gone, unsure: [...unread].map(([id, problem]) => ({ region, id, problem })) };
+}
+
+/** Those of some ids that a listing lacks; what is no id is left out. */
+export function without(listed: readonly { id: string }[], ids: readonly string[]): Set<string> {
+  return new Set(ids.filter(isId)).difference(new Set(listed.map(({ id }) => id)));
+}
+
+async function lookFor<T>(ids: Iterable<string>, get: (id: string) => Promise<T | undefined>) {
+  const result = {
+    found: [] as T[],
+    gone: new Set<string>(),
+    /** What the cloud has answered, by the id. */
+    unread: new Map<string, string>(),
+  };
+  await pMap(
+    ids,
+    async (id) => {
+      try {
+        const one = await get(id);
+        if (one) result.found.push(one);
+        else result.gone.add(id);
+      } catch (error) {
+        if (!isCloudError(error)) throw error;
+        result.unread.set(id, error.message);
+      }
+    },
+    { concurrency: AT_ONCE },
+  );
+  return result;
+}
+
+/** A volume snapshot that may be there: nobody knows. */
+function unreadable(region: string, id: string): VolumeSnapshot {
+  return { id, region, name: '', status: UNREADABLE, createdAt: new Date(0), volumeId: '' };
+}
+
+/**
+ * Those of some servers that no region of the account has: each region is asked for each of them, now.
+ *
+ * @returns the ids of those whose absence is certain, and what could not be found out about the others.
+ */
+export async function goneEverywhere(
+  session: Session,
+  ids: Iterable<string>,
+): Promise<{ gone: Set<string>; doubts: string[] }> {
+  const gone = new Set<string>();
+  const doubts: string[] = [];
+  await pMap(
+    new Set(ids),
+    async (id) => {
+      try {
+        for (const region of session.computeRegions) if (await getServer(session, region, id)) return;
+        gone.add(id);
+      } catch (error) {
+        if (!isCloudError(error)) throw error;
+        doubts.push(error.message);
+      }
+    },
+    { concurrency: AT_ONCE },
+  );
+  return { gone, doubts };
+}
+
+/**
+ * Some servers, and each region that their snapshots say they were in; undefined for a server of which none says it. Regions
+ * may share an image service, so the region of the images does not tell.
+ */
+export function homesOf(
+  servers: ReadonlySet<string>,
+  regions: readonly RegionSurvey[],
+): [server: string, region: string | undefined][] {
+  const homes = new Map([...servers].map((server) => [server, new Set<string>()]));
+  for (const image of regions.flatMap(({ images }) => images)) {
+    const region = blueprintIn(image)?.region;
+    if (region) homes.get(image.properties.autosnap_server ?? '')?.add(region);
+  }
+  return [...homes].flatMap(([server, its]): [string, string | undefined][] =>
+    its.size > 0 ? [...its].map((region) => [server, region]) : [[server, undefined]],
+  );
+}

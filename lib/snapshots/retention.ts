@@ -1,0 +1,209 @@
+import { Temporal } from 'temporal-polyfill';
+import { remembered } from '../config/memoize.ts';
+import type { Keep } from '../config/policy.ts';
+import { PERIOD_CODES, type Period, type Reason } from '../reporting/reasons.ts';
+import type { Snapshot } from './marker.ts';
+
+const HOUR_MS = 3_600_000;
+/** A failed snapshot stays this long, for somebody to look at. */
+const FAILED_FOR_MS = 24 * HOUR_MS;
+
+/** What is to become of a snapshot, and why. */
+export interface Decision {
+  snapshot: Snapshot;
+  keep: boolean;
+  /** Never empty. */
+  reasons: Reason[];
+}
+
+export interface RetentionOptions {
+  now: Date;
+  /** For the calendar periods. */
+  timezone: string;
+}
+
+const PERIODS: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
+  // With the offset: the hour that a clock change repeats is two hours.
+  hourly: (t) => `${t.toPlainDate()}T${String(t.hour).padStart(2, '0')}${t.offset}`,
+  daily: (t) => `${t.toPlainDate()}`,
+  weekly: (t) => `${t.yearOfWeek}-W${String(t.weekOfYear).padStart(2, '0')}`,
+  monthly: (t) => `${t.toPlainDate().toPlainYearMonth()}`,
+  yearly: (t) => `${t.year}`,
+};
+
+/**
+ * Decides what to keep of one series. Only good snapshots count, by the slot they were made for; kept is the union
+ * of what the rules ask for, what is held or others can see, and everything that is pending, unknown or dated in the
+ * future; and the newest slot that is known to boot, because a newer one that nobody has tried is only a hope. A failed
+ * snapshot goes a day later, once there is a newer good one; one that has still a part of its data, only when the rules
+ * would let it go if it were whole.
+ *
+ * The rules count slots, not images: the images of one slot, which two runs at once have made, take one place and are
+ * kept or released together.
+ *
+ * The order of `series` does not matter, nor does what is in it twice. Decisions come newest first.
+ *
+ * @throws {RangeError} when `keep` has no rule: nothing is ever deleted for want of one.
+ */
+export function retain(series: readonly Snapshot[], keep: Keep, options: RetentionOptions): Decision[] {
+  const { atLeast, ...rules } = keep;
+  if (Object.values(rules).every((rule) => rule === undefined)) throw new RangeError('no keep rule at all');
+
+  const snapshots = newestFirst(series);
+  const counted = snapshots.filter((s) => counts(s, options.now));
+  const slots = [...Map.groupBy(counted, ({ slot }) => slot.getTime()).values()];
+  const wanted = new Map<string, Reason[]>(counted.map(({ id }) => [id, []]));
+  const reasonsFor = ({ id }: Snapshot) => wanted.get(id)!;
+  const want: Want = (slot, reason) => {
+    for (const s of slot) reasonsFor(s).push(reason);
+  };
+
+  for (const [i, slot] of slots.slice(0, keep.last ?? 0).entries())
+    want(slot, { code: 'LAST', rank: i + 1, of: keep.last! });
+  for (const period of Object.keys(PERIODS) as Period[]) {
+    const n = keep[period];
+    if (n !== undefined) wantPeriods(slots, period, n, options.timezone, want);
+  }
+  if (keep.within !== undefined && slots[0]) {
+    const since = timeOf(slots[0]).getTime() - keep.within;
+    for (const slot of slots)
+      if (timeOf(slot).getTime() > since) want(slot, { code: 'WITHIN', ms: keep.within });
+  }
+  const proven = slots.find((slot) => slot.some(hasPassed));
+  if (proven) want(proven, { code: 'PROVEN' });
+  const everProven = slots.find((slot) => slot.some((s) => s.proven));
+  if (everProven && everProven !== proven) want(everProven, { code: 'PROVEN_ONCE' });
+  for (const s of counted) if (s.exposure) reasonsFor(s).push(exposedBecause(s)!);
+  for (const s of slots.slice(0, atLeast).flat()) {
+    if (reasonsFor(s).length === 0) reasonsFor(s).push({ code: 'AT_LEAST', count: atLeast });
+  }
+
+  const newestGood = counted[0];
+  return snapshots.map((snapshot) => {
+    const reasons = wanted.get(snapshot.id);
+    if (reasons && reasons.length > 0) return { snapshot, keep: true, reasons };
+    if (reasons) return { snapshot, keep: false, reasons: [{ code: 'NO_RULE' }] };
+    const kept =
+      uncounted(snapshot, newestGood, options.now) ?? keptIfWhole(snapshot, snapshots, keep, options);
+    return kept
+      ? { snapshot, keep: true, reasons: [kept] }
+      : { snapshot, keep: false, reasons: [{ code: 'FAILED' }] };
+  });
+}
+
+/** Why a snapshot that has lost a part of its data would be kept if it were whole; it counts for nothing all the same. */
+function keptIfWhole(
+  snapshot: Snapshot,
+  series: readonly Snapshot[],
+  keep: Keep,
+  options: RetentionOptions,
+): Reason | undefined {
+  if (!snapshot.partial) return undefined;
+  const others = series.filter(({ partial }) => !partial);
+  const whole: Snapshot = { ...snapshot, state: 'good', partial: false };
+  const decision = retain([...others, whole], keep, options).find((one) => one.snapshot === whole)!;
+  return decision.keep ? { code: 'PARTIAL', status: snapshot.status, reasons: decision.reasons } : undefined;
+}
+
+/** Notes down why the snapshots of a slot are kept. */
+type Want = (slot: readonly Snapshot[], reason: Reason) => void;
+
+const timeOf = ([one]: readonly Snapshot[]) => one!.slot;
+
+/** Newest first by slot, then by creation, then by id; each snapshot once. */
+function newestFirst(snapshots: readonly Snapshot[]): Snapshot[] {
+  return [...new Map(snapshots.map((s) => [s.id, s])).values()].sort(
+    (a, b) =>
+      b.slot.getTime() - a.slot.getTime() ||
+      b.createdAt.getTime() - a.createdAt.getTime() ||
+      (a.id < b.id ? 1 : -1),
+  );
+}
+
+/** Whether a snapshot counts for anything: it is good, not held, and not dated in the future. */
+export function counts(snapshot: Snapshot, now: Date): boolean {
+  return snapshot.state === 'good' && !heldBecause(snapshot, now) && snapshot.slot <= now;
+}
+
+/** Whether it is known to boot: it passed a drill, and none failed since. */
+export function hasPassed({ proven, drilled }: Snapshot): boolean {
+  return proven !== undefined && (drilled === undefined || drilled <= proven);
+}
+
+/** Why a hold keeps this snapshot now; undefined when none does. */
+export function heldBecause({ hold }: Snapshot, now: Date): Reason | undefined {
+  if (hold === 'protected') return { code: 'PROTECTED' };
+  if (hold === 'forever') return { code: 'HELD' };
+  return hold && now < hold ? { code: 'HELD_UNTIL', until: hold.toISOString() } : undefined;
+}
+
+/** Why a snapshot stays that others can see, or that is hidden; undefined for a private one. */
+export function exposedBecause({ exposure }: Snapshot): Reason | undefined {
+  return exposure === undefined ? undefined : { code: 'EXPOSED', exposure };
+}
+
+/** Why nothing deletes this snapshot now, whatever the rules say; undefined when they decide. */
+export function staysBecause(snapshot: Snapshot, now: Date): Reason | undefined {
+  return heldBecause(snapshot, now) ?? exposedBecause(snapshot);
+}
+
+/**
+ * Ad-hoc snapshots are nobody's series: none is ever rotated for the sake of another. One that was made with an
+ * end goes once that has passed, if it has finished one way or the other.
+ */
+export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
+  const { expires, state } = snapshot;
+  const kept =
+    staysBecause(snapshot, now) ??
+    (state === 'pending' || state === 'unknown' ? notFinished(snapshot) : undefined);
+  if (kept) return { snapshot, keep: true, reasons: [kept] };
+  if (!expires) return { snapshot, keep: true, reasons: [{ code: 'ADHOC' }] };
+  const until = expires.toISOString();
+  return now < expires
+    ? { snapshot, keep: true, reasons: [{ code: 'ADHOC_UNTIL', until }] }
+    : { snapshot, keep: false, reasons: [{ code: 'ADHOC_ENDED', until }] };
+}
+
+/** Which period a slot is in. */
+const periodOf = remembered(
+  (period: Period, slot: Date, timezone: string) =>
+    PERIODS[period](Temporal.Instant.fromEpochMilliseconds(slot.getTime()).toZonedDateTimeISO(timezone)),
+  (period, slot, timezone) => `${period} ${slot.getTime()} ${timezone}`,
+);
+
+/**
+ * The newest in each of the latest `n` periods that have one. While there are fewer, the oldest is kept as well: it
+ * may become the only one of a period that the tier still has room for.
+ */
+function wantPeriods(
+  slots: readonly Snapshot[][],
+  period: Period,
+  n: number,
+  timezone: string,
+  want: Want,
+): void {
+  const newestOf = new Map<string, Snapshot[]>();
+  for (const slot of slots) {
+    const key = periodOf(period, timeOf(slot), timezone);
+    if (newestOf.has(key)) continue;
+    if (newestOf.size === n) break;
+    newestOf.set(key, slot);
+  }
+  for (const [key, slot] of newestOf) want(slot, { code: PERIOD_CODES[period], period: key });
+  if (newestOf.size < n)
+    want(slots.at(-1) ?? [], { code: 'OLDEST', rule: period, have: newestOf.size, of: n });
+}
+
+/** Why a snapshot that counts for nothing is kept all the same; undefined when it may go. */
+function uncounted(s: Snapshot, newestGood: Snapshot | undefined, now: Date): Reason | undefined {
+  const stays = staysBecause(s, now);
+  if (stays) return stays;
+  if (s.state !== 'failed') return s.state === 'good' ? { code: 'IN_FUTURE' } : notFinished(s);
+  if (!newestGood || newestGood.slot <= s.slot) return { code: 'FAILED_ALONE' };
+  const ageMs = now.getTime() - s.createdAt.getTime();
+  return ageMs < FAILED_FOR_MS ? { code: 'FAILED_LATELY' } : undefined;
+}
+
+function notFinished({ state, status }: Snapshot): Reason {
+  return { code: state === 'pending' ? 'UNFINISHED' : 'UNKNOWN_STATUS', status };
+}

@@ -1,0 +1,94 @@
+import type { Selector } from '../config/policy.ts';
+import type { Server } from '../openstack/compute.ts';
+
+export interface Selection {
+  /** The servers meant, each once. */
+  servers: Server[];
+  /** Ids that were asked for and that no server has. */
+  missingIds: string[];
+  /** Selectors, other than ids, that no server matches, as text: `names "web-*"`. */
+  unmatched: string[];
+}
+
+type Criteria = Pick<Selector, 'ids' | 'names' | 'tagged'>;
+
+/**
+ * The servers that a policy means: the union of what is named by id, by name pattern, by metadata, or `all`, minus
+ * `except`. In patterns `*` stands for any characters and `?` for one. Of several `tagged` pairs a server must have
+ * every one; a comma-separated metadata value counts for each of its parts. Of the servers that are selected so, `only`
+ * selects again, and then `missingIds` and `unmatched` are of that alone.
+ */
+export function selectServers(servers: readonly Server[], { only, ...selector }: Selector): Selection {
+  const selection = select(servers, selector);
+  return only ? select(selection.servers, only) : selection;
+}
+
+function select(servers: readonly Server[], selector: Selector): Selection {
+  const { ids = [], names = [], tagged, all = false, except = {} } = selector;
+  const selected = servers.filter((server) => (all || matches(server, selector)) && !matches(server, except));
+  const known = new Set(servers.map(({ id }) => id));
+  return {
+    servers: [...new Map(selected.map((server) => [server.id, server])).values()],
+    missingIds: ids.filter((id) => !known.has(id)),
+    unmatched: [
+      ...names
+        .filter((name) => !servers.some((s) => matches(s, { names: [name] })))
+        .map((n) => `names "${n}"`),
+      ...(tagged && !servers.some((s) => matches(s, { tagged })) ? [`tagged ${JSON.stringify(tagged)}`] : []),
+      ...(all && servers.length === 0 ? ['all'] : []),
+    ],
+  };
+}
+
+/**
+ * Whether a selector means the snapshots of a server. One that is gone has no name and no metadata any more: it is meant by
+ * its id, or by `all`.
+ */
+export function meansServer(selector: Selector, id: string, server: Server | undefined): boolean {
+  if (server) return select([server], selector).servers.length > 0;
+  const { ids = [], all = false, except = {} } = selector;
+  const { ids: excepted = [] }: Criteria = except;
+  return (all || ids.includes(id)) && !excepted.includes(id);
+}
+
+/**
+ * Whether a policy, and its part that `only` names, may mean a server of which nothing is known but its id and, perhaps,
+ * what it was called: its metadata may be any.
+ */
+export function maySelect(id: string, name: string | undefined, { only, ...selector }: Selector): boolean {
+  return mayMean(id, name, selector) && (only === undefined || mayMean(id, name, only));
+}
+
+function mayMean(id: string, name: string | undefined, selector: Selector): boolean {
+  const { ids = [], names = [], tagged, all = false, except } = selector;
+  const known = { id, name: name ?? '', metadata: {} };
+  const mayBeNamed = name === undefined ? names.length > 0 : matches(known, { names });
+  return (
+    (all || tagged !== undefined || ids.includes(id) || mayBeNamed) &&
+    !matches(known, { ...except, tagged: undefined })
+  );
+}
+
+function matches(
+  server: Pick<Server, 'id' | 'name' | 'metadata'>,
+  { ids, names, tagged }: Criteria,
+): boolean {
+  return Boolean(
+    ids?.includes(server.id) ||
+      names?.some((pattern) => glob(pattern).test(server.name)) ||
+      (tagged && Object.entries(tagged).every(([key, value]) => tags(server, key).includes(value))),
+  );
+}
+
+function tags({ metadata }: Pick<Server, 'metadata'>, key: string): string[] {
+  const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
+  return value?.split(',').map((part) => part.trim()) ?? [];
+}
+
+function glob(pattern: string): RegExp {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`, 's');
+}

@@ -1,0 +1,226 @@
+import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { type ServerType, serve } from '@hono/node-server';
+import { Hono } from 'hono';
+import { computeApp } from './compute.ts';
+import { type Env, type Fault, injectFaults, type Service } from './faults.ts';
+import { type Account, type CataloguedRegion, identityApp, Tokens } from './identity.ts';
+import type { DataMode } from './image-data.ts';
+import { imageApp } from './images.ts';
+import { limiter, type RateLimit } from './limiter.ts';
+import { filesApp } from './object-store.ts';
+import { secretsApp } from './secrets.ts';
+import { Region, type Timing } from './state.ts';
+import { volumeApp } from './volumes.ts';
+
+/** A request that the cloud has received. */
+export interface Received {
+  service: Service;
+  region?: string;
+  method: string;
+  path: string;
+  query: string;
+  token?: string;
+}
+
+/** An embedded Rackspace: identity, compute, images and files of several regions, and a secrets store, on loopback. */
+export interface Cloud {
+  /** What goes into the URL of a secret: Rackspace's Identity v2.0, and Keystone v3 for every OpenStack. */
+  rackspaceUrl: string;
+  keystoneUrl: string;
+  secretsUrl: string;
+  account: Account;
+  tokens: Tokens;
+  /** Where the services are, by what a login says; a test may say otherwise. */
+  catalogue: CataloguedRegion[];
+  /** The secrets store: name to text. */
+  secrets: Map<string, string>;
+  faults: Fault[];
+  /** None, unless told. */
+  limits: RateLimit[];
+  /** How long an answer of each service takes, in milliseconds; as long as it takes, unless told. */
+  latencyMs: Partial<Record<Service, number>>;
+  received: Received[];
+  /** How image data are given out. */
+  dataMode: DataMode;
+  /** How many items each listing gives at most; change it at any time. */
+  pageSize: number;
+  now(): Date;
+  /** Moves the cloud's clock on: snapshots proceed, tokens end. */
+  advance(ms: number): void;
+  /**
+   * Resolves when every request that was sent before has been carried out, also those that their client no longer waits
+   * for. Without it, moving the clock moves the moment at which such a request is carried out.
+   */
+  idle(): Promise<void>;
+  region(name: string): Region;
+  /** The text of a secret that fits the account. */
+  secret(kind: 'rackspace' | 'password' | 'applicationCredential'): string;
+  /** Lets the process end although the cloud is still up. */
+  unref(): void;
+  close(): Promise<void>;
+}
+
+export interface CloudOptions {
+  /** Of the account. */
+  projectId?: string;
+  regions?: string[];
+  timing?: Timing;
+  /** Of the secrets store; any free port unless told. */
+  port?: number;
+}
+
+/** Starts an embedded cloud on loopback. Its clock is the process's own, moved on by {@link Cloud.advance}. */
+export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
+  const {
+    regions: names = ['DFW', 'ORD'],
+    timing = { queuedMs: 60_000, savingMs: 600_000 },
+    port = 0,
+    projectId = '123456',
+  } = options;
+  const servers: ServerType[] = [];
+  let offsetMs = 0;
+  const now = () => new Date(Date.now() + offsetMs);
+  const tokens = new Tokens(now);
+  const account: Account = {
+    username: 'demoauthor',
+    apiKey: 'aaaaa-bbbbb-ccccc-12345678',
+    password: 'correct horse battery staple',
+    projectId,
+    projectName: '123456_Flex',
+    domainName: 'rackspace_cloud_domain',
+    applicationCredential: {
+      id: '6cb5fa6a13184e6fab65ba2108adf50c',
+      secret: 'application-credential-secret',
+    },
+    role: 'admin',
+  };
+  const faults: Fault[] = [];
+  const received: Received[] = [];
+  const secrets = new Map<string, string>();
+  const dataMode: DataMode = { ranges: true, corrupt: false };
+  const limits: RateLimit[] = [];
+  const latencyMs: Cloud['latencyMs'] = {};
+  const cloud = { pageSize: 100, dataMode };
+  let inProgress = 0;
+  const { refuse, rates } = limiter(limits, () => performance.now() + offsetMs);
+
+  const listen = async (app: Hono<Env>, service: Service, region?: string, at = 0): Promise<string> => {
+    const outer = new Hono<Env>();
+    outer.use(async (c, next) => {
+      const token = c.req.header('x-auth-token');
+      received.push({
+        service,
+        ...(region ? { region } : {}),
+        method: c.req.method,
+        path: c.req.path,
+        query: new URL(c.req.url).search,
+        ...(token ? { token } : {}),
+      });
+      await next();
+    });
+    outer.use(injectFaults(faults, service, region));
+    if (region) outer.use(refuse);
+    outer.use(async (_, next) => {
+      inProgress++;
+      try {
+        if (latencyMs[service]) await setTimeout(latencyMs[service]);
+        await next();
+      } finally {
+        inProgress--;
+      }
+    });
+    outer.route('/', app);
+    const server = serve({
+      fetch: outer.fetch,
+      hostname: '127.0.0.1',
+      port: at,
+      // On a busy machine more than Node's five seconds may pass between two requests.
+      serverOptions: { keepAliveTimeout: 60_000 },
+    });
+    servers.push(server);
+    await once(server, 'listening');
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+
+  const regions = new Map(names.map((name) => [name, new Region(name, now, { timing, account })]));
+  const pageSize = () => cloud.pageSize;
+  const catalogue = await Promise.all(
+    [...regions.values()].map(async (region) => {
+      const imageUrl = await listen(imageApp({ region, tokens, pageSize, dataMode }), 'image', region.name);
+      const compute = computeApp({ region, tokens, pageSize, rates, imageUrl: () => imageUrl });
+      const computeUrl = await listen(compute, 'compute', region.name);
+      const volumeUrl = await listen(volumeApp({ region, tokens, pageSize }), 'volume', region.name);
+      const files = filesApp({ region, account, tokens, pageSize });
+      const filesUrl = await listen(files, 'object-store', region.name);
+      return { name: region.name, imageUrl, computeUrl, volumeUrl, filesUrl };
+    }),
+  );
+  const identityUrl = await listen(
+    identityApp(account, tokens, () => catalogue),
+    'identity',
+  );
+  const secretsUrl = await listen(secretsApp(secrets), 'secrets', undefined, port);
+
+  return Object.assign(cloud, {
+    rackspaceUrl: `${identityUrl}/v2.0`,
+    keystoneUrl: `${identityUrl}/v3`,
+    secretsUrl,
+    account,
+    tokens,
+    catalogue,
+    secrets,
+    faults,
+    limits,
+    latencyMs,
+    received,
+    now,
+    advance(ms: number) {
+      offsetMs += ms;
+    },
+    async idle() {
+      // A turn of the event loop accepts a connection, another reads from it: nothing is on its way after a few without any.
+      for (let quietTurns = 0; quietTurns < 5; quietTurns++) {
+        await setImmediate();
+        if (inProgress > 0) quietTurns = 0;
+      }
+    },
+    region(name: string) {
+      const region = regions.get(name);
+      if (!region) throw new Error(`the embedded cloud has no region ${name}`);
+      return region;
+    },
+    secret(kind: 'rackspace' | 'password' | 'applicationCredential') {
+      const { username, apiKey, password, projectName, domainName, applicationCredential } = account;
+      return JSON.stringify(
+        kind === 'rackspace'
+          ? { authUrl: `${identityUrl}/v2.0`, username, apiKey }
+          : kind === 'password'
+            ? { authUrl: `${identityUrl}/v3`, username, password, projectName, userDomainName: domainName }
+            : {
+                authUrl: `${identityUrl}/v3`,
+                applicationCredentialId: applicationCredential.id,
+                applicationCredentialSecret: applicationCredential.secret,
+              },
+      );
+    },
+    unref() {
+      for (const server of servers as HttpServer[]) {
+        server.unref();
+        server.on('connection', (socket) => socket.unref());
+      }
+    },
+    async close() {
+      await Promise.all(
+        (servers as HttpServer[]).map((server) => {
+          const closed = once(server, 'close');
+          server.close();
+          server.closeAllConnections();
+          return closed;
+        }),
+      );
+    },
+  });
+}

@@ -1,0 +1,206 @@
+import type { HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { Context, MiddlewareHandler } from 'hono';
+
+export type Service = 'identity' | 'compute' | 'image' | 'volume' | 'object-store' | 'secrets';
+export type Env = { Bindings: HttpBindings };
+
+/** What to answer instead of the truth. */
+export type FaultAnswer =
+  | { status: number; headers?: Record<string, string>; body: unknown }
+  /** The connection is cut before the request is carried out. */
+  | 'drop'
+  /** The request is carried out and its answer lost. */
+  | 'lose'
+  /** The answer never comes. */
+  | 'hang'
+  /** The body ends in the middle. */
+  | 'truncate'
+  /** The connection is cut after so many bytes of the body; where there is none, the answer is lost. */
+  | { cutAfter: number }
+  /** The true answer, changed on its way. */
+  | { edit: (answer: Response, c: Context<Env>) => Response | Promise<Response> }
+  /** Something else happens first; then the request is answered as usual. */
+  | ((c: Context<Env>) => unknown);
+
+export interface Fault {
+  service: Service;
+  region?: string;
+  method?: string;
+  path?: RegExp;
+  /** Any other condition. */
+  when?: (c: Context<Env>) => boolean;
+  /** How many matching requests to let through before. */
+  skip?: number;
+  /** How many requests it answers; 1 unless told. */
+  times?: number;
+  answer: FaultAnswer;
+}
+
+/** Answers that real services have given, ready to be used as a fault. See the README of each. */
+export const answers = {
+  /** 413 in the shapes that Rackspace has: three from its proxy, one from Nova, and a quota that is no limit. */
+  reposeRetryAt: (at: Date) => overLimit({ retryAt: at.toISOString() }),
+  reposeOddRetryAt: (at: Date) => overLimit({ retryAt: at.toISOString().replace(/\.\d+Z/, 'UTC') }),
+  reposeRetryAfterDate: (at: Date) => overLimit({ retryAfter: at.toISOString() }),
+  novaRetryAfterSeconds: (seconds: number) => overLimit({ retryAfter: String(seconds) }),
+  retryAfterHeader: (status: 413 | 429, seconds: number) => ({
+    status,
+    headers: { 'retry-after': String(seconds) },
+    body: { overLimit: { code: status, message: 'This request was rate-limited.' } },
+  }),
+  quota: {
+    status: 413,
+    body: { badRequest: { message: 'Image metadata limit exceeded', code: 413, retryAfter: 0 } },
+  },
+  unauthorized: {
+    status: 401,
+    body: { unauthorized: { code: 401, message: 'No valid token provided. Please re-authenticate.' } },
+  },
+  forbidden: {
+    status: 403,
+    body: { forbidden: { code: 403, message: "Policy doesn't allow this to be performed." } },
+  },
+  conflict: { status: 409, body: { conflictingRequest: { code: 409, message: 'The image is in use.' } } },
+  serverError: {
+    status: 500,
+    body: {
+      computeFault: {
+        code: 500,
+        message: 'The server has either erred or is incapable of performing the requested operation.',
+      },
+    },
+  },
+  /** Nova 26, to the later of two createImage requests at the same moment. */
+  taskStateRace: {
+    status: 500,
+    body: {
+      computeFault: {
+        code: 500,
+        message: "Unexpected API Error.\n<class 'nova.exception.UnexpectedTaskStateError'>",
+      },
+    },
+  },
+  glanceQuota: {
+    status: 500,
+    body: {
+      computeFault: { code: 500, message: "Unexpected API Error.\n<class 'glanceclient.exc.HTTPOverLimit'>" },
+    },
+  },
+  unavailable: {
+    status: 503,
+    body: { serviceUnavailable: { code: 503, message: 'The server is currently unavailable.' } },
+  },
+  html: {
+    status: 502,
+    headers: { 'content-type': 'text/html' },
+    body: '<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>',
+  },
+} as const;
+
+function overLimit(hint: object) {
+  return {
+    status: 413,
+    body: { overLimit: { code: 413, message: 'OverLimit Retry...', details: 'Error Details...', ...hint } },
+  };
+}
+
+/** The true answer to one listing without the things that have these ids, or, of Cloud Files, names. */
+export function leavingOut(...ids: readonly string[]): FaultAnswer {
+  const isThere = ({ id, name }: { id?: string; name?: string }) => !ids.includes(id ?? name ?? '');
+  return {
+    async edit(answer) {
+      const body: unknown = await answer.json();
+      const edited = Array.isArray(body)
+        ? body.filter(isThere)
+        : Object.fromEntries(
+            Object.entries(body as object).map(([key, value]) => [
+              key,
+              Array.isArray(value) && !key.endsWith('_links') ? value.filter(isThere) : value,
+            ]),
+          );
+      return Response.json(edited, { status: answer.status });
+    },
+  };
+}
+
+/** The true answer to one listing of images, and some more of them at its end. */
+export function adding(images: readonly object[]): FaultAnswer {
+  return {
+    async edit(answer) {
+      const body = (await answer.json()) as { images: object[] };
+      return Response.json({ ...body, images: [...body.images, ...images] }, { status: answer.status });
+    },
+  };
+}
+
+/** Answers with the first fault that matches, else lets the request through. */
+export function injectFaults(faults: Fault[], service: Service, region?: string): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const fault = faults.find(
+      (f) =>
+        f.service === service &&
+        (f.region === undefined || f.region === region) &&
+        (f.method === undefined || f.method === c.req.method) &&
+        (f.path === undefined || f.path.test(c.req.path)) &&
+        (f.when === undefined || f.when(c)) &&
+        (f.times ?? 1) > 0,
+    );
+    if (!fault) return next();
+    if (fault.skip) {
+      fault.skip -= 1;
+      return next();
+    }
+    fault.times = (fault.times ?? 1) - 1;
+    const { answer } = fault;
+    if (typeof answer === 'function') {
+      await answer(c);
+      return next();
+    }
+    if (answer === 'hang') return RESPONSE_ALREADY_SENT;
+    if (answer === 'drop' || answer === 'lose') {
+      if (answer === 'lose') await next();
+      c.env.incoming.socket.destroy();
+      return RESPONSE_ALREADY_SENT;
+    }
+    if (answer === 'truncate') {
+      await next();
+      const body = await c.res.text();
+      c.res = new Response(body.slice(0, body.length / 2), c.res);
+      return;
+    }
+    if ('edit' in answer) {
+      await next();
+      const edited = await answer.edit(c.res, c);
+      // Else the headers that were there would stay.
+      c.res = undefined;
+      c.res = edited;
+      return;
+    }
+    if ('cutAfter' in answer) {
+      await next();
+      await sendAndCut(c.res, answer.cutAfter, c.env);
+      c.res = undefined;
+      c.res = RESPONSE_ALREADY_SENT;
+      return;
+    }
+    const { status, headers, body } = answer;
+    return new Response(typeof body === 'string' ? body : JSON.stringify(body), {
+      status,
+      headers: { 'content-type': 'application/json', ...headers },
+    });
+  };
+}
+
+async function sendAndCut({ status, headers, body }: Response, bytes: number, env: HttpBindings) {
+  const { incoming, outgoing } = env;
+  let left = bytes;
+  if (body) outgoing.writeHead(status, Object.fromEntries(headers));
+  for await (const chunk of body ?? []) {
+    // What was written has to leave first.
+    await new Promise((sent) => outgoing.write(chunk.subarray(0, left), sent));
+    left -= chunk.length;
+    if (left <= 0) break;
+  }
+  incoming.socket.destroy();
+}

@@ -1,0 +1,91 @@
+import { createCipheriv, createHash } from 'node:crypto';
+import type { CloudImage } from './model.ts';
+
+/** How a Glance gives out the data of its images. */
+export interface DataMode {
+  /** Whether it knows the header Range; those before Pike send the whole image. */
+  ranges: boolean;
+  /** Whether one byte of what is sent is not what was stored. */
+  corrupt: boolean;
+  /** The byte at which every answer stops, and nothing follows. */
+  stallsAt?: number | undefined;
+}
+
+const CHUNK_BYTES = 64 * 1024;
+/** The data of larger images are never looked at as a whole: their checksums are those of some other image. */
+const LARGEST_CHECKED_BYTES = 1e9;
+const BLOCK_BYTES = 16;
+
+/** An image's bytes from `from` to before `to`: what was uploaded, or noise that is always the same for the same id. */
+export function dataOf({ id, data }: Pick<CloudImage, 'id' | 'data'>, from: number, to: number): Buffer {
+  if (data) return data.subarray(from, to);
+  const first = Math.floor(from / BLOCK_BYTES);
+  const counter = Buffer.alloc(BLOCK_BYTES);
+  counter.writeBigUInt64BE(BigInt(first), 8);
+  const key = createHash('md5').update(id).digest();
+  const noise = createCipheriv('aes-128-ctr', key, counter).update(Buffer.alloc(to - first * BLOCK_BYTES));
+  return noise.subarray(from - first * BLOCK_BYTES);
+}
+
+function* chunks(image: CloudImage, from: number, size: number): Generator<Buffer> {
+  for (let at = from; at < size; at += CHUNK_BYTES) yield dataOf(image, at, Math.min(size, at + CHUNK_BYTES));
+}
+
+/** `GET /images/{id}/file`: 200, or 206 for a range to the end. */
+export function fileAnswer(image: CloudImage, range: string | undefined, mode: DataMode): Response {
+  const size = image.size ?? 0;
+  const asked = mode.ranges ? /^bytes=(\d+)-$/.exec(range ?? '')?.[1] : undefined;
+  const from = Number(asked ?? 0);
+  const parts = chunks(image, from, size);
+  let at = from;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (at >= (mode.stallsAt ?? Number.POSITIVE_INFINITY)) return new Promise<void>(() => {});
+      const { value, done } = parts.next();
+      if (done) return controller.close();
+      const middle = Math.floor(size / 2) - at;
+      const sent = Buffer.from(value);
+      if (mode.corrupt && middle >= 0 && middle < sent.length) sent[middle] = ~sent[middle]!;
+      at += sent.length;
+      controller.enqueue(sent);
+    },
+  });
+  return new Response(body, {
+    status: asked === undefined ? 200 : 206,
+    headers: {
+      'content-type': 'application/octet-stream',
+      'content-length': String(size - from),
+      ...(asked === undefined ? {} : { 'content-range': `bytes ${from}-${size - 1}/${size}` }),
+    },
+  });
+}
+
+type Checksums = Record<'checksum' | 'os_hash_algo' | 'os_hash_value', string | null>;
+const known = new WeakMap<CloudImage, { size: number; checksums: Checksums }>();
+
+/** What Glance computes while an image is being uploaded. */
+export function checksumsOf(image: CloudImage): Checksums {
+  const { status, size } = image;
+  if (status !== 'active') return { checksum: null, os_hash_algo: null, os_hash_value: null };
+  if (!size || size > LARGEST_CHECKED_BYTES) {
+    return {
+      checksum: '668b1bdd913a244439bcd7f338386bf5',
+      os_hash_algo: 'sha512',
+      os_hash_value: createHash('sha512').update(image.id).digest('hex'),
+    };
+  }
+  const found = known.get(image);
+  if (found?.size === size) return found.checksums;
+  const [md5, sha512] = [createHash('md5'), createHash('sha512')];
+  for (const chunk of chunks(image, 0, size)) {
+    md5.update(chunk);
+    sha512.update(chunk);
+  }
+  const checksums = {
+    checksum: md5.digest('hex'),
+    os_hash_algo: 'sha512',
+    os_hash_value: sha512.digest('hex'),
+  };
+  known.set(image, { size, checksums });
+  return checksums;
+}

@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import { exportOf, segmentsOf } from './exports.ts';
+import type { Files } from './files.ts';
+import type { CloudImage } from './model.ts';
+
+/** A task of the image service. */
+export interface CloudTask {
+  id: string;
+  type: 'export' | 'import';
+  status: 'pending' | 'processing' | 'success' | 'failure';
+  input: Record<string, unknown>;
+  message: string;
+  createdAt: Date;
+  updatedAt: Date;
+  expiresAt?: Date;
+  result?: Record<string, string>;
+}
+
+const PENDING_MS = 60_000;
+const PROCESSING_MS = 900_000;
+const KEPT_MS = 48 * 3_600_000;
+
+/** What tasks work with: the images and the files of their region. */
+interface Surroundings {
+  now(): Date;
+  readonly files: Files;
+  readonly images: readonly CloudImage[];
+  addImage(image: Partial<CloudImage> & { name: string }): CloudImage;
+}
+
+/** The tasks of a region, which go on by the clock and vanish two days after their end. */
+export class Tasks {
+  /** How large the segments of an exported image are, but for the last. */
+  segmentBytes = 1_048_576_000;
+  /** What the next tasks end with, instead of what they should. */
+  readonly failures: string[] = [];
+  readonly #region: Surroundings;
+  readonly #owners = new Map<string, string>();
+  #tasks: CloudTask[] = [];
+
+  constructor(region: Surroundings) {
+    this.#region = region;
+  }
+
+  add(type: CloudTask['type'], input: CloudTask['input'], owner: string): CloudTask {
+    const now = this.#region.now();
+    const id = randomUUID();
+    const task: CloudTask = {
+      id,
+      type,
+      status: 'pending',
+      input,
+      message: 'None',
+      createdAt: now,
+      updatedAt: now,
+    };
+    this.#tasks.push(task);
+    this.#owners.set(id, owner);
+    return task;
+  }
+
+  /** All that are kept, the newest first. */
+  get all(): CloudTask[] {
+    this.settle();
+    return this.#tasks.toReversed();
+  }
+
+  /** Does what is due by now. */
+  settle(): void {
+    const now = this.#region.now();
+    for (const task of this.#tasks) {
+      if (task.expiresAt) continue;
+      const startsAt = new Date(task.createdAt.getTime() + PENDING_MS);
+      const endsAt = new Date(startsAt.getTime() + PROCESSING_MS);
+      if (now < startsAt) continue;
+      Object.assign(task, { status: 'processing', updatedAt: startsAt });
+      if (now < endsAt) continue;
+      const problem =
+        this.failures.shift() ?? (task.type === 'export' ? this.#export(task) : this.#import(task));
+      Object.assign(task, {
+        status: problem ? 'failure' : 'success',
+        message: problem ?? 'None',
+        updatedAt: endsAt,
+        expiresAt: new Date(endsAt.getTime() + KEPT_MS),
+      });
+    }
+    this.#tasks = this.#tasks.filter(({ expiresAt }) => !expiresAt || expiresAt > now);
+  }
+
+  /** @returns why it has failed. */
+  #export(task: CloudTask): string | undefined {
+    const { image_uuid: id, receiving_swift_container: container } = task.input as Record<string, string>;
+    const { files } = this.#region;
+    const image = this.#region.images.find((one) => one.id === id);
+    if (!id || !container || !image || image.owner !== this.#owners.get(task.id)) {
+      return `Image ${id} could not be found, or is not yours to export`;
+    }
+    if (!isExportable(image)) return 'An image with a license of the provider cannot be exported';
+    const name = `${id}.vhd`;
+    if (!files.containers.has(container)) return `Swift has no container '${container}'`;
+    if (files.get(container, name)) {
+      return `Swift already has an object with id '${name}' in container '${container}'`;
+    }
+    let n = 0;
+    for (const segment of segmentsOf(exportOf(image), this.segmentBytes)) {
+      files.put(container, `${name}-${String(++n).padStart(5, '0')}`, segment);
+    }
+    files.put(container, name, Buffer.alloc(0), { manifest: `${container}/${name}-` });
+    task.result = { export_location: `${container}/${name}` };
+    return undefined;
+  }
+
+  /** @returns why it has failed. */
+  #import(task: CloudTask): string | undefined {
+    const { import_from: from, image_properties: properties } = task.input as {
+      import_from: string;
+      image_properties: { name: string };
+    };
+    const [container = '', ...name] = from.split('/');
+    const object = this.#region.files.get(container, name.join('/'));
+    if (!object) return 'Error: Image not found for import. Possible invalid location';
+    const data = object.read(0, object.bytes);
+    const owner = this.#owners.get(task.id) ?? '';
+    const { id } = this.#region.addImage({ name: properties.name, owner, size: data.length, data });
+    task.result = { image_id: id };
+    return undefined;
+  }
+}
+
+/** Whether the license of an image's operating system lets it leave: Windows and Red Hat have an option set. */
+function isExportable({ properties }: CloudImage): boolean {
+  return (properties['com.rackspace__1__options'] ?? '0') === '0';
+}

@@ -1,0 +1,152 @@
+import type { Context, Hono } from 'hono';
+import type { Env } from './faults.ts';
+import { fault } from './server-json.ts';
+import type { CloudVolumeSnapshot, Region } from './state.ts';
+import { cinderTime, pageOf } from './volume-lists.ts';
+import { newestFirst } from './volume-store.ts';
+
+interface WantedSnapshot {
+  volume_id?: string;
+  name?: string;
+  description?: string;
+  force?: boolean;
+  metadata?: Record<string, string>;
+}
+
+/** From this microversion on, a volume in use needs no force. */
+const WITHOUT_FORCE = 66;
+
+/** Cinder's volume snapshots. */
+export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () => number): void {
+  const snapshotOf = (c: Context<Env>) => region.volumeSnapshots.find(({ id }) => id === c.req.param('id'));
+  const missing = (c: Context<Env>) =>
+    c.json(fault('itemNotFound', 404, `Snapshot ${c.req.param('id')} could not be found.`), 404);
+
+  const list = (detail: boolean) => (c: Context<Env>) => {
+    const answer = pageOf(c, {
+      items: region.volumeSnapshots.filter(({ id }) => !region.unlisted.has(id)).sort(newestFirst),
+      kind: 'Snapshot',
+      fields: ({ name, status, volumeId }) => ({ name, status, volume_id: volumeId }),
+      pageSize: pageSize(),
+    });
+    if ('refused' in answer) {
+      const { key, status, message } = answer.refused;
+      return c.json(fault(key, status, message), status);
+    }
+    return c.json({
+      snapshots: answer.page.map((snapshot) =>
+        detail ? detailJson(snapshot, region) : snapshotJson(snapshot),
+      ),
+      ...(answer.links ? { snapshots_links: answer.links } : {}),
+    });
+  };
+  app.get('/snapshots', list(false));
+  app.get('/snapshots/detail', list(true));
+
+  app.get('/snapshots/:id', (c) => {
+    const snapshot = snapshotOf(c);
+    return snapshot ? c.json({ snapshot: detailJson(snapshot, region) }) : missing(c);
+  });
+
+  app.post('/snapshots', async (c) => {
+    const { snapshot: wanted } = await c.req.json<{ snapshot: WantedSnapshot }>();
+    const { volume_id: volumeId, name = '', description = null, metadata = {} } = wanted;
+    if (!volumeId) {
+      const message = "Invalid input for field/attribute snapshot. 'volume_id' is a required property";
+      return c.json(fault('badRequest', 400, message), 400);
+    }
+    const long = [description ?? '', ...Object.values(metadata)].find((text) => text.length > 255);
+    if (long) {
+      const message = `Invalid input for field/attribute snapshot. '${long}' is too long`;
+      return c.json(fault('badRequest', 400, message), 400);
+    }
+    if (!region.volume(volumeId)) {
+      return c.json(fault('itemNotFound', 404, `Volume ${volumeId} could not be found.`), 404);
+    }
+    const [, minor = 0] = /^volume 3\.(\d+)$/.exec(c.req.header('openstack-api-version') ?? '') ?? [];
+    const isInUse = region.servers.some(({ volumeIds }) => volumeIds.includes(volumeId));
+    if (isInUse && !wanted.force && Number(minor) < WITHOUT_FORCE) {
+      const message = `Invalid volume: Volume ${volumeId} status must be available, but current status is: in-use.`;
+      return c.json(fault('badRequest', 400, message), 400);
+    }
+    if (region.volumeSnapshots.length >= region.maxVolumeSnapshots) {
+      const message = `SnapshotLimitExceeded: Maximum number of snapshots allowed (${region.maxVolumeSnapshots}) exceeded`;
+      return c.json({ overLimit: { code: 413, message, retryAfter: '0' } }, 413, { 'retry-after': '0' });
+    }
+    const snapshot = region.addVolumeSnapshot({
+      ...{ volumeId, name, description, metadata },
+      status: 'creating',
+      availableAt: region.volumeReadyAt,
+    });
+    return c.json({ snapshot: snapshotJson(snapshot) }, 202);
+  });
+
+  app.put('/snapshots/:id', async (c) => {
+    const snapshot = snapshotOf(c);
+    if (!snapshot) return missing(c);
+    const { snapshot: changes } = await c.req.json<{ snapshot: { name?: string; description?: string } }>();
+    Object.assign(snapshot, changes, { updatedAt: region.now() });
+    return c.json({ snapshot: snapshotJson(snapshot) });
+  });
+
+  app.get('/snapshots/:id/metadata', (c) => {
+    const snapshot = snapshotOf(c);
+    return snapshot ? c.json({ metadata: snapshot.metadata ?? {} }) : missing(c);
+  });
+  // POST adds to what is there, PUT replaces it.
+  app.on(['POST', 'PUT'], '/snapshots/:id/metadata', async (c) => {
+    const snapshot = snapshotOf(c);
+    if (!snapshot) return missing(c);
+    const { metadata } = await c.req.json<{ metadata: Record<string, string> }>();
+    snapshot.metadata = c.req.method === 'PUT' ? metadata : { ...snapshot.metadata, ...metadata };
+    return c.json({ metadata: snapshot.metadata });
+  });
+  app.delete('/snapshots/:id/metadata/:key', (c) => {
+    const snapshot = snapshotOf(c);
+    const key = c.req.param('key');
+    if (!snapshot) return missing(c);
+    if (snapshot.metadata?.[key] === undefined) {
+      const message = `Snapshot ${snapshot.id} has no metadata with key ${key}.`;
+      return c.json(fault('itemNotFound', 404, message), 404);
+    }
+    delete snapshot.metadata[key];
+    return c.body(null, 200);
+  });
+
+  app.delete('/snapshots/:id', (c) => {
+    const snapshot = snapshotOf(c);
+    if (!snapshot) return missing(c);
+    if (!['available', 'error'].includes(snapshot.status)) {
+      const message =
+        'Invalid snapshot: Snapshot status must be available or error and Snapshot must not be part of a group.';
+      return c.json(fault('badRequest', 400, message), 400);
+    }
+    if (snapshot.slowToGo) snapshot.status = 'deleting';
+    else region.volumeSnapshots.splice(region.volumeSnapshots.indexOf(snapshot), 1);
+    return c.body(null, 202);
+  });
+}
+
+function snapshotJson(snapshot: CloudVolumeSnapshot) {
+  const { id, name, status, volumeId, size = 1, metadata = {}, description = null } = snapshot;
+  const { createdAt = new Date(0), updatedAt } = snapshot;
+  return {
+    id,
+    name,
+    status,
+    volume_id: volumeId,
+    size,
+    metadata,
+    description,
+    created_at: cinderTime(createdAt),
+    updated_at: updatedAt ? cinderTime(updatedAt) : null,
+  };
+}
+
+function detailJson(snapshot: CloudVolumeSnapshot, region: Region) {
+  return {
+    ...snapshotJson(snapshot),
+    'os-extended-snapshot-attributes:project_id': region.account.projectId,
+    'os-extended-snapshot-attributes:progress': snapshot.status === 'creating' ? '0%' : '100%',
+  };
+}

@@ -1,0 +1,176 @@
+import { type Context, Hono } from 'hono';
+import type { Env } from './faults.ts';
+import type { Tokens } from './identity.ts';
+import { imageMetadataOf } from './inheritance.ts';
+import { fault } from './server-json.ts';
+import type { CloudVolume, Region } from './state.ts';
+import { cinderTime, pageOf } from './volume-lists.ts';
+import { addSnapshotRoutes } from './volume-snapshots.ts';
+
+interface VolumeOptions {
+  region: Region;
+  tokens: Tokens;
+  pageSize: () => number;
+}
+
+interface WantedVolume {
+  name?: string;
+  size?: number;
+  metadata?: Record<string, string>;
+  imageRef?: string;
+  snapshot_id?: string;
+}
+
+const UNDELETABLE =
+  'Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing and must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots after volume transfer.';
+
+/** Cinder v3: volumes, volume snapshots, and how many there may be. */
+export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env> {
+  const app = new Hono<Env>().basePath('/v3/:project');
+  const { account } = region;
+
+  app.use(async (c, next) => {
+    if (!tokens.expiryOf(c.req.header('x-auth-token'))) {
+      return c.json(fault('unauthorized', 401, 'The request you have made requires authentication.'), 401);
+    }
+    if (c.req.param('project') !== account.projectId) {
+      return c.json(fault('badRequest', 400, 'Malformed request url'), 400);
+    }
+    const isForAdmins = c.req.method === 'DELETE' || account.role === 'observer';
+    if (c.req.method !== 'GET' && isForAdmins && account.role !== 'admin') {
+      return c.json(fault('forbidden', 403, "Policy doesn't allow this to be performed."), 403);
+    }
+    return next();
+  });
+
+  app.get('/limits', (c) => {
+    const { volumes, volumeSnapshots } = region;
+    const sizes = [...volumes, ...volumeSnapshots].map(({ size }) => size ?? 1);
+    const absolute = {
+      maxTotalSnapshots: region.maxVolumeSnapshots,
+      totalSnapshotsUsed: volumeSnapshots.length,
+      maxTotalVolumes: 1000,
+      totalVolumesUsed: volumes.length,
+      maxTotalVolumeGigabytes: 100_000,
+      totalGigabytesUsed: sizes.reduce((sum, size) => sum + size, 0),
+    };
+    return c.json({ limits: { rate: [], absolute } });
+  });
+
+  const list = (detail: boolean) => (c: Context<Env>) => {
+    const answer = pageOf(c, {
+      items: region.volumes.filter(({ id }) => !region.unlisted.has(id)),
+      kind: 'Volume',
+      fields: (volume) => ({ name: volume.name, status: statusOf(volume, region) }),
+      pageSize: pageSize(),
+    });
+    if ('refused' in answer) {
+      const { key, status, message } = answer.refused;
+      return c.json(fault(key, status, message), status);
+    }
+    return c.json({
+      volumes: answer.page.map((volume) =>
+        detail ? volumeJson(volume, region) : { id: volume.id, name: volume.name, links: [] },
+      ),
+      ...(answer.links ? { volumes_links: answer.links } : {}),
+    });
+  };
+  app.get('/volumes', list(false));
+  app.get('/volumes/detail', list(true));
+
+  const missing = (c: Context<Env>) =>
+    c.json(fault('itemNotFound', 404, `Volume ${c.req.param('id')} could not be found.`), 404);
+
+  app.get('/volumes/:id', (c) => {
+    const volume = region.volume(c.req.param('id'));
+    return volume ? c.json({ volume: volumeJson(volume, region) }) : missing(c);
+  });
+
+  app.post('/volumes', async (c) => {
+    const { volume: wanted } = await c.req.json<{ volume: WantedVolume }>();
+    const image = wanted.imageRef ? region.image(wanted.imageRef) : undefined;
+    const snapshot = region.volumeSnapshots.find(({ id }) => id === wanted.snapshot_id);
+    if (wanted.imageRef && !image) {
+      return c.json(
+        fault('badRequest', 400, `Invalid image identifier or unable to access requested image.`),
+        400,
+      );
+    }
+    if (wanted.snapshot_id && !snapshot) {
+      const message = `Snapshot ${wanted.snapshot_id} could not be found.`;
+      return c.json(fault('itemNotFound', 404, message), 404);
+    }
+    const volume = region.addVolume({
+      name: wanted.name ?? '',
+      size: wanted.size ?? snapshot?.size ?? 1,
+      metadata: wanted.metadata ?? {},
+      snapshotId: snapshot?.id ?? null,
+      imageMetadata: image ? imageMetadataOf(image) : { ...snapshot?.imageMetadata },
+      availableAt: region.volumeReadyAt,
+    });
+    return c.json({ volume: volumeJson(volume, region) }, 202);
+  });
+
+  app.post('/volumes/:id/action', async (c) => {
+    const volume = region.volume(c.req.param('id'));
+    if (!volume) return missing(c);
+    const action = await c.req.json<{ 'os-set_image_metadata'?: { metadata: Record<string, string> } }>();
+    // Every volume can be booted from here.
+    if ('os-set_bootable' in action) return c.body(null, 200);
+    const metadata = action['os-set_image_metadata']?.metadata;
+    if (!metadata) return c.json(fault('badRequest', 400, 'There is no such action'), 400);
+    Object.assign(volume.imageMetadata, metadata);
+    return c.json({ metadata: volume.imageMetadata });
+  });
+
+  app.delete('/volumes/:id', (c) => {
+    const volume = region.volume(c.req.param('id'));
+    if (!volume) return missing(c);
+    const isNeeded = region.volumeSnapshots.some(({ volumeId }) => volumeId === volume.id);
+    if (isNeeded || !/^(available|error)/.test(statusOf(volume, region))) {
+      return c.json(fault('badRequest', 400, UNDELETABLE), 400);
+    }
+    region.removeVolume(volume.id);
+    return c.body(null, 202);
+  });
+
+  addSnapshotRoutes(app, region, pageSize);
+  return app;
+}
+
+function statusOf({ id, status, availableAt }: CloudVolume, region: Region): string {
+  if (region.servers.some(({ volumeIds }) => volumeIds.includes(id))) return 'in-use';
+  return status === 'available' && region.now() < availableAt ? 'creating' : status;
+}
+
+function volumeJson(volume: CloudVolume, region: Region) {
+  const { id, name, size, metadata, imageMetadata, createdAt, snapshotId } = volume;
+  const created_at = cinderTime(createdAt);
+  const servers = region.servers.filter(({ volumeIds }) => volumeIds.includes(id));
+  const isFromImage = Object.keys(imageMetadata).length > 0;
+  return {
+    id,
+    name,
+    size,
+    status: statusOf(volume, region),
+    availability_zone: 'nova',
+    created_at,
+    updated_at: created_at,
+    description: null,
+    volume_type: '__DEFAULT__',
+    snapshot_id: snapshotId,
+    source_volid: null,
+    metadata,
+    bootable: String(isFromImage || servers.some(({ rootVolume }) => rootVolume === id)),
+    encrypted: false,
+    multiattach: false,
+    attachments: servers.map((server) => ({
+      id,
+      volume_id: id,
+      server_id: server.id,
+      device: region.deviceOf(server, id),
+      attached_at: created_at,
+    })),
+    ...(isFromImage ? { volume_image_metadata: imageMetadata } : {}),
+  };
+}

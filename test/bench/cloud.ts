@@ -1,0 +1,85 @@
+import { imageName } from '../../lib/snapshots/create.ts';
+import { markerOf } from '../../lib/snapshots/marker.ts';
+import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
+import { environmentOf } from '../../local/environment.ts';
+import { OWNER, POLICY, type Setting } from './conditions.ts';
+
+/** Where a cloud is found. */
+export interface Started {
+  /** For the process that is to use it. */
+  environment: Record<string, string>;
+  /** The secret of its account, for those who read no secrets store. */
+  secret: string;
+}
+
+/** What a cloud has seen. */
+export interface Tally {
+  /** Requests to identity, compute and images, by method and kind: "GET servers". */
+  calls: Record<string, number>;
+  /** When each image was made, in epoch milliseconds. */
+  createdMs: number[];
+  /** When each deletion was asked for, likewise. */
+  deletedMs: number[];
+  images: number;
+}
+
+const DAY_MS = 86_400_000;
+
+// What a snapshot inherits from its image, as Rackspace's have it.
+const INHERITED = Object.fromEntries(
+  Array.from({ length: 20 }, (_, i) => [
+    `com.rackspace__1__property_${i}`,
+    'a value of some length, such as these have',
+  ]),
+);
+
+/** An embedded cloud in a process of its own, so that its memory and its processor time are not the product's. */
+async function main(setting: Setting): Promise<void> {
+  // Made at once: what is in progress would only cost this process time.
+  const cloud = await startCloud({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0 } });
+  cloud.pageSize = 1000;
+  addHistory(cloud, setting);
+  cloud.limits.push(...setting.limits);
+  Object.assign(cloud.latencyMs, setting.latencyMs);
+  const deletedMs: number[] = [];
+  const note = () => deletedMs.push(Date.now());
+  cloud.faults.push({ service: 'image', method: 'DELETE', times: Number.POSITIVE_INFINITY, answer: note });
+  process.on('message', () => process.send?.({ ...tally(cloud), deletedMs }));
+  process.on('disconnect', () => process.exit());
+  process.send?.({ environment: environmentOf(cloud, 'bench'), secret: cloud.secret('rackspace') });
+}
+
+function addHistory(cloud: Cloud, { servers, snapshotsEach }: Setting): void {
+  const region = cloud.region('DFW');
+  const midnightMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+  for (let i = 0; i < servers; i++) {
+    const { id, name } = region.addServer({ name: `web-${i}` });
+    for (let age = 1; age <= snapshotsEach; age++) {
+      const slot = new Date(midnightMs - age * DAY_MS);
+      region.addImage({
+        name: imageName({ id, name }, POLICY, slot),
+        owner: cloud.account.projectId,
+        createdAt: slot,
+        properties: {
+          ...INHERITED,
+          ...markerOf({ owner: OWNER, policy: POLICY, server: id, slot }),
+          image_type: 'snapshot',
+          instance_uuid: id,
+        },
+      });
+    }
+  }
+}
+
+function tally(cloud: Cloud): Omit<Tally, 'deletedMs'> {
+  const calls: Tally['calls'] = {};
+  for (const { service, method, path } of cloud.received) {
+    if (service === 'secrets') continue;
+    const kind = /\/(tokens|servers|images|limits)/.exec(path)?.[1] ?? path;
+    calls[`${method} ${kind}`] = (calls[`${method} ${kind}`] ?? 0) + 1;
+  }
+  const { images } = cloud.region('DFW');
+  return { calls, createdMs: images.map(({ createdAt }) => createdAt.getTime()), images: images.length };
+}
+
+process.once('message', (setting) => main(setting as Setting));

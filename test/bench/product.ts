@@ -1,0 +1,34 @@
+import type { Report } from '../../lib/reporting/report.ts';
+import { lambdaContext } from '../../local/context.ts';
+
+/** How a run of a real handler went. */
+export interface Run {
+  /** From the call of the handler to its end. */
+  ms: number;
+  /** Of the whole process, in megabytes. */
+  peakMb: number;
+  /** When the process began, in epoch milliseconds. */
+  beganMs: number;
+  totals: Report['totals'];
+}
+
+const HANDLERS = {
+  snapshot: () => import('../../handlers/snapshot.ts'),
+  cleanup: () => import('../../handlers/cleanup.ts'),
+};
+
+/** A handler in a process of its own, as Lambda runs it: `product.js snapshot '{"policy": …}'`. */
+async function main([job, event]: string[]): Promise<void> {
+  const { handler } = await HANDLERS[job as keyof typeof HANDLERS]();
+  const startedMs = performance.now();
+  const { totals } = await handler(JSON.parse(event!), lambdaContext(job!));
+  const run: Run = {
+    ms: performance.now() - startedMs,
+    peakMb: process.resourceUsage().maxRSS / 1024,
+    beganMs: performance.timeOrigin,
+    totals,
+  };
+  process.send?.(run);
+}
+
+await main(process.argv.slice(2));

@@ -1,0 +1,95 @@
+import {
+  conditions,
+  LATENCY_MS,
+  PAGE_SIZE,
+  PER_MINUTE,
+  policyOf,
+  type Speed,
+  shareOf,
+} from './conditions.ts';
+import type { Original } from './original.ts';
+import { run, startRemoteCloud } from './processes.ts';
+import type { Run } from './product.ts';
+
+/** A snapshot run over so many servers; times are the cloud's own, in seconds. */
+export interface Sweep {
+  servers: number;
+  calls: number;
+  /** Those beyond the token and the pages of the listings. */
+  beyond: number;
+  refused: number;
+  seconds: number;
+  /** The least that latency, concurrency and rate limit allow. */
+  limitSeconds: number;
+  /** Of what the rate limit allows from the first to the last request, what was sent. */
+  ofRate: number;
+  peakMb: number;
+  /** From the start of the process to each image, the shortest first. */
+  delays: number[];
+}
+
+// As lib/snapshots/create.ts and lib/openstack/rates.ts have it.
+const AT_ONCE = 8;
+const WORTH_SPREADING = 20;
+
+export async function sweep(servers: number, speed: Speed, snapshotsEach = 0): Promise<Sweep> {
+  const cloud = await startRemoteCloud(conditions(speed, servers, snapshotsEach));
+  const { ms, peakMb, beganMs } = await run<Run>('product', ['snapshot', policyOf()], cloud.environment);
+  const { calls, createdMs } = await cloud.tally();
+  cloud.end();
+  const taken = createdMs.slice(0, servers).sort((a, b) => a - b);
+  const all = sum(Object.values(calls));
+  const refused = (calls['POST servers'] ?? 0) - taken.length;
+  const listing = ['POST tokens', 'GET servers', 'GET images'];
+  const seconds = (fromMs: number, toMs: number) => ((toMs - fromMs) * speed) / 1000;
+  return {
+    servers,
+    calls: all,
+    beyond: all - sum(listing.map((kind) => calls[kind] ?? 0)),
+    refused,
+    seconds: seconds(0, ms),
+    limitSeconds: limitSeconds(servers, snapshotsEach),
+    ofRate: shareOf(PER_MINUTE.POST, taken, speed),
+    peakMb,
+    delays: taken.map((createdAt) => seconds(beganMs, createdAt)),
+  };
+}
+
+/**
+ * A token, the longer one of both listings, and then the requests: as many at once as are sent at once, or, of so many
+ * that they are spread, at the even pace of the rate limit.
+ */
+function limitSeconds(servers: number, snapshotsEach: number): number {
+  const pages = (items: number) => Math.floor(items / PAGE_SIZE) + 1;
+  const listingMs = Math.max(
+    pages(servers) * LATENCY_MS.compute,
+    pages(servers * snapshotsEach) * LATENCY_MS.image,
+  );
+  const eachMs = Math.max(60_000 / PER_MINUTE.POST, LATENCY_MS.compute / AT_ONCE);
+  const takingMs =
+    servers > WORTH_SPREADING
+      ? (servers - 1) * eachMs + LATENCY_MS.compute
+      : Math.ceil(servers / AT_ONCE) * LATENCY_MS.compute;
+  return (LATENCY_MS.identity + listingMs + takingMs) / 1000;
+}
+
+/** The same fleet, in the way of the original script; times are the cloud's own, in seconds. */
+export async function original(
+  servers: number,
+  speed: Speed,
+  snapshotsEach: number,
+): Promise<Pick<Sweep, 'servers' | 'calls' | 'seconds'>> {
+  const cloud = await startRemoteCloud(conditions(speed, servers, snapshotsEach));
+  const { ms, calls } = await run<Original>('original', [cloud.secret], cloud.environment);
+  cloud.end();
+  return { servers, calls, seconds: (ms * speed) / 1000 };
+}
+
+/** Such as the 99th of a hundred. */
+export function percentile(sorted: number[], percent: number): number {
+  return sorted[Math.ceil((sorted.length * percent) / 100) - 1]!;
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, n) => total + n, 0);
+}

@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { eachAccount, expandAccounts, mayMeet } from '../../lib/config/accounts.ts';
+import { parseEvent } from '../../lib/config/policy.ts';
+import { Refusal } from '../../lib/config/validation-error.ts';
+import { policy } from '../harness.ts';
+
+const SECRETS = ['customer-a', 'customer-b', 'customers', 'rackspace'];
+const accountsBeginning = async (beginning: string) => SECRETS.filter((name) => name.startsWith(beginning));
+
+const accountsOf = async (account: unknown) =>
+  (await expandAccounts(eachAccount(policy({ account })), accountsBeginning)).map(
+    (event) => (event as { account: unknown }).account,
+  );
+
+describe('the accounts of an event', () => {
+  test.each<[string, unknown, unknown[]]>([
+    ['one', 'rackspace', ['rackspace']],
+    ['a list', ['b', 'a', 'b'], ['b', 'a']],
+    ['all that begin so', 'customer-*', ['customer-a', 'customer-b']],
+    ['all there are', '*', ['*']],
+    ['both, each once', ['customer-b', 'customer*'], ['customer-b', 'customer-a', 'customers']],
+    ['a beginning that none has stays, for the login to say so', 'nobody-*', ['nobody-*']],
+    ['what is none stays, for the schema to refuse it', [7], [7]],
+    ['an empty list, likewise', [], [[]]],
+  ])('%s', async (name, account, expected) => {
+    expect(await accountsOf(account)).toEqual(name === 'all there are' ? SECRETS : expected);
+  });
+
+  test('an event without any is of the one that is there unless told', () => {
+    expect(eachAccount(policy())).toEqual([policy()]);
+    expect(eachAccount(undefined)).toEqual([undefined]);
+  });
+
+  test('everything else in the event stays as it is', async () => {
+    const event = { ...policy(), account: ['a', 'b'] };
+    expect(eachAccount(event)).toEqual([
+      { ...policy(), account: 'a' },
+      { ...policy(), account: 'b' },
+    ]);
+  });
+});
+
+test.each([
+  ['no text', 7],
+  ['an empty list', []],
+  ['a star in the middle', 'a*b'],
+  ['nothing but a path', 'a/b'],
+  ['a list in a list', [['a']]],
+])('an account that is %s is refused, with the remedy', (_, account) => {
+  const parse = () => eachAccount(policy({ account })).map(parseEvent);
+  expect(parse).toThrow(Refusal);
+  expect(parse).toThrow(/account: must be the last part of a secret name, .* "customer-\*", or a list/);
+});
+
+describe('two policies', () => {
+  test.each([
+    ['rackspace', 'rackspace', true],
+    ['rackspace', 'rackspace-2', false],
+    ['customer-*', 'customer-a', true],
+    ['customer-a', ['x', 'customer-*'], true],
+    ['customer-a*', 'customer-*', true],
+    ['customer-*', 'other-*', false],
+    [['a', 'b'], ['c', 'd'], false],
+  ])('%j and %j may mean the same account: %s', (one, other, expected) => {
+    expect(mayMeet(one, other)).toBe(expected);
+    expect(mayMeet(other, one)).toBe(expected);
+  });
+
+  test('that do not meet have no account in common', async () => {
+    const pattern = fc.stringMatching(/^[ab]{0,3}\*?$/);
+    const names = fc.stringMatching(/^[ab]{1,4}$/);
+    await fc.assert(
+      fc.property(pattern, pattern, names, (one, other, name) => {
+        const means = (p: string) => (p.endsWith('*') ? name.startsWith(p.slice(0, -1)) : name === p);
+        return mayMeet(one, other) || !(means(one) && means(other));
+      }),
+    );
+  });
+});

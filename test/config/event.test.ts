@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+import { eachAccountOf, isNarrowed, orderOf, policyOf, wholePolicyOf } from '../../lib/config/event.ts';
+import { parsePolicy } from '../../lib/config/policy.ts';
+import { policy } from '../harness.ts';
+
+const DAILY = parsePolicy(policy({ keep: { last: 30 }, regions: ['DFW', 'ORD'] }));
+const WEEKLY = parsePolicy(policy({ policy: 'weekly', account: 'customer-*' }));
+const LISTED = ['a', 'b'].map((account) => parsePolicy(policy({ policy: 'listed', account })));
+const DESK = { policies: [DAILY, WEEKLY, ...LISTED], isDeployed: true };
+const OLD = policy({ keep: { last: 3 } });
+
+test.each<[string, object, object]>([
+  ['its name alone', { policy: 'daily' }, DAILY],
+  ['its name and account', { policy: 'daily', account: 'rackspace' }, DAILY],
+  [
+    'an account that a beginning of names means',
+    { policy: 'weekly', account: 'customer-a' },
+    { ...WEEKLY, account: 'customer-a' },
+  ],
+  ['all those accounts', { policy: 'weekly', account: 'customer-*' }, WEEKLY],
+  ['an account of a list', { policy: 'listed', account: 'b' }, LISTED[1]!],
+  ['a dry run', { policy: 'daily', dryRun: true }, { ...DAILY, dryRun: true }],
+  ['a region of it', { policy: 'daily', regions: ['ORD'] }, { ...DAILY, regions: ['ORD'] }],
+  [
+    'a region, of a policy for all',
+    { policy: 'listed', account: 'a', regions: ['ORD'] },
+    { ...LISTED[0], regions: ['ORD'] },
+  ],
+  [
+    'some servers of it',
+    { policy: 'daily', servers: { ids: ['x'] } },
+    { ...DAILY, servers: { all: true, only: { ids: ['x'] } } },
+  ],
+])('an event that names a policy stands for what is deployed: %s', (_, event, expected) => {
+  expect(orderOf(event, DESK)).toEqual(expected);
+});
+
+test.each<[string, object, RegExp]>([
+  [
+    'of an account that the policy is not for',
+    { policy: 'daily', account: 'customer-a' },
+    /^The event is refused: account: the policy "daily" is not deployed for the account "customer-a": nothing is taken/,
+  ],
+  ['of none of a list', { policy: 'listed', account: 'c' }, /not deployed for the account "c"/],
+  ['of more accounts than the policy has', { policy: 'listed', account: '*' }, /account: must be/],
+  [
+    'of accounts beyond a beginning of names',
+    { policy: 'weekly', account: 'cust*' },
+    /not deployed for the account "cust\*"/,
+  ],
+  [
+    'of a region that the policy is not for',
+    { policy: 'daily', regions: ['DFW', 'LON'] },
+    /regions: the policy "daily" is not for LON, but for DFW, ORD: nothing/,
+  ],
+  [
+    'of a policy that was removed',
+    { policy: 'hourly' },
+    /policy: there is no policy "hourly" in this deployment, which has daily, weekly, listed: nothing/,
+  ],
+  ['without a name', { policy: 7 }, /policy: must be a name/],
+  ['with a misspelt key', { policy: 'daily', dryrun: true }, /dryrun: is not a known key/],
+  ['of no servers', { policy: 'daily', servers: {} }, /servers: must name some/],
+  [
+    'that says what only "all" can',
+    { policy: 'daily', servers: { only: { all: true } } },
+    /servers.only: is not a known key/,
+  ],
+  [
+    'that brings its own rules',
+    OLD,
+    /it is a whole policy, .*send \{"policy": "daily"\}.*Nothing is taken, copied or deleted/,
+  ],
+  [
+    'that is a whole policy which is no longer there',
+    { ...OLD, policy: 'gone' },
+    /there is no policy "gone" in this deployment any more.*Nothing is taken, copied or deleted/,
+  ],
+  ['that brings one rule', { policy: 'daily', keep: { last: 3 } }, /schedule: is missing/],
+  ['of a whole policy that is not valid', policy({ keep: {} }), /keep: must have a rule/],
+  ['of no policy', { servers: { all: true } }, /policy: is missing/],
+])('an event %s is refused', (_, event, problem) => {
+  expect(() => orderOf(event, DESK)).toThrow(problem);
+});
+
+describe('a whole policy is taken', () => {
+  test.each<[string, object, object]>([
+    ['for a dry run, which may try other rules', { ...OLD, dryRun: true }, DESK],
+    ['by code that Lambda does not run', OLD, { ...DESK, isDeployed: false }],
+    ['where nothing is deployed', OLD, { isDeployed: true }],
+  ])('%s', (_, event, desk) => {
+    const { schedule, cleanup, ...taken } = parsePolicy(event);
+    expect(orderOf(event, { isDeployed: true, ...desk })).toMatchObject(taken);
+  });
+});
+
+test('where all policies were removed, every name is refused', () => {
+  expect(() => orderOf({ policy: 'daily' }, { policies: [], isDeployed: true })).toThrow('which has none');
+});
+
+test('where nothing was packaged, a name is not enough', () => {
+  expect(() => orderOf({ policy: 'daily' }, { isDeployed: false })).toThrow('send a whole one');
+});
+
+test('only snapshot takes ad-hoc events', () => {
+  const event = { adhoc: true, servers: { all: true } };
+  expect(orderOf(event, DESK)).toMatchObject(event);
+  expect(() => policyOf(event, DESK)).toThrow('adhoc: only snapshot takes ad-hoc events');
+});
+
+test.each([{ servers: { all: true } }, { regions: ['DFW'] }])(
+  '%o is not for jobs that work for the whole',
+  (part) => {
+    const event = { policy: 'daily', ...part };
+    expect(isNarrowed(event)).toBe(true);
+    expect(policyOf(event, DESK)).toMatchObject({ policy: 'daily' });
+    expect(() => wholePolicyOf(event, DESK)).toThrow('only snapshot and cleanup can be narrowed');
+  },
+);
+
+test.each<[string, unknown, unknown[]]>([
+  [
+    'a name, for each account of its policy',
+    { policy: 'listed', dryRun: true },
+    [
+      { policy: 'listed', dryRun: true, account: 'a' },
+      { policy: 'listed', dryRun: true, account: 'b' },
+    ],
+  ],
+  ['a name with an account', { policy: 'listed', account: 'b' }, [{ policy: 'listed', account: 'b' }]],
+  ['a name that nobody has', { policy: 'none' }, [{ policy: 'none' }]],
+  [
+    'a whole policy of several',
+    policy({ account: ['x', 'y'] }),
+    [policy({ account: 'x' }), policy({ account: 'y' })],
+  ],
+  ['no event', undefined, [undefined]],
+])('%s', (_, event, expected) => {
+  expect(eachAccountOf(event, DESK)).toEqual(expected);
+});

@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import { isTimezone, latestShown, momentOf } from '../../lib/config/wall-clock.ts';
+
+const CHICAGO = 'America/Chicago';
+const shown = (moment: string, timezone: string) => latestShown(new Date(moment), timezone).toISOString();
+
+// The time zone database, Rule US: 2026-03-08 02:00 is 03:00, and 2026-11-01 02:00 is 01:00.
+describe('the moment of a wall-clock time', () => {
+  test.each([
+    ['winter', '2026-01-15T02:30:00Z', '2026-01-15T08:30:00.000Z'],
+    ['summer', '2026-07-15T02:30:00Z', '2026-07-15T07:30:00.000Z'],
+    ['shown twice', '2026-11-01T01:30:00Z', '2026-11-01T06:30:00.000Z'],
+    ['the last before it is skipped', '2026-03-08T01:59:59Z', '2026-03-08T07:59:59.000Z'],
+    ['the first after that', '2026-03-08T03:00:00Z', '2026-03-08T08:00:00.000Z'],
+  ])('%s', (_, wall, moment) => {
+    expect(momentOf(new Date(wall), CHICAGO)?.toISOString()).toBe(moment);
+  });
+
+  test.each(['2026-03-08T02:00:00Z', '2026-03-08T02:30:00Z', '2026-03-08T02:59:59Z'])(
+    'there is none at %s',
+    (wall) => {
+      expect(momentOf(new Date(wall), CHICAGO)).toBeUndefined();
+    },
+  );
+});
+
+describe('the latest time that the clocks have shown', () => {
+  test.each([
+    ['winter', '2026-01-15T08:30:00.250Z', '2026-01-15T02:30:00.250Z'],
+    ['just before 02:00 is skipped', '2026-03-08T07:59:59.999Z', '2026-03-08T01:59:59.999Z'],
+    ['just after', '2026-03-08T08:00:00.000Z', '2026-03-08T03:00:00.000Z'],
+    ['in the first pass of an hour', '2026-11-01T06:30:00.000Z', '2026-11-01T01:30:00.000Z'],
+    ['as the second pass begins', '2026-11-01T07:00:00.000Z', '2026-11-01T01:59:59.999Z'],
+    ['in the second pass', '2026-11-01T07:30:00.000Z', '2026-11-01T01:59:59.999Z'],
+    ['as that ends', '2026-11-01T08:00:00.000Z', '2026-11-01T02:00:00.000Z'],
+  ])('%s', (_, moment, wall) => {
+    expect(shown(moment, CHICAGO)).toBe(wall);
+  });
+
+  test('by half an hour, on Lord Howe Island', () => {
+    // Rule LH: 2026-04-05 02:00 is 01:30.
+    expect(shown('2026-04-04T14:59:00Z', 'Australia/Lord_Howe')).toBe('2026-04-05T01:59:00.000Z');
+    expect(shown('2026-04-04T15:20:00Z', 'Australia/Lord_Howe')).toBe('2026-04-05T01:59:59.999Z');
+    expect(shown('2026-04-04T15:30:00Z', 'Australia/Lord_Howe')).toBe('2026-04-05T02:00:00.000Z');
+  });
+});
+
+describe('the name of a time zone', () => {
+  test.each([
+    'UTC',
+    'Etc/UTC',
+    'Etc/GMT+5',
+    'America/Chicago',
+    'America/Argentina/Buenos_Aires',
+    'America/Port-au-Prince',
+    'Africa/Dar_es_Salaam',
+    'Antarctica/DumontDUrville',
+    'Asia/Kolkata',
+    'Asia/Calcutta',
+    'Europe/Kyiv',
+    'US/Central',
+    'EST5EDT',
+  ])('%s', (name) => {
+    expect(isTimezone(name)).toBe(true);
+  });
+
+  test.each([
+    '',
+    'Mars/Olympus',
+    'america/chicago',
+    'utc',
+    '+05:30',
+    '-06:00',
+    'CST',
+    'IST',
+    'local',
+    ' UTC',
+  ])('not "%s"', (name) => {
+    expect(isTimezone(name)).toBe(false);
+  });
+});

@@ -1,0 +1,73 @@
+import { describe, expect } from 'vitest';
+import { checkLogin, checkVolumes, listRegions } from '../../lib/doctor/account-checks.ts';
+import { type Finding, pass, warn } from '../../lib/doctor/diagnosis.ts';
+import type { Session } from '../../lib/openstack/session.ts';
+import type { Cloud } from '../../local/cloud/cloud.ts';
+import { connected, credentialsOf, test } from '../openstack/connected.ts';
+import { server } from '../snapshots.ts';
+
+const RUN = { owner: 'autosnap-test', now: new Date('2026-11-23T09:00:00Z'), ids: [] };
+
+async function all(examination: AsyncIterable<Finding>): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for await (const finding of examination) findings.push(finding);
+  return findings;
+}
+
+/** The login of an account whose cloud says something else in its answer. */
+async function logIn(cloud: Cloud, changes: Partial<Session>): Promise<Finding[]> {
+  const session = { ...(await connected(cloud)), ...changes };
+  return all(
+    checkLogin('rackspace', { credentials: async () => credentialsOf(cloud), login: async () => session }),
+  );
+}
+
+describe('the clocks', () => {
+  const minutes = (n: number) => n * 60_000;
+  const remedy = 'The age of an image is judged by both: correct the one that is wrong.';
+
+  test.for<[string, number, Finding]>([
+    ['the same', 0, pass('clock', "the cloud's agrees with the one here")],
+    ['two minutes apart', minutes(-2), pass('clock', "the cloud's agrees with the one here")],
+    ['farther apart', minutes(3), warn('clock', "the cloud's is 3 minutes ahead of the one here", remedy)],
+    ['the other way', minutes(-61), warn('clock', "the cloud's is 61 minutes behind the one here", remedy)],
+  ])('%s', async ([, clockAheadMs, expected], { cloud }) => {
+    expect(await logIn(cloud, { clockAheadMs })).toContainEqual(expected);
+  });
+
+  test('are not compared when the cloud does not say what time it is', async ({ cloud }) => {
+    const findings = await logIn(cloud, { clockAheadMs: undefined });
+    expect(findings.map(({ check }) => check)).toEqual(['secret', 'login', 'rights']);
+  });
+});
+
+test('roles that the cloud does not show', async ({ cloud }) => {
+  expect(await logIn(cloud, { roles: undefined })).toContainEqual(
+    warn(
+      'rights',
+      "the user's roles are not shown: whether it may make and delete images can't be told",
+      'It needs nova:admin and cloudImages:admin.',
+    ),
+  );
+});
+
+describe('a mistake of ours is not taken for one of the account', () => {
+  const mistake = new TypeError('a mistake of ours');
+  const broken = (session: Session): Session => ({ ...session, request: () => Promise.reject(mistake) });
+
+  test('at the login', async ({ cloud }) => {
+    const login = () => Promise.reject(mistake);
+    const access = { credentials: async () => credentialsOf(cloud), login };
+    await expect(all(checkLogin('rackspace', access))).rejects.toBe(mistake);
+  });
+
+  test('in a region', async ({ cloud }) => {
+    const session = broken(await connected(cloud));
+    await expect(all(listRegions(session, ['DFW'], RUN))).rejects.toBe(mistake);
+  });
+
+  test('at the volume snapshots', async ({ cloud }) => {
+    const session = broken(await connected(cloud));
+    await expect(all(checkVolumes(session, [server({ volumeBacked: true })]))).rejects.toBe(mistake);
+  });
+});

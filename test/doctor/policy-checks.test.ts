@@ -1,0 +1,174 @@
+import { describe, expect, test } from 'vitest';
+import { parsePolicy } from '../../lib/config/policy.ts';
+import {
+  type Aim,
+  aimOf,
+  checkDrill,
+  checkOverlap,
+  checkRegions,
+  checkSchedules,
+  checkServers,
+  regionsOf,
+} from '../../lib/doctor/policy-checks.ts';
+import type { Server } from '../../lib/openstack/compute.ts';
+import { policy } from '../harness.ts';
+import { server } from '../snapshots.ts';
+
+const NOW = new Date('2026-11-23T09:00:00Z');
+
+const read = (changes: Record<string, unknown> = {}) => parsePolicy(policy(changes));
+const fleet = (count: number, changes: Partial<Server> = {}) =>
+  Array.from({ length: count }, (_, i) =>
+    server({ id: `id-${i}`, name: `s${String(i).padStart(2, '0')}`, ...changes }),
+  );
+/** A policy, aimed at these servers of DFW. */
+const aim = (servers: Server[], changes: Record<string, unknown> = {}) =>
+  aimOf(read(changes), ['DFW'], new Map([['DFW', servers]]));
+
+describe('regions', () => {
+  test('are those that the policy names, each once, or all', () => {
+    expect(regionsOf({ regions: ['ORD', 'LON', 'ORD'] }, ['DFW', 'ORD'])).toEqual(['ORD', 'LON']);
+    expect(regionsOf({ regions: undefined }, ['DFW', 'ORD'])).toEqual(['DFW', 'ORD']);
+  });
+
+  test('that the account lacks are all named', () => {
+    expect(checkRegions({ regions: ['ord', 'DFW', 'LON'] }, ['DFW', 'ORD'])).toEqual({
+      check: 'regions',
+      verdict: 'fail',
+      detail: 'the account has no region ord, LON: it has DFW, ORD',
+      remedy: 'Correct regions, or leave it out for all that there are.',
+    });
+  });
+});
+
+describe('servers', () => {
+  test.each([
+    [10, '10: s00, s01, s02, s03, s04, s05, s06, s07, s08, s09'],
+    [11, '11: s00, s01, s02, s03, s04, s05, s06, s07, s08, s09 and 1 more'],
+    [10_000, '10000: s00, s01, s02, s03, s04, s05, s06, s07, s08, s09 and 9990 more'],
+  ])('%d are named, up to ten of them', (count, detail) => {
+    expect(checkServers(aim(fleet(count).reverse()), 'rackspace')).toEqual([
+      { check: 'servers', verdict: 'pass', detail },
+    ]);
+  });
+
+  test('of other regions than those of the policy are not meant', () => {
+    const servers = new Map([
+      ['DFW', fleet(1)],
+      ['ORD', fleet(2).slice(1)],
+    ]);
+    const { selection, partial } = aimOf(read({ regions: ['ORD'] }), ['DFW', 'ORD'], servers);
+    expect(selection.servers.map(({ id }) => id)).toEqual(['id-1']);
+    expect(partial).toBe(false);
+  });
+
+  test('that may be in a region that can not be read, or is not there, are not missed', () => {
+    for (const regions of [
+      ['DFW', 'ORD'],
+      ['DFW', 'LON'],
+    ]) {
+      const partly = aimOf(
+        read({ regions, servers: { ids: ['x'], names: ['mail'] } }),
+        ['DFW', 'ORD'],
+        new Map([['DFW', fleet(1)]]),
+      );
+      expect(checkServers(partly, 'rackspace').map(({ verdict }) => verdict)).toEqual(['warn', 'warn']);
+    }
+  });
+
+  test('many ids without a server are one failure', () => {
+    const ids = Array.from({ length: 12 }, (_, i) => `no-${i}`);
+    expect(checkServers(aim([], { servers: { ids } }), 'rackspace')).toEqual([
+      {
+        check: 'servers',
+        verdict: 'fail',
+        detail:
+          'ids: there is no server no-0, no-1, no-2, no-3, no-4, no-5, no-6, no-7, no-8, no-9 and 2 more',
+        remedy: 'Correct the id, or take it out.',
+      },
+    ]);
+  });
+
+  test('on volumes are a failure at Rackspace alone', () => {
+    const verdicts = (provider: 'rackspace' | 'keystone') =>
+      checkServers(aim(fleet(2, { volumeBacked: true })), provider).map(({ verdict }) => verdict);
+    expect(verdicts('rackspace')).toEqual(['pass', 'fail']);
+    expect(verdicts('keystone')).toEqual(['pass']);
+  });
+
+  test('without a name have their id', () => {
+    expect(checkServers(aim(fleet(1, { name: '' })), 'rackspace')[0]?.detail).toBe('1: id-0');
+  });
+});
+
+test('schedules: the next time of each, in UTC and in the time zone of the policy', () => {
+  const details = (changes: Record<string, unknown>) =>
+    checkSchedules(read(changes), NOW).map(({ check, detail }) => `${check} ${detail}`);
+  expect(details({ schedule: 'rate(1 day)', cleanup: 'cron(0 9 * * ? *)' })).toEqual([
+    'schedule next by 2026-11-24 09:00 UTC',
+    'cleanup next at 2026-11-24 09:00 UTC',
+  ]);
+  expect(details({ schedule: 'cron(30 23 L * ? *)', timezone: 'Asia/Kathmandu' })[0]).toBe(
+    'schedule next at 2026-11-30 17:45 UTC, 2026-11-30 23:30 in Asia/Kathmandu',
+  );
+});
+
+describe('two policies', () => {
+  const daily = aim(fleet(3));
+  const hourly = aim(fleet(3), { policy: 'hourly', schedule: 'cron(0 * * * ? *)' });
+  const at = (schedule: string, servers = fleet(2)) => aim(servers, { policy: 'other', schedule });
+  const found = (other: Aim, schedule: string, servers?: Server[]) =>
+    checkOverlap(at(schedule, servers), other, NOW).map((f) => `${f.verdict} ${f.check}: ${f.detail}`);
+
+  test('within an hour, where the second has less than an hour to wait for the first', () => {
+    expect(found(hourly, 'cron(59 0 ? * SUN *)')).toEqual([
+      'warn schedule: it fires 1 minutes from hourly at 2026-11-29 01:00 UTC, and both take s00, s01: whichever is second waits for 30 minutes at most, and a snapshot may take an hour',
+    ]);
+  });
+
+  test.each([
+    ['at the same minute, where there is time for both', 'cron(0 0 ? * SUN *)', undefined],
+    ['an hour apart', 'cron(0 1 ? * SUN *)', undefined],
+    ['at times that are not known', 'rate(1 day)', undefined],
+    ['of different servers', 'cron(0 0 * * ? *)', [server({ id: 'another' })]],
+  ])('%s are no trouble', (_, schedule, servers) => {
+    expect(found(daily, schedule, servers)).toEqual([]);
+  });
+});
+
+describe('drills', () => {
+  const check = (drill: object | undefined, provider: 'rackspace' | 'keystone') =>
+    checkDrill(read(drill ? { drill } : {}), provider, NOW).map(
+      ({ verdict, detail }) => `${verdict}: ${detail}`,
+    );
+
+  test.each([
+    ['none', undefined, 'rackspace', []],
+    [
+      'on an OpenStack',
+      { schedule: 'cron(0 3 * * ? *)' },
+      'keystone',
+      ['pass: next at 2026-11-24 03:00 UTC'],
+    ],
+    [
+      'at Rackspace, on a network',
+      { schedule: 'rate(1 day)', networks: ['n'] },
+      'rackspace',
+      ['pass: next by 2026-11-24 09:00 UTC'],
+    ],
+    [
+      'at Rackspace, where a server would be on the internet',
+      { schedule: 'rate(1 day)' },
+      'rackspace',
+      [expect.stringMatching(/^fail: drill\.networks: is missing: .* on the internet/)],
+    ],
+    [
+      'that never begin again',
+      { schedule: 'cron(0 3 * * ? 2020)' },
+      'keystone',
+      ['warn: its schedule never fires again: nothing is proven any more'],
+    ],
+  ] as const)('%s', (_, drill, provider, expected) => {
+    expect(check(drill, provider)).toEqual(expected);
+  });
+});

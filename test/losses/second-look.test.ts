@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest';
+import { blueprintText } from '../../lib/snapshots/blueprint.ts';
+import { leavingOut } from '../../local/cloud/faults.ts';
+import { addLookalike, drillEvent, drillWorld, record, sent } from '../drill/world.ts';
+import { harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, fateOf, history, take } from '../history.ts';
+import { again, later, leaveOut, restoredIn, TO_NEW, world } from '../restore/world.ts';
+
+// Losses by a single listing of servers that lacked one: what is concluded from it is looked at once more.
+
+const LISTING = { service: 'compute', path: /\/servers\/detail/ } as const;
+
+test('the image that a restore is making a server from stays, although a listing lacks that server', async () => {
+  const h = await history(4);
+  const oldest = h.images[3]!;
+  const { restored } = await h.run('restore', { server: 'web', to: 'new', at: oldest.id });
+  h.cloud.faults.push({ ...LISTING, region: 'DFW', answer: leavingOut(restored!) });
+  const report = await h.run('cleanup', policy({ keep: { last: 3 } }));
+  expect(fateOf(report, oldest)).toBe('kept: a restore to a new server has begun with it');
+});
+
+test('the same, of a server on volumes: the volume snapshots stay as well', async () => {
+  setTime('2026-11-20T00:00:10Z');
+  const h = await harness({ timing: { queuedMs: 0, savingMs: 0, buildMs: 3_600_000 } });
+  h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+  const dfw = h.cloud.region('DFW');
+  dfw.addServer({ name: 'web', image: '', volumeIds: ['root', 'data'] });
+  for (const day of [20, 21, 22, 23]) await take(h, `2026-11-${day}T00:00:00Z`);
+  const oldest = dfw.images.at(-1)!;
+  setTime('2026-11-23T06:00:00Z');
+  const { restored } = await h.run('restore', { server: 'web', to: 'new', at: oldest.id });
+  h.cloud.faults.push({ ...LISTING, answer: leavingOut(restored!) });
+  await h.run('cleanup', policy({ servers: { names: ['web'] }, keep: { last: 3 } }));
+  expect(dfw.images).toContain(oldest);
+  expect(dfw.volumeSnapshots).toHaveLength(8);
+});
+
+test('of two servers with the nonce of one drill both are left, although a listing lacks one of them', async () => {
+  const h = await drillWorld();
+  const image = h.newest[0]!;
+  record(image);
+  const createdAt = new Date('2026-11-23T05:59:30Z');
+  const real = addLookalike(h, image, { createdAt });
+  const production = addLookalike(h, image, { name: 'production-drill-20261123T055900Z', createdAt });
+  h.cloud.faults.push({ ...LISTING, region: 'DFW', answer: leavingOut(real.id) });
+  const { report } = await h.fail('drill', drillEvent());
+  expect(report?.failures.join()).toContain('another server has the same metadata');
+  expect(h.dfw.servers).toContain(production);
+  expect(sent(h, 'DELETE')).toEqual([]);
+});
+
+test('a request asks for one server, although no listing ever shows it', async () => {
+  const h = await world();
+  const event = { ...TO_NEW, request: 'mine' };
+  const first = await h.run('restore', event);
+  const showAll = leaveOut(h, (id) => id === first.restored);
+  const { error, report } = await h.fail('restore', event);
+  expect(error.message).toContain('a server was asked for by an earlier call with this request');
+  expect(restoredIn(h)).toHaveLength(1);
+  showAll();
+  expect(await h.run('restore', again(report!))).toMatchObject({ restored: first.restored });
+});
+
+test('the same, of a call whose answer was lost', async () => {
+  const h = await world();
+  h.cloud.faults.push({ service: 'compute', method: 'POST', answer: 'lose' });
+  leaveOut(h, (id) => restoredIn(h).some((server) => server.id === id));
+  const event = { ...TO_NEW, request: 'mine' };
+  await h.fail('restore', event);
+  await h.fail('restore', event);
+  expect(restoredIn(h)).toHaveLength(1);
+});
+
+test('a request that the cloud has refused may be corrected, and sent again', async () => {
+  const h = await world();
+  const { error } = await h.fail('restore', { ...TO_NEW, request: 'mine', networks: ['nowhere'] });
+  expect(error.message).toContain('Nothing was made or changed');
+  later(h, 1);
+  expect(await h.run('restore', { ...TO_NEW, request: 'mine' })).toMatchObject({ state: 'building' });
+});
+
+test.each([
+  ['names it', true, "was in ORD, which the account's catalogue does not name"],
+  ['names none', false, 'says in which region it was'],
+])(
+  'a server is not gone because the catalogue lacks its region, where its snapshot %s',
+  async (_, isNamed, why) => {
+    const h = await history(0);
+    h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+    const [dfw, ord] = h.cloud.catalogue;
+    // One image service for both.
+    Object.assign(ord!, { imageUrl: dfw!.imageUrl });
+    const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
+    const images = Array.from({ length: 7 }, (_, i) => {
+      const image = addSnapshot(h, mail, i + 3);
+      const server = { ...h.web, region: 'ORD', flavorId: 'f', keyName: undefined };
+      image.properties.autosnap_restore_as = isNamed ? blueprintText(server, image.name) : 'unknown';
+      return image;
+    });
+    h.cloud.catalogue.splice(1, 1);
+    const orphans = { after: '2d', keep: 1 };
+    const { error } = await h.fail('cleanup', policy({ servers: { names: ['mail'] }, orphans }));
+    expect(error.message).toContain(mail.id);
+    expect(error.message).toContain(why);
+    expect(h.cloud.region('DFW').images).toEqual(expect.arrayContaining(images));
+  },
+);

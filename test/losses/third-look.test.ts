@@ -1,0 +1,142 @@
+import { expect, test } from 'vitest';
+import { leavingOut } from '../../local/cloud/faults.ts';
+import { deploy, policy, setTime } from '../harness.ts';
+import { addSnapshot, deletions, history, idsOf } from '../history.ts';
+import { again, IN_PLACE, later, restoredIn, TO_NEW, useKeystone, world } from '../restore/world.ts';
+
+// Found by somebody who had not written the code: what a listing lacks, what one region says for all of them, and events
+// that were changed on the way.
+
+const LISTING = {
+  service: 'image',
+  method: 'GET',
+  path: /images$/,
+  times: Number.POSITIVE_INFINITY,
+} as const;
+
+test('an ad-hoc snapshot of all takes in a server that the listing lacks and that has a snapshot of tonight', async () => {
+  const h = await history(1);
+  h.cloud.region('DFW').addServer({ name: 'db' });
+  h.cloud.region('DFW').unlisted.add(h.web.id);
+  const report = await h.run('snapshot', { adhoc: true, servers: { all: true } });
+  expect(report.entries.map(({ name, outcome }) => `${name} ${outcome}`).sort()).toEqual([
+    'db taken',
+    'web taken',
+  ]);
+});
+
+test('an image that the cloud has given up by the end of the run was not taken', async () => {
+  const h = await history(0);
+  h.cloud.faults.push({
+    ...LISTING,
+    skip: 1,
+    answer: () => {
+      for (const image of h.cloud.region('DFW').images) Object.assign(image, { status: 'killed' });
+    },
+  });
+  const { report } = await h.fail('snapshot', policy());
+  expect(report?.entries).toMatchObject([{ outcome: 'failed', code: 'IMAGE_FAILED' }]);
+});
+
+test('an ad-hoc request and a policy never stand in each other’s way, whatever they are called', async () => {
+  const h = await history(0);
+  const nightly = policy({ policy: 'adhoc-nightly' });
+  const adhoc = { adhoc: true, servers: { all: true }, request: 'nightly' };
+  const other = { ...h, second: undefined as Promise<unknown> | undefined };
+  h.cloud.faults.push({
+    service: 'compute',
+    method: 'POST',
+    path: /action$/,
+    // While the policy's run has its lease.
+    answer: () => {
+      other.second = h.run('snapshot', adhoc);
+    },
+  });
+  expect((await h.run('snapshot', nightly)).totals).toEqual({ taken: 1 });
+  expect(JSON.stringify(await other.second)).not.toContain('OTHER_RUN');
+});
+
+test('images that a listing has and the cloud has not take up none of the deletions of a run', async () => {
+  const h = await history(9);
+  const ghosts = h.images.slice(-3);
+  for (const { id } of ghosts) {
+    const { cloud } = h;
+    cloud.faults.push({
+      service: 'image',
+      method: 'GET',
+      path: new RegExp(`images/${id}$`),
+      times: Number.POSITIVE_INFINITY,
+      answer: { status: 404, body: '' },
+    });
+  }
+  await h.run('cleanup', policy({ maxDeletes: 3 })).catch(() => undefined);
+  expect(deletions(h).map(({ path }) => path.split('/').at(-1))).toEqual(
+    h.images
+      .slice(3, 6)
+      .toReversed()
+      .map(({ id }) => id),
+  );
+});
+
+test('the audit calls no server orphaned that lives in a region that can not be read', async () => {
+  const h = await history(0);
+  useKeystone(h);
+  const [dfw, ord] = h.cloud.catalogue;
+  // One image service for both.
+  Object.assign(ord!, { imageUrl: dfw!.imageUrl });
+  addSnapshot(h, h.web, 0);
+  deploy([policy()]);
+  expect(await h.run('audit', {})).toMatchObject({ late: [] });
+  h.cloud.catalogue.splice(0, 1);
+  h.cloud.faults.length = 0;
+  h.cold();
+  const { policies, late } = await h.run('audit', {}).catch(() => h.run('audit', {}));
+  expect(policies[0]).toMatchObject({ readable: false });
+  expect(late.map(({ name }) => name)).toEqual(['web']);
+});
+
+test('our own snapshot of another server is not restored, although Nova passes on the id of this one', async () => {
+  const h = await world();
+  const db = h.cloud.region('DFW').addServer({ name: 'db' });
+  const its = addSnapshot(h, db, 0, {
+    size: 0,
+    properties: {
+      instance_uuid: h.web.id,
+      block_device_mapping: JSON.stringify([{ snapshot_id: 'volume-snapshot' }]),
+    },
+  });
+  h.cloud.region('DFW').addVolumeSnapshot({
+    id: 'volume-snapshot',
+    name: `snapshot for ${its.name}`,
+    createdAt: its.createdAt,
+    volumeId: 'root',
+  });
+  db.volumeIds.push('root');
+  const { error } = await h.fail('restore', { ...TO_NEW, at: its.id });
+  expect(error.message).toContain('was not made from web');
+  expect(restoredIn(h)).toEqual([db]);
+});
+
+test.each([
+  ['a new server', TO_NEW],
+  ['in place', IN_PLACE],
+])('%s: what goes on with another source than it has begun with is refused', async (_, event) => {
+  const h = await world();
+  const first = await h.run('restore', { ...event, at: h.images[1]!.id });
+  later(h, 30);
+  for (const at of ['latest', '2026-11-23', h.images[0]!.id]) {
+    const { error } = await h.fail('restore', { ...again(first), at });
+    expect(error.message, at).toContain(
+      `at: the restore "${first.request}" has begun with ${h.images[1]!.id}`,
+    );
+  }
+  expect(await h.run('restore', again(first))).toMatchObject({ image: h.images[1]!.id });
+});
+
+test('the listing that a cleanup sees last may lack what it keeps: that is asked for', async () => {
+  const h = await history(4);
+  setTime('2026-11-23T07:00:00Z');
+  h.cloud.faults.push({ ...LISTING, skip: 3, answer: leavingOut(h.images[0]!.id) });
+  expect((await h.run('cleanup', policy())).failures).toEqual([]);
+  expect(idsOf(h.cloud.region('DFW').images)).toEqual(idsOf(h.images.slice(0, 3)));
+});

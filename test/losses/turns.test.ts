@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import { answers } from '../../local/cloud/faults.ts';
+import { drillEvent, drillWorld } from '../drill/world.ts';
+import { deploy, harness, policy, setTime } from '../harness.ts';
+import { deletions, history, idsIn, idsOf, take } from '../history.ts';
+
+// One thing that can't be done keeps no other from its turn.
+
+const refusals = [400, 403, 405, 409, 410, 412, 422, 423, 451, 500, 503];
+test.each(refusals)('ten images whose deletion answers %i: the others go', async (status) => {
+  const h = await history(16);
+  const stuck = h.images.slice(6);
+  for (const { id } of stuck) {
+    const path = new RegExp(`/images/${id}`);
+    const answer = { status, body: { message: 'no' } };
+    h.cloud.faults.push({ service: 'image', method: 'DELETE', path, times: Infinity, answer });
+  }
+  for (let run = 0; run < 2; run++) await h.run('cleanup', policy({ keep: { last: 2 } })).catch(() => {});
+  expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 2), ...stuck]));
+});
+
+test('after a deletion that has no answer the youngest go first: each of the oldest may take up a minute', async () => {
+  const h = await history(8);
+  const path = new RegExp(`/images/${h.images[7]!.id}`);
+  h.cloud.faults.push({ service: 'image', method: 'DELETE', path, times: Infinity, answer: 'drop' });
+  await h.fail('cleanup', policy({ keep: { last: 2 } }));
+  const asked = [...new Set(deletions(h).map(({ path: one }) => one.split('/').at(-1)))];
+  expect(asked).toEqual([7, 2, 3, 4, 5, 6].map((age) => h.images[age]!.id));
+});
+
+test.each([400, 403, 404, 409])(
+  'ten images that answer %i to their mark: the others are drilled',
+  async (status) => {
+    const names = Array.from({ length: 12 }, (_, i) => `web-${i}`);
+    const h = await drillWorld(names, 1);
+    const inTurn = h.fleet
+      .map((server, i) => ({ id: server.id, image: h.newest[i]! }))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    for (const { image } of inTurn.slice(0, 10)) {
+      const path = new RegExp(`/images/${image.id}`);
+      const answer = { status, body: { message: 'no' } };
+      h.cloud.faults.push({ service: 'image', method: 'PATCH', path, times: Infinity, answer });
+    }
+    for (const day of [23, 24]) {
+      setTime(`2026-11-${day}T06:00:00Z`);
+      await h.fail('drill', drillEvent({ schedule: 'cron(0 6 * * ? *)' }));
+    }
+    expect(h.newest.filter(({ properties }) => properties.autosnap_proven)).toHaveLength(2);
+  },
+);
+
+/** A server with a disk of its own and one on a volume, each with a snapshot; since then the volumes' service is down. */
+async function withoutVolumes() {
+  setTime('2026-11-20T00:00:00Z');
+  const h = await harness({ timing: { queuedMs: 0, savingMs: 0, buildMs: 0 } });
+  h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+  const dfw = h.cloud.region('DFW');
+  const web = dfw.addServer({ name: 'web' });
+  const db = dfw.addServer({ name: 'db', image: '', volumeIds: ['root'] });
+  await take(h, '2026-11-20T00:00:00Z');
+  h.cloud.faults.push({ service: 'volume', times: Infinity, answer: answers.unavailable });
+  return { ...h, dfw, web, db };
+}
+
+test('without the service of volumes the servers that have none are snapshotted, and nothing is deleted', async () => {
+  const h = await withoutVolumes();
+  setTime('2026-11-21T00:00:10Z');
+  const report = await h.run('snapshot', policy()).catch(() => undefined);
+  const names = h.dfw.images.map(({ name }) => name);
+  expect(names).toContain('web-daily-20261121T000000Z');
+  expect(report?.warnings.join() ?? h.logs()).toContain('503');
+  const { error } = await h.fail('cleanup', policy({ keep: { last: 1 } }));
+  expect(error.message).toContain('nothing is deleted there');
+  expect(h.dfw.images.map(({ name }) => name)).toEqual(names);
+});
+
+test('without the service of volumes a server that has none is drilled, and restored by its name', async () => {
+  const h = await withoutVolumes();
+  setTime('2026-11-20T06:00:00Z');
+  await h.run('drill', drillEvent()).catch(() => undefined);
+  const [image] = h.dfw.images.filter(({ properties }) => properties.autosnap_server === h.web.id);
+  expect(image?.properties.autosnap_proven).toContain(image!.id);
+  const report = await h.run('restore', { server: 'web', to: 'new', dryRun: true });
+  expect(report).toMatchObject({ state: 'planned', image: image!.id });
+});
+
+test('without the service of volumes the audit says that the region can not be read', async () => {
+  const h = await withoutVolumes();
+  setTime('2026-11-20T06:00:00Z');
+  deploy([policy()]);
+  const { sentence } = await h.run('audit', { digest: 'never' });
+  expect(sentence).toContain("DFW can't be read");
+});

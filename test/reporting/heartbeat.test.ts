@@ -1,0 +1,31 @@
+import { beforeEach, expect, test } from 'vitest';
+import { tell } from '../../lib/reporting/heartbeat.ts';
+import { type Outside, startOutside } from '../outside.ts';
+
+const BEAT = { job: 'snapshot', policy: 'daily' };
+
+let outside: Outside;
+
+beforeEach(async () => {
+  outside = await startOutside();
+});
+
+test.each([
+  ['/uuid', true, 'GET /uuid'],
+  ['/uuid', false, 'GET /uuid/fail'],
+  ['/uuid/', false, 'GET /uuid/fail'],
+  ['/uuid?create=1', false, 'GET /uuid/fail?create=1'],
+  ['/key/autosnap-{policy}-{job}', true, 'GET /key/autosnap-daily-snapshot'],
+  ['/key/autosnap-{policy}-{job}', false, 'GET /key/autosnap-daily-snapshot/fail'],
+])('%s, good: %s', async (path, good, request) => {
+  expect(await tell(outside.url + path, BEAT, good)).toBeUndefined();
+  expect(outside.asked).toEqual([request]);
+});
+
+test('that it could not be told is said, and never thrown', async () => {
+  outside.status = 503;
+  expect(await tell(`${outside.url}/uuid`, BEAT, true)).toMatch(/^127\.0\.0\.1:\d+ answers 503$/);
+  expect(await tell('no URL', BEAT, true)).toMatch(/Invalid URL/);
+  outside.close();
+  expect(await tell(`${outside.url}/uuid`, BEAT, true)).toMatch(/fetch failed: .*ECONNREFUSED/);
+});

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { parsePolicy } from '../../lib/config/policy.ts';
+import type { Image } from '../../lib/openstack/images.ts';
+import { planText } from '../../lib/reporting/plan-text.ts';
+import { finishReport } from '../../lib/reporting/report.ts';
+import { planCleanup } from '../../lib/snapshots/cleanup-plan.ts';
+import { lineOf } from '../../lib/snapshots/delete.ts';
+import { policy } from '../harness.ts';
+import { dailies, server, snapshot } from '../snapshots.ts';
+
+const HEAD = {
+  job: 'cleanup' as const,
+  policy: 'daily',
+  owner: 'autosnap-prod',
+  account: 'rackspace',
+  dryRun: true,
+  failures: [],
+  warnings: [],
+  nothingSelected: false,
+};
+
+test('a line a snapshot: date, size, and why it is kept, goes or waits', () => {
+  const lines = [
+    lineOf({
+      snapshot: snapshot('2026-11-23T00:00:00Z'),
+      fate: 'keep',
+      reasons: [
+        { code: 'LAST', rank: 1, of: 1 },
+        { code: 'DAILY', period: '2026-11-23' },
+      ],
+    }),
+    lineOf({
+      snapshot: snapshot('2026-11-22T00:00:00Z', { sizeBytes: undefined }),
+      fate: 'keep',
+      reasons: [{ code: 'CLOUD', error: 'NO_ANSWER', message: 'x' }],
+    }),
+    lineOf({
+      snapshot: snapshot('2026-11-21T00:00:00Z', { sizeBytes: 123e9 }),
+      fate: 'defer',
+      reasons: [{ code: 'CLOUD', error: 'NO_ANSWER', message: 'y' }],
+    }),
+    lineOf({ snapshot: snapshot('2026-11-20T06:30:00Z'), fate: 'delete', reasons: [{ code: 'NO_RULE' }] }),
+  ];
+  const entry = {
+    server: 's1',
+    name: 'web-1',
+    region: 'DFW',
+    policy: 'daily',
+    outcome: 'planned' as const,
+    snapshots: lines,
+  };
+  const gone = { ...entry, name: '', snapshots: [] };
+  expect(planText(finishReport({ ...HEAD, entries: [entry, gone] })).split('\n')).toEqual([
+    'server s1 (gone) in DFW, daily: 0 stay, 0 go',
+    '',
+    'web-1 in DFW, daily: 3 stay, 1 go',
+    '  2026-11-23 00:00    2.0 GB  kept because: last 1 of 1; daily 2026-11-23',
+    '  2026-11-22 00:00         -  kept because: x',
+    '  2026-11-21 00:00  123.0 GB  waits because: y',
+    '  2026-11-20 06:30    2.0 GB  goes because: no rule keeps it',
+  ]);
+});
+
+test('what the report has left out is said', () => {
+  const report = { ...finishReport({ ...HEAD, entries: [] }), omitted: 7 };
+  expect(planText(report)).toBe('… and 7 more series');
+});
+
+test('the worked month in the README is what the code says', () => {
+  const now = new Date('2026-11-30T06:00:00Z');
+  const web = server({ name: 'web-1' });
+  const series = [...dailies('2026-11-30T00:00:00Z', 30), snapshot('2026-10-31T00:00:00Z')];
+  const images = series.map(({ id }) => ({ id, properties: {} as Record<string, string> }) as Image);
+  const plan = planCleanup(
+    { region: 'DFW', servers: [web], images, volumeSnapshots: [] },
+    parsePolicy(policy({ keep: { last: 7, weekly: 4, monthly: 12 }, maxDeletes: 30 })),
+    ({ id }) => series.find((s) => s.id === id),
+    { now },
+  );
+  const entries = plan.series.map(({ items, ...at }) => ({
+    ...at,
+    outcome: 'planned' as const,
+    snapshots: items.map((item) => lineOf(item)),
+  }));
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  expect(readme).toContain(`\`\`\`\n${planText(finishReport({ ...HEAD, entries }))}\n\`\`\``);
+});

@@ -1,0 +1,93 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { finishReport } from '../../lib/reporting/report.ts';
+import { REASON_CODES, reasonOf, reported, sentenceOf } from '../../lib/reporting/sentences.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+test('docs/reasons.md has each code, and no other', () => {
+  const page = readFileSync(join(ROOT, 'docs/reasons.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| .+ \| .+ \|$/gm)].map(([, code]) => code);
+  expect(rows).toEqual(REASON_CODES);
+});
+
+test('a report has the codes to filter by, and the sentences to read', () => {
+  const entry = { server: 's', name: 'web', region: 'DFW', outcome: 'kept' } as const;
+  const report = finishReport({
+    job: 'cleanup',
+    policy: 'daily',
+    owner: 'autosnap-test',
+    account: 'rackspace',
+    dryRun: false,
+    failures: [{ code: 'OTHER_RUN', until: '2026-11-24T00:00:00Z' }],
+    warnings: [{ code: 'POLICY_NOT_DEPLOYED', region: 'DFW', policy: 'old', count: 3 }],
+    nothingSelected: false,
+    entries: [
+      { ...entry, ...reasonOf({ code: 'SERVER_BUSY', taskState: 'rebooting' }, { code: 'DEADLINE' }) },
+      {
+        ...entry,
+        name: 'zebra',
+        snapshots: [
+          {
+            image: 'i',
+            slot: '2026-11-24T00:00:00Z',
+            status: 'active',
+            outcome: 'kept',
+            ...reported([{ code: 'LAST', rank: 1, of: 7 }, { code: 'HELD' }]),
+          },
+        ],
+      },
+    ],
+  });
+  expect(report.codes).toEqual({ SERVER_BUSY: 1, LAST: 1, HELD: 1, OTHER_RUN: 1, POLICY_NOT_DEPLOYED: 1 });
+  expect(report.warnings).toEqual([
+    'DFW: the policy old is no longer configured: its 3 snapshots are all kept',
+  ]);
+  expect(report.entries).toMatchObject([
+    { code: 'SERVER_BUSY', reason: 'busy: the server is in rebooting; the time of this run is used up' },
+    { snapshots: [{ codes: ['LAST', 'HELD'], reasons: ['last 1 of 7', 'held forever'] }] },
+  ]);
+});
+
+test('a reason in a reason is said, too', () => {
+  expect(sentenceOf({ code: 'CHANGED', reason: { code: 'OTHER_STATUS', status: 'killed' } })).toBe(
+    'changed since the plan: it is killed',
+  );
+});
+
+// What the cloud says in its own words is read where its APIs are, and nowhere else.
+const FILES = globSync('{lib,handlers,deploy}/**/*.ts', { cwd: ROOT }).filter(
+  (file) => !file.startsWith('lib/openstack/'),
+);
+const ABOUT_WORDS = /\b(reasons?|problems?|warnings?|failures?|sentences?|message|why)\b/;
+const METHOD = /\.(startsWith|endsWith|includes|match|search|indexOf)\(/;
+const MATCHING = [
+  // reason.startsWith('held'), reasons.some((one) => one.includes('weekly'))
+  new RegExp(`${ABOUT_WORDS.source}[^;\\n]*${METHOD.source}['"\`/]`),
+  // /^held/.test(reason)
+  new RegExp(`/\\.(test|exec)\\([^)]*${ABOUT_WORDS.source}`.slice(1)),
+];
+
+test('no code looks into a sentence', () => {
+  expect(FILES.length).toBeGreaterThan(100);
+  const found = FILES.flatMap((file) =>
+    readFileSync(join(ROOT, file), 'utf8')
+      .split('\n')
+      .filter((line) => !/^\s*(\/\/|\*|\/\*)/.test(line) && MATCHING.some((pattern) => pattern.test(line)))
+      // Codes are no sentences.
+      .filter((line) => !/codes?\b[^;]*\.includes\('[A-Z_]+'\)/.test(line))
+      .map((line) => `${file}: ${line.trim()}`),
+  );
+  expect(found).toEqual([]);
+});
+
+test.each([
+  "if (entry.reason?.startsWith('busy: ')) return;",
+  "lines.filter(({ reasons }) => reasons.includes('already gone'))",
+  "reasons.some((reason) => reason.startsWith('held'))",
+  'if (/^(last|within) /.test(reason)) return true;',
+  "const what = /^(\\S+) can't be read/.exec(problem)?.[1];",
+])('the test above would find: %s', (line) => {
+  expect(MATCHING.some((pattern) => pattern.test(line))).toBe(true);
+});

@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest';
+import type { Finding } from '../../lib/reporting/reasons.ts';
+import { type Entry, failureOf, finishReport, worst } from '../../lib/reporting/report.ts';
+
+const HEAD = {
+  job: 'snapshot' as const,
+  policy: 'daily',
+  owner: 'autosnap-test',
+  account: 'rackspace',
+  dryRun: false,
+  failures: [] as Finding[],
+  warnings: [] as Finding[],
+  nothingSelected: false,
+};
+
+const saying = (message: string): Finding => ({ code: 'CLOUD', error: 'NO_ANSWER', message });
+
+function entry(name: string, outcome: Entry['outcome'], changes: Partial<Entry> = {}): Entry {
+  return { server: `id-${name}`, name, region: 'DFW', outcome, ...changes };
+}
+
+test('totals count each outcome, and the worst come first', () => {
+  const entries = [entry('c', 'taken'), entry('b', 'skipped'), entry('d', 'failed'), entry('a', 'taken')];
+  const report = finishReport({ ...HEAD, entries });
+  expect(report.totals).toEqual({ failed: 1, taken: 2, skipped: 1 });
+  expect(report.entries.map(({ name }) => name).join('')).toBe('dacb');
+});
+
+test('totals of a cleanup count snapshots, not servers', () => {
+  const line = (outcome: Entry['outcome']) => ({
+    image: 'i',
+    slot: 's',
+    status: 'active',
+    outcome,
+    codes: [],
+    reasons: [],
+  });
+  const entries = [entry('a', 'deleted', { snapshots: [line('deleted'), line('kept'), line('kept')] })];
+  expect(finishReport({ ...HEAD, entries }).totals).toEqual({ deleted: 1, kept: 2 });
+});
+
+test('what failed is counted by region: servers, snapshots, and a region that could not be read', () => {
+  const snapshots = (['failed', 'deleted', 'failed'] as const).map((outcome, i) => ({
+    image: `i${i}`,
+    slot: 's',
+    status: 'active',
+    outcome,
+    codes: [],
+    reasons: [],
+  }));
+  const entries = [
+    entry('a', 'failed'),
+    entry('b', 'failed', { region: 'ORD', snapshots }),
+    entry('c', 'taken', { region: 'IAD' }),
+    entry('d', 'failed', { region: '-' }),
+  ];
+  const unreadable = [{ region: 'ORD' }, { region: 'SYD' }];
+  const report = finishReport({ ...HEAD, entries, unreadable });
+  expect(report.failedIn).toEqual({ DFW: 1, ORD: 3, SYD: 1 });
+  expect(report).not.toHaveProperty('unreadable');
+  expect(finishReport({ ...HEAD, entries: entries.slice(2) })).not.toHaveProperty('failedIn');
+});
+
+test('10,000 servers fit into a log line, with every failure and true totals', () => {
+  const entries = Array.from({ length: 10_000 }, (_, i) =>
+    entry(`server-${i}`, i % 500 === 0 ? 'failed' : 'taken', { reason: 'ü'.repeat(40) }),
+  );
+  const report = finishReport({
+    ...HEAD,
+    entries,
+    warnings: Array.from({ length: 10_000 }, () => saying('w'.repeat(200))),
+  });
+  expect(Buffer.byteLength(JSON.stringify(report))).toBeLessThan(256 * 1024);
+  expect(report.totals).toEqual({ failed: 20, taken: 9_980 });
+  expect(report.entries.filter(({ outcome }) => outcome === 'failed')).toHaveLength(20);
+  expect(report.entries.length + report.omitted).toBe(10_000);
+  expect(report.warnings.at(-1)).toBe('… and 9950 more');
+});
+
+describe('the error that a failed run ends with', () => {
+  test('there is none for a good run', () => {
+    expect(
+      failureOf(finishReport({ ...HEAD, entries: [entry('a', 'taken'), entry('b', 'skipped')] })),
+    ).toBeUndefined();
+  });
+
+  test('names each failure with its server, region and reason', () => {
+    const error = failureOf(
+      finishReport({
+        ...HEAD,
+        failures: [saying('ORD is down')],
+        entries: [entry('a', 'failed', { reason: 'no' }), entry('b', 'taken')],
+      }),
+    );
+    expect(error?.message).toBe('snapshot daily: 1 of 2 failed.\n- ORD is down\n- a in DFW: no');
+    expect(error?.name).toBe('RunFailed');
+  });
+
+  test('stays short: ten lines, and how many more', () => {
+    const entries = Array.from({ length: 300 }, (_, i) => entry(`s${i}`, 'failed', { reason: 'no' }));
+    const lines = failureOf(finishReport({ ...HEAD, entries }))?.message.split('\n');
+    expect(lines).toHaveLength(12);
+    expect(lines?.at(-1)).toBe('- … and 290 more');
+  });
+});
+
+test('the worst of no outcomes is "kept"', () => {
+  expect(worst([])).toBe('kept');
+  expect(worst(['kept', 'deferred', 'deleted'])).toBe('deferred');
+});

@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest';
+import { Refusal } from '../../lib/config/validation-error.ts';
+import { parseSecret } from '../../lib/runtime/secrets.ts';
+
+const parse = (fields: unknown) => parseSecret('autosnap/test/x', JSON.stringify(fields));
+const KEYSTONE = { authUrl: 'https://keystone.example.com/v3' };
+const PASSWORD = { ...KEYSTONE, username: 'u', password: 'hunter2', projectName: 'p' };
+const APPLICATION = { ...KEYSTONE, applicationCredentialId: 'i', applicationCredentialSecret: 'hunter2' };
+
+describe('the three forms', () => {
+  test('Rackspace, at its global identity service unless told', () => {
+    expect(parse({ username: 'u', apiKey: 'k' })).toEqual({
+      kind: 'rackspace',
+      username: 'u',
+      apiKey: 'k',
+      authUrl: 'https://identity.api.rackspacecloud.com/v2.0',
+    });
+    const authUrl = 'https://lon.identity.api.rackspacecloud.com/v2.0';
+    expect(parse({ username: 'u', apiKey: 'k', authUrl })).toMatchObject({ authUrl });
+  });
+
+  test('Keystone with a password: the domain is Default, the project in that of the user', () => {
+    expect(parse(PASSWORD)).toMatchObject({
+      kind: 'password',
+      userDomainName: 'Default',
+      projectDomainName: 'Default',
+    });
+    expect(parse({ ...PASSWORD, userDomainName: 'd' })).toMatchObject({ projectDomainName: 'd' });
+    expect(parse({ ...PASSWORD, userDomainName: 'd', projectDomainName: 'e' })).toMatchObject({
+      projectDomainName: 'e',
+    });
+  });
+
+  test('Keystone with an application credential', () => {
+    expect(parse(APPLICATION)).toEqual({ kind: 'applicationCredential', ...APPLICATION });
+  });
+
+  test('plain http is for this machine only', () => {
+    for (const host of ['127.0.0.1:5000', 'localhost', '[::1]:5000']) {
+      expect(parse({ ...PASSWORD, authUrl: `http://${host}/v3` })).toMatchObject({ kind: 'password' });
+    }
+  });
+});
+
+describe('a secret that is refused names the fields, and shows no value', () => {
+  test.each<[string, unknown, string[]]>([
+    ['a text', 'hunter2', ['it must be a JSON object, such as {"username": "…", "apiKey": "…"}']],
+    ['a list', ['hunter2'], ['it must be a JSON object, such as {"username": "…", "apiKey": "…"}']],
+    ['nothing known', { user: 'hunter2' }, [expect.stringMatching(/^it must have apiKey .*see the README$/)]],
+    ['no user', { apiKey: 'hunter2' }, ['username: is missing']],
+    ['a number', { username: 'u', apiKey: 1234567 }, ['apiKey: must be a text: put it in quotes']],
+    [
+      'an empty key',
+      { username: '', apiKey: '' },
+      ['username: must not be empty', 'apiKey: must not be empty'],
+    ],
+    [
+      'a password without the rest',
+      { password: 'hunter2' },
+      ['authUrl: is missing', 'username: is missing', 'projectName: is missing'],
+    ],
+    [
+      'half an application credential',
+      { ...KEYSTONE, applicationCredentialSecret: 'hunter2' },
+      ['applicationCredentialId: is missing'],
+    ],
+    [
+      'both of two forms',
+      { ...PASSWORD, apiKey: 'k' },
+      ['password', 'projectName'].map(
+        (key) => `${key}: is not a known key: check its spelling, or remove it`,
+      ),
+    ],
+    [
+      'plain http',
+      { ...PASSWORD, authUrl: 'http://hunter2.example.com' },
+      ['authUrl: must be an https URL, without a user or a password in it'],
+    ],
+    [
+      'a password in the URL',
+      { ...PASSWORD, authUrl: 'https://u:hunter2@keystone.example.com' },
+      ['authUrl: must be an https URL, without a user or a password in it'],
+    ],
+    [
+      'no URL at all',
+      { ...PASSWORD, authUrl: 'hunter2' },
+      ['authUrl: must be an https URL, without a user or a password in it'],
+    ],
+  ])('%s', (_, fields, problems) => {
+    let refusal: unknown;
+    try {
+      parse(fields);
+    } catch (error) {
+      refusal = error;
+    }
+    expect(refusal).toBeInstanceOf(Refusal);
+    expect((refusal as Refusal).problems).toEqual(problems);
+    expect((refusal as Refusal).message).toMatch(/^The secret autosnap\/test\/x is refused:/);
+    expect(String((refusal as Refusal).stack)).not.toMatch(/hunter2|1234567/);
+  });
+
+  test('not JSON', () => {
+    expect(() => parseSecret('s', '{"apiKey":"hunter2",}')).toThrow(
+      /^The secret s is refused: it must be a JSON object/,
+    );
+  });
+});

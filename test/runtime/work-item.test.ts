@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest';
+import { parseEvent } from '../../lib/config/policy.ts';
+import type { Report } from '../../lib/reporting/report.ts';
+import { sentenceOf } from '../../lib/reporting/sentences.ts';
+import { afterRun, isOver, parseWork, prospectOf, type Work } from '../../lib/runtime/work-item.ts';
+import { policy } from '../harness.ts';
+
+const LEFT = { outOfTime: '3 servers are left' };
+const BUSY = { busy: 'web-1 in DFW' };
+
+/** A piece of work of the policy `daily`, first asked for 20 seconds past midnight; `changes` go on top. */
+function work(changes: Partial<Work> = {}): Work {
+  return {
+    job: 'snapshot',
+    event: policy(),
+    since: new Date('2026-11-23T00:00:20Z'),
+    requestId: 'r1',
+    tries: 0,
+    ...changes,
+  };
+}
+
+/** When what is left goes on, and what is given up. */
+function prospect(
+  left: Report['left'],
+  now: string,
+  changes: Partial<Work> = {},
+): [string | undefined, string[]] {
+  const its = work(changes);
+  const { at, over } = prospectOf({ left: left! }, its, parseEvent(its.event), new Date(now));
+  return [at?.toISOString(), over.map(sentenceOf)];
+}
+
+test('work survives its way through the queue', () => {
+  const whole = work({ tries: 2 });
+  expect(parseWork(JSON.stringify(whole))).toEqual(whole);
+});
+
+test('work that another version has left is read without what this one does not know', () => {
+  const { servers, ...known } = { ...work(), servers: ['web-1'] };
+  expect(parseWork(JSON.stringify({ ...known, servers }))).toEqual(known);
+});
+
+test.each(['{"job": "restore"}', 'not JSON', '[]', 'null', '{"job": "cleanup", "event": {}}'])(
+  '%s is no work',
+  (body) => {
+    expect(() => parseWork(body)).toThrow();
+  },
+);
+
+describe('what is left for want of time', () => {
+  test.each<[string, string, Partial<Work>, [string | undefined, string[]]]>([
+    ['goes on at once', '2026-11-23T00:14:00Z', {}, ['2026-11-23T00:14:00.000Z', []]],
+    ['until the next run by schedule', '2026-11-23T23:59:59Z', {}, ['2026-11-23T23:59:59.000Z', []]],
+    [
+      'but no longer',
+      '2026-11-24T00:00:00Z',
+      {},
+      [undefined, ['stopped in time: 3 servers are left to the next run']],
+    ],
+    [
+      'for two days where the next day lacks the time of the schedule',
+      '2026-03-09T06:59:59Z',
+      {
+        event: policy({ schedule: 'cron(0 2 * * ? *)', timezone: 'America/Chicago' }),
+        since: new Date('2026-03-07T08:00:20Z'),
+      },
+      ['2026-03-09T06:59:59.000Z', []],
+    ],
+    [
+      "of a cleanup until the cleanup's next",
+      '2026-11-23T06:00:20Z',
+      { job: 'cleanup' },
+      [undefined, ['stopped in time: 3 servers are left to the next run']],
+    ],
+    [
+      'by hand for a day',
+      '2026-11-24T00:00:19Z',
+      { event: { adhoc: true, servers: { all: true } } },
+      ['2026-11-24T00:00:19.000Z', []],
+    ],
+  ])('%s', (_, now, changes, expected) => {
+    expect(prospect(LEFT, now, changes)).toEqual(expected);
+  });
+});
+
+describe('what is busy', () => {
+  const hourly = { event: policy({ schedule: 'rate(1 hour)' }) };
+  test.each<[string, string, Partial<Work>, [string | undefined, string[]]]>([
+    ['is tried again five minutes later', '2026-11-23T00:01:00Z', {}, ['2026-11-23T00:06:00.000Z', []]],
+    ['then less often', '2026-11-23T04:00:20Z', {}, ['2026-11-23T05:00:20.000Z', []]],
+    ['and at last at half the interval', '2026-11-23T11:59:00Z', {}, ['2026-11-23T12:00:20.000Z', []]],
+    [
+      'which ends it',
+      '2026-11-23T12:00:20Z',
+      {},
+      [undefined, ['busy until half the interval had passed: web-1 in DFW']],
+    ],
+    [
+      'of a run that was late until the next one',
+      '2026-11-23T23:58:00Z',
+      { since: new Date('2026-11-23T18:00:00Z') },
+      ['2026-11-24T00:00:00.000Z', []],
+    ],
+    [
+      'of a monthly policy for as long as a queue keeps anything',
+      '2026-12-05T23:59:00Z',
+      { event: policy({ schedule: 'cron(0 0 23 * ? *)' }) },
+      ['2026-12-06T00:00:20.000Z', []],
+    ],
+    ['by a rate from the run itself', '2026-11-23T00:28:00Z', hourly, ['2026-11-23T00:30:20.000Z', []]],
+  ])('%s', (_, now, changes, expected) => {
+    expect(prospect(BUSY, now, changes)).toEqual(expected);
+  });
+
+  test('waits for nothing that is left beside it', () => {
+    const now = '2026-11-23T00:14:00Z';
+    expect(prospect({ ...LEFT, ...BUSY }, now)).toEqual(['2026-11-23T00:14:00.000Z', []]);
+    const [at, over] = prospect({ ...LEFT, ...BUSY }, '2026-11-23T13:00:00Z');
+    expect([at, over]).toEqual(['2026-11-23T13:00:00.000Z', [expect.stringMatching('^busy until')]]);
+  });
+});
+
+test('nothing that is left goes on nowhere', () => {
+  expect(prospect(undefined, '2026-11-23T00:14:00Z')).toEqual([undefined, []]);
+});
+
+test.each([
+  ['2026-11-23T23:59:59Z', false],
+  ['2026-11-24T00:00:00Z', true],
+])('at %s the time of the work is over: %s', (now, over) => {
+  expect(isOver(work(), parseEvent(policy()), new Date(now))).toBe(over);
+});
+
+describe('after a run', () => {
+  const now = new Date('2026-11-23T00:14:00Z');
+  const later = new Date('2026-11-23T00:19:00Z');
+  const at = (time: Date | undefined) => time?.toISOString().slice(11, 16);
+  test.each<[string, number, Parameters<typeof afterRun>[1], [tell: boolean, tries: number, at?: string]]>([
+    ['a good one ends it', 0, { failed: false }, [false, 0]],
+    ['what is left goes on, and counts as no try', 1, { failed: false, at: later }, [false, 1, '00:19']],
+    ['a failed one is tried again in a minute', 0, { failed: true }, [false, 1, '00:15']],
+    ['in two minutes the next time', 1, { failed: true }, [false, 2, '00:16']],
+    ['the third is the last, and told', 2, { failed: true }, [true, 3]],
+    ['one that no try would help is told at once', 0, { failed: 'final' }, [true, 3]],
+    ['what it has left goes on all the same', 2, { failed: true, at: later }, [true, 3, '00:19']],
+    ['and is not told again', 3, { failed: true, at: later }, [false, 3, '00:19']],
+    ['nor tried for its failures', 3, { failed: true }, [false, 3]],
+  ])('%s', (_, tries, ended, [tell, counted, time]) => {
+    const next = afterRun({ tries }, ended, now);
+    expect([next.tell, next.tries, at(next.at)]).toEqual([tell, counted, time]);
+  });
+});

@@ -1,0 +1,89 @@
+import type { Policy } from '../../lib/config/policy.ts';
+import { DAY_MS } from './world.ts';
+
+type Period = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
+
+const PERIODS: Record<Period, (local: LocalTime) => string> = {
+  hourly: ({ day, hour, offset }) => `${day} ${hour} ${offset}`,
+  daily: ({ day }) => day,
+  weekly: ({ day }) => mondayOf(day),
+  monthly: ({ day }) => day.slice(0, 7),
+  yearly: ({ day }) => day.slice(0, 4),
+};
+
+/**
+ * Which of the counted slots (epoch milliseconds, newest first) rotation.md promises to keep. Written a second time
+ * on purpose, with Intl where lib/snapshots/retention.ts has Temporal and with Mondays where that has week numbers: one
+ * mistake is not made twice in the same way.
+ */
+export function promised(slots: readonly number[], { keep, timezone }: Policy): Set<number> {
+  const newest = slots[0];
+  if (newest === undefined) return new Set();
+  const kept = new Set(slots.slice(0, Math.max(keep.last ?? 0, keep.atLeast)));
+  for (const period of Object.keys(PERIODS) as Period[]) {
+    const n = keep[period];
+    if (n === undefined) continue;
+    const seen = new Set<string>();
+    for (const slot of slots) {
+      const key = PERIODS[period](localTime(slot, timezone));
+      if (seen.size < n && !seen.has(key)) kept.add(slot);
+      seen.add(key);
+    }
+    if (seen.size < n) kept.add(slots.at(-1)!);
+  }
+  if (keep.within !== undefined) {
+    const since = newest - keep.within;
+    for (const slot of slots) if (slot > since) kept.add(slot);
+  }
+  return kept;
+}
+
+interface LocalTime {
+  /** "2028-02-29" */
+  day: string;
+  hour: string;
+  offset: string;
+}
+
+// Intl takes its time, and the same slots are asked for at every cleanup.
+const known = new Map<string, LocalTime>();
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** What a clock on the wall of `timezone` shows: day "2026-11-01", hour "01", offset "GMT-05:00". */
+export function localTime(ms: number, timezone: string): LocalTime {
+  const key = `${ms} ${timezone}`;
+  let local = known.get(key);
+  if (!local) {
+    local = read(ms, timezone);
+    known.set(key, local);
+  }
+  return local;
+}
+
+function read(ms: number, timeZone: string): LocalTime {
+  let format = formats.get(timeZone);
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-US', {
+      timeZone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      timeZoneName: 'longOffset',
+    });
+    formats.set(timeZone, format);
+  }
+  const parts = Object.fromEntries(format.formatToParts(ms).map(({ type, value }) => [type, value]));
+  return {
+    day: `${parts.year}-${parts.month}-${parts.day}`,
+    hour: parts.hour ?? '',
+    offset: parts.timeZoneName ?? '',
+  };
+}
+
+function mondayOf(day: string): string {
+  const date = new Date(day);
+  const daysSinceMonday = (date.getUTCDay() + 6) % 7;
+  return new Date(date.getTime() - daysSinceMonday * DAY_MS).toISOString().slice(0, 10);
+}

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { planSnapshots } from '../../lib/snapshots/create.ts';
+import type { Snapshot } from '../../lib/snapshots/marker.ts';
+import { server, snapshot } from '../snapshots.ts';
+
+const NOW = new Date('2026-11-23T00:00:20Z');
+const due = {
+  policy: 'daily',
+  slot: new Date('2026-11-23T00:00:00Z'),
+  isMet: () => false,
+  metadata: () => ({}),
+};
+
+/** The servers in the order in which they are dealt with; each has the snapshots of its name. */
+function orderOf(snapshots: Record<string, Snapshot[]>): string[] {
+  const servers = Object.keys(snapshots).map((id) => server({ id }));
+  const all = Object.entries(snapshots).flatMap(([id, its]) => its.map((s) => ({ ...s, server: id })));
+  return planSnapshots(servers, all, { due, now: NOW, provider: 'rackspace' }).map((step) => step.server.id);
+}
+
+test.each<[string, Record<string, Snapshot[]>, string[]]>([
+  [
+    'those without a snapshot, then by the newest one, the oldest first',
+    {
+      yesterday: [snapshot('2026-11-22'), snapshot('2026-10-01')],
+      none: [],
+      october: [snapshot('2026-10-31')],
+    },
+    ['none', 'october', 'yesterday'],
+  ],
+  [
+    'only good ones protect',
+    {
+      good: [snapshot('2026-11-01')],
+      failed: [snapshot('2026-11-22', { state: 'failed' })],
+      pending: [snapshot('2026-11-22', { state: 'pending' })],
+      unknown: [snapshot('2026-11-22', { state: 'unknown' })],
+    },
+    ['failed', 'pending', 'unknown', 'good'],
+  ],
+  [
+    'only those of the same policy',
+    { own: [snapshot('2026-11-01')], other: [snapshot('2026-11-22', { policy: 'weekly' })] },
+    ['other', 'own'],
+  ],
+  [
+    'one that is dated in the future is none',
+    { past: [snapshot('2026-11-01')], future: [snapshot('2027-01-01')] },
+    ['future', 'past'],
+  ],
+  ['in the order of the listing where the need is the same', { b: [], a: [], c: [] }, ['b', 'a', 'c']],
+])('the longest unprotected first: %s', (_, snapshots, order) => {
+  expect(orderOf(snapshots)).toEqual(order);
+});

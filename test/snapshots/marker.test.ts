@@ -1,0 +1,359 @@
+import { describe, expect, test } from 'vitest';
+import { parseSchedule } from '../../lib/config/schedule.ts';
+import type { Image } from '../../lib/openstack/images.ts';
+import {
+  blueprintIn,
+  CREATED_BY,
+  CREATED_BY_KEY,
+  isStuck,
+  markerOf,
+  readMarker,
+  serverNameIn,
+  verdictMarks,
+} from '../../lib/snapshots/marker.ts';
+import { image as anImage, snapshot } from '../snapshots.ts';
+
+const SLOT = new Date('2026-11-23T00:00:00Z');
+const marker = markerOf({ owner: 'autosnap-prod', policy: 'daily', server: 's1', slot: SLOT });
+
+function image(changes: Partial<Image> = {}, properties: Record<string, string | undefined> = {}): Image {
+  const all = { ...marker, image_type: 'snapshot', instance_uuid: 's1', ...properties };
+  return anImage({
+    name: 'web-1-daily-20261123T000000Z',
+    createdAt: new Date('2026-11-23T00:00:20Z'),
+    properties: Object.fromEntries(
+      Object.entries(all).filter((e): e is [string, string] => e[1] !== undefined),
+    ),
+    ...changes,
+  });
+}
+
+const HOUR_MS = 3_600_000;
+/** The image of an ad-hoc snapshot with these metadata. */
+const byHand = (properties: Record<string, string>) =>
+  image({ name: 'web-1-adhoc-20261123T000000Z', properties: { ...properties, instance_uuid: 's1' } });
+const daily = parseSchedule('cron(0 0 * * ? *)');
+const reading = {
+  owner: 'autosnap-prod',
+  projectId: 'p1',
+  scheduleOf: (policy: string) => (policy === 'daily' ? daily : undefined),
+};
+const read = (of: Image) => readMarker(of, reading);
+/** Created so many hours after its slot. */
+const created = (hours: number) => ({ createdAt: new Date(SLOT.getTime() + hours * HOUR_MS) });
+
+describe('an image of a server that was rebuilt from one of ours inherits the marker', () => {
+  test.each<[maker: string, changes: Partial<Image>, properties: Record<string, string>, problem: RegExp]>([
+    ['a person', { name: 'golden' }, {}, /its name does not end in -daily-20261123T000000Z/],
+    ['a person, of another day', { name: 'web-1-daily-20261122T000000Z' }, {}, /its name does not end in/],
+    ['another policy of ours', { name: 'web-1-weekly-20261123T000000Z' }, {}, /its name does not end in/],
+    ['a tool that takes the name along', created(24), {}, /not between its slot .* and the next one/],
+    ['the cloud, when it shelves', { name: 'web-1-shelved' }, {}, /its name does not end in/],
+    [
+      "Rackspace's own schedule",
+      {},
+      { 'org.openstack__1__created_by': 'scheduled_images_service' },
+      /it says that scheduled_images_service made it/,
+    ],
+    ['createBackup', {}, { image_type: 'backup' }, /it is a backup/],
+    ['of another server', {}, { instance_uuid: 's2' }, /its instance_uuid is not the marked server/],
+  ])('and is not ours when it was made by %s', (_, changes, properties, problem) => {
+    expect(read(image(changes, properties))).toMatch(problem);
+  });
+
+  test('and is ours when we have taken it of a server that came from a scheduled image', () => {
+    expect(read(image({}, { [CREATED_BY_KEY]: CREATED_BY }))).toMatchObject({ id: 'i1' });
+  });
+});
+
+test.each(['../daily', 'daily/..'])(
+  'an image of a policy that no policy is called, %s, is not ours',
+  (policy) => {
+    const found = read(image({ name: `web-1-${policy}-20261123T000000Z` }, { autosnap_policy: policy }));
+    expect(found).toMatch(/its autosnap_policy is no policy name/);
+  },
+);
+
+test('a snapshot of a policy has no end, whatever it has inherited, nor one by hand that says none', () => {
+  const none = { id: 'i1', expires: undefined, request: undefined, adopted: false };
+  expect(read(image({}, { autosnap_expires: '2026-11-24T00:00:00Z r1 unknown' }))).toMatchObject(none);
+  const { autosnap_policy: _, ...rest } = marker;
+  expect(read(byHand({ ...rest, autosnap_policy: 'adhoc' } as Record<string, string>))).toMatchObject(none);
+});
+
+test('what is written where an image would else say that a schedule has made it', () => {
+  expect(CREATED_BY).toBe('autosnap');
+});
+
+describe('the time of creation', () => {
+  const adhoc = { autosnap_policy: 'adhoc', autosnap_expires: 'never r1 unknown' };
+  const named = (policy: string) => ({ name: `web-1-${policy}-20261123T000000Z` });
+  test.each<[string, Partial<Image>, Record<string, string>, boolean]>([
+    ['an hour before the slot', created(-1), {}, true],
+    ['more than an hour before', created(-1.01), {}, false],
+    ['right before the next slot', created(23.99), {}, true],
+    ['at the next slot', created(24), {}, false],
+    ['by hand, within a day', { ...created(23), ...named('adhoc') }, adhoc, true],
+    ['by hand, after more than a day', { ...created(24), ...named('adhoc') }, adhoc, false],
+    [
+      'of a policy whose schedule is not known, within the time that the queue keeps a message',
+      { ...created(13 * 24), ...named('weekly') },
+      { autosnap_policy: 'weekly' },
+      true,
+    ],
+    ['the same, later', { ...created(14 * 24), ...named('weekly') }, { autosnap_policy: 'weekly' }, false],
+    [
+      'of a slot of an earlier schedule, within the interval as it is now',
+      { name: 'web-1-daily-20261123T235000Z', ...created(24.5) },
+      { autosnap_slot: '2026-11-23T23:50:00Z' },
+      true,
+    ],
+  ])('%s', (_, changes, properties, ours) => {
+    expect(typeof read(image(changes, properties))).toBe(ours ? 'object' : 'string');
+  });
+});
+
+test.each([
+  ['private', {}, undefined],
+  ['shared', { visibility: 'shared' }, 'shared'],
+  ['community', { visibility: 'community' }, 'community'],
+  ['public', { visibility: 'public' }, 'public'],
+  ['hidden', { hidden: true }, 'hidden'],
+])('an image that is %s is ours, and who sees it is known', (_, changes, exposure) => {
+  const found = read(image(changes));
+  expect(found).toMatchObject({ id: 'i1', state: 'good' });
+  expect(typeof found === 'object' && found.exposure).toBe(exposure);
+});
+
+describe('the verdict of a drill', () => {
+  const at = new Date('2026-11-23T05:00:00Z');
+  const later = new Date('2026-11-24T05:00:00Z');
+
+  test('is read back: passed, failed, failed since', () => {
+    const passed = Object.fromEntries(verdictMarks('i1', true, at));
+    const failed = Object.fromEntries(verdictMarks('i1', false, later));
+    expect(read(image({}, passed))).toMatchObject({ proven: at, drilled: at });
+    expect(read(image({}, failed))).toMatchObject({ proven: undefined, drilled: later });
+    expect(read(image({}, { ...passed, ...failed }))).toMatchObject({ proven: at, drilled: later });
+  });
+
+  test.each([
+    ['of the image that its server was restored from', 'i0 2026-11-23T05:00:00Z'],
+    ['without an image', '2026-11-23T05:00:00Z'],
+    ['with more before it', 'or i1 2026-11-23T05:00:00Z'],
+    ['without a time', 'i1'],
+    ['of no real day', 'i1 2026-02-30T00:00:00Z'],
+    ['with more behind it', 'i1 2026-11-23T05:00:00Z or so'],
+  ])('%s is none, and the image is ours all the same', (_, value) => {
+    const inherited = { autosnap_proven: value, autosnap_drilled: value };
+    expect(read(image({}, inherited))).toMatchObject({ id: 'i1', proven: undefined, drilled: undefined });
+  });
+});
+
+describe('the marker that is written', () => {
+  test('has six lower-case keys at most, none longer than Nova takes', () => {
+    const long = { blueprint: 'b'.repeat(165), request: 'r'.repeat(64) };
+    const adhoc = markerOf({ owner: 'o', server: 's', slot: SLOT, expires: undefined, ...long });
+    expect(Object.values(adhoc).filter((value) => value.length > 255)).toEqual([]);
+    for (const keys of [Object.keys(marker), Object.keys(adhoc)]) {
+      expect(keys.length).toBeLessThanOrEqual(6);
+      expect(keys.filter((key) => !/^[a-z_]{1,255}$/.test(key))).toEqual([]);
+    }
+  });
+
+  test('is read back as it was meant', () => {
+    expect(read(image())).toMatchObject({
+      server: 's1',
+      policy: 'daily',
+      slot: SLOT,
+      state: 'good',
+      region: 'DFW',
+    });
+  });
+
+  test('says of an ad-hoc snapshot when it ends and which invocation asked for it', () => {
+    const expires = new Date('2026-12-07T00:00:00Z');
+    const adhoc = markerOf({ owner: 'autosnap-prod', server: 's1', slot: SLOT, expires, request: 'r1' });
+    expect(read(byHand(adhoc))).toMatchObject({ policy: 'adhoc', expires, request: 'r1' });
+  });
+
+  test("undoes what a restored server's image would inherit: a hold, an end", () => {
+    const inherited = { autosnap_hold: 'forever', autosnap_expires: '2020-01-01T00:00:00Z' };
+    const endless = markerOf({
+      owner: 'autosnap-prod',
+      server: 's1',
+      slot: SLOT,
+      expires: undefined,
+      request: 'r',
+    });
+    const own = { ...inherited, ...marker, instance_uuid: 's1' };
+    expect(read(image({ properties: own }))).toMatchObject({ hold: undefined });
+    expect(read(byHand({ ...inherited, ...endless }))).toMatchObject({ hold: undefined, expires: undefined });
+  });
+});
+
+describe('what a snapshot says of its server', () => {
+  const blueprint = '{"flavor":"2","keyName":"my key"}';
+  const said = { flavor: '2', keyName: 'my key' };
+  const common = { owner: 'autosnap-prod', server: 's1', slot: SLOT };
+  const daily = (own = {}) => markerOf({ ...common, policy: 'daily', ...own });
+  const adhoc = (own = {}) => markerOf({ ...common, expires: undefined, request: 'r1', ...own });
+
+  test.each([
+    ['of a policy', daily],
+    ['by hand', adhoc],
+  ])('is read back, never inherited, and takes no key more than there are: %s', (_, written) => {
+    expect(blueprintIn(image({ properties: written({ blueprint }) }))).toEqual(said);
+    for (const source of [daily({ blueprint }), adhoc({ blueprint })]) {
+      expect(blueprintIn(image({ properties: { ...source, ...written() } }))).toBeUndefined();
+    }
+  });
+
+  test('stands behind the end and the request of a snapshot by hand', () => {
+    for (const properties of [adhoc({ blueprint }), adhoc(), { ...adhoc(), autosnap_expires: 'never r1' }]) {
+      expect(read(byHand(properties))).toMatchObject({ expires: undefined, request: 'r1' });
+    }
+  });
+
+  test('older snapshots say nothing, and are as much ours', () => {
+    const { autosnap_restore_as: _, ...older } = daily();
+    expect(blueprintIn(image({ properties: older }))).toBeUndefined();
+    expect(read(image({ properties: { ...older, instance_uuid: 's1' } }))).toMatchObject({ policy: 'daily' });
+  });
+});
+
+describe('an image is not ours', () => {
+  test.each<[string, Image]>([
+    ['without a marker', image({ properties: { instance_uuid: 's1', image_type: 'snapshot' } })],
+    ["with another deployment's", image({}, { autosnap_owner: 'autosnap-dev' })],
+    ['with an owner that ours is a part of', image({}, { autosnap_owner: 'autosnap-prod-2' })],
+    ['with an owner in other letters', image({}, { autosnap_owner: 'Autosnap-Prod' })],
+  ])('%s: it is not even spoken of', (_, foreign) => {
+    expect(read(foreign)).toBeUndefined();
+  });
+
+  test.each<[string, Image, RegExp]>([
+    ["when it is another project's", image({ owner: 'p2' }), /another project owns it/],
+    ['when nobody says whose it is', image({ owner: undefined }), /another project owns it/],
+    ['without a policy', image({}, { autosnap_policy: undefined }), /autosnap_policy is no policy name/],
+    ['with a broken policy', image({}, { autosnap_policy: 'DAILY' }), /autosnap_policy is no policy name/],
+    ['without a server', image({}, { autosnap_server: undefined }), /autosnap_server is no id/],
+    ...['', '..', '../../../../..', 'a/b', 's 1', 's1\n'].map((id): [string, Image, RegExp] => [
+      `with the server ${JSON.stringify(id)}`,
+      image({}, { autosnap_server: id, instance_uuid: id }),
+      /autosnap_server is no id/,
+    ]),
+    ['without an instance_uuid', image({}, { instance_uuid: undefined }), /its instance_uuid is not/],
+    ['without a slot', image({}, { autosnap_slot: undefined }), /autosnap_slot is no time/],
+    ['with a slot in words', image({}, { autosnap_slot: 'today' }), /autosnap_slot is no time/],
+    [
+      'with the 30th of February',
+      image({}, { autosnap_slot: '2026-02-30T00:00:00Z' }),
+      /autosnap_slot is no time/,
+    ],
+    [
+      'with a slot without a zone',
+      image({}, { autosnap_slot: '2026-02-20T00:00:00' }),
+      /autosnap_slot is no time/,
+    ],
+    ['with a hold that is misspelt', image({}, { autosnap_hold: 'for ever' }), /autosnap_hold is neither/],
+    ['with a hold that was no text', image({}, { autosnap_hold: 'true' }), /autosnap_hold is neither/],
+    ['with an empty hold', image({}, { autosnap_hold: '' }), /autosnap_hold is neither/],
+    [
+      'with an end in words',
+      image({ name: 'web-1-adhoc-20261123T000000Z' }, { autosnap_policy: 'adhoc', autosnap_expires: 'soon' }),
+      /autosnap_expires is no/,
+    ],
+  ])('%s, and what is wrong is said', (_, foreign, problem) => {
+    expect(read(foreign)).toMatch(problem);
+    expect(read(foreign)).toMatch(/^web-1-(daily|adhoc)-20261123T000000Z \(i1\) is marked as ours, but/);
+  });
+});
+
+describe('the state of a snapshot', () => {
+  const mapped = (ids: string[]) =>
+    image({ sizeBytes: 0, volumeSnapshotIds: ids }, { block_device_mapping: '[{}]' });
+  test.each<[string, Image, string]>([
+    ['active with data', image(), 'good'],
+    ['active with 0 bytes', image({ sizeBytes: 0 }), 'unknown'],
+    ['active without a size', image({ sizeBytes: undefined }), 'unknown'],
+    ['volume-backed', mapped(['v1']), 'good'],
+    ['volume-backed without its snapshots', mapped([]), 'unknown'],
+    ['with data and a mapping that can not be read', image({}, { block_device_mapping: 'x' }), 'unknown'],
+    ['queued', image({ status: 'queued' }), 'pending'],
+    ['saving', image({ status: 'saving' }), 'pending'],
+    ['uploading', image({ status: 'uploading' }), 'pending'],
+    ['importing', image({ status: 'importing' }), 'pending'],
+    ['killed', image({ status: 'killed' }), 'failed'],
+    ['error', image({ status: 'error' }), 'failed'],
+    ['deactivated', image({ status: 'deactivated' }), 'unknown'],
+    ['ACTIVE, a word that Glance does not use', image({ status: 'ACTIVE' }), 'unknown'],
+  ])('%s', (_, of, state) => {
+    expect(read(of)).toMatchObject({ state });
+  });
+});
+
+describe('a hold', () => {
+  test.each<[string, Image, unknown]>([
+    ['none', image(), undefined],
+    ['none written', image({}, { autosnap_hold: undefined }), undefined],
+    ['for ever', image({}, { autosnap_hold: 'forever' }), 'forever'],
+    [
+      'to the end of a day, wherever on earth',
+      image({}, { autosnap_hold: '2027-01-01' }),
+      new Date('2027-01-02T12:00:00Z'),
+    ],
+    ['to a moment', image({}, { autosnap_hold: '2027-01-01T08:00:00Z' }), new Date('2027-01-01T08:00:00Z')],
+    ["Glance's own", image({ protected: true }), 'protected'],
+    ["Glance's own over a misspelt one", image({ protected: true }, { autosnap_hold: 'x' }), 'protected'],
+  ])('%s', (_, of, hold) => {
+    const held = read(of);
+    expect(held).toMatchObject({ id: 'i1' });
+    expect(typeof held === 'object' && held.hold).toEqual(hold);
+  });
+});
+
+test.each([
+  ['pending for two hours, server idle', 'pending', null, 2, true],
+  ['pending for two hours, server busy', 'pending', 'image_uploading', 2, false],
+  ['pending for half an hour, server idle', 'pending', null, 0.5, false],
+  ['finished', 'good', null, 2, false],
+] as const)('stuck is %s: %s %s %d h: %s', (_, state, taskState, hours, stuck) => {
+  const pending = snapshot(SLOT, { state });
+  expect(isStuck(pending, taskState, new Date(pending.createdAt.getTime() + hours * 3_600_000))).toBe(stuck);
+});
+
+describe('what the server was called', () => {
+  test.each([
+    ['web-1-daily-20261123T000000Z', 'web-1'],
+    ['a-daily-b-daily-20261123T000000Z', 'a-daily-b'],
+    ['renamed', 'renamed'],
+    ['-daily-20261123T000000Z-renamed', '-daily-20261123T000000Z-renamed'],
+  ])('%s', (name, expected) => {
+    expect(serverNameIn({ name, policy: 'daily', slot: SLOT })).toBe(expected);
+  });
+});
+
+describe('a safety snapshot of a restore', () => {
+  const adhoc = (request: string, autosnap_restore?: string, label = 'before-restore-adhoc') =>
+    read({
+      ...byHand({
+        ...markerOf({ owner: 'autosnap-prod', server: 's1', slot: SLOT, expires: undefined, request }),
+        ...(autosnap_restore === undefined ? {} : { autosnap_restore }),
+      }),
+      name: `web-1-${label}-20261123T000000Z`,
+    });
+
+  test('of its request, and by hand', () => {
+    expect(Object(adhoc('one', 'one image disk', 'adhoc')).safety).toBeUndefined();
+  });
+
+  test.each<[string, string, string | undefined, true | undefined]>([
+    ['of its request', 'one', 'one image disk', true],
+    ['of another request', 'one', 'two image disk', undefined],
+    ['of a longer name', 'one', 'onefold image disk', undefined],
+    ['of none', 'one', undefined, undefined],
+  ])('%s', (_, request, mark, safety) => {
+    expect(Object(adhoc(request, mark)).safety).toBe(safety);
+  });
+});

@@ -1,0 +1,293 @@
+import { describe, expect, test } from 'vitest';
+import { parseSchedule } from '../../lib/config/schedule.ts';
+import type { Image } from '../../lib/openstack/images.ts';
+import type { VolumeSnapshot } from '../../lib/openstack/volumes.ts';
+import { markerOf } from '../../lib/snapshots/marker.ts';
+import {
+  hasVolumesOf,
+  otherOwners,
+  type ReadingPolicy,
+  readerOf,
+  UNREADABLE,
+} from '../../lib/snapshots/ownership.ts';
+import { image as anImage, server } from '../snapshots.ts';
+
+const OWNER = 'autosnap-prod';
+const SLOT = new Date('2026-11-23T00:00:00Z');
+const CREATED = new Date('2026-11-23T00:00:20Z');
+const NAME = 'web-daily-20261123T000000Z';
+const ID = '0b9c0c4e-0000-4000-8000-000000000001';
+
+/** A snapshot of ours with its data in the volume snapshots that are named; `changes` go on top. */
+function image(volumeSnapshotIds: string[], changes: Partial<Image> = {}): Image {
+  const marker = markerOf({ owner: OWNER, policy: 'daily', server: 's', slot: SLOT });
+  return anImage({
+    name: NAME,
+    createdAt: CREATED,
+    properties: marker,
+    ...(volumeSnapshotIds.length > 0
+      ? { sizeBytes: 0, volumeSnapshotIds }
+      : { properties: { ...marker, instance_uuid: 's' } }),
+    ...changes,
+  });
+}
+
+const data = (id: string, changes: Partial<VolumeSnapshot> = {}): VolumeSnapshot => ({
+  id,
+  region: 'DFW',
+  name: `snapshot for ${NAME}`,
+  status: 'available',
+  createdAt: CREATED,
+  volumeId: 'root',
+  ...changes,
+});
+
+const web = server({ volumeIds: ['root', 'data'] });
+const daily: ReadingPolicy = {
+  policy: 'daily',
+  servers: { all: true },
+  adopt: undefined,
+  schedule: parseSchedule('cron(0 0 * * ? *)'),
+};
+
+/** Reads an image beside others of its region. */
+function read(
+  one: Image,
+  volumeSnapshots: VolumeSnapshot[] = [],
+  { others = [], servers = [web], policy = daily, policies }: Partial<Surroundings> = {},
+) {
+  const options = { owner: OWNER, projectId: 'p1', ...(policies ? { policies } : {}) };
+  return readerOf({ servers, images: [one, ...others] }, policy, options)(one, volumeSnapshots);
+}
+interface Surroundings {
+  others: Image[];
+  servers: (typeof web)[];
+  policy: ReadingPolicy;
+  policies: { policy: string; schedule: ReturnType<typeof parseSchedule> }[];
+}
+
+test('only an image that is marked as ours, and has its data in volume snapshots, needs these to be read', () => {
+  expect(hasVolumesOf(OWNER)(image(['v1']))).toBe(true);
+  expect(hasVolumesOf(OWNER)(image([]))).toBe(false);
+  expect(hasVolumesOf('another')(image(['v1']))).toBe(false);
+});
+
+describe('the volume snapshots of an image', () => {
+  const hour = (hours: number) => new Date(CREATED.getTime() + hours * 3_600_000);
+
+  test.each<[string, VolumeSnapshot[]]>([
+    ['of its server', [data('v1'), data('v2', { volumeId: 'data' })]],
+    ['of which one volume is detached by now', [data('v1', { volumeId: 'detached' }), data('v2')]],
+    ['made an hour later', [data('v1', { createdAt: hour(1) }), data('v2')]],
+    ['made an hour before', [data('v1', { createdAt: hour(-1) }), data('v2')]],
+    ['beside others that it does not name', [data('v1'), data('v2'), data('v3', { name: 'mine' })]],
+  ])('are ours: %s', (_, all) => {
+    expect(read(image(['v1', 'v2']), all)).toMatchObject({ id: 'i1', state: 'good', status: 'active' });
+  });
+
+  test.each<[string, VolumeSnapshot[], string]>([
+    [
+      'named otherwise',
+      [data('v1', { name: 'mine' }), data('v2')],
+      'volume snapshot v1 that it names was not',
+    ],
+    [
+      'the second one',
+      [data('v1'), data('v2', { name: 'mine' })],
+      'volume snapshot v2 that it names was not',
+    ],
+    [
+      'made later',
+      [data('v1', { createdAt: hour(1.01) }), data('v2')],
+      'v1 that it names was not made with it',
+    ],
+    [
+      'made before',
+      [data('v1', { createdAt: hour(-1.01) }), data('v2')],
+      'v1 that it names was not made with it',
+    ],
+    [
+      'of other volumes',
+      [data('v1', { volumeId: 'x' }), data('v2', { volumeId: 'y' })],
+      'its data are of volumes that web does not have',
+    ],
+  ])('are not, and are said: %s', (_, all, problem) => {
+    const found = read(image(['v1', 'v2']), all);
+    expect(found).toContain(`${NAME} (i1) is marked as ours, but `);
+    expect(found).toContain(problem);
+  });
+
+  test('nor are those that another image names, whoever it belongs to', () => {
+    const problem = `${NAME} (i1) is marked as ours, but another image names the same volume snapshots`;
+    const all = [data('v1'), data('v2')];
+    const other = image(['v2'], { id: 'i2', name: 'golden', properties: {} });
+    expect(read(image(['v1', 'v2']), all, { others: [other] })).toBe(problem);
+    const unrelated = image(['v3'], { id: 'i2' });
+    expect(read(image(['v1', 'v2']), all, { others: [unrelated] })).toMatchObject({ id: 'i1' });
+  });
+
+  test('of a server that is gone can be told by their names and times alone', () => {
+    const found = read(image(['v1']), [data('v1', { volumeId: 'x' })], { servers: [] });
+    expect(found).toMatchObject({ id: 'i1', state: 'good' });
+  });
+
+  test.each<[string[], string, string]>([
+    [['available', 'available'], 'good', 'active'],
+    [['available', 'creating'], 'pending', 'volume snapshot creating'],
+    [['available', 'error'], 'failed', 'volume snapshot error'],
+    [['error_deleting', 'available'], 'failed', 'volume snapshot error_deleting'],
+    [['deleting', 'available'], 'failed', 'volume snapshot deleting'],
+    [['available'], 'failed', 'volume snapshot gone'],
+    [[], 'failed', 'volume snapshot gone'],
+    [['available', 'backing-up'], 'unknown', 'volume snapshot backing-up'],
+    [['available', 'terror'], 'unknown', 'volume snapshot terror'],
+  ])('that are %j make it %s', (statuses, state, status) => {
+    const all = statuses.map((one, i) => data(`v${i + 1}`, { status: one }));
+    expect(read(image(['v1', 'v2']), all)).toMatchObject({ state, status });
+  });
+
+  test.each([
+    ['saving', 'pending'],
+    ['deactivated', 'unknown'],
+  ])('say nothing of an image that is %s', (status, state) => {
+    const found = read(image(['v1'], { status }), [data('v1', { status: 'error' })]);
+    expect(found).toMatchObject({ status, state });
+  });
+
+  test('make a failed image no better', () => {
+    const failed = (status: string) => read(image(['v1'], { status: 'killed' }), [data('v1', { status })]);
+    expect(failed('available')).toMatchObject({ status: 'killed', state: 'failed' });
+    expect(failed('error')).toMatchObject({ status: 'volume snapshot error', state: 'failed' });
+  });
+});
+
+test('the next slot is that of the policy by which an image is named, of all that are known', () => {
+  const weekly = { policy: 'weekly', schedule: parseSchedule('cron(0 0 ? * MON *)') };
+  const late = new Date('2026-11-24T12:00:00Z');
+  const made = (policy: string) =>
+    image([], {
+      name: `web-${policy}-20261123T000000Z`,
+      createdAt: late,
+      properties: {
+        ...markerOf({ owner: OWNER, policy, server: 's', slot: SLOT }),
+        instance_uuid: 's',
+      },
+    });
+  expect(read(made('daily'))).toContain('not between its slot');
+  expect(read(made('weekly'), [], { policies: [weekly] })).toMatchObject({ policy: 'weekly' });
+  const hourly = { policy: 'weekly', schedule: parseSchedule('cron(0 * * * ? *)') };
+  expect(read(made('weekly'), [], { policies: [hourly] })).toContain('not between its slot');
+});
+
+describe('an image that autosnap.py has made', () => {
+  const old = server({ id: ID, name: 'old' });
+  const adopting: ReadingPolicy = { ...daily, adopt: 'autosnap.py' };
+  const script = (changes: Partial<Image> = {}, properties: Record<string, string> = {}) =>
+    image([], {
+      name: `old-autosnap-${ID}`,
+      ...changes,
+      properties: { image_type: 'snapshot', instance_uuid: ID, ...properties },
+    });
+  const adopt = (one: Image, its: Partial<Surroundings> = {}) =>
+    read(one, [], { servers: [old, web], policy: adopting, ...its });
+
+  test('is a snapshot of the policy that adopts it, of the moment in which it was made', () => {
+    expect(adopt(script())).toMatchObject({
+      adopted: true,
+      policy: 'daily',
+      server: ID,
+      slot: CREATED,
+      state: 'good',
+    });
+  });
+
+  test.each<[string, Image]>([
+    ['of another project', script({ owner: 'p2' })],
+    ['with more in its name', script({ name: `old-autosnap-${ID}0` })],
+    ['without a name', script({ name: `-autosnap-${ID}` })],
+    ['with something that is no id', script({ name: 'old-autosnap-s' })],
+    ['of another server', script({}, { instance_uuid: 's' })],
+    ['that is marked', script({}, { autosnap_owner: 'autosnap-dev' })],
+    ["of Rackspace's schedule", script({}, { 'org.openstack__1__created_by': 'scheduled' })],
+    ['that is a backup', script({}, { image_type: 'backup' })],
+    ['whose hold can not be read', script({}, { autosnap_hold: 'some day' })],
+  ])('is not adopted: %s', (_, one) => {
+    expect(adopt(one)).toBeUndefined();
+  });
+
+  test('is not adopted, and said, when its server has another name', () => {
+    expect(adopt(script({ name: `older-autosnap-${ID}` }))).toMatch(
+      /is of autosnap.py, and its server is called old by now/,
+    );
+  });
+
+  test('is not adopted by a policy that does not ask for it, or does not mean its server', () => {
+    expect(adopt(script(), { policy: daily })).toBeUndefined();
+    expect(adopt(script(), { policy: { ...adopting, servers: { names: ['web'] } } })).toBeUndefined();
+    expect(adopt(script(), { servers: [web] })).toBeUndefined();
+  });
+});
+
+describe('what is left of the data of an image', () => {
+  test.each<[string, VolumeSnapshot[], object]>([
+    ['one of two', [data('v1')], { state: 'failed', status: 'volume snapshot gone', partial: true }],
+    [
+      'one, and one that is broken',
+      [data('v1'), data('v2', { status: 'error' })],
+      { state: 'failed', partial: true },
+    ],
+    ['nothing that is whole', [data('v1', { status: 'error' })], { state: 'failed' }],
+    ['nothing', [], { state: 'failed', status: 'volume snapshot gone' }],
+    ['all, and one is being made', [data('v1'), data('v2', { status: 'creating' })], { state: 'pending' }],
+    [
+      'one, and one that can not be asked for',
+      [data('v1'), data('v2', { status: UNREADABLE, name: '', volumeId: '' })],
+      { state: 'unknown', status: 'volume snapshot unreadable' },
+    ],
+  ])('%s', (_, all, expected) => {
+    const found = read(image(['v1', 'v2']), all);
+    expect(found).toMatchObject(expected);
+    expect(Object.hasOwn(Object(found), 'partial')).toBe('partial' in expected);
+  });
+
+  test('what can not be asked for is no proof against an image', () => {
+    const unreadable = data('v1', { status: UNREADABLE, name: '', createdAt: new Date(0), volumeId: '' });
+    expect(read(image(['v1']), [unreadable])).toMatchObject({ state: 'unknown' });
+  });
+});
+
+describe('the other deployments that have snapshots', () => {
+  const marked = (autosnap_owner?: string, autosnap_server?: string) =>
+    anImage({
+      name: NAME,
+      createdAt: CREATED,
+      properties: Object.fromEntries(
+        Object.entries({ autosnap_owner, autosnap_server }).filter(
+          (e): e is [string, string] => e[1] !== undefined,
+        ),
+      ),
+    });
+
+  test.each<[string, Image, [string, string][]]>([
+    ['another', marked('other', 's'), [['s', 'other']]],
+    ['this one', marked(OWNER, 's'), []],
+    ['nobody', marked(undefined, 's'), []],
+    ['another, of no server', marked('other'), []],
+  ])('%s', (_, one, expected) => {
+    expect([...otherOwners([one], OWNER)]).toEqual(expected);
+  });
+
+  test('keep the images of autosnap.py of their servers from being adopted', () => {
+    const legacy = server({ id: ID, name: 'web' });
+    const one = anImage({
+      name: `web-autosnap-${ID}`,
+      createdAt: CREATED,
+      properties: { instance_uuid: ID },
+    });
+    const adopting = { servers: [legacy], policy: { ...daily, adopt: 'autosnap.py' as const } };
+    expect(read(one, [], adopting)).toMatchObject({ adopted: true });
+    expect(read(one, [], { ...adopting, others: [marked('other', ID)] })).toBe(
+      `web-autosnap-${ID} (i1) is of autosnap.py, and the deployment other has snapshots of web, too`,
+    );
+  });
+});

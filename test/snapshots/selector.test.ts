@@ -1,0 +1,115 @@
+import { describe, expect, test } from 'vitest';
+import type { Selector } from '../../lib/config/policy.ts';
+import { maySelect, meansServer, selectServers } from '../../lib/snapshots/selector.ts';
+import { server } from '../snapshots.ts';
+
+const SERVERS = [
+  server({ id: '1', name: 'web-1', metadata: { autosnap: 'daily' } }),
+  server({ id: '2', name: 'web-2', metadata: { autosnap: 'daily, weekly', tier: 'gold' } }),
+  server({ id: '3', name: 'db.prod' }),
+  server({ id: '4', name: 'dbXprod', metadata: { autosnap: 'daily-ish' } }),
+  server({ id: '5', name: 'web golden' }),
+  server({ id: '6', name: 'web-scratch', metadata: { tier: 'gold' } }),
+  server({ id: '7', name: 'two\nlines' }),
+];
+
+describe('which servers are meant', () => {
+  test.each<[string, Selector, string]>([
+    ['by id', { ids: ['3', '1'] }, '13'],
+    ['by exact name, without its lookalikes', { names: ['db.prod'] }, '3'],
+    ['by pattern', { names: ['web-*'] }, '126'],
+    ['a question mark is one character', { names: ['web-?'] }, '12'],
+    ['a pattern matches the whole name', { names: ['web'] }, ''],
+    ['by tag, a comma-separated value for each part', { tagged: { autosnap: 'daily' } }, '12'],
+    ['by every one of several tags', { tagged: { autosnap: 'daily', tier: 'gold' } }, '2'],
+    ['by tag, any part of it', { tagged: { autosnap: 'weekly' } }, '2'],
+    ['a pattern goes over lines', { names: ['two*lines'] }, '7'],
+    ['a tag key that no server has', { tagged: { constructor: 'x' } }, ''],
+    ['all', { all: true }, '1234567'],
+    ['the union, each once', { ids: ['1'], names: ['web-1', 'db*'] }, '134'],
+    ['minus exceptions by name', { all: true, except: { names: ['*-scratch', 'db*'] } }, '1257'],
+    [
+      'minus exceptions by id and tag',
+      { all: true, except: { ids: ['3'], tagged: { tier: 'gold' } } },
+      '1457',
+    ],
+    ['an exception wins over an id', { ids: ['1'], except: { ids: ['1'] } }, ''],
+  ])('%s', (_, selector, ids) => {
+    expect(
+      selectServers(SERVERS, selector)
+        .servers.map(({ id }) => id)
+        .join(''),
+    ).toBe(ids);
+  });
+});
+
+test('an id that no server has is missing, also when all are meant', () => {
+  expect(selectServers(SERVERS, { all: true, ids: ['1', '99'] }).missingIds).toEqual(['99']);
+});
+
+test('what matches is not named, and no id is missing that was not asked for', () => {
+  for (const selector of [{ names: ['web-*'] }, { tagged: { tier: 'gold' } }, { all: true as const }]) {
+    expect(selectServers(SERVERS, selector)).toMatchObject({ unmatched: [], missingIds: [] });
+  }
+  expect(selectServers([], { ids: ['1'] }).unmatched).toEqual([]);
+});
+
+test('a selector that matches nothing is named, each by itself', () => {
+  const { unmatched } = selectServers(SERVERS, {
+    names: ['web-1', 'mail-*'],
+    tagged: { autosnap: 'hourly' },
+  });
+  expect(unmatched).toEqual(['names "mail-*"', 'tagged {"autosnap":"hourly"}']);
+  expect(selectServers([], { all: true }).unmatched).toEqual(['all']);
+});
+
+test('a server that two regions list is selected once', () => {
+  const twice = [SERVERS[0]!, { ...SERVERS[0]!, region: 'ORD' }];
+  expect(selectServers(twice, { all: true }).servers).toHaveLength(1);
+});
+
+describe('whose snapshots are meant', () => {
+  const web = server({ id: '1', name: 'web-1', metadata: { autosnap: 'daily' } });
+
+  test.each<[string, Selector, boolean, boolean]>([
+    ['by its id', { ids: ['1'] }, true, true],
+    ['all', { all: true }, true, true],
+    ['by its name, which goes with it', { names: ['web-*'] }, true, false],
+    ['by its metadata, likewise', { tagged: { autosnap: 'daily' } }, true, false],
+    ['another', { ids: ['2'] }, false, false],
+    ['all but this one', { all: true, except: { ids: ['1'] } }, false, false],
+    ['this one, and not this one', { ids: ['1'], except: { ids: ['1'] } }, false, false],
+    ['all but another', { all: true, except: { ids: ['2'] } }, true, true],
+    ['all but those of a name, which goes with it', { all: true, except: { names: ['web-*'] } }, false, true],
+  ])('%s', (_, selector, there, gone) => {
+    expect(meansServer(selector, '1', web)).toBe(there);
+    expect(meansServer(selector, '1', undefined)).toBe(gone);
+  });
+});
+
+describe('a server of which little is known may be meant', () => {
+  test.each<[string, string | undefined, Selector, boolean]>([
+    ['by its id', undefined, { ids: ['1'] }, true],
+    ['by another id', undefined, { ids: ['2'] }, false],
+    ['as any', undefined, { all: true }, true],
+    ['by metadata, which may be any', undefined, { tagged: { a: 'b' } }, true],
+    ['by a name, which may be any', undefined, { names: ['web-*'] }, true],
+    ['by the name that it had', 'web-1', { names: ['web-*'] }, true],
+    ['by another name than it had', 'db-1', { names: ['web-*'] }, false],
+    ['not without a selector', 'web-1', { except: { ids: ['2'] } } as Selector, false],
+    ['not when its id is excepted', 'web-1', { all: true, except: { ids: ['1'] } }, false],
+    [
+      'not when the name that it had is excepted',
+      'web-1',
+      { all: true, except: { names: ['web-*'] } },
+      false,
+    ],
+    ['when only metadata are excepted', 'web-1', { all: true, except: { tagged: { a: 'b' } } }, true],
+    ['when another is excepted', 'web-1', { all: true, except: { ids: ['2'], names: ['db-*'] } }, true],
+    ['in the part that names it', 'web-1', { all: true, only: { ids: ['1'] } }, true],
+    ['not in a part that names others', 'web-1', { all: true, only: { names: ['db-*'] } }, false],
+    ['not by a part alone', 'web-1', { ids: ['2'], only: { ids: ['1'] } }, false],
+  ])('%s', (_, name, selector, expected) => {
+    expect(maySelect('1', name, selector)).toBe(expected);
+  });
+});
