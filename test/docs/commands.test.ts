@@ -47,6 +47,12 @@ test('the policies in the docs are good', () => {
   const shown = PAGES.flatMap((page) => [...read(page).matchAll(/^```yaml\n(policies:[\s\S]*?)^```/gm)]);
   expect(shown.length).toBeGreaterThan(2);
   for (const [, yaml = ''] of shown) expect(policyProblems({ custom: parse(yaml) })).toEqual([]);
+  const parts = PAGES.flatMap((page) => [...read(page).matchAll(/^```yaml\n((?!policies:)[\s\S]*?)^```/gm)]);
+  expect(parts.length).toBeGreaterThan(2);
+  for (const [, yaml = ''] of parts) {
+    const daily = { ...shownPolicy(), ...parse(yaml) };
+    expect(policyProblems({ custom: { policies: { daily } } }), yaml).toEqual([]);
+  }
 });
 
 test('the secret is written for nobody else to read', () => {
@@ -58,10 +64,10 @@ test('the secret is written for nobody else to read', () => {
   expect(readFileSync(join(folder, 'secret.json'), 'utf8')).toBe('{"username": "…"}');
 });
 
-/** The policy that the README shows. */
+/** The policy that the README shows, without its name. */
 function shownPolicy(): Record<string, unknown> {
   const [, yaml = ''] = /^```yaml\n(policies:[\s\S]*?)^```/m.exec(read('README.md'))!;
-  return { policy: 'daily', ...parse(yaml).policies.daily };
+  return parse(yaml).policies.daily;
 }
 
 /** Of `npx serverless invoke`: the function and its event. */
@@ -100,7 +106,7 @@ test.each([
   addFleet(cloud, 'autosnap-test');
   // All of its snapshots fail.
   Object.assign(cloud.region('DFW').servers.find(({ name }) => name === 'db-2')!, { fate: 'active' });
-  deploy([{ ...shownPolicy(), account }]);
+  deploy([{ policy: 'daily', ...shownPolicy(), account }]);
   const image = cloud.region('DFW').images.find(({ name }) => name.startsWith('web-1-daily-'))!;
   expect(its).not.toEqual([]);
   for (const { page, text, job, event } of its) {

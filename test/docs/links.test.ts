@@ -48,3 +48,15 @@ test('the README leads to every page of docs', () => {
 test('the README is the front door: at most 160 lines', () => {
   expect(read('README.md').split('\n').length).toBeLessThanOrEqual(160);
 });
+
+test('CONTRIBUTING.md names files and symbols that there are', () => {
+  const [, table = ''] = /^## Which file decides\n([\s\S]*?)^## /m.exec(read('CONTRIBUTING.md'))!;
+  const named = [...table.matchAll(/`([\w/.-]+\/[\w.-]+\.(?:ts|yml)|serverless\.yml)`((?: `\w+`,?)*)/g)];
+  expect(named.length).toBeGreaterThan(30);
+  for (const [, file = '', symbols = ''] of named) {
+    expect(existsSync(join(ROOT, file)), file).toBe(true);
+    for (const [, symbol = ''] of symbols.matchAll(/`(\w+)`/g)) {
+      expect(read(file), file).toMatch(new RegExp(`\\b${symbol}\\b`));
+    }
+  }
+});
