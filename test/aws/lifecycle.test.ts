@@ -70,20 +70,6 @@ describe('a deployment', () => {
     expect(asShipped.rules[SHARED]).toMatchObject({ expression: 'rate(6 hours)' });
   });
 
-  test('says what there is in AWS', async () => {
-    const { code, output } = await project.serverless('info', '--stage', STAGE, '--verbose');
-    const outputs = [
-      'ReportsBucket',
-      'CopiesBucket',
-      'AlertsTopic',
-      'WorkQueue',
-      'FailedRunsQueue',
-      'DashboardUrl',
-    ];
-    for (const name of outputs) expect(output).toMatch(new RegExp(`^ *${name}: \\S+`, 'm'));
-    expect(code).toBe(0);
-  });
-
   test('that is made again from the same sources changes nothing', async () => {
     expect(await project.deploy(STAGE)).toContain('No changes to deploy. Deployment skipped.');
     expect(await stateOf(STAGE)).toEqual(asShipped);

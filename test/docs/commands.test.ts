@@ -55,6 +55,16 @@ test('the policies in the docs are good', () => {
   }
 });
 
+// The emulator of AWS does not keep the outputs of a stack that a change set has made, so `info` shows none of it.
+test('the outputs that the docs name are those of the stack', () => {
+  const { Outputs } = parse(read('deploy/resources.yml'), { logLevel: 'error' }) as { Outputs: object };
+  const named = PAGES.flatMap((page) => [
+    ...read(page).matchAll(/\b(CopiesBucket|ReportsBucket|\w+Queue|\w+Topic)\b/g),
+  ]);
+  expect(named).not.toEqual([]);
+  for (const [, output = ''] of named) expect(Outputs).toHaveProperty(output);
+});
+
 test('the secret is written for nobody else to read', () => {
   const folder = mkdtempSync(join(tmpdir(), 'secret-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -72,7 +72,10 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     /^npx serverless deploy --stage (prod|dev)$/,
     { by: 'test/aws/lifecycle.test.ts', text: 'is made by one command' },
   ],
-  ['npx serverless info --stage prod --verbose', { by: 'test/aws/lifecycle.test.ts', text: "'info'" }],
+  [
+    'npx serverless info --stage prod --verbose',
+    { by: 'test/docs/commands.test.ts', text: 'the outputs that the docs name' },
+  ],
   [
     'npx serverless remove --stage prod',
     { by: 'test/aws/lifecycle.test.ts', text: "project.serverless('remove'" },
