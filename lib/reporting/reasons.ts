@@ -47,6 +47,7 @@ interface Facts {
   SHARED: { members: readonly string[] };
   DRILL_RUNNING: None;
   DRILL_OF_SLOT: None;
+  SERVER_BUILDING: None;
   RESTORED_AS_NEW: None;
   RESTORED_IN_PLACE: None;
 
