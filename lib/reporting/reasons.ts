@@ -149,6 +149,8 @@ interface Facts {
   COPY_LARGER_THAN_LIMIT: { bytes: number; limit: number };
   COPY_OVER_LIMIT: { bytes: number; used: number; limit: number };
   COPY_LIMIT_UNREADABLE: { limit: number };
+  COPY_ELSEWHERE: { home: string };
+  COPY_HOME_UNKNOWN: None;
   COPY_SOURCE_GONE: None;
   COPY_EXPORT_GONE: None;
   COPY_OF_VOLUMES: None;
