@@ -8,8 +8,8 @@ export interface Run {
   owner: string;
   /** What people call the deployment, where it is known: `<service>-<stage>`. */
   deployment?: string;
-  /** How the owners of all deployments of its service and stage begin that have none by hand. */
-  ownerPrefix?: string;
+  /** Whose they would be, had no owner been set by hand. */
+  defaultOwner?: string;
   now: Date;
   /** When the work was first asked for: `now`, unless this run goes on with it. The slot is that of this moment. */
   since?: Date;
