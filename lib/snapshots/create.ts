@@ -31,12 +31,14 @@ import {
 import { type Reader, type ReadingPolicy, readerOf } from './ownership.ts';
 import type { RegionSurvey, UnsureServer } from './region-inventory.ts';
 import { maySelect, type Selection, selectServers } from './selector.ts';
+import { inTurn } from './turn.ts';
 
 // Enough for Rackspace's 100 POSTs a minute while each takes less than 4.8 seconds.
 const AT_ONCE = 8;
 /** Nova takes 255 characters, and puts "snapshot for " before it to name the snapshots of volumes. */
 const LONGEST_NAME = 242;
 const MOST_NAMES = 10;
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** The last part of a slot, in which nothing is begun any more. */
 const LAST_MS = 60_000;
@@ -156,7 +158,8 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   );
   const unknown = unknownServers(unsure, young, event.servers);
   const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
-  const steps = run.since ? turned(planned, now, run.since) : planned;
+  // A run that goes on with what others have left begins elsewhere than they did.
+  const steps = run.since ? inTurn(planned, (now.getTime() - run.since.getTime()) / MINUTE_MS) : planned;
   const toTake = steps.filter(({ action }) => action === 'take').map(({ server }) => server);
   if (!event.dryRun) await spreadUnderLimits(session, toTake);
   const take: Taking = {
@@ -250,16 +253,6 @@ function inheritingMaker(regions: readonly RegionSurvey[]): Map<Server, Inherita
       });
     }),
   );
-}
-
-/**
- * The same steps, begun at another one in each run that goes on with what others have left: servers that use up the time
- * of a run, each time, do not keep others from their turn.
- */
-function turned(steps: Step[], now: Date, since: Date): Step[] {
-  const part = ((now.getTime() - since.getTime()) / 60_000) * 0.618;
-  const start = Math.floor(steps.length * (part % 1));
-  return [...steps.slice(start), ...steps.slice(0, start)];
 }
 
 /** What goes on later: that for which there was no time, and the servers that were busy. */
