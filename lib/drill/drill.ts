@@ -47,11 +47,13 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
       readerOf(one, policy, { owner, projectId: session.projectId, policies: run.policies }),
     ]),
   );
+  const isRead = (name: string) => regions.some(({ region }) => region === name);
   const snapshots = regions.flatMap((surveyed) =>
     surveyed.images.flatMap((image): Drillable[] => {
       const snapshot = readers.get(surveyed.region)!(image, surveyed.volumeSnapshots);
       if (typeof snapshot !== 'object' || snapshot.policy !== policy.policy) return [];
-      const isElsewhere = unreadable.length > 0 && homeOf(image, snapshot, surveyed) !== surveyed.region;
+      const home = homeOf(image, snapshot, surveyed);
+      const isElsewhere = home === undefined ? unreadable.length > 0 : !isRead(home);
       return [{ ...snapshot, records: readRecords(image), ...(isElsewhere ? { isElsewhere } : {}) }];
     }),
   );

@@ -24,7 +24,7 @@ export function problemWith({ networks }: Drill, provider: Session['provider']):
 /** A snapshot, with the drills that its image records. */
 export interface Drillable extends Snapshot {
   records: readonly DrillRecord[];
-  /** It may have been taken in a region that can't be read: a drill of it may be at work there. */
+  /** It may have been taken in a region that is not read: a drill of it may be at work there. */
   isElsewhere?: boolean;
 }
 
