@@ -7,6 +7,7 @@ interface Facts {
   TAKEN: { name: string };
   WOULD_TAKE: { name: string };
   ALREADY_TAKEN: { image: string; status: string };
+  REQUEST_OVER: { since: string };
   SERVER_BUSY: { taskState: string };
   SNAPSHOT_PENDING: { image: string; status: string };
   CONFLICT: { message: string };
@@ -180,6 +181,7 @@ interface Facts {
   SERVER_DOUBTFUL: { problem: string };
   EXPIRY_WITHOUT_CLEANUP: { where: string };
   TAKEN_UNCONFIRMED: { message: string };
+  REQUEST_UNREMEMBERED: { message: string };
   OTHER_RUN: { until: string };
   LEFT_TO_NEXT_RUN: { left: string };
   LEFT_TO_NEXT_TRY: { left: string };

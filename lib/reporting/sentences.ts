@@ -16,6 +16,8 @@ const SENTENCES: { [C in ReasonCode]: (reason: Reason<C>) => string } = {
   TAKEN: ({ name }) => name,
   WOULD_TAKE: ({ name }) => `would be taken as ${name}`,
   ALREADY_TAKEN: ({ image, status }) => `already taken: image ${image} is ${status}`,
+  REQUEST_OVER: ({ since }) =>
+    `no snapshot of it by this request is there, and the request, of ${since}, takes none after a day: give it another name`,
   SERVER_BUSY: ({ taskState }) => `busy: the server is in ${taskState}`,
   SNAPSHOT_PENDING: ({ image, status }) => `busy: image ${image} is still ${status}`,
   CONFLICT: ({ message }) => `busy: ${message}`,
@@ -229,6 +231,7 @@ const SENTENCES: { [C in ReasonCode]: (reason: Reason<C>) => string } = {
   EXPIRY_WITHOUT_CLEANUP: ({ where }) =>
     `expires: no policy looks at ${where} of this account, so nothing deletes these snapshots there`,
   TAKEN_UNCONFIRMED: ({ message }) => `whether the cloud has what it has accepted can't be told: ${message}`,
+  REQUEST_UNREMEMBERED: ({ message }) => `since when this request is known can't be told: ${message}`,
   OTHER_RUN: ({ until }) =>
     `another run of this job is at work, until ${until} at most: this one has done nothing`,
   LEFT_TO_NEXT_RUN: ({ left }) => `stopped in time: ${left} to the next run`,

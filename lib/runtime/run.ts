@@ -1,6 +1,7 @@
 import type { Policy } from '../config/policy.ts';
 import type { Schedule } from '../config/schedule.ts';
 import type { Leases } from './lease.ts';
+import type { RequestLog } from './request-log.ts';
 
 /** What a run knows besides its event. */
 export interface Run {
@@ -19,6 +20,8 @@ export interface Run {
   accounts?: number;
   /** What is remembered beside the cloud: who does something, or has asked for it. */
   leases?: Leases;
+  /** Since when ad-hoc requests are known. */
+  requests?: RequestLog;
   /** All policies of the deployment, where they are known. */
   policies?:
     | readonly {

@@ -53,6 +53,8 @@ interface Due {
   until?: Date | undefined;
   /** Whether a snapshot of this policy is the one that is due: then there is nothing to take. */
   isMet(snapshot: Snapshot): boolean;
+  /** When it was asked for, where that is so long ago that nothing is taken any more. */
+  overSince?: Date | undefined;
   /** The marker of the snapshot that is to be taken. */
   metadata(server: Server): Record<string, string>;
 }
@@ -89,6 +91,9 @@ export function planSnapshots(
     const alive = seriesOf(server).filter((s) => s.state !== 'failed' && !isStuck(s, server.taskState, now));
     const taken = alive.find(due.isMet);
     if (taken) return skip({ code: 'ALREADY_TAKEN', image: taken.id, status: taken.status });
+    if (due.overSince) {
+      return { action: 'fail', server, reason: { code: 'REQUEST_OVER', since: isoSeconds(due.overSince) } };
+    }
     if (server.volumeBacked && provider === 'rackspace') {
       return { action: 'fail', server, reason: { code: 'VOLUME_SERVER_AT_RACKSPACE' } };
     }
@@ -133,7 +138,8 @@ export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, s
  */
 export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
   const { owner, now, policies } = run;
-  const due = isAdhoc(event) ? dueByHand(event, run) : dueBySchedule(event, run);
+  const request = isAdhoc(event) ? await firstAsked(event, run) : { warnings: [] };
+  const due = isAdhoc(event) ? dueByHand(event, run, request.at) : dueBySchedule(event, run);
   const { projectId, provider } = session;
   const { ids = [], only }: Selector = event.servers;
 
@@ -201,6 +207,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
         doubts.map((problem): Finding => ({ code: 'SERVERS_DOUBTFUL', region, problem })),
       ),
       ...warnings,
+      ...request.warnings,
       ...regionsWithoutCleanup(event, entries, policies).map(
         (where): Finding => ({ code: 'EXPIRY_WITHOUT_CLEANUP', where }),
       ),
@@ -302,6 +309,7 @@ function endOfSlot(schedule: Schedule, since: Date): Date | undefined {
 function dueByHand(
   { expires: afterMs, request: named }: Adhoc,
   { owner, now, since = now, requestId }: Run,
+  firstAskedAt = since,
 ): Due {
   const request = named ?? requestId;
   // From its creation: a server may have been busy until now.
@@ -310,6 +318,7 @@ function dueByHand(
     policy: ADHOC,
     slot: since,
     until: new Date(since.getTime() + ADHOC_MS - LAST_MS),
+    overSince: now.getTime() - firstAskedAt.getTime() >= ADHOC_MS ? firstAskedAt : undefined,
     // A restore's request may have the same name.
     isMet: (snapshot) => snapshot.request === request && !snapshot.safety,
     metadata: (server) =>
@@ -322,6 +331,20 @@ function dueByHand(
         blueprint: blueprintText(server, imageName(server, ADHOC, since)),
       }),
   };
+}
+
+/** When an ad-hoc request was first asked for, where that is remembered. */
+async function firstAsked(
+  { account, request, dryRun }: Adhoc,
+  { now, since = now, requestId, requests }: Run,
+): Promise<{ at?: Date; warnings: Finding[] }> {
+  if (!requests || dryRun) return { warnings: [] };
+  try {
+    return { at: await requests.firstAsked({ account, request: request ?? requestId }, since), warnings: [] };
+  } catch (error) {
+    // A snapshot too many does no harm; none at all may.
+    return { warnings: [{ code: 'REQUEST_UNREMEMBERED', message: (error as Error).message }] };
+  }
 }
 
 /**
