@@ -308,7 +308,8 @@ const AdhocEvent = strict({
   ...common,
   adhoc: v.literal(true, 'must be true'),
   expires: v.optional(duration),
-  // The same for all tries of one wish: none of them takes a server twice.
+  // The same for all tries of one wish: none of them takes a server twice whose snapshot is there, and none takes any
+  // after a day; see request-log.ts.
   request: v.optional(v.pipe(v.string(requestRemedy), v.regex(/^[A-Za-z0-9_-]{1,64}$/, requestRemedy))),
 });
 

@@ -14,6 +14,13 @@ export function strict<const T extends v.ObjectEntries>(entries: T): v.StrictObj
   return v.objectWithRest(entries, rest) as unknown as v.StrictObjectSchema<T, undefined>;
 }
 
+/** A moment, as JSON has it. */
+export const isoDate = v.pipe(
+  v.string(),
+  v.isoTimestamp(),
+  v.transform((text) => new Date(text)),
+);
+
 /** An object of any keys. Unlike valibot's own record it takes no list, which it would read as an object of its places. */
 export function recordOf<const V extends v.GenericSchema, const M extends string>(values: V, message: M) {
   const schema = v.record(v.string(), values, message);

@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { isNamesake } from '../config/environment.ts';
 import { separateThrowAways } from '../drill/ownership.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
 import { explain, isCloudError } from '../openstack/errors.ts';
@@ -93,7 +94,7 @@ function checkClock(aheadMs: number): Finding {
     : pass('clock', "the cloud's agrees with the one here");
 }
 
-interface Wanted extends Pick<Run, 'owner' | 'ownerPrefix' | 'now'> {
+interface Wanted extends Pick<Run, 'owner' | 'defaultOwner' | 'now'> {
   /** Servers that are asked for where a listing lacks them. */
   ids: readonly string[];
 }
@@ -116,7 +117,7 @@ export async function* listRegions(
 async function listRegion(
   session: Session,
   region: string,
-  { owner, ownerPrefix, now, ids }: Wanted,
+  { owner, defaultOwner, now, ids }: Wanted,
 ): Promise<{ region: string; servers?: Server[]; findings: Finding[] }> {
   try {
     const [listed, images, limit = Infinity] = await Promise.all([
@@ -140,27 +141,40 @@ async function listRegion(
             'region',
             `${region}: servers ${servers.length}, images ${images.length}, of these ${ours} by ${owner}`,
           );
-    return { region, servers, findings: [finding, ...namesakes(region, images, owner, ownerPrefix)] };
+    return { region, servers, findings: [finding, ...namesakes(region, images, owner, defaultOwner)] };
   } catch (error) {
     if (!isCloudError(error)) throw error;
     return { region, findings: [fail('region', `${region}: ${explain(error)}`)] };
   }
 }
 
-/** Whether there are snapshots of a deployment of the same service and stage, in another AWS account or region. */
-function namesakes(region: string, images: readonly Image[], owner: string, name = ''): Finding[] {
+/**
+ * Whether there are snapshots of another owner of the same service and stage: of a deployment in another AWS account or
+ * region, or of this one before an owner was set by hand or taken out.
+ */
+function namesakes(
+  region: string,
+  images: readonly Image[],
+  owner: string,
+  defaultOwner?: string,
+): Finding[] {
   const others = Map.groupBy(images, ({ properties }) => properties.autosnap_owner ?? '');
-  return [...others].flatMap(([other, { length }]) =>
-    name && other !== owner && other.startsWith(name)
-      ? [
-          warn(
-            'owner',
-            `${region}: ${length} images are of ${other}, a deployment of the same service and stage: ${owner} neither counts nor rotates them`,
-            'If that deployment has moved here, set custom.owner to its owner and deploy again.',
-          ),
-        ]
-      : [],
-  );
+  others.delete(owner);
+  return [...others].flatMap(([other, { length }]) => {
+    if (!defaultOwner || !isNamesake(other, defaultOwner)) return [];
+    const [what, remedy] =
+      other === defaultOwner
+        ? [
+            'the owner of this deployment without custom.owner',
+            'Take custom.owner out again if it was set by mistake; else delete these images by hand once they are no longer needed.',
+          ]
+        : [
+            'an owner of the same service and stage',
+            'If that deployment has moved here, or this one had that owner before, set custom.owner to it and deploy again.',
+          ];
+    const detail = `${region}: images of ${other} (${length}), ${what}: ${owner} neither counts nor rotates them`;
+    return [warn('owner', detail, remedy)];
+  });
 }
 
 /**

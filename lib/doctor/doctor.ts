@@ -20,7 +20,7 @@ import {
 /** Accounts, in each of which all regions are listed. */
 const AT_ONCE = 8;
 
-type Instruments = Pick<Run, 'owner' | 'ownerPrefix' | 'now'> & Access;
+type Instruments = Pick<Run, 'owner' | 'defaultOwner' | 'now'> & Access;
 
 /**
  * Checks whether `policies` would work: each account's secret, login, rights and regions, and each policy's servers
@@ -68,7 +68,7 @@ function doubles(policies: readonly Policy[], projects: ReadonlyMap<string, stri
 async function* examine(
   account: string,
   policies: readonly Policy[],
-  { owner, ownerPrefix, now, ...access }: Instruments,
+  { owner, defaultOwner, now, ...access }: Instruments,
 ): AsyncGenerator<Finding & { policy?: string }> {
   const session = yield* checkLogin(account, access);
   if (!session) {
@@ -81,7 +81,7 @@ async function* examine(
     owner,
     now,
     ids: policies.flatMap((policy) => policy.servers.ids ?? []),
-    ...(ownerPrefix ? { ownerPrefix } : {}),
+    ...(defaultOwner ? { defaultOwner } : {}),
   });
   const aims = policies.map((policy) => aimOf(policy, regions, servers));
   const selected = aims.flatMap(({ selection }) => selection.servers);

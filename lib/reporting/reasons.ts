@@ -7,6 +7,7 @@ interface Facts {
   TAKEN: { name: string };
   WOULD_TAKE: { name: string };
   ALREADY_TAKEN: { image: string; status: string };
+  REQUEST_OVER: { since: string };
   SERVER_BUSY: { taskState: string };
   SNAPSHOT_PENDING: { image: string; status: string };
   CONFLICT: { message: string };
@@ -150,6 +151,8 @@ interface Facts {
   COPY_LARGER_THAN_LIMIT: { bytes: number; limit: number };
   COPY_OVER_LIMIT: { bytes: number; used: number; limit: number };
   COPY_LIMIT_UNREADABLE: { limit: number };
+  COPY_ELSEWHERE: { home: string };
+  COPY_HOME_UNKNOWN: None;
   COPY_SOURCE_GONE: None;
   COPY_EXPORT_GONE: None;
   COPY_OF_VOLUMES: None;
@@ -179,6 +182,7 @@ interface Facts {
   SERVER_DOUBTFUL: { problem: string };
   EXPIRY_WITHOUT_CLEANUP: { where: string };
   TAKEN_UNCONFIRMED: { message: string };
+  REQUEST_UNREMEMBERED: { message: string };
   OTHER_RUN: { until: string };
   LEFT_TO_NEXT_RUN: { left: string };
   LEFT_TO_NEXT_TRY: { left: string };

@@ -16,6 +16,8 @@ const SENTENCES: { [C in ReasonCode]: (reason: Reason<C>) => string } = {
   TAKEN: ({ name }) => name,
   WOULD_TAKE: ({ name }) => `would be taken as ${name}`,
   ALREADY_TAKEN: ({ image, status }) => `already taken: image ${image} is ${status}`,
+  REQUEST_OVER: ({ since }) =>
+    `no snapshot of it by this request is there, and the request, of ${since}, takes none after a day: give it another name`,
   SERVER_BUSY: ({ taskState }) => `busy: the server is in ${taskState}`,
   SNAPSHOT_PENDING: ({ image, status }) => `busy: image ${image} is still ${status}`,
   CONFLICT: ({ message }) => `busy: ${message}`,
@@ -186,6 +188,10 @@ const SENTENCES: { [C in ReasonCode]: (reason: Reason<C>) => string } = {
   COPY_OVER_LIMIT: ({ bytes, used, limit }) =>
     `${gigabytes(bytes)} more than the ${gigabytes(used)} of this month would be over ${limitText(limit)}: it waits for the next month, or for a higher limit`,
   COPY_LIMIT_UNREADABLE: ({ limit }) => `how much of ${limitText(limit)} is used up can't be read`,
+  COPY_ELSEWHERE: ({ home }) =>
+    `its newest snapshot was taken in ${home}, and only the copies there say whether it is copied already`,
+  COPY_HOME_UNKNOWN: () =>
+    'in which region its newest snapshot was taken is not known, and so whether it is copied already',
   COPY_SOURCE_GONE: () => 'the snapshot was deleted before it was copied',
   COPY_EXPORT_GONE: () => 'its export was deleted before it was copied: it is asked for again',
   COPY_OF_VOLUMES: () =>
@@ -226,6 +232,7 @@ const SENTENCES: { [C in ReasonCode]: (reason: Reason<C>) => string } = {
   EXPIRY_WITHOUT_CLEANUP: ({ where }) =>
     `expires: no policy looks at ${where} of this account, so nothing deletes these snapshots there`,
   TAKEN_UNCONFIRMED: ({ message }) => `whether the cloud has what it has accepted can't be told: ${message}`,
+  REQUEST_UNREMEMBERED: ({ message }) => `since when this request is known can't be told: ${message}`,
   OTHER_RUN: ({ until }) =>
     `another run of this job is at work, until ${until} at most: this one has done nothing`,
   LEFT_TO_NEXT_RUN: ({ left }) => `stopped in time: ${left} to the next run`,
