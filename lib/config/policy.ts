@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { parseDate } from './dates.ts';
 import { parseSchedule } from './schedule.ts';
-import { anyOf, field, problemsOf, recordOf, strict } from './schema.ts';
+import { anyOf, field, problemsOf, quotable, recordOf, strict } from './schema.ts';
 import { Refusal } from './validation-error.ts';
 import { isTimezone } from './wall-clock.ts';
 
@@ -16,7 +16,7 @@ export const ADHOC = 'adhoc';
 
 /** A text that is not empty; `what` it is, for the message. */
 export const text = (what: string) =>
-  v.pipe(v.string(`must be ${what}`), v.trim(), v.nonEmpty(`must be ${what}`));
+  v.pipe(quotable(`must be ${what}`), v.trim(), v.nonEmpty(`must be ${what}`));
 
 const count = v.pipe(
   v.number('must be a whole number of 1 or more; leave the rule out if you do not want it'),
@@ -24,11 +24,20 @@ const count = v.pipe(
   v.minValue(1, 'must be a whole number of 1 or more; leave the rule out if you do not want it'),
 );
 
-const durationRemedy = 'must be a whole number of hours, days or weeks, such as "12h", "30d" or "4w"';
+/** A remedy that shows whoever has left the unit out how the same number looks with the unit that they may have meant. */
+const withUnit =
+  (remedy: string, unit: string) =>
+  ({ input }: { input: unknown }): string =>
+    /^[1-9]\d{0,5}$/.test(String(input)) ? `${remedy}: say ${input}${unit} if that is what you mean` : remedy;
+
+const durationRemedy = withUnit(
+  'must be a whole number of hours, days or weeks with its unit, such as 12h, 30d or 4w',
+  'd',
+);
 
 /** "12h", "30d" or "4w" -> milliseconds. */
 const duration = v.pipe(
-  v.string('must be a duration with a unit, such as "12h", "30d" or "4w"'),
+  v.string(durationRemedy),
   v.regex(/^[1-9]\d{0,5}[hdw]$/, durationRemedy),
   v.transform((text) => Number.parseInt(text, 10) * (DURATION_UNITS[text.at(-1)!] ?? Number.NaN)),
   v.maxValue(LONGEST_MS, 'must be at most "99999w"'),
@@ -124,7 +133,7 @@ const Keep = anyOf(
 );
 
 const BYTE_UNITS: Record<string, number> = { MB: 1e6, GB: 1e9, TB: 1e12 };
-const bytesRemedy = 'must have a unit, such as "500GB" or "1.5TB"';
+const bytesRemedy = withUnit('must be a number with its unit, MB, GB or TB, such as 500GB or 1.5TB', 'GB');
 
 /** "500GB" or "1.5TB" -> bytes. Whoever writes 500 does not mean bytes. */
 const bytes = v.pipe(
@@ -150,7 +159,7 @@ const Offsite = strict({
   // What an export takes.
   container: v.optional(
     v.pipe(
-      v.string(containerRemedy),
+      quotable(containerRemedy),
       v.regex(/^[^/?.]{1,256}$/, containerRemedy),
       v.description('The container in Cloud Files.'),
     ),
@@ -216,7 +225,7 @@ const Drill = v.pipe(
 /** Which secret: the last part of its name. */
 export const account = v.optional(
   v.pipe(
-    v.string('must be the last part of a secret name, such as "rackspace"'),
+    quotable('must be the last part of a secret name, such as "rackspace"'),
     v.regex(/^[\w.+=@-]{1,64}$/, 'must be the last part of a secret name, such as "rackspace"'),
   ),
   'rackspace',
@@ -227,7 +236,7 @@ const accountsRemedy =
 /** Which secrets: one, or all that begin so. An event that lists several becomes one for each; see accounts.ts. */
 export const accounts = v.optional(
   v.pipe(
-    v.string(accountsRemedy),
+    quotable(accountsRemedy),
     v.regex(/^[\w.+=@-]{1,64}\*?$/, accountsRemedy),
     v.description(
       'The secret with the credentials: the last part of its name, or the beginning of several: customer-*.',
@@ -243,7 +252,7 @@ export const regions = list('a region', 'DFW, ORD', 'Which regions; by default a
 
 /** The name of a policy. */
 export const policyName = v.pipe(
-  v.string('must be a name of a-z, 0-9 and -'),
+  quotable('must be a name of a-z, 0-9 and -'),
   v.regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'must be 1 to 40 of a-z, 0-9 and -, and begin with a letter or digit'),
   v.notValue(ADHOC, `"${ADHOC}" is kept for ad-hoc snapshots: choose another name`),
 );
@@ -309,7 +318,7 @@ const AdhocEvent = strict({
   adhoc: v.literal(true, 'must be true'),
   expires: v.optional(duration),
   // The same for all tries of one wish: none of them takes a server twice.
-  request: v.optional(v.pipe(v.string(requestRemedy), v.regex(/^[A-Za-z0-9_-]{1,64}$/, requestRemedy))),
+  request: v.optional(v.pipe(quotable(requestRemedy), v.regex(/^[A-Za-z0-9_-]{1,64}$/, requestRemedy))),
 });
 
 const until = v.pipe(

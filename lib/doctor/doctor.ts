@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import * as v from 'valibot';
 import { eachAccount } from '../config/accounts.ts';
+import { eachAccountOf, isNaming, policyOf } from '../config/event.ts';
 import { isKeyOf, type Policy, parsePolicy } from '../config/policy.ts';
 import { problemsOf, strict } from '../config/schema.ts';
 import { Refusal } from '../config/validation-error.ts';
@@ -113,11 +114,11 @@ const Asked = strict({
  * @throws {Refusal} that names every problem at once, or says that there is nothing to check.
  */
 export function policiesOf(event: unknown, deployed: readonly Policy[] | undefined): readonly Policy[] {
-  if (isKeyOf('policy', event)) {
-    const { policy: name, ...rules } = event as { policy: unknown };
-    const its = deployed?.filter(({ policy }) => policy === name) ?? [];
-    return Object.keys(rules).length === 0 && its.length > 0 ? its : eachAccount(event).map(parsePolicy);
+  if (isNaming(event)) {
+    const desk = { ...(deployed ? { policies: deployed } : {}), isDeployed: true };
+    return eachAccountOf(event, desk).map((one) => policyOf(one, desk));
   }
+  if (isKeyOf('policy', event)) return eachAccount(event).map(parsePolicy);
   // `invoke local` makes a text of no event.
   const asked = v.safeParse(Asked, event || {});
   if (!asked.success) throw new Refusal('The event is refused', problemsOf(asked.issues, 'event'));

@@ -85,7 +85,7 @@ describe('a policy that is understood', () => {
 const MISSING = ['servers', 'policy', 'schedule', 'cleanup', 'keep'];
 const COUNT = /must be a whole number of 1 or more; leave the rule out/;
 const OFFSITE = { schedule: 'rate(1 day)', keep: { last: 1 } };
-const DURATION = /must be a .*such as "12h", "30d" or "4w"/;
+const DURATION = /must be a .*such as 12h, 30d or 4w/;
 
 describe('an event that is refused names the field and the remedy', () => {
   test.each<[string, unknown, RegExp]>([
@@ -109,6 +109,36 @@ describe('an event that is refused names the field and the remedy', () => {
       /^servers\.names\.0: must be .*: put it in quotes$/,
     ],
     ['a number in quotes', policy({ keep: { last: '7' } }), /^keep\.last: must be .*: remove the quotes$/],
+    ['a number as an account', policy({ account: 7 }), /^account: must be .*: put it in quotes$/],
+    [
+      'a date as a name',
+      policy({ servers: { names: [new Date('2026-01-01')] } }),
+      /^servers\.names\.0: must be .*: put it in quotes$/,
+    ],
+    ['a number as a schedule: quotes do not help', policy({ schedule: 5 }), /or "rate\(1 day\)"$/],
+    ...['yes', 'on', 'Y'].map((all): [string, object, RegExp] => [
+      `all: ${all}, which YAML 1.2 reads as a text`,
+      policy({ servers: { all } }),
+      /^servers\.all: must be true, or be left out: write true$/,
+    ]),
+    ['all: no', policy({ servers: { all: 'no' } }), /^servers\.all: must be true, or be left out$/],
+    ['dryRun: no', policy({ dryRun: 'no' }), /^dryRun: must be true or false: write false$/],
+    ['dryRun: yes', policy({ dryRun: 'yes' }), /^dryRun: must be true or false: write true$/],
+    ...[30, '30'].map((within): [string, object, RegExp] => [
+      `within: ${JSON.stringify(within)}`,
+      policy({ keep: { within } }),
+      /^keep\.within: must be .* with its unit, such as 12h, 30d or 4w: say 30d if that is what you mean$/,
+    ]),
+    [
+      'orphans after a number',
+      policy({ orphans: { after: 90, keep: 1 } }),
+      /^orphans\.after: .*: say 90d if that is what you mean$/,
+    ],
+    [
+      'bytes without a unit',
+      policy({ offsite: { ...OFFSITE, maxBytesPerMonth: 500 } }),
+      /^offsite\.maxBytesPerMonth: must be a number with its unit, MB, GB or TB, such as 500GB or 1\.5TB: say 500GB if that is what you mean$/,
+    ],
     ['true in quotes', policy({ servers: { all: 'true' } }), /^servers\.all: must be .*: remove the quotes$/],
     [
       'an unknown rule',
@@ -263,7 +293,7 @@ describe('nothing that is empty, zero, negative or not whole is ever taken for a
   ])('offsite.maxBytesPerMonth: %j', (maxBytesPerMonth) => {
     const offsite = { schedule: 'rate(6 hours)', keep: { last: 2 }, maxBytesPerMonth };
     expect(problemsOf(policy({ offsite }))).toEqual([
-      expect.stringMatching(/^offsite\.maxBytesPerMonth: must have a unit, such as "500GB" or "1.5TB"/),
+      expect.stringMatching(/^offsite\.maxBytesPerMonth: must be a number with its unit/),
     ]);
   });
 

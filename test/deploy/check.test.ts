@@ -50,6 +50,10 @@ describe('settings', () => {
     ['alerts', [{ Protocol: 'sms', Endpoint: '+14155550100' }]],
     ['serverless-offline', { port: 3000 }],
     ['common', { schedule: 'rate(1 day)', cleanup: 'rate(1 day)', keep: { last: 2 } }],
+    // What a variable or an anchor refers to: a policy has it, or it has a value for each stage.
+    ['keep', block().keep],
+    ['keep', { prod: { last: 7 }, dev: { last: 1 } }],
+    ['schedules', 'cron(0 0 * * ? *)'],
   ])('%s: %j is good', (key, value) => {
     expect(problemsOf({ custom: { [key]: value } })).toEqual([]);
   });
@@ -80,6 +84,27 @@ describe('settings', () => {
       'custom.alerts.0.Endpoint: is no address for this Protocol',
     ],
     ['alert', [], 'custom.alert: did you mean "alerts"?'],
+    ...['copyBucket', 'copies_buckets', 'CopiesBucket'].map((key): [string, unknown, string] => [
+      key,
+      'mine',
+      `custom.${key}: did you mean "copiesBucket"?`,
+    ]),
+    ['PricePerGB', 1, 'custom.PricePerGB: did you mean "pricePerGb"?'],
+    ['owners', 'me', 'custom.owners: did you mean "owner"?'],
+    ...(
+      [
+        ['account', 'account', 'customer-a'],
+        ['accounts', 'account', ['a', 'b']],
+        ['timezone', 'timezone', 'Asia/Tokyo'],
+        ['timeZone', 'timezone', 'Asia/Tokyo'],
+        ['region', 'regions', ['DFW']],
+        ['max_deletes', 'maxDeletes', 3],
+      ] as const
+    ).map(([key, field, value]): [string, unknown, string] => [
+      key,
+      value,
+      `custom.${key}: no policy has it: move it into a block of custom.policies, as ${field}; or call it otherwise`,
+    ]),
     ['copiesBucket', { Ref: 'Reports' }, 'custom.copiesBucket'],
     ['weekly', block(), 'custom.weekly: is a policy: move it into custom.policies'],
     ['alerts', null, 'custom.alerts: must be a list of subscriptions, or [] for nobody'],
@@ -88,11 +113,11 @@ describe('settings', () => {
     expect(problemsOf({ custom: { [key]: value } })).toEqual([expect.stringContaining(problem)]);
   });
 
-  test('policies under a misspelt key', () => {
-    const custom: object = { polices: { daily: block() } };
+  test.each(['polices', 'policy', 'Policies', 'plicies'])('policies under the key %s', (key) => {
+    const custom: object = { [key]: { daily: block() } };
     const service = { service: 'autosnap', custom };
     expect(problemsIn({ service, stage: 'prod', region: 'us-east-1' })).toEqual([
-      'custom.polices: did you mean "policies"?',
+      `custom.${key}: did you mean "policies"?`,
       'custom.policies: must hold a block for each policy, by its name; {} for none',
     ]);
   });
