@@ -155,23 +155,44 @@ function blockProblems(name: string, block: unknown): string[] {
     ...(named.success ? [] : named.issues.map(({ message }) => `: its name ${message}`)),
     ...refusals({ ...block, policy: named.success ? name : 'a-name' }).map((problem) => `.${problem}`),
   ];
-  return problems.length > 0 ? problems : neverFiring(block as Fields);
+  return problems.length > 0
+    ? problems
+    : [...neverFiring(block as Fields), ...zoneWithoutEffect(block as Fields)];
 }
 
-/** The schedules of a block that nothing is wrong with, and that never fire from now on. */
-function neverFiring(block: Fields): string[] {
-  const { schedule, cleanup, offsite, drill } = block as Record<string, Fields | string | undefined>;
+/** The schedules that a block says, by their fields. */
+function schedulesIn({ schedule, cleanup, offsite, drill }: Fields): [field: string, expression: string][] {
   const schedules = {
     schedule,
     cleanup,
     'offsite.schedule': Object(offsite).schedule,
     'drill.schedule': Object(drill).schedule,
   };
-  return Object.entries(schedules).flatMap(([field, text]) =>
-    typeof text === 'string' && !parseSchedule(text, zoneOf(block)).next(new Date())
-      ? [`.${field}: never fires from now on: correct its day, month or year`]
-      : [],
+  return Object.entries(schedules).filter((one): one is [string, string] => typeof one[1] === 'string');
+}
+
+/** The schedules of a block that nothing is wrong with, and that never fire from now on. */
+function neverFiring(block: Fields): string[] {
+  return schedulesIn(block).flatMap(([field, expression]) =>
+    parseSchedule(expression, zoneOf(block)).next(new Date())
+      ? []
+      : [`.${field}: never fires from now on: correct its day, month or year`],
   );
+}
+
+const PERIODS = ['hourly', 'daily', 'weekly', 'monthly', 'yearly'];
+
+/** A time zone by which nothing of a block goes. */
+function zoneWithoutEffect(block: Fields): string[] {
+  const { keep, offsite } = block;
+  const isUsed =
+    schedulesIn(block).some(([, expression]) => !/^rate/.test(expression)) ||
+    [keep, Object(offsite).keep].some((rules) => PERIODS.some((period) => period in Object(rules)));
+  return isUsed || zoneOf(block) === 'UTC'
+    ? []
+    : [
+        `.timezone: has no effect: a rate has no time of day, and keep has none of ${PERIODS.join(', ')}: write the schedule as cron(…), or take timezone out`,
+      ];
 }
 
 function zoneOf({ timezone }: Fields): string {

@@ -4,6 +4,7 @@ import { DIGESTS } from '../lib/audit/publish.ts';
 import { OWNER } from '../lib/config/environment.ts';
 import { PolicyFields } from '../lib/config/policy.ts';
 import { field, nearMiss, problemsOf, stemOf } from '../lib/config/schema.ts';
+import { PLACEHOLDERS } from '../lib/reporting/heartbeat.ts';
 
 /** A value that CloudFormation computes, such as `!Ref Copies`. */
 const cloudFormation = v.pipe(
@@ -70,7 +71,14 @@ export const Settings = v.looseObject({
   heartbeat: v.optional(
     field(
       'The URL of a dead man\'s switch outside of AWS; "" for none. {policy}, {job} and {account} in it are replaced.',
-      v.pipe(v.string(heartbeatRemedy), v.regex(/^(https?:\/\/\S+)?$/, heartbeatRemedy)),
+      v.pipe(
+        v.string(heartbeatRemedy),
+        v.regex(/^(https?:\/\/\S+)?$/, heartbeatRemedy),
+        v.check(
+          (url) => !/[{}]/.test(PLACEHOLDERS.reduce((text, name) => text.replaceAll(`{${name}}`, ''), url)),
+          `may have ${PLACEHOLDERS.map((name) => `{${name}}`).join(', ')} in it, and no other braces`,
+        ),
+      ),
     ),
   ),
   pricePerGb: v.optional(

@@ -91,19 +91,28 @@ const selectors = {
 };
 
 /** Which servers: any of these, minus `except`. */
-export const servers = anyOf(
-  strict({
-    ...selectors,
-    all: v.optional(field('All servers.', v.literal(true, 'must be true, or be left out'))),
-    except: v.optional(
-      field(
-        'Servers to leave out.',
-        anyOf(strict(selectors), ['ids', 'names', 'tagged'], 'must name something: ids, names or tagged'),
+export const servers = v.pipe(
+  anyOf(
+    strict({
+      ...selectors,
+      all: v.optional(field('All servers.', v.literal(true, 'must be true, or be left out'))),
+      except: v.optional(
+        field(
+          'Servers to leave out.',
+          anyOf(strict(selectors), ['ids', 'names', 'tagged'], 'must name something: ids, names or tagged'),
+        ),
       ),
+    }),
+    ['ids', 'names', 'tagged', 'all'],
+    'must name some: ids, names, tagged, or "all": true',
+  ),
+  v.forward(
+    v.check(
+      ({ all, ids, names, tagged }) => !all || (ids ?? names ?? tagged) === undefined,
+      'takes every server, whatever ids, names and tagged say: leave it out, or leave these out',
     ),
-  }),
-  ['ids', 'names', 'tagged', 'all'],
-  'must name some: ids, names, tagged, or "all": true',
+    ['all'],
+  ),
 );
 
 const Keep = anyOf(
@@ -146,25 +155,34 @@ const bytes = v.pipe(
 
 const containerRemedy = 'must be the name of a container: 1 to 256 characters, without "/", "?" and "."';
 
-const Offsite = strict({
-  schedule: field('When to make copies: cron(…) or rate(…).', schedule),
-  keep: field('Which copies to keep: the union of these rules.', Keep),
-  maxBytesPerMonth: v.optional(field('The most bytes to copy in a calendar month, such as 500GB.', bytes)),
-  to: v.optional(
-    field(
-      'Where the copies go: S3 by default, or Cloud Files at Rackspace.',
-      v.picklist(['s3', 'cloud-files'], 'must be "s3" or "cloud-files", or be left out'),
+const Offsite = v.pipe(
+  strict({
+    schedule: field('When to make copies: cron(…) or rate(…).', schedule),
+    keep: field('Which copies to keep: the union of these rules.', Keep),
+    maxBytesPerMonth: v.optional(field('The most bytes to copy in a calendar month, such as 500GB.', bytes)),
+    to: v.optional(
+      field(
+        'Where the copies go: S3 by default, or Cloud Files at Rackspace.',
+        v.picklist(['s3', 'cloud-files'], 'must be "s3" or "cloud-files", or be left out'),
+      ),
     ),
-  ),
-  // What an export takes.
-  container: v.optional(
-    v.pipe(
-      quotable(containerRemedy),
-      v.regex(/^[^/?.]{1,256}$/, containerRemedy),
-      v.description('The container in Cloud Files.'),
+    // What an export takes.
+    container: v.optional(
+      v.pipe(
+        quotable(containerRemedy),
+        v.regex(/^[^/?.]{1,256}$/, containerRemedy),
+        v.description('The container in Cloud Files.'),
+      ),
     ),
+  }),
+  v.forward(
+    v.check(
+      ({ container, to }) => container === undefined || to !== undefined,
+      'is for Cloud Files at Rackspace, and nothing says that the copies go there: add to: cloud-files, or leave it out; the bucket in S3 is custom.copiesBucket',
+    ),
+    ['container'],
   ),
-});
+);
 
 const wholeNumber = (least: number, most: number) => {
   const remedy = `must be a whole number from ${least} to ${most}`;
@@ -219,6 +237,13 @@ const Drill = v.pipe(
   v.check(
     ({ check: asked, networks }) => asked === undefined || networks.length > 0,
     'has a check, which needs an address: name in networks those that the throw-away servers are to be on',
+  ),
+  v.forward(
+    v.check(
+      ({ securityGroups, networks }) => securityGroups.length === 0 || networks.length > 0,
+      'are for servers on a network: name in networks those that the throw-away servers are to be on, or leave them out',
+    ),
+    ['securityGroups'],
   ),
 );
 

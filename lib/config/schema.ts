@@ -6,12 +6,21 @@ const MOST_TYPOS = 2;
 
 /**
  * An object with these keys and no others. Unlike valibot's own strictObject it names every key that is too many,
- * not only the first, and the known key that it resembles.
+ * not only the first, and the known key that it resembles, or the object inside of this one that has it.
  */
 export function strict<const T extends v.ObjectEntries>(entries: T): v.StrictObjectSchema<T, undefined> {
+  const inner = Object.entries(entries).flatMap(([key, schema]) =>
+    Object.keys(entriesOf(schema)).map((one) => `${key}.${one}`),
+  );
   // valibot passes `requirement` on to the issue.
-  const rest = { ...v.never('is not a known key'), requirement: Object.keys(entries) };
+  const rest = { ...v.never('is not a known key'), requirement: [...Object.keys(entries), ...inner] };
   return v.objectWithRest(entries, rest) as unknown as v.StrictObjectSchema<T, undefined>;
+}
+
+/** The entries of an object, which may be optional. */
+function entriesOf(schema: object): object {
+  const { wrapped = schema } = schema as { wrapped?: object };
+  return (wrapped as { entries?: object }).entries ?? {};
 }
 
 /** An object of any keys. Unlike valibot's own record it takes no list, which it would read as an object of its places. */
@@ -79,7 +88,13 @@ export function quotable(message: string) {
 /** What can be told of an issue besides its message. */
 function remedyOf({ kind, expected, input, path, requirement }: v.BaseIssue<unknown>): string {
   if (Array.isArray(requirement)) {
-    const nearest = nearMiss(String(path?.at(-1)?.key), requirement);
+    const key = String(path?.at(-1)?.key);
+    const known = requirement.map(String);
+    const nearest =
+      nearMiss(
+        key,
+        known.filter((one) => !one.includes('.')),
+      ) ?? known.find((one) => one.endsWith(`.${key}`));
     return nearest ? `: did you mean "${nearest}"?` : ': check its spelling, or remove it';
   }
   if (kind !== 'schema' || typeof input !== 'string') return '';

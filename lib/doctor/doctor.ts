@@ -11,6 +11,7 @@ import { type Check, type Diagnosis, type Finding, warn } from './diagnosis.ts';
 import {
   aimOf,
   checkDrill,
+  checkOffsite,
   checkOverlap,
   checkRegions,
   checkSchedules,
@@ -92,6 +93,7 @@ async function* examine(
       checkRegions(aim.policy, regions),
       ...checkServers(aim, provider),
       ...checkSchedules(aim.policy, now),
+      ...checkOffsite(aim.policy, session, now),
       ...checkDrill(aim.policy, provider, now),
       ...aims.slice(0, i).flatMap((earlier) => checkOverlap(aim, earlier, now)),
     ]);

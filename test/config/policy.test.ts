@@ -14,6 +14,7 @@ function problemsOf(event: unknown): string[] {
 }
 
 const DAY_MS = 86_400_000;
+const OFFSITE = { schedule: 'rate(1 day)', keep: { last: 1 } };
 
 describe('a policy that is understood', () => {
   test('has the defaults filled in', () => {
@@ -72,6 +73,16 @@ describe('a policy that is understood', () => {
     });
   });
 
+  test.each([
+    { offsite: { ...OFFSITE, to: 'cloud-files', container: 'mine' } },
+    // At Rackspace what goes to S3 is exported into a container first.
+    { offsite: { ...OFFSITE, to: 's3', container: 'mine' } },
+    { drill: { schedule: 'rate(1 day)', networks: ['n'], securityGroups: ['web'] } },
+    { servers: { all: true, except: { names: ['*-scratch'] } } },
+  ])('%j', (changes) => {
+    expect(problemsOf(policy(changes))).toEqual([]);
+  });
+
   test.each([{ port: 22 }, { path: '/' }, { port: 8080, path: '/health?deep=1' }])('check %j', (check) => {
     const drill = { schedule: 'rate(1 day)', networks: ['n'], check };
     expect(parsePolicy(policy({ drill })).drill).toMatchObject({ check });
@@ -84,7 +95,6 @@ describe('a policy that is understood', () => {
 
 const MISSING = ['servers', 'policy', 'schedule', 'cleanup', 'keep'];
 const COUNT = /must be a whole number of 1 or more; leave the rule out/;
-const OFFSITE = { schedule: 'rate(1 day)', keep: { last: 1 } };
 const DURATION = /must be a .*such as 12h, 30d or 4w/;
 
 describe('an event that is refused names the field and the remedy', () => {
@@ -98,6 +108,17 @@ describe('an event that is refused names the field and the remedy', () => {
       policy({ retention: 7 }),
       /^retention: is not a known key: check its spelling, or remove it$/,
     ],
+    ...[
+      ['last', 'keep.last'],
+      ['hours', 'drill.hours'],
+      ['container', 'offsite.container'],
+      ['after', 'orphans.after'],
+      ['tagged', 'servers.tagged'],
+    ].map(([key, path]): [string, object, RegExp] => [
+      `${key} beside where it belongs`,
+      policy({ [key!]: 1 }),
+      new RegExp(`^${key}: is not a known key: did you mean "${path}"\\?$`),
+    ]),
     [
       'a boolean as a text',
       policy({ servers: { tagged: { backup: true } } }),
@@ -189,6 +210,18 @@ describe('an event that is refused names the field and the remedy', () => {
       policy({ offsite: { ...OFFSITE, container } }),
       /^offsite\.container: must be the name of a container/,
     ]),
+    [
+      'a container of copies that may go to S3',
+      policy({ offsite: { ...OFFSITE, container: 'mine' } }),
+      /^offsite\.container: is for Cloud Files at Rackspace, and nothing says that the copies go there: add to: cloud-files/,
+    ],
+    ...[{ ids: ['x'] }, { names: ['web-*'] }, { tagged: { a: 'b' } }].map(
+      (more): [string, object, RegExp] => [
+        `all servers, and ${Object.keys(more)}`,
+        policy({ servers: { all: true, ...more } }),
+        /^servers\.all: takes every server, whatever ids, names and tagged say/,
+      ],
+    ),
     ['copies never', policy({ offsite: { keep: { last: 1 } } }), /^offsite\.schedule: is missing/],
     ['drills never', policy({ drill: {} }), /^drill\.schedule: is missing/],
     ...(
@@ -203,6 +236,11 @@ describe('an event that is refused names the field and the remedy', () => {
         ['one network as text', { networks: 'n' }, /^drill\.networks: must be a list of network ids/],
         ['an empty network', { networks: [''] }, /^drill\.networks\.0: must be the id of a network/],
         ['an empty group', { securityGroups: [''] }, /^drill\.securityGroups\.0: must be the name of a/],
+        [
+          'a group without a network',
+          { securityGroups: ['web'] },
+          /^drill\.securityGroups: are for servers on a network: name in networks/,
+        ],
         ['nothing to check', { networks: ['n'], check: {} }, /^drill\.check: must have a port for TCP/],
         ['no such port', { networks: ['n'], check: { port: 0 } }, /^drill\.check\.port: must be a whole/],
         ['a URL', { networks: ['n'], check: { path: 'http://x/' } }, /^drill\.check\.path: must be a path/],

@@ -66,6 +66,11 @@ describe('settings', () => {
     ['alerts', [{ ...alert, Protocol: 'mail' }], 'custom.alerts.0.Protocol: must be one of email, '],
     ['digest', 'weekly', 'custom.digest: must be always, on-trouble or never'],
     ['heartbeat', 'hc-ping.com', 'custom.heartbeat: must be an http or https URL, or "" for none'],
+    [
+      'heartbeat',
+      'https://hc-ping.com/key/{stage}-{policy}',
+      'custom.heartbeat: may have {job}, {policy}, {account} in it, and no other braces',
+    ],
     ['pricePerGb', '10 cents', 'custom.pricePerGb: must be a price such as 0.10, or "" for none'],
     ['copiesBucket', 'My_Copies', 'custom.copiesBucket: must be !Ref Copies, or the name of an S3 bucket'],
     ['owner', 'a b', 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
