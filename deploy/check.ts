@@ -20,7 +20,13 @@ function problemsOf(deployment: Deployment): string[] {
   const { service } = deployment;
   const settings = settingsProblems(service.custom);
   return [
-    ...stackNameProblems({ service: service.service, stage: deployment.stage }),
+    ...stackNameProblems({
+      service: service.service,
+      stage: deployment.stage,
+      ...(service.provider?.stackName === undefined
+        ? {}
+        : { 'provider.stackName': String(service.provider.stackName) }),
+    }),
     ...settings,
     ...policyProblems(service),
     ...roleProblems(service),

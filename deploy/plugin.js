@@ -20,7 +20,7 @@ import { eventsOf } from './rules.ts';
  *   config: { servicePath: string },
  *   classes: { Error: new (message: string) => Error },
  *   pluginManager: { plugins: { copyDependencies?(isPackaging?: boolean): Promise<void> }[] },
- *   getProvider(name: 'aws'): { getStage(): string, getRegion(): string, getAwsSdkV3Config(): Promise<object> },
+ *   getProvider(name: 'aws'): { getStage(): string, getRegion(): string, getAwsSdkV3Config(): Promise<object>, naming: { getStackName(): string } },
  * }} Serverless
  */
 
@@ -101,7 +101,7 @@ export default class Deployment {
       const { fetchReport } = await import('./report.ts');
       const deployment = `${service.service}-${provider.getStage()}`;
       const file = join('reports', `${deployment}.html`);
-      await fetchReport(await provider.getAwsSdkV3Config(), deployment, file);
+      await fetchReport(await provider.getAwsSdkV3Config(), provider.naming.getStackName(), file);
       console.log(file);
     };
     this.commands = {

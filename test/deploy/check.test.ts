@@ -318,16 +318,83 @@ describe('what fits', () => {
 
   test('a stage with which a name is too long', () => {
     expect(problemsOf({}, 'x'.repeat(41))).toEqual([
-      `stage: RoleName would be autosnap-${'x'.repeat(41)}-us-east-1-lambdaRole, of 71 characters, and AWS takes 64: choose a stage of at most 34 characters, or a shorter service name`,
+      `stage: RoleName would be autosnap-${'x'.repeat(41)}-us-east-1-lambdaRole, of 71 characters, 7 more than the 64 that AWS takes: choose a stage of at most 34 characters, or a shorter service name`,
     ]);
   });
 
-  test('a queue of a name that is too long', () => {
-    const resources = {
-      Resources: { Work: { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'q'.repeat(81) } } },
-    };
-    expect(problemsOf({ resources })).toEqual([
-      expect.stringMatching(/^QueueName: q{80}q has 81 characters, and AWS takes 80: choose a shorter one$/),
+  test('a service with which a name is too long, whatever the stage', () => {
+    expect(problemsOf({ service: 's'.repeat(60) })).toEqual([
+      expect.stringMatching(
+        /, of 86 characters, 22 more than the 64 that AWS takes: choose a shorter service name$/,
+      ),
+    ]);
+  });
+
+  test('a stage with which a function has too long a name, where the role has one of its own', () => {
+    const provider = { runtime: 'nodejs24.x', iam: { role: { name: 'mine' } } };
+    const functions = { snapshot: {} };
+    expect(problemsOf({ provider, functions }, 'x'.repeat(47))).toEqual([
+      `stage: FunctionName would be autosnap-${'x'.repeat(47)}-snapshot, of 65 characters, 1 more than the 64 that AWS takes: choose a stage of at most 46 characters, or a shorter service name`,
+    ]);
+    expect(problemsOf({ provider, functions }, 'x'.repeat(46))).toEqual([]);
+  });
+
+  test.each([
+    [128, []],
+    [
+      140,
+      ['provider.stackName: has 140 characters, 12 more than the 128 that AWS takes: choose a shorter one'],
+    ],
+  ])('a stack name of %d characters', (length, problems) => {
+    expect(problemsOf({ provider: { runtime: 'nodejs24.x', stackName: 's'.repeat(length) } })).toEqual(
+      problems,
+    );
+  });
+
+  test('a stack name of characters that no stack may have', () => {
+    expect(problemsOf({ provider: { runtime: 'nodejs24.x', stackName: 'my_stack' } })).toEqual([
+      'provider.stackName: must begin with a letter, and have letters, digits and hyphens only',
+    ]);
+  });
+
+  test.each<[string, string, number]>([
+    ['AWS::SQS::Queue', 'QueueName', 80],
+    ['AWS::SNS::Topic', 'TopicName', 256],
+    ['AWS::S3::Bucket', 'BucketName', 63],
+    ['AWS::CloudWatch::Alarm', 'AlarmName', 255],
+    ['AWS::CloudWatch::Dashboard', 'DashboardName', 255],
+    ['AWS::IAM::Role', 'RoleName', 64],
+    ['AWS::Events::Rule', 'Name', 64],
+    ['AWS::Scheduler::Schedule', 'Name', 64],
+    ['AWS::Lambda::Function', 'FunctionName', 64],
+  ])('an %s of the operator whose name is too long', (Type, property, most) => {
+    const ofLength = (length: number) => ({
+      Resources: { Mine: { Type, Properties: { [property]: 'n'.repeat(length) } } },
+    });
+    expect(problemsOf({ resources: ofLength(most) })).toEqual([]);
+    expect(problemsOf({ resources: ofLength(most + 3) })).toEqual([
+      `resources.Resources.Mine.Properties.${property}: has ${most + 3} characters, 3 more than the ${most} that AWS takes: choose a shorter one`,
+    ]);
+  });
+
+  test('all names that are too long are said at once', () => {
+    const Queue = { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'q'.repeat(81) } };
+    const stackName = 's'.repeat(129);
+    const problems = problemsOf(
+      { resources: { Resources: { Queue } }, provider: { runtime: 'nodejs24.x', stackName } },
+      'x'.repeat(41),
+    );
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+      'provider.stackName',
+      'resources.Resources.Queue.Properties.QueueName',
+      'stage',
+    ]);
+  });
+
+  test('a rule of the operator whose name is too long', () => {
+    const schedule = { rate: ['rate(1 day)'], input: { policy: 'daily' }, name: 'n'.repeat(65) };
+    expect(problemsOf({ functions: { cleanup: { events: [{ schedule }] } } })).toEqual([
+      'functions.cleanup.events.0.schedule.name: has 65 characters, 1 more than the 64 that AWS takes: choose a shorter one',
     ]);
   });
 });
@@ -335,10 +402,10 @@ describe('what fits', () => {
 test('the name of a function of the operator that is too long', () => {
   const name = 'm'.repeat(70);
   expect(problemsOf({ functions: { mine: { name } } })).toEqual([
-    `FunctionName: ${name} has 70 characters, and AWS takes 64: choose a shorter one`,
+    'functions.mine.name: has 70 characters, 6 more than the 64 that AWS takes: choose a shorter one',
   ]);
   expect(problemsOf({ functions: { [name]: {} } })).toEqual([
-    `functions.${name}: its name would be autosnap-prod-${name}, of 84 characters, and AWS takes 64: give it a shorter one`,
+    `functions.${name}: its name would be autosnap-prod-${name}, of 84 characters, 20 more than the 64 that AWS takes: give it a shorter one`,
   ]);
 });
 
@@ -348,7 +415,7 @@ test('a role of the operator is refused, and so is a name that is too long', () 
     expect.stringMatching(/^provider.iam.role: the functions have a role of their own: take it out/),
   ]);
   expect(problemsOf({ provider: { iam: { role: { name: 'r'.repeat(70) } } } })).toEqual([
-    'provider.iam.role.name: has 70 characters, and AWS takes 64: choose a shorter one',
+    'provider.iam.role.name: has 70 characters, 6 more than the 64 that AWS takes: choose a shorter one',
   ]);
   expect(problemsOf({ provider: { iam: { role: { name: 'r'.repeat(64) } } } })).toEqual([]);
 });
@@ -453,7 +520,7 @@ describe('autosnap check', () => {
       );
     expect(await check(change)).toEqual({
       code: 1,
-      output: expect.stringContaining('has 90 characters, and AWS takes 80'),
+      output: expect.stringContaining('has 90 characters, 10 more than the 80 that AWS takes'),
     });
     expect(await check((yml) => yml.replace('resources: ${', 'resources:\n  - ${'))).toMatchObject({
       code: 0,
