@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { problemsIn, refusalOf } from './check.ts';
+import { problemsIn, refusalOf, warningsIn } from './check.ts';
 import { type Options, readDeployment } from './configuration.ts';
 import { policiesOf } from './policies.ts';
 
 const usage = 'Usage: npx autosnap check [--stage <stage>] [--region <region>] [--param <name>=<value>]…';
 
-/** `npx autosnap check`: says what a deployment would be refused for. */
+/** `npx autosnap check`: says what a deployment would be refused for, and what to know of one that would not. */
 async function check(options: Options): Promise<void> {
   const deployment = await readDeployment(options);
   const problems = problemsIn(deployment);
@@ -14,6 +14,7 @@ async function check(options: Options): Promise<void> {
   const { service, stage } = deployment;
   const names = policiesOf(service).map(({ policy }) => policy);
   console.log(`serverless.yml is good. Stage ${stage}, policies: ${names.join(', ') || 'none'}`);
+  for (const warning of warningsIn(deployment)) console.warn(`Warning: ${warning}`);
 }
 
 /** The arguments; undefined where they are others than there are. */

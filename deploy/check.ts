@@ -1,5 +1,5 @@
-import { type Deployment, limitProblems, madeOf } from './limits.ts';
-import { FUNCTIONS, functionsOf, policyProblems, type Service } from './policies.ts';
+import { type Deployment, limitProblems, madeOf, quotaWarnings } from './limits.ts';
+import { FUNCTIONS, functionsOf, policyProblems, policyWarnings, type Service } from './policies.ts';
 import { rightsProblems, roleProblems } from './role.ts';
 import { scheduleEventProblems } from './schedule-events.ts';
 import { settingsProblems } from './settings.ts';
@@ -14,6 +14,12 @@ export function problemsIn(given: Deployment): string[] {
   const service = { ...given.service, functions: functionsOf(given.service.functions) };
   const events = eventProblems(service);
   return events.length > 0 ? events : problemsOf({ ...given, service });
+}
+
+/** What to know of a deployment that {@link problemsIn} has nothing against: each with the field and what to do. */
+export function warningsIn(given: Deployment): string[] {
+  const service = { ...given.service, functions: functionsOf(given.service.functions) };
+  return [...policyWarnings(service), ...quotaWarnings({ ...given, service })];
 }
 
 function problemsOf(deployment: Deployment): string[] {

@@ -74,6 +74,30 @@ function sizeProblems(deployment: Deployment): string[] {
   ];
 }
 
+/** How many rules an AWS account has on its event bus, until it asks for more. Source: Amazon EventBridge quotas. */
+const RULES_QUOTA: { code: string; most: number; inRegions: Record<string, number> } = {
+  code: 'L-244521F2',
+  most: 300,
+  inRegions: { 'af-south-1': 100, 'eu-south-1': 100 },
+};
+
+/**
+ * What is more than an AWS account has by default, each with the way to more. AWS may have granted more to this account, so
+ * it is no problem. A stack never has as many schedules of EventBridge Scheduler (1,000,000) or alarms (5,000).
+ */
+export function quotaWarnings(deployment: Deployment): string[] {
+  const { region } = deployment;
+  const rules = Object.values(draftOf(deployment)).filter(
+    ({ Type, Properties }) => Type === 'AWS::Events::Rule' && Properties?.EventBusName === undefined,
+  ).length;
+  const most = RULES_QUOTA.inRegions[region] ?? RULES_QUOTA.most;
+  if (rules <= most) return [];
+  const wanted = Math.ceil((rules + 1) / 100) * 100;
+  return [
+    `custom.policies: make ${rules} EventBridge rules, and an AWS account has ${most} in ${region} by default, with those of everything else in it: ask for more before the deployment, by aws service-quotas request-service-quota-increase --region ${region} --service-code events --quota-code ${RULES_QUOTA.code} --desired-value ${wanted}; or give the policies the same cleanup, as jobs with the same schedule share rules`,
+  ];
+}
+
 /** Whether the first so many policies fit in one deployment. */
 function fits({ service, ...rest }: Deployment, count: number): boolean {
   const policies = Object.fromEntries(Object.entries(Object(service.custom?.policies)).slice(0, count));

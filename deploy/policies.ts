@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { eachAccount, mayMeet } from '../lib/config/accounts.ts';
-import { parsePolicy, policyName } from '../lib/config/policy.ts';
+import { type Policy, parsePolicy, policyName } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
 import { Refusal } from '../lib/config/validation-error.ts';
 import { DRILL_RATE, JOBS, type Work } from '../lib/runtime/work-item.ts';
@@ -130,6 +130,22 @@ export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
           `custom.policies: ${name} and another of them adopt the images of autosnap.py in the account ${accountOf(block)}: they would rotate each other's snapshots`,
       ),
   ];
+}
+
+/** Hardly an image is smaller. */
+const SMALL_BYTES = 1e9;
+
+/** What policies with which nothing is wrong may not be meant to do, each with the field and the remedy. */
+export function policyWarnings(service: Pick<Service, 'custom'>): string[] {
+  return policiesOf(service)
+    .filter((policy) => {
+      const [{ offsite }] = eachAccount(policy).map(parsePolicy) as [Policy];
+      return (offsite?.maxBytesPerMonth ?? SMALL_BYTES) < SMALL_BYTES;
+    })
+    .map(
+      ({ policy }) =>
+        `custom.policies.${policy}.offsite.maxBytesPerMonth: is less than most images have, and these are never copied: say a few times the size of all of them, such as 500GB`,
+    );
 }
 
 /** What is wrong with a block, each with the rest of its path. */

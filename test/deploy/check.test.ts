@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { problemsIn } from '../../deploy/check.ts';
+import { problemsIn, warningsIn } from '../../deploy/check.ts';
 import { FUNCTIONS, functionsOf, type Service } from '../../deploy/policies.ts';
 import { addOwnStatements } from '../../deploy/role.ts';
 import { policy } from '../harness.ts';
@@ -299,6 +299,81 @@ describe('what fits', () => {
     expect(problemsOf({ custom: { policies: many(most + 1) } })).toHaveLength(1);
   });
 
+  const rulesOf = (count: number, region: string, changes: Record<string, unknown> = {}) =>
+    warningsIn({
+      service: { service: 'autosnap', custom: { policies: many(count, changes) } },
+      stage: 'prod',
+      region,
+    });
+  // One that is shared by nobody: a cleanup at a time of its own.
+  const unshared = (count: number) =>
+    Object.fromEntries(
+      Object.entries(many(count)).map(([name, its], i) => [
+        name,
+        { ...its, cleanup: `cron(${i % 60} ${Math.floor(i / 60)} * * ? *)` },
+      ]),
+    );
+
+  test.each<[string, Record<string, unknown>]>([
+    ['plain', {}],
+    [
+      'with copies and drills',
+      { offsite: { schedule: 'rate(1 day)', keep: { last: 1 } }, drill: { schedule: 'rate(1 day)' } },
+    ],
+  ])('150 policies, %s, are no more rules than an AWS account has by default', (_, changes) => {
+    expect(rulesOf(150, 'us-east-1', changes)).toEqual([]);
+  });
+
+  test.each([
+    [150, 'us-east-1', undefined],
+    [
+      151,
+      'us-east-1',
+      /make 302 EventBridge rules, and an AWS account has 300 in us-east-1 by default, .*--region us-east-1 .*--quota-code L-244521F2 --desired-value 400;/,
+    ],
+    [50, 'af-south-1', undefined],
+    [
+      51,
+      'eu-south-1',
+      /make 102 EventBridge rules, and an AWS account has 100 in eu-south-1 by default, .*--desired-value 200;/,
+    ],
+  ])('%d policies that share no rule, in %s', (count, region, warning) => {
+    const service = { service: 'autosnap', custom: { policies: unshared(count) } };
+    const deployment = { service, stage: 'prod', region };
+    expect(
+      problemsIn({ ...deployment, service: { ...service, provider: { runtime: 'nodejs24.x' } } }),
+    ).toEqual([]);
+    expect(warningsIn(deployment)).toEqual(warning ? [expect.stringMatching(warning)] : []);
+  });
+
+  test('rules of other functions count, and those of another event bus do not', () => {
+    const functions = { mine: { events: [{ schedule: 'rate(1 day)' }] } };
+    const rule = (EventBusName?: string) => ({ Type: 'AWS::Events::Rule', Properties: { EventBusName } });
+    const warnings = (more: object) =>
+      warningsIn({
+        service: { service: 'autosnap', custom: { policies: unshared(150) }, ...more },
+        stage: 'prod',
+        region: 'us-east-1',
+      });
+    expect(warnings({ functions }).join()).toContain('make 301 EventBridge rules');
+    expect(warnings({ resources: { Resources: { Mine: rule() } } }).join()).toContain(
+      'make 301 EventBridge rules',
+    );
+    expect(warnings({ resources: { Resources: { Mine: rule('mine') } } })).toEqual([]);
+  });
+
+  test.each([
+    ['999MB', 1],
+    ['1GB', 0],
+  ])('%s of copies a month', (maxBytesPerMonth, count) => {
+    const offsite = { schedule: 'rate(1 day)', keep: { last: 1 }, maxBytesPerMonth };
+    expect(rulesOf(1, 'us-east-1', { offsite, account: ['a', 'b'] })).toEqual(
+      Array(count).fill(
+        expect.stringContaining('custom.policies.p0.offsite.maxBytesPerMonth: is less than most images have'),
+      ),
+    );
+  });
+
   test.each([
     ['a', 1],
     ['x'.repeat(34), 34],
@@ -456,7 +531,7 @@ describe('autosnap check', () => {
     const command = [join(ROOT, 'deploy/autosnap.ts'), 'check', ...args];
     // No region, no profile, no credentials.
     return promisify(execFile)(process.execPath, command, { cwd: directory, env: {} }).then(
-      ({ stdout }) => ({ code: 0, output: stdout }),
+      ({ stdout, stderr }) => ({ code: 0, output: `${stdout}${stderr}` }),
       ({ code, stderr }) => ({ code, output: stderr }),
     );
   }
@@ -465,6 +540,20 @@ describe('autosnap check', () => {
     expect(await check((yml) => yml, '--stage', 'prod')).toEqual({
       code: 0,
       output: 'serverless.yml is good. Stage prod, policies: daily\n',
+    });
+  });
+
+  test('a warning is no refusal', async () => {
+    const change = (yml: string) =>
+      yml.replace(
+        '      maxDeletes: 10',
+        '      offsite: { schedule: rate(1 day), keep: { last: 2 }, maxBytesPerMonth: 500MB }\n      maxDeletes: 10',
+      );
+    expect(await check(change)).toEqual({
+      code: 0,
+      output: expect.stringMatching(
+        /^serverless\.yml is good\..*\nWarning: custom\.policies\.daily\.offsite\.maxBytesPerMonth: /,
+      ),
     });
   });
 
