@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { eachAccount, mayMeet } from '../lib/config/accounts.ts';
-import { parsePolicy, policyName } from '../lib/config/policy.ts';
+import { type Policy, parsePolicy, policyName } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
 import { Refusal } from '../lib/config/validation-error.ts';
 import { DRILL_RATE, JOBS, type Work } from '../lib/runtime/work-item.ts';
@@ -132,6 +132,22 @@ export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
   ];
 }
 
+/** Hardly an image is smaller. */
+const SMALL_BYTES = 1e9;
+
+/** What policies with which nothing is wrong may not be meant to do, each with the field and the remedy. */
+export function policyWarnings(service: Pick<Service, 'custom'>): string[] {
+  return policiesOf(service)
+    .filter((policy) => {
+      const [{ offsite }] = eachAccount(policy).map(parsePolicy) as [Policy];
+      return (offsite?.maxBytesPerMonth ?? SMALL_BYTES) < SMALL_BYTES;
+    })
+    .map(
+      ({ policy }) =>
+        `custom.policies.${policy}.offsite.maxBytesPerMonth: is less than most images have, and these are never copied: say a few times the size of all of them, such as 500GB`,
+    );
+}
+
 /** What is wrong with a block, each with the rest of its path. */
 function blockProblems(name: string, block: unknown): string[] {
   if (typeof block !== 'object' || block === null || Array.isArray(block)) {
@@ -155,23 +171,44 @@ function blockProblems(name: string, block: unknown): string[] {
     ...(named.success ? [] : named.issues.map(({ message }) => `: its name ${message}`)),
     ...refusals({ ...block, policy: named.success ? name : 'a-name' }).map((problem) => `.${problem}`),
   ];
-  return problems.length > 0 ? problems : neverFiring(block as Fields);
+  return problems.length > 0
+    ? problems
+    : [...neverFiring(block as Fields), ...zoneWithoutEffect(block as Fields)];
 }
 
-/** The schedules of a block that nothing is wrong with, and that never fire from now on. */
-function neverFiring(block: Fields): string[] {
-  const { schedule, cleanup, offsite, drill } = block as Record<string, Fields | string | undefined>;
+/** The schedules that a block says, by their fields. */
+function schedulesIn({ schedule, cleanup, offsite, drill }: Fields): [field: string, expression: string][] {
   const schedules = {
     schedule,
     cleanup,
     'offsite.schedule': Object(offsite).schedule,
     'drill.schedule': Object(drill).schedule,
   };
-  return Object.entries(schedules).flatMap(([field, text]) =>
-    typeof text === 'string' && !parseSchedule(text, zoneOf(block)).next(new Date())
-      ? [`.${field}: never fires from now on: correct its day, month or year`]
-      : [],
+  return Object.entries(schedules).filter((one): one is [string, string] => typeof one[1] === 'string');
+}
+
+/** The schedules of a block that nothing is wrong with, and that never fire from now on. */
+function neverFiring(block: Fields): string[] {
+  return schedulesIn(block).flatMap(([field, expression]) =>
+    parseSchedule(expression, zoneOf(block)).next(new Date())
+      ? []
+      : [`.${field}: never fires from now on: correct its day, month or year`],
   );
+}
+
+const PERIODS = ['hourly', 'daily', 'weekly', 'monthly', 'yearly'];
+
+/** A time zone by which nothing of a block goes. */
+function zoneWithoutEffect(block: Fields): string[] {
+  const { keep, offsite } = block;
+  const isUsed =
+    schedulesIn(block).some(([, expression]) => !/^rate/.test(expression)) ||
+    [keep, Object(offsite).keep].some((rules) => PERIODS.some((period) => period in Object(rules)));
+  return isUsed || zoneOf(block) === 'UTC'
+    ? []
+    : [
+        `.timezone: has no effect: a rate has no time of day, and keep has none of ${PERIODS.join(', ')}: write the schedule as cron(…), or take timezone out`,
+      ];
 }
 
 function zoneOf({ timezone }: Fields): string {

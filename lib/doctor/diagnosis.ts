@@ -11,6 +11,7 @@ type Subject =
   | 'servers'
   | 'schedule'
   | 'cleanup'
+  | 'offsite'
   | 'drill';
 
 /** What a check has found. */

@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import * as v from 'valibot';
 import { eachAccount } from '../config/accounts.ts';
+import { eachAccountOf, isNaming, policyOf } from '../config/event.ts';
 import { isKeyOf, type Policy, parsePolicy } from '../config/policy.ts';
 import { problemsOf, strict } from '../config/schema.ts';
 import { Refusal } from '../config/validation-error.ts';
@@ -10,6 +11,7 @@ import { type Check, type Diagnosis, type Finding, warn } from './diagnosis.ts';
 import {
   aimOf,
   checkDrill,
+  checkOffsite,
   checkOverlap,
   checkRegions,
   checkSchedules,
@@ -91,6 +93,7 @@ async function* examine(
       checkRegions(aim.policy, regions),
       ...checkServers(aim, provider),
       ...checkSchedules(aim.policy, now),
+      ...checkOffsite(aim.policy, session, now),
       ...checkDrill(aim.policy, provider, now),
       ...aims.slice(0, i).flatMap((earlier) => checkOverlap(aim, earlier, now)),
     ]);
@@ -113,11 +116,11 @@ const Asked = strict({
  * @throws {Refusal} that names every problem at once, or says that there is nothing to check.
  */
 export function policiesOf(event: unknown, deployed: readonly Policy[] | undefined): readonly Policy[] {
-  if (isKeyOf('policy', event)) {
-    const { policy: name, ...rules } = event as { policy: unknown };
-    const its = deployed?.filter(({ policy }) => policy === name) ?? [];
-    return Object.keys(rules).length === 0 && its.length > 0 ? its : eachAccount(event).map(parsePolicy);
+  if (isNaming(event)) {
+    const desk = { ...(deployed ? { policies: deployed } : {}), isDeployed: true };
+    return eachAccountOf(event, desk).map((one) => policyOf(one, desk));
   }
+  if (isKeyOf('policy', event)) return eachAccount(event).map(parsePolicy);
   // `invoke local` makes a text of no event.
   const asked = v.safeParse(Asked, event || {});
   if (!asked.success) throw new Refusal('The event is refused', problemsOf(asked.issues, 'event'));

@@ -110,6 +110,22 @@ export function isToCloudFiles(
   return provider === 'rackspace' && to !== 's3';
 }
 
+/** What a policy wants of its account's cloud and only Rackspace's has, each with the field and the remedy. */
+export function cloudFilesProblems(
+  { provider }: Pick<Session, 'provider'>,
+  { to, container }: Pick<Offsite, 'to' | 'container'>,
+): string[] {
+  if (provider === 'rackspace') return [];
+  return [
+    ...(to === 'cloud-files'
+      ? [
+          'offsite.to: "cloud-files" is for Rackspace\'s own cloud, and this account is of another: leave it out',
+        ]
+      : []),
+    ...(container === undefined ? [] : ["offsite.container: is for Rackspace's own cloud: leave it out"]),
+  ];
+}
+
 /** What may not be exported, because Rackspace answers for its license: Cloud Images FAQ. */
 export function licenseOf({ properties }: Image): Reason | undefined {
   const options = properties['com.rackspace__1__options'];

@@ -15,7 +15,7 @@ import type { RegionSurvey, Survey } from '../snapshots/region-inventory.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { budgetOf } from './budget.ts';
-import { containerStore, isToCloudFiles } from './cloud-files.ts';
+import { cloudFilesProblems, containerStore, isToCloudFiles } from './cloud-files.ts';
 import { type Copy, copiesOf, isKeyId, isKeyName, type Place, prefixOf } from './copies.ts';
 import { type Copier, toBucket } from './copy.ts';
 import { BLANK, type Ledger, openLedger } from './ledger.ts';
@@ -86,7 +86,8 @@ async function work(
   refuseNames(place);
   const { maxBytesPerMonth, container = owner } = policy.offsite;
   const storeIn = (region: string) => containerStore(session, { region, name: container });
-  if (session.provider !== 'rackspace') refuseCloudFiles(policy);
+  const problems = cloudFilesProblems(session, policy.offsite);
+  if (problems.length > 0) throw new Refusal('The event is refused', problems);
   const target = isToCloudFiles(session, policy.offsite) ? undefined : bucket();
   const { regions, unreadable } = await survey(session, policy.regions, { owner });
   findings.unreadable.push(...unreadable);
@@ -263,19 +264,6 @@ async function completed(
     { concurrency: AT_ONCE },
   );
   return { images: [...images, ...found.flat()], gone };
-}
-
-/** @throws {Refusal} when a policy wants of any other cloud what only Rackspace has. */
-function refuseCloudFiles({ offsite }: OffsitePolicy): void {
-  const problems = [
-    ...(offsite.to === 'cloud-files'
-      ? [
-          'offsite.to: "cloud-files" is for Rackspace\'s own cloud, and this account is of another: leave it out',
-        ]
-      : []),
-    ...(offsite.container ? ["offsite.container: is for Rackspace's own cloud: leave it out"] : []),
-  ];
-  if (problems.length > 0) throw new Refusal('The event is refused', problems);
 }
 
 /** @throws {Refusal} when the owner or account can't be part of the copies' keys. */

@@ -519,6 +519,7 @@ describe('what is to be checked', () => {
   test.each([
     ['a whole policy', policy({ policy: 'new' }), 'new'],
     ['the name of a deployed one', { policy: 'daily' }, 'daily'],
+    ['the name of a deployed one, with a region of it', { policy: 'daily', regions: ['DFW'] }, 'daily'],
   ])('%s is checked alone', async (_, event, name) => {
     const h = await account();
     deploy([policy(), policy({ policy: 'weekly' })]);
@@ -550,6 +551,24 @@ describe('what is to be checked', () => {
       [policy()],
       { policies: 'daily' },
       'The event is refused: policies: must be a list of policies',
+    ],
+    [
+      'a policy that is not deployed',
+      [policy(), policy({ policy: 'weekly' })],
+      { policy: 'hourly' },
+      'The event is refused: policy: there is no policy "hourly" in this deployment, which has daily, weekly: nothing is taken, copied or deleted',
+    ],
+    [
+      'the name of a policy, where nothing is packaged',
+      undefined,
+      { policy: 'daily' },
+      'The event is refused: policy: no policies are deployed with this code, so send a whole one: nothing is taken, copied or deleted',
+    ],
+    [
+      'an account that a deployed policy is not for',
+      [policy()],
+      { policy: 'daily', account: 'other' },
+      'The event is refused: account: the policy "daily" is not deployed for the account "other": nothing is taken, copied or deleted',
     ],
     ['another event', [policy()], 'daily', 'The event is refused: event: must be an object'],
     [

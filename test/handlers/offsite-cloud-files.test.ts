@@ -82,7 +82,7 @@ test('a dry run says what it would export, and asks for nothing', async () => {
 });
 
 test('a container of its own', async () => {
-  const image = await copyOne({ container: 'my exports' });
+  const image = await copyOne({ to: 'cloud-files', container: 'my exports' });
   expect(names('my exports')).toEqual(expect.arrayContaining(objectsOf(image)));
   expect(names()).toEqual([]);
 });
