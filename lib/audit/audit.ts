@@ -11,6 +11,7 @@ import type { Server } from '../openstack/compute.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
+import { sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { findServers, homesOf, survey } from '../snapshots/inventory.ts';
 import type { RegionSurvey, Survey, UnsureServer } from '../snapshots/region-inventory.ts';
@@ -165,9 +166,9 @@ async function auditRegions(
       ...wanted
         .filter((region) => !session.regions.includes(region))
         .map((region) => `regions: the account has no region "${region}"`),
-      ...itsUnreadable.map(({ region, problem }) => `${region} can't be read: ${problem}`),
+      ...itsUnreadable.map(({ region, problem }) => `${region} can't be read: ${sentenceOf(problem)}`),
       ...own.flatMap(({ region, doubts }) =>
-        doubts.map((doubt) => `${region}: whether all servers are there can't be told: ${doubt}`),
+        doubts.map((doubt) => `${region}: whether all servers are there can't be told: ${sentenceOf(doubt)}`),
       ),
       ...selection.missingIds.map((id) =>
         isUnsure(id)
@@ -232,7 +233,7 @@ function outOfSight({ regions }: Survey): UnsureServer[] {
     homesOf(surveyed.gone, [surveyed]).flatMap(([id, home]): UnsureServer[] =>
       home === undefined || read.has(home)
         ? []
-        : [{ region: surveyed.region, id, problem: `it was in ${home}, which can't be read` }],
+        : [{ region: surveyed.region, id, problem: { code: 'HOME_UNREADABLE', home } }],
     ),
   );
 }
@@ -257,7 +258,7 @@ async function drillProblems(
 ): Promise<string[]> {
   try {
     const found = await abandonedAmong(session, servers, { owner, policy });
-    return found.map((problem) => `drill: ${problem}`);
+    return found.map((problem) => `drill: ${sentenceOf(problem)}`);
   } catch (error) {
     if (!isCloudError(error)) throw error;
     return [`drill: whether its drills go on can't be told: ${error.message}`];

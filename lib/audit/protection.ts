@@ -7,7 +7,7 @@ import { bareServer, type Server } from '../openstack/compute.ts';
 import { findingText } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup, type SeriesPlan } from '../snapshots/cleanup-plan.ts';
-import { isStuck, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import { isSnapshot, isStuck, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import type { RegionSurvey, UnsureServer } from '../snapshots/region-inventory.ts';
 import { hasPassed } from '../snapshots/retention.ts';
@@ -138,7 +138,7 @@ function standIns(
   if (here.length === 0) return new Map();
   const snapshots = images
     .map((image) => read(image, volumeSnapshots))
-    .filter((one) => typeof one === 'object')
+    .filter(isSnapshot)
     .filter((one) => one.policy === policy)
     .sort((a, b) => b.slot.getTime() - a.slot.getTime());
   return new Map(

@@ -4,6 +4,7 @@ import { intervalMs, type Schedule } from '../config/schedule.ts';
 import { problemWith } from '../drill/plan.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
+import { sentenceOf } from '../reporting/sentences.ts';
 import { type Selection, selectServers } from '../snapshots/selector.ts';
 import { type Finding, fail, pass, warn } from './diagnosis.ts';
 import { closest } from './schedule-overlap.ts';
@@ -121,7 +122,7 @@ export function checkDrill(
 ): Finding[] {
   if (!drill) return [];
   const problem = problemWith(drill, provider);
-  if (problem) return [fail('drill', problem, 'Name it in drill.networks.')];
+  if (problem) return [fail('drill', sentenceOf(problem), 'Name it in drill.networks.')];
   const begins = nextText(drill.schedule, timezone, now);
   return begins
     ? [pass('drill', begins)]

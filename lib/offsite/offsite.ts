@@ -9,7 +9,7 @@ import { type Entry, finishReport, type Report, type SnapshotLine } from '../rep
 import { findingText } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { survey } from '../snapshots/inventory.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionSurvey, Survey } from '../snapshots/region-inventory.ts';
 import type { Bucket } from './bucket.ts';
@@ -187,7 +187,7 @@ async function seriesIn(
   });
   const ours = images
     .map((image) => read(image, surveyed.volumeSnapshots))
-    .filter((s): s is Snapshot => typeof s === 'object' && s.policy === policy.policy);
+    .filter((s): s is Snapshot => isSnapshot(s) && s.policy === policy.policy);
   const isNamable = ({ id, server }: Snapshot) => isKeyId(id) && isKeyId(server);
   for (const { id, server } of ours.filter((one) => !isNamable(one))) {
     warnings.push({ code: 'SERVER_ID_ODD', region, image: id, server });

@@ -19,8 +19,8 @@ interface Facts {
   IMAGE_LOST: { image: string };
   MARKER_LOST: { image: string };
   IMAGE_FAILED: { image: string; status: string };
-  IMAGE_REJECTED: { problem: string };
-  SERVER_UNKNOWN: { server: string; problem: string };
+  IMAGE_REJECTED: { problem: Reason };
+  SERVER_UNKNOWN: { server: string; problem: Reason };
   ID_UNKNOWN: None;
   ID_NOT_IN_POLICY: None;
   ID_UNREADABLE: None;
@@ -89,7 +89,7 @@ interface Facts {
 
   // Why a snapshot is not what the plan was made for.
   NOT_OURS: None;
-  UNREADABLE_MARKER: { problem: string };
+  UNREADABLE_MARKER: { problem: Reason };
   OTHER_MARKER: None;
   OTHER_VOLUME_SNAPSHOTS: None;
   OTHER_STATUS: { status: string };
@@ -99,14 +99,40 @@ interface Facts {
   RELEASED: None;
   RELEASED_UNMARKED: None;
   RELEASED_FOREIGN: None;
-  RELEASED_UNREADABLE: { problem: string };
+  RELEASED_UNREADABLE: { problem: Reason };
   RELEASED_PROTECTED: None;
   RELEASED_ADHOC: None;
   RELEASED_ADHOC_UNTIL: { until: string };
   RELEASED_WITHOUT_POLICY: { policy: string };
 
+  // An image that is marked as ours, and is not provably ours.
+  MARKED_AS_OURS: { image: string; name: string; reason: Reason };
+  OWNED_BY_OTHER_PROJECT: None;
+  POLICY_INVALID: None;
+  SERVER_INVALID: None;
+  SLOT_INVALID: None;
+  HOLD_INVALID: None;
+  EXPIRES_INVALID: None;
+  NAME_ENDING_CHANGED: { ending: string };
+  NAME_CHANGED: None;
+  CREATED_OUTSIDE_SLOT: { created: string; slot: string };
+  MADE_BY_OTHER: { maker: string };
+  MADE_FROM_OTHER_SERVER: None;
+  BACKUP: None;
+  VOLUME_SNAPSHOT_OF_OTHER_IMAGE: { id: string };
+  VOLUMES_OF_OTHER_SERVER: { server: string };
+
+  // An image of autosnap.py that can't be adopted.
+  LEGACY_RENAMED: { image: string; name: string; server: string };
+  LEGACY_SHARED: { image: string; name: string; server: string; deployment: string };
+
+  // A server of which nobody knows whether it is gone.
+  HOME_UNKNOWN: { server: string };
+  HOME_UNLISTED: { server: string; home: string };
+  HOME_UNREADABLE: { home: string };
+
   // Drills.
-  DRILL_PLANNED: { words: string };
+  DRILL_PLANNED: { name: string; flavor: string; networks: readonly string[] };
   DRILL_TO_JUDGE: None;
   DRILL_TO_DELETE: { because: Reason };
   DRILL_NOT_LOOKED_AT: None;
@@ -121,7 +147,6 @@ interface Facts {
   DRILL_TOLD_TO_GO: None;
   DRILL_IMAGE_FOREIGN: None;
   DRILL_SERVER_GONE: None;
-  DRILL_UNPROVEN: { problem: string };
   DRILL_TWIN: { image: string };
   DRILL_NOT_NAMED: None;
   DRILL_READ_LATER: { error: string; message: string };
@@ -129,11 +154,24 @@ interface Facts {
   DRILL_DELETED_LATER: { error: string; message: string };
   DRILL_STUCK: None;
   DRILL_STILL_TO_GO: None;
-  DRILL_NO_FLAVOR: { problem: string };
+  DRILL_FLAVOR_UNKNOWN: { flavor: string };
+  DRILL_FLAVOR_TOO_SMALL: { flavor: string; image: string; least: string };
+  DRILL_WITHOUT_FLAVOR: { image: string; least: string };
+  DRILL_WITHOUT_NETWORK: None;
   DRILL_SNAPSHOT_GONE: None;
   DRILL_UNMARKED: { error: string; message: string };
   DRILL_SERVER_UNSURE: { error: string; message: string };
   DRILL_OF_VOLUMES: None;
+
+  // Why nothing proves that a drill has made a server.
+  DRILL_METADATA_CHANGED: None;
+  DRILL_FROM_OTHER_IMAGE: { image: string };
+  DRILL_IMAGE_GONE: { image: string };
+  DRILL_NOT_RECORDED: { image: string };
+  DRILL_RENAMED: None;
+  DRILL_CREATED_TOO_LATE: { image: string };
+  DRILL_CREATED_TOO_EARLY: { image: string };
+  DRILL_OF_OTHER_SERVER: { image: string };
 
   // Copies.
   COPY_PLANNED: { bytes: number };
@@ -154,7 +192,7 @@ interface Facts {
   COPY_OF_VOLUMES: None;
   COPY_WITHOUT_CHECKSUM: None;
   COPY_LICENSED: { options: string };
-  COPY_DISPUTED: { problem: string };
+  COPY_DISPUTED: { problem: Reason };
   COPY_WITHOUT_MANIFEST: None;
   COPY_SERVER_UNLISTED: None;
   TOO_FEW_COPIES_LEFT: { needed: number };
@@ -163,19 +201,29 @@ interface Facts {
   EXPORT_RUNNING: { since: string };
   EXPORT_UNSURE: None;
   EXPORT_UNSEEN: { name: string };
-  EXPORT_INCOMPLETE: { problem: string };
+  EXPORT_INCOMPLETE: { problem: Reason };
   EXPORT_STUCK: { since: string; task: string };
   EXPORT_NAME_TAKEN: { name: string; container: string };
   EXPORT_FAILED: { cause: string; name: string; isThere: boolean };
-  EXPORT_LEFT_ALONE: { problem: string };
-  EXPORT_DISCARDED: { problem: string };
+  EXPORT_LEFT_ALONE: { problem: Reason };
+  EXPORT_DISCARDED: { problem: Reason };
+
+  // What is wrong with a copy or an export.
+  COPY_OTHER_MANIFEST: { key: string };
+  COPY_WITHOUT_HEAD: { key: string; segment: string };
+  COPY_OTHER_DATA: { key: string; manifest: string };
+  EXPORT_NO_VHD: { name: string };
+  EXPORT_OF_OTHERS: { name: string };
+  EXPORT_SEGMENTS_MISSING: { name: string };
+  EXPORT_OTHER_SIZE: { name: string };
+  EXPORT_OTHER_CHECKSUM: { name: string };
 
   // What is wrong, or odd, beyond single entries.
-  REGION_UNREADABLE: { where: string; job: 'snapshot' | 'cleanup' | 'offsite' | 'drill'; problem: string };
+  REGION_UNREADABLE: { where: string; job: 'snapshot' | 'cleanup' | 'offsite' | 'drill'; problem: Reason };
   SELECTOR_UNMATCHED: { selector: string; isPart: boolean };
   NOT_OF_POLICY: { what: string; policy: string };
-  SERVERS_DOUBTFUL: { problem: string };
-  SERVER_DOUBTFUL: { problem: string };
+  SERVERS_DOUBTFUL: { problem: Reason };
+  SERVER_DOUBTFUL: { problem: Reason };
   EXPIRY_WITHOUT_CLEANUP: { where: string };
   TAKEN_UNCONFIRMED: { message: string };
   OTHER_RUN: { until: string };
@@ -187,7 +235,7 @@ interface Facts {
   SERIES_OF_SERVER_ELSEWHERE: { server: string; policy: string; count: number };
   ADOPTED: { count: number; name: string };
   ADOPTED_TWICE: { policies: readonly string[] };
-  IMAGE_SUSPECT: { problem: string };
+  IMAGE_SUSPECT: { problem: Reason };
   IMAGE_STUCK: { image: string; of: string; status: string; since: string; serverIs: string };
   IMAGE_EXPOSED: { image: string; of: string; exposure: string };
   IMAGE_IN_FUTURE: { image: string; of: string; slot: string };
@@ -198,23 +246,32 @@ interface Facts {
   IMAGE_DAMAGED: { image: string; of: string; status: string; slot: string };
   IMAGE_VANISHED_PENDING: { image: string; of: string; status: string; slot: string };
   DRILLS_STUCK: { count: number };
-  DRILL_SERVER_ABANDONED: { text: string };
-  DRILL_SERVER_FOREIGN: { text: string };
+  DRILL_SERVER_ABANDONED: LeftAlone;
+  DRILL_SERVER_FOREIGN: LeftAlone;
   NOT_COPIED: { of: string; reasons: readonly Reason[] };
   NEVER_COPIED: { of: string; reasons: readonly Reason[] };
-  COPY_UNREADABLE: { of: string; problem: string };
+  COPY_UNREADABLE: { of: string; problem: Reason };
   COPY_LOST: { key: string; of: string };
   COPIES_STOPPED: { of: string; message: string };
   COPIES_STOPPED_IN_REGION: { where: string; message: string };
   COPY_LEFTOVER: { key: string; message: string };
   COPY_NEVER_VERIFIED: { key: string };
-  COPY_NOT_COUNTED: { problem: string };
+  COPY_NOT_COUNTED: { problem: Reason };
   COPY_LEDGER_UNREADABLE: { message: string };
   SERVER_ID_ODD: { image: string; server: string };
 
   // What the cloud, or the bucket, says.
   CLOUD: { error: string; message: string };
   BUCKET: { error: string; message: string };
+}
+
+/** A server that has the metadata of a drill, and that only a person may delete. */
+interface LeftAlone {
+  where: string;
+  name: string;
+  server: string;
+  image: string;
+  reasons: readonly Reason[];
 }
 
 /** A reason without facts. */
@@ -239,9 +296,14 @@ export type Reason<C extends ReasonCode = ReasonCode> = { [K in C]: { code: K } 
 /** The regions that a job could not read. */
 export function unreadableRegions(
   job: Reason<'REGION_UNREADABLE'>['job'],
-  regions: readonly { region: string; problem: string }[],
+  regions: readonly { region: string; problem: Reason }[],
 ): Finding[] {
   return regions.map(({ region, problem }) => ({ code: 'REGION_UNREADABLE', where: region, job, problem }));
+}
+
+/** Several reasons, each once. */
+export function unique<R extends Reason>(reasons: readonly R[]): R[] {
+  return [...new Map(reasons.map((reason) => [JSON.stringify(reason), reason])).values()];
 }
 
 /** What is wrong, or odd, beyond single entries, and in which region where it is of one. */

@@ -3,8 +3,10 @@ import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
+import { sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { survey } from '../snapshots/inventory.ts';
+import { isSnapshot } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import type { RegionSurvey } from '../snapshots/region-inventory.ts';
 import { type RestoreEvent, UUID } from './event.ts';
@@ -33,7 +35,7 @@ export async function lookAround(session: Session, event: RestoreEvent, run: Run
   const found = stock.servers.some(({ id }) => id === event.server);
   if (unreadable.length > 0 && !found) {
     throw new Refusal('The restore is refused', [
-      ...unreadable.map(({ region, problem }) => `region ${region} can't be read: ${problem}`),
+      ...unreadable.map(({ region, problem }) => `region ${region} can't be read: ${sentenceOf(problem)}`),
       `server: give the id of the server, or "region": the one that it is in`,
     ]);
   }
@@ -53,7 +55,7 @@ function stockOf(surveys: readonly RegionSurvey[], whose: Parameters<typeof read
   const read = (image: Image) => {
     const reader = readers.get(image.region);
     const found = reader?.read(image, reader.its.volumeSnapshots);
-    return typeof found === 'object' ? found : undefined;
+    return isSnapshot(found) ? found : undefined;
   };
   const images = surveys.flatMap((its) => its.images);
   return {

@@ -86,7 +86,7 @@ test('a bad day says what failed and why, what is late, what was deleted, what i
       { ...DB, outcome: 'failed', reason: 'the quota is used up: delete images, or ask for more' },
       { ...WEB, outcome: 'taken' },
     ],
-    ["LON can't be read, so no snapshot there: no answer"],
+    ["LON can't be read, so no snapshot is taken there: no answer"],
   );
   const line = { image: 'i', status: 'active', sizeBytes: 1e9 };
   const cleaned = run('cleanup', [
@@ -146,7 +146,7 @@ test('a bad day says what failed and why, what is late, what was deleted, what i
 In the last 24 hours 2 snapshots were taken, and 2 deleted.
 
 Failed
-- snapshot daily: LON can't be read, so no snapshot there: no answer
+- snapshot daily: LON can't be read, so no snapshot is taken there: no answer
 - snapshot daily: db-1 in ORD: the quota is used up: delete images, or ask for more
 - cleanup daily: web-1 in DFW: snapshot of 2026-11-14 00:00: it is in use
 

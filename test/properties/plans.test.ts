@@ -5,7 +5,7 @@ import { bareServer, type Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { planCleanup, type SeriesPlan } from '../../lib/snapshots/cleanup-plan.ts';
 import { planSnapshots } from '../../lib/snapshots/create.ts';
-import { markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
+import { isSnapshot, markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
 import { readerOf } from '../../lib/snapshots/ownership.ts';
 import type { RegionSurvey } from '../../lib/snapshots/region-inventory.ts';
 import { image, server } from '../snapshots.ts';
@@ -80,8 +80,8 @@ test('11: a snapshot of ours is recognised, and nothing else is taken for one, w
       for (const [i, image] of region.images.entries()) {
         const { ours, state } = world.images[i]!;
         const found = read(image, region.volumeSnapshots);
-        expect(typeof found === 'object', JSON.stringify(world.images[i])).toBe(ours);
-        if (typeof found === 'object') expect(found.state, JSON.stringify(world.images[i])).toBe(state);
+        expect(isSnapshot(found), JSON.stringify(world.images[i])).toBe(ours);
+        if (isSnapshot(found)) expect(found.state, JSON.stringify(world.images[i])).toBe(state);
       }
     }),
     pure,
