@@ -263,6 +263,43 @@ interface Facts {
   // What the cloud, or the bucket, says.
   CLOUD: { error: string; message: string };
   BUCKET: { error: string; message: string };
+
+  // What doctor has found of an account.
+  SECRET_READ: { form: 'rackspace' | 'password' | 'applicationCredential'; authUrl: string };
+  SECRET_UNREADABLE: { message: string };
+  LOGGED_IN: { project: string; regions: readonly string[] };
+  LOGIN_REFUSED: { error: string; message: string };
+  LOGIN_WITHOUT_REGIONS: { project: string };
+  PROJECT_TWICE: { project: string; account: string };
+  RIGHTS_SUFFICIENT: Rights;
+  RIGHTS_UNKNOWN: Rights;
+  RIGHTS_MISSING: Rights;
+  CLOCKS_AGREE: None;
+  CLOCKS_DIFFER: { minutes: number; cloudIs: 'ahead' | 'behind' };
+  REGION_LISTED: { where: string; servers: number; images: number; ours: number; owner: string };
+  REGION_NOT_LISTED: { where: string; error: string; message: string };
+  REGION_WITHOUT_METADATA: { where: string; limit: number; needed: number };
+  OWNER_OF_SAME_NAME: { where: string; count: number; other: string; owner: string };
+  VOLUMES_LISTED: { where: string; count: number };
+  VOLUMES_NOT_LISTED: { where: string; error: string; message: string };
+
+  // What doctor has found of a policy.
+  REGIONS_KNOWN: { regions: readonly string[]; isAll: boolean };
+  REGIONS_UNKNOWN: { unknown: readonly string[]; known: readonly string[] };
+  SERVERS_SELECTED: { names: readonly string[] };
+  SERVERS_UNMATCHED: { selector: string; isPartial: boolean };
+  SERVERS_MISSING: { ids: readonly string[]; isPartial: boolean };
+  SERVERS_ALL_EXCEPTED: { isPartial: boolean };
+  SERVERS_ON_VOLUMES: { names: readonly string[] };
+  SERVERS_ON_IMAGE_SCHEDULE: { names: readonly string[] };
+  SCHEDULE_NEXT: NextFire;
+  SCHEDULE_OVER: None;
+  CLEANUP_NEXT: NextFire;
+  CLEANUP_OVER: None;
+  DRILL_NEXT: NextFire;
+  DRILL_OVER: None;
+  /** Minutes between the two, and for how many the second one waits. */
+  SCHEDULES_OVERLAP: { gap: number; wait: number; other: string; at: string; names: readonly string[] };
 }
 
 /** A server that has the metadata of a drill, and that only a person may delete. */
@@ -272,6 +309,20 @@ interface LeftAlone {
   server: string;
   image: string;
   reasons: readonly Reason[];
+}
+
+/** The roles of a user as the cloud shows them, none where it does not. */
+interface Rights {
+  roles: readonly string[];
+  provider: 'rackspace' | 'keystone';
+}
+
+/** When a schedule fires next: in UTC, and in its own time zone where that is another. */
+interface NextFire {
+  at: string;
+  /** False for a rate: it fires then at the latest. */
+  exact: boolean;
+  local?: string;
 }
 
 /** A reason without facts. */

@@ -1,11 +1,12 @@
 import type { Finding, Reason, ReasonCode } from './reasons.ts';
 import { deletionSentences } from './sentences/deletion.ts';
+import { doctorRemedies, doctorSentences } from './sentences/doctor.ts';
 import { drillSentences } from './sentences/drill.ts';
 import { offsiteSentences } from './sentences/offsite.ts';
 import { ownershipSentences } from './sentences/ownership.ts';
 import { retentionSentences } from './sentences/retention.ts';
 import { runSentences } from './sentences/run.ts';
-import type { Say, Sentences } from './sentences/sentence.ts';
+import type { Sentence, Sentences } from './sentences/sentence.ts';
 import { snapshotSentences } from './sentences/snapshot.ts';
 
 /** The one place where a reason becomes words; each file of sentences/ has those of a domain. */
@@ -17,15 +18,26 @@ const SENTENCES: Sentences = {
   ...drillSentences,
   ...offsiteSentences,
   ...runSentences,
+  ...doctorSentences,
 };
+
+const REMEDIES: Partial<Sentences> = doctorRemedies;
 
 /** All codes. */
 export const REASON_CODES = Object.keys(SENTENCES) as ReasonCode[];
 
 /** The sentence of a reason, for people. */
 export function sentenceOf<C extends ReasonCode>(reason: Reason<C>): string {
-  const sentence = SENTENCES[reason.code] as (reason: Reason<C>, say: Say) => string;
-  return sentence(reason, (...reasons) => sentencesOf(reasons));
+  return (SENTENCES[reason.code] as Sentence<C>)(reason, say);
+}
+
+/** What to do about it, in a sentence; undefined where there is nothing to do, or the sentence of the reason says it. */
+export function remedyOf<C extends ReasonCode>(reason: Reason<C>): string | undefined {
+  return (REMEDIES[reason.code] as Sentence<C> | undefined)?.(reason, say) || undefined;
+}
+
+function say(...reasons: Reason[]): string {
+  return sentencesOf(reasons);
 }
 
 /** The sentences of several reasons, in one line. */

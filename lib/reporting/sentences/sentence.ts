@@ -1,7 +1,10 @@
 import type { Reason, ReasonCode } from '../reasons.ts';
 
-/** Makes one line of reasons that are facts of another. */
-export type Say = (...reasons: Reason[]) => string;
+/** Makes a sentence of a reason; `say` makes one line of reasons among its facts. */
+export type Sentence<C extends ReasonCode> = (
+  reason: Reason<C>,
+  say: (...reasons: Reason[]) => string,
+) => string;
 
-/** Makes the sentence of each reason. */
-export type Sentences = { [C in ReasonCode]: (reason: Reason<C>, say: Say) => string };
+/** A sentence for each reason. */
+export type Sentences = { [C in ReasonCode]: Sentence<C> };
