@@ -300,6 +300,123 @@ interface Facts {
   DRILL_OVER: None;
   /** Minutes between the two, and for how many the second one waits. */
   SCHEDULES_OVERLAP: { gap: number; wait: number; other: string; at: string; names: readonly string[] };
+
+  // Which image is restored, and why.
+  RESTORE_SNAPSHOT: {
+    image: string;
+    slot: string;
+    made: string;
+    hours: number;
+    policy: string;
+    drill: { at: string; passed: boolean } | undefined;
+  };
+  RESTORE_IMAGE: { image: string; name: string; hours: number };
+  RESTORE_PASSED_OVER: { image: string; slot: string; status: string };
+  RESTORE_PASSED_OVER_FAILED: { image: string; slot: string; drilled: string };
+  RESTORE_PASSED_OVER_MORE: { count: number };
+  RESTORE_NAMESAKE: { name: string; server: string };
+  RESTORE_SOURCE: { image: string; slot?: string; at: string };
+
+  // What a restore to a new server does.
+  RESTORE_NEW: { name: string; image: string; imageName: string; flavor: string; from: Provenance };
+  RESTORE_NETWORKS: { networks: readonly string[]; from: Provenance };
+  RESTORE_NETWORKS_UNKNOWN: None;
+  RESTORE_KEY_PAIR: { keyName?: string; from: Provenance };
+  RESTORE_SECURITY_GROUPS: { groups: readonly string[]; from: Provenance };
+  RESTORE_METADATA: { metadata: Record<string, string>; from: Provenance };
+  RESTORE_FIELD_UNKNOWN: { field: 'networks' | 'keyName' | 'securityGroups' | 'metadata' };
+  RESTORE_LEFT_OUT: None;
+  RESTORE_REQUESTED: { server: string };
+  RESTORE_REQUESTED_BEFORE: { byRequest: boolean };
+  RESTORE_NOT_LISTED: { request: string };
+  RESTORE_LOOK_AGAIN: None;
+
+  // What a restore in place does.
+  RESTORE_SAFETY_FIRST: { name: string; server: string };
+  RESTORE_REPLACES: { name: string; image: string; imageName: string };
+  RESTORE_KEEPS: { addresses: readonly string[] };
+  RESTORE_PASSWORD: None;
+  RESTORE_STAYS_SHUTOFF: None;
+  RESTORE_TO_CONFIRM: { name: string };
+  RESTORE_REBUILDING: { name: string; image: string; imageName: string };
+  RESTORE_WAY_BACK: { event: object };
+  RESTORE_POSTPONED: { reason: Reason };
+  RESTORE_SERVER_GONE: { name: string };
+  RESTORE_BY_OTHER_CALL: { name: string };
+  RESTORE_SERVER_RENAMED: { was: string; name: string };
+  RESTORE_SERVER_BUSY: { name: string; taskState: string };
+
+  // Safety snapshots of a restore in place.
+  SAFETY_REQUESTED: { name: string };
+  SAFETY_GOOD: { image: string };
+  SAFETY_PENDING: { image: string; status: string };
+  SAFETY_SLOW: { since: string; most: number };
+  SAFETY_FAILED: { image: string; status: string; name: string };
+  SAFETY_OVERTAKEN: { image: string; name: string };
+  SAFETY_OLD: { image: string; since: string };
+  SAFETY_GONE: { image: string };
+  SAFETY_ANOTHER: { number: number; most: number };
+  SAFETY_LOST: None;
+  SAFETY_OF_OTHER_RESTORE: None;
+  SAFETY_CHANGED: { judgement: string };
+  SAFETIES_USED_UP: { count: number; name: string; reasons: readonly Reason[] };
+  SAFETY_UNKNOWN: { image: string; request: string };
+
+  // How far a restore is.
+  RESTORE_RUNNING: { name: string; server: string; status: string };
+  RESTORE_STATE_UNKNOWN: { name: string; server: string };
+  RESTORED: { name: string; server: string; status: string; addresses: readonly string[] };
+  RESTORED_SHUTOFF: { name: string; server: string };
+  RESTORE_IN_ERROR: { name: string; server: string; fault: string };
+  RESTORE_AFTER_ERROR: { server: string; to: 'new' | 'in-place' };
+  RESTORE_DELETED_SINCE: None;
+  RESTORE_REBUILT_SINCE: { name: string; server: string; image: string };
+  RESTORE_TWIN: { server: string };
+  RESTORE_UNSURE: { error: string; message: string };
+  RESTORE_CALL_AGAIN: None;
+  RESTORE_BEGIN_ANEW: None;
+
+  // Why a restore is refused.
+  RESTORE_REFUSED_BY_CLOUD: { error: string; message: string; to: 'new' | 'in-place' };
+  RESTORE_NO_SERVER: { server: string; regions: readonly string[] };
+  RESTORE_SEVERAL_SERVERS: { server: string; found: readonly { id: string; region: string }[] };
+  RESTORE_REGION_UNKNOWN: { where: string; known: readonly string[] };
+  RESTORE_REGION_UNREADABLE: { where: string; problem: Reason };
+  RESTORE_SERVER_UNCERTAIN: None;
+  RESTORE_NO_GOOD_SNAPSHOT: {
+    server: string;
+    policy?: string;
+    until?: string;
+    others: readonly { image: string; slot: string; status: string }[];
+    oldest?: string;
+  };
+  RESTORE_NO_IMAGE: { image: string; where: string; server: string };
+  RESTORE_OTHER_SERVERS_IMAGE: { image: string; server: string };
+  RESTORE_IMAGE_UNFINISHED: { image: string; status: string };
+  RESTORE_IMAGE_UNUSABLE: { image: string; status: string; hasData: boolean };
+  RESTORE_IMAGE_DELETED: { image: string; server: string };
+  RESTORE_DIFFERS: { field: string; was: string; slot?: string; request: string };
+  RESTORE_REQUEST_UNREADABLE: { server: string; request: string };
+  RESTORE_OF_OTHER_REQUEST: { server: string; request: string };
+  RESTORE_NOT_FOUND: { server: string; regions: readonly string[] };
+  RESTORE_ORIGINAL_GONE: { name: string };
+  RESTORE_UNCONFIRMED: { name: string };
+  RESTORE_CONFIRMS_OTHER: { name: string };
+  RESTORE_ON_VOLUME: { name: string };
+  RESTORE_TOO_LARGE: { image: string; least: string; flavor: string };
+  RESTORE_LOCKED: { name: string };
+  RESTORE_WRONG_STATUS: { name: string; status: string };
+  RESTORE_BUSY: { name: string; taskState: string };
+  RESTORE_FLAVOR_TOO_SMALL: {
+    flavor: string;
+    diskGb: number;
+    ramMb: number;
+    image: string;
+    least: string;
+    fitting: readonly string[];
+  };
+  RESTORE_FLAVOR_UNKNOWN: { flavor: string; isOriginal: boolean; fitting: readonly string[] };
+  RESTORE_FLAVOR_MISSING: { fitting: readonly string[] };
 }
 
 /** A server that has the metadata of a drill, and that only a person may delete. */
@@ -324,6 +441,9 @@ interface NextFire {
   exact: boolean;
   local?: string;
 }
+
+/** Where a part of a new server comes from: the event, the original, or what a snapshot says of it. */
+type Provenance = 'event' | 'original' | 'record';
 
 /** A reason without facts. */
 type None = Record<never, never>;

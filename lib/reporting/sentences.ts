@@ -4,6 +4,7 @@ import { doctorRemedies, doctorSentences } from './sentences/doctor.ts';
 import { drillSentences } from './sentences/drill.ts';
 import { offsiteSentences } from './sentences/offsite.ts';
 import { ownershipSentences } from './sentences/ownership.ts';
+import { restoreSentences } from './sentences/restore.ts';
 import { retentionSentences } from './sentences/retention.ts';
 import { runSentences } from './sentences/run.ts';
 import type { Sentence, Sentences } from './sentences/sentence.ts';
@@ -19,6 +20,7 @@ const SENTENCES: Sentences = {
   ...offsiteSentences,
   ...runSentences,
   ...doctorSentences,
+  ...restoreSentences,
 };
 
 const REMEDIES: Partial<Sentences> = doctorRemedies;
