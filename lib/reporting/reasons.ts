@@ -1,8 +1,10 @@
+import type { Period } from '../config/keep-rules.ts';
+
 /**
  * Why something is as it is: each code with its facts. By the code people filter reports, and code decides;
  * sentences.ts makes sentences of them for people.
  */
-interface Facts {
+interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // What becomes of a server when a snapshot is due.
   TAKEN: { name: string };
   WOULD_TAKE: { name: string };
@@ -27,11 +29,6 @@ interface Facts {
 
   // Why a rule of `keep` keeps a snapshot, or lets it go.
   LAST: { rank: number; of: number };
-  HOURLY: { period: string };
-  DAILY: { period: string };
-  WEEKLY: { period: string };
-  MONTHLY: { period: string };
-  YEARLY: { period: string };
   OLDEST: { rule: Period; have: number; of: number };
   WITHIN: { ms: number };
   PROVEN: None;
@@ -448,16 +445,10 @@ type Provenance = 'event' | 'original' | 'record';
 /** A reason without facts. */
 type None = Record<never, never>;
 
-export type Period = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
-
-/** The code of the rule for each kind of calendar period. */
-export const PERIOD_CODES = {
-  hourly: 'HOURLY',
-  daily: 'DAILY',
-  weekly: 'WEEKLY',
-  monthly: 'MONTHLY',
-  yearly: 'YEARLY',
-} as const satisfies Record<Period, ReasonCode>;
+/** The code of the rule for a kind of calendar period. */
+export function codeOf(period: Period): Uppercase<Period> {
+  return period.toUpperCase() as Uppercase<Period>;
+}
 
 export type ReasonCode = keyof Facts;
 

@@ -3,7 +3,10 @@ import { describe, expect, test } from 'vitest';
 import type { AuditedSnapshot } from '../../lib/audit/model.ts';
 import type { PageData } from '../../lib/audit/page/data.ts';
 import { escapeHtml, escapeJson } from '../../lib/audit/page/escape.ts';
+import { STYLE } from '../../lib/audit/page/style.ts';
 import { reportPage } from '../../lib/audit/page.ts';
+import { PERIODS } from '../../lib/config/keep-rules.ts';
+import { codeOf } from '../../lib/reporting/reasons.ts';
 import { auditOf, daysAgo, manyServers, NASTY, nastyAudit, seriesOf, shown } from './audits.ts';
 
 /** The parts of a page that are told apart here. */
@@ -146,6 +149,15 @@ describe('the marks of a timeline', () => {
     ['unknown', { state: 'unknown', reasons: [{ code: 'UNKNOWN_STATUS', status: 'deactivated' }] }],
   ])('%s: %j', (mark, changes) => {
     expect(marksOf(reportPage(auditOf([seriesOf([shown(0, changes)])])))).toMatchObject([{ mark }]);
+  });
+
+  test.each(PERIODS)('%s has a mark with a height and a colour of its own', (period) => {
+    const html = reportPage(
+      auditOf([seriesOf([shown(0, { reasons: [{ code: codeOf(period), period: 'p' }] })])]),
+    );
+    expect(marksOf(html)).toMatchObject([{ mark: period }]);
+    expect(html).toMatch(new RegExp(`<rect class="${period}" [^>]* height="\\d+"`));
+    expect(STYLE).toMatch(new RegExp(`\\.${period}\\b[^{}]*\\{fill:`));
   });
 
   test('are as many as the snapshots, in their order, the older the further to the left and the closer together', () => {

@@ -176,7 +176,11 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
   };
 
   test.each<[string, (h: World, safety: string) => void, string]>([
-    ['deleted', (h, safety) => h.cloud.region('DFW').removeImage(safety), 'the safety snapshot is gone, or is not ours any more'],
+    [
+      'deleted',
+      (h, safety) => h.cloud.region('DFW').removeImage(safety),
+      'the safety snapshot is gone, or is not ours any more',
+    ],
     [
       'emptied',
       (h, safety) => void Object.assign(safetyOf(h, safety), { size: 0 }),

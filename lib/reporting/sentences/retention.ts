@@ -1,15 +1,20 @@
+import { PERIODS, type Period } from '../../config/keep-rules.ts';
+import { codeOf } from '../reasons.ts';
 import { durationText } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
+
+/** "weekly 2026-W48" */
+const periodEntries = PERIODS.map((rule) => [
+  codeOf(rule),
+  ({ period }: { period: string }) => `${rule} ${period}`,
+]);
+const periodSentences: Pick<Sentences, Uppercase<Period>> = Object.fromEntries(periodEntries);
 
 /** Why a snapshot is kept or deleted. */
 export const retentionSentences = {
   // Why a rule of `keep` keeps a snapshot, or lets it go.
   LAST: ({ rank, of }) => `last ${rank} of ${of}`,
-  HOURLY: ({ period }) => `hourly ${period}`,
-  DAILY: ({ period }) => `daily ${period}`,
-  WEEKLY: ({ period }) => `weekly ${period}`,
-  MONTHLY: ({ period }) => `monthly ${period}`,
-  YEARLY: ({ period }) => `yearly ${period}`,
+  ...periodSentences,
   OLDEST: ({ rule, have, of }) => `oldest, ${rule} has ${have} of ${of}`,
   WITHIN: ({ ms }) => `within ${durationText(ms)}`,
   PROVEN: () => 'proven, the newest that passed its last drill',
