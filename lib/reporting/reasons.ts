@@ -414,6 +414,46 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   };
   RESTORE_FLAVOR_UNKNOWN: { flavor: string; isOriginal: boolean; fitting: readonly string[] };
   RESTORE_FLAVOR_MISSING: { fitting: readonly string[] };
+
+  // What an audit has found: troubles of series.
+  SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason };
+  SERIES_SCHEDULE_ENDED: None;
+  SERIES_SERVER_UNCERTAIN: None;
+  SERIES_DRILL_FAILED: {
+    name: string;
+    where: string;
+    policy: string;
+    slot: string;
+    failed: string;
+    proven?: string;
+  };
+  SERIES_BEHIND: OfSeries & { newest?: string; ageSeconds?: number };
+  COPIES_BEHIND: { servers: readonly { server: string; policy: string }[]; more: number };
+  SERIES_NOT_ROTATING: { server: string; policy: string; images: readonly string[] };
+
+  // Problems of policies.
+  POLICY_SCHEDULE_ENDED: None;
+  POLICY_RUN_MISSING: { job: string };
+  POLICY_ACCOUNT_UNREADABLE: { account: string; message: string };
+  POLICY_REGION_UNKNOWN: { where: string };
+  POLICY_REGION_UNREADABLE: { where: string; problem: Reason };
+  POLICY_SERVERS_UNCERTAIN: { where: string; problem: Reason };
+  POLICY_ID_UNCERTAIN: { server: string };
+  POLICY_ID_UNKNOWN: { server: string };
+  POLICY_DRILL_BLOCKED: { reason: Reason };
+  POLICY_DRILLS_UNKNOWN: { error: string; message: string };
+  POLICY_COPIES_WITHOUT_BUCKET: None;
+  POLICY_COPIES_UNREADABLE: { error: string; message: string };
+
+  // What is odd about a server.
+  SERVER_ON_IMAGE_SCHEDULE: { name: string };
+
+  // What keeps the audit from being published.
+  GOOD_RUNS_UNREADABLE: { message: string };
+  PAGE_NOT_WRITTEN: { message: string };
+  PAGE_WITHOUT_LINK: { message: string };
+  REPORTS_UNREADABLE: { message: string };
+  DIGEST_NOT_SENT: { message: string };
 }
 
 /** A server that has the metadata of a drill, and that only a person may delete. */
@@ -439,6 +479,13 @@ interface NextFire {
   local?: string;
 }
 
+/** Of which server under which policy. */
+interface OfSeries {
+  server: string;
+  where: string;
+  policy: string;
+}
+
 /** Where a part of a new server comes from: the event, the original, or what a snapshot says of it. */
 type Provenance = 'event' | 'original' | 'record';
 
@@ -461,6 +508,13 @@ export function unreadableRegions(
   regions: readonly { region: string; problem: Reason }[],
 ): Finding[] {
   return regions.map(({ region, problem }) => ({ code: 'REGION_UNREADABLE', where: region, job, problem }));
+}
+
+/** How many of each code. */
+export function countsOf(reasons: readonly { code: ReasonCode }[]): Partial<Record<ReasonCode, number>> {
+  const counts: Partial<Record<ReasonCode, number>> = {};
+  for (const { code } of reasons) counts[code] = (counts[code] ?? 0) + 1;
+  return counts;
 }
 
 /** Several reasons, each once. */

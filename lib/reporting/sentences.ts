@@ -1,4 +1,5 @@
 import type { Finding, Reason, ReasonCode } from './reasons.ts';
+import { auditSentences } from './sentences/audit.ts';
 import { deletionSentences } from './sentences/deletion.ts';
 import { doctorRemedies, doctorSentences } from './sentences/doctor.ts';
 import { drillSentences } from './sentences/drill.ts';
@@ -21,6 +22,7 @@ const SENTENCES: Sentences = {
   ...runSentences,
   ...doctorSentences,
   ...restoreSentences,
+  ...auditSentences,
 };
 
 const REMEDIES: Partial<Sentences> = doctorRemedies;

@@ -130,7 +130,7 @@ test('a bad day says what failed and why, what is late, what was deleted, what i
     audit({
       series: [series('web-1'), never('new'), late],
       uncovered: [{ account: 'rackspace', region: 'DFW', server: 'x', name: 'build' }],
-      warnings: ['DFW: the policy old is no longer configured: its 3 snapshots are all kept'],
+      warnings: [{ code: 'POLICY_NOT_DEPLOYED', region: 'DFW', policy: 'old', count: 3 }],
       monthlyCost: 2.804,
     }),
     // Lambda's retry fails in the same way.

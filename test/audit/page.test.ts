@@ -7,7 +7,7 @@ import { STYLE } from '../../lib/audit/page/style.ts';
 import { reportPage } from '../../lib/audit/page.ts';
 import { PERIODS } from '../../lib/config/keep-rules.ts';
 import { codeOf } from '../../lib/reporting/reasons.ts';
-import { auditOf, daysAgo, manyServers, NASTY, nastyAudit, seriesOf, shown } from './audits.ts';
+import { auditOf, daysAgo, manyServers, NASTY, nastyAudit, saying, seriesOf, shown } from './audits.ts';
 
 /** The parts of a page that are told apart here. */
 function parts(html: string) {
@@ -295,8 +295,8 @@ test('the figures, the problems first, the servers that no policy selects', () =
   const { body } = parts(
     reportPage(
       auditOf([seriesOf([shown(0)])], {
-        policies: [{ ...policy!, unreadable: ['ORD'], problems: ["ORD can't be read: 503"] }],
-        warnings: Array.from({ length: 7 }, (_, i) => `warning ${i}`),
+        policies: [{ ...policy!, unreadable: ['ORD'], problems: [saying("ORD can't be read: 503")] }],
+        warnings: Array.from({ length: 7 }, (_, i) => saying(`warning ${i}`)),
         uncovered: [{ account: 'rackspace', region: 'DFW', server: 'b', name: 'build' }],
         bytes: 1.5e12,
         monthlyCost: 150,
