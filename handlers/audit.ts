@@ -8,6 +8,7 @@ import type { Policy } from '../lib/config/policy.ts';
 import { policiesOf } from '../lib/doctor/doctor.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
+import type { Reason } from '../lib/reporting/reasons.ts';
 import { storeIn } from '../lib/reporting/report-store.ts';
 import { invocation, sendBeat } from '../lib/runtime/handler.ts';
 
@@ -22,9 +23,9 @@ export const handler = invocation(
   async (event, job) => {
     const digest = parseAudit(event);
     const policies = await expandAccounts(policiesOf({}, job.policies), job.accountsBeginning);
-    const unknown: string[] = [];
+    const unknown: Reason[] = [];
     const goodRuns = await recordedRuns(policies, job.now).catch((error: Error) => {
-      unknown.push(`which runs have ended well can't be read: ${error.message}`);
+      unknown.push({ code: 'GOOD_RUNS_UNREADABLE', message: error.message });
       return undefined;
     });
     const found = await audit(policies, job, job.login, {

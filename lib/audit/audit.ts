@@ -11,11 +11,12 @@ import type { Server } from '../openstack/compute.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
+import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { findServers, homesOf, survey } from '../snapshots/inventory.ts';
 import type { RegionSurvey, Survey, UnsureServer } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
-import { type Copies, listCopies, type ReadableCopies } from './copied.ts';
+import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
 import { type GoodRun, missingRuns } from './missing.ts';
 import type { Audit, AuditedPolicy } from './model.ts';
 import { protectionOf } from './protection.ts';
@@ -58,7 +59,7 @@ export async function audit(
     policies: goodRuns ? withMissing(audited, policies, goodRuns, run.now) : audited,
     series,
     uncovered: found.flatMap((one) => one.uncovered),
-    warnings: [...new Set(found.flatMap((one) => one.warnings))],
+    warnings: unique(found.flatMap((one) => one.warnings)),
     bytes,
     ...(pricePerGb === undefined ? {} : { monthlyCost: (bytes / 1e9) * pricePerGb }),
   };
@@ -73,9 +74,7 @@ function withMissing(
   return audited.map((one) => {
     const policy = policies.find((p) => p.policy === one.policy && p.account === one.account);
     const missing = policy ? missingRuns(policy, goodRuns, now) : [];
-    const problems = missing.map(
-      (job) => `no ${job} run has ended well for longer than its schedule allows: is its rule enabled?`,
-    );
+    const problems = missing.map((job): Reason => ({ code: 'POLICY_RUN_MISSING', job }));
     return { ...one, missing, problems: [...one.problems, ...problems] };
   });
 }
@@ -98,7 +97,7 @@ async function auditAccount(
     return await auditRegions(session, bucket, account, policies, run);
   } catch (error) {
     if (!isCloudError(error) && !(error instanceof Refusal)) throw error;
-    const problem = `the account ${account} can't be read: ${error.message}`;
+    const problem: Reason = { code: 'POLICY_ACCOUNT_UNREADABLE', account, message: error.message };
     return {
       ...nothing,
       policies: policies.map((p) =>
@@ -161,20 +160,25 @@ async function auditRegions(
     const selection = selectServers(servers, policy.servers);
     for (const { region, id } of selection.servers) covered.add(`${region} ${id}`);
     const itsUnreadable = unreadable.filter(({ region }) => wanted.includes(region));
-    const problems = [
+    const problems: Reason[] = [
       ...wanted
         .filter((region) => !session.regions.includes(region))
-        .map((region) => `regions: the account has no region "${region}"`),
-      ...itsUnreadable.map(({ region, problem }) => `${region} can't be read: ${problem}`),
+        .map((where): Reason => ({ code: 'POLICY_REGION_UNKNOWN', where })),
+      ...itsUnreadable.map(
+        (one): Reason => ({ code: 'POLICY_REGION_UNREADABLE', where: one.region, problem: one.problem }),
+      ),
       ...own.flatMap(({ region, doubts }) =>
-        doubts.map((doubt) => `${region}: whether all servers are there can't be told: ${doubt}`),
+        doubts.map((problem): Reason => ({ code: 'POLICY_SERVERS_UNCERTAIN', where: region, problem })),
       ),
-      ...selection.missingIds.map((id) =>
-        isUnsure(id)
-          ? `servers.ids: whether server ${id} is there can't be told`
-          : `servers.ids: there is no server ${id}`,
+      ...selection.missingIds.map(
+        (server): Reason => ({
+          code: isUnsure(server) ? 'POLICY_ID_UNCERTAIN' : 'POLICY_ID_UNKNOWN',
+          server,
+        }),
       ),
-      ...selection.unmatched.map((selector) => `servers.${selector} matches no server`),
+      ...selection.unmatched.map(
+        (selector): Reason => ({ code: 'SELECTOR_UNMATCHED', selector, isPart: false }),
+      ),
       ...(problem ? [problem] : []),
       ...(policy.drill ? await drillProblems(session, servers, run.owner, policy) : []),
     ];
@@ -198,7 +202,7 @@ async function auditRegions(
         copies,
         obstacleTo: obstacle,
       });
-      if (series.some(({ trouble }) => trouble === 'server-unreadable')) readable = false;
+      if (series.some(({ cause }) => cause?.code === 'SERIES_SERVER_UNCERTAIN')) readable = false;
       result.series.push(...series);
       result.warnings.push(...warnings);
     }
@@ -214,9 +218,7 @@ async function auditRegions(
   for (const { region, id, name, imageSchedule } of regions.flatMap((r) => r.servers)) {
     if (!covered.has(`${region} ${id}`)) result.uncovered.push({ account, region, server: id, name });
     else if (imageSchedule) {
-      result.warnings.push(
-        `${region}: ${name} also has Rackspace's own image schedule, and the two keep each other from working: disable that one`,
-      );
+      result.warnings.push({ code: 'SERVER_ON_IMAGE_SCHEDULE', region, name });
     }
   }
   return result;
@@ -232,7 +234,7 @@ function outOfSight({ regions }: Survey): UnsureServer[] {
     homesOf(surveyed.gone, [surveyed]).flatMap(([id, home]): UnsureServer[] =>
       home === undefined || read.has(home)
         ? []
-        : [{ region: surveyed.region, id, problem: `it was in ${home}, which can't be read` }],
+        : [{ region: surveyed.region, id, problem: { code: 'HOME_UNREADABLE', home } }],
     ),
   );
 }
@@ -254,13 +256,13 @@ async function drillProblems(
   servers: readonly Server[],
   owner: string,
   { policy }: Policy,
-): Promise<string[]> {
+): Promise<Reason[]> {
   try {
     const found = await abandonedAmong(session, servers, { owner, policy });
-    return found.map((problem) => `drill: ${problem}`);
+    return found.map((reason) => ({ code: 'POLICY_DRILL_BLOCKED', reason }));
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    return [`drill: whether its drills go on can't be told: ${error.message}`];
+    return [{ code: 'POLICY_DRILLS_UNKNOWN', error: error.code, message: error.message }];
   }
 }
 
@@ -268,14 +270,14 @@ async function drillProblems(
 async function copiesOf(
   copies: Copies | undefined,
   policy: string,
-): Promise<{ copies?: readonly CheckedCopy[]; problem?: string }> {
+): Promise<{ copies?: readonly CheckedCopy[]; problem?: Reason }> {
   if (!copies) return {};
   if ('problem' in copies) return copies;
   try {
     return { copies: await copies.of(policy) };
   } catch (error) {
     if (!isBucketError(error)) throw error;
-    return { problem: `offsite: the copies can't be read: ${error.message}` };
+    return { problem: copiesUnreadable(error) };
   }
 }
 
@@ -291,9 +293,6 @@ function auditedPolicy(
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
     ...(nextCleanup ? { nextCleanup: isoSeconds(nextCleanup) } : {}),
     ...found,
-    problems: nextRun ? found.problems : [...found.problems, SCHEDULE_ENDED],
+    problems: nextRun ? found.problems : [...found.problems, { code: 'POLICY_SCHEDULE_ENDED' }],
   };
 }
-
-const SCHEDULE_ENDED =
-  'schedule: it has ended, so no snapshot is taken any more: correct it: its last field is the year, * for every one';

@@ -2,18 +2,17 @@ import pMap from 'p-map';
 import { isoSeconds } from '../config/dates.ts';
 import type { Offsite, Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
-import { isBucketError } from '../offsite/bucket-error.ts';
+import { type BucketError, isBucketError } from '../offsite/bucket-error.ts';
 import { type CheckedCopy, checkCopy } from '../offsite/check.ts';
 import { type Copy, copiesOf, type Place, prefixOf } from '../offsite/copies.ts';
 import type { Copier } from '../offsite/copy.ts';
 import type { CopyStore } from '../offsite/copy-store.ts';
 import type { Image } from '../openstack/images.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
-import { durationText, minuteText } from './format.ts';
+import { durationText } from './format.ts';
 import { type AuditedSeries, type Copied, LATE } from './model.ts';
 import { type Census, census } from './server-count.ts';
-
-const MOST_NAMED = 5;
 
 /** Where the copies of some regions lie, of all where none is named; each is only read. */
 export interface ReadableCopies {
@@ -22,7 +21,7 @@ export interface ReadableCopies {
 }
 
 /** A policy's newest good copy of each series; or why they are not known. */
-export type Copies = { of(policy: string): Promise<CheckedCopy[]> } | { problem: string };
+export type Copies = { of(policy: string): Promise<CheckedCopy[]> } | { problem: Reason };
 
 /** Manifests that are read at the same time. */
 const AT_ONCE = 8;
@@ -32,7 +31,7 @@ export async function listCopies(
   places: readonly ReadableCopies[] | undefined,
   place: Omit<Place, 'policy'>,
 ): Promise<Copies> {
-  if (!places) return { problem: 'offsite: there is no bucket for the copies: set custom.copiesBucket' };
+  if (!places) return { problem: { code: 'POLICY_COPIES_WITHOUT_BUCKET' } };
   try {
     const listed = await pMap(places, async ({ store, region }) => ({
       store,
@@ -55,8 +54,13 @@ export async function listCopies(
     };
   } catch (error) {
     if (!isBucketError(error)) throw error;
-    return { problem: `offsite: the copies can't be listed: ${error.message}` };
+    return { problem: copiesUnreadable(error) };
   }
+}
+
+/** Why the copies of a policy are not known. */
+export function copiesUnreadable({ code: error, message }: BucketError): Reason {
+  return { code: 'POLICY_COPIES_UNREADABLE', error, message };
 }
 
 async function newestGoodOf(
@@ -101,30 +105,27 @@ export function copiedOf(
   };
 }
 
-/** "newest copy of 2026-11-24 00:00, 9 hours old" */
-export function copyText({ newest, ageSeconds = 0 }: Copied): string {
-  return newest
-    ? `newest copy of ${minuteText(newest)}, ${durationText(ageSeconds * 1000)} old`
-    : 'no copy yet';
-}
-
 /** How many servers have a copy, and whose is the oldest. */
 export function copiedServers(all: readonly AuditedSeries[]): Census {
   return census(all, ({ copied }) => copied && (copied.newest ?? null));
 }
 
-/** Whose copies do not keep up, in a line: with many servers they are all behind for the same reason. */
-export function behindText(behind: readonly AuditedSeries[]): string {
-  const names = behind
-    .slice(0, MOST_NAMED)
-    .map(({ name, server, policy }) => `${name || server} (${policy})`);
-  const more = behind.length > names.length ? ` and ${behind.length - names.length} more` : '';
-  return `copies are behind: ${names.join(', ')}${more}`;
+/** A series whose copies do not keep up. */
+export function seriesBehind({ name, server, region, policy, copied }: AuditedSeries): Reason {
+  const { newest, ageSeconds } = copied ?? {};
+  return {
+    code: 'SERIES_BEHIND',
+    server: name || server,
+    where: region,
+    policy,
+    ...(newest === undefined ? {} : { newest }),
+    ...(ageSeconds === undefined ? {} : { ageSeconds }),
+  };
 }
 
-/** The series whose copies do not keep up. */
-export function behindWithCopies(all: readonly AuditedSeries[]): AuditedSeries[] {
-  return all.filter(({ copied }) => copied?.behind);
+/** "copy 3 days old" */
+export function copyNote({ newest, ageSeconds = 0 }: Copied): string {
+  return newest ? `copy ${durationText(1000 * ageSeconds)} old` : 'no copy';
 }
 
 function bySlot(a: { slot: Date }, b: { slot: Date }): number {

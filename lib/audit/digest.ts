@@ -1,10 +1,12 @@
 import type { Report } from '../reporting/report.ts';
-import { behindWithCopies, copiedServers, copyText } from './copied.ts';
+import { findingText, sentenceOf } from '../reporting/sentences.ts';
+import { copiedServers } from './copied.ts';
 import { cleanText, counted, durationText, minuteText, sizeText } from './format.ts';
-import type { Audit, AuditedSeries } from './model.ts';
-import { failedDrillText, hasFailedDrill, provenServers } from './proof.ts';
-import { lateText, sentence, TROUBLES, worstFirst } from './sentence.ts';
+import type { Audit } from './model.ts';
+import { provenServers } from './proof.ts';
+import { sentence, worstFirst } from './sentence.ts';
 import type { Census } from './server-count.ts';
+import { SERIES_TROUBLES } from './troubles.ts';
 
 const MOST_LINES = 20;
 const LONGEST_SUBJECT = 100;
@@ -29,11 +31,16 @@ export function digest(
   runs: readonly Report[],
   links: { signed: string; console: string; hours: number } | undefined,
 ): Digest {
-  const late = audit.series.filter(({ state }) => state === 'late' || state === 'never');
-  const failedDrills = audit.series.filter(hasFailedDrill);
-  const behind = behindWithCopies(audit.series);
+  const series = audit.series.toSorted(worstFirst);
+  const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: told }) =>
+    told
+      ? [{ title: told.title, lines: series.filter(isIn).map((one) => sentenceOf(told.reasonOf(one))) }]
+      : [],
+  ).filter(({ lines }) => lines.length > 0);
   const failures = [...new Set(runs.flatMap(failuresOf))];
-  const problems = audit.policies.flatMap(({ policy, problems: own }) => own.map((p) => `${policy}: ${p}`));
+  const problems = audit.policies.flatMap(({ policy, problems: own }) =>
+    own.map((problem) => `${policy}: ${sentenceOf(problem)}`),
+  );
   const headline = sentence(audit);
   const total = (job: Report['job'], outcome: 'taken' | 'deleted' | 'copied') =>
     runs.reduce((sum, run) => sum + (run.job === job ? (run.totals[outcome] ?? 0) : 0), 0);
@@ -43,10 +50,8 @@ export function digest(
     `${headline}.`,
     `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.`,
     section('Failed', failures),
-    section('Late', late.sort(worstFirst).map(lateLine)),
-    section('Drills that failed', failedDrills.map(failedDrillText)),
-    section('Copies that are behind', behind.map(behindLine)),
-    section('To be looked at', [...problems, ...audit.warnings]),
+    ...troubles.map(({ title, lines }) => section(title, lines)),
+    section('To be looked at', [...problems, ...audit.warnings.map(findingText)]),
     section(
       'Not covered by any policy',
       audit.uncovered.map(({ name, region }) => `${name} in ${region}`),
@@ -61,7 +66,7 @@ export function digest(
   return {
     subject: ascii(`Autosnap ${audit.owner}: ${headline}`).slice(0, LONGEST_SUBJECT),
     text: text.filter(Boolean).join('\n\n'),
-    good: failures.length + late.length + failedDrills.length + behind.length + problems.length === 0,
+    good: failures.length + troubles.length + problems.length === 0,
   };
 }
 
@@ -89,14 +94,6 @@ function failuresOf({ job, policy, account, accounts, failures, entries }: Repor
   ];
 }
 
-function lateLine(series: AuditedSeries): string {
-  const { name, server, region, policy, newestGood, trouble } = series;
-  const state = newestGood
-    ? `${lateText(series)}; the newest good snapshot is of ${minuteText(newestGood)}`
-    : `${trouble ? `${TROUBLES[trouble]}; ` : ''}there is no good snapshot`;
-  return `${name || server} in ${region}, ${policy}: ${state}`;
-}
-
 /** "Copied: 5 of 7 servers; the oldest is that of web-1, 3 days". Nothing where it is asked of no server. */
 function censusLine(what: string, { count, holding, oldest }: Census, at: string): string | undefined {
   if (count === 0) return undefined;
@@ -115,10 +112,6 @@ function copiesLine({ at, series }: Audit): string | undefined {
   const line = censusLine('Copied', copiedServers(series), at);
   const never = series.filter(({ copied }) => copied?.obstacle).length;
   return line && `${line}${never > 0 ? `; ${never} can't be` : ''}.`;
-}
-
-function behindLine({ name, server, region, policy, copied }: AuditedSeries): string {
-  return `${name || server} in ${region}, ${policy}: ${copyText(copied!)}`;
 }
 
 function deletedLines({ job, entries }: Report): string[] {

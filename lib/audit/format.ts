@@ -40,3 +40,10 @@ export function cleanText(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is meant
   return text.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
 }
+
+/** "newest copy of 2026-11-24 00:00, 9 hours old" */
+export function copyText({ newest, ageSeconds = 0 }: { newest?: string; ageSeconds?: number }): string {
+  return newest
+    ? `newest copy of ${minuteText(newest)}, ${durationText(ageSeconds * 1000)} old`
+    : 'no copy yet';
+}

@@ -3,6 +3,7 @@ import { METRICS_NAMESPACE } from '../reporting/metrics.ts';
 import { type Audit, type AuditedSeries, LATE } from './model.ts';
 import { hasFailedDrill } from './proof.ts';
 import { isExpected } from './sentence.ts';
+import { troublesIn } from './troubles.ts';
 
 /** Each is paid for by the hour, so that there are none on a good day. */
 const MOST_SERVERS = 10;
@@ -13,8 +14,8 @@ const MOST_SERVERS = 10;
  * highest; NewestGoodAge (seconds), likewise; Good, Pending, Failed and Stuck, how many there are; StorageBytes; and
  * NothingSelected, 1 where a selector matches no server; and where there are drills, ProvenAge (seconds), how long ago a
  * server was last proven, or since when it could have been, of the server where it is longest, and DrillsFailed,
- * the servers whose last drill failed. Troubles counts the kinds of trouble that the policy is in: late, failed or stuck
- * snapshots, failed drills, a selector that matches no server, and runs that are missing. A policy of which not all could be read has none: missing is
+ * the servers whose last drill failed. Troubles counts the kinds of trouble that the policy is in; see
+ * troubles.ts. A policy of which not all could be read has none: missing is
  * bad. With `account` besides, of a policy with several: Overdue. With `service`, `policy` and `server` (its name): Overdue and NewestGoodAge of the servers that are late, the
  * ten most overdue of them.
  */
@@ -57,17 +58,8 @@ export function publishMetrics(audit: Audit): void {
       const drilled = series.filter((s) => s.proof && isExpected(s));
       const ages = drilled.flatMap(({ proof }) => proof?.unprovenSeconds ?? []);
       if (ages.length > 0) metrics.addMetric('ProvenAge', MetricUnit.Seconds, Math.max(...ages));
-      const drillsFailed = drilled.filter(hasFailedDrill).length;
-      if (drilled.length > 0) count('DrillsFailed', drillsFailed);
-      const troubles = [
-        series.some(({ overdue = 0 }) => overdue >= LATE),
-        sum('failed') > 0,
-        sum('stuck') > 0,
-        drillsFailed > 0,
-        its.some((p) => p.nothingSelected),
-        its.some(({ missing = [] }) => missing.length > 0),
-      ];
-      count('Troubles', troubles.filter(Boolean).length);
+      if (drilled.length > 0) count('DrillsFailed', drilled.filter(hasFailedDrill).length);
+      count('Troubles', troublesIn(its, series).length);
     });
   }
   const worst = audit.series

@@ -1,4 +1,4 @@
-import type { Reason } from '../reporting/reasons.ts';
+import type { Finding, Reason } from '../reporting/reasons.ts';
 
 // What the audit knows, as the report page, the digest and the metrics take it.
 
@@ -17,7 +17,7 @@ export interface AuditedPolicy {
   /** What can't be read of what it means: the whole account, or these regions. */
   unreadable?: 'account' | string[];
   /** What would make its runs fail, or do less than it says. */
-  problems: string[];
+  problems: Reason[];
 }
 
 /** How well a deployment's servers are protected at a moment. Times are ISO, in UTC. */
@@ -29,7 +29,7 @@ export interface Audit {
   series: AuditedSeries[];
   /** Servers that no policy selects. */
   uncovered: { account: string; region: string; server: string; name: string }[];
-  warnings: string[];
+  warnings: Finding[];
   /** What all the snapshots take up. */
   bytes: number;
   /** What that costs a month, where the price of a gigabyte is known. */
@@ -51,7 +51,7 @@ export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released
  * Why a series is late or never, whatever its age: its policy's schedule has ended; or nobody knows whether its server is
  * there, because the listing lacks it, and the cloud does not answer for it.
  */
-export type Trouble = 'schedule-ended' | 'server-unreadable';
+export type LateCause = Reason<'SERIES_SCHEDULE_ENDED' | 'SERIES_SERVER_UNCERTAIN'>;
 
 /** One snapshot, as the report page shows it. Times are ISO, in UTC. */
 export interface AuditedSnapshot {
@@ -79,7 +79,7 @@ export interface AuditedSeries {
   name: string;
   policy: string;
   state: SeriesState;
-  trouble?: Trouble;
+  cause?: LateCause;
   newestGood?: string;
   ageSeconds?: number;
   /** The age in intervals of the schedule: {@link LATE} is late. Absent where nothing is expected any more. */

@@ -14,8 +14,8 @@ import { notices } from './page/notices.ts';
 import { stateIcon, tabIcon } from './page/row.ts';
 import { axis, scaleOf } from './page/scale.ts';
 import { STYLE } from './page/style.ts';
-import { hasFailedDrill } from './proof.ts';
 import { sentence, standings } from './sentence.ts';
+import { SERIES_TROUBLES } from './troubles.ts';
 
 const SCRIPT = `(${client})()`;
 
@@ -92,7 +92,7 @@ function worstState(audit: Audit) {
   const worst = standings(audit)[0]?.state ?? 'never';
   const troubled =
     audit.policies.some(({ problems }) => problems.length > 0) ||
-    audit.series.some((one) => hasFailedDrill(one) || one.copied?.behind);
+    SERIES_TROUBLES.some(({ isIn, noticesOf }) => noticesOf && audit.series.some(isIn));
   return troubled && worst !== 'never' ? 'late' : worst;
 }
 

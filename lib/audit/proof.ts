@@ -1,7 +1,7 @@
 import { isoSeconds } from '../config/dates.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
-import { minuteText } from './format.ts';
 import type { AuditedSeries, Proof } from './model.ts';
 import { isExpected } from './sentence.ts';
 import { type Census, census } from './server-count.ts';
@@ -31,12 +31,12 @@ export function hasFailedDrill(series: AuditedSeries): boolean {
   return series.proof?.failed !== undefined && isExpected(series);
 }
 
-/** A server's last drill, which failed, in a line. */
-export function failedDrillText({ name, region, policy, proof, snapshots }: AuditedSeries): string {
+/** A series whose last drill failed. */
+export function drillFailed({ name, region, policy, proof, snapshots }: AuditedSeries): Reason {
   const { failed = '', proven } = proof ?? {};
   const slot = snapshots.find(({ unproven }) => unproven === failed)?.slot ?? '';
-  const before = proven ? `one passed ${minuteText(proven)}` : 'none has passed';
-  return `${name} in ${region}, ${policy}: the snapshot of ${minuteText(slot)} failed its drill ${minuteText(failed)}; ${before}`;
+  const before = proven === undefined ? {} : { proven };
+  return { code: 'SERIES_DRILL_FAILED', name, where: region, policy, slot, failed, ...before };
 }
 
 function latest(times: Date[]): Date | undefined {

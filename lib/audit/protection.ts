@@ -4,17 +4,17 @@ import { intervalMs } from '../config/schedule.ts';
 import type { CheckedCopy } from '../offsite/check.ts';
 import type { Copier } from '../offsite/copy.ts';
 import { bareServer, type Server } from '../openstack/compute.ts';
-import { findingText } from '../reporting/sentences.ts';
+import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup, type SeriesPlan } from '../snapshots/cleanup-plan.ts';
-import { isStuck, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import { isSnapshot, isStuck, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import type { RegionSurvey, UnsureServer } from '../snapshots/region-inventory.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
 import { copiedOf } from './copied.ts';
 import { type Foresight, foresight } from './forecast.ts';
-import { type AuditedSeries, type AuditedSnapshot, LATE, type Trouble } from './model.ts';
+import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
 import { proofOf } from './proof.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -22,7 +22,7 @@ const DAY_MS = 24 * 3_600_000;
 /** What one policy protects in one region. */
 export interface RegionProtection {
   series: AuditedSeries[];
-  warnings: string[];
+  warnings: Finding[];
 }
 
 /**
@@ -88,7 +88,10 @@ export function protectionOf(
       ...(grows
         ? { ...expected(server, shown.newestGood, policy, now), gaps: foreseen?.gaps ?? [] }
         : isDoubtful
-          ? { ...expected(standIn, shown.newestGood, policy, now), ...inTrouble('server-unreadable', shown) }
+          ? {
+              ...expected(standIn, shown.newestGood, policy, now),
+              ...lateBecause({ code: 'SERIES_SERVER_UNCERTAIN' }, shown),
+            }
           : { state: surveyed.gone.has(id) ? 'orphaned' : 'released' }),
       ...(proof ? { proof } : {}),
       ...notRotating(snapshots, overstaying),
@@ -120,7 +123,7 @@ export function protectionOf(
         }),
       ),
     ],
-    warnings: [...stalled(plan.series, overstaying), ...plan.warnings.map(findingText)],
+    warnings: [...stalled(plan.series, overstaying), ...plan.warnings],
   };
 }
 
@@ -138,7 +141,7 @@ function standIns(
   if (here.length === 0) return new Map();
   const snapshots = images
     .map((image) => read(image, volumeSnapshots))
-    .filter((one) => typeof one === 'object')
+    .filter(isSnapshot)
     .filter((one) => one.policy === policy)
     .sort((a, b) => b.slot.getTime() - a.slot.getTime());
   return new Map(
@@ -181,14 +184,11 @@ function notRotating(
   return n > 0 ? { notRotating: n } : {};
 }
 
-function stalled(series: readonly SeriesPlan[], overstaying: ReadonlySet<string>): string[] {
-  return series.flatMap(({ region, server, name, policy, items }) => {
-    const ids = items.map(({ snapshot }) => snapshot.id).filter((id) => overstaying.has(id));
-    const all = `${ids.length === 1 ? 'a snapshot' : `${ids.length} snapshots`} of ${name || server}`;
-    return ids.length > 0
-      ? [
-          `${region}: the series ${policy} of ${name || server} is not rotating: no rule keeps ${all}, and two cleanups have not deleted them: ${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ' …' : ''}; the report of its cleanup says why`,
-        ]
+function stalled(series: readonly SeriesPlan[], overstaying: ReadonlySet<string>): Finding[] {
+  return series.flatMap(({ region, server, name, policy, items }): Finding[] => {
+    const images = items.map(({ snapshot }) => snapshot.id).filter((id) => overstaying.has(id));
+    return images.length > 0
+      ? [{ code: 'SERIES_NOT_ROTATING', region, server: name || server, policy, images }]
       : [];
   });
 }
@@ -244,11 +244,11 @@ function verdictOn(snapshot: Snapshot): Pick<AuditedSnapshot, 'proven' | 'unprov
   return drilled ? { unproven: isoSeconds(drilled) } : {};
 }
 
-function inTrouble(
-  trouble: Trouble,
+function lateBecause(
+  cause: LateCause,
   { newestGood }: { newestGood?: string | undefined },
-): Pick<AuditedSeries, 'state' | 'trouble'> {
-  return { state: newestGood ? 'late' : 'never', trouble };
+): Pick<AuditedSeries, 'state' | 'cause'> {
+  return { state: newestGood ? 'late' : 'never', cause };
 }
 
 /**
@@ -260,9 +260,9 @@ function expected(
   newestGood: string | undefined,
   { schedule }: Policy,
   now: Date,
-): Pick<AuditedSeries, 'state' | 'trouble' | 'overdue' | 'nextRun'> {
+): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'nextRun'> {
   const next = schedule.next(now);
-  if (!next) return inTrouble('schedule-ended', { newestGood });
+  if (!next) return lateBecause({ code: 'SERIES_SCHEDULE_ENDED' }, { newestGood });
   const nextRun = { nextRun: isoSeconds(next) };
   const since = newestGood ? new Date(newestGood) : server.createdAt;
   const interval = since && intervalMs(schedule, since);

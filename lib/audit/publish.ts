@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { problemsOf, strict } from '../config/schema.ts';
 import { Refusal } from '../config/validation-error.ts';
 import { publish } from '../reporting/alerts.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import { LINK_HOURS, type Store } from '../reporting/report-store.ts';
 import { digest } from './digest.ts';
 import { publishMetrics } from './metrics.ts';
@@ -39,6 +40,9 @@ interface Outlets {
   topic: string | undefined;
 }
 
+/** What may fail in publishing an audit. */
+type Unpublished = 'PAGE_NOT_WRITTEN' | 'REPORTS_UNREADABLE' | 'PAGE_WITHOUT_LINK' | 'DIGEST_NOT_SENT';
+
 /**
  * Makes an audit known: as metrics, as the report page, and as the digest when it is due. One that fails stops no
  * other.
@@ -49,26 +53,26 @@ export async function publishAudit(
   audit: Audit,
   { store, topic }: Outlets,
   { digest: when, now }: { digest: When; now: Date },
-): Promise<string[]> {
-  const failures: string[] = [];
-  const attempt = async <T>(what: string, work: () => Promise<T>): Promise<T | undefined> => {
+): Promise<Reason[]> {
+  const failures: Reason[] = [];
+  const attempt = async <T>(code: Unpublished, work: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await work();
     } catch (error) {
-      failures.push(`${what}: ${(error as Error).message}`);
+      failures.push({ code, message: (error as Error).message });
       return undefined;
     }
   };
   publishMetrics(audit);
-  await attempt('the report page was not written', async () => store?.putPage(reportPage(audit)));
+  await attempt('PAGE_NOT_WRITTEN', async () => store?.putPage(reportPage(audit)));
   if (when === 'never' || !topic) return failures;
 
   const since = new Date(now.getTime() - DAY_MS);
-  const runs = await attempt("the day's reports can't be read", async () => store?.runsSince(since, now));
-  const links = await attempt('the report page has no link', async () => store?.pageLinks());
+  const runs = await attempt('REPORTS_UNREADABLE', async () => store?.runsSince(since, now));
+  const links = await attempt('PAGE_WITHOUT_LINK', async () => store?.pageLinks());
   const { good, ...message } = digest(audit, runs ?? [], links && { ...links, hours: LINK_HOURS });
   if (when === 'always' || !good || failures.length > 0) {
-    await attempt('the digest was not sent', () => publish(topic, message));
+    await attempt('DIGEST_NOT_SENT', () => publish(topic, message));
   }
   return failures;
 }

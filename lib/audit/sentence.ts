@@ -1,5 +1,7 @@
+import type { Reason } from '../reporting/reasons.ts';
+import { sentenceOf } from '../reporting/sentences.ts';
 import { cleanText, durationText } from './format.ts';
-import type { Audit, AuditedSeries, SeriesState, Trouble } from './model.ts';
+import type { Audit, AuditedSeries, SeriesState } from './model.ts';
 
 /** Nova allows names of 255 characters. */
 const LONGEST_NAME = 40;
@@ -56,15 +58,23 @@ export function latenessMs({ ageSeconds = 0, overdue = 0 }: AuditedSeries): numb
   return overdue > 1 ? 1000 * ageSeconds * (1 - 1 / overdue) : 0;
 }
 
-/** How each trouble is called on the page, in the digest and in the sentence. */
-export const TROUBLES: Record<Trouble, string> = {
-  'schedule-ended': 'the schedule has ended',
-  'server-unreadable': "whether it is there can't be told",
-};
-
 /** What is wrong with a late series: "3 days late". */
 export function lateText(series: AuditedSeries): string {
-  return series.trouble ? TROUBLES[series.trouble] : `${durationText(latenessMs(series))} late`;
+  return series.cause ? sentenceOf(series.cause) : `${durationText(latenessMs(series))} late`;
+}
+
+/** A series that is late, or has no good snapshot. */
+export function seriesLate(series: AuditedSeries): Reason {
+  const { name, server, region, policy, newestGood, cause } = series;
+  return {
+    code: 'SERIES_LATE',
+    server: name || server,
+    where: region,
+    policy,
+    ...(newestGood === undefined ? {} : { newestGood }),
+    lateMs: latenessMs(series),
+    ...(cause ? { cause } : {}),
+  };
 }
 
 /** A name as it may stand in a sentence. */
@@ -86,7 +96,7 @@ export function worstFirst(a: AuditedSeries, b: AuditedSeries): number {
 
 function troubleText(series: AuditedSeries): string {
   const name = shortName(series.name || `server ${series.server}`);
-  if (series.trouble) return `${name}: ${TROUBLES[series.trouble]}`;
+  if (series.cause) return `${name}: ${sentenceOf(series.cause)}`;
   return series.state === 'late' ? `${name} is ${lateText(series)}` : `${name} has no good snapshot`;
 }
 

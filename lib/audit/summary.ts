@@ -1,48 +1,61 @@
-import { behindWithCopies } from './copied.ts';
+import { countsOf, type Reason, type ReasonCode } from '../reporting/reasons.ts';
+import { findingText, reported, sentenceOf } from '../reporting/sentences.ts';
 import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
-import { hasFailedDrill } from './proof.ts';
 import { sentence } from './sentence.ts';
+import { type ListedTrouble, SERIES_TROUBLES } from './troubles.ts';
 
 const MOST_SERIES = 100;
 
-/** What an audit has found, small enough to be logged and returned; the report page has all of it. */
-export interface AuditSummary extends Pick<Audit, 'owner' | 'at' | 'uncovered' | 'warnings' | 'bytes'> {
-  job: 'audit';
-  sentence: string;
-  policies: AuditedPolicy[];
-  /** The series that are late or have no good snapshot, without their snapshots. */
-  late: Omit<AuditedSeries, 'snapshots'>[];
-  orphaned: Omit<AuditedSeries, 'snapshots'>[];
-  /** The series whose last drill failed. */
-  unproven: Omit<AuditedSeries, 'snapshots'>[];
-  /** The series whose copies do not keep up. */
-  behind: Omit<AuditedSeries, 'snapshots'>[];
-  /** The series of which snapshots stay that no rule keeps, although cleanups should have deleted them. */
-  notRotating: Omit<AuditedSeries, 'snapshots'>[];
-  /** What kept the audit itself from being published. */
-  failures: string[];
+type Brief = Omit<AuditedSeries, 'snapshots'>;
+
+/** A policy, with the codes of its problems to filter by, and the problems in words. */
+interface PolicySummary extends Omit<AuditedPolicy, 'problems'> {
+  codes: ReasonCode[];
+  problems: string[];
 }
 
-export function summaryOf(audit: Audit, failures: string[]): AuditSummary {
+/**
+ * What an audit has found, small enough to be logged and returned; the report page has all of it. The series that are in
+ * trouble are listed by its kind, without their snapshots: see troubles.ts.
+ */
+export interface AuditSummary
+  extends Pick<Audit, 'owner' | 'at' | 'uncovered' | 'bytes'>,
+    Record<ListedTrouble, Brief[]> {
+  job: 'audit';
+  sentence: string;
+  policies: PolicySummary[];
+  orphaned: Brief[];
+  warnings: string[];
+  /** What kept the audit itself from being published. */
+  failures: string[];
+  /** How many of each code: of problems, warnings and failures, those that were left out as well. */
+  codes: Partial<Record<ReasonCode, number>>;
+}
+
+export function summaryOf(audit: Audit, failures: readonly Reason[]): AuditSummary {
   const { owner, at, policies, series, uncovered, warnings, bytes } = audit;
   const brief = (some: AuditedSeries[]) =>
     some.slice(0, MOST_SERIES).map(({ snapshots: _, ...rest }) => rest);
-  const having = (...states: AuditedSeries['state'][]) =>
-    brief(series.filter(({ state }) => states.includes(state)));
+  const lists = SERIES_TROUBLES.filter(({ isListed }) => isListed).map(({ name, isIn }) => [
+    name,
+    brief(series.filter(isIn)),
+  ]);
+  const byTrouble: Record<ListedTrouble, Brief[]> = Object.fromEntries(lists);
   return {
     job: 'audit',
     owner,
     at,
     sentence: sentence(audit),
-    policies,
-    late: having('late', 'never'),
-    orphaned: having('orphaned'),
-    unproven: brief(series.filter(hasFailedDrill)),
-    behind: brief(behindWithCopies(series)),
-    notRotating: brief(series.filter((one) => one.notRotating)),
+    policies: policies.map(({ problems, ...policy }) => {
+      const { codes, reasons } = reported(problems);
+      return { ...policy, codes, problems: reasons };
+    }),
+    ...byTrouble,
+    orphaned: brief(series.filter(({ state }) => state === 'orphaned')),
     uncovered: uncovered.slice(0, MOST_SERIES),
-    warnings: warnings.slice(0, MOST_SERIES),
+    warnings: warnings.slice(0, MOST_SERIES).map(findingText),
     bytes,
-    failures,
+    failures: failures.map(sentenceOf),
+    codes: countsOf([...policies.flatMap(({ problems }) => problems), ...warnings, ...failures]),
   };
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { parseDate } from './dates.ts';
+import { eachPeriod, KEEP_RULES } from './keep-rules.ts';
 import { parseSchedule } from './schedule.ts';
 import { anyOf, field, problemsOf, quotable, recordOf, strict } from './schema.ts';
 import { Refusal } from './validation-error.ts';
@@ -122,23 +123,13 @@ const Keep = anyOf(
       1,
     ),
     last: v.optional(field('How many of the newest snapshots to keep.', count)),
-    hourly: v.optional(
-      field('The newest snapshot of each of the latest so many hours that have one.', count),
-    ),
-    daily: v.optional(field('The newest snapshot of each of the latest so many days that have one.', count)),
-    weekly: v.optional(
-      field('The newest snapshot of each of the latest so many ISO weeks that have one.', count),
-    ),
-    monthly: v.optional(
-      field('The newest snapshot of each of the latest so many months that have one.', count),
-    ),
-    yearly: v.optional(
-      field('The newest snapshot of each of the latest so many years that have one.', count),
+    ...eachPeriod((_, plural) =>
+      v.optional(field(`The newest snapshot of each of the latest so many ${plural} that have one.`, count)),
     ),
     within: v.optional(field('All snapshots that are younger than this.', duration)),
   }),
-  ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly', 'within'],
-  'must have a rule: last, hourly, daily, weekly, monthly, yearly or within (atLeast is only the floor)',
+  KEEP_RULES,
+  `must have a rule: ${KEEP_RULES.slice(0, -1).join(', ')} or ${KEEP_RULES.at(-1)} (atLeast is only the floor)`,
 );
 
 const BYTE_UNITS: Record<string, number> = { MB: 1e6, GB: 1e9, TB: 1e12 };

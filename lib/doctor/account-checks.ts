@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { isNamesake } from '../config/environment.ts';
 import { separateThrowAways } from '../drill/ownership.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
-import { explain, isCloudError } from '../openstack/errors.ts';
+import { factsOf, isCloudError } from '../openstack/errors.ts';
 import type { Credentials } from '../openstack/identity.ts';
 import { type Image, listImages } from '../openstack/images.ts';
 import { imageMetadataLimit } from '../openstack/quota.ts';
@@ -17,12 +17,6 @@ import { type Finding, fail, pass, warn } from './diagnosis.ts';
 
 const CLOCKS_MAY_DIFFER_MS = 120_000;
 
-const FORMS: Record<Credentials['kind'], string> = {
-  rackspace: 'a Rackspace API key',
-  password: 'a Keystone password',
-  applicationCredential: 'a Keystone application credential',
-};
-
 /** How the accounts are reached. */
 export interface Access {
   /** Reads the secret of an account. */
@@ -35,63 +29,52 @@ type Examination<T = void> = AsyncGenerator<Finding, T>;
 
 /** Whether an account's secret can be read and the cloud accepts it, and what its user may do there. */
 export async function* checkLogin(account: string, access: Access): Examination<Session | undefined> {
-  let form: string;
+  let credentials: Credentials;
   try {
-    const { kind, authUrl } = await access.credentials(account);
-    form = `${FORMS[kind]} for ${authUrl}`;
+    credentials = await access.credentials(account);
   } catch (error) {
-    yield fail('secret', (error as Error).message);
+    yield fail('secret', { code: 'SECRET_UNREADABLE', message: (error as Error).message });
     return undefined;
   }
-  yield pass('secret', form);
+  const { kind: form, authUrl } = credentials;
+  yield pass('secret', { code: 'SECRET_READ', form, authUrl });
 
   let session: Session;
   try {
     session = await access.login(account);
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    yield fail('login', error.message);
+    yield fail('login', { code: 'LOGIN_REFUSED', error: error.code, message: error.message });
     return undefined;
   }
   const { projectId, regions, clockAheadMs } = session;
   if (regions.length === 0) {
-    yield fail(
-      'login',
-      `project ${projectId} has no region with both servers and images`,
-      'Put the credentials of another user or project into the secret.',
-    );
+    yield fail('login', { code: 'LOGIN_WITHOUT_REGIONS', project: projectId });
     return undefined;
   }
-  yield pass('login', `project ${projectId} in ${regions.join(', ')}`);
+  yield pass('login', { code: 'LOGGED_IN', project: projectId, regions });
   yield checkRights(session);
   if (clockAheadMs !== undefined) yield checkClock(clockAheadMs);
   return session;
 }
 
 function checkRights(session: Session): Finding {
-  const { provider, roles } = session;
-  const needed = provider === 'rackspace' ? 'nova:admin and cloudImages:admin' : 'a role such as member';
-  const its = roles?.length ? `are ${[...roles].sort().join(', ')}` : 'are not shown';
-  const may = mayWriteImages(session);
-  if (may) return pass('rights', `the user's roles ${its}: it may make and delete images`);
-  return may === undefined
-    ? warn(
-        'rights',
-        `the user's roles ${its}: whether it may make and delete images can't be told`,
-        `It needs ${needed}.`,
-      )
-    : fail('rights', `the user's roles ${its}: it may not make or delete images`, `Give it ${needed}.`);
+  const { provider, roles = [] } = session;
+  const rights = { roles: [...roles].sort(), provider };
+  switch (mayWriteImages(session)) {
+    case true:
+      return pass('rights', { code: 'RIGHTS_SUFFICIENT', ...rights });
+    case false:
+      return fail('rights', { code: 'RIGHTS_MISSING', ...rights });
+    default:
+      return warn('rights', { code: 'RIGHTS_UNKNOWN', ...rights });
+  }
 }
 
 function checkClock(aheadMs: number): Finding {
+  if (Math.abs(aheadMs) <= CLOCKS_MAY_DIFFER_MS) return pass('clock', { code: 'CLOCKS_AGREE' });
   const minutes = Math.round(Math.abs(aheadMs) / 60_000);
-  return Math.abs(aheadMs) > CLOCKS_MAY_DIFFER_MS
-    ? warn(
-        'clock',
-        `the cloud's is ${minutes} minutes ${aheadMs > 0 ? 'ahead of' : 'behind'} the one here`,
-        'The age of an image is judged by both: correct the one that is wrong.',
-      )
-    : pass('clock', "the cloud's agrees with the one here");
+  return warn('clock', { code: 'CLOCKS_DIFFER', minutes, cloudIs: aheadMs > 0 ? 'ahead' : 'behind' });
 }
 
 interface Wanted extends Pick<Run, 'owner' | 'defaultOwner' | 'now'> {
@@ -132,19 +115,22 @@ async function listRegion(
     const needed = Object.keys(markerOf({ owner, policy: '', server: '', slot: now })).length;
     const finding =
       limit < needed
-        ? fail(
-            'region',
-            `${region}: an image takes ${limit} metadata at most, a snapshot has ${needed}`,
-            'Ask the cloud for a higher limit (maxImageMeta), or leave the region out of regions.',
-          )
-        : pass(
-            'region',
-            `${region}: servers ${servers.length}, images ${images.length}, of these ${ours} by ${owner}`,
-          );
+        ? fail('region', { code: 'REGION_WITHOUT_METADATA', where: region, limit, needed })
+        : pass('region', {
+            code: 'REGION_LISTED',
+            where: region,
+            servers: servers.length,
+            images: images.length,
+            ours,
+            owner,
+          });
     return { region, servers, findings: [finding, ...namesakes(region, images, owner, defaultOwner)] };
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    return { region, findings: [fail('region', `${region}: ${explain(error)}`)] };
+    return {
+      region,
+      findings: [fail('region', { code: 'REGION_NOT_LISTED', where: region, ...factsOf(error) })],
+    };
   }
 }
 
@@ -160,21 +146,20 @@ function namesakes(
 ): Finding[] {
   const others = Map.groupBy(images, ({ properties }) => properties.autosnap_owner ?? '');
   others.delete(owner);
-  return [...others].flatMap(([other, { length }]) => {
-    if (!defaultOwner || !isNamesake(other, defaultOwner)) return [];
-    const [what, remedy] =
-      other === defaultOwner
-        ? [
-            'the owner of this deployment without custom.owner',
-            'Take custom.owner out again if it was set by mistake; else delete these images by hand once they are no longer needed.',
-          ]
-        : [
-            'an owner of the same service and stage',
-            'If that deployment has moved here, or this one had that owner before, set custom.owner to it and deploy again.',
-          ];
-    const detail = `${region}: images of ${other} (${length}), ${what}: ${owner} neither counts nor rotates them`;
-    return [warn('owner', detail, remedy)];
-  });
+  return [...others].flatMap(([other, { length: count }]) =>
+    defaultOwner && isNamesake(other, defaultOwner)
+      ? [
+          warn('owner', {
+            code: 'OWNER_OF_SAME_NAME',
+            where: region,
+            count,
+            other,
+            owner,
+            isDefault: other === defaultOwner,
+          }),
+        ]
+      : [],
+  );
 }
 
 /**
@@ -190,14 +175,10 @@ export async function* checkVolumes(session: Session, servers: readonly Server[]
   yield* await pMap(regions, async (region) => {
     try {
       const { length } = await listVolumeSnapshots(session, region);
-      return pass('volumes', `${region}: ${length} volume snapshots`);
+      return pass('volumes', { code: 'VOLUMES_LISTED', where: region, count: length });
     } catch (error) {
       if (!isCloudError(error)) throw error;
-      return fail(
-        'volumes',
-        `${region}: without volume snapshots nothing would be deleted there: ${explain(error)}`,
-        'Give the user access to block storage, or take the servers on volumes out with servers.except.',
-      );
+      return fail('volumes', { code: 'VOLUMES_NOT_LISTED', where: region, ...factsOf(error) });
     }
   });
 }

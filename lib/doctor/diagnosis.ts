@@ -1,3 +1,6 @@
+import type { Reason, ReasonCode } from '../reporting/reasons.ts';
+import { remedyOf, sentenceOf } from '../reporting/sentences.ts';
+
 /** What was looked at: of an account first, then of a policy, by the name of its field. */
 type Subject =
   | 'secret'
@@ -22,29 +25,39 @@ export interface Finding {
    * look at it.
    */
   verdict: 'pass' | 'warn' | 'fail';
-  detail: string;
-  remedy?: string;
+  reason: Reason;
 }
 
-/** Findings of each verdict: `pass('login', 'project 123456 in DFW')`. */
+/** Findings of each verdict: `pass('clock', { code: 'CLOCKS_AGREE' })`. */
 export const pass = finding('pass');
 export const warn = finding('warn');
 export const fail = finding('fail');
 
 function finding(verdict: Finding['verdict']) {
-  return (check: Subject, detail: string, remedy?: string): Finding => ({
-    check,
-    verdict,
-    detail,
-    ...(remedy ? { remedy } : {}),
-  });
+  return (check: Subject, reason: Reason): Finding => ({ check, verdict, reason });
 }
 
-/** A finding, and about what it is. */
-export interface Check extends Finding {
+/** A finding as the diagnosis has it: the code to filter by, and what was found and what to do in words. */
+export interface Check extends Pick<Finding, 'check' | 'verdict'> {
   account: string;
   /** Absent where it is about the account as a whole. */
   policy?: string;
+  code: ReasonCode;
+  detail: string;
+  remedy?: string;
+}
+
+/** A finding of an account, or of one of its policies. */
+export function checkOf({ check, verdict, reason }: Finding, of: Pick<Check, 'account' | 'policy'>): Check {
+  const remedy = remedyOf(reason);
+  return {
+    ...of,
+    check,
+    verdict,
+    code: reason.code,
+    detail: sentenceOf(reason),
+    ...(remedy === undefined ? {} : { remedy }),
+  };
 }
 
 /** What `doctor` has found, for people and for programs: returned, and logged as JSON. */
@@ -87,7 +100,7 @@ function subjectOf({ account, policy }: Check): string {
   return policy ? `policy ${policy}` : `account ${account}`;
 }
 
-function adviceOf({ detail, remedy }: Finding): string {
+function adviceOf({ detail, remedy }: Check): string {
   return remedy ? `${detail}\n→ ${remedy}` : detail;
 }
 

@@ -7,7 +7,7 @@ import { problemsOf, strict } from '../config/schema.ts';
 import { Refusal } from '../config/validation-error.ts';
 import type { Run } from '../runtime/run.ts';
 import { type Access, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
-import { type Check, type Diagnosis, type Finding, warn } from './diagnosis.ts';
+import { type Check, checkOf, type Diagnosis, type Finding, warn } from './diagnosis.ts';
 import {
   aimOf,
   checkDrill,
@@ -42,7 +42,9 @@ export async function diagnose(policies: readonly Policy[], instruments: Instrum
     async ([account, its]) => {
       const found: Check[] = [];
       const access = { ...instruments, login };
-      for await (const finding of examine(account, its, access)) found.push({ account, ...finding });
+      for await (const { policy, ...finding } of examine(account, its, access)) {
+        found.push(checkOf(finding, { account, ...(policy === undefined ? {} : { policy }) }));
+      }
       return found;
     },
     { concurrency: AT_ONCE },
@@ -62,8 +64,7 @@ function doubles(policies: readonly Policy[], projects: ReadonlyMap<string, stri
       .slice(0, i)
       .find((other) => other.policy === policy && projects.get(other.account) === project);
     if (!project || !first) return [];
-    const detail = `its project ${project} is that of the account ${first.account}, too`;
-    return [{ account, ...warn('login', detail, 'Take one of the two out: all is done twice.') }];
+    return [checkOf(warn('login', { code: 'PROJECT_TWICE', project, account: first.account }), { account })];
   });
 }
 

@@ -5,6 +5,7 @@ import { problemWith } from '../drill/plan.ts';
 import { cloudFilesProblems } from '../offsite/cloud-files.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import { type Selection, selectServers } from '../snapshots/selector.ts';
 import { type Finding, fail, pass, warn } from './diagnosis.ts';
 import { closest } from './schedule-overlap.ts';
@@ -12,7 +13,6 @@ import { closest } from './schedule-overlap.ts';
 const MINUTE_MS = 60_000;
 /** What a snapshot may take at Rackspace. */
 const SNAPSHOT_MS = 60 * MINUTE_MS;
-const MOST_NAMES = 10;
 
 /** A policy, and the servers that it selects. */
 export interface Aim {
@@ -46,52 +46,30 @@ export function checkRegions(policy: Pick<Policy, 'regions'>, known: readonly st
   const wanted = regionsOf(policy, known);
   const unknown = wanted.filter((region) => !known.includes(region));
   return unknown.length === 0
-    ? pass('regions', `${wanted.join(', ')}${policy.regions ? '' : ' (all)'}`)
-    : fail(
-        'regions',
-        `the account has no region ${unknown.join(', ')}: it has ${known.join(', ')}`,
-        'Correct regions, or leave it out for all that there are.',
-      );
+    ? pass('regions', { code: 'REGIONS_KNOWN', regions: wanted, isAll: policy.regions === undefined })
+    : fail('regions', { code: 'REGIONS_UNKNOWN', unknown, known });
 }
 
 /** Whether each part of a policy's `servers` finds some, which they are, and whether images can be made of them. */
 export function checkServers(
-  { selection: { servers, missingIds, unmatched }, partial }: Aim,
+  { selection: { servers, missingIds, unmatched }, partial: isPartial }: Aim,
   provider: Session['provider'],
 ): Finding[] {
-  const lacks = (detail: string, remedy: string) =>
-    partial ? warn('servers', `${detail}, in the regions that can be read`) : fail('servers', detail, remedy);
+  // What was not found may be in a region that can't be read.
+  const lacks = (reason: Reason) => (isPartial ? warn('servers', reason) : fail('servers', reason));
   const allExcepted = servers.length + missingIds.length + unmatched.length === 0;
   const onVolumes = servers.filter(({ volumeBacked }) => volumeBacked && provider === 'rackspace');
   const scheduled = servers.filter(({ imageSchedule }) => imageSchedule);
   return [
-    ...(servers.length > 0 ? [pass('servers', `${servers.length}: ${namesOf(servers)}`)] : []),
-    ...unmatched.map((selector) =>
-      lacks(`${selector} matches no server`, 'Correct it, or name or tag the servers so.'),
-    ),
-    ...(missingIds.length > 0
-      ? [lacks(`ids: there is no server ${listed(missingIds)}`, 'Correct the id, or take it out.')]
-      : []),
-    ...(allExcepted
-      ? [lacks('except takes out all that the others select', 'Take some out of except.')]
-      : []),
+    ...(servers.length > 0 ? [pass('servers', { code: 'SERVERS_SELECTED', names: namesOf(servers) })] : []),
+    ...unmatched.map((selector) => lacks({ code: 'SERVERS_UNMATCHED', selector, isPartial })),
+    ...(missingIds.length > 0 ? [lacks({ code: 'SERVERS_MISSING', ids: missingIds, isPartial })] : []),
+    ...(allExcepted ? [lacks({ code: 'SERVERS_ALL_EXCEPTED', isPartial })] : []),
     ...(onVolumes.length > 0
-      ? [
-          fail(
-            'servers',
-            `Rackspace makes no images of servers whose disk is a volume: ${namesOf(onVolumes)}`,
-            'Back them up with Cloud Block Storage, and name them in servers.except.',
-          ),
-        ]
+      ? [fail('servers', { code: 'SERVERS_ON_VOLUMES', names: namesOf(onVolumes) })]
       : []),
     ...(scheduled.length > 0
-      ? [
-          warn(
-            'servers',
-            `Rackspace's own image schedule takes these too: ${namesOf(scheduled)}`,
-            'Disable it there: the two keep each other from working.',
-          ),
-        ]
+      ? [warn('servers', { code: 'SERVERS_ON_IMAGE_SCHEDULE', names: namesOf(scheduled) })]
       : []),
   ];
 }
@@ -101,16 +79,15 @@ export function checkSchedules(
   { schedule, cleanup, timezone }: Pick<Policy, 'schedule' | 'cleanup' | 'timezone'>,
   now: Date,
 ): Finding[] {
-  const remedy = 'Correct it: its last field is the year, * for every one.';
-  const takes = nextText(schedule, timezone, now);
-  const rotates = nextText(cleanup, timezone, now);
+  const takes = nextFire(schedule, timezone, now);
+  const rotates = nextFire(cleanup, timezone, now);
   return [
     takes
-      ? pass('schedule', takes)
-      : fail('schedule', 'it never fires again: no snapshot is taken any more', remedy),
+      ? pass('schedule', { code: 'SCHEDULE_NEXT', ...takes })
+      : fail('schedule', { code: 'SCHEDULE_OVER' }),
     rotates
-      ? pass('cleanup', rotates)
-      : warn('cleanup', 'it never fires again: all snapshots are kept', remedy),
+      ? pass('cleanup', { code: 'CLEANUP_NEXT', ...rotates })
+      : warn('cleanup', { code: 'CLEANUP_OVER' }),
   ];
 }
 
@@ -123,15 +100,9 @@ export function checkOffsite(
   if (!offsite) return [];
   const problems = cloudFilesProblems(session, offsite);
   if (problems.length > 0) return problems.map((problem) => fail('offsite', problem));
-  const copies = nextText(offsite.schedule, timezone, now);
+  const copies = nextFire(offsite.schedule, timezone, now);
   return [
-    copies
-      ? pass('offsite', copies)
-      : warn(
-          'offsite',
-          'its schedule never fires again: nothing is copied any more',
-          'Correct offsite.schedule.',
-        ),
+    copies ? pass('offsite', { code: 'OFFSITE_NEXT', ...copies }) : warn('offsite', { code: 'OFFSITE_OVER' }),
   ];
 }
 
@@ -143,24 +114,16 @@ export function checkDrill(
 ): Finding[] {
   if (!drill) return [];
   const problem = problemWith(drill, provider);
-  if (problem) return [fail('drill', problem, 'Name it in drill.networks.')];
-  const begins = nextText(drill.schedule, timezone, now);
-  return begins
-    ? [pass('drill', begins)]
-    : [
-        warn(
-          'drill',
-          'its schedule never fires again: nothing is proven any more',
-          'Correct drill.schedule.',
-        ),
-      ];
+  if (problem) return [fail('drill', problem)];
+  const begins = nextFire(drill.schedule, timezone, now);
+  return [begins ? pass('drill', { code: 'DRILL_NEXT', ...begins }) : warn('drill', { code: 'DRILL_OVER' })];
 }
 
-function nextText({ next, exact }: Schedule, timezone: string, now: Date): string | undefined {
+function nextFire({ next, exact }: Schedule, timezone: string, now: Date) {
   const at = next(now);
   if (!at) return undefined;
-  const local = timezone === 'UTC' ? '' : `, ${timeText(at, timezone)} in ${timezone}`;
-  return `next ${exact ? 'at' : 'by'} ${timeText(at)} UTC${local}`;
+  const local = timezone === 'UTC' ? {} : { local: `${timeText(at, timezone)} in ${timezone}` };
+  return { at: timeText(at), exact, ...local };
 }
 
 /**
@@ -175,14 +138,9 @@ export function checkOverlap(one: Aim, other: Aim, now: Date): Finding[] {
   if (!met || met.gapMs >= SNAPSHOT_MS) return [];
   const halfMs = Math.min(...schedules.map((s) => (intervalMs(s, met.at) ?? Number.POSITIVE_INFINITY) / 2));
   if (halfMs >= SNAPSHOT_MS) return [];
-  const [gap, half] = [met.gapMs / MINUTE_MS, halfMs / MINUTE_MS];
-  return [
-    warn(
-      'schedule',
-      `it fires ${gap} minutes from ${other.policy.policy} at ${timeText(met.at)} UTC, and both take ${namesOf(shared)}: whichever is second waits for ${half} minutes at most, and a snapshot may take an hour`,
-      'Set them hours apart: a server makes one snapshot at a time.',
-    ),
-  ];
+  const [gap, wait] = [met.gapMs / MINUTE_MS, halfMs / MINUTE_MS];
+  const facts = { gap, wait, other: other.policy.policy, at: timeText(met.at), names: namesOf(shared) };
+  return [warn('schedule', { code: 'SCHEDULES_OVERLAP', ...facts })];
 }
 
 /** "2026-11-23 18:00" */
@@ -191,11 +149,6 @@ function timeText(date: Date, timezone = 'UTC'): string {
   return time.toPlainDateTime().toString({ smallestUnit: 'minute' }).replace('T', ' ');
 }
 
-function namesOf(servers: readonly Server[]): string {
-  return listed(servers.map(({ name, id }) => name || id).sort());
-}
-
-function listed(names: readonly string[]): string {
-  const more = names.length - MOST_NAMES;
-  return names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
+function namesOf(servers: readonly Server[]): string[] {
+  return servers.map(({ name, id }) => name || id).sort();
 }

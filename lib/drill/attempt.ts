@@ -6,7 +6,7 @@ import { deleteServer, getServer, type ServerDetail } from '../openstack/servers
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Outcome } from '../reporting/report.ts';
-import { verdictMarks } from '../snapshots/marker.ts';
+import { isSnapshot, verdictMarks } from '../snapshots/marker.ts';
 import type { Reader } from '../snapshots/ownership.ts';
 import { ask } from './check.ts';
 import { ownershipOf, type Unproven } from './ownership.ts';
@@ -97,7 +97,7 @@ async function attempt(warden: Warden, trial: Trial): Promise<Step> {
     };
   }
   if (needless !== undefined) return remove(warden, trial, { outcome: 'deleted', reasons: [needless] });
-  if (typeof warden.readerFor(server.region)(image, []) !== 'object') {
+  if (!isSnapshot(warden.readerFor(server.region)(image, []))) {
     return remove(warden, trial, { outcome: 'deleted', reasons: [{ code: 'DRILL_IMAGE_FOREIGN' }] });
   }
   const { passed, reason } = await judge(warden.drill, detail, Date.now() - server.createdAt.getTime());
@@ -131,7 +131,7 @@ async function inspect(
   const image = await getImage(session, server.region, server.image);
   const ownership = ownershipOf(detail, server, image, { owner, projectId: session.projectId });
   if (typeof ownership === 'object') {
-    return leaveAlone({ code: 'DRILL_UNPROVEN', problem: ownership.problem }, ownership);
+    return leaveAlone(ownership.problem, ownership);
   }
   const isNamed = ownership === 'named';
   return isNamed || !(hasTwin || (await hasTwinBy(session, server)))

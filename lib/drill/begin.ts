@@ -8,6 +8,7 @@ import { createServer, type NewServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { imageName } from '../snapshots/create.ts';
+import { isSnapshot } from '../snapshots/marker.ts';
 import { type DrillResult, nameServer, type Warden, writeRecord } from './attempt.ts';
 import { type Drillable, flavorFor } from './plan.ts';
 import { DRILL_KEY, DRILL_NAME, readRecords } from './record.ts';
@@ -47,16 +48,16 @@ export function flavorsOf(session: Session): (region: string) => Promise<Flavor[
   };
 }
 
-/** The throw-away server for a snapshot, and what it is like in words; or why there can be none. */
+/** The throw-away server for a snapshot, and what a dry run reports of it; or why there can be none. */
 export function design(
   { snapshot, image, name }: Candidate,
   { owner, drill }: Pick<Warden, 'owner' | 'drill'>,
   flavors: readonly Flavor[],
   nonce: string,
   now: Date,
-): { server: NewServer; words: string } | { problem: string } {
+): { server: NewServer; reason: Reason } | { problem: Reason } {
   const flavor = flavorFor(image, drill.flavor, flavors);
-  if (typeof flavor === 'string') return { problem: flavor };
+  if ('code' in flavor) return { problem: flavor };
   const server = {
     name: imageName({ id: snapshot.server, name }, DRILL_NAME, now),
     image: image.id,
@@ -67,8 +68,8 @@ export function design(
     metadata: metadataOf({ owner, policy: snapshot.policy, image: image.id, nonce }),
     configDrive: false,
   };
-  const networks = drill.networks.length > 0 ? `networks ${drill.networks.join(', ')}` : 'no network';
-  return { server, words: `${server.name}, flavor ${flavor.name}, ${networks}` };
+  const { name: called, networks } = server;
+  return { server, reason: { code: 'DRILL_PLANNED', name: called, flavor: flavor.name, networks } };
 }
 
 /** What a run has begun, and of which snapshots it could not begin any. */
@@ -132,14 +133,14 @@ async function begin(
     if ('problem' in designed) {
       return {
         outcome: 'failed',
-        reasons: [{ code: 'DRILL_NO_FLAVOR', problem: designed.problem }],
+        reasons: [designed.problem],
         effect: 'next',
         isFree: true,
       };
     }
     const image = await getImage(session, region, candidate.image.id);
     const snapshot = image && warden.readerFor(region)(image, []);
-    if (typeof snapshot !== 'object' || snapshot.policy !== policy || snapshot.state !== 'good') {
+    if (!isSnapshot(snapshot) || snapshot.policy !== policy || snapshot.state !== 'good') {
       return { outcome: 'skipped', reasons: [{ code: 'DRILL_SNAPSHOT_GONE' }], effect: 'next' };
     }
     await writeRecord(session, image!, { nonce, at: now, server: undefined });

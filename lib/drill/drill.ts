@@ -4,9 +4,10 @@ import { Refusal } from '../config/validation-error.ts';
 import type { Session } from '../openstack/session.ts';
 import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report } from '../reporting/report.ts';
-import { reasonOf, sentencesOf } from '../reporting/sentences.ts';
+import { reasonOf, sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { homeOf, survey } from '../snapshots/inventory.ts';
+import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import {
   abandonedOf,
@@ -19,7 +20,7 @@ import {
   trialOf,
 } from './attempt.ts';
 import { beginInTurn, type Candidate, design, flavorsOf } from './begin.ts';
-import { abandonedText, foreignText } from './left-alone.ts';
+import { leftAlone } from './left-alone.ts';
 import { type Drillable, type DrillPolicy, MOST_STUCK, planDrills, problemWith, type Turn } from './plan.ts';
 import { readRecords } from './record.ts';
 import type { ThrowAway } from './throw-away.ts';
@@ -39,7 +40,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   const { owner, now } = run;
   const { drill } = policy;
   const problem = problemWith(drill, session.provider);
-  if (problem) refuse(problem);
+  if (problem) refuse(sentenceOf(problem));
   const { regions, throwAways, unreadable } = await survey(session, policy.regions, { owner });
   const readers = new Map(
     regions.map((one) => [
@@ -51,7 +52,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   const snapshots = regions.flatMap((surveyed) =>
     surveyed.images.flatMap((image): Drillable[] => {
       const snapshot = readers.get(surveyed.region)!(image, surveyed.volumeSnapshots);
-      if (typeof snapshot !== 'object' || snapshot.policy !== policy.policy) return [];
+      if (!isSnapshot(snapshot) || snapshot.policy !== policy.policy) return [];
       const home = homeOf(image, snapshot, surveyed);
       const isElsewhere = home === undefined ? unreadable.length > 0 : !isRead(home);
       return [{ ...snapshot, records: readRecords(image), ...(isElsewhere ? { isElsewhere } : {}) }];
@@ -79,7 +80,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
       ...abandoned.map(
         ({ server, step }): Finding => ({
           code: 'DRILL_SERVER_ABANDONED',
-          text: abandonedText(server, sentencesOf(step.reasons)),
+          ...leftAlone(server, step.reasons),
         }),
       ),
     ],
@@ -87,7 +88,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
     warnings: foreign.map(
       ({ server, step }): Finding => ({
         code: 'DRILL_SERVER_FOREIGN',
-        text: foreignText(server, sentencesOf(step.reasons)),
+        ...leftAlone(server, step.reasons),
       }),
     ),
     nothingSelected: false,
@@ -117,11 +118,11 @@ async function rehearse(work: Work): Promise<Outcome> {
       'problem' in designed
         ? entryOf(work, snapshot, {
             outcome: 'failed',
-            reasons: [{ code: 'DRILL_NO_FLAVOR', problem: designed.problem }],
+            reasons: [designed.problem],
           })
         : entryOf(work, snapshot, {
             outcome: 'planned',
-            reasons: [{ code: 'DRILL_PLANNED', words: designed.words }],
+            reasons: [designed.reason],
           }),
     );
   }

@@ -1,5 +1,6 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import { nameEnding } from '../snapshots/marker.ts';
 import { DRILL_NAME, readRecords } from './record.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
@@ -17,7 +18,7 @@ export type Ownership = 'named' | 'claimable' | Unproven;
 
 /** Why a server is not provably a drill's. */
 export interface Unproven {
-  problem: string;
+  problem: Reason;
   /** Nothing disproves it either: a drill may have made the server, and its image or the record on it was lost since. */
   mayBeDrill: boolean;
 }
@@ -40,22 +41,19 @@ export function ownershipOf(
 ): Ownership {
   const mark = readThrowAway(server);
   if (mark?.owner !== owner || !isSame(mark, expected)) {
-    return notOfDrill('its metadata are no longer those of a drill');
+    return notOfDrill({ code: 'DRILL_METADATA_CHANGED' });
   }
   if (server.imageId !== mark.image) {
-    return notOfDrill(`the cloud does not say that it was made from image ${mark.image}`);
+    return notOfDrill({ code: 'DRILL_FROM_OTHER_IMAGE', image: mark.image });
   }
   if (!image) {
-    return {
-      problem: `image ${mark.image} is gone, so nothing but the metadata of the server names a drill`,
-      mayBeDrill: true,
-    };
+    return { problem: { code: 'DRILL_IMAGE_GONE', image: mark.image }, mayBeDrill: true };
   }
   const createdAt = mark.createdAt.getTime();
   const isOurs = image.id === mark.image && image.owner === projectId;
   const mayBeDrill = isOurs && createdAt >= image.createdAt.getTime() - CLOCKS_MAY_DIFFER_MS;
   const record = readRecords(image).find(({ nonce }) => nonce === mark.nonce);
-  if (!isOurs || !record) return { problem: `image ${mark.image} does not name the drill`, mayBeDrill };
+  if (!isOurs || !record) return { problem: { code: 'DRILL_NOT_RECORDED', image: mark.image }, mayBeDrill };
   if (record.server === undefined) {
     // The nonce was written at the latest when the image was last changed, by the cloud's own clock.
     const writtenAt = image.updatedAt?.getTime() ?? Infinity;
@@ -64,24 +62,24 @@ export function ownershipOf(
     const isInTime = createdAt <= latest;
     if (!server.name.endsWith(nameEnding(DRILL_NAME, record.at))) {
       return {
-        problem: 'its name is not the one that the drill has asked for',
+        problem: { code: 'DRILL_RENAMED' },
         mayBeDrill: mayBeDrill && isInTime,
       };
     }
     return writtenAt <= createdAt && isInTime
       ? 'claimable'
       : {
-          problem: `it was not created right after image ${mark.image} was marked for the drill`,
+          problem: { code: 'DRILL_CREATED_TOO_LATE', image: mark.image },
           mayBeDrill: mayBeDrill && isInTime,
         };
   }
-  if (record.server !== server.id) return notOfDrill(`image ${mark.image} names another server`);
+  if (record.server !== server.id) return notOfDrill({ code: 'DRILL_OF_OTHER_SERVER', image: mark.image });
   return createdAt >= record.at.getTime() - CLOCKS_MAY_DIFFER_MS
     ? 'named'
-    : { problem: `it was created before image ${mark.image} was marked for the drill`, mayBeDrill };
+    : { problem: { code: 'DRILL_CREATED_TOO_EARLY', image: mark.image }, mayBeDrill };
 }
 
-function notOfDrill(problem: string): Unproven {
+function notOfDrill(problem: Reason): Unproven {
   return { problem, mayBeDrill: false };
 }
 

@@ -15,10 +15,8 @@ const HOUR_MS = 3_600_000;
 export type DrillPolicy = Policy & { drill: Drill };
 
 /** Why a policy's drills can't be begun at a cloud; undefined when they can. */
-export function problemWith({ networks }: Drill, provider: Session['provider']): string | undefined {
-  return provider === 'rackspace' && networks.length === 0
-    ? 'drill.networks: is missing: without it Rackspace puts the copy of a server on the internet: name an isolated network of yours'
-    : undefined;
+export function problemWith({ networks }: Drill, provider: Session['provider']): Reason | undefined {
+  return provider === 'rackspace' && networks.length === 0 ? { code: 'DRILL_WITHOUT_NETWORK' } : undefined;
 }
 
 /** A snapshot, with the drills that its image records. */
@@ -152,24 +150,23 @@ export function surplusOf(running: readonly ThrowAway[], atOnce: number): ThrowA
  * The flavor for a throw-away server: the one that is asked for, or else the smallest that fits. One without a disk of
  * its own is the last choice: clouds may refuse it without a volume.
  *
- * @returns a sentence on what is wrong where there is none.
+ * @returns what is wrong where there is none.
  */
 export function flavorFor(
   image: Image,
   wanted: string | undefined,
   flavors: readonly Flavor[],
-): Flavor | string {
+): Flavor | Reason {
   if (wanted !== undefined) {
     const found = findFlavor(flavors, wanted);
-    if (!found) return `drill.flavor: there is no flavor "${wanted}"`;
+    if (!found) return { code: 'DRILL_FLAVOR_UNKNOWN', flavor: wanted };
     return fits(image, found)
       ? found
-      : `drill.flavor: ${found.name} is too small: image ${image.id} asks for ${leastOf(image)}`;
+      : { code: 'DRILL_FLAVOR_TOO_SMALL', flavor: found.name, image: image.id, least: leastOf(image) };
   }
   const all = fitting(image, flavors);
   return (
     all.find(({ diskGb }) => diskGb > 0) ??
-    all[0] ??
-    `no flavor is large enough for image ${image.id}, which asks for ${leastOf(image)}`
+    all[0] ?? { code: 'DRILL_WITHOUT_FLAVOR', image: image.id, least: leastOf(image) }
   );
 }

@@ -105,7 +105,7 @@ export async function look(work: Work, trials: readonly Trial[], step = proceed)
   );
 }
 
-/** Looks again and again, until all is settled or the time of this run is used up. */
+/** Looks again and again, until all is settled or the run deadline is reached. */
 export async function follow(work: Work, trials: readonly Trial[]): Promise<void> {
   const { deadline } = work.session;
   for (let pauseMs = 0; trials.some(isOpen); ) {

@@ -55,7 +55,7 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
     try {
       return await work(signal);
     } catch (error) {
-      if (signal.aborted) throw new BucketError('OUT_OF_TIME', 'the time of this run is used up');
+      if (signal.aborted) throw new BucketError('OUT_OF_TIME', 'run deadline reached');
       throw translate(error, action, name);
     }
   }

@@ -1,3 +1,4 @@
+import type { Reason } from '../reporting/reasons.ts';
 import { type Copy, dataKeyOf, type Place } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
 import { describes, readManifest } from './manifest.ts';
@@ -18,7 +19,7 @@ export interface CheckedCopy extends Copy {
   /** Empty, because its deletion has begun. */
   isBeingDeleted?: boolean;
   /** Why it is disputed or unreadable. */
-  problem?: string;
+  problem?: Reason;
 }
 
 type Reading = Pick<CopyStore, 'readText' | 'head'>;
@@ -34,8 +35,7 @@ export async function checkCopy(store: Reading, place: Place, copy: Copy): Promi
   const manifestObject = copy.manifest ?? { key, bytes: text.length, etag: '', at: copy.slot };
   const there = { ...copy, manifest: manifestObject };
   const manifest = readManifest(text, place, copy);
-  if (!manifest)
-    return { ...there, state: 'disputed', problem: `${key} is not the manifest of exactly this copy` };
+  if (!manifest) return { ...there, state: 'disputed', problem: { code: 'COPY_OTHER_MANIFEST', key } };
 
   const dataKey = dataKeyOf(copy.key, manifest.disk_format);
   const listed = copy.data?.key === dataKey && describes(manifest, copy.data) ? copy.data : undefined;
@@ -44,14 +44,19 @@ export async function checkCopy(store: Reading, place: Place, copy: Copy): Promi
     const segments = manifest.deleting ? [] : (manifest.segments ?? []);
     for (const { name } of segments) {
       if (!(await store.head(name))) continue;
-      const problem = `${dataKey} is gone, and its segments, such as ${name}, are there: an empty object of that name with the header X-Object-Manifest makes it whole again`;
+      const problem: Reason = { code: 'COPY_WITHOUT_HEAD', key: dataKey, segment: name };
       return { ...there, data, state: 'disputed', problem };
     }
     return { ...there, data, state: 'empty', ...(manifest.deleting ? { isBeingDeleted: true } : {}) };
   }
   return describes(manifest, data)
     ? { ...there, data, state: 'good' }
-    : { ...there, data, state: 'disputed', problem: `${dataKey} is not what ${key} says` };
+    : {
+        ...there,
+        data,
+        state: 'disputed',
+        problem: { code: 'COPY_OTHER_DATA', key: dataKey, manifest: key },
+      };
 }
 
 /** The same for a deletion: nothing of what a listing has shown is relied on. */

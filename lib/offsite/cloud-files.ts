@@ -110,20 +110,14 @@ export function isToCloudFiles(
   return provider === 'rackspace' && to !== 's3';
 }
 
-/** What a policy wants of its account's cloud and only Rackspace's has, each with the field and the remedy. */
+/** What a policy asks of its account's cloud that only Rackspace's cloud has. */
 export function cloudFilesProblems(
   { provider }: Pick<Session, 'provider'>,
   { to, container }: Pick<Offsite, 'to' | 'container'>,
-): string[] {
+): Reason[] {
   if (provider === 'rackspace') return [];
-  return [
-    ...(to === 'cloud-files'
-      ? [
-          'offsite.to: "cloud-files" is for Rackspace\'s own cloud, and this account is of another: leave it out',
-        ]
-      : []),
-    ...(container === undefined ? [] : ["offsite.container: is for Rackspace's own cloud: leave it out"]),
-  ];
+  const fields = [...(to === 'cloud-files' ? ['to'] : []), ...(container === undefined ? [] : ['container'])];
+  return fields.map((field) => ({ code: 'OFFSITE_FIELD_OF_RACKSPACE', field }));
 }
 
 /** What may not be exported, because Rackspace answers for its license: Cloud Images FAQ. */

@@ -128,13 +128,13 @@ export async function exportImage(
     footer: await lastBytes(session, container, name, object.bytes),
   };
   const found = examine({ ...seen, segments: listed });
-  if (typeof found !== 'string') return found;
+  if (!('code' in found)) return found;
   if (now.getTime() - object.at.getTime() < SETTLING_MS) {
     return { outcome: 'exporting', reasons: [{ code: 'EXPORT_INCOMPLETE', problem: found }] };
   }
   const segments = await askForSegments(exporting, image, listed);
   const confirmed = examine({ ...seen, segments });
-  if (typeof confirmed !== 'string') return confirmed;
+  if (!('code' in confirmed)) return confirmed;
   if (!isMadeOf(object, `${container.name}/${name}-`, segments)) {
     return failed({ code: 'EXPORT_LEFT_ALONE', problem: found });
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ListedObject, ObjectFacts } from '../openstack/objects.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import type { Segment } from './manifest.ts';
 
 /** The name that an export gives to an image's data. */
@@ -38,13 +39,12 @@ export const FOOTER_BYTES = 512;
  *
  * @returns the export, or what is wrong with it.
  */
-export function examine({ container, image, object, segments, footer }: Seen): Exported | string {
+export function examine({ container, image, object, segments, footer }: Seen): Exported | Reason {
   const name = nameOf(image);
   const { bytes, etag } = object;
-  if (!isVhdFooter(footer)) return `${name} does not end as a VHD does`;
+  if (!isVhdFooter(footer)) return { code: 'EXPORT_NO_VHD', name };
   if (object.segments === undefined) return { bytes, etag, segments: [{ name, bytes, md5: etag }] };
-  if (object.segments !== `${container}/${name}-`)
-    return `${name} is made of other objects than its own segments`;
+  if (object.segments !== `${container}/${name}-`) return { code: 'EXPORT_OF_OTHERS', name };
   const [first] = segments;
   const start = Number(first?.name.slice(name.length + 1));
   const inOrder = segments.every((segment, i) => {
@@ -56,11 +56,11 @@ export function examine({ container, image, object, segments, footer }: Seen): E
       isSegmentOf(image, segment.name) && Number(segment.name.slice(name.length + 1)) === start + i && hasSize
     );
   });
-  if (!first || start > 1 || !inOrder) return `the segments of ${name} are not all there, or not of one size`;
+  if (!first || start > 1 || !inOrder) return { code: 'EXPORT_SEGMENTS_MISSING', name };
   if (segments.reduce((sum, segment) => sum + segment.bytes, 0) !== bytes) {
-    return `the segments of ${name} have another size than it has`;
+    return { code: 'EXPORT_OTHER_SIZE', name };
   }
-  if (etagOf(segments) !== etag) return `the MD5s of the segments of ${name} do not agree with its own`;
+  if (etagOf(segments) !== etag) return { code: 'EXPORT_OTHER_CHECKSUM', name };
   return {
     bytes,
     etag,

@@ -6,10 +6,10 @@ import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine } from '../reporting/report.ts';
-import { findingText } from '../reporting/sentences.ts';
+import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { homeOf, survey } from '../snapshots/inventory.ts';
-import { type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import { isSnapshot, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionSurvey, Survey } from '../snapshots/region-inventory.ts';
 import type { Bucket } from './bucket.ts';
@@ -87,7 +87,7 @@ async function work(
   const { maxBytesPerMonth, container = owner } = policy.offsite;
   const storeIn = (region: string) => containerStore(session, { region, name: container });
   const problems = cloudFilesProblems(session, policy.offsite);
-  if (problems.length > 0) throw new Refusal('The event is refused', problems);
+  if (problems.length > 0) throw new Refusal('The event is refused', problems.map(sentenceOf));
   const target = isToCloudFiles(session, policy.offsite) ? undefined : bucket();
   const { regions, unreadable } = await survey(session, policy.regions, { owner });
   findings.unreadable.push(...unreadable);
@@ -188,7 +188,7 @@ async function seriesIn(
   });
   const ours = images
     .map((image) => read(image, surveyed.volumeSnapshots))
-    .filter((s): s is Snapshot => typeof s === 'object' && s.policy === policy.policy);
+    .filter((s): s is Snapshot => isSnapshot(s) && s.policy === policy.policy);
   const isNamable = ({ id, server }: Snapshot) => isKeyId(id) && isKeyId(server);
   for (const { id, server } of ours.filter((one) => !isNamable(one))) {
     warnings.push({ code: 'SERVER_ID_ODD', region, image: id, server });

@@ -88,7 +88,7 @@ export function planCopies(
     release,
     warnings: [
       ...orphaned.map(({ key }): Finding => ({ code: 'COPY_NEVER_VERIFIED', key })),
-      ...disputed.map(({ problem = '' }): Finding => ({ code: 'COPY_NOT_COUNTED', problem })),
+      ...disputed.map(({ problem }): Finding => ({ code: 'COPY_NOT_COUNTED', problem: problem! })),
     ],
   };
 }

@@ -36,7 +36,7 @@ export async function deleteCopy(
   try {
     const current = await checkAgain(store, place, copy);
     if (current.state === 'disputed') {
-      return { outcome: 'kept', reasons: [{ code: 'COPY_DISPUTED', problem: current.problem ?? '' }] };
+      return { outcome: 'kept', reasons: [{ code: 'COPY_DISPUTED', problem: current.problem! }] };
     }
     if (current.state === 'unfinished') {
       return copy.data && (await store.head(copy.data.key))

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import { isoSeconds } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
-import type { Finding } from '../reporting/reasons.ts';
+import type { Finding, Reason } from '../reporting/reasons.ts';
 import { type Entry, type SnapshotLine, worst } from '../reporting/report.ts';
 import { reported } from '../reporting/sentences.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
@@ -79,8 +79,7 @@ export async function copySeries(
     }
     const unreadable = checked.find(({ state }) => state === 'unreadable');
     if (unreadable) {
-      const { problem = '' } = unreadable;
-      found.failures.push({ code: 'COPY_UNREADABLE', of: who, problem });
+      found.failures.push({ code: 'COPY_UNREADABLE', of: who, problem: unreadable.problem! });
     } else {
       const rotated = await rotate(copier, policy, series, checked);
       for (const [key, line] of rotated.lines) if (!lines.has(key)) lines.set(key, line);
@@ -116,7 +115,8 @@ async function checkAll(copier: Copier, { copies, snapshots, staged }: Series): 
       return await checkCopy(store, place, copy);
     } catch (error) {
       if (!isBucketError(error) || isOutOfTime(error)) throw error;
-      return { ...copy, state: 'unreadable', problem: error.message };
+      const problem: Reason = { code: 'BUCKET', error: error.code, message: error.message };
+      return { ...copy, state: 'unreadable', problem };
     }
   };
   return pMap(listed.values(), checkOne, { concurrency: AT_ONCE });

@@ -272,7 +272,7 @@ function said({ method, url }: Where): string {
 }
 
 function outOfTime(where: Where): CloudError {
-  return new CloudError('OUT_OF_TIME', `${said(where)}: stopped, the time of this run is used up`, where);
+  return new CloudError('OUT_OF_TIME', `${said(where)}: stopped, run deadline reached`, where);
 }
 
 function without(secrets: Set<string>, text: string): string {

@@ -1,8 +1,10 @@
+import type { Period } from '../config/keep-rules.ts';
+
 /**
  * Why something is as it is: each code with its facts. By the code people filter reports, and code decides;
  * sentences.ts makes sentences of them for people.
  */
-interface Facts {
+interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // What becomes of a server when a snapshot is due.
   TAKEN: { name: string };
   WOULD_TAKE: { name: string };
@@ -20,19 +22,14 @@ interface Facts {
   IMAGE_LOST: { image: string };
   MARKER_LOST: { image: string };
   IMAGE_FAILED: { image: string; status: string };
-  IMAGE_REJECTED: { problem: string };
-  SERVER_UNKNOWN: { server: string; problem: string };
+  IMAGE_REJECTED: { problem: Reason };
+  SERVER_UNKNOWN: { server: string; problem: Reason };
   ID_UNKNOWN: None;
   ID_NOT_IN_POLICY: None;
   ID_UNREADABLE: None;
 
   // Why a rule of `keep` keeps a snapshot, or lets it go.
   LAST: { rank: number; of: number };
-  HOURLY: { period: string };
-  DAILY: { period: string };
-  WEEKLY: { period: string };
-  MONTHLY: { period: string };
-  YEARLY: { period: string };
   OLDEST: { rule: Period; have: number; of: number };
   WITHIN: { ms: number };
   PROVEN: None;
@@ -91,7 +88,7 @@ interface Facts {
 
   // Why a snapshot is not what the plan was made for.
   NOT_OURS: None;
-  UNREADABLE_MARKER: { problem: string };
+  UNREADABLE_MARKER: { problem: Reason };
   OTHER_MARKER: None;
   OTHER_VOLUME_SNAPSHOTS: None;
   OTHER_STATUS: { status: string };
@@ -101,14 +98,40 @@ interface Facts {
   RELEASED: None;
   RELEASED_UNMARKED: None;
   RELEASED_FOREIGN: None;
-  RELEASED_UNREADABLE: { problem: string };
+  RELEASED_UNREADABLE: { problem: Reason };
   RELEASED_PROTECTED: None;
   RELEASED_ADHOC: None;
   RELEASED_ADHOC_UNTIL: { until: string };
   RELEASED_WITHOUT_POLICY: { policy: string };
 
+  // An image that is marked as ours, and is not provably ours.
+  MARKED_AS_OURS: { image: string; name: string; reason: Reason };
+  OWNED_BY_OTHER_PROJECT: None;
+  POLICY_INVALID: None;
+  SERVER_INVALID: None;
+  SLOT_INVALID: None;
+  HOLD_INVALID: None;
+  EXPIRES_INVALID: None;
+  NAME_ENDING_CHANGED: { ending: string };
+  NAME_CHANGED: None;
+  CREATED_OUTSIDE_SLOT: { created: string; slot: string };
+  MADE_BY_OTHER: { maker: string };
+  MADE_FROM_OTHER_SERVER: None;
+  BACKUP: None;
+  VOLUME_SNAPSHOT_OF_OTHER_IMAGE: { id: string };
+  VOLUMES_OF_OTHER_SERVER: { server: string };
+
+  // An image of autosnap.py that can't be adopted.
+  LEGACY_RENAMED: { image: string; name: string; server: string };
+  LEGACY_SHARED: { image: string; name: string; server: string; deployment: string };
+
+  // A server of which nobody knows whether it is gone.
+  HOME_UNKNOWN: { server: string };
+  HOME_UNLISTED: { server: string; home: string };
+  HOME_UNREADABLE: { home: string };
+
   // Drills.
-  DRILL_PLANNED: { words: string };
+  DRILL_PLANNED: { name: string; flavor: string; networks: readonly string[] };
   DRILL_TO_JUDGE: None;
   DRILL_TO_DELETE: { because: Reason };
   DRILL_NOT_LOOKED_AT: None;
@@ -123,7 +146,6 @@ interface Facts {
   DRILL_TOLD_TO_GO: None;
   DRILL_IMAGE_FOREIGN: None;
   DRILL_SERVER_GONE: None;
-  DRILL_UNPROVEN: { problem: string };
   DRILL_TWIN: { image: string };
   DRILL_NOT_NAMED: None;
   DRILL_READ_LATER: { error: string; message: string };
@@ -131,11 +153,24 @@ interface Facts {
   DRILL_DELETED_LATER: { error: string; message: string };
   DRILL_STUCK: None;
   DRILL_STILL_TO_GO: None;
-  DRILL_NO_FLAVOR: { problem: string };
+  DRILL_FLAVOR_UNKNOWN: { flavor: string };
+  DRILL_FLAVOR_TOO_SMALL: { flavor: string; image: string; least: string };
+  DRILL_WITHOUT_FLAVOR: { image: string; least: string };
+  DRILL_WITHOUT_NETWORK: None;
   DRILL_SNAPSHOT_GONE: None;
   DRILL_UNMARKED: { error: string; message: string };
   DRILL_SERVER_UNSURE: { error: string; message: string };
   DRILL_OF_VOLUMES: None;
+
+  // Why nothing proves that a drill has made a server.
+  DRILL_METADATA_CHANGED: None;
+  DRILL_FROM_OTHER_IMAGE: { image: string };
+  DRILL_IMAGE_GONE: { image: string };
+  DRILL_NOT_RECORDED: { image: string };
+  DRILL_RENAMED: None;
+  DRILL_CREATED_TOO_LATE: { image: string };
+  DRILL_CREATED_TOO_EARLY: { image: string };
+  DRILL_OF_OTHER_SERVER: { image: string };
 
   // Copies.
   COPY_PLANNED: { bytes: number };
@@ -158,7 +193,7 @@ interface Facts {
   COPY_OF_VOLUMES: None;
   COPY_WITHOUT_CHECKSUM: None;
   COPY_LICENSED: { options: string };
-  COPY_DISPUTED: { problem: string };
+  COPY_DISPUTED: { problem: Reason };
   COPY_WITHOUT_MANIFEST: None;
   COPY_SERVER_UNLISTED: None;
   TOO_FEW_COPIES_LEFT: { needed: number };
@@ -167,19 +202,29 @@ interface Facts {
   EXPORT_RUNNING: { since: string };
   EXPORT_UNSURE: None;
   EXPORT_UNSEEN: { name: string };
-  EXPORT_INCOMPLETE: { problem: string };
+  EXPORT_INCOMPLETE: { problem: Reason };
   EXPORT_STUCK: { since: string; task: string };
   EXPORT_NAME_TAKEN: { name: string; container: string };
   EXPORT_FAILED: { cause: string; name: string; isThere: boolean };
-  EXPORT_LEFT_ALONE: { problem: string };
-  EXPORT_DISCARDED: { problem: string };
+  EXPORT_LEFT_ALONE: { problem: Reason };
+  EXPORT_DISCARDED: { problem: Reason };
+
+  // What is wrong with a copy or an export.
+  COPY_OTHER_MANIFEST: { key: string };
+  COPY_WITHOUT_HEAD: { key: string; segment: string };
+  COPY_OTHER_DATA: { key: string; manifest: string };
+  EXPORT_NO_VHD: { name: string };
+  EXPORT_OF_OTHERS: { name: string };
+  EXPORT_SEGMENTS_MISSING: { name: string };
+  EXPORT_OTHER_SIZE: { name: string };
+  EXPORT_OTHER_CHECKSUM: { name: string };
 
   // What is wrong, or odd, beyond single entries.
-  REGION_UNREADABLE: { where: string; job: 'snapshot' | 'cleanup' | 'offsite' | 'drill'; problem: string };
+  REGION_UNREADABLE: { where: string; job: 'snapshot' | 'cleanup' | 'offsite' | 'drill'; problem: Reason };
   SELECTOR_UNMATCHED: { selector: string; isPart: boolean };
   NOT_OF_POLICY: { what: string; policy: string };
-  SERVERS_DOUBTFUL: { problem: string };
-  SERVER_DOUBTFUL: { problem: string };
+  SERVERS_DOUBTFUL: { problem: Reason };
+  SERVER_DOUBTFUL: { problem: Reason };
   EXPIRY_WITHOUT_CLEANUP: { where: string };
   TAKEN_UNCONFIRMED: { message: string };
   REQUEST_UNREMEMBERED: { message: string };
@@ -192,7 +237,7 @@ interface Facts {
   SERIES_OF_SERVER_ELSEWHERE: { server: string; policy: string; count: number };
   ADOPTED: { count: number; name: string };
   ADOPTED_TWICE: { policies: readonly string[] };
-  IMAGE_SUSPECT: { problem: string };
+  IMAGE_SUSPECT: { problem: Reason };
   IMAGE_STUCK: { image: string; of: string; status: string; since: string; serverIs: string };
   IMAGE_EXPOSED: { image: string; of: string; exposure: string };
   IMAGE_IN_FUTURE: { image: string; of: string; slot: string };
@@ -203,38 +248,269 @@ interface Facts {
   IMAGE_DAMAGED: { image: string; of: string; status: string; slot: string };
   IMAGE_VANISHED_PENDING: { image: string; of: string; status: string; slot: string };
   DRILLS_STUCK: { count: number };
-  DRILL_SERVER_ABANDONED: { text: string };
-  DRILL_SERVER_FOREIGN: { text: string };
+  DRILL_SERVER_ABANDONED: LeftAlone;
+  DRILL_SERVER_FOREIGN: LeftAlone;
   NOT_COPIED: { of: string; reasons: readonly Reason[] };
   NEVER_COPIED: { of: string; reasons: readonly Reason[] };
-  COPY_UNREADABLE: { of: string; problem: string };
+  COPY_UNREADABLE: { of: string; problem: Reason };
   COPY_LOST: { key: string; of: string };
   COPIES_STOPPED: { of: string; message: string };
   COPIES_STOPPED_IN_REGION: { where: string; message: string };
   COPY_LEFTOVER: { key: string; message: string };
   COPY_NEVER_VERIFIED: { key: string };
-  COPY_NOT_COUNTED: { problem: string };
+  COPY_NOT_COUNTED: { problem: Reason };
   COPY_LEDGER_UNREADABLE: { message: string };
   SERVER_ID_ODD: { image: string; server: string };
 
   // What the cloud, or the bucket, says.
   CLOUD: { error: string; message: string };
   BUCKET: { error: string; message: string };
+
+  // What doctor has found of an account.
+  SECRET_READ: { form: 'rackspace' | 'password' | 'applicationCredential'; authUrl: string };
+  SECRET_UNREADABLE: { message: string };
+  LOGGED_IN: { project: string; regions: readonly string[] };
+  LOGIN_REFUSED: { error: string; message: string };
+  LOGIN_WITHOUT_REGIONS: { project: string };
+  PROJECT_TWICE: { project: string; account: string };
+  RIGHTS_SUFFICIENT: Rights;
+  RIGHTS_UNKNOWN: Rights;
+  RIGHTS_MISSING: Rights;
+  CLOCKS_AGREE: None;
+  CLOCKS_DIFFER: { minutes: number; cloudIs: 'ahead' | 'behind' };
+  REGION_LISTED: { where: string; servers: number; images: number; ours: number; owner: string };
+  REGION_NOT_LISTED: { where: string; error: string; message: string };
+  REGION_WITHOUT_METADATA: { where: string; limit: number; needed: number };
+  OWNER_OF_SAME_NAME: {
+    where: string;
+    count: number;
+    other: string;
+    owner: string;
+    /** The other one is what this deployment's owner is without `custom.owner`. */
+    isDefault: boolean;
+  };
+  VOLUMES_LISTED: { where: string; count: number };
+  VOLUMES_NOT_LISTED: { where: string; error: string; message: string };
+
+  // What doctor has found of a policy.
+  REGIONS_KNOWN: { regions: readonly string[]; isAll: boolean };
+  REGIONS_UNKNOWN: { unknown: readonly string[]; known: readonly string[] };
+  SERVERS_SELECTED: { names: readonly string[] };
+  SERVERS_UNMATCHED: { selector: string; isPartial: boolean };
+  SERVERS_MISSING: { ids: readonly string[]; isPartial: boolean };
+  SERVERS_ALL_EXCEPTED: { isPartial: boolean };
+  SERVERS_ON_VOLUMES: { names: readonly string[] };
+  SERVERS_ON_IMAGE_SCHEDULE: { names: readonly string[] };
+  SCHEDULE_NEXT: NextFire;
+  SCHEDULE_OVER: None;
+  CLEANUP_NEXT: NextFire;
+  CLEANUP_OVER: None;
+  OFFSITE_NEXT: NextFire;
+  OFFSITE_OVER: None;
+  OFFSITE_FIELD_OF_RACKSPACE: { field: string };
+  DRILL_NEXT: NextFire;
+  DRILL_OVER: None;
+  /** Minutes between the two, and for how many the second one waits. */
+  SCHEDULES_OVERLAP: { gap: number; wait: number; other: string; at: string; names: readonly string[] };
+
+  // Which image is restored, and why.
+  RESTORE_SNAPSHOT: {
+    image: string;
+    slot: string;
+    made: string;
+    hours: number;
+    policy: string;
+    drill: { at: string; passed: boolean } | undefined;
+  };
+  RESTORE_IMAGE: { image: string; name: string; hours: number };
+  RESTORE_PASSED_OVER: { image: string; slot: string; status: string };
+  RESTORE_PASSED_OVER_FAILED: { image: string; slot: string; drilled: string };
+  RESTORE_PASSED_OVER_MORE: { count: number };
+  RESTORE_NAMESAKE: { name: string; server: string };
+  RESTORE_SOURCE: { image: string; slot?: string; at: string };
+
+  // What a restore to a new server does.
+  RESTORE_NEW: { name: string; image: string; imageName: string; flavor: string; from: Provenance };
+  RESTORE_NETWORKS: { networks: readonly string[]; from: Provenance };
+  RESTORE_NETWORKS_UNKNOWN: None;
+  RESTORE_KEY_PAIR: { keyName?: string; from: Provenance };
+  RESTORE_SECURITY_GROUPS: { groups: readonly string[]; from: Provenance };
+  RESTORE_METADATA: { metadata: Record<string, string>; from: Provenance };
+  RESTORE_FIELD_UNKNOWN: { field: 'networks' | 'keyName' | 'securityGroups' | 'metadata' };
+  RESTORE_LEFT_OUT: None;
+  RESTORE_REQUESTED: { server: string };
+  RESTORE_REQUESTED_BEFORE: { byRequest: boolean };
+  RESTORE_NOT_LISTED: { request: string };
+  RESTORE_LOOK_AGAIN: None;
+
+  // What a restore in place does.
+  RESTORE_SAFETY_FIRST: { name: string; server: string };
+  RESTORE_REPLACES: { name: string; image: string; imageName: string };
+  RESTORE_KEEPS: { addresses: readonly string[] };
+  RESTORE_PASSWORD: None;
+  RESTORE_STAYS_SHUTOFF: None;
+  RESTORE_TO_CONFIRM: { name: string };
+  RESTORE_REBUILDING: { name: string; image: string; imageName: string };
+  RESTORE_WAY_BACK: { event: object };
+  RESTORE_POSTPONED: { reason: Reason };
+  RESTORE_SERVER_GONE: { name: string };
+  RESTORE_BY_OTHER_CALL: { name: string };
+  RESTORE_SERVER_RENAMED: { was: string; name: string };
+  RESTORE_SERVER_BUSY: { name: string; taskState: string };
+
+  // Safety snapshots of a restore in place.
+  SAFETY_REQUESTED: { name: string };
+  SAFETY_GOOD: { image: string };
+  SAFETY_PENDING: { image: string; status: string };
+  SAFETY_SLOW: { since: string; most: number };
+  SAFETY_FAILED: { image: string; status: string; name: string };
+  SAFETY_OVERTAKEN: { image: string; name: string };
+  SAFETY_OLD: { image: string; since: string };
+  SAFETY_GONE: { image: string };
+  SAFETY_ANOTHER: { number: number; most: number };
+  SAFETY_LOST: None;
+  SAFETY_OF_OTHER_RESTORE: None;
+  SAFETY_CHANGED: { judgement: string };
+  SAFETIES_USED_UP: { count: number; name: string; reasons: readonly Reason[] };
+  SAFETY_UNKNOWN: { image: string; request: string };
+
+  // How far a restore is.
+  RESTORE_RUNNING: { name: string; server: string; status: string };
+  RESTORE_STATE_UNKNOWN: { name: string; server: string };
+  RESTORED: { name: string; server: string; status: string; addresses: readonly string[] };
+  RESTORED_SHUTOFF: { name: string; server: string };
+  RESTORE_IN_ERROR: { name: string; server: string; fault: string };
+  RESTORE_AFTER_ERROR: { server: string; to: 'new' | 'in-place' };
+  RESTORE_DELETED_SINCE: None;
+  RESTORE_REBUILT_SINCE: { name: string; server: string; image: string };
+  RESTORE_TWIN: { server: string };
+  RESTORE_UNSURE: { error: string; message: string };
+  RESTORE_CALL_AGAIN: None;
+  RESTORE_BEGIN_ANEW: None;
+
+  // Why a restore is refused.
+  RESTORE_REFUSED_BY_CLOUD: { error: string; message: string; to: 'new' | 'in-place' };
+  RESTORE_NO_SERVER: { server: string; regions: readonly string[] };
+  RESTORE_SEVERAL_SERVERS: { server: string; found: readonly { id: string; region: string }[] };
+  RESTORE_REGION_UNKNOWN: { where: string; known: readonly string[] };
+  RESTORE_REGION_UNREADABLE: { where: string; problem: Reason };
+  RESTORE_SERVER_UNCERTAIN: None;
+  RESTORE_NO_GOOD_SNAPSHOT: {
+    server: string;
+    policy?: string;
+    until?: string;
+    others: readonly { image: string; slot: string; status: string }[];
+    oldest?: string;
+  };
+  RESTORE_NO_IMAGE: { image: string; where: string; server: string };
+  RESTORE_OTHER_SERVERS_IMAGE: { image: string; server: string };
+  RESTORE_IMAGE_UNFINISHED: { image: string; status: string };
+  RESTORE_IMAGE_UNUSABLE: { image: string; status: string; hasData: boolean };
+  RESTORE_IMAGE_DELETED: { image: string; server: string };
+  RESTORE_DIFFERS: { field: string; was: string; slot?: string; request: string };
+  RESTORE_REQUEST_UNREADABLE: { server: string; request: string };
+  RESTORE_OF_OTHER_REQUEST: { server: string; request: string };
+  RESTORE_NOT_FOUND: { server: string; regions: readonly string[] };
+  RESTORE_ORIGINAL_GONE: { name: string };
+  RESTORE_UNCONFIRMED: { name: string };
+  RESTORE_CONFIRMS_OTHER: { name: string };
+  RESTORE_ON_VOLUME: { name: string };
+  RESTORE_TOO_LARGE: { image: string; least: string; flavor: string };
+  RESTORE_LOCKED: { name: string };
+  RESTORE_WRONG_STATUS: { name: string; status: string };
+  RESTORE_BUSY: { name: string; taskState: string };
+  RESTORE_FLAVOR_TOO_SMALL: {
+    flavor: string;
+    diskGb: number;
+    ramMb: number;
+    image: string;
+    least: string;
+    fitting: readonly string[];
+  };
+  RESTORE_FLAVOR_UNKNOWN: { flavor: string; isOriginal: boolean; fitting: readonly string[] };
+  RESTORE_FLAVOR_MISSING: { fitting: readonly string[] };
+
+  // What an audit has found: troubles of series.
+  SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason };
+  SERIES_SCHEDULE_ENDED: None;
+  SERIES_SERVER_UNCERTAIN: None;
+  SERIES_DRILL_FAILED: {
+    name: string;
+    where: string;
+    policy: string;
+    slot: string;
+    failed: string;
+    proven?: string;
+  };
+  SERIES_BEHIND: OfSeries & { newest?: string; ageSeconds?: number };
+  COPIES_BEHIND: { servers: readonly { server: string; policy: string }[]; more: number };
+  SERIES_NOT_ROTATING: { server: string; policy: string; images: readonly string[] };
+
+  // Problems of policies.
+  POLICY_SCHEDULE_ENDED: None;
+  POLICY_RUN_MISSING: { job: string };
+  POLICY_ACCOUNT_UNREADABLE: { account: string; message: string };
+  POLICY_REGION_UNKNOWN: { where: string };
+  POLICY_REGION_UNREADABLE: { where: string; problem: Reason };
+  POLICY_SERVERS_UNCERTAIN: { where: string; problem: Reason };
+  POLICY_ID_UNCERTAIN: { server: string };
+  POLICY_ID_UNKNOWN: { server: string };
+  POLICY_DRILL_BLOCKED: { reason: Reason };
+  POLICY_DRILLS_UNKNOWN: { error: string; message: string };
+  POLICY_COPIES_WITHOUT_BUCKET: None;
+  POLICY_COPIES_UNREADABLE: { error: string; message: string };
+
+  // What is odd about a server.
+  SERVER_ON_IMAGE_SCHEDULE: { name: string };
+
+  // What keeps the audit from being published.
+  GOOD_RUNS_UNREADABLE: { message: string };
+  PAGE_NOT_WRITTEN: { message: string };
+  PAGE_WITHOUT_LINK: { message: string };
+  REPORTS_UNREADABLE: { message: string };
+  DIGEST_NOT_SENT: { message: string };
 }
+
+/** A server that has the metadata of a drill, and that only a person may delete. */
+interface LeftAlone {
+  where: string;
+  name: string;
+  server: string;
+  image: string;
+  reasons: readonly Reason[];
+}
+
+/** The roles of a user as the cloud shows them, none where it does not. */
+interface Rights {
+  roles: readonly string[];
+  provider: 'rackspace' | 'keystone';
+}
+
+/** When a schedule fires next: in UTC, and in its own time zone where that is another. */
+interface NextFire {
+  at: string;
+  /** False for a rate: it fires then at the latest. */
+  exact: boolean;
+  local?: string;
+}
+
+/** Of which server under which policy. */
+interface OfSeries {
+  server: string;
+  where: string;
+  policy: string;
+}
+
+/** Where a part of a new server comes from: the event, the original, or what a snapshot says of it. */
+type Provenance = 'event' | 'original' | 'record';
 
 /** A reason without facts. */
 type None = Record<never, never>;
 
-export type Period = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
-
-/** The code of the rule for each kind of calendar period. */
-export const PERIOD_CODES = {
-  hourly: 'HOURLY',
-  daily: 'DAILY',
-  weekly: 'WEEKLY',
-  monthly: 'MONTHLY',
-  yearly: 'YEARLY',
-} as const satisfies Record<Period, ReasonCode>;
+/** The code of the rule for a kind of calendar period. */
+export function codeOf(period: Period): Uppercase<Period> {
+  return period.toUpperCase() as Uppercase<Period>;
+}
 
 export type ReasonCode = keyof Facts;
 
@@ -244,9 +520,21 @@ export type Reason<C extends ReasonCode = ReasonCode> = { [K in C]: { code: K } 
 /** The regions that a job could not read. */
 export function unreadableRegions(
   job: Reason<'REGION_UNREADABLE'>['job'],
-  regions: readonly { region: string; problem: string }[],
+  regions: readonly { region: string; problem: Reason }[],
 ): Finding[] {
   return regions.map(({ region, problem }) => ({ code: 'REGION_UNREADABLE', where: region, job, problem }));
+}
+
+/** How many of each code. */
+export function countsOf(reasons: readonly { code: ReasonCode }[]): Partial<Record<ReasonCode, number>> {
+  const counts: Partial<Record<ReasonCode, number>> = {};
+  for (const { code } of reasons) counts[code] = (counts[code] ?? 0) + 1;
+  return counts;
+}
+
+/** Several reasons, each once. */
+export function unique<R extends Reason>(reasons: readonly R[]): R[] {
+  return [...new Map(reasons.map((reason) => [JSON.stringify(reason), reason])).values()];
 }
 
 /** What is wrong, or odd, beyond single entries, and in which region where it is of one. */

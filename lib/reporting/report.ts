@@ -1,4 +1,4 @@
-import type { Finding, ReasonCode } from './reasons.ts';
+import { countsOf, type Finding, type ReasonCode } from './reasons.ts';
 import { findingText } from './sentences.ts';
 
 /** What became of a server (snapshot, drill), a snapshot (cleanup, hold) or a copy (offsite), the worst first. */
@@ -113,16 +113,15 @@ type Draft<F = Finding> = Omit<
 
 /** Counts, sorts and bounds: a report of 10,000 servers still fits into a log line, failures first. */
 export function finishReport({ failures, warnings, ...draft }: Draft): Report {
-  const codes = [
-    ...draft.entries.flatMap(({ code, snapshots = [] }) => [
+  const codes = draft.entries
+    .flatMap(({ code, snapshots = [] }) => [
       ...(code ? [code] : []),
       ...snapshots.flatMap((line) => line.codes),
-    ]),
-    ...[...failures, ...warnings].map(({ code }) => code),
-  ];
+    ])
+    .map((code) => ({ code }));
   return bounded({
     ...draft,
-    codes: countsOf(codes),
+    codes: countsOf([...codes, ...failures, ...warnings]),
     failures: failures.map(findingText),
     warnings: warnings.map(findingText),
   });
@@ -160,12 +159,6 @@ function bounded(draft: Draft<string> & Pick<Report, 'codes'>): Report {
   }
   report.omitted = sorted.length - report.entries.length;
   return report;
-}
-
-function countsOf(codes: readonly ReasonCode[]): Report['codes'] {
-  const counts: Report['codes'] = {};
-  for (const code of codes) counts[code] = (counts[code] ?? 0) + 1;
-  return counts;
 }
 
 function sumOf(all: readonly Report['codes'][]): Report['codes'] {
@@ -236,7 +229,7 @@ export function joined(
 export function withFailures(report: Report, failures: readonly Finding[]): Report {
   return {
     ...report,
-    codes: sumOf([report.codes, countsOf(failures.map(({ code }) => code))]),
+    codes: sumOf([report.codes, countsOf(failures)]),
     failures: [...report.failures, ...failures.map(findingText)],
   };
 }

@@ -1,21 +1,22 @@
 import { isoSeconds, parseDate } from '../config/dates.ts';
-import { Refusal } from '../config/validation-error.ts';
 import type { Image } from '../openstack/images.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import type { RestoreEvent } from './event.ts';
 import type { Stock } from './inventory.ts';
 import { readSafetyMark } from './marks.ts';
+import { refuse } from './refusal.ts';
 import type { Origin } from './source.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MOST_LISTED = 5;
 
-/** The image to restore, and a line each on what it is and on the newer ones that were passed over. */
+/** The image to restore, what it is, and why newer ones were passed over. */
 export interface Choice {
   image: Image;
-  lines: string[];
+  reasons: Reason[];
 }
 
 interface Circumstances {
@@ -50,21 +51,21 @@ export function findImage(
     const passedOver = candidates.slice(0, candidates.indexOf(best)).map(whyPassedOver);
     return {
       image: imageOf.get(best.id)!,
-      lines: [storyOf(best, now), ...shortened(passedOver)],
+      reasons: [choiceOf(best, now), ...shortened(passedOver)],
     };
   }
-  const scope = `of ${name || id}${policy ? ` by the policy "${policy}"` : ''}`;
-  const when = at === 'latest' ? '' : ` at or before ${isoSeconds(new Date(untilMs))}`;
-  const others = candidates
-    .map((s) => `${s.id} of ${isoSeconds(s.slot)} is ${s.status}`)
-    .slice(0, MOST_LISTED);
-  const instead =
-    others.length > 0
-      ? `: ${others.join(', ')}. One that is still being made can be restored when it is active`
-      : at === 'latest'
-        ? ': take one, or give the id of an image'
-        : oldestOf(its);
-  refuse(`at: there is no good snapshot ${scope}${when}${instead}`);
+  const isLatest = at === 'latest';
+  const oldest = isLatest ? undefined : oldestOf(its);
+  refuse({
+    code: 'RESTORE_NO_GOOD_SNAPSHOT',
+    server: name || id,
+    ...(policy === undefined ? {} : { policy }),
+    ...(isLatest ? {} : { until: isoSeconds(new Date(untilMs)) }),
+    others: candidates
+      .slice(0, MOST_LISTED)
+      .map((s) => ({ image: s.id, slot: isoSeconds(s.slot), status: s.status })),
+    ...(oldest ? { oldest: isoSeconds(oldest) } : {}),
+  });
 }
 
 /**
@@ -81,23 +82,23 @@ export function chosenById(
 ): Choice {
   const server = `${name || 'the server'} (${id})`;
   if (image?.owner !== projectId) {
-    refuse(`at: this project has no image ${at} in ${region}, where ${server} is`);
+    refuse({ code: 'RESTORE_NO_IMAGE', image: at, where: region, server });
   }
   const read = stock.read(image);
   const snapshot = read?.server === id ? read : undefined;
   // Where the data lie in volume snapshots, Nova may pass on the `instance_uuid` of another server.
   const madeFrom = image.volumeSnapshotIds.length > 0 ? undefined : image.properties.instance_uuid;
   if (!snapshot && (read || madeFrom !== id)) {
-    refuse(`at: image ${at} was not made from ${server}: give that server, or another image`);
+    refuse({ code: 'RESTORE_OTHER_SERVERS_IMAGE', image: at, server });
   }
-  const whole = (image.sizeBytes ?? 0) > 0 || image.volumeSnapshotIds.length > 0;
-  const good = snapshot ? snapshot.state === 'good' : image.status === 'active' && whole;
-  if (good) return { image, lines: [snapshot ? storyOf(snapshot, now) : foreignStory(image, now)] };
+  const hasData = (image.sizeBytes ?? 0) > 0 || image.volumeSnapshotIds.length > 0;
+  const good = snapshot ? snapshot.state === 'good' : image.status === 'active' && hasData;
+  if (good) return { image, reasons: [snapshot ? choiceOf(snapshot, now) : foreignChoice(image, now)] };
   const status = snapshot?.status ?? image.status;
   refuse(
     /^(queued|saving|uploading|importing)$/.test(status)
-      ? `at: image ${at} is still ${status}: wait until it is active`
-      : `at: image ${at} can't be restored: it is ${status}${whole ? '' : ' and has no data'}: give another`,
+      ? { code: 'RESTORE_IMAGE_UNFINISHED', image: at, status }
+      : { code: 'RESTORE_IMAGE_UNUSABLE', image: at, status, hasData },
   );
 }
 
@@ -123,46 +124,46 @@ export function hasFailed(snapshot: Snapshot): boolean {
   return snapshot.drilled !== undefined && !hasPassed(snapshot);
 }
 
-function storyOf(snapshot: Snapshot, now: Date): string {
+function choiceOf(snapshot: Snapshot, now: Date): Reason {
   const { id, slot, policy, proven, drilled } = snapshot;
-  const drill = hasPassed(snapshot)
-    ? `proven by a drill at ${isoSeconds(proven!)}`
-    : drilled
-      ? `its last drill, at ${isoSeconds(drilled)}, failed`
-      : 'never tried by a drill';
+  const passed = hasPassed(snapshot);
+  const at = passed ? proven : drilled;
   const made = dataTime(snapshot);
-  return `the snapshot of ${isoSeconds(slot)} (${id}), made at ${isoSeconds(made)}, ${ageText(made, now)} old, policy "${policy}"; ${drill}`;
+  return {
+    code: 'RESTORE_SNAPSHOT',
+    image: id,
+    slot: isoSeconds(slot),
+    made: isoSeconds(made),
+    hours: hoursSince(made, now),
+    policy,
+    drill: at && { at: isoSeconds(at), passed },
+  };
 }
 
-function foreignStory({ id, name, createdAt }: Image, now: Date): string {
-  return `image "${name}" (${id}), ${ageText(createdAt, now)} old, which is not one of our snapshots`;
+function foreignChoice({ id, name, createdAt }: Image, now: Date): Reason {
+  return { code: 'RESTORE_IMAGE', image: id, name, hours: hoursSince(createdAt, now) };
 }
 
-function whyPassedOver({ id, slot, state, status, drilled }: Snapshot): string {
-  const why =
-    state === 'good'
-      ? `its last drill, at ${isoSeconds(drilled!)}, failed; "at": "${id}" takes it all the same`
-      : `it is ${status}`;
-  return `passed over: the snapshot of ${isoSeconds(slot)} (${id}): ${why}`;
+function whyPassedOver({ id, slot, state, status, drilled }: Snapshot): Reason {
+  const which = { image: id, slot: isoSeconds(slot) };
+  return state === 'good'
+    ? { code: 'RESTORE_PASSED_OVER_FAILED', ...which, drilled: isoSeconds(drilled!) }
+    : { code: 'RESTORE_PASSED_OVER', ...which, status };
 }
 
-function shortened(lines: string[]): string[] {
-  const more = lines.length - MOST_LISTED;
-  return more > 0 ? [...lines.slice(0, MOST_LISTED), `passed over: ${more} more`] : lines;
+function shortened(reasons: Reason[]): Reason[] {
+  const count = reasons.length - MOST_LISTED;
+  return count > 0
+    ? [...reasons.slice(0, MOST_LISTED), { code: 'RESTORE_PASSED_OVER_MORE', count }]
+    : reasons;
 }
 
-function ageText(since: Date, now: Date): string {
-  const hours = Math.max(0, Math.floor((now.getTime() - since.getTime()) / HOUR_MS));
-  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} days`;
+function hoursSince(since: Date, now: Date): number {
+  return Math.max(0, Math.floor((now.getTime() - since.getTime()) / HOUR_MS));
 }
 
-function oldestOf(its: readonly Snapshot[]): string {
+/** The slot of the oldest good one. */
+function oldestOf(its: readonly Snapshot[]): Date | undefined {
   const slots = its.filter(({ state }) => state === 'good').map(({ slot }) => slot.getTime());
-  return slots.length > 0
-    ? `: the oldest good one is of ${isoSeconds(new Date(Math.min(...slots)))}`
-    : ': take one, or give the id of an image';
-}
-
-function refuse(problem: string): never {
-  throw new Refusal('The restore is refused', [problem]);
+  return slots.length > 0 ? new Date(Math.min(...slots)) : undefined;
 }

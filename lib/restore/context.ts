@@ -1,7 +1,8 @@
 import { isoSeconds } from '../config/dates.ts';
-import { Refusal } from '../config/validation-error.ts';
 import { getImage } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import { reported } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
@@ -9,6 +10,7 @@ import { type Choice, chosenById, findImage, hasFailed, isOfThen, momentMs } fro
 import type { RestoreEvent } from './event.ts';
 import type { Stock } from './inventory.ts';
 import { type Beginning, readSafetyMark } from './marks.ts';
+import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import type { Origin } from './source.ts';
 
@@ -50,24 +52,18 @@ export function refuseOthers(its: Case, begun: Beginning & { at: Date }): void {
       ? event.at.toLowerCase() === begun.image.toLowerCase()
       : !chosen || (chosen.slot.getTime() <= untilMs && !hadNewer(its, chosen, untilMs, begun.at));
   const differences = [
-    ...(origin.id === begun.server ? [] : [['server', begun.server]]),
-    ...(origin.region === begun.region ? [] : [['region', begun.region]]),
-    ...(event.to === begun.to ? [] : [['to', begun.to]]),
+    ...(origin.id === begun.server ? [] : [{ field: 'server', was: begun.server }]),
+    ...(origin.region === begun.region ? [] : [{ field: 'region', was: begun.region }]),
+    ...(event.to === begun.to ? [] : [{ field: 'to', was: begun.to }]),
     ...(event.policy === undefined || !chosen || event.policy === chosen.policy
       ? []
-      : [['policy', chosen.policy]]),
+      : [{ field: 'policy', was: chosen.policy }]),
     ...(isChosen
       ? []
-      : [['at', `${begun.image}${chosen ? `, the snapshot of ${isoSeconds(chosen.slot)}` : ''}`]]),
+      : [{ field: 'at', was: begun.image, ...(chosen ? { slot: isoSeconds(chosen.slot) } : {}) }]),
   ];
   if (differences.length === 0) return;
-  throw new Refusal(
-    'The restore is refused',
-    differences.map(
-      ([field, was]) =>
-        `${field}: the restore "${request}" has begun with ${was}: go on with that, or leave "request" out to begin another`,
-    ),
-  );
+  refuse(...differences.map((one): Reason => ({ code: 'RESTORE_DIFFERS', ...one, request })));
 }
 
 /** Whether a moment or `latest` meant a newer snapshot than `chosen` at the beginning, as far as can be told by now. */
@@ -112,14 +108,21 @@ export function eventToGoOn(
   return { ...eventToDo(its, image), request: its.request, ...made };
 }
 
-type Outcome = Pick<Restoration, 'state' | 'lines' | 'restored' | 'safety' | 'next'>;
+/** How far a call has come, and why. */
+export interface Progress extends Pick<Restoration, 'state' | 'restored' | 'safety' | 'next'> {
+  reasons: readonly Reason[];
+}
 
 /** What a call has come to, as its report. */
-export function answer({ event, origin, request, run }: Case, image: string, outcome: Outcome): Restoration {
-  const others = origin.namesakes.map(
-    (id) =>
-      `there are snapshots of another "${origin.name}" as well, which is gone: name it by its id, ${id}`,
+export function answer(
+  { event, origin, request, run }: Case,
+  image: string,
+  { reasons, ...outcome }: Progress,
+): Restoration {
+  const namesakes = origin.namesakes.map(
+    (server): Reason => ({ code: 'RESTORE_NAMESAKE', name: origin.name, server }),
   );
+  const { codes, reasons: lines } = reported([...namesakes, ...reasons]);
   return {
     job: 'restore',
     owner: run.owner,
@@ -131,6 +134,7 @@ export function answer({ event, origin, request, run }: Case, image: string, out
     region: origin.region,
     image,
     ...outcome,
-    lines: [...others, ...outcome.lines],
+    codes,
+    lines,
   };
 }

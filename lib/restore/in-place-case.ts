@@ -1,17 +1,10 @@
 import type { Image } from '../openstack/images.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import { answer, type Case, eventToGoOn } from './context.ts';
 import type { RebuildEvent } from './event.ts';
 import type { Restoration, State } from './restoration.ts';
 import type { Safety } from './safety.ts';
-import type { Remedies } from './send.ts';
-
-/** What can be done when the cloud refuses the safety snapshot or the rebuild. */
-export const IN_PLACE_REMEDIES: Remedies = {
-  CONFLICT:
-    'if it is busy, try again when it is not; if it is locked, unlock it (openstack server unlock); or use "to": "new"',
-  BAD_REQUEST: 'give another "at", or use "to": "new"',
-};
 
 /** An in-place restore that has not come to its rebuild yet. */
 export interface InPlace extends Case<RebuildEvent> {
@@ -37,11 +30,11 @@ export const safetiesOf = ({ safeties, missing }: InPlace): string[] => [
 export function say(
   work: Work,
   state: State,
-  lines: string[],
+  reasons: readonly Reason[],
   safety?: string,
   next: object = eventToGoOn(work, work.image.id, {
     safeties: [...new Set([...(safety ? [safety] : []), ...safetiesOf(work)])],
   }),
 ): Restoration {
-  return answer(work, work.image.id, { state, lines, ...(safety ? { safety } : {}), next });
+  return answer(work, work.image.id, { state, reasons, ...(safety ? { safety } : {}), next });
 }

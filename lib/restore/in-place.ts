@@ -1,8 +1,9 @@
-import { Refusal } from '../config/validation-error.ts';
 import { type Flavor, fits, leastOf } from '../openstack/flavors.ts';
 import type { Image } from '../openstack/images.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import type { RebuildEvent } from './event.ts';
+import { refuse } from './refusal.ts';
 
 /** The states in which Nova rebuilds; of a server in ERROR it takes no snapshot. */
 const REBUILDS = ['ACTIVE', 'SHUTOFF', 'ERROR'];
@@ -19,7 +20,7 @@ interface Circumstances {
 }
 
 /**
- * What an in-place restore would do, a line each.
+ * What an in-place restore would do.
  *
  * @throws {Refusal} that names every problem at once.
  */
@@ -28,44 +29,46 @@ export function planInPlace(
   server: ServerDetail,
   image: Image,
   { flavors, rootVolume, step }: Circumstances,
-): string[] {
+): Reason[] {
   const { name, volumeBacked, status, taskState, flavorId, addresses, locked } = server;
   const flavor = flavors.find(({ id }) => id === flavorId);
   const states = step === 'rebuild' ? REBUILDS : TAKES_AND_REBUILDS;
-  const problems = [
+  const problems: Reason[] = [
     ...(confirm === name || (dryRun && confirm === undefined)
       ? []
       : [
-          confirm === undefined
-            ? `confirm: everything on ${name} would be replaced: add "confirm": "${name}"`
-            : `confirm: is not the name of the server, which is "${name}"`,
+          {
+            code: confirm === undefined ? 'RESTORE_UNCONFIRMED' : 'RESTORE_CONFIRMS_OTHER',
+            name,
+          } as const,
         ]),
     ...(volumeBacked || rootVolume !== undefined || image.volumeSnapshotIds.length > 0
-      ? [`to: ${name} has its disk on a volume, which can't be rebuilt from a snapshot: use "to": "new"`]
+      ? [{ code: 'RESTORE_ON_VOLUME', name } as const]
       : []),
     ...(flavor && !fits(image, flavor)
-      ? [`at: image ${image.id} asks for ${leastOf(image)}, flavor ${flavor.name} has less: use "to": "new"`]
+      ? [
+          {
+            code: 'RESTORE_TOO_LARGE',
+            image: image.id,
+            least: leastOf(image),
+            flavor: flavor.name,
+          } as const,
+        ]
       : []),
-    ...(locked
-      ? [`server: ${name} is locked, so the cloud rebuilds it not: unlock it, or use "to": "new"`]
-      : []),
+    ...(locked ? [{ code: 'RESTORE_LOCKED', name } as const] : []),
     // While it is waited for, it is the cloud's turn.
     ...(step === 'wait' || states.includes(status)
       ? []
-      : [
-          `server: ${name} is ${status}; a restore in place needs it ACTIVE or SHUTOFF, for the safety snapshot and for the rebuild: bring it there, or use "to": "new"`,
-        ]),
-    ...(step !== 'take' || taskState === null
-      ? []
-      : [`server: ${name} is busy (${taskState}): try again when it is not`]),
+      : [{ code: 'RESTORE_WRONG_STATUS', name, status } as const]),
+    ...(step !== 'take' || taskState === null ? [] : [{ code: 'RESTORE_BUSY', name, taskState } as const]),
   ];
-  if (problems.length > 0) throw new Refusal('The restore is refused', problems);
+  if (problems.length > 0) refuse(...problems);
   return [
-    `a safety snapshot of ${name} (${server.id}) as it is now, kept until you delete it`,
-    `within an hour of that, when it is good: the disk of ${name} is replaced by image ${image.name} (${image.id})`,
-    `it keeps its id, its name, its key and its addresses: ${addresses.join(', ') || 'none'}`,
-    'its root password becomes one that nobody is told: log in with a key, or set one',
-    ...(status === 'SHUTOFF' ? ['it stays SHUTOFF: start it when it is done'] : []),
-    ...(dryRun && confirm === undefined ? [`to do it, take "dryRun" out and add "confirm": "${name}"`] : []),
+    { code: 'RESTORE_SAFETY_FIRST', name, server: server.id },
+    { code: 'RESTORE_REPLACES', name, image: image.id, imageName: image.name },
+    { code: 'RESTORE_KEEPS', addresses },
+    { code: 'RESTORE_PASSWORD' },
+    ...(status === 'SHUTOFF' ? [{ code: 'RESTORE_STAYS_SHUTOFF' } as const] : []),
+    ...(dryRun && confirm === undefined ? [{ code: 'RESTORE_TO_CONFIRM', name } as const] : []),
   ];
 }

@@ -1,10 +1,11 @@
-import { Refusal } from '../config/validation-error.ts';
 import { type Flavor, findFlavor, fits, fitting, leastOf } from '../openstack/flavors.ts';
 import type { Image } from '../openstack/images.ts';
 import type { NewServer, ServerDetail } from '../openstack/servers.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import type { Blueprint } from '../snapshots/blueprint.ts';
 import type { NewServerEvent } from './event.ts';
 import { RESTORED_KEY } from './marks.ts';
+import { refuse } from './refusal.ts';
 import type { Origin } from './source.ts';
 
 const LONGEST_NAME = 255;
@@ -27,7 +28,7 @@ interface Circumstances {
 }
 
 /**
- * The server to be made from an image: like the original, but for what the event gives; `lines` say for each part where
+ * The server to be made from an image: like the original, but for what the event gives; `reasons` have for each part where
  * it comes from.
  *
  * @throws {Refusal} when no flavor is known, or it is too small.
@@ -37,13 +38,11 @@ export function planNew(
   { name: originalName, id, detail, blueprint, networks }: Original,
   image: Image,
   { mark, now, flavors }: Circumstances,
-): { server: NewServer; lines: string[] } {
+): { server: NewServer; reasons: Reason[] } {
   const flavor = flavorFor(event.flavor, detail?.flavorId ?? blueprint?.flavor, image, flavors);
   const gone = detail === undefined;
   const known = detail ? { ...detail, keyName: detail.keyName ?? null } : blueprint;
   const { networks: givenNetworks, keyName, securityGroups, metadata } = event;
-  const unknown = (field: string, instead: string) =>
-    `${field}: the original is gone, so they are not known: ${instead}; "${field}" gives others`;
   const server: NewServer = {
     name: event.name ?? defaultName(originalName || id, now),
     image: image.id,
@@ -54,26 +53,43 @@ export function planNew(
     metadata: { ...(metadata ?? detail?.metadata), [RESTORED_KEY]: mark },
     configDrive: detail?.configDrive ?? false,
   };
-  const of = (given: unknown) => (given === undefined ? `, as the original ${gone ? 'had' : 'has'}` : '');
-  const lines = [
-    `a new server "${server.name}" from image ${image.name} (${image.id}), flavor ${flavor.name}${of(event.flavor)}`,
+  const from = (given: unknown) => (given !== undefined ? 'event' : gone ? 'record' : 'original');
+  const unknown = (field: Reason<'RESTORE_FIELD_UNKNOWN'>['field']) =>
+    ({ code: 'RESTORE_FIELD_UNKNOWN', field }) as const;
+  const reasons: Reason[] = [
+    {
+      code: 'RESTORE_NEW',
+      name: server.name,
+      image: image.id,
+      imageName: image.name,
+      flavor: flavor.name,
+      from: from(event.flavor),
+    },
     server.networks
-      ? `networks: ${server.networks.join(', ') || 'none'}${of(givenNetworks)}; its addresses are new`
+      ? { code: 'RESTORE_NETWORKS', networks: server.networks, from: from(givenNetworks) }
       : gone
-        ? unknown('networks', "the cloud's default")
-        : `networks: the cloud does not tell those of the original: its default; "networks" gives others`,
+        ? unknown('networks')
+        : { code: 'RESTORE_NETWORKS_UNKNOWN' },
     keyName === undefined && known?.keyName === undefined
-      ? unknown('keyName', 'none, but the keys on the disk are still there')
-      : `key pair: ${server.keyName ?? 'none'}${of(keyName)}`,
+      ? unknown('keyName')
+      : {
+          code: 'RESTORE_KEY_PAIR',
+          ...(server.keyName === undefined ? {} : { keyName: server.keyName }),
+          from: from(keyName),
+        },
     !securityGroups && !known?.securityGroups
-      ? unknown('securityGroups', "the cloud's default")
-      : `security groups: ${server.securityGroups.join(', ') || "the cloud's default"}${of(securityGroups)}`,
+      ? unknown('securityGroups')
+      : { code: 'RESTORE_SECURITY_GROUPS', groups: server.securityGroups, from: from(securityGroups) },
     gone && !metadata
-      ? unknown('metadata', 'none, so no policy takes it by a tag')
-      : `metadata: ${pairs(metadata ?? detail?.metadata ?? {})}${of(metadata)}`,
-    'not restored: other volumes, user data, floating addresses, DNS, load balancers',
+      ? unknown('metadata')
+      : {
+          code: 'RESTORE_METADATA',
+          metadata: withoutMark(metadata ?? detail?.metadata ?? {}),
+          from: from(metadata),
+        },
+    { code: 'RESTORE_LEFT_OUT' },
   ];
-  return { server, lines };
+  return { server, reasons };
 }
 
 function flavorFor(
@@ -90,14 +106,27 @@ function flavorFor(
   const choice = fitting(image, flavors)
     .slice(0, 5)
     .map(({ name, id }) => (name === id ? id : `"${name}" (${id})`));
-  const remedy =
-    choice.length > 0 ? `give one that fits: ${choice.join(', ')}` : 'none that there is would fit';
-  const problem = found
-    ? `${found.name} (${found.diskGb} GB, ${found.ramMb} MB) is too small: image ${image.id} asks for ${leastOf(image)}`
-    : wanted
-      ? `there is no ${wanted}${given ? '' : ', which the original had,'} any more`
-      : 'the original is gone and the snapshot does not say which it had';
-  throw new Refusal('The restore is refused', [`flavor: ${problem}: ${remedy}`]);
+  if (found) {
+    refuse({
+      code: 'RESTORE_FLAVOR_TOO_SMALL',
+      flavor: found.name,
+      diskGb: found.diskGb,
+      ramMb: found.ramMb,
+      image: image.id,
+      least: leastOf(image),
+      fitting: choice,
+    });
+  }
+  refuse(
+    wanted
+      ? {
+          code: 'RESTORE_FLAVOR_UNKNOWN',
+          flavor: wanted,
+          isOriginal: given === undefined,
+          fitting: choice,
+        }
+      : { code: 'RESTORE_FLAVOR_MISSING', fitting: choice },
+  );
 }
 
 function defaultName(name: string, now: Date): string {
@@ -105,11 +134,6 @@ function defaultName(name: string, now: Date): string {
   return name.slice(0, LONGEST_NAME - suffix.length).toWellFormed() + suffix;
 }
 
-function pairs(metadata: Record<string, string>): string {
-  return (
-    Object.entries(metadata)
-      .filter(([key]) => key !== RESTORED_KEY)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(', ') || 'none'
-  );
+function withoutMark({ [RESTORED_KEY]: _, ...metadata }: Record<string, string>): Record<string, string> {
+  return metadata;
 }

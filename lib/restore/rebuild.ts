@@ -1,14 +1,15 @@
 import { isoSeconds } from '../config/dates.ts';
-import { Refusal } from '../config/validation-error.ts';
 import { rootVolumeOf } from '../openstack/attachments.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { getImage } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import { type Choice, chosenById } from './choice.ts';
 import { answer, type Case, choose, eventToDo } from './context.ts';
 import { planInPlace, type Step } from './in-place.ts';
 import { type InPlace, say, type Work } from './in-place-case.ts';
+import { refuse } from './refusal.ts';
 import { replaceDisk } from './replace-disk.ts';
 import type { Restoration } from './restoration.ts';
 import { isOld, type Judgement, judge, type Safety } from './safety.ts';
@@ -24,7 +25,7 @@ const MOST_SAFETIES = 3;
 export async function rebuild(session: Session, its: InPlace): Promise<Restoration> {
   const { event, origin, safeties } = its;
   const server = origin.server && (await getServer(session, origin.region, origin.id));
-  if (!server) refuse(`server: ${origin.name || origin.id} is gone: use "to": "new"`);
+  if (!server) refuse({ code: 'RESTORE_ORIGINAL_GONE', name: origin.name || origin.id });
   const now = cloudTime(session);
   const judged = safeties.map((safety) => ({ safety, judgement: judge(safety, server, now) }));
   const good = judged.find(({ judgement }) => judgement === 'good')?.safety;
@@ -32,7 +33,7 @@ export async function rebuild(session: Session, its: InPlace): Promise<Restorati
   const hasFailed = judged[0]?.judgement === 'failed';
   const step: Step = good ? 'rebuild' : pending || hasFailed ? 'wait' : 'take';
 
-  const { image, lines: why } = safeties[0]
+  const { image, reasons: why } = safeties[0]
     ? await chosenEarlier(session, its, safeties[0])
     : await choose(session, its);
   const [flavors, rootVolume] = await Promise.all([
@@ -44,7 +45,7 @@ export async function rebuild(session: Session, its: InPlace): Promise<Restorati
   if (event.dryRun) {
     return answer(its, image.id, {
       state: 'planned',
-      lines: [...why, ...plan],
+      reasons: [...why, ...plan],
       next: eventToDo(its, image.id),
     });
   }
@@ -62,69 +63,47 @@ async function chosenEarlier(
 ): Promise<Choice> {
   const image = await getImage(session, origin.region, mark.image);
   if (!image) {
-    refuse(
-      `at: image ${mark.image} has been deleted since: begin anew, without "request"; ${origin.name} is as it was`,
-    );
+    refuse({ code: 'RESTORE_IMAGE_DELETED', image: mark.image, server: origin.name });
   }
   const { projectId } = session;
   return chosenById(stock, origin, mark.image, image, { projectId, now: run.now });
 }
 
-/** Why a further safety snapshot is taken, a line each; none for the first. */
+/** Why a further safety snapshot is taken; nothing for the first. */
 function whyAnother(
   { safeties, missing, origin }: InPlace,
   judged: readonly { safety: Safety; judgement: Judgement }[],
-): string[] {
-  const lines = [
-    ...judged.map(({ safety: { snapshot }, judgement }) =>
-      judgement === 'overtaken'
-        ? `the safety snapshot ${snapshot.id} is of no use: ${origin.name} has been rebuilt since`
-        : `the safety snapshot ${snapshot.id} was begun at ${isoSeconds(snapshot.createdAt)}, an hour ago or more: what was written since would be lost`,
+): Reason[] {
+  const reasons = [
+    ...judged.map(
+      ({ safety: { snapshot }, judgement }): Reason =>
+        judgement === 'overtaken'
+          ? { code: 'SAFETY_OVERTAKEN', image: snapshot.id, name: origin.name }
+          : { code: 'SAFETY_OLD', image: snapshot.id, since: isoSeconds(snapshot.createdAt) },
     ),
-    ...missing.map((id) => `the safety snapshot ${id} is gone: it failed, or somebody deleted it`),
+    ...missing.map((image): Reason => ({ code: 'SAFETY_GONE', image })),
   ];
-  const taken = safeties.length + missing.length;
-  if (taken >= MOST_SAFETIES) {
-    refuse(
-      [
-        `to: ${taken} safety snapshots were taken, and none was good within an hour, when a call came: ${origin.name} is as it was: use "to": "new", or begin anew, without "request", and call more often`,
-        ...lines,
-      ].join('; '),
-    );
-  }
-  return taken === 0
-    ? []
-    : [...lines, `so another one is taken: number ${taken + 1} of at most ${MOST_SAFETIES}`];
+  const count = safeties.length + missing.length;
+  if (count >= MOST_SAFETIES) refuse({ code: 'SAFETIES_USED_UP', count, name: origin.name, reasons });
+  return count === 0 ? [] : [...reasons, { code: 'SAFETY_ANOTHER', number: count + 1, most: MOST_SAFETIES }];
 }
 
 function waitFor(work: Work, { snapshot }: Safety, now: Date): Restoration {
-  const late = isOld(snapshot, now)
-    ? [
-        `it was begun at ${isoSeconds(snapshot.createdAt)}, an hour ago or more, so when it is good, another one will be taken, ${MOST_SAFETIES} at most: if this server always takes so long, use "to": "new"`,
-      ]
-    : [];
-  return say(
-    work,
-    'waiting',
-    [`the safety snapshot ${snapshot.id} is still ${snapshot.status}: call again in a while`, ...late],
-    snapshot.id,
-  );
+  const { id, status, createdAt } = snapshot;
+  const reasons: Reason[] = [
+    { code: 'SAFETY_PENDING', image: id, status },
+    ...(isOld(snapshot, now)
+      ? [{ code: 'SAFETY_SLOW', since: isoSeconds(createdAt), most: MOST_SAFETIES } as const]
+      : []),
+  ];
+  return say(work, 'waiting', reasons, id);
 }
 
-function hasComeToNothing(work: Work, { snapshot }: Safety): Restoration {
+function hasComeToNothing(work: Work, { snapshot: { id, status } }: Safety): Restoration {
   const { request: _, ...anew } = eventToDo(work, work.image.id);
-  return say(
-    work,
-    'failed',
-    [
-      `the safety snapshot ${snapshot.id} has failed (${snapshot.status}), so ${work.server.name} is left as it was`,
-      'begin anew, without "request"',
-    ],
-    snapshot.id,
-    anew,
-  );
-}
-
-function refuse(problem: string): never {
-  throw new Refusal('The restore is refused', [problem]);
+  const reasons: Reason[] = [
+    { code: 'SAFETY_FAILED', image: id, status, name: work.server.name },
+    { code: 'RESTORE_BEGIN_ANEW' },
+  ];
+  return say(work, 'failed', reasons, id, anew);
 }

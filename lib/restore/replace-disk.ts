@@ -1,8 +1,9 @@
 import { getImage, type Image } from '../openstack/images.ts';
 import { getServer, rebuildServer, type ServerDetail } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import { answer, beginningOf, eventToGoOn } from './context.ts';
-import { IN_PLACE_REMEDIES, safetiesOf, say, type Work } from './in-place-case.ts';
+import { safetiesOf, say, type Work } from './in-place-case.ts';
 import { isRebuiltBy, RESTORED_KEY, readSafetyMark, restoredMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
 import { judge, type Safety } from './safety.ts';
@@ -18,7 +19,8 @@ export async function replaceDisk(session: Session, work: Work, safety: Safety):
   ]);
   const wrong = whyNotNow(session, work, current, server);
   if (wrong || !server) {
-    return say(work, 'waiting', [`${wrong}: call again in a while`], id);
+    const reason: Reason = wrong ?? { code: 'RESTORE_SERVER_GONE', name: origin.name };
+    return say(work, 'waiting', [{ code: 'RESTORE_POSTPONED', reason }], id);
   }
   const mark = restoredMark(beginningOf(work, image.id), cloudTime(session));
   const sent = await send(
@@ -31,20 +33,20 @@ export async function replaceDisk(session: Session, work: Work, safety: Safety):
       const now = await getServer(session, server.region, server.id);
       return now && isRebuiltBy(now, request) ? true : undefined;
     },
-    IN_PLACE_REMEDIES,
+    'in-place',
   );
   if ('unsure' in sent) {
-    return say(work, 'failed', [`${sent.unsure}: call again with "next", which looks first`], id);
+    return say(work, 'failed', [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }], id);
   }
   const back = { server: server.id, to: 'in-place', at: id, confirm: event.confirm };
   return answer(work, image.id, {
     state: 'building',
     restored: server.id,
     safety: id,
-    lines: [
-      `the safety snapshot ${id} is good`,
-      `${server.name} is being rebuilt from image ${image.name} (${image.id})`,
-      `to go back: ${JSON.stringify(back)}`,
+    reasons: [
+      { code: 'SAFETY_GOOD', image: id },
+      { code: 'RESTORE_REBUILDING', name: server.name, image: image.id, imageName: image.name },
+      { code: 'RESTORE_WAY_BACK', event: back },
     ],
     next: eventToGoOn(work, image.id, { restored: server.id, safeties: safetiesOf(work) }),
   });
@@ -56,16 +58,17 @@ function whyNotNow(
   { event, origin, request, image, stock }: Work,
   current: Image | undefined,
   server: ServerDetail | undefined,
-): string | undefined {
-  if (!server) return `${origin.name} is gone`;
-  if (isRebuiltBy(server, request)) return `another call is rebuilding ${server.name} already`;
-  if (server.name !== event.confirm) return `${origin.name} has been renamed to ${server.name}`;
-  if (server.taskState !== null) return `${server.name} is busy (${server.taskState})`;
+): Reason | undefined {
+  if (!server) return { code: 'RESTORE_SERVER_GONE', name: origin.name };
+  if (isRebuiltBy(server, request)) return { code: 'RESTORE_BY_OTHER_CALL', name: server.name };
+  const { name, taskState } = server;
+  if (name !== event.confirm) return { code: 'RESTORE_SERVER_RENAMED', was: origin.name, name };
+  if (taskState !== null) return { code: 'RESTORE_SERVER_BUSY', name, taskState };
   const mark = current && readSafetyMark(current);
   const snapshot = current && stock.read(current);
-  if (!mark || !snapshot) return 'the safety snapshot is gone, or is not ours any more';
+  if (!mark || !snapshot) return { code: 'SAFETY_LOST' };
   const isIts = mark.request === request && mark.image === image.id && snapshot.server === server.id;
-  if (!isIts) return 'the safety snapshot is of another restore';
+  if (!isIts) return { code: 'SAFETY_OF_OTHER_RESTORE' };
   const judgement = judge({ snapshot, mark }, server, cloudTime(session));
-  return judgement === 'good' ? undefined : `the safety snapshot is ${judgement} by now`;
+  return judgement === 'good' ? undefined : { code: 'SAFETY_CHANGED', judgement };
 }

@@ -1,3 +1,5 @@
+import type { ReasonCode } from '../reporting/reasons.ts';
+
 /**
  * - planned: a dry run. waiting: for the safety snapshot, or for the server to be idle. building: the cloud has taken
  *   it on. Waiting and building go on by themselves or at the next call, never by this one waiting.
@@ -23,7 +25,8 @@ export interface Restoration {
   restored?: string;
   /** The safety snapshot. */
   safety?: string;
-  /** What would be done, or was, or is to be done by a person. */
+  /** What would be done, or was, or is to be done by a person: by code, see reasons.ts; and the same in words. */
+  codes: ReasonCode[];
   lines: string[];
   /** The event to invoke with next; absent when nothing is left to do. */
   next?: object;

@@ -1,10 +1,10 @@
 import { isoSeconds } from '../config/dates.ts';
-import { Refusal } from '../config/validation-error.ts';
 import { listServers } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { networksOf } from '../openstack/networks.ts';
 import { createServer, getServer, type ServerDetail } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import type { Lease } from '../runtime/lease.ts';
 import type { Run } from '../runtime/run.ts';
 import { answer, beginningOf, type Case, choose, eventToDo, eventToGoOn, refuseOthers } from './context.ts';
@@ -13,21 +13,15 @@ import { type Beginning, carries, readRestoredMark, restoredMark } from './marks
 import { planNew } from './new-server.ts';
 import { progressOf } from './progress.ts';
 import { rebuild } from './rebuild.ts';
+import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import { findSafeties } from './safety.ts';
-import { type Remedies, send } from './send.ts';
+import { send } from './send.ts';
 import { findBlueprint, findOrigin } from './source.ts';
 import { lookAround } from './take-inventory.ts';
 
 /** Longer than the bucket keeps it, in which it is remembered. */
 const REMEMBERED_MS = 366 * 86_400_000;
-
-/** What may be wrong with what a server is asked for with: the cloud names it. */
-const REMEDIES: Remedies = {
-  BAD_REQUEST:
-    'if it is the flavor, give another "flavor"; a network, "networks": the ids of networks that there are; the key pair, the "keyName" of one that the user in the secret has, or null for none; a security group, "securityGroups": the names of groups that there are, or []; the image, another "at"',
-  CONFLICT: 'if there are several networks, give "networks": the ids of those that it is to have',
-};
 
 /**
  * Restores a server from a snapshot as far as it goes without waiting: a new server is asked for, or a safety snapshot,
@@ -75,7 +69,7 @@ async function findRestored(session: Session, its: Case): Promise<Restored | und
   const marked = carriers.flatMap((server) => {
     const begun = readRestoredMark(server.metadata);
     if (!begun) {
-      refuse(`request: server ${server.id} carries "${request}", and does not say of what: give another one`);
+      refuse({ code: 'RESTORE_REQUEST_UNREADABLE', server: server.id, request });
     }
     // Whoever copies metadata from one server to another copies the mark.
     return (begun.to === 'in-place') === (server.id === begun.server) ? [{ server, begun }] : [];
@@ -89,8 +83,8 @@ async function findRestored(session: Session, its: Case): Promise<Restored | und
   if (!first && event.restored !== undefined) {
     refuse(
       stock.servers.some(({ id }) => id === event.restored)
-        ? `restored: server ${event.restored} was not made or rebuilt by the restore "${request}"`
-        : `restored: there is no server ${event.restored} in ${stock.regions.join(', ')}: it has been deleted since, or the event was changed: begin anew, without "request" and "restored"`,
+        ? { code: 'RESTORE_OF_OTHER_REQUEST', server: event.restored, request }
+        : { code: 'RESTORE_NOT_FOUND', server: event.restored, regions: stock.regions },
     );
   }
   if (!first) return undefined;
@@ -101,34 +95,28 @@ async function findRestored(session: Session, its: Case): Promise<Restored | und
 
 /** How far the cloud is with what an earlier call has asked for. */
 function follow(its: Case, { id, server, begun, twins }: Restored): Restoration {
-  const { state, lines } = progressOf(server, begun);
-  const doubled = twins.map(
-    (other) =>
-      `server ${other} carries the same request, too: a second one, if two calls came at the same moment; look at it before you delete it`,
-  );
+  const { state, reasons } = progressOf(server, begun);
+  const doubled = twins.map((other): Reason => ({ code: 'RESTORE_TWIN', server: other }));
   const { safeties } = its.event;
   const made = { restored: id, ...(safeties ? { safeties } : {}) };
   const next = state === 'building' ? { next: eventToGoOn(its, begun.image, made) } : {};
   return answer(its, begun.image, {
     state,
-    lines: [
-      ...lines,
-      `from ${sourceOf(its, begun)}, as asked for at ${isoSeconds(begun.at)}; for another restore leave "request" out`,
-      ...doubled,
-    ],
+    reasons: [...reasons, sourceOf(its, begun), ...doubled],
     restored: id,
     ...next,
   });
 }
 
-function sourceOf({ stock }: Case, { image, region }: Beginning): string {
+function sourceOf({ stock }: Case, { image, region, at }: Restored['begun']): Reason {
   const snapshot = stock.snapshots.find((s) => s.id === image && s.region === region);
-  return snapshot ? `the snapshot of ${isoSeconds(snapshot.slot)} (${image})` : `image ${image}`;
+  const slot = snapshot ? { slot: isoSeconds(snapshot.slot) } : {};
+  return { code: 'RESTORE_SOURCE', image, ...slot, at: isoSeconds(at) };
 }
 
 async function create(session: Session, its: Case<NewServerEvent>): Promise<Restoration> {
   const { event, origin, stock, run } = its;
-  const { image, lines: why } = await choose(session, its);
+  const { image, reasons: why } = await choose(session, its);
   const { region } = origin;
   const [flavors, detail, networks] = await Promise.all([
     listFlavors(session, region),
@@ -141,16 +129,18 @@ async function create(session: Session, its: Case<NewServerEvent>): Promise<Rest
     now: run.now,
     flavors,
   });
-  const lines = [...why, ...plan.lines];
-  if (event.dryRun) return answer(its, image.id, { state: 'planned', lines, next: eventToDo(its, image.id) });
-  if (event.asked) return unanswered(its, image.id, 'a server was asked for by an earlier call');
+  const reasons = [...why, ...plan.reasons];
+  if (event.dryRun) {
+    return answer(its, image.id, { state: 'planned', reasons, next: eventToDo(its, image.id) });
+  }
+  if (event.asked) return unanswered(its, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: false });
   const turn = await onlyTurn(its);
   if (turn && 'heldUntil' in turn)
-    return unanswered(its, image.id, 'a server was asked for by an earlier call with this request');
+    return unanswered(its, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: true });
   const sent = await send(
     () => createServer(session, region, plan.server),
     () => findMade(session, its),
-    REMEDIES,
+    'new',
   ).catch(async (error) => {
     // Nothing was made: whoever corrects the event may call with the same request.
     if (turn) await turn.release().catch(() => undefined);
@@ -160,7 +150,7 @@ async function create(session: Session, its: Case<NewServerEvent>): Promise<Rest
   return answer(its, image.id, {
     state: 'building',
     restored: sent.done,
-    lines: [...lines, `asked for: it is ${sent.done}`],
+    reasons: [...reasons, { code: 'RESTORE_REQUESTED', server: sent.done }],
     next: eventToGoOn(its, image.id, { restored: sent.done }),
   });
 }
@@ -180,14 +170,10 @@ async function onlyTurn({ event, request, run }: Case): Promise<Lease | undefine
 }
 
 /** A server may or may not come of it: a listing that lacks it proves nothing, so nothing more is asked for. */
-function unanswered(its: Case, image: string, why: string): Restoration {
+function unanswered(its: Case, image: string, why: Reason): Restoration {
   return answer(its, image, {
     state: 'failed',
-    lines: [
-      why,
-      `no server of the request "${its.request}" is listed. A listing can lack a server that is there, so this request asks for no other one`,
-      'call again with "next" to look again; once you are sure that there is none, begin anew, without "request" and "asked"',
-    ],
+    reasons: [why, { code: 'RESTORE_NOT_LISTED', request: its.request }, { code: 'RESTORE_LOOK_AGAIN' }],
     next: eventToGoOn(its, image, { asked: true }),
   });
 }
@@ -195,8 +181,4 @@ function unanswered(its: Case, image: string, why: string): Restoration {
 async function findMade(session: Session, { origin, request }: Case): Promise<string | undefined> {
   const servers = await listServers(session, origin.region);
   return servers.find((server) => carries(server, request))?.id;
-}
-
-function refuse(problem: string): never {
-  throw new Refusal('The restore is refused', [problem]);
 }

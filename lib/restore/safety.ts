@@ -1,10 +1,10 @@
-import { Refusal } from '../config/validation-error.ts';
 import { getImage, type Image } from '../openstack/images.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import { isStuck, type Snapshot } from '../snapshots/marker.ts';
 import type { Case } from './context.ts';
 import { readRestoredMark, readSafetyMark, type SafetyMark } from './marks.ts';
+import { refuse } from './refusal.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -60,10 +60,7 @@ export async function findSafeties(
   };
   const wrong = named.filter((image) => image && safetyIn(image).length === 0);
   if (wrong.length > 0) {
-    throw new Refusal(
-      'The restore is refused',
-      wrong.map((image) => `safeties: image ${image!.id} is no safety snapshot of the restore "${request}"`),
-    );
+    refuse(...wrong.map((image) => ({ code: 'SAFETY_UNKNOWN', image: image!.id, request }) as const));
   }
   const safeties = [...named.filter((image) => image !== undefined), ...listed].flatMap(safetyIn);
   return {

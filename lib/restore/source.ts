@@ -1,10 +1,10 @@
-import { Refusal } from '../config/validation-error.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Blueprint } from '../snapshots/blueprint.ts';
 import { blueprintIn, isId, SAFETY_LABEL, type Snapshot } from '../snapshots/marker.ts';
 import type { Stock } from './inventory.ts';
 import { readRestoredMark, readSafetyMark } from './marks.ts';
+import { refuse } from './refusal.ts';
 
 /** The server that a restore is of, whether it is still there or not. */
 export interface Origin extends Pick<Server, 'id' | 'name' | 'region'> {
@@ -31,11 +31,11 @@ export function findOrigin(stock: Stock, wanted: string): Origin {
   const found = byId.length > 0 ? byId : there.length > 0 ? there : named;
   const [only, ...others] = found;
   if (!only) {
-    refuse(`server: there is no "${wanted}" in ${regions.join(', ')}, nor a snapshot of one: give its id`);
+    refuse({ code: 'RESTORE_NO_SERVER', server: wanted, regions });
   }
   if (others.length > 0) {
-    const list = found.map(({ id, region }) => `${id} in ${region}`).join(', ');
-    refuse(`server: there are several "${wanted}": give the id, or the "region", of one of ${list}`);
+    const all = found.map(({ id, region }) => ({ id, region }));
+    refuse({ code: 'RESTORE_SEVERAL_SERVERS', server: wanted, found: all });
   }
   const namesakes = named.filter((other) => !other.server && other.id !== only.id);
   return { ...only, namesakes: namesakes.map(({ id }) => id) };
@@ -96,8 +96,4 @@ export function findBlueprint(
     )
     .map((snapshot) => blueprintIn(imageOf.get(snapshot.id)!))
     .find((found) => found !== undefined);
-}
-
-function refuse(problem: string): never {
-  throw new Refusal('The restore is refused', [problem]);
 }

@@ -1,14 +1,16 @@
-import { Refusal } from '../config/validation-error.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { survey } from '../snapshots/inventory.ts';
+import { isSnapshot } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import type { RegionSurvey } from '../snapshots/region-inventory.ts';
 import { type RestoreEvent, UUID } from './event.ts';
 import type { Stock } from './inventory.ts';
+import { refuse } from './refusal.ts';
 import { goneServers } from './source.ts';
 
 /**
@@ -21,9 +23,7 @@ import { goneServers } from './source.ts';
 export async function lookAround(session: Session, event: RestoreEvent, run: Run): Promise<Stock> {
   const { owner, policies } = run;
   if (event.region && !session.regions.includes(event.region)) {
-    throw new Refusal('The event is refused', [
-      `region: the account has no region "${event.region}": it has ${session.regions.join(', ')}`,
-    ]);
+    refuse({ code: 'RESTORE_REGION_UNKNOWN', where: event.region, known: session.regions });
   }
   const { regions, unreadable } = await survey(session, event.region ? [event.region] : undefined, { owner });
   const listed = stockOf(regions, { owner, projectId: session.projectId, policies });
@@ -32,10 +32,12 @@ export async function lookAround(session: Session, event: RestoreEvent, run: Run
   // A name may be there once more where nothing can be seen; an id that is found is enough.
   const found = stock.servers.some(({ id }) => id === event.server);
   if (unreadable.length > 0 && !found) {
-    throw new Refusal('The restore is refused', [
-      ...unreadable.map(({ region, problem }) => `region ${region} can't be read: ${problem}`),
-      `server: give the id of the server, or "region": the one that it is in`,
-    ]);
+    refuse(
+      ...unreadable.map(
+        ({ region, problem }): Reason => ({ code: 'RESTORE_REGION_UNREADABLE', where: region, problem }),
+      ),
+      { code: 'RESTORE_SERVER_UNCERTAIN' },
+    );
   }
   return stock;
 }
@@ -53,7 +55,7 @@ function stockOf(surveys: readonly RegionSurvey[], whose: Parameters<typeof read
   const read = (image: Image) => {
     const reader = readers.get(image.region);
     const found = reader?.read(image, reader.its.volumeSnapshots);
-    return typeof found === 'object' ? found : undefined;
+    return isSnapshot(found) ? found : undefined;
   };
   const images = surveys.flatMap((its) => its.images);
   return {

@@ -1,15 +1,20 @@
 import { listImages } from '../openstack/images.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import { blueprintText } from '../snapshots/blueprint.ts';
 import { createOwnImage, imageName } from '../snapshots/create.ts';
 import { markerOf, SAFETY_LABEL } from '../snapshots/marker.ts';
-import { IN_PLACE_REMEDIES, say, type Work } from './in-place-case.ts';
+import { say, type Work } from './in-place-case.ts';
 import { readSafetyMark, safetyMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
 import { send } from './send.ts';
 
-/** Asks for a safety snapshot; `lines` say why. A second one would cost its room, and do no harm. */
-export async function takeSafety(session: Session, work: Work, lines: string[]): Promise<Restoration> {
+/** Asks for a safety snapshot, for `reasons`. A second one would cost its room, and do no harm. */
+export async function takeSafety(
+  session: Session,
+  work: Work,
+  reasons: readonly Reason[],
+): Promise<Restoration> {
   const { server, image, request, run, origin } = work;
   // By the cloud's clock, as the moment of its creation is compared with it.
   const slot = cloudTime(session);
@@ -33,12 +38,10 @@ export async function takeSafety(session: Session, work: Work, lines: string[]):
     async () =>
       (await createOwnImage(session, server, wanted, { inherits: 'possible', look })) ?? (await look()),
     look,
-    IN_PLACE_REMEDIES,
+    'in-place',
   );
   if ('unsure' in sent) {
-    const again = 'call again with "next", which looks first';
-    return say(work, 'failed', [`${sent.unsure}: ${again}`]);
+    return say(work, 'failed', [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }]);
   }
-  const asked = `the safety snapshot is asked for: ${name}; call again within an hour, and again until it is good`;
-  return say(work, 'waiting', [...lines, asked], sent.done);
+  return say(work, 'waiting', [...reasons, { code: 'SAFETY_REQUESTED', name }], sent.done);
 }

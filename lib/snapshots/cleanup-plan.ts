@@ -4,7 +4,7 @@ import type { Server } from '../openstack/compute.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { type InUse, inUseIn } from './in-use.ts';
-import { isStuck, type Snapshot } from './marker.ts';
+import { isSnapshot, isStuck, type Snapshot } from './marker.ts';
 import type { Reader } from './ownership.ts';
 import type { RegionSurvey } from './region-inventory.ts';
 import { type Decision, retain, retainAdhoc } from './retention.ts';
@@ -64,9 +64,10 @@ export function planCleanup(
   const ofNoPolicy = new Map<string, number>();
   for (const image of images) {
     const snapshot = read(image, volumeSnapshots);
-    if (typeof snapshot === 'string') foreign.push({ code: 'IMAGE_SUSPECT', problem: snapshot });
-    else if (snapshot?.policy === policy.policy || snapshot?.policy === ADHOC) ours.push(snapshot);
-    else if (snapshot && policies?.every(({ policy: other }) => other !== snapshot.policy)) {
+    if (!isSnapshot(snapshot)) {
+      if (snapshot) foreign.push({ code: 'IMAGE_SUSPECT', problem: snapshot.problem });
+    } else if (snapshot.policy === policy.policy || snapshot.policy === ADHOC) ours.push(snapshot);
+    else if (policies?.every(({ policy: other }) => other !== snapshot.policy)) {
       ofNoPolicy.set(snapshot.policy, (ofNoPolicy.get(snapshot.policy) ?? 0) + 1);
     }
   }

@@ -1,11 +1,11 @@
 import pMap from 'p-map';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
-import { isCloudError } from '../openstack/errors.ts';
+import { factsOf, isCloudError } from '../openstack/errors.ts';
 import { listImages } from '../openstack/images.ts';
 import { spreadUnderLimits } from '../openstack/rates.ts';
 import type { Session } from '../openstack/session.ts';
-import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
+import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup, type RegionPlan, type SeriesPlan } from './cleanup-plan.ts';
@@ -107,8 +107,8 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     gone.delete(server);
     doubts.push(
       region === undefined
-        ? `no snapshot of server ${server} says in which region it was`
-        : `server ${server} was in ${region}, which the account's catalogue does not name`,
+        ? { code: 'HOME_UNKNOWN', server }
+        : { code: 'HOME_UNLISTED', server, home: region },
     );
   }
   doubts.push(...unread);
@@ -166,7 +166,7 @@ function strangersIn(
  */
 async function unlistedOf(session: Session, regions: readonly RegionSurvey[]) {
   const newer = new Set<string>();
-  const unread: string[] = [];
+  const unread: Reason[] = [];
   const listed = new Set(regions.flatMap(({ images }) => images.map(({ id }) => id)));
   await pMap(regions, async ({ region }) => {
     try {
@@ -175,7 +175,7 @@ async function unlistedOf(session: Session, regions: readonly RegionSurvey[]) {
       }
     } catch (error) {
       if (!isCloudError(error)) throw error;
-      unread.push(error.message);
+      unread.push({ code: 'CLOUD', ...factsOf(error) });
     }
   });
   return { newer, unread };

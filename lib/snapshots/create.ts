@@ -22,6 +22,7 @@ import {
   CREATED_BY,
   CREATED_BY_KEY,
   EARLY_MS,
+  isSnapshot,
   isStuck,
   markerOf,
   nameEnding,
@@ -156,7 +157,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     .flatMap(({ region, images, volumeSnapshots }) =>
       images.map((image) => readers.get(region)!(image, volumeSnapshots)),
     )
-    .filter((read) => typeof read === 'object');
+    .filter(isSnapshot);
   const servers = regions.flatMap((r) => r.servers);
   const selection = selectServers(servers, event.servers);
   const young = snapshots.filter(
@@ -463,7 +464,7 @@ async function lookFor(
     const volumeSnapshots = await getVolumeSnapshots(session, region, candidate.volumeSnapshotIds);
     const found = readerFor(region)(candidate, volumeSnapshots);
     const isDue =
-      typeof found === 'object' &&
+      isSnapshot(found) &&
       found.server === server.id &&
       found.policy === due.policy &&
       due.isMet(found) &&
@@ -580,10 +581,12 @@ async function neededBy(
 
 /** Why a new image of ours is no use, and what to do; undefined for one that the next run will recognise, and not take again. */
 function rejection({ id }: Image, read: ReturnType<Reader>): Reason | undefined {
-  if (typeof read === 'object') {
+  if (isSnapshot(read)) {
     return read.state === 'failed' ? { code: 'IMAGE_FAILED', image: id, status: read.status } : undefined;
   }
-  return read === undefined ? { code: 'MARKER_LOST', image: id } : { code: 'IMAGE_REJECTED', problem: read };
+  return read === undefined
+    ? { code: 'MARKER_LOST', image: id }
+    : { code: 'IMAGE_REJECTED', problem: read.problem };
 }
 
 /** The regions in which snapshots were taken that have an end, and that no cleanup of the deployment looks at. */

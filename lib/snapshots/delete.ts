@@ -20,7 +20,7 @@ import type { SnapshotLine } from '../reporting/report.ts';
 import { reported } from '../reporting/sentences.ts';
 import type { Item, SeriesPlan } from './cleanup-plan.ts';
 import { beingBuilt, type InUse, restoredAsNew, restoredInPlace } from './in-use.ts';
-import type { Snapshot } from './marker.ts';
+import { isSnapshot, type Snapshot } from './marker.ts';
 import { otherOwners, type Reader } from './ownership.ts';
 import { counts, hasPassed, staysBecause } from './retention.ts';
 
@@ -96,7 +96,7 @@ export async function rotate(
   /** A snapshot as the cloud has it at this moment, if it still counts for its series. */
   const counting = async (snapshot: Snapshot): Promise<Snapshot | undefined> => {
     const current = (await look(snapshot))?.current;
-    if (typeof current !== 'object' || !sameSeries(current, snapshot)) return undefined;
+    if (!isSnapshot(current) || !sameSeries(current, snapshot)) return undefined;
     return counts(current, options.now) ? current : undefined;
   };
 
@@ -310,7 +310,7 @@ function sameSeries(a: Snapshot, b: Snapshot): boolean {
 /** The snapshot as it is now, or what is different from when the plan was made, where it matters. */
 function asPlanned(planned: Snapshot, current: ReturnType<Reader>, now: Date): Snapshot | Reason {
   if (current === undefined) return { code: 'NOT_OURS' };
-  if (typeof current === 'string') return { code: 'UNREADABLE_MARKER', problem: current };
+  if (!isSnapshot(current)) return { code: 'UNREADABLE_MARKER', problem: current.problem };
   const same =
     sameSeries(current, planned) &&
     current.slot.getTime() === planned.slot.getTime() &&

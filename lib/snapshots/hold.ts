@@ -8,7 +8,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import { finishReport, type Report } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
-import { readMarker } from './marker.ts';
+import { isSnapshot, readMarker } from './marker.ts';
 import { exposedBecause } from './retention.ts';
 
 /**
@@ -75,7 +75,7 @@ function released(
   if (read === undefined) {
     return { code: policies?.some(({ adopt }) => adopt) ? 'RELEASED_UNMARKED' : 'RELEASED_FOREIGN' };
   }
-  if (typeof read === 'string') return { code: 'RELEASED_UNREADABLE', problem: read };
+  if (!isSnapshot(read)) return { code: 'RELEASED_UNREADABLE', problem: read.problem };
   if (image.protected) return { code: 'RELEASED_PROTECTED' };
   const exposed = exposedBecause(read);
   if (exposed) return exposed;

@@ -2,11 +2,12 @@ import pMap from 'p-map';
 import { Refusal } from '../config/validation-error.ts';
 import { separateThrowAways } from '../drill/ownership.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
-import { isCloudError } from '../openstack/errors.ts';
+import { type CloudError, factsOf, isCloudError } from '../openstack/errors.ts';
 import { type Image, listImages } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import { getVolumeSnapshot, listVolumeSnapshots, type VolumeSnapshot } from '../openstack/volumes.ts';
+import { type Reason, unique } from '../reporting/reasons.ts';
 import { blueprintIn, isId, type Snapshot } from './marker.ts';
 import { hasVolumesOf, UNREADABLE } from './ownership.ts';
 import type { RegionSurvey, Survey, UnsureServer } from './region-inventory.ts';
@@ -56,7 +57,7 @@ export async function survey(
       found.unsure.push(...unsure);
     } catch (error) {
       if (!isCloudError(error)) throw error;
-      found.unreadable.push({ region, problem: error.message });
+      found.unreadable.push({ region, problem: saidBy(error) });
     }
   });
   found.regions.sort((a, b) => (a.region < b.region ? -1 : 1));
@@ -121,7 +122,7 @@ async function surveyRegion(
     ...(volumes.problem === undefined ? {} : { volumesUnread: volumes.problem }),
     gone: missing.gone,
     unsure: missing.unsure,
-    doubts: [...new Set([...missing.unsure.map(({ problem }) => problem), ...volumes.unread.values()])],
+    doubts: unique([...missing.unsure.map(({ problem }) => problem), ...volumes.unread.values()]),
   };
 }
 
@@ -133,7 +134,7 @@ async function findVolumeSnapshots(
   session: Session,
   region: string,
   needed: readonly string[],
-): Promise<{ found: VolumeSnapshot[]; unread: ReadonlyMap<string, string>; problem?: string }> {
+): Promise<{ found: VolumeSnapshot[]; unread: ReadonlyMap<string, Reason>; problem?: Reason }> {
   if (needed.length === 0) return { found: [], unread: new Map() };
   try {
     const listed = await listVolumeSnapshots(session, region);
@@ -141,7 +142,7 @@ async function findVolumeSnapshots(
     return { found: [...listed, ...more.found], unread: more.unread };
   } catch (error) {
     if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
-    const problem = error.message;
+    const problem = saidBy(error);
     return { found: [], unread: new Map(needed.map((id) => [id, problem])), problem };
   }
 }
@@ -166,7 +167,7 @@ async function lookFor<T>(ids: Iterable<string>, get: (id: string) => Promise<T 
     found: [] as T[],
     gone: new Set<string>(),
     /** What the cloud has answered, by the id. */
-    unread: new Map<string, string>(),
+    unread: new Map<string, Reason>(),
   };
   await pMap(
     ids,
@@ -177,7 +178,7 @@ async function lookFor<T>(ids: Iterable<string>, get: (id: string) => Promise<T 
         else result.gone.add(id);
       } catch (error) {
         if (!isCloudError(error)) throw error;
-        result.unread.set(id, error.message);
+        result.unread.set(id, saidBy(error));
       }
     },
     { concurrency: AT_ONCE },
@@ -198,9 +199,9 @@ function unreadable(region: string, id: string): VolumeSnapshot {
 export async function goneEverywhere(
   session: Session,
   ids: Iterable<string>,
-): Promise<{ gone: Set<string>; doubts: string[] }> {
+): Promise<{ gone: Set<string>; doubts: Reason[] }> {
   const gone = new Set<string>();
-  const doubts: string[] = [];
+  const doubts: Reason[] = [];
   await pMap(
     new Set(ids),
     async (id) => {
@@ -209,7 +210,7 @@ export async function goneEverywhere(
         gone.add(id);
       } catch (error) {
         if (!isCloudError(error)) throw error;
-        doubts.push(error.message);
+        doubts.push(saidBy(error));
       }
     },
     { concurrency: AT_ONCE },
@@ -247,4 +248,8 @@ export function homesOf(
   return [...homes].flatMap(([server, its]): [string, string | undefined][] =>
     its.size > 0 ? [...its].map((region) => [server, region]) : [[server, undefined]],
   );
+}
+
+function saidBy(error: CloudError): Reason {
+  return { code: 'CLOUD', ...factsOf(error) };
 }

@@ -2,6 +2,7 @@ import { isoSeconds, parseDate, parseEnd } from '../config/dates.ts';
 import { ADHOC } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
 import type { Image } from '../openstack/images.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import { type Blueprint, fingerprint, readBlueprint, UNKNOWN } from './blueprint.ts';
 
 const HOUR_MS = 3_600_000;
@@ -52,6 +53,16 @@ export interface Snapshot {
   drilled: Date | undefined;
   /** Made by the Python script autosnap.py; see ownership.ts. */
   adopted: boolean;
+}
+
+/** An image that is marked as ours or is to be adopted, and of which nothing proves that it is ours. */
+export interface Suspect {
+  problem: Reason;
+}
+
+/** Whether an image that was read is provably ours. */
+export function isSnapshot(read: Snapshot | Suspect | undefined): read is Snapshot {
+  return read !== undefined && !('problem' in read);
 }
 
 /** What a new snapshot is to carry. */
@@ -120,44 +131,43 @@ export interface Reading {
  * - `instance_uuid` is the marked server, unless its data lie in volume snapshots: then these tell, see ownership.ts;
  * - it does not say that something else has made it.
  *
- * @returns the snapshot; a sentence on what is wrong with an image that is marked as ours and is not ours; undefined for
- *   an image that is not marked as ours.
+ * @returns undefined for an image that is not marked as ours.
  */
-export function readMarker(image: Image, reading: Reading): Snapshot | string | undefined {
-  const { properties } = image;
-  if (properties.autosnap_owner !== reading.owner) return undefined;
+export function readMarker(image: Image, reading: Reading): Snapshot | Suspect | undefined {
+  if (image.properties.autosnap_owner !== reading.owner) return undefined;
   const read = readMarked(image, reading);
-  return typeof read === 'string'
-    ? `${image.name || image.id} (${image.id}) is marked as ours, but ${read}`
-    : read;
+  return 'code' in read ? suspect(image, read) : read;
 }
 
-function readMarked(image: Image, { projectId, scheduleOf }: Reading): Snapshot | string {
+/** An image that is marked as ours, and why it is not provably ours. */
+export function suspect({ id, name }: Pick<Image, 'id' | 'name'>, reason: Reason): Suspect {
+  return { problem: { code: 'MARKED_AS_OURS', image: id, name, reason } };
+}
+
+function readMarked(image: Image, { projectId, scheduleOf }: Reading): Snapshot | Reason {
   const { properties, name } = image;
-  if (image.owner !== projectId) return 'another project owns it';
+  if (image.owner !== projectId) return { code: 'OWNED_BY_OTHER_PROJECT' };
   const { autosnap_policy: policy, autosnap_server: server } = properties;
-  if (!policy || !/^[a-z0-9-]{1,40}$/.test(policy)) return 'its autosnap_policy is no policy name';
-  if (!server || !isId(server)) return 'its autosnap_server is no id of a server';
+  if (!policy || !/^[a-z0-9-]{1,40}$/.test(policy)) return { code: 'POLICY_INVALID' };
+  if (!server || !isId(server)) return { code: 'SERVER_INVALID' };
   const slot = parseDate(properties.autosnap_slot);
-  if (!slot) return 'its autosnap_slot is no time';
+  if (!slot) return { code: 'SLOT_INVALID' };
 
   const ending = nameEnding(policy, slot);
-  if (!name.endsWith(ending))
-    return `its name does not end in ${ending}: it was renamed, or something else made it`;
+  if (!name.endsWith(ending)) return { code: 'NAME_ENDING_CHANGED', ending };
   const named = blueprintIn(image)?.named;
-  if (named !== undefined && named !== fingerprint(name))
-    return 'its name is not what it was given: it was renamed, or something else made it';
+  if (named !== undefined && named !== fingerprint(name)) return { code: 'NAME_CHANGED' };
   const { createdAt } = image;
   const end = latestCreation(policy, slot, scheduleOf(policy));
   if (createdAt.getTime() < slot.getTime() - EARLY_MS || createdAt >= end) {
-    return `it was created at ${isoSeconds(createdAt)}, which is not between its slot (${isoSeconds(slot)}) and the next one`;
+    return { code: 'CREATED_OUTSIDE_SLOT', created: isoSeconds(createdAt), slot: isoSeconds(slot) };
   }
   const maker = properties[CREATED_BY_KEY];
-  if (maker !== undefined && maker !== CREATED_BY) return `it says that ${maker} made it`;
+  if (maker !== undefined && maker !== CREATED_BY) return { code: 'MADE_BY_OTHER', maker };
   if (image.volumeSnapshotIds.length === 0) {
-    if (properties.instance_uuid !== server) return 'its instance_uuid is not the marked server';
+    if (properties.instance_uuid !== server) return { code: 'MADE_FROM_OTHER_SERVER' };
     // An image whose data lie in volume snapshots may have inherited its type.
-    if (properties.image_type === 'backup') return 'it is a backup that somebody asked for';
+    if (properties.image_type === 'backup') return { code: 'BACKUP' };
   }
   return snapshotOf(image, { server, policy, slot });
 }
@@ -165,16 +175,16 @@ function readMarked(image: Image, { projectId, scheduleOf }: Reading): Snapshot 
 /**
  * An image whose maker is known, as a snapshot.
  *
- * @returns what is wrong with its hold or its end, where it can't be read.
+ * @returns what is wrong with its hold or its end, where one of them can't be read.
  */
 export function snapshotOf(
   image: Image,
   { server, policy, slot }: Pick<Snapshot, 'server' | 'policy' | 'slot'>,
-): Snapshot | string {
+): Snapshot | Reason {
   const hold = readHold(image);
-  if (hold === null) return 'its autosnap_hold is neither "forever", "none" nor a date';
+  if (hold === null) return { code: 'HOLD_INVALID' };
   const { expires, request } = policy === ADHOC ? readEnd(image) : {};
-  if (expires === null) return 'its autosnap_expires is no time';
+  if (expires === null) return { code: 'EXPIRES_INVALID' };
   return {
     id: image.id,
     name: image.name,

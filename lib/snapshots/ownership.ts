@@ -3,8 +3,17 @@ import type { Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import type { VolumeSnapshot } from '../openstack/volumes.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
-import { CREATED_BY_KEY, readMarker, type Snapshot, snapshotOf } from './marker.ts';
+import {
+  CREATED_BY_KEY,
+  isSnapshot,
+  readMarker,
+  type Snapshot,
+  type Suspect,
+  snapshotOf,
+  suspect,
+} from './marker.ts';
 import type { RegionSurvey } from './region-inventory.ts';
 import { selectServers } from './selector.ts';
 
@@ -15,13 +24,12 @@ const MADE_TOGETHER_MS = 3_600_000;
 export const UNREADABLE = 'unreadable';
 
 /**
- * Says whose an image is: a snapshot of ours; a sentence on what is wrong with one that is marked as ours; undefined for
- * everybody else's. `volumeSnapshots` are those that are there now, of those that the image names.
+ * Says whose an image is: a snapshot of ours, a suspect, or undefined for everybody else's. `volumeSnapshots` are those that are there now, of those that the image names.
  */
 export type Reader = (
   image: Image,
   volumeSnapshots: readonly VolumeSnapshot[],
-) => Snapshot | string | undefined;
+) => Snapshot | Suspect | undefined;
 
 /** Whether an image is marked as a deployment's, and has its data in volume snapshots: then a {@link Reader} needs these. */
 export function hasVolumesOf(owner: string): (image: Image) => boolean {
@@ -62,12 +70,12 @@ export function readerOf(
     const read =
       readMarker(image, reading) ??
       adopted(image, { servers: adopting, others, policy: policy.policy, projectId });
-    if (typeof read !== 'object' || read.volumeSnapshots.length === 0) return read;
+    if (!isSnapshot(read) || read.volumeSnapshots.length === 0) return read;
     const named = volumeSnapshots.filter(({ id }) => read.volumeSnapshots.includes(id));
-    const problem = read.volumeSnapshots.some((id) => namedTwice.has(id))
-      ? 'another image names the same volume snapshots'
+    const problem: Reason | undefined = read.volumeSnapshots.some((id) => namedTwice.has(id))
+      ? { code: 'SAME_VOLUME_SNAPSHOTS' }
       : foreignData(read, serverOf.get(read.server), named);
-    return problem ? `${read.name} (${read.id}) is marked as ours, but ${problem}` : withVolumes(read, named);
+    return problem ? suspect(read, problem) : withVolumes(read, named);
   };
 }
 
@@ -91,18 +99,18 @@ function foreignData(
   { name, createdAt }: Snapshot,
   server: Server | undefined,
   all: readonly VolumeSnapshot[],
-): string | undefined {
+): Reason | undefined {
   const named = all.filter(({ status }) => status !== UNREADABLE);
   const other = named.find(
     (one) =>
       one.name !== `snapshot for ${name}` ||
       Math.abs(one.createdAt.getTime() - createdAt.getTime()) > MADE_TOGETHER_MS,
   );
-  if (other) return `the volume snapshot ${other.id} that it names was not made with it`;
+  if (other) return { code: 'VOLUME_SNAPSHOT_OF_OTHER_IMAGE', id: other.id };
   if (!server || named.length === 0) return undefined;
   return named.some(({ volumeId }) => server.volumeIds.includes(volumeId))
     ? undefined
-    : `its data are of volumes that ${server.name} does not have`;
+    : { code: 'VOLUMES_OF_OTHER_SERVER', server: server.name };
 }
 
 /**
@@ -147,7 +155,7 @@ interface Adopting {
 function adopted(
   image: Image,
   { servers, others, policy, projectId }: Adopting,
-): Snapshot | string | undefined {
+): Snapshot | Suspect | undefined {
   const { properties, createdAt } = image;
   const [, name, id = ''] = LEGACY_NAME.exec(image.name) ?? [];
   const server = servers.get(id);
@@ -160,12 +168,14 @@ function adopted(
     properties.image_type !== 'backup';
   if (!agrees) return undefined;
   if (server.name !== name) {
-    return `${image.name} (${image.id}) is of autosnap.py, and its server is called ${server.name} by now`;
+    return { problem: { code: 'LEGACY_RENAMED', image: image.id, name: image.name, server: server.name } };
   }
-  const other = others.get(id);
-  if (other) {
-    return `${image.name} (${image.id}) is of autosnap.py, and the deployment ${other} has snapshots of ${name}, too`;
+  const deployment = others.get(id);
+  if (deployment) {
+    return {
+      problem: { code: 'LEGACY_SHARED', image: image.id, name: image.name, server: name, deployment },
+    };
   }
   const read = snapshotOf(image, { server: id, policy, slot: createdAt });
-  return typeof read === 'object' ? { ...read, adopted: true } : undefined;
+  return 'code' in read ? undefined : { ...read, adopted: true };
 }

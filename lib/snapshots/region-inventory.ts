@@ -1,6 +1,7 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import type { VolumeSnapshot } from '../openstack/volumes.ts';
+import type { Reason } from '../reporting/reasons.ts';
 
 /** Everything that matters in one region. */
 export interface RegionSurvey {
@@ -13,9 +14,9 @@ export interface RegionSurvey {
   /** The ids of servers that were looked for in this region, and are not there. */
   gone: ReadonlySet<string>;
   /** Why no volume snapshot of the region is known, although some are needed. */
-  volumesUnread?: string;
+  volumesUnread?: Reason;
   /** What could not be found out about single servers and volume snapshots: nothing may be deleted then. */
-  doubts: string[];
+  doubts: Reason[];
 }
 
 /** A server that the listing of a region lacks, and of which GET has told neither that it is there nor that it is gone. */
@@ -23,7 +24,7 @@ export interface UnsureServer {
   region: string;
   id: string;
   /** What the cloud has answered. */
-  problem: string;
+  problem: Reason;
 }
 
 export interface Survey {
@@ -33,5 +34,5 @@ export interface Survey {
   /** The servers that drills have made: they will soon be gone, and no policy ever means them. They are in no region's `servers`. */
   throwAways: Server[];
   /** The regions that could not be listed completely, and why: nothing may be done there. */
-  unreadable: { region: string; problem: string }[];
+  unreadable: { region: string; problem: Reason }[];
 }

@@ -1,7 +1,8 @@
 import { Temporal } from 'temporal-polyfill';
+import { PERIODS, type Period } from '../config/keep-rules.ts';
 import { remembered } from '../config/memoize.ts';
 import type { Keep } from '../config/policy.ts';
-import { PERIOD_CODES, type Period, type Reason } from '../reporting/reasons.ts';
+import { codeOf, type Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from './marker.ts';
 
 const HOUR_MS = 3_600_000;
@@ -22,7 +23,8 @@ export interface RetentionOptions {
   timezone: string;
 }
 
-const PERIODS: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
+/** The name of the period that a moment is in. */
+const NAMES: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
   // With the offset: the hour that a clock change repeats is two hours.
   hourly: (t) => `${t.toPlainDate()}T${String(t.hour).padStart(2, '0')}${t.offset}`,
   daily: (t) => `${t.toPlainDate()}`,
@@ -60,7 +62,7 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
 
   for (const [i, slot] of slots.slice(0, keep.last ?? 0).entries())
     want(slot, { code: 'LAST', rank: i + 1, of: keep.last! });
-  for (const period of Object.keys(PERIODS) as Period[]) {
+  for (const period of PERIODS) {
     const n = keep[period];
     if (n !== undefined) wantPeriods(slots, period, n, options.timezone, want);
   }
@@ -167,7 +169,7 @@ export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
 /** Which period a slot is in. */
 const periodOf = remembered(
   (period: Period, slot: Date, timezone: string) =>
-    PERIODS[period](Temporal.Instant.fromEpochMilliseconds(slot.getTime()).toZonedDateTimeISO(timezone)),
+    NAMES[period](Temporal.Instant.fromEpochMilliseconds(slot.getTime()).toZonedDateTimeISO(timezone)),
   (period, slot, timezone) => `${period} ${slot.getTime()} ${timezone}`,
 );
 
@@ -189,7 +191,7 @@ function wantPeriods(
     if (newestOf.size === n) break;
     newestOf.set(key, slot);
   }
-  for (const [key, slot] of newestOf) want(slot, { code: PERIOD_CODES[period], period: key });
+  for (const [key, slot] of newestOf) want(slot, { code: codeOf(period), period: key });
   if (newestOf.size < n)
     want(slots.at(-1) ?? [], { code: 'OLDEST', rule: period, have: newestOf.size, of: n });
 }

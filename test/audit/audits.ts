@@ -7,6 +7,11 @@ const DAY_MS = 86_400_000;
 const AT = '2026-11-24T09:00:00Z';
 const MIDNIGHT_MS = Date.parse('2026-11-24T00:00:00Z');
 
+/** A reason whose sentence is just that. */
+export function saying(message: string): Reason {
+  return { code: 'CLOUD', error: 'NO_ANSWER', message };
+}
+
 /** Midnight that many days ago. */
 export function daysAgo(days: number): string {
   return new Date(MIDNIGHT_MS - days * DAY_MS).toISOString().replace('.000', '');
@@ -139,8 +144,8 @@ export function nastyAudit(): Audit {
   ]);
   const [policy] = auditOf([]).policies;
   return auditOf(series, {
-    policies: [{ ...policy!, unreadable: NASTY, problems: NASTY }],
+    policies: [{ ...policy!, unreadable: NASTY, problems: NASTY.map(saying) }],
     uncovered: NASTY.map((name) => ({ account: name, region: name, server: name, name })),
-    warnings: NASTY,
+    warnings: NASTY.map(saying),
   });
 }

@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { behindText, copiedOf, copyText, listCopies } from '../../lib/audit/copied.ts';
+import { copiedOf, listCopies } from '../../lib/audit/copied.ts';
+import { copyText } from '../../lib/audit/format.ts';
+import { SERIES_TROUBLES } from '../../lib/audit/troubles.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { BucketError } from '../../lib/offsite/bucket-error.ts';
 import { copiesOf, keyOf } from '../../lib/offsite/copies.ts';
 import { obstacleTo } from '../../lib/offsite/copy.ts';
 import type { Image } from '../../lib/openstack/images.ts';
+import { sentencesOf } from '../../lib/reporting/sentences.ts';
 import { policy } from '../harness.ts';
 import { snapshot } from '../snapshots.ts';
 import { seriesOf } from './audits.ts';
@@ -96,7 +99,7 @@ function storeOf(
 
 async function newestIn(given: ReturnType<typeof storeOf>, policyName = 'daily'): Promise<string[]> {
   const copies = await listCopies([given], PLACE);
-  if ('problem' in copies) throw new Error(copies.problem);
+  if ('problem' in copies) throw new Error(copies.problem.code);
   return (await copies.of(policyName)).map(({ image }) => image);
 }
 
@@ -121,10 +124,14 @@ describe('listing the copies', () => {
     const list = (error: Error) => [{ store: { ...storeOf([]).store, list: () => Promise.reject(error) } }];
     const refused = new BucketError('FORBIDDEN', 'S3 refuses s3:ListBucket.');
     expect(await listCopies(list(refused), PLACE)).toEqual({
-      problem: "offsite: the copies can't be listed: S3 refuses s3:ListBucket.",
+      problem: {
+        code: 'POLICY_COPIES_UNREADABLE',
+        error: 'FORBIDDEN',
+        message: 'S3 refuses s3:ListBucket.',
+      },
     });
     expect(await listCopies(undefined, PLACE)).toEqual({
-      problem: expect.stringContaining('custom.copiesBucket'),
+      problem: { code: 'POLICY_COPIES_WITHOUT_BUCKET' },
     });
     await expect(listCopies(list(new TypeError('oops')), PLACE)).rejects.toThrow('oops');
   });
@@ -133,8 +140,10 @@ describe('listing the copies', () => {
 test('in words', () => {
   const copied = { newest: '2026-11-20T00:00:00Z', ageSeconds: 4 * 86_400, behind: true };
   expect(copyText(copied)).toBe('newest copy of 2026-11-20 00:00, 4 days old');
-  expect(copyText({ behind: false })).toBe('no copy yet');
+  expect(copyText({})).toBe('no copy yet');
   const series = Array.from({ length: 7 }, (_, i) => seriesOf([], { name: `web-${i}` }));
+  const behindText = (some: typeof series) =>
+    sentencesOf(SERIES_TROUBLES.find(({ name }) => name === 'behind')!.noticesOf!(some));
   expect(behindText(series.slice(0, 1))).toBe('copies are behind: web-0 (daily)');
   expect(behindText(series)).toMatch(/^copies are behind: web-0 \(daily\), .*, web-4 \(daily\) and 2 more$/);
 });

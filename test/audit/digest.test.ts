@@ -86,7 +86,7 @@ test('a bad day says what failed and why, what is late, what was deleted, what i
       { ...DB, outcome: 'failed', reason: 'the quota is used up: delete images, or ask for more' },
       { ...WEB, outcome: 'taken' },
     ],
-    ["LON can't be read, so no snapshot there: no answer"],
+    ["LON can't be read, so no snapshot is taken there: no answer"],
   );
   const line = { image: 'i', status: 'active', sizeBytes: 1e9 };
   const cleaned = run('cleanup', [
@@ -130,7 +130,7 @@ test('a bad day says what failed and why, what is late, what was deleted, what i
     audit({
       series: [series('web-1'), never('new'), late],
       uncovered: [{ account: 'rackspace', region: 'DFW', server: 'x', name: 'build' }],
-      warnings: ['DFW: the policy old is no longer configured: its 3 snapshots are all kept'],
+      warnings: [{ code: 'POLICY_NOT_DEPLOYED', region: 'DFW', policy: 'old', count: 3 }],
       monthlyCost: 2.804,
     }),
     // Lambda's retry fails in the same way.
@@ -146,7 +146,7 @@ test('a bad day says what failed and why, what is late, what was deleted, what i
 In the last 24 hours 2 snapshots were taken, and 2 deleted.
 
 Failed
-- snapshot daily: LON can't be read, so no snapshot there: no answer
+- snapshot daily: LON can't be read, so no snapshot is taken there: no answer
 - snapshot daily: db-1 in ORD: the quota is used up: delete images, or ask for more
 - cleanup daily: web-1 in DFW: snapshot of 2026-11-14 00:00: it is in use
 

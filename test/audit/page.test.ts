@@ -3,8 +3,11 @@ import { describe, expect, test } from 'vitest';
 import type { AuditedSnapshot } from '../../lib/audit/model.ts';
 import type { PageData } from '../../lib/audit/page/data.ts';
 import { escapeHtml, escapeJson } from '../../lib/audit/page/escape.ts';
+import { STYLE } from '../../lib/audit/page/style.ts';
 import { reportPage } from '../../lib/audit/page.ts';
-import { auditOf, daysAgo, manyServers, NASTY, nastyAudit, seriesOf, shown } from './audits.ts';
+import { PERIODS } from '../../lib/config/keep-rules.ts';
+import { codeOf } from '../../lib/reporting/reasons.ts';
+import { auditOf, daysAgo, manyServers, NASTY, nastyAudit, saying, seriesOf, shown } from './audits.ts';
 
 /** The parts of a page that are told apart here. */
 function parts(html: string) {
@@ -148,6 +151,15 @@ describe('the marks of a timeline', () => {
     expect(marksOf(reportPage(auditOf([seriesOf([shown(0, changes)])])))).toMatchObject([{ mark }]);
   });
 
+  test.each(PERIODS)('%s has a mark with a height and a colour of its own', (period) => {
+    const html = reportPage(
+      auditOf([seriesOf([shown(0, { reasons: [{ code: codeOf(period), period: 'p' }] })])]),
+    );
+    expect(marksOf(html)).toMatchObject([{ mark: period }]);
+    expect(html).toMatch(new RegExp(`<rect class="${period}" [^>]* height="\\d+"`));
+    expect(STYLE).toMatch(new RegExp(`\\.${period}\\b[^{}]*\\{fill:`));
+  });
+
   test('are as many as the snapshots, in their order, the older the further to the left and the closer together', () => {
     const ages = [0, 1, 2, 3, 10, 20, 30, 60, 90, 365, 3_650];
     const marks = marksOf(reportPage(auditOf([seriesOf(ages.map((age) => shown(age)))])));
@@ -283,8 +295,8 @@ test('the figures, the problems first, the servers that no policy selects', () =
   const { body } = parts(
     reportPage(
       auditOf([seriesOf([shown(0)])], {
-        policies: [{ ...policy!, unreadable: ['ORD'], problems: ["ORD can't be read: 503"] }],
-        warnings: Array.from({ length: 7 }, (_, i) => `warning ${i}`),
+        policies: [{ ...policy!, unreadable: ['ORD'], problems: [saying("ORD can't be read: 503")] }],
+        warnings: Array.from({ length: 7 }, (_, i) => saying(`warning ${i}`)),
         uncovered: [{ account: 'rackspace', region: 'DFW', server: 'b', name: 'build' }],
         bytes: 1.5e12,
         monthlyCost: 150,

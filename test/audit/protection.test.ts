@@ -4,6 +4,7 @@ import { protectionOf } from '../../lib/audit/protection.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import type { Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
+import { findingText } from '../../lib/reporting/sentences.ts';
 import { markerOf, nameEnding, verdictMarks } from '../../lib/snapshots/marker.ts';
 import { policy } from '../harness.ts';
 import { image as anImage, server } from '../snapshots.ts';
@@ -88,7 +89,7 @@ describe('the state of a series', () => {
     ['never, without one', [], 'never'],
   ])('where the schedule has ended it is %s', (_, images, state) => {
     const series = only(images, { event: { schedule: 'cron(0 0 1-24 11 ? 2026)' } });
-    expect(series).toMatchObject({ state, trouble: 'schedule-ended' });
+    expect(series).toMatchObject({ state, cause: { code: 'SERIES_SCHEDULE_ENDED' } });
     expect(series).not.toHaveProperty('nextRun');
   });
 
@@ -213,7 +214,13 @@ describe('a series that is not rotating', () => {
     expect(stalled(week)).toEqual({
       notRotating: 2,
       warnings: [
-        'DFW: the series daily of web is not rotating: no rule keeps 2 snapshots of web, and two cleanups have not deleted them: 2026-11-19T00:00:00Z, 2026-11-18T00:00:00Z; the report of its cleanup says why',
+        {
+          code: 'SERIES_NOT_ROTATING',
+          region: 'DFW',
+          server: 'web',
+          policy: 'daily',
+          images: ['2026-11-19T00:00:00Z', '2026-11-18T00:00:00Z'],
+        },
       ],
     });
   });
@@ -227,7 +234,7 @@ describe('a series that is not rotating', () => {
   ])('is not: %s', (_, images, event) => {
     const { notRotating, warnings } = stalled(images, event);
     expect(notRotating).toBeUndefined();
-    expect(warnings.join()).not.toMatch('not rotating');
+    expect(warnings.map(({ code }) => code)).not.toContain('SERIES_NOT_ROTATING');
   });
 
   test('names a few of many', () => {
@@ -236,7 +243,9 @@ describe('a series that is not rotating', () => {
     );
     const { notRotating, warnings } = stalled(many, { cleanup: 'rate(1 hour)' });
     expect(notRotating).toBe(10);
-    expect(warnings[0]).toMatch(/no rule keeps 10 snapshots of web.*: \S+, \S+, \S+ …; the report/);
+    expect(findingText(warnings[0]!)).toMatch(
+      /^DFW: .*no rule keeps 10 snapshots of web.*: \S+, \S+, \S+ …; the report/,
+    );
   });
 });
 
@@ -247,7 +256,9 @@ test('images that look like ours and are not are warned of, and count for nothin
   ]);
   expect(series[0]).toMatchObject({ state: 'never', snapshots: [] });
   expect(warnings).toEqual([
-    expect.stringMatching(/another project owns it/),
-    expect.stringMatching(/autosnap_policy is no policy name/),
+    expect.objectContaining({
+      problem: expect.objectContaining({ reason: { code: 'OWNED_BY_OTHER_PROJECT' } }),
+    }),
+    expect.objectContaining({ problem: expect.objectContaining({ reason: { code: 'POLICY_INVALID' } }) }),
   ]);
 });

@@ -40,7 +40,7 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
   [
     "ORD can't be read; elsewhere 1 of 2 servers protected; web-7 is 3 days late",
     [...good(1), server('web-7', 4)],
-    of({ unreadable: ['ORD'], problems: ['servers.names matches no server'] }),
+    of({ unreadable: ['ORD'], problems: [{ code: 'SELECTOR_UNMATCHED', selector: 'names', isPart: false }] }),
   ],
   [
     "DFW, IAD and ORD can't be read: nothing is known of the servers",
@@ -52,7 +52,7 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
   [
     'No server is protected: no policy selects one',
     [],
-    of({ problems: ['servers.names matches no server'] }),
+    of({ problems: [{ code: 'SELECTOR_UNMATCHED', selector: 'names', isPart: false }] }),
   ],
 ])('%s', (expected, series, changes = {}) => {
   expect(sentence(auditOf(series, changes))).toBe(expected);

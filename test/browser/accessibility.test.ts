@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { auditOf, daysAgo, nastyAudit, seriesOf, shown } from '../audit/audits.ts';
+import { auditOf, daysAgo, nastyAudit, saying, seriesOf, shown } from '../audit/audits.ts';
 import { type Looks, openReport } from './pages.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -34,7 +34,7 @@ const audit = auditOf(
     seriesOf([shown(80)], { name: '', state: 'orphaned' }),
   ],
   {
-    warnings: Array.from({ length: 8 }, (_, i) => `a warning ${i}`),
+    warnings: Array.from({ length: 8 }, (_, i) => saying(`a warning ${i}`)),
     uncovered: [{ account: 'rackspace', region: 'DFW', server: 'b', name: 'build' }],
   },
 );

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { markOf } from '../../lib/audit/page/mark.ts';
 import { reportPage } from '../../lib/audit/page.ts';
 import type { Reason } from '../../lib/reporting/reasons.ts';
-import { auditOf, daysAgo, NASTY, nastyAudit, seriesOf, shown } from '../audit/audits.ts';
+import { auditOf, daysAgo, NASTY, nastyAudit, saying, seriesOf, shown } from '../audit/audits.ts';
 import { openReport } from './pages.ts';
 
 const kept = (age: number, ...reasons: Reason[]) => shown(age, { reasons });
@@ -304,7 +304,7 @@ describe('looks', () => {
     async (width) => {
       const long = (name: string) => seriesOf([shown(0), shown(1)], { name, region: 'R'.repeat(60) });
       const audit = auditOf([...FLEET.series, long('x'.repeat(255)), long('雲'.repeat(255))], {
-        warnings: ['w'.repeat(300)],
+        warnings: [saying('w'.repeat(300))],
         uncovered: [{ account: 'a', region: 'DFW', server: 'u', name: 'u'.repeat(255) }],
       });
       const page = await openReport(audit, { viewport: { width, height: 800 } });

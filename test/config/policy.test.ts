@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { PERIODS } from '../../lib/config/keep-rules.ts';
 import { parseEvent, parsePolicy } from '../../lib/config/policy.ts';
 import { Refusal } from '../../lib/config/validation-error.ts';
 import { policy } from '../harness.ts';
@@ -298,7 +299,7 @@ describe('an event that is refused names the field and the remedy', () => {
 // L13 and L14: elsewhere a 0 was read as "older than 0 days", and everything was deleted.
 describe('nothing that is empty, zero, negative or not whole is ever taken for a number or a duration', () => {
   const bad = [0, -1, 1.5, Number.NaN, null, '', '3', true, 2 ** 60, []];
-  const rules = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly', 'atLeast'];
+  const rules = ['last', ...PERIODS, 'atLeast'];
   test.each(rules.flatMap((rule) => bad.map((value) => [rule, value] as const)))(
     'keep.%s: %j',
     (rule, value) => {

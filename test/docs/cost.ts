@@ -2,7 +2,7 @@ import { parse } from 'yaml';
 import { alarmsOf } from '../../deploy/alarms.ts';
 import { parseSchedule } from '../../lib/config/schedule.ts';
 import { DRILL_RATE } from '../../lib/runtime/work-item.ts';
-import { shippedPolicy } from '../../local/policies.ts';
+import { firstPolicy } from '../../local/policies.ts';
 import { type Emitted, ofAudit, ofRun } from './metrics.ts';
 import { read, tableOf } from './page.ts';
 
@@ -66,8 +66,8 @@ function watchedBy(policies: object): number {
 }
 
 /** The cost of a deployment as it is shipped, worked out from the code, in Markdown. */
-export function costSection(): string {
-  const shipped = shippedPolicy();
+export async function costSection(): Promise<string> {
+  const shipped = await firstPolicy();
   const { functions } = parse(read('deploy/functions.yml'), { logLevel: 'error', merge: true }) as Functions;
   const runs = {
     snapshot: timesOf(shipped.schedule as string),
@@ -165,9 +165,9 @@ How that is worked out: one policy as shipped, ${runs.snapshot} snapshot runs, $
 }
 
 /** What is said in one line of the README: dollars a month for 100 servers, rounded. */
-export function roundCost(): string {
+export async function roundCost(): Promise<string> {
   const [, ten = '', hundred = ''] =
-    /\*\*all\*\* \| \*\*([\d.]+)\*\* \| \*\*([\d.]+)\*\*/.exec(costSection()) ?? [];
+    /\*\*all\*\* \| \*\*([\d.]+)\*\* \| \*\*([\d.]+)\*\*/.exec(await costSection()) ?? [];
   if (!ten) throw new Error('the table of costs has no sum');
   return `$${Math.round(Number(hundred))} a month for 100 servers`;
 }

@@ -15,9 +15,9 @@ test('the table of metrics has each metric that the code names', () => {
 
 test('the table of costs is that of the code; -u writes it anew', async () => {
   const page = 'docs/cost.md';
-  await expect(withSection(page, 'cost', costSection())).toMatchFileSnapshot(join(ROOT, page));
+  await expect(withSection(page, 'cost', await costSection())).toMatchFileSnapshot(join(ROOT, page));
 });
 
-test('the README says the cost of the table', () => {
-  expect(read('README.md')).toContain(roundCost());
+test('the README says the cost of the table', async () => {
+  expect(read('README.md')).toContain(await roundCost());
 });

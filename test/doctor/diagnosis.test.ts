@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import {
   type Check,
+  checkOf,
   diagnosisText,
   type Finding,
   fail,
@@ -8,26 +9,37 @@ import {
   pass,
   warn,
 } from '../../lib/doctor/diagnosis.ts';
+import type { Reason } from '../../lib/reporting/reasons.ts';
 
-const of = (finding: Finding, policy?: string): Check => ({
-  account: 'rackspace',
-  ...(policy ? { policy } : {}),
-  ...finding,
-});
+const of = (finding: Finding, policy?: string): Check =>
+  checkOf(finding, { account: 'rackspace', ...(policy ? { policy } : {}) });
+const saying = (message: string): Reason => ({ code: 'LOGIN_REFUSED', error: 'UNAUTHORIZED', message });
+const SECRET = { code: 'SECRET_UNREADABLE', message: 'refused:\n- a\n- b' } as const;
+const ENDED = { code: 'SCHEDULE_OVER' } as const;
 const diagnosis = (...checks: Check[]) => ({ job: 'doctor' as const, owner: 'autosnap-test', checks });
 
-test('a finding without a remedy has none, not an empty one', () => {
-  expect(pass('login', 'x')).toEqual({ check: 'login', verdict: 'pass', detail: 'x' });
-  expect(fail('login', 'x', 'y')).toEqual({ check: 'login', verdict: 'fail', detail: 'x', remedy: 'y' });
+test('a check has the code of its finding, the sentence, and a remedy where there is one', () => {
+  const common = { account: 'rackspace', check: 'servers', verdict: 'fail', code: 'SERVERS_ALL_EXCEPTED' };
+  const excepted = (isPartial: boolean) => of(fail('servers', { code: 'SERVERS_ALL_EXCEPTED', isPartial }));
+  expect(excepted(false)).toEqual({
+    ...common,
+    detail: 'except takes out all that the others select',
+    remedy: 'Take some out of except.',
+  });
+  expect(excepted(true)).toEqual({
+    ...common,
+    detail: 'except takes out all that the others select, in the regions that can be read',
+  });
 });
 
 test('a paragraph for each account and policy, a line a check, the remedy below it, the sum at the end', () => {
   const text = diagnosisText(
     diagnosis(
-      of(pass('secret', 'a key')),
-      of(fail('login', 'refused:\n- a\n- b', 'Correct it.')),
-      of(warn('schedule', 'soon', 'Set it\nlater.'), 'daily'),
-      { ...of(pass('cleanup', 'never')), account: 'b' },
+      of(pass('secret', saying('a key'))),
+      of(fail('login', saying('refused:\n- a\n- b'))),
+      of(fail('login', { code: 'LOGIN_WITHOUT_REGIONS', project: 'p' })),
+      of(warn('schedule', ENDED), 'daily'),
+      { ...of(pass('cleanup', saying('never'))), account: 'b' },
     ),
   );
   expect(text.split('\n')).toEqual([
@@ -36,31 +48,31 @@ test('a paragraph for each account and policy, a line a check, the remedy below 
     '  ✗ login    refused:',
     '             - a',
     '             - b',
-    '             → Correct it.',
+    '  ✗ login    project p has no region with both servers and images',
+    '             → Put the credentials of another user or project into the secret.',
     '',
     'policy daily',
-    '  ! schedule soon',
-    '             → Set it',
-    '             later.',
+    '  ! schedule it never fires again: no snapshot is taken any more',
+    '             → Correct it: its last field is the year, * for every one.',
     '',
     'account b',
     '  ✓ cleanup  never',
     '',
-    '4 checks: 2 good, 1 to look at, 1 failed.',
+    '5 checks: 2 good, 1 to look at, 2 failed.',
   ]);
 });
 
 test('what is to be looked at is no failure', () => {
-  expect(failureIn(diagnosis(of(pass('secret', 'a key')), of(warn('rights', 'unknown'))))).toBeUndefined();
+  expect(failureIn(diagnosis(of(pass('secret', SECRET)), of(warn('schedule', ENDED))))).toBeUndefined();
 });
 
 test('the failure has every problem with its remedy, and where it is', () => {
   const error = failureIn(
     diagnosis(
-      of(fail('secret', 'refused:\n- a\n- b')),
-      of(warn('rights', 'unknown')),
-      of(pass('schedule', 'soon'), 'daily'),
-      of(fail('servers', 'none', 'Name some.'), 'daily'),
+      of(fail('secret', SECRET)),
+      of(warn('rights', saying('unknown'))),
+      of(pass('schedule', saying('soon')), 'daily'),
+      of(fail('schedule', ENDED), 'daily'),
     ),
   );
   expect(error?.name).toBe('RunFailed');
@@ -69,7 +81,7 @@ test('the failure has every problem with its remedy, and where it is', () => {
     '- account rackspace, secret: refused:',
     '  - a',
     '  - b',
-    '- policy daily, servers: none',
-    '  → Name some.',
+    '- policy daily, schedule: it never fires again: no snapshot is taken any more',
+    '  → Correct it: its last field is the year, * for every one.',
   ]);
 });

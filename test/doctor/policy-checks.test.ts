@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
+import type { Finding } from '../../lib/doctor/diagnosis.ts';
 import {
   type Aim,
   aimOf,
@@ -12,6 +13,7 @@ import {
   regionsOf,
 } from '../../lib/doctor/policy-checks.ts';
 import type { Server } from '../../lib/openstack/compute.ts';
+import { sentenceOf } from '../../lib/reporting/sentences.ts';
 import { policy } from '../harness.ts';
 import { server } from '../snapshots.ts';
 
@@ -22,6 +24,7 @@ const fleet = (count: number, changes: Partial<Server> = {}) =>
   Array.from({ length: count }, (_, i) =>
     server({ id: `id-${i}`, name: `s${String(i).padStart(2, '0')}`, ...changes }),
   );
+const sentence = ({ reason }: Finding) => sentenceOf(reason);
 /** A policy, aimed at these servers of DFW. */
 const aim = (servers: Server[], changes: Record<string, unknown> = {}) =>
   aimOf(read(changes), ['DFW'], new Map([['DFW', servers]]));
@@ -36,8 +39,7 @@ describe('regions', () => {
     expect(checkRegions({ regions: ['ord', 'DFW', 'LON'] }, ['DFW', 'ORD'])).toEqual({
       check: 'regions',
       verdict: 'fail',
-      detail: 'the account has no region ord, LON: it has DFW, ORD',
-      remedy: 'Correct regions, or leave it out for all that there are.',
+      reason: { code: 'REGIONS_UNKNOWN', unknown: ['ord', 'LON'], known: ['DFW', 'ORD'] },
     });
   });
 });
@@ -48,9 +50,9 @@ describe('servers', () => {
     [11, '11: s00, s01, s02, s03, s04, s05, s06, s07, s08, s09 and 1 more'],
     [10_000, '10000: s00, s01, s02, s03, s04, s05, s06, s07, s08, s09 and 9990 more'],
   ])('%d are named, up to ten of them', (count, detail) => {
-    expect(checkServers(aim(fleet(count).reverse()), 'rackspace')).toEqual([
-      { check: 'servers', verdict: 'pass', detail },
-    ]);
+    const found = checkServers(aim(fleet(count).reverse()), 'rackspace');
+    expect(found).toMatchObject([{ check: 'servers', verdict: 'pass' }]);
+    expect(found.map(sentence)).toEqual([detail]);
   });
 
   test('of other regions than those of the policy are not meant', () => {
@@ -83,9 +85,7 @@ describe('servers', () => {
       {
         check: 'servers',
         verdict: 'fail',
-        detail:
-          'ids: there is no server no-0, no-1, no-2, no-3, no-4, no-5, no-6, no-7, no-8, no-9 and 2 more',
-        remedy: 'Correct the id, or take it out.',
+        reason: { code: 'SERVERS_MISSING', ids, isPartial: false },
       },
     ]);
   });
@@ -98,13 +98,15 @@ describe('servers', () => {
   });
 
   test('without a name have their id', () => {
-    expect(checkServers(aim(fleet(1, { name: '' })), 'rackspace')[0]?.detail).toBe('1: id-0');
+    expect(checkServers(aim(fleet(1, { name: '' })), 'rackspace')).toMatchObject([
+      { reason: { code: 'SERVERS_SELECTED', names: ['id-0'] } },
+    ]);
   });
 });
 
 test('schedules: the next time of each, in UTC and in the time zone of the policy', () => {
   const details = (changes: Record<string, unknown>) =>
-    checkSchedules(read(changes), NOW).map(({ check, detail }) => `${check} ${detail}`);
+    checkSchedules(read(changes), NOW).map((one) => `${one.check} ${sentence(one)}`);
   expect(details({ schedule: 'rate(1 day)', cleanup: 'cron(0 9 * * ? *)' })).toEqual([
     'schedule next by 2026-11-24 09:00 UTC',
     'cleanup next at 2026-11-24 09:00 UTC',
@@ -119,7 +121,7 @@ describe('two policies', () => {
   const hourly = aim(fleet(3), { policy: 'hourly', schedule: 'cron(0 * * * ? *)' });
   const at = (schedule: string, servers = fleet(2)) => aim(servers, { policy: 'other', schedule });
   const found = (other: Aim, schedule: string, servers?: Server[]) =>
-    checkOverlap(at(schedule, servers), other, NOW).map((f) => `${f.verdict} ${f.check}: ${f.detail}`);
+    checkOverlap(at(schedule, servers), other, NOW).map((f) => `${f.verdict} ${f.check}: ${sentence(f)}`);
 
   test('within an hour, where the second has less than an hour to wait for the first', () => {
     expect(found(hourly, 'cron(59 0 ? * SUN *)')).toEqual([
@@ -165,15 +167,13 @@ describe('copies', () => {
     ],
   ])('%s', (_, asked, provider, expected) => {
     const found = checkOffsite(read(asked ? { offsite: asked } : {}), { provider }, NOW);
-    expect(found.map(({ verdict, detail }) => `${verdict}: ${detail}`)).toEqual(expected);
+    expect(found.map((one) => `${one.verdict}: ${sentence(one)}`)).toEqual(expected);
   });
 });
 
 describe('drills', () => {
   const check = (drill: object | undefined, provider: 'rackspace' | 'keystone') =>
-    checkDrill(read(drill ? { drill } : {}), provider, NOW).map(
-      ({ verdict, detail }) => `${verdict}: ${detail}`,
-    );
+    checkDrill(read(drill ? { drill } : {}), provider, NOW).map((one) => `${one.verdict}: ${sentence(one)}`);
 
   test.each([
     ['none', undefined, 'rackspace', []],

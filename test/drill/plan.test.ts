@@ -254,21 +254,22 @@ describe('the flavor', () => {
     expect(flavorFor(image, wanted, all)).toMatchObject({ id });
   });
 
+  const LEAST = '20 GB of disk and 512 MB of memory';
   test.each([
-    ['that is not there', 'huge', flavors, 'drill.flavor: there is no flavor "huge"'],
+    ['that is not there', 'huge', flavors, { code: 'DRILL_FLAVOR_UNKNOWN', flavor: 'huge' }],
     [
       'that is too small',
       'tiny',
       flavors,
-      'drill.flavor: tiny name is too small: image i asks for 20 GB of disk and 512 MB of memory',
+      { code: 'DRILL_FLAVOR_TOO_SMALL', flavor: 'tiny name', image: 'i', least: LEAST },
     ],
     [
       'of which none is large enough',
       undefined,
       [flavor('tiny', 256, 20)],
-      'no flavor is large enough for image i, which asks for 20 GB of disk and 512 MB of memory',
+      { code: 'DRILL_WITHOUT_FLAVOR', image: 'i', least: LEAST },
     ],
   ])('%s', (_, wanted, all, problem) => {
-    expect(flavorFor(image, wanted, all)).toBe(problem);
+    expect(flavorFor(image, wanted, all)).toEqual(problem);
   });
 });

@@ -5,6 +5,7 @@ import { readRecords, withRecord } from '../../lib/drill/record.ts';
 import { metadataOf, readThrowAway } from '../../lib/drill/throw-away.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import type { ServerDetail } from '../../lib/openstack/servers.ts';
+import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import { nameEnding } from '../../lib/snapshots/marker.ts';
 import { always } from '../properties/always.ts';
 import { server } from '../snapshots.ts';
@@ -78,79 +79,83 @@ describe('a server is provably of a drill', () => {
 
 describe('a server is not', () => {
   const another = IMAGE.replace('1', '2');
-  test.each<[string, Partial<ServerDetail>, RegExp]>([
-    ['without metadata', { metadata: {} }, /its metadata/],
-    ['of another image', { imageId: another }, /not say that it was made from/],
-    ['with its disk on a volume', { imageId: undefined }, /not say that it was made from/],
-    ['with another id', { id: 'other' }, /its metadata/],
-    ['in another region', { region: 'ORD' }, /its metadata/],
-    ['of another policy', { metadata: metadataOf({ ...MARK, policy: 'weekly' }) }, /its metadata/],
-    ['of another drill', { metadata: metadataOf({ ...MARK, nonce: IMAGE }) }, /its metadata/],
+  test.each<[string, Partial<ServerDetail>, ReasonCode]>([
+    ['without metadata', { metadata: {} }, 'DRILL_METADATA_CHANGED'],
+    ['of another image', { imageId: another }, 'DRILL_FROM_OTHER_IMAGE'],
+    ['with its disk on a volume', { imageId: undefined }, 'DRILL_FROM_OTHER_IMAGE'],
+    ['with another id', { id: 'other' }, 'DRILL_METADATA_CHANGED'],
+    ['in another region', { region: 'ORD' }, 'DRILL_METADATA_CHANGED'],
+    ['of another policy', { metadata: metadataOf({ ...MARK, policy: 'weekly' }) }, 'DRILL_METADATA_CHANGED'],
+    ['of another drill', { metadata: metadataOf({ ...MARK, nonce: IMAGE }) }, 'DRILL_METADATA_CHANGED'],
     [
       'with the metadata of its new image',
       { metadata: metadataOf({ ...MARK, image: another }), imageId: another },
-      /its metadata/,
+      'DRILL_METADATA_CHANGED',
     ],
-    ['of which the cloud does not say when it was created', { createdAt: undefined }, /its metadata/],
-  ])('%s', (_, changes, problem) => {
-    expect(own(changes)).toMatchObject({ problem: expect.stringMatching(problem), mayBeDrill: false });
+    [
+      'of which the cloud does not say when it was created',
+      { createdAt: undefined },
+      'DRILL_METADATA_CHANGED',
+    ],
+  ])('%s', (_, changes, code) => {
+    expect(own(changes)).toMatchObject({ problem: { code }, mayBeDrill: false });
   });
 
-  test.each<[string, Image | undefined, RegExp, boolean]>([
-    ['is gone', undefined, /is gone/, true],
-    ['names nothing', image(), /does not name the drill/, true],
-    ['names another drill', image(record('s', WRITTEN, IMAGE)), /does not name the drill/, true],
-    ['names another server', image(record('other')), /names another server/, false],
-    ['has inherited the record', image(record().replace(IMAGE, another)), /does not name the drill/, true],
-    ["is another project's", image(record(), { owner: 'q' }), /does not name the drill/, false],
-    ['is another one', image(record(), { id: another }), /does not name the drill/, false],
+  test.each<[string, Image | undefined, ReasonCode, boolean]>([
+    ['is gone', undefined, 'DRILL_IMAGE_GONE', true],
+    ['names nothing', image(), 'DRILL_NOT_RECORDED', true],
+    ['names another drill', image(record('s', WRITTEN, IMAGE)), 'DRILL_NOT_RECORDED', true],
+    ['names another server', image(record('other')), 'DRILL_OF_OTHER_SERVER', false],
+    ['has inherited the record', image(record().replace(IMAGE, another)), 'DRILL_NOT_RECORDED', true],
+    ["is another project's", image(record(), { owner: 'q' }), 'DRILL_NOT_RECORDED', false],
+    ['is another one', image(record(), { id: another }), 'DRILL_NOT_RECORDED', false],
     [
       'is another one that names it',
       image(record().replace(IMAGE, another), { id: another }),
-      /does not name the drill/,
+      'DRILL_NOT_RECORDED',
       false,
     ],
     [
       'was marked after it',
       image(record(''), { updatedAt: minutesLater(1) }),
-      /not created right after/,
+      'DRILL_CREATED_TOO_LATE',
       true,
     ],
     [
       'was marked nobody knows when',
       image(record(''), { updatedAt: undefined! }),
-      /not created right after/,
+      'DRILL_CREATED_TOO_LATE',
       true,
     ],
     [
       'was marked long before, for a server of another name',
       image(record('', minutesLater(-31))),
-      /its name/,
+      'DRILL_RENAMED',
       false,
     ],
     [
       'was marked after it, by clocks that differ',
       image(record('s', minutesLater(6))),
-      /created before/,
+      'DRILL_CREATED_TOO_EARLY',
       true,
     ],
-    ['was itself created after it', image('', { createdAt: minutesLater(6) }), /does not name/, false],
-  ])('whose image %s', (_, of, problem, mayBeDrill) => {
-    expect(ownershipOf(detail({ name: ASKED_FOR }), trial, of, OURS)).toEqual({
-      problem: expect.stringMatching(problem),
+    ['was itself created after it', image('', { createdAt: minutesLater(6) }), 'DRILL_NOT_RECORDED', false],
+  ])('whose image %s', (_, of, code, mayBeDrill) => {
+    expect(ownershipOf(detail({ name: ASKED_FOR }), trial, of, OURS)).toMatchObject({
+      problem: { code },
       mayBeDrill,
     });
   });
 
   test('that has another name than the one that was asked for, while the image names none', () => {
     const named = own({ name: 'web-production' }, image(record('')));
-    expect(named).toEqual({ problem: expect.stringMatching(/its name/), mayBeDrill: true });
+    expect(named).toEqual({ problem: expect.objectContaining({ code: 'DRILL_RENAMED' }), mayBeDrill: true });
   });
 
   test('that was created long after its name was asked for', () => {
     const late = { name: ASKED_FOR, createdAt: minutesLater(31) };
     expect(own(late, image(record('')))).toEqual({
-      problem: expect.stringMatching(/not created right after/),
+      problem: expect.objectContaining({ code: 'DRILL_CREATED_TOO_LATE' }),
       mayBeDrill: false,
     });
   });

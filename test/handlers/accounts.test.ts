@@ -219,7 +219,7 @@ describe('the whole deployment', () => {
     expect(checks.filter(({ verdict }) => verdict !== 'pass')).toEqual([
       expect.objectContaining({
         account: 'customer-again',
-        detail: 'its project project-of-customer-a is that of the account customer-a, too',
+        code: 'PROJECT_TWICE',
       }),
     ]);
   });

@@ -93,7 +93,7 @@ describe('a server that a drill has left over', () => {
       answer: answers.forbidden,
     });
     expect((await h.run('audit', {})).policies[0]!.problems.join()).toMatch(
-      /^drill: whether its drills go on can't be told: /,
+      /^drill: the cloud does not say whether a server blocks the drills: /,
     );
   });
 });
@@ -142,6 +142,7 @@ test('a selector that matches nothing is a problem and a metric', async () => {
   const { policies } = await h.run('audit', {});
   expect(policies[0]).toMatchObject({
     nothingSelected: true,
+    codes: ['SELECTOR_UNMATCHED'],
     problems: ['servers.names "mial-*" matches no server'],
   });
   expect(ofPolicy(h, 'daily')[0]!.values.NothingSelected).toBe(1);
@@ -151,8 +152,8 @@ test('a schedule that has ended protects nobody', async () => {
   const h = await fleet(policy({ schedule: 'cron(0 0 1-23 11 ? 2026)', servers: { names: ['web-1'] } }));
   const { sentence, late, policies } = await h.run('audit', {});
   expect(sentence).toBe('0 of 1 server protected; web-1: the schedule has ended');
-  expect(late).toMatchObject([{ name: 'web-1', state: 'late', trouble: 'schedule-ended' }]);
-  expect(policies[0]!.problems).toEqual([expect.stringMatching(/^schedule: it has ended, so no snapshot/)]);
+  expect(late).toMatchObject([{ name: 'web-1', state: 'late', cause: { code: 'SERIES_SCHEDULE_ENDED' } }]);
+  expect(policies[0]!.codes).toEqual(['POLICY_SCHEDULE_ENDED']);
 });
 
 describe('a server that no listing has', () => {
@@ -174,11 +175,17 @@ describe('a server that no listing has', () => {
   test('and of which GET does not tell is not called gone, nor protected', async () => {
     const h = await halfListed(500);
     const { sentence, late, orphaned, policies, warnings } = await h.run('audit', {});
-    expect(sentence).toBe("1 of 2 servers protected; db-1: whether it is there can't be told");
-    expect(late).toMatchObject([{ server: h.db.id, state: 'late', trouble: 'server-unreadable' }]);
+    expect(sentence).toBe('1 of 2 servers protected; db-1: the cloud does not say whether the server exists');
+    expect(late).toMatchObject([
+      { server: h.db.id, state: 'late', cause: { code: 'SERIES_SERVER_UNCERTAIN' } },
+    ]);
     expect([orphaned, warnings]).toEqual([[], []]);
     expect(policies).toMatchObject([
-      { readable: false, problems: [expect.stringMatching(/^DFW: whether all servers .* The cell is down/)] },
+      {
+        readable: false,
+        codes: ['POLICY_SERVERS_UNCERTAIN'],
+        problems: [expect.stringContaining('The cell is down')],
+      },
     ]);
     expect(ofPolicy(h, 'daily')).toEqual([]);
   });

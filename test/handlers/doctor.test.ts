@@ -83,7 +83,7 @@ describe('a deployment in which all is well', () => {
         `  ✓ secret   a Rackspace API key for ${h.cloud.rackspaceUrl}`,
         '  ✓ login    project 123456 in DFW, ORD',
         "  ✓ rights   the user's roles are cloudImages:admin, compute:default, identity:default, nova:admin: it may make and delete images",
-        "  ✓ clock    the cloud's agrees with the one here",
+        "  ✓ clock    the cloud's clock agrees with the one here",
         '  ✓ region   DFW: servers 1, images 2, of these 1 by autosnap-test',
         '  ✓ region   ORD: servers 1, images 0, of these 0 by autosnap-test',
         '',
@@ -115,6 +115,7 @@ describe('a deployment in which all is well', () => {
       policy: 'daily',
       check: 'servers',
       verdict: 'pass',
+      code: 'SERVERS_SELECTED',
       detail: '2: db-1, web-1',
     });
   });
@@ -331,7 +332,7 @@ describe('the rights of the user', () => {
       { roles: ['checkmate'] },
       'rackspace',
       [
-        "warn rights: the user's roles are checkmate, compute:default, identity:default: whether it may make and delete images can't be told → It needs nova:admin and cloudImages:admin.",
+        "warn rights: the user's roles are checkmate, compute:default, identity:default: it is not certain that it may make and delete images → It needs nova:admin and cloudImages:admin.",
       ],
     ],
     [
@@ -339,7 +340,7 @@ describe('the rights of the user', () => {
       { role: 'observer' },
       'password',
       [
-        "warn rights: the user's roles are reader: whether it may make and delete images can't be told → It needs a role such as member.",
+        "warn rights: the user's roles are reader: it is not certain that it may make and delete images → It needs a role such as member.",
       ],
     ],
     [
@@ -347,7 +348,7 @@ describe('the rights of the user', () => {
       { roles: [] },
       'password',
       [
-        "warn rights: the user's roles are not shown: whether it may make and delete images can't be told → It needs a role such as member.",
+        "warn rights: the user's roles are not shown: it is not certain that it may make and delete images → It needs a role such as member.",
       ],
     ],
   ])('%s', async (_, changes, kind, expected) => {
@@ -503,7 +504,7 @@ test('a clock that is wrong is a warning', async () => {
   h.cloud.advance(-7 * 60_000);
   const outcome = await tried(h, policy());
   expect(troubles(outcome)).toEqual([
-    "warn clock: the cloud's is 7 minutes behind the one here → The age of an image is judged by both: correct the one that is wrong.",
+    "warn clock: the cloud's clock is 7 minutes behind the one here → The age of an image is judged by both: correct the one that is wrong.",
   ]);
   expect(outcome.error).toBeUndefined();
 });

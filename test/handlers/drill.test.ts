@@ -346,7 +346,7 @@ describe('when something goes wrong on the way', () => {
     const left = addThrowAway(h, h.newest[0]!);
     h.cloud.faults.push({ service: 'image', region: 'DFW', answer: answers.forbidden });
     const { error } = await h.fail('drill', event());
-    expect(error.message).toContain("DFW can't be read, so nothing is drilled there");
+    expect(error.message).toContain("DFW can't be read, so no drill is begun there");
     expect(throwAways(h)).toEqual([left]);
     expect(sent(h, 'DELETE')).toEqual([]);
   });

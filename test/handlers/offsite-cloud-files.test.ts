@@ -251,7 +251,7 @@ describe('an export', () => {
     expect((await h.run('offsite', event())).totals).toEqual({ exporting: 1 });
     pass(2);
     const { error } = await h.fail('offsite', event());
-    expect(error.message).toContain("its export can't be seen as a whole, and is left alone");
+    expect(error.message).toContain('its export is not complete, and is left alone');
     expect(names()).toEqual(expect.arrayContaining([...foreign, `${image.id}.vhd`]));
     for (const name of foreign) region.files.delete(OWNER, name);
     await h.run('offsite', event());

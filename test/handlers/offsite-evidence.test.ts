@@ -147,7 +147,7 @@ describe('what was begun', () => {
     };
     r.pass(2);
     const { error } = await r.h.fail('offsite', copyEvent());
-    expect(error.message).toContain("can't be seen as a whole, and is left alone");
+    expect(error.message).toContain('is not complete, and is left alone');
     files.get = real;
     expect(await run()).toMatchObject({ totals: { copied: 1 } });
     r.expectCopiesOf(image);

@@ -408,7 +408,7 @@ test('out of time before the answer: it fails, says how to go on, and nothing is
   const h = await world();
   h.cloud.faults.push({ service: 'compute', method: 'POST', path: /\/servers$/, answer: 'hang' });
   const { error, report } = await h.fail('restore', TO_NEW, { remainingMs: 6_500 });
-  expect(error.message).toMatch(/the time of this run is used up\. Nothing is to be seen of it yet/);
+  expect(error.message).toMatch(/run deadline reached\. Nothing is to be seen of it yet/);
   await h.fail('restore', again(report!));
   expect(restoredIn(h)).toEqual([]);
 });

@@ -224,7 +224,7 @@ describe('a region that fails does not stop another', () => {
     const ofRegions = logs().match(/"region":"[A-Z]+","Failed":\d/g);
     expect(ofRegions).toEqual(['"region":"ORD","Failed":1']);
     expect(report?.totals).toEqual({ taken: 3 });
-    expect(report?.failures[0]).toMatch(/^ORD can't be read, so no snapshot there: /);
+    expect(report?.failures[0]).toMatch(/^ORD can't be read, so no snapshot is taken there: /);
     expect(error.message).toMatch(/^snapshot daily: 0 of 3 failed.\n- ORD can't be read/);
     expect(cloud.region('ORD').images).toEqual([]);
   });
@@ -300,7 +300,7 @@ describe('what a listing lacks', () => {
       server: h.db.id,
       region: 'DFW',
       reason: expect.stringMatching(
-        `^whether server ${h.db.id} is there can't be told, so no snapshot of it: `,
+        `^the cloud does not say whether server ${h.db.id} exists, so no snapshot of it is taken: `,
       ),
     });
   });
@@ -326,7 +326,7 @@ describe('what a listing lacks', () => {
       const { report, error } = await h.fail('snapshot', policy({ servers }));
       expect(report?.totals).toEqual({ taken, failed: 1 });
       expect(report?.failedIn).toEqual({ DFW: 1 });
-      expect(error.message).toMatch(`db in DFW: whether server ${h.db.id} is there can't be told`);
+      expect(error.message).toMatch(`db in DFW: the cloud does not say whether server ${h.db.id} exists`);
     });
 
     test.each([

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { KEEP_RULES } from '../../lib/config/keep-rules.ts';
 import { retain } from '../../lib/snapshots/retention.ts';
 import { harness, type Job, policy } from '../harness.ts';
 import { deletions, history, idsIn, idsOf, MIDNIGHT, take } from '../history.ts';
@@ -30,7 +31,7 @@ describe('L13 (home-assistant/core#138702): all backups, because 0 was read as "
     }
   });
 
-  const rules = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly', 'within', 'atLeast'];
+  const rules = [...KEEP_RULES, 'atLeast'];
   test.each(rules)('keep.%s', async (rule) => {
     for (const value of EMPTY) {
       const keep = { ...(rule === 'last' ? { daily: 1 } : { last: 1 }), [rule]: value };

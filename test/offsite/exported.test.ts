@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { etagOf, examine, FOOTER_BYTES } from '../../lib/offsite/exported.ts';
+import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import { exportOf, segmentsOf } from '../../local/cloud/exports.ts';
 
 const IMAGE = 'ca5e7f11-5d57-4dd7-8ace-03ab647fe6c6';
@@ -70,25 +71,25 @@ const renamed = (index: number, name: string): Seen => {
   return { ...all, segments: all.segments.with(index, { ...all.segments[index]!, name }) };
 };
 
-test.each<[string, Seen, RegExp]>([
-  ['its first segment is missing', without(0), /not all there/],
-  ['one in the middle is missing', without(1), /not all there/],
-  ['there are none', { ...seen(), segments: [] }, /not all there/],
-  ['one is smaller than the others', withBytes(1, 3_000), /not of one size/],
-  ['the last one is larger than the others', withBytes(2, 9_000), /not of one size/],
-  ['the last one is empty', withBytes(2, 0), /not of one size/],
-  ['something else is named like a segment', renamed(2, `${IMAGE}.vhd-notes`), /not all there/],
-  ['a number comes twice', renamed(1, `${IMAGE}.vhd-1`), /not all there/],
-  ['its segments are of another image', renamed(0, 'x.vhd-00001'), /not all there/],
-  ['its size is not that of its segments', objectWith({ bytes: 10_751 }), /another size/],
-  ['its ETag is not that of its segments', objectWith({ etag: 'x' }), /do not agree with its own/],
-  ['it is made of what lies elsewhere', objectWith({ segments: `other/${IMAGE}.vhd-` }), /other objects/],
-  ['its prefix is that of more', objectWith({ segments: `${CONTAINER}/${IMAGE}` }), /other objects/],
-  ['it does not end as a VHD', { ...seen(), footer: Buffer.alloc(FOOTER_BYTES) }, /does not end as a VHD/],
-  ['its end is cut', { ...seen(), footer: seen().footer.subarray(1) }, /does not end as a VHD/],
-  ['a byte of its end is another', { ...seen(), footer: flipped(seen().footer) }, /does not end as a VHD/],
-])('it is not whole when %s', (_, all, why) => {
-  expect(examine(all)).toMatch(why);
+test.each<[string, Seen, ReasonCode]>([
+  ['its first segment is missing', without(0), 'EXPORT_SEGMENTS_MISSING'],
+  ['one in the middle is missing', without(1), 'EXPORT_SEGMENTS_MISSING'],
+  ['there are none', { ...seen(), segments: [] }, 'EXPORT_SEGMENTS_MISSING'],
+  ['one is smaller than the others', withBytes(1, 3_000), 'EXPORT_SEGMENTS_MISSING'],
+  ['the last one is larger than the others', withBytes(2, 9_000), 'EXPORT_SEGMENTS_MISSING'],
+  ['the last one is empty', withBytes(2, 0), 'EXPORT_SEGMENTS_MISSING'],
+  ['something else is named like a segment', renamed(2, `${IMAGE}.vhd-notes`), 'EXPORT_SEGMENTS_MISSING'],
+  ['a number comes twice', renamed(1, `${IMAGE}.vhd-1`), 'EXPORT_SEGMENTS_MISSING'],
+  ['its segments are of another image', renamed(0, 'x.vhd-00001'), 'EXPORT_SEGMENTS_MISSING'],
+  ['its size is not that of its segments', objectWith({ bytes: 10_751 }), 'EXPORT_OTHER_SIZE'],
+  ['its ETag is not that of its segments', objectWith({ etag: 'x' }), 'EXPORT_OTHER_CHECKSUM'],
+  ['it is made of what lies elsewhere', objectWith({ segments: `other/${IMAGE}.vhd-` }), 'EXPORT_OF_OTHERS'],
+  ['its prefix is that of more', objectWith({ segments: `${CONTAINER}/${IMAGE}` }), 'EXPORT_OF_OTHERS'],
+  ['it does not end as a VHD', { ...seen(), footer: Buffer.alloc(FOOTER_BYTES) }, 'EXPORT_NO_VHD'],
+  ['its end is cut', { ...seen(), footer: seen().footer.subarray(1) }, 'EXPORT_NO_VHD'],
+  ['a byte of its end is another', { ...seen(), footer: flipped(seen().footer) }, 'EXPORT_NO_VHD'],
+])('it is not whole when %s', (_, all, code) => {
+  expect(examine(all)).toEqual({ code, name: `${IMAGE}.vhd` });
 });
 
 function withBytes(index: number, bytes: number): Seen {

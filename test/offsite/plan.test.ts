@@ -50,7 +50,7 @@ function copy(day: number, parts: string, image = `i${day}`): CheckedCopy {
     ...original,
     key,
     state,
-    ...(other ? { problem: `${key}.json is not its manifest` } : {}),
+    ...(other ? { problem: { code: 'COPY_OTHER_MANIFEST' as const, key: `${key}.json` } } : {}),
     data: data ? object('qcow2') : undefined,
     manifest: manifest ? object('json') : undefined,
     progress: parts.includes('p') ? object('progress') : undefined,
@@ -119,7 +119,7 @@ test('a disputed copy is said', () => {
     planCopies([], [copy(20, 'dmx')], { now: NOW })
       .warnings.map(findingText)
       .join(),
-  ).toMatch(/i20.json is not its/);
+  ).toMatch(/i20.json is not the manifest/);
 });
 
 describe('what is on its way', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { KEEP_RULES } from '../../lib/config/keep-rules.ts';
 import type { Keep } from '../../lib/config/policy.ts';
 import type { Snapshot } from '../../lib/snapshots/marker.ts';
 import { counts, heldBecause, retain } from '../../lib/snapshots/retention.ts';
@@ -167,7 +168,7 @@ test('8: time that passes without a new good snapshot deletes no good one', asyn
   );
 });
 
-const names = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly', 'within', 'atLeast'] as const;
+const names = [...KEEP_RULES, 'atLeast'] as const;
 
 test('9: a higher number of any rule, or a rule more, never shrinks what is kept', async () => {
   await always(

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseAudit } from '../../lib/audit/publish.ts';
 import { orderOf } from '../../lib/config/event.ts';
+import { eachPeriod, PERIODS } from '../../lib/config/keep-rules.ts';
 import { type Policy, parseEvent, parseHold, parsePolicy } from '../../lib/config/policy.ts';
 import { parseSchedule } from '../../lib/config/schedule.ts';
 import { Refusal } from '../../lib/config/validation-error.ts';
@@ -54,7 +55,7 @@ const policies = [
     account: 'a',
     regions: ['DFW'],
     servers: { ids: ['x'], names: ['web-*'], tagged: { a: 'b' }, except: { names: ['y'] } },
-    keep: { last: 1, hourly: 2, daily: 3, weekly: 4, monthly: 5, yearly: 6, within: '30d', atLeast: 2 },
+    keep: { last: 1, ...eachPeriod((period) => PERIODS.indexOf(period) + 2), within: '30d', atLeast: 2 },
     timezone: 'America/Chicago',
     adopt: 'autosnap.py',
     orphans: { after: '90d', keep: 1 },

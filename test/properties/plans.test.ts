@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { PERIODS } from '../../lib/config/keep-rules.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { bareServer, type Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { planCleanup, type SeriesPlan } from '../../lib/snapshots/cleanup-plan.ts';
 import { planSnapshots } from '../../lib/snapshots/create.ts';
-import { markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
+import { isSnapshot, markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
 import { readerOf } from '../../lib/snapshots/ownership.ts';
 import type { RegionSurvey } from '../../lib/snapshots/region-inventory.ts';
 import { image, server } from '../snapshots.ts';
@@ -80,8 +81,8 @@ test('11: a snapshot of ours is recognised, and nothing else is taken for one, w
       for (const [i, image] of region.images.entries()) {
         const { ours, state } = world.images[i]!;
         const found = read(image, region.volumeSnapshots);
-        expect(typeof found === 'object', JSON.stringify(world.images[i])).toBe(ours);
-        if (typeof found === 'object') expect(found.state, JSON.stringify(world.images[i])).toBe(state);
+        expect(isSnapshot(found), JSON.stringify(world.images[i])).toBe(ours);
+        if (isSnapshot(found)) expect(found.state, JSON.stringify(world.images[i])).toBe(state);
       }
     }),
     pure,
@@ -190,7 +191,7 @@ test('8: time that passes deletes no good one, but for ended holds and ad-hoc on
 });
 
 test('9: higher numbers never shrink what is kept, in the series of servers that are gone neither', async () => {
-  const rules = fc.constantFrom('last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly', 'atLeast');
+  const rules = fc.constantFrom('last', ...PERIODS, 'atLeast');
   await always(
     fc.property(worlds({ maxImages: 40 }), rules, fc.integer({ min: 1, max: 9 }), (world, rule, more) => {
       const { keep, orphans } = world.event as { keep: Record<string, number>; orphans?: { keep: number } };

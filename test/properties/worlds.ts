@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { eachPeriod } from '../../lib/config/keep-rules.ts';
 import type { State } from '../../lib/snapshots/marker.ts';
 import type { CloudImage, CloudServer, CloudVolumeSnapshot } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
@@ -67,11 +68,7 @@ const upTo = (max: number) => fc.integer({ min: 1, max });
 
 const rules = {
   last: upTo(4),
-  hourly: upTo(4),
-  daily: upTo(4),
-  weekly: upTo(4),
-  monthly: upTo(4),
-  yearly: upTo(4),
+  ...eachPeriod(() => upTo(4)),
   within: upTo(90).map((days) => `${days}d`),
 };
 

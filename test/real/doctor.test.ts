@@ -112,7 +112,7 @@ test.skipIf(!readerUsername)(
     setSecret({ ...passwordSecret, username: readerUsername });
     const diagnosis = await run('doctor', { policies: [policyOf([server])] });
     expect(lines(diagnosis)).toContain(
-      "warn rights: the user's roles are reader: whether it may make and delete images can't be told",
+      "warn rights: the user's roles are reader: it is not certain that it may make and delete images",
     );
   },
 );

@@ -45,7 +45,7 @@ test('a report has the codes to filter by, and the sentences to read', () => {
     'DFW: the policy old is no longer configured: its 3 snapshots are all kept',
   ]);
   expect(report.entries).toMatchObject([
-    { code: 'SERVER_BUSY', reason: 'busy: the server is in rebooting; the time of this run is used up' },
+    { code: 'SERVER_BUSY', reason: 'busy: the server is in rebooting; run deadline reached' },
     { snapshots: [{ codes: ['LAST', 'HELD'], reasons: ['last 1 of 7', 'held forever'] }] },
   ]);
 });

@@ -107,7 +107,7 @@ test('the answer says what is taken, and which newer ones are not, and why', asy
 test('of many that are passed over, five are named', async () => {
   const h = await history(9);
   for (const image of h.images.slice(0, 8)) Object.assign(image, { status: 'saving', size: null });
-  const { lines } = await h.run('restore', { ...TO_NEW, dryRun: true });
-  expect(lines.filter((line) => line.startsWith('passed over'))).toHaveLength(6);
-  expect(lines).toContain('passed over: 3 more');
+  const { codes, lines } = await h.run('restore', { ...TO_NEW, dryRun: true });
+  expect(codes.filter((code) => code === 'RESTORE_PASSED_OVER')).toHaveLength(5);
+  expect(lines[codes.indexOf('RESTORE_PASSED_OVER_MORE')]).toBe('passed over: 3 more');
 });

@@ -6,7 +6,7 @@ import type { Stock } from '../../lib/restore/inventory.ts';
 import { readSafetyMark, safetyMark } from '../../lib/restore/marks.ts';
 import { findOrigin } from '../../lib/restore/source.ts';
 import { imageName } from '../../lib/snapshots/create.ts';
-import { markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
+import { isSnapshot, markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
 import { image as anImage, server } from '../snapshots.ts';
 
 const OWNER = 'autosnap-prod';
@@ -33,7 +33,7 @@ function shot(
 function stock(servers: Server[], images: Image[] = []): Stock {
   const read = (image: Image): Snapshot | undefined => {
     const found = readMarker(image, { owner: OWNER, projectId: PROJECT, scheduleOf: () => undefined });
-    return typeof found === 'object' ? found : undefined;
+    return isSnapshot(found) ? found : undefined;
   };
   return {
     regions: ['DFW', 'ORD'],

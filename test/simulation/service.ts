@@ -2,7 +2,7 @@ import type { Policy } from '../../lib/config/policy.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import type { planCleanup, RegionPlan } from '../../lib/snapshots/cleanup-plan.ts';
 import { planSnapshots } from '../../lib/snapshots/create.ts';
-import { markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
+import { isSnapshot, markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
 import { type Reader, readerOf } from '../../lib/snapshots/ownership.ts';
 import { selectServers } from '../../lib/snapshots/selector.ts';
 import type { Figures } from './figures.ts';
@@ -45,9 +45,7 @@ export class Service {
       scheduleOf: (name: string) => (name === policy ? schedule : undefined),
     };
     const read = remembering((image: Image) => readMarker(image, reading), this.#known);
-    const snapshots = [...images.values()]
-      .map(({ image }) => read(image))
-      .filter((snapshot) => typeof snapshot === 'object');
+    const snapshots = [...images.values()].map(({ image }) => read(image)).filter(isSnapshot);
     const selected = selectServers(this.#world.servers, servers).servers;
     const steps = planSnapshots(selected, snapshots, { due, now, provider: 'rackspace' });
     this.#figures.ran('snapshot');

@@ -3,7 +3,8 @@ import { parsePolicy } from '../../lib/config/policy.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { findingText, sentencesOf } from '../../lib/reporting/sentences.ts';
 import { planCleanup } from '../../lib/snapshots/cleanup-plan.ts';
-import type { Snapshot } from '../../lib/snapshots/marker.ts';
+import { isSnapshot, type Snapshot, suspect } from '../../lib/snapshots/marker.ts';
+import type { Reader } from '../../lib/snapshots/ownership.ts';
 import { policy } from '../harness.ts';
 import { dailies, server, snapshot } from '../snapshots.ts';
 
@@ -12,7 +13,7 @@ const WEB = server();
 
 /** The plan for a region whose images are read as the given snapshots, or as a complaint, or as nobody's. */
 function plan(
-  read: (Snapshot | string | undefined)[],
+  read: ReturnType<Reader>[],
   changes: Record<string, unknown> = {},
   servers = [WEB],
   {
@@ -22,8 +23,7 @@ function plan(
     marked = (image) => image,
   }: { policies?: string[]; gone?: string[]; only?: object; marked?: (image: Image) => Image } = {},
 ) {
-  const idOf = (one: Snapshot | string | undefined, i: number) =>
-    typeof one === 'object' ? one.id : String(i);
+  const idOf = (one: ReturnType<Reader>, i: number) => (isSnapshot(one) ? one.id : String(i));
   const readOf = new Map(read.map((one, i) => [idOf(one, i), one]));
   const images = [...readOf.keys()].map((id) =>
     marked({ id, properties: {} as Record<string, string> } as Image),
@@ -73,9 +73,13 @@ test('servers do not share a series, nor do policies; those of other policies ar
 });
 
 test('what claims to be ours and is not is named, kept and not counted; what does not claim it is not spoken of', () => {
-  const made = plan([...FIVE, 'image x is marked as ours, but another project owns it', undefined]);
+  const made = plan([
+    ...FIVE,
+    suspect({ id: 'x', name: 'gold' }, { code: 'OWNED_BY_OTHER_PROJECT' }),
+    undefined,
+  ]);
   expect(made.warnings).toEqual([
-    'DFW: image x is marked as ours, but another project owns it: it is kept and not counted',
+    'DFW: gold (x) is marked as ours, but another project owns it: it is kept and not counted',
   ]);
   expect(text(made)[0]).toHaveLength(5);
 });

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { parseSchedule } from '../../lib/config/schedule.ts';
 import type { Image } from '../../lib/openstack/images.ts';
+import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import {
   blueprintIn,
   CREATED_BY,
   CREATED_BY_KEY,
+  isSnapshot,
   isStuck,
   markerOf,
   readMarker,
@@ -39,26 +41,27 @@ const reading = {
   scheduleOf: (policy: string) => (policy === 'daily' ? daily : undefined),
 };
 const read = (of: Image) => readMarker(of, reading);
+const suspected = (code: ReasonCode) => ({ problem: { code: 'MARKED_AS_OURS', reason: { code } } });
 /** Created so many hours after its slot. */
 const created = (hours: number) => ({ createdAt: new Date(SLOT.getTime() + hours * HOUR_MS) });
 
 describe('an image of a server that was rebuilt from one of ours inherits the marker', () => {
-  test.each<[maker: string, changes: Partial<Image>, properties: Record<string, string>, problem: RegExp]>([
-    ['a person', { name: 'golden' }, {}, /its name does not end in -daily-20261123T000000Z/],
-    ['a person, of another day', { name: 'web-1-daily-20261122T000000Z' }, {}, /its name does not end in/],
-    ['another policy of ours', { name: 'web-1-weekly-20261123T000000Z' }, {}, /its name does not end in/],
-    ['a tool that takes the name along', created(24), {}, /not between its slot .* and the next one/],
-    ['the cloud, when it shelves', { name: 'web-1-shelved' }, {}, /its name does not end in/],
+  test.each<[maker: string, changes: Partial<Image>, properties: Record<string, string>, code: ReasonCode]>([
+    ['a person', { name: 'golden' }, {}, 'NAME_ENDING_CHANGED'],
+    ['a person, of another day', { name: 'web-1-daily-20261122T000000Z' }, {}, 'NAME_ENDING_CHANGED'],
+    ['another policy of ours', { name: 'web-1-weekly-20261123T000000Z' }, {}, 'NAME_ENDING_CHANGED'],
+    ['a tool that takes the name along', created(24), {}, 'CREATED_OUTSIDE_SLOT'],
+    ['the cloud, when it shelves', { name: 'web-1-shelved' }, {}, 'NAME_ENDING_CHANGED'],
     [
       "Rackspace's own schedule",
       {},
       { 'org.openstack__1__created_by': 'scheduled_images_service' },
-      /it says that scheduled_images_service made it/,
+      'MADE_BY_OTHER',
     ],
-    ['createBackup', {}, { image_type: 'backup' }, /it is a backup/],
-    ['of another server', {}, { instance_uuid: 's2' }, /its instance_uuid is not the marked server/],
-  ])('and is not ours when it was made by %s', (_, changes, properties, problem) => {
-    expect(read(image(changes, properties))).toMatch(problem);
+    ['createBackup', {}, { image_type: 'backup' }, 'BACKUP'],
+    ['of another server', {}, { instance_uuid: 's2' }, 'MADE_FROM_OTHER_SERVER'],
+  ])('and is not ours when it was made by %s', (_, changes, properties, code) => {
+    expect(read(image(changes, properties))).toMatchObject(suspected(code));
   });
 
   test('and is ours when we have taken it of a server that came from a scheduled image', () => {
@@ -70,7 +73,7 @@ test.each(['../daily', 'daily/..'])(
   'an image of a policy that no policy is called, %s, is not ours',
   (policy) => {
     const found = read(image({ name: `web-1-${policy}-20261123T000000Z` }, { autosnap_policy: policy }));
-    expect(found).toMatch(/its autosnap_policy is no policy name/);
+    expect(found).toMatchObject(suspected('POLICY_INVALID'));
   },
 );
 
@@ -109,7 +112,7 @@ describe('the time of creation', () => {
       true,
     ],
   ])('%s', (_, changes, properties, ours) => {
-    expect(typeof read(image(changes, properties))).toBe(ours ? 'object' : 'string');
+    expect(isSnapshot(read(image(changes, properties)))).toBe(ours);
   });
 });
 
@@ -122,7 +125,7 @@ test.each([
 ])('an image that is %s is ours, and who sees it is known', (_, changes, exposure) => {
   const found = read(image(changes));
   expect(found).toMatchObject({ id: 'i1', state: 'good' });
-  expect(typeof found === 'object' && found.exposure).toBe(exposure);
+  expect(found).toHaveProperty('exposure', exposure);
 });
 
 describe('the verdict of a drill', () => {
@@ -232,41 +235,34 @@ describe('an image is not ours', () => {
     expect(read(foreign)).toBeUndefined();
   });
 
-  test.each<[string, Image, RegExp]>([
-    ["when it is another project's", image({ owner: 'p2' }), /another project owns it/],
-    ['when nobody says whose it is', image({ owner: undefined }), /another project owns it/],
-    ['without a policy', image({}, { autosnap_policy: undefined }), /autosnap_policy is no policy name/],
-    ['with a broken policy', image({}, { autosnap_policy: 'DAILY' }), /autosnap_policy is no policy name/],
-    ['without a server', image({}, { autosnap_server: undefined }), /autosnap_server is no id/],
-    ...['', '..', '../../../../..', 'a/b', 's 1', 's1\n'].map((id): [string, Image, RegExp] => [
+  test.each<[string, Image, ReasonCode]>([
+    ["when it is another project's", image({ owner: 'p2' }), 'OWNED_BY_OTHER_PROJECT'],
+    ['when nobody says whose it is', image({ owner: undefined }), 'OWNED_BY_OTHER_PROJECT'],
+    ['without a policy', image({}, { autosnap_policy: undefined }), 'POLICY_INVALID'],
+    ['with a broken policy', image({}, { autosnap_policy: 'DAILY' }), 'POLICY_INVALID'],
+    ['without a server', image({}, { autosnap_server: undefined }), 'SERVER_INVALID'],
+    ...['', '..', '../../../../..', 'a/b', 's 1', 's1\n'].map((id): [string, Image, ReasonCode] => [
       `with the server ${JSON.stringify(id)}`,
       image({}, { autosnap_server: id, instance_uuid: id }),
-      /autosnap_server is no id/,
+      'SERVER_INVALID',
     ]),
-    ['without an instance_uuid', image({}, { instance_uuid: undefined }), /its instance_uuid is not/],
-    ['without a slot', image({}, { autosnap_slot: undefined }), /autosnap_slot is no time/],
-    ['with a slot in words', image({}, { autosnap_slot: 'today' }), /autosnap_slot is no time/],
-    [
-      'with the 30th of February',
-      image({}, { autosnap_slot: '2026-02-30T00:00:00Z' }),
-      /autosnap_slot is no time/,
-    ],
-    [
-      'with a slot without a zone',
-      image({}, { autosnap_slot: '2026-02-20T00:00:00' }),
-      /autosnap_slot is no time/,
-    ],
-    ['with a hold that is misspelt', image({}, { autosnap_hold: 'for ever' }), /autosnap_hold is neither/],
-    ['with a hold that was no text', image({}, { autosnap_hold: 'true' }), /autosnap_hold is neither/],
-    ['with an empty hold', image({}, { autosnap_hold: '' }), /autosnap_hold is neither/],
+    ['without an instance_uuid', image({}, { instance_uuid: undefined }), 'MADE_FROM_OTHER_SERVER'],
+    ['without a slot', image({}, { autosnap_slot: undefined }), 'SLOT_INVALID'],
+    ['with a slot in words', image({}, { autosnap_slot: 'today' }), 'SLOT_INVALID'],
+    ['with the 30th of February', image({}, { autosnap_slot: '2026-02-30T00:00:00Z' }), 'SLOT_INVALID'],
+    ['with a slot without a zone', image({}, { autosnap_slot: '2026-02-20T00:00:00' }), 'SLOT_INVALID'],
+    ['with a hold that is misspelt', image({}, { autosnap_hold: 'for ever' }), 'HOLD_INVALID'],
+    ['with a hold that was no text', image({}, { autosnap_hold: 'true' }), 'HOLD_INVALID'],
+    ['with an empty hold', image({}, { autosnap_hold: '' }), 'HOLD_INVALID'],
     [
       'with an end in words',
       image({ name: 'web-1-adhoc-20261123T000000Z' }, { autosnap_policy: 'adhoc', autosnap_expires: 'soon' }),
-      /autosnap_expires is no/,
+      'EXPIRES_INVALID',
     ],
-  ])('%s, and what is wrong is said', (_, foreign, problem) => {
-    expect(read(foreign)).toMatch(problem);
-    expect(read(foreign)).toMatch(/^web-1-(daily|adhoc)-20261123T000000Z \(i1\) is marked as ours, but/);
+  ])('%s, and the report says why', (_, foreign, code) => {
+    const { name } = foreign;
+    expect(read(foreign)).toMatchObject({ problem: { image: 'i1', name } });
+    expect(read(foreign)).toMatchObject(suspected(code));
   });
 });
 
@@ -309,7 +305,7 @@ describe('a hold', () => {
   ])('%s', (_, of, hold) => {
     const held = read(of);
     expect(held).toMatchObject({ id: 'i1' });
-    expect(typeof held === 'object' && held.hold).toEqual(hold);
+    expect(held).toHaveProperty('hold', hold);
   });
 });
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { parseSchedule } from '../../lib/config/schedule.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import type { VolumeSnapshot } from '../../lib/openstack/volumes.ts';
-import { markerOf } from '../../lib/snapshots/marker.ts';
+import type { Reason } from '../../lib/reporting/reasons.ts';
+import { markerOf, suspect } from '../../lib/snapshots/marker.ts';
 import {
   hasVolumesOf,
   otherOwners,
@@ -85,43 +86,42 @@ describe('the volume snapshots of an image', () => {
     expect(read(image(['v1', 'v2']), all)).toMatchObject({ id: 'i1', state: 'good', status: 'active' });
   });
 
-  test.each<[string, VolumeSnapshot[], string]>([
+  test.each<[string, VolumeSnapshot[], Reason]>([
     [
       'named otherwise',
       [data('v1', { name: 'mine' }), data('v2')],
-      'volume snapshot v1 that it names was not',
+      { code: 'VOLUME_SNAPSHOT_OF_OTHER_IMAGE', id: 'v1' },
     ],
     [
       'the second one',
       [data('v1'), data('v2', { name: 'mine' })],
-      'volume snapshot v2 that it names was not',
+      { code: 'VOLUME_SNAPSHOT_OF_OTHER_IMAGE', id: 'v2' },
     ],
     [
       'made later',
       [data('v1', { createdAt: hour(1.01) }), data('v2')],
-      'v1 that it names was not made with it',
+      { code: 'VOLUME_SNAPSHOT_OF_OTHER_IMAGE', id: 'v1' },
     ],
     [
       'made before',
       [data('v1', { createdAt: hour(-1.01) }), data('v2')],
-      'v1 that it names was not made with it',
+      { code: 'VOLUME_SNAPSHOT_OF_OTHER_IMAGE', id: 'v1' },
     ],
     [
       'of other volumes',
       [data('v1', { volumeId: 'x' }), data('v2', { volumeId: 'y' })],
-      'its data are of volumes that web does not have',
+      { code: 'VOLUMES_OF_OTHER_SERVER', server: 'web' },
     ],
-  ])('are not, and are said: %s', (_, all, problem) => {
-    const found = read(image(['v1', 'v2']), all);
-    expect(found).toContain(`${NAME} (i1) is marked as ours, but `);
-    expect(found).toContain(problem);
+  ])('are not, and the report says why: %s', (_, all, reason) => {
+    expect(read(image(['v1', 'v2']), all)).toEqual(suspect({ id: 'i1', name: NAME }, reason));
   });
 
   test('nor are those that another image names, whoever it belongs to', () => {
-    const problem = `${NAME} (i1) is marked as ours, but another image names the same volume snapshots`;
     const all = [data('v1'), data('v2')];
     const other = image(['v2'], { id: 'i2', name: 'golden', properties: {} });
-    expect(read(image(['v1', 'v2']), all, { others: [other] })).toBe(problem);
+    expect(read(image(['v1', 'v2']), all, { others: [other] })).toEqual(
+      suspect({ id: 'i1', name: NAME }, { code: 'SAME_VOLUME_SNAPSHOTS' }),
+    );
     const unrelated = image(['v3'], { id: 'i2' });
     expect(read(image(['v1', 'v2']), all, { others: [unrelated] })).toMatchObject({ id: 'i1' });
   });
@@ -164,6 +164,7 @@ describe('the volume snapshots of an image', () => {
 test('the next slot is that of the policy by which an image is named, of all that are known', () => {
   const weekly = { policy: 'weekly', schedule: parseSchedule('cron(0 0 ? * MON *)') };
   const late = new Date('2026-11-24T12:00:00Z');
+  const outsideSlot = { problem: { code: 'MARKED_AS_OURS', reason: { code: 'CREATED_OUTSIDE_SLOT' } } };
   const made = (policy: string) =>
     image([], {
       name: `web-${policy}-20261123T000000Z`,
@@ -173,10 +174,10 @@ test('the next slot is that of the policy by which an image is named, of all tha
         instance_uuid: 's',
       },
     });
-  expect(read(made('daily'))).toContain('not between its slot');
+  expect(read(made('daily'))).toMatchObject(outsideSlot);
   expect(read(made('weekly'), [], { policies: [weekly] })).toMatchObject({ policy: 'weekly' });
   const hourly = { policy: 'weekly', schedule: parseSchedule('cron(0 * * * ? *)') };
-  expect(read(made('weekly'), [], { policies: [hourly] })).toContain('not between its slot');
+  expect(read(made('weekly'), [], { policies: [hourly] })).toMatchObject(outsideSlot);
 });
 
 describe('an image that autosnap.py has made', () => {
@@ -216,9 +217,9 @@ describe('an image that autosnap.py has made', () => {
   });
 
   test('is not adopted, and said, when its server has another name', () => {
-    expect(adopt(script({ name: `older-autosnap-${ID}` }))).toMatch(
-      /is of autosnap.py, and its server is called old by now/,
-    );
+    expect(adopt(script({ name: `older-autosnap-${ID}` }))).toMatchObject({
+      problem: { code: 'LEGACY_RENAMED', image: 'i1', server: 'old' },
+    });
   });
 
   test('is not adopted by a policy that does not ask for it, or does not mean its server', () => {
@@ -286,8 +287,14 @@ describe('the other deployments that have snapshots', () => {
     });
     const adopting = { servers: [legacy], policy: { ...daily, adopt: 'autosnap.py' as const } };
     expect(read(one, [], adopting)).toMatchObject({ adopted: true });
-    expect(read(one, [], { ...adopting, others: [marked('other', ID)] })).toBe(
-      `web-autosnap-${ID} (i1) is of autosnap.py, and the deployment other has snapshots of web, too`,
-    );
+    expect(read(one, [], { ...adopting, others: [marked('other', ID)] })).toEqual({
+      problem: {
+        code: 'LEGACY_SHARED',
+        image: 'i1',
+        name: `web-autosnap-${ID}`,
+        server: 'web',
+        deployment: 'other',
+      },
+    });
   });
 });

@@ -1,6 +1,5 @@
 import { sentenceOf, sentencesOf } from '../../reporting/sentences.ts';
-import { copyText } from '../copied.ts';
-import { durationText, minuteText, sizeText } from '../format.ts';
+import { copyText, durationText, minuteText, sizeText } from '../format.ts';
 import type { Audit, AuditedSeries, AuditedSnapshot } from '../model.ts';
 import { markOf } from './mark.ts';
 

@@ -1,6 +1,5 @@
-import { type Badge, drawBadge, drawCopy, drawMarks, GROUND, type Mark } from './mark.ts';
+import { type Badge, drawBadge, drawCopy, drawMarks, GROUND, type Mark, RULER } from './mark.ts';
 
-const BARS: Mark[] = ['recent', 'weekly', 'monthly', 'yearly'];
 const OTHERS: Partial<Record<Mark, string>> = {
   held: 'held',
   goes: 'goes with a cleanup',
@@ -19,7 +18,7 @@ export function legend(shown: ReadonlySet<Mark | Badge | 'copy'>): string {
   // What is below the ground would be cut off.
   const raised = `<g transform="translate(0 -7)">${drawMarks([['recent', '4']])}${drawCopy('4')}</g>`;
   return `<ul class="legend" aria-label="Legend">
-${item(34, 34, drawMarks(BARS.map((mark, i) => [mark, `${5 + 8 * i}`])), 'the higher, the longer it stays')}
+${item(34, 34, drawMarks(RULER.map((mark, i) => [mark, `${5 + 8 * i}`])), 'the higher, the longer it stays')}
 ${others.map(([mark, what]) => item(14, 14, drawMarks([[mark as Mark, '7']]), what)).join('\n')}
 ${badges.map(([badge, what]) => item(14, 20, `${drawMarks([['recent', '7']])}${drawBadge(badge as Badge, 'recent', '7')}`, what)).join('\n')}
 ${shown.has('copy') ? item(8, 17, raised, 'newest copy') : ''}

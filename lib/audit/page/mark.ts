@@ -1,19 +1,15 @@
-import { PERIOD_CODES, type ReasonCode } from '../../reporting/reasons.ts';
+import { PERIODS, type Period } from '../../config/keep-rules.ts';
+import { codeOf, type ReasonCode } from '../../reporting/reasons.ts';
 import type { AuditedSnapshot } from '../model.ts';
 
 const HOLDS: readonly ReasonCode[] = ['HELD', 'HELD_UNTIL', 'PROTECTED'];
-const TIERS = ['yearly', 'monthly', 'weekly', 'daily', 'hourly'] as const;
+const LONGEST_FIRST = PERIODS.toReversed();
 
 /**
  * How a snapshot shows. A good one by the longest period that it is kept for: "recent" for all other reasons, "goes"
  * when a cleanup is to delete it, "held" while somebody holds it. Any other by its state.
  */
-export type Mark =
-  | (typeof TIERS)[number]
-  | 'recent'
-  | 'goes'
-  | 'held'
-  | Exclude<AuditedSnapshot['state'], 'good'>;
+export type Mark = Period | 'recent' | 'goes' | 'held' | Exclude<AuditedSnapshot['state'], 'good'>;
 
 /** A snapshot that has passed its last drill, or failed it. */
 export type Badge = 'proven' | 'unproven';
@@ -21,8 +17,9 @@ export type Badge = 'proven' | 'unproven';
 /** Where the marks stand, from the top of their picture. */
 export const GROUND = 36;
 const WIDTH = 3;
+type Bar = Period | 'recent';
 /** As on a ruler: what stays longer stands higher. All other marks are in drawings.ts. */
-const HEIGHTS: Partial<Record<Mark, number>> = {
+const HEIGHTS: Record<Bar, number> & Partial<Record<Mark, number>> = {
   yearly: 29,
   monthly: 22,
   weekly: 15,
@@ -32,12 +29,17 @@ const HEIGHTS: Partial<Record<Mark, number>> = {
 };
 const HIGHEST_OTHER = 13;
 
+/** The marks of good snapshots, the lowest first. */
+export const BARS: readonly Bar[] = ['recent', ...PERIODS];
+/** One of each height. */
+export const RULER = BARS.filter((bar) => bar === 'recent' || HEIGHTS[bar] > HEIGHTS.recent);
+
 /** How a snapshot shows in its timeline and its table. */
 export function markOf({ state, fate, reasons }: AuditedSnapshot): Mark {
   if (state !== 'good') return state;
   if (fate !== 'keep') return 'goes';
   if (reasons.some(({ code }) => HOLDS.includes(code))) return 'held';
-  return TIERS.find((tier) => reasons.some(({ code }) => code === PERIOD_CODES[tier])) ?? 'recent';
+  return LONGEST_FIRST.find((period) => reasons.some(({ code }) => code === codeOf(period))) ?? 'recent';
 }
 
 /** What a drill has shown of a snapshot, if there was one. */

@@ -1,28 +1,26 @@
-import { behindText, behindWithCopies } from '../copied.ts';
+import { findingText, sentenceOf } from '../../reporting/sentences.ts';
 import type { Audit } from '../model.ts';
-import { failedDrillText, hasFailedDrill } from '../proof.ts';
+import { SERIES_TROUBLES } from '../troubles.ts';
 import { escapeHtml } from './escape.ts';
 
 /** More than these would hide the servers. */
 const AT_ONCE = 5;
 
 /**
- * What a person should look at: the policies' problems, the drills that failed, the copies that are
- * behind, the warnings. Nothing when there is nothing.
+ * What a person should look at: the policies' problems, the troubles of series that the groups of the page do not show, the
+ * warnings. Nothing when there is nothing.
  */
 export function notices({ policies, series, warnings }: Audit): string {
-  const behind = behindWithCopies(series);
+  const troubles = SERIES_TROUBLES.flatMap(({ isIn, noticesOf }) => {
+    const its = series.filter(isIn);
+    return noticesOf && its.length > 0 ? noticesOf(its) : [];
+  });
   const items = [
     ...policies.flatMap(({ policy, problems }) =>
-      problems.map(
-        (problem) => `<li class="problem"><b>${escapeHtml(policy)}</b> ${escapeHtml(problem)}</li>`,
-      ),
+      problems.map((one) => problemItem(`<b>${escapeHtml(policy)}</b> ${escapeHtml(sentenceOf(one))}`)),
     ),
-    ...series
-      .filter(hasFailedDrill)
-      .map((one) => `<li class="problem">${escapeHtml(failedDrillText(one))}</li>`),
-    ...(behind.length > 0 ? [`<li class="problem">${escapeHtml(behindText(behind))}</li>`] : []),
-    ...warnings.map((warning) => `<li>${escapeHtml(warning)}</li>`),
+    ...troubles.map((one) => problemItem(escapeHtml(sentenceOf(one)))),
+    ...warnings.map((one) => `<li>${escapeHtml(findingText(one))}</li>`),
   ];
   if (items.length === 0) return '';
   const more = items.slice(AT_ONCE);
@@ -31,4 +29,8 @@ export function notices({ policies, series, warnings }: Audit): string {
 <ul>${items.slice(0, AT_ONCE).join('\n')}</ul>
 ${more.length > 0 ? `<details><summary>and ${more.length} more</summary><ul>${more.join('\n')}</ul></details>` : ''}
 </section>`;
+}
+
+function problemItem(html: string): string {
+  return `<li class="problem">${html}</li>`;
 }

@@ -1,6 +1,7 @@
 import { durationText, sizeText } from '../format.ts';
 import type { AuditedSeries, SeriesState } from '../model.ts';
 import { lateText } from '../sentence.ts';
+import { SERIES_TROUBLES } from '../troubles.ts';
 import { escapeHtml } from './escape.ts';
 import type { Scale } from './scale.ts';
 import { timeline } from './timeline.ts';
@@ -38,30 +39,32 @@ export function row(series: AuditedSeries, number: number, now: string, scale: S
   return `<li class="row" id="row-${number}" ${data}>
 <button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(name || `server ${server}`)}</bdi><span class="place">${escapeHtml(region)} · ${escapeHtml(policy)}<span class="unseen">, ${STATES[state]}</span></span></button>
 ${timeline(series, now, scale)}
-<p class="standing ${state}"><b>${standingText(series)}</b><span>${holdingText(series)}</span>${proofText(series)}${copyNote(series)}</p>
+<p class="standing ${state}"><b>${standingText(series)}</b><span>${holdingText(series)}</span>${proofText(series)}${obstacleNote(series)}${notes(series)}</p>
 </li>`;
 }
 
 function standingText(series: AuditedSeries): string {
-  const { state, ageSeconds, trouble } = series;
-  if (state === 'late' || trouble) return lateText(series);
+  const { state, ageSeconds, cause } = series;
+  if (state === 'late' || cause) return lateText(series);
   if (state === 'waiting') return 'none yet';
   if (state !== 'protected' || ageSeconds === undefined) return STATES[state].toLowerCase();
   return `${durationText(ageSeconds * 1000)} old`;
 }
 
 function proofText({ proof }: AuditedSeries): string {
-  if (proof?.unprovenSeconds === undefined) return '';
-  const { proven, failed, unprovenSeconds } = proof;
-  if (failed) return '<span class="unproven">its last drill failed</span>';
-  return `<span>${proven ? `proven ${durationText(unprovenSeconds * 1000)} ago` : 'not proven yet'}</span>`;
+  if (proof?.unprovenSeconds === undefined || proof.failed) return '';
+  return `<span>${proof.proven ? `proven ${durationText(proof.unprovenSeconds * 1000)} ago` : 'not proven yet'}</span>`;
 }
 
 /** Only what is not as it should be; the timeline has the rest. */
-function copyNote({ copied }: AuditedSeries): string {
-  if (copied?.obstacle) return "<span>can't be copied</span>";
-  if (!copied?.behind) return '';
-  return `<span class="behind">${copied.newest ? `copy ${durationText(1000 * (copied.ageSeconds ?? 0))} old` : 'no copy'}</span>`;
+function obstacleNote({ copied }: AuditedSeries): string {
+  return copied?.obstacle ? "<span>can't be copied</span>" : '';
+}
+
+function notes(series: AuditedSeries): string {
+  return SERIES_TROUBLES.map(({ name, isIn, noteOf }) =>
+    noteOf && isIn(series) ? `<span class="${name}">${noteOf(series)}</span>` : '',
+  ).join('');
 }
 
 function holdingText({ good, pending, stuck, failed, bytes }: AuditedSeries): string {

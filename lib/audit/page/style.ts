@@ -1,3 +1,5 @@
+import { BARS } from './mark.ts';
+
 /** The page's looks: light or dark by the reader's own choice, on a phone, on paper. */
 export const STYLE = `
 :root{
@@ -91,7 +93,7 @@ button{font:inherit;color:inherit}
 .grid{stroke:var(--line)}
 .now{stroke:var(--now);stroke-width:1.5}
 .timeline rect{rx:1.5px}
-.yearly,.monthly,.weekly,.daily,.hourly,.recent{fill:var(--good)}
+${BARS.map((bar) => `.${bar}`).join()}{fill:var(--good)}
 .goes,.pending,.stuck,.failed,.unknown{fill:none;stroke:var(--soft);stroke-width:1.5}
 .pending{stroke:var(--good)}
 .failed,.stuck{stroke:var(--never);stroke-width:2}

@@ -1,5 +1,4 @@
-import { copyText } from '../copied.ts';
-import { counted, minuteText } from '../format.ts';
+import { copyText, counted, minuteText } from '../format.ts';
 import type { AuditedSeries } from '../model.ts';
 import { escapeHtml } from './escape.ts';
 import { badgeOf, drawBadge, drawCopy, drawMarks, GROUND, markOf } from './mark.ts';

@@ -1,0 +1,92 @@
+import type { Reason } from '../reporting/reasons.ts';
+import { copyNote, seriesBehind } from './copied.ts';
+import type { AuditedPolicy, AuditedSeries } from './model.ts';
+import { drillFailed, hasFailedDrill } from './proof.ts';
+import { seriesLate } from './sentence.ts';
+
+const MOST_NAMED = 5;
+
+/** The kinds of trouble of which the summary lists the series. */
+export type ListedTrouble = 'late' | 'unproven' | 'behind' | 'notRotating';
+
+/**
+ * The kinds of trouble that a series can be in. Whatever tells of trouble goes over this one list: the page (its icon, what
+ * stands above the servers, and the rows), the digest, the summary, and the metric Troubles.
+ */
+export interface SeriesTrouble {
+  /** In the summary the series are listed under this name; on the page it is the class of the note. */
+  name: ListedTrouble | 'failed' | 'stuck';
+  isIn(series: AuditedSeries): boolean;
+  /** The section of the digest, and the line of each series in it. Such a day is not good. */
+  digest?: { title: string; reasonOf(series: AuditedSeries): Reason };
+  /** What the page says above the servers of those that are in it; its icon is then not that of a good day. */
+  noticesOf?(all: readonly AuditedSeries[]): Reason[];
+  /** What the page says at the row of a series. */
+  noteOf?(series: AuditedSeries): string;
+  /** The metric Troubles counts it. */
+  isCounted: boolean;
+  /** The summary lists its series. */
+  isListed: boolean;
+}
+
+/** The kinds of trouble of series, in the order in which people are told of them. */
+export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
+  {
+    name: 'late',
+    isIn: ({ state }) => state === 'late' || state === 'never',
+    digest: { title: 'Late', reasonOf: seriesLate },
+    isCounted: true,
+    isListed: true,
+  },
+  {
+    name: 'unproven',
+    isIn: hasFailedDrill,
+    digest: { title: 'Drills that failed', reasonOf: drillFailed },
+    noticesOf: (all) => all.map(drillFailed),
+    noteOf: () => 'its last drill failed',
+    isCounted: true,
+    isListed: true,
+  },
+  {
+    name: 'behind',
+    isIn: ({ copied }) => copied?.behind === true,
+    digest: { title: 'Copies that are behind', reasonOf: seriesBehind },
+    // With many servers they are all behind for the same reason.
+    noticesOf: (all) => [
+      {
+        code: 'COPIES_BEHIND',
+        servers: all
+          .slice(0, MOST_NAMED)
+          .map(({ name, server, policy }) => ({ server: name || server, policy })),
+        more: Math.max(0, all.length - MOST_NAMED),
+      },
+    ],
+    noteOf: ({ copied }) => copyNote(copied!),
+    isCounted: false,
+    isListed: true,
+  },
+  // A warning of the audit says which snapshots stay.
+  { name: 'notRotating', isIn: ({ notRotating = 0 }) => notRotating > 0, isCounted: false, isListed: true },
+  { name: 'failed', isIn: ({ failed }) => failed > 0, isCounted: true, isListed: false },
+  { name: 'stuck', isIn: ({ stuck }) => stuck > 0, isCounted: true, isListed: false },
+];
+
+/** The kinds of trouble that a policy as a whole can be in; its problems say more. */
+const POLICY_TROUBLES: readonly {
+  name: 'nothingSelected' | 'missing';
+  isIn(policy: AuditedPolicy): boolean;
+}[] = [
+  { name: 'nothingSelected', isIn: ({ nothingSelected }) => nothingSelected },
+  { name: 'missing', isIn: ({ missing = [] }) => missing.length > 0 },
+];
+
+/** The kinds of trouble that count for the metric Troubles, of a policy in its accounts and of its series. */
+export function troublesIn(
+  policies: readonly AuditedPolicy[],
+  series: readonly AuditedSeries[],
+): (SeriesTrouble | (typeof POLICY_TROUBLES)[number])['name'][] {
+  return [
+    ...SERIES_TROUBLES.filter(({ isCounted, isIn }) => isCounted && series.some(isIn)),
+    ...POLICY_TROUBLES.filter(({ isIn }) => policies.some(isIn)),
+  ].map(({ name }) => name);
+}

@@ -1,0 +1,62 @@
+import { copyText, durationText, minuteText } from '../../audit/format.ts';
+import type { Sentences } from './sentence.ts';
+
+const MOST_IMAGES = 3;
+
+/** What an audit has found. */
+export const auditSentences = {
+  // Troubles of series.
+  SERIES_LATE: ({ server, where, policy, newestGood, lateMs, cause }, say) => {
+    const why = cause && say(cause);
+    const state = newestGood
+      ? `${why ?? `${durationText(lateMs)} late`}; the newest good snapshot is of ${minuteText(newestGood)}`
+      : `${why ? `${why}; ` : ''}there is no good snapshot`;
+    return `${server} in ${where}, ${policy}: ${state}`;
+  },
+  SERIES_SCHEDULE_ENDED: () => 'the schedule has ended',
+  SERIES_SERVER_UNCERTAIN: () => 'the cloud does not say whether the server exists',
+  SERIES_DRILL_FAILED: ({ name, where, policy, slot, failed, proven }) =>
+    `${name} in ${where}, ${policy}: the snapshot of ${minuteText(slot)} failed its drill ${minuteText(failed)}; ${
+      proven ? `one passed ${minuteText(proven)}` : 'none has passed'
+    }`,
+  SERIES_BEHIND: ({ server, where, policy, ...copied }) =>
+    `${server} in ${where}, ${policy}: ${copyText(copied)}`,
+  COPIES_BEHIND: ({ servers, more }) => {
+    const names = servers.map(({ server, policy }) => `${server} (${policy})`).join(', ');
+    return `copies are behind: ${names}${more > 0 ? ` and ${more} more` : ''}`;
+  },
+  SERIES_NOT_ROTATING: ({ server, policy, images }) => {
+    const all = `${images.length === 1 ? 'a snapshot' : `${images.length} snapshots`} of ${server}`;
+    const some = images.slice(0, MOST_IMAGES).join(', ') + (images.length > MOST_IMAGES ? ' …' : '');
+    return `the series ${policy} of ${server} is not rotating: no rule keeps ${all}, and two cleanups have not deleted them: ${some}; the report of its cleanup says why`;
+  },
+
+  // Problems of policies.
+  POLICY_SCHEDULE_ENDED: () =>
+    'schedule: it has ended, so no snapshot is taken any more: correct it: its last field is the year, * for every one',
+  POLICY_RUN_MISSING: ({ job }) =>
+    `no ${job} run has ended well for longer than its schedule allows: is its rule enabled?`,
+  POLICY_ACCOUNT_UNREADABLE: ({ account, message }) => `the account ${account} can't be read: ${message}`,
+  POLICY_REGION_UNKNOWN: ({ where }) => `regions: the account has no region "${where}"`,
+  POLICY_REGION_UNREADABLE: ({ where, problem }, say) => `${where} can't be read: ${say(problem)}`,
+  POLICY_SERVERS_UNCERTAIN: ({ where, problem }, say) =>
+    `${where}: it is not certain that all servers are listed: ${say(problem)}`,
+  POLICY_ID_UNCERTAIN: ({ server }) => `servers.ids: the cloud does not say whether server ${server} exists`,
+  POLICY_ID_UNKNOWN: ({ server }) => `servers.ids: there is no server ${server}`,
+  POLICY_DRILL_BLOCKED: ({ reason }, say) => `drill: ${say(reason)}`,
+  POLICY_DRILLS_UNKNOWN: ({ message }) =>
+    `drill: the cloud does not say whether a server blocks the drills: ${message}`,
+  POLICY_COPIES_WITHOUT_BUCKET: () => 'offsite: there is no bucket for the copies: set custom.copiesBucket',
+  POLICY_COPIES_UNREADABLE: ({ message }) => `offsite: the copies can't be read: ${message}`,
+
+  // What is odd about a server.
+  SERVER_ON_IMAGE_SCHEDULE: ({ name }) =>
+    `${name} also has Rackspace's own image schedule, and the two keep each other from working: disable that one`,
+
+  // What keeps the audit from being published.
+  GOOD_RUNS_UNREADABLE: ({ message }) => `which runs have ended well can't be read: ${message}`,
+  PAGE_NOT_WRITTEN: ({ message }) => `the report page was not written: ${message}`,
+  PAGE_WITHOUT_LINK: ({ message }) => `the report page has no link: ${message}`,
+  REPORTS_UNREADABLE: ({ message }) => `the day's reports can't be read: ${message}`,
+  DIGEST_NOT_SENT: ({ message }) => `the digest was not sent: ${message}`,
+} satisfies Partial<Sentences>;

@@ -1,0 +1,41 @@
+import type { Sentences } from './sentence.ts';
+
+/** What becomes of a deletion or a hold. */
+export const deletionSentences = {
+  // What became of a deletion.
+  MAX_DELETES: ({ most }) => `more than ${most} (maxDeletes) in one run`,
+  DEADLINE: () => 'run deadline reached',
+  STOPPED: ({ message }) => `not tried: ${message}`,
+  ALREADY_GONE: () => 'already gone',
+  GONE_BY_NOW: () => 'gone by now',
+  STILL_THERE: () => 'the cloud accepted the deletion, but the image is still there',
+  UNCONFIRMED: () => 'the cloud accepted the deletion; nobody has seen it gone',
+  TOO_FEW_LEFT: ({ needed }) => `fewer than ${needed} good ones (atLeast) would be left`,
+  NONE_PROVEN_LEFT: () => 'no newer one that passed a drill would be left',
+  SAME_VOLUME_SNAPSHOTS: () => 'another image names the same volume snapshots',
+  OTHER_DEPLOYMENT: () => 'another deployment has snapshots of its server, too',
+  VOLUME_SNAPSHOTS_GOING: () => 'its volume snapshots are being deleted since an earlier run',
+  VOLUME_SNAPSHOTS_GOING_NOW: () => 'its volume snapshots are being deleted; the image goes in a later run',
+  VOLUME_SNAPSHOT_STILL_THERE: ({ id, status }) =>
+    `the cloud accepted the deletion of its volume snapshot ${id}, which is still ${status}`,
+
+  // Why a snapshot is not what the plan was made for.
+  NOT_OURS: () => 'it is not marked as ours any more',
+  UNREADABLE_MARKER: ({ problem }, say) => say(problem),
+  OTHER_MARKER: () => 'its marker is another',
+  OTHER_VOLUME_SNAPSHOTS: () => 'it names other volume snapshots',
+  OTHER_STATUS: ({ status }) => `it is ${status}`,
+  CHANGED: ({ reason }, say) => `changed since the plan: ${say(reason)}`,
+
+  // What becomes of a hold.
+  RELEASED: () => 'rotated again by its policy',
+  RELEASED_UNMARKED: () =>
+    'it is not marked as a snapshot of this deployment, so only a policy with adopt may delete it',
+  RELEASED_FOREIGN: () => 'it is no snapshot of this deployment, so nothing here deletes it',
+  RELEASED_UNREADABLE: ({ problem }, say) => `${say(problem)}: it does not count, and nothing deletes it`,
+  RELEASED_PROTECTED: () => 'it is protected, so it stays until it is not',
+  RELEASED_ADHOC: () => 'it is an ad-hoc snapshot without an end, so nothing deletes it',
+  RELEASED_ADHOC_UNTIL: ({ until }) => `it expires at ${until}, and is deleted then`,
+  RELEASED_WITHOUT_POLICY: ({ policy }) =>
+    `its policy ${policy} is no longer deployed, so nothing deletes it`,
+} satisfies Partial<Sentences>;

@@ -1,0 +1,117 @@
+import type { Sentences } from './sentence.ts';
+
+const MOST_NAMES = 10;
+
+/** The kinds of credentials, by their form in a secret. */
+const FORMS = {
+  rackspace: 'a Rackspace API key',
+  password: 'a Keystone password',
+  applicationCredential: 'a Keystone application credential',
+};
+
+const NEEDED_ROLES = {
+  rackspace: 'nova:admin and cloudImages:admin',
+  keystone: 'a role such as member',
+};
+
+/** What `doctor` has found. */
+export const doctorSentences = {
+  // Accounts.
+  SECRET_READ: ({ form, authUrl }) => `${FORMS[form]} for ${authUrl}`,
+  SECRET_UNREADABLE: ({ message }) => message,
+  LOGGED_IN: ({ project, regions }) => `project ${project} in ${regions.join(', ')}`,
+  LOGIN_REFUSED: ({ message }) => message,
+  LOGIN_WITHOUT_REGIONS: ({ project }) => `project ${project} has no region with both servers and images`,
+  PROJECT_TWICE: ({ project, account }) => `its project ${project} is that of the account ${account}, too`,
+  RIGHTS_SUFFICIENT: ({ roles }) => `the user's roles ${rolesText(roles)}: it may make and delete images`,
+  RIGHTS_UNKNOWN: ({ roles }) =>
+    `the user's roles ${rolesText(roles)}: it is not certain that it may make and delete images`,
+  RIGHTS_MISSING: ({ roles }) => `the user's roles ${rolesText(roles)}: it may not make or delete images`,
+  CLOCKS_AGREE: () => "the cloud's clock agrees with the one here",
+  CLOCKS_DIFFER: ({ minutes, cloudIs }) =>
+    `the cloud's clock is ${minutes} minutes ${cloudIs === 'ahead' ? 'ahead of' : 'behind'} the one here`,
+  REGION_LISTED: ({ where, servers, images, ours, owner }) =>
+    `${where}: servers ${servers}, images ${images}, of these ${ours} by ${owner}`,
+  REGION_NOT_LISTED: ({ where, message }) => `${where}: ${message}`,
+  REGION_WITHOUT_METADATA: ({ where, limit, needed }) =>
+    `${where}: an image takes ${limit} metadata at most, a snapshot has ${needed}`,
+  OWNER_OF_SAME_NAME: ({ where, count, other, owner, isDefault }) =>
+    `${where}: images of ${other} (${count}), ${isDefault ? 'the owner of this deployment without custom.owner' : 'an owner of the same service and stage'}: ${owner} neither counts nor rotates them`,
+  VOLUMES_LISTED: ({ where, count }) => `${where}: ${count} volume snapshots`,
+  VOLUMES_NOT_LISTED: ({ where, message }) =>
+    `${where}: without volume snapshots nothing would be deleted there: ${message}`,
+
+  // Policies.
+  REGIONS_KNOWN: ({ regions, isAll }) => `${regions.join(', ')}${isAll ? ' (all)' : ''}`,
+  REGIONS_UNKNOWN: ({ unknown, known }) =>
+    `the account has no region ${unknown.join(', ')}: it has ${known.join(', ')}`,
+  SERVERS_SELECTED: ({ names }) => `${names.length}: ${listed(names)}`,
+  SERVERS_UNMATCHED: ({ selector, isPartial }) => `${selector} matches no server${partialText(isPartial)}`,
+  SERVERS_MISSING: ({ ids, isPartial }) => `ids: there is no server ${listed(ids)}${partialText(isPartial)}`,
+  SERVERS_ALL_EXCEPTED: ({ isPartial }) =>
+    `except takes out all that the others select${partialText(isPartial)}`,
+  SERVERS_ON_VOLUMES: ({ names }) =>
+    `Rackspace makes no images of servers whose disk is a volume: ${listed(names)}`,
+  SERVERS_ON_IMAGE_SCHEDULE: ({ names }) =>
+    `Rackspace's own image schedule takes these too: ${listed(names)}`,
+  SCHEDULE_NEXT: (next) => nextText(next),
+  SCHEDULE_OVER: () => 'it never fires again: no snapshot is taken any more',
+  CLEANUP_NEXT: (next) => nextText(next),
+  CLEANUP_OVER: () => 'it never fires again: all snapshots are kept',
+  OFFSITE_NEXT: (next) => nextText(next),
+  OFFSITE_OVER: () => 'its schedule never fires again: nothing is copied any more',
+  OFFSITE_FIELD_OF_RACKSPACE: ({ field }) =>
+    `offsite.${field}: is for Rackspace's own cloud, and this account is of another: leave it out`,
+  DRILL_NEXT: (next) => nextText(next),
+  DRILL_OVER: () => 'its schedule never fires again: nothing is proven any more',
+  SCHEDULES_OVERLAP: ({ gap, other, at, names, wait }) =>
+    `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${listed(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
+} satisfies Partial<Sentences>;
+
+const CORRECT_YEAR = () => 'Correct it: its last field is the year, * for every one.';
+
+/** What to do about it. */
+export const doctorRemedies = {
+  LOGIN_WITHOUT_REGIONS: () => 'Put the credentials of another user or project into the secret.',
+  PROJECT_TWICE: () => 'Take one of the two out: all is done twice.',
+  RIGHTS_UNKNOWN: ({ provider }) => `It needs ${NEEDED_ROLES[provider]}.`,
+  RIGHTS_MISSING: ({ provider }) => `Give it ${NEEDED_ROLES[provider]}.`,
+  CLOCKS_DIFFER: () => 'The age of an image is judged by both: correct the one that is wrong.',
+  REGION_WITHOUT_METADATA: () =>
+    'Ask the cloud for a higher limit (maxImageMeta), or leave the region out of regions.',
+  OWNER_OF_SAME_NAME: ({ isDefault }) =>
+    isDefault
+      ? 'Take custom.owner out again if it was set by mistake; else delete these images by hand once they are no longer needed.'
+      : 'If that deployment has moved here, or this one had that owner before, set custom.owner to it and deploy again.',
+  VOLUMES_NOT_LISTED: () =>
+    'Give the user access to block storage, or take the servers on volumes out with servers.except.',
+  REGIONS_UNKNOWN: () => 'Correct regions, or leave it out for all that there are.',
+  SERVERS_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct it, or name or tag the servers so.'),
+  SERVERS_MISSING: ({ isPartial }) => (isPartial ? '' : 'Correct the id, or take it out.'),
+  SERVERS_ALL_EXCEPTED: ({ isPartial }) => (isPartial ? '' : 'Take some out of except.'),
+  SERVERS_ON_VOLUMES: () => 'Back them up with Cloud Block Storage, and name them in servers.except.',
+  SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two keep each other from working.',
+  SCHEDULE_OVER: CORRECT_YEAR,
+  CLEANUP_OVER: CORRECT_YEAR,
+  OFFSITE_OVER: () => 'Correct offsite.schedule.',
+  DRILL_OVER: () => 'Correct drill.schedule.',
+  DRILL_WITHOUT_NETWORK: () => 'Name it in drill.networks.',
+  SCHEDULES_OVERLAP: () => 'Set them hours apart: a server makes one snapshot at a time.',
+} satisfies Partial<Sentences>;
+
+function rolesText(roles: readonly string[]): string {
+  return roles.length > 0 ? `are ${roles.join(', ')}` : 'are not shown';
+}
+
+function partialText(isPartial: boolean): string {
+  return isPartial ? ', in the regions that can be read' : '';
+}
+
+function nextText({ at, exact, local }: { at: string; exact: boolean; local?: string }): string {
+  return `next ${exact ? 'at' : 'by'} ${at} UTC${local === undefined ? '' : `, ${local}`}`;
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES;
+  return names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}

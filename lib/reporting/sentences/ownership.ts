@@ -1,0 +1,36 @@
+import type { Sentences } from './sentence.ts';
+
+/** Why nothing proves whose an image is, or where a server is. */
+export const ownershipSentences = {
+  // An image that is marked as ours, and is not provably ours.
+  MARKED_AS_OURS: ({ image, name, reason }, say) =>
+    `${name || image} (${image}) is marked as ours, but ${say(reason)}`,
+  OWNED_BY_OTHER_PROJECT: () => 'another project owns it',
+  POLICY_INVALID: () => 'its autosnap_policy is no policy name',
+  SERVER_INVALID: () => 'its autosnap_server is no id of a server',
+  SLOT_INVALID: () => 'its autosnap_slot is no time',
+  HOLD_INVALID: () => 'its autosnap_hold is neither "forever", "none" nor a date',
+  EXPIRES_INVALID: () => 'its autosnap_expires is no time',
+  NAME_ENDING_CHANGED: ({ ending }) =>
+    `its name does not end in ${ending}: it was renamed, or something else made it`,
+  NAME_CHANGED: () => 'its name is not what it was given: it was renamed, or something else made it',
+  CREATED_OUTSIDE_SLOT: ({ created, slot }) =>
+    `it was created at ${created}, which is not between its slot (${slot}) and the next one`,
+  MADE_BY_OTHER: ({ maker }) => `it says that ${maker} made it`,
+  MADE_FROM_OTHER_SERVER: () => 'its instance_uuid is not the marked server',
+  BACKUP: () => 'it is a backup that somebody asked for',
+  VOLUME_SNAPSHOT_OF_OTHER_IMAGE: ({ id }) => `the volume snapshot ${id} that it names was not made with it`,
+  VOLUMES_OF_OTHER_SERVER: ({ server }) => `its data are of volumes that ${server} does not have`,
+
+  // An image of autosnap.py that can't be adopted.
+  LEGACY_RENAMED: ({ image, name, server }) =>
+    `${name} (${image}) is of autosnap.py, and its server is called ${server} by now`,
+  LEGACY_SHARED: ({ image, name, server, deployment }) =>
+    `${name} (${image}) is of autosnap.py, and the deployment ${deployment} has snapshots of ${server}, too`,
+
+  // A server of which nobody knows whether it is gone.
+  HOME_UNKNOWN: ({ server }) => `no snapshot of server ${server} says in which region it was`,
+  HOME_UNLISTED: ({ server, home }) =>
+    `server ${server} was in ${home}, which the account's catalogue does not name`,
+  HOME_UNREADABLE: ({ home }) => `it was in ${home}, which can't be read`,
+} satisfies Partial<Sentences>;

@@ -1,0 +1,229 @@
+import type { Sentences } from './sentence.ts';
+
+/** Where a part of a new server comes from. */
+const FROM = { event: '', original: ', as the original has', record: ', as the original had' };
+
+/** What a new server gets where nobody knows what the original had. */
+const INSTEAD = {
+  networks: "the cloud's default",
+  keyName: 'none, but the keys on the disk are still there',
+  securityGroups: "the cloud's default",
+  metadata: 'none, so no policy takes it by a tag',
+};
+
+const QUOTA = 'if a quota is used up, free some of it, or have it raised';
+const QUOTA_REMEDIES: Record<string, string> = { FORBIDDEN: QUOTA, OVER_QUOTA: QUOTA };
+
+/** What to do when the cloud refuses a new server, or the safety snapshot or the rebuild of one, by the kind of the refusal. */
+const CLOUD_REMEDIES: Record<'new' | 'in-place', Record<string, string>> = {
+  new: {
+    BAD_REQUEST:
+      'if it is the flavor, give another "flavor"; a network, "networks": the ids of networks that there are; the key pair, the "keyName" of one that the user in the secret has, or null for none; a security group, "securityGroups": the names of groups that there are, or []; the image, another "at"',
+    CONFLICT: 'if there are several networks, give "networks": the ids of those that it is to have',
+  },
+  'in-place': {
+    CONFLICT:
+      'if it is busy, try again when it is not; if it is locked, unlock it (openstack server unlock); or use "to": "new"',
+    BAD_REQUEST: 'give another "at", or use "to": "new"',
+  },
+};
+
+/** What a restore does, how far it is, and why it is refused. */
+export const restoreSentences = {
+  // Which image is restored, and why.
+  RESTORE_SNAPSHOT: ({ image, slot, made, hours, policy, drill }) =>
+    `the snapshot of ${slot} (${image}), made at ${made}, ${ageText(hours)} old, policy "${policy}"; ${drillText(drill)}`,
+  RESTORE_IMAGE: ({ image, name, hours }) =>
+    `image "${name}" (${image}), ${ageText(hours)} old, which is not one of our snapshots`,
+  RESTORE_PASSED_OVER: ({ image, slot, status }) =>
+    `passed over: the snapshot of ${slot} (${image}): it is ${status}`,
+  RESTORE_PASSED_OVER_FAILED: ({ image, slot, drilled }) =>
+    `passed over: the snapshot of ${slot} (${image}): its last drill, at ${drilled}, failed; "at": "${image}" takes it all the same`,
+  RESTORE_PASSED_OVER_MORE: ({ count }) => `passed over: ${count} more`,
+  RESTORE_NAMESAKE: ({ name, server }) =>
+    `there are snapshots of another "${name}" as well, which is gone: name it by its id, ${server}`,
+  RESTORE_SOURCE: ({ image, slot, at }) =>
+    `from ${slot === undefined ? `image ${image}` : `the snapshot of ${slot} (${image})`}, as asked for at ${at}; for another restore leave "request" out`,
+
+  // What a restore to a new server does.
+  RESTORE_NEW: ({ name, image, imageName, flavor, from }) =>
+    `a new server "${name}" from image ${imageName} (${image}), flavor ${flavor}${FROM[from]}`,
+  RESTORE_NETWORKS: ({ networks, from }) =>
+    `networks: ${networks.join(', ') || 'none'}${FROM[from]}; its addresses are new`,
+  RESTORE_NETWORKS_UNKNOWN: () =>
+    'networks: the cloud does not tell those of the original: its default; "networks" gives others',
+  RESTORE_KEY_PAIR: ({ keyName = 'none', from }) => `key pair: ${keyName}${FROM[from]}`,
+  RESTORE_SECURITY_GROUPS: ({ groups, from }) =>
+    `security groups: ${groups.join(', ') || "the cloud's default"}${FROM[from]}`,
+  RESTORE_METADATA: ({ metadata, from }) =>
+    `metadata: ${
+      Object.entries(metadata)
+        .map((pair) => pair.join('='))
+        .join(', ') || 'none'
+    }${FROM[from]}`,
+  RESTORE_FIELD_UNKNOWN: ({ field }) =>
+    `${field}: the original is gone, so they are not known: ${INSTEAD[field]}; "${field}" gives others`,
+  RESTORE_LEFT_OUT: () => 'not restored: other volumes, user data, floating addresses, DNS, load balancers',
+  RESTORE_REQUESTED: ({ server }) => `asked for: it is ${server}`,
+  RESTORE_REQUESTED_BEFORE: ({ byRequest }) =>
+    `a server was asked for by an earlier call${byRequest ? ' with this request' : ''}`,
+  RESTORE_NOT_LISTED: ({ request }) =>
+    `no server of the request "${request}" is listed. A listing can lack a server that is there, so this request asks for no other one`,
+  RESTORE_LOOK_AGAIN: () =>
+    'call again with "next" to look again; once you are sure that there is none, begin anew, without "request" and "asked"',
+
+  // What a restore in place does.
+  RESTORE_SAFETY_FIRST: ({ name, server }) =>
+    `a safety snapshot of ${name} (${server}) as it is now, kept until you delete it`,
+  RESTORE_REPLACES: ({ name, image, imageName }) =>
+    `within an hour of that, when it is good: the disk of ${name} is replaced by image ${imageName} (${image})`,
+  RESTORE_KEEPS: ({ addresses }) =>
+    `it keeps its id, its name, its key and its addresses: ${addresses.join(', ') || 'none'}`,
+  RESTORE_PASSWORD: () => 'its root password becomes one that nobody is told: log in with a key, or set one',
+  RESTORE_STAYS_SHUTOFF: () => 'it stays SHUTOFF: start it when it is done',
+  RESTORE_TO_CONFIRM: ({ name }) => `to do it, take "dryRun" out and add "confirm": "${name}"`,
+  RESTORE_REBUILDING: ({ name, image, imageName }) =>
+    `${name} is being rebuilt from image ${imageName} (${image})`,
+  RESTORE_WAY_BACK: ({ event }) => `to go back: ${JSON.stringify(event)}`,
+  RESTORE_POSTPONED: ({ reason }, say) => `${say(reason)}: call again in a while`,
+  RESTORE_SERVER_GONE: ({ name }) => `${name} is gone`,
+  RESTORE_BY_OTHER_CALL: ({ name }) => `another call is rebuilding ${name} already`,
+  RESTORE_SERVER_RENAMED: ({ was, name }) => `${was} has been renamed to ${name}`,
+  RESTORE_SERVER_BUSY: ({ name, taskState }) => `${name} is busy (${taskState})`,
+
+  // Safety snapshots of a restore in place.
+  SAFETY_REQUESTED: ({ name }) =>
+    `the safety snapshot is asked for: ${name}; call again within an hour, and again until it is good`,
+  SAFETY_GOOD: ({ image }) => `the safety snapshot ${image} is good`,
+  SAFETY_PENDING: ({ image, status }) =>
+    `the safety snapshot ${image} is still ${status}: call again in a while`,
+  SAFETY_SLOW: ({ since, most }) =>
+    `it was begun at ${since}, an hour ago or more, so when it is good, another one will be taken, ${most} at most: if this server always takes so long, use "to": "new"`,
+  SAFETY_FAILED: ({ image, status, name }) =>
+    `the safety snapshot ${image} has failed (${status}), so ${name} is left as it was`,
+  SAFETY_OVERTAKEN: ({ image, name }) =>
+    `the safety snapshot ${image} is of no use: ${name} has been rebuilt since`,
+  SAFETY_OLD: ({ image, since }) =>
+    `the safety snapshot ${image} was begun at ${since}, an hour ago or more: what was written since would be lost`,
+  SAFETY_GONE: ({ image }) => `the safety snapshot ${image} is gone: it failed, or somebody deleted it`,
+  SAFETY_ANOTHER: ({ number, most }) => `so another one is taken: number ${number} of at most ${most}`,
+  SAFETY_LOST: () => 'the safety snapshot is gone, or is not ours any more',
+  SAFETY_OF_OTHER_RESTORE: () => 'the safety snapshot is of another restore',
+  SAFETY_CHANGED: ({ judgement }) => `the safety snapshot is ${judgement} by now`,
+  SAFETIES_USED_UP: ({ count, name, reasons }, say) =>
+    [
+      `to: ${count} safety snapshots were taken, and none was good within an hour, when a call came: ${name} is as it was: use "to": "new", or begin anew, without "request", and call more often`,
+      say(...reasons),
+    ].join('; '),
+  SAFETY_UNKNOWN: ({ image, request }) =>
+    `safeties: image ${image} is no safety snapshot of the restore "${request}"`,
+
+  // How far a restore is.
+  RESTORE_RUNNING: ({ name, server, status }) => `${name} (${server}) is in ${status}`,
+  RESTORE_STATE_UNKNOWN: ({ name, server }) =>
+    `the cloud does not say how far ${name} (${server}) is: call again later`,
+  RESTORED: ({ name, server, status, addresses }) =>
+    `${name} (${server}) is ${status}, at ${addresses.join(', ') || 'no address'}`,
+  RESTORED_SHUTOFF: ({ name, server }) =>
+    `${name} (${server}) is SHUTOFF, as it was before: start it (openstack server start ${server})`,
+  RESTORE_IN_ERROR: ({ name, server, fault }) => `${name} (${server}) is in ERROR: ${fault}`,
+  RESTORE_AFTER_ERROR: ({ server, to }) =>
+    to === 'new'
+      ? `delete it (openstack server delete ${server}), and begin anew, without "request"`
+      : 'its snapshots are all there: restore one with "to": "new", or this one again, without "request"',
+  RESTORE_DELETED_SINCE: () => 'the server has been deleted since: begin anew, without "request"',
+  RESTORE_REBUILT_SINCE: ({ name, server, image }) =>
+    `${name} (${server}) has been rebuilt since, from image ${image}: to restore it once more, begin anew, without "request"`,
+  RESTORE_TWIN: ({ server }) =>
+    `server ${server} carries the same request, too: a second one, if two calls came at the same moment; look at it before you delete it`,
+  RESTORE_UNSURE: ({ message }) => `${withoutStop(message)}. Nothing is to be seen of it yet`,
+  RESTORE_CALL_AGAIN: () => 'call again with "next", which looks first',
+  RESTORE_BEGIN_ANEW: () => 'begin anew, without "request"',
+
+  // Why a restore is refused.
+  RESTORE_REFUSED_BY_CLOUD: ({ error, message, to }) => {
+    const remedy = { ...QUOTA_REMEDIES, ...CLOUD_REMEDIES[to] }[error];
+    return `${withoutStop(message)}${remedy ? `: ${remedy}` : ''}. Nothing was made or changed`;
+  },
+  RESTORE_NO_SERVER: ({ server, regions }) =>
+    `server: there is no "${server}" in ${regions.join(', ')}, nor a snapshot of one: give its id`,
+  RESTORE_SEVERAL_SERVERS: ({ server, found }) =>
+    `server: there are several "${server}": give the id, or the "region", of one of ${found.map(({ id, region }) => `${id} in ${region}`).join(', ')}`,
+  RESTORE_REGION_UNKNOWN: ({ where, known }) =>
+    `region: the account has no region "${where}": it has ${known.join(', ')}`,
+  RESTORE_REGION_UNREADABLE: ({ where, problem }, say) => `region ${where} can't be read: ${say(problem)}`,
+  RESTORE_SERVER_UNCERTAIN: () => 'server: give the id of the server, or "region": the one that it is in',
+  RESTORE_NO_GOOD_SNAPSHOT: ({ server, policy, until, others, oldest }) => {
+    const scope = `of ${server}${policy === undefined ? '' : ` by the policy "${policy}"`}`;
+    const when = until === undefined ? '' : ` at or before ${until}`;
+    return `at: there is no good snapshot ${scope}${when}${insteadText(others, oldest)}`;
+  },
+  RESTORE_NO_IMAGE: ({ image, where, server }) =>
+    `at: this project has no image ${image} in ${where}, where ${server} is`,
+  RESTORE_OTHER_SERVERS_IMAGE: ({ image, server }) =>
+    `at: image ${image} was not made from ${server}: give that server, or another image`,
+  RESTORE_IMAGE_UNFINISHED: ({ image, status }) =>
+    `at: image ${image} is still ${status}: wait until it is active`,
+  RESTORE_IMAGE_UNUSABLE: ({ image, status, hasData }) =>
+    `at: image ${image} can't be restored: it is ${status}${hasData ? '' : ' and has no data'}: give another`,
+  RESTORE_IMAGE_DELETED: ({ image, server }) =>
+    `at: image ${image} has been deleted since: begin anew, without "request"; ${server} is as it was`,
+  RESTORE_DIFFERS: ({ field, was, slot, request }) =>
+    `${field}: the restore "${request}" has begun with ${was}${slot === undefined ? '' : `, the snapshot of ${slot}`}: go on with that, or leave "request" out to begin another`,
+  RESTORE_REQUEST_UNREADABLE: ({ server, request }) =>
+    `request: server ${server} carries "${request}", and does not say of what: give another one`,
+  RESTORE_OF_OTHER_REQUEST: ({ server, request }) =>
+    `restored: server ${server} was not made or rebuilt by the restore "${request}"`,
+  RESTORE_NOT_FOUND: ({ server, regions }) =>
+    `restored: there is no server ${server} in ${regions.join(', ')}: it has been deleted since, or the event was changed: begin anew, without "request" and "restored"`,
+  RESTORE_ORIGINAL_GONE: ({ name }) => `server: ${name} is gone: use "to": "new"`,
+  RESTORE_UNCONFIRMED: ({ name }) =>
+    `confirm: everything on ${name} would be replaced: add "confirm": "${name}"`,
+  RESTORE_CONFIRMS_OTHER: ({ name }) => `confirm: is not the name of the server, which is "${name}"`,
+  RESTORE_ON_VOLUME: ({ name }) =>
+    `to: ${name} has its disk on a volume, which can't be rebuilt from a snapshot: use "to": "new"`,
+  RESTORE_TOO_LARGE: ({ image, least, flavor }) =>
+    `at: image ${image} asks for ${least}, flavor ${flavor} has less: use "to": "new"`,
+  RESTORE_LOCKED: ({ name }) =>
+    `server: ${name} is locked, so the cloud does not rebuild it: unlock it, or use "to": "new"`,
+  RESTORE_WRONG_STATUS: ({ name, status }) =>
+    `server: ${name} is ${status}; a restore in place needs it ACTIVE or SHUTOFF, for the safety snapshot and for the rebuild: bring it there, or use "to": "new"`,
+  RESTORE_BUSY: ({ name, taskState }) => `server: ${name} is busy (${taskState}): try again when it is not`,
+  RESTORE_FLAVOR_TOO_SMALL: ({ flavor, diskGb, ramMb, image, least, fitting }) =>
+    `flavor: ${flavor} (${diskGb} GB, ${ramMb} MB) is too small: image ${image} asks for ${least}: ${fittingText(fitting)}`,
+  RESTORE_FLAVOR_UNKNOWN: ({ flavor, isOriginal, fitting }) =>
+    `flavor: there is no ${flavor}${isOriginal ? ', which the original had,' : ''} any more: ${fittingText(fitting)}`,
+  RESTORE_FLAVOR_MISSING: ({ fitting }) =>
+    `flavor: the original is gone and the snapshot does not say which it had: ${fittingText(fitting)}`,
+} satisfies Partial<Sentences>;
+
+function ageText(hours: number): string {
+  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} days`;
+}
+
+function drillText(drill: { at: string; passed: boolean } | undefined): string {
+  if (!drill) return 'never tried by a drill';
+  return drill.passed ? `proven by a drill at ${drill.at}` : `its last drill, at ${drill.at}, failed`;
+}
+
+function insteadText(
+  others: readonly { image: string; slot: string; status: string }[],
+  oldest: string | undefined,
+): string {
+  if (others.length > 0) {
+    const list = others.map(({ image, slot, status }) => `${image} of ${slot} is ${status}`).join(', ');
+    return `: ${list}. One that is still being made can be restored when it is active`;
+  }
+  return oldest === undefined
+    ? ': take one, or give the id of an image'
+    : `: the oldest good one is of ${oldest}`;
+}
+
+function fittingText(flavors: readonly string[]): string {
+  return flavors.length > 0 ? `give one that fits: ${flavors.join(', ')}` : 'none that there is would fit';
+}
+
+/** What the cloud says, without its full stop. */
+function withoutStop(text: string): string {
+  return text.replace(/[.\s]+$/, '');
+}

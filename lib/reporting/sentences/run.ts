@@ -1,0 +1,97 @@
+import type { Sentences } from './sentence.ts';
+
+/** What a job does not do in a region that can't be read. */
+const UNDONE = {
+  snapshot: 'no snapshot is taken there',
+  cleanup: 'nothing is deleted there',
+  offsite: 'nothing is copied there',
+  drill: 'no drill is begun there',
+};
+
+/** What is wrong, or odd, in a run beyond single entries. */
+export const runSentences = {
+  // What is wrong, or odd, beyond single entries.
+  REGION_UNREADABLE: ({ where, job, problem }, say) =>
+    `${where} can't be read, so ${UNDONE[job]}: ${say(problem)}`,
+  SELECTOR_UNMATCHED: ({ selector, isPart }) =>
+    `servers.${selector} matches no server${isPart ? ' of this policy' : ''}`,
+  NOT_OF_POLICY: ({ what, policy }) =>
+    `servers.${what} is no server of the policy ${policy}: nothing is deleted for it`,
+  SERVERS_DOUBTFUL: ({ problem }, say) => say(problem),
+  SERVER_DOUBTFUL: ({ problem }, say) =>
+    `it is not certain that a server is gone, so its snapshots stay: ${say(problem)}`,
+  EXPIRY_WITHOUT_CLEANUP: ({ where }) =>
+    `expires: no policy looks at ${where} of this account, so nothing deletes these snapshots there`,
+  TAKEN_UNCONFIRMED: ({ message }) => `it is not certain that the cloud has what it has accepted: ${message}`,
+  REQUEST_UNREMEMBERED: ({ message }) => `it is not certain since when this request is known: ${message}`,
+  OTHER_RUN: ({ until }) =>
+    `another run of this job is at work, until ${until} at most: this one has done nothing`,
+  LEFT_TO_NEXT_RUN: ({ left }) => `stopped in time: ${left} to the next run`,
+  LEFT_TO_NEXT_TRY: ({ left }) => `stopped in time: ${left} for the next try`,
+  BUSY_TOO_LONG: ({ servers }) => `busy until half the interval had passed: ${servers}`,
+  POLICY_NOT_DEPLOYED: ({ policy, count }) =>
+    `the policy ${policy} is no longer configured: its ${count} snapshots are all kept`,
+  SERIES_OF_GONE_SERVER: ({ server, policy, count, kept }) =>
+    `server ${server} is gone: of its ${count} ${policy} snapshots ${kept} are kept`,
+  SERIES_OF_SERVER_ELSEWHERE: ({ server, policy, count }) =>
+    `server ${server} is not in this region: its ${count} ${policy} snapshots are all kept`,
+  ADOPTED: ({ count, name }) => `${count} images of ${name} made by autosnap.py are adopted`,
+  ADOPTED_TWICE: ({ policies }) =>
+    `adopt: the policies ${policies.join(', ')} adopt the images of autosnap.py, and would rotate each other's: none of these images is touched until only one does`,
+  IMAGE_SUSPECT: ({ problem }, say) => `${say(problem)}: it is kept and not counted`,
+  IMAGE_STUCK: ({ image, of, status, since, serverIs }) =>
+    `image ${image} of ${of} is ${status} since ${since} and its server is ${serverIs}: it will never finish; delete it`,
+  IMAGE_EXPOSED: ({ image, of, exposure }, say) =>
+    `image ${image} of ${of} counts, and ${say({ code: 'EXPOSED', exposure })}`,
+  IMAGE_IN_FUTURE: ({ image, of, slot }) =>
+    `image ${image} of ${of} is dated in the future (${slot}): it is kept and not counted`,
+  SLOT_TAKEN_TWICE: ({ of, slot, images }) =>
+    `${of} has ${images.length} snapshots of ${slot}, which count as one: ${images.join(', ')}`,
+  NOT_DELETABLE: ({ image, of, reasons }, say) =>
+    `image ${image} of ${of} can't be deleted, and the next ones go: ${say(...reasons)}`,
+  DELETIONS_UNCONFIRMED: ({ where, message }) =>
+    `${where} can't be read after the deletions, so they are not confirmed: ${message}`,
+  IMAGE_VANISHED: ({ image, of, status, slot }) =>
+    `image ${image} of ${of} (${status}, ${slot}) was to be kept and has disappeared: this run did not delete it`,
+  IMAGE_DAMAGED: ({ image, of, status, slot }) =>
+    `image ${image} of ${of} (${slot}) was good when this run began, and is no longer (${status}): this run did not change it`,
+  IMAGE_VANISHED_PENDING: ({ image, of, status, slot }) =>
+    `image ${image} of ${of} (${status}, ${slot}) has disappeared before it was finished: that snapshot has failed`,
+  DRILLS_STUCK: ({ count }) =>
+    `${count} throw-away servers do not go, so no more are made: delete them by hand`,
+  DRILL_SERVER_ABANDONED: ({ reasons, ...server }, say) =>
+    leftAloneText(
+      server,
+      `${say(...reasons)}: it is left alone, and takes up the place of a drill (drill.atOnce)`,
+    ),
+  DRILL_SERVER_FOREIGN: ({ reasons, ...server }, say) =>
+    leftAloneText(server, `${say(...reasons)}: it is left alone`),
+  NOT_COPIED: ({ of, reasons }, say) => `${of}: not copied: ${say(...reasons)}`,
+  NEVER_COPIED: ({ of, reasons }, say) => `offsite: ${of} can't be copied: ${say(...reasons)}`,
+  COPY_UNREADABLE: ({ of, problem }, say) =>
+    `a copy of ${of} can't be read, so none of them is deleted: ${say(problem)}`,
+  COPY_LOST: ({ key, of }) =>
+    `the copy ${key} of ${of} was good, and is not any more: this run did not delete it`,
+  COPIES_STOPPED: ({ of, message }) => `the copies of ${of} can't be dealt with: ${message}`,
+  COPIES_STOPPED_IN_REGION: ({ where, message }) => `nothing is copied in ${where}: ${message}`,
+  COPY_LEFTOVER: ({ key, message }) => `what is left of ${key} can't be taken away: ${message}`,
+  COPY_NEVER_VERIFIED: ({ key }) =>
+    `${key} was never verified, and its snapshot is gone: it is kept and not counted`,
+  COPY_NOT_COUNTED: ({ problem }, say) => `${say(problem)}: the copy is kept and not counted`,
+  COPY_LEDGER_UNREADABLE: ({ message }) => `what was copied this month can't be read: ${message}`,
+  SERVER_ID_ODD: ({ image, server }) => `the image ${image} is not copied: "${server}" is no id of a server`,
+
+  // What the cloud, or the bucket, says.
+  CLOUD: ({ message }) => message,
+  BUCKET: ({ message }) => message,
+} satisfies Partial<Sentences>;
+
+function leftAloneText(
+  { where, name, server, image }: { where: string; name: string; server: string; image: string },
+  why: string,
+): string {
+  return (
+    `${where}: ${name} (${server}) has the metadata of a drill of image ${image}, but ${why}. ` +
+    'If a drill has made it, delete it by hand; otherwise take autosnap_drill out of its metadata'
+  );
+}

@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest';
+import { digest } from '../../lib/audit/digest.ts';
+import type { AuditedSeries } from '../../lib/audit/model.ts';
+import { reportPage } from '../../lib/audit/page.ts';
+import { summaryOf } from '../../lib/audit/summary.ts';
+import { SERIES_TROUBLES, type SeriesTrouble, troublesIn } from '../../lib/audit/troubles.ts';
+import { sentenceOf } from '../../lib/reporting/sentences.ts';
+import { auditOf, seriesOf, shown } from './audits.ts';
+
+/** A series that is in just one kind of trouble. */
+const EXAMPLES: Record<SeriesTrouble['name'], AuditedSeries> = {
+  late: seriesOf([shown(4)]),
+  unproven: seriesOf([shown(0, { unproven: '2026-11-24T04:00:00Z' })], {
+    proof: { unprovenSeconds: 9, failed: '2026-11-24T04:00:00Z' },
+  }),
+  behind: seriesOf([shown(0)], {
+    copied: { newest: '2026-11-20T00:00:00Z', ageSeconds: 9, behind: true },
+  }),
+  notRotating: seriesOf([shown(0)], { notRotating: 3 }),
+  failed: seriesOf([shown(0), shown(1, { state: 'failed' })]),
+  stuck: seriesOf([shown(0), shown(1, { state: 'stuck' })]),
+};
+
+const WELL = auditOf([seriesOf([shown(0)])]);
+
+describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble }) => {
+  const example = EXAMPLES[name];
+  const audit = auditOf([example]);
+
+  test('is that of its example alone', () => {
+    const others = Object.keys(EXAMPLES).filter((other) => isIn(EXAMPLES[other as typeof name]));
+    expect(others).toEqual([name]);
+    expect(isIn(WELL.series[0]!)).toBe(false);
+  });
+
+  test('is in the digest as a section, and the day is not good, if it has one', () => {
+    const { text, good } = digest(audit, [], undefined);
+    expect(good).toBe(trouble.digest === undefined);
+    if (trouble.digest) {
+      const { title, reasonOf } = trouble.digest;
+      expect(text).toContain(`\n\n${title}\n- ${sentenceOf(reasonOf(example))}\n\n`);
+    } else expect(text).toBe(digest(WELL, [], undefined).text.replace('2.0 GB', sizeOf(example)));
+  });
+
+  test('is on the page: above the servers, in its icon, at the row, as far as it tells', () => {
+    const [html, well] = [reportPage(audit), reportPage(WELL)];
+    const notices = trouble.noticesOf?.([example]) ?? [];
+    expect(html.match(/<li class="problem">/g) ?? []).toHaveLength(notices.length);
+    const iconOf = (page: string) => /<link rel="icon" href="([^"]+)"/.exec(page)?.[1];
+    expect(iconOf(html) === iconOf(well)).toBe(notices.length === 0 && name !== 'late');
+    const note = trouble.noteOf?.(example);
+    expect(html.includes(`<span class="${name}">${note}</span>`)).toBe(note !== undefined);
+  });
+
+  test('is in the summary and in the metric Troubles, if it is listed and counted', () => {
+    const summary = summaryOf(audit, []) as unknown as Record<string, unknown>;
+    if (trouble.isListed) expect(summary[name]).toMatchObject([{ server: example.server }]);
+    else expect(summary).not.toHaveProperty(name);
+    expect(troublesIn(audit.policies, audit.series)).toEqual(trouble.isCounted ? [name] : []);
+  });
+});
+
+test('a policy that selects nothing and one whose runs are missing are in trouble as well', () => {
+  const [policy] = WELL.policies;
+  const troubles = (changes: object) => troublesIn([{ ...policy!, ...changes }], WELL.series);
+  expect(troubles({})).toEqual([]);
+  expect(troubles({ missing: [] })).toEqual([]);
+  expect(troubles({ nothingSelected: true, missing: ['cleanup'] })).toEqual(['nothingSelected', 'missing']);
+});
+
+test('the summary has codes and words of problems, warnings and failures, and counts the codes', () => {
+  const [policy] = WELL.policies;
+  const summary = summaryOf(
+    auditOf([], {
+      policies: [{ ...policy!, problems: [{ code: 'POLICY_ID_UNKNOWN', server: 's' }] }],
+      warnings: Array.from({ length: 101 }, () => ({
+        code: 'SERVER_ON_IMAGE_SCHEDULE',
+        region: 'DFW',
+        name: 'web',
+      })),
+    }),
+    [{ code: 'DIGEST_NOT_SENT', message: 'no' }],
+  );
+  expect(summary.policies).toMatchObject([
+    { codes: ['POLICY_ID_UNKNOWN'], problems: ['servers.ids: there is no server s'] },
+  ]);
+  expect(summary.warnings[0]).toMatch(/^DFW: web also has Rackspace's own image schedule/);
+  expect(summary.warnings).toHaveLength(100);
+  expect(summary.failures).toEqual(['the digest was not sent: no']);
+  expect(summary.codes).toEqual({
+    POLICY_ID_UNKNOWN: 1,
+    SERVER_ON_IMAGE_SCHEDULE: 101,
+    DIGEST_NOT_SENT: 1,
+  });
+});
+
+function sizeOf({ bytes }: AuditedSeries): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}
