@@ -58,6 +58,8 @@ afterEach(async () => {
   vi.useRealTimers();
   vi.unstubAllEnvs();
   vi.restoreAllMocks();
+  // What the functions hold in memory is of this test.
+  vi.resetModules();
   await Promise.all(open.splice(0).map((cloud) => cloud.close()));
 });
 

@@ -125,5 +125,5 @@ test('when the bucket does not answer, a request is carried out, and that is sai
   h.s3!.down = true;
   const { report } = await again(h, '2026-11-25T00:00:00Z');
   expect(report?.totals).toEqual({ taken: 1 });
-  expect(report?.warnings.join()).toContain("since when this request is known can't be told");
+  expect(report?.warnings.join()).toContain('it is not certain since when this request is known');
 });
