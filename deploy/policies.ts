@@ -1,3 +1,4 @@
+import mergePlainObjects from 'serverless/lib/utils/merge-plain-objects.js';
 import * as v from 'valibot';
 import { eachAccount, mayMeet } from '../lib/config/accounts.ts';
 import { type Policy, parsePolicy, policyName } from '../lib/config/policy.ts';
@@ -37,11 +38,11 @@ export interface Service {
 }
 
 /**
- * The functions, which serverless.yml may also list in several parts. Whoever comments out the lines of one leaves
- * nothing there.
+ * The functions, which serverless.yml may also list in several parts: these are merged as Serverless merges them. Whoever
+ * comments out the lines of a function leaves nothing there.
  */
-export function functionsOf(functions: Functions | readonly Functions[] | undefined): Functions {
-  const all: Record<string, Functions[string] | null> = Object.assign({}, ...[functions ?? {}].flat());
+export function functionsOf(functions: Functions | readonly Functions[] | null | undefined): Functions {
+  const all: Record<string, Functions[string] | null> = mergePlainObjects({}, ...[functions].flat());
   return Object.fromEntries(
     Object.entries(all).map(([name, fn]) => [
       name,
@@ -51,14 +52,9 @@ export function functionsOf(functions: Functions | readonly Functions[] | undefi
 }
 
 /** The resources, which serverless.yml may also list in several parts. */
-export function resourcesOf(resources: Section | readonly Section[] | undefined): NonNullable<Section> {
-  const parts = [resources ?? {}].flat() as NonNullable<Section>[];
-  return Object.fromEntries(
-    (['Resources', 'extensions'] as const).map((key) => [
-      key,
-      Object.assign({}, ...parts.map((part) => part[key] ?? {})),
-    ]),
-  );
+export function resourcesOf(resources: Section | readonly Section[] | null): NonNullable<Section> {
+  const { Resources, extensions }: NonNullable<Section> = mergePlainObjects({}, ...[resources].flat());
+  return { Resources: Resources ?? {}, extensions: extensions ?? {} };
 }
 type Section = Service['resources'];
 

@@ -599,6 +599,12 @@ describe('autosnap check', () => {
     expect(await check((yml) => yml.replace(one, several))).toMatchObject({ code: 0 });
   });
 
+  test('a part of the functions may say a single setting of one of the product', async () => {
+    const change = (yml: string) =>
+      yml.replace(/functions: (\$.*)/, 'functions:\n  - $1\n  - snapshot: { memorySize: 1024 }');
+    expect(await check(change)).toMatchObject({ code: 0 });
+  });
+
   test('the resources may be listed in parts, and all are counted', async () => {
     const change = (yml: string) =>
       yml.replace(

@@ -85,6 +85,10 @@ test('the functions may be listed in several parts', () => {
   const [one, other] = [{ snapshot: {} }, { mine: {} }];
   expect(functionsOf([one, other])).toEqual({ ...one, ...other });
   expect(functionsOf(one)).toEqual(one);
+  // As Serverless merges them: whoever gives a function more memory keeps the rest of it.
+  expect(functionsOf([{ snapshot: { handler: 'a.b' } }, { snapshot: { runtime: 'nodejs24.x' } }])).toEqual({
+    snapshot: { handler: 'a.b', runtime: 'nodejs24.x' },
+  });
   expect(functionsOf(undefined)).toEqual({});
 });
 
