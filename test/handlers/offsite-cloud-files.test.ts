@@ -520,7 +520,7 @@ test('the audit knows the copies, and what can not be copied', async () => {
 
 test.each([
   [404, { state: 'orphaned' }],
-  [403, { state: 'never', trouble: 'server-unreadable' }],
+  [403, { state: 'never', cause: { code: 'SERIES_SERVER_UNCERTAIN' } }],
 ])(
   'a server that only a copy names is gone when GET answers with 404, not with 403: %d',
   async (status, expected) => {
