@@ -198,9 +198,9 @@ async function judge(
   if (status !== 'ACTIVE') return late({ code: 'DRILL_NOT_ACTIVE', status, minutes });
   if (!check) return { passed: true, reason: { code: 'DRILL_BOOTED' } };
   const answer = await ask(addresses, check);
-  return 'answered' in answer
-    ? { passed: true, reason: { code: 'DRILL_ANSWERED', said: answer.answered } }
-    : late({ code: 'DRILL_SILENT', said: answer.silent, minutes });
+  return 'good' in answer
+    ? { passed: true, reason: { code: 'DRILL_ANSWERED', ...answer.good } }
+    : late({ code: 'DRILL_SILENT', answers: answer.bad, minutes });
 }
 
 /** Writes a verdict on the image; returns why it could not. */

@@ -5,52 +5,71 @@ const LONGEST_MS = 5_000;
 
 type Check = NonNullable<Drill['check']>;
 
+/** What was asked (`port 22 of 10.0.0.1`, or a URL), and what came of it. */
+export interface Answer {
+  target: string;
+  /** Of HTTP. */
+  status?: number;
+  /** Why there was no answer: a code such as ECONNREFUSED. */
+  error?: string;
+}
+
+/** An answer that is none, or not a good one. */
+class BadAnswer extends Error {
+  readonly answer: Answer;
+
+  constructor(answer: Answer) {
+    super('no good answer');
+    this.answer = answer;
+  }
+}
+
 /**
  * Whether a server answers at one of its addresses: a TCP connection to `check.port`, or a plain HTTP GET of
  * `check.path`, whose status has to be below 400. Nothing else is sent, and no redirect is followed.
  *
- * @returns what answered, or else what each address said.
+ * @returns the good answer, or else that of each address.
  */
 export async function ask(
   addresses: readonly string[],
   { port, path }: Check,
-): Promise<{ answered: string } | { silent: string }> {
+): Promise<{ good: Answer } | { bad: Answer[] }> {
   const attempts = addresses.map((address) =>
     path === undefined ? reach(address, port!) : get(address, port ?? 80, path),
   );
   try {
-    return { answered: await Promise.any(attempts) };
+    return { good: await Promise.any(attempts) };
   } catch (error) {
-    const said = (error as AggregateError).errors.map((one: Error) => one.message);
-    return { silent: said.join('; ') || 'it has no address yet' };
+    return { bad: (error as AggregateError).errors.map((one: BadAnswer) => one.answer) };
   }
 }
 
-function reach(address: string, port: number): Promise<string> {
-  const what = `port ${port} of ${address}`;
+function reach(address: string, port: number): Promise<Answer> {
+  const target = `port ${port} of ${address}`;
   return new Promise((resolve, reject) => {
     const socket = connect({ host: address, port, timeout: LONGEST_MS });
-    const fail = (why: string) => {
+    const fail = (error: string) => {
       socket.destroy();
-      reject(new Error(`${what} does not answer (${why})`));
+      reject(new BadAnswer({ target, error }));
     };
     socket.once('connect', () => {
       socket.destroy();
-      resolve(what);
+      resolve({ target });
     });
     socket.once('timeout', () => fail('timed out'));
     socket.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'an error'));
   });
 }
 
-async function get(address: string, port: number, path: string): Promise<string> {
-  const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}${path}`;
-  const answer = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(LONGEST_MS) }).catch(
+async function get(address: string, port: number, path: string): Promise<Answer> {
+  const target = `http://${address.includes(':') ? `[${address}]` : address}:${port}${path}`;
+  const answer = await fetch(target, { redirect: 'manual', signal: AbortSignal.timeout(LONGEST_MS) }).catch(
     ({ cause, name }: Error & { cause?: { code?: string } }) => {
-      throw new Error(`${url} does not answer (${cause?.code ?? name})`);
+      throw new BadAnswer({ target, error: cause?.code ?? name });
     },
   );
   await answer.body?.cancel();
-  if (answer.status >= 400) throw new Error(`${url} answers ${answer.status}`);
-  return `${url} answered ${answer.status}`;
+  const { status } = answer;
+  if (status >= 400) throw new BadAnswer({ target, status });
+  return { target, status };
 }

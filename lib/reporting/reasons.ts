@@ -136,10 +136,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_TO_DELETE: { because: Reason };
   DRILL_NOT_LOOKED_AT: None;
   DRILL_BOOTED: None;
-  DRILL_ANSWERED: { said: string };
+  DRILL_ANSWERED: Answer;
   DRILL_ERROR: { fault: string };
   DRILL_NOT_ACTIVE: { status: string; minutes: number; limitHours?: number };
-  DRILL_SILENT: { said: string; minutes: number; limitHours?: number };
+  DRILL_SILENT: { answers: readonly Answer[]; minutes: number; limitHours?: number };
   DRILL_OLD: { hours: number };
   DRILL_JUDGED: None;
   DRILL_SURPLUS: { atOnce: number };
@@ -469,6 +469,13 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   PAGE_WITHOUT_LINK: { message: string };
   REPORTS_UNREADABLE: { message: string };
   DIGEST_NOT_SENT: { message: string };
+}
+
+/** What the check of a drill has asked, and what came of it. */
+interface Answer {
+  target: string;
+  status?: number;
+  error?: string;
 }
 
 /** A server that has the metadata of a drill, and that only a person may delete. */

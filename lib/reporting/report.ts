@@ -100,6 +100,8 @@ export const NOWHERE = '-';
 const LARGEST_BYTES = 240_000;
 /** Of one server, so that a long series does not take the place of all others. */
 const LARGEST_ENTRY_BYTES = 60_000;
+/** Of all failures, and of all warnings: a sentence may name many things. */
+const LARGEST_TEXTS_BYTES = 60_000;
 
 type Draft<F = Finding> = Omit<
   Report,
@@ -143,9 +145,9 @@ function bounded(draft: Draft<string> & Pick<Report, 'codes'>): Report {
   const report: Report = {
     ...head,
     totals,
-    failures: firstOf(failures, 50),
+    failures: firstOf(failures, 50, LARGEST_TEXTS_BYTES),
     ...(failedIn ? { failedIn } : {}),
-    warnings: firstOf(warnings, 50),
+    warnings: firstOf(warnings, 50, LARGEST_TEXTS_BYTES),
     nothingSelected,
     omitted: 0,
     entries: [],
@@ -161,10 +163,11 @@ function bounded(draft: Draft<string> & Pick<Report, 'codes'>): Report {
   return report;
 }
 
-function sumOf(all: readonly Report['codes'][]): Report['codes'] {
-  const sum: Report['codes'] = {};
-  for (const [code, n] of all.flatMap((counts) => Object.entries(counts) as [ReasonCode, number][])) {
-    sum[code] = (sum[code] ?? 0) + n;
+/** The sum of several counts, by key. */
+function sumOf<K extends string>(all: readonly Partial<Record<K, number>>[]): Partial<Record<K, number>> {
+  const sum: Partial<Record<K, number>> = {};
+  for (const [key, n] of all.flatMap((counts) => Object.entries(counts) as [K, number][])) {
+    sum[key] = (sum[key] ?? 0) + n;
   }
   return sum;
 }
@@ -213,7 +216,8 @@ export function joined(
       const lines = 'report' in part ? part.report[kind] : kind === 'failures' ? [part.failure] : [];
       return lines.map((line) => `${part.account}: ${line}`);
     });
-  return bounded({
+  const failedIn = sumOf(reports.map((report) => report.failedIn ?? {})) as Record<string, number>;
+  const all = bounded({
     ...head,
     codes: sumOf(reports.map(({ codes }) => codes)),
     failures: linesOf('failures'),
@@ -223,6 +227,13 @@ export function joined(
       'report' in part ? part.report.entries.map((entry) => ({ account: part.account, ...entry })) : [],
     ),
   });
+  // The reports have left out entries themselves, which count all the same.
+  return {
+    ...all,
+    totals: sumOf(reports.map(({ totals }) => totals)),
+    ...(Object.keys(failedIn).length > 0 ? { failedIn } : {}),
+    omitted: reports.reduce((sum, { omitted }) => sum + omitted, all.omitted),
+  };
 }
 
 /** A report with some more failures. */
@@ -272,8 +283,17 @@ export function failureOf({
   return error;
 }
 
-function firstOf(texts: readonly string[], n: number): string[] {
-  return texts.length <= n ? [...texts] : [...texts.slice(0, n), `… and ${texts.length - n} more`];
+/** The first of some texts, as far as there is room for them, and how many more there are. */
+function firstOf(texts: readonly string[], most: number, roomBytes = Number.POSITIVE_INFINITY): string[] {
+  const kept: string[] = [];
+  let bytes = 0;
+  for (const text of texts.slice(0, most)) {
+    bytes += jsonBytes(text) + 1;
+    if (bytes > roomBytes) break;
+    kept.push(text);
+  }
+  const more = texts.length - kept.length;
+  return more > 0 ? [...kept, `… and ${more} more`] : kept;
 }
 
 function rank(outcome: Outcome): number {

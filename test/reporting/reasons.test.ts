@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { finishReport } from '../../lib/reporting/report.ts';
-import { REASON_CODES, reasonOf, reported, sentenceOf } from '../../lib/reporting/sentences.ts';
+import { REASON_CODES, reasonOf, remedyOf, reported, sentenceOf } from '../../lib/reporting/sentences.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -10,6 +10,18 @@ test('docs/reasons.md has each code, and no other', () => {
   const page = readFileSync(join(ROOT, 'docs/reasons.md'), 'utf8');
   const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| .+ \| .+ \|$/gm)].map(([, code]) => code);
   expect(rows).toEqual(REASON_CODES);
+});
+
+test('docs/reasons.md says of each code what it means and what to do', () => {
+  const page = readFileSync(join(ROOT, 'docs/reasons.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `[A-Z_]+` \| (.*) \| (.*) \|$/gm)].map(([, ...cells]) => cells);
+  for (const cell of rows.flat()) expect(cell).toMatch(/^[A-Z`*"].*[.:]$/);
+  for (const [, code] of page.matchAll(/\bAs for ([A-Z_]+)\b/g)) expect(REASON_CODES).toContain(code);
+});
+
+test('whatever asks for a remedy gets a sentence of its own', () => {
+  expect(remedyOf({ code: 'SCHEDULE_OVER' })).toMatch(/^Correct it: .*\.$/);
+  expect(remedyOf({ code: 'CLOCKS_AGREE' })).toBeUndefined();
 });
 
 test('a report has the codes to filter by, and the sentences to read', () => {
@@ -60,14 +72,19 @@ test('a reason in a reason is said, too', () => {
 const FILES = globSync('{lib,handlers,deploy}/**/*.ts', { cwd: ROOT }).filter(
   (file) => !file.startsWith('lib/openstack/'),
 );
-const ABOUT_WORDS = /\b(reasons?|problems?|warnings?|failures?|sentences?|message|why)\b/;
-const METHOD = /\.(startsWith|endsWith|includes|match|search|indexOf)\(/;
+const ABOUT_WORDS =
+  /\b(?:(?:reasons?|problems?|warnings?|failures?|sentences?|message|why|detail(?!\.)|remedy|doubts?|notices)\b|(?:sentenceOf|sentencesOf|findingText)\([^)]*\))/;
+const METHOD = /\.(startsWith|endsWith|includes|match|matchAll|search|indexOf|split|replace)\(/;
 const MATCHING = [
   // reason.startsWith('held'), reasons.some((one) => one.includes('weekly'))
   new RegExp(`${ABOUT_WORDS.source}[^;\\n]*${METHOD.source}['"\`/]`),
   // /^held/.test(reason)
-  new RegExp(`/\\.(test|exec)\\([^)]*${ABOUT_WORDS.source}`.slice(1)),
+  new RegExp(`/\\w*\\.(test|exec)\\([^)]*${ABOUT_WORDS.source}`),
+  // reason === 'already gone'; codes are in capitals
+  new RegExp(`${ABOUT_WORDS.source}\\??\\.?\\s*[!=]==\\s*['"\`][^'"\`A-Z]`),
 ];
+/** A fact that is a sentence, where a reason with a code belongs: { problem: `${name} is gone` } */
+const COMPOSED = /\b(problem|reason|doubt|why|said|words|detail|remedy): [`'"][^`'"]*[a-z]+ [a-z]+/;
 
 test('no code looks into a sentence', () => {
   expect(FILES.length).toBeGreaterThan(100);
@@ -82,12 +99,35 @@ test('no code looks into a sentence', () => {
   expect(found).toEqual([]);
 });
 
+test('sentences are made in lib/reporting/sentences/ alone', () => {
+  const found = FILES.filter(
+    (file) => !file.startsWith('lib/reporting/sentences') && !file.startsWith('deploy/'),
+  )
+    .flatMap((file) =>
+      readFileSync(join(ROOT, file), 'utf8')
+        .split('\n')
+        .map((line) => `${file}: ${line.trim()}`),
+    )
+    .filter((line) => COMPOSED.test(line));
+  expect(found).toEqual([]);
+});
+
+test.each([`return { problem: \`\${name} is gone\` };`, "found.push({ region, reason: 'not ours' });"])(
+  'the test above would find: %s',
+  (line) => {
+    expect(COMPOSED.test(line)).toBe(true);
+  },
+);
+
 test.each([
   "if (entry.reason?.startsWith('busy: ')) return;",
   "lines.filter(({ reasons }) => reasons.includes('already gone'))",
   "reasons.some((reason) => reason.startsWith('held'))",
   'if (/^(last|within) /.test(reason)) return true;',
   "const what = /^(\\S+) can't be read/.exec(problem)?.[1];",
+  "if (detail === 'it never fires again') return;",
+  "const [code] = sentenceOf(reason).split(':');",
+  "checks.filter(({ remedy }) => remedy?.includes('custom.owner'))",
 ])('the test above would find: %s', (line) => {
   expect(MATCHING.some((pattern) => pattern.test(line))).toBe(true);
 });

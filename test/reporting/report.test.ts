@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../lib/reporting/reasons.ts';
-import { type Entry, failureOf, finishReport, worst } from '../../lib/reporting/report.ts';
+import { type Entry, failureOf, finishReport, joined, worst } from '../../lib/reporting/report.ts';
 
 const HEAD = {
   job: 'snapshot' as const,
@@ -75,6 +75,61 @@ test('10,000 servers fit into a log line, with every failure and true totals', (
   expect(report.entries.filter(({ outcome }) => outcome === 'failed')).toHaveLength(20);
   expect(report.entries.length + report.omitted).toBe(10_000);
   expect(report.warnings.at(-1)).toBe('… and 9950 more');
+});
+
+describe('the report of many accounts', () => {
+  const accounts = Array.from({ length: 200 }, (_, i) => `customer-${i}`);
+  const of = (account: string, textLength: number) =>
+    finishReport({
+      ...HEAD,
+      account,
+      failures: Array.from({ length: 60 }, () => saying('ü'.repeat(textLength))),
+      warnings: Array.from({ length: 60 }, () => saying('w'.repeat(textLength))),
+      entries: Array.from({ length: 60 }, (_, i) =>
+        entry(`server-${i}`, i === 7 ? 'failed' : 'taken', { code: 'TAKEN', reason: 'r'.repeat(textLength) }),
+      ),
+    });
+  const head = finishReport({ ...HEAD, account: 'customer-*', entries: [] });
+
+  test.each([10, 300, 30_000, 300_000])(
+    'fits into a log line, however long its texts: %i characters each',
+    (length) => {
+      const report = joined(
+        head,
+        accounts.map((account) => ({ account, report: of(account, length) })),
+      );
+      expect(Buffer.byteLength(JSON.stringify(report))).toBeLessThan(256 * 1024);
+      expect(report.codes).toEqual({ TAKEN: 200 * 60, CLOUD: 200 * 120 });
+      expect(report.failures.at(-1)).toMatch(/^… and \d+ more$/);
+      expect(report.entries.length + report.omitted).toBe(200 * 60);
+      expect(report.totals).toEqual({ failed: 200, taken: 200 * 59 });
+      expect(report.failedIn).toEqual({ DFW: 200 });
+    },
+  );
+
+  test('says whose each text and each server is, failures first; an account without a report is a failure', () => {
+    const report = joined(head, [
+      {
+        account: 'a',
+        report: finishReport({ ...HEAD, warnings: [saying('odd')], entries: [entry('x', 'taken')] }),
+      },
+      {
+        account: 'b',
+        report: finishReport({ ...HEAD, failures: [saying('down')], entries: [entry('y', 'failed')] }),
+      },
+      { account: 'c', failure: 'no secret' },
+    ]);
+    expect(report).toMatchObject({
+      failures: ['b: down', 'c: no secret'],
+      warnings: ['a: odd'],
+      totals: { failed: 1, taken: 1 },
+      codes: { CLOUD: 2 },
+      entries: [
+        { account: 'b', name: 'y' },
+        { account: 'a', name: 'x' },
+      ],
+    });
+  });
 });
 
 describe('the error that a failed run ends with', () => {

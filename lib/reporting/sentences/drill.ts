@@ -8,10 +8,11 @@ export const drillSentences = {
   DRILL_TO_DELETE: ({ because }, say) => `would be deleted: ${say(because)}`,
   DRILL_NOT_LOOKED_AT: () => 'not looked at yet',
   DRILL_BOOTED: () => 'it was booted, and was ACTIVE',
-  DRILL_ANSWERED: ({ said }) => `it was booted: ${said}`,
+  DRILL_ANSWERED: ({ target, status }) =>
+    `it was booted: ${target}${status === undefined ? '' : ` answered ${status}`}`,
   DRILL_ERROR: ({ fault }) => `it does not boot: ${fault}`,
   DRILL_NOT_ACTIVE: ({ status, ...waited }) => `it is still in ${status} ${waitedText(waited)}`,
-  DRILL_SILENT: ({ said, ...waited }) => `it is ACTIVE, but ${said} ${waitedText(waited)}`,
+  DRILL_SILENT: ({ answers, ...waited }) => `it is ACTIVE, but ${answersText(answers)} ${waitedText(waited)}`,
   DRILL_OLD: ({ hours }) => `it is older than ${hours} hours`,
   DRILL_JUDGED: () => 'its snapshot has its verdict',
   DRILL_SURPLUS: ({ atOnce }) => `another run began one at the same moment, and drill.atOnce is ${atOnce}`,
@@ -52,6 +53,13 @@ export const drillSentences = {
   DRILL_CREATED_TOO_EARLY: ({ image }) => `it was created before image ${image} was marked for the drill`,
   DRILL_OF_OTHER_SERVER: ({ image }) => `image ${image} names another server`,
 } satisfies Partial<Sentences>;
+
+function answersText(answers: readonly { target: string; status?: number; error?: string }[]): string {
+  const each = answers.map(({ target, status, error }) =>
+    status === undefined ? `${target} does not answer (${error})` : `${target} answers ${status}`,
+  );
+  return each.join('; ') || 'it has no address yet';
+}
 
 function waitedText({ minutes, limitHours }: { minutes: number; limitHours?: number }): string {
   return limitHours === undefined
