@@ -8,7 +8,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // What becomes of a server when a snapshot is due.
   TAKEN: { name: string };
   WOULD_TAKE: { name: string };
-  ALREADY_TAKEN: { image: string; status: string };
+  ALREADY_TAKEN: { image: string; status: string; until?: string };
+  REQUEST_ENDS_SOONER: { image: string; until: string };
   REQUEST_OVER: { since: string };
   SERVER_BUSY: { taskState: string };
   SNAPSHOT_PENDING: { image: string; status: string };
