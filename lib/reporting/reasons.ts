@@ -327,6 +327,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_PASSED_OVER: { image: string; slot: string; status: string };
   RESTORE_PASSED_OVER_FAILED: { image: string; slot: string; drilled: string };
   RESTORE_PASSED_OVER_MORE: { count: number };
+  RESTORE_NOT_COUNTED: { image: string; problem: Reason; isOnVolumes: boolean };
   RESTORE_NAMESAKE: { name: string; server: string };
   RESTORE_SOURCE: { image: string; slot?: string; at: string };
 
@@ -401,7 +402,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     policy?: string;
     until?: string;
     others: readonly { image: string; slot: string; status: string }[];
-    oldest?: string;
+    oldest?: { slot: string; made: string };
+    uncounted: readonly Reason[];
   };
   RESTORE_NO_IMAGE: { image: string; where: string; server: string };
   RESTORE_OTHER_SERVERS_IMAGE: { image: string; server: string };
