@@ -223,6 +223,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // What is wrong, or odd, beyond single entries.
   REGION_UNREADABLE: { where: string; job: 'snapshot' | 'cleanup' | 'offsite' | 'drill'; problem: Reason };
   SELECTOR_UNMATCHED: { selector: string; isPart: boolean };
+  IDS_EXCEPTED: { ids: readonly string[] };
   NOT_OF_POLICY: { what: string; policy: string };
   SERVERS_DOUBTFUL: { problem: Reason };
   SERVER_DOUBTFUL: { problem: Reason };
@@ -300,6 +301,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVERS_UNMATCHED: { selector: string; isPartial: boolean };
   SERVERS_MISSING: { ids: readonly string[]; isPartial: boolean };
   SERVERS_ALL_EXCEPTED: { isPartial: boolean };
+  SERVERS_EXCEPT_UNMATCHED: { selector: string; isPartial: boolean };
   SERVERS_ON_VOLUMES: { names: readonly string[] };
   SERVERS_ON_IMAGE_SCHEDULE: { names: readonly string[] };
   SCHEDULE_NEXT: NextFire;

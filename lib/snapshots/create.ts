@@ -220,6 +220,9 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     ...leftOf(entries),
     warnings: [
       ...(isByHand ? [] : unmatched),
+      ...(selection.exceptedIds.length > 0
+        ? [{ code: 'IDS_EXCEPTED', ids: selection.exceptedIds } as const]
+        : []),
       ...regions.flatMap(({ region, doubts }) =>
         doubts.map((problem): Finding => ({ code: 'SERVERS_DOUBTFUL', region, problem })),
       ),
