@@ -244,6 +244,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   IMAGE_EXPOSED: { image: string; of: string; exposure: string };
   IMAGE_IN_FUTURE: { image: string; of: string; slot: string };
   SLOT_TAKEN_TWICE: { of: string; slot: string; images: readonly string[] };
+  SHARING_UNKNOWN: { image: string; message: string };
   NOT_DELETABLE: { image: string; of: string; reasons: readonly Reason[] };
   DELETIONS_UNCONFIRMED: { where: string; message: string };
   IMAGE_VANISHED: { image: string; of: string; status: string; slot: string };

@@ -132,10 +132,6 @@ export async function rotate(
     return adopted && others.has(server) ? { code: 'OTHER_DEPLOYMENT' } : undefined;
   };
 
-  /** Whom Rackspace shares an image with that it calls private; elsewhere its visibility says that it is shared. */
-  const membersOf = async ({ region, id }: Snapshot): Promise<string[]> =>
-    session.provider === 'rackspace' ? listImageMembers(session, region, id) : [];
-
   /** Whether there is a newer one that is as well proven. */
   const provenLeft = async (proven: Snapshot, others: readonly Snapshot[]): Promise<boolean> => {
     for (const other of others) {
@@ -162,7 +158,7 @@ export async function rotate(
     }
     const claimed = await claimedBecause(snapshot);
     if (claimed) return { outcome: 'kept', reasons: [claimed] };
-    const members = await membersOf(snapshot);
+    const members = await membersOf(session, snapshot);
     if (members.length > 0) {
       return { outcome: 'kept', reasons: [{ code: 'SHARED', members }], refused: 'CONFLICT' };
     }
@@ -226,6 +222,11 @@ export async function rotate(
     const lines = plan.items.map((item) => lineOf(item, settle(found[i]!.get(item), mayDelete)));
     return { plan, lines, warnings: refusalsIn(plan, found[i]!) };
   });
+}
+
+/** Whom Rackspace shares an image with that it calls private; elsewhere its visibility says that it is shared. */
+export async function membersOf(session: Session, { region, id }: Snapshot): Promise<string[]> {
+  return session.provider === 'rackspace' ? listImageMembers(session, region, id) : [];
 }
 
 interface Claims {

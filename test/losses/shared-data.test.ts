@@ -111,6 +111,41 @@ describe('at Rackspace, where an image that is shared is called private', () => 
     expect(report.warnings.join()).toContain(`image ${oldest.id} of web can't be deleted`);
   });
 
+  test('a dry run plans the same, and asks only for what would go', async () => {
+    const h = await history(7);
+    const [, , , kept, deferred, next, oldest] = h.images;
+    oldest!.members = { '999999': 'accepted' };
+    kept!.members = { '999999': 'accepted' };
+    const event = policy({ keep: { last: 3 }, maxDeletes: 1, dryRun: true });
+    const report = await h.run('cleanup', event);
+    expect(fateOf(report, oldest!)).toBe(
+      'kept: the image is shared with 999999: it stays until it is shared no more',
+    );
+    expect(fateOf(report, next!)).toBe('planned: no rule keeps it');
+    expect(fateOf(report, deferred!)).toBe('deferred: no rule keeps it; more than 1 (maxDeletes) in one run');
+    expect(report).toMatchObject({ totals: { planned: 1, deferred: 2, kept: 4 }, warnings: [] });
+    const asked = h.cloud.received.filter(({ path }) => path.endsWith('/members'));
+    expect(asked.map(({ path }) => path.split('/').at(-2))).toEqual([oldest!.id, next!.id]);
+    expect(deletions(h)).toEqual([]);
+    const { dryRun: _, ...real } = event;
+    expect((await h.run('cleanup', real)).totals).toEqual({ deleted: 1, deferred: 2, kept: 4 });
+  });
+
+  test('a dry run that cannot ask for members says so', async () => {
+    const h = await history(6);
+    h.cloud.faults.push({
+      service: 'image',
+      path: /\/members$/,
+      times: 999,
+      answer: { status: 500, body: '' },
+    });
+    const report = await h.run('cleanup', policy({ keep: { last: 3 }, dryRun: true }));
+    expect(report.totals).toEqual({ planned: 3, kept: 3 });
+    expect(report.warnings).toEqual([
+      expect.stringContaining(`whether image ${h.images[5]!.id} and others are shared is not known`),
+    ]);
+  });
+
   test('where its members cannot be read, nothing goes', async () => {
     const h = await history(6);
     h.cloud.faults.push({

@@ -49,6 +49,8 @@ export const runSentences = {
     `image ${image} of ${of} is dated in the future (${slot}): it is kept and not counted`,
   SLOT_TAKEN_TWICE: ({ of, slot, images }) =>
     `${of} has ${images.length} snapshots of ${slot}, which count as one: ${images.join(', ')}`,
+  SHARING_UNKNOWN: ({ image, message }) =>
+    `whether image ${image} and others are shared is not known, and shared ones stay: ${message}`,
   NOT_DELETABLE: ({ image, of, reasons }, say) =>
     `image ${image} of ${of} can't be deleted, and the next ones go: ${say(...reasons)}`,
   DELETIONS_UNCONFIRMED: ({ where, message }) =>
