@@ -10,7 +10,9 @@ const HANGS_MS = 600_000;
 const suites: Record<string, Options> = {
   unit: {
     include: ['test/**/*.test.ts'],
-    exclude: ['real', 'chaos', 'cli', 'aws', 'browser', 'faults'].map((folder) => `test/${folder}/**`),
+    exclude: ['real', 'chaos', 'cli', 'aws', 'browser', 'faults', 'fleet', 'thorough'].map(
+      (folder) => `test/${folder}/**`,
+    ),
     // Much of their time is waiting: for pauses between tries, and for other processes.
     maxWorkers: 2 * availableParallelism(),
     setupFiles: 'test/short-pauses.ts',
@@ -21,13 +23,17 @@ const suites: Record<string, Options> = {
     env: { TZ: 'Asia/Kathmandu' },
   },
   thorough: {
-    include: ['test/properties/**/*.test.ts'],
+    include: ['test/{properties,thorough}/**/*.test.ts'],
     env: { RUNS: process.env.RUNS ?? '360' },
     setupFiles: 'test/short-pauses.ts',
     testTimeout: HANGS_MS,
     maxWorkers: 2,
   },
-  fleet: { include: ['test/fleet/**/*.test.ts'], env: { FLEET: 'whole' }, testTimeout: HANGS_MS },
+  fleet: {
+    include: ['test/fleet/**/*.test.ts'],
+    env: { FLEET: process.env.FLEET ?? 'whole' },
+    testTimeout: HANGS_MS,
+  },
   faults: { include: ['test/faults/**/*.test.ts'], maxWorkers: 2, hookTimeout: 3 * HANGS_MS },
   // They share .build, so one at a time.
   cli: {

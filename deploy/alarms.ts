@@ -1,6 +1,6 @@
 import { METRICS_NAMESPACE } from '../lib/reporting/metrics.ts';
 import { jobsOf, policiesOf, type Service } from './policies.ts';
-import { logicalIdOf, type Resources } from './resources.ts';
+import { logicalIdOf, namePrefix, type Resources } from './resources.ts';
 
 /**
  * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. For each function that runs by
@@ -20,7 +20,7 @@ export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: st
   ): Resources[string] => ({
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
-      AlarmName: `${deployment}-${name}`,
+      AlarmName: `${namePrefix(service, stage)}${name}`,
       AlarmDescription: description,
       EvaluationPeriods: 1,
       Threshold: 1,

@@ -1,5 +1,5 @@
-import { type Deployment, limitProblems, madeOf } from './limits.ts';
-import { FUNCTIONS, functionsOf, policyProblems, type Service } from './policies.ts';
+import { type Deployment, limitProblems, madeOf, quotaWarnings } from './limits.ts';
+import { FUNCTIONS, functionsOf, policyProblems, policyWarnings, type Service } from './policies.ts';
 import { rightsProblems, roleProblems } from './role.ts';
 import { scheduleEventProblems } from './schedule-events.ts';
 import { settingsProblems } from './settings.ts';
@@ -16,11 +16,23 @@ export function problemsIn(given: Deployment): string[] {
   return events.length > 0 ? events : problemsOf({ ...given, service });
 }
 
+/** What to know of a deployment that {@link problemsIn} has nothing against: each with the field and what to do. */
+export function warningsIn(given: Deployment): string[] {
+  const service = { ...given.service, functions: functionsOf(given.service.functions) };
+  return [...policyWarnings(service), ...quotaWarnings({ ...given, service })];
+}
+
 function problemsOf(deployment: Deployment): string[] {
   const { service } = deployment;
   const settings = settingsProblems(service.custom);
   return [
-    ...stackNameProblems({ service: service.service, stage: deployment.stage }),
+    ...stackNameProblems({
+      service: service.service,
+      stage: deployment.stage,
+      ...(service.provider?.stackName === undefined
+        ? {}
+        : { 'provider.stackName': String(service.provider.stackName) }),
+    }),
     ...settings,
     ...policyProblems(service),
     ...roleProblems(service),

@@ -1,15 +1,17 @@
 import { METRICS_NAMESPACE } from '../lib/reporting/metrics.ts';
 import type { Service } from './policies.ts';
-import type { Resources } from './resources.ts';
+import { namePrefix, type Resources } from './resources.ts';
 
 type Graph = [title: string, searches: string[]];
 
 /**
  * The deployment's CloudWatch dashboard, as a CloudFormation resource by its logical id: the age of the newest snapshots by policy, the runs and their
  * failures, what was taken and deleted, storage, and how much the cloud's rate limits were met. It searches for the metrics
- * of all policies, so it is the same whatever the policies are: a dashboard takes 2,500 metrics by name, a graph 500.
+ * of all policies, so it is the same whatever the policies are: a dashboard takes 2,500 metrics by name, a graph 500. Its name
+ * has the region, because dashboards are of an AWS account as a whole.
  *
- * Source: Amazon CloudWatch API reference, "Dashboard body structure and syntax"; user guide, "Search expression syntax".
+ * Source: Amazon CloudWatch API reference, "PutDashboard" and "Dashboard body structure and syntax"; user guide, "Search
+ * expression syntax".
  */
 export function dashboardOf({ service }: Pick<Service, 'service'>, stage: string): Resources {
   const deployment = `${service}-${stage}`;
@@ -57,7 +59,10 @@ export function dashboardOf({ service }: Pick<Service, 'service'>, stage: string
   return {
     Dashboard: {
       Type: 'AWS::CloudWatch::Dashboard',
-      Properties: { DashboardName: deployment, DashboardBody: { 'Fn::Sub': JSON.stringify({ widgets }) } },
+      Properties: {
+        DashboardName: { 'Fn::Sub': `${namePrefix({ service }, stage)}\${AWS::Region}` },
+        DashboardBody: { 'Fn::Sub': JSON.stringify({ widgets }) },
+      },
     },
   };
 }

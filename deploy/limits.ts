@@ -11,16 +11,26 @@ const LARGEST_TEMPLATE_BYTES = 1_000_000;
 /** 20,480 bytes of resource policy, some 455 bytes a rule. Source: AWS Lambda developer guide, "Lambda quotas". */
 const MOST_PERMISSIONS = 45;
 
-/** The longest names, in characters. Source: the AWS CloudFormation template reference of each type. */
-const LONGEST_NAMES: Record<string, number> = {
-  StackName: 128,
-  RoleName: 64,
-  FunctionName: 64,
-  QueueName: 80,
-  TopicName: 256,
-  BucketName: 63,
-  AlarmName: 255,
-  DashboardName: 255,
+/**
+ * The longest names, in characters, by type and property. Source: the AWS CloudFormation template reference of each type;
+ * what stands there without a name is named by CloudFormation itself, and fits.
+ */
+const LONGEST_NAMES: Record<string, Record<string, number>> = {
+  'AWS::CloudFormation::Stack': { StackName: 128 },
+  'AWS::CloudWatch::Alarm': { AlarmName: 255 },
+  'AWS::CloudWatch::CompositeAlarm': { AlarmName: 255 },
+  'AWS::CloudWatch::Dashboard': { DashboardName: 255 },
+  'AWS::DynamoDB::Table': { TableName: 255 },
+  'AWS::Events::Rule': { Name: 64 },
+  'AWS::IAM::ManagedPolicy': { ManagedPolicyName: 128 },
+  'AWS::IAM::Role': { RoleName: 64 },
+  'AWS::Lambda::Function': { FunctionName: 64 },
+  'AWS::Logs::LogGroup': { LogGroupName: 512 },
+  'AWS::S3::Bucket': { BucketName: 63 },
+  'AWS::SNS::Topic': { TopicName: 256 },
+  'AWS::SQS::Queue': { QueueName: 80 },
+  'AWS::Scheduler::Schedule': { Name: 64 },
+  'AWS::SecretsManager::Secret': { Name: 512 },
 };
 
 /** What a deployment is made of: serverless.yml with all that it pulls in, the stage and the AWS region. */
@@ -61,6 +71,30 @@ function sizeProblems(deployment: Deployment): string[] {
   }
   return [
     `custom.policies: a deployment has room for ${most} of these ${policies} policies (a CloudFormation stack takes ${MOST_RESOURCES} resources and a template of ${LARGEST_TEMPLATE_BYTES / 1e6} MB): let one policy stand for several accounts, such as account: customer-*, or split them between two services`,
+  ];
+}
+
+/** How many rules an AWS account has on its event bus, until it asks for more. Source: Amazon EventBridge quotas. */
+const RULES_QUOTA: { code: string; most: number; inRegions: Record<string, number> } = {
+  code: 'L-244521F2',
+  most: 300,
+  inRegions: { 'af-south-1': 100, 'eu-south-1': 100 },
+};
+
+/**
+ * What is more than an AWS account has by default, each with the way to more. AWS may have granted more to this account, so
+ * it is no problem. A stack never has as many schedules of EventBridge Scheduler (1,000,000) or alarms (5,000).
+ */
+export function quotaWarnings(deployment: Deployment): string[] {
+  const { region } = deployment;
+  const rules = Object.values(draftOf(deployment)).filter(
+    ({ Type, Properties }) => Type === 'AWS::Events::Rule' && Properties?.EventBusName === undefined,
+  ).length;
+  const most = RULES_QUOTA.inRegions[region] ?? RULES_QUOTA.most;
+  if (rules <= most) return [];
+  const wanted = Math.ceil((rules + 1) / 100) * 100;
+  return [
+    `custom.policies: make ${rules} EventBridge rules, and an AWS account has ${most} in ${region} by default, with those of everything else in it: ask for more before the deployment, by aws service-quotas request-service-quota-increase --region ${region} --service-code events --quota-code ${RULES_QUOTA.code} --desired-value ${wanted}; or give the policies the same cleanup, as jobs with the same schedule share rules`,
   ];
 }
 
@@ -134,33 +168,77 @@ function ratesOf(events: readonly unknown[] = []): unknown[] {
   });
 }
 
-/** The names that are too long, of each kind the longest. */
+/** A name that is too long, of a resource by its logical id. */
+interface TooLong {
+  id: string;
+  property: string;
+  name: string;
+  most: number;
+}
+
+/** The names of resources that are too long for AWS. */
+function tooLong(resources: Resources): TooLong[] {
+  return Object.entries(resources).flatMap(([id, { Type, Properties }]) =>
+    Object.entries(LONGEST_NAMES[Type] ?? {}).flatMap(([property, most]) => {
+      const name = Properties?.[property];
+      return typeof name === 'string' && name.length > most ? [{ id, property, name, most }] : [];
+    }),
+  );
+}
+
+/** How long a name is, and how much too long. */
+export function lengthOf({ name, most }: Pick<TooLong, 'name' | 'most'>): string {
+  return `${name.length} characters, ${name.length - most} more than the ${most} that AWS takes`;
+}
+
+/**
+ * The names that are too long, each with what to shorten: a name that serverless.yml says itself, or the stage, which is a
+ * part of all others. Of these the one that is the most too long is named.
+ */
 function nameProblems(deployment: Deployment): string[] {
   const { service, stage } = deployment;
-  const stack = `${service.service}-${stage}`;
-  const names = [
-    ['StackName', stack],
-    ...Object.values(draftOf(deployment)).flatMap(({ Properties }) => Object.entries(Properties ?? {})),
-  ].flatMap(([kind, name]) => {
-    const over = typeof name === 'string' ? name.length - (LONGEST_NAMES[String(kind)] ?? name.length) : 0;
-    return over > 0 ? [{ kind: String(kind), name: String(name), over }] : [];
+  const { functions = {}, provider, resources } = service;
+  const prefix = `${service.service}-${stage}`;
+  const own = resources?.Resources ?? {};
+  const names = tooLong({
+    Stack: { Type: 'AWS::CloudFormation::Stack', Properties: { StackName: provider?.stackName ?? prefix } },
+    ...draftOf(deployment),
   });
-  const longest = names.sort((a, b) => b.over - a.over)[0];
-  if (!longest) return [];
-  const { kind, name, over } = longest;
-  const tooLong = `${name.length} characters, and AWS takes ${LONGEST_NAMES[kind]}`;
-  if (name === roleOf(service.provider).name) {
-    return [`provider.iam.role.name: has ${tooLong}: choose a shorter one`];
-  }
-  if (!name.startsWith(stack)) {
-    return [`${kind}: ${name} has ${tooLong}: choose a shorter one`];
-  }
-  const own = Object.keys(service.functions ?? {}).find((fn) => name === `${stack}-${fn}`);
-  if (own && !FUNCTIONS.includes(own)) {
-    return [`functions.${own}: its name would be ${name}, of ${tooLong}: give it a shorter one`];
-  }
-  const room = stage.length - over;
-  return [
-    `stage: ${kind} would be ${name}, of ${tooLong}: choose ${room > 0 ? `a stage of at most ${room} characters, or ` : ''}a shorter service name`,
+  const functionOf = ({ id }: TooLong) =>
+    Object.keys(functions).find((key) => id === `${logicalIdOf(key)}LambdaFunction`) ?? '';
+  /** The field of serverless.yml that says the name; undefined where it is made of the service, the stage and what it is for. */
+  const fieldOf = (found: TooLong): string | undefined => {
+    const key = functionOf(found);
+    if (found.name === provider?.stackName) return 'provider.stackName';
+    if (found.name === roleOf(provider).name) return 'provider.iam.role.name';
+    if (key && found.name === functions[key]?.name) return `functions.${key}.name`;
+    return found.id in own && !found.name.startsWith(`${prefix}-`)
+      ? `resources.Resources.${found.id}.Properties.${found.property}`
+      : undefined;
+  };
+  const said = names.flatMap((found) => {
+    const field = fieldOf(found);
+    return field ? [`${field}: has ${lengthOf(found)}: choose a shorter one`] : [];
+  });
+  const made = names.filter((found) => !fieldOf(found));
+  const [extra, ours] = [
+    made.filter((found) => functionOf(found) && !FUNCTIONS.includes(functionOf(found))),
+    made.filter((found) => !functionOf(found) || FUNCTIONS.includes(functionOf(found))),
   ];
+  const [longest] = ours.sort((a, b) => b.name.length - b.most - (a.name.length - a.most));
+  return [
+    ...said,
+    // With a shorter stage they may fit as well.
+    ...(longest
+      ? [stageProblem(stage, longest)]
+      : extra.map(
+          (found) =>
+            `functions.${functionOf(found)}: its name would be ${found.name}, of ${lengthOf(found)}: give it a shorter one`,
+        )),
+  ];
+}
+
+function stageProblem(stage: string, found: TooLong): string {
+  const room = stage.length - (found.name.length - found.most);
+  return `stage: ${found.property} would be ${found.name}, of ${lengthOf(found)}: choose ${room > 0 ? `a stage of at most ${room} characters, or ` : ''}a shorter service name`;
 }

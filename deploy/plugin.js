@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { problemsIn, refusalOf } from './check.ts';
+import { problemsIn, refusalOf, warningsIn } from './check.ts';
 import { madeOf } from './limits.ts';
 import { functionsOf, policiesOf } from './policies.ts';
 import { addOwnStatements } from './role.ts';
@@ -20,7 +20,7 @@ import { eventsOf } from './rules.ts';
  *   config: { servicePath: string },
  *   classes: { Error: new (message: string) => Error },
  *   pluginManager: { plugins: { copyDependencies?(isPackaging?: boolean): Promise<void> }[] },
- *   getProvider(name: 'aws'): { getStage(): string, getRegion(): string, getAwsSdkV3Config(): Promise<object> },
+ *   getProvider(name: 'aws'): { getStage(): string, getRegion(): string, getAwsSdkV3Config(): Promise<object>, naming: { getStackName(): string } },
  * }} Serverless
  */
 
@@ -30,8 +30,12 @@ import { eventsOf } from './rules.ts';
  * and puts all policies into the package, where the functions read them (lib/config/deployed-policies.ts).
  */
 export default class Deployment {
-  /** @param {Serverless} serverless */
-  constructor(serverless) {
+  /**
+   * @param {Serverless} serverless
+   * @param {unknown} _options
+   * @param {{ log: { warning(text: string): void } }} utils
+   */
+  constructor(serverless, _options, { log }) {
     const { service } = serverless;
     const provider = serverless.getProvider('aws');
     const made = eventsOf(serverless.configurationInput);
@@ -59,15 +63,17 @@ export default class Deployment {
           { ...fn, events: ownEvents(name, fn.events) },
         ]),
       );
-      const problems = problemsIn({
+      const deployment = {
         service: { ...service, functions },
         stage: provider.getStage(),
         region: provider.getRegion(),
-      });
+      };
+      const problems = problemsIn(deployment);
       if (problems.length > 0) throw new serverless.classes.Error(refusalOf(problems));
+      return deployment;
     };
     const prepare = () => {
-      refuse();
+      for (const warning of warningsIn(refuse())) log.warning(warning);
       for (const name of Object.keys(service.functions)) {
         service.functions[name] ??= {};
         const fn = service.functions[name];
@@ -101,7 +107,7 @@ export default class Deployment {
       const { fetchReport } = await import('./report.ts');
       const deployment = `${service.service}-${provider.getStage()}`;
       const file = join('reports', `${deployment}.html`);
-      await fetchReport(await provider.getAwsSdkV3Config(), deployment, file);
+      await fetchReport(await provider.getAwsSdkV3Config(), provider.naming.getStackName(), file);
       console.log(file);
     };
     this.commands = {

@@ -1,6 +1,7 @@
+import mergePlainObjects from 'serverless/lib/utils/merge-plain-objects.js';
 import * as v from 'valibot';
 import { eachAccount, mayMeet } from '../lib/config/accounts.ts';
-import { parsePolicy, policyName } from '../lib/config/policy.ts';
+import { type Policy, parsePolicy, policyName } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
 import { Refusal } from '../lib/config/validation-error.ts';
 import { DRILL_RATE, JOBS, type Work } from '../lib/runtime/work-item.ts';
@@ -37,11 +38,11 @@ export interface Service {
 }
 
 /**
- * The functions, which serverless.yml may also list in several parts. Whoever comments out the lines of one leaves
- * nothing there.
+ * The functions, which serverless.yml may also list in several parts: these are merged as Serverless merges them. Whoever
+ * comments out the lines of a function leaves nothing there.
  */
-export function functionsOf(functions: Functions | readonly Functions[] | undefined): Functions {
-  const all: Record<string, Functions[string] | null> = Object.assign({}, ...[functions ?? {}].flat());
+export function functionsOf(functions: Functions | readonly Functions[] | null | undefined): Functions {
+  const all: Record<string, Functions[string] | null> = mergePlainObjects({}, ...[functions].flat());
   return Object.fromEntries(
     Object.entries(all).map(([name, fn]) => [
       name,
@@ -51,14 +52,9 @@ export function functionsOf(functions: Functions | readonly Functions[] | undefi
 }
 
 /** The resources, which serverless.yml may also list in several parts. */
-export function resourcesOf(resources: Section | readonly Section[] | undefined): NonNullable<Section> {
-  const parts = [resources ?? {}].flat() as NonNullable<Section>[];
-  return Object.fromEntries(
-    (['Resources', 'extensions'] as const).map((key) => [
-      key,
-      Object.assign({}, ...parts.map((part) => part[key] ?? {})),
-    ]),
-  );
+export function resourcesOf(resources: Section | readonly Section[] | null): NonNullable<Section> {
+  const { Resources, extensions }: NonNullable<Section> = mergePlainObjects({}, ...[resources].flat());
+  return { Resources: Resources ?? {}, extensions: extensions ?? {} };
 }
 type Section = Service['resources'];
 
@@ -132,6 +128,22 @@ export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
   ];
 }
 
+/** Hardly an image is smaller. */
+const SMALL_BYTES = 1e9;
+
+/** What policies with which nothing is wrong may not be meant to do, each with the field and the remedy. */
+export function policyWarnings(service: Pick<Service, 'custom'>): string[] {
+  return policiesOf(service)
+    .filter((policy) => {
+      const [{ offsite }] = eachAccount(policy).map(parsePolicy) as [Policy];
+      return (offsite?.maxBytesPerMonth ?? SMALL_BYTES) < SMALL_BYTES;
+    })
+    .map(
+      ({ policy }) =>
+        `custom.policies.${policy}.offsite.maxBytesPerMonth: is less than most images have, and these are never copied: say a few times the size of all of them, such as 500GB`,
+    );
+}
+
 /** What is wrong with a block, each with the rest of its path. */
 function blockProblems(name: string, block: unknown): string[] {
   if (typeof block !== 'object' || block === null || Array.isArray(block)) {
@@ -155,23 +167,44 @@ function blockProblems(name: string, block: unknown): string[] {
     ...(named.success ? [] : named.issues.map(({ message }) => `: its name ${message}`)),
     ...refusals({ ...block, policy: named.success ? name : 'a-name' }).map((problem) => `.${problem}`),
   ];
-  return problems.length > 0 ? problems : neverFiring(block as Fields);
+  return problems.length > 0
+    ? problems
+    : [...neverFiring(block as Fields), ...zoneWithoutEffect(block as Fields)];
 }
 
-/** The schedules of a block that nothing is wrong with, and that never fire from now on. */
-function neverFiring(block: Fields): string[] {
-  const { schedule, cleanup, offsite, drill } = block as Record<string, Fields | string | undefined>;
+/** The schedules that a block says, by their fields. */
+function schedulesIn({ schedule, cleanup, offsite, drill }: Fields): [field: string, expression: string][] {
   const schedules = {
     schedule,
     cleanup,
     'offsite.schedule': Object(offsite).schedule,
     'drill.schedule': Object(drill).schedule,
   };
-  return Object.entries(schedules).flatMap(([field, text]) =>
-    typeof text === 'string' && !parseSchedule(text, zoneOf(block)).next(new Date())
-      ? [`.${field}: never fires from now on: correct its day, month or year`]
-      : [],
+  return Object.entries(schedules).filter((one): one is [string, string] => typeof one[1] === 'string');
+}
+
+/** The schedules of a block that nothing is wrong with, and that never fire from now on. */
+function neverFiring(block: Fields): string[] {
+  return schedulesIn(block).flatMap(([field, expression]) =>
+    parseSchedule(expression, zoneOf(block)).next(new Date())
+      ? []
+      : [`.${field}: never fires from now on: correct its day, month or year`],
   );
+}
+
+const PERIODS = ['hourly', 'daily', 'weekly', 'monthly', 'yearly'];
+
+/** A time zone by which nothing of a block goes. */
+function zoneWithoutEffect(block: Fields): string[] {
+  const { keep, offsite } = block;
+  const isUsed =
+    schedulesIn(block).some(([, expression]) => !/^rate/.test(expression)) ||
+    [keep, Object(offsite).keep].some((rules) => PERIODS.some((period) => period in Object(rules)));
+  return isUsed || zoneOf(block) === 'UTC'
+    ? []
+    : [
+        `.timezone: has no effect: a rate has no time of day, and keep has none of ${PERIODS.join(', ')}: write the schedule as cron(…), or take timezone out`,
+      ];
 }
 
 function zoneOf({ timezone }: Fields): string {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { parseSchedule } from '../lib/config/schedule.ts';
 import { jobsOf, type PolicyJob, type Service } from './policies.ts';
-import { logicalIdOf, type Resources } from './resources.ts';
+import { logicalIdOf, namePrefix, type Resources } from './resources.ts';
 import { triggerOf } from './schedule-expression.ts';
 
 /** EventBridge's limit. */
@@ -56,27 +56,27 @@ export function eventsOf(
  * "AWS::Scheduler::Schedule"; EventBridge Scheduler user guide, "Set up the execution role".
  */
 export function rulesOf(service: Pick<Service, 'service' | 'custom'>, stage: string): Resources {
-  const deployment = `${service.service}-${stage}`;
+  const prefix = namePrefix(service, stage);
   const [scheduled, ruled] = partition(validJobsOf(service), isScheduler);
   const [own, shared] = partition(ruled, ({ job }) => job === 'snapshot');
   return Object.fromEntries([
     ...own.map((job) => [
       `${logicalIdOf(job.policy)}SnapshotRule`,
-      ruleOf(nameOf(`${deployment}-${job.policy}-snapshot`), [job]),
+      ruleOf(nameOf(`${prefix}${targetIdOf(job)}`), [job]),
     ]),
     ...[...Map.groupBy(shared, ({ schedule }) => schedule)].flatMap(([schedule, its]) =>
       sharesOf(its.map((job) => ({ ...job, hash: bitsOf(targetIdOf(job)) }))).map(({ bits, jobs }) => {
         const key = hashOf(schedule);
         return [
           `Shared${key}Rule${bits}`,
-          ruleOf(nameOf([deployment, 'shared', key, ...(bits ? [bits] : [])].join('-')), jobs),
+          ruleOf(nameOf(`${prefix}${['shared', key, ...(bits ? [bits] : [])].join('-')}`), jobs),
         ];
       }),
     ),
-    ...functionsOf(ruled).map((job) => [`${logicalIdOf(job)}RulesPermission`, permissionOf(job, deployment)]),
+    ...functionsOf(ruled).map((job) => [`${logicalIdOf(job)}RulesPermission`, permissionOf(job, prefix)]),
     ...scheduled.map((one) => [
       `${logicalIdOf(one.policy)}${logicalIdOf(one.job)}Schedule`,
-      scheduleOf(nameOf(`${deployment}-${one.policy}-${one.job}`), one),
+      scheduleOf(nameOf(`${prefix}${targetIdOf(one)}`), one),
     ]),
     ...(scheduled.length > 0 ? [['SchedulerRole', schedulerRoleOf(functionsOf(scheduled))]] : []),
   ]);
@@ -118,7 +118,7 @@ function ruleOf(Name: string, jobs: readonly PolicyJob[]) {
   };
 }
 
-function permissionOf(job: string, deployment: string) {
+function permissionOf(job: string, prefix: string) {
   return {
     Type: 'AWS::Lambda::Permission',
     Properties: {
@@ -126,7 +126,7 @@ function permissionOf(job: string, deployment: string) {
       Action: 'lambda:InvokeFunction',
       Principal: 'events.amazonaws.com',
       SourceArn: {
-        'Fn::Sub': `arn:\${AWS::Partition}:events:\${AWS::Region}:\${AWS::AccountId}:rule/${deployment}-*`,
+        'Fn::Sub': `arn:\${AWS::Partition}:events:\${AWS::Region}:\${AWS::AccountId}:rule/${prefix}*`,
       },
     },
   };
@@ -184,7 +184,7 @@ function arnOf(job: string) {
 
 /** A rule's name takes 64 characters, and so does a schedule's; in place of what is too long it ends with a hash. */
 function nameOf(wanted: string): string {
-  return wanted.length <= LONGEST_NAME ? wanted : `${wanted.slice(0, LONGEST_NAME - 9)}-${hashOf(wanted)}`;
+  return wanted.length <= LONGEST_NAME ? wanted : `${wanted.slice(0, LONGEST_NAME - 9)}_${hashOf(wanted)}`;
 }
 
 function hashOf(text: string): string {

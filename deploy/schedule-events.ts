@@ -4,10 +4,13 @@ import { eachAccountOf, policyOf, wholePolicyOf } from '../lib/config/event.ts';
 import { type Policy, parsePolicy } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
 import { Refusal } from '../lib/config/validation-error.ts';
+import { lengthOf } from './limits.ts';
 import { BY_HAND, FUNCTIONS, policiesOf, policyProblems, type Service } from './policies.ts';
 
 /** In characters. Source: Amazon EventBridge API reference, "Target". */
 const LONGEST_INPUT = 8_192;
+/** Of a rule, in characters. Source: the same, "PutRule". */
+const LONGEST_NAME = 64;
 /** What does not change when a function runs, and with which event. */
 const KNOWN_FIELDS = ['rate', 'input', 'name', 'description'];
 
@@ -56,6 +59,9 @@ function fieldProblems(name: string, fields: Record<string, unknown>): string[] 
       .filter((key) => !KNOWN_FIELDS.includes(key))
       .map((key) => `.${key}: remove it: when a function runs, custom.policies says`),
     ...[fields.rate ?? []].flat().flatMap(rateProblems),
+    ...(typeof fields.name === 'string' && fields.name.length > LONGEST_NAME
+      ? [`.name: has ${lengthOf({ name: fields.name, most: LONGEST_NAME })}: choose a shorter one`]
+      : []),
   ];
 }
 

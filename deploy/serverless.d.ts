@@ -21,6 +21,11 @@ declare module 'serverless/lib/configuration/variables/index.js' {
   }): Promise<void>;
 }
 
+declare module 'serverless/lib/utils/merge-plain-objects.js' {
+  /** Merges objects into the first, lists by their places; what is no object is left out. */
+  export default function merge<T extends object>(target: T, ...sources: unknown[]): T;
+}
+
 declare module 'serverless/lib/serverless-error.js' {
   /** What Serverless shows without a stack. */
   export default class ServerlessError extends Error {

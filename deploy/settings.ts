@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { DIGESTS } from '../lib/audit/publish.ts';
 import { OWNER } from '../lib/config/environment.ts';
-import { field, nearMiss, problemsOf } from '../lib/config/schema.ts';
+import { PolicyFields } from '../lib/config/policy.ts';
+import { field, nearMiss, problemsOf, stemOf } from '../lib/config/schema.ts';
+import { PLACEHOLDERS } from '../lib/reporting/heartbeat.ts';
 
 /** A value that CloudFormation computes, such as `!Ref Copies`. */
 const cloudFormation = v.pipe(
@@ -52,6 +55,8 @@ const bucketRemedy = 'must be !Ref Copies, or the name of an S3 bucket: 3 to 63 
 const ownerRemedy =
   'must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes; or "" for the one of this deployment';
 
+const POLICY_FIELDS = Object.keys(PolicyFields.entries).filter((name) => name !== 'policy');
+
 /** What `custom` of serverless.yml says besides the policies. Keys of other plugins may stand beside these. */
 export const Settings = v.looseObject({
   alerts: v.optional(
@@ -66,7 +71,14 @@ export const Settings = v.looseObject({
   heartbeat: v.optional(
     field(
       'The URL of a dead man\'s switch outside of AWS; "" for none. {policy}, {job} and {account} in it are replaced.',
-      v.pipe(v.string(heartbeatRemedy), v.regex(/^(https?:\/\/\S+)?$/, heartbeatRemedy)),
+      v.pipe(
+        v.string(heartbeatRemedy),
+        v.regex(/^(https?:\/\/\S+)?$/, heartbeatRemedy),
+        v.check(
+          (url) => !/[{}]/.test(PLACEHOLDERS.reduce((text, name) => text.replaceAll(`{${name}}`, ''), url)),
+          `may have ${PLACEHOLDERS.map((name) => `{${name}}`).join(', ')} in it, and no other braces`,
+        ),
+      ),
     ),
   ),
   pricePerGb: v.optional(
@@ -105,18 +117,31 @@ export const Settings = v.looseObject({
 export function settingsProblems(custom: unknown): string[] {
   const known = [...Object.keys(Settings.entries), 'policies'];
   const given = Object.keys(Object(custom));
-  const misspelt = given
-    .filter((key) => !known.includes(key))
-    .flatMap((key) => {
-      const nearest = nearMiss(key, known);
-      return nearest && !given.includes(nearest) ? [`custom.${key}: did you mean "${nearest}"?`] : [];
-    });
-  const misplaced = Object.entries(Object(custom))
-    .filter(([key, value]) => {
-      const fields = ['schedule', 'servers', 'keep'];
-      return !known.includes(key) && fields.every((field) => field in Object(value));
-    })
-    .map(([key]) => `custom.${key}: is a policy: move it into custom.policies, two spaces to the right`);
+  const others = Object.entries(Object(custom)).filter(([key]) => !known.includes(key));
   const { issues = [] } = v.safeParse(Settings, Object(custom));
-  return [...misspelt, ...misplaced, ...problemsOf(issues, 'custom').map((problem) => `custom.${problem}`)];
+  return [
+    ...others.flatMap(([key, value]) => {
+      const nearest = nearMiss(key, known);
+      if (nearest && !given.includes(nearest)) return [`custom.${key}: did you mean "${nearest}"?`];
+      return misplacedProblems(key, value, custom);
+    }),
+    ...problemsOf(issues, 'custom').map((problem) => `custom.${problem}`),
+  ];
+}
+
+/** What stands beside the policies instead of among them, or in one of them. */
+function misplacedProblems(key: string, value: unknown, custom: unknown): string[] {
+  const isPolicy = ['schedule', 'servers', 'keep'].every((name) => name in Object(value));
+  if (isPolicy) return [`custom.${key}: is a policy: move it into custom.policies, two spaces to the right`];
+  const name = POLICY_FIELDS.find((one) => stemOf(one) === stemOf(key));
+  // Whoever refers to it, as an anchor or a variable, has its value in a policy; by stages, it is an object.
+  const isUsed = Object.values(Object(Object(custom).policies)).some((policy) =>
+    isDeepStrictEqual(Object(policy)[String(name)], value),
+  );
+  const isByStage = typeof value === 'object' && !Array.isArray(value);
+  return name && !isUsed && !isByStage
+    ? [
+        `custom.${key}: no policy has it: move it into a block of custom.policies, as ${name}; or call it otherwise if it is something else`,
+      ]
+    : [];
 }

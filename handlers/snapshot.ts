@@ -1,6 +1,11 @@
+import { settings } from '../lib/config/environment.ts';
 import { orderOf } from '../lib/config/event.ts';
 import { lambda, type Task } from '../lib/runtime/job.ts';
+import { requestLogIn } from '../lib/runtime/request-log.ts';
 import { takeSnapshots } from '../lib/snapshots/create.ts';
+
+const { bucket } = settings();
+const remembering = bucket ? { requests: requestLogIn(bucket) } : {};
 
 /**
  * Takes the snapshots that a policy asks for at this time, or those of an ad-hoc event.
@@ -10,7 +15,7 @@ import { takeSnapshots } from '../lib/snapshots/create.ts';
 export const snapshot: Task = {
   name: 'snapshot',
   read: orderOf,
-  run: async (order, job) => takeSnapshots(await job.login(order.account), order, job),
+  run: async (order, job) => takeSnapshots(await job.login(order.account), order, { ...job, ...remembering }),
 };
 
 export const handler = lambda(snapshot);

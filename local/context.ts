@@ -1,12 +1,17 @@
 import type { Context } from 'aws-lambda';
 
-/** A context as Lambda gives it, with `remainingMs` left until the time-out. A retry has the same `requestId`. */
+/**
+ * A context as Lambda gives it, with `remainingMs` left until the timeout. A retry has the same `requestId`.
+ *
+ * @param nowMs the clock by which the remaining time passes.
+ */
 export function lambdaContext(
   functionName: string,
   remainingMs = 900_000,
   awsRequestId: string = crypto.randomUUID(),
+  nowMs: () => number = () => performance.now(),
 ): Context {
-  const endsMs = performance.now() + remainingMs;
+  const endsMs = nowMs() + remainingMs;
   return {
     functionName,
     functionVersion: '$LATEST',
@@ -16,7 +21,7 @@ export function lambdaContext(
     logGroupName: `/aws/lambda/${functionName}`,
     logStreamName: 'local',
     callbackWaitsForEmptyEventLoop: true,
-    getRemainingTimeInMillis: () => endsMs - performance.now(),
+    getRemainingTimeInMillis: () => endsMs - nowMs(),
     done: () => {},
     fail: () => {},
     succeed: () => {},

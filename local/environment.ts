@@ -1,18 +1,31 @@
 import type { Cloud } from './cloud/cloud.ts';
 
+/** Whose secrets are in the store of an embedded cloud. */
+interface Deployed {
+  service?: string;
+  stage: string;
+  /** The embedded cloud has one account: it is each of these. */
+  accounts?: readonly string[];
+}
+
 /**
- * Points this process at an embedded cloud: the secret of `stage` is in its store, and the AWS SDK finds that store
+ * Points this process at an embedded cloud: the secrets of a deployment are in its store, and the AWS SDK finds that store
  * and no other AWS.
  */
-export function pointAt(cloud: Cloud, stage: string): void {
-  Object.assign(process.env, environmentOf(cloud, stage));
+export function pointAt(cloud: Cloud, deployed: Deployed): void {
+  Object.assign(process.env, environmentOf(cloud, deployed));
 }
 
 /** {@link pointAt} for another process: its environment. */
-export function environmentOf(cloud: Cloud, stage: string): Record<string, string> {
-  cloud.secrets.set(`autosnap/${stage}/rackspace`, cloud.secret('rackspace'));
+export function environmentOf(
+  cloud: Cloud,
+  { service = 'autosnap', stage, accounts = ['rackspace'] }: Deployed,
+): Record<string, string> {
+  for (const account of accounts) {
+    cloud.secrets.set(`${service}/${stage}/${account}`, cloud.secret('rackspace'));
+  }
   return {
-    AUTOSNAP_SERVICE: 'autosnap',
+    AUTOSNAP_SERVICE: service,
     AUTOSNAP_STAGE: stage,
     AUTOSNAP_OWNER: `autosnap-${stage}`,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: cloud.secretsUrl,

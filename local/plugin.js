@@ -3,7 +3,14 @@
  * Rackspace and AWS. In every other stage it does nothing.
  */
 export default class EmbeddedCloud {
-  /** @param {{ service: { functions: Record<string, { environment: Record<string, unknown> }> }, getProvider(name: 'aws'): { getStage(): string } }} serverless */
+  /**
+   * @param {{
+   *   service: Pick<import('../deploy/policies.ts').Service, 'service' | 'custom'> & {
+   *     functions: Record<string, { environment?: Record<string, unknown> } | null>,
+   *   },
+   *   getProvider(name: 'aws'): { getStage(): string },
+   * }} serverless
+   */
   constructor(serverless) {
     const isLocal = () => serverless.getProvider('aws').getStage() === 'local';
     const start = async () => {
@@ -13,15 +20,18 @@ export default class EmbeddedCloud {
       const { pointAt } = await import('./environment.ts');
       const cloud = await startCloud();
       addFleet(cloud, 'autosnap-local');
-      pointAt(cloud, 'local');
+      const { accountsFor } = await import('./policies.ts');
+      const { service } = serverless.service;
+      pointAt(cloud, { service, stage: 'local', accounts: accountsFor(serverless.service) });
       // The command ends when its own work is done, not when the cloud does.
       cloud.unref();
     };
     // What only a deployment has, and `invoke local` would ask AWS for. The embedded fleet has an owner of its own.
     const forgetResources = () => {
       if (!isLocal()) return;
-      for (const { environment } of Object.values(serverless.service.functions)) {
-        environment.AUTOSNAP_OWNER = 'autosnap-local';
+      for (const fn of Object.values(serverless.service.functions)) {
+        const environment = fn?.environment ?? {};
+        if (environment.AUTOSNAP_OWNER !== undefined) environment.AUTOSNAP_OWNER = 'autosnap-local';
         for (const [name, value] of Object.entries(environment)) {
           if (typeof value !== 'string') delete environment[name];
         }

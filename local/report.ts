@@ -5,7 +5,7 @@ import { parsePolicy } from '../lib/config/policy.ts';
 import { connect } from '../lib/openstack/session.ts';
 import { parseSecret } from '../lib/runtime/secrets.ts';
 import type { Cloud } from './cloud/cloud.ts';
-import { shippedPolicy } from './policies.ts';
+import { demoPolicy } from './policies.ts';
 
 /** What a gigabyte costs a month, for the example's sake. */
 const PRICE_PER_GB = 0.1;
@@ -15,7 +15,7 @@ const DRILL = { schedule: 'cron(0 3 * * ? *)' };
 
 /** The report page of an embedded cloud under the policy of serverless.yml with drills, as its clock has it. */
 export async function reportOf(cloud: Cloud, owner: string, now = cloud.now()): Promise<string> {
-  const policies = [parsePolicy({ ...shippedPolicy(), drill: DRILL })];
+  const policies = [parsePolicy({ ...(await demoPolicy()), drill: DRILL })];
   const credentials = parseSecret('embedded', cloud.secret('rackspace'));
   const login = () => connect(async () => credentials, { remainingMs: () => 60_000 });
   const run = { owner, now, requestId: 'report', policies };

@@ -5,7 +5,7 @@ import { type Cloud, startCloud } from './cloud/cloud.ts';
 import { lambdaContext } from './context.ts';
 import { pointAt } from './environment.ts';
 import { addFleet } from './fleet.ts';
-import { shippedPolicy } from './policies.ts';
+import { demoPolicy } from './policies.ts';
 import { writeReport } from './report.ts';
 
 const OWNER = 'autosnap-local';
@@ -13,17 +13,20 @@ const ARROW = styleText('cyan', '▸');
 
 /** `npm start`: one snapshot and one rotation of a small fleet on the embedded cloud, by the real handlers. */
 async function main(): Promise<void> {
+  // Nothing is packaged here, so the event is the whole policy.
+  const event = await demoPolicy();
   const cloud = await startCloud();
+  // Nothing is done with it after the end of this, be it a bad one.
+  cloud.unref();
   addFleet(cloud, OWNER);
-  pointAt(cloud, 'local');
+  pointAt(cloud, { stage: 'local' });
   process.env.POWERTOOLS_LOG_LEVEL = 'SILENT';
   process.env.POWERTOOLS_METRICS_DISABLED = 'true';
-  // Nothing is packaged here, so the event is the whole policy.
-  const event = shippedPolicy();
   const { handler: snapshot } = await import('../handlers/snapshot.ts');
   const { handler: cleanup } = await import('../handlers/cleanup.ts');
 
-  say(`An embedded Rackspace is up: ${fleetText(cloud)}. Nothing leaves this machine.\n`);
+  say(`An embedded Rackspace is up: ${fleetText(cloud)}. Nothing leaves this machine.
+The rules are those of the first policy in serverless.yml; the account and the servers are the embedded ones.\n`);
   const taken = await step('snapshot', 'asks for a snapshot of every server tagged autosnap=daily', () =>
     snapshot(event, lambdaContext('snapshot')),
   );
@@ -74,7 +77,7 @@ function fleetText(cloud: Cloud): string {
   return `${servers} servers in ${regions.map(({ name }) => name).join(' and ')}, ${images} images`;
 }
 
-function keepText(keep: Record<string, number>): string {
+function keepText(keep: Record<string, number | string>): string {
   return Object.entries(keep)
     .map(([rule, n]) => `${rule} ${n}`)
     .join(', ');
@@ -130,4 +133,10 @@ function examples({ entries }: Report): string {
     .join('\n');
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  // Such as a policy that is refused, with the field and the remedy.
+  console.error(`\n${(error as Error).message}`);
+  process.exitCode = 1;
+}

@@ -7,6 +7,7 @@ import type { Diagnosis } from '../lib/doctor/diagnosis.ts';
 import type { Report } from '../lib/reporting/report.ts';
 import type { Restoration } from '../lib/restore/restoration.ts';
 import { type Cloud, type CloudOptions, startCloud } from '../local/cloud/cloud.ts';
+import type { Fault } from '../local/cloud/faults.ts';
 import { lambdaContext } from '../local/context.ts';
 import { type AnyJob, FUNCTIONS } from './functions.ts';
 
@@ -40,6 +41,11 @@ export interface Harness {
     event: unknown,
     context?: Context,
   ): Promise<{ error: Error; report?: Result<J> }>;
+  /**
+   * Lets the cloud answer so many more requests of a kind, and none after these. From here on the time of a run stands
+   * still until the first request of that run hangs, so a busy machine takes no time away from a run.
+   */
+  hangAfter(requests: number, kind: Pick<Fault, 'service' | 'method'>): void;
   /** Forgets all that the functions hold in memory, as a cold start does. */
   cold(): void;
   /** All that was logged so far, as text. */
@@ -52,6 +58,8 @@ afterEach(async () => {
   vi.useRealTimers();
   vi.unstubAllEnvs();
   vi.restoreAllMocks();
+  // What the functions hold in memory is of this test.
+  vi.resetModules();
   await Promise.all(open.splice(0).map((cloud) => cloud.close()));
 });
 
@@ -74,15 +82,30 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
     vi.resetModules();
   };
   cold();
+  let waitsForHang = false;
+  let hangsSinceMs: number | undefined;
+  const nowMs = () => {
+    if (!waitsForHang) return performance.now();
+    return hangsSinceMs === undefined ? 0 : performance.now() - hangsSinceMs;
+  };
   const run: Harness['run'] = async <J extends AnyJob>(job: J, event: unknown, context: Context = {}) => {
     const { handler } = await FUNCTIONS[job]();
     const { remainingMs, requestId, arn } = context;
-    const lambda = lambdaContext(`autosnap-test-${job}`, remainingMs, requestId);
+    hangsSinceMs = undefined;
+    const lambda = lambdaContext(`autosnap-test-${job}`, remainingMs, requestId, nowMs);
     return handler(event, { ...lambda, ...(arn ? { invokedFunctionArn: arn } : {}) }) as Promise<Result<J>>;
   };
   return {
     cloud,
     run,
+    hangAfter(requests, kind) {
+      waitsForHang = true;
+      const hang = () => {
+        hangsSinceMs ??= performance.now();
+        return new Promise(() => {});
+      };
+      cloud.faults.push({ ...kind, skip: requests, times: Number.POSITIVE_INFINITY, answer: hang });
+    },
     cold,
     logs: () => lines.join('\n'),
     async fail(job, event, context) {

@@ -56,3 +56,15 @@ export function ownerOf(
   const [, region, account] = /^arn:[\w-]+:lambda:([\w-]+):(\d{12}):/.exec(functionArn) ?? [];
   return [service, stage, ...(region && account ? [account, region] : ['local'])].join('_');
 }
+
+/**
+ * Whether an owner is that of a deployment of the same service and stage: in any AWS account and region, or in the form
+ * `<service>-<stage>`, which custom.owner often has. The owners that were set by hand can't be told otherwise.
+ *
+ * @param defaultOwner {@link ownerOf} the deployment without an owner by hand.
+ */
+export function isNamesake(owner: string, defaultOwner: string): boolean {
+  const [service, stage] = defaultOwner.split('_');
+  const bare = `${service}_${stage}`;
+  return owner === bare || owner === `${service}-${stage}` || owner.startsWith(`${bare}_`);
+}

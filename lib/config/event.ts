@@ -50,7 +50,7 @@ export interface Desk {
 }
 
 /** Whether an event names a policy, instead of being one. */
-function isNaming(event: unknown): event is { policy: unknown } {
+export function isNaming(event: unknown): event is { policy: unknown } {
   return isKeyOf('policy', event) && !isKeyOf('adhoc', event) && !RULES.some((rule) => isKeyOf(rule, event));
 }
 

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { parseDate } from './dates.ts';
 import { eachPeriod, KEEP_RULES } from './keep-rules.ts';
 import { parseSchedule } from './schedule.ts';
-import { anyOf, field, problemsOf, recordOf, strict } from './schema.ts';
+import { anyOf, field, problemsOf, quotable, recordOf, strict } from './schema.ts';
 import { Refusal } from './validation-error.ts';
 import { isTimezone } from './wall-clock.ts';
 
@@ -17,7 +17,7 @@ export const ADHOC = 'adhoc';
 
 /** A text that is not empty; `what` it is, for the message. */
 export const text = (what: string) =>
-  v.pipe(v.string(`must be ${what}`), v.trim(), v.nonEmpty(`must be ${what}`));
+  v.pipe(quotable(`must be ${what}`), v.trim(), v.nonEmpty(`must be ${what}`));
 
 const count = v.pipe(
   v.number('must be a whole number of 1 or more; leave the rule out if you do not want it'),
@@ -25,11 +25,20 @@ const count = v.pipe(
   v.minValue(1, 'must be a whole number of 1 or more; leave the rule out if you do not want it'),
 );
 
-const durationRemedy = 'must be a whole number of hours, days or weeks, such as "12h", "30d" or "4w"';
+/** A remedy that shows whoever has left the unit out how the same number looks with the unit that they may have meant. */
+const withUnit =
+  (remedy: string, unit: string) =>
+  ({ input }: { input: unknown }): string =>
+    /^[1-9]\d{0,5}$/.test(String(input)) ? `${remedy}: say ${input}${unit} if that is what you mean` : remedy;
+
+const durationRemedy = withUnit(
+  'must be a whole number of hours, days or weeks with its unit, such as 12h, 30d or 4w',
+  'd',
+);
 
 /** "12h", "30d" or "4w" -> milliseconds. */
 const duration = v.pipe(
-  v.string('must be a duration with a unit, such as "12h", "30d" or "4w"'),
+  v.string(durationRemedy),
   v.regex(/^[1-9]\d{0,5}[hdw]$/, durationRemedy),
   v.transform((text) => Number.parseInt(text, 10) * (DURATION_UNITS[text.at(-1)!] ?? Number.NaN)),
   v.maxValue(LONGEST_MS, 'must be at most "99999w"'),
@@ -83,19 +92,28 @@ const selectors = {
 };
 
 /** Which servers: any of these, minus `except`. */
-export const servers = anyOf(
-  strict({
-    ...selectors,
-    all: v.optional(field('All servers.', v.literal(true, 'must be true, or be left out'))),
-    except: v.optional(
-      field(
-        'Servers to leave out.',
-        anyOf(strict(selectors), ['ids', 'names', 'tagged'], 'must name something: ids, names or tagged'),
+export const servers = v.pipe(
+  anyOf(
+    strict({
+      ...selectors,
+      all: v.optional(field('All servers.', v.literal(true, 'must be true, or be left out'))),
+      except: v.optional(
+        field(
+          'Servers to leave out.',
+          anyOf(strict(selectors), ['ids', 'names', 'tagged'], 'must name something: ids, names or tagged'),
+        ),
       ),
+    }),
+    ['ids', 'names', 'tagged', 'all'],
+    'must name some: ids, names, tagged, or "all": true',
+  ),
+  v.forward(
+    v.check(
+      ({ all, ids, names, tagged }) => !all || (ids ?? names ?? tagged) === undefined,
+      'takes every server, whatever ids, names and tagged say: leave it out, or leave these out',
     ),
-  }),
-  ['ids', 'names', 'tagged', 'all'],
-  'must name some: ids, names, tagged, or "all": true',
+    ['all'],
+  ),
 );
 
 const Keep = anyOf(
@@ -115,7 +133,7 @@ const Keep = anyOf(
 );
 
 const BYTE_UNITS: Record<string, number> = { MB: 1e6, GB: 1e9, TB: 1e12 };
-const bytesRemedy = 'must have a unit, such as "500GB" or "1.5TB"';
+const bytesRemedy = withUnit('must be a number with its unit, MB, GB or TB, such as 500GB or 1.5TB', 'GB');
 
 /** "500GB" or "1.5TB" -> bytes. Whoever writes 500 does not mean bytes. */
 const bytes = v.pipe(
@@ -128,25 +146,34 @@ const bytes = v.pipe(
 
 const containerRemedy = 'must be the name of a container: 1 to 256 characters, without "/", "?" and "."';
 
-const Offsite = strict({
-  schedule: field('When to make copies: cron(…) or rate(…).', schedule),
-  keep: field('Which copies to keep: the union of these rules.', Keep),
-  maxBytesPerMonth: v.optional(field('The most bytes to copy in a calendar month, such as 500GB.', bytes)),
-  to: v.optional(
-    field(
-      'Where the copies go: S3 by default, or Cloud Files at Rackspace.',
-      v.picklist(['s3', 'cloud-files'], 'must be "s3" or "cloud-files", or be left out'),
+const Offsite = v.pipe(
+  strict({
+    schedule: field('When to make copies: cron(…) or rate(…).', schedule),
+    keep: field('Which copies to keep: the union of these rules.', Keep),
+    maxBytesPerMonth: v.optional(field('The most bytes to copy in a calendar month, such as 500GB.', bytes)),
+    to: v.optional(
+      field(
+        'Where the copies go: S3 by default, or Cloud Files at Rackspace.',
+        v.picklist(['s3', 'cloud-files'], 'must be "s3" or "cloud-files", or be left out'),
+      ),
     ),
-  ),
-  // What an export takes.
-  container: v.optional(
-    v.pipe(
-      v.string(containerRemedy),
-      v.regex(/^[^/?.]{1,256}$/, containerRemedy),
-      v.description('The container in Cloud Files.'),
+    // What an export takes.
+    container: v.optional(
+      v.pipe(
+        quotable(containerRemedy),
+        v.regex(/^[^/?.]{1,256}$/, containerRemedy),
+        v.description('The container in Cloud Files.'),
+      ),
     ),
+  }),
+  v.forward(
+    v.check(
+      ({ container, to }) => container === undefined || to !== undefined,
+      'is for Cloud Files at Rackspace, and nothing says that the copies go there: add to: cloud-files, or leave it out; the bucket in S3 is custom.copiesBucket',
+    ),
+    ['container'],
   ),
-});
+);
 
 const wholeNumber = (least: number, most: number) => {
   const remedy = `must be a whole number from ${least} to ${most}`;
@@ -202,12 +229,19 @@ const Drill = v.pipe(
     ({ check: asked, networks }) => asked === undefined || networks.length > 0,
     'has a check, which needs an address: name in networks those that the throw-away servers are to be on',
   ),
+  v.forward(
+    v.check(
+      ({ securityGroups, networks }) => securityGroups.length === 0 || networks.length > 0,
+      'are for servers on a network: name in networks those that the throw-away servers are to be on, or leave them out',
+    ),
+    ['securityGroups'],
+  ),
 );
 
 /** Which secret: the last part of its name. */
 export const account = v.optional(
   v.pipe(
-    v.string('must be the last part of a secret name, such as "rackspace"'),
+    quotable('must be the last part of a secret name, such as "rackspace"'),
     v.regex(/^[\w.+=@-]{1,64}$/, 'must be the last part of a secret name, such as "rackspace"'),
   ),
   'rackspace',
@@ -218,7 +252,7 @@ const accountsRemedy =
 /** Which secrets: one, or all that begin so. An event that lists several becomes one for each; see accounts.ts. */
 export const accounts = v.optional(
   v.pipe(
-    v.string(accountsRemedy),
+    quotable(accountsRemedy),
     v.regex(/^[\w.+=@-]{1,64}\*?$/, accountsRemedy),
     v.description(
       'The secret with the credentials: the last part of its name, or the beginning of several: customer-*.',
@@ -234,7 +268,7 @@ export const regions = list('a region', 'DFW, ORD', 'Which regions; by default a
 
 /** The name of a policy. */
 export const policyName = v.pipe(
-  v.string('must be a name of a-z, 0-9 and -'),
+  quotable('must be a name of a-z, 0-9 and -'),
   v.regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'must be 1 to 40 of a-z, 0-9 and -, and begin with a letter or digit'),
   v.notValue(ADHOC, `"${ADHOC}" is kept for ad-hoc snapshots: choose another name`),
 );
@@ -299,8 +333,9 @@ const AdhocEvent = strict({
   ...common,
   adhoc: v.literal(true, 'must be true'),
   expires: v.optional(duration),
-  // The same for all tries of one wish: none of them takes a server twice.
-  request: v.optional(v.pipe(v.string(requestRemedy), v.regex(/^[A-Za-z0-9_-]{1,64}$/, requestRemedy))),
+  // The same for all tries of one wish: none of them takes a server twice whose snapshot is there, and none takes any
+  // after a day; see request-log.ts.
+  request: v.optional(v.pipe(quotable(requestRemedy), v.regex(/^[A-Za-z0-9_-]{1,64}$/, requestRemedy))),
 });
 
 const until = v.pipe(

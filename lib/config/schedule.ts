@@ -46,7 +46,7 @@ export function parseSchedule(expression: string, timezone = 'UTC'): Schedule {
   if (cron !== undefined) return cronSchedule(cron, timezone);
   const rate = /^rate\((.*)\)$/.exec(expression)?.[1];
   if (rate !== undefined) return rateSchedule(rate);
-  throw new RangeError('expected cron(...) or rate(...)');
+  throw new RangeError('expected cron(...) or rate(...), such as cron(0 0 * * ? *) or rate(6 hours)');
 }
 
 /**

@@ -6,12 +6,28 @@ const MOST_TYPOS = 2;
 
 /**
  * An object with these keys and no others. Unlike valibot's own strictObject it names every key that is too many,
- * not only the first, and the known key that it resembles.
+ * not only the first, and the known key that it resembles, or the object inside of this one that has it.
  */
 export function strict<const T extends v.ObjectEntries>(entries: T): v.StrictObjectSchema<T, undefined> {
+  const inner = Object.entries(entries).flatMap(([key, schema]) =>
+    Object.keys(entriesOf(schema)).map((one) => `${key}.${one}`),
+  );
   // valibot passes `requirement` on to the issue.
-  const rest = { ...v.never('is not a known key'), requirement: Object.keys(entries) };
+  const rest = { ...v.never('is not a known key'), requirement: [...Object.keys(entries), ...inner] };
   return v.objectWithRest(entries, rest) as unknown as v.StrictObjectSchema<T, undefined>;
+}
+
+/** A moment, as JSON has it. */
+export const isoDate = v.pipe(
+  v.string(),
+  v.isoTimestamp(),
+  v.transform((text) => new Date(text)),
+);
+
+/** The entries of an object, which may be optional. */
+function entriesOf(schema: object): object {
+  const { wrapped = schema } = schema as { wrapped?: object };
+  return (wrapped as { entries?: object }).entries ?? {};
 }
 
 /** An object of any keys. Unlike valibot's own record it takes no list, which it would read as an object of its places. */
@@ -55,21 +71,44 @@ export function problemsOf(issues: readonly v.BaseIssue<unknown>[], whole: strin
 /** The known key that `key` is a misspelling of, if it resembles one. */
 export function nearMiss(key: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined;
-  const nearest = closest(key, known);
-  return distance(key, nearest) <= Math.min(MOST_TYPOS, key.length - 1) ? nearest : undefined;
+  const alike = known.find((one) => stemOf(one) === stemOf(key));
+  const nearest = alike ?? closest(key, known);
+  const isNear = alike || distance(key, nearest) <= Math.min(MOST_TYPOS, key.length - 1);
+  return isNear ? nearest : undefined;
+}
+
+/** A key without what people vary in it: `copiesBucket` and `copy_buckets` have the same stem. */
+export function stemOf(key: string): string {
+  const words = key.replaceAll(/([a-z])([A-Z])/g, '$1 $2').split(/[^A-Za-z0-9]+/);
+  return words.map((word) => word.toLowerCase().replace(/ies$/, 'y').replace(/s$/, '')).join('');
+}
+
+/** A text that YAML reads as a number, a boolean or a date when it stands without quotes, such as an account called 7. */
+export function quotable(message: string) {
+  return v.string(({ input }) =>
+    ['boolean', 'number'].includes(typeof input) || input instanceof Date
+      ? `${message}: put it in quotes`
+      : message,
+  );
 }
 
 /** What can be told of an issue besides its message. */
 function remedyOf({ kind, expected, input, path, requirement }: v.BaseIssue<unknown>): string {
   if (Array.isArray(requirement)) {
-    const nearest = nearMiss(String(path?.at(-1)?.key), requirement);
+    const key = String(path?.at(-1)?.key);
+    const known = requirement.map(String);
+    const nearest =
+      nearMiss(
+        key,
+        known.filter((one) => !one.includes('.')),
+      ) ?? known.find((one) => one.endsWith(`.${key}`));
     return nearest ? `: did you mean "${nearest}"?` : ': check its spelling, or remove it';
   }
-  if (kind !== 'schema') return '';
-  // YAML reads `true` and `7` as a boolean and a number without quotes, and as texts with quotes.
-  if (expected === 'string' && ['boolean', 'number'].includes(typeof input)) return ': put it in quotes';
-  const isQuoted =
-    typeof input === 'string' &&
-    ((expected === 'number' && /^\d+$/.test(input)) || (expected === 'true' && input === 'true'));
-  return isQuoted ? ': remove the quotes' : '';
+  if (kind !== 'schema' || typeof input !== 'string') return '';
+  if (expected === 'number') return /^\d+$/.test(input) ? ': remove the quotes' : '';
+  if (expected !== 'true' && expected !== 'boolean') return '';
+  if (input === 'true' || (expected === 'boolean' && input === 'false')) return ': remove the quotes';
+  // YAML 1.2 reads these as texts.
+  if (/^(yes|on|y)$/i.test(input)) return ': write true';
+  return expected === 'boolean' && /^(no|off|n)$/i.test(input) ? ': write false' : '';
 }

@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { isNamesake } from '../config/environment.ts';
 import { separateThrowAways } from '../drill/ownership.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
 import { factsOf, isCloudError } from '../openstack/errors.ts';
@@ -76,7 +77,7 @@ function checkClock(aheadMs: number): Finding {
   return warn('clock', { code: 'CLOCKS_DIFFER', minutes, cloudIs: aheadMs > 0 ? 'ahead' : 'behind' });
 }
 
-interface Wanted extends Pick<Run, 'owner' | 'ownerPrefix' | 'now'> {
+interface Wanted extends Pick<Run, 'owner' | 'defaultOwner' | 'now'> {
   /** Servers that are asked for where a listing lacks them. */
   ids: readonly string[];
 }
@@ -99,7 +100,7 @@ export async function* listRegions(
 async function listRegion(
   session: Session,
   region: string,
-  { owner, ownerPrefix, now, ids }: Wanted,
+  { owner, defaultOwner, now, ids }: Wanted,
 ): Promise<{ region: string; servers?: Server[]; findings: Finding[] }> {
   try {
     const [listed, images, limit = Infinity] = await Promise.all([
@@ -123,7 +124,7 @@ async function listRegion(
             ours,
             owner,
           });
-    return { region, servers, findings: [finding, ...namesakes(region, images, owner, ownerPrefix)] };
+    return { region, servers, findings: [finding, ...namesakes(region, images, owner, defaultOwner)] };
   } catch (error) {
     if (!isCloudError(error)) throw error;
     return {
@@ -133,12 +134,30 @@ async function listRegion(
   }
 }
 
-/** Whether there are snapshots of a deployment of the same service and stage, in another AWS account or region. */
-function namesakes(region: string, images: readonly Image[], owner: string, name = ''): Finding[] {
+/**
+ * Whether there are snapshots of another owner of the same service and stage: of a deployment in another AWS account or
+ * region, or of this one before an owner was set by hand or taken out.
+ */
+function namesakes(
+  region: string,
+  images: readonly Image[],
+  owner: string,
+  defaultOwner?: string,
+): Finding[] {
   const others = Map.groupBy(images, ({ properties }) => properties.autosnap_owner ?? '');
-  return [...others].flatMap(([other, { length }]) =>
-    name && other !== owner && other.startsWith(name)
-      ? [warn('owner', { code: 'OWNER_OF_SAME_NAME', where: region, count: length, other, owner })]
+  others.delete(owner);
+  return [...others].flatMap(([other, { length: count }]) =>
+    defaultOwner && isNamesake(other, defaultOwner)
+      ? [
+          warn('owner', {
+            code: 'OWNER_OF_SAME_NAME',
+            where: region,
+            count,
+            other,
+            owner,
+            isDefault: other === defaultOwner,
+          }),
+        ]
       : [],
   );
 }

@@ -14,6 +14,7 @@ type Subject =
   | 'servers'
   | 'schedule'
   | 'cleanup'
+  | 'offsite'
   | 'drill';
 
 /** What a check has found. */

@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import * as v from 'valibot';
 import { eachAccount } from '../config/accounts.ts';
+import { eachAccountOf, isNaming, policyOf } from '../config/event.ts';
 import { isKeyOf, type Policy, parsePolicy } from '../config/policy.ts';
 import { problemsOf, strict } from '../config/schema.ts';
 import { Refusal } from '../config/validation-error.ts';
@@ -10,6 +11,7 @@ import { type Check, checkOf, type Diagnosis, type Finding, warn } from './diagn
 import {
   aimOf,
   checkDrill,
+  checkOffsite,
   checkOverlap,
   checkRegions,
   checkSchedules,
@@ -20,7 +22,7 @@ import {
 /** Accounts, in each of which all regions are listed. */
 const AT_ONCE = 8;
 
-type Instruments = Pick<Run, 'owner' | 'ownerPrefix' | 'now'> & Access;
+type Instruments = Pick<Run, 'owner' | 'defaultOwner' | 'now'> & Access;
 
 /**
  * Checks whether `policies` would work: each account's secret, login, rights and regions, and each policy's servers
@@ -69,7 +71,7 @@ function doubles(policies: readonly Policy[], projects: ReadonlyMap<string, stri
 async function* examine(
   account: string,
   policies: readonly Policy[],
-  { owner, ownerPrefix, now, ...access }: Instruments,
+  { owner, defaultOwner, now, ...access }: Instruments,
 ): AsyncGenerator<Finding & { policy?: string }> {
   const session = yield* checkLogin(account, access);
   if (!session) {
@@ -82,7 +84,7 @@ async function* examine(
     owner,
     now,
     ids: policies.flatMap((policy) => policy.servers.ids ?? []),
-    ...(ownerPrefix ? { ownerPrefix } : {}),
+    ...(defaultOwner ? { defaultOwner } : {}),
   });
   const aims = policies.map((policy) => aimOf(policy, regions, servers));
   const selected = aims.flatMap(({ selection }) => selection.servers);
@@ -92,6 +94,7 @@ async function* examine(
       checkRegions(aim.policy, regions),
       ...checkServers(aim, provider),
       ...checkSchedules(aim.policy, now),
+      ...checkOffsite(aim.policy, session, now),
       ...checkDrill(aim.policy, provider, now),
       ...aims.slice(0, i).flatMap((earlier) => checkOverlap(aim, earlier, now)),
     ]);
@@ -114,11 +117,11 @@ const Asked = strict({
  * @throws {Refusal} that names every problem at once, or says that there is nothing to check.
  */
 export function policiesOf(event: unknown, deployed: readonly Policy[] | undefined): readonly Policy[] {
-  if (isKeyOf('policy', event)) {
-    const { policy: name, ...rules } = event as { policy: unknown };
-    const its = deployed?.filter(({ policy }) => policy === name) ?? [];
-    return Object.keys(rules).length === 0 && its.length > 0 ? its : eachAccount(event).map(parsePolicy);
+  if (isNaming(event)) {
+    const desk = { ...(deployed ? { policies: deployed } : {}), isDeployed: true };
+    return eachAccountOf(event, desk).map((one) => policyOf(one, desk));
   }
+  if (isKeyOf('policy', event)) return eachAccount(event).map(parsePolicy);
   // `invoke local` makes a text of no event.
   const asked = v.safeParse(Asked, event || {});
   if (!asked.success) throw new Refusal('The event is refused', problemsOf(asked.issues, 'event'));

@@ -2,6 +2,7 @@ import { Temporal } from 'temporal-polyfill';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
 import { problemWith } from '../drill/plan.ts';
+import { cloudFilesProblems } from '../offsite/cloud-files.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
@@ -87,6 +88,21 @@ export function checkSchedules(
     rotates
       ? pass('cleanup', { code: 'CLEANUP_NEXT', ...rotates })
       : warn('cleanup', { code: 'CLEANUP_OVER' }),
+  ];
+}
+
+/** Whether a policy's copies can be made where it wants them, if it asks for them, and when the next ones are due. */
+export function checkOffsite(
+  { offsite, timezone }: Pick<Policy, 'offsite' | 'timezone'>,
+  session: Pick<Session, 'provider'>,
+  now: Date,
+): Finding[] {
+  if (!offsite) return [];
+  const problems = cloudFilesProblems(session, offsite);
+  if (problems.length > 0) return problems.map((problem) => fail('offsite', problem));
+  const copies = nextFire(offsite.schedule, timezone, now);
+  return [
+    copies ? pass('offsite', { code: 'OFFSITE_NEXT', ...copies }) : warn('offsite', { code: 'OFFSITE_OVER' }),
   ];
 }
 

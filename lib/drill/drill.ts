@@ -6,7 +6,7 @@ import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report } from '../reporting/report.ts';
 import { reasonOf, sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
-import { survey } from '../snapshots/inventory.ts';
+import { homeOf, survey } from '../snapshots/inventory.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import {
@@ -48,12 +48,14 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
       readerOf(one, policy, { owner, projectId: session.projectId, policies: run.policies }),
     ]),
   );
-  const snapshots = regions.flatMap(({ region, images, volumeSnapshots }) =>
-    images.flatMap((image): Drillable[] => {
-      const snapshot = readers.get(region)!(image, volumeSnapshots);
-      return isSnapshot(snapshot) && snapshot.policy === policy.policy
-        ? [{ ...snapshot, records: readRecords(image) }]
-        : [];
+  const isRead = (name: string) => regions.some(({ region }) => region === name);
+  const snapshots = regions.flatMap((surveyed) =>
+    surveyed.images.flatMap((image): Drillable[] => {
+      const snapshot = readers.get(surveyed.region)!(image, surveyed.volumeSnapshots);
+      if (!isSnapshot(snapshot) || snapshot.policy !== policy.policy) return [];
+      const home = homeOf(image, snapshot, surveyed);
+      const isElsewhere = home === undefined ? unreadable.length > 0 : !isRead(home);
+      return [{ ...snapshot, records: readRecords(image), ...(isElsewhere ? { isElsewhere } : {}) }];
     }),
   );
   const readerFor = (region: string) => readers.get(region)!;

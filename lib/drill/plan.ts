@@ -22,6 +22,8 @@ export function problemWith({ networks }: Drill, provider: Session['provider']):
 /** A snapshot, with the drills that its image records. */
 export interface Drillable extends Snapshot {
   records: readonly DrillRecord[];
+  /** It may have been taken in a region that is not read: a drill of it may be at work there. */
+  isElsewhere?: boolean;
 }
 
 /** What is to be tried next of a policy's series. */
@@ -72,7 +74,7 @@ export function planDrills<S extends Drillable>(
     .flatMap((series) => {
       const good = series.filter(({ state, slot }) => state === 'good' && slot <= now).sort(byAge);
       const newest = good.at(-1);
-      if (!newest || hasPassed(newest) || waitedFor.has(key(newest))) return [];
+      if (!newest || newest.isElsewhere || hasPassed(newest) || waitedFor.has(key(newest))) return [];
       const attempts = series
         .flatMap(({ drilled, records }) => [drilled, ...records.map(({ at }) => at)])
         .flatMap((at) => at?.getTime() ?? []);

@@ -110,6 +110,16 @@ export function isToCloudFiles(
   return provider === 'rackspace' && to !== 's3';
 }
 
+/** What a policy asks of its account's cloud that only Rackspace's cloud has. */
+export function cloudFilesProblems(
+  { provider }: Pick<Session, 'provider'>,
+  { to, container }: Pick<Offsite, 'to' | 'container'>,
+): Reason[] {
+  if (provider === 'rackspace') return [];
+  const fields = [...(to === 'cloud-files' ? ['to'] : []), ...(container === undefined ? [] : ['container'])];
+  return fields.map((field) => ({ code: 'OFFSITE_FIELD_OF_RACKSPACE', field }));
+}
+
 /** What may not be exported, because Rackspace answers for its license: Cloud Images FAQ. */
 export function licenseOf({ properties }: Image): Reason | undefined {
   const options = properties['com.rackspace__1__options'];

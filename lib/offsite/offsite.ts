@@ -4,22 +4,22 @@ import { Refusal } from '../config/validation-error.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
-import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
+import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine } from '../reporting/report.ts';
-import { findingText } from '../reporting/sentences.ts';
+import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
-import { survey } from '../snapshots/inventory.ts';
-import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
+import { homeOf, survey } from '../snapshots/inventory.ts';
+import { isSnapshot, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionSurvey, Survey } from '../snapshots/region-inventory.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { budgetOf } from './budget.ts';
-import { containerStore, isToCloudFiles } from './cloud-files.ts';
+import { cloudFilesProblems, containerStore, isToCloudFiles } from './cloud-files.ts';
 import { type Copy, copiesOf, isKeyId, isKeyName, type Place, prefixOf } from './copies.ts';
 import { type Copier, toBucket } from './copy.ts';
 import { BLANK, type Ledger, openLedger } from './ledger.ts';
-import type { OffsitePolicy } from './plan.ts';
+import { newestGood, type OffsitePolicy } from './plan.ts';
 import { throughCloudFiles, toCloudFiles } from './rackspace.ts';
 import { copySeries, type Series, type SeriesFindings, seriesKey } from './series.ts';
 
@@ -86,7 +86,8 @@ async function work(
   refuseNames(place);
   const { maxBytesPerMonth, container = owner } = policy.offsite;
   const storeIn = (region: string) => containerStore(session, { region, name: container });
-  if (session.provider !== 'rackspace') refuseCloudFiles(policy);
+  const problems = cloudFilesProblems(session, policy.offsite);
+  if (problems.length > 0) throw new Refusal('The event is refused', problems.map(sentenceOf));
   const target = isToCloudFiles(session, policy.offsite) ? undefined : bucket();
   const { regions, unreadable } = await survey(session, policy.regions, { owner });
   findings.unreadable.push(...unreadable);
@@ -192,9 +193,16 @@ async function seriesIn(
   for (const { id, server } of ours.filter((one) => !isNamable(one))) {
     warnings.push({ code: 'SERVER_ID_ODD', region, image: id, server });
   }
-  const snapshots = Map.groupBy(ours.filter(isNamable), ({ server }) => server);
-  const [copiesBy, stagedBy] = [copies, staged].map((all) => Map.groupBy(all, ({ server }) => server));
+  const namable = ours.filter(isNamable);
   const imageOf = new Map(images.map((image) => [image.id, image]));
+  const homes = new Map(namable.map((one) => [one.id, homeOf(imageOf.get(one.id)!, one, surveyed)]));
+  warnings.push(...notHere(namable, homes, policy, { region, now: copier.now }));
+  // In another region's series its copy would be made a second time, and counted there.
+  const snapshots = Map.groupBy(
+    namable.filter(({ id }) => homes.get(id) === region),
+    ({ server }) => server,
+  );
+  const [copiesBy, stagedBy] = [copies, staged].map((all) => Map.groupBy(all, ({ server }) => server));
   const nameOf = new Map(surveyed.servers.map(({ id, name }) => [id, name]));
   const servers = new Set([...snapshots.keys(), ...copiesBy!.keys(), ...stagedBy!.keys()]);
   return [...servers].sort().map((server) => ({
@@ -207,6 +215,25 @@ async function seriesIn(
     imageOf,
     gone,
   }));
+}
+
+/** The servers whose newest snapshot is not copied now, because another region is its home, or nobody knows which one is. */
+function notHere(
+  snapshots: readonly Snapshot[],
+  homes: ReadonlyMap<string, string | undefined>,
+  policy: OffsitePolicy,
+  { region, now }: { region: string; now: Date },
+): Finding[] {
+  return [...Map.groupBy(snapshots, ({ server }) => server)].flatMap(([server, its]): Finding[] => {
+    const newest = newestGood(its, now);
+    const home = newest && homes.get(newest.id);
+    if (!newest || home === region) return [];
+    // The regions that the policy leaves out are not its own.
+    if (home !== undefined && policy.regions?.includes(home) === false) return [];
+    const reason: Reason =
+      home === undefined ? { code: 'COPY_HOME_UNKNOWN' } : { code: 'COPY_ELSEWHERE', home };
+    return [{ code: 'NOT_COPIED', region, of: serverNameIn(newest) || server, reasons: [reason] }];
+  });
 }
 
 /**
@@ -237,19 +264,6 @@ async function completed(
     { concurrency: AT_ONCE },
   );
   return { images: [...images, ...found.flat()], gone };
-}
-
-/** @throws {Refusal} when a policy wants of any other cloud what only Rackspace has. */
-function refuseCloudFiles({ offsite }: OffsitePolicy): void {
-  const problems = [
-    ...(offsite.to === 'cloud-files'
-      ? [
-          'offsite.to: "cloud-files" is for Rackspace\'s own cloud, and this account is of another: leave it out',
-        ]
-      : []),
-    ...(offsite.container ? ["offsite.container: is for Rackspace's own cloud: leave it out"] : []),
-  ];
-  if (problems.length > 0) throw new Refusal('The event is refused', problems);
 }
 
 /** @throws {Refusal} when the owner or account can't be part of the copies' keys. */

@@ -9,6 +9,8 @@ export interface Server {
   region: string;
   /** What Nova is doing with it, null when nothing: only then a snapshot can begin. */
   taskState: string | null;
+  /** Nova is making its disk from its image: the server is new, or being rebuilt. */
+  isBuilding: boolean;
   metadata: Record<string, string>;
   /** The image that it was made or rebuilt from; undefined for one that was booted from a volume. */
   imageId: string | undefined;
@@ -35,6 +37,7 @@ export function bareServer(known: Pick<Server, 'id' | 'name' | 'region'>): Serve
   return {
     ...known,
     taskState: null,
+    isBuilding: false,
     metadata: {},
     imageId: undefined,
     volumeBacked: false,
@@ -55,6 +58,7 @@ export const NovaServer = v.looseObject({
   // "" for a server that was booted from a volume.
   image: v.nullish(v.union([v.literal(''), v.looseObject({ id: v.optional(v.string()) })])),
   'OS-EXT-STS:task_state': v.nullish(v.string()),
+  status: v.fallback(v.string(), ''),
   created: v.fallback(v.optional(date), undefined),
   'RAX-SI:image_schedule': v.nullish(v.looseObject({})),
   flavor: v.fallback(v.looseObject({ id: v.optional(v.string()) }), {}),
@@ -83,6 +87,7 @@ export function fromNova(server: v.InferOutput<typeof NovaServer>, region: strin
     name: server.name,
     region,
     taskState: server['OS-EXT-STS:task_state'] ?? null,
+    isBuilding: server.status === 'BUILD' || server.status === 'REBUILD',
     metadata: server.metadata,
     imageId: server.image ? server.image.id : undefined,
     volumeBacked: !server.image,

@@ -21,6 +21,9 @@ export function beatOf(job: string, event: unknown): Beat | undefined {
   return isScheduled ? { job, policy, account: String(account) } : undefined;
 }
 
+/** What may stand in braces in the URL of a dead man's switch. */
+export const PLACEHOLDERS = ['job', 'policy', 'account'] as const;
+
 /**
  * Tells a dead man's switch outside of AWS how a run has ended, as healthchecks services expect it: a GET of the URL
  * after a good run, of the URL with `/fail` after a bad one. `{job}`, `{policy}` and `{account}` in the URL stand for the run's.
@@ -33,8 +36,9 @@ export async function tell(
   good: boolean,
 ): Promise<string | undefined> {
   try {
-    const filled = Object.entries({ job, policy, account }).reduce(
-      (text, [name, value]) => text.replaceAll(`{${name}}`, encodeURIComponent(value)),
+    const values = { job, policy, account };
+    const filled = PLACEHOLDERS.reduce(
+      (text, name) => text.replaceAll(`{${name}}`, encodeURIComponent(values[name])),
       url,
     );
     const own = new URL(filled);

@@ -9,6 +9,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   TAKEN: { name: string };
   WOULD_TAKE: { name: string };
   ALREADY_TAKEN: { image: string; status: string };
+  REQUEST_OVER: { since: string };
   SERVER_BUSY: { taskState: string };
   SNAPSHOT_PENDING: { image: string; status: string };
   CONFLICT: { message: string };
@@ -44,6 +45,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SHARED: { members: readonly string[] };
   DRILL_RUNNING: None;
   DRILL_OF_SLOT: None;
+  SERVER_BUILDING: None;
   RESTORED_AS_NEW: None;
   RESTORED_IN_PLACE: None;
 
@@ -184,6 +186,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COPY_LARGER_THAN_LIMIT: { bytes: number; limit: number };
   COPY_OVER_LIMIT: { bytes: number; used: number; limit: number };
   COPY_LIMIT_UNREADABLE: { limit: number };
+  COPY_ELSEWHERE: { home: string };
+  COPY_HOME_UNKNOWN: None;
   COPY_SOURCE_GONE: None;
   COPY_EXPORT_GONE: None;
   COPY_OF_VOLUMES: None;
@@ -223,6 +227,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVER_DOUBTFUL: { problem: Reason };
   EXPIRY_WITHOUT_CLEANUP: { where: string };
   TAKEN_UNCONFIRMED: { message: string };
+  REQUEST_UNREMEMBERED: { message: string };
   OTHER_RUN: { until: string };
   LEFT_TO_NEXT_RUN: { left: string };
   LEFT_TO_NEXT_TRY: { left: string };
@@ -276,7 +281,14 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   REGION_LISTED: { where: string; servers: number; images: number; ours: number; owner: string };
   REGION_NOT_LISTED: { where: string; error: string; message: string };
   REGION_WITHOUT_METADATA: { where: string; limit: number; needed: number };
-  OWNER_OF_SAME_NAME: { where: string; count: number; other: string; owner: string };
+  OWNER_OF_SAME_NAME: {
+    where: string;
+    count: number;
+    other: string;
+    owner: string;
+    /** The other one is what this deployment's owner is without `custom.owner`. */
+    isDefault: boolean;
+  };
   VOLUMES_LISTED: { where: string; count: number };
   VOLUMES_NOT_LISTED: { where: string; error: string; message: string };
 
@@ -293,6 +305,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SCHEDULE_OVER: None;
   CLEANUP_NEXT: NextFire;
   CLEANUP_OVER: None;
+  OFFSITE_NEXT: NextFire;
+  OFFSITE_OVER: None;
+  OFFSITE_FIELD_OF_RACKSPACE: { field: string };
   DRILL_NEXT: NextFire;
   DRILL_OVER: None;
   /** Minutes between the two, and for how many the second one waits. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { parseDate } from '../config/dates.ts';
 import { account, dryRun, isKeyOf, readEvent, text } from '../config/policy.ts';
-import { recordOf, strict } from '../config/schema.ts';
+import { quotable, recordOf, strict } from '../config/schema.ts';
 
 /** The id of a server or an image. */
 export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -34,7 +34,7 @@ const common = {
 
 const only = (to: string, why: string) => v.optional(v.never(`is for "to": "${to}" only: ${why}`));
 const keeps = only('new', 'a rebuild keeps what the server has');
-const metadata = recordOf(v.string('must be a text'), 'must be texts: {"autosnap": "daily"}');
+const metadata = recordOf(quotable('must be a text'), 'must be texts: {"autosnap": "daily"}');
 
 const NewEvent = strict({
   ...common,
@@ -57,7 +57,7 @@ const NewEvent = strict({
 const InPlaceEvent = strict({
   ...common,
   to: v.literal('in-place'),
-  confirm: v.optional(v.string('must be the name of the server')),
+  confirm: v.optional(quotable('must be the name of the server')),
   safeties: v.optional(v.array(id('a safety snapshot'), 'must be a list of the ids of safety snapshots')),
   asked: only('new', 'a server that is rebuilt tells by itself'),
   name: keeps,

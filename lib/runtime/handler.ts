@@ -99,7 +99,7 @@ function jobOf(context: Context): Job {
     deployment,
     // Elsewhere there is no ARN, or none that looks like one.
     isDeployed: /^arn:/.test(context.invokedFunctionArn ?? ''),
-    ownerPrefix: `${service}_${stage}_`,
+    defaultOwner: ownerOf({ service, stage, owner: undefined }, context.invokedFunctionArn),
     now,
     endsAt: new Date(now.getTime() + remainingMs),
     requestId: context.awsRequestId,

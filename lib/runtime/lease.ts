@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import * as v from 'valibot';
+import { isoDate } from '../config/schema.ts';
 
 /** A lease that this run has, or until when another one has it at most. */
 export type Lease = { release(): Promise<void> } | { heldUntil: Date };
@@ -41,11 +42,7 @@ const Held = v.pipe(
   v.parseJson(),
   v.object({
     run: v.optional(v.string()),
-    until: v.pipe(
-      v.string(),
-      v.isoTimestamp(),
-      v.transform((text) => new Date(text)),
-    ),
+    until: isoDate,
   }),
 );
 
@@ -74,7 +71,7 @@ export function leasesIn(bucket: string): Leases {
       const { ETag } = await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body, ...condition }));
       return ETag ?? '';
     } catch (error) {
-      if (REFUSED.includes((error as Error).name)) return undefined;
+      if (isRefused(error)) return undefined;
       throw error;
     }
   }
@@ -111,5 +108,7 @@ export function leasesIn(bucket: string): Leases {
   };
 }
 
-/** What S3 says when the condition of a write does not hold, or another write is going on. */
-const REFUSED = ['PreconditionFailed', 'ConditionalRequestConflict'];
+/** Whether S3 says that the condition of a write does not hold, or that another write is going on. */
+export function isRefused(error: unknown): boolean {
+  return ['PreconditionFailed', 'ConditionalRequestConflict'].includes((error as Error).name);
+}

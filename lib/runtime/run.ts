@@ -1,6 +1,7 @@
 import type { Policy } from '../config/policy.ts';
 import type { Schedule } from '../config/schedule.ts';
 import type { Leases } from './lease.ts';
+import type { RequestLog } from './request-log.ts';
 
 /** What a run knows besides its event. */
 export interface Run {
@@ -8,8 +9,8 @@ export interface Run {
   owner: string;
   /** What people call the deployment, where it is known: `<service>-<stage>`. */
   deployment?: string;
-  /** How the owners of all deployments of its service and stage begin that have none by hand. */
-  ownerPrefix?: string;
+  /** Whose they would be, had no owner been set by hand. */
+  defaultOwner?: string;
   now: Date;
   /** When the work was first asked for: `now`, unless this run goes on with it. The slot is that of this moment. */
   since?: Date;
@@ -19,6 +20,8 @@ export interface Run {
   accounts?: number;
   /** What is remembered beside the cloud: who does something, or has asked for it. */
   leases?: Leases;
+  /** Since when ad-hoc requests are known. */
+  requests?: RequestLog;
   /** All policies of the deployment, where they are known. */
   policies?:
     | readonly {

@@ -4,7 +4,7 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import * as v from 'valibot';
-import { problemsOf, strict } from '../config/schema.ts';
+import { problemsOf, quotable, strict } from '../config/schema.ts';
 import { Refusal } from '../config/validation-error.ts';
 import type { Credentials } from '../openstack/identity.ts';
 import { isLoopback } from '../openstack/session.ts';
@@ -14,7 +14,7 @@ const CLIENT = { requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_
 const CACHED_FOR_MS = 5 * 60_000;
 
 // The messages never show a value: what is wrong with a secret is still a secret.
-const text = v.pipe(v.string('must be a text'), v.nonEmpty('must not be empty'));
+const text = v.pipe(quotable('must be a text'), v.nonEmpty('must not be empty'));
 
 const authUrl = v.pipe(
   text,

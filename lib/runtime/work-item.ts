@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { type Adhoc, isAdhoc, type Policy, text } from '../config/policy.ts';
 import { parseSchedule, type Schedule } from '../config/schedule.ts';
+import { isoDate } from '../config/schema.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Report } from '../reporting/report.ts';
 import { ADHOC_MS } from '../snapshots/marker.ts';
@@ -17,12 +18,6 @@ const LATEST_MS = 6 * HOUR_MS;
 /** A message that is 14 days old is gone from the queue. */
 const LONGEST_MS = 13 * 24 * HOUR_MS;
 
-const date = v.pipe(
-  v.string(),
-  v.isoTimestamp(),
-  v.transform((iso) => new Date(iso)),
-);
-
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 /** What is done for policies by schedule. */
@@ -32,7 +27,7 @@ export const JOBS = ['snapshot', 'cleanup', 'offsite', 'drill'] as const;
 const Work = v.object({
   job: v.picklist(JOBS),
   event: v.record(v.string(), v.unknown()),
-  since: date,
+  since: isoDate,
   requestId: text('the id of an invocation'),
   tries: count,
   accounts: v.optional(count),

@@ -1,5 +1,6 @@
 import pMap from 'p-map';
 import type { Policy } from '../config/policy.ts';
+import { intervalMs } from '../config/schedule.ts';
 import { factsOf, isCloudError } from '../openstack/errors.ts';
 import { listImages } from '../openstack/images.ts';
 import { spreadUnderLimits } from '../openstack/rates.ts';
@@ -13,6 +14,9 @@ import { goneEverywhere, homesOf, survey } from './inventory.ts';
 import { readerOf } from './ownership.ts';
 import type { RegionSurvey } from './region-inventory.ts';
 import { selectServers } from './selector.ts';
+import { inTurn } from './turn.ts';
+
+const HOUR_MS = 3_600_000;
 
 /**
  * Rotates the snapshots of a policy: plans from complete listings, deletes one by one with a last look at each, and
@@ -50,7 +54,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
       );
       return;
     }
-    const results = await rotate(session, plan.series, {
+    const results = await rotate(session, seriesInTurn(plan, policy, now), {
       read,
       inUse: plan.inUse,
       owner,
@@ -120,6 +124,23 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     policy.adopt && !isAlone ? [{ code: 'ADOPTED_TWICE', policies: [...new Set(adopting)] }] : [];
   const strangers = unreadable.length > 0 ? [] : strangersIn(certain, policy, plans);
   return { plans, strangers, unreadable, doubts, warnings, reserveMs };
+}
+
+/**
+ * The series of a region, begun at another one in each run by schedule: in a large fleet the time of no run may suffice for
+ * all, and what can't be read or deleted may use it up each time.
+ */
+export function seriesInTurn(
+  { series }: Pick<RegionPlan, 'series'>,
+  { cleanup }: Pick<Policy, 'cleanup'>,
+  now: Date,
+): SeriesPlan[] {
+  const key = ({ policy, server }: SeriesPlan) => `${server} ${policy}`;
+  const everyMs = intervalMs(cleanup, now) ?? HOUR_MS;
+  return inTurn(
+    series.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)),
+    now.getTime() / everyMs,
+  );
 }
 
 /** What a run by hand names and the policy has not: neither does it select such a server, nor has it snapshots of one. */

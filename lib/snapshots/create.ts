@@ -32,12 +32,14 @@ import {
 import { type Reader, type ReadingPolicy, readerOf } from './ownership.ts';
 import type { RegionSurvey, UnsureServer } from './region-inventory.ts';
 import { maySelect, type Selection, selectServers } from './selector.ts';
+import { inTurn } from './turn.ts';
 
 // Enough for Rackspace's 100 POSTs a minute while each takes less than 4.8 seconds.
 const AT_ONCE = 8;
 /** Nova takes 255 characters, and puts "snapshot for " before it to name the snapshots of volumes. */
 const LONGEST_NAME = 242;
 const MOST_NAMES = 10;
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** The last part of a slot, in which nothing is begun any more. */
 const LAST_MS = 60_000;
@@ -52,6 +54,8 @@ interface Due {
   until?: Date | undefined;
   /** Whether a snapshot of this policy is the one that is due: then there is nothing to take. */
   isMet(snapshot: Snapshot): boolean;
+  /** When it was asked for, where that is so long ago that nothing is taken any more. */
+  overSince?: Date | undefined;
   /** The marker of the snapshot that is to be taken. */
   metadata(server: Server): Record<string, string>;
 }
@@ -88,6 +92,9 @@ export function planSnapshots(
     const alive = seriesOf(server).filter((s) => s.state !== 'failed' && !isStuck(s, server.taskState, now));
     const taken = alive.find(due.isMet);
     if (taken) return skip({ code: 'ALREADY_TAKEN', image: taken.id, status: taken.status });
+    if (due.overSince) {
+      return { action: 'fail', server, reason: { code: 'REQUEST_OVER', since: isoSeconds(due.overSince) } };
+    }
     if (server.volumeBacked && provider === 'rackspace') {
       return { action: 'fail', server, reason: { code: 'VOLUME_SERVER_AT_RACKSPACE' } };
     }
@@ -132,7 +139,8 @@ export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, s
  */
 export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
   const { owner, now, policies } = run;
-  const due = isAdhoc(event) ? dueByHand(event, run) : dueBySchedule(event, run);
+  const request = isAdhoc(event) ? await firstAsked(event, run) : { warnings: [] };
+  const due = isAdhoc(event) ? dueByHand(event, run, request.at) : dueBySchedule(event, run);
   const { projectId, provider } = session;
   const { ids = [], only }: Selector = event.servers;
 
@@ -157,7 +165,8 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   );
   const unknown = unknownServers(unsure, young, event.servers);
   const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
-  const steps = run.since ? turned(planned, now, run.since) : planned;
+  // A run that goes on with what others have left begins elsewhere than they did.
+  const steps = run.since ? inTurn(planned, (now.getTime() - run.since.getTime()) / MINUTE_MS) : planned;
   const toTake = steps.filter(({ action }) => action === 'take').map(({ server }) => server);
   if (!event.dryRun) await spreadUnderLimits(session, toTake);
   const take: Taking = {
@@ -199,6 +208,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
         doubts.map((problem): Finding => ({ code: 'SERVERS_DOUBTFUL', region, problem })),
       ),
       ...warnings,
+      ...request.warnings,
       ...regionsWithoutCleanup(event, entries, policies).map(
         (where): Finding => ({ code: 'EXPIRY_WITHOUT_CLEANUP', where }),
       ),
@@ -253,16 +263,6 @@ function inheritingMaker(regions: readonly RegionSurvey[]): Map<Server, Inherita
   );
 }
 
-/**
- * The same steps, begun at another one in each run that goes on with what others have left: servers that use up the time
- * of a run, each time, do not keep others from their turn.
- */
-function turned(steps: Step[], now: Date, since: Date): Step[] {
-  const part = ((now.getTime() - since.getTime()) / 60_000) * 0.618;
-  const start = Math.floor(steps.length * (part % 1));
-  return [...steps.slice(start), ...steps.slice(0, start)];
-}
-
 /** What goes on later: that for which there was no time, and the servers that were busy. */
 function leftOf(entries: readonly Entry[]): Pick<Report, 'left'> {
   const late = entries.filter(({ outcome }) => outcome === 'deferred').length;
@@ -310,6 +310,7 @@ function endOfSlot(schedule: Schedule, since: Date): Date | undefined {
 function dueByHand(
   { expires: afterMs, request: named }: Adhoc,
   { owner, now, since = now, requestId }: Run,
+  firstAskedAt = since,
 ): Due {
   const request = named ?? requestId;
   // From its creation: a server may have been busy until now.
@@ -318,6 +319,7 @@ function dueByHand(
     policy: ADHOC,
     slot: since,
     until: new Date(since.getTime() + ADHOC_MS - LAST_MS),
+    overSince: now.getTime() - firstAskedAt.getTime() >= ADHOC_MS ? firstAskedAt : undefined,
     // A restore's request may have the same name.
     isMet: (snapshot) => snapshot.request === request && !snapshot.safety,
     metadata: (server) =>
@@ -330,6 +332,20 @@ function dueByHand(
         blueprint: blueprintText(server, imageName(server, ADHOC, since)),
       }),
   };
+}
+
+/** When an ad-hoc request was first asked for, where that is remembered. */
+async function firstAsked(
+  { account, request, dryRun }: Adhoc,
+  { now, since = now, requestId, requests }: Run,
+): Promise<{ at?: Date; warnings: Finding[] }> {
+  if (!requests || dryRun) return { warnings: [] };
+  try {
+    return { at: await requests.firstAsked({ account, request: request ?? requestId }, since), warnings: [] };
+  } catch (error) {
+    // A snapshot too many does no harm; none at all may.
+    return { warnings: [{ code: 'REQUEST_UNREMEMBERED', message: (error as Error).message }] };
+  }
 }
 
 /**

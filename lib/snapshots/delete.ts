@@ -19,7 +19,7 @@ import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { SnapshotLine } from '../reporting/report.ts';
 import { reported } from '../reporting/sentences.ts';
 import type { Item, SeriesPlan } from './cleanup-plan.ts';
-import { type InUse, restoredAsNew, restoredInPlace } from './in-use.ts';
+import { beingBuilt, type InUse, restoredAsNew, restoredInPlace } from './in-use.ts';
 import { isSnapshot, type Snapshot } from './marker.ts';
 import { otherOwners, type Reader } from './ownership.ts';
 import { counts, hasPassed, staysBecause } from './retention.ts';
@@ -122,9 +122,9 @@ export async function rotate(
     volumeSnapshots,
     adopted,
   }: Snapshot): Promise<Reason | undefined> => {
-    const { needs, others, restored } = await claims;
-    const restore = restored.get(id);
-    if (restore) return restore;
+    const { needs, others, inUse } = await claims;
+    const use = inUse.get(id);
+    if (use) return use;
     const isNeeded = [...needs].some(
       ([other, theirs]) => other !== id && theirs.some((one) => volumeSnapshots.includes(one)),
     );
@@ -233,8 +233,8 @@ interface Claims {
   needs: ReadonlyMap<string, readonly string[]>;
   /** The servers of which other deployments have snapshots; see ownership.ts. */
   others: ReadonlyMap<string, string>;
-  /** The images that restores have begun with. */
-  restored: ReadonlyMap<string, Reason>;
+  /** The images that servers are being made from, and those that restores have begun with. */
+  inUse: ReadonlyMap<string, Reason>;
 }
 
 /**
@@ -248,18 +248,19 @@ async function listClaims(
 ): Promise<Claims> {
   const needs = new Map<string, readonly string[]>();
   const others = new Map<string, string>();
-  const restored = new Map<string, Reason>();
+  const inUse = new Map<string, Reason>();
   const first = plans.flatMap(({ items }) => items).find(({ fate }) => fate !== 'keep');
-  if (!first) return { needs, others, restored };
+  if (!first) return { needs, others, inUse };
   const { region } = first.snapshot;
-  for (const id of restoredAsNew(await listServers(session, region), now))
-    restored.set(id, { code: 'RESTORED_AS_NEW' });
+  const servers = await listServers(session, region);
+  for (const id of beingBuilt(servers)) inUse.set(id, { code: 'SERVER_BUILDING' });
+  for (const id of restoredAsNew(servers, now)) inUse.set(id, { code: 'RESTORED_AS_NEW' });
   await visitImages(session, region, (image) => {
     if (image.volumeSnapshotIds.length > 0) needs.set(image.id, image.volumeSnapshotIds);
     for (const [server, other] of otherOwners([image], owner)) others.set(server, other);
-    for (const id of restoredInPlace([image], now)) restored.set(id, { code: 'RESTORED_IN_PLACE' });
+    for (const id of restoredInPlace([image], now)) inUse.set(id, { code: 'RESTORED_IN_PLACE' });
   });
-  return { needs, others, restored };
+  return { needs, others, inUse };
 }
 
 function isDeletion(result: Result): boolean {

@@ -16,8 +16,8 @@ const DRILL_GRACE_MS = 2 * HOUR_MS;
 export type InUse = (image: Image) => Reason | undefined;
 
 /**
- * Finds the images of a region that must stay because a server is being made from them: those that restores of the last
- * 24 hours started from, and those whose drill was started within its `hours` and two more. A verdict does not end
+ * Finds the images of a region that must stay because a server is being made from them: those of servers that the cloud
+ * is building or rebuilding, those that restores of the last 24 hours started from, and those whose drill was started within its `hours` and two more. A verdict does not end
  * a drill: until its server is deleted, the image is all that proves whose server it is. Until the next slot of the drills,
  * the image is also all that shows that the current slot had its drill.
  *
@@ -31,6 +31,7 @@ export function inUseIn(
 ): InUse {
   const inPlace = restoredInPlace(images, now);
   const asNew = restoredAsNew(servers, now);
+  const building = beingBuilt(servers);
   const drillMs = (drill?.hours ?? MOST_DRILL_HOURS) * HOUR_MS + DRILL_GRACE_MS;
   const since = drill && slotBegin(drill.schedule, now);
   return (image) => {
@@ -39,9 +40,15 @@ export function inUseIn(
       return { code: 'DRILL_RUNNING' };
     }
     if (since && records.some(({ at }) => at >= since)) return { code: 'DRILL_OF_SLOT' };
+    if (building.has(image.id)) return { code: 'SERVER_BUILDING' };
     if (asNew.has(image.id)) return { code: 'RESTORED_AS_NEW' };
     return inPlace.has(image.id) ? { code: 'RESTORED_IN_PLACE' } : undefined;
   };
+}
+
+/** The images that servers are being made or rebuilt from at this moment, by whomever. */
+export function beingBuilt(servers: readonly Pick<Server, 'isBuilding' | 'imageId'>[]): Set<string> {
+  return new Set(servers.flatMap(({ isBuilding, imageId }) => (isBuilding && imageId ? [imageId] : [])));
 }
 
 /** The images that restores to new servers have begun with in the last 24 hours: these servers name them. */

@@ -3,12 +3,12 @@ import { Refusal } from '../config/validation-error.ts';
 import { separateThrowAways } from '../drill/ownership.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
 import { type CloudError, factsOf, isCloudError } from '../openstack/errors.ts';
-import { listImages } from '../openstack/images.ts';
+import { type Image, listImages } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import { getVolumeSnapshot, listVolumeSnapshots, type VolumeSnapshot } from '../openstack/volumes.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
-import { blueprintIn, isId } from './marker.ts';
+import { blueprintIn, isId, type Snapshot } from './marker.ts';
 import { hasVolumesOf, UNREADABLE } from './ownership.ts';
 import type { RegionSurvey, Survey, UnsureServer } from './region-inventory.ts';
 
@@ -73,22 +73,25 @@ export async function survey(
 
 /**
  * The same regions with each server and each image in one of them. Regions that share a service list the same things: a
- * server belongs to the first that lists it, an image to the region of its server, or else to the first.
+ * server belongs to the first that lists it, an image to the region of its server. The image of a server that no region
+ * lists belongs to the region that it says the server was in, or else to the first.
  */
 function distinct(regions: readonly RegionSurvey[]): RegionSurvey[] {
-  const homeOf = new Map<string, string>();
+  const serverIn = new Map<string, string>();
   for (const { region, servers } of regions)
-    for (const { id } of servers) if (!homeOf.has(id)) homeOf.set(id, region);
+    for (const { id } of servers) if (!serverIn.has(id)) serverIn.set(id, region);
   const imageIn = new Map<string, string>();
   for (const { region, images } of regions) {
-    for (const { id, properties } of images) {
-      const home = homeOf.get(properties.autosnap_server ?? properties.instance_uuid ?? '');
+    for (const image of images) {
+      const { id, properties } = image;
+      const server = properties.autosnap_server ?? properties.instance_uuid ?? '';
+      const home = serverIn.get(server) ?? blueprintIn(image)?.region;
       if (!imageIn.has(id) || home === region) imageIn.set(id, region);
     }
   }
   return regions.map((one) => ({
     ...one,
-    servers: one.servers.filter(({ id }) => homeOf.get(id) === one.region),
+    servers: one.servers.filter(({ id }) => serverIn.get(id) === one.region),
     images: one.images.filter(({ id }) => imageIn.get(id) === one.region),
   }));
 }
@@ -213,6 +216,20 @@ export async function goneEverywhere(
     { concurrency: AT_ONCE },
   );
   return { gone, doubts };
+}
+
+/**
+ * The region in which a snapshot was taken, whatever region a survey has found its image in: regions may share an image
+ * service, and while one of them can't be read, all its images are found in another.
+ *
+ * @returns undefined where nobody knows: neither does the image say it, nor has the surveyed region the server.
+ */
+export function homeOf(
+  image: Image,
+  { server }: Pick<Snapshot, 'server'>,
+  { region, servers }: Pick<RegionSurvey, 'region' | 'servers'>,
+): string | undefined {
+  return blueprintIn(image)?.region ?? (servers.some(({ id }) => id === server) ? region : undefined);
 }
 
 /**

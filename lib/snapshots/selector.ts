@@ -75,7 +75,7 @@ function matches(
 ): boolean {
   return Boolean(
     ids?.includes(server.id) ||
-      names?.some((pattern) => glob(pattern).test(server.name)) ||
+      names?.some((pattern) => isLike(server.name, pattern)) ||
       (tagged && Object.entries(tagged).every(([key, value]) => tags(server, key).includes(value))),
   );
 }
@@ -85,10 +85,25 @@ function tags({ metadata }: Pick<Server, 'metadata'>, key: string): string[] {
   return value?.split(',').map((part) => part.trim()) ?? [];
 }
 
-function glob(pattern: string): RegExp {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`, 's');
+/** Whether a text matches a pattern as a whole, in time that grows with the product of their lengths at most. */
+function isLike(text: string, pattern: string): boolean {
+  const [wanted, given] = [[...pattern], [...text]];
+  let [at, position] = [0, 0];
+  // Where to go on when the characters after the last `*` turn out not to match: with one more character for the `*`.
+  let retry: { at: number; position: number } | undefined;
+  while (position < given.length) {
+    if (wanted[at] === '*') {
+      at += 1;
+      retry = { at, position };
+    } else if (at < wanted.length && (wanted[at] === '?' || wanted[at] === given[position])) {
+      at += 1;
+      position += 1;
+    } else if (retry) {
+      retry.position += 1;
+      ({ at, position } = retry);
+    } else {
+      return false;
+    }
+  }
+  return wanted.slice(at).every((character) => character === '*');
 }

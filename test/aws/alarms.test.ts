@@ -127,7 +127,7 @@ test('each watches something that is deployed, and tells the topic', async () =>
     expect(AlarmActions).toEqual(['arn:aws:sns:us-east-1:123456789012:autosnap-prod-alerts']);
   }
   expect(Object.keys(topics)).toEqual(['alerts']);
-  const names = alarms.map(({ AlarmName }) => AlarmName.replace('autosnap-prod-', ''));
+  const names = alarms.map(({ AlarmName }) => AlarmName.replace('autosnap-prod_', ''));
   expect(names).toEqual(
     expect.arrayContaining([
       'snapshot-errors',

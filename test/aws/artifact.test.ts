@@ -3,7 +3,7 @@ import { DeleteSecretCommand, DescribeSecretCommand } from '@aws-sdk/client-secr
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
 import { addFleet } from '../../local/fleet.ts';
-import { shippedPolicy } from '../../local/policies.ts';
+import { firstPolicy } from '../../local/policies.ts';
 import { aws } from './clients.ts';
 import { cloudAccount, imagesOf, ownerIn, putSecret, snapshotIdsOf } from './cloud-account.ts';
 import { eventsFor, stateOf } from './deployed.ts';
@@ -65,7 +65,7 @@ test('Y2: an order with rules of its own is refused by what is deployed, and not
   addFleet(cloud, OWNER);
   await putSecret(SECRET, cloud.secret('rackspace'));
   const before = snapshotIdsOf(cloud, OWNER);
-  const whole = { ...shippedPolicy(), keep: { last: 1 } };
+  const whole = { ...(await firstPolicy()), keep: { last: 1 } };
   const { error } = await functions.cleanup!.invoke(whole);
   expect(error?.errorMessage).toContain('send {"policy": "daily"}');
   expect(snapshotIdsOf(cloud, OWNER)).toEqual(before);

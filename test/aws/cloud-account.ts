@@ -17,7 +17,7 @@ export async function cloudAccount(): Promise<Cloud> {
   return cloud;
 }
 
-/** Puts a secret into Secrets Manager as the README tells operators to: a new one, or a new value of it. */
+/** Puts a secret into Secrets Manager as docs/credentials.md tells operators to: a new one, or a new value of it. */
 export async function putSecret(Name: string, SecretString: string, KmsKeyId?: string): Promise<void> {
   const { SecretList = [] } = await aws.secrets.send(new ListSecretsCommand());
   if (SecretList.some((secret) => secret.Name === Name)) {

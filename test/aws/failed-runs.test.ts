@@ -130,7 +130,7 @@ test('the queue keeps failed runs until one has gone well, and takes neither ala
 
   await failAllTries('snapshot', event);
   await failAllTries('snapshot', event);
-  const alarm = { AlarmName: 'autosnap-prod-snapshot-errors', NewStateValue: 'ALARM' };
+  const alarm = { AlarmName: 'autosnap-prod_snapshot-errors', NewStateValue: 'ALARM' };
   await aws.sns.send(new PublishCommand({ TopicArn: topic, Message: JSON.stringify(alarm) }));
   await aws.sns.send(new PublishCommand({ TopicArn: topic, Message: '1 of 1 server protected.' }));
   expect(await waiting()).toBe(2);

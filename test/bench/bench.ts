@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { drawBench } from './chart.ts';
 import { cleanup } from './cleanup.ts';
 import { imports } from './imports.ts';
-import { goalsOf, goalsTable, type Results, tablesOf, whenAndWhere } from './results.ts';
+import { goalsOf, type Results, tablesOf, whenAndWhere } from './results.ts';
 import { original, sweep } from './sweep.ts';
 
 /** `npm run bench`: sweeps and cleanups on embedded clouds with Rackspace's latencies and limits. See docs/bench.md. */
@@ -67,7 +67,6 @@ async function step<T>(what: string, measured: () => Promise<T>): Promise<T> {
 function publish(results: Results): void {
   writeFileSync('docs/bench.svg', drawBench(results));
   fill('docs/bench.md', `Measured ${whenAndWhere()}.\n\n${tablesOf(results)}`);
-  fill('README.md', `${goalsTable(results)}\n\nMeasured ${whenAndWhere()}.`);
 }
 
 /** Puts a text between the two marks of a page. */

@@ -46,7 +46,10 @@ async function main(setting: Setting): Promise<void> {
   cloud.faults.push({ service: 'image', method: 'DELETE', times: Number.POSITIVE_INFINITY, answer: note });
   process.on('message', () => process.send?.({ ...tally(cloud), deletedMs }));
   process.on('disconnect', () => process.exit());
-  process.send?.({ environment: environmentOf(cloud, 'bench'), secret: cloud.secret('rackspace') });
+  process.send?.({
+    environment: environmentOf(cloud, { stage: 'bench' }),
+    secret: cloud.secret('rackspace'),
+  });
 }
 
 function addHistory(cloud: Cloud, { servers, snapshotsEach }: Setting): void {

@@ -93,7 +93,7 @@ function growthOf([few, many]: Results['cleanups']): number {
 }
 
 /** The goals, as a table in Markdown. */
-export function goalsTable(results: Results): string {
+function goalsTable(results: Results): string {
   return table(
     ['', 'measured', 'goal'],
     goalsOf(results).map(({ what, got, goal, met }) => [what, got, met ? goal : `${goal}: **missed**`]),

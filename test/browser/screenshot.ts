@@ -1,25 +1,13 @@
-import { mkdirSync } from 'node:fs';
-import { startCloud } from '../../local/cloud/cloud.ts';
-import { addFleet } from '../../local/fleet.ts';
-import { reportOf } from '../../local/report.ts';
+import { writeFileSync } from 'node:fs';
+import { HASH_FILE, hashOf, NOW, picturedPage } from '../docs/report-picture.ts';
 import { startChromium } from './chromium.ts';
 
-/** A fixed one, so that the picture changes only when the page does. */
-const NOW = '2026-11-24T09:00:00Z';
-const OWNER = 'autosnap-prod';
-
-/** `npm run screenshot`: the README's pictures of the report page, of the embedded fleet on a certain morning. */
+/** `npm run screenshot`: the README's pictures of the report page, and beside them the hash of the page that they show. */
 async function main(): Promise<void> {
-  const cloud = await startCloud();
-  cloud.advance(Date.parse(NOW) - Date.now());
-  addFleet(cloud, OWNER, 0);
-  const html = await reportOf(cloud, OWNER, new Date(NOW));
-  await cloud.close();
-
+  const html = await picturedPage();
   const browser = await startChromium();
-  mkdirSync('docs', { recursive: true });
   for (const colorScheme of ['light', 'dark'] as const) {
-    const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 1180 } });
+    const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 1400 } });
     await page.clock.setFixedTime(NOW);
     await page.setContent(html);
     await page.getByRole('button', { name: 'new-1' }).click();
@@ -29,6 +17,7 @@ async function main(): Promise<void> {
     process.stdout.write(`${path}\n`);
   }
   await browser.close();
+  writeFileSync(HASH_FILE, hashOf(html));
 }
 
 await main();

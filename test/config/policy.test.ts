@@ -15,6 +15,7 @@ function problemsOf(event: unknown): string[] {
 }
 
 const DAY_MS = 86_400_000;
+const OFFSITE = { schedule: 'rate(1 day)', keep: { last: 1 } };
 
 describe('a policy that is understood', () => {
   test('has the defaults filled in', () => {
@@ -73,6 +74,16 @@ describe('a policy that is understood', () => {
     });
   });
 
+  test.each([
+    { offsite: { ...OFFSITE, to: 'cloud-files', container: 'mine' } },
+    // At Rackspace what goes to S3 is exported into a container first.
+    { offsite: { ...OFFSITE, to: 's3', container: 'mine' } },
+    { drill: { schedule: 'rate(1 day)', networks: ['n'], securityGroups: ['web'] } },
+    { servers: { all: true, except: { names: ['*-scratch'] } } },
+  ])('%j', (changes) => {
+    expect(problemsOf(policy(changes))).toEqual([]);
+  });
+
   test.each([{ port: 22 }, { path: '/' }, { port: 8080, path: '/health?deep=1' }])('check %j', (check) => {
     const drill = { schedule: 'rate(1 day)', networks: ['n'], check };
     expect(parsePolicy(policy({ drill })).drill).toMatchObject({ check });
@@ -85,8 +96,7 @@ describe('a policy that is understood', () => {
 
 const MISSING = ['servers', 'policy', 'schedule', 'cleanup', 'keep'];
 const COUNT = /must be a whole number of 1 or more; leave the rule out/;
-const OFFSITE = { schedule: 'rate(1 day)', keep: { last: 1 } };
-const DURATION = /must be a .*such as "12h", "30d" or "4w"/;
+const DURATION = /must be a .*such as 12h, 30d or 4w/;
 
 describe('an event that is refused names the field and the remedy', () => {
   test.each<[string, unknown, RegExp]>([
@@ -99,6 +109,17 @@ describe('an event that is refused names the field and the remedy', () => {
       policy({ retention: 7 }),
       /^retention: is not a known key: check its spelling, or remove it$/,
     ],
+    ...[
+      ['last', 'keep.last'],
+      ['hours', 'drill.hours'],
+      ['container', 'offsite.container'],
+      ['after', 'orphans.after'],
+      ['tagged', 'servers.tagged'],
+    ].map(([key, path]): [string, object, RegExp] => [
+      `${key} beside where it belongs`,
+      policy({ [key!]: 1 }),
+      new RegExp(`^${key}: is not a known key: did you mean "${path}"\\?$`),
+    ]),
     [
       'a boolean as a text',
       policy({ servers: { tagged: { backup: true } } }),
@@ -110,6 +131,36 @@ describe('an event that is refused names the field and the remedy', () => {
       /^servers\.names\.0: must be .*: put it in quotes$/,
     ],
     ['a number in quotes', policy({ keep: { last: '7' } }), /^keep\.last: must be .*: remove the quotes$/],
+    ['a number as an account', policy({ account: 7 }), /^account: must be .*: put it in quotes$/],
+    [
+      'a date as a name',
+      policy({ servers: { names: [new Date('2026-01-01')] } }),
+      /^servers\.names\.0: must be .*: put it in quotes$/,
+    ],
+    ['a number as a schedule: quotes do not help', policy({ schedule: 5 }), /or "rate\(1 day\)"$/],
+    ...['yes', 'on', 'Y'].map((all): [string, object, RegExp] => [
+      `all: ${all}, which YAML 1.2 reads as a text`,
+      policy({ servers: { all } }),
+      /^servers\.all: must be true, or be left out: write true$/,
+    ]),
+    ['all: no', policy({ servers: { all: 'no' } }), /^servers\.all: must be true, or be left out$/],
+    ['dryRun: no', policy({ dryRun: 'no' }), /^dryRun: must be true or false: write false$/],
+    ['dryRun: yes', policy({ dryRun: 'yes' }), /^dryRun: must be true or false: write true$/],
+    ...[30, '30'].map((within): [string, object, RegExp] => [
+      `within: ${JSON.stringify(within)}`,
+      policy({ keep: { within } }),
+      /^keep\.within: must be .* with its unit, such as 12h, 30d or 4w: say 30d if that is what you mean$/,
+    ]),
+    [
+      'orphans after a number',
+      policy({ orphans: { after: 90, keep: 1 } }),
+      /^orphans\.after: .*: say 90d if that is what you mean$/,
+    ],
+    [
+      'bytes without a unit',
+      policy({ offsite: { ...OFFSITE, maxBytesPerMonth: 500 } }),
+      /^offsite\.maxBytesPerMonth: must be a number with its unit, MB, GB or TB, such as 500GB or 1\.5TB: say 500GB if that is what you mean$/,
+    ],
     ['true in quotes', policy({ servers: { all: 'true' } }), /^servers\.all: must be .*: remove the quotes$/],
     [
       'an unknown rule',
@@ -160,6 +211,18 @@ describe('an event that is refused names the field and the remedy', () => {
       policy({ offsite: { ...OFFSITE, container } }),
       /^offsite\.container: must be the name of a container/,
     ]),
+    [
+      'a container of copies that may go to S3',
+      policy({ offsite: { ...OFFSITE, container: 'mine' } }),
+      /^offsite\.container: is for Cloud Files at Rackspace, and nothing says that the copies go there: add to: cloud-files/,
+    ],
+    ...[{ ids: ['x'] }, { names: ['web-*'] }, { tagged: { a: 'b' } }].map(
+      (more): [string, object, RegExp] => [
+        `all servers, and ${Object.keys(more)}`,
+        policy({ servers: { all: true, ...more } }),
+        /^servers\.all: takes every server, whatever ids, names and tagged say/,
+      ],
+    ),
     ['copies never', policy({ offsite: { keep: { last: 1 } } }), /^offsite\.schedule: is missing/],
     ['drills never', policy({ drill: {} }), /^drill\.schedule: is missing/],
     ...(
@@ -174,6 +237,11 @@ describe('an event that is refused names the field and the remedy', () => {
         ['one network as text', { networks: 'n' }, /^drill\.networks: must be a list of network ids/],
         ['an empty network', { networks: [''] }, /^drill\.networks\.0: must be the id of a network/],
         ['an empty group', { securityGroups: [''] }, /^drill\.securityGroups\.0: must be the name of a/],
+        [
+          'a group without a network',
+          { securityGroups: ['web'] },
+          /^drill\.securityGroups: are for servers on a network: name in networks/,
+        ],
         ['nothing to check', { networks: ['n'], check: {} }, /^drill\.check: must have a port for TCP/],
         ['no such port', { networks: ['n'], check: { port: 0 } }, /^drill\.check\.port: must be a whole/],
         ['a URL', { networks: ['n'], check: { path: 'http://x/' } }, /^drill\.check\.path: must be a path/],
@@ -264,7 +332,7 @@ describe('nothing that is empty, zero, negative or not whole is ever taken for a
   ])('offsite.maxBytesPerMonth: %j', (maxBytesPerMonth) => {
     const offsite = { schedule: 'rate(6 hours)', keep: { last: 2 }, maxBytesPerMonth };
     expect(problemsOf(policy({ offsite }))).toEqual([
-      expect.stringMatching(/^offsite\.maxBytesPerMonth: must have a unit, such as "500GB" or "1.5TB"/),
+      expect.stringMatching(/^offsite\.maxBytesPerMonth: must be a number with its unit/),
     ]);
   });
 

@@ -70,7 +70,7 @@ test('each alarm has a name of its own, whatever the policies are called, and te
 test('only functions that some policy asks for have alarms', () => {
   const functions = (policies: object) =>
     alarmsFor(policies).flatMap(
-      ({ AlarmName }) => /^autosnap-test-(\w+)-errors$/.exec(String(AlarmName))?.[1] ?? [],
+      ({ AlarmName }) => /^autosnap-test_(\w+)-errors$/.exec(String(AlarmName))?.[1] ?? [],
     );
   expect(functions({ daily: policy() })).toEqual(['snapshot', 'cleanup', 'continue', 'audit']);
   expect(functions({ daily: policy(), proven: policy({ drill: { schedule: 'rate(1 day)' } }) })).toContain(

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { problemsIn } from '../../deploy/check.ts';
+import { problemsIn, warningsIn } from '../../deploy/check.ts';
 import { FUNCTIONS, functionsOf, type Service } from '../../deploy/policies.ts';
 import { addOwnStatements } from '../../deploy/role.ts';
 import { policy } from '../harness.ts';
@@ -50,6 +50,10 @@ describe('settings', () => {
     ['alerts', [{ Protocol: 'sms', Endpoint: '+14155550100' }]],
     ['serverless-offline', { port: 3000 }],
     ['common', { schedule: 'rate(1 day)', cleanup: 'rate(1 day)', keep: { last: 2 } }],
+    // What a variable or an anchor refers to: a policy has it, or it has a value for each stage.
+    ['keep', block().keep],
+    ['keep', { prod: { last: 7 }, dev: { last: 1 } }],
+    ['schedules', 'cron(0 0 * * ? *)'],
   ])('%s: %j is good', (key, value) => {
     expect(problemsOf({ custom: { [key]: value } })).toEqual([]);
   });
@@ -62,6 +66,11 @@ describe('settings', () => {
     ['alerts', [{ ...alert, Protocol: 'mail' }], 'custom.alerts.0.Protocol: must be one of email, '],
     ['digest', 'weekly', 'custom.digest: must be always, on-trouble or never'],
     ['heartbeat', 'hc-ping.com', 'custom.heartbeat: must be an http or https URL, or "" for none'],
+    [
+      'heartbeat',
+      'https://hc-ping.com/key/{stage}-{policy}',
+      'custom.heartbeat: may have {job}, {policy}, {account} in it, and no other braces',
+    ],
     ['pricePerGb', '10 cents', 'custom.pricePerGb: must be a price such as 0.10, or "" for none'],
     ['copiesBucket', 'My_Copies', 'custom.copiesBucket: must be !Ref Copies, or the name of an S3 bucket'],
     ['owner', 'a b', 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
@@ -80,6 +89,27 @@ describe('settings', () => {
       'custom.alerts.0.Endpoint: is no address for this Protocol',
     ],
     ['alert', [], 'custom.alert: did you mean "alerts"?'],
+    ...['copyBucket', 'copies_buckets', 'CopiesBucket'].map((key): [string, unknown, string] => [
+      key,
+      'mine',
+      `custom.${key}: did you mean "copiesBucket"?`,
+    ]),
+    ['PricePerGB', 1, 'custom.PricePerGB: did you mean "pricePerGb"?'],
+    ['owners', 'me', 'custom.owners: did you mean "owner"?'],
+    ...(
+      [
+        ['account', 'account', 'customer-a'],
+        ['accounts', 'account', ['a', 'b']],
+        ['timezone', 'timezone', 'Asia/Tokyo'],
+        ['timeZone', 'timezone', 'Asia/Tokyo'],
+        ['region', 'regions', ['DFW']],
+        ['max_deletes', 'maxDeletes', 3],
+      ] as const
+    ).map(([key, field, value]): [string, unknown, string] => [
+      key,
+      value,
+      `custom.${key}: no policy has it: move it into a block of custom.policies, as ${field}; or call it otherwise`,
+    ]),
     ['copiesBucket', { Ref: 'Reports' }, 'custom.copiesBucket'],
     ['weekly', block(), 'custom.weekly: is a policy: move it into custom.policies'],
     ['alerts', null, 'custom.alerts: must be a list of subscriptions, or [] for nobody'],
@@ -88,11 +118,11 @@ describe('settings', () => {
     expect(problemsOf({ custom: { [key]: value } })).toEqual([expect.stringContaining(problem)]);
   });
 
-  test('policies under a misspelt key', () => {
-    const custom: object = { polices: { daily: block() } };
+  test.each(['polices', 'policy', 'Policies', 'plicies'])('policies under the key %s', (key) => {
+    const custom: object = { [key]: { daily: block() } };
     const service = { service: 'autosnap', custom };
     expect(problemsIn({ service, stage: 'prod', region: 'us-east-1' })).toEqual([
-      'custom.polices: did you mean "policies"?',
+      `custom.${key}: did you mean "policies"?`,
       'custom.policies: must hold a block for each policy, by its name; {} for none',
     ]);
   });
@@ -269,6 +299,81 @@ describe('what fits', () => {
     expect(problemsOf({ custom: { policies: many(most + 1) } })).toHaveLength(1);
   });
 
+  const rulesOf = (count: number, region: string, changes: Record<string, unknown> = {}) =>
+    warningsIn({
+      service: { service: 'autosnap', custom: { policies: many(count, changes) } },
+      stage: 'prod',
+      region,
+    });
+  // One that is shared by nobody: a cleanup at a time of its own.
+  const unshared = (count: number) =>
+    Object.fromEntries(
+      Object.entries(many(count)).map(([name, its], i) => [
+        name,
+        { ...its, cleanup: `cron(${i % 60} ${Math.floor(i / 60)} * * ? *)` },
+      ]),
+    );
+
+  test.each<[string, Record<string, unknown>]>([
+    ['plain', {}],
+    [
+      'with copies and drills',
+      { offsite: { schedule: 'rate(1 day)', keep: { last: 1 } }, drill: { schedule: 'rate(1 day)' } },
+    ],
+  ])('150 policies, %s, are no more rules than an AWS account has by default', (_, changes) => {
+    expect(rulesOf(150, 'us-east-1', changes)).toEqual([]);
+  });
+
+  test.each([
+    [150, 'us-east-1', undefined],
+    [
+      151,
+      'us-east-1',
+      /make 302 EventBridge rules, and an AWS account has 300 in us-east-1 by default, .*--region us-east-1 .*--quota-code L-244521F2 --desired-value 400;/,
+    ],
+    [50, 'af-south-1', undefined],
+    [
+      51,
+      'eu-south-1',
+      /make 102 EventBridge rules, and an AWS account has 100 in eu-south-1 by default, .*--desired-value 200;/,
+    ],
+  ])('%d policies that share no rule, in %s', (count, region, warning) => {
+    const service = { service: 'autosnap', custom: { policies: unshared(count) } };
+    const deployment = { service, stage: 'prod', region };
+    expect(
+      problemsIn({ ...deployment, service: { ...service, provider: { runtime: 'nodejs24.x' } } }),
+    ).toEqual([]);
+    expect(warningsIn(deployment)).toEqual(warning ? [expect.stringMatching(warning)] : []);
+  });
+
+  test('rules of other functions count, and those of another event bus do not', () => {
+    const functions = { mine: { events: [{ schedule: 'rate(1 day)' }] } };
+    const rule = (EventBusName?: string) => ({ Type: 'AWS::Events::Rule', Properties: { EventBusName } });
+    const warnings = (more: object) =>
+      warningsIn({
+        service: { service: 'autosnap', custom: { policies: unshared(150) }, ...more },
+        stage: 'prod',
+        region: 'us-east-1',
+      });
+    expect(warnings({ functions }).join()).toContain('make 301 EventBridge rules');
+    expect(warnings({ resources: { Resources: { Mine: rule() } } }).join()).toContain(
+      'make 301 EventBridge rules',
+    );
+    expect(warnings({ resources: { Resources: { Mine: rule('mine') } } })).toEqual([]);
+  });
+
+  test.each([
+    ['999MB', 1],
+    ['1GB', 0],
+  ])('%s of copies a month', (maxBytesPerMonth, count) => {
+    const offsite = { schedule: 'rate(1 day)', keep: { last: 1 }, maxBytesPerMonth };
+    expect(rulesOf(1, 'us-east-1', { offsite, account: ['a', 'b'] })).toEqual(
+      Array(count).fill(
+        expect.stringContaining('custom.policies.p0.offsite.maxBytesPerMonth: is less than most images have'),
+      ),
+    );
+  });
+
   test.each([
     ['a', 1],
     ['x'.repeat(34), 34],
@@ -288,16 +393,83 @@ describe('what fits', () => {
 
   test('a stage with which a name is too long', () => {
     expect(problemsOf({}, 'x'.repeat(41))).toEqual([
-      `stage: RoleName would be autosnap-${'x'.repeat(41)}-us-east-1-lambdaRole, of 71 characters, and AWS takes 64: choose a stage of at most 34 characters, or a shorter service name`,
+      `stage: RoleName would be autosnap-${'x'.repeat(41)}-us-east-1-lambdaRole, of 71 characters, 7 more than the 64 that AWS takes: choose a stage of at most 34 characters, or a shorter service name`,
     ]);
   });
 
-  test('a queue of a name that is too long', () => {
-    const resources = {
-      Resources: { Work: { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'q'.repeat(81) } } },
-    };
-    expect(problemsOf({ resources })).toEqual([
-      expect.stringMatching(/^QueueName: q{80}q has 81 characters, and AWS takes 80: choose a shorter one$/),
+  test('a service with which a name is too long, whatever the stage', () => {
+    expect(problemsOf({ service: 's'.repeat(60) })).toEqual([
+      expect.stringMatching(
+        /, of 86 characters, 22 more than the 64 that AWS takes: choose a shorter service name$/,
+      ),
+    ]);
+  });
+
+  test('a stage with which a function has too long a name, where the role has one of its own', () => {
+    const provider = { runtime: 'nodejs24.x', iam: { role: { name: 'mine' } } };
+    const functions = { snapshot: {} };
+    expect(problemsOf({ provider, functions }, 'x'.repeat(47))).toEqual([
+      `stage: FunctionName would be autosnap-${'x'.repeat(47)}-snapshot, of 65 characters, 1 more than the 64 that AWS takes: choose a stage of at most 46 characters, or a shorter service name`,
+    ]);
+    expect(problemsOf({ provider, functions }, 'x'.repeat(46))).toEqual([]);
+  });
+
+  test.each([
+    [128, []],
+    [
+      140,
+      ['provider.stackName: has 140 characters, 12 more than the 128 that AWS takes: choose a shorter one'],
+    ],
+  ])('a stack name of %d characters', (length, problems) => {
+    expect(problemsOf({ provider: { runtime: 'nodejs24.x', stackName: 's'.repeat(length) } })).toEqual(
+      problems,
+    );
+  });
+
+  test('a stack name of characters that no stack may have', () => {
+    expect(problemsOf({ provider: { runtime: 'nodejs24.x', stackName: 'my_stack' } })).toEqual([
+      'provider.stackName: must begin with a letter, and have letters, digits and hyphens only',
+    ]);
+  });
+
+  test.each<[string, string, number]>([
+    ['AWS::SQS::Queue', 'QueueName', 80],
+    ['AWS::SNS::Topic', 'TopicName', 256],
+    ['AWS::S3::Bucket', 'BucketName', 63],
+    ['AWS::CloudWatch::Alarm', 'AlarmName', 255],
+    ['AWS::CloudWatch::Dashboard', 'DashboardName', 255],
+    ['AWS::IAM::Role', 'RoleName', 64],
+    ['AWS::Events::Rule', 'Name', 64],
+    ['AWS::Scheduler::Schedule', 'Name', 64],
+    ['AWS::Lambda::Function', 'FunctionName', 64],
+  ])('an %s of the operator whose name is too long', (Type, property, most) => {
+    const ofLength = (length: number) => ({
+      Resources: { Mine: { Type, Properties: { [property]: 'n'.repeat(length) } } },
+    });
+    expect(problemsOf({ resources: ofLength(most) })).toEqual([]);
+    expect(problemsOf({ resources: ofLength(most + 3) })).toEqual([
+      `resources.Resources.Mine.Properties.${property}: has ${most + 3} characters, 3 more than the ${most} that AWS takes: choose a shorter one`,
+    ]);
+  });
+
+  test('all names that are too long are said at once', () => {
+    const Queue = { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'q'.repeat(81) } };
+    const stackName = 's'.repeat(129);
+    const problems = problemsOf(
+      { resources: { Resources: { Queue } }, provider: { runtime: 'nodejs24.x', stackName } },
+      'x'.repeat(41),
+    );
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+      'provider.stackName',
+      'resources.Resources.Queue.Properties.QueueName',
+      'stage',
+    ]);
+  });
+
+  test('a rule of the operator whose name is too long', () => {
+    const schedule = { rate: ['rate(1 day)'], input: { policy: 'daily' }, name: 'n'.repeat(65) };
+    expect(problemsOf({ functions: { cleanup: { events: [{ schedule }] } } })).toEqual([
+      'functions.cleanup.events.0.schedule.name: has 65 characters, 1 more than the 64 that AWS takes: choose a shorter one',
     ]);
   });
 });
@@ -305,10 +477,10 @@ describe('what fits', () => {
 test('the name of a function of the operator that is too long', () => {
   const name = 'm'.repeat(70);
   expect(problemsOf({ functions: { mine: { name } } })).toEqual([
-    `FunctionName: ${name} has 70 characters, and AWS takes 64: choose a shorter one`,
+    'functions.mine.name: has 70 characters, 6 more than the 64 that AWS takes: choose a shorter one',
   ]);
   expect(problemsOf({ functions: { [name]: {} } })).toEqual([
-    `functions.${name}: its name would be autosnap-prod-${name}, of 84 characters, and AWS takes 64: give it a shorter one`,
+    `functions.${name}: its name would be autosnap-prod-${name}, of 84 characters, 20 more than the 64 that AWS takes: give it a shorter one`,
   ]);
 });
 
@@ -318,7 +490,7 @@ test('a role of the operator is refused, and so is a name that is too long', () 
     expect.stringMatching(/^provider.iam.role: the functions have a role of their own: take it out/),
   ]);
   expect(problemsOf({ provider: { iam: { role: { name: 'r'.repeat(70) } } } })).toEqual([
-    'provider.iam.role.name: has 70 characters, and AWS takes 64: choose a shorter one',
+    'provider.iam.role.name: has 70 characters, 6 more than the 64 that AWS takes: choose a shorter one',
   ]);
   expect(problemsOf({ provider: { iam: { role: { name: 'r'.repeat(64) } } } })).toEqual([]);
 });
@@ -359,7 +531,7 @@ describe('autosnap check', () => {
     const command = [join(ROOT, 'deploy/autosnap.ts'), 'check', ...args];
     // No region, no profile, no credentials.
     return promisify(execFile)(process.execPath, command, { cwd: directory, env: {} }).then(
-      ({ stdout }) => ({ code: 0, output: stdout }),
+      ({ stdout, stderr }) => ({ code: 0, output: `${stdout}${stderr}` }),
       ({ code, stderr }) => ({ code, output: stderr }),
     );
   }
@@ -368,6 +540,20 @@ describe('autosnap check', () => {
     expect(await check((yml) => yml, '--stage', 'prod')).toEqual({
       code: 0,
       output: 'serverless.yml is good. Stage prod, policies: daily\n',
+    });
+  });
+
+  test('a warning is no refusal', async () => {
+    const change = (yml: string) =>
+      yml.replace(
+        '      maxDeletes: 10',
+        '      offsite: { schedule: rate(1 day), keep: { last: 2 }, maxBytesPerMonth: 500MB }\n      maxDeletes: 10',
+      );
+    expect(await check(change)).toEqual({
+      code: 0,
+      output: expect.stringMatching(
+        /^serverless\.yml is good\..*\nWarning: custom\.policies\.daily\.offsite\.maxBytesPerMonth: /,
+      ),
     });
   });
 
@@ -413,6 +599,12 @@ describe('autosnap check', () => {
     expect(await check((yml) => yml.replace(one, several))).toMatchObject({ code: 0 });
   });
 
+  test('a part of the functions may say a single setting of one of the product', async () => {
+    const change = (yml: string) =>
+      yml.replace(/functions: (\$.*)/, 'functions:\n  - $1\n  - snapshot: { memorySize: 1024 }');
+    expect(await check(change)).toMatchObject({ code: 0 });
+  });
+
   test('the resources may be listed in parts, and all are counted', async () => {
     const change = (yml: string) =>
       yml.replace(
@@ -423,7 +615,7 @@ describe('autosnap check', () => {
       );
     expect(await check(change)).toEqual({
       code: 1,
-      output: expect.stringContaining('has 90 characters, and AWS takes 80'),
+      output: expect.stringContaining('has 90 characters, 10 more than the 80 that AWS takes'),
     });
     expect(await check((yml) => yml.replace('resources: ${', 'resources:\n  - ${'))).toMatchObject({
       code: 0,

@@ -52,10 +52,43 @@ test.each<[string, Record<string, unknown>]>([
   ]);
 });
 
+describe('a time zone by which nothing goes', () => {
+  const rates = {
+    timezone: 'America/Chicago',
+    schedule: 'rate(1 day)',
+    cleanup: 'rate(6 hours)',
+    keep: { last: 7 },
+  };
+  const offsite = { schedule: 'rate(1 day)', keep: { last: 2 } };
+
+  test.each<[string, Record<string, unknown>]>([
+    ['rates alone', {}],
+    ['copies and drills at a rate', { offsite, drill: { schedule: 'rate(1 day)' } }],
+  ])('%s: is refused', (_, changes) => {
+    expect(policyProblems(custom({ daily: block({ ...rates, ...changes }) }))).toEqual([
+      'custom.policies.daily.timezone: has no effect: a rate has no time of day, and keep has none of hourly, daily, weekly, monthly, yearly: write the schedule as cron(…), or take timezone out',
+    ]);
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ['UTC, which is the default', { timezone: 'UTC' }],
+    ['a cron', { cleanup: 'cron(0 3 * * ? *)' }],
+    ['drills by a cron', { drill: { schedule: 'cron(0 3 * * ? *)' } }],
+    ['calendar periods', { keep: { weekly: 4 } }],
+    ['calendar periods of copies', { offsite: { ...offsite, keep: { monthly: 2 } } }],
+  ])('%s: has an effect', (_, changes) => {
+    expect(policyProblems(custom({ daily: block({ ...rates, ...changes }) }))).toEqual([]);
+  });
+});
+
 test('the functions may be listed in several parts', () => {
   const [one, other] = [{ snapshot: {} }, { mine: {} }];
   expect(functionsOf([one, other])).toEqual({ ...one, ...other });
   expect(functionsOf(one)).toEqual(one);
+  // As Serverless merges them: whoever gives a function more memory keeps the rest of it.
+  expect(functionsOf([{ snapshot: { handler: 'a.b' } }, { snapshot: { runtime: 'nodejs24.x' } }])).toEqual({
+    snapshot: { handler: 'a.b', runtime: 'nodejs24.x' },
+  });
   expect(functionsOf(undefined)).toEqual({});
 });
 

@@ -53,7 +53,7 @@ test('in another time zone, a cron is a schedule of EventBridge Scheduler, and a
       {
         Type: 'AWS::Scheduler::Schedule',
         Properties: {
-          Name: 'autosnap-prod-zoned-snapshot',
+          Name: 'autosnap-prod_zoned-snapshot',
           Description: 'snapshot of zoned',
           ScheduleExpression: 'cron(0 0 * * ? *)',
           ScheduleExpressionTimezone: 'America/Chicago',
@@ -123,10 +123,10 @@ test('each function has one permission, for the rules of this deployment', () =>
   for (const [, { Properties }] of permissions) {
     expect(Properties.SourceArn).toEqual({
       // biome-ignore lint/suspicious/noTemplateCurlyInString: for Fn::Sub
-      'Fn::Sub': 'arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/autosnap-prod-*',
+      'Fn::Sub': 'arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/autosnap-prod_*',
     });
   }
-  for (const [, { Name }] of rulesIn(policies)) expect(Name).toMatch(/^autosnap-prod-/);
+  for (const [, { Name }] of rulesIn(policies)) expect(Name).toMatch(/^autosnap-prod_/);
 });
 
 test('150 policies with copies and drills take up less than two thirds of a stack', () => {

@@ -31,7 +31,7 @@ function clone(from: string) {
   };
 }
 
-test("the README's way to upgrade takes a new version in, and keeps the operator's settings and policies", () => {
+test("the way to upgrade of docs/upgrading.md takes a new version in, and keeps the operator's settings and policies", () => {
   const product = clone(ROOT);
   // What is tested may be on no branch.
   product.git('checkout', '--quiet', '-B', 'main');
@@ -43,7 +43,7 @@ test("the README's way to upgrade takes a new version in, and keeps the operator
     '\n  # Who gets failed runs',
     '    weekly: { schedule: cron(0 6 ? * SUN *), cleanup: rate(1 day), servers: { all: true }, keep: { last: 8 } }\n\n  # Who gets failed runs',
   );
-  const [, commit = ''] = /`git (commit [^`]+)`/.exec(product.read('README.md')) ?? [];
+  const [, commit = ''] = /^git (commit .+)$/m.exec(product.read('docs/upgrading.md')) ?? [];
   operator.git(...[...commit.matchAll(/"([^"]+)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word!));
 
   product.edit('deploy/functions.yml', 'memorySize: 512', 'memorySize: 1024');
@@ -51,7 +51,7 @@ test("the README's way to upgrade takes a new version in, and keeps the operator
   product.edit('deploy/resources.yml', 'maxReceiveCount: 100', 'maxReceiveCount: 200');
   product.git('commit', '--quiet', '-am', 'feat: a new version');
 
-  const [, pull = ''] = /^git (pull.*?) &&/m.exec(product.read('README.md')) ?? [];
+  const [, pull = ''] = /^git (pull.*?) &&/m.exec(product.read('docs/upgrading.md')) ?? [];
   operator.git(...pull.split(' '));
   expect(operator.git('status', '--porcelain')).toBe('');
   expect(operator.read('deploy/functions.yml')).toBe(product.read('deploy/functions.yml'));

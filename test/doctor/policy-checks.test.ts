@@ -5,6 +5,7 @@ import {
   type Aim,
   aimOf,
   checkDrill,
+  checkOffsite,
   checkOverlap,
   checkRegions,
   checkSchedules,
@@ -135,6 +136,38 @@ describe('two policies', () => {
     ['of different servers', 'cron(0 0 * * ? *)', [server({ id: 'another' })]],
   ])('%s are no trouble', (_, schedule, servers) => {
     expect(found(daily, schedule, servers)).toEqual([]);
+  });
+});
+
+describe('copies', () => {
+  const offsite = { schedule: 'cron(0 3 * * ? *)', keep: { last: 2 } };
+  test.each<[string, object | undefined, 'rackspace' | 'keystone', unknown[]]>([
+    ['none', undefined, 'rackspace', []],
+    ['in S3, of any cloud', offsite, 'keystone', [expect.stringMatching(/^pass: next at .* 03:00 UTC$/)]],
+    [
+      'in a container of Rackspace',
+      { ...offsite, to: 'cloud-files', container: 'mine' },
+      'rackspace',
+      [expect.stringMatching(/^pass: /)],
+    ],
+    [
+      'in a container of a cloud that has none',
+      { ...offsite, to: 'cloud-files', container: 'mine' },
+      'keystone',
+      [
+        expect.stringMatching(/^fail: offsite\.to: .*leave it out$/),
+        expect.stringMatching(/^fail: offsite\.container/),
+      ],
+    ],
+    [
+      'never again',
+      { ...offsite, schedule: 'cron(0 0 * * ? 2020)' },
+      'rackspace',
+      [expect.stringMatching(/^warn: its schedule never fires again/)],
+    ],
+  ])('%s', (_, asked, provider, expected) => {
+    const found = checkOffsite(read(asked ? { offsite: asked } : {}), { provider }, NOW);
+    expect(found.map((one) => `${one.verdict}: ${sentence(one)}`)).toEqual(expected);
   });
 });
 

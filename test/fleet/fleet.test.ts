@@ -9,7 +9,7 @@ import { type Deliveries, pollUntilEmpty } from './poller.ts';
 import { startWaiting } from './waiting.ts';
 
 // A whole fleet, end to end: the real handlers in processes of their own, which are killed, over the embedded cloud and
-// a queue that delivers twice, late and in any order. `npm run test:fleet` is the whole of it, `npm test` a small one.
+// a queue that delivers twice, late and in any order. `npm run test:fleet` is the whole of it, `.ci/run` has a small one.
 const WHOLE = process.env.FLEET === 'whole';
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 1_000_000));
 

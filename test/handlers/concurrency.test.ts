@@ -65,13 +65,16 @@ describe('one run at a time: a second cleanup that comes meanwhile', () => {
 
   test('keeps nobody out for longer than its own time', async () => {
     const h = await history(5);
-    h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: 'hang' });
-    // The first never ends: Lambda has killed it.
-    void h.run('cleanup', policy(), { remainingMs: 20_000 }).catch(() => {});
+    const { promise, resolve: release } = Promise.withResolvers<void>();
+    h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: () => promise });
+    // The first does not end before the others have: Lambda has killed it.
+    const first = h.run('cleanup', policy(), { remainingMs: 20_000 });
     await vi.waitFor(() => expect(deletions(h)).toHaveLength(1));
     expect(await h.run('cleanup', policy())).toMatchObject(NOTHING);
     setTime('2026-11-23T06:00:21Z');
     expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 2, kept: 3 });
+    release();
+    await first;
   });
 });
 

@@ -28,14 +28,8 @@ function taken({ cloud }: Pick<Harness, 'cloud'>): Record<string, string[]> {
 }
 
 /** After so many snapshots the cloud has no answer any more, until the run's time is over. */
-function hangAfter({ cloud }: Pick<Harness, 'cloud'>, requests: number) {
-  const fault = {
-    service: 'compute',
-    method: 'POST',
-    skip: requests,
-    times: Number.POSITIVE_INFINITY,
-  } as const;
-  cloud.faults.push({ ...fault, answer: 'hang' });
+function hangAfter(h: Harness, requests: number) {
+  h.hangAfter(requests, { service: 'compute', method: 'POST' });
 }
 
 const SHORT = { remainingMs: 6_000 };
@@ -253,7 +247,7 @@ test('a cleanup goes on, too', async () => {
   for (const server of h.cloud.region('DFW').servers) {
     for (const age of [1, 2, 3, 4]) addSnapshot(h, server, age);
   }
-  h.cloud.faults.push({ service: 'image', method: 'DELETE', skip: 1, times: 99, answer: 'hang' });
+  h.hangAfter(1, { service: 'image', method: 'DELETE' });
   const report = await h.run('cleanup', policy({ keep: { last: 1 } }), SHORT);
   expect(report).toMatchObject({
     left: { outOfTime: expect.stringMatching(/^[456] snapshots are left$/) },

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Check, Diagnosis } from '../../lib/doctor/diagnosis.ts';
 import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
@@ -433,18 +433,70 @@ describe('what is wrong with a policy', () => {
   });
 });
 
-test('images of a deployment of the same service and stage in another AWS account or region are told of', async () => {
-  const h = await account();
-  const dfw = h.cloud.region('DFW');
-  const add = (autosnap_owner: string) =>
-    dfw.addImage({ name: 'a', owner: h.cloud.account.projectId, properties: { autosnap_owner } });
-  add('autosnap_test_111111111111_eu-west-1');
-  add('autosnap_test_111111111111_eu-west-1');
-  for (const other of ['autosnap_prod_111111111111_eu-west-1', 'other_test_1_eu-west-1', 'autosnap-test'])
-    add(other);
-  expect(troubles(await tried(h, policy()))).toEqual([
-    'warn owner: DFW: 2 images are of autosnap_test_111111111111_eu-west-1, a deployment of the same service and stage: autosnap-test neither counts nor rotates them → If that deployment has moved here, set custom.owner to its owner and deploy again.',
-  ]);
+describe('images of another owner of the same service and stage', () => {
+  const add = (h: Harness, autosnap_owner: string, changes: object = {}) =>
+    h.cloud.region('DFW').addImage({
+      name: 'a',
+      owner: h.cloud.account.projectId,
+      properties: { autosnap_owner },
+      ...changes,
+    });
+  const mine = 'autosnap_test_000000000000_us-east-1';
+  const remedy =
+    'If that deployment has moved here, or this one had that owner before, set custom.owner to it and deploy again.';
+
+  test.each([
+    ['another AWS account', mine, 'autosnap_test_111111111111_us-east-1'],
+    ['another AWS region', mine, 'autosnap_test_000000000000_eu-west-1'],
+    ['no AWS account', mine, 'autosnap_test_local'],
+    ['the form <service>-<stage>', mine, 'autosnap-test'],
+    ['the form <service>_<stage>', mine, 'autosnap_test'],
+    ['another region, beside an owner by hand', 'acme', 'autosnap_test_000000000000_eu-west-1'],
+  ])('are told of: %s', async (_, owner, other) => {
+    const h = await account();
+    vi.stubEnv('AUTOSNAP_OWNER', owner);
+    for (let i = 0; i < 2; i++) add(h, other);
+    expect(troubles(await tried(h, policy()))).toEqual([
+      `warn owner: DFW: images of ${other} (2), an owner of the same service and stage: ${owner} neither counts nor rotates them → ${remedy}`,
+    ]);
+  });
+
+  test('are told of: the one that this deployment had before custom.owner was set', async () => {
+    const h = await account();
+    vi.stubEnv('AUTOSNAP_OWNER', 'acme');
+    add(h, mine);
+    expect(troubles(await tried(h, policy()))).toEqual([
+      `warn owner: DFW: images of ${mine} (1), the owner of this deployment without custom.owner: acme neither counts nor rotates them → Take custom.owner out again if it was set by mistake; else delete these images by hand once they are no longer needed.`,
+    ]);
+  });
+
+  test.each([
+    ['hidden', { hidden: true }],
+    ['shared', { visibility: 'shared' }],
+    ['community', { visibility: 'community' }],
+    ['public', { visibility: 'public' }],
+  ])('are told of when they are %s', async (_, changes) => {
+    const h = await account();
+    add(h, 'autosnap_test_local', changes);
+    const outcome = await tried(h, policy());
+    expect(troubles(outcome)).toEqual([expect.stringContaining('images of autosnap_test_local (1)')]);
+    expect(findings(outcome, 'region')).toContain('DFW: servers 1, images 1, of these 0 by autosnap-test');
+  });
+
+  test('are those of no other service or stage', async () => {
+    const h = await account();
+    vi.stubEnv('AUTOSNAP_OWNER', mine);
+    for (const other of [
+      'autosnap_prod_000000000000_us-east-1',
+      'autosnap-eu_test_1_x',
+      'autosnap-test-2',
+      mine,
+      '',
+    ]) {
+      add(h, other);
+    }
+    expect(troubles(await tried(h, policy()))).toEqual([]);
+  });
 });
 
 test('a clock that is wrong is a warning', async () => {
@@ -468,6 +520,7 @@ describe('what is to be checked', () => {
   test.each([
     ['a whole policy', policy({ policy: 'new' }), 'new'],
     ['the name of a deployed one', { policy: 'daily' }, 'daily'],
+    ['the name of a deployed one, with a region of it', { policy: 'daily', regions: ['DFW'] }, 'daily'],
   ])('%s is checked alone', async (_, event, name) => {
     const h = await account();
     deploy([policy(), policy({ policy: 'weekly' })]);
@@ -499,6 +552,24 @@ describe('what is to be checked', () => {
       [policy()],
       { policies: 'daily' },
       'The event is refused: policies: must be a list of policies',
+    ],
+    [
+      'a policy that is not deployed',
+      [policy(), policy({ policy: 'weekly' })],
+      { policy: 'hourly' },
+      'The event is refused: policy: there is no policy "hourly" in this deployment, which has daily, weekly: nothing is taken, copied or deleted',
+    ],
+    [
+      'the name of a policy, where nothing is packaged',
+      undefined,
+      { policy: 'daily' },
+      'The event is refused: policy: no policies are deployed with this code, so send a whole one: nothing is taken, copied or deleted',
+    ],
+    [
+      'an account that a deployed policy is not for',
+      [policy()],
+      { policy: 'daily', account: 'other' },
+      'The event is refused: account: the policy "daily" is not deployed for the account "other": nothing is taken, copied or deleted',
     ],
     ['another event', [policy()], 'daily', 'The event is refused: event: must be an object'],
     [

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { addFleet } from '../../local/fleet.ts';
-import { shippedPolicy } from '../../local/policies.ts';
+import { firstPolicy } from '../../local/policies.ts';
 import { deploy, harness, type Job, setTime } from '../harness.ts';
 
 const EVENTS = new URL('../../events/', import.meta.url);
@@ -31,7 +31,7 @@ test.each(cases)('%s of %s', async (job, file, expected) => {
   setTime('2026-11-23T09:00:00Z');
   const { cloud, run, fail } = await harness();
   addFleet(cloud, 'autosnap-test');
-  deploy([shippedPolicy()]);
+  deploy([await firstPolicy()]);
   const event = JSON.parse(readFileSync(new URL(file, EVENTS), 'utf8'));
   if (expected instanceof RegExp) {
     const { error } = await fail(job, event);

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
-import { type Listing, leaveOut } from '../offsite/listings.ts';
+import { leaveOut } from '../offsite/listings.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -49,40 +49,6 @@ describe('Y3: a listing without an object', () => {
     for (const text of said) expect(text).toContain('its segments, such as');
     expect([...container.keys()].sort()).toEqual(left);
   });
-
-  test('nothing that any one listing lacks once makes anything deleted that stays otherwise', async () => {
-    const images = await r.copyMany(3);
-    const started = r.addSnapshot();
-    await run({ keep: { last: 99 } });
-    r.pass(0.1);
-    const [objects, imagesNow] = [[...r.region.files.containers.get(OWNER)!], [...r.region.images]];
-    const reset = () => {
-      r.h.cloud.faults.length = 0;
-      r.region.files.containers.set(OWNER, new Map(objects));
-    };
-    await run({ keep: { last: 1 } });
-    const usual = copyNames();
-    expect(usual).toEqual(expect.arrayContaining(r.objectsOf(images[2]!)));
-    expect(usual).not.toEqual(expect.arrayContaining(r.objectsOf(images[0]!)));
-
-    const items: [Listing, string][] = [
-      ...objects.map(([name]): [Listing, string] => ['objects', name]),
-      ...imagesNow.map(({ id }): [Listing, string] => ['images', id]),
-      ['servers', r.server.id],
-      ...r.region.tasks.all.map(({ id }): [Listing, string] => ['tasks', id]),
-    ];
-    for (const [listing, item] of items) {
-      for (const skip of [0, 1]) {
-        reset();
-        leaveOut(r.h, listing, ({ name, id }) => [name, id].includes(item), { times: 1, skip });
-        await run({ keep: { last: 1 } }).catch(() => {});
-        expect(copyNames(), `${item} left out of listing ${skip} of ${listing}`).toEqual(
-          expect.arrayContaining(usual),
-        );
-      }
-    }
-    expect(r.region.tasks.all.filter(({ input }) => input.image_uuid === started.id)).toHaveLength(1);
-  }, 180_000);
 
   test('HEAD of all its data says 404: what is left of the copy goes, and it is made again', async () => {
     const image = await r.copyOne();

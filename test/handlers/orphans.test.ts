@@ -265,7 +265,11 @@ describe('orphans is refused', () => {
       { after: '0d', keep: 1 },
       'orphans.after: must be a whole number of hours, days or weeks',
     ],
-    ['after a number', { after: 30, keep: 1 }, 'orphans.after: must be a duration with a unit'],
+    [
+      'after a number',
+      { after: 30, keep: 1 },
+      'orphans.after: must be a whole number of hours, days or weeks',
+    ],
     ['with an unknown key', { after: '30d', keep: 1, last: 1 }, 'orphans.last: is not a known key'],
     ['as true', true, 'orphans: must be an object'],
   ])('%s', async (_, orphans, problem) => {

@@ -242,10 +242,11 @@ test("a server's name that the cloud would refuse as an image's is cut and clean
 
 test('a run that is short of time stops by itself, says what is left, and the retry finishes it', async () => {
   const h = await fleet();
-  h.cloud.faults.push({ service: 'compute', method: 'POST', answer: 'hang', times: 4 });
+  h.hangAfter(0, { service: 'compute', method: 'POST' });
   const { error, report } = await h.fail('snapshot', policy(), { remainingMs: 5_600 });
   expect(error.message).toMatch('stopped in time: 4 of 4 servers are left for the next try');
   expect(report?.totals).toEqual({ deferred: 4 });
+  h.cloud.faults.length = 0;
   expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 4 });
 });
 

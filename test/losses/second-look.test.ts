@@ -5,6 +5,7 @@ import { addLookalike, drillEvent, drillWorld, record, sent } from '../drill/wor
 import { harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, fateOf, history, take } from '../history.ts';
 import { again, later, leaveOut, restoredIn, TO_NEW, world } from '../restore/world.ts';
+import { person } from './person.ts';
 
 // Losses by a single listing of servers that lacked one: what is concluded from it is looked at once more.
 
@@ -17,6 +18,31 @@ test('the image that a restore is making a server from stays, although a listing
   h.cloud.faults.push({ ...LISTING, region: 'DFW', answer: leavingOut(restored!) });
   const report = await h.run('cleanup', policy({ keep: { last: 3 } }));
   expect(fateOf(report, oldest)).toBe('kept: a restore to a new server has begun with it');
+});
+
+test.each([
+  ['a person rebuilds a server from', true],
+  ['a person makes a new server from', false],
+])('the image that %s stays until that is done', async (_, isRebuild) => {
+  const h = await history(4);
+  const dfw = h.cloud.region('DFW');
+  const [oldest, other] = [h.images[3]!, h.images[2]!];
+  const somebody = await person(h);
+  const { flavorRef } = somebody;
+  const answer = isRebuild
+    ? await somebody.action(dfw.servers[0]!.id, { rebuild: { imageRef: oldest.id } })
+    : await somebody.send('compute', 'POST', '/servers', {
+        server: { name: 'mine', imageRef: oldest.id, flavorRef },
+      });
+  expect(answer).toMatchObject({ status: 202 });
+  const building = isRebuild ? dfw.servers[0]! : dfw.servers.at(-1)!;
+  h.cloud.faults.push({ ...LISTING, region: 'DFW', answer: leavingOut(building.id) });
+  const during = await h.run('cleanup', policy({ keep: { last: 1 } }));
+  expect(fateOf(during, oldest)).toBe('kept: a server is being made from it');
+  expect(fateOf(during, other)).toMatch('deleted');
+  h.cloud.advance(3_600_000);
+  setTime('2026-11-23T07:00:00Z');
+  expect(fateOf(await h.run('cleanup', policy({ keep: { last: 1 } })), oldest)).toMatch('deleted');
 });
 
 test('the same, of a server on volumes: the volume snapshots stay as well', async () => {

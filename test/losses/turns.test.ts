@@ -1,8 +1,11 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { parsePolicy } from '../../lib/config/policy.ts';
+import { cleanUp } from '../../lib/snapshots/cleanup.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { drillEvent, drillWorld } from '../drill/world.ts';
-import { deploy, harness, policy, setTime } from '../harness.ts';
-import { deletions, history, idsIn, idsOf, take } from '../history.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, deletions, history, idsIn, idsOf, MIDNIGHT, take } from '../history.ts';
+import { connected } from '../openstack/connected.ts';
 
 // One thing that can't be done keeps no other from its turn.
 
@@ -26,6 +29,67 @@ test('after a deletion that has no answer the youngest go first: each of the old
   await h.fail('cleanup', policy({ keep: { last: 2 } }));
   const asked = [...new Set(deletions(h).map(({ path: one }) => one.split('/').at(-1)))];
   expect(asked).toEqual([7, 2, 3, 4, 5, 6].map((age) => h.images[age]!.id));
+});
+
+describe('a cleanup whose time never suffices', () => {
+  const EVERY = { cleanup: 'rate(6 hours)', keep: { last: 1 }, maxDeletes: 1 };
+
+  /** Twenty servers, of which each has more snapshots to be deleted than all runs of a test can delete. */
+  async function backlog() {
+    const h = await history(0);
+    const fleet = Array.from({ length: 20 }, (_, i) => h.cloud.region('DFW').addServer({ name: `web-${i}` }));
+    for (const server of fleet) for (let age = 0; age < 14; age++) addSnapshot(h, server, age);
+    return { ...h, fleet };
+  }
+
+  /** Twelve cleanups, six hours apart, of which each has time for `share` deletions and those that have begun by then. */
+  async function cleanUpTwelveTimes(h: Harness, share: number): Promise<void> {
+    for (let run = 0; run < 12; run++) {
+      setTime(new Date(MIDNIGHT.getTime() + (run + 1) * 6 * 3_600_000));
+      const before = deletions(h).length;
+      const remainingMs = () => (deletions(h).length - before < share ? 600_000 : 0);
+      const session = { ...(await connected(h.cloud)), deadline: { remainingMs } };
+      const report = await cleanUp(session, parsePolicy(policy({ ...EVERY })), {
+        owner: 'autosnap-test',
+        now: new Date(),
+        requestId: `run-${run}`,
+      });
+      expect(report.left?.outOfTime).toBeDefined();
+    }
+  }
+
+  const rotated = ({ cloud, fleet }: Awaited<ReturnType<typeof backlog>>) =>
+    fleet.filter(({ id }) => {
+      const left = cloud.region('DFW').images.filter(({ properties }) => properties.autosnap_server === id);
+      return left.length < 14;
+    }).length;
+
+  test('rotates other series in each run: after some of them each has had its turn', async () => {
+    const h = await backlog();
+    await cleanUpTwelveTimes(h, 1);
+    expect(rotated(h)).toBe(20);
+  });
+
+  test('that an image stops in each run, because it can not be read, rotates the others', async () => {
+    const h = await backlog();
+    const [server] = h.fleet;
+    const broken = h.cloud
+      .region('DFW')
+      .images.findLast(({ properties }) => properties.autosnap_server === server!.id);
+    const path = new RegExp(`/images/${broken!.id}$`);
+    h.cloud.faults.push({
+      service: 'image',
+      method: 'GET',
+      path,
+      times: Infinity,
+      answer: answers.forbidden,
+    });
+    for (let run = 0; run < 12; run++) {
+      setTime(new Date(MIDNIGHT.getTime() + (run + 1) * 6 * 3_600_000));
+      await h.fail('cleanup', policy(EVERY));
+    }
+    expect(rotated(h)).toBe(19);
+  });
 });
 
 test.each([400, 403, 404, 409])(

@@ -42,7 +42,7 @@ async function expectOnlyCopyOf(image: GlanceImage, data: Buffer, bucket: TestBu
   expect(await bucket.uploads()).toBe(0);
 }
 
-test('a snapshot is copied, and its copy made a server again as the README has it', async () => {
+test('a snapshot is copied, and its copy made a server again as docs/copies.md has it', async () => {
   const running = await withBucket();
   const { bucket, cloud, ours, run, turn, restore, trackImage } = running;
   if (controlDir) await turn('fake_snapshot_size', String(40 * MIB));

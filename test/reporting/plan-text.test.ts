@@ -67,7 +67,7 @@ test('what the report has left out is said', () => {
   expect(planText(report)).toBe('… and 7 more series');
 });
 
-test('the worked month in the README is what the code says', () => {
+test('the worked month in docs/retention.md is what the code says', () => {
   const now = new Date('2026-11-30T06:00:00Z');
   const web = server({ name: 'web-1' });
   const series = [...dailies('2026-11-30T00:00:00Z', 30), snapshot('2026-10-31T00:00:00Z')];
@@ -83,6 +83,6 @@ test('the worked month in the README is what the code says', () => {
     outcome: 'planned' as const,
     snapshots: items.map((item) => lineOf(item)),
   }));
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  expect(readme).toContain(`\`\`\`\n${planText(finishReport({ ...HEAD, entries }))}\n\`\`\``);
+  const page = readFileSync(new URL('../../docs/retention.md', import.meta.url), 'utf8');
+  expect(page).toContain(`\`\`\`\n${planText(finishReport({ ...HEAD, entries }))}\n\`\`\``);
 });

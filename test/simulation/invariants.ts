@@ -4,7 +4,7 @@ import type { Image } from '../../lib/openstack/images.ts';
 import { promised } from './promises.ts';
 import { DAY_MS, PROJECT, type Stored, type Taken } from './world.ts';
 
-/** A rule of rotation.md is broken. The message says which, where and when. */
+/** A rule of docs/retention.md is broken. The message says which, where and when. */
 export class Violation extends Error {
   override name = 'Violation';
 }

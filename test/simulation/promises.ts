@@ -12,7 +12,7 @@ const PERIODS: Record<Period, (local: LocalTime) => string> = {
 };
 
 /**
- * Which of the counted slots (epoch milliseconds, newest first) rotation.md promises to keep. Written a second time
+ * Which of the counted slots (epoch milliseconds, newest first) docs/retention.md promises to keep. Written a second time
  * on purpose, with Intl where lib/snapshots/retention.ts has Temporal and with Mondays where that has week numbers: one
  * mistake is not made twice in the same way.
  */

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Selector } from '../../lib/config/policy.ts';
 import { maySelect, meansServer, selectServers } from '../../lib/snapshots/selector.ts';
@@ -24,6 +25,8 @@ describe('which servers are meant', () => {
     ['by every one of several tags', { tagged: { autosnap: 'daily', tier: 'gold' } }, '2'],
     ['by tag, any part of it', { tagged: { autosnap: 'weekly' } }, '2'],
     ['a pattern goes over lines', { names: ['two*lines'] }, '7'],
+    ['a pattern with stars in the middle and at the end', { names: ['w*b*1*'] }, '1'],
+    ['a star may stand for nothing', { names: ['*web-1*'] }, '1'],
     ['a tag key that no server has', { tagged: { constructor: 'x' } }, ''],
     ['all', { all: true }, '1234567'],
     ['the union, each once', { ids: ['1'], names: ['web-1', 'db*'] }, '134'],
@@ -41,6 +44,25 @@ describe('which servers are meant', () => {
         .join(''),
     ).toBe(ids);
   });
+});
+
+test('property: a pattern means what the regular expression of it does', () => {
+  const some = (...characters: string[]) =>
+    fc.string({ unit: fc.constantFrom(...characters), maxLength: 12 });
+  fc.assert(
+    fc.property(some('a', 'b', '*', '?'), some('a', 'b', '\n'), (pattern, name) => {
+      const expression = new RegExp(`^${pattern.replaceAll('*', '.*').replaceAll('?', '.')}$`, 's');
+      const { servers } = selectServers([server({ id: '1', name })], { names: [pattern] });
+      expect(servers.length === 1).toBe(expression.test(name));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('a pattern of many stars takes no longer than another', () => {
+  const name = 'a'.repeat(255);
+  const { servers } = selectServers([server({ id: '1', name })], { names: [`${'*a'.repeat(30)}*b`] });
+  expect(servers).toEqual([]);
 });
 
 test('an id that no server has is missing, also when all are meant', () => {

@@ -35,8 +35,8 @@ export const doctorSentences = {
   REGION_NOT_LISTED: ({ where, message }) => `${where}: ${message}`,
   REGION_WITHOUT_METADATA: ({ where, limit, needed }) =>
     `${where}: an image takes ${limit} metadata at most, a snapshot has ${needed}`,
-  OWNER_OF_SAME_NAME: ({ where, count, other, owner }) =>
-    `${where}: ${count} images are of ${other}, a deployment of the same service and stage: ${owner} neither counts nor rotates them`,
+  OWNER_OF_SAME_NAME: ({ where, count, other, owner, isDefault }) =>
+    `${where}: images of ${other} (${count}), ${isDefault ? 'the owner of this deployment without custom.owner' : 'an owner of the same service and stage'}: ${owner} neither counts nor rotates them`,
   VOLUMES_LISTED: ({ where, count }) => `${where}: ${count} volume snapshots`,
   VOLUMES_NOT_LISTED: ({ where, message }) =>
     `${where}: without volume snapshots nothing would be deleted there: ${message}`,
@@ -58,6 +58,10 @@ export const doctorSentences = {
   SCHEDULE_OVER: () => 'it never fires again: no snapshot is taken any more',
   CLEANUP_NEXT: (next) => nextText(next),
   CLEANUP_OVER: () => 'it never fires again: all snapshots are kept',
+  OFFSITE_NEXT: (next) => nextText(next),
+  OFFSITE_OVER: () => 'its schedule never fires again: nothing is copied any more',
+  OFFSITE_FIELD_OF_RACKSPACE: ({ field }) =>
+    `offsite.${field}: is for Rackspace's own cloud, and this account is of another: leave it out`,
   DRILL_NEXT: (next) => nextText(next),
   DRILL_OVER: () => 'its schedule never fires again: nothing is proven any more',
   SCHEDULES_OVERLAP: ({ gap, other, at, names, wait }) =>
@@ -75,8 +79,10 @@ export const doctorRemedies = {
   CLOCKS_DIFFER: () => 'The age of an image is judged by both: correct the one that is wrong.',
   REGION_WITHOUT_METADATA: () =>
     'Ask the cloud for a higher limit (maxImageMeta), or leave the region out of regions.',
-  OWNER_OF_SAME_NAME: () =>
-    'If that deployment has moved here, set custom.owner to its owner and deploy again.',
+  OWNER_OF_SAME_NAME: ({ isDefault }) =>
+    isDefault
+      ? 'Take custom.owner out again if it was set by mistake; else delete these images by hand once they are no longer needed.'
+      : 'If that deployment has moved here, or this one had that owner before, set custom.owner to it and deploy again.',
   VOLUMES_NOT_LISTED: () =>
     'Give the user access to block storage, or take the servers on volumes out with servers.except.',
   REGIONS_UNKNOWN: () => 'Correct regions, or leave it out for all that there are.',
@@ -87,6 +93,7 @@ export const doctorRemedies = {
   SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two keep each other from working.',
   SCHEDULE_OVER: CORRECT_YEAR,
   CLEANUP_OVER: CORRECT_YEAR,
+  OFFSITE_OVER: () => 'Correct offsite.schedule.',
   DRILL_OVER: () => 'Correct drill.schedule.',
   DRILL_WITHOUT_NETWORK: () => 'Name it in drill.networks.',
   SCHEDULES_OVERLAP: () => 'Set them hours apart: a server makes one snapshot at a time.',

@@ -25,6 +25,10 @@ export const offsiteSentences = {
   COPY_OVER_LIMIT: ({ bytes, used, limit }) =>
     `${gigabytes(bytes)} more than the ${gigabytes(used)} of this month would be over ${limitText(limit)}: it waits for the next month, or for a higher limit`,
   COPY_LIMIT_UNREADABLE: ({ limit }) => `how much of ${limitText(limit)} is used up can't be read`,
+  COPY_ELSEWHERE: ({ home }) =>
+    `its newest snapshot was taken in ${home}, and only the copies there say whether it is copied already`,
+  COPY_HOME_UNKNOWN: () =>
+    'in which region its newest snapshot was taken is not known, and so whether it is copied already',
   COPY_SOURCE_GONE: () => 'the snapshot was deleted before it was copied',
   COPY_EXPORT_GONE: () => 'its export was deleted before it was copied: it is asked for again',
   COPY_OF_VOLUMES: () =>

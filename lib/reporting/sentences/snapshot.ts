@@ -5,6 +5,8 @@ export const snapshotSentences = {
   TAKEN: ({ name }) => name,
   WOULD_TAKE: ({ name }) => `would be taken as ${name}`,
   ALREADY_TAKEN: ({ image, status }) => `already taken: image ${image} is ${status}`,
+  REQUEST_OVER: ({ since }) =>
+    `no snapshot of it by this request is there, and the request, of ${since}, takes none after a day: give it another name`,
   SERVER_BUSY: ({ taskState }) => `busy: the server is in ${taskState}`,
   SNAPSHOT_PENDING: ({ image, status }) => `busy: image ${image} is still ${status}`,
   CONFLICT: ({ message }) => `busy: ${message}`,

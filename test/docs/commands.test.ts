@@ -1,0 +1,127 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { parse } from 'yaml';
+import { policyProblems } from '../../deploy/policies.ts';
+import { addFleet } from '../../local/fleet.ts';
+import type { AnyJob } from '../functions.ts';
+import { deploy, harness, setTime } from '../harness.ts';
+import { COMMANDS, type Command, commandsIn, PAGES, runnersOf } from './commands.ts';
+import { ROOT, read } from './page.ts';
+
+const commands = PAGES.flatMap(commandsIn);
+
+test('every command in the docs is known, once, in test/docs/commands.ts', () => {
+  expect(commands.length).toBeGreaterThan(60);
+  expect(commands.filter((command) => runnersOf(command).length !== 1)).toEqual([]);
+});
+
+test('every command in test/docs/commands.ts is in the docs', () => {
+  const unused = COMMANDS.filter(
+    ([known]) =>
+      !commands.some(({ text }) => (typeof known === 'string' ? known === text : known.test(text))),
+  );
+  expect(unused.map(([known]) => String(known))).toEqual([]);
+});
+
+test('what is said to run a command is there', () => {
+  for (const [command, runner] of COMMANDS) {
+    if (!('by' in runner)) continue;
+    expect(existsSync(join(ROOT, runner.by)), `${command}: ${runner.by}`).toBe(true);
+    expect(read(runner.by), `${command}: ${runner.by}`).toContain(runner.text);
+  }
+});
+
+test('every npm script that the docs and CONTRIBUTING.md name exists', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const named = [...PAGES, 'CONTRIBUTING.md'].flatMap((page) =>
+    [...read(page).matchAll(/npm run ([\w:]+)/g)].map(([, script = '']) => script),
+  );
+  expect(named.length).toBeGreaterThan(15);
+  expect(named.filter((script) => !(script in scripts))).toEqual([]);
+});
+
+test('the policies in the docs are good', () => {
+  const shown = PAGES.flatMap((page) => [...read(page).matchAll(/^```yaml\n(policies:[\s\S]*?)^```/gm)]);
+  expect(shown.length).toBeGreaterThan(2);
+  for (const [, yaml = ''] of shown) expect(policyProblems({ custom: parse(yaml) })).toEqual([]);
+  const parts = PAGES.flatMap((page) => [...read(page).matchAll(/^```yaml\n((?!policies:)[\s\S]*?)^```/gm)]);
+  expect(parts.length).toBeGreaterThan(2);
+  for (const [, yaml = ''] of parts) {
+    const daily = { ...shownPolicy(), ...parse(yaml) };
+    expect(policyProblems({ custom: { policies: { daily } } }), yaml).toEqual([]);
+  }
+});
+
+// The emulator of AWS does not keep the outputs of a stack that a change set has made, so `info` shows none of it.
+test('the outputs that the docs name are those of the stack', () => {
+  const { Outputs } = parse(read('deploy/resources.yml'), { logLevel: 'error' }) as { Outputs: object };
+  const named = PAGES.flatMap((page) => [
+    ...read(page).matchAll(/\b(CopiesBucket|ReportsBucket|\w+Queue|\w+Topic)\b/g),
+  ]);
+  expect(named).not.toEqual([]);
+  for (const [, output = ''] of named) expect(Outputs).toHaveProperty(output);
+});
+
+test('the secret is written for nobody else to read', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'secret-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const { text } = commands.find((one) => one.text.startsWith('(umask'))!;
+  execFileSync('bash', ['-c', text], { cwd: folder, input: '{"username": "…"}' });
+  expect(statSync(join(folder, 'secret.json')).mode & 0o777).toBe(0o600);
+  expect(readFileSync(join(folder, 'secret.json'), 'utf8')).toBe('{"username": "…"}');
+});
+
+/** The policy that the README shows, without its name. */
+function shownPolicy(): Record<string, unknown> {
+  const [, yaml = ''] = /^```yaml\n(policies:[\s\S]*?)^```/m.exec(read('README.md'))!;
+  return parse(yaml).policies.daily;
+}
+
+/** Of `npx serverless invoke`: the function and its event. */
+function invocationIn({ text }: Command): { job: AnyJob; event: Record<string, unknown> } {
+  const [, job, , data, file] = / -f (\w+) --stage prod( -d '(.+?)'| -p (events\/\S+))?( --log)?$/.exec(
+    text,
+  )!;
+  return { job: job as AnyJob, event: JSON.parse(file ? read(file) : (data ?? '{}')) };
+}
+
+const invocations = [
+  ...new Map(
+    commands
+      .filter((one) => runnersOf(one).some((runner) => 'event' in runner))
+      .map((one) => [one.text, { ...one, ...invocationIn(one) }] as const),
+  ).values(),
+];
+const ofSeveral = invocations.filter(({ event }) => 'account' in event);
+
+test.each([
+  {
+    what: 'each event in the docs does what it should',
+    its: invocations.filter((one) => !ofSeveral.includes(one)),
+    account: 'rackspace',
+  },
+  {
+    what: 'each that names one of several accounts, too',
+    its: ofSeveral,
+    account: ['rackspace', 'customer-b'],
+  },
+])('$what', async ({ its, account }) => {
+  setTime('2026-11-23T09:00:00Z');
+  // A snapshot is finished at once: a server that is busy could be neither restored nor taken again.
+  const { cloud, run } = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
+  cloud.secrets.set('autosnap/test/customer-b', cloud.secret('rackspace'));
+  addFleet(cloud, 'autosnap-test');
+  // All of its snapshots fail.
+  Object.assign(cloud.region('DFW').servers.find(({ name }) => name === 'db-2')!, { fate: 'active' });
+  deploy([{ policy: 'daily', ...shownPolicy(), account }]);
+  const image = cloud.region('DFW').images.find(({ name }) => name.startsWith('web-1-daily-'))!;
+  expect(its).not.toEqual([]);
+  for (const { page, text, job, event } of its) {
+    const sent = JSON.parse(JSON.stringify(event).replace('<image id>', image.id));
+    const result = await run(job, sent).catch(({ message }: Error) => message);
+    expect(result, `${page}: ${text}`).toMatchObject({ job });
+  }
+});

@@ -1,0 +1,175 @@
+import { globSync } from 'node:fs';
+import { ROOT, read } from './page.ts';
+
+/** A command that the docs show. */
+export interface Command {
+  page: string;
+  text: string;
+}
+
+/**
+ * What runs a command of the docs.
+ *
+ * - here: test/cli/docs.test.ts runs it as it stands, and expects this output.
+ * - event: test/docs/commands.test.ts sends its event to the real handler, on the embedded cloud.
+ * - by: it needs AWS, a cloud, or what a test should not do to this checkout. This file has a test that runs the same, in
+ *   which this text stands.
+ * - never: nothing runs it, and why.
+ */
+export type Runner = { here: RegExp } | { event: true } | { by: string; text: string } | { never: string };
+
+/** Each command of the docs, and what runs it. One that nothing here knows fails a test. */
+export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Runner])[] = [
+  // On this machine.
+  ['npm ci', { by: '.ci/run', text: "step 'npm ci' npm ci" }],
+  ['npm start', { here: /An embedded Rackspace is up[\s\S]*reports\/autosnap\.html/ }],
+  ['npm run dev', { by: 'test/cli/serverless.test.ts', text: "describe('npm run dev'" }],
+  [
+    'npx serverless invoke local -f snapshot --stage local -p events/adhoc.json',
+    { here: /"failures": \[\]/ },
+  ],
+  [
+    'npx serverless invoke local -f cleanup --stage local -p events/dry-run.json',
+    { here: /kept because: last 1 of 7/ },
+  ],
+  ['npx serverless print --stage prod --path functions', { here: /policy: daily/ }],
+  ['npx autosnap check --stage prod', { here: /serverless\.yml is good/ }],
+  ['npx autosnap check', { by: 'test/deploy/check.test.ts', text: "the project's own file is good" }],
+  [
+    /^\(umask 077; cat > secret\.json\)$/,
+    { by: 'test/docs/commands.test.ts', text: 'the secret is written for nobody else to read' },
+  ],
+  [
+    /^git commit -m "[^"]+" serverless\.yml$/,
+    { by: 'test/deploy/upgrade.test.ts', text: '/^git (commit .+)$/m' },
+  ],
+  [
+    /^git pull .* && npm ci && npx serverless deploy --stage prod$/,
+    { by: 'test/deploy/upgrade.test.ts', text: '/^git (pull.*?) &&/m' },
+  ],
+  ['npx vitest run --project unit test/docs -u', { by: 'package.json', text: 'vitest run --project unit' }],
+  [/^npm run bench( -- --quick)?$/, { by: '.ci/run', text: "step 'npm run bench'" }],
+  ['npm run test:thorough', { by: '.ci/run', text: "suite 'npm run test:thorough'" }],
+  ['npm run test:faults', { by: '.ci/run', text: "suite 'npm run test:faults'" }],
+
+  // Events for what is deployed.
+  [/^npx serverless invoke -f \w+ --stage prod( -d '.+'| -p events\/\S+)?( --log)?$/, { event: true }],
+
+  // AWS: an emulator is deployed to.
+  [
+    /^aws secretsmanager create-secret --name autosnap\/prod\/\S+ --secret-string file:\/\/secret\.json && rm secret\.json$/,
+    { by: 'test/aws/cloud-account.ts', text: 'new CreateSecretCommand(' },
+  ],
+  [
+    'aws secretsmanager put-secret-value --secret-id autosnap/prod/rackspace --secret-string file://secret.json',
+    { by: 'test/aws/cloud-account.ts', text: 'new PutSecretValueCommand(' },
+  ],
+  [
+    /^aws kms create-grant /,
+    { by: 'test/aws/artifact.test.ts', text: 'a secret under a KMS key of its own' },
+  ],
+  [
+    /^npx serverless deploy --stage (prod|dev)$/,
+    { by: 'test/aws/lifecycle.test.ts', text: 'is made by one command' },
+  ],
+  [
+    'npx serverless info --stage prod --verbose',
+    { by: 'test/docs/commands.test.ts', text: 'the outputs that the docs name' },
+  ],
+  [
+    'npx serverless remove --stage prod',
+    { by: 'test/aws/lifecycle.test.ts', text: "project.serverless('remove'" },
+  ],
+  [
+    'npx serverless report --stage prod',
+    { by: 'test/aws/audit.test.ts', text: "project.serverless('report'" },
+  ],
+  [
+    'npx serverless rerun --stage prod',
+    { by: 'test/aws/failed-runs.test.ts', text: "project.serverless('rerun'" },
+  ],
+  [
+    'npx serverless logs -f snapshot --stage prod --tail',
+    { never: 'it reads the logs of AWS, and does not end' },
+  ],
+  [
+    'aws secretsmanager delete-secret --secret-id autosnap/prod/rackspace',
+    { never: "AWS's own, and the end of the secret" },
+  ],
+  [/^aws s3 rb --force /, { never: "AWS's own, and the end of the copies" }],
+
+  // A cloud.
+  [
+    /^openstack server set --property autosnap=daily web-\d$/,
+    { by: 'test/real/selection.test.ts', text: 'tagged autosnap=daily' },
+  ],
+  [
+    'openstack image set --protected <image id>',
+    { by: 'test/real/rotation.test.ts', text: 'mark: { protected: true }' },
+  ],
+  // docs/copies.md: from S3.
+  [
+    /^(bucket=|copy=|aws s3 (ls|cp) |echo "\$\(jq)/,
+    { by: 'test/cli/docs.test.ts', text: 'Restore from a copy in S3' },
+  ],
+  [
+    /^openstack (image create --file disk|server create --image restored-web-1) /,
+    { by: 'test/cli/docs.test.ts', text: 'Restore from a copy in S3' },
+  ],
+  // docs/copies.md: from Cloud Files.
+  [/^(curl|token=|address\(\)|swift upload )/, { never: 'only Rackspace imports images from Cloud Files' }],
+];
+
+/** The pages for those who use Autosnap. */
+export const PAGES = ['README.md', ...globSync('docs/**/*.md', { cwd: ROOT })];
+
+/** The commands that a page shows: those of its sh blocks, and those in its sentences. */
+export function commandsIn(page: string): Command[] {
+  const text = read(page);
+  const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block = '']) =>
+    commandsOf(block),
+  );
+  const prose = text.replace(/^```[\s\S]*?^```/gm, '');
+  const inline = [...prose.matchAll(/`((?:npx|npm|aws|openstack|swift|git|curl) [^`]+)`/g)].map(
+    ([, one = '']) => one,
+  );
+  return [...blocks, ...inline].map((one) => ({ page, text: one }));
+}
+
+/** What runs a command. */
+export function runnersOf({ text }: Command): Runner[] {
+  return COMMANDS.filter(([known]) => (typeof known === 'string' ? known === text : known.test(text))).map(
+    ([, runner]) => runner,
+  );
+}
+
+/** The commands of a block of shell, in one line each, without comments. */
+function commandsOf(block: string): string[] {
+  const commands: string[] = [];
+  let begun = '';
+  for (const line of block.split('\n')) {
+    if (begun === '' && /^\s*(#|$)/.test(line)) continue;
+    begun += line.replace(/\s{2,}#\s.*$/, '').trimEnd();
+    if (isComplete(begun)) {
+      commands.push(begun);
+      begun = '';
+    } else begun = `${begun.replace(/\\$/, '').trimEnd()} `;
+  }
+  if (begun !== '') throw new Error(`a command does not end: ${begun}`);
+  return commands.map((command) => command.replace(/\s+/g, ' '));
+}
+
+/** Whether a shell would not wait for more: no quote and no brace is open, and the line does not go on. */
+function isComplete(command: string): boolean {
+  let quote = '';
+  let braces = 0;
+  for (let i = 0; i < command.length; i++) {
+    const c = command[i]!;
+    if (c === '\\') i++;
+    else if (quote) quote = c === quote ? '' : quote;
+    else if (c === '"' || c === "'") quote = c;
+    else if (c === '{') braces++;
+    else if (c === '}') braces--;
+  }
+  return quote === '' && braces === 0 && !command.endsWith('\\');
+}

@@ -1,0 +1,161 @@
+import { publishMetrics } from '../../lib/audit/metrics.ts';
+import { runMetrics } from '../../lib/reporting/metrics.ts';
+import { finishReport, type Report } from '../../lib/reporting/report.ts';
+import { JOBS } from '../../lib/runtime/work-item.ts';
+import { auditOf, seriesOf, shown } from '../audit/audits.ts';
+import { captureLogs, stubEnvironment } from '../harness.ts';
+import { read, tableOf } from './page.ts';
+
+/** A metric as CloudWatch gets it. */
+export interface Emitted {
+  /** The job whose runs write it, or "audit". */
+  by: string;
+  name: string;
+  unit: string;
+  /** Without `service`, which each has. */
+  dimensions: string[];
+}
+
+/** What each metric means, of runs and of the audit. */
+const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
+  run: {
+    Succeeded: '1 for a good run, 0 for a bad one',
+    Taken: 'servers of which a snapshot was asked for',
+    Copied: 'copies that are whole and verified',
+    Proven: 'snapshots that passed a drill',
+    Deleted: 'snapshots that were deleted; of `offsite`, copies',
+    Deferred: 'servers, snapshots or copies that are left to a later run',
+    Failed: 'servers, snapshots or copies that failed',
+    NothingSelected: '1 for a run in which a selector matched no server; otherwise absent',
+    ApiCalls: 'requests to the cloud',
+    RateLimited: 'requests that the cloud refused for their rate',
+    StartDelay: 'from the slot to the request, a value for each snapshot',
+  },
+  audit: {
+    Overdue:
+      'the age of the newest good snapshot in intervals of the schedule, of the worst server; 1.5 is late',
+    NewestGoodAge: 'the age of the newest good snapshot, of the worst server',
+    Good: 'snapshots that are good',
+    Pending: 'snapshots that the cloud is still making',
+    Failed: 'snapshots that have failed',
+    Stuck: 'snapshots that will never finish',
+    NothingSelected: 'accounts in which a selector matches no server',
+    StorageBytes: 'what the snapshots take up',
+    ProvenAge:
+      'how long ago a server was last proven, or since when it could have been, of the worst; with drills',
+    DrillsFailed: 'servers whose last drill failed; with drills',
+    Troubles:
+      'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, runs that are missing',
+  },
+};
+
+const HEAD = {
+  owner: 'autosnap-test',
+  policy: 'daily',
+  dryRun: false,
+  failures: [],
+  warnings: [],
+};
+
+/** What a run of a job writes. */
+export function ofRun(job: Report['job'], { troubled }: { troubled: boolean }): Emitted[] {
+  return collected(job, () => {
+    const metrics = runMetrics('autosnap-test');
+    const outcome = troubled ? 'failed' : 'taken';
+    const delay = job === 'snapshot' ? { delaySeconds: 20 } : {};
+    const entry = { server: 's', name: 'web-1', region: 'DFW', outcome, code: 'TAKEN', ...delay } as const;
+    const report = finishReport({
+      ...HEAD,
+      job,
+      account: 'rackspace',
+      nothingSelected: troubled,
+      entries: [entry],
+    });
+    const traffic = { calls: 3, rateLimited: 0 };
+    metrics.add(report, !troubled, traffic);
+    if (troubled) {
+      metrics.publish();
+      metrics.add({ ...report, accounts: 2 }, false, traffic);
+    }
+    metrics.publish();
+  });
+}
+
+/** What an audit writes. */
+export function ofAudit({ troubled }: { troubled: boolean }): Emitted[] {
+  return collected('audit', () => {
+    const proof = { proof: { failed: '2026-11-24T04:00:00Z', unprovenSeconds: 86_400 } };
+    const series = troubled ? seriesOf([shown(4)], proof) : seriesOf([shown(0)]);
+    const audit = auditOf([series]);
+    publishMetrics(audit);
+    const [policy] = audit.policies;
+    if (troubled) publishMetrics({ ...audit, policies: [policy!, { ...policy!, account: 'customer-b' }] });
+  });
+}
+
+/** All that the functions ever write. */
+export function everyMetric(): Emitted[] {
+  return [...JOBS.flatMap((job) => ofRun(job, { troubled: true })), ...ofAudit({ troubled: true })];
+}
+
+/** The names of all metrics in the code, whether or not they are ever written. */
+export function namesInCode(): string[] {
+  const code = read('lib/reporting/metrics.ts') + read('lib/audit/metrics.ts');
+  const written = [...code.matchAll(/(?:addMetric|count)\(\s*'(\w+)'/g)];
+  const counted = [.../const COUNTED = {([\s\S]*?)} as const/.exec(code)![1]!.matchAll(/([A-Z]\w+): '/g)];
+  return [...new Set([...written, ...counted].map(([, name]) => name!))].sort();
+}
+
+/** All metrics as a table in Markdown. */
+export function metricsTable(): string {
+  const all = everyMetric();
+  const kinds = [
+    { kind: 'run', its: all.filter(({ by }) => by !== 'audit') },
+    { kind: 'audit', its: all.filter(({ by }) => by === 'audit') },
+  ] as const;
+  const rows = kinds.flatMap(({ kind, its }) =>
+    [...Map.groupBy(its, ({ name }) => name)].map(([name, same]) => {
+      const meaning = MEANINGS[kind][name];
+      if (!meaning) throw new Error(`test/docs/metrics.ts does not say what ${name} of ${kind} means`);
+      const jobs = [...new Set(same.map(({ by }) => by))].join(', ');
+      return [`\`${name}\``, same[0]!.unit, dimensionsOf(same), jobs, meaning];
+    }),
+  );
+  return tableOf(['metric', 'unit', 'dimensions', 'written by', 'meaning'], rows);
+}
+
+/** "service, policy; also with account" */
+function dimensionsOf(same: readonly Emitted[]): string {
+  const sets = [...new Map(same.map(({ dimensions }) => [dimensions.join(), dimensions])).values()];
+  const common = sets.reduce((some, set) => some.filter((one) => set.includes(one)));
+  const also = sets
+    .map((set) => set.filter((one) => !common.includes(one)))
+    .filter((more) => more.length > 0)
+    .map((more) => more.join(' and '));
+  const all = ['service', ...common].join(', ');
+  return also.length > 0 ? `${all}; also with ${also.join(', with ')}` : all;
+}
+
+function collected(by: string, write: () => void): Emitted[] {
+  stubEnvironment('http://127.0.0.1:9');
+  const lines = captureLogs();
+  write();
+  const found = lines
+    .filter((line) => line.includes('CloudWatchMetrics'))
+    .flatMap((line) => {
+      const [{ Dimensions, Metrics }] = JSON.parse(line)._aws.CloudWatchMetrics;
+      const dimensions = Dimensions[0].filter((name: string) => name !== 'service').toSorted(byPlace);
+      return Metrics.map(({ Name, Unit }: { Name: string; Unit: string }) => ({
+        by,
+        name: Name,
+        unit: Unit,
+        dimensions,
+      }));
+    });
+  return [...new Map(found.map((one: Emitted) => [JSON.stringify(one), one] as const)).values()] as Emitted[];
+}
+
+const PLACES = ['policy', 'job', 'account', 'region', 'server'];
+function byPlace(a: string, b: string): number {
+  return PLACES.indexOf(a) - PLACES.indexOf(b);
+}

@@ -1,0 +1,129 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Report } from '../../lib/reporting/report.ts';
+import { type Harness, harness, setTime } from '../harness.ts';
+
+// An ad-hoc request takes a server once, also when it comes again after its snapshot is gone.
+
+/** The bucket for reports: an S3 that knows `If-None-Match: *` and keeps all objects; `down` makes it answer nothing but 503. */
+async function reportBucket() {
+  const s3 = { objects: new Map<string, string>(), down: false };
+  const server = createServer(async (request, response) => {
+    const key = decodeURIComponent(request.url!.split('?')[0]!);
+    const body = await text(request);
+    const answer = (status: number, code: string) =>
+      response.writeHead(status).end(`<Error><Code>${code}</Code></Error>`);
+    if (s3.down) return answer(503, 'ServiceUnavailable');
+    if (request.method === 'GET') {
+      const found = s3.objects.get(key);
+      return found === undefined ? answer(404, 'NoSuchKey') : response.setHeader('etag', '"1"').end(found);
+    }
+    if (request.headers['if-none-match'] === '*' && s3.objects.has(key))
+      return answer(412, 'PreconditionFailed');
+    s3.objects.set(key, /\{.*\}/s.exec(body)?.[0] ?? body);
+    return response.setHeader('etag', '"1"').end();
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  onTestFinished(() => void server.close());
+  vi.stubEnv('AWS_ENDPOINT_URL_S3', `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  vi.stubEnv('AUTOSNAP_BUCKET', 'state.of.reports');
+  return s3;
+}
+
+const BY_HAND = { adhoc: true, request: 'before-upgrade', servers: { all: true } };
+
+/** A server whose snapshot by hand was taken at six in the morning, and is gone since. */
+async function takenAndGone(bucket: boolean, event: object = BY_HAND, requestId = 'first') {
+  setTime('2026-11-23T06:00:00Z');
+  const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
+  const s3 = bucket ? await reportBucket() : undefined;
+  h.cold();
+  const dfw = h.cloud.region('DFW');
+  dfw.addServer({ name: 'web' });
+  expect((await h.run('snapshot', event, { requestId })).totals).toEqual({ taken: 1 });
+  dfw.removeImage(dfw.images[0]!.id);
+  return { ...h, dfw, s3 };
+}
+
+const OVER =
+  'no snapshot of it by this request is there, and the request, of 2026-11-23T06:00:00Z, takes none after a day: give it another name';
+const reasonsOf = (report: Report | undefined) =>
+  report?.entries.map(({ outcome, reason }) => `${outcome}: ${reason}`);
+
+/** Each request comes to another instance of the function, which remembers nothing. */
+async function again(h: Harness, time: string, event: object = BY_HAND, requestId = 'again') {
+  setTime(time);
+  h.cold();
+  return h.fail('snapshot', event, { requestId });
+}
+
+describe('a request that comes again', () => {
+  test.each(['2026-11-24T06:00:00Z', '2026-12-20T06:00:00Z'])(
+    'at %s, when its snapshot is gone, takes none, and fails',
+    async (time) => {
+      const h = await takenAndGone(true);
+      const { report } = await again(h, time);
+      expect(reasonsOf(report)).toEqual([`failed: ${OVER}`]);
+      expect(h.dfw.images).toEqual([]);
+    },
+  );
+
+  test('as a retry of the same invocation, without a name, takes none, either', async () => {
+    const { request: _, ...event } = BY_HAND;
+    const h = await takenAndGone(true, event);
+    const { report } = await again(h, '2026-11-24T07:00:00Z', event, 'first');
+    expect(report?.totals).toEqual({ failed: 1 });
+    expect((await again(h, '2026-11-24T07:00:00Z', event, 'second')).report?.totals).toEqual({ taken: 1 });
+  });
+
+  test('within a day, when its snapshot is gone, takes another: it may have failed', async () => {
+    const h = await takenAndGone(true);
+    expect((await again(h, '2026-11-24T05:59:59Z')).report?.totals).toEqual({ taken: 1 });
+  });
+
+  test('when its snapshot is there, is done, however late', async () => {
+    const h = await takenAndGone(true);
+    await again(h, '2026-11-23T08:00:00Z');
+    const { report } = await again(h, '2026-12-01T00:00:00Z');
+    expect(report?.totals).toEqual({ skipped: 1 });
+  });
+
+  test('as another one, or for another account, is a request of its own', async () => {
+    const h = await takenAndGone(true);
+    h.cloud.secrets.set('autosnap/test/other', h.cloud.secret('rackspace'));
+    const other = { ...BY_HAND, account: 'other' };
+    expect((await again(h, '2026-11-25T00:00:00Z', other)).report?.totals).toEqual({ taken: 1 });
+    const named = { ...BY_HAND, request: 'after-upgrade' };
+    expect((await again(h, '2026-11-25T01:00:00Z', named)).report?.totals).toEqual({ taken: 1 });
+  });
+
+  test('when nothing is remembered of it any more, takes another', async () => {
+    const h = await takenAndGone(true);
+    h.s3!.objects.clear();
+    expect((await again(h, '2026-12-25T00:00:00Z')).report?.totals).toEqual({ taken: 1 });
+  });
+});
+
+test('a dry run is no request', async () => {
+  const h = await takenAndGone(true);
+  const dry = { ...BY_HAND, request: 'tried', dryRun: true };
+  expect((await again(h, '2026-11-23T08:00:00Z', dry)).report?.totals).toEqual({ planned: 1 });
+  expect((await again(h, '2026-11-25T08:00:00Z', { ...dry, dryRun: false })).report?.totals).toEqual({
+    taken: 1,
+  });
+});
+
+test('without a bucket only the snapshots remember a request', async () => {
+  const h = await takenAndGone(false);
+  expect((await again(h, '2026-11-25T00:00:00Z')).report?.totals).toEqual({ taken: 1 });
+});
+
+test('when the bucket does not answer, a request is carried out, and that is said', async () => {
+  const h = await takenAndGone(true);
+  h.s3!.down = true;
+  const { report } = await again(h, '2026-11-25T00:00:00Z');
+  expect(report?.totals).toEqual({ taken: 1 });
+  expect(report?.warnings.join()).toContain('it is not certain since when this request is known');
+});

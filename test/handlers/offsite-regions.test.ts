@@ -1,0 +1,136 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Bucket } from '../../lib/offsite/bucket.ts';
+import { answers } from '../../local/cloud/faults.ts';
+import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
+import { type MemoryBucket, memoryBucket } from '../faults/memory-bucket.ts';
+import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, DAY_MS, MIDNIGHT } from '../history.ts';
+import { copyEvent } from '../offsite/rackspace.ts';
+
+// A snapshot is copied in the region in which it was taken, whatever region its image is found in.
+
+let bucket: MemoryBucket;
+vi.mock('../../lib/offsite/bucket.ts', () => ({ bucketNamed: (): Bucket => bucket }));
+
+let h: Harness;
+let web: CloudServer;
+/** Where the image service of ORD would be, had it one of its own. */
+let ownImages: string;
+
+/** An OpenStack whose two regions have one image service; the server "web" is in the second of them. */
+beforeEach(async () => {
+  bucket = memoryBucket();
+  h = await harness();
+  vi.stubEnv('AUTOSNAP_COPIES_BUCKET', 'copies');
+  h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+  const [dfw, ord] = h.cloud.catalogue;
+  ownImages = ord!.imageUrl;
+  Object.assign(ord!, { imageUrl: dfw!.imageUrl });
+  web = h.cloud.region('ORD').addServer({ name: 'web' });
+  setTime(new Date(MIDNIGHT.getTime() + DAY_MS / 4));
+});
+
+/** A snapshot of "web" that says where it was taken; its image is in the service that both regions share. */
+function snapshotOf(age: number, home = 'ORD'): CloudImage {
+  const image = addSnapshot(h, web, age, { size: 1_000, diskFormat: 'qcow2', containerFormat: 'bare' }, home);
+  h.cloud.region(home).removeImage(image.id);
+  return h.cloud.region('DFW').addImage(image);
+}
+
+function fail(service: 'compute' | 'image'): void {
+  if (service === 'image') Object.assign(h.cloud.catalogue[1]!, { imageUrl: ownImages });
+  h.cloud.faults.push({ service, region: 'ORD', times: Infinity, answer: answers.unavailable });
+}
+
+const copies = () =>
+  [...bucket.objects.keys()]
+    .filter((key) => key.startsWith('copies/') && key.endsWith('.json'))
+    .map((key) => key.split('/'))
+    .map(([, , , region, , , , file]) => `${region} ${file}`);
+const copyOf = ({ id }: CloudImage, region = 'ORD') => `${region} ${id}.json`;
+
+describe('while the region of a server', () => {
+  test.each(['before', 'after'])(
+    'can not be read, nothing of it is copied under another one, copied %s or not',
+    async (when) => {
+      const old = snapshotOf(1);
+      if (when === 'after') await h.run('offsite', copyEvent());
+      const image = snapshotOf(0);
+      fail('compute');
+      const before = copies();
+      const { error, report } = await h.fail('offsite', copyEvent());
+      expect(error.message).toContain("ORD can't be read");
+      expect(report?.warnings.join()).toContain('DFW: web: not copied: its newest snapshot was taken in ORD');
+      expect(copies()).toEqual(before);
+      h.cloud.faults.length = 0;
+      await h.run('offsite', copyEvent());
+      expect(copies()).toEqual(when === 'after' ? [copyOf(old), copyOf(image)] : [copyOf(image)]);
+    },
+  );
+
+  test('is no longer in the catalogue, nothing of it is copied, and that is said', async () => {
+    snapshotOf(0);
+    h.cloud.catalogue.splice(1);
+    const report = await h.run('offsite', copyEvent());
+    expect(report.warnings.join()).toContain('its newest snapshot was taken in ORD');
+    expect(copies()).toEqual([]);
+  });
+
+  test('is none of the policy, nothing of it is copied', async () => {
+    snapshotOf(0);
+    const report = await h.run('offsite', copyEvent({}, { regions: ['DFW'] }));
+    expect([report.warnings, copies()]).toEqual([[], []]);
+  });
+
+  test.each(['compute', 'image'] as const)(
+    'has no %s service for now, its copies are neither counted nor deleted',
+    async (service) => {
+      for (const age of [3, 2, 1]) {
+        snapshotOf(age);
+        await h.run('offsite', copyEvent({ keep: { last: 9 } }));
+      }
+      const before = copies();
+      expect(before).toHaveLength(3);
+      const dfwWithWeb = h.cloud.region('DFW').servers;
+      dfwWithWeb.push(web);
+      fail(service);
+      const { error } = await h.fail('offsite', copyEvent({ keep: { last: 1 } }));
+      expect(error.message).toContain("ORD can't be read");
+      expect(copies()).toEqual(before);
+    },
+  );
+});
+
+test('once its server is gone, a snapshot is copied where it was taken, and once', async () => {
+  const old = snapshotOf(1);
+  await h.run('offsite', copyEvent());
+  h.cloud.region('ORD').servers.splice(0);
+  expect((await h.run('offsite', copyEvent())).totals).toEqual({ kept: 1 });
+  const image = snapshotOf(0);
+  expect((await h.run('offsite', copyEvent())).totals).toEqual({ copied: 1, kept: 1 });
+  expect(copies()).toEqual([copyOf(old), copyOf(image)]);
+});
+
+test('a snapshot that does not say where it was taken is copied while its server is listed, and else not', async () => {
+  const image = snapshotOf(0);
+  image.properties.autosnap_restore_as = 'unknown';
+  fail('compute');
+  const { report } = await h.fail('offsite', copyEvent());
+  expect(report?.warnings.join()).toContain('in which region its newest snapshot was taken is not known');
+  expect(copies()).toEqual([]);
+  h.cloud.faults.length = 0;
+  await h.run('offsite', copyEvent());
+  expect(copies()).toEqual([copyOf(image)]);
+});
+
+test.each([
+  ['can not be read', () => fail('compute')],
+  ['is no longer in the catalogue', () => void h.cloud.catalogue.splice(1)],
+])('no drill of a snapshot is begun in another region while its own one %s', async (_, lose) => {
+  snapshotOf(0);
+  const event = policy({ drill: { schedule: 'rate(1 day)' }, dryRun: true });
+  expect((await h.run('drill', event)).totals).toEqual({ planned: 1 });
+  lose();
+  const { report } = await h.fail('drill', event);
+  expect(report?.totals).toEqual({});
+});

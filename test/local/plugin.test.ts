@@ -1,0 +1,56 @@
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { afterEach, expect, test } from 'vitest';
+import EmbeddedCloud from '../../local/plugin.js';
+
+const before = { ...process.env };
+afterEach(() => {
+  process.env = { ...before };
+});
+
+function pluginOf(
+  stage: string,
+  functions: Record<string, { environment?: Record<string, unknown> } | null>,
+) {
+  const service = {
+    service: 'acme',
+    custom: { policies: { daily: { account: ['a', 'customer-*'] } } },
+    functions,
+  };
+  return new EmbeddedCloud({ service, getProvider: () => ({ getStage: () => stage }) });
+}
+
+test('in the stage local, the secrets of all accounts of the policies are there, under the name of the service', async () => {
+  await pluginOf('local', {}).hooks['before:invoke:local:invoke']();
+  const client = new SecretsManagerClient({});
+  for (const account of ['a', 'customer-1']) {
+    const { SecretString } = await client.send(
+      new GetSecretValueCommand({ SecretId: `acme/local/${account}` }),
+    );
+    expect(JSON.parse(SecretString!)).toHaveProperty('apiKey');
+  }
+});
+
+test('in the stage local, functions know nothing of AWS resources, and those of the product have the owner of the fleet', () => {
+  const functions = {
+    snapshot: { environment: { AUTOSNAP_OWNER: '', AUTOSNAP_QUEUE: { Ref: 'Work' } } },
+    mine: { environment: { TOPIC: { Ref: 'Alerts' }, COLOR: 'red' } },
+    bare: {},
+    empty: null,
+  };
+  pluginOf('local', functions).hooks.initialize();
+  expect(functions).toEqual({
+    snapshot: { environment: { AUTOSNAP_OWNER: 'autosnap-local' } },
+    mine: { environment: { COLOR: 'red' } },
+    bare: {},
+    empty: null,
+  });
+});
+
+test('in another stage nothing is changed', async () => {
+  const functions = { snapshot: { environment: { AUTOSNAP_OWNER: '', AUTOSNAP_QUEUE: { Ref: 'Work' } } } };
+  const { hooks } = pluginOf('prod', functions);
+  hooks.initialize();
+  await hooks['before:invoke:local:invoke']();
+  expect(functions.snapshot.environment).toEqual({ AUTOSNAP_OWNER: '', AUTOSNAP_QUEUE: { Ref: 'Work' } });
+  expect(process.env).toEqual(before);
+});

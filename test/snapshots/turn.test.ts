@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { parsePolicy } from '../../lib/config/policy.ts';
+import { seriesInTurn } from '../../lib/snapshots/cleanup.ts';
+import type { SeriesPlan } from '../../lib/snapshots/cleanup-plan.ts';
+import { inTurn } from '../../lib/snapshots/turn.ts';
+import { policy } from '../harness.ts';
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+test('the order stays, and nothing is lost', () => {
+  const anyRun = fc.double({ min: 0, max: 1e6, noNaN: true });
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 200 }), anyRun, (count, run) => {
+      const items = inTurn(numbers(count), run);
+      expect(items.toSorted((a, b) => a - b)).toEqual(numbers(count));
+      for (const [i, item] of items.slice(1).entries()) expect(item).toBe((items[i]! + 1) % count);
+    }),
+  );
+});
+
+test('whichever run is the first, and whatever share a run comes to: soon each item has had its turn', () => {
+  const anyFleet = fc.record({
+    count: fc.integer({ min: 1, max: 500 }),
+    share: fc.double({ min: 0.02, max: 1, noNaN: true }),
+    first: fc.double({ min: 0, max: 1e6, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(anyFleet, ({ count, share, first }) => {
+      const reached = Math.ceil(share * count);
+      const done = numbers(Math.ceil((2 * count) / reached)).flatMap((run) =>
+        inTurn(numbers(count), first + run).slice(0, reached),
+      );
+      expect(new Set(done).size).toBe(count);
+    }),
+  );
+});
+
+test.each([
+  'rate(5 minutes)',
+  'rate(500 minutes)',
+  'rate(6 hours)',
+  'rate(1 day)',
+  'cron(30 2 * * ? *)',
+  'cron(0 2,4 * * ? *)',
+  'cron(0 3 ? * SUN *)',
+  'cron(0 3 1 * ? *)',
+])('a cleanup at %s that comes to a tenth of all series: after 40 runs each has had its turn', (cleanup) => {
+  const parsed = parsePolicy(policy({ cleanup, timezone: 'America/Chicago' }));
+  const series = numbers(100).map((i) => ({ server: `server-${i}`, policy: 'daily' }) as SeriesPlan);
+  const done = new Set<string>();
+  let now = new Date('2026-02-20T06:00:07Z');
+  for (let run = 0; run < 40; run++) {
+    for (const { server } of seriesInTurn({ series }, parsed, now).slice(0, 10)) done.add(server);
+    now = new Date(parsed.cleanup.next(now)!.getTime() + 1000 * (run % 50));
+  }
+  expect(done.size).toBe(100);
+});
+
+test('the order of a listing changes no turn', () => {
+  const parsed = parsePolicy(policy());
+  const series = ['b', 'c', 'a'].flatMap((server) =>
+    ['daily', 'adhoc'].map((name) => ({ server, policy: name }) as SeriesPlan),
+  );
+  const now = new Date('2026-11-23T06:00:00Z');
+  expect(seriesInTurn({ series: series.toReversed() }, parsed, now)).toEqual(
+    seriesInTurn({ series }, parsed, now),
+  );
+});
