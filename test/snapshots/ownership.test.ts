@@ -180,6 +180,18 @@ test('the next slot is that of the policy by which an image is named, of all tha
   expect(read(made('weekly'), [], { policies: [hourly] })).toMatchObject(outsideSlot);
 });
 
+test('without a schedule an image may be created as late as a message can wait in the queue', () => {
+  const { schedule: _, ...policy } = daily;
+  const after = (days: number) => new Date(SLOT.getTime() + days * 86_400_000);
+  expect(read(image([], { createdAt: after(13) }), [], { policy })).toMatchObject({
+    policy: 'daily',
+    server: 's',
+  });
+  expect(read(image([], { createdAt: after(14) }), [], { policy })).toContain(
+    'which is not between its slot',
+  );
+});
+
 describe('an image that autosnap.py has made', () => {
   const old = server({ id: ID, name: 'old' });
   const adopting: ReadingPolicy = { ...daily, adopt: 'autosnap.py' };
