@@ -10,7 +10,9 @@ const HANGS_MS = 600_000;
 const suites: Record<string, Options> = {
   unit: {
     include: ['test/**/*.test.ts'],
-    exclude: ['real', 'chaos', 'cli', 'aws', 'browser', 'faults'].map((folder) => `test/${folder}/**`),
+    exclude: ['real', 'chaos', 'cli', 'clients', 'aws', 'browser', 'faults'].map(
+      (folder) => `test/${folder}/**`,
+    ),
     // Much of their time is waiting: for pauses between tries, and for other processes.
     maxWorkers: 2 * availableParallelism(),
     setupFiles: 'test/short-pauses.ts',
@@ -33,6 +35,13 @@ const suites: Record<string, Options> = {
   cli: {
     include: ['test/cli/**/*.test.ts'],
     fileParallelism: false,
+    testTimeout: HANGS_MS,
+    hookTimeout: HANGS_MS,
+  },
+  clients: {
+    include: ['test/clients/**/*.test.ts'],
+    globalSetup: 'test/clients/setup.ts',
+    maxWorkers: 2,
     testTimeout: HANGS_MS,
     hookTimeout: HANGS_MS,
   },

@@ -1,6 +1,7 @@
 /**
  * A Serverless plugin: with `--stage local`, `invoke local` and `offline` meet an embedded cloud instead of
- * Rackspace and AWS. In every other stage it does nothing.
+ * Rackspace and AWS: the `npm run cloud` that the environment names, else one that ends with the command. In every other
+ * stage it does nothing.
  */
 export default class EmbeddedCloud {
   /** @param {{ service: { functions: Record<string, { environment: Record<string, unknown> }> }, getProvider(name: 'aws'): { getStage(): string } }} serverless */
@@ -8,9 +9,10 @@ export default class EmbeddedCloud {
     const isLocal = () => serverless.getProvider('aws').getStage() === 'local';
     const start = async () => {
       if (!isLocal()) return;
+      const { pointAt, pointAtRunning } = await import('./environment.ts');
+      if (await pointAtRunning('local')) return;
       const { startCloud } = await import('./cloud/cloud.ts');
       const { addFleet } = await import('./fleet.ts');
-      const { pointAt } = await import('./environment.ts');
       const cloud = await startCloud();
       addFleet(cloud, 'autosnap-local');
       pointAt(cloud, 'local');

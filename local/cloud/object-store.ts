@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
+import type { Account, Tokens } from './account.ts';
 import type { Env } from './faults.ts';
 import type { CloudObject } from './files.ts';
-import type { Account, Tokens } from './identity.ts';
 import type { Region } from './state.ts';
 
 interface FilesOptions {
