@@ -40,6 +40,15 @@ export function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]
     service('cloudImages', 'image', (r) => `${r.imageUrl}/v2`),
     service('cloudBlockStorage', 'volume', (r) => `${r.volumeUrl}/v1/${tenantId}`),
     {
+      name: 'cloudFilesCDN',
+      type: 'rax:object-cdn',
+      endpoints: regions.map(({ name }) => ({
+        region: name,
+        tenantId: FILES_ACCOUNT,
+        publicURL: `https://cdn.invalid/v1/${FILES_ACCOUNT}`,
+      })),
+    },
+    {
       name: 'cloudFiles',
       type: 'object-store',
       endpoints: regions.map(({ name, filesUrl }) => ({

@@ -1,16 +1,16 @@
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { test as base, inject } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
-import { run, start } from '../aws/processes.ts';
+import { start, succeed } from '../aws/processes.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
 interface RunningCloud {
   /** What `npm run cloud` has printed. */
   settings: NodeJS.Dict<string>;
-  /** Runs a program of the clients, or of the project, against the cloud; what it writes, errors included, where it fails. */
-  succeed(program: string, ...args: string[]): Promise<string>;
+  /** Runs a program with these settings to its good end; returns what it wrote. */
+  run(program: string, ...args: string[]): Promise<string>;
   /** The JSON that `openstack` answers. */
   // biome-ignore lint/suspicious/noExplicitAny: answers of many forms, each compared as a whole
   openstack(...args: string[]): Promise<any>;
@@ -40,30 +40,19 @@ async function startRunningCloud(onEnd: (stop: () => Promise<void>) => void): Pr
     child.once('close', () => reject(new Error(`npm run cloud has ended:\n${output()}`)));
   });
   const settings = parseEnv(printed);
-  const env = { ...inherited, ...settings };
-  const succeed = async (program: string, ...args: string[]) => {
-    const ended = await run(program, args, { cwd: ROOT, env });
-    if (ended.code !== 0)
-      throw new Error(`${program} ${args.join(' ')} ended with ${ended.code}:\n${ended.output}`);
-    return ended.output;
-  };
-  const client = (name: string) => join(inject('clients'), name);
+  const PATH = `${inject('clients')}${delimiter}${inherited.PATH}`;
+  const run: RunningCloud['run'] = (program, ...args) =>
+    succeed(program, args, { cwd: ROOT, env: { ...inherited, ...settings, PATH } });
   return {
     settings,
-    succeed,
-    async openstack(...args) {
-      return JSON.parse(await succeed(client('openstack'), ...args, '-f', 'json'));
-    },
-    async python(script) {
-      return JSON.parse(await succeed(client('python'), join(import.meta.dirname, script)));
-    },
+    run,
+    openstack: async (...args) => JSON.parse(await run('openstack', ...args, '-f', 'json')),
+    python: async (script) => JSON.parse(await run('python', join(import.meta.dirname, script))),
   };
 }
 
 /** A test with an embedded cloud in a process of its own, which the tests of a file share. */
-export const test = base.extend(
-  'cloud',
-  { scope: 'file' },
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads the names of fixtures from here
-  ({}, { onCleanup }) => startRunningCloud(onCleanup),
+// biome-ignore lint/correctness/noEmptyPattern: Vitest reads from here which other fixtures this one needs
+export const test = base.extend('cloud', { scope: 'file' }, ({}, { onCleanup }) =>
+  startRunningCloud(onCleanup),
 );

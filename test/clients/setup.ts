@@ -5,7 +5,7 @@ import { run, succeed } from '../aws/processes.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Where the programs of the clients are. */
+    /** The folder with the programs of the clients. */
     clients: string;
   }
 }
