@@ -55,7 +55,7 @@ export function addServerRoutes(routes: Hono<Env>, region: Region): void {
   });
 
   routes.post('/servers', async (c) => {
-    const wanted = await bodyOf<Wanted>(c, 'server');
+    const { server: wanted } = await bodyOf<{ server: Wanted }>(c);
     const malformed = refuseForm(c, wanted);
     if (malformed) return c.json(fault('badRequest', 400, malformed), 400);
     if (account.role === 'observer') {
@@ -128,7 +128,7 @@ export function addServerRoutes(routes: Hono<Env>, region: Region): void {
 /** A server without networks is asked for as Nova 2.37 takes it; Rackspace's is older. */
 function refuseForm(c: Context<Env>, wanted: Wanted): string | undefined {
   const rackspace = isRackspace(c);
-  if (rackspace && wanted.networks === 'none') return 'Bad networks format';
+  if (rackspace && wanted?.networks === 'none') return 'Bad networks format';
   return refuseBody('server', wanted, { minor: novaMinor(c), isStrict: !rackspace });
 }
 
