@@ -70,7 +70,7 @@ describe('a session', () => {
       code: 'BAD_ANSWER',
       message: 'The catalogue has no image endpoint in LON.',
     });
-    await expect(getVolumeSnapshot(session, 'DFW', 'one')).rejects.toMatchObject({ code: 'BAD_ANSWER' });
+    await expect(getVolumeSnapshot(session, 'LON', 'one')).rejects.toMatchObject({ code: 'BAD_ANSWER' });
   });
 });
 

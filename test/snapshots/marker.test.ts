@@ -111,9 +111,9 @@ describe('the name that an image was given', () => {
     ['with more before it', `before ${GIVEN}`, scheduled],
     ['of an ad-hoc snapshot', 'db-adhoc-20261123T000000Z', adhoc],
   ])('%s, although it ends as ours end: the image is not ours', (_, name, properties) => {
-    expect(read(image({ name }, properties))).toBe(
-      `${name} (i1) is marked as ours, but its name is not what it was given: it was renamed, or something else made it`,
-    );
+    expect(read(image({ name }, properties))).toMatchObject({
+      problem: { code: 'MARKED_AS_OURS', reason: { code: 'NAME_CHANGED' } },
+    });
   });
 });
 
