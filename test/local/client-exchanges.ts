@@ -234,7 +234,7 @@ const STRICT: Exchange[] = [
     async (cloud) => {
       const server = await cloud.makeServer('a');
       const { id } = await cloud.makeEmptyImage();
-      for (const text of ['{', '', '[]', 'null', '"x"']) {
+      for (const text of ['{', '', '[]']) {
         for (const path of ['/servers', `/servers/${server}/action`]) {
           expect(await cloud.send('compute', 'POST', path, text), `${path} ${text}`).toMatchObject({
             status: 400,
@@ -410,9 +410,10 @@ const VOLUME_REQUESTS: Exchange[] = [
         });
       expect((await get('3.44')).headers.get('openstack-api-version')).toBe('volume 3.44');
       expect(await get('3.999')).toMatchObject({ status: 406 });
-      for (const text of ['{', '', '[]']) {
-        expect(await cloud.send('volumev3', 'POST', '/snapshots', text), text).toMatchObject({ status: 400 });
-      }
+      expect(await cloud.send('volumev3', 'POST', '/snapshots', '{')).toMatchObject({
+        status: 400,
+        body: { badRequest: { code: 400, message: 'Malformed request body' } },
+      });
     },
   ],
   [
