@@ -69,12 +69,8 @@ const list = (what: string, example: string, description: string) =>
     ),
   );
 
-const selectors = {
-  ids: list(
-    'a server id',
-    '59818cee-bc8c-44eb-8073-673ee65105f7',
-    'Servers by id. An id that does not exist is a failure.',
-  ),
+const selectors = (unknownIds: string) => ({
+  ids: list('a server id', '59818cee-bc8c-44eb-8073-673ee65105f7', `Servers by id. ${unknownIds}`),
   names: list('a server name or pattern', 'web-*, db-1', 'Servers by name; * and ? are wildcards.'),
   tagged: v.optional(
     v.pipe(
@@ -85,22 +81,26 @@ const selectors = {
       ),
       v.metadata({ minProperties: 1 }),
       v.description(
-        'Servers by metadata: autosnap: daily is that value, or one of the parts of "daily,weekly".',
+        'Servers by metadata: autosnap: daily is that value, or one of the parts of "daily,weekly". Of several pairs a server must have all.',
       ),
     ),
   ),
-};
+});
 
-/** Which servers: any of these, minus `except`. */
+/** Which servers: any of these, minus `except`; of several `tagged` pairs a server must have all. */
 export const servers = v.pipe(
   anyOf(
     strict({
-      ...selectors,
+      ...selectors('An id that does not exist is a failure.'),
       all: v.optional(field('All servers.', v.literal(true, 'must be true, or be left out'))),
       except: v.optional(
         field(
-          'Servers to leave out.',
-          anyOf(strict(selectors), ['ids', 'names', 'tagged'], 'must name something: ids, names or tagged'),
+          'Servers to leave out: all that match any of these.',
+          anyOf(
+            strict(selectors('Doctor warns of an id that does not exist.')),
+            ['ids', 'names', 'tagged'],
+            'must name something: ids, names or tagged',
+          ),
         ),
       ),
     }),
@@ -126,7 +126,12 @@ const Keep = anyOf(
     ...eachPeriod((_, plural) =>
       v.optional(field(`The newest snapshot of each of the latest so many ${plural} that have one.`, count)),
     ),
-    within: v.optional(field('All snapshots that are younger than this.', duration)),
+    within: v.optional(
+      field(
+        'All snapshots that are less than this older than the newest good one: it does not count from today.',
+        duration,
+      ),
+    ),
   }),
   KEEP_RULES,
   `must have a rule: ${KEEP_RULES.slice(0, -1).join(', ')} or ${KEEP_RULES.at(-1)} (atLeast is only the floor)`,

@@ -52,9 +52,10 @@ export function checkRegions(policy: Pick<Policy, 'regions'>, known: readonly st
 
 /** Whether each part of a policy's `servers` finds some, which they are, and whether images can be made of them. */
 export function checkServers(
-  { selection: { servers, missingIds, unmatched }, partial: isPartial }: Aim,
+  { selection, partial: isPartial }: Aim,
   provider: Session['provider'],
 ): Finding[] {
+  const { servers, missingIds, unmatched, exceptedIds, unmatchedExceptions } = selection;
   // What was not found may be in a region that can't be read.
   const lacks = (reason: Reason) => (isPartial ? warn('servers', reason) : fail('servers', reason));
   const allExcepted = servers.length + missingIds.length + unmatched.length === 0;
@@ -65,6 +66,10 @@ export function checkServers(
     ...unmatched.map((selector) => lacks({ code: 'SERVERS_UNMATCHED', selector, isPartial })),
     ...(missingIds.length > 0 ? [lacks({ code: 'SERVERS_MISSING', ids: missingIds, isPartial })] : []),
     ...(allExcepted ? [lacks({ code: 'SERVERS_ALL_EXCEPTED', isPartial })] : []),
+    ...(exceptedIds.length > 0 ? [warn('servers', { code: 'IDS_EXCEPTED', ids: exceptedIds })] : []),
+    ...unmatchedExceptions.map((selector) =>
+      warn('servers', { code: 'SERVERS_EXCEPT_UNMATCHED', selector, isPartial }),
+    ),
     ...(onVolumes.length > 0
       ? [fail('servers', { code: 'SERVERS_ON_VOLUMES', names: namesOf(onVolumes) })]
       : []),

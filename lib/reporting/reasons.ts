@@ -8,7 +8,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // What becomes of a server when a snapshot is due.
   TAKEN: { name: string };
   WOULD_TAKE: { name: string };
-  ALREADY_TAKEN: { image: string; status: string };
+  ALREADY_TAKEN: { image: string; status: string; until?: string };
+  REQUEST_ENDS_SOONER: { image: string; until: string };
   REQUEST_OVER: { since: string };
   SERVER_BUSY: { taskState: string };
   SNAPSHOT_PENDING: { image: string; status: string };
@@ -222,6 +223,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // What is wrong, or odd, beyond single entries.
   REGION_UNREADABLE: { where: string; job: 'snapshot' | 'cleanup' | 'offsite' | 'drill'; problem: Reason };
   SELECTOR_UNMATCHED: { selector: string; isPart: boolean };
+  IDS_EXCEPTED: { ids: readonly string[] };
   NOT_OF_POLICY: { what: string; policy: string };
   SERVERS_DOUBTFUL: { problem: Reason };
   SERVER_DOUBTFUL: { problem: Reason };
@@ -299,6 +301,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVERS_UNMATCHED: { selector: string; isPartial: boolean };
   SERVERS_MISSING: { ids: readonly string[]; isPartial: boolean };
   SERVERS_ALL_EXCEPTED: { isPartial: boolean };
+  SERVERS_EXCEPT_UNMATCHED: { selector: string; isPartial: boolean };
   SERVERS_ON_VOLUMES: { names: readonly string[] };
   SERVERS_ON_IMAGE_SCHEDULE: { names: readonly string[] };
   SCHEDULE_NEXT: NextFire;
@@ -326,6 +329,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_PASSED_OVER: { image: string; slot: string; status: string };
   RESTORE_PASSED_OVER_FAILED: { image: string; slot: string; drilled: string };
   RESTORE_PASSED_OVER_MORE: { count: number };
+  RESTORE_NOT_COUNTED: { image: string; problem: Reason; isOnVolumes: boolean };
   RESTORE_NAMESAKE: { name: string; server: string };
   RESTORE_SOURCE: { image: string; slot?: string; at: string };
 
@@ -400,7 +404,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     policy?: string;
     until?: string;
     others: readonly { image: string; slot: string; status: string }[];
-    oldest?: string;
+    oldest?: { slot: string; made: string };
+    uncounted: readonly Reason[];
   };
   RESTORE_NO_IMAGE: { image: string; where: string; server: string };
   RESTORE_OTHER_SERVERS_IMAGE: { image: string; server: string };

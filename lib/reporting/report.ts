@@ -250,6 +250,15 @@ export function worst(outcomes: readonly Outcome[]): Outcome {
   return OUTCOMES[Math.min(...outcomes.map(rank), OUTCOMES.length - 1)] ?? 'kept';
 }
 
+/** Of what each outcome is, see {@link OUTCOMES}; a copy is named by its snapshot. */
+const COUNTED: Record<Report['job'], string> = {
+  snapshot: 'server',
+  drill: 'server',
+  cleanup: 'snapshot',
+  hold: 'snapshot',
+  offsite: 'snapshot',
+};
+
 /**
  * The error that makes the invocation itself fail, so that Lambda tries again (which is safe) and alarms see it;
  * undefined for a good run.
@@ -276,9 +285,14 @@ export function failureOf({
             .map((s) => `${s.image}: ${s.reasons.join('; ')}`) ?? [reason ?? 'failed']
         ).map((why) => `${name || 'a server'} in ${region}: ${why}`),
   );
-  const details = firstOf([...failures, ...lines], 10 - Math.min(omitted, 1)).join('\n- ');
-  const whose = accounts ? ` of ${account}` : '';
-  const error = new Error(`${job} ${policy}${whose}: ${failed} of ${all} failed.\n- ${details}`);
+  const details = firstOf([...failures, ...lines], 10 - Math.min(omitted, 1));
+  const run = `${job} ${policy}${accounts ? ` of ${account}` : ''}`;
+  const list = `.\n- ${details.join('\n- ')}`;
+  const error = new Error(
+    failed > 0
+      ? `${run}: ${failed} of ${all} ${COUNTED[job]}${all === 1 ? '' : 's'} failed${list}`
+      : `${run} failed${details.length === 1 ? `: ${details[0]}` : list}`,
+  );
   error.name = 'RunFailed';
   return error;
 }

@@ -4,7 +4,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import type { RestoreEvent } from './event.ts';
-import type { Stock } from './inventory.ts';
+import type { Stock, UncountedImage } from './inventory.ts';
 import { readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 import type { Origin } from './source.ts';
@@ -32,7 +32,7 @@ interface Circumstances {
  * @throws {Refusal} that says what there is instead.
  */
 export function findImage(
-  stock: Pick<Stock, 'images' | 'snapshots'>,
+  stock: Pick<Stock, 'images' | 'snapshots' | 'suspects'>,
   origin: Pick<Origin, 'id' | 'name' | 'region'>,
   { at, policy }: Pick<RestoreEvent, 'at' | 'policy'>,
   { now }: Pick<Circumstances, 'now'>,
@@ -40,15 +40,23 @@ export function findImage(
   const { id, name, region } = origin;
   const imageOf = new Map(stock.images.filter((i) => i.region === region).map((image) => [image.id, image]));
   const untilMs = momentMs(at) ?? Infinity;
-  const its = stock.snapshots.filter((s) => s.region === region && s.server === id);
+  const its = stock.snapshots
+    .filter((s) => s.region === region && s.server === id)
+    .filter((s) => policy === undefined || s.policy === policy)
+    .filter((s) => !readSafetyMark(imageOf.get(s.id)!));
   const candidates = its
-    .filter((s) => (policy === undefined || s.policy === policy) && isOfThen(s, untilMs))
-    .filter((s) => !readSafetyMark(imageOf.get(s.id)!))
+    .filter((s) => isOfThen(s, untilMs))
     .sort((a, b) => b.slot.getTime() - a.slot.getTime() || (a.id < b.id ? -1 : 1));
   const good = candidates.filter(({ state }) => state === 'good');
+  const uncounted = uncountedOf(stock.suspects, origin, policy).filter(
+    ({ image }) => image.createdAt.getTime() <= untilMs,
+  );
   const best = good.some(hasPassed) ? good.find((s) => !hasFailed(s)) : good[0];
   if (best) {
-    const passedOver = candidates.slice(0, candidates.indexOf(best)).map(whyPassedOver);
+    const passedOver = [
+      ...candidates.slice(0, candidates.indexOf(best)).map(whyPassedOver),
+      ...uncounted.filter(({ image }) => image.createdAt > dataTime(best)).map(whyNotCounted),
+    ];
     return {
       image: imageOf.get(best.id)!,
       reasons: [choiceOf(best, now), ...shortened(passedOver)],
@@ -64,7 +72,8 @@ export function findImage(
     others: candidates
       .slice(0, MOST_LISTED)
       .map((s) => ({ image: s.id, slot: isoSeconds(s.slot), status: s.status })),
-    ...(oldest ? { oldest: isoSeconds(oldest) } : {}),
+    ...(oldest ? { oldest: { slot: isoSeconds(oldest.slot), made: isoSeconds(dataTime(oldest)) } } : {}),
+    uncounted: shortened(uncounted.map(whyNotCounted)),
   });
 }
 
@@ -91,15 +100,22 @@ export function chosenById(
   if (!snapshot && (read || madeFrom !== id)) {
     refuse({ code: 'RESTORE_OTHER_SERVERS_IMAGE', image: at, server });
   }
-  const hasData = (image.sizeBytes ?? 0) > 0 || image.volumeSnapshotIds.length > 0;
-  const good = snapshot ? snapshot.state === 'good' : image.status === 'active' && hasData;
+  const good = snapshot ? snapshot.state === 'good' : isWhole(image);
   if (good) return { image, reasons: [snapshot ? choiceOf(snapshot, now) : foreignChoice(image, now)] };
   const status = snapshot?.status ?? image.status;
   refuse(
     /^(queued|saving|uploading|importing)$/.test(status)
       ? { code: 'RESTORE_IMAGE_UNFINISHED', image: at, status }
-      : { code: 'RESTORE_IMAGE_UNUSABLE', image: at, status, hasData },
+      : { code: 'RESTORE_IMAGE_UNUSABLE', image: at, status, hasData: hasData(image) },
   );
+}
+
+function isWhole(image: Image): boolean {
+  return image.status === 'active' && hasData(image);
+}
+
+function hasData({ sizeBytes, volumeSnapshotIds }: Image): boolean {
+  return (sizeBytes ?? 0) > 0 || volumeSnapshotIds.length > 0;
 }
 
 /** Up to which moment `at` reaches, in milliseconds; undefined when it is the id of an image. */
@@ -162,8 +178,32 @@ function hoursSince(since: Date, now: Date): number {
   return Math.max(0, Math.floor((now.getTime() - since.getTime()) / HOUR_MS));
 }
 
-/** The slot of the oldest good one. */
-function oldestOf(its: readonly Snapshot[]): Date | undefined {
-  const slots = its.filter(({ state }) => state === 'good').map(({ slot }) => slot.getTime());
-  return slots.length > 0 ? new Date(Math.min(...slots)) : undefined;
+/** Of the good ones, the one with the oldest data. */
+function oldestOf(its: readonly Snapshot[]): Snapshot | undefined {
+  const good = its.filter(({ state }) => state === 'good');
+  return good.sort((a, b) => dataTime(a).getTime() - dataTime(b).getTime())[0];
+}
+
+/**
+ * The whole images of a server that are marked as ours and do not count, the newest first. Where the data lie in volume
+ * snapshots, only the mark says whose an image is.
+ */
+function uncountedOf(
+  suspects: readonly UncountedImage[],
+  { id, region }: Pick<Origin, 'id' | 'region'>,
+  policy: string | undefined,
+): UncountedImage[] {
+  return suspects
+    .filter(({ image }) => {
+      const { autosnap_server, autosnap_policy, instance_uuid } = image.properties;
+      const server = image.volumeSnapshotIds.length > 0 ? autosnap_server : instance_uuid;
+      const isOfPolicy = policy === undefined || autosnap_policy === policy;
+      return image.region === region && server === id && isOfPolicy && isWhole(image);
+    })
+    .sort((a, b) => b.image.createdAt.getTime() - a.image.createdAt.getTime());
+}
+
+function whyNotCounted({ image, problem }: UncountedImage): Reason {
+  const isOnVolumes = image.volumeSnapshotIds.length > 0;
+  return { code: 'RESTORE_NOT_COUNTED', image: image.id, problem, isOnVolumes };
 }

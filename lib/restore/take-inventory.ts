@@ -52,18 +52,24 @@ function stockOf(surveys: readonly RegionSurvey[], whose: Parameters<typeof read
   const readers = new Map<string, { read: Reader; its: RegionSurvey }>(
     surveys.map((its) => [its.region, { its, read: readerOf(its, everyPolicy, whose) }]),
   );
-  const read = (image: Image) => {
+  const judge = (image: Image) => {
     const reader = readers.get(image.region);
-    const found = reader?.read(image, reader.its.volumeSnapshots);
-    return isSnapshot(found) ? found : undefined;
+    return reader?.read(image, reader.its.volumeSnapshots);
   };
   const images = surveys.flatMap((its) => its.images);
+  const judged = images.map((image) => ({ image, found: judge(image) }));
   return {
     regions: surveys.map(({ region }) => region),
     servers: surveys.flatMap(({ servers }) => servers),
     images,
-    snapshots: images.flatMap((image) => read(image) ?? []),
-    read,
+    snapshots: judged.flatMap(({ found }) => (isSnapshot(found) ? [found] : [])),
+    suspects: judged.flatMap(({ image, found }) =>
+      found && !isSnapshot(found) ? [{ image, problem: found.problem }] : [],
+    ),
+    read(image) {
+      const found = judge(image);
+      return isSnapshot(found) ? found : undefined;
+    },
   };
 }
 

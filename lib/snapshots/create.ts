@@ -31,6 +31,7 @@ import {
 } from './marker.ts';
 import { type Reader, type ReadingPolicy, readerOf } from './ownership.ts';
 import type { RegionSurvey, UnsureServer } from './region-inventory.ts';
+import { endOf } from './retention.ts';
 import { maySelect, type Selection, selectServers } from './selector.ts';
 import { inTurn } from './turn.ts';
 
@@ -54,6 +55,8 @@ interface Due {
   until?: Date | undefined;
   /** Whether a snapshot of this policy is the one that is due: then there is nothing to take. */
   isMet(snapshot: Snapshot): boolean;
+  /** Ad-hoc snapshots: whether one that meets the request is deleted before the end that the request asks for. */
+  endsTooSoon?(snapshot: Snapshot): boolean;
   /** When it was asked for, where that is so long ago that nothing is taken any more. */
   overSince?: Date | undefined;
   /** The marker of the snapshot that is to be taken. */
@@ -75,7 +78,7 @@ interface PlanOptions {
  * time of a run can end before its steps do.
  *
  * A server is skipped when the snapshot that is due exists and has not failed, when one of its series is still
- * being made, or when the cloud is busy with it.
+ * being made, or when the cloud is busy with it. It fails when that snapshot is deleted sooner than it is asked for now.
  */
 export function planSnapshots(
   servers: readonly Server[],
@@ -90,8 +93,15 @@ export function planSnapshots(
   return byNeed(servers, seriesOf, now).map((server): Step => {
     const skip = (reason: Reason): Step => ({ action: 'skip', server, reason });
     const alive = seriesOf(server).filter((s) => s.state !== 'failed' && !isStuck(s, server.taskState, now));
-    const taken = alive.find(due.isMet);
-    if (taken) return skip({ code: 'ALREADY_TAKEN', image: taken.id, status: taken.status });
+    const taken = longestKept(alive.filter(due.isMet));
+    if (taken) {
+      const { id: image, status } = taken;
+      const end = endOf(taken);
+      const until = end && isoSeconds(end);
+      return until && due.endsTooSoon?.(taken)
+        ? { action: 'fail', server, reason: { code: 'REQUEST_ENDS_SOONER', image, until } }
+        : skip({ code: 'ALREADY_TAKEN', image, status, ...(until ? { until } : {}) });
+    }
     if (due.overSince) {
       return { action: 'fail', server, reason: { code: 'REQUEST_OVER', since: isoSeconds(due.overSince) } };
     }
@@ -107,6 +117,12 @@ export function planSnapshots(
       image: { name: imageName(server, due.policy, due.slot), metadata: due.metadata(server) },
     };
   });
+}
+
+/** Of several snapshots, the one that stays the longest. */
+function longestKept(snapshots: readonly Snapshot[]): Snapshot | undefined {
+  const endMs = (snapshot: Snapshot) => endOf(snapshot)?.getTime() ?? Number.POSITIVE_INFINITY;
+  return snapshots.toSorted((a, b) => (endMs(a) < endMs(b) ? 1 : -1))[0];
 }
 
 /** Those without a good snapshot first, then by the newest good one, the oldest first. */
@@ -204,6 +220,9 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     ...leftOf(entries),
     warnings: [
       ...(isByHand ? [] : unmatched),
+      ...(selection.exceptedIds.length > 0
+        ? [{ code: 'IDS_EXCEPTED', ids: selection.exceptedIds } as const]
+        : []),
       ...regions.flatMap(({ region, doubts }) =>
         doubts.map((problem): Finding => ({ code: 'SERVERS_DOUBTFUL', region, problem })),
       ),
@@ -315,13 +334,24 @@ function dueByHand(
   const request = named ?? requestId;
   // From its creation: a server may have been busy until now.
   const expires = () => (afterMs === undefined ? undefined : new Date(Date.now() + afterMs));
+  // A run that resumes does not take again what has ended meanwhile.
+  const isOfThisRun = ({ slot }: Snapshot) => isoSeconds(slot) === isoSeconds(since);
+  const hasEnded = (snapshot: Snapshot) => (endOf(snapshot) ?? Number.POSITIVE_INFINITY) <= now;
   return {
     policy: ADHOC,
     slot: since,
     until: new Date(since.getTime() + ADHOC_MS - LAST_MS),
     overSince: now.getTime() - firstAskedAt.getTime() >= ADHOC_MS ? firstAskedAt : undefined,
     // A restore's request may have the same name.
-    isMet: (snapshot) => snapshot.request === request && !snapshot.safety,
+    isMet: (snapshot) =>
+      snapshot.request === request && !snapshot.safety && (isOfThisRun(snapshot) || !hasEnded(snapshot)),
+    // Its own slot, and not this call's: a retry of the same call asks for the same end.
+    endsTooSoon: (snapshot) => {
+      const end = endOf(snapshot);
+      return (
+        end !== undefined && (afterMs === undefined || end.getTime() < snapshot.slot.getTime() + afterMs)
+      );
+    },
     metadata: (server) =>
       markerOf({
         owner,

@@ -166,6 +166,15 @@ export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
     : { snapshot, keep: false, reasons: [{ code: 'ADHOC_ENDED', until }] };
 }
 
+/**
+ * Until when an ad-hoc snapshot stays, by its own end and its hold; undefined where there is no end. One that has failed
+ * or is still being made has the same end.
+ */
+export function endOf({ expires, hold, exposure }: Snapshot): Date | undefined {
+  if (!expires || hold === 'protected' || hold === 'forever' || exposure !== undefined) return undefined;
+  return hold && hold > expires ? hold : expires;
+}
+
 /** Which period a slot is in. */
 const periodOf = remembered(
   (period: Period, slot: Date, timezone: string) =>

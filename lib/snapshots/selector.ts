@@ -8,6 +8,10 @@ export interface Selection {
   missingIds: string[];
   /** Selectors, other than ids, that no server matches, as text: `names "web-*"`. */
   unmatched: string[];
+  /** Ids that were asked for and that `except` leaves out. */
+  exceptedIds: string[];
+  /** What `except` names and no server is, likewise: `except.names "web-*"`. */
+  unmatchedExceptions: string[];
 }
 
 type Criteria = Pick<Selector, 'ids' | 'names' | 'tagged'>;
@@ -24,20 +28,29 @@ export function selectServers(servers: readonly Server[], { only, ...selector }:
 }
 
 function select(servers: readonly Server[], selector: Selector): Selection {
-  const { ids = [], names = [], tagged, all = false, except = {} } = selector;
+  const { ids = [], all = false, except = {} } = selector;
   const selected = servers.filter((server) => (all || matches(server, selector)) && !matches(server, except));
-  const known = new Set(servers.map(({ id }) => id));
+  const known = new Map(servers.map((server) => [server.id, server]));
+  const { ids: exceptedIds = [] }: Criteria = except;
   return {
     servers: [...new Map(selected.map((server) => [server.id, server])).values()],
     missingIds: ids.filter((id) => !known.has(id)),
-    unmatched: [
-      ...names
-        .filter((name) => !servers.some((s) => matches(s, { names: [name] })))
-        .map((n) => `names "${n}"`),
-      ...(tagged && !servers.some((s) => matches(s, { tagged })) ? [`tagged ${JSON.stringify(tagged)}`] : []),
-      ...(all && servers.length === 0 ? ['all'] : []),
-    ],
+    unmatched: [...unmatchedOf(servers, selector), ...(all && servers.length === 0 ? ['all'] : [])],
+    exceptedIds: ids.filter((id) => known.has(id) && matches(known.get(id)!, except)),
+    unmatchedExceptions: [
+      ...exceptedIds.filter((id) => !known.has(id)).map((id) => `ids "${id}"`),
+      ...unmatchedOf(servers, except),
+    ].map((criterion) => `except.${criterion}`),
   };
+}
+
+/** The name patterns and the metadata that no server matches. */
+function unmatchedOf(servers: readonly Server[], { names = [], tagged }: Criteria): string[] {
+  const isUnmatched = (criteria: Criteria) => !servers.some((server) => matches(server, criteria));
+  return [
+    ...names.filter((name) => isUnmatched({ names: [name] })).map((name) => `names "${name}"`),
+    ...(tagged && isUnmatched({ tagged }) ? [`tagged ${JSON.stringify(tagged)}`] : []),
+  ];
 }
 
 /**

@@ -108,7 +108,7 @@ describe('a run that fails', () => {
     expect(error).toMatchObject({
       errorType: 'RunFailed',
       errorMessage: expect.stringMatching(
-        /^snapshot daily: 1 of 2 failed\.\n- on-a-volume in DFW: .*name the server in servers\.except$/,
+        /^snapshot daily: 1 of 2 servers failed\.\n- on-a-volume in DFW: .*name the server in servers\.except$/,
       ),
     });
     expect(report).toMatchObject({ totals: { failed: 1, taken: 1 } });

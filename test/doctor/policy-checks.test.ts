@@ -90,6 +90,17 @@ describe('servers', () => {
     ]);
   });
 
+  test('that except leaves out although their ids are named, and exceptions that match nothing, are warned of', () => {
+    const servers = { ids: ['id-0', 'id-1'], except: { ids: ['id-1', 'gone'], names: ['mail'] } };
+    const found = checkServers(aim(fleet(2), { servers }), 'rackspace');
+    expect(found.map((one) => `${one.verdict}: ${sentence(one)}`)).toEqual([
+      'pass: 1: s00',
+      'warn: servers.ids: id-1: servers.except leaves these out, so they get no snapshots: take them out of one of the two',
+      'warn: except.ids "gone" matches no server',
+      'warn: except.names "mail" matches no server',
+    ]);
+  });
+
   test('on volumes are a failure at Rackspace alone', () => {
     const verdicts = (provider: 'rackspace' | 'keystone') =>
       checkServers(aim(fleet(2, { volumeBacked: true })), provider).map(({ verdict }) => verdict);

@@ -48,7 +48,7 @@ async function takenAndGone(bucket: boolean, event: object = BY_HAND, requestId 
 }
 
 const OVER =
-  'no snapshot of it by this request is there, and the request, of 2026-11-23T06:00:00Z, takes none after a day: give it another name';
+  'no snapshot of it by this request is there, or its end has passed, and the request, of 2026-11-23T06:00:00Z, takes none after a day: give it another name';
 const reasonsOf = (report: Report | undefined) =>
   report?.entries.map(({ outcome, reason }) => `${outcome}: ${reason}`);
 
@@ -103,6 +103,62 @@ describe('a request that comes again', () => {
     const h = await takenAndGone(true);
     h.s3!.objects.clear();
     expect((await again(h, '2026-12-25T00:00:00Z')).report?.totals).toEqual({ taken: 1 });
+  });
+});
+
+describe('a request with an end that comes again', () => {
+  const UPGRADE = { ...BY_HAND, expires: '1d' };
+
+  /** A server of which a request took a snapshot at six in the morning that ends after a while. */
+  async function takenUntil(expires: string) {
+    setTime('2026-11-23T06:00:00Z');
+    const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
+    await reportBucket();
+    const dfw = h.cloud.region('DFW');
+    dfw.addServer({ name: 'web' });
+    await h.run('snapshot', { ...UPGRADE, expires }, { requestId: 'first' });
+    return { ...h, dfw, image: dfw.images[0]!.id };
+  }
+
+  test.each([
+    ['as before', '1h', '1h'],
+    ['sooner', '30d', '1h'],
+  ])('%s, is done, and names the end of the snapshot', async (_, first, second) => {
+    const h = await takenUntil(first);
+    const { report } = await again(h, '2026-11-23T06:30:00Z', { ...UPGRADE, expires: second });
+    const until = first === '1h' ? '2026-11-23T07:00:00Z' : '2026-12-23T06:00:00Z';
+    const taken = `already taken: image ${h.image} is active, and is deleted once ${until} has passed`;
+    expect(reasonsOf(report)).toEqual([`skipped: ${taken}`]);
+  });
+
+  test.each([
+    ['later', { ...UPGRADE, expires: '30d' }],
+    ['for ever', BY_HAND],
+  ])('%s, fails and names the end of the snapshot', async (_, event) => {
+    const h = await takenUntil('1h');
+    const { report } = await again(h, '2026-11-23T06:30:00Z', event);
+    expect(reasonsOf(report)).toEqual([
+      `failed: image ${h.image} of this request is there already, and is deleted once 2026-11-23T07:00:00Z has passed, sooner than this call asks for: hold it, or give the request another name`,
+    ]);
+    expect(h.dfw.images.map(({ id }) => id)).toEqual([h.image]);
+  });
+
+  test.each([
+    ['until after the end that is asked for', '2027-01-01', { skipped: 1 }],
+    ['forever', 'forever', { skipped: 1 }],
+    ['for too short', '2026-12-01', { failed: 1 }],
+  ])('later, when the snapshot is held %s', async (_, until, totals) => {
+    const h = await takenUntil('1h');
+    await h.run('hold', { hold: h.image, until });
+    const { report } = await again(h, '2026-11-23T06:30:00Z', { ...UPGRADE, expires: '30d' });
+    expect(report?.totals).toEqual(totals);
+  });
+
+  test('after the end, takes another while the request is younger than a day, and later none', async () => {
+    const h = await takenUntil('1h');
+    expect((await again(h, '2026-11-23T07:00:00Z', UPGRADE)).report?.totals).toEqual({ taken: 1 });
+    const { report } = await again(h, '2026-11-24T07:00:00Z', { ...UPGRADE, expires: '14d' });
+    expect(reasonsOf(report)).toEqual([`failed: ${OVER}`]);
   });
 });
 

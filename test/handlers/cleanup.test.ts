@@ -339,7 +339,7 @@ describe('what the cloud may answer to a deletion', () => {
     const h = await history(4);
     h.cloud.account.role = 'creator';
     const { error } = await h.fail('cleanup', policy());
-    expect(error.message).toMatch(/1 of 4 failed/);
+    expect(error.message).toMatch(/1 of 4 snapshots failed/);
     expect(error.message).toMatch('at Rackspace it needs nova:admin and cloudImages:admin');
   });
 

@@ -114,6 +114,18 @@ describe('a run whose time does not suffice', () => {
       expect([ends[0], ends[5]! >= '2026-12-06T00:17:00Z']).toEqual(['2026-12-06T00:00:20Z', true]);
   });
 
+  test('by hand, takes nothing again that has reached its end meanwhile', async () => {
+    const h = await fleet(['web', 'db']);
+    const [, db] = h.cloud.region('DFW').servers;
+    db!.taskState = 'rebooting';
+    await h.run('snapshot', { adhoc: true, expires: '1h', servers: { all: true } }, { requestId: 'r1' });
+    expect(taken(h)).toEqual({ 'adhoc 2026-11-22T00:00:20Z': ['web'] });
+    db!.taskState = null;
+    setTime('2026-11-22T02:00:00Z');
+    await deliverAll(h.waiting);
+    expect(taken(h)).toEqual({ 'adhoc 2026-11-22T00:00:20Z': ['db', 'web'] });
+  });
+
   test('leaves to the next run what it has not got to by then, and says so', async () => {
     const h = await fleet();
     hangAfter(h, 2);

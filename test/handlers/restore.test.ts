@@ -482,7 +482,7 @@ describe('refused, and nothing is made or changed', () => {
       'none as old',
       { ...TO_NEW, at: '2026-11-01' },
       nothing,
-      /no good snapshot of web at or before 2026-11-01T23:59:59Z: the oldest good one is of 2026-11-22T00:00:00Z/,
+      /no good snapshot of web at or before 2026-11-01T23:59:59Z: the oldest good one, of 2026-11-22T00:00:00Z, was made at 2026-11-22T00:00:20Z/,
     ],
     [
       'all still saving',

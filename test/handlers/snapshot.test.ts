@@ -48,6 +48,17 @@ test('every selected server gets one image, in each region, with the whole marke
   });
 });
 
+test('a server that is named by its id and left out by except is warned of', async () => {
+  const { run, web1, db } = await fleet();
+  const servers = { ids: [web1.id, db.id], except: { names: ['web-*'] } };
+  const report = await run('snapshot', policy({ servers }));
+  expect(report).toMatchObject({
+    totals: { taken: 1 },
+    failures: [],
+    warnings: [expect.stringContaining(`servers.ids: ${web1.id}: servers.except leaves these out`)],
+  });
+});
+
 describe('one slot, one snapshot', () => {
   test('a duplicate event takes nothing, at once, hours later, or when all is finished', async () => {
     const h = await fleet();
@@ -225,7 +236,7 @@ describe('a region that fails does not stop another', () => {
     expect(ofRegions).toEqual(['"region":"ORD","Failed":1']);
     expect(report?.totals).toEqual({ taken: 3 });
     expect(report?.failures[0]).toMatch(/^ORD can't be read, so no snapshot is taken there: /);
-    expect(error.message).toMatch(/^snapshot daily: 0 of 3 failed.\n- ORD can't be read/);
+    expect(error.message).toMatch(/^snapshot daily failed: ORD can't be read/);
     expect(cloud.region('ORD').images).toEqual([]);
   });
 });

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../lib/reporting/reasons.ts';
-import { type Entry, failureOf, finishReport, joined, worst } from '../../lib/reporting/report.ts';
+import {
+  type Entry,
+  failureOf,
+  finishReport,
+  joined,
+  type SnapshotLine,
+  worst,
+} from '../../lib/reporting/report.ts';
 
 const HEAD = {
   job: 'snapshot' as const,
@@ -19,6 +26,10 @@ function entry(name: string, outcome: Entry['outcome'], changes: Partial<Entry> 
   return { server: `id-${name}`, name, region: 'DFW', outcome, ...changes };
 }
 
+function line(image: string, outcome: Entry['outcome']): SnapshotLine {
+  return { image, slot: 's', status: 'active', outcome, codes: [], reasons: ['no'] };
+}
+
 test('totals count each outcome, and the worst come first', () => {
   const entries = [entry('c', 'taken'), entry('b', 'skipped'), entry('d', 'failed'), entry('a', 'taken')];
   const report = finishReport({ ...HEAD, entries });
@@ -27,15 +38,8 @@ test('totals count each outcome, and the worst come first', () => {
 });
 
 test('totals of a cleanup count snapshots, not servers', () => {
-  const line = (outcome: Entry['outcome']) => ({
-    image: 'i',
-    slot: 's',
-    status: 'active',
-    outcome,
-    codes: [],
-    reasons: [],
-  });
-  const entries = [entry('a', 'deleted', { snapshots: [line('deleted'), line('kept'), line('kept')] })];
+  const snapshots = [line('i1', 'deleted'), line('i2', 'kept'), line('i3', 'kept')];
+  const entries = [entry('a', 'deleted', { snapshots })];
   expect(finishReport({ ...HEAD, entries }).totals).toEqual({ deleted: 1, kept: 2 });
 });
 
@@ -147,8 +151,42 @@ describe('the error that a failed run ends with', () => {
         entries: [entry('a', 'failed', { reason: 'no' }), entry('b', 'taken')],
       }),
     );
-    expect(error?.message).toBe('snapshot daily: 1 of 2 failed.\n- ORD is down\n- a in DFW: no');
+    expect(error?.message).toBe('snapshot daily: 1 of 2 servers failed.\n- ORD is down\n- a in DFW: no');
     expect(error?.name).toBe('RunFailed');
+  });
+
+  test.each<[string, Parameters<typeof finishReport>[0], string]>([
+    [
+      'one failure beside servers that are well',
+      { ...HEAD, failures: [saying('ORD is down')], entries: [entry('a', 'taken')] },
+      'snapshot daily failed: ORD is down',
+    ],
+    [
+      'several failures, and no server at all',
+      { ...HEAD, failures: [saying('ORD is down'), saying('DFW is down')], entries: [] },
+      'snapshot daily failed.\n- ORD is down\n- DFW is down',
+    ],
+    [
+      'the only server',
+      { ...HEAD, entries: [entry('a', 'failed', { reason: 'no' })] },
+      'snapshot daily: 1 of 1 server failed.\n- a in DFW: no',
+    ],
+    [
+      'one of several accounts',
+      { ...HEAD, accounts: 2, failures: [saying('ORD is down')], entries: [] },
+      `snapshot daily of ${HEAD.account} failed: ORD is down`,
+    ],
+    [
+      'snapshots of a cleanup',
+      {
+        ...HEAD,
+        job: 'cleanup',
+        entries: [entry('a', 'failed', { snapshots: [line('x', 'failed'), line('y', 'kept')] })],
+      },
+      'cleanup daily: 1 of 2 snapshots failed.\n- a in DFW: x: no',
+    ],
+  ])('says what has failed: %s', (_, draft, message) => {
+    expect(failureOf(finishReport(draft))?.message).toBe(message);
   });
 
   test('stays short: ten lines, and how many more', () => {

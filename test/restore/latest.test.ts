@@ -111,3 +111,62 @@ test('of many that are passed over, five are named', async () => {
   expect(codes.filter((code) => code === 'RESTORE_PASSED_OVER')).toHaveLength(5);
   expect(lines[codes.indexOf('RESTORE_PASSED_OVER_MORE')]).toBe('passed over: 3 more');
 });
+
+describe('images that are marked as snapshots and do not count', () => {
+  test('are named where there is no good snapshot, and one is taken by its id', async () => {
+    const h = await history(3);
+    const [renamed, halfMade, older] = h.images;
+    Object.assign(renamed!, { name: 'golden' });
+    Object.assign(halfMade!, { name: 'golden too', status: 'saving', size: null });
+    Object.assign(older!, { name: 'old gold' });
+    const { error } = await h.fail('restore', { ...TO_NEW, dryRun: true });
+    expect(error.message).toContain(
+      [
+        'at: there is no good snapshot of web',
+        `passed over: golden (${renamed!.id}) is marked as ours, but its name does not end in -daily-20261123T000000Z: it was renamed, or something else made it; "at": "${renamed!.id}" takes it all the same`,
+        `passed over: old gold (${older!.id}) is marked as ours, but its name does not end in -daily-20261121T000000Z: it was renamed, or something else made it; "at": "${older!.id}" takes it all the same`,
+      ].join('; '),
+    );
+    expect(error.message).not.toContain(halfMade!.id);
+    const dated = await h.fail('restore', { ...TO_NEW, at: '2026-11-22', dryRun: true });
+    expect(dated.error.message).toContain(older!.id);
+    expect(dated.error.message).not.toContain(renamed!.id);
+    expect((await h.run('restore', { ...TO_NEW, at: renamed!.id, dryRun: true })).image).toBe(renamed!.id);
+  });
+
+  test('are named where they are newer than what is taken', async () => {
+    const h = await history(3);
+    const [newest, second, third] = h.images;
+    for (const image of [newest!, third!]) Object.assign(image, { name: 'golden' });
+    const { image, codes, lines } = await h.run('restore', { ...TO_NEW, dryRun: true });
+    expect(image).toBe(second!.id);
+    expect(codes.filter((code) => code === 'RESTORE_NOT_COUNTED')).toHaveLength(1);
+    expect(lines[1]).toMatch(`passed over: golden (${newest!.id}) is marked as ours`);
+  });
+
+  test('are none of another server, region or policy', async () => {
+    const h = await history(1);
+    const ord = h.cloud.region('ORD');
+    const mail = h.cloud.region('DFW').addServer({ name: 'mail' });
+    const others = [
+      addSnapshot(h, mail, 0, { name: 'golden' }),
+      addSnapshot(h, { id: h.web.id, name: 'web' }, 0, { name: 'golden' }, 'ORD'),
+      addSnapshot(h, h.web, 0, { name: 'golden', properties: { autosnap_policy: 'weekly' } }),
+    ];
+    expect(ord.images).toHaveLength(1);
+    h.images[0]!.status = 'deactivated';
+    const { error } = await h.fail('restore', { ...TO_NEW, policy: 'daily', dryRun: true });
+    for (const { id } of others) expect(error.message).not.toContain(id);
+  });
+
+  test('are named with the problem where their data lie in volume snapshots, of which none is taken by its id', async () => {
+    const h = await history(1);
+    const { id } = h.images[0]!;
+    Object.assign(h.images[0]!, { name: 'golden', size: 0 });
+    const mapping = JSON.stringify([{ snapshot_id: 'b5d2a0a1-0000-4000-8000-000000000001' }]);
+    h.images[0]!.properties.block_device_mapping = mapping;
+    const { error } = await h.fail('restore', { ...TO_NEW, dryRun: true });
+    expect(error.message).toMatch(new RegExp(`passed over: golden \\(${id}\\) is marked as ours`));
+    expect(error.message).not.toContain(`"at": "${id}"`);
+  });
+});

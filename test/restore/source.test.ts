@@ -40,6 +40,7 @@ function stock(servers: Server[], images: Image[] = []): Stock {
     servers,
     images,
     snapshots: images.flatMap((image) => read(image) ?? []),
+    suspects: [],
     read,
   };
 }
@@ -113,6 +114,25 @@ describe('the image that is meant', () => {
     expect(of(images.reverse())).toBe('b');
     expect(of(images, '2026-11-21')).toBe('c');
     expect(of(images, '2026-11-20T23:00:00Z')).toBe('a');
+  });
+
+  test('where none is old enough, is answered with the moment of the oldest data', () => {
+    const late = shot('late', web, DAY, { createdAt: new Date('2026-11-23T02:00:00Z') });
+    const safety = shot('safety', web, '2026-11-20', {
+      name: 'web-before-restore-adhoc-20261120T000000Z',
+      properties: { ...mark('r1'), ...safetyMark({ request: 'r1', image: 'a', disk: 'd' }) },
+    });
+    const byHand = shot('by hand', web, '2026-11-21', { properties: mark('r2') });
+    const find = () =>
+      findImage(
+        stock([web], [late, safety, byHand]),
+        web,
+        { at: '2026-11-23T01:00:00Z', policy: 'daily' },
+        { now: NOW },
+      );
+    expect(find).toThrow(
+      /no good snapshot of web by the policy "daily" at or before 2026-11-23T01:00:00Z: the oldest good one, of 2026-11-23T00:00:00Z, was made at 2026-11-23T02:00:00Z/,
+    );
   });
 
   test("by its id is none of another project's, whatever it says", () => {

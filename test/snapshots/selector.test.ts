@@ -36,6 +36,11 @@ describe('which servers are meant', () => {
       { all: true, except: { ids: ['3'], tagged: { tier: 'gold' } } },
       '1457',
     ],
+    [
+      'minus those that have every one of several tags',
+      { all: true, except: { tagged: { autosnap: 'daily', tier: 'gold' } } },
+      '134567',
+    ],
     ['an exception wins over an id', { ids: ['1'], except: { ids: ['1'] } }, ''],
   ])('%s', (_, selector, ids) => {
     expect(
@@ -83,6 +88,27 @@ test('a selector that matches nothing is named, each by itself', () => {
   });
   expect(unmatched).toEqual(['names "mail-*"', 'tagged {"autosnap":"hourly"}']);
   expect(selectServers([], { all: true }).unmatched).toEqual(['all']);
+});
+
+test.each<[string, Selector, string[]]>([
+  ['by id', { ids: ['1', '2'], except: { ids: ['2'] } }, ['2']],
+  ['by name', { ids: ['1', '2', '3'], except: { names: ['web-*'] } }, ['1', '2']],
+  ['none', { ids: ['1', '2'], except: { names: ['db*'] } }, []],
+  ['none by a pattern, which may mean others too', { names: ['web-*'], except: { ids: ['2'] } }, []],
+  ['none that no server has', { ids: ['99'], except: { ids: ['99'] } }, []],
+])('an id that is asked for and left out is named: %s', (_, selector, ids) => {
+  expect(selectServers(SERVERS, selector).exceptedIds).toEqual(ids);
+});
+
+test('an exception that matches nothing is named, each by itself', () => {
+  const except = { ids: ['1', '99'], names: ['web-1', 'mail-*'], tagged: { autosnap: 'hourly' } };
+  expect(selectServers(SERVERS, { all: true, except }).unmatchedExceptions).toEqual([
+    'except.ids "99"',
+    'except.names "mail-*"',
+    'except.tagged {"autosnap":"hourly"}',
+  ]);
+  const matching = { ids: ['1'], names: ['db*'], tagged: { tier: 'gold' } };
+  expect(selectServers(SERVERS, { all: true, except: matching }).unmatchedExceptions).toEqual([]);
 });
 
 test('a server that two regions list is selected once', () => {

@@ -50,6 +50,8 @@ export const doctorSentences = {
   SERVERS_MISSING: ({ ids, isPartial }) => `ids: there is no server ${listed(ids)}${partialText(isPartial)}`,
   SERVERS_ALL_EXCEPTED: ({ isPartial }) =>
     `except takes out all that the others select${partialText(isPartial)}`,
+  SERVERS_EXCEPT_UNMATCHED: ({ selector, isPartial }) =>
+    `${selector} matches no server${partialText(isPartial)}`,
   SERVERS_ON_VOLUMES: ({ names }) =>
     `Rackspace makes no images of servers whose disk is a volume: ${listed(names)}`,
   SERVERS_ON_IMAGE_SCHEDULE: ({ names }) =>
@@ -89,6 +91,7 @@ export const doctorRemedies = {
   SERVERS_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct it, or name or tag the servers so.'),
   SERVERS_MISSING: ({ isPartial }) => (isPartial ? '' : 'Correct the id, or take it out.'),
   SERVERS_ALL_EXCEPTED: ({ isPartial }) => (isPartial ? '' : 'Take some out of except.'),
+  SERVERS_EXCEPT_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct it, or take it out.'),
   SERVERS_ON_VOLUMES: () => 'Back them up with Cloud Block Storage, and name them in servers.except.',
   SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two keep each other from working.',
   SCHEDULE_OVER: CORRECT_YEAR,

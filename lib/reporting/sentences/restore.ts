@@ -40,6 +40,8 @@ export const restoreSentences = {
   RESTORE_PASSED_OVER_FAILED: ({ image, slot, drilled }) =>
     `passed over: the snapshot of ${slot} (${image}): its last drill, at ${drilled}, failed; "at": "${image}" takes it all the same`,
   RESTORE_PASSED_OVER_MORE: ({ count }) => `passed over: ${count} more`,
+  RESTORE_NOT_COUNTED: ({ image, problem, isOnVolumes }, say) =>
+    `passed over: ${say(problem)}${isOnVolumes ? '' : `; "at": "${image}" takes it all the same`}`,
   RESTORE_NAMESAKE: ({ name, server }) =>
     `there are snapshots of another "${name}" as well, which is gone: name it by its id, ${server}`,
   RESTORE_SOURCE: ({ image, slot, at }) =>
@@ -153,10 +155,14 @@ export const restoreSentences = {
     `region: the account has no region "${where}": it has ${known.join(', ')}`,
   RESTORE_REGION_UNREADABLE: ({ where, problem }, say) => `region ${where} can't be read: ${say(problem)}`,
   RESTORE_SERVER_UNCERTAIN: () => 'server: give the id of the server, or "region": the one that it is in',
-  RESTORE_NO_GOOD_SNAPSHOT: ({ server, policy, until, others, oldest }) => {
+  RESTORE_NO_GOOD_SNAPSHOT: ({ server, policy, until, others, oldest, uncounted }, say) => {
     const scope = `of ${server}${policy === undefined ? '' : ` by the policy "${policy}"`}`;
     const when = until === undefined ? '' : ` at or before ${until}`;
-    return `at: there is no good snapshot ${scope}${when}${insteadText(others, oldest)}`;
+    const without = uncounted.length > 0 ? '' : ': take one, or give the id of an image';
+    return [
+      `at: there is no good snapshot ${scope}${when}${insteadText(others, oldest) || without}`,
+      ...uncounted.map((one) => say(one)),
+    ].join('; ');
   },
   RESTORE_NO_IMAGE: ({ image, where, server }) =>
     `at: this project has no image ${image} in ${where}, where ${server} is`,
@@ -208,15 +214,13 @@ function drillText(drill: { at: string; passed: boolean } | undefined): string {
 
 function insteadText(
   others: readonly { image: string; slot: string; status: string }[],
-  oldest: string | undefined,
+  oldest: { slot: string; made: string } | undefined,
 ): string {
   if (others.length > 0) {
     const list = others.map(({ image, slot, status }) => `${image} of ${slot} is ${status}`).join(', ');
     return `: ${list}. One that is still being made can be restored when it is active`;
   }
-  return oldest === undefined
-    ? ': take one, or give the id of an image'
-    : `: the oldest good one is of ${oldest}`;
+  return oldest ? `: the oldest good one, of ${oldest.slot}, was made at ${oldest.made}` : '';
 }
 
 function fittingText(flavors: readonly string[]): string {

@@ -15,6 +15,8 @@ export const runSentences = {
     `${where} can't be read, so ${UNDONE[job]}: ${say(problem)}`,
   SELECTOR_UNMATCHED: ({ selector, isPart }) =>
     `servers.${selector} matches no server${isPart ? ' of this policy' : ''}`,
+  IDS_EXCEPTED: ({ ids }) =>
+    `servers.ids: ${ids.join(', ')}: servers.except leaves these out, so they get no snapshots: take them out of one of the two`,
   NOT_OF_POLICY: ({ what, policy }) =>
     `servers.${what} is no server of the policy ${policy}: nothing is deleted for it`,
   SERVERS_DOUBTFUL: ({ problem }, say) => say(problem),

@@ -4,9 +4,12 @@ import type { Sentences } from './sentence.ts';
 export const snapshotSentences = {
   TAKEN: ({ name }) => name,
   WOULD_TAKE: ({ name }) => `would be taken as ${name}`,
-  ALREADY_TAKEN: ({ image, status }) => `already taken: image ${image} is ${status}`,
+  ALREADY_TAKEN: ({ image, status, until }) =>
+    `already taken: image ${image} is ${status}${until === undefined ? '' : `, and is deleted once ${until} has passed`}`,
+  REQUEST_ENDS_SOONER: ({ image, until }) =>
+    `image ${image} of this request is there already, and is deleted once ${until} has passed, sooner than this call asks for: hold it, or give the request another name`,
   REQUEST_OVER: ({ since }) =>
-    `no snapshot of it by this request is there, and the request, of ${since}, takes none after a day: give it another name`,
+    `no snapshot of it by this request is there, or its end has passed, and the request, of ${since}, takes none after a day: give it another name`,
   SERVER_BUSY: ({ taskState }) => `busy: the server is in ${taskState}`,
   SNAPSHOT_PENDING: ({ image, status }) => `busy: image ${image} is still ${status}`,
   CONFLICT: ({ message }) => `busy: ${message}`,
