@@ -221,6 +221,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // What is wrong, or odd, beyond single entries.
   REGION_UNREADABLE: { where: string; job: 'snapshot' | 'cleanup' | 'offsite' | 'drill'; problem: Reason };
+  REGION_NOT_IN_CATALOGUE: { known: readonly string[] };
   SELECTOR_UNMATCHED: { selector: string; isPart: boolean };
   NOT_OF_POLICY: { what: string; policy: string };
   SERVERS_DOUBTFUL: { problem: Reason };
@@ -434,6 +435,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason };
   SERIES_SCHEDULE_ENDED: None;
   SERIES_SERVER_UNCERTAIN: None;
+  SERIES_REGION_WITHOUT_IMAGES: { where: string };
   SERIES_DRILL_FAILED: {
     name: string;
     where: string;

@@ -16,7 +16,7 @@ import { type Entry, finishReport, NOWHERE, type Report } from '../reporting/rep
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { blueprintText } from './blueprint.ts';
-import { survey } from './inventory.ts';
+import { survey, unnamedHomes } from './inventory.ts';
 import {
   ADHOC_MS,
   CREATED_BY,
@@ -135,7 +135,7 @@ export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, s
  * Takes the snapshots that an event asks for, or plans them when it is a dry run. Returns when the cloud has
  * accepted them; it makes them in its own time, and cleanup sees how they ended.
  *
- * @throws {Refusal} for a schedule that has not fired yet, or a region that the account lacks.
+ * @throws {Refusal} for a schedule that has not fired yet.
  */
 export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
   const { owner, now, policies } = run;
@@ -145,7 +145,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const { ids = [], only }: Selector = event.servers;
 
   const since = lookedForSince(event, now);
-  const { regions, unsure, unreadable } = await survey(session, event.regions, {
+  const { regions, unsure, ...found } = await survey(session, event.regions, {
     owner,
     ids: [...ids, ...(only?.ids ?? [])],
     since,
@@ -163,6 +163,16 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const young = snapshots.filter(
     ({ policy, createdAt }) => (isAdhoc(event) || policy === due.policy) && createdAt >= since,
   );
+  const youngIds = new Set(young.map(({ id }) => id));
+  const youngImages = regions.flatMap(({ images }) => images.filter(({ id }) => youngIds.has(id)));
+  const lost = event.regions ? [] : [...unnamedHomes(session, youngImages)];
+  const unreadable = [
+    ...found.unreadable,
+    ...lost.map((region) => ({
+      region,
+      problem: { code: 'REGION_NOT_IN_CATALOGUE', known: session.regions } as const,
+    })),
+  ];
   const unknown = unknownServers(unsure, young, event.servers);
   const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
   // A run that goes on with what others have left begins elsewhere than they did.
@@ -175,10 +185,10 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     inheriting: inheritingMaker(regions),
     readerFor: (region) => readers.get(region)!,
   };
-  const found = await pMap(steps, (step) => (event.dryRun ? dryStep(step) : takeStep(take, step)), {
+  const begun = await pMap(steps, (step) => (event.dryRun ? dryStep(step) : takeStep(take, step)), {
     concurrency: AT_ONCE,
   });
-  const { entries, warnings } = await confirmTaken(take, found);
+  const { entries, warnings } = await confirmTaken(take, begun);
 
   const isByHand = isAdhoc(event) || only !== undefined;
   const unmatched = selection.unmatched.map(

@@ -24,13 +24,13 @@ export interface Account {
 /** What Cloud Files calls the account. */
 const FILES_ACCOUNT = 'MossoCloudFS_0';
 
-/** A region's services, as the catalogue shows them. */
+/** A region's services, as the catalogue shows them: it lacks one that has no URL. */
 export interface CataloguedRegion {
   name: string;
-  computeUrl: string;
-  imageUrl: string;
-  volumeUrl: string;
-  filesUrl: string;
+  computeUrl?: string;
+  imageUrl?: string;
+  volumeUrl?: string;
+  filesUrl?: string;
 }
 
 export class Tokens {
@@ -184,8 +184,10 @@ function keystoneRoles({ role, roles = role === 'observer' ? ['reader'] : ['memb
 }
 
 function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]) {
-  const endpoints = (url: (region: CataloguedRegion) => string) =>
-    regions.map((region) => ({ region: region.name, tenantId, publicURL: url(region) }));
+  const endpoints = (service: 'computeUrl' | 'imageUrl', path: string) =>
+    regions.flatMap(({ name, [service]: url }) =>
+      url ? [{ region: name, tenantId, publicURL: url + path }] : [],
+    );
   return [
     {
       name: 'cloudMonitoring',
@@ -201,9 +203,9 @@ function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]) {
     {
       name: 'cloudServersOpenStack',
       type: 'compute',
-      endpoints: endpoints((r) => `${r.computeUrl}/v2/${tenantId}`),
+      endpoints: endpoints('computeUrl', `/v2/${tenantId}`),
     },
-    { name: 'cloudImages', type: 'image', endpoints: endpoints((r) => `${r.imageUrl}/v2`) },
+    { name: 'cloudImages', type: 'image', endpoints: endpoints('imageUrl', '/v2') },
     {
       name: 'cloudFiles',
       type: 'object-store',
@@ -218,22 +220,22 @@ function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]) {
 }
 
 function keystoneCatalogue(projectId: string, regions: CataloguedRegion[]) {
-  const service = (type: string, url: (region: CataloguedRegion) => string) => ({
+  const service = (type: string, its: 'computeUrl' | 'imageUrl' | 'volumeUrl', path: string) => ({
     type,
     name: type,
-    endpoints: regions.flatMap((r) =>
-      ['public', 'internal'].map((face) => ({
+    endpoints: regions.flatMap(({ name, [its]: url }) =>
+      (url ? ['public', 'internal'] : []).map((face) => ({
         interface: face,
-        region: r.name,
-        region_id: r.name,
-        url: face === 'public' ? url(r) : 'https://internal.invalid',
+        region: name,
+        region_id: name,
+        url: face === 'public' ? url + path : 'https://internal.invalid',
       })),
     ),
   });
   // Glance is catalogued without its version.
   return [
-    service('compute', (r) => `${r.computeUrl}/v2.1`),
-    service('image', (r) => r.imageUrl),
-    service('volumev3', (r) => `${r.volumeUrl}/v3/${projectId}`),
+    service('compute', 'computeUrl', '/v2.1'),
+    service('image', 'imageUrl', ''),
+    service('volumev3', 'volumeUrl', `/v3/${projectId}`),
   ];
 }

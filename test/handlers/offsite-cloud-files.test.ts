@@ -493,7 +493,7 @@ test('on any other cloud, Cloud Files is refused', async () => {
   h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
   addSnapshot();
   const { error } = await h.fail('offsite', event({ to: 'cloud-files', container: 'exports' }));
-  expect(error.message).toContain('offsite.to: is for Rackspace\'s own cloud');
+  expect(error.message).toContain("offsite.to: is for Rackspace's own cloud");
   expect(error.message).toContain("offsite.container: is for Rackspace's own cloud");
 });
 
