@@ -10,6 +10,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   WOULD_TAKE: { name: string };
   ALREADY_TAKEN: { image: string; status: string };
   REQUEST_OVER: { since: string };
+  SERVER_IN_STATE: { status: string };
+  SERVER_LOCKED: None;
   SERVER_BUSY: { taskState: string };
   SNAPSHOT_PENDING: { image: string; status: string };
   CONFLICT: { message: string };
@@ -300,6 +302,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVERS_UNMATCHED: { selector: string; isPartial: boolean };
   SERVERS_MISSING: { ids: readonly string[]; isPartial: boolean };
   SERVERS_ALL_EXCEPTED: { isPartial: boolean };
+  SERVERS_IN_STATE: { status: string; names: readonly string[] };
   SERVERS_ON_VOLUMES: { names: readonly string[] };
   SERVERS_ON_IMAGE_SCHEDULE: { names: readonly string[] };
   SCHEDULE_NEXT: NextFire;

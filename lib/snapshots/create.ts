@@ -17,6 +17,7 @@ import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { blueprintText } from './blueprint.ts';
 import { survey, unnamedHomes } from './inventory.ts';
+import { lastingRefusal, lastingState } from './lasting-state.ts';
 import {
   ADHOC_MS,
   CREATED_BY,
@@ -75,7 +76,8 @@ interface PlanOptions {
  * time of a run can end before its steps do.
  *
  * A server is skipped when the snapshot that is due exists and has not failed, when one of its series is still
- * being made, or when the cloud is busy with it.
+ * being made, or when the cloud is busy with it. It fails when it is in a state in which the cloud makes no image of it, and which
+ * only a person ends.
  */
 export function planSnapshots(
   servers: readonly Server[],
@@ -98,6 +100,8 @@ export function planSnapshots(
     if (server.volumeBacked && provider === 'rackspace') {
       return { action: 'fail', server, reason: { code: 'VOLUME_SERVER_AT_RACKSPACE' } };
     }
+    const lasting = lastingState(server);
+    if (lasting) return { action: 'fail', server, reason: lasting };
     if (server.taskState !== null) return skip({ code: 'SERVER_BUSY', taskState: server.taskState });
     const pending = alive.find(({ state }) => state === 'pending');
     if (pending) return skip({ code: 'SNAPSHOT_PENDING', image: pending.id, status: pending.status });
@@ -445,11 +449,27 @@ async function takeStep(taking: Taking, step: Step): Promise<Entry> {
     if (!isCloudError(error)) throw error;
     const { code, message } = error;
     if (code === 'OUT_OF_TIME') return { ...entry, outcome: 'deferred', ...reasonOf({ code: 'DEADLINE' }) };
-    if (code === 'CONFLICT') return { ...entry, outcome: 'skipped', ...reasonOf({ code, message }) };
+    if (code === 'CONFLICT') {
+      const lasting = await lastingCause(session, server);
+      return lasting
+        ? { ...entry, outcome: 'failed', ...reasonOf(lasting) }
+        : { ...entry, outcome: 'skipped', ...reasonOf({ code, message }) };
+    }
     if (code === 'NOT_FOUND' && (await isGone(session, server))) {
       return { ...entry, outcome: 'skipped', ...reasonOf({ code: 'SERVER_GONE_BY_NOW' }) };
     }
     return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOUD', ...factsOf(error) }) };
+  }
+}
+
+/** Why the cloud refuses to make an image of a server, where waiting does not help. */
+async function lastingCause(session: Session, { region, id }: Server): Promise<Reason | undefined> {
+  try {
+    const server = await getServer(session, region, id);
+    return server && lastingRefusal(server);
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    return undefined;
   }
 }
 

@@ -14,6 +14,12 @@ export function isRackspace(c: Context<Env>): boolean {
   return !c.req.path.startsWith('/v2.1');
 }
 
+/** Nova says whether a server is locked from microversion 2.9 on, which Rackspace does not have. */
+export function showsLock(c: Context<Env>): boolean {
+  const [, minor = '1'] = /^compute 2\.(\d+)$/.exec(c.req.header('openstack-api-version') ?? '') ?? [];
+  return !isRackspace(c) && Number(minor) >= 9;
+}
+
 /** A server as both the listing and the server itself show it. */
 export function serverJson(server: CloudServer, region: Region) {
   const { id, name, metadata, image, createdAt, imageSchedule, buildFault } = server;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Context, Hono } from 'hono';
 import { type BlockDevice, rootVolumeFor } from './block-devices.ts';
 import type { Env } from './faults.ts';
-import { fault, isRackspace, serverJson } from './server-json.ts';
+import { fault, isRackspace, serverJson, showsLock } from './server-json.ts';
 import { refuseImageFor, refuseLock } from './server-refusals.ts';
 import type { Region } from './state.ts';
 
@@ -29,7 +29,9 @@ export function addServerRoutes(routes: Hono<Env>, region: Region): void {
 
   routes.get('/servers/:id', (c) => {
     const server = serverOf(c);
-    return server ? c.json({ server: serverJson(server, region) }) : missing(c);
+    if (!server) return missing(c);
+    const shown = serverJson(server, region);
+    return c.json({ server: showsLock(c) ? { ...shown, locked: server.locked === true } : shown });
   });
 
   // Each cloud has its own.

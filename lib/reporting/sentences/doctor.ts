@@ -1,4 +1,5 @@
 import type { Sentences } from './sentence.ts';
+import { remedyFor } from './snapshot.ts';
 
 const MOST_NAMES = 10;
 
@@ -50,6 +51,8 @@ export const doctorSentences = {
   SERVERS_MISSING: ({ ids, isPartial }) => `ids: there is no server ${listed(ids)}${partialText(isPartial)}`,
   SERVERS_ALL_EXCEPTED: ({ isPartial }) =>
     `except takes out all that the others select${partialText(isPartial)}`,
+  SERVERS_IN_STATE: ({ status, names }) =>
+    `the cloud makes no image of servers in ${status}: ${listed(names)}`,
   SERVERS_ON_VOLUMES: ({ names }) =>
     `Rackspace makes no images of servers whose disk is a volume: ${listed(names)}`,
   SERVERS_ON_IMAGE_SCHEDULE: ({ names }) =>
@@ -89,6 +92,7 @@ export const doctorRemedies = {
   SERVERS_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct it, or name or tag the servers so.'),
   SERVERS_MISSING: ({ isPartial }) => (isPartial ? '' : 'Correct the id, or take it out.'),
   SERVERS_ALL_EXCEPTED: ({ isPartial }) => (isPartial ? '' : 'Take some out of except.'),
+  SERVERS_IN_STATE: ({ status }) => `Of each, ${remedyFor(status)}, or name it in servers.except.`,
   SERVERS_ON_VOLUMES: () => 'Back them up with Cloud Block Storage, and name them in servers.except.',
   SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two keep each other from working.',
   SCHEDULE_OVER: CORRECT_YEAR,
