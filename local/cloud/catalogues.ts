@@ -3,14 +3,16 @@ import type { Account } from './account.ts';
 /** What Cloud Files calls the account. */
 export const FILES_ACCOUNT = 'MossoCloudFS_0';
 
-/** A region's services, as the catalogue shows them. */
+/** A region's services, as the catalogue shows them: it lacks one that has no URL. */
 export interface CataloguedRegion {
   name: string;
-  computeUrl: string;
-  imageUrl: string;
-  volumeUrl: string;
-  filesUrl: string;
+  computeUrl?: string;
+  imageUrl?: string;
+  volumeUrl?: string;
+  filesUrl?: string;
 }
+
+type ServiceUrl = Exclude<keyof CataloguedRegion, 'name'>;
 
 /** The accounts that the object store knows: Rackspace's name, and Swift's name of the same project. */
 export function filesAccountsOf({ projectId }: Pick<Account, 'projectId'>): string[] {
@@ -19,10 +21,12 @@ export function filesAccountsOf({ projectId }: Pick<Account, 'projectId'>): stri
 
 /** `access.serviceCatalog` of Rackspace Identity v2.0. */
 export function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]) {
-  const service = (name: string, type: string, url: (region: CataloguedRegion) => string) => ({
+  const service = (name: string, type: string, its: ServiceUrl, path: string) => ({
     name,
     type,
-    endpoints: regions.map((region) => ({ region: region.name, tenantId, publicURL: url(region) })),
+    endpoints: regions.flatMap(({ name: region, [its]: url }) =>
+      url === undefined ? [] : [{ region, tenantId, publicURL: url + path }],
+    ),
   });
   return [
     {
@@ -36,9 +40,9 @@ export function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]
       type: 'compute',
       endpoints: [{ tenantId, publicURL: `https://servers.invalid/v1.0/${tenantId}` }],
     },
-    service('cloudServersOpenStack', 'compute', (r) => `${r.computeUrl}/v2/${tenantId}`),
-    service('cloudImages', 'image', (r) => `${r.imageUrl}/v2`),
-    service('cloudBlockStorage', 'volume', (r) => `${r.volumeUrl}/v1/${tenantId}`),
+    service('cloudServersOpenStack', 'compute', 'computeUrl', `/v2/${tenantId}`),
+    service('cloudImages', 'image', 'imageUrl', '/v2'),
+    service('cloudBlockStorage', 'volume', 'volumeUrl', `/v1/${tenantId}`),
     {
       name: 'cloudFilesCDN',
       type: 'rax:object-cdn',
@@ -63,12 +67,12 @@ export function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]
 
 /** `token.catalog` of Keystone v3. Glance is catalogued without its version. */
 export function keystoneCatalogue(projectId: string, regions: CataloguedRegion[], identityUrl: string) {
-  const service = (type: string, name: string, url: (region: CataloguedRegion) => string) => ({
+  const service = (type: string, name: string, url: (region: CataloguedRegion) => string | undefined) => ({
     type,
     name,
     id: Buffer.from(name).toString('hex'),
     endpoints: regions.flatMap((r) =>
-      ['public', 'internal'].map((face) => ({
+      (url(r) === undefined ? [] : ['public', 'internal']).map((face) => ({
         id: Buffer.from(`${name} ${r.name} ${face}`).toString('hex'),
         interface: face,
         region: r.name,
@@ -79,9 +83,9 @@ export function keystoneCatalogue(projectId: string, regions: CataloguedRegion[]
   });
   return [
     service('identity', 'keystone', () => `${identityUrl}/v3`),
-    service('compute', 'nova', (r) => `${r.computeUrl}/v2.1`),
+    service('compute', 'nova', (r) => r.computeUrl && `${r.computeUrl}/v2.1`),
     service('image', 'glance', (r) => r.imageUrl),
-    service('volumev3', 'cinderv3', (r) => `${r.volumeUrl}/v3/${projectId}`),
-    service('object-store', 'swift', (r) => `${r.filesUrl}/v1/AUTH_${projectId}`),
+    service('volumev3', 'cinderv3', (r) => r.volumeUrl && `${r.volumeUrl}/v3/${projectId}`),
+    service('object-store', 'swift', (r) => r.filesUrl && `${r.filesUrl}/v1/AUTH_${projectId}`),
   ];
 }
