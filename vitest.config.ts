@@ -10,7 +10,7 @@ const HANGS_MS = 600_000;
 const suites: Record<string, Options> = {
   unit: {
     include: ['test/**/*.test.ts'],
-    exclude: ['real', 'chaos', 'cli', 'aws', 'browser', 'faults', 'fleet', 'thorough'].map(
+    exclude: ['real', 'chaos', 'cli', 'clients', 'aws', 'browser', 'faults', 'fleet', 'thorough'].map(
       (folder) => `test/${folder}/**`,
     ),
     // Much of their time is waiting: for pauses between tries, and for other processes.
@@ -39,6 +39,13 @@ const suites: Record<string, Options> = {
   cli: {
     include: ['test/cli/**/*.test.ts'],
     fileParallelism: false,
+    testTimeout: HANGS_MS,
+    hookTimeout: HANGS_MS,
+  },
+  clients: {
+    include: ['test/clients/**/*.test.ts'],
+    globalSetup: 'test/clients/setup.ts',
+    maxWorkers: 2,
     testTimeout: HANGS_MS,
     hookTimeout: HANGS_MS,
   },

@@ -1,6 +1,7 @@
 /**
  * A Serverless plugin: with `--stage local`, `invoke local` and `offline` meet an embedded cloud instead of
- * Rackspace and AWS. In every other stage it does nothing.
+ * Rackspace and AWS: the `npm run cloud` that the environment names, else one that ends with the command. In every other
+ * stage it does nothing.
  */
 export default class EmbeddedCloud {
   /**
@@ -15,13 +16,14 @@ export default class EmbeddedCloud {
     const isLocal = () => serverless.getProvider('aws').getStage() === 'local';
     const start = async () => {
       if (!isLocal()) return;
+      const { pointAt, pointAtRunning } = await import('./environment.ts');
+      const { service } = serverless.service;
+      if (await pointAtRunning({ service, stage: 'local' })) return;
       const { startCloud } = await import('./cloud/cloud.ts');
       const { addFleet } = await import('./fleet.ts');
-      const { pointAt } = await import('./environment.ts');
       const cloud = await startCloud();
       addFleet(cloud, 'autosnap-local');
       const { accountsFor } = await import('./policies.ts');
-      const { service } = serverless.service;
       pointAt(cloud, { service, stage: 'local', accounts: accountsFor(serverless.service) });
       // The command ends when its own work is done, not when the cloud does.
       cloud.unref();

@@ -7,7 +7,7 @@ import { isBucketError } from '../offsite/bucket-error.ts';
 import type { CheckedCopy } from '../offsite/check.ts';
 import { containerStore, isToCloudFiles, licenseOf } from '../offsite/cloud-files.ts';
 import { obstacleTo } from '../offsite/copy.ts';
-import type { Server } from '../openstack/compute.ts';
+import { listServers, type Server } from '../openstack/compute.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
@@ -18,7 +18,7 @@ import type { RegionSurvey, Survey, UnsureServer } from '../snapshots/region-inv
 import { selectServers } from '../snapshots/selector.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
 import { type GoodRun, missingRuns } from './missing.ts';
-import type { Audit, AuditedPolicy } from './model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
 import { protectionOf } from './protection.ts';
 
 interface Extras {
@@ -131,6 +131,7 @@ async function auditRegions(
     ...found.unreadable,
     ...found.regions.flatMap(({ region, volumesUnread: problem }) => (problem ? [{ region, problem }] : [])),
   ];
+  const withoutImages = await serversWithoutImages(session, found);
   const place = { owner: run.owner, account };
   let inBucket: Promise<Copies> | undefined;
   const listed = ({ offsite, regions: wanted }: Policy): Promise<Copies> | undefined => {
@@ -156,10 +157,13 @@ async function auditRegions(
     const { copies, problem } = await copiesOf(await listed(policy), policy.policy);
     const wanted = policy.regions ?? session.regions;
     const own = regions.filter(({ region }) => wanted.includes(region));
-    const servers = own.flatMap((r) => r.servers);
+    const unserved = withoutImages.filter(({ region }) => wanted.includes(region));
+    const servers = [...own, ...unserved].flatMap((r) => r.servers);
     const selection = selectServers(servers, policy.servers);
     for (const { region, id } of selection.servers) covered.add(`${region} ${id}`);
     const itsUnreadable = unreadable.filter(({ region }) => wanted.includes(region));
+    const isUnserved = (region: string) => unserved.some((one) => one.region === region);
+    const unknown = itsUnreadable.map(({ region }) => region).filter((region) => !isUnserved(region));
     const problems: Reason[] = [
       ...wanted
         .filter((region) => !session.regions.includes(region))
@@ -183,7 +187,8 @@ async function auditRegions(
       ...(policy.drill ? await drillProblems(session, servers, run.owner, policy) : []),
     ];
     const nothingSelected = selection.unmatched.length > 0 || selection.servers.length === 0;
-    let readable = own.length === new Set(wanted).size && !selection.missingIds.some(isUnsure);
+    let readable =
+      own.length + unserved.length === new Set(wanted).size && !selection.missingIds.some(isUnsure);
     for (const surveyed of own) {
       const adhoc = !adhocIn.has(surveyed.region);
       adhocIn.add(surveyed.region);
@@ -210,12 +215,19 @@ async function auditRegions(
       auditedPolicy(policy, run, {
         readable,
         nothingSelected,
-        ...(itsUnreadable.length > 0 ? { unreadable: itsUnreadable.map(({ region }) => region) } : {}),
+        ...(unknown.length > 0 ? { unreadable: unknown } : {}),
         problems,
       }),
     );
+    result.series.push(
+      ...selection.servers
+        .filter(({ region }) => isUnserved(region))
+        .map((server) => unservedSeries(server, policy)),
+    );
   }
-  for (const { region, id, name, imageSchedule } of regions.flatMap((r) => r.servers)) {
+  for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
+    (r) => r.servers,
+  )) {
     if (!covered.has(`${region} ${id}`)) result.uncovered.push({ account, region, server: id, name });
     else if (imageSchedule) {
       result.warnings.push({ code: 'SERVER_ON_IMAGE_SCHEDULE', region, name });
@@ -237,6 +249,44 @@ function outOfSight({ regions }: Survey): UnsureServer[] {
         : [{ region: surveyed.region, id, problem: { code: 'HOME_UNREADABLE', home } }],
     ),
   );
+}
+
+/** The servers of regions that have no image service by the catalogue, as far as they can be listed. */
+async function serversWithoutImages(
+  session: Session,
+  { unreadable }: Survey,
+): Promise<Pick<RegionSurvey, 'region' | 'servers'>[]> {
+  const regions = unreadable.filter(
+    ({ problem }) => problem.code === 'CLOUD' && problem.error === 'NO_ENDPOINT',
+  );
+  const listed = await pMap(regions, async ({ region }) => {
+    try {
+      return [{ region, servers: await listServers(session, region) }];
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
+      return [];
+    }
+  });
+  return listed.flat();
+}
+
+/** The series of a server whose region has no image service: it has no snapshot there, and gets none. */
+function unservedSeries({ id, name, region }: Server, { policy, account }: Policy): AuditedSeries {
+  return {
+    account,
+    region,
+    server: id,
+    name,
+    policy,
+    state: 'never',
+    cause: { code: 'SERIES_REGION_WITHOUT_IMAGES', where: region },
+    good: 0,
+    pending: 0,
+    stuck: 0,
+    failed: 0,
+    bytes: 0,
+    snapshots: [],
+  };
 }
 
 /** The servers of copies that a survey has not looked for, because no image names them any more. */

@@ -49,9 +49,11 @@ export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released
 
 /**
  * Why a series is late or never, whatever its age: its policy's schedule has ended; or nobody knows whether its server is
- * there, because the listing lacks it, and the cloud does not answer for it.
+ * there, because the listing lacks it, and the cloud does not answer for it; or its region has no image service.
  */
-export type LateCause = Reason<'SERIES_SCHEDULE_ENDED' | 'SERIES_SERVER_UNCERTAIN'>;
+export type LateCause = Reason<
+  'SERIES_SCHEDULE_ENDED' | 'SERIES_SERVER_UNCERTAIN' | 'SERIES_REGION_WITHOUT_IMAGES'
+>;
 
 /** One snapshot, as the report page shows it. Times are ISO, in UTC. */
 export interface AuditedSnapshot {

@@ -167,7 +167,7 @@ const Offsite = v.pipe(
       v.pipe(
         quotable(containerRemedy),
         v.regex(/^[^/?.]{1,256}$/, containerRemedy),
-        v.description('The container in Cloud Files.'),
+        v.description('The container in Cloud Files at Rackspace; needs `to`.'),
       ),
     ),
   }),

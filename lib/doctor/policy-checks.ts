@@ -6,6 +6,7 @@ import { cloudFilesProblems } from '../offsite/cloud-files.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { lastingState } from '../snapshots/lasting-state.ts';
 import { type Selection, selectServers } from '../snapshots/selector.ts';
 import { type Finding, fail, pass, warn } from './diagnosis.ts';
 import { closest } from './schedule-overlap.ts';
@@ -60,6 +61,10 @@ export function checkServers(
   const lacks = (reason: Reason) => (isPartial ? warn('servers', reason) : fail('servers', reason));
   const allExcepted = servers.length + missingIds.length + unmatched.length === 0;
   const onVolumes = servers.filter(({ volumeBacked }) => volumeBacked && provider === 'rackspace');
+  const inState = Map.groupBy(
+    servers.filter((server) => lastingState(server) !== undefined),
+    ({ status }) => status,
+  );
   const scheduled = servers.filter(({ imageSchedule }) => imageSchedule);
   return [
     ...(servers.length > 0 ? [pass('servers', { code: 'SERVERS_SELECTED', names: namesOf(servers) })] : []),
@@ -73,6 +78,9 @@ export function checkServers(
     ...(onVolumes.length > 0
       ? [fail('servers', { code: 'SERVERS_ON_VOLUMES', names: namesOf(onVolumes) })]
       : []),
+    ...[...inState].map(([status, its]) =>
+      fail('servers', { code: 'SERVERS_IN_STATE', status, names: namesOf(its) }),
+    ),
     ...(scheduled.length > 0
       ? [warn('servers', { code: 'SERVERS_ON_IMAGE_SCHEDULE', names: namesOf(scheduled) })]
       : []),

@@ -9,6 +9,8 @@ export interface Server {
   region: string;
   /** What Nova is doing with it, null when nothing: only then a snapshot can begin. */
   taskState: string | null;
+  /** ACTIVE, SHUTOFF, BUILD, REBUILD, ERROR and the like; empty where the cloud does not say. */
+  status: string;
   /** Nova is making its disk from its image: the server is new, or being rebuilt. */
   isBuilding: boolean;
   metadata: Record<string, string>;
@@ -37,6 +39,7 @@ export function bareServer(known: Pick<Server, 'id' | 'name' | 'region'>): Serve
   return {
     ...known,
     taskState: null,
+    status: 'ACTIVE',
     isBuilding: false,
     metadata: {},
     imageId: undefined,
@@ -87,6 +90,7 @@ export function fromNova(server: v.InferOutput<typeof NovaServer>, region: strin
     name: server.name,
     region,
     taskState: server['OS-EXT-STS:task_state'] ?? null,
+    status: server.status,
     isBuilding: server.status === 'BUILD' || server.status === 'REBUILD',
     metadata: server.metadata,
     imageId: server.image ? server.image.id : undefined,

@@ -11,6 +11,8 @@ export type CloudErrorCode =
   | 'UNAVAILABLE'
   | 'NO_ANSWER'
   | 'BAD_ANSWER'
+  /** The catalogue names no endpoint of the service in the region: nothing was sent. */
+  | 'NO_ENDPOINT'
   | 'OUT_OF_TIME';
 
 interface CloudErrorDetails {

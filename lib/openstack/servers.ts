@@ -6,8 +6,6 @@ import type { Session } from './session.ts';
 
 /** A Nova server with all that another one like it can be made from. */
 export interface ServerDetail extends Server {
-  /** ACTIVE, SHUTOFF, BUILD, REBUILD, ERROR and the like. */
-  status: string;
   configDrive: boolean;
   addresses: string[];
   /** Why it is in ERROR. */
@@ -28,7 +26,7 @@ const Detail = v.looseObject({
 /**
  * One server as it is now; undefined when there is none.
  *
- * `GET /servers/{id}`: Rackspace docs-cloud-servers; Nova compute API 2.1.
+ * `GET /servers/{id}`: Rackspace docs-cloud-servers; Nova compute API 2.9, from which on it says whether the server is locked.
  *
  * @throws {CloudError} for every answer but the server and 404.
  */
@@ -39,13 +37,17 @@ export async function getServer(
 ): Promise<ServerDetail | undefined> {
   const request = { service: 'compute', region, path: `/servers/${encodeURIComponent(id)}` } as const;
   try {
-    const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
+    const { body } = await session.request({
+      ...request,
+      method: 'GET',
+      ...(session.provider === 'keystone' ? { microversion: '2.9' } : {}),
+      expect: [200, 203],
+    });
     const answer = v.safeParse(v.object({ server: Detail }), body);
     if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'not a server');
     const { server } = answer.output;
     return {
       ...fromNova(server, region),
-      status: server.status,
       configDrive: /^true$/i.test(String(server.config_drive)),
       addresses: Object.values(server.addresses).flatMap((its) => its.map(({ addr }) => addr)),
       fault: server.fault?.message,

@@ -53,10 +53,11 @@ export interface Session {
   readonly deadline: Deadline;
   /** What this session has sent so far. */
   readonly traffic: Readonly<Traffic>;
-  /** The regions that have both compute and images, sorted. */
+  /**
+   * The regions with compute, sorted: where a server may be. Whether the catalogue has the other services there shows when they
+   * are asked.
+   */
   readonly regions: string[];
-  /** All that have compute, sorted: where a server may be. */
-  readonly computeRegions: string[];
   /** Spreads the requests of some verbs from now on, those to all regions together. See rates.ts. */
   spread(rates: Rates): void;
   /** @throws {CloudError} for every status not in `expect`, and for every way of getting no answer. */
@@ -158,8 +159,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     clockAheadMs,
     deadline,
     traffic,
-    regions: regionsOf(grant),
-    computeRegions: [...regionsHaving(grant, 'compute')].sort(),
+    regions: regionsHaving(grant, 'compute'),
     spread: turns.spread,
     request({ service, region, method, path, query, json, text, contentType, microversion, expect }) {
       return withToken((current) => {
@@ -189,19 +189,15 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
   };
 }
 
-function regionsOf(grant: Grant): string[] {
-  return [...regionsHaving(grant, 'compute').intersection(regionsHaving(grant, 'image'))].sort();
-}
-
-function regionsHaving({ endpoints }: Grant, service: ServiceType): Set<string> {
-  return new Set(endpoints.filter((e) => e.service === service).map((e) => e.region));
+function regionsHaving({ endpoints }: Grant, service: ServiceType): string[] {
+  return [...new Set(endpoints.filter((e) => e.service === service).map((e) => e.region))].sort();
 }
 
 /** The base URL of a service, up to its version. Glance is catalogued with /v2 (Rackspace) or without (others). */
 function endpoint(grant: Grant, service: ServiceType, region: string): string {
   const found = grant.endpoints.find((e) => e.service === service && e.region === region);
   // Not NOT_FOUND: to those who delete, that means that the thing is gone.
-  if (!found) throw new CloudError('BAD_ANSWER', `The catalogue has no ${service} endpoint in ${region}.`);
+  if (!found) throw new CloudError('NO_ENDPOINT', `The catalogue has no ${service} endpoint in ${region}.`);
   const url = URL.parse(found.url);
   if (!url) throw new CloudError('BAD_ANSWER', `The catalogue's ${service} endpoint in ${region} is no URL.`);
   if (url.protocol !== 'https:' && !isLoopback(url)) {

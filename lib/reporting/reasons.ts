@@ -11,6 +11,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   ALREADY_TAKEN: { image: string; status: string; until?: string };
   REQUEST_ENDS_SOONER: { image: string; until: string };
   REQUEST_OVER: { since: string };
+  SERVER_IN_STATE: { status: string };
+  SERVER_LOCKED: None;
   SERVER_BUSY: { taskState: string };
   SNAPSHOT_PENDING: { image: string; status: string };
   CONFLICT: { message: string };
@@ -222,6 +224,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // What is wrong, or odd, beyond single entries.
   REGION_UNREADABLE: { where: string; job: 'snapshot' | 'cleanup' | 'offsite' | 'drill'; problem: Reason };
+  REGION_NOT_IN_CATALOGUE: { known: readonly string[] };
   SELECTOR_UNMATCHED: { selector: string; isPart: boolean };
   IDS_EXCEPTED: { ids: readonly string[] };
   NOT_OF_POLICY: { what: string; policy: string };
@@ -303,6 +306,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVERS_MISSING: { ids: readonly string[]; isPartial: boolean };
   SERVERS_ALL_EXCEPTED: { isPartial: boolean };
   SERVERS_EXCEPT_UNMATCHED: { selector: string; isPartial: boolean };
+  SERVERS_IN_STATE: { status: string; names: readonly string[] };
   SERVERS_ON_VOLUMES: { names: readonly string[] };
   SERVERS_ON_IMAGE_SCHEDULE: { names: readonly string[] };
   SCHEDULE_NEXT: NextFire;
@@ -440,6 +444,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason };
   SERIES_SCHEDULE_ENDED: None;
   SERIES_SERVER_UNCERTAIN: None;
+  SERIES_REGION_WITHOUT_IMAGES: { where: string };
   SERIES_DRILL_FAILED: {
     name: string;
     where: string;

@@ -2,13 +2,18 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { isoSeconds } from '../config/dates.ts';
 import { settings } from '../config/environment.ts';
 import { Refusal } from '../config/validation-error.ts';
+import { isCloudError } from '../openstack/errors.ts';
 import { publish } from '../reporting/alerts.ts';
-import { failureOf, withFailures } from '../reporting/report.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import { type Entry, failureOf, type Report, withFailures } from '../reporting/report.ts';
 import { handlerOf, type Job, logger, say } from './handler.ts';
 import { endingOf, queue, runJob, type Task } from './job.ts';
 import { afterRun, failureRecord, isOver, parseWork, prospectOf, type Work } from './work-item.ts';
 
 const { topic } = settings();
+
+/** A message of SQS has 256 KiB. */
+const MOST_CAUSES = 500;
 
 type Tasks = Record<Work['job'], Task>;
 
@@ -19,6 +24,8 @@ interface Ended {
   final: boolean;
   /** When what is left is gone on with. */
   at?: Date | undefined;
+  /** Of the failure, each as a text that is the same when the cause is. */
+  causes: readonly string[];
 }
 
 /**
@@ -99,16 +106,17 @@ async function publishFailure(
 /** @returns whether the message is done with. */
 async function workOff(work: Work, receipt: string, tasks: Tasks, job: Job): Promise<boolean> {
   const { now } = job;
-  const { failure, final, at: leftAt } = await run(work, tasks[work.job], job);
+  const { failure, final, at: leftAt, causes } = await run(work, tasks[work.job], job);
   const failed = failure && (final ? 'final' : true);
-  const { tell, tries, at } = afterRun(work, { failed: failed ?? false, at: leftAt }, now);
+  const { tell, tries, told, at } = afterRun(work, { failed: failed ?? false, at: leftAt, causes }, now);
   if (failure && tell && !(await publishFailure(work.job, work, failure, job))) return false;
   if (!at) return true;
   try {
     const waitMs = Math.max(0, at.getTime() - Date.now());
-    if (tries === work.tries) await queue?.holdBack(receipt, waitMs);
-    else await queue?.send([{ ...work, tries }], waitMs);
-    return tries !== work.tries;
+    const isSame = tries === work.tries && !tell;
+    if (isSame) await queue?.holdBack(receipt, waitMs);
+    else await queue?.send([{ ...work, tries, told: [...told] }], waitMs);
+    return !isSame;
   } catch (error) {
     logger.error('the message stays as it is', { reason: (error as Error).message });
     return false;
@@ -124,19 +132,42 @@ async function run(work: Work, task: Task, job: Job): Promise<Ended> {
       const failure = new Error(
         `${work.job}: what was left at ${isoSeconds(since)} was not gone on with in time`,
       );
-      return { failure, final: true };
+      return { failure, final: true, causes: ['NOT_IN_TIME'] };
     }
     let ended: Pick<Ended, 'final' | 'at'> = { final: false };
+    let givenUp: readonly Reason[] = [];
     const report = await runJob(task, work.event, ofWork, async (draft, order) => {
       const { at, over } = prospectOf(draft, work, order, now);
       ended = { final: over.length > 0, at };
+      givenUp = over;
       return { ...withFailures(draft, over), ...(at ? { goesOn: isoSeconds(at) } : {}) };
     });
     say(report, endingOf(report));
-    return { failure: failureOf(report), ...ended };
+    return { failure: failureOf(report), ...ended, causes: causesOf(report, givenUp) };
   } catch (error) {
     logger.error('the run has failed', error as Error);
     // What is refused once is refused each time.
-    return { failure: error as Error, final: error instanceof Refusal };
+    const cause = isCloudError(error) ? error.code : (error as Error).name;
+    return { failure: error as Error, final: error instanceof Refusal, causes: [cause] };
   }
+}
+
+function failedLines(entries: readonly Entry[], region: string): number {
+  const its = entries.filter((entry) => entry.region === region);
+  return its.flatMap(({ outcome, snapshots = [{ outcome }] }) => snapshots).filter(isFailed).length;
+}
+
+function isFailed({ outcome }: Pick<Entry, 'outcome'>): boolean {
+  return outcome === 'failed';
+}
+
+/** The causes of a report's failures: each server with its code, each region that can't be read, and what was given up. */
+function causesOf({ entries, failures, failedIn = {} }: Report, givenUp: readonly Reason[]): string[] {
+  const failed = entries.filter(isFailed);
+  const causes = [
+    ...failed.map(({ region, server, code }) => `${region} ${server} ${code}`),
+    ...Object.keys(failedIn).filter((region) => failedIn[region]! > failedLines(entries, region)),
+    ...givenUp.map(({ code }) => code),
+  ];
+  return causes.length > 0 || failures.length === 0 ? causes.slice(0, MOST_CAUSES) : ['OTHER'];
 }

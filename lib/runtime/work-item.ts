@@ -31,6 +31,7 @@ const Work = v.object({
   requestId: text('the id of an invocation'),
   tries: count,
   accounts: v.optional(count),
+  told: v.optional(v.array(v.string())),
 });
 
 /**
@@ -40,6 +41,7 @@ const Work = v.object({
  * - since: when it was first asked for. The slot is that of this moment.
  * - requestId: of the invocation that began it.
  * - tries: how many runs of it have failed so far; what they have merely left does not count.
+ * - told: the causes of its failures that people have been told of; see causesOf in queue-worker.ts.
  * - accounts: how many there are to the policy, where it is not this one alone.
  */
 export type Work = v.InferOutput<typeof Work>;
@@ -122,28 +124,43 @@ export function isOver(work: Pick<Work, 'job' | 'since'>, order: Policy | Adhoc,
 
 /** What to do with a piece of work after a run of it. */
 export interface Next {
-  /** It has failed all its tries: this is the moment to say so. */
+  /** It has failed all its tries, and nobody has been told of each of the causes: this is the moment to say so. */
   tell: boolean;
   tries: number;
+  /** The causes that people have been told of, once they have been told now. */
+  told: readonly string[];
   /** When it is run again; undefined for not at all. */
   at?: Date;
 }
 
 /**
- * A failed run is tried again twice, as Lambda does it for a rule. What it has left goes on whether or not it fails.
+ * A failed run is tried again twice, as Lambda does it for a rule. What it has left goes on whether or not it fails. Once its
+ * tries are used up, each other cause of a failure is told as well, each once.
  *
  * @param failed whether the run has failed; `final` if trying again would not help.
+ * @param causes of its failure.
  */
 export function afterRun(
-  { tries }: Pick<Work, 'tries'>,
-  { failed, at }: { failed: boolean | 'final'; at?: Date | undefined },
+  { tries, told = [] }: Pick<Work, 'tries' | 'told'>,
+  {
+    failed,
+    at,
+    causes = [],
+  }: { failed: boolean | 'final'; at?: Date | undefined; causes?: readonly string[] },
   now: Date,
 ): Next {
-  if (!failed || tries >= MOST_TRIES) return { tell: false, tries, ...(at ? { at } : {}) };
-  const counted = failed === 'final' ? MOST_TRIES : tries + 1;
-  const tell = counted === MOST_TRIES;
-  const again = at ?? (tell ? undefined : new Date(now.getTime() + counted * MINUTE_MS));
-  return { tell, tries: counted, ...(again ? { at: again } : {}) };
+  if (!failed) return { tell: false, tries, told, ...(at ? { at } : {}) };
+  const counted = failed === 'final' ? MOST_TRIES : Math.min(tries + 1, MOST_TRIES);
+  const isLast = counted === MOST_TRIES;
+  const isFirst = isLast && tries < MOST_TRIES;
+  const tell = isFirst || (isLast && causes.some((cause) => !told.includes(cause)));
+  const again = at ?? (isLast ? undefined : new Date(now.getTime() + counted * MINUTE_MS));
+  return {
+    tell,
+    tries: counted,
+    told: tell ? [...new Set([...told, ...causes])] : told,
+    ...(again ? { at: again } : {}),
+  };
 }
 
 /**

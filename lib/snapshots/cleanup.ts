@@ -1,12 +1,14 @@
 import pMap from 'p-map';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
+import { Refusal } from '../config/validation-error.ts';
 import { factsOf, isCloudError } from '../openstack/errors.ts';
 import { listImages } from '../openstack/images.ts';
 import { spreadUnderLimits } from '../openstack/rates.ts';
 import type { Session } from '../openstack/session.ts';
 import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from '../reporting/report.ts';
+import { sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { type Item, planCleanup, type RegionPlan, type SeriesPlan } from './cleanup-plan.ts';
 import { confirm, leftForTime, lineOf, membersOf, rotate } from './delete.ts';
@@ -24,7 +26,7 @@ const AT_ONCE = 8;
  * Rotates the snapshots of a policy: plans from complete listings, deletes one by one with a last look at each, and
  * lists again to report only what is really gone. With `dryRun` it plans and stops.
  *
- * @throws {Refusal} when the policy names a region that the account lacks.
+ * @throws {Refusal} when the policy names a region that the account lacks: who is wrong about a region may be wrong about more.
  */
 export async function cleanUp(session: Session, policy: Policy, run: Run): Promise<Report> {
   const { owner, now } = run;
@@ -129,6 +131,13 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   const { owner, policies } = run;
   const startedMs = performance.now();
   const { regions, unreadable } = await survey(session, policy.regions, { owner });
+  const unknown = unreadable.filter(({ problem }) => problem.code === 'REGION_NOT_IN_CATALOGUE');
+  if (unknown.length > 0) {
+    throw new Refusal(
+      'Nothing is deleted',
+      unknown.map(({ region, problem }) => `regions: "${region}": ${sentenceOf(problem)}`),
+    );
+  }
   // The listing at the end takes as long as the one at the start: deletions stop early enough for it.
   const reserveMs = 2 * (performance.now() - startedMs);
   const [certain, doubtful] = [true, false].map((wanted) =>
@@ -144,7 +153,7 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   for (const server of newer) gone.delete(server);
   if (unread.length > 0) gone.clear();
   for (const [server, region] of homesOf(gone, certain)) {
-    if (region !== undefined && session.computeRegions.includes(region)) continue;
+    if (region !== undefined && session.regions.includes(region)) continue;
     gone.delete(server);
     doubts.push(
       region === undefined

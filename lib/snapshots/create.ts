@@ -16,7 +16,8 @@ import { type Entry, finishReport, NOWHERE, type Report } from '../reporting/rep
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { blueprintText } from './blueprint.ts';
-import { survey } from './inventory.ts';
+import { survey, unnamedHomes } from './inventory.ts';
+import { lastingRefusal, lastingState } from './lasting-state.ts';
 import {
   ADHOC_MS,
   CREATED_BY,
@@ -78,7 +79,8 @@ interface PlanOptions {
  * time of a run can end before its steps do.
  *
  * A server is skipped when the snapshot that is due exists and has not failed, when one of its series is still
- * being made, or when the cloud is busy with it. It fails when that snapshot is deleted sooner than it is asked for now.
+ * being made, or when the cloud is busy with it. It fails when that snapshot is deleted sooner than it is asked for now. It fails, too,
+ * when the server is in a state in which the cloud makes no image of it, and which only a person ends.
  */
 export function planSnapshots(
   servers: readonly Server[],
@@ -108,6 +110,8 @@ export function planSnapshots(
     if (server.volumeBacked && provider === 'rackspace') {
       return { action: 'fail', server, reason: { code: 'VOLUME_SERVER_AT_RACKSPACE' } };
     }
+    const lasting = lastingState(server);
+    if (lasting) return { action: 'fail', server, reason: lasting };
     if (server.taskState !== null) return skip({ code: 'SERVER_BUSY', taskState: server.taskState });
     const pending = alive.find(({ state }) => state === 'pending');
     if (pending) return skip({ code: 'SNAPSHOT_PENDING', image: pending.id, status: pending.status });
@@ -151,7 +155,7 @@ export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, s
  * Takes the snapshots that an event asks for, or plans them when it is a dry run. Returns when the cloud has
  * accepted them; it makes them in its own time, and cleanup sees how they ended.
  *
- * @throws {Refusal} for a schedule that has not fired yet, or a region that the account lacks.
+ * @throws {Refusal} for a schedule that has not fired yet.
  */
 export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
   const { owner, now, policies } = run;
@@ -161,7 +165,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const { ids = [], only }: Selector = event.servers;
 
   const since = lookedForSince(event, now);
-  const { regions, unsure, unreadable } = await survey(session, event.regions, {
+  const { regions, unsure, ...found } = await survey(session, event.regions, {
     owner,
     ids: [...ids, ...(only?.ids ?? [])],
     since,
@@ -179,6 +183,16 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const young = snapshots.filter(
     ({ policy, createdAt }) => (isAdhoc(event) || policy === due.policy) && createdAt >= since,
   );
+  const youngIds = new Set(young.map(({ id }) => id));
+  const youngImages = regions.flatMap(({ images }) => images.filter(({ id }) => youngIds.has(id)));
+  const lost = event.regions ? [] : [...unnamedHomes(session, youngImages)];
+  const unreadable = [
+    ...found.unreadable,
+    ...lost.map((region) => ({
+      region,
+      problem: { code: 'REGION_NOT_IN_CATALOGUE', known: session.regions } as const,
+    })),
+  ];
   const unknown = unknownServers(unsure, young, event.servers);
   const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
   // A run that goes on with what others have left begins elsewhere than they did.
@@ -191,10 +205,10 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     inheriting: inheritingMaker(regions),
     readerFor: (region) => readers.get(region)!,
   };
-  const found = await pMap(steps, (step) => (event.dryRun ? dryStep(step) : takeStep(take, step)), {
+  const begun = await pMap(steps, (step) => (event.dryRun ? dryStep(step) : takeStep(take, step)), {
     concurrency: AT_ONCE,
   });
-  const { entries, warnings } = await confirmTaken(take, found);
+  const { entries, warnings } = await confirmTaken(take, begun);
 
   const isByHand = isAdhoc(event) || only !== undefined;
   const unmatched = selection.unmatched.map(
@@ -465,11 +479,27 @@ async function takeStep(taking: Taking, step: Step): Promise<Entry> {
     if (!isCloudError(error)) throw error;
     const { code, message } = error;
     if (code === 'OUT_OF_TIME') return { ...entry, outcome: 'deferred', ...reasonOf({ code: 'DEADLINE' }) };
-    if (code === 'CONFLICT') return { ...entry, outcome: 'skipped', ...reasonOf({ code, message }) };
+    if (code === 'CONFLICT') {
+      const lasting = await lastingCause(session, server);
+      return lasting
+        ? { ...entry, outcome: 'failed', ...reasonOf(lasting) }
+        : { ...entry, outcome: 'skipped', ...reasonOf({ code, message }) };
+    }
     if (code === 'NOT_FOUND' && (await isGone(session, server))) {
       return { ...entry, outcome: 'skipped', ...reasonOf({ code: 'SERVER_GONE_BY_NOW' }) };
     }
     return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOUD', ...factsOf(error) }) };
+  }
+}
+
+/** Why the cloud refuses to make an image of a server, where waiting does not help. */
+async function lastingCause(session: Session, { region, id }: Server): Promise<Reason | undefined> {
+  try {
+    const server = await getServer(session, region, id);
+    return server && lastingRefusal(server);
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    return undefined;
   }
 }
 

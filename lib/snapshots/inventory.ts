@@ -1,8 +1,7 @@
 import pMap from 'p-map';
-import { Refusal } from '../config/validation-error.ts';
 import { separateThrowAways } from '../drill/ownership.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
-import { type CloudError, factsOf, isCloudError } from '../openstack/errors.ts';
+import { CloudError, factsOf, isCloudError } from '../openstack/errors.ts';
 import { type Image, listImages } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
@@ -14,7 +13,7 @@ import type { RegionSurvey, Survey, UnsureServer } from './region-inventory.ts';
 
 const AT_ONCE = 8;
 
-interface Wanted {
+interface Sought {
   /** Whose images and servers matter. */
   owner: string;
   /** Servers that are looked for whether or not they are listed. */
@@ -26,32 +25,32 @@ interface Wanted {
 /**
  * Lists the servers and images of each region. One region's failure does not stop another's.
  *
- * A listing proves that something is there, never that it is not. So the servers that `wanted.ids` and our images name,
+ * A listing proves that something is there, never that it is not. So the servers that `sought.ids` and our images name,
  * and the volume snapshots that our images name, are asked for one by one where the listing lacks them; only a 404 says
  * that they are gone.
  *
- * @param regions the policy's regions; all of the catalogue when undefined.
- * @throws {Refusal} when a region is wanted that the catalogue lacks.
+ * @param regions the policy's regions; all of the catalogue when undefined. One that the catalogue lacks can't be read.
+ * @throws {CloudError} NO_ENDPOINT when all are wanted, and the catalogue has none.
  */
 export async function survey(
   session: Session,
   regions: readonly string[] | undefined,
-  wanted: Wanted,
+  sought: Sought,
 ): Promise<Survey> {
   const known = session.regions;
-  const unknown = regions?.filter((region) => !known.includes(region)) ?? [];
-  if (unknown.length > 0) {
-    throw new Refusal(
-      'The event is refused',
-      unknown.map(
-        (region) => `regions: the account has no region "${region}": it has ${known.join(', ') || 'none'}`,
-      ),
-    );
-  }
-  const found: Survey = { regions: [], unsure: [], throwAways: [], unreadable: [] };
-  await pMap(new Set(regions ?? known), async (region) => {
+  const wanted = new Set(regions ?? known);
+  if (wanted.size === 0)
+    throw new CloudError('NO_ENDPOINT', 'The catalogue has no compute endpoint in any region.');
+  const unknown = [...wanted].filter((region) => !known.includes(region));
+  const found: Survey = {
+    regions: [],
+    unsure: [],
+    throwAways: [],
+    unreadable: unknown.map((region) => ({ region, problem: { code: 'REGION_NOT_IN_CATALOGUE', known } })),
+  };
+  await pMap(wanted.difference(new Set(unknown)), async (region) => {
     try {
-      const { throwAways, unsure, ...surveyed } = await surveyRegion(session, region, wanted);
+      const { throwAways, unsure, ...surveyed } = await surveyRegion(session, region, sought);
       found.regions.push(surveyed);
       found.throwAways.push(...throwAways);
       found.unsure.push(...unsure);
@@ -99,7 +98,7 @@ function distinct(regions: readonly RegionSurvey[]): RegionSurvey[] {
 async function surveyRegion(
   session: Session,
   region: string,
-  { owner, ids = [], since = new Date(0) }: Wanted,
+  { owner, ids = [], since = new Date(0) }: Sought,
 ): Promise<RegionSurvey & Pick<Survey, 'throwAways' | 'unsure'>> {
   const [servers, images] = await Promise.all([listServers(session, region), listImages(session, region)]);
   const ours = images.filter(({ properties }) => properties.autosnap_owner === owner);
@@ -206,7 +205,7 @@ export async function goneEverywhere(
     new Set(ids),
     async (id) => {
       try {
-        for (const region of session.computeRegions) if (await getServer(session, region, id)) return;
+        for (const region of session.regions) if (await getServer(session, region, id)) return;
         gone.add(id);
       } catch (error) {
         if (!isCloudError(error)) throw error;
@@ -248,6 +247,15 @@ export function homesOf(
   return [...homes].flatMap(([server, its]): [string, string | undefined][] =>
     its.size > 0 ? [...its].map((region) => [server, region]) : [[server, undefined]],
   );
+}
+
+/**
+ * The regions that some images say their servers were in, and that the catalogue does not name (any more). Regions may share an
+ * image service, so such images are found in another one.
+ */
+export function unnamedHomes({ regions: known }: Session, images: readonly Image[]): Set<string> {
+  const homes = images.flatMap((image) => blueprintIn(image)?.region ?? []);
+  return new Set(homes.filter((home) => !known.includes(home)));
 }
 
 function saidBy(error: CloudError): Reason {

@@ -1,6 +1,8 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
+import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
-import { fault } from './server-json.ts';
+import { novaMinor } from './flavors.ts';
+import { bodyOf } from './json-body.ts';
 import type { CloudServer, Region } from './state.ts';
 
 /** Nova's os-volume_attachments: which volumes a server has, and where; attach and detach. */
@@ -8,26 +10,30 @@ export function addAttachmentRoutes(routes: Hono<Env>, region: Region): void {
   const path = '/servers/:id/os-volume_attachments';
   const serverOf = (id: string | undefined) => region.servers.find((server) => server.id === id);
   const missing = (id: string) => fault('itemNotFound', 404, `Instance ${id} could not be found.`);
-  const attachment = (server: CloudServer, volumeId: string) => ({
-    id: volumeId,
-    volumeId,
-    serverId: server.id,
-    device: region.deviceOf(server, volumeId),
-  });
+  const attachment = (c: Context<Env>, server: CloudServer, volumeId: string) => {
+    const minor = novaMinor(c);
+    const found = { volumeId, serverId: server.id, device: region.deviceOf(server, volumeId) };
+    return {
+      ...found,
+      ...(minor >= 89 ? { attachment_id: volumeId, bdm_uuid: volumeId } : { id: volumeId }),
+      ...(minor >= 70 ? { tag: null } : {}),
+      ...(minor >= 79 ? { delete_on_termination: false } : {}),
+    };
+  };
 
   routes.get(path, (c) => {
     const server = serverOf(c.req.param('id'));
     if (!server) return c.json(missing(c.req.param('id')), 404);
-    return c.json({ volumeAttachments: server.volumeIds.map((id) => attachment(server, id)) });
+    return c.json({ volumeAttachments: server.volumeIds.map((id) => attachment(c, server, id)) });
   });
 
   routes.post(path, async (c) => {
     const server = serverOf(c.req.param('id'));
     if (!server) return c.json(missing(c.req.param('id')), 404);
-    const { volumeAttachment } = await c.req.json<{
-      volumeAttachment: { volumeId: string; device?: string };
-    }>();
-    const { volumeId, device } = volumeAttachment;
+    const { volumeId, device } = await bodyOf<{ volumeId: string; device?: string | null }>(
+      c,
+      'volumeAttachment',
+    );
     if (!region.volume(volumeId)) {
       return c.json(fault('itemNotFound', 404, `Volume ${volumeId} could not be found.`), 404);
     }
@@ -38,7 +44,7 @@ export function addAttachmentRoutes(routes: Hono<Env>, region: Region): void {
     }
     server.volumeIds.push(volumeId);
     if (device) server.devices = { ...server.devices, [volumeId]: device };
-    return c.json({ volumeAttachment: attachment(server, volumeId) });
+    return c.json({ volumeAttachment: attachment(c, server, volumeId) });
   });
 
   routes.delete(`${path}/:volume`, (c) => {

@@ -1,41 +1,75 @@
-import type { CloudVolume, Region } from './state.ts';
+import { imageMetadataOf } from './inheritance.ts';
+import type { CloudServer, CloudVolume, Region } from './state.ts';
 
 /** What a new server is given for a disk, and what the image of a volume-backed server says about its disks. */
 export interface BlockDevice {
-  source_type: string;
+  source_type?: string;
   destination_type?: string;
   boot_index?: number | string | null;
-  uuid: string;
+  uuid?: string | null;
   snapshot_id?: string | null;
-  volume_size?: number;
+  volume_size?: number | string;
 }
 
 /**
  * Makes the volumes of a new server: those that the request asks for, or those that its image maps. A server whose image
- * maps volumes shows that image, although its root is a volume.
- *
- * @returns the volumes, if the root is one of them.
+ * maps volumes shows that image, although its root is a volume. One whose root is a local disk may have volumes, too.
  */
-export function rootVolumeFor(
+export function volumesFor(
   region: Region,
   imageRef: string | undefined,
   requested: BlockDevice[] | undefined,
-): { id: string; volumeIds: string[] } | undefined {
+): Pick<CloudServer, 'volumeIds' | 'rootVolume'> {
   const image = region.image(imageRef ?? '');
   const mapped = JSON.parse(image?.properties.block_device_mapping ?? '[]') as BlockDevice[];
   const devices = (requested ?? mapped).filter(({ destination_type }) => destination_type !== 'local');
   const volumes = devices.map((device) => ({ device, volume: volumeOf(region, device) }));
-  const root = volumes.find(({ device }) => Number(device.boot_index ?? -1) === 0)?.volume;
-  return root && { id: root.id, volumeIds: volumes.map(({ volume }) => volume.id) };
+  const root = volumes.find(({ device }) => indexOf(device) === 0)?.volume;
+  return {
+    volumeIds: volumes.map(({ volume }) => volume.id),
+    ...(root ? { rootVolume: root.id } : {}),
+  };
+}
+
+/** Why Nova makes no server with these disks; undefined when it does. */
+export function refuseDevices(
+  devices: readonly BlockDevice[],
+  imageRef: string | undefined,
+  region: Region,
+): string | undefined {
+  const order = devices.map(indexOf).filter((index) => index >= 0);
+  const isInOrder = order.length > 0 && order.toSorted((a, b) => a - b).every((index, i) => index === i);
+  // The root disk is listed, too, where there is an image for it.
+  const isRootThere = !imageRef || devices.some((device) => indexOf(device) === 0);
+  if (!isInOrder || !isRootThere) {
+    return 'Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping combination is not valid.';
+  }
+  for (const { source_type: kind, uuid } of devices) {
+    const isThere =
+      kind === 'volume'
+        ? region.volume(uuid ?? '')
+        : kind === 'snapshot'
+          ? region.volumeSnapshots.some(({ id }) => id === uuid)
+          : kind === 'image'
+            ? region.image(uuid ?? '')
+            : true;
+    if (!isThere) return `Block Device Mapping is Invalid: failed to get ${kind} ${uuid}.`;
+  }
+  return undefined;
+}
+
+function indexOf({ boot_index }: BlockDevice): number {
+  return Number(boot_index ?? -1);
 }
 
 function volumeOf(region: Region, { source_type, uuid, snapshot_id, volume_size }: BlockDevice): CloudVolume {
-  if (source_type === 'volume') return region.volume(uuid) ?? region.addVolume({ id: uuid });
-  const snapshotId = snapshot_id ?? uuid;
+  if (source_type === 'volume' && uuid) return region.volume(uuid) ?? region.addVolume({ id: uuid });
+  const image = source_type === 'image' ? region.image(uuid ?? '') : undefined;
+  const snapshotId = source_type === 'snapshot' ? (snapshot_id ?? uuid ?? null) : null;
   const snapshot = region.volumeSnapshots.find(({ id }) => id === snapshotId);
   return region.addVolume({
     snapshotId,
-    size: volume_size ?? snapshot?.size ?? 1,
-    imageMetadata: { ...snapshot?.imageMetadata },
+    size: Number(volume_size ?? snapshot?.size ?? 1),
+    imageMetadata: image ? imageMetadataOf(image) : { ...snapshot?.imageMetadata },
   });
 }

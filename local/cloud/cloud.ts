@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type ServerType, serve } from '@hono/node-server';
 import { Hono } from 'hono';
+import { type Account, Tokens } from './account.ts';
+import type { CataloguedRegion } from './catalogues.ts';
 import { computeApp } from './compute.ts';
 import { type Env, type Fault, injectFaults, type Service } from './faults.ts';
-import { type Account, type CataloguedRegion, identityApp, Tokens } from './identity.ts';
+import { identityApp } from './identity.ts';
 import type { DataMode } from './image-data.ts';
 import { imageApp } from './images.ts';
 import { limiter, type RateLimit } from './limiter.ts';
@@ -85,11 +87,13 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   const now = () => new Date(Date.now() + offsetMs);
   const tokens = new Tokens(now);
   const account: Account = {
+    userId: '172157',
     username: 'demoauthor',
     apiKey: 'aaaaa-bbbbb-ccccc-12345678',
     password: 'correct horse battery staple',
     projectId,
     projectName: '123456_Flex',
+    domainId: '27a1b2c3d4e5f60718293a4b5c6d7e8f',
     domainName: 'rackspace_cloud_domain',
     applicationCredential: {
       id: '6cb5fa6a13184e6fab65ba2108adf50c',

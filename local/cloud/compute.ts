@@ -1,12 +1,19 @@
 import { Hono } from 'hono';
+import type { Tokens } from './account.ts';
 import { addAttachmentRoutes } from './attachments.ts';
+import { addComputeImageRoutes } from './compute-images.ts';
+import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
-import type { Tokens } from './identity.ts';
+import { addFlavorRoutes, isRackspace } from './flavors.ts';
 import { addScheduleRoutes } from './image-schedule.ts';
-import { addActionRoutes, MOST_METADATA } from './server-actions.ts';
-import { fault, serverJson } from './server-json.ts';
+import { BadBody } from './json-body.ts';
+import { microversions } from './microversions.ts';
+import { addActionRoutes } from './server-actions.ts';
+import { addServerListRoutes } from './server-list.ts';
+import { addServerMetadataRoutes, mostMetadata } from './server-metadata.ts';
 import { addServerRoutes } from './servers.ts';
 import type { Region } from './state.ts';
+import { addComputeVersions } from './versions.ts';
 
 interface ComputeOptions {
   region: Region;
@@ -19,47 +26,49 @@ interface ComputeOptions {
 /** Nova: at Rackspace under /v2/{tenant}, elsewhere /v2.1. */
 export function computeApp({ region, tokens, pageSize, imageUrl, rates }: ComputeOptions): Hono<Env> {
   const routes = new Hono<Env>();
+  routes.onError((error, c) => {
+    if (error instanceof BadBody) return c.json(fault('badRequest', 400, 'Malformed request body'), 400);
+    throw error;
+  });
 
   routes.use(async (c, next) => {
     if (tokens.expiryOf(c.req.header('x-auth-token'))) return next();
-    return c.json(fault('unauthorized', 401, 'No valid token provided. Please re-authenticate.'), 401);
+    if (isRackspace(c)) {
+      const message = 'No valid token provided. Please re-authenticate.';
+      return c.json(fault('unauthorized', 401, message), 401);
+    }
+    const message = 'The request you have made requires authentication.';
+    return c.json({ error: { code: 401, title: 'Unauthorized', message } }, 401);
   });
+  const negotiate = microversions('compute');
+  routes.use((c, next) => (isRackspace(c) ? next() : negotiate(c, next)));
 
-  routes.get('/servers/detail', (c) => {
-    const { marker, limit = String(pageSize()) } = c.req.query();
-    if (!/^\d+$/.test(limit))
-      return c.json(
-        fault('badRequest', 400, `Invalid input for query parameters limit. Value: ${limit}.`),
-        400,
-      );
-    const listed = region.servers.filter(({ id }) => !region.unlisted.has(id));
-    const from = marker ? listed.findIndex(({ id }) => id === marker) + 1 : 0;
-    if (marker && from === 0) return c.json(fault('badRequest', 400, `marker [${marker}] not found`), 400);
-    const size = Math.min(Number(limit), pageSize());
-    const page = listed.slice(from, from + size);
-    const next = new URL(c.req.url);
-    next.searchParams.set('marker', page.at(-1)?.id ?? '');
+  routes.get('/limits', (c) => {
+    const most = mostMetadata(c);
     return c.json({
-      servers: page.map((server) => serverJson(server, region)),
-      // A full page names a next one, even if nothing follows; the host is not always ours.
-      ...(page.length === size && size > 0
-        ? { servers_links: [{ rel: 'next', href: next.href.replace(next.host, 'servers.api.invalid') }] }
-        : {}),
+      limits: {
+        rate: rates(),
+        absolute: {
+          maxImageMeta: most,
+          maxServerMeta: most,
+          maxTotalInstances: region.maxServers,
+          totalInstancesUsed: region.servers.length,
+        },
+      },
     });
   });
 
-  routes.get('/limits', (c) =>
-    c.json({
-      limits: { rate: rates(), absolute: { maxImageMeta: MOST_METADATA, maxServerMeta: MOST_METADATA } },
-    }),
-  );
-
+  addServerListRoutes(routes, region, pageSize);
   addActionRoutes(routes, { region, tokens, imageUrl });
   addServerRoutes(routes, region);
+  addServerMetadataRoutes(routes, region);
+  addFlavorRoutes(routes, region);
   addAttachmentRoutes(routes, region);
   addScheduleRoutes(routes, region);
+  addComputeImageRoutes(routes, region, pageSize);
 
   const app = new Hono<Env>();
+  addComputeVersions(app);
   app.route(`/v2/${region.account.projectId}`, routes);
   app.route('/v2.1', routes);
   return app;

@@ -9,6 +9,7 @@ const TITLES = {
   409: 'Conflict',
   413: 'Request Entity Too Large',
   415: 'Unsupported Media Type',
+  416: 'Requested Range Not Satisfiable',
 } as const;
 
 /** An error of Glance's, which says it in JSON only to those who ask for JSON. */

@@ -27,16 +27,46 @@ export function dataOf({ id, data }: Pick<CloudImage, 'id' | 'data'>, from: numb
   return noise.subarray(from - first * BLOCK_BYTES);
 }
 
-function* chunks(image: CloudImage, from: number, size: number): Generator<Buffer> {
-  for (let at = from; at < size; at += CHUNK_BYTES) yield dataOf(image, at, Math.min(size, at + CHUNK_BYTES));
+function* chunks(image: CloudImage, from: number, to: number): Generator<Buffer> {
+  for (let at = from; at < to; at += CHUNK_BYTES) yield dataOf(image, at, Math.min(to, at + CHUNK_BYTES));
 }
 
-/** `GET /images/{id}/file`: 200, or 206 for a range to the end. */
-export function fileAnswer(image: CloudImage, range: string | undefined, mode: DataMode): Response {
+/** The bytes that a request asks for, from `from` to before `to`. */
+interface Range {
+  from: number;
+  to: number;
+}
+
+/**
+ * What the header Range of a request for the data of an image means: nothing where a Glance does not know it.
+ *
+ * @returns the range, or why it is refused: glance/common/wsgi.py `get_range_from_request`.
+ */
+export function rangeOf(
+  header: string | undefined,
+  size: number,
+  mode: DataMode,
+): { asked?: Range; refused?: { status: 400 | 416; message: string } } {
+  if (!mode.ranges || header === undefined) return {};
+  if (header.includes(',')) {
+    return {
+      refused: { status: 400, message: 'Requests with multiple ranges are not supported in Glance.' },
+    };
+  }
+  const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(header) ?? [];
+  if (first === '' && last === '') return { refused: { status: 416, message: 'Invalid Range header.' } };
+  const from = first === '' ? Math.max(0, size - Number(last)) : Number(first);
+  const to = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);
+  if (from < to) return { asked: { from, to } };
+  const message = `Invalid start position in Range header. Start position MUST be in the inclusive range [0, ${size - 1}].`;
+  return { refused: { status: 416, message } };
+}
+
+/** `GET /images/{id}/file`: 200, or 206 for a range. */
+export function fileAnswer(image: CloudImage, asked: Range | undefined, mode: DataMode): Response {
   const size = image.size ?? 0;
-  const asked = mode.ranges ? /^bytes=(\d+)-$/.exec(range ?? '')?.[1] : undefined;
-  const from = Number(asked ?? 0);
-  const parts = chunks(image, from, size);
+  const { from, to } = asked ?? { from: 0, to: size };
+  const parts = chunks(image, from, to);
   let at = from;
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -54,8 +84,8 @@ export function fileAnswer(image: CloudImage, range: string | undefined, mode: D
     status: asked === undefined ? 200 : 206,
     headers: {
       'content-type': 'application/octet-stream',
-      'content-length': String(size - from),
-      ...(asked === undefined ? {} : { 'content-range': `bytes ${from}-${size - 1}/${size}` }),
+      'content-length': String(to - from),
+      ...(asked === undefined ? {} : { 'content-range': `bytes ${from}-${to - 1}/${size}` }),
     },
   });
 }

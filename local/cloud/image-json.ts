@@ -17,6 +17,7 @@ export function imageJson(whole: CloudImage) {
     ...checksumsOf(whole),
     container_format: image.containerFormat ?? 'ovf',
     disk_format: image.diskFormat ?? (status === 'queued' ? null : 'vhd'),
+    virtual_size: null,
     min_ram: minRam,
     min_disk: minDisk,
     tags: image.tags ?? [],

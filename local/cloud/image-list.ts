@@ -1,4 +1,4 @@
-import type { Account } from './identity.ts';
+import type { Account } from './account.ts';
 import { imageJson } from './image-json.ts';
 import type { CloudImage } from './state.ts';
 

@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import type { Env } from './faults.ts';
 import { glanceFault } from './glance-fault.ts';
 import { isVisible } from './image-list.ts';
+import { bodyOf } from './json-body.ts';
 import type { CloudImage, Region } from './state.ts';
 
 /** Whom an image is shared with: `/v2/images/{id}/members`. Only the one who is to have it accepts it. */
@@ -30,7 +31,7 @@ export function addMemberRoutes(app: Hono<Env>, region: Region): void {
     if (image.visibility !== 'shared') {
       return glanceFault(c, 403, 'Only shared images have members.');
     }
-    const { member } = await c.req.json<{ member: string }>();
+    const { member } = await bodyOf<{ member: string }>(c);
     if (image.members?.[member]) return glanceFault(c, 409, `Member ${member} is duplicated`);
     image.members = { ...image.members, [member]: 'pending' };
     return c.json(memberJson(image, member));
@@ -42,7 +43,11 @@ export function addMemberRoutes(app: Hono<Env>, region: Region): void {
     if (!image?.members?.[member]) return glanceFault(c, 404, missing(id));
     if (member !== account.projectId)
       return glanceFault(c, 403, 'You are not permitted to modify this member');
-    image.members[member] = (await c.req.json<{ status: string }>()).status;
+    const { status } = await bodyOf<{ status: string }>(c);
+    if (!['pending', 'accepted', 'rejected'].includes(status)) {
+      return glanceFault(c, 400, `Invalid status: ${status}`);
+    }
+    image.members[member] = status;
     return c.json(memberJson(image, member));
   });
 }

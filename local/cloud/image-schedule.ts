@@ -1,7 +1,8 @@
 import type { Hono } from 'hono';
+import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
+import { bodyOf } from './json-body.ts';
 import { makeImage } from './make-image.ts';
-import { fault } from './server-json.ts';
 import type { CloudServer, ImageSchedule, Region } from './state.ts';
 
 const CREATED_BY = 'org.openstack__1__created_by';
@@ -46,7 +47,7 @@ export function addScheduleRoutes(routes: Hono<Env>, region: Region): void {
   routes.post(path, async (c) => {
     const server = serverOf(c.req.param('id'));
     if (!server) return c.json(missing(c.req.param('id')), 404);
-    const { image_schedule } = await c.req.json<{ image_schedule: ImageSchedule }>();
+    const image_schedule = await bodyOf<ImageSchedule>(c, 'image_schedule');
     server.imageSchedule = image_schedule;
     return c.json({ image_schedule });
   });

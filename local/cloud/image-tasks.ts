@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import type { Env } from './faults.ts';
 import { glanceFault } from './glance-fault.ts';
 import { seconds } from './image-json.ts';
+import { bodyOf, isObject } from './json-body.ts';
 import type { Region } from './state.ts';
 import type { CloudTask } from './tasks.ts';
 
@@ -13,8 +14,9 @@ export function addTaskRoutes(app: Hono<Env>, region: Region, pageSize: () => nu
     if (account.role !== 'admin') {
       return glanceFault(c, 403, 'You are not authorized to complete add_task action.');
     }
-    const { type, input } = await c.req.json<Pick<CloudTask, 'type' | 'input'>>();
+    const { type, input } = await bodyOf<Pick<CloudTask, 'type' | 'input'>>(c);
     if (type !== 'export' && type !== 'import') return glanceFault(c, 400, `Invalid task type: ${type}`);
+    if (!isObject(input)) return glanceFault(c, 400, 'Invalid input of a task');
     return c.json(taskJson(region.tasks.add(type, input, account.projectId), account.projectId), 201);
   });
 

@@ -1,14 +1,20 @@
 import { type Context, Hono } from 'hono';
+import type { Tokens } from './account.ts';
 import type { Env } from './faults.ts';
 import { glanceFault } from './glance-fault.ts';
-import type { Tokens } from './identity.ts';
-import { type DataMode, fileAnswer } from './image-data.ts';
+import { addActivationRoutes } from './image-activation.ts';
+import { type DataMode, fileAnswer, rangeOf } from './image-data.ts';
 import { imageJson } from './image-json.ts';
 import { BadQuery, isVisible, listedImages } from './image-list.ts';
 import { addMemberRoutes } from './image-members.ts';
 import { type PatchOperation, PatchRefusal, patched } from './image-patch.ts';
+import { addTagRoutes } from './image-tags.ts';
 import { addTaskRoutes } from './image-tasks.ts';
+import { BadBody, bodyOf } from './json-body.ts';
 import type { CloudImage, Region } from './state.ts';
+import { addImageVersions } from './versions.ts';
+
+const UUID = /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
 
 interface ImageOptions {
   region: Region;
@@ -19,7 +25,13 @@ interface ImageOptions {
 
 /** Glance v2: list, get, change, delete; create, and data in and out. And what Rackspace adds. */
 export function imageApp({ region, tokens, pageSize, dataMode }: ImageOptions): Hono<Env> {
-  const app = new Hono<Env>().basePath('/v2');
+  const root = new Hono<Env>();
+  root.onError((error, c) => {
+    if (error instanceof BadBody) return glanceFault(c, 400, 'Malformed JSON in request body.');
+    throw error;
+  });
+  addImageVersions(root);
+  const app = root.basePath('/v2');
   const { account } = region;
 
   app.use(async (c, next) => {
@@ -72,16 +84,29 @@ export function imageApp({ region, tokens, pageSize, dataMode }: ImageOptions): 
   app.get('/images/:id/file', (c) => {
     const image = imageOf(c);
     if (!image) return missing(c);
-    return image.status === 'active' && image.size
-      ? fileAnswer(image, c.req.header('range'), dataMode)
-      : c.body(null, 204);
+    if (image.status === 'deactivated' && !account.administers) {
+      return glanceFault(
+        c,
+        403,
+        'The requested image has been deactivated. Image data download is forbidden.',
+      );
+    }
+    if (image.status !== 'active' || !image.size) return c.body(null, 204);
+    const { asked, refused: badRange } = rangeOf(c.req.header('range'), image.size, dataMode);
+    if (badRange) return glanceFault(c, badRange.status, badRange.message);
+    return fileAnswer(image, asked, dataMode);
   });
 
   app.post('/images', async (c) => {
-    const asked = await c.req.json<Record<string, unknown>>();
-    const { name, ...rest } = asked;
+    const { id, name, ...rest } = await bodyOf<Record<string, unknown>>(c);
+    if (id !== undefined && !UUID.test(String(id))) {
+      const message = `Provided object does not match schema 'image': '${id}' does not match '${UUID.source}'`;
+      return glanceFault(c, 400, message);
+    }
+    if (region.image(String(id))) return glanceFault(c, 409, `Image ID ${id} already exists!`);
     const image = region.addImage({
-      name: String(name),
+      ...(id === undefined ? {} : { id: String(id) }),
+      name: String(name ?? ''),
       status: 'queued',
       owner: account.projectId,
       size: null,
@@ -95,7 +120,8 @@ export function imageApp({ region, tokens, pageSize, dataMode }: ImageOptions): 
       region.removeImage(image.id);
       return refused(c, error);
     }
-    return c.json(imageJson(image), 201);
+    const location = `${new URL(c.req.url).origin}/v2/images/${image.id}`;
+    return c.json(imageJson(image), 201, { location });
   });
 
   app.put('/images/:id/file', async (c) => {
@@ -119,7 +145,9 @@ export function imageApp({ region, tokens, pageSize, dataMode }: ImageOptions): 
       return glanceFault(c, 403, 'You are not authorized to complete modify_image action.');
     }
     try {
-      Object.assign(image, patched(image, await c.req.json<PatchOperation[]>()), { updatedAt: region.now() });
+      const operations: unknown = await c.req.json().catch(() => undefined);
+      if (!Array.isArray(operations)) throw new BadBody();
+      Object.assign(image, patched(image, operations as PatchOperation[]), { updatedAt: region.now() });
       return c.json(imageJson(image));
     } catch (error) {
       return refused(c, error);
@@ -143,8 +171,10 @@ export function imageApp({ region, tokens, pageSize, dataMode }: ImageOptions): 
   });
 
   addMemberRoutes(app, region);
+  addTagRoutes(app, region);
+  addActivationRoutes(app, region);
   addTaskRoutes(app, region, pageSize);
-  return app;
+  return root;
 }
 
 function refused(c: Context<Env>, error: unknown): Response {

@@ -1,8 +1,6 @@
 import { passedOn } from './inheritance.ts';
 import type { CloudImage, CloudServer, Making, Region } from './state.ts';
 
-export const USER_ID = '172157';
-
 interface Wanted extends Pick<Making, 'tokenExpiresAt' | 'by' | 'whenActive'> {
   name: string;
   /** Given with the request: it overwrites what is inherited, and even what Nova says. */
@@ -37,7 +35,7 @@ export function makeImage(region: Region, server: CloudServer, wanted: Wanted): 
     properties: {
       ...passedOn(server),
       instance_uuid: server.id,
-      user_id: USER_ID,
+      user_id: region.account.userId,
       image_type: by === 'createBackup' ? 'backup' : 'snapshot',
       ...metadata,
     },

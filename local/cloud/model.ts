@@ -20,6 +20,8 @@ export interface CloudServer {
   /** How its snapshots end. */
   fate: Fate;
   createdAt: Date;
+  /** When it was changed; createdAt unless told. */
+  updatedAt?: Date;
   /** The volumes that are attached to it. */
   volumeIds: string[];
   /** The one of them that holds its system, where one does. */
@@ -52,6 +54,8 @@ export interface CloudFlavor {
   name: string;
   ram: number;
   disk: number;
+  /** 1 unless told. */
+  vcpus?: number;
 }
 
 /** A Cinder volume. Whether it is in use follows from the servers. */

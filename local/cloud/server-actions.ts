@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, Hono } from 'hono';
+import type { Tokens } from './account.ts';
+import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
-import type { Tokens } from './identity.ts';
+import { isRackspace, novaMinor } from './flavors.ts';
+import { BadBody, bodyOf } from './json-body.ts';
 import { isVolumeBacked, makeImage } from './make-image.ts';
-import { fault, isRackspace, serverJson } from './server-json.ts';
+import { refuseBody } from './nova-schema.ts';
+import { serverJson } from './server-json.ts';
+import { mostMetadata } from './server-metadata.ts';
 import { refuseImageFor, refuseLock } from './server-refusals.ts';
 import type { CloudServer, Region } from './state.ts';
-
-/** How many metadata an image takes, and a server. */
-export const MOST_METADATA = 40;
 
 /** The vm_states in which a snapshot can be taken. */
 const SNAPSHOTS_IN = ['active', 'stopped', 'paused', 'suspended'];
@@ -20,10 +22,10 @@ interface Options {
 }
 
 interface ImageRequest {
-  name?: unknown;
-  metadata?: Record<string, unknown>;
-  backup_type?: unknown;
-  rotation?: unknown;
+  name: string;
+  metadata?: Record<string, string>;
+  backup_type?: string;
+  rotation?: number | string;
 }
 
 interface Rebuild {
@@ -39,11 +41,19 @@ const MOVES: Record<string, { from: string[]; to: string }> = {
   resume: { from: ['suspended'], to: 'active' },
   'os-stop': { from: ['active', 'error'], to: 'stopped' },
   'os-start': { from: ['stopped'], to: 'active' },
+  reboot: { from: ['active', 'stopped', 'paused', 'suspended', 'error'], to: 'active' },
+  resize: { from: ['active', 'stopped'], to: 'resized' },
+  confirmResize: { from: ['resized'], to: 'active' },
+  revertResize: { from: ['resized'], to: 'active' },
+  rescue: { from: ['active', 'stopped', 'error'], to: 'rescued' },
+  unrescue: { from: ['rescued'], to: 'active' },
 };
 
 /** `POST /servers/{id}/action`: each action answers as nova/compute/api.py has it, its lock before its state. */
 export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }: Options): void {
   routes.post('/servers/:id/action', async (c) => {
+    const [[name, body] = [], ...others] = Object.entries(await bodyOf(c));
+    if (name === undefined || others.length > 0) throw new BadBody();
     const server = region.servers.find(({ id }) => id === c.req.param('id'));
     if (!server) {
       return c.json(fault('itemNotFound', 404, `Instance ${c.req.param('id')} could not be found.`), 404);
@@ -51,9 +61,10 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
     if (region.account.role !== 'admin') {
       return c.json(fault('forbidden', 403, "Policy doesn't allow compute:snapshot to be performed."), 403);
     }
-    const [[name = '', body] = []] = Object.entries(await c.req.json<Record<string, unknown>>());
-    if (name === 'createImage') return image(c, server, name, (body ?? {}) as ImageRequest);
-    if (name === 'createBackup') return image(c, server, name, (body ?? {}) as ImageRequest);
+    server.updatedAt = region.now();
+    if (name === 'createImage' || name === 'createBackup') {
+      return image(c, server, name, body as ImageRequest);
+    }
     if (name === 'lock' || name === 'unlock') {
       server.locked = name === 'lock';
       return c.body(null, 202);
@@ -72,9 +83,9 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
     action: 'createImage' | 'createBackup',
     request: ImageRequest,
   ) {
-    const wrong = refuseImage(action, request);
+    const wrong = refuseBody(action, request, { isStrict: !isRackspace(c) });
     if (wrong) return c.json(fault('badRequest', 400, wrong), 400);
-    if (Object.keys(request.metadata ?? {}).length > MOST_METADATA) {
+    if (Object.keys(request.metadata ?? {}).length > mostMetadata(c)) {
       return c.json(fault('forbidden', 403, 'Image metadata limit exceeded'), 403);
     }
     // A lock prevents no image.
@@ -84,8 +95,13 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
     if (refused) return refused;
     const { backup_type: type, rotation } = request;
     const metadata = given(request, isRackspace(c));
+    const owner = metadata.owner ?? region.account.projectId;
+    if (owner !== region.account.projectId) {
+      const message = `HTTP 403 Forbidden: You are not permitted to create images owned by &#x27;${owner}&#x27;.`;
+      return c.json(fault('forbidden', 403, message), 403);
+    }
     const made = makeImage(region, server, {
-      name: String(request.name),
+      name: request.name,
       metadata: action === 'createBackup' ? { ...metadata, backup_type: String(type) } : metadata,
       tokenExpiresAt: tokens.expiryOf(c.req.header('x-auth-token'))!,
       by: action,
@@ -93,8 +109,9 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
         ? { whenActive: () => rotateBackups(server, String(type), Number(rotation)) }
         : {}),
     });
+    if (novaMinor(c) >= 45) return c.json(Number(rotation) === 0 ? {} : { image_id: made.id }, 202);
     return c.body(null, 202, {
-      ...(rotation === 0 ? {} : { location: `${imageUrl()}/images/${made.id}` }),
+      ...(Number(rotation) === 0 ? {} : { location: `${imageUrl()}/images/${made.id}` }),
       'content-type': 'application/json',
     });
   }
@@ -144,7 +161,7 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
     if (metadata) server.metadata = metadata;
     region.build(server, 'REBUILD');
     const adminPass = randomUUID().slice(0, 12);
-    return c.json({ server: { ...serverJson(server, region), adminPass } }, 202);
+    return c.json({ server: { ...serverJson(c, server, region), adminPass } }, 202);
   }
 
   /** The disk of a shelved server is an image, which looks like a snapshot and is needed to start the server again. */
@@ -202,34 +219,6 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
 /** Rackspace writes the keys in small letters. */
 function given({ metadata = {} }: ImageRequest, rackspace: boolean): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(metadata).map(([key, value]) => [rackspace ? key.toLowerCase() : key, String(value)]),
+    Object.entries(metadata).map(([key, value]) => [rackspace ? key.toLowerCase() : key, value]),
   );
-}
-
-function refuseImage(action: string, request: ImageRequest): string | undefined {
-  const { name, metadata = {}, backup_type: type, rotation } = request;
-  if (typeof name !== 'string') return `${action} entity requires name attribute`;
-  if (name.length > 255)
-    return `Invalid input for field/attribute name. Value: ${name}. '${name}' is too long`;
-  if (name.length === 0) return "Invalid input for field/attribute name. Value: . '' is too short";
-  if (name !== name.trim() || /\p{C}/u.test(name))
-    return "An invalid 'name' value was provided. The name must be: printable characters. Can not start or end with whitespace.";
-  for (const [key, value] of Object.entries(metadata)) {
-    if (!/^[a-zA-Z0-9-_:. ]{1,255}$/.test(key))
-      return `Invalid input for field/attribute metadata. '${key}' does not match any of the regexes: '^[a-zA-Z0-9-_:. ]{1,255}$'`;
-    if (typeof value !== 'string')
-      return `Invalid input for field/attribute ${key}. Value: ${value}. ${value} is not of type 'string'`;
-    if (value.length > 255)
-      return `Invalid input for field/attribute ${key}. Value: ${value}. '${value}' is too long`;
-  }
-  if (action === 'createImage') return undefined;
-  const missing = [
-    ['backup_type', type],
-    ['rotation', rotation],
-  ].find(([, value]) => value === undefined);
-  if (missing)
-    return `Invalid input for field/attribute createBackup. '${missing[0]}' is a required property`;
-  return Number(rotation) < 0
-    ? `Invalid input for field/attribute rotation. Value: ${rotation}. ${rotation} is less than the minimum of 0`
-    : undefined;
 }

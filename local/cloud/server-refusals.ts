@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
+import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
-import { fault } from './server-json.ts';
 import type { CloudServer, Region } from './state.ts';
 
 /** What Nova does to no locked server. */

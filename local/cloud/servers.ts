@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, Hono } from 'hono';
-import { type BlockDevice, rootVolumeFor } from './block-devices.ts';
+import { type BlockDevice, refuseDevices, volumesFor } from './block-devices.ts';
+import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
-import { fault, isRackspace, serverJson } from './server-json.ts';
+import { isRackspace, novaMinor } from './flavors.ts';
+import { bodyOf } from './json-body.ts';
+import { refuseBody } from './nova-schema.ts';
+import { briefServerJson, serverJson } from './server-json.ts';
+import { mostMetadata } from './server-metadata.ts';
 import { refuseImageFor, refuseLock } from './server-refusals.ts';
 import type { Region } from './state.ts';
 
@@ -11,25 +16,24 @@ interface Wanted {
   imageRef?: string;
   flavorRef?: string;
   key_name?: string;
-  networks?: 'none' | { uuid: string }[];
+  networks?: 'none' | 'auto' | { uuid: string }[];
   security_groups?: { name: string }[];
   metadata?: Record<string, string>;
   block_device_mapping_v2?: BlockDevice[];
 }
 
-/** One server, its networks, flavors, a new server, and its end. */
+/** One server and its networks, a new server, its name, and its end. */
 export function addServerRoutes(routes: Hono<Env>, region: Region): void {
   const { account } = region;
   const serverOf = (c: Context<Env>) => region.servers.find(({ id }) => id === c.req.param('id'));
   const missing = (c: Context<Env>) =>
     c.json(fault('itemNotFound', 404, `Instance ${c.req.param('id')} could not be found.`), 404);
 
-  routes.get('/flavors/detail', (c) => c.json({ flavors: region.flavors }));
   routes.get('/os-networksv2', (c) => c.json({ networks: region.networks }));
 
   routes.get('/servers/:id', (c) => {
     const server = serverOf(c);
-    return server ? c.json({ server: serverJson(server, region) }) : missing(c);
+    return server ? c.json({ server: serverJson(c, server, region) }) : missing(c);
   });
 
   // Each cloud has its own.
@@ -51,12 +55,18 @@ export function addServerRoutes(routes: Hono<Env>, region: Region): void {
   });
 
   routes.post('/servers', async (c) => {
-    const { server: wanted = {} } = await c.req.json<{ server?: Wanted }>();
+    const { server: wanted } = await bodyOf<{ server: Wanted }>(c);
+    const malformed = refuseForm(c, wanted);
+    if (malformed) return c.json(fault('badRequest', 400, malformed), 400);
     if (account.role === 'observer') {
       return c.json(fault('forbidden', 403, "Policy doesn't allow compute:create to be performed."), 403);
     }
-    const wrong = refuseNone(c, wanted) ?? refuseServer(wanted, region);
+    const wrong = refuseServer(wanted, region);
     if (wrong) return c.json(fault('badRequest', 400, wrong), 400);
+    if (Object.keys(wanted.metadata ?? {}).length > mostMetadata(c)) {
+      const message = `Maximum number of metadata items exceeds ${mostMetadata(c)}`;
+      return c.json(fault('forbidden', 403, message), 403);
+    }
     const used = region.servers.length;
     if (used >= region.maxServers) {
       const message = `Quota exceeded for instances: Requested 1, but already used ${used} of ${region.maxServers} instances`;
@@ -64,20 +74,18 @@ export function addServerRoutes(routes: Hono<Env>, region: Region): void {
         ? c.json({ overLimit: { code: 413, message, retryAfter: '0' } }, 413, { 'retry-after': '0' })
         : c.json(fault('forbidden', 403, message), 403);
     }
-    const root = rootVolumeFor(region, wanted.imageRef, wanted.block_device_mapping_v2);
+    const disks = volumesFor(region, wanted.imageRef, wanted.block_device_mapping_v2);
+    const networks = Array.isArray(wanted.networks) ? wanted.networks.map(({ uuid }) => uuid) : undefined;
     const server = region.addServer({
       name: String(wanted.name),
       image: wanted.imageRef ?? '',
-      volumeIds: root ? root.volumeIds : [],
-      ...(root ? { rootVolume: root.id } : {}),
+      ...disks,
       flavor: wanted.flavorRef!,
       metadata: wanted.metadata ?? {},
       keyName: wanted.key_name ?? null,
       securityGroups: wanted.security_groups?.map(({ name }) => name) ?? [],
-      ...(wanted.networks
-        ? { networks: wanted.networks === 'none' ? [] : wanted.networks.map((n) => n.uuid) }
-        : {}),
-      ...(wanted.networks === 'none' ? { addresses: [] } : {}),
+      ...(networks ? { networks } : {}),
+      ...(wanted.networks === 'none' ? { networks: [], addresses: [] } : {}),
       createdAt: region.now(),
       ...region.newServers,
     });
@@ -85,10 +93,22 @@ export function addServerRoutes(routes: Hono<Env>, region: Region): void {
     const body = {
       'OS-DCF:diskConfig': 'AUTO',
       id: server.id,
-      links: [],
+      links: briefServerJson(c, server).links,
       adminPass: randomUUID().slice(0, 12),
     };
     return c.json({ server: body }, 202, { location: `${new URL(c.req.url).origin}/servers/${server.id}` });
+  });
+
+  routes.put('/servers/:id', async (c) => {
+    const { name } = await bodyOf<{ name?: unknown }>(c, 'server');
+    const server = serverOf(c);
+    if (!server) return missing(c);
+    if (typeof name !== 'string' || name === '' || name.length > 255) {
+      const message = `Invalid input for field/attribute name. Value: ${name}.`;
+      return c.json(fault('badRequest', 400, message), 400);
+    }
+    Object.assign(server, { name, updatedAt: region.now() });
+    return c.json({ server: serverJson(c, server, region) });
   });
 
   routes.delete('/servers/:id', (c) => {
@@ -106,22 +126,17 @@ export function addServerRoutes(routes: Hono<Env>, region: Region): void {
 }
 
 /** A server without networks is asked for as Nova 2.37 takes it; Rackspace's is older. */
-function refuseNone(c: Context<Env>, { networks }: Wanted): string | undefined {
-  if (networks !== 'none') return undefined;
-  if (isRackspace(c)) return 'Bad networks format';
-  const [, minor = 1] = /^compute 2\.(\d+)$/.exec(c.req.header('openstack-api-version') ?? '') ?? [];
-  return Number(minor) < 37
-    ? "Invalid input for field/attribute networks. Value: none. 'none' is not of type 'array'"
-    : undefined;
+function refuseForm(c: Context<Env>, wanted: Wanted): string | undefined {
+  const rackspace = isRackspace(c);
+  if (rackspace && wanted?.networks === 'none') return 'Bad networks format';
+  return refuseBody('server', wanted, { minor: novaMinor(c), isStrict: !rackspace });
 }
 
 function refuseServer(wanted: Wanted, region: Region): string | undefined {
-  if (!wanted.name)
-    return "Invalid input for field/attribute server. Value: {}. 'name' is a required property";
-  const isFromVolume = !wanted.imageRef && wanted.block_device_mapping_v2 !== undefined;
-  const image = isFromVolume
-    ? refuseVolume(wanted.block_device_mapping_v2, region)
-    : refuseImageFor(wanted.flavorRef, wanted.imageRef, region);
+  const { imageRef, block_device_mapping_v2: devices } = wanted;
+  const disks = devices && refuseDevices(devices, imageRef, region);
+  if (disks) return disks;
+  const image = imageRef || !devices ? refuseImageFor(wanted.flavorRef, imageRef, region) : undefined;
   if (image) return image;
   if (wanted.key_name && !region.keyPairs.includes(wanted.key_name)) return 'Invalid key_name provided.';
   const groups = wanted.security_groups?.map(({ name }) => name) ?? [];
@@ -130,15 +145,6 @@ function refuseServer(wanted: Wanted, region: Region): string | undefined {
   const networks = Array.isArray(wanted.networks) ? wanted.networks.map(({ uuid }) => uuid) : [];
   const network = networks.find((uuid) => !region.networks.some(({ id }) => id === uuid));
   return network ? `Network ${network} could not be found.` : undefined;
-}
-
-function refuseVolume(devices: BlockDevice[] = [], region: Region): string | undefined {
-  const boot = devices.find(({ boot_index }) => Number(boot_index) === 0);
-  if (!boot)
-    return 'Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping combination is not valid.';
-  const missing = devices.find(({ source_type, uuid }) => source_type === 'volume' && !region.volume(uuid));
-  if (missing) return `Block Device Mapping is Invalid: failed to get volume ${missing.uuid}.`;
-  return undefined;
 }
 
 /** What a server's interfaces show for Rackspace's own two networks: other ids than a new server is given. */

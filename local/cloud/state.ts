@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Account } from './account.ts';
 import { Files } from './files.ts';
-import type { Account } from './identity.ts';
 import { ImageStore } from './image-store.ts';
 import { remembered, rememberedOfVolume } from './inheritance.ts';
 import type {
@@ -17,12 +17,13 @@ import { VolumeStore } from './volume-store.ts';
 export type * from './model.ts';
 
 const BUILD_MS = 120_000;
+const OLD_MS = 400 * 86_400_000;
 
 const FLAVORS = [
-  { id: '2', name: '512MB Standard Instance', ram: 512, disk: 20 },
-  { id: 'general1-1', name: '1 GB General Purpose v1', ram: 1024, disk: 20 },
-  { id: 'general1-2', name: '2 GB General Purpose v1', ram: 2048, disk: 40 },
-  { id: 'compute1-4', name: '3.75 GB Compute v1', ram: 3840, disk: 0 },
+  { id: '2', name: '512MB Standard Instance', ram: 512, disk: 20, vcpus: 1 },
+  { id: 'general1-1', name: '1 GB General Purpose v1', ram: 1024, disk: 20, vcpus: 1 },
+  { id: 'general1-2', name: '2 GB General Purpose v1', ram: 2048, disk: 40, vcpus: 2 },
+  { id: 'compute1-4', name: '3.75 GB Compute v1', ram: 3840, disk: 0, vcpus: 2 },
 ];
 
 /** Rackspace's own two, as a server's interfaces show them and as a new server is given them. */
@@ -65,11 +66,13 @@ export class Region {
   readonly #images: ImageStore;
   readonly #volumes: VolumeStore;
   readonly #buildMs: number;
+  readonly #bornAt: Date;
 
   constructor(name: string, now: () => Date, { timing, account }: { timing: Timing; account: Account }) {
     this.name = name;
     this.now = now;
     this.account = account;
+    this.#bornAt = now();
     this.#buildMs = timing.buildMs ?? BUILD_MS;
     this.#images = new ImageStore(now, timing);
     this.#volumes = new VolumeStore(now, timing);
@@ -77,7 +80,10 @@ export class Region {
     this.tasks = new Tasks(this);
   }
 
-  /** Adds a server as it is long after it was built; it remembers the image that it names, if there is one. */
+  /**
+   * Adds a server as it is long after it was built; it remembers the image that it names, if there is one. Unless told,
+   * it is older than those that were added before, so that lists have them in this order.
+   */
   addServer(server: Partial<CloudServer> & { name: string }): CloudServer {
     const added: CloudServer = {
       id: randomUUID(),
@@ -86,7 +92,7 @@ export class Region {
       vmState: 'active',
       taskState: null,
       fate: 'active',
-      createdAt: new Date(this.now().getTime() - 400 * 86_400_000),
+      createdAt: new Date(this.#bornAt.getTime() - OLD_MS - this.servers.length * 1000),
       volumeIds: server.image === '' ? [randomUUID()] : [],
       flavor: 'general1-2',
       keyName: null,
@@ -168,6 +174,7 @@ export class Region {
   /** Begins to build a server, or to build it anew; a build takes its time. */
   build(server: CloudServer, status: 'BUILD' | 'REBUILD'): void {
     this.remember(server, status === 'REBUILD');
+    server.updatedAt = this.now();
     server.building = {
       status,
       endsAt: new Date(this.now().getTime() + this.#buildMs),

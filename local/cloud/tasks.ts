@@ -95,6 +95,7 @@ export class Tasks {
     if (!id || !container || !image || image.owner !== this.#owners.get(task.id)) {
       return `Image ${id} could not be found, or is not yours to export`;
     }
+    if (['queued', 'saving'].includes(image.status)) return `Image ${id} is not active`;
     if (!isExportable(image)) return 'An image with a license of the provider cannot be exported';
     const name = `${id}.vhd`;
     if (!files.containers.has(container)) return `Swift has no container '${container}'`;

@@ -21,15 +21,24 @@ export function pageOf<T extends { id: string }>(
   c: Context<Env>,
   { items, kind, fields, pageSize }: Listing<T>,
 ): Refused | { page: T[]; links?: { rel: 'next'; href: string }[] } {
-  const { marker, limit = String(pageSize), offset: _, sort: __, ...filters } = c.req.query();
+  const {
+    marker,
+    limit = String(pageSize),
+    offset = '0',
+    sort: _,
+    sort_key: __,
+    sort_dir: ___,
+    ...filters
+  } = c.req.query();
   if (!/^-?\d+$/.test(limit)) return refuse(400, 'badRequest', 'limit param must be an integer');
   if (Number(limit) < 0) return refuse(400, 'badRequest', 'limit param must be positive');
   const from = marker ? items.findIndex(({ id }) => id === marker) + 1 : 0;
   if (marker && from === 0) return refuse(404, 'itemNotFound', `${kind} ${marker} could not be found.`);
   const fits = (item: T) => Object.entries(filters).every(([key, value]) => fields(item)[key] === value);
   const size = Math.min(Number(limit), pageSize);
-  const page = items.slice(from).filter(fits).slice(0, size);
+  const page = items.slice(from).filter(fits).slice(Number(offset)).slice(0, size);
   const next = new URL(c.req.url);
+  next.searchParams.delete('offset');
   next.searchParams.set('marker', page.at(-1)?.id ?? '');
   return page.length === size && size > 0 ? { page, links: [{ rel: 'next', href: next.href }] } : { page };
 }

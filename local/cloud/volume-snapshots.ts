@@ -1,6 +1,8 @@
 import type { Context, Hono } from 'hono';
+import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
-import { fault } from './server-json.ts';
+import { bodyOf } from './json-body.ts';
+import { minorOf } from './microversions.ts';
 import type { CloudVolumeSnapshot, Region } from './state.ts';
 import { cinderTime, pageOf } from './volume-lists.ts';
 import { newestFirst } from './volume-store.ts';
@@ -49,7 +51,7 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
   });
 
   app.post('/snapshots', async (c) => {
-    const { snapshot: wanted } = await c.req.json<{ snapshot: WantedSnapshot }>();
+    const wanted = await bodyOf<WantedSnapshot>(c, 'snapshot');
     const { volume_id: volumeId, name = '', description = null, metadata = {} } = wanted;
     if (!volumeId) {
       const message = "Invalid input for field/attribute snapshot. 'volume_id' is a required property";
@@ -63,9 +65,8 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
     if (!region.volume(volumeId)) {
       return c.json(fault('itemNotFound', 404, `Volume ${volumeId} could not be found.`), 404);
     }
-    const [, minor = 0] = /^volume 3\.(\d+)$/.exec(c.req.header('openstack-api-version') ?? '') ?? [];
     const isInUse = region.servers.some(({ volumeIds }) => volumeIds.includes(volumeId));
-    if (isInUse && !wanted.force && Number(minor) < WITHOUT_FORCE) {
+    if (isInUse && !wanted.force && minorOf(c, 'volume') < WITHOUT_FORCE) {
       const message = `Invalid volume: Volume ${volumeId} status must be available, but current status is: in-use.`;
       return c.json(fault('badRequest', 400, message), 400);
     }
@@ -84,8 +85,10 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
   app.put('/snapshots/:id', async (c) => {
     const snapshot = snapshotOf(c);
     if (!snapshot) return missing(c);
-    const { snapshot: changes } = await c.req.json<{ snapshot: { name?: string; description?: string } }>();
-    Object.assign(snapshot, changes, { updatedAt: region.now() });
+    const { name, description } = await bodyOf<{ name?: string; description?: string }>(c, 'snapshot');
+    if (name !== undefined) snapshot.name = name;
+    if (description !== undefined) snapshot.description = description;
+    snapshot.updatedAt = region.now();
     return c.json({ snapshot: snapshotJson(snapshot) });
   });
 
@@ -97,7 +100,7 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
   app.on(['POST', 'PUT'], '/snapshots/:id/metadata', async (c) => {
     const snapshot = snapshotOf(c);
     if (!snapshot) return missing(c);
-    const { metadata } = await c.req.json<{ metadata: Record<string, string> }>();
+    const metadata = await bodyOf<Record<string, string>>(c, 'metadata');
     snapshot.metadata = c.req.method === 'PUT' ? metadata : { ...snapshot.metadata, ...metadata };
     return c.json({ metadata: snapshot.metadata });
   });

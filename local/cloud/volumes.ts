@@ -1,9 +1,13 @@
 import { type Context, Hono } from 'hono';
+import type { Tokens } from './account.ts';
+import { cbsApp } from './cbs.ts';
+import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
-import type { Tokens } from './identity.ts';
 import { imageMetadataOf } from './inheritance.ts';
-import { fault } from './server-json.ts';
+import { BadBody, bodyOf } from './json-body.ts';
+import { microversions } from './microversions.ts';
 import type { CloudVolume, Region } from './state.ts';
+import { addVolumeVersions } from './versions.ts';
 import { cinderTime, pageOf } from './volume-lists.ts';
 import { addSnapshotRoutes } from './volume-snapshots.ts';
 
@@ -24,14 +28,21 @@ interface WantedVolume {
 const UNDELETABLE =
   'Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing and must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots after volume transfer.';
 
-/** Cinder v3: volumes, volume snapshots, and how many there may be. */
+/** Cinder v3, and Rackspace's view of it: volumes, volume snapshots, and how many there may be. */
 export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env> {
-  const app = new Hono<Env>().basePath('/v3/:project');
+  const root = new Hono<Env>();
+  root.onError((error, c) => {
+    if (error instanceof BadBody) return c.json(fault('badRequest', 400, 'Malformed request body'), 400);
+    throw error;
+  });
+  addVolumeVersions(root);
+  const app = root.basePath('/v3/:project');
   const { account } = region;
 
   app.use(async (c, next) => {
     if (!tokens.expiryOf(c.req.header('x-auth-token'))) {
-      return c.json(fault('unauthorized', 401, 'The request you have made requires authentication.'), 401);
+      const message = 'The request you have made requires authentication.';
+      return c.json({ error: { code: 401, title: 'Unauthorized', message } }, 401);
     }
     if (c.req.param('project') !== account.projectId) {
       return c.json(fault('badRequest', 400, 'Malformed request url'), 400);
@@ -42,6 +53,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
     }
     return next();
   });
+  app.use(microversions('volume'));
 
   app.get('/limits', (c) => {
     const { volumes, volumeSnapshots } = region;
@@ -87,7 +99,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   });
 
   app.post('/volumes', async (c) => {
-    const { volume: wanted } = await c.req.json<{ volume: WantedVolume }>();
+    const wanted = await bodyOf<WantedVolume>(c, 'volume');
     const image = wanted.imageRef ? region.image(wanted.imageRef) : undefined;
     const snapshot = region.volumeSnapshots.find(({ id }) => id === wanted.snapshot_id);
     if (wanted.imageRef && !image) {
@@ -114,7 +126,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   app.post('/volumes/:id/action', async (c) => {
     const volume = region.volume(c.req.param('id'));
     if (!volume) return missing(c);
-    const action = await c.req.json<{ 'os-set_image_metadata'?: { metadata: Record<string, string> } }>();
+    const action = await bodyOf<{ 'os-set_image_metadata'?: { metadata: Record<string, string> } }>(c);
     // Every volume can be booted from here.
     if ('os-set_bootable' in action) return c.body(null, 200);
     const metadata = action['os-set_image_metadata']?.metadata;
@@ -135,7 +147,8 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   });
 
   addSnapshotRoutes(app, region, pageSize);
-  return app;
+  root.route('/', cbsApp(root));
+  return root;
 }
 
 function statusOf({ id, status, availableAt }: CloudVolume, region: Region): string {

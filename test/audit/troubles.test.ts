@@ -60,6 +60,16 @@ describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble })
   });
 });
 
+test.each<[string, (trouble: SeriesTrouble) => unknown, SeriesTrouble['name'][]]>([
+  ['are counted by the metric', ({ isCounted }) => isCounted, ['late', 'unproven', 'failed', 'stuck']],
+  ['are listed in the summary', ({ isListed }) => isListed, ['late', 'unproven', 'behind', 'notRotating']],
+  ['have a section in the digest', (trouble) => trouble.digest, ['late', 'unproven', 'behind']],
+  ['stand above the servers of the page', ({ noticesOf }) => noticesOf, ['unproven', 'behind']],
+  ['stand at the row of a series', ({ noteOf }) => noteOf, ['unproven', 'behind']],
+])('the troubles that %s', (_, has, names) => {
+  expect(SERIES_TROUBLES.filter(has).map(({ name }) => name)).toEqual(names);
+});
+
 test('a policy that selects nothing and one whose runs are missing are in trouble as well', () => {
   const [policy] = WELL.policies;
   const troubles = (changes: object) => troublesIn([{ ...policy!, ...changes }], WELL.series);

@@ -74,7 +74,8 @@ export async function stateOf(stage: string): Promise<State> {
     for (const item of items ?? []) {
       const name = withoutSuffix(nameOf(item)?.split(/[:/]/).at(-1) ?? '');
       if (name === owner) found.push([name, await look(item)]);
-      if (name.startsWith(`${owner}-`)) found.push([name.slice(owner.length + 1), await look(item)]);
+      if (name.startsWith(owner) && /[-_]/.test(name[owner.length] ?? ''))
+        found.push([name.slice(owner.length + 1), await look(item)]);
     }
     return Object.fromEntries(found);
   }

@@ -48,7 +48,7 @@ test('a paragraph for each account and policy, a line a check, the remedy below 
     '  ✗ login    refused:',
     '             - a',
     '             - b',
-    '  ✗ login    project p has no region with both servers and images',
+    '  ✗ login    project p has no region with servers',
     '             → Put the credentials of another user or project into the secret.',
     '',
     'policy daily',

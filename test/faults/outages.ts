@@ -45,7 +45,7 @@ function elsewhere(service: Service, url: string, name: string): Trouble {
     name,
     begin({ cloud: { catalogue } }) {
       const region = catalogue[0]!;
-      const usual = region[key];
+      const usual = region[key]!;
       region[key] = url;
       return {
         end: () => {

@@ -228,6 +228,38 @@ describe('a run that goes on and fails', () => {
     expect(h.waiting.told).toHaveLength(1);
   });
 
+  test('is told once more for another failure that is final: the server that stays busy', async () => {
+    const h = await failing();
+    await h.run('snapshot', policy());
+    await deliverAll(h.waiting);
+    expect(h.waiting.told).toHaveLength(2);
+    expect(h.waiting.told[0]).not.toContain('busy until half the interval had passed');
+    expect(h.waiting.told[1]).toContain('busy until half the interval had passed: busy in DFW');
+    expect(h.waiting.queue.messages).toEqual([]);
+  });
+
+  test('is told once more for another server that fails, and for a region that can not be read, each once', async () => {
+    const h = await failing();
+    await h.run('snapshot', policy());
+    await deliverAll(h.waiting, '2026-11-22T00:30:00Z');
+    expect(h.waiting.told).toHaveLength(1);
+    h.busy.vmState = 'error';
+    h.busy.taskState = null;
+    h.cloud.region('DFW').addServer({ name: 'late', taskState: 'rebooting' });
+    await deliverAll(h.waiting, '2026-11-22T02:00:00Z');
+    expect(h.waiting.told).toHaveLength(2);
+    expect(h.waiting.told[1]).toContain('the server is in ERROR');
+    h.cloud.faults.push({
+      service: 'image',
+      region: 'ORD',
+      times: Number.POSITIVE_INFINITY,
+      answer: answers.forbidden,
+    });
+    await deliverAll(h.waiting, '2026-11-22T11:00:00Z');
+    expect(h.waiting.told).toHaveLength(3);
+    expect(h.waiting.told[2]).toContain("ORD can't be read");
+  });
+
   test('keeps its message while nobody can be told', async () => {
     const h = await failing();
     await h.run('snapshot', policy());

@@ -229,7 +229,7 @@ describe('what is wrong with an account fails, and the schedules of its policies
     const h = await harness({ regions: [] });
     const { error } = await h.fail('doctor', { policies: [policy()] });
     expect(error.message).toBe(
-      'doctor: 1 of 4 checks failed.\n- account rackspace, login: project 123456 has no region with both servers and images\n  → Put the credentials of another user or project into the secret.',
+      'doctor: 1 of 4 checks failed.\n- account rackspace, login: project 123456 has no region with servers\n  → Put the credentials of another user or project into the secret.',
     );
   });
 

@@ -76,12 +76,6 @@ describe.each(JOBS)('%s with bad input tells a person what to do, and changes no
       ({ cloud }) => (cloud.account.mfa = 'setup'),
       /User must setup multi-factor.* use the API key of a user without it/,
     ],
-    [
-      'a region that the account lacks',
-      () => {},
-      /^The event is refused: regions: the account has no region "LON": it has DFW, ORD/,
-      { regions: ['DFW', 'LON'] },
-    ],
   ])('%s', async (_, damage, message, changes = {}) => {
     const h = await cloudWithHistory();
     const before = h.cloud.region('DFW').images;

@@ -24,7 +24,7 @@ beforeEach(async () => {
   vi.stubEnv('AUTOSNAP_COPIES_BUCKET', 'copies');
   h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
   const [dfw, ord] = h.cloud.catalogue;
-  ownImages = ord!.imageUrl;
+  ownImages = ord!.imageUrl!;
   Object.assign(ord!, { imageUrl: dfw!.imageUrl });
   web = h.cloud.region('ORD').addServer({ name: 'web' });
   setTime(new Date(MIDNIGHT.getTime() + DAY_MS / 4));

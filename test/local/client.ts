@@ -22,7 +22,11 @@ export interface Answer {
   // biome-ignore lint/suspicious/noExplicitAny: answers of many forms, each compared as a whole
   body: any;
   location: string | null;
+  headers: Headers;
 }
+
+/** What is asked of a cloud, and what every real one answers. */
+export type Exchange = [title: string, run: (cloud: CloudClient) => Promise<void>];
 
 const POLLS = 200;
 const PATCH_TYPE = 'application/openstack-images-v2.1-json-patch';
@@ -35,6 +39,8 @@ export class CloudClient {
   readonly #made: { service: Service; path: string }[] = [];
   #token = '';
   #project = '';
+  #user = '';
+  #domain = '';
   #urls = new Map<string, string>();
   /** Of an image and a flavor that servers can be made with. */
   imageRef = '';
@@ -56,6 +62,27 @@ export class CloudClient {
     return this.#project;
   }
 
+  /** What logs the same user in to the same project, by ids: `auth` of the request. */
+  get authById() {
+    const user = { id: this.#user, password: this.#site.password };
+    const project = { id: this.#project };
+    return { identity: { methods: ['password'], password: { user } }, scope: { project } };
+  }
+
+  /** The same by names, with the id of the domain. */
+  get authByName() {
+    const domain = { id: this.#domain };
+    const user = { name: this.#site.username, password: this.#site.password, domain };
+    const project = { name: this.#site.projectName, domain };
+    return { identity: { methods: ['password'], password: { user } }, scope: { project } };
+  }
+
+  /** Asks Keystone for a token, or for something else. */
+  identity(method: string, path: string, json?: unknown): Promise<Answer> {
+    const url = path === '/' ? `${new URL(this.#site.authUrl).origin}/` : this.#site.authUrl + path;
+    return ask(url, method, json, { 'x-auth-token': this.#token });
+  }
+
   async logIn(): Promise<void> {
     const { authUrl, username, password, projectName, userDomainName, projectDomainName, region } =
       this.#site;
@@ -69,12 +96,15 @@ export class CloudClient {
     });
     const { token } = (await answer.json()) as {
       token: {
-        project: { id: string };
+        project: { id: string; domain: { id: string } };
+        user: { id: string };
         catalog: { type: string; endpoints: { interface: string; region: string; url: string }[] }[];
       };
     };
     this.#token = answer.headers.get('x-subject-token') ?? '';
     this.#project = token.project.id;
+    this.#user = token.user.id;
+    this.#domain = token.project.domain.id;
     for (const { type, endpoints } of token.catalog) {
       const url = endpoints.find((one) => one.interface === 'public' && one.region === region)?.url;
       if (url) this.#urls.set(type, type === 'image' ? `${url.replace(/\/(v2)?\/?$/, '')}/v2` : url);
@@ -95,19 +125,12 @@ export class CloudClient {
     const base = this.#urls.get(service);
     // Another project's path takes the place of one's own.
     const url = path.startsWith('/../') ? base?.replace(/[^/]+$/, path.slice('/../'.length)) : base + path;
-    const answer = await fetch(url!, {
-      method,
-      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-      headers: {
-        accept: 'application/json',
-        'content-type': 'application/json',
-        'x-auth-token': this.#token,
-        ...headers,
-      },
-    });
-    const text = await answer.text();
-    const body = text.startsWith('{') ? JSON.parse(text) : text;
-    return { status: answer.status, body, location: answer.headers.get('location') };
+    return ask(url!, method, json, { 'x-auth-token': this.#token, ...headers });
+  }
+
+  /** Asks a service for something above its endpoint, without a token: what versions it has. */
+  version(service: Service, path = '/'): Promise<Answer> {
+    return ask(new URL(path, this.#urls.get(service)).href, 'GET');
   }
 
   patch(image: string, ...operations: object[]): Promise<Answer> {
@@ -260,4 +283,21 @@ export class CloudClient {
       await this.send('volumev3', 'DELETE', `/volumes/${id}`);
     }
   }
+}
+
+/** @param json a text is sent as it is. */
+async function ask(
+  url: string,
+  method: string,
+  json?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const answer = await fetch(url, {
+    method,
+    ...(json === undefined ? {} : { body: typeof json === 'string' ? json : JSON.stringify(json) }),
+    headers: { accept: 'application/json', 'content-type': 'application/json', ...headers },
+  });
+  const text = await answer.text();
+  const body = text.startsWith('{') ? JSON.parse(text) : text;
+  return { status: answer.status, body, location: answer.headers.get('location'), headers: answer.headers };
 }

@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest';
+import type { Account } from '../../local/cloud/account.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import type { FaultAnswer } from '../../local/cloud/faults.ts';
-import type { Account } from '../../local/cloud/identity.ts';
 import { test } from '../openstack/connected.ts';
 
 const MINUTE_MS = 60_000;

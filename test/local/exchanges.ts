@@ -1,8 +1,6 @@
 import { expect } from 'vitest';
-import type { CloudClient } from './client.ts';
-
-/** What is asked of a cloud, and what every real one answers. */
-type Exchange = [title: string, run: (cloud: CloudClient) => Promise<void>];
+import type { Exchange } from './client.ts';
+import { CLIENT_EXCHANGES } from './client-exchanges.ts';
 
 const MARKER = { autosnap_owner: 'o', autosnap_policy: 'daily', autosnap_slot: '2026-11-23T00:00:00Z' };
 const UMLAUTS = 'ü'.repeat(200);
@@ -641,4 +639,5 @@ export const EXCHANGES = {
   'volume-backed servers and volumes': VOLUME_BACKED,
   'changes of images': IMAGE_CHANGES,
   'lists of images': IMAGE_LISTS,
+  ...CLIENT_EXCHANGES,
 };

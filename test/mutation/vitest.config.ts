@@ -6,7 +6,7 @@ export default defineConfig({
     include: [
       'test/config/{policy,schedule,schedule-zones,wall-clock}.test.ts',
       'test/snapshots/{cleanup,marker,ownership,retention,selector}.test.ts',
-      'test/drill/{ownership,record,throw-away}.test.ts',
+      'test/drill/throw-away.test.ts',
       'test/handlers/{cleanup,volumes}.test.ts',
     ],
     testTimeout: 60_000,

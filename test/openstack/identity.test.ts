@@ -4,9 +4,9 @@ import type { CloudErrorCode } from '../../lib/openstack/errors.ts';
 import { type Credentials, readGrant, tokenRequest } from '../../lib/openstack/identity.ts';
 import { listImages } from '../../lib/openstack/images.ts';
 import { connect } from '../../lib/openstack/session.ts';
+import type { Account } from '../../local/cloud/account.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import type { FaultAnswer } from '../../local/cloud/faults.ts';
-import type { Account } from '../../local/cloud/identity.ts';
 import { credentialsOf, rackspaceAnswer, receivedBy, test, unhurried } from './connected.ts';
 
 const RACKSPACE = { kind: 'rackspace', username: 'ada', apiKey: 'key-1' } as const;

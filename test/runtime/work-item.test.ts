@@ -146,8 +146,12 @@ describe('after a run', () => {
     ['what it has left goes on all the same', 2, { failed: true, at: later }, [true, 3, '00:19']],
     ['and is not told again', 3, { failed: true, at: later }, [false, 3, '00:19']],
     ['nor tried for its failures', 3, { failed: true }, [false, 3]],
+    ['another cause is told, and tried no more', 3, { failed: true, causes: ['told', 'other'] }, [true, 3]],
+    ['also one that no try would help', 3, { failed: 'final', causes: ['other'] }, [true, 3]],
+    ['a cause that was told is not', 3, { failed: 'final', causes: ['told'] }, [false, 3]],
+    ['while tries are left, no cause is told', 1, { failed: true, causes: ['other'] }, [false, 2, '00:16']],
   ])('%s', (_, tries, ended, [tell, counted, time]) => {
-    const next = afterRun({ tries }, ended, now);
+    const next = afterRun({ tries, told: ['told'] }, ended, now);
     expect([next.tell, next.tries, at(next.at)]).toEqual([tell, counted, time]);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseSchedule } from '../../lib/config/schedule.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
+import { blueprintText } from '../../lib/snapshots/blueprint.ts';
 import {
   blueprintIn,
   CREATED_BY,
@@ -86,6 +87,34 @@ test('a snapshot of a policy has no end, whatever it has inherited, nor one by h
 
 test('what is written where an image would else say that a schedule has made it', () => {
   expect(CREATED_BY).toBe('autosnap');
+});
+
+describe('the name that an image was given', () => {
+  const GIVEN = 'Müller web-1-daily-20261123T000000Z';
+  const blueprint = blueprintText(
+    { region: 'DFW', flavorId: '2', keyName: undefined, securityGroups: [] },
+    GIVEN,
+  );
+  const scheduled = { autosnap_restore_as: blueprint };
+  const adhoc = { autosnap_policy: 'adhoc', autosnap_expires: `never r1 ${blueprint}` };
+
+  test.each([
+    ['as it was given', GIVEN],
+    ['with its spaces trimmed', GIVEN.replace(' ', '')],
+    ['with its letters written in another form', GIVEN.normalize('NFD')],
+  ])('%s: the image is ours', (_, name) => {
+    expect(read(image({ name }, scheduled))).toMatchObject({ id: 'i1', policy: 'daily' });
+  });
+
+  test.each([
+    ['of another server', 'db-daily-20261123T000000Z', scheduled],
+    ['with more before it', `before ${GIVEN}`, scheduled],
+    ['of an ad-hoc snapshot', 'db-adhoc-20261123T000000Z', adhoc],
+  ])('%s, although it ends as ours end: the image is not ours', (_, name, properties) => {
+    expect(read(image({ name }, properties))).toMatchObject({
+      problem: { code: 'MARKED_AS_OURS', reason: { code: 'NAME_CHANGED' } },
+    });
+  });
 });
 
 describe('the time of creation', () => {
@@ -317,6 +346,12 @@ test.each([
 ] as const)('stuck is %s: %s %s %d h: %s', (_, state, taskState, hours, stuck) => {
   const pending = snapshot(SLOT, { state });
   expect(isStuck(pending, taskState, new Date(pending.createdAt.getTime() + hours * 3_600_000))).toBe(stuck);
+});
+
+test('a pending snapshot of volumes has a day: its server is idle from the first moment on', () => {
+  const pending = snapshot(SLOT, { state: 'pending', volumeSnapshots: ['v1'] });
+  const stuckAfter = (ms: number) => isStuck(pending, null, new Date(pending.createdAt.getTime() + ms));
+  expect([24 * HOUR_MS, 24 * HOUR_MS + 1].map(stuckAfter)).toEqual([false, true]);
 });
 
 describe('what the server was called', () => {

@@ -13,6 +13,7 @@ import {
 } from '../../lib/snapshots/ownership.ts';
 import { image as anImage, server } from '../snapshots.ts';
 
+const OUTSIDE_SLOT = { problem: { code: 'MARKED_AS_OURS', reason: { code: 'CREATED_OUTSIDE_SLOT' } } };
 const OWNER = 'autosnap-prod';
 const SLOT = new Date('2026-11-23T00:00:00Z');
 const CREATED = new Date('2026-11-23T00:00:20Z');
@@ -164,7 +165,6 @@ describe('the volume snapshots of an image', () => {
 test('the next slot is that of the policy by which an image is named, of all that are known', () => {
   const weekly = { policy: 'weekly', schedule: parseSchedule('cron(0 0 ? * MON *)') };
   const late = new Date('2026-11-24T12:00:00Z');
-  const outsideSlot = { problem: { code: 'MARKED_AS_OURS', reason: { code: 'CREATED_OUTSIDE_SLOT' } } };
   const made = (policy: string) =>
     image([], {
       name: `web-${policy}-20261123T000000Z`,
@@ -174,10 +174,20 @@ test('the next slot is that of the policy by which an image is named, of all tha
         instance_uuid: 's',
       },
     });
-  expect(read(made('daily'))).toMatchObject(outsideSlot);
+  expect(read(made('daily'))).toMatchObject(OUTSIDE_SLOT);
   expect(read(made('weekly'), [], { policies: [weekly] })).toMatchObject({ policy: 'weekly' });
   const hourly = { policy: 'weekly', schedule: parseSchedule('cron(0 * * * ? *)') };
-  expect(read(made('weekly'), [], { policies: [hourly] })).toMatchObject(outsideSlot);
+  expect(read(made('weekly'), [], { policies: [hourly] })).toMatchObject(OUTSIDE_SLOT);
+});
+
+test('without a schedule an image may be created as late as a message can wait in the queue', () => {
+  const { schedule: _, ...policy } = daily;
+  const after = (days: number) => new Date(SLOT.getTime() + days * 86_400_000);
+  expect(read(image([], { createdAt: after(13) }), [], { policy })).toMatchObject({
+    policy: 'daily',
+    server: 's',
+  });
+  expect(read(image([], { createdAt: after(14) }), [], { policy })).toMatchObject(OUTSIDE_SLOT);
 });
 
 describe('an image that autosnap.py has made', () => {

@@ -15,6 +15,8 @@ export const auditSentences = {
   },
   SERIES_SCHEDULE_ENDED: () => 'the schedule has ended',
   SERIES_SERVER_UNCERTAIN: () => 'the cloud does not say whether the server exists',
+  SERIES_REGION_WITHOUT_IMAGES: ({ where }) =>
+    `the account's catalogue has no image service in ${where}, so no image of the server can be made`,
   SERIES_DRILL_FAILED: ({ name, where, policy, slot, failed, proven }) =>
     `${name} in ${where}, ${policy}: the snapshot of ${minuteText(slot)} failed its drill ${minuteText(failed)}; ${
       proven ? `one passed ${minuteText(proven)}` : 'none has passed'

@@ -1,4 +1,5 @@
 import type { Sentences } from './sentence.ts';
+import { remedyFor } from './snapshot.ts';
 
 const MOST_NAMES = 10;
 
@@ -21,7 +22,7 @@ export const doctorSentences = {
   SECRET_UNREADABLE: ({ message }) => message,
   LOGGED_IN: ({ project, regions }) => `project ${project} in ${regions.join(', ')}`,
   LOGIN_REFUSED: ({ message }) => message,
-  LOGIN_WITHOUT_REGIONS: ({ project }) => `project ${project} has no region with both servers and images`,
+  LOGIN_WITHOUT_REGIONS: ({ project }) => `project ${project} has no region with servers`,
   PROJECT_TWICE: ({ project, account }) => `its project ${project} is that of the account ${account}, too`,
   RIGHTS_SUFFICIENT: ({ roles }) => `the user's roles ${rolesText(roles)}: it may make and delete images`,
   RIGHTS_UNKNOWN: ({ roles }) =>
@@ -52,6 +53,8 @@ export const doctorSentences = {
     `except takes out all that the others select${partialText(isPartial)}`,
   SERVERS_EXCEPT_UNMATCHED: ({ selector, isPartial }) =>
     `${selector} matches no server${partialText(isPartial)}`,
+  SERVERS_IN_STATE: ({ status, names }) =>
+    `the cloud makes no image of servers in ${status}: ${listed(names)}`,
   SERVERS_ON_VOLUMES: ({ names }) =>
     `Rackspace makes no images of servers whose disk is a volume: ${listed(names)}`,
   SERVERS_ON_IMAGE_SCHEDULE: ({ names }) =>
@@ -92,6 +95,7 @@ export const doctorRemedies = {
   SERVERS_MISSING: ({ isPartial }) => (isPartial ? '' : 'Correct the id, or take it out.'),
   SERVERS_ALL_EXCEPTED: ({ isPartial }) => (isPartial ? '' : 'Take some out of except.'),
   SERVERS_EXCEPT_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct it, or take it out.'),
+  SERVERS_IN_STATE: ({ status }) => `Of each, ${remedyFor(status)}, or name it in servers.except.`,
   SERVERS_ON_VOLUMES: () => 'Back them up with Cloud Block Storage, and name them in servers.except.',
   SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two keep each other from working.',
   SCHEDULE_OVER: CORRECT_YEAR,

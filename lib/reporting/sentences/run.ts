@@ -13,6 +13,8 @@ export const runSentences = {
   // What is wrong, or odd, beyond single entries.
   REGION_UNREADABLE: ({ where, job, problem }, say) =>
     `${where} can't be read, so ${UNDONE[job]}: ${say(problem)}`,
+  REGION_NOT_IN_CATALOGUE: ({ known }) =>
+    `the account has no such region: its catalogue names ${known.join(', ') || 'none'}: correct \`regions\`, or ask the cloud's support`,
   SELECTOR_UNMATCHED: ({ selector, isPart }) =>
     `servers.${selector} matches no server${isPart ? ' of this policy' : ''}`,
   IDS_EXCEPTED: ({ ids }) =>

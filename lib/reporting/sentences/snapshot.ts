@@ -1,5 +1,20 @@
 import type { Sentences } from './sentence.ts';
 
+/** What ends a state of a server that only a person ends. */
+const REMEDIES: Record<string, string> = {
+  RESCUE: 'end the rescue (openstack server unrescue)',
+  SHELVED: 'unshelve it (openstack server unshelve)',
+  SHELVED_OFFLOADED: 'unshelve it (openstack server unshelve)',
+  SOFT_DELETED: 'restore it (openstack server restore)',
+  VERIFY_RESIZE: 'confirm or revert its resize (openstack server resize confirm)',
+};
+
+export function remedyFor(status: string): string {
+  return (
+    REMEDIES[status] ?? "find out its fault (openstack server show), and repair it or ask the cloud's support"
+  );
+}
+
 /** What becomes of a server when a snapshot is due. */
 export const snapshotSentences = {
   TAKEN: ({ name }) => name,
@@ -10,6 +25,10 @@ export const snapshotSentences = {
     `image ${image} of this request is there already, and is deleted once ${until} has passed, sooner than this call asks for: hold it, or give the request another name`,
   REQUEST_OVER: ({ since }) =>
     `no snapshot of it by this request is there, or its end has passed, and the request, of ${since}, takes none after a day: give it another name`,
+  SERVER_IN_STATE: ({ status }) =>
+    `the server is in ${status}, in which the cloud makes no image of it: ${remedyFor(status)}, or name the server in servers.except`,
+  SERVER_LOCKED: () =>
+    'the server is locked, and the cloud makes no image of it: unlock it (openstack server unlock), or name the server in servers.except',
   SERVER_BUSY: ({ taskState }) => `busy: the server is in ${taskState}`,
   SNAPSHOT_PENDING: ({ image, status }) => `busy: image ${image} is still ${status}`,
   CONFLICT: ({ message }) => `busy: ${message}`,

@@ -1,0 +1,59 @@
+import { Hono } from 'hono';
+import type { Env } from './faults.ts';
+import { isObject } from './json-body.ts';
+
+/** What Cinder v3 calls a thing, and what v1 calls it. */
+const OLD_NAMES = new Map([
+  ['name', 'display_name'],
+  ['description', 'display_description'],
+]);
+const NEW_NAMES = new Map([...OLD_NAMES].map(([name, old]) => [old, name]));
+
+/**
+ * Rackspace's Cloud Block Storage: Cinder v1, which has other names, one status for each success, and lists without
+ * links whose pages an `offset` begins. It is a view of the same volumes as those of `v3`.
+ */
+export function cbsApp(v3: Hono<Env>): Hono<Env> {
+  const app = new Hono<Env>();
+  app.all('/v1/:tenant/*', async (c) => {
+    const url = new URL(c.req.url);
+    url.pathname = url.pathname.replace(/^\/v1\//, '/v3/');
+    url.searchParams.delete('marker');
+    const body = await c.req.text();
+    const request = new Request(url, {
+      method: c.req.method,
+      headers: c.req.raw.headers,
+      ...(body === '' ? {} : { body: translated(body, (key) => NEW_NAMES.get(key) ?? key) }),
+    });
+    const answer = await v3.fetch(request, c.env);
+    const text = await answer.text();
+    const isCreation = c.req.method === 'POST' && answer.status === 202;
+    const headers = new Headers(answer.headers);
+    headers.delete('content-length');
+    headers.delete('openstack-api-version');
+    const shown = translated(text, (key) => OLD_NAMES.get(key) ?? key);
+    return new Response(text === '' ? null : shown, {
+      status: isCreation ? 200 : answer.status,
+      headers,
+    });
+  });
+  return app;
+}
+
+/** The fields of the objects in a body, renamed; what is no JSON stays as it is. Metadata have names of their own. */
+function translated(body: string, rename: (key: string) => string): string {
+  const renamed = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(renamed);
+    if (!isObject(value)) return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([key]) => !key.endsWith('_links'))
+        .map(([key, inner]) => [rename(key), key === 'metadata' ? inner : renamed(inner)]),
+    );
+  };
+  try {
+    return JSON.stringify(renamed(JSON.parse(body)));
+  } catch {
+    return body;
+  }
+}

@@ -1,0 +1,50 @@
+import type { Context, Hono } from 'hono';
+import { fault } from './fault.ts';
+import type { Env } from './faults.ts';
+import { minorOf } from './microversions.ts';
+import type { CloudFlavor, Region } from './state.ts';
+
+/** Rackspace's Nova is under /v2, that of others under /v2.1. */
+export function isRackspace(c: Context<Env>): boolean {
+  return !c.req.path.startsWith('/v2.1');
+}
+
+/** The minor number of Nova's microversion; Rackspace's is older than these. */
+export function novaMinor(c: Context<Env>): number {
+  return isRackspace(c) ? 1 : minorOf(c, 'compute');
+}
+
+/** From 2.47 on, a server shows what its flavor was, and not which one. */
+export function flavorJson({ id, name, ...flavor }: CloudFlavor, minor: number) {
+  const { ram, disk, vcpus = 1, ...rest } = flavor;
+  const common = { vcpus, ram, disk, swap: 0, ...rest };
+  return minor >= 47 ? { ...common, ephemeral: 0, original_name: name } : { id, name, ...common };
+}
+
+/** What servers can be made with. */
+export function addFlavorRoutes(routes: Hono<Env>, region: Region): void {
+  const shown = (c: Context<Env>, flavor: CloudFlavor) => ({
+    'OS-FLV-EXT-DATA:ephemeral': 0,
+    'OS-FLV-DISABLED:disabled': false,
+    'os-flavor-access:is_public': true,
+    rxtx_factor: 1,
+    ...flavorJson(flavor, 1),
+    links: linksOf(c, flavor),
+  });
+  const linksOf = (c: Context<Env>, { id }: CloudFlavor) => [
+    { rel: 'self', href: `${new URL(c.req.url).origin}${c.req.path.split('/flavors')[0]}/flavors/${id}` },
+  ];
+  routes.get('/flavors', (c) =>
+    c.json({
+      flavors: region.flavors.map((one) => ({ id: one.id, name: one.name, links: linksOf(c, one) })),
+    }),
+  );
+  routes.get('/flavors/detail', (c) => c.json({ flavors: region.flavors.map((one) => shown(c, one)) }));
+  routes.get('/flavors/:id', (c) => {
+    const id = c.req.param('id');
+    const flavor = region.flavors.find((one) => one.id === id);
+    return flavor
+      ? c.json({ flavor: shown(c, flavor) })
+      : c.json(fault('itemNotFound', 404, `Flavor ${id} could not be found.`), 404);
+  });
+}

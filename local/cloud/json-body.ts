@@ -1,0 +1,21 @@
+import type { Context } from 'hono';
+import type { Env } from './faults.ts';
+
+/** The body is no JSON, or not of the form that every request to this path has. Each service says so in its own words. */
+export class BadBody extends Error {}
+
+/**
+ * The JSON object that a request has for its body, or the object under `key` of it.
+ *
+ * @throws {BadBody}
+ */
+export async function bodyOf<T extends object>(c: Context<Env>, key?: string): Promise<T> {
+  const body: unknown = await c.req.json().catch(() => undefined);
+  const found = key && isObject(body) ? body[key] : body;
+  if (!isObject(found)) throw new BadBody(key);
+  return found as T;
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

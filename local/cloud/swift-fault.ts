@@ -1,0 +1,40 @@
+import type { Context } from 'hono';
+import type { Env } from './faults.ts';
+
+const TITLES = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  411: 'Length Required',
+  412: 'Precondition Failed',
+  416: 'Requested Range Not Satisfiable',
+  422: 'Unprocessable Entity',
+} as const;
+
+/** An error of Swift's, which says it in HTML, whatever is asked for. */
+export function swiftFault(
+  c: Context<Env>,
+  status: keyof typeof TITLES,
+  text = 'No more is said.',
+): Response {
+  const isHead = c.req.method === 'HEAD';
+  return c.html(isHead ? '' : `<html><h1>${TITLES[status]}</h1><p>${text}</p></html>`, status);
+}
+
+export function isJsonWanted(c: Context<Env>): boolean {
+  return c.req.query('format') === 'json' || (c.req.header('accept') ?? '').includes('application/json');
+}
+
+/** The headers of a request that begin with `prefix`, without it: names in small letters, as HTTP has them. */
+export function headersAfter(c: Context<Env>, prefix: string): Record<string, string> {
+  const found = [...c.req.raw.headers].filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(found.map(([name, value]) => [name.slice(prefix.length), value]));
+}
+
+/** Swift's times in lists: of UTC, with microseconds, and without saying so. */
+export function listedTime(at: Date): string {
+  return at.toISOString().replace('Z', '000');
+}

@@ -1,0 +1,165 @@
+import { describe, expect, test } from 'vitest';
+import { answers } from '../../local/cloud/faults.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, take } from '../history.ts';
+
+const JOBS = ['snapshot', 'cleanup'] as const;
+
+/** A server in each of two regions, each with a snapshot of today. */
+async function twoRegions(changes: Record<string, unknown> = {}) {
+  setTime('2026-11-22T12:00:00Z');
+  const h = await harness();
+  const web = h.cloud.region('DFW').addServer({ name: 'web' });
+  const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
+  await take(h, '2026-11-23T00:00:00Z', changes);
+  deploy([policy(changes)]);
+  setTime('2026-11-24T00:00:10Z');
+  return { ...h, web, mail, event: { policy: 'daily' } };
+}
+
+const catalogued = ({ cloud }: Harness, name: string) => cloud.catalogue.find((one) => one.name === name)!;
+
+const taken = ({ cloud }: Harness, region: string) => cloud.region(region).images.length;
+
+describe('a region that the catalogue names without an image service', () => {
+  const withoutImages = async (changes: Record<string, unknown> = {}) => {
+    const h = await twoRegions(changes);
+    delete catalogued(h, 'ORD').imageUrl;
+    return h;
+  };
+
+  test.each(JOBS)('fails the run of %s, which names the region', async (job) => {
+    const h = await withoutImages();
+    const { error, report } = await h.fail(job, h.event);
+    expect(error.message).toContain("ORD can't be read");
+    expect(error.message).toContain('The catalogue has no image endpoint in ORD.');
+    expect(report!.failedIn).toEqual({ ORD: 1 });
+  });
+
+  test.each([
+    ['all regions', {}],
+    ['named ones', { regions: ['ORD', 'DFW'] }],
+  ])('stops no other region of a policy for %s', async (_, changes) => {
+    const h = await withoutImages(changes);
+    await h.fail('snapshot', h.event);
+    expect(taken(h, 'DFW')).toBe(2);
+  });
+
+  test('fails doctor', async () => {
+    const h = await withoutImages();
+    const { error } = await h.fail('doctor', {});
+    expect(error.message).toContain('region: ORD');
+    expect(error.message).toContain('no image endpoint in ORD');
+  });
+
+  test('leaves its servers unprotected in the audit', async () => {
+    const h = await withoutImages();
+    const { sentence, late, policies } = await h.run('audit', {});
+    expect(late).toMatchObject([
+      { name: 'mail', region: 'ORD', state: 'never', cause: { code: 'SERIES_REGION_WITHOUT_IMAGES' } },
+    ]);
+    expect(sentence).toMatch(
+      /^1 of 2 servers protected; mail: the account's catalogue has no image service in ORD/,
+    );
+    expect(policies[0]!.codes).toEqual(['POLICY_REGION_UNREADABLE']);
+    expect(h.logs()).toMatch(/"Troubles":[1-9]/);
+  });
+
+  test('leaves servers uncovered that no policy selects', async () => {
+    const h = await withoutImages({ servers: { names: ['web'] } });
+    expect((await h.run('audit', {})).uncovered.map(({ name }) => name)).toEqual(['mail']);
+  });
+
+  test('and without servers that can be listed, is not known in the audit', async () => {
+    const h = await withoutImages();
+    h.cloud.faults.push({ service: 'compute', region: 'ORD', answer: answers.forbidden, times: 9 });
+    const { sentence, policies } = await h.run('audit', {});
+    expect(sentence).toMatch(/^ORD can't be read; elsewhere 1 of 1 server protected/);
+    expect(policies[0]!.readable).toBe(false);
+  });
+});
+
+describe('a catalogue without any image service', () => {
+  test.each(JOBS)('fails the run of %s', async (job) => {
+    const h = await twoRegions();
+    for (const region of h.cloud.catalogue) delete region.imageUrl;
+    const { report } = await h.fail(job, h.event);
+    expect(report!.failedIn).toEqual({ DFW: 1, ORD: 1 });
+  });
+
+  test('leaves all servers unprotected in the audit', async () => {
+    const h = await twoRegions();
+    for (const region of h.cloud.catalogue) delete region.imageUrl;
+    expect((await h.run('audit', {})).sentence).toMatch(/^0 of 2 servers protected; /);
+  });
+});
+
+describe('a catalogue without any compute service', () => {
+  test.each(JOBS)('fails the run of %s', async (job) => {
+    const h = await twoRegions();
+    for (const region of h.cloud.catalogue) delete region.computeUrl;
+    expect((await h.fail(job, h.event)).error.message).toContain('no compute endpoint in any region');
+  });
+
+  test('is an account that the audit can not read', async () => {
+    const h = await twoRegions();
+    for (const region of h.cloud.catalogue) delete region.computeUrl;
+    const { policies } = await h.run('audit', {});
+    expect(policies).toMatchObject([{ unreadable: 'account', readable: false }]);
+  });
+});
+
+describe('a region that the catalogue no longer names', () => {
+  const gone = async (changes: Record<string, unknown> = {}) => {
+    const h = await twoRegions(changes);
+    h.cloud.catalogue.splice(1);
+    return h;
+  };
+
+  test('fails the snapshot run of a policy that names it; other regions go on', async () => {
+    const h = await gone({ regions: ['DFW', 'ORD'] });
+    const { error, report } = await h.fail('snapshot', h.event);
+    expect(error.message).toContain("ORD can't be read");
+    expect(report!.codes.REGION_UNREADABLE).toBe(1);
+    expect(report!.failedIn).toEqual({ ORD: 1 });
+    expect(taken(h, 'DFW')).toBe(2);
+  });
+
+  test('lets no cleanup of a policy that names it delete anything', async () => {
+    const h = await gone({ regions: ['DFW', 'ORD'], keep: { last: 1 } });
+    addSnapshot(h, h.web, 9);
+    const { error } = await h.fail('cleanup', h.event);
+    expect(error.message).toContain('regions: "ORD": the account has no such region');
+    expect(taken(h, 'DFW')).toBe(2);
+  });
+
+  /** Both regions have the image service of DFW. */
+  const shared = async (age: number) => {
+    const h = await gone();
+    addSnapshot(h, h.mail, age, { id: 'from-ord' }).properties.autosnap_restore_as =
+      h.cloud.region('ORD').images[0]!.properties.autosnap_restore_as!;
+    return h;
+  };
+
+  test('fails a snapshot run for all regions while young snapshots say that they were taken there', async () => {
+    const h = await shared(0);
+    const { error } = await h.fail('snapshot', h.event);
+    expect(error.message).toContain("ORD can't be read");
+    expect(error.message).toContain('its catalogue names DFW');
+    expect(taken(h, 'DFW')).toBe(3);
+  });
+
+  test.each([
+    ['no young snapshot was taken there', 30, {}],
+    ['the policy is for other regions', 0, { regions: ['DFW'] }],
+  ])('fails no snapshot run when %s', async (_, age, changes) => {
+    const h = await shared(age);
+    expect((await h.run('snapshot', { ...h.event, ...changes })).failures).toEqual([]);
+  });
+
+  test('leaves its servers late in the audit', async () => {
+    const h = await shared(0);
+    const { late } = await h.run('audit', {});
+    expect(late).toMatchObject([{ server: h.mail.id, cause: { code: 'SERIES_SERVER_UNCERTAIN' } }]);
+  });
+});
