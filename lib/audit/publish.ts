@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { problemsOf, strict } from '../config/schema.ts';
-import { Refusal } from '../config/validation-error.ts';
+import { readOptionalEvent } from '../config/policy.ts';
+import { strict } from '../config/schema.ts';
 import { publish } from '../reporting/alerts.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { LINK_HOURS, type Store } from '../reporting/report-store.ts';
@@ -27,10 +27,7 @@ export type When = v.InferOutput<typeof AuditEvent>['digest'];
  * @throws {Refusal} that names every problem.
  */
 export function parseAudit(event: unknown): When {
-  // `invoke local` makes a text of no event.
-  const asked = v.safeParse(AuditEvent, event || {});
-  if (asked.success) return asked.output.digest;
-  throw new Refusal('The event is refused', problemsOf(asked.issues, 'event'));
+  return readOptionalEvent(event, AuditEvent).digest;
 }
 
 interface Outlets {

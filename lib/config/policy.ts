@@ -414,6 +414,11 @@ export function readEvent<S extends v.GenericSchema>(event: unknown, schema: S):
   throw new Refusal('The event is refused', problemsOf(result.issues, 'event'));
 }
 
+/** {@link readEvent} for an event that may be left out: of none, `invoke local` makes an empty text. */
+export function readOptionalEvent<S extends v.GenericSchema>(event: unknown, schema: S): v.InferOutput<S> {
+  return readEvent(event === '' ? {} : (event ?? {}), schema);
+}
+
 /** {@link parseEvent} for those that need a whole policy: an ad-hoc event is refused too. */
 export function parsePolicy(event: unknown): Policy {
   const parsed = parseEvent(event);

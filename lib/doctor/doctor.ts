@@ -2,8 +2,8 @@ import pMap from 'p-map';
 import * as v from 'valibot';
 import { eachAccount } from '../config/accounts.ts';
 import { eachAccountOf, isNaming, policyOf } from '../config/event.ts';
-import { isKeyOf, type Policy, parsePolicy } from '../config/policy.ts';
-import { problemsOf, strict } from '../config/schema.ts';
+import { isKeyOf, type Policy, parsePolicy, readOptionalEvent } from '../config/policy.ts';
+import { strict } from '../config/schema.ts';
 import { Refusal } from '../config/validation-error.ts';
 import type { Run } from '../runtime/run.ts';
 import { type Access, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
@@ -122,10 +122,8 @@ export function policiesOf(event: unknown, deployed: readonly Policy[] | undefin
     return eachAccountOf(event, desk).map((one) => policyOf(one, desk));
   }
   if (isKeyOf('policy', event)) return eachAccount(event).map(parsePolicy);
-  // `invoke local` makes a text of no event.
-  const asked = v.safeParse(Asked, event || {});
-  if (!asked.success) throw new Refusal('The event is refused', problemsOf(asked.issues, 'event'));
-  if (asked.output.policies) return parseAll(asked.output.policies);
+  const asked = readOptionalEvent(event, Asked);
+  if (asked.policies) return parseAll(asked.policies);
   if (deployed?.length) return deployed;
   throw new Refusal('There is nothing to check', [
     deployed

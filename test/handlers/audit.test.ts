@@ -287,7 +287,8 @@ function key(name: string, dimensions: Record<string, string>): string {
   return `${name} ${JSON.stringify(Object.entries(dimensions).sort())}`;
 }
 
-test.each([
+test.each<[event: unknown, problem: RegExp]>([
+  ...[[], 0, false, 'always'].map((event): [unknown, RegExp] => [event, /it must be a JSON object/]),
   [{ digest: 'weekly' }, /digest: must be "always", "on-trouble" or "never"/],
   [{ policy: 'daily' }, /policy: is not a known key/],
 ])('%j is refused', async (event, problem) => {

@@ -509,6 +509,9 @@ test('a clock that is wrong is a warning', async () => {
   expect(outcome.error).toBeUndefined();
 });
 
+/** What is the matter, what is deployed, the event, and the error. */
+type Bad = [what: string, deployed: object[] | undefined, event: unknown, message: string];
+
 describe('what is to be checked', () => {
   test('policies in the event are checked instead of those that are deployed', async () => {
     const h = await account();
@@ -528,7 +531,7 @@ describe('what is to be checked', () => {
     expect(new Set(diagnosis?.checks.map((c) => c.policy))).toEqual(new Set([undefined, name]));
   });
 
-  test.each<[string, object[] | undefined, unknown, string]>([
+  test.each<Bad>([
     [
       'no package',
       undefined,
@@ -571,7 +574,14 @@ describe('what is to be checked', () => {
       { policy: 'daily', account: 'other' },
       'The event is refused: account: the policy "daily" is not deployed for the account "other": nothing is taken, copied or deleted',
     ],
-    ['another event', [policy()], 'daily', 'The event is refused: event: must be an object'],
+    ...[['daily'], 'daily', 0, false, []].map(
+      (event): Bad => [
+        `an event that is no object: ${JSON.stringify(event)}`,
+        [policy()],
+        event,
+        'The event is refused: it must be a JSON object: see events/ for examples',
+      ],
+    ),
     [
       'an unknown key',
       [policy()],
