@@ -25,6 +25,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   IMAGE_LOST: { image: string };
   MARKER_LOST: { image: string };
   IMAGE_FAILED: { image: string; status: string };
+  IMAGE_EMPTY: { image: string };
   IMAGE_REJECTED: { problem: Reason };
   SERVER_UNKNOWN: { server: string; problem: Reason };
   ID_UNKNOWN: None;
@@ -54,6 +55,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // What a snapshot is that does not count, and what is to become of it.
   UNFINISHED: { status: string };
+  EMPTY: None;
   UNKNOWN_STATUS: { status: string };
   IN_FUTURE: None;
   FAILED_LATELY: None;

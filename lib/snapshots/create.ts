@@ -23,6 +23,7 @@ import {
   CREATED_BY,
   CREATED_BY_KEY,
   EARLY_MS,
+  isEmpty,
   isSnapshot,
   isStuck,
   markerOf,
@@ -78,7 +79,7 @@ interface PlanOptions {
  * What to do with each selected server, given the snapshots that are there; the longest unprotected first, because the
  * time of a run can end before its steps do.
  *
- * A server is skipped when the snapshot that is due exists and has not failed, when one of its series is still
+ * A server is skipped when the snapshot that is due exists and has neither failed nor come out empty, when one of its series is still
  * being made, or when the cloud is busy with it. It fails when that snapshot is deleted sooner than it is asked for now. It fails, too,
  * when the server is in a state in which the cloud makes no image of it, and which only a person ends.
  */
@@ -94,7 +95,7 @@ export function planSnapshots(
   const seriesOf = ({ region, id }: Server) => series.get(`${region} ${id}`) ?? [];
   return byNeed(servers, seriesOf, now).map((server): Step => {
     const skip = (reason: Reason): Step => ({ action: 'skip', server, reason });
-    const alive = seriesOf(server).filter((s) => s.state !== 'failed' && !isStuck(s, server.taskState, now));
+    const alive = seriesOf(server).filter((s) => mayBeGood(s) && !isStuck(s, server.taskState, now));
     const taken = longestKept(alive.filter(due.isMet));
     if (taken) {
       const { id: image, status } = taken;
@@ -121,6 +122,11 @@ export function planSnapshots(
       image: { name: imageName(server, due.policy, due.slot), metadata: due.metadata(server) },
     };
   });
+}
+
+/** Whether a snapshot is good, or may become so. */
+function mayBeGood(snapshot: Snapshot): boolean {
+  return snapshot.state !== 'failed' && !isEmpty(snapshot);
 }
 
 /** Of several snapshots, the one that stays the longest. */
@@ -528,7 +534,7 @@ async function lookFor(
       found.server === server.id &&
       found.policy === due.policy &&
       due.isMet(found) &&
-      found.state !== 'failed';
+      mayBeGood(found);
     if (isDue) return found.id;
   }
   return undefined;
@@ -642,6 +648,7 @@ async function neededBy(
 /** Why a new image of ours is no use, and what to do; undefined for one that the next run will recognise, and not take again. */
 function rejection({ id }: Image, read: ReturnType<Reader>): Reason | undefined {
   if (isSnapshot(read)) {
+    if (isEmpty(read)) return { code: 'IMAGE_EMPTY', image: id };
     return read.state === 'failed' ? { code: 'IMAGE_FAILED', image: id, status: read.status } : undefined;
   }
   return read === undefined

@@ -310,6 +310,14 @@ function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): S
   }
 }
 
+/**
+ * Whether an image is finished and has no data that anybody can find: it never will, so it stands for no snapshot. Volume
+ * snapshots that can't be read may be whole.
+ */
+export function isEmpty({ state, status, volumeSnapshots }: Snapshot): boolean {
+  return state === 'unknown' && status === 'active' && volumeSnapshots.length === 0;
+}
+
 /** undefined: no hold. null: not readable. */
 function readHold(image: Image): Snapshot['hold'] | null {
   const hold = image.properties.autosnap_hold;

@@ -3,7 +3,7 @@ import { PERIODS, type Period } from '../config/keep-rules.ts';
 import { remembered } from '../config/memoize.ts';
 import type { Keep } from '../config/policy.ts';
 import { codeOf, type Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from './marker.ts';
+import { isEmpty, type Snapshot } from './marker.ts';
 
 const HOUR_MS = 3_600_000;
 /** A failed snapshot stays this long, for somebody to look at. */
@@ -215,6 +215,8 @@ function uncounted(s: Snapshot, newestGood: Snapshot | undefined, now: Date): Re
   return ageMs < FAILED_FOR_MS ? { code: 'FAILED_LATELY' } : undefined;
 }
 
-function notFinished({ state, status }: Snapshot): Reason {
+function notFinished(snapshot: Snapshot): Reason {
+  const { state, status } = snapshot;
+  if (isEmpty(snapshot)) return { code: 'EMPTY' };
   return { code: state === 'pending' ? 'UNFINISHED' : 'UNKNOWN_STATUS', status };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
-import { addSnapshot } from '../history.ts';
+import { addSnapshot, fateOf } from '../history.ts';
 
 const HOUR_MS = 3_600_000;
 const createRequests = ({ cloud }: Harness) =>
@@ -60,6 +60,51 @@ test('a server that is named by its id and left out by except is warned of', asy
 });
 
 describe('one slot, one snapshot', () => {
+  test('a slot whose image is active and has no data is taken once more, and that image is kept and said', async () => {
+    const h = await fleet();
+    const servers = { names: ['db'] };
+    await h.run('snapshot', policy({ servers }));
+    h.cloud.advance(HOUR_MS);
+    const dfw = h.cloud.region('DFW');
+    const empty = dfw.images[0]!;
+    empty.size = 0;
+    expect((await h.run('snapshot', policy({ servers }))).totals).toEqual({ taken: 1 });
+    h.cloud.advance(HOUR_MS);
+    expect((await h.run('snapshot', policy({ servers }))).totals).toEqual({ skipped: 1 });
+    const report = await h.run('cleanup', policy({ servers }));
+    expect(report.totals).toEqual({ kept: 2 });
+    expect(fateOf(report, empty)).toBe('kept: active, but without data: not counted');
+  });
+
+  test('an image that the cloud has made at once, and without data, is not called taken', async () => {
+    setTime('2026-11-23T00:00:20Z');
+    const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
+    h.cloud.region('DFW').addServer({ name: 'db' });
+    h.cloud.faults.push({
+      service: 'image',
+      method: 'GET',
+      path: /images/,
+      times: Number.POSITIVE_INFINITY,
+      answer: {
+        edit: async (answer) =>
+          new Response((await answer.text()).replaceAll(/"size": ?\d+/g, '"size": 0'), answer),
+      },
+    });
+    const { report } = await h.fail('snapshot', policy());
+    expect(report?.entries).toMatchObject([{ outcome: 'failed', code: 'IMAGE_EMPTY' }]);
+  });
+
+  test('a lost answer is not taken for an image of the slot that has no data', async () => {
+    const h = await fleet();
+    const servers = { names: ['db'] };
+    await h.run('snapshot', policy({ servers }));
+    h.cloud.advance(HOUR_MS);
+    h.cloud.region('DFW').images[0]!.size = 0;
+    h.cloud.faults.push({ service: 'compute', method: 'POST', path: /action/, answer: answers.serverError });
+    expect((await h.run('snapshot', policy({ servers }))).totals).toEqual({ taken: 1 });
+    expect(h.cloud.region('DFW').images).toHaveLength(2);
+  });
+
   test('a duplicate event takes nothing, at once, hours later, or when all is finished', async () => {
     const h = await fleet();
     await h.run('snapshot', policy());

@@ -38,6 +38,7 @@ export const retentionSentences = {
 
   // What a snapshot is that does not count, and what is to become of it.
   UNFINISHED: ({ status }) => `not finished (${status})`,
+  EMPTY: () => 'active, but without data: not counted',
   UNKNOWN_STATUS: ({ status }) => `status "${status}" is not understood: not counted`,
   IN_FUTURE: () => 'dated in the future: not counted',
   FAILED_LATELY: () => 'failed less than 24 hours ago',
