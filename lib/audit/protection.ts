@@ -118,6 +118,7 @@ export function protectionOf(
           server,
           name,
           policy: ADHOC,
+          countedBy: policy.policy,
           state: 'adhoc',
           ...shownSeries(items, { server: serverOf.get(server), now, goes: undefined }),
         }),

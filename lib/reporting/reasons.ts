@@ -53,6 +53,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // What a snapshot is that does not count, and what is to become of it.
   UNFINISHED: { status: string };
+  ACTIVE_WITHOUT_DATA: None;
   UNKNOWN_STATUS: { status: string };
   IN_FUTURE: None;
   FAILED_LATELY: None;
@@ -62,6 +63,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // Ad-hoc snapshots.
   ADHOC: None;
+  ADHOC_FAILED: { status: string };
   ADHOC_UNTIL: { until: string };
   ADHOC_ENDED: { until: string };
 
@@ -242,6 +244,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   ADOPTED_TWICE: { policies: readonly string[] };
   IMAGE_SUSPECT: { problem: Reason };
   IMAGE_STUCK: { image: string; of: string; status: string; since: string; serverIs: string };
+  ADHOC_SNAPSHOT_FAILED: { image: string; of: string; status: string };
   IMAGE_EXPOSED: { image: string; of: string; exposure: string };
   IMAGE_IN_FUTURE: { image: string; of: string; slot: string };
   SLOT_TAKEN_TWICE: { of: string; slot: string; images: readonly string[] };

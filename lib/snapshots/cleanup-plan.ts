@@ -178,6 +178,9 @@ function oddities(s: Snapshot, server: Server | undefined, now: Date): Reason[] 
     const since = isoSeconds(s.createdAt);
     odd.push({ code: 'IMAGE_STUCK', ...which, status: s.status, since, serverIs });
   }
+  if (s.policy === ADHOC && s.state === 'failed') {
+    odd.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status });
+  }
   if (s.exposure) odd.push({ code: 'IMAGE_EXPOSED', ...which, exposure: s.exposure });
   if (s.slot > now) odd.push({ code: 'IMAGE_IN_FUTURE', ...which, slot: isoSeconds(s.slot) });
   return odd;
