@@ -242,6 +242,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_OF_SERVER_ELSEWHERE: { server: string; policy: string; count: number };
   ADOPTED: { count: number; name: string };
   ADOPTED_TWICE: { policies: readonly string[] };
+  ROTATION_BEHIND: { of: string; policy: string; deferred: number; most: number };
   IMAGE_SUSPECT: { problem: Reason };
   IMAGE_STUCK: { image: string; of: string; status: string; since: string; serverIs: string };
   ADHOC_SNAPSHOT_FAILED: { image: string; of: string; status: string };
@@ -312,6 +313,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SCHEDULE_OVER: None;
   CLEANUP_NEXT: NextFire;
   CLEANUP_OVER: None;
+  CLEANUP_TOO_RARE: { most: number };
   OFFSITE_NEXT: NextFire;
   OFFSITE_OVER: None;
   OFFSITE_FIELD_OF_RACKSPACE: { field: string };
@@ -452,6 +454,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   };
   SERIES_BEHIND: OfSeries & { newest?: string; ageSeconds?: number };
   COPIES_BEHIND: { servers: readonly { server: string; policy: string }[]; more: number };
+  SERIES_FAILED: OfSeries & { images: readonly string[] };
+  SERIES_STUCK: OfSeries & { images: readonly string[] };
+  SERIES_NOT_ROTATED: OfSeries & { count: number };
   SERIES_NOT_ROTATING: { server: string; policy: string; images: readonly string[] };
 
   // Problems of policies.

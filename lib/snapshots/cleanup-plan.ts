@@ -110,12 +110,14 @@ export function planCleanup(
     const reason = image && inUse(image);
     return reason ? { ...item, fate: 'keep', reasons: [reason] } : item;
   };
+  const limited = series.map((plan) => ({
+    ...plan,
+    items: limitDeletes(plan.items.map(unlessInUse), policy.maxDeletes),
+  }));
+  for (const plan of limited) warn(...lagging(plan, policy.maxDeletes));
   return {
     region,
-    series: series.map((plan) => ({
-      ...plan,
-      items: limitDeletes(plan.items.map(unlessInUse), policy.maxDeletes),
-    })),
+    series: limited,
     inUse,
     warnings,
   };
@@ -204,6 +206,12 @@ function itemOf({ snapshot, keep, reasons }: Decision, server: Server | undefine
   return server
     ? { snapshot, fate: 'delete', reasons }
     : { snapshot, fate: 'keep', reasons: [{ code: 'SERVER_ELSEWHERE_KEPT' }] };
+}
+
+/** Whether more waits for a later run than one may delete: then the series grows, or takes many runs to shrink. */
+function lagging({ server, name, policy, items }: SeriesPlan, most: number): Reason[] {
+  const deferred = items.filter(({ fate }) => fate === 'defer').length;
+  return deferred > most ? [{ code: 'ROTATION_BEHIND', of: name || server, policy, deferred, most }] : [];
 }
 
 /** The oldest first; what is over the limit waits. `items` are newest first. */
