@@ -11,7 +11,8 @@ const MOST_SERVERS = 10;
 /**
  * Writes an audit's CloudWatch metrics, namespace Autosnap. With the dimensions `service` (the deployment) and
  * `policy`: Overdue, the age of the newest good snapshot in intervals of the schedule, of the server where it is
- * highest; NewestGoodAge (seconds), likewise; Good, Pending, Failed and Stuck, how many there are; StorageBytes; and
+ * highest; NewestGoodAge (seconds), likewise; Good, Pending, Failed and Stuck, how many there are (ad-hoc snapshots that are failed or stuck count for the first policy of
+ * their region); StorageBytes; and
  * NothingSelected, 1 where a selector matches no server; and where there are drills, ProvenAge (seconds), how long ago a
  * server was last proven, or since when it could have been, of the server where it is longest, and DrillsFailed,
  * the servers whose last drill failed. Troubles counts the kinds of trouble that the policy is in; see
@@ -40,26 +41,27 @@ export function publishMetrics(audit: Audit): void {
 
   for (const [policy, its] of Map.groupBy(audit.policies, (p) => p.policy)) {
     const series = audit.series.filter((s) => s.policy === policy);
+    const byHand = audit.series.filter(({ countedBy }) => countedBy === policy);
     for (const { account, readable } of its.length > 1 ? its : []) {
       if (readable)
         publish({ policy, account }, () => addOverdue(series.filter((s) => s.account === account)));
     }
     if (!its.every(({ readable }) => readable)) continue;
-    const sum = (key: 'good' | 'pending' | 'failed' | 'stuck' | 'bytes') =>
-      series.reduce((total, s) => total + s[key], 0);
+    const sum = (key: 'good' | 'pending' | 'failed' | 'stuck' | 'bytes', all = series) =>
+      all.reduce((total, s) => total + s[key], 0);
     publish({ policy }, () => {
       addAge(series);
       count('Good', sum('good'));
       count('Pending', sum('pending'));
-      count('Failed', sum('failed'));
-      count('Stuck', sum('stuck'));
+      count('Failed', sum('failed', [...series, ...byHand]));
+      count('Stuck', sum('stuck', [...series, ...byHand]));
       count('NothingSelected', its.filter((p) => p.nothingSelected).length);
       metrics.addMetric('StorageBytes', MetricUnit.Bytes, sum('bytes'));
       const drilled = series.filter((s) => s.proof && isExpected(s));
       const ages = drilled.flatMap(({ proof }) => proof?.unprovenSeconds ?? []);
       if (ages.length > 0) metrics.addMetric('ProvenAge', MetricUnit.Seconds, Math.max(...ages));
       if (drilled.length > 0) count('DrillsFailed', drilled.filter(hasFailedDrill).length);
-      count('Troubles', troublesIn(its, series).length);
+      count('Troubles', troublesIn(its, [...series, ...byHand]).length);
     });
   }
   const worst = audit.series

@@ -80,6 +80,8 @@ export interface AuditedSeries {
   /** Empty when the server is gone. What it was called, when nobody knows whether it is there. */
   name: string;
   policy: string;
+  /** Of ad-hoc snapshots, which belong to no policy: the policy whose trouble their failures are. */
+  countedBy?: string;
   state: SeriesState;
   cause?: LateCause;
   newestGood?: string;

@@ -118,6 +118,7 @@ export function protectionOf(
           server,
           name,
           policy: ADHOC,
+          countedBy: policy.policy,
           state: 'adhoc',
           ...shownSeries(items, { server: serverOf.get(server), now, goes: undefined }),
         }),
@@ -173,7 +174,7 @@ function overstayingIn(
   );
   const plan = planCleanup({ ...surveyed, images: finished }, policy, read, { ...run, now: then });
   const items = plan.series.flatMap((series) => series.items);
-  return new Set(items.filter(({ fate }) => fate === 'delete').map(({ snapshot }) => snapshot.id));
+  return new Set(items.filter(({ fate }) => fate !== 'keep').map(({ snapshot }) => snapshot.id));
 }
 
 function notRotating(

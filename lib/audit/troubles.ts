@@ -66,10 +66,42 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     isListed: true,
   },
   // A warning of the audit says which snapshots stay.
-  { name: 'notRotating', isIn: ({ notRotating = 0 }) => notRotating > 0, isCounted: false, isListed: true },
-  { name: 'failed', isIn: ({ failed }) => failed > 0, isCounted: true, isListed: false },
-  { name: 'stuck', isIn: ({ stuck }) => stuck > 0, isCounted: true, isListed: false },
+  {
+    name: 'notRotating',
+    isIn: ({ notRotating = 0 }) => notRotating > 0,
+    digest: { title: 'Not rotated', reasonOf: seriesNotRotated },
+    isCounted: false,
+    isListed: true,
+  },
+  {
+    name: 'failed',
+    isIn: ({ failed }) => failed > 0,
+    digest: { title: 'Snapshots that failed', reasonOf: seriesHaving('SERIES_FAILED', 'failed') },
+    isCounted: true,
+    isListed: false,
+  },
+  {
+    name: 'stuck',
+    isIn: ({ stuck }) => stuck > 0,
+    digest: { title: 'Snapshots that are stuck', reasonOf: seriesHaving('SERIES_STUCK', 'stuck') },
+    isCounted: true,
+    isListed: false,
+  },
 ];
+
+function seriesHaving(code: 'SERIES_FAILED' | 'SERIES_STUCK', state: 'failed' | 'stuck') {
+  return (series: AuditedSeries): Reason => ({
+    code,
+    server: series.name || series.server,
+    where: series.region,
+    policy: series.policy,
+    images: series.snapshots.filter((one) => one.state === state).map(({ image }) => image),
+  });
+}
+
+function seriesNotRotated({ name, server, region, policy, notRotating = 0 }: AuditedSeries): Reason {
+  return { code: 'SERIES_NOT_ROTATED', server: name || server, where: region, policy, count: notRotating };
+}
 
 /** The kinds of trouble that a policy as a whole can be in; its problems say more. */
 const POLICY_TROUBLES: readonly {

@@ -89,7 +89,12 @@ export function checkServers(
 
 /** When a policy's snapshots are taken and rotated next: in UTC, and in its own time zone. */
 export function checkSchedules(
-  { schedule, cleanup, timezone }: Pick<Policy, 'schedule' | 'cleanup' | 'timezone'>,
+  {
+    schedule,
+    cleanup,
+    timezone,
+    maxDeletes,
+  }: Pick<Policy, 'schedule' | 'cleanup' | 'timezone' | 'maxDeletes'>,
   now: Date,
 ): Finding[] {
   const takes = nextFire(schedule, timezone, now);
@@ -101,7 +106,18 @@ export function checkSchedules(
     rotates
       ? pass('cleanup', { code: 'CLEANUP_NEXT', ...rotates })
       : warn('cleanup', { code: 'CLEANUP_OVER' }),
+    ...checkPace(schedule, cleanup, maxDeletes, now),
   ];
+}
+
+/** Whether a cleanup may delete as many snapshots of a server as are taken until the next one. */
+function checkPace(schedule: Schedule, cleanup: Schedule, most: number, now: Date): Finding[] {
+  const from = cleanup.next(now);
+  const to = from && cleanup.next(from);
+  if (!to) return [];
+  let slots = 0;
+  for (let at = schedule.next(from); at && at <= to && slots <= most; at = schedule.next(at)) slots++;
+  return slots > most ? [fail('cleanup', { code: 'CLEANUP_TOO_RARE', most })] : [];
 }
 
 /** Whether a policy's copies can be made where it wants them, if it asks for them, and when the next ones are due. */

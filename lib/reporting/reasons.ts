@@ -55,7 +55,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // What a snapshot is that does not count, and what is to become of it.
   UNFINISHED: { status: string };
-  EMPTY: None;
+  ACTIVE_WITHOUT_DATA: None;
   UNKNOWN_STATUS: { status: string };
   IN_FUTURE: None;
   FAILED_LATELY: None;
@@ -65,6 +65,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // Ad-hoc snapshots.
   ADHOC: None;
+  ADHOC_FAILED: { status: string };
   ADHOC_UNTIL: { until: string };
   ADHOC_ENDED: { until: string };
 
@@ -244,8 +245,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_OF_SERVER_ELSEWHERE: { server: string; policy: string; count: number };
   ADOPTED: { count: number; name: string };
   ADOPTED_TWICE: { policies: readonly string[] };
+  ROTATION_BEHIND: { of: string; policy: string; deferred: number; most: number };
   IMAGE_SUSPECT: { problem: Reason };
   IMAGE_STUCK: { image: string; of: string; status: string; since: string; serverIs: string };
+  ADHOC_SNAPSHOT_FAILED: { image: string; of: string; status: string };
   IMAGE_EXPOSED: { image: string; of: string; exposure: string };
   IMAGE_IN_FUTURE: { image: string; of: string; slot: string };
   SLOT_TAKEN_TWICE: { of: string; slot: string; images: readonly string[] };
@@ -315,6 +318,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SCHEDULE_OVER: None;
   CLEANUP_NEXT: NextFire;
   CLEANUP_OVER: None;
+  CLEANUP_TOO_RARE: { most: number };
   OFFSITE_NEXT: NextFire;
   OFFSITE_OVER: None;
   OFFSITE_FIELD_OF_RACKSPACE: { field: string };
@@ -458,6 +462,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   };
   SERIES_BEHIND: OfSeries & { newest?: string; ageSeconds?: number };
   COPIES_BEHIND: { servers: readonly { server: string; policy: string }[]; more: number };
+  SERIES_FAILED: OfSeries & { images: readonly string[] };
+  SERIES_STUCK: OfSeries & { images: readonly string[] };
+  SERIES_NOT_ROTATED: OfSeries & { count: number };
   SERIES_NOT_ROTATING: { server: string; policy: string; images: readonly string[] };
 
   // Problems of policies.

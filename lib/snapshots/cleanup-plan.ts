@@ -110,12 +110,14 @@ export function planCleanup(
     const reason = image && inUse(image);
     return reason ? { ...item, fate: 'keep', reasons: [reason] } : item;
   };
+  const limited = series.map((plan) => ({
+    ...plan,
+    items: limitDeletes(plan.items.map(unlessInUse), policy.maxDeletes),
+  }));
+  for (const plan of limited) warn(...lagging(plan, policy.maxDeletes));
   return {
     region,
-    series: series.map((plan) => ({
-      ...plan,
-      items: limitDeletes(plan.items.map(unlessInUse), policy.maxDeletes),
-    })),
+    series: limited,
     inUse,
     warnings,
   };
@@ -178,6 +180,9 @@ function oddities(s: Snapshot, server: Server | undefined, now: Date): Reason[] 
     const since = isoSeconds(s.createdAt);
     odd.push({ code: 'IMAGE_STUCK', ...which, status: s.status, since, serverIs });
   }
+  if (s.policy === ADHOC && s.state === 'failed') {
+    odd.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status });
+  }
   if (s.exposure) odd.push({ code: 'IMAGE_EXPOSED', ...which, exposure: s.exposure });
   if (s.slot > now) odd.push({ code: 'IMAGE_IN_FUTURE', ...which, slot: isoSeconds(s.slot) });
   return odd;
@@ -201,6 +206,12 @@ function itemOf({ snapshot, keep, reasons }: Decision, server: Server | undefine
   return server
     ? { snapshot, fate: 'delete', reasons }
     : { snapshot, fate: 'keep', reasons: [{ code: 'SERVER_ELSEWHERE_KEPT' }] };
+}
+
+/** Whether more waits for a later run than one may delete: then the series grows, or takes many runs to shrink. */
+function lagging({ server, name, policy, items }: SeriesPlan, most: number): Reason[] {
+  const deferred = items.filter(({ fate }) => fate === 'defer').length;
+  return deferred > most ? [{ code: 'ROTATION_BEHIND', of: name || server, policy, deferred, most }] : [];
 }
 
 /** The oldest first; what is over the limit waits. `items` are newest first. */

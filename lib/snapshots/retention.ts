@@ -159,10 +159,12 @@ export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
     staysBecause(snapshot, now) ??
     (state === 'pending' || state === 'unknown' ? notFinished(snapshot) : undefined);
   if (kept) return { snapshot, keep: true, reasons: [kept] };
-  if (!expires) return { snapshot, keep: true, reasons: [{ code: 'ADHOC' }] };
+  const failed: Reason | undefined =
+    state === 'failed' ? { code: 'ADHOC_FAILED', status: snapshot.status } : undefined;
+  if (!expires) return { snapshot, keep: true, reasons: [failed ?? { code: 'ADHOC' }] };
   const until = expires.toISOString();
   return now < expires
-    ? { snapshot, keep: true, reasons: [{ code: 'ADHOC_UNTIL', until }] }
+    ? { snapshot, keep: true, reasons: [failed ?? { code: 'ADHOC_UNTIL', until }] }
     : { snapshot, keep: false, reasons: [{ code: 'ADHOC_ENDED', until }] };
 }
 
@@ -217,6 +219,6 @@ function uncounted(s: Snapshot, newestGood: Snapshot | undefined, now: Date): Re
 
 function notFinished(snapshot: Snapshot): Reason {
   const { state, status } = snapshot;
-  if (isEmpty(snapshot)) return { code: 'EMPTY' };
+  if (isEmpty(snapshot)) return { code: 'ACTIVE_WITHOUT_DATA' };
   return { code: state === 'pending' ? 'UNFINISHED' : 'UNKNOWN_STATUS', status };
 }

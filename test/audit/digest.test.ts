@@ -26,6 +26,10 @@ function series(name: string, changes: Partial<AuditedSeries> = {}): AuditedSeri
   };
 }
 
+function image(state: 'failed' | 'stuck'): AuditedSeries['snapshots'][number] {
+  return { image: 'image-1', slot: '2026-11-24T00:00:00Z', status: state, state, fate: 'keep', reasons: [] };
+}
+
 function never(name: string): AuditedSeries {
   const { newestGood: _, ageSeconds: __, overdue: ___, ...rest } = series(name, { state: 'never', good: 0 });
   return rest;
@@ -241,6 +245,20 @@ test('the copies: how many were made, whose are behind, which can never be', () 
   expect(bad.text).toContain('Deleted\n- copies of web-1 in DFW, daily: 2026-11-20 00:00');
   expect(bad.text).toContain("Copied: 2 of 4 servers; the oldest is that of web-2, 4 days; 1 can't be.");
   expect(digest(audit({ series: [copied('web-1', 0), never] }), [], undefined).good).toBe(true);
+});
+
+test.each<[string, Partial<AuditedSeries>, string]>([
+  [
+    'a rotation that stands still',
+    { notRotating: 182 },
+    'Not rotated\n- web-1 in DFW, daily: no rule keeps 182 ',
+  ],
+  ['a snapshot that failed', { failed: 1, snapshots: [image('failed')] }, 'given up image-1;'],
+  ['one that is stuck', { stuck: 1, snapshots: [image('stuck')] }, 'never finished: image-1;'],
+])('%s is in it, and the day is not good', (_, changes, line) => {
+  const { good, text } = digest(audit({ series: [series('web-1', changes)] }), [], undefined);
+  expect(good).toBe(false);
+  expect(text).toContain(line);
 });
 
 test('what comes from the cloud can neither break the subject nor forge a line', () => {

@@ -393,7 +393,12 @@ describe('an ad-hoc snapshot', () => {
       false,
       'ad hoc, ended 2026-11-23T05:59:59.999Z',
     ],
-    ['that failed stays until its end', { state: 'failed' }, true, 'ad hoc, without an end'],
+    [
+      'that failed stays until its end',
+      { state: 'failed', status: 'killed' },
+      true,
+      'ad hoc, failed (killed): it holds nothing that can be restored',
+    ],
   ])('%s', (_, changes, keep, reason) => {
     expect(adhoc(changes)).toMatchObject({ keep, reasons: [reason] });
   });

@@ -27,10 +27,15 @@ export const auditSentences = {
     const names = servers.map(({ server, policy }) => `${server} (${policy})`).join(', ');
     return `copies are behind: ${names}${more > 0 ? ` and ${more} more` : ''}`;
   },
+  SERIES_FAILED: ({ server, where, policy, images }) =>
+    `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}; cleanup deletes them a day after a newer good one`,
+  SERIES_STUCK: ({ server, where, policy, images }) =>
+    `${server} in ${where}, ${policy}: never finished: ${someOf(images)}; delete them by hand`,
+  SERIES_NOT_ROTATED: ({ server, where, policy, count }) =>
+    `${server} in ${where}, ${policy}: no rule keeps ${count} snapshots that two cleanups have not deleted`,
   SERIES_NOT_ROTATING: ({ server, policy, images }) => {
     const all = `${images.length === 1 ? 'a snapshot' : `${images.length} snapshots`} of ${server}`;
-    const some = images.slice(0, MOST_IMAGES).join(', ') + (images.length > MOST_IMAGES ? ' …' : '');
-    return `the series ${policy} of ${server} is not rotating: no rule keeps ${all}, and two cleanups have not deleted them: ${some}; the report of its cleanup says why`;
+    return `the series ${policy} of ${server} is not rotating: no rule keeps ${all}, and two cleanups have not deleted them: ${someOf(images)}; the report of its cleanup says why`;
   },
 
   // Problems of policies.
@@ -62,3 +67,7 @@ export const auditSentences = {
   REPORTS_UNREADABLE: ({ message }) => `the day's reports can't be read: ${message}`,
   DIGEST_NOT_SENT: ({ message }) => `the digest was not sent: ${message}`,
 } satisfies Partial<Sentences>;
+
+function someOf(images: readonly string[]): string {
+  return images.slice(0, MOST_IMAGES).join(', ') + (images.length > MOST_IMAGES ? ' …' : '');
+}

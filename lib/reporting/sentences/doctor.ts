@@ -63,6 +63,8 @@ export const doctorSentences = {
   SCHEDULE_OVER: () => 'it never fires again: no snapshot is taken any more',
   CLEANUP_NEXT: (next) => nextText(next),
   CLEANUP_OVER: () => 'it never fires again: all snapshots are kept',
+  CLEANUP_TOO_RARE: ({ most }) =>
+    `more than ${most} snapshots of a server are taken between two cleanups, and one deletes ${most} at most (maxDeletes)`,
   OFFSITE_NEXT: (next) => nextText(next),
   OFFSITE_OVER: () => 'its schedule never fires again: nothing is copied any more',
   OFFSITE_FIELD_OF_RACKSPACE: ({ field }) =>
@@ -100,6 +102,7 @@ export const doctorRemedies = {
   SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two keep each other from working.',
   SCHEDULE_OVER: CORRECT_YEAR,
   CLEANUP_OVER: CORRECT_YEAR,
+  CLEANUP_TOO_RARE: () => 'Let cleanup run more often, or raise maxDeletes.',
   OFFSITE_OVER: () => 'Correct offsite.schedule.',
   DRILL_OVER: () => 'Correct drill.schedule.',
   DRILL_WITHOUT_NETWORK: () => 'Name it in drill.networks.',

@@ -38,7 +38,8 @@ export const retentionSentences = {
 
   // What a snapshot is that does not count, and what is to become of it.
   UNFINISHED: ({ status }) => `not finished (${status})`,
-  EMPTY: () => 'active, but without data: not counted',
+  ACTIVE_WITHOUT_DATA: () =>
+    'active, and the cloud says neither a size nor volume snapshots, so nothing shows that it holds data: not counted',
   UNKNOWN_STATUS: ({ status }) => `status "${status}" is not understood: not counted`,
   IN_FUTURE: () => 'dated in the future: not counted',
   FAILED_LATELY: () => 'failed less than 24 hours ago',
@@ -48,6 +49,7 @@ export const retentionSentences = {
     `${status}: what is left of it stays as long as the whole would: ${say(...reasons)}`,
 
   // Ad-hoc snapshots.
+  ADHOC_FAILED: ({ status }) => `ad hoc, failed (${status}): it holds nothing that can be restored`,
   ADHOC: () => 'ad hoc, without an end',
   ADHOC_UNTIL: ({ until }) => `ad hoc, until ${until}`,
   ADHOC_ENDED: ({ until }) => `ad hoc, ended ${until}`,

@@ -42,9 +42,13 @@ export const runSentences = {
   ADOPTED: ({ count, name }) => `${count} images of ${name} made by autosnap.py are adopted`,
   ADOPTED_TWICE: ({ policies }) =>
     `adopt: the policies ${policies.join(', ')} adopt the images of autosnap.py, and would rotate each other's: none of these images is touched until only one does`,
+  ROTATION_BEHIND: ({ of, policy, deferred, most }) =>
+    `the series ${policy} of ${of} grows faster than it is rotated: ${deferred} snapshots are left to later runs, and one deletes ${most} at most: raise maxDeletes, or let cleanup run more often`,
   IMAGE_SUSPECT: ({ problem }, say) => `${say(problem)}: it is kept and not counted`,
   IMAGE_STUCK: ({ image, of, status, since, serverIs }) =>
     `image ${image} of ${of} is ${status} since ${since} and its server is ${serverIs}: it will never finish; delete it`,
+  ADHOC_SNAPSHOT_FAILED: ({ image, of, status }) =>
+    `the ad-hoc snapshot ${image} of ${of} failed (${status}): take another, then delete this image`,
   IMAGE_EXPOSED: ({ image, of, exposure }, say) =>
     `image ${image} of ${of} counts, and ${say({ code: 'EXPOSED', exposure })}`,
   IMAGE_IN_FUTURE: ({ image, of, slot }) =>

@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest';
+import { deploy, type Harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, DAY_MS, fateOf, history, MIDNIGHT } from '../history.ts';
+
+/** A good daily snapshot of "web", and an ad-hoc one that the cloud has given up, with `expires` as its end. */
+async function failedByHand(status: string, expires?: string) {
+  const h = await history(1);
+  const byHand = addSnapshot(h, h.web, -0.1, {
+    status,
+    size: status === 'active' ? 1e9 : null,
+    properties: { autosnap_policy: 'adhoc', ...(expires ? { autosnap_expires: `${expires} r` } : {}) },
+  });
+  setTime(new Date(MIDNIGHT.getTime() + DAY_MS / 3));
+  deploy([policy(), policy({ policy: 'weekly' })]);
+  return { ...h, byHand };
+}
+
+const metric = ({ logs }: Harness, name: string) =>
+  logs()
+    .split('\n')
+    .filter((line) => line.includes(`"${name}"`) && line.includes('"Stuck"'))
+    .map((line) => JSON.parse(line)[name]);
+
+describe.each(['killed', 'error'])('an ad-hoc snapshot that is %s', (status) => {
+  test.each([
+    ['without an end', undefined],
+    ['with an end', '2026-12-07T00:00:00Z'],
+  ])('%s is failed in cleanup', async (_, expires) => {
+    const h = await failedByHand(status, expires);
+    const report = await h.run('cleanup', { policy: 'daily' });
+    expect(fateOf(report, h.byHand)).toContain(`ad hoc, failed (${status})`);
+    expect(report.warnings.join()).toContain(`the ad-hoc snapshot ${h.byHand.id} of web failed (${status})`);
+    expect(report.totals).toEqual({ kept: 2 });
+  });
+
+  test('is trouble of one policy in the audit', async () => {
+    const h = await failedByHand(status);
+    const { warnings } = await h.run('audit', {});
+    expect(warnings.join()).toContain(`the ad-hoc snapshot ${h.byHand.id} of web failed (${status})`);
+    expect(metric(h, 'Failed').sort()).toEqual([0, 1]);
+  });
+});
+
+test('an ad-hoc snapshot that is good is no trouble', async () => {
+  const h = await failedByHand('active');
+  expect((await h.run('audit', {})).warnings).toEqual([]);
+  expect(metric(h, 'Failed')).toEqual([0, 0]);
+});
+
+test('a failed ad-hoc snapshot goes once its end has passed', async () => {
+  const h = await failedByHand('killed', '2026-11-24T00:00:00Z');
+  setTime(new Date(MIDNIGHT.getTime() + 2 * DAY_MS));
+  expect((await h.run('cleanup', { policy: 'daily' })).totals).toEqual({ deleted: 1, kept: 1 });
+});
+
+test.each([
+  ['no size', { size: null }],
+  ['size 0', { size: 0 }],
+])('an active image with %s is kept with the true reason, and counts for nothing', async (_, changes) => {
+  const h = await history(1);
+  const empty = addSnapshot(h, h.web, -0.1, changes);
+  const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
+  expect(fateOf(report, empty)).toContain('neither a size nor volume snapshots');
+  expect(report.codes.UNKNOWN_STATUS).toBeUndefined();
+  expect(report.totals).toEqual({ kept: 2 });
+});

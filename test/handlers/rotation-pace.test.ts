@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { deploy, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, history } from '../history.ts';
+
+/** An hourly policy of which 200 snapshots are there, 3 of which its rules keep, and whose cleanup runs once a day. */
+async function hourly(changes: Record<string, unknown> = {}) {
+  setTime('2026-11-23T06:00:00Z');
+  const h = await harness();
+  const web = h.cloud.region('DFW').addServer({ name: 'web' });
+  for (let hours = 0; hours < 200; hours++) {
+    addSnapshot(h, web, hours / 24, { properties: { autosnap_policy: 'hourly' } });
+  }
+  deploy([
+    policy({ policy: 'hourly', schedule: 'cron(0 * * * ? *)', cleanup: 'cron(30 3 * * ? *)', ...changes }),
+  ]);
+  return h;
+}
+
+describe('a rotation that can not keep up', () => {
+  test('is warned of by cleanup, with how many wait', async () => {
+    const h = await hourly();
+    const report = await h.run('cleanup', { policy: 'hourly' });
+    expect(report.totals).toEqual({ deleted: 10, deferred: 187, kept: 3 });
+    expect(report.warnings).toEqual([
+      expect.stringMatching(/^DFW: the series hourly of web grows faster than it is rotated: 187 snapshots/),
+    ]);
+  });
+
+  test('is counted whole by the audit, beyond maxDeletes', async () => {
+    const h = await hourly();
+    const { notRotating } = await h.run('audit', {});
+    // Two days ago the slots of 43 hours and more before midnight were there.
+    expect(notRotating).toMatchObject([{ name: 'web', notRotating: 200 - 43 - 3 }]);
+  });
+
+  test('fails doctor, with the remedy', async () => {
+    const h = await hourly();
+    const { error } = await h.fail('doctor', {});
+    expect(error.message).toContain('more than 10 snapshots of a server are taken between two cleanups');
+    expect(error.message).toContain('Let cleanup run more often, or raise maxDeletes.');
+  });
+});
+
+test.each([
+  ['a larger maxDeletes', { maxDeletes: 24 }],
+  ['a cleanup that runs more often', { cleanup: 'rate(6 hours)' }],
+])('doctor is content with %s', async (_, changes) => {
+  const h = await hourly(changes);
+  expect((await h.run('doctor', {})).checks.filter(({ verdict }) => verdict === 'fail')).toEqual([]);
+});
+
+test('a backlog that the next runs delete is no warning', async () => {
+  const h = await history(13);
+  expect((await h.run('cleanup', policy({ maxDeletes: 5 }))).warnings).toEqual([]);
+});
