@@ -6,7 +6,7 @@ const WORDS: Partial<Record<Outcome, string>> = {
   deferred: 'waits because',
 };
 
-/** The plan of a cleanup's dry run for people to read: a paragraph a series, a line a snapshot, newest first. */
+/** The plan of a cleanup's dry run for people to read: a paragraph a series, a line a snapshot with its slot in UTC, newest first. */
 export function planText({ entries, omitted }: Report): string {
   const paragraphs = entries.map((entry) =>
     [heading(entry), ...(entry.snapshots ?? []).map(line), ...rest(entry)].join('\n'),
@@ -21,7 +21,7 @@ function rest({ omittedSnapshots = 0 }: Entry): string[] {
 
 function heading({ name, server, region, policy, snapshots = [], omittedSnapshots = 0 }: Entry): string {
   const goes = snapshots.filter(({ outcome }) => outcome === 'planned').length;
-  return `${name || `server ${server} (gone)`} in ${region}, ${policy}: ${snapshots.length + omittedSnapshots - goes} stay, ${goes} go`;
+  return `${name || `server ${server} (gone)`} in ${region}, ${policy}: ${snapshots.length + omittedSnapshots - goes} stay, ${goes} go (times in UTC)`;
 }
 
 function line({ slot, sizeBytes, outcome, reasons }: SnapshotLine): string {

@@ -337,6 +337,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     drill: { at: string; passed: boolean } | undefined;
   };
   RESTORE_IMAGE: { image: string; name: string; hours: number };
+  RESTORE_UTC_DAY: { date: string; until: string };
   RESTORE_PASSED_OVER: { image: string; slot: string; status: string };
   RESTORE_PASSED_OVER_FAILED: { image: string; slot: string; drilled: string };
   RESTORE_PASSED_OVER_MORE: { count: number };

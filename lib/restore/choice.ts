@@ -59,7 +59,7 @@ export function findImage(
     ];
     return {
       image: imageOf.get(best.id)!,
-      reasons: [choiceOf(best, now), ...shortened(passedOver)],
+      reasons: [choiceOf(best, now), ...dayOf(at, untilMs), ...shortened(passedOver)],
     };
   }
   const isLatest = at === 'latest';
@@ -154,6 +154,12 @@ function choiceOf(snapshot: Snapshot, now: Date): Reason {
     policy,
     drill: at && { at: isoSeconds(at), passed },
   };
+}
+
+/** What a bare date means: whoever gives one may count its days in another time zone. */
+function dayOf(at: string, untilMs: number): Reason[] {
+  if (at === 'latest' || at.includes('T')) return [];
+  return [{ code: 'RESTORE_UTC_DAY', date: at, until: isoSeconds(new Date(untilMs)) }];
 }
 
 function foreignChoice({ id, name, createdAt }: Image, now: Date): Reason {

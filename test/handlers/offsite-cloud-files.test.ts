@@ -267,9 +267,20 @@ describe('an export', () => {
     const before = names();
     const { error } = await h.fail('offsite', event());
     expect(error.message).toContain(
-      `${image.id}.vhd is in the container ${OWNER} already, and was not exported for this copy`,
+      `${image.id}.vhd is in the container ${OWNER} already, and no manifest there says that it is this copy`,
     );
     expect(names().filter((name) => !name.startsWith('usage/'))).toEqual(before);
+  });
+
+  test('whose manifest somebody has deleted is not exported again, and the report names both causes', async () => {
+    const image = await copyOne();
+    region.files.delete(OWNER, `${keyOf(image)}.json`);
+    const before = names();
+    const { error } = await h.fail('offsite', event());
+    expect(error.message).toContain(
+      `${image.id}.vhd is in the container ${OWNER} already, and no manifest there says that it is this copy: somebody else has put it there, or has deleted the manifest: move it away`,
+    );
+    expect(names()).toEqual(before);
   });
 
   test('takes an admin of images, and one of files', async () => {

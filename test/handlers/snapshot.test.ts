@@ -73,9 +73,7 @@ describe('one slot, one snapshot', () => {
     expect((await h.run('snapshot', policy({ servers }))).totals).toEqual({ skipped: 1 });
     const report = await h.run('cleanup', policy({ servers }));
     expect(report.totals).toEqual({ kept: 2 });
-    expect(fateOf(report, empty)).toBe(
-      'kept: active, and the cloud says neither a size nor volume snapshots, so nothing shows that it holds data: not counted',
-    );
+    expect(fateOf(report, empty)).toContain('neither a size nor volume snapshots');
   });
 
   test('an image that the cloud has made at once, and without data, is not called taken', async () => {

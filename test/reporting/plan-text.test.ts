@@ -52,9 +52,9 @@ test('a line a snapshot: date, size, and why it is kept, goes or waits', () => {
   };
   const gone = { ...entry, name: '', snapshots: [] };
   expect(planText(finishReport({ ...HEAD, entries: [entry, gone] })).split('\n')).toEqual([
-    'server s1 (gone) in DFW, daily: 0 stay, 0 go',
+    'server s1 (gone) in DFW, daily: 0 stay, 0 go (times in UTC)',
     '',
-    'web-1 in DFW, daily: 3 stay, 1 go',
+    'web-1 in DFW, daily: 3 stay, 1 go (times in UTC)',
     '  2026-11-23 00:00    2.0 GB  kept because: last 1 of 1; daily 2026-11-23',
     '  2026-11-22 00:00         -  kept because: x',
     '  2026-11-21 00:00  123.0 GB  waits because: y',

@@ -104,6 +104,19 @@ test('the answer says what is taken, and which newer ones are not, and why', asy
   expect(changes(h)).toEqual([]);
 });
 
+test('a date without a time is a day in UTC, and the answer says so', async () => {
+  const h = await history(3);
+  const { lines, image } = await h.run('restore', { ...TO_NEW, at: '2026-11-22', dryRun: true });
+  expect(image).toBe(h.images[1]!.id);
+  expect(lines[1]).toBe(
+    '"at": "2026-11-22" is a day in UTC, up to 2026-11-22T23:59:59Z; give a time with it for another moment',
+  );
+  for (const at of ['latest', '2026-11-22T12:00:00Z']) {
+    const { codes } = await h.run('restore', { ...TO_NEW, at, dryRun: true });
+    expect(codes).not.toContain('RESTORE_UTC_DAY');
+  }
+});
+
 test('of many that are passed over, five are named', async () => {
   const h = await history(9);
   for (const image of h.images.slice(0, 8)) Object.assign(image, { status: 'saving', size: null });

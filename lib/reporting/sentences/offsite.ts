@@ -51,7 +51,7 @@ export const offsiteSentences = {
   EXPORT_STUCK: ({ since, task }) =>
     `its export is running since ${since}: ask Rackspace about the task ${task}`,
   EXPORT_NAME_TAKEN: ({ name, container }) =>
-    `${name} is in the container ${container} already, and was not exported for this copy: move it away, or name another container in offsite.container`,
+    `${name} is in the container ${container} already, and no manifest there says that it is this copy: somebody else has put it there, or has deleted the manifest: move it away, or name another container in offsite.container`,
   EXPORT_FAILED: ({ cause, name, isThere }) =>
     `its export has failed, and is asked for again: ${cause}, and ${name} is ${isThere ? 'of another export' : 'not there'}`,
   EXPORT_LEFT_ALONE: ({ problem }, say) => `its export is not complete, and is left alone: ${say(problem)}`,

@@ -35,6 +35,8 @@ export const restoreSentences = {
     `the snapshot of ${slot} (${image}), made at ${made}, ${ageText(hours)} old, policy "${policy}"; ${drillText(drill)}`,
   RESTORE_IMAGE: ({ image, name, hours }) =>
     `image "${name}" (${image}), ${ageText(hours)} old, which is not one of our snapshots`,
+  RESTORE_UTC_DAY: ({ date, until }) =>
+    `"at": "${date}" is a day in UTC, up to ${until}; give a time with it for another moment`,
   RESTORE_PASSED_OVER: ({ image, slot, status }) =>
     `passed over: the snapshot of ${slot} (${image}): it is ${status}`,
   RESTORE_PASSED_OVER_FAILED: ({ image, slot, drilled }) =>
