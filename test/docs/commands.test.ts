@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { policyProblems } from '../../deploy/policies.ts';
+import { consoleDomain } from '../../lib/reporting/report-store.ts';
 import { addFleet } from '../../local/fleet.ts';
 import type { AnyJob } from '../functions.ts';
 import { deploy, harness, setTime } from '../harness.ts';
@@ -63,6 +64,36 @@ test('the outputs that the docs name are those of the stack', () => {
   ]);
   expect(named).not.toEqual([]);
   for (const [, output = ''] of named) expect(Outputs).toHaveProperty(output);
+});
+
+test('the outputs are those of the resources, and the link of the dashboard follows the partition of AWS', () => {
+  const { Outputs, Mappings } = parse(read('deploy/resources.yml'), {
+    logLevel: 'error',
+    customTags: [
+      { tag: '!Ref', resolve: (name: string) => `resource ${name}` },
+      ...(['!Sub', '!FindInMap'] as const).map((tag) => ({
+        tag,
+        collection: 'seq' as const,
+        resolve: (list: { toJSON(): unknown }) => list.toJSON(),
+      })),
+    ],
+  });
+  expect(Outputs).toMatchObject({
+    ReportsBucket: { Value: 'resource Reports' },
+    CopiesBucket: { Value: expect.stringMatching(/^\$\{self:custom\.copiesBucket, .+:copiesBucket\}$/) },
+    AlertsTopic: { Value: 'resource Alerts' },
+    WorkQueue: { Value: 'resource Work' },
+    FailedRunsQueue: { Value: 'resource FailedRuns' },
+  });
+  expect(Mappings.Consoles).toEqual(
+    Object.fromEntries(
+      [
+        ['aws', 'us-east-1'],
+        ['aws-cn', 'cn-north-1'],
+        ['aws-us-gov', 'us-gov-west-1'],
+      ].map(([partition, region]) => [partition, { Domain: consoleDomain(region!) }]),
+    ),
+  );
 });
 
 test('the secret is written for nobody else to read', () => {
