@@ -276,7 +276,7 @@ describe('Y27: rotation stood still, because the oldest could not be deleted', (
     const h = await history(16);
     deploy([policy({ keep: { last: 2 } })]);
     const { notRotating, warnings } = await h.run('audit', { digest: 'never' });
-    expect(notRotating).toEqual([expect.objectContaining({ server: h.web.id, notRotating: 10 })]);
+    expect(notRotating).toEqual([expect.objectContaining({ server: h.web.id, notRotating: 13 })]);
     expect(warnings.join()).toContain('DFW: the series daily of web is not rotating');
   });
 
