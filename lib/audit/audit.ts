@@ -13,10 +13,11 @@ import type { Deadline } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
-import { findServers, homesOf, survey } from '../snapshots/inventory.ts';
+import { findServers, goneEverywhere, homesOf, survey } from '../snapshots/inventory.ts';
 import type { RegionSurvey, Survey, UnsureServer } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
+import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
 import { type GoodRun, missingRuns } from './missing.ts';
 import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
 import { protectionOf } from './protection.ts';
@@ -51,7 +52,8 @@ export async function audit(
     },
   );
   const series = found.flatMap((one) => one.series);
-  const bytes = series.reduce((sum, one) => sum + one.bytes, 0);
+  const leftBehind = found.flatMap((one) => one.leftBehind);
+  const bytes = [...series, ...leftBehind].reduce((sum, one) => sum + one.bytes, 0);
   const audited = found.flatMap((one) => one.policies);
   return {
     owner: run.deployment ?? run.owner,
@@ -79,7 +81,9 @@ function withMissing(
   });
 }
 
-type AccountAudit = Pick<Audit, 'policies' | 'series' | 'uncovered' | 'warnings'>;
+interface AccountAudit extends Pick<Audit, 'policies' | 'series' | 'uncovered' | 'warnings'> {
+  leftBehind: LeftBehind[];
+}
 
 async function auditAccount(
   account: string,
@@ -90,7 +94,7 @@ async function auditAccount(
     bucketUntil,
   }: Pick<Extras, 'bucketUntil'> & { run: Run; login: (account: string) => Promise<Session> },
 ): Promise<AccountAudit> {
-  const nothing = { series: [], uncovered: [], warnings: [] };
+  const nothing = { series: [], uncovered: [], warnings: [], leftBehind: [] };
   try {
     const session = await login(account);
     const bucket = bucketUntil?.(session.deadline);
@@ -132,6 +136,10 @@ async function auditRegions(
     ...found.regions.flatMap(({ region, volumesUnread: problem }) => (problem ? [{ region, problem }] : [])),
   ];
   const withoutImages = await serversWithoutImages(session, found);
+  const { gone } = await goneEverywhere(session, missingIn(regions));
+  for (const [id, home] of homesOf(gone, regions)) {
+    if (home === undefined || !session.regions.includes(home)) gone.delete(id);
+  }
   const place = { owner: run.owner, account };
   let inBucket: Promise<Copies> | undefined;
   const listed = ({ offsite, regions: wanted }: Policy): Promise<Copies> | undefined => {
@@ -150,7 +158,7 @@ async function auditRegions(
   };
   const obstacle = session.provider === 'rackspace' ? licenseOf : obstacleTo;
   const covered = new Set<string>();
-  const result: AccountAudit = { policies: [], series: [], uncovered: [], warnings: [] };
+  const result: AccountAudit = { policies: [], series: [], uncovered: [], warnings: [], leftBehind: [] };
   const adhocIn = new Set<string>();
 
   for (const policy of policies) {
@@ -206,6 +214,7 @@ async function auditRegions(
         unsure: [...unsure, ...more.unsure],
         copies,
         obstacleTo: obstacle,
+        goneEverywhere: gone,
       });
       if (series.some(({ cause }) => cause?.code === 'SERIES_SERVER_UNCERTAIN')) readable = false;
       result.series.push(...series);
@@ -225,6 +234,9 @@ async function auditRegions(
         .map((server) => unservedSeries(server, policy)),
     );
   }
+  const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
+  result.leftBehind.push(...regions.flatMap((one) => leftBehindIn(one, counted, session, run)));
+  result.warnings.push(...result.leftBehind.map((one) => warningOf(one, run)));
   for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
     (r) => r.servers,
   )) {
@@ -287,6 +299,12 @@ function unservedSeries({ id, name, region }: Server, { policy, account }: Polic
     bytes: 0,
     snapshots: [],
   };
+}
+
+/** The servers that their regions say are not there, and that no other region has listed. */
+function missingIn(regions: readonly RegionSurvey[]): Set<string> {
+  const here = new Set(regions.flatMap(({ servers }) => servers.map(({ id }) => id)));
+  return new Set(regions.flatMap(({ gone }) => [...gone])).difference(here);
 }
 
 /** The servers of copies that a survey has not looked for, because no image names them any more. */

@@ -29,7 +29,7 @@ export interface RegionProtection {
  * How well the servers of a completely listed region are protected by a policy: a series for each server that it
  * selects, with or without snapshots, and for each that has any. `adhoc` takes in the snapshots made by hand, which
  * belong to no policy; `unsure` are servers of which nobody knows whether they are there; `copies` are the policy's, where it asks for them and they are known, and
- * `obstacleTo` says what can't be copied.
+ * `obstacleTo` says what can't be copied. `goneEverywhere` are the servers that no region of the account has.
  */
 export function protectionOf(
   surveyed: RegionSurvey,
@@ -40,6 +40,7 @@ export function protectionOf(
     unsure = [],
     copies,
     obstacleTo = () => undefined,
+    goneEverywhere = new Set(),
     ...run
   }: Pick<Run, 'owner' | 'now' | 'policies'> & {
     projectId: string;
@@ -47,6 +48,7 @@ export function protectionOf(
     unsure?: readonly UnsureServer[];
     copies?: readonly CheckedCopy[] | undefined;
     obstacleTo?: Copier['obstacleTo'];
+    goneEverywhere?: ReadonlySet<string>;
   },
 ): RegionProtection {
   const { now } = run;
@@ -56,7 +58,7 @@ export function protectionOf(
     { ...surveyed, servers: [...surveyed.servers, ...doubtful.values()] },
     policy,
     read,
-    run,
+    { ...run, goneEverywhere },
   );
   const overstaying = overstayingIn(surveyed, policy, read, run);
   const serverOf = new Map(surveyed.servers.map((server) => [server.id, server]));

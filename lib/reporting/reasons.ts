@@ -240,7 +240,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   LEFT_TO_NEXT_RUN: { left: string };
   LEFT_TO_NEXT_TRY: { left: string };
   BUSY_TOO_LONG: { servers: string };
-  POLICY_NOT_DEPLOYED: { policy: string; count: number };
+  POLICY_NOT_DEPLOYED: { policy: string; count: number; bytes: number };
+  REGION_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
   SERIES_OF_GONE_SERVER: { server: string; policy: string; count: number; kept: number };
   SERIES_OF_SERVER_ELSEWHERE: { server: string; policy: string; count: number };
   ADOPTED: { count: number; name: string };

@@ -61,18 +61,19 @@ export function planCleanup(
   const warn = (...reasons: Reason[]) => warnings.push(...reasons.map((reason) => ({ ...reason, region })));
   const foreign: Reason[] = [];
   const ours: Snapshot[] = [];
-  const ofNoPolicy = new Map<string, number>();
+  const ofNoPolicy: Snapshot[] = [];
   for (const image of images) {
     const snapshot = read(image, volumeSnapshots);
     if (!isSnapshot(snapshot)) {
       if (snapshot) foreign.push({ code: 'IMAGE_SUSPECT', problem: snapshot.problem });
     } else if (snapshot.policy === policy.policy || snapshot.policy === ADHOC) ours.push(snapshot);
     else if (policies?.every(({ policy: other }) => other !== snapshot.policy)) {
-      ofNoPolicy.set(snapshot.policy, (ofNoPolicy.get(snapshot.policy) ?? 0) + 1);
+      ofNoPolicy.push(snapshot);
     }
   }
-  for (const [name, count] of ofNoPolicy) {
-    warn({ code: 'POLICY_NOT_DEPLOYED', policy: name, count });
+  for (const [name, its] of Map.groupBy(ofNoPolicy, (snapshot) => snapshot.policy)) {
+    const bytes = its.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
+    warn({ code: 'POLICY_NOT_DEPLOYED', policy: name, count: its.length, bytes });
   }
 
   const serverOf = new Map(servers.map((server) => [server.id, server]));

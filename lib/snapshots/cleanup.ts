@@ -145,16 +145,16 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   ) as [RegionSurvey[], RegionSurvey[]];
   for (const { region, doubts } of doubtful) unreadable.push({ region, problem: doubts[0]! });
   const here = new Set(regions.flatMap(({ servers }) => servers.map(({ id }) => id)));
-  const { gone, doubts } = await goneEverywhere(
-    session,
-    policy.orphans ? missingFrom(certain, policy).difference(here) : [],
-  );
-  const { newer, unread } = await unlistedOf(session, gone.size > 0 ? certain : []);
+  const { gone, doubts } = await goneEverywhere(session, missingFrom(certain, policy).difference(here));
+  // Without `orphans` nothing of such a series is deleted: it only matters for what is said of it.
+  if (!policy.orphans) doubts.length = 0;
+  const { newer, unread } = await unlistedOf(session, policy.orphans && gone.size > 0 ? certain : []);
   for (const server of newer) gone.delete(server);
   if (unread.length > 0) gone.clear();
   for (const [server, region] of homesOf(gone, certain)) {
     if (region !== undefined && session.regions.includes(region)) continue;
     gone.delete(server);
+    if (!policy.orphans) continue;
     doubts.push(
       region === undefined
         ? { code: 'HOME_UNKNOWN', server }

@@ -134,7 +134,7 @@ test('a bad day says what failed and why, what is late, what was deleted, what i
     audit({
       series: [series('web-1'), never('new'), late],
       uncovered: [{ account: 'rackspace', region: 'DFW', server: 'x', name: 'build' }],
-      warnings: [{ code: 'POLICY_NOT_DEPLOYED', region: 'DFW', policy: 'old', count: 3 }],
+      warnings: [{ code: 'POLICY_NOT_DEPLOYED', region: 'DFW', policy: 'old', count: 3, bytes: 6e9 }],
       monthlyCost: 2.804,
     }),
     // Lambda's retry fails in the same way.
@@ -159,7 +159,7 @@ Late
 - web-7 in DFW, daily: 3 days late; the newest good snapshot is of 2026-11-20 00:00
 
 To be looked at
-- DFW: the policy old is no longer configured: its 3 snapshots are all kept
+- DFW: the policy old is no longer configured: its 3 snapshots, 6.0 GB, are all kept
 
 Not covered by any policy
 - build in DFW

@@ -7,7 +7,7 @@ async function failedByHand(status: string, expires?: string) {
   const h = await history(1);
   const byHand = addSnapshot(h, h.web, -0.1, {
     status,
-    size: status === 'active' ? 1e9 : null,
+    ...(status === 'active' ? {} : { size: null }),
     properties: { autosnap_policy: 'adhoc', ...(expires ? { autosnap_expires: `${expires} r` } : {}) },
   });
   setTime(new Date(MIDNIGHT.getTime() + DAY_MS / 3));

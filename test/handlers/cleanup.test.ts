@@ -121,12 +121,8 @@ test('the series of a server that is gone is kept whole, and reported', async ()
   h.cloud.region('DFW').servers.pop();
   const { totals, warnings, entries } = await h.run('cleanup', policy());
   expect(totals).toEqual({ kept: 5 });
-  expect(warnings).toEqual([
-    `DFW: server ${h.web.id} is not in this region: its 5 daily snapshots are all kept`,
-  ]);
-  expect(entries[0]?.snapshots?.[4]?.reasons).toEqual([
-    'its server is not in this region: the series is kept whole',
-  ]);
+  expect(warnings).toEqual([`DFW: server ${h.web.id} is gone: of its 5 daily snapshots 5 are kept`]);
+  expect(entries[0]?.snapshots?.[4]?.reasons).toEqual(['its server is gone: the series is kept whole']);
 });
 
 test('a failed snapshot goes once a newer good one exists and a day has passed', async () => {

@@ -19,12 +19,8 @@ describe('without orphans', () => {
     const h = await orphaned([400, 401, 402, 403, 404]);
     const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
     expect(report.totals).toEqual({ deleted: 2, kept: 6 });
-    expect(report.warnings).toEqual([
-      'DFW: server gone-1 is not in this region: its 5 daily snapshots are all kept',
-    ]);
-    expect(fateOf(report, h.orphans[4]!)).toBe(
-      'kept: its server is not in this region: the series is kept whole',
-    );
+    expect(report.warnings).toEqual(['DFW: server gone-1 is gone: of its 5 daily snapshots 5 are kept']);
+    expect(fateOf(report, h.orphans[4]!)).toBe('kept: its server is gone: the series is kept whole');
     expect(idsIn(h)).toEqual(idsOf([h.images[0]!, ...h.orphans]));
   });
 
@@ -232,10 +228,13 @@ describe('Y4: a listing that lacks a server says nothing: the server itself is a
     expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 3), ...orphans]));
   });
 
-  test('without orphans no other region is asked', async () => {
+  test('without orphans a region that does not answer fails no run: all are kept anyway', async () => {
     const h = await orphaned([60, 61]);
-    await h.run('cleanup', policy({ regions: ['DFW'] }));
-    expect(h.cloud.received.filter(({ region }) => region === 'ORD')).toEqual([]);
+    h.cloud.faults.push({ service: 'compute', region: 'ORD', times: 9, answer: answers.forbidden });
+    const { warnings } = await h.run('cleanup', policy({ regions: ['DFW'] }));
+    expect(warnings).toEqual([
+      'DFW: server gone-1 is not in this region: its 2 daily snapshots are all kept',
+    ]);
   });
 });
 

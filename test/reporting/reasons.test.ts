@@ -33,7 +33,7 @@ test('a report has the codes to filter by, and the sentences to read', () => {
     account: 'rackspace',
     dryRun: false,
     failures: [{ code: 'OTHER_RUN', until: '2026-11-24T00:00:00Z' }],
-    warnings: [{ code: 'POLICY_NOT_DEPLOYED', region: 'DFW', policy: 'old', count: 3 }],
+    warnings: [{ code: 'POLICY_NOT_DEPLOYED', region: 'DFW', policy: 'old', count: 3, bytes: 6e9 }],
     nothingSelected: false,
     entries: [
       { ...entry, ...reasonOf({ code: 'SERVER_BUSY', taskState: 'rebooting' }, { code: 'DEADLINE' }) },
@@ -54,7 +54,7 @@ test('a report has the codes to filter by, and the sentences to read', () => {
   });
   expect(report.codes).toEqual({ SERVER_BUSY: 1, LAST: 1, HELD: 1, OTHER_RUN: 1, POLICY_NOT_DEPLOYED: 1 });
   expect(report.warnings).toEqual([
-    'DFW: the policy old is no longer configured: its 3 snapshots are all kept',
+    'DFW: the policy old is no longer configured: its 3 snapshots, 6.0 GB, are all kept',
   ]);
   expect(report.entries).toMatchObject([
     { code: 'SERVER_BUSY', reason: 'busy: the server is in rebooting; run deadline reached' },

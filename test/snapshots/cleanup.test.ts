@@ -286,7 +286,7 @@ describe('what an operator should know', () => {
     const adhoc = snapshot('2026-11-01T00:00:00Z', { policy: 'adhoc' });
     const made = plan([...old, ...weekly, adhoc], {}, [WEB], { policies: ['daily', 'weekly'] });
     expect(made.warnings).toEqual([
-      'DFW: the policy old is no longer configured: its 5 snapshots are all kept',
+      'DFW: the policy old is no longer configured: its 5 snapshots, 10.0 GB, are all kept',
     ]);
     expect(made.series.map((series) => series.policy)).toEqual(['adhoc']);
     expect(plan(old).warnings).toEqual([]);

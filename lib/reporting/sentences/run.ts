@@ -1,3 +1,5 @@
+import { ADHOC } from '../../config/policy.ts';
+import { gigabytes } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 
 /** What a job does not do in a region that can't be read. */
@@ -33,8 +35,12 @@ export const runSentences = {
   LEFT_TO_NEXT_RUN: ({ left }) => `stopped in time: ${left} to the next run`,
   LEFT_TO_NEXT_TRY: ({ left }) => `stopped in time: ${left} for the next try`,
   BUSY_TOO_LONG: ({ servers }) => `busy until half the interval had passed: ${servers}`,
-  POLICY_NOT_DEPLOYED: ({ policy, count }) =>
-    `the policy ${policy} is no longer configured: its ${count} snapshots are all kept`,
+  POLICY_NOT_DEPLOYED: ({ policy, count, bytes }) =>
+    `the policy ${policy} is no longer configured: its ${count} snapshots, ${gigabytes(bytes)}, are all kept`,
+  REGION_NOT_IN_POLICY: ({ policy, count, bytes }) =>
+    policy === ADHOC
+      ? `no policy is for this region, so no cleanup looks at its ${count} ad-hoc snapshots, ${gigabytes(bytes)}: they stay, also past their end`
+      : `the policy ${policy} is not for this region: no cleanup looks at its ${count} snapshots here, ${gigabytes(bytes)}: put the region back into its regions, or delete them by hand`,
   SERIES_OF_GONE_SERVER: ({ server, policy, count, kept }) =>
     `server ${server} is gone: of its ${count} ${policy} snapshots ${kept} are kept`,
   SERIES_OF_SERVER_ELSEWHERE: ({ server, policy, count }) =>
