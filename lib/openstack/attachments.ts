@@ -7,16 +7,13 @@ const Attachments = v.object({
   volumeAttachments: v.array(v.looseObject({ volumeId: v.string(), device: v.nullish(v.string()) })),
 });
 
-/** The first disk of a machine, on each kind of bus. */
+/** The device name of the first disk, on each kind of bus. */
 const FIRST_DISK = /^(\/dev\/)?(x?v|s|h)da$/;
 
 /**
- * The volume that is a server's root disk; undefined when its root is a disk of its own. `image` alone does not tell: a
- * server that was made from the image of a volume-backed server shows that image, and its root is a volume.
+ * The volume that is a server's root disk; undefined if the root is a local disk. The server's `image` is not enough to know: a server created from the image of a volume-backed server shows that image although its root is a volume.
  *
- * `GET /servers/{id}/os-volume_attachments`: Nova compute API 2.1,
- * https://docs.openstack.org/api-ref/compute/#list-volume-attachments-for-an-instance. Asked only where volumes are
- * attached. An attachment without a device is taken for the root: where the data lie is not known then.
+ * `GET /servers/{id}/os-volume_attachments`: https://docs.openstack.org/api-ref/compute/#list-volume-attachments-for-an-instance. The request is sent only for servers with volumes. An attachment without a device counts as the root, because the location of the data is unknown then.
  *
  * @throws {CloudError} when the attachments can't be read.
  */

@@ -2,39 +2,37 @@ import * as v from 'valibot';
 import { date, listAll } from './pages.ts';
 import type { Session } from './session.ts';
 
-/** A Nova server, as far as a snapshot is concerned. */
+/** A Nova server, with the fields that snapshots need. */
 export interface Server {
   id: string;
   name: string;
   region: string;
-  /** What Nova is doing with it, null when nothing: only then a snapshot can begin. */
+  /** The task that Nova is running on the server; null if idle. A snapshot can start only on an idle server. */
   taskState: string | null;
-  /** ACTIVE, SHUTOFF, BUILD, REBUILD, ERROR and the like; empty where the cloud does not say. */
+  /** ACTIVE, SHUTOFF, BUILD, REBUILD, ERROR and the like; empty if the cloud does not say. */
   status: string;
-  /** Nova is making its disk from its image: the server is new, or being rebuilt. */
+  /** Nova is writing the server's disk from its image: the server is being created or rebuilt. */
   isBuilding: boolean;
   metadata: Record<string, string>;
-  /** The image that it was made or rebuilt from; undefined for one that was booted from a volume. */
+  /** The image that the server was created or rebuilt from; undefined if it was booted from a volume. */
   imageId: string | undefined;
   /**
-   * It names no image, so it was booted from a volume: Rackspace can't make an image of it; other clouds make volume
-   * snapshots. False for a server that was made from an image of volume snapshots: it names that image, although its
-   * disk is a volume.
+   * The server names no image, so it was booted from a volume. Rackspace can't create an image of it; other clouds create volume snapshots. False for a server that was created from an image of volume snapshots: that server names the image although its disk is a volume.
    */
   volumeBacked: boolean;
-  /** The volumes that are attached to it. */
+  /** The ids of the attached volumes. */
   volumeIds: string[];
   flavorId: string | undefined;
   keyName: string | undefined;
-  /** Names. */
+  /** Names of security groups. */
   securityGroups: string[];
-  /** Undefined where the cloud does not say. */
+  /** Undefined if the cloud does not say. */
   createdAt: Date | undefined;
-  /** Rackspace's own service makes images of it as well. */
+  /** Rackspace's own scheduled images are enabled for the server. */
   imageSchedule: boolean;
 }
 
-/** A server of which nothing else is known, or matters: idle, with a disk that is no volume. */
+/** A server with defaults for all other fields: idle, with a local disk. */
 export function bareServer(known: Pick<Server, 'id' | 'name' | 'region'>): Server {
   return {
     ...known,
@@ -53,12 +51,12 @@ export function bareServer(known: Pick<Server, 'id' | 'name' | 'region'>): Serve
   };
 }
 
-/** A server in an answer of Nova's. */
+/** The schema of a server in Nova's responses. */
 export const NovaServer = v.looseObject({
   id: v.pipe(v.string(), v.nonEmpty()),
   name: v.string(),
   metadata: v.optional(v.record(v.string(), v.string()), {}),
-  // "" for a server that was booted from a volume.
+  // "" if the server was booted from a volume.
   image: v.nullish(v.union([v.literal(''), v.looseObject({ id: v.optional(v.string()) })])),
   'OS-EXT-STS:task_state': v.nullish(v.string()),
   status: v.fallback(v.string(), ''),
@@ -73,9 +71,9 @@ export const NovaServer = v.looseObject({
 /**
  * All servers of the project in a region.
  *
- * `GET /servers/detail`: Rackspace docs-cloud-servers; Nova compute API 2.1.
+ * `GET /servers/detail`: https://docs.openstack.org/api-ref/compute/#list-servers-detailed and https://docs-ospc.rackspace.com/cloud-servers/v2/
  *
- * @throws {CloudError} when any page fails or any server can't be read.
+ * @throws {CloudError} if any page fails or any server can't be read.
  */
 export async function listServers(session: Session, region: string): Promise<Server[]> {
   const request = { service: 'compute', region, path: '/servers/detail' } as const;
@@ -83,7 +81,7 @@ export async function listServers(session: Session, region: string): Promise<Ser
   return servers.map((server) => fromNova(server, region));
 }
 
-/** Nova's words in ours. */
+/** Converts a server from Nova's response. */
 export function fromNova(server: v.InferOutput<typeof NovaServer>, region: string): Server {
   return {
     id: server.id,
@@ -98,28 +96,26 @@ export function fromNova(server: v.InferOutput<typeof NovaServer>, region: strin
     volumeIds: server['os-extended-volumes:volumes_attached'].map(({ id }) => id),
     flavorId: server.flavor.id,
     keyName: server.key_name ?? undefined,
-    // Named once for each port.
+    // Nova names a group once for each port.
     securityGroups: [...new Set(server.security_groups.map(({ name }) => name))],
     createdAt: server.created,
     imageSchedule: Boolean(server['RAX-SI:image_schedule']),
   };
 }
 
-/** What an image is to be called and what is to be known of it from the start. */
+/** The name and the initial metadata of a new image. */
 export interface NewImage {
   name: string;
   metadata: Record<string, string>;
 }
 
 /**
- * Asks for an image of a server. The cloud makes it in its own time, hours perhaps; nothing here waits for it.
+ * Creates an image of a server. The cloud creates the image asynchronously, which can take hours; the function does not wait.
  *
- * `POST /servers/{id}/action` createImage. The answer has the image's URL in `Location` (host and path vary; the
- * last UUID counts) or, from compute API 2.45, its id in the body.
+ * `POST /servers/{id}/action` createImage: https://docs.openstack.org/api-ref/compute/#create-image-createimage-action and https://docs-ospc.rackspace.com/cloud-servers/v2/. The response has the image's URL in `Location` (host and path vary; the last UUID is the id) or, from compute API 2.45 on, the id in the body.
  *
- * @returns the image's id, undefined where the answer names none.
- * @throws {CloudError} CONFLICT when the server is busy or in a state that can't be snapshotted. NO_ANSWER and
- *   UNAVAILABLE leave open whether the image is being made: look before asking again.
+ * @returns the image's id; undefined if the response has none.
+ * @throws {CloudError} CONFLICT if the server is busy or in a state that can't be snapshotted. After NO_ANSWER and UNAVAILABLE it is unknown whether the cloud creates the image: look for the image before a retry.
  */
 export async function createImage(
   session: Session,

@@ -1,4 +1,4 @@
-/** What went wrong between us and the cloud, in one word that code can branch on. */
+/** The kind of a cloud error, for code to branch on. */
 export type CloudErrorCode =
   | 'BAD_REQUEST'
   | 'UNAUTHORIZED'
@@ -11,7 +11,7 @@ export type CloudErrorCode =
   | 'UNAVAILABLE'
   | 'NO_ANSWER'
   | 'BAD_ANSWER'
-  /** The catalogue names no endpoint of the service in the region: nothing was sent. */
+  /** The catalogue has no endpoint of the service in the region; no request was sent. */
   | 'NO_ENDPOINT'
   | 'OUT_OF_TIME';
 
@@ -23,8 +23,7 @@ interface CloudErrorDetails {
 }
 
 /**
- * The only error that leaves lib/openstack. Lambda and loggers copy every enumerable field of an error, so this
- * one holds nothing but what may be read by anybody: no headers, no bodies, no `cause` that has them.
+ * The only error that leaves lib/openstack. Lambda and loggers copy every enumerable field of an error, so a CloudError holds no headers, no bodies and no `cause` with them.
  */
 export class CloudError extends Error {
   override readonly name = 'CloudError';
@@ -41,7 +40,7 @@ export class CloudError extends Error {
   }
 }
 
-/** The same error in other words, and perhaps of another kind. */
+/** A copy of an error with another message and, optionally, another code. */
 export function restated(error: CloudError, message: string, code = error.code): CloudError {
   const { method, url, status, requestId } = error;
   return new CloudError(code, message, {
@@ -57,12 +56,12 @@ export function isCloudError(error: unknown, ...codes: CloudErrorCode[]): error 
   return error instanceof CloudError && (codes.length === 0 || codes.includes(error.code));
 }
 
-/** An error as the facts of a reason. */
+/** The facts of a reason for an error; see reasons.ts. */
 export function factsOf(error: CloudError): { error: CloudErrorCode; message: string } {
   return { error: error.code, message: explain(error) };
 }
 
-/** The message of an error, with who lacks what where the cloud's own words would not say. */
+/** The message of an error, with the missing role or the protection as a remedy for FORBIDDEN. */
 export function explain({ code, message }: CloudError): string {
   if (code !== 'FORBIDDEN' || /limit exceeded|metadata items exceeds|do not own/i.test(message))
     return message;
@@ -72,11 +71,10 @@ export function explain({ code, message }: CloudError): string {
 }
 
 /**
- * The message inside an error body: Nova's and Identity's `{<one key>: {message, details?}}`, Keystone's
+ * The message of an error body: Nova's and Identity's `{<one key>: {message, details?}}`, Keystone's
  * `{error: {message}}`, Glance's `{message}` with its `<br />`, or a page of HTML from a proxy.
  *
- * Only the first line is taken: Keystone's validation errors repeat the request, password and all, further down.
- * `hide` takes secrets out of the text as the cloud wrote it, before any of it is cut or changed.
+ * Only the first line is used, because Keystone's validation errors repeat the request with its password further down. `hide` removes secrets from the original text, before it is cut or changed.
  */
 export function faultMessage(body: string, hide: (text: string) => string): string | undefined {
   const fault = faultOf(body);
@@ -90,7 +88,7 @@ export function faultMessage(body: string, hide: (text: string) => string): stri
   return line ? line.slice(0, 300) : undefined;
 }
 
-/** The single top-level object of an error body, whatever its key; the body itself where it has no wrapper. */
+/** The single top-level object of an error body, under any key; the body itself if it has no wrapper. */
 export function faultOf(body: string): Record<string, unknown> {
   try {
     const parsed: unknown = JSON.parse(body);

@@ -3,23 +3,23 @@ import type { Image } from './images.ts';
 import { listAll } from './pages.ts';
 import type { Session } from './session.ts';
 
-/** A size of server. */
+/** A Nova flavor: a size of server. */
 export interface Flavor {
   id: string;
   name: string;
   ramMb: number;
-  /** 0: as large as the image asks for. */
+  /** 0 means the minimum disk of the image. */
   diskGb: number;
 }
 
 const NovaFlavor = v.looseObject({ id: v.string(), name: v.string(), ram: v.number(), disk: v.number() });
 
 /**
- * All flavors of which the project can have servers in a region.
+ * All flavors that the project can use in a region.
  *
- * `GET /flavors/detail`: Rackspace docs-cloud-servers; Nova compute API 2.1.
+ * `GET /flavors/detail`: https://docs.openstack.org/api-ref/compute/#list-flavors-with-details and https://docs-ospc.rackspace.com/cloud-servers/v2/
  *
- * @throws {CloudError} when any page fails or any flavor can't be read.
+ * @throws {CloudError} if any page fails or any flavor can't be read.
  */
 export async function listFlavors(session: Session, region: string): Promise<Flavor[]> {
   const request = { service: 'compute', region, path: '/flavors/detail' } as const;
@@ -27,28 +27,28 @@ export async function listFlavors(session: Session, region: string): Promise<Fla
   return flavors.map(({ id, name, ram, disk }) => ({ id, name, ramMb: ram, diskGb: disk }));
 }
 
-/** The flavor of that id, or else of that name. */
+/** Finds a flavor by id, or else by name. */
 export function findFlavor(flavors: readonly Flavor[], wanted: string | undefined): Flavor | undefined {
   return flavors.find(({ id }) => id === wanted) ?? flavors.find(({ name }) => name === wanted);
 }
 
-/** Whether a server made from `image` can have a flavor. Nova refuses a disk that is smaller than the image's data, too. */
+/** Whether a flavor is large enough for a server created from `image`. Nova also refuses a disk that is smaller than the image's data. */
 export function fits(image: Image, { diskGb, ramMb }: Flavor): boolean {
-  return ramMb >= (image.minRamMb ?? 0) && (diskGb === 0 || diskGb >= leastDiskGb(image));
+  return ramMb >= (image.minRamMb ?? 0) && (diskGb === 0 || diskGb >= requiredDiskGb(image));
 }
 
-function leastDiskGb({ minDiskGb = 0, sizeBytes = 0 }: Image): number {
+function requiredDiskGb({ minDiskGb = 0, sizeBytes = 0 }: Image): number {
   return Math.max(minDiskGb, Math.ceil(sizeBytes / 2 ** 30));
 }
 
-/** The flavors that a server made from `image` can have, the smallest first. */
+/** The flavors that are large enough for a server created from `image`, smallest first. */
 export function fitting(image: Image, flavors: readonly Flavor[]): Flavor[] {
   return flavors
     .filter((flavor) => fits(image, flavor))
     .sort((a, b) => a.ramMb - b.ramMb || a.diskGb - b.diskGb);
 }
 
-/** "20 GB of disk and 512 MB of memory", the least that an image asks for. */
+/** "20 GB of disk and 512 MB of memory", the minimum that an image requires. */
 export function leastOf(image: Image): string {
-  return `${leastDiskGb(image)} GB of disk and ${image.minRamMb ?? 0} MB of memory`;
+  return `${requiredDiskGb(image)} GB of disk and ${image.minRamMb ?? 0} MB of memory`;
 }

@@ -5,7 +5,7 @@ import { isQuota, isRateLimit, type Refusal, retryAfterMs } from './limits.ts';
 import { LONGEST_WAIT_MS, type Queue } from './pacing.ts';
 import { pause } from './pause.ts';
 
-/** How long work may still go on, in milliseconds; 0 or less means stop now. */
+/** The remaining time of a run, in milliseconds; 0 or less means that the deadline is reached. */
 export interface Deadline {
   remainingMs(): number;
 }
@@ -16,11 +16,11 @@ export interface CloudAnswer {
   body: unknown;
 }
 
-/** What was sent, counted as it goes on. */
+/** Running counts of the requests of a session. */
 export interface Traffic {
-  /** Requests, each try by itself. */
+  /** Requests, including retries. */
   calls: number;
-  /** Those that were refused for their rate. */
+  /** Requests that the cloud refused with a rate limit. */
   rateLimited: number;
 }
 
@@ -28,7 +28,7 @@ const RETRIES = 3;
 const BACKOFF_MS = 500;
 const REQUEST_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-// The connection was never made, so even a POST was not carried out.
+// The connection failed, so the cloud carried out nothing and even a POST may be retried.
 const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH'];
 
 interface Sending {
@@ -39,12 +39,12 @@ interface Sending {
   contentType?: string | undefined;
   microversion?: string | undefined;
   expect: number[];
-  /** Whether it may be sent again when it is not known if it was carried out. */
+  /** Whether a retry is allowed when it is unknown if the cloud carried out the request. */
   repeatable: boolean;
   token?: string;
 }
 
-/** One HTTP exchange with retries and time limits; every failure leaves as a CloudError without secrets. */
+/** Sends one HTTP request with retries and timeouts. Every failure becomes a CloudError without secrets. */
 export function sender(
   deadline: Deadline,
   secrets: Set<string>,
@@ -71,14 +71,18 @@ export function sender(
         followRedirect: false,
         signal,
         timeout: { connect: CONNECT_TIMEOUT_MS, request: REQUEST_TIMEOUT_MS },
-        // Its own would not wait for its turn.
+        // got's own retries would not wait for the queue.
         retry: { limit: 0 },
       });
       if (!expect.includes(response.statusCode)) {
-        throw new CloudError('BAD_ANSWER', `${said(where)}: ${response.statusCode} was not expected here`, {
-          ...where,
-          status: response.statusCode,
-        });
+        throw new CloudError(
+          'BAD_ANSWER',
+          `${requestName(where)}: ${response.statusCode} was not expected here`,
+          {
+            ...where,
+            status: response.statusCode,
+          },
+        );
       }
       return { headers: response.headers, body: parse(response, where) };
     };
@@ -99,7 +103,7 @@ export function sender(
             queue.hold(where, Math.max(waitMs, retryAfterMs(refusal) ?? 0));
           }
           if (attempt > RETRIES || waitMs === 0 || waitMs >= deadline.remainingMs())
-            throw translate(error, where, (text) => without(secrets, text));
+            throw translate(error, where, (text) => redact(secrets, text));
           if (!limited) await pause(waitMs);
         }
       }
@@ -110,8 +114,7 @@ export function sender(
 }
 
 /**
- * A signal that says when the time is over. AbortSignal.timeout would keep a list for each number of milliseconds that a
- * request began before that, until then.
+ * An abort signal for the deadline. AbortSignal.timeout would hold a timer list for each distinct number of milliseconds until the deadline.
  */
 function endsIn(ms: number): { signal: AbortSignal; clear(): void } {
   const controller = new AbortController();
@@ -119,19 +122,18 @@ function endsIn(ms: number): { signal: AbortSignal; clear(): void } {
   return { signal: controller.signal, clear: () => clearTimeout(timer) };
 }
 
-/** An answer whose body is too large to be held: its bytes as they come. */
+/** A response with a streamed body, for bodies that are too large for memory. */
 export interface CloudData {
   status: number;
   headers: Record<string, string | string[] | undefined>;
-  /** @throws {CloudError} NO_ANSWER when the connection breaks, OUT_OF_TIME at the deadline. */
+  /** @throws {CloudError} NO_ANSWER if the connection breaks, OUT_OF_TIME at the deadline. */
   body: AsyncIterable<Buffer>;
 }
 
 type Downloading = Pick<Sending, 'url' | 'expect' | 'token'> & { headers: Record<string, string> };
 
 /**
- * {@link sender} for a GET of raw bytes. It is not tried again here: how far it came, only the reader knows. A pause
- * of a minute, on either side, ends it.
+ * {@link sender} for a GET of raw bytes. The request is not retried, because only the reader knows how many bytes have arrived. It fails after a minute without data, on either side.
  */
 export function downloader(
   deadline: Deadline,
@@ -145,7 +147,7 @@ export function downloader(
     const signal = AbortSignal.timeout(Math.ceil(remainingMs));
     const failure = (error: unknown) => {
       if (error instanceof HTTPError && isRateLimit(refusalOf(error.response))) traffic.rateLimited++;
-      return signal.aborted ? outOfTime(where) : translate(error, where, (text) => without(secrets, text));
+      return signal.aborted ? outOfTime(where) : translate(error, where, (text) => redact(secrets, text));
     };
     traffic.calls++;
     const stream = got.stream(url, {
@@ -156,14 +158,14 @@ export function downloader(
       timeout: { connect: CONNECT_TIMEOUT_MS, response: REQUEST_TIMEOUT_MS, socket: REQUEST_TIMEOUT_MS },
       retry: { limit: 0 },
     });
-    // Whoever reads the body meets its errors; a body that nobody reads must not end the process.
+    // The reader of the body gets its errors; without a reader, an error must not end the process.
     stream.on('error', () => {});
     try {
       const [response] = (await once(stream, 'response')) as [Response];
       const { statusCode: status } = response;
       if (expect.includes(status)) return { status, headers: response.headers, body: read(stream, failure) };
       stream.destroy();
-      throw new CloudError('BAD_ANSWER', `${said(where)}: ${status} was not expected here`, {
+      throw new CloudError('BAD_ANSWER', `${requestName(where)}: ${status} was not expected here`, {
         ...where,
         status,
       });
@@ -187,11 +189,11 @@ async function* read(
 function parse({ body }: Response<string>, where: Where): unknown {
   if (body.trim() === '') return undefined;
   try {
-    // Half a character, which JSON can have, can stand in no URL and no request.
+    // JSON allows lone surrogates, but URLs and requests do not.
     return /\\ud[89a-f]/i.test(body) ? JSON.parse(body, wellFormed) : JSON.parse(body);
   } catch {
-    // V8's own message would quote the body, which may hold a token.
-    throw new CloudError('BAD_ANSWER', `${said(where)}: the answer is not complete JSON`, where);
+    // V8's error message would quote the body, which may contain a token.
+    throw new CloudError('BAD_ANSWER', `${requestName(where)}: the answer is not complete JSON`, where);
   }
 }
 
@@ -200,10 +202,9 @@ function wellFormed(_: string, value: unknown): unknown {
 }
 
 /**
- * How long to wait before the next try, in milliseconds; 0 means: do not try again.
+ * How long to wait before the next try, in milliseconds; 0 means no retry.
  *
- * A rate limit (413 from Rackspace, 429 from others) was not carried out and may always be repeated; a 413 that is
- * a quota never. Whatever leaves it open whether the request was carried out is repeated only if `repeatable`.
+ * A rate-limited request (413 from Rackspace, 429 from others) was not carried out and is always retried; a 413 for a quota never. If it is unknown whether the cloud carried out the request, it is retried only if `repeatable`.
  */
 function retryDelayMs(error: RequestError, attempt: number, repeatable: boolean): number {
   const backoffMs = BACKOFF_MS * 2 ** (attempt - 1) * (1 + Math.random() / 4);
@@ -238,25 +239,25 @@ function translate(error: unknown, where: Where, hide: (text: string) => string)
     const { status, headers, body } = refusalOf(error.response);
     let code = CODES[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'BAD_ANSWER');
     let message = faultMessage(body, hide) ?? hide(error.response.statusMessage ?? 'no message');
-    // A page of HTML says the status once more.
+    // The message of an HTML page repeats the status.
     if (message.startsWith(`${status} `)) message = message.slice(4);
-    // Nova has no other sign of a quota on servers than these words.
+    // These words are Nova's only sign of a server quota.
     if (isQuota({ status, headers, body }) || (status === 403 && /quota exceeded/i.test(message))) {
       code = 'OVER_QUOTA';
     }
     if (status === 401 && /OS-MF/.test(String(headers['www-authenticate']))) code = 'MFA_REQUIRED';
-    // Nova says this, with a 500, when Glance refuses one more image or one more property.
+    // Nova answers HTTPOverLimit with a 500 if Glance refuses another image or property.
     if (body.includes('HTTPOverLimit')) {
       code = 'OVER_QUOTA';
       message = "the image service's quota for this project is used up";
     }
-    // Of two requests at the same moment, Nova answers the later one with this and a 500, where it means 409.
+    // Nova answers the later of two concurrent requests with UnexpectedTaskStateError and a 500 instead of a 409.
     if (body.includes('UnexpectedTaskStateError')) {
       code = 'CONFLICT';
       message = 'the server has become busy at this moment';
     }
     const requestId = headers['x-compute-request-id'] ?? headers['x-openstack-request-id'];
-    return new CloudError(code, `${said(where)}: ${status} ${message}`, {
+    return new CloudError(code, `${requestName(where)}: ${status} ${message}`, {
       ...where,
       status,
       ...(typeof requestId === 'string' ? { requestId: hide(requestId) } : {}),
@@ -264,17 +265,17 @@ function translate(error: unknown, where: Where, hide: (text: string) => string)
   }
   const { code, message } = error as RequestError;
   const why = code === 'ETIMEDOUT' ? 'timed out' : hide(message).split('\n')[0];
-  return new CloudError('NO_ANSWER', `${said(where)}: no answer (${why})`, where);
+  return new CloudError('NO_ANSWER', `${requestName(where)}: no answer (${why})`, where);
 }
 
-function said({ method, url }: Where): string {
+function requestName({ method, url }: Where): string {
   return `[${method}] "${url}"`;
 }
 
 function outOfTime(where: Where): CloudError {
-  return new CloudError('OUT_OF_TIME', `${said(where)}: stopped, run deadline reached`, where);
+  return new CloudError('OUT_OF_TIME', `${requestName(where)}: stopped, run deadline reached`, where);
 }
 
-function without(secrets: Set<string>, text: string): string {
+function redact(secrets: Set<string>, text: string): string {
   return [...secrets].reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);
 }

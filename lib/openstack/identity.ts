@@ -20,7 +20,7 @@ export interface PasswordCredentials {
   projectDomainName: string;
 }
 
-/** Keystone v3 with an application credential, which brings its own project. */
+/** Keystone v3 with an application credential, which is bound to a project. */
 export interface ApplicationCredentials {
   kind: 'applicationCredential';
   authUrl: string;
@@ -38,16 +38,16 @@ export interface Endpoint {
   url: string;
 }
 
-/** A token and what comes with it: whose it is, where the services are, and what its user may do. */
+/** The result of a login: the token with its project, service catalogue and roles. */
 export interface Grant {
   token: string;
   projectId: string;
   endpoints: Endpoint[];
-  /** The names of the user's roles in this project; undefined where the answer does not say. See roles.ts. */
+  /** The names of the user's roles in this project; undefined if the response does not say. See roles.ts. */
   roles: string[] | undefined;
 }
 
-/** The parts of `credentials` that no message may ever show. */
+/** The parts of `credentials` that must never appear in a message. */
 export function secretsOf(credentials: Credentials): string[] {
   switch (credentials.kind) {
     case 'rackspace':
@@ -62,8 +62,7 @@ export function secretsOf(credentials: Credentials): string[] {
 /**
  * The request that turns credentials into a token.
  *
- * Sources: Rackspace `POST /v2.0/tokens` (docs-cloud-identity), Keystone `POST /v3/auth/tokens`. An application
- * credential is sent without a scope: Keystone answers 401 to one that asks for a scope.
+ * Rackspace Identity: `POST /v2.0/tokens`. Keystone: `POST /v3/auth/tokens`, https://docs.openstack.org/api-ref/identity/v3/#authentication-and-token-management. An application credential is sent without a scope, because Keystone answers 401 to one with a scope.
  */
 export function tokenRequest(credentials: Credentials): { url: string; json: unknown } {
   const base = credentials.authUrl.replace(/\/+$/, '');
@@ -99,7 +98,7 @@ function withVersion(base: string, version: string): string {
   return /\/v[\d.]+$/.test(base) ? base : `${base}/${version}`;
 }
 
-// What can't be read costs no login: it only leaves open what the user may do.
+// Unreadable roles do not fail the login: the user's permissions are just unknown.
 const Roles = v.fallback(
   v.optional(v.array(v.object({ name: v.string(), tenantId: v.nullish(v.string()) }))),
   undefined,
@@ -150,7 +149,7 @@ const KeystoneAnswer = v.object({
   }),
 });
 
-// By name, because first-generation `cloudServers` has the type `compute` too.
+// By name, because first-generation `cloudServers` also has the type `compute`.
 const RACKSPACE_SERVICES: Record<string, ServiceType> = {
   cloudServersOpenStack: 'compute',
   cloudImages: 'image',
@@ -166,10 +165,9 @@ const KEYSTONE_SERVICES: Record<string, ServiceType> = {
 };
 
 /**
- * Reads the answer to {@link tokenRequest}. `subjectToken` is Keystone's X-Subject-Token header; Rackspace has the
- * token in the body. Endpoints without a region (first-generation services) are left out.
+ * Parses the response to {@link tokenRequest}. `subjectToken` is Keystone's X-Subject-Token header; Rackspace has the token in the body. Endpoints without a region (first-generation services) are ignored.
  *
- * @throws {CloudError} BAD_ANSWER when the body has no token, no project or no catalogue.
+ * @throws {CloudError} BAD_ANSWER if the body has no token, no project or no catalogue.
  */
 export function readGrant(kind: Credentials['kind'], body: unknown, subjectToken: string | undefined): Grant {
   return kind === 'rackspace' ? readRackspace(body) : readKeystone(body, subjectToken);
@@ -191,7 +189,7 @@ function readRackspace(body: unknown): Grant {
     }
   }
   if (!projectId) throw unreadable('the token names no tenant');
-  // Some are of another tenant, such as that of the files.
+  // Some roles belong to another tenant, such as the tenant of Cloud Files.
   const roles = user?.roles?.filter(({ tenantId }) => !tenantId || tenantId === projectId);
   return { token: token.id, projectId, endpoints, roles: roles?.map(({ name }) => name) };
 }
@@ -229,7 +227,7 @@ const REFUSALS = {
   FORBIDDEN: 'The user may not log in: enable it in the control panel, or put another one into the secret',
 };
 
-/** Adds to an identity service's "no" what a person should do about it; returns any other error as it is. */
+/** Adds the remedy to an error of the identity service; returns any other error unchanged. */
 export function explainRefusal(error: unknown): unknown {
   if (!isCloudError(error)) return error;
   const code = refusalCode(error);
@@ -240,7 +238,7 @@ export function explainRefusal(error: unknown): unknown {
 function refusalCode({ code, message }: CloudError): keyof typeof REFUSALS | undefined {
   if (code === 'MFA_REQUIRED' || (code === 'FORBIDDEN' && /multi-factor/i.test(message)))
     return 'MFA_REQUIRED';
-  // Keystone answers 404 to an application credential that it does not know; any other is a wrong address.
+  // Keystone answers 404 to an unknown application credential; any other 404 means a wrong address.
   if (code === 'NOT_FOUND') return /application credential/i.test(message) ? 'UNAUTHORIZED' : 'NOT_FOUND';
   return code === 'UNAUTHORIZED' || code === 'FORBIDDEN' ? code : undefined;
 }

@@ -1,21 +1,19 @@
 import { CloudError } from './errors.ts';
 import type { Session } from './session.ts';
 
-/** An image's bytes from some byte on. */
+/** The bytes of an image from an offset on. */
 export interface ImageData {
-  /** What was asked for; 0 where the cloud ignores ranges and sends the whole image. */
+  /** The offset of the first byte: the requested one, or 0 if the cloud ignores ranges and sends the whole image. */
   from: number;
   body: AsyncIterable<Buffer>;
 }
 
 /**
- * Reads an image's data from the byte `from` on, as they come.
+ * Streams an image's data from the byte `from` on.
  *
- * `GET /v2/images/{id}/file`: Glance Image API v2, "Download binary image data"; the header Range from Pike on.
- * Rackspace's Glance does not give out data: its images leave by an export task.
+ * `GET /v2/images/{id}/file`, with the header Range since Pike: https://docs.openstack.org/api-ref/image/v2/#download-binary-image-data. Rackspace's Glance does not serve image data: see the export in tasks.ts.
  *
- * @throws {CloudError} NOT_FOUND when the image is gone, BAD_ANSWER when it has no data or when another range than the
- *   one asked for is sent. Reading the body throws NO_ANSWER when the connection breaks.
+ * @throws {CloudError} NOT_FOUND if the image does not exist, BAD_ANSWER if it has no data or the cloud sends another range. Reading the body throws NO_ANSWER if the connection breaks.
  */
 export async function readImageData(
   session: Session,

@@ -3,24 +3,24 @@ import { isCloudError } from './errors.ts';
 import { date, listAll, unreadable } from './pages.ts';
 import type { Session } from './session.ts';
 
-/** A Glance image. What may be absent from Glance's answer may be undefined here. */
+/** A Glance image. Fields that Glance may omit may be undefined. */
 export interface Image {
   id: string;
   name: string;
   region: string;
   status: string;
   visibility: string;
-  /** Left out of listings unless asked for. */
+  /** Glance omits hidden images from listings by default. */
   hidden: boolean;
-  /** Glance refuses to delete it. */
+  /** Glance refuses to delete a protected image. */
   protected: boolean;
   owner: string | undefined;
-  /** Bytes; undefined while it is being made, 0 where the data lie in volume snapshots. */
+  /** Bytes; undefined while the image is being created, 0 if volume snapshots hold the data. */
   sizeBytes: number | undefined;
   createdAt: Date;
-  /** When it or any property of it was last written, by Glance's clock. */
+  /** When the image or any of its properties was last written, by Glance's clock. */
   updatedAt?: Date;
-  /** What the flavor of a server that is made from it must have at least. */
+  /** The minimum disk and memory of a server created from the image. */
   minDiskGb?: number;
   minRamMb?: number;
   /** Custom properties, the image's metadata among them. */
@@ -34,7 +34,7 @@ const GlanceImage = v.looseObject({
   name: v.nullish(v.string()),
   status: v.string(),
   visibility: v.string(),
-  // A string in one recorded Rackspace answer.
+  // A string in one recorded Rackspace response.
   protected: v.optional(v.union([v.boolean(), v.picklist(['true', 'false', 'True', 'False'])]), false),
   owner: v.nullish(v.string()),
   size: v.nullish(v.number()),
@@ -46,14 +46,11 @@ const GlanceImage = v.looseObject({
 });
 
 /**
- * All images that the project owns in a region, whoever else can see them, hidden ones too; or, to save pages, hardly
- * more than those of one `name`. Those that Glance is deleting are left out.
+ * All images that the project owns in a region, of any visibility and hidden images too, except images that Glance is deleting. With `name`, Glance filters by name where it can; other images may still be listed.
  *
- * `GET /v2/images`: Rackspace docs-cloud-images; Glance Image API v2. Asked for by the owner alone: which snapshots are
- * whose is decided from the images themselves, because a filter that Glance does not know would leave some out. A Glance
- * that has no hidden images takes `os_hidden` for a property, and answers with an empty list.
+ * `GET /v2/images`: https://docs.openstack.org/api-ref/image/v2/#list-images, also Rackspace Cloud Images v2. The query filters by owner only, because Glance treats an unknown filter as a property and would omit images; the ownership of snapshots is decided from the images' metadata. A Glance without hidden images treats `os_hidden` as a property too and answers with an empty list.
  *
- * @throws {CloudError} when any page fails or any image can't be read.
+ * @throws {CloudError} if any page fails or any image can't be read.
  */
 export async function listImages(session: Session, region: string, name?: string): Promise<Image[]> {
   let before: Image | undefined;
@@ -68,7 +65,7 @@ export async function listImages(session: Session, region: string, name?: string
   return images.filter(({ status }) => !isGone(status));
 }
 
-/** The ids of {@link listImages} alone, which need far less memory. */
+/** The ids and statuses of {@link listImages}, which need far less memory. */
 export async function listImageStatuses(session: Session, region: string): Promise<Map<string, string>> {
   const { id, status } = GlanceImage.entries;
   const images = await listOwn(session, region, v.object({ id, status }));
@@ -76,8 +73,7 @@ export async function listImageStatuses(session: Session, region: string): Promi
 }
 
 /**
- * Those of {@link listImages} that have one of `ids`, by their ids. All others are dropped as they are read, which needs
- * far less memory.
+ * The images of {@link listImages} with one of `ids`, by id. All other images are dropped while the pages are read, which needs far less memory.
  */
 export async function listImagesById(
   session: Session,
@@ -97,9 +93,9 @@ export async function listImagesById(
 }
 
 /**
- * Shows each of {@link listImages} to `visit`, some twice perhaps, and drops it: that needs far less memory.
+ * Calls `visit` for each image of {@link listImages}, possibly twice, and drops the image afterwards, which needs far less memory.
  *
- * @throws {CloudError} when any page fails: then `visit` has not seen all of them.
+ * @throws {CloudError} if any page fails: then `visit` was not called for all images.
  */
 export async function visitImages(
   session: Session,
@@ -122,7 +118,7 @@ async function listOwn<T extends { id: string }>(
   item: v.GenericSchema<unknown, T>,
   name?: string,
 ): Promise<T[]> {
-  // Glance takes what stands before a colon for an operator, such as "in:web,db", or refuses it.
+  // Glance treats the text before a colon as an operator, such as "in:web,db", or refuses the query.
   const exact = name !== undefined && !name.includes(':');
   const own = { owner: session.projectId, ...(exact ? { name } : {}) };
   const request = { service: 'image', region, path: '/images' } as const;
@@ -136,9 +132,11 @@ async function listOwn<T extends { id: string }>(
 }
 
 /**
- * One image as it is now; undefined when there is none, or when Glance is deleting it.
+ * The current state of an image; undefined if it does not exist or Glance is deleting it.
  *
- * @throws {CloudError} for every answer but the image and 404.
+ * `GET /v2/images/{id}`: https://docs.openstack.org/api-ref/image/v2/#show-image
+ *
+ * @throws {CloudError} for every response but the image and 404.
  */
 export async function getImage(session: Session, region: string, id: string): Promise<Image | undefined> {
   const request = { service: 'image', region, path: `/images/${encodeURIComponent(id)}` } as const;
@@ -154,12 +152,11 @@ export async function getImage(session: Session, region: string, id: string): Pr
 }
 
 /**
- * The projects that an image is shared with. Until its release Ocata, and so at Rackspace, Glance calls an image private
- * that has such members; since then only those that it calls shared have any, and it answers 403 for the others.
+ * The projects that an image is shared with. Before Ocata, and so at Rackspace, a private image can have members. Since Ocata only images with the visibility `shared` have members, and Glance answers 403 for other images.
  *
  * `GET /v2/images/{id}/members`: https://docs.openstack.org/api-ref/image/v2/#list-image-members
  *
- * @throws {CloudError} for every answer but the list, 403 and 404.
+ * @throws {CloudError} for every response but the list, 403 and 404.
  */
 export async function listImageMembers(session: Session, region: string, id: string): Promise<string[]> {
   const path = `/images/${encodeURIComponent(id)}/members`;
@@ -179,9 +176,11 @@ export async function listImageMembers(session: Session, region: string, id: str
 }
 
 /**
- * Deletes an image. One that is no longer there counts as deleted.
+ * Deletes an image. A missing image counts as deleted.
  *
- * @throws {CloudError} FORBIDDEN when it is protected or the user lacks the role, CONFLICT when it is in use.
+ * `DELETE /v2/images/{id}`: https://docs.openstack.org/api-ref/image/v2/#delete-image
+ *
+ * @throws {CloudError} FORBIDDEN if the image is protected or the user lacks the role, CONFLICT if it is in use.
  */
 export async function deleteImage(session: Session, region: string, id: string): Promise<void> {
   const path = `/images/${encodeURIComponent(id)}`;
@@ -189,7 +188,7 @@ export async function deleteImage(session: Session, region: string, id: string):
     await session.request({ service: 'image', region, method: 'DELETE', path, expect: [204] });
   } catch (error) {
     if (isCloudError(error, 'NOT_FOUND')) return;
-    // Of two deletions at the same moment, Glance answers the later one with 400.
+    // Glance answers the later of two concurrent deletions with 400.
     if (!isCloudError(error, 'BAD_REQUEST') || (await getImage(session, region, id))) throw error;
   }
 }
@@ -197,10 +196,9 @@ export async function deleteImage(session: Session, region: string, id: string):
 /**
  * Sets a custom property of an image.
  *
- * `PATCH /v2/images/{id}`; at Rackspace it takes an admin role.
+ * `PATCH /v2/images/{id}`: https://docs.openstack.org/api-ref/image/v2/#update-image. Rackspace requires an admin role.
  *
- * @throws {CloudError} NOT_FOUND, FORBIDDEN when the user lacks the role, or BAD_ANSWER when the answer does not show
- *   the property: then it is open whether the image has it.
+ * @throws {CloudError} NOT_FOUND, FORBIDDEN if the user lacks the role, or BAD_ANSWER if the response does not show the property: then it is unknown whether the image has the property.
  */
 export async function setProperty(
   session: Session,
@@ -220,7 +218,7 @@ export async function setProperty(
   if (!v.is(v.looseObject({ [property]: v.literal(value) }), body)) throw unreadable(request, property);
 }
 
-/** The `block_device_mapping` of a volume-backed server's image is a string of JSON. One with odd ids names none. */
+/** Reads the snapshot ids of a volume-backed server's image from `block_device_mapping`, a JSON string. A mapping with an invalid id yields no ids. */
 function mappedSnapshotIds(mapping: string | undefined): string[] {
   const id = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/));
   const Mapping = v.array(v.looseObject({ snapshot_id: v.optional(v.nullable(id)) }));
@@ -235,17 +233,19 @@ function isGone(status: string): boolean {
   return status === 'deleted' || status === 'pending_delete';
 }
 
+/** Properties that decide about ownership and holds. They are kept even if their value is not a string; such a value is unreadable, not missing. */
+const DECISIVE = /^(autosnap_|instance_uuid$|block_device_mapping$)/;
+
 /**
- * @param before the image before it in a listing, which may have tens of thousands: texts that both have, such as those
- *   of their system, are held once.
+ * Converts an image from Glance's response.
+ *
+ * @param before the previous image of the listing. Equal property values share one string, which saves memory in listings of tens of thousands of images.
  */
-/** What says whose an image is, and that it is held, is not overlooked because it is no text: then nobody can read it. */
-const TELLING = /^(autosnap_|instance_uuid$|block_device_mapping$)/;
 
 function fromGlance(image: v.InferOutput<typeof GlanceImage>, region: string, before?: Image): Image {
   const { id, name, status, visibility, owner, size, created_at: createdAt, updated_at: updatedAt } = image;
   const texts = Object.entries(image)
-    .filter(([key, value]) => typeof value === 'string' || TELLING.test(key))
+    .filter(([key, value]) => typeof value === 'string' || DECISIVE.test(key))
     .map(([key, value]): [string, string] => [
       key,
       typeof value === 'string' ? value : JSON.stringify(value),
@@ -253,7 +253,7 @@ function fromGlance(image: v.InferOutput<typeof GlanceImage>, region: string, be
   const properties = Object.fromEntries(texts);
   for (const [key, text] of texts) {
     const same = before?.properties[key];
-    // Not `same === text ? same : text`, of which V8 makes `text`.
+    // Not `same === text ? same : text`, which V8 optimizes to `text`.
     if (same === text) properties[key] = same;
   }
   return {

@@ -1,6 +1,6 @@
 import { faultOf } from './errors.ts';
 
-/** An answer that says no: status, headers with lower-case names, and the body as it came. */
+/** An error response: the status, the headers with lower-case names, and the raw body. */
 export interface Refusal {
   status: number;
   headers: Record<string, string | string[] | undefined>;
@@ -8,11 +8,9 @@ export interface Refusal {
 }
 
 /**
- * The wait that the cloud asks for, in milliseconds; undefined where it names none.
+ * The wait that the cloud requests, in milliseconds; undefined if the response names none.
  *
- * Seen at Rackspace: the Retry-After header in seconds or as a date; in the body `retryAfter` as seconds or as an
- * ISO date, and `retryAt` as an ISO date, also with `UTC` where the `Z` belongs. Dates are taken against the
- * answer's own Date header, so that our clock does not matter.
+ * Forms seen at Rackspace: the Retry-After header in seconds or as a date; in the body `retryAfter` in seconds or as an ISO date, and `retryAt` as an ISO date, also with `UTC` in place of `Z`. A date is compared with the response's Date header, so the local clock does not matter.
  */
 export function retryAfterMs({ headers, body }: Refusal): number | undefined {
   const fault = faultOf(body);
@@ -24,14 +22,13 @@ export function retryAfterMs({ headers, body }: Refusal): number | undefined {
   return Number.isNaN(at) ? undefined : Math.max(0, at - (Number.isNaN(sent) ? Date.now() : sent));
 }
 
-/** Whether an answer refuses a request for coming too soon: it was not carried out, and may always be repeated. */
+/** Whether a response is a rate limit: the cloud did not carry out the request, so any request may be retried. */
 export function isRateLimit(refusal: Refusal): boolean {
   return refusal.status === 429 || (refusal.status === 413 && !isQuota(refusal));
 }
 
 /**
- * Whether a 413 is a quota, which no waiting helps against, and not a rate limit: it says "retry after 0", or it
- * names no time and is no `overLimit` (Glance's image count).
+ * Whether a 413 is an exceeded quota, which a retry does not help, and not a rate limit. A quota response says "retry after 0", or names no time and has no `overLimit` (Glance's image count).
  */
 export function isQuota({ status, headers, body }: Refusal): boolean {
   if (status !== 413) return false;

@@ -9,24 +9,24 @@ export interface Container {
   name: string;
 }
 
-/** An object, as a listing shows it. A large one, which is a manifest alone, has 0 bytes there. */
+/** An object of a listing. A large object appears as its manifest, with 0 bytes. */
 export interface ListedObject {
   name: string;
   bytes: number;
-  /** The MD5 of its bytes, hexadecimal. */
+  /** The MD5 of the bytes, hexadecimal. */
   hash: string;
   at: Date;
 }
 
-/** An object by itself. */
+/** The metadata of an object. */
 export interface ObjectFacts {
-  /** Of a large one, those of all its segments. */
+  /** For a large object, the bytes of all segments. */
   bytes: number;
-  /** The MD5 of its bytes, hexadecimal; of a large one that of its segments' MD5s, one after another. */
+  /** The MD5 of the bytes, hexadecimal; for a large object the MD5 of the segments' concatenated MD5s. */
   etag: string;
-  /** When it was written. */
+  /** When the object was last written. */
   at: Date;
-  /** Of a large one, what the names of its segments begin with: `<container>/<prefix>`. */
+  /** For a large object, the prefix of its segments: `<container>/<prefix>`. */
   segments: string | undefined;
 }
 
@@ -35,7 +35,7 @@ const Listing = v.array(
     name: v.pipe(v.string(), v.nonEmpty()),
     bytes: v.number(),
     hash: v.string(),
-    // Without a zone, which is UTC.
+    // Swift writes UTC times without a zone.
     last_modified: v.pipe(
       v.string(),
       v.transform((text) => new Date(/(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`)),
@@ -45,11 +45,11 @@ const Listing = v.array(
 );
 
 /**
- * All objects of a container whose names begin so, sorted by name; none where there is no such container. Or an error:
- * never a part of a listing.
+ * All objects of a container whose names start with `prefix`, sorted by name; none if the container does not exist. The function never returns a partial listing.
  *
- * `GET /v1/{account}/{container}?format=json`: OpenStack Object Storage API v1. No page size is assumed: the end is an
- * empty page.
+ * `GET /v1/{account}/{container}?format=json`: https://docs.openstack.org/api-ref/object-store/#show-container-details-and-list-objects. No page size is assumed: an empty page ends the listing.
+ *
+ * @throws {CloudError} if any page fails.
  */
 export async function listObjects(
   session: Session,
@@ -63,7 +63,7 @@ export async function listObjects(
     const { body } = await session
       .request({ ...request, method: 'GET', query, expect: [200, 203, 204] })
       .catch((error) => {
-        // With a marker, it was there a moment ago.
+        // With a marker, the container existed a moment ago.
         if (marker || !isCloudError(error, 'NOT_FOUND')) throw error;
         return { body: [] };
       });
@@ -79,7 +79,7 @@ export async function listObjects(
   }
 }
 
-/** An object's facts; undefined when there is none. `HEAD /v1/{account}/{container}/{object}`. */
+/** The metadata of an object; undefined if the object does not exist. `HEAD /v1/{account}/{container}/{object}`: https://docs.openstack.org/api-ref/object-store/#show-object-metadata */
 export async function getObject(
   session: Session,
   { region, name }: Container,
@@ -111,11 +111,11 @@ export async function getObject(
 }
 
 /**
- * Reads an object from the byte `from` on, or only `count` bytes from there. Those of a large one are its segments',
- * one after another.
+ * Reads an object from the byte `from` on, or only `count` bytes from there. The bytes of a large object are those of its segments.
  *
- * @throws {CloudError} NOT_FOUND when it is gone, BAD_ANSWER when another range than the one asked for is sent. Reading
- *   the body throws NO_ANSWER when the connection breaks.
+ * `GET /v1/{account}/{container}/{object}`: https://docs.openstack.org/api-ref/object-store/#get-object-content-and-metadata
+ *
+ * @throws {CloudError} NOT_FOUND if the object does not exist, BAD_ANSWER if the cloud sends another range. Reading the body throws NO_ANSWER if the connection breaks.
  */
 export async function readObject(
   session: Session,
@@ -139,7 +139,7 @@ export async function readObject(
   return body;
 }
 
-/** Writes an object, and makes the container where it is not there. */
+/** Writes an object, and creates the container if it does not exist. `PUT /v1/{account}/{container}/{object}`: https://docs.openstack.org/api-ref/object-store/#create-or-replace-object */
 export async function putObject(
   session: Session,
   container: Container,
@@ -163,7 +163,7 @@ export async function putObject(
   });
 }
 
-/** Deletes an object; of a large one the manifest alone. One that is no longer there counts as deleted. */
+/** Deletes an object; for a large object only the manifest. A missing object counts as deleted. `DELETE /v1/{account}/{container}/{object}`: https://docs.openstack.org/api-ref/object-store/#delete-object */
 export async function deleteObject(
   session: Session,
   { region, name }: Container,
@@ -178,8 +178,7 @@ export async function deleteObject(
 /**
  * The path of a container or an object, encoded segment by segment.
  *
- * @throws {CloudError} BAD_REQUEST for a name with an empty segment, `.` or `..`: URLs have no way to encode these two, so
- *   the request would go to another container or account.
+ * @throws {CloudError} BAD_REQUEST for a name with an empty segment, `.` or `..`: a URL can't encode `.` and `..` as segments, so the request would go to another container or account.
  */
 function pathOf(container: string, object?: string): string {
   const segments = [container, ...(object?.split('/') ?? [])];

@@ -1,44 +1,42 @@
 import { setTimeout } from 'node:timers/promises';
 import { CloudError } from './errors.ts';
 
-/** How many requests of one verb may be sent in a time. */
+/** A rate limit: how many requests of one verb are allowed in a unit of time. */
 export interface Rate {
   /** At least 1. */
   value: number;
   unitMs: number;
-  /** Of `value`, what is left of the unit that is running. */
+  /** The requests that remain in the current unit. */
   remaining: number;
   /** When the next unit begins at the latest, in milliseconds. */
   renewedInMs: number;
 }
 
-/** By verb: of one that is not there, nothing is known. */
+/** Rate limits by verb. The limit of a missing verb is unknown. */
 export type Rates = Record<string, Rate>;
 
-/** Books the next turn. @returns when it is, never before `nowMs`; both are milliseconds of one clock. */
+/** Reserves the next send time. @returns the time, at least `nowMs`; both are milliseconds of the same clock. */
 export type Pace = (nowMs: number) => number;
 
-// What is left makes up for what is late on its way, and so comes to the cloud closer together than it was sent.
-const USED = 0.97;
+// The share of a limit that is used. The rest is a reserve for delayed requests, which reach the cloud closer together than they were sent.
+const USED_SHARE = 0.97;
 
 /**
- * Spreads requests evenly under a rate that was read at `readMs`. Sent at their turns, and late by less than
- * {@link slackMs}, they never exceed it: neither a limit that counts in units, whenever these begin, nor a bucket that
- * leaks all the time.
+ * Spreads requests evenly under a rate that was read at `readMs`. Requests that are sent at their times and delayed by less than {@link slackMs} never exceed the rate, whether the cloud counts in fixed units or with a leaky bucket.
  *
- * @param random from 0 to 1: no two runs shall go in step.
+ * @param random returns 0 to 1, so that concurrent runs do not send in step.
  */
 export function paceOf(
   { value, unitMs, remaining, renewedInMs }: Rate,
   readMs: number,
   random = Math.random,
 ): Pace {
-  const spacingMs = unitMs / (value * USED);
+  const spacingMs = unitMs / (value * USED_SHARE);
   const jitterMs = Math.min(spacingMs, slackMs({ unitMs }));
   let left = remaining;
   let nextMs = readMs;
   return (nowMs) => {
-    // What a timer or a busy process is late by is made up for, but never more than that.
+    // Catch up on delays of a timer or a busy process, but by no more than the slack.
     const turnMs = Math.max(nowMs - slackMs({ unitMs }), nextMs, left > 0 ? 0 : readMs + renewedInMs);
     left -= 1;
     nextMs = turnMs + spacingMs;
@@ -46,12 +44,12 @@ export function paceOf(
   };
 }
 
-/** How much later than others a request may be: half of what the pace leaves, in milliseconds. */
+/** The allowed delay of a request, in milliseconds: half of the reserve that the pace leaves. */
 export function slackMs({ unitMs }: Pick<Rate, 'unitMs'>): number {
-  return (unitMs * (1 / USED - 1)) / 2;
+  return (unitMs * (1 / USED_SHARE - 1)) / 2;
 }
 
-// Rackspace's documented limits: what a refusal teaches where the cloud names none.
+// Rackspace's documented limits, applied after a rate limit response if the cloud names no limits.
 const MINUTE = { unitMs: 60_000, renewedInMs: 0 };
 const USUAL: Rates = {
   GET: { ...MINUTE, value: 1000, remaining: 1000 },
@@ -61,20 +59,19 @@ const USUAL: Rates = {
 
 export const LONGEST_WAIT_MS = 60_000;
 
-/** What is asked where: a service in a region has a host or a port of its own. */
+/** A request's method and URL. Each service of a region has its own host or port. */
 type Where = { method: string; url: string };
 
-/** In which order, and when, the requests of one session go. */
+/** Decides the order and the time of the requests of one session. */
 export interface Queue {
-  /** Spreads what comes from now on, over all regions together: whether a limit is each region's, the cloud does not say. */
+  /** Spreads further requests over all regions together, because the cloud does not say whether a limit applies to each region. */
   spread(rates: Rates): void;
-  /** Lets nothing of the same verb go to the same place for a while. */
+  /** Delays all requests of the same verb to the same host for `ms` milliseconds. */
   hold(where: Where, ms: number): void;
   /**
-   * Waits for a request's turn.
+   * Waits until a request may be sent.
    *
-   * @throws {CloudError} OUT_OF_TIME when that is after the deadline, RATE_LIMITED when the cloud wants a longer wait
-   *   than a minute: both at once.
+   * @throws {CloudError} at once: OUT_OF_TIME if the wait exceeds the deadline, RATE_LIMITED if the cloud requests a wait of more than a minute.
    */
   turn(where: Where): Promise<void>;
 }
@@ -94,7 +91,7 @@ export function queue({ remainingMs }: { remainingMs(): number }): Queue {
   async function wait({ method, url }: Where, ms: number): Promise<void> {
     if (ms <= 0) return;
     if (ms >= remainingMs()) {
-      throw new CloudError('OUT_OF_TIME', `[${method}] "${url}": its turn is after the end of this run`, {
+      throw new CloudError('OUT_OF_TIME', `[${method}] "${url}": its turn is after the run deadline`, {
         method,
         url,
       });
@@ -103,18 +100,17 @@ export function queue({ remainingMs }: { remainingMs(): number }): Queue {
   }
 
   /**
-   * Waits for the next turn of the pace, one request after another: a turn is booked when the one before has gone, so
-   * that a process that was held up for a moment does not send all at once what had its turn meanwhile.
+   * Waits for the next send time of the pace, one request after another. A request reserves its time only after the previous request was sent, so that a process that was blocked for a moment does not send a burst.
    */
-  async function waitInLine(where: Where, pace: Pace): Promise<void> {
+  async function waitForPace(where: Where, pace: Pace): Promise<void> {
     const before = lastInLine.get(where.method);
-    const going = (async () => {
+    const sent = (async () => {
       await before?.catch(() => {});
       const nowMs = performance.now();
       if (heldMs(where) <= 0) await wait(where, pace(nowMs) - nowMs);
     })();
-    lastInLine.set(where.method, going);
-    await going;
+    lastInLine.set(where.method, sent);
+    await sent;
   }
 
   return {
@@ -134,7 +130,7 @@ export function queue({ remainingMs }: { remainingMs(): number }): Queue {
         }
         await wait(where, askedMs);
         const pace = paces.get(method);
-        if (pace) await waitInLine(where, pace);
+        if (pace) await waitForPace(where, pace);
       } while (heldMs(where) > 0);
     },
   };

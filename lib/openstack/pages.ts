@@ -2,14 +2,14 @@ import * as v from 'valibot';
 import { CloudError, isCloudError } from './errors.ts';
 import type { CloudRequest, Session } from './session.ts';
 
-/** A time, as Nova and Glance write it. */
+/** An ISO 8601 time of Nova or Glance. */
 export const date = v.pipe(
   v.string(),
   v.transform((text) => new Date(text)),
   v.date(),
 );
 
-// Both Nova and Glance cut this down to their own maximum; nothing here assumes a page size.
+// Nova and Glance reduce this to their own maximum, so the code assumes no page size.
 const PAGE_SIZE = '1000';
 
 interface Listing<T> {
@@ -20,16 +20,16 @@ interface Listing<T> {
 }
 
 /**
- * Every item of every page, or an error: never a part of a listing.
+ * Lists all items of all pages. The function never returns a partial listing.
  *
  * Nova names the next page in `<key>_links` as an absolute URL, sometimes of another scheme or host; Glance in
- * `next`, relative to its origin. Only the query of either is used, so that the token goes nowhere else. Both name
- * a next page after a full last one, which is then empty.
+ * `next`, relative to its origin. Only the query of the link is used, so that the token never goes to another host. Both services name a next page after a full last page; that next page is empty.
  *
- * A page begins after an item of the one before. Where that has been deleted meanwhile, the cloud answers 400 or
- * 404, and the listing begins anew, once.
+ * A page starts after the last item of the previous page. If that item was deleted in the meantime, the cloud answers 400 or 404, and the listing restarts once.
  *
- * @throws {CloudError} BAD_ANSWER when a page or an item of it can't be read, or when pages go round in a circle.
+ * Pagination: https://docs.openstack.org/api-ref/compute/#list-servers-detailed and https://docs.openstack.org/api-ref/image/v2/#list-images
+ *
+ * @throws {CloudError} BAD_ANSWER if a page or an item can't be read, or if the links form a loop.
  */
 export async function listAll<T extends { id: string }>(session: Session, listing: Listing<T>): Promise<T[]> {
   const progress = { pages: 0 };
@@ -60,7 +60,7 @@ async function readPages<T extends { id: string }>(
     const page = v.safeParse(Page, body);
     if (!page.success) throw unreadable(request, v.getDotPath(page.issues[0]) ?? key);
     progress.pages += 1;
-    // What moved between two pages is listed twice: the later reading stands.
+    // An item that moved between two pages is listed twice: the later one wins.
     for (const entry of page.output[key] as T[]) found.set(entry.id, entry);
 
     const links = page.output[`${key}_links`] as { rel: string; href: string }[] | undefined;
@@ -73,7 +73,7 @@ async function readPages<T extends { id: string }>(
   }
 }
 
-/** What to throw when an answer is not of the form that the API documents; `what` names the part. */
+/** The error for a response that does not have the documented form; `what` names the invalid part. */
 export function unreadable({ service, region, path }: Listing<unknown>['request'], what: string): CloudError {
   return new CloudError(
     'BAD_ANSWER',

@@ -3,13 +3,13 @@ import { isCloudError } from './errors.ts';
 import type { Rates } from './pacing.ts';
 import type { Session } from './session.ts';
 
-// With fewer requests than this, a question about limits would be one of them.
-const WORTH_ASKING = 20;
+// With fewer requests than this, reading the limits costs more than it saves.
+const MIN_REQUESTS = 20;
 
-// Reads are sent by snapshot and cleanup, at the same time perhaps, and neither knows of the other.
-const READS = 0.5;
+// The share of the GET limit for one run: snapshot and cleanup may read at the same time.
+const GET_SHARE = 0.5;
 
-// Longer ones are not spread: a run ends before. They end with a refusal.
+// Limits of longer units are not spread, because a run ends earlier; the cloud refuses requests over them.
 const UNITS = { SECOND: 1000, MINUTE: 60_000 };
 
 const Limits = v.object({
@@ -25,8 +25,7 @@ const Limit = v.object({
 });
 
 /**
- * The limits for all requests of a verb in a `GET /limits` answer that was sent at `sentAt`, the cloud's own time.
- * What can't be read there is no limit.
+ * Reads the limits that apply to all requests of a verb from a `GET /limits` response. `sentAt` is the response's Date header. Unreadable limits are ignored.
  */
 export function ratesIn(body: unknown, sentAt: string): Rates {
   const answer = v.safeParse(Limits, body);
@@ -39,7 +38,7 @@ export function ratesIn(body: unknown, sentAt: string): Rates {
     const unitMs = UNITS[unit];
     const known = rates[verb];
     if (known && known.value / known.unitMs <= value / unitMs) continue;
-    // While some are left, the time does not say when the unit ends, but that the next may go at once.
+    // `next-available` is the end of the unit only if no requests remain; otherwise it is the current time.
     const nextMs =
       remaining < 1 ? Date.parse(limit['next-available'] ?? '') - Date.parse(sentAt) : Number.NaN;
     const renewedInMs = nextMs >= 0 && nextMs < unitMs ? nextMs : unitMs;
@@ -47,23 +46,22 @@ export function ratesIn(body: unknown, sentAt: string): Rates {
   }
   const { GET } = rates;
   return GET
-    ? { ...rates, GET: { ...GET, value: GET.value * READS, remaining: GET.remaining * READS } }
+    ? { ...rates, GET: { ...GET, value: GET.value * GET_SHARE, remaining: GET.remaining * GET_SHARE } }
     : rates;
 }
 
 /**
- * Spreads what a session sends from now on under the account's own limits, where it is so much that it might meet
- * them. Limits that can't be read change nothing: then a refusal has to teach them.
+ * Spreads the further requests of a session evenly under the account's rate limits, if there are enough requests to reach them. If the limits can't be read, the session spreads its requests after the first rate limit response.
  *
- * `GET /limits`: Rackspace docs-cloud-servers; Nova compute API 2.1, which since Juno names no rates.
+ * `GET /limits`: https://docs.openstack.org/api-ref/compute/#show-rate-and-absolute-limits and https://docs-ospc.rackspace.com/cloud-servers/v2/. Nova names no rates since Juno.
  *
- * @param work what each of the requests is about. The limits of the region with the most are taken for all.
+ * @param work one item for each request. The limits of the region with the most items apply to all regions.
  */
 export async function spreadUnderLimits(
   session: Session,
   work: readonly { region: string }[],
 ): Promise<void> {
-  if (work.length <= WORTH_ASKING) return;
+  if (work.length <= MIN_REQUESTS) return;
   const byRegion = [...Map.groupBy(work, ({ region }) => region)];
   const [region] = byRegion.reduce((most, other) => (other[1].length > most[1].length ? other : most));
   const request = { service: 'compute', region, path: '/limits' } as const;

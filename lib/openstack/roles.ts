@@ -3,11 +3,9 @@ import type { Session } from './session.ts';
 const KEYSTONE_WRITERS = ['admin', 'manager', 'member', '_member_'];
 
 /**
- * Whether the user may make and delete images, as far as the names of its roles tell; undefined where they do not.
+ * Whether the user may create and delete images, judged by role names; undefined if the names do not decide it.
  *
- * At Rackspace both take an admin: of the account, of everything, or of servers and images; creators and observers
- * may not (permission matrices of Cloud Servers and Cloud Images). It has written the names in both cases. A Keystone
- * has the roles that its operator gave it: of `reader` alone even OpenStack's own defaults say no only from 2023.1 on.
+ * Rackspace requires an admin role: of the account, global, or of servers and images. Creators and observers may not (permission matrices of Cloud Servers and Cloud Images). Rackspace uses upper and lower case in these names. Keystone roles depend on the operator: even OpenStack's default policies refuse `reader` only since 2023.1.
  */
 export function mayWriteImages({
   provider,

@@ -1,13 +1,12 @@
 import { type CloudError, isCloudError } from './errors.ts';
 
-/** What became of a request: its result, or the error that leaves it open. */
+/** The result of a request, or the error that leaves the result unknown. */
 export type Sent<T> = { done: T } | { unsure: CloudError };
 
 /**
- * Sends a request that must not be carried out twice. When its answer leaves it open whether it was carried out, `look`
- * looks for its result; it is never sent again.
+ * Sends a request that must not be carried out twice. If an error leaves unknown whether the cloud carried out the request, `look` searches for its result. The request is never sent again.
  *
- * @throws {CloudError} when the cloud refuses it: nothing has been made or changed by it.
+ * @throws {CloudError} if the cloud refuses the request and so has changed nothing.
  */
 export async function sendOnce<T>(
   request: () => Promise<T>,

@@ -4,13 +4,13 @@ import { isCloudError } from './errors.ts';
 import { unreadable } from './pages.ts';
 import type { Session } from './session.ts';
 
-/** A Nova server with all that another one like it can be made from. */
+/** A Nova server with the details that are needed to create a server like it. */
 export interface ServerDetail extends Server {
   configDrive: boolean;
   addresses: string[];
-  /** Why it is in ERROR. */
+  /** Why the server is in ERROR. */
   fault: string | undefined;
-  /** Undefined where the cloud does not say. */
+  /** Undefined if the cloud does not say. */
   locked?: boolean | undefined;
 }
 
@@ -24,11 +24,11 @@ const Detail = v.looseObject({
 });
 
 /**
- * One server as it is now; undefined when there is none.
+ * The current state of a server; undefined if the server does not exist.
  *
- * `GET /servers/{id}`: Rackspace docs-cloud-servers; Nova compute API 2.9, from which on it says whether the server is locked.
+ * `GET /servers/{id}`: https://docs.openstack.org/api-ref/compute/#show-server-details and https://docs-ospc.rackspace.com/cloud-servers/v2/. From compute API 2.9 on the response says whether the server is locked.
  *
- * @throws {CloudError} for every answer but the server and 404.
+ * @throws {CloudError} for every response but the server and 404.
  */
 export async function getServer(
   session: Session,
@@ -59,29 +59,27 @@ export async function getServer(
   }
 }
 
-/** What a new server is to be. */
+/** The properties of a new server. */
 export interface NewServer {
   name: string;
-  /** Of an image, and of a flavor, the ids. */
+  /** An image id. */
   image: string;
   flavor: string;
-  /** Ids; none at all when empty; those that the cloud gives by itself when undefined. */
+  /** Network ids; no network if empty; the cloud's default networks if undefined. */
   networks: readonly string[] | undefined;
   keyName: string | undefined;
-  /** Names; the cloud's default when empty. */
+  /** Names of security groups; the cloud's default if empty. */
   securityGroups: readonly string[];
   metadata: Record<string, string>;
   configDrive: boolean;
 }
 
 /**
- * Asks for a server, which the cloud builds in its own time. Returns its id.
+ * Creates a server and returns its id. The cloud builds the server asynchronously.
  *
- * `POST /servers`: Rackspace docs-cloud-servers; Nova compute API 2.1, for a server without networks 2.37. The answer
- * also has a root password, which nobody reads.
+ * `POST /servers`, for a server without networks with compute API 2.37: https://docs.openstack.org/api-ref/compute/#create-server and https://docs-ospc.rackspace.com/cloud-servers/v2/. The root password in the response is ignored.
  *
- * @throws {CloudError} BAD_REQUEST for what the cloud does not have, FORBIDDEN or OVER_QUOTA for a quota. NO_ANSWER,
- *   UNAVAILABLE and BAD_ANSWER leave open whether there will be a server: look before asking again.
+ * @throws {CloudError} BAD_REQUEST for an unknown image, flavor or network, FORBIDDEN or OVER_QUOTA for a quota. After NO_ANSWER, UNAVAILABLE and BAD_ANSWER it is unknown whether the cloud creates the server: look for the server before a retry.
  */
 export async function createServer(session: Session, region: string, server: NewServer): Promise<string> {
   const { name, image, flavor, networks, keyName, securityGroups, metadata, configDrive } = server;
@@ -112,14 +110,11 @@ export async function createServer(session: Session, region: string, server: New
 }
 
 /**
- * Asks for a server's disk to be written anew from an image. The server keeps its id, name, addresses and key; its
- * metadata become `metadata`, in the same moment in which the request is accepted.
+ * Rebuilds a server: its disk is rewritten from an image. The server keeps its id, name, addresses and key. `metadata` replaces the server's metadata as soon as the cloud accepts the request.
  *
- * `POST /servers/{id}/action` rebuild: Rackspace docs-cloud-servers; Nova compute API 2.1. The cloud sets a root
- * password, which nobody reads.
+ * `POST /servers/{id}/action` rebuild: https://docs.openstack.org/api-ref/compute/#rebuild-server-rebuild-action and https://docs-ospc.rackspace.com/cloud-servers/v2/. The root password in the response is ignored.
  *
- * @throws {CloudError} CONFLICT while the server is busy or locked. NO_ANSWER, UNAVAILABLE and BAD_ANSWER leave open
- *   whether it is being rebuilt: its metadata tell.
+ * @throws {CloudError} CONFLICT while the server is busy or locked. After NO_ANSWER, UNAVAILABLE and BAD_ANSWER the server's metadata show whether the cloud accepted the rebuild.
  */
 export async function rebuildServer(
   session: Session,
@@ -137,11 +132,11 @@ export async function rebuildServer(
 }
 
 /**
- * Asks for a server to be deleted, which takes the cloud a moment. One that is no longer there counts as deleted.
+ * Deletes a server. The cloud deletes the server asynchronously. A missing server counts as deleted.
  *
- * `DELETE /servers/{id}`: Rackspace docs-cloud-servers; Nova compute API 2.1.
+ * `DELETE /servers/{id}`: https://docs.openstack.org/api-ref/compute/#delete-server and https://docs-ospc.rackspace.com/cloud-servers/v2/
  *
- * @throws {CloudError} CONFLICT when it is locked, FORBIDDEN when the user lacks the role.
+ * @throws {CloudError} CONFLICT if the server is locked, FORBIDDEN if the user lacks the role.
  */
 export async function deleteServer(
   session: Session,

@@ -12,8 +12,7 @@ import {
 import { queue, type Rates } from './pacing.ts';
 
 /**
- * Where credentials come from. `fresh` asks for them anew, past any cache: it is set after the cloud has refused
- * what was given before.
+ * Reads the credentials. `fresh` bypasses any cache; it is set after the cloud has refused cached credentials.
  */
 export type CredentialSource = (options: { fresh: boolean }) => Promise<Credentials>;
 
@@ -21,66 +20,63 @@ export interface CloudRequest {
   service: ServiceType;
   region: string;
   method: 'HEAD' | 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Below the service's endpoint, with a leading slash. */
+  /** The path below the service's endpoint, with a leading slash. */
   path: string;
-  /** `key=value` pairs, or a query string that the cloud itself gave. */
+  /** `key=value` pairs, or a query string from a link of the cloud. */
   query?: Record<string, string> | string;
   json?: unknown;
-  /** What to send as it is, instead of `json`. */
+  /** A raw body, instead of `json`. */
   text?: string;
-  /** Of either, where it is not application/json. */
+  /** The content type of the body; application/json by default. */
   contentType?: string;
-  /** Of the compute API, where the request needs a later one than 2.1; Rackspace has none. */
+  /** The compute API microversion, if the request needs a later one than 2.1. Rackspace has no microversions. */
   microversion?: string;
-  /** The status codes that mean success; any other is thrown. */
+  /** The status codes of success. For any other status the session throws. */
   expect: number[];
 }
 
-/** What to read as raw bytes; see {@link CloudRequest}. */
+/** A download of raw bytes; see {@link CloudRequest}. */
 export interface DownloadRequest extends Pick<CloudRequest, 'service' | 'region' | 'path' | 'expect'> {
   headers: Record<string, string>;
 }
 
-/** An authenticated conversation with one project of one cloud. */
+/** An authenticated client for one project of one cloud. */
 export interface Session {
-  /** Rackspace's own Identity, with its own limits, or any Keystone. */
+  /** Rackspace Identity, with Rackspace's own limits, or any Keystone. */
   readonly provider: 'rackspace' | 'keystone';
   readonly projectId: string;
-  /** The names of the user's roles, undefined where the cloud does not say. See roles.ts. */
+  /** The names of the user's roles; undefined if the login response has none. See roles.ts. */
   readonly roles: readonly string[] | undefined;
-  /** How far the cloud's clock was ahead of ours at the login, in milliseconds; undefined where it does not say. */
+  /** How far the cloud's clock was ahead of the local clock at the login, in milliseconds; undefined if the response had no date. */
   readonly clockAheadMs: number | undefined;
   readonly deadline: Deadline;
-  /** What this session has sent so far. */
+  /** The request counts of this session so far. */
   readonly traffic: Readonly<Traffic>;
   /**
-   * The regions with compute, sorted: where a server may be. Whether the catalogue has the other services there shows when they
-   * are asked.
+   * The regions with a compute endpoint, sorted. A request fails with NO_ENDPOINT if the catalogue lacks another service in one of them.
    */
   readonly regions: string[];
-  /** Spreads the requests of some verbs from now on, those to all regions together. See rates.ts. */
+  /** Spreads further requests evenly under rate limits by verb, all regions together. See rates.ts. */
   spread(rates: Rates): void;
-  /** @throws {CloudError} for every status not in `expect`, and for every way of getting no answer. */
+  /** @throws {CloudError} for every status not in `expect`, and for every request without a response. */
   request(request: CloudRequest): Promise<CloudAnswer>;
   /**
-   * A GET of raw bytes, as they come and tried once.
+   * Streams the raw bytes of a GET response, without retries.
    *
-   * @throws {CloudError} like {@link request}; and so does the reading of the body.
+   * @throws {CloudError} like {@link request}, also while the body is read.
    */
   download(request: DownloadRequest): Promise<CloudData>;
 }
 
-/** Now, by the cloud's clock, by which it dates what it makes. */
+/** The current time by the cloud's clock, which the cloud's creation times follow. */
 export function cloudTime({ clockAheadMs = 0 }: Pick<Session, 'clockAheadMs'>): Date {
   return new Date(Date.now() + clockAheadMs);
 }
 
 /**
- * Authenticates, always anew (a snapshot's upload goes on with this token for hours), and returns a session that
- * authenticates once more when the cloud says that its token is no longer good. Credentials that the cloud refuses
- * are read again from their source once, so that a rotated key needs no redeploy.
+ * Authenticates with a new token, because the cloud uploads a snapshot with this token for hours. The session authenticates again when the cloud answers 401. If the cloud refuses the credentials, the session reads them from their source once more, so that a rotated key needs no redeploy.
  *
- * @throws {CloudError} UNAUTHORIZED, MFA_REQUIRED, FORBIDDEN, or any failure to reach the identity service.
+ * @throws {CloudError} UNAUTHORIZED, MFA_REQUIRED, FORBIDDEN, or any error of the connection to the identity service.
  */
 export async function connect(source: CredentialSource, deadline: Deadline): Promise<Session> {
   const secrets = new Set<string>();
@@ -96,9 +92,9 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
       return { credentials, grant: await grantFor(credentials) };
     } catch (error) {
       if (!isCloudError(error, 'UNAUTHORIZED', 'FORBIDDEN', 'MFA_REQUIRED')) throw error;
-      const reread = await source({ fresh: true });
-      if (JSON.stringify(reread) === JSON.stringify(credentials)) throw error;
-      return { credentials: reread, grant: await grantFor(reread) };
+      const renewed = await source({ fresh: true });
+      if (JSON.stringify(renewed) === JSON.stringify(credentials)) throw error;
+      return { credentials: renewed, grant: await grantFor(renewed) };
     }
   }
 
@@ -123,12 +119,12 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
   let grant = first.grant;
   let renewal: Promise<void> | undefined;
 
-  /** One renewal for all the requests that failed with the same token. */
+  /** Renews the token once for all requests that failed with the same token. */
   function renew(stale: string): Promise<void> {
     if (grant.token !== stale) return Promise.resolve();
     renewal ??= authenticate()
       .then((next) => {
-        // What belongs to whom has been decided by the first project.
+        // The run has already decided about ownership with the first project.
         if (next.grant.projectId !== grant.projectId) {
           throw new CloudError('BAD_ANSWER', 'The secret was changed to another project during this run.');
         }
@@ -140,7 +136,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     return renewal;
   }
 
-  /** Tries once more with a new token when the cloud no longer takes the one there is. */
+  /** Retries once with a new token if the cloud refuses the current one. */
   async function withToken<T>(attempt: (grant: Grant) => Promise<T>): Promise<T> {
     const { token } = grant;
     try {
@@ -193,10 +189,10 @@ function regionsHaving({ endpoints }: Grant, service: ServiceType): string[] {
   return [...new Set(endpoints.filter((e) => e.service === service).map((e) => e.region))].sort();
 }
 
-/** The base URL of a service, up to its version. Glance is catalogued with /v2 (Rackspace) or without (others). */
+/** The base URL of a service, including its version. Rackspace's catalogue names Glance with /v2, other catalogues without. */
 function endpoint(grant: Grant, service: ServiceType, region: string): string {
   const found = grant.endpoints.find((e) => e.service === service && e.region === region);
-  // Not NOT_FOUND: to those who delete, that means that the thing is gone.
+  // Not NOT_FOUND, which means to the delete functions that the object is gone.
   if (!found) throw new CloudError('NO_ENDPOINT', `The catalogue has no ${service} endpoint in ${region}.`);
   const url = URL.parse(found.url);
   if (!url) throw new CloudError('BAD_ANSWER', `The catalogue's ${service} endpoint in ${region} is no URL.`);
@@ -207,7 +203,7 @@ function endpoint(grant: Grant, service: ServiceType, region: string): string {
   return service === 'image' && !/\/v2(\.\d+)?$/.test(url.pathname.replace(/\/+$/, '')) ? `${base}/v2` : base;
 }
 
-/** Whether a URL stays on this machine, where plain http is no risk. */
+/** Whether a URL is on the loopback interface, where plain http is allowed. */
 export function isLoopback(url: URL): boolean {
   return ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
 }

@@ -10,11 +10,11 @@ export interface Task {
   status: string;
   type: string;
   createdAt: Date;
-  /** Of a task that has ended, when that was. */
+  /** When the task ended, for an ended task. */
   updatedAt: Date;
-  /** What it was asked for; a listing does not show it. */
+  /** The input of the task; listings do not contain it. */
   input?: Record<string, unknown> | undefined;
-  /** Why it has failed. */
+  /** Why the task failed. */
   message?: string | undefined;
 }
 
@@ -29,12 +29,11 @@ const GlanceTask = v.looseObject({
 });
 
 /**
- * Asks for an image to be exported as a VHD into a container of Cloud Files, as `<image id>.vhd`; that takes its time.
+ * Starts a task that exports an image as a VHD into a container of Cloud Files, as `<image id>.vhd`. The task runs for a while.
  *
- * `POST /v2/tasks`: Rackspace docs-cloud-images, "Task to export image". It fails when the container is not there, and
- * when that object is. Not repeated when its answer is lost.
+ * `POST /v2/tasks`, "Task to export image": https://docs.rackspace.com/docs/cloud-images/v2/api-reference/image-task-operations. The task fails if the container does not exist or the object exists already. The request is not retried when its response is lost.
  *
- * @throws {CloudError} FORBIDDEN when the user is no admin.
+ * @throws {CloudError} FORBIDDEN if the user is no admin.
  */
 export async function startExport(
   session: Session,
@@ -47,7 +46,7 @@ export async function startExport(
   return read(request, body);
 }
 
-/** A task as it is now; undefined when it is no longer kept, which is two days after its end. */
+/** The current state of a task; undefined if the cloud has deleted it, two days after its end. `GET /v2/tasks/{id}`: https://docs.rackspace.com/docs/cloud-images/v2/api-reference/image-task-operations */
 export async function getTask(session: Session, region: string, id: string): Promise<Task | undefined> {
   const request = { service: 'image', region, path: `/tasks/${encodeURIComponent(id)}` } as const;
   try {
@@ -59,7 +58,7 @@ export async function getTask(session: Session, region: string, id: string): Pro
   }
 }
 
-/** All tasks that are kept, without their input. `GET /v2/tasks`, in pages like those of images. */
+/** All tasks that the cloud still has, without their input. `GET /v2/tasks`, in pages like the image listing: https://docs.rackspace.com/docs/cloud-images/v2/api-reference/image-task-operations */
 export async function listTasks(session: Session, region: string): Promise<Task[]> {
   const request = { service: 'image', region, path: '/tasks' } as const;
   return (await listAll(session, { request, key: 'tasks', item: GlanceTask })).map(fromGlance);
@@ -80,7 +79,7 @@ function fromGlance({
   input,
   message,
 }: v.InferOutput<typeof GlanceTask>): Task {
-  // Rackspace's "nothing to say" is this word.
+  // Rackspace sends the word "None" for an empty message.
   return {
     id,
     status,

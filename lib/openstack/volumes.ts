@@ -3,19 +3,19 @@ import { isCloudError } from './errors.ts';
 import { date, listAll, unreadable } from './pages.ts';
 import type { Session } from './session.ts';
 
-/** A Cinder volume snapshot: where the data of a volume-backed server's image lie. */
+/** A Cinder volume snapshot. It holds the data of a volume-backed server's image. */
 export interface VolumeSnapshot {
   id: string;
   region: string;
-  /** Nova calls those that it makes for an image `snapshot for <the image's name>`. */
+  /** Nova names the snapshots of an image `snapshot for <image name>`. */
   name: string;
   status: string;
   createdAt: Date;
-  /** The volume it was made from. */
+  /** The volume of the snapshot. */
   volumeId: string;
 }
 
-/** Cinder writes its times in UTC, without saying so. */
+/** A Cinder time: UTC without a zone. */
 const cinderDate = v.pipe(
   v.string(),
   v.transform((text) => (/(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`)),
@@ -33,9 +33,9 @@ const CinderSnapshot = v.looseObject({
 /**
  * All volume snapshots of the project in a region.
  *
- * `GET /snapshots`: Cinder Block Storage API v3.
+ * `GET /snapshots`: https://docs.openstack.org/api-ref/block-storage/v3/#list-accessible-snapshots
  *
- * @throws {CloudError} when any page fails or any snapshot can't be read.
+ * @throws {CloudError} if any page fails or any snapshot can't be read.
  */
 export async function listVolumeSnapshots(session: Session, region: string): Promise<VolumeSnapshot[]> {
   const request = { service: 'volume', region, path: '/snapshots' } as const;
@@ -44,11 +44,11 @@ export async function listVolumeSnapshots(session: Session, region: string): Pro
 }
 
 /**
- * One volume snapshot as it is now; undefined when there is none.
+ * The current state of a volume snapshot; undefined if it does not exist.
  *
- * `GET /snapshots/{id}`: Cinder Block Storage API v3.
+ * `GET /snapshots/{id}`: https://docs.openstack.org/api-ref/block-storage/v3/#show-a-snapshot-s-details
  *
- * @throws {CloudError} for every answer but the snapshot and 404.
+ * @throws {CloudError} for every response but the snapshot and 404.
  */
 export async function getVolumeSnapshot(
   session: Session,
@@ -67,7 +67,7 @@ export async function getVolumeSnapshot(
   }
 }
 
-/** Those of some volume snapshots that are there; see {@link getVolumeSnapshot}. */
+/** The existing volume snapshots among `ids`; see {@link getVolumeSnapshot}. */
 export async function getVolumeSnapshots(
   session: Session,
   region: string,
@@ -78,9 +78,11 @@ export async function getVolumeSnapshots(
 }
 
 /**
- * Asks Cinder to delete a volume snapshot, which it does in its own time. One that is gone, or going, counts.
+ * Deletes a volume snapshot. Cinder deletes it asynchronously. A missing snapshot, or one that is being deleted, counts as deleted.
  *
- * @throws {CloudError} BAD_REQUEST or CONFLICT while something still depends on it.
+ * `DELETE /snapshots/{id}`: https://docs.openstack.org/api-ref/block-storage/v3/#delete-a-snapshot
+ *
+ * @throws {CloudError} BAD_REQUEST or CONFLICT while the snapshot is in use.
  */
 export async function deleteVolumeSnapshot(session: Session, region: string, id: string): Promise<void> {
   const path = `/snapshots/${encodeURIComponent(id)}`;
@@ -89,7 +91,7 @@ export async function deleteVolumeSnapshot(session: Session, region: string, id:
   } catch (error) {
     if (isCloudError(error, 'NOT_FOUND')) return;
     if (!isCloudError(error, 'BAD_REQUEST')) throw error;
-    // Cinder refuses to delete what it is deleting already, for somebody else.
+    // Cinder answers 400 for a snapshot that it is already deleting.
     const current = await getVolumeSnapshot(session, region, id);
     if (current && current.status !== 'deleting') throw error;
   }

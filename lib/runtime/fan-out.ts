@@ -10,9 +10,9 @@ import type { Queue } from './queue.ts';
 import type { Work } from './work-item.ts';
 
 /**
- * The event of a job for each of its accounts.
+ * Splits an event into one event for each account of its policy.
  *
- * @param read refuses an event that is not valid, where it is of several: none of them is begun then.
+ * @param read validates an event. With several accounts all events are validated before the first run starts.
  */
 export async function accountEvents(
   event: unknown,
@@ -22,7 +22,7 @@ export async function accountEvents(
   const events = await expandAccounts(eachAccountOf(event, job), job.accountsBeginning);
   if (events.length > 1 && isNarrowed(event) && isKeyOf('servers', event)) {
     throw new Refusal('The event is refused', [
-      `account: the policy has ${events.length} accounts: name the one that these servers are in, such as "account": "${Object(events[0]).account}"`,
+      `account: the policy has ${events.length} accounts: name the account of these servers, such as "account": "${Object(events[0]).account}"`,
     ]);
   }
   if (events.length > 1) for (const one of events) read(one, job);
@@ -30,9 +30,9 @@ export async function accountEvents(
 }
 
 /**
- * Leaves the event of each account in the queue, for an invocation of its own.
+ * Enqueues the event of each account, so that each account gets an invocation of its own.
  *
- * @throws when not all could be left there; those that were come again with the next try, which does no harm.
+ * @throws when the queue did not accept all events. A retry enqueues the accepted events again, which does no harm.
  */
 export async function handOut(
   queue: Queue,
@@ -53,7 +53,7 @@ export async function handOut(
   return { ...summary(job, events, run), goesOn: isoSeconds(since) };
 }
 
-/** Works for one account after another, whatever becomes of the others; in the sum each account's share is marked. */
+/** Runs the job for one account after another; a failed account does not stop the others. The joined report marks the part of each account. */
 export async function oneByOne(
   job: Work['job'],
   events: readonly unknown[],
@@ -75,15 +75,15 @@ export async function oneByOne(
   return joined(summary(job, events, run), parts);
 }
 
-/** What the reports of several accounts have in common. */
+/** The report fields that all accounts share. */
 function summary(job: Work['job'], events: readonly unknown[], run: Job): Report {
-  const asked = orderOf(events[0], run);
+  const order = orderOf(events[0], run);
   return finishReport({
     job,
-    policy: isAdhoc(asked) ? ADHOC : asked.policy,
+    policy: isAdhoc(order) ? ADHOC : order.policy,
     owner: run.owner,
     account: events.map((event) => (event as { account: string }).account).join(', '),
-    dryRun: asked.dryRun,
+    dryRun: order.dryRun,
     failures: [],
     warnings: [],
     nothingSelected: false,

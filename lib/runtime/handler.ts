@@ -13,8 +13,8 @@ import { runMetrics } from '../reporting/metrics.ts';
 import type { Run } from './run.ts';
 import { accountsIn, secretsManager } from './secrets.ts';
 
-/** Left for the report when everything else has to stop, in milliseconds. */
-const LAST_MS = 5_000;
+/** Time reserved for the report at the end of an invocation, in milliseconds. */
+const REPORT_RESERVE_MS = 5_000;
 
 const deployed = settings();
 const { service, stage, heartbeat } = deployed;
@@ -24,34 +24,34 @@ export const logger = new Logger({ serviceName: deployment });
 export const metrics = runMetrics(deployment);
 const credentials = secretsManager();
 
-/** What a job gets besides its event. */
+/** The context that a job gets besides its event. */
 export interface Job extends Run {
   deployment: string;
-  /** Whether Lambda has invoked it: `serverless invoke local` works by the event alone. */
+  /** Whether Lambda invoked the function; false for `serverless invoke local`. */
   isDeployed: boolean;
   policies?: readonly Policy[];
-  /** When the invocation has ended at the latest. */
+  /** The time at which Lambda ends the invocation at the latest. */
   endsAt: Date;
   /** The ARN of one of the deployment's functions. */
   arnOf(job: string): string;
-  /** The accounts of this stage whose names begin so. */
+  /** Lists the accounts of this stage whose names start with a prefix. */
   accountsBeginning: AccountsBeginning;
-  /** Reads the secret of a cloud account, past any memory of it. */
+  /** Reads the secret of a cloud account and bypasses the cache. */
   credentials(account: string): Promise<Credentials>;
-  /** Logs in to a cloud account, with a token of its own. */
+  /** Logs in to a cloud account with a new token. */
   login(account: string): Promise<Session>;
 }
 
-/** How an invocation ends, besides that its result is logged, and returned unless it has failed. */
+/** How an invocation ends. Its result is logged in any case, and returned unless the invocation fails. */
 export interface Ending {
   failure: Error | undefined;
-  /** Its work goes on by itself, and whoever goes on with it sees to the failure too: it is logged, and not thrown. */
+  /** A later run resumes the work and handles the failure too, so the failure is logged and not thrown. */
   goesOn?: boolean;
-  /** The result for people to read. */
+  /** The result as text for people. */
   text?: string | undefined;
 }
 
-/** Makes a Lambda handler of what is to be done for an event. */
+/** Creates a Lambda handler that runs `work` for an event and throws the failure of its result, unless the work resumes. */
 export function invocation<R>(
   work: (event: unknown, job: Job) => Promise<R>,
   endingOf: (result: R) => Ending,
@@ -64,20 +64,20 @@ export function invocation<R>(
   });
 }
 
-/** Logs a result. */
+/** Logs a result, as an error if the invocation failed. */
 export function say(result: unknown, ending: Ending): Ending {
   logger[ending.failure ? 'error' : 'info']('report', { report: result });
   if (ending.text) console.info(ending.text);
   return ending;
 }
 
-/** Tells a dead man's switch, where there is one, how a run has ended. */
+/** Pings the heartbeat URL with the result of a run, if a heartbeat is configured. */
 export async function sendBeat(beat: Beat | undefined, good: boolean): Promise<void> {
   const problem = heartbeat && beat ? await tell(heartbeat, beat, good) : undefined;
   if (problem) logger.warn('the heartbeat was not sent', { reason: problem });
 }
 
-/** A Lambda handler, with all that it knows besides its event. */
+/** Creates a Lambda handler that gets the event and the job's context. Metrics are published on failure too. */
 export function handlerOf<E, R>(work: (event: E, job: Job) => Promise<R>) {
   return middy<E, R, Error, Context>()
     .use(injectLambdaContext(logger, { resetKeys: true }))
@@ -87,24 +87,23 @@ export function handlerOf<E, R>(work: (event: E, job: Job) => Promise<R>) {
 
 function jobOf(context: Context): Job {
   const remainingMs = context.getRemainingTimeInMillis();
-  const endsMs = performance.now() + remainingMs - LAST_MS;
-  const deadline = { remainingMs: () => endsMs - performance.now() };
+  const deadlineMs = performance.now() + remainingMs - REPORT_RESERVE_MS;
+  const deadline = { remainingMs: () => deadlineMs - performance.now() };
   const secretOf = (account: string) => `${service}/${stage}/${account}`;
   const { policies, problems } = deployedPolicies();
-  if (problems.length > 0)
-    logger.error('deployed policies are refused, and nothing is done by them', { problems });
+  if (problems.length > 0) logger.error('deployed policies are invalid and are skipped', { problems });
   const now = new Date();
   return {
     owner: ownerOf(deployed, context.invokedFunctionArn),
     deployment,
-    // Elsewhere there is no ARN, or none that looks like one.
+    // Outside Lambda the ARN is missing or a placeholder.
     isDeployed: /^arn:/.test(context.invokedFunctionArn ?? ''),
     defaultOwner: ownerOf({ service, stage, owner: undefined }, context.invokedFunctionArn),
     now,
     endsAt: new Date(now.getTime() + remainingMs),
     requestId: context.awsRequestId,
     ...(policies ? { policies } : {}),
-    // `serverless invoke local` has none.
+    // `serverless invoke local` has no ARN; only deployed functions call this.
     arnOf: (job) =>
       [...context.invokedFunctionArn.split(':').slice(0, 6), `${deployment}-${job}`, '$LATEST'].join(':'),
     accountsBeginning: (beginning) => accountsIn(secretOf(''), beginning),

@@ -19,50 +19,47 @@ import { prospectOf, type Work } from './work-item.ts';
 const { bucket, queue: queueUrl } = settings();
 const store = bucket ? storeIn(bucket) : undefined;
 const leases = leasesAt(bucket);
-/** None where nothing is deployed. */
+/** Undefined unless the deployment has a queue. */
 export const queue = queueUrl ? queueAt(queueUrl) : undefined;
 
-/** What a run is for. */
+/** The validated event of one account. */
 type Order = Policy | Adhoc | Hold;
 
-/** A job: how it reads an event of one account, and what it does then. */
+/** A job: how it validates an event of one account, and how it runs. */
 export interface Task<O extends Order = Policy | Adhoc, N extends Report['job'] = Work['job']> {
   name: N;
-  /** @throws {Refusal} for an event that it can't work by. */
+  /** @throws {Refusal} for an event that is not valid for this job. */
   read(event: unknown, job: Job): O;
   run(order: O, job: Job): Promise<Report>;
 }
 
 /**
- * Makes a Lambda handler of a job: its report is measured, logged, kept and returned. What the run has left goes on by
- * itself, where there is a queue; see queue-worker.ts. Else a report with failures makes the invocation fail at its
- * end, with an error that sums them up.
+ * Creates the Lambda handler of a job. The report is turned into metrics, logged, stored and returned. If the run deferred work and the deployment has a queue, the work is enqueued and resumed by queue-worker.ts. Otherwise a report with failures makes the invocation fail with an error that summarizes them.
  *
- * An event of several accounts becomes as many pieces of work in the queue, each for an invocation of its own; where
- * there is no queue, and in a dry run, one is done after another.
+ * An event of several accounts is enqueued as one work item for each account. Without a queue, and in a dry run, the accounts run one after another in this invocation.
  */
 export function lambda(task: Task) {
   const { name } = task;
   const runOne = (event: unknown, job: Job) =>
-    runJob(task, event, job, (report, order) => handOver(report, event, order, job));
+    runJob(task, event, job, (report, order) => enqueueDeferred(report, event, order, job));
   return invocation(async (event, job) => {
-    const events = await noticed(name, event, false, () =>
+    const events = await withCrashReport(name, event, false, () =>
       accountEvents(event, job, (one) => task.read(one, job)),
     );
     const [only, ...others] = events;
     if (others.length === 0) return runOne(only, job);
     return queue && !(event as { dryRun?: boolean }).dryRun
-      ? noticed(name, event, false, () => handOut(queue, name, events, job))
+      ? withCrashReport(name, event, false, () => handOut(queue, name, events, job))
       : oneByOne(name, events, job, runOne);
   }, endingOf);
 }
 
-/** {@link lambda} for what a person does to a single thing: it belongs to no policy, and nothing of it is left. */
+/** {@link lambda} for a manual action on one snapshot. The action belongs to no policy and never defers work. */
 export function byHand(task: Task<Hold, 'hold'>) {
   return invocation((event, job) => runJob(task, event, job, async (report) => report), endingOf);
 }
 
-/** How a run ends. */
+/** How the invocation ends for a report; see {@link Ending}. */
 export function endingOf(report: Report) {
   return {
     failure: failureOf(report),
@@ -72,9 +69,9 @@ export function endingOf(report: Report) {
 }
 
 /**
- * Runs a job once for one account, and measures and keeps its report.
+ * Runs a job once for one account, publishes its metrics and stores its report.
  *
- * @param settle what becomes of that which the run has left of what it was for.
+ * @param settle decides about the work that the run deferred, and completes the report.
  */
 export async function runJob<O extends Order>(
   { name, read, run }: Task<O, Report['job']>,
@@ -91,28 +88,27 @@ export async function runJob<O extends Order>(
     return session;
   };
   const { accounts } = job;
-  const report = await noticed(name, event, accounts !== undefined, async () => {
+  const report = await withCrashReport(name, event, accounts !== undefined, async () => {
     const order = read(event, job);
-    const found = await alone(name, order, job, () => run(order, { ...job, login }));
+    const found = await withLease(name, order, job, () => run(order, { ...job, login }));
     return settle({ ...found, ...(accounts ? { accounts } : {}) }, order);
   });
   const failed = failureOf(report) !== undefined;
   const ended = report.goesOn === undefined && !report.left?.otherRunUntil;
-  metrics.add(report, isNarrowed(event) ? undefined : ended && !failed, sumOf(sessions));
+  metrics.add(report, isNarrowed(event) ? undefined : ended && !failed, totalTraffic(sessions));
   const beat = failed || ended ? beatOf(name, event) : undefined;
   await Promise.all([
-    keep(report, job),
-    beat && !failed ? keepGood(beat) : undefined,
+    storeReport(report, job),
+    beat && !failed ? storeGoodRun(beat) : undefined,
     sendBeat(beat, !failed),
   ]);
   return report;
 }
 
 /**
- * Runs a job while no other run of it works for the same policy and account. What comes meanwhile (delivered twice, sent
- * by hand, tried again) does nothing, and says so; where there is a queue, it waits there for its turn.
+ * Runs a job under a lease, so that only one run at a time works for a policy and account. A concurrent run (delivered twice, invoked by hand, retried) does nothing and reports `OTHER_RUN`; with a queue it is enqueued until the lease expires.
  */
-async function alone(
+async function withLease(
   name: Report['job'],
   order: Order,
   job: Job,
@@ -125,8 +121,8 @@ async function alone(
   try {
     lease = await leases.take(`${name}/${policy}/${account}`, job.endsAt, job.now);
   } catch (error) {
-    // Two runs at once do no harm but for a snapshot too many; none at all would leave servers without one.
-    logger.warn('whether another run works at the same time is not known', {
+    // Two concurrent runs create one snapshot too many at worst; no run would leave servers without a snapshot.
+    logger.warn('the lease could not be taken: another run may be working at the same time', {
       reason: (error as Error).message,
     });
     return run();
@@ -151,13 +147,13 @@ async function alone(
     return await run();
   } finally {
     await lease.release().catch((error: Error) => {
-      logger.warn('the lease of this run was not released, and ends by itself', { reason: error.message });
+      logger.warn('the lease of this run was not released: it expires by itself', { reason: error.message });
     });
   }
 }
 
-/** Makes it known that something has ended before it had a report. */
-async function noticed<T>(
+/** Publishes the crash metric and pings the heartbeat when a run throws before it has a report. */
+async function withCrashReport<T>(
   name: string,
   event: unknown,
   isOneOfSeveral: boolean,
@@ -173,8 +169,8 @@ async function noticed<T>(
   }
 }
 
-/** Puts into the queue that a run's work goes on; where there is none, Lambda has to try the run again. */
-async function handOver(
+/** Enqueues the work that a run deferred. Without a queue the deferred work becomes a failure, so that Lambda retries the run. */
+async function enqueueDeferred(
   report: Report,
   event: unknown,
   order: Policy | Adhoc,
@@ -183,40 +179,40 @@ async function handOver(
   const { job, left, dryRun } = report;
   if (!left || dryRun || job === 'hold') return report;
   const work = { job, event: event as Record<string, unknown>, since: now, requestId };
-  const forNextTry: Finding[] = left.outOfTime ? [{ code: 'LEFT_TO_NEXT_TRY', left: left.outOfTime }] : [];
-  if (!queue) return withFailures(report, forNextTry);
-  // What has only just begun is not over yet.
+  const failures: Finding[] = left.outOfTime ? [{ code: 'LEFT_TO_NEXT_TRY', left: left.outOfTime }] : [];
+  if (!queue) return withFailures(report, failures);
+  // The run has only just started, so it gives nothing up yet.
   const { at = now } = prospectOf(report, work, order, now);
   try {
     const tries = failureOf(report) ? 1 : 0;
     await queue.send([{ ...work, tries }], at.getTime() - now.getTime());
     return { ...report, goesOn: isoSeconds(at) };
   } catch (error) {
-    logger.warn('what is left was not handed over', { reason: (error as Error).message });
-    return withFailures(report, forNextTry);
+    logger.warn('the deferred work was not enqueued', { reason: (error as Error).message });
+    return withFailures(report, failures);
   }
 }
 
-function sumOf(sessions: Session[]): Traffic {
+function totalTraffic(sessions: Session[]): Traffic {
   const sum = (key: keyof Traffic) => sessions.reduce((total, { traffic }) => total + traffic[key], 0);
   return { calls: sum('calls'), rateLimited: sum('rateLimited') };
 }
 
-/** For the daily digest. A run that can't be remembered is no worse for it. */
-async function keep(report: Report, { requestId, now }: Job): Promise<void> {
+/** Stores the report for the daily digest. An error is only logged. */
+async function storeReport(report: Report, { requestId, now }: Job): Promise<void> {
   if (!store || report.dryRun) return;
   try {
     await store.putRun(report, requestId, now);
   } catch (error) {
-    logger.warn('the report was not kept for the digest', { reason: (error as Error).message });
+    logger.warn('the report was not stored for the digest', { reason: (error as Error).message });
   }
 }
 
-/** For the audit, which says when no run of a job ends well any more. */
-async function keepGood({ job, policy, account = '' }: Beat): Promise<void> {
+/** Stores the time of a successful run, for the audit's warning about jobs that no longer succeed. An error is only logged. */
+async function storeGoodRun({ job, policy, account = '' }: Beat): Promise<void> {
   try {
     await store?.putGoodRun({ job, policy, account });
   } catch (error) {
-    logger.warn('that this run was good is not remembered', { reason: (error as Error).message });
+    logger.warn('the time of this successful run was not stored', { reason: (error as Error).message });
   }
 }

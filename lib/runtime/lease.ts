@@ -3,24 +3,23 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3
 import * as v from 'valibot';
 import { isoDate } from '../config/schema.ts';
 
-/** A lease that this run has, or until when another one has it at most. */
+/** The lease, or the time at which the lease of another run expires at the latest. */
 export type Lease = { release(): Promise<void> } | { heldUntil: Date };
 
 /**
- * Sees to it that one run at a time does the work of a key. A lease ends when it is released, or by itself when the
- * invocation that has it must have ended: a run that was killed keeps nobody out for longer.
+ * Leases allow one run at a time for each key. A lease ends when it is released, or expires at the latest end of its holder's invocation, so that a killed run does not block other runs for longer.
  */
 export interface Leases {
-  /** @throws whatever its storage throws: then it is not known whether another run has the lease. */
+  /** @throws the storage's errors: then it is unknown whether another run has the lease. */
   take(key: string, until: Date, now: Date): Promise<Lease>;
 }
 
-/** Leases in a bucket; among the runs of one process where there is none. */
+/** Leases in the bucket, or within this process if there is no bucket. */
 export function leasesAt(bucket: string | undefined): Leases {
   return bucket ? leasesIn(bucket) : processLeases();
 }
 
-/** Leases among the runs of one process, where there is no bucket. */
+/** Leases among the runs of one process. */
 export function processLeases(): Leases {
   const held = new Map<string, Date>();
   return {
@@ -47,12 +46,11 @@ const Held = v.pipe(
 );
 
 /**
- * Leases among all runs of a deployment, as objects of an S3 bucket. S3 itself sees to it that of two runs one creates
- * the object, or replaces an ended lease, and the other does not: `If-None-Match` and `If-Match` of `PutObject`.
+ * Leases among all runs of a deployment, as objects of an S3 bucket. `If-None-Match` and `If-Match` of `PutObject` ensure that only one of two concurrent runs creates the object or replaces an expired lease.
  *
- * Source: Amazon S3 user guide, "Prevent object overwrites with conditional writes".
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  *
- * @throws by every function, the SDK's errors.
+ * Every function throws the SDK's errors.
  */
 export function leasesIn(bucket: string): Leases {
   const client = new S3Client({
@@ -60,7 +58,7 @@ export function leasesIn(bucket: string): Leases {
     requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_500, throwOnRequestTimeout: true },
   });
 
-  /** Writes a lease if the object is as told. @returns its ETag; undefined when it is not. */
+  /** Writes a lease if `condition` holds. @returns the ETag of the lease; undefined if the condition does not hold. */
   async function write(
     Key: string,
     { until, run }: { until: Date; run: string },
@@ -79,7 +77,7 @@ export function leasesIn(bucket: string): Leases {
   async function read(Key: string): Promise<{ until: Date; run?: string | undefined; etag: string }> {
     const { Body, ETag } = await client.send(new GetObjectCommand({ Bucket: bucket, Key }));
     const held = v.safeParse(Held, await Body?.transformToString());
-    // One that can't be read is nobody's.
+    // An unreadable lease counts as expired.
     return { ...(held.success ? held.output : { until: new Date(0) }), etag: ETag ?? '' };
   }
 
@@ -87,16 +85,16 @@ export function leasesIn(bucket: string): Leases {
     async take(key, until, now) {
       const Key = `leases/${key}.json`;
       const run = randomUUID();
-      const mine = { until, run };
-      let etag = await write(Key, mine, { IfNoneMatch: '*' });
+      const lease = { until, run };
+      let etag = await write(Key, lease, { IfNoneMatch: '*' });
       if (etag === undefined) {
         const other = await read(Key);
-        // The answer to our own request was lost, and the SDK has sent it again.
+        // This run wrote the lease: the first response was lost and the SDK retried the request.
         if (other.run === run) etag = other.etag;
         else if (now < other.until) return { heldUntil: other.until };
-        else etag = await write(Key, mine, { IfMatch: other.etag });
+        else etag = await write(Key, lease, { IfMatch: other.etag });
       }
-      // Another run was faster. When it ends is not known: as late as this one would have.
+      // Another run took the lease first. Its expiry is unknown: assume the one that this run would have had.
       if (etag === undefined) return { heldUntil: until };
       const IfMatch = etag;
       return {
@@ -108,7 +106,7 @@ export function leasesIn(bucket: string): Leases {
   };
 }
 
-/** Whether S3 says that the condition of a write does not hold, or that another write is going on. */
+/** Whether S3 refused a write because its condition does not hold or a concurrent write is in progress. */
 export function isRefused(error: unknown): boolean {
   return ['PreconditionFailed', 'ConditionalRequestConflict'].includes((error as Error).name);
 }

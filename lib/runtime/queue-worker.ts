@@ -12,64 +12,60 @@ import { afterRun, failureRecord, isOver, parseWork, prospectOf, type Work } fro
 
 const { topic } = settings();
 
-/** A message of SQS has 256 KiB. */
-const MOST_CAUSES = 500;
+/** The maximum number of causes in a work item: an SQS message is limited to 256 KiB. */
+const MAX_CAUSES = 500;
 
 type Tasks = Record<Work['job'], Task>;
 
-/** How a run has ended, as far as its work is concerned. */
-interface Ended {
+/** The result of a run for its work item. */
+interface RunResult {
   failure: Error | undefined;
-  /** Trying again would not help. */
+  /** A retry would not help. */
   final: boolean;
-  /** When what is left is gone on with. */
+  /** When the deferred work resumes. */
   at?: Date | undefined;
-  /** Of the failure, each as a text that is the same when the cause is. */
+  /** The causes of the failure. Equal causes have equal texts. */
   causes: readonly string[];
 }
 
 /**
- * Makes the Lambda handler that works off the queue: it goes on with what the time of a run did not suffice for, and
- * comes back to servers that were busy.
+ * Creates the Lambda handler of the queue: it resumes work that a run deferred at its deadline, and retries servers that were busy.
  *
- * While something is left the same message stays in the queue, held back for as long as there is to wait, instead of a
- * new one being sent. So nothing can get lost between the two, and Lambda's detection of recursive loops, which stops
- * a function that has called itself through a queue some sixteen times, has nothing to detect. A run that is killed has
- * not taken its message out: SQS delivers it again.
+ * While work remains, its message stays in the queue with a longer visibility timeout, instead of being replaced by a new message. So no work gets lost between two messages, and Lambda's recursive loop detection, which stops a function after about 16 calls of itself through a queue, does not apply. A killed run has not deleted its message, so SQS delivers the message again.
  */
 export function continuation(tasks: Tasks) {
   return handlerOf(async (event: Partial<SQSEvent> | null, job): Promise<SQSBatchResponse> => {
     const { Records } = event ?? {};
     if (!Array.isArray(Records)) {
       throw new Refusal('The event is refused', [
-        'Records: is missing: this function works off a queue, and is not to be invoked by hand',
+        'Records: is missing: this function processes queue messages and is not for manual invocation',
       ]);
     }
-    const staying: string[] = [];
+    const undone: string[] = [];
     for (const record of Records) {
-      if (!(await take(record, tasks, job))) staying.push(record.messageId);
+      if (!(await processRecord(record, tasks, job))) undone.push(record.messageId);
     }
-    return { batchItemFailures: staying.map((itemIdentifier) => ({ itemIdentifier })) };
+    return { batchItemFailures: undone.map((itemIdentifier) => ({ itemIdentifier })) };
   });
 }
 
-/** @returns whether the message is done with. */
-async function take(record: SQSRecord, tasks: Tasks, job: Job): Promise<boolean> {
+/** @returns whether the message can be deleted. */
+async function processRecord(record: SQSRecord, tasks: Tasks, job: Job): Promise<boolean> {
   let work: Work;
   try {
     work = parseWork(record.body);
   } catch {
-    return setAside(record, job);
+    return rejectMessage(record, job);
   }
-  return workOff(work, record.receiptHandle, tasks, job);
+  return processWork(work, record.receiptHandle, tasks, job);
 }
 
-/** Puts a message that is no work into the queue of failed runs, at once: it would be no work the next time either. */
-async function setAside({ body }: SQSRecord, job: Job): Promise<boolean> {
+/** Moves an invalid message to the failed runs at once, because a retry would not make the message valid. */
+async function rejectMessage({ body }: SQSRecord, job: Job): Promise<boolean> {
   const failure = new Error(
-    'continue: the message is no work that this version knows: another version has left it, or it was made by hand',
+    'continue: the message is not a work item of this version: another version sent it, or it was written by hand',
   );
-  logger.error('the message is set aside', failure);
+  logger.error('the message is invalid and was moved to the failed runs', failure);
   return publishFailure('continue', { requestId: job.requestId, event: parsed(body) }, failure, job);
 }
 
@@ -81,7 +77,7 @@ function parsed(body: string): unknown {
   }
 }
 
-/** @returns whether it was published, or nobody wants to hear of it. */
+/** @returns whether the message can be deleted: the failure was published, or no topic is configured. */
 async function publishFailure(
   name: string,
   run: { requestId: string; event: unknown },
@@ -97,14 +93,14 @@ async function publishFailure(
     });
     return true;
   } catch (error) {
-    // It comes again when its time in the queue is over: what was done twice then, does no harm.
-    logger.error('the message stays as it is', { reason: (error as Error).message });
+    // SQS delivers the message again after its visibility timeout. A repeated run does no harm.
+    logger.error('the message stays in the queue', { reason: (error as Error).message });
     return false;
   }
 }
 
-/** @returns whether the message is done with. */
-async function workOff(work: Work, receipt: string, tasks: Tasks, job: Job): Promise<boolean> {
+/** @returns whether the message can be deleted. */
+async function processWork(work: Work, receipt: string, tasks: Tasks, job: Job): Promise<boolean> {
   const { now } = job;
   const { failure, final, at: leftAt, causes } = await run(work, tasks[work.job], job);
   const failed = failure && (final ? 'final' : true);
@@ -113,46 +109,46 @@ async function workOff(work: Work, receipt: string, tasks: Tasks, job: Job): Pro
   if (!at) return true;
   try {
     const waitMs = Math.max(0, at.getTime() - Date.now());
-    const isSame = tries === work.tries && !tell;
-    if (isSame) await queue?.holdBack(receipt, waitMs);
+    const isUnchanged = tries === work.tries && !tell;
+    if (isUnchanged) await queue?.holdBack(receipt, waitMs);
     else await queue?.send([{ ...work, tries, told: [...told] }], waitMs);
-    return !isSame;
+    return !isUnchanged;
   } catch (error) {
-    logger.error('the message stays as it is', { reason: (error as Error).message });
+    logger.error('the message stays in the queue', { reason: (error as Error).message });
     return false;
   }
 }
 
-async function run(work: Work, task: Task, job: Job): Promise<Ended> {
+async function run(work: Work, task: Task, job: Job): Promise<RunResult> {
   const { now } = job;
   const { since, requestId, accounts } = work;
-  const ofWork = { ...job, since, requestId, ...(accounts ? { accounts } : {}) };
+  const jobOfWork = { ...job, since, requestId, ...(accounts ? { accounts } : {}) };
   try {
     if (isOver(work, task.read(work.event, job), now)) {
       const failure = new Error(
-        `${work.job}: what was left at ${isoSeconds(since)} was not gone on with in time`,
+        `${work.job}: the work of ${isoSeconds(since)} was not resumed before the next scheduled run`,
       );
       return { failure, final: true, causes: ['NOT_IN_TIME'] };
     }
-    let ended: Pick<Ended, 'final' | 'at'> = { final: false };
-    let givenUp: readonly Reason[] = [];
-    const report = await runJob(task, work.event, ofWork, async (draft, order) => {
+    let ended: Pick<RunResult, 'final' | 'at'> = { final: false };
+    let abandoned: readonly Reason[] = [];
+    const report = await runJob(task, work.event, jobOfWork, async (draft, order) => {
       const { at, over } = prospectOf(draft, work, order, now);
       ended = { final: over.length > 0, at };
-      givenUp = over;
+      abandoned = over;
       return { ...withFailures(draft, over), ...(at ? { goesOn: isoSeconds(at) } : {}) };
     });
     say(report, endingOf(report));
-    return { failure: failureOf(report), ...ended, causes: causesOf(report, givenUp) };
+    return { failure: failureOf(report), ...ended, causes: causesOf(report, abandoned) };
   } catch (error) {
     logger.error('the run has failed', error as Error);
-    // What is refused once is refused each time.
+    // A refused event is refused in every try.
     const cause = isCloudError(error) ? error.code : (error as Error).name;
     return { failure: error as Error, final: error instanceof Refusal, causes: [cause] };
   }
 }
 
-function failedLines(entries: readonly Entry[], region: string): number {
+function failedEntries(entries: readonly Entry[], region: string): number {
   const its = entries.filter((entry) => entry.region === region);
   return its.flatMap(({ outcome, snapshots = [{ outcome }] }) => snapshots).filter(isFailed).length;
 }
@@ -161,13 +157,13 @@ function isFailed({ outcome }: Pick<Entry, 'outcome'>): boolean {
   return outcome === 'failed';
 }
 
-/** The causes of a report's failures: each server with its code, each region that can't be read, and what was given up. */
-function causesOf({ entries, failures, failedIn = {} }: Report, givenUp: readonly Reason[]): string[] {
+/** The causes of a report's failures: each failed server with its code, each region with failures of its own, and the codes of the abandoned work. */
+function causesOf({ entries, failures, failedIn = {} }: Report, abandoned: readonly Reason[]): string[] {
   const failed = entries.filter(isFailed);
   const causes = [
     ...failed.map(({ region, server, code }) => `${region} ${server} ${code}`),
-    ...Object.keys(failedIn).filter((region) => failedIn[region]! > failedLines(entries, region)),
-    ...givenUp.map(({ code }) => code),
+    ...Object.keys(failedIn).filter((region) => failedIn[region]! > failedEntries(entries, region)),
+    ...abandoned.map(({ code }) => code),
   ];
-  return causes.length > 0 || failures.length === 0 ? causes.slice(0, MOST_CAUSES) : ['OTHER'];
+  return causes.length > 0 || failures.length === 0 ? causes.slice(0, MAX_CAUSES) : ['OTHER'];
 }

@@ -3,28 +3,27 @@ import * as v from 'valibot';
 import { isoDate } from '../config/schema.ts';
 import { isRefused } from './lease.ts';
 
-/** Which ad-hoc request is meant: requests of the same name in two accounts are two. */
+/** The key of an ad-hoc request. Requests of the same name in two accounts are different requests. */
 export interface RequestKey {
   account: string;
   request: string;
 }
 
 /**
- * Since when each ad-hoc request is known. Its snapshots tell what it has taken, but only for as long as they are there: a
- * request that comes again late must not take again what somebody has deleted meanwhile.
+ * Records when each ad-hoc request was made first. The request's snapshots show which servers are done, but only while they exist: a late retry of the request must not recreate snapshots that somebody has deleted in the meantime.
  */
 export interface RequestLog {
   /**
-   * When a request was first asked for: `now`, if it was never before.
+   * The time at which the request was made first; `now` for a new request.
    *
-   * @throws whatever the storage throws: then it is not known.
+   * @throws the storage's errors: then the time is unknown.
    */
   firstAsked(key: RequestKey, now: Date): Promise<Date>;
 }
 
 const Asked = v.pipe(v.string(), v.parseJson(), v.object({ at: isoDate }));
 
-/** A log in an S3 bucket, an object for each request; it is forgotten when the bucket's lifecycle rule deletes that. */
+/** A log in an S3 bucket with one object for each request. The bucket's lifecycle rule deletes old objects. */
 export function requestLogIn(bucket: string): RequestLog {
   const client = new S3Client({
     maxAttempts: 2,
@@ -38,7 +37,7 @@ export function requestLogIn(bucket: string): RequestLog {
         await client.send(new PutObjectCommand({ ...object, Body, IfNoneMatch: '*' }));
         return now;
       } catch (error) {
-        // Any try of the request has written it, this one perhaps: its answer may have been lost.
+        // The object exists. This try may have written it itself, if its first response was lost.
         if (!isRefused(error)) throw error;
         const { Body: known } = await client.send(new GetObjectCommand(object));
         return v.parse(Asked, await known?.transformToString()).at;

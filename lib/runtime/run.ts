@@ -3,26 +3,26 @@ import type { Schedule } from '../config/schedule.ts';
 import type { Leases } from './lease.ts';
 import type { RequestLog } from './request-log.ts';
 
-/** What a run knows besides its event. */
+/** The context of a run besides its event. */
 export interface Run {
-  /** Whose snapshots are ours; see ownerOf in environment.ts. */
+  /** The owner id: the run works on the snapshots of this owner only; see ownerOf in environment.ts. */
   owner: string;
-  /** What people call the deployment, where it is known: `<service>-<stage>`. */
+  /** The name of the deployment, if known: `<service>-<stage>`. */
   deployment?: string;
-  /** Whose they would be, had no owner been set by hand. */
+  /** The owner id that applies without an `owner` setting. */
   defaultOwner?: string;
   now: Date;
-  /** When the work was first asked for: `now`, unless this run goes on with it. The slot is that of this moment. */
+  /** When the work was requested first: `now`, unless this run resumes work. This time determines the slot. */
   since?: Date;
-  /** The id of the invocation that was asked for it: the same when Lambda tries it again. */
+  /** The id of the invocation that started the work. A retry by Lambda has the same id. */
   requestId: string;
-  /** How many accounts the event was of, where there are several: this run is for one of them. */
+  /** The number of accounts of the event, if there are several; this run is for one of them. */
   accounts?: number;
-  /** What is remembered beside the cloud: who does something, or has asked for it. */
+  /** Leases among concurrent runs. */
   leases?: Leases;
-  /** Since when ad-hoc requests are known. */
+  /** When ad-hoc requests were made first. */
   requests?: RequestLog;
-  /** All policies of the deployment, where they are known. */
+  /** All policies of the deployment, if known. */
   policies?:
     | readonly {
         policy: string;

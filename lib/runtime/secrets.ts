@@ -9,11 +9,11 @@ import { Refusal } from '../config/validation-error.ts';
 import type { Credentials } from '../openstack/identity.ts';
 import { isLoopback } from '../openstack/session.ts';
 
-// The SDK itself would wait for ever.
+// The SDK has no timeout by default.
 const CLIENT = { requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 } };
 const CACHED_FOR_MS = 5 * 60_000;
 
-// The messages never show a value: what is wrong with a secret is still a secret.
+// Messages never show a value, because even an invalid value may be a secret.
 const text = v.pipe(quotable('must be a text'), v.nonEmpty('must not be empty'));
 
 const authUrl = v.pipe(
@@ -47,11 +47,10 @@ const ApplicationCredential = strict({
 });
 
 /**
- * Reads a secret's text: Rackspace `{username, apiKey}`, Keystone `{authUrl, username, password, projectName}` or
- * `{authUrl, applicationCredentialId, applicationCredentialSecret}`. A field that only one form has decides which
- * form is meant.
+ * Parses a secret: Rackspace `{username, apiKey}`, Keystone `{authUrl, username, password, projectName}` or
+ * `{authUrl, applicationCredentialId, applicationCredentialSecret}`. A field that exists in one form only selects the form.
  *
- * @throws {Refusal} that names the fields that are wrong, never a value.
+ * @throws {Refusal} that names the invalid fields, never their values.
  */
 export function parseSecret(name: string, secret: string): Credentials {
   const fields = parseJson(secret);
@@ -82,21 +81,20 @@ function parseJson(secret: string): Record<string, unknown> | undefined {
       ? { ...parsed }
       : undefined;
   } catch {
-    // V8's message quotes the text.
+    // V8's error message quotes the secret.
     return undefined;
   }
 }
 
 /**
- * Credentials from AWS Secrets Manager, kept in memory for five minutes, so that warm invocations do not ask again.
- * `fresh` goes past the memory.
+ * Credentials from AWS Secrets Manager, cached in memory for five minutes for warm invocations. `fresh` bypasses the cache.
  *
  * @returns a function that reads the credentials of a secret by its name.
  */
 export function secretsManager() {
   const client = new SecretsManagerClient(CLIENT);
   const cache = new Map<string, { credentials: Credentials; atMs: number }>();
-  /** @throws {Refusal} for a secret that is missing, can't be read, or is of no known form. */
+  /** @throws {Refusal} for a secret that is missing, unreadable or of no known form. */
   return async (name: string, { fresh }: { fresh: boolean }): Promise<Credentials> => {
     const cached = cache.get(name);
     if (cached && !fresh && performance.now() - cached.atMs < CACHED_FOR_MS) return cached.credentials;
@@ -111,7 +109,7 @@ async function secretText(client: SecretsManagerClient, name: string): Promise<s
   const refuse = (problem: string) => new Refusal(`The secret ${name} can't be read`, [problem]);
   if (name.endsWith('*')) {
     throw refuse(
-      "there is none in this account and AWS region whose name begins so: create one, or correct the policy's account",
+      "no secret in this AWS account and region has a name that starts with this prefix: create one, or correct the policy's account",
     );
   }
   let answer: { SecretString?: string | undefined };
@@ -121,19 +119,19 @@ async function secretText(client: SecretsManagerClient, name: string): Promise<s
     const { name: code, message } = error as Error;
     if (code === 'ResourceNotFoundException') {
       throw refuse(
-        `there is none in this account and AWS region: create it with aws secretsmanager create-secret --name ${name} --secret-string file://secret.json, or correct the policy's account`,
+        `it does not exist in this AWS account and region: create it with aws secretsmanager create-secret --name ${name} --secret-string file://secret.json, or correct the policy's account`,
       );
     }
     if (code === 'AccessDeniedException') throw refuse(`the function's role may not read it: ${message}`);
     if (code === 'InvalidRequestException') throw refuse(`${message} Restore it, or create it again.`);
-    throw refuse(`Secrets Manager does not give it: ${message}`);
+    throw refuse(`Secrets Manager returned an error: ${message}`);
   }
   if (answer.SecretString === undefined) throw refuse('it is binary: store it as text, with --secret-string');
   return answer.SecretString;
 }
 
 /**
- * The accounts whose secrets are in a folder, such as `autosnap/prod/`, and begin so, sorted. What lies deeper is none.
+ * The names of the accounts whose secrets are directly in a folder such as `autosnap/prod/` and start with a prefix, sorted. Secrets in subfolders are ignored.
  *
  * @throws {Refusal} when secrets can't be listed.
  */
@@ -141,7 +139,7 @@ export async function accountsIn(folder: string, beginning: string): Promise<str
   const client = new SecretsManagerClient(CLIENT);
   const found: string[] = [];
   try {
-    // A name filter is of beginnings.
+    // The name filter matches prefixes.
     const Filters = [{ Key: 'name' as const, Values: [folder + beginning] }];
     for await (const { SecretList = [] } of paginateListSecrets({ client }, { Filters })) {
       for (const { Name = '' } of SecretList) {

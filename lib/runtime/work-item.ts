@@ -6,24 +6,24 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Report } from '../reporting/report.ts';
 import { ADHOC_MS } from '../snapshots/marker.ts';
 
-/** How often `drill` looks after its servers; when it begins one, the policy's `drill.schedule` says. */
+/** How often the `drill` job checks its running drills. The policy's `drill.schedule` decides when a drill starts. */
 export const DRILL_RATE = 'rate(1 hour)';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-/** As often as Lambda tries an event of a rule. */
-const MOST_TRIES = 3;
-const SOONEST_MS = 5 * MINUTE_MS;
-const LATEST_MS = 6 * HOUR_MS;
-/** A message that is 14 days old is gone from the queue. */
-const LONGEST_MS = 13 * 24 * HOUR_MS;
+/** The number of tries, the same as Lambda's for an event of a rule. */
+const MAX_TRIES = 3;
+const MIN_BUSY_WAIT_MS = 5 * MINUTE_MS;
+const MAX_BUSY_WAIT_MS = 6 * HOUR_MS;
+/** The queue deletes messages after 14 days. */
+const MAX_HALF_INTERVAL_MS = 13 * 24 * HOUR_MS;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
-/** What is done for policies by schedule. */
+/** The jobs that run for policies on a schedule. */
 export const JOBS = ['snapshot', 'cleanup', 'offsite', 'drill'] as const;
 
-// What another version of this code has put beside these is not for this one.
+// Unknown fields, from another version of this code, are dropped.
 const Work = v.object({
   job: v.picklist(JOBS),
   event: v.record(v.string(), v.unknown()),
@@ -35,38 +35,36 @@ const Work = v.object({
 });
 
 /**
- * What is still to be done for an event of one account, as it waits in the queue. The event names the policy; which servers are
- * left, the cloud itself shows. So it may come late, twice or out of order.
+ * A work item: the remaining work for an event of one account, as a message of the queue. The event names the policy, and the cloud shows which servers remain. So a message may be late, duplicated or out of order.
  *
- * - since: when it was first asked for. The slot is that of this moment.
- * - requestId: of the invocation that began it.
- * - tries: how many runs of it have failed so far; what they have merely left does not count.
- * - told: the causes of its failures that people have been told of; see causesOf in queue-worker.ts.
- * - accounts: how many there are to the policy, where it is not this one alone.
+ * - since: when the work was requested first. This time determines the slot.
+ * - requestId: the id of the invocation that started the work.
+ * - tries: the number of failed runs so far. Runs that only deferred work do not count.
+ * - told: the failure causes that were already notified; see causesOf in queue-worker.ts.
+ * - accounts: the number of accounts of the policy, if it has several.
  */
 export type Work = v.InferOutput<typeof Work>;
 
-/** Reads a message of the queue, also one of the version before or after. @throws for what is no work at all. */
+/** Parses a message of the queue, also one of the previous or next version. @throws if the message is not a work item. */
 export function parseWork(body: string): Work {
   return v.parse(Work, JSON.parse(body));
 }
 
 /**
- * Until when work is gone on with: for want of time until the next run by schedule, which begins with the longest
- * unprotected; for busy servers until half the interval has passed since it was asked for.
+ * Until when deferred work is resumed. Work deferred at a deadline: until the next scheduled run, which starts with the servers that have been without a snapshot for longest. Busy servers: until half the interval has passed since the request.
  */
-function spanOf(
+function limitsOf(
   { job, since }: Pick<Work, 'job' | 'since'>,
   order: Policy | Adhoc,
 ): { halfway: Date; until: Date } {
   const schedule = isAdhoc(order) ? undefined : scheduleOf(job, order);
   const from = schedule?.slot(since) ?? since;
   const until = schedule?.next(since) ?? new Date(since.getTime() + ADHOC_MS);
-  const halfMs = Math.min((until.getTime() - from.getTime()) / 2, LONGEST_MS);
+  const halfMs = Math.min((until.getTime() - from.getTime()) / 2, MAX_HALF_INTERVAL_MS);
   return { halfway: new Date(Math.min(since.getTime() + halfMs, until.getTime())), until };
 }
 
-/** When a job of a policy runs; undefined for what the policy does not ask for. */
+/** The schedule of a job of a policy; undefined if the policy does not enable the job. */
 export function scheduleOf(
   job: Work['job'],
   { schedule, cleanup, offsite, drill }: Policy,
@@ -80,17 +78,16 @@ export function scheduleOf(
   return schedules[job];
 }
 
-/** How a run's work goes on. */
+/** How the deferred work of a run is retried. */
 export interface Prospect {
-  /** Of what was left, when to go on with it; undefined for not at all. */
+  /** When the deferred work resumes; undefined if it does not. */
   at?: Date;
-  /** What was left and is given up, as failures. */
+  /** The deferred work that is abandoned, as failures. */
   over: Reason[];
 }
 
 /**
- * When to go on with what a run has left: at once for want of time, in a while for what is busy, and when it has ended
- * after another run.
+ * Decides when to resume the work that a run deferred: at once after a reached deadline, later for busy servers, and after the end of the other run if one was active.
  */
 export function prospectOf(
   { left: { outOfTime, busy, otherRunUntil } = {} }: Pick<Report, 'left'>,
@@ -98,47 +95,49 @@ export function prospectOf(
   order: Policy | Adhoc,
   now: Date,
 ): Prospect {
-  const { halfway, until } = spanOf(work, order);
+  const { halfway, until } = limitsOf(work, order);
   const over: Reason[] = [];
   const times: Date[] = [];
   if (outOfTime && now < until) times.push(now);
   else if (outOfTime) over.push({ code: 'LEFT_TO_NEXT_RUN', left: outOfTime });
-  if (busy && now < halfway) times.push(busyUntil(work.since, halfway, now));
+  if (busy && now < halfway) times.push(nextBusyCheck(work.since, halfway, now));
   else if (busy) over.push({ code: 'BUSY_TOO_LONG', servers: busy });
-  // What comes later than the next run has nothing to do any more.
+  // The next scheduled run does work that would resume after it.
   if (otherRunUntil && new Date(otherRunUntil) < until) times.push(new Date(otherRunUntil));
   const [at] = times.sort((a, b) => a.getTime() - b.getTime());
   return { over, ...(at ? { at } : {}) };
 }
 
-/** The longer it is busy, the less often it is looked at; for the last time when half the interval has passed. */
-function busyUntil(since: Date, halfway: Date, now: Date): Date {
-  const waitMs = Math.min(Math.max((now.getTime() - since.getTime()) / 4, SOONEST_MS), LATEST_MS);
+/** The wait grows with the time that the servers have been busy. The last retry is at half the interval. */
+function nextBusyCheck(since: Date, halfway: Date, now: Date): Date {
+  const waitMs = Math.min(
+    Math.max((now.getTime() - since.getTime()) / 4, MIN_BUSY_WAIT_MS),
+    MAX_BUSY_WAIT_MS,
+  );
   return new Date(Math.min(now.getTime() + waitMs, halfway.getTime()));
 }
 
-/** Whether the time of a piece of work has passed before it was begun. */
+/** Whether a work item has expired: its next scheduled run is due. */
 export function isOver(work: Pick<Work, 'job' | 'since'>, order: Policy | Adhoc, now: Date): boolean {
-  return now >= spanOf(work, order).until;
+  return now >= limitsOf(work, order).until;
 }
 
-/** What to do with a piece of work after a run of it. */
+/** What to do with a work item after a run. */
 export interface Next {
-  /** It has failed all its tries, and nobody has been told of each of the causes: this is the moment to say so. */
+  /** Notify people now: all tries have failed, and at least one of the causes was not notified yet. */
   tell: boolean;
   tries: number;
-  /** The causes that people have been told of, once they have been told now. */
+  /** The notified causes, including those of this notification. */
   told: readonly string[];
-  /** When it is run again; undefined for not at all. */
+  /** When the work item runs again; undefined if it is done. */
   at?: Date;
 }
 
 /**
- * A failed run is tried again twice, as Lambda does it for a rule. What it has left goes on whether or not it fails. Once its
- * tries are used up, each other cause of a failure is told as well, each once.
+ * A failed run is retried twice, as Lambda does for an event of a rule. Deferred work resumes whether or not the run failed. After the last try, each new failure cause is notified once.
  *
- * @param failed whether the run has failed; `final` if trying again would not help.
- * @param causes of its failure.
+ * @param failed whether the run failed; `final` if a retry would not help.
+ * @param causes the causes of the failure.
  */
 export function afterRun(
   { tries, told = [] }: Pick<Work, 'tries' | 'told'>,
@@ -150,24 +149,23 @@ export function afterRun(
   now: Date,
 ): Next {
   if (!failed) return { tell: false, tries, told, ...(at ? { at } : {}) };
-  const counted = failed === 'final' ? MOST_TRIES : Math.min(tries + 1, MOST_TRIES);
-  const isLast = counted === MOST_TRIES;
-  const isFirst = isLast && tries < MOST_TRIES;
+  const counted = failed === 'final' ? MAX_TRIES : Math.min(tries + 1, MAX_TRIES);
+  const isLast = counted === MAX_TRIES;
+  const isFirst = isLast && tries < MAX_TRIES;
   const tell = isFirst || (isLast && causes.some((cause) => !told.includes(cause)));
-  const again = at ?? (isLast ? undefined : new Date(now.getTime() + counted * MINUTE_MS));
+  const retryAt = at ?? (isLast ? undefined : new Date(now.getTime() + counted * MINUTE_MS));
   return {
     tell,
     tries: counted,
     told: tell ? [...new Set([...told, ...causes])] : told,
-    ...(again ? { at: again } : {}),
+    ...(retryAt ? { at: retryAt } : {}),
   };
 }
 
 /**
- * What Lambda sends to an on-failure destination of a run that has failed all its tries, so that both are one to all
- * that read it.
+ * The record that Lambda sends to an on-failure destination after the last try, so that readers handle failed work items and failed invocations alike.
  *
- * Source: AWS Lambda developer guide, "Invocation records".
+ * https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
  */
 export function failureRecord(
   { requestId, event }: { requestId: string; event: unknown },
@@ -182,7 +180,7 @@ export function failureRecord(
       requestId,
       functionArn,
       condition: 'RetriesExhausted',
-      approximateInvokeCount: MOST_TRIES,
+      approximateInvokeCount: MAX_TRIES,
     },
     requestPayload: event,
     responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },

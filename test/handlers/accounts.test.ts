@@ -113,7 +113,7 @@ describe('a policy with several accounts, where there is a queue', () => {
     const waiting = await startWaiting();
     waiting.queue.refuses = (body) => body.includes('customer-b');
     const { error } = await h.fail('snapshot', EVENT);
-    expect(error.message).toContain('the queue has refused 1: An internal error has occurred.');
+    expect(error.message).toContain('the queue refused 1: An internal error has occurred.');
     waiting.queue.refuses = () => false;
     await h.run('snapshot', EVENT);
     // What came through the first time is there twice, which does no harm.
@@ -163,7 +163,7 @@ test('a beginning that no secret has is said so, with the remedy', async () => {
   const h = await accounts();
   const { error } = await h.fail('snapshot', policy({ account: 'nobody-*' }));
   expect(error.message).toMatch(
-    /^The secret autosnap\/test\/nobody-\* can't be read: there is none .* whose name begins so: create one/,
+    /^The secret autosnap\/test\/nobody-\* can't be read: no secret .* has a name that starts with this prefix: create one/,
   );
 });
 
@@ -231,9 +231,7 @@ test('a run by hand for some servers names the account that they are in: the oth
   const part = { policy: 'daily', servers: { names: ['web'] } };
   for (const dryRun of [true, false]) {
     const { error } = await h.fail('snapshot', { ...part, dryRun });
-    expect(error.message).toContain(
-      'account: the policy has 3 accounts: name the one that these servers are in',
-    );
+    expect(error.message).toContain('account: the policy has 3 accounts: name the account of these servers');
   }
   expect(h.made()).toEqual([0, 0, 0]);
   await h.run('snapshot', { ...part, account: 'customer-a' });

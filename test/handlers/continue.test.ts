@@ -139,7 +139,9 @@ describe('a run whose time does not suffice', () => {
         condition: 'RetriesExhausted',
       },
       requestPayload: policy(),
-      responsePayload: { errorMessage: expect.stringContaining('not gone on with in time') },
+      responsePayload: {
+        errorMessage: expect.stringContaining('was not resumed before the next scheduled run'),
+      },
     });
     expect(h.waiting.told).toHaveLength(1);
   });

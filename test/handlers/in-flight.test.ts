@@ -47,7 +47,7 @@ test.each<[string, string, unknown]>([
       }),
       responsePayload: {
         errorType: 'Error',
-        errorMessage: expect.stringContaining('no work that this version knows'),
+        errorMessage: expect.stringContaining('not a work item of this version'),
       },
     }),
   ]);
@@ -74,6 +74,6 @@ test('continue is not for people', async () => {
   await history(1);
   const { handler } = await import('../../handlers/continue.ts');
   await expect(handler(work() as never, lambdaContext('autosnap-test-continue'))).rejects.toThrow(
-    'this function works off a queue',
+    'this function processes queue messages',
   );
 });
