@@ -171,7 +171,9 @@ describe('Y5: a production server, because its metadata said that a drill had ma
       },
     });
     const { report } = await h.fail('drill', drillEvent());
-    expect(report?.failures.join()).toContain('it was not created right after the drill was recorded on image');
+    expect(report?.failures.join()).toContain(
+      'it was not created right after the drill was recorded on image',
+    );
     expect(throwAways(h)).toEqual([other]);
   });
 
