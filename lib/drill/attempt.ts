@@ -15,28 +15,32 @@ import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** What looking after throw-away servers needs. */
+/** The context for checking and deleting throw-away servers. */
 export interface Warden {
   session: Session;
   owner: string;
   drill: Drill;
-  /** Whose an image of a region is. */
+  /** The reader that decides the ownership of the images in a region. */
   readerFor(region: string): Reader;
 }
 
 /**
- * How far a throw-away server is.
+ * The progress of a throw-away server.
  *
- * - going: no verdict yet. leaving: told to go, and still there. left: it is there, and this run can do no more with it.
- *   gone: it is. foreign: it is no drill's. abandoned: it may be a drill's, but nothing proves it. Both are left alone.
+ * - going: the drill has no verdict yet.
+ * - leaving: the deletion was requested, and the server still exists.
+ * - left: the server exists, and this run can do nothing more about it.
+ * - gone: the server no longer exists.
+ * - foreign: no drill made the server. It is left alone.
+ * - abandoned: a drill may have made the server, but nothing proves it. It is left alone.
  */
 interface Step extends DrillResult {
   state: 'going' | 'leaving' | 'left' | 'gone' | 'foreign' | 'abandoned';
-  /** It was being deleted already when this run found it. */
+  /** The server was already being deleted when this run found it. */
   toldBefore?: boolean;
 }
 
-/** What has become of a drill, and why. */
+/** The outcome of a drill and the reasons for it. */
 export interface DrillResult {
   outcome: Outcome;
   reasons: [Reason, ...Reason[]];
@@ -44,35 +48,35 @@ export interface DrillResult {
 
 const GOING: Step = { state: 'going', outcome: 'deferred', reasons: [{ code: 'DRILL_NOT_LOOKED_AT' }] };
 
-/** A throw-away server that is followed to its end. */
+/** A throw-away server that a run follows until it is deleted. */
 export interface Trial {
   server: ThrowAway;
   step: Step;
-  /** Why it has to go without a verdict; undefined when it is to be judged. */
+  /** Why the server is deleted without a verdict; undefined when the drill still needs a verdict. */
   needless: Reason | undefined;
-  /** Another server has the same nonce: then only the image can tell which of the two the drill has made. */
+  /** Whether another server has the same nonce: then only the image's record tells which of the two the drill made. */
   hasTwin: boolean;
 }
 
-/** The beginning of {@link Trial}. */
+/** A {@link Trial} in its initial state. */
 export function trialOf(server: ThrowAway, { needless, hasTwin = false }: Partial<Trial> = {}): Trial {
   return { server, step: GOING, needless, hasTwin };
 }
 
-/** Looks at a throw-away server once, and does what is next: its verdict goes to its image, then it is deleted. */
+/** Checks a throw-away server once and takes the next step: writes the verdict on the image, then deletes the server. */
 export function proceed(warden: Warden, trial: Trial): Promise<Step> {
-  return carefully(trial, () => attempt(warden, trial));
+  return withErrorsAsSteps(trial, () => attempt(warden, trial));
 }
 
-/** Looks at a throw-away server once, and does nothing. */
+/** Checks a throw-away server once, for a dry run: changes nothing. */
 export function foresee(warden: Warden, trial: Trial): Promise<Step> {
-  return carefully(trial, async () => {
+  return withErrorsAsSteps(trial, async () => {
     const seen = await inspect(warden, trial);
     return 'state' in seen ? seen : trial.step;
   });
 }
 
-async function carefully(trial: Trial, look: () => Promise<Step>): Promise<Step> {
+async function withErrorsAsSteps(trial: Trial, look: () => Promise<Step>): Promise<Step> {
   try {
     return await look();
   } catch (error) {
@@ -102,7 +106,7 @@ async function attempt(warden: Warden, trial: Trial): Promise<Step> {
   }
   const { passed, reason } = await judge(warden.drill, detail, Date.now() - server.createdAt.getTime());
   if (passed === undefined) return { ...step, reasons: [reason] };
-  const problem = await record(warden, image, passed);
+  const problem = await writeVerdict(warden, image, passed);
   return remove(
     warden,
     trial,
@@ -113,9 +117,10 @@ async function attempt(warden: Warden, trial: Trial): Promise<Step> {
 }
 
 /**
- * Reads a throw-away server and the image that has to name it, and changes nothing.
+ * Reads a throw-away server and the image that has to name it. Changes nothing.
  *
- * @returns both; or the step that this alone leads to: the server is gone or going, or it is not provably a drill's.
+ * @returns the server and the image; or a step when nothing is left to do: the server is deleted or being deleted, or
+ *   nothing proves that a drill made it.
  */
 async function inspect(
   { session, owner }: Warden,
@@ -139,7 +144,7 @@ async function inspect(
     : leaveAlone({ code: 'DRILL_TWIN', image: server.image }, { mayBeDrill: true });
 }
 
-/** Whether another server has the same nonce, by a listing of its own: the one before may have lacked it. */
+/** Whether another server has the same nonce. Lists the servers again, because an earlier listing may have been incomplete. */
 async function hasTwinBy(session: Session, { region, id, nonce }: ThrowAway): Promise<boolean> {
   const servers = await listServers(session, region);
   return servers.some((other) => other.id !== id && readThrowAway(other)?.nonce === nonce);
@@ -149,24 +154,24 @@ function leaveAlone(reason: Reason, { mayBeDrill }: Pick<Unproven, 'mayBeDrill'>
   return { state: mayBeDrill ? 'abandoned' : 'foreign', outcome: 'skipped', reasons: [reason] };
 }
 
-/** The next run looks at a server that can't be read now. */
+/** The reason for a server that can't be read now: the next run checks it again. */
 export function readLater(error: CloudError): Reason {
   return { code: 'DRILL_READ_LATER', ...factsOf(error) };
 }
 
-/** Whether a server is not provably a drill's. */
+/** Whether nothing proves that a drill made the server, so that nothing may delete it. */
 export function isLeftAlone({ state }: Pick<Step, 'state'>): boolean {
   return state === 'foreign' || state === 'abandoned';
 }
 
-/** The servers of a policy that nothing proves to be of its drills: of those with one nonce a drill has made one at most. */
+/** The abandoned servers of a policy, one for each nonce, because a drill makes one server at most. */
 export function abandonedOf(trials: readonly Trial[], policy: string): ThrowAway[] {
   const servers = trials.filter(({ step }) => step.state === 'abandoned').map(({ server }) => server);
   const own = servers.filter((server) => server.policy === policy);
   return [...new Map(own.map((server) => [server.nonce, server])).values()];
 }
 
-/** Writes on an image which server the drill of that nonce has made: only a server that is named there is ever deleted. */
+/** Writes on an image which server the drill with this nonce made. Only a server that its image names is ever deleted. */
 export async function nameServer(
   session: Session,
   image: Image,
@@ -175,12 +180,12 @@ export async function nameServer(
   await writeRecord(session, image, { nonce, at: image.updatedAt ?? new Date(), server: id });
 }
 
-/** Writes a drill on its image. */
+/** Writes the record of a drill on its image. */
 export async function writeRecord(session: Session, image: Image, record: DrillRecord): Promise<void> {
   await setProperty(session, image, DRILL_KEY, withRecord(image, record));
 }
 
-/** What is to be said of a snapshot by its server; `passed` is undefined while it is too early. */
+/** The verdict on a snapshot by the state of its server; `passed` is undefined while the server may still come up. */
 async function judge(
   { hours, check }: Drill,
   { status, fault, addresses }: ServerDetail,
@@ -203,8 +208,8 @@ async function judge(
     : late({ code: 'DRILL_SILENT', answers: answer.bad, minutes });
 }
 
-/** Writes a verdict on the image; returns why it could not. */
-async function record({ session }: Warden, image: Image, passed: boolean): Promise<Reason | undefined> {
+/** Writes a verdict on the image. @returns why that failed; undefined when it succeeded. */
+async function writeVerdict({ session }: Warden, image: Image, passed: boolean): Promise<Reason | undefined> {
   try {
     for (const [key, value] of verdictMarks(image.id, passed, new Date())) {
       await setProperty(session, image, key, value);
@@ -216,7 +221,7 @@ async function record({ session }: Warden, image: Image, passed: boolean): Promi
   }
 }
 
-/** Deletes a throw-away server; the server and the image that names it are read once more right before. */
+/** Deletes a throw-away server, after reading the server and the image that names it once more. */
 async function remove(warden: Warden, trial: Trial, result: DrillResult): Promise<Step> {
   try {
     const seen = await inspect(warden, trial);
@@ -232,13 +237,13 @@ async function remove(warden: Warden, trial: Trial, result: DrillResult): Promis
   }
 }
 
-/** Whether a server should have been gone long ago, and this run can do nothing about it either. */
+/** Whether the deletion of a server is overdue by an hour, and this run can't delete it either. */
 export function isStuck({ server, step }: Trial, { hours }: Drill, now: Date): boolean {
   const isOverdue = now.getTime() - server.createdAt.getTime() > (hours + 1) * HOUR_MS;
   return isOverdue && (step.state === 'left' || step.toldBefore === true);
 }
 
-/** What is to be reported of a server when its run ends before it is gone. */
+/** The result to report for a server when the run ends. */
 export function atTheEnd(trial: Trial, drill: Drill, now: Date): DrillResult {
   const { step } = trial;
   if (isStuck(trial, drill, now)) {

@@ -15,30 +15,32 @@ import { DRILL_KEY, DRILL_NAME, readRecords } from './record.ts';
 import { metadataOf, type ThrowAway } from './throw-away.ts';
 
 /**
- * After that many refusals by the cloud a run tries others than those whose turn it is: what can't be marked stays first for
- * ever. After as many again it tries no more: what refuses so many is wrong for all.
+ * After that many refusals by the cloud, a run picks snapshots at random: snapshots whose images can't be marked would
+ * otherwise stay first in the queue forever. After twice as many refusals the run begins no more drills.
  */
 const MOST_REFUSALS = 10;
 
-/** A snapshot to be booted, with its image and the name of its server, which is "" when that is gone. */
+/** A snapshot to boot, with its image and the name of its server: "" when that server is gone. */
 export interface Candidate {
   snapshot: Drillable;
   image: Image;
   name: string;
 }
 
-/** Why no server was begun, and what that means for the others that wait. */
+/** Why no server was created, and what that means for the snapshots that still wait. */
 interface Refused extends DrillResult {
   /**
-   * - next: the next snapshot gets the turn. taken: there may be a server all the same, so the place is taken. region:
-   *   nothing can be begun in that region now. all: nothing at all.
+   * - next: the next snapshot is tried.
+   * - taken: the server may exist in spite of the error, so the place is taken.
+   * - region: no drill can begin in this region now.
+   * - all: no drill can begin in any region now.
    */
   effect: 'next' | 'taken' | 'region' | 'all';
-  /** Nothing was sent for it. */
-  isFree?: boolean;
+  /** No request was sent to the cloud, so this is no refusal by the cloud. */
+  isUnsent?: boolean;
 }
 
-/** The flavors of each region, asked for when they are needed first. */
+/** The flavors of each region, listed on first use. */
 export function flavorsOf(session: Session): (region: string) => Promise<Flavor[]> {
   const known = new Map<string, Promise<Flavor[]>>();
   return (region) => {
@@ -48,7 +50,7 @@ export function flavorsOf(session: Session): (region: string) => Promise<Flavor[
   };
 }
 
-/** The throw-away server for a snapshot, and what a dry run reports of it; or why there can be none. */
+/** The throw-away server for a snapshot, with the reason that a dry run reports; or why the snapshot can't be booted. */
 export function design(
   { snapshot, image, name }: Candidate,
   { owner, drill }: Pick<Warden, 'owner' | 'drill'>,
@@ -68,20 +70,20 @@ export function design(
     metadata: metadataOf({ owner, policy: snapshot.policy, image: image.id, nonce }),
     configDrive: false,
   };
-  const { name: called, networks } = server;
-  return { server, reason: { code: 'DRILL_PLANNED', name: called, flavor: flavor.name, networks } };
+  const { name: serverName, networks } = server;
+  return { server, reason: { code: 'DRILL_PLANNED', name: serverName, flavor: flavor.name, networks } };
 }
 
-/** What a run has begun, and of which snapshots it could not begin any. */
+/** The servers that a run created, and the snapshots for which it could not create one. */
 export interface Begun<C> {
   servers: ThrowAway[];
   refused: { candidate: C; result: DrillResult }[];
 }
 
 /**
- * Begins as many drills as there are places. A snapshot that can't be booted leaves its turn to the next one.
+ * Begins as many drills as there are places. When a snapshot can't be booted, the next one is tried.
  *
- * @param waiting the one whose turn it is first.
+ * @param waiting the snapshots in the order of their turns.
  */
 export async function beginInTurn<C extends Candidate>(
   warden: Warden,
@@ -105,7 +107,7 @@ export async function beginInTurn<C extends Candidate>(
       found.refused.push({ candidate, result: { outcome: begun.outcome, reasons: begun.reasons } });
       if (begun.effect === 'taken') return;
       if (begun.effect === 'region') closed.add(candidate.snapshot.region);
-      if (!begun.isFree) refusals++;
+      if (!begun.isUnsent) refusals++;
       if (begun.effect === 'all' || refusals >= 2 * MOST_REFUSALS) queue.length = 0;
     }
   };
@@ -115,8 +117,8 @@ export async function beginInTurn<C extends Candidate>(
 }
 
 /**
- * Begins a drill: writes a nonce on the image, asks the cloud for the server, once, and writes on the image which one it
- * is. Without the nonce no server is asked for, since nobody could tell it from a server with copied metadata.
+ * Begins a drill: writes a nonce on the image, requests the server once, and writes the id of the server on the image.
+ * When the nonce can't be written, no server is requested: it could not be told from a server with copied metadata.
  */
 async function begin(
   warden: Warden,
@@ -135,7 +137,7 @@ async function begin(
         outcome: 'failed',
         reasons: [designed.problem],
         effect: 'next',
-        isFree: true,
+        isUnsent: true,
       };
     }
     const image = await getImage(session, region, candidate.image.id);
@@ -154,7 +156,7 @@ async function begin(
         await nameNew(session, { ...throwAway, id });
         return id;
       },
-      // What this finds is not named yet: anybody could have copied the metadata.
+      // The image does not name a server that this finds: anybody could have copied the metadata.
       async () => {
         const [found, ...others] = (await listServers(session, region)).filter(
           ({ metadata }) => metadata[DRILL_KEY] === mark,
@@ -173,13 +175,13 @@ async function begin(
     const outcome = error.code === 'OUT_OF_TIME' ? 'deferred' : 'failed';
     const code = isMarked ? 'CLOUD' : 'DRILL_UNMARKED';
     const reasons: [Reason] = [{ code, ...factsOf(error) }];
-    return { outcome, reasons, effect: meaningOf(error) };
+    return { outcome, reasons, effect: effectOf(error) };
   }
 }
 
 /**
- * Names the server of the cloud's answer on its image, and reads that back: of two runs that write at the same moment Glance
- * keeps one. Where this fails, the next look at the server tries to do it.
+ * Writes the id of the new server on its image and reads it back: when two runs write at the same moment, Glance keeps
+ * one value. When this fails, the next check of the server tries again.
  */
 async function nameNew(session: Session, server: Omit<ThrowAway, 'createdAt'>): Promise<void> {
   try {
@@ -194,7 +196,7 @@ async function nameNew(session: Session, server: Omit<ThrowAway, 'createdAt'>): 
   }
 }
 
-function meaningOf({ code }: CloudError): Refused['effect'] {
+function effectOf({ code }: CloudError): Refused['effect'] {
   if (code === 'OUT_OF_TIME' || code === 'UNAUTHORIZED') return 'all';
   return code === 'OVER_QUOTA' || code === 'RATE_LIMITED' ? 'region' : 'next';
 }

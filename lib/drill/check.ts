@@ -1,20 +1,20 @@
 import { connect } from 'node:net';
 import type { Drill } from '../config/policy.ts';
 
-const LONGEST_MS = 5_000;
+const TIMEOUT_MS = 5_000;
 
 type Check = NonNullable<Drill['check']>;
 
-/** What was asked (`port 22 of 10.0.0.1`, or a URL), and what came of it. */
+/** The target of a check (`port 22 of 10.0.0.1`, or a URL) and its answer. */
 export interface Answer {
   target: string;
-  /** Of HTTP. */
+  /** The HTTP status. */
   status?: number;
   /** Why there was no answer: a code such as ECONNREFUSED. */
   error?: string;
 }
 
-/** An answer that is none, or not a good one. */
+/** The failure of a check: no answer, or an HTTP status of 400 or more. */
 class BadAnswer extends Error {
   readonly answer: Answer;
 
@@ -28,7 +28,7 @@ class BadAnswer extends Error {
  * Whether a server answers at one of its addresses: a TCP connection to `check.port`, or a plain HTTP GET of
  * `check.path`, whose status has to be below 400. Nothing else is sent, and no redirect is followed.
  *
- * @returns the good answer, or else that of each address.
+ * @returns the first good answer, or else the bad answers of all addresses.
  */
 export async function ask(
   addresses: readonly string[],
@@ -47,7 +47,7 @@ export async function ask(
 function reach(address: string, port: number): Promise<Answer> {
   const target = `port ${port} of ${address}`;
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: address, port, timeout: LONGEST_MS });
+    const socket = connect({ host: address, port, timeout: TIMEOUT_MS });
     const fail = (error: string) => {
       socket.destroy();
       reject(new BadAnswer({ target, error }));
@@ -63,7 +63,7 @@ function reach(address: string, port: number): Promise<Answer> {
 
 async function get(address: string, port: number, path: string): Promise<Answer> {
   const target = `http://${address.includes(':') ? `[${address}]` : address}:${port}${path}`;
-  const answer = await fetch(target, { redirect: 'manual', signal: AbortSignal.timeout(LONGEST_MS) }).catch(
+  const answer = await fetch(target, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
     ({ cause, name }: Error & { cause?: { code?: string } }) => {
       throw new BadAnswer({ target, error: cause?.code ?? name });
     },

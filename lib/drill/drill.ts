@@ -27,9 +27,9 @@ import type { ThrowAway } from './throw-away.ts';
 import { follow, look, trialsIn, type Work, withdrawSurplus } from './watch.ts';
 
 /**
- * Boots snapshots of a policy as throw-away servers, sees whether they come up, writes that on their images, and deletes
- * the servers. A run begins what `drill.schedule` is due for and follows it while its time lasts. What is not settled
- * then, or was left by a run that broke off, the next run finds by the metadata of the servers and the records of the images.
+ * Boots snapshots of a policy as throw-away servers, checks whether they come up, writes the verdicts on their images and
+ * deletes the servers. A run begins the drills that are due by `drill.schedule` and follows them until its deadline. The
+ * next run resumes unfinished drills: it finds them by the metadata of the servers and the records on the images.
  *
  * @throws {Refusal} when the policy has no `drill`, would put copies on Rackspace's networks without naming them, or
  *   names a region that the account lacks.
@@ -60,7 +60,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   );
   const readerFor = (region: string) => readers.get(region)!;
   const work: Work = { session, owner, drill, readerFor, policy, now, regions, throwAways, snapshots };
-  const { entries, trials, problems } = await (policy.dryRun ? rehearse(work) : carryOut(work));
+  const { entries, trials, problems } = await (policy.dryRun ? planOnly(work) : carryOut(work));
   const isAbandoned = ({ server, step }: Trial) =>
     step.state === 'abandoned' && server.policy === policy.policy;
   const [abandoned, foreign] = [true, false].map((wanted) =>
@@ -99,12 +99,12 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
 interface Outcome {
   entries: Entry[];
   trials: Trial[];
-  /** What is wrong beyond single entries. */
+  /** Problems that concern no single entry. */
   problems: Finding[];
 }
 
-/** What a run would do, without doing it. */
-async function rehearse(work: Work): Promise<Outcome> {
+/** A dry run: reports what a run would do. */
+async function planOnly(work: Work): Promise<Outcome> {
   const trials = await trialsIn(work);
   await look(work, trials, foresee);
   const { waiting, places, skip, problems } = turnAfter(work, trials);
@@ -141,7 +141,7 @@ async function rehearse(work: Work): Promise<Outcome> {
   return { entries: [...leftovers, ...planned, ...skipped(work, skip)], trials, problems };
 }
 
-/** Looks after what is there, begins what is due, and follows all of it while there is time. */
+/** Checks the existing throw-away servers, begins the drills that are due, and follows all servers until the deadline. */
 async function carryOut(work: Work): Promise<Outcome> {
   const trials = await trialsIn(work);
   await look(work, trials);
@@ -156,9 +156,9 @@ async function carryOut(work: Work): Promise<Outcome> {
   return { entries: [...followed, ...notBegun, ...skipped(work, skip)], trials, problems };
 }
 
-/** What is to be begun beside the throw-away servers that were found. */
+/** The drills to begin, given the throw-away servers that exist already. */
 function turnAfter({ snapshots, policy, drill, now }: Work, trials: readonly Trial[]) {
-  // One that has gone since keeps its place, too, until a listing is without it: two may never be there for one.
+  // A server that was deleted since the listing keeps its place until a listing lacks it, so that a snapshot never has two.
   const own = trials.filter(({ server, step }) => !isLeftAlone(step) && server.policy === policy.policy);
   const abandoned = abandonedOf(trials, policy.policy);
   const [stuck, running] = [true, false].map((is) =>
@@ -182,7 +182,7 @@ function skipped(work: Work, skip: Turn<Drillable>['skip']): Entry[] {
   );
 }
 
-/** What has become of the throw-away servers, as entries of the servers that their snapshots are of. */
+/** The report entries of the throw-away servers, each under the server whose snapshot it was made from. */
 function entriesOf(work: Work, trials: readonly Trial[], resultOf: (trial: Trial) => DrillResult): Entry[] {
   return trials
     .filter(({ step }) => !isLeftAlone(step))

@@ -5,7 +5,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import { ownershipOf } from './ownership.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
-/** The facts of a server that is left alone. */
+/** The facts of a server that is left alone because nothing proves that a drill made it. */
 export function leftAlone(
   { id, name, region, image }: ThrowAway,
   reasons: readonly Reason[],
@@ -14,9 +14,9 @@ export function leftAlone(
 }
 
 /**
- * The servers that hold up the drills of a policy: a drill may have made them, and nothing proves it.
+ * The abandoned servers, which take up places of a policy's drills: a drill may have made them, and nothing proves it.
  *
- * @param servers those that are not provably of drills.
+ * @param servers the servers that no image names as a drill's.
  * @throws {CloudError} when an image that a server names can't be read.
  */
 export async function abandonedAmong(

@@ -5,31 +5,34 @@ import { nameEnding } from '../snapshots/marker.ts';
 import { DRILL_NAME, readRecords } from './record.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
-/** The clocks of the cloud's services may differ by that much. */
+/** How far the clocks of the cloud's services may differ. */
 const CLOCKS_MAY_DIFFER_MS = 5 * 60_000;
-/** Between the nonce and the request for the server there are moments, and a Lambda runs for 15 minutes at most. */
+/** The longest time between the writing of the nonce and the creation of the server; a Lambda runs for 15 minutes at most. */
 const LONGEST_REQUEST_MS = 30 * 60_000;
 
 /**
- * - named: its image names the server itself. claimable: its image names the drill, whose server is not known yet, and the
- *   server can't but be that one, unless another has the same nonce. A problem: the server is not provably a drill's.
+ * - named: the image names the server.
+ * - claimable: the image names the drill without its server, and this server is the one, unless another server has the
+ *   same nonce.
+ * - {@link Unproven}: nothing proves that a drill made the server.
  */
 export type Ownership = 'named' | 'claimable' | Unproven;
 
-/** Why a server is not provably a drill's. */
+/** Why nothing proves that a drill made a server. */
 export interface Unproven {
   problem: Reason;
-  /** Nothing disproves it either: a drill may have made the server, and its image or the record on it was lost since. */
+  /** Whether a drill may have made the server all the same: its image or the record on the image may have been lost. */
   mayBeDrill: boolean;
 }
 
 /**
- * Whether a server, as it is now, was provably made by a drill of `owner`: its metadata say the same as when `expected` was
- * read from them, the cloud says that it was made from that very image, and the image, as it is now, names the drill and
- * the server. Only the servers of drills are ever deleted, and metadata that can be copied to any server permit nothing.
+ * Decides whether a drill of `owner` provably made a server. All of this has to be true now: the server's metadata are
+ * those that `expected` was read from, the cloud says that the server was made from that image, and the image names the
+ * drill and the server. Only such a server is ever deleted: metadata alone prove nothing, because they can be copied to
+ * any server.
  *
- * A server that was rebuilt from the image shows that image, too, but was created before the nonce was written; one that
- * was created before the image was can't be a drill's at all.
+ * A server that was rebuilt from the image also shows that image, but was created before the nonce was written. A server
+ * that is older than the image can't belong to a drill at all.
  *
  * @param image the image that the metadata name; undefined when it is gone.
  */
@@ -55,10 +58,10 @@ export function ownershipOf(
   const record = readRecords(image).find(({ nonce }) => nonce === mark.nonce);
   if (!isOurs || !record) return { problem: { code: 'DRILL_NOT_RECORDED', image: mark.image }, mayBeDrill };
   if (record.server === undefined) {
-    // The nonce was written at the latest when the image was last changed, by the cloud's own clock.
+    // By the cloud's clock, the nonce was written no later than the last change of the image.
     const writtenAt = image.updatedAt?.getTime() ?? Infinity;
     const latest = record.at.getTime() + LONGEST_REQUEST_MS;
-    // Whoever may only set metadata can copy those of a drill to another server, and can't rename that.
+    // A user who may only set metadata can copy a drill's metadata to another server, but can't rename that server.
     const isInTime = createdAt <= latest;
     if (!server.name.endsWith(nameEnding(DRILL_NAME, record.at))) {
       return {
@@ -84,8 +87,8 @@ function notOfDrill(problem: Reason): Unproven {
 }
 
 /**
- * Separates the servers of drills from those that policies may mean. Only a server that its image names is a drill's: one
- * more snapshot of a throw-away server costs little, a server that no policy means any more costs all.
+ * Separates the servers of drills from those that policies may select. Only a server that its image names belongs to a
+ * drill: a needless snapshot of a throw-away server costs little, a server without snapshots may cost everything.
  */
 export function separateThrowAways(
   servers: readonly Server[],

@@ -14,49 +14,50 @@ const HOUR_MS = 3_600_000;
 /** A policy that asks for drills. */
 export type DrillPolicy = Policy & { drill: Drill };
 
-/** Why a policy's drills can't be begun at a cloud; undefined when they can. */
+/** Why a policy's drills can't run on a cloud; undefined when they can. */
 export function problemWith({ networks }: Drill, provider: Session['provider']): Reason | undefined {
   return provider === 'rackspace' && networks.length === 0 ? { code: 'DRILL_WITHOUT_NETWORK' } : undefined;
 }
 
-/** A snapshot, with the drills that its image records. */
+/** A snapshot with the drill records of its image. */
 export interface Drillable extends Snapshot {
   records: readonly DrillRecord[];
-  /** It may have been taken in a region that is not read: a drill of it may be at work there. */
+  /** The snapshot may have been taken in a region that was not read, where a drill of it may be running. */
   isElsewhere?: boolean;
 }
 
-/** What is to be tried next of a policy's series. */
+/** The snapshots of a policy to boot next. */
 export interface Turn<S extends Snapshot = Snapshot> {
-  /** The newest good snapshots that may be booted, one a series, the one whose turn it is first. */
+  /** The newest good snapshot of each series, if it may be booted, in the order of their turns. */
   waiting: S[];
-  /** How many of them may be booted now. */
+  /** How many snapshots may be booted now. */
   places: number;
-  /** Those that can't be tried, and why. */
+  /** The snapshots that can't be booted, and why. */
   skip: { snapshot: S; reason: Reason }[];
 }
 
 /** The throw-away servers of a policy that a run has found. */
 export interface Found {
   running: readonly ThrowAway[];
-  /** Those that should have been gone long ago and do not go. They take up no place, and only their own image waits for them. */
+  /** Servers whose deletion is overdue. They take up no place; only the drills of their own images wait for them. */
   stuck?: readonly ThrowAway[];
   /**
-   * Those that a drill may have made, although nothing proves it: only a person may delete them. They take up their
-   * places for as long as they are there.
+   * Servers that a drill may have made, although nothing proves it: only a person may delete them. They take up places
+   * for as long as they exist.
    */
   abandoned?: readonly ThrowAway[];
 }
 
-/** With that many servers that are stuck or abandoned no more are made: a cloud that deletes none would be filled. */
+/** With that many stuck or abandoned servers no more are created: otherwise they would fill a cloud that deletes none. */
 export const MOST_STUCK = 3;
 
 /**
- * Decides which snapshots to boot now, of those of one policy: of series that no throw-away server is of, the newest good
- * one, unless it is proven already. The longest untested come first: those that never were tried, then by their last
- * verdict or attempt, so that one that can't be booted leaves the next turn to others.
+ * Decides which snapshots of one policy to boot now: the newest good snapshot of each series that has no throw-away
+ * server, unless that snapshot has passed a drill already. The series that were untested the longest come first: those
+ * without any attempt, then by the last verdict or attempt, so that a snapshot that can't be booted does not block others.
  *
- * The schedule's slot allows `atOnce` of them: what was begun or judged since counts, so a run again begins no more.
+ * Each slot of the schedule allows `atOnce` drills. Drills that were begun or judged in the slot count, so a second run in
+ * the same slot begins no more.
  */
 export function planDrills<S extends Drillable>(
   snapshots: readonly S[],
@@ -105,41 +106,41 @@ function byAge(a: Snapshot, b: Snapshot): number {
   return a.slot.getTime() - b.slot.getTime() || a.createdAt.getTime() - b.createdAt.getTime();
 }
 
-/** Why a snapshot is never booted; undefined when it can be. */
+/** Why a snapshot can never be booted; undefined when it can. */
 function obstacleTo({ volumeSnapshots }: Snapshot): Reason | undefined {
   return volumeSnapshots.length > 0 ? { code: 'DRILL_OF_VOLUMES' } : undefined;
 }
 
-/** Drills that were begun since then belong to the slot that a run at `now` is for; undefined before the first slot. */
+/** The beginning of the current slot: drills that were begun since then belong to it. Undefined before the first slot. */
 export function slotBegin(schedule: Schedule, now: Date): Date | undefined {
   const slot = schedule.slot(now);
   if (!slot) return undefined;
   const everyMs = schedule.exact ? 0 : (intervalMs(schedule, now) ?? 0);
-  // A rate counts from the drill before. Runs come hourly, and a verdict is some minutes later than its beginning.
+  // A rate counts from the previous drill. Runs come hourly, and a verdict follows some minutes after the beginning.
   return new Date(slot.getTime() - Math.max(everyMs / 2, everyMs - HOUR_MS / 2));
 }
 
-/** How many drills belong to the slot that a run at `now` is for; all that there may be before the first slot. */
+/** How many drills were begun in the current slot; Infinity before the first slot, so that no drill begins. */
 function begunInSlot(
   snapshots: readonly Drillable[],
-  there: readonly ThrowAway[],
+  existing: readonly ThrowAway[],
   schedule: Schedule,
   now: Date,
 ): number {
   const since = slotBegin(schedule, now);
   if (!since) return Infinity;
   const begun = [
-    ...there.map(({ image, createdAt }) => ({ image, at: createdAt })),
+    ...existing.map(({ image, createdAt }) => ({ image, at: createdAt })),
     ...snapshots.flatMap(({ id, drilled, records }) => [
       { image: id, at: drilled },
-      // A drill whose verdict could not be written was begun all the same. One whose server was refused was not.
+      // A record with a server counts even without a verdict. A record without one is of a refused request.
       ...records.filter(({ server }) => server !== undefined).map(({ at }) => ({ image: id, at })),
     ]),
   ];
   return new Set(begun.filter(({ at }) => at && at >= since).map(({ image }) => image)).size;
 }
 
-/** Those that are too many when more than `atOnce` are there, because two runs have begun some at the same moment. */
+/** The youngest servers beyond `atOnce`: there are too many when two runs began drills at the same moment. */
 export function surplusOf(running: readonly ThrowAway[], atOnce: number): ThrowAway[] {
   return [...running]
     .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1))
@@ -147,10 +148,10 @@ export function surplusOf(running: readonly ThrowAway[], atOnce: number): ThrowA
 }
 
 /**
- * The flavor for a throw-away server: the one that is asked for, or else the smallest that fits. One without a disk of
- * its own is the last choice: clouds may refuse it without a volume.
+ * The flavor for a throw-away server: the `wanted` one, or by default the smallest that fits. A flavor without a local
+ * disk is the last choice, because clouds may refuse it without a volume.
  *
- * @returns what is wrong where there is none.
+ * @returns the flavor, or the reason why there is none.
  */
 export function flavorFor(
   image: Image,

@@ -1,31 +1,31 @@
 import { isoSeconds, parseDate } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
 
-/** The property of an image that names the drills of it, and the metadatum of a server that names its drill. */
+/** The image property that holds the drill records, and the metadata key of a throw-away server that names its drill. */
 export const DRILL_KEY = 'autosnap_drill';
 
-/** What stands between the name of the original and the moment in the name of a throw-away server. */
+/** The label in the name of a throw-away server, between the name of the original server and the time. */
 export const DRILL_NAME = 'drill';
 
 /**
- * A drill, as its image records it. Whoever may set the metadata of a server can't write it, so it is what permits a
- * drill to delete a server.
+ * The record of a drill on its image. Users who may set the metadata of servers can't write image properties, so only
+ * this record permits a drill to delete a server.
  */
 export interface DrillRecord {
-  /** Unguessable, and written before the server is requested, whose metadata repeat it. */
+  /** A random UUID. The record is written before the server is requested, and the server's metadata repeat the nonce. */
   nonce: string;
-  /** When the nonce was written: by our own clock at first, by the cloud's once the server is known. */
+  /** When the nonce was written: by the clock of the function at first, by the cloud's clock once the server is known. */
   at: Date;
-  /** The id of the server; undefined until the cloud has answered the request for it. */
+  /** The id of the server; undefined until the cloud has answered the request that creates it. */
   server: string | undefined;
 }
 
-/** Two runs at the same time may both begin a drill of an image. More would make the property longer than Nova passes on. */
+/** Two simultaneous runs may both begin a drill of an image. More records would exceed the length that Nova passes on. */
 const MOST_RECORDS = 2;
 
 /**
- * The drills that an image records. The property names the image, because every image that is made of a server inherits
- * the properties of the image that the server was made from: inherited records say nothing.
+ * Reads the drill records of an image. The property starts with the image's id, because an image of a server inherits the
+ * properties of the image that the server was made from: inherited records are ignored.
  */
 export function readRecords({ id, properties }: Pick<Image, 'id' | 'properties'>): DrillRecord[] {
   const [of, ...records] = properties[DRILL_KEY]?.split(' ') ?? [];
@@ -37,7 +37,7 @@ export function readRecords({ id, properties }: Pick<Image, 'id' | 'properties'>
   });
 }
 
-/** The value of the image's property with `record` in it, which replaces an earlier one of the same drill. */
+/** The property's new value with `record` added; it replaces an earlier record of the same drill. */
 export function withRecord(image: Pick<Image, 'id' | 'properties'>, record: DrillRecord): string {
   const others = readRecords(image).filter(({ nonce }) => nonce !== record.nonce);
   const kept = [...others, record].slice(-MOST_RECORDS);

@@ -1,29 +1,29 @@
 import type { Server } from '../openstack/compute.ts';
 import { DRILL_KEY } from './record.ts';
 
-/** What the metadata of a throw-away server say: whose the server is, and which drill it belongs to. */
+/** The metadata of a throw-away server: the deployment, policy and drill that it belongs to. */
 export interface DrillMark {
   /** The deployment. */
   owner: string;
   policy: string;
   /** The id of the image that the server was made from. */
   image: string;
-  /** The drill, as the image records it; see record.ts. */
+  /** The nonce of the drill's record on the image; see record.ts. */
   nonce: string;
 }
 
-/** A server that a drill has made, as far as its own metadata say so: that alone is no permission to delete it. */
+/** A server whose metadata say that a drill made it. The metadata alone are no permission to delete the server. */
 export interface ThrowAway extends DrillMark, Pick<Server, 'id' | 'name' | 'region'> {
   /** When the server was created, by the cloud's clock. */
   createdAt: Date;
 }
 
-/** The metadata of a throw-away server: sent with the request for it, never written afterwards. */
+/** The metadata of a throw-away server: sent with the request that creates the server, never written afterwards. */
 export function metadataOf({ owner, policy, image, nonce }: DrillMark): Record<string, string> {
   return { [DRILL_KEY]: `${owner} ${policy} ${image} ${nonce}` };
 }
 
-/** Reads a server's mark; undefined when the server has none, or an incomplete one, or the cloud does not say when it was created. */
+/** Reads a server's drill metadata; undefined when they are missing or invalid, or the cloud gives no creation time. */
 export function readThrowAway(
   server: Pick<Server, 'id' | 'name' | 'region' | 'metadata' | 'createdAt'>,
 ): ThrowAway | undefined {

@@ -20,26 +20,26 @@ import { type Drillable, type DrillPolicy, surplusOf } from './plan.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
 const HOUR_MS = 3_600_000;
-/** Between two looks: short at first, because most servers are there in a minute. */
+/** The pauses between two checks: short at first, because most servers are up within a minute. */
 const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [250, 15_000];
-/** What a last look needs, with a verdict and a deletion. */
-const LAST_LOOK_MS = 20_000;
+/** The time that a last check needs, including the verdict and the deletion. */
+const LAST_CHECK_MS = 20_000;
 
-/** What a run works with. */
+/** The context of one drill run. */
 export interface Work extends Warden {
   policy: DrillPolicy;
   now: Date;
   regions: readonly RegionSurvey[];
-  /** The servers that are provably of drills, of whichever deployment. */
+  /** The servers that drills of any deployment provably made. */
   throwAways: readonly Server[];
-  /** Of this policy. */
+  /** The snapshots of this policy. */
   snapshots: readonly Drillable[];
 }
 
 /**
- * The throw-away servers that are there: this policy's, and those of another policy of this deployment that are older
- * than any may be, because nobody looks after them any more. What they are is open until a look: all that is read here
- * are their metadata.
+ * The existing throw-away servers: those of this policy, and those of other policies of this deployment that are older
+ * than any drill may be, because no run of their own policy deletes them any more. This reads only the metadata of the
+ * servers; the first check of each decides its ownership.
  */
 export async function trialsIn(work: Work): Promise<Trial[]> {
   const { owner, policy, regions, throwAways, snapshots, now } = work;
@@ -59,7 +59,7 @@ export async function trialsIn(work: Work): Promise<Trial[]> {
   return [...listed, ...(await unlisted(work, new Set(listed.map(({ server }) => server.id))))];
 }
 
-/** The servers of drills without a verdict that the listing has left out: their images name them, and the cloud has them. */
+/** The servers of drills without a verdict that a listing lacks: their images name them, so each is requested by its id. */
 async function unlisted({ session, snapshots, owner }: Work, listed: ReadonlySet<string>): Promise<Trial[]> {
   const open = snapshots.flatMap((snapshot) =>
     snapshot.records.flatMap(({ server, nonce, at }) =>
@@ -94,10 +94,10 @@ function throwAwaysIn(servers: readonly Server[], owner: string): ThrowAway[] {
   });
 }
 
-/** Looks at each once that is not settled yet. */
+/** Checks each unsettled server once. */
 export async function look(work: Work, trials: readonly Trial[], step = proceed): Promise<void> {
   await pMap(
-    trials.filter(isOpen),
+    trials.filter(isUnsettled),
     async (trial) => {
       trial.step = await step(work, trial);
     },
@@ -105,27 +105,27 @@ export async function look(work: Work, trials: readonly Trial[], step = proceed)
   );
 }
 
-/** Looks again and again, until all is settled or the run deadline is reached. */
+/** Checks the servers repeatedly until all are settled or the run deadline is reached. */
 export async function follow(work: Work, trials: readonly Trial[]): Promise<void> {
   const { deadline } = work.session;
-  for (let pauseMs = 0; trials.some(isOpen); ) {
-    if (deadline.remainingMs() < pauseMs + LAST_LOOK_MS) return;
+  for (let pauseMs = 0; trials.some(isUnsettled); ) {
+    if (deadline.remainingMs() < pauseMs + LAST_CHECK_MS) return;
     await pause(pauseMs);
     await look(work, trials);
     pauseMs = Math.min(2 * pauseMs || FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
   }
 }
 
-function isOpen({ step }: Trial): boolean {
+function isUnsettled({ step }: Trial): boolean {
   return step.state === 'going' || step.state === 'leaving';
 }
 
-/** Two runs at the same moment may both have begun some: what is too many then goes, the youngest first. */
+/** Marks the surplus servers for deletion, the youngest first: two simultaneous runs may have begun more than `atOnce`. */
 export async function withdrawSurplus(
   { session, owner, policy, regions, now }: Work,
   trials: Trial[],
 ): Promise<void> {
-  const passedOver = new Set(
+  const excluded = new Set(
     trials
       .filter((trial) => isLeftAlone(trial.step) || isStuck(trial, policy.drill, now))
       .map(({ server }) => server.id),
@@ -133,7 +133,7 @@ export async function withdrawSurplus(
   try {
     const servers = await pMap(regions, ({ region }) => listServers(session, region));
     const there = throwAwaysIn(servers.flat(), owner).filter(
-      (server) => server.policy === policy.policy && !passedOver.has(server.id),
+      (server) => server.policy === policy.policy && !excluded.has(server.id),
     );
     const places = Math.max(0, policy.drill.atOnce - abandonedOf(trials, policy.policy).length);
     for (const server of surplusOf(there, places)) {
@@ -142,7 +142,7 @@ export async function withdrawSurplus(
       if (!trials.includes(trial)) trials.push(trial);
     }
   } catch (error) {
-    // Then there may be too many, for as long as this run follows them.
+    // Without the listing the surplus servers stay until this run has judged them.
     if (!isCloudError(error)) throw error;
   }
 }

@@ -1,10 +1,12 @@
 /**
- * - NO_BUCKET, FORBIDDEN: somebody has to do something. GONE: the object or upload is not there, or is another by now.
- *   OUT_OF_TIME: the run has to end. FAILED: everything else.
+ * - NO_BUCKET, FORBIDDEN: an operator has to fix the configuration.
+ * - GONE: the object or upload does not exist, or was replaced.
+ * - OUT_OF_TIME: run deadline reached.
+ * - FAILED: any other error.
  */
 export type BucketErrorCode = 'NO_BUCKET' | 'FORBIDDEN' | 'GONE' | 'OUT_OF_TIME' | 'FAILED';
 
-/** What went wrong between us and what holds the copies, without anything of the request or the answer but its own words. */
+/** An error of the store that holds the copies. It carries the store's error message and nothing else of the request. */
 export class BucketError extends Error {
   override readonly name = 'BucketError';
   readonly code: BucketErrorCode;

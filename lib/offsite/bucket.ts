@@ -23,7 +23,7 @@ export interface Part {
   number: number;
   bytes: number;
   etag: string;
-  /** As S3 has computed it; it has to be named again when the parts are put together. */
+  /** The CRC32 that S3 computed, in base64; the request that completes the upload has to repeat it. */
   crc32: string | undefined;
 }
 
@@ -33,11 +33,13 @@ export interface Bucket extends CopyStore {
   begin(key: string, metadata: Record<string, string>): Promise<Upload>;
   putPart(upload: Upload, number: number, data: Buffer): Promise<void>;
   complete(upload: Upload, parts: readonly Part[]): Promise<void>;
-  /** An object's bytes from some byte on. @throws GONE when it is another than `etag` by now. */
+  /** An object's bytes from the byte `from` on. @throws {BucketError} GONE when the object's ETag is no longer `etag`. */
   read(key: string, etag: string, from: number): Promise<AsyncIterable<Buffer>>;
 }
 
 /**
+ * The S3 client for one bucket: https://docs.aws.amazon.com/AmazonS3/latest/API/.
+ *
  * @param name of the bucket.
  * @param deadline after which every request ends with OUT_OF_TIME.
  */
@@ -48,7 +50,7 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
     requestHandler: { connectionTimeout: 10_000, requestTimeout: 120_000, throwOnRequestTimeout: true },
   });
 
-  /** Runs one request of this bucket, and says what it was when it fails. */
+  /** Runs one request to this bucket; its errors name the action that failed. */
   async function run<T>(action: string, work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
     const remainingMs = deadline.remainingMs();
     const signal = AbortSignal.timeout(Math.max(0, Math.ceil(remainingMs)));
@@ -60,7 +62,7 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
     }
   }
 
-  const found = ({ code }: BucketError) => code !== 'GONE';
+  const isNotGone = ({ code }: BucketError) => code !== 'GONE';
 
   const deleteObject = (key: string) =>
     run('s3:DeleteObject', async (abortSignal) => {
@@ -132,7 +134,7 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
           Key: key,
           Metadata: metadata,
           ContentType: 'application/octet-stream',
-          // S3 refuses parts with a checksum of a kind that was not announced.
+          // S3 refuses parts with a checksum algorithm that the upload has not declared.
           ChecksumAlgorithm: 'CRC32',
         });
         const { UploadId } = await client.send(command, { abortSignal });
@@ -161,7 +163,7 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
         const input = { Bucket: name, Key: key, UploadId: id };
         await client.send(new AbortMultipartUploadCommand(input), { abortSignal });
       }).catch((error) => {
-        if (found(error)) throw error;
+        if (isNotGone(error)) throw error;
       }),
 
     read: (key, etag, from) =>
@@ -177,7 +179,7 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
         const { ContentLength, ETag, LastModified } = await client.send(command, { abortSignal });
         return { key, bytes: ContentLength ?? 0, etag: ETag ?? '', at: LastModified ?? new Date(0) };
       }).catch((error) => {
-        if (found(error)) throw error;
+        if (isNotGone(error)) throw error;
         return undefined;
       }),
 
@@ -186,7 +188,7 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
         const { Body } = await client.send(new GetObjectCommand({ Bucket: name, Key: key }), { abortSignal });
         return Body?.transformToString();
       }).catch((error) => {
-        if (found(error)) throw error;
+        if (isNotGone(error)) throw error;
         return undefined;
       }),
 

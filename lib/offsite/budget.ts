@@ -5,21 +5,21 @@ import type { Ledger } from './ledger.ts';
 
 const DAY_MS = 86_400_000;
 /**
- * How long to wait before data that were begun once, twice and so on are begun again. A failure that passes is over by
- * the second or third attempt; an image that fails each time takes up no more than five times its size in a month.
+ * The wait before a retry of a copy, by the number of attempts this month. A temporary failure is over by the second or
+ * third attempt; an image that always fails uses at most five times its size in a month.
  */
 const WAITS_MS = [0, DAY_MS, 4 * DAY_MS, 16 * DAY_MS];
 
-/** How many bytes may still be begun this month, and whether it is the turn of some data to be begun again. */
+/** The limit on bytes to copy in a month, and the waits between retries. */
 export interface Budget {
-  /** Why the data with this key are not begun now; undefined when nothing speaks against it. */
+  /** Why the copy with this key may not begin now; undefined when it may. */
   refuse(key: string, bytes: number): CopyResult | undefined;
   count(upload: Upload, bytes: number): Promise<void>;
 }
 
-/** @param maxBytesPerMonth the most bytes to begin in a month; undefined for no limit. */
+/** @param maxBytesPerMonth the most bytes of copies to begin in a month; undefined for no limit. */
 export function budgetOf(ledger: Ledger, maxBytesPerMonth: number | undefined, now: Date): Budget {
-  /** What speaks against that many more bytes. */
+  /** Why that many more bytes exceed the limit; undefined when they do not. */
   const limitFor = (bytes: number): Reason | undefined => {
     if (maxBytesPerMonth === undefined) return undefined;
     const limit = maxBytesPerMonth;
@@ -32,10 +32,10 @@ export function budgetOf(ledger: Ledger, maxBytesPerMonth: number | undefined, n
     refuse(key, bytes) {
       const { times, last } = ledger.begun(key);
       const waitMs = WAITS_MS[Math.min(times, WAITS_MS.length) - 1] ?? 0;
-      const again = new Date((last?.getTime() ?? 0) + waitMs);
-      // Without a wait the clocks of the cloud and of the functions need not agree.
-      if (waitMs > 0 && now < again) {
-        const from = `${again.toISOString().slice(0, 16)}Z`;
+      const retryAt = new Date((last?.getTime() ?? 0) + waitMs);
+      // Without a wait, a difference between the clocks of the store and of the functions does not matter.
+      if (waitMs > 0 && now < retryAt) {
+        const from = `${retryAt.toISOString().slice(0, 16)}Z`;
         return { outcome: 'failed', reasons: [{ code: 'COPY_RETRIED_LATER', times, from }] };
       }
       const limit = limitFor(bytes);

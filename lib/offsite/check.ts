@@ -4,31 +4,31 @@ import type { CopyStore } from './copy-store.ts';
 import { describes, readManifest } from './manifest.ts';
 
 /**
- * - good: its manifest names exactly this copy, and its data are there as the manifest says. Only a good copy counts.
- * - unfinished: it has no manifest.
- * - empty: its manifest names exactly this copy, and its data are not there, or its deletion has begun.
- * - disputed: it has a manifest that says something else, or data that the manifest does not describe. It never counts
- *   and is never touched.
- * - unreadable: the store could not be asked. It does not count and is not touched, and nothing of its series is deleted.
+ * - good: the manifest names exactly this copy, and the data exist as the manifest says. Only a good copy counts.
+ * - unfinished: the copy has no manifest.
+ * - empty: the manifest names exactly this copy, but the data are missing, or the copy's deletion has begun.
+ * - disputed: the manifest names another copy, or does not describe the data. The copy never counts and is never changed.
+ * - unreadable: the store could not be read. The copy does not count and is not changed, and nothing of its series is
+ *   deleted.
  */
 export type CopyState = 'good' | 'unfinished' | 'empty' | 'disputed' | 'unreadable';
 
-/** A copy whose manifest was read and whose data were looked at. */
+/** A copy whose manifest and data were checked. */
 export interface CheckedCopy extends Copy {
   state: CopyState;
-  /** Empty, because its deletion has begun. */
+  /** Whether the copy is empty because its deletion has begun. */
   isBeingDeleted?: boolean;
-  /** Why it is disputed or unreadable. */
+  /** Why the copy is disputed or unreadable. */
   problem?: Reason;
 }
 
-type Reading = Pick<CopyStore, 'readText' | 'head'>;
+type ReadableStore = Pick<CopyStore, 'readText' | 'head'>;
 
 /**
- * Reads the manifest of a copy and looks at its data. What the listing lacks is asked for by itself, because a listing
- * proves that an object is there and never that it is not.
+ * Reads the manifest of a copy and checks its data. An object that the listing lacks is requested by its key, because a
+ * listing can prove that an object exists, but never that it does not.
  */
-export async function checkCopy(store: Reading, place: Place, copy: Copy): Promise<CheckedCopy> {
+export async function checkCopy(store: ReadableStore, place: Place, copy: Copy): Promise<CheckedCopy> {
   const key = `${copy.key}.json`;
   const text = await store.readText(key);
   if (text === undefined) return { ...copy, ...(await unfinished(store, copy)) };
@@ -59,14 +59,14 @@ export async function checkCopy(store: Reading, place: Place, copy: Copy): Promi
       };
 }
 
-/** The same for a deletion: nothing of what a listing has shown is relied on. */
-export function checkAgain(store: Reading, place: Place, copy: Copy): Promise<CheckedCopy> {
+/** {@link checkCopy} before a deletion: reads every object again instead of relying on a listing. */
+export function checkAgain(store: ReadableStore, place: Place, copy: Copy): Promise<CheckedCopy> {
   return checkCopy(store, place, { ...copy, data: undefined, manifest: undefined });
 }
 
-/** Without a manifest only an upload says where data would be. */
+/** Without a manifest, only the key of an upload tells where the data would be. */
 async function unfinished(
-  store: Reading,
+  store: ReadableStore,
   { data, uploads }: Copy,
 ): Promise<Pick<CheckedCopy, 'state' | 'data' | 'manifest'>> {
   let found = data;

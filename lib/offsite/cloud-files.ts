@@ -21,16 +21,16 @@ import { isSegmentOf, nameOf } from './exported.ts';
 
 const DATA = '.vhd';
 const MEMO = memoOf('');
-/** What a manifest has to say for its copy's data to be deleted. */
+/** The fields of a manifest that a deletion of the copy's data needs. */
 const DataOf = v.object({
   etag: v.string(),
   segments: v.pipe(v.array(v.object({ name: v.string(), bytes: v.number(), md5: v.string() })), v.nonEmpty()),
 });
 
 /**
- * A container of Cloud Files as a store of copies. An export writes an image's data as `<image>.vhd`; only a copy's
- * manifest, or what is remembered of its export, makes them the data of that copy. A listing shows neither: the data are
- * asked for by themselves.
+ * A container of Cloud Files as a store of copies. An export writes an image's data to `<image>.vhd`, outside the copies'
+ * prefix, so a listing of the copies does not show the data: `head` requests them by name. Only the manifest of a copy, or
+ * the memo of its export, makes them the data of that copy.
  */
 export function containerStore(session: Session, container: Container): CopyStore {
   const store: CopyStore = {
@@ -90,19 +90,19 @@ export function containerStore(session: Session, container: Container): CopyStor
         if (object && object.etag !== etag) {
           throw new BucketError('FAILED', `${name} is not what ${key}.json says: it is left alone`);
         }
-        // First what makes an image of the segments, so that none that lacks some is ever taken for a copy.
+        // The manifest object goes first, so that an image that lacks segments is never taken for a copy.
         if (object) await deleteObject(session, container, name);
         for (const segment of segments.filter((one) => isSegmentOf(image, one.name))) {
           const one = await getObject(session, container, segment.name);
-          const isIts = one?.bytes === segment.bytes && one.etag === segment.md5;
-          if (isIts) await deleteObject(session, container, segment.name);
+          const isUnchanged = one?.bytes === segment.bytes && one.etag === segment.md5;
+          if (isUnchanged) await deleteObject(session, container, segment.name);
         }
       }),
   };
   return store;
 }
 
-/** Whether a policy's copies go to Cloud Files: at Rackspace, unless it says otherwise. */
+/** Whether a policy's copies go to Cloud Files: the default at Rackspace, unless `offsite.to` is `s3`. */
 export function isToCloudFiles(
   { provider }: Pick<Session, 'provider'>,
   { to }: Pick<Offsite, 'to'>,
@@ -110,7 +110,7 @@ export function isToCloudFiles(
   return provider === 'rackspace' && to !== 's3';
 }
 
-/** What a policy asks of its account's cloud that only Rackspace's cloud has. */
+/** The fields of `offsite` that only Rackspace's cloud supports, for a policy on another cloud. */
 export function cloudFilesProblems(
   { provider }: Pick<Session, 'provider'>,
   { to, container }: Pick<Offsite, 'to' | 'container'>,
@@ -120,7 +120,7 @@ export function cloudFilesProblems(
   return fields.map((field) => ({ code: 'OFFSITE_FIELD_OF_RACKSPACE', field }));
 }
 
-/** What may not be exported, because Rackspace answers for its license: Cloud Images FAQ. */
+/** Why an image may not be exported: Rackspace licenses its operating system (Cloud Images FAQ); undefined when it may. */
 export function licenseOf({ properties }: Image): Reason | undefined {
   const options = properties['com.rackspace__1__options'];
   return options === undefined || options === '0' ? undefined : { code: 'COPY_LICENSED', options };
@@ -142,7 +142,7 @@ function parsed(text: string | undefined): unknown {
   }
 }
 
-/** Runs some requests, whose errors are then those of a store. */
+/** Runs requests to the cloud and translates their errors. @throws {BucketError} */
 export async function translated<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

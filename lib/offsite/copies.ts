@@ -1,7 +1,7 @@
 import { isoSeconds, parseDate } from '../config/dates.ts';
 import { BucketError } from './bucket-error.ts';
 
-/** An object, as a listing or the object itself shows it. */
+/** An object of a store, as a listing or a HEAD request shows it. */
 export interface Stored {
   key: string;
   bytes: number;
@@ -10,21 +10,21 @@ export interface Stored {
   at: Date;
 }
 
-/** What is to become a copy's data, and is not finished: a multipart upload, or an export. */
+/** The unfinished data of a copy: a multipart upload or an export. */
 export interface Upload {
   key: string;
   id: string;
   at: Date;
 }
 
-/** Whose copies are meant. */
+/** The deployment, account and policy that copies belong to. */
 export interface Place {
   owner: string;
   account: string;
   policy: string;
 }
 
-/** Which snapshot a copy is of. */
+/** The snapshot that a copy was made from. */
 export interface Original {
   region: string;
   server: string;
@@ -33,16 +33,16 @@ export interface Original {
   image: string;
 }
 
-/** All that a listing shows of one copy. What a listing lacks may be there all the same; see check.ts. */
+/** One copy as a listing shows it. An object that the listing lacks may exist all the same; see check.ts. */
 export interface Copy extends Original {
-  /** Of its objects, without what stands for their kind: `<key>.qcow2`, `<key>.json`, `<key>.progress`. */
+  /** The common key of its objects, without their suffixes: `<key>.qcow2`, `<key>.json`, `<key>.progress`. */
   key: string;
   data: Stored | undefined;
-  /** Written last, once the data are verified. */
+  /** The manifest is written last, once the data are verified. */
   manifest: Stored | undefined;
-  /** How far the verification has come. */
+  /** The saved progress of the verification. */
   progress: Stored | undefined;
-  /** Those of its data that are not finished, the oldest first. */
+  /** Its unfinished uploads or exports, the oldest first. */
   uploads: Upload[];
 }
 
@@ -50,12 +50,12 @@ const ID = /^[A-Za-z0-9_-]+$/;
 /** Accounts and regions may have more characters than ids, but no slash, and no segment may be only dots. */
 const NAME = /^(?!\.+$)[\w.+=@-]+$/;
 
-/** Whether a text can be the id of a server or image, or the name of a policy, in a key. */
+/** Whether `text` is valid in a key as the id of a server or image, or as the name of a policy. */
 export function isKeyId(text: string): boolean {
   return ID.test(text);
 }
 
-/** Whether a text can be the name of an owner, account or region in a key. */
+/** Whether `text` is valid in a key as the name of an owner, account or region. */
 export function isKeyName(text: string): boolean {
   return NAME.test(text);
 }
@@ -71,27 +71,26 @@ export function prefixOf({ owner, account }: Omit<Place, 'policy'>, region?: str
 }
 
 /**
- * A copy's key, without the kind of object: `copies/<owner>/<account>/<region>/<server>/<policy>/<slot>/<image>`.
+ * A copy's key, without the suffix: `copies/<owner>/<account>/<region>/<server>/<policy>/<slot>/<image>`.
  *
- * @throws {BucketError} when an id or a name can't be part of a key: with a slash or dots in it the key would be in
- *   another place.
+ * @throws {BucketError} when an id or a name can't be part of a key: a slash or dots would put the key in another folder.
  */
 export function keyOf(place: Place, { region, server, slot, image }: Original): string {
   const [serverPart, policy, imagePart] = [server, place.policy, image].map((id) => part(id, isKeyId));
   return `${prefixOf(place, region)}${serverPart}/${policy}/${isoSeconds(slot)}/${imagePart}`;
 }
 
-const KINDS_OF_OURS = ['json', 'progress', 'export'];
+const RESERVED_SUFFIXES = ['json', 'progress', 'export'];
 
 /** The key of a copy's data: the copy's key and the disk format. */
 export function dataKeyOf(key: string, diskFormat: string | undefined): string {
   const kind = diskFormat?.replace(/[^a-z0-9]/g, '') ?? '';
-  return `${key}.${kind === '' || KINDS_OF_OURS.includes(kind) ? 'img' : kind}`;
+  return `${key}.${kind === '' || RESERVED_SUFFIXES.includes(kind) ? 'img' : kind}`;
 }
 
 /**
- * The copies of a policy, from what is listed in the bucket. A key that is not exactly as {@link keyOf} makes it is
- * nobody's copy.
+ * The copies of a policy among the listed objects and uploads. Objects whose keys differ from the format of {@link keyOf}
+ * are ignored.
  */
 export function copiesOf(place: Place, stored: readonly Stored[], uploads: readonly Upload[]): Copy[] {
   const copies = new Map<string, Copy>();
@@ -119,9 +118,9 @@ function readKey(place: Place, key: string): { original: Original; kind: string 
     .split('/');
   const [, image = '', kind] = /^([\w-]+)\.([a-z0-9]+)$/.exec(file ?? '') ?? [];
   const slot = parseDate(slotText);
-  const isOurs =
+  const isValid =
     isKeyName(region) && isKeyId(server) && isKeyId(image) && policy === place.policy && more.length === 0;
-  return isOurs && slot && kind && isoSeconds(slot) === slotText
+  return isValid && slot && kind && isoSeconds(slot) === slotText
     ? { original: { region, server, slot, image }, kind }
     : undefined;
 }

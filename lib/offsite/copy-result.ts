@@ -1,7 +1,7 @@
 import type { Reason } from '../reporting/reasons.ts';
 import type { Outcome } from '../reporting/report.ts';
 
-/** What has become of a copy, and why. */
+/** The outcome for a copy and the reasons for it. */
 export interface CopyResult {
   outcome: Outcome;
   reasons: Reason[];

@@ -1,20 +1,20 @@
 import type { Copy, Stored, Upload } from './copies.ts';
 
-/** What holds copies: an S3 bucket, or a container of Cloud Files. Every function throws `BucketError` alone. */
+/** A store of copies: an S3 bucket or a container of Cloud Files. Every function throws only `BucketError`. */
 export interface CopyStore {
-  /** All objects whose keys begin so, every page of them. */
+  /** All objects with keys that start with `prefix`, from all pages. */
   list(prefix: string): Promise<Stored[]>;
-  /** All that is unfinished whose keys begin so, the oldest first. */
+  /** All unfinished uploads or exports with keys that start with `prefix`, the oldest first. */
   uploads(prefix: string): Promise<Upload[]>;
-  /** One that is no longer there counts as aborted. */
+  /** Aborts an upload; an upload that no longer exists counts as aborted. */
   abort(upload: Upload): Promise<void>;
-  /** The object itself, not a listing: undefined only when the store answers that there is none. */
+  /** Requests the object itself; undefined only when the store answers that it does not exist. */
   head(key: string): Promise<Stored | undefined>;
-  /** A small object as text; undefined only when the store answers that there is none. */
+  /** A small object as text; undefined only when the store answers that it does not exist. */
   readText(key: string): Promise<string | undefined>;
   put(key: string, text: string): Promise<void>;
-  /** One that is no longer there counts as deleted. */
+  /** Deletes an object; an object that no longer exists counts as deleted. */
   delete(key: string): Promise<void>;
-  /** Deletes the data of a copy as its manifest names them, or what is left of them. */
+  /** Deletes the data that the manifest of a copy names, as far as they still exist. */
   deleteData(copy: Copy): Promise<void>;
 }

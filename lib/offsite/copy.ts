@@ -14,22 +14,22 @@ import { checksumOf, type DataFacts, manifestOf } from './manifest.ts';
 import { type Bytes, isOutOfTime, upload } from './upload.ts';
 import { type Piece, verify } from './verify.ts';
 
-/** How the copies of one region are made, and where. */
+/** Makes the copies of one region. */
 export interface Copier {
   session: Session;
   place: Place;
   now: Date;
-  /** Where the copies lie. */
+  /** The store of the finished copies. */
   store: CopyStore;
-  /** Where images lie on their way there, if anywhere; `abort` takes away what has a good copy by now. */
+  /** The store of images that are exported on their way to `store`, if any; `abort` deletes an export that is no longer needed. */
   staging?: Pick<CopyStore, 'uploads' | 'abort'>;
-  /** Why an image can never be copied, whatever is tried; undefined when it can. */
+  /** Why an image can never be copied; undefined when it can. */
   obstacleTo(image: Image): Reason | undefined;
-  /** Makes a copy, or goes on with one, of which `begun` is there already. */
+  /** Makes a copy, or resumes the unfinished copy `begun`. */
   copy(snapshot: Snapshot, image: Image, begun: Copy | undefined): Promise<CopyResult>;
 }
 
-/** A bucket's copies: whose they are, and how many bytes may be begun. */
+/** The context for copies into a bucket. */
 interface Copying {
   session: Session;
   bucket: Bucket;
@@ -38,19 +38,19 @@ interface Copying {
   budget: Budget;
 }
 
-/** What a copy in a bucket is made of, and what it is checked against. */
+/** The source of a copy in a bucket: the data, and the checksums that the copy is verified against. */
 export interface Source extends Bytes {
   facts: DataFacts;
   pieces: Piece[];
-  /** How many bytes the copy counts for in the month; 0 where they were counted before. */
+  /** How many bytes of the month's limit the copy uses; 0 when they were counted before. */
   countedBytes: number;
-  /** Asks for the source itself: whether it is gone. */
+  /** Asks the cloud whether the source no longer exists. */
   isGone(): Promise<boolean>;
-  /** Why nothing is copied when it is gone before. */
+  /** The reason to report when the source no longer exists. */
   gone: Reason;
 }
 
-/** Copies into a bucket from an image service that gives out its images' data. */
+/** Copies into a bucket from an image service that lets clients download images: any OpenStack other than Rackspace. */
 export function toBucket(copying: Copying): Copier {
   const { session, bucket, place, now } = copying;
   return {
@@ -63,7 +63,7 @@ export function toBucket(copying: Copying): Copier {
   };
 }
 
-/** Why the data of an image can never be copied from an image service, whatever is tried; undefined when they can. */
+/** Why an image can never be copied from an image service; undefined when it can. */
 export function obstacleTo(image: Image): Reason | undefined {
   if (image.volumeSnapshotIds.length > 0) return { code: 'COPY_OF_VOLUMES' };
   return checksumOf(image) ? undefined : { code: 'COPY_WITHOUT_CHECKSUM' };
@@ -92,9 +92,9 @@ function sourceOf(session: Session, image: Image): Source {
 }
 
 /**
- * Copies a snapshot's data into the bucket, or goes on where an earlier run had to stop: its parts, then a reading of
- * the whole copy against the source's checksums, then the manifest, which makes the copy good. A copy that is wrong is
- * deleted.
+ * Copies a snapshot's data into the bucket, or resumes where an earlier run stopped: uploads the parts, then verifies the
+ * whole copy by the checksums of the source, then writes the manifest, which makes the copy good. A copy that fails the
+ * verification is deleted.
  */
 export async function copySnapshot(
   copying: Copying,
@@ -111,7 +111,7 @@ export async function copySnapshot(
   }
 }
 
-/** The data answered 404: only when their source itself is gone, what was uploaded of them is of no use any more. */
+/** Handles a 404 for the data: aborts the uploads only when the source itself no longer exists. */
 async function withoutSource(
   { bucket, place }: Copying,
   snapshot: Snapshot,
@@ -125,7 +125,7 @@ async function withoutSource(
   return { outcome: 'skipped', reasons: [source.gone] };
 }
 
-/** What an error means for the copy that it has stopped. */
+/** The result of a copy that an error has stopped. Errors that are not of the cloud or the store are thrown again. */
 export function resultOf(error: unknown): CopyResult {
   if (isOutOfTime(error)) return { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] };
   if (isBucketError(error, 'GONE')) {
@@ -152,7 +152,7 @@ async function attempt(
   const key = dataKeyOf(base, facts.disk_format);
   const progressKey = `${base}.progress`;
 
-  // Data of another format beside them are not ours; those that the listing lacks are asked for.
+  // Data under another key, for another disk format, do not belong to this copy. Data that the listing lacks are requested.
   let data = begun?.data?.key === key ? begun.data : await bucket.head(key);
   if (!data) {
     const unfinished = begun?.uploads.find((one) => one.key === key);
@@ -187,7 +187,7 @@ async function attempt(
   return { outcome: 'copied', reasons: [{ code: 'COPIED', bytes: sizeBytes, algorithm }] };
 }
 
-/** {@link upload}; that another run has put the same parts together meanwhile is as good. */
+/** Like {@link upload}, but succeeds as well when another run has completed the same upload meanwhile. */
 async function uploadOnce(session: Session, bucket: Bucket, target: Upload, source: Source) {
   try {
     return await upload(session.deadline, bucket, target, source);
@@ -197,6 +197,7 @@ async function uploadOnce(session: Session, bucket: Bucket, target: Upload, sour
   }
 }
 
+/** The {@link Original} of a snapshot. */
 export function originalOf({ region, server, slot, id }: Snapshot): Original {
   return { region, server, slot, image: id };
 }

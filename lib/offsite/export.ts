@@ -19,13 +19,14 @@ import type { CopyStore } from './copy-store.ts';
 import { type Exported, etagOf, examine, FOOTER_BYTES, isSegmentOf, nameOf } from './exported.ts';
 
 const HOUR_MS = 3_600_000;
-/** What was written or begun may be missing in listings for a while. */
+/** How long listings may lack new objects and tasks. */
 const SETTLING_MS = HOUR_MS;
-const LONGEST_MS = 72 * HOUR_MS;
-/** How far the clocks of the cloud and of the functions may be apart. */
+/** An export that runs longer is reported as stuck. */
+const STUCK_AFTER_MS = 72 * HOUR_MS;
+/** How far the clocks of the cloud and of the functions may differ. */
 const SKEW_MS = HOUR_MS / 2;
 
-/** Where exports go, and how they are asked for. */
+/** The context for exports: the container that they are written to, and the budget. */
 export interface Exporting {
   session: Session;
   container: Container;
@@ -35,8 +36,8 @@ export interface Exporting {
 }
 
 /**
- * What is remembered of an export that was asked for, beside where its copy will be: that is what makes it ours. Without
- * a task it is not known whether it was asked for.
+ * The memo of a requested export, stored beside the future copy: it proves that this deployment requested the export.
+ * Without a task it is unknown whether the request reached the cloud.
  */
 const Begun = v.object({
   since: v.pipe(
@@ -50,17 +51,17 @@ const Begun = v.object({
 });
 type Begun = v.InferOutput<typeof Begun>;
 
-/** Of the object that remembers an export for the copy `key`. */
+/** The key of the memo of the export for the copy `key`. */
 export function memoOf(key: string): string {
   return `${key}.export`;
 }
 
 /**
- * Asks for an image to be exported, once, or looks what has become of it; never waits. What is remembered is written
- * before it is asked for, and when an answer was lost, the tasks that there are say whether it was.
+ * Requests the export of an image once, or checks the progress of an earlier request; never waits. The memo is written
+ * before the request. When the answer was lost, the list of tasks tells whether the cloud has begun the export.
  *
  * @param key of the copy.
- * @returns the export once it is there and whole.
+ * @returns the export once it is complete, else the result to report.
  */
 export async function exportImage(
   exporting: Exporting,
@@ -68,7 +69,7 @@ export async function exportImage(
   { id: image, sizeBytes = 0 }: { id: string; sizeBytes?: number | undefined },
 ): Promise<Exported | CopyResult> {
   const { session, container, store, budget } = exporting;
-  // By the cloud's own clock, as the times of its tasks and objects are.
+  // By the cloud's clock, like the times of its tasks and objects.
   const now = cloudTime(session);
   const name = nameOf(image);
   const memo = memoOf(key);
@@ -101,13 +102,13 @@ export async function exportImage(
   const task = await taskOf(exporting, image, begun);
   if (task && isRunning(task)) {
     if (task.id !== begun.task) await remember({ since, task: task.id });
-    return ageMs < LONGEST_MS
+    return ageMs < STUCK_AFTER_MS
       ? exportingSince(since)
       : failed({ code: 'EXPORT_STUCK', since: since.toISOString(), task: task.id });
   }
   const object = await getObject(session, container, name);
   if (!object && !task && !begun.task) {
-    // The list of tasks may lack one that was begun a moment ago.
+    // The list of tasks may lack a task that was begun a moment ago.
     if (begun.refused || ageMs >= SETTLING_MS) return ask();
     return { outcome: 'exporting', reasons: [{ code: 'EXPORT_UNSURE' }] };
   }
@@ -115,7 +116,7 @@ export async function exportImage(
     return { outcome: 'exporting', reasons: [{ code: 'EXPORT_UNSEEN', name }] };
   }
   if (!object || task?.status === 'failure') {
-    const cause = task?.message ?? (task ? 'its task says that it is done' : 'its task is no longer kept');
+    const cause = task?.message ?? (task ? 'its task has succeeded' : 'its task is no longer kept');
     await forget(exporting, { key, image, since }, { data: !object });
     return failed({ code: 'EXPORT_FAILED', cause, name, isThere: object !== undefined });
   }
@@ -143,10 +144,11 @@ export async function exportImage(
 }
 
 /**
- * Forgets an export that nobody waits for. While it is running it stays: what it writes at its end would be nobody's.
+ * Deletes an export that is no longer needed, with its memo. A running export stays, because the data that it writes at
+ * its end would have no memo.
  *
- * @param copied whether a good copy of the image is elsewhere. Without one the exported data stay, because they may be
- *   the only ones that are left; only what a failed export has left is taken away.
+ * @param copied whether another good copy of the image exists. If not, the exported data stay, because they may be the
+ *   only ones left; only the remains of a failed export are deleted.
  */
 export async function abandon(
   exporting: Pick<Exporting, 'session' | 'container' | 'store'>,
@@ -164,33 +166,36 @@ export async function abandon(
   if (task && isRunning(task)) return;
   if (!copied) {
     const mayBeRunning =
-      !task && !begun.task && !begun.refused && cloudTime(session).getTime() - since.getTime() < LONGEST_MS;
+      !task &&
+      !begun.task &&
+      !begun.refused &&
+      cloudTime(session).getTime() - since.getTime() < STUCK_AFTER_MS;
     if (mayBeRunning || (await getObject(session, container, nameOf(image)))) return;
   }
   await forget(exporting, { key, image, since }, { data: true });
 }
 
 /**
- * Deletes what an export has written, and nothing older than it. The empty object first: without it, nothing that is
- * left is taken for an image. The memory of it last.
+ * Deletes the data that an export has written, and nothing older than the export. The manifest object goes first, because
+ * without it the segments are not taken for an image. The memo goes last.
  */
 async function forget(
   { session, container, store }: Pick<Exporting, 'session' | 'container' | 'store'>,
   { key, image, since }: { key: string; image: string; since: Date },
   { data }: { data: boolean },
 ): Promise<void> {
-  const isIts = ({ at }: { at: Date }) => at.getTime() >= since.getTime() - SKEW_MS;
+  const isOfExport = ({ at }: { at: Date }) => at.getTime() >= since.getTime() - SKEW_MS;
   if (data) {
     const object = await getObject(session, container, nameOf(image));
-    if (object && isIts(object)) await deleteObject(session, container, nameOf(image));
+    if (object && isOfExport(object)) await deleteObject(session, container, nameOf(image));
     for (const one of await listObjects(session, container, `${nameOf(image)}-`)) {
-      if (isSegmentOf(image, one.name) && isIts(one)) await deleteObject(session, container, one.name);
+      if (isSegmentOf(image, one.name) && isOfExport(one)) await deleteObject(session, container, one.name);
     }
   }
   await store.delete(memoOf(key));
 }
 
-/** The segments of an export, each asked for by itself: those that a listing shows, and those that it should show. */
+/** The segments of an export, each requested by its name: those that a listing shows, and those that it may lack. */
 async function askForSegments(
   { session, container }: Pick<Exporting, 'session' | 'container'>,
   image: string,
@@ -212,8 +217,10 @@ async function askForSegments(
 }
 
 /**
- * Whether an object is a plain one, or is made of exactly these segments. Swift puts it together from a listing: while
- * that lags, or shows what others have named like a segment, it says nothing about the export.
+ * Whether an object is a plain one, or a dynamic large object of exactly these segments
+ * (https://docs.openstack.org/swift/latest/overview_large_objects.html). Swift assembles a large object from a listing:
+ * while the listing lags, or contains foreign objects with the prefix, the object's size and ETag say nothing about the
+ * export.
  */
 function isMadeOf(
   { bytes, etag, segments: prefix }: ObjectFacts,
@@ -226,8 +233,8 @@ function isMadeOf(
 }
 
 /**
- * The task of an export: the one that is remembered, or, where that has failed or none is, the one that has come further
- * of those that export the same image to the same place, since two runs may have asked at once.
+ * The task of an export: the task in the memo. When that task failed, or the memo has none: a task that exports the same
+ * image to the same container, preferably one that has not failed, because two runs may have requested the export.
  */
 async function taskOf(
   { session, container }: Pick<Exporting, 'session' | 'container'>,

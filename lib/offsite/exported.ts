@@ -16,25 +16,25 @@ export interface Exported {
   segments: Segment[];
 }
 
-/** All that can be seen of one without reading it. */
+/** All facts about an export that can be read without downloading the export. */
 interface Seen {
   container: string;
   image: string;
   object: ObjectFacts;
-  /** All objects whose names begin as those of its segments do. */
+  /** All objects with names that start like those of its segments. */
   segments: readonly ListedObject[];
   /** Its last {@link FOOTER_BYTES}. */
   footer: Buffer;
 }
 
-/** How many bytes a VHD ends with that say so. */
+/** The size of the footer at the end of every VHD. */
 export const FOOTER_BYTES = 512;
 
 /**
- * Whether an export is whole, as far as that can be seen: the image service has no checksum of what it exports. A large
- * object gives out whatever segments there are, so a missing one would not be noticed when it is read.
+ * Checks whether an export is complete, as far as possible: the image service has no checksum of its exports. Swift serves
+ * a large object from the segments that exist, so a download would not notice a missing segment.
  *
- * It is written as segments `<image>.vhd-00001` and so on, of one size but for the last, beside an empty object that
+ * An export consists of the segments `<image>.vhd-00001` and so on, of one size but for the last, and an empty object that
  * names them: Rackspace's Cloud Images FAQ and "Use Swiftly to download an exported image".
  *
  * @returns the export, or what is wrong with it.
@@ -68,7 +68,7 @@ export function examine({ container, image, object, segments, footer }: Seen): E
   };
 }
 
-/** The MD5 that Swift has of a large object, by its segments in the order of their names. */
+/** The ETag that Swift gives a large object: the MD5 of the MD5s of its segments, in the order of their names. */
 export function etagOf(segments: readonly Pick<ListedObject, 'hash'>[]): string {
   return createHash('md5')
     .update(segments.map(({ hash }) => hash).join(''))
@@ -80,7 +80,7 @@ export function isSegmentOf(image: string, name: string): boolean {
   return name.startsWith(`${nameOf(image)}-`) && /^\d+$/.test(name.slice(nameOf(image).length + 1));
 }
 
-/** A VHD ends with a cookie, and with a checksum: the complement of the sum of all its other bytes. */
+/** Checks the footer of a VHD: its cookie, and its checksum, which is the complement of the sum of its other bytes. */
 function isVhdFooter(footer: Buffer): boolean {
   if (footer.length !== FOOTER_BYTES || footer.toString('latin1', 0, 8) !== 'conectix') return false;
   const sum = footer.reduce((total, byte, i) => (i >= 64 && i < 68 ? total : total + byte), 0);

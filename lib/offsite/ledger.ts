@@ -7,29 +7,28 @@ const DAY_MS = 86_400_000;
 const KEPT_MS = 60 * DAY_MS;
 
 /**
- * What is remembered beside the copies, as small objects whose names say it all: which data were begun to be copied this
- * month, which server had its turn when, and what was said once and need not be said again. No deletion of a copy depends
- * on it.
+ * The records kept beside the copies, as small objects whose names contain all facts: the copies begun this month, the
+ * last attempt of each series, and the findings that were reported already. No deletion of a copy depends on the ledger.
  */
 export interface Ledger {
   /**
-   * Bytes that were begun in the month of `now`: an upload counts whole from its beginning, whatever becomes of it.
-   * Undefined when that can't be read.
+   * The bytes of the copies that were begun in the month of `now`: an upload counts in full from its beginning, whatever
+   * its outcome. Undefined when the ledger can't be read.
    */
   usedBytes(): number | undefined;
-  /** How often the data with a key were begun in this month, and when last. */
+  /** How often the copy with this key was begun in this month, and when last. */
   begun(key: string): { times: number; last: Date | undefined };
-  /** Counts an upload; the same one counts once. */
+  /** Counts an upload; counting the same upload again changes nothing. */
   count(upload: Upload, bytes: number): Promise<void>;
-  /** When a server last had its turn to be copied. */
+  /** When a copy of this series was last attempted. */
   lastTurn(series: string): Date | undefined;
-  /** Remembers that a server has its turn now. */
+  /** Records that a copy of this series is attempted now. */
   takeTurn(series: string): Promise<void>;
-  /** Those of some texts that were never said before; from now on they were. */
+  /** Those of the texts that were never reported before; with `remember`, they count as reported from now on. */
   unsaid(texts: readonly string[], options: { remember: boolean }): Promise<string[]>;
 }
 
-/** Reads what is remembered of a policy, and unless it is a dry run forgets the months that are over. */
+/** Reads the ledger of a policy and, unless this is a dry run, deletes the entries of past months. */
 export async function openLedger(
   store: CopyStore,
   place: Place,
@@ -44,7 +43,7 @@ export async function openLedger(
     const { key, at } = object;
     if (key.startsWith(monthOf(now))) counted.set(key, object);
     else if (key.startsWith(turns)) turnOf.set(key, object);
-    const isOver = now.getTime() - at.getTime() > KEPT_MS && isOurs(key.slice(usage.length));
+    const isOver = now.getTime() - at.getTime() > KEPT_MS && isLedgerEntry(key.slice(usage.length));
     if (isOver && !dryRun) await forget(store, key);
   }
   return {
@@ -56,7 +55,7 @@ export async function openLedger(
     },
     async count({ key, id, at }, bytes) {
       const name = `${monthOf(at)}${bytes} ${hash(key)} ${hash(`${key} ${id}`)}`;
-      // One that was begun last month and goes on now has been counted then.
+      // An upload that was begun last month was counted then.
       if (counted.has(name) || !name.startsWith(monthOf(now))) return;
       counted.set(name, { key: name, bytes: 0, etag: '', at: now });
       await store.put(name, String(bytes));
@@ -73,7 +72,7 @@ export async function openLedger(
   };
 }
 
-/** Where nothing can be read: then nothing is known to be within a limit, and everything is said. */
+/** The ledger to use when the real one can't be read: no copy is known to be within a limit, and every text is reported. */
 export const BLANK: Ledger = {
   usedBytes: () => undefined,
   begun: () => ({ times: 0, last: undefined }),
@@ -83,12 +82,12 @@ export const BLANK: Ledger = {
   unsaid: async (texts) => [...texts],
 };
 
-/** Whether the rest of a name is one that is written here; anything else in the folder is left alone. */
-function isOurs(name: string): boolean {
+/** Whether a name has the format of a ledger entry; other objects in the folder are left alone. */
+function isLedgerEntry(name: string): boolean {
   return /^(\d{4}-\d\d\/\d+ [0-9a-f]{24}( [0-9a-f]{24})?|turns\/[0-9a-f]{24})$/.test(name);
 }
 
-/** What can't be deleted counts for nothing, and is tried again by the next run. */
+/** Deletes an old entry. An entry that can't be deleted does no harm, and the next run retries. */
 async function forget(store: CopyStore, key: string): Promise<void> {
   try {
     await store.delete(key);

@@ -3,7 +3,7 @@ import { isoSeconds } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Original, Place, Stored } from './copies.ts';
 
-/** What the bytes of an image are checked against. */
+/** A checksum of an image's data. */
 export interface Checksum {
   algorithm: 'sha512' | 'sha256' | 'md5';
   /** Hexadecimal, lower case. */
@@ -11,8 +11,8 @@ export interface Checksum {
 }
 
 /**
- * Glance's own checksum of an image: `os_hash_value`, or the older MD5 `checksum`. Undefined where it has none that is
- * known here.
+ * Glance's checksum of an image: `os_hash_value`, or the older MD5 `checksum`
+ * (https://docs.openstack.org/api-ref/image/v2/). Undefined when the image has neither, or an unknown algorithm.
  */
 export function checksumOf({ properties }: Pick<Image, 'properties'>): Checksum | undefined {
   const { os_hash_algo: algorithm, os_hash_value: value, checksum } = properties;
@@ -34,22 +34,22 @@ const Manifest = v.looseObject({
   etag: v.optional(v.string()),
   disk_format: v.optional(v.string()),
   segments: v.fallback(v.optional(v.array(v.object({ name: v.string() }))), undefined),
-  /** Its deletion has begun: what is left of its data has to go. */
+  /** The deletion of the copy has begun: a later run deletes the rest of the data. */
   deleting: v.optional(v.boolean()),
 });
 
-/** What a copy's data are, and what they were found to agree with. */
+/** The facts about a copy's data that its manifest records. */
 export interface DataFacts {
   sizeBytes: number;
   disk_format: string | undefined;
   container_format: string | undefined;
-  /** Of the whole. */
+  /** The checksum of all data. */
   checksum?: Checksum;
-  /** As they are stored, where that is known from their source already. */
+  /** The ETag of the stored data, when their source already tells it. */
   etag?: string;
-  /** Of which Cloud Files has put them together. */
+  /** The segments in Cloud Files, when the data were exported there. */
   segments?: Segment[];
-  /** For people. */
+  /** A description, for people, of how the data were verified. */
   verified: string;
 }
 
@@ -61,7 +61,7 @@ export interface Segment {
   md5: string;
 }
 
-/** The JSON beside a copy's data: all that is needed to make an image of them again, in any OpenStack. */
+/** The manifest of a copy as JSON: all that a restore needs to create an image from the data, in any OpenStack. */
 export function manifestOf(
   place: Place,
   original: Original,
@@ -90,18 +90,18 @@ export function manifestOf(
   return JSON.stringify(manifest, null, 2);
 }
 
-/** What Glance sets by itself, and would not take from us. */
+/** The properties that Glance sets itself, and would refuse from a client. */
 const GLANCES_OWN =
   /^(id|name|status|visibility|owner|created_at|updated_at|checksum|os_hash_.*|os_glance_.*|direct_url|stores|self|file|schema)$/;
 
-/** Whose snapshot it was: an image that is made of the copy is nobody's. */
+/** The properties that mark an image as a snapshot: an image that is created from the copy is no snapshot. */
 const SNAPSHOTS_OWN =
   /^(autosnap_.*|instance_uuid|image_type|user_id|owner_.*|boot_roles|image_state|image_location)$/;
 
-/** What a manifest says, as far as the service relies on it. */
+/** The fields of a manifest that autosnap reads. */
 export type Manifest = v.InferOutput<typeof Manifest>;
 
-/** Reads a text as the manifest of exactly one copy; undefined when it is another's, or can't be read. */
+/** Parses the manifest of exactly this copy; undefined when the text is invalid or the manifest of another copy. */
 export function readManifest(
   text: string,
   { owner, account, policy }: Place,
@@ -116,12 +116,12 @@ export function readManifest(
   }
 }
 
-/** The same manifest, with the note that the deletion of its copy has begun. */
+/** The manifest with the note that the deletion of its copy has begun. */
 export function manifestOfDeletion(text: string): string {
   return JSON.stringify({ ...(JSON.parse(text) as object), deleting: true }, null, 2);
 }
 
-/** Whether a manifest is that of these data: their size, and their ETag where the manifest has it. */
+/** Whether a manifest describes these data: the same size, and the same ETag if the manifest has one. */
 export function describes(manifest: Manifest, { bytes, etag }: Pick<Stored, 'bytes' | 'etag'>): boolean {
   return manifest.sizeBytes === bytes && (manifest.etag ?? etag) === etag;
 }

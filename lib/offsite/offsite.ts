@@ -23,22 +23,22 @@ import { newestGood, type OffsitePolicy } from './plan.ts';
 import { throughCloudFiles, toCloudFiles } from './rackspace.ts';
 import { copySeries, type Series, type SeriesFindings, seriesKey } from './series.ts';
 
-/** Each holds some parts of its image in memory. */
+/** Copies at the same time: each holds some parts of its image in memory. */
 const AT_ONCE = 2;
 
-/** What a run finds out as it goes on. */
+/** The findings that a run collects. */
 type Findings = Omit<SeriesFindings, 'entry'> & { entries: Entry[]; unreadable: Survey['unreadable'] };
 
-/** A series and how it is copied. */
+/** A series and its copier. */
 type Turn = { copier: Copier; series: Series };
 
 /**
- * Copies the newest good snapshot of each server of a policy to where its `offsite.to` says, and deletes the copies that
- * its `offsite.keep` no longer keeps. What the time of one run does not suffice for goes on in the next one.
+ * Copies the newest good snapshot of each server of a policy to the store that `offsite.to` names, and deletes the copies
+ * that `offsite.keep` no longer keeps. The next run resumes copies that are unfinished at the run deadline.
  *
- * @param bucket gives the bucket for copies, for those who need it.
- * @throws {Refusal} when the policy has no `offsite`, asks for what the cloud does not have, or names a region that the
- *   account lacks.
+ * @param bucket returns the S3 bucket; called only when copies go to S3.
+ * @throws {Refusal} when the policy has no `offsite`, asks for something that the cloud does not support, or names a region
+ *   that the account lacks.
  */
 export async function copyOffsite(
   session: Session,
@@ -121,7 +121,7 @@ async function work(
       const all = await seriesIn(copier, policy, region, findings.warnings);
       turns.push(...all.map((series) => ({ copier, series })));
     } catch (error) {
-      // One region's Cloud Files may fail by themselves.
+      // Cloud Files may fail in one region alone: the other regions are still copied.
       if (!isBucketError(error)) throw error;
       findings.failures.push({
         code: 'COPIES_STOPPED_IN_REGION',
@@ -137,10 +137,10 @@ async function work(
       findings.entries.push(found.entry);
       for (const kind of ['warnings', 'failures', 'once'] as const) findings[kind].push(...found[kind]);
     },
-    // With a limit one after another: what is left of it is known only once the one before has begun.
+    // With a limit, one series at a time: the remaining bytes are known only once the previous copy has begun.
     { concurrency: maxBytesPerMonth === undefined ? AT_ONCE : 1 },
   );
-  // When it can't be looked up whether it was said, it is said.
+  // When the ledger can't be read, the findings are reported again.
   const texts = findings.once.map(findingText);
   const unsaid = await ledger.unsaid(texts, { remember: !policy.dryRun }).catch((error) => {
     if (isBucketError(error)) return texts;
@@ -150,8 +150,8 @@ async function work(
 }
 
 /**
- * The series of all regions, the one that has waited the longest first: since its newest copy, or since its last turn
- * where that came to nothing. So one that fails or takes up the time of a whole run does not keep the others waiting.
+ * The series of all regions, the one that has waited the longest first: since its newest copy, or since its last turn if
+ * that was later. So a series that fails, or takes up a whole run, does not block the others.
  */
 function inOrder(turns: readonly Turn[], ledger: Ledger): Turn[] {
   const sinceMs = ({ series }: Turn) =>
@@ -168,7 +168,7 @@ function inOrder(turns: readonly Turn[], ledger: Ledger): Turn[] {
     .map(({ turn }) => turn);
 }
 
-/** All series of one region that have snapshots, copies or something on its way. */
+/** All series of one region that have snapshots, copies or exports. */
 async function seriesIn(
   copier: Copier,
   policy: OffsitePolicy,
@@ -197,7 +197,7 @@ async function seriesIn(
   const imageOf = new Map(images.map((image) => [image.id, image]));
   const homes = new Map(namable.map((one) => [one.id, homeOf(imageOf.get(one.id)!, one, surveyed)]));
   warnings.push(...notHere(namable, homes, policy, { region, now: copier.now }));
-  // In another region's series its copy would be made a second time, and counted there.
+  // Only the series of its home region includes a snapshot: otherwise it would be copied and counted twice.
   const snapshots = Map.groupBy(
     namable.filter(({ id }) => homes.get(id) === region),
     ({ server }) => server,
@@ -217,18 +217,18 @@ async function seriesIn(
   }));
 }
 
-/** The servers whose newest snapshot is not copied now, because another region is its home, or nobody knows which one is. */
+/** Findings for servers whose newest snapshot is not copied here: its home is another region, or is unknown. */
 function notHere(
   snapshots: readonly Snapshot[],
   homes: ReadonlyMap<string, string | undefined>,
   policy: OffsitePolicy,
   { region, now }: { region: string; now: Date },
 ): Finding[] {
-  return [...Map.groupBy(snapshots, ({ server }) => server)].flatMap(([server, its]): Finding[] => {
-    const newest = newestGood(its, now);
+  return [...Map.groupBy(snapshots, ({ server }) => server)].flatMap(([server, ofServer]): Finding[] => {
+    const newest = newestGood(ofServer, now);
     const home = newest && homes.get(newest.id);
     if (!newest || home === region) return [];
-    // The regions that the policy leaves out are not its own.
+    // A region outside the policy is no concern of this policy.
     if (home !== undefined && policy.regions?.includes(home) === false) return [];
     const reason: Reason =
       home === undefined ? { code: 'COPY_HOME_UNKNOWN' } : { code: 'COPY_ELSEWHERE', home };
@@ -237,8 +237,8 @@ function notHere(
 }
 
 /**
- * A region's images, and those that its listing may lack: of copies that were begun, each is asked for by itself. Only one
- * that the cloud answers 404 for is gone.
+ * A region's images, with those that its listing may lack: the images of unfinished copies are requested by their ids. Only
+ * an image for which the cloud answers 404 is gone.
  */
 async function completed(
   session: Session,
@@ -256,7 +256,7 @@ async function completed(
         if (!image) gone.add(id);
         return image ? [image] : [];
       } catch (error) {
-        // Not known is not gone.
+        // An image that can't be read is not gone.
         if (!isCloudError(error)) throw error;
         return [];
       }

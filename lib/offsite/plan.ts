@@ -9,30 +9,30 @@ import type { Copy } from './copies.ts';
 /** A policy that asks for copies. */
 export type OffsitePolicy = Policy & { offsite: Offsite };
 
-/** What is to be done for the copies of one server under one policy in one region. */
+/** The plan for the copies of one server under one policy in one region. */
 export interface CopyPlan {
-  /** To be copied: those that were begun first, so that each is finished some day; then the newest. */
+  /** The snapshots to copy: unfinished copies first, so that each is finished some day, then the newest snapshot. */
   copy: Snapshot[];
   /**
-   * What nothing can become of: uploads whose snapshot is gone, what is left of a copy that has no data, and whatever a
-   * run that was killed has left beside a good one. To be done first: a manifest that is left would make a new copy good
-   * before it is verified.
+   * The leftovers to delete: uploads whose snapshot is gone, the rest of a copy without data, and objects that an
+   * interrupted run has left beside a good copy. They are deleted before anything is copied, because an old manifest would
+   * make a new copy good before it is verified.
    */
   discard: CheckedCopy[];
-  /** What was on its way to a copy that is good by now. */
+  /** The exports that are no longer needed, because their copy or a newer one is good. */
   release: Copy[];
   warnings: Finding[];
 }
 
 interface PlanOptions {
   now: Date;
-  /** On their way to the copies. */
+  /** The exports on their way to the store. */
   staged?: readonly Copy[];
-  /** The images that the cloud answers 404 for. */
+  /** The ids of the images for which the cloud answers 404. */
   gone?: ReadonlySet<string>;
 }
 
-/** The newest good snapshot of a series, which is the one to be copied. */
+/** The newest good snapshot of a series, which is the one to copy. */
 export function newestGood(snapshots: readonly Snapshot[], now: Date): Snapshot | undefined {
   return snapshots
     .filter(({ state, slot }) => state === 'good' && slot <= now)
@@ -40,11 +40,11 @@ export function newestGood(snapshots: readonly Snapshot[], now: Date): Snapshot 
 }
 
 /**
- * Decides what to copy of one series: what was begun, and the newest good snapshot, unless that one or a newer one is
+ * Decides what to copy of one series: the unfinished copies, and the newest good snapshot, unless that or a newer one is
  * copied already.
  *
- * A copy whose data are there without a manifest was not verified yet. When its snapshot is gone it never will be: it is
- * kept and not counted, because it may be the only one.
+ * A copy with data but without a manifest was not verified yet. When its snapshot is gone, it can't be verified any more:
+ * it is kept and not counted, because it may be the only copy.
  */
 export function planCopies(
   snapshots: readonly Snapshot[],
@@ -93,7 +93,7 @@ export function planCopies(
   };
 }
 
-/** A good copy, as retention counts it. */
+/** A good copy in the form that `retain` takes. */
 function asSnapshot(copy: Copy, policy: string): Snapshot {
   const { key, region, server, slot, data, manifest } = copy;
   return {
@@ -118,7 +118,7 @@ function asSnapshot(copy: Copy, policy: string): Snapshot {
   };
 }
 
-/** What is to become of a good copy. */
+/** The decision whether to keep or delete a good copy. */
 export interface CopyFate {
   copy: CheckedCopy;
   fate: 'keep' | 'delete';
@@ -126,8 +126,10 @@ export interface CopyFate {
 }
 
 /**
- * Decides what to keep of the good copies of one series, by the same function as for snapshots. Counted are slots: copies
- * of one slot take one place and are kept or deleted together. Those of a server that is not listed all stay. Newest first.
+ * Decides which good copies of one series to keep, by the same function as for snapshots. Copies of one slot count once
+ * and are kept or deleted together. All copies of a server that is not listed are kept.
+ *
+ * @returns the decisions, the newest first.
  */
 export function planRetention(
   copies: readonly CheckedCopy[],

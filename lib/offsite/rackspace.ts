@@ -10,7 +10,7 @@ import { abandon, type Exporting, exportImage, memoOf } from './export.ts';
 import { type Exported, nameOf } from './exported.ts';
 import { type DataFacts, manifestOf } from './manifest.ts';
 
-/** Copies of Rackspace's images that stay in Cloud Files, in the region where the images are. */
+/** Copies Rackspace's images to Cloud Files, in the region of the images. */
 export function toCloudFiles(exporting: Exporting, place: Place): Copier {
   const { session, store, now } = exporting;
   return {
@@ -31,7 +31,7 @@ export function toCloudFiles(exporting: Exporting, place: Place): Copier {
   };
 }
 
-/** Copies of Rackspace's images in a bucket: they are exported to Cloud Files first, and do not stay there. */
+/** Copies Rackspace's images to a bucket: exports them to Cloud Files first, and deletes the exports afterwards. */
 export function throughCloudFiles(exporting: Exporting, place: Place, bucket: Bucket): Copier {
   const { session, container, store, now, budget } = exporting;
   const copying = { session, bucket, place, now, budget };
@@ -54,7 +54,7 @@ export function throughCloudFiles(exporting: Exporting, place: Place, bucket: Bu
             body: await readObject(session, container, nameOf(image.id), { from }),
           }),
           facts: factsOf(found, READ),
-          // They were counted when the export was begun.
+          // The bytes were counted when the export was requested.
           countedBytes: 0,
           isGone: async () => (await getObject(session, container, nameOf(image.id))) === undefined,
           gone: { code: 'COPY_EXPORT_GONE' },
@@ -68,7 +68,7 @@ export function throughCloudFiles(exporting: Exporting, place: Place, bucket: Bu
   };
 }
 
-/** Exports an image; once that is done, goes on with it. */
+/** Exports an image, and calls `proceed` once the export is complete. */
 async function exported(
   exporting: Exporting,
   place: Place,

@@ -8,22 +8,22 @@ import type { CopyResult } from './copy-result.ts';
 import type { CopyStore } from './copy-store.ts';
 import { manifestOfDeletion } from './manifest.ts';
 
-/** Where copies are rotated. */
+/** The context of a rotation of copies. */
 export interface Rotating {
   store: CopyStore;
   place: Place;
   deadline: Deadline;
-  /** How many slots of a series keep a good copy, whatever else is decided. */
+  /** The least number of slots of a series that have to keep a good copy. */
   floor: number;
 }
 
 /**
- * Deletes a copy that retention has released. Just before it, its manifest is read and its data are looked at again, and
- * as many others as have to stay are checked like that, too. The data go first, the manifest that names them last, so that
- * what is interrupted is found and finished by a later run.
+ * Deletes a copy that retention has released. Right before the deletion, it checks the manifest and the data of the copy
+ * again, and as many other copies as have to stay. The data are deleted first and the manifest that names them last, so
+ * that a later run finds and finishes an interrupted deletion.
  *
- * @param others the other good copies of the series, those that are most likely to stay first.
- * @returns with `lost`, those of the others that were found to be good no more.
+ * @param others the other good copies of the series, the one that is most likely to stay first.
+ * @returns the result; `lost` are those of the others that are no longer good.
  */
 export async function deleteCopy(
   { store, place, deadline, floor }: Rotating,
@@ -46,7 +46,7 @@ export async function deleteCopy(
     const left = new Set<string>();
     for (const other of others) {
       if (left.size >= floor) break;
-      // What has the same slot goes with it.
+      // Copies of the same slot are deleted together with this one, so they do not count.
       if (other.slot.getTime() === copy.slot.getTime()) continue;
       if ((await checkAgain(store, place, other)).state === 'good') left.add(isoSeconds(other.slot));
       else if (other.state === 'good') lost.push(other);
@@ -64,18 +64,18 @@ export async function deleteCopy(
   }
 }
 
-/** Takes away what nothing can become of any more; see `planCopies`. */
+/** Deletes the leftovers of a copy; see `discard` in plan.ts. */
 export async function discard(store: CopyStore, place: Place, copy: CheckedCopy): Promise<void> {
   for (const upload of copy.uploads) await store.abort(upload);
   if (copy.manifest) {
-    // A deletion that was interrupted in the middle of the data goes on there.
+    // Resumes a deletion that was interrupted.
     const current = await checkAgain(store, place, copy);
     if (current.state === 'empty') await removeObjects(store, current);
   } else if (copy.progress) await store.delete(copy.progress.key);
 }
 
 async function removeObjects(store: CopyStore, copy: CheckedCopy): Promise<void> {
-  // So that a deletion that is interrupted in the middle of the data is told from data that somebody else has damaged.
+  // The note in the manifest distinguishes an interrupted deletion from data that somebody else has damaged.
   const text = await store.readText(`${copy.key}.json`);
   if (text !== undefined) await store.put(`${copy.key}.json`, manifestOfDeletion(text));
   await store.deleteData(copy);

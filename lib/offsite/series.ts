@@ -15,10 +15,10 @@ import { newestGood, type OffsitePolicy, planCopies, planRetention } from './pla
 import { deleteCopy, discard } from './rotate.ts';
 import { isOutOfTime } from './upload.ts';
 
-/** Manifests that are read at the same time. */
+/** How many manifests are read at the same time. */
 const AT_ONCE = 8;
 
-/** All that there is of one server under one policy in one region. */
+/** The snapshots and copies of one server under one policy in one region. */
 export interface Series {
   server: string;
   /** Undefined when the server is not listed. */
@@ -26,29 +26,30 @@ export interface Series {
   region: string;
   snapshots: readonly Snapshot[];
   copies: readonly Copy[];
-  /** What is on its way to the copies. */
+  /** The exports on their way to the store. */
   staged: readonly Copy[];
   imageOf: ReadonlyMap<string, Image>;
-  /** The images that the cloud answers 404 for. */
+  /** The ids of the images for which the cloud answers 404. */
   gone: ReadonlySet<string>;
 }
 
+/** The result of {@link copySeries}. */
 export interface SeriesFindings {
   entry: Entry;
   warnings: Finding[];
   failures: Finding[];
-  /** To be said in one report, not in every one. */
+  /** Findings that are reported once, not in every report. */
   once: Finding[];
 }
 
-/** What a series is called where its turns are remembered. */
+/** The key of a series in the {@link Ledger}. */
 export function seriesKey({ region, server }: Pick<Series, 'region' | 'server'>): string {
   return `${region}/${server}`;
 }
 
 /**
- * Copies what is to be copied of one series, then rotates its copies. With `dryRun` it says what it would do. What can't
- * be done is said, and keeps nothing else from being done.
+ * Copies the snapshots of one series that are to be copied, then rotates its copies. With `dryRun` it only reports what it
+ * would do. Failures are reported and do not stop the rest.
  */
 export async function copySeries(
   copier: Copier,
@@ -67,8 +68,8 @@ export async function copySeries(
     for (const { state, key, isBeingDeleted } of checked) {
       if (state === 'empty' && !isBeingDeleted) found.failures.push({ code: 'COPY_LOST', key, of: who });
     }
-    const spoilt = policy.dryRun ? new Set() : await clear(copier, leftovers, found.failures);
-    for (const snapshot of copy.filter(({ id }) => !spoilt.has(id))) {
+    const blocked = policy.dryRun ? new Set() : await deleteLeftovers(copier, leftovers, found.failures);
+    for (const snapshot of copy.filter(({ id }) => !blocked.has(id))) {
       const result = await copyOne(copier, policy, { series, checked, snapshot, ledger });
       if (result.obstacle) found.once.push({ code: 'NEVER_COPIED', of: who, reasons: result.reasons });
       else if (result.outcome === 'skipped') {
@@ -99,8 +100,8 @@ export async function copySeries(
 }
 
 /**
- * Checks all copies of a series, and those that the listing may lack: of what is to be copied, and of what is on its
- * way.
+ * Checks all copies of a series, including those that the listing may lack: the copies of the newest snapshot and of the
+ * exports.
  */
 async function checkAll(copier: Copier, { copies, snapshots, staged }: Series): Promise<CheckedCopy[]> {
   const { store, place, now } = copier;
@@ -126,26 +127,26 @@ function check(copier: Copier, snapshot: Snapshot): Promise<CheckedCopy> {
   return checkCopy(copier.store, copier.place, unlisted(copier, snapshot));
 }
 
-/** A copy of which nothing was listed. */
+/** The copy of a snapshot, as if the listing had shown none of its objects. */
 function unlisted({ place }: Copier, snapshot: Snapshot): Copy {
   const original = originalOf(snapshot);
   const nothing = { data: undefined, manifest: undefined, progress: undefined, uploads: [] };
   return { ...original, key: keyOf(place, original), ...nothing };
 }
 
-/** Takes away what was left behind. @returns the images of which something could not be: they are not copied now. */
-async function clear(
+/** Deletes the leftovers. @returns the ids of the images whose leftovers could not be deleted: they are not copied now. */
+async function deleteLeftovers(
   { store, staging, place }: Copier,
   { discard: leftovers, release }: Pick<ReturnType<typeof planCopies>, 'discard' | 'release'>,
   failures: Finding[],
 ): Promise<Set<string>> {
-  const spoilt = new Set<string>();
+  const blocked = new Set<string>();
   const attempt = async (one: Copy, work: () => Promise<unknown> | undefined) => {
     try {
       await work();
     } catch (error) {
       if (!isBucketError(error) || isOutOfTime(error)) throw error;
-      spoilt.add(one.image);
+      blocked.add(one.image);
       failures.push({ code: 'COPY_LEFTOVER', key: one.key, message: error.message });
     }
   };
@@ -153,7 +154,7 @@ async function clear(
   for (const one of release) {
     for (const upload of one.uploads) await attempt(one, () => staging?.abort(upload));
   }
-  return spoilt;
+  return blocked;
 }
 
 async function copyOne(
@@ -183,7 +184,7 @@ async function copyOne(
   }
 }
 
-/** Deletes the copies that are no longer kept, the oldest first. One that can't be deleted takes no other's place. */
+/** Deletes the copies that are no longer kept, the oldest first. A copy that can't be deleted does not count for `maxDeletes`. */
 async function rotate(
   { store, place, session, now }: Copier,
   { dryRun, maxDeletes, ...policy }: OffsitePolicy,
@@ -222,13 +223,13 @@ async function rotate(
   return { lines, lost };
 }
 
-/** Says of one snapshot or copy of a series that it is left, if that is not said of any. */
+/** Reports one snapshot or copy of a series as deferred, unless a line reports that already. */
 function defer(lines: Map<string, SnapshotLine>, { snapshots, copies }: Series, now: Date): void {
   if ([...lines.values()].some(({ outcome }) => outcome === 'deferred')) return;
   const newest = newestGood(snapshots, now);
-  const left = newest ? originalOf(newest) : copies[0];
-  if (!left) return;
-  const line = { id: left.image, slot: left.slot, sizeBytes: undefined };
+  const deferred = newest ? originalOf(newest) : copies[0];
+  if (!deferred) return;
+  const line = { id: deferred.image, slot: deferred.slot, sizeBytes: undefined };
   lines.set('deferred', lineOf(line, { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] }));
 }
 

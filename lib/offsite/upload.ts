@@ -9,36 +9,36 @@ import type { Upload } from './copies.ts';
 
 const MIB = 2 ** 20;
 const PART_BYTES = 16 * MIB;
-/** S3 takes no more. */
+/** S3's limit: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html. */
 const MOST_PARTS = 10_000;
-/** Parts that are being sent, together; one more is being read meanwhile. */
+/** The total size of the parts that are being sent at the same time; one more part is being read meanwhile. */
 const WINDOW_BYTES = 48 * MIB;
 const TRIES = 3;
 const BACKOFF_MS = 1_000;
 
-/** Where the bytes come from. */
+/** The source of an upload. */
 export interface Bytes {
   sizeBytes: number;
-  /** From some byte on, as they come. */
+  /** Streams the data from the byte `from` on. */
   read(from: number): Promise<ImageData>;
 }
 
-/** How far an upload has come: it is whole, or there is no time left. */
+/** The progress of an upload: complete, or stopped at the run deadline. */
 export interface Uploaded {
   whole: boolean;
   bytes: number;
-  /** The cloud sends images from the beginning only, and this run has added nothing: none ever will. */
+  /** The cloud ignores byte ranges, and this run added no part, so no later run could complete the upload either. */
   hopeless: boolean;
 }
 
-/** How large the parts of an upload are: the same for the same image in every run, so that any run can go on. */
+/** The size of the parts of an upload: the same in every run, so that any run can resume the upload. */
 export function partBytesOf(sizeBytes: number): number {
   return Math.max(PART_BYTES, Math.ceil(sizeBytes / MOST_PARTS / MIB) * MIB);
 }
 
 /**
- * Uploads an image's data part by part, those that are not there yet, and puts them together. Memory holds a few parts,
- * never the image. A connection that breaks is opened again where it was.
+ * Uploads the missing parts of an image's data and completes the upload. Memory holds a few parts, never the whole image.
+ * A broken download is resumed from the first missing part.
  *
  * @throws {CloudError} when the cloud fails; {BucketError} GONE when another run has ended this upload.
  */
@@ -65,14 +65,14 @@ export async function upload(
     hopeless: !whole && ignoresRanges && there.size === before,
   });
 
-  /** Reads from the first part that is missing on, and sends what is not there. */
+  /** Reads the data from the first missing part on, and uploads the missing parts. */
   async function proceed(): Promise<void> {
     let number = 1;
     while (there.has(number)) number++;
     const { from, body } = await source.read((number - 1) * partBytes);
     ignoresRanges ||= from === 0 && number > 1;
     let failure: unknown;
-    // An error of the cloud ends the reading; what has been read is sent all the same, before anything is decided.
+    // An error of the download ends the reading; parts that were read before are still uploaded.
     async function* parts() {
       try {
         yield* cut(body, { from, bytesOf, partBytes, count, stopped: () => failure !== undefined });
@@ -107,18 +107,18 @@ export async function upload(
       await pause(Math.min(BACKOFF_MS * 2 ** (tries - 1), Math.max(0, deadline.remainingMs())));
     }
   }
-  // Asked for once more: another run may have sent some of them again.
+  // Lists the parts once more, because another run may have uploaded some of them again.
   const stored = (await bucket.parts(target)).filter(({ number }) => number <= count);
   await bucket.complete(target, stored);
   return result(true);
 }
 
-/** Whether an error only says that the run has to end. */
+/** Whether an error only means that the run deadline is reached. */
 export function isOutOfTime(error: unknown): boolean {
   return isCloudError(error, 'OUT_OF_TIME') || isBucketError(error, 'OUT_OF_TIME');
 }
 
-interface Cutting {
+interface CutOptions {
   from: number;
   partBytes: number;
   count: number;
@@ -126,10 +126,10 @@ interface Cutting {
   stopped(): boolean;
 }
 
-/** Cuts a stream of bytes, which begins with a part, into parts. */
+/** Cuts a stream of bytes, which starts at the beginning of a part, into parts. */
 async function* cut(
   body: AsyncIterable<Buffer>,
-  { from, partBytes, count, bytesOf, stopped }: Cutting,
+  { from, partBytes, count, bytesOf, stopped }: CutOptions,
 ): AsyncGenerator<{ number: number; data: Buffer }> {
   let number = from / partBytes + 1;
   let data = Buffer.allocUnsafe(bytesOf(number));
@@ -148,5 +148,6 @@ async function* cut(
       if (number <= count) data = Buffer.allocUnsafe(bytesOf(number));
     }
   }
-  if (number <= count) throw new CloudError('NO_ANSWER', 'The image data end before the image does.');
+  if (number <= count)
+    throw new CloudError('NO_ANSWER', 'The image data ended before the size of the image was reached.');
 }

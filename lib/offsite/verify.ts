@@ -8,12 +8,12 @@ import { isBucketError } from './bucket-error.ts';
 import type { Stored } from './copies.ts';
 import type { Checksum } from './manifest.ts';
 
-/** Left for the state, when the time is used up. */
+/** The time before the deadline that is reserved for saving the state. */
 const RESERVE_MS = 3_000;
 const TRIES = 3;
 
-// Node's own hashes are faster, but what they have read so far can't be kept from one run to the next. The package as a
-// whole has all hashes that there are: each file of it has one, in a form that is required.
+// Node's own hashes are faster, but their state can't be saved for the next run. The main file of hash-wasm contains all
+// hashes, so only the files of these three are loaded; their format needs `require`.
 const load = createRequire(import.meta.url);
 const { createSHA512: sha512 }: { createSHA512: typeof createSHA512 } = load(
   'hash-wasm/dist/sha512.umd.min.js',
@@ -31,17 +31,17 @@ const Progress = v.object({
   state: v.string(),
 });
 
-/** So many bytes and what their checksum is. */
+/** A number of bytes and their checksum. */
 export interface Piece extends Checksum {
   bytes: number;
 }
 
 /**
- * Reads an object of the bucket from its first byte to its last and compares it with the checksums of its pieces, one
- * after another, all of one algorithm. When the time is used up, the state of the hash is kept beside it, in the object
- * `progressKey`, and the next run goes on from there.
+ * Reads a whole object of the bucket and compares it with the checksums of its consecutive pieces, all of one algorithm.
+ * When the run deadline is reached, it saves the state of the hash in the object `progressKey`; the next run resumes from
+ * there.
  *
- * @returns whether the object has those checksums; the number of bytes read so far when the time is used up.
+ * @returns whether the object has those checksums; the number of bytes read so far when the run deadline is reached.
  * @throws {BucketError} GONE when the object is deleted or replaced meanwhile.
  */
 export async function verify(
@@ -56,12 +56,12 @@ export async function verify(
   const hasher = (await HASHERS[pieces[0]!.algorithm]()).init();
   const expected = createHash('sha256').update(JSON.stringify(pieces)).digest('hex');
   let done = restore(hasher, await bucket.readText(progressKey), { etag, expected });
-  const outOfTime = async () => {
+  const saveProgress = async () => {
     const state = Buffer.from(hasher.save()).toString('base64');
     await bucket.put(progressKey, JSON.stringify({ etag, expected, bytes: done, state }));
     return done;
   };
-  /** Whether the pieces that end in this chunk are right. */
+  /** Hashes a chunk. @returns whether the pieces that end in this chunk have their checksums. */
   const take = (chunk: Buffer): boolean => {
     for (let at = 0; at < chunk.length && done < size; ) {
       const piece = ends.findIndex((end) => end > done);
@@ -80,10 +80,10 @@ export async function verify(
     try {
       for await (const chunk of await bucket.read(key, etag, done)) {
         if (!take(chunk)) return 'wrong';
-        if (done < size && deadline.remainingMs() < RESERVE_MS) return await outOfTime();
+        if (done < size && deadline.remainingMs() < RESERVE_MS) return await saveProgress();
       }
     } catch (error) {
-      if (deadline.remainingMs() < RESERVE_MS) return outOfTime();
+      if (deadline.remainingMs() < RESERVE_MS) return saveProgress();
       tries = done > had ? 1 : tries + 1;
       if (tries > TRIES || isBucketError(error, 'NO_BUCKET', 'FORBIDDEN', 'GONE')) throw error;
     }
@@ -91,7 +91,11 @@ export async function verify(
   return 'right';
 }
 
-/** Puts a hasher where an earlier run has left it; what can't be read, or is of other bytes, counts for nothing. */
+/**
+ * Loads the state that an earlier run saved into the hasher.
+ *
+ * @returns the number of bytes that it has hashed; 0 when the state is missing, invalid or of another object.
+ */
 function restore(
   hasher: IHasher,
   text: string | undefined,

@@ -14,7 +14,7 @@ import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import type { Origin } from './source.ts';
 
-/** One restore, as far as it is known when something is to be done. */
+/** The context of one restore call. */
 export interface Case<E extends RestoreEvent = RestoreEvent> {
   event: E;
   origin: Origin;
@@ -23,12 +23,12 @@ export interface Case<E extends RestoreEvent = RestoreEvent> {
   run: Run;
 }
 
-/** What a restore from `image` begins with. */
+/** The {@link Beginning} of a restore from `image`. */
 export function beginningOf({ request, event, origin }: Case, image: string): Beginning {
   return { request, to: event.to, region: origin.region, server: origin.id, image };
 }
 
-/** The image that the event asks for; one that is named by its id is asked for by that. */
+/** Chooses the image that the event asks for. An image that the event names by its id is requested by that id. */
 export async function choose(session: Session, { event, origin, stock, run }: Case): Promise<Choice> {
   const { at } = event;
   const circumstances = { projectId: session.projectId, now: run.now };
@@ -38,19 +38,19 @@ export async function choose(session: Session, { event, origin, stock, run }: Ca
 }
 
 /**
- * Refuses an event that goes on with a restore and is not of its server, region, target or source any more. A date or
- * `latest` may have meant another image at the beginning than it means now.
+ * Refuses an event that resumes a restore with another server, region, target or source than the restore began with. A
+ * date or `latest` may have selected another image at the beginning than it selects now.
  *
  * @throws {Refusal} that names every difference.
  */
-export function refuseOthers(its: Case, begun: Beginning & { at: Date }): void {
-  const { event, origin, request, stock } = its;
+export function refuseOthers(context: Case, begun: Beginning & { at: Date }): void {
+  const { event, origin, request, stock } = context;
   const untilMs = momentMs(event.at);
   const chosen = stock.snapshots.find(({ id, region }) => id === begun.image && region === begun.region);
   const isChosen =
     untilMs === undefined
       ? event.at.toLowerCase() === begun.image.toLowerCase()
-      : !chosen || (chosen.slot.getTime() <= untilMs && !hadNewer(its, chosen, untilMs, begun.at));
+      : !chosen || (chosen.slot.getTime() <= untilMs && !hadNewer(context, chosen, untilMs, begun.at));
   const differences = [
     ...(origin.id === begun.server ? [] : [{ field: 'server', was: begun.server }]),
     ...(origin.region === begun.region ? [] : [{ field: 'region', was: begun.region }]),
@@ -66,12 +66,12 @@ export function refuseOthers(its: Case, begun: Beginning & { at: Date }): void {
   refuse(...differences.map((one): Reason => ({ code: 'RESTORE_DIFFERS', ...one, request })));
 }
 
-/** Whether a moment or `latest` meant a newer snapshot than `chosen` at the beginning, as far as can be told by now. */
+/** Whether a date or `latest` selected a newer snapshot than `chosen` at the beginning, as far as that can be known now. */
 function hadNewer({ event, stock }: Case, chosen: Snapshot, untilMs: number, begunAt: Date): boolean {
   const imageOf = new Map(stock.images.map((image) => [image.id, image]));
   return stock.snapshots.some((one) => {
     const image = imageOf.get(one.id);
-    // One that was changed since may not have been good then, and a drill of it may have failed.
+    // A snapshot that was changed since may not have been good then, and a drill of it may have failed.
     const wasGoodThen = one.state === 'good' && image?.updatedAt !== undefined && image.updatedAt <= begunAt;
     return (
       wasGoodThen &&
@@ -87,7 +87,7 @@ function hadNewer({ event, stock }: Case, chosen: Snapshot, untilMs: number, beg
   });
 }
 
-/** What to call with after a dry run, to do just what it has shown; `image` is "" when it is not known any more. */
+/** The event that carries out exactly what a dry run has shown; `image` is "" when it is no longer known. */
 export function eventToDo({ event, origin }: Case, image: string): Record<string, unknown> {
   const { dryRun: _, restored: __, safeties: ___, asked: ____, account, ...rest } = event;
   return {
@@ -99,21 +99,21 @@ export function eventToDo({ event, origin }: Case, image: string): Record<string
   };
 }
 
-/** What to call with to go on: every choice stays as it was made, and what was made is named by its id. */
+/** The event that resumes a restore: it repeats every choice, and names what was made by its id. */
 export function eventToGoOn(
-  its: Case,
+  context: Case,
   image: string,
   made: { restored?: string; safeties?: string[]; asked?: true } = {},
 ): Record<string, unknown> {
-  return { ...eventToDo(its, image), request: its.request, ...made };
+  return { ...eventToDo(context, image), request: context.request, ...made };
 }
 
-/** How far a call has come, and why. */
+/** The progress of a restore, and the reasons for it. */
 export interface Progress extends Pick<Restoration, 'state' | 'restored' | 'safety' | 'next'> {
   reasons: readonly Reason[];
 }
 
-/** What a call has come to, as its report. */
+/** The report of a call. */
 export function answer(
   { event, origin, request, run }: Case,
   image: string,

@@ -59,7 +59,7 @@ const InPlaceEvent = strict({
   to: v.literal('in-place'),
   confirm: v.optional(quotable('must be the name of the server')),
   safeties: v.optional(v.array(id('a safety snapshot'), 'must be a list of the ids of safety snapshots')),
-  asked: only('new', 'a server that is rebuilt tells by itself'),
+  asked: only('new', 'the metadata of a rebuilt server name the request'),
   name: keeps,
   flavor: keeps,
   networks: keeps,
@@ -69,18 +69,18 @@ const InPlaceEvent = strict({
 });
 
 /**
- * A new server from a snapshot; what is given takes the place of what the original has. `restored`, `safeties` and
- * `asked` come from the `next` of an earlier answer: the server that was made, the safety snapshots that were taken,
- * and that a server was asked for without an answer.
+ * Restores a snapshot to a new server; the fields of the event override those of the original server. `restored`,
+ * `safeties` and `asked` come from `next` of an earlier report: the server that was made, the safety snapshots that were
+ * taken, and whether a server was requested without an answer.
  */
 export type NewServerEvent = v.InferOutput<typeof NewEvent>;
-/** The snapshot onto the server that it was made from. */
+/** Restores a snapshot onto the server that it was made from. */
 export type RebuildEvent = v.InferOutput<typeof InPlaceEvent>;
 export type RestoreEvent = NewServerEvent | RebuildEvent;
 
 /**
- * Reads `{"server": "web-1", "to": "new" | "in-place", "at": "latest" | "<date>" | "<image id>", …}`, and what an
- * earlier answer has as its `next`.
+ * Reads `{"server": "web-1", "to": "new" | "in-place", "at": "latest" | "<date>" | "<image id>", …}`, or the `next` of an
+ * earlier report.
  *
  * @throws {Refusal} that names every problem at once, each with its path and the remedy.
  */

@@ -6,27 +6,27 @@ import type { RebuildEvent } from './event.ts';
 import type { Restoration, State } from './restoration.ts';
 import type { Safety } from './safety.ts';
 
-/** An in-place restore that has not come to its rebuild yet. */
+/** The context of an in-place restore before its rebuild. */
 export interface InPlace extends Case<RebuildEvent> {
-  /** Of this request, the newest first. */
+  /** The safety snapshots of this request, the newest first. */
   safeties: readonly Safety[];
-  /** Those that are gone. */
+  /** The ids of the safety snapshots that no longer exist. */
   missing: readonly string[];
 }
 
-/** One server, and the image for its disk. */
+/** The context of an in-place restore, with the server and the image for its disk. */
 export interface Work extends InPlace {
   server: ServerDetail;
   image: Image;
 }
 
-/** The ids of all safety snapshots that were taken, the newest first as far as they are there. */
+/** The ids of all safety snapshots that were taken: the existing ones, the newest first, then the missing ones. */
 export const safetiesOf = ({ safeties, missing }: InPlace): string[] => [
   ...safeties.map(({ snapshot }) => snapshot.id),
   ...missing,
 ];
 
-/** An answer before the rebuild; `safety` is the one that counts. */
+/** The report of a call before the rebuild; `safety` is the id of the safety snapshot that counts. */
 export function say(
   work: Work,
   state: State,

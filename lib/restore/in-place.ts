@@ -5,22 +5,22 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { RebuildEvent } from './event.ts';
 import { refuse } from './refusal.ts';
 
-/** The states in which Nova rebuilds; of a server in ERROR it takes no snapshot. */
-const REBUILDS = ['ACTIVE', 'SHUTOFF', 'ERROR'];
-const TAKES_AND_REBUILDS = ['ACTIVE', 'SHUTOFF'];
+/** The statuses in which Nova rebuilds a server. Nova takes no snapshot of a server in ERROR. */
+const REBUILD_STATUSES = ['ACTIVE', 'SHUTOFF', 'ERROR'];
+const SNAPSHOT_STATUSES = ['ACTIVE', 'SHUTOFF'];
 
-/** What comes next: a safety snapshot is taken, one is waited for, or the disk is replaced. */
+/** The next step: take a safety snapshot, wait for a safety snapshot, or rebuild the server. */
 export type Step = 'take' | 'wait' | 'rebuild';
 
 interface Circumstances {
   flavors: readonly Flavor[];
-  /** The volume that is the server's root, if it is one. */
+  /** The id of the server's root volume; undefined when the root disk is local. */
   rootVolume: string | undefined;
   step: Step;
 }
 
 /**
- * What an in-place restore would do.
+ * Checks an in-place restore, and describes what it would do.
  *
  * @throws {Refusal} that names every problem at once.
  */
@@ -32,7 +32,7 @@ export function planInPlace(
 ): Reason[] {
   const { name, volumeBacked, status, taskState, flavorId, addresses, locked } = server;
   const flavor = flavors.find(({ id }) => id === flavorId);
-  const states = step === 'rebuild' ? REBUILDS : TAKES_AND_REBUILDS;
+  const statuses = step === 'rebuild' ? REBUILD_STATUSES : SNAPSHOT_STATUSES;
   const problems: Reason[] = [
     ...(confirm === name || (dryRun && confirm === undefined)
       ? []
@@ -56,8 +56,8 @@ export function planInPlace(
         ]
       : []),
     ...(locked ? [{ code: 'RESTORE_LOCKED', name } as const] : []),
-    // While it is waited for, it is the cloud's turn.
-    ...(step === 'wait' || states.includes(status)
+    // While the cloud takes the safety snapshot, the status of the server does not matter.
+    ...(step === 'wait' || statuses.includes(status)
       ? []
       : [{ code: 'RESTORE_WRONG_STATUS', name, status } as const]),
     ...(step !== 'take' || taskState === null ? [] : [{ code: 'RESTORE_BUSY', name, taskState } as const]),

@@ -2,20 +2,20 @@ import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Snapshot, Suspect } from '../snapshots/marker.ts';
 
-/** What there is to restore from, in the regions that were looked at. */
+/** The servers and images to restore from, in the regions that were read. */
 export interface Stock {
   regions: readonly string[];
   servers: readonly Server[];
   images: readonly Image[];
-  /** Those of the images that are ours. */
+  /** The images that are snapshots of this deployment. */
   snapshots: readonly Snapshot[];
-  /** Those of the images that are marked as ours and do not count, such as renamed ones. */
+  /** The images that are marked as snapshots of this deployment but do not count, such as renamed ones. */
   suspects: readonly UncountedImage[];
-  /** An image of one of the regions as a snapshot of ours; undefined when it is none. */
+  /** Reads an image of one of the regions as a snapshot of this deployment; undefined when it is none. */
   read(image: Image): Snapshot | undefined;
 }
 
-/** An image that is marked as ours and does not count, and why. */
+/** An image that is marked as a snapshot of this deployment but does not count, and why. */
 export interface UncountedImage extends Suspect {
   image: Image;
 }

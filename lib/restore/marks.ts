@@ -3,7 +3,7 @@ import type { Image } from '../openstack/images.ts';
 import { isSafety } from '../snapshots/marker.ts';
 import type { RestoreEvent } from './event.ts';
 
-/** What a restore has begun with. The cloud keeps it, so a later call can't continue it as something else. */
+/** The parameters that a restore began with. The cloud stores them, so a later call can't resume it with other ones. */
 export interface Beginning {
   request: string;
   to: RestoreEvent['to'];
@@ -14,7 +14,7 @@ export interface Beginning {
   image: string;
 }
 
-/** The metadatum of a server that a restore has made or rebuilt. */
+/** The metadata key of a server that a restore has made or rebuilt. */
 export const RESTORED_KEY = 'autosnap_restore';
 
 /** The value of {@link RESTORED_KEY}; `at` is the moment of the request by the cloud's clock. At most 255 characters. */
@@ -22,7 +22,7 @@ export function restoredMark({ request, to, region, server, image }: Beginning, 
   return [request, to, encodeURIComponent(region), server, image, isoSeconds(at)].join(' ');
 }
 
-/** {@link restoredMark} read back; undefined for anything else. */
+/** Reads the value of {@link restoredMark}; undefined when it is missing or invalid. */
 export function readRestoredMark(metadata: Record<string, string>): (Beginning & { at: Date }) | undefined {
   const [, request, to, region, server, image, time] =
     /^([\w-]+) (new|in-place) (\S+) (\S+) (\S+) (\S+)$/.exec(metadata[RESTORED_KEY] ?? '') ?? [];
@@ -31,12 +31,12 @@ export function readRestoredMark(metadata: Record<string, string>): (Beginning &
   return { request, to: to === 'new' ? to : 'in-place', region: decoded(region), server, image, at };
 }
 
-/** Whether a server carries a request, in a mark that can be read or not. */
+/** Whether the metadata of a server name a request, even if the rest of the mark is invalid. */
 export function carries({ metadata }: { metadata: Record<string, string> }, request: string): boolean {
   return metadata[RESTORED_KEY]?.split(' ')[0] === request;
 }
 
-/** Whether a restore in place with this request has had this very server rebuilt. */
+/** Whether an in-place restore with this request has rebuilt this very server. */
 export function isRebuiltBy(
   { id, metadata }: { id: string; metadata: Record<string, string> },
   request: string,
@@ -53,18 +53,18 @@ function decoded(region: string): string {
   }
 }
 
-/** What a safety snapshot says of the restore that it was taken for. */
+/** The mark on a safety snapshot: the restore that it was taken for. */
 export interface SafetyMark {
   request: string;
   /** The image that is restored. */
   image: string;
-  /** The image of the server at that time: a server that has been rebuilt since shows another one. */
+  /** The id of the server's image at that time: a server that was rebuilt since shows another image. */
   disk: string;
 }
 
 const SAFETY_KEY = 'autosnap_restore';
 
-/** The metadatum that makes an ad-hoc snapshot the safety snapshot of a restore. */
+/** The metadata that make an ad-hoc snapshot the safety snapshot of a restore. */
 export function safetyMark({ request, image, disk }: SafetyMark): Record<string, string> {
   return { [SAFETY_KEY]: `${request} ${image} ${disk}` };
 }

@@ -10,28 +10,28 @@ import type { Origin } from './source.ts';
 
 const LONGEST_NAME = 255;
 
-/** What is known of the original. */
+/** The facts that are known about the original server. */
 export interface Original extends Origin {
-  /** Undefined when it is gone. */
+  /** Undefined when the server is gone. */
   detail: ServerDetail | undefined;
-  /** What a snapshot of it says. */
+  /** The blueprint that a snapshot of the server records. */
   blueprint: Blueprint | undefined;
-  /** Undefined when they can't be told. */
+  /** The ids of its networks; undefined when they are unknown. */
   networks: readonly string[] | undefined;
 }
 
 interface Circumstances {
-  /** By which a later call knows the server. */
+  /** The metadata value by which a later call finds the server. */
   mark: string;
   now: Date;
   flavors: readonly Flavor[];
 }
 
 /**
- * The server to be made from an image: like the original, but for what the event gives; `reasons` have for each part where
- * it comes from.
+ * Plans the server to create from an image: like the original, except for the fields that the event overrides. `reasons`
+ * tell for each part where it comes from.
  *
- * @throws {Refusal} when no flavor is known, or it is too small.
+ * @throws {Refusal} when the flavor is unknown or too small.
  */
 export function planNew(
   event: NewServerEvent,
@@ -98,7 +98,7 @@ function flavorFor(
   image: Image,
   flavors: readonly Flavor[],
 ): Flavor {
-  // What Rackspace and older Novas write on a snapshot.
+  // Rackspace and older versions of Nova write these properties on a snapshot.
   const { instance_type_flavorid: flavorId, instance_type_name: flavorName } = image.properties;
   const wanted = given ?? original ?? flavorId ?? flavorName;
   const found = findFlavor(flavors, wanted);

@@ -3,19 +3,19 @@ import type { Progress } from './context.ts';
 import type { Beginning } from './marks.ts';
 
 /**
- * How far the cloud is with a server that a restore has asked for. Done is only a server whose disk is still of the image
- * that the restore has begun with.
+ * The progress of a server that a restore has requested. It is done only if its disk is still of the image that the restore
+ * began with.
  */
 export function progressOf(
   server: ServerDetail | undefined,
   { to, image }: Pick<Beginning, 'to' | 'image'>,
 ): Pick<Progress, 'state' | 'reasons'> {
-  // Nova shows it a moment longer than it is there.
+  // Nova lists a deleted server for a moment.
   if (!server || /DELETED$/.test(server.status))
     return { state: 'failed', reasons: [{ code: 'RESTORE_DELETED_SINCE' }] };
   const { id, name, status, addresses, fault, imageId } = server;
   const which = { name, server: id };
-  // Undefined for a root that is a volume.
+  // The image is undefined for a server with a root volume.
   if (imageId !== undefined && imageId !== image) {
     return { state: 'failed', reasons: [{ code: 'RESTORE_REBUILT_SINCE', ...which, image: imageId }] };
   }

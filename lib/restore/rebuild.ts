@@ -15,15 +15,15 @@ import type { Restoration } from './restoration.ts';
 import { isOld, type Judgement, judge, type Safety } from './safety.ts';
 import { takeSafety } from './take-safety.ts';
 
-/** After so many, the server can't be restored in place: its disk takes too long, or the calls come too late. */
+/** With more safety snapshots the restore is refused: the server's disk takes too long, or the calls come too late. */
 const MOST_SAFETIES = 3;
 
 /**
- * The next step of an in-place restore: a safety snapshot, or the rebuild. The disk is replaced only while a safety
- * snapshot of this request, begun less than an hour ago, is good; else another one is taken, three at most.
+ * Takes the next step of an in-place restore: a safety snapshot, or the rebuild. The disk is replaced only if a good
+ * safety snapshot of this request was begun less than an hour ago; otherwise another one is taken, three at most.
  */
-export async function rebuild(session: Session, its: InPlace): Promise<Restoration> {
-  const { event, origin, safeties } = its;
+export async function rebuild(session: Session, context: InPlace): Promise<Restoration> {
+  const { event, origin, safeties } = context;
   const server = origin.server && (await getServer(session, origin.region, origin.id));
   if (!server) refuse({ code: 'RESTORE_ORIGINAL_GONE', name: origin.name || origin.id });
   const now = cloudTime(session);
@@ -34,28 +34,28 @@ export async function rebuild(session: Session, its: InPlace): Promise<Restorati
   const step: Step = good ? 'rebuild' : pending || hasFailed ? 'wait' : 'take';
 
   const { image, reasons: why } = safeties[0]
-    ? await chosenEarlier(session, its, safeties[0])
-    : await choose(session, its);
+    ? await chosenEarlier(session, context, safeties[0])
+    : await choose(session, context);
   const [flavors, rootVolume] = await Promise.all([
     listFlavors(session, origin.region),
     rootVolumeOf(session, server),
   ]);
   const plan = planInPlace(event, server, image, { flavors, rootVolume, step });
-  const work = { ...its, server, image };
+  const work = { ...context, server, image };
   if (event.dryRun) {
-    return answer(its, image.id, {
+    return answer(context, image.id, {
       state: 'planned',
       reasons: [...why, ...plan],
-      next: eventToDo(its, image.id),
+      next: eventToDo(context, image.id),
     });
   }
   if (good) return replaceDisk(session, work, good);
   if (pending) return waitFor(work, pending, now);
-  if (hasFailed) return hasComeToNothing(work, safeties[0]!);
-  return takeSafety(session, work, [...why, ...whyAnother(its, judged), ...plan]);
+  if (hasFailed) return failWith(work, safeties[0]!);
+  return takeSafety(session, work, [...why, ...whyAnother(context, judged), ...plan]);
 }
 
-/** The image that was chosen when the first safety snapshot was asked for: by now another one may be the latest. */
+/** The image that was chosen when the first safety snapshot was requested: since then another one may be the latest. */
 async function chosenEarlier(
   session: Session,
   { stock, origin, run }: Case,
@@ -69,7 +69,7 @@ async function chosenEarlier(
   return chosenById(stock, origin, mark.image, image, { projectId, now: run.now });
 }
 
-/** Why a further safety snapshot is taken; nothing for the first. */
+/** Why a further safety snapshot is taken; empty for the first one. @throws {Refusal} after {@link MOST_SAFETIES}. */
 function whyAnother(
   { safeties, missing, origin }: InPlace,
   judged: readonly { safety: Safety; judgement: Judgement }[],
@@ -99,7 +99,7 @@ function waitFor(work: Work, { snapshot }: Safety, now: Date): Restoration {
   return say(work, 'waiting', reasons, id);
 }
 
-function hasComeToNothing(work: Work, { snapshot: { id, status } }: Safety): Restoration {
+function failWith(work: Work, { snapshot: { id, status } }: Safety): Restoration {
   const { request: _, ...anew } = eventToDo(work, work.image.id);
   const reasons: Reason[] = [
     { code: 'SAFETY_FAILED', image: id, status, name: work.server.name },

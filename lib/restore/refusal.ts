@@ -2,12 +2,12 @@ import { Refusal } from '../config/validation-error.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 
-/** @throws {Refusal} of a restore, that names every reason. */
+/** Refuses a restore. @throws {Refusal} that names every reason. */
 export function refuse(...reasons: Reason[]): never {
   throw refusal('The restore is refused', reasons);
 }
 
-/** The refusal of a restore, with the codes of its reasons. */
+/** The error of a refused restore, with its reasons as sentences and as codes. */
 export function refusal(what: string, reasons: readonly Reason[]): Refusal {
   return new Refusal(
     what,

@@ -9,7 +9,7 @@ import type { Restoration } from './restoration.ts';
 import { judge, type Safety } from './safety.ts';
 import { send } from './send.ts';
 
-/** Looks once more at the safety snapshot and the server, and has the disk replaced. */
+/** Checks the safety snapshot and the server once more, then requests the rebuild. */
 export async function replaceDisk(session: Session, work: Work, safety: Safety): Promise<Restoration> {
   const { image, event, request, origin } = work;
   const { id } = safety.snapshot;
@@ -52,7 +52,7 @@ export async function replaceDisk(session: Session, work: Work, safety: Safety):
   });
 }
 
-/** The last look, right before the disk is replaced: why that is not to be, undefined when it is. */
+/** The last check, right before the disk is replaced. @returns why it must not be replaced now; undefined when it may. */
 function whyNotNow(
   session: Session,
   { event, origin, request, image, stock }: Work,

@@ -1,31 +1,34 @@
 import type { ReasonCode } from '../reporting/reasons.ts';
 
 /**
- * - planned: a dry run. waiting: for the safety snapshot, or for the server to be idle. building: the cloud has taken
- *   it on. Waiting and building go on by themselves or at the next call, never by this one waiting.
+ * - planned: the call was a dry run.
+ * - waiting: the safety snapshot is not finished yet, or the server is busy.
+ * - building: the cloud has accepted the request and is building the server.
+ *
+ * A call never waits for the cloud: the next call checks the progress.
  */
 export type State = 'planned' | 'waiting' | 'building' | 'done' | 'failed';
 
-/** How far a restore is, for people and for programs: returned, and logged as JSON. */
+/** The progress of a restore, for people and for programs: the handler returns it, and logs it as JSON. */
 export interface Restoration {
   job: 'restore';
   owner: string;
   account: string;
   dryRun: boolean;
-  /** By this a call again knows the restore. */
+  /** The id of the restore; later calls repeat it to resume the restore. */
   request: string;
   state: State;
-  /** The original. */
+  /** The id of the original server. */
   server: string;
   name: string;
   region: string;
-  /** The image that it is restored from. */
+  /** The id of the image that the server is restored from. */
   image: string;
-  /** The server that was made or rebuilt. */
+  /** The id of the server that was made or rebuilt. */
   restored?: string;
-  /** The safety snapshot. */
+  /** The id of the safety snapshot. */
   safety?: string;
-  /** What would be done, or was, or is to be done by a person: by code, see reasons.ts; and the same in words. */
+  /** The codes of the reasons, see reasons.ts; `lines` has the same reasons as sentences. */
   codes: ReasonCode[];
   lines: string[];
   /** The event to invoke with next; absent when nothing is left to do. */
@@ -40,7 +43,7 @@ const HEADS: Record<State, string> = {
   failed: 'is NOT restored',
 };
 
-/** A restoration for people to read. */
+/** A restoration as text for people. */
 export function restorationText({ name, region, state, lines, next }: Restoration): string {
   return [
     `${name} in ${region} ${HEADS[state]}`,
@@ -49,7 +52,7 @@ export function restorationText({ name, region, state, lines, next }: Restoratio
   ].join('\n');
 }
 
-/** The error that makes the invocation fail; undefined unless the restore has. */
+/** The error that makes the invocation fail; undefined unless the restore has failed. */
 export function failureIn(restoration: Restoration): Error | undefined {
   if (restoration.state !== 'failed') return undefined;
   const error = new Error(`restore: ${restorationText(restoration)}`);

@@ -20,61 +20,61 @@ import { send } from './send.ts';
 import { findBlueprint, findOrigin } from './source.ts';
 import { lookAround } from './take-inventory.ts';
 
-/** Longer than the bucket keeps it, in which it is remembered. */
+/** The term of the lease of a request: longer than the bucket keeps the lease object. */
 const REMEMBERED_MS = 366 * 86_400_000;
 
 /**
- * Restores a server from a snapshot as far as it goes without waiting: a new server is asked for, or a safety snapshot,
- * or the rebuild. A call again with the same request finds in the cloud what the earlier ones have done, and goes on.
+ * Takes the next step of a restore without waiting: requests a new server, a safety snapshot or the rebuild. A later call
+ * with the same request finds the results of the earlier calls in the cloud, and resumes the restore.
  *
- * @throws {Refusal} for whatever can't be restored as asked, or is not what the request has begun with; nothing has been
- *   made or changed then.
+ * @throws {Refusal} when the event can't be carried out, or differs from the event that the request began with. Nothing
+ *   has been made or changed then.
  */
 export async function restore(session: Session, event: RestoreEvent, run: Run): Promise<Restoration> {
   const request = event.request ?? run.requestId;
   const stock = await lookAround(session, event, run);
   const origin = findOrigin(stock, event.server);
-  const its = { origin, request, stock, run };
-  const restored = await findRestored(session, { ...its, event });
-  if (restored) return follow({ ...its, event }, restored);
-  const { safeties, missing } = await findSafeties(session, { ...its, event });
+  const context = { origin, request, stock, run };
+  const restored = await findRestored(session, { ...context, event });
+  if (restored) return follow({ ...context, event }, restored);
+  const { safeties, missing } = await findSafeties(session, { ...context, event });
   for (const { snapshot, mark } of safeties) {
     const { region, server, createdAt: at } = snapshot;
-    refuseOthers({ ...its, event }, { request, to: 'in-place', region, server, image: mark.image, at });
+    refuseOthers({ ...context, event }, { request, to: 'in-place', region, server, image: mark.image, at });
   }
   return event.to === 'in-place'
-    ? rebuild(session, { ...its, event, safeties, missing })
-    : create(session, { ...its, event });
+    ? rebuild(session, { ...context, event, safeties, missing })
+    : create(session, { ...context, event });
 }
 
-/** The server that this restore has made or rebuilt. */
+/** A server that an earlier call of this restore has made or rebuilt. */
 interface Restored {
   id: string;
-  /** Undefined when it is gone. */
+  /** Undefined when the server is gone. */
   server: ServerDetail | undefined;
   begun: Beginning & { at: Date };
-  /** Other servers that carry the request, too. */
+  /** The ids of other servers with the same request in their metadata. */
   twins: string[];
 }
 
 /**
- * The server that an earlier call with this request has made or rebuilt: by its id where the event has it, else by what
- * the servers say.
+ * Finds the server that an earlier call with this request has made or rebuilt: by the id in the event, or else by the
+ * metadata of the servers.
  *
- * @throws {Refusal} when it is of another restore than the event.
+ * @throws {Refusal} when the server belongs to another restore than the event.
  */
-async function findRestored(session: Session, its: Case): Promise<Restored | undefined> {
-  const { event, request, stock } = its;
+async function findRestored(session: Session, context: Case): Promise<Restored | undefined> {
+  const { event, request, stock } = context;
   const carriers = stock.servers.filter((server) => carries(server, request));
   const marked = carriers.flatMap((server) => {
     const begun = readRestoredMark(server.metadata);
     if (!begun) {
       refuse({ code: 'RESTORE_REQUEST_UNREADABLE', server: server.id, request });
     }
-    // Whoever copies metadata from one server to another copies the mark.
+    // Somebody may have copied the metadata, and so the mark, from one server to another.
     return (begun.to === 'in-place') === (server.id === begun.server) ? [{ server, begun }] : [];
   });
-  for (const { begun } of marked) refuseOthers(its, begun);
+  for (const { begun } of marked) refuseOthers(context, begun);
   const ageOf = ({ server }: (typeof marked)[number]) => server.createdAt?.getTime() ?? 0;
   marked.sort((a, b) => ageOf(a) - ageOf(b) || (a.server.id < b.server.id ? -1 : 1));
   const [first] = marked.filter(
@@ -93,16 +93,16 @@ async function findRestored(session: Session, its: Case): Promise<Restored | und
   return { id, begun: first.begun, twins, server: await getServer(session, region, id) };
 }
 
-/** How far the cloud is with what an earlier call has asked for. */
-function follow(its: Case, { id, server, begun, twins }: Restored): Restoration {
+/** Reports the progress of the server that an earlier call has requested. */
+function follow(context: Case, { id, server, begun, twins }: Restored): Restoration {
   const { state, reasons } = progressOf(server, begun);
   const doubled = twins.map((other): Reason => ({ code: 'RESTORE_TWIN', server: other }));
-  const { safeties } = its.event;
+  const { safeties } = context.event;
   const made = { restored: id, ...(safeties ? { safeties } : {}) };
-  const next = state === 'building' ? { next: eventToGoOn(its, begun.image, made) } : {};
-  return answer(its, begun.image, {
+  const next = state === 'building' ? { next: eventToGoOn(context, begun.image, made) } : {};
+  return answer(context, begun.image, {
     state,
-    reasons: [...reasons, sourceOf(its, begun), ...doubled],
+    reasons: [...reasons, sourceOf(context, begun), ...doubled],
     restored: id,
     ...next,
   });
@@ -114,9 +114,9 @@ function sourceOf({ stock }: Case, { image, region, at }: Restored['begun']): Re
   return { code: 'RESTORE_SOURCE', image, ...slot, at: isoSeconds(at) };
 }
 
-async function create(session: Session, its: Case<NewServerEvent>): Promise<Restoration> {
-  const { event, origin, stock, run } = its;
-  const { image, reasons: why } = await choose(session, its);
+async function create(session: Session, context: Case<NewServerEvent>): Promise<Restoration> {
+  const { event, origin, stock, run } = context;
+  const { image, reasons: why } = await choose(session, context);
   const { region } = origin;
   const [flavors, detail, networks] = await Promise.all([
     listFlavors(session, region),
@@ -125,56 +125,57 @@ async function create(session: Session, its: Case<NewServerEvent>): Promise<Rest
   ]);
   const blueprint = findBlueprint(stock, origin, image);
   const plan = planNew(event, { ...origin, detail, blueprint, networks }, image, {
-    mark: restoredMark(beginningOf(its, image.id), cloudTime(session)),
+    mark: restoredMark(beginningOf(context, image.id), cloudTime(session)),
     now: run.now,
     flavors,
   });
   const reasons = [...why, ...plan.reasons];
   if (event.dryRun) {
-    return answer(its, image.id, { state: 'planned', reasons, next: eventToDo(its, image.id) });
+    return answer(context, image.id, { state: 'planned', reasons, next: eventToDo(context, image.id) });
   }
-  if (event.asked) return unanswered(its, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: false });
-  const turn = await onlyTurn(its);
-  if (turn && 'heldUntil' in turn)
-    return unanswered(its, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: true });
+  if (event.asked)
+    return unanswered(context, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: false });
+  const lease = await takeLease(context);
+  if (lease && 'heldUntil' in lease)
+    return unanswered(context, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: true });
   const sent = await send(
     () => createServer(session, region, plan.server),
-    () => findMade(session, its),
+    () => findMade(session, context),
     'new',
   ).catch(async (error) => {
-    // Nothing was made: whoever corrects the event may call with the same request.
-    if (turn) await turn.release().catch(() => undefined);
+    // No server was created: the same request may be used again with a corrected event.
+    if (lease) await lease.release().catch(() => undefined);
     throw error;
   });
-  if ('unsure' in sent) return unanswered(its, image.id, sent.unsure);
-  return answer(its, image.id, {
+  if ('unsure' in sent) return unanswered(context, image.id, sent.unsure);
+  return answer(context, image.id, {
     state: 'building',
     restored: sent.done,
     reasons: [...reasons, { code: 'RESTORE_REQUESTED', server: sent.done }],
-    next: eventToGoOn(its, image.id, { restored: sent.done }),
+    next: eventToGoOn(context, image.id, { restored: sent.done }),
   });
 }
 
 /**
- * The one turn of a request to ask for a server: a listing that lacks the server of an earlier call does not show that there
- * was none. Undefined where that can't be remembered.
+ * Takes the lease that lets a request create a server only once: when a listing lacks the server of an earlier call, that
+ * does not prove that the server does not exist. Undefined when no lease can be stored.
  */
-async function onlyTurn({ event, request, run }: Case): Promise<Lease | undefined> {
+async function takeLease({ event, request, run }: Case): Promise<Lease | undefined> {
   try {
     const until = new Date(run.now.getTime() + REMEMBERED_MS);
     return await run.leases?.take(`restore/${event.account}/${request}`, until, run.now);
   } catch {
-    // A restore that can't be begun is worse than a second server.
+    // A second server does less harm than a restore that can't begin.
     return undefined;
   }
 }
 
-/** A server may or may not come of it: a listing that lacks it proves nothing, so nothing more is asked for. */
-function unanswered(its: Case, image: string, why: Reason): Restoration {
-  return answer(its, image, {
+/** The report when it is unknown whether a server was created. A listing proves nothing, so no other server is requested. */
+function unanswered(context: Case, image: string, why: Reason): Restoration {
+  return answer(context, image, {
     state: 'failed',
-    reasons: [why, { code: 'RESTORE_NOT_LISTED', request: its.request }, { code: 'RESTORE_LOOK_AGAIN' }],
-    next: eventToGoOn(its, image, { asked: true }),
+    reasons: [why, { code: 'RESTORE_NOT_LISTED', request: context.request }, { code: 'RESTORE_LOOK_AGAIN' }],
+    next: eventToGoOn(context, image, { asked: true }),
   });
 }
 

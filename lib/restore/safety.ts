@@ -8,19 +8,20 @@ import { refuse } from './refusal.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** A snapshot of the server as it was before its disk is replaced. */
+/** A safety snapshot: a snapshot of the server before its disk is replaced. */
 export interface Safety {
   snapshot: Snapshot;
   mark: SafetyMark;
 }
 
 /**
- * - good: what is on the disk now is in it, but for less than an hour's writing.
- * - old: begun an hour ago or more. overtaken: the server has been rebuilt since. Both are of no use any more.
+ * - good: the safety snapshot contains the current disk, except for the writes of less than an hour.
+ * - old: the safety snapshot was begun an hour ago or more, and can no longer be used.
+ * - overtaken: the server was rebuilt since, and the safety snapshot can no longer be used.
  */
 export type Judgement = 'good' | 'pending' | 'failed' | 'old' | 'overtaken';
 
-/** Whether the disk of a server may be replaced for the sake of a safety snapshot; `now` is by the cloud's clock. */
+/** Decides whether a safety snapshot permits replacing the disk of a server; `now` is by the cloud's clock. */
 export function judge(
   { snapshot, mark }: Safety,
   { imageId, metadata, taskState }: Pick<ServerDetail, 'imageId' | 'metadata' | 'taskState'>,
@@ -35,14 +36,14 @@ export function judge(
   return isOld(snapshot, now) ? 'old' : 'good';
 }
 
-/** Whether a safety snapshot was begun an hour ago or more: what was written since is in no snapshot. */
+/** Whether a safety snapshot was begun an hour ago or more: no snapshot contains the writes since then. */
 export function isOld({ createdAt }: Snapshot, now: Date): boolean {
   return now.getTime() - createdAt.getTime() >= HOUR_MS;
 }
 
 /**
- * The safety snapshots of a request, the newest first: those that the event names, each asked for by its id, and those
- * that a listing shows. `missing` are those that the event names and that are gone.
+ * The safety snapshots of a request, the newest first: those that the event names, each requested by its id, and those
+ * that a listing shows. `missing` are the ids in the event whose images no longer exist.
  *
  * @throws {Refusal} when the event names an image that is no safety snapshot of the request.
  */

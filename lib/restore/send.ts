@@ -5,11 +5,11 @@ import type { RestoreEvent } from './event.ts';
 import { refusal } from './refusal.ts';
 
 /**
- * {@link sendOnce} for a restore. A conflict may come from another call of the same restore, at the same moment: what
- * that one has asked for is as good as our own.
+ * {@link sendOnce} for a restore. When a simultaneous call of the same restore causes a conflict, the result of that call
+ * counts as the result of this one.
  *
- * @param to says what was asked for: a new server, or the safety snapshot or the rebuild of one.
- * @throws {Refusal} when the cloud refuses it: nothing has been made or changed by it.
+ * @param to `new` for the request for a new server, `in-place` for a safety snapshot or a rebuild.
+ * @throws {Refusal} when the cloud refuses the request: nothing has been made or changed.
  */
 export async function send<T>(
   request: () => Promise<T>,

@@ -6,18 +6,18 @@ import type { Stock } from './inventory.ts';
 import { readRestoredMark, readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 
-/** The server that a restore is of, whether it is still there or not. */
+/** The original server of a restore, which may be gone. */
 export interface Origin extends Pick<Server, 'id' | 'name' | 'region'> {
-  /** Undefined when it is gone. */
+  /** Undefined when the server is gone. */
   server: Server | undefined;
-  /** The ids of servers of the same name that are gone and of which there are snapshots. */
+  /** The ids of gone servers of the same name that have snapshots. */
   namesakes: string[];
 }
 
 /**
- * The server that an event names, by its id or its name. One that is gone is known by its snapshots.
+ * Finds the server that an event names by its id or its name. A gone server is found by its snapshots.
  *
- * @throws {Refusal} when there is none, or more than one of that name.
+ * @throws {Refusal} when no server, or more than one, has that name.
  */
 export function findOrigin(stock: Stock, wanted: string): Origin {
   const { regions, servers } = stock;
@@ -27,8 +27,8 @@ export function findOrigin(stock: Stock, wanted: string): Origin {
   ];
   const byId = known.filter(({ id }) => id === wanted);
   const named = known.filter(({ name }) => name === wanted);
-  const there = named.filter(({ server }) => server);
-  const found = byId.length > 0 ? byId : there.length > 0 ? there : named;
+  const existing = named.filter(({ server }) => server);
+  const found = byId.length > 0 ? byId : existing.length > 0 ? existing : named;
   const [only, ...others] = found;
   if (!only) {
     refuse({ code: 'RESTORE_NO_SERVER', server: wanted, regions });
@@ -42,15 +42,15 @@ export function findOrigin(stock: Stock, wanted: string): Origin {
 }
 
 /**
- * The servers that are not among those that are known to be there, each with the name that its newest image had of it:
- * the servers of images, and the originals of restored servers.
+ * The gone servers: the servers of images, and the originals of restored servers, that are not among the existing servers.
+ * Each has the name that its newest snapshot has for it, or "".
  */
 export function goneServers({
   servers,
   images,
   snapshots,
 }: Pick<Stock, 'servers' | 'images' | 'snapshots'>): Pick<Origin, 'id' | 'name' | 'region'>[] {
-  const there = new Set(servers.map(({ id }) => id));
+  const existing = new Set(servers.map(({ id }) => id));
   const imageOf = new Map(images.map((image) => [image.id, image]));
   const made = images.flatMap(({ region, properties: { instance_uuid: id } }) =>
     id && isId(id) ? [{ id, region, name: '' }] : [],
@@ -59,29 +59,29 @@ export function goneServers({
     const mark = readRestoredMark(metadata);
     return mark ? [{ id: mark.server, region: mark.region, name: '' }] : [];
   });
-  const ours = [...snapshots]
+  const ofSnapshots = [...snapshots]
     .sort((a, b) => a.slot.getTime() - b.slot.getTime())
     .map((s) => ({ id: s.server, region: s.region, name: serverIn(s, imageOf.get(s.id)) }));
-  // Of several the last counts.
+  // Of several entries for one server, the last one counts.
   const all = [
     ...made,
     ...originals,
-    ...ours.filter(({ name }) => !name),
-    ...ours.filter(({ name }) => name),
+    ...ofSnapshots.filter(({ name }) => !name),
+    ...ofSnapshots.filter(({ name }) => name),
   ];
-  const gone = all.filter(({ id }) => !there.has(id));
+  const gone = all.filter(({ id }) => !existing.has(id));
   return [...new Map(gone.map((server) => [`${server.region} ${server.id}`, server])).values()];
 }
 
-/** What the server was called when a snapshot of it was named; "" where the name is not one of ours. */
+/** The server's name in the name of its snapshot; "" when the name does not have the format of this deployment. */
 function serverIn({ name, policy }: Snapshot, image: Image | undefined): string {
   const label = image && readSafetyMark(image) ? SAFETY_LABEL : policy;
   return name.slice(0, Math.max(0, name.lastIndexOf(`-${label}-`)));
 }
 
 /**
- * What a server was made with, by the image that it is to be restored from, or else by the newest snapshot that tells.
- * Of an image that is not ours it may be inherited, and is not believed.
+ * The blueprint of a server: from the image to restore, or else from the newest snapshot that has one. The property on an
+ * image that is no snapshot of this deployment may be inherited from another server, so it is ignored.
  */
 export function findBlueprint(
   { images, snapshots }: Pick<Stock, 'images' | 'snapshots'>,

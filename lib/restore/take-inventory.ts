@@ -14,10 +14,10 @@ import { refuse } from './refusal.ts';
 import { goneServers } from './source.ts';
 
 /**
- * Reads what there is to restore from; of the other regions too, lest there be another server of the name. A server that
- * a listing lacks is not gone for that: whatever the event may mean is asked for by its id.
+ * Reads the servers and images to restore from, by default in all regions, because another region may have a server of the
+ * same name. A server that a listing lacks may exist: every server that the event may mean is requested by its id.
  *
- * @throws {Refusal} when there may be another server of that name where nothing can be read.
+ * @throws {Refusal} when an unreadable region may have another server of that name.
  * @throws {CloudError} when the cloud doesn't say whether a server is there.
  */
 export async function lookAround(session: Session, event: RestoreEvent, run: Run): Promise<Stock> {
@@ -29,7 +29,7 @@ export async function lookAround(session: Session, event: RestoreEvent, run: Run
   const listed = stockOf(regions, { owner, projectId: session.projectId, policies });
   const unlisted = await askFor(session, listed, event);
   const stock = { ...listed, servers: [...listed.servers, ...unlisted] };
-  // A name may be there once more where nothing can be seen; an id that is found is enough.
+  // An unreadable region may have another server of the same name, but not of the same id.
   const found = stock.servers.some(({ id }) => id === event.server);
   if (unreadable.length > 0 && !found) {
     refuse(
@@ -42,21 +42,24 @@ export async function lookAround(session: Session, event: RestoreEvent, run: Run
   return stock;
 }
 
-function stockOf(surveys: readonly RegionSurvey[], whose: Parameters<typeof readerOf>[2]): Stock {
-  const adopting = whose.policies?.find((one) => one.adopt);
+function stockOf(surveys: readonly RegionSurvey[], options: Parameters<typeof readerOf>[2]): Stock {
+  const adopting = options.policies?.find((one) => one.adopt);
   const everyPolicy = {
     policy: adopting?.policy ?? '',
     servers: adopting?.servers ?? { all: true as const },
     adopt: adopting?.adopt,
   };
-  const readers = new Map<string, { read: Reader; its: RegionSurvey }>(
-    surveys.map((its) => [its.region, { its, read: readerOf(its, everyPolicy, whose) }]),
+  const readers = new Map<string, { read: Reader; surveyed: RegionSurvey }>(
+    surveys.map((surveyed) => [
+      surveyed.region,
+      { surveyed, read: readerOf(surveyed, everyPolicy, options) },
+    ]),
   );
   const judge = (image: Image) => {
     const reader = readers.get(image.region);
-    return reader?.read(image, reader.its.volumeSnapshots);
+    return reader?.read(image, reader.surveyed.volumeSnapshots);
   };
-  const images = surveys.flatMap((its) => its.images);
+  const images = surveys.flatMap((surveyed) => surveyed.images);
   const judged = images.map((image) => ({ image, found: judge(image) }));
   return {
     regions: surveys.map(({ region }) => region),
@@ -73,7 +76,7 @@ function stockOf(surveys: readonly RegionSurvey[], whose: Parameters<typeof read
   };
 }
 
-/** The servers that the event may mean and that no listing shows, as far as they are there. */
+/** The existing servers that the event may mean and that no listing shows. */
 async function askFor(session: Session, stock: Stock, { server: wanted, restored }: RestoreEvent) {
   const listed = new Set(stock.servers.map(({ id }) => id));
   const ids = [wanted, restored].filter((id) => id !== undefined && UUID.test(id) && !listed.has(id));
@@ -83,6 +86,6 @@ async function askFor(session: Session, stock: Stock, { server: wanted, restored
   ];
   const each = [...new Map(suspects.map((one) => [`${one.region} ${one.id}`, one])).values()];
   const answers = await Promise.all(each.map(({ region, id }) => getServer(session, region, id)));
-  // Nova shows a deleted server a moment longer than it is there.
+  // Nova shows a deleted server for a moment.
   return answers.filter((server) => server !== undefined && !/DELETED$/.test(server.status)) as Server[];
 }

@@ -9,14 +9,14 @@ import { readSafetyMark, safetyMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
 import { send } from './send.ts';
 
-/** Asks for a safety snapshot, for `reasons`. A second one would cost its room, and do no harm. */
+/** Requests a safety snapshot, and reports `reasons`. A duplicate would only use storage, so no lease is needed. */
 export async function takeSafety(
   session: Session,
   work: Work,
   reasons: readonly Reason[],
 ): Promise<Restoration> {
   const { server, image, request, run, origin } = work;
-  // By the cloud's clock, as the moment of its creation is compared with it.
+  // By the cloud's clock, because it is compared with times of the cloud.
   const slot = cloudTime(session);
   const name = imageName(server, SAFETY_LABEL, slot);
   const blueprint = blueprintText(server, name);

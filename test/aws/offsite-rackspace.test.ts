@@ -133,7 +133,7 @@ test('a copy that is not what Cloud Files has is discarded, and made again from 
   const wrong = { ...right, read: (from: number, to: number) => right.read(from, to).fill(0) };
   region.files.put(OWNER, name, wrong);
   const { error } = await h.fail('offsite', event());
-  expect(error.message).toContain("the copy's md5 is not the one that the cloud has");
+  expect(error.message).toContain("the copy's md5 differs from the cloud's md5 of the image");
   expect(await keys()).toEqual([]);
   region.files.put(OWNER, name, right);
   await h.run('offsite', event());
@@ -157,7 +157,7 @@ test('an export that is deleted before it was copied is asked for again', async 
   expect(await h.run('offsite', event())).toMatchObject({ totals: { exporting: 1 } });
   h.cloud.advance(HOUR_MS);
   expect((await h.fail('offsite', event())).error.message).toContain(
-    'its export has failed, and is asked for again',
+    'its export has failed, and is requested again',
   );
   await h.run('offsite', event());
   h.cloud.advance(HOUR_MS);
@@ -173,7 +173,7 @@ test('what a policy has copied to Cloud Files before stays there', async () => {
   expect(await h.run('offsite', before)).toMatchObject({ totals: { copied: 1 } });
   const there = staged();
   const { error } = await h.fail('offsite', event());
-  expect(error.message).toContain(`${image.id}.vhd is in the container ${OWNER} already`);
+  expect(error.message).toContain(`${image.id}.vhd already exists in the container ${OWNER}`);
   expect(staged()).toEqual(there);
 });
 

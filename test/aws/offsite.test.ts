@@ -231,7 +231,7 @@ test('a copy with a wrong checksum is discarded, and said so', async () => {
   h.cloud.dataMode.corrupt = true;
   const { error } = await h.fail('offsite', event());
   expect(error.message).toContain(
-    "the copy's sha512 is not the one that the cloud has of the image: the copy is discarded",
+    "the copy's sha512 differs from the cloud's sha512 of the image: the copy is discarded",
   );
   expect(await bucket.keys()).toEqual([]);
   expect(await bucket.uploads()).toBe(0);
@@ -290,7 +290,7 @@ test('S3 says by HEAD what is there: a copy without data goes, and one of anothe
   const { error, report } = await h.fail('offsite', event({ keep: { last: 1 } }));
   expect(error.message).toContain(`${images[0]!.id} of web-1 in DFW was good, and is not any more`);
   expect(report?.totals).toEqual({ kept: 1 });
-  expect(report?.warnings.join()).toContain(`${images[1]!.id}.qcow2 is not what`);
+  expect(report?.warnings.join()).toContain(`${images[1]!.id}.qcow2 is not the object that`);
   expect(await bucket.keys()).toEqual([...keysOf(images[1]!), ...keysOf(images[2]!)].sort());
 });
 
@@ -355,7 +355,7 @@ test('no more bytes are begun in a month than the policy allows, failed and dele
   const report = await h.run('offsite', event({ maxBytesPerMonth: '1MB' }));
   expect(report.totals).toEqual({ skipped: 1 });
   expect(report.warnings.join()).toContain(
-    '0.6 MB more than the 0.6 MB of this month would be over offsite.maxBytesPerMonth (1.0 MB)',
+    '0.6 MB on top of the 0.6 MB of this month would exceed offsite.maxBytesPerMonth (1.0 MB)',
   );
   expect((await h.run('offsite', event({ maxBytesPerMonth: '1.2MB' }))).totals).toEqual({ copied: 1 });
 });

@@ -199,7 +199,7 @@ describe('a snapshot that does not boot', () => {
     expect((await h.run('drill', event(), { remainingMs: 35_000 })).totals).toEqual({ deferred: 1 });
     setTime('2026-11-23T07:00:00Z');
     const going = await h.run('drill', event(), { remainingMs: 35_000 });
-    expect(reasons(going)).toContain('it is still in BUILD after 60 minutes: the next run looks again');
+    expect(reasons(going)).toContain('it is still in BUILD after 60 minutes: the next run checks again');
     setTime('2026-11-23T08:00:00Z');
     const { report } = await h.fail('drill', event());
     expect(report?.totals).toEqual({ failed: 1 });
@@ -240,7 +240,11 @@ describe('when something goes wrong on the way', () => {
   });
 
   test.each<[string, Omit<Fault, 'service'>, RegExp]>([
-    ['the request is lost', { ...CREATE, answer: 'drop' }, /If there is a server all the same, the next run/],
+    [
+      'the request is lost',
+      { ...CREATE, answer: 'drop' },
+      /If the cloud created a server all the same, the next run/,
+    ],
     ['the cloud is ill', { ...CREATE, answer: answers.serverError }, /500 .*the next run finds it/],
     ['a conflict', { ...CREATE, answer: answers.conflict }, /409/],
     ['a quota', { ...CREATE, answer: answers.quota }, /413/],
@@ -276,7 +280,7 @@ describe('when something goes wrong on the way', () => {
     const h = await world();
     h.cloud.faults.push({ ...LOOK, answer: answers.forbidden });
     const { error } = await h.fail('drill', event());
-    expect(error.message).toContain('The next run looks again.');
+    expect(error.message).toContain('The next run checks the server again.');
     expect(throwAways(h)).toHaveLength(1);
     expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
     expect(sent(h, 'POST')).toHaveLength(1);
@@ -302,7 +306,7 @@ describe('when something goes wrong on the way', () => {
     setTime('2026-11-23T07:00:00Z');
     const next = await h.run('drill', event());
     expect(outcomes(next)).toEqual(['web deleted']);
-    expect(reasons(next)).toContain('its snapshot has its verdict');
+    expect(reasons(next)).toContain('its snapshot already has a verdict');
     expect(h.newest[0]!.properties).toEqual(before);
     expect(throwAways(h)).toEqual([]);
   });
@@ -312,12 +316,12 @@ describe('when something goes wrong on the way', () => {
     h.dfw.newServers = { slowToGo: true };
     const first = await h.run('drill', event(), { remainingMs: 35_000 });
     expect(outcomes(first)).toEqual(['web proven']);
-    expect(reasons(first)).toContain('it is still to go, the next run looks again');
+    expect(reasons(first)).toContain('the server is still being deleted: the next run checks again');
     setTime('2026-11-23T07:00:00Z');
     expect((await h.run('drill', event(), { remainingMs: 35_000 })).totals).toEqual({ deferred: 1 });
     setTime('2026-11-23T09:30:00Z');
     const { error } = await h.fail('drill', event(), { remainingMs: 35_000 });
-    expect(error.message).toContain('it does not go: delete it by hand');
+    expect(error.message).toContain('the cloud does not delete the server: delete it by hand');
   });
 
   test("its snapshot becomes somebody else's meanwhile: then it goes too, and no verdict is written", async () => {
@@ -422,7 +426,7 @@ describe('what was left behind', () => {
     const h = await world();
     addWeekly(h);
     setTime('2026-11-24T06:00:00Z');
-    expect(reasons(await h.run('drill', event()))).toContain('it is older than 24 hours');
+    expect(reasons(await h.run('drill', event()))).toContain('the server is older than 24 hours');
     expect(throwAways(h)).toEqual([]);
   });
 
@@ -475,7 +479,7 @@ describe('the budget', () => {
     });
     const report = await h.run('drill', event(), { remainingMs: 35_000 });
     expect(throwAways(h).map(({ name }) => name)).toEqual(['web-drill']);
-    expect(reasons(report)).toContain('another run began one at the same moment, and drill.atOnce is 1');
+    expect(reasons(report)).toContain('another run began a drill at the same moment, and drill.atOnce is 1');
   });
 });
 
@@ -536,7 +540,7 @@ describe('one that can not be done leaves the turn to others, in the same run', 
     h.cloud.faults.push({ ...PATCH, times: Infinity, answer: answers.forbidden });
     const { error, report } = await h.fail('drill', event());
     expect(report?.totals).toEqual({ failed: 20 });
-    expect(error.message).toMatch(/no server was asked for, because its image .* lacks the role/);
+    expect(error.message).toMatch(/no server was requested, because the drill .* lacks the role/);
     expect(sent(h, 'POST')).toEqual([]);
   });
 
@@ -579,7 +583,7 @@ describe('one that can not be done leaves the turn to others, in the same run', 
     expect(h.newest[1]!.properties).not.toHaveProperty('autosnap_proven');
     setTime('2026-11-23T09:00:00Z');
     const { error } = await h.fail('drill', hourly, { remainingMs: 35_000 });
-    expect(error.message).toContain('it does not go: delete it by hand');
+    expect(error.message).toContain('the cloud does not delete the server: delete it by hand');
     expect(h.newest[1]!.properties.autosnap_proven).toMatch(h.newest[1]!.id);
     expect(throwAways(h)).toEqual([left]);
   });
@@ -608,7 +612,7 @@ describe('a dry run', () => {
     const report = await h.run('drill', event({ atOnce: 3 }, { dryRun: true }));
     expect(report.totals).toEqual({ planned: 3 });
     expect(reasons(report)).toMatch(
-      /^old-drill \([-0-9a-f]+\): would be deleted: its snapshot has its verdict$/m,
+      /^old-drill \([-0-9a-f]+\): would be deleted: its snapshot already has a verdict$/m,
     );
     expect(reasons(report)).toMatch(/^web-drill .*would be judged, then deleted$/m);
     expect(reasons(report)).toMatch(

@@ -151,7 +151,7 @@ describe('an export', () => {
     pass(1);
     const { error } = await h.fail('offsite', event());
     expect(error.message).toContain(
-      'its export has failed, and is asked for again: Out of disk in the converter',
+      'its export has failed, and is requested again: Out of disk in the converter',
     );
     await h.run('offsite', event());
     pass(1);
@@ -193,13 +193,13 @@ describe('an export', () => {
     expect(await h.run('offsite', event())).toMatchObject({ totals: { exporting: 1 } });
     pass(1);
     const { error } = await h.fail('offsite', event());
-    expect(error.message).toContain(`its task says that it is done, and ${image.id}.vhd is not there`);
+    expect(error.message).toContain(`its task has succeeded, and ${image.id}.vhd does not exist`);
   });
 
   test.each([
     ['without its last segment', 3, 'does not end as a VHD does'],
-    ['without a segment in the middle', 2, 'the segments of'],
-    ['without its first segment', 1, 'the segments of'],
+    ['without a segment in the middle', 2, 'segments of'],
+    ['without its first segment', 1, 'segments of'],
   ])('%s is no copy: it is waited for, then discarded and asked for again', async (_, segment, why) => {
     const image = addSnapshot();
     await h.run('offsite', event());
@@ -211,7 +211,7 @@ describe('an export', () => {
     expect(waiting.entries[0]?.snapshots?.[0]?.reasons[0]).toContain(why);
     pass(2);
     const { error } = await h.fail('offsite', event());
-    expect(error.message).toContain('its export is discarded, and is asked for again');
+    expect(error.message).toContain('its export is discarded, and is requested again');
     expect(names().filter((name) => name.includes('.vhd') || name.endsWith('.export'))).toEqual([]);
     await h.run('offsite', event());
     pass(1);
@@ -267,7 +267,7 @@ describe('an export', () => {
     const before = names();
     const { error } = await h.fail('offsite', event());
     expect(error.message).toContain(
-      `${image.id}.vhd is in the container ${OWNER} already, and no manifest there says that it is this copy`,
+      `${image.id}.vhd already exists in the container ${OWNER}, and no manifest there says that it is this copy`,
     );
     expect(names().filter((name) => !name.startsWith('usage/'))).toEqual(before);
   });
@@ -296,7 +296,7 @@ describe('an export', () => {
   test('of what Rackspace has licensed is not asked for; that is said once', async () => {
     addSnapshot({}, { 'com.rackspace__1__options': '4' });
     const first = await h.run('offsite', event());
-    expect(first.warnings.join()).toContain("web-1 in DFW can't be copied: Rackspace does not let images");
+    expect(first.warnings.join()).toContain("web-1 in DFW can't be copied: Rackspace does not export images");
     expect(await h.run('offsite', event())).toMatchObject({
       warnings: [],
       failures: [],
@@ -313,7 +313,7 @@ describe('an export', () => {
     addSnapshot({ size: 600_000 });
     const report = await h.run('offsite', event({ maxBytesPerMonth: '1MB' }));
     expect(report).toMatchObject({ totals: { skipped: 1, kept: 1 } });
-    expect(report.warnings.join()).toContain('would be over offsite.maxBytesPerMonth (1.0 MB)');
+    expect(report.warnings.join()).toContain('would exceed offsite.maxBytesPerMonth (1.0 MB)');
     expect((await h.run('offsite', event({ maxBytesPerMonth: '2MB' }))).totals).toEqual({
       exporting: 1,
       kept: 1,

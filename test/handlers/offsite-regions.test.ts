@@ -116,7 +116,7 @@ test('a snapshot that does not say where it was taken is copied while its server
   image.properties.autosnap_restore_as = 'unknown';
   fail('compute');
   const { report } = await h.fail('offsite', copyEvent());
-  expect(report?.warnings.join()).toContain('in which region its newest snapshot was taken is not known');
+  expect(report?.warnings.join()).toContain('the region in which its newest snapshot was taken is unknown');
   expect(copies()).toEqual([]);
   h.cloud.faults.length = 0;
   await h.run('offsite', copyEvent());

@@ -171,7 +171,9 @@ describe('Y5: a production server, because its metadata said that a drill had ma
       },
     });
     const { report } = await h.fail('drill', drillEvent());
-    expect(report?.failures.join()).toContain('it was not created right after image');
+    expect(report?.failures.join()).toContain(
+      'it was not created right after the drill was recorded on image',
+    );
     expect(throwAways(h)).toEqual([other]);
   });
 
@@ -277,7 +279,7 @@ describe('what a listing lacks proves nothing', () => {
       answer: answers.forbidden,
     });
     const { error } = await h.fail('drill', drillEvent());
-    expect(error.message).toContain('The next run looks again.');
+    expect(error.message).toContain('The next run checks the server again.');
     expect(sent(h, 'POST')).toEqual([]);
   });
 
@@ -301,7 +303,7 @@ describe('what a listing lacks proves nothing', () => {
     const left = addThrowAway(h, h.newest[0]!);
     h.cloud.faults.push({ service: 'image', path: /images\/[^/]{36}$/, answer: answers.forbidden });
     const { error } = await h.fail('drill', drillEvent());
-    expect(error.message).toContain('The next run looks again.');
+    expect(error.message).toContain('The next run checks the server again.');
     expect(throwAways(h)).toEqual([left]);
     expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
     expect(throwAways(h)).toEqual([]);

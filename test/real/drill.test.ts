@@ -69,9 +69,7 @@ test('what no drill has made stays, whatever its metadata say', async () => {
   const record = `${snapshot.id} ${nonce}/${new Date().toISOString().slice(0, 19)}Z/`;
   await cloud.patchImage(snapshot.id, { autosnap_drill: record });
   setTime(daysLater(2));
-  expect((await fail('drill', daily)).message).toContain(
-    'its name is not the one that the drill has asked for',
-  );
+  expect((await fail('drill', daily)).message).toContain('its name is not the one that the drill gave it');
   expect(idsOf(await cloud.servers())).toEqual([...before, ...others].sort());
 });
 

@@ -1,31 +1,32 @@
 import type { Sentences } from './sentence.ts';
 
-/** What becomes of a drill. */
+/** The results of drills. */
 export const drillSentences = {
   DRILL_PLANNED: ({ name, flavor, networks }) =>
     `would be booted as ${name}, flavor ${flavor}, ${networks.length > 0 ? `networks ${networks.join(', ')}` : 'no network'}`,
   DRILL_TO_JUDGE: () => 'would be judged, then deleted',
   DRILL_TO_DELETE: ({ because }, say) => `would be deleted: ${say(because)}`,
-  DRILL_NOT_LOOKED_AT: () => 'not looked at yet',
+  DRILL_NOT_LOOKED_AT: () => 'not checked yet',
   DRILL_BOOTED: () => 'it was booted, and was ACTIVE',
   DRILL_ANSWERED: ({ target, status }) =>
     `it was booted: ${target}${status === undefined ? '' : ` answered ${status}`}`,
   DRILL_ERROR: ({ fault }) => `it does not boot: ${fault}`,
   DRILL_NOT_ACTIVE: ({ status, ...waited }) => `it is still in ${status} ${waitedText(waited)}`,
   DRILL_SILENT: ({ answers, ...waited }) => `it is ACTIVE, but ${answersText(answers)} ${waitedText(waited)}`,
-  DRILL_OLD: ({ hours }) => `it is older than ${hours} hours`,
-  DRILL_JUDGED: () => 'its snapshot has its verdict',
-  DRILL_SURPLUS: ({ atOnce }) => `another run began one at the same moment, and drill.atOnce is ${atOnce}`,
-  DRILL_TOLD_TO_GO: () => 'it was told to go before',
-  DRILL_IMAGE_FOREIGN: () => 'its image is no snapshot of ours any more',
-  DRILL_SERVER_GONE: () => 'it was deleted before there was a verdict',
+  DRILL_OLD: ({ hours }) => `the server is older than ${hours} hours`,
+  DRILL_JUDGED: () => 'its snapshot already has a verdict',
+  DRILL_SURPLUS: ({ atOnce }) =>
+    `another run began a drill at the same moment, and drill.atOnce is ${atOnce}`,
+  DRILL_TOLD_TO_GO: () => 'the server was already being deleted',
+  DRILL_IMAGE_FOREIGN: () => 'its image is no longer a snapshot of this deployment',
+  DRILL_SERVER_GONE: () => 'the server was deleted before the drill had a verdict',
   DRILL_TWIN: ({ image }) => `another server has the same metadata, and image ${image} names neither`,
   DRILL_NOT_NAMED: () => 'its image no longer names it',
-  DRILL_READ_LATER: ({ message }) => `${message} The next run looks again.`,
-  DRILL_VERDICT_UNWRITTEN: ({ message }) => `that could not be written on the image: ${message}`,
+  DRILL_READ_LATER: ({ message }) => `${message} The next run checks the server again.`,
+  DRILL_VERDICT_UNWRITTEN: ({ message }) => `the verdict could not be written on the image: ${message}`,
   DRILL_DELETED_LATER: ({ message }) => `but the next run has to delete the server: ${message}`,
-  DRILL_STUCK: () => 'it does not go: delete it by hand',
-  DRILL_STILL_TO_GO: () => 'it is still to go, the next run looks again',
+  DRILL_STUCK: () => 'the cloud does not delete the server: delete it by hand',
+  DRILL_STILL_TO_GO: () => 'the server is still being deleted: the next run checks again',
   DRILL_FLAVOR_UNKNOWN: ({ flavor }) => `drill.flavor: there is no flavor "${flavor}"`,
   DRILL_FLAVOR_TOO_SMALL: ({ flavor, image, least }) =>
     `drill.flavor: ${flavor} is too small: image ${image} asks for ${least}`,
@@ -33,11 +34,11 @@ export const drillSentences = {
     `no flavor is large enough for image ${image}, which asks for ${least}`,
   DRILL_WITHOUT_NETWORK: () =>
     'drill.networks: is missing: without it Rackspace puts the copy of a server on the internet: name an isolated network of yours',
-  DRILL_SNAPSHOT_GONE: () => 'it is no good snapshot any more',
+  DRILL_SNAPSHOT_GONE: () => 'the image is no longer a good snapshot',
   DRILL_UNMARKED: ({ message }) =>
-    `no server was asked for, because its image could not be marked for it: ${message}`,
+    `no server was requested, because the drill could not be recorded on the image: ${message}`,
   DRILL_SERVER_UNSURE: ({ message }) =>
-    `${message} If there is a server all the same, the next run finds it.`,
+    `${message} If the cloud created a server all the same, the next run finds it.`,
   DRILL_OF_VOLUMES: () =>
     'its disk is a volume: a server made from it would leave a new volume behind, so it is not drilled',
 
@@ -47,10 +48,10 @@ export const drillSentences = {
   DRILL_IMAGE_GONE: ({ image }) =>
     `image ${image} is gone, so nothing but the metadata of the server names a drill`,
   DRILL_NOT_RECORDED: ({ image }) => `image ${image} does not name the drill`,
-  DRILL_RENAMED: () => 'its name is not the one that the drill has asked for',
+  DRILL_RENAMED: () => 'its name is not the one that the drill gave it',
   DRILL_CREATED_TOO_LATE: ({ image }) =>
-    `it was not created right after image ${image} was marked for the drill`,
-  DRILL_CREATED_TOO_EARLY: ({ image }) => `it was created before image ${image} was marked for the drill`,
+    `it was not created right after the drill was recorded on image ${image}`,
+  DRILL_CREATED_TOO_EARLY: ({ image }) => `it was created before the drill was recorded on image ${image}`,
   DRILL_OF_OTHER_SERVER: ({ image }) => `image ${image} names another server`,
 } satisfies Partial<Sentences>;
 
@@ -63,6 +64,6 @@ function answersText(answers: readonly { target: string; status?: number; error?
 
 function waitedText({ minutes, limitHours }: { minutes: number; limitHours?: number }): string {
   return limitHours === undefined
-    ? `after ${minutes} minutes: the next run looks again`
+    ? `after ${minutes} minutes: the next run checks again`
     : `after ${minutes} minutes, and ${limitHours} hours are the limit (drill.hours)`;
 }
