@@ -70,7 +70,7 @@ function rateProblems(rate: unknown): string[] {
     parseSchedule(String(rate));
     return [];
   } catch (error) {
-    return [`.rate: is not a schedule that EventBridge takes: ${(error as Error).message}`];
+    return [`.rate: is not a valid EventBridge schedule: ${(error as Error).message}`];
   }
 }
 

@@ -202,7 +202,7 @@ describe('schedule events under a function', () => {
     [
       'cleanup',
       { rate: ['rate(1 day)'], input: { policy: 'daily', servers: {} } },
-      'functions.cleanup.events.0.schedule.input: servers: must name some',
+      'functions.cleanup.events.0.schedule.input: servers: must select servers',
     ],
     [
       'offsite',
@@ -212,12 +212,12 @@ describe('schedule events under a function', () => {
     [
       'cleanup',
       { rate: ['cron(0 0 * * *)'], input: { policy: 'daily' } },
-      'functions.cleanup.events.0.schedule.rate: is not a schedule that EventBridge takes',
+      'functions.cleanup.events.0.schedule.rate: is not a valid EventBridge schedule',
     ],
     [
       'audit',
       'cron(0 0 * * *)',
-      'functions.audit.events.0.schedule.rate: is not a schedule that EventBridge takes',
+      'functions.audit.events.0.schedule.rate: is not a valid EventBridge schedule',
     ],
     ['hold', 'rate(1 day)', 'functions.hold.events.0.schedule: remove it: hold has no schedule'],
     [
@@ -232,7 +232,7 @@ describe('schedule events under a function', () => {
   test('rules added to the name of a policy are refused, with the remedy', () => {
     const input = { policy: 'daily', keep: { last: 1 } };
     expect(events('cleanup', { rate: ['rate(1 day)'], input })[0]).toBe(
-      'functions.cleanup.events.0.schedule.input: it is no whole policy, and more than the name of one: send {"policy": "daily"}',
+      'functions.cleanup.events.0.schedule.input: the policy is incomplete, but has more keys than a policy name: send {"policy": "daily"}',
     );
   });
 
