@@ -183,7 +183,11 @@ describe('an event that is refused names the field and the remedy', () => {
     ['an empty name', policy({ servers: { names: [' '] } }), /^servers\.names\.0: must be a server name/],
     ['all: false', policy({ servers: { all: false } }), /^servers\.all: must be true, or be left out/],
     ['only exceptions', policy({ servers: { except: { names: ['a'] } } }), /^servers: must select servers/],
-    ['empty exceptions', policy({ servers: { all: true, except: {} } }), /^servers\.except: must select servers/],
+    [
+      'empty exceptions',
+      policy({ servers: { all: true, except: {} } }),
+      /^servers\.except: must select servers/,
+    ],
     ['no tag', policy({ servers: { tagged: {} } }), /^servers\.tagged: must name a metadata key/],
     [
       'a list of tags',
