@@ -3,13 +3,11 @@ import { jobsOf, policiesOf, type Service } from './policies.ts';
 import { logicalIdOf, namePrefix, type Resources } from './resources.ts';
 
 /**
- * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. For each function that runs by
- * itself: a run failed. For all of them: a run was throttled. For each policy, from the hourly audit: it is in trouble, or
- * nobody can say whether it is. And for the queue of failed runs: it is not empty. All of them tell the topic `Alerts`.
+ * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. For each scheduled function: a run failed. For all scheduled functions together: a run was throttled. For each policy, from the hourly audit: the policy is in trouble, or its state is unknown. For the queue of failed runs: the queue is not empty. All alarms notify the topic `Alerts`.
  *
- * One alarm a policy, because a stack has no more than 500 resources; which trouble it is, the report page says.
+ * Each policy has only one alarm, because a stack is limited to 500 resources; the report page names the trouble.
  *
- * Source: AWS CloudFormation template reference, "AWS::CloudWatch::Alarm".
+ * Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html
  */
 export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: string): Resources {
   const deployment = `${service.service}-${stage}`;
@@ -42,7 +40,7 @@ export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: st
       `${logicalIdOf(job)}ErrorsAlarm`,
       alarm(
         `${job}-errors`,
-        `A run of ${job} has failed. It is tried again; what it says: npx serverless logs -f ${job} --stage ${stage}`,
+        `A run of ${job} failed and is retried. Logs: npx serverless logs -f ${job} --stage ${stage}`,
         { ...metricOf(job, 'Errors'), Statistic: 'Sum', Period: 300 },
       ),
     ]),
@@ -50,7 +48,7 @@ export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: st
       'ThrottlesAlarm',
       alarm(
         'throttles',
-        'Lambda has refused to run a function: too much runs in this AWS account. Lambda tries again for hours.',
+        'Lambda throttled a function, because too many functions run in this AWS account. Lambda retries for hours.',
         {
           Metrics: [
             { Id: 'all', Expression: 'SUM(METRICS())' },
@@ -67,7 +65,7 @@ export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: st
       `${logicalIdOf(policy)}TroubleAlarm`,
       alarm(
         `${policy}-trouble`,
-        `Policy ${policy}: snapshots are late, failed or stuck, a drill has failed, a selector matches no server, runs are missing, or none of it can be told. Which and why: npx serverless report --stage ${stage}`,
+        `Policy ${policy}: snapshots are late, failed or stuck, a drill has failed, a selector matches no server, runs are missing, or the state is unknown. Details: npx serverless report --stage ${stage}`,
         {
           Namespace: METRICS_NAMESPACE,
           MetricName: 'Troubles',
@@ -87,7 +85,7 @@ export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: st
       'FailedRunsAlarm',
       alarm(
         'failed-runs',
-        `Runs have failed all their tries. Once the cause is mended, run them again: npx serverless rerun --stage ${stage}`,
+        `Runs failed in all their tries. After fixing the cause, rerun them: npx serverless rerun --stage ${stage}`,
         {
           Namespace: 'AWS/SQS',
           MetricName: 'ApproximateNumberOfMessagesVisible',

@@ -6,18 +6,18 @@ import { policiesOf } from './policies.ts';
 
 const usage = 'Usage: npx autosnap check [--stage <stage>] [--region <region>] [--param <name>=<value>]…';
 
-/** `npx autosnap check`: says what a deployment would be refused for, and what to know of one that would not. */
+/** `npx autosnap check`: throws the problems of serverless.yml, or prints its policies and warnings. */
 async function check(options: Options): Promise<void> {
   const deployment = await readDeployment(options);
   const problems = problemsIn(deployment);
   if (problems.length > 0) throw new Error(refusalOf(problems));
   const { service, stage } = deployment;
   const names = policiesOf(service).map(({ policy }) => policy);
-  console.log(`serverless.yml is good. Stage ${stage}, policies: ${names.join(', ') || 'none'}`);
+  console.log(`serverless.yml is valid. Stage ${stage}, policies: ${names.join(', ') || 'none'}`);
   for (const warning of warningsIn(deployment)) console.warn(`Warning: ${warning}`);
 }
 
-/** The arguments; undefined where they are others than there are. */
+/** The command line arguments; undefined for unknown options. */
 function readArguments() {
   try {
     return parseArgs({
@@ -41,7 +41,7 @@ if (given?.positionals.join(' ') !== 'check') {
   try {
     await check(given.values);
   } catch (error) {
-    // Such as a file that is no YAML, and a variable that can't be resolved.
+    // Invalid YAML, or a variable that can't be resolved.
     console.error((error as Error).message);
     process.exitCode = 1;
   }

@@ -5,10 +5,9 @@ import { scheduleEventProblems } from './schedule-events.ts';
 import { settingsProblems } from './settings.ts';
 
 /**
- * What a deployment of serverless.yml could not do, or would do otherwise than it looks, each with the field and the
- * remedy. `npx autosnap check` asks for it alone, and each command that packages asks for it first.
+ * The problems of a serverless.yml: what would fail, or behave differently than it looks, each with the field and the remedy. `npx autosnap check` only runs this check, and each command that packages runs it first.
  *
- * @param deployment without the schedule events that are made from its policies.
+ * @param given the deployment without the schedule events that are generated from its policies.
  */
 export function problemsIn(given: Deployment): string[] {
   const service = { ...given.service, functions: functionsOf(given.service.functions) };
@@ -16,7 +15,7 @@ export function problemsIn(given: Deployment): string[] {
   return events.length > 0 ? events : problemsOf({ ...given, service });
 }
 
-/** What to know of a deployment that {@link problemsIn} has nothing against: each with the field and what to do. */
+/** The warnings for a deployment without {@link problemsIn}, each with the field and the remedy. */
 export function warningsIn(given: Deployment): string[] {
   const service = { ...given.service, functions: functionsOf(given.service.functions) };
   return [...policyWarnings(service), ...quotaWarnings({ ...given, service })];
@@ -39,41 +38,43 @@ function problemsOf(deployment: Deployment): string[] {
     ...rightsProblems(service),
     ...runtimeProblems(service),
     ...resourceProblems(deployment),
-    // The input of the digest's event is a setting.
+    // The digest setting is the input of the audit's schedule event.
     ...(settings.length > 0 ? [] : scheduleEventProblems(service)),
     ...limitProblems(deployment),
   ];
 }
 
-/** The service and the stage become the name of the stack, and a part of most other names. */
+/** Validates the names of the service and the stage, which are parts of the stack name and most resource names. */
 export function stackNameProblems(names: Record<string, string>): string[] {
   return Object.entries(names).flatMap(([field, name]) =>
     /^[a-z][a-z0-9-]*$/i.test(name)
       ? []
-      : [`${field}: must begin with a letter, and have letters, digits and hyphens only`],
+      : [`${field}: must start with a letter, and contain only letters, digits and hyphens`],
   );
 }
 
-/** Events that are no list would stop all that looks at them. */
+/** Events that are not a list. They are checked first, because all other checks need lists. */
 function eventProblems({ functions = {} }: Service): string[] {
   return Object.entries(functions)
     .filter(([, { events = [] }]) => !Array.isArray(events))
     .map(([name]) => `functions.${name}.events: must be a list: put "- " before each event`);
 }
 
-/** Resources of the product, which it needs, and of which none may be another's. */
+/** Missing resources of Autosnap, and custom resources with the same logical id as a generated one. */
 function resourceProblems(deployment: Deployment): string[] {
   const own = deployment.service.resources?.Resources ?? {};
   const taken = Object.keys(madeOf(deployment)).filter((name) => name in own);
   return [
-    ...taken.map((name) => `resources.Resources.${name}: the product makes one of that name: choose another`),
+    ...taken.map(
+      (name) => `resources.Resources.${name}: Autosnap creates a resource of this name: choose another name`,
+    ),
     ...(FUNCTIONS.every((name) => name in (deployment.service.functions ?? {})) && !('Reports' in own)
-      ? ['resources: must pull in deploy/resources.yml, as the file that comes with this version does']
+      ? ['resources: must include deploy/resources.yml, as the serverless.yml of this version does']
       : []),
   ];
 }
 
-/** The compiler's plugin fails on a function without a runtime, and does not say which. */
+/** Functions without a runtime, on which serverless-plugin-typescript fails without naming the function. */
 function runtimeProblems({ functions = {}, provider }: Service): string[] {
   return Object.entries(functions)
     .filter(([, { runtime, image }]) => (runtime ?? image ?? provider?.runtime) === undefined)

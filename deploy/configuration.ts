@@ -13,17 +13,17 @@ import { refusalOf, stackNameProblems } from './check.ts';
 import type { Deployment } from './limits.ts';
 import { functionsOf, resourcesOf, type Service } from './policies.ts';
 
-/** `${ssm:…}` and the like: AWS has to be asked. */
-const ofAws = {
+/** The source of variables that only AWS can resolve, such as `${ssm:…}`. */
+const awsOnly = {
   resolve() {
     throw new ServerlessError(
-      'Only AWS knows it, and this check asks nothing of AWS: npx serverless package does',
+      'Only AWS can resolve this variable, and the check sends no requests to AWS: use npx serverless package',
       'NOT_ASKED',
     );
   },
 };
 
-/** The options of a command that decide what the variables in serverless.yml are. */
+/** The command line options that variables in serverless.yml depend on. */
 export interface Options {
   stage?: string;
   region?: string;
@@ -31,13 +31,12 @@ export interface Options {
 }
 
 /**
- * Reads serverless.yml of the current directory as `serverless` does, with its variables. It loads no plugins and asks
- * nothing of AWS; variables that AWS would answer, such as `${ssm:…}`, are an error here.
+ * Reads serverless.yml of the current directory as `serverless` does, and resolves its variables. The function loads no plugins and sends no requests to AWS; variables that only AWS can resolve, such as `${ssm:…}`, are an error.
  *
- * @throws Error that says what is wrong: a stage that can be none, a file that is no YAML, a variable that can't be resolved.
+ * @throws Error with the problem: an invalid stage, invalid YAML, or a variable that can't be resolved.
  */
 export async function readDeployment(options: Options): Promise<Deployment> {
-  // With a wrong stage, each variable that needs the stage would be an error.
+  // With an invalid stage, each variable that depends on the stage would be an error.
   refuse(stackNameProblems({ stage: options.stage ?? 'dev' }));
   const serviceDir = process.cwd();
   const configuration = await readConfiguration(`${serviceDir}/serverless.yml`);
@@ -51,7 +50,7 @@ export async function readDeployment(options: Options): Promise<Deployment> {
     serviceDir,
     configuration,
     options,
-    sources: { ...sources, aws: ofAws, cf: ofAws, s3: ofAws, ssm: ofAws },
+    sources: { ...sources, aws: awsOnly, cf: awsOnly, s3: awsOnly, ssm: awsOnly },
   });
   const service = {
     ...(configuration as unknown as Service & { provider?: { stage?: string; region?: string } }),

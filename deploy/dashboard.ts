@@ -5,10 +5,7 @@ import { namePrefix, type Resources } from './resources.ts';
 type Graph = [title: string, searches: string[]];
 
 /**
- * The deployment's CloudWatch dashboard, as a CloudFormation resource by its logical id: the age of the newest snapshots by policy, the runs and their
- * failures, what was taken and deleted, storage, and how much the cloud's rate limits were met. It searches for the metrics
- * of all policies, so it is the same whatever the policies are: a dashboard takes 2,500 metrics by name, a graph 500. Its name
- * has the region, because dashboards are of an AWS account as a whole.
+ * The deployment's CloudWatch dashboard, as a CloudFormation resource by its logical id: the age of the newest snapshots by policy, the runs and their failures, created and deleted snapshots, storage, and rate limits. The dashboard searches for the metrics of all policies instead of naming them, because a dashboard is limited to 2,500 named metrics and a graph to 500. The name contains the region, because dashboards belong to an AWS account as a whole.
  *
  * Source: Amazon CloudWatch API reference, "PutDashboard" and "Dashboard body structure and syntax"; user guide, "Search
  * expression syntax".
@@ -21,8 +18,8 @@ export function dashboardOf({ service }: Pick<Service, 'service'>, stage: string
   const ofJobs = (metric: string, job?: string) =>
     search('service,policy,job', 'Sum', `MetricName="${metric}"${job ? ` job="${job}"` : ''}`);
   const graphs: Graph[] = [
-    ['Age of the oldest newest snapshot, in intervals: 1.5 is late', [ofPolicies('Overdue')]],
-    ['Good runs', [ofJobs('Succeeded')]],
+    ['Largest age of a newest snapshot, in intervals: 1.5 is late', [ofPolicies('Overdue')]],
+    ['Successful runs', [ofJobs('Succeeded')]],
     ['Failures', [ofJobs('Failed')]],
     [
       'Taken, copied, proven and deleted',
@@ -34,11 +31,11 @@ export function dashboardOf({ service }: Pick<Service, 'service'>, stage: string
         ofJobs('Proven', 'drill'),
       ],
     ],
-    ['Snapshots that are there', ['Good', 'Pending', 'Failed', 'Stuck'].map(ofPolicies)],
+    ['Snapshots by state', ['Good', 'Pending', 'Failed', 'Stuck'].map(ofPolicies)],
     ['Stored bytes', [ofPolicies('StorageBytes')]],
-    ['API calls, and those refused for their rate', [ofJobs('ApiCalls'), ofJobs('RateLimited')]],
-    ['Seconds without a passed drill, of the server with the most', [ofPolicies('ProvenAge')]],
-    ['Seconds from the slot to the request', [ofJobs('StartDelay', 'snapshot')]],
+    ['API calls and rate-limited calls', [ofJobs('ApiCalls'), ofJobs('RateLimited')]],
+    ['Longest time without a passed drill, in seconds', [ofPolicies('ProvenAge')]],
+    ['Delay from the slot to the request, in seconds', [ofJobs('StartDelay', 'snapshot')]],
   ];
   const [width, height] = [12, 6];
   const widgets = graphs.map(([title, searches], i) => ({

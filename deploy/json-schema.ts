@@ -8,7 +8,7 @@ import { Settings } from './settings.ts';
 
 const { policy: _policy, dryRun: _dryRun, account, ...rest } = PolicyFields.entries;
 
-/** The JSON schema of serverless.yml, for editors: strict about custom.policies, and silent about what is not ours. */
+/** The JSON schema of serverless.yml for editors. The schema is strict about custom.policies and does not cover keys of Serverless or other plugins. */
 export function serverlessSchema(): JsonSchema {
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
@@ -30,7 +30,7 @@ function customProperties(): Record<string, JsonSchema> & { policies: JsonSchema
   } as JsonSchema;
   return {
     policies: {
-      // Whoever comments out all blocks leaves nothing there.
+      // With all blocks commented out, YAML reads null.
       type: ['object', 'null'],
       description: 'The policies, by name.',
       propertyNames: schemaOf(policyName),
@@ -56,7 +56,7 @@ function schemaOf(schema: v.GenericSchema): JsonSchema {
   return found;
 }
 
-/** Input mode ends at a transformation, and so loses a description that follows it, such as that of a duration. */
+/** Restores the descriptions of fields. Input mode stops at a transformation and drops a description after it, such as that of a duration. */
 function described(object: JsonSchema, schema: v.GenericSchema): JsonSchema {
   const { entries } = schema as unknown as {
     entries: Record<string, v.GenericSchema & { wrapped?: v.GenericSchema }>;

@@ -6,16 +6,15 @@ import { roleOf } from './role.ts';
 import { rulesOf } from './rules.ts';
 
 /** Source: AWS CloudFormation user guide, "Understand CloudFormation quotas". */
-const MOST_RESOURCES = 500;
-const LARGEST_TEMPLATE_BYTES = 1_000_000;
-/** 20,480 bytes of resource policy, some 455 bytes a rule. Source: AWS Lambda developer guide, "Lambda quotas". */
-const MOST_PERMISSIONS = 45;
+const MAX_RESOURCES = 500;
+const MAX_TEMPLATE_BYTES = 1_000_000;
+/** A function's resource policy has at most 20,480 bytes, about 455 bytes a rule. Source: AWS Lambda developer guide, "Lambda quotas". */
+const MAX_PERMISSIONS = 45;
 
 /**
- * The longest names, in characters, by type and property. Source: the AWS CloudFormation template reference of each type;
- * what stands there without a name is named by CloudFormation itself, and fits.
+ * The maximum lengths of names, in characters, by type and property. Source: the AWS CloudFormation template reference of each type. CloudFormation generates the other names within the limits.
  */
-const LONGEST_NAMES: Record<string, Record<string, number>> = {
+const MAX_NAME_LENGTHS: Record<string, Record<string, number>> = {
   'AWS::CloudFormation::Stack': { StackName: 128 },
   'AWS::CloudWatch::Alarm': { AlarmName: 255 },
   'AWS::CloudWatch::CompositeAlarm': { AlarmName: 255 },
@@ -33,7 +32,7 @@ const LONGEST_NAMES: Record<string, Record<string, number>> = {
   'AWS::SecretsManager::Secret': { Name: 512 },
 };
 
-/** What a deployment is made of: serverless.yml with all that it pulls in, the stage and the AWS region. */
+/** A deployment: the resolved serverless.yml, the stage and the AWS region. */
 export interface Deployment {
   service: Service;
   stage: string;
@@ -41,8 +40,7 @@ export interface Deployment {
 }
 
 /**
- * What is too large or too long for AWS, each with the remedy. It is found from serverless.yml alone, because `serverless
- * package` checks none of it, and CloudFormation says it after minutes.
+ * The exceeded AWS limits, each with the remedy. The check uses only serverless.yml, because `serverless package` checks no limits and CloudFormation reports them only after minutes.
  */
 export function limitProblems(deployment: Deployment): string[] {
   const { service } = deployment;
@@ -50,10 +48,10 @@ export function limitProblems(deployment: Deployment): string[] {
     ...sizeProblems(deployment),
     ...Object.entries(service.functions ?? {}).flatMap(([name, { events = [] }]) => {
       const rules = ratesOf(events).length;
-      return rules < MOST_PERMISSIONS
+      return rules < MAX_PERMISSIONS
         ? []
         : [
-            `functions.${name}.events: ${rules} schedules, and a function takes ${MOST_PERMISSIONS - 1}: make policies of them`,
+            `functions.${name}.events: ${rules} schedules exceed the ${MAX_PERMISSIONS - 1} that one function can have: use policies instead`,
           ];
     }),
     ...nameProblems(deployment),
@@ -70,11 +68,11 @@ function sizeProblems(deployment: Deployment): string[] {
     else tooMany = middle;
   }
   return [
-    `custom.policies: a deployment has room for ${most} of these ${policies} policies (a CloudFormation stack takes ${MOST_RESOURCES} resources and a template of ${LARGEST_TEMPLATE_BYTES / 1e6} MB): let one policy stand for several accounts, such as account: customer-*, or split them between two services`,
+    `custom.policies: a deployment has room for ${most} of these ${policies} policies (a CloudFormation stack is limited to ${MAX_RESOURCES} resources and a template of ${MAX_TEMPLATE_BYTES / 1e6} MB): use one policy for several accounts, such as account: customer-*, or split them between two services`,
   ];
 }
 
-/** How many rules an AWS account has on its event bus, until it asks for more. Source: Amazon EventBridge quotas. */
+/** The default quota of rules on the event bus of an AWS account. Source: Amazon EventBridge quotas. */
 const RULES_QUOTA: { code: string; most: number; inRegions: Record<string, number> } = {
   code: 'L-244521F2',
   most: 300,
@@ -82,8 +80,7 @@ const RULES_QUOTA: { code: string; most: number; inRegions: Record<string, numbe
 };
 
 /**
- * What is more than an AWS account has by default, each with the way to more. AWS may have granted more to this account, so
- * it is no problem. A stack never has as many schedules of EventBridge Scheduler (1,000,000) or alarms (5,000).
+ * The exceeded default quotas of an AWS account, each with the way to request an increase. They are only warnings, because AWS may have increased the quota of this account. A stack never reaches the quotas of EventBridge Scheduler schedules (1,000,000) or alarms (5,000).
  */
 export function quotaWarnings(deployment: Deployment): string[] {
   const { region } = deployment;
@@ -98,13 +95,13 @@ export function quotaWarnings(deployment: Deployment): string[] {
   ];
 }
 
-/** Whether the first so many policies fit in one deployment. */
+/** Whether the first `count` policies fit in one deployment. */
 function fits({ service, ...rest }: Deployment, count: number): boolean {
   const policies = Object.fromEntries(Object.entries(Object(service.custom?.policies)).slice(0, count));
   const resources = draftOf({ ...rest, service: { ...service, custom: { ...service.custom, policies } } });
   return (
-    Object.keys(resources).length <= MOST_RESOURCES &&
-    Buffer.byteLength(JSON.stringify({ Resources: resources }, null, 2)) <= LARGEST_TEMPLATE_BYTES
+    Object.keys(resources).length <= MAX_RESOURCES &&
+    Buffer.byteLength(JSON.stringify({ Resources: resources }, null, 2)) <= MAX_TEMPLATE_BYTES
   );
 }
 
@@ -118,7 +115,7 @@ export function draftOf({ service, stage, region }: Deployment): Resources {
   const functions = Object.entries(service.functions ?? {}).flatMap(([name, fn]) => {
     const id = logicalIdOf(name);
     const queues = (fn.events ?? []).filter((event) => 'sqs' in Object(event));
-    // Of these it is a subscription, a route or the like, and a permission.
+    // Each of these events becomes a resource, such as a subscription or a route, and a permission.
     const others = (fn.events ?? []).filter(
       (event) => !('sqs' in Object(event) || 'schedule' in Object(event)),
     );
@@ -155,12 +152,12 @@ export function draftOf({ service, stage, region }: Deployment): Resources {
   };
 }
 
-/** The resources that are made of the policies. */
+/** The resources that are generated from the policies. */
 export function madeOf({ service, stage }: Pick<Deployment, 'service' | 'stage'>): Resources {
   return { ...rulesOf(service, stage), ...alarmsOf(service, stage), ...dashboardOf(service, stage) };
 }
 
-/** The expressions of the schedule events of a function: each becomes a rule. */
+/** The schedule expressions of a function's events. Each becomes a rule. */
 function ratesOf(events: readonly unknown[] = []): unknown[] {
   return events.flatMap((event) => {
     const { schedule } = Object(event);
@@ -168,7 +165,7 @@ function ratesOf(events: readonly unknown[] = []): unknown[] {
   });
 }
 
-/** A name that is too long, of a resource by its logical id. */
+/** A name that is too long, with the logical id of its resource. */
 interface TooLong {
   id: string;
   property: string;
@@ -179,21 +176,20 @@ interface TooLong {
 /** The names of resources that are too long for AWS. */
 function tooLong(resources: Resources): TooLong[] {
   return Object.entries(resources).flatMap(([id, { Type, Properties }]) =>
-    Object.entries(LONGEST_NAMES[Type] ?? {}).flatMap(([property, most]) => {
+    Object.entries(MAX_NAME_LENGTHS[Type] ?? {}).flatMap(([property, most]) => {
       const name = Properties?.[property];
       return typeof name === 'string' && name.length > most ? [{ id, property, name, most }] : [];
     }),
   );
 }
 
-/** How long a name is, and how much too long. */
+/** The length of a name and the excess, as text. */
 export function lengthOf({ name, most }: Pick<TooLong, 'name' | 'most'>): string {
-  return `${name.length} characters, ${name.length - most} more than the ${most} that AWS takes`;
+  return `${name.length} characters, ${name.length - most} more than the ${most} that AWS allows`;
 }
 
 /**
- * The names that are too long, each with what to shorten: a name that serverless.yml says itself, or the stage, which is a
- * part of all others. Of these the one that is the most too long is named.
+ * The problems of names that are too long, each with what to shorten: a name that serverless.yml sets, or the stage, which is a part of all generated names. Of the generated names only the one with the largest excess is reported.
  */
 function nameProblems(deployment: Deployment): string[] {
   const { service, stage } = deployment;
@@ -206,7 +202,7 @@ function nameProblems(deployment: Deployment): string[] {
   });
   const functionOf = ({ id }: TooLong) =>
     Object.keys(functions).find((key) => id === `${logicalIdOf(key)}LambdaFunction`) ?? '';
-  /** The field of serverless.yml that says the name; undefined where it is made of the service, the stage and what it is for. */
+  /** The field of serverless.yml that sets the name; undefined for a generated name. */
   const fieldOf = (found: TooLong): string | undefined => {
     const key = functionOf(found);
     if (found.name === provider?.stackName) return 'provider.stackName';
@@ -216,19 +212,19 @@ function nameProblems(deployment: Deployment): string[] {
       ? `resources.Resources.${found.id}.Properties.${found.property}`
       : undefined;
   };
-  const said = names.flatMap((found) => {
+  const explicit = names.flatMap((found) => {
     const field = fieldOf(found);
     return field ? [`${field}: has ${lengthOf(found)}: choose a shorter one`] : [];
   });
   const made = names.filter((found) => !fieldOf(found));
-  const [extra, ours] = [
+  const [extra, generated] = [
     made.filter((found) => functionOf(found) && !FUNCTIONS.includes(functionOf(found))),
     made.filter((found) => !functionOf(found) || FUNCTIONS.includes(functionOf(found))),
   ];
-  const [longest] = ours.sort((a, b) => b.name.length - b.most - (a.name.length - a.most));
+  const [longest] = generated.sort((a, b) => b.name.length - b.most - (a.name.length - a.most));
   return [
-    ...said,
-    // With a shorter stage they may fit as well.
+    ...explicit,
+    // With a shorter stage the names of other functions may fit as well.
     ...(longest
       ? [stageProblem(stage, longest)]
       : extra.map(

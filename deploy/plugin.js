@@ -25,9 +25,7 @@ import { eventsOf } from './rules.ts';
  */
 
 /**
- * A Serverless plugin that makes a deployment of what serverless.yml says in custom.policies: checks it, so that a
- * mistake is found at the desk and not by a rule at night (policies.ts), makes the rules, the alarms and the dashboard of it,
- * and puts all policies into the package, where the functions read them (lib/config/deployed-policies.ts).
+ * A Serverless plugin that deploys custom.policies of serverless.yml. The plugin checks serverless.yml before the deployment (check.ts), generates the rules, the alarms and the dashboard, and adds all policies to the package, from which the functions read them (lib/config/deployed-policies.ts).
  */
 export default class Deployment {
   /**
@@ -39,16 +37,16 @@ export default class Deployment {
     const { service } = serverless;
     const provider = serverless.getProvider('aws');
     const made = eventsOf(serverless.configurationInput);
-    // Only until all plugins are loaded is this part of the configuration: for print, offline and the rest.
+    // The configuration can only be extended while plugins are loaded. print and serverless-offline need the events in it.
     const { functions } = serverless.configurationInput;
     for (const [job, events] of Object.entries(made)) {
-      // They may be listed in several parts.
+      // serverless.yml may list the functions in several parts.
       const part = Array.isArray(functions) ? functions.findIndex((one) => job in Object(one)) : undefined;
       const path = part === undefined ? ['functions', job] : ['functions', String(part), job];
       const given = functionsOf(functions)[job]?.events ?? [];
       serverless.extendConfiguration([...path, 'events'], [...given, ...events]);
     }
-    /** The events of a function without those that are made of the policies. */
+    /** The events of a function without the events that are generated from the policies. */
     const ownEvents = (/** @type {string} */ name, /** @type {readonly unknown[]} */ events = []) =>
       Array.isArray(events)
         ? events.filter(
@@ -77,30 +75,30 @@ export default class Deployment {
       for (const name of Object.keys(service.functions)) {
         service.functions[name] ??= {};
         const fn = service.functions[name];
-        // Serverless would make a rule and a permission of each.
+        // Serverless would create a rule and a permission for each generated event.
         fn.events = ownEvents(name, fn.events);
-        // serverless-plugin-typescript would put empty patterns there, of which serverless warns.
+        // Without it, serverless-plugin-typescript adds empty patterns, and Serverless warns about them.
         fn.package ??= {};
       }
       addOwnStatements(service);
       Object.assign(service.resources.Resources, madeOf({ service, stage: provider.getStage() }));
     };
-    // By now serverless-plugin-typescript, which stands before this one, has made its build folder the service's.
+    // serverless-plugin-typescript runs before this plugin, and has set servicePath to its build folder.
     const addPolicies = () =>
       writeFile(join(serverless.config.servicePath, 'policies.json'), JSON.stringify(policiesOf(service)));
     const checkAndAddPolicies = () => {
       refuse();
       return addPolicies();
     };
-    copyLess(serverless);
+    copyProductionOnly(serverless);
     const rerun = async () => {
       const { LambdaClient } = await import('@aws-sdk/client-lambda');
       const { SQSClient } = await import('@aws-sdk/client-sqs');
-      const { rerun: runAgain } = await import('./rerun.ts');
+      const { rerun: rerunFailed } = await import('./rerun.ts');
       const config = await provider.getAwsSdkV3Config();
       const clients = { queues: new SQSClient(config), functions: new LambdaClient(config) };
       const queue = `${service.service}-${provider.getStage()}-failed-runs`;
-      const failed = await runAgain(clients, queue, console.log);
+      const failed = await rerunFailed(clients, queue, console.log);
       if (failed > 0) throw new serverless.classes.Error(`${failed} failed again, and stay in the queue.`);
     };
     const report = async () => {
@@ -111,7 +109,7 @@ export default class Deployment {
       console.log(file);
     };
     this.commands = {
-      rerun: { usage: 'Runs again what has failed all its tries', lifecycleEvents: ['run'] },
+      rerun: { usage: 'Reruns the failed runs of the deployment', lifecycleEvents: ['run'] },
       report: { usage: "Fetches the report page of the deployment's last audit", lifecycleEvents: ['fetch'] },
     };
     this.hooks = {
@@ -127,12 +125,11 @@ export default class Deployment {
 }
 
 /**
- * Has serverless-plugin-typescript copy only the packages of production into its build folder. It would copy all of
- * node_modules and delete the copy, which takes most of the time of a deployment.
+ * Makes serverless-plugin-typescript copy only production packages into its build folder. By default it copies all of node_modules and deletes the copy, which takes most of the time of a deployment.
  *
  * @param {Serverless} serverless
  */
-function copyLess({ pluginManager: { plugins } }) {
+function copyProductionOnly({ pluginManager: { plugins } }) {
   const compiler = plugins.find((plugin) => plugin.constructor.name === 'TypeScriptPlugin');
   const copy = compiler?.copyDependencies;
   if (!copy || !existsSync('package-lock.json')) return;
@@ -141,11 +138,11 @@ function copyLess({ pluginManager: { plugins } }) {
       /** @type {{ packages: Record<string, { dev?: boolean }> }} */
       const { packages } = JSON.parse(await readFile('package-lock.json', 'utf8'));
       const paths = Object.keys(packages).filter((path) => path && !packages[path]?.dev && existsSync(path));
-      // Some may be of a deployment that failed.
+      // The folder may contain packages of a failed deployment.
       await rm(join('.build', 'node_modules'), { recursive: true, force: true });
       for (const path of paths) await cp(path, join('.build', path), { recursive: true });
     }
-    // The packages are there, so it adds package.json to them.
+    // The packages exist already, so the plugin only adds package.json.
     await copy.call(compiler, false);
   };
 }

@@ -20,16 +20,16 @@ type Functions = Record<
   }
 >;
 
-/** What serverless.yml says, as far as the plugin reads it. */
+/** The parts of serverless.yml that the plugin reads. */
 export interface Service {
   service: string;
   custom?: { policies?: unknown };
   functions?: Functions;
   provider?: {
     runtime?: unknown;
-    /** The ARN of a role that is there already, or what to add to the one that is made. */
+    /** The ARN of an existing role, or additions to the generated role. */
     iam?: { role?: string | { name?: string; statements?: readonly unknown[] } | null } | null;
-    /** The same, as it was called before. */
+    /** The former name of `iam.role`. */
     role?: unknown;
     stackName?: unknown;
     iamRoleStatements?: readonly unknown[];
@@ -38,8 +38,7 @@ export interface Service {
 }
 
 /**
- * The functions, which serverless.yml may also list in several parts: these are merged as Serverless merges them. Whoever
- * comments out the lines of a function leaves nothing there.
+ * The functions. serverless.yml may list them in several parts, which are merged as in Serverless. A function with all lines commented out is null in YAML.
  */
 export function functionsOf(functions: Functions | readonly Functions[] | null | undefined): Functions {
   const all: Record<string, Functions[string] | null> = mergePlainObjects({}, ...[functions].flat());
@@ -51,21 +50,21 @@ export function functionsOf(functions: Functions | readonly Functions[] | null |
   );
 }
 
-/** The resources, which serverless.yml may also list in several parts. */
+/** The resources, merged from all parts of serverless.yml. */
 export function resourcesOf(resources: Section | readonly Section[] | null): NonNullable<Section> {
   const { Resources, extensions }: NonNullable<Section> = mergePlainObjects({}, ...[resources].flat());
   return { Resources: Resources ?? {}, extensions: extensions ?? {} };
 }
 type Section = Service['resources'];
 
-/** The functions of the product that have no schedule. */
+/** Autosnap's functions without a schedule. */
 export const BY_HAND: readonly string[] = ['continue', 'hold', 'restore', 'doctor'];
-/** The functions of the product. */
+/** Autosnap's functions. */
 export const FUNCTIONS: readonly string[] = [...JOBS, 'audit', ...BY_HAND];
 
 type Fields = Record<string, unknown>;
 
-/** When each job of a policy runs. A policy that does not say it has no such job. */
+/** The schedule of each job of a policy; undefined if the policy does not enable the job. */
 const SCHEDULES: Record<Work['job'], (policy: Fields) => unknown> = {
   snapshot: ({ schedule }) => schedule,
   cleanup: ({ cleanup }) => cleanup,
@@ -73,7 +72,7 @@ const SCHEDULES: Record<Work['job'], (policy: Fields) => unknown> = {
   drill: ({ drill }) => drill && DRILL_RATE,
 };
 
-/** A job of a policy, the schedule expression by which it runs, and the time zone of that. */
+/** A job of a policy with its schedule expression and time zone. */
 export interface PolicyJob {
   policy: string;
   job: Work['job'];
@@ -81,7 +80,7 @@ export interface PolicyJob {
   timezone: string;
 }
 
-/** The policies of serverless.yml as a run reads them: each block of custom.policies, with its key as its name. */
+/** The policies of serverless.yml in the form that parsePolicy accepts: each block of custom.policies, with its key as its name. */
 export function policiesOf({ custom }: Pick<Service, 'custom'>): (Fields & { policy: string })[] {
   return Object.entries(Object(custom?.policies)).map(([name, block]) => ({
     ...Object(block),
@@ -102,15 +101,14 @@ export function jobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
 }
 
 /**
- * What is wrong with the policies of serverless.yml, each with the field and the remedy: what a run would refuse, and two
- * policies that adopt the same images, which would rotate each other's.
+ * The problems of the policies of serverless.yml, each with the field and the remedy: everything that a run would refuse, and two policies that adopt the same images, because they would rotate each other's snapshots.
  */
 export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
   const { policies } = Object(custom);
   if (typeof policies !== 'object' || Array.isArray(policies)) {
     return ['custom.policies: must hold a block for each policy, by its name; {} for none'];
   }
-  // Whoever comments out all blocks leaves nothing there.
+  // With all blocks commented out, YAML reads null.
   const blocks = Object.entries((policies ?? {}) as Fields);
   return [
     ...blocks.flatMap(([name, block]) =>
@@ -128,10 +126,10 @@ export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
   ];
 }
 
-/** Hardly an image is smaller. */
+/** Hardly any image is smaller. */
 const SMALL_BYTES = 1e9;
 
-/** What policies with which nothing is wrong may not be meant to do, each with the field and the remedy. */
+/** Warnings for valid policies that are probably not intended, each with the field and the remedy. */
 export function policyWarnings(service: Pick<Service, 'custom'>): string[] {
   return policiesOf(service)
     .filter((policy) => {
@@ -144,7 +142,7 @@ export function policyWarnings(service: Pick<Service, 'custom'>): string[] {
     );
 }
 
-/** What is wrong with a block, each with the rest of its path. */
+/** The problems of a policy block, each with its path within the block. */
 function blockProblems(name: string, block: unknown): string[] {
   if (typeof block !== 'object' || block === null || Array.isArray(block)) {
     return [': must be a block with schedule, cleanup, servers and keep'];
@@ -167,12 +165,10 @@ function blockProblems(name: string, block: unknown): string[] {
     ...(named.success ? [] : named.issues.map(({ message }) => `: its name ${message}`)),
     ...refusals({ ...block, policy: named.success ? name : 'a-name' }).map((problem) => `.${problem}`),
   ];
-  return problems.length > 0
-    ? problems
-    : [...neverFiring(block as Fields), ...zoneWithoutEffect(block as Fields)];
+  return problems.length > 0 ? problems : [...neverFiring(block as Fields), ...unusedZone(block as Fields)];
 }
 
-/** The schedules that a block says, by their fields. */
+/** The schedules of a block, by field. */
 function schedulesIn({ schedule, cleanup, offsite, drill }: Fields): [field: string, expression: string][] {
   const schedules = {
     schedule,
@@ -183,7 +179,7 @@ function schedulesIn({ schedule, cleanup, offsite, drill }: Fields): [field: str
   return Object.entries(schedules).filter((one): one is [string, string] => typeof one[1] === 'string');
 }
 
-/** The schedules of a block that nothing is wrong with, and that never fire from now on. */
+/** The schedules of a valid block that never fire from now on. */
 function neverFiring(block: Fields): string[] {
   return schedulesIn(block).flatMap(([field, expression]) =>
     parseSchedule(expression, zoneOf(block)).next(new Date())
@@ -194,8 +190,8 @@ function neverFiring(block: Fields): string[] {
 
 const PERIODS = ['hourly', 'daily', 'weekly', 'monthly', 'yearly'];
 
-/** A time zone by which nothing of a block goes. */
-function zoneWithoutEffect(block: Fields): string[] {
+/** A time zone that has no effect on the schedules and rules of its block. */
+function unusedZone(block: Fields): string[] {
   const { keep, offsite } = block;
   const isUsed =
     schedulesIn(block).some(([, expression]) => !/^rate/.test(expression)) ||

@@ -6,8 +6,8 @@ import { storeIn } from '../lib/reporting/report-store.ts';
 /**
  * Fetches the report page of a deployment into a file.
  *
- * @param config for AWS SDK clients: the region, and credentials that may read the deployment's bucket.
- * @throws Error for a deployment without a bucket; the SDK's errors: NoSuchKey when there was no audit yet.
+ * @param config the configuration of AWS SDK clients: the region, and credentials that may read the deployment's bucket.
+ * @throws Error for a deployment without a bucket; the SDK's errors, such as NoSuchKey before the first audit.
  */
 export async function fetchReport(config: object, stack: string, file: string): Promise<void> {
   const bucket = await bucketOf(new CloudFormationClient(config), stack);

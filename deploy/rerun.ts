@@ -15,9 +15,9 @@ const InvocationRecord = v.object({
 });
 const Job = v.object({ job: v.picklist(JOBS), event: v.record(v.string(), v.unknown()) });
 
-/** A run that failed all its tries, with the receipts of the messages that tell of it. */
+/** A run that failed in all its tries, with the receipt handles of its messages. */
 interface FailedRun {
-  /** Its ARN or its name. */
+  /** The ARN or the name of the function. */
   fn: string;
   event: unknown;
   receipts: string[];
@@ -29,15 +29,13 @@ interface Clients {
 }
 
 /**
- * Runs again, one after another, what is in a queue of failed runs. What ends well is taken out of the queue, the
- * rest stays. The same event for the same function is run once, however often it has failed: a run looks at what is
- * there now.
+ * Reruns the failed runs of a queue one after another. The messages of a successful rerun are deleted, the others stay. Several failures of a function with the same event are rerun once, because a run works on the current state.
  *
  * The messages are what Lambda sends to an on-failure destination (AWS Lambda developer guide, "Invocation records"),
- * or work that was put into this queue because it was delivered too often (lib/runtime/work-item.ts).
+ * or work items that SQS moved to this queue after too many deliveries (lib/runtime/work-item.ts).
  *
- * @param say is told a line for each run.
- * @returns how many failed again.
+ * @param say prints a line for each run.
+ * @returns the number of runs that failed again.
  */
 export async function rerun(
   { queues, functions }: Clients,
@@ -86,7 +84,7 @@ async function failedRuns(
     for (const { Body = '', ReceiptHandle = '' } of Messages) {
       const read = readMessage(Body, deployment);
       if (!read) {
-        say(`! this message is no failed run, and is left alone: ${Body.slice(0, 200)}`);
+        say(`! this message is not a failed run and stays in the queue: ${Body.slice(0, 200)}`);
         continue;
       }
       const { fn, event } = read;
@@ -99,8 +97,7 @@ async function failedRuns(
 }
 
 /**
- * What a message says is to be run: the record of a run that has failed, or work. A record of `continue` has work as its
- * payload that another version could not read.
+ * Parses a message: the invocation record of a failed run, or a work item. The payload of a `continue` record is a work item that another version could not parse.
  */
 function readMessage(body: string, deployment: string): Pick<FailedRun, 'fn' | 'event'> | undefined {
   const message = parsed(body);

@@ -2,9 +2,7 @@ import { FUNCTIONS, type Service } from './policies.ts';
 import { logicalIdOf } from './resources.ts';
 
 /**
- * Adds `provider.iam.role.statements` (or `provider.iamRoleStatements`, as it was called before) to the role of the
- * functions, and the right to log for functions of one's own. Serverless puts them there too, but the statements that
- * deploy/resources.yml has under `extensions` take their place.
+ * Adds `provider.iam.role.statements` (formerly `provider.iamRoleStatements`) to the role of the functions, and log permissions for custom functions. Serverless adds them too, but the `extensions` in deploy/resources.yml replace the statements of Serverless.
  */
 export function addOwnStatements({
   provider,
@@ -26,25 +24,24 @@ export function addOwnStatements({
   role?.Properties.Policies[0]?.PolicyDocument.Statement.push(...statements);
 }
 
-/** What is wrong with the role that serverless.yml gives the functions. */
+/** The problems of a custom role for the functions. */
 export function roleProblems({ provider }: Pick<Service, 'provider'>): string[] {
   const role = provider?.iam?.role;
   const isForeign =
     typeof role === 'string' || Object.keys(Object(role)).some((key) => /^(Ref$|Fn::)/.test(key));
   const remedy =
-    'the functions have a role of their own: take it out, and add rights under provider.iam.role.statements';
+    'the functions have their own role: remove this one, and add permissions under provider.iam.role.statements';
   return [
     ...(isForeign ? [`provider.iam.role: ${remedy}`] : []),
     ...(provider?.role === undefined ? [] : [`provider.role: ${remedy}`]),
   ];
 }
 
-/** Events for which a function has to have rights: it reads them. */
+/** Event types that a function polls, which requires permissions. */
 const READ_EVENTS = ['sqs', 'stream', 'msk', 'kafka', 'activemq', 'rabbitmq'];
 
 /**
- * What functions of one's own need and nobody gives them, where no rights are added: they share the role of the
- * product, which has the rights that the product needs.
+ * Missing permissions of custom functions, if serverless.yml adds no statements. Custom functions share the role of Autosnap, which has only the permissions that Autosnap needs.
  */
 export function rightsProblems({
   provider,
@@ -66,7 +63,7 @@ export function rightsProblems({
     ])
     .map(
       ([name, field]) =>
-        `functions.${name}.${field}: its role has no rights for that: add them under provider.iam.role.statements`,
+        `functions.${name}.${field}: the role has no permissions for this: add them under provider.iam.role.statements`,
     );
 }
 
@@ -74,7 +71,7 @@ function ownStatements(provider: Service['provider']): readonly unknown[] {
   return roleOf(provider).statements ?? provider?.iamRoleStatements ?? [];
 }
 
-/** What serverless.yml says of the role that is made. */
+/** The settings of the generated role. */
 export function roleOf(provider: Service['provider']): { name?: string; statements?: readonly unknown[] } {
   const role = provider?.iam?.role;
   return typeof role === 'object' && role !== null ? role : {};

@@ -4,15 +4,15 @@ import { jobsOf, type PolicyJob, type Service } from './policies.ts';
 import { logicalIdOf, namePrefix, type Resources } from './resources.ts';
 import { triggerOf } from './schedule-expression.ts';
 
-/** EventBridge's limit. */
-const MOST_TARGETS = 5;
-const LONGEST_NAME = 64;
+/** The maximum number of targets of an EventBridge rule. */
+const MAX_TARGETS = 5;
+const MAX_NAME_LENGTH = 64;
 
-/** A schedule event of a function, as Serverless has it. */
+/** A schedule event of a function, in the syntax of Serverless. */
 export interface ScheduleEvent {
   schedule: {
     rate: string[];
-    /** Of a schedule of EventBridge Scheduler: `method` is `scheduler`. */
+    /** `scheduler` for a schedule of EventBridge Scheduler. */
     method?: string;
     timezone?: string;
     input: { policy: string };
@@ -20,8 +20,7 @@ export interface ScheduleEvent {
 }
 
 /**
- * The schedule events of the functions: one for each job of each policy, with the policy's name as input. They are what
- * `serverless print` shows and serverless-offline fires; what is deployed is {@link rulesOf}.
+ * The schedule events of the functions: one for each job of each policy, with the policy's name as input. `serverless print` shows these events and serverless-offline fires them; a deployment uses {@link rulesOf} instead.
  */
 export function eventsOf(
   service: Pick<Service, 'custom'>,
@@ -42,15 +41,9 @@ export function eventsOf(
 }
 
 /**
- * The EventBridge rules of all policies as CloudFormation resources by their logical ids, and for each function one permission to
- * be invoked by them. A cron expression in another time zone than UTC is a schedule of EventBridge Scheduler, which has one
- * target each; one role lets all of these schedules invoke the functions.
+ * The EventBridge rules of all policies as CloudFormation resources by their logical ids, with one invoke permission for each function. A cron expression in another time zone than UTC becomes a schedule of EventBridge Scheduler with a single target; all schedules use the same role to invoke the functions.
  *
- * Each policy has a rule of its own for its snapshots, because a rate counts from the creation of its rule. The other jobs
- * come round whenever they do, so those with the same schedule share rules, up to five to a rule: with a rule and a permission
- * for each job, a stack of 500 resources and a Lambda policy of 20,480 bytes would be full with some 45 policies. Which jobs
- * share a rule depends on hashes of their names, not on the order of the policies: a policy that is added, moved or removed
- * changes the one rule that it shares, or splits or merges it with its neighbour.
+ * Each policy has its own rule for snapshots, because a rate counts from the creation of its rule. For the other jobs the exact time does not matter, so jobs with the same schedule share rules, up to five jobs a rule: with a rule and a permission for each job, about 45 policies would fill a stack of 500 resources and a Lambda policy of 20,480 bytes. Hashes of the job names decide which jobs share a rule, not the order of the policies: adding, moving or removing a policy only changes its shared rule, or splits or merges that rule.
  *
  * Source: AWS CloudFormation template reference, "AWS::Events::Rule", "AWS::Lambda::Permission" and
  * "AWS::Scheduler::Schedule"; EventBridge Scheduler user guide, "Set up the execution role".
@@ -65,7 +58,7 @@ export function rulesOf(service: Pick<Service, 'service' | 'custom'>, stage: str
       ruleOf(nameOf(`${prefix}${targetIdOf(job)}`), [job]),
     ]),
     ...[...Map.groupBy(shared, ({ schedule }) => schedule)].flatMap(([schedule, its]) =>
-      sharesOf(its.map((job) => ({ ...job, hash: bitsOf(targetIdOf(job)) }))).map(({ bits, jobs }) => {
+      groupsOf(its.map((job) => ({ ...job, hash: bitsOf(targetIdOf(job)) }))).map(({ bits, jobs }) => {
         const key = hashOf(schedule);
         return [
           `Shared${key}Rule${bits}`,
@@ -82,7 +75,7 @@ export function rulesOf(service: Pick<Service, 'service' | 'custom'>, stage: str
   ]);
 }
 
-/** What is wrong with the schedule of a job, problemsIn says. */
+/** The jobs with valid schedules; problemsIn reports the invalid ones. */
 function validJobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
   return jobsOf(service).filter(({ schedule }) => {
     try {
@@ -93,7 +86,7 @@ function validJobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
   });
 }
 
-/** Whether a job runs by a schedule of EventBridge Scheduler, instead of a rule. */
+/** Whether EventBridge Scheduler starts a job, instead of a rule. */
 function isScheduler({ schedule, timezone }: PolicyJob): boolean {
   return triggerOf(schedule, timezone).Type === 'AWS::Scheduler::Schedule';
 }
@@ -160,7 +153,7 @@ function schedulerRoleOf(functions: readonly string[]) {
             Effect: 'Allow',
             Principal: { Service: 'scheduler.amazonaws.com' },
             Action: 'sts:AssumeRole',
-            // No other account can have its schedules use this role.
+            // Only schedules of this AWS account may use the role.
             Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
           },
         ],
@@ -182,9 +175,11 @@ function arnOf(job: string) {
   return { 'Fn::GetAtt': [`${logicalIdOf(job)}LambdaFunction`, 'Arn'] };
 }
 
-/** A rule's name takes 64 characters, and so does a schedule's; in place of what is too long it ends with a hash. */
+/** Shortens the name of a rule or a schedule to 64 characters: a hash replaces the end of a longer name. */
 function nameOf(wanted: string): string {
-  return wanted.length <= LONGEST_NAME ? wanted : `${wanted.slice(0, LONGEST_NAME - 9)}_${hashOf(wanted)}`;
+  return wanted.length <= MAX_NAME_LENGTH
+    ? wanted
+    : `${wanted.slice(0, MAX_NAME_LENGTH - 9)}_${hashOf(wanted)}`;
 }
 
 function hashOf(text: string): string {
@@ -196,19 +191,18 @@ function targetIdOf({ policy, job }: Pick<PolicyJob, 'policy' | 'job'>): string 
 }
 
 /**
- * Jobs in groups of at most {@link MOST_TARGETS}: those whose hashes begin with the same bits. A group that is too large is
- * halved by one bit more.
+ * Groups jobs by the first bits of their hashes, at most {@link MAX_TARGETS} to a group. One more bit splits a group that is too large.
  */
-function sharesOf<J extends PolicyJob & { hash: string }>(
+function groupsOf<J extends PolicyJob & { hash: string }>(
   jobs: readonly J[],
   bits = '',
 ): { bits: string; jobs: J[] }[] {
-  if (jobs.length <= MOST_TARGETS) {
+  if (jobs.length <= MAX_TARGETS) {
     const sorted = jobs.toSorted((a, b) => (targetIdOf(a) < targetIdOf(b) ? -1 : 1));
     return jobs.length > 0 ? [{ bits, jobs: sorted }] : [];
   }
   const [zeros, ones] = partition(jobs, ({ hash }) => hash[bits.length] === '0');
-  return [...sharesOf(zeros, `${bits}0`), ...sharesOf(ones, `${bits}1`)];
+  return [...groupsOf(zeros, `${bits}0`), ...groupsOf(ones, `${bits}1`)];
 }
 
 function bitsOf(text: string): string {
@@ -216,7 +210,7 @@ function bitsOf(text: string): string {
   return [...hash].map((byte) => byte.toString(2).padStart(8, '0')).join('');
 }
 
-/** Those that pass the test, and the others. */
+/** Splits items into those that pass the test and the others. */
 function partition<T>(items: readonly T[], passes: (item: T) => boolean): [T[], T[]] {
   return [items.filter(passes), items.filter((item) => !passes(item))];
 }

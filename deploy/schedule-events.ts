@@ -7,21 +7,19 @@ import { Refusal } from '../lib/config/validation-error.ts';
 import { lengthOf } from './limits.ts';
 import { BY_HAND, FUNCTIONS, policiesOf, policyProblems, type Service } from './policies.ts';
 
-/** In characters. Source: Amazon EventBridge API reference, "Target". */
-const LONGEST_INPUT = 8_192;
-/** Of a rule, in characters. Source: the same, "PutRule". */
-const LONGEST_NAME = 64;
-/** What does not change when a function runs, and with which event. */
-const KNOWN_FIELDS = ['rate', 'input', 'name', 'description'];
+/** The maximum length of an input, in characters. Source: Amazon EventBridge API reference, "Target". */
+const MAX_INPUT_LENGTH = 8_192;
+/** The maximum length of a rule name, in characters. Source: Amazon EventBridge API reference, "PutRule". */
+const MAX_NAME_LENGTH = 64;
+/** The fields that Autosnap supports in a schedule event. */
+const SUPPORTED_FIELDS = ['rate', 'input', 'name', 'description'];
 
 /**
- * What is wrong with the schedule events that stand under the functions of the product, each with the field and the
- * remedy: an event needs an input that its function takes, and no field that changes when or with which event it runs.
- * The schedule events that are made from the policies are not looked at here, and neither are other functions.
+ * The problems of the schedule events under Autosnap's functions, each with the field and the remedy. An event needs an input that its function accepts, and must not have fields that change the time or the input. Events that are generated from the policies, and other functions, are not checked.
  */
 export function scheduleEventProblems(service: Pick<Service, 'custom' | 'functions'>): string[] {
   const names = policiesOf(service).map(({ policy }) => policy);
-  // Where something is wrong with the policies, that has to be corrected first.
+  // Invalid policies have to be corrected first.
   const policies =
     policyProblems(service).length > 0
       ? undefined
@@ -30,7 +28,7 @@ export function scheduleEventProblems(service: Pick<Service, 'custom' | 'functio
     events.flatMap((event, i) => {
       const { schedule, eventBridge } = Object(event);
       const name = productFunction(key, handler);
-      if (isOurs(name) && Object(eventBridge).schedule !== undefined)
+      if (isProductFunction(name) && Object(eventBridge).schedule !== undefined)
         return [`functions.${key}.events.${i}.eventBridge: write it as a schedule event instead`];
       if (schedule === undefined) return [];
       const fields: Record<string, unknown> =
@@ -42,25 +40,25 @@ export function scheduleEventProblems(service: Pick<Service, 'custom' | 'functio
   );
 }
 
-/** Which function of the product it is, whatever its key: its handler says. */
+/** The name of Autosnap's function by its handler, which is independent of the key in serverless.yml. */
 function productFunction(key: string, handler = ''): string {
   const [, name] = /^(?:\.\/)?handlers\/(\w+)\.handler$/.exec(handler) ?? [];
-  return name !== undefined && isOurs(name) ? name : key;
+  return name !== undefined && isProductFunction(name) ? name : key;
 }
 
-function isOurs(name: string): boolean {
+function isProductFunction(name: string): boolean {
   return FUNCTIONS.includes(name);
 }
 
 function fieldProblems(name: string, fields: Record<string, unknown>): string[] {
-  if (!isOurs(name)) return [];
+  if (!isProductFunction(name)) return [];
   return [
     ...Object.keys(fields)
-      .filter((key) => !KNOWN_FIELDS.includes(key))
-      .map((key) => `.${key}: remove it: when a function runs, custom.policies says`),
+      .filter((key) => !SUPPORTED_FIELDS.includes(key))
+      .map((key) => `.${key}: remove it: custom.policies decides when a function runs`),
     ...[fields.rate ?? []].flat().flatMap(rateProblems),
-    ...(typeof fields.name === 'string' && fields.name.length > LONGEST_NAME
-      ? [`.name: has ${lengthOf({ name: fields.name, most: LONGEST_NAME })}: choose a shorter one`]
+    ...(typeof fields.name === 'string' && fields.name.length > MAX_NAME_LENGTH
+      ? [`.name: has ${lengthOf({ name: fields.name, most: MAX_NAME_LENGTH })}: choose a shorter one`]
       : []),
   ];
 }
@@ -70,24 +68,24 @@ function rateProblems(rate: unknown): string[] {
     parseSchedule(String(rate));
     return [];
   } catch (error) {
-    return [`.rate: is not a schedule that EventBridge takes: ${(error as Error).message}`];
+    return [`.rate: is not a valid EventBridge schedule: ${(error as Error).message}`];
   }
 }
 
-/** What may be named. */
+/** The policies that an input may name. */
 interface Named {
   names: readonly string[];
-  /** As a run reads them; undefined where something is wrong with them. */
+  /** The parsed policies; undefined if any policy is invalid. */
   policies: readonly Policy[] | undefined;
 }
 
 function inputProblems(name: string, input: unknown, { names, policies }: Named): string[] {
-  if (!isOurs(name)) return [];
+  if (!isProductFunction(name)) return [];
   if (BY_HAND.includes(name)) return [`: remove it: ${name} has no schedule`];
   const length = JSON.stringify(input)?.length ?? 0;
-  if (length > LONGEST_INPUT) {
+  if (length > MAX_INPUT_LENGTH) {
     return [
-      `.input: has ${length} characters, and EventBridge takes ${LONGEST_INPUT}: name a policy instead`,
+      `.input: has ${length} characters, and EventBridge allows ${MAX_INPUT_LENGTH}: name a policy instead`,
     ];
   }
   if (name === 'audit') return auditProblems(input);
@@ -99,16 +97,16 @@ function inputProblems(name: string, input: unknown, { names, policies }: Named)
       ];
 }
 
-/** What a run would refuse an event for that names a policy. */
+/** The problems for which a run would refuse an input that names a policy. */
 function orderProblems(name: string, input: unknown, policies: Named['policies']): string[] {
   if (!policies) return [];
-  const asksFor = name === 'offsite' || name === 'drill' ? name : undefined;
-  const read = asksFor ? wholePolicyOf : policyOf;
+  const section = name === 'offsite' || name === 'drill' ? name : undefined;
+  const read = section ? wholePolicyOf : policyOf;
   try {
     const asked = eachAccountOf(input, { policies }).map((one) => read(one, { policies, isDeployed: true }));
-    const without = asked.find((policy) => asksFor && !policy[asksFor]);
-    return without
-      ? [`.input.policy: ${without.policy} asks for no ${name}: add ${name} to it, or remove the event`]
+    const incomplete = asked.find((policy) => section && !policy[section]);
+    return incomplete
+      ? [`.input.policy: ${incomplete.policy} has no ${name}: add ${name} to the policy, or remove the event`]
       : [];
   } catch (error) {
     return refusalsIn(error);

@@ -1,6 +1,5 @@
 /**
- * What starts a job by a schedule expression, as far as the expression decides: the CloudFormation type and the
- * properties that say when. The target, the state and the name are for the caller to add.
+ * The trigger of a schedule expression: the CloudFormation type and the schedule properties. The caller adds the target, the state and the name.
  */
 export type Trigger =
   | { Type: 'AWS::Events::Rule'; Properties: { ScheduleExpression: string } }
@@ -14,14 +13,13 @@ export type Trigger =
     };
 
 /**
- * An EventBridge rule, or where that can't do it an EventBridge Scheduler schedule: rules know UTC only. A rate has no
- * zone, so it is a rule whatever the zone.
+ * Returns an EventBridge rule, or an EventBridge Scheduler schedule for a cron expression in another zone than UTC, because rules support only UTC. A rate has no zone, so it is always a rule.
  *
  * Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html,
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-events-rule.html and
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-scheduler-schedule.html
  *
- * @param expression `cron(…)` or `rate(…)`, as lib/config/schedule.ts reads it.
+ * @param expression `cron(…)` or `rate(…)`; see lib/config/schedule.ts.
  * @param timezone a name of the IANA time zone database.
  */
 export function triggerOf(expression: string, timezone: string): Trigger {
@@ -33,7 +31,7 @@ export function triggerOf(expression: string, timezone: string): Trigger {
     Properties: {
       ScheduleExpression: expression,
       ScheduleExpressionTimezone: timezone,
-      // The slot is the exact minute; a window would make each run look late.
+      // The slot is the exact minute; with a window each run would look late.
       FlexibleTimeWindow: { Mode: 'OFF' },
     },
   };

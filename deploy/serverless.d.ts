@@ -1,4 +1,4 @@
-// osls has types for its plugins, none for these. They are what `serverless` itself begins with.
+// osls has types for its plugins, but not for these modules of its command.
 
 declare module 'serverless/lib/cli/conditionally-load-dotenv.js' {
   /** Loads .env, or .env.<stage>, where `useDotenv` is set. */
@@ -16,24 +16,24 @@ declare module 'serverless/lib/configuration/variables/index.js' {
     serviceDir: string;
     configuration: Record<string, unknown>;
     options: object;
-    /** By default those of environment, files, options and the file itself. */
+    /** By default the sources env, file, opt and self. */
     sources?: Record<string, VariableSource>;
   }): Promise<void>;
 }
 
 declare module 'serverless/lib/utils/merge-plain-objects.js' {
-  /** Merges objects into the first, lists by their places; what is no object is left out. */
+  /** Merges objects into the first one, and lists by index. Values that are no objects are ignored. */
   export default function merge<T extends object>(target: T, ...sources: unknown[]): T;
 }
 
 declare module 'serverless/lib/serverless-error.js' {
-  /** What Serverless shows without a stack. */
+  /** An error that Serverless shows without a stack trace. */
   export default class ServerlessError extends Error {
     constructor(message: string, code: string);
   }
 }
 
-/** Answers variables such as `${env:NAME}`. */
+/** Resolves variables such as `${env:NAME}`. */
 interface VariableSource {
   resolve(variable: { address?: string }): unknown;
 }

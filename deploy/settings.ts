@@ -6,7 +6,7 @@ import { PolicyFields } from '../lib/config/policy.ts';
 import { field, nearMiss, problemsOf, stemOf } from '../lib/config/schema.ts';
 import { PLACEHOLDERS } from '../lib/reporting/heartbeat.ts';
 
-/** A value that CloudFormation computes, such as `!Ref Copies`. */
+/** A CloudFormation function, such as `!Ref Copies`. */
 const cloudFormation = v.pipe(
   v.record(v.string(), v.unknown()),
   v.check((value) => !Array.isArray(value) && Object.keys(value).length > 0),
@@ -18,7 +18,7 @@ const alertsRemedy = 'must be a list of subscriptions, or [] for nobody';
 
 const EMAIL = /^\S+@\S+$/;
 const ARN = /^arn:\S+$/;
-/** The protocols, and what each takes for an address. */
+/** The subscription protocols, with the form of their addresses. */
 const ENDPOINTS = {
   email: EMAIL,
   'email-json': EMAIL,
@@ -43,7 +43,7 @@ const Alert = v.pipe(
   v.forward(
     v.check(
       ({ Protocol, Endpoint }) => typeof Endpoint !== 'string' || ENDPOINTS[Protocol].test(Endpoint),
-      'is no address for this Protocol: email takes ops@example.com, https a URL, sms a number such as "+14155550100", the others an ARN',
+      'is not an address for this Protocol: email needs an address such as ops@example.com, https a URL, sms a number such as "+14155550100", the others an ARN',
     ),
     ['Endpoint'],
   ),
@@ -53,11 +53,11 @@ const heartbeatRemedy = 'must be an http or https URL, or "" for none';
 const priceRemedy = 'must be a price such as 0.10, or "" for none';
 const bucketRemedy = 'must be !Ref Copies, or the name of an S3 bucket: 3 to 63 of a-z, 0-9, . and -';
 const ownerRemedy =
-  'must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes; or "" for the one of this deployment';
+  'must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes; or "" for the default owner of this deployment';
 
 const POLICY_FIELDS = Object.keys(PolicyFields.entries).filter((name) => name !== 'policy');
 
-/** What `custom` of serverless.yml says besides the policies. Keys of other plugins may stand beside these. */
+/** The settings under `custom` of serverless.yml, besides the policies. `custom` may contain keys of other plugins. */
 export const Settings = v.looseObject({
   alerts: v.optional(
     field(
@@ -107,13 +107,13 @@ export const Settings = v.looseObject({
   ),
   owner: v.optional(
     field(
-      'Whose snapshots these are; only for a deployment that moves. "" is `<service>_<stage>_<AWS account>_<AWS region>`.',
+      'The owner id of the snapshots; needed only if a deployment moves. "" is `<service>_<stage>_<AWS account>_<AWS region>`.',
       v.union([v.literal(''), v.pipe(v.string(), v.regex(OWNER, ownerRemedy))], ownerRemedy),
     ),
   ),
 });
 
-/** What is wrong with `custom` besides the policies, each with the field and the remedy. */
+/** The problems of the settings under `custom`, each with the field and the remedy. */
 export function settingsProblems(custom: unknown): string[] {
   const known = [...Object.keys(Settings.entries), 'policies'];
   const given = Object.keys(Object(custom));
@@ -129,19 +129,19 @@ export function settingsProblems(custom: unknown): string[] {
   ];
 }
 
-/** What stands beside the policies instead of among them, or in one of them. */
+/** Reports policies and policy fields that are directly under `custom`. */
 function misplacedProblems(key: string, value: unknown, custom: unknown): string[] {
   const isPolicy = ['schedule', 'servers', 'keep'].every((name) => name in Object(value));
   if (isPolicy) return [`custom.${key}: is a policy: move it into custom.policies, two spaces to the right`];
   const name = POLICY_FIELDS.find((one) => stemOf(one) === stemOf(key));
-  // Whoever refers to it, as an anchor or a variable, has its value in a policy; by stages, it is an object.
+  // A key that a policy refers to, by anchor or variable, is not misplaced: its value is in the policy, or is an object of values by stage.
   const isUsed = Object.values(Object(Object(custom).policies)).some((policy) =>
     isDeepStrictEqual(Object(policy)[String(name)], value),
   );
   const isByStage = typeof value === 'object' && !Array.isArray(value);
   return name && !isUsed && !isByStage
     ? [
-        `custom.${key}: no policy has it: move it into a block of custom.policies, as ${name}; or call it otherwise if it is something else`,
+        `custom.${key}: this key belongs to a policy: move it into a block of custom.policies, as ${name}; or rename the key if it means something else`,
       ]
     : [];
 }

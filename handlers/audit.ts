@@ -16,8 +16,7 @@ const { bucket, copiesBucket, topic, pricePerGb } = settings();
 const store = bucket ? storeIn(bucket) : undefined;
 
 /**
- * Looks at what all the policies of the deployment protect, and makes it known: as metrics, as the report page and, with
- * `{"digest": "always"}` or `"on-trouble"`, as a digest of the day. It creates and deletes nothing in the cloud.
+ * Audits what all policies of the deployment protect. The result is published as metrics, as the report page and, with `{"digest": "always"}` or `"on-trouble"`, as a daily digest. The audit creates and deletes nothing in the cloud.
  */
 export const handler = invocation(
   async (event, job) => {
@@ -43,11 +42,11 @@ export const handler = invocation(
   }),
 );
 
-/** When each job has last ended well. From now on, a run is asked for of those that are new. */
+/** Reads when each job last succeeded. A new job is recorded with the current time, so that it is overdue only after its interval. */
 async function recordedRuns(policies: readonly Policy[], now: Date): Promise<GoodRun[] | undefined> {
   if (!store) return undefined;
   const goodRuns = await store.goodRuns();
-  const added = unrecorded(policies, goodRuns);
-  await Promise.all(added.map((run) => store.putGoodRun(run)));
-  return [...goodRuns, ...added.map((run) => ({ ...run, at: now }))];
+  const newRuns = unrecorded(policies, goodRuns);
+  await Promise.all(newRuns.map((run) => store.putGoodRun(run)));
+  return [...goodRuns, ...newRuns.map((run) => ({ ...run, at: now }))];
 }

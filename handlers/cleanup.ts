@@ -4,7 +4,7 @@ import { lambda, type Task } from '../lib/runtime/job.ts';
 import { cleanUp } from '../lib/snapshots/cleanup.ts';
 
 /**
- * Deletes the snapshots that a policy no longer keeps, and the ad-hoc ones whose end has passed.
+ * Deletes the snapshots that a policy no longer keeps, and the expired ad-hoc snapshots.
  *
  * The event names the policy, `{"policy": "daily"}`; see lib/config/event.ts and events/.
  */

@@ -5,8 +5,8 @@ import { offsite } from './offsite.ts';
 import { snapshot } from './snapshot.ts';
 
 /**
- * Goes on with what the runs of the other functions have left: for want of time, or because servers were busy.
+ * Resumes work that the runs of the other functions deferred: at their deadline, or because servers were busy.
  *
- * The event is what SQS has in the queue `Work`; see lib/runtime/work-item.ts.
+ * The event is an SQS batch of the queue `Work`; see lib/runtime/work-item.ts.
  */
 export const handler = continuation({ snapshot, cleanup, offsite, drill });

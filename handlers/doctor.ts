@@ -4,10 +4,9 @@ import { diagnose, policiesOf } from '../lib/doctor/doctor.ts';
 import { invocation } from '../lib/runtime/handler.ts';
 
 /**
- * Checks, without creating or deleting anything, whether the deployment's policies would work, and says what is
- * wrong and what to do.
+ * Checks whether the deployment's policies would work, and reports each problem with its remedy. The check creates and deletes nothing.
  *
- * Without an event all policies of the deployment; with `{"policies": [<policy>]}` those, deployed or not.
+ * Without an event all deployed policies are checked; `{"policies": [<policy>]}` checks these policies, deployed or not.
  */
 export const handler = invocation(
   async (event, job) =>

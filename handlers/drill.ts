@@ -4,7 +4,7 @@ import { runDrills } from '../lib/drill/drill.ts';
 import { lambda, type Task } from '../lib/runtime/job.ts';
 
 /**
- * Proves that the newest snapshots of a policy boot, one throw-away server after the other.
+ * Proves that the newest snapshots of a policy boot, as throw-away servers.
  *
  * The event names a policy with `drill`, `{"policy": "daily"}`; see lib/config/event.ts and events/.
  */

@@ -3,13 +3,13 @@ import { byHand } from '../lib/runtime/job.ts';
 import { hold } from '../lib/snapshots/hold.ts';
 
 /**
- * Keeps one snapshot for longer than its policy would, or gives it back to its policy.
+ * Holds one snapshot, so that cleanup keeps it, or releases the hold.
  *
- * The event is `{"hold": "<image id>", "until": "2027-01-01"}`, with `forever` if `until` is left out, or
+ * The event is `{"hold": "<image id>", "until": "2027-01-01"}`, with `until` by default `forever`, or
  * `{"release": "<image id>"}`.
  */
 export const handler = byHand({
   name: 'hold',
   read: parseHold,
-  run: async (asked, job) => hold(await job.login(asked.account), asked, job),
+  run: async (order, job) => hold(await job.login(order.account), order, job),
 });

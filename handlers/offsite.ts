@@ -8,8 +8,8 @@ import { lambda, type Task } from '../lib/runtime/job.ts';
 
 const { copiesBucket } = settings();
 
-/** Of a run's last milliseconds, those for S3 alone: what was read is still sent, and what has to be kept is kept. */
-const LAST_MS = 2_500;
+/** Additional time for S3 after the session's deadline, in milliseconds: the run still uploads the data that it has read and stores its state. */
+const S3_EXTRA_MS = 2_500;
 
 /**
  * Copies the newest good snapshots of a policy out of the cloud, or at Rackspace to Cloud Files, and rotates the copies.
@@ -21,7 +21,7 @@ export const offsite: Task<Policy> = {
   read: wholePolicyOf,
   async run(policy, job) {
     const session = await job.login(policy.account);
-    const deadline = { remainingMs: () => session.deadline.remainingMs() + LAST_MS };
+    const deadline = { remainingMs: () => session.deadline.remainingMs() + S3_EXTRA_MS };
     const bucket = () => {
       if (copiesBucket) return bucketNamed(copiesBucket, deadline);
       throw new Refusal('There is no bucket for the copies', [

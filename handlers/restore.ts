@@ -8,15 +8,15 @@ import { leasesAt } from '../lib/runtime/lease.ts';
 const leases = leasesAt(settings().bucket);
 
 /**
- * Restores a server from one of its snapshots: as a new server, or in its place.
+ * Restores a server from one of its snapshots, as a new server or in place.
  *
  * The event is `{"server": "web-1", "to": "new" | "in-place", "at": "latest" | "<date>" | "<image id>"}`; see
  * lib/restore/event.ts and events/.
  */
 export const handler = invocation(
   async (event, job) => {
-    const asked = parseRestore(event);
-    return restore(await job.login(asked.account), asked, { ...job, leases });
+    const request = parseRestore(event);
+    return restore(await job.login(request.account), request, { ...job, leases });
   },
   (restoration) => ({ failure: failureIn(restoration), text: restorationText(restoration) }),
 );

@@ -5,17 +5,17 @@ import { requestLogIn } from '../lib/runtime/request-log.ts';
 import { takeSnapshots } from '../lib/snapshots/create.ts';
 
 const { bucket } = settings();
-const remembering = bucket ? { requests: requestLogIn(bucket) } : {};
+const requestLog = bucket ? { requests: requestLogIn(bucket) } : {};
 
 /**
- * Takes the snapshots that a policy asks for at this time, or those of an ad-hoc event.
+ * Creates the snapshots that are due for a policy, or those of an ad-hoc event.
  *
  * The event names the policy, `{"policy": "daily"}`, or is `{"adhoc": true, …}`; see lib/config/event.ts and events/.
  */
 export const snapshot: Task = {
   name: 'snapshot',
   read: orderOf,
-  run: async (order, job) => takeSnapshots(await job.login(order.account), order, { ...job, ...remembering }),
+  run: async (order, job) => takeSnapshots(await job.login(order.account), order, { ...job, ...requestLog }),
 };
 
 export const handler = lambda(snapshot);

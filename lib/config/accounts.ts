@@ -1,9 +1,9 @@
 import { isKeyOf } from './policy.ts';
 
-/** Finds the accounts whose names begin so. */
+/** Finds the accounts whose names start with a prefix. */
 export type AccountsBeginning = (beginning: string) => Promise<string[]>;
 
-/** The same event for each account that its `account` lists. What is wrong with one, parseEvent says. */
+/** Splits an event into one event for each account in its `account` list. parseEvent validates each account. */
 export function eachAccount(event: unknown): unknown[] {
   if (!isKeyOf('account', event)) return [event];
   const { account, ...rest } = event as { account: unknown };
@@ -12,8 +12,7 @@ export function eachAccount(event: unknown): unknown[] {
 }
 
 /**
- * Puts each account that there is in the place of a beginning of names, such as `customer-*`. A beginning that no name
- * has stays, and the login to it says so.
+ * Replaces an account prefix, such as `customer-*`, by each existing account with this prefix. A prefix without accounts stays, so that the login reports it.
  *
  * @param items policies, or their events, of one account each.
  */
@@ -33,7 +32,7 @@ export async function expandAccounts<T>(
   return [...new Map(expanded.flat().map((item) => [keyOf(item), item])).values()];
 }
 
-/** Whether an account is one that a policy's `account` means, which is a name or a beginning of names. */
+/** Whether a policy's `account`, a name or a prefix such as `customer-*`, includes an account. */
 export function covers(own: unknown, account: unknown): boolean {
   return (
     own === account ||
@@ -44,7 +43,7 @@ export function covers(own: unknown, account: unknown): boolean {
   );
 }
 
-/** Whether two of `account`, each a name, a beginning of names or a list of these, may mean the same account. */
+/** Whether two `account` values, each a name, a prefix or a list of these, may include the same account. */
 export function mayMeet(one: unknown, other: unknown): boolean {
   const meet = (a: string, b: string) =>
     a === b ||

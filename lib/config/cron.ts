@@ -2,7 +2,7 @@ import { Cron } from 'croner';
 
 interface Field {
   name: string;
-  /** What is larger never comes round; 0 where the field takes no steps. */
+  /** The largest useful step; 0 if the field allows no steps. */
   largestStep: number;
   values: RegExp;
 }
@@ -11,7 +11,7 @@ const MONTHS = 'JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC';
 const DAYS = 'SUN|MON|TUE|WED|THU|FRI|SAT';
 const DAY = '[1-9]|[12]\\d|3[01]';
 
-/** A list of values, ranges and steps; or just one of the field's `special` forms. */
+/** A list of values, ranges and steps; or one of the field's `special` forms alone. */
 function field(name: string, value: string, largestStep: number, special?: string): Field {
   const entry = `(?:\\*|(?:${value})(?:-(?:${value}))?)(?:/[1-9]\\d*)?`;
   const list = `(?:${entry})(?:,(?:${entry}))*`;
@@ -23,27 +23,24 @@ const FIELDS: Field[] = [
   field('hours', '[01]?\\d|2[0-3]', 23),
   field('day-of-month', DAY, 31, `\\?|L|LW|(?:${DAY})W`),
   field('month', `[1-9]|1[0-2]|${MONTHS}`, 12),
-  // The reference names no "/" for this field, and a "#" or an "L" only by itself.
+  // The reference names no "/" for this field, and allows "#" and "L" only alone.
   field('day-of-week', `[1-7]|${DAYS}`, 0, `\\?|L|(?:[1-7]|${DAYS})(?:L|#[1-5])`),
   field('year', '19[7-9]\\d|20\\d\\d|21\\d\\d', 229),
 ];
 
-/** Cron fields as a regular expression without flags, for a JSON schema. It lets through some that {@link parseCron} refuses. */
+/** Cron fields as a regular expression without flags, for a JSON schema. The expression accepts some fields that {@link parseCron} refuses. */
 export const CRON_PATTERN = FIELDS.map(({ values }) =>
   values.source.slice(1, -1).replace(/[A-Z]/g, (letter) => `[${letter}${letter.toLowerCase()}]`),
 ).join('\\s+');
 
 /**
- * Reads the six fields of an EventBridge cron expression: minutes hours day-of-month month day-of-week year. EventBridge
- * Scheduler takes the same.
+ * Parses the six fields of an EventBridge cron expression: minutes hours day-of-month month day-of-week year. EventBridge Scheduler has the same syntax.
  *
- * The result computes in UTC, or on wall-clock times that are written as if they were UTC (wall-clock.ts). It gets no
- * time zone, because croner differs from EventBridge Scheduler where the clocks change: a single time that is skipped
- * runs after the gap, and of an expression with several times those that are shown twice run twice.
+ * The result computes in UTC, or with wall-clock times in the UTC fields of a Date (wall-clock.ts). It has no time zone, because croner differs from EventBridge Scheduler at daylight saving changes: croner runs a skipped single time after the gap, and runs the repeated times of an expression with several times twice.
  *
  * Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html
  *
- * @throws {RangeError} that says what is wrong, for fields that EventBridge would refuse.
+ * @throws {RangeError} with the problem, for fields that EventBridge would refuse.
  */
 export function parseCron(text: string): Cron {
   const values = text.split(/\s+/);
@@ -63,7 +60,7 @@ export function parseCron(text: string): Cron {
   if ((dayOfMonth === '?') === (dayOfWeek === '?')) {
     throw new RangeError('exactly one of day-of-month and day-of-week must be "?"');
   }
-  // Alone, L in day-of-week is the last day of the week: Saturday.
+  // A lone L in day-of-week means the last day of the week: Saturday.
   if (dayOfWeek.toUpperCase() === 'L') values[4] = '7';
   try {
     return new Cron(`0 ${values.join(' ')}`, {

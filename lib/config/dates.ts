@@ -3,7 +3,7 @@ export function isoSeconds(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-/** The end of a hold or the like: of a bare date, the day's end wherever on earth the operator counts it. */
+/** Parses an end time, such as that of a hold. A bare date ends when the day has ended in every time zone. */
 export function parseEnd(text: string | undefined): Date | undefined {
   const date = parseDate(text);
   return date && !text?.includes('T') ? new Date(date.getTime() + 36 * 3_600_000) : date;

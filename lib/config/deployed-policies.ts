@@ -3,17 +3,16 @@ import { eachAccount } from './accounts.ts';
 import { type Policy, parsePolicy } from './policy.ts';
 import { Refusal } from './validation-error.ts';
 
-/** What was packaged with this code. */
+/** The policies that were packaged with this code. */
 export interface DeployedPolicies {
-  /** One for each account that a policy lists; undefined where the code runs from its sources, and nothing was packaged. */
+  /** One policy for each account in a policy's list; undefined if the code runs from its sources, without a package. */
   policies?: Policy[];
-  /** What is wrong with others. They are as good as not deployed: all their snapshots stay, and their runs are refused. */
+  /** The problems of invalid policies. Invalid policies count as not deployed: all their snapshots stay, and their runs are refused. */
   problems: string[];
 }
 
 /**
- * All policies of this deployment, as serverless.yml had them when it was packaged: the plugin in deploy/ writes them
- * beside this code, and refuses to package any that is wrong.
+ * Reads all policies of this deployment, as of the time of packaging. The plugin in deploy/ writes the policies of serverless.yml into the package, and refuses to package invalid ones.
  */
 export function deployedPolicies(): DeployedPolicies {
   const file = new URL(process.env.AUTOSNAP_POLICIES ?? '../../policies.json', import.meta.url);

@@ -1,24 +1,24 @@
-/** What the deployment tells its functions by environment variables; see provider.environment in serverless.yml. */
+/** The settings that the deployment passes to its functions as environment variables; see provider.environment in serverless.yml. */
 export interface Settings {
   service: string;
   stage: string;
-  /** Whose snapshots are this deployment's, where it was set by hand; see {@link ownerOf}. */
+  /** The owner id, if `custom.owner` is set; see {@link ownerOf}. */
   owner: string | undefined;
   /** The S3 bucket for reports. */
   bucket: string | undefined;
-  /** The S3 bucket for copies outside of the cloud; see offsite/. */
+  /** The S3 bucket for offsite copies; see offsite/. */
   copiesBucket: string | undefined;
-  /** The URL of the SQS queue for what is still to be done; see work-item.ts. */
+  /** The URL of the SQS queue of work items; see work-item.ts. */
   queue: string | undefined;
   /** The ARN of the SNS topic for alerts. */
   topic: string | undefined;
-  /** The URL of a dead man's switch; see heartbeat.ts. */
+  /** The heartbeat URL; see heartbeat.ts. */
   heartbeat: string | undefined;
-  /** Of a stored gigabyte a month. */
+  /** The price of one stored gigabyte per month. */
   pricePerGb: number | undefined;
 }
 
-/** Reads the environment. What is empty or not there is undefined. */
+/** Reads the environment variables. An empty or missing optional setting is undefined. */
 export function settings(): Settings {
   const { env } = process;
   const price = Number(env.AUTOSNAP_PRICE_PER_GB || Number.NaN);
@@ -35,15 +35,14 @@ export function settings(): Settings {
   };
 }
 
-/** What {@link Settings.owner} may be: it ends up in keys and paths. */
+/** The allowed form of {@link Settings.owner}, which is part of keys and paths. */
 export const OWNER = /^[A-Za-z0-9_-]{1,100}$/;
 
 /**
- * Whose snapshots are a deployment's: `<service>_<stage>_<AWS account>_<AWS region>`, so that no two deployments have the
- * same; neither a service's name nor a stage's has a "_". One that moves takes its owner along, as `custom.owner`.
+ * The owner id of a deployment's snapshots: `<service>_<stage>_<AWS account>_<AWS region>`. The id is unique, because service and stage names contain no "_". A deployment that moves to another account or region keeps its owner id with `custom.owner`.
  *
- * @param functionArn of any of its functions; without one, as for `invoke local`, it is an owner of its own.
- * @throws {RangeError} when the owner that was set has other characters than A-Z, a-z, 0-9, _ and -.
+ * @param functionArn the ARN of any function of the deployment. Without an ARN, as for `invoke local`, the owner id ends in `_local`.
+ * @throws {RangeError} if `custom.owner` has other characters than A-Z, a-z, 0-9, _ and -.
  */
 export function ownerOf(
   { service, stage, owner }: Pick<Settings, 'service' | 'stage' | 'owner'>,
@@ -58,10 +57,9 @@ export function ownerOf(
 }
 
 /**
- * Whether an owner is that of a deployment of the same service and stage: in any AWS account and region, or in the form
- * `<service>-<stage>`, which custom.owner often has. The owners that were set by hand can't be told otherwise.
+ * Whether an owner id belongs to a deployment of the same service and stage: in any AWS account and region, or in the form `<service>-<stage>`, which is common for `custom.owner`. Other custom owner ids can't be recognized.
  *
- * @param defaultOwner {@link ownerOf} the deployment without an owner by hand.
+ * @param defaultOwner the {@link ownerOf} this deployment without `custom.owner`.
  */
 export function isNamesake(owner: string, defaultOwner: string): boolean {
   const [service, stage] = defaultOwner.split('_');

@@ -17,10 +17,9 @@ import { strict } from './schema.ts';
 import { Refusal } from './validation-error.ts';
 
 /**
- * An event that names a policy of the deployment. `servers`, `regions` and `account` narrow the policy for a run by hand:
- * they never widen it.
+ * An event that names a deployed policy. `servers`, `regions` and `account` narrow the policy for a manual run; they never widen it.
  */
-const Naming = strict({
+const PolicyNameEvent = strict({
   policy: policyName,
   account: accounts,
   regions,
@@ -28,7 +27,7 @@ const Naming = strict({
   dryRun,
 });
 
-/** What only a whole policy says. */
+/** The keys that only a complete policy has. */
 const RULES = [
   'schedule',
   'cleanup',
@@ -41,25 +40,25 @@ const RULES = [
   'drill',
 ];
 
-/** Where an order is carried out. */
+/** The environment in which an event is resolved. */
 export interface Desk {
-  /** All policies of the deployment, one for each account; undefined where nothing was packaged. */
+  /** All policies of the deployment, one for each account; undefined without a package. */
   policies?: readonly Policy[];
-  /** Whether Lambda runs this code: `serverless invoke local` works by a whole policy, too. */
+  /** Whether the code runs in Lambda. `serverless invoke local` accepts a complete policy too. */
   isDeployed: boolean;
 }
 
-/** Whether an event names a policy, instead of being one. */
+/** Whether an event names a policy, instead of containing a complete one. */
 export function isNaming(event: unknown): event is { policy: unknown } {
   return isKeyOf('policy', event) && !isKeyOf('adhoc', event) && !RULES.some((rule) => isKeyOf(rule, event));
 }
 
-/** Whether an event names a part of a policy: the run is somebody's own, and not the one that the schedule asks for. */
+/** Whether an event narrows a policy to some servers or regions: such a run is manual and does not count as the scheduled one. */
 export function isNarrowed(event: unknown): boolean {
   return isNaming(event) && (isKeyOf('servers', event) || isKeyOf('regions', event));
 }
 
-/** The same event for each account that it, or the policy that it names, lists. */
+/** Splits an event into one event for each account in its own list or in the list of its policy. */
 export function eachAccountOf(event: unknown, { policies = [] }: Pick<Desk, 'policies'>): unknown[] {
   if (!isNaming(event) || isKeyOf('account', event)) return eachAccount(event);
   const its = policies.filter(({ policy }) => policy === event.policy);
@@ -67,28 +66,26 @@ export function eachAccountOf(event: unknown, { policies = [] }: Pick<Desk, 'pol
 }
 
 /**
- * What an event of one account asks for. `{"policy": "daily"}` stands for what the deployment says of that policy *now*: an event
- * that comes late (a retry, a message in the queue, a failed run that is run again) never brings outdated rules. A whole
- * policy is taken for dry runs, and where nothing is deployed. `{"adhoc": true, …}` is a snapshot by hand.
+ * Resolves an event of one account. `{"policy": "daily"}` means the policy as it is deployed *now*: a late event (a retry, a message in the queue, a rerun of a failed run) never brings outdated rules. A complete policy is accepted for dry runs, and if no policies are deployed. `{"adhoc": true, …}` requests an ad-hoc snapshot.
  *
- * @throws {Refusal} that names every problem at once: also for a policy that is not deployed, or not for that account.
+ * @throws {Refusal} that names every problem at once; also if the policy is not deployed, or not for that account.
  */
 export function orderOf(event: unknown, desk: Desk): Policy | Adhoc {
   if (isNaming(event)) return namedPolicy(event, desk);
   const order = wholeOrder(event, desk);
-  const isTakenWhole = isAdhoc(order) || order.dryRun || !desk.policies || !desk.isDeployed;
-  if (isTakenWhole) return order;
+  const isAccepted = isAdhoc(order) || order.dryRun || !desk.policies || !desk.isDeployed;
+  if (isAccepted) return order;
   if (!desk.policies?.some(({ policy }) => policy === order.policy)) {
     throw new Refusal('The event is refused', [
-      `policy: there is no policy "${order.policy}" in this deployment any more, and it is a whole policy: add "dryRun": true to see what these rules would do. Nothing is taken, copied or deleted`,
+      `policy: there is no policy "${order.policy}" in this deployment, and the event is a complete policy: add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
     ]);
   }
   throw new Refusal('The event is refused', [
-    `it is a whole policy, and the deployed policy "${order.policy}" may say something else: send {"policy": "${order.policy}"}, or add "dryRun": true to see what these rules would do. Nothing is taken, copied or deleted`,
+    `the event is a complete policy, and the deployed policy "${order.policy}" may differ: send {"policy": "${order.policy}"}, or add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
   ]);
 }
 
-/** Reads an event that does not only name a policy. Whoever adds rules to a name may not know that they are refused. */
+/** Parses a complete policy or an ad-hoc event. An incomplete policy with the name of a deployed one gets a hint to send only the name. */
 function wholeOrder(event: unknown, { policies = [], isDeployed }: Desk): Policy | Adhoc {
   try {
     return parseEvent(event);
@@ -97,13 +94,13 @@ function wholeOrder(event: unknown, { policies = [], isDeployed }: Desk): Policy
     const isNamed = isDeployed && policies.some(({ policy }) => policy === name);
     if (!(error instanceof Refusal && isNamed)) throw error;
     throw new Refusal('The event is refused', [
-      `it is no whole policy, and more than the name of one: send {"policy": "${name}"}`,
+      `the policy is incomplete, but has more keys than a policy name: send {"policy": "${name}"}`,
       ...error.problems,
     ]);
   }
 }
 
-/** {@link orderOf} for the jobs that work by policy only. */
+/** {@link orderOf} for jobs that do not accept ad-hoc events. */
 export function policyOf(event: unknown, desk: Desk): Policy {
   const order = orderOf(event, desk);
   if (!isAdhoc(order)) return order;
@@ -112,7 +109,7 @@ export function policyOf(event: unknown, desk: Desk): Policy {
   ]);
 }
 
-/** {@link policyOf} for the jobs that always work for all servers of a policy: their limits are those of the whole. */
+/** {@link policyOf} for jobs that can't be narrowed, because their limits apply to the whole policy. */
 export function wholePolicyOf(event: unknown, desk: Desk): Policy {
   const policy = policyOf(event, desk);
   if (!isNarrowed(event)) return policy;
@@ -122,16 +119,16 @@ export function wholePolicyOf(event: unknown, desk: Desk): Policy {
 }
 
 function namedPolicy(event: unknown, { policies }: Desk): Policy {
-  const asked = readEvent(event, Naming);
+  const asked = readEvent(event, PolicyNameEvent);
   const refuse = (problem: string): never => {
-    throw new Refusal('The event is refused', [`${problem}: nothing is taken, copied or deleted`]);
+    throw new Refusal('The event is refused', [`${problem}: nothing is created, copied or deleted`]);
   };
   const name = asked.policy;
-  if (!policies) return refuse('policy: no policies are deployed with this code, so send a whole one');
+  if (!policies) return refuse('policy: no policies are deployed with this code: send a complete policy');
   const its = policies.filter(({ policy }) => policy === name);
   if (its.length === 0) {
     const names = [...new Set(policies.map(({ policy }) => policy))].join(', ') || 'none';
-    return refuse(`policy: there is no policy "${name}" in this deployment, which has ${names}`);
+    return refuse(`policy: there is no policy "${name}" in this deployment, only ${names}`);
   }
   const deployed = its.find((one) => covers(one.account, asked.account));
   if (!deployed)

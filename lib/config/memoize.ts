@@ -1,23 +1,23 @@
-/** Some megabytes. */
-const MOST = 50_000;
+/** The maximum number of cached results, which take some megabytes. */
+const MAX_RESULTS = 50_000;
 
 /**
- * The same function, which remembers its answers: the same few questions are asked once for each of thousands of images.
+ * Memoizes a function: it is called with the same few arguments for thousands of images.
  *
- * @param keyOf what tells one question from another.
+ * @param keyOf the cache key of the arguments.
  */
-export function remembered<Question extends unknown[], Answer>(
-  compute: (...question: Question) => Answer,
-  keyOf: (...question: Question) => string | number,
-): (...question: Question) => Answer {
-  const answers = new Map<string | number, Answer>();
-  return (...question) => {
-    const key = keyOf(...question);
-    const known = answers.get(key);
-    if (known !== undefined || answers.has(key)) return known as Answer;
-    if (answers.size >= MOST) answers.clear();
-    const answer = compute(...question);
-    answers.set(key, answer);
-    return answer;
+export function remembered<Args extends unknown[], Result>(
+  compute: (...args: Args) => Result,
+  keyOf: (...args: Args) => string | number,
+): (...args: Args) => Result {
+  const results = new Map<string | number, Result>();
+  return (...args) => {
+    const key = keyOf(...args);
+    const cached = results.get(key);
+    if (cached !== undefined || results.has(key)) return cached as Result;
+    if (results.size >= MAX_RESULTS) results.clear();
+    const result = compute(...args);
+    results.set(key, result);
+    return result;
   };
 }

@@ -9,13 +9,13 @@ import { isTimezone } from './wall-clock.ts';
 const HOUR_MS = 3_600_000;
 const DURATION_UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS, w: 7 * 24 * HOUR_MS };
 
-/** What ends later than this from now has a year of more than four digits, which no marker may name. */
-const LONGEST_MS = 99_999 * DURATION_UNITS.w!;
+/** A longer duration could end in a year of more than four digits, which markers do not allow. */
+const MAX_DURATION_MS = 99_999 * DURATION_UNITS.w!;
 
-/** The policy name that stands in the marker of ad-hoc snapshots. */
+/** The policy name in the marker of ad-hoc snapshots. */
 export const ADHOC = 'adhoc';
 
-/** A text that is not empty; `what` it is, for the message. */
+/** A non-empty text; `what` describes it in the message. */
 export const text = (what: string) =>
   v.pipe(quotable(`must be ${what}`), v.trim(), v.nonEmpty(`must be ${what}`));
 
@@ -25,11 +25,11 @@ const count = v.pipe(
   v.minValue(1, 'must be a whole number of 1 or more; leave the rule out if you do not want it'),
 );
 
-/** A remedy that shows whoever has left the unit out how the same number looks with the unit that they may have meant. */
+/** Adds a suggestion with a unit to the remedy if the input is a number without a unit. */
 const withUnit =
   (remedy: string, unit: string) =>
   ({ input }: { input: unknown }): string =>
-    /^[1-9]\d{0,5}$/.test(String(input)) ? `${remedy}: say ${input}${unit} if that is what you mean` : remedy;
+    /^[1-9]\d{0,5}$/.test(String(input)) ? `${remedy}: say ${input}${unit} if you mean that` : remedy;
 
 const durationRemedy = withUnit(
   'must be a whole number of hours, days or weeks with its unit, such as 12h, 30d or 4w',
@@ -41,7 +41,7 @@ const duration = v.pipe(
   v.string(durationRemedy),
   v.regex(/^[1-9]\d{0,5}[hdw]$/, durationRemedy),
   v.transform((text) => Number.parseInt(text, 10) * (DURATION_UNITS[text.at(-1)!] ?? Number.NaN)),
-  v.maxValue(LONGEST_MS, 'must be at most "99999w"'),
+  v.maxValue(MAX_DURATION_MS, 'must be at most "99999w"'),
 );
 
 const schedule = v.pipe(
@@ -51,7 +51,7 @@ const schedule = v.pipe(
     try {
       parseSchedule(dataset.value);
     } catch (error) {
-      addIssue({ message: `is not a schedule that EventBridge takes: ${(error as Error).message}` });
+      addIssue({ message: `is not a valid EventBridge schedule: ${(error as Error).message}` });
     }
   }),
 );
@@ -81,13 +81,13 @@ const selectors = (unknownIds: string) => ({
       ),
       v.metadata({ minProperties: 1 }),
       v.description(
-        'Servers by metadata: autosnap: daily is that value, or one of the parts of "daily,weekly". Of several pairs a server must have all.',
+        'Servers by metadata: autosnap: daily is that value, or one of the parts of "daily,weekly". With several pairs a server must match all of them.',
       ),
     ),
   ),
 });
 
-/** Which servers: any of these, minus `except`; of several `tagged` pairs a server must have all. */
+/** A server selector: the union of its keys, minus `except`. With several `tagged` pairs a server must match all of them. */
 export const servers = v.pipe(
   anyOf(
     strict({
@@ -97,20 +97,20 @@ export const servers = v.pipe(
         field(
           'Servers to leave out: all that match any of these.',
           anyOf(
-            strict(selectors('Doctor warns of an id that does not exist.')),
+            strict(selectors('Doctor warns about an id that does not exist.')),
             ['ids', 'names', 'tagged'],
-            'must name something: ids, names or tagged',
+            'must select servers: ids, names or tagged',
           ),
         ),
       ),
     }),
     ['ids', 'names', 'tagged', 'all'],
-    'must name some: ids, names, tagged, or "all": true',
+    'must select servers: ids, names, tagged, or "all": true',
   ),
   v.forward(
     v.check(
       ({ all, ids, names, tagged }) => !all || (ids ?? names ?? tagged) === undefined,
-      'takes every server, whatever ids, names and tagged say: leave it out, or leave these out',
+      'selects every server regardless of ids, names and tagged: leave out either all or the other keys',
     ),
     ['all'],
   ),
@@ -119,28 +119,28 @@ export const servers = v.pipe(
 const Keep = anyOf(
   strict({
     atLeast: v.optional(
-      field('The least number of finished snapshots to keep, whatever the rules say.', count),
+      field('The minimum number of finished snapshots to keep, regardless of the rules.', count),
       1,
     ),
     last: v.optional(field('How many of the newest snapshots to keep.', count)),
     ...eachPeriod((_, plural) =>
-      v.optional(field(`The newest snapshot of each of the latest so many ${plural} that have one.`, count)),
+      v.optional(field(`The newest snapshot of each of the latest N ${plural} that have one.`, count)),
     ),
     within: v.optional(
       field(
-        'All snapshots that are less than this older than the newest good one: it does not count from today.',
+        'All snapshots within this time before the newest good snapshot. The time does not count from today.',
         duration,
       ),
     ),
   }),
   KEEP_RULES,
-  `must have a rule: ${KEEP_RULES.slice(0, -1).join(', ')} or ${KEEP_RULES.at(-1)} (atLeast is only the floor)`,
+  `must have a rule: ${KEEP_RULES.slice(0, -1).join(', ')} or ${KEEP_RULES.at(-1)} (atLeast alone is only a minimum)`,
 );
 
 const BYTE_UNITS: Record<string, number> = { MB: 1e6, GB: 1e9, TB: 1e12 };
 const bytesRemedy = withUnit('must be a number with its unit, MB, GB or TB, such as 500GB or 1.5TB', 'GB');
 
-/** "500GB" or "1.5TB" -> bytes. Whoever writes 500 does not mean bytes. */
+/** "500GB" or "1.5TB" -> bytes. The unit is required, because a bare 500 would hardly mean bytes. */
 const bytes = v.pipe(
   v.string(bytesRemedy),
   v.regex(/^\d{1,7}(\.\d{1,3})? ?(MB|GB|TB)$/, bytesRemedy),
@@ -155,14 +155,16 @@ const Offsite = v.pipe(
   strict({
     schedule: field('When to make copies: cron(…) or rate(…).', schedule),
     keep: field('Which copies to keep: the union of these rules.', Keep),
-    maxBytesPerMonth: v.optional(field('The most bytes to copy in a calendar month, such as 500GB.', bytes)),
+    maxBytesPerMonth: v.optional(
+      field('The maximum number of bytes to copy in a calendar month, such as 500GB.', bytes),
+    ),
     to: v.optional(
       field(
         'Where the copies go: S3 by default, or Cloud Files at Rackspace.',
         v.picklist(['s3', 'cloud-files'], 'must be "s3" or "cloud-files", or be left out'),
       ),
     ),
-    // What an export takes.
+    // The container names that an export task accepts.
     container: v.optional(
       v.pipe(
         quotable(containerRemedy),
@@ -174,18 +176,18 @@ const Offsite = v.pipe(
   v.forward(
     v.check(
       ({ container, to }) => container === undefined || to !== undefined,
-      'is for Cloud Files at Rackspace, and nothing says that the copies go there: add to: cloud-files, or leave it out; the bucket in S3 is custom.copiesBucket',
+      'is for Cloud Files at Rackspace, but the copies do not go there: add to: cloud-files, or leave it out; the bucket in S3 is custom.copiesBucket',
     ),
     ['container'],
   ),
 );
 
-const wholeNumber = (least: number, most: number) => {
-  const remedy = `must be a whole number from ${least} to ${most}`;
-  return v.pipe(v.number(remedy), v.safeInteger(remedy), v.minValue(least, remedy), v.maxValue(most, remedy));
+const wholeNumber = (min: number, max: number) => {
+  const remedy = `must be a whole number from ${min} to ${max}`;
+  return v.pipe(v.number(remedy), v.safeInteger(remedy), v.minValue(min, remedy), v.maxValue(max, remedy));
 };
 
-/** The longest that a throw-away server may be allowed to live, in hours. */
+/** The maximum of `drill.hours`, the lifetime of a throw-away server. */
 export const MOST_DRILL_HOURS = 24;
 
 const check = anyOf(
@@ -194,7 +196,7 @@ const check = anyOf(
     path: v.optional(
       v.pipe(
         v.string('must be a path, such as "/health"'),
-        v.regex(/^\/[\x21-\x7e]{0,1000}$/, 'must be a path that begins with "/", such as "/health"'),
+        v.regex(/^\/[\x21-\x7e]{0,1000}$/, 'must be a path that starts with "/", such as "/health"'),
         v.description('The path of an HTTP request that must succeed.'),
       ),
     ),
@@ -205,10 +207,13 @@ const check = anyOf(
 
 const Drill = v.pipe(
   strict({
-    schedule: field('When to begin drills: cron(…) or rate(…).', schedule),
-    atOnce: v.optional(field('How many throw-away servers there may be at once.', wholeNumber(1, 20)), 1),
+    schedule: field('When to start drills: cron(…) or rate(…).', schedule),
+    atOnce: v.optional(
+      field('The maximum number of throw-away servers at the same time.', wholeNumber(1, 20)),
+      1,
+    ),
     hours: v.optional(
-      field('How long a throw-away server may live, in hours.', wholeNumber(1, MOST_DRILL_HOURS)),
+      field('The maximum lifetime of a throw-away server, in hours.', wholeNumber(1, MOST_DRILL_HOURS)),
       2,
     ),
     flavor: v.optional(
@@ -228,22 +233,22 @@ const Drill = v.pipe(
       ),
       [],
     ),
-    check: v.optional(field('What must answer, besides a boot.', check)),
+    check: v.optional(field('A check of the booted server, by TCP or HTTP.', check)),
   }),
   v.check(
     ({ check: asked, networks }) => asked === undefined || networks.length > 0,
-    'has a check, which needs an address: name in networks those that the throw-away servers are to be on',
+    'has a check, which needs an address: list the networks of the throw-away servers in networks',
   ),
   v.forward(
     v.check(
       ({ securityGroups, networks }) => securityGroups.length === 0 || networks.length > 0,
-      'are for servers on a network: name in networks those that the throw-away servers are to be on, or leave them out',
+      'are for servers on a network: list the networks of the throw-away servers in networks, or leave securityGroups out',
     ),
     ['securityGroups'],
   ),
 );
 
-/** Which secret: the last part of its name. */
+/** An account: the last part of a secret's name. */
 export const account = v.optional(
   v.pipe(
     quotable('must be the last part of a secret name, such as "rackspace"'),
@@ -252,30 +257,30 @@ export const account = v.optional(
   'rackspace',
 );
 const accountsRemedy =
-  'must be the last part of a secret name, such as "rackspace", the beginning of some, such as "customer-*", or a list of such';
+  'must be the last part of a secret name, such as "rackspace", a prefix such as "customer-*", or a list of these';
 
-/** Which secrets: one, or all that begin so. An event that lists several becomes one for each; see accounts.ts. */
+/** An account, or a prefix of accounts. An event with a list of accounts is split into one event for each; see accounts.ts. */
 export const accounts = v.optional(
   v.pipe(
     quotable(accountsRemedy),
     v.regex(/^[\w.+=@-]{1,64}\*?$/, accountsRemedy),
     v.description(
-      'The secret with the credentials: the last part of its name, or the beginning of several: customer-*.',
+      'The secret with the credentials: the last part of its name, or a prefix for several: customer-*.',
     ),
   ),
   'rackspace',
 );
-/** Plan, and stop before anything is changed. */
+/** Plan only: the run changes nothing. */
 export const dryRun = v.optional(v.boolean('must be true or false'), false);
 
-/** Which regions; all that the account has when it is left out. */
-export const regions = list('a region', 'DFW, ORD', 'Which regions; by default all that the account has.');
+/** The regions; by default all regions of the account. */
+export const regions = list('a region', 'DFW, ORD', 'The regions; by default all regions of the account.');
 
 /** The name of a policy. */
 export const policyName = v.pipe(
   quotable('must be a name of a-z, 0-9 and -'),
-  v.regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'must be 1 to 40 of a-z, 0-9 and -, and begin with a letter or digit'),
-  v.notValue(ADHOC, `"${ADHOC}" is kept for ad-hoc snapshots: choose another name`),
+  v.regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'must be 1 to 40 of a-z, 0-9 and -, and start with a letter or digit'),
+  v.notValue(ADHOC, `"${ADHOC}" is reserved for ad-hoc snapshots: choose another name`),
 );
 
 const common = {
@@ -285,11 +290,11 @@ const common = {
   dryRun,
 };
 
-/** What a policy says, before its schedules are read. */
+/** The fields of a policy, before its schedules are parsed. */
 export const PolicyFields = strict({
   ...common,
   policy: policyName,
-  schedule: field('When to take snapshots: cron(…) or rate(…), as EventBridge takes it.', schedule),
+  schedule: field('When to take snapshots: cron(…) or rate(…), in EventBridge syntax.', schedule),
   cleanup: field('When to rotate: cron(…) or rate(…).', schedule),
   timezone: v.optional(
     field('The IANA time zone of all schedules, and of the days, weeks, months and years in keep.', timezone),
@@ -299,7 +304,7 @@ export const PolicyFields = strict({
   keep: field('Which snapshots to keep: the union of these rules.', Keep),
   adopt: v.optional(
     field(
-      'Takes over the images that the Python script of this name made.',
+      'Adopts the images that the Python script of this name created.',
       v.literal('autosnap.py', 'must be "autosnap.py", or be left out'),
     ),
   ),
@@ -307,17 +312,22 @@ export const PolicyFields = strict({
     field(
       'Snapshots of servers that are gone.',
       strict({
-        after: field('How long after the newest snapshot the others may be deleted.', duration),
+        after: field('The time after the newest snapshot before the others may be deleted.', duration),
         keep: field('How many of the newest to keep.', count),
       }),
     ),
   ),
-  maxDeletes: v.optional(field('The most snapshots of a server to delete in one run.', count), 10),
+  maxDeletes: v.optional(
+    field('The maximum number of snapshots of a server to delete in one run.', count),
+    10,
+  ),
   offsite: v.optional(field('Copies of the newest good snapshots in S3 or Cloud Files.', Offsite)),
-  drill: v.optional(field('Boots snapshots as throw-away servers, to see that they can be restored.', Drill)),
+  drill: v.optional(
+    field('Boots snapshots as throw-away servers, to verify that they can be restored.', Drill),
+  ),
 });
 
-/** The schedules of a policy are in its time zone, all of them. */
+/** A policy with its schedules parsed in its time zone. */
 const PolicyEvent = v.pipe(
   PolicyFields,
   v.transform(({ schedule, cleanup, offsite, drill, ...policy }) => {
@@ -338,8 +348,7 @@ const AdhocEvent = strict({
   ...common,
   adhoc: v.literal(true, 'must be true'),
   expires: v.optional(duration),
-  // The same for all tries of one wish: none of them takes a server twice whose snapshot is there, and none takes any
-  // after a day; see request-log.ts.
+  // The id of the request, the same in all retries. A retry skips servers that have a snapshot of the request, and no retry creates snapshots after a day; see request-log.ts.
   request: v.optional(v.pipe(quotable(requestRemedy), v.regex(/^[A-Za-z0-9_-]{1,64}$/, requestRemedy))),
 });
 
@@ -359,26 +368,25 @@ const HoldEvent = strict({
 });
 const ReleaseEvent = strict({ release: text('the id of an image'), account, dryRun });
 
-/** What to keep of a series; `within` in milliseconds. See retention.ts. */
+/** The retention rules of a series; `within` in milliseconds. See retention.ts. */
 export type Keep = v.InferOutput<typeof Keep>;
 /**
- * Which servers are meant: the union of what is named, minus `except`; of these `only` some, in a run by hand. See
- * selector.ts.
+ * A server selector: the union of its keys, minus `except`. In a manual run, `only` narrows the selection. See selector.ts.
  */
 export type Selector = v.InferOutput<typeof servers> & { only?: v.InferOutput<typeof servers> };
-/** A policy, as serverless.yml says it, with its name; see event.ts for how an event names it. */
+/** A policy of serverless.yml with its name; see event.ts for the events that name a policy. */
 export type Policy = Omit<v.InferOutput<typeof PolicyEvent>, 'servers'> & { servers: Selector };
-/** Copies outside of the cloud: when, where, what to keep of them, and the most bytes a month. See offsite/. */
+/** Offsite copies: schedule, target, retention and the maximum bytes a month. See offsite/. */
 export type Offsite = NonNullable<Policy['offsite']>;
-/** Proof that snapshots boot: when one more is tried, as what, and its limits. See drill/. */
+/** Restore drills: schedule, the throw-away servers and their limits. See drill/. */
 export type Drill = NonNullable<Policy['drill']>;
-/** A hold on an image, or its end; see hold.ts. */
+/** A hold on an image, or the release of one; see hold.ts. */
 export type Hold = v.InferOutput<typeof HoldEvent> | v.InferOutput<typeof ReleaseEvent>;
-/** A snapshot by hand, now; `expires` in milliseconds from its creation. */
+/** An ad-hoc snapshot; `expires` in milliseconds after its creation. */
 export type Adhoc = v.InferOutput<typeof AdhocEvent>;
 
 /**
- * Reads a whole policy, or `{"adhoc": true, "servers": …}`. Unknown keys are refused.
+ * Parses a complete policy, or `{"adhoc": true, "servers": …}`. Unknown keys are refused.
  *
  * @throws {Refusal} that names every problem at once, each with its path and the remedy.
  */
@@ -387,7 +395,7 @@ export function parseEvent(event: unknown): Policy | Adhoc {
 }
 
 /**
- * Reads `{"hold": "<image id>", "until": …}` or `{"release": "<image id>"}`.
+ * Parses `{"hold": "<image id>", "until": …}` or `{"release": "<image id>"}`.
  *
  * @throws {Refusal} like {@link parseEvent}.
  */
@@ -395,13 +403,13 @@ export function parseHold(event: unknown): Hold {
   return readEvent(event, isKeyOf('release', event) ? ReleaseEvent : HoldEvent);
 }
 
-/** Whether an event has a key, whatever its value. */
+/** Whether an event has a key, with any value. */
 export function isKeyOf(key: string, event: unknown): boolean {
   return typeof event === 'object' && event !== null && key in event;
 }
 
 /**
- * Reads an event by a schema.
+ * Validates an event with a schema.
  *
  * @throws {Refusal} that names every problem at once.
  */
@@ -419,19 +427,19 @@ export function readOptionalEvent<S extends v.GenericSchema>(event: unknown, sch
   return readEvent(event === '' ? {} : (event ?? {}), schema);
 }
 
-/** {@link parseEvent} for those that need a whole policy: an ad-hoc event is refused too. */
+/** {@link parseEvent} for callers that need a policy: ad-hoc events are refused. */
 export function parsePolicy(event: unknown): Policy {
   const parsed = parseEvent(event);
-  if (isAdhoc(parsed)) throw new Refusal('The policy is refused', ['adhoc: an ad-hoc event is no policy']);
+  if (isAdhoc(parsed)) throw new Refusal('The policy is refused', ['adhoc: an ad-hoc event is not a policy']);
   return parsed;
 }
 
-/** Whether an event asks for a snapshot by hand. */
+/** Whether an event requests an ad-hoc snapshot. */
 export function isAdhoc(event: Policy | Adhoc): event is Adhoc {
   return 'adhoc' in event;
 }
 
-/** Whether what was read is a hold, or its end. */
+/** Whether a parsed event is a hold or a release. */
 export function isHold(order: Policy | Adhoc | Hold): order is Hold {
   return 'hold' in order || 'release' in order;
 }

@@ -8,38 +8,31 @@ const RATE_UNITS = { minute: MINUTE_MS, hour: 60 * MINUTE_MS, day: 1440 * MINUTE
 export const RATE_PATTERN =
   'rate\\((?:1 (?:minute|hour|day)|(?:[2-9]|[1-9]\\d{1,5}) (?:minute|hour|day)s)\\)';
 
-/** When EventBridge starts a job. All answers are whole seconds. */
+/** A parsed EventBridge schedule. All times are whole seconds. */
 export interface Schedule {
-  /** Whether its fire times are known to the minute: a cron's are, a rate's are not. */
+  /** Whether the fire times are known to the minute: true for cron, false for rate. */
   readonly exact: boolean;
-  /** The fire time that a run at `now` is for: the latest at or before it; undefined before the first. */
+  /** The slot of a run at `now`: the latest fire time at or before `now`; undefined before the first fire time. */
   slot(now: Date): Date | undefined;
-  /** The first fire time after `now`, for a rate about when; undefined when there is none any more. */
+  /** The first fire time after `now`, an estimate for a rate; undefined after the last fire time. */
   next(now: Date): Date | undefined;
-  /** Whether what was made for `slot` is what a run at `now` is for: then there is nothing left to make. */
+  /** Whether a snapshot of `slot` covers a run at `now`, so that the run needs no new snapshot. */
   covers(slot: Date, now: Date): boolean;
 }
 
 /**
- * Reads an EventBridge schedule expression: `cron(minutes hours day-of-month month day-of-week year)` or
+ * Parses an EventBridge schedule expression: `cron(minutes hours day-of-month month day-of-week year)` or
  * `rate(value unit)`.
  *
- * A cron's times are those of the clocks in `timezone`. Where these change, the answers are what EventBridge Scheduler
- * does: a time that the clocks skip is no fire time; a time that they show twice is one, the first. Its documentation
- * says so of an expression with one time a day, and nothing of one with several, such as `cron(30 * * * ? *)`. Here each
- * of its times is taken by itself, so that there is no slot at the second 01:30 of a day. Should EventBridge fire then
- * all the same, the run finds its slot taken and does nothing. The other way round, a snapshot would be reported as
- * missing that nothing was started for.
+ * Cron times are wall-clock times in `timezone`. At daylight saving changes the schedule follows EventBridge Scheduler: a skipped time is no fire time, and a repeated time fires once, the first time. The documentation says this for an expression with one time a day, but not for one with several, such as `cron(30 * * * ? *)`. Here every time of the expression follows the rule, so there is no slot at the second 01:30 of a day. If EventBridge fires then anyway, the run finds a snapshot of its slot and does nothing. The opposite choice would report a missing snapshot for a run that was never started.
  *
- * A rate has no times of its own, and so no zone: EventBridge counts from the moment when the rule was made, which nobody
- * tells us, and is up to a minute late. So a rate's slot is the run itself, and what was made in the half interval
- * before it covers it: a retry, minutes or hours later, finds its own, and two fires never share one.
+ * A rate has no fixed fire times and no zone: EventBridge counts from the creation of the rule, which is unknown here, and fires up to a minute late. So the slot of a rate is the time of the run, and a snapshot of the half interval before covers the run. A retry minutes or hours later finds its own snapshot, and two fires never share a snapshot.
  *
  * Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html and
  * https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
  *
  * @param timezone a name of the IANA time zone database.
- * @throws {RangeError} that says what is wrong, for an expression that EventBridge would refuse.
+ * @throws {RangeError} with the problem, for an expression that EventBridge would refuse.
  */
 export function parseSchedule(expression: string, timezone = 'UTC'): Schedule {
   const cron = /^cron\((.*)\)$/.exec(expression)?.[1];
@@ -50,8 +43,7 @@ export function parseSchedule(expression: string, timezone = 'UTC'): Schedule {
 }
 
 /**
- * The time between the two fires around `now`, in milliseconds: how far apart the snapshots of a policy are meant
- * to be just now. Undefined when either is missing.
+ * The time between the fire times before and after `now`, in milliseconds: the current interval of a policy's snapshots. Undefined if either fire time is missing.
  */
 export function intervalMs(schedule: Schedule, now: Date): number | undefined {
   const slot = schedule.slot(now);
@@ -68,7 +60,7 @@ function rateSchedule(rate: string): Schedule {
   const [, value, unit, plural] = match as unknown as [string, string, keyof typeof RATE_UNITS, string];
   if ((value === '1') !== (plural === '')) {
     throw new RangeError(
-      `EventBridge wants the singular for 1 and the plural for more: rate(${value} ${unit}${value === '1' ? '' : 's'})`,
+      `EventBridge requires the singular for 1 and the plural for other numbers: rate(${value} ${unit}${value === '1' ? '' : 's'})`,
     );
   }
   const everyMs = Number(value) * RATE_UNITS[unit];
@@ -85,7 +77,7 @@ function rateSchedule(rate: string): Schedule {
 
 function cronSchedule(fields: string, timezone: string): Schedule {
   const cron = parseCron(fields);
-  /** The first fire time after or before a wall-clock time, whichever way `step` goes, that the clocks do show. */
+  /** The nearest fire time after or before a wall-clock time, in the direction of `step`, that exists in the zone. */
   const momentFrom = (wall: Date, step: (wall: Date) => Date | null | undefined): Date | undefined => {
     for (let at = step(wall); at; at = step(at)) {
       const moment = momentOf(at, timezone);
@@ -94,7 +86,7 @@ function cronSchedule(fields: string, timezone: string): Schedule {
     return undefined;
   };
   const slot = (now: Date) =>
-    // A millisecond on, because croner looks strictly before.
+    // One millisecond later, because croner searches strictly before the given time.
     momentFrom(new Date(latestShown(now, timezone).getTime() + 1), (wall) => cron.previousRuns(1, wall)[0]);
   return {
     exact: true,

@@ -1,36 +1,35 @@
 import { closest, distance } from 'fastest-levenshtein';
 import * as v from 'valibot';
 
-/** A key that differs in more letters is not taken for a misspelt one. */
-const MOST_TYPOS = 2;
+/** The maximum edit distance of a key that is suggested as the correct spelling. */
+const MAX_TYPOS = 2;
 
 /**
- * An object with these keys and no others. Unlike valibot's own strictObject it names every key that is too many,
- * not only the first, and the known key that it resembles, or the object inside of this one that has it.
+ * An object with these keys and no others. Unlike valibot's strictObject, the schema reports every unknown key, not only the first, with the similar known key or the nested object that has the key.
  */
 export function strict<const T extends v.ObjectEntries>(entries: T): v.StrictObjectSchema<T, undefined> {
   const inner = Object.entries(entries).flatMap(([key, schema]) =>
     Object.keys(entriesOf(schema)).map((one) => `${key}.${one}`),
   );
-  // valibot passes `requirement` on to the issue.
+  // valibot copies `requirement` to the issue; see remedyOf.
   const rest = { ...v.never('is not a known key'), requirement: [...Object.keys(entries), ...inner] };
   return v.objectWithRest(entries, rest) as unknown as v.StrictObjectSchema<T, undefined>;
 }
 
-/** A moment, as JSON has it. */
+/** An ISO 8601 timestamp. */
 export const isoDate = v.pipe(
   v.string(),
   v.isoTimestamp(),
   v.transform((text) => new Date(text)),
 );
 
-/** The entries of an object, which may be optional. */
+/** The entries of an object schema, which may be wrapped as optional. */
 function entriesOf(schema: object): object {
   const { wrapped = schema } = schema as { wrapped?: object };
   return (wrapped as { entries?: object }).entries ?? {};
 }
 
-/** An object of any keys. Unlike valibot's own record it takes no list, which it would read as an object of its places. */
+/** An object with any keys. Unlike valibot's record, the schema refuses an array. */
 export function recordOf<const V extends v.GenericSchema, const M extends string>(values: V, message: M) {
   const schema = v.record(v.string(), values, message);
   const run: (typeof schema)['~run'] = (dataset, config) =>
@@ -38,7 +37,7 @@ export function recordOf<const V extends v.GenericSchema, const M extends string
   return { ...schema, '~run': run };
 }
 
-/** An object that has at least one of these keys: in the code, and in the JSON schema that is made of it. */
+/** An object that has at least one of these keys, also in the JSON schema that is generated from it. */
 export function anyOf<const S extends v.GenericSchema<object>>(
   schema: S,
   keys: readonly (keyof v.InferOutput<S>)[],
@@ -57,8 +56,7 @@ export function field<const S extends v.GenericSchema>(description: string, sche
 }
 
 /**
- * Validation errors, a line each: `keep.last: must be …`. Only our own words are used: valibot's quote the value, which
- * may be a secret. `whole` is the path of the outermost object.
+ * Converts validation issues to one line each: `keep.last: must be …`. valibot's default messages are not used, because they quote the value, which may be a secret. `whole` is the path of the outermost object.
  */
 export function problemsOf(issues: readonly v.BaseIssue<unknown>[], whole: string): string[] {
   return issues.map((issue) => {
@@ -68,22 +66,22 @@ export function problemsOf(issues: readonly v.BaseIssue<unknown>[], whole: strin
   });
 }
 
-/** The known key that `key` is a misspelling of, if it resembles one. */
+/** The known key that `key` probably misspells; undefined if no known key is similar. */
 export function nearMiss(key: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined;
-  const alike = known.find((one) => stemOf(one) === stemOf(key));
-  const nearest = alike ?? closest(key, known);
-  const isNear = alike || distance(key, nearest) <= Math.min(MOST_TYPOS, key.length - 1);
+  const sameStem = known.find((one) => stemOf(one) === stemOf(key));
+  const nearest = sameStem ?? closest(key, known);
+  const isNear = sameStem || distance(key, nearest) <= Math.min(MAX_TYPOS, key.length - 1);
   return isNear ? nearest : undefined;
 }
 
-/** A key without what people vary in it: `copiesBucket` and `copy_buckets` have the same stem. */
+/** The stem of a key, for the comparison of spellings: `copiesBucket` and `copy_buckets` have the same stem. */
 export function stemOf(key: string): string {
   const words = key.replaceAll(/([a-z])([A-Z])/g, '$1 $2').split(/[^A-Za-z0-9]+/);
   return words.map((word) => word.toLowerCase().replace(/ies$/, 'y').replace(/s$/, '')).join('');
 }
 
-/** A text that YAML reads as a number, a boolean or a date when it stands without quotes, such as an account called 7. */
+/** A text that YAML reads as a number, a boolean or a date without quotes, such as an account named 7. The message then asks for quotes. */
 export function quotable(message: string) {
   return v.string(({ input }) =>
     ['boolean', 'number'].includes(typeof input) || input instanceof Date
@@ -92,7 +90,7 @@ export function quotable(message: string) {
   );
 }
 
-/** What can be told of an issue besides its message. */
+/** An additional remedy for an issue, such as the correct spelling of a key. */
 function remedyOf({ kind, expected, input, path, requirement }: v.BaseIssue<unknown>): string {
   if (Array.isArray(requirement)) {
     const key = String(path?.at(-1)?.key);
@@ -108,7 +106,7 @@ function remedyOf({ kind, expected, input, path, requirement }: v.BaseIssue<unkn
   if (expected === 'number') return /^\d+$/.test(input) ? ': remove the quotes' : '';
   if (expected !== 'true' && expected !== 'boolean') return '';
   if (input === 'true' || (expected === 'boolean' && input === 'false')) return ': remove the quotes';
-  // YAML 1.2 reads these as texts.
+  // YAML 1.2 reads yes, on and y as texts.
   if (/^(yes|on|y)$/i.test(input)) return ': write true';
   return expected === 'boolean' && /^(no|off|n)$/i.test(input) ? ': write false' : '';
 }

@@ -1,13 +1,12 @@
 import type { ReasonCode } from '../reporting/reasons.ts';
 
 /**
- * Bad input: an event, a secret or a schedule that cannot be acted on. Nothing has been created or deleted when it
- * is thrown. Each problem names its field and what to do.
+ * Invalid input: an event, a secret or a schedule. The error is thrown before anything is created or deleted. Each problem names its field and the remedy.
  */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly problems: string[];
-  /** The codes of the problems that have some; see reasons.ts. */
+  /** The reason codes of the problems, if any; see reasons.ts. */
   readonly codes: readonly ReasonCode[];
 
   constructor(what: string, problems: string[], codes: readonly ReasonCode[] = []) {

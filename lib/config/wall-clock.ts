@@ -1,12 +1,9 @@
 import { Temporal } from 'temporal-polyfill';
 
-// A wall-clock time is what the clocks of a time zone show, without the zone. Here it is a Date whose UTC fields show
-// it: 02:30 in Chicago is 02:30Z. So whatever computes in UTC, such as a cron library, computes on wall clocks too. In
-// UTC both are the same, which saves most deployments half of the time that a slot takes.
+// A wall-clock time is a local time without its zone. Here it is a Date whose UTC fields hold the local time: 02:30 in Chicago is 02:30Z. So code that computes in UTC, such as a cron library, can compute with wall-clock times. For the zone UTC no conversion is needed, which halves the time of a slot computation.
 
 /**
- * The moment at which the clocks of a zone show a wall-clock time: undefined if they skip it, and of two such moments
- * the first.
+ * Converts a wall-clock time to the moment in a zone: undefined for a skipped time, the first moment for a repeated time.
  *
  * @param wall the wall-clock time, in the UTC fields of a Date.
  * @param timezone a name of the IANA time zone database.
@@ -19,8 +16,7 @@ export function momentOf(wall: Date, timezone: string): Date | undefined {
 }
 
 /**
- * The latest wall-clock time that the clocks of a zone have shown until `now`. While an hour is repeated, that is the
- * end of its first pass, to the millisecond.
+ * The latest wall-clock time of a zone up to `now`. During a repeated hour the result is the last millisecond of the first pass.
  *
  * @returns the wall-clock time, in the UTC fields of a Date.
  */
@@ -29,13 +25,12 @@ export function latestShown(now: Date, timezone: string): Date {
   const time = zoned(now, timezone);
   const first = time.toPlainDateTime().toZonedDateTime(timezone);
   if (first.epochMilliseconds === time.epochMilliseconds) return wallOf(time);
-  // `first` is before the clocks were turned back, and no zone turns them twice within that time.
+  // `first` is before the clocks were set back, and no zone sets them back twice within that time.
   return wallOf(first.getTimeZoneTransition('next')!.subtract({ milliseconds: 1 }));
 }
 
 /**
- * Whether it is a name of the IANA time zone database, spelled as there, which is what EventBridge Scheduler takes.
- * Offsets such as "+05:30" and abbreviations such as "CST" are none.
+ * Whether `name` is a time zone name in the exact spelling of the IANA time zone database, as EventBridge Scheduler requires. Offsets such as "+05:30" and abbreviations such as "CST" are not accepted.
  *
  * Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#time-zones
  */

@@ -156,7 +156,7 @@ test('a message that is no failed run is left alone, and stops nothing', async (
   const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: QUEUE }));
   await aws.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'hello' }));
   const { code, output } = await rerun();
-  expect(output).toContain('! this message is no failed run, and is left alone: hello');
+  expect(output).toContain('! this message is not a failed run and stays in the queue: hello');
   expect(code).toBe(0);
   await aws.sqs.send(new PurgeQueueCommand({ QueueUrl }));
 });

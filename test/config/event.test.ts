@@ -39,7 +39,7 @@ test.each<[string, object, RegExp]>([
   [
     'of an account that the policy is not for',
     { policy: 'daily', account: 'customer-a' },
-    /^The event is refused: account: the policy "daily" is not deployed for the account "customer-a": nothing is taken/,
+    /^The event is refused: account: the policy "daily" is not deployed for the account "customer-a": nothing is created/,
   ],
   ['of none of a list', { policy: 'listed', account: 'c' }, /not deployed for the account "c"/],
   ['of more accounts than the policy has', { policy: 'listed', account: '*' }, /account: must be/],
@@ -56,11 +56,11 @@ test.each<[string, object, RegExp]>([
   [
     'of a policy that was removed',
     { policy: 'hourly' },
-    /policy: there is no policy "hourly" in this deployment, which has daily, weekly, listed: nothing/,
+    /policy: there is no policy "hourly" in this deployment, only daily, weekly, listed: nothing/,
   ],
   ['without a name', { policy: 7 }, /policy: must be a name/],
   ['with a misspelt key', { policy: 'daily', dryrun: true }, /dryrun: is not a known key/],
-  ['of no servers', { policy: 'daily', servers: {} }, /servers: must name some/],
+  ['of no servers', { policy: 'daily', servers: {} }, /servers: must select servers/],
   [
     'that says what only "all" can',
     { policy: 'daily', servers: { only: { all: true } } },
@@ -69,12 +69,12 @@ test.each<[string, object, RegExp]>([
   [
     'that brings its own rules',
     OLD,
-    /it is a whole policy, .*send \{"policy": "daily"\}.*Nothing is taken, copied or deleted/,
+    /the event is a complete policy, .*send \{"policy": "daily"\}.*Nothing is created, copied or deleted/,
   ],
   [
     'that is a whole policy which is no longer there',
     { ...OLD, policy: 'gone' },
-    /there is no policy "gone" in this deployment any more.*Nothing is taken, copied or deleted/,
+    /there is no policy "gone" in this deployment.*Nothing is created, copied or deleted/,
   ],
   ['that brings one rule', { policy: 'daily', keep: { last: 3 } }, /schedule: is missing/],
   ['of a whole policy that is not valid', policy({ keep: {} }), /keep: must have a rule/],
@@ -95,11 +95,11 @@ describe('a whole policy is taken', () => {
 });
 
 test('where all policies were removed, every name is refused', () => {
-  expect(() => orderOf({ policy: 'daily' }, { policies: [], isDeployed: true })).toThrow('which has none');
+  expect(() => orderOf({ policy: 'daily' }, { policies: [], isDeployed: true })).toThrow('only none');
 });
 
 test('where nothing was packaged, a name is not enough', () => {
-  expect(() => orderOf({ policy: 'daily' }, { isDeployed: false })).toThrow('send a whole one');
+  expect(() => orderOf({ policy: 'daily' }, { isDeployed: false })).toThrow('send a complete policy');
 });
 
 test('only snapshot takes ad-hoc events', () => {

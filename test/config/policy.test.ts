@@ -149,17 +149,17 @@ describe('an event that is refused names the field and the remedy', () => {
     ...[30, '30'].map((within): [string, object, RegExp] => [
       `within: ${JSON.stringify(within)}`,
       policy({ keep: { within } }),
-      /^keep\.within: must be .* with its unit, such as 12h, 30d or 4w: say 30d if that is what you mean$/,
+      /^keep\.within: must be .* with its unit, such as 12h, 30d or 4w: say 30d if you mean that$/,
     ]),
     [
       'orphans after a number',
       policy({ orphans: { after: 90, keep: 1 } }),
-      /^orphans\.after: .*: say 90d if that is what you mean$/,
+      /^orphans\.after: .*: say 90d if you mean that$/,
     ],
     [
       'bytes without a unit',
       policy({ offsite: { ...OFFSITE, maxBytesPerMonth: 500 } }),
-      /^offsite\.maxBytesPerMonth: must be a number with its unit, MB, GB or TB, such as 500GB or 1\.5TB: say 500GB if that is what you mean$/,
+      /^offsite\.maxBytesPerMonth: must be a number with its unit, MB, GB or TB, such as 500GB or 1\.5TB: say 500GB if you mean that$/,
     ],
     ['true in quotes', policy({ servers: { all: 'true' } }), /^servers\.all: must be .*: remove the quotes$/],
     [
@@ -170,20 +170,24 @@ describe('an event that is refused names the field and the remedy', () => {
     ['an unknown selector', policy({ servers: { name: ['web'] } }), /^servers\.name: is not a known key/],
     ['a policy name in capitals', policy({ policy: 'Daily' }), /^policy: must be 1 to 40 of a-z, 0-9 and -/],
     ['a policy name of 41', policy({ policy: 'd'.repeat(41) }), /^policy: must be 1 to 40/],
-    ['the name of ad-hoc snapshots', policy({ policy: 'adhoc' }), /^policy: "adhoc" is kept for ad-hoc/],
-    ['no cron at all', policy({ schedule: 'daily' }), /^schedule: is not a schedule that EventBridge takes/],
+    ['the name of ad-hoc snapshots', policy({ policy: 'adhoc' }), /^policy: "adhoc" is reserved for ad-hoc/],
+    ['no cron at all', policy({ schedule: 'daily' }), /^schedule: is not a valid EventBridge schedule/],
     ['five cron fields', policy({ schedule: 'cron(0 0 * * ?)' }), /^schedule: .* has 6 fields/],
     ['a rate of 1 days', policy({ cleanup: 'rate(1 days)' }), /^cleanup: .*rate\(1 day\)/],
     ['a zone on Mars', policy({ timezone: 'Mars/Olympus' }), /^timezone: must be the name of a time zone/],
     ['an offset for a zone', policy({ timezone: '+05:30' }), /^timezone: must be the name of a time zone/],
     ['a zone in small letters', policy({ timezone: 'america/chicago' }), /spelled as in the IANA time zone/],
     ['an abbreviation for a zone', policy({ timezone: 'CST' }), /such as "America\/Chicago"$/],
-    ['no selector', policy({ servers: {} }), /^servers: must name some/],
+    ['no selector', policy({ servers: {} }), /^servers: must select servers/],
     ['an empty list', policy({ servers: { ids: [] } }), /^servers\.ids: must not be empty/],
     ['an empty name', policy({ servers: { names: [' '] } }), /^servers\.names\.0: must be a server name/],
     ['all: false', policy({ servers: { all: false } }), /^servers\.all: must be true, or be left out/],
-    ['only exceptions', policy({ servers: { except: { names: ['a'] } } }), /^servers: must name some/],
-    ['empty exceptions', policy({ servers: { all: true, except: {} } }), /^servers\.except: must name some/],
+    ['only exceptions', policy({ servers: { except: { names: ['a'] } } }), /^servers: must select servers/],
+    [
+      'empty exceptions',
+      policy({ servers: { all: true, except: {} } }),
+      /^servers\.except: must select servers/,
+    ],
     ['no tag', policy({ servers: { tagged: {} } }), /^servers\.tagged: must name a metadata key/],
     [
       'a list of tags',
@@ -214,13 +218,13 @@ describe('an event that is refused names the field and the remedy', () => {
     [
       'a container of copies that may go to S3',
       policy({ offsite: { ...OFFSITE, container: 'mine' } }),
-      /^offsite\.container: is for Cloud Files at Rackspace, and nothing says that the copies go there: add to: cloud-files/,
+      /^offsite\.container: is for Cloud Files at Rackspace, but the copies do not go there: add to: cloud-files/,
     ],
     ...[{ ids: ['x'] }, { names: ['web-*'] }, { tagged: { a: 'b' } }].map(
       (more): [string, object, RegExp] => [
         `all servers, and ${Object.keys(more)}`,
         policy({ servers: { all: true, ...more } }),
-        /^servers\.all: takes every server, whatever ids, names and tagged say/,
+        /^servers\.all: selects every server regardless of ids, names and tagged/,
       ],
     ),
     ['copies never', policy({ offsite: { keep: { last: 1 } } }), /^offsite\.schedule: is missing/],
@@ -240,7 +244,7 @@ describe('an event that is refused names the field and the remedy', () => {
         [
           'a group without a network',
           { securityGroups: ['web'] },
-          /^drill\.securityGroups: are for servers on a network: name in networks/,
+          /^drill\.securityGroups: are for servers on a network: list the networks/,
         ],
         ['nothing to check', { networks: ['n'], check: {} }, /^drill\.check: must have a port for TCP/],
         ['no such port', { networks: ['n'], check: { port: 0 } }, /^drill\.check\.port: must be a whole/],
@@ -291,7 +295,7 @@ describe('an event that is refused names the field and the remedy', () => {
 
   test('an ad-hoc event, where a policy is needed', () => {
     expect(() => parsePolicy({ adhoc: true, servers: { all: true } })).toThrow(
-      /adhoc: an ad-hoc event is no policy/,
+      /adhoc: an ad-hoc event is not a policy/,
     );
   });
 });

@@ -77,16 +77,20 @@ describe('settings', () => {
     ['owner', '../other', 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
     ['owner', 'x'.repeat(101), 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
     ['owner', 7, 'custom.owner: must be 1 to 100 of A-Z, a-z, 0-9, _ and -, in quotes'],
-    ['alerts', [{ ...alert, Endpoint: 'ops' }], 'custom.alerts.0.Endpoint: is no address for this Protocol'],
+    [
+      'alerts',
+      [{ ...alert, Endpoint: 'ops' }],
+      'custom.alerts.0.Endpoint: is not an address for this Protocol',
+    ],
     [
       'alerts',
       [{ Protocol: 'https', Endpoint: 'ops@example.com' }],
-      'custom.alerts.0.Endpoint: is no address for this Protocol',
+      'custom.alerts.0.Endpoint: is not an address for this Protocol',
     ],
     [
       'alerts',
       [{ Protocol: 'sms', Endpoint: 'ops@example.com' }],
-      'custom.alerts.0.Endpoint: is no address for this Protocol',
+      'custom.alerts.0.Endpoint: is not an address for this Protocol',
     ],
     ['alert', [], 'custom.alert: did you mean "alerts"?'],
     ...['copyBucket', 'copies_buckets', 'CopiesBucket'].map((key): [string, unknown, string] => [
@@ -108,7 +112,7 @@ describe('settings', () => {
     ).map(([key, field, value]): [string, unknown, string] => [
       key,
       value,
-      `custom.${key}: no policy has it: move it into a block of custom.policies, as ${field}; or call it otherwise`,
+      `custom.${key}: this key belongs to a policy: move it into a block of custom.policies, as ${field}; or rename the key`,
     ]),
     ['copiesBucket', { Ref: 'Reports' }, 'custom.copiesBucket'],
     ['weekly', block(), 'custom.weekly: is a policy: move it into custom.policies'],
@@ -143,7 +147,7 @@ describe('schedule events under a function', () => {
       [name]: { events: [{ schedule: { rate: ['rate(1 day)'], input: { policy: 'daily' } } }] },
     };
     expect(problemsOf({ functions })).toEqual([
-      `functions.${name}.events.0.schedule.input.policy: daily asks for no ${name}: add ${name} to it, or remove the event`,
+      `functions.${name}.events.0.schedule.input.policy: daily has no ${name}: add ${name} to the policy, or remove the event`,
     ]);
   });
 
@@ -182,7 +186,7 @@ describe('schedule events under a function', () => {
     [
       'offsite',
       { rate: ['rate(1 day)'], input: { policy: 'daily' }, enabled: false },
-      'functions.offsite.events.0.schedule.enabled: remove it: when a function runs, custom.policies says',
+      'functions.offsite.events.0.schedule.enabled: remove it: custom.policies decides when a function runs',
     ],
     [
       'drill',
@@ -202,7 +206,7 @@ describe('schedule events under a function', () => {
     [
       'cleanup',
       { rate: ['rate(1 day)'], input: { policy: 'daily', servers: {} } },
-      'functions.cleanup.events.0.schedule.input: servers: must name some',
+      'functions.cleanup.events.0.schedule.input: servers: must select servers',
     ],
     [
       'offsite',
@@ -212,18 +216,18 @@ describe('schedule events under a function', () => {
     [
       'cleanup',
       { rate: ['cron(0 0 * * *)'], input: { policy: 'daily' } },
-      'functions.cleanup.events.0.schedule.rate: is not a schedule that EventBridge takes',
+      'functions.cleanup.events.0.schedule.rate: is not a valid EventBridge schedule',
     ],
     [
       'audit',
       'cron(0 0 * * *)',
-      'functions.audit.events.0.schedule.rate: is not a schedule that EventBridge takes',
+      'functions.audit.events.0.schedule.rate: is not a valid EventBridge schedule',
     ],
     ['hold', 'rate(1 day)', 'functions.hold.events.0.schedule: remove it: hold has no schedule'],
     [
       'cleanup',
       { rate: ['rate(1 day)'], input: { policy: 'daily', servers: { ids: ['x'.repeat(8_200)] } } },
-      'functions.cleanup.events.0.schedule.input: has 8241 characters, and EventBridge takes 8192',
+      'functions.cleanup.events.0.schedule.input: has 8241 characters, and EventBridge allows 8192',
     ],
   ])('%s: %j is refused', (name, schedule, problem) => {
     expect(events(name, schedule)).toEqual([expect.stringContaining(problem)]);
@@ -232,7 +236,7 @@ describe('schedule events under a function', () => {
   test('rules added to the name of a policy are refused, with the remedy', () => {
     const input = { policy: 'daily', keep: { last: 1 } };
     expect(events('cleanup', { rate: ['rate(1 day)'], input })[0]).toBe(
-      'functions.cleanup.events.0.schedule.input: it is no whole policy, and more than the name of one: send {"policy": "daily"}',
+      'functions.cleanup.events.0.schedule.input: the policy is incomplete, but has more keys than a policy name: send {"policy": "daily"}',
     );
   });
 
@@ -258,7 +262,7 @@ describe('schedule events under a function', () => {
     const short = { events: Array(45).fill({ schedule: 'rate(1 day)' }) };
     expect(problemsOf({ functions: { mine: short } })).toEqual([expect.stringContaining('45 schedules')]);
     expect(of(45)).toEqual([
-      'functions.snapshot.events: 45 schedules, and a function takes 44: make policies of them',
+      'functions.snapshot.events: 45 schedules exceed the 44 that one function can have: use policies instead',
     ]);
   });
 });
@@ -387,20 +391,20 @@ describe('what fits', () => {
     ['stage', 'autosnap', 'a.b'],
   ])('a %s of other characters than a stack may have', (field, service, stage) => {
     expect(problemsOf({ service }, stage)).toEqual([
-      `${field}: must begin with a letter, and have letters, digits and hyphens only`,
+      `${field}: must start with a letter, and contain only letters, digits and hyphens`,
     ]);
   });
 
   test('a stage with which a name is too long', () => {
     expect(problemsOf({}, 'x'.repeat(41))).toEqual([
-      `stage: RoleName would be autosnap-${'x'.repeat(41)}-us-east-1-lambdaRole, of 71 characters, 7 more than the 64 that AWS takes: choose a stage of at most 34 characters, or a shorter service name`,
+      `stage: RoleName would be autosnap-${'x'.repeat(41)}-us-east-1-lambdaRole, of 71 characters, 7 more than the 64 that AWS allows: choose a stage of at most 34 characters, or a shorter service name`,
     ]);
   });
 
   test('a service with which a name is too long, whatever the stage', () => {
     expect(problemsOf({ service: 's'.repeat(60) })).toEqual([
       expect.stringMatching(
-        /, of 86 characters, 22 more than the 64 that AWS takes: choose a shorter service name$/,
+        /, of 86 characters, 22 more than the 64 that AWS allows: choose a shorter service name$/,
       ),
     ]);
   });
@@ -409,7 +413,7 @@ describe('what fits', () => {
     const provider = { runtime: 'nodejs24.x', iam: { role: { name: 'mine' } } };
     const functions = { snapshot: {} };
     expect(problemsOf({ provider, functions }, 'x'.repeat(47))).toEqual([
-      `stage: FunctionName would be autosnap-${'x'.repeat(47)}-snapshot, of 65 characters, 1 more than the 64 that AWS takes: choose a stage of at most 46 characters, or a shorter service name`,
+      `stage: FunctionName would be autosnap-${'x'.repeat(47)}-snapshot, of 65 characters, 1 more than the 64 that AWS allows: choose a stage of at most 46 characters, or a shorter service name`,
     ]);
     expect(problemsOf({ provider, functions }, 'x'.repeat(46))).toEqual([]);
   });
@@ -418,7 +422,7 @@ describe('what fits', () => {
     [128, []],
     [
       140,
-      ['provider.stackName: has 140 characters, 12 more than the 128 that AWS takes: choose a shorter one'],
+      ['provider.stackName: has 140 characters, 12 more than the 128 that AWS allows: choose a shorter one'],
     ],
   ])('a stack name of %d characters', (length, problems) => {
     expect(problemsOf({ provider: { runtime: 'nodejs24.x', stackName: 's'.repeat(length) } })).toEqual(
@@ -428,7 +432,7 @@ describe('what fits', () => {
 
   test('a stack name of characters that no stack may have', () => {
     expect(problemsOf({ provider: { runtime: 'nodejs24.x', stackName: 'my_stack' } })).toEqual([
-      'provider.stackName: must begin with a letter, and have letters, digits and hyphens only',
+      'provider.stackName: must start with a letter, and contain only letters, digits and hyphens',
     ]);
   });
 
@@ -448,7 +452,7 @@ describe('what fits', () => {
     });
     expect(problemsOf({ resources: ofLength(most) })).toEqual([]);
     expect(problemsOf({ resources: ofLength(most + 3) })).toEqual([
-      `resources.Resources.Mine.Properties.${property}: has ${most + 3} characters, 3 more than the ${most} that AWS takes: choose a shorter one`,
+      `resources.Resources.Mine.Properties.${property}: has ${most + 3} characters, 3 more than the ${most} that AWS allows: choose a shorter one`,
     ]);
   });
 
@@ -469,7 +473,7 @@ describe('what fits', () => {
   test('a rule of the operator whose name is too long', () => {
     const schedule = { rate: ['rate(1 day)'], input: { policy: 'daily' }, name: 'n'.repeat(65) };
     expect(problemsOf({ functions: { cleanup: { events: [{ schedule }] } } })).toEqual([
-      'functions.cleanup.events.0.schedule.name: has 65 characters, 1 more than the 64 that AWS takes: choose a shorter one',
+      'functions.cleanup.events.0.schedule.name: has 65 characters, 1 more than the 64 that AWS allows: choose a shorter one',
     ]);
   });
 });
@@ -477,20 +481,20 @@ describe('what fits', () => {
 test('the name of a function of the operator that is too long', () => {
   const name = 'm'.repeat(70);
   expect(problemsOf({ functions: { mine: { name } } })).toEqual([
-    'functions.mine.name: has 70 characters, 6 more than the 64 that AWS takes: choose a shorter one',
+    'functions.mine.name: has 70 characters, 6 more than the 64 that AWS allows: choose a shorter one',
   ]);
   expect(problemsOf({ functions: { [name]: {} } })).toEqual([
-    `functions.${name}: its name would be autosnap-prod-${name}, of 84 characters, 20 more than the 64 that AWS takes: give it a shorter one`,
+    `functions.${name}: its name would be autosnap-prod-${name}, of 84 characters, 20 more than the 64 that AWS allows: give it a shorter one`,
   ]);
 });
 
 test('a role of the operator is refused, and so is a name that is too long', () => {
   const role = 'arn:aws:iam::123456789012:role/mine';
   expect(problemsOf({ provider: { iam: { role } } })).toEqual([
-    expect.stringMatching(/^provider.iam.role: the functions have a role of their own: take it out/),
+    expect.stringMatching(/^provider.iam.role: the functions have their own role: remove this one/),
   ]);
   expect(problemsOf({ provider: { iam: { role: { name: 'r'.repeat(70) } } } })).toEqual([
-    'provider.iam.role.name: has 70 characters, 6 more than the 64 that AWS takes: choose a shorter one',
+    'provider.iam.role.name: has 70 characters, 6 more than the 64 that AWS allows: choose a shorter one',
   ]);
   expect(problemsOf({ provider: { iam: { role: { name: 'r'.repeat(64) } } } })).toEqual([]);
 });
@@ -539,7 +543,7 @@ describe('autosnap check', () => {
   test("the project's own file is good", async () => {
     expect(await check((yml) => yml, '--stage', 'prod')).toEqual({
       code: 0,
-      output: 'serverless.yml is good. Stage prod, policies: daily\n',
+      output: 'serverless.yml is valid. Stage prod, policies: daily\n',
     });
   });
 
@@ -552,7 +556,7 @@ describe('autosnap check', () => {
     expect(await check(change)).toEqual({
       code: 0,
       output: expect.stringMatching(
-        /^serverless\.yml is good\..*\nWarning: custom\.policies\.daily\.offsite\.maxBytesPerMonth: /,
+        /^serverless\.yml is valid\..*\nWarning: custom\.policies\.daily\.offsite\.maxBytesPerMonth: /,
       ),
     });
   });
@@ -587,7 +591,7 @@ describe('autosnap check', () => {
     expect(await check((yml) => yml.replace('stage: dev', `stage: ${stage}`))).toEqual({
       code: 1,
       output:
-        'serverless.yml is refused:\n- provider.stage: must begin with a letter, and have letters, digits and hyphens only\n',
+        'serverless.yml is refused:\n- provider.stage: must start with a letter, and contain only letters, digits and hyphens\n',
     });
   });
 
@@ -615,7 +619,7 @@ describe('autosnap check', () => {
       );
     expect(await check(change)).toEqual({
       code: 1,
-      output: expect.stringContaining('has 90 characters, 10 more than the 80 that AWS takes'),
+      output: expect.stringContaining('has 90 characters, 10 more than the 80 that AWS allows'),
     });
     expect(await check((yml) => yml.replace('resources: ${', 'resources:\n  - ${'))).toMatchObject({
       code: 0,
@@ -662,7 +666,7 @@ describe('autosnap check', () => {
     expect(await check((yml) => yml, '--stage', 'a_b')).toEqual({
       code: 1,
       output:
-        'serverless.yml is refused:\n- stage: must begin with a letter, and have letters, digits and hyphens only\n',
+        'serverless.yml is refused:\n- stage: must start with a letter, and contain only letters, digits and hyphens\n',
     });
   });
 
@@ -671,7 +675,7 @@ describe('autosnap check', () => {
     const change = (yml: string) => yml.replace('timezone: UTC', 'timezone: ${ssm:/zone}');
     expect(await check(change)).toEqual({
       code: 1,
-      output: expect.stringMatching(/"custom\.policies\.daily\.timezone".*npx serverless package does\n$/),
+      output: expect.stringMatching(/"custom\.policies\.daily\.timezone".*use npx serverless package\n$/),
     });
   });
 });
@@ -700,7 +704,7 @@ describe('sections that are empty', () => {
       FUNCTIONS.map((name) => [name, { handler: `handlers/${name}.handler` }]),
     );
     expect(problemsOf({ functions, resources: empty })).toEqual([
-      'resources: must pull in deploy/resources.yml, as the file that comes with this version does',
+      'resources: must include deploy/resources.yml, as the serverless.yml of this version does',
     ]);
   });
 });
@@ -717,7 +721,7 @@ describe('functions of one’s own', () => {
     ['functions.mine.tracing', { tracing: 'Active' }],
   ])('%s needs rights that nobody gives', (field, more) => {
     expect(problemsOf(mine(more))).toEqual([
-      `${field}: its role has no rights for that: add them under provider.iam.role.statements`,
+      `${field}: the role has no permissions for this: add them under provider.iam.role.statements`,
     ]);
     const iam = { role: { statements: [{ Effect: 'Allow' }] } };
     expect(problemsOf({ ...mine(more), provider: { runtime: 'nodejs24.x', iam } })).toEqual([]);
@@ -766,7 +770,7 @@ test('a role as it was given before is refused, too', () => {
 test('a resource that is called as one of the product is refused', () => {
   const Resources = { Dashboard: { Type: 'AWS::S3::Bucket', Properties: {} } };
   expect(problemsOf({ resources: { Resources } })).toEqual([
-    'resources.Resources.Dashboard: the product makes one of that name: choose another',
+    'resources.Resources.Dashboard: Autosnap creates a resource of this name: choose another name',
   ]);
 });
 

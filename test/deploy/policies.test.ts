@@ -111,7 +111,7 @@ describe('found before it is deployed', () => {
     [
       'a name that no marker may have',
       { Daily: block() },
-      'custom.policies.Daily: its name must be 1 to 40 of a-z, 0-9 and -, and begin with a letter or digit',
+      'custom.policies.Daily: its name must be 1 to 40 of a-z, 0-9 and -, and start with a letter or digit',
     ],
     [
       'a switch that is off',
@@ -126,7 +126,7 @@ describe('found before it is deployed', () => {
     [
       'a cron of five fields',
       { daily: block({ schedule: 'cron(0 0 * * *)' }) },
-      'custom.policies.daily.schedule: is not a schedule that EventBridge takes: a cron expression has 6 fields (minutes, hours, day-of-month, month, day-of-week, year), this has 5. Midnight of each day is cron(0 0 * * ? *)',
+      'custom.policies.daily.schedule: is not a valid EventBridge schedule: a cron expression has 6 fields (minutes, hours, day-of-month, month, day-of-week, year), this has 5. Midnight of each day is cron(0 0 * * ? *)',
     ],
     [
       'a misspelt rule',

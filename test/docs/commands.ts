@@ -33,7 +33,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     { here: /kept because: last 1 of 7/ },
   ],
   ['npx serverless print --stage prod --path functions', { here: /policy: daily/ }],
-  ['npx autosnap check --stage prod', { here: /serverless\.yml is good/ }],
+  ['npx autosnap check --stage prod', { here: /serverless\.yml is valid/ }],
   ['npx autosnap check', { by: 'test/deploy/check.test.ts', text: "the project's own file is good" }],
   [
     /^\(umask 077; cat > secret\.json\)$/,

@@ -166,7 +166,7 @@ describe('what is wrong with an account fails, and the schedules of its policies
       'no secret',
       ({ cloud }) => cloud.secrets.clear(),
       'secret',
-      /^The secret autosnap\/test\/rackspace can't be read: there is none .* create it with aws secretsmanager/,
+      /^The secret autosnap\/test\/rackspace can't be read: it does not exist .* create it with aws secretsmanager/,
     ],
     [
       'a secret that is not JSON',
@@ -190,7 +190,7 @@ describe('what is wrong with an account fails, and the schedules of its policies
           answer: { status: 400, body: { __type: 'DecryptionFailure', message: 'KMS says no.' } },
         }),
       'secret',
-      / does not give it: KMS says no\.$/,
+      / returned an error: KMS says no\.$/,
     ],
     [
       'a key that the cloud does not accept',
@@ -560,19 +560,19 @@ describe('what is to be checked', () => {
       'a policy that is not deployed',
       [policy(), policy({ policy: 'weekly' })],
       { policy: 'hourly' },
-      'The event is refused: policy: there is no policy "hourly" in this deployment, which has daily, weekly: nothing is taken, copied or deleted',
+      'The event is refused: policy: there is no policy "hourly" in this deployment, only daily, weekly: nothing is created, copied or deleted',
     ],
     [
       'the name of a policy, where nothing is packaged',
       undefined,
       { policy: 'daily' },
-      'The event is refused: policy: no policies are deployed with this code, so send a whole one: nothing is taken, copied or deleted',
+      'The event is refused: policy: no policies are deployed with this code: send a complete policy: nothing is created, copied or deleted',
     ],
     [
       'an account that a deployed policy is not for',
       [policy()],
       { policy: 'daily', account: 'other' },
-      'The event is refused: account: the policy "daily" is not deployed for the account "other": nothing is taken, copied or deleted',
+      'The event is refused: account: the policy "daily" is not deployed for the account "other": nothing is created, copied or deleted',
     ],
     ...[['daily'], 'daily', 0, false, []].map(
       (event): Bad => [
@@ -592,7 +592,7 @@ describe('what is to be checked', () => {
       'policies that a run would refuse, with all that is wrong in any of them',
       [policy()],
       { policies: [policy(), policy({ keep: { last: 0 }, policy: 'Daily' }), 'x'] },
-      'The event is refused:\n- policies.1: policy: must be 1 to 40 of a-z, 0-9 and -, and begin with a letter or digit\n- policies.1: keep.last: must be a whole number of 1 or more; leave the rule out if you do not want it\n- policies.2: it must be a JSON object: see events/ for examples',
+      'The event is refused:\n- policies.1: policy: must be 1 to 40 of a-z, 0-9 and -, and start with a letter or digit\n- policies.1: keep.last: must be a whole number of 1 or more; leave the rule out if you do not want it\n- policies.2: it must be a JSON object: see events/ for examples',
     ],
   ])('%s: nothing is asked of anybody', async (_, deployed, event, message) => {
     const h = await account();

@@ -32,7 +32,7 @@ describe.each(JOBS)('%s with bad input tells a person what to do, and changes no
     [
       'no secret',
       ({ cloud }) => cloud.secrets.clear(),
-      /^The secret autosnap\/test\/rackspace can't be read: there is none .* create it with aws secretsmanager create-secret --name autosnap\/test\/rackspace/,
+      /^The secret autosnap\/test\/rackspace can't be read: it does not exist .* create it with aws secretsmanager create-secret --name autosnap\/test\/rackspace/,
     ],
     [
       "no secret for the policy's account",

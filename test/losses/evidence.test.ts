@@ -49,7 +49,7 @@ describe('Y2: ten became three, by rules that the policy no longer had', () => {
     deploy([NEW]);
     await deliverAll(waiting);
     expect(waiting.queue.messages).toEqual([]);
-    expect(h.logs()).toContain('it is a whole policy');
+    expect(h.logs()).toContain('the event is a complete policy');
     expect(idsIn(h)).toEqual(idsOf(h.images));
   });
 
@@ -58,7 +58,7 @@ describe('Y2: ten became three, by rules that the policy no longer had', () => {
     deploy([policy({ policy: 'weekly' })]);
     for (const job of ['cleanup', 'snapshot'] as const) {
       const { error } = await h.fail(job, { policy: 'daily' });
-      expect(error.message).toContain('there is no policy "daily" in this deployment, which has weekly');
+      expect(error.message).toContain('there is no policy "daily" in this deployment, only weekly');
     }
     expect(idsIn(h)).toEqual(idsOf(h.images));
     expect(h.cloud.received.filter(({ service }) => service !== 'secrets')).toEqual([]);
