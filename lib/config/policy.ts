@@ -338,8 +338,8 @@ const AdhocEvent = strict({
   ...common,
   adhoc: v.literal(true, 'must be true'),
   expires: v.optional(duration),
-  // The same for all tries of one wish: none of them takes a server twice whose snapshot is there, and none takes any
-  // after a day; see request-log.ts.
+  // The same for all tries of one wish: none of them takes a server again that another one took, unless that snapshot has
+  // failed or ended, and none takes any after a day; see request-log.ts.
   request: v.optional(v.pipe(quotable(requestRemedy), v.regex(/^[A-Za-z0-9_-]{1,64}$/, requestRemedy))),
 });
 

@@ -20,7 +20,7 @@ export interface Run {
   accounts?: number;
   /** What is remembered beside the cloud: who does something, or has asked for it. */
   leases?: Leases;
-  /** Since when ad-hoc requests are known. */
+  /** Since when ad-hoc requests are known, and which servers they have taken. */
   requests?: RequestLog;
   /** All policies of the deployment, where they are known. */
   policies?:
