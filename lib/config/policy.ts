@@ -348,7 +348,7 @@ const AdhocEvent = strict({
   ...common,
   adhoc: v.literal(true, 'must be true'),
   expires: v.optional(duration),
-  // The id of the request, the same in all retries. A retry skips servers that have a snapshot of the request, and no retry creates snapshots after a day; see request-log.ts.
+  // The id of the request, the same in all retries. A retry skips each server that has a snapshot of the request, or had one that did not fail; no retry takes snapshots after a day; see request-log.ts.
   request: v.optional(v.pipe(quotable(requestRemedy), v.regex(/^[A-Za-z0-9_-]{1,64}$/, requestRemedy))),
 });
 

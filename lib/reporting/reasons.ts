@@ -11,6 +11,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   ALREADY_TAKEN: { image: string; status: string; until?: string };
   REQUEST_ENDS_SOONER: { image: string; until: string };
   REQUEST_OVER: { since: string };
+  REQUEST_TOOK_IT_BEFORE: { image: string };
   SERVER_IN_STATE: { status: string };
   SERVER_LOCKED: None;
   SERVER_BUSY: { taskState: string };

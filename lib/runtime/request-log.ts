@@ -1,4 +1,5 @@
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, PutObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
+import pMap from 'p-map';
 import * as v from 'valibot';
 import { isoDate } from '../config/schema.ts';
 import { isRefused } from './lease.ts';
@@ -9,39 +10,81 @@ export interface RequestKey {
   request: string;
 }
 
+/** What a request has taken of a server: the image, and the id of the invocation that took it. */
+export interface TakenImage {
+  image: string;
+  requestId: string;
+}
+
 /**
- * Records when each ad-hoc request was made first. The request's snapshots show which servers are done, but only while they exist: a late retry of the request must not recreate snapshots that somebody has deleted in the meantime.
+ * Records when each ad-hoc request was made first, and which servers it has taken. The request's snapshots show which servers are done, but only while they exist: a late retry must not take again what somebody has deleted or renamed in the meantime.
  */
 export interface RequestLog {
   /**
-   * The time at which the request was made first; `now` for a new request.
+   * The time at which the request was made first, `now` for a new request; and whether the log knew the request.
    *
    * @throws the storage's errors: then the time is unknown.
    */
-  firstAsked(key: RequestKey, now: Date): Promise<Date>;
+  firstAsked(key: RequestKey, now: Date): Promise<{ at: Date; isKnown: boolean }>;
+  /**
+   * What a request has taken last of each server, by the server's id.
+   *
+   * @throws whatever the storage throws.
+   */
+  takenBy(key: RequestKey): Promise<ReadonlyMap<string, TakenImage>>;
+  /**
+   * Remembers that a request has taken a server.
+   *
+   * @throws whatever the storage throws.
+   */
+  addTaken(key: RequestKey, server: string, taken: TakenImage): Promise<void>;
 }
 
 const Asked = v.pipe(v.string(), v.parseJson(), v.object({ at: isoDate }));
+const Taken = v.pipe(v.string(), v.parseJson(), v.object({ image: v.string(), requestId: v.string() }));
 
-/** A log in an S3 bucket with one object for each request. The bucket's lifecycle rule deletes old objects. */
+const READS_AT_ONCE = 16;
+
+/** A log in an S3 bucket, with one object for each request and one for each server that it has taken. The bucket's lifecycle rule deletes old objects. */
 export function requestLogIn(bucket: string): RequestLog {
   const client = new S3Client({
     maxAttempts: 2,
     requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_500, throwOnRequestTimeout: true },
   });
+  const folderOf = ({ account, request }: RequestKey) => `requests/${account}/${request}`;
+  async function read(Key: string): Promise<string | undefined> {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key }));
+    return Body?.transformToString();
+  }
   return {
-    async firstAsked({ account, request }, now) {
-      const object = { Bucket: bucket, Key: `requests/${account}/${request}.json` };
+    async firstAsked(key, now) {
+      const Key = `${folderOf(key)}.json`;
       const Body = JSON.stringify({ at: now });
       try {
-        await client.send(new PutObjectCommand({ ...object, Body, IfNoneMatch: '*' }));
-        return now;
+        await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body, IfNoneMatch: '*' }));
+        return { at: now, isKnown: false };
       } catch (error) {
         // The object exists. This try may have written it itself, if its first response was lost.
         if (!isRefused(error)) throw error;
-        const { Body: known } = await client.send(new GetObjectCommand(object));
-        return v.parse(Asked, await known?.transformToString()).at;
+        return { at: v.parse(Asked, await read(Key)).at, isKnown: true };
       }
+    },
+    async takenBy(key) {
+      const Prefix = `${folderOf(key)}/`;
+      const keys: string[] = [];
+      for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix })) {
+        keys.push(...Contents.map(({ Key }) => Key!));
+      }
+      const taken = await pMap(
+        keys,
+        async (Key) => [Key.slice(Prefix.length, -'.json'.length), v.parse(Taken, await read(Key))] as const,
+        { concurrency: READS_AT_ONCE },
+      );
+      return new Map(taken);
+    },
+    async addTaken(key, server, taken) {
+      const Key = `${folderOf(key)}/${server}.json`;
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: JSON.stringify(taken) }));
     },
   };
 }

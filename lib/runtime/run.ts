@@ -20,7 +20,7 @@ export interface Run {
   accounts?: number;
   /** Leases among concurrent runs. */
   leases?: Leases;
-  /** When ad-hoc requests were made first. */
+  /** When ad-hoc requests were made first, and which servers they have taken. */
   requests?: RequestLog;
   /** All policies of the deployment, if known. */
   policies?:

@@ -14,6 +14,7 @@ import { getVolumeSnapshots, listVolumeSnapshots, type VolumeSnapshot } from '..
 import { type Finding, type Reason, type ReasonCode, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, NOWHERE, type Report } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
+import type { TakenImage } from '../runtime/request-log.ts';
 import type { Run } from '../runtime/run.ts';
 import { blueprintText } from './blueprint.ts';
 import { survey, unnamedHomes } from './inventory.ts';
@@ -61,6 +62,8 @@ interface Due {
   endsTooSoon?(snapshot: Snapshot): boolean;
   /** When it was asked for, where that is so long ago that nothing is taken any more. */
   overSince?: Date | undefined;
+  /** Ad-hoc snapshots: the image of a server that an earlier call of the request has made, and that is not among its snapshots. */
+  lostImage?(server: Server, snapshots: readonly Snapshot[]): string | undefined;
   /** The marker of the snapshot that is to be taken. */
   metadata(server: Server): Record<string, string>;
 }
@@ -80,8 +83,9 @@ interface PlanOptions {
  * time of a run can end before its steps do.
  *
  * A server is skipped when the snapshot that is due exists and has neither failed nor come out empty, when one of its series is still
- * being made, or when the cloud is busy with it. It fails when that snapshot is deleted sooner than it is asked for now. It fails, too,
- * when the server is in a state in which the cloud makes no image of it, and which only a person ends.
+ * being made, or when the cloud is busy with it. It fails when that snapshot is deleted sooner than it is asked for now,
+ * or is gone although the same request has made it. It fails, too, when the server is in a state in which the cloud makes
+ * no image of it, and which only a person ends.
  */
 export function planSnapshots(
   servers: readonly Server[],
@@ -107,6 +111,10 @@ export function planSnapshots(
     }
     if (due.overSince) {
       return { action: 'fail', server, reason: { code: 'REQUEST_OVER', since: isoSeconds(due.overSince) } };
+    }
+    const image = due.lostImage?.(server, seriesOf(server));
+    if (image !== undefined) {
+      return { action: 'fail', server, reason: { code: 'REQUEST_TOOK_IT_BEFORE', image } };
     }
     if (server.volumeBacked && provider === 'rackspace') {
       return { action: 'fail', server, reason: { code: 'VOLUME_SERVER_AT_RACKSPACE' } };
@@ -165,8 +173,8 @@ export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, s
  */
 export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
   const { owner, now, policies } = run;
-  const request = isAdhoc(event) ? await firstAsked(event, run) : { warnings: [] };
-  const due = isAdhoc(event) ? dueByHand(event, run, request.at) : dueBySchedule(event, run);
+  const request = isAdhoc(event) ? await requestOf(event, run) : UNREMEMBERED;
+  const due = isAdhoc(event) ? dueByHand(event, run, request) : dueBySchedule(event, run);
   const { projectId, provider } = session;
   const { ids = [], only }: Selector = event.servers;
 
@@ -210,6 +218,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     due,
     inheriting: inheritingMaker(regions),
     readerFor: (region) => readers.get(region)!,
+    remember: request.remember,
   };
   const begun = await pMap(steps, (step) => (event.dryRun ? dryStep(step) : takeStep(take, step)), {
     concurrency: AT_ONCE,
@@ -349,22 +358,29 @@ function endOfSlot(schedule: Schedule, since: Date): Date | undefined {
 function dueByHand(
   { expires: afterMs, request: named }: Adhoc,
   { owner, now, since = now, requestId }: Run,
-  firstAskedAt = since,
+  { firstAskedAt = since, taken }: AskedRequest,
 ): Due {
   const request = named ?? requestId;
   // From its creation: a server may have been busy until now.
   const expires = () => (afterMs === undefined ? undefined : new Date(Date.now() + afterMs));
   // A run that resumes does not take again what has ended meanwhile.
   const isOfThisRun = ({ slot }: Snapshot) => isoSeconds(slot) === isoSeconds(since);
+  // A restore's request may have the same name.
+  const isOfRequest = (snapshot: Snapshot) => snapshot.request === request && !snapshot.safety;
   const hasEnded = (snapshot: Snapshot) => (endOf(snapshot) ?? Number.POSITIVE_INFINITY) <= now;
   return {
     policy: ADHOC,
     slot: since,
     until: new Date(since.getTime() + ADHOC_MS - LAST_MS),
     overSince: now.getTime() - firstAskedAt.getTime() >= ADHOC_MS ? firstAskedAt : undefined,
-    // A restore's request may have the same name.
-    isMet: (snapshot) =>
-      snapshot.request === request && !snapshot.safety && (isOfThisRun(snapshot) || !hasEnded(snapshot)),
+    // What failed, or has ended, is there to show that: what is gone may have been good, and deleted or renamed by somebody.
+    lostImage: ({ id }, snapshots) => {
+      const before = taken?.get(id);
+      return before && before.requestId !== requestId && !snapshots.some(isOfRequest)
+        ? before.image
+        : undefined;
+    },
+    isMet: (snapshot) => isOfRequest(snapshot) && (isOfThisRun(snapshot) || !hasEnded(snapshot)),
     // Its own slot, and not this call's: a retry of the same call asks for the same end.
     endsTooSoon: (snapshot) => {
       const end = endOf(snapshot);
@@ -384,18 +400,48 @@ function dueByHand(
   };
 }
 
-/** When an ad-hoc request was first asked for, where that is remembered. */
-async function firstAsked(
-  { account, request, dryRun }: Adhoc,
+/** What is remembered of an ad-hoc request. */
+interface AskedRequest {
+  firstAskedAt?: Date;
+  /** What earlier calls of it have taken, by the server's id. */
+  taken?: ReadonlyMap<string, TakenImage>;
+  /** Remembers what this run takes; what fails is one of the warnings. */
+  remember?: ((server: Server, image: string) => Promise<void>) | undefined;
+  warnings: Finding[];
+}
+
+const UNREMEMBERED: AskedRequest = { warnings: [] };
+
+/** What the log remembers of an ad-hoc request, which it knows from now on. Only calls that name it can be of one request. */
+async function requestOf(
+  { account, request: named, dryRun }: Adhoc,
   { now, since = now, requestId, requests }: Run,
-): Promise<{ at?: Date; warnings: Finding[] }> {
-  if (!requests || dryRun) return { warnings: [] };
+): Promise<AskedRequest> {
+  if (!requests || dryRun) return UNREMEMBERED;
+  const key = { account, request: named ?? requestId };
+  const warnings: Finding[] = [];
+  const warn = (error: unknown) => {
+    // Several servers at once may meet the same error.
+    if (warnings.length > 0) return;
+    warnings.push({ code: 'REQUEST_UNREMEMBERED', message: (error as Error).message });
+  };
+  const asked: AskedRequest = { warnings };
+  // A snapshot too many does no harm; none at all may.
   try {
-    return { at: await requests.firstAsked({ account, request: request ?? requestId }, since), warnings: [] };
+    const { at, isKnown } = await requests.firstAsked(key, since);
+    asked.firstAskedAt = at;
+    if (named === undefined) return asked;
+    if (isKnown) asked.taken = await requests.takenBy(key);
   } catch (error) {
-    // A snapshot too many does no harm; none at all may.
-    return { warnings: [{ code: 'REQUEST_UNREMEMBERED', message: (error as Error).message }] };
+    warn(error);
+    return asked;
   }
+  asked.remember = async ({ id }, image) => {
+    // A bucket that does not answer would hold up each server.
+    if (warnings.length > 0) return;
+    await requests.addTaken(key, id, { image, requestId }).catch(warn);
+  };
+  return asked;
 }
 
 /**
@@ -453,6 +499,7 @@ interface Taking {
   due: Due;
   inheriting: ReadonlyMap<Server, Inheritance>;
   readerFor(region: string): Reader;
+  remember: AskedRequest['remember'];
 }
 
 async function takeStep(taking: Taking, step: Step): Promise<Entry> {
@@ -478,6 +525,7 @@ async function takeStep(taking: Taking, step: Step): Promise<Entry> {
     if (id === undefined) {
       return { ...entry, outcome: 'failed', ...reasonOf({ code: 'IMAGE_NOT_FOUND', name: image.name }) };
     }
+    await taking.remember?.(server, id);
     const delaySeconds = Math.max(0, Math.round((Date.now() - due.slot.getTime()) / 1000));
     const reason = reasonOf({ code: 'TAKEN', name: image.name });
     return { ...entry, outcome: 'taken', ...reason, delaySeconds, image: id };

@@ -7,15 +7,30 @@ import { type Harness, harness, setTime } from '../harness.ts';
 
 // An ad-hoc request takes a server once, also when it comes again after its snapshot is gone.
 
-/** The bucket for reports: an S3 that knows `If-None-Match: *` and keeps all objects; `down` makes it answer nothing but 503. */
+/** The bucket for reports: an S3 that knows `If-None-Match: *`, keeps all objects and lists one a page; `down` makes it answer nothing but 503. */
 async function reportBucket() {
-  const s3 = { objects: new Map<string, string>(), down: false };
+  const s3 = { objects: new Map<string, string>(), down: false, refuses: / ^/ };
   const server = createServer(async (request, response) => {
-    const key = decodeURIComponent(request.url!.split('?')[0]!);
+    const { pathname, searchParams: query } = new URL(request.url!, 'http://s3');
+    const key = decodeURIComponent(pathname);
     const body = await text(request);
     const answer = (status: number, code: string) =>
       response.writeHead(status).end(`<Error><Code>${code}</Code></Error>`);
-    if (s3.down) return answer(503, 'ServiceUnavailable');
+    if (s3.down || s3.refuses.test(`${request.method} ${request.url}`))
+      return answer(503, 'ServiceUnavailable');
+    if (query.has('list-type')) {
+      const bucket = key.replace(/\/?$/, '/');
+      const keys = [...s3.objects.keys()].filter((one) => one.startsWith(bucket + query.get('prefix')));
+      const page = Number(query.get('continuation-token') ?? 0);
+      const more = page + 1 < keys.length;
+      const contents = keys
+        .slice(page, page + 1)
+        .map((one) => `<Contents><Key>${one.slice(bucket.length)}</Key></Contents>`);
+      const next = more ? `<NextContinuationToken>${page + 1}</NextContinuationToken>` : '';
+      return response.end(
+        `<ListBucketResult><IsTruncated>${more}</IsTruncated>${contents}${next}</ListBucketResult>`,
+      );
+    }
     if (request.method === 'GET') {
       const found = s3.objects.get(key);
       return found === undefined ? answer(404, 'NoSuchKey') : response.setHeader('etag', '"1"').end(found);
@@ -43,12 +58,15 @@ async function takenAndGone(bucket: boolean, event: object = BY_HAND, requestId 
   const dfw = h.cloud.region('DFW');
   dfw.addServer({ name: 'web' });
   expect((await h.run('snapshot', event, { requestId })).totals).toEqual({ taken: 1 });
-  dfw.removeImage(dfw.images[0]!.id);
-  return { ...h, dfw, s3 };
+  const image = dfw.images[0]!.id;
+  dfw.removeImage(image);
+  return { ...h, dfw, s3, image };
 }
 
 const OVER =
   'no snapshot of it by this request is there, or its end has passed, and the request, of 2026-11-23T06:00:00Z, takes none after a day: give it another name';
+const tookBefore = (image: string) =>
+  `image ${image} of it was made by this request, and is no longer there or was renamed: give the request another name`;
 const reasonsOf = (report: Report | undefined) =>
   report?.entries.map(({ outcome, reason }) => `${outcome}: ${reason}`);
 
@@ -78,14 +96,74 @@ describe('a request that comes again', () => {
     expect((await again(h, '2026-11-24T07:00:00Z', event, 'second')).report?.totals).toEqual({ taken: 1 });
   });
 
-  test('within a day, when its snapshot is gone, takes another: it may have failed', async () => {
+  test('within a day, when its snapshot is gone, takes none, and names the image', async () => {
     const h = await takenAndGone(true);
-    expect((await again(h, '2026-11-24T05:59:59Z')).report?.totals).toEqual({ taken: 1 });
+    const { report } = await again(h, '2026-11-24T05:59:59Z');
+    expect(reasonsOf(report)).toEqual([`failed: ${tookBefore(h.image)}`]);
+    expect(h.dfw.images).toEqual([]);
+  });
+
+  test('within a day, as a retry of the same invocation, takes another', async () => {
+    const h = await takenAndGone(true);
+    const { report } = await again(h, '2026-11-23T06:10:00Z', BY_HAND, 'first');
+    expect(report?.totals).toEqual({ taken: 1 });
+  });
+
+  test('within a day, when its snapshot was renamed, takes none, and names the image', async () => {
+    const h = await takenAndGone(true);
+    await again(h, '2026-11-23T07:00:00Z', BY_HAND, 'first');
+    const [image] = h.dfw.images;
+    image!.name = 'before the upgrade';
+    const { report } = await again(h, '2026-11-23T08:00:00Z');
+    expect(reasonsOf(report)).toEqual([`failed: ${tookBefore(image!.id)}`]);
+    expect(h.dfw.images).toHaveLength(1);
+  });
+
+  test('within a day, when its snapshot has failed, takes another', async () => {
+    const h = await takenAndGone(true);
+    await again(h, '2026-11-23T07:00:00Z', BY_HAND, 'first');
+    h.dfw.images[0]!.status = 'killed';
+    expect((await again(h, '2026-11-23T08:00:00Z')).report?.totals).toEqual({ taken: 1 });
+  });
+
+  test('takes the servers that it has not taken yet, and not those whose snapshots are gone', async () => {
+    const h = await takenAndGone(true);
+    h.dfw.addServer({ name: 'db' });
+    const second = await again(h, '2026-11-23T07:00:00Z', BY_HAND, 'second');
+    expect(second.report?.totals).toEqual({ taken: 1, failed: 1 });
+    h.dfw.removeImage(h.dfw.images[0]!.id);
+    h.dfw.addServer({ name: 'new' });
+    const third = await again(h, '2026-11-23T08:00:00Z', BY_HAND, 'third');
+    expect(third.report?.totals).toEqual({ taken: 1, failed: 2 });
+  });
+
+  test.each([
+    ['listed', /list-type/],
+    ['read', /GET .*before-upgrade\//],
+  ])("when what it took can't be %s, is carried out, and that is said", async (_, refuses) => {
+    const h = await takenAndGone(true);
+    h.s3!.refuses = refuses;
+    const { report } = await again(h, '2026-11-23T08:00:00Z');
+    expect(report?.totals).toEqual({ taken: 1 });
+    expect(report?.warnings.join()).toContain('it is not certain since when this request is known');
+    // The day-old rule holds all the same.
+    h.dfw.removeImage(h.dfw.images[0]!.id);
+    const late = await again(h, '2026-11-25T08:00:00Z');
+    expect(reasonsOf(late.report)).toEqual([`failed: ${OVER}`]);
+  });
+
+  test("when what it takes can't be written, is carried out, and that is said once", async () => {
+    const h = await takenAndGone(true);
+    h.s3!.refuses = /PUT .*\/after\//;
+    h.dfw.addServer({ name: 'db' });
+    const { report } = await again(h, '2026-11-23T08:00:00Z', { ...BY_HAND, request: 'after' });
+    expect(report?.totals).toEqual({ taken: 2 });
+    expect(report?.warnings).toEqual([expect.stringContaining('which servers it has taken')]);
   });
 
   test('when its snapshot is there, is done, however late', async () => {
     const h = await takenAndGone(true);
-    await again(h, '2026-11-23T08:00:00Z');
+    await again(h, '2026-11-23T08:00:00Z', BY_HAND, 'first');
     const { report } = await again(h, '2026-12-01T00:00:00Z');
     expect(report?.totals).toEqual({ skipped: 1 });
   });

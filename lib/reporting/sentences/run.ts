@@ -29,7 +29,8 @@ export const runSentences = {
   EXPIRY_WITHOUT_CLEANUP: ({ where }) =>
     `expires: no policy looks at ${where} of this account, so nothing deletes these snapshots there`,
   TAKEN_UNCONFIRMED: ({ message }) => `it is not certain that the cloud has what it has accepted: ${message}`,
-  REQUEST_UNREMEMBERED: ({ message }) => `it is not certain since when this request is known: ${message}`,
+  REQUEST_UNREMEMBERED: ({ message }) =>
+    `it is not certain since when this request is known, and which servers it has taken: ${message}`,
   OTHER_RUN: ({ until }) =>
     `another run of this job is at work, until ${until} at most: this one has done nothing`,
   LEFT_TO_NEXT_RUN: ({ left }) => `stopped in time: ${left} to the next run`,

@@ -25,6 +25,8 @@ export const snapshotSentences = {
     `image ${image} of this request is there already, and is deleted once ${until} has passed, sooner than this call asks for: hold it, or give the request another name`,
   REQUEST_OVER: ({ since }) =>
     `no snapshot of it by this request is there, or its end has passed, and the request, of ${since}, takes none after a day: give it another name`,
+  REQUEST_TOOK_IT_BEFORE: ({ image }) =>
+    `image ${image} of it was made by this request, and is no longer there or was renamed: give the request another name`,
   SERVER_IN_STATE: ({ status }) =>
     `the server is in ${status}, in which the cloud makes no image of it: ${remedyFor(status)}, or name the server in servers.except`,
   SERVER_LOCKED: () =>
