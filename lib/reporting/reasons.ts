@@ -83,6 +83,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   STOPPED: { message: string };
   ALREADY_GONE: None;
   GONE_BY_NOW: None;
+  VANISHED: None;
   STILL_THERE: None;
   UNCONFIRMED: None;
   TOO_FEW_LEFT: { needed: number };

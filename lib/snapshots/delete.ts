@@ -426,6 +426,7 @@ export async function confirm(
         warnings.push({ code: 'IMAGE_VANISHED_PENDING', ...what, status });
       } else if (snapshot.state !== 'failed') {
         failures.push({ code: 'IMAGE_VANISHED', ...what, status });
+        return vanished(line);
       }
       return line;
     }),
@@ -485,6 +486,10 @@ async function damagedOf(
 
 function stillThere(line: SnapshotLine): SnapshotLine {
   return { ...line, outcome: 'failed', ...reported([{ code: 'STILL_THERE' }]) };
+}
+
+function vanished(line: SnapshotLine): SnapshotLine {
+  return { ...line, outcome: 'failed', ...reported([{ code: 'VANISHED' }]) };
 }
 
 function goneByNow(line: SnapshotLine): SnapshotLine {

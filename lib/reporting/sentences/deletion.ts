@@ -8,6 +8,7 @@ export const deletionSentences = {
   STOPPED: ({ message }) => `not tried: ${message}`,
   ALREADY_GONE: () => 'already gone',
   GONE_BY_NOW: () => 'gone by now',
+  VANISHED: () => 'it was to be kept, and is gone',
   STILL_THERE: () => 'the cloud accepted the deletion, but the image is still there',
   UNCONFIRMED: () => 'the cloud accepted the deletion; nobody has seen it gone',
   TOO_FEW_LEFT: ({ needed }) => `fewer than ${needed} good ones (atLeast) would be left`,
