@@ -278,7 +278,7 @@ describe('an export', () => {
     const before = names();
     const { error } = await h.fail('offsite', event());
     expect(error.message).toContain(
-      `${image.id}.vhd is in the container ${OWNER} already, and no manifest there says that it is this copy: somebody else has put it there, or has deleted the manifest: move it away`,
+      `${image.id}.vhd already exists in the container ${OWNER}, and no manifest there says that it is this copy: somebody else put the object there, or deleted the manifest: move the object`,
     );
     expect(names()).toEqual(before);
   });
