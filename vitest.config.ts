@@ -6,7 +6,10 @@ type Options = NonNullable<Extract<TestProjectConfiguration, { test?: unknown }>
 /** Nothing is tested by its speed: what takes so long hangs. */
 const HANGS_MS = 600_000;
 
-/** Each suite that `npm run` knows, by the name of its project. CONTRIBUTING.md says what each is for. */
+/**
+ * Each suite that `npm run` knows, by the name of its project. CONTRIBUTING.md says what each is
+ * for.
+ */
 const suites: Record<string, Options> = {
   unit: {
     include: ['test/**/*.test.ts'],

@@ -3,11 +3,16 @@ import { jobsOf, policiesOf, type Service } from './policies.ts';
 import { logicalIdOf, namePrefix, type Resources } from './resources.ts';
 
 /**
- * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. For each scheduled function: a run failed. For all scheduled functions together: a run was throttled. For each policy, from the hourly audit: the policy is in trouble, or its state is unknown. For the queue of failed runs: the queue is not empty. All alarms notify the topic `Alerts`.
+ * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. For each
+ * scheduled function: a run failed. For all scheduled functions together: a run was throttled. For
+ * each policy, from the hourly audit: the policy is in trouble, or its state is unknown. For the
+ * queue of failed runs: the queue is not empty. All alarms notify the topic `Alerts`.
  *
- * Each policy has only one alarm, because a stack is limited to 500 resources; the report page names the trouble.
+ * Each policy has only one alarm, because a stack is limited to 500 resources; the report page
+ * names the trouble.
  *
- * Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html
+ * Source:
+ * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html
  */
 export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: string): Resources {
   const deployment = `${service.service}-${stage}`;

@@ -6,7 +6,9 @@ import { policiesOf } from './policies.ts';
 
 const usage = 'Usage: npx autosnap check [--stage <stage>] [--region <region>] [--param <name>=<value>]…';
 
-/** `npx autosnap check`: throws the problems of serverless.yml, or prints its policies and warnings. */
+/**
+ * `npx autosnap check`: throws the problems of serverless.yml, or prints its policies and warnings.
+ */
 async function check(options: Options): Promise<void> {
   const deployment = await readDeployment(options);
   const problems = problemsIn(deployment);

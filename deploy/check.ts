@@ -5,7 +5,9 @@ import { scheduleEventProblems } from './schedule-events.ts';
 import { settingsProblems } from './settings.ts';
 
 /**
- * The problems of a serverless.yml: what would fail, or behave differently than it looks, each with the field and the remedy. `npx autosnap check` only runs this check, and each command that packages runs it first.
+ * The problems of a serverless.yml: what would fail, or behave differently than it looks, each with
+ * the field and the remedy. `npx autosnap check` only runs this check, and each command that
+ * packages runs it first.
  *
  * @param given the deployment without the schedule events that are generated from its policies.
  */
@@ -44,7 +46,10 @@ function problemsOf(deployment: Deployment): string[] {
   ];
 }
 
-/** Validates the names of the service and the stage, which are parts of the stack name and most resource names. */
+/**
+ * Validates the names of the service and the stage, which are parts of the stack name and most
+ * resource names.
+ */
 export function stackNameProblems(names: Record<string, string>): string[] {
   return Object.entries(names).flatMap(([field, name]) =>
     /^[a-z][a-z0-9-]*$/i.test(name)
@@ -60,7 +65,9 @@ function eventProblems({ functions = {} }: Service): string[] {
     .map(([name]) => `functions.${name}.events: must be a list: put "- " before each event`);
 }
 
-/** Missing resources of Autosnap, and custom resources with the same logical id as a generated one. */
+/**
+ * Missing resources of Autosnap, and custom resources with the same logical id as a generated one.
+ */
 function resourceProblems(deployment: Deployment): string[] {
   const own = deployment.service.resources?.Resources ?? {};
   const taken = Object.keys(madeOf(deployment)).filter((name) => name in own);
@@ -74,7 +81,10 @@ function resourceProblems(deployment: Deployment): string[] {
   ];
 }
 
-/** Functions without a runtime, on which serverless-plugin-typescript fails without naming the function. */
+/**
+ * Functions without a runtime, on which serverless-plugin-typescript fails without naming the
+ * function.
+ */
 function runtimeProblems({ functions = {}, provider }: Service): string[] {
   return Object.entries(functions)
     .filter(([, { runtime, image }]) => (runtime ?? image ?? provider?.runtime) === undefined)

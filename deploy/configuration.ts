@@ -31,9 +31,12 @@ export interface Options {
 }
 
 /**
- * Reads serverless.yml of the current directory as `serverless` does, and resolves its variables. The function loads no plugins and sends no requests to AWS; variables that only AWS can resolve, such as `${ssm:…}`, are an error.
+ * Reads serverless.yml of the current directory as `serverless` does, and resolves its variables.
+ * The function loads no plugins and sends no requests to AWS; variables that only AWS can resolve,
+ * such as `${ssm:…}`, are an error.
  *
- * @throws Error with the problem: an invalid stage, invalid YAML, or a variable that can't be resolved.
+ * @throws Error with the problem: an invalid stage, invalid YAML, or a variable that can't be
+ *   resolved.
  */
 export async function readDeployment(options: Options): Promise<Deployment> {
   // With an invalid stage, each variable that depends on the stage would be an error.

@@ -5,10 +5,14 @@ import { namePrefix, type Resources } from './resources.ts';
 type Graph = [title: string, searches: string[]];
 
 /**
- * The deployment's CloudWatch dashboard, as a CloudFormation resource by its logical id: the age of the newest snapshots by policy, the runs and their failures, created and deleted snapshots, storage, and rate limits. The dashboard searches for the metrics of all policies instead of naming them, because a dashboard is limited to 2,500 named metrics and a graph to 500. The name contains the region, because dashboards belong to an AWS account as a whole.
+ * The deployment's CloudWatch dashboard, as a CloudFormation resource by its logical id: the age of
+ * the newest snapshots by policy, the runs and their failures, created and deleted snapshots,
+ * storage, and rate limits. The dashboard searches for the metrics of all policies instead of
+ * naming them, because a dashboard is limited to 2,500 named metrics and a graph to 500. The name
+ * contains the region, because dashboards belong to an AWS account as a whole.
  *
- * Source: Amazon CloudWatch API reference, "PutDashboard" and "Dashboard body structure and syntax"; user guide, "Search
- * expression syntax".
+ * Source: Amazon CloudWatch API reference, "PutDashboard" and "Dashboard body structure and
+ * syntax"; user guide, "Search expression syntax".
  */
 export function dashboardOf({ service }: Pick<Service, 'service'>, stage: string): Resources {
   const deployment = `${service}-${stage}`;

@@ -8,7 +8,10 @@ import { Settings } from './settings.ts';
 
 const { policy: _policy, dryRun: _dryRun, account, ...rest } = PolicyFields.entries;
 
-/** The JSON schema of serverless.yml for editors. The schema is strict about custom.policies and does not cover keys of Serverless or other plugins. */
+/**
+ * The JSON schema of serverless.yml for editors. The schema is strict about custom.policies and
+ * does not cover keys of Serverless or other plugins.
+ */
 export function serverlessSchema(): JsonSchema {
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
@@ -56,7 +59,10 @@ function schemaOf(schema: v.GenericSchema): JsonSchema {
   return found;
 }
 
-/** Restores the descriptions of fields. Input mode stops at a transformation and drops a description after it, such as that of a duration. */
+/**
+ * Restores the descriptions of fields. Input mode stops at a transformation and drops a description
+ * after it, such as that of a duration.
+ */
 function described(object: JsonSchema, schema: v.GenericSchema): JsonSchema {
   const { entries } = schema as unknown as {
     entries: Record<string, v.GenericSchema & { wrapped?: v.GenericSchema }>;

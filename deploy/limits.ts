@@ -8,11 +8,15 @@ import { rulesOf } from './rules.ts';
 /** Source: AWS CloudFormation user guide, "Understand CloudFormation quotas". */
 const MAX_RESOURCES = 500;
 const MAX_TEMPLATE_BYTES = 1_000_000;
-/** A function's resource policy has at most 20,480 bytes, about 455 bytes a rule. Source: AWS Lambda developer guide, "Lambda quotas". */
+/**
+ * A function's resource policy has at most 20,480 bytes, about 455 bytes a rule. Source: AWS Lambda
+ * developer guide, "Lambda quotas".
+ */
 const MAX_PERMISSIONS = 45;
 
 /**
- * The maximum lengths of names, in characters, by type and property. Source: the AWS CloudFormation template reference of each type. CloudFormation generates the other names within the limits.
+ * The maximum lengths of names, in characters, by type and property. Source: the AWS CloudFormation
+ * template reference of each type. CloudFormation generates the other names within the limits.
  */
 const MAX_NAME_LENGTHS: Record<string, Record<string, number>> = {
   'AWS::CloudFormation::Stack': { StackName: 128 },
@@ -40,7 +44,8 @@ export interface Deployment {
 }
 
 /**
- * The exceeded AWS limits, each with the remedy. The check uses only serverless.yml, because `serverless package` checks no limits and CloudFormation reports them only after minutes.
+ * The exceeded AWS limits, each with the remedy. The check uses only serverless.yml, because
+ * `serverless package` checks no limits and CloudFormation reports them only after minutes.
  */
 export function limitProblems(deployment: Deployment): string[] {
   const { service } = deployment;
@@ -72,7 +77,9 @@ function sizeProblems(deployment: Deployment): string[] {
   ];
 }
 
-/** The default quota of rules on the event bus of an AWS account. Source: Amazon EventBridge quotas. */
+/**
+ * The default quota of rules on the event bus of an AWS account. Source: Amazon EventBridge quotas.
+ */
 const RULES_QUOTA: { code: string; most: number; inRegions: Record<string, number> } = {
   code: 'L-244521F2',
   most: 300,
@@ -80,7 +87,9 @@ const RULES_QUOTA: { code: string; most: number; inRegions: Record<string, numbe
 };
 
 /**
- * The exceeded default quotas of an AWS account, each with the way to request an increase. They are only warnings, because AWS may have increased the quota of this account. A stack never reaches the quotas of EventBridge Scheduler schedules (1,000,000) or alarms (5,000).
+ * The exceeded default quotas of an AWS account, each with the way to request an increase. They are
+ * only warnings, because AWS may have increased the quota of this account. A stack never reaches
+ * the quotas of EventBridge Scheduler schedules (1,000,000) or alarms (5,000).
  */
 export function quotaWarnings(deployment: Deployment): string[] {
   const { region } = deployment;
@@ -106,8 +115,8 @@ function fits({ service, ...rest }: Deployment, count: number): boolean {
 }
 
 /**
- * The resources that `serverless package` will put into the template, by their logical ids: those that are ours as they
- * are, those that Serverless makes of the functions by type and name only.
+ * The resources that `serverless package` will put into the template, by their logical ids: those
+ * that are ours as they are, those that Serverless makes of the functions by type and name only.
  */
 export function draftOf({ service, stage, region }: Deployment): Resources {
   const prefix = `${service.service}-${stage}`;
@@ -189,7 +198,9 @@ export function lengthOf({ name, most }: Pick<TooLong, 'name' | 'most'>): string
 }
 
 /**
- * The problems of names that are too long, each with what to shorten: a name that serverless.yml sets, or the stage, which is a part of all generated names. Of the generated names only the one with the largest excess is reported.
+ * The problems of names that are too long, each with what to shorten: a name that serverless.yml
+ * sets, or the stage, which is a part of all generated names. Of the generated names only the one
+ * with the largest excess is reported.
  */
 function nameProblems(deployment: Deployment): string[] {
   const { service, stage } = deployment;

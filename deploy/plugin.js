@@ -13,19 +13,18 @@ import { eventsOf } from './rules.ts';
  *   functions: Record<string, { events?: unknown[], package?: object }>,
  *   resources: { Resources: import('./resources.ts').Resources },
  * }} Service
- * @typedef {{
- *   service: Service,
- *   configurationInput: Service,
- *   extendConfiguration(path: string[], value: unknown): void,
- *   config: { servicePath: string },
- *   classes: { Error: new (message: string) => Error },
- *   pluginManager: { plugins: { copyDependencies?(isPackaging?: boolean): Promise<void> }[] },
- *   getProvider(name: 'aws'): { getStage(): string, getRegion(): string, getAwsSdkV3Config(): Promise<object>, naming: { getStackName(): string } },
- * }} Serverless
+ * @typedef {{ service: Service, configurationInput: Service, extendConfiguration(path: string[],
+ *   value: unknown): void, config: { servicePath: string }, classes: { Error: new (message: string)
+ *   => Error }, pluginManager: { plugins: { copyDependencies?(isPackaging?: boolean): Promise<void>
+ *   }[] }, getProvider(name: 'aws'): { getStage(): string, getRegion(): string,
+ *   getAwsSdkV3Config(): Promise<object>, naming: { getStackName(): string } }, }} Serverless
  */
 
 /**
- * A Serverless plugin that deploys custom.policies of serverless.yml. The plugin checks serverless.yml before the deployment (check.ts), generates the rules, the alarms and the dashboard, and adds all policies to the package, from which the functions read them (lib/config/deployed-policies.ts).
+ * A Serverless plugin that deploys custom.policies of serverless.yml. The plugin checks
+ * serverless.yml before the deployment (check.ts), generates the rules, the alarms and the
+ * dashboard, and adds all policies to the package, from which the functions read them
+ * (lib/config/deployed-policies.ts).
  */
 export default class Deployment {
   /**
@@ -37,7 +36,8 @@ export default class Deployment {
     const { service } = serverless;
     const provider = serverless.getProvider('aws');
     const made = eventsOf(serverless.configurationInput);
-    // The configuration can only be extended while plugins are loaded. print and serverless-offline need the events in it.
+    // The configuration can only be extended while plugins are loaded. print and serverless-offline
+    // need the events in it.
     const { functions } = serverless.configurationInput;
     for (const [job, events] of Object.entries(made)) {
       // serverless.yml may list the functions in several parts.
@@ -77,13 +77,15 @@ export default class Deployment {
         const fn = service.functions[name];
         // Serverless would create a rule and a permission for each generated event.
         fn.events = ownEvents(name, fn.events);
-        // Without it, serverless-plugin-typescript adds empty patterns, and Serverless warns about them.
+        // Without it, serverless-plugin-typescript adds empty patterns, and Serverless warns about
+        // them.
         fn.package ??= {};
       }
       addOwnStatements(service);
       Object.assign(service.resources.Resources, madeOf({ service, stage: provider.getStage() }));
     };
-    // serverless-plugin-typescript runs before this plugin, and has set servicePath to its build folder.
+    // serverless-plugin-typescript runs before this plugin, and has set servicePath to its build
+    // folder.
     const addPolicies = () =>
       writeFile(join(serverless.config.servicePath, 'policies.json'), JSON.stringify(policiesOf(service)));
     const checkAndAddPolicies = () => {
@@ -125,7 +127,9 @@ export default class Deployment {
 }
 
 /**
- * Makes serverless-plugin-typescript copy only production packages into its build folder. By default it copies all of node_modules and deletes the copy, which takes most of the time of a deployment.
+ * Makes serverless-plugin-typescript copy only production packages into its build folder. By
+ * default it copies all of node_modules and deletes the copy, which takes most of the time of a
+ * deployment.
  *
  * @param {Serverless} serverless
  */

@@ -3,8 +3,8 @@ import * as v from 'valibot';
 import { eachAccount, mayMeet } from '../lib/config/accounts.ts';
 import { type Policy, parsePolicy, policyName } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
-import { Refusal } from '../lib/config/validation-error.ts';
-import { DRILL_RATE, JOBS, type Work } from '../lib/runtime/work-item.ts';
+import { ValidationError } from '../lib/config/validation-error.ts';
+import { DRILL_RATE, JOBS, type WorkItem } from '../lib/runtime/work-item.ts';
 import type { Resources } from './resources.ts';
 
 type Functions = Record<
@@ -38,7 +38,8 @@ export interface Service {
 }
 
 /**
- * The functions. serverless.yml may list them in several parts, which are merged as in Serverless. A function with all lines commented out is null in YAML.
+ * The functions. serverless.yml may list them in several parts, which are merged as in Serverless.
+ * A function with all lines commented out is null in YAML.
  */
 export function functionsOf(functions: Functions | readonly Functions[] | null | undefined): Functions {
   const all: Record<string, Functions[string] | null> = mergePlainObjects({}, ...[functions].flat());
@@ -65,7 +66,7 @@ export const FUNCTIONS: readonly string[] = [...JOBS, 'audit', ...BY_HAND];
 type Fields = Record<string, unknown>;
 
 /** The schedule of each job of a policy; undefined if the policy does not enable the job. */
-const SCHEDULES: Record<Work['job'], (policy: Fields) => unknown> = {
+const SCHEDULES: Record<WorkItem['job'], (policy: Fields) => unknown> = {
   snapshot: ({ schedule }) => schedule,
   cleanup: ({ cleanup }) => cleanup,
   offsite: ({ offsite }) => (offsite as Fields | undefined)?.schedule,
@@ -75,12 +76,15 @@ const SCHEDULES: Record<Work['job'], (policy: Fields) => unknown> = {
 /** A job of a policy with its schedule expression and time zone. */
 export interface PolicyJob {
   policy: string;
-  job: Work['job'];
+  job: WorkItem['job'];
   schedule: string;
   timezone: string;
 }
 
-/** The policies of serverless.yml in the form that parsePolicy accepts: each block of custom.policies, with its key as its name. */
+/**
+ * The policies of serverless.yml in the form that parsePolicy accepts: each block of
+ * custom.policies, with its key as its name.
+ */
 export function policiesOf({ custom }: Pick<Service, 'custom'>): (Fields & { policy: string })[] {
   return Object.entries(Object(custom?.policies)).map(([name, block]) => ({
     ...Object(block),
@@ -94,14 +98,16 @@ export function jobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
     Object.entries(SCHEDULES).flatMap(([job, scheduleOf]) => {
       const schedule = scheduleOf(policy);
       return typeof schedule === 'string'
-        ? [{ policy: policy.policy, job: job as Work['job'], schedule, timezone: zoneOf(policy) }]
+        ? [{ policy: policy.policy, job: job as WorkItem['job'], schedule, timezone: zoneOf(policy) }]
         : [];
     }),
   );
 }
 
 /**
- * The problems of the policies of serverless.yml, each with the field and the remedy: everything that a run would refuse, and two policies that adopt the same images, because they would rotate each other's snapshots.
+ * The problems of the policies of serverless.yml, each with the field and the remedy: everything
+ * that a run would refuse, and two policies that adopt the same images, because they would rotate
+ * each other's snapshots.
  */
 export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
   const { policies } = Object(custom);
@@ -129,7 +135,9 @@ export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
 /** Hardly any image is smaller. */
 const SMALL_BYTES = 1e9;
 
-/** Warnings for valid policies that are probably not intended, each with the field and the remedy. */
+/**
+ * Warnings for valid policies that are probably not intended, each with the field and the remedy.
+ */
 export function policyWarnings(service: Pick<Service, 'custom'>): string[] {
   return policiesOf(service)
     .filter((policy) => {
@@ -212,7 +220,7 @@ function refusals(policy: Fields): string[] {
     eachAccount(policy).forEach(parsePolicy);
     return [];
   } catch (error) {
-    if (error instanceof Refusal) return error.problems;
+    if (error instanceof ValidationError) return error.problems;
     throw error;
   }
 }

@@ -1,17 +1,19 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CloudFormationClient, paginateListStackResources } from '@aws-sdk/client-cloudformation';
-import { storeIn } from '../lib/reporting/report-store.ts';
+import { reportStoreIn } from '../lib/reporting/report-store.ts';
 
 /**
  * Fetches the report page of a deployment into a file.
  *
- * @param config the configuration of AWS SDK clients: the region, and credentials that may read the deployment's bucket.
- * @throws Error for a deployment without a bucket; the SDK's errors, such as NoSuchKey before the first audit.
+ * @param config the configuration of AWS SDK clients: the region, and credentials that may read the
+ *   deployment's bucket.
+ * @throws Error for a deployment without a bucket; the SDK's errors, such as NoSuchKey before the
+ *   first audit.
  */
 export async function fetchReport(config: object, stack: string, file: string): Promise<void> {
   const bucket = await bucketOf(new CloudFormationClient(config), stack);
-  const page = await storeIn(bucket, config).readPage();
+  const page = await reportStoreIn(bucket, config).readPage();
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, page);
 }

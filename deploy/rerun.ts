@@ -29,10 +29,13 @@ interface Clients {
 }
 
 /**
- * Reruns the failed runs of a queue one after another. The messages of a successful rerun are deleted, the others stay. Several failures of a function with the same event are rerun once, because a run works on the current state.
+ * Reruns the failed runs of a queue one after another. The messages of a successful rerun are
+ * deleted, the others stay. Several failures of a function with the same event are rerun once,
+ * because a run works on the current state.
  *
- * The messages are what Lambda sends to an on-failure destination (AWS Lambda developer guide, "Invocation records"),
- * or work items that SQS moved to this queue after too many deliveries (lib/runtime/work-item.ts).
+ * The messages are what Lambda sends to an on-failure destination (AWS Lambda developer guide,
+ * "Invocation records"), or work items that SQS moved to this queue after too many deliveries
+ * (lib/runtime/work-item.ts).
  *
  * @param say prints a line for each run.
  * @returns the number of runs that failed again.
@@ -97,7 +100,8 @@ async function failedRuns(
 }
 
 /**
- * Parses a message: the invocation record of a failed run, or a work item. The payload of a `continue` record is a work item that another version could not parse.
+ * Parses a message: the invocation record of a failed run, or a work item. The payload of a
+ * `continue` record is a work item that another version could not parse.
  */
 function readMessage(body: string, deployment: string): Pick<FailedRun, 'fn' | 'event'> | undefined {
   const message = parsed(body);

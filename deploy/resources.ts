@@ -7,7 +7,9 @@ export function logicalIdOf(name: string): string {
 }
 
 /**
- * The prefix of a deployment's resource names. The prefix ends with "_", which is not allowed in service, stage and policy names, so that the policy `eu-daily` of the stage `prod` and `daily` of `prod-eu` get different names.
+ * The prefix of a deployment's resource names. The prefix ends with "_", which is not allowed in
+ * service, stage and policy names, so that the policy `eu-daily` of the stage `prod` and `daily` of
+ * `prod-eu` get different names.
  */
 export function namePrefix({ service }: { service: string }, stage: string): string {
   return `${service}-${stage}_`;

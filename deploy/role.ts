@@ -2,7 +2,9 @@ import { FUNCTIONS, type Service } from './policies.ts';
 import { logicalIdOf } from './resources.ts';
 
 /**
- * Adds `provider.iam.role.statements` (formerly `provider.iamRoleStatements`) to the role of the functions, and log permissions for custom functions. Serverless adds them too, but the `extensions` in deploy/resources.yml replace the statements of Serverless.
+ * Adds `provider.iam.role.statements` (formerly `provider.iamRoleStatements`) to the role of the
+ * functions, and log permissions for custom functions. Serverless adds them too, but the
+ * `extensions` in deploy/resources.yml replace the statements of Serverless.
  */
 export function addOwnStatements({
   provider,
@@ -41,7 +43,8 @@ export function roleProblems({ provider }: Pick<Service, 'provider'>): string[] 
 const READ_EVENTS = ['sqs', 'stream', 'msk', 'kafka', 'activemq', 'rabbitmq'];
 
 /**
- * Missing permissions of custom functions, if serverless.yml adds no statements. Custom functions share the role of Autosnap, which has only the permissions that Autosnap needs.
+ * Missing permissions of custom functions, if serverless.yml adds no statements. Custom functions
+ * share the role of Autosnap, which has only the permissions that Autosnap needs.
  */
 export function rightsProblems({
   provider,

@@ -20,7 +20,9 @@ export interface ScheduleEvent {
 }
 
 /**
- * The schedule events of the functions: one for each job of each policy, with the policy's name as input. `serverless print` shows these events and serverless-offline fires them; a deployment uses {@link rulesOf} instead.
+ * The schedule events of the functions: one for each job of each policy, with the policy's name as
+ * input. `serverless print` shows these events and serverless-offline fires them; a deployment uses
+ * {@link rulesOf} instead.
  */
 export function eventsOf(
   service: Pick<Service, 'custom'>,
@@ -41,9 +43,17 @@ export function eventsOf(
 }
 
 /**
- * The EventBridge rules of all policies as CloudFormation resources by their logical ids, with one invoke permission for each function. A cron expression in another time zone than UTC becomes a schedule of EventBridge Scheduler with a single target; all schedules use the same role to invoke the functions.
+ * The EventBridge rules of all policies as CloudFormation resources by their logical ids, with one
+ * invoke permission for each function. A cron expression in another time zone than UTC becomes a
+ * schedule of EventBridge Scheduler with a single target; all schedules use the same role to invoke
+ * the functions.
  *
- * Each policy has its own rule for snapshots, because a rate counts from the creation of its rule. For the other jobs the exact time does not matter, so jobs with the same schedule share rules, up to five jobs a rule: with a rule and a permission for each job, about 45 policies would fill a stack of 500 resources and a Lambda policy of 20,480 bytes. Hashes of the job names decide which jobs share a rule, not the order of the policies: adding, moving or removing a policy only changes its shared rule, or splits or merges that rule.
+ * Each policy has its own rule for snapshots, because a rate counts from the creation of its rule.
+ * For the other jobs the exact time does not matter, so jobs with the same schedule share rules, up
+ * to five jobs a rule: with a rule and a permission for each job, about 45 policies would fill a
+ * stack of 500 resources and a Lambda policy of 20,480 bytes. Hashes of the job names decide which
+ * jobs share a rule, not the order of the policies: adding, moving or removing a policy only
+ * changes its shared rule, or splits or merges that rule.
  *
  * Source: AWS CloudFormation template reference, "AWS::Events::Rule", "AWS::Lambda::Permission" and
  * "AWS::Scheduler::Schedule"; EventBridge Scheduler user guide, "Set up the execution role".
@@ -175,7 +185,10 @@ function arnOf(job: string) {
   return { 'Fn::GetAtt': [`${logicalIdOf(job)}LambdaFunction`, 'Arn'] };
 }
 
-/** Shortens the name of a rule or a schedule to 64 characters: a hash replaces the end of a longer name. */
+/**
+ * Shortens the name of a rule or a schedule to 64 characters: a hash replaces the end of a longer
+ * name.
+ */
 function nameOf(wanted: string): string {
   return wanted.length <= MAX_NAME_LENGTH
     ? wanted
@@ -191,7 +204,8 @@ function targetIdOf({ policy, job }: Pick<PolicyJob, 'policy' | 'job'>): string 
 }
 
 /**
- * Groups jobs by the first bits of their hashes, at most {@link MAX_TARGETS} to a group. One more bit splits a group that is too large.
+ * Groups jobs by the first bits of their hashes, at most {@link MAX_TARGETS} to a group. One more
+ * bit splits a group that is too large.
  */
 function groupsOf<J extends PolicyJob & { hash: string }>(
   jobs: readonly J[],

@@ -3,19 +3,28 @@ import { eachAccount } from '../lib/config/accounts.ts';
 import { eachAccountOf, policyOf, wholePolicyOf } from '../lib/config/event.ts';
 import { type Policy, parsePolicy } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
-import { Refusal } from '../lib/config/validation-error.ts';
+import { ValidationError } from '../lib/config/validation-error.ts';
 import { lengthOf } from './limits.ts';
 import { BY_HAND, FUNCTIONS, policiesOf, policyProblems, type Service } from './policies.ts';
 
-/** The maximum length of an input, in characters. Source: Amazon EventBridge API reference, "Target". */
+/**
+ * The maximum length of an input, in characters. Source: Amazon EventBridge API reference,
+ * "Target".
+ */
 const MAX_INPUT_LENGTH = 8_192;
-/** The maximum length of a rule name, in characters. Source: Amazon EventBridge API reference, "PutRule". */
+/**
+ * The maximum length of a rule name, in characters. Source: Amazon EventBridge API reference,
+ * "PutRule".
+ */
 const MAX_NAME_LENGTH = 64;
 /** The fields that Autosnap supports in a schedule event. */
 const SUPPORTED_FIELDS = ['rate', 'input', 'name', 'description'];
 
 /**
- * The problems of the schedule events under Autosnap's functions, each with the field and the remedy. An event needs an input that its function accepts, and must not have fields that change the time or the input. Events that are generated from the policies, and other functions, are not checked.
+ * The problems of the schedule events under Autosnap's functions, each with the field and the
+ * remedy. An event needs an input that its function accepts, and must not have fields that change
+ * the time or the input. Events that are generated from the policies, and other functions, are not
+ * checked.
  */
 export function scheduleEventProblems(service: Pick<Service, 'custom' | 'functions'>): string[] {
   const names = policiesOf(service).map(({ policy }) => policy);
@@ -40,7 +49,10 @@ export function scheduleEventProblems(service: Pick<Service, 'custom' | 'functio
   );
 }
 
-/** The name of Autosnap's function by its handler, which is independent of the key in serverless.yml. */
+/**
+ * The name of Autosnap's function by its handler, which is independent of the key in
+ * serverless.yml.
+ */
 function productFunction(key: string, handler = ''): string {
   const [, name] = /^(?:\.\/)?handlers\/(\w+)\.handler$/.exec(handler) ?? [];
   return name !== undefined && isProductFunction(name) ? name : key;
@@ -123,6 +135,6 @@ function auditProblems(input: unknown): string[] {
 }
 
 function refusalsIn(error: unknown): string[] {
-  if (!(error instanceof Refusal)) throw error;
+  if (!(error instanceof ValidationError)) throw error;
   return error.problems.map((problem) => `.input: ${problem}`);
 }

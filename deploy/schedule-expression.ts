@@ -1,5 +1,6 @@
 /**
- * The trigger of a schedule expression: the CloudFormation type and the schedule properties. The caller adds the target, the state and the name.
+ * The trigger of a schedule expression: the CloudFormation type and the schedule properties. The
+ * caller adds the target, the state and the name.
  */
 export type Trigger =
   | { Type: 'AWS::Events::Rule'; Properties: { ScheduleExpression: string } }
@@ -13,7 +14,9 @@ export type Trigger =
     };
 
 /**
- * Returns an EventBridge rule, or an EventBridge Scheduler schedule for a cron expression in another zone than UTC, because rules support only UTC. A rate has no zone, so it is always a rule.
+ * Returns an EventBridge rule, or an EventBridge Scheduler schedule for a cron expression in
+ * another zone than UTC, because rules support only UTC. A rate has no zone, so it is always a
+ * rule.
  *
  * Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html,
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-events-rule.html and

@@ -22,7 +22,9 @@ declare module 'serverless/lib/configuration/variables/index.js' {
 }
 
 declare module 'serverless/lib/utils/merge-plain-objects.js' {
-  /** Merges objects into the first one, and lists by index. Values that are no objects are ignored. */
+  /**
+   * Merges objects into the first one, and lists by index. Values that are no objects are ignored.
+   */
   export default function merge<T extends object>(target: T, ...sources: unknown[]): T;
 }
 

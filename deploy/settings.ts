@@ -57,7 +57,10 @@ const ownerRemedy =
 
 const POLICY_FIELDS = Object.keys(PolicyFields.entries).filter((name) => name !== 'policy');
 
-/** The settings under `custom` of serverless.yml, besides the policies. `custom` may contain keys of other plugins. */
+/**
+ * The settings under `custom` of serverless.yml, besides the policies. `custom` may contain keys of
+ * other plugins.
+ */
 export const Settings = v.looseObject({
   alerts: v.optional(
     field(
@@ -134,7 +137,8 @@ function misplacedProblems(key: string, value: unknown, custom: unknown): string
   const isPolicy = ['schedule', 'servers', 'keep'].every((name) => name in Object(value));
   if (isPolicy) return [`custom.${key}: is a policy: move it into custom.policies, two spaces to the right`];
   const name = POLICY_FIELDS.find((one) => stemOf(one) === stemOf(key));
-  // A key that a policy refers to, by anchor or variable, is not misplaced: its value is in the policy, or is an object of values by stage.
+  // A key that a policy refers to, by anchor or variable, is not misplaced: its value is in the
+  // policy, or is an object of values by stage.
   const isUsed = Object.values(Object(Object(custom).policies)).some((policy) =>
     isDeepStrictEqual(Object(policy)[String(name)], value),
   );

@@ -9,14 +9,16 @@ import { policiesOf } from '../lib/doctor/doctor.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
 import type { Reason } from '../lib/reporting/reasons.ts';
-import { storeIn } from '../lib/reporting/report-store.ts';
-import { invocation, sendBeat } from '../lib/runtime/handler.ts';
+import { reportStoreIn } from '../lib/reporting/report-store.ts';
+import { invocation, pingHeartbeat } from '../lib/runtime/handler.ts';
 
 const { bucket, copiesBucket, topic, pricePerGb } = settings();
-const store = bucket ? storeIn(bucket) : undefined;
+const store = bucket ? reportStoreIn(bucket) : undefined;
 
 /**
- * Audits what all policies of the deployment protect. The result is published as metrics, as the report page and, with `{"digest": "always"}` or `"on-trouble"`, as a daily digest. The audit creates and deletes nothing in the cloud.
+ * Audits what all policies of the deployment protect. The result is published as metrics, as the
+ * report page and, with `{"digest": "always"}` or `"on-trouble"`, as a daily digest. The audit
+ * creates and deletes nothing in the cloud.
  */
 export const handler = invocation(
   async (event, job) => {
@@ -33,7 +35,7 @@ export const handler = invocation(
       ...(copiesBucket ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) } : {}),
     });
     const failures = [...unknown, ...(await publishAudit(found, { store, topic }, { digest, now: job.now }))];
-    await sendBeat({ job: 'audit', policy: 'all' }, failures.length === 0);
+    await pingHeartbeat({ job: 'audit', policy: 'all' }, failures.length === 0);
     return summaryOf(found, failures);
   },
   ({ sentence, failures }) => ({
@@ -42,7 +44,10 @@ export const handler = invocation(
   }),
 );
 
-/** Reads when each job last succeeded. A new job is recorded with the current time, so that it is overdue only after its interval. */
+/**
+ * Reads when each job last succeeded. A new job is recorded with the current time, so that it is
+ * overdue only after its interval.
+ */
 async function recordedRuns(policies: readonly Policy[], now: Date): Promise<GoodRun[] | undefined> {
   if (!store) return undefined;
   const goodRuns = await store.goodRuns();

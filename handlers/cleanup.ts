@@ -1,6 +1,6 @@
 import { policyOf } from '../lib/config/event.ts';
 import type { Policy } from '../lib/config/policy.ts';
-import { lambda, type Task } from '../lib/runtime/job.ts';
+import { type JobDefinition, jobHandler } from '../lib/runtime/job.ts';
 import { cleanUp } from '../lib/snapshots/cleanup.ts';
 
 /**
@@ -8,10 +8,10 @@ import { cleanUp } from '../lib/snapshots/cleanup.ts';
  *
  * The event names the policy, `{"policy": "daily"}`; see lib/config/event.ts and events/.
  */
-export const cleanup: Task<Policy> = {
+export const cleanup: JobDefinition<Policy> = {
   name: 'cleanup',
   read: policyOf,
   run: async (policy, job) => cleanUp(await job.login(policy.account), policy, job),
 };
 
-export const handler = lambda(cleanup);
+export const handler = jobHandler(cleanup);

@@ -1,12 +1,13 @@
-import { continuation } from '../lib/runtime/queue-worker.ts';
+import { queueWorker } from '../lib/runtime/queue-worker.ts';
 import { cleanup } from './cleanup.ts';
 import { drill } from './drill.ts';
 import { offsite } from './offsite.ts';
 import { snapshot } from './snapshot.ts';
 
 /**
- * Resumes work that the runs of the other functions deferred: at their deadline, or because servers were busy.
+ * Resumes work that the runs of the other functions deferred: at their deadline, or because servers
+ * were busy.
  *
  * The event is an SQS batch of the queue `Work`; see lib/runtime/work-item.ts.
  */
-export const handler = continuation({ snapshot, cleanup, offsite, drill });
+export const handler = queueWorker({ snapshot, cleanup, offsite, drill });

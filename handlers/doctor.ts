@@ -4,9 +4,11 @@ import { diagnose, policiesOf } from '../lib/doctor/doctor.ts';
 import { invocation } from '../lib/runtime/handler.ts';
 
 /**
- * Checks whether the deployment's policies would work, and reports each problem with its remedy. The check creates and deletes nothing.
+ * Checks whether the deployment's policies would work, and reports each problem with its remedy.
+ * The check creates and deletes nothing.
  *
- * Without an event all deployed policies are checked; `{"policies": [<policy>]}` checks these policies, deployed or not.
+ * Without an event all deployed policies are checked; `{"policies": [<policy>]}` checks these
+ * policies, deployed or not.
  */
 export const handler = invocation(
   async (event, job) =>

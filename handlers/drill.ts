@@ -1,17 +1,18 @@
 import { wholePolicyOf } from '../lib/config/event.ts';
 import type { Policy } from '../lib/config/policy.ts';
 import { runDrills } from '../lib/drill/drill.ts';
-import { lambda, type Task } from '../lib/runtime/job.ts';
+import { type JobDefinition, jobHandler } from '../lib/runtime/job.ts';
 
 /**
  * Proves that the newest snapshots of a policy boot, as throw-away servers.
  *
- * The event names a policy with `drill`, `{"policy": "daily"}`; see lib/config/event.ts and events/.
+ * The event names a policy with `drill`, `{"policy": "daily"}`; see lib/config/event.ts and
+ * events/.
  */
-export const drill: Task<Policy> = {
+export const drill: JobDefinition<Policy> = {
   name: 'drill',
   read: wholePolicyOf,
   run: async (policy, job) => runDrills(await job.login(policy.account), policy, job),
 };
 
-export const handler = lambda(drill);
+export const handler = jobHandler(drill);

@@ -1,22 +1,27 @@
 import { settings } from '../lib/config/environment.ts';
 import { wholePolicyOf } from '../lib/config/event.ts';
 import type { Policy } from '../lib/config/policy.ts';
-import { Refusal } from '../lib/config/validation-error.ts';
+import { ValidationError } from '../lib/config/validation-error.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import { copyOffsite } from '../lib/offsite/offsite.ts';
-import { lambda, type Task } from '../lib/runtime/job.ts';
+import { type JobDefinition, jobHandler } from '../lib/runtime/job.ts';
 
 const { copiesBucket } = settings();
 
-/** Additional time for S3 after the session's deadline, in milliseconds: the run still uploads the data that it has read and stores its state. */
+/**
+ * Additional time for S3 after the session's deadline, in milliseconds: the run still uploads the
+ * data that it has read and stores its state.
+ */
 const S3_EXTRA_MS = 2_500;
 
 /**
- * Copies the newest good snapshots of a policy out of the cloud, or at Rackspace to Cloud Files, and rotates the copies.
+ * Copies the newest good snapshots of a policy out of the cloud, or at Rackspace to Cloud Files,
+ * and rotates the copies.
  *
- * The event names a policy with `offsite`, `{"policy": "daily"}`; see lib/config/event.ts and events/.
+ * The event names a policy with `offsite`, `{"policy": "daily"}`; see lib/config/event.ts and
+ * events/.
  */
-export const offsite: Task<Policy> = {
+export const offsite: JobDefinition<Policy> = {
   name: 'offsite',
   read: wholePolicyOf,
   async run(policy, job) {
@@ -24,7 +29,7 @@ export const offsite: Task<Policy> = {
     const deadline = { remainingMs: () => session.deadline.remainingMs() + S3_EXTRA_MS };
     const bucket = () => {
       if (copiesBucket) return bucketNamed(copiesBucket, deadline);
-      throw new Refusal('There is no bucket for the copies', [
+      throw new ValidationError('There is no bucket for the copies', [
         'AUTOSNAP_COPIES_BUCKET: is not set: deploy with the bucket Copies of deploy/resources.yml, or set custom.copiesBucket',
       ]);
     };
@@ -32,4 +37,4 @@ export const offsite: Task<Policy> = {
   },
 };
 
-export const handler = lambda(offsite);
+export const handler = jobHandler(offsite);

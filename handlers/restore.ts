@@ -10,7 +10,8 @@ const leases = leasesAt(settings().bucket);
 /**
  * Restores a server from one of its snapshots, as a new server or in place.
  *
- * The event is `{"server": "web-1", "to": "new" | "in-place", "at": "latest" | "<date>" | "<image id>"}`; see
+ * The event is
+ * `{"server": "web-1", "to": "new" | "in-place", "at": "latest" | "<date>" | "<image id>"}`; see
  * lib/restore/event.ts and events/.
  */
 export const handler = invocation(

@@ -1,7 +1,8 @@
 import type { Context } from 'aws-lambda';
 
 /**
- * A context as Lambda gives it, with `remainingMs` left until the timeout. A retry has the same `requestId`.
+ * A context as Lambda gives it, with `remainingMs` left until the timeout. A retry has the same
+ * `requestId`.
  *
  * @param nowMs the clock by which the remaining time passes.
  */

@@ -12,8 +12,8 @@ interface Deployed {
 const RUNNING = 'AUTOSNAP_LOCAL_SECRETS_URL';
 
 /**
- * Points this process at an embedded cloud: the secrets of a deployment are in its store, and the AWS SDK finds that store
- * and no other AWS.
+ * Points this process at an embedded cloud: the secrets of a deployment are in its store, and the
+ * AWS SDK finds that store and no other AWS.
  */
 export function pointAt(cloud: Cloud, deployed: Deployed): void {
   Object.assign(process.env, environmentOf(cloud, deployed));
@@ -47,7 +47,10 @@ export async function pointAtRunning(deployed: Deployed): Promise<boolean> {
   return true;
 }
 
-/** What clients of others need to log in, for their environment: by Keystone v3, and by Rackspace's Identity v2.0. */
+/**
+ * What clients of others need to log in, for their environment: by Keystone v3, and by Rackspace's
+ * Identity v2.0.
+ */
 export function settingsOf(cloud: Cloud, deployed: Deployed): Record<string, string> {
   const { account } = cloud;
   const region = cloud.catalogue[0]!.name;

@@ -9,10 +9,11 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Adds a small fleet with a history of daily snapshots: some servers rotated until last week, a new one, a busy one
- * that is newer still, one whose snapshots fail, one that no policy selects, the series of one that is gone; a golden
- * image of somebody's own, a failed and a held snapshot and one by hand; some that booted in a drill, and one that did
- * not. At the same time it is the same to the id.
+ * Adds a small fleet with a history of daily snapshots: some servers rotated until last week, a new
+ * one, a busy one that is newer still, one whose snapshots fail, one that no policy selects, the
+ * series of one that is gone; a golden image of somebody's own, a failed and a held snapshot and
+ * one by hand; some that booted in a drill, and one that did not. At the same time it is the same
+ * to the id.
  *
  * @param newest the age of the newest snapshots, in days before the last midnight (UTC).
  */

@@ -1,7 +1,7 @@
 /**
- * A Serverless plugin: with `--stage local`, `invoke local` and `offline` meet an embedded cloud instead of
- * Rackspace and AWS: the `npm run cloud` that the environment names, else one that ends with the command. In every other
- * stage it does nothing.
+ * A Serverless plugin: with `--stage local`, `invoke local` and `offline` meet an embedded cloud
+ * instead of Rackspace and AWS: the `npm run cloud` that the environment names, else one that ends
+ * with the command. In every other stage it does nothing.
  */
 export default class EmbeddedCloud {
   /**
@@ -28,7 +28,8 @@ export default class EmbeddedCloud {
       // The command ends when its own work is done, not when the cloud does.
       cloud.unref();
     };
-    // What only a deployment has, and `invoke local` would ask AWS for. The embedded fleet has an owner of its own.
+    // What only a deployment has, and `invoke local` would ask AWS for. The embedded fleet has an
+    // owner of its own.
     const forgetResources = () => {
       if (!isLocal()) return;
       for (const fn of Object.values(serverless.service.functions)) {

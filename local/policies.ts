@@ -7,7 +7,8 @@ import { eachAccount } from '../lib/config/accounts.ts';
 type Named = Record<string, unknown> & { policy: string; keep: Record<string, number | string> };
 
 /**
- * The first policy of serverless.yml in the current directory, as a deployment has it: with its name.
+ * The first policy of serverless.yml in the current directory, as a deployment has it: with its
+ * name.
  *
  * @throws Error that says what is wrong with serverless.yml, or that it has no policy.
  */
@@ -21,15 +22,18 @@ export async function firstPolicy(): Promise<Named> {
 }
 
 /**
- * {@link firstPolicy} for the embedded cloud, which has one account, and servers and snapshots that are there for a policy
- * `daily`: what the operator's own servers are called, nobody knows here.
+ * {@link firstPolicy} for the embedded cloud, which has one account, and servers and snapshots that
+ * are there for a policy `daily`: what the operator's own servers are called, nobody knows here.
  */
 export async function demoPolicy(): Promise<Named> {
   const { account: _, regions: __, adopt: ___, ...rules } = await firstPolicy();
   return { ...rules, policy: 'daily', servers: { tagged: { autosnap: 'daily' } } };
 }
 
-/** Names of accounts such as the policies have them: for `customer-*` there is the account `customer-1`. */
+/**
+ * Names of accounts such as the policies have them: for `customer-*` there is the account
+ * `customer-1`.
+ */
 export function accountsFor(service: Pick<Service, 'custom'>): string[] {
   const accounts = policiesOf(service)
     .flatMap((policy) => eachAccount({ account: 'rackspace', ...policy }))

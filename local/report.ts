@@ -13,7 +13,10 @@ const PRICE_PER_GB = 0.1;
 /** Some of the fleet's snapshots were drilled. */
 const DRILL = { schedule: 'cron(0 3 * * ? *)' };
 
-/** The report page of an embedded cloud under the policy of serverless.yml with drills, as its clock has it. */
+/**
+ * The report page of an embedded cloud under the policy of serverless.yml with drills, as its clock
+ * has it.
+ */
 export async function reportOf(cloud: Cloud, owner: string, now = cloud.now()): Promise<string> {
   const policies = [parsePolicy({ ...(await demoPolicy()), drill: DRILL })];
   const credentials = parseSecret('embedded', cloud.secret('rackspace'));

@@ -11,7 +11,10 @@ import { writeReport } from './report.ts';
 const OWNER = 'autosnap-local';
 const ARROW = styleText('cyan', '▸');
 
-/** `npm start`: one snapshot and one rotation of a small fleet on the embedded cloud, by the real handlers. */
+/**
+ * `npm start`: one snapshot and one rotation of a small fleet on the embedded cloud, by the real
+ * handlers.
+ */
 async function main(): Promise<void> {
   // Nothing is packaged here, so the event is the whole policy.
   const event = await demoPolicy();

@@ -33,7 +33,10 @@ export interface Context {
 /** An embedded cloud with the real handlers pointed at it, and everything that they log. */
 export interface Harness {
   cloud: Cloud;
-  /** Runs the real handler. `remainingMs` is what Lambda says is left; `requestId` stays the same for a retry. */
+  /**
+   * Runs the real handler. `remainingMs` is what Lambda says is left; `requestId` stays the same
+   * for a retry.
+   */
   run<J extends AnyJob>(job: J, event: unknown, context?: Context): Promise<Result<J>>;
   /** {@link run} for a run that fails: its error, and the report it has logged. */
   fail<J extends AnyJob>(
@@ -42,8 +45,9 @@ export interface Harness {
     context?: Context,
   ): Promise<{ error: Error; report?: Result<J> }>;
   /**
-   * Lets the cloud answer so many more requests of a kind, and none after these. From here on the time of a run stands
-   * still until the first request of that run hangs, so a busy machine takes no time away from a run.
+   * Lets the cloud answer so many more requests of a kind, and none after these. From here on the
+   * time of a run stands still until the first request of that run hangs, so a busy machine takes
+   * no time away from a run.
    */
   hangAfter(requests: number, kind: Pick<Fault, 'service' | 'method'>): void;
   /** Forgets all that the functions hold in memory, as a cold start does. */
@@ -69,7 +73,9 @@ export function setTime(time: string | Date): void {
   vi.setSystemTime(time);
 }
 
-/** Starts a cloud whose account's credentials are in the secrets store as `autosnap/test/rackspace`. */
+/**
+ * Starts a cloud whose account's credentials are in the secrets store as `autosnap/test/rackspace`.
+ */
 export async function harness(options: CloudOptions = {}): Promise<Harness> {
   const cloud = await startCloud(options);
   open.push(cloud);

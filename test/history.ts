@@ -14,8 +14,8 @@ export const MIDNIGHT = new Date('2026-11-23T00:00:00Z');
 export const slotOf = (age: number) => new Date(MIDNIGHT.getTime() - age * DAY_MS);
 
 /**
- * Puts a good snapshot of the series "daily" into the cloud, as old as told; `changes` go on top. It is named by the policy
- * that its properties say.
+ * Puts a good snapshot of the series "daily" into the cloud, as old as told; `changes` go on top.
+ * It is named by the policy that its properties say.
  */
 export function addSnapshot(
   { cloud }: Pick<Harness, 'cloud'>,
@@ -43,7 +43,10 @@ export function addSnapshot(
   });
 }
 
-/** At six in the morning: the server "web" in DFW, and a good snapshot of each of the last `count` days, newest first. */
+/**
+ * At six in the morning: the server "web" in DFW, and a good snapshot of each of the last `count`
+ * days, newest first.
+ */
 export async function history(count: number) {
   setTime('2026-11-23T06:00:00Z');
   const h = await harness();

@@ -5,12 +5,12 @@ import { policy } from './harness.ts';
 import { type Period, periodOf } from './properties/calendar.ts';
 import { snapshot } from './snapshots.ts';
 
-// The tiers against what restic documents for `forget`: the newest of each of the last n periods that have a
-// snapshot, the oldest one too while a tier is not full, and `within` measured from the latest snapshot.
-// https://restic.readthedocs.io/en/stable/060_forget.html
+// The tiers against what restic documents for `forget`: the newest of each of the last n periods
+// that have a snapshot, the oldest one too while a tier is not full, and `within` measured from the
+// latest snapshot. https://restic.readthedocs.io/en/stable/060_forget.html
 
-// An irregular history, in UTC: gaps, several a day, both clock changes of Chicago, month ends that are another
-// month's in another zone, the turns of three years, and the week 53 of 2026.
+// An irregular history, in UTC: gaps, several a day, both clock changes of Chicago, month ends that
+// are another month's in another zone, the turns of three years, and the week 53 of 2026.
 const HISTORY = `
 2024-02-29 12:00
 2024-12-30 08:00
@@ -143,7 +143,8 @@ describe('as worked out by hand', () => {
       'UTC',
       ['2027-01-04 01:10', '2027-01-03 18:00', '2026-12-27 00:00', '2026-12-20 00:00', '2026-12-13 12:00'],
     ],
-    // In Chicago the latest is of the Sunday of week 53, and midnight of Monday the 28th is of week 52.
+    // In Chicago the latest is of the Sunday of week 53, and midnight of Monday the 28th is of week
+    // 52.
     [{ weekly: 2 }, CHICAGO, ['2027-01-04 01:10', '2026-12-28 00:00']],
     // None is of September.
     [

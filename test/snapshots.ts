@@ -2,7 +2,10 @@ import { bareServer, type Server } from '../lib/openstack/compute.ts';
 import type { Image } from '../lib/openstack/images.ts';
 import { nameEnding, type Snapshot } from '../lib/snapshots/marker.ts';
 
-/** A good snapshot of the series "daily" of server "s"; `changes` go on top. Its id is its slot unless told. */
+/**
+ * A good snapshot of the series "daily" of server "s"; `changes` go on top. Its id is its slot
+ * unless told.
+ */
 export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): Snapshot {
   const time = new Date(slot);
   return {
@@ -39,7 +42,10 @@ export function server(changes: Partial<Server> = {}): Server {
   return { ...bareServer({ id: 's', name: 'web', region: 'DFW' }), ...changes };
 }
 
-/** A finished image of the project "p1" with its data in itself, as a listing shows it; `changes` go on top. */
+/**
+ * A finished image of the project "p1" with its data in itself, as a listing shows it; `changes` go
+ * on top.
+ */
 export function image(changes: Partial<Image> & Pick<Image, 'name' | 'createdAt' | 'properties'>): Image {
   return {
     id: 'i1',

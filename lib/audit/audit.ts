@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import { isoSeconds } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
-import { Refusal } from '../config/validation-error.ts';
+import { ValidationError } from '../config/validation-error.ts';
 import { abandonedAmong } from '../drill/left-alone.ts';
 import { isBucketError } from '../offsite/bucket-error.ts';
 import type { CheckedCopy } from '../offsite/check.ts';
@@ -13,8 +13,8 @@ import type { Deadline } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
-import { findServers, goneEverywhere, homesOf, survey } from '../snapshots/inventory.ts';
-import type { RegionSurvey, Survey, UnsureServer } from '../snapshots/region-inventory.ts';
+import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
+import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
 import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
@@ -32,8 +32,8 @@ interface Extras {
 }
 
 /**
- * Looks at all that the policies protect, and changes nothing. What can't be read, a whole account perhaps, is said in
- * the policies' problems and stops nothing else.
+ * Looks at all that the policies protect, and changes nothing. What can't be read, a whole account
+ * perhaps, is said in the policies' problems and stops nothing else.
  *
  * @param login opens a session with a cloud account.
  */
@@ -100,7 +100,7 @@ async function auditAccount(
     const bucket = bucketUntil?.(session.deadline);
     return await auditRegions(session, bucket, account, policies, run);
   } catch (error) {
-    if (!isCloudError(error) && !(error instanceof Refusal)) throw error;
+    if (!isCloudError(error) && !(error instanceof ValidationError)) throw error;
     const problem: Reason = { code: 'POLICY_ACCOUNT_UNREADABLE', account, message: error.message };
     return {
       ...nothing,
@@ -123,13 +123,14 @@ async function auditRegions(
   policies: Policy[],
   run: Run,
 ): Promise<AccountAudit> {
-  const found = await survey(session, undefined, {
+  const found = await listInventory(session, undefined, {
     owner: run.owner,
     ids: policies.flatMap(({ servers }) => servers.ids ?? []),
   });
   const unsure = [...found.unsure, ...outOfSight(found)];
   const isUnsure = (id: string) => unsure.some((server) => server.id === id);
-  // What lies in volumes can't be judged without them, and the rest of a region is not to look like all of it.
+  // What lies in volumes can't be judged without them, and the rest of a region is not to look like
+  // all of it.
   const regions = found.regions.filter(({ volumesUnread }) => volumesUnread === undefined);
   const unreadable = [
     ...found.unreadable,
@@ -249,13 +250,14 @@ async function auditRegions(
 }
 
 /**
- * The servers that a region says are not there, and whose snapshots say that they were in a region that can't be read, or that
- * the catalogue lacks: regions may share an image service, so nobody knows whether they are gone.
+ * The servers that a region says are not there, and whose snapshots say that they were in a region
+ * that can't be read, or that the catalogue lacks: regions may share an image service, so nobody
+ * knows whether they are gone.
  */
-function outOfSight({ regions }: Survey): UnsureServer[] {
+function outOfSight({ regions }: Inventory): UncertainServer[] {
   const read = new Set(regions.map(({ region }) => region));
   return regions.flatMap((surveyed) =>
-    homesOf(surveyed.gone, [surveyed]).flatMap(([id, home]): UnsureServer[] =>
+    homesOf(surveyed.gone, [surveyed]).flatMap(([id, home]): UncertainServer[] =>
       home === undefined || read.has(home)
         ? []
         : [{ region: surveyed.region, id, problem: { code: 'HOME_UNREADABLE', home } }],
@@ -263,11 +265,13 @@ function outOfSight({ regions }: Survey): UnsureServer[] {
   );
 }
 
-/** The servers of regions that have no image service by the catalogue, as far as they can be listed. */
+/**
+ * The servers of regions that have no image service by the catalogue, as far as they can be listed.
+ */
 async function serversWithoutImages(
   session: Session,
-  { unreadable }: Survey,
-): Promise<Pick<RegionSurvey, 'region' | 'servers'>[]> {
+  { unreadable }: Inventory,
+): Promise<Pick<RegionInventory, 'region' | 'servers'>[]> {
   const regions = unreadable.filter(
     ({ problem }) => problem.code === 'CLOUD' && problem.error === 'NO_ENDPOINT',
   );
@@ -282,7 +286,10 @@ async function serversWithoutImages(
   return listed.flat();
 }
 
-/** The series of a server whose region has no image service: it has no snapshot there, and gets none. */
+/**
+ * The series of a server whose region has no image service: it has no snapshot there, and gets
+ * none.
+ */
 function unservedSeries({ id, name, region }: Server, { policy, account }: Policy): AuditedSeries {
   return {
     account,
@@ -302,7 +309,7 @@ function unservedSeries({ id, name, region }: Server, { policy, account }: Polic
 }
 
 /** The servers that their regions say are not there, and that no other region has listed. */
-function missingIn(regions: readonly RegionSurvey[]): Set<string> {
+function missingIn(regions: readonly RegionInventory[]): Set<string> {
   const here = new Set(regions.flatMap(({ servers }) => servers.map(({ id }) => id)));
   return new Set(regions.flatMap(({ gone }) => [...gone])).difference(here);
 }
@@ -310,8 +317,8 @@ function missingIn(regions: readonly RegionSurvey[]): Set<string> {
 /** The servers of copies that a survey has not looked for, because no image names them any more. */
 function unknownOf(
   copies: readonly CheckedCopy[] = [],
-  { region, servers, gone }: RegionSurvey,
-  unsure: readonly UnsureServer[],
+  { region, servers, gone }: RegionInventory,
+  unsure: readonly UncertainServer[],
 ): Set<string> {
   const known = new Set([...servers, ...unsure].map(({ id }) => id)).union(gone);
   const ofRegion = copies.filter((copy) => copy.region === region).map(({ server }) => server);

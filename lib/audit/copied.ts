@@ -5,14 +5,14 @@ import { intervalMs } from '../config/schedule.ts';
 import { type BucketError, isBucketError } from '../offsite/bucket-error.ts';
 import { type CheckedCopy, checkCopy } from '../offsite/check.ts';
 import { type Copy, copiesOf, type Place, prefixOf } from '../offsite/copies.ts';
-import type { Copier } from '../offsite/copy.ts';
+import type { CopyContext } from '../offsite/copy.ts';
 import type { CopyStore } from '../offsite/copy-store.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { durationText } from './format.ts';
 import { type AuditedSeries, type Copied, LATE } from './model.ts';
-import { type Census, census } from './server-count.ts';
+import { countServers, type ServerCount } from './server-count.ts';
 
 /** Where the copies of some regions lie, of all where none is named; each is only read. */
 export interface ReadableCopies {
@@ -26,7 +26,10 @@ export type Copies = { of(policy: string): Promise<CheckedCopy[]> } | { problem:
 /** Manifests that are read at the same time. */
 const AT_ONCE = 8;
 
-/** Lists all copies of an account's images. Of each series, manifests are read until one is that of a good copy. */
+/**
+ * Lists all copies of an account's images. Of each series, manifests are read until one is that of
+ * a good copy.
+ */
 export async function listCopies(
   places: readonly ReadableCopies[] | undefined,
   place: Omit<Place, 'policy'>,
@@ -76,8 +79,9 @@ async function newestGoodOf(
 }
 
 /**
- * Whether the copies of a series keep up with its snapshots. They are behind when a newer snapshot is there, and the
- * newest copy, or else the oldest snapshot, is older than one and a half times an interval of both schedules together.
+ * Whether the copies of a series keep up with its snapshots. They are behind when a newer snapshot
+ * is there, and the newest copy, or else the oldest snapshot, is older than one and a half times an
+ * interval of both schedules together.
  *
  * @param copies good ones.
  */
@@ -85,7 +89,11 @@ export function copiedOf(
   snapshots: readonly Snapshot[],
   copies: readonly CheckedCopy[],
   { schedule, offsite }: { schedule: Policy['schedule']; offsite: Offsite },
-  { imageOf, obstacleTo, now }: Pick<Copier, 'obstacleTo' | 'now'> & { imageOf: ReadonlyMap<string, Image> },
+  {
+    imageOf,
+    obstacleTo,
+    now,
+  }: Pick<CopyContext, 'obstacleTo' | 'now'> & { imageOf: ReadonlyMap<string, Image> },
 ): Copied {
   const good = snapshots.filter(({ state, slot }) => state === 'good' && slot <= now).sort(bySlot);
   const newest = copies.toSorted(bySlot).at(-1)?.slot;
@@ -106,8 +114,8 @@ export function copiedOf(
 }
 
 /** How many servers have a copy, and whose is the oldest. */
-export function copiedServers(all: readonly AuditedSeries[]): Census {
-  return census(all, ({ copied }) => copied && (copied.newest ?? null));
+export function copiedServers(all: readonly AuditedSeries[]): ServerCount {
+  return countServers(all, ({ copied }) => copied && (copied.newest ?? null));
 }
 
 /** A series whose copies do not keep up. */

@@ -5,7 +5,7 @@ import { cleanText, counted, durationText, minuteText, sizeText } from './format
 import type { Audit } from './model.ts';
 import { provenServers } from './proof.ts';
 import { sentence, worstFirst } from './sentence.ts';
-import type { Census } from './server-count.ts';
+import type { ServerCount } from './server-count.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 
 const MOST_LINES = 20;
@@ -21,8 +21,8 @@ export interface Digest {
 }
 
 /**
- * What a person should know of the last day: how well all is protected, what was taken and deleted, what failed and
- * what to do, what is late, and how much is stored.
+ * What a person should know of the last day: how well all is protected, what was taken and deleted,
+ * what failed and what to do, what is late, and how much is stored.
  *
  * @param runs what the runs of the last day have reported.
  */
@@ -94,8 +94,11 @@ function failuresOf({ job, policy, account, accounts, failures, entries }: Repor
   ];
 }
 
-/** "Copied: 5 of 7 servers; the oldest is that of web-1, 3 days". Nothing where it is asked of no server. */
-function censusLine(what: string, { count, holding, oldest }: Census, at: string): string | undefined {
+/**
+ * "Copied: 5 of 7 servers; the oldest is that of web-1, 3 days". Nothing where it is asked of no
+ * server.
+ */
+function censusLine(what: string, { count, holding, oldest }: ServerCount, at: string): string | undefined {
   if (count === 0) return undefined;
   const since = oldest
     ? `; the oldest is that of ${cleanText(oldest.name)}, ${durationText(Date.parse(at) - Date.parse(oldest.since))}`

@@ -9,13 +9,14 @@ const MOST_SLOTS = 450;
 export const UNTRIED = { hold: undefined, proven: undefined, drilled: undefined } satisfies Partial<Snapshot>;
 
 /**
- * When each good snapshot of a series will be released, if from now on the schedule is kept and every snapshot
- * succeeds: found by doing just that, slot by slot, with the retention function itself. What has no answer here stays
- * for longer than can be foreseen: because of a hold, a yearly tier, or a schedule that has ended.
+ * When each good snapshot of a series will be released, if from now on the schedule is kept and
+ * every snapshot succeeds: found by doing just that, slot by slot, with the retention function
+ * itself. What has no answer here stays for longer than can be foreseen: because of a hold, a
+ * yearly tier, or a schedule that has ended.
  *
  * @returns the slot whose snapshot lets it go, by the snapshot's id.
  */
-export function outlook(series: readonly Snapshot[], policy: Policy, now: Date): Map<string, Date> {
+export function forecastExpiry(series: readonly Snapshot[], policy: Policy, now: Date): Map<string, Date> {
   const goes = new Map<string, Date>();
   let waiting = series.filter((s) => counts(s, now));
   let kept: Snapshot[] = waiting;

@@ -2,7 +2,10 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** How long something is, in whole units that people think in: "45 minutes", "9 hours", "3 days", "4 months". */
+/**
+ * How long something is, in whole units that people think in: "45 minutes", "9 hours", "3 days", "4
+ * months".
+ */
 export function durationText(ms: number): string {
   const [unit, unitMs] =
     ms < 2 * HOUR_MS
@@ -33,8 +36,8 @@ export function minuteText(iso: string): string {
 }
 
 /**
- * Text that came from the cloud without what would upset its surroundings: control characters, and those that turn
- * the direction of what follows, show as "�".
+ * Text that came from the cloud without what would upset its surroundings: control characters, and
+ * those that turn the direction of what follows, show as "�".
  */
 export function cleanText(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is meant

@@ -7,14 +7,18 @@ import { retain } from '../snapshots/retention.ts';
 import { UNTRIED } from './expiry-forecast.ts';
 import type { Gap } from './model.ts';
 
-/** Further back nobody looks for a single snapshot, and each takes a decision about the whole series. */
+/**
+ * Further back nobody looks for a single snapshot, and each takes a decision about the whole
+ * series.
+ */
 const MOST_SLOTS = 40;
 
 /**
- * Where a series lacks a good snapshot that the policy's rules would keep, and have no other for: what rotation has
- * thinned out is no gap, nor is a month that has only an early one. Newest first, among the latest slots, no further
- * back than the oldest good snapshot. One that is due for less than half an interval may still be on its way. A
- * schedule that was changed counts as if it had always been so.
+ * Where a series lacks a good snapshot that the policy's rules would keep, and have no other for:
+ * what rotation has thinned out is no gap, nor is a month that has only an early one. Newest first,
+ * among the latest slots, no further back than the oldest good snapshot. One that is due for less
+ * than half an interval may still be on its way. A schedule that was changed counts as if it had
+ * always been so.
  */
 export function gaps(series: readonly Snapshot[], policy: Policy, now: Date): Gap[] {
   const { schedule, keep, timezone } = policy;

@@ -4,7 +4,7 @@ import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
-import type { RegionSurvey } from '../snapshots/region-inventory.ts';
+import type { RegionInventory } from '../snapshots/region-inventory.ts';
 
 /** The snapshots of a policy in a region that no cleanup looks at any more. */
 export interface LeftBehind {
@@ -15,13 +15,13 @@ export interface LeftBehind {
 }
 
 /**
- * The snapshots of ours in a region that are in no audited series: their policy is not deployed any more, or is no longer for
- * this region; or they are ad hoc, and no policy is for this region.
+ * The snapshots of ours in a region that are in no audited series: their policy is not deployed any
+ * more, or is no longer for this region; or they are ad hoc, and no policy is for this region.
  *
  * @param counted the images of the audited series.
  */
 export function leftBehindIn(
-  surveyed: RegionSurvey,
+  surveyed: RegionInventory,
   counted: ReadonlySet<string>,
   { projectId }: Pick<Session, 'projectId'>,
   { owner, policies }: Pick<Run, 'owner' | 'policies'>,

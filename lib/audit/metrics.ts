@@ -9,16 +9,17 @@ import { troublesIn } from './troubles.ts';
 const MOST_SERVERS = 10;
 
 /**
- * Writes an audit's CloudWatch metrics, namespace Autosnap. With the dimensions `service` (the deployment) and
- * `policy`: Overdue, the age of the newest good snapshot in intervals of the schedule, of the server where it is
- * highest; NewestGoodAge (seconds), likewise; Good, Pending, Failed and Stuck, how many there are (ad-hoc snapshots that are failed or stuck count for the first policy of
- * their region); StorageBytes; and
- * NothingSelected, 1 where a selector matches no server; and where there are drills, ProvenAge (seconds), how long ago a
- * server was last proven, or since when it could have been, of the server where it is longest, and DrillsFailed,
- * the servers whose last drill failed. Troubles counts the kinds of trouble that the policy is in; see
- * troubles.ts. A policy of which not all could be read has none: missing is
- * bad. With `account` besides, of a policy with several: Overdue. With `service`, `policy` and `server` (its name): Overdue and NewestGoodAge of the servers that are late, the
- * ten most overdue of them.
+ * Writes an audit's CloudWatch metrics, namespace Autosnap. With the dimensions `service` (the
+ * deployment) and `policy`: Overdue, the age of the newest good snapshot in intervals of the
+ * schedule, of the server where it is highest; NewestGoodAge (seconds), likewise; Good, Pending,
+ * Failed and Stuck, how many there are (ad-hoc snapshots that are failed or stuck count for the
+ * first policy of their region); StorageBytes; and NothingSelected, 1 where a selector matches no
+ * server; and where there are drills, ProvenAge (seconds), how long ago a server was last proven,
+ * or since when it could have been, of the server where it is longest, and DrillsFailed, the
+ * servers whose last drill failed. Troubles counts the kinds of trouble that the policy is in; see
+ * troubles.ts. A policy of which not all could be read has none: missing is bad. With `account`
+ * besides, of a policy with several: Overdue. With `service`, `policy` and `server` (its name):
+ * Overdue and NewestGoodAge of the servers that are late, the ten most overdue of them.
  */
 export function publishMetrics(audit: Audit): void {
   const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: audit.owner });

@@ -1,5 +1,5 @@
 import type { Policy } from '../config/policy.ts';
-import { JOBS, scheduleOf, type Work } from '../runtime/work-item.ts';
+import { JOBS, scheduleOf, type WorkItem } from '../runtime/work-item.ts';
 
 const HOUR_MS = 3_600_000;
 /** For a run that is late, long, or tried again. */
@@ -7,7 +7,10 @@ const SLACK_MS = 2 * HOUR_MS;
 /** What the bucket for reports remembers: its objects expire after 30 days. */
 const LONGEST_MS = 28 * 24 * HOUR_MS;
 
-/** When each job of a policy in an account has last ended well; of one that never has, when the audit first asked for it. */
+/**
+ * When each job of a policy in an account has last ended well; of one that never has, when the
+ * audit first asked for it.
+ */
 export interface GoodRun {
   job: string;
   policy: string;
@@ -16,7 +19,8 @@ export interface GoodRun {
 }
 
 /**
- * The jobs of some policies of which there is no record: they are new, so the time in which a run has to come begins now.
+ * The jobs of some policies of which there is no record: they are new, so the time in which a run
+ * has to come begins now.
  */
 export function unrecorded(policies: readonly Policy[], goodRuns: readonly GoodRun[]): Omit<GoodRun, 'at'>[] {
   const known = new Set(goodRuns.map(({ job, policy, account }) => `${job}/${policy}/${account}`));
@@ -28,11 +32,12 @@ export function unrecorded(policies: readonly Policy[], goodRuns: readonly GoodR
 }
 
 /**
- * The jobs of a policy whose runs are missing: none has ended well since the one before, although the schedule has asked for
- * one, half its interval has passed since (for so long a run may go on by itself), and two hours. Silence counts as a failure.
- * A job that has never ended well is missing, unless its schedule has longer pauses than the records last.
+ * The jobs of a policy whose runs are missing: none has ended well since the one before, although
+ * the schedule has asked for one, half its interval has passed since (for so long a run may go on
+ * by itself), and two hours. Silence counts as a failure. A job that has never ended well is
+ * missing, unless its schedule has longer pauses than the records last.
  */
-export function missingRuns(policy: Policy, goodRuns: readonly GoodRun[], now: Date): Work['job'][] {
+export function missingRuns(policy: Policy, goodRuns: readonly GoodRun[], now: Date): WorkItem['job'][] {
   return JOBS.filter((job) => {
     const schedule = scheduleOf(job, policy);
     if (!schedule) return false;

@@ -36,20 +36,25 @@ export interface Audit {
   monthlyCost?: number;
 }
 
-/** The age of the newest good snapshot, in intervals of the schedule, from which on a series is late. */
+/**
+ * The age of the newest good snapshot, in intervals of the schedule, from which on a series is
+ * late.
+ */
 export const LATE = 1.5;
 
 /**
- * - protected: the newest good snapshot is recent enough. late: it is not. never: there is none, though the server is
- *   old enough to have one. waiting: there is none yet, because the server is new.
- * - released: the policy does not select the server any more. orphaned: the server is gone, as the cloud has said for it
- *   by itself. adhoc: made by hand.
+ * - protected: the newest good snapshot is recent enough. late: it is not. never: there is none,
+ *   though the server is old enough to have one. waiting: there is none yet, because the server is
+ *   new.
+ * - released: the policy does not select the server any more. orphaned: the server is gone, as the
+ *   cloud has said for it by itself. adhoc: made by hand.
  */
 export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released' | 'orphaned' | 'adhoc';
 
 /**
- * Why a series is late or never, whatever its age: its policy's schedule has ended; or nobody knows whether its server is
- * there, because the listing lacks it, and the cloud does not answer for it; or its region has no image service.
+ * Why a series is late or never, whatever its age: its policy's schedule has ended; or nobody knows
+ * whether its server is there, because the listing lacks it, and the cloud does not answer for it;
+ * or its region has no image service.
  */
 export type LateCause = Reason<
   'SERIES_SCHEDULE_ENDED' | 'SERIES_SERVER_UNCERTAIN' | 'SERIES_REGION_WITHOUT_IMAGES'
@@ -62,7 +67,7 @@ export interface AuditedSnapshot {
   status: string;
   state: 'good' | 'pending' | 'stuck' | 'failed' | 'unknown';
   sizeBytes?: number;
-  fate: 'keep' | 'delete' | 'defer';
+  action: 'keep' | 'delete' | 'defer';
   reasons: Reason[];
   /** When it is expected to be deleted; absent when that can't be foreseen. */
   goes?: string;
@@ -80,13 +85,18 @@ export interface AuditedSeries {
   /** Empty when the server is gone. What it was called, when nobody knows whether it is there. */
   name: string;
   policy: string;
-  /** Of ad-hoc snapshots, which belong to no policy: the policy whose trouble their failures are. */
+  /**
+   * Of ad-hoc snapshots, which belong to no policy: the policy whose trouble their failures are.
+   */
   countedBy?: string;
   state: SeriesState;
   cause?: LateCause;
   newestGood?: string;
   ageSeconds?: number;
-  /** The age in intervals of the schedule: {@link LATE} is late. Absent where nothing is expected any more. */
+  /**
+   * The age in intervals of the schedule: {@link LATE} is late. Absent where nothing is expected
+   * any more.
+   */
   overdue?: number;
   good: number;
   pending: number;
@@ -106,7 +116,10 @@ export interface AuditedSeries {
   snapshots: AuditedSnapshot[];
 }
 
-/** A time without a good snapshot: from the slot that the first missing one was for. Times are ISO, in UTC. */
+/**
+ * A time without a good snapshot: from the slot that the first missing one was for. Times are ISO,
+ * in UTC.
+ */
 export interface Gap {
   from: string;
   /** The slot of the next good one; absent when there is none yet. */
@@ -115,9 +128,14 @@ export interface Gap {
 
 /** What drills have shown of a series. Times are ISO, in UTC. */
 export interface Proof {
-  /** When one of its snapshots last passed a drill, and has failed none since; absent when none has. */
+  /**
+   * When one of its snapshots last passed a drill, and has failed none since; absent when none has.
+   */
   proven?: string;
-  /** For how long nothing was proven: since then, or else since its oldest good snapshot; absent when it has none. */
+  /**
+   * For how long nothing was proven: since then, or else since its oldest good snapshot; absent
+   * when it has none.
+   */
   unprovenSeconds?: number;
   /** When the last drill came to its verdict, if it failed. */
   failed?: string;

@@ -20,8 +20,9 @@ import { SERIES_TROUBLES } from './troubles.ts';
 const SCRIPT = `(${client})()`;
 
 /**
- * The report page: one HTML file that needs nothing else, and is not allowed to ask anybody for anything. Without its
- * script it still shows everything but the rows' details and the filters. All that came from a cloud is escaped.
+ * The report page: one HTML file that needs nothing else, and is not allowed to ask anybody for
+ * anything. Without its script it still shows everything but the rows' details and the filters. All
+ * that came from a cloud is escaped.
  */
 export function reportPage(audit: Audit): string {
   const { owner, at, series } = audit;
@@ -87,7 +88,10 @@ function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
 
-/** The icon beside the sentence: what can't be read, matches nothing, does not boot or is not copied, is no good news either. */
+/**
+ * The icon beside the sentence: what can't be read, matches nothing, does not boot or is not
+ * copied, is no good news either.
+ */
 function worstState(audit: Audit) {
   const worst = standings(audit)[0]?.state ?? 'never';
   const troubled =

@@ -4,7 +4,7 @@ import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import type { AuditedSeries, Proof } from './model.ts';
 import { isExpected } from './sentence.ts';
-import { type Census, census } from './server-count.ts';
+import { countServers, type ServerCount } from './server-count.ts';
 
 /** @returns undefined where no drill is asked for, and none was. */
 export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Date): Proof | undefined {
@@ -22,11 +22,13 @@ export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Dat
 }
 
 /** How many servers are proven, and which was so the longest ago. */
-export function provenServers(all: readonly AuditedSeries[]): Census {
-  return census(all, ({ proof }) => proof && (proof.proven ?? null));
+export function provenServers(all: readonly AuditedSeries[]): ServerCount {
+  return countServers(all, ({ proof }) => proof && (proof.proven ?? null));
 }
 
-/** Whether a server's last drill failed; of one that is to have no more snapshots that is no news. */
+/**
+ * Whether a server's last drill failed; of one that is to have no more snapshots that is no news.
+ */
 export function hasFailedDrill(series: AuditedSeries): boolean {
   return series.proof?.failed !== undefined && isExpected(series);
 }

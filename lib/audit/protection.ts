@@ -2,18 +2,18 @@ import { isoSeconds } from '../config/dates.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import type { CheckedCopy } from '../offsite/check.ts';
-import type { Copier } from '../offsite/copy.ts';
+import type { CopyContext } from '../offsite/copy.ts';
 import { bareServer, type Server } from '../openstack/compute.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup, type SeriesPlan } from '../snapshots/cleanup-plan.ts';
 import { isSnapshot, isStuck, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
-import type { RegionSurvey, UnsureServer } from '../snapshots/region-inventory.ts';
+import type { RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
 import { copiedOf } from './copied.ts';
-import { type Foresight, foresight } from './forecast.ts';
+import { forecastRuns, type RunForecast } from './forecast.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
 import { proofOf } from './proof.ts';
 
@@ -26,13 +26,15 @@ export interface RegionProtection {
 }
 
 /**
- * How well the servers of a completely listed region are protected by a policy: a series for each server that it
- * selects, with or without snapshots, and for each that has any. `adhoc` takes in the snapshots made by hand, which
- * belong to no policy; `unsure` are servers of which nobody knows whether they are there; `copies` are the policy's, where it asks for them and they are known, and
- * `obstacleTo` says what can't be copied. `goneEverywhere` are the servers that no region of the account has.
+ * How well the servers of a completely listed region are protected by a policy: a series for each
+ * server that it selects, with or without snapshots, and for each that has any. `adhoc` takes in
+ * the snapshots made by hand, which belong to no policy; `unsure` are servers of which nobody knows
+ * whether they are there; `copies` are the policy's, where it asks for them and they are known, and
+ * `obstacleTo` says what can't be copied. `goneEverywhere` are the servers that no region of the
+ * account has.
  */
 export function protectionOf(
-  surveyed: RegionSurvey,
+  surveyed: RegionInventory,
   policy: Policy,
   {
     projectId,
@@ -45,9 +47,9 @@ export function protectionOf(
   }: Pick<Run, 'owner' | 'now' | 'policies'> & {
     projectId: string;
     adhoc: boolean;
-    unsure?: readonly UnsureServer[];
+    unsure?: readonly UncertainServer[];
     copies?: readonly CheckedCopy[] | undefined;
-    obstacleTo?: Copier['obstacleTo'];
+    obstacleTo?: CopyContext['obstacleTo'];
     goneEverywhere?: ReadonlySet<string>;
   },
 ): RegionProtection {
@@ -66,7 +68,7 @@ export function protectionOf(
   const planned = new Map(
     plan.series.filter((s) => s.policy === policy.policy).map((series) => [series.server, series]),
   );
-  const foresee = foresight(policy, now);
+  const foresee = forecastRuns(policy, now);
   const { region } = surveyed;
   const common = { account: policy.account, region };
   const imageOf = new Map(surveyed.images.map((image) => [image.id, image]));
@@ -131,12 +133,12 @@ export function protectionOf(
 }
 
 /**
- * A server for each of which nobody knows whether it is there, as far as its newest snapshot tells what it was: so nothing
- * says that it is gone.
+ * A server for each of which nobody knows whether it is there, as far as its newest snapshot tells
+ * what it was: so nothing says that it is gone.
  */
 function standIns(
-  { region, images, volumeSnapshots }: RegionSurvey,
-  unsure: readonly UnsureServer[],
+  { region, images, volumeSnapshots }: RegionInventory,
+  unsure: readonly UncertainServer[],
   { policy }: Policy,
   read: Reader,
 ): Map<string, Server> {
@@ -158,11 +160,11 @@ function standIns(
 }
 
 /**
- * The snapshots that a cleanup some time ago should have deleted. Judged by what was finished for certain by then, and by
- * the policy as it is now: after a change they are some runs late.
+ * The snapshots that a cleanup some time ago should have deleted. Judged by what was finished for
+ * certain by then, and by the policy as it is now: after a change they are some runs late.
  */
 function overstayingIn(
-  surveyed: RegionSurvey,
+  surveyed: RegionInventory,
   policy: Policy,
   read: Reader,
   run: Pick<Run, 'now' | 'policies'>,
@@ -176,7 +178,7 @@ function overstayingIn(
   );
   const plan = planCleanup({ ...surveyed, images: finished }, policy, read, { ...run, now: then });
   const items = plan.series.flatMap((series) => series.items);
-  return new Set(items.filter(({ fate }) => fate !== 'keep').map(({ snapshot }) => snapshot.id));
+  return new Set(items.filter(({ action }) => action !== 'keep').map(({ snapshot }) => snapshot.id));
 }
 
 function notRotating(
@@ -203,9 +205,9 @@ type Shown = Pick<
 
 function shownSeries(
   items: SeriesPlan['items'],
-  { server, now, goes }: { server: Server | undefined; now: Date; goes: Foresight['goes'] | undefined },
+  { server, now, goes }: { server: Server | undefined; now: Date; goes: RunForecast['goes'] | undefined },
 ): Shown {
-  const snapshots = items.map(({ snapshot, fate, reasons }): AuditedSnapshot => {
+  const snapshots = items.map(({ snapshot, action, reasons }): AuditedSnapshot => {
     const stuck =
       snapshot.state === 'pending' &&
       (now.getTime() - snapshot.createdAt.getTime() > DAY_MS ||
@@ -217,7 +219,7 @@ function shownSeries(
       status: snapshot.status,
       state: stuck ? 'stuck' : snapshot.state,
       ...(snapshot.sizeBytes === undefined ? {} : { sizeBytes: snapshot.sizeBytes }),
-      fate,
+      action,
       reasons,
       ...(gone ? { goes: isoSeconds(gone) } : {}),
       ...verdictOn(snapshot),
@@ -255,8 +257,9 @@ function lateBecause(
 }
 
 /**
- * The state of a series that is to grow, and its age in intervals: of the newest good snapshot, or of the server
- * where there is none. The interval is the one that began with it: on a Monday, Friday's snapshot is not late.
+ * The state of a series that is to grow, and its age in intervals: of the newest good snapshot, or
+ * of the server where there is none. The interval is the one that began with it: on a Monday,
+ * Friday's snapshot is not late.
  */
 function expected(
   server: Server,

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
 import { readOptionalEvent } from '../config/policy.ts';
 import { strict } from '../config/schema.ts';
-import { publish } from '../reporting/alerts.ts';
+import { publishAlert } from '../reporting/alerts.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { LINK_HOURS, type Store } from '../reporting/report-store.ts';
+import { LINK_HOURS, type ReportStore } from '../reporting/report-store.ts';
 import { digest } from './digest.ts';
 import { publishMetrics } from './metrics.ts';
 import type { Audit } from './model.ts';
@@ -24,7 +24,7 @@ export type When = v.InferOutput<typeof AuditEvent>['digest'];
 /**
  * Reads an audit's event: `{}` or `{"digest": "always"}`.
  *
- * @throws {Refusal} that names every problem.
+ * @throws {ValidationError} that names every problem.
  */
 export function parseAudit(event: unknown): When {
   return readOptionalEvent(event, AuditEvent).digest;
@@ -32,7 +32,7 @@ export function parseAudit(event: unknown): When {
 
 interface Outlets {
   /** Where the report page is kept; none where nothing is deployed. */
-  store: Store | undefined;
+  store: ReportStore | undefined;
   /** The ARN of the topic that the digest goes to. */
   topic: string | undefined;
 }
@@ -41,8 +41,8 @@ interface Outlets {
 type Unpublished = 'PAGE_NOT_WRITTEN' | 'REPORTS_UNREADABLE' | 'PAGE_WITHOUT_LINK' | 'DIGEST_NOT_SENT';
 
 /**
- * Makes an audit known: as metrics, as the report page, and as the digest when it is due. One that fails stops no
- * other.
+ * Makes an audit known: as metrics, as the report page, and as the digest when it is due. One that
+ * fails stops no other.
  *
  * @returns what failed, and why.
  */
@@ -69,7 +69,7 @@ export async function publishAudit(
   const links = await attempt('PAGE_WITHOUT_LINK', async () => store?.pageLinks());
   const { good, ...message } = digest(audit, runs ?? [], links && { ...links, hours: LINK_HOURS });
   if (when === 'always' || !good || failures.length > 0) {
-    await attempt('DIGEST_NOT_SENT', () => publish(topic, message));
+    await attempt('DIGEST_NOT_SENT', () => publishAlert(topic, message));
   }
   return failures;
 }

@@ -5,13 +5,16 @@ import type { Audit, AuditedSeries, SeriesState } from './model.ts';
 
 /** Nova allows names of 255 characters. */
 const LONGEST_NAME = 40;
-/** Of servers that are to have snapshots, the worst last. Protected by one policy is protected, though another waits. */
+/**
+ * Of servers that are to have snapshots, the worst last. Protected by one policy is protected,
+ * though another waits.
+ */
 const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
 
 /**
- * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`. What can't be read comes
- * first. A server is protected when no policy that selects it is late with it; one that is new and has no snapshot
- * yet is not protected, and is said to be waiting.
+ * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`. What
+ * can't be read comes first. A server is protected when no policy that selects it is late with it;
+ * one that is new and has no snapshot yet is not protected, and is said to be waiting.
  */
 export function sentence(audit: Audit): string {
   const unreadable = unreadableIn(audit);
@@ -37,7 +40,9 @@ export function sentence(audit: Audit): string {
   ].join('; ');
 }
 
-/** The worst series of each server that is to have snapshots; the one that is most overdue first. */
+/**
+ * The worst series of each server that is to have snapshots; the one that is most overdue first.
+ */
 export function standings({ series }: Pick<Audit, 'series'>): AuditedSeries[] {
   const expected = series.filter(isExpected).sort(worstFirst);
   const worstOf = new Map<string, AuditedSeries>();
@@ -100,7 +105,9 @@ function troubleText(series: AuditedSeries): string {
   return series.state === 'late' ? `${name} is ${lateText(series)}` : `${name} has no good snapshot`;
 }
 
-/** The regions and accounts that can't be read; regions with their account where there are several. */
+/**
+ * The regions and accounts that can't be read; regions with their account where there are several.
+ */
 function unreadableIn({ policies }: Audit): string[] {
   const accounts = new Set(policies.map(({ account }) => account));
   const found = policies.flatMap(({ account, unreadable = [] }) =>

@@ -2,7 +2,7 @@ import type { AuditedSeries } from './model.ts';
 import { isExpected } from './sentence.ts';
 
 /** Of how many servers something is true, and of which for the longest time. */
-export interface Census {
+export interface ServerCount {
   /** How many servers it is asked of. */
   count: number;
   /** Of how many of them it is true. */
@@ -13,12 +13,13 @@ export interface Census {
 /**
  * Counts servers that are to have snapshots, each once, whatever series it has.
  *
- * @param sinceWhen of a series: an ISO time, null when it is not true of it, undefined when it is not asked of it.
+ * @param sinceWhen of a series: an ISO time, null when it is not true of it, undefined when it is
+ *   not asked of it.
  */
-export function census(
+export function countServers(
   all: readonly AuditedSeries[],
   sinceWhen: (series: AuditedSeries) => string | null | undefined,
-): Census {
+): ServerCount {
   const asked = all.filter(isExpected).flatMap((series) => {
     const since = sinceWhen(series);
     const { account, region, server, name } = series;

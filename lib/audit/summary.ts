@@ -15,8 +15,8 @@ interface PolicySummary extends Omit<AuditedPolicy, 'problems'> {
 }
 
 /**
- * What an audit has found, small enough to be logged and returned; the report page has all of it. The series that are in
- * trouble are listed by its kind, without their snapshots: see troubles.ts.
+ * What an audit has found, small enough to be logged and returned; the report page has all of it.
+ * The series that are in trouble are listed by its kind, without their snapshots: see troubles.ts.
  */
 export interface AuditSummary
   extends Pick<Audit, 'owner' | 'at' | 'uncovered' | 'bytes'>,
@@ -28,7 +28,9 @@ export interface AuditSummary
   warnings: string[];
   /** What kept the audit itself from being published. */
   failures: string[];
-  /** How many of each code: of problems, warnings and failures, those that were left out as well. */
+  /**
+   * How many of each code: of problems, warnings and failures, those that were left out as well.
+   */
   codes: Partial<Record<ReasonCode, number>>;
 }
 

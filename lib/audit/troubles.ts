@@ -10,16 +10,22 @@ const MOST_NAMED = 5;
 export type ListedTrouble = 'late' | 'unproven' | 'behind' | 'notRotating';
 
 /**
- * The kinds of trouble that a series can be in. Whatever tells of trouble goes over this one list: the page (its icon, what
- * stands above the servers, and the rows), the digest, the summary, and the metric Troubles.
+ * The kinds of trouble that a series can be in. Whatever tells of trouble goes over this one list:
+ * the page (its icon, what stands above the servers, and the rows), the digest, the summary, and
+ * the metric Troubles.
  */
 export interface SeriesTrouble {
-  /** In the summary the series are listed under this name; on the page it is the class of the note. */
+  /**
+   * In the summary the series are listed under this name; on the page it is the class of the note.
+   */
   name: ListedTrouble | 'failed' | 'stuck';
   isIn(series: AuditedSeries): boolean;
   /** The section of the digest, and the line of each series in it. Such a day is not good. */
   digest?: { title: string; reasonOf(series: AuditedSeries): Reason };
-  /** What the page says above the servers of those that are in it; its icon is then not that of a good day. */
+  /**
+   * What the page says above the servers of those that are in it; its icon is then not that of a
+   * good day.
+   */
   noticesOf?(all: readonly AuditedSeries[]): Reason[];
   /** What the page says at the row of a series. */
   noteOf?(series: AuditedSeries): string;
@@ -112,7 +118,10 @@ const POLICY_TROUBLES: readonly {
   { name: 'missing', isIn: ({ missing = [] }) => missing.length > 0 },
 ];
 
-/** The kinds of trouble that count for the metric Troubles, of a policy in its accounts and of its series. */
+/**
+ * The kinds of trouble that count for the metric Troubles, of a policy in its accounts and of its
+ * series.
+ */
 export function troublesIn(
   policies: readonly AuditedPolicy[],
   series: readonly AuditedSeries[],

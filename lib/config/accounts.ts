@@ -3,7 +3,10 @@ import { isKeyOf } from './policy.ts';
 /** Finds the accounts whose names start with a prefix. */
 export type AccountsBeginning = (beginning: string) => Promise<string[]>;
 
-/** Splits an event into one event for each account in its `account` list. parseEvent validates each account. */
+/**
+ * Splits an event into one event for each account in its `account` list. parseEvent validates each
+ * account.
+ */
 export function eachAccount(event: unknown): unknown[] {
   if (!isKeyOf('account', event)) return [event];
   const { account, ...rest } = event as { account: unknown };
@@ -12,7 +15,8 @@ export function eachAccount(event: unknown): unknown[] {
 }
 
 /**
- * Replaces an account prefix, such as `customer-*`, by each existing account with this prefix. A prefix without accounts stays, so that the login reports it.
+ * Replaces an account prefix, such as `customer-*`, by each existing account with this prefix. A
+ * prefix without accounts stays, so that the login reports it.
  *
  * @param items policies, or their events, of one account each.
  */
@@ -43,7 +47,10 @@ export function covers(own: unknown, account: unknown): boolean {
   );
 }
 
-/** Whether two `account` values, each a name, a prefix or a list of these, may include the same account. */
+/**
+ * Whether two `account` values, each a name, a prefix or a list of these, may include the same
+ * account.
+ */
 export function mayMeet(one: unknown, other: unknown): boolean {
   const meet = (a: string, b: string) =>
     a === b ||

@@ -28,15 +28,22 @@ const FIELDS: Field[] = [
   field('year', '19[7-9]\\d|20\\d\\d|21\\d\\d', 229),
 ];
 
-/** Cron fields as a regular expression without flags, for a JSON schema. The expression accepts some fields that {@link parseCron} refuses. */
+/**
+ * Cron fields as a regular expression without flags, for a JSON schema. The expression accepts some
+ * fields that {@link parseCron} refuses.
+ */
 export const CRON_PATTERN = FIELDS.map(({ values }) =>
   values.source.slice(1, -1).replace(/[A-Z]/g, (letter) => `[${letter}${letter.toLowerCase()}]`),
 ).join('\\s+');
 
 /**
- * Parses the six fields of an EventBridge cron expression: minutes hours day-of-month month day-of-week year. EventBridge Scheduler has the same syntax.
+ * Parses the six fields of an EventBridge cron expression: minutes hours day-of-month month
+ * day-of-week year. EventBridge Scheduler has the same syntax.
  *
- * The result computes in UTC, or with wall-clock times in the UTC fields of a Date (wall-clock.ts). It has no time zone, because croner differs from EventBridge Scheduler at daylight saving changes: croner runs a skipped single time after the gap, and runs the repeated times of an expression with several times twice.
+ * The result computes in UTC, or with wall-clock times in the UTC fields of a Date (wall-clock.ts).
+ * It has no time zone, because croner differs from EventBridge Scheduler at daylight saving
+ * changes: croner runs a skipped single time after the gap, and runs the repeated times of an
+ * expression with several times twice.
  *
  * Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html
  *

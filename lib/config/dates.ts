@@ -3,13 +3,19 @@ export function isoSeconds(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-/** Parses an end time, such as that of a hold. A bare date ends when the day has ended in every time zone. */
+/**
+ * Parses an end time, such as that of a hold. A bare date ends when the day has ended in every time
+ * zone.
+ */
 export function parseEnd(text: string | undefined): Date | undefined {
   const date = parseDate(text);
   return date && !text?.includes('T') ? new Date(date.getTime() + 36 * 3_600_000) : date;
 }
 
-/** "2026-11-23" or "2026-11-23T00:00:00Z"; undefined for anything else, such as the 30th of February. */
+/**
+ * "2026-11-23" or "2026-11-23T00:00:00Z"; undefined for anything else, such as the 30th of
+ * February.
+ */
 export function parseDate(text: string | undefined): Date | undefined {
   if (!text || !/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z)?$/.test(text)) return undefined;
   const date = new Date(text);

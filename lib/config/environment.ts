@@ -1,4 +1,7 @@
-/** The settings that the deployment passes to its functions as environment variables; see provider.environment in serverless.yml. */
+/**
+ * The settings that the deployment passes to its functions as environment variables; see
+ * provider.environment in serverless.yml.
+ */
 export interface Settings {
   service: string;
   stage: string;
@@ -39,9 +42,12 @@ export function settings(): Settings {
 export const OWNER = /^[A-Za-z0-9_-]{1,100}$/;
 
 /**
- * The owner id of a deployment's snapshots: `<service>_<stage>_<AWS account>_<AWS region>`. The id is unique, because service and stage names contain no "_". A deployment that moves to another account or region keeps its owner id with `custom.owner`.
+ * The owner id of a deployment's snapshots: `<service>_<stage>_<AWS account>_<AWS region>`. The id
+ * is unique, because service and stage names contain no "_". A deployment that moves to another
+ * account or region keeps its owner id with `custom.owner`.
  *
- * @param functionArn the ARN of any function of the deployment. Without an ARN, as for `invoke local`, the owner id ends in `_local`.
+ * @param functionArn the ARN of any function of the deployment. Without an ARN, as for
+ *   `invoke local`, the owner id ends in `_local`.
  * @throws {RangeError} if `custom.owner` has other characters than A-Z, a-z, 0-9, _ and -.
  */
 export function ownerOf(
@@ -57,7 +63,9 @@ export function ownerOf(
 }
 
 /**
- * Whether an owner id belongs to a deployment of the same service and stage: in any AWS account and region, or in the form `<service>-<stage>`, which is common for `custom.owner`. Other custom owner ids can't be recognized.
+ * Whether an owner id belongs to a deployment of the same service and stage: in any AWS account and
+ * region, or in the form `<service>-<stage>`, which is common for `custom.owner`. Other custom
+ * owner ids can't be recognized.
  *
  * @param defaultOwner the {@link ownerOf} this deployment without `custom.owner`.
  */

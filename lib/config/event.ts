@@ -14,10 +14,11 @@ import {
   servers,
 } from './policy.ts';
 import { strict } from './schema.ts';
-import { Refusal } from './validation-error.ts';
+import { ValidationError } from './validation-error.ts';
 
 /**
- * An event that names a deployed policy. `servers`, `regions` and `account` narrow the policy for a manual run; they never widen it.
+ * An event that names a deployed policy. `servers`, `regions` and `account` narrow the policy for a
+ * manual run; they never widen it.
  */
 const PolicyNameEvent = strict({
   policy: policyName,
@@ -41,7 +42,7 @@ const RULES = [
 ];
 
 /** The environment in which an event is resolved. */
-export interface Desk {
+export interface EventContext {
   /** All policies of the deployment, one for each account; undefined without a package. */
   policies?: readonly Policy[];
   /** Whether the code runs in Lambda. `serverless invoke local` accepts a complete policy too. */
@@ -53,47 +54,57 @@ export function isNaming(event: unknown): event is { policy: unknown } {
   return isKeyOf('policy', event) && !isKeyOf('adhoc', event) && !RULES.some((rule) => isKeyOf(rule, event));
 }
 
-/** Whether an event narrows a policy to some servers or regions: such a run is manual and does not count as the scheduled one. */
+/**
+ * Whether an event narrows a policy to some servers or regions: such a run is manual and does not
+ * count as the scheduled one.
+ */
 export function isNarrowed(event: unknown): boolean {
   return isNaming(event) && (isKeyOf('servers', event) || isKeyOf('regions', event));
 }
 
 /** Splits an event into one event for each account in its own list or in the list of its policy. */
-export function eachAccountOf(event: unknown, { policies = [] }: Pick<Desk, 'policies'>): unknown[] {
+export function eachAccountOf(event: unknown, { policies = [] }: Pick<EventContext, 'policies'>): unknown[] {
   if (!isNaming(event) || isKeyOf('account', event)) return eachAccount(event);
   const its = policies.filter(({ policy }) => policy === event.policy);
   return its.length > 0 ? its.map(({ account: one }) => ({ ...event, account: one })) : [event];
 }
 
 /**
- * Resolves an event of one account. `{"policy": "daily"}` means the policy as it is deployed *now*: a late event (a retry, a message in the queue, a rerun of a failed run) never brings outdated rules. A complete policy is accepted for dry runs, and if no policies are deployed. `{"adhoc": true, …}` requests an ad-hoc snapshot.
+ * Resolves an event of one account. `{"policy": "daily"}` means the policy as it is deployed *now*:
+ * a late event (a retry, a message in the queue, a rerun of a failed run) never brings outdated
+ * rules. A complete policy is accepted for dry runs, and if no policies are deployed.
+ * `{"adhoc": true, …}` requests an ad-hoc snapshot.
  *
- * @throws {Refusal} that names every problem at once; also if the policy is not deployed, or not for that account.
+ * @throws {ValidationError} that names every problem at once; also if the policy is not deployed,
+ *   or not for that account.
  */
-export function orderOf(event: unknown, desk: Desk): Policy | Adhoc {
+export function orderOf(event: unknown, desk: EventContext): Policy | Adhoc {
   if (isNaming(event)) return namedPolicy(event, desk);
   const order = wholeOrder(event, desk);
   const isAccepted = isAdhoc(order) || order.dryRun || !desk.policies || !desk.isDeployed;
   if (isAccepted) return order;
   if (!desk.policies?.some(({ policy }) => policy === order.policy)) {
-    throw new Refusal('The event is refused', [
+    throw new ValidationError('The event is refused', [
       `policy: there is no policy "${order.policy}" in this deployment, and the event is a complete policy: add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
     ]);
   }
-  throw new Refusal('The event is refused', [
+  throw new ValidationError('The event is refused', [
     `the event is a complete policy, and the deployed policy "${order.policy}" may differ: send {"policy": "${order.policy}"}, or add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
   ]);
 }
 
-/** Parses a complete policy or an ad-hoc event. An incomplete policy with the name of a deployed one gets a hint to send only the name. */
-function wholeOrder(event: unknown, { policies = [], isDeployed }: Desk): Policy | Adhoc {
+/**
+ * Parses a complete policy or an ad-hoc event. An incomplete policy with the name of a deployed one
+ * gets a hint to send only the name.
+ */
+function wholeOrder(event: unknown, { policies = [], isDeployed }: EventContext): Policy | Adhoc {
   try {
     return parseEvent(event);
   } catch (error) {
     const { policy: name } = Object(event);
     const isNamed = isDeployed && policies.some(({ policy }) => policy === name);
-    if (!(error instanceof Refusal && isNamed)) throw error;
-    throw new Refusal('The event is refused', [
+    if (!(error instanceof ValidationError && isNamed)) throw error;
+    throw new ValidationError('The event is refused', [
       `the policy is incomplete, but has more keys than a policy name: send {"policy": "${name}"}`,
       ...error.problems,
     ]);
@@ -101,27 +112,29 @@ function wholeOrder(event: unknown, { policies = [], isDeployed }: Desk): Policy
 }
 
 /** {@link orderOf} for jobs that do not accept ad-hoc events. */
-export function policyOf(event: unknown, desk: Desk): Policy {
+export function policyOf(event: unknown, desk: EventContext): Policy {
   const order = orderOf(event, desk);
   if (!isAdhoc(order)) return order;
-  throw new Refusal('The event is refused', [
+  throw new ValidationError('The event is refused', [
     'adhoc: only snapshot takes ad-hoc events: send {"policy": "<name>"}',
   ]);
 }
 
-/** {@link policyOf} for jobs that can't be narrowed, because their limits apply to the whole policy. */
-export function wholePolicyOf(event: unknown, desk: Desk): Policy {
+/**
+ * {@link policyOf} for jobs that can't be narrowed, because their limits apply to the whole policy.
+ */
+export function wholePolicyOf(event: unknown, desk: EventContext): Policy {
   const policy = policyOf(event, desk);
   if (!isNarrowed(event)) return policy;
-  throw new Refusal('The event is refused', [
+  throw new ValidationError('The event is refused', [
     'servers, regions: only snapshot and cleanup can be narrowed: leave them out',
   ]);
 }
 
-function namedPolicy(event: unknown, { policies }: Desk): Policy {
+function namedPolicy(event: unknown, { policies }: EventContext): Policy {
   const asked = readEvent(event, PolicyNameEvent);
   const refuse = (problem: string): never => {
-    throw new Refusal('The event is refused', [`${problem}: nothing is created, copied or deleted`]);
+    throw new ValidationError('The event is refused', [`${problem}: nothing is created, copied or deleted`]);
   };
   const name = asked.policy;
   if (!policies) return refuse('policy: no policies are deployed with this code: send a complete policy');

@@ -6,7 +6,7 @@ const MAX_RESULTS = 50_000;
  *
  * @param keyOf the cache key of the arguments.
  */
-export function remembered<Args extends unknown[], Result>(
+export function memoize<Args extends unknown[], Result>(
   compute: (...args: Args) => Result,
   keyOf: (...args: Args) => string | number,
 ): (...args: Args) => Result {

@@ -3,7 +3,7 @@ import { parseDate } from './dates.ts';
 import { eachPeriod, KEEP_RULES } from './keep-rules.ts';
 import { parseSchedule } from './schedule.ts';
 import { anyOf, field, problemsOf, quotable, recordOf, strict } from './schema.ts';
-import { Refusal } from './validation-error.ts';
+import { ValidationError } from './validation-error.ts';
 import { isTimezone } from './wall-clock.ts';
 
 const HOUR_MS = 3_600_000;
@@ -87,7 +87,10 @@ const selectors = (unknownIds: string) => ({
   ),
 });
 
-/** A server selector: the union of its keys, minus `except`. With several `tagged` pairs a server must match all of them. */
+/**
+ * A server selector: the union of its keys, minus `except`. With several `tagged` pairs a server
+ * must match all of them.
+ */
 export const servers = v.pipe(
   anyOf(
     strict({
@@ -140,7 +143,9 @@ const Keep = anyOf(
 const BYTE_UNITS: Record<string, number> = { MB: 1e6, GB: 1e9, TB: 1e12 };
 const bytesRemedy = withUnit('must be a number with its unit, MB, GB or TB, such as 500GB or 1.5TB', 'GB');
 
-/** "500GB" or "1.5TB" -> bytes. The unit is required, because a bare 500 would hardly mean bytes. */
+/**
+ * "500GB" or "1.5TB" -> bytes. The unit is required, because a bare 500 would hardly mean bytes.
+ */
 const bytes = v.pipe(
   v.string(bytesRemedy),
   v.regex(/^\d{1,7}(\.\d{1,3})? ?(MB|GB|TB)$/, bytesRemedy),
@@ -259,7 +264,10 @@ export const account = v.optional(
 const accountsRemedy =
   'must be the last part of a secret name, such as "rackspace", a prefix such as "customer-*", or a list of these';
 
-/** An account, or a prefix of accounts. An event with a list of accounts is split into one event for each; see accounts.ts. */
+/**
+ * An account, or a prefix of accounts. An event with a list of accounts is split into one event for
+ * each; see accounts.ts.
+ */
 export const accounts = v.optional(
   v.pipe(
     quotable(accountsRemedy),
@@ -348,7 +356,9 @@ const AdhocEvent = strict({
   ...common,
   adhoc: v.literal(true, 'must be true'),
   expires: v.optional(duration),
-  // The id of the request, the same in all retries. A retry skips each server that has a snapshot of the request, or had one that did not fail; no retry takes snapshots after a day; see request-log.ts.
+  // The id of the request, the same in all retries. A retry skips each server that has a snapshot
+  // of the request, or had one that did not fail; no retry takes snapshots after a day; see
+  // request-log.ts.
   request: v.optional(v.pipe(quotable(requestRemedy), v.regex(/^[A-Za-z0-9_-]{1,64}$/, requestRemedy))),
 });
 
@@ -371,7 +381,8 @@ const ReleaseEvent = strict({ release: text('the id of an image'), account, dryR
 /** The retention rules of a series; `within` in milliseconds. See retention.ts. */
 export type Keep = v.InferOutput<typeof Keep>;
 /**
- * A server selector: the union of its keys, minus `except`. In a manual run, `only` narrows the selection. See selector.ts.
+ * A server selector: the union of its keys, minus `except`. In a manual run, `only` narrows the
+ * selection. See selector.ts.
  */
 export type Selector = v.InferOutput<typeof servers> & { only?: v.InferOutput<typeof servers> };
 /** A policy of serverless.yml with its name; see event.ts for the events that name a policy. */
@@ -388,7 +399,7 @@ export type Adhoc = v.InferOutput<typeof AdhocEvent>;
 /**
  * Parses a complete policy, or `{"adhoc": true, "servers": …}`. Unknown keys are refused.
  *
- * @throws {Refusal} that names every problem at once, each with its path and the remedy.
+ * @throws {ValidationError} that names every problem at once, each with its path and the remedy.
  */
 export function parseEvent(event: unknown): Policy | Adhoc {
   return readEvent(event, isKeyOf('adhoc', event) ? AdhocEvent : PolicyEvent);
@@ -397,7 +408,7 @@ export function parseEvent(event: unknown): Policy | Adhoc {
 /**
  * Parses `{"hold": "<image id>", "until": …}` or `{"release": "<image id>"}`.
  *
- * @throws {Refusal} like {@link parseEvent}.
+ * @throws {ValidationError} like {@link parseEvent}.
  */
 export function parseHold(event: unknown): Hold {
   return readEvent(event, isKeyOf('release', event) ? ReleaseEvent : HoldEvent);
@@ -411,18 +422,20 @@ export function isKeyOf(key: string, event: unknown): boolean {
 /**
  * Validates an event with a schema.
  *
- * @throws {Refusal} that names every problem at once.
+ * @throws {ValidationError} that names every problem at once.
  */
 export function readEvent<S extends v.GenericSchema>(event: unknown, schema: S): v.InferOutput<S> {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
-    throw new Refusal('The event is refused', ['it must be a JSON object: see events/ for examples']);
+    throw new ValidationError('The event is refused', ['it must be a JSON object: see events/ for examples']);
   }
   const result = v.safeParse(schema, event);
   if (result.success) return result.output;
-  throw new Refusal('The event is refused', problemsOf(result.issues, 'event'));
+  throw new ValidationError('The event is refused', problemsOf(result.issues, 'event'));
 }
 
-/** {@link readEvent} for an event that may be left out: of none, `invoke local` makes an empty text. */
+/**
+ * {@link readEvent} for an event that may be left out: of none, `invoke local` makes an empty text.
+ */
 export function readOptionalEvent<S extends v.GenericSchema>(event: unknown, schema: S): v.InferOutput<S> {
   return readEvent(event === '' ? {} : (event ?? {}), schema);
 }
@@ -430,7 +443,8 @@ export function readOptionalEvent<S extends v.GenericSchema>(event: unknown, sch
 /** {@link parseEvent} for callers that need a policy: ad-hoc events are refused. */
 export function parsePolicy(event: unknown): Policy {
   const parsed = parseEvent(event);
-  if (isAdhoc(parsed)) throw new Refusal('The policy is refused', ['adhoc: an ad-hoc event is not a policy']);
+  if (isAdhoc(parsed))
+    throw new ValidationError('The policy is refused', ['adhoc: an ad-hoc event is not a policy']);
   return parsed;
 }
 

@@ -12,23 +12,38 @@ export const RATE_PATTERN =
 export interface Schedule {
   /** Whether the fire times are known to the minute: true for cron, false for rate. */
   readonly exact: boolean;
-  /** The slot of a run at `now`: the latest fire time at or before `now`; undefined before the first fire time. */
+  /**
+   * The slot of a run at `now`: the latest fire time at or before `now`; undefined before the first
+   * fire time.
+   */
   slot(now: Date): Date | undefined;
-  /** The first fire time after `now`, an estimate for a rate; undefined after the last fire time. */
+  /**
+   * The first fire time after `now`, an estimate for a rate; undefined after the last fire time.
+   */
   next(now: Date): Date | undefined;
   /** Whether a snapshot of `slot` covers a run at `now`, so that the run needs no new snapshot. */
   covers(slot: Date, now: Date): boolean;
 }
 
 /**
- * Parses an EventBridge schedule expression: `cron(minutes hours day-of-month month day-of-week year)` or
- * `rate(value unit)`.
+ * Parses an EventBridge schedule expression:
+ * `cron(minutes hours day-of-month month day-of-week year)` or `rate(value unit)`.
  *
- * Cron times are wall-clock times in `timezone`. At daylight saving changes the schedule follows EventBridge Scheduler: a skipped time is no fire time, and a repeated time fires once, the first time. The documentation says this for an expression with one time a day, but not for one with several, such as `cron(30 * * * ? *)`. Here every time of the expression follows the rule, so there is no slot at the second 01:30 of a day. If EventBridge fires then anyway, the run finds a snapshot of its slot and does nothing. The opposite choice would report a missing snapshot for a run that was never started.
+ * Cron times are wall-clock times in `timezone`. At daylight saving changes the schedule follows
+ * EventBridge Scheduler: a skipped time is no fire time, and a repeated time fires once, the first
+ * time. The documentation says this for an expression with one time a day, but not for one with
+ * several, such as `cron(30 * * * ? *)`. Here every time of the expression follows the rule, so
+ * there is no slot at the second 01:30 of a day. If EventBridge fires then anyway, the run finds a
+ * snapshot of its slot and does nothing. The opposite choice would report a missing snapshot for a
+ * run that was never started.
  *
- * A rate has no fixed fire times and no zone: EventBridge counts from the creation of the rule, which is unknown here, and fires up to a minute late. So the slot of a rate is the time of the run, and a snapshot of the half interval before covers the run. A retry minutes or hours later finds its own snapshot, and two fires never share a snapshot.
+ * A rate has no fixed fire times and no zone: EventBridge counts from the creation of the rule,
+ * which is unknown here, and fires up to a minute late. So the slot of a rate is the time of the
+ * run, and a snapshot of the half interval before covers the run. A retry minutes or hours later
+ * finds its own snapshot, and two fires never share a snapshot.
  *
- * Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html and
+ * Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
+ * and
  * https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
  *
  * @param timezone a name of the IANA time zone database.
@@ -43,7 +58,8 @@ export function parseSchedule(expression: string, timezone = 'UTC'): Schedule {
 }
 
 /**
- * The time between the fire times before and after `now`, in milliseconds: the current interval of a policy's snapshots. Undefined if either fire time is missing.
+ * The time between the fire times before and after `now`, in milliseconds: the current interval of
+ * a policy's snapshots. Undefined if either fire time is missing.
  */
 export function intervalMs(schedule: Schedule, now: Date): number | undefined {
   const slot = schedule.slot(now);
@@ -77,7 +93,10 @@ function rateSchedule(rate: string): Schedule {
 
 function cronSchedule(fields: string, timezone: string): Schedule {
   const cron = parseCron(fields);
-  /** The nearest fire time after or before a wall-clock time, in the direction of `step`, that exists in the zone. */
+  /**
+   * The nearest fire time after or before a wall-clock time, in the direction of `step`, that
+   * exists in the zone.
+   */
   const momentFrom = (wall: Date, step: (wall: Date) => Date | null | undefined): Date | undefined => {
     for (let at = step(wall); at; at = step(at)) {
       const moment = momentOf(at, timezone);

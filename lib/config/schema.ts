@@ -5,7 +5,9 @@ import * as v from 'valibot';
 const MAX_TYPOS = 2;
 
 /**
- * An object with these keys and no others. Unlike valibot's strictObject, the schema reports every unknown key, not only the first, with the similar known key or the nested object that has the key.
+ * An object with these keys and no others. Unlike valibot's strictObject, the schema reports every
+ * unknown key, not only the first, with the similar known key or the nested object that has the
+ * key.
  */
 export function strict<const T extends v.ObjectEntries>(entries: T): v.StrictObjectSchema<T, undefined> {
   const inner = Object.entries(entries).flatMap(([key, schema]) =>
@@ -37,7 +39,9 @@ export function recordOf<const V extends v.GenericSchema, const M extends string
   return { ...schema, '~run': run };
 }
 
-/** An object that has at least one of these keys, also in the JSON schema that is generated from it. */
+/**
+ * An object that has at least one of these keys, also in the JSON schema that is generated from it.
+ */
 export function anyOf<const S extends v.GenericSchema<object>>(
   schema: S,
   keys: readonly (keyof v.InferOutput<S>)[],
@@ -56,7 +60,9 @@ export function field<const S extends v.GenericSchema>(description: string, sche
 }
 
 /**
- * Converts validation issues to one line each: `keep.last: must be …`. valibot's default messages are not used, because they quote the value, which may be a secret. `whole` is the path of the outermost object.
+ * Converts validation issues to one line each: `keep.last: must be …`. valibot's default messages
+ * are not used, because they quote the value, which may be a secret. `whole` is the path of the
+ * outermost object.
  */
 export function problemsOf(issues: readonly v.BaseIssue<unknown>[], whole: string): string[] {
   return issues.map((issue) => {
@@ -75,13 +81,19 @@ export function nearMiss(key: string, known: readonly string[]): string | undefi
   return isNear ? nearest : undefined;
 }
 
-/** The stem of a key, for the comparison of spellings: `copiesBucket` and `copy_buckets` have the same stem. */
+/**
+ * The stem of a key, for the comparison of spellings: `copiesBucket` and `copy_buckets` have the
+ * same stem.
+ */
 export function stemOf(key: string): string {
   const words = key.replaceAll(/([a-z])([A-Z])/g, '$1 $2').split(/[^A-Za-z0-9]+/);
   return words.map((word) => word.toLowerCase().replace(/ies$/, 'y').replace(/s$/, '')).join('');
 }
 
-/** A text that YAML reads as a number, a boolean or a date without quotes, such as an account named 7. The message then asks for quotes. */
+/**
+ * A text that YAML reads as a number, a boolean or a date without quotes, such as an account named
+ * 7. The message then asks for quotes.
+ */
 export function quotable(message: string) {
   return v.string(({ input }) =>
     ['boolean', 'number'].includes(typeof input) || input instanceof Date

@@ -1,10 +1,11 @@
 import type { ReasonCode } from '../reporting/reasons.ts';
 
 /**
- * Invalid input: an event, a secret or a schedule. The error is thrown before anything is created or deleted. Each problem names its field and the remedy.
+ * Invalid input: an event, a secret or a schedule. The error is thrown before anything is created
+ * or deleted. Each problem names its field and the remedy.
  */
-export class Refusal extends Error {
-  override readonly name = 'Refusal';
+export class ValidationError extends Error {
+  override readonly name = 'ValidationError';
   readonly problems: string[];
   /** The reason codes of the problems, if any; see reasons.ts. */
   readonly codes: readonly ReasonCode[];

@@ -1,9 +1,13 @@
 import { Temporal } from 'temporal-polyfill';
 
-// A wall-clock time is a local time without its zone. Here it is a Date whose UTC fields hold the local time: 02:30 in Chicago is 02:30Z. So code that computes in UTC, such as a cron library, can compute with wall-clock times. For the zone UTC no conversion is needed, which halves the time of a slot computation.
+// A wall-clock time is a local time without its zone. Here it is a Date whose UTC fields hold the
+// local time: 02:30 in Chicago is 02:30Z. So code that computes in UTC, such as a cron library, can
+// compute with wall-clock times. For the zone UTC no conversion is needed, which halves the time of
+// a slot computation.
 
 /**
- * Converts a wall-clock time to the moment in a zone: undefined for a skipped time, the first moment for a repeated time.
+ * Converts a wall-clock time to the moment in a zone: undefined for a skipped time, the first
+ * moment for a repeated time.
  *
  * @param wall the wall-clock time, in the UTC fields of a Date.
  * @param timezone a name of the IANA time zone database.
@@ -16,7 +20,8 @@ export function momentOf(wall: Date, timezone: string): Date | undefined {
 }
 
 /**
- * The latest wall-clock time of a zone up to `now`. During a repeated hour the result is the last millisecond of the first pass.
+ * The latest wall-clock time of a zone up to `now`. During a repeated hour the result is the last
+ * millisecond of the first pass.
  *
  * @returns the wall-clock time, in the UTC fields of a Date.
  */
@@ -30,7 +35,9 @@ export function latestShown(now: Date, timezone: string): Date {
 }
 
 /**
- * Whether `name` is a time zone name in the exact spelling of the IANA time zone database, as EventBridge Scheduler requires. Offsets such as "+05:30" and abbreviations such as "CST" are not accepted.
+ * Whether `name` is a time zone name in the exact spelling of the IANA time zone database, as
+ * EventBridge Scheduler requires. Offsets such as "+05:30" and abbreviations such as "CST" are not
+ * accepted.
  *
  * Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#time-zones
  */

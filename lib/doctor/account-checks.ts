@@ -11,24 +11,26 @@ import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import { listVolumeSnapshots } from '../openstack/volumes.ts';
 import type { Run } from '../runtime/run.ts';
-import { without } from '../snapshots/inventory.ts';
+import { missingIn } from '../snapshots/inventory.ts';
 import { markerOf } from '../snapshots/marker.ts';
-import { type Finding, fail, pass, warn } from './diagnosis.ts';
+import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 
 const CLOCKS_MAY_DIFFER_MS = 120_000;
 
 /** How the accounts are reached. */
-export interface Access {
+export interface AccountAccess {
   /** Reads the secret of an account. */
   credentials(account: string): Promise<Credentials>;
   login(account: string): Promise<Session>;
 }
 
 /** Findings one after the other, and in the end what could be had. */
-type Examination<T = void> = AsyncGenerator<Finding, T>;
+type Examination<T = void> = AsyncGenerator<CheckResult, T>;
 
-/** Whether an account's secret can be read and the cloud accepts it, and what its user may do there. */
-export async function* checkLogin(account: string, access: Access): Examination<Session | undefined> {
+/**
+ * Whether an account's secret can be read and the cloud accepts it, and what its user may do there.
+ */
+export async function* checkLogin(account: string, access: AccountAccess): Examination<Session | undefined> {
   let credentials: Credentials;
   try {
     credentials = await access.credentials(account);
@@ -58,7 +60,7 @@ export async function* checkLogin(account: string, access: Access): Examination<
   return session;
 }
 
-function checkRights(session: Session): Finding {
+function checkRights(session: Session): CheckResult {
   const { provider, roles = [] } = session;
   const rights = { roles: [...roles].sort(), provider };
   switch (mayWriteImages(session)) {
@@ -71,7 +73,7 @@ function checkRights(session: Session): Finding {
   }
 }
 
-function checkClock(aheadMs: number): Finding {
+function checkClock(aheadMs: number): CheckResult {
   if (Math.abs(aheadMs) <= CLOCKS_MAY_DIFFER_MS) return pass('clock', { code: 'CLOCKS_AGREE' });
   const minutes = Math.round(Math.abs(aheadMs) / 60_000);
   return warn('clock', { code: 'CLOCKS_DIFFER', minutes, cloudIs: aheadMs > 0 ? 'ahead' : 'behind' });
@@ -101,14 +103,14 @@ async function listRegion(
   session: Session,
   region: string,
   { owner, defaultOwner, now, ids }: Wanted,
-): Promise<{ region: string; servers?: Server[]; findings: Finding[] }> {
+): Promise<{ region: string; servers?: Server[]; findings: CheckResult[] }> {
   try {
     const [listed, images, limit = Infinity] = await Promise.all([
       listServers(session, region),
       listImages(session, region),
       imageMetadataLimit(session, region),
     ]);
-    const found = await Promise.all([...without(listed, ids)].map((id) => getServer(session, region, id)));
+    const found = await Promise.all([...missingIn(listed, ids)].map((id) => getServer(session, region, id)));
     const all = [...listed, ...found.filter((server) => server !== undefined)];
     const { lasting: servers } = separateThrowAways(all, images, session.projectId);
     const ours = images.filter(({ properties }) => properties.autosnap_owner === owner).length;
@@ -135,15 +137,15 @@ async function listRegion(
 }
 
 /**
- * Whether there are snapshots of another owner of the same service and stage: of a deployment in another AWS account or
- * region, or of this one before an owner was set by hand or taken out.
+ * Whether there are snapshots of another owner of the same service and stage: of a deployment in
+ * another AWS account or region, or of this one before an owner was set by hand or taken out.
  */
 function namesakes(
   region: string,
   images: readonly Image[],
   owner: string,
   defaultOwner?: string,
-): Finding[] {
+): CheckResult[] {
   const others = Map.groupBy(images, ({ properties }) => properties.autosnap_owner ?? '');
   others.delete(owner);
   return [...others].flatMap(([other, { length: count }]) =>
@@ -163,8 +165,8 @@ function namesakes(
 }
 
 /**
- * Whether volume snapshots can be listed where servers have volumes: the data of the images of those that boot from
- * one lie there, and where they can't be listed no cleanup deletes anything.
+ * Whether volume snapshots can be listed where servers have volumes: the data of the images of
+ * those that boot from one lie there, and where they can't be listed no cleanup deletes anything.
  */
 export async function* checkVolumes(session: Session, servers: readonly Server[]): Examination {
   const regions = new Set(

@@ -18,11 +18,11 @@ type Subject =
   | 'drill';
 
 /** What a check has found. */
-export interface Finding {
+export interface CheckResult {
   check: Subject;
   /**
-   * fail: a run would fail, or would protect less than the policy says. warn: it can't be told, or a person should
-   * look at it.
+   * fail: a run would fail, or would protect less than the policy says. warn: it can't be told, or
+   * a person should look at it.
    */
   verdict: 'pass' | 'warn' | 'fail';
   reason: Reason;
@@ -33,12 +33,15 @@ export const pass = finding('pass');
 export const warn = finding('warn');
 export const fail = finding('fail');
 
-function finding(verdict: Finding['verdict']) {
-  return (check: Subject, reason: Reason): Finding => ({ check, verdict, reason });
+function finding(verdict: CheckResult['verdict']) {
+  return (check: Subject, reason: Reason): CheckResult => ({ check, verdict, reason });
 }
 
-/** A finding as the diagnosis has it: the code to filter by, and what was found and what to do in words. */
-export interface Check extends Pick<Finding, 'check' | 'verdict'> {
+/**
+ * A finding as the diagnosis has it: the code to filter by, and what was found and what to do in
+ * words.
+ */
+export interface CheckName extends Pick<CheckResult, 'check' | 'verdict'> {
   account: string;
   /** Absent where it is about the account as a whole. */
   policy?: string;
@@ -48,7 +51,10 @@ export interface Check extends Pick<Finding, 'check' | 'verdict'> {
 }
 
 /** A finding of an account, or of one of its policies. */
-export function checkOf({ check, verdict, reason }: Finding, of: Pick<Check, 'account' | 'policy'>): Check {
+export function checkOf(
+  { check, verdict, reason }: CheckResult,
+  of: Pick<CheckName, 'account' | 'policy'>,
+): CheckName {
   const remedy = remedyOf(reason);
   return {
     ...of,
@@ -64,15 +70,15 @@ export function checkOf({ check, verdict, reason }: Finding, of: Pick<Check, 'ac
 export interface Diagnosis {
   job: 'doctor';
   owner: string;
-  checks: Check[];
+  checks: CheckName[];
 }
 
 const SIGNS = { pass: '✓', warn: '!', fail: '✗' };
 const INDENT = 13;
 
 /**
- * A diagnosis for people to read: a paragraph for each account and each policy, a line a check, the remedy below it.
- * The sum stands at the end, because `invoke --log` shows only the last 4 KB.
+ * A diagnosis for people to read: a paragraph for each account and each policy, a line a check, the
+ * remedy below it. The sum stands at the end, because `invoke --log` shows only the last 4 KB.
  */
 export function diagnosisText({ checks }: Diagnosis): string {
   const paragraphs = [...Map.groupBy(checks, subjectOf)].map(([subject, its]) =>
@@ -81,12 +87,15 @@ export function diagnosisText({ checks }: Diagnosis): string {
       ...its.map((c) => `  ${SIGNS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(adviceOf(c), INDENT)),
     ].join('\n'),
   );
-  const count = (verdict: Check['verdict']) => checks.filter((c) => c.verdict === verdict).length;
+  const count = (verdict: CheckName['verdict']) => checks.filter((c) => c.verdict === verdict).length;
   const sum = `${checks.length} checks: ${count('pass')} good, ${count('warn')} to look at, ${count('fail')} failed.`;
   return [...paragraphs, sum].join('\n\n');
 }
 
-/** The error that makes the invocation fail, with each problem and its remedy; undefined when nothing has failed. */
+/**
+ * The error that makes the invocation fail, with each problem and its remedy; undefined when
+ * nothing has failed.
+ */
 export function failureIn({ checks }: Diagnosis): Error | undefined {
   const failed = checks.filter(({ verdict }) => verdict === 'fail');
   if (failed.length === 0) return undefined;
@@ -96,11 +105,11 @@ export function failureIn({ checks }: Diagnosis): Error | undefined {
   return error;
 }
 
-function subjectOf({ account, policy }: Check): string {
+function subjectOf({ account, policy }: CheckName): string {
   return policy ? `policy ${policy}` : `account ${account}`;
 }
 
-function adviceOf({ detail, remedy }: Check): string {
+function adviceOf({ detail, remedy }: CheckName): string {
   return remedy ? `${detail}\n→ ${remedy}` : detail;
 }
 

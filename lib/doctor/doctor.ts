@@ -4,12 +4,11 @@ import { eachAccount } from '../config/accounts.ts';
 import { eachAccountOf, isNaming, policyOf } from '../config/event.ts';
 import { isKeyOf, type Policy, parsePolicy, readOptionalEvent } from '../config/policy.ts';
 import { strict } from '../config/schema.ts';
-import { Refusal } from '../config/validation-error.ts';
+import { ValidationError } from '../config/validation-error.ts';
 import type { Run } from '../runtime/run.ts';
-import { type Access, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
-import { type Check, checkOf, type Diagnosis, type Finding, warn } from './diagnosis.ts';
+import { type AccountAccess, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
+import { type CheckName, type CheckResult, checkOf, type Diagnosis, warn } from './diagnosis.ts';
 import {
-  aimOf,
   checkDrill,
   checkOffsite,
   checkOverlap,
@@ -17,17 +16,18 @@ import {
   checkSchedules,
   checkServers,
   regionsOf,
+  targetOf,
 } from './policy-checks.ts';
 
 /** Accounts, in each of which all regions are listed. */
 const AT_ONCE = 8;
 
-type Instruments = Pick<Run, 'owner' | 'defaultOwner' | 'now'> & Access;
+type Instruments = Pick<Run, 'owner' | 'defaultOwner' | 'now'> & AccountAccess;
 
 /**
- * Checks whether `policies` would work: each account's secret, login, rights and regions, and each policy's servers
- * and schedules. What is wrong with one account stops no check of another. Nothing is created or deleted: all that
- * the cloud receives is a login and GETs.
+ * Checks whether `policies` would work: each account's secret, login, rights and regions, and each
+ * policy's servers and schedules. What is wrong with one account stops no check of another. Nothing
+ * is created or deleted: all that the cloud receives is a login and GETs.
  */
 export async function diagnose(policies: readonly Policy[], instruments: Instruments): Promise<Diagnosis> {
   const accounts = Map.groupBy(policies, ({ account }) => account);
@@ -40,7 +40,7 @@ export async function diagnose(policies: readonly Policy[], instruments: Instrum
   const checks = await pMap(
     accounts,
     async ([account, its]) => {
-      const found: Check[] = [];
+      const found: CheckName[] = [];
       const access = { ...instruments, login };
       for await (const { policy, ...finding } of examine(account, its, access)) {
         found.push(checkOf(finding, { account, ...(policy === undefined ? {} : { policy }) }));
@@ -57,7 +57,7 @@ export async function diagnose(policies: readonly Policy[], instruments: Instrum
 }
 
 /** The accounts of a policy that are of the same project as one before. */
-function doubles(policies: readonly Policy[], projects: ReadonlyMap<string, string>): Check[] {
+function doubles(policies: readonly Policy[], projects: ReadonlyMap<string, string>): CheckName[] {
   return policies.flatMap(({ policy, account }, i) => {
     const project = projects.get(account);
     const first = policies
@@ -72,7 +72,7 @@ async function* examine(
   account: string,
   policies: readonly Policy[],
   { owner, defaultOwner, now, ...access }: Instruments,
-): AsyncGenerator<Finding & { policy?: string }> {
+): AsyncGenerator<CheckResult & { policy?: string }> {
   const session = yield* checkLogin(account, access);
   if (!session) {
     for (const { policy, ...its } of policies) yield* of(policy, checkSchedules(its, now));
@@ -86,7 +86,7 @@ async function* examine(
     ids: policies.flatMap((policy) => policy.servers.ids ?? []),
     ...(defaultOwner ? { defaultOwner } : {}),
   });
-  const aims = policies.map((policy) => aimOf(policy, regions, servers));
+  const aims = policies.map((policy) => targetOf(policy, regions, servers));
   const selected = aims.flatMap(({ selection }) => selection.servers);
   if (provider === 'keystone') yield* checkVolumes(session, selected);
   for (const [i, aim] of aims.entries()) {
@@ -101,7 +101,7 @@ async function* examine(
   }
 }
 
-function of(policy: string, findings: readonly Finding[]): (Finding & { policy: string })[] {
+function of(policy: string, findings: readonly CheckResult[]): (CheckResult & { policy: string })[] {
   return findings.map((finding) => ({ policy, ...finding }));
 }
 
@@ -112,9 +112,11 @@ const Asked = strict({
 });
 
 /**
- * The policies to check: those of the event `{"policies": […]}`, the one that it is or names, else those of the deployment.
+ * The policies to check: those of the event `{"policies": […]}`, the one that it is or names, else
+ * those of the deployment.
  *
- * @throws {Refusal} that names every problem at once, or says that there is nothing to check.
+ * @throws {ValidationError} that names every problem at once, or says that there is nothing to
+ *   check.
  */
 export function policiesOf(event: unknown, deployed: readonly Policy[] | undefined): readonly Policy[] {
   if (isNaming(event)) {
@@ -125,7 +127,7 @@ export function policiesOf(event: unknown, deployed: readonly Policy[] | undefin
   const asked = readOptionalEvent(event, Asked);
   if (asked.policies) return parseAll(asked.policies);
   if (deployed?.length) return deployed;
-  throw new Refusal('There is nothing to check', [
+  throw new ValidationError('There is nothing to check', [
     deployed
       ? 'custom.policies in serverless.yml has no policy: add one, and deploy again'
       : 'this code was not deployed with policies: deploy it, or send {"policies": [<policy>]}',
@@ -138,11 +140,11 @@ function parseAll(events: unknown[]): Policy[] {
     try {
       return eachAccount(event).map(parsePolicy);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof ValidationError)) throw error;
       problems.push(...error.problems.map((problem) => `policies.${i}: ${problem}`));
       return [];
     }
   });
-  if (problems.length > 0) throw new Refusal('The event is refused', problems);
+  if (problems.length > 0) throw new ValidationError('The event is refused', problems);
   return policies;
 }

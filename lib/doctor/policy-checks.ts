@@ -8,15 +8,15 @@ import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { lastingState } from '../snapshots/lasting-state.ts';
 import { type Selection, selectServers } from '../snapshots/selector.ts';
-import { type Finding, fail, pass, warn } from './diagnosis.ts';
-import { closest } from './schedule-overlap.ts';
+import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
+import { closestOverlap } from './schedule-overlap.ts';
 
 const MINUTE_MS = 60_000;
 /** What a snapshot may take at Rackspace. */
 const SNAPSHOT_MS = 60 * MINUTE_MS;
 
 /** A policy, and the servers that it selects. */
-export interface Aim {
+export interface PolicyTarget {
   policy: Policy;
   selection: Selection;
   /** One of its regions can't be looked into: what was not found may be there. */
@@ -29,11 +29,11 @@ export function regionsOf({ regions }: Pick<Policy, 'regions'>, known: readonly 
 }
 
 /** Resolves a policy's servers; `servers` has those of each region that could be listed. */
-export function aimOf(
+export function targetOf(
   policy: Policy,
   known: readonly string[],
   servers: ReadonlyMap<string, readonly Server[]>,
-): Aim {
+): PolicyTarget {
   const listed = regionsOf(policy, known).map((region) => servers.get(region));
   const selection = selectServers(
     listed.flatMap((its) => its ?? []),
@@ -43,7 +43,7 @@ export function aimOf(
 }
 
 /** Whether the account has the regions that a policy names; a run is refused where it lacks one. */
-export function checkRegions(policy: Pick<Policy, 'regions'>, known: readonly string[]): Finding {
+export function checkRegions(policy: Pick<Policy, 'regions'>, known: readonly string[]): CheckResult {
   const wanted = regionsOf(policy, known);
   const unknown = wanted.filter((region) => !known.includes(region));
   return unknown.length === 0
@@ -51,11 +51,14 @@ export function checkRegions(policy: Pick<Policy, 'regions'>, known: readonly st
     : fail('regions', { code: 'REGIONS_UNKNOWN', unknown, known });
 }
 
-/** Whether each part of a policy's `servers` finds some, which they are, and whether images can be made of them. */
+/**
+ * Whether each part of a policy's `servers` finds some, which they are, and whether images can be
+ * made of them.
+ */
 export function checkServers(
-  { selection, partial: isPartial }: Aim,
+  { selection, partial: isPartial }: PolicyTarget,
   provider: Session['provider'],
-): Finding[] {
+): CheckResult[] {
   const { servers, missingIds, unmatched, exceptedIds, unmatchedExceptions } = selection;
   // What was not found may be in a region that can't be read.
   const lacks = (reason: Reason) => (isPartial ? warn('servers', reason) : fail('servers', reason));
@@ -96,7 +99,7 @@ export function checkSchedules(
     maxDeletes,
   }: Pick<Policy, 'schedule' | 'cleanup' | 'timezone' | 'maxDeletes'>,
   now: Date,
-): Finding[] {
+): CheckResult[] {
   const takes = nextFire(schedule, timezone, now);
   const rotates = nextFire(cleanup, timezone, now);
   return [
@@ -111,7 +114,7 @@ export function checkSchedules(
 }
 
 /** Whether a cleanup may delete as many snapshots of a server as are taken until the next one. */
-function checkPace(schedule: Schedule, cleanup: Schedule, most: number, now: Date): Finding[] {
+function checkPace(schedule: Schedule, cleanup: Schedule, most: number, now: Date): CheckResult[] {
   const from = cleanup.next(now);
   const to = from && cleanup.next(from);
   if (!to) return [];
@@ -120,12 +123,15 @@ function checkPace(schedule: Schedule, cleanup: Schedule, most: number, now: Dat
   return slots > most ? [fail('cleanup', { code: 'CLEANUP_TOO_RARE', most })] : [];
 }
 
-/** Whether a policy's copies can be made where it wants them, if it asks for them, and when the next ones are due. */
+/**
+ * Whether a policy's copies can be made where it wants them, if it asks for them, and when the next
+ * ones are due.
+ */
 export function checkOffsite(
   { offsite, timezone }: Pick<Policy, 'offsite' | 'timezone'>,
   session: Pick<Session, 'provider'>,
   now: Date,
-): Finding[] {
+): CheckResult[] {
   if (!offsite) return [];
   const problems = cloudFilesProblems(session, offsite);
   if (problems.length > 0) return problems.map((problem) => fail('offsite', problem));
@@ -140,7 +146,7 @@ export function checkDrill(
   { drill, timezone }: Pick<Policy, 'drill' | 'timezone'>,
   provider: Session['provider'],
   now: Date,
-): Finding[] {
+): CheckResult[] {
   if (!drill) return [];
   const problem = problemWith(drill, provider);
   if (problem) return [fail('drill', problem)];
@@ -156,14 +162,14 @@ function nextFire({ next, exact }: Schedule, timezone: string, now: Date) {
 }
 
 /**
- * Whether two policies get in each other's way at the servers that both take: a server makes one snapshot at a time,
- * and a busy one is tried again only until half the interval has passed.
+ * Whether two policies get in each other's way at the servers that both take: a server makes one
+ * snapshot at a time, and a busy one is tried again only until half the interval has passed.
  */
-export function checkOverlap(one: Aim, other: Aim, now: Date): Finding[] {
+export function checkOverlap(one: PolicyTarget, other: PolicyTarget, now: Date): CheckResult[] {
   const theirs = new Set(other.selection.servers.map(({ id }) => id));
   const shared = one.selection.servers.filter(({ id }) => theirs.has(id));
   const schedules = [one.policy.schedule, other.policy.schedule] as const;
-  const met = shared.length > 0 && closest(...schedules, now);
+  const met = shared.length > 0 && closestOverlap(...schedules, now);
   if (!met || met.gapMs >= SNAPSHOT_MS) return [];
   const halfMs = Math.min(...schedules.map((s) => (intervalMs(s, met.at) ?? Number.POSITIVE_INFINITY) / 2));
   if (halfMs >= SNAPSHOT_MS) return [];

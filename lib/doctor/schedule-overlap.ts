@@ -5,18 +5,19 @@ const YEAR_MS = 366 * 86_400_000;
 const MOST_FIRES = 5_000;
 
 /** Two fires of different schedules: `gapMs` apart, the later one `at`. */
-export interface Encounter {
+export interface ScheduleOverlap {
   at: Date;
   gapMs: number;
 }
 
 /**
- * Where in the next year, or in as many fires as can be looked through, two schedules fire closest together: the
- * first such place. Undefined where it can't be told, because one is a rate or fires no more.
+ * Where in the next year, or in as many fires as can be looked through, two schedules fire closest
+ * together: the first such place. Undefined where it can't be told, because one is a rate or fires
+ * no more.
  */
-export function closest(one: Schedule, other: Schedule, now: Date): Encounter | undefined {
+export function closestOverlap(one: Schedule, other: Schedule, now: Date): ScheduleOverlap | undefined {
   if (!one.exact || !other.exact) return undefined;
-  let found: Encounter | undefined;
+  let found: ScheduleOverlap | undefined;
   let [a, b] = [one.next(now), other.next(now)];
   for (let fires = 0; a && b && fires < MOST_FIRES; fires++) {
     const [earlier, later] = a < b ? [a, b] : [b, a];

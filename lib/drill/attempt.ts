@@ -8,7 +8,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Outcome } from '../reporting/report.ts';
 import { isSnapshot, verdictMarks } from '../snapshots/marker.ts';
 import type { Reader } from '../snapshots/ownership.ts';
-import { ask } from './check.ts';
+import { probe } from './check.ts';
 import { ownershipOf, type Unproven } from './ownership.ts';
 import { DRILL_KEY, type DrillRecord, withRecord } from './record.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
@@ -16,7 +16,7 @@ import { readThrowAway, type ThrowAway } from './throw-away.ts';
 const HOUR_MS = 3_600_000;
 
 /** The context for checking and deleting throw-away servers. */
-export interface Warden {
+export interface DrillContext {
   session: Session;
   owner: string;
   drill: Drill;
@@ -49,34 +49,45 @@ export interface DrillResult {
 const GOING: Step = { state: 'going', outcome: 'deferred', reasons: [{ code: 'DRILL_NOT_LOOKED_AT' }] };
 
 /** A throw-away server that a run follows until it is deleted. */
-export interface Trial {
+export interface DrillAttempt {
   server: ThrowAway;
   step: Step;
-  /** Why the server is deleted without a verdict; undefined when the drill still needs a verdict. */
+  /**
+   * Why the server is deleted without a verdict; undefined when the drill still needs a verdict.
+   */
   needless: Reason | undefined;
-  /** Whether another server has the same nonce: then only the image's record tells which of the two the drill made. */
+  /**
+   * Whether another server has the same nonce: then only the image's record tells which of the two
+   * the drill made.
+   */
   hasTwin: boolean;
 }
 
-/** A {@link Trial} in its initial state. */
-export function trialOf(server: ThrowAway, { needless, hasTwin = false }: Partial<Trial> = {}): Trial {
+/** A {@link DrillAttempt} in its initial state. */
+export function attemptOf(
+  server: ThrowAway,
+  { needless, hasTwin = false }: Partial<DrillAttempt> = {},
+): DrillAttempt {
   return { server, step: GOING, needless, hasTwin };
 }
 
-/** Checks a throw-away server once and takes the next step: writes the verdict on the image, then deletes the server. */
-export function proceed(warden: Warden, trial: Trial): Promise<Step> {
+/**
+ * Checks a throw-away server once and takes the next step: writes the verdict on the image, then
+ * deletes the server.
+ */
+export function advance(warden: DrillContext, trial: DrillAttempt): Promise<Step> {
   return withErrorsAsSteps(trial, () => attempt(warden, trial));
 }
 
 /** Checks a throw-away server once, for a dry run: changes nothing. */
-export function foresee(warden: Warden, trial: Trial): Promise<Step> {
+export function preview(warden: DrillContext, trial: DrillAttempt): Promise<Step> {
   return withErrorsAsSteps(trial, async () => {
     const seen = await inspect(warden, trial);
     return 'state' in seen ? seen : trial.step;
   });
 }
 
-async function withErrorsAsSteps(trial: Trial, look: () => Promise<Step>): Promise<Step> {
+async function withErrorsAsSteps(trial: DrillAttempt, look: () => Promise<Step>): Promise<Step> {
   try {
     return await look();
   } catch (error) {
@@ -86,7 +97,7 @@ async function withErrorsAsSteps(trial: Trial, look: () => Promise<Step>): Promi
   }
 }
 
-async function attempt(warden: Warden, trial: Trial): Promise<Step> {
+async function attempt(warden: DrillContext, trial: DrillAttempt): Promise<Step> {
   const { server, step, needless } = trial;
   const seen = await inspect(warden, trial);
   if ('state' in seen) return seen;
@@ -119,12 +130,12 @@ async function attempt(warden: Warden, trial: Trial): Promise<Step> {
 /**
  * Reads a throw-away server and the image that has to name it. Changes nothing.
  *
- * @returns the server and the image; or a step when nothing is left to do: the server is deleted or being deleted, or
- *   nothing proves that a drill made it.
+ * @returns the server and the image; or a step when nothing is left to do: the server is deleted or
+ *   being deleted, or nothing proves that a drill made it.
  */
 async function inspect(
-  { session, owner }: Warden,
-  { server, step, hasTwin }: Trial,
+  { session, owner }: DrillContext,
+  { server, step, hasTwin }: DrillAttempt,
 ): Promise<{ detail: ServerDetail; image: Image; isNamed: boolean } | Step> {
   const detail = await getServer(session, server.region, server.id);
   if (!detail || /DELETED$/.test(detail.status)) {
@@ -144,7 +155,10 @@ async function inspect(
     : leaveAlone({ code: 'DRILL_TWIN', image: server.image }, { mayBeDrill: true });
 }
 
-/** Whether another server has the same nonce. Lists the servers again, because an earlier listing may have been incomplete. */
+/**
+ * Whether another server has the same nonce. Lists the servers again, because an earlier listing
+ * may have been incomplete.
+ */
 async function hasTwinBy(session: Session, { region, id, nonce }: ThrowAway): Promise<boolean> {
   const servers = await listServers(session, region);
   return servers.some((other) => other.id !== id && readThrowAway(other)?.nonce === nonce);
@@ -164,14 +178,19 @@ export function isLeftAlone({ state }: Pick<Step, 'state'>): boolean {
   return state === 'foreign' || state === 'abandoned';
 }
 
-/** The abandoned servers of a policy, one for each nonce, because a drill makes one server at most. */
-export function abandonedOf(trials: readonly Trial[], policy: string): ThrowAway[] {
+/**
+ * The abandoned servers of a policy, one for each nonce, because a drill makes one server at most.
+ */
+export function abandonedOf(trials: readonly DrillAttempt[], policy: string): ThrowAway[] {
   const servers = trials.filter(({ step }) => step.state === 'abandoned').map(({ server }) => server);
   const own = servers.filter((server) => server.policy === policy);
   return [...new Map(own.map((server) => [server.nonce, server])).values()];
 }
 
-/** Writes on an image which server the drill with this nonce made. Only a server that its image names is ever deleted. */
+/**
+ * Writes on an image which server the drill with this nonce made. Only a server that its image
+ * names is ever deleted.
+ */
 export async function nameServer(
   session: Session,
   image: Image,
@@ -185,7 +204,10 @@ export async function writeRecord(session: Session, image: Image, record: DrillR
   await setProperty(session, image, DRILL_KEY, withRecord(image, record));
 }
 
-/** The verdict on a snapshot by the state of its server; `passed` is undefined while the server may still come up. */
+/**
+ * The verdict on a snapshot by the state of its server; `passed` is undefined while the server may
+ * still come up.
+ */
 async function judge(
   { hours, check }: Drill,
   { status, fault, addresses }: ServerDetail,
@@ -202,14 +224,18 @@ async function judge(
   }
   if (status !== 'ACTIVE') return late({ code: 'DRILL_NOT_ACTIVE', status, minutes });
   if (!check) return { passed: true, reason: { code: 'DRILL_BOOTED' } };
-  const answer = await ask(addresses, check);
+  const answer = await probe(addresses, check);
   return 'good' in answer
     ? { passed: true, reason: { code: 'DRILL_ANSWERED', ...answer.good } }
     : late({ code: 'DRILL_SILENT', answers: answer.bad, minutes });
 }
 
 /** Writes a verdict on the image. @returns why that failed; undefined when it succeeded. */
-async function writeVerdict({ session }: Warden, image: Image, passed: boolean): Promise<Reason | undefined> {
+async function writeVerdict(
+  { session }: DrillContext,
+  image: Image,
+  passed: boolean,
+): Promise<Reason | undefined> {
   try {
     for (const [key, value] of verdictMarks(image.id, passed, new Date())) {
       await setProperty(session, image, key, value);
@@ -222,7 +248,7 @@ async function writeVerdict({ session }: Warden, image: Image, passed: boolean):
 }
 
 /** Deletes a throw-away server, after reading the server and the image that names it once more. */
-async function remove(warden: Warden, trial: Trial, result: DrillResult): Promise<Step> {
+async function remove(warden: DrillContext, trial: DrillAttempt, result: DrillResult): Promise<Step> {
   try {
     const seen = await inspect(warden, trial);
     if ('state' in seen) return isLeftAlone(seen) ? seen : { ...result, state: seen.state };
@@ -238,13 +264,13 @@ async function remove(warden: Warden, trial: Trial, result: DrillResult): Promis
 }
 
 /** Whether the deletion of a server is overdue by an hour, and this run can't delete it either. */
-export function isStuck({ server, step }: Trial, { hours }: Drill, now: Date): boolean {
+export function isStuck({ server, step }: DrillAttempt, { hours }: Drill, now: Date): boolean {
   const isOverdue = now.getTime() - server.createdAt.getTime() > (hours + 1) * HOUR_MS;
   return isOverdue && (step.state === 'left' || step.toldBefore === true);
 }
 
 /** The result to report for a server when the run ends. */
-export function atTheEnd(trial: Trial, drill: Drill, now: Date): DrillResult {
+export function finalResultOf(trial: DrillAttempt, drill: Drill, now: Date): DrillResult {
   const { step } = trial;
   if (isStuck(trial, drill, now)) {
     return { outcome: 'failed', reasons: [...step.reasons, { code: 'DRILL_STUCK' }] };

@@ -9,14 +9,15 @@ import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { imageName } from '../snapshots/create.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
-import { type DrillResult, nameServer, type Warden, writeRecord } from './attempt.ts';
+import { type DrillContext, type DrillResult, nameServer, writeRecord } from './attempt.ts';
 import { type Drillable, flavorFor } from './plan.ts';
 import { DRILL_KEY, DRILL_NAME, readRecords } from './record.ts';
 import { metadataOf, type ThrowAway } from './throw-away.ts';
 
 /**
- * After that many refusals by the cloud, a run picks snapshots at random: snapshots whose images can't be marked would
- * otherwise stay first in the queue forever. After twice as many refusals the run begins no more drills.
+ * After that many refusals by the cloud, a run picks snapshots at random: snapshots whose images
+ * can't be marked would otherwise stay first in the queue forever. After twice as many refusals the
+ * run begins no more drills.
  */
 const MOST_REFUSALS = 10;
 
@@ -50,10 +51,13 @@ export function flavorsOf(session: Session): (region: string) => Promise<Flavor[
   };
 }
 
-/** The throw-away server for a snapshot, with the reason that a dry run reports; or why the snapshot can't be booted. */
-export function design(
+/**
+ * The throw-away server for a snapshot, with the reason that a dry run reports; or why the snapshot
+ * can't be booted.
+ */
+export function serverRequestFor(
   { snapshot, image, name }: Candidate,
-  { owner, drill }: Pick<Warden, 'owner' | 'drill'>,
+  { owner, drill }: Pick<DrillContext, 'owner' | 'drill'>,
   flavors: readonly Flavor[],
   nonce: string,
   now: Date,
@@ -75,24 +79,25 @@ export function design(
 }
 
 /** The servers that a run created, and the snapshots for which it could not create one. */
-export interface Begun<C> {
+export interface StartedDrills<C> {
   servers: ThrowAway[];
   refused: { candidate: C; result: DrillResult }[];
 }
 
 /**
- * Begins as many drills as there are places. When a snapshot can't be booted, the next one is tried.
+ * Begins as many drills as there are places. When a snapshot can't be booted, the next one is
+ * tried.
  *
  * @param waiting the snapshots in the order of their turns.
  */
-export async function beginInTurn<C extends Candidate>(
-  warden: Warden,
+export async function startDrills<C extends Candidate>(
+  warden: DrillContext,
   waiting: readonly C[],
   places: number,
-): Promise<Begun<C>> {
+): Promise<StartedDrills<C>> {
   const flavors = flavorsOf(warden.session);
   const [queue, closed] = [[...waiting], new Set<string>()];
-  const found: Begun<C> = { servers: [], refused: [] };
+  const found: StartedDrills<C> = { servers: [], refused: [] };
   let refusals = 0;
   const take = () =>
     queue.splice(refusals < MOST_REFUSALS ? 0 : Math.floor(Math.random() * queue.length), 1)[0];
@@ -117,11 +122,12 @@ export async function beginInTurn<C extends Candidate>(
 }
 
 /**
- * Begins a drill: writes a nonce on the image, requests the server once, and writes the id of the server on the image.
- * When the nonce can't be written, no server is requested: it could not be told from a server with copied metadata.
+ * Begins a drill: writes a nonce on the image, requests the server once, and writes the id of the
+ * server on the image. When the nonce can't be written, no server is requested: it could not be
+ * told from a server with copied metadata.
  */
 async function begin(
-  warden: Warden,
+  warden: DrillContext,
   candidate: Candidate,
   flavors: ReturnType<typeof flavorsOf>,
 ): Promise<ThrowAway | Refused> {
@@ -131,7 +137,7 @@ async function begin(
   let isMarked = false;
   try {
     const now = new Date();
-    const designed = design(candidate, warden, await flavors(region), nonce, now);
+    const designed = serverRequestFor(candidate, warden, await flavors(region), nonce, now);
     if ('problem' in designed) {
       return {
         outcome: 'failed',
@@ -180,8 +186,8 @@ async function begin(
 }
 
 /**
- * Writes the id of the new server on its image and reads it back: when two runs write at the same moment, Glance keeps
- * one value. When this fails, the next check of the server tries again.
+ * Writes the id of the new server on its image and reads it back: when two runs write at the same
+ * moment, Glance keeps one value. When this fails, the next check of the server tries again.
  */
 async function nameNew(session: Session, server: Omit<ThrowAway, 'createdAt'>): Promise<void> {
   try {

@@ -25,12 +25,13 @@ class BadAnswer extends Error {
 }
 
 /**
- * Whether a server answers at one of its addresses: a TCP connection to `check.port`, or a plain HTTP GET of
- * `check.path`, whose status has to be below 400. Nothing else is sent, and no redirect is followed.
+ * Whether a server answers at one of its addresses: a TCP connection to `check.port`, or a plain
+ * HTTP GET of `check.path`, whose status has to be below 400. Nothing else is sent, and no redirect
+ * is followed.
  *
  * @returns the first good answer, or else the bad answers of all addresses.
  */
-export async function ask(
+export async function probe(
   addresses: readonly string[],
   { port, path }: Check,
 ): Promise<{ good: Answer } | { bad: Answer[] }> {

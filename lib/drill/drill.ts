@@ -1,38 +1,39 @@
 import { isoSeconds } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
-import { Refusal } from '../config/validation-error.ts';
+import { ValidationError } from '../config/validation-error.ts';
 import type { Session } from '../openstack/session.ts';
 import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report } from '../reporting/report.ts';
 import { reasonOf, sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
-import { homeOf, survey } from '../snapshots/inventory.ts';
+import { homeOf, listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import {
   abandonedOf,
-  atTheEnd,
+  attemptOf,
+  type DrillAttempt,
   type DrillResult,
-  foresee,
+  finalResultOf,
   isLeftAlone,
   isStuck,
-  type Trial,
-  trialOf,
+  preview,
 } from './attempt.ts';
-import { beginInTurn, type Candidate, design, flavorsOf } from './begin.ts';
+import { type Candidate, flavorsOf, serverRequestFor, startDrills } from './begin.ts';
 import { leftAlone } from './left-alone.ts';
 import { type Drillable, type DrillPolicy, MOST_STUCK, planDrills, problemWith, type Turn } from './plan.ts';
 import { readRecords } from './record.ts';
 import type { ThrowAway } from './throw-away.ts';
-import { follow, look, trialsIn, type Work, withdrawSurplus } from './watch.ts';
+import { attemptsIn, checkOnce, checkUntilSettled, type DrillRun, withdrawSurplus } from './watch.ts';
 
 /**
- * Boots snapshots of a policy as throw-away servers, checks whether they come up, writes the verdicts on their images and
- * deletes the servers. A run begins the drills that are due by `drill.schedule` and follows them until its deadline. The
- * next run resumes unfinished drills: it finds them by the metadata of the servers and the records on the images.
+ * Boots snapshots of a policy as throw-away servers, checks whether they come up, writes the
+ * verdicts on their images and deletes the servers. A run begins the drills that are due by
+ * `drill.schedule` and follows them until its deadline. The next run resumes unfinished drills: it
+ * finds them by the metadata of the servers and the records on the images.
  *
- * @throws {Refusal} when the policy has no `drill`, would put copies on Rackspace's networks without naming them, or
- *   names a region that the account lacks.
+ * @throws {ValidationError} when the policy has no `drill`, would put copies on Rackspace's
+ *   networks without naming them, or names a region that the account lacks.
  */
 export async function runDrills(session: Session, policy: Policy, run: Run): Promise<Report> {
   if (!hasDrill(policy))
@@ -41,7 +42,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   const { drill } = policy;
   const problem = problemWith(drill, session.provider);
   if (problem) refuse(sentenceOf(problem));
-  const { regions, throwAways, unreadable } = await survey(session, policy.regions, { owner });
+  const { regions, throwAways, unreadable } = await listInventory(session, policy.regions, { owner });
   const readers = new Map(
     regions.map((one) => [
       one.region,
@@ -59,13 +60,13 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
     }),
   );
   const readerFor = (region: string) => readers.get(region)!;
-  const work: Work = { session, owner, drill, readerFor, policy, now, regions, throwAways, snapshots };
+  const work: DrillRun = { session, owner, drill, readerFor, policy, now, regions, throwAways, snapshots };
   const { entries, trials, problems } = await (policy.dryRun ? planOnly(work) : carryOut(work));
-  const isAbandoned = ({ server, step }: Trial) =>
+  const isAbandoned = ({ server, step }: DrillAttempt) =>
     step.state === 'abandoned' && server.policy === policy.policy;
   const [abandoned, foreign] = [true, false].map((wanted) =>
     trials.filter((trial) => isLeftAlone(trial.step) && isAbandoned(trial) === wanted),
-  ) as [Trial[], Trial[]];
+  ) as [DrillAttempt[], DrillAttempt[]];
   const nextRun = drill.schedule.next(now);
   return finishReport({
     job: 'drill',
@@ -98,22 +99,22 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
 
 interface Outcome {
   entries: Entry[];
-  trials: Trial[];
+  trials: DrillAttempt[];
   /** Problems that concern no single entry. */
   problems: Finding[];
 }
 
 /** A dry run: reports what a run would do. */
-async function planOnly(work: Work): Promise<Outcome> {
-  const trials = await trialsIn(work);
-  await look(work, trials, foresee);
+async function planOnly(work: DrillRun): Promise<Outcome> {
+  const trials = await attemptsIn(work);
+  await checkOnce(work, trials, preview);
   const { waiting, places, skip, problems } = turnAfter(work, trials);
   const flavors = flavorsOf(work.session);
   const planned: Entry[] = [];
   for (const snapshot of waiting) {
     if (planned.filter(({ outcome }) => outcome === 'planned').length >= places) break;
     const itsFlavors = await flavors(snapshot.region);
-    const designed = design(candidateOf(work, snapshot), work, itsFlavors, 'nonce', work.now);
+    const designed = serverRequestFor(candidateOf(work, snapshot), work, itsFlavors, 'nonce', work.now);
     planned.push(
       'problem' in designed
         ? entryOf(work, snapshot, {
@@ -141,24 +142,28 @@ async function planOnly(work: Work): Promise<Outcome> {
   return { entries: [...leftovers, ...planned, ...skipped(work, skip)], trials, problems };
 }
 
-/** Checks the existing throw-away servers, begins the drills that are due, and follows all servers until the deadline. */
-async function carryOut(work: Work): Promise<Outcome> {
-  const trials = await trialsIn(work);
-  await look(work, trials);
+/**
+ * Checks the existing throw-away servers, begins the drills that are due, and follows all servers
+ * until the deadline.
+ */
+async function carryOut(work: DrillRun): Promise<Outcome> {
+  const trials = await attemptsIn(work);
+  await checkOnce(work, trials);
   const { waiting, places, skip, problems } = turnAfter(work, trials);
   const candidates = waiting.map((snapshot) => candidateOf(work, snapshot));
-  const { servers, refused } = await beginInTurn(work, candidates, places);
-  trials.push(...servers.map((server) => trialOf(server)));
+  const { servers, refused } = await startDrills(work, candidates, places);
+  trials.push(...servers.map((server) => attemptOf(server)));
   if (servers.length > 0) await withdrawSurplus(work, trials);
-  await follow(work, trials);
-  const followed = entriesOf(work, trials, (trial) => atTheEnd(trial, work.drill, new Date()));
+  await checkUntilSettled(work, trials);
+  const followed = entriesOf(work, trials, (trial) => finalResultOf(trial, work.drill, new Date()));
   const notBegun = refused.map(({ candidate, result }) => entryOf(work, candidate.snapshot, result));
   return { entries: [...followed, ...notBegun, ...skipped(work, skip)], trials, problems };
 }
 
 /** The drills to begin, given the throw-away servers that exist already. */
-function turnAfter({ snapshots, policy, drill, now }: Work, trials: readonly Trial[]) {
-  // A server that was deleted since the listing keeps its place until a listing lacks it, so that a snapshot never has two.
+function turnAfter({ snapshots, policy, drill, now }: DrillRun, trials: readonly DrillAttempt[]) {
+  // A server that was deleted since the listing keeps its place until a listing lacks it, so that a
+  // snapshot never has two.
   const own = trials.filter(({ server, step }) => !isLeftAlone(step) && server.policy === policy.policy);
   const abandoned = abandonedOf(trials, policy.policy);
   const [stuck, running] = [true, false].map((is) =>
@@ -170,20 +175,27 @@ function turnAfter({ snapshots, policy, drill, now }: Work, trials: readonly Tri
   return { ...turn, problems };
 }
 
-function candidateOf(work: Work, snapshot: Drillable): Candidate {
+function candidateOf(work: DrillRun, snapshot: Drillable): Candidate {
   const { images } = work.regions.find(({ region }) => region === snapshot.region)!;
   const image = images.find(({ id }) => id === snapshot.id)!;
   return { snapshot, image, name: nameOf(work, snapshot) };
 }
 
-function skipped(work: Work, skip: Turn<Drillable>['skip']): Entry[] {
+function skipped(work: DrillRun, skip: Turn<Drillable>['skip']): Entry[] {
   return skip.map(({ snapshot, reason }) =>
     entryOf(work, snapshot, { outcome: 'skipped', reasons: [reason] }),
   );
 }
 
-/** The report entries of the throw-away servers, each under the server whose snapshot it was made from. */
-function entriesOf(work: Work, trials: readonly Trial[], resultOf: (trial: Trial) => DrillResult): Entry[] {
+/**
+ * The report entries of the throw-away servers, each under the server whose snapshot it was made
+ * from.
+ */
+function entriesOf(
+  work: DrillRun,
+  trials: readonly DrillAttempt[],
+  resultOf: (trial: DrillAttempt) => DrillResult,
+): Entry[] {
   return trials
     .filter(({ step }) => !isLeftAlone(step))
     .map((trial) => {
@@ -197,7 +209,7 @@ function entriesOf(work: Work, trials: readonly Trial[], resultOf: (trial: Trial
     });
 }
 
-function entryOf(work: Work, snapshot: Drillable, { outcome, reasons }: DrillResult): Entry {
+function entryOf(work: DrillRun, snapshot: Drillable, { outcome, reasons }: DrillResult): Entry {
   const { server, region, policy, id } = snapshot;
   return {
     server,
@@ -210,7 +222,7 @@ function entryOf(work: Work, snapshot: Drillable, { outcome, reasons }: DrillRes
   };
 }
 
-function nameOf({ regions }: Work, { server, region }: Drillable): string {
+function nameOf({ regions }: DrillRun, { server, region }: Drillable): string {
   const its = regions.find((one) => one.region === region)?.servers.find(({ id }) => id === server);
   return its?.name ?? '';
 }
@@ -220,5 +232,5 @@ function hasDrill(policy: Policy): policy is DrillPolicy {
 }
 
 function refuse(problem: string): never {
-  throw new Refusal('The event is refused', [problem]);
+  throw new ValidationError('The event is refused', [problem]);
 }

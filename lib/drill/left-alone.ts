@@ -14,7 +14,8 @@ export function leftAlone(
 }
 
 /**
- * The abandoned servers, which take up places of a policy's drills: a drill may have made them, and nothing proves it.
+ * The abandoned servers, which take up places of a policy's drills: a drill may have made them, and
+ * nothing proves it.
  *
  * @param servers the servers that no image names as a drill's.
  * @throws {CloudError} when an image that a server names can't be read.

@@ -7,13 +7,16 @@ import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
 /** How far the clocks of the cloud's services may differ. */
 const CLOCKS_MAY_DIFFER_MS = 5 * 60_000;
-/** The longest time between the writing of the nonce and the creation of the server; a Lambda runs for 15 minutes at most. */
+/**
+ * The longest time between the writing of the nonce and the creation of the server; a Lambda runs
+ * for 15 minutes at most.
+ */
 const LONGEST_REQUEST_MS = 30 * 60_000;
 
 /**
  * - named: the image names the server.
- * - claimable: the image names the drill without its server, and this server is the one, unless another server has the
- *   same nonce.
+ * - claimable: the image names the drill without its server, and this server is the one, unless
+ *   another server has the same nonce.
  * - {@link Unproven}: nothing proves that a drill made the server.
  */
 export type Ownership = 'named' | 'claimable' | Unproven;
@@ -21,18 +24,21 @@ export type Ownership = 'named' | 'claimable' | Unproven;
 /** Why nothing proves that a drill made a server. */
 export interface Unproven {
   problem: Reason;
-  /** Whether a drill may have made the server all the same: its image or the record on the image may have been lost. */
+  /**
+   * Whether a drill may have made the server all the same: its image or the record on the image may
+   * have been lost.
+   */
   mayBeDrill: boolean;
 }
 
 /**
- * Decides whether a drill of `owner` provably made a server. All of this has to be true now: the server's metadata are
- * those that `expected` was read from, the cloud says that the server was made from that image, and the image names the
- * drill and the server. Only such a server is ever deleted: metadata alone prove nothing, because they can be copied to
- * any server.
+ * Decides whether a drill of `owner` provably made a server. All of this has to be true now: the
+ * server's metadata are those that `expected` was read from, the cloud says that the server was
+ * made from that image, and the image names the drill and the server. Only such a server is ever
+ * deleted: metadata alone prove nothing, because they can be copied to any server.
  *
- * A server that was rebuilt from the image also shows that image, but was created before the nonce was written. A server
- * that is older than the image can't belong to a drill at all.
+ * A server that was rebuilt from the image also shows that image, but was created before the nonce
+ * was written. A server that is older than the image can't belong to a drill at all.
  *
  * @param image the image that the metadata name; undefined when it is gone.
  */
@@ -61,7 +67,8 @@ export function ownershipOf(
     // By the cloud's clock, the nonce was written no later than the last change of the image.
     const writtenAt = image.updatedAt?.getTime() ?? Infinity;
     const latest = record.at.getTime() + LONGEST_REQUEST_MS;
-    // A user who may only set metadata can copy a drill's metadata to another server, but can't rename that server.
+    // A user who may only set metadata can copy a drill's metadata to another server, but can't
+    // rename that server.
     const isInTime = createdAt <= latest;
     if (!server.name.endsWith(nameEnding(DRILL_NAME, record.at))) {
       return {
@@ -87,8 +94,9 @@ function notOfDrill(problem: Reason): Unproven {
 }
 
 /**
- * Separates the servers of drills from those that policies may select. Only a server that its image names belongs to a
- * drill: a needless snapshot of a throw-away server costs little, a server without snapshots may cost everything.
+ * Separates the servers of drills from those that policies may select. Only a server that its image
+ * names belongs to a drill: a needless snapshot of a throw-away server costs little, a server
+ * without snapshots may cost everything.
  */
 export function separateThrowAways(
   servers: readonly Server[],

@@ -22,7 +22,10 @@ export function problemWith({ networks }: Drill, provider: Session['provider']):
 /** A snapshot with the drill records of its image. */
 export interface Drillable extends Snapshot {
   records: readonly DrillRecord[];
-  /** The snapshot may have been taken in a region that was not read, where a drill of it may be running. */
+  /**
+   * The snapshot may have been taken in a region that was not read, where a drill of it may be
+   * running.
+   */
   isElsewhere?: boolean;
 }
 
@@ -39,25 +42,32 @@ export interface Turn<S extends Snapshot = Snapshot> {
 /** The throw-away servers of a policy that a run has found. */
 export interface Found {
   running: readonly ThrowAway[];
-  /** Servers whose deletion is overdue. They take up no place; only the drills of their own images wait for them. */
+  /**
+   * Servers whose deletion is overdue. They take up no place; only the drills of their own images
+   * wait for them.
+   */
   stuck?: readonly ThrowAway[];
   /**
-   * Servers that a drill may have made, although nothing proves it: only a person may delete them. They take up places
-   * for as long as they exist.
+   * Servers that a drill may have made, although nothing proves it: only a person may delete them.
+   * They take up places for as long as they exist.
    */
   abandoned?: readonly ThrowAway[];
 }
 
-/** With that many stuck or abandoned servers no more are created: otherwise they would fill a cloud that deletes none. */
+/**
+ * With that many stuck or abandoned servers no more are created: otherwise they would fill a cloud
+ * that deletes none.
+ */
 export const MOST_STUCK = 3;
 
 /**
- * Decides which snapshots of one policy to boot now: the newest good snapshot of each series that has no throw-away
- * server, unless that snapshot has passed a drill already. The series that were untested the longest come first: those
- * without any attempt, then by the last verdict or attempt, so that a snapshot that can't be booted does not block others.
+ * Decides which snapshots of one policy to boot now: the newest good snapshot of each series that
+ * has no throw-away server, unless that snapshot has passed a drill already. The series that were
+ * untested the longest come first: those without any attempt, then by the last verdict or attempt,
+ * so that a snapshot that can't be booted does not block others.
  *
- * Each slot of the schedule allows `atOnce` drills. Drills that were begun or judged in the slot count, so a second run in
- * the same slot begins no more.
+ * Each slot of the schedule allows `atOnce` drills. Drills that were begun or judged in the slot
+ * count, so a second run in the same slot begins no more.
  */
 export function planDrills<S extends Drillable>(
   snapshots: readonly S[],
@@ -111,16 +121,23 @@ function obstacleTo({ volumeSnapshots }: Snapshot): Reason | undefined {
   return volumeSnapshots.length > 0 ? { code: 'DRILL_OF_VOLUMES' } : undefined;
 }
 
-/** The beginning of the current slot: drills that were begun since then belong to it. Undefined before the first slot. */
+/**
+ * The beginning of the current slot: drills that were begun since then belong to it. Undefined
+ * before the first slot.
+ */
 export function slotBegin(schedule: Schedule, now: Date): Date | undefined {
   const slot = schedule.slot(now);
   if (!slot) return undefined;
   const everyMs = schedule.exact ? 0 : (intervalMs(schedule, now) ?? 0);
-  // A rate counts from the previous drill. Runs come hourly, and a verdict follows some minutes after the beginning.
+  // A rate counts from the previous drill. Runs come hourly, and a verdict follows some minutes
+  // after the beginning.
   return new Date(slot.getTime() - Math.max(everyMs / 2, everyMs - HOUR_MS / 2));
 }
 
-/** How many drills were begun in the current slot; Infinity before the first slot, so that no drill begins. */
+/**
+ * How many drills were begun in the current slot; Infinity before the first slot, so that no drill
+ * begins.
+ */
 function begunInSlot(
   snapshots: readonly Drillable[],
   existing: readonly ThrowAway[],
@@ -133,14 +150,18 @@ function begunInSlot(
     ...existing.map(({ image, createdAt }) => ({ image, at: createdAt })),
     ...snapshots.flatMap(({ id, drilled, records }) => [
       { image: id, at: drilled },
-      // A record with a server counts even without a verdict. A record without one is of a refused request.
+      // A record with a server counts even without a verdict. A record without one is of a refused
+      // request.
       ...records.filter(({ server }) => server !== undefined).map(({ at }) => ({ image: id, at })),
     ]),
   ];
   return new Set(begun.filter(({ at }) => at && at >= since).map(({ image }) => image)).size;
 }
 
-/** The youngest servers beyond `atOnce`: there are too many when two runs began drills at the same moment. */
+/**
+ * The youngest servers beyond `atOnce`: there are too many when two runs began drills at the same
+ * moment.
+ */
 export function surplusOf(running: readonly ThrowAway[], atOnce: number): ThrowAway[] {
   return [...running]
     .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1))
@@ -148,8 +169,8 @@ export function surplusOf(running: readonly ThrowAway[], atOnce: number): ThrowA
 }
 
 /**
- * The flavor for a throw-away server: the `wanted` one, or by default the smallest that fits. A flavor without a local
- * disk is the last choice, because clouds may refuse it without a volume.
+ * The flavor for a throw-away server: the `wanted` one, or by default the smallest that fits. A
+ * flavor without a local disk is the last choice, because clouds may refuse it without a volume.
  *
  * @returns the flavor, or the reason why there is none.
  */

@@ -1,31 +1,47 @@
 import { isoSeconds, parseDate } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
 
-/** The image property that holds the drill records, and the metadata key of a throw-away server that names its drill. */
+/**
+ * The image property that holds the drill records, and the metadata key of a throw-away server that
+ * names its drill.
+ */
 export const DRILL_KEY = 'autosnap_drill';
 
-/** The label in the name of a throw-away server, between the name of the original server and the time. */
+/**
+ * The label in the name of a throw-away server, between the name of the original server and the
+ * time.
+ */
 export const DRILL_NAME = 'drill';
 
 /**
- * The record of a drill on its image. Users who may set the metadata of servers can't write image properties, so only
- * this record permits a drill to delete a server.
+ * The record of a drill on its image. Users who may set the metadata of servers can't write image
+ * properties, so only this record permits a drill to delete a server.
  */
 export interface DrillRecord {
-  /** A random UUID. The record is written before the server is requested, and the server's metadata repeat the nonce. */
+  /**
+   * A random UUID. The record is written before the server is requested, and the server's metadata
+   * repeat the nonce.
+   */
   nonce: string;
-  /** When the nonce was written: by the clock of the function at first, by the cloud's clock once the server is known. */
+  /**
+   * When the nonce was written: by the clock of the function at first, by the cloud's clock once
+   * the server is known.
+   */
   at: Date;
   /** The id of the server; undefined until the cloud has answered the request that creates it. */
   server: string | undefined;
 }
 
-/** Two simultaneous runs may both begin a drill of an image. More records would exceed the length that Nova passes on. */
+/**
+ * Two simultaneous runs may both begin a drill of an image. More records would exceed the length
+ * that Nova passes on.
+ */
 const MOST_RECORDS = 2;
 
 /**
- * Reads the drill records of an image. The property starts with the image's id, because an image of a server inherits the
- * properties of the image that the server was made from: inherited records are ignored.
+ * Reads the drill records of an image. The property starts with the image's id, because an image of
+ * a server inherits the properties of the image that the server was made from: inherited records
+ * are ignored.
  */
 export function readRecords({ id, properties }: Pick<Image, 'id' | 'properties'>): DrillRecord[] {
   const [of, ...records] = properties[DRILL_KEY]?.split(' ') ?? [];
@@ -37,7 +53,9 @@ export function readRecords({ id, properties }: Pick<Image, 'id' | 'properties'>
   });
 }
 
-/** The property's new value with `record` added; it replaces an earlier record of the same drill. */
+/**
+ * The property's new value with `record` added; it replaces an earlier record of the same drill.
+ */
 export function withRecord(image: Pick<Image, 'id' | 'properties'>, record: DrillRecord): string {
   const others = readRecords(image).filter(({ nonce }) => nonce !== record.nonce);
   const kept = [...others, record].slice(-MOST_RECORDS);

@@ -12,18 +12,27 @@ export interface DrillMark {
   nonce: string;
 }
 
-/** A server whose metadata say that a drill made it. The metadata alone are no permission to delete the server. */
+/**
+ * A server whose metadata say that a drill made it. The metadata alone are no permission to delete
+ * the server.
+ */
 export interface ThrowAway extends DrillMark, Pick<Server, 'id' | 'name' | 'region'> {
   /** When the server was created, by the cloud's clock. */
   createdAt: Date;
 }
 
-/** The metadata of a throw-away server: sent with the request that creates the server, never written afterwards. */
+/**
+ * The metadata of a throw-away server: sent with the request that creates the server, never written
+ * afterwards.
+ */
 export function metadataOf({ owner, policy, image, nonce }: DrillMark): Record<string, string> {
   return { [DRILL_KEY]: `${owner} ${policy} ${image} ${nonce}` };
 }
 
-/** Reads a server's drill metadata; undefined when they are missing or invalid, or the cloud gives no creation time. */
+/**
+ * Reads a server's drill metadata; undefined when they are missing or invalid, or the cloud gives
+ * no creation time.
+ */
 export function readThrowAway(
   server: Pick<Server, 'id' | 'name' | 'region' | 'metadata' | 'createdAt'>,
 ): ThrowAway | undefined {

@@ -5,16 +5,16 @@ import { isCloudError } from '../openstack/errors.ts';
 import { pause } from '../openstack/pause.ts';
 import { getServer } from '../openstack/servers.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { RegionSurvey } from '../snapshots/region-inventory.ts';
+import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import {
   abandonedOf,
+  advance,
+  attemptOf,
+  type DrillAttempt,
+  type DrillContext,
   isLeftAlone,
   isStuck,
-  proceed,
   readLater,
-  type Trial,
-  trialOf,
-  type Warden,
 } from './attempt.ts';
 import { type Drillable, type DrillPolicy, surplusOf } from './plan.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
@@ -26,10 +26,10 @@ const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [250, 15_000];
 const LAST_CHECK_MS = 20_000;
 
 /** The context of one drill run. */
-export interface Work extends Warden {
+export interface DrillRun extends DrillContext {
   policy: DrillPolicy;
   now: Date;
-  regions: readonly RegionSurvey[];
+  regions: readonly RegionInventory[];
   /** The servers that drills of any deployment provably made. */
   throwAways: readonly Server[];
   /** The snapshots of this policy. */
@@ -37,11 +37,12 @@ export interface Work extends Warden {
 }
 
 /**
- * The existing throw-away servers: those of this policy, and those of other policies of this deployment that are older
- * than any drill may be, because no run of their own policy deletes them any more. This reads only the metadata of the
- * servers; the first check of each decides its ownership.
+ * The existing throw-away servers: those of this policy, and those of other policies of this
+ * deployment that are older than any drill may be, because no run of their own policy deletes them
+ * any more. This reads only the metadata of the servers; the first check of each decides its
+ * ownership.
  */
-export async function trialsIn(work: Work): Promise<Trial[]> {
+export async function attemptsIn(work: DrillRun): Promise<DrillAttempt[]> {
   const { owner, policy, regions, throwAways, snapshots, now } = work;
   const servers = throwAwaysIn([...regions.flatMap(({ servers: its }) => its), ...throwAways], owner);
   const idsOf = Map.groupBy(servers, ({ nonce }) => nonce);
@@ -50,17 +51,23 @@ export async function trialsIn(work: Work): Promise<Trial[]> {
     if (server.policy !== policy.policy) {
       const isOld = now.getTime() - server.createdAt.getTime() > MOST_DRILL_HOURS * HOUR_MS;
       const needless: Reason = { code: 'DRILL_OLD', hours: MOST_DRILL_HOURS };
-      return isOld ? [trialOf(server, { needless, hasTwin })] : [];
+      return isOld ? [attemptOf(server, { needless, hasTwin })] : [];
     }
     const snapshot = snapshots.find(({ id, region }) => id === server.image && region === server.region);
     const isJudged = snapshot?.drilled && snapshot.drilled >= server.createdAt;
-    return [trialOf(server, { needless: isJudged ? { code: 'DRILL_JUDGED' } : undefined, hasTwin })];
+    return [attemptOf(server, { needless: isJudged ? { code: 'DRILL_JUDGED' } : undefined, hasTwin })];
   });
   return [...listed, ...(await unlisted(work, new Set(listed.map(({ server }) => server.id))))];
 }
 
-/** The servers of drills without a verdict that a listing lacks: their images name them, so each is requested by its id. */
-async function unlisted({ session, snapshots, owner }: Work, listed: ReadonlySet<string>): Promise<Trial[]> {
+/**
+ * The servers of drills without a verdict that a listing lacks: their images name them, so each is
+ * requested by its id.
+ */
+async function unlisted(
+  { session, snapshots, owner }: DrillRun,
+  listed: ReadonlySet<string>,
+): Promise<DrillAttempt[]> {
   const open = snapshots.flatMap((snapshot) =>
     snapshot.records.flatMap(({ server, nonce, at }) =>
       server === undefined || listed.has(server) || (snapshot.drilled && snapshot.drilled >= at)
@@ -74,10 +81,10 @@ async function unlisted({ session, snapshots, owner }: Work, listed: ReadonlySet
       const named = { id, name: 'a server', region, owner, policy, image, nonce, createdAt };
       try {
         const server = await getServer(session, region, id);
-        return server ? [trialOf(readThrowAway(server) ?? { ...named, name: server.name })] : [];
+        return server ? [attemptOf(readThrowAway(server) ?? { ...named, name: server.name })] : [];
       } catch (error) {
         if (!isCloudError(error)) throw error;
-        const trial = trialOf(named);
+        const trial = attemptOf(named);
         trial.step = { state: 'left', outcome: 'failed', reasons: [readLater(error)] };
         return [trial];
       }
@@ -95,7 +102,11 @@ function throwAwaysIn(servers: readonly Server[], owner: string): ThrowAway[] {
 }
 
 /** Checks each unsettled server once. */
-export async function look(work: Work, trials: readonly Trial[], step = proceed): Promise<void> {
+export async function checkOnce(
+  work: DrillRun,
+  trials: readonly DrillAttempt[],
+  step = advance,
+): Promise<void> {
   await pMap(
     trials.filter(isUnsettled),
     async (trial) => {
@@ -106,24 +117,27 @@ export async function look(work: Work, trials: readonly Trial[], step = proceed)
 }
 
 /** Checks the servers repeatedly until all are settled or the run deadline is reached. */
-export async function follow(work: Work, trials: readonly Trial[]): Promise<void> {
+export async function checkUntilSettled(work: DrillRun, trials: readonly DrillAttempt[]): Promise<void> {
   const { deadline } = work.session;
   for (let pauseMs = 0; trials.some(isUnsettled); ) {
     if (deadline.remainingMs() < pauseMs + LAST_CHECK_MS) return;
     await pause(pauseMs);
-    await look(work, trials);
+    await checkOnce(work, trials);
     pauseMs = Math.min(2 * pauseMs || FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
   }
 }
 
-function isUnsettled({ step }: Trial): boolean {
+function isUnsettled({ step }: DrillAttempt): boolean {
   return step.state === 'going' || step.state === 'leaving';
 }
 
-/** Marks the surplus servers for deletion, the youngest first: two simultaneous runs may have begun more than `atOnce`. */
+/**
+ * Marks the surplus servers for deletion, the youngest first: two simultaneous runs may have begun
+ * more than `atOnce`.
+ */
 export async function withdrawSurplus(
-  { session, owner, policy, regions, now }: Work,
-  trials: Trial[],
+  { session, owner, policy, regions, now }: DrillRun,
+  trials: DrillAttempt[],
 ): Promise<void> {
   const excluded = new Set(
     trials
@@ -137,7 +151,7 @@ export async function withdrawSurplus(
     );
     const places = Math.max(0, policy.drill.atOnce - abandonedOf(trials, policy.policy).length);
     for (const server of surplusOf(there, places)) {
-      const trial = trials.find((one) => one.server.id === server.id) ?? trialOf(server);
+      const trial = trials.find((one) => one.server.id === server.id) ?? attemptOf(server);
       trial.needless = { code: 'DRILL_SURPLUS', atOnce: policy.drill.atOnce };
       if (!trials.includes(trial)) trials.push(trial);
     }

@@ -6,7 +6,10 @@
  */
 export type BucketErrorCode = 'NO_BUCKET' | 'FORBIDDEN' | 'GONE' | 'OUT_OF_TIME' | 'FAILED';
 
-/** An error of the store that holds the copies. It carries the store's error message and nothing else of the request. */
+/**
+ * An error of the store that holds the copies. It carries the store's error message and nothing
+ * else of the request.
+ */
 export class BucketError extends Error {
   override readonly name = 'BucketError';
   readonly code: BucketErrorCode;

@@ -23,17 +23,25 @@ export interface Part {
   number: number;
   bytes: number;
   etag: string;
-  /** The CRC32 that S3 computed, in base64; the request that completes the upload has to repeat it. */
+  /**
+   * The CRC32 that S3 computed, in base64; the request that completes the upload has to repeat it.
+   */
   crc32: string | undefined;
 }
 
-/** The S3 bucket that holds the copies. S3 itself checks the bytes of each request against a checksum that the SDK sends. */
+/**
+ * The S3 bucket that holds the copies. S3 itself checks the bytes of each request against a
+ * checksum that the SDK sends.
+ */
 export interface Bucket extends CopyStore {
   parts(upload: Upload): Promise<Part[]>;
   begin(key: string, metadata: Record<string, string>): Promise<Upload>;
   putPart(upload: Upload, number: number, data: Buffer): Promise<void>;
   complete(upload: Upload, parts: readonly Part[]): Promise<void>;
-  /** An object's bytes from the byte `from` on. @throws {BucketError} GONE when the object's ETag is no longer `etag`. */
+  /**
+   * An object's bytes from the byte `from` on. @throws {BucketError} GONE when the object's ETag is
+   * no longer `etag`.
+   */
   read(key: string, etag: string, from: number): Promise<AsyncIterable<Buffer>>;
 }
 

@@ -5,8 +5,9 @@ import type { Ledger } from './ledger.ts';
 
 const DAY_MS = 86_400_000;
 /**
- * The wait before a retry of a copy, by the number of attempts this month. A temporary failure is over by the second or
- * third attempt; an image that always fails uses at most five times its size in a month.
+ * The wait before a retry of a copy, by the number of attempts this month. A temporary failure is
+ * over by the second or third attempt; an image that always fails uses at most five times its size
+ * in a month.
  */
 const WAITS_MS = [0, DAY_MS, 4 * DAY_MS, 16 * DAY_MS];
 
@@ -33,7 +34,8 @@ export function budgetOf(ledger: Ledger, maxBytesPerMonth: number | undefined, n
       const { times, last } = ledger.begun(key);
       const waitMs = WAITS_MS[Math.min(times, WAITS_MS.length) - 1] ?? 0;
       const retryAt = new Date((last?.getTime() ?? 0) + waitMs);
-      // Without a wait, a difference between the clocks of the store and of the functions does not matter.
+      // Without a wait, a difference between the clocks of the store and of the functions does not
+      // matter.
       if (waitMs > 0 && now < retryAt) {
         const from = `${retryAt.toISOString().slice(0, 16)}Z`;
         return { outcome: 'failed', reasons: [{ code: 'COPY_RETRIED_LATER', times, from }] };

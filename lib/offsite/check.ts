@@ -4,12 +4,15 @@ import type { CopyStore } from './copy-store.ts';
 import { describes, readManifest } from './manifest.ts';
 
 /**
- * - good: the manifest names exactly this copy, and the data exist as the manifest says. Only a good copy counts.
+ * - good: the manifest names exactly this copy, and the data exist as the manifest says. Only a
+ *   good copy counts.
  * - unfinished: the copy has no manifest.
- * - empty: the manifest names exactly this copy, but the data are missing, or the copy's deletion has begun.
- * - disputed: the manifest names another copy, or does not describe the data. The copy never counts and is never changed.
- * - unreadable: the store could not be read. The copy does not count and is not changed, and nothing of its series is
- *   deleted.
+ * - empty: the manifest names exactly this copy, but the data are missing, or the copy's deletion
+ *   has begun.
+ * - disputed: the manifest names another copy, or does not describe the data. The copy never counts
+ *   and is never changed.
+ * - unreadable: the store could not be read. The copy does not count and is not changed, and
+ *   nothing of its series is deleted.
  */
 export type CopyState = 'good' | 'unfinished' | 'empty' | 'disputed' | 'unreadable';
 
@@ -25,8 +28,8 @@ export interface CheckedCopy extends Copy {
 type ReadableStore = Pick<CopyStore, 'readText' | 'head'>;
 
 /**
- * Reads the manifest of a copy and checks its data. An object that the listing lacks is requested by its key, because a
- * listing can prove that an object exists, but never that it does not.
+ * Reads the manifest of a copy and checks its data. An object that the listing lacks is requested
+ * by its key, because a listing can prove that an object exists, but never that it does not.
  */
 export async function checkCopy(store: ReadableStore, place: Place, copy: Copy): Promise<CheckedCopy> {
   const key = `${copy.key}.json`;
@@ -59,7 +62,9 @@ export async function checkCopy(store: ReadableStore, place: Place, copy: Copy):
       };
 }
 
-/** {@link checkCopy} before a deletion: reads every object again instead of relying on a listing. */
+/**
+ * {@link checkCopy} before a deletion: reads every object again instead of relying on a listing.
+ */
 export function checkAgain(store: ReadableStore, place: Place, copy: Copy): Promise<CheckedCopy> {
   return checkCopy(store, place, { ...copy, data: undefined, manifest: undefined });
 }

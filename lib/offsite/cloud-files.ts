@@ -16,11 +16,11 @@ import type { Reason } from '../reporting/reasons.ts';
 import { BucketError } from './bucket-error.ts';
 import type { Stored } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
-import { abandon, memoOf } from './export.ts';
+import { abandonExport, exportRecordOf } from './export.ts';
 import { isSegmentOf, nameOf } from './exported.ts';
 
 const DATA = '.vhd';
-const MEMO = memoOf('');
+const MEMO = exportRecordOf('');
 /** The fields of a manifest that a deletion of the copy's data needs. */
 const DataOf = v.object({
   etag: v.string(),
@@ -28,9 +28,10 @@ const DataOf = v.object({
 });
 
 /**
- * A container of Cloud Files as a store of copies. An export writes an image's data to `<image>.vhd`, outside the copies'
- * prefix, so a listing of the copies does not show the data: `head` requests them by name. Only the manifest of a copy, or
- * the memo of its export, makes them the data of that copy.
+ * A container of Cloud Files as a store of copies. An export writes an image's data to
+ * `<image>.vhd`, outside the copies' prefix, so a listing of the copies does not show the data:
+ * `head` requests them by name. Only the manifest of a copy, or the memo of its export, makes them
+ * the data of that copy.
  */
 export function containerStore(session: Session, container: Container): CopyStore {
   const store: CopyStore = {
@@ -54,7 +55,7 @@ export function containerStore(session: Session, container: Container): CopyStor
 
     abort: ({ key, id }) =>
       translated(() =>
-        abandon({ session, container, store }, key.slice(0, -DATA.length), id, { copied: false }),
+        abandonExport({ session, container, store }, key.slice(0, -DATA.length), id, { copied: false }),
       ),
 
     head: (key) =>
@@ -90,7 +91,8 @@ export function containerStore(session: Session, container: Container): CopyStor
         if (object && object.etag !== etag) {
           throw new BucketError('FAILED', `${name} is not what ${key}.json says: it is left alone`);
         }
-        // The manifest object goes first, so that an image that lacks segments is never taken for a copy.
+        // The manifest object goes first, so that an image that lacks segments is never taken for a
+        // copy.
         if (object) await deleteObject(session, container, name);
         for (const segment of segments.filter((one) => isSegmentOf(image, one.name))) {
           const one = await getObject(session, container, segment.name);
@@ -102,7 +104,10 @@ export function containerStore(session: Session, container: Container): CopyStor
   return store;
 }
 
-/** Whether a policy's copies go to Cloud Files: the default at Rackspace, unless `offsite.to` is `s3`. */
+/**
+ * Whether a policy's copies go to Cloud Files: the default at Rackspace, unless `offsite.to` is
+ * `s3`.
+ */
 export function isToCloudFiles(
   { provider }: Pick<Session, 'provider'>,
   { to }: Pick<Offsite, 'to'>,
@@ -120,7 +125,10 @@ export function cloudFilesProblems(
   return fields.map((field) => ({ code: 'OFFSITE_FIELD_OF_RACKSPACE', field }));
 }
 
-/** Why an image may not be exported: Rackspace licenses its operating system (Cloud Images FAQ); undefined when it may. */
+/**
+ * Why an image may not be exported: Rackspace licenses its operating system (Cloud Images FAQ);
+ * undefined when it may.
+ */
 export function licenseOf({ properties }: Image): Reason | undefined {
   const options = properties['com.rackspace__1__options'];
   return options === undefined || options === '0' ? undefined : { code: 'COPY_LICENSED', options };

@@ -25,7 +25,7 @@ export interface Place {
 }
 
 /** The snapshot that a copy was made from. */
-export interface Original {
+export interface OriginalImage {
   region: string;
   server: string;
   slot: Date;
@@ -33,9 +33,15 @@ export interface Original {
   image: string;
 }
 
-/** One copy as a listing shows it. An object that the listing lacks may exist all the same; see check.ts. */
-export interface Copy extends Original {
-  /** The common key of its objects, without their suffixes: `<key>.qcow2`, `<key>.json`, `<key>.progress`. */
+/**
+ * One copy as a listing shows it. An object that the listing lacks may exist all the same; see
+ * check.ts.
+ */
+export interface Copy extends OriginalImage {
+  /**
+   * The common key of its objects, without their suffixes: `<key>.qcow2`, `<key>.json`,
+   * `<key>.progress`.
+   */
   key: string;
   data: Stored | undefined;
   /** The manifest is written last, once the data are verified. */
@@ -47,7 +53,10 @@ export interface Copy extends Original {
 }
 
 const ID = /^[A-Za-z0-9_-]+$/;
-/** Accounts and regions may have more characters than ids, but no slash, and no segment may be only dots. */
+/**
+ * Accounts and regions may have more characters than ids, but no slash, and no segment may be only
+ * dots.
+ */
 const NAME = /^(?!\.+$)[\w.+=@-]+$/;
 
 /** Whether `text` is valid in a key as the id of a server or image, or as the name of a policy. */
@@ -61,7 +70,8 @@ export function isKeyName(text: string): boolean {
 }
 
 /**
- * The prefix of all keys of a deployment's copies of an account's images; with `region`, of one region's.
+ * The prefix of all keys of a deployment's copies of an account's images; with `region`, of one
+ * region's.
  *
  * @throws {BucketError} when a name can't be part of a key.
  */
@@ -71,11 +81,13 @@ export function prefixOf({ owner, account }: Omit<Place, 'policy'>, region?: str
 }
 
 /**
- * A copy's key, without the suffix: `copies/<owner>/<account>/<region>/<server>/<policy>/<slot>/<image>`.
+ * A copy's key, without the suffix:
+ * `copies/<owner>/<account>/<region>/<server>/<policy>/<slot>/<image>`.
  *
- * @throws {BucketError} when an id or a name can't be part of a key: a slash or dots would put the key in another folder.
+ * @throws {BucketError} when an id or a name can't be part of a key: a slash or dots would put the
+ *   key in another folder.
  */
-export function keyOf(place: Place, { region, server, slot, image }: Original): string {
+export function keyOf(place: Place, { region, server, slot, image }: OriginalImage): string {
   const [serverPart, policy, imagePart] = [server, place.policy, image].map((id) => part(id, isKeyId));
   return `${prefixOf(place, region)}${serverPart}/${policy}/${isoSeconds(slot)}/${imagePart}`;
 }
@@ -89,8 +101,8 @@ export function dataKeyOf(key: string, diskFormat: string | undefined): string {
 }
 
 /**
- * The copies of a policy among the listed objects and uploads. Objects whose keys differ from the format of {@link keyOf}
- * are ignored.
+ * The copies of a policy among the listed objects and uploads. Objects whose keys differ from the
+ * format of {@link keyOf} are ignored.
  */
 export function copiesOf(place: Place, stored: readonly Stored[], uploads: readonly Upload[]): Copy[] {
   const copies = new Map<string, Copy>();
@@ -111,7 +123,7 @@ export function copiesOf(place: Place, stored: readonly Stored[], uploads: reado
   return [...copies.values()];
 }
 
-function readKey(place: Place, key: string): { original: Original; kind: string } | undefined {
+function readKey(place: Place, key: string): { original: OriginalImage; kind: string } | undefined {
   if (!key.startsWith(prefixOf(place))) return undefined;
   const [region = '', server = '', policy, slotText, file, ...more] = key
     .slice(prefixOf(place).length)

@@ -1,6 +1,9 @@
 import type { Copy, Stored, Upload } from './copies.ts';
 
-/** A store of copies: an S3 bucket or a container of Cloud Files. Every function throws only `BucketError`. */
+/**
+ * A store of copies: an S3 bucket or a container of Cloud Files. Every function throws only
+ * `BucketError`.
+ */
 export interface CopyStore {
   /** All objects with keys that start with `prefix`, from all pages. */
   list(prefix: string): Promise<Stored[]>;

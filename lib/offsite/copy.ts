@@ -7,7 +7,7 @@ import type { Snapshot } from '../snapshots/marker.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import type { Budget } from './budget.ts';
-import { type Copy, dataKeyOf, keyOf, type Original, type Place, type Upload } from './copies.ts';
+import { type Copy, dataKeyOf, keyOf, type OriginalImage, type Place, type Upload } from './copies.ts';
 import type { CopyResult } from './copy-result.ts';
 import type { CopyStore } from './copy-store.ts';
 import { checksumOf, type DataFacts, manifestOf } from './manifest.ts';
@@ -15,13 +15,16 @@ import { type Bytes, isOutOfTime, upload } from './upload.ts';
 import { type Piece, verify } from './verify.ts';
 
 /** Makes the copies of one region. */
-export interface Copier {
+export interface CopyContext {
   session: Session;
   place: Place;
   now: Date;
   /** The store of the finished copies. */
   store: CopyStore;
-  /** The store of images that are exported on their way to `store`, if any; `abort` deletes an export that is no longer needed. */
+  /**
+   * The store of images that are exported on their way to `store`, if any; `abort` deletes an
+   * export that is no longer needed.
+   */
   staging?: Pick<CopyStore, 'uploads' | 'abort'>;
   /** Why an image can never be copied; undefined when it can. */
   obstacleTo(image: Image): Reason | undefined;
@@ -38,7 +41,9 @@ interface Copying {
   budget: Budget;
 }
 
-/** The source of a copy in a bucket: the data, and the checksums that the copy is verified against. */
+/**
+ * The source of a copy in a bucket: the data, and the checksums that the copy is verified against.
+ */
 export interface Source extends Bytes {
   facts: DataFacts;
   pieces: Piece[];
@@ -50,8 +55,11 @@ export interface Source extends Bytes {
   gone: Reason;
 }
 
-/** Copies into a bucket from an image service that lets clients download images: any OpenStack other than Rackspace. */
-export function toBucket(copying: Copying): Copier {
+/**
+ * Copies into a bucket from an image service that lets clients download images: any OpenStack other
+ * than Rackspace.
+ */
+export function toBucket(copying: Copying): CopyContext {
   const { session, bucket, place, now } = copying;
   return {
     session,
@@ -92,9 +100,9 @@ function sourceOf(session: Session, image: Image): Source {
 }
 
 /**
- * Copies a snapshot's data into the bucket, or resumes where an earlier run stopped: uploads the parts, then verifies the
- * whole copy by the checksums of the source, then writes the manifest, which makes the copy good. A copy that fails the
- * verification is deleted.
+ * Copies a snapshot's data into the bucket, or resumes where an earlier run stopped: uploads the
+ * parts, then verifies the whole copy by the checksums of the source, then writes the manifest,
+ * which makes the copy good. A copy that fails the verification is deleted.
  */
 export async function copySnapshot(
   copying: Copying,
@@ -125,7 +133,10 @@ async function withoutSource(
   return { outcome: 'skipped', reasons: [source.gone] };
 }
 
-/** The result of a copy that an error has stopped. Errors that are not of the cloud or the store are thrown again. */
+/**
+ * The result of a copy that an error has stopped. Errors that are not of the cloud or the store are
+ * thrown again.
+ */
 export function resultOf(error: unknown): CopyResult {
   if (isOutOfTime(error)) return { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] };
   if (isBucketError(error, 'GONE')) {
@@ -152,7 +163,8 @@ async function attempt(
   const key = dataKeyOf(base, facts.disk_format);
   const progressKey = `${base}.progress`;
 
-  // Data under another key, for another disk format, do not belong to this copy. Data that the listing lacks are requested.
+  // Data under another key, for another disk format, do not belong to this copy. Data that the
+  // listing lacks are requested.
   let data = begun?.data?.key === key ? begun.data : await bucket.head(key);
   if (!data) {
     const unfinished = begun?.uploads.find((one) => one.key === key);
@@ -187,7 +199,10 @@ async function attempt(
   return { outcome: 'copied', reasons: [{ code: 'COPIED', bytes: sizeBytes, algorithm }] };
 }
 
-/** Like {@link upload}, but succeeds as well when another run has completed the same upload meanwhile. */
+/**
+ * Like {@link upload}, but succeeds as well when another run has completed the same upload
+ * meanwhile.
+ */
 async function uploadOnce(session: Session, bucket: Bucket, target: Upload, source: Source) {
   try {
     return await upload(session.deadline, bucket, target, source);
@@ -197,7 +212,7 @@ async function uploadOnce(session: Session, bucket: Bucket, target: Upload, sour
   }
 }
 
-/** The {@link Original} of a snapshot. */
-export function originalOf({ region, server, slot, id }: Snapshot): Original {
+/** The {@link OriginalImage} of a snapshot. */
+export function originalOf({ region, server, slot, id }: Snapshot): OriginalImage {
   return { region, server, slot, image: id };
 }

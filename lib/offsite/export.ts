@@ -27,7 +27,7 @@ const STUCK_AFTER_MS = 72 * HOUR_MS;
 const SKEW_MS = HOUR_MS / 2;
 
 /** The context for exports: the container that they are written to, and the budget. */
-export interface Exporting {
+export interface ExportContext {
   session: Session;
   container: Container;
   store: CopyStore;
@@ -36,8 +36,8 @@ export interface Exporting {
 }
 
 /**
- * The memo of a requested export, stored beside the future copy: it proves that this deployment requested the export.
- * Without a task it is unknown whether the request reached the cloud.
+ * The memo of a requested export, stored beside the future copy: it proves that this deployment
+ * requested the export. Without a task it is unknown whether the request reached the cloud.
  */
 const Begun = v.object({
   since: v.pipe(
@@ -52,19 +52,20 @@ const Begun = v.object({
 type Begun = v.InferOutput<typeof Begun>;
 
 /** The key of the memo of the export for the copy `key`. */
-export function memoOf(key: string): string {
+export function exportRecordOf(key: string): string {
   return `${key}.export`;
 }
 
 /**
- * Requests the export of an image once, or checks the progress of an earlier request; never waits. The memo is written
- * before the request. When the answer was lost, the list of tasks tells whether the cloud has begun the export.
+ * Requests the export of an image once, or checks the progress of an earlier request; never waits.
+ * The memo is written before the request. When the answer was lost, the list of tasks tells whether
+ * the cloud has begun the export.
  *
  * @param key of the copy.
  * @returns the export once it is complete, else the result to report.
  */
 export async function exportImage(
-  exporting: Exporting,
+  exporting: ExportContext,
   key: string,
   { id: image, sizeBytes = 0 }: { id: string; sizeBytes?: number | undefined },
 ): Promise<Exported | CopyResult> {
@@ -72,7 +73,7 @@ export async function exportImage(
   // By the cloud's clock, like the times of its tasks and objects.
   const now = cloudTime(session);
   const name = nameOf(image);
-  const memo = memoOf(key);
+  const memo = exportRecordOf(key);
   const remember = (begun: object) => store.put(memo, JSON.stringify({ since: now, ...begun }));
   const ask = async (): Promise<CopyResult> => {
     try {
@@ -144,22 +145,22 @@ export async function exportImage(
 }
 
 /**
- * Deletes an export that is no longer needed, with its memo. A running export stays, because the data that it writes at
- * its end would have no memo.
+ * Deletes an export that is no longer needed, with its memo. A running export stays, because the
+ * data that it writes at its end would have no memo.
  *
- * @param copied whether another good copy of the image exists. If not, the exported data stay, because they may be the
- *   only ones left; only the remains of a failed export are deleted.
+ * @param copied whether another good copy of the image exists. If not, the exported data stay,
+ *   because they may be the only ones left; only the remains of a failed export are deleted.
  */
-export async function abandon(
-  exporting: Pick<Exporting, 'session' | 'container' | 'store'>,
+export async function abandonExport(
+  exporting: Pick<ExportContext, 'session' | 'container' | 'store'>,
   key: string,
   image: string,
   { copied }: { copied: boolean },
 ): Promise<void> {
   const { session, container, store } = exporting;
   const isCopy = (await store.readText(`${key}.json`)) !== undefined;
-  if (isCopy) return store.delete(memoOf(key));
-  const begun = readBegun(await store.readText(memoOf(key)));
+  if (isCopy) return store.delete(exportRecordOf(key));
+  const begun = readBegun(await store.readText(exportRecordOf(key)));
   if (!begun) return;
   const { since } = begun;
   const task = await taskOf({ session, container }, image, begun);
@@ -176,11 +177,12 @@ export async function abandon(
 }
 
 /**
- * Deletes the data that an export has written, and nothing older than the export. The manifest object goes first, because
- * without it the segments are not taken for an image. The memo goes last.
+ * Deletes the data that an export has written, and nothing older than the export. The manifest
+ * object goes first, because without it the segments are not taken for an image. The memo goes
+ * last.
  */
 async function forget(
-  { session, container, store }: Pick<Exporting, 'session' | 'container' | 'store'>,
+  { session, container, store }: Pick<ExportContext, 'session' | 'container' | 'store'>,
   { key, image, since }: { key: string; image: string; since: Date },
   { data }: { data: boolean },
 ): Promise<void> {
@@ -192,12 +194,15 @@ async function forget(
       if (isSegmentOf(image, one.name) && isOfExport(one)) await deleteObject(session, container, one.name);
     }
   }
-  await store.delete(memoOf(key));
+  await store.delete(exportRecordOf(key));
 }
 
-/** The segments of an export, each requested by its name: those that a listing shows, and those that it may lack. */
+/**
+ * The segments of an export, each requested by its name: those that a listing shows, and those that
+ * it may lack.
+ */
 async function askForSegments(
-  { session, container }: Pick<Exporting, 'session' | 'container'>,
+  { session, container }: Pick<ExportContext, 'session' | 'container'>,
   image: string,
   listed: readonly ListedObject[],
 ): Promise<ListedObject[]> {
@@ -218,9 +223,9 @@ async function askForSegments(
 
 /**
  * Whether an object is a plain one, or a dynamic large object of exactly these segments
- * (https://docs.openstack.org/swift/latest/overview_large_objects.html). Swift assembles a large object from a listing:
- * while the listing lags, or contains foreign objects with the prefix, the object's size and ETag say nothing about the
- * export.
+ * (https://docs.openstack.org/swift/latest/overview_large_objects.html). Swift assembles a large
+ * object from a listing: while the listing lags, or contains foreign objects with the prefix, the
+ * object's size and ETag say nothing about the export.
  */
 function isMadeOf(
   { bytes, etag, segments: prefix }: ObjectFacts,
@@ -233,11 +238,12 @@ function isMadeOf(
 }
 
 /**
- * The task of an export: the task in the memo. When that task failed, or the memo has none: a task that exports the same
- * image to the same container, preferably one that has not failed, because two runs may have requested the export.
+ * The task of an export: the task in the memo. When that task failed, or the memo has none: a task
+ * that exports the same image to the same container, preferably one that has not failed, because
+ * two runs may have requested the export.
  */
 async function taskOf(
-  { session, container }: Pick<Exporting, 'session' | 'container'>,
+  { session, container }: Pick<ExportContext, 'session' | 'container'>,
   image: string,
   { since, task: id }: Begun,
 ): Promise<Task | undefined> {

@@ -31,11 +31,13 @@ interface Seen {
 export const FOOTER_BYTES = 512;
 
 /**
- * Checks whether an export is complete, as far as possible: the image service has no checksum of its exports. Swift serves
- * a large object from the segments that exist, so a download would not notice a missing segment.
+ * Checks whether an export is complete, as far as possible: the image service has no checksum of
+ * its exports. Swift serves a large object from the segments that exist, so a download would not
+ * notice a missing segment.
  *
- * An export consists of the segments `<image>.vhd-00001` and so on, of one size but for the last, and an empty object that
- * names them: Rackspace's Cloud Images FAQ and "Use Swiftly to download an exported image".
+ * An export consists of the segments `<image>.vhd-00001` and so on, of one size but for the last,
+ * and an empty object that names them: Rackspace's Cloud Images FAQ and "Use Swiftly to download an
+ * exported image".
  *
  * @returns the export, or what is wrong with it.
  */
@@ -68,7 +70,10 @@ export function examine({ container, image, object, segments, footer }: Seen): E
   };
 }
 
-/** The ETag that Swift gives a large object: the MD5 of the MD5s of its segments, in the order of their names. */
+/**
+ * The ETag that Swift gives a large object: the MD5 of the MD5s of its segments, in the order of
+ * their names.
+ */
 export function etagOf(segments: readonly Pick<ListedObject, 'hash'>[]): string {
   return createHash('md5')
     .update(segments.map(({ hash }) => hash).join(''))
@@ -80,7 +85,10 @@ export function isSegmentOf(image: string, name: string): boolean {
   return name.startsWith(`${nameOf(image)}-`) && /^\d+$/.test(name.slice(nameOf(image).length + 1));
 }
 
-/** Checks the footer of a VHD: its cookie, and its checksum, which is the complement of the sum of its other bytes. */
+/**
+ * Checks the footer of a VHD: its cookie, and its checksum, which is the complement of the sum of
+ * its other bytes.
+ */
 function isVhdFooter(footer: Buffer): boolean {
   if (footer.length !== FOOTER_BYTES || footer.toString('latin1', 0, 8) !== 'conectix') return false;
   const sum = footer.reduce((total, byte, i) => (i >= 64 && i < 68 ? total : total + byte), 0);

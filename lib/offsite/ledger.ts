@@ -7,13 +7,14 @@ const DAY_MS = 86_400_000;
 const KEPT_MS = 60 * DAY_MS;
 
 /**
- * The records kept beside the copies, as small objects whose names contain all facts: the copies begun this month, the
- * last attempt of each series, and the findings that were reported already. No deletion of a copy depends on the ledger.
+ * The records kept beside the copies, as small objects whose names contain all facts: the copies
+ * begun this month, the last attempt of each series, and the findings that were reported already.
+ * No deletion of a copy depends on the ledger.
  */
 export interface Ledger {
   /**
-   * The bytes of the copies that were begun in the month of `now`: an upload counts in full from its beginning, whatever
-   * its outcome. Undefined when the ledger can't be read.
+   * The bytes of the copies that were begun in the month of `now`: an upload counts in full from
+   * its beginning, whatever its outcome. Undefined when the ledger can't be read.
    */
   usedBytes(): number | undefined;
   /** How often the copy with this key was begun in this month, and when last. */
@@ -24,11 +25,16 @@ export interface Ledger {
   lastTurn(series: string): Date | undefined;
   /** Records that a copy of this series is attempted now. */
   takeTurn(series: string): Promise<void>;
-  /** Those of the texts that were never reported before; with `remember`, they count as reported from now on. */
+  /**
+   * Those of the texts that were never reported before; with `remember`, they count as reported
+   * from now on.
+   */
   unsaid(texts: readonly string[], options: { remember: boolean }): Promise<string[]>;
 }
 
-/** Reads the ledger of a policy and, unless this is a dry run, deletes the entries of past months. */
+/**
+ * Reads the ledger of a policy and, unless this is a dry run, deletes the entries of past months.
+ */
 export async function openLedger(
   store: CopyStore,
   place: Place,
@@ -72,8 +78,11 @@ export async function openLedger(
   };
 }
 
-/** The ledger to use when the real one can't be read: no copy is known to be within a limit, and every text is reported. */
-export const BLANK: Ledger = {
+/**
+ * The ledger to use when the real one can't be read: no copy is known to be within a limit, and
+ * every text is reported.
+ */
+export const EMPTY_LEDGER: Ledger = {
   usedBytes: () => undefined,
   begun: () => ({ times: 0, last: undefined }),
   count: async () => {},

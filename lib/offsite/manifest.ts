@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { isoSeconds } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
-import type { Original, Place, Stored } from './copies.ts';
+import type { OriginalImage, Place, Stored } from './copies.ts';
 
 /** A checksum of an image's data. */
 export interface Checksum {
@@ -12,7 +12,8 @@ export interface Checksum {
 
 /**
  * Glance's checksum of an image: `os_hash_value`, or the older MD5 `checksum`
- * (https://docs.openstack.org/api-ref/image/v2/). Undefined when the image has neither, or an unknown algorithm.
+ * (https://docs.openstack.org/api-ref/image/v2/). Undefined when the image has neither, or an
+ * unknown algorithm.
  */
 export function checksumOf({ properties }: Pick<Image, 'properties'>): Checksum | undefined {
   const { os_hash_algo: algorithm, os_hash_value: value, checksum } = properties;
@@ -61,10 +62,13 @@ export interface Segment {
   md5: string;
 }
 
-/** The manifest of a copy as JSON: all that a restore needs to create an image from the data, in any OpenStack. */
+/**
+ * The manifest of a copy as JSON: all that a restore needs to create an image from the data, in any
+ * OpenStack.
+ */
 export function manifestOf(
   place: Place,
-  original: Original,
+  original: OriginalImage,
   image: Image,
   { sizeBytes, disk_format, container_format, ...found }: DataFacts,
   at: Date,
@@ -94,18 +98,24 @@ export function manifestOf(
 const GLANCES_OWN =
   /^(id|name|status|visibility|owner|created_at|updated_at|checksum|os_hash_.*|os_glance_.*|direct_url|stores|self|file|schema)$/;
 
-/** The properties that mark an image as a snapshot: an image that is created from the copy is no snapshot. */
+/**
+ * The properties that mark an image as a snapshot: an image that is created from the copy is no
+ * snapshot.
+ */
 const SNAPSHOTS_OWN =
   /^(autosnap_.*|instance_uuid|image_type|user_id|owner_.*|boot_roles|image_state|image_location)$/;
 
 /** The fields of a manifest that autosnap reads. */
 export type Manifest = v.InferOutput<typeof Manifest>;
 
-/** Parses the manifest of exactly this copy; undefined when the text is invalid or the manifest of another copy. */
+/**
+ * Parses the manifest of exactly this copy; undefined when the text is invalid or the manifest of
+ * another copy.
+ */
 export function readManifest(
   text: string,
   { owner, account, policy }: Place,
-  { region, server, slot, image }: Original,
+  { region, server, slot, image }: OriginalImage,
 ): Manifest | undefined {
   try {
     const manifest = v.parse(Manifest, JSON.parse(text));
@@ -121,7 +131,10 @@ export function manifestOfDeletion(text: string): string {
   return JSON.stringify({ ...(JSON.parse(text) as object), deleting: true }, null, 2);
 }
 
-/** Whether a manifest describes these data: the same size, and the same ETag if the manifest has one. */
+/**
+ * Whether a manifest describes these data: the same size, and the same ETag if the manifest has
+ * one.
+ */
 export function describes(manifest: Manifest, { bytes, etag }: Pick<Stored, 'bytes' | 'etag'>): boolean {
   return manifest.sizeBytes === bytes && (manifest.etag ?? etag) === etag;
 }

@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import type { Policy } from '../config/policy.ts';
-import { Refusal } from '../config/validation-error.ts';
+import { ValidationError } from '../config/validation-error.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
@@ -8,17 +8,17 @@ import { type Finding, type Reason, unreadableRegions } from '../reporting/reaso
 import { type Entry, finishReport, type Report, type SnapshotLine } from '../reporting/report.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
-import { homeOf, survey } from '../snapshots/inventory.ts';
+import { homeOf, listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
-import type { RegionSurvey, Survey } from '../snapshots/region-inventory.ts';
+import type { Inventory, RegionInventory } from '../snapshots/region-inventory.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { budgetOf } from './budget.ts';
 import { cloudFilesProblems, containerStore, isToCloudFiles } from './cloud-files.ts';
 import { type Copy, copiesOf, isKeyId, isKeyName, type Place, prefixOf } from './copies.ts';
-import { type Copier, toBucket } from './copy.ts';
-import { BLANK, type Ledger, openLedger } from './ledger.ts';
+import { type CopyContext, toBucket } from './copy.ts';
+import { EMPTY_LEDGER, type Ledger, openLedger } from './ledger.ts';
 import { newestGood, type OffsitePolicy } from './plan.ts';
 import { throughCloudFiles, toCloudFiles } from './rackspace.ts';
 import { copySeries, type Series, type SeriesFindings, seriesKey } from './series.ts';
@@ -27,18 +27,19 @@ import { copySeries, type Series, type SeriesFindings, seriesKey } from './serie
 const AT_ONCE = 2;
 
 /** The findings that a run collects. */
-type Findings = Omit<SeriesFindings, 'entry'> & { entries: Entry[]; unreadable: Survey['unreadable'] };
+type Findings = Omit<SeriesFindings, 'entry'> & { entries: Entry[]; unreadable: Inventory['unreadable'] };
 
 /** A series and its copier. */
-type Turn = { copier: Copier; series: Series };
+type Turn = { copier: CopyContext; series: Series };
 
 /**
- * Copies the newest good snapshot of each server of a policy to the store that `offsite.to` names, and deletes the copies
- * that `offsite.keep` no longer keeps. The next run resumes copies that are unfinished at the run deadline.
+ * Copies the newest good snapshot of each server of a policy to the store that `offsite.to` names,
+ * and deletes the copies that `offsite.keep` no longer keeps. The next run resumes copies that are
+ * unfinished at the run deadline.
  *
  * @param bucket returns the S3 bucket; called only when copies go to S3.
- * @throws {Refusal} when the policy has no `offsite`, asks for something that the cloud does not support, or names a region
- *   that the account lacks.
+ * @throws {ValidationError} when the policy has no `offsite`, asks for something that the cloud
+ *   does not support, or names a region that the account lacks.
  */
 export async function copyOffsite(
   session: Session,
@@ -47,7 +48,7 @@ export async function copyOffsite(
   run: Run,
 ): Promise<Report> {
   if (!hasOffsite(policy)) {
-    throw new Refusal('The event is refused', [
+    throw new ValidationError('The event is refused', [
       'offsite: is missing: this policy asks for no copies; add offsite with a schedule and keep',
     ]);
   }
@@ -87,9 +88,9 @@ async function work(
   const { maxBytesPerMonth, container = owner } = policy.offsite;
   const storeIn = (region: string) => containerStore(session, { region, name: container });
   const problems = cloudFilesProblems(session, policy.offsite);
-  if (problems.length > 0) throw new Refusal('The event is refused', problems.map(sentenceOf));
+  if (problems.length > 0) throw new ValidationError('The event is refused', problems.map(sentenceOf));
   const target = isToCloudFiles(session, policy.offsite) ? undefined : bucket();
-  const { regions, unreadable } = await survey(session, policy.regions, { owner });
+  const { regions, unreadable } = await listInventory(session, policy.regions, { owner });
   findings.unreadable.push(...unreadable);
   findings.failures.push(...unreadableRegions('offsite', unreadable));
   const home = [...(policy.regions ?? session.regions)].sort()[0];
@@ -98,11 +99,11 @@ async function work(
     (error) => {
       if (!isBucketError(error)) throw error;
       findings.failures.push({ code: 'COPY_LEDGER_UNREADABLE', message: error.message });
-      return BLANK;
+      return EMPTY_LEDGER;
     },
   );
   const budget = budgetOf(ledger, maxBytesPerMonth, now);
-  const copierIn = (region: string): Copier => {
+  const copierIn = (region: string): CopyContext => {
     if (target && session.provider !== 'rackspace')
       return toBucket({ session, bucket: target, place, now, budget });
     const exporting = {
@@ -137,7 +138,8 @@ async function work(
       findings.entries.push(found.entry);
       for (const kind of ['warnings', 'failures', 'once'] as const) findings[kind].push(...found[kind]);
     },
-    // With a limit, one series at a time: the remaining bytes are known only once the previous copy has begun.
+    // With a limit, one series at a time: the remaining bytes are known only once the previous copy
+    // has begun.
     { concurrency: maxBytesPerMonth === undefined ? AT_ONCE : 1 },
   );
   // When the ledger can't be read, the findings are reported again.
@@ -150,8 +152,9 @@ async function work(
 }
 
 /**
- * The series of all regions, the one that has waited the longest first: since its newest copy, or since its last turn if
- * that was later. So a series that fails, or takes up a whole run, does not block the others.
+ * The series of all regions, the one that has waited the longest first: since its newest copy, or
+ * since its last turn if that was later. So a series that fails, or takes up a whole run, does not
+ * block the others.
  */
 function inOrder(turns: readonly Turn[], ledger: Ledger): Turn[] {
   const sinceMs = ({ series }: Turn) =>
@@ -170,9 +173,9 @@ function inOrder(turns: readonly Turn[], ledger: Ledger): Turn[] {
 
 /** All series of one region that have snapshots, copies or exports. */
 async function seriesIn(
-  copier: Copier,
+  copier: CopyContext,
   policy: OffsitePolicy,
-  surveyed: RegionSurvey,
+  surveyed: RegionInventory,
   warnings: Finding[],
 ): Promise<Series[]> {
   const { store, staging, place, session } = copier;
@@ -197,7 +200,8 @@ async function seriesIn(
   const imageOf = new Map(images.map((image) => [image.id, image]));
   const homes = new Map(namable.map((one) => [one.id, homeOf(imageOf.get(one.id)!, one, surveyed)]));
   warnings.push(...notHere(namable, homes, policy, { region, now: copier.now }));
-  // Only the series of its home region includes a snapshot: otherwise it would be copied and counted twice.
+  // Only the series of its home region includes a snapshot: otherwise it would be copied and
+  // counted twice.
   const snapshots = Map.groupBy(
     namable.filter(({ id }) => homes.get(id) === region),
     ({ server }) => server,
@@ -217,7 +221,10 @@ async function seriesIn(
   }));
 }
 
-/** Findings for servers whose newest snapshot is not copied here: its home is another region, or is unknown. */
+/**
+ * Findings for servers whose newest snapshot is not copied here: its home is another region, or is
+ * unknown.
+ */
 function notHere(
   snapshots: readonly Snapshot[],
   homes: ReadonlyMap<string, string | undefined>,
@@ -237,12 +244,12 @@ function notHere(
 }
 
 /**
- * A region's images, with those that its listing may lack: the images of unfinished copies are requested by their ids. Only
- * an image for which the cloud answers 404 is gone.
+ * A region's images, with those that its listing may lack: the images of unfinished copies are
+ * requested by their ids. Only an image for which the cloud answers 404 is gone.
  */
 async function completed(
   session: Session,
-  { region, images }: RegionSurvey,
+  { region, images }: RegionInventory,
   unfinished: readonly Copy[],
 ): Promise<{ images: Image[]; gone: Set<string> }> {
   const listed = new Set(images.map(({ id }) => id));
@@ -266,12 +273,12 @@ async function completed(
   return { images: [...images, ...found.flat()], gone };
 }
 
-/** @throws {Refusal} when the owner or account can't be part of the copies' keys. */
+/** @throws {ValidationError} when the owner or account can't be part of the copies' keys. */
 function refuseNames({ owner, account }: Place): void {
   const problems = Object.entries({ owner, account })
     .filter(([, name]) => !isKeyName(name))
     .map(([field, name]) => `${field}: "${name}" can't be part of the keys of copies: choose another name`);
-  if (problems.length > 0) throw new Refusal('The event is refused', problems);
+  if (problems.length > 0) throw new ValidationError('The event is refused', problems);
 }
 
 function isLeft({ outcome, codes }: SnapshotLine): boolean {

@@ -11,12 +11,15 @@ export type OffsitePolicy = Policy & { offsite: Offsite };
 
 /** The plan for the copies of one server under one policy in one region. */
 export interface CopyPlan {
-  /** The snapshots to copy: unfinished copies first, so that each is finished some day, then the newest snapshot. */
+  /**
+   * The snapshots to copy: unfinished copies first, so that each is finished some day, then the
+   * newest snapshot.
+   */
   copy: Snapshot[];
   /**
-   * The leftovers to delete: uploads whose snapshot is gone, the rest of a copy without data, and objects that an
-   * interrupted run has left beside a good copy. They are deleted before anything is copied, because an old manifest would
-   * make a new copy good before it is verified.
+   * The leftovers to delete: uploads whose snapshot is gone, the rest of a copy without data, and
+   * objects that an interrupted run has left beside a good copy. They are deleted before anything
+   * is copied, because an old manifest would make a new copy good before it is verified.
    */
   discard: CheckedCopy[];
   /** The exports that are no longer needed, because their copy or a newer one is good. */
@@ -40,11 +43,11 @@ export function newestGood(snapshots: readonly Snapshot[], now: Date): Snapshot 
 }
 
 /**
- * Decides what to copy of one series: the unfinished copies, and the newest good snapshot, unless that or a newer one is
- * copied already.
+ * Decides what to copy of one series: the unfinished copies, and the newest good snapshot, unless
+ * that or a newer one is copied already.
  *
- * A copy with data but without a manifest was not verified yet. When its snapshot is gone, it can't be verified any more:
- * it is kept and not counted, because it may be the only copy.
+ * A copy with data but without a manifest was not verified yet. When its snapshot is gone, it can't
+ * be verified any more: it is kept and not counted, because it may be the only copy.
  */
 export function planCopies(
   snapshots: readonly Snapshot[],
@@ -119,15 +122,16 @@ function asSnapshot(copy: Copy, policy: string): Snapshot {
 }
 
 /** The decision whether to keep or delete a good copy. */
-export interface CopyFate {
+export interface CopyAction {
   copy: CheckedCopy;
   fate: 'keep' | 'delete';
   reasons: Reason[];
 }
 
 /**
- * Decides which good copies of one series to keep, by the same function as for snapshots. Copies of one slot count once
- * and are kept or deleted together. All copies of a server that is not listed are kept.
+ * Decides which good copies of one series to keep, by the same function as for snapshots. Copies of
+ * one slot count once and are kept or deleted together. All copies of a server that is not listed
+ * are kept.
  *
  * @returns the decisions, the newest first.
  */
@@ -135,7 +139,7 @@ export function planRetention(
   copies: readonly CheckedCopy[],
   { policy, offsite, timezone }: OffsitePolicy,
   { now, serverIsListed }: { now: Date; serverIsListed: boolean },
-): CopyFate[] {
+): CopyAction[] {
   const bySlot = Map.groupBy(
     copies.filter(({ state }) => state === 'good'),
     ({ slot }) => isoSeconds(slot),
@@ -146,7 +150,7 @@ export function planRetention(
     { now, timezone },
   );
   return decisions.flatMap(({ snapshot: { slot }, keep, reasons }) =>
-    bySlot.get(isoSeconds(slot))!.map((copy): CopyFate => {
+    bySlot.get(isoSeconds(slot))!.map((copy): CopyAction => {
       if (keep) return { copy, fate: 'keep', reasons };
       return serverIsListed
         ? { copy, fate: 'delete', reasons }

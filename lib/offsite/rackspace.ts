@@ -4,14 +4,14 @@ import type { Snapshot } from '../snapshots/marker.ts';
 import type { Bucket } from './bucket.ts';
 import { licenseOf, translated } from './cloud-files.ts';
 import { keyOf, type Place, type Upload } from './copies.ts';
-import { type Copier, copySnapshot, originalOf, resultOf, type Source } from './copy.ts';
+import { type CopyContext, copySnapshot, originalOf, resultOf, type Source } from './copy.ts';
 import type { CopyResult } from './copy-result.ts';
-import { abandon, type Exporting, exportImage, memoOf } from './export.ts';
+import { abandonExport, type ExportContext, exportImage, exportRecordOf } from './export.ts';
 import { type Exported, nameOf } from './exported.ts';
 import { type DataFacts, manifestOf } from './manifest.ts';
 
 /** Copies Rackspace's images to Cloud Files, in the region of the images. */
-export function toCloudFiles(exporting: Exporting, place: Place): Copier {
+export function toCloudFiles(exporting: ExportContext, place: Place): CopyContext {
   const { session, store, now } = exporting;
   return {
     session,
@@ -24,19 +24,22 @@ export function toCloudFiles(exporting: Exporting, place: Place): Copier {
         const key = keyOf(place, originalOf(snapshot));
         const facts = { ...factsOf(found, SEEN), etag: found.etag };
         await store.put(`${key}.json`, manifestOf(place, originalOf(snapshot), image, facts, now));
-        await store.delete(memoOf(key));
+        await store.delete(exportRecordOf(key));
         const { bytes, segments } = found;
         return { outcome: 'copied', reasons: [{ code: 'EXPORTED', bytes, segments: segments.length }] };
       }),
   };
 }
 
-/** Copies Rackspace's images to a bucket: exports them to Cloud Files first, and deletes the exports afterwards. */
-export function throughCloudFiles(exporting: Exporting, place: Place, bucket: Bucket): Copier {
+/**
+ * Copies Rackspace's images to a bucket: exports them to Cloud Files first, and deletes the exports
+ * afterwards.
+ */
+export function throughCloudFiles(exporting: ExportContext, place: Place, bucket: Bucket): CopyContext {
   const { session, container, store, now, budget } = exporting;
   const copying = { session, bucket, place, now, budget };
   const abort = ({ key, id }: Pick<Upload, 'key' | 'id'>) =>
-    translated(() => abandon(exporting, key.replace(/\.vhd$/, ''), id, { copied: true }));
+    translated(() => abandonExport(exporting, key.replace(/\.vhd$/, ''), id, { copied: true }));
   return {
     session,
     place,
@@ -70,7 +73,7 @@ export function throughCloudFiles(exporting: Exporting, place: Place, bucket: Bu
 
 /** Exports an image, and calls `proceed` once the export is complete. */
 async function exported(
-  exporting: Exporting,
+  exporting: ExportContext,
   place: Place,
   snapshot: Snapshot,
   image: Image,

@@ -9,7 +9,7 @@ import type { CopyStore } from './copy-store.ts';
 import { manifestOfDeletion } from './manifest.ts';
 
 /** The context of a rotation of copies. */
-export interface Rotating {
+export interface RotationContext {
   store: CopyStore;
   place: Place;
   deadline: Deadline;
@@ -18,15 +18,16 @@ export interface Rotating {
 }
 
 /**
- * Deletes a copy that retention has released. Right before the deletion, it checks the manifest and the data of the copy
- * again, and as many other copies as have to stay. The data are deleted first and the manifest that names them last, so
- * that a later run finds and finishes an interrupted deletion.
+ * Deletes a copy that retention has released. Right before the deletion, it checks the manifest and
+ * the data of the copy again, and as many other copies as have to stay. The data are deleted first
+ * and the manifest that names them last, so that a later run finds and finishes an interrupted
+ * deletion.
  *
  * @param others the other good copies of the series, the one that is most likely to stay first.
  * @returns the result; `lost` are those of the others that are no longer good.
  */
 export async function deleteCopy(
-  { store, place, deadline, floor }: Rotating,
+  { store, place, deadline, floor }: RotationContext,
   copy: CheckedCopy,
   others: readonly CheckedCopy[],
   reasons: Reason[],
@@ -75,7 +76,8 @@ export async function discard(store: CopyStore, place: Place, copy: CheckedCopy)
 }
 
 async function removeObjects(store: CopyStore, copy: CheckedCopy): Promise<void> {
-  // The note in the manifest distinguishes an interrupted deletion from data that somebody else has damaged.
+  // The note in the manifest distinguishes an interrupted deletion from data that somebody else has
+  // damaged.
   const text = await store.readText(`${copy.key}.json`);
   if (text !== undefined) await store.put(`${copy.key}.json`, manifestOfDeletion(text));
   await store.deleteData(copy);

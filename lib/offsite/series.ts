@@ -8,7 +8,7 @@ import type { Snapshot } from '../snapshots/marker.ts';
 import { isBucketError } from './bucket-error.ts';
 import { type CheckedCopy, checkCopy } from './check.ts';
 import { type Copy, keyOf } from './copies.ts';
-import { type Copier, originalOf, resultOf } from './copy.ts';
+import { type CopyContext, originalOf, resultOf } from './copy.ts';
 import type { CopyResult } from './copy-result.ts';
 import type { Ledger } from './ledger.ts';
 import { newestGood, type OffsitePolicy, planCopies, planRetention } from './plan.ts';
@@ -48,11 +48,11 @@ export function seriesKey({ region, server }: Pick<Series, 'region' | 'server'>)
 }
 
 /**
- * Copies the snapshots of one series that are to be copied, then rotates its copies. With `dryRun` it only reports what it
- * would do. Failures are reported and do not stop the rest.
+ * Copies the snapshots of one series that are to be copied, then rotates its copies. With `dryRun`
+ * it only reports what it would do. Failures are reported and do not stop the rest.
  */
 export async function copySeries(
-  copier: Copier,
+  copier: CopyContext,
   policy: OffsitePolicy,
   series: Series,
   ledger: Ledger,
@@ -100,10 +100,10 @@ export async function copySeries(
 }
 
 /**
- * Checks all copies of a series, including those that the listing may lack: the copies of the newest snapshot and of the
- * exports.
+ * Checks all copies of a series, including those that the listing may lack: the copies of the
+ * newest snapshot and of the exports.
  */
-async function checkAll(copier: Copier, { copies, snapshots, staged }: Series): Promise<CheckedCopy[]> {
+async function checkAll(copier: CopyContext, { copies, snapshots, staged }: Series): Promise<CheckedCopy[]> {
   const { store, place, now } = copier;
   const listed = new Map(copies.map((copy) => [copy.key, copy]));
   const newest = newestGood(snapshots, now);
@@ -123,20 +123,23 @@ async function checkAll(copier: Copier, { copies, snapshots, staged }: Series): 
   return pMap(listed.values(), checkOne, { concurrency: AT_ONCE });
 }
 
-function check(copier: Copier, snapshot: Snapshot): Promise<CheckedCopy> {
+function check(copier: CopyContext, snapshot: Snapshot): Promise<CheckedCopy> {
   return checkCopy(copier.store, copier.place, unlisted(copier, snapshot));
 }
 
 /** The copy of a snapshot, as if the listing had shown none of its objects. */
-function unlisted({ place }: Copier, snapshot: Snapshot): Copy {
+function unlisted({ place }: CopyContext, snapshot: Snapshot): Copy {
   const original = originalOf(snapshot);
   const nothing = { data: undefined, manifest: undefined, progress: undefined, uploads: [] };
   return { ...original, key: keyOf(place, original), ...nothing };
 }
 
-/** Deletes the leftovers. @returns the ids of the images whose leftovers could not be deleted: they are not copied now. */
+/**
+ * Deletes the leftovers. @returns the ids of the images whose leftovers could not be deleted: they
+ * are not copied now.
+ */
 async function deleteLeftovers(
-  { store, staging, place }: Copier,
+  { store, staging, place }: CopyContext,
   { discard: leftovers, release }: Pick<ReturnType<typeof planCopies>, 'discard' | 'release'>,
   failures: Finding[],
 ): Promise<Set<string>> {
@@ -158,7 +161,7 @@ async function deleteLeftovers(
 }
 
 async function copyOne(
-  copier: Copier,
+  copier: CopyContext,
   { dryRun }: OffsitePolicy,
   {
     series,
@@ -184,9 +187,12 @@ async function copyOne(
   }
 }
 
-/** Deletes the copies that are no longer kept, the oldest first. A copy that can't be deleted does not count for `maxDeletes`. */
+/**
+ * Deletes the copies that are no longer kept, the oldest first. A copy that can't be deleted does
+ * not count for `maxDeletes`.
+ */
 async function rotate(
-  { store, place, session, now }: Copier,
+  { store, place, session, now }: CopyContext,
   { dryRun, maxDeletes, ...policy }: OffsitePolicy,
   { name }: Series,
   checked: readonly CheckedCopy[],

@@ -11,7 +11,10 @@ const MIB = 2 ** 20;
 const PART_BYTES = 16 * MIB;
 /** S3's limit: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html. */
 const MOST_PARTS = 10_000;
-/** The total size of the parts that are being sent at the same time; one more part is being read meanwhile. */
+/**
+ * The total size of the parts that are being sent at the same time; one more part is being read
+ * meanwhile.
+ */
 const WINDOW_BYTES = 48 * MIB;
 const TRIES = 3;
 const BACKOFF_MS = 1_000;
@@ -27,20 +30,26 @@ export interface Bytes {
 export interface Uploaded {
   whole: boolean;
   bytes: number;
-  /** The cloud ignores byte ranges, and this run added no part, so no later run could complete the upload either. */
+  /**
+   * The cloud ignores byte ranges, and this run added no part, so no later run could complete the
+   * upload either.
+   */
   hopeless: boolean;
 }
 
-/** The size of the parts of an upload: the same in every run, so that any run can resume the upload. */
+/**
+ * The size of the parts of an upload: the same in every run, so that any run can resume the upload.
+ */
 export function partBytesOf(sizeBytes: number): number {
   return Math.max(PART_BYTES, Math.ceil(sizeBytes / MOST_PARTS / MIB) * MIB);
 }
 
 /**
- * Uploads the missing parts of an image's data and completes the upload. Memory holds a few parts, never the whole image.
- * A broken download is resumed from the first missing part.
+ * Uploads the missing parts of an image's data and completes the upload. Memory holds a few parts,
+ * never the whole image. A broken download is resumed from the first missing part.
  *
- * @throws {CloudError} when the cloud fails; {BucketError} GONE when another run has ended this upload.
+ * @throws {CloudError} when the cloud fails; {BucketError} GONE when another run has ended this
+ *   upload.
  */
 export async function upload(
   deadline: Deadline,

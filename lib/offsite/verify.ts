@@ -12,8 +12,9 @@ import type { Checksum } from './manifest.ts';
 const RESERVE_MS = 3_000;
 const TRIES = 3;
 
-// Node's own hashes are faster, but their state can't be saved for the next run. The main file of hash-wasm contains all
-// hashes, so only the files of these three are loaded; their format needs `require`.
+// Node's own hashes are faster, but their state can't be saved for the next run. The main file of
+// hash-wasm contains all hashes, so only the files of these three are loaded; their format needs
+// `require`.
 const load = createRequire(import.meta.url);
 const { createSHA512: sha512 }: { createSHA512: typeof createSHA512 } = load(
   'hash-wasm/dist/sha512.umd.min.js',
@@ -37,11 +38,12 @@ export interface Piece extends Checksum {
 }
 
 /**
- * Reads a whole object of the bucket and compares it with the checksums of its consecutive pieces, all of one algorithm.
- * When the run deadline is reached, it saves the state of the hash in the object `progressKey`; the next run resumes from
- * there.
+ * Reads a whole object of the bucket and compares it with the checksums of its consecutive pieces,
+ * all of one algorithm. When the run deadline is reached, it saves the state of the hash in the
+ * object `progressKey`; the next run resumes from there.
  *
- * @returns whether the object has those checksums; the number of bytes read so far when the run deadline is reached.
+ * @returns whether the object has those checksums; the number of bytes read so far when the run
+ *   deadline is reached.
  * @throws {BucketError} GONE when the object is deleted or replaced meanwhile.
  */
 export async function verify(
@@ -94,7 +96,8 @@ export async function verify(
 /**
  * Loads the state that an earlier run saved into the hasher.
  *
- * @returns the number of bytes that it has hashed; 0 when the state is missing, invalid or of another object.
+ * @returns the number of bytes that it has hashed; 0 when the state is missing, invalid or of
+ *   another object.
  */
 function restore(
   hasher: IHasher,

@@ -11,9 +11,14 @@ const Attachments = v.object({
 const FIRST_DISK = /^(\/dev\/)?(x?v|s|h)da$/;
 
 /**
- * The volume that is a server's root disk; undefined if the root is a local disk. The server's `image` is not enough to know: a server created from the image of a volume-backed server shows that image although its root is a volume.
+ * The volume that is a server's root disk; undefined if the root is a local disk. The server's
+ * `image` is not enough to know: a server created from the image of a volume-backed server shows
+ * that image although its root is a volume.
  *
- * `GET /servers/{id}/os-volume_attachments`: https://docs.openstack.org/api-ref/compute/#list-volume-attachments-for-an-instance. The request is sent only for servers with volumes. An attachment without a device counts as the root, because the location of the data is unknown then.
+ * `GET /servers/{id}/os-volume_attachments`:
+ * https://docs.openstack.org/api-ref/compute/#list-volume-attachments-for-an-instance. The request
+ * is sent only for servers with volumes. An attachment without a device counts as the root, because
+ * the location of the data is unknown then.
  *
  * @throws {CloudError} when the attachments can't be read.
  */

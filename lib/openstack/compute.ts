@@ -7,17 +7,25 @@ export interface Server {
   id: string;
   name: string;
   region: string;
-  /** The task that Nova is running on the server; null if idle. A snapshot can start only on an idle server. */
+  /**
+   * The task that Nova is running on the server; null if idle. A snapshot can start only on an idle
+   * server.
+   */
   taskState: string | null;
   /** ACTIVE, SHUTOFF, BUILD, REBUILD, ERROR and the like; empty if the cloud does not say. */
   status: string;
   /** Nova is writing the server's disk from its image: the server is being created or rebuilt. */
   isBuilding: boolean;
   metadata: Record<string, string>;
-  /** The image that the server was created or rebuilt from; undefined if it was booted from a volume. */
+  /**
+   * The image that the server was created or rebuilt from; undefined if it was booted from a
+   * volume.
+   */
   imageId: string | undefined;
   /**
-   * The server names no image, so it was booted from a volume. Rackspace can't create an image of it; other clouds create volume snapshots. False for a server that was created from an image of volume snapshots: that server names the image although its disk is a volume.
+   * The server names no image, so it was booted from a volume. Rackspace can't create an image of
+   * it; other clouds create volume snapshots. False for a server that was created from an image of
+   * volume snapshots: that server names the image although its disk is a volume.
    */
   volumeBacked: boolean;
   /** The ids of the attached volumes. */
@@ -71,7 +79,8 @@ export const NovaServer = v.looseObject({
 /**
  * All servers of the project in a region.
  *
- * `GET /servers/detail`: https://docs.openstack.org/api-ref/compute/#list-servers-detailed and https://docs-ospc.rackspace.com/cloud-servers/v2/
+ * `GET /servers/detail`: https://docs.openstack.org/api-ref/compute/#list-servers-detailed and
+ * https://docs-ospc.rackspace.com/cloud-servers/v2/
  *
  * @throws {CloudError} if any page fails or any server can't be read.
  */
@@ -110,12 +119,18 @@ export interface NewImage {
 }
 
 /**
- * Creates an image of a server. The cloud creates the image asynchronously, which can take hours; the function does not wait.
+ * Creates an image of a server. The cloud creates the image asynchronously, which can take hours;
+ * the function does not wait.
  *
- * `POST /servers/{id}/action` createImage: https://docs.openstack.org/api-ref/compute/#create-image-createimage-action and https://docs-ospc.rackspace.com/cloud-servers/v2/. The response has the image's URL in `Location` (host and path vary; the last UUID is the id) or, from compute API 2.45 on, the id in the body.
+ * `POST /servers/{id}/action` createImage:
+ * https://docs.openstack.org/api-ref/compute/#create-image-createimage-action and
+ * https://docs-ospc.rackspace.com/cloud-servers/v2/. The response has the image's URL in `Location`
+ * (host and path vary; the last UUID is the id) or, from compute API 2.45 on, the id in the body.
  *
  * @returns the image's id; undefined if the response has none.
- * @throws {CloudError} CONFLICT if the server is busy or in a state that can't be snapshotted. After NO_ANSWER and UNAVAILABLE it is unknown whether the cloud creates the image: look for the image before a retry.
+ * @throws {CloudError} CONFLICT if the server is busy or in a state that can't be snapshotted.
+ *   After NO_ANSWER and UNAVAILABLE it is unknown whether the cloud creates the image: look for the
+ *   image before a retry.
  */
 export async function createImage(
   session: Session,

@@ -23,7 +23,8 @@ interface CloudErrorDetails {
 }
 
 /**
- * The only error that leaves lib/openstack. Lambda and loggers copy every enumerable field of an error, so a CloudError holds no headers, no bodies and no `cause` with them.
+ * The only error that leaves lib/openstack. Lambda and loggers copy every enumerable field of an
+ * error, so a CloudError holds no headers, no bodies and no `cause` with them.
  */
 export class CloudError extends Error {
   override readonly name = 'CloudError';
@@ -71,10 +72,13 @@ export function explain({ code, message }: CloudError): string {
 }
 
 /**
- * The message of an error body: Nova's and Identity's `{<one key>: {message, details?}}`, Keystone's
- * `{error: {message}}`, Glance's `{message}` with its `<br />`, or a page of HTML from a proxy.
+ * The message of an error body: Nova's and Identity's `{<one key>: {message, details?}}`,
+ * Keystone's `{error: {message}}`, Glance's `{message}` with its `<br />`, or a page of HTML from a
+ * proxy.
  *
- * Only the first line is used, because Keystone's validation errors repeat the request with its password further down. `hide` removes secrets from the original text, before it is cut or changed.
+ * Only the first line is used, because Keystone's validation errors repeat the request with its
+ * password further down. `hide` removes secrets from the original text, before it is cut or
+ * changed.
  */
 export function faultMessage(body: string, hide: (text: string) => string): string | undefined {
   const fault = faultOf(body);
@@ -88,7 +92,10 @@ export function faultMessage(body: string, hide: (text: string) => string): stri
   return line ? line.slice(0, 300) : undefined;
 }
 
-/** The single top-level object of an error body, under any key; the body itself if it has no wrapper. */
+/**
+ * The single top-level object of an error body, under any key; the body itself if it has no
+ * wrapper.
+ */
 export function faultOf(body: string): Record<string, unknown> {
   try {
     const parsed: unknown = JSON.parse(body);

@@ -17,7 +17,8 @@ const NovaFlavor = v.looseObject({ id: v.string(), name: v.string(), ram: v.numb
 /**
  * All flavors that the project can use in a region.
  *
- * `GET /flavors/detail`: https://docs.openstack.org/api-ref/compute/#list-flavors-with-details and https://docs-ospc.rackspace.com/cloud-servers/v2/
+ * `GET /flavors/detail`: https://docs.openstack.org/api-ref/compute/#list-flavors-with-details and
+ * https://docs-ospc.rackspace.com/cloud-servers/v2/
  *
  * @throws {CloudError} if any page fails or any flavor can't be read.
  */
@@ -32,7 +33,10 @@ export function findFlavor(flavors: readonly Flavor[], wanted: string | undefine
   return flavors.find(({ id }) => id === wanted) ?? flavors.find(({ name }) => name === wanted);
 }
 
-/** Whether a flavor is large enough for a server created from `image`. Nova also refuses a disk that is smaller than the image's data. */
+/**
+ * Whether a flavor is large enough for a server created from `image`. Nova also refuses a disk that
+ * is smaller than the image's data.
+ */
 export function fits(image: Image, { diskGb, ramMb }: Flavor): boolean {
   return ramMb >= (image.minRamMb ?? 0) && (diskGb === 0 || diskGb >= requiredDiskGb(image));
 }

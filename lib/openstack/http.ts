@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import got, { HTTPError, type Method, type RequestError, type Response } from 'got';
 import { CloudError, type CloudErrorCode, faultMessage } from './errors.ts';
-import { isQuota, isRateLimit, type Refusal, retryAfterMs } from './limits.ts';
-import { LONGEST_WAIT_MS, type Queue } from './pacing.ts';
+import { isQuota, isRateLimit, type RateLimitAnswer, retryAfterMs } from './limits.ts';
+import { LONGEST_WAIT_MS, type PacedQueue } from './pacing.ts';
 import { pause } from './pause.ts';
 
 /** The remaining time of a run, in milliseconds; 0 or less means that the deadline is reached. */
@@ -44,12 +44,15 @@ interface Sending {
   token?: string;
 }
 
-/** Sends one HTTP request with retries and timeouts. Every failure becomes a CloudError without secrets. */
+/**
+ * Sends one HTTP request with retries and timeouts. Every failure becomes a CloudError without
+ * secrets.
+ */
 export function sender(
   deadline: Deadline,
   secrets: Set<string>,
   traffic: Traffic,
-  queue: Queue,
+  queue: PacedQueue,
 ): (sending: Sending) => Promise<CloudAnswer> {
   return async ({ url, method, json, text, contentType, microversion, expect, repeatable, token }) => {
     const remainingMs = deadline.remainingMs();
@@ -114,7 +117,8 @@ export function sender(
 }
 
 /**
- * An abort signal for the deadline. AbortSignal.timeout would hold a timer list for each distinct number of milliseconds until the deadline.
+ * An abort signal for the deadline. AbortSignal.timeout would hold a timer list for each distinct
+ * number of milliseconds until the deadline.
  */
 function endsIn(ms: number): { signal: AbortSignal; clear(): void } {
   const controller = new AbortController();
@@ -133,7 +137,8 @@ export interface CloudData {
 type Downloading = Pick<Sending, 'url' | 'expect' | 'token'> & { headers: Record<string, string> };
 
 /**
- * {@link sender} for a GET of raw bytes. The request is not retried, because only the reader knows how many bytes have arrived. It fails after a minute without data, on either side.
+ * {@link sender} for a GET of raw bytes. The request is not retried, because only the reader knows
+ * how many bytes have arrived. It fails after a minute without data, on either side.
  */
 export function downloader(
   deadline: Deadline,
@@ -204,7 +209,9 @@ function wellFormed(_: string, value: unknown): unknown {
 /**
  * How long to wait before the next try, in milliseconds; 0 means no retry.
  *
- * A rate-limited request (413 from Rackspace, 429 from others) was not carried out and is always retried; a 413 for a quota never. If it is unknown whether the cloud carried out the request, it is retried only if `repeatable`.
+ * A rate-limited request (413 from Rackspace, 429 from others) was not carried out and is always
+ * retried; a 413 for a quota never. If it is unknown whether the cloud carried out the request, it
+ * is retried only if `repeatable`.
  */
 function retryDelayMs(error: RequestError, attempt: number, repeatable: boolean): number {
   const backoffMs = BACKOFF_MS * 2 ** (attempt - 1) * (1 + Math.random() / 4);
@@ -217,7 +224,7 @@ function retryDelayMs(error: RequestError, attempt: number, repeatable: boolean)
   return askedMs > LONGEST_WAIT_MS ? 0 : Math.max(askedMs, backoffMs);
 }
 
-function refusalOf({ statusCode, headers, body }: Response<unknown>): Refusal {
+function refusalOf({ statusCode, headers, body }: Response<unknown>): RateLimitAnswer {
   return { status: statusCode, headers, body: String(body) };
 }
 
@@ -251,7 +258,8 @@ function translate(error: unknown, where: Where, hide: (text: string) => string)
       code = 'OVER_QUOTA';
       message = "the image service's quota for this project is used up";
     }
-    // Nova answers the later of two concurrent requests with UnexpectedTaskStateError and a 500 instead of a 409.
+    // Nova answers the later of two concurrent requests with UnexpectedTaskStateError and a 500
+    // instead of a 409.
     if (body.includes('UnexpectedTaskStateError')) {
       code = 'CONFLICT';
       message = 'the server has become busy at this moment';

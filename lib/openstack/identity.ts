@@ -43,7 +43,10 @@ export interface Grant {
   token: string;
   projectId: string;
   endpoints: Endpoint[];
-  /** The names of the user's roles in this project; undefined if the response does not say. See roles.ts. */
+  /**
+   * The names of the user's roles in this project; undefined if the response does not say. See
+   * roles.ts.
+   */
   roles: string[] | undefined;
 }
 
@@ -62,7 +65,9 @@ export function secretsOf(credentials: Credentials): string[] {
 /**
  * The request that turns credentials into a token.
  *
- * Rackspace Identity: `POST /v2.0/tokens`. Keystone: `POST /v3/auth/tokens`, https://docs.openstack.org/api-ref/identity/v3/#authentication-and-token-management. An application credential is sent without a scope, because Keystone answers 401 to one with a scope.
+ * Rackspace Identity: `POST /v2.0/tokens`. Keystone: `POST /v3/auth/tokens`,
+ * https://docs.openstack.org/api-ref/identity/v3/#authentication-and-token-management. An
+ * application credential is sent without a scope, because Keystone answers 401 to one with a scope.
  */
 export function tokenRequest(credentials: Credentials): { url: string; json: unknown } {
   const base = credentials.authUrl.replace(/\/+$/, '');
@@ -165,7 +170,9 @@ const KEYSTONE_SERVICES: Record<string, ServiceType> = {
 };
 
 /**
- * Parses the response to {@link tokenRequest}. `subjectToken` is Keystone's X-Subject-Token header; Rackspace has the token in the body. Endpoints without a region (first-generation services) are ignored.
+ * Parses the response to {@link tokenRequest}. `subjectToken` is Keystone's X-Subject-Token header;
+ * Rackspace has the token in the body. Endpoints without a region (first-generation services) are
+ * ignored.
  *
  * @throws {CloudError} BAD_ANSWER if the body has no token, no project or no catalogue.
  */

@@ -3,7 +3,10 @@ import type { Session } from './session.ts';
 
 /** The bytes of an image from an offset on. */
 export interface ImageData {
-  /** The offset of the first byte: the requested one, or 0 if the cloud ignores ranges and sends the whole image. */
+  /**
+   * The offset of the first byte: the requested one, or 0 if the cloud ignores ranges and sends the
+   * whole image.
+   */
   from: number;
   body: AsyncIterable<Buffer>;
 }
@@ -11,9 +14,12 @@ export interface ImageData {
 /**
  * Streams an image's data from the byte `from` on.
  *
- * `GET /v2/images/{id}/file`, with the header Range since Pike: https://docs.openstack.org/api-ref/image/v2/#download-binary-image-data. Rackspace's Glance does not serve image data: see the export in tasks.ts.
+ * `GET /v2/images/{id}/file`, with the header Range since Pike:
+ * https://docs.openstack.org/api-ref/image/v2/#download-binary-image-data. Rackspace's Glance does
+ * not serve image data: see the export in tasks.ts.
  *
- * @throws {CloudError} NOT_FOUND if the image does not exist, BAD_ANSWER if it has no data or the cloud sends another range. Reading the body throws NO_ANSWER if the connection breaks.
+ * @throws {CloudError} NOT_FOUND if the image does not exist, BAD_ANSWER if it has no data or the
+ *   cloud sends another range. Reading the body throws NO_ANSWER if the connection breaks.
  */
 export async function readImageData(
   session: Session,

@@ -25,7 +25,10 @@ export interface Image {
   minRamMb?: number;
   /** Custom properties, the image's metadata among them. */
   properties: Record<string, string>;
-  /** The volume snapshots that hold the data of a volume-backed server's image; empty for every other image. */
+  /**
+   * The volume snapshots that hold the data of a volume-backed server's image; empty for every
+   * other image.
+   */
   volumeSnapshotIds: string[];
 }
 
@@ -46,9 +49,14 @@ const GlanceImage = v.looseObject({
 });
 
 /**
- * All images that the project owns in a region, of any visibility and hidden images too, except images that Glance is deleting. With `name`, Glance filters by name where it can; other images may still be listed.
+ * All images that the project owns in a region, of any visibility and hidden images too, except
+ * images that Glance is deleting. With `name`, Glance filters by name where it can; other images
+ * may still be listed.
  *
- * `GET /v2/images`: https://docs.openstack.org/api-ref/image/v2/#list-images, also Rackspace Cloud Images v2. The query filters by owner only, because Glance treats an unknown filter as a property and would omit images; the ownership of snapshots is decided from the images' metadata. A Glance without hidden images treats `os_hidden` as a property too and answers with an empty list.
+ * `GET /v2/images`: https://docs.openstack.org/api-ref/image/v2/#list-images, also Rackspace Cloud
+ * Images v2. The query filters by owner only, because Glance treats an unknown filter as a property
+ * and would omit images; the ownership of snapshots is decided from the images' metadata. A Glance
+ * without hidden images treats `os_hidden` as a property too and answers with an empty list.
  *
  * @throws {CloudError} if any page fails or any image can't be read.
  */
@@ -73,7 +81,8 @@ export async function listImageStatuses(session: Session, region: string): Promi
 }
 
 /**
- * The images of {@link listImages} with one of `ids`, by id. All other images are dropped while the pages are read, which needs far less memory.
+ * The images of {@link listImages} with one of `ids`, by id. All other images are dropped while the
+ * pages are read, which needs far less memory.
  */
 export async function listImagesById(
   session: Session,
@@ -93,7 +102,8 @@ export async function listImagesById(
 }
 
 /**
- * Calls `visit` for each image of {@link listImages}, possibly twice, and drops the image afterwards, which needs far less memory.
+ * Calls `visit` for each image of {@link listImages}, possibly twice, and drops the image
+ * afterwards, which needs far less memory.
  *
  * @throws {CloudError} if any page fails: then `visit` was not called for all images.
  */
@@ -118,7 +128,8 @@ async function listOwn<T extends { id: string }>(
   item: v.GenericSchema<unknown, T>,
   name?: string,
 ): Promise<T[]> {
-  // Glance treats the text before a colon as an operator, such as "in:web,db", or refuses the query.
+  // Glance treats the text before a colon as an operator, such as "in:web,db", or refuses the
+  // query.
   const exact = name !== undefined && !name.includes(':');
   const own = { owner: session.projectId, ...(exact ? { name } : {}) };
   const request = { service: 'image', region, path: '/images' } as const;
@@ -152,7 +163,9 @@ export async function getImage(session: Session, region: string, id: string): Pr
 }
 
 /**
- * The projects that an image is shared with. Before Ocata, and so at Rackspace, a private image can have members. Since Ocata only images with the visibility `shared` have members, and Glance answers 403 for other images.
+ * The projects that an image is shared with. Before Ocata, and so at Rackspace, a private image can
+ * have members. Since Ocata only images with the visibility `shared` have members, and Glance
+ * answers 403 for other images.
  *
  * `GET /v2/images/{id}/members`: https://docs.openstack.org/api-ref/image/v2/#list-image-members
  *
@@ -180,7 +193,8 @@ export async function listImageMembers(session: Session, region: string, id: str
  *
  * `DELETE /v2/images/{id}`: https://docs.openstack.org/api-ref/image/v2/#delete-image
  *
- * @throws {CloudError} FORBIDDEN if the image is protected or the user lacks the role, CONFLICT if it is in use.
+ * @throws {CloudError} FORBIDDEN if the image is protected or the user lacks the role, CONFLICT if
+ *   it is in use.
  */
 export async function deleteImage(session: Session, region: string, id: string): Promise<void> {
   const path = `/images/${encodeURIComponent(id)}`;
@@ -196,9 +210,11 @@ export async function deleteImage(session: Session, region: string, id: string):
 /**
  * Sets a custom property of an image.
  *
- * `PATCH /v2/images/{id}`: https://docs.openstack.org/api-ref/image/v2/#update-image. Rackspace requires an admin role.
+ * `PATCH /v2/images/{id}`: https://docs.openstack.org/api-ref/image/v2/#update-image. Rackspace
+ * requires an admin role.
  *
- * @throws {CloudError} NOT_FOUND, FORBIDDEN if the user lacks the role, or BAD_ANSWER if the response does not show the property: then it is unknown whether the image has the property.
+ * @throws {CloudError} NOT_FOUND, FORBIDDEN if the user lacks the role, or BAD_ANSWER if the
+ *   response does not show the property: then it is unknown whether the image has the property.
  */
 export async function setProperty(
   session: Session,
@@ -218,7 +234,10 @@ export async function setProperty(
   if (!v.is(v.looseObject({ [property]: v.literal(value) }), body)) throw unreadable(request, property);
 }
 
-/** Reads the snapshot ids of a volume-backed server's image from `block_device_mapping`, a JSON string. A mapping with an invalid id yields no ids. */
+/**
+ * Reads the snapshot ids of a volume-backed server's image from `block_device_mapping`, a JSON
+ * string. A mapping with an invalid id yields no ids.
+ */
 function mappedSnapshotIds(mapping: string | undefined): string[] {
   const id = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/));
   const Mapping = v.array(v.looseObject({ snapshot_id: v.optional(v.nullable(id)) }));
@@ -233,13 +252,17 @@ function isGone(status: string): boolean {
   return status === 'deleted' || status === 'pending_delete';
 }
 
-/** Properties that decide about ownership and holds. They are kept even if their value is not a string; such a value is unreadable, not missing. */
+/**
+ * Properties that decide about ownership and holds. They are kept even if their value is not a
+ * string; such a value is unreadable, not missing.
+ */
 const DECISIVE = /^(autosnap_|instance_uuid$|block_device_mapping$)/;
 
 /**
  * Converts an image from Glance's response.
  *
- * @param before the previous image of the listing. Equal property values share one string, which saves memory in listings of tens of thousands of images.
+ * @param before the previous image of the listing. Equal property values share one string, which
+ *   saves memory in listings of tens of thousands of images.
  */
 
 function fromGlance(image: v.InferOutput<typeof GlanceImage>, region: string, before?: Image): Image {

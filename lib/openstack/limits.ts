@@ -1,7 +1,7 @@
 import { faultOf } from './errors.ts';
 
 /** An error response: the status, the headers with lower-case names, and the raw body. */
-export interface Refusal {
+export interface RateLimitAnswer {
   status: number;
   headers: Record<string, string | string[] | undefined>;
   body: string;
@@ -10,9 +10,11 @@ export interface Refusal {
 /**
  * The wait that the cloud requests, in milliseconds; undefined if the response names none.
  *
- * Forms seen at Rackspace: the Retry-After header in seconds or as a date; in the body `retryAfter` in seconds or as an ISO date, and `retryAt` as an ISO date, also with `UTC` in place of `Z`. A date is compared with the response's Date header, so the local clock does not matter.
+ * Forms seen at Rackspace: the Retry-After header in seconds or as a date; in the body `retryAfter`
+ * in seconds or as an ISO date, and `retryAt` as an ISO date, also with `UTC` in place of `Z`. A
+ * date is compared with the response's Date header, so the local clock does not matter.
  */
-export function retryAfterMs({ headers, body }: Refusal): number | undefined {
+export function retryAfterMs({ headers, body }: RateLimitAnswer): number | undefined {
   const fault = faultOf(body);
   const hint = headers['retry-after'] ?? fault.retryAfter ?? fault.retryAt;
   if (hint === undefined) return undefined;
@@ -22,15 +24,19 @@ export function retryAfterMs({ headers, body }: Refusal): number | undefined {
   return Number.isNaN(at) ? undefined : Math.max(0, at - (Number.isNaN(sent) ? Date.now() : sent));
 }
 
-/** Whether a response is a rate limit: the cloud did not carry out the request, so any request may be retried. */
-export function isRateLimit(refusal: Refusal): boolean {
+/**
+ * Whether a response is a rate limit: the cloud did not carry out the request, so any request may
+ * be retried.
+ */
+export function isRateLimit(refusal: RateLimitAnswer): boolean {
   return refusal.status === 429 || (refusal.status === 413 && !isQuota(refusal));
 }
 
 /**
- * Whether a 413 is an exceeded quota, which a retry does not help, and not a rate limit. A quota response says "retry after 0", or names no time and has no `overLimit` (Glance's image count).
+ * Whether a 413 is an exceeded quota, which a retry does not help, and not a rate limit. A quota
+ * response says "retry after 0", or names no time and has no `overLimit` (Glance's image count).
  */
-export function isQuota({ status, headers, body }: Refusal): boolean {
+export function isQuota({ status, headers, body }: RateLimitAnswer): boolean {
   if (status !== 413) return false;
   const fault = faultOf(body);
   const hint = headers['retry-after'] ?? fault.retryAfter ?? fault.retryAt;

@@ -4,7 +4,10 @@ import { isCloudError } from './errors.ts';
 import { unreadable } from './pages.ts';
 import type { CloudRequest, Session } from './session.ts';
 
-/** The ids that Rackspace accepts for its two standard networks. A server's interfaces show other ids for these networks. */
+/**
+ * The ids that Rackspace accepts for its two standard networks. A server's interfaces show other
+ * ids for these networks.
+ */
 const RACKSPACE_NETWORKS: Record<string, string> = {
   public: '00000000-0000-0000-0000-000000000000',
   private: '11111111-1111-1111-1111-111111111111',
@@ -18,9 +21,13 @@ const VirtualInterfaces = v.object({
 const Networks = v.object({ networks: v.array(v.looseObject({ id: v.string() })) });
 
 /**
- * The distinct ids of a server's networks, in the form that `POST /servers` accepts; undefined if the cloud does not show them.
+ * The distinct ids of a server's networks, in the form that `POST /servers` accepts; undefined if
+ * the cloud does not show them.
  *
- * Rackspace: `GET /servers/{id}/os-virtual-interfacesv2` and, for the project's own networks, `GET /os-networksv2`: https://docs-ospc.rackspace.com/cloud-servers/v2/. Nova: `GET /servers/{id}/os-interface`: https://docs.openstack.org/api-ref/compute/#list-port-interfaces
+ * Rackspace: `GET /servers/{id}/os-virtual-interfacesv2` and, for the project's own networks,
+ * `GET /os-networksv2`: https://docs-ospc.rackspace.com/cloud-servers/v2/. Nova:
+ * `GET /servers/{id}/os-interface`:
+ * https://docs.openstack.org/api-ref/compute/#list-port-interfaces
  *
  * @throws {CloudError} OUT_OF_TIME.
  */

@@ -22,7 +22,10 @@ export interface ListedObject {
 export interface ObjectFacts {
   /** For a large object, the bytes of all segments. */
   bytes: number;
-  /** The MD5 of the bytes, hexadecimal; for a large object the MD5 of the segments' concatenated MD5s. */
+  /**
+   * The MD5 of the bytes, hexadecimal; for a large object the MD5 of the segments' concatenated
+   * MD5s.
+   */
   etag: string;
   /** When the object was last written. */
   at: Date;
@@ -45,9 +48,12 @@ const Listing = v.array(
 );
 
 /**
- * All objects of a container whose names start with `prefix`, sorted by name; none if the container does not exist. The function never returns a partial listing.
+ * All objects of a container whose names start with `prefix`, sorted by name; none if the container
+ * does not exist. The function never returns a partial listing.
  *
- * `GET /v1/{account}/{container}?format=json`: https://docs.openstack.org/api-ref/object-store/#show-container-details-and-list-objects. No page size is assumed: an empty page ends the listing.
+ * `GET /v1/{account}/{container}?format=json`:
+ * https://docs.openstack.org/api-ref/object-store/#show-container-details-and-list-objects. No page
+ * size is assumed: an empty page ends the listing.
  *
  * @throws {CloudError} if any page fails.
  */
@@ -79,7 +85,11 @@ export async function listObjects(
   }
 }
 
-/** The metadata of an object; undefined if the object does not exist. `HEAD /v1/{account}/{container}/{object}`: https://docs.openstack.org/api-ref/object-store/#show-object-metadata */
+/**
+ * The metadata of an object; undefined if the object does not exist.
+ * `HEAD /v1/{account}/{container}/{object}`:
+ * https://docs.openstack.org/api-ref/object-store/#show-object-metadata
+ */
 export async function getObject(
   session: Session,
   { region, name }: Container,
@@ -111,11 +121,14 @@ export async function getObject(
 }
 
 /**
- * Reads an object from the byte `from` on, or only `count` bytes from there. The bytes of a large object are those of its segments.
+ * Reads an object from the byte `from` on, or only `count` bytes from there. The bytes of a large
+ * object are those of its segments.
  *
- * `GET /v1/{account}/{container}/{object}`: https://docs.openstack.org/api-ref/object-store/#get-object-content-and-metadata
+ * `GET /v1/{account}/{container}/{object}`:
+ * https://docs.openstack.org/api-ref/object-store/#get-object-content-and-metadata
  *
- * @throws {CloudError} NOT_FOUND if the object does not exist, BAD_ANSWER if the cloud sends another range. Reading the body throws NO_ANSWER if the connection breaks.
+ * @throws {CloudError} NOT_FOUND if the object does not exist, BAD_ANSWER if the cloud sends
+ *   another range. Reading the body throws NO_ANSWER if the connection breaks.
  */
 export async function readObject(
   session: Session,
@@ -139,7 +152,11 @@ export async function readObject(
   return body;
 }
 
-/** Writes an object, and creates the container if it does not exist. `PUT /v1/{account}/{container}/{object}`: https://docs.openstack.org/api-ref/object-store/#create-or-replace-object */
+/**
+ * Writes an object, and creates the container if it does not exist.
+ * `PUT /v1/{account}/{container}/{object}`:
+ * https://docs.openstack.org/api-ref/object-store/#create-or-replace-object
+ */
 export async function putObject(
   session: Session,
   container: Container,
@@ -163,7 +180,11 @@ export async function putObject(
   });
 }
 
-/** Deletes an object; for a large object only the manifest. A missing object counts as deleted. `DELETE /v1/{account}/{container}/{object}`: https://docs.openstack.org/api-ref/object-store/#delete-object */
+/**
+ * Deletes an object; for a large object only the manifest. A missing object counts as deleted.
+ * `DELETE /v1/{account}/{container}/{object}`:
+ * https://docs.openstack.org/api-ref/object-store/#delete-object
+ */
 export async function deleteObject(
   session: Session,
   { region, name }: Container,
@@ -178,7 +199,8 @@ export async function deleteObject(
 /**
  * The path of a container or an object, encoded segment by segment.
  *
- * @throws {CloudError} BAD_REQUEST for a name with an empty segment, `.` or `..`: a URL can't encode `.` and `..` as segments, so the request would go to another container or account.
+ * @throws {CloudError} BAD_REQUEST for a name with an empty segment, `.` or `..`: a URL can't
+ *   encode `.` and `..` as segments, so the request would go to another container or account.
  */
 function pathOf(container: string, object?: string): string {
   const segments = [container, ...(object?.split('/') ?? [])];

@@ -15,14 +15,20 @@ export interface Rate {
 /** Rate limits by verb. The limit of a missing verb is unknown. */
 export type Rates = Record<string, Rate>;
 
-/** Reserves the next send time. @returns the time, at least `nowMs`; both are milliseconds of the same clock. */
+/**
+ * Reserves the next send time. @returns the time, at least `nowMs`; both are milliseconds of the
+ * same clock.
+ */
 export type Pace = (nowMs: number) => number;
 
-// The share of a limit that is used. The rest is a reserve for delayed requests, which reach the cloud closer together than they were sent.
+// The share of a limit that is used. The rest is a reserve for delayed requests, which reach the
+// cloud closer together than they were sent.
 const USED_SHARE = 0.97;
 
 /**
- * Spreads requests evenly under a rate that was read at `readMs`. Requests that are sent at their times and delayed by less than {@link slackMs} never exceed the rate, whether the cloud counts in fixed units or with a leaky bucket.
+ * Spreads requests evenly under a rate that was read at `readMs`. Requests that are sent at their
+ * times and delayed by less than {@link slackMs} never exceed the rate, whether the cloud counts in
+ * fixed units or with a leaky bucket.
  *
  * @param random returns 0 to 1, so that concurrent runs do not send in step.
  */
@@ -63,21 +69,25 @@ export const LONGEST_WAIT_MS = 60_000;
 type Where = { method: string; url: string };
 
 /** Decides the order and the time of the requests of one session. */
-export interface Queue {
-  /** Spreads further requests over all regions together, because the cloud does not say whether a limit applies to each region. */
+export interface PacedQueue {
+  /**
+   * Spreads further requests over all regions together, because the cloud does not say whether a
+   * limit applies to each region.
+   */
   spread(rates: Rates): void;
   /** Delays all requests of the same verb to the same host for `ms` milliseconds. */
   hold(where: Where, ms: number): void;
   /**
    * Waits until a request may be sent.
    *
-   * @throws {CloudError} at once: OUT_OF_TIME if the wait exceeds the deadline, RATE_LIMITED if the cloud requests a wait of more than a minute.
+   * @throws {CloudError} at once: OUT_OF_TIME if the wait exceeds the deadline, RATE_LIMITED if the
+   *   cloud requests a wait of more than a minute.
    */
   turn(where: Where): Promise<void>;
 }
 
 /** A queue in which a request waits no longer than `remainingMs`. */
-export function queue({ remainingMs }: { remainingMs(): number }): Queue {
+export function pacedQueue({ remainingMs }: { remainingMs(): number }): PacedQueue {
   const paces = new Map<string, Pace>();
   const lastInLine = new Map<string, Promise<void>>();
   const heldUntilMs = new Map<string, number>();
@@ -100,7 +110,9 @@ export function queue({ remainingMs }: { remainingMs(): number }): Queue {
   }
 
   /**
-   * Waits for the next send time of the pace, one request after another. A request reserves its time only after the previous request was sent, so that a process that was blocked for a moment does not send a burst.
+   * Waits for the next send time of the pace, one request after another. A request reserves its
+   * time only after the previous request was sent, so that a process that was blocked for a moment
+   * does not send a burst.
    */
   async function waitForPace(where: Where, pace: Pace): Promise<void> {
     const before = lastInLine.get(where.method);

@@ -22,12 +22,16 @@ interface Listing<T> {
 /**
  * Lists all items of all pages. The function never returns a partial listing.
  *
- * Nova names the next page in `<key>_links` as an absolute URL, sometimes of another scheme or host; Glance in
- * `next`, relative to its origin. Only the query of the link is used, so that the token never goes to another host. Both services name a next page after a full last page; that next page is empty.
+ * Nova names the next page in `<key>_links` as an absolute URL, sometimes of another scheme or
+ * host; Glance in `next`, relative to its origin. Only the query of the link is used, so that the
+ * token never goes to another host. Both services name a next page after a full last page; that
+ * next page is empty.
  *
- * A page starts after the last item of the previous page. If that item was deleted in the meantime, the cloud answers 400 or 404, and the listing restarts once.
+ * A page starts after the last item of the previous page. If that item was deleted in the meantime,
+ * the cloud answers 400 or 404, and the listing restarts once.
  *
- * Pagination: https://docs.openstack.org/api-ref/compute/#list-servers-detailed and https://docs.openstack.org/api-ref/image/v2/#list-images
+ * Pagination: https://docs.openstack.org/api-ref/compute/#list-servers-detailed and
+ * https://docs.openstack.org/api-ref/image/v2/#list-images
  *
  * @throws {CloudError} BAD_ANSWER if a page or an item can't be read, or if the links form a loop.
  */
@@ -73,7 +77,9 @@ async function readPages<T extends { id: string }>(
   }
 }
 
-/** The error for a response that does not have the documented form; `what` names the invalid part. */
+/**
+ * The error for a response that does not have the documented form; `what` names the invalid part.
+ */
 export function unreadable({ service, region, path }: Listing<unknown>['request'], what: string): CloudError {
   return new CloudError(
     'BAD_ANSWER',

@@ -5,9 +5,12 @@ import type { Session } from './session.ts';
 const Limits = v.object({ limits: v.object({ absolute: v.object({ maxImageMeta: v.number() }) }) });
 
 /**
- * The maximum number of metadata items of a new image; undefined if the cloud has no limit or does not name it.
+ * The maximum number of metadata items of a new image; undefined if the cloud has no limit or does
+ * not name it.
  *
- * `GET /limits`, compute API 2.1 to 2.38, where -1 means no limit: https://docs.openstack.org/api-ref/compute/#show-rate-and-absolute-limits and https://docs-ospc.rackspace.com/cloud-servers/v2/
+ * `GET /limits`, compute API 2.1 to 2.38, where -1 means no limit:
+ * https://docs.openstack.org/api-ref/compute/#show-rate-and-absolute-limits and
+ * https://docs-ospc.rackspace.com/cloud-servers/v2/
  */
 export async function imageMetadataLimit(session: Session, region: string): Promise<number | undefined> {
   try {

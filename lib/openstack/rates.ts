@@ -9,7 +9,8 @@ const MIN_REQUESTS = 20;
 // The share of the GET limit for one run: snapshot and cleanup may read at the same time.
 const GET_SHARE = 0.5;
 
-// Limits of longer units are not spread, because a run ends earlier; the cloud refuses requests over them.
+// Limits of longer units are not spread, because a run ends earlier; the cloud refuses requests
+// over them.
 const UNITS = { SECOND: 1000, MINUTE: 60_000 };
 
 const Limits = v.object({
@@ -25,7 +26,8 @@ const Limit = v.object({
 });
 
 /**
- * Reads the limits that apply to all requests of a verb from a `GET /limits` response. `sentAt` is the response's Date header. Unreadable limits are ignored.
+ * Reads the limits that apply to all requests of a verb from a `GET /limits` response. `sentAt` is
+ * the response's Date header. Unreadable limits are ignored.
  */
 export function ratesIn(body: unknown, sentAt: string): Rates {
   const answer = v.safeParse(Limits, body);
@@ -38,7 +40,8 @@ export function ratesIn(body: unknown, sentAt: string): Rates {
     const unitMs = UNITS[unit];
     const known = rates[verb];
     if (known && known.value / known.unitMs <= value / unitMs) continue;
-    // `next-available` is the end of the unit only if no requests remain; otherwise it is the current time.
+    // `next-available` is the end of the unit only if no requests remain; otherwise it is the
+    // current time.
     const nextMs =
       remaining < 1 ? Date.parse(limit['next-available'] ?? '') - Date.parse(sentAt) : Number.NaN;
     const renewedInMs = nextMs >= 0 && nextMs < unitMs ? nextMs : unitMs;
@@ -51,11 +54,15 @@ export function ratesIn(body: unknown, sentAt: string): Rates {
 }
 
 /**
- * Spreads the further requests of a session evenly under the account's rate limits, if there are enough requests to reach them. If the limits can't be read, the session spreads its requests after the first rate limit response.
+ * Spreads the further requests of a session evenly under the account's rate limits, if there are
+ * enough requests to reach them. If the limits can't be read, the session spreads its requests
+ * after the first rate limit response.
  *
- * `GET /limits`: https://docs.openstack.org/api-ref/compute/#show-rate-and-absolute-limits and https://docs-ospc.rackspace.com/cloud-servers/v2/. Nova names no rates since Juno.
+ * `GET /limits`: https://docs.openstack.org/api-ref/compute/#show-rate-and-absolute-limits and
+ * https://docs-ospc.rackspace.com/cloud-servers/v2/. Nova names no rates since Juno.
  *
- * @param work one item for each request. The limits of the region with the most items apply to all regions.
+ * @param work one item for each request. The limits of the region with the most items apply to all
+ *   regions.
  */
 export async function spreadUnderLimits(
   session: Session,

@@ -3,9 +3,13 @@ import type { Session } from './session.ts';
 const KEYSTONE_WRITERS = ['admin', 'manager', 'member', '_member_'];
 
 /**
- * Whether the user may create and delete images, judged by role names; undefined if the names do not decide it.
+ * Whether the user may create and delete images, judged by role names; undefined if the names do
+ * not decide it.
  *
- * Rackspace requires an admin role: of the account, global, or of servers and images. Creators and observers may not (permission matrices of Cloud Servers and Cloud Images). Rackspace uses upper and lower case in these names. Keystone roles depend on the operator: even OpenStack's default policies refuse `reader` only since 2023.1.
+ * Rackspace requires an admin role: of the account, global, or of servers and images. Creators and
+ * observers may not (permission matrices of Cloud Servers and Cloud Images). Rackspace uses upper
+ * and lower case in these names. Keystone roles depend on the operator: even OpenStack's default
+ * policies refuse `reader` only since 2023.1.
  */
 export function mayWriteImages({
   provider,

@@ -4,7 +4,8 @@ import { type CloudError, isCloudError } from './errors.ts';
 export type Sent<T> = { done: T } | { unsure: CloudError };
 
 /**
- * Sends a request that must not be carried out twice. If an error leaves unknown whether the cloud carried out the request, `look` searches for its result. The request is never sent again.
+ * Sends a request that must not be carried out twice. If an error leaves unknown whether the cloud
+ * carried out the request, `look` searches for its result. The request is never sent again.
  *
  * @throws {CloudError} if the cloud refuses the request and so has changed nothing.
  */

@@ -26,7 +26,9 @@ const Detail = v.looseObject({
 /**
  * The current state of a server; undefined if the server does not exist.
  *
- * `GET /servers/{id}`: https://docs.openstack.org/api-ref/compute/#show-server-details and https://docs-ospc.rackspace.com/cloud-servers/v2/. From compute API 2.9 on the response says whether the server is locked.
+ * `GET /servers/{id}`: https://docs.openstack.org/api-ref/compute/#show-server-details and
+ * https://docs-ospc.rackspace.com/cloud-servers/v2/. From compute API 2.9 on the response says
+ * whether the server is locked.
  *
  * @throws {CloudError} for every response but the server and 404.
  */
@@ -77,9 +79,13 @@ export interface NewServer {
 /**
  * Creates a server and returns its id. The cloud builds the server asynchronously.
  *
- * `POST /servers`, for a server without networks with compute API 2.37: https://docs.openstack.org/api-ref/compute/#create-server and https://docs-ospc.rackspace.com/cloud-servers/v2/. The root password in the response is ignored.
+ * `POST /servers`, for a server without networks with compute API 2.37:
+ * https://docs.openstack.org/api-ref/compute/#create-server and
+ * https://docs-ospc.rackspace.com/cloud-servers/v2/. The root password in the response is ignored.
  *
- * @throws {CloudError} BAD_REQUEST for an unknown image, flavor or network, FORBIDDEN or OVER_QUOTA for a quota. After NO_ANSWER, UNAVAILABLE and BAD_ANSWER it is unknown whether the cloud creates the server: look for the server before a retry.
+ * @throws {CloudError} BAD_REQUEST for an unknown image, flavor or network, FORBIDDEN or OVER_QUOTA
+ *   for a quota. After NO_ANSWER, UNAVAILABLE and BAD_ANSWER it is unknown whether the cloud
+ *   creates the server: look for the server before a retry.
  */
 export async function createServer(session: Session, region: string, server: NewServer): Promise<string> {
   const { name, image, flavor, networks, keyName, securityGroups, metadata, configDrive } = server;
@@ -110,11 +116,15 @@ export async function createServer(session: Session, region: string, server: New
 }
 
 /**
- * Rebuilds a server: its disk is rewritten from an image. The server keeps its id, name, addresses and key. `metadata` replaces the server's metadata as soon as the cloud accepts the request.
+ * Rebuilds a server: its disk is rewritten from an image. The server keeps its id, name, addresses
+ * and key. `metadata` replaces the server's metadata as soon as the cloud accepts the request.
  *
- * `POST /servers/{id}/action` rebuild: https://docs.openstack.org/api-ref/compute/#rebuild-server-rebuild-action and https://docs-ospc.rackspace.com/cloud-servers/v2/. The root password in the response is ignored.
+ * `POST /servers/{id}/action` rebuild:
+ * https://docs.openstack.org/api-ref/compute/#rebuild-server-rebuild-action and
+ * https://docs-ospc.rackspace.com/cloud-servers/v2/. The root password in the response is ignored.
  *
- * @throws {CloudError} CONFLICT while the server is busy or locked. After NO_ANSWER, UNAVAILABLE and BAD_ANSWER the server's metadata show whether the cloud accepted the rebuild.
+ * @throws {CloudError} CONFLICT while the server is busy or locked. After NO_ANSWER, UNAVAILABLE
+ *   and BAD_ANSWER the server's metadata show whether the cloud accepted the rebuild.
  */
 export async function rebuildServer(
   session: Session,
@@ -132,9 +142,11 @@ export async function rebuildServer(
 }
 
 /**
- * Deletes a server. The cloud deletes the server asynchronously. A missing server counts as deleted.
+ * Deletes a server. The cloud deletes the server asynchronously. A missing server counts as
+ * deleted.
  *
- * `DELETE /servers/{id}`: https://docs.openstack.org/api-ref/compute/#delete-server and https://docs-ospc.rackspace.com/cloud-servers/v2/
+ * `DELETE /servers/{id}`: https://docs.openstack.org/api-ref/compute/#delete-server and
+ * https://docs-ospc.rackspace.com/cloud-servers/v2/
  *
  * @throws {CloudError} CONFLICT if the server is locked, FORBIDDEN if the user lacks the role.
  */

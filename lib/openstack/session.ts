@@ -9,10 +9,11 @@ import {
   secretsOf,
   tokenRequest,
 } from './identity.ts';
-import { queue, type Rates } from './pacing.ts';
+import { pacedQueue, type Rates } from './pacing.ts';
 
 /**
- * Reads the credentials. `fresh` bypasses any cache; it is set after the cloud has refused cached credentials.
+ * Reads the credentials. `fresh` bypasses any cache; it is set after the cloud has refused cached
+ * credentials.
  */
 export type CredentialSource = (options: { fresh: boolean }) => Promise<Credentials>;
 
@@ -29,7 +30,10 @@ export interface CloudRequest {
   text?: string;
   /** The content type of the body; application/json by default. */
   contentType?: string;
-  /** The compute API microversion, if the request needs a later one than 2.1. Rackspace has no microversions. */
+  /**
+   * The compute API microversion, if the request needs a later one than 2.1. Rackspace has no
+   * microversions.
+   */
   microversion?: string;
   /** The status codes of success. For any other status the session throws. */
   expect: number[];
@@ -47,18 +51,27 @@ export interface Session {
   readonly projectId: string;
   /** The names of the user's roles; undefined if the login response has none. See roles.ts. */
   readonly roles: readonly string[] | undefined;
-  /** How far the cloud's clock was ahead of the local clock at the login, in milliseconds; undefined if the response had no date. */
+  /**
+   * How far the cloud's clock was ahead of the local clock at the login, in milliseconds; undefined
+   * if the response had no date.
+   */
   readonly clockAheadMs: number | undefined;
   readonly deadline: Deadline;
   /** The request counts of this session so far. */
   readonly traffic: Readonly<Traffic>;
   /**
-   * The regions with a compute endpoint, sorted. A request fails with NO_ENDPOINT if the catalogue lacks another service in one of them.
+   * The regions with a compute endpoint, sorted. A request fails with NO_ENDPOINT if the catalogue
+   * lacks another service in one of them.
    */
   readonly regions: string[];
-  /** Spreads further requests evenly under rate limits by verb, all regions together. See rates.ts. */
+  /**
+   * Spreads further requests evenly under rate limits by verb, all regions together. See rates.ts.
+   */
   spread(rates: Rates): void;
-  /** @throws {CloudError} for every status not in `expect`, and for every request without a response. */
+  /**
+   * @throws {CloudError} for every status not in `expect`, and for every request without a
+   *   response.
+   */
   request(request: CloudRequest): Promise<CloudAnswer>;
   /**
    * Streams the raw bytes of a GET response, without retries.
@@ -74,14 +87,17 @@ export function cloudTime({ clockAheadMs = 0 }: Pick<Session, 'clockAheadMs'>): 
 }
 
 /**
- * Authenticates with a new token, because the cloud uploads a snapshot with this token for hours. The session authenticates again when the cloud answers 401. If the cloud refuses the credentials, the session reads them from their source once more, so that a rotated key needs no redeploy.
+ * Authenticates with a new token, because the cloud uploads a snapshot with this token for hours.
+ * The session authenticates again when the cloud answers 401. If the cloud refuses the credentials,
+ * the session reads them from their source once more, so that a rotated key needs no redeploy.
  *
- * @throws {CloudError} UNAUTHORIZED, MFA_REQUIRED, FORBIDDEN, or any error of the connection to the identity service.
+ * @throws {CloudError} UNAUTHORIZED, MFA_REQUIRED, FORBIDDEN, or any error of the connection to the
+ *   identity service.
  */
 export async function connect(source: CredentialSource, deadline: Deadline): Promise<Session> {
   const secrets = new Set<string>();
   const traffic: Traffic = { calls: 0, rateLimited: 0 };
-  const turns = queue(deadline);
+  const turns = pacedQueue(deadline);
   const send = sender(deadline, secrets, traffic, turns);
   const receive = downloader(deadline, secrets, traffic);
   let clockAheadMs: number | undefined;
@@ -189,7 +205,10 @@ function regionsHaving({ endpoints }: Grant, service: ServiceType): string[] {
   return [...new Set(endpoints.filter((e) => e.service === service).map((e) => e.region))].sort();
 }
 
-/** The base URL of a service, including its version. Rackspace's catalogue names Glance with /v2, other catalogues without. */
+/**
+ * The base URL of a service, including its version. Rackspace's catalogue names Glance with /v2,
+ * other catalogues without.
+ */
 function endpoint(grant: Grant, service: ServiceType, region: string): string {
   const found = grant.endpoints.find((e) => e.service === service && e.region === region);
   // Not NOT_FOUND, which means to the delete functions that the object is gone.

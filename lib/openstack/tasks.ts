@@ -29,9 +29,13 @@ const GlanceTask = v.looseObject({
 });
 
 /**
- * Starts a task that exports an image as a VHD into a container of Cloud Files, as `<image id>.vhd`. The task runs for a while.
+ * Starts a task that exports an image as a VHD into a container of Cloud Files, as
+ * `<image id>.vhd`. The task runs for a while.
  *
- * `POST /v2/tasks`, "Task to export image": https://docs.rackspace.com/docs/cloud-images/v2/api-reference/image-task-operations. The task fails if the container does not exist or the object exists already. The request is not retried when its response is lost.
+ * `POST /v2/tasks`, "Task to export image":
+ * https://docs.rackspace.com/docs/cloud-images/v2/api-reference/image-task-operations. The task
+ * fails if the container does not exist or the object exists already. The request is not retried
+ * when its response is lost.
  *
  * @throws {CloudError} FORBIDDEN if the user is no admin.
  */
@@ -46,7 +50,11 @@ export async function startExport(
   return read(request, body);
 }
 
-/** The current state of a task; undefined if the cloud has deleted it, two days after its end. `GET /v2/tasks/{id}`: https://docs.rackspace.com/docs/cloud-images/v2/api-reference/image-task-operations */
+/**
+ * The current state of a task; undefined if the cloud has deleted it, two days after its end.
+ * `GET /v2/tasks/{id}`:
+ * https://docs.rackspace.com/docs/cloud-images/v2/api-reference/image-task-operations
+ */
 export async function getTask(session: Session, region: string, id: string): Promise<Task | undefined> {
   const request = { service: 'image', region, path: `/tasks/${encodeURIComponent(id)}` } as const;
   try {
@@ -58,7 +66,10 @@ export async function getTask(session: Session, region: string, id: string): Pro
   }
 }
 
-/** All tasks that the cloud still has, without their input. `GET /v2/tasks`, in pages like the image listing: https://docs.rackspace.com/docs/cloud-images/v2/api-reference/image-task-operations */
+/**
+ * All tasks that the cloud still has, without their input. `GET /v2/tasks`, in pages like the image
+ * listing: https://docs.rackspace.com/docs/cloud-images/v2/api-reference/image-task-operations
+ */
 export async function listTasks(session: Session, region: string): Promise<Task[]> {
   const request = { service: 'image', region, path: '/tasks' } as const;
   return (await listAll(session, { request, key: 'tasks', item: GlanceTask })).map(fromGlance);

@@ -46,7 +46,8 @@ export async function listVolumeSnapshots(session: Session, region: string): Pro
 /**
  * The current state of a volume snapshot; undefined if it does not exist.
  *
- * `GET /snapshots/{id}`: https://docs.openstack.org/api-ref/block-storage/v3/#show-a-snapshot-s-details
+ * `GET /snapshots/{id}`:
+ * https://docs.openstack.org/api-ref/block-storage/v3/#show-a-snapshot-s-details
  *
  * @throws {CloudError} for every response but the snapshot and 404.
  */
@@ -78,7 +79,8 @@ export async function getVolumeSnapshots(
 }
 
 /**
- * Deletes a volume snapshot. Cinder deletes it asynchronously. A missing snapshot, or one that is being deleted, counts as deleted.
+ * Deletes a volume snapshot. Cinder deletes it asynchronously. A missing snapshot, or one that is
+ * being deleted, counts as deleted.
  *
  * `DELETE /snapshots/{id}`: https://docs.openstack.org/api-ref/block-storage/v3/#delete-a-snapshot
  *

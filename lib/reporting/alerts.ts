@@ -5,7 +5,7 @@ import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
  *
  * @throws the SDK's errors.
  */
-export async function publish(
+export async function publishAlert(
   topicArn: string,
   { subject, text }: { subject: string; text: string },
 ): Promise<void> {

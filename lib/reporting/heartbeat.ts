@@ -3,14 +3,17 @@ import { isNarrowed } from '../config/event.ts';
 const LONGEST_MS = 3_000;
 
 /** A run that is nobody's request: of a policy and a job on their schedule. */
-export interface Beat {
+export interface HeartbeatPing {
   job: string;
   policy: string;
   account?: string | undefined;
 }
 
-/** The beat of an event, if it is one that a policy's schedule sends; dry runs and parts are nobody's heartbeat. */
-export function beatOf(job: string, event: unknown): Beat | undefined {
+/**
+ * The beat of an event, if it is one that a policy's schedule sends; dry runs and parts are
+ * nobody's heartbeat.
+ */
+export function heartbeatPingOf(job: string, event: unknown): HeartbeatPing | undefined {
   const { policy, account = 'rackspace', dryRun } = (event ?? {}) as Record<string, unknown>;
   const isScheduled =
     job !== 'hold' &&
@@ -25,14 +28,15 @@ export function beatOf(job: string, event: unknown): Beat | undefined {
 export const PLACEHOLDERS = ['job', 'policy', 'account'] as const;
 
 /**
- * Tells a dead man's switch outside of AWS how a run has ended, as healthchecks services expect it: a GET of the URL
- * after a good run, of the URL with `/fail` after a bad one. `{job}`, `{policy}` and `{account}` in the URL stand for the run's.
+ * Tells a dead man's switch outside of AWS how a run has ended, as healthchecks services expect it:
+ * a GET of the URL after a good run, of the URL with `/fail` after a bad one. `{job}`, `{policy}`
+ * and `{account}` in the URL stand for the run's.
  *
  * @returns why it could not be told; undefined when it was.
  */
-export async function tell(
+export async function sendPing(
   url: string,
-  { job, policy, account = '' }: Beat,
+  { job, policy, account = '' }: HeartbeatPing,
   good: boolean,
 ): Promise<string | undefined> {
   try {

@@ -1,11 +1,13 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { ADHOC } from '../config/policy.ts';
 import type { Traffic } from '../openstack/http.ts';
-import type { Beat } from './heartbeat.ts';
+import type { HeartbeatPing } from './heartbeat.ts';
 import type { Report } from './report.ts';
 
 export const METRICS_NAMESPACE = 'Autosnap';
-/** Of one metric in one log line; with more, powertools would begin a line without these dimensions. */
+/**
+ * Of one metric in one log line; with more, powertools would begin a line without these dimensions.
+ */
 const MOST_VALUES = 99;
 
 /** What each job counts; in every run, so that a graph has no holes. */
@@ -17,27 +19,31 @@ const COUNTED = {
 } as const;
 
 /**
- * A run's CloudWatch metrics in the namespace Autosnap, with the dimensions `service` (the deployment), `policy` and
- * `job`. Counts: of `snapshot` servers, of `cleanup` snapshots, of `offsite` copies, of `drill` servers, Taken, Copied,
- * Proven, Deleted, Deferred, Failed; of all Succeeded, 1 for a good run and 0 for a bad one, ApiCalls and RateLimited (calls that the cloud refused for their rate), and
- * NothingSelected, 1 for a run in which a selector matched no server. StartDelay: from the slot to the request, in
- * seconds, a value for each snapshot. A run that could not begin has Succeeded alone. Succeeded and Failed of a policy
- * with several accounts are there with the dimension `account`, too; and Failed with `region`, of the regions where
- * something failed or which could not be read: on a good day there are none to pay for.
+ * A run's CloudWatch metrics in the namespace Autosnap, with the dimensions `service` (the
+ * deployment), `policy` and `job`. Counts: of `snapshot` servers, of `cleanup` snapshots, of
+ * `offsite` copies, of `drill` servers, Taken, Copied, Proven, Deleted, Deferred, Failed; of all
+ * Succeeded, 1 for a good run and 0 for a bad one, ApiCalls and RateLimited (calls that the cloud
+ * refused for their rate), and NothingSelected, 1 for a run in which a selector matched no server.
+ * StartDelay: from the slot to the request, in seconds, a value for each snapshot. A run that could
+ * not begin has Succeeded alone. Succeeded and Failed of a policy with several accounts are there
+ * with the dimension `account`, too; and Failed with `region`, of the regions where something
+ * failed or which could not be read: on a good day there are none to pay for.
  */
 export function runMetrics(deployment: string) {
   const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: deployment });
   const count = (name: string, n: number) => metrics.addMetric(name, MetricUnit.Count, n);
-  const address = ({ job, policy, account }: Beat) => {
+  const address = ({ job, policy, account }: HeartbeatPing) => {
     metrics.addDimension('policy', policy);
     metrics.addDimension('job', job);
     if (account) metrics.addDimension('account', account);
   };
   return {
     /**
-     * The metrics of a finished run; a dry run has none, nor has one by hand that neither takes nor deletes.
+     * The metrics of a finished run; a dry run has none, nor has one by hand that neither takes nor
+     * deletes.
      *
-     * @param succeeded undefined for a part of a policy: a run of the whole may be missing all the same.
+     * @param succeeded undefined for a part of a policy: a run of the whole may be missing all the
+     *   same.
      */
     add(
       { job, policy, account, accounts, dryRun, totals, failedIn = {}, nothingSelected, entries }: Report,
@@ -74,7 +80,7 @@ export function runMetrics(deployment: string) {
       count('RateLimited', traffic.rateLimited);
     },
     /** The metrics of a run of a policy that ended before it had a report. */
-    addCrash({ job, policy, account }: Beat, isOneOfSeveral: boolean): void {
+    addCrash({ job, policy, account }: HeartbeatPing, isOneOfSeveral: boolean): void {
       if (isOneOfSeveral) {
         address({ job, policy, account });
         count('Succeeded', 0);

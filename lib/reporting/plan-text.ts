@@ -6,7 +6,10 @@ const WORDS: Partial<Record<Outcome, string>> = {
   deferred: 'waits because',
 };
 
-/** The plan of a cleanup's dry run for people to read: a paragraph a series, a line a snapshot with its slot in UTC, newest first. */
+/**
+ * The plan of a cleanup's dry run for people to read: a paragraph a series, a line a snapshot with
+ * its slot in UTC, newest first.
+ */
 export function planText({ entries, omitted }: Report): string {
   const paragraphs = entries.map((entry) =>
     [heading(entry), ...(entry.snapshots ?? []).map(line), ...rest(entry)].join('\n'),

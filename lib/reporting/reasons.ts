@@ -1,8 +1,8 @@
 import type { Period } from '../config/keep-rules.ts';
 
 /**
- * Why something is as it is: each code with its facts. By the code people filter reports, and code decides;
- * sentences.ts makes sentences of them for people.
+ * Why something is as it is: each code with its facts. By the code people filter reports, and code
+ * decides; sentences.ts makes sentences of them for people.
  */
 interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // What becomes of a server when a snapshot is due.
@@ -532,7 +532,9 @@ interface OfSeries {
   policy: string;
 }
 
-/** Where a part of a new server comes from: the event, the original, or what a snapshot says of it. */
+/**
+ * Where a part of a new server comes from: the event, the original, or what a snapshot says of it.
+ */
 type Provenance = 'event' | 'original' | 'record';
 
 /** A reason without facts. */

@@ -6,7 +6,10 @@ import type { Report } from './report.ts';
 
 /** The report page's key. */
 const PAGE = 'autosnap.html';
-/** Below it, one object for each job, policy and account: when it was written says when a run has last ended well. */
+/**
+ * Below it, one object for each job, policy and account: when it was written says when a run has
+ * last ended well.
+ */
 const GOOD = 'good-runs/';
 /** A link can't live longer: the role's session that signs it ends. */
 export const LINK_HOURS = 12;
@@ -15,11 +18,14 @@ export const LINK_HOURS = 12;
 const RUN_WAITS_MS = 2_500;
 
 /** The bucket that keeps the report page and what each run has reported. */
-export interface Store {
+export interface ReportStore {
   /** Replaces the report page. */
   putPage(html: string): Promise<void>;
   readPage(): Promise<string>;
-  /** Links to the report page: one that anybody can open for {@link LINK_HOURS} at most, and one for the AWS console. */
+  /**
+   * Links to the report page: one that anybody can open for {@link LINK_HOURS} at most, and one for
+   * the AWS console.
+   */
   pageLinks(): Promise<{ signed: string; console: string }>;
   putRun(report: Report, requestId: string, at: Date): Promise<void>;
   /** Remembers that a run has ended well, in the place of the one before. */
@@ -34,7 +40,7 @@ export interface Store {
  * @param config for the SDK's client; in Lambda there is nothing to set.
  * @throws by every function, the SDK's errors.
  */
-export function storeIn(bucket: string, config: object = {}): Store {
+export function reportStoreIn(bucket: string, config: object = {}): ReportStore {
   // What is kept here is for people to look at: no run waits long for it.
   const client = new S3Client({
     ...config,
@@ -114,7 +120,8 @@ function folderOf(at: Date): string {
 /**
  * Where the AWS console of a region's partition is.
  *
- * Source: AWS documentation, "Getting started with the AWS Management Console" of AWS, AWS China and AWS GovCloud (US).
+ * Source: AWS documentation, "Getting started with the AWS Management Console" of AWS, AWS China
+ * and AWS GovCloud (US).
  */
 export function consoleDomain(region: string): string {
   if (region.startsWith('cn-')) return 'amazonaws.cn';

@@ -1,7 +1,10 @@
 import { countsOf, type Finding, type ReasonCode } from './reasons.ts';
 import { findingText } from './sentences.ts';
 
-/** What became of a server (snapshot, drill), a snapshot (cleanup, hold) or a copy (offsite), the worst first. */
+/**
+ * What became of a server (snapshot, drill), a snapshot (cleanup, hold) or a copy (offsite), the
+ * worst first.
+ */
 const OUTCOMES = [
   'failed',
   'deferred',
@@ -52,7 +55,10 @@ export interface Entry {
   /** Of which policy a cleanup's snapshots are. */
   policy?: string;
   snapshots?: SnapshotLine[];
-  /** How many of them were left out to keep the report small enough for a log line: those that were kept, mostly. */
+  /**
+   * How many of them were left out to keep the report small enough for a log line: those that were
+   * kept, mostly.
+   */
   omittedSnapshots?: number;
 }
 
@@ -71,20 +77,26 @@ export interface Report {
   nextRun?: string;
   /** How many of each outcome: servers for a snapshot, snapshots for a cleanup. */
   totals: Partial<Record<Outcome, number>>;
-  /** How many of each code: of entries, snapshots, failures and warnings, those that were left out as well. */
+  /**
+   * How many of each code: of entries, snapshots, failures and warnings, those that were left out
+   * as well.
+   */
   codes: Partial<Record<ReasonCode, number>>;
-  /** What went wrong beyond single entries: regions that can't be read, deletions that nobody planned. */
+  /**
+   * What went wrong beyond single entries: regions that can't be read, deletions that nobody
+   * planned.
+   */
   failures: string[];
   /** How much failed in each region where something did; one that can't be read is one more. */
   failedIn?: Record<string, number>;
   warnings: string[];
   /**
-   * What was not got to: for want of time and because it was busy, in words; and when another run of the same job has
-   * ended at the latest, for which this one has not begun.
+   * What was not got to: for want of time and because it was busy, in words; and when another run
+   * of the same job has ended at the latest, for which this one has not begun.
    */
   left?: { outOfTime?: string; busy?: string; otherRunUntil?: string };
   /** When that is gone on with by itself; absent where nobody does. See work-item.ts. */
-  goesOn?: string;
+  resumesAt?: string;
   /** A selector that matched nothing: the policy protects less than it says. */
   nothingSelected: boolean;
   /** The worst first. */
@@ -113,7 +125,9 @@ type Draft<F = Finding> = Omit<
   unreadable?: readonly { region: string }[];
 };
 
-/** Counts, sorts and bounds: a report of 10,000 servers still fits into a log line, failures first. */
+/**
+ * Counts, sorts and bounds: a report of 10,000 servers still fits into a log line, failures first.
+ */
 export function finishReport({ failures, warnings, ...draft }: Draft): Report {
   const codes = draft.entries
     .flatMap(({ code, snapshots = [] }) => [
@@ -173,8 +187,8 @@ function sumOf<K extends string>(all: readonly Partial<Record<K, number>>[]): Pa
 }
 
 /**
- * An entry that takes up no more than so many bytes, and no more than its share: of a long series what was done comes
- * before what was kept. Undefined when there is no room for it at all.
+ * An entry that takes up no more than so many bytes, and no more than its share: of a long series
+ * what was done comes before what was kept. Undefined when there is no room for it at all.
  */
 function shortened(entry: Entry, roomBytes: number): Entry | undefined {
   const limit = Math.min(roomBytes, LARGEST_ENTRY_BYTES) - 1;
@@ -205,7 +219,9 @@ function regionsOfFailures(
   return counted.length > 0 ? Object.fromEntries(counted) : undefined;
 }
 
-/** The report of several accounts: `head` with what the reports of each say, or why there is none. */
+/**
+ * The report of several accounts: `head` with what the reports of each say, or why there is none.
+ */
 export function joined(
   head: Report,
   parts: readonly ({ account: string } & ({ report: Report } | { failure: string }))[],
@@ -260,8 +276,8 @@ const COUNTED: Record<Report['job'], string> = {
 };
 
 /**
- * The error that makes the invocation itself fail, so that Lambda tries again (which is safe) and alarms see it;
- * undefined for a good run.
+ * The error that makes the invocation itself fail, so that Lambda tries again (which is safe) and
+ * alarms see it; undefined for a good run.
  */
 export function failureOf({
   job,

@@ -35,7 +35,10 @@ export function sentenceOf<C extends ReasonCode>(reason: Reason<C>): string {
   return (SENTENCES[reason.code] as Sentence<C>)(reason, say);
 }
 
-/** What to do about it, in a sentence; undefined where there is nothing to do, or the sentence of the reason says it. */
+/**
+ * What to do about it, in a sentence; undefined where there is nothing to do, or the sentence of
+ * the reason says it.
+ */
 export function remedyOf<C extends ReasonCode>(reason: Reason<C>): string | undefined {
   return (REMEDIES[reason.code] as Sentence<C> | undefined)?.(reason, say) || undefined;
 }
@@ -55,7 +58,10 @@ export function findingText({ region, ...reason }: Finding): string {
   return region === undefined ? sentence : `${region}: ${sentence}`;
 }
 
-/** Reasons as an entry of a report has them: the code of the first to filter by, and all of them to read. */
+/**
+ * Reasons as an entry of a report has them: the code of the first to filter by, and all of them to
+ * read.
+ */
 export function reasonOf(first: Reason, ...more: Reason[]): { code: ReasonCode; reason: string } {
   return { code: first.code, reason: sentencesOf([first, ...more]) };
 }

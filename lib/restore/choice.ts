@@ -4,7 +4,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import type { RestoreEvent } from './event.ts';
-import type { Stock, UncountedImage } from './inventory.ts';
+import type { RestoreInventory, UncountedImage } from './inventory.ts';
 import { readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 import type { Origin } from './source.ts';
@@ -25,14 +25,15 @@ interface Circumstances {
 }
 
 /**
- * The newest good snapshot of the server, or the newest whose data are of a moment or older (of a bare date, of the end of
- * that day in UTC): one that was taken late has younger data than its slot says. One whose last drill failed is passed over while there is one that passed; safety snapshots hold what a restore
- * was to undo. Both are taken by their id only.
+ * The newest good snapshot of the server, or the newest whose data are of a moment or older (of a
+ * bare date, of the end of that day in UTC): one that was taken late has younger data than its slot
+ * says. One whose last drill failed is passed over while there is one that passed; safety snapshots
+ * hold what a restore was to undo. Both are taken by their id only.
  *
- * @throws {Refusal} that says what there is instead.
+ * @throws {ValidationError} that says what there is instead.
  */
 export function findImage(
-  stock: Pick<Stock, 'images' | 'snapshots' | 'suspects'>,
+  stock: Pick<RestoreInventory, 'images' | 'snapshots' | 'suspects'>,
   origin: Pick<Origin, 'id' | 'name' | 'region'>,
   { at, policy }: Pick<RestoreEvent, 'at' | 'policy'>,
   { now }: Pick<Circumstances, 'now'>,
@@ -78,12 +79,13 @@ export function findImage(
 }
 
 /**
- * An image by its id, as the cloud has it now: provably of that server, and whole. It need not be ours.
+ * An image by its id, as the cloud has it now: provably of that server, and whole. It need not be
+ * ours.
  *
- * @throws {Refusal} when it is missing, of another server, or can't be restored.
+ * @throws {ValidationError} when it is missing, of another server, or can't be restored.
  */
 export function chosenById(
-  stock: Pick<Stock, 'read'>,
+  stock: Pick<RestoreInventory, 'read'>,
   { id, name, region }: Pick<Origin, 'id' | 'name' | 'region'>,
   at: string,
   image: Image | undefined,
@@ -130,7 +132,10 @@ export function isOfThen(snapshot: Snapshot, momentMs: number): boolean {
   return dataTime(snapshot).getTime() <= momentMs || snapshot.slot.getTime() === momentMs;
 }
 
-/** Of when a snapshot's data are, as far as it says: a busy server, or a run by hand, makes it later than its slot. */
+/**
+ * Of when a snapshot's data are, as far as it says: a busy server, or a run by hand, makes it later
+ * than its slot.
+ */
 function dataTime({ slot, createdAt }: Snapshot): Date {
   return createdAt > slot ? createdAt : slot;
 }
@@ -191,8 +196,8 @@ function oldestOf(its: readonly Snapshot[]): Snapshot | undefined {
 }
 
 /**
- * The whole images of a server that are marked as ours and do not count, the newest first. Where the data lie in volume
- * snapshots, only the mark says whose an image is.
+ * The whole images of a server that are marked as ours and do not count, the newest first. Where
+ * the data lie in volume snapshots, only the mark says whose an image is.
  */
 function uncountedOf(
   suspects: readonly UncountedImage[],

@@ -8,28 +8,34 @@ import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import { type Choice, chosenById, findImage, hasFailed, isOfThen, momentMs } from './choice.ts';
 import type { RestoreEvent } from './event.ts';
-import type { Stock } from './inventory.ts';
+import type { RestoreInventory } from './inventory.ts';
 import { type Beginning, readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import type { Origin } from './source.ts';
 
 /** The context of one restore call. */
-export interface Case<E extends RestoreEvent = RestoreEvent> {
+export interface RestoreContext<E extends RestoreEvent = RestoreEvent> {
   event: E;
   origin: Origin;
   request: string;
-  stock: Stock;
+  stock: RestoreInventory;
   run: Run;
 }
 
 /** The {@link Beginning} of a restore from `image`. */
-export function beginningOf({ request, event, origin }: Case, image: string): Beginning {
+export function beginningOf({ request, event, origin }: RestoreContext, image: string): Beginning {
   return { request, to: event.to, region: origin.region, server: origin.id, image };
 }
 
-/** Chooses the image that the event asks for. An image that the event names by its id is requested by that id. */
-export async function choose(session: Session, { event, origin, stock, run }: Case): Promise<Choice> {
+/**
+ * Chooses the image that the event asks for. An image that the event names by its id is requested
+ * by that id.
+ */
+export async function choose(
+  session: Session,
+  { event, origin, stock, run }: RestoreContext,
+): Promise<Choice> {
   const { at } = event;
   const circumstances = { projectId: session.projectId, now: run.now };
   return momentMs(at) === undefined
@@ -38,12 +44,13 @@ export async function choose(session: Session, { event, origin, stock, run }: Ca
 }
 
 /**
- * Refuses an event that resumes a restore with another server, region, target or source than the restore began with. A
- * date or `latest` may have selected another image at the beginning than it selects now.
+ * Refuses an event that resumes a restore with another server, region, target or source than the
+ * restore began with. A date or `latest` may have selected another image at the beginning than it
+ * selects now.
  *
- * @throws {Refusal} that names every difference.
+ * @throws {ValidationError} that names every difference.
  */
-export function refuseOthers(context: Case, begun: Beginning & { at: Date }): void {
+export function refuseOtherRestore(context: RestoreContext, begun: Beginning & { at: Date }): void {
   const { event, origin, request, stock } = context;
   const untilMs = momentMs(event.at);
   const chosen = stock.snapshots.find(({ id, region }) => id === begun.image && region === begun.region);
@@ -66,12 +73,21 @@ export function refuseOthers(context: Case, begun: Beginning & { at: Date }): vo
   refuse(...differences.map((one): Reason => ({ code: 'RESTORE_DIFFERS', ...one, request })));
 }
 
-/** Whether a date or `latest` selected a newer snapshot than `chosen` at the beginning, as far as that can be known now. */
-function hadNewer({ event, stock }: Case, chosen: Snapshot, untilMs: number, begunAt: Date): boolean {
+/**
+ * Whether a date or `latest` selected a newer snapshot than `chosen` at the beginning, as far as
+ * that can be known now.
+ */
+function hadNewer(
+  { event, stock }: RestoreContext,
+  chosen: Snapshot,
+  untilMs: number,
+  begunAt: Date,
+): boolean {
   const imageOf = new Map(stock.images.map((image) => [image.id, image]));
   return stock.snapshots.some((one) => {
     const image = imageOf.get(one.id);
-    // A snapshot that was changed since may not have been good then, and a drill of it may have failed.
+    // A snapshot that was changed since may not have been good then, and a drill of it may have
+    // failed.
     const wasGoodThen = one.state === 'good' && image?.updatedAt !== undefined && image.updatedAt <= begunAt;
     return (
       wasGoodThen &&
@@ -87,8 +103,11 @@ function hadNewer({ event, stock }: Case, chosen: Snapshot, untilMs: number, beg
   });
 }
 
-/** The event that carries out exactly what a dry run has shown; `image` is "" when it is no longer known. */
-export function eventToDo({ event, origin }: Case, image: string): Record<string, unknown> {
+/**
+ * The event that carries out exactly what a dry run has shown; `image` is "" when it is no longer
+ * known.
+ */
+export function eventToRun({ event, origin }: RestoreContext, image: string): Record<string, unknown> {
   const { dryRun: _, restored: __, safeties: ___, asked: ____, account, ...rest } = event;
   return {
     ...rest,
@@ -100,12 +119,12 @@ export function eventToDo({ event, origin }: Case, image: string): Record<string
 }
 
 /** The event that resumes a restore: it repeats every choice, and names what was made by its id. */
-export function eventToGoOn(
-  context: Case,
+export function eventToResume(
+  context: RestoreContext,
   image: string,
   made: { restored?: string; safeties?: string[]; asked?: true } = {},
 ): Record<string, unknown> {
-  return { ...eventToDo(context, image), request: context.request, ...made };
+  return { ...eventToRun(context, image), request: context.request, ...made };
 }
 
 /** The progress of a restore, and the reasons for it. */
@@ -115,7 +134,7 @@ export interface Progress extends Pick<Restoration, 'state' | 'restored' | 'safe
 
 /** The report of a call. */
 export function answer(
-  { event, origin, request, run }: Case,
+  { event, origin, request, run }: RestoreContext,
   image: string,
   { reasons, ...outcome }: Progress,
 ): Restoration {

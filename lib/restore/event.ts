@@ -69,9 +69,10 @@ const InPlaceEvent = strict({
 });
 
 /**
- * Restores a snapshot to a new server; the fields of the event override those of the original server. `restored`,
- * `safeties` and `asked` come from `next` of an earlier report: the server that was made, the safety snapshots that were
- * taken, and whether a server was requested without an answer.
+ * Restores a snapshot to a new server; the fields of the event override those of the original
+ * server. `restored`, `safeties` and `asked` come from `next` of an earlier report: the server that
+ * was made, the safety snapshots that were taken, and whether a server was requested without an
+ * answer.
  */
 export type NewServerEvent = v.InferOutput<typeof NewEvent>;
 /** Restores a snapshot onto the server that it was made from. */
@@ -79,10 +80,11 @@ export type RebuildEvent = v.InferOutput<typeof InPlaceEvent>;
 export type RestoreEvent = NewServerEvent | RebuildEvent;
 
 /**
- * Reads `{"server": "web-1", "to": "new" | "in-place", "at": "latest" | "<date>" | "<image id>", …}`, or the `next` of an
- * earlier report.
+ * Reads
+ * `{"server": "web-1", "to": "new" | "in-place", "at": "latest" | "<date>" | "<image id>", …}`, or
+ * the `next` of an earlier report.
  *
- * @throws {Refusal} that names every problem at once, each with its path and the remedy.
+ * @throws {ValidationError} that names every problem at once, each with its path and the remedy.
  */
 export function parseRestore(event: unknown): RestoreEvent {
   const inPlace = isKeyOf('to', event) && (event as { to: unknown }).to === 'in-place';

@@ -1,13 +1,13 @@
 import type { Image } from '../openstack/images.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { answer, type Case, eventToGoOn } from './context.ts';
+import { answer, eventToResume, type RestoreContext } from './context.ts';
 import type { RebuildEvent } from './event.ts';
-import type { Restoration, State } from './restoration.ts';
+import type { Restoration, RestoreState } from './restoration.ts';
 import type { Safety } from './safety.ts';
 
 /** The context of an in-place restore before its rebuild. */
-export interface InPlace extends Case<RebuildEvent> {
+export interface InPlace extends RestoreContext<RebuildEvent> {
   /** The safety snapshots of this request, the newest first. */
   safeties: readonly Safety[];
   /** The ids of the safety snapshots that no longer exist. */
@@ -15,24 +15,29 @@ export interface InPlace extends Case<RebuildEvent> {
 }
 
 /** The context of an in-place restore, with the server and the image for its disk. */
-export interface Work extends InPlace {
+export interface InPlaceRestore extends InPlace {
   server: ServerDetail;
   image: Image;
 }
 
-/** The ids of all safety snapshots that were taken: the existing ones, the newest first, then the missing ones. */
+/**
+ * The ids of all safety snapshots that were taken: the existing ones, the newest first, then the
+ * missing ones.
+ */
 export const safetiesOf = ({ safeties, missing }: InPlace): string[] => [
   ...safeties.map(({ snapshot }) => snapshot.id),
   ...missing,
 ];
 
-/** The report of a call before the rebuild; `safety` is the id of the safety snapshot that counts. */
+/**
+ * The report of a call before the rebuild; `safety` is the id of the safety snapshot that counts.
+ */
 export function say(
-  work: Work,
-  state: State,
+  work: InPlaceRestore,
+  state: RestoreState,
   reasons: readonly Reason[],
   safety?: string,
-  next: object = eventToGoOn(work, work.image.id, {
+  next: object = eventToResume(work, work.image.id, {
     safeties: [...new Set([...(safety ? [safety] : []), ...safetiesOf(work)])],
   }),
 ): Restoration {

@@ -10,19 +10,19 @@ const REBUILD_STATUSES = ['ACTIVE', 'SHUTOFF', 'ERROR'];
 const SNAPSHOT_STATUSES = ['ACTIVE', 'SHUTOFF'];
 
 /** The next step: take a safety snapshot, wait for a safety snapshot, or rebuild the server. */
-export type Step = 'take' | 'wait' | 'rebuild';
+export type InPlaceStep = 'take' | 'wait' | 'rebuild';
 
 interface Circumstances {
   flavors: readonly Flavor[];
   /** The id of the server's root volume; undefined when the root disk is local. */
   rootVolume: string | undefined;
-  step: Step;
+  step: InPlaceStep;
 }
 
 /**
  * Checks an in-place restore, and describes what it would do.
  *
- * @throws {Refusal} that names every problem at once.
+ * @throws {ValidationError} that names every problem at once.
  */
 export function planInPlace(
   { confirm, dryRun }: Pick<RebuildEvent, 'confirm' | 'dryRun'>,

@@ -3,15 +3,21 @@ import type { Image } from '../openstack/images.ts';
 import type { Snapshot, Suspect } from '../snapshots/marker.ts';
 
 /** The servers and images to restore from, in the regions that were read. */
-export interface Stock {
+export interface RestoreInventory {
   regions: readonly string[];
   servers: readonly Server[];
   images: readonly Image[];
   /** The images that are snapshots of this deployment. */
   snapshots: readonly Snapshot[];
-  /** The images that are marked as snapshots of this deployment but do not count, such as renamed ones. */
+  /**
+   * The images that are marked as snapshots of this deployment but do not count, such as renamed
+   * ones.
+   */
   suspects: readonly UncountedImage[];
-  /** Reads an image of one of the regions as a snapshot of this deployment; undefined when it is none. */
+  /**
+   * Reads an image of one of the regions as a snapshot of this deployment; undefined when it is
+   * none.
+   */
   read(image: Image): Snapshot | undefined;
 }
 

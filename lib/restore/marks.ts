@@ -3,7 +3,10 @@ import type { Image } from '../openstack/images.ts';
 import { isSafety } from '../snapshots/marker.ts';
 import type { RestoreEvent } from './event.ts';
 
-/** The parameters that a restore began with. The cloud stores them, so a later call can't resume it with other ones. */
+/**
+ * The parameters that a restore began with. The cloud stores them, so a later call can't resume it
+ * with other ones.
+ */
 export interface Beginning {
   request: string;
   to: RestoreEvent['to'];
@@ -17,7 +20,10 @@ export interface Beginning {
 /** The metadata key of a server that a restore has made or rebuilt. */
 export const RESTORED_KEY = 'autosnap_restore';
 
-/** The value of {@link RESTORED_KEY}; `at` is the moment of the request by the cloud's clock. At most 255 characters. */
+/**
+ * The value of {@link RESTORED_KEY}; `at` is the moment of the request by the cloud's clock. At
+ * most 255 characters.
+ */
 export function restoredMark({ request, to, region, server, image }: Beginning, at: Date): string {
   return [request, to, encodeURIComponent(region), server, image, isoSeconds(at)].join(' ');
 }
@@ -58,7 +64,9 @@ export interface SafetyMark {
   request: string;
   /** The image that is restored. */
   image: string;
-  /** The id of the server's image at that time: a server that was rebuilt since shows another image. */
+  /**
+   * The id of the server's image at that time: a server that was rebuilt since shows another image.
+   */
   disk: string;
 }
 

@@ -11,7 +11,7 @@ import type { Origin } from './source.ts';
 const LONGEST_NAME = 255;
 
 /** The facts that are known about the original server. */
-export interface Original extends Origin {
+export interface OriginalServer extends Origin {
   /** Undefined when the server is gone. */
   detail: ServerDetail | undefined;
   /** The blueprint that a snapshot of the server records. */
@@ -28,14 +28,14 @@ interface Circumstances {
 }
 
 /**
- * Plans the server to create from an image: like the original, except for the fields that the event overrides. `reasons`
- * tell for each part where it comes from.
+ * Plans the server to create from an image: like the original, except for the fields that the event
+ * overrides. `reasons` tell for each part where it comes from.
  *
- * @throws {Refusal} when the flavor is unknown or too small.
+ * @throws {ValidationError} when the flavor is unknown or too small.
  */
 export function planNew(
   event: NewServerEvent,
-  { name: originalName, id, detail, blueprint, networks }: Original,
+  { name: originalName, id, detail, blueprint, networks }: OriginalServer,
   image: Image,
   { mark, now, flavors }: Circumstances,
 ): { server: NewServer; reasons: Reason[] } {

@@ -3,8 +3,8 @@ import type { Progress } from './context.ts';
 import type { Beginning } from './marks.ts';
 
 /**
- * The progress of a server that a restore has requested. It is done only if its disk is still of the image that the restore
- * began with.
+ * The progress of a server that a restore has requested. It is done only if its disk is still of
+ * the image that the restore began with.
  */
 export function progressOf(
   server: ServerDetail | undefined,

@@ -6,21 +6,25 @@ import { getServer } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type Choice, chosenById } from './choice.ts';
-import { answer, type Case, choose, eventToDo } from './context.ts';
-import { planInPlace, type Step } from './in-place.ts';
-import { type InPlace, say, type Work } from './in-place-case.ts';
+import { answer, choose, eventToRun, type RestoreContext } from './context.ts';
+import { type InPlaceStep, planInPlace } from './in-place.ts';
+import { type InPlace, type InPlaceRestore, say } from './in-place-case.ts';
 import { refuse } from './refusal.ts';
 import { replaceDisk } from './replace-disk.ts';
 import type { Restoration } from './restoration.ts';
 import { isOld, type Judgement, judge, type Safety } from './safety.ts';
 import { takeSafety } from './take-safety.ts';
 
-/** With more safety snapshots the restore is refused: the server's disk takes too long, or the calls come too late. */
+/**
+ * With more safety snapshots the restore is refused: the server's disk takes too long, or the calls
+ * come too late.
+ */
 const MOST_SAFETIES = 3;
 
 /**
- * Takes the next step of an in-place restore: a safety snapshot, or the rebuild. The disk is replaced only if a good
- * safety snapshot of this request was begun less than an hour ago; otherwise another one is taken, three at most.
+ * Takes the next step of an in-place restore: a safety snapshot, or the rebuild. The disk is
+ * replaced only if a good safety snapshot of this request was begun less than an hour ago;
+ * otherwise another one is taken, three at most.
  */
 export async function rebuild(session: Session, context: InPlace): Promise<Restoration> {
   const { event, origin, safeties } = context;
@@ -31,7 +35,7 @@ export async function rebuild(session: Session, context: InPlace): Promise<Resto
   const good = judged.find(({ judgement }) => judgement === 'good')?.safety;
   const pending = judged.find(({ judgement }) => judgement === 'pending')?.safety;
   const hasFailed = judged[0]?.judgement === 'failed';
-  const step: Step = good ? 'rebuild' : pending || hasFailed ? 'wait' : 'take';
+  const step: InPlaceStep = good ? 'rebuild' : pending || hasFailed ? 'wait' : 'take';
 
   const { image, reasons: why } = safeties[0]
     ? await chosenEarlier(session, context, safeties[0])
@@ -46,7 +50,7 @@ export async function rebuild(session: Session, context: InPlace): Promise<Resto
     return answer(context, image.id, {
       state: 'planned',
       reasons: [...why, ...plan],
-      next: eventToDo(context, image.id),
+      next: eventToRun(context, image.id),
     });
   }
   if (good) return replaceDisk(session, work, good);
@@ -55,10 +59,13 @@ export async function rebuild(session: Session, context: InPlace): Promise<Resto
   return takeSafety(session, work, [...why, ...whyAnother(context, judged), ...plan]);
 }
 
-/** The image that was chosen when the first safety snapshot was requested: since then another one may be the latest. */
+/**
+ * The image that was chosen when the first safety snapshot was requested: since then another one
+ * may be the latest.
+ */
 async function chosenEarlier(
   session: Session,
-  { stock, origin, run }: Case,
+  { stock, origin, run }: RestoreContext,
   { mark }: Safety,
 ): Promise<Choice> {
   const image = await getImage(session, origin.region, mark.image);
@@ -69,7 +76,10 @@ async function chosenEarlier(
   return chosenById(stock, origin, mark.image, image, { projectId, now: run.now });
 }
 
-/** Why a further safety snapshot is taken; empty for the first one. @throws {Refusal} after {@link MOST_SAFETIES}. */
+/**
+ * Why a further safety snapshot is taken; empty for the first one. @throws {ValidationError} after
+ * {@link MOST_SAFETIES}.
+ */
 function whyAnother(
   { safeties, missing, origin }: InPlace,
   judged: readonly { safety: Safety; judgement: Judgement }[],
@@ -88,7 +98,7 @@ function whyAnother(
   return count === 0 ? [] : [...reasons, { code: 'SAFETY_ANOTHER', number: count + 1, most: MOST_SAFETIES }];
 }
 
-function waitFor(work: Work, { snapshot }: Safety, now: Date): Restoration {
+function waitFor(work: InPlaceRestore, { snapshot }: Safety, now: Date): Restoration {
   const { id, status, createdAt } = snapshot;
   const reasons: Reason[] = [
     { code: 'SAFETY_PENDING', image: id, status },
@@ -99,8 +109,8 @@ function waitFor(work: Work, { snapshot }: Safety, now: Date): Restoration {
   return say(work, 'waiting', reasons, id);
 }
 
-function failWith(work: Work, { snapshot: { id, status } }: Safety): Restoration {
-  const { request: _, ...anew } = eventToDo(work, work.image.id);
+function failWith(work: InPlaceRestore, { snapshot: { id, status } }: Safety): Restoration {
+  const { request: _, ...anew } = eventToRun(work, work.image.id);
   const reasons: Reason[] = [
     { code: 'SAFETY_FAILED', image: id, status, name: work.server.name },
     { code: 'RESTORE_BEGIN_ANEW' },

@@ -2,15 +2,19 @@ import { getImage, type Image } from '../openstack/images.ts';
 import { getServer, rebuildServer, type ServerDetail } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { answer, beginningOf, eventToGoOn } from './context.ts';
-import { safetiesOf, say, type Work } from './in-place-case.ts';
+import { answer, beginningOf, eventToResume } from './context.ts';
+import { type InPlaceRestore, safetiesOf, say } from './in-place-case.ts';
 import { isRebuiltBy, RESTORED_KEY, readSafetyMark, restoredMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
 import { judge, type Safety } from './safety.ts';
 import { send } from './send.ts';
 
 /** Checks the safety snapshot and the server once more, then requests the rebuild. */
-export async function replaceDisk(session: Session, work: Work, safety: Safety): Promise<Restoration> {
+export async function replaceDisk(
+  session: Session,
+  work: InPlaceRestore,
+  safety: Safety,
+): Promise<Restoration> {
   const { image, event, request, origin } = work;
   const { id } = safety.snapshot;
   const [current, server] = await Promise.all([
@@ -48,14 +52,17 @@ export async function replaceDisk(session: Session, work: Work, safety: Safety):
       { code: 'RESTORE_REBUILDING', name: server.name, image: image.id, imageName: image.name },
       { code: 'RESTORE_WAY_BACK', event: back },
     ],
-    next: eventToGoOn(work, image.id, { restored: server.id, safeties: safetiesOf(work) }),
+    next: eventToResume(work, image.id, { restored: server.id, safeties: safetiesOf(work) }),
   });
 }
 
-/** The last check, right before the disk is replaced. @returns why it must not be replaced now; undefined when it may. */
+/**
+ * The last check, right before the disk is replaced. @returns why it must not be replaced now;
+ * undefined when it may.
+ */
 function whyNotNow(
   session: Session,
-  { event, origin, request, image, stock }: Work,
+  { event, origin, request, image, stock }: InPlaceRestore,
   current: Image | undefined,
   server: ServerDetail | undefined,
 ): Reason | undefined {

@@ -7,9 +7,12 @@ import type { ReasonCode } from '../reporting/reasons.ts';
  *
  * A call never waits for the cloud: the next call checks the progress.
  */
-export type State = 'planned' | 'waiting' | 'building' | 'done' | 'failed';
+export type RestoreState = 'planned' | 'waiting' | 'building' | 'done' | 'failed';
 
-/** The progress of a restore, for people and for programs: the handler returns it, and logs it as JSON. */
+/**
+ * The progress of a restore, for people and for programs: the handler returns it, and logs it as
+ * JSON.
+ */
 export interface Restoration {
   job: 'restore';
   owner: string;
@@ -17,7 +20,7 @@ export interface Restoration {
   dryRun: boolean;
   /** The id of the restore; later calls repeat it to resume the restore. */
   request: string;
-  state: State;
+  state: RestoreState;
   /** The id of the original server. */
   server: string;
   name: string;
@@ -35,7 +38,7 @@ export interface Restoration {
   next?: object;
 }
 
-const HEADS: Record<State, string> = {
+const HEADS: Record<RestoreState, string> = {
   planned: 'would be restored',
   waiting: 'is not restored yet',
   building: 'is being restored',

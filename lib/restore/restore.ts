@@ -7,7 +7,15 @@ import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Lease } from '../runtime/lease.ts';
 import type { Run } from '../runtime/run.ts';
-import { answer, beginningOf, type Case, choose, eventToDo, eventToGoOn, refuseOthers } from './context.ts';
+import {
+  answer,
+  beginningOf,
+  choose,
+  eventToResume,
+  eventToRun,
+  type RestoreContext,
+  refuseOtherRestore,
+} from './context.ts';
 import type { NewServerEvent, RestoreEvent } from './event.ts';
 import { type Beginning, carries, readRestoredMark, restoredMark } from './marks.ts';
 import { planNew } from './new-server.ts';
@@ -18,21 +26,22 @@ import type { Restoration } from './restoration.ts';
 import { findSafeties } from './safety.ts';
 import { send } from './send.ts';
 import { findBlueprint, findOrigin } from './source.ts';
-import { lookAround } from './take-inventory.ts';
+import { takeInventory } from './take-inventory.ts';
 
 /** The term of the lease of a request: longer than the bucket keeps the lease object. */
 const REMEMBERED_MS = 366 * 86_400_000;
 
 /**
- * Takes the next step of a restore without waiting: requests a new server, a safety snapshot or the rebuild. A later call
- * with the same request finds the results of the earlier calls in the cloud, and resumes the restore.
+ * Takes the next step of a restore without waiting: requests a new server, a safety snapshot or the
+ * rebuild. A later call with the same request finds the results of the earlier calls in the cloud,
+ * and resumes the restore.
  *
- * @throws {Refusal} when the event can't be carried out, or differs from the event that the request began with. Nothing
- *   has been made or changed then.
+ * @throws {ValidationError} when the event can't be carried out, or differs from the event that the
+ *   request began with. Nothing has been made or changed then.
  */
 export async function restore(session: Session, event: RestoreEvent, run: Run): Promise<Restoration> {
   const request = event.request ?? run.requestId;
-  const stock = await lookAround(session, event, run);
+  const stock = await takeInventory(session, event, run);
   const origin = findOrigin(stock, event.server);
   const context = { origin, request, stock, run };
   const restored = await findRestored(session, { ...context, event });
@@ -40,7 +49,10 @@ export async function restore(session: Session, event: RestoreEvent, run: Run): 
   const { safeties, missing } = await findSafeties(session, { ...context, event });
   for (const { snapshot, mark } of safeties) {
     const { region, server, createdAt: at } = snapshot;
-    refuseOthers({ ...context, event }, { request, to: 'in-place', region, server, image: mark.image, at });
+    refuseOtherRestore(
+      { ...context, event },
+      { request, to: 'in-place', region, server, image: mark.image, at },
+    );
   }
   return event.to === 'in-place'
     ? rebuild(session, { ...context, event, safeties, missing })
@@ -58,12 +70,12 @@ interface Restored {
 }
 
 /**
- * Finds the server that an earlier call with this request has made or rebuilt: by the id in the event, or else by the
- * metadata of the servers.
+ * Finds the server that an earlier call with this request has made or rebuilt: by the id in the
+ * event, or else by the metadata of the servers.
  *
- * @throws {Refusal} when the server belongs to another restore than the event.
+ * @throws {ValidationError} when the server belongs to another restore than the event.
  */
-async function findRestored(session: Session, context: Case): Promise<Restored | undefined> {
+async function findRestored(session: Session, context: RestoreContext): Promise<Restored | undefined> {
   const { event, request, stock } = context;
   const carriers = stock.servers.filter((server) => carries(server, request));
   const marked = carriers.flatMap((server) => {
@@ -74,7 +86,7 @@ async function findRestored(session: Session, context: Case): Promise<Restored |
     // Somebody may have copied the metadata, and so the mark, from one server to another.
     return (begun.to === 'in-place') === (server.id === begun.server) ? [{ server, begun }] : [];
   });
-  for (const { begun } of marked) refuseOthers(context, begun);
+  for (const { begun } of marked) refuseOtherRestore(context, begun);
   const ageOf = ({ server }: (typeof marked)[number]) => server.createdAt?.getTime() ?? 0;
   marked.sort((a, b) => ageOf(a) - ageOf(b) || (a.server.id < b.server.id ? -1 : 1));
   const [first] = marked.filter(
@@ -94,12 +106,12 @@ async function findRestored(session: Session, context: Case): Promise<Restored |
 }
 
 /** Reports the progress of the server that an earlier call has requested. */
-function follow(context: Case, { id, server, begun, twins }: Restored): Restoration {
+function follow(context: RestoreContext, { id, server, begun, twins }: Restored): Restoration {
   const { state, reasons } = progressOf(server, begun);
   const doubled = twins.map((other): Reason => ({ code: 'RESTORE_TWIN', server: other }));
   const { safeties } = context.event;
   const made = { restored: id, ...(safeties ? { safeties } : {}) };
-  const next = state === 'building' ? { next: eventToGoOn(context, begun.image, made) } : {};
+  const next = state === 'building' ? { next: eventToResume(context, begun.image, made) } : {};
   return answer(context, begun.image, {
     state,
     reasons: [...reasons, sourceOf(context, begun), ...doubled],
@@ -108,13 +120,13 @@ function follow(context: Case, { id, server, begun, twins }: Restored): Restorat
   });
 }
 
-function sourceOf({ stock }: Case, { image, region, at }: Restored['begun']): Reason {
+function sourceOf({ stock }: RestoreContext, { image, region, at }: Restored['begun']): Reason {
   const snapshot = stock.snapshots.find((s) => s.id === image && s.region === region);
   const slot = snapshot ? { slot: isoSeconds(snapshot.slot) } : {};
   return { code: 'RESTORE_SOURCE', image, ...slot, at: isoSeconds(at) };
 }
 
-async function create(session: Session, context: Case<NewServerEvent>): Promise<Restoration> {
+async function create(session: Session, context: RestoreContext<NewServerEvent>): Promise<Restoration> {
   const { event, origin, stock, run } = context;
   const { image, reasons: why } = await choose(session, context);
   const { region } = origin;
@@ -131,7 +143,7 @@ async function create(session: Session, context: Case<NewServerEvent>): Promise<
   });
   const reasons = [...why, ...plan.reasons];
   if (event.dryRun) {
-    return answer(context, image.id, { state: 'planned', reasons, next: eventToDo(context, image.id) });
+    return answer(context, image.id, { state: 'planned', reasons, next: eventToRun(context, image.id) });
   }
   if (event.asked)
     return unanswered(context, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: false });
@@ -152,15 +164,16 @@ async function create(session: Session, context: Case<NewServerEvent>): Promise<
     state: 'building',
     restored: sent.done,
     reasons: [...reasons, { code: 'RESTORE_REQUESTED', server: sent.done }],
-    next: eventToGoOn(context, image.id, { restored: sent.done }),
+    next: eventToResume(context, image.id, { restored: sent.done }),
   });
 }
 
 /**
- * Takes the lease that lets a request create a server only once: when a listing lacks the server of an earlier call, that
- * does not prove that the server does not exist. Undefined when no lease can be stored.
+ * Takes the lease that lets a request create a server only once: when a listing lacks the server of
+ * an earlier call, that does not prove that the server does not exist. Undefined when no lease can
+ * be stored.
  */
-async function takeLease({ event, request, run }: Case): Promise<Lease | undefined> {
+async function takeLease({ event, request, run }: RestoreContext): Promise<Lease | undefined> {
   try {
     const until = new Date(run.now.getTime() + REMEMBERED_MS);
     return await run.leases?.take(`restore/${event.account}/${request}`, until, run.now);
@@ -170,16 +183,19 @@ async function takeLease({ event, request, run }: Case): Promise<Lease | undefin
   }
 }
 
-/** The report when it is unknown whether a server was created. A listing proves nothing, so no other server is requested. */
-function unanswered(context: Case, image: string, why: Reason): Restoration {
+/**
+ * The report when it is unknown whether a server was created. A listing proves nothing, so no other
+ * server is requested.
+ */
+function unanswered(context: RestoreContext, image: string, why: Reason): Restoration {
   return answer(context, image, {
     state: 'failed',
     reasons: [why, { code: 'RESTORE_NOT_LISTED', request: context.request }, { code: 'RESTORE_LOOK_AGAIN' }],
-    next: eventToGoOn(context, image, { asked: true }),
+    next: eventToResume(context, image, { asked: true }),
   });
 }
 
-async function findMade(session: Session, { origin, request }: Case): Promise<string | undefined> {
+async function findMade(session: Session, { origin, request }: RestoreContext): Promise<string | undefined> {
   const servers = await listServers(session, origin.region);
   return servers.find((server) => carries(server, request))?.id;
 }

@@ -2,7 +2,7 @@ import { getImage, type Image } from '../openstack/images.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import { isStuck, type Snapshot } from '../snapshots/marker.ts';
-import type { Case } from './context.ts';
+import type { RestoreContext } from './context.ts';
 import { readRestoredMark, readSafetyMark, type SafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 
@@ -15,13 +15,17 @@ export interface Safety {
 }
 
 /**
- * - good: the safety snapshot contains the current disk, except for the writes of less than an hour.
+ * - good: the safety snapshot contains the current disk, except for the writes of less than an
+ *   hour.
  * - old: the safety snapshot was begun an hour ago or more, and can no longer be used.
  * - overtaken: the server was rebuilt since, and the safety snapshot can no longer be used.
  */
 export type Judgement = 'good' | 'pending' | 'failed' | 'old' | 'overtaken';
 
-/** Decides whether a safety snapshot permits replacing the disk of a server; `now` is by the cloud's clock. */
+/**
+ * Decides whether a safety snapshot permits replacing the disk of a server; `now` is by the cloud's
+ * clock.
+ */
 export function judge(
   { snapshot, mark }: Safety,
   { imageId, metadata, taskState }: Pick<ServerDetail, 'imageId' | 'metadata' | 'taskState'>,
@@ -36,20 +40,25 @@ export function judge(
   return isOld(snapshot, now) ? 'old' : 'good';
 }
 
-/** Whether a safety snapshot was begun an hour ago or more: no snapshot contains the writes since then. */
+/**
+ * Whether a safety snapshot was begun an hour ago or more: no snapshot contains the writes since
+ * then.
+ */
 export function isOld({ createdAt }: Snapshot, now: Date): boolean {
   return now.getTime() - createdAt.getTime() >= HOUR_MS;
 }
 
 /**
- * The safety snapshots of a request, the newest first: those that the event names, each requested by its id, and those
- * that a listing shows. `missing` are the ids in the event whose images no longer exist.
+ * The safety snapshots of a request, the newest first: those that the event names, each requested
+ * by its id, and those that a listing shows. `missing` are the ids in the event whose images no
+ * longer exist.
  *
- * @throws {Refusal} when the event names an image that is no safety snapshot of the request.
+ * @throws {ValidationError} when the event names an image that is no safety snapshot of the
+ *   request.
  */
 export async function findSafeties(
   session: Session,
-  { event, origin, request, stock }: Case,
+  { event, origin, request, stock }: RestoreContext,
 ): Promise<{ safeties: Safety[]; missing: string[] }> {
   const ids = [...new Set(event.safeties ?? [])];
   const named = await Promise.all(ids.map((id) => getImage(session, origin.region, id)));

@@ -5,11 +5,11 @@ import type { RestoreEvent } from './event.ts';
 import { refusal } from './refusal.ts';
 
 /**
- * {@link sendOnce} for a restore. When a simultaneous call of the same restore causes a conflict, the result of that call
- * counts as the result of this one.
+ * {@link sendOnce} for a restore. When a simultaneous call of the same restore causes a conflict,
+ * the result of that call counts as the result of this one.
  *
  * @param to `new` for the request for a new server, `in-place` for a safety snapshot or a rebuild.
- * @throws {Refusal} when the cloud refuses the request: nothing has been made or changed.
+ * @throws {ValidationError} when the cloud refuses the request: nothing has been made or changed.
  */
 export async function send<T>(
   request: () => Promise<T>,

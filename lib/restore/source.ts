@@ -2,7 +2,7 @@ import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Blueprint } from '../snapshots/blueprint.ts';
 import { blueprintIn, isId, SAFETY_LABEL, type Snapshot } from '../snapshots/marker.ts';
-import type { Stock } from './inventory.ts';
+import type { RestoreInventory } from './inventory.ts';
 import { readRestoredMark, readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 
@@ -15,11 +15,12 @@ export interface Origin extends Pick<Server, 'id' | 'name' | 'region'> {
 }
 
 /**
- * Finds the server that an event names by its id or its name. A gone server is found by its snapshots.
+ * Finds the server that an event names by its id or its name. A gone server is found by its
+ * snapshots.
  *
- * @throws {Refusal} when no server, or more than one, has that name.
+ * @throws {ValidationError} when no server, or more than one, has that name.
  */
-export function findOrigin(stock: Stock, wanted: string): Origin {
+export function findOrigin(stock: RestoreInventory, wanted: string): Origin {
   const { regions, servers } = stock;
   const known = [
     ...servers.map((server) => ({ id: server.id, name: server.name, region: server.region, server })),
@@ -42,14 +43,14 @@ export function findOrigin(stock: Stock, wanted: string): Origin {
 }
 
 /**
- * The gone servers: the servers of images, and the originals of restored servers, that are not among the existing servers.
- * Each has the name that its newest snapshot has for it, or "".
+ * The gone servers: the servers of images, and the originals of restored servers, that are not
+ * among the existing servers. Each has the name that its newest snapshot has for it, or "".
  */
 export function goneServers({
   servers,
   images,
   snapshots,
-}: Pick<Stock, 'servers' | 'images' | 'snapshots'>): Pick<Origin, 'id' | 'name' | 'region'>[] {
+}: Pick<RestoreInventory, 'servers' | 'images' | 'snapshots'>): Pick<Origin, 'id' | 'name' | 'region'>[] {
   const existing = new Set(servers.map(({ id }) => id));
   const imageOf = new Map(images.map((image) => [image.id, image]));
   const made = images.flatMap(({ region, properties: { instance_uuid: id } }) =>
@@ -73,18 +74,22 @@ export function goneServers({
   return [...new Map(gone.map((server) => [`${server.region} ${server.id}`, server])).values()];
 }
 
-/** The server's name in the name of its snapshot; "" when the name does not have the format of this deployment. */
+/**
+ * The server's name in the name of its snapshot; "" when the name does not have the format of this
+ * deployment.
+ */
 function serverIn({ name, policy }: Snapshot, image: Image | undefined): string {
   const label = image && readSafetyMark(image) ? SAFETY_LABEL : policy;
   return name.slice(0, Math.max(0, name.lastIndexOf(`-${label}-`)));
 }
 
 /**
- * The blueprint of a server: from the image to restore, or else from the newest snapshot that has one. The property on an
- * image that is no snapshot of this deployment may be inherited from another server, so it is ignored.
+ * The blueprint of a server: from the image to restore, or else from the newest snapshot that has
+ * one. The property on an image that is no snapshot of this deployment may be inherited from
+ * another server, so it is ignored.
  */
 export function findBlueprint(
-  { images, snapshots }: Pick<Stock, 'images' | 'snapshots'>,
+  { images, snapshots }: Pick<RestoreInventory, 'images' | 'snapshots'>,
   { id, region }: Pick<Origin, 'id' | 'region'>,
   image: Image,
 ): Blueprint | undefined {

@@ -4,28 +4,35 @@ import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
-import { survey } from '../snapshots/inventory.ts';
+import { listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
-import type { RegionSurvey } from '../snapshots/region-inventory.ts';
+import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { type RestoreEvent, UUID } from './event.ts';
-import type { Stock } from './inventory.ts';
+import type { RestoreInventory } from './inventory.ts';
 import { refuse } from './refusal.ts';
 import { goneServers } from './source.ts';
 
 /**
- * Reads the servers and images to restore from, by default in all regions, because another region may have a server of the
- * same name. A server that a listing lacks may exist: every server that the event may mean is requested by its id.
+ * Reads the servers and images to restore from, by default in all regions, because another region
+ * may have a server of the same name. A server that a listing lacks may exist: every server that
+ * the event may mean is requested by its id.
  *
- * @throws {Refusal} when an unreadable region may have another server of that name.
+ * @throws {ValidationError} when an unreadable region may have another server of that name.
  * @throws {CloudError} when the cloud doesn't say whether a server is there.
  */
-export async function lookAround(session: Session, event: RestoreEvent, run: Run): Promise<Stock> {
+export async function takeInventory(
+  session: Session,
+  event: RestoreEvent,
+  run: Run,
+): Promise<RestoreInventory> {
   const { owner, policies } = run;
   if (event.region && !session.regions.includes(event.region)) {
     refuse({ code: 'RESTORE_REGION_UNKNOWN', where: event.region, known: session.regions });
   }
-  const { regions, unreadable } = await survey(session, event.region ? [event.region] : undefined, { owner });
+  const { regions, unreadable } = await listInventory(session, event.region ? [event.region] : undefined, {
+    owner,
+  });
   const listed = stockOf(regions, { owner, projectId: session.projectId, policies });
   const unlisted = await askFor(session, listed, event);
   const stock = { ...listed, servers: [...listed.servers, ...unlisted] };
@@ -42,14 +49,17 @@ export async function lookAround(session: Session, event: RestoreEvent, run: Run
   return stock;
 }
 
-function stockOf(surveys: readonly RegionSurvey[], options: Parameters<typeof readerOf>[2]): Stock {
+function stockOf(
+  surveys: readonly RegionInventory[],
+  options: Parameters<typeof readerOf>[2],
+): RestoreInventory {
   const adopting = options.policies?.find((one) => one.adopt);
   const everyPolicy = {
     policy: adopting?.policy ?? '',
     servers: adopting?.servers ?? { all: true as const },
     adopt: adopting?.adopt,
   };
-  const readers = new Map<string, { read: Reader; surveyed: RegionSurvey }>(
+  const readers = new Map<string, { read: Reader; surveyed: RegionInventory }>(
     surveys.map((surveyed) => [
       surveyed.region,
       { surveyed, read: readerOf(surveyed, everyPolicy, options) },
@@ -77,7 +87,7 @@ function stockOf(surveys: readonly RegionSurvey[], options: Parameters<typeof re
 }
 
 /** The existing servers that the event may mean and that no listing shows. */
-async function askFor(session: Session, stock: Stock, { server: wanted, restored }: RestoreEvent) {
+async function askFor(session: Session, stock: RestoreInventory, { server: wanted, restored }: RestoreEvent) {
   const listed = new Set(stock.servers.map(({ id }) => id));
   const ids = [wanted, restored].filter((id) => id !== undefined && UUID.test(id) && !listed.has(id));
   const suspects = [

@@ -4,15 +4,18 @@ import type { Reason } from '../reporting/reasons.ts';
 import { blueprintText } from '../snapshots/blueprint.ts';
 import { createOwnImage, imageName } from '../snapshots/create.ts';
 import { markerOf, SAFETY_LABEL } from '../snapshots/marker.ts';
-import { say, type Work } from './in-place-case.ts';
+import { type InPlaceRestore, say } from './in-place-case.ts';
 import { readSafetyMark, safetyMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
 import { send } from './send.ts';
 
-/** Requests a safety snapshot, and reports `reasons`. A duplicate would only use storage, so no lease is needed. */
+/**
+ * Requests a safety snapshot, and reports `reasons`. A duplicate would only use storage, so no
+ * lease is needed.
+ */
 export async function takeSafety(
   session: Session,
-  work: Work,
+  work: InPlaceRestore,
   reasons: readonly Reason[],
 ): Promise<Restoration> {
   const { server, image, request, run, origin } = work;

@@ -3,25 +3,26 @@ import { expandAccounts } from '../config/accounts.ts';
 import { isoSeconds } from '../config/dates.ts';
 import { eachAccountOf, isNarrowed, orderOf } from '../config/event.ts';
 import { ADHOC, isAdhoc, isKeyOf } from '../config/policy.ts';
-import { Refusal } from '../config/validation-error.ts';
+import { ValidationError } from '../config/validation-error.ts';
 import { finishReport, joined, type Report } from '../reporting/report.ts';
-import type { Job } from './handler.ts';
-import type { Queue } from './queue.ts';
-import type { Work } from './work-item.ts';
+import type { JobContext } from './handler.ts';
+import type { WorkQueue } from './queue.ts';
+import type { WorkItem } from './work-item.ts';
 
 /**
  * Splits an event into one event for each account of its policy.
  *
- * @param read validates an event. With several accounts all events are validated before the first run starts.
+ * @param read validates an event. With several accounts all events are validated before the first
+ *   run starts.
  */
 export async function accountEvents(
   event: unknown,
-  job: Job,
-  read: (event: unknown, job: Job) => unknown,
+  job: JobContext,
+  read: (event: unknown, job: JobContext) => unknown,
 ): Promise<unknown[]> {
   const events = await expandAccounts(eachAccountOf(event, job), job.accountsBeginning);
   if (events.length > 1 && isNarrowed(event) && isKeyOf('servers', event)) {
-    throw new Refusal('The event is refused', [
+    throw new ValidationError('The event is refused', [
       `account: the policy has ${events.length} accounts: name the account of these servers, such as "account": "${Object(events[0]).account}"`,
     ]);
   }
@@ -32,13 +33,14 @@ export async function accountEvents(
 /**
  * Enqueues the event of each account, so that each account gets an invocation of its own.
  *
- * @throws when the queue did not accept all events. A retry enqueues the accepted events again, which does no harm.
+ * @throws when the queue did not accept all events. A retry enqueues the accepted events again,
+ *   which does no harm.
  */
-export async function handOut(
-  queue: Queue,
-  job: Work['job'],
+export async function enqueueEach(
+  queue: WorkQueue,
+  job: WorkItem['job'],
   events: readonly unknown[],
-  run: Job,
+  run: JobContext,
 ): Promise<Report> {
   const { now: since, requestId } = run;
   const works = events.map((event) => ({
@@ -50,15 +52,18 @@ export async function handOut(
     accounts: events.length,
   }));
   await queue.send(works);
-  return { ...summary(job, events, run), goesOn: isoSeconds(since) };
+  return { ...summary(job, events, run), resumesAt: isoSeconds(since) };
 }
 
-/** Runs the job for one account after another; a failed account does not stop the others. The joined report marks the part of each account. */
-export async function oneByOne(
-  job: Work['job'],
+/**
+ * Runs the job for one account after another; a failed account does not stop the others. The joined
+ * report marks the part of each account.
+ */
+export async function runEach(
+  job: WorkItem['job'],
   events: readonly unknown[],
-  run: Job,
-  runOne: (event: unknown, run: Job) => Promise<Report>,
+  run: JobContext,
+  runOne: (event: unknown, run: JobContext) => Promise<Report>,
 ): Promise<Report> {
   const parts = await pMap(
     events,
@@ -76,7 +81,7 @@ export async function oneByOne(
 }
 
 /** The report fields that all accounts share. */
-function summary(job: Work['job'], events: readonly unknown[], run: Job): Report {
+function summary(job: WorkItem['job'], events: readonly unknown[], run: JobContext): Report {
   const order = orderOf(events[0], run);
   return finishReport({
     job,

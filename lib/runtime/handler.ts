@@ -8,7 +8,7 @@ import { ownerOf, settings } from '../config/environment.ts';
 import type { Policy } from '../config/policy.ts';
 import type { Credentials } from '../openstack/identity.ts';
 import { connect, type Session } from '../openstack/session.ts';
-import { type Beat, tell } from '../reporting/heartbeat.ts';
+import { type HeartbeatPing, sendPing } from '../reporting/heartbeat.ts';
 import { runMetrics } from '../reporting/metrics.ts';
 import type { Run } from './run.ts';
 import { accountsIn, secretsManager } from './secrets.ts';
@@ -25,7 +25,7 @@ export const metrics = runMetrics(deployment);
 const credentials = secretsManager();
 
 /** The context that a job gets besides its event. */
-export interface Job extends Run {
+export interface JobContext extends Run {
   deployment: string;
   /** Whether Lambda invoked the function; false for `serverless invoke local`. */
   isDeployed: boolean;
@@ -42,50 +42,62 @@ export interface Job extends Run {
   login(account: string): Promise<Session>;
 }
 
-/** How an invocation ends. Its result is logged in any case, and returned unless the invocation fails. */
-export interface Ending {
+/**
+ * How an invocation ends. Its result is logged in any case, and returned unless the invocation
+ * fails.
+ */
+export interface RunEnding {
   failure: Error | undefined;
-  /** A later run resumes the work and handles the failure too, so the failure is logged and not thrown. */
-  goesOn?: boolean;
+  /**
+   * A later run resumes the work and handles the failure too, so the failure is logged and not
+   * thrown.
+   */
+  resumes?: boolean;
   /** The result as text for people. */
   text?: string | undefined;
 }
 
-/** Creates a Lambda handler that runs `work` for an event and throws the failure of its result, unless the work resumes. */
+/**
+ * Creates a Lambda handler that runs `work` for an event and throws the failure of its result,
+ * unless the work resumes.
+ */
 export function invocation<R>(
-  work: (event: unknown, job: Job) => Promise<R>,
-  endingOf: (result: R) => Ending,
+  work: (event: unknown, job: JobContext) => Promise<R>,
+  endingOf: (result: R) => RunEnding,
 ) {
   return handlerOf(async (event, job) => {
     const result = await work(event, job);
-    const { failure, goesOn } = say(result, endingOf(result));
-    if (failure && !goesOn) throw failure;
+    const { failure, resumes } = logResult(result, endingOf(result));
+    if (failure && !resumes) throw failure;
     return result;
   });
 }
 
 /** Logs a result, as an error if the invocation failed. */
-export function say(result: unknown, ending: Ending): Ending {
+export function logResult(result: unknown, ending: RunEnding): RunEnding {
   logger[ending.failure ? 'error' : 'info']('report', { report: result });
   if (ending.text) console.info(ending.text);
   return ending;
 }
 
 /** Pings the heartbeat URL with the result of a run, if a heartbeat is configured. */
-export async function sendBeat(beat: Beat | undefined, good: boolean): Promise<void> {
-  const problem = heartbeat && beat ? await tell(heartbeat, beat, good) : undefined;
+export async function pingHeartbeat(beat: HeartbeatPing | undefined, good: boolean): Promise<void> {
+  const problem = heartbeat && beat ? await sendPing(heartbeat, beat, good) : undefined;
   if (problem) logger.warn('the heartbeat was not sent', { reason: problem });
 }
 
-/** Creates a Lambda handler that gets the event and the job's context. Metrics are published on failure too. */
-export function handlerOf<E, R>(work: (event: E, job: Job) => Promise<R>) {
+/**
+ * Creates a Lambda handler that gets the event and the job's context. Metrics are published on
+ * failure too.
+ */
+export function handlerOf<E, R>(work: (event: E, job: JobContext) => Promise<R>) {
   return middy<E, R, Error, Context>()
     .use(injectLambdaContext(logger, { resetKeys: true }))
     .use({ after: metrics.publish, onError: metrics.publish })
     .handler((event, context) => work(event, jobOf(context)));
 }
 
-function jobOf(context: Context): Job {
+function jobOf(context: Context): JobContext {
   const remainingMs = context.getRemainingTimeInMillis();
   const deadlineMs = performance.now() + remainingMs - REPORT_RESERVE_MS;
   const deadline = { remainingMs: () => deadlineMs - performance.now() };

@@ -5,42 +5,46 @@ import { ADHOC, type Adhoc, type Hold, isAdhoc, isHold, type Policy } from '../c
 import { isCloudError, restated } from '../openstack/errors.ts';
 import type { Traffic } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
-import { type Beat, beatOf } from '../reporting/heartbeat.ts';
+import { type HeartbeatPing, heartbeatPingOf } from '../reporting/heartbeat.ts';
 import { planText } from '../reporting/plan-text.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import { failureOf, finishReport, type Report, withFailures } from '../reporting/report.ts';
-import { storeIn } from '../reporting/report-store.ts';
-import { accountEvents, handOut, oneByOne } from './fan-out.ts';
-import { invocation, type Job, logger, metrics, sendBeat } from './handler.ts';
+import { reportStoreIn } from '../reporting/report-store.ts';
+import { accountEvents, enqueueEach, runEach } from './fan-out.ts';
+import { invocation, type JobContext, logger, metrics, pingHeartbeat } from './handler.ts';
 import { type Lease, leasesAt } from './lease.ts';
-import { queueAt } from './queue.ts';
-import { prospectOf, type Work } from './work-item.ts';
+import { workQueueAt } from './queue.ts';
+import { retryPlanOf, type WorkItem } from './work-item.ts';
 
 const { bucket, queue: queueUrl } = settings();
-const store = bucket ? storeIn(bucket) : undefined;
+const store = bucket ? reportStoreIn(bucket) : undefined;
 const leases = leasesAt(bucket);
 /** Undefined unless the deployment has a queue. */
-export const queue = queueUrl ? queueAt(queueUrl) : undefined;
+export const queue = queueUrl ? workQueueAt(queueUrl) : undefined;
 
 /** The validated event of one account. */
 type Order = Policy | Adhoc | Hold;
 
 /** A job: how it validates an event of one account, and how it runs. */
-export interface Task<O extends Order = Policy | Adhoc, N extends Report['job'] = Work['job']> {
+export interface JobDefinition<O extends Order = Policy | Adhoc, N extends Report['job'] = WorkItem['job']> {
   name: N;
-  /** @throws {Refusal} for an event that is not valid for this job. */
-  read(event: unknown, job: Job): O;
-  run(order: O, job: Job): Promise<Report>;
+  /** @throws {ValidationError} for an event that is not valid for this job. */
+  read(event: unknown, job: JobContext): O;
+  run(order: O, job: JobContext): Promise<Report>;
 }
 
 /**
- * Creates the Lambda handler of a job. The report is turned into metrics, logged, stored and returned. If the run deferred work and the deployment has a queue, the work is enqueued and resumed by queue-worker.ts. Otherwise a report with failures makes the invocation fail with an error that summarizes them.
+ * Creates the Lambda handler of a job. The report is turned into metrics, logged, stored and
+ * returned. If the run deferred work and the deployment has a queue, the work is enqueued and
+ * resumed by queue-worker.ts. Otherwise a report with failures makes the invocation fail with an
+ * error that summarizes them.
  *
- * An event of several accounts is enqueued as one work item for each account. Without a queue, and in a dry run, the accounts run one after another in this invocation.
+ * An event of several accounts is enqueued as one work item for each account. Without a queue, and
+ * in a dry run, the accounts run one after another in this invocation.
  */
-export function lambda(task: Task) {
+export function jobHandler(task: JobDefinition) {
   const { name } = task;
-  const runOne = (event: unknown, job: Job) =>
+  const runOne = (event: unknown, job: JobContext) =>
     runJob(task, event, job, (report, order) => enqueueDeferred(report, event, order, job));
   return invocation(async (event, job) => {
     const events = await withCrashReport(name, event, false, () =>
@@ -49,13 +53,16 @@ export function lambda(task: Task) {
     const [only, ...others] = events;
     if (others.length === 0) return runOne(only, job);
     return queue && !(event as { dryRun?: boolean }).dryRun
-      ? withCrashReport(name, event, false, () => handOut(queue, name, events, job))
-      : oneByOne(name, events, job, runOne);
+      ? withCrashReport(name, event, false, () => enqueueEach(queue, name, events, job))
+      : runEach(name, events, job, runOne);
   }, endingOf);
 }
 
-/** {@link lambda} for a manual action on one snapshot. The action belongs to no policy and never defers work. */
-export function byHand(task: Task<Hold, 'hold'>) {
+/**
+ * {@link jobHandler} for a manual action on one snapshot. The action belongs to no policy and never
+ * defers work.
+ */
+export function manualHandler(task: JobDefinition<Hold, 'hold'>) {
   return invocation((event, job) => runJob(task, event, job, async (report) => report), endingOf);
 }
 
@@ -63,7 +70,7 @@ export function byHand(task: Task<Hold, 'hold'>) {
 export function endingOf(report: Report) {
   return {
     failure: failureOf(report),
-    goesOn: report.goesOn !== undefined,
+    resumes: report.resumesAt !== undefined,
     text: report.dryRun && report.job === 'cleanup' ? planText(report) : undefined,
   };
 }
@@ -74,9 +81,9 @@ export function endingOf(report: Report) {
  * @param settle decides about the work that the run deferred, and completes the report.
  */
 export async function runJob<O extends Order>(
-  { name, read, run }: Task<O, Report['job']>,
+  { name, read, run }: JobDefinition<O, Report['job']>,
   event: unknown,
-  job: Job,
+  job: JobContext,
   settle: (report: Report, order: O) => Promise<Report>,
 ): Promise<Report> {
   const sessions: Session[] = [];
@@ -94,24 +101,26 @@ export async function runJob<O extends Order>(
     return settle({ ...found, ...(accounts ? { accounts } : {}) }, order);
   });
   const failed = failureOf(report) !== undefined;
-  const ended = report.goesOn === undefined && !report.left?.otherRunUntil;
+  const ended = report.resumesAt === undefined && !report.left?.otherRunUntil;
   metrics.add(report, isNarrowed(event) ? undefined : ended && !failed, totalTraffic(sessions));
-  const beat = failed || ended ? beatOf(name, event) : undefined;
+  const beat = failed || ended ? heartbeatPingOf(name, event) : undefined;
   await Promise.all([
     storeReport(report, job),
     beat && !failed ? storeGoodRun(beat) : undefined,
-    sendBeat(beat, !failed),
+    pingHeartbeat(beat, !failed),
   ]);
   return report;
 }
 
 /**
- * Runs a job under a lease, so that only one run at a time works for a policy and account. A concurrent run (delivered twice, invoked by hand, retried) does nothing and reports `OTHER_RUN`; with a queue it is enqueued until the lease expires.
+ * Runs a job under a lease, so that only one run at a time works for a policy and account. A
+ * concurrent run (delivered twice, invoked by hand, retried) does nothing and reports `OTHER_RUN`;
+ * with a queue it is enqueued until the lease expires.
  */
 async function withLease(
   name: Report['job'],
   order: Order,
-  job: Job,
+  job: JobContext,
   run: () => Promise<Report>,
 ): Promise<Report> {
   if (order.dryRun || isHold(order)) return run();
@@ -121,7 +130,8 @@ async function withLease(
   try {
     lease = await leases.take(`${name}/${policy}/${account}`, job.endsAt, job.now);
   } catch (error) {
-    // Two concurrent runs create one snapshot too many at worst; no run would leave servers without a snapshot.
+    // Two concurrent runs create one snapshot too many at worst; no run would leave servers without
+    // a snapshot.
     logger.warn('the lease could not be taken: another run may be working at the same time', {
       reason: (error as Error).message,
     });
@@ -162,19 +172,22 @@ async function withCrashReport<T>(
   try {
     return await run();
   } catch (error) {
-    const beat = beatOf(name, event);
+    const beat = heartbeatPingOf(name, event);
     if (beat) metrics.addCrash(beat, isOneOfSeveral);
-    await sendBeat(beat, false);
+    await pingHeartbeat(beat, false);
     throw error;
   }
 }
 
-/** Enqueues the work that a run deferred. Without a queue the deferred work becomes a failure, so that Lambda retries the run. */
+/**
+ * Enqueues the work that a run deferred. Without a queue the deferred work becomes a failure, so
+ * that Lambda retries the run.
+ */
 async function enqueueDeferred(
   report: Report,
   event: unknown,
   order: Policy | Adhoc,
-  { now, requestId }: Job,
+  { now, requestId }: JobContext,
 ): Promise<Report> {
   const { job, left, dryRun } = report;
   if (!left || dryRun || job === 'hold') return report;
@@ -182,11 +195,11 @@ async function enqueueDeferred(
   const failures: Finding[] = left.outOfTime ? [{ code: 'LEFT_TO_NEXT_TRY', left: left.outOfTime }] : [];
   if (!queue) return withFailures(report, failures);
   // The run has only just started, so it gives nothing up yet.
-  const { at = now } = prospectOf(report, work, order, now);
+  const { at = now } = retryPlanOf(report, work, order, now);
   try {
     const tries = failureOf(report) ? 1 : 0;
     await queue.send([{ ...work, tries }], at.getTime() - now.getTime());
-    return { ...report, goesOn: isoSeconds(at) };
+    return { ...report, resumesAt: isoSeconds(at) };
   } catch (error) {
     logger.warn('the deferred work was not enqueued', { reason: (error as Error).message });
     return withFailures(report, failures);
@@ -199,7 +212,7 @@ function totalTraffic(sessions: Session[]): Traffic {
 }
 
 /** Stores the report for the daily digest. An error is only logged. */
-async function storeReport(report: Report, { requestId, now }: Job): Promise<void> {
+async function storeReport(report: Report, { requestId, now }: JobContext): Promise<void> {
   if (!store || report.dryRun) return;
   try {
     await store.putRun(report, requestId, now);
@@ -208,8 +221,11 @@ async function storeReport(report: Report, { requestId, now }: Job): Promise<voi
   }
 }
 
-/** Stores the time of a successful run, for the audit's warning about jobs that no longer succeed. An error is only logged. */
-async function storeGoodRun({ job, policy, account = '' }: Beat): Promise<void> {
+/**
+ * Stores the time of a successful run, for the audit's warning about jobs that no longer succeed.
+ * An error is only logged.
+ */
+async function storeGoodRun({ job, policy, account = '' }: HeartbeatPing): Promise<void> {
   try {
     await store?.putGoodRun({ job, policy, account });
   } catch (error) {

@@ -7,7 +7,8 @@ import { isoDate } from '../config/schema.ts';
 export type Lease = { release(): Promise<void> } | { heldUntil: Date };
 
 /**
- * Leases allow one run at a time for each key. A lease ends when it is released, or expires at the latest end of its holder's invocation, so that a killed run does not block other runs for longer.
+ * Leases allow one run at a time for each key. A lease ends when it is released, or expires at the
+ * latest end of its holder's invocation, so that a killed run does not block other runs for longer.
  */
 export interface Leases {
   /** @throws the storage's errors: then it is unknown whether another run has the lease. */
@@ -46,7 +47,9 @@ const Held = v.pipe(
 );
 
 /**
- * Leases among all runs of a deployment, as objects of an S3 bucket. `If-None-Match` and `If-Match` of `PutObject` ensure that only one of two concurrent runs creates the object or replaces an expired lease.
+ * Leases among all runs of a deployment, as objects of an S3 bucket. `If-None-Match` and `If-Match`
+ * of `PutObject` ensure that only one of two concurrent runs creates the object or replaces an
+ * expired lease.
  *
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  *
@@ -58,7 +61,10 @@ export function leasesIn(bucket: string): Leases {
     requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_500, throwOnRequestTimeout: true },
   });
 
-  /** Writes a lease if `condition` holds. @returns the ETag of the lease; undefined if the condition does not hold. */
+  /**
+   * Writes a lease if `condition` holds. @returns the ETag of the lease; undefined if the condition
+   * does not hold.
+   */
   async function write(
     Key: string,
     { until, run }: { until: Date; run: string },
@@ -94,7 +100,8 @@ export function leasesIn(bucket: string): Leases {
         else if (now < other.until) return { heldUntil: other.until };
         else etag = await write(Key, lease, { IfMatch: other.etag });
       }
-      // Another run took the lease first. Its expiry is unknown: assume the one that this run would have had.
+      // Another run took the lease first. Its expiry is unknown: assume the one that this run would
+      // have had.
       if (etag === undefined) return { heldUntil: until };
       const IfMatch = etag;
       return {
@@ -106,7 +113,10 @@ export function leasesIn(bucket: string): Leases {
   };
 }
 
-/** Whether S3 refused a write because its condition does not hold or a concurrent write is in progress. */
+/**
+ * Whether S3 refused a write because its condition does not hold or a concurrent write is in
+ * progress.
+ */
 export function isRefused(error: unknown): boolean {
   return ['PreconditionFailed', 'ConditionalRequestConflict'].includes((error as Error).name);
 }

@@ -1,21 +1,28 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { isoSeconds } from '../config/dates.ts';
 import { settings } from '../config/environment.ts';
-import { Refusal } from '../config/validation-error.ts';
+import { ValidationError } from '../config/validation-error.ts';
 import { isCloudError } from '../openstack/errors.ts';
-import { publish } from '../reporting/alerts.ts';
+import { publishAlert } from '../reporting/alerts.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type Entry, failureOf, type Report, withFailures } from '../reporting/report.ts';
-import { handlerOf, type Job, logger, say } from './handler.ts';
-import { endingOf, queue, runJob, type Task } from './job.ts';
-import { afterRun, failureRecord, isOver, parseWork, prospectOf, type Work } from './work-item.ts';
+import { handlerOf, type JobContext, logger, logResult } from './handler.ts';
+import { endingOf, type JobDefinition, queue, runJob } from './job.ts';
+import {
+  afterRun,
+  failureRecord,
+  isExpired,
+  parseWorkItem,
+  retryPlanOf,
+  type WorkItem,
+} from './work-item.ts';
 
 const { topic } = settings();
 
 /** The maximum number of causes in a work item: an SQS message is limited to 256 KiB. */
 const MAX_CAUSES = 500;
 
-type Tasks = Record<Work['job'], Task>;
+type Tasks = Record<WorkItem['job'], JobDefinition>;
 
 /** The result of a run for its work item. */
 interface RunResult {
@@ -29,15 +36,19 @@ interface RunResult {
 }
 
 /**
- * Creates the Lambda handler of the queue: it resumes work that a run deferred at its deadline, and retries servers that were busy.
+ * Creates the Lambda handler of the queue: it resumes work that a run deferred at its deadline, and
+ * retries servers that were busy.
  *
- * While work remains, its message stays in the queue with a longer visibility timeout, instead of being replaced by a new message. So no work gets lost between two messages, and Lambda's recursive loop detection, which stops a function after about 16 calls of itself through a queue, does not apply. A killed run has not deleted its message, so SQS delivers the message again.
+ * While work remains, its message stays in the queue with a longer visibility timeout, instead of
+ * being replaced by a new message. So no work gets lost between two messages, and Lambda's
+ * recursive loop detection, which stops a function after about 16 calls of itself through a queue,
+ * does not apply. A killed run has not deleted its message, so SQS delivers the message again.
  */
-export function continuation(tasks: Tasks) {
+export function queueWorker(tasks: Tasks) {
   return handlerOf(async (event: Partial<SQSEvent> | null, job): Promise<SQSBatchResponse> => {
     const { Records } = event ?? {};
     if (!Array.isArray(Records)) {
-      throw new Refusal('The event is refused', [
+      throw new ValidationError('The event is refused', [
         'Records: is missing: this function processes queue messages and is not for manual invocation',
       ]);
     }
@@ -50,18 +61,21 @@ export function continuation(tasks: Tasks) {
 }
 
 /** @returns whether the message can be deleted. */
-async function processRecord(record: SQSRecord, tasks: Tasks, job: Job): Promise<boolean> {
-  let work: Work;
+async function processRecord(record: SQSRecord, tasks: Tasks, job: JobContext): Promise<boolean> {
+  let work: WorkItem;
   try {
-    work = parseWork(record.body);
+    work = parseWorkItem(record.body);
   } catch {
     return rejectMessage(record, job);
   }
   return processWork(work, record.receiptHandle, tasks, job);
 }
 
-/** Moves an invalid message to the failed runs at once, because a retry would not make the message valid. */
-async function rejectMessage({ body }: SQSRecord, job: Job): Promise<boolean> {
+/**
+ * Moves an invalid message to the failed runs at once, because a retry would not make the message
+ * valid.
+ */
+async function rejectMessage({ body }: SQSRecord, job: JobContext): Promise<boolean> {
   const failure = new Error(
     'continue: the message is not a work item of this version: another version sent it, or it was written by hand',
   );
@@ -77,17 +91,20 @@ function parsed(body: string): unknown {
   }
 }
 
-/** @returns whether the message can be deleted: the failure was published, or no topic is configured. */
+/**
+ * @returns whether the message can be deleted: the failure was published, or no topic is
+ *   configured.
+ */
 async function publishFailure(
   name: string,
   run: { requestId: string; event: unknown },
   failure: Error,
-  job: Job,
+  job: JobContext,
 ): Promise<boolean> {
   if (!topic) return true;
   try {
     const subject = `Autosnap ${job.deployment}: ${name} has failed`;
-    await publish(topic, {
+    await publishAlert(topic, {
       subject,
       text: JSON.stringify(failureRecord(run, job.arnOf(name), failure, job.now)),
     });
@@ -100,7 +117,7 @@ async function publishFailure(
 }
 
 /** @returns whether the message can be deleted. */
-async function processWork(work: Work, receipt: string, tasks: Tasks, job: Job): Promise<boolean> {
+async function processWork(work: WorkItem, receipt: string, tasks: Tasks, job: JobContext): Promise<boolean> {
   const { now } = job;
   const { failure, final, at: leftAt, causes } = await run(work, tasks[work.job], job);
   const failed = failure && (final ? 'final' : true);
@@ -119,12 +136,12 @@ async function processWork(work: Work, receipt: string, tasks: Tasks, job: Job):
   }
 }
 
-async function run(work: Work, task: Task, job: Job): Promise<RunResult> {
+async function run(work: WorkItem, task: JobDefinition, job: JobContext): Promise<RunResult> {
   const { now } = job;
   const { since, requestId, accounts } = work;
   const jobOfWork = { ...job, since, requestId, ...(accounts ? { accounts } : {}) };
   try {
-    if (isOver(work, task.read(work.event, job), now)) {
+    if (isExpired(work, task.read(work.event, job), now)) {
       const failure = new Error(
         `${work.job}: the work of ${isoSeconds(since)} was not resumed before the next scheduled run`,
       );
@@ -133,18 +150,18 @@ async function run(work: Work, task: Task, job: Job): Promise<RunResult> {
     let ended: Pick<RunResult, 'final' | 'at'> = { final: false };
     let abandoned: readonly Reason[] = [];
     const report = await runJob(task, work.event, jobOfWork, async (draft, order) => {
-      const { at, over } = prospectOf(draft, work, order, now);
+      const { at, over } = retryPlanOf(draft, work, order, now);
       ended = { final: over.length > 0, at };
       abandoned = over;
-      return { ...withFailures(draft, over), ...(at ? { goesOn: isoSeconds(at) } : {}) };
+      return { ...withFailures(draft, over), ...(at ? { resumesAt: isoSeconds(at) } : {}) };
     });
-    say(report, endingOf(report));
+    logResult(report, endingOf(report));
     return { failure: failureOf(report), ...ended, causes: causesOf(report, abandoned) };
   } catch (error) {
     logger.error('the run has failed', error as Error);
     // A refused event is refused in every try.
     const cause = isCloudError(error) ? error.code : (error as Error).name;
-    return { failure: error as Error, final: error instanceof Refusal, causes: [cause] };
+    return { failure: error as Error, final: error instanceof ValidationError, causes: [cause] };
   }
 }
 
@@ -157,7 +174,10 @@ function isFailed({ outcome }: Pick<Entry, 'outcome'>): boolean {
   return outcome === 'failed';
 }
 
-/** The causes of a report's failures: each failed server with its code, each region with failures of its own, and the codes of the abandoned work. */
+/**
+ * The causes of a report's failures: each failed server with its code, each region with failures of
+ * its own, and the codes of the abandoned work.
+ */
 function causesOf({ entries, failures, failedIn = {} }: Report, abandoned: readonly Reason[]): string[] {
   const failed = entries.filter(isFailed);
   const causes = [

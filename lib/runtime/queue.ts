@@ -1,20 +1,23 @@
 import { ChangeMessageVisibilityCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
-import type { Work } from './work-item.ts';
+import type { WorkItem } from './work-item.ts';
 
 const MAX_BATCH_SIZE = 10;
 /** The maximum delay of a new SQS message, in milliseconds. */
 const MAX_DELAY_MS = 900_000;
 
 /** The queue of work items. */
-export interface Queue {
+export interface WorkQueue {
   /** @throws when the queue did not accept all work items; some may have been sent. */
-  send(works: readonly Work[], delayMs?: number): Promise<void>;
-  /** Changes the visibility timeout of a message, so that SQS delivers the message again after `ms`. `receipt` is the receipt handle of this delivery. */
+  send(works: readonly WorkItem[], delayMs?: number): Promise<void>;
+  /**
+   * Changes the visibility timeout of a message, so that SQS delivers the message again after `ms`.
+   * `receipt` is the receipt handle of this delivery.
+   */
   holdBack(receipt: string, ms: number): Promise<void>;
 }
 
 /** The SQS queue at a URL. Every function throws the SDK's errors. */
-export function queueAt(QueueUrl: string): Queue {
+export function workQueueAt(QueueUrl: string): WorkQueue {
   // Short timeouts, because a run enqueues its work in its last seconds.
   const client = new SQSClient({
     // The AWS configuration decides the endpoint, as for every other service.

@@ -4,7 +4,9 @@ import * as v from 'valibot';
 import { isoDate } from '../config/schema.ts';
 import { isRefused } from './lease.ts';
 
-/** The key of an ad-hoc request. Requests of the same name in two accounts are different requests. */
+/**
+ * The key of an ad-hoc request. Requests of the same name in two accounts are different requests.
+ */
 export interface RequestKey {
   account: string;
   request: string;
@@ -17,11 +19,14 @@ export interface TakenImage {
 }
 
 /**
- * Records when each ad-hoc request was made first, and which servers it has taken. The request's snapshots show which servers are done, but only while they exist: a late retry must not take again what somebody has deleted or renamed in the meantime.
+ * Records when each ad-hoc request was made first, and which servers it has taken. The request's
+ * snapshots show which servers are done, but only while they exist: a late retry must not take
+ * again what somebody has deleted or renamed in the meantime.
  */
 export interface RequestLog {
   /**
-   * The time at which the request was made first, `now` for a new request; and whether the log knew the request.
+   * The time at which the request was made first, `now` for a new request; and whether the log knew
+   * the request.
    *
    * @throws the storage's errors: then the time is unknown.
    */
@@ -45,7 +50,10 @@ const Taken = v.pipe(v.string(), v.parseJson(), v.object({ image: v.string(), re
 
 const READS_AT_ONCE = 16;
 
-/** A log in an S3 bucket, with one object for each request and one for each server that it has taken. The bucket's lifecycle rule deletes old objects. */
+/**
+ * A log in an S3 bucket, with one object for each request and one for each server that it has
+ * taken. The bucket's lifecycle rule deletes old objects.
+ */
 export function requestLogIn(bucket: string): RequestLog {
   const client = new S3Client({
     maxAttempts: 2,

@@ -5,14 +5,19 @@ import type { RequestLog } from './request-log.ts';
 
 /** The context of a run besides its event. */
 export interface Run {
-  /** The owner id: the run works on the snapshots of this owner only; see ownerOf in environment.ts. */
+  /**
+   * The owner id: the run works on the snapshots of this owner only; see ownerOf in environment.ts.
+   */
   owner: string;
   /** The name of the deployment, if known: `<service>-<stage>`. */
   deployment?: string;
   /** The owner id that applies without an `owner` setting. */
   defaultOwner?: string;
   now: Date;
-  /** When the work was requested first: `now`, unless this run resumes work. This time determines the slot. */
+  /**
+   * When the work was requested first: `now`, unless this run resumes work. This time determines
+   * the slot.
+   */
   since?: Date;
   /** The id of the invocation that started the work. A retry by Lambda has the same id. */
   requestId: string;

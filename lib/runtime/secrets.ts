@@ -5,7 +5,7 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import * as v from 'valibot';
 import { problemsOf, quotable, strict } from '../config/schema.ts';
-import { Refusal } from '../config/validation-error.ts';
+import { ValidationError } from '../config/validation-error.ts';
 import type { Credentials } from '../openstack/identity.ts';
 import { isLoopback } from '../openstack/session.ts';
 
@@ -47,14 +47,16 @@ const ApplicationCredential = strict({
 });
 
 /**
- * Parses a secret: Rackspace `{username, apiKey}`, Keystone `{authUrl, username, password, projectName}` or
- * `{authUrl, applicationCredentialId, applicationCredentialSecret}`. A field that exists in one form only selects the form.
+ * Parses a secret: Rackspace `{username, apiKey}`, Keystone
+ * `{authUrl, username, password, projectName}` or
+ * `{authUrl, applicationCredentialId, applicationCredentialSecret}`. A field that exists in one
+ * form only selects the form.
  *
- * @throws {Refusal} that names the invalid fields, never their values.
+ * @throws {ValidationError} that names the invalid fields, never their values.
  */
 export function parseSecret(name: string, secret: string): Credentials {
   const fields = parseJson(secret);
-  const refuse = (problems: string[]) => new Refusal(`The secret ${name} is refused`, problems);
+  const refuse = (problems: string[]) => new ValidationError(`The secret ${name} is refused`, problems);
   const check = <S extends v.GenericSchema>(schema: S): v.InferOutput<S> => {
     const result = v.safeParse(schema, fields);
     if (result.success) return result.output;
@@ -87,14 +89,15 @@ function parseJson(secret: string): Record<string, unknown> | undefined {
 }
 
 /**
- * Credentials from AWS Secrets Manager, cached in memory for five minutes for warm invocations. `fresh` bypasses the cache.
+ * Credentials from AWS Secrets Manager, cached in memory for five minutes for warm invocations.
+ * `fresh` bypasses the cache.
  *
  * @returns a function that reads the credentials of a secret by its name.
  */
 export function secretsManager() {
   const client = new SecretsManagerClient(CLIENT);
   const cache = new Map<string, { credentials: Credentials; atMs: number }>();
-  /** @throws {Refusal} for a secret that is missing, unreadable or of no known form. */
+  /** @throws {ValidationError} for a secret that is missing, unreadable or of no known form. */
   return async (name: string, { fresh }: { fresh: boolean }): Promise<Credentials> => {
     const cached = cache.get(name);
     if (cached && !fresh && performance.now() - cached.atMs < CACHED_FOR_MS) return cached.credentials;
@@ -106,7 +109,7 @@ export function secretsManager() {
 }
 
 async function secretText(client: SecretsManagerClient, name: string): Promise<string> {
-  const refuse = (problem: string) => new Refusal(`The secret ${name} can't be read`, [problem]);
+  const refuse = (problem: string) => new ValidationError(`The secret ${name} can't be read`, [problem]);
   if (name.endsWith('*')) {
     throw refuse(
       "no secret in this AWS account and region has a name that starts with this prefix: create one, or correct the policy's account",
@@ -131,9 +134,10 @@ async function secretText(client: SecretsManagerClient, name: string): Promise<s
 }
 
 /**
- * The names of the accounts whose secrets are directly in a folder such as `autosnap/prod/` and start with a prefix, sorted. Secrets in subfolders are ignored.
+ * The names of the accounts whose secrets are directly in a folder such as `autosnap/prod/` and
+ * start with a prefix, sorted. Secrets in subfolders are ignored.
  *
- * @throws {Refusal} when secrets can't be listed.
+ * @throws {ValidationError} when secrets can't be listed.
  */
 export async function accountsIn(folder: string, beginning: string): Promise<string[]> {
   const client = new SecretsManagerClient(CLIENT);
@@ -150,7 +154,7 @@ export async function accountsIn(folder: string, beginning: string): Promise<str
   } catch (error) {
     const { name, message } = error as Error;
     if (name !== 'AccessDeniedException') throw error;
-    throw new Refusal(`The secrets ${folder}${beginning}* can't be listed`, [
+    throw new ValidationError(`The secrets ${folder}${beginning}* can't be listed`, [
       `the function's role may not do it: ${message}`,
     ]);
   }

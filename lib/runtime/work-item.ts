@@ -6,7 +6,10 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Report } from '../reporting/report.ts';
 import { ADHOC_MS } from '../snapshots/marker.ts';
 
-/** How often the `drill` job checks its running drills. The policy's `drill.schedule` decides when a drill starts. */
+/**
+ * How often the `drill` job checks its running drills. The policy's `drill.schedule` decides when a
+ * drill starts.
+ */
 export const DRILL_RATE = 'rate(1 hour)';
 
 const MINUTE_MS = 60_000;
@@ -24,7 +27,7 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 export const JOBS = ['snapshot', 'cleanup', 'offsite', 'drill'] as const;
 
 // Unknown fields, from another version of this code, are dropped.
-const Work = v.object({
+const WorkItemSchema = v.object({
   job: v.picklist(JOBS),
   event: v.record(v.string(), v.unknown()),
   since: isoDate,
@@ -35,7 +38,9 @@ const Work = v.object({
 });
 
 /**
- * A work item: the remaining work for an event of one account, as a message of the queue. The event names the policy, and the cloud shows which servers remain. So a message may be late, duplicated or out of order.
+ * A work item: the remaining work for an event of one account, as a message of the queue. The event
+ * names the policy, and the cloud shows which servers remain. So a message may be late, duplicated
+ * or out of order.
  *
  * - since: when the work was requested first. This time determines the slot.
  * - requestId: the id of the invocation that started the work.
@@ -43,18 +48,23 @@ const Work = v.object({
  * - told: the failure causes that were already notified; see causesOf in queue-worker.ts.
  * - accounts: the number of accounts of the policy, if it has several.
  */
-export type Work = v.InferOutput<typeof Work>;
+export type WorkItem = v.InferOutput<typeof WorkItemSchema>;
 
-/** Parses a message of the queue, also one of the previous or next version. @throws if the message is not a work item. */
-export function parseWork(body: string): Work {
-  return v.parse(Work, JSON.parse(body));
+/**
+ * Parses a message of the queue, also one of the previous or next version. @throws if the message
+ * is not a work item.
+ */
+export function parseWorkItem(body: string): WorkItem {
+  return v.parse(WorkItemSchema, JSON.parse(body));
 }
 
 /**
- * Until when deferred work is resumed. Work deferred at a deadline: until the next scheduled run, which starts with the servers that have been without a snapshot for longest. Busy servers: until half the interval has passed since the request.
+ * Until when deferred work is resumed. Work deferred at a deadline: until the next scheduled run,
+ * which starts with the servers that have been without a snapshot for longest. Busy servers: until
+ * half the interval has passed since the request.
  */
 function limitsOf(
-  { job, since }: Pick<Work, 'job' | 'since'>,
+  { job, since }: Pick<WorkItem, 'job' | 'since'>,
   order: Policy | Adhoc,
 ): { halfway: Date; until: Date } {
   const schedule = isAdhoc(order) ? undefined : scheduleOf(job, order);
@@ -66,7 +76,7 @@ function limitsOf(
 
 /** The schedule of a job of a policy; undefined if the policy does not enable the job. */
 export function scheduleOf(
-  job: Work['job'],
+  job: WorkItem['job'],
   { schedule, cleanup, offsite, drill }: Policy,
 ): Schedule | undefined {
   const schedules = {
@@ -79,7 +89,7 @@ export function scheduleOf(
 }
 
 /** How the deferred work of a run is retried. */
-export interface Prospect {
+export interface RetryPlan {
   /** When the deferred work resumes; undefined if it does not. */
   at?: Date;
   /** The deferred work that is abandoned, as failures. */
@@ -87,14 +97,15 @@ export interface Prospect {
 }
 
 /**
- * Decides when to resume the work that a run deferred: at once after a reached deadline, later for busy servers, and after the end of the other run if one was active.
+ * Decides when to resume the work that a run deferred: at once after a reached deadline, later for
+ * busy servers, and after the end of the other run if one was active.
  */
-export function prospectOf(
+export function retryPlanOf(
   { left: { outOfTime, busy, otherRunUntil } = {} }: Pick<Report, 'left'>,
-  work: Pick<Work, 'job' | 'since'>,
+  work: Pick<WorkItem, 'job' | 'since'>,
   order: Policy | Adhoc,
   now: Date,
-): Prospect {
+): RetryPlan {
   const { halfway, until } = limitsOf(work, order);
   const over: Reason[] = [];
   const times: Date[] = [];
@@ -108,7 +119,10 @@ export function prospectOf(
   return { over, ...(at ? { at } : {}) };
 }
 
-/** The wait grows with the time that the servers have been busy. The last retry is at half the interval. */
+/**
+ * The wait grows with the time that the servers have been busy. The last retry is at half the
+ * interval.
+ */
 function nextBusyCheck(since: Date, halfway: Date, now: Date): Date {
   const waitMs = Math.min(
     Math.max((now.getTime() - since.getTime()) / 4, MIN_BUSY_WAIT_MS),
@@ -118,13 +132,15 @@ function nextBusyCheck(since: Date, halfway: Date, now: Date): Date {
 }
 
 /** Whether a work item has expired: its next scheduled run is due. */
-export function isOver(work: Pick<Work, 'job' | 'since'>, order: Policy | Adhoc, now: Date): boolean {
+export function isExpired(work: Pick<WorkItem, 'job' | 'since'>, order: Policy | Adhoc, now: Date): boolean {
   return now >= limitsOf(work, order).until;
 }
 
 /** What to do with a work item after a run. */
-export interface Next {
-  /** Notify people now: all tries have failed, and at least one of the causes was not notified yet. */
+export interface NextTry {
+  /**
+   * Notify people now: all tries have failed, and at least one of the causes was not notified yet.
+   */
   tell: boolean;
   tries: number;
   /** The notified causes, including those of this notification. */
@@ -134,20 +150,21 @@ export interface Next {
 }
 
 /**
- * A failed run is retried twice, as Lambda does for an event of a rule. Deferred work resumes whether or not the run failed. After the last try, each new failure cause is notified once.
+ * A failed run is retried twice, as Lambda does for an event of a rule. Deferred work resumes
+ * whether or not the run failed. After the last try, each new failure cause is notified once.
  *
  * @param failed whether the run failed; `final` if a retry would not help.
  * @param causes the causes of the failure.
  */
 export function afterRun(
-  { tries, told = [] }: Pick<Work, 'tries' | 'told'>,
+  { tries, told = [] }: Pick<WorkItem, 'tries' | 'told'>,
   {
     failed,
     at,
     causes = [],
   }: { failed: boolean | 'final'; at?: Date | undefined; causes?: readonly string[] },
   now: Date,
-): Next {
+): NextTry {
   if (!failed) return { tell: false, tries, told, ...(at ? { at } : {}) };
   const counted = failed === 'final' ? MAX_TRIES : Math.min(tries + 1, MAX_TRIES);
   const isLast = counted === MAX_TRIES;
@@ -163,7 +180,8 @@ export function afterRun(
 }
 
 /**
- * The record that Lambda sends to an on-failure destination after the last try, so that readers handle failed work items and failed invocations alike.
+ * The record that Lambda sends to an on-failure destination after the last try, so that readers
+ * handle failed work items and failed invocations alike.
  *
  * https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
  */

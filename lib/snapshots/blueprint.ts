@@ -15,15 +15,21 @@ const Blueprint = v.object({
   named: v.optional(v.string()),
 });
 
-/** What a server like a snapshot's own is made with, when that is gone: the flavor's id, and by their names the rest. */
+/**
+ * What a server like a snapshot's own is made with, when that is gone: the flavor's id, and by
+ * their names the rest.
+ */
 export type Blueprint = v.InferOutput<typeof Blueprint>;
 
-/** In place of one that is not known: something has to be written, lest another server's be inherited. */
+/**
+ * In place of one that is not known: something has to be written, lest another server's be
+ * inherited.
+ */
 export const UNKNOWN = 'unknown';
 
 /**
- * What is known of a server from its listing, as a metadatum of its snapshot: JSON in ASCII, without what is too long;
- * {@link UNKNOWN} when nothing fits.
+ * What is known of a server from its listing, as a metadatum of its snapshot: JSON in ASCII,
+ * without what is too long; {@link UNKNOWN} when nothing fits.
  *
  * @param name the name of the snapshot.
  */
@@ -50,8 +56,9 @@ export function blueprintText(
 }
 
 /**
- * A few characters that stand for the name of an image. A snapshot's properties are inherited by every image that is
- * made of a server which was rebuilt from it, and its name is not: another image has another name.
+ * A few characters that stand for the name of an image. A snapshot's properties are inherited by
+ * every image that is made of a server which was rebuilt from it, and its name is not: another
+ * image has another name.
  */
 export function fingerprint(name: string): string {
   // A cloud may trim a name, or write its letters otherwise.

@@ -6,14 +6,14 @@ import type { Run } from '../runtime/run.ts';
 import { type InUse, inUseIn } from './in-use.ts';
 import { isSnapshot, isStuck, type Snapshot } from './marker.ts';
 import type { Reader } from './ownership.ts';
-import type { RegionSurvey } from './region-inventory.ts';
+import type { RegionInventory } from './region-inventory.ts';
 import { type Decision, retain, retainAdhoc } from './retention.ts';
 import { meansServer } from './selector.ts';
 
 /** One snapshot in a plan: kept, to be deleted now, or left to a later run. */
 export interface Item {
   snapshot: Snapshot;
-  fate: 'keep' | 'delete' | 'defer';
+  action: 'keep' | 'delete' | 'defer';
   reasons: Reason[];
   /** It stays, and stands for no other: nothing shows whose it is. */
   uncounted?: true;
@@ -41,14 +41,15 @@ export interface RegionPlan {
 }
 
 /**
- * Decides, for one completely listed region, what is to become of each snapshot of `policy`, and of the ad-hoc
- * snapshots. A server that is gone keeps its whole series, unless the policy's `orphans` shrinks it. Where the policy is
- * narrowed to some servers, only the series of these are planned.
+ * Decides, for one completely listed region, what is to become of each snapshot of `policy`, and of
+ * the ad-hoc snapshots. A server that is gone keeps its whole series, unless the policy's `orphans`
+ * shrinks it. Where the policy is narrowed to some servers, only the series of these are planned.
  *
- * @param run its `goneEverywhere` are the servers that no region of the account has: only their series are shrunk.
+ * @param run its `goneEverywhere` are the servers that no region of the account has: only their
+ *   series are shrunk.
  */
 export function planCleanup(
-  { region, servers, images, volumeSnapshots }: Omit<RegionSurvey, 'gone' | 'doubts'>,
+  { region, servers, images, volumeSnapshots }: Omit<RegionInventory, 'gone' | 'doubts'>,
   policy: Policy,
   read: Reader,
   {
@@ -94,7 +95,7 @@ export function planCleanup(
     }
     const isGone = goneEverywhere.has(id);
     const { items, floor } = planOrphan(snapshots, policy, now, isGone);
-    const kept = items.filter(({ fate }) => fate === 'keep').length;
+    const kept = items.filter(({ action }) => action === 'keep').length;
     warn(
       isGone
         ? { code: 'SERIES_OF_GONE_SERVER', server: id, policy: name, count: items.length, kept }
@@ -107,9 +108,9 @@ export function planCleanup(
   const inUse = inUseIn({ servers, images }, policy, now);
   const imageOf = new Map(images.map((image) => [image.id, image]));
   const unlessInUse = (item: Item): Item => {
-    const image = item.fate === 'keep' ? undefined : imageOf.get(item.snapshot.id);
+    const image = item.action === 'keep' ? undefined : imageOf.get(item.snapshot.id);
     const reason = image && inUse(image);
-    return reason ? { ...item, fate: 'keep', reasons: [reason] } : item;
+    return reason ? { ...item, action: 'keep', reasons: [reason] } : item;
   };
   const limited = series.map((plan) => ({
     ...plan,
@@ -124,7 +125,10 @@ export function planCleanup(
   };
 }
 
-/** The series of a server that is gone: kept whole, or shrunk to `keep` once its newest good one is old enough. */
+/**
+ * The series of a server that is gone: kept whole, or shrunk to `keep` once its newest good one is
+ * old enough.
+ */
 function planOrphan(
   snapshots: Snapshot[],
   { keep, orphans, timezone }: Policy,
@@ -142,28 +146,29 @@ function planOrphan(
       ({ snapshot, keep: kept, reasons }): Item => {
         return {
           snapshot,
-          fate: 'keep',
+          action: 'keep',
           reasons: kept ? reasons : [{ code: isGone ? 'SERVER_GONE' : 'SERVER_ELSEWHERE' }],
         };
       },
     );
     return { items, floor };
   }
-  // Whoever makes a volume of a volume snapshot, and an image of a server on that, can make it look like one of these.
+  // Whoever makes a volume of a volume snapshot, and an image of a server on that, can make it look
+  // like one of these.
   const isProvable = ({ volumeSnapshots }: Snapshot) => volumeSnapshots.length === 0;
   const decisions = retain(snapshots.filter(isProvable), { last: floor, atLeast: floor }, { now, timezone });
   const provable = decisions.map(
     ({ snapshot, keep: kept, reasons }): Item =>
       kept
-        ? { snapshot, fate: 'keep', reasons }
-        : { snapshot, fate: 'delete', reasons: [{ code: 'ORPHAN', keep: floor }] },
+        ? { snapshot, action: 'keep', reasons }
+        : { snapshot, action: 'delete', reasons: [{ code: 'ORPHAN', keep: floor }] },
   );
   const others = snapshots
     .filter((snapshot) => !isProvable(snapshot))
     .map(
       (snapshot): Item => ({
         snapshot,
-        fate: 'keep',
+        action: 'keep',
         reasons: [{ code: 'ORPHAN_UNPROVABLE' }],
         uncounted: true,
       }),
@@ -189,7 +194,10 @@ function oddities(s: Snapshot, server: Server | undefined, now: Date): Reason[] 
   return odd;
 }
 
-/** Slots that two runs at once have taken twice, which nothing can prevent where the cloud is never busy. */
+/**
+ * Slots that two runs at once have taken twice, which nothing can prevent where the cloud is never
+ * busy.
+ */
 function doubles(snapshots: Snapshot[], server: Server | undefined): Reason[] {
   const good = snapshots.filter(({ state, adopted }) => state === 'good' && !adopted);
   return [...Map.groupBy(good, ({ slot }) => isoSeconds(slot))]
@@ -203,27 +211,30 @@ function doubles(snapshots: Snapshot[], server: Server | undefined): Reason[] {
 }
 
 function itemOf({ snapshot, keep, reasons }: Decision, server: Server | undefined): Item {
-  if (keep) return { snapshot, fate: 'keep', reasons };
+  if (keep) return { snapshot, action: 'keep', reasons };
   return server
-    ? { snapshot, fate: 'delete', reasons }
-    : { snapshot, fate: 'keep', reasons: [{ code: 'SERVER_ELSEWHERE_KEPT' }] };
+    ? { snapshot, action: 'delete', reasons }
+    : { snapshot, action: 'keep', reasons: [{ code: 'SERVER_ELSEWHERE_KEPT' }] };
 }
 
-/** Whether more waits for a later run than one may delete: then the series grows, or takes many runs to shrink. */
+/**
+ * Whether more waits for a later run than one may delete: then the series grows, or takes many runs
+ * to shrink.
+ */
 function lagging({ server, name, policy, items }: SeriesPlan, most: number): Reason[] {
-  const deferred = items.filter(({ fate }) => fate === 'defer').length;
+  const deferred = items.filter(({ action }) => action === 'defer').length;
   return deferred > most ? [{ code: 'ROTATION_BEHIND', of: name || server, policy, deferred, most }] : [];
 }
 
 /** The oldest first; what is over the limit waits. `items` are newest first. */
 function limitDeletes(items: Item[], maxDeletes: number): Item[] {
-  const allowed = new Set(items.filter(({ fate }) => fate === 'delete').slice(-maxDeletes));
+  const allowed = new Set(items.filter(({ action }) => action === 'delete').slice(-maxDeletes));
   return items.map((item) =>
-    item.fate !== 'delete' || allowed.has(item)
+    item.action !== 'delete' || allowed.has(item)
       ? item
       : {
           ...item,
-          fate: 'defer',
+          action: 'defer',
           reasons: [...item.reasons, { code: 'MAX_DELETES', most: maxDeletes }],
         },
   );

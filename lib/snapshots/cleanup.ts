@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
-import { Refusal } from '../config/validation-error.ts';
+import { ValidationError } from '../config/validation-error.ts';
 import { factsOf, isCloudError } from '../openstack/errors.ts';
 import { listImages } from '../openstack/images.ts';
 import { spreadUnderLimits } from '../openstack/rates.ts';
@@ -12,9 +12,9 @@ import { sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { type Item, planCleanup, type RegionPlan, type SeriesPlan } from './cleanup-plan.ts';
 import { confirm, leftForTime, lineOf, membersOf, rotate } from './delete.ts';
-import { goneEverywhere, homesOf, survey } from './inventory.ts';
+import { goneEverywhere, homesOf, listInventory } from './inventory.ts';
 import { readerOf } from './ownership.ts';
-import type { RegionSurvey } from './region-inventory.ts';
+import type { RegionInventory } from './region-inventory.ts';
 import { selectServers } from './selector.ts';
 import { inTurn } from './turn.ts';
 
@@ -23,10 +23,12 @@ const HOUR_MS = 3_600_000;
 const AT_ONCE = 8;
 
 /**
- * Rotates the snapshots of a policy: plans from complete listings, deletes one by one with a last look at each, and
- * lists again to report only what is really gone. With `dryRun` it plans and stops.
+ * Rotates the snapshots of a policy: plans from complete listings, deletes one by one with a last
+ * look at each, and lists again to report only what is really gone. With `dryRun` it plans and
+ * stops.
  *
- * @throws {Refusal} when the policy names a region that the account lacks: who is wrong about a region may be wrong about more.
+ * @throws {ValidationError} when the policy names a region that the account lacks: who is wrong
+ *   about a region may be wrong about more.
  */
 export async function cleanUp(session: Session, policy: Policy, run: Run): Promise<Report> {
   const { owner, now } = run;
@@ -43,7 +45,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
   ];
   const entries: Entry[] = [];
   const items = plans.flatMap(({ plan }) => plan.series.flatMap((series) => series.items));
-  const toDelete = items.filter(({ fate }) => fate === 'delete').map(({ snapshot }) => snapshot);
+  const toDelete = items.filter(({ action }) => action === 'delete').map(({ snapshot }) => snapshot);
   if (!policy.dryRun) await spreadUnderLimits(session, toDelete);
   await pMap(plans, async ({ read, plan }) => {
     warnings.push(...plan.warnings);
@@ -90,8 +92,9 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
 }
 
 /**
- * The series of a plan as a run would carry it out, where the cloud does not list whom it shares an image with: what is
- * shared stays, and in its place goes one that the plan has left to a later run. Only what would go is asked for.
+ * The series of a plan as a run would carry it out, where the cloud does not list whom it shares an
+ * image with: what is shared stays, and in its place goes one that the plan has left to a later
+ * run. Only what would go is asked for.
  */
 async function foresee(
   session: Session,
@@ -100,9 +103,9 @@ async function foresee(
   const warnings: Finding[] = [];
   const foreseeSeries = async (plan: SeriesPlan): Promise<SeriesPlan> => {
     const foreseen = new Map<Item, Item>();
-    let allowed = plan.items.filter(({ fate }) => fate === 'delete').length;
+    let allowed = plan.items.filter(({ action }) => action === 'delete').length;
     for (const item of plan.items.toReversed()) {
-      if (item.fate === 'keep' || allowed === 0 || warnings.length > 0) continue;
+      if (item.action === 'keep' || allowed === 0 || warnings.length > 0) continue;
       try {
         const members = await membersOf(session, item.snapshot);
         const reasons = item.reasons.filter(({ code }) => code !== 'MAX_DELETES');
@@ -110,8 +113,8 @@ async function foresee(
         foreseen.set(
           item,
           isShared
-            ? { ...item, fate: 'keep', reasons: [{ code: 'SHARED', members }] }
-            : { ...item, fate: 'delete', reasons },
+            ? { ...item, action: 'keep', reasons: [{ code: 'SHARED', members }] }
+            : { ...item, action: 'delete', reasons },
         );
         if (!isShared) allowed -= 1;
       } catch (error) {
@@ -130,19 +133,20 @@ async function foresee(
 async function planRegions(session: Session, policy: Policy, run: Run) {
   const { owner, policies } = run;
   const startedMs = performance.now();
-  const { regions, unreadable } = await survey(session, policy.regions, { owner });
+  const { regions, unreadable } = await listInventory(session, policy.regions, { owner });
   const unknown = unreadable.filter(({ problem }) => problem.code === 'REGION_NOT_IN_CATALOGUE');
   if (unknown.length > 0) {
-    throw new Refusal(
+    throw new ValidationError(
       'Nothing is deleted',
       unknown.map(({ region, problem }) => `regions: "${region}": ${sentenceOf(problem)}`),
     );
   }
-  // The listing at the end takes as long as the one at the start: deletions stop early enough for it.
+  // The listing at the end takes as long as the one at the start: deletions stop early enough for
+  // it.
   const reserveMs = 2 * (performance.now() - startedMs);
   const [certain, doubtful] = [true, false].map((wanted) =>
     regions.filter(({ doubts }) => (doubts.length === 0) === wanted),
-  ) as [RegionSurvey[], RegionSurvey[]];
+  ) as [RegionInventory[], RegionInventory[]];
   for (const { region, doubts } of doubtful) unreadable.push({ region, problem: doubts[0]! });
   const here = new Set(regions.flatMap(({ servers }) => servers.map(({ id }) => id)));
   const { gone, doubts } = await goneEverywhere(session, missingFrom(certain, policy).difference(here));
@@ -164,7 +168,7 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   doubts.push(...unread);
   const adopting = policies?.filter((one) => one.adopt).map((one) => one.policy) ?? [];
   const isAlone = adopting.every((name) => name === policy.policy);
-  const planRegion = (surveyed: RegionSurvey) => {
+  const planRegion = (surveyed: RegionInventory) => {
     const adopt = isAlone ? policy.adopt : undefined;
     const read = readerOf(surveyed, { ...policy, adopt }, { owner, projectId: session.projectId, policies });
     return { read, plan: planCleanup(surveyed, policy, read, { ...run, goneEverywhere: gone }) };
@@ -177,8 +181,8 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
 }
 
 /**
- * The series of a region, begun at another one in each run by schedule: in a large fleet the time of no run may suffice for
- * all, and what can't be read or deleted may use it up each time.
+ * The series of a region, begun at another one in each run by schedule: in a large fleet the time
+ * of no run may suffice for all, and what can't be read or deleted may use it up each time.
  */
 export function seriesInTurn(
   { series }: Pick<RegionPlan, 'series'>,
@@ -193,9 +197,12 @@ export function seriesInTurn(
   );
 }
 
-/** What a run by hand names and the policy has not: neither does it select such a server, nor has it snapshots of one. */
+/**
+ * What a run by hand names and the policy has not: neither does it select such a server, nor has it
+ * snapshots of one.
+ */
 function strangersIn(
-  regions: readonly RegionSurvey[],
+  regions: readonly RegionInventory[],
   { policy, servers: { only, ...selector } }: Policy,
   plans: readonly { plan: RegionPlan }[],
 ): Finding[] {
@@ -211,10 +218,11 @@ function strangersIn(
 }
 
 /**
- * The servers that images are marked with which the listing of a survey has left out, and another one has not: without
- * its newest snapshot, the series of a server that is gone would seem older than it is, and shrink too early.
+ * The servers that images are marked with which the listing of a survey has left out, and another
+ * one has not: without its newest snapshot, the series of a server that is gone would seem older
+ * than it is, and shrink too early.
  */
-async function unlistedOf(session: Session, regions: readonly RegionSurvey[]) {
+async function unlistedOf(session: Session, regions: readonly RegionInventory[]) {
   const newer = new Set<string>();
   const unread: Reason[] = [];
   const listed = new Set(regions.flatMap(({ images }) => images.map(({ id }) => id)));
@@ -232,7 +240,7 @@ async function unlistedOf(session: Session, regions: readonly RegionSurvey[]) {
 }
 
 /** The servers of a policy's snapshots that are not in the snapshots' region. */
-function missingFrom(regions: readonly RegionSurvey[], { policy }: Policy): Set<string> {
+function missingFrom(regions: readonly RegionInventory[], { policy }: Policy): Set<string> {
   const named = regions.flatMap(({ images, gone }) =>
     images.flatMap(({ properties: { autosnap_policy, autosnap_server: server = '' } }) =>
       autosnap_policy === policy && gone.has(server) ? [server] : [],

@@ -3,7 +3,7 @@ import { covers } from '../config/accounts.ts';
 import { isoSeconds } from '../config/dates.ts';
 import { ADHOC, type Adhoc, isAdhoc, type Policy, type Selector } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
-import { Refusal } from '../config/validation-error.ts';
+import { ValidationError } from '../config/validation-error.ts';
 import { createImage, type NewImage, type Server } from '../openstack/compute.ts';
 import { factsOf, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, listImages, listImagesById } from '../openstack/images.ts';
@@ -17,7 +17,7 @@ import { reasonOf } from '../reporting/sentences.ts';
 import type { TakenImage } from '../runtime/request-log.ts';
 import type { Run } from '../runtime/run.ts';
 import { blueprintText } from './blueprint.ts';
-import { survey, unnamedHomes } from './inventory.ts';
+import { listInventory, unnamedHomes } from './inventory.ts';
 import { lastingRefusal, lastingState } from './lasting-state.ts';
 import {
   ADHOC_MS,
@@ -33,14 +33,16 @@ import {
   serverNameIn,
 } from './marker.ts';
 import { type Reader, type ReadingPolicy, readerOf } from './ownership.ts';
-import type { RegionSurvey, UnsureServer } from './region-inventory.ts';
+import type { RegionInventory, UncertainServer } from './region-inventory.ts';
 import { endOf } from './retention.ts';
 import { maySelect, type Selection, selectServers } from './selector.ts';
 import { inTurn } from './turn.ts';
 
 // Enough for Rackspace's 100 POSTs a minute while each takes less than 4.8 seconds.
 const AT_ONCE = 8;
-/** Nova takes 255 characters, and puts "snapshot for " before it to name the snapshots of volumes. */
+/**
+ * Nova takes 255 characters, and puts "snapshot for " before it to name the snapshots of volumes.
+ */
 const LONGEST_NAME = 242;
 const MOST_NAMES = 10;
 const MINUTE_MS = 60_000;
@@ -58,17 +60,23 @@ interface Due {
   until?: Date | undefined;
   /** Whether a snapshot of this policy is the one that is due: then there is nothing to take. */
   isMet(snapshot: Snapshot): boolean;
-  /** Ad-hoc snapshots: whether one that meets the request is deleted before the end that the request asks for. */
+  /**
+   * Ad-hoc snapshots: whether one that meets the request is deleted before the end that the request
+   * asks for.
+   */
   endsTooSoon?(snapshot: Snapshot): boolean;
   /** When it was asked for, where that is so long ago that nothing is taken any more. */
   overSince?: Date | undefined;
-  /** Ad-hoc snapshots: the image of a server that an earlier call of the request has made, and that is not among its snapshots. */
+  /**
+   * Ad-hoc snapshots: the image of a server that an earlier call of the request has made, and that
+   * is not among its snapshots.
+   */
   lostImage?(server: Server, snapshots: readonly Snapshot[]): string | undefined;
   /** The marker of the snapshot that is to be taken. */
   metadata(server: Server): Record<string, string>;
 }
 
-export type Step =
+export type SnapshotStep =
   | { action: 'take'; server: Server; image: NewImage }
   | { action: 'skip' | 'fail'; server: Server; reason: Reason };
 
@@ -79,26 +87,27 @@ interface PlanOptions {
 }
 
 /**
- * What to do with each selected server, given the snapshots that are there; the longest unprotected first, because the
- * time of a run can end before its steps do.
+ * What to do with each selected server, given the snapshots that are there; the longest unprotected
+ * first, because the time of a run can end before its steps do.
  *
- * A server is skipped when the snapshot that is due exists and has neither failed nor come out empty, when one of its series is still
- * being made, or when the cloud is busy with it. It fails when that snapshot is deleted sooner than it is asked for now,
- * or is gone although the same request has made it. It fails, too, when the server is in a state in which the cloud makes
- * no image of it, and which only a person ends.
+ * A server is skipped when the snapshot that is due exists and has neither failed nor come out
+ * empty, when one of its series is still being made, or when the cloud is busy with it. It fails
+ * when that snapshot is deleted sooner than it is asked for now, or is gone although the same
+ * request has made it. It fails, too, when the server is in a state in which the cloud makes no
+ * image of it, and which only a person ends.
  */
 export function planSnapshots(
   servers: readonly Server[],
   snapshots: readonly Snapshot[],
   { due, now, provider }: PlanOptions,
-): Step[] {
+): SnapshotStep[] {
   const series = Map.groupBy(
     snapshots.filter(({ policy }) => policy === due.policy),
     ({ region, server }) => `${region} ${server}`,
   );
   const seriesOf = ({ region, id }: Server) => series.get(`${region} ${id}`) ?? [];
-  return byNeed(servers, seriesOf, now).map((server): Step => {
-    const skip = (reason: Reason): Step => ({ action: 'skip', server, reason });
+  return byNeed(servers, seriesOf, now).map((server): SnapshotStep => {
+    const skip = (reason: Reason): SnapshotStep => ({ action: 'skip', server, reason });
     const alive = seriesOf(server).filter((s) => mayBeGood(s) && !isStuck(s, server.taskState, now));
     const taken = longestKept(alive.filter(due.isMet));
     if (taken) {
@@ -166,10 +175,10 @@ export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, s
 }
 
 /**
- * Takes the snapshots that an event asks for, or plans them when it is a dry run. Returns when the cloud has
- * accepted them; it makes them in its own time, and cleanup sees how they ended.
+ * Takes the snapshots that an event asks for, or plans them when it is a dry run. Returns when the
+ * cloud has accepted them; it makes them in its own time, and cleanup sees how they ended.
  *
- * @throws {Refusal} for a schedule that has not fired yet.
+ * @throws {ValidationError} for a schedule that has not fired yet.
  */
 export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
   const { owner, now, policies } = run;
@@ -179,7 +188,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const { ids = [], only }: Selector = event.servers;
 
   const since = lookedForSince(event, now);
-  const { regions, unsure, ...found } = await survey(session, event.regions, {
+  const { regions, unsure, ...found } = await listInventory(session, event.regions, {
     owner,
     ids: [...ids, ...(only?.ids ?? [])],
     since,
@@ -275,8 +284,8 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
 }
 
 /**
- * A server that the listing lacks is looked for while it has a young snapshot: those that are gone are not asked for for
- * ever.
+ * A server that the listing lacks is looked for while it has a young snapshot: those that are gone
+ * are not asked for for ever.
  */
 function lookedForSince(event: Policy | Adhoc, now: Date): Date {
   const everyMs = isAdhoc(event) ? 0 : (intervalMs(event.schedule, now) ?? 0);
@@ -292,11 +301,12 @@ function readAs(event: Policy | Adhoc, { policy }: Due): ReadingPolicy {
 type Inheritance = 'certain' | 'possible' | 'none';
 
 /**
- * The servers whose images would say that Rackspace's own schedule has made them, which deletes the oldest of its images
- * (elsewhere, servers that were made from an image that was moved from Rackspace): all but those whose own image is
- * listed, and says no such thing. Where that image is not listed, an earlier snapshot of the server may show it.
+ * The servers whose images would say that Rackspace's own schedule has made them, which deletes the
+ * oldest of its images (elsewhere, servers that were made from an image that was moved from
+ * Rackspace): all but those whose own image is listed, and says no such thing. Where that image is
+ * not listed, an earlier snapshot of the server may show it.
  */
-function inheritingMaker(regions: readonly RegionSurvey[]): Map<Server, Inheritance> {
+function inheritingMaker(regions: readonly RegionInventory[]): Map<Server, Inheritance> {
   return new Map(
     regions.flatMap(({ servers, images }) => {
       const says = ({ properties }: Image) => (properties[CREATED_BY_KEY] ?? CREATED_BY) !== CREATED_BY;
@@ -329,7 +339,7 @@ function leftOf(entries: readonly Entry[]): Pick<Report, 'left'> {
 function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }: Run): Due {
   const slot = schedule.slot(since);
   if (!slot) {
-    throw new Refusal('The event is refused', [
+    throw new ValidationError('The event is refused', [
       'schedule: has not fired yet: to take a snapshot now, send an ad-hoc event',
     ]);
   }
@@ -354,7 +364,10 @@ function endOfSlot(schedule: Schedule, since: Date): Date | undefined {
   return next && new Date(next.getTime() - Math.min(LAST_MS, everyMs / 60));
 }
 
-/** By hand there is no schedule: a retry is known by its request, or by its invocation's id, which stays the same. */
+/**
+ * By hand there is no schedule: a retry is known by its request, or by its invocation's id, which
+ * stays the same.
+ */
 function dueByHand(
   { expires: afterMs, request: named }: Adhoc,
   { owner, now, since = now, requestId }: Run,
@@ -373,7 +386,8 @@ function dueByHand(
     slot: since,
     until: new Date(since.getTime() + ADHOC_MS - LAST_MS),
     overSince: now.getTime() - firstAskedAt.getTime() >= ADHOC_MS ? firstAskedAt : undefined,
-    // What failed, or has ended, is there to show that: what is gone may have been good, and deleted or renamed by somebody.
+    // What failed, or has ended, is there to show that: what is gone may have been good, and
+    // deleted or renamed by somebody.
     lostImage: ({ id }, snapshots) => {
       const before = taken?.get(id);
       return before && before.requestId !== requestId && !snapshots.some(isOfRequest)
@@ -412,7 +426,10 @@ interface AskedRequest {
 
 const UNREMEMBERED: AskedRequest = { warnings: [] };
 
-/** What the log remembers of an ad-hoc request, which it knows from now on. Only calls that name it can be of one request. */
+/**
+ * What the log remembers of an ad-hoc request, which it knows from now on. Only calls that name it
+ * can be of one request.
+ */
 async function requestOf(
   { account, request: named, dryRun }: Adhoc,
   { now, since = now, requestId, requests }: Run,
@@ -445,11 +462,11 @@ async function requestOf(
 }
 
 /**
- * The servers that the policy may mean, because it names them or has young snapshots of them, and of which nobody knows
- * whether they are there: such as those in a cell that is down.
+ * The servers that the policy may mean, because it names them or has young snapshots of them, and
+ * of which nobody knows whether they are there: such as those in a cell that is down.
  */
 function unknownServers(
-  unsure: readonly UnsureServer[],
+  unsure: readonly UncertainServer[],
   young: readonly Snapshot[],
   selector: Policy['servers'],
 ): Entry[] {
@@ -475,7 +492,7 @@ function missing(missingIds: Selection['missingIds'], isPart: boolean, someUnrea
   }));
 }
 
-function dryStep(step: Step): Entry {
+function dryStep(step: SnapshotStep): Entry {
   return step.action === 'take'
     ? {
         ...entryOf(step.server),
@@ -485,7 +502,7 @@ function dryStep(step: Step): Entry {
     : unchanged(step);
 }
 
-function unchanged({ server, action, reason }: Extract<Step, { reason: Reason }>): Entry {
+function unchanged({ server, action, reason }: Extract<SnapshotStep, { reason: Reason }>): Entry {
   return { ...entryOf(server), outcome: action === 'skip' ? 'skipped' : 'failed', ...reasonOf(reason) };
 }
 
@@ -502,7 +519,7 @@ interface Taking {
   remember: AskedRequest['remember'];
 }
 
-async function takeStep(taking: Taking, step: Step): Promise<Entry> {
+async function takeStep(taking: Taking, step: SnapshotStep): Promise<Entry> {
   if (step.action !== 'take') return unchanged(step);
   const { session, due } = taking;
   const { server, image } = step;
@@ -591,8 +608,9 @@ async function lookFor(
 /**
  * {@link createImage}.
  *
- * @param inherits whether the image would inherit that something else has made it: then it says that we have. Where the
- *   cloud refuses to have that written, the image is made without it, unless it is certain that it would be no use.
+ * @param inherits whether the image would inherit that something else has made it: then it says
+ *   that we have. Where the cloud refuses to have that written, the image is made without it,
+ *   unless it is certain that it would be no use.
  * @param look finds the image: a request may have been carried out although it was refused.
  */
 export async function createOwnImage(
@@ -617,9 +635,10 @@ export async function createOwnImage(
 }
 
 /**
- * What Nova says itself of the image of a server whose disk is no volume. The image of any other server inherits its type
- * from the image that the root volume was made from: it may say that it is a backup of another server, of which that
- * server's createBackup keeps only so many. Rackspace makes no images of servers whose disk is a volume.
+ * What Nova says itself of the image of a server whose disk is no volume. The image of any other
+ * server inherits its type from the image that the root volume was made from: it may say that it is
+ * a backup of another server, of which that server's createBackup keeps only so many. Rackspace
+ * makes no images of servers whose disk is a volume.
  *
  * `POST /servers/{id}/action` createBackup: Nova compute API 2.1.
  */
@@ -628,10 +647,11 @@ function typeOn({ provider }: Session): Record<string, string> {
 }
 
 /**
- * createImage, where an answer that leaves it open whether the request was carried out is followed by a look, and
- * only then by one more request.
+ * createImage, where an answer that leaves it open whether the request was carried out is followed
+ * by a look, and only then by one more request.
  *
- * @returns the image's id; undefined when the cloud has accepted the request, and there is no image.
+ * @returns the image's id; undefined when the cloud has accepted the request, and there is no
+ *   image.
  */
 async function createOnce(
   create: () => Promise<string | undefined>,
@@ -646,8 +666,9 @@ async function createOnce(
 }
 
 /**
- * What was taken, as it is in the end: an image that the cloud has promised and does not have was not taken, nor was one
- * that the next run would not recognise. What a new listing lacks is asked for by itself.
+ * What was taken, as it is in the end: an image that the cloud has promised and does not have was
+ * not taken, nor was one that the next run would not recognise. What a new listing lacks is asked
+ * for by itself.
  */
 async function confirmTaken(
   { session, readerFor }: Taking,
@@ -682,7 +703,9 @@ async function confirmTaken(
   };
 }
 
-/** The volume snapshots that an image names: listed ones, and what the listing lacks, one by one. */
+/**
+ * The volume snapshots that an image names: listed ones, and what the listing lacks, one by one.
+ */
 async function neededBy(
   session: Session,
   { region, volumeSnapshotIds }: Image,
@@ -693,7 +716,10 @@ async function neededBy(
   return [...found, ...(await getVolumeSnapshots(session, region, missing))];
 }
 
-/** Why a new image of ours is no use, and what to do; undefined for one that the next run will recognise, and not take again. */
+/**
+ * Why a new image of ours is no use, and what to do; undefined for one that the next run will
+ * recognise, and not take again.
+ */
 function rejection({ id }: Image, read: ReturnType<Reader>): Reason | undefined {
   if (isSnapshot(read)) {
     if (isEmpty(read)) return { code: 'IMAGE_EMPTY', image: id };
@@ -704,7 +730,10 @@ function rejection({ id }: Image, read: ReturnType<Reader>): Reason | undefined 
     : { code: 'IMAGE_REJECTED', problem: read.problem };
 }
 
-/** The regions in which snapshots were taken that have an end, and that no cleanup of the deployment looks at. */
+/**
+ * The regions in which snapshots were taken that have an end, and that no cleanup of the deployment
+ * looks at.
+ */
 function regionsWithoutCleanup(
   event: Policy | Adhoc,
   entries: readonly Entry[],

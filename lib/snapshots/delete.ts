@@ -29,7 +29,10 @@ const AT_ONCE = 8;
 // Cinder deletes in its own time; mostly that is short.
 const VOLUME_LOOKS = 4;
 const VOLUME_LOOK_MS = 500;
-/** What the cloud may say of one image alone: it is in use, is locked, may not be deleted, or breaks whatever deletes it. */
+/**
+ * What the cloud may say of one image alone: it is in use, is locked, may not be deleted, or breaks
+ * whatever deletes it.
+ */
 const REFUSALS: readonly CloudErrorCode[] = [
   'CONFLICT',
   'FORBIDDEN',
@@ -67,12 +70,12 @@ interface Result extends Pick<SnapshotLine, 'outcome'> {
 }
 
 /**
- * Deletes what the plans of one region have marked for it, the oldest of each series first. Just before each
- * deletion the image is read again, and as many others of its series as have to stay. A read that fails stops
- * every deletion in the region; what the plan keeps is never touched.
+ * Deletes what the plans of one region have marked for it, the oldest of each series first. Just
+ * before each deletion the image is read again, and as many others of its series as have to stay. A
+ * read that fails stops every deletion in the region; what the plan keeps is never touched.
  *
- * What the cloud refuses to delete does not keep others from their turn: in its place goes one that the plan has left to
- * a later run.
+ * What the cloud refuses to delete does not keep others from their turn: in its place goes one that
+ * the plan has left to a later run.
  */
 export async function rotate(
   session: Session,
@@ -112,8 +115,8 @@ export async function rotate(
   };
 
   const claims = listClaims(session, plans, options);
-  // Complete before the first deletion: Glance refuses the page after an image that is gone. An error shows where the
-  // listing is needed.
+  // Complete before the first deletion: Glance refuses the page after an image that is gone. An
+  // error shows where the listing is needed.
   await claims.catch(() => undefined);
   /** Why somebody else may need an image or its data. */
   const claimedBecause = async ({
@@ -197,8 +200,8 @@ export async function rotate(
         .filter(({ snapshot, uncounted }) => snapshot.state === 'good' && !uncounted)
         .map((item) => item.snapshot),
     );
-    let allowed = plan.items.filter(({ fate }) => fate === 'delete').length;
-    const waiting = plan.items.toReversed().filter(({ fate }) => fate !== 'keep');
+    let allowed = plan.items.filter(({ action }) => action === 'delete').length;
+    const waiting = plan.items.toReversed().filter(({ action }) => action !== 'keep');
     let hasWaited = false;
     for (let item = waiting.shift(); item && allowed > 0; item = waiting.shift()) {
       there.delete(item.snapshot);
@@ -207,7 +210,8 @@ export async function rotate(
       // What is not deleted by this run takes no other's turn.
       if (!result.refused && !isGoneAlready(result)) allowed -= 1;
       if (result.outcome !== 'deleted' && item.snapshot.state === 'good') there.add(item.snapshot);
-      // Each that never answers takes up a minute: with the oldest always first, none of the others would get its turn.
+      // Each that never answers takes up a minute: with the oldest always first, none of the others
+      // would get its turn.
       if (result.refused === 'NO_ANSWER' && !hasWaited) waiting.reverse();
       hasWaited ||= result.refused === 'NO_ANSWER';
     }
@@ -224,7 +228,10 @@ export async function rotate(
   });
 }
 
-/** Whom Rackspace shares an image with that it calls private; elsewhere its visibility says that it is shared. */
+/**
+ * Whom Rackspace shares an image with that it calls private; elsewhere its visibility says that it
+ * is shared.
+ */
 export async function membersOf(session: Session, { region, id }: Snapshot): Promise<string[]> {
   return session.provider === 'rackspace' ? listImageMembers(session, region, id) : [];
 }
@@ -239,8 +246,8 @@ interface Claims {
 }
 
 /**
- * What others may need of a region's images, from listings of its own: those of the plan may have lacked something. Nothing
- * is listed where nothing is to go.
+ * What others may need of a region's images, from listings of its own: those of the plan may have
+ * lacked something. Nothing is listed where nothing is to go.
  */
 async function listClaims(
   session: Session,
@@ -250,7 +257,7 @@ async function listClaims(
   const needs = new Map<string, readonly string[]>();
   const others = new Map<string, string>();
   const inUse = new Map<string, Reason>();
-  const first = plans.flatMap(({ items }) => items).find(({ fate }) => fate !== 'keep');
+  const first = plans.flatMap(({ items }) => items).find(({ action }) => action !== 'keep');
   if (!first) return { needs, others, inUse };
   const { region } = first.snapshot;
   const servers = await listServers(session, region);
@@ -286,9 +293,9 @@ function refusalsIn({ name, server }: SeriesPlan, results: ReadonlyMap<Item, Res
 }
 
 /** An item of a plan as the report shows it; without a result, as it is planned. */
-export function lineOf({ snapshot, fate, reasons: planReasons }: Item, result?: Result): SnapshotLine {
+export function lineOf({ snapshot, action, reasons: planReasons }: Item, result?: Result): SnapshotLine {
   const planned = { keep: 'kept', delete: 'planned', defer: 'deferred' } as const;
-  const { outcome, reasons } = result ?? { outcome: planned[fate], reasons: planReasons };
+  const { outcome, reasons } = result ?? { outcome: planned[action], reasons: planReasons };
   return {
     image: snapshot.id,
     slot: isoSeconds(snapshot.slot),
@@ -308,7 +315,9 @@ function sameSeries(a: Snapshot, b: Snapshot): boolean {
   return a.policy === b.policy && a.server === b.server;
 }
 
-/** The snapshot as it is now, or what is different from when the plan was made, where it matters. */
+/**
+ * The snapshot as it is now, or what is different from when the plan was made, where it matters.
+ */
 function asPlanned(planned: Snapshot, current: ReturnType<Reader>, now: Date): Snapshot | Reason {
   if (current === undefined) return { code: 'NOT_OURS' };
   if (!isSnapshot(current)) return { code: 'UNREADABLE_MARKER', problem: current.problem };
@@ -326,8 +335,8 @@ function asPlanned(planned: Snapshot, current: ReturnType<Reader>, now: Date): S
 }
 
 /**
- * Deletes a snapshot: its volume snapshots first, the image that names them last, so that what is interrupted is
- * found and finished by a later run.
+ * Deletes a snapshot: its volume snapshots first, the image that names them last, so that what is
+ * interrupted is found and finished by a later run.
  */
 async function remove(session: Session, snapshot: Snapshot): Promise<Result> {
   const { region, id, state, partial, volumeSnapshots } = snapshot;
@@ -358,7 +367,8 @@ async function remove(session: Session, snapshot: Snapshot): Promise<Result> {
     await deleteImage(session, region, id);
     return { outcome: 'deleted', reasons: [] };
   } catch (error) {
-    // A refused token stops the region, like a failed read; the rest concerns this image and waits for the next run.
+    // A refused token stops the region, like a failed read; the rest concerns this image and waits
+    // for the next run.
     if (!isCloudError(error) || error.code === 'UNAUTHORIZED' || error.code === 'OUT_OF_TIME') throw error;
     return {
       outcome: 'failed',
@@ -377,9 +387,10 @@ export interface Confirmation {
 }
 
 /**
- * Looks at a region again after deletions and corrects the results by what is really there: a deletion counts when the
- * image is gone, and a snapshot that is gone although it was to be kept, or is no longer good, is a failure. Where a new
- * listing says otherwise than the result, the image itself is asked for.
+ * Looks at a region again after deletions and corrects the results by what is really there: a
+ * deletion counts when the image is gone, and a snapshot that is gone although it was to be kept,
+ * or is no longer good, is a failure. Where a new listing says otherwise than the result, the image
+ * itself is asked for.
  */
 export async function confirm(
   session: Session,
@@ -410,7 +421,7 @@ export async function confirm(
     ...rest,
     plan,
     lines: lines.map((line, i): SnapshotLine => {
-      const { fate, snapshot } = plan.items[i]!;
+      const { action, snapshot } = plan.items[i]!;
       const { image, slot } = line;
       const what = { region, image, of: plan.name || plan.server, slot };
       if (!gone.has(image)) {
@@ -420,7 +431,7 @@ export async function confirm(
         return line;
       }
       if (line.outcome === 'deleted') return line;
-      if (fate !== 'keep') return goneByNow(line);
+      if (action !== 'keep') return goneByNow(line);
       const { status } = line;
       if (snapshot.state === 'pending') {
         warnings.push({ code: 'IMAGE_VANISHED_PENDING', ...what, status });
@@ -446,7 +457,8 @@ async function goneOf(
     const isDeleted = outcome === 'deleted';
     // Each deletion was followed by a look at the image.
     if (isDeleted && !listed.has(image)) return true;
-    // What is listed, and nobody has deleted, is there, whatever GET says; that something is not listed proves nothing.
+    // What is listed, and nobody has deleted, is there, whatever GET says; that something is not
+    // listed proves nothing.
     if (listed.has(image) && (!isDeleted || codes.includes('ALREADY_GONE'))) return false;
     return (await getImage(session, region, image)) === undefined;
   };
@@ -454,7 +466,10 @@ async function goneOf(
   return new Set(lines.filter((_, i) => gone[i]).map(({ image }) => image));
 }
 
-/** The snapshots to be kept that were good when the run began, and are there and not good any more; and what they are now. */
+/**
+ * The snapshots to be kept that were good when the run began, and are there and not good any more;
+ * and what they are now.
+ */
 async function damagedOf(
   session: Session,
   region: string,
@@ -462,8 +477,8 @@ async function damagedOf(
   results: readonly SeriesResult[],
 ): Promise<ReadonlyMap<string, string>> {
   const good = results.flatMap(({ plan, lines }) =>
-    plan.items.flatMap(({ snapshot, fate }, i) =>
-      fate === 'keep' && snapshot.state === 'good' && lines[i]!.outcome !== 'deleted' ? [snapshot] : [],
+    plan.items.flatMap(({ snapshot, action }, i) =>
+      action === 'keep' && snapshot.state === 'good' && lines[i]!.outcome !== 'deleted' ? [snapshot] : [],
     ),
   );
   const onVolumes = good.some(({ volumeSnapshots }) => volumeSnapshots.length > 0);

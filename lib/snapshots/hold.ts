@@ -1,6 +1,6 @@
 import { isoSeconds, parseEnd } from '../config/dates.ts';
 import { ADHOC, type Hold } from '../config/policy.ts';
-import { Refusal } from '../config/validation-error.ts';
+import { ValidationError } from '../config/validation-error.ts';
 import { explain, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, setProperty } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
@@ -12,27 +12,31 @@ import { isSnapshot, readMarker } from './marker.ts';
 import { exposedBecause } from './retention.ts';
 
 /**
- * Puts a hold on an image, or takes it off: while it lasts, no rotation deletes the image or counts it.
+ * Puts a hold on an image, or takes it off: while it lasts, no rotation deletes the image or counts
+ * it.
  *
- * @throws {Refusal} when no region has the image, it belongs to another project, or the hold would be over already.
+ * @throws {ValidationError} when no region has the image, it belongs to another project, or the
+ *   hold would be over already.
  */
 export async function hold(session: Session, event: Hold, run: Run): Promise<Report> {
   const { owner, now } = run;
   const until = 'hold' in event ? event.until : 'none';
   if (until !== 'none' && until !== 'forever' && parseEnd(until)! <= now) {
-    throw new Refusal('The event is refused', [`until: ${until} has passed: give a later one, or "forever"`]);
+    throw new ValidationError('The event is refused', [
+      `until: ${until} has passed: give a later one, or "forever"`,
+    ]);
   }
   const id = 'hold' in event ? event.hold : event.release;
   const image = await find(session, id);
   if (image?.owner !== session.projectId) {
-    throw new Refusal('The event is refused', [
+    throw new ValidationError('The event is refused', [
       `${'hold' in event ? 'hold' : 'release'}: this project has no image ${id} in ${session.regions.join(', ')}`,
     ]);
   }
   try {
     if (!event.dryRun) await setProperty(session, image, 'autosnap_hold', until);
   } catch (error) {
-    if (isCloudError(error, 'FORBIDDEN')) throw new Refusal('The hold is refused', [explain(error)]);
+    if (isCloudError(error, 'FORBIDDEN')) throw new ValidationError('The hold is refused', [explain(error)]);
     throw error;
   }
   const server = image.properties.autosnap_server ?? image.properties.instance_uuid ?? '';

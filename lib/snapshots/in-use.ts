@@ -5,27 +5,32 @@ import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { readRestoredMark, readSafetyMark } from '../restore/marks.ts';
-import type { RegionSurvey } from './region-inventory.ts';
+import type { RegionInventory } from './region-inventory.ts';
 
 const HOUR_MS = 3_600_000;
 const RESTORE_MS = 24 * HOUR_MS;
-/** A server that is not up in time is deleted by the next hourly run, or by the one after that if the first one fails. */
+/**
+ * A server that is not up in time is deleted by the next hourly run, or by the one after that if
+ * the first one fails.
+ */
 const DRILL_GRACE_MS = 2 * HOUR_MS;
 
 /** Why a drill or a restore still needs an image; undefined when neither does. */
 export type InUse = (image: Image) => Reason | undefined;
 
 /**
- * Finds the images of a region that must stay because a server is being made from them: those of servers that the cloud
- * is building or rebuilding, those that restores of the last 24 hours started from, and those whose drill was started within its `hours` and two more. A verdict does not end
- * a drill: until its server is deleted, the image is all that proves whose server it is. Until the next slot of the drills,
- * the image is also all that shows that the current slot had its drill.
+ * Finds the images of a region that must stay because a server is being made from them: those of
+ * servers that the cloud is building or rebuilding, those that restores of the last 24 hours
+ * started from, and those whose drill was started within its `hours` and two more. A verdict does
+ * not end a drill: until its server is deleted, the image is all that proves whose server it is.
+ * Until the next slot of the drills, the image is also all that shows that the current slot had its
+ * drill.
  *
- * Drills are read from the image that is asked about, so an image that was read a moment ago also shows the drills that
- * have started since the survey.
+ * Drills are read from the image that is asked about, so an image that was read a moment ago also
+ * shows the drills that have started since the survey.
  */
 export function inUseIn(
-  { servers, images }: Pick<RegionSurvey, 'servers' | 'images'>,
+  { servers, images }: Pick<RegionInventory, 'servers' | 'images'>,
   { drill }: Pick<Policy, 'drill'>,
   now: Date,
 ): InUse {
@@ -51,7 +56,10 @@ export function beingBuilt(servers: readonly Pick<Server, 'isBuilding' | 'imageI
   return new Set(servers.flatMap(({ isBuilding, imageId }) => (isBuilding && imageId ? [imageId] : [])));
 }
 
-/** The images that restores to new servers have begun with in the last 24 hours: these servers name them. */
+/**
+ * The images that restores to new servers have begun with in the last 24 hours: these servers name
+ * them.
+ */
 export function restoredAsNew(servers: readonly Pick<Server, 'metadata'>[], now: Date): Set<string> {
   return new Set(
     servers.flatMap(({ metadata }) => {
@@ -61,7 +69,10 @@ export function restoredAsNew(servers: readonly Pick<Server, 'metadata'>[], now:
   );
 }
 
-/** The images that restores in place have begun with in the last 24 hours: their safety snapshots name them. */
+/**
+ * The images that restores in place have begun with in the last 24 hours: their safety snapshots
+ * name them.
+ */
 export function restoredInPlace(images: readonly Image[], now: Date): Set<string> {
   return new Set(
     images.flatMap((image) => {

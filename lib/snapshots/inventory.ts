@@ -9,7 +9,7 @@ import { getVolumeSnapshot, listVolumeSnapshots, type VolumeSnapshot } from '../
 import { type Reason, unique } from '../reporting/reasons.ts';
 import { blueprintIn, isId, type Snapshot } from './marker.ts';
 import { hasVolumesOf, UNREADABLE } from './ownership.ts';
-import type { RegionSurvey, Survey, UnsureServer } from './region-inventory.ts';
+import type { Inventory, RegionInventory, UncertainServer } from './region-inventory.ts';
 
 const AT_ONCE = 8;
 
@@ -18,31 +18,35 @@ interface Sought {
   owner: string;
   /** Servers that are looked for whether or not they are listed. */
   ids?: readonly string[] | undefined;
-  /** Servers whose newest images are older are not looked for; unless told, all that our images name are. */
+  /**
+   * Servers whose newest images are older are not looked for; unless told, all that our images name
+   * are.
+   */
   since?: Date | undefined;
 }
 
 /**
  * Lists the servers and images of each region. One region's failure does not stop another's.
  *
- * A listing proves that something is there, never that it is not. So the servers that `sought.ids` and our images name,
- * and the volume snapshots that our images name, are asked for one by one where the listing lacks them; only a 404 says
- * that they are gone.
+ * A listing proves that something is there, never that it is not. So the servers that `sought.ids`
+ * and our images name, and the volume snapshots that our images name, are asked for one by one
+ * where the listing lacks them; only a 404 says that they are gone.
  *
- * @param regions the policy's regions; all of the catalogue when undefined. One that the catalogue lacks can't be read.
+ * @param regions the policy's regions; all of the catalogue when undefined. One that the catalogue
+ *   lacks can't be read.
  * @throws {CloudError} NO_ENDPOINT when all are wanted, and the catalogue has none.
  */
-export async function survey(
+export async function listInventory(
   session: Session,
   regions: readonly string[] | undefined,
   sought: Sought,
-): Promise<Survey> {
+): Promise<Inventory> {
   const known = session.regions;
   const wanted = new Set(regions ?? known);
   if (wanted.size === 0)
     throw new CloudError('NO_ENDPOINT', 'The catalogue has no compute endpoint in any region.');
   const unknown = [...wanted].filter((region) => !known.includes(region));
-  const found: Survey = {
+  const found: Inventory = {
     regions: [],
     unsure: [],
     throwAways: [],
@@ -71,11 +75,12 @@ export async function survey(
 }
 
 /**
- * The same regions with each server and each image in one of them. Regions that share a service list the same things: a
- * server belongs to the first that lists it, an image to the region of its server. The image of a server that no region
- * lists belongs to the region that it says the server was in, or else to the first.
+ * The same regions with each server and each image in one of them. Regions that share a service
+ * list the same things: a server belongs to the first that lists it, an image to the region of its
+ * server. The image of a server that no region lists belongs to the region that it says the server
+ * was in, or else to the first.
  */
-function distinct(regions: readonly RegionSurvey[]): RegionSurvey[] {
+function distinct(regions: readonly RegionInventory[]): RegionInventory[] {
   const serverIn = new Map<string, string>();
   for (const { region, servers } of regions)
     for (const { id } of servers) if (!serverIn.has(id)) serverIn.set(id, region);
@@ -99,7 +104,7 @@ async function surveyRegion(
   session: Session,
   region: string,
   { owner, ids = [], since = new Date(0) }: Sought,
-): Promise<RegionSurvey & Pick<Survey, 'throwAways' | 'unsure'>> {
+): Promise<RegionInventory & Pick<Inventory, 'throwAways' | 'unsure'>> {
   const [servers, images] = await Promise.all([listServers(session, region), listImages(session, region)]);
   const ours = images.filter(({ properties }) => properties.autosnap_owner === owner);
   const named = ours.flatMap(({ properties, createdAt }) =>
@@ -107,7 +112,7 @@ async function surveyRegion(
   );
   const needed = images.filter(hasVolumesOf(owner)).flatMap(({ volumeSnapshotIds }) => volumeSnapshotIds);
   const [missing, volumes] = await Promise.all([
-    findServers(session, region, without(servers, [...ids, ...named])),
+    findServers(session, region, missingIn(servers, [...ids, ...named])),
     findVolumeSnapshots(session, region, needed),
   ]);
   const found = [...servers, ...missing.found];
@@ -126,8 +131,9 @@ async function surveyRegion(
 }
 
 /**
- * The volume snapshots of a region, where some are needed; those that the listing lacks are asked for one by one. Where the
- * volumes' service can't list them, nothing is known of any: servers whose disks are no volumes do without.
+ * The volume snapshots of a region, where some are needed; those that the listing lacks are asked
+ * for one by one. Where the volumes' service can't list them, nothing is known of any: servers
+ * whose disks are no volumes do without.
  */
 async function findVolumeSnapshots(
   session: Session,
@@ -137,7 +143,7 @@ async function findVolumeSnapshots(
   if (needed.length === 0) return { found: [], unread: new Map() };
   try {
     const listed = await listVolumeSnapshots(session, region);
-    const more = await lookFor(without(listed, needed), (id) => getVolumeSnapshot(session, region, id));
+    const more = await lookFor(missingIn(listed, needed), (id) => getVolumeSnapshot(session, region, id));
     return { found: [...listed, ...more.found], unread: more.unread };
   } catch (error) {
     if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
@@ -151,13 +157,13 @@ export async function findServers(
   session: Session,
   region: string,
   ids: Iterable<string>,
-): Promise<{ found: Server[]; gone: ReadonlySet<string>; unsure: UnsureServer[] }> {
+): Promise<{ found: Server[]; gone: ReadonlySet<string>; unsure: UncertainServer[] }> {
   const { found, gone, unread } = await lookFor(ids, (id) => getServer(session, region, id));
   return { found, gone, unsure: [...unread].map(([id, problem]) => ({ region, id, problem })) };
 }
 
 /** Those of some ids that a listing lacks; what is no id is left out. */
-export function without(listed: readonly { id: string }[], ids: readonly string[]): Set<string> {
+export function missingIn(listed: readonly { id: string }[], ids: readonly string[]): Set<string> {
   return new Set(ids.filter(isId)).difference(new Set(listed.map(({ id }) => id)));
 }
 
@@ -191,9 +197,11 @@ function unreadable(region: string, id: string): VolumeSnapshot {
 }
 
 /**
- * Those of some servers that no region of the account has: each region is asked for each of them, now.
+ * Those of some servers that no region of the account has: each region is asked for each of them,
+ * now.
  *
- * @returns the ids of those whose absence is certain, and what could not be found out about the others.
+ * @returns the ids of those whose absence is certain, and what could not be found out about the
+ *   others.
  */
 export async function goneEverywhere(
   session: Session,
@@ -218,26 +226,29 @@ export async function goneEverywhere(
 }
 
 /**
- * The region in which a snapshot was taken, whatever region a survey has found its image in: regions may share an image
- * service, and while one of them can't be read, all its images are found in another.
+ * The region in which a snapshot was taken, whatever region a survey has found its image in:
+ * regions may share an image service, and while one of them can't be read, all its images are found
+ * in another.
  *
- * @returns undefined where nobody knows: neither does the image say it, nor has the surveyed region the server.
+ * @returns undefined where nobody knows: neither does the image say it, nor has the surveyed region
+ *   the server.
  */
 export function homeOf(
   image: Image,
   { server }: Pick<Snapshot, 'server'>,
-  { region, servers }: Pick<RegionSurvey, 'region' | 'servers'>,
+  { region, servers }: Pick<RegionInventory, 'region' | 'servers'>,
 ): string | undefined {
   return blueprintIn(image)?.region ?? (servers.some(({ id }) => id === server) ? region : undefined);
 }
 
 /**
- * Some servers, and each region that their snapshots say they were in; undefined for a server of which none says it. Regions
- * may share an image service, so the region of the images does not tell.
+ * Some servers, and each region that their snapshots say they were in; undefined for a server of
+ * which none says it. Regions may share an image service, so the region of the images does not
+ * tell.
  */
 export function homesOf(
   servers: ReadonlySet<string>,
-  regions: readonly RegionSurvey[],
+  regions: readonly RegionInventory[],
 ): [server: string, region: string | undefined][] {
   const homes = new Map([...servers].map((server) => [server, new Set<string>()]));
   for (const image of regions.flatMap(({ images }) => images)) {
@@ -250,8 +261,8 @@ export function homesOf(
 }
 
 /**
- * The regions that some images say their servers were in, and that the catalogue does not name (any more). Regions may share an
- * image service, so such images are found in another one.
+ * The regions that some images say their servers were in, and that the catalogue does not name (any
+ * more). Regions may share an image service, so such images are found in another one.
  */
 export function unnamedHomes({ regions: known }: Session, images: readonly Image[]): Set<string> {
   const homes = images.flatMap((image) => blueprintIn(image)?.region ?? []);

@@ -5,11 +5,14 @@ import type { Reason } from '../reporting/reasons.ts';
 /**
  * The states in which Nova makes no image of a server, and which only a person ends.
  *
- * Source: Nova API guide, "Server concepts"; `createImage` is for ACTIVE, SHUTOFF, PAUSED and SUSPENDED.
+ * Source: Nova API guide, "Server concepts"; `createImage` is for ACTIVE, SHUTOFF, PAUSED and
+ * SUSPENDED.
  */
 const LASTING = ['ERROR', 'RESCUE', 'SHELVED', 'SHELVED_OFFLOADED', 'SOFT_DELETED', 'VERIFY_RESIZE'];
 
-/** Why no image of a server can be made until a person has acted; undefined where waiting may help. */
+/**
+ * Why no image of a server can be made until a person has acted; undefined where waiting may help.
+ */
 export function lastingState({
   status,
   taskState,

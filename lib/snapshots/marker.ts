@@ -6,7 +6,9 @@ import type { Reason } from '../reporting/reasons.ts';
 import { type Blueprint, fingerprint, readBlueprint, UNKNOWN } from './blueprint.ts';
 
 const HOUR_MS = 3_600_000;
-/** How long the servers of an ad-hoc event are tried for, as no next run follows; see work-item.ts. */
+/**
+ * How long the servers of an ad-hoc event are tried for, as no next run follows; see work-item.ts.
+ */
 export const ADHOC_MS = 24 * HOUR_MS;
 /** How much earlier than its slot an image may be created: the cloud's clock and ours differ. */
 export const EARLY_MS = HOUR_MS;
@@ -14,10 +16,11 @@ export const EARLY_MS = HOUR_MS;
 const LONGEST_WAIT_MS = 14 * 24 * HOUR_MS;
 
 /**
- * - good: can be restored from. pending: being made. failed: the cloud gave up. unknown: everything else, such as a
- *   deactivated image or an active one without data; it counts for nothing and is never touched.
+ * - good: can be restored from. pending: being made. failed: the cloud gave up. unknown: everything
+ *   else, such as a deactivated image or an active one without data; it counts for nothing and is
+ *   never touched.
  */
-export type State = 'good' | 'pending' | 'failed' | 'unknown';
+export type SnapshotState = 'good' | 'pending' | 'failed' | 'unknown';
 
 /** An image that is provably ours; see {@link readMarker}. */
 export interface Snapshot {
@@ -31,15 +34,21 @@ export interface Snapshot {
   slot: Date;
   createdAt: Date;
   status: string;
-  state: State;
+  state: SnapshotState;
   /** Failed, and some of its volume snapshots are whole: the data in these can still be had. */
   partial?: boolean;
   sizeBytes: number | undefined;
-  /** Where its data lie, if it is of a volume-backed server: deleting the image would leave them behind. */
+  /**
+   * Where its data lie, if it is of a volume-backed server: deleting the image would leave them
+   * behind.
+   */
   volumeSnapshots: string[];
   /** Glance's own `protected`, or the operator's hold: forever, or until a moment. */
   hold: 'protected' | 'forever' | Date | undefined;
-  /** Who else can see it, or that it is hidden: such a snapshot counts, and stays. Undefined for a private image. */
+  /**
+   * Who else can see it, or that it is hidden: such a snapshot counts, and stays. Undefined for a
+   * private image.
+   */
   exposure: string | undefined;
   /** Ad-hoc snapshots: when it may go; undefined is never. */
   expires: Date | undefined;
@@ -55,7 +64,9 @@ export interface Snapshot {
   adopted: boolean;
 }
 
-/** An image that is marked as ours or is to be adopted, and of which nothing proves that it is ours. */
+/**
+ * An image that is marked as ours or is to be adopted, and of which nothing proves that it is ours.
+ */
 export interface Suspect {
   problem: Reason;
 }
@@ -72,12 +83,13 @@ export type MarkerFields = { owner: string; server: string; slot: Date; blueprin
 );
 
 /**
- * The metadata that make an image ours: sent with createImage, never written afterwards. Lower-case keys, because
- * Rackspace makes them so, and six at most.
+ * The metadata that make an image ours: sent with createImage, never written afterwards. Lower-case
+ * keys, because Rackspace makes them so, and six at most.
  *
- * A snapshot inherits the properties of the image that its server was made from. A server that was restored from one of
- * ours would pass on that one's hold, end or blueprint, so each is always written where it means something. For an ad-hoc
- * snapshot the end, the request and the blueprint share one key.
+ * A snapshot inherits the properties of the image that its server was made from. A server that was
+ * restored from one of ours would pass on that one's hold, end or blueprint, so each is always
+ * written where it means something. For an ad-hoc snapshot the end, the request and the blueprint
+ * share one key.
  */
 export function markerOf(fields: MarkerFields): Record<string, string> {
   const { owner, server, slot, blueprint = UNKNOWN } = fields;
@@ -97,24 +109,33 @@ export function markerOf(fields: MarkerFields): Record<string, string> {
   };
 }
 
-/** Whether a text can be an id: ids end up in keys and paths, so there is no dot, slash or space in them. */
+/**
+ * Whether a text can be an id: ids end up in keys and paths, so there is no dot, slash or space in
+ * them.
+ */
 export function isId(text: string): boolean {
   return /^[A-Za-z0-9_-]+$/.test(text);
 }
 
-/** How the name of a snapshot ends. A name is not inherited: it tells a snapshot from later images of its server. */
+/**
+ * How the name of a snapshot ends. A name is not inherited: it tells a snapshot from later images
+ * of its server.
+ */
 export function nameEnding(policy: string, slot: Date): string {
   return `-${policy}-${isoSeconds(slot).replace(/[-:]/g, '')}`;
 }
 
-/** What the server of a snapshot was called when the snapshot was taken, as far as the snapshot's name tells. */
+/**
+ * What the server of a snapshot was called when the snapshot was taken, as far as the snapshot's
+ * name tells.
+ */
 export function serverNameIn({ name, policy, slot }: Pick<Snapshot, 'name' | 'policy' | 'slot'>): string {
   const ending = nameEnding(policy, slot);
   return name.endsWith(ending) ? name.slice(0, -ending.length) : name;
 }
 
 /** Whose snapshots are looked for, and when their policies ask for them. */
-export interface Reading {
+export interface MarkerReading {
   owner: string;
   projectId: string;
   /** Undefined for a policy that is not known. */
@@ -122,18 +143,20 @@ export interface Reading {
 }
 
 /**
- * Reads an image's marker. Every image that anybody makes of a server has all properties of the image that the server was
- * made or rebuilt from, a marker of ours among them. So an image is ours only if
+ * Reads an image's marker. Every image that anybody makes of a server has all properties of the
+ * image that the server was made or rebuilt from, a marker of ours among them. So an image is ours
+ * only if
  *
  * - our project owns it, and every part of the marker parses;
  * - its name is the one that we have given it, and ends as we end names;
  * - it was created between its slot and the next one;
- * - `instance_uuid` is the marked server, unless its data lie in volume snapshots: then these tell, see ownership.ts;
+ * - `instance_uuid` is the marked server, unless its data lie in volume snapshots: then these tell,
+ *   see ownership.ts;
  * - it does not say that something else has made it.
  *
  * @returns undefined for an image that is not marked as ours.
  */
-export function readMarker(image: Image, reading: Reading): Snapshot | Suspect | undefined {
+export function readMarker(image: Image, reading: MarkerReading): Snapshot | Suspect | undefined {
   if (image.properties.autosnap_owner !== reading.owner) return undefined;
   const read = readMarked(image, reading);
   return 'code' in read ? suspect(image, read) : read;
@@ -144,7 +167,7 @@ export function suspect({ id, name }: Pick<Image, 'id' | 'name'>, reason: Reason
   return { problem: { code: 'MARKED_AS_OURS', image: id, name, reason } };
 }
 
-function readMarked(image: Image, { projectId, scheduleOf }: Reading): Snapshot | Reason {
+function readMarked(image: Image, { projectId, scheduleOf }: MarkerReading): Snapshot | Reason {
   const { properties, name } = image;
   if (image.owner !== projectId) return { code: 'OWNED_BY_OTHER_PROJECT' };
   const { autosnap_policy: policy, autosnap_server: server } = properties;
@@ -208,14 +231,18 @@ export function snapshotOf(
   };
 }
 
-/** What stands in {@link CREATED_BY_KEY} of those of our snapshots that would otherwise inherit it. */
+/**
+ * What stands in {@link CREATED_BY_KEY} of those of our snapshots that would otherwise inherit it.
+ */
 export const CREATED_BY = 'autosnap';
-/** The property by which Rackspace's own schedule knows its images; it deletes the oldest of them. */
+/**
+ * The property by which Rackspace's own schedule knows its images; it deletes the oldest of them.
+ */
 export const CREATED_BY_KEY = 'org.openstack__1__created_by';
 
 /**
- * The moment before which the image of a slot is created: the next slot, by the schedule as it is now. A slot of an
- * earlier schedule gets as long as the interval around it.
+ * The moment before which the image of a slot is created: the next slot, by the schedule as it is
+ * now. A slot of an earlier schedule gets as long as the interval around it.
  */
 function latestCreation(policy: string, slot: Date, schedule: Schedule | undefined): Date {
   const intervalOf = () => schedule && intervalMs(schedule, slot);
@@ -223,13 +250,19 @@ function latestCreation(policy: string, slot: Date, schedule: Schedule | undefin
   return new Date(slot.getTime() + ms);
 }
 
-/** What an image that is ours says of the server that it was made from; undefined for those that do not say it. */
+/**
+ * What an image that is ours says of the server that it was made from; undefined for those that do
+ * not say it.
+ */
 export function blueprintIn(image: Image): Blueprint | undefined {
   const { autosnap_policy: policy, autosnap_restore_as: text = '' } = image.properties;
   return readBlueprint(policy === ADHOC ? readRequest(image).blueprint : text);
 }
 
-/** The request of an ad-hoc snapshot and its blueprint, which stand behind its end in `autosnap_expires`. */
+/**
+ * The request of an ad-hoc snapshot and its blueprint, which stand behind its end in
+ * `autosnap_expires`.
+ */
 function readRequest({ properties }: Image): { request: string | undefined; blueprint: string } {
   const [, request, ...blueprint] = properties.autosnap_expires?.split(' ') ?? [];
   return { request, blueprint: blueprint.join(' ') };
@@ -241,9 +274,10 @@ const STUCK_AFTER_MS = 3_600_000;
 const VOLUMES_STUCK_AFTER_MS = 24 * HOUR_MS;
 
 /**
- * Whether a snapshot is pending and will stay so: the server is idle, so the cloud has given up without saying it
- * (its token ran out, its host was restarted). It must not stop the next snapshot for ever. Young ones are given
- * time: the server is idle for a moment between the request and the work.
+ * Whether a snapshot is pending and will stay so: the server is idle, so the cloud has given up
+ * without saying it (its token ran out, its host was restarted). It must not stop the next snapshot
+ * for ever. Young ones are given time: the server is idle for a moment between the request and the
+ * work.
  */
 export function isStuck(
   { state, createdAt, volumeSnapshots }: Snapshot,
@@ -255,8 +289,9 @@ export function isStuck(
 }
 
 /**
- * The properties to write on a snapshot once a drill has come to a verdict on it. They name the image, because the
- * snapshots of a server that was restored from it inherit them and are not proven by that.
+ * The properties to write on a snapshot once a drill has come to a verdict on it. They name the
+ * image, because the snapshots of a server that was restored from it inherit them and are not
+ * proven by that.
  */
 export function verdictMarks(id: string, passed: boolean, at: Date): [key: string, value: string][] {
   const value = `${id} ${isoSeconds(at)}`;
@@ -277,13 +312,17 @@ function readVerdict(
   return of === id ? parseDate(at) : undefined;
 }
 
-/** What stands between the server's name and the slot in the name of a safety snapshot; it is an ad-hoc one. */
+/**
+ * What stands between the server's name and the slot in the name of a safety snapshot; it is an
+ * ad-hoc one.
+ */
 export const SAFETY_LABEL = `before-restore-${ADHOC}`;
 const SAFETY_NAME = new RegExp(`-${SAFETY_LABEL}-\\d{8}T\\d{6}Z$`);
 
 /**
- * Whether an ad-hoc snapshot was taken by a restore, before it replaced the disk. A snapshot of a server that was restored
- * from a safety snapshot inherits the mark of that one, but not the name, and seldom has the same request.
+ * Whether an ad-hoc snapshot was taken by a restore, before it replaced the disk. A snapshot of a
+ * server that was restored from a safety snapshot inherits the mark of that one, but not the name,
+ * and seldom has the same request.
  */
 export function isSafety(image: Image): boolean {
   const { autosnap_policy: policy, autosnap_restore: mark } = image.properties;
@@ -291,7 +330,7 @@ export function isSafety(image: Image): boolean {
   return mark.split(' ')[0] === readRequest(image).request;
 }
 
-function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): State {
+function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): SnapshotState {
   switch (status) {
     case 'active':
       if (volumeSnapshotIds.length > 0) return 'good';
@@ -311,8 +350,8 @@ function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): S
 }
 
 /**
- * Whether an image is finished and has no data that anybody can find: it never will, so it stands for no snapshot. Volume
- * snapshots that can't be read may be whole.
+ * Whether an image is finished and has no data that anybody can find: it never will, so it stands
+ * for no snapshot. Volume snapshots that can't be read may be whole.
  */
 export function isEmpty({ state, status, volumeSnapshots }: Snapshot): boolean {
   return state === 'unknown' && status === 'active' && volumeSnapshots.length === 0;
@@ -327,7 +366,10 @@ function readHold(image: Image): Snapshot['hold'] | null {
   return parseEnd(hold) ?? null;
 }
 
-/** The end of an ad-hoc snapshot, undefined for never and null where it can't be read; and its request. */
+/**
+ * The end of an ad-hoc snapshot, undefined for never and null where it can't be read; and its
+ * request.
+ */
 function readEnd(image: Image): { expires: Date | undefined | null; request: string | undefined } {
   const [end] = image.properties.autosnap_expires?.split(' ') ?? [];
   const expires = end === undefined || end === 'never' ? undefined : (parseDate(end) ?? null);

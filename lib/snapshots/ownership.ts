@@ -1,4 +1,4 @@
-import { remembered } from '../config/memoize.ts';
+import { memoize } from '../config/memoize.ts';
 import type { Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
@@ -14,24 +14,31 @@ import {
   snapshotOf,
   suspect,
 } from './marker.ts';
-import type { RegionSurvey } from './region-inventory.ts';
+import type { RegionInventory } from './region-inventory.ts';
 import { selectServers } from './selector.ts';
 
-/** How far the creation of an image and of its volume snapshots may be apart: Nova makes both in one request. */
+/**
+ * How far the creation of an image and of its volume snapshots may be apart: Nova makes both in one
+ * request.
+ */
 const MADE_TOGETHER_MS = 3_600_000;
 
 /** The status of a volume snapshot that may be there, and can't be asked for. */
 export const UNREADABLE = 'unreadable';
 
 /**
- * Says whose an image is: a snapshot of ours, a suspect, or undefined for everybody else's. `volumeSnapshots` are those that are there now, of those that the image names.
+ * Says whose an image is: a snapshot of ours, a suspect, or undefined for everybody else's.
+ * `volumeSnapshots` are those that are there now, of those that the image names.
  */
 export type Reader = (
   image: Image,
   volumeSnapshots: readonly VolumeSnapshot[],
 ) => Snapshot | Suspect | undefined;
 
-/** Whether an image is marked as a deployment's, and has its data in volume snapshots: then a {@link Reader} needs these. */
+/**
+ * Whether an image is marked as a deployment's, and has its data in volume snapshots: then a
+ * {@link Reader} needs these.
+ */
 export function hasVolumesOf(owner: string): (image: Image) => boolean {
   return ({ properties, volumeSnapshotIds }) =>
     properties.autosnap_owner === owner && volumeSnapshotIds.length > 0;
@@ -48,7 +55,7 @@ export type ReadingPolicy = Pick<Policy, 'policy' | 'servers' | 'adopt'> & Parti
 
 /** A {@link Reader} for one completely listed region, as one policy sees it. */
 export function readerOf(
-  { servers, images }: Pick<RegionSurvey, 'servers' | 'images'>,
+  { servers, images }: Pick<RegionInventory, 'servers' | 'images'>,
   policy: ReadingPolicy,
   { owner, projectId, policies = [] }: ReaderOptions,
 ): Reader {
@@ -61,7 +68,7 @@ export function readerOf(
     [...policies, policy].map(({ policy: name, schedule }) => [
       name,
       // Thousands of images ask for the ends of the same few slots.
-      schedule && { ...schedule, next: remembered(schedule.next, (slot) => slot.getTime()) },
+      schedule && { ...schedule, next: memoize(schedule.next, (slot) => slot.getTime()) },
     ]),
   );
   const reading = { owner, projectId, scheduleOf: (name: string) => schedules.get(name) };
@@ -89,11 +96,12 @@ function namedByTwo(images: readonly Image[]): Set<string> {
 }
 
 /**
- * What shows that the volume snapshots which an image names were not made with it, or are not the marked server's. Its
- * image does not tell: it has whatever properties the image had that the root volume was made from.
+ * What shows that the volume snapshots which an image names were not made with it, or are not the
+ * marked server's. Its image does not tell: it has whatever properties the image had that the root
+ * volume was made from.
  *
- * A volume may have been detached since, so one that is still the server's is enough: Nova makes the snapshots of all
- * volumes of one server in one request.
+ * A volume may have been detached since, so one that is still the server's is enough: Nova makes
+ * the snapshots of all volumes of one server in one request.
  */
 function foreignData(
   { name, createdAt }: Snapshot,
@@ -114,8 +122,9 @@ function foreignData(
 }
 
 /**
- * A snapshot whose data lie in volume snapshots is as good as the worst of these. Where the cloud has lost some of them,
- * or somebody has deleted them, the others may be all that there is of their volumes.
+ * A snapshot whose data lie in volume snapshots is as good as the worst of these. Where the cloud
+ * has lost some of them, or somebody has deleted them, the others may be all that there is of their
+ * volumes.
  */
 function withVolumes(snapshot: Snapshot, named: readonly VolumeSnapshot[]): Snapshot {
   if (snapshot.state !== 'good' && snapshot.state !== 'failed') return snapshot;
@@ -141,16 +150,20 @@ export function otherOwners(images: readonly Image[], owner: string): Map<string
 
 interface Adopting {
   servers: ReadonlyMap<string, Server>;
-  /** Servers of which other deployments have snapshots: these may have adopted the same images, by other rules. */
+  /**
+   * Servers of which other deployments have snapshots: these may have adopted the same images, by
+   * other rules.
+   */
   others: ReadonlyMap<string, string>;
   policy: string;
   projectId: string;
 }
 
 /**
- * An image that the Python script autosnap.py has made of one of `servers`, as a snapshot of the adopting policy. It
- * carries no marker, so everything else has to agree: the name, of the server as it is called now and its id, the
- * server that the cloud says it was made from, and that nothing else says it made it.
+ * An image that the Python script autosnap.py has made of one of `servers`, as a snapshot of the
+ * adopting policy. It carries no marker, so everything else has to agree: the name, of the server
+ * as it is called now and its id, the server that the cloud says it was made from, and that nothing
+ * else says it made it.
  */
 function adopted(
   image: Image,

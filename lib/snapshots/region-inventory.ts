@@ -4,9 +4,12 @@ import type { VolumeSnapshot } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 
 /** Everything that matters in one region. */
-export interface RegionSurvey {
+export interface RegionInventory {
   region: string;
-  /** All that are listed, and those that the listing has left out although the cloud has them; without those of drills. */
+  /**
+   * All that are listed, and those that the listing has left out although the cloud has them;
+   * without those of drills.
+   */
   servers: Server[];
   images: Image[];
   /** Listed only where images of ours have their data in them. */
@@ -15,23 +18,35 @@ export interface RegionSurvey {
   gone: ReadonlySet<string>;
   /** Why no volume snapshot of the region is known, although some are needed. */
   volumesUnread?: Reason;
-  /** What could not be found out about single servers and volume snapshots: nothing may be deleted then. */
+  /**
+   * What could not be found out about single servers and volume snapshots: nothing may be deleted
+   * then.
+   */
   doubts: Reason[];
 }
 
-/** A server that the listing of a region lacks, and of which GET has told neither that it is there nor that it is gone. */
-export interface UnsureServer {
+/**
+ * A server that the listing of a region lacks, and of which GET has told neither that it is there
+ * nor that it is gone.
+ */
+export interface UncertainServer {
   region: string;
   id: string;
   /** What the cloud has answered. */
   problem: Reason;
 }
 
-export interface Survey {
-  regions: RegionSurvey[];
-  /** The servers of which nobody knows whether they are there; without those that another region has. */
-  unsure: UnsureServer[];
-  /** The servers that drills have made: they will soon be gone, and no policy ever means them. They are in no region's `servers`. */
+export interface Inventory {
+  regions: RegionInventory[];
+  /**
+   * The servers of which nobody knows whether they are there; without those that another region
+   * has.
+   */
+  unsure: UncertainServer[];
+  /**
+   * The servers that drills have made: they will soon be gone, and no policy ever means them. They
+   * are in no region's `servers`.
+   */
   throwAways: Server[];
   /** The regions that could not be listed completely, and why: nothing may be done there. */
   unreadable: { region: string; problem: Reason }[];

@@ -1,6 +1,6 @@
 import { Temporal } from 'temporal-polyfill';
 import { PERIODS, type Period } from '../config/keep-rules.ts';
-import { remembered } from '../config/memoize.ts';
+import { memoize } from '../config/memoize.ts';
 import type { Keep } from '../config/policy.ts';
 import { codeOf, type Reason } from '../reporting/reasons.ts';
 import { isEmpty, type Snapshot } from './marker.ts';
@@ -34,14 +34,15 @@ const NAMES: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
 };
 
 /**
- * Decides what to keep of one series. Only good snapshots count, by the slot they were made for; kept is the union
- * of what the rules ask for, what is held or others can see, and everything that is pending, unknown or dated in the
- * future; and the newest slot that is known to boot, because a newer one that nobody has tried is only a hope. A failed
- * snapshot goes a day later, once there is a newer good one; one that has still a part of its data, only when the rules
- * would let it go if it were whole.
+ * Decides what to keep of one series. Only good snapshots count, by the slot they were made for;
+ * kept is the union of what the rules ask for, what is held or others can see, and everything that
+ * is pending, unknown or dated in the future; and the newest slot that is known to boot, because a
+ * newer one that nobody has tried is only a hope. A failed snapshot goes a day later, once there is
+ * a newer good one; one that has still a part of its data, only when the rules would let it go if
+ * it were whole.
  *
- * The rules count slots, not images: the images of one slot, which two runs at once have made, take one place and are
- * kept or released together.
+ * The rules count slots, not images: the images of one slot, which two runs at once have made, take
+ * one place and are kept or released together.
  *
  * The order of `series` does not matter, nor does what is in it twice. Decisions come newest first.
  *
@@ -93,7 +94,10 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
   });
 }
 
-/** Why a snapshot that has lost a part of its data would be kept if it were whole; it counts for nothing all the same. */
+/**
+ * Why a snapshot that has lost a part of its data would be kept if it were whole; it counts for
+ * nothing all the same.
+ */
 function keptIfWhole(
   snapshot: Snapshot,
   series: readonly Snapshot[],
@@ -150,8 +154,8 @@ export function staysBecause(snapshot: Snapshot, now: Date): Reason | undefined 
 }
 
 /**
- * Ad-hoc snapshots are nobody's series: none is ever rotated for the sake of another. One that was made with an
- * end goes once that has passed, if it has finished one way or the other.
+ * Ad-hoc snapshots are nobody's series: none is ever rotated for the sake of another. One that was
+ * made with an end goes once that has passed, if it has finished one way or the other.
  */
 export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
   const { expires, state } = snapshot;
@@ -169,8 +173,8 @@ export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
 }
 
 /**
- * Until when an ad-hoc snapshot stays, by its own end and its hold; undefined where there is no end. One that has failed
- * or is still being made has the same end.
+ * Until when an ad-hoc snapshot stays, by its own end and its hold; undefined where there is no
+ * end. One that has failed or is still being made has the same end.
  */
 export function endOf({ expires, hold, exposure }: Snapshot): Date | undefined {
   if (!expires || hold === 'protected' || hold === 'forever' || exposure !== undefined) return undefined;
@@ -178,15 +182,15 @@ export function endOf({ expires, hold, exposure }: Snapshot): Date | undefined {
 }
 
 /** Which period a slot is in. */
-const periodOf = remembered(
+const periodOf = memoize(
   (period: Period, slot: Date, timezone: string) =>
     NAMES[period](Temporal.Instant.fromEpochMilliseconds(slot.getTime()).toZonedDateTimeISO(timezone)),
   (period, slot, timezone) => `${period} ${slot.getTime()} ${timezone}`,
 );
 
 /**
- * The newest in each of the latest `n` periods that have one. While there are fewer, the oldest is kept as well: it
- * may become the only one of a period that the tier still has room for.
+ * The newest in each of the latest `n` periods that have one. While there are fewer, the oldest is
+ * kept as well: it may become the only one of a period that the tier still has room for.
  */
 function wantPeriods(
   slots: readonly Snapshot[][],

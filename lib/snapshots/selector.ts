@@ -17,10 +17,11 @@ export interface Selection {
 type Criteria = Pick<Selector, 'ids' | 'names' | 'tagged'>;
 
 /**
- * The servers that a policy means: the union of what is named by id, by name pattern, by metadata, or `all`, minus
- * `except`. In patterns `*` stands for any characters and `?` for one. Of several `tagged` pairs a server must have
- * every one; a comma-separated metadata value counts for each of its parts. Of the servers that are selected so, `only`
- * selects again, and then `missingIds` and `unmatched` are of that alone.
+ * The servers that a policy means: the union of what is named by id, by name pattern, by metadata,
+ * or `all`, minus `except`. In patterns `*` stands for any characters and `?` for one. Of several
+ * `tagged` pairs a server must have every one; a comma-separated metadata value counts for each of
+ * its parts. Of the servers that are selected so, `only` selects again, and then `missingIds` and
+ * `unmatched` are of that alone.
  */
 export function selectServers(servers: readonly Server[], { only, ...selector }: Selector): Selection {
   const selection = select(servers, selector);
@@ -54,8 +55,8 @@ function unmatchedOf(servers: readonly Server[], { names = [], tagged }: Criteri
 }
 
 /**
- * Whether a selector means the snapshots of a server. One that is gone has no name and no metadata any more: it is meant by
- * its id, or by `all`.
+ * Whether a selector means the snapshots of a server. One that is gone has no name and no metadata
+ * any more: it is meant by its id, or by `all`.
  */
 export function meansServer(selector: Selector, id: string, server: Server | undefined): boolean {
   if (server) return select([server], selector).servers.length > 0;
@@ -65,8 +66,8 @@ export function meansServer(selector: Selector, id: string, server: Server | und
 }
 
 /**
- * Whether a policy, and its part that `only` names, may mean a server of which nothing is known but its id and, perhaps,
- * what it was called: its metadata may be any.
+ * Whether a policy, and its part that `only` names, may mean a server of which nothing is known but
+ * its id and, perhaps, what it was called: its metadata may be any.
  */
 export function maySelect(id: string, name: string | undefined, { only, ...selector }: Selector): boolean {
   return mayMean(id, name, selector) && (only === undefined || mayMean(id, name, only));
@@ -98,11 +99,15 @@ function tags({ metadata }: Pick<Server, 'metadata'>, key: string): string[] {
   return value?.split(',').map((part) => part.trim()) ?? [];
 }
 
-/** Whether a text matches a pattern as a whole, in time that grows with the product of their lengths at most. */
+/**
+ * Whether a text matches a pattern as a whole, in time that grows with the product of their lengths
+ * at most.
+ */
 function isLike(text: string, pattern: string): boolean {
   const [wanted, given] = [[...pattern], [...text]];
   let [at, position] = [0, 0];
-  // Where to go on when the characters after the last `*` turn out not to match: with one more character for the `*`.
+  // Where to go on when the characters after the last `*` turn out not to match: with one more
+  // character for the `*`.
   let retry: { at: number; position: number } | undefined;
   while (position < given.length) {
     if (wanted[at] === '*') {

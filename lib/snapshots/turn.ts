@@ -2,8 +2,9 @@
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /**
- * The same items, begun at another one in each run, so that those which use up the time of a run, each time, do not keep the
- * others from their turn. After a few runs each item has been among the first.
+ * The same items, begun at another one in each run, so that those which use up the time of a run,
+ * each time, do not keep the others from their turn. After a few runs each item has been among the
+ * first.
  *
  * @param run how many runs there were before, or anything else that grows by one from run to run.
  */

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
-/** The one account of the embedded cloud. Tests change it while it runs: a new key, another role. */
+/**
+ * The one account of the embedded cloud. Tests change it while it runs: a new key, another role.
+ */
 export interface Account {
   userId: string;
   username: string;
@@ -18,7 +20,10 @@ export interface Account {
   roles?: string[];
   /** How Rackspace asks for a second factor: at each login, or for one to be set up. */
   mfa?: 'challenge' | 'setup';
-  /** Whether it administers an OpenStack: its user sees the images of all projects, and may change and delete them. */
+  /**
+   * Whether it administers an OpenStack: its user sees the images of all projects, and may change
+   * and delete them.
+   */
   administers?: boolean;
 }
 

@@ -1,7 +1,10 @@
 import { imageMetadataOf } from './inheritance.ts';
 import type { CloudServer, CloudVolume, Region } from './state.ts';
 
-/** What a new server is given for a disk, and what the image of a volume-backed server says about its disks. */
+/**
+ * What a new server is given for a disk, and what the image of a volume-backed server says about
+ * its disks.
+ */
 export interface BlockDevice {
   source_type?: string;
   destination_type?: string;
@@ -12,8 +15,9 @@ export interface BlockDevice {
 }
 
 /**
- * Makes the volumes of a new server: those that the request asks for, or those that its image maps. A server whose image
- * maps volumes shows that image, although its root is a volume. One whose root is a local disk may have volumes, too.
+ * Makes the volumes of a new server: those that the request asks for, or those that its image maps.
+ * A server whose image maps volumes shows that image, although its root is a volume. One whose root
+ * is a local disk may have volumes, too.
  */
 export function volumesFor(
   region: Region,

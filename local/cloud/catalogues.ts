@@ -14,7 +14,9 @@ export interface CataloguedRegion {
 
 type ServiceUrl = Exclude<keyof CataloguedRegion, 'name'>;
 
-/** The accounts that the object store knows: Rackspace's name, and Swift's name of the same project. */
+/**
+ * The accounts that the object store knows: Rackspace's name, and Swift's name of the same project.
+ */
 export function filesAccountsOf({ projectId }: Pick<Account, 'projectId'>): string[] {
   return [FILES_ACCOUNT, `AUTH_${projectId}`];
 }

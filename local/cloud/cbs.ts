@@ -10,8 +10,9 @@ const OLD_NAMES = new Map([
 const NEW_NAMES = new Map([...OLD_NAMES].map(([name, old]) => [old, name]));
 
 /**
- * Rackspace's Cloud Block Storage: Cinder v1, which has other names, one status for each success, and lists without
- * links whose pages an `offset` begins. It is a view of the same volumes as those of `v3`.
+ * Rackspace's Cloud Block Storage: Cinder v1, which has other names, one status for each success,
+ * and lists without links whose pages an `offset` begins. It is a view of the same volumes as those
+ * of `v3`.
  */
 export function cbsApp(v3: Hono<Env>): Hono<Env> {
   const app = new Hono<Env>();
@@ -40,7 +41,10 @@ export function cbsApp(v3: Hono<Env>): Hono<Env> {
   return app;
 }
 
-/** The fields of the objects in a body, renamed; what is no JSON stays as it is. Metadata have names of their own. */
+/**
+ * The fields of the objects in a body, renamed; what is no JSON stays as it is. Metadata have names
+ * of their own.
+ */
 function translated(body: string, rename: (key: string) => string): string {
   const renamed = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(renamed);

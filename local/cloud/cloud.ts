@@ -27,9 +27,15 @@ export interface Received {
   token?: string;
 }
 
-/** An embedded Rackspace: identity, compute, images and files of several regions, and a secrets store, on loopback. */
+/**
+ * An embedded Rackspace: identity, compute, images and files of several regions, and a secrets
+ * store, on loopback.
+ */
 export interface Cloud {
-  /** What goes into the URL of a secret: Rackspace's Identity v2.0, and Keystone v3 for every OpenStack. */
+  /**
+   * What goes into the URL of a secret: Rackspace's Identity v2.0, and Keystone v3 for every
+   * OpenStack.
+   */
   rackspaceUrl: string;
   keystoneUrl: string;
   secretsUrl: string;
@@ -42,7 +48,9 @@ export interface Cloud {
   faults: Fault[];
   /** None, unless told. */
   limits: RateLimit[];
-  /** How long an answer of each service takes, in milliseconds; as long as it takes, unless told. */
+  /**
+   * How long an answer of each service takes, in milliseconds; as long as it takes, unless told.
+   */
   latencyMs: Partial<Record<Service, number>>;
   received: Received[];
   /** How image data are given out. */
@@ -53,8 +61,9 @@ export interface Cloud {
   /** Moves the cloud's clock on: snapshots proceed, tokens end. */
   advance(ms: number): void;
   /**
-   * Resolves when every request that was sent before has been carried out, also those that their client no longer waits
-   * for. Without it, moving the clock moves the moment at which such a request is carried out.
+   * Resolves when every request that was sent before has been carried out, also those that their
+   * client no longer waits for. Without it, moving the clock moves the moment at which such a
+   * request is carried out.
    */
   idle(): Promise<void>;
   region(name: string): Region;
@@ -74,7 +83,10 @@ export interface CloudOptions {
   port?: number;
 }
 
-/** Starts an embedded cloud on loopback. Its clock is the process's own, moved on by {@link Cloud.advance}. */
+/**
+ * Starts an embedded cloud on loopback. Its clock is the process's own, moved on by
+ * {@link Cloud.advance}.
+ */
 export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   const {
     regions: names = ['DFW', 'ORD'],
@@ -185,7 +197,8 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
       offsetMs += ms;
     },
     async idle() {
-      // A turn of the event loop accepts a connection, another reads from it: nothing is on its way after a few without any.
+      // A turn of the event loop accepts a connection, another reads from it: nothing is on its way
+      // after a few without any.
       for (let quietTurns = 0; quietTurns < 5; quietTurns++) {
         await setImmediate();
         if (inProgress > 0) quietTurns = 0;

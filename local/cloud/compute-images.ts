@@ -18,7 +18,10 @@ const STATUSES: Record<string, [status: string, progress: number]> = {
   pending_delete: ['DELETED', 0],
 };
 
-/** Images as Nova shows them: Rackspace docs-cloud-servers, Images. Elsewhere it does so below microversion 2.36. */
+/**
+ * Images as Nova shows them: Rackspace docs-cloud-servers, Images. Elsewhere it does so below
+ * microversion 2.36.
+ */
 export function addComputeImageRoutes(routes: Hono<Env>, region: Region, pageSize: () => number): void {
   const { account } = region;
   const missing = (c: Context<Env>) => c.json(fault('itemNotFound', 404, 'Image not found.'), 404);

@@ -43,7 +43,10 @@ export function answerContainer(
   return method === 'HEAD' ? c.body(null, 204, headers) : list(c, all, pageSize, headers);
 }
 
-/** What a request says about a container is added to what others said; without a value, it is taken away. */
+/**
+ * What a request says about a container is added to what others said; without a value, it is taken
+ * away.
+ */
 function describe(c: Context<Env>, files: Files, container: string): void {
   const said = { ...files.containerMetadata.get(container), ...headersAfter(c, META) };
   for (const key of Object.keys(headersAfter(c, 'x-remove-container-meta-'))) said[key] = '';

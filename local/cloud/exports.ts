@@ -8,7 +8,10 @@ const CHUNK_BYTES = 2 ** 20;
 /** The segments of larger ones are never looked at: their MD5s are made up. */
 const LARGEST_HASHED_BYTES = 1e9;
 
-/** An image as it is exported: a VHD, which is not what the image service has stored, and has another size. */
+/**
+ * An image as it is exported: a VHD, which is not what the image service has stored, and has
+ * another size.
+ */
 export interface Exported {
   bytes: number;
   read(from: number, to: number): Buffer;
@@ -43,7 +46,10 @@ export function* segmentsOf({ bytes, read }: Exported, segmentBytes: number): Ge
   }
 }
 
-/** What every VHD ends with: its cookie, its size, its kind (fixed), and a checksum over these 512 bytes. */
+/**
+ * What every VHD ends with: its cookie, its size, its kind (fixed), and a checksum over these 512
+ * bytes.
+ */
 function footerOf(id: string, diskBytes: number): Buffer {
   const footer = Buffer.alloc(SECTOR_BYTES);
   footer.write('conectix', 0, 'latin1');

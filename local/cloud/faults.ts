@@ -16,7 +16,9 @@ export type FaultAnswer =
   | 'hang'
   /** The body ends in the middle. */
   | 'truncate'
-  /** The connection is cut after so many bytes of the body; where there is none, the answer is lost. */
+  /**
+   * The connection is cut after so many bytes of the body; where there is none, the answer is lost.
+   */
   | { cutAfter: number }
   /** The true answer, changed on its way. */
   | { edit: (answer: Response, c: Context<Env>) => Response | Promise<Response> }
@@ -39,7 +41,10 @@ export interface Fault {
 
 /** Answers that real services have given, ready to be used as a fault. See the README of each. */
 export const answers = {
-  /** 413 in the shapes that Rackspace has: three from its proxy, one from Nova, and a quota that is no limit. */
+  /**
+   * 413 in the shapes that Rackspace has: three from its proxy, one from Nova, and a quota that is
+   * no limit.
+   */
   reposeRetryAt: (at: Date) => overLimit({ retryAt: at.toISOString() }),
   reposeOddRetryAt: (at: Date) => overLimit({ retryAt: at.toISOString().replace(/\.\d+Z/, 'UTC') }),
   reposeRetryAfterDate: (at: Date) => overLimit({ retryAfter: at.toISOString() }),
@@ -105,7 +110,9 @@ function overLimit(hint: object) {
   };
 }
 
-/** The true answer to one listing without the things that have these ids, or, of Cloud Files, names. */
+/**
+ * The true answer to one listing without the things that have these ids, or, of Cloud Files, names.
+ */
 export function leavingOut(...ids: readonly string[]): FaultAnswer {
   const isThere = ({ id, name }: { id?: string; name?: string }) => !ids.includes(id ?? name ?? '');
   return {

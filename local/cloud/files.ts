@@ -8,11 +8,17 @@ export interface CloudObject {
   hash: string;
   at: Date;
   contentType: string;
-  /** What somebody wrote about it: the headers X-Object-Meta-*, without the prefix, in small letters. */
+  /**
+   * What somebody wrote about it: the headers X-Object-Meta-*, without the prefix, in small
+   * letters.
+   */
   metadata?: Record<string, string>;
   /** From then on, there is no such object. */
   expiresAt?: Date;
-  /** What makes it large: `<container>/<prefix>` of its segments, or the segments themselves, in their order. */
+  /**
+   * What makes it large: `<container>/<prefix>` of its segments, or the segments themselves, in
+   * their order.
+   */
   manifest?: string;
   segments?: Segment[];
   read(from: number, to: number): Buffer;
@@ -43,7 +49,10 @@ export class Files {
   readonly #now: () => Date;
   readonly #unlisted: ReadonlySet<string>;
 
-  /** @param unlisted `container/name` of the objects that no listing shows yet, although GET and HEAD answer. */
+  /**
+   * @param unlisted `container/name` of the objects that no listing shows yet, although GET and
+   *   HEAD answer.
+   */
   constructor(now: () => Date, unlisted: ReadonlySet<string> = new Set()) {
     this.#now = now;
     this.#unlisted = unlisted;
@@ -73,7 +82,10 @@ export class Files {
     return object;
   }
 
-  /** The objects of a container whose names start with `prefix`, by name; undefined when there is no such container. */
+  /**
+   * The objects of a container whose names start with `prefix`, by name; undefined when there is no
+   * such container.
+   */
   list(container: string, prefix = ''): CloudObject[] | undefined {
     const objects = this.containers.get(container);
     const now = this.#now().getTime();
@@ -91,8 +103,9 @@ export class Files {
   }
 
   /**
-   * An object as it is given out: a large one has the bytes of all its segments, and an ETag of theirs. Swift finds the
-   * segments of a dynamic one by a listing, so one that is not listed yet is not in it.
+   * An object as it is given out: a large one has the bytes of all its segments, and an ETag of
+   * theirs. Swift finds the segments of a dynamic one by a listing, so one that is not listed yet
+   * is not in it.
    */
   get(container: string, name: string): CloudObject | undefined {
     const object = this.stored(container, name);

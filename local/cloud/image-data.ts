@@ -12,11 +12,17 @@ export interface DataMode {
 }
 
 const CHUNK_BYTES = 64 * 1024;
-/** The data of larger images are never looked at as a whole: their checksums are those of some other image. */
+/**
+ * The data of larger images are never looked at as a whole: their checksums are those of some other
+ * image.
+ */
 const LARGEST_CHECKED_BYTES = 1e9;
 const BLOCK_BYTES = 16;
 
-/** An image's bytes from `from` to before `to`: what was uploaded, or noise that is always the same for the same id. */
+/**
+ * An image's bytes from `from` to before `to`: what was uploaded, or noise that is always the same
+ * for the same id.
+ */
 export function dataOf({ id, data }: Pick<CloudImage, 'id' | 'data'>, from: number, to: number): Buffer {
   if (data) return data.subarray(from, to);
   const first = Math.floor(from / BLOCK_BYTES);
@@ -38,7 +44,8 @@ interface Range {
 }
 
 /**
- * What the header Range of a request for the data of an image means: nothing where a Glance does not know it.
+ * What the header Range of a request for the data of an image means: nothing where a Glance does
+ * not know it.
  *
  * @returns the range, or why it is refused: glance/common/wsgi.py `get_range_from_request`.
  */

@@ -31,7 +31,9 @@ const COMPARISONS: Record<string, (a: number, b: number) => boolean> = {
 /** Who asks for images. */
 export type Reader = Pick<Account, 'projectId' | 'administers'>;
 
-/** Whether GET answers with an image: one's own, and what others let everybody or this project see. */
+/**
+ * Whether GET answers with an image: one's own, and what others let everybody or this project see.
+ */
 export function isVisible(
   { owner, visibility, members }: CloudImage,
   { projectId: project, administers = false }: Reader,
@@ -41,8 +43,9 @@ export function isVisible(
 }
 
 /**
- * The images that `GET /v2/images` lists, in its order, all pages of them: glance/db/sqlalchemy/api.py `image_get_all`. A
- * parameter that Glance does not know is a filter on a property.
+ * The images that `GET /v2/images` lists, in its order, all pages of them:
+ * glance/db/sqlalchemy/api.py `image_get_all`. A parameter that Glance does not know is a filter on
+ * a property.
  *
  * @throws {BadQuery}
  */

@@ -5,7 +5,10 @@ import { isVisible } from './image-list.ts';
 import { bodyOf } from './json-body.ts';
 import type { CloudImage, Region } from './state.ts';
 
-/** Whom an image is shared with: `/v2/images/{id}/members`. Only the one who is to have it accepts it. */
+/**
+ * Whom an image is shared with: `/v2/images/{id}/members`. Only the one who is to have it accepts
+ * it.
+ */
 export function addMemberRoutes(app: Hono<Env>, region: Region): void {
   const { account } = region;
   const imageOf = (id: string) => [region.image(id)].find((image) => image && isVisible(image, account));

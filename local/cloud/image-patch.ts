@@ -1,6 +1,9 @@
 import type { CloudImage } from './state.ts';
 
-/** What Glance answers instead of carrying the change out; nothing of the request has an effect then. */
+/**
+ * What Glance answers instead of carrying the change out; nothing of the request has an effect
+ * then.
+ */
 export class PatchRefusal extends Error {
   readonly status: 400 | 403 | 409 | 413;
 
@@ -51,7 +54,8 @@ const ATTRIBUTES: Record<string, { field: keyof CloudImage; is: (value: unknown)
 };
 
 /**
- * What an image is after `PATCH /v2/images/{id}`: glance/api/v2/images.py. All of its operations take effect, or none.
+ * What an image is after `PATCH /v2/images/{id}`: glance/api/v2/images.py. All of its operations
+ * take effect, or none.
  *
  * @throws {PatchRefusal}
  */

@@ -9,9 +9,9 @@ const CREATED_BY = 'org.openstack__1__created_by';
 const SERVICE = 'scheduled_images_service';
 
 /**
- * Lets Rackspace's scheduler make its image of a server, as it does once a day or week: Rackspace docs-cloud-servers,
- * scheduled images. Afterwards the oldest of that server's scheduled images over the retention go: all that say they
- * were made by the scheduler, whoever made them.
+ * Lets Rackspace's scheduler make its image of a server, as it does once a day or week: Rackspace
+ * docs-cloud-servers, scheduled images. Afterwards the oldest of that server's scheduled images
+ * over the retention go: all that say they were made by the scheduler, whoever made them.
  *
  * @returns the image, in the making.
  */

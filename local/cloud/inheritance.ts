@@ -3,7 +3,10 @@ import type { CloudFlavor, CloudImage, CloudServer, CloudVolume } from './model.
 /** Too large for what Nova remembers of an image (`SM_SKIP_KEYS` in nova/utils.py). */
 const NOT_REMEMBERED = ['mappings', 'block_device_mapping', 'img_mappings', 'img_block_device_mapping'];
 
-/** Remembered, and never passed on to a snapshot (nova/compute/utils.py, `non_inheritable_image_properties`). */
+/**
+ * Remembered, and never passed on to a snapshot (nova/compute/utils.py,
+ * `non_inheritable_image_properties`).
+ */
 const NOT_PASSED_ON = [
   'cache_in_nova',
   'bittorrent',
@@ -16,7 +19,10 @@ const NOT_PASSED_ON = [
 ];
 const RESERVED_PREFIX = 'os_glance';
 
-/** What Nova takes out of a volume's image metadata before it remembers them (`VIM_IMAGE_ATTRIBUTES`). */
+/**
+ * What Nova takes out of a volume's image metadata before it remembers them
+ * (`VIM_IMAGE_ATTRIBUTES`).
+ */
 const ABOUT_THE_IMAGE = [
   'image_id',
   'image_name',
@@ -30,11 +36,17 @@ const ABOUT_THE_IMAGE = [
 
 const MOST_BYTES = 255;
 
-/** What a server remembers of its image from the moment in which it was built: later changes of the image change nothing. */
+/**
+ * What a server remembers of its image from the moment in which it was built: later changes of the
+ * image change nothing.
+ */
 type Remembered = Required<Pick<CloudServer, 'inherits' | 'snapshotNeeds'>>;
 
-/** What Nova writes down of an image when it builds a server from it (`get_system_metadata_from_image`). */
-export function remembered(
+/**
+ * What Nova writes down of an image when it builds a server from it
+ * (`get_system_metadata_from_image`).
+ */
+export function inheritedBy(
   image: Pick<CloudImage, 'properties' | 'minDisk' | 'minRam' | 'diskFormat'>,
   flavor: Pick<CloudFlavor, 'disk'> | undefined,
 ): Remembered {
@@ -47,12 +59,15 @@ export function remembered(
   };
 }
 
-/** The same for a server whose root volume was made before the server: the volume says what image it was made from. */
+/**
+ * The same for a server whose root volume was made before the server: the volume says what image it
+ * was made from.
+ */
 export function rememberedOfVolume(
   { imageMetadata }: CloudVolume,
   flavor: Pick<CloudFlavor, 'disk'> | undefined,
 ): Remembered {
-  return remembered(
+  return inheritedBy(
     {
       properties: without(imageMetadata, ABOUT_THE_IMAGE),
       minDisk: Number(imageMetadata.min_disk ?? 0),
@@ -63,7 +78,10 @@ export function rememberedOfVolume(
   );
 }
 
-/** What the image of a server has of the image that the server was built from, whatever it means there. */
+/**
+ * What the image of a server has of the image that the server was built from, whatever it means
+ * there.
+ */
 export function passedOn({ inherits = {} }: CloudServer): Record<string, string> {
   const kept = Object.entries(without(inherits, NOT_PASSED_ON));
   return Object.fromEntries(kept.filter(([key]) => !key.startsWith(RESERVED_PREFIX)));

@@ -1,7 +1,10 @@
 import type { Context } from 'hono';
 import type { Env } from './faults.ts';
 
-/** The body is no JSON, or not of the form that every request to this path has. Each service says so in its own words. */
+/**
+ * The body is no JSON, or not of the form that every request to this path has. Each service says so
+ * in its own words.
+ */
 export class BadBody extends Error {}
 
 /**

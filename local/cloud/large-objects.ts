@@ -12,7 +12,10 @@ interface Manifest {
   traits: Traits;
 }
 
-/** PUT with `multipart-manifest=put`: each segment has to be there, with the size and the MD5 that the request names. */
+/**
+ * PUT with `multipart-manifest=put`: each segment has to be there, with the size and the MD5 that
+ * the request names.
+ */
 export function putManifest(
   c: Context<Env>,
   files: Files,

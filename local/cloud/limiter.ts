@@ -3,14 +3,17 @@ import { answers, type Env } from './faults.ts';
 
 const UNITS = { SECOND: 1000, MINUTE: 60_000, HOUR: 3_600_000, DAY: 86_400_000 };
 
-/** How many requests of a verb the account may send in a time, to all services of all regions together. */
+/**
+ * How many requests of a verb the account may send in a time, to all services of all regions
+ * together.
+ */
 export interface RateLimit {
   verb: string;
   value: number;
   unit: keyof typeof UNITS;
   /**
-   * Rackspace's Repose counts in windows, each of which begins with its first request. Nova, until Juno, has a bucket
-   * that leaks all the time.
+   * Rackspace's Repose counts in windows, each of which begins with its first request. Nova, until
+   * Juno, has a bucket that leaks all the time.
    */
   kind: 'window' | 'bucket';
 }

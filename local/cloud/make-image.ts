@@ -12,9 +12,10 @@ export function isVolumeBacked({ image, rootVolume }: CloudServer): boolean {
 }
 
 /**
- * Makes an image of a server, whoever asks for it: createImage, createBackup, shelve, Rackspace's scheduler. It inherits
- * all that the server remembers of its own image; of a volume-backed server, Nova adds neither `instance_uuid` nor
- * `image_type` (nova/compute/utils.py `create_image`, nova/compute/api.py `snapshot_volume_backed`).
+ * Makes an image of a server, whoever asks for it: createImage, createBackup, shelve, Rackspace's
+ * scheduler. It inherits all that the server remembers of its own image; of a volume-backed server,
+ * Nova adds neither `instance_uuid` nor `image_type` (nova/compute/utils.py `create_image`,
+ * nova/compute/api.py `snapshot_volume_backed`).
  */
 export function makeImage(region: Region, server: CloudServer, wanted: Wanted): CloudImage {
   const { name, metadata = {}, tokenExpiresAt, by, whenActive } = wanted;

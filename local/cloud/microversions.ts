@@ -14,7 +14,10 @@ export function minorOf(c: Context<Env>, service: Versioned): number {
   return Number((asked === 'latest' ? HIGHEST[service] : (asked ?? LOWEST[service])).split('.')[1]);
 }
 
-/** Answers 400 and 406 to microversions that are none, or too new, and says in each other answer which one it has. */
+/**
+ * Answers 400 and 406 to microversions that are none, or too new, and says in each other answer
+ * which one it has.
+ */
 export function microversions(service: Versioned): MiddlewareHandler<Env> {
   return async (c, next) => {
     const asked = askedFor(c, service) ?? LOWEST[service];

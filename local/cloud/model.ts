@@ -1,5 +1,5 @@
 /** How a snapshot ends: as it should, or in one of the ways that real clouds have shown. */
-export type Fate = 'active' | 'vanishes' | 'killed' | 'stuck';
+export type SnapshotOutcome = 'active' | 'vanishes' | 'killed' | 'stuck';
 
 /** Rackspace's own schedule of images of one server. */
 export interface ImageSchedule {
@@ -12,13 +12,16 @@ export interface CloudServer {
   id: string;
   name: string;
   metadata: Record<string, string>;
-  /** "" for a server that was booted from a volume. One made from the image of a volume-backed server has an image and a root volume. */
+  /**
+   * "" for a server that was booted from a volume. One made from the image of a volume-backed
+   * server has an image and a root volume.
+   */
   image: string;
   vmState: string;
   /** Set by a test: what Nova is doing with it. A snapshot in progress shows by itself. */
   taskState: string | null;
   /** How its snapshots end. */
-  fate: Fate;
+  fate: SnapshotOutcome;
   createdAt: Date;
   /** When it was changed; createdAt unless told. */
   updatedAt?: Date;
@@ -26,7 +29,10 @@ export interface CloudServer {
   volumeIds: string[];
   /** The one of them that holds its system, where one does. */
   rootVolume?: string;
-  /** Where each volume is attached: volume to "/dev/vdb". Given at the first look, where a test sets none. */
+  /**
+   * Where each volume is attached: volume to "/dev/vdb". Given at the first look, where a test sets
+   * none.
+   */
   devices?: Record<string, string>;
   flavor: string;
   keyName: string | null;
@@ -34,7 +40,10 @@ export interface CloudServer {
   /** Ids. */
   networks: string[];
   addresses: string[];
-  /** What its snapshots inherit: the properties that its image had when the server was built, see inheritance.ts. */
+  /**
+   * What its snapshots inherit: the properties that its image had when the server was built, see
+   * inheritance.ts.
+   */
   inherits?: Record<string, string>;
   /** In GB and MB: what a server made from one of its snapshots needs. */
   snapshotNeeds?: { minDisk: number; minRam: number };
@@ -43,7 +52,10 @@ export interface CloudServer {
   /** Its deletion takes its time: it stays, and is being deleted. */
   slowToGo?: boolean;
   locked?: boolean;
-  /** Present while it is built, or built anew; afterwards it is in this vm_state, active unless told. */
+  /**
+   * Present while it is built, or built anew; afterwards it is in this vm_state, active unless
+   * told.
+   */
   building?: { status: 'BUILD' | 'REBUILD'; endsAt: Date; vmState?: string };
   /** Rackspace's own schedule of images, where one was made. */
   imageSchedule?: ImageSchedule;
@@ -111,8 +123,8 @@ export interface CloudImage {
   /** Lists leave it out unless they are asked for hidden ones. */
   hidden?: boolean;
   /**
-   * Whom an image is shared with: project to "pending", "accepted" or "rejected". Until Ocata, and so at Rackspace, its
-   * visibility is private all the same.
+   * Whom an image is shared with: project to "pending", "accepted" or "rejected". Until Ocata, and
+   * so at Rackspace, its visibility is private all the same.
    */
   members?: Record<string, string>;
   /** What every DELETE answers instead of deleting it. */
@@ -129,7 +141,7 @@ export interface CloudImage {
 /** A snapshot in progress. */
 export interface Making {
   server: string;
-  fate: Fate;
+  fate: SnapshotOutcome;
   tokenExpiresAt: Date;
   /** What makes it; createImage unless told. */
   by?: 'createImage' | 'createBackup' | 'shelve';

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 
 /**
- * What Nova's request bodies may hold: nova/api/openstack/compute/schemas. Rackspace's Nova is older than these schemas,
- * and takes no notice of a field that it does not know.
+ * What Nova's request bodies may hold: nova/api/openstack/compute/schemas. Rackspace's Nova is
+ * older than these schemas, and takes no notice of a field that it does not know.
  */
 
 const LONGEST = 255;
@@ -86,7 +86,10 @@ const ADDED: [minor: number, fields: v.ObjectEntries][] = [
 
 const SCHEMAS = { createImage, createBackup, server: newServer } as const;
 
-/** What is wrong with the object under `field` of a request's body, in Nova's words; undefined when nothing is. */
+/**
+ * What is wrong with the object under `field` of a request's body, in Nova's words; undefined when
+ * nothing is.
+ */
 export function refuseBody(
   field: keyof typeof SCHEMAS,
   value: unknown,

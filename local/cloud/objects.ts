@@ -78,7 +78,10 @@ async function put(c: Context<Env>, files: Files, container: string, name: strin
   return swiftFault(c, 422, 'Unable to process the contained instructions');
 }
 
-/** A copy is an object of its own, of all bytes; it has the traits of its origin, unless the request has others. */
+/**
+ * A copy is an object of its own, of all bytes; it has the traits of its origin, unless the request
+ * has others.
+ */
 function copy(
   c: Context<Env>,
   files: Files,

@@ -25,7 +25,10 @@ interface QueueOptions {
   maxReceives: number;
 }
 
-/** A standard SQS queue by a clock: its messages are in no order, and each is there until somebody deletes it. */
+/**
+ * A standard SQS queue by a clock: its messages are in no order, and each is there until somebody
+ * deletes it.
+ */
 export class SqsQueue {
   readonly deadLetters: string[] = [];
   /** Which new messages it does not take. */
@@ -97,8 +100,8 @@ interface Entry {
 }
 
 /**
- * SQS's SendMessageBatch and ChangeMessageVisibility over one queue, in AWS's JSON protocol. Receiving and deleting are
- * left to whoever holds the queue.
+ * SQS's SendMessageBatch and ChangeMessageVisibility over one queue, in AWS's JSON protocol.
+ * Receiving and deleting are left to whoever holds the queue.
  */
 export function queueApp(queue: SqsQueue): Hono {
   const app = new Hono();

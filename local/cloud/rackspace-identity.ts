@@ -81,7 +81,10 @@ export function addRackspaceIdentityRoutes(app: Hono<Env>, { account, tokens, re
   });
 }
 
-/** A user that is not the account's owner: what every user has, of which some is another tenant's, and its own. */
+/**
+ * A user that is not the account's owner: what every user has, of which some is another tenant's,
+ * and its own.
+ */
 function rolesOf({ role, roles, projectId }: Account) {
   const own = (roles ?? [`nova:${role}`, `cloudImages:${role}`]).map((name, i) => ({
     id: `1001017${i}`,

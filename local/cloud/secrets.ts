@@ -9,7 +9,10 @@ interface Request {
   NextToken?: string;
 }
 
-/** Secrets Manager's GetSecretValue, and ListSecrets by the beginning of the name, over the secrets in `secrets` by name. */
+/**
+ * Secrets Manager's GetSecretValue, and ListSecrets by the beginning of the name, over the secrets
+ * in `secrets` by name.
+ */
 export function secretsApp(secrets: Map<string, string>): Hono<Env> {
   const app = new Hono<Env>();
   app.post('/', async (c) => {

@@ -49,7 +49,10 @@ const MOVES: Record<string, { from: string[]; to: string }> = {
   unrescue: { from: ['rescued'], to: 'active' },
 };
 
-/** `POST /servers/{id}/action`: each action answers as nova/compute/api.py has it, its lock before its state. */
+/**
+ * `POST /servers/{id}/action`: each action answers as nova/compute/api.py has it, its lock before
+ * its state.
+ */
 export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }: Options): void {
   routes.post('/servers/:id/action', async (c) => {
     const [[name, body] = [], ...others] = Object.entries(await bodyOf(c));
@@ -116,7 +119,10 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
     });
   }
 
-  /** Of a volume-backed server there are no images at Rackspace, and elsewhere as many as the quota of Cinder has room for. */
+  /**
+   * Of a volume-backed server there are no images at Rackspace, and elsewhere as many as the quota
+   * of Cinder has room for.
+   */
   function refuseVolumes(c: Context<Env>, server: CloudServer): Response | undefined {
     if (!isVolumeBacked(server)) return undefined;
     if (isRackspace(c)) {
@@ -134,7 +140,10 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
     return isVolumeBacked(server) ? c.json(fault('badRequest', 400, message), 400) : undefined;
   }
 
-  /** Nova's own rotation: the oldest backups of the type, whatever made them look like backups. Protected ones stay. */
+  /**
+   * Nova's own rotation: the oldest backups of the type, whatever made them look like backups.
+   * Protected ones stay.
+   */
   function rotateBackups({ id }: CloudServer, type: string, rotation: number): void {
     const backups = region.images.filter(
       ({ properties: p }) => p.instance_uuid === id && p.image_type === 'backup' && p.backup_type === type,
@@ -164,7 +173,10 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
     return c.json({ server: { ...serverJson(c, server, region), adminPass } }, 202);
   }
 
-  /** The disk of a shelved server is an image, which looks like a snapshot and is needed to start the server again. */
+  /**
+   * The disk of a shelved server is an image, which looks like a snapshot and is needed to start
+   * the server again.
+   */
   function shelve(c: Context<Env>, server: CloudServer) {
     const refused = refuseLock(c, server) ?? refuseState(c, server, 'shelve', SNAPSHOTS_IN);
     if (refused) return refused;

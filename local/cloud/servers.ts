@@ -147,7 +147,10 @@ function refuseServer(wanted: Wanted, region: Region): string | undefined {
   return network ? `Network ${network} could not be found.` : undefined;
 }
 
-/** What a server's interfaces show for Rackspace's own two networks: other ids than a new server is given. */
+/**
+ * What a server's interfaces show for Rackspace's own two networks: other ids than a new server is
+ * given.
+ */
 const SHOWN: Record<string, string> = {
   '00000000-0000-0000-0000-000000000000': 'ba122b32-dbcc-4c21-836e-b701996baeb3',
   '11111111-1111-1111-1111-111111111111': '3b324a1b-31b8-4db5-9fe5-4a2067f60297',

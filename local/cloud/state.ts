@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Account } from './account.ts';
 import { Files } from './files.ts';
 import { ImageStore } from './image-store.ts';
-import { remembered, rememberedOfVolume } from './inheritance.ts';
+import { inheritedBy, rememberedOfVolume } from './inheritance.ts';
 import type {
   CloudFlavor,
   CloudImage,
@@ -54,8 +54,9 @@ export class Region {
   /** How many volume snapshots there may be; Cinder's own default is 10. */
   maxVolumeSnapshots = 100;
   /**
-   * The ids of servers, images, volumes, volume snapshots and tasks that listings leave out, although GET answers:
-   * the cell of a server is down, a listing lags behind. Of Cloud Files, `container/name`, see files.ts.
+   * The ids of servers, images, volumes, volume snapshots and tasks that listings leave out,
+   * although GET answers: the cell of a server is down, a listing lags behind. Of Cloud Files,
+   * `container/name`, see files.ts.
    */
   readonly unlisted = new Set<string>();
   readonly files: Files;
@@ -81,8 +82,9 @@ export class Region {
   }
 
   /**
-   * Adds a server as it is long after it was built; it remembers the image that it names, if there is one. Unless told,
-   * it is older than those that were added before, so that lists have them in this order.
+   * Adds a server as it is long after it was built; it remembers the image that it names, if there
+   * is one. Unless told, it is older than those that were added before, so that lists have them in
+   * this order.
    */
   addServer(server: Partial<CloudServer> & { name: string }): CloudServer {
     const added: CloudServer = {
@@ -152,7 +154,10 @@ export class Region {
     return this.#volumes.soon;
   }
 
-  /** Where a volume is attached: the root is the first disk of its server, and every volume keeps its place. */
+  /**
+   * Where a volume is attached: the root is the first disk of its server, and every volume keeps
+   * its place.
+   */
   deviceOf(server: CloudServer, volumeId: string): string {
     server.devices ??= {};
     const taken = new Set(Object.values(server.devices));
@@ -183,14 +188,14 @@ export class Region {
   }
 
   /**
-   * Writes down what the snapshots of a server inherit. `base_image_ref` is that of its image where the image has one:
-   * only a rebuild makes it the image itself.
+   * Writes down what the snapshots of a server inherit. `base_image_ref` is that of its image where
+   * the image has one: only a rebuild makes it the image itself.
    */
   remember(server: CloudServer, rebuilt = false): void {
     const flavor = this.flavors.find(({ id }) => id === server.flavor);
     const image = this.image(server.image);
     const root = server.rootVolume ? this.#volumes.get(server.rootVolume) : undefined;
-    if (image) Object.assign(server, remembered(image, flavor));
+    if (image) Object.assign(server, inheritedBy(image, flavor));
     else if (root) Object.assign(server, rememberedOfVolume(root, flavor));
     else server.inherits = {};
     server.inherits = { base_image_ref: server.image, ...server.inherits };

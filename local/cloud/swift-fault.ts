@@ -28,7 +28,10 @@ export function isJsonWanted(c: Context<Env>): boolean {
   return c.req.query('format') === 'json' || (c.req.header('accept') ?? '').includes('application/json');
 }
 
-/** The headers of a request that begin with `prefix`, without it: names in small letters, as HTTP has them. */
+/**
+ * The headers of a request that begin with `prefix`, without it: names in small letters, as HTTP
+ * has them.
+ */
 export function headersAfter(c: Context<Env>, prefix: string): Record<string, string> {
   const found = [...c.req.raw.headers].filter(([name]) => name.startsWith(prefix));
   return Object.fromEntries(found.map(([name, value]) => [name.slice(prefix.length), value]));

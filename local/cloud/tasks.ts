@@ -128,7 +128,10 @@ export class Tasks {
   }
 }
 
-/** Whether the license of an image's operating system lets it leave: Windows and Red Hat have an option set. */
+/**
+ * Whether the license of an image's operating system lets it leave: Windows and Red Hat have an
+ * option set.
+ */
 function isExportable({ properties }: CloudImage): boolean {
   return (properties['com.rackspace__1__options'] ?? '0') === '0';
 }

@@ -2,7 +2,10 @@ import type { Context, Hono } from 'hono';
 import type { Env } from './faults.ts';
 import { HIGHEST } from './microversions.ts';
 
-/** What every service says of its versions, without a token: clients look there before anything else. */
+/**
+ * What every service says of its versions, without a token: clients look there before anything
+ * else.
+ */
 
 const originOf = (c: Context<Env>) => new URL(c.req.url).origin;
 const self = (c: Context<Env>, path: string) => ({ rel: 'self', href: `${originOf(c)}${path}` });

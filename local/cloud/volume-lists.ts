@@ -16,7 +16,10 @@ interface Listing<T> {
   pageSize: number;
 }
 
-/** One page of a list, filtered, with the link to the next one where it is full: the link is absolute. */
+/**
+ * One page of a list, filtered, with the link to the next one where it is full: the link is
+ * absolute.
+ */
 export function pageOf<T extends { id: string }>(
   c: Context<Env>,
   { items, kind, fields, pageSize }: Listing<T>,

@@ -25,7 +25,7 @@ export function shown(days: number, changes: Partial<AuditedSnapshot> = {}): Aud
     status: 'active',
     state: 'good',
     sizeBytes: 2e9,
-    fate: 'keep',
+    action: 'keep',
     reasons: [{ code: 'LAST', rank: days + 1, of: 7 }],
     goes: daysAgo(days - 7),
     ...changes,
@@ -88,7 +88,10 @@ export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): 
   };
 }
 
-/** Servers in two regions with 30 snapshots each: a week of days, then weeks, then months; one in fifty is late. */
+/**
+ * Servers in two regions with 30 snapshots each: a week of days, then weeks, then months; one in
+ * fifty is late.
+ */
 export function manyServers(count: number): Audit {
   const ages = [...Array(9).keys(), ...Array.from({ length: 9 }, (_, i) => 9 + 7 * i)];
   while (ages.length < 30) ages.push(ages.at(-1)! + 30);

@@ -68,7 +68,10 @@ describe('whether the copies keep up with the snapshots', () => {
   });
 });
 
-/** A store of some objects; `spoilt` days have another's manifest, the data of `lost` days are not there. */
+/**
+ * A store of some objects; `spoilt` days have another's manifest, the data of `lost` days are not
+ * there.
+ */
 function storeOf(
   days: number[],
   { spoilt = [] as number[], lost = [] as number[], hidden = [] as number[] } = {},

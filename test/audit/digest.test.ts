@@ -27,7 +27,14 @@ function series(name: string, changes: Partial<AuditedSeries> = {}): AuditedSeri
 }
 
 function image(state: 'failed' | 'stuck'): AuditedSeries['snapshots'][number] {
-  return { image: 'image-1', slot: '2026-11-24T00:00:00Z', status: state, state, fate: 'keep', reasons: [] };
+  return {
+    image: 'image-1',
+    slot: '2026-11-24T00:00:00Z',
+    status: state,
+    state,
+    action: 'keep',
+    reasons: [],
+  };
 }
 
 function never(name: string): AuditedSeries {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { outlook } from '../../lib/audit/expiry-forecast.ts';
+import { forecastExpiry } from '../../lib/audit/expiry-forecast.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import type { Snapshot } from '../../lib/snapshots/marker.ts';
 import { counts, retain } from '../../lib/snapshots/retention.ts';
@@ -14,7 +14,7 @@ const NOW = new Date('2026-11-24T10:00:00Z');
 
 /** Day -> the day on which it goes. */
 function foreseen(series: Snapshot[], keep: Record<string, unknown>): Record<string, string> {
-  const goes = outlook(series, parsePolicy(policy({ keep })), NOW);
+  const goes = forecastExpiry(series, parsePolicy(policy({ keep })), NOW);
   const day = (text: string) => text.slice(5, 10);
   return Object.fromEntries([...goes].map(([id, slot]) => [day(id), day(slot.toISOString())]));
 }
@@ -28,7 +28,8 @@ test('the oldest of the last three goes with the next snapshot, and so on', () =
 });
 
 test("a Sunday's stays while it is one of two weeks, the others go after three days", () => {
-  // 2026-11-22 is a Sunday, the newest of its week; from the 25th on there are two weeks with a snapshot.
+  // 2026-11-22 is a Sunday, the newest of its week; from the 25th on there are two weeks with a
+  // snapshot.
   expect(foreseen(dailies('2026-11-24T00:00:00Z', 4), { last: 3, weekly: 2 })).toEqual({
     '11-21': '11-25',
     '11-22': '11-30',
@@ -50,14 +51,14 @@ test('what is held or not good has no date, what stays for longer than can be fo
 test('an empty series and a schedule that has ended have nothing to foresee', () => {
   expect(foreseen([], { last: 3 })).toEqual({});
   const ended = parsePolicy(policy({ schedule: 'cron(0 0 1 1 ? 2026)' }));
-  expect(outlook(dailies('2026-11-24T00:00:00Z', 3), ended, NOW).size).toBe(0);
+  expect(forecastExpiry(dailies('2026-11-24T00:00:00Z', 3), ended, NOW).size).toBe(0);
 });
 
 test('property: it is what the retention function decides when all has gone as planned', () =>
   always(
     fc.property(histories, keeps, fc.integer({ min: 1, max: 40 }), (series, keep, days) => {
       const daily = { ...parsePolicy(policy()), keep };
-      const goes = outlook(series, daily, PROPERTY_NOW);
+      const goes = forecastExpiry(series, daily, PROPERTY_NOW);
       const at = new Date(Math.floor(PROPERTY_NOW.getTime() / 86_400_000 + days) * 86_400_000);
       const taken = dailies(at.toISOString(), days).map((s) => ({ ...s, id: `new ${s.id}` }));
       const good = series.filter((s) => counts(s, PROPERTY_NOW));

@@ -138,14 +138,14 @@ describe('the marks of a timeline', () => {
         ],
       },
     ],
-    ['goes', { fate: 'delete', reasons: [{ code: 'NO_RULE' }] }],
-    ['goes', { fate: 'defer', reasons: [{ code: 'NO_RULE' }, { code: 'MAX_DELETES', most: 10 }] }],
+    ['goes', { action: 'delete', reasons: [{ code: 'NO_RULE' }] }],
+    ['goes', { action: 'defer', reasons: [{ code: 'NO_RULE' }, { code: 'MAX_DELETES', most: 10 }] }],
     ['held', { reasons: [{ code: 'HELD' }] }],
     ['held', { reasons: [{ code: 'HELD_UNTIL', until: '2027-01-01T00:00:00.000Z' }] }],
     ['pending', { state: 'pending', reasons: [{ code: 'UNFINISHED', status: 'saving' }] }],
     ['stuck', { state: 'stuck', reasons: [{ code: 'UNFINISHED', status: 'queued' }] }],
     ['failed', { state: 'failed', reasons: [{ code: 'FAILED_LATELY' }] }],
-    ['failed', { state: 'failed', fate: 'delete', reasons: [{ code: 'FAILED' }] }],
+    ['failed', { state: 'failed', action: 'delete', reasons: [{ code: 'FAILED' }] }],
     ['unknown', { state: 'unknown', reasons: [{ code: 'UNKNOWN_STATUS', status: 'deactivated' }] }],
   ])('%s: %j', (mark, changes) => {
     expect(marksOf(reportPage(auditOf([seriesOf([shown(0, changes)])])))).toMatchObject([{ mark }]);
@@ -244,8 +244,8 @@ test("a row's snapshots: when, how, how large, why, and until when", () => {
       sizeBytes: 2.25e9,
     }),
     shown(1, { state: 'failed', status: 'killed', reasons: [{ code: 'FAILED_LATELY' }] }),
-    shown(2, { fate: 'delete', reasons: [{ code: 'NO_RULE' }] }),
-    shown(3, { fate: 'defer', reasons: [{ code: 'NO_RULE' }, { code: 'MAX_DELETES', most: 10 }] }),
+    shown(2, { action: 'delete', reasons: [{ code: 'NO_RULE' }] }),
+    shown(3, { action: 'defer', reasons: [{ code: 'NO_RULE' }, { code: 'MAX_DELETES', most: 10 }] }),
     shown(4, { reasons: [{ code: 'HELD' }] }),
     shown(5, { reasons: [{ code: 'YEARLY', period: '2026' }] }),
   ];

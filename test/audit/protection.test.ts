@@ -68,7 +68,8 @@ describe('the state of a series', () => {
   });
 
   test('a day without the time of the schedule is no reason to be late: the interval is two days', () => {
-    // 2026-03-08 has no 02:30 in Los Angeles: the snapshot after the one of the 7th is due on the 9th at 09:30Z.
+    // 2026-03-08 has no 02:30 in Los Angeles: the snapshot after the one of the 7th is due on the
+    // 9th at 09:30Z.
     const event = { schedule: 'cron(30 2 * * ? *)', timezone: 'America/Los_Angeles' };
     expect(only([image('2026-03-07T10:30:00Z')], { event, now: '2026-03-09T00:00:00Z' })).toMatchObject({
       state: 'protected',
@@ -149,23 +150,23 @@ test('each snapshot says why it is kept and when it goes', () => {
   expect(snapshots).toMatchObject([
     {
       image: '2026-11-24T00:00:00Z',
-      fate: 'keep',
+      action: 'keep',
       reasons: [{ code: 'LAST', rank: 1, of: 3 }],
       goes: '2026-11-27T00:00:00Z',
     },
     {
       image: '2026-11-23T00:00:00Z',
-      fate: 'keep',
+      action: 'keep',
       reasons: [{ code: 'LAST', rank: 2, of: 3 }],
       goes: '2026-11-26T00:00:00Z',
     },
     {
       image: '2026-11-22T00:00:00Z',
-      fate: 'keep',
+      action: 'keep',
       reasons: [{ code: 'LAST', rank: 3, of: 3 }],
       goes: '2026-11-25T00:00:00Z',
     },
-    { image: '2026-11-21T00:00:00Z', fate: 'delete', reasons: [{ code: 'NO_RULE' }] },
+    { image: '2026-11-21T00:00:00Z', action: 'delete', reasons: [{ code: 'NO_RULE' }] },
   ]);
 });
 

@@ -45,7 +45,10 @@ function watchedBy(alarm: Alarm): Watched[] {
   });
 }
 
-/** Whether the alarm is on, by CloudWatch's rules, after one of its metrics has had this value; undefined is none. */
+/**
+ * Whether the alarm is on, by CloudWatch's rules, after one of its metrics has had this value;
+ * undefined is none.
+ */
 async function isOn(
   alarm: Alarm,
   metric: Watched,
@@ -83,7 +86,10 @@ async function statisticOf({ Statistic, ...metric }: Watched, start: Date): Prom
   return (Datapoints[0] as Record<string, number> | undefined)?.[Statistic];
 }
 
-/** Of each metric that an alarm watches: a value on a good day, one on a bad day. Undefined: nothing was emitted. */
+/**
+ * Of each metric that an alarm watches: a value on a good day, one on a bad day. Undefined: nothing
+ * was emitted.
+ */
 const DAYS: Record<string, { good: (number | undefined)[]; bad: (number | undefined)[] }> = {
   Errors: { good: [0, undefined], bad: [1, 3] },
   Throttles: { good: [0, undefined], bad: [1] },

@@ -120,7 +120,7 @@ describe('a run that fails', () => {
     await aws.secrets.send(new DeleteSecretCommand({ SecretId: SECRET, ForceDeleteWithoutRecovery: true }));
     const { error } = await invoke('snapshot');
     expect(error).toMatchObject({
-      errorType: 'Refusal',
+      errorType: 'ValidationError',
       errorMessage: expect.stringContaining(
         'aws secretsmanager create-secret --name autosnap/prod/rackspace --secret-string file://secret.json',
       ),

@@ -17,7 +17,10 @@ export async function cloudAccount(): Promise<Cloud> {
   return cloud;
 }
 
-/** Puts a secret into Secrets Manager as docs/credentials.md tells operators to: a new one, or a new value of it. */
+/**
+ * Puts a secret into Secrets Manager as docs/credentials.md tells operators to: a new one, or a new
+ * value of it.
+ */
 export async function putSecret(Name: string, SecretString: string, KmsKeyId?: string): Promise<void> {
   const { SecretList = [] } = await aws.secrets.send(new ListSecretsCommand());
   if (SecretList.some((secret) => secret.Name === Name)) {
@@ -27,7 +30,10 @@ export async function putSecret(Name: string, SecretString: string, KmsKeyId?: s
   }
 }
 
-/** Whose the snapshots of a stage are: by the account that the emulator has, or AWS's Runtime Interface Emulator. */
+/**
+ * Whose the snapshots of a stage are: by the account that the emulator has, or AWS's Runtime
+ * Interface Emulator.
+ */
 export function ownerIn(stage: string): string {
   return `autosnap_${stage}_${inject('rie') ? '012345678912' : '123456789012'}_us-east-1`;
 }

@@ -35,7 +35,10 @@ export interface PolicyDocument {
   }[];
 }
 
-/** All that a stage has in AWS, by names that stay the same, and without what each deployment changes (times). */
+/**
+ * All that a stage has in AWS, by names that stay the same, and without what each deployment
+ * changes (times).
+ */
 export interface State {
   functions: Record<string, Record<string, unknown>>;
   rules: Record<string, Rule>;
@@ -61,7 +64,10 @@ const NOT_KEPT = [
   'AWS::SQS::QueuePolicy',
 ];
 
-/** What AWS has of a stage: not by its stack, but by the names, so that what a stack leaves behind is there too. */
+/**
+ * What AWS has of a stage: not by its stack, but by the names, so that what a stack leaves behind
+ * is there too.
+ */
 export async function stateOf(stage: string): Promise<State> {
   const owner = `autosnap-${stage}`;
   /** Looks at each of the things whose name is the deployment's, or begins with it. */
@@ -117,7 +123,10 @@ export async function stateOf(stage: string): Promise<State> {
 
 type Look<T, R> = (item: T) => Promise<R>;
 
-/** The events that the rules of a stage send to a function, as `snapshot` gets them, by their policies' names. */
+/**
+ * The events that the rules of a stage send to a function, as `snapshot` gets them, by their
+ * policies' names.
+ */
 export function eventsFor(state: State, name: string): Record<string, Record<string, unknown>> {
   const events = Object.values(state.rules)
     .flatMap(({ targets }) => Object.values(targets))
@@ -149,7 +158,10 @@ async function ruleOf({ Name: Rule, ScheduleExpression, State: state }: EventBri
   return { expression: ScheduleExpression, state, targets: Object.fromEntries(targets) };
 }
 
-/** Its policies are those of the template: the emulator keeps a text that is no JSON, with ARNs that lack an end. */
+/**
+ * Its policies are those of the template: the emulator keeps a text that is no JSON, with ARNs that
+ * lack an end.
+ */
 function roleOf({ RoleName, AssumeRolePolicyDocument = '{}' }: Role, template: Record<string, Resource>) {
   const found = Object.values(template).find(({ Properties }) => Properties.RoleName === RoleName);
   const policies = (found?.Properties.Policies ?? []) as Policy[];

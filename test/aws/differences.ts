@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** What two values differ in: the path to each difference, and what is there, undefined for nothing. */
+/**
+ * What two values differ in: the path to each difference, and what is there, undefined for nothing.
+ */
 export function differences(before: unknown, after: unknown, path = ''): Record<string, [unknown, unknown]> {
   if (isDeepStrictEqual(before, after)) return {};
   if (!isContainer(before) || !isContainer(after)) return { [path]: [before, after] };

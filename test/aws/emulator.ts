@@ -6,8 +6,8 @@ const VENV = join(import.meta.dirname, '../../.venv');
 const PACKAGES = ['moto[server]==5.2.1', 'cfn-lint==1.51.0'];
 
 /**
- * Starts moto, an emulator of AWS, on a free port of the loopback, and makes it the only AWS that this process and
- * all that it starts know of.
+ * Starts moto, an emulator of AWS, on a free port of the loopback, and makes it the only AWS that
+ * this process and all that it starts know of.
  */
 export async function startEmulator(): Promise<Running> {
   await findPrograms();
@@ -31,8 +31,8 @@ export async function startEmulator(): Promise<Running> {
 }
 
 /**
- * Sees to it that `moto_server` and `cfn-lint` are on PATH: where they are not, or do not work, a virtual
- * environment of the project's own is put before it, and made if need be.
+ * Sees to it that `moto_server` and `cfn-lint` are on PATH: where they are not, or do not work, a
+ * virtual environment of the project's own is put before it, and made if need be.
  */
 async function findPrograms(): Promise<void> {
   if (await work()) return;

@@ -31,7 +31,10 @@ export interface Invocation {
   requestId?: string;
 }
 
-/** What a runtime gives: the JSON that the function, or Lambda, has answered, and all that was logged. */
+/**
+ * What a runtime gives: the JSON that the function, or Lambda, has answered, and all that was
+ * logged.
+ */
 export interface Answer {
   body: string;
   logs: string;
@@ -63,7 +66,10 @@ export interface DeployedFunction {
   invoke(event: unknown, options?: { requestId?: string }): Promise<Outcome>;
 }
 
-/** Fetches a function of a deployed stage, `snapshot` say: what it runs is the zip in the bucket and nothing else. */
+/**
+ * Fetches a function of a deployed stage, `snapshot` say: what it runs is the zip in the bucket and
+ * nothing else.
+ */
 export async function deployedFunction(stage: string, name: string): Promise<DeployedFunction> {
   const FunctionName = `autosnap-${stage}-${name}`;
   const configuration = await aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
@@ -124,7 +130,10 @@ async function unpack(stage: string, functionName: string, sha256: string | unde
   return directory;
 }
 
-/** What Lambda sets ("Defined runtime environment variables"), what was deployed, and where the emulator is. */
+/**
+ * What Lambda sets ("Defined runtime environment variables"), what was deployed, and where the
+ * emulator is.
+ */
 export function runtimeOf(configuration: FunctionConfiguration, directory: string): Runtime {
   const { FunctionName, FunctionArn, Handler, MemorySize, Timeout, Runtime, Environment } = configuration;
   return {

@@ -180,7 +180,10 @@ function withoutThrottles({ notKept: { ThrottlesAlarm: _, ...notKept }, ...state
   return { ...state, notKept };
 }
 
-/** The change that each change of a policy makes to all functions: their code has all policies in it. */
+/**
+ * The change that each change of a policy makes to all functions: their code has all policies in
+ * it.
+ */
 function newCode({ functions }: State): Record<string, [unknown, unknown]> {
   const hashes: [unknown, unknown] = [expect.any(String), expect.any(String)];
   return Object.fromEntries(Object.keys(functions).map((name) => [`functions.${name}.CodeSha256`, hashes]));

@@ -67,7 +67,10 @@ function staged(): string[] {
   return region.files.list(OWNER)?.map(({ name }) => name) ?? [];
 }
 
-/** The copies of these are whole, byte for byte, and nothing else was left behind, in S3 and in Cloud Files. */
+/**
+ * The copies of these are whole, byte for byte, and nothing else was left behind, in S3 and in
+ * Cloud Files.
+ */
 async function expectCopiesOf(...images: CloudImage[]): Promise<void> {
   const found = await keys();
   expect(found.map((key) => key.split('/').at(-1)).sort()).toEqual(

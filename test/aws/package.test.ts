@@ -48,7 +48,8 @@ test.for(['Reports', 'Copies'])('the bucket %s stays, unless the first deploymen
     project.path('.serverless/cloudformation-template-update-stack.json'),
     'utf8',
   );
-  // The emulator knows only Retain, which would leave a bucket behind for each try of a first deployment.
+  // The emulator knows only Retain, which would leave a bucket behind for each try of a first
+  // deployment.
   expect(JSON.parse(template).Resources[bucket]).toMatchObject({
     DeletionPolicy: 'RetainExceptOnCreate',
     UpdateReplacePolicy: 'Retain',

@@ -15,7 +15,10 @@ interface RunOptions {
   env?: NodeJS.ProcessEnv;
 }
 
-/** Runs a program to its end, whatever that is; a program that is not there ends with 127, as in a shell. */
+/**
+ * Runs a program to its end, whatever that is; a program that is not there ends with 127, as in a
+ * shell.
+ */
 export function run(program: string, args: string[], options: RunOptions = {}): Promise<Ended> {
   return new Promise((resolve) => {
     execFile(program, args, { ...options, maxBuffer: 64e6 }, (error, stdout, stderr) => {

@@ -5,7 +5,10 @@ import { type Ended, run, succeed } from './processes.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** A temporary copy of this project, for what changes serverless.yml. It goes when the tests have ended. */
+/**
+ * A temporary copy of this project, for what changes serverless.yml. It goes when the tests have
+ * ended.
+ */
 export interface Project {
   directory: string;
   /** Runs `serverless` there, to its end. */
@@ -18,7 +21,9 @@ export interface Project {
   path(...parts: string[]): string;
 }
 
-/** Copies what git knows of this project, and what it does not know yet, and all installed packages. */
+/**
+ * Copies what git knows of this project, and what it does not know yet, and all installed packages.
+ */
 export async function copyProject(): Promise<Project> {
   const directory = mkdtempSync(join(tmpdir(), 'project-'));
   const listed = await succeed('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {

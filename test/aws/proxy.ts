@@ -6,7 +6,10 @@ import { onTestFinished } from 'vitest';
 /** A way to a server that can be cut, as it is for a process that is killed. */
 export interface Proxy {
   url: string;
-  /** The n-th request from now on, and all after it, get no answer. `carriedOut`: that one reaches the server. */
+  /**
+   * The n-th request from now on, and all after it, get no answer. `carriedOut`: that one reaches
+   * the server.
+   */
   dieAt(n: number, carriedOut: boolean): void;
   live(): void;
   /** Requests with this method are refused, as by a policy. */

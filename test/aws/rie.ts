@@ -6,7 +6,9 @@ import { freePort, run, startServer } from './processes.ts';
 const PACKAGE = 'github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@latest';
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/aws-lambda-rie');
 
-/** Finds AWS's Runtime Interface Emulator on PATH, or builds it with Go; `why` says what came of it. */
+/**
+ * Finds AWS's Runtime Interface Emulator on PATH, or builds it with Go; `why` says what came of it.
+ */
 export async function findRie(): Promise<{ rie: string | null; why: string }> {
   const folders = [...(process.env.PATH ?? '').split(delimiter), CACHE];
   const found = folders.map((folder) => join(folder, 'aws-lambda-rie')).find(isProgram);

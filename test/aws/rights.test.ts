@@ -34,7 +34,10 @@ function parsed(document: unknown): unknown {
   return typeof document === 'string' ? JSON.parse(decodeURIComponent(document)) : document;
 }
 
-/** Whether the role may do something, by IAM's rules for policies that only allow: `*` and `?` in both. */
+/**
+ * Whether the role may do something, by IAM's rules for policies that only allow: `*` and `?` in
+ * both.
+ */
 function allows(action: string, resource: string): boolean {
   const matches = (patterns: string | string[], value: string) =>
     [patterns].flat().some((pattern) => {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { invoke, runtimeOf } from './lambda.ts';
 
-// Both are held to the same: what the tests say of the functions must not depend on which of them is to be had.
+// Both are held to the same: what the tests say of the functions must not depend on which of them
+// is to be had.
 const runtimes: [string, string | null][] = [['the stand-in', null]];
 const rie = inject('rie');
 if (rie) runtimes.push(["AWS's Runtime Interface Emulator", rie]);

@@ -13,7 +13,10 @@ declare module 'vitest' {
   }
 }
 
-/** Starts AWS and deploys the stages that the tests share; takes everything away at the end, however it comes. */
+/**
+ * Starts AWS and deploys the stages that the tests share; takes everything away at the end, however
+ * it comes.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   // All that is temporary, of these processes and of those that they start.
   const scratch = mkdtempSync(join(tmpdir(), 'autosnap-aws-'));

@@ -1,6 +1,9 @@
 import { addPolicy, copyProject, WEEKLY } from './project.ts';
 
-/** The stages that all tests share: deployed once, never changed. Their policies are `daily` and `weekly`. */
+/**
+ * The stages that all tests share: deployed once, never changed. Their policies are `daily` and
+ * `weekly`.
+ */
 export const STAGES = ['dev', 'prod'] as const;
 
 /** serverless.yml with the policy `weekly`, which is for the account customer-b. */
@@ -12,7 +15,10 @@ function withCustomerB(yml: string): string {
   );
 }
 
-/** Deploys each of {@link STAGES} from a copy of its own, because two deployments can't share a build folder. */
+/**
+ * Deploys each of {@link STAGES} from a copy of its own, because two deployments can't share a
+ * build folder.
+ */
 export async function deployStages(): Promise<void> {
   await Promise.all(
     STAGES.map(async (stage) => {

@@ -7,8 +7,9 @@ import type { Answer, Invocation, Runtime } from './lambda.ts';
 import { start } from './processes.ts';
 
 /**
- * Runs a function once with a stand-in for Lambda's Runtime API, where AWS's Runtime Interface Emulator is not to be
- * had: one event, and an answer or the end of the function's time, whichever is first.
+ * Runs a function once with a stand-in for Lambda's Runtime API, where AWS's Runtime Interface
+ * Emulator is not to be had: one event, and an answer or the end of the function's time, whichever
+ * is first.
  *
  * Source: AWS Lambda developer guide, "Using the Lambda runtime API" for custom runtimes.
  */

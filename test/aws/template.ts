@@ -19,8 +19,9 @@ const PSEUDO: Record<string, string> = {
 };
 
 /**
- * The resources of a stage's deployed template by their logical ids, with all intrinsic functions resolved: for
- * those that the emulator does not keep, this is what there is to test. Without a stack there are none.
+ * The resources of a stage's deployed template by their logical ids, with all intrinsic functions
+ * resolved: for those that the emulator does not keep, this is what there is to test. Without a
+ * stack there are none.
  */
 export async function templateOf(stage: string): Promise<Record<string, Resource>> {
   const StackName = `autosnap-${stage}`;

@@ -16,7 +16,8 @@ import { copyProject, replaceOnce } from './project.ts';
 const SERVERS = 12;
 let daily: Record<string, unknown>;
 
-// Lambda's 900 seconds are too long to wait for. And the policy's day ends in half a day, not during a test.
+// Lambda's 900 seconds are too long to wait for. And the policy's day ends in half a day, not
+// during a test.
 beforeAll(async () => {
   const project = await copyProject();
   const hour = (new Date().getUTCHours() + 12) % 24;
@@ -37,7 +38,10 @@ async function fleet(): Promise<Cloud> {
   return cloud;
 }
 
-/** From now on the cloud answers so many requests that change something, and leaves all others hanging. */
+/**
+ * From now on the cloud answers so many requests that change something, and leaves all others
+ * hanging.
+ */
 function hangAfter(cloud: Cloud, requests: number): void {
   for (const [service, method] of [
     ['compute', 'POST'],
@@ -47,7 +51,10 @@ function hangAfter(cloud: Cloud, requests: number): void {
   }
 }
 
-/** Does with the stage's queue what Lambda does: gives a message to `continue`, and takes it out when it is done. */
+/**
+ * Does with the stage's queue what Lambda does: gives a message to `continue`, and takes it out
+ * when it is done.
+ */
 async function deliver(): Promise<Outcome | undefined> {
   const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: 'autosnap-hurry-work' }));
   const { Messages = [] } = await aws.sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 1 }));
@@ -79,7 +86,7 @@ test.for([
       totals: { taken: 4, deferred: 8 },
       failures: [],
       left: { outOfTime: '8 of 12 servers are left' },
-      goesOn: expect.any(String),
+      resumesAt: expect.any(String),
     });
     expect(imagesOf(cloud)).toHaveLength(4);
 
@@ -112,7 +119,7 @@ test('a cleanup run that would run past its time stops before, and the rest is d
   expect(first.payload).toMatchObject({
     totals: { deferred: 8, kept: 24 },
     left: { outOfTime: '8 snapshots are left' },
-    goesOn: expect.any(String),
+    resumesAt: expect.any(String),
   });
   expect(imagesOf(cloud)).toHaveLength(32);
 

@@ -7,7 +7,10 @@ import { imports } from './imports.ts';
 import { goalsOf, type Results, tablesOf, whenAndWhere } from './results.ts';
 import { original, sweep } from './sweep.ts';
 
-/** `npm run bench`: sweeps and cleanups on embedded clouds with Rackspace's latencies and limits. See docs/bench.md. */
+/**
+ * `npm run bench`: sweeps and cleanups on embedded clouds with Rackspace's latencies and limits.
+ * See docs/bench.md.
+ */
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
   execFileSync('tsc', ['-p', 'test/bench/tsconfig.json'], { stdio: 'inherit' });

@@ -7,7 +7,10 @@ const HEIGHT = 300;
 const TOP = 96;
 const BOTTOM = 236;
 
-/** The text of an SVG file: how near sweeps come to their limit, and when the requests of one are sent. */
+/**
+ * The text of an SVG file: how near sweeps come to their limit, and when the requests of one are
+ * sent.
+ */
 export function drawBench(results: Results): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="title">
 <title id="title">Sweeps under Rackspace's limit of 100 requests a minute</title>

@@ -39,7 +39,10 @@ export async function cleanup(servers: number, speed: Speed): Promise<Cleanup> {
   };
 }
 
-/** Of the growth of what is needed with what there is: 1 where it is linear, 2 where it is quadratic. */
+/**
+ * Of the growth of what is needed with what there is: 1 where it is linear, 2 where it is
+ * quadratic.
+ */
 export function exponent(less: [size: number, cost: number], more: [size: number, cost: number]): number {
   return Math.log(more[1] / less[1]) / Math.log(more[0] / less[0]);
 }

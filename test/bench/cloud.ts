@@ -33,7 +33,10 @@ const INHERITED = Object.fromEntries(
   ]),
 );
 
-/** An embedded cloud in a process of its own, so that its memory and its processor time are not the product's. */
+/**
+ * An embedded cloud in a process of its own, so that its memory and its processor time are not the
+ * product's.
+ */
 async function main(setting: Setting): Promise<void> {
   // Made at once: what is in progress would only cost this process time.
   const cloud = await startCloud({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0 } });

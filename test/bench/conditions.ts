@@ -23,8 +23,8 @@ export const POLICY = 'bench';
 export const PAGE_SIZE = 1000;
 
 /**
- * A cloud whose clock goes at some speed: its latencies are so much shorter, and its limits are for so much less time.
- * What the product itself takes does not go faster, and so weighs more.
+ * A cloud whose clock goes at some speed: its latencies are so much shorter, and its limits are for
+ * so much less time. What the product itself takes does not go faster, and so weighs more.
  */
 export function conditions(speed: Speed, servers: number, snapshotsEach = 0): Setting {
   const latencyMs = Object.fromEntries(

@@ -4,7 +4,10 @@ import { BUILT } from './processes.ts';
 
 /** What a cold start loads. */
 export interface Imports {
-  /** From the start of a process that imports nothing to its end, in milliseconds: the middle one of some. */
+  /**
+   * From the start of a process that imports nothing to its end, in milliseconds: the middle one of
+   * some.
+   */
   bareMs: number;
   /** By function, how much more it takes to import its handler. */
   moreMs: Record<string, number>;

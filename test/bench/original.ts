@@ -11,8 +11,9 @@ export interface Original {
 }
 
 /**
- * The way in which the original script works, which cron starts once for each server: a token, the server, the whole
- * list of images, and the new image; one after the other. From the secret in the arguments.
+ * The way in which the original script works, which cron starts once for each server: a token, the
+ * server, the whole list of images, and the new image; one after the other. From the secret in the
+ * arguments.
  */
 async function main([secret]: string[]): Promise<void> {
   const login = () => connect(async () => parseSecret('bench', secret!), { remainingMs: () => 600_000 });

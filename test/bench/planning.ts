@@ -2,7 +2,7 @@ import { parsePolicy } from '../../lib/config/policy.ts';
 import { connect } from '../../lib/openstack/session.ts';
 import { parseSecret } from '../../lib/runtime/secrets.ts';
 import { planCleanup } from '../../lib/snapshots/cleanup-plan.ts';
-import { survey } from '../../lib/snapshots/inventory.ts';
+import { listInventory } from '../../lib/snapshots/inventory.ts';
 import { readerOf } from '../../lib/snapshots/ownership.ts';
 import { OWNER } from './conditions.ts';
 
@@ -21,7 +21,7 @@ async function main([secret, event]: string[]): Promise<void> {
   const session = await connect(async () => parseSecret('bench', secret!), {
     remainingMs: () => 600_000,
   });
-  const { regions } = await survey(session, undefined, { owner: OWNER });
+  const { regions } = await listInventory(session, undefined, { owner: OWNER });
   const often = IMAGES / regions.reduce((sum, { images }) => sum + images.length, 0);
   const planning = Array.from({ length: TIMES }, () => {
     const before = process.cpuUsage();

@@ -28,7 +28,10 @@ export async function startRemoteCloud(setting: Setting): Promise<RemoteCloud> {
   };
 }
 
-/** What a program of this folder answers, run in a process of its own with these arguments and this environment. */
+/**
+ * What a program of this folder answers, run in a process of its own with these arguments and this
+ * environment.
+ */
 export async function run<T>(
   program: 'product' | 'planning' | 'original',
   args: string[],

@@ -56,8 +56,8 @@ export async function sweep(servers: number, speed: Speed, snapshotsEach = 0): P
 }
 
 /**
- * A token, the longer one of both listings, and then the requests: as many at once as are sent at once, or, of so many
- * that they are spread, at the even pace of the rate limit.
+ * A token, the longer one of both listings, and then the requests: as many at once as are sent at
+ * once, or, of so many that they are spread, at the even pace of the rate limit.
  */
 function limitSeconds(servers: number, snapshotsEach: number): number {
   const pages = (items: number) => Math.floor(items / PAGE_SIZE) + 1;

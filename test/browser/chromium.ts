@@ -23,8 +23,8 @@ const ARGUMENTS = [
 ];
 
 /**
- * Starts the machine's own Chromium: the one that the environment variable CHROMIUM names, or else one in a usual
- * place.
+ * Starts the machine's own Chromium: the one that the environment variable CHROMIUM names, or else
+ * one in a usual place.
  *
  * @throws when there is none.
  */

@@ -7,7 +7,10 @@ import { openPage } from './pages.ts';
 const EMPTY = '<!DOCTYPE html><html lang="en"><title>empty</title><p>nothing</p>';
 const html = reportPage(manyServers(1000));
 
-/** From the beginning of the navigation until all that is in sight has been painted, in milliseconds. */
+/**
+ * From the beginning of the navigation until all that is in sight has been painted, in
+ * milliseconds.
+ */
 async function openingMs(content: string): Promise<{ ms: number; page: Page }> {
   const page = await openPage(content, {
     init: () => {

@@ -35,8 +35,8 @@ export interface Looks extends BrowserContextOptions {
 }
 
 /**
- * Opens the report page of an audit from a file, in a browser far from UTC and English. Whatever it asks for besides
- * itself, logs or throws fails the test.
+ * Opens the report page of an audit from a file, in a browser far from UTC and English. Whatever it
+ * asks for besides itself, logs or throws fails the test.
  */
 export async function openReport(audit: Audit, looks: Looks = {}): Promise<Page> {
   return openPage(reportPage(audit), {

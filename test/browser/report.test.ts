@@ -31,7 +31,7 @@ const FLEET = auditOf([
       shown(1, { state: 'stuck', status: 'queued', reasons: [{ code: 'UNFINISHED', status: 'queued' }] }),
       shown(2, { state: 'failed', status: 'killed', reasons: [{ code: 'FAILED_ALONE' }] }),
       shown(4),
-      shown(5, { fate: 'delete', reasons: [{ code: 'NO_RULE' }] }),
+      shown(5, { action: 'delete', reasons: [{ code: 'NO_RULE' }] }),
       kept(30, { code: 'HELD' }),
       shown(31, {
         state: 'unknown',

@@ -2,7 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { HASH_FILE, hashOf, NOW, picturedPage } from '../docs/report-picture.ts';
 import { startChromium } from './chromium.ts';
 
-/** `npm run screenshot`: the README's pictures of the report page, and beside them the hash of the page that they show. */
+/**
+ * `npm run screenshot`: the README's pictures of the report page, and beside them the hash of the
+ * page that they show.
+ */
 async function main(): Promise<void> {
   const html = await picturedPage();
   const browser = await startChromium();

@@ -8,7 +8,10 @@ const daemons = [...STOPPABLE, 'rabbit', 'db'].map((name) => daemonOf(environmen
 /** Something that happens to the cloud. */
 export interface Blow {
   text: string;
-  /** The product's request of this minute at which it strikes; after the last one, if there are not so many. */
+  /**
+   * The product's request of this minute at which it strikes; after the last one, if there are not
+   * so many.
+   */
   atRequest: number;
   /** How many more minutes it lasts, if nothing ends it before. */
   minutes: number;

@@ -59,8 +59,8 @@ test('20 minutes while services are frozen, killed and started again: Glance hol
   const foreign = await addForeign(running);
   await turn('fake_snapshot_delay', '1');
 
-  // In the hour to come, because the cloud's clock can't be set (see slotAt); across a full hour where there is time for that,
-  // because of `hourly`.
+  // In the hour to come, because the cloud's clock can't be set (see slotAt); across a full hour
+  // where there is time for that, because of `hourly`.
   const soonestMs = Math.ceil(realNow() / MINUTE_MS + 5) * MINUTE_MS;
   const nextHourMs = Math.ceil(soonestMs / HOUR_MS) * HOUR_MS;
   const startMs =
@@ -94,7 +94,8 @@ test('20 minutes while services are frozen, killed and started again: Glance hol
     chronicle.push(story.join('; '));
   }
 
-  // All is well again. An hour later what is still queued is known to stay so, and no longer stands in the way.
+  // All is well again. An hour later what is still queued is known to stay so, and no longer stands
+  // in the way.
   mendAll();
   await ready(running);
   // As late as may be for what is made now to be of its slot.
@@ -121,8 +122,8 @@ test('20 minutes while services are frozen, killed and started again: Glance hol
 });
 
 /**
- * Runs what is due of a job, one after the other, and says how it went. Lambda tries what has failed twice more: after a
- * minute, and after two.
+ * Runs what is due of a job, one after the other, and says how it went. Lambda tries what has
+ * failed twice more: after a minute, and after two.
  */
 async function runDue({ run }: Bench, agenda: Agenda, minute: number, job: Job): Promise<string[]> {
   const said: string[] = [];
@@ -154,8 +155,8 @@ async function daily({ ours }: Bench): Promise<GlanceImage[]> {
 }
 
 /**
- * Looks at Glance while all is well: no slot was taken twice, and nothing that the rules keep is gone, or was even asked
- * to be deleted. Returns what is not finished although no server is busy.
+ * Looks at Glance while all is well: no slot was taken twice, and nothing that the rules keep is
+ * gone, or was even asked to be deleted. Returns what is not finished although no server is busy.
  */
 async function look(running: Bench, { goods, deleted }: History): Promise<GlanceImage[]> {
   const images = await daily(running);

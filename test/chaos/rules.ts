@@ -7,9 +7,10 @@ export interface Good {
 }
 
 /**
- * What the rules of rotation keep of all good snapshots that there ever were of a policy with `last` and `hourly`: of
- * each server the newest ones, the newest of each of the latest hours that have one, and while those are too few the
- * oldest of all. Written down once more, apart from the product's own.
+ * What the rules of rotation keep of all good snapshots that there ever were of a policy with
+ * `last` and `hourly`: of each server the newest ones, the newest of each of the latest hours that
+ * have one, and while those are too few the oldest of all. Written down once more, apart from the
+ * product's own.
  */
 export function keptOf(
   goods: readonly Good[],

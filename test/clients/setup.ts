@@ -15,7 +15,10 @@ const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt');
 /** Of an environment that is complete: what was installed into it. */
 const INSTALLED = join(VENV, 'installed.txt');
 
-/** Installs the clients of others, from PyPI into a virtual environment of the project's own, unless they are there. */
+/**
+ * Installs the clients of others, from PyPI into a virtual environment of the project's own, unless
+ * they are there.
+ */
 export default async function setup(project: TestProject): Promise<void> {
   project.provide('clients', join(VENV, 'bin'));
   const wanted = readFileSync(REQUIREMENTS, 'utf8');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { eachAccount, expandAccounts, mayMeet } from '../../lib/config/accounts.ts';
 import { parseEvent } from '../../lib/config/policy.ts';
-import { Refusal } from '../../lib/config/validation-error.ts';
+import { ValidationError } from '../../lib/config/validation-error.ts';
 import { policy } from '../harness.ts';
 
 const SECRETS = ['customer-a', 'customer-b', 'customers', 'rackspace'];
@@ -49,7 +49,7 @@ test.each([
   ['a list in a list', [['a']]],
 ])('an account that is %s is refused, with the remedy', (_, account) => {
   const parse = () => eachAccount(policy({ account })).map(parseEvent);
-  expect(parse).toThrow(Refusal);
+  expect(parse).toThrow(ValidationError);
   expect(parse).toThrow(/account: must be the last part of a secret name, .* "customer-\*", or a list/);
 });
 

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { PERIODS } from '../../lib/config/keep-rules.ts';
 import { parseEvent, parsePolicy } from '../../lib/config/policy.ts';
-import { Refusal } from '../../lib/config/validation-error.ts';
+import { ValidationError } from '../../lib/config/validation-error.ts';
 import { policy } from '../harness.ts';
 
 function problemsOf(event: unknown): string[] {
   try {
     parseEvent(event);
   } catch (error) {
-    if (error instanceof Refusal) return error.problems;
+    if (error instanceof ValidationError) return error.problems;
     throw error;
   }
   return [];

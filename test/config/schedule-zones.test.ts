@@ -5,12 +5,13 @@ import { intervalMs, parseSchedule } from '../../lib/config/schedule.ts';
 const at = (date: Date | undefined) => date?.toISOString().slice(0, 16).replace('T', ' ') ?? '-';
 const utc = (text: string) => new Date(`${text.replace(' ', 'T')}Z`);
 
-// Expression, zone, now, slot and next in UTC, and what says so: the line of the time zone database (a Rule or a Zone)
-// that the row is about, or "AWS": the example of the EventBridge Scheduler user guide, "Daylight savings time on
-// EventBridge Scheduler", which takes 02:30 to be repeated in Los Angeles, where 01:30 is.
-// The slots were found without this code: by walking the minutes around each "now" in Python and asking its zoneinfo
-// what the clocks show, with the time zone database 2025b and again with 2026c. A minute counts if the expression's
-// fields match, and if it is the first that is shown so (fold 0).
+// Expression, zone, now, slot and next in UTC, and what says so: the line of the time zone database
+// (a Rule or a Zone) that the row is about, or "AWS": the example of the EventBridge Scheduler user
+// guide, "Daylight savings time on EventBridge Scheduler", which takes 02:30 to be repeated in Los
+// Angeles, where 01:30 is. The slots were found without this code: by walking the minutes around
+// each "now" in Python and asking its zoneinfo what the clocks show, with the time zone database
+// 2025b and again with 2026c. A minute counts if the expression's fields match, and if it is the
+// first that is shown so (fold 0).
 const TABLE = [
   ['cron(0 2 * * ? *)', 'UTC', '2026-07-15 12:00', '2026-07-15 02:00', '2026-07-16 02:00', 'no zone'],
   [
@@ -543,7 +544,8 @@ describe('slot, next and interval in a time zone', () => {
   });
 
   test('a time that is always skipped is never a slot', () => {
-    // The last Sunday of March at 02:30, which the clocks of the whole EU skip since 1980 in Germany.
+    // The last Sunday of March at 02:30, which the clocks of the whole EU skip since 1980 in
+    // Germany.
     const schedule = parseSchedule('cron(30 2 ? 3 1L *)', 'Europe/Berlin');
     expect(schedule.next(utc('2026-01-01 00:00'))).toBeUndefined();
     expect(at(schedule.slot(utc('2026-01-01 00:00')))).toBe('1980-03-30 01:30');
@@ -575,7 +577,10 @@ const expressions = fc.constantFrom(
   'cron(0 3 L * ? *)',
 );
 
-/** The clocks of these zones are changed more often in these months: any moment, but one in two near a change. */
+/**
+ * The clocks of these zones are changed more often in these months: any moment, but one in two near
+ * a change.
+ */
 const CHANGES = [
   '2011-12-30',
   '2014-10-25',

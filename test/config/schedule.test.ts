@@ -6,8 +6,9 @@ import { intervalMs, parseSchedule } from '../../lib/config/schedule.ts';
 const NOW = new Date('2026-11-23T22:52:32Z'); // a Monday
 const at = (date: Date | undefined) => date?.toISOString().slice(0, 16).replace('T', ' ') ?? '-';
 
-// The last column is the part of the user guide's "Cron expressions reference" that says so: one of its examples, what
-// it says of a wildcard or of a field's values; "calendar" needs nothing but the calendar. The 23rd is a Monday.
+// The last column is the part of the user guide's "Cron expressions reference" that says so: one of
+// its examples, what it says of a wildcard or of a field's values; "calendar" needs nothing but the
+// calendar. The 23rd is a Monday.
 const CRON = [
   ['cron(0 10 * * ? *)', '2026-11-22 10:00', '2026-11-23 10:00', '2026-11-24 10:00', 'example'],
   ['cron(15 12 * * ? *)', '2026-11-22 12:15', '2026-11-23 12:15', '2026-11-24 12:15', 'example'],

@@ -16,7 +16,10 @@ interface Deployed {
   policies: readonly string[];
 }
 
-/** The names that a deployment gives its resources, each with the type; without those that CloudFormation makes up. */
+/**
+ * The names that a deployment gives its resources, each with the type; without those that
+ * CloudFormation makes up.
+ */
 function namesOf({ service, stage, region = 'us-east-1', policies }: Deployed): string[] {
   const yml = RESOURCES.replaceAll(/\$\{self:service\}/g, service).replaceAll(/\$\{sls:stage\}/g, stage);
   // CloudFormation's own tags, such as !Ref, stand in other places.

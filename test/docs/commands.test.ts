@@ -56,7 +56,8 @@ test('the policies in the docs are good', () => {
   }
 });
 
-// The emulator of AWS does not keep the outputs of a stack that a change set has made, so `info` shows none of it.
+// The emulator of AWS does not keep the outputs of a stack that a change set has made, so `info`
+// shows none of it.
 test('the outputs that the docs name are those of the stack', () => {
   const { Outputs } = parse(read('deploy/resources.yml'), { logLevel: 'error' }) as { Outputs: object };
   const named = PAGES.flatMap((page) => [
@@ -141,7 +142,8 @@ test.each([
   },
 ])('$what', async ({ its, account }) => {
   setTime('2026-11-23T09:00:00Z');
-  // A snapshot is finished at once: a server that is busy could be neither restored nor taken again.
+  // A snapshot is finished at once: a server that is busy could be neither restored nor taken
+  // again.
   const { cloud, run } = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
   cloud.secrets.set('autosnap/test/customer-b', cloud.secret('rackspace'));
   addFleet(cloud, 'autosnap-test');

@@ -12,8 +12,8 @@ export interface Command {
  *
  * - here: test/cli/docs.test.ts runs it as it stands, and expects this output.
  * - event: test/docs/commands.test.ts sends its event to the real handler, on the embedded cloud.
- * - by: it needs AWS, a cloud, or what a test should not do to this checkout. This file has a test that runs the same, in
- *   which this text stands.
+ * - by: it needs AWS, a cloud, or what a test should not do to this checkout. This file has a test
+ *   that runs the same, in which this text stands.
  * - never: nothing runs it, and why.
  */
 export type Runner = { here: RegExp } | { event: true } | { by: string; text: string } | { never: string };
@@ -159,7 +159,10 @@ function commandsOf(block: string): string[] {
   return commands.map((command) => command.replace(/\s+/g, ' '));
 }
 
-/** Whether a shell would not wait for more: no quote and no brace is open, and the line does not go on. */
+/**
+ * Whether a shell would not wait for more: no quote and no brace is open, and the line does not go
+ * on.
+ */
 function isComplete(command: string): boolean {
   let quote = '';
   let braces = 0;

@@ -28,7 +28,9 @@ const FLEETS = [
 ];
 /** Of a report, for each server; a report is cut at 240 KB. */
 const REPORT_BYTES = { each: 2_000, most: 240_000 };
-/** What a run writes into S3: its lease and the end of that, its report, that it was good, the page. */
+/**
+ * What a run writes into S3: its lease and the end of that, its report, that it was good, the page.
+ */
 const PUTS_A_RUN = 5;
 /** How often Lambda looks into an empty queue, in a minute. */
 const POLLS_A_MINUTE = 15;

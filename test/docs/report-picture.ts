@@ -20,8 +20,8 @@ export async function picturedPage(): Promise<string> {
 }
 
 /**
- * What stands in {@link HASH_FILE} for a page: the hash of all that is seen of it. The text of its script depends on what
- * has compiled it.
+ * What stands in {@link HASH_FILE} for a page: the hash of all that is seen of it. The text of its
+ * script depends on what has compiled it.
  */
 export function hashOf(html: string): string {
   const seen = html.replace(/<script>[\s\S]*?<\/script>/g, '').replace(/script-src '[^']*'/, '');

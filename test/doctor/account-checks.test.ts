@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { checkLogin, checkVolumes, listRegions } from '../../lib/doctor/account-checks.ts';
-import { type Finding, pass, warn } from '../../lib/doctor/diagnosis.ts';
+import { type CheckResult, pass, warn } from '../../lib/doctor/diagnosis.ts';
 import type { Session } from '../../lib/openstack/session.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import { connected, credentialsOf, test } from '../openstack/connected.ts';
@@ -8,14 +8,14 @@ import { server } from '../snapshots.ts';
 
 const RUN = { owner: 'autosnap-test', now: new Date('2026-11-23T09:00:00Z'), ids: [] };
 
-async function all(examination: AsyncIterable<Finding>): Promise<Finding[]> {
-  const findings: Finding[] = [];
+async function all(examination: AsyncIterable<CheckResult>): Promise<CheckResult[]> {
+  const findings: CheckResult[] = [];
   for await (const finding of examination) findings.push(finding);
   return findings;
 }
 
 /** The login of an account whose cloud says something else in its answer. */
-async function logIn(cloud: Cloud, changes: Partial<Session>): Promise<Finding[]> {
+async function logIn(cloud: Cloud, changes: Partial<Session>): Promise<CheckResult[]> {
   const session = { ...(await connected(cloud)), ...changes };
   return all(
     checkLogin('rackspace', { credentials: async () => credentialsOf(cloud), login: async () => session }),
@@ -25,7 +25,7 @@ async function logIn(cloud: Cloud, changes: Partial<Session>): Promise<Finding[]
 describe('the clocks', () => {
   const minutes = (n: number) => n * 60_000;
 
-  test.for<[string, number, Finding]>([
+  test.for<[string, number, CheckResult]>([
     ['the same', 0, pass('clock', { code: 'CLOCKS_AGREE' })],
     ['two minutes apart', minutes(-2), pass('clock', { code: 'CLOCKS_AGREE' })],
     ['farther apart', minutes(3), warn('clock', { code: 'CLOCKS_DIFFER', minutes: 3, cloudIs: 'ahead' })],

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import {
-  type Check,
+  type CheckName,
+  type CheckResult,
   checkOf,
   diagnosisText,
-  type Finding,
   fail,
   failureIn,
   pass,
@@ -11,12 +11,12 @@ import {
 } from '../../lib/doctor/diagnosis.ts';
 import type { Reason } from '../../lib/reporting/reasons.ts';
 
-const of = (finding: Finding, policy?: string): Check =>
+const of = (finding: CheckResult, policy?: string): CheckName =>
   checkOf(finding, { account: 'rackspace', ...(policy ? { policy } : {}) });
 const saying = (message: string): Reason => ({ code: 'LOGIN_REFUSED', error: 'UNAUTHORIZED', message });
 const SECRET = { code: 'SECRET_UNREADABLE', message: 'refused:\n- a\n- b' } as const;
 const ENDED = { code: 'SCHEDULE_OVER' } as const;
-const diagnosis = (...checks: Check[]) => ({ job: 'doctor' as const, owner: 'autosnap-test', checks });
+const diagnosis = (...checks: CheckName[]) => ({ job: 'doctor' as const, owner: 'autosnap-test', checks });
 
 test('a check has the code of its finding, the sentence, and a remedy where there is one', () => {
   const common = { account: 'rackspace', check: 'servers', verdict: 'fail', code: 'SERVERS_ALL_EXCEPTED' };

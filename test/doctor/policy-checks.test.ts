@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
-import type { Finding } from '../../lib/doctor/diagnosis.ts';
+import type { CheckResult } from '../../lib/doctor/diagnosis.ts';
 import {
-  type Aim,
-  aimOf,
   checkDrill,
   checkOffsite,
   checkOverlap,
   checkRegions,
   checkSchedules,
   checkServers,
+  type PolicyTarget,
   regionsOf,
+  targetOf,
 } from '../../lib/doctor/policy-checks.ts';
 import type { Server } from '../../lib/openstack/compute.ts';
 import { sentenceOf } from '../../lib/reporting/sentences.ts';
@@ -24,10 +24,10 @@ const fleet = (count: number, changes: Partial<Server> = {}) =>
   Array.from({ length: count }, (_, i) =>
     server({ id: `id-${i}`, name: `s${String(i).padStart(2, '0')}`, ...changes }),
   );
-const sentence = ({ reason }: Finding) => sentenceOf(reason);
+const sentence = ({ reason }: CheckResult) => sentenceOf(reason);
 /** A policy, aimed at these servers of DFW. */
 const aim = (servers: Server[], changes: Record<string, unknown> = {}) =>
-  aimOf(read(changes), ['DFW'], new Map([['DFW', servers]]));
+  targetOf(read(changes), ['DFW'], new Map([['DFW', servers]]));
 
 describe('regions', () => {
   test('are those that the policy names, each once, or all', () => {
@@ -60,7 +60,7 @@ describe('servers', () => {
       ['DFW', fleet(1)],
       ['ORD', fleet(2).slice(1)],
     ]);
-    const { selection, partial } = aimOf(read({ regions: ['ORD'] }), ['DFW', 'ORD'], servers);
+    const { selection, partial } = targetOf(read({ regions: ['ORD'] }), ['DFW', 'ORD'], servers);
     expect(selection.servers.map(({ id }) => id)).toEqual(['id-1']);
     expect(partial).toBe(false);
   });
@@ -70,7 +70,7 @@ describe('servers', () => {
       ['DFW', 'ORD'],
       ['DFW', 'LON'],
     ]) {
-      const partly = aimOf(
+      const partly = targetOf(
         read({ regions, servers: { ids: ['x'], names: ['mail'] } }),
         ['DFW', 'ORD'],
         new Map([['DFW', fleet(1)]]),
@@ -131,7 +131,7 @@ describe('two policies', () => {
   const daily = aim(fleet(3));
   const hourly = aim(fleet(3), { policy: 'hourly', schedule: 'cron(0 * * * ? *)' });
   const at = (schedule: string, servers = fleet(2)) => aim(servers, { policy: 'other', schedule });
-  const found = (other: Aim, schedule: string, servers?: Server[]) =>
+  const found = (other: PolicyTarget, schedule: string, servers?: Server[]) =>
     checkOverlap(at(schedule, servers), other, NOW).map((f) => `${f.verdict} ${f.check}: ${sentence(f)}`);
 
   test('within an hour, where the second has less than an hour to wait for the first', () => {

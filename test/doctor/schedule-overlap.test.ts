@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { parseSchedule } from '../../lib/config/schedule.ts';
-import { closest } from '../../lib/doctor/schedule-overlap.ts';
+import { closestOverlap } from '../../lib/doctor/schedule-overlap.ts';
 
 const NOW = new Date('2026-11-23T09:00:00Z');
 
 const meet = (one: string, other: string) => {
   const [a, b] = [parseSchedule(one), parseSchedule(other)];
-  const found = closest(a, b, NOW);
-  expect(closest(b, a, NOW), 'whichever is named first').toEqual(found);
+  const found = closestOverlap(a, b, NOW);
+  expect(closestOverlap(b, a, NOW), 'whichever is named first').toEqual(found);
   return found && `${found.at.toISOString().slice(0, 16)} ${found.gapMs / 60_000}`;
 };
 
@@ -57,5 +57,5 @@ test('what is farther away than a year is not looked for', () => {
 
 test('of schedules that fire without end only so many fires are looked through', () => {
   const [everyMinute, yearly] = ['cron(* * * * ? *)', 'cron(0 0 1 6 ? *)'].map((text) => parseSchedule(text));
-  expect(closest(everyMinute!, yearly!, NOW)?.gapMs).toBeGreaterThan(180 * 86_400_000);
+  expect(closestOverlap(everyMinute!, yearly!, NOW)?.gapMs).toBeGreaterThan(180 * 86_400_000);
 });

@@ -11,7 +11,10 @@ export interface World extends Harness {
   newest: CloudImage[];
 }
 
-/** At six in the morning on an OpenStack: some servers, each with a snapshot of last night and of the nights before. */
+/**
+ * At six in the morning on an OpenStack: some servers, each with a snapshot of last night and of
+ * the nights before.
+ */
 export async function drillWorld(names = ['web'], nights = 2, buildMs = 0): Promise<World> {
   setTime('2026-11-23T06:00:00Z');
   const h = await harness({ timing: { queuedMs: 0, savingMs: 0, buildMs } });

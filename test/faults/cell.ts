@@ -16,7 +16,9 @@ export interface Trouble {
   forEver?: boolean;
   /** Whether it can end within this process. */
   heals?: boolean;
-  /** Begins it. Returns how often it has been met so far, where that can be told, and how it ends. */
+  /**
+   * Begins it. Returns how often it has been met so far, where that can be told, and how it ends.
+   */
   begin?(world: World): { hits?: () => number; end(): void };
 }
 
@@ -34,10 +36,15 @@ export interface Cell {
 }
 
 const TRIES = 3;
-/** What is found lost by one run is begun by the next, and its end is seen by the one after that. */
+/**
+ * What is found lost by one run is begun by the next, and its end is seen by the one after that.
+ */
 const LATER_RUNS = 3;
 
-/** Runs a job as Lambda does, with its two tries again, while something is wrong, and says what became of it. */
+/**
+ * Runs a job as Lambda does, with its two tries again, while something is wrong, and says what
+ * became of it.
+ */
 export async function cellOf(scenario: Scenario, home: Cloud, trouble: Trouble, usual: Usual): Promise<Cell> {
   const world = await worldOf(scenario, home, trouble.aheadMs);
   try {
@@ -72,7 +79,8 @@ async function judged(scenario: Scenario, world: World, trouble: Trouble, usual:
     let doneLater = false;
     for (let run = 0; run < LATER_RUNS && !doneLater; run++) {
       later(world, scenario.againAfterMs);
-      // Another invocation: a restore whose server may be there all the same asks for no other one by the same request.
+      // Another invocation: a restore whose server may be there all the same asks for no other one
+      // by the same request.
       doneLater = scenario.done(world, (await attempt(undefined, `request-${run}`)).result);
     }
     if (!doneLater) bad.add('never done');
@@ -133,7 +141,7 @@ function wrongsIn(world: World, outcome: Outcome): string[] {
   );
   return [
     ...(hasHung(outcome) ? ['hung'] : []),
-    ...(error && !hasHung(outcome) && !['Refusal', 'RunFailed', 'CloudError'].includes(error.name)
+    ...(error && !hasHung(outcome) && !['ValidationError', 'RunFailed', 'CloudError'].includes(error.name)
       ? [`crashed: ${error.name}`]
       : []),
     ...(before.some((id) => !there.has(id) && !mayGo.has(id)) ? ['lost'] : []),
@@ -143,7 +151,9 @@ function wrongsIn(world: World, outcome: Outcome): string[] {
   ];
 }
 
-/** Two snapshots of one slot, servers or exports of one image, or a disk that was replaced twice. */
+/**
+ * Two snapshots of one slot, servers or exports of one image, or a disk that was replaced twice.
+ */
 function isDoubled({ dfw: { images, servers, tasks }, builds }: World): boolean {
   const marks = images
     .filter(({ status, properties }) => status !== 'killed' && properties.autosnap_owner === 'autosnap-test')

@@ -52,7 +52,8 @@ export async function invoke(invocation: Invocation): Promise<Outcome> {
   const { job, event, policies, bucket, requestId, remainingMs } = invocation;
   const { handler } = await FUNCTIONS[job]();
   const lines: string[] = [];
-  // As for `serverless invoke local`, the event is the policy: each run of many at once has one of its own.
+  // As for `serverless invoke local`, the event is the policy: each run of many at once has one of
+  // its own.
   const context = {
     ...lambdaContext(`autosnap-test-${job}`, remainingMs, requestId),
     invokedFunctionArn: `local:::::${job}`,

@@ -17,7 +17,10 @@ import type { Scenario } from './scenarios.ts';
 import { strikes, troubleOf } from './strikes.ts';
 import { run, worldOf } from './world.ts';
 
-/** Most of a cell's time is waiting between tries; too many at once have no time left to ask anything. */
+/**
+ * Most of a cell's time is waiting between tries; too many at once have no time left to ask
+ * anything.
+ */
 const AT_ONCE = 60;
 
 /** A scenario, and what its job does there when nothing goes wrong. */

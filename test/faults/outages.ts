@@ -14,7 +14,10 @@ const URLS = {
   'object-store': 'filesUrl',
 } as const;
 
-/** What goes wrong with whole services, and with the cloud's clock; `expired` is a URL whose certificate has. */
+/**
+ * What goes wrong with whole services, and with the cloud's clock; `expired` is a URL whose
+ * certificate has.
+ */
 export function outagesOf(calls: readonly ApiCall[], expired: string): Trouble[] {
   const services = [...new Set(calls.map(({ service }) => service))];
   return [

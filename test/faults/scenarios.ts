@@ -17,11 +17,16 @@ export interface Scenario {
   identity: 'rackspace' | 'password';
   /** What Lambda gives it, in milliseconds; as much as it can, unless told. */
   lastsMs?: number;
-  /** When the next run comes after one that could not do it, in milliseconds; an hour, unless told. */
+  /**
+   * When the next run comes after one that could not do it, in milliseconds; an hour, unless told.
+   */
   againAfterMs?: number;
   /** Adds to the cloud what the job is about, and sets its event. */
   prepare(world: World): unknown;
-  /** Whether all that the job is for has come about, as an onlooker sees it, or as the job says where it only looks. */
+  /**
+   * Whether all that the job is for has come about, as an onlooker sees it, or as the job says
+   * where it only looks.
+   */
   done(world: World, result: unknown): boolean;
 }
 

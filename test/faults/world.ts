@@ -105,7 +105,10 @@ export async function runBefore(scenario: Pick<Scenario, 'job'>, world: World): 
   return result;
 }
 
-/** Something of everything that a snapshot can be; the newest good one of "web" is `newest` days old. */
+/**
+ * Something of everything that a snapshot can be; the newest good one of "web" is `newest` days
+ * old.
+ */
 export function addHistory(world: World, newest = 0): { web: CloudImage[]; held: CloudImage } {
   const { dfw, cloud, mayGo } = world;
   const [web, api, mail] = dfw.servers as [CloudServer, CloudServer, CloudServer];
@@ -131,7 +134,10 @@ export function addHistory(world: World, newest = 0): { web: CloudImage[]; held:
   return { web: images, held };
 }
 
-/** A server on a volume and its snapshots, five days of them, where images of such servers can be made. */
+/**
+ * A server on a volume and its snapshots, five days of them, where images of such servers can be
+ * made.
+ */
 export function addVolumeBacked({ dfw, cloud, mayGo }: World, newest = 0): CloudServer {
   const db = dfw.addServer({ name: 'db', image: '', volumeIds: ['root', 'data'] });
   for (const volumeId of ['root', 'another']) dfw.addVolumeSnapshot({ volumeId });

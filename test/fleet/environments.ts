@@ -5,7 +5,10 @@ import type { Invocation, Outcome } from './function.ts';
 
 const FUNCTION = join(import.meta.dirname, 'function.ts');
 
-/** Execution environments for the functions: processes that are kept warm, each for one invocation at a time. */
+/**
+ * Execution environments for the functions: processes that are kept warm, each for one invocation
+ * at a time.
+ */
 export class Environments {
   readonly #environment: Record<string, string>;
   readonly #idle = new Set<ChildProcess>();

@@ -8,8 +8,9 @@ import { Environments } from './environments.ts';
 import { type Deliveries, pollUntilEmpty } from './poller.ts';
 import { startWaiting } from './waiting.ts';
 
-// A whole fleet, end to end: the real handlers in processes of their own, which are killed, over the embedded cloud and
-// a queue that delivers twice, late and in any order. `npm run test:fleet` is the whole of it, `.ci/run` has a small one.
+// A whole fleet, end to end: the real handlers in processes of their own, which are killed, over
+// the embedded cloud and a queue that delivers twice, late and in any order. `npm run test:fleet`
+// is the whole of it, `.ci/run` has a small one.
 const WHOLE = process.env.FLEET === 'whole';
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 1_000_000));
 
@@ -18,7 +19,10 @@ afterEach(async () => {
   await Promise.all(clouds.splice(0).map((cloud) => cloud.close()));
 });
 
-/** Accounts, each a cloud with so many servers in one region, on one clock; the secrets of all are with the first. */
+/**
+ * Accounts, each a cloud with so many servers in one region, on one clock; the secrets of all are
+ * with the first.
+ */
 async function fleet(accounts: number, servers: number) {
   let offsetMs = 0;
   const now = () => new Date(Date.now() + offsetMs);
@@ -56,7 +60,10 @@ async function fleet(accounts: number, servers: number) {
 
 type Fleet = Awaited<ReturnType<typeof fleet>>;
 
-/** What a rule's run leaves, and then the queue, until nothing is left; kills after some requests of an invocation. */
+/**
+ * What a rule's run leaves, and then the queue, until nothing is left; kills after some requests of
+ * an invocation.
+ */
 async function runThrough(
   f: Fleet,
   job: 'snapshot' | 'cleanup',
@@ -67,7 +74,7 @@ async function runThrough(
   console.log(`SEED=${SEED}`);
   const invocation = { job, event, now: f.now().getTime(), requestMs, requestId: 'r1' };
   const first = await f.environments.invoke(invocation);
-  expect(first).toEqual({ result: expect.objectContaining({ goesOn: expect.any(String) }) });
+  expect(first).toEqual({ result: expect.objectContaining({ resumesAt: expect.any(String) }) });
   const deliveries = await pollUntilEmpty({
     ...f,
     chance,

@@ -1,6 +1,7 @@
 /**
- * A process that runs the real handlers, one invocation after another, as an execution environment of Lambda's does:
- * a test forks it, tells it what to run and by which clock, and can kill it at any moment.
+ * A process that runs the real handlers, one invocation after another, as an execution environment
+ * of Lambda's does: a test forks it, tells it what to run and by which clock, and can kill it at
+ * any moment.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { lambdaContext } from '../../local/context.ts';
@@ -15,7 +16,10 @@ export interface Invocation {
   requestId: string;
   /** What the clock says when it begins. */
   now: number;
-  /** How long each of its requests takes by that clock, which stands still otherwise: so no test is about time. */
+  /**
+   * How long each of its requests takes by that clock, which stands still otherwise: so no test is
+   * about time.
+   */
   requestMs: number;
 }
 

@@ -5,8 +5,9 @@ import type { Environments } from './environments.ts';
 import { sqsEvent } from './waiting.ts';
 
 /**
- * What becomes of a turn to deliver a message. duplicated: two invocations get it at once. throttled: Lambda refuses to
- * run the function, and the message waits for its next turn. killed: the invocation ends in the middle.
+ * What becomes of a turn to deliver a message. duplicated: two invocations get it at once.
+ * throttled: Lambda refuses to run the function, and the message waits for its next turn. killed:
+ * the invocation ends in the middle.
  */
 const TURNS = ['duplicated', 'throttled', 'killed', 'killed', 'good', 'good'] as const;
 type Turn = (typeof TURNS)[number];
@@ -37,8 +38,8 @@ export interface Deliveries {
 }
 
 /**
- * Delivers the messages of a queue to `continue` as Lambda's poller does, in any order and with trouble, until there is
- * none; while all of them wait, the clock is moved on.
+ * Delivers the messages of a queue to `continue` as Lambda's poller does, in any order and with
+ * trouble, until there is none; while all of them wait, the clock is moved on.
  */
 export async function pollUntilEmpty(options: Options): Promise<Deliveries> {
   const { queue, environments, chance, now, advance, atOnce, requestMs, killLater } = options;

@@ -94,7 +94,8 @@ export async function goOn(delivery: Delivery, remainingMs?: number): Promise<SQ
 }
 
 /**
- * Delivers one message after another, each when its time has come, until there is none, or none before `until`.
+ * Delivers one message after another, each when its time has come, until there is none, or none
+ * before `until`.
  *
  * @returns the times of the deliveries.
  */

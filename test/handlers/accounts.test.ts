@@ -11,7 +11,9 @@ afterEach(async () => {
 
 const EVENT = policy({ account: ['rackspace', 'customer-*'] });
 
-/** Three accounts, each a cloud of its own with two servers: rackspace, customer-a and customer-b. */
+/**
+ * Three accounts, each a cloud of its own with two servers: rackspace, customer-a and customer-b.
+ */
 async function accounts() {
   setTime('2026-11-22T00:00:20Z');
   const h = await harness();
@@ -59,7 +61,7 @@ describe('a policy with several accounts, where there is a queue', () => {
     const report = await h.run('snapshot', EVENT, { requestId: 'r1' });
     expect(report).toMatchObject({
       account: 'rackspace, customer-a, customer-b',
-      goesOn: '2026-11-22T00:00:20Z',
+      resumesAt: '2026-11-22T00:00:20Z',
       entries: [],
       failures: [],
     });

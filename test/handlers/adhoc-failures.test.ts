@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { deploy, type Harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, DAY_MS, fateOf, history, MIDNIGHT } from '../history.ts';
 
-/** A good daily snapshot of "web", and an ad-hoc one that the cloud has given up, with `expires` as its end. */
+/**
+ * A good daily snapshot of "web", and an ad-hoc one that the cloud has given up, with `expires` as
+ * its end.
+ */
 async function failedByHand(status: string, expires?: string) {
   const h = await history(1);
   const byHand = addSnapshot(h, h.web, -0.1, {

@@ -7,7 +7,10 @@ import { type Harness, harness, setTime } from '../harness.ts';
 
 // An ad-hoc request takes a server once, also when it comes again after its snapshot is gone.
 
-/** The bucket for reports: an S3 that knows `If-None-Match: *`, keeps all objects and lists one a page; `down` makes it answer nothing but 503. */
+/**
+ * The bucket for reports: an S3 that knows `If-None-Match: *`, keeps all objects and lists one a
+ * page; `down` makes it answer nothing but 503.
+ */
 async function reportBucket() {
   const s3 = { objects: new Map<string, string>(), down: false, refuses: / ^/ };
   const server = createServer(async (request, response) => {

@@ -157,7 +157,10 @@ test('a schedule that has ended protects nobody', async () => {
 });
 
 describe('a server that no listing has', () => {
-  /** Two servers with a snapshot of last midnight; the listing lacks db-1, of which GET answers as told. */
+  /**
+   * Two servers with a snapshot of last midnight; the listing lacks db-1, of which GET answers as
+   * told.
+   */
   async function halfListed(status: number, changes: Record<string, unknown> = {}) {
     setTime(NOW);
     const h = await harness();
@@ -294,7 +297,7 @@ test.each<[event: unknown, problem: RegExp]>([
 ])('%j is refused', async (event, problem) => {
   const h = await fleet();
   const { error } = await h.fail('audit', event);
-  expect(error.name).toBe('Refusal');
+  expect(error.name).toBe('ValidationError');
   expect(error.message).toMatch(problem);
 });
 

@@ -5,7 +5,10 @@ import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
 import { elsewhere, inProcesses } from '../processes.ts';
 
-/** Runs the second job from beginning to end in the middle of the first: just before its first request like this. */
+/**
+ * Runs the second job from beginning to end in the middle of the first: just before its first
+ * request like this.
+ */
 function inTheMiddle(
   { cloud }: Harness,
   [service, method]: ['compute' | 'image', 'POST' | 'DELETE'],
@@ -246,7 +249,8 @@ describe('two snapshot runs at once for one slot', () => {
     expect(made(h)).toHaveLength(3);
   });
 
-  // The cloud is busy for no moment with such a server, so it refuses nothing: what is doubled counts once.
+  // The cloud is busy for no moment with such a server, so it refuses nothing: what is doubled
+  // counts once.
   test('of servers whose disks are volumes: nothing is lost, and what is there twice is one, and said', async () => {
     const h = await fleet({ image: '', volumeIds: ['root'] });
     const second = inTheMiddle(h, ['compute', 'POST'], () => elsewhere(h, 'snapshot', policy()));

@@ -40,7 +40,7 @@ test('a dry run says that a server is busy, and leaves nothing to be gone on wit
   h.cloud.region('DFW').servers[0]!.taskState = 'rebooting';
   const report = await h.run('snapshot', policy({ dryRun: true }));
   expect(report.totals).toEqual({ planned: 5, skipped: 1 });
-  expect(report).not.toHaveProperty('goesOn');
+  expect(report).not.toHaveProperty('resumesAt');
   expect(h.waiting.queue.messages).toEqual([]);
 });
 
@@ -53,7 +53,7 @@ describe('a run whose time does not suffice', () => {
       totals: { taken: 2, deferred: 4 },
       failures: [],
       left: { outOfTime: '4 of 6 servers are left' },
-      goesOn: '2026-11-22T00:00:20Z',
+      resumesAt: '2026-11-22T00:00:20Z',
     });
     h.cloud.faults.length = 0;
     hangAfter(h, 3);
@@ -173,7 +173,7 @@ describe('a busy server', () => {
     expect(report).toMatchObject({
       totals: { skipped: 1 },
       left: { busy: 'db in DFW' },
-      goesOn: '2026-11-22T00:05:20Z',
+      resumesAt: '2026-11-22T00:05:20Z',
     });
     const times = await deliverAll(h.waiting);
     expect(taken(h)).toEqual({
@@ -217,7 +217,7 @@ describe('a run that goes on and fails', () => {
   test('is tried three times in all, told once, and what is left goes on', async () => {
     const h = await failing();
     const report = await h.run('snapshot', policy());
-    expect(report).toMatchObject({ totals: { failed: 1, skipped: 1 }, goesOn: '2026-11-22T00:05:20Z' });
+    expect(report).toMatchObject({ totals: { failed: 1, skipped: 1 }, resumesAt: '2026-11-22T00:05:20Z' });
     await deliverAll(h.waiting, '2026-11-22T00:06:00Z');
     expect(h.waiting.told).toEqual([]);
     await deliverAll(h.waiting, '2026-11-22T00:11:00Z');
@@ -297,7 +297,7 @@ test('a cleanup goes on, too', async () => {
   const report = await h.run('cleanup', policy({ keep: { last: 1 } }), SHORT);
   expect(report).toMatchObject({
     left: { outOfTime: expect.stringMatching(/^[456] snapshots are left$/) },
-    goesOn: '2026-11-22T00:00:20Z',
+    resumesAt: '2026-11-22T00:00:20Z',
   });
   h.cloud.faults.length = 0;
   await deliverAll(h.waiting);

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
-import type { Check, Diagnosis } from '../../lib/doctor/diagnosis.ts';
+import type { CheckName, Diagnosis } from '../../lib/doctor/diagnosis.ts';
 import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 
@@ -43,7 +43,10 @@ async function doctor(h: Harness, event: unknown): Promise<Outcome> {
 /** `policies`, checked before they are deployed. */
 const tried = (h: Harness, ...policies: object[]) => doctor(h, { policies });
 
-/** The findings that are not as they should be: `fail servers: names "x" matches no server → Correct it.` */
+/**
+ * The findings that are not as they should be:
+ * `fail servers: names "x" matches no server → Correct it.`
+ */
 function troubles({ diagnosis }: Outcome): string[] {
   return (diagnosis?.checks ?? [])
     .filter(({ verdict }) => verdict !== 'pass')
@@ -52,7 +55,7 @@ function troubles({ diagnosis }: Outcome): string[] {
     );
 }
 
-function findings({ diagnosis }: Outcome, check: Check['check']): string[] {
+function findings({ diagnosis }: Outcome, check: CheckName['check']): string[] {
   return (diagnosis?.checks ?? []).filter((c) => c.check === check).map(({ detail }) => detail);
 }
 
@@ -599,7 +602,7 @@ describe('what is to be checked', () => {
     deploy(deployed);
     const { error } = await h.fail('doctor', event);
     expect(error.message).toBe(message);
-    expect(error.name).toBe('Refusal');
+    expect(error.name).toBe('ValidationError');
     expect(h.cloud.received).toEqual([]);
   });
 });

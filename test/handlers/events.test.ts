@@ -9,7 +9,9 @@ const EVENTS = new URL('../../events/', import.meta.url);
 /** The one for `restore`, of which test/handlers/restore.test.ts has more. */
 const RESTORE = 'restore.json';
 
-/** What each example event does to the example fleet, by each handler: its totals, or its refusal. */
+/**
+ * What each example event does to the example fleet, by each handler: its totals, or its refusal.
+ */
 const EXPECTED: Record<string, Record<'snapshot' | 'cleanup', object | RegExp>> = {
   'adhoc.json': { snapshot: { taken: 1 }, cleanup: /adhoc: only snapshot takes ad-hoc events/ },
   'daily.json': { snapshot: { taken: 6, skipped: 1 }, cleanup: { deleted: 14, kept: 72 } },
@@ -35,7 +37,7 @@ test.each(cases)('%s of %s', async (job, file, expected) => {
   const event = JSON.parse(readFileSync(new URL(file, EVENTS), 'utf8'));
   if (expected instanceof RegExp) {
     const { error } = await fail(job, event);
-    expect(error.name).toBe('Refusal');
+    expect(error.name).toBe('ValidationError');
     expect(error.message).toMatch(expected);
     expect(cloud.received).toEqual([]);
   } else {

@@ -218,7 +218,7 @@ describe('refused, and nothing is changed', () => {
   ])('%s', async (_, event, problem) => {
     const h = await history(2);
     const { error } = await h.fail('hold', event(h));
-    expect(error.name).toBe('Refusal');
+    expect(error.name).toBe('ValidationError');
     expect(error.message).toMatch(problem);
     expect(changes(h)).toEqual([]);
     expect(h.images.map(holdOf)).toEqual(['none', 'none']);

@@ -64,7 +64,7 @@ test.each<[string, object, RegExp]>([
   expect(h.records).toEqual([
     expect.objectContaining({
       requestPayload: event,
-      responsePayload: { errorType: 'Refusal', errorMessage: expect.stringMatching(message) },
+      responsePayload: { errorType: 'ValidationError', errorMessage: expect.stringMatching(message) },
     }),
   ]);
   expect(idsIn(h)).toEqual(idsOf(h.images));

@@ -3,7 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import { type Harness, harness, type Job, policy, setTime } from '../harness.ts';
 
-/** A server with four snapshots, of which a cleanup would delete one: whatever is wrong, none is, and none is made. */
+/**
+ * A server with four snapshots, of which a cleanup would delete one: whatever is wrong, none is,
+ * and none is made.
+ */
 async function cloudWithHistory(): Promise<Harness> {
   setTime('2026-11-20T00:00:10Z');
   const h = await harness();

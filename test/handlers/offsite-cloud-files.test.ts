@@ -439,7 +439,8 @@ describe('rotation', () => {
           expect(left).toEqual(expect.arrayContaining(others));
           for (const { which } of spoils)
             expect(left).toEqual(expect.arrayContaining(objectsOf(copied[which]!)));
-          // One that can be restored from stays, where there was one: what else is named like a segment spoils it.
+          // One that can be restored from stays, where there was one: what else is named like a
+          // segment spoils it.
           const good = copied.filter(
             (image, i) =>
               spoils.every(({ which, field }) => which !== i || field === 'segments') &&

@@ -17,7 +17,9 @@ let web: CloudServer;
 /** Where the image service of ORD would be, had it one of its own. */
 let ownImages: string;
 
-/** An OpenStack whose two regions have one image service; the server "web" is in the second of them. */
+/**
+ * An OpenStack whose two regions have one image service; the server "web" is in the second of them.
+ */
 beforeEach(async () => {
   bucket = memoryBucket();
   h = await harness();
@@ -30,7 +32,10 @@ beforeEach(async () => {
   setTime(new Date(MIDNIGHT.getTime() + DAY_MS / 4));
 });
 
-/** A snapshot of "web" that says where it was taken; its image is in the service that both regions share. */
+/**
+ * A snapshot of "web" that says where it was taken; its image is in the service that both regions
+ * share.
+ */
 function snapshotOf(age: number, home = 'ORD'): CloudImage {
   const image = addSnapshot(h, web, age, { size: 1_000, diskFormat: 'qcow2', containerFormat: 'bare' }, home);
   h.cloud.region(home).removeImage(image.id);

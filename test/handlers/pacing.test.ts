@@ -53,7 +53,8 @@ describe('a sweep of more than the limit', { timeout: 60_000 }, () => {
   ])('takes all of them, too, when the cloud %s what it is', async (_, answer) => {
     const h = await fleet();
     h.cloud.faults.push({ service: 'compute', path: /limits$/, times: 9, answer });
-    // The window is full with all but three of them, whatever time they took; a second later there is a new one.
+    // The window is full with all but three of them, whatever time they took; a second later there
+    // is a new one.
     let [sent, fullUntilMs] = [0, 0];
     h.cloud.faults.push({
       service: 'compute',

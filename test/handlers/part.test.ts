@@ -2,9 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { deploy, type Harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, deletions, history, idsIn, idsOf } from '../history.ts';
 
-// A run by hand that names a part of a policy: never more than the policy means, and nothing of the rest.
+// A run by hand that names a part of a policy: never more than the policy means, and nothing of the
+// rest.
 
-/** Two servers of the policy in DFW and one in ORD, with six snapshots each, of which three stay; and one that it leaves out. */
+/**
+ * Two servers of the policy in DFW and one in ORD, with six snapshots each, of which three stay;
+ * and one that it leaves out.
+ */
 async function fleet(changes: Record<string, unknown> = {}) {
   const h = await history(6);
   deploy([policy({ servers: { all: true, except: { names: ['stranger'] } }, ...changes })]);

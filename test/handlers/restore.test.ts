@@ -662,7 +662,7 @@ describe('refused, and nothing is made or changed', () => {
     const before = serversIn(h).length;
     const images = h.cloud.region('DFW').images.length;
     const { error } = await h.fail('restore', typeof event === 'function' ? event(h) : event);
-    expect(error.name).toBe('Refusal');
+    expect(error.name).toBe('ValidationError');
     expect(error.message).toMatch(problem);
     expect(serversIn(h)).toHaveLength(before);
     expect(h.cloud.region('DFW').images).toHaveLength(images);

@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, history } from '../history.ts';
 
-/** An hourly policy of which 200 snapshots are there, 3 of which its rules keep, and whose cleanup runs once a day. */
+/**
+ * An hourly policy of which 200 snapshots are there, 3 of which its rules keep, and whose cleanup
+ * runs once a day.
+ */
 async function hourly(changes: Record<string, unknown> = {}) {
   setTime('2026-11-23T06:00:00Z');
   const h = await harness();

@@ -15,8 +15,8 @@ const snapshotsOf = (dfw: Region, image: CloudImage) =>
   namedBy(image).map((id) => dfw.volumeSnapshots.find((snapshot) => snapshot.id === id)!);
 
 /**
- * An OpenStack with a server on two volumes, and a real snapshot of each of the last `count` days, newest first;
- * besides, volume snapshots of somebody's own, of the same volume and of another.
+ * An OpenStack with a server on two volumes, and a real snapshot of each of the last `count` days,
+ * newest first; besides, volume snapshots of somebody's own, of the same volume and of another.
  */
 async function volumeBacked(count: number) {
   const h = await harness();

@@ -212,7 +212,10 @@ export class CloudClient {
     return body;
   }
 
-  /** A volume that can be booted from; returns its id when it is available. `imageMetadata` is what it has of an image. */
+  /**
+   * A volume that can be booted from; returns its id when it is available. `imageMetadata` is what
+   * it has of an image.
+   */
   async makeVolume(name: string, imageMetadata?: Record<string, string>): Promise<string> {
     const { body } = await this.send('volumev3', 'POST', '/volumes', { volume: { name, size: 1 } });
     const { id } = body.volume;
@@ -238,7 +241,9 @@ export class CloudClient {
     this.#made.push({ service, path });
   }
 
-  /** Takes away all that was made, what was made of it, and whatever else is named as one of ours. */
+  /**
+   * Takes away all that was made, what was made of it, and whatever else is named as one of ours.
+   */
   async cleanUp(): Promise<void> {
     const made = this.#made.splice(0).reverse();
     for (const { service, path } of made.filter((one) => one.service === 'compute')) {

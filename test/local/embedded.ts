@@ -5,7 +5,10 @@ import { CloudClient } from './client.ts';
 
 const MINUTE_MS = 60_000;
 
-/** The one region of an embedded cloud, with a flavor and an image as small as those of a real test cloud. */
+/**
+ * The one region of an embedded cloud, with a flavor and an image as small as those of a real test
+ * cloud.
+ */
 function furnish(dfw: Region): Region {
   dfw.flavors.unshift({ id: 'nano', name: 'nano', ram: 64, disk: 1 });
   dfw.maxVolumeSnapshots = 10;

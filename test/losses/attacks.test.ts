@@ -231,7 +231,10 @@ test('a series too long for a log line leaves what was done in the report, and t
 });
 
 describe('cleanup keeps the snapshot that a restore builds a new server from', () => {
-  /** A server and its snapshots, of which a restore has begun with the oldest, and what becomes of that one at a time. */
+  /**
+   * A server and its snapshots, of which a restore has begun with the oldest, and what becomes of
+   * that one at a time.
+   */
   async function restoring(server: object) {
     setTime('2026-11-20T00:00:10Z');
     const h = await harness({ timing: { queuedMs: 0, savingMs: 0, buildMs: 3_600_000 } });

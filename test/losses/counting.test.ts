@@ -4,7 +4,8 @@ import type { CloudImage } from '../../local/cloud/state.ts';
 import { harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf, slotOf, take } from '../history.ts';
 
-// Losses seen elsewhere because something that can't be restored from was counted. See CONTRIBUTING.md.
+// Losses seen elsewhere because something that can't be restored from was counted. See
+// CONTRIBUTING.md.
 
 describe('L1 (backube/snapscheduler#688): the last valid snapshots, because not-ready ones counted to the maximum', () => {
   test.each<[string, Partial<CloudImage>]>([

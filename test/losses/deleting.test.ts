@@ -6,7 +6,8 @@ import { policy } from '../harness.ts';
 import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf, MIDNIGHT } from '../history.ts';
 import { inProcesses } from '../processes.ts';
 
-// Losses seen elsewhere in the act of deleting: too early, on half a listing, twice, or more than was asked for.
+// Losses seen elsewhere in the act of deleting: too early, on half a listing, twice, or more than
+// was asked for.
 
 /** A page that is no page: the session does not ask again for it, as it would after a 500. */
 const UNREADABLE = { status: 200, body: { images: [{ id: 'x' }] } };
@@ -62,8 +63,8 @@ describe('L22 (psy0rz/zfs_autobackup#84): a base that was needed, because thinni
 
 describe('L23 (miracle2k/k8s-snapshots PR#51): wrong ones past 500, because the listing stopped at its first page', () => {
   /**
-   * Six snapshots of ten minutes each on three pages of two, the newest on the last: Glance lists what was created last
-   * first, and what is older was waiting for longer.
+   * Six snapshots of ten minutes each on three pages of two, the newest on the last: Glance lists
+   * what was created last first, and what is older was waiting for longer.
    */
   async function threePages() {
     const h = await history(0);

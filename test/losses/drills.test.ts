@@ -20,7 +20,10 @@ import { fateOf } from '../history.ts';
 
 // Losses by drills: a server was taken for one that a drill has made.
 
-/** Runs drills for two days, every hour as deployed, and sees that a server is never touched. Returns all warnings and failures. */
+/**
+ * Runs drills for two days, every hour as deployed, and sees that a server is never touched.
+ * Returns all warnings and failures.
+ */
 async function expectUntouched(h: World, server: CloudServer): Promise<string> {
   const before = structuredClone(server);
   const warnings: string[] = [];
@@ -207,7 +210,8 @@ describe('Y5: a production server, because its metadata said that a drill had ma
   test('nor one that is rebuilt or takes over the drill between the verdict and the deletion', async () => {
     const h = await drillWorld();
     const server = addThrowAway(h, h.newest[0]!);
-    // The first look reads the server; the second one, right before the deletion, finds it made another use of.
+    // The first look reads the server; the second one, right before the deletion, finds it made
+    // another use of.
     h.cloud.faults.push({
       service: 'compute',
       method: 'GET',
@@ -357,7 +361,10 @@ describe('cleanup keeps the image of a drill, which alone proves whose server th
   const KEPT = 'kept: a drill of it may still be running';
   const GOES = 'deleted: no rule keeps it';
 
-  /** Three snapshots of a server, of which a cleanup with `last: 1` keeps the newest, and a drill of the oldest. */
+  /**
+   * Three snapshots of a server, of which a cleanup with `last: 1` keeps the newest, and a drill of
+   * the oldest.
+   */
   async function drilling() {
     const h = await drillWorld(['web'], 3);
     const oldest = h.dfw.images.at(-1)!;
@@ -421,7 +428,10 @@ describe('cleanup keeps the image of a drill, which alone proves whose server th
 describe('drills never multiply, although the image that proves whose server it is, is gone', () => {
   const HOURLY = { schedule: 'cron(30 * * * ? *)', hours: 2 };
 
-  /** Runs drills every hour, of a fleet with a new snapshot each hour, whose images are deleted while they are booted. */
+  /**
+   * Runs drills every hour, of a fleet with a new snapshot each hour, whose images are deleted
+   * while they are booted.
+   */
   async function deleting(hours: number, drill: object) {
     const h = await drillWorld(['web', 'db', 'mail'], 1, 24 * 3_600_000);
     const errors: string[] = [];

@@ -5,7 +5,8 @@ import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
 
-// Losses found in this product: by what an order said that had come late, and by what a listing lacked.
+// Losses found in this product: by what an order said that had come late, and by what a listing
+// lacked.
 
 describe('Y2: ten became three, by rules that the policy no longer had', () => {
   const OLD = policy({ keep: { last: 3 } });

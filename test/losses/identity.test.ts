@@ -8,12 +8,15 @@ import { addSnapshot, daysIn, deletions, fateOf, history, idsOf, slotOf, take } 
 import type { CloudClient } from '../local/client.ts';
 import { person } from './person.ts';
 
-// Losses found in this product: images that somebody else had made, and that were taken for ours; and the other way
-// round, snapshots of ours that were not.
+// Losses found in this product: images that somebody else had made, and that were taken for ours;
+// and the other way round, snapshots of ours that were not.
 
 const AT_KEYSTONE = { account: 'keystone' };
 
-/** A server with one snapshot of ours, from which it was rebuilt by the cloud's own API; on the 20th. */
+/**
+ * A server with one snapshot of ours, from which it was rebuilt by the cloud's own API; on the
+ * 20th.
+ */
 async function rebuilt() {
   setTime('2026-11-20T00:00:00Z');
   const h = await harness();
@@ -295,7 +298,10 @@ describe('a server whose disk is a volume', () => {
     const id = await somebody.makeServerOn(volume, 'db');
     return h.cloud.region('DFW').servers.find((server) => server.id === id)!;
   };
-  /** Made from an image whose data lie in volume snapshots: it shows that image, and its root is a volume. */
+  /**
+   * Made from an image whose data lie in volume snapshots: it shows that image, and its root is a
+   * volume.
+   */
   const showingAnImage = async (h: Harness, somebody: CloudClient) => {
     const first = await somebody.makeServerOn(await somebody.makeVolume('root'), 'first');
     const image = await somebody.makeImage(first, 'of a volume');

@@ -9,11 +9,14 @@ import { dailies } from '../snapshots.ts';
 
 const JOBS: Job[] = ['snapshot', 'cleanup'];
 
-/** Runs both jobs with an event that has to be refused in the same words, and proves that nothing came of it. */
+/**
+ * Runs both jobs with an event that has to be refused in the same words, and proves that nothing
+ * came of it.
+ */
 async function refused(event: unknown): Promise<string> {
   const h = await history(5);
   const [first, second] = [await h.fail('snapshot', event), await h.fail('cleanup', event)];
-  expect(first.error.name).toBe('Refusal');
+  expect(first.error.name).toBe('ValidationError');
   expect(second.error.message).toBe(first.error.message);
   expect(idsIn(h)).toEqual(idsOf(h.images));
   expect(h.cloud.received).toEqual([]);

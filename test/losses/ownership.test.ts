@@ -14,8 +14,8 @@ import {
   take,
 } from '../history.ts';
 
-// Losses seen elsewhere because something was taken for what it was not: another series, another server, a person's
-// own image.
+// Losses seen elsewhere because something was taken for what it was not: another series, another
+// server, a person's own image.
 
 /** For a simulated month. */
 const LONG = { timeout: 30_000 };
@@ -28,7 +28,8 @@ test('L7 (borgbackup/borg#6513): 588 GB of other series, because one list held s
   const h = await harness();
   const servers = ['a', 'b', 'c', 'd'].map((name) => h.cloud.region('DFW').addServer({ name }));
   const policies = ['hourly', 'daily', 'weekly'];
-  // One after the other, so that any rule over the whole list would keep some series whole and others not at all.
+  // One after the other, so that any rule over the whole list would keep some series whole and
+  // others not at all.
   const images = Array.from({ length: 48 }, (_, i) =>
     addSnapshot(h, servers[i % 4]!, i / 4, {
       properties: { autosnap_policy: policies[Math.floor(i / 4) % 3]! },
@@ -188,7 +189,10 @@ test.each([
 describe('the server of a series is gone', () => {
   const ORPHANS = policy({ account: 'keystone', keep: { last: 30 }, orphans: { after: '30d', keep: 1 } });
 
-  /** So many snapshots of a server that is gone, and a newer image that looks like one, with the data of another server. */
+  /**
+   * So many snapshots of a server that is gone, and a newer image that looks like one, with the
+   * data of another server.
+   */
   async function withTheirs(count: number) {
     const h = await history(0);
     h.cloud.secrets.set('autosnap/test/keystone', h.cloud.secret('password'));

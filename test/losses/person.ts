@@ -3,7 +3,10 @@ import { CloudClient } from '../local/client.ts';
 
 const MINUTE_MS = 60_000;
 
-/** Somebody who uses the harness's cloud by its own API, past the product; while they wait, time passes. */
+/**
+ * Somebody who uses the harness's cloud by its own API, past the product; while they wait, time
+ * passes.
+ */
 export async function person({ cloud }: Pick<Harness, 'cloud'>): Promise<CloudClient> {
   const { username, password, projectName, domainName } = cloud.account;
   cloud

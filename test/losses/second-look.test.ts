@@ -7,7 +7,8 @@ import { addSnapshot, fateOf, history, take } from '../history.ts';
 import { again, later, leaveOut, restoredIn, TO_NEW, world } from '../restore/world.ts';
 import { person } from './person.ts';
 
-// Losses by a single listing of servers that lacked one: what is concluded from it is looked at once more.
+// Losses by a single listing of servers that lacked one: what is concluded from it is looked at
+// once more.
 
 const LISTING = { service: 'compute', path: /\/servers\/detail/ } as const;
 

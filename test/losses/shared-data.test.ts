@@ -4,7 +4,8 @@ import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, deletions, fateOf, history, idsIn, slotOf } from '../history.ts';
 
-// What is lost with an image: its volume snapshots, what other projects use it for, what another deployment keeps.
+// What is lost with an image: its volume snapshots, what other projects use it for, what another
+// deployment keeps.
 
 const KEYSTONE = { account: 'keystone' };
 

@@ -4,8 +4,8 @@ import { deploy, policy, setTime } from '../harness.ts';
 import { addSnapshot, deletions, history, idsOf } from '../history.ts';
 import { again, IN_PLACE, later, restoredIn, TO_NEW, useKeystone, world } from '../restore/world.ts';
 
-// Found by somebody who had not written the code: what a listing lacks, what one region says for all of them, and events
-// that were changed on the way.
+// Found by somebody who had not written the code: what a listing lacks, what one region says for
+// all of them, and events that were changed on the way.
 
 const LISTING = {
   service: 'image',

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { harness, policy, setTime } from '../harness.ts';
 import { DAY_MS, daysIn, deletions, history, idsIn, idsOf, MIDNIGHT, slotOf, take } from '../history.ts';
 
-// Losses seen elsewhere because time passed: a pause, a clean-up that runs on alone, a period of the wrong size.
+// Losses seen elsewhere because time passed: a pause, a clean-up that runs on alone, a period of
+// the wrong size.
 
 /** For a simulated month, or more. */
 const LONG = { timeout: 30_000 };

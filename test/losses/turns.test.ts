@@ -34,7 +34,10 @@ test('after a deletion that has no answer the youngest go first: each of the old
 describe('a cleanup whose time never suffices', () => {
   const EVERY = { cleanup: 'rate(6 hours)', keep: { last: 1 }, maxDeletes: 1 };
 
-  /** Twenty servers, of which each has more snapshots to be deleted than all runs of a test can delete. */
+  /**
+   * Twenty servers, of which each has more snapshots to be deleted than all runs of a test can
+   * delete.
+   */
   async function backlog() {
     const h = await history(0);
     const fleet = Array.from({ length: 20 }, (_, i) => h.cloud.region('DFW').addServer({ name: `web-${i}` }));
@@ -42,7 +45,10 @@ describe('a cleanup whose time never suffices', () => {
     return { ...h, fleet };
   }
 
-  /** Twelve cleanups, six hours apart, of which each has time for `share` deletions and those that have begun by then. */
+  /**
+   * Twelve cleanups, six hours apart, of which each has time for `share` deletions and those that
+   * have begun by then.
+   */
   async function cleanUpTwelveTimes(h: Harness, share: number): Promise<void> {
     for (let run = 0; run < 12; run++) {
       setTime(new Date(MIDNIGHT.getTime() + (run + 1) * 6 * 3_600_000));
@@ -84,7 +90,8 @@ describe('a cleanup whose time never suffices', () => {
       times: Infinity,
       answer: answers.forbidden,
     });
-    // As many as it takes until each series was the first: a run that stops has got to the first ones.
+    // As many as it takes until each series was the first: a run that stops has got to the first
+    // ones.
     for (let run = 0; run < 40 && rotated(h) < 19; run++) {
       setTime(new Date(MIDNIGHT.getTime() + (run + 1) * 6 * 3_600_000));
       await h.fail('cleanup', policy(EVERY));
@@ -114,7 +121,10 @@ test.each([400, 403, 404, 409])(
   },
 );
 
-/** A server with a disk of its own and one on a volume, each with a snapshot; since then the volumes' service is down. */
+/**
+ * A server with a disk of its own and one on a volume, each with a snapshot; since then the
+ * volumes' service is down.
+ */
 async function withoutVolumes() {
   setTime('2026-11-20T00:00:00Z');
   const h = await harness({ timing: { queuedMs: 0, savingMs: 0, buildMs: 0 } });

@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// What decides about snapshots, and the tests that say how. What survives is explained in CONTRIBUTING.md.
+// What decides about snapshots, and the tests that say how. What survives is explained in
+// CONTRIBUTING.md.
 export default defineConfig({
   test: {
     include: [

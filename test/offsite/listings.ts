@@ -12,7 +12,10 @@ const LISTINGS = {
 
 export type Listing = keyof typeof LISTINGS;
 
-/** Leaves items out of listings, as one that lags does; each of them is there when it is asked for by itself. */
+/**
+ * Leaves items out of listings, as one that lags does; each of them is there when it is asked for
+ * by itself.
+ */
 export function leaveOut(
   { cloud }: Pick<Harness, 'cloud'>,
   listing: Listing,

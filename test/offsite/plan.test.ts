@@ -39,7 +39,9 @@ function snapshot(day: number, changes: Partial<Snapshot> = {}): Snapshot {
   };
 }
 
-/** What is there of a copy: d(ata), m(anifest), p(rogress), u(pload); x: its manifest is another's. */
+/**
+ * What is there of a copy: d(ata), m(anifest), p(rogress), u(pload); x: its manifest is another's.
+ */
 function copy(day: number, parts: string, image = `i${day}`): CheckedCopy {
   const original = { region: 'SJC3', server: 's1', slot: slotOf(day), image };
   const key = keyOf(PLACE, original);

@@ -215,7 +215,8 @@ describe('a request for an image', () => {
     await once(late, 'close');
     onTestFinished(() => void late.close());
 
-    // The time left is asked for before the request, and again when it has failed: then the service comes up.
+    // The time left is asked for before the request, and again when it has failed: then the service
+    // comes up.
     let looks = 0;
     const time: Deadline = {
       remainingMs() {

@@ -37,8 +37,9 @@ export interface Asked {
 }
 
 /**
- * A server that gives recorded answers, for what the embedded cloud can't say. Its own identity service is at
- * /v2.0; a test adds the routes of the others, below /compute, /image/v2, /volume and /files, before it connects.
+ * A server that gives recorded answers, for what the embedded cloud can't say. Its own identity
+ * service is at /v2.0; a test adds the routes of the others, below /compute, /image/v2, /volume and
+ * /files, before it connects.
  */
 export interface Replay {
   app: Hono<{ Bindings: HttpBindings }>;

@@ -387,7 +387,9 @@ function everythingIn(error: Error): string {
   ].join('\n');
 }
 
-/** A clock that shows `firstMs` left when it is first looked at; then too little for another try. */
+/**
+ * A clock that shows `firstMs` left when it is first looked at; then too little for another try.
+ */
 function endingAfter(firstMs: number, thenMs = 400): Deadline {
   let leftMs = firstMs;
   return {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, vi } from 'vitest';
 import { listServers } from '../../lib/openstack/compute.ts';
-import { isQuota, type Refusal, retryAfterMs } from '../../lib/openstack/limits.ts';
+import { isQuota, type RateLimitAnswer, retryAfterMs } from '../../lib/openstack/limits.ts';
 import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, receivedBy, test } from './connected.ts';
 
@@ -10,12 +10,16 @@ afterEach(() => {
 
 const SENT = { date: 'Wed, 01 Jan 2014 00:00:00 GMT' };
 
-function refusal(headers: Refusal['headers'], fault: object | string = {}, status = 413): Refusal {
+function refusal(
+  headers: RateLimitAnswer['headers'],
+  fault: object | string = {},
+  status = 413,
+): RateLimitAnswer {
   return { status, headers, body: typeof fault === 'string' ? fault : JSON.stringify({ overLimit: fault }) };
 }
 
 describe('the wait that the cloud asks for', () => {
-  test.each<[string, Refusal, number | undefined]>([
+  test.each<[string, RateLimitAnswer, number | undefined]>([
     ['in the header, in seconds', refusal({ 'retry-after': '7' }), 7000],
     ['in the header, as a date', refusal({ ...SENT, 'retry-after': 'Wed, 01 Jan 2014 00:00:07 GMT' }), 7000],
     ['in the header rather than in the body', refusal({ 'retry-after': '7' }, { retryAfter: '9' }), 7000],
@@ -45,7 +49,7 @@ describe('a 413 is a quota, against which no waiting helps, when', () => {
     message: 'Project 1 is over a limit for [Resource image_count_total]<br />',
     code: '413 Request Entity Too Large',
   });
-  test.each<[string, Refusal, boolean]>([
+  test.each<[string, RateLimitAnswer, boolean]>([
     ['it says to retry after 0', { ...refusal({}), body: JSON.stringify(answers.quota.body) }, true],
     ['its header says to retry after 0, as in Havana', refusal({ 'retry-after': '0' }), true],
     ['it is the image count of Glance, without a hint', refusal({}, glance), true],
@@ -60,7 +64,9 @@ describe('a 413 is a quota, against which no waiting helps, when', () => {
 });
 
 const DUE = new Date('2014-01-01T00:00:01Z');
-/** An answer that left the cloud one second before {@link DUE}, by a clock that is years from ours. */
+/**
+ * An answer that left the cloud one second before {@link DUE}, by a clock that is years from ours.
+ */
 const dated = (answer: { status: number; body: unknown }): FaultAnswer => ({ ...answer, headers: SENT });
 
 describe('a request that meets a rate limit', () => {

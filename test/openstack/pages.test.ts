@@ -12,7 +12,10 @@ const image = (id: string) => ({
   created_at: '2026-01-02T03:04:05Z',
 });
 
-/** Nova with these pages, each reached by the marker that is its number; `next` says where the link of each leads. */
+/**
+ * Nova with these pages, each reached by the marker that is its number; `next` says where the link
+ * of each leads.
+ */
 function novaWith(replay: Replay, pages: object[][], next: (page: number) => string | undefined): void {
   replay.app.get('/compute/servers/detail', (c) => {
     const number = Number(c.req.query('marker') ?? 0);

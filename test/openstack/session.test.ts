@@ -132,7 +132,10 @@ describe('a token that is no longer good', () => {
   });
 });
 
-/** Gives one API key after the other, then the last for ever; notes whether it was asked for fresh ones. */
+/**
+ * Gives one API key after the other, then the last for ever; notes whether it was asked for fresh
+ * ones.
+ */
 function keys(cloud: Cloud, ...versions: string[]): { asked: boolean[]; source: CredentialSource } {
   const asked: boolean[] = [];
   const { username } = cloud.account;

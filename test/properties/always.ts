@@ -1,13 +1,15 @@
 import fc from 'fast-check';
 import { vi } from 'vitest';
 
-// A failure prints the seed and the path that led to it: `{ seed: 42, path: "7:1:0", … }`. To see it again, and
-// only it:
+// A failure prints the seed and the path that led to it: `{ seed: 42, path: "7:1:0", … }`. To see
+// it again, and only it:
 //
-//   SEED=42 REPLAY=7:1:0 npx vitest run --project unit test/properties/cleanup.test.ts -t 'the name of the property'
+//   SEED=42 REPLAY=7:1:0 npx vitest run --project unit test/properties/cleanup.test.ts -t 'the name
+//   of the property'
 //
-// SEED alone repeats the whole run. RUNS says how many histories each property sees that talks to the embedded
-// cloud; one that only computes sees five times as many, one that has to wait a quarter. `npm run test:thorough` sets it high.
+// SEED alone repeats the whole run. RUNS says how many histories each property sees that talks to
+// the embedded cloud; one that only computes sees five times as many, one that has to wait a
+// quarter. `npm run test:thorough` sets it high.
 const { RUNS = '15', SEED, REPLAY } = process.env;
 
 vi.setConfig({ testTimeout: 600_000 });

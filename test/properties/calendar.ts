@@ -2,7 +2,10 @@ import { localTime } from '../simulation/promises.ts';
 
 export type Period = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
 
-/** The name of the calendar period that a moment is in, worked out from the text of the local time alone. */
+/**
+ * The name of the calendar period that a moment is in, worked out from the text of the local time
+ * alone.
+ */
 export function periodOf(period: Period, moment: Date, timezone: string): string {
   const { day: date, hour, offset } = localTime(moment.getTime(), timezone);
   switch (period) {

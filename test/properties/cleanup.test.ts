@@ -17,7 +17,8 @@ import {
 } from './embedded.ts';
 import { type World, worlds } from './worlds.ts';
 
-// The invariants of rotation, by their numbers, of the real cleanup job on random clouds where nothing goes wrong.
+// The invariants of rotation, by their numbers, of the real cleanup job on random clouds where
+// nothing goes wrong.
 
 const shared = oneCloud();
 
@@ -54,7 +55,8 @@ test('3: what becomes of one series depends on no other', async () => {
   await always(
     fc.asyncProperty(worlds(), async (world) => {
       const [{ series } = { series: '' }] = world.images;
-      // What is nobody's of ours may speak against adopting an image, whatever series it looks like.
+      // What is nobody's of ours may speak against adopting an image, whatever series it looks
+      // like.
       const images = world.images.filter((known) => known.series === series || !known.ours);
       const alone = { ...world, images };
       const ids = images.filter((known) => known.series === series).map(({ image }) => image.id);

@@ -40,7 +40,8 @@ test('whatever fails and whenever a run is broken off: only servers of drills go
         const dfw = h.cloud.region('DFW');
         const fleet = ['a', 'b', 'c'].map((name) => dfw.addServer({ name }));
         const images = fleet.map((server) => addSnapshot(h, server, 1));
-        // Rebuilt from one of the images, or made from it, with metadata that somebody copies from each drill of it.
+        // Rebuilt from one of the images, or made from it, with metadata that somebody copies from
+        // each drill of it.
         const foreign = images.flatMap(({ id }, i) =>
           [new Date(now), new Date(0)].map((createdAt) =>
             dfw.addServer({
@@ -53,7 +54,8 @@ test('whatever fails and whenever a run is broken off: only servers of drills go
         );
         const copyMetadata = () => {
           for (const server of foreign) {
-            // Until the image names the server, a copy would keep both: nobody could tell which of them the drill has made.
+            // Until the image names the server, a copy would keep both: nobody could tell which of
+            // them the drill has made.
             const { properties } = images.find(({ id }) => id === server.image)!;
             const drill = made().find(({ id }) => properties.autosnap_drill?.includes(id));
             if (drill) server.metadata = { ...drill.metadata };
@@ -93,7 +95,8 @@ test('whatever fails and whenever a run is broken off: only servers of drills go
 
         h.cloud.faults.length = 0;
         dfw.newServers = {};
-        // As the reports say where a copy can't be told from a server of a drill whose record was lost.
+        // As the reports say where a copy can't be told from a server of a drill whose record was
+        // lost.
         for (const server of foreign) server.metadata = {};
         for (let i = 0; i < 8; i++) {
           await h.run('drill', event).catch(() => undefined);

@@ -9,7 +9,10 @@ import { type Known, mayGo, NOW, OWNER, type World } from './worlds.ts';
 
 export const REGIONS = ['DFW', 'ORD'];
 
-/** One embedded cloud and one session with it for all the tests of a file; both are there once the tests run. */
+/**
+ * One embedded cloud and one session with it for all the tests of a file; both are there once the
+ * tests run.
+ */
 export function oneCloud(): { cloud: Cloud; session: Session } {
   const shared = {} as { cloud: Cloud; session: Session };
   beforeAll(async () => {
@@ -42,8 +45,8 @@ export function become(cloud: Cloud, { servers, elsewhere, images, pageSize }: W
 }
 
 /**
- * Makes the user of the cloud one that administers it, and its image service one that does not know the filter `owner`:
- * then listings have the images of all projects, and each can be deleted.
+ * Makes the user of the cloud one that administers it, and its image service one that does not know
+ * the filter `owner`: then listings have the images of all projects, and each can be deleted.
  */
 export function seeAll(cloud: Cloud): void {
   cloud.account.administers = true;
@@ -87,8 +90,8 @@ export function deletionsIn(cloud: Cloud, region: string): Received[] {
 }
 
 /**
- * Invariant 1: of every series good ones of at least `atLeast` slots are left, data and all, or of all that there were.
- * Two images of one slot are one.
+ * Invariant 1: of every series good ones of at least `atLeast` slots are left, data and all, or of
+ * all that there were. Two images of one slot are one.
  */
 export function expectTheFloor({ event, images }: World, left: ReadonlySet<string>): void {
   // Without the server nobody knows what its volumes were: such an image may be anybody's.
@@ -108,7 +111,10 @@ export function expectTheFloor({ event, images }: World, left: ReadonlySet<strin
 
 const slotsOf = (images: readonly Known[]) => new Set(images.map(({ slot }) => slot.getTime()));
 
-/** Invariants 2 and 11: what is foreign, unmarked, unknown, pending, held or seen by others is there, data and all. */
+/**
+ * Invariants 2 and 11: what is foreign, unmarked, unknown, pending, held or seen by others is
+ * there, data and all.
+ */
 export function expectTheUntouchable(world: World, left: ReadonlySet<string>): void {
   for (const known of world.images.filter((one) => !mayGo(one, world))) {
     expect(left, JSON.stringify(known)).toContain(known.image.id);

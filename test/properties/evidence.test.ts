@@ -15,7 +15,8 @@ import {
 } from './embedded.ts';
 import { type Known, mayGo, NOW, PROJECT, type World, worlds } from './worlds.ts';
 
-// The invariants of rotation, by their numbers, where a listing is not the whole truth, or the truth of a moment ago.
+// The invariants of rotation, by their numbers, where a listing is not the whole truth, or the
+// truth of a moment ago.
 
 const shared = oneCloud();
 
@@ -232,7 +233,10 @@ test('1: the floor counts slots at the last look, too: of what is to stay, someb
   );
 });
 
-/** Invariant 1, where somebody else deletes images while the cleanup looks at the first one for the last time. */
+/**
+ * Invariant 1, where somebody else deletes images while the cleanup looks at the first one for the
+ * last time.
+ */
 async function expectTheFloorWithout(world: World, images: readonly Known[]): Promise<void> {
   const victims = new Set(images);
   become(shared.cloud, world);

@@ -15,8 +15,8 @@ import {
 } from './embedded.ts';
 import { OWNER, PROJECT, type World, worlds } from './worlds.ts';
 
-// The invariants of rotation, by their numbers, where the cloud gives wrong answers: none that is tried again,
-// because of the time that the waits between the tries would take.
+// The invariants of rotation, by their numbers, where the cloud gives wrong answers: none that is
+// tried again, because of the time that the waits between the tries would take.
 
 const shared = oneCloud();
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { audit } from '../../lib/audit/audit.ts';
 import { type Policy, parsePolicy } from '../../lib/config/policy.ts';
-import { Refusal } from '../../lib/config/validation-error.ts';
+import { ValidationError } from '../../lib/config/validation-error.ts';
 import { CloudError } from '../../lib/openstack/errors.ts';
 import { parseRestore } from '../../lib/restore/event.ts';
 import { restore } from '../../lib/restore/restore.ts';
@@ -13,9 +13,10 @@ import { become, clean, expectTheFloor, expectTheUntouchable, oneCloud, present 
 import { mutate, mutations } from './mutations.ts';
 import { NOW, OWNER, PROJECT, type World, worlds } from './worlds.ts';
 
-// Answers that are not as the cloud has meant them: with fields that are gone or of another type, things that are
-// there twice or not at all, other ids, dates, sizes and states. What is only missing has to stop deletions; against a
-// lie there is one defence: what is deleted was shown as deletable by the answer right before.
+// Answers that are not as the cloud has meant them: with fields that are gone or of another type,
+// things that are there twice or not at all, other ids, dates, sizes and states. What is only
+// missing has to stop deletions; against a lie there is one defence: what is deleted was shown as
+// deletable by the answer right before.
 
 const shared = oneCloud();
 const EVER = Number.POSITIVE_INFINITY;
@@ -67,7 +68,7 @@ async function runs<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof CloudError) && !(error instanceof Refusal)) throw error;
+    if (!(error instanceof CloudError) && !(error instanceof ValidationError)) throw error;
     return undefined;
   }
 }

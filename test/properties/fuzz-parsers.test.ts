@@ -6,7 +6,7 @@ import { orderOf } from '../../lib/config/event.ts';
 import { eachPeriod, PERIODS } from '../../lib/config/keep-rules.ts';
 import { type Policy, parseEvent, parseHold, parsePolicy } from '../../lib/config/policy.ts';
 import { parseSchedule } from '../../lib/config/schedule.ts';
-import { Refusal } from '../../lib/config/validation-error.ts';
+import { ValidationError } from '../../lib/config/validation-error.ts';
 import { policiesOf } from '../../lib/doctor/doctor.ts';
 import { CloudError } from '../../lib/openstack/errors.ts';
 import { type Credentials, readGrant } from '../../lib/openstack/identity.ts';
@@ -33,12 +33,15 @@ async function fuzz<T>(inputs: fc.Arbitrary<T>, parse: (input: T) => void): Prom
   );
 }
 
-/** Runs what may refuse its input, which has to name a place and what to do; any other error is a bug. */
+/**
+ * Runs what may refuse its input, which has to name a place and what to do; any other error is a
+ * bug.
+ */
 function refuses<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof ValidationError)) throw error;
     expect(error.problems.length).toBeGreaterThan(0);
     for (const problem of error.problems) expect(problem).toMatch(/^(it must|.*: )/s);
     return undefined;

@@ -13,7 +13,9 @@ import {
 } from './embedded.ts';
 import { NOW, worlds } from './worlds.ts';
 
-/** No image loses its data and then stays: such a run fails, and an error is all that it returns. */
+/**
+ * No image loses its data and then stays: such a run fails, and an error is all that it returns.
+ */
 const undamaged = worlds().map((world) => ({
   ...world,
   images: world.images.map((known) => {

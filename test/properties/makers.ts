@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 
-// Who makes images of a server besides this deployment, and how an image can look like one of its snapshots. All of it
-// is written out here, so that the job is not tested against its own idea of a marker.
+// Who makes images of a server besides this deployment, and how an image can look like one of its
+// snapshots. All of it is written out here, so that the job is not tested against its own idea of a
+// marker.
 
 export const OWNER = 'autosnap-test';
 const HOUR_MS = 3_600_000;
 const CREATED_BY = 'org.openstack__1__created_by';
 
-/** When a request is made, and of which server; `copied` is the snapshot that the server was rebuilt from. */
+/**
+ * When a request is made, and of which server; `copied` is the snapshot that the server was rebuilt
+ * from.
+ */
 export interface Occasion {
   server: CloudServer;
   at: Date;
@@ -29,7 +33,10 @@ const SLOT_MS: Record<string, number> = {
   weekly: 14 * 24 * HOUR_MS,
 };
 
-/** Who else makes an image of a server: nobody of them is this deployment, whatever the image has inherited. */
+/**
+ * Who else makes an image of a server: nobody of them is this deployment, whatever the image has
+ * inherited.
+ */
 export const MAKERS: Record<string, (occasion: Occasion) => Wanted> = {
   'a person': () => ({ name: 'golden' }),
   'a person who adds to the name of the image': ({ copied }) => ({ name: `golden-${copied?.name ?? ''}` }),
@@ -98,13 +105,19 @@ export function markerOf({
   };
 }
 
-/** What an image of a server has of the image that the server was rebuilt from: large properties are not passed on. */
+/**
+ * What an image of a server has of the image that the server was rebuilt from: large properties are
+ * not passed on.
+ */
 export function inherited(source: Record<string, string> | undefined): Record<string, string> {
   const { block_device_mapping: _, ...rest } = source ?? {};
   return rest;
 }
 
-/** What this deployment writes besides its marker, where an image would else say that a schedule has made it. */
+/**
+ * What this deployment writes besides its marker, where an image would else say that a schedule has
+ * made it.
+ */
 export function makerOf({ [CREATED_BY]: maker }: Record<string, string>): Record<string, string> {
   return maker === undefined ? {} : { [CREATED_BY]: 'autosnap' };
 }
@@ -147,7 +160,10 @@ export const DISGUISES: Record<string, (image: CloudImage) => unknown> = {
   'no date of a hold': ({ properties }) => Object.assign(properties, { autosnap_hold: '2026-02-30' }),
 };
 
-/** The same, of images that have data of their own. Where the data lie in volume snapshots, all of this is inherited. */
+/**
+ * The same, of images that have data of their own. Where the data lie in volume snapshots, all of
+ * this is inherited.
+ */
 export const DATA_DISGUISES: Record<string, (image: CloudImage) => unknown> = {
   'of another server': ({ properties }) => Object.assign(properties, { instance_uuid: 'another' }),
   'a backup': ({ properties }) => Object.assign(properties, { image_type: 'backup' }),

@@ -6,7 +6,8 @@ import { always } from './always.ts';
 import { become, present, reported } from './embedded.ts';
 import { events, NOW, worlds } from './worlds.ts';
 
-// Invariant 12 of rotation, of the function as Lambda runs it: what an order says, and what is deployed.
+// Invariant 12 of rotation, of the function as Lambda runs it: what an order says, and what is
+// deployed.
 
 const narrowing = fc.record(
   {

@@ -8,20 +8,21 @@ import { planCleanup, type SeriesPlan } from '../../lib/snapshots/cleanup-plan.t
 import { planSnapshots } from '../../lib/snapshots/create.ts';
 import { isSnapshot, markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
 import { readerOf } from '../../lib/snapshots/ownership.ts';
-import type { RegionSurvey } from '../../lib/snapshots/region-inventory.ts';
+import type { RegionInventory } from '../../lib/snapshots/region-inventory.ts';
 import { image, server } from '../snapshots.ts';
 import { always } from './always.ts';
 import { expectTheFloor } from './embedded.ts';
 import { histories } from './series.ts';
 import { type Known, mayGo, NOW, OWNER, PROJECT, type World, worlds } from './worlds.ts';
 
-// The invariants of rotation, by their numbers, of the plan for a region: series, servers that are gone, adoption,
-// volume snapshots, foreign images. And what a run takes, the next of the same slot does not.
+// The invariants of rotation, by their numbers, of the plan for a region: series, servers that are
+// gone, adoption, volume snapshots, foreign images. And what a run takes, the next of the same slot
+// does not.
 
 const HOUR_MS = 3_600_000;
 const pure = { pure: true };
 
-function surveyOf({ servers, images }: World): RegionSurvey {
+function surveyOf({ servers, images }: World): RegionInventory {
   return {
     region: 'DFW',
     servers: servers.map(serverOf),
@@ -70,7 +71,7 @@ function plan(world: World, changes: object = {}, now = NOW): SeriesPlan[] {
 
 /** The ids that a plan lets go, now or in a later run. */
 function going(series: readonly SeriesPlan[]): string[] {
-  const items = series.flatMap((s) => s.items).filter(({ fate }) => fate !== 'keep');
+  const items = series.flatMap((s) => s.items).filter(({ action }) => action !== 'keep');
   return items.map(({ snapshot }) => snapshot.id).sort();
 }
 
@@ -133,7 +134,8 @@ test('3: the plan of one series depends on no other', async () => {
     fc.property(worlds({ maxImages: 40 }), (world) => {
       for (const whole of plan(world)) {
         const own = `${whole.policy} ${whole.server}`;
-        // What another deployment has of the server says whether images of autosnap.py may be adopted.
+        // What another deployment has of the server says whether images of autosnap.py may be
+        // adopted.
         const images = world.images.filter(({ series, ours }) => series === own || !ours);
         const alone = { ...world, images };
         expect(plan(alone)).toContainEqual(whole);

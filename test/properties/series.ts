@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { type Keep, parsePolicy } from '../../lib/config/policy.ts';
-import type { Snapshot, State } from '../../lib/snapshots/marker.ts';
+import type { Snapshot, SnapshotState } from '../../lib/snapshots/marker.ts';
 import { policy } from '../harness.ts';
 import { snapshot } from '../snapshots.ts';
 import { keepEvents, NOW } from './worlds.ts';
@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000;
 /** What a policy keeps, read from its event. */
 export const keeps: fc.Arbitrary<Keep> = keepEvents.map((keep) => parsePolicy(policy({ keep })).keep);
 
-const states = fc.constantFrom<State>('good', 'good', 'good', 'pending', 'failed', 'unknown');
+const states = fc.constantFrom<SnapshotState>('good', 'good', 'good', 'pending', 'failed', 'unknown');
 const holds = fc.constantFrom<Snapshot['hold']>(
   ...Array<undefined>(9).fill(undefined),
   'forever',
@@ -18,7 +18,10 @@ const holds = fc.constantFrom<Snapshot['hold']>(
   new Date('2026-11-01'),
   new Date('2026-12-01'),
 );
-/** Hours from the slot to the drill that it passed, and to the one that ended last; mostly there was none. */
+/**
+ * Hours from the slot to the drill that it passed, and to the one that ended last; mostly there was
+ * none.
+ */
 const drills = fc.constantFrom<[proven: number, drilled: number] | undefined>(
   ...Array<undefined>(6).fill(undefined),
   [5, 5],

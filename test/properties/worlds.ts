@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { eachPeriod } from '../../lib/config/keep-rules.ts';
-import type { State } from '../../lib/snapshots/marker.ts';
+import type { SnapshotState } from '../../lib/snapshots/marker.ts';
 import type { CloudImage, CloudServer, CloudVolumeSnapshot } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
 import {
@@ -36,7 +36,7 @@ export interface Known {
   slot: Date;
   /** Of its policy and server; ad-hoc images have no series. */
   adhoc: boolean;
-  state: State;
+  state: SnapshotState;
   held: boolean;
   /** Others can see it, or it is hidden. */
   exposed: boolean;
@@ -72,7 +72,10 @@ const rules = {
   within: upTo(90).map((days) => `${days}d`),
 };
 
-/** The numbers of a policy, as an event has them: few rules and low numbers, so that there is much to delete. */
+/**
+ * The numbers of a policy, as an event has them: few rules and low numbers, so that there is much
+ * to delete.
+ */
 export const keepEvents = fc
   .tuple(
     fc
@@ -99,7 +102,7 @@ export const events = fc
   .map(([keep, always, sometimes]): World['event'] => ({ ...policy({ ...always, ...sometimes }), keep }));
 
 const HOLDS = { none: false, '2026-11-23T05:59:59Z': false, forever: true, '2026-12-24': true };
-const STATES: Record<string, State> = {
+const STATES: Record<string, SnapshotState> = {
   active: 'good',
   queued: 'pending',
   saving: 'pending',
@@ -111,7 +114,7 @@ const STATES: Record<string, State> = {
   odd: 'unknown',
 };
 /** What a volume snapshot makes of its image. */
-const VOLUME_STATES: Record<string, State> = {
+const VOLUME_STATES: Record<string, SnapshotState> = {
   available: 'good',
   creating: 'pending',
   error: 'failed',
@@ -129,7 +132,10 @@ const imageSpecs = fc.record({
   hoursAgo: ages,
   /** Of the same slot as the one before it. */
   twin: mostly(false, [true]),
-  /** Its server was rebuilt, or its root volume made, from this one of the images of before, if there is one. */
+  /**
+   * Its server was rebuilt, or its root volume made, from this one of the images of before, if
+   * there is one.
+   */
   source: fc.option(fc.nat(99), { freq: 2 }),
   /** And from the image as it was made, before anybody held it or gave it anything. */
   early: fc.boolean(),
@@ -162,7 +168,10 @@ const orphans = fc.record({ after: upTo(40).map((days) => `${days}d`), keep: upT
 
 interface Kind {
   maxImages?: number;
-  /** Where the first server is, of which the images mostly are: nowhere, or only in a region that has none of them. */
+  /**
+   * Where the first server is, of which the images mostly are: nowhere, or only in a region that
+   * has none of them.
+   */
   firstIs?: 'everywhere' | 'elsewhere';
   /** Whether about half of the images are of the same slot as the one before. */
   twins?: boolean;
@@ -228,7 +237,10 @@ interface Origin extends ServerSpec {
   adopts: boolean;
 }
 
-/** @param before the images that were made before, of which one may become somebody else's for what this one names. */
+/**
+ * @param before the images that were made before, of which one may become somebody else's for what
+ *   this one names.
+ */
 function makeImage(spec: ImageSpec, id: string, origin: Origin, before: readonly Known[]): Known {
   const { server, adopts, fromVolume } = origin;
   const { status, seen, maker } = spec;
@@ -320,7 +332,7 @@ function makeImage(spec: ImageSpec, id: string, origin: Origin, before: readonly
   return known;
 }
 
-function stateOf({ status, volume }: ImageSpec, mapped: boolean): State {
+function stateOf({ status, volume }: ImageSpec, mapped: boolean): SnapshotState {
   const state = status === 'empty' ? 'unknown' : (STATES[status] ?? 'unknown');
   return mapped && (state === 'good' || state === 'failed')
     ? volume === 'available'
@@ -329,7 +341,10 @@ function stateOf({ status, volume }: ImageSpec, mapped: boolean): State {
     : state;
 }
 
-/** Whether autosnap.py has made it, and another deployment has snapshots of its server: that may have adopted it, too. */
+/**
+ * Whether autosnap.py has made it, and another deployment has snapshots of its server: that may
+ * have adopted it, too.
+ */
 function isClaimed({ image, region }: Known, images: readonly Known[]): boolean {
   const [, server] = /-autosnap-(.*)$/.exec(image.name) ?? [];
   return images.some(({ image: { owner, properties }, region: its }) => {
@@ -373,7 +388,10 @@ function disguise(known: Known, how: string, mapped: boolean, before: readonly K
   known.ours = false;
 }
 
-/** Whether any run may ever delete it: it is ours, it is finished, nobody holds it, and its server is there. */
+/**
+ * Whether any run may ever delete it: it is ours, it is finished, nobody holds it, and its server
+ * is there.
+ */
 export function mayGo(known: Known, { event }: World): boolean {
   const { ours, state, held, exposed, future, adhoc, series, image, gone, elsewhere } = known;
   if (!ours || held || exposed || !['good', 'failed'].includes(state)) return false;

@@ -21,9 +21,9 @@ interface Simulation {
 }
 
 /**
- * Takes a snapshot at each fire of a schedule and rotates what is there, from one date to another. After each
- * cleanup everything must be there that a look at all snapshots ever taken would choose: a rotation in small steps
- * never lets go what a later one needs. And not much more.
+ * Takes a snapshot at each fire of a schedule and rotates what is there, from one date to another.
+ * After each cleanup everything must be there that a look at all snapshots ever taken would choose:
+ * a rotation in small steps never lets go what a later one needs. And not much more.
  */
 function simulate({ schedule, keep, timezone, cleanEvery, from, to }: Simulation): Snapshot[] {
   const { next } = parseSchedule(schedule);

@@ -21,10 +21,15 @@ import {
 import { environment } from './environment.ts';
 import { type CinderSnapshot, eventually, type GlanceImage, OpenStack } from './openstack.ts';
 
-/** The real handlers, pointed at the real cloud. What a test makes there goes when it ends, however it ends. */
+/**
+ * The real handlers, pointed at the real cloud. What a test makes there goes when it ends, however
+ * it ends.
+ */
 export interface Bench {
   cloud: OpenStack;
-  /** A deployment of this test's own: nothing that another run has left is ever taken for its own. */
+  /**
+   * A deployment of this test's own: nothing that another run has left is ever taken for its own.
+   */
   owner: string;
   /** Puts another secret into the secrets store, in place of the user's password. */
   setSecret(secret: Record<string, string>): void;
@@ -39,15 +44,18 @@ export interface Bench {
   ours(server?: string): Promise<GlanceImage[]>;
   /** The volume snapshots that are there since this test began, whoever made them. */
   volumeSnapshots(): Promise<CinderSnapshot[]>;
-  /** Waits until the servers are idle and none of this test's images and volume snapshots is being made or deleted. */
+  /**
+   * Waits until the servers are idle and none of this test's images and volume snapshots is being
+   * made or deleted.
+   */
   settle(): Promise<void>;
   /** An image of a server by hand; returns its id when it is made. */
   createImage(server: string, name: string, metadata?: Record<string, string>): Promise<string>;
   /** A server made from an image, like another one; returns its id when it is active. */
   restore(name: string, image: string, like: string, metadata?: Record<string, string>): Promise<string>;
   /**
-   * Deletes a server that the product has made, when the test ends; all of a restore's, by its request; an image. Those
-   * of drills go by themselves.
+   * Deletes a server that the product has made, when the test ends; all of a restore's, by its
+   * request; an image. Those of drills go by themselves.
    */
   track(server: string): void;
   trackRestore(request: string): void;
@@ -82,8 +90,9 @@ const LAST_SLOT_MS = Math.floor(realNowMs() / MINUTE_MS) * MINUTE_MS + 50 * MINU
 /**
  * Twenty seconds into a slot of {@link policyOf}, which has one every minute; 0 is the last one.
  *
- * The cloud's clock can't be set, and a snapshot is ours only if it was created at most an hour before its slot, and
- * before the next one. So the slots lie in the hour to come; there are some forty.
+ * The cloud's clock can't be set, and a snapshot is ours only if it was created at most an hour
+ * before its slot, and before the next one. So the slots lie in the hour to come; there are some
+ * forty.
  */
 export function slotAt(index: number): Date {
   return new Date(LAST_SLOT_MS + index * MINUTE_MS + 20_000);
@@ -94,7 +103,10 @@ export function daysLater(days: number): Date {
   return new Date(LAST_SLOT_MS + days * 24 * HOUR_MS);
 }
 
-/** The moment from which on an image that is still pending is taken for stuck, when its server is idle. */
+/**
+ * The moment from which on an image that is still pending is taken for stuck, when its server is
+ * idle.
+ */
 export function stuckAt({ created_at }: GlanceImage): Date {
   return new Date(Date.parse(String(created_at)) + HOUR_MS + 1_500);
 }
@@ -104,7 +116,10 @@ export function slotOf(time: Date): string {
   return `${time.toISOString().slice(0, 16)}:00Z`;
 }
 
-/** Waits for a later second than that of `time`: the cloud tells whole seconds, and what is of one second has no order. */
+/**
+ * Waits for a later second than that of `time`: the cloud tells whole seconds, and what is of one
+ * second has no order.
+ */
 export async function secondAfter(time: unknown): Promise<void> {
   const end = Date.parse(String(time)) + 1_000;
   await eventually(`a later second than ${time}`, async () => (realNowMs() >= end ? true : undefined));
@@ -130,8 +145,8 @@ export async function takeSlots(
 }
 
 /**
- * Takes snapshots for this very moment: for functions in processes of their own, whose clock nobody sets. Where its slot
- * has one already, those of the next slot.
+ * Takes snapshots for this very moment: for functions in processes of their own, whose clock nobody
+ * sets. Where its slot has one already, those of the next slot.
  */
 export async function takeNow({ run, settle }: Bench, servers: string[]): Promise<void> {
   await eventually('a slot that no snapshot was taken for', async () => {
@@ -142,7 +157,10 @@ export async function takeNow({ run, settle }: Bench, servers: string[]): Promis
   await settle();
 }
 
-/** A policy with a slot every minute and `last: 3` over `serverIds` in the environment's region; `changes` go on top. */
+/**
+ * A policy with a slot every minute and `last: 3` over `serverIds` in the environment's region;
+ * `changes` go on top.
+ */
 export function policyOf(serverIds: string[], changes: Record<string, unknown> = {}) {
   return policy({
     schedule: 'cron(* * * * ? *)',

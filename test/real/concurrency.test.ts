@@ -109,8 +109,8 @@ test.skipIf(!controlDir)(
   },
 );
 
-// Of two requests at the same moment Nova refuses one: with 409 and nothing made, or (26.2) with 500 and an image
-// that stays queued for ever.
+// Of two requests at the same moment Nova refuses one: with 409 and nothing made, or (26.2) with
+// 500 and an image that stays queued for ever.
 test.skipIf(!controlDir)(
   'two snapshot runs at once make one good snapshot a server, and what Nova leaves behind is reported and does no harm (needs CONTROL_DIR)',
   async () => {
@@ -167,7 +167,8 @@ test.skipIf(!controlDir)(
   },
 );
 
-// Nova makes an image of a volume-backed server without a task_state, so it refuses none of two requests.
+// Nova makes an image of a volume-backed server without a task_state, so it refuses none of two
+// requests.
 test.skipIf(!volumeServerId)(
   'two snapshot runs at once of a server with a volume: what is taken twice is good, reported, and rotates whole (needs VOLUME_SERVER_ID)',
   async () => {
@@ -215,7 +216,10 @@ async function atOnce(first: Promise<Report>, second: Promise<Report>): Promise<
   return Promise.all([first, second]);
 }
 
-/** Asserts that Cinder has the volume snapshots of these images, all available, and no other since the test began. */
+/**
+ * Asserts that Cinder has the volume snapshots of these images, all available, and no other since
+ * the test began.
+ */
 async function expectData({ volumeSnapshots }: Bench, images: GlanceImage[]): Promise<void> {
   const there = await volumeSnapshots();
   expect(there.filter(({ status }) => status !== 'available')).toEqual([]);

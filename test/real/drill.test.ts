@@ -61,7 +61,8 @@ test('what no drill has made stays, whatever its metadata say', async () => {
   ];
   await killedOnItsWay('drill', daily, { chance: seeded(), stride: 6 });
   expect((await cloud.image(snapshot.id))!.autosnap_proven).toMatch(snapshot.id);
-  // It may be a drill's, as far as anybody knows: it takes up the place of one, and that is a failure.
+  // It may be a drill's, as far as anybody knows: it takes up the place of one, and that is a
+  // failure.
   const unnamed = await restore('that the image does not name', snapshot.id, server, mark());
   others.push(unnamed);
   // A drill that was begun after all these were made, and broke off.

@@ -34,13 +34,18 @@ export const environment = {
   readerUsername: setting('READER_USERNAME'),
   /** A directory whose files make the cloud's snapshots slow or fail. */
   controlDir: setting('CONTROL_DIR'),
-  /** A directory with run/<service>.pid of each of the cloud's services, which run on this machine. */
+  /**
+   * A directory with run/<service>.pid of each of the cloud's services, which run on this machine.
+   */
   stateDir: setting('STATE'),
   /** Seconds that a token lasts. */
   tokenTtl: Number(process.env.TOKEN_TTL ?? 3600),
 };
 
-/** Vitest's global setup: without a cloud the run fails, instead of skipping everything and looking good. */
+/**
+ * Vitest's global setup: without a cloud the run fails, instead of skipping everything and looking
+ * good.
+ */
 export default function requireCloud(): void {
   requireSettings(REQUIRED);
 }

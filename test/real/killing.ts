@@ -12,7 +12,10 @@ export interface Call {
   event: unknown;
   /** Lambda's id of it, the same for each try. */
   requestId: string;
-  /** The request at which the process is killed: before it is sent or, `carriedOut`, when it has been answered. */
+  /**
+   * The request at which the process is killed: before it is sent or, `carriedOut`, when it has
+   * been answered.
+   */
   kill?: { request: number; carriedOut: boolean };
 }
 
@@ -31,8 +34,9 @@ interface Answer<R> {
 const FUNCTION = join(import.meta.dirname, 'function.ts');
 
 /**
- * Calls a function again and again, as Lambda tries an invocation again, and kills it (SIGKILL) each time: at one of its
- * first requests, then at later and later ones, until a call comes to its end before that.
+ * Calls a function again and again, as Lambda tries an invocation again, and kills it (SIGKILL)
+ * each time: at one of its first requests, then at later and later ones, until a call comes to its
+ * end before that.
  *
  * @returns what that call has returned.
  */

@@ -97,7 +97,10 @@ describe('credentials that are wrong', () => {
 });
 
 describe('a token that stops being good while a run is on', () => {
-  /** What a handler's login gives, for the jobs behind the handlers: a handler ends before its token can. */
+  /**
+   * What a handler's login gives, for the jobs behind the handlers: a handler ends before its token
+   * can.
+   */
   const logIn = () => {
     const endsMs = performance.now() + 120_000;
     const deadline = { remainingMs: () => endsMs - performance.now() };
@@ -105,7 +108,8 @@ describe('a token that stops being good while a run is on', () => {
   };
   const keepOne = parsePolicy(policyOf([server], { keep: { last: 1 } }));
 
-  // A cloud remembers for minutes that a token was good: it must not have seen this one when it is revoked.
+  // A cloud remembers for minutes that a token was good: it must not have seen this one when it is
+  // revoked.
   test('because it is revoked is replaced, once, and the run finishes', async () => {
     const { cloud, owner, ours, settle } = await bench();
     const older = { owner, now: slotAt(-2), requestId: 'older' };

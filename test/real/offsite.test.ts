@@ -30,7 +30,10 @@ async function withBucket() {
   return { ...running, bucket };
 }
 
-/** In the bucket are the copy of one image, whole, and nothing else but what the month's bytes are counted by. */
+/**
+ * In the bucket are the copy of one image, whole, and nothing else but what the month's bytes are
+ * counted by.
+ */
 async function expectOnlyCopyOf(image: GlanceImage, data: Buffer, bucket: TestBucket): Promise<void> {
   const copy = `copies/${image.autosnap_owner}/rackspace/${environment.region}/${image.autosnap_server}/daily/${image.autosnap_slot}/${image.id}`;
   const keys = await bucket.keys('');
@@ -72,8 +75,8 @@ test('a snapshot is copied, and its copy made a server again as docs/copies.md h
 });
 
 /**
- * A snapshot with data of its own, of which no two parts are alike: what the hypervisor of a test cloud gives is one
- * letter over and over.
+ * A snapshot with data of its own, of which no two parts are alike: what the hypervisor of a test
+ * cloud gives is one letter over and over.
  */
 async function snapshotOf(data: Buffer, running: Bench): Promise<GlanceImage> {
   const { cloud, ours } = running;

@@ -50,7 +50,10 @@ interface Call {
 const POLLS = 400;
 const BETWEEN_POLLS_MS = 250;
 
-/** Asks until there is an answer: it is the cloud's state that is waited for, never a length of time. */
+/**
+ * Asks until there is an answer: it is the cloud's state that is waited for, never a length of
+ * time.
+ */
 export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
   for (let poll = 0; poll < POLLS; poll++) {
     const answer = await ask();
@@ -67,8 +70,8 @@ export function volumeSnapshotIdsOf(image: GlanceImage): string[] {
 }
 
 /**
- * The cloud with the tests' own eyes and hands: another login and other code than the product's, so that what the
- * product says is checked against what is there.
+ * The cloud with the tests' own eyes and hands: another login and other code than the product's, so
+ * that what the product says is checked against what is there.
  */
 export class OpenStack {
   #login: Promise<Login> | undefined;
@@ -113,7 +116,9 @@ export class OpenStack {
     });
   }
 
-  /** An image of somebody's own data, as `openstack image create --file` makes one; returns its id. */
+  /**
+   * An image of somebody's own data, as `openstack image create --file` makes one; returns its id.
+   */
   async uploadImage(fields: Record<string, unknown>, data: Buffer): Promise<string> {
     const { id } = await this.#json<GlanceImage>('image', '/v2/images', {
       method: 'POST',
@@ -147,8 +152,8 @@ export class OpenStack {
   }
 
   /**
-   * Every server of the project, but for those that Nova shows a moment longer than they are there; the tests never make
-   * a page full of them.
+   * Every server of the project, but for those that Nova shows a moment longer than they are there;
+   * the tests never make a page full of them.
    */
   async servers(): Promise<NovaServer[]> {
     const { servers } = await this.#json<{ servers: NovaServer[] }>('compute', '/servers/detail', {
@@ -205,7 +210,9 @@ export class OpenStack {
     return server.id;
   }
 
-  /** Stops, pauses or locks a server, or the like; returns when it is in the status that is wanted. */
+  /**
+   * Stops, pauses or locks a server, or the like; returns when it is in the status that is wanted.
+   */
   async act(id: string, action: string, status: string): Promise<void> {
     const json = { [action]: null };
     await this.#call('compute', `/servers/${id}/action`, { method: 'POST', json, expect: [202] });
@@ -230,7 +237,10 @@ export class OpenStack {
     await eventually(`server ${id} gone`, async () => ((await this.server(id)) ? undefined : true));
   }
 
-  /** Every volume snapshot of the project, where the cloud has Cinder; the tests never make a page full of them. */
+  /**
+   * Every volume snapshot of the project, where the cloud has Cinder; the tests never make a page
+   * full of them.
+   */
   async volumeSnapshots(): Promise<CinderSnapshot[]> {
     const { snapshots } = await this.#json<{ snapshots: CinderSnapshot[] }>('volumev3', '/snapshots', {
       expect: [200],

@@ -198,7 +198,7 @@ test.each<[string, object, RegExp]>([
 ])('%s is refused, and no server is made', async (_, given, problem) => {
   const { own, run, fail, cloud } = await withSnapshot();
   const error = await fail('restore', { server: own, region, to: 'new', request: 'refused', ...given });
-  expect(error.name).toBe('Refusal');
+  expect(error.name).toBe('ValidationError');
   expect(error.message).toMatch(problem);
   expect(
     await run('restore', { server: own, region, to: 'new', request: 'refused', dryRun: true }),

@@ -20,8 +20,8 @@ export interface Traffic {
 const FINISHED = 'http.client.response.finish';
 
 /**
- * Watches what the product sends until the test ends. Node tells it of `node:http`, which the product's HTTP client
- * uses and the tests' own `fetch` does not.
+ * Watches what the product sends until the test ends. Node tells it of `node:http`, which the
+ * product's HTTP client uses and the tests' own `fetch` does not.
  */
 export function watchTraffic(): Traffic {
   const traffic: Traffic = { exchanges: [], tokens: [] };

@@ -22,8 +22,8 @@ test('the same slot run again takes nothing, while its snapshot is being made an
 
 // The fault knobs are files in CONTROL_DIR, which only the cloud that is made for these tests has.
 describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
-  // Of two requests at the same moment Nova refuses one: with 409 and nothing made, or (26.2) with 500 and an image
-  // that stays queued for ever.
+  // Of two requests at the same moment Nova refuses one: with 409 and nothing made, or (26.2) with
+  // 500 and an image that stays queued for ever.
   test('an event delivered twice at once makes one good snapshot', async () => {
     const { cloud, ours, release, run, turn, twice } = await bench();
     setTime(slotAt(-1));
@@ -108,7 +108,8 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
     const { warnings } = await run('cleanup', keepTwo);
     expect(warnings).toEqual([expect.stringContaining(`image ${stuck} of `)]);
     expect(warnings[0]).toContain('it will never finish; delete it');
-    // Last: 2 is the new one and the newer of the first two; the stuck one, between them, is not counted.
+    // Last: 2 is the new one and the newer of the first two; the stuck one, between them, is not
+    // counted.
     expect(idsOf(await ours())).toHaveLength(3);
     expect(idsOf(await ours())).toEqual(expect.arrayContaining([stuck, next]));
     expect(good).toContain((await ours())[0]!.id);

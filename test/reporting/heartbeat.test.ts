@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { tell } from '../../lib/reporting/heartbeat.ts';
+import { sendPing } from '../../lib/reporting/heartbeat.ts';
 import { type Outside, startOutside } from '../outside.ts';
 
 const BEAT = { job: 'snapshot', policy: 'daily' };
@@ -18,14 +18,14 @@ test.each([
   ['/key/autosnap-{policy}-{job}', true, 'GET /key/autosnap-daily-snapshot'],
   ['/key/autosnap-{policy}-{job}', false, 'GET /key/autosnap-daily-snapshot/fail'],
 ])('%s, good: %s', async (path, good, request) => {
-  expect(await tell(outside.url + path, BEAT, good)).toBeUndefined();
+  expect(await sendPing(outside.url + path, BEAT, good)).toBeUndefined();
   expect(outside.asked).toEqual([request]);
 });
 
 test('that it could not be told is said, and never thrown', async () => {
   outside.status = 503;
-  expect(await tell(`${outside.url}/uuid`, BEAT, true)).toMatch(/^127\.0\.0\.1:\d+ answers 503$/);
-  expect(await tell('no URL', BEAT, true)).toMatch(/Invalid URL/);
+  expect(await sendPing(`${outside.url}/uuid`, BEAT, true)).toMatch(/^127\.0\.0\.1:\d+ answers 503$/);
+  expect(await sendPing('no URL', BEAT, true)).toMatch(/Invalid URL/);
   outside.close();
-  expect(await tell(`${outside.url}/uuid`, BEAT, true)).toMatch(/fetch failed: .*ECONNREFUSED/);
+  expect(await sendPing(`${outside.url}/uuid`, BEAT, true)).toMatch(/fetch failed: .*ECONNREFUSED/);
 });

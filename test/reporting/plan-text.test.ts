@@ -24,7 +24,7 @@ test('a line a snapshot: date, size, and why it is kept, goes or waits', () => {
   const lines = [
     lineOf({
       snapshot: snapshot('2026-11-23T00:00:00Z'),
-      fate: 'keep',
+      action: 'keep',
       reasons: [
         { code: 'LAST', rank: 1, of: 1 },
         { code: 'DAILY', period: '2026-11-23' },
@@ -32,15 +32,15 @@ test('a line a snapshot: date, size, and why it is kept, goes or waits', () => {
     }),
     lineOf({
       snapshot: snapshot('2026-11-22T00:00:00Z', { sizeBytes: undefined }),
-      fate: 'keep',
+      action: 'keep',
       reasons: [{ code: 'CLOUD', error: 'NO_ANSWER', message: 'x' }],
     }),
     lineOf({
       snapshot: snapshot('2026-11-21T00:00:00Z', { sizeBytes: 123e9 }),
-      fate: 'defer',
+      action: 'defer',
       reasons: [{ code: 'CLOUD', error: 'NO_ANSWER', message: 'y' }],
     }),
-    lineOf({ snapshot: snapshot('2026-11-20T06:30:00Z'), fate: 'delete', reasons: [{ code: 'NO_RULE' }] }),
+    lineOf({ snapshot: snapshot('2026-11-20T06:30:00Z'), action: 'delete', reasons: [{ code: 'NO_RULE' }] }),
   ];
   const entry = {
     server: 's1',

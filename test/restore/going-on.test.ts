@@ -45,7 +45,7 @@ describe('an event that goes on is refused when it is not what the restore has b
       const { confirm, ...rest } = { ...next, ...edit(h) } as Record<string, unknown>;
       const event = rest.to === 'in-place' ? { ...rest, confirm } : rest;
       const { error } = await h.fail('restore', event);
-      expect(error.name).toBe('Refusal');
+      expect(error.name).toBe('ValidationError');
       expect(error.message).toMatch(problem);
     }
     expect(serversIn(h)).toHaveLength(3);
@@ -61,7 +61,7 @@ describe('an event that goes on is refused when it is not what the restore has b
     const edited = async (next: object) => {
       const event = JSON.parse(JSON.stringify({ ...next, ...edit(h) }));
       const { error } = await h.fail('restore', event);
-      expect(error.name).toBe('Refusal');
+      expect(error.name).toBe('ValidationError');
       expect(error.message).toMatch(problem);
     };
     const before = { ...IN_PLACE, request: 'mine' };

@@ -97,7 +97,7 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
       event = again(waiting);
     }
     const { error } = await h.fail('restore', event);
-    expect(error.name).toBe('Refusal');
+    expect(error.name).toBe('ValidationError');
     expect(error.message).toMatch(/to: 3 safety snapshots were taken, and none was good .* use "to": "new"/);
     expect(safetiesIn(h)).toHaveLength(3);
     expect(h.rebuilt).toHaveLength(0);
@@ -165,7 +165,10 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
     },
   );
 
-  /** A restore that is called again when its safety snapshot is good, while something happens before the last look. */
+  /**
+   * A restore that is called again when its safety snapshot is good, while something happens before
+   * the last look.
+   */
   const whenAtTheLastLook = async (happens: (h: World, safety: string) => unknown) => {
     const h = await world();
     const first = await h.run('restore', IN_PLACE);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { chosenById, findImage } from '../../lib/restore/choice.ts';
-import type { Stock } from '../../lib/restore/inventory.ts';
+import type { RestoreInventory } from '../../lib/restore/inventory.ts';
 import { readSafetyMark, safetyMark } from '../../lib/restore/marks.ts';
 import { findOrigin } from '../../lib/restore/source.ts';
 import { imageName } from '../../lib/snapshots/create.ts';
@@ -30,7 +30,7 @@ function shot(
   });
 }
 
-function stock(servers: Server[], images: Image[] = []): Stock {
+function stock(servers: Server[], images: Image[] = []): RestoreInventory {
   const read = (image: Image): Snapshot | undefined => {
     const found = readMarker(image, { owner: OWNER, projectId: PROJECT, scheduleOf: () => undefined });
     return isSnapshot(found) ? found : undefined;
@@ -51,7 +51,7 @@ const NOW = new Date('2026-11-23T06:00:00Z');
 const gone = (id: string, name: string) => shot(`of ${id}`, { id, name }, DAY);
 
 describe('the server that is meant', () => {
-  test.each<[string, string, Stock, string]>([
+  test.each<[string, string, RestoreInventory, string]>([
     ['by its name', 'web', stock([web, server({ id: 'x', name: 'web-2' })]), 'w'],
     ['by its id', 'w', stock([web]), 'w'],
     ['by its id, which another has for a name', 'w', stock([server({ id: 'x', name: 'w' }), web]), 'w'],

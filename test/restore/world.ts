@@ -84,7 +84,10 @@ export function leaveOut({ cloud }: Harness, isLeftOut: (id: string) => boolean)
   };
 }
 
-/** An image of the server as a person makes one: it inherits what the server's image had when it was built. */
+/**
+ * An image of the server as a person makes one: it inherits what the server's image had when it was
+ * built.
+ */
 export function imageByHand({ cloud, web }: World, name: string): CloudImage {
   return cloud.region('DFW').addImage({
     name,

@@ -53,7 +53,8 @@ describe('a lease among the runs of one process', () => {
 });
 
 test('a lost answer to the own write is no other run', async () => {
-  // S3 has written the lease and the connection broke: the SDK sends the request again, which is refused.
+  // S3 has written the lease and the connection broke: the SDK sends the request again, which is
+  // refused.
   let written: string | undefined;
   const s3 = createServer(async (request, response) => {
     if (request.method === 'GET') return response.setHeader('etag', '"1"').end(written);

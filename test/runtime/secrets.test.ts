@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Refusal } from '../../lib/config/validation-error.ts';
+import { ValidationError } from '../../lib/config/validation-error.ts';
 import { parseSecret } from '../../lib/runtime/secrets.ts';
 
 const parse = (fields: unknown) => parseSecret('autosnap/test/x', JSON.stringify(fields));
@@ -93,10 +93,10 @@ describe('a secret that is refused names the fields, and shows no value', () => 
     } catch (error) {
       refusal = error;
     }
-    expect(refusal).toBeInstanceOf(Refusal);
-    expect((refusal as Refusal).problems).toEqual(problems);
-    expect((refusal as Refusal).message).toMatch(/^The secret autosnap\/test\/x is refused:/);
-    expect(String((refusal as Refusal).stack)).not.toMatch(/hunter2|1234567/);
+    expect(refusal).toBeInstanceOf(ValidationError);
+    expect((refusal as ValidationError).problems).toEqual(problems);
+    expect((refusal as ValidationError).message).toMatch(/^The secret autosnap\/test\/x is refused:/);
+    expect(String((refusal as ValidationError).stack)).not.toMatch(/hunter2|1234567/);
   });
 
   test('not JSON', () => {

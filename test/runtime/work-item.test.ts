@@ -2,14 +2,23 @@ import { describe, expect, test } from 'vitest';
 import { parseEvent } from '../../lib/config/policy.ts';
 import type { Report } from '../../lib/reporting/report.ts';
 import { sentenceOf } from '../../lib/reporting/sentences.ts';
-import { afterRun, isOver, parseWork, prospectOf, type Work } from '../../lib/runtime/work-item.ts';
+import {
+  afterRun,
+  isExpired,
+  parseWorkItem,
+  retryPlanOf,
+  type WorkItem,
+} from '../../lib/runtime/work-item.ts';
 import { policy } from '../harness.ts';
 
 const LEFT = { outOfTime: '3 servers are left' };
 const BUSY = { busy: 'web-1 in DFW' };
 
-/** A piece of work of the policy `daily`, first asked for 20 seconds past midnight; `changes` go on top. */
-function work(changes: Partial<Work> = {}): Work {
+/**
+ * A piece of work of the policy `daily`, first asked for 20 seconds past midnight; `changes` go on
+ * top.
+ */
+function work(changes: Partial<WorkItem> = {}): WorkItem {
   return {
     job: 'snapshot',
     event: policy(),
@@ -24,32 +33,32 @@ function work(changes: Partial<Work> = {}): Work {
 function prospect(
   left: Report['left'],
   now: string,
-  changes: Partial<Work> = {},
+  changes: Partial<WorkItem> = {},
 ): [string | undefined, string[]] {
   const its = work(changes);
-  const { at, over } = prospectOf({ left: left! }, its, parseEvent(its.event), new Date(now));
+  const { at, over } = retryPlanOf({ left: left! }, its, parseEvent(its.event), new Date(now));
   return [at?.toISOString(), over.map(sentenceOf)];
 }
 
 test('work survives its way through the queue', () => {
   const whole = work({ tries: 2 });
-  expect(parseWork(JSON.stringify(whole))).toEqual(whole);
+  expect(parseWorkItem(JSON.stringify(whole))).toEqual(whole);
 });
 
 test('work that another version has left is read without what this one does not know', () => {
   const { servers, ...known } = { ...work(), servers: ['web-1'] };
-  expect(parseWork(JSON.stringify({ ...known, servers }))).toEqual(known);
+  expect(parseWorkItem(JSON.stringify({ ...known, servers }))).toEqual(known);
 });
 
 test.each(['{"job": "restore"}', 'not JSON', '[]', 'null', '{"job": "cleanup", "event": {}}'])(
   '%s is no work',
   (body) => {
-    expect(() => parseWork(body)).toThrow();
+    expect(() => parseWorkItem(body)).toThrow();
   },
 );
 
 describe('what is left for want of time', () => {
-  test.each<[string, string, Partial<Work>, [string | undefined, string[]]]>([
+  test.each<[string, string, Partial<WorkItem>, [string | undefined, string[]]]>([
     ['goes on at once', '2026-11-23T00:14:00Z', {}, ['2026-11-23T00:14:00.000Z', []]],
     ['until the next run by schedule', '2026-11-23T23:59:59Z', {}, ['2026-11-23T23:59:59.000Z', []]],
     [
@@ -86,7 +95,7 @@ describe('what is left for want of time', () => {
 
 describe('what is busy', () => {
   const hourly = { event: policy({ schedule: 'rate(1 hour)' }) };
-  test.each<[string, string, Partial<Work>, [string | undefined, string[]]]>([
+  test.each<[string, string, Partial<WorkItem>, [string | undefined, string[]]]>([
     ['is tried again five minutes later', '2026-11-23T00:01:00Z', {}, ['2026-11-23T00:06:00.000Z', []]],
     ['then less often', '2026-11-23T04:00:20Z', {}, ['2026-11-23T05:00:20.000Z', []]],
     ['and at last at half the interval', '2026-11-23T11:59:00Z', {}, ['2026-11-23T12:00:20.000Z', []]],
@@ -129,7 +138,7 @@ test.each([
   ['2026-11-23T23:59:59Z', false],
   ['2026-11-24T00:00:00Z', true],
 ])('at %s the time of the work is over: %s', (now, over) => {
-  expect(isOver(work(), parseEvent(policy()), new Date(now))).toBe(over);
+  expect(isExpired(work(), parseEvent(policy()), new Date(now))).toBe(over);
 });
 
 describe('after a run', () => {

@@ -1,4 +1,6 @@
-/** Things that are to happen, in the order of their times: what makes time pass in the simulation. */
+/**
+ * Things that are to happen, in the order of their times: what makes time pass in the simulation.
+ */
 export class Agenda {
   now: Date;
   /** The latest first, so that the next one is popped and one for soon is put in near the end. */
@@ -8,7 +10,10 @@ export class Agenda {
     this.now = start;
   }
 
-  /** Lets `happen` happen at `atMs` (epoch milliseconds), after all that was put there for the same time before. */
+  /**
+   * Lets `happen` happen at `atMs` (epoch milliseconds), after all that was put there for the same
+   * time before.
+   */
   at(atMs: number, happen: () => void): void {
     const later = this.#entries.findLastIndex((entry) => entry.atMs > atMs);
     this.#entries.splice(later + 1, 0, { atMs, happen });

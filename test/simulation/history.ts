@@ -13,7 +13,9 @@ const FLEET: [name: string, tags: string][] = [
   ['build-1', 'weekly'],
 ];
 
-/** Adds the fleet, and puts on the agenda what may happen to it: all by chance, so all by the seed. */
+/**
+ * Adds the fleet, and puts on the agenda what may happen to it: all by chance, so all by the seed.
+ */
 export function addHistory(world: World): void {
   const { chance } = world;
   for (const [name, tags] of FLEET) world.addServer(name, tags);
@@ -66,7 +68,9 @@ function anyGood(world: World): Stored | undefined {
   return good.length > 0 ? world.chance.pick(good) : undefined;
 }
 
-/** The operator holds a snapshot: until a day, or until it is released, or by Glance's own means. */
+/**
+ * The operator holds a snapshot: until a day, or until it is released, or by Glance's own means.
+ */
 function holdOne(world: World): void {
   const { chance } = world;
   const image = anyGood(world)?.image;
@@ -127,7 +131,10 @@ function addStray(world: World): void {
   world.addImage({ name: `${name}${nameEnding(policy, slot)}`, ...stray });
 }
 
-/** The operator deletes what only an operator can: snapshots that are stuck, and what others left lying around. */
+/**
+ * The operator deletes what only an operator can: snapshots that are stuck, and what others left
+ * lying around.
+ */
 function tidyUp(world: World): void {
   for (const { image, taken } of [...world.images.values()]) {
     const ageMs = world.now.getTime() - image.createdAt.getTime();

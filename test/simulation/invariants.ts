@@ -32,7 +32,10 @@ interface Settled {
   exposed: ReadonlySet<string>;
 }
 
-/** Looks on at every cleanup, knowing the truth of each image, and nothing of lib/snapshots/retention.ts. */
+/**
+ * Looks on at every cleanup, knowing the truth of each image, and nothing of
+ * lib/snapshots/retention.ts.
+ */
 export class Watch {
   readonly #settled = new Map<string, Settled>();
   /** The latest snapshot of each series. */

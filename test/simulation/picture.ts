@@ -18,8 +18,8 @@ const OUTAGES: Record<OutageKind, string> = {
 };
 
 /**
- * Draws a decade as an SVG file's text: time across, the servers down with a lane for each policy, ten years to the
- * left and the last five weeks of them, magnified, to the right.
+ * Draws a decade as an SVG file's text: time across, the servers down with a lane for each policy,
+ * ten years to the left and the last five weeks of them, magnified, to the right.
  */
 export function drawDecade(decade: Pick<Decade, 'seed' | 'start' | 'end' | 'policies' | 'world'>): string {
   const { world, policies, seed } = decade;
@@ -88,7 +88,10 @@ function drawRow(life: Life, lanes: { taken: Taken[]; color: string }[], place: 
   return parts.join('\n');
 }
 
-/** What happened to a server: a line down its lanes each time, with words where there is room for them. */
+/**
+ * What happened to a server: a line down its lanes each time, with words where there is room for
+ * them.
+ */
 function drawEvents({ names, goneMs }: Life, { y, height, long }: Place): string[] {
   const right = long.left + long.width;
   const events = names.map(({ name, sinceMs }, i) => ({
@@ -121,7 +124,10 @@ function drawEvents({ names, goneMs }: Life, { y, height, long }: Place): string
   return drawn;
 }
 
-/** A faint line wherever there was a snapshot once, pixel by pixel: thousands would not fit one by one. */
+/**
+ * A faint line wherever there was a snapshot once, pixel by pixel: thousands would not fit one by
+ * one.
+ */
 function drawOnce(taken: Taken[], panel: Panel, y: number): string {
   const columns = new Set<number>();
   for (const { slotMs, ending } of taken) {

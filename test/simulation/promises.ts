@@ -12,9 +12,9 @@ const PERIODS: Record<Period, (local: LocalTime) => string> = {
 };
 
 /**
- * Which of the counted slots (epoch milliseconds, newest first) docs/retention.md promises to keep. Written a second time
- * on purpose, with Intl where lib/snapshots/retention.ts has Temporal and with Mondays where that has week numbers: one
- * mistake is not made twice in the same way.
+ * Which of the counted slots (epoch milliseconds, newest first) docs/retention.md promises to keep.
+ * Written a second time on purpose, with Intl where lib/snapshots/retention.ts has Temporal and
+ * with Mondays where that has week numbers: one mistake is not made twice in the same way.
  */
 export function promised(slots: readonly number[], { keep, timezone }: Policy): Set<number> {
   const newest = slots[0];
@@ -49,7 +49,9 @@ interface LocalTime {
 const known = new Map<string, LocalTime>();
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** What a clock on the wall of `timezone` shows: day "2026-11-01", hour "01", offset "GMT-05:00". */
+/**
+ * What a clock on the wall of `timezone` shows: day "2026-11-01", hour "01", offset "GMT-05:00".
+ */
 export function localTime(ms: number, timezone: string): LocalTime {
   const key = `${ms} ${timezone}`;
   let local = known.get(key);

@@ -15,7 +15,10 @@ export class Service {
   readonly #figures: Figures;
   readonly #plan: typeof planCleanup;
   readonly #watch = new Watch();
-  /** Images are replaced, never changed, and none here needs its server or volumes to be read: so once is enough. */
+  /**
+   * Images are replaced, never changed, and none here needs its server or volumes to be read: so
+   * once is enough.
+   */
   readonly #known = new WeakMap<Image, ReturnType<Reader>>();
 
   constructor(world: World, figures: Figures, plan: typeof planCleanup) {
@@ -70,7 +73,8 @@ export class Service {
     const plan = this.#planned(policy);
     const deleted = idsOf(plan, 'delete');
     for (const id of deleted) world.removeImage(id);
-    // Where nothing was deleted, a second plan would be the first one again. Of the rest one in four has to do.
+    // Where nothing was deleted, a second plan would be the first one again. Of the rest one in
+    // four has to do.
     const twice = deleted.size > 0 && world.chance.number() < 0.25;
     const again = twice ? idsOf(this.#planned(policy), 'delete') : new Set<string>();
     const deferred = idsOf(plan, 'defer');
@@ -96,7 +100,10 @@ interface Memory<Question, Answer> {
   set(question: Question, answer: Answer): unknown;
 }
 
-/** `ask`, but no question twice: an answer takes microseconds, and a decade has a hundred million of them. */
+/**
+ * `ask`, but no question twice: an answer takes microseconds, and a decade has a hundred million of
+ * them.
+ */
 function remembering<Question, Answer>(
   ask: (question: Question) => Answer,
   known: Memory<Question, Answer>,
@@ -108,6 +115,6 @@ function remembering<Question, Answer>(
 }
 
 function idsOf({ series }: RegionPlan, fate: 'delete' | 'defer'): Set<string> {
-  const items = series.flatMap((one) => one.items.filter((item) => item.fate === fate));
+  const items = series.flatMap((one) => one.items.filter((item) => item.action === fate));
   return new Set(items.map(({ snapshot }) => snapshot.id));
 }

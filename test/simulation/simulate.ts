@@ -6,7 +6,10 @@ import { drawDecade } from './picture.ts';
 
 const PICTURE = 'reports/simulation.svg';
 
-/** `npm run simulate -- --seed 7 --years 10`: years of snapshots and rotation in memory, every cleanup watched. */
+/**
+ * `npm run simulate -- --seed 7 --years 10`: years of snapshots and rotation in memory, every
+ * cleanup watched.
+ */
 function main(): void {
   const { values } = parseArgs({ options: { seed: { type: 'string' }, years: { type: 'string' } } });
   const seed = wholeNumber(values.seed ?? String(Math.floor(Math.random() * 1_000_000)), '--seed', 0);

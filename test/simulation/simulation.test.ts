@@ -20,7 +20,10 @@ function dailies(count: number): Stored[] {
   });
 }
 
-/** A cleanup of three dailies with `last: 2` that deletes the third, as it should; `changes` go on top. */
+/**
+ * A cleanup of three dailies with `last: 2` that deletes the third, as it should; `changes` go on
+ * top.
+ */
 function cleanup(changes: Partial<Cleanup> = {}): Cleanup {
   return {
     now: NOW,
@@ -45,7 +48,7 @@ function worse(also: (item: Item, index: number) => boolean): typeof planCleanup
     const plan = planCleanup(...args);
     const series = plan.series.map((one) => ({
       ...one,
-      items: one.items.map((item, i) => (also(item, i) ? { ...item, fate: 'delete' as const } : item)),
+      items: one.items.map((item, i) => (also(item, i) ? { ...item, action: 'delete' as const } : item)),
     }));
     return { ...plan, series };
   };

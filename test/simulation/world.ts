@@ -28,7 +28,9 @@ export interface Taken {
   exists: boolean;
 }
 
-/** An image as the cloud lists it, and what is true of it; images that are not ours have no truth. */
+/**
+ * An image as the cloud lists it, and what is true of it; images that are not ours have no truth.
+ */
 export interface Stored {
   /** Never changed, only replaced: so what was read from it can be remembered. */
   image: Image;
@@ -43,8 +45,8 @@ export interface Life {
 }
 
 /**
- * silent: no snapshot is asked for. dark: no cleanup either. failing: every snapshot is killed. stuck: none ever
- * gets anywhere.
+ * silent: no snapshot is asked for. dark: no cleanup either. failing: every snapshot is killed.
+ * stuck: none ever gets anywhere.
  */
 export type OutageKind = 'silent' | 'dark' | 'failing' | 'stuck';
 
@@ -54,7 +56,9 @@ export interface Outage {
   toMs: number;
 }
 
-/** One region of a cloud, without the network: servers, images, and snapshots that take their time. */
+/**
+ * One region of a cloud, without the network: servers, images, and snapshots that take their time.
+ */
 export class World {
   readonly agenda: Agenda;
   readonly chance: Chance;

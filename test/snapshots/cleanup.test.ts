@@ -11,7 +11,10 @@ import { dailies, server, snapshot } from '../snapshots.ts';
 const NOW = new Date('2026-11-23T06:00:00Z');
 const WEB = server();
 
-/** The plan for a region whose images are read as the given snapshots, or as a complaint, or as nobody's. */
+/**
+ * The plan for a region whose images are read as the given snapshots, or as a complaint, or as
+ * nobody's.
+ */
 function plan(
   read: ReturnType<Reader>[],
   changes: Record<string, unknown> = {},
@@ -42,7 +45,9 @@ function plan(
 /** Per series: "keep 11-23: last 1 of 3", newest first. */
 function text({ series }: ReturnType<typeof plan>): string[][] {
   return series.map(({ items }) =>
-    items.map(({ snapshot: s, fate, reasons }) => `${fate} ${s.id.slice(5, 10)}: ${sentencesOf(reasons)}`),
+    items.map(
+      ({ snapshot: s, action, reasons }) => `${action} ${s.id.slice(5, 10)}: ${sentencesOf(reasons)}`,
+    ),
   );
 }
 
@@ -96,7 +101,7 @@ describe('maxDeletes', () => {
   ])('%d: %s', (maxDeletes, fates) => {
     expect(
       plan(FIVE, { maxDeletes })
-        .series[0]?.items.map(({ fate }) => fate)
+        .series[0]?.items.map(({ action }) => action)
         .join(' '),
     ).toBe(fates);
   });
@@ -105,7 +110,7 @@ describe('maxDeletes', () => {
     const oldest = { keep: { last: 1, yearly: 2 }, maxDeletes: 2 };
     expect(
       plan(FIVE, oldest)
-        .series[0]?.items.map(({ fate }) => fate)
+        .series[0]?.items.map(({ action }) => action)
         .join(' '),
     ).toBe('keep defer delete delete keep');
   });
@@ -140,7 +145,7 @@ describe('ad-hoc snapshots', () => {
   );
 });
 
-const fates = (made: ReturnType<typeof plan>) => made.series[0]?.items.map(({ fate }) => fate).join(' ');
+const fates = (made: ReturnType<typeof plan>) => made.series[0]?.items.map(({ action }) => action).join(' ');
 
 test('a server that is not in the region keeps its series whole, whatever orphans says', () => {
   const made = plan(FIVE, { orphans: { after: '1h', keep: 1 } }, [], { gone: ['another'] });

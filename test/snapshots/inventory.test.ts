@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest';
 import { connect } from '../../lib/openstack/session.ts';
 import { imageName } from '../../lib/snapshots/create.ts';
-import { goneEverywhere, survey } from '../../lib/snapshots/inventory.ts';
+import { goneEverywhere, listInventory } from '../../lib/snapshots/inventory.ts';
 import { markerOf } from '../../lib/snapshots/marker.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import { answers } from '../../local/cloud/faults.ts';
@@ -43,7 +43,7 @@ function addMarked(
 async function dfwOf(cloud: Cloud, ids: string[] = []) {
   // With an identity of Rackspace's there is no service for volumes.
   const session = await connect(async () => credentialsOf(cloud, 'password'), unhurried);
-  const { regions, unreadable } = await survey(session, ['DFW'], { owner: OWNER, ids });
+  const { regions, unreadable } = await listInventory(session, ['DFW'], { owner: OWNER, ids });
   expect(unreadable).toEqual([]);
   return regions[0]!;
 }

@@ -16,7 +16,10 @@ export interface Tally {
   images: number;
 }
 
-/** An embedded cloud in a process of its own, so that the memory of the other one is the product's alone. */
+/**
+ * An embedded cloud in a process of its own, so that the memory of the other one is the product's
+ * alone.
+ */
 async function main(servers: number): Promise<void> {
   let requests = 0;
   let connections = 0;

@@ -34,7 +34,10 @@ interface Sample {
   handles: Record<string, number>;
 }
 
-/** `npm run soak -- --hours 720 --servers 500`: a warm process that runs every job every hour; is it still the same? */
+/**
+ * `npm run soak -- --hours 720 --servers 500`: a warm process that runs every job every hour; is it
+ * still the same?
+ */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { hours: { type: 'string', default: '720' }, servers: { type: 'string', default: '500' } },

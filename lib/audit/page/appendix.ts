@@ -2,7 +2,10 @@ import { minuteText } from '../format.ts';
 import type { Audit, AuditedPolicy } from '../model.ts';
 import { escapeHtml } from './escape.ts';
 
-/** What stands below the list: the servers that no policy selects, the policies, how to use the page. */
+/**
+ * What stands below the list: the servers that no policy selects, the policies, how to use the
+ * page.
+ */
 export function appendix({ uncovered, policies }: Audit): string {
   const accounts = new Set(policies.map(({ account }) => account));
   const place = ({ account, region }: { account: string; region: string }) =>

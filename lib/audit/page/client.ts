@@ -2,8 +2,9 @@
 import type { PageData } from './data.ts';
 
 /**
- * The page's own script: filters and search, a row's snapshots, the keyboard, what the pointer is at. It gets into
- * the page as text, so it has to bring all that it uses. What comes from the data becomes text, never HTML.
+ * The page's own script: filters and search, a row's snapshots, the keyboard, what the pointer is
+ * at. It gets into the page as text, so it has to bring all that it uses. What comes from the data
+ * becomes text, never HTML.
  */
 export function client(): void {
   const one = <E extends Element = HTMLElement>(selector: string, within: ParentNode = document) =>

@@ -4,8 +4,8 @@ import type { Audit, AuditedSeries, AuditedSnapshot } from '../model.ts';
 import { markOf } from './mark.ts';
 
 /**
- * A snapshot in a row's table: the id of its image, and where in {@link PageData.text} its slot, state and size are,
- * why it is kept, and until when.
+ * A snapshot in a row's table: the id of its image, and where in {@link PageData.text} its slot,
+ * state and size are, why it is kept, and until when.
  */
 export type Line = [image: string, slot: number, state: number, size: number, why: number, until: number];
 
@@ -59,9 +59,9 @@ function verdictText({ proven, unproven }: AuditedSnapshot, at: string): string 
 
 /** When a snapshot will go. */
 function untilText(snapshot: AuditedSnapshot, at: string, nextCleanup: string | undefined): string {
-  const { fate, goes } = snapshot;
-  if (fate === 'delete') return `the next cleanup${nextCleanup ? `, ${minuteText(nextCleanup)}` : ''}`;
-  if (fate === 'defer') return 'a later cleanup';
+  const { action, goes } = snapshot;
+  if (action === 'delete') return `the next cleanup${nextCleanup ? `, ${minuteText(nextCleanup)}` : ''}`;
+  if (action === 'defer') return 'a later cleanup';
   if (markOf(snapshot) === 'held') return 'as long as it is held';
   if (!goes || goes <= at) return 'further than can be foreseen';
   return `${minuteText(goes)}, in ${durationText(Date.parse(goes) - Date.parse(at))}`;

@@ -1,8 +1,8 @@
 import type { Scale } from './scale.ts';
 
 /**
- * The page's drawings, each once: `<use href="#…">` shows it. Marks stand on the ground at 0,0; the grid is as wide
- * as what it is shown in.
+ * The page's drawings, each once: `<use href="#…">` shows it. Marks stand on the ground at 0,0; the
+ * grid is as wide as what it is shown in.
  */
 export function drawings({ ticks, now }: Scale): string {
   const lines = ticks.map(({ at }) => `<line x1="${at}%" x2="${at}%" y2="44"/>`);

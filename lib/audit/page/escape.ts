@@ -13,7 +13,9 @@ export function escapeHtml(text: string): string {
   return cleanText(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
-/** A value as JSON that may stand in a script element: nothing in it ends that, or begins a comment. */
+/**
+ * A value as JSON that may stand in a script element: nothing in it ends that, or begins a comment.
+ */
 export function escapeJson(value: unknown): string {
   const json = JSON.stringify(value, (_, part) => (typeof part === 'string' ? cleanText(part) : part));
   return json.replaceAll('<', '\\u003c');

@@ -3,7 +3,7 @@ import { durationText, minuteText, sizeText } from '../format.ts';
 import type { Audit } from '../model.ts';
 import { provenServers } from '../proof.ts';
 import { standings } from '../sentence.ts';
-import type { Census } from '../server-count.ts';
+import type { ServerCount } from '../server-count.ts';
 
 /** The figures below the sentence: what is asked for most, with what belongs to it in small. */
 export function figures(audit: Audit): string {
@@ -43,7 +43,7 @@ export function figures(audit: Audit): string {
 }
 
 /** Nothing where it is asked of no server. */
-function agedFigure(term: string, { count, holding, oldest }: Census, { at }: Audit): string[] {
+function agedFigure(term: string, { count, holding, oldest }: ServerCount, { at }: Audit): string[] {
   if (count === 0) return [];
   const age = oldest ? `, oldest ${durationText(Date.parse(at) - Date.parse(oldest.since))}` : '';
   return [figure(term, `${holding}`, `of ${count}${age}`)];

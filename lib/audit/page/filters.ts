@@ -4,7 +4,10 @@ import { STATES } from './row.ts';
 
 const FIELDS = { policy: 'policies', region: 'regions', account: 'accounts' } as const;
 
-/** Search and filters; hidden until the script can do something with them. What has only one value is no filter. */
+/**
+ * Search and filters; hidden until the script can do something with them. What has only one value
+ * is no filter.
+ */
 export function filters(series: readonly AuditedSeries[]): string {
   const byState = Map.groupBy(series, ({ state }) => state);
   const chips = Object.entries(STATES).flatMap(([state, words]) => {

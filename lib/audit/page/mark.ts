@@ -6,8 +6,9 @@ const HOLDS: readonly ReasonCode[] = ['HELD', 'HELD_UNTIL', 'PROTECTED'];
 const LONGEST_FIRST = PERIODS.toReversed();
 
 /**
- * How a snapshot shows. A good one by the longest period that it is kept for: "recent" for all other reasons, "goes"
- * when a cleanup is to delete it, "held" while somebody holds it. Any other by its state.
+ * How a snapshot shows. A good one by the longest period that it is kept for: "recent" for all
+ * other reasons, "goes" when a cleanup is to delete it, "held" while somebody holds it. Any other
+ * by its state.
  */
 export type Mark = Period | 'recent' | 'goes' | 'held' | Exclude<AuditedSnapshot['state'], 'good'>;
 
@@ -35,9 +36,9 @@ export const BARS: readonly Bar[] = ['recent', ...PERIODS];
 export const RULER = BARS.filter((bar) => bar === 'recent' || HEIGHTS[bar] > HEIGHTS.recent);
 
 /** How a snapshot shows in its timeline and its table. */
-export function markOf({ state, fate, reasons }: AuditedSnapshot): Mark {
+export function markOf({ state, action, reasons }: AuditedSnapshot): Mark {
   if (state !== 'good') return state;
-  if (fate !== 'keep') return 'goes';
+  if (action !== 'keep') return 'goes';
   if (reasons.some(({ code }) => HOLDS.includes(code))) return 'held';
   return LONGEST_FIRST.find((period) => reasons.some(({ code }) => code === codeOf(period))) ?? 'recent';
 }

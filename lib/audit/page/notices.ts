@@ -7,8 +7,8 @@ import { escapeHtml } from './escape.ts';
 const AT_ONCE = 5;
 
 /**
- * What a person should look at: the policies' problems, the troubles of series that the groups of the page do not show, the
- * warnings. Nothing when there is nothing.
+ * What a person should look at: the policies' problems, the troubles of series that the groups of
+ * the page do not show, the warnings. Nothing when there is nothing.
  */
 export function notices({ policies, series, warnings }: Audit): string {
   const troubles = SERIES_TROUBLES.flatMap(({ isIn, noticesOf }) => {

@@ -30,7 +30,10 @@ export function tabIcon(state: SeriesState): string {
   return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 
-/** A series as an item of the page's list. The script adds its snapshots on demand, by the row's number. */
+/**
+ * A series as an item of the page's list. The script adds its snapshots on demand, by the row's
+ * number.
+ */
 export function row(series: AuditedSeries, number: number, now: string, scale: Scale): string {
   const { account, region, policy, server, name, state } = series;
   const data = Object.entries({ account, region, policy, state, server })

@@ -8,8 +8,9 @@ const HEIGHT = 44;
 const TOP = 5;
 
 /**
- * A series as an SVG that is as wide as its place: a mark a snapshot, newest first; hatched where one is missing; a
- * dashed line at the next run; above a mark, what a drill has shown of it; below the ground, the newest copy.
+ * A series as an SVG that is as wide as its place: a mark a snapshot, newest first; hatched where
+ * one is missing; a dashed line at the next run; above a mark, what a drill has shown of it; below
+ * the ground, the newest copy.
  */
 export function timeline(series: AuditedSeries, now: string, { at }: Scale): string {
   const x = (time: string) => `${at(Date.parse(time))}%`;

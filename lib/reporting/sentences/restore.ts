@@ -14,7 +14,10 @@ const INSTEAD = {
 const QUOTA = 'if a quota is used up, free some of it, or have it raised';
 const QUOTA_REMEDIES: Record<string, string> = { FORBIDDEN: QUOTA, OVER_QUOTA: QUOTA };
 
-/** What to do when the cloud refuses a new server, or the safety snapshot or the rebuild of one, by the kind of the refusal. */
+/**
+ * What to do when the cloud refuses a new server, or the safety snapshot or the rebuild of one, by
+ * the kind of the refusal.
+ */
 const CLOUD_REMEDIES: Record<'new' | 'in-place', Record<string, string>> = {
   new: {
     BAD_REQUEST:
