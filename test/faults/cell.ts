@@ -107,7 +107,7 @@ const REASONS: [RegExp, string][] = [
   [/certificate has expired/, 'certificate expired'],
   [/ECONNREFUSED/, 'connection refused'],
   [/no answer/, 'no answer'],
-  [/the time of this run/, 'out of time'],
+  [/run deadline reached/, 'out of time'],
   [/": (\d{3}) /, ''],
   [/can't be (read|used)|not complete JSON/, 'unreadable'],
 ];
@@ -125,7 +125,7 @@ function admits({ result }: Outcome, usual: Usual): boolean {
   const text = JSON.stringify(result);
   return (
     totalsOf(result) !== totalsOf(usual.result) ||
-    /can't be read|the next run|"state":"(waiting|building)"/.test(text)
+    /can't be read|the next run|"EXPORT_UNSURE"|"state":"(waiting|building)"/.test(text)
   );
 }
 

@@ -44,7 +44,9 @@ export async function worldOf(scenario: Scenario, home: Cloud, aheadMs = 0): Pro
   const account = `account-${worlds++}`;
   home.secrets.set(`autosnap/test/${account}`, cloud.secret(scenario.identity));
   const dfw = cloud.region('DFW');
-  const [web] = ['web', 'api', 'mail', 'cache', 'wiki'].map((name) => dfw.addServer({ name }));
+  const [web] = ['web', 'api', 'mail', 'cache', 'wiki'].map((name, i) =>
+    dfw.addServer({ name, id: idOf(i) }),
+  );
   const world: World = {
     cloud,
     dfw,
@@ -85,6 +87,11 @@ function watchSecrets({ account, tokens }: Cloud): Set<string> {
     return token;
   };
   return secrets;
+}
+
+/** The ids of servers are the same in each run: a cleanup's order of the series depends on them. */
+function idOf(n: number): string {
+  return `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 }
 
 /** One run of a scenario's job. */
@@ -139,7 +146,12 @@ export function addHistory(world: World, newest = 0): { web: CloudImage[]; held:
  * made.
  */
 export function addVolumeBacked({ dfw, cloud, mayGo }: World, newest = 0): CloudServer {
-  const db = dfw.addServer({ name: 'db', image: '', volumeIds: ['root', 'data'] });
+  const db = dfw.addServer({
+    id: idOf(9),
+    name: 'db',
+    image: '',
+    volumeIds: ['root', 'data'],
+  });
   for (const volumeId of ['root', 'another']) dfw.addVolumeSnapshot({ volumeId });
   for (const age of [0, 1, 2, 3, 4]) {
     const slot = slotOf(age + newest);
