@@ -135,7 +135,7 @@ test('a run that has to end leaves its parts, and the next one goes on after the
   h.cloud.dataMode.stallsAt = 17 * MIB;
   const { error, report } = await h.fail('offsite', event(), { remainingMs: 12_000 });
   expect(error.message).toContain('stopped in time: 1 copy is left for the next try');
-  expect(report?.entries[0]?.snapshots?.[0]?.reasons[0]).toMatch(/^16\.8 MB of 33\.6 MB are there/);
+  expect(report?.entries[0]?.snapshots?.[0]?.reasons[0]).toMatch(/^16\.8 MB of 33\.6 MB are uploaded/);
   expect(await bucket.keys()).toEqual([]);
   expect(await bucket.uploads()).toBe(1);
 
@@ -304,7 +304,7 @@ test('an image whose copy is wrong each time is begun less and less often, and t
   h.cloud.dataMode.corrupt = false;
   const good = addSnapshot(1, { size: 1_000 }, other);
   const { error } = await h.fail('offsite', event());
-  expect(error.message).toContain('it was begun 2 times this month, and failed each time');
+  expect(error.message).toContain('the copy was begun 2 times this month and failed each time');
   await expectCopyOf(good);
 });
 

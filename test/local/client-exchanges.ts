@@ -264,8 +264,9 @@ const SERVER_LISTS: Exchange[] = [
     async (cloud) => {
       const a = await cloud.makeServer('list-a');
       const before: string = (await cloud.server(a)).updated;
-      const b = await cloud.makeServer('list-b', { metadata: { tier: 'gold' } });
+      // Nova's times are in seconds: servers of one second come in any order.
       await cloud.until(async () => cloud.now().getTime() - Date.parse(before) > 2_000);
+      const b = await cloud.makeServer('list-b', { metadata: { tier: 'gold' } });
       expect(await cloud.action(a, { 'os-stop': null })).toMatchObject({ status: 202 });
       const stopped = await cloud.reach(a, 'SHUTOFF');
       expect(stopped).toMatchObject({

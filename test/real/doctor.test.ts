@@ -15,6 +15,10 @@ const {
 } = environment;
 const server = environment.serverIds[0]!;
 
+/** A policy whose cleanups keep up with a snapshot a minute. */
+const policyFor = (serverIds: string[], changes: Record<string, unknown> = {}) =>
+  policyOf(serverIds, { cleanup: 'rate(5 minutes)', ...changes });
+
 /** `pass login: project … in RegionOne` */
 const lines = ({ checks }: Diagnosis) =>
   checks.map(({ check, verdict, detail }) => `${verdict} ${check}: ${detail}`);
@@ -34,7 +38,7 @@ describe('all is well', () => {
       setSecret(secret);
       const before = await cloud.images();
       const { exchanges, tokens } = watchTraffic();
-      const diagnosis = await run('doctor', { policies: [policyOf([server])] });
+      const diagnosis = await run('doctor', { policies: [policyFor([server])] });
       expect(diagnosis.checks.filter(({ verdict }) => verdict !== 'pass')).toEqual([]);
       expect(lines(diagnosis)).toEqual(
         expect.arrayContaining([
@@ -60,7 +64,7 @@ describe('all is well', () => {
     'with a server on a volume: its volume snapshots can be listed (needs VOLUME_SERVER_ID)',
     async () => {
       const { run } = await bench();
-      const diagnosis = await run('doctor', { policies: [policyOf([volumeServerId])] });
+      const diagnosis = await run('doctor', { policies: [policyFor([volumeServerId])] });
       expect(lines(diagnosis)).toContainEqual(
         expect.stringMatching(`^pass volumes: ${region}: \\d+ volume snapshots$`),
       );
@@ -69,7 +73,7 @@ describe('all is well', () => {
 
   test.skipIf(!regionTwo)('in all regions (needs REGION_TWO)', async () => {
     const { run } = await bench();
-    const { regions: _, ...everywhere } = policyOf([server]);
+    const { regions: _, ...everywhere } = policyFor([server]);
     expect(lines(await run('doctor', { policies: [everywhere] }))).toContain(
       `pass regions: ${[region, regionTwo].sort().join(', ')} (all)`,
     );
@@ -82,9 +86,9 @@ test('what is wrong is named, all of it at once, and nothing but GETs is sent', 
   const unknown = crypto.randomUUID();
   const error = await fail('doctor', {
     policies: [
-      policyOf([server, unknown]),
-      policyOf([server], { policy: 'hourly', schedule: 'cron(0 * * * ? *)' }),
-      policyOf([server], { policy: 'away', regions: ['Atlantis'] }),
+      policyFor([server, unknown]),
+      policyFor([server], { policy: 'hourly', schedule: 'cron(0 * * * ? *)' }),
+      policyFor([server], { policy: 'away', regions: ['Atlantis'] }),
     ],
   });
   expect(error.message).toMatch(/^doctor: 2 of \d+ checks failed\./);
@@ -98,7 +102,7 @@ test('what is wrong is named, all of it at once, and nothing but GETs is sent', 
 test('a login that is refused is named, and no secret is shown', async () => {
   const { fail, logs, setSecret } = await bench();
   setSecret({ ...passwordSecret, password: 'no-such-thing-4b1f' });
-  const error = await fail('doctor', { policies: [policyOf([server])] });
+  const error = await fail('doctor', { policies: [policyFor([server])] });
   expect(error.message).toMatch(
     /^doctor: 1 of 4 checks failed\.\n- account rackspace, login: .* does not accept these credentials/,
   );
@@ -110,7 +114,7 @@ test.skipIf(!readerUsername)(
   async () => {
     const { run, setSecret } = await bench();
     setSecret({ ...passwordSecret, username: readerUsername });
-    const diagnosis = await run('doctor', { policies: [policyOf([server])] });
+    const diagnosis = await run('doctor', { policies: [policyFor([server])] });
     expect(lines(diagnosis)).toContain(
       "warn rights: the user's roles are reader: it is not certain that it may make and delete images",
     );

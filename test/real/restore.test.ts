@@ -128,9 +128,13 @@ test('a paused server is refused, a locked one with its remedy, and a stopped on
 
   await cloud.act(own, 'os-stop', 'SHUTOFF');
   await cloud.act(own, 'lock', 'SHUTOFF');
+  expect((await fail('restore', event)).message).toMatch(/restore-me is locked.*: unlock it/);
+  expect(idsOf(await ours())).toEqual([snapshot.id]);
+  await cloud.act(own, 'unlock', 'SHUTOFF');
   const first = await run('restore', event);
   await running.settle();
-  expect((await fail('restore', first.next)).message).toMatch(/409 .* if it is locked, unlock it/);
+  await cloud.act(own, 'lock', 'SHUTOFF');
+  expect((await fail('restore', first.next)).message).toMatch(/locked.*unlock it/);
   await cloud.act(own, 'unlock', 'SHUTOFF');
   const reports = await untilEnd(running, await run('restore', first.next));
   expect(reports.at(-1)!.state).toBe('done');
