@@ -75,7 +75,7 @@ export function planCopies(
   if (newest && !isCopied) wanted.push(newest);
   const release = staged.filter(
     (one) =>
-      isComplete.has(one.key) || (!good.has(one.image) && complete.some(({ slot }) => slot >= one.slot)),
+      isComplete.has(one.key) || (isGone(one.image) && complete.some(({ slot }) => slot >= one.slot)),
   );
   const orphaned = [
     ...unfinished.filter(({ data }) => data),

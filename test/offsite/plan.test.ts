@@ -148,6 +148,13 @@ describe('what is on its way', () => {
       { copy: ['i20'], release: [] },
     ],
     ['is released for a newer copy', [], [copy(22, 'dm')], ['i20'], { copy: [], release: ['i20'] }],
+    [
+      'stays while nobody knows whether its image is gone',
+      [],
+      [copy(22, 'dm')],
+      [],
+      { copy: [], release: [] },
+    ],
     ['stays without one', [], [copy(19, 'dm')], ['i20'], { copy: [], release: [], warned: true }],
     ['stays for a disputed one', [], [copy(22, 'dmx')], [], { copy: [], release: [], warned: true }],
   ])('%s', (_, snapshots, copies, gone, expected) => {
