@@ -35,6 +35,9 @@ export interface Cell {
   bad: string[];
 }
 
+/** In one run: with more calls than usual, or without. */
+export const [TRIED_AGAIN, DONE] = ['tried again, done', 'done'];
+
 const TRIES = 3;
 /**
  * What is found lost by one run is begun by the next, and its end is seen by the one after that.
@@ -100,7 +103,7 @@ function wordFor({ tries, last, done, more }: Course): string {
   if (last.error) return `reported: ${reasonOf(last.error)}`;
   if (!done) return 'reported, done by the next run';
   if (tries > 1) return 'done by the next try';
-  return more ? 'tried again, done' : 'done';
+  return more ? TRIED_AGAIN : DONE;
 }
 
 const REASONS: [RegExp, string][] = [

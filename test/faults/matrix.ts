@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { setTime, stubEnvironment } from '../harness.ts';
 import { type ApiCall, callsIn, nameOf } from './calls.ts';
-import { type Cell, cellOf, type Trouble, type Usual } from './cell.ts';
+import { type Cell, cellOf, DONE, TRIED_AGAIN, type Trouble, type Usual } from './cell.ts';
 import { cellsIn, documentOf, type Table } from './document.ts';
 import { sortLogs } from './invocation.ts';
 import { outagesOf } from './outages.ts';
@@ -121,7 +121,13 @@ function strikesAt(its: Case, elsewhere: string): Plan {
   const tasks = strikes.flatMap((one, row) =>
     calls.flatMap((call, column) =>
       (one.concerns?.(call) ?? true)
-        ? [{ its, trouble: troubleOf(one, call, elsewhere), note: noteIn(rows[row]!.cells, column) }]
+        ? [
+            {
+              its,
+              trouble: troubleOf(one, call, elsewhere),
+              note: noteIn(rows[row]!.cells, column, call.after),
+            },
+          ]
         : [],
     ),
   );
@@ -148,9 +154,13 @@ function rowsOf(names: string[], columns: number): Table['rows'] {
   return names.map((name) => ({ name, cells: Array<undefined>(columns).fill(undefined) }));
 }
 
-function noteIn(cells: (Cell | undefined)[], column: number): Task['note'] {
+/**
+ * @param isAfter whether the call follows a change. Several servers are worked at once, so it is
+ *   chance which of them has made the first change, and how many calls a fault then saves or costs.
+ */
+function noteIn(cells: (Cell | undefined)[], column: number, isAfter = false): Task['note'] {
   return (cell) => {
-    cells[column] = cell;
+    cells[column] = isAfter && cell.word === TRIED_AGAIN ? { ...cell, word: DONE } : cell;
   };
 }
 
