@@ -113,7 +113,7 @@ function isLike(text: string, pattern: string): boolean {
     if (wanted[at] === '*') {
       at += 1;
       retry = { at, position };
-    } else if (at < wanted.length && (wanted[at] === '?' || wanted[at] === given[position])) {
+    } else if (wanted[at] === '?' || wanted[at] === given[position]) {
       at += 1;
       position += 1;
     } else if (retry) {
