@@ -74,8 +74,7 @@ export function planCopies(
   const isCopied = newest && complete.some(({ slot }) => slot >= newest.slot);
   if (newest && !isCopied) wanted.push(newest);
   const release = staged.filter(
-    (one) =>
-      isComplete.has(one.key) || (isGone(one.image) && complete.some(({ slot }) => slot >= one.slot)),
+    (one) => isComplete.has(one.key) || (isGone(one.image) && complete.some(({ slot }) => slot >= one.slot)),
   );
   const orphaned = [
     ...unfinished.filter(({ data }) => data),
@@ -124,7 +123,7 @@ function asSnapshot(copy: Copy, policy: string): Snapshot {
 /** The decision whether to keep or delete a good copy. */
 export interface CopyAction {
   copy: CheckedCopy;
-  fate: 'keep' | 'delete';
+  action: 'keep' | 'delete';
   reasons: Reason[];
 }
 
@@ -151,12 +150,12 @@ export function planRetention(
   );
   return decisions.flatMap(({ snapshot: { slot }, keep, reasons }) =>
     bySlot.get(isoSeconds(slot))!.map((copy): CopyAction => {
-      if (keep) return { copy, fate: 'keep', reasons };
+      if (keep) return { copy, action: 'keep', reasons };
       return serverIsListed
-        ? { copy, fate: 'delete', reasons }
+        ? { copy, action: 'delete', reasons }
         : {
             copy,
-            fate: 'keep',
+            action: 'keep',
             reasons: [{ code: 'COPY_SERVER_UNLISTED' }],
           };
     }),

@@ -198,13 +198,13 @@ async function rotate(
   checked: readonly CheckedCopy[],
 ): Promise<{ lines: [key: string, SnapshotLine][]; lost: Set<CheckedCopy> }> {
   const serverIsListed = name !== undefined;
-  const fates = planRetention(checked, { ...policy, dryRun, maxDeletes }, { now, serverIsListed });
+  const actions = planRetention(checked, { ...policy, dryRun, maxDeletes }, { now, serverIsListed });
   const rotating = { store, place, deadline: session.deadline, floor: policy.offsite.keep.atLeast };
-  const there = new Set(fates.map(({ copy }) => copy));
+  const there = new Set(actions.map(({ copy }) => copy));
   let deleted = 0;
   const lines: [string, SnapshotLine][] = [];
   const lost = new Set<CheckedCopy>();
-  for (const { copy, fate, reasons } of fates.toReversed()) {
+  for (const { copy, action, reasons } of actions.toReversed()) {
     const remove = async (): Promise<CopyResult> => {
       if (deleted >= maxDeletes) {
         return {
@@ -223,7 +223,7 @@ async function rotate(
       else there.add(copy);
       return result;
     };
-    const result: CopyResult = fate === 'delete' ? await remove() : { outcome: 'kept', reasons };
+    const result: CopyResult = action === 'delete' ? await remove() : { outcome: 'kept', reasons };
     lines.push([copy.key, lineOf({ id: copy.image, slot: copy.slot, sizeBytes: copy.data?.bytes }, result)]);
   }
   return { lines, lost };

@@ -14,8 +14,6 @@ export interface Server {
   taskState: string | null;
   /** ACTIVE, SHUTOFF, BUILD, REBUILD, ERROR and the like; empty if the cloud does not say. */
   status: string;
-  /** Nova is writing the server's disk from its image: the server is being created or rebuilt. */
-  isBuilding: boolean;
   metadata: Record<string, string>;
   /**
    * The image that the server was created or rebuilt from; undefined if it was booted from a
@@ -46,7 +44,6 @@ export function bareServer(known: Pick<Server, 'id' | 'name' | 'region'>): Serve
     ...known,
     taskState: null,
     status: 'ACTIVE',
-    isBuilding: false,
     metadata: {},
     imageId: undefined,
     volumeBacked: false,
@@ -98,7 +95,6 @@ export function fromNova(server: v.InferOutput<typeof NovaServer>, region: strin
     region,
     taskState: server['OS-EXT-STS:task_state'] ?? null,
     status: server.status,
-    isBuilding: server.status === 'BUILD' || server.status === 'REBUILD',
     metadata: server.metadata,
     imageId: server.image ? server.image.id : undefined,
     volumeBacked: !server.image,

@@ -14,8 +14,10 @@ const RESTORE_MS = 24 * HOUR_MS;
  * the first one fails.
  */
 const DRILL_GRACE_MS = 2 * HOUR_MS;
+/** The statuses in which Nova is writing a server's disk from its image. */
+const BUILDING = ['BUILD', 'REBUILD'];
 
-/** Why a drill or a restore still needs an image; undefined when neither does. */
+/** Why a server that is being made, a drill or a restore still needs an image; undefined when none does. */
 export type InUse = (image: Image) => Reason | undefined;
 
 /**
@@ -52,8 +54,10 @@ export function inUseIn(
 }
 
 /** The images that servers are being made or rebuilt from at this moment, by whomever. */
-export function beingBuilt(servers: readonly Pick<Server, 'isBuilding' | 'imageId'>[]): Set<string> {
-  return new Set(servers.flatMap(({ isBuilding, imageId }) => (isBuilding && imageId ? [imageId] : [])));
+export function beingBuilt(servers: readonly Pick<Server, 'status' | 'imageId'>[]): Set<string> {
+  return new Set(
+    servers.flatMap(({ status, imageId }) => (BUILDING.includes(status) && imageId ? [imageId] : [])),
+  );
 }
 
 /**

@@ -133,14 +133,14 @@ describe('at Rackspace, where an image that is shared is called private', () => 
     expect((await h.run('cleanup', real)).totals).toEqual({ deleted: 1, deferred: 2, kept: 4 });
   });
 
+  const hideMembers = (h: Awaited<ReturnType<typeof history>>) => {
+    const answer = { status: 500, body: '' };
+    h.cloud.faults.push({ service: 'image', path: /\/members$/, times: 999, answer });
+  };
+
   test('a dry run that cannot ask for members says so', async () => {
     const h = await history(6);
-    h.cloud.faults.push({
-      service: 'image',
-      path: /\/members$/,
-      times: 999,
-      answer: { status: 500, body: '' },
-    });
+    hideMembers(h);
     const report = await h.run('cleanup', policy({ keep: { last: 3 }, dryRun: true }));
     expect(report.totals).toEqual({ planned: 3, kept: 3 });
     expect(report.warnings).toEqual([
@@ -150,12 +150,7 @@ describe('at Rackspace, where an image that is shared is called private', () => 
 
   test('where its members cannot be read, nothing goes', async () => {
     const h = await history(6);
-    h.cloud.faults.push({
-      service: 'image',
-      path: /\/members$/,
-      times: 999,
-      answer: { status: 500, body: '' },
-    });
+    hideMembers(h);
     await h.fail('cleanup', policy({ keep: { last: 3 } }));
     expect(deletions(h)).toEqual([]);
   });

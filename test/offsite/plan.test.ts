@@ -164,27 +164,27 @@ describe('what is on its way', () => {
 
 describe('rotation of copies', () => {
   const days = [22, 21, 20, 19];
-  const fates = (keep: object, more: CheckedCopy[] = [], serverIsListed = true) => {
+  const actions = (keep: object, more: CheckedCopy[] = [], serverIsListed = true) => {
     const parsed = parsePolicy(policy({ offsite: { schedule: 'rate(1 day)', keep } }));
     const copies = [...days.map((day) => copy(day, 'dm')), copy(23, 'd'), ...more];
     return planRetention(copies, parsed as OffsitePolicy, { now: NOW, serverIsListed }).map(
-      ({ copy: { image }, fate }) => `${image} ${fate}`,
+      ({ copy: { image }, action }) => `${image} ${action}`,
     );
   };
   test.each<[string, string[], string[]]>([
-    ['by keep, good ones only', fates({ last: 2 }), ['i22 keep', 'i21 keep', 'i20 delete', 'i19 delete']],
+    ['by keep, good ones only', actions({ last: 2 }), ['i22 keep', 'i21 keep', 'i20 delete', 'i19 delete']],
     [
       'disputed and empty ones count for nothing',
-      fates({ last: 2 }, [copy(23, 'dmx'), copy(23, 'm', 'e')]),
+      actions({ last: 2 }, [copy(23, 'dmx'), copy(23, 'm', 'e')]),
       ['i22 keep', 'i21 keep', 'i20 delete', 'i19 delete'],
     ],
     [
-      'two of one slot take one place and have one fate',
-      fates({ last: 2 }, [copy(22, 'dm', 'twin'), copy(20, 'dm', 'other')]),
+      'two of one slot take one place and have one action',
+      actions({ last: 2 }, [copy(22, 'dm', 'twin'), copy(20, 'dm', 'other')]),
       ['i22 keep', 'twin keep', 'i21 keep', 'i20 delete', 'other delete', 'i19 delete'],
     ],
-    ['a floor', fates({ last: 1, atLeast: 3 }), ['i22 keep', 'i21 keep', 'i20 keep', 'i19 delete']],
-    ['a server that is not listed', fates({ last: 1 }, [], false), days.map((day) => `i${day} keep`)],
+    ['a floor', actions({ last: 1, atLeast: 3 }), ['i22 keep', 'i21 keep', 'i20 keep', 'i19 delete']],
+    ['a server that is not listed', actions({ last: 1 }, [], false), days.map((day) => `i${day} keep`)],
   ])('%s', (_, found, expected) => {
     expect(found).toEqual(expected);
   });
