@@ -138,6 +138,15 @@ export const DISGUISES: Record<string, (image: CloudImage) => unknown> = {
   'of another deployment': ({ properties }) => Object.assign(properties, { autosnap_owner: 'autosnap-prod' }),
   'of another project': (image) => Object.assign(image, { owner: '999', visibility: 'private' }),
   renamed: (image) => Object.assign(image, { name: 'golden' }),
+  // A cloud that leaves out the blueprint leaves out the fingerprint of the name: then only its
+  // ending tells.
+  'renamed, without a fingerprint of its name': (image) => {
+    const { properties } = image;
+    image.name = 'golden';
+    delete properties.autosnap_restore_as;
+    if (properties.autosnap_expires)
+      properties.autosnap_expires = properties.autosnap_expires.replace(/\{.*/, 'unknown');
+  },
   'created too early': (image) => Object.assign(image, { createdAt: later(image, -3) }),
   'created after the next slot': (image) =>
     Object.assign(image, {
