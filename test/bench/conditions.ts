@@ -43,11 +43,15 @@ export function shareOf(perMinute: number, sentMs: readonly number[], speed: Spe
   return (sentMs.length - 1) / ((spanMs / 60_000) * perMinute);
 }
 
+// Daily from this minute on: a schedule whose next slot came during a run would end the run early.
+const begun = new Date();
+const SCHEDULE = `cron(${begun.getUTCMinutes()} ${begun.getUTCHours()} * * ? *)`;
+
 /** The policy under which all runs are. */
 export function policyOf(changes: object = {}): string {
   return JSON.stringify({
     policy: POLICY,
-    schedule: 'cron(* * * * ? *)',
+    schedule: SCHEDULE,
     cleanup: 'rate(6 hours)',
     servers: { all: true },
     keep: { last: 29 },
