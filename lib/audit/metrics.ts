@@ -10,8 +10,8 @@ const MOST_SERVERS = 10;
 
 /**
  * Writes an audit's CloudWatch metrics, namespace Autosnap. With the dimensions `service` (the
- * deployment) and `policy`: Overdue, the age of the newest good snapshot in intervals of the
- * schedule, of the server where it is highest; NewestGoodAge (seconds), likewise; Good, Pending,
+ * deployment) and `policy`: Overdue, the intervals of the schedule since the newest good snapshot
+ * (see lateness.ts), of the server where it is highest; NewestGoodAge (seconds), likewise; Good, Pending,
  * Failed and Stuck, how many there are (ad-hoc snapshots that are failed or stuck count for the
  * first policy of their region); StorageBytes; and NothingSelected, 1 where a selector matches no
  * server; and where there are drills, ProvenAge (seconds), how long ago a server was last proven,

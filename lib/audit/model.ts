@@ -37,8 +37,8 @@ export interface Audit {
 }
 
 /**
- * The age of the newest good snapshot, in intervals of the schedule, from which on a series is
- * late.
+ * How many intervals after its newest good snapshot a series is late: the next slot has passed, and
+ * half of the interval that begins there.
  */
 export const LATE = 1.5;
 
@@ -94,10 +94,12 @@ export interface AuditedSeries {
   newestGood?: string;
   ageSeconds?: number;
   /**
-   * The age in intervals of the schedule: {@link LATE} is late. Absent where nothing is expected
-   * any more.
+   * The age in intervals of the schedule: {@link LATE} is late; see lateness.ts. Absent where
+   * nothing is expected any more.
    */
   overdue?: number;
+  /** How long the next snapshot has been due; absent before, and where nothing is expected. */
+  lateSeconds?: number;
   good: number;
   pending: number;
   stuck: number;

@@ -14,6 +14,7 @@ import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
 import { copiedOf } from './copied.ts';
 import { forecastRuns, type RunForecast } from './forecast.ts';
+import { latenessOf } from './lateness.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
 import { proofOf } from './proof.ts';
 
@@ -257,24 +258,22 @@ function lateBecause(
 }
 
 /**
- * The state of a series that is to grow, and its age in intervals: of the newest good snapshot, or
- * of the server where there is none. The interval is the one that began with it: on a Monday,
- * Friday's snapshot is not late.
+ * The state of a series that is to grow, and how late it is since the newest good snapshot, or
+ * since the creation of the server where there is none.
  */
 function expected(
   server: Server,
   newestGood: string | undefined,
   { schedule }: Policy,
   now: Date,
-): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'nextRun'> {
+): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'lateSeconds' | 'nextRun'> {
   const next = schedule.next(now);
   if (!next) return lateBecause({ code: 'SERIES_SCHEDULE_ENDED' }, { newestGood });
   const nextRun = { nextRun: isoSeconds(next) };
   const since = newestGood ? new Date(newestGood) : server.createdAt;
-  const interval = since && intervalMs(schedule, since);
-  if (!since || !interval) return { state: newestGood ? 'protected' : 'never', ...nextRun };
-  const overdue = Math.round(((now.getTime() - since.getTime()) / interval) * 100) / 100;
-  const isLate = overdue >= LATE;
+  const lateness = since && latenessOf(schedule, since, now);
+  if (!lateness) return { state: newestGood ? 'protected' : 'never', ...nextRun };
+  const isLate = lateness.overdue >= LATE;
   const state = newestGood ? (isLate ? 'late' : 'protected') : isLate ? 'never' : 'waiting';
-  return { state, overdue, ...nextRun };
+  return { state, ...lateness, ...nextRun };
 }

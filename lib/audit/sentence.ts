@@ -58,26 +58,21 @@ export function isExpected({ state }: AuditedSeries): boolean {
   return RANKS.includes(state);
 }
 
-/** For how long a late series' next snapshot has been due, in milliseconds. */
-export function latenessMs({ ageSeconds = 0, overdue = 0 }: AuditedSeries): number {
-  return overdue > 1 ? 1000 * ageSeconds * (1 - 1 / overdue) : 0;
-}
-
 /** What is wrong with a late series: "3 days late". */
-export function lateText(series: AuditedSeries): string {
-  return series.cause ? sentenceOf(series.cause) : `${durationText(latenessMs(series))} late`;
+export function lateText({ cause, lateSeconds = 0 }: AuditedSeries): string {
+  return cause ? sentenceOf(cause) : `${durationText(1000 * lateSeconds)} late`;
 }
 
 /** A series that is late, or has no good snapshot. */
 export function seriesLate(series: AuditedSeries): Reason {
-  const { name, server, region, policy, newestGood, cause } = series;
+  const { name, server, region, policy, newestGood, lateSeconds = 0, cause } = series;
   return {
     code: 'SERIES_LATE',
     server: name || server,
     where: region,
     policy,
     ...(newestGood === undefined ? {} : { newestGood }),
-    lateMs: latenessMs(series),
+    lateMs: 1000 * lateSeconds,
     ...(cause ? { cause } : {}),
   };
 }

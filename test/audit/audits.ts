@@ -41,7 +41,7 @@ export function seriesOf(snapshots: AuditedSnapshot[], changes: Partial<AuditedS
   const having = (state: AuditedSnapshot['state']) => snapshots.filter((s) => s.state === state);
   const newestGood = having('good')[0]?.slot;
   const ageSeconds = newestGood && (Date.parse(AT) - Date.parse(newestGood)) / 1000;
-  const overdue = ageSeconds ? Math.round((100 * ageSeconds) / 86_400) / 100 : 400;
+  const overdue = ageSeconds ? ageSeconds / 86_400 : 400;
   return {
     account: 'rackspace',
     region: 'DFW',
@@ -52,6 +52,7 @@ export function seriesOf(snapshots: AuditedSnapshot[], changes: Partial<AuditedS
     ...(newestGood ? { newestGood } : {}),
     ...(ageSeconds ? { ageSeconds } : {}),
     overdue,
+    ...(ageSeconds && ageSeconds >= 86_400 ? { lateSeconds: ageSeconds - 86_400 } : {}),
     gaps: newestGood && overdue >= 1.5 ? [{ from: dayAfter(newestGood) }] : [],
     good: having('good').length,
     pending: having('pending').length,

@@ -135,6 +135,7 @@ test('a bad day says what failed and why, what is late, what was deleted, what i
     newestGood: '2026-11-20T00:00:00Z',
     ageSeconds: 370_800,
     overdue: 4.29,
+    lateSeconds: 284_400,
   });
   const links = { signed: 'https://signed', console: 'https://console', hours: 12 };
   const bad = digest(

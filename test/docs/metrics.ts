@@ -33,7 +33,7 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
   },
   audit: {
     Overdue:
-      'the age of the newest good snapshot in intervals of the schedule, of the worst server; 1.5 is late',
+      'intervals of the schedule since the newest good snapshot, of the worst server; 1 when the next is due, 1.5 is late',
     NewestGoodAge: 'the age of the newest good snapshot, of the worst server',
     Good: 'snapshots that are good',
     Pending: 'snapshots that the cloud is still making',

@@ -22,7 +22,7 @@ export function appendix({ uncovered, policies }: Audit): string {
 <section><h2>Policies</h2>
 <ul class="policies">${policies.map(policyItem).join('\n')}</ul></section>
 <footer>
-<p>Times are in UTC; a gigabyte is 10<sup>9</sup> bytes. A snapshot is good when it can be restored from, and a server late when its newest good one is older than one and a half intervals of its schedule.</p>
+<p>Times are in UTC; a gigabyte is 10<sup>9</sup> bytes. A snapshot is good when it can be restored from, and a server late when the slot after its newest good one has passed, and half of the interval that begins there.</p>
 <p class="keys"><kbd>/</kbd> search <kbd>↑</kbd> <kbd>↓</kbd> from row to row <kbd>Enter</kbd> a row's snapshots <kbd>Esc</kbd> closes them</p>
 </footer>`;
 }
