@@ -51,9 +51,10 @@ export async function audit(
       concurrency: 4,
     },
   );
+  const isOneOfSeveral = accounts.length > 1;
   const series = found.flatMap((one) => one.series);
-  const leftBehind = found.flatMap((one) => one.leftBehind);
-  const bytes = [...series, ...leftBehind].reduce((sum, one) => sum + one.bytes, 0);
+  const leftBehindBytes = found.flatMap((one) => one.leftBehind).reduce((sum, one) => sum + one.bytes, 0);
+  const bytes = leftBehindBytes + storedBytes(series);
   const audited = found.flatMap((one) => one.policies);
   return {
     owner: run.deployment ?? run.owner,
@@ -61,10 +62,26 @@ export async function audit(
     policies: goodRuns ? withMissing(audited, policies, goodRuns, run.now) : audited,
     series,
     uncovered: found.flatMap((one) => one.uncovered),
-    warnings: unique(found.flatMap((one) => one.warnings)),
+    unlisted: found.flatMap((one) => one.unlisted),
+    warnings: unique(
+      found.flatMap(({ account, warnings }) =>
+        isOneOfSeveral ? warnings.map((one) => ({ ...one, ofAccount: account })) : warnings,
+      ),
+    ),
     bytes,
+    leftBehindBytes,
     ...(pricePerGb === undefined ? {} : { monthlyCost: (bytes / 1e9) * pricePerGb }),
   };
+}
+
+/** What the snapshots of some series take up; regions that share an image service show each twice. */
+function storedBytes(all: readonly AuditedSeries[]): number {
+  const sizes = new Map(
+    all.flatMap(({ account, snapshots }) =>
+      snapshots.map(({ image, sizeBytes = 0 }) => [`${account} ${image}`, sizeBytes]),
+    ),
+  );
+  return sizes.values().reduce((sum, bytes) => sum + bytes, 0);
 }
 
 function withMissing(
@@ -81,7 +98,8 @@ function withMissing(
   });
 }
 
-interface AccountAudit extends Pick<Audit, 'policies' | 'series' | 'uncovered' | 'warnings'> {
+interface AccountAudit extends Pick<Audit, 'policies' | 'series' | 'uncovered' | 'unlisted' | 'warnings'> {
+  account: string;
   leftBehind: LeftBehind[];
 }
 
@@ -94,7 +112,14 @@ async function auditAccount(
     bucketUntil,
   }: Pick<Extras, 'bucketUntil'> & { run: Run; login: (account: string) => Promise<Session> },
 ): Promise<AccountAudit> {
-  const nothing = { series: [], uncovered: [], warnings: [], leftBehind: [] };
+  const nothing = {
+    account,
+    series: [],
+    uncovered: [],
+    unlisted: [{ account }],
+    warnings: [],
+    leftBehind: [],
+  };
   try {
     const session = await login(account);
     const bucket = bucketUntil?.(session.deadline);
@@ -159,7 +184,18 @@ async function auditRegions(
   };
   const obstacle = session.provider === 'rackspace' ? licenseOf : obstacleTo;
   const covered = new Set<string>();
-  const result: AccountAudit = { policies: [], series: [], uncovered: [], warnings: [], leftBehind: [] };
+  const unlisted = unreadable
+    .filter(({ region }) => !withoutImages.some((one) => one.region === region))
+    .map(({ region }) => ({ account, region }));
+  const result: AccountAudit = {
+    account,
+    policies: [],
+    series: [],
+    uncovered: [],
+    unlisted,
+    warnings: [],
+    leftBehind: [],
+  };
   const adhocIn = new Set<string>();
 
   for (const policy of policies) {
@@ -172,7 +208,9 @@ async function auditRegions(
     for (const { region, id } of selection.servers) covered.add(`${region} ${id}`);
     const itsUnreadable = unreadable.filter(({ region }) => wanted.includes(region));
     const isUnserved = (region: string) => unserved.some((one) => one.region === region);
-    const unknown = itsUnreadable.map(({ region }) => region).filter((region) => !isUnserved(region));
+    const unknown = unlisted.map(({ region }) => region).filter((region) => wanted.includes(region));
+    // A server that could not be listed may be the one that is asked for.
+    const mayMatch = unknown.length > 0 || unsure.some(({ region }) => wanted.includes(region));
     const problems: Reason[] = [
       ...wanted
         .filter((region) => !session.regions.includes(region))
@@ -185,17 +223,20 @@ async function auditRegions(
       ),
       ...selection.missingIds.map(
         (server): Reason => ({
-          code: isUnsure(server) ? 'POLICY_ID_UNCERTAIN' : 'POLICY_ID_UNKNOWN',
+          code: isUnsure(server) || unknown.length > 0 ? 'POLICY_ID_UNCERTAIN' : 'POLICY_ID_UNKNOWN',
           server,
         }),
       ),
       ...selection.unmatched.map(
-        (selector): Reason => ({ code: 'SELECTOR_UNMATCHED', selector, isPart: false }),
+        (selector): Reason =>
+          mayMatch
+            ? { code: 'POLICY_SELECTOR_UNCERTAIN', selector }
+            : { code: 'SELECTOR_UNMATCHED', selector, isPart: false },
       ),
       ...(problem ? [problem] : []),
       ...(policy.drill ? await drillProblems(session, servers, run.owner, policy) : []),
     ];
-    const nothingSelected = selection.unmatched.length > 0 || selection.servers.length === 0;
+    const nothingSelected = !mayMatch && (selection.unmatched.length > 0 || selection.servers.length === 0);
     let readable =
       own.length + unserved.length === new Set(wanted).size && !selection.missingIds.some(isUnsure);
     for (const surveyed of own) {
@@ -236,7 +277,12 @@ async function auditRegions(
     );
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
-  result.leftBehind.push(...regions.flatMap((one) => leftBehindIn(one, counted, session, run)));
+  for (const surveyed of regions) {
+    const left = leftBehindIn(surveyed, counted, session, run);
+    result.leftBehind.push(...left);
+    // Regions may share an image service.
+    for (const image of left.flatMap(({ images }) => images)) counted.add(image);
+  }
   result.warnings.push(...result.leftBehind.map((one) => warningOf(one, run)));
   for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
     (r) => r.servers,
@@ -303,6 +349,7 @@ function unservedSeries({ id, name, region }: Server, { policy, account }: Polic
     pending: 0,
     stuck: 0,
     failed: 0,
+    unknown: 0,
     bytes: 0,
     snapshots: [],
   };

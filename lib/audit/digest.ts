@@ -3,13 +3,16 @@ import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copied.ts';
 import { cleanText, counted, durationText, minuteText, sizeText } from './format.ts';
 import type { Audit } from './model.ts';
+import { type Naming, namingOf, unlistedText } from './place.ts';
 import { provenServers } from './proof.ts';
 import { sentence, worstFirst } from './sentence.ts';
 import type { ServerCount } from './server-count.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 
 const MOST_LINES = 20;
-const LONGEST_SUBJECT = 100;
+/** SNS takes subjects of fewer than 100 characters. */
+const LONGEST_SUBJECT = 99;
+const ELLIPSIS = ' ...';
 
 /** A day in plain text, for an e-mail. */
 export interface Digest {
@@ -31,17 +34,19 @@ export function digest(
   runs: readonly Report[],
   links: { signed: string; console: string; hours: number } | undefined,
 ): Digest {
+  const naming = namingOf(audit);
   const series = audit.series.toSorted(worstFirst);
   const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: told }) =>
     told
-      ? [{ title: told.title, lines: series.filter(isIn).map((one) => sentenceOf(told.reasonOf(one))) }]
+      ? [{ title: told.title, lines: series.filter(isIn).map((s) => sentenceOf(told.reasonOf(s, naming))) }]
       : [],
   ).filter(({ lines }) => lines.length > 0);
   const failures = [...new Set(runs.flatMap(failuresOf))];
-  const problems = audit.policies.flatMap(({ policy, problems: own }) =>
-    own.map((problem) => `${policy}: ${sentenceOf(problem)}`),
+  const problems = audit.policies.flatMap((policy) =>
+    policy.problems.map((problem) => `${naming.policyOf(policy)}: ${sentenceOf(problem)}`),
   );
   const headline = sentence(audit);
+  const isNamed = /autosnap/i.test(audit.owner);
   const total = (job: Report['job'], outcome: 'taken' | 'deleted' | 'copied') =>
     runs.reduce((sum, run) => sum + (run.job === job ? (run.totals[outcome] ?? 0) : 0), 0);
   const taken = total('snapshot', 'taken');
@@ -52,19 +57,19 @@ export function digest(
     section('Failed', failures),
     ...troubles.map(({ title, lines }) => section(title, lines)),
     section('To be looked at', [...problems, ...audit.warnings.map(findingText)]),
-    section(
-      'Not covered by any policy',
-      audit.uncovered.map(({ name, region }) => `${name} in ${region}`),
-    ),
+    section('Not covered by any policy', [
+      ...audit.uncovered.map((server) => `${server.name} in ${naming.placeOf(server)}`),
+      ...audit.unlisted.map((place) => unlistedText(place, naming.placeOf)),
+    ]),
     section('Deleted', runs.flatMap(deletedLines)),
-    provenLine(audit),
-    copiesLine(audit),
+    provenLine(audit, naming),
+    copiesLine(audit, naming),
     storage(audit),
     links &&
       `The report page, for ${links.hours} hours at most:\n${links.signed}\nLater, signed in to AWS:\n${links.console}`,
   ];
   return {
-    subject: ascii(`Autosnap ${audit.owner}: ${headline}`).slice(0, LONGEST_SUBJECT),
+    subject: fitted(ascii(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${headline}`)),
     text: text.filter(Boolean).join('\n\n'),
     good: failures.length + troubles.length + problems.length === 0,
   };
@@ -98,40 +103,55 @@ function failuresOf({ job, policy, account, accounts, failures, entries }: Repor
  * "Copied: 5 of 7 servers; the oldest is that of web-1, 3 days". Nothing where it is asked of no
  * server.
  */
-function censusLine(what: string, { count, holding, oldest }: ServerCount, at: string): string | undefined {
+function censusLine(
+  what: string,
+  { count, holding, oldest }: ServerCount,
+  at: string,
+  { suffixOf }: Naming,
+): string | undefined {
   if (count === 0) return undefined;
   const since = oldest
-    ? `; the oldest is that of ${cleanText(oldest.name)}, ${durationText(Date.parse(at) - Date.parse(oldest.since))}`
+    ? `; the oldest is that of ${cleanText(oldest.name)}${suffixOf(oldest)}, ${durationText(Date.parse(at) - Date.parse(oldest.since))}`
     : '';
   return `${what}: ${holding} of ${counted(count, 'server')}${since}`;
 }
 
-function provenLine({ at, series }: Audit): string | undefined {
-  const line = censusLine('Proven by a drill', provenServers(series), at);
+function provenLine({ at, series }: Audit, naming: Naming): string | undefined {
+  const line = censusLine('Proven by a drill', provenServers(series), at, naming);
   return line && `${line}.`;
 }
 
-function copiesLine({ at, series }: Audit): string | undefined {
-  const line = censusLine('Copied', copiedServers(series), at);
+function copiesLine({ at, series }: Audit, naming: Naming): string | undefined {
+  const line = censusLine('Copied', copiedServers(series), at, naming);
   const never = series.filter(({ copied }) => copied?.obstacle).length;
   return line && `${line}${never > 0 ? `; ${never} can't be` : ''}.`;
 }
 
-function deletedLines({ job, entries }: Report): string[] {
+function deletedLines({ job, account, accounts, entries }: Report): string[] {
   const what = job === 'offsite' ? 'copies of ' : '';
-  return entries.flatMap(({ name, server, region, policy, snapshots = [] }) => {
+  return entries.flatMap(({ name, server, region, policy, snapshots = [], ...entry }) => {
+    const of = entry.account ?? (accounts ? account : undefined);
     const slots = snapshots
       .filter(({ outcome }) => outcome === 'deleted')
       .map(({ slot }) => minuteText(slot));
     return slots.length === 0
       ? []
-      : [`${what}${name || server} in ${region}, ${policy}: ${slots.join(', ')}`];
+      : [`${what}${name || server} in ${region}${of ? ` (${of})` : ''}, ${policy}: ${slots.join(', ')}`];
   });
 }
 
-function storage({ bytes, monthlyCost }: Audit): string {
+function storage({ bytes, leftBehindBytes, unlisted, monthlyCost }: Audit): string {
+  const least = unlisted.length > 0 ? 'at least ' : '';
   const cost = monthlyCost === undefined ? '' : `, ${monthlyCost.toFixed(2)} a month`;
-  return `Stored: ${sizeText(bytes)}${cost}.`;
+  const left = leftBehindBytes > 0 ? ` No policy rotates ${sizeText(leftBehindBytes)} of it.` : '';
+  return `Stored: ${least}${sizeText(bytes)}${cost}.${left}`;
+}
+
+/** A subject that is cut, if at all, between two words. */
+function fitted(subject: string): string {
+  if (subject.length <= LONGEST_SUBJECT) return subject;
+  const cut = subject.slice(0, LONGEST_SUBJECT - ELLIPSIS.length + 1);
+  return `${cut.replace(/\s+\S*$/, '').slice(0, LONGEST_SUBJECT - ELLIPSIS.length)}${ELLIPSIS}`;
 }
 
 function ascii(text: string): string {

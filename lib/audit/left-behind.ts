@@ -10,7 +10,7 @@ import type { RegionInventory } from '../snapshots/region-inventory.ts';
 export interface LeftBehind {
   region: string;
   policy: string;
-  count: number;
+  images: string[];
   bytes: number;
 }
 
@@ -35,16 +35,17 @@ export function leftBehindIn(
   return [...Map.groupBy(snapshots, ({ policy }) => policy)].map(([policy, its]) => ({
     region: surveyed.region,
     policy,
-    count: its.length,
+    images: its.map(({ id }) => id),
     bytes: its.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
   }));
 }
 
 /** What people are told of snapshots that are left behind. */
 export function warningOf(
-  { region, policy, count, bytes }: LeftBehind,
+  { region, policy, images, bytes }: LeftBehind,
   { policies = [] }: Pick<Run, 'policies'>,
 ): Finding {
+  const count = images.length;
   const isDeployed = policy === ADHOC || policies.some((one) => one.policy === policy);
   return isDeployed
     ? { code: 'REGION_NOT_IN_POLICY', policy, count, bytes, region }

@@ -29,9 +29,16 @@ export interface Audit {
   series: AuditedSeries[];
   /** Servers that no policy selects. */
   uncovered: { account: string; region: string; server: string; name: string }[];
+  /**
+   * Where the servers could not be listed, so nobody knows which of them no policy selects: a
+   * region, or a whole account.
+   */
+  unlisted: { account: string; region?: string }[];
   warnings: Finding[];
-  /** What all the snapshots take up. */
+  /** What all snapshots of the deployment take up, where they could be listed. */
   bytes: number;
+  /** What those take up that no policy rotates any more; the warnings name them. */
+  leftBehindBytes: number;
   /** What that costs a month, where the price of a gigabyte is known. */
   monthlyCost?: number;
 }
@@ -86,7 +93,8 @@ export interface AuditedSeries {
   name: string;
   policy: string;
   /**
-   * Of ad-hoc snapshots, which belong to no policy: the policy whose trouble their failures are.
+   * Of ad-hoc snapshots, which belong to no policy: the policy whose trouble their failures are;
+   * absent when the server is gone.
    */
   countedBy?: string;
   state: SeriesState;
@@ -104,6 +112,8 @@ export interface AuditedSeries {
   pending: number;
   stuck: number;
   failed: number;
+  /** In a status that Autosnap does not know, or active without data. */
+  unknown: number;
   bytes: number;
   /** How many no rule keeps that two cleanups have not deleted; absent when there are none. */
   notRotating?: number;

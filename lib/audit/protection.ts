@@ -123,7 +123,7 @@ export function protectionOf(
           server,
           name,
           policy: ADHOC,
-          countedBy: policy.policy,
+          ...(surveyed.gone.has(server) ? {} : { countedBy: policy.policy }),
           state: 'adhoc',
           ...shownSeries(items, { server: serverOf.get(server), now, goes: undefined }),
         }),
@@ -201,7 +201,7 @@ function stalled(series: readonly SeriesPlan[], overstaying: ReadonlySet<string>
 
 type Shown = Pick<
   AuditedSeries,
-  'newestGood' | 'ageSeconds' | 'good' | 'pending' | 'stuck' | 'failed' | 'bytes' | 'snapshots'
+  'newestGood' | 'ageSeconds' | 'good' | 'pending' | 'stuck' | 'failed' | 'unknown' | 'bytes' | 'snapshots'
 >;
 
 function shownSeries(
@@ -239,6 +239,7 @@ function shownSeries(
     pending: having('pending').length,
     stuck: having('stuck').length,
     failed: having('failed').length,
+    unknown: having('unknown').length,
     bytes: snapshots.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
     snapshots,
   };

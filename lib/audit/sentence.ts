@@ -2,6 +2,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 import { cleanText, durationText } from './format.ts';
 import type { Audit, AuditedSeries, SeriesState } from './model.ts';
+import { type Naming, namingOf } from './place.ts';
 
 /** Nova allows names of 255 characters. */
 const LONGEST_NAME = 40;
@@ -12,7 +13,8 @@ const LONGEST_NAME = 40;
 const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
 
 /**
- * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`. What
+ * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`, or `33 of
+ * 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`. What
  * can't be read comes first. A server is protected when no policy that selects it is late with it;
  * one that is new and has no snapshot yet is not protected, and is said to be waiting.
  */
@@ -31,9 +33,7 @@ export function sentence(audit: Audit): string {
   return [
     ...(unreadable.length > 0 ? [`${listed(unreadable)} can't be read`] : []),
     `${unreadable.length > 0 ? 'elsewhere ' : ''}${having('protected').length} of ${servers.length} server${servers.length === 1 ? '' : 's'} protected`,
-    ...(worst
-      ? [`${troubleText(worst)}${troubled.length > 1 ? `, and ${troubled.length - 1} more` : ''}`]
-      : []),
+    ...(worst ? [troubleText(worst, troubled.length, namingOf(audit).suffixOf(worst))] : []),
     ...(waiting > 0
       ? [`${waiting} ${waiting === 1 ? 'waits for its' : 'wait for their'} first snapshot`]
       : []),
@@ -53,6 +53,14 @@ export function standings({ series }: Pick<Audit, 'series'>): AuditedSeries[] {
   return [...worstOf.values()];
 }
 
+/**
+ * Whether failed and stuck snapshots of a series are somebody's trouble: not those of servers that
+ * are gone or that the policy does not select any more, which would stay trouble for ever.
+ */
+export function isWatched(series: AuditedSeries): boolean {
+  return isExpected(series) || series.countedBy !== undefined;
+}
+
 /** Whether a series is of a server that is to have snapshots. */
 export function isExpected({ state }: AuditedSeries): boolean {
   return RANKS.includes(state);
@@ -64,12 +72,12 @@ export function lateText({ cause, lateSeconds = 0 }: AuditedSeries): string {
 }
 
 /** A series that is late, or has no good snapshot. */
-export function seriesLate(series: AuditedSeries): Reason {
-  const { name, server, region, policy, newestGood, lateSeconds = 0, cause } = series;
+export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason {
+  const { name, server, policy, newestGood, lateSeconds = 0, cause } = series;
   return {
     code: 'SERIES_LATE',
     server: name || server,
-    where: region,
+    where: placeOf(series),
     policy,
     ...(newestGood === undefined ? {} : { newestGood }),
     lateMs: 1000 * lateSeconds,
@@ -94,10 +102,14 @@ export function worstFirst(a: AuditedSeries, b: AuditedSeries): number {
   );
 }
 
-function troubleText(series: AuditedSeries): string {
-  const name = shortName(series.name || `server ${series.server}`);
-  if (series.cause) return `${name}: ${sentenceOf(series.cause)}`;
-  return series.state === 'late' ? `${name} is ${lateText(series)}` : `${name} has no good snapshot`;
+/** What is wrong with the worst of some servers, and how many there are. */
+function troubleText(worst: AuditedSeries, count: number, suffix: string): string {
+  const name = `${shortName(worst.name || `server ${worst.server}`)}${suffix}`;
+  const several = count > 1;
+  const subject = several ? `${count} servers have no fresh snapshot, the worst is ${name}` : name;
+  if (worst.cause) return `${subject}: ${sentenceOf(worst.cause)}`;
+  if (worst.state === 'late') return `${subject}${several ? ', ' : ' is '}${lateText(worst)}`;
+  return several ? `${subject}, which has none` : `${subject} has no good snapshot`;
 }
 
 /**

@@ -19,7 +19,7 @@ interface PolicySummary extends Omit<AuditedPolicy, 'problems'> {
  * The series that are in trouble are listed by its kind, without their snapshots: see troubles.ts.
  */
 export interface AuditSummary
-  extends Pick<Audit, 'owner' | 'at' | 'uncovered' | 'bytes'>,
+  extends Pick<Audit, 'owner' | 'at' | 'uncovered' | 'unlisted' | 'bytes' | 'leftBehindBytes'>,
     Record<ListedTrouble, Brief[]> {
   job: 'audit';
   sentence: string;
@@ -35,7 +35,7 @@ export interface AuditSummary
 }
 
 export function summaryOf(audit: Audit, failures: readonly Reason[]): AuditSummary {
-  const { owner, at, policies, series, uncovered, warnings, bytes } = audit;
+  const { owner, at, policies, series, uncovered, unlisted, warnings, bytes, leftBehindBytes } = audit;
   const brief = (some: AuditedSeries[]) =>
     some.slice(0, MOST_SERIES).map(({ snapshots: _, ...rest }) => rest);
   const lists = SERIES_TROUBLES.filter(({ isListed }) => isListed).map(({ name, isIn }) => [
@@ -55,8 +55,10 @@ export function summaryOf(audit: Audit, failures: readonly Reason[]): AuditSumma
     ...byTrouble,
     orphaned: brief(series.filter(({ state }) => state === 'orphaned')),
     uncovered: uncovered.slice(0, MOST_SERIES),
+    unlisted,
     warnings: warnings.slice(0, MOST_SERIES).map(findingText),
     bytes,
+    leftBehindBytes,
     failures: failures.map(sentenceOf),
     codes: countsOf([...policies.flatMap(({ problems }) => problems), ...warnings, ...failures]),
   };

@@ -464,7 +464,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     proven?: string;
   };
   SERIES_BEHIND: OfSeries & { newest?: string; ageSeconds?: number };
-  COPIES_BEHIND: { servers: readonly { server: string; policy: string }[]; more: number };
+  COPIES_BEHIND: { servers: readonly { server: string; where: string; policy: string }[]; more: number };
   SERIES_FAILED: OfSeries & { images: readonly string[] };
   SERIES_STUCK: OfSeries & { images: readonly string[] };
   SERIES_NOT_ROTATED: OfSeries & { count: number };
@@ -479,6 +479,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   POLICY_SERVERS_UNCERTAIN: { where: string; problem: Reason };
   POLICY_ID_UNCERTAIN: { server: string };
   POLICY_ID_UNKNOWN: { server: string };
+  POLICY_SELECTOR_UNCERTAIN: { selector: string };
   POLICY_DRILL_BLOCKED: { reason: Reason };
   POLICY_DRILLS_UNKNOWN: { error: string; message: string };
   POLICY_COPIES_WITHOUT_BUCKET: None;
@@ -570,5 +571,8 @@ export function unique<R extends Reason>(reasons: readonly R[]): R[] {
   return [...new Map(reasons.map((reason) => [JSON.stringify(reason), reason])).values()];
 }
 
-/** What is wrong, or odd, beyond single entries, and in which region where it is of one. */
-export type Finding = Reason & { region?: string };
+/**
+ * What is wrong, or odd, beyond single entries: in which region where it is of one, and in which
+ * account where an audit is of several.
+ */
+export type Finding = Reason & { region?: string; ofAccount?: string };

@@ -58,6 +58,7 @@ export function seriesOf(snapshots: AuditedSnapshot[], changes: Partial<AuditedS
     pending: having('pending').length,
     stuck: having('stuck').length,
     failed: having('failed').length,
+    unknown: having('unknown').length,
     bytes: snapshots.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
     nextRun: daysAgo(-1),
     snapshots,
@@ -83,8 +84,10 @@ export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): 
     ],
     series,
     uncovered: [],
+    unlisted: [],
     warnings: [],
     bytes: series.reduce((sum, { bytes }) => sum + bytes, 0),
+    leftBehindBytes: 0,
     ...changes,
   };
 }

@@ -314,6 +314,46 @@ test('the figures, the problems first, the servers that no policy selects', () =
   expect(body).toContain('class="icon late" viewBox');
 });
 
+test('what is not known and what no policy rotates are said', () => {
+  const { body } = parts(
+    reportPage(
+      auditOf([seriesOf([shown(0), shown(1, { state: 'unknown', status: 'deactivated' })])], {
+        unlisted: [{ account: 'rackspace', region: 'ORD' }, { account: 'customer-b' }],
+        bytes: 12e9,
+        leftBehindBytes: 6e9,
+      }),
+    ),
+  );
+  const text = body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+  expect(text).toContain('Snapshots 1 and 1 not good Stored 12.0 GB at least, 6.0 GB of no policy');
+  expect(text).toContain('1 good, 1 unknown, 4.0 GB');
+  expect(text).toContain(
+    'No policy selects these 0 not known in ORD, which can&#39;t be read not known in account customer-b, which can&#39;t be read',
+  );
+});
+
+test("two customers' servers of one name are told apart", () => {
+  const [policy] = auditOf([]).policies;
+  const accounts = ['customer-a', 'customer-b'];
+  const { body } = parts(
+    reportPage(
+      auditOf(
+        accounts.map((account) => seriesOf([shown(4)], { account })),
+        {
+          policies: accounts.map((account) => ({ ...policy!, account, problems: [saying('no answer')] })),
+          uncovered: accounts.map((account) => ({ account, region: 'DFW', server: 'b', name: 'build' })),
+        },
+      ),
+    ),
+  );
+  const text = body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+  for (const account of accounts) {
+    expect(text).toContain(`web-1 DFW (${account}) · daily`);
+    expect(text).toContain(`build DFW (${account})`);
+    expect(text).toContain(`daily (${account}) no answer`);
+  }
+});
+
 describe('drills', () => {
   const web1 = seriesOf([shown(0, { unproven: daysAgo(0) }), shown(3, { proven: daysAgo(2) })], {
     name: 'web-1',
@@ -390,7 +430,7 @@ describe('copies', () => {
 
   test('how many servers have one, what is behind, and each in its details', () => {
     expect(text).toContain('Copied 2 of 4, oldest 4 days');
-    expect(text).toContain('To look at copies are behind: web-2 (daily), web-3 (daily)');
+    expect(text).toContain('To look at copies are behind: web-2 in DFW, daily; web-3 in DFW, daily');
     expect(text).toMatch(/copy 4 days old .* no copy .* can't be copied/);
     expect(text).not.toContain('copy 9 hours old');
     expect(body).toContain('class="icon late" viewBox');

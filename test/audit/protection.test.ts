@@ -219,6 +219,11 @@ describe('the state of a series', () => {
   });
 });
 
+test('a snapshot in a status that nobody knows is counted as such', () => {
+  const images = [image('2026-11-24T00:00:00Z'), image('2026-11-23T00:00:00Z', { status: 'deactivated' })];
+  expect(only(images)).toMatchObject({ good: 1, pending: 0, stuck: 0, failed: 0, unknown: 1 });
+});
+
 test('each snapshot says why it is kept and when it goes', () => {
   const { snapshots, bytes, nextRun } = only(
     ['24', '23', '22', '21'].map((day) => image(`2026-11-${day}T00:00:00Z`)),

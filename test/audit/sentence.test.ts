@@ -23,12 +23,12 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
   ['41 of 42 servers protected; web-7 is 3 days late', [...good(41), server('web-7', 4)]],
   ['1 of 2 servers protected; web-7 is 33 hours late', [...good(1), server('web-7', 2)]],
   [
-    '0 of 3 servers protected; c is 29 days late, and 2 more',
+    '0 of 3 servers protected; 3 servers have no fresh snapshot, the worst is c, 29 days late',
     [server('a', 4), server('c', 30), server('b', 9)],
   ],
   ['1 of 2 servers protected; db-9 has no good snapshot', [...good(1), never]],
   [
-    '0 of 3 servers protected; db-9 has no good snapshot, and 2 more',
+    '0 of 3 servers protected; 3 servers have no fresh snapshot, the worst is db-9, which has none',
     [server('a', 9), never, server('b', 4)],
   ],
   ['1 of 2 servers protected; 1 waits for its first snapshot', [...good(1), waiting('new')]],
@@ -66,9 +66,26 @@ test('a server is as good as the worst of its series, but for one that only wait
   expect(sentence(auditOf([server('a', 0), waiting('a', weekly)]))).toBe('1 of 1 server protected');
 });
 
-test('servers of one name in two regions or accounts are two', () => {
-  const series = [server('a', 0), server('a', 0, { region: 'ORD' }), server('a', 4, { account: 'other' })];
-  expect(sentence(auditOf(series))).toBe('2 of 3 servers protected; a is 3 days late');
+test('servers of one name in two regions or accounts are two, and it says which one is late', () => {
+  const [dfw, ord] = [server('a', 0), server('a', 4, { region: 'ORD' })];
+  expect(sentence(auditOf([dfw, ord]))).toBe('1 of 2 servers protected; a in ORD is 3 days late');
+  const other = server('a', 5, { account: 'other' });
+  expect(sentence(auditOf([dfw, ord, other]))).toBe(
+    '1 of 3 servers protected; 2 servers have no fresh snapshot, the worst is a in DFW (other), 4 days late',
+  );
+  const never = seriesOf([], { name: 'a', account: 'other' });
+  expect(sentence(auditOf([dfw, never]))).toMatch(/; a in DFW \(other\) has no good snapshot$/);
+});
+
+test('it counts servers, not series', () => {
+  const late = ['a', 'b'].flatMap((name) =>
+    ['daily', 'weekly'].map((policy) =>
+      server(name, 4, { policy, cause: { code: 'SERIES_SCHEDULE_ENDED' } }),
+    ),
+  );
+  expect(sentence(auditOf(late))).toBe(
+    '0 of 2 servers protected; 2 servers have no fresh snapshot, the worst is a: the schedule has ended',
+  );
 });
 
 test('what is not to grow any more does not count', () => {

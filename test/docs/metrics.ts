@@ -37,8 +37,8 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
     NewestGoodAge: 'the age of the newest good snapshot, of the worst server',
     Good: 'snapshots that are good',
     Pending: 'snapshots that the cloud is still making',
-    Failed: 'snapshots that have failed',
-    Stuck: 'snapshots that will never finish',
+    Failed: 'snapshots that have failed, of servers that are there and selected',
+    Stuck: 'snapshots that will never finish, likewise',
     NothingSelected: 'accounts in which a selector matches no server',
     StorageBytes: 'what the snapshots take up',
     ProvenAge:

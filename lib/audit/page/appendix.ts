@@ -1,22 +1,23 @@
 import { minuteText } from '../format.ts';
 import type { Audit, AuditedPolicy } from '../model.ts';
+import { namingOf, unlistedText } from '../place.ts';
 import { escapeHtml } from './escape.ts';
 
 /**
  * What stands below the list: the servers that no policy selects, the policies, how to use the
  * page.
  */
-export function appendix({ uncovered, policies }: Audit): string {
-  const accounts = new Set(policies.map(({ account }) => account));
-  const place = ({ account, region }: { account: string; region: string }) =>
-    escapeHtml(accounts.size > 1 ? `${region}, ${account}` : region);
+export function appendix(audit: Audit): string {
+  const { uncovered, unlisted, policies } = audit;
+  const { placeOf } = namingOf(audit);
   const names = uncovered.map(
-    (server) => `<li><bdi>${escapeHtml(server.name)}</bdi> <span>${place(server)}</span></li>`,
+    (server) => `<li><bdi>${escapeHtml(server.name)}</bdi> <span>${escapeHtml(placeOf(server))}</span></li>`,
   );
+  const unknown = unlisted.map((place) => `<li>${escapeHtml(unlistedText(place, placeOf))}</li>`);
   return `${
-    names.length > 0
+    names.length + unknown.length > 0
       ? `<section><h2>No policy selects these <span class="count">${names.length}</span></h2>
-<ul class="names">${names.join('\n')}</ul></section>`
+<ul class="names">${[...names, ...unknown].join('\n')}</ul></section>`
       : ''
   }
 <section><h2>Policies</h2>

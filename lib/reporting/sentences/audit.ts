@@ -24,8 +24,8 @@ export const auditSentences = {
   SERIES_BEHIND: ({ server, where, policy, ...copied }) =>
     `${server} in ${where}, ${policy}: ${copyText(copied)}`,
   COPIES_BEHIND: ({ servers, more }) => {
-    const names = servers.map(({ server, policy }) => `${server} (${policy})`).join(', ');
-    return `copies are behind: ${names}${more > 0 ? ` and ${more} more` : ''}`;
+    const names = servers.map(({ server, where, policy }) => `${server} in ${where}, ${policy}`).join('; ');
+    return `copies are behind: ${names}${more > 0 ? `; and ${more} more` : ''}`;
   },
   SERIES_FAILED: ({ server, where, policy, images }) =>
     `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}; cleanup deletes them a day after a newer good one`,
@@ -50,6 +50,8 @@ export const auditSentences = {
     `${where}: it is not certain that all servers are listed: ${say(problem)}`,
   POLICY_ID_UNCERTAIN: ({ server }) => `servers.ids: the cloud does not say whether server ${server} exists`,
   POLICY_ID_UNKNOWN: ({ server }) => `servers.ids: there is no server ${server}`,
+  POLICY_SELECTOR_UNCERTAIN: ({ selector }) =>
+    `whether servers.${selector} matches a server is not known: not all servers could be listed`,
   POLICY_DRILL_BLOCKED: ({ reason }, say) => `drill: ${say(reason)}`,
   POLICY_DRILLS_UNKNOWN: ({ message }) =>
     `drill: the cloud does not say whether a server blocks the drills: ${message}`,
