@@ -1,6 +1,7 @@
 import type { Report } from '../reporting/report.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copied.ts';
+import { failuresIn } from './failures.ts';
 import { cleanText, counted, durationText, minuteText, sizeText } from './format.ts';
 import type { Audit } from './model.ts';
 import { type Naming, namingOf, unlistedText } from './place.ts';
@@ -41,7 +42,7 @@ export function digest(
       ? [{ title: told.title, lines: series.filter(isIn).map((s) => sentenceOf(told.reasonOf(s, naming))) }]
       : [],
   ).filter(({ lines }) => lines.length > 0);
-  const failures = [...new Set(runs.flatMap(failuresOf))];
+  const failures = failuresIn(runs);
   const problems = audit.policies.flatMap((policy) =>
     policy.problems.map((problem) => `${naming.policyOf(policy)}: ${sentenceOf(problem)}`),
   );
@@ -53,8 +54,8 @@ export function digest(
   const copied = runs.some(({ job }) => job === 'offsite') ? `, ${total('offsite', 'copied')} copied` : '';
   const text = [
     `${headline}.`,
-    `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.`,
-    section('Failed', failures),
+    `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.${repairedText(failures.repaired)}`,
+    section('Failed', failures.lines),
     ...troubles.map(({ title, lines }) => section(title, lines)),
     section('To be looked at', [...problems, ...audit.warnings.map(findingText)]),
     section('Not covered by any policy', [
@@ -71,32 +72,21 @@ export function digest(
   return {
     subject: fitted(ascii(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${headline}`)),
     text: text.filter(Boolean).join('\n\n'),
-    good: failures.length + troubles.length + problems.length === 0,
+    good: failures.lines.length + troubles.length + problems.length === 0,
   };
+}
+
+/** " 2 failures were repaired by a later run." */
+function repairedText(count: number): string {
+  return count > 0
+    ? ` ${counted(count, 'failure')} ${count === 1 ? 'was' : 'were'} repaired by a later run.`
+    : '';
 }
 
 function section(title: string, lines: readonly string[]): string | undefined {
   if (lines.length === 0) return undefined;
   const more = lines.length > MOST_LINES ? [`- … and ${lines.length - MOST_LINES} more`] : [];
   return [title, ...lines.slice(0, MOST_LINES).map((line) => `- ${cleanText(line)}`), ...more].join('\n');
-}
-
-/** A retry fails the same way: so the lines do not say when. */
-function failuresOf({ job, policy, account, accounts, failures, entries }: Report): string[] {
-  const run = accounts ? `${job} ${policy} of ${account}` : `${job} ${policy}`;
-  return [
-    ...failures.map((failure) => `${run}: ${failure}`),
-    ...entries.flatMap(({ name, server, region, outcome, reason, snapshots = [] }) => {
-      const where = `${run}: ${name || server} in ${region}`;
-      if (outcome !== 'failed') return [];
-      const failed = snapshots.filter((s) => s.outcome === 'failed');
-      return failed.length === 0
-        ? [`${where}: ${reason ?? 'failed'}`]
-        : failed.map(
-            ({ slot, reasons }) => `${where}: snapshot of ${minuteText(slot)}: ${reasons.join('; ')}`,
-          );
-    }),
-  ];
 }
 
 /**

@@ -239,6 +239,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   TAKEN_UNCONFIRMED: { message: string };
   REQUEST_UNREMEMBERED: { message: string };
   OTHER_RUN: { until: string };
+  RUN_CRASHED: { message: string };
   LEFT_TO_NEXT_RUN: { left: string };
   LEFT_TO_NEXT_TRY: { left: string };
   BUSY_TOO_LONG: { servers: string };

@@ -199,6 +199,16 @@ Later, signed in to AWS:
 https://console`);
 });
 
+test('a failure that a later run has repaired is counted, and makes no bad day', () => {
+  const failing = run('cleanup', [{ ...WEB, outcome: 'failed', reason: 'it is in use' }]);
+  const repaired = run('cleanup', [{ ...WEB, outcome: 'kept' }]);
+  const { good, text } = digest(audit(), [failing, repaired], undefined);
+  expect(good).toBe(true);
+  expect(text).toContain(' taken, and 0 deleted. 1 failure was repaired by a later run.\n');
+  expect(text).not.toContain('Failed');
+  expect(digest(audit(), [repaired, failing], undefined).good).toBe(false);
+});
+
 test('what is proven, and the drills that failed', () => {
   const failed = '2026-11-24T04:10:00Z';
   const web1 = series('web-1', {

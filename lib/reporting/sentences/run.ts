@@ -33,6 +33,7 @@ export const runSentences = {
     `it is not certain since when this request is known, and which servers it has taken: ${message}`,
   OTHER_RUN: ({ until }) =>
     `another run of this job is at work, until ${until} at most: this one has done nothing`,
+  RUN_CRASHED: ({ message }) => `the whole run failed: ${message}`,
   LEFT_TO_NEXT_RUN: ({ left }) => `stopped in time: ${left} to the next run`,
   LEFT_TO_NEXT_TRY: ({ left }) => `stopped in time: ${left} for the next try`,
   BUSY_TOO_LONG: ({ servers }) => `busy until half the interval had passed: ${servers}`,
