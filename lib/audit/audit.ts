@@ -20,6 +20,7 @@ import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from '
 import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
 import { type GoodRun, missingRuns } from './missing.ts';
 import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
+import { nextRunAfter } from './next-run.ts';
 import { protectionOf } from './protection.ts';
 
 interface Extras {
@@ -53,9 +54,15 @@ export async function audit(
   );
   const isOneOfSeveral = accounts.length > 1;
   const series = found.flatMap((one) => one.series);
-  const leftBehindBytes = found.flatMap((one) => one.leftBehind).reduce((sum, one) => sum + one.bytes, 0);
-  const bytes = leftBehindBytes + storedBytes(series);
-  const audited = found.flatMap((one) => one.policies);
+  const bytesOf = (all: readonly { bytes: number }[]) => all.reduce((sum, { bytes }) => sum + bytes, 0);
+  const leftBehindBytes = bytesOf(found.flatMap(({ leftBehind }) => leftBehind));
+  const bytes = leftBehindBytes + bytesOf(series);
+  const audited = withRates(
+    found.flatMap((one) => one.policies),
+    policies,
+    series,
+    run.now,
+  );
   return {
     owner: run.deployment ?? run.owner,
     at: isoSeconds(run.now),
@@ -74,14 +81,24 @@ export async function audit(
   };
 }
 
-/** What the snapshots of some series take up; regions that share an image service show each twice. */
-function storedBytes(all: readonly AuditedSeries[]): number {
-  const sizes = new Map(
-    all.flatMap(({ account, snapshots }) =>
-      snapshots.map(({ image, sizeBytes = 0 }) => [`${account} ${image}`, sizeBytes]),
-    ),
-  );
-  return sizes.values().reduce((sum, bytes) => sum + bytes, 0);
+/** The runs of a rate are counted from the newest snapshot of the policy, in whichever account. */
+function withRates(
+  audited: readonly AuditedPolicy[],
+  policies: readonly Policy[],
+  series: readonly AuditedSeries[],
+  now: Date,
+): AuditedPolicy[] {
+  return audited.map((one) => {
+    const schedule = policies.find(({ policy }) => policy === one.policy)?.schedule;
+    if (!schedule || schedule.exact) return one;
+    const slots = series.flatMap((s) => (s.policy === one.policy ? (s.snapshots[0]?.slot ?? []) : []));
+    const newest = slots
+      .filter((slot) => slot <= isoSeconds(now))
+      .sort()
+      .at(-1);
+    const nextRun = nextRunAfter(schedule, newest ? new Date(newest) : undefined, now);
+    return nextRun ? { ...one, nextRun: isoSeconds(nextRun) } : one;
+  });
 }
 
 function withMissing(
@@ -277,12 +294,7 @@ async function auditRegions(
     );
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
-  for (const surveyed of regions) {
-    const left = leftBehindIn(surveyed, counted, session, run);
-    result.leftBehind.push(...left);
-    // Regions may share an image service.
-    for (const image of left.flatMap(({ images }) => images)) counted.add(image);
-  }
+  result.leftBehind.push(...regions.flatMap((one) => leftBehindIn(one, counted, session, run)));
   result.warnings.push(...result.leftBehind.map((one) => warningOf(one, run)));
   for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
     (r) => r.servers,
@@ -414,6 +426,8 @@ function auditedPolicy(
     account,
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
     ...(nextCleanup ? { nextCleanup: isoSeconds(nextCleanup) } : {}),
+    ...(schedule.exact ? {} : { runsAtRate: true }),
+    ...(cleanup.exact ? {} : { cleansAtRate: true }),
     ...found,
     problems: nextRun ? found.problems : [...found.problems, { code: 'POLICY_SCHEDULE_ENDED' }],
   };

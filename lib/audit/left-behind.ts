@@ -10,7 +10,7 @@ import type { RegionInventory } from '../snapshots/region-inventory.ts';
 export interface LeftBehind {
   region: string;
   policy: string;
-  images: string[];
+  count: number;
   bytes: number;
 }
 
@@ -35,17 +35,16 @@ export function leftBehindIn(
   return [...Map.groupBy(snapshots, ({ policy }) => policy)].map(([policy, its]) => ({
     region: surveyed.region,
     policy,
-    images: its.map(({ id }) => id),
+    count: its.length,
     bytes: its.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
   }));
 }
 
 /** What people are told of snapshots that are left behind. */
 export function warningOf(
-  { region, policy, images, bytes }: LeftBehind,
+  { region, policy, count, bytes }: LeftBehind,
   { policies = [] }: Pick<Run, 'policies'>,
 ): Finding {
-  const count = images.length;
   const isDeployed = policy === ADHOC || policies.some((one) => one.policy === policy);
   return isDeployed
     ? { code: 'REGION_NOT_IN_POLICY', policy, count, bytes, region }

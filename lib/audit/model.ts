@@ -1,4 +1,5 @@
 import type { Finding, Reason } from '../reporting/reasons.ts';
+import type { ExpiryCondition } from './expiry-forecast.ts';
 
 // What the audit knows, as the report page, the digest and the metrics take it.
 
@@ -6,8 +7,12 @@ import type { Finding, Reason } from '../reporting/reasons.ts';
 export interface AuditedPolicy {
   policy: string;
   account: string;
+  /** When the schedule asks for the next run; of a rate, as far as the newest snapshot tells. */
   nextRun?: string;
+  /** Of a rate, at the latest. */
   nextCleanup?: string;
+  runsAtRate?: true;
+  cleansAtRate?: true;
   /** Some selector matches no server: the policy protects less than it says. */
   nothingSelected: boolean;
   /** Whether all its regions could be read, and all servers in them that it may mean. */
@@ -76,8 +81,10 @@ export interface AuditedSnapshot {
   sizeBytes?: number;
   action: 'keep' | 'delete' | 'defer';
   reasons: Reason[];
-  /** When it is expected to be deleted; absent when that can't be foreseen. */
+  /** Before when no cleanup deletes it; absent when that can't be foreseen. */
   goes?: string;
+  /** On what it depends whether it goes as early as that. */
+  condition?: ExpiryCondition;
   /** When it last passed a drill; absent when it has failed one since. */
   proven?: string;
   /** When it last failed a drill; absent when it has passed one since. */

@@ -13,9 +13,11 @@ import type { RegionInventory, UncertainServer } from '../snapshots/region-inven
 import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
 import { copiedOf } from './copied.ts';
-import { forecastRuns, type RunForecast } from './forecast.ts';
+import { newestSlot } from './expiry-forecast.ts';
+import { forecastAdhoc, forecastOrphan, forecastRuns, type RunForecast } from './forecast.ts';
 import { latenessOf } from './lateness.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
+import { nextRunAfter } from './next-run.ts';
 import { proofOf } from './proof.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -82,19 +84,23 @@ export function protectionOf(
     const items = planned.get(id)?.items ?? [];
     const grows = server !== undefined && selected.has(server);
     const snapshots = items.map(({ snapshot }) => snapshot);
-    const foreseen = grows ? foresee(snapshots) : undefined;
+    const isHere = server !== undefined || standIn !== undefined;
+    const foreseen = isHere ? foresee(snapshots, grows || isDoubtful) : undefined;
+    const goes =
+      foreseen?.goes ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
+    const nextRun = { policy, newest: newestSlot(snapshots, now), now };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
-    const shown = shownSeries(items, { server: server ?? standIn, now, goes: foreseen?.goes });
+    const shown = shownSeries(items, { server: server ?? standIn, now, goes });
     return {
       ...common,
       server: id,
       name: (server ?? standIn)?.name ?? '',
       policy: policy.policy,
       ...(grows
-        ? { ...expected(server, shown.newestGood, policy, now), gaps: foreseen?.gaps ?? [] }
+        ? { ...expected(server, shown.newestGood, nextRun), gaps: foreseen?.gaps ?? [] }
         : isDoubtful
           ? {
-              ...expected(standIn, shown.newestGood, policy, now),
+              ...expected(standIn, shown.newestGood, nextRun),
               ...lateBecause({ code: 'SERIES_SERVER_UNCERTAIN' }, shown),
             }
           : { state: surveyed.gone.has(id) ? 'orphaned' : 'released' }),
@@ -125,7 +131,11 @@ export function protectionOf(
           policy: ADHOC,
           ...(surveyed.gone.has(server) ? {} : { countedBy: policy.policy }),
           state: 'adhoc',
-          ...shownSeries(items, { server: serverOf.get(server), now, goes: undefined }),
+          ...shownSeries(items, {
+            server: serverOf.get(server),
+            now,
+            goes: serverOf.has(server) ? forecastAdhoc : undefined,
+          }),
         }),
       ),
     ],
@@ -213,7 +223,7 @@ function shownSeries(
       snapshot.state === 'pending' &&
       (now.getTime() - snapshot.createdAt.getTime() > DAY_MS ||
         isStuck(snapshot, server?.taskState ?? null, now));
-    const gone = snapshot.exposure ? undefined : (goes?.(snapshot) ?? snapshot.expires);
+    const expiry = goes?.(snapshot);
     return {
       image: snapshot.id,
       slot: isoSeconds(snapshot.slot),
@@ -222,7 +232,8 @@ function shownSeries(
       ...(snapshot.sizeBytes === undefined ? {} : { sizeBytes: snapshot.sizeBytes }),
       action,
       reasons,
-      ...(gone ? { goes: isoSeconds(gone) } : {}),
+      ...(expiry ? { goes: isoSeconds(expiry.at) } : {}),
+      ...(expiry?.condition ? { condition: expiry.condition } : {}),
       ...verdictOn(snapshot),
     };
   });
@@ -265,10 +276,9 @@ function lateBecause(
 function expected(
   server: Server,
   newestGood: string | undefined,
-  { schedule }: Policy,
-  now: Date,
+  { policy: { schedule }, newest, now }: { policy: Policy; newest: Date | undefined; now: Date },
 ): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'lateSeconds' | 'nextRun'> {
-  const next = schedule.next(now);
+  const next = nextRunAfter(schedule, newest, now);
   if (!next) return lateBecause({ code: 'SERIES_SCHEDULE_ENDED' }, { newestGood });
   const nextRun = { nextRun: isoSeconds(next) };
   const since = newestGood ? new Date(newestGood) : server.createdAt;

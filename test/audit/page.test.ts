@@ -290,6 +290,41 @@ test("a row's snapshots: when, how, how large, why, and until when", () => {
   ]);
 });
 
+test.each<[string, Partial<AuditedSnapshot>]>([
+  ['2026-11-26 00:00, in 39 hours', {}],
+  ['2026-11-26 00:00, in 39 hours at the earliest', { condition: 'RATE' }],
+  [
+    '2026-11-26 00:00, in 39 hours at the earliest, if the one in progress succeeds',
+    { condition: 'PENDING' },
+  ],
+  [
+    '2026-11-26 00:00, in 39 hours at the earliest, once a newer one has passed a drill',
+    { condition: 'DRILL' },
+  ],
+  ['2026-11-26 00:00, in 39 hours at the earliest, if it fails', { condition: 'FAILS' }],
+  ['2026-11-26 00:00, in 39 hours', { reasons: [{ code: 'HELD_UNTIL', until: daysAgo(-2) }] }],
+  ['the one in progress is good', { condition: 'PENDING', goes: daysAgo(0) }],
+  ['a newer one has passed a drill', { condition: 'DRILL', goes: daysAgo(0) }],
+  ['it has failed', { condition: 'FAILS', goes: daysAgo(0) }],
+  ['the next run', { condition: 'RATE', goes: daysAgo(0) }],
+  ['as long as that holds', { goes: daysAgo(0), reasons: [{ code: 'DRILL_RUNNING' }] }],
+])('a snapshot stays until: %s', (until, changes) => {
+  const { data } = parts(reportPage(auditOf([seriesOf([shown(5, { goes: daysAgo(-2), ...changes })])])));
+  expect(data.text[data.rows[0]![0]![5]]).toBe(until);
+});
+
+test('of a rate nobody knows when exactly its runs come', () => {
+  const [policy] = auditOf([]).policies;
+  const snapshots = [shown(0), shown(1, { action: 'delete', reasons: [{ code: 'NO_RULE' }] })];
+  const { body, data } = parts(
+    reportPage(
+      auditOf([seriesOf(snapshots)], { policies: [{ ...policy!, runsAtRate: true, cleansAtRate: true }] }),
+    ),
+  );
+  expect(body).toContain('next snapshots about 2026-11-25 00:00; next cleanup by 2026-11-24 12:00');
+  expect(data.text[data.rows[0]![1]![5]]).toBe('the next cleanup, by 2026-11-24 12:00');
+});
+
 test('the figures, the problems first, the servers that no policy selects', () => {
   const [policy] = auditOf([]).policies;
   const { body } = parts(

@@ -27,9 +27,16 @@ function image(slot: string, changes: Partial<Image> & { policy?: string } = {})
 
 function look(
   images: Image[],
-  options: { event?: Record<string, unknown>; servers?: Server[]; now?: string; gone?: string[] } = {},
+  options: {
+    event?: Record<string, unknown>;
+    servers?: Server[];
+    now?: string;
+    gone?: string[];
+    everywhere?: boolean;
+  } = {},
 ) {
   const { event = {}, servers = [server({ createdAt: YEAR_OLD })], now = NOW, gone = [] } = options;
+  const goneEverywhere = new Set(options.everywhere ? gone : []);
   return protectionOf(
     { region: 'DFW', servers, images, volumeSnapshots: [], gone: new Set(gone), doubts: [] },
     parsePolicy(policy(event)),
@@ -38,6 +45,7 @@ function look(
       projectId: 'p',
       now: new Date(now),
       adhoc: true,
+      goneEverywhere,
     },
   );
 }
@@ -251,6 +259,52 @@ test('each snapshot says why it is kept and when it goes', () => {
     },
     { image: '2026-11-21T00:00:00Z', action: 'delete', reasons: [{ code: 'NO_RULE' }] },
   ]);
+});
+
+describe('when a snapshot goes', () => {
+  const goesOf = (...args: Parameters<typeof look>) =>
+    look(...args).series[0]!.snapshots.map(({ goes, condition }) =>
+      [goes?.slice(5, 16), condition].filter(Boolean).join(' '),
+    );
+  const held = (slot: string, hold: string, changes: Parameters<typeof image>[1] = {}) => {
+    const its = image(slot, changes);
+    return { ...its, properties: { ...its.properties, autosnap_hold: hold } };
+  };
+  const byHand = (end: string, hold = 'none') => {
+    const its = held('2026-11-20T00:00:00Z', hold, { policy: 'adhoc' });
+    return { ...its, properties: { ...its.properties, autosnap_expires: `${end} request` } };
+  };
+
+  test('under a policy that does not select its server any more, only its hold ends', () => {
+    const images = [image('2026-11-24T00:00:00Z'), held('2026-11-10T00:00:00Z', '2026-12-01T00:00:00Z')];
+    const event = { servers: { names: ['db'] }, keep: { last: 1 } };
+    expect(goesOf(images, { event })).toEqual(['', '12-01T00:00']);
+  });
+
+  test('by its own end, or when its hold ends later; not when somebody can see it', () => {
+    const last = (one: Image) => look([one]).series.at(-1)!.snapshots[0]!.goes;
+    expect(last(byHand('2026-12-01T00:00:00Z'))).toBe('2026-12-01T00:00:00Z');
+    expect(last(byHand('2026-12-01T00:00:00Z', '2026-12-24T00:00:00Z'))).toBe('2026-12-24T00:00:00Z');
+    expect(last(byHand('2026-12-01T00:00:00Z', 'forever'))).toBeUndefined();
+    expect(last({ ...byHand('2026-12-01T00:00:00Z'), visibility: 'shared' })).toBeUndefined();
+  });
+
+  test('of a server that is gone: when the newest is as old as orphans says', () => {
+    const images = ['24', '23', '22'].map((day) => image(`2026-11-${day}T00:00:00Z`));
+    const gone = { servers: [], gone: ['s'] };
+    const event = { orphans: { after: '30d', keep: 1 } };
+    expect(goesOf(images, { ...gone, event, everywhere: true })).toEqual(['', '12-24T00:00', '12-24T00:00']);
+    expect(goesOf(images, { ...gone, event })).toEqual(['', '', '']);
+    expect(goesOf(images, { ...gone, everywhere: true })).toEqual(['', '', '']);
+  });
+});
+
+test('the next run of a rate is counted from the newest snapshot, good or not', () => {
+  const images = [image('2026-11-24T06:00:00Z', { status: 'killed' }), image('2026-11-24T00:00:00Z')];
+  const nextOf = (some: Image[]) => only(some, { event: { schedule: 'rate(6 hours)' } }).nextRun;
+  expect(nextOf(images)).toBe('2026-11-24T12:00:00Z');
+  expect(nextOf([image('2026-11-22T03:00:00Z')])).toBe('2026-11-24T15:00:00Z');
+  expect(nextOf([])).toBe('2026-11-24T16:00:00Z');
 });
 
 test('a snapshot says how its last drill ended, and the series what is proven', () => {

@@ -28,10 +28,13 @@ export function appendix(audit: Audit): string {
 </footer>`;
 }
 
-function policyItem({ policy, account, nextRun, nextCleanup }: AuditedPolicy): string {
+function policyItem(audited: AuditedPolicy): string {
+  const { policy, account, nextRun, nextCleanup, runsAtRate, cleansAtRate } = audited;
   const times = [
-    nextRun ? `next snapshots ${minuteText(nextRun)}` : 'no more snapshots are scheduled',
-    ...(nextCleanup ? [`next cleanup ${minuteText(nextCleanup)}`] : []),
+    nextRun
+      ? `next snapshots ${runsAtRate ? 'about ' : ''}${minuteText(nextRun)}`
+      : 'no more snapshots are scheduled',
+    ...(nextCleanup ? [`next cleanup ${cleansAtRate ? 'by ' : ''}${minuteText(nextCleanup)}`] : []),
   ];
   return `<li><b>${escapeHtml(policy)}</b> <span>${escapeHtml(account)}; ${times.join('; ')}</span></li>`;
 }
