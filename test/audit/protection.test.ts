@@ -289,6 +289,23 @@ describe('when a snapshot goes', () => {
     expect(last({ ...byHand('2026-12-01T00:00:00Z'), visibility: 'shared' })).toBeUndefined();
   });
 
+  test('is not that of another server with snapshots of the same times', () => {
+    const times = ['2026-11-24T00:00:00Z', '2026-11-23T00:00:00Z'];
+    const of = (id: string, changes: Partial<Image>) =>
+      times.map((slot) => {
+        const its = image(slot, { id: `${id} ${slot}`, ...changes });
+        return { ...its, properties: { ...its.properties, autosnap_server: id, instance_uuid: id } };
+      });
+    const servers = ['a', 'b', 'c'].map((id) => server({ id, name: id, createdAt: YEAR_OLD }));
+    const images = [...of('a', {}), ...of('b', { visibility: 'shared' }), ...of('c', { protected: true })];
+    const { series } = look(images, { servers, event: { keep: { last: 2 } } });
+    expect(series.map(({ snapshots }) => snapshots.map(({ goes }) => goes?.slice(5, 10)))).toEqual([
+      ['11-26', '11-25'],
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+  });
+
   test('of a server that is gone: when the newest is as old as orphans says', () => {
     const images = ['24', '23', '22'].map((day) => image(`2026-11-${day}T00:00:00Z`));
     const gone = { servers: [], gone: ['s'] };
