@@ -64,7 +64,7 @@ const POLICY_FIELDS = Object.keys(PolicyFields.entries).filter((name) => name !=
 export const Settings = v.looseObject({
   alerts: v.optional(
     field(
-      'Who gets failed runs, alarms and the daily digest: subscriptions of an SNS topic. AWS asks each to confirm.',
+      'Who gets e-mails about incidents, alarms and the daily digest: subscriptions of an SNS topic. AWS asks each to confirm.',
       v.array(Alert, alertsRemedy),
     ),
   ),
@@ -148,4 +148,13 @@ function misplacedProblems(key: string, value: unknown, custom: unknown): string
         `custom.${key}: this key belongs to a policy: move it into a block of custom.policies, as ${name}; or rename the key if it means something else`,
       ]
     : [];
+}
+
+/** What a deployment says when nobody would be told of incidents. */
+export function alertWarnings(custom: object = {}): string[] {
+  const { alerts, heartbeat } = custom as { alerts?: unknown[]; heartbeat?: string };
+  if ((alerts ?? []).length > 0 || heartbeat) return [];
+  return [
+    'Nobody is told of incidents: add an address to custom.alerts in serverless.yml, deploy again, and confirm it by the link in the e-mail from AWS.',
+  ];
 }

@@ -2,7 +2,7 @@ import type { Report } from '../reporting/report.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copied.ts';
 import { failuresIn } from './failures.ts';
-import { cleanText, counted, durationText, minuteText, sizeText } from './format.ts';
+import { cleanText, counted, durationText, minuteText, sizeText, subjectText } from './format.ts';
 import type { Audit } from './model.ts';
 import { type Naming, namingOf, unlistedText } from './place.ts';
 import { provenServers } from './proof.ts';
@@ -11,9 +11,6 @@ import type { ServerCount } from './server-count.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 
 const MOST_LINES = 20;
-/** SNS takes subjects of fewer than 100 characters. */
-const LONGEST_SUBJECT = 99;
-const ELLIPSIS = ' ...';
 
 /** A day in plain text, for an e-mail. */
 export interface Digest {
@@ -70,7 +67,7 @@ export function digest(
       `The report page, for ${links.hours} hours at most:\n${links.signed}\nLater, signed in to AWS:\n${links.console}`,
   ];
   return {
-    subject: fitted(ascii(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${headline}`)),
+    subject: subjectText(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${headline}`),
     text: text.filter(Boolean).join('\n\n'),
     good: failures.lines.length + troubles.length + problems.length === 0,
   };
@@ -135,15 +132,4 @@ function storage({ bytes, leftBehindBytes, unlisted, monthlyCost }: Audit): stri
   const cost = monthlyCost === undefined ? '' : `, ${monthlyCost.toFixed(2)} a month`;
   const left = leftBehindBytes > 0 ? ` No policy rotates ${sizeText(leftBehindBytes)} of it.` : '';
   return `Stored: ${least}${sizeText(bytes)}${cost}.${left}`;
-}
-
-/** A subject that is cut, if at all, between two words. */
-function fitted(subject: string): string {
-  if (subject.length <= LONGEST_SUBJECT) return subject;
-  const cut = subject.slice(0, LONGEST_SUBJECT - ELLIPSIS.length + 1);
-  return `${cut.replace(/\s+\S*$/, '').slice(0, LONGEST_SUBJECT - ELLIPSIS.length)}${ELLIPSIS}`;
-}
-
-function ascii(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?');
 }

@@ -44,6 +44,18 @@ export function cleanText(text: string): string {
   return text.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
 }
 
+/** SNS takes ASCII alone, and fewer characters than 100. */
+const LONGEST_SUBJECT = 99;
+
+/** The subject of an e-mail: `text` is cut, if at all, at the end of a word, before `rest`. */
+export function subjectText(text: string, rest = ''): string {
+  const line = cleanText(text).replace(/[^\x20-\x7e]/g, '?');
+  const room = LONGEST_SUBJECT - rest.length;
+  if (line.length <= room) return line + rest;
+  const cut = line.slice(0, room - 3);
+  return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), room / 2))}...${rest}`;
+}
+
 /** "newest copy of 2026-11-24 00:00, 9 hours old" */
 export function copyText({ newest, ageSeconds = 0 }: { newest?: string; ageSeconds?: number }): string {
   return newest

@@ -5,6 +5,8 @@ import { ADHOC, type Adhoc, type Hold, isAdhoc, isHold, type Policy } from '../c
 import { isCloudError, restated } from '../openstack/errors.ts';
 import type { Traffic } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
+import { crashedRunOf, type FailedRun, failedRunOf } from '../reporting/failed-run.ts';
+import { reasonFor } from '../reporting/failure.ts';
 import { type HeartbeatPing, heartbeatPingOf } from '../reporting/heartbeat.ts';
 import { planText } from '../reporting/plan-text.ts';
 import type { Finding } from '../reporting/reasons.ts';
@@ -111,6 +113,7 @@ export async function runJob<O extends Order>(
   await Promise.all([
     storeReport(report, job),
     beat && !failed ? storeGoodRun(beat) : undefined,
+    beat && failed ? storeFailedRun(failedRunOf(beat, report)) : undefined,
     pingHeartbeat(beat, !failed),
   ]);
   return report;
@@ -167,8 +170,7 @@ async function withLease(
 }
 
 /**
- * Publishes the crash metric, pings the heartbeat, and stores a report for the digest, when a run
- * throws before it has a report.
+ * Records the failure of a run that throws before it has a report: for the digest too, as a report.
  */
 async function withCrashReport<T>(
   name: Report['job'],
@@ -182,8 +184,10 @@ async function withCrashReport<T>(
     const beat = heartbeatPingOf(name, event);
     if (beat) metrics.addCrash(beat, job.accounts !== undefined);
     await Promise.all([
-      beat && storeReport(crashReport(name, beat, job, error as Error), job),
       pingHeartbeat(beat, false),
+      ...(beat
+        ? [storeFailedRun(crashedRunOf(beat, error)), storeReport(crashReport(name, beat, job, error), job)]
+        : []),
     ]);
     throw error;
   }
@@ -194,7 +198,7 @@ function crashReport(
   name: Report['job'],
   { policy, account = '' }: HeartbeatPing,
   { owner, accounts, policies, now, since = now }: JobContext,
-  { message }: Error,
+  error: unknown,
 ): Report {
   const schedule = name === 'snapshot' ? policies?.find((one) => one.policy === policy)?.schedule : undefined;
   const [slot, nextRun] = [schedule?.slot(since), schedule?.next(since)];
@@ -207,7 +211,7 @@ function crashReport(
     dryRun: false,
     ...(slot ? { slot: isoSeconds(slot) } : {}),
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
-    failures: [{ code: 'RUN_CRASHED', message }],
+    failures: [{ code: 'RUN_CRASHED', problem: reasonFor(error) }],
     warnings: [],
     nothingSelected: false,
     entries: [],
@@ -227,7 +231,9 @@ async function enqueueDeferred(
   const { job, left, dryRun } = report;
   if (!left || dryRun || job === 'hold') return report;
   const work = { job, event: event as Record<string, unknown>, since: now, requestId };
-  const failures: Finding[] = left.outOfTime ? [{ code: 'LEFT_TO_NEXT_TRY', left: left.outOfTime }] : [];
+  const failures: Finding[] = left.outOfTime
+    ? [{ code: 'LEFT_TO_NEXT_TRY', job, count: left.outOfTime }]
+    : [];
   if (!queue) return withFailures(report, failures);
   // The run has only just started, so it gives nothing up yet.
   const { at = now } = retryPlanOf(report, work, order, now);
@@ -265,5 +271,14 @@ async function storeGoodRun({ job, policy, account = '' }: HeartbeatPing): Promi
     await store?.putGoodRun({ job, policy, account });
   } catch (error) {
     logger.warn('the time of this successful run was not stored', { reason: (error as Error).message });
+  }
+}
+
+/** Records a failed run, so that the audit can tell people. An error is only logged. */
+async function storeFailedRun(run: FailedRun): Promise<void> {
+  try {
+    await store?.putFailedRun(run);
+  } catch (error) {
+    logger.warn('the failure of this run was not stored', { reason: (error as Error).message });
   }
 }

@@ -40,8 +40,8 @@ test("the way to upgrade of docs/upgrading.md takes a new version in, and keeps 
   operator.edit('serverless.yml', 'alerts: []', 'alerts: [{ Protocol: email, Endpoint: ops@example.com }]');
   operator.edit(
     'serverless.yml',
-    '\n  # Who gets failed runs',
-    '    weekly: { schedule: cron(0 6 ? * SUN *), cleanup: rate(1 day), servers: { all: true }, keep: { last: 8 } }\n\n  # Who gets failed runs',
+    '\n  # Who gets e-mails',
+    '    weekly: { schedule: cron(0 6 ? * SUN *), cleanup: rate(1 day), servers: { all: true }, keep: { last: 8 } }\n\n  # Who gets e-mails',
   );
   const [, commit = ''] = /^git (commit .+)$/m.exec(product.read('docs/upgrading.md')) ?? [];
   operator.git(...[...commit.matchAll(/"([^"]+)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word!));
