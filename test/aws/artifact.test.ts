@@ -29,7 +29,7 @@ test('snapshot takes what the policy asks for, and cleanup deletes what it no lo
   const cloud = await cloudAccount();
   addFleet(cloud, OWNER);
   // A snapshot that the cloud gives up at once is not taken.
-  for (const server of cloud.region('DFW').servers) server.fate = 'active';
+  for (const server of cloud.region('DFW').servers) server.snapshotOutcome = 'active';
   await putSecret(SECRET, cloud.secret('rackspace'));
   const before = imagesOf(cloud);
   const asked = ['DFW', 'ORD']

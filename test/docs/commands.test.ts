@@ -148,7 +148,9 @@ test.each([
   cloud.secrets.set('autosnap/test/customer-b', cloud.secret('rackspace'));
   addFleet(cloud, 'autosnap-test');
   // All of its snapshots fail.
-  Object.assign(cloud.region('DFW').servers.find(({ name }) => name === 'db-2')!, { fate: 'active' });
+  Object.assign(cloud.region('DFW').servers.find(({ name }) => name === 'db-2')!, {
+    snapshotOutcome: 'active',
+  });
   deploy([{ policy: 'daily', ...shownPolicy(), account }]);
   const image = cloud.region('DFW').images.find(({ name }) => name.startsWith('web-1-daily-'))!;
   expect(its).not.toEqual([]);

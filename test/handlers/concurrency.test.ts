@@ -170,7 +170,7 @@ describe('a cleanup and a snapshot run at once', () => {
 
   test('a snapshot that fails meanwhile and disappears is a warning, and costs no good one', async () => {
     const h = await due();
-    h.web.fate = 'vanishes';
+    h.web.snapshotOutcome = 'vanishes';
     await h.run('snapshot', policy());
     h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: () => h.cloud.advance(3_600_000) });
     const { totals, warnings } = await h.run('cleanup', policy());

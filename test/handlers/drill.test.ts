@@ -313,7 +313,7 @@ describe('when something goes wrong on the way', () => {
 
   test('a deletion that takes its time is waited for; one that never ends is told', async () => {
     const h = await world();
-    h.dfw.newServers = { slowToGo: true };
+    h.dfw.newServers = { deletesSlowly: true };
     const first = await h.run('drill', event(), { remainingMs: 35_000 });
     expect(outcomes(first)).toEqual(['web proven']);
     expect(reasons(first)).toContain('the server is still being deleted: the next run checks again');

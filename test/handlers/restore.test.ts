@@ -302,13 +302,13 @@ describe('in place', () => {
 
   test.each(['killed', 'vanishes', 'stuck'] as const)(
     'a safety snapshot that is %s stops it',
-    async (fate) => {
+    async (outcome) => {
       const h = await world();
-      h.web.fate = fate;
+      h.web.snapshotOutcome = outcome;
       const first = await h.run('restore', IN_PLACE);
       later(h, 90);
       setTime('2026-11-23T07:30:00Z');
-      if (fate === 'vanishes') {
+      if (outcome === 'vanishes') {
         // Nothing tells it from one that was never asked for: a new one is.
         expect((await h.run('restore', again(first))).state).toBe('waiting');
       } else {

@@ -167,8 +167,8 @@ describe('one slot, one snapshot', () => {
 
   test('a snapshot that failed is taken again in the same slot', async () => {
     const h = await fleet();
-    h.web1.fate = 'killed';
-    h.web2.fate = 'vanishes';
+    h.web1.snapshotOutcome = 'killed';
+    h.web2.snapshotOutcome = 'vanishes';
     await h.run('snapshot', policy());
     h.cloud.advance(HOUR_MS);
     const again = await h.run('snapshot', policy());
@@ -238,11 +238,11 @@ describe('a server that cannot be snapshotted now is skipped', () => {
 
   test('but not for ever because of a snapshot that stays queued', async () => {
     const { cloud, run, web1 } = await fleet();
-    web1.fate = 'stuck';
+    web1.snapshotOutcome = 'stuck';
     await run('snapshot', policy());
     cloud.advance(HOUR_MS);
     setTime('2026-11-24T00:00:10Z');
-    web1.fate = 'active';
+    web1.snapshotOutcome = 'active';
     expect((await run('snapshot', policy())).totals).toEqual({ taken: 4 });
   });
 });

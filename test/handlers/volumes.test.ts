@@ -125,7 +125,7 @@ describe('what is begun is finished by a later run', () => {
     const h = await volumeBacked(4);
     const oldest = h.images[3]!;
     const slow = snapshotsOf(h.dfw, oldest)[1]!;
-    slow.slowToGo = true;
+    slow.deletesSlowly = true;
     const first = await h.run('cleanup', policy());
     expect(first.totals).toEqual({ deferred: 1, kept: 3 });
     expect(fateOf(first, oldest)).toBe(DEFERRED);
@@ -139,7 +139,7 @@ describe('what is begun is finished by a later run', () => {
   test('when they are still going by then: Cinder takes no second request, and that is no failure', async () => {
     const h = await volumeBacked(4);
     const oldest = h.images[3]!;
-    for (const snapshot of snapshotsOf(h.dfw, oldest)) snapshot.slowToGo = true;
+    for (const snapshot of snapshotsOf(h.dfw, oldest)) snapshot.deletesSlowly = true;
     await h.run('cleanup', policy());
     const message = 'Invalid snapshot: Volume Snapshot status must be available or error.';
     const answer = { status: 400, body: { badRequest: { code: 400, message } } };

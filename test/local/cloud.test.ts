@@ -271,8 +271,8 @@ describe('createImage of the embedded cloud', () => {
     ['vanishes', 404, undefined],
     ['killed', 200, 'killed'],
     ['stuck', 200, 'queued'],
-  ] as const)('fails later, as real ones do: %s', async ([fate, status, state], { cloud }) => {
-    const { id } = cloud.region('DFW').addServer({ name: 'web-1', fate });
+  ] as const)('fails later, as real ones do: %s', async ([outcome, status, state], { cloud }) => {
+    const { id } = cloud.region('DFW').addServer({ name: 'web-1', snapshotOutcome: outcome });
     const { compute, images } = await login(cloud);
     const made = await compute(`/servers/${id}/action`, 'POST', createImage());
     cloud.advance(12 * MINUTE_MS);

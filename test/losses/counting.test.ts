@@ -40,13 +40,13 @@ test('L2 (vatesfr/xen-orchestra#2524): good exports, because failed ones of 0 by
 });
 
 describe('L3 (ghettoVCB#107): the only good copy, because rotation ran although the new backup had failed', () => {
-  const fates = ['killed', 'vanishes', 'stuck'] as const;
-  test.each(fates)('the cloud accepts it, and it ends as: %s', async (fate) => {
+  const outcomes = ['killed', 'vanishes', 'stuck'] as const;
+  test.each(outcomes)('the cloud accepts it, and it ends as: %s', async (outcome) => {
     const h = await harness();
     const web = h.cloud.region('DFW').addServer({ name: 'web' });
     await take(h, slotOf(1));
     const [only] = h.cloud.region('DFW').images;
-    web.fate = fate;
+    web.snapshotOutcome = outcome;
     expect((await take(h, slotOf(0))).totals).toEqual({ taken: 1 });
     const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
     expect(fateOf(report, only!)).toBe('kept: last 1 of 1');
@@ -76,13 +76,13 @@ test('L4 (thelastpickle/cassandra-medusa#607): all complete backups, because the
 
 test('L5 (MythTV/mythtv#1185): three good dumps, because the failed tries of one hour were counted', async () => {
   const h = await harness();
-  const web = h.cloud.region('DFW').addServer({ name: 'web', fate: 'killed' });
+  const web = h.cloud.region('DFW').addServer({ name: 'web', snapshotOutcome: 'killed' });
   const good = [1, 2, 3].map((age) => addSnapshot(h, web, age));
   for (const time of ['00:00:10', '00:20:10', '00:40:10']) {
     setTime(`2026-11-23T${time}Z`);
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
   }
-  web.fate = 'active';
+  web.snapshotOutcome = 'active';
   setTime('2026-11-23T01:00:10Z');
   await h.run('snapshot', policy());
   h.cloud.advance(3_600_000);
@@ -111,7 +111,7 @@ test('L6 (borgbackup/borg#997): the complete archive of the day, because the new
 
 test('L12 (velero-io/velero#9061): the last good one, by its age, while every successor failed', async () => {
   const h = await history(5);
-  h.web.fate = 'killed';
+  h.web.snapshotOutcome = 'killed';
   const keep = { within: '5d' };
   for (let day = 1; day <= 10; day++) {
     expect((await take(h, slotOf(-day))).totals).toEqual({ taken: 1 });
@@ -126,7 +126,7 @@ test('X2 (autosnap.py): 8 good of 8, because eight runs that ended in ERROR were
   const keep = { last: 8 };
   for (let age = 16; age > 8; age--) await take(h, slotOf(age));
   const good = h.cloud.region('DFW').images;
-  web.fate = 'killed';
+  web.snapshotOutcome = 'killed';
   web.name = 'renamed';
   for (let age = 8; age > 0; age--) {
     await take(h, slotOf(age));
@@ -134,7 +134,7 @@ test('X2 (autosnap.py): 8 good of 8, because eight runs that ended in ERROR were
   }
   expect(idsIn(h)).toEqual(expect.arrayContaining(idsOf(good)));
 
-  web.fate = 'active';
+  web.snapshotOutcome = 'active';
   await take(h, slotOf(0));
   await h.run('cleanup', policy({ keep }));
   const left = h.cloud.region('DFW').images.filter(({ status }) => status === 'active');

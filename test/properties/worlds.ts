@@ -221,7 +221,7 @@ function makeServer({ region, fromVolume, gone }: ServerSpec, i: number): World[
     image: fromVolume ? '' : 'base',
     vmState: 'active',
     taskState: null,
-    fate: 'active',
+    snapshotOutcome: 'active',
     createdAt: new Date(0),
     volumeIds: fromVolume ? [`volume-${i}`] : [],
     flavor: 'general1-2',
@@ -362,7 +362,7 @@ function dataOf({ data, volume }: ImageSpec, image: CloudImage, server: CloudSer
     status: volume,
     createdAt: new Date(image.createdAt.getTime() + hours * HOUR_MS),
     volumeId: data === 'of another volume' ? 'of another server' : server.volumeIds[0]!,
-    slowToGo: false,
+    deletesSlowly: false,
   };
 }
 

@@ -105,7 +105,7 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
 
   test('one that vanishes each time, as Nova lets failed ones: refused after three', async () => {
     const h = await world();
-    h.web.fate = 'vanishes';
+    h.web.snapshotOutcome = 'vanishes';
     let event: object = IN_PLACE;
     for (const _ of [1, 2, 3]) {
       const asked = await h.run('restore', event);
