@@ -77,7 +77,7 @@ export const daysIn = ({ cloud }: Harness) =>
 export const deletions = ({ cloud }: Harness) => cloud.received.filter(({ method }) => method === 'DELETE');
 
 /** What a cleanup's report says of one image: "deleted: no rule keeps it". */
-export function fateOf(report: Report | undefined, { id }: { id: string }): string | undefined {
+export function decisionOn(report: Report | undefined, { id }: { id: string }): string | undefined {
   const line = report?.entries.flatMap(({ snapshots = [] }) => snapshots).find(({ image }) => image === id);
   return line && `${line.outcome}: ${line.reasons.join('; ')}`;
 }
