@@ -7,7 +7,7 @@ import { deploy, harness, policy } from '../harness.ts';
 const alarmsFor = (policies: object) =>
   Object.values(alarmsOf({ service: 'autosnap', custom: { policies } }, 'test')).map((a) => a.Properties);
 
-test('the alarm of a policy watches exactly what an audit emits: namespace, name, dimensions, unit', async () => {
+test('the alarm of a policy watches exactly the metrics of an audit: namespace, name, dimensions, unit', async () => {
   const { cloud, run, logs } = await harness();
   deploy([policy()]);
   cloud.region('DFW').addServer({ name: 'web-1' });
@@ -25,11 +25,11 @@ test('the alarm of a policy watches exactly what an audit emits: namespace, name
   ]);
   for (const { Name, Value } of watched) expect(line[Name]).toBe(Value);
   expect(Metrics).toContainEqual({ Name: 'Troubles', Unit: alarm!.Unit });
-  // It has no snapshot yet.
+  // The server has no snapshot yet.
   expect(line.Troubles).toBe(1);
 });
 
-test('a run with failures or without a beginning has not succeeded; a dry run and one by hand are not counted', async () => {
+test('a failed run, or one that could not begin, has not succeeded; dry runs and ad-hoc runs do not count', async () => {
   const { cloud, run, fail, logs } = await harness();
   cloud.region('DFW').addServer({ name: 'web-1' });
   await run('snapshot', policy({ dryRun: true }));
@@ -49,7 +49,7 @@ test('a run with failures or without a beginning has not succeeded; a dry run an
   ]);
 });
 
-test('each alarm has a name of its own, whatever the policies are called, and tells the topic', () => {
+test('alarms have unique names, whatever the names of the policies, and notify the topic', () => {
   const names = fc.uniqueArray(fc.stringMatching(/^[a-z0-9-]{1,40}$/), { minLength: 2, maxLength: 6 });
   fc.assert(
     fc.property(names, (its) => {
@@ -67,7 +67,7 @@ test('each alarm has a name of its own, whatever the policies are called, and te
   );
 });
 
-test('only functions that some policy asks for have alarms', () => {
+test('only functions that a policy uses have alarms', () => {
   const functions = (policies: object) =>
     alarmsFor(policies).flatMap(
       ({ AlarmName }) => /^autosnap-test_(\w+)-errors$/.exec(String(AlarmName))?.[1] ?? [],
