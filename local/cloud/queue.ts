@@ -103,15 +103,28 @@ interface Entry {
 }
 
 /**
- * Serves SQS's SendMessageBatch and ChangeMessageVisibility for one queue, in AWS's JSON protocol.
- * The owner of the queue receives and deletes the messages.
+ * Serves SQS's SendMessage, SendMessageBatch, ChangeMessageVisibility and GetQueueAttributes for
+ * some queues, by their names, in AWS's JSON protocol. The owner of a queue receives and deletes
+ * its messages.
  */
-export function queueApp(queue: SqsQueue): Hono {
+export function queueApp(queues: Record<string, SqsQueue>): Hono {
   const app = new Hono();
   app.post('*', async (c) => {
     const fault = (type: string, message: string) =>
       c.json({ __type: `com.amazonaws.sqs#${type}`, message }, 400);
     const target = c.req.header('x-amz-target');
+    const { QueueUrl } = await c.req.json<{ QueueUrl: string }>();
+    const queue = queues[QueueUrl.split('/').at(-1) ?? ''];
+    if (!queue) return fault('QueueDoesNotExist', 'The specified queue does not exist.');
+    if (target === 'AmazonSQS.SendMessage') {
+      const { MessageBody } = await c.req.json<{ MessageBody: string }>();
+      if (queue.refuses(MessageBody)) return fault('InternalError', 'An internal error has occurred.');
+      const MD5OfMessageBody = createHash('md5').update(MessageBody).digest('hex');
+      return c.json({ MessageId: queue.send(MessageBody, 0).id, MD5OfMessageBody });
+    }
+    if (target === 'AmazonSQS.GetQueueAttributes') {
+      return c.json({ Attributes: { ApproximateNumberOfMessages: String(queue.visible.length) } });
+    }
     if (target === 'AmazonSQS.SendMessageBatch') {
       const { Entries } = await c.req.json<{ Entries: Entry[] }>();
       if (Entries.length > 10)

@@ -37,10 +37,10 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ],
   ['npx serverless print --stage prod --path functions', { here: /policy: daily/ }],
   ['npx autosnap check --stage prod', { here: /serverless\.yml is valid/ }],
-  ['npx autosnap check', { by: 'test/deploy/check.test.ts', text: "the project's own file is good" }],
+  ['npx autosnap check', { by: 'test/deploy/check.test.ts', text: 'the file of the project is valid' }],
   [
     /^\(umask 077; cat > secret\.json\)$/,
-    { by: 'test/docs/commands.test.ts', text: 'the secret is written for nobody else to read' },
+    { by: 'test/docs/commands.test.ts', text: 'the secret is written to a file that nobody else can read' },
   ],
   [
     /^git commit -m "[^"]+" serverless\.yml$/,
