@@ -20,6 +20,7 @@ test('deletes what the policy does not keep, the oldest first, with reasons for 
     dryRun: false,
     totals: { deleted: 2, kept: 3 },
     codes: { LAST: 3, NO_RULE: 2 },
+    failureCodes: {},
     failures: [],
     warnings: [],
     nothingSelected: false,
