@@ -2,8 +2,9 @@ import { RunFailed } from '../reporting/failure.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { remedyOf, sentenceOf } from '../reporting/sentences.ts';
 
-/** What was looked at: of an account first, then of a policy, by the name of its field. */
+/** What was looked at: of the deployment, of an account, then of a policy, by the name of its field. */
 type Subject =
+  | 'alerts'
   | 'secret'
   | 'login'
   | 'rights'
@@ -43,7 +44,8 @@ function finding(verdict: CheckResult['verdict']) {
  * words.
  */
 export interface CheckName extends Pick<CheckResult, 'check' | 'verdict'> {
-  account: string;
+  /** Absent where it is about the deployment. */
+  account?: string;
   /** Absent where it is about the account as a whole. */
   policy?: string;
   code: ReasonCode;
@@ -108,6 +110,7 @@ export function failureIn({ checks }: Diagnosis): RunFailed | undefined {
 }
 
 function subjectOf({ account, policy }: CheckName): string {
+  if (account === undefined) return 'deployment';
   return policy ? `policy ${policy}` : `account ${account}`;
 }
 

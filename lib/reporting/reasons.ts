@@ -312,6 +312,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   LOGGED_IN: { project: string; regions: readonly string[] };
   LOGIN_REFUSED: { error: string; message: string };
   LOGIN_WITHOUT_REGIONS: { project: string };
+  ALERTS_CONFIRMED: { confirmed: number; pending: number };
+  ALERTS_BY_HEARTBEAT: { pending: number };
+  ALERTS_TO_NOBODY: { pending: number };
+  ALERTS_UNKNOWN: { message: string };
   PROJECT_TWICE: { project: string; account: string };
   RIGHTS_SUFFICIENT: Rights;
   RIGHTS_UNKNOWN: Rights;

@@ -83,6 +83,6 @@ export const WEEKLY = `    weekly:
 
 /** serverless.yml with a policy more, the last. */
 export function addPolicy(yml: string, block = WEEKLY): string {
-  const after = '\n  # Who gets failed runs';
+  const after = '\n  # Who gets e-mails';
   return replaceOnce(yml, after, `${block}${after}`);
 }

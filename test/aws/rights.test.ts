@@ -86,6 +86,10 @@ test('the role has exactly these rights: an action, a resource or a wildcard mor
       'secretsmanager:ListSecrets *',
       ...logs.flatMap((log) => [`logs:CreateLogStream ${log}`, `logs:PutLogEvents ${log}`]),
       'sns:Publish arn:aws:sns:us-east-1:123456789012:autosnap-prod-alerts',
+      'sns:GetTopicAttributes arn:aws:sns:us-east-1:123456789012:autosnap-prod-alerts',
+      ...['SendMessage', 'GetQueueAttributes'].map(
+        (action) => `sqs:${action} arn:aws:sqs:us-east-1:123456789012:autosnap-prod-failed-runs`,
+      ),
       ...[
         'SendMessage',
         'ReceiveMessage',
@@ -120,6 +124,7 @@ describe('what the functions may do', () => {
     ['logs:PutLogEvents', ARN.log('autosnap-prod-snapshot')],
     ['sns:Publish', ARN.topic('autosnap-prod-alerts')],
     ['sqs:SendMessage', ARN.queue('autosnap-prod-work')],
+    ['sqs:SendMessage', ARN.queue('autosnap-prod-failed-runs')],
   ])('%s on %s', (action, resource) => {
     expect(allows(action, resource)).toBe(true);
   });
@@ -136,7 +141,8 @@ describe('what the functions may do', () => {
     ['logs:PutLogEvents', ARN.log('autosnap-prod-eu-snapshot')],
     ['logs:GetLogEvents', ARN.log('autosnap-prod-snapshot')],
     ['sns:Publish', ARN.topic('autosnap-dev-alerts')],
-    ['sqs:SendMessage', ARN.queue('autosnap-prod-failed-runs')],
+    ['sqs:ReceiveMessage', ARN.queue('autosnap-prod-failed-runs')],
+    ['sqs:DeleteMessage', ARN.queue('autosnap-prod-failed-runs')],
     ['sqs:SendMessage', ARN.queue('autosnap-dev-work')],
     ['sqs:PurgeQueue', ARN.queue('autosnap-prod-work')],
     ['s3:DeleteObject', ARN.object('any')],

@@ -40,8 +40,8 @@ test('the upgrade in docs/upgrading.md gets a new version, and keeps the setting
   operator.edit('serverless.yml', 'alerts: []', 'alerts: [{ Protocol: email, Endpoint: ops@example.com }]');
   operator.edit(
     'serverless.yml',
-    '\n  # Who gets failed runs',
-    '    weekly: { schedule: cron(0 6 ? * SUN *), cleanup: rate(1 day), servers: { all: true }, keep: { last: 8 } }\n\n  # Who gets failed runs',
+    '\n  # Who gets e-mails',
+    '    weekly: { schedule: cron(0 6 ? * SUN *), cleanup: rate(1 day), servers: { all: true }, keep: { last: 8 } }\n\n  # Who gets e-mails',
   );
   const [, commit = ''] = /^git (commit .+)$/m.exec(product.read('docs/upgrading.md')) ?? [];
   operator.git(...[...commit.matchAll(/"([^"]+)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word!));
