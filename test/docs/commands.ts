@@ -73,7 +73,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ],
   [
     /^npx serverless deploy --stage (prod|dev)$/,
-    { by: 'test/aws/lifecycle.test.ts', text: 'is made by one command' },
+    { by: 'test/aws/lifecycle.test.ts', text: 'is created by one command' },
   ],
   [
     'npx serverless info --stage prod --verbose',
