@@ -20,7 +20,7 @@ const HEAD = {
   nothingSelected: false,
 };
 
-test('a line a snapshot: date, size, and why it is kept, goes or waits', () => {
+test('has a line for each snapshot: the date, the size, and why it is kept, deleted or deferred', () => {
   const lines = [
     lineOf({
       snapshot: snapshot('2026-11-23T00:00:00Z'),
@@ -88,12 +88,12 @@ test.each([3, 300])('a plan of %d servers fits what invoke --log shows, with wha
   }
 });
 
-test('what the report has left out is said', () => {
+test('reports what the report has left out', () => {
   const report = { ...finishReport({ ...HEAD, entries: [] }), omitted: 7 };
   expect(planText(report)).toBe('… and 7 more series\n\nAll: 0 stay, 0 go');
 });
 
-test('the worked month in docs/retention.md is what the code says', () => {
+test('the worked month in docs/retention.md matches the code', () => {
   const now = new Date('2026-11-30T06:00:00Z');
   const web = server({ name: 'web-1' });
   const series = [...dailies('2026-11-30T00:00:00Z', 30), snapshot('2026-10-31T00:00:00Z')];
