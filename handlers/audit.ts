@@ -1,10 +1,13 @@
 import { audit } from '../lib/audit/audit.ts';
+import { coverageStoreIn } from '../lib/audit/coverage-store.ts';
 import { type GoodRun, unrecorded } from '../lib/audit/missing.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
+import { readCoverage, recordCoverage } from '../lib/audit/record-coverage.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import type { Policy } from '../lib/config/policy.ts';
+import { ValidationError } from '../lib/config/validation-error.ts';
 import { policiesOf } from '../lib/doctor/doctor.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
@@ -14,6 +17,7 @@ import { invocation, pingHeartbeat } from '../lib/runtime/handler.ts';
 
 const { bucket, copiesBucket, topic, pricePerGb } = settings();
 const store = bucket ? reportStoreIn(bucket) : undefined;
+const coverageStore = bucket ? coverageStoreIn(bucket) : undefined;
 
 /**
  * Audits what all policies of the deployment protect. The result is published as metrics, as the
@@ -22,21 +26,32 @@ const store = bucket ? reportStoreIn(bucket) : undefined;
  */
 export const handler = invocation(
   async (event, job) => {
-    const digest = parseAudit(event);
+    const { digest, acceptDropped } = parseAudit(event);
+    if (acceptDropped !== undefined && !coverageStore) {
+      throw new ValidationError('The event is refused', [
+        'acceptDropped: without a bucket for reports no audit knows what earlier ones saw covered',
+      ]);
+    }
     const policies = await expandAccounts(policiesOf({}, job.policies), job.accountsBeginning);
     const unknown: Reason[] = [];
     const goodRuns = await recordedRuns(policies, job.now).catch((error: Error) => {
       unknown.push({ code: 'GOOD_RUNS_UNREADABLE', message: error.message });
       return undefined;
     });
+    const recorded = coverageStore && (await readCoverage(coverageStore));
     const found = await audit(policies, job, job.login, {
       pricePerGb,
       goodRuns,
+      coverage: recorded?.accounts,
       ...(copiesBucket ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) } : {}),
     });
-    const failures = [...unknown, ...(await publishAudit(found, { store, topic }, { digest, now: job.now }))];
+    const compared = recorded
+      ? await recordCoverage(found, recorded, { store: coverageStore, acceptance: acceptDropped })
+      : { audit: found, accepted: [], failures: [] };
+    const unpublished = await publishAudit(compared.audit, { store, topic }, { digest, now: job.now });
+    const failures = [...unknown, ...compared.failures, ...unpublished];
     await pingHeartbeat({ job: 'audit', policy: 'all' }, failures.length === 0);
-    return summaryOf(found, failures);
+    return summaryOf(compared.audit, failures, compared.accepted);
   },
   ({ sentence, failures }) => ({
     failure: failures.length > 0 ? new Error(`audit: ${failures.join('; ')}`) : undefined,

@@ -15,11 +15,12 @@ import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
 import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
-import { selectServers } from '../snapshots/selector.ts';
+import { maySelect, selectServers } from '../snapshots/selector.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
+import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
 import { type GoodRun, missingRuns } from './missing.ts';
-import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries, LateCause } from './model.ts';
 import { protectionOf } from './protection.ts';
 
 interface Extras {
@@ -29,6 +30,8 @@ interface Extras {
   goodRuns?: readonly GoodRun[] | undefined;
   /** The bucket that the copies lie in, for as long as there is time. */
   bucketUntil?: ((deadline: Deadline) => ReadableCopies['store']) | undefined;
+  /** What earlier audits saw covered: these servers are looked for where no listing has them. */
+  coverage?: readonly AccountCoverage[] | undefined;
 }
 
 /**
@@ -41,12 +44,12 @@ export async function audit(
   policies: readonly Policy[],
   run: Run,
   login: (account: string) => Promise<Session>,
-  { pricePerGb, goodRuns, bucketUntil }: Extras = {},
+  { pricePerGb, goodRuns, bucketUntil, coverage = [] }: Extras = {},
 ): Promise<Audit> {
   const accounts = [...Map.groupBy(policies, ({ account }) => account)];
   const found = await pMap(
     accounts,
-    ([account, own]) => auditAccount(account, own, { run, login, bucketUntil }),
+    ([account, own]) => auditAccount(account, own, { run, login, bucketUntil, coverage }),
     {
       concurrency: 4,
     },
@@ -60,6 +63,8 @@ export async function audit(
     at: isoSeconds(run.now),
     policies: goodRuns ? withMissing(audited, policies, goodRuns, run.now) : audited,
     series,
+    accounts: found.flatMap(({ accounts: read }) => read),
+    dropped: [],
     uncovered: found.flatMap((one) => one.uncovered),
     warnings: unique(found.flatMap((one) => one.warnings)),
     bytes,
@@ -81,7 +86,7 @@ function withMissing(
   });
 }
 
-interface AccountAudit extends Pick<Audit, 'policies' | 'series' | 'uncovered' | 'warnings'> {
+interface AccountAudit extends Pick<Audit, 'policies' | 'series' | 'accounts' | 'uncovered' | 'warnings'> {
   leftBehind: LeftBehind[];
 }
 
@@ -92,13 +97,15 @@ async function auditAccount(
     run,
     login,
     bucketUntil,
-  }: Pick<Extras, 'bucketUntil'> & { run: Run; login: (account: string) => Promise<Session> },
+    coverage = [],
+  }: Pick<Extras, 'bucketUntil' | 'coverage'> & { run: Run; login: (account: string) => Promise<Session> },
 ): Promise<AccountAudit> {
-  const nothing = { series: [], uncovered: [], warnings: [], leftBehind: [] };
+  const nothing = { series: [], accounts: [], uncovered: [], warnings: [], leftBehind: [] };
   try {
     const session = await login(account);
     const bucket = bucketUntil?.(session.deadline);
-    return await auditRegions(session, bucket, account, policies, run);
+    const own = coverage.find((one) => one.account === account && one.project === session.projectId);
+    return await auditRegions(session, bucket, account, policies, { run, remembered: own?.servers ?? [] });
   } catch (error) {
     if (!isCloudError(error) && !(error instanceof ValidationError)) throw error;
     const problem: Reason = { code: 'POLICY_ACCOUNT_UNREADABLE', account, message: error.message };
@@ -121,11 +128,13 @@ async function auditRegions(
   bucket: ReadableCopies['store'] | undefined,
   account: string,
   policies: Policy[],
-  run: Run,
+  { run, remembered }: { run: Run; remembered: readonly CoveredServer[] },
 ): Promise<AccountAudit> {
+  const rememberedIn = Map.groupBy(remembered, ({ region }) => region);
   const found = await listInventory(session, undefined, {
     owner: run.owner,
     ids: policies.flatMap(({ servers }) => servers.ids ?? []),
+    idsIn: (region) => rememberedIn.get(region)?.map(({ server }) => server) ?? [],
   });
   const unsure = [...found.unsure, ...outOfSight(found)];
   const isUnsure = (id: string) => unsure.some((server) => server.id === id);
@@ -138,8 +147,12 @@ async function auditRegions(
   ];
   const withoutImages = await serversWithoutImages(session, found);
   const { gone } = await goneEverywhere(session, missingIn(regions));
+  // Where no snapshot says in which region a server was, a cleanup can't know that it is gone; the
+  // record of what was covered says it.
+  const absent = new Set(gone);
   for (const [id, home] of homesOf(gone, regions)) {
-    if (home === undefined || !session.regions.includes(home)) gone.delete(id);
+    if (home === undefined) gone.delete(id);
+    else if (!session.regions.includes(home)) for (const ids of [gone, absent]) ids.delete(id);
   }
   const place = { owner: run.owner, account };
   let inBucket: Promise<Copies> | undefined;
@@ -159,7 +172,14 @@ async function auditRegions(
   };
   const obstacle = session.provider === 'rackspace' ? licenseOf : obstacleTo;
   const covered = new Set<string>();
-  const result: AccountAudit = { policies: [], series: [], uncovered: [], warnings: [], leftBehind: [] };
+  const result: AccountAudit = {
+    policies: [],
+    series: [],
+    accounts: [{ account, project: session.projectId, regions: session.regions, gone: absent }],
+    uncovered: [],
+    warnings: [],
+    leftBehind: [],
+  };
   const adhocIn = new Set<string>();
 
   for (const policy of policies) {
@@ -221,6 +241,15 @@ async function auditRegions(
       result.series.push(...series);
       result.warnings.push(...warnings);
     }
+    const unseen = remembered.filter(
+      ({ server, name, region, policies: its }) =>
+        isUnsure(server) &&
+        its.includes(policy.policy) &&
+        wanted.includes(region) &&
+        maySelect(server, name, policy.servers) &&
+        !result.series.some((one) => one.server === server && one.policy === policy.policy),
+    );
+    if (unseen.length > 0) readable = false;
     result.policies.push(
       auditedPolicy(policy, run, {
         readable,
@@ -232,7 +261,13 @@ async function auditRegions(
     result.series.push(
       ...selection.servers
         .filter(({ region }) => isUnserved(region))
-        .map((server) => unservedSeries(server, policy)),
+        .map(({ id, ...server }) =>
+          bareSeries({ ...server, server: id }, policy, {
+            code: 'SERIES_REGION_WITHOUT_IMAGES',
+            where: server.region,
+          }),
+        ),
+      ...unseen.map((server) => bareSeries(server, policy, { code: 'SERIES_SERVER_UNCERTAIN' })),
     );
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
@@ -286,19 +321,20 @@ async function serversWithoutImages(
   return listed.flat();
 }
 
-/**
- * The series of a server whose region has no image service: it has no snapshot there, and gets
- * none.
- */
-function unservedSeries({ id, name, region }: Server, { policy, account }: Policy): AuditedSeries {
+/** The series of a server of which no snapshot is known. */
+function bareSeries(
+  { server, name, region }: Pick<AuditedSeries, 'server' | 'name' | 'region'>,
+  { policy, account }: Policy,
+  cause: LateCause,
+): AuditedSeries {
   return {
     account,
     region,
-    server: id,
+    server,
     name,
     policy,
     state: 'never',
-    cause: { code: 'SERIES_REGION_WITHOUT_IMAGES', where: region },
+    cause,
     good: 0,
     pending: 0,
     stuck: 0,

@@ -1,5 +1,6 @@
 import type { Reason } from '../reporting/reasons.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
+import { droppedText } from './dropped-text.ts';
 import { cleanText, durationText } from './format.ts';
 import type { Audit, AuditedSeries, SeriesState } from './model.ts';
 
@@ -13,10 +14,14 @@ const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
 
 /**
  * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`. What
- * can't be read comes first. A server is protected when no policy that selects it is late with it;
+ * can't be read comes first, and what has dropped out of coverage last. A server is protected when no policy that selects it is late with it;
  * one that is new and has no snapshot yet is not protected, and is said to be waiting.
  */
 export function sentence(audit: Audit): string {
+  return [protectionText(audit), ...droppedText(audit)].join('; ');
+}
+
+function protectionText(audit: Audit): string {
   const unreadable = unreadableIn(audit);
   const servers = standings(audit);
   if (servers.length === 0) {

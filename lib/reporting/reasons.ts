@@ -484,6 +484,24 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   POLICY_COPIES_WITHOUT_BUCKET: None;
   POLICY_COPIES_UNREADABLE: { error: string; message: string };
 
+  // What has dropped out of coverage since earlier audits, and how many servers were covered.
+  DROPPED_ACCOUNT: LastSeen & { account: string; policies: readonly string[] };
+  DROPPED_PROJECT: LastSeen & { account: string; project: string; policies: readonly string[] };
+  DROPPED_REGION: LastSeen & { account: string; where: string; policies: readonly string[] };
+  /** Of the servers, `uncovered` are covered by no other policy. */
+  DROPPED_POLICY: LastSeen & { policy: string; accounts: readonly string[]; uncovered: number };
+  DROPPED_SERVER: Omit<LastSeen, 'servers'> & {
+    account: string;
+    where: string;
+    server: string;
+    name: string;
+    policies: readonly string[];
+  };
+  NOTHING_TO_ACCEPT: { name: string };
+  COVERAGE_UNREADABLE: { message: string };
+  COVERAGE_OF_OTHER_VERSION: None;
+  COVERAGE_NOT_RECORDED: { message: string };
+
   // What is odd about a server.
   SERVER_ON_IMAGE_SCHEDULE: { name: string };
 
@@ -523,6 +541,12 @@ interface NextFire {
   /** False for a rate: it fires then at the latest. */
   exact: boolean;
   local?: string;
+}
+
+/** How many servers were covered, and when an audit last saw that: ISO, in UTC. */
+interface LastSeen {
+  servers: number;
+  seen: string;
 }
 
 /** Of which server under which policy. */

@@ -81,6 +81,8 @@ export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): 
       },
     ],
     series,
+    accounts: [{ account: 'rackspace', project: 'project', regions: ['DFW', 'ORD'], gone: new Set() }],
+    dropped: [],
     uncovered: [],
     warnings: [],
     bytes: series.reduce((sum, { bytes }) => sum + bytes, 0),

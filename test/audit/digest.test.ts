@@ -50,6 +50,8 @@ function audit(changes: Partial<Audit> = {}): Audit {
       { policy: 'daily', account: 'rackspace', nothingSelected: false, readable: true, problems: [] },
     ],
     series: [series('web-1'), series('web-2')],
+    accounts: [],
+    dropped: [],
     uncovered: [],
     warnings: [],
     bytes: 28.04e9,

@@ -1,4 +1,5 @@
 import { publishMetrics } from '../../lib/audit/metrics.ts';
+import type { Dropped } from '../../lib/audit/model.ts';
 import { runMetrics } from '../../lib/reporting/metrics.ts';
 import { finishReport, type Report } from '../../lib/reporting/report.ts';
 import { JOBS } from '../../lib/runtime/work-item.ts';
@@ -44,8 +45,10 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
     ProvenAge:
       'how long ago a server was last proven, or since when it could have been, of the worst; with drills',
     DrillsFailed: 'servers whose last drill failed; with drills',
+    Dropped:
+      'servers, regions, accounts and policies that have [dropped out of coverage](#what-drops-out-of-coverage); otherwise absent',
     Troubles:
-      'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, runs that are missing',
+      'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, runs that are missing, what has dropped out of coverage',
   },
 };
 
@@ -55,6 +58,16 @@ const HEAD = {
   dryRun: false,
   failures: [],
   warnings: [],
+};
+
+const DROPPED: Dropped = {
+  code: 'DROPPED_SERVER',
+  account: 'rackspace',
+  where: 'DFW',
+  server: 's',
+  name: 'web-1',
+  policies: ['daily'],
+  seen: '2026-11-24T08:00:00Z',
 };
 
 /** What a run of a job writes. */
@@ -89,7 +102,9 @@ export function ofAudit({ troubled }: { troubled: boolean }): Emitted[] {
     const audit = auditOf([series]);
     publishMetrics(audit);
     const [policy] = audit.policies;
-    if (troubled) publishMetrics({ ...audit, policies: [policy!, { ...policy!, account: 'customer-b' }] });
+    if (!troubled) return;
+    const policies = [policy!, { ...policy!, account: 'customer-b' }];
+    publishMetrics({ ...audit, policies, dropped: [DROPPED] });
   });
 }
 
