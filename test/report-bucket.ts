@@ -12,6 +12,8 @@ export interface ReportBucket {
   down: boolean;
   /** The requests that are answered with 503: `PUT /state.of.reports/…`. */
   refuses: RegExp;
+  /** The requests of which one is carried out and answered with 503, likewise. */
+  loses: RegExp;
   /** Is called before each request is answered. */
   before(request: string): void;
 }
@@ -25,7 +27,7 @@ export const COVERAGE = `/${NAME}/coverage.json`;
  * page. Functions that are loaded from here on use it as the bucket for reports.
  */
 export async function reportBucket(): Promise<ReportBucket> {
-  const s3: ReportBucket = { objects: new Map(), down: false, refuses: / ^/, before: () => {} };
+  const s3: ReportBucket = { objects: new Map(), down: false, refuses: / ^/, loses: / ^/, before: () => {} };
   const writtenAt = new Map<string, Date>();
   const etagOf = (body: string) => `"${createHash('md5').update(body).digest('hex')}"`;
   const server = createServer(async (request, response) => {
@@ -66,6 +68,10 @@ export async function reportBucket(): Promise<ReportBucket> {
     const written = /\{.*\}/s.exec(body)?.[0] ?? body;
     s3.objects.set(key, written);
     writtenAt.set(key, new Date());
+    if (s3.loses.test(`${request.method} ${request.url}`)) {
+      s3.loses = / ^/;
+      return answer(503, 'ServiceUnavailable');
+    }
     return response.setHeader('etag', etagOf(written)).end();
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));

@@ -147,12 +147,11 @@ async function auditRegions(
   ];
   const withoutImages = await serversWithoutImages(session, found);
   const { gone } = await goneEverywhere(session, missingIn(regions));
-  // Where no snapshot says in which region a server was, a cleanup can't know that it is gone; the
-  // record of what was covered says it.
+  // For snapshots a server is gone only if they say in which region it was. Of a server that was
+  // covered the record says it.
   const absent = new Set(gone);
   for (const [id, home] of homesOf(gone, regions)) {
-    if (home === undefined) gone.delete(id);
-    else if (!session.regions.includes(home)) for (const ids of [gone, absent]) ids.delete(id);
+    if (home === undefined || !session.regions.includes(home)) gone.delete(id);
   }
   const place = { owner: run.owner, account };
   let inBucket: Promise<Copies> | undefined;

@@ -1,4 +1,4 @@
-import { cleanText } from './format.ts';
+import { shortName } from './format.ts';
 import type { Audit, Dropped } from './model.ts';
 
 /**
@@ -8,23 +8,21 @@ import type { Audit, Dropped } from './model.ts';
 export function droppedText({ dropped }: Pick<Audit, 'dropped'>): string[] {
   const [first, ...more] = dropped;
   if (!first) return [];
-  return [
-    `${cleanText(nameOf(first))} is no longer covered${more.length > 0 ? `, and ${more.length} more` : ''}`,
-  ];
+  return [`${nameOf(first)} is no longer covered${more.length > 0 ? `, and ${more.length} more` : ''}`];
 }
 
 function nameOf(dropped: Dropped): string {
   switch (dropped.code) {
     case 'DROPPED_ACCOUNT':
-      return `account ${dropped.account}`;
+      return `account ${shortName(dropped.account)}`;
     case 'DROPPED_PROJECT':
-      return `the project ${dropped.project} of account ${dropped.account}`;
+      return `the project ${shortName(dropped.project)} of account ${shortName(dropped.account)}`;
     case 'DROPPED_REGION':
-      return `region ${dropped.where} of account ${dropped.account}`;
+      return `region ${shortName(dropped.where)} of account ${shortName(dropped.account)}`;
     case 'DROPPED_POLICY':
-      return `what the policy ${dropped.policy} covered`;
+      return `what the policy ${shortName(dropped.policy)} covered`;
     case 'DROPPED_SERVER':
-      return dropped.name || `server ${dropped.server}`;
+      return shortName(dropped.name || `server ${dropped.server}`);
   }
 }
 

@@ -1,11 +1,9 @@
 import type { Reason } from '../reporting/reasons.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 import { droppedText } from './dropped-text.ts';
-import { cleanText, durationText } from './format.ts';
+import { cleanText, durationText, shortName } from './format.ts';
 import type { Audit, AuditedSeries, SeriesState } from './model.ts';
 
-/** Nova allows names of 255 characters. */
-const LONGEST_NAME = 40;
 /**
  * Of servers that are to have snapshots, the worst last. Protected by one policy is protected,
  * though another waits.
@@ -85,14 +83,6 @@ export function seriesLate(series: AuditedSeries): Reason {
     lateMs: latenessMs(series),
     ...(cause ? { cause } : {}),
   };
-}
-
-/** A name as it may stand in a sentence. */
-function shortName(name: string): string {
-  const characters = [...cleanText(name)];
-  return characters.length > LONGEST_NAME
-    ? `${characters.slice(0, LONGEST_NAME - 1).join('')}…`
-    : characters.join('');
 }
 
 /** Orders series: the worst state first, then the most overdue, then by name. */

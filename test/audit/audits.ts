@@ -64,6 +64,20 @@ export function seriesOf(snapshots: AuditedSnapshot[], changes: Partial<AuditedS
   };
 }
 
+/** A server that no policy covers any more; `changes` go on top. */
+export function droppedServer(changes: Partial<Reason<'DROPPED_SERVER'>> = {}): Reason<'DROPPED_SERVER'> {
+  return {
+    code: 'DROPPED_SERVER',
+    account: 'rackspace',
+    where: 'DFW',
+    server: 'server-web-7',
+    name: 'web-7',
+    policies: ['daily'],
+    seen: AT,
+    ...changes,
+  };
+}
+
 /** An audit of the given series under one policy; `changes` go on top. */
 export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): Audit {
   return {

@@ -1,9 +1,8 @@
 import { publishMetrics } from '../../lib/audit/metrics.ts';
-import type { Dropped } from '../../lib/audit/model.ts';
 import { runMetrics } from '../../lib/reporting/metrics.ts';
 import { finishReport, type Report } from '../../lib/reporting/report.ts';
 import { JOBS } from '../../lib/runtime/work-item.ts';
-import { auditOf, seriesOf, shown } from '../audit/audits.ts';
+import { auditOf, droppedServer, seriesOf, shown } from '../audit/audits.ts';
 import { captureLogs, stubEnvironment } from '../harness.ts';
 import { read, tableOf } from './page.ts';
 
@@ -60,16 +59,6 @@ const HEAD = {
   warnings: [],
 };
 
-const DROPPED: Dropped = {
-  code: 'DROPPED_SERVER',
-  account: 'rackspace',
-  where: 'DFW',
-  server: 's',
-  name: 'web-1',
-  policies: ['daily'],
-  seen: '2026-11-24T08:00:00Z',
-};
-
 /** What a run of a job writes. */
 export function ofRun(job: Report['job'], { troubled }: { troubled: boolean }): Emitted[] {
   return collected(job, () => {
@@ -104,7 +93,7 @@ export function ofAudit({ troubled }: { troubled: boolean }): Emitted[] {
     const [policy] = audit.policies;
     if (!troubled) return;
     const policies = [policy!, { ...policy!, account: 'customer-b' }];
-    publishMetrics({ ...audit, policies, dropped: [DROPPED] });
+    publishMetrics({ ...audit, policies, dropped: [droppedServer()] });
   });
 }
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot } from '../history.ts';
 import { COVERAGE, reportBucket } from '../report-bucket.ts';
 
 // What policies covered when an audit last looked, and do not cover any more.
@@ -34,15 +35,16 @@ async function audited({ policies = [DAILY], accounts = ['rackspace'] } = {}) {
   }
   deploy(policies);
   const { codes } = await h.run('audit', {});
-  expect(dropsIn(codes)).toEqual({});
+  expect(dropsIn(codes)).toEqual([]);
   setTime('2026-11-23T07:00:00Z');
   return { ...h, s3, dfw, ord, web1: web1!, web2: web2!, mail };
 }
 
 type Audited = Awaited<ReturnType<typeof audited>>;
 
+/** The codes of what has dropped out of coverage, each with how often. */
 const dropsIn = (codes: object) =>
-  Object.fromEntries(Object.entries(codes).filter(([code]) => code.startsWith('DROPPED')));
+  Object.entries(codes).flatMap(([code, count]) => (code.startsWith('DROPPED') ? `${code} ${count}` : []));
 
 async function next(h: Harness, event: object = {}) {
   const { dropped, accepted, codes, ...rest } = await h.run('audit', event);
@@ -58,7 +60,7 @@ function redeploy(h: Harness, ...policies: object[]) {
 test('what is covered as before is not said, also where the audits are days apart', async () => {
   const h = await audited();
   setTime('2026-11-27T07:00:00Z');
-  expect(await next(h)).toMatchObject({ dropped: [], accepted: [], warnings: [], drops: {} });
+  expect(await next(h)).toMatchObject({ dropped: [], accepted: [], warnings: [], drops: [] });
 });
 
 describe.each<[string, string, (h: Audited) => void]>([
@@ -102,14 +104,14 @@ describe.each<[string, string, (h: Audited) => void]>([
     }
     expect(h.logs()).toMatch(/"Dropped":1/);
     redeploy(h, policy());
-    expect((await next(h)).drops).toEqual({});
+    expect((await next(h)).drops).toEqual([]);
   });
 
   test('is no longer said once it is accepted', async () => {
     const h = await start();
     const { dropped, accepted } = await next(h, { acceptDropped: { servers: [h.web1.id] } });
     expect([dropped.length, accepted.length]).toEqual([0, 1]);
-    expect(await next(h)).toMatchObject({ drops: {}, warnings: [] });
+    expect(await next(h)).toMatchObject({ drops: [], warnings: [] });
   });
 });
 
@@ -117,13 +119,13 @@ test('a server that has moved to another policy is covered', async () => {
   const weekly = policy({ policy: 'weekly', servers: { tagged: { autosnap: 'weekly' } } });
   const h = await audited({ policies: [DAILY, weekly] });
   h.web1.metadata = { autosnap: 'weekly' };
-  expect((await next(h)).drops).toEqual({});
+  expect((await next(h)).drops).toEqual([]);
 });
 
 test('a server that is gone is not said', async () => {
   const h = await audited();
   h.dfw.removeServer(h.web1);
-  expect((await next(h)).drops).toEqual({});
+  expect((await next(h)).drops).toEqual([]);
   // A later server with the same name is another one.
   expect(h.s3.objects.get(COVERAGE)).not.toContain(h.web1.id);
 });
@@ -133,7 +135,7 @@ describe('a region that the catalogue no longer names', () => {
     const h = await audited();
     h.cloud.catalogue.splice(1);
     const { dropped, drops, sentence } = await next(h);
-    expect(drops).toEqual({ DROPPED_REGION: 1 });
+    expect(drops).toEqual(['DROPPED_REGION 1']);
     expect(dropped[0]).toMatch(
       /^the account rackspace has no region ORD any more, in which daily covered 1 server until 2026-11-23 06:00; .* \{"acceptDropped":\{"regions":\["ORD"\]\}\}$/,
     );
@@ -141,7 +143,7 @@ describe('a region that the catalogue no longer names', () => {
       '0 of 2 servers protected; 2 wait for their first snapshot; region ORD of account rackspace is no longer covered',
     );
     expect((await next(h, { acceptDropped: { regions: ['ORD'] } })).accepted).toHaveLength(1);
-    expect((await next(h)).drops).toEqual({});
+    expect((await next(h)).drops).toEqual([]);
   });
 
   test('is not said when it is back', async () => {
@@ -149,13 +151,13 @@ describe('a region that the catalogue no longer names', () => {
     const [ord] = h.cloud.catalogue.splice(1);
     await next(h);
     h.cloud.catalogue.push(ord!);
-    expect((await next(h)).drops).toEqual({});
+    expect((await next(h)).drops).toEqual([]);
   });
 
   test('and in which nothing was covered, is not said', async () => {
     const h = await audited({ policies: [{ ...DAILY, regions: ['DFW'] }] });
     h.cloud.catalogue.splice(1);
-    expect((await next(h)).drops).toEqual({});
+    expect((await next(h)).drops).toEqual([]);
   });
 });
 
@@ -168,13 +170,13 @@ describe('an account', () => {
     h.cloud.secrets.delete('autosnap/test/customer-b');
     for (const _ of [1, 2]) {
       const { dropped, drops } = await next(h);
-      expect(drops).toEqual({ DROPPED_ACCOUNT: 1 });
+      expect(drops).toEqual(['DROPPED_ACCOUNT 1']);
       expect(dropped[0]).toMatch(
         /^no policy is for the account customer-b any more: its secret is gone, .*; until 2026-11-23 06:00, daily and hourly covered 1 server of it; /,
       );
     }
     await next(h, { acceptDropped: { accounts: ['customer-b'] } });
-    expect((await next(h)).drops).toEqual({});
+    expect((await next(h)).drops).toEqual([]);
   });
 
   test('that had no server is said as well', async () => {
@@ -191,14 +193,14 @@ describe('an account', () => {
       accounts: ['customer-a'],
     });
     h.cloud.secrets.delete('autosnap/test/customer-a');
-    expect((await next(h)).drops).toEqual({ DROPPED_ACCOUNT: 1 });
+    expect((await next(h)).drops).toEqual(['DROPPED_ACCOUNT 1']);
   });
 
   test('that a policy no longer names, while another one does, is dropped from that policy', async () => {
     const h = await audited({ policies: [ALL, { ...ALL, policy: 'hourly' }], accounts });
     redeploy(h, { ...ALL, account: ['rackspace', 'customer-a'] }, { ...ALL, policy: 'hourly' });
     const { dropped, drops } = await next(h);
-    expect(drops).toEqual({ DROPPED_POLICY: 1 });
+    expect(drops).toEqual(['DROPPED_POLICY 1']);
     expect(dropped[0]).toMatch(
       /^the policy daily is not deployed any more for customer-b, where it covered 1 server until .*; no other policy covers 0 of them; /,
     );
@@ -209,11 +211,11 @@ describe('an account', () => {
     const secret = h.cloud.secrets.get('autosnap/test/customer-b')!;
     h.cloud.secrets.set('autosnap/test/customer-b', '{"username":"x","apiKey":"wrong"}');
     h.cold();
-    expect((await next(h)).drops).toEqual({});
+    expect((await next(h)).drops).toEqual([]);
     h.cloud.secrets.set('autosnap/test/customer-b', secret);
     h.cold();
     clouds[1]!.region('DFW').servers[0]!.metadata = {};
-    expect((await next(h)).drops).toEqual({ DROPPED_SERVER: 1 });
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
   });
 
   test('whose credentials open another project has lost the servers of the former one', async () => {
@@ -223,17 +225,21 @@ describe('an account', () => {
     h.cold();
     for (const _ of [1, 2]) {
       const { dropped, drops } = await next(h);
-      expect(drops).toEqual({ DROPPED_PROJECT: 1 });
+      expect(drops).toEqual(['DROPPED_PROJECT 1']);
       expect(dropped[0]).toMatch(
         /^the credentials of the account customer-b open another project than until 2026-11-23 06:00, when 1 server of the project project-of-customer-b was covered; /,
       );
     }
+    // What is covered in the new one is compared, too.
+    const { servers, unlisted } = clouds[0]!.region('DFW');
+    unlisted.add(servers[0]!.id);
+    expect((await next(h)).sentence).toContain(' of 5 servers protected');
     await next(h, { acceptDropped: { accounts: ['customer-b'] } });
-    expect((await next(h)).drops).toEqual({});
+    expect((await next(h)).drops).toEqual([]);
     // Now the former one is another one.
     h.cloud.secrets.set('autosnap/test/customer-b', former);
     h.cold();
-    expect((await next(h)).drops).toEqual({ DROPPED_PROJECT: 1 });
+    expect((await next(h)).drops).toEqual(['DROPPED_PROJECT 1']);
   });
 });
 
@@ -246,20 +252,20 @@ describe('a policy', () => {
     redeploy(h, policy({ servers: { names: ['web-*'] } }));
     for (const _ of [1, 2]) {
       const { dropped, drops } = await next(h);
-      expect(drops).toEqual({ DROPPED_POLICY: 1, DROPPED_SERVER: 1 });
+      expect(drops).toEqual(['DROPPED_POLICY 1', 'DROPPED_SERVER 1']);
       expect(dropped.find((one) => one.startsWith('the policy all'))).toMatch(
         /is not deployed any more for rackspace, customer-a, where it covered 4 servers until 2026-11-23 06:00; no other policy covers 1 of them; .*\{"acceptDropped":\{"policies":\["all"\]\}\}$/,
       );
     }
     await next(h, { acceptDropped: { policies: ['all'] } });
-    expect((await next(h)).drops).toEqual({ DROPPED_SERVER: 1 });
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
   });
 
   test('whose servers another one covers too is said, without its servers', async () => {
     const h = await audited({ policies: [DAILY, WEEKLY] });
     redeploy(h, DAILY);
     const { dropped, drops } = await next(h);
-    expect(drops).toEqual({ DROPPED_POLICY: 1 });
+    expect(drops).toEqual(['DROPPED_POLICY 1']);
     expect(dropped[0]).toContain('no other policy covers 0 of them');
   });
 
@@ -278,7 +284,7 @@ describe('a policy', () => {
     const h = await audited();
     for (const server of [h.web1, h.web2, h.mail]) server.metadata = {};
     const { drops, policies, sentence } = await next(h);
-    expect(drops).toEqual({ DROPPED_SERVER: 3 });
+    expect(drops).toEqual(['DROPPED_SERVER 3']);
     expect(policies[0]!.codes).toEqual(['SELECTOR_UNMATCHED']);
     expect(sentence).toMatch(/^No server is protected: .*; web-1 is no longer covered, and 2 more$/);
   });
@@ -291,11 +297,18 @@ describe('a policy', () => {
 });
 
 describe('what can not be read', () => {
+  const downIn = (h: Audited, { id }: { id: string }) => {
+    h.dfw.unlisted.add(id);
+    const answer = { status: 500, body: { fault: { code: 500, message: 'The cell is down.' } } };
+    const path = new RegExp(`servers/${id}$`);
+    h.cloud.faults.push({ service: 'compute', method: 'GET', path, times: 99, answer });
+  };
+
   test('a region: nothing of it is said or forgotten', async () => {
     const h = await audited();
     h.mail.metadata = {};
     h.cloud.faults.push({ service: 'compute', region: 'ORD', answer: answers.forbidden, times: 9 });
-    expect((await next(h)).drops).toEqual({});
+    expect((await next(h)).drops).toEqual([]);
     h.cloud.faults.splice(0);
     expect((await next(h)).dropped).toEqual([
       expect.stringMatching(/^no policy covers mail .* daily did until 2026-11-23 06:00/),
@@ -304,12 +317,9 @@ describe('what can not be read', () => {
 
   test('a server in a cell that is down, of which there is no snapshot yet: it is late', async () => {
     const h = await audited();
-    h.dfw.unlisted.add(h.web1.id);
-    const path = new RegExp(`servers/${h.web1.id}$`);
-    const answer = { status: 500, body: { fault: { code: 500, message: 'The cell is down.' } } };
-    h.cloud.faults.push({ service: 'compute', method: 'GET', path, times: 99, answer });
+    downIn(h, h.web1);
     const { drops, late, policies } = await next(h);
-    expect(drops).toEqual({});
+    expect(drops).toEqual([]);
     expect(late).toMatchObject([
       { name: 'web-1', state: 'never', cause: { code: 'SERIES_SERVER_UNCERTAIN' } },
     ]);
@@ -317,7 +327,27 @@ describe('what can not be read', () => {
     h.cloud.faults.splice(0);
     h.dfw.unlisted.clear();
     h.web1.metadata = {};
-    expect((await next(h)).drops).toEqual({ DROPPED_SERVER: 1 });
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
+  });
+
+  test('a server in a cell that is down is late under the policies that covered it alone', async () => {
+    const weekly = policy({ policy: 'weekly', servers: { tagged: { autosnap: 'weekly' } } });
+    const h = await audited({ policies: [DAILY, weekly] });
+    addSnapshot(h, h.web1, 0);
+    downIn(h, h.web1);
+    const { late } = await next(h);
+    expect(late.map(({ policy: name, server }) => [name, server])).toEqual([['daily', h.web1.id]]);
+  });
+
+  test.each([
+    ['can not mean it any more', { servers: { names: ['web-2'] } }],
+    ['is for other regions now', { regions: ['ORD'] }],
+  ])('a server in a cell that is down is nothing to a policy that %s', async (_, changes) => {
+    const h = await audited();
+    downIn(h, h.web1);
+    redeploy(h, { ...DAILY, ...changes });
+    const { late, policies } = await next(h);
+    expect([late, policies[0]!.readable]).toEqual([[], true]);
   });
 
   test('a server that is not in its region, while another region does not answer for it', async () => {
@@ -325,7 +355,7 @@ describe('what can not be read', () => {
     h.dfw.removeServer(h.web1);
     const path = new RegExp(`servers/${h.web1.id}$`);
     h.cloud.faults.push({ service: 'compute', region: 'ORD', path, times: 9, answer: answers.forbidden });
-    expect((await next(h)).drops).toEqual({});
+    expect((await next(h)).drops).toEqual([]);
     expect(h.s3.objects.get(COVERAGE)).toContain(h.web1.id);
   });
 });
@@ -335,7 +365,7 @@ describe('a server that a listing leaves out, and that exists', () => {
     const h = await audited();
     h.dfw.unlisted.add(h.web1.id);
     expect(await next(h)).toMatchObject({
-      drops: {},
+      drops: [],
       late: [],
       sentence: expect.stringMatching(/^0 of 3 servers protected; 3 wait/),
     });
@@ -349,7 +379,7 @@ describe('a server that a listing leaves out, and that exists', () => {
     const h = await audited();
     h.dfw.unlisted.add(h.web1.id);
     h.web1.metadata = {};
-    expect((await next(h)).drops).toEqual({ DROPPED_SERVER: 1 });
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
   });
 
   test('is asked for in its own region alone', async () => {
@@ -375,8 +405,8 @@ describe('accepting', () => {
     const h = await twoDropped();
     const { accepted, dropped, codes } = await next(h, { acceptDropped: true });
     expect(accepted).toHaveLength(2);
-    expect([dropped, dropsIn(codes)]).toEqual([[], {}]);
-    expect(await next(h)).toMatchObject({ accepted: [], drops: {} });
+    expect([dropped, dropsIn(codes)]).toEqual([[], []]);
+    expect(await next(h)).toMatchObject({ accepted: [], drops: [] });
   });
 
   test('one server is accepted by its name; the other is still said', async () => {
@@ -391,7 +421,7 @@ describe('accepting', () => {
     h.web1.metadata = { ...TAG };
     await next(h);
     h.web1.metadata = {};
-    expect((await next(h)).drops).toEqual({ DROPPED_SERVER: 1 });
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
   });
 
   test('a name that is nothing of that is said', async () => {
@@ -413,8 +443,15 @@ describe('accepting', () => {
       h.s3.before = () => {};
       h.s3.objects.set(COVERAGE, after);
     };
-    expect(await next(h)).toMatchObject({ drops: {}, warnings: [] });
-    expect(await next(h)).toMatchObject({ drops: {} });
+    expect(await next(h)).toMatchObject({ drops: [], warnings: [] });
+    expect(await next(h)).toMatchObject({ drops: [] });
+  });
+
+  test('is recorded, too, where the first response of the bucket is lost', async () => {
+    const h = await twoDropped();
+    h.s3.loses = /^PUT .*coverage/;
+    const { accepted, warnings } = await next(h, { acceptDropped: { servers: ['web-1'] } });
+    expect([accepted.length, warnings]).toEqual([1, []]);
   });
 
   test('has to be repeated where it could not be recorded', async () => {
@@ -423,7 +460,7 @@ describe('accepting', () => {
     const { error } = await h.fail('audit', { acceptDropped: true });
     expect(error.message).toMatch(/what this audit saw covered was not recorded: /);
     h.s3.refuses = / ^/;
-    expect((await next(h)).drops).toEqual({ DROPPED_SERVER: 2 });
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 2']);
   });
 
   test.each<[unknown, RegExp]>([
@@ -454,8 +491,8 @@ describe('the record', () => {
     const h = await audited();
     h.s3.objects.set(COVERAGE, text);
     h.web1.metadata = {};
-    expect(await next(h)).toMatchObject({ drops: {}, codes: { COVERAGE_OF_OTHER_VERSION: 1 } });
-    expect(await next(h)).toMatchObject({ drops: {}, warnings: [] });
+    expect(await next(h)).toMatchObject({ drops: [], codes: { COVERAGE_OF_OTHER_VERSION: 1 } });
+    expect(await next(h)).toMatchObject({ drops: [], warnings: [] });
     h.web2.metadata = {};
     expect((await next(h)).dropped).toEqual([expect.stringContaining('web-2')]);
   });
