@@ -99,6 +99,7 @@ test('a day on which something is no longer covered is not good, and says so bef
     undefined,
   );
   expect(good).toBe(false);
+  expect(digest(audit({ dropped: [droppedServer()] }), [], undefined).good).toBe(false);
   expect(subject).toContain('web-7');
   expect(text).toMatch(/\n\nNo longer covered\n- no policy covers web-7 \(server-web-7\) [^\n]*\n\nLate\n/);
 });

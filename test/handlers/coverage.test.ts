@@ -106,13 +106,6 @@ describe.each<[string, string, (h: Audited) => void]>([
     redeploy(h, policy());
     expect((await next(h)).drops).toEqual([]);
   });
-
-  test('is no longer said once it is accepted', async () => {
-    const h = await start();
-    const { dropped, accepted } = await next(h, { acceptDropped: { servers: [h.web1.id] } });
-    expect([dropped.length, accepted.length]).toEqual([0, 1]);
-    expect(await next(h)).toMatchObject({ drops: [], warnings: [] });
-  });
 });
 
 test('a server that has moved to another policy is covered', async () => {
