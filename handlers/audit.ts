@@ -1,6 +1,8 @@
 import { audit } from '../lib/audit/audit.ts';
 import { coverageStoreIn } from '../lib/audit/coverage-store.ts';
+import { publishGoodAudit } from '../lib/audit/metrics.ts';
 import { type GoodRun, unrecorded } from '../lib/audit/missing.ts';
+import type { Audit } from '../lib/audit/model.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
 import { readCoverage, recordCoverage } from '../lib/audit/record-coverage.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
@@ -9,15 +11,21 @@ import { settings } from '../lib/config/environment.ts';
 import type { Policy } from '../lib/config/policy.ts';
 import { ValidationError } from '../lib/config/validation-error.ts';
 import { policiesOf } from '../lib/doctor/doctor.ts';
+import { notify } from '../lib/incidents/notify.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
+import { publishAlert } from '../lib/reporting/alerts.ts';
 import type { Reason } from '../lib/reporting/reasons.ts';
 import { reportStoreIn } from '../lib/reporting/report-store.ts';
-import { invocation, pingHeartbeat } from '../lib/runtime/handler.ts';
+import { invocation, type JobContext, logger, pingHeartbeat } from '../lib/runtime/handler.ts';
+import { leasesAt } from '../lib/runtime/lease.ts';
+import { failedRunQueueAt } from '../lib/runtime/queue.ts';
 
-const { bucket, copiesBucket, topic, pricePerGb } = settings();
+const { bucket, copiesBucket, failedRuns, pricePerGb, stage, topic } = settings();
 const store = bucket ? reportStoreIn(bucket) : undefined;
 const coverageStore = bucket ? coverageStoreIn(bucket) : undefined;
+const failedRunQueue = failedRuns ? failedRunQueueAt(failedRuns) : undefined;
+const leases = leasesAt(bucket);
 
 /**
  * Audits what all policies of the deployment protect. The result is published as metrics, as the
@@ -48,8 +56,16 @@ export const handler = invocation(
     const compared = recorded
       ? await recordCoverage(found, recorded, { store: coverageStore, acceptance: acceptDropped })
       : { audit: found, accepted: [], failures: [] };
-    const unpublished = await publishAudit(compared.audit, { store, topic }, { digest, now: job.now });
-    const failures = [...unknown, ...compared.failures, ...unpublished];
+    const failures = [
+      ...unknown,
+      ...compared.failures,
+      ...(await publishAudit(
+        compared.audit,
+        { store, topic, notify: () => tell(compared.audit, goodRuns, job) },
+        { digest, now: job.now },
+      )),
+    ];
+    if (failures.length === 0) publishGoodAudit(job.deployment);
     await pingHeartbeat({ job: 'audit', policy: 'all' }, failures.length === 0);
     return summaryOf(compared.audit, failures, compared.accepted);
   },
@@ -58,6 +74,36 @@ export const handler = invocation(
     text: `${sentence}.`,
   }),
 );
+
+/**
+ * Tells people of incidents, unless another audit is about to. Nothing is told while it is not known
+ * which runs ended well.
+ */
+async function tell(
+  found: Audit,
+  goodRuns: readonly GoodRun[] | undefined,
+  { now, endsAt }: JobContext,
+): Promise<Date | undefined> {
+  if (!store || !topic || !goodRuns) return undefined;
+  const lease = await leases.take('audit/incidents', endsAt, now);
+  if ('heldUntil' in lease) return undefined;
+  try {
+    return await notify(
+      found,
+      goodRuns,
+      {
+        store,
+        countFailedRuns: async () => failedRunQueue?.count() ?? 0,
+        send: (mail) => publishAlert(topic, mail),
+      },
+      { now, stage },
+    );
+  } finally {
+    await lease.release().catch((error: Error) => {
+      logger.warn('the lease was not released: it expires by itself', { reason: error.message });
+    });
+  }
+}
 
 /**
  * Reads when each job last succeeded. A new job is recorded with the current time, so that it is

@@ -19,7 +19,7 @@ import { maySelect, selectServers } from '../snapshots/selector.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
-import { type GoodRun, missingRuns } from './missing.ts';
+import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, LateCause } from './model.ts';
 import { protectionOf } from './protection.ts';
 
@@ -81,8 +81,14 @@ function withMissing(
   return audited.map((one) => {
     const policy = policies.find((p) => p.policy === one.policy && p.account === one.account);
     const missing = policy ? missingRuns(policy, goodRuns, now) : [];
+    const overdue = policy ? Object.values(runOverdue(policy, goodRuns, now)) : [];
     const problems = missing.map((job): Reason => ({ code: 'POLICY_RUN_MISSING', job }));
-    return { ...one, missing, problems: [...one.problems, ...problems] };
+    return {
+      ...one,
+      missing,
+      ...(overdue.length > 0 ? { runOverdue: Math.max(...overdue) } : {}),
+      problems: [...one.problems, ...problems],
+    };
   });
 }
 
@@ -108,7 +114,13 @@ async function auditAccount(
     return await auditRegions(session, bucket, account, policies, { run, remembered: own?.servers ?? [] });
   } catch (error) {
     if (!isCloudError(error) && !(error instanceof ValidationError)) throw error;
-    const problem: Reason = { code: 'POLICY_ACCOUNT_UNREADABLE', account, message: error.message };
+    const cause = isCloudError(error) ? error.code : 'INVALID';
+    const problem: Reason = {
+      code: 'POLICY_ACCOUNT_UNREADABLE',
+      account,
+      error: cause,
+      message: error.message,
+    };
     return {
       ...nothing,
       policies: policies.map((p) =>

@@ -8,7 +8,28 @@ import type { Audit, Dropped } from './model.ts';
 export function droppedText({ dropped }: Pick<Audit, 'dropped'>): string[] {
   const [first, ...more] = dropped;
   if (!first) return [];
-  return [`${nameOf(first)} is no longer covered${more.length > 0 ? `, and ${more.length} more` : ''}`];
+  return [`${titleOf(first)}${more.length > 0 ? `, and ${more.length} more` : ''}`];
+}
+
+/** What of it has dropped out of coverage, in a few words. */
+export function titleOf(dropped: Dropped): string {
+  return `${nameOf(dropped)} is no longer covered`;
+}
+
+/** Identifies it in every audit. */
+export function identityOf(dropped: Dropped): string {
+  switch (dropped.code) {
+    case 'DROPPED_ACCOUNT':
+      return `account/${dropped.account}`;
+    case 'DROPPED_PROJECT':
+      return `project/${dropped.account}/${dropped.project}`;
+    case 'DROPPED_REGION':
+      return `region/${dropped.account}/${dropped.where}`;
+    case 'DROPPED_POLICY':
+      return `policy/${dropped.policy}`;
+    case 'DROPPED_SERVER':
+      return `server/${dropped.account}/${dropped.server}`;
+  }
 }
 
 function nameOf(dropped: Dropped): string {

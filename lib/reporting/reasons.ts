@@ -473,7 +473,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // Problems of policies.
   POLICY_SCHEDULE_ENDED: None;
   POLICY_RUN_MISSING: { job: string };
-  POLICY_ACCOUNT_UNREADABLE: { account: string; message: string };
+  POLICY_ACCOUNT_UNREADABLE: { account: string; error: string; message: string };
   POLICY_REGION_UNKNOWN: { where: string };
   POLICY_REGION_UNREADABLE: { where: string; problem: Reason };
   POLICY_SERVERS_UNCERTAIN: { where: string; problem: Reason };
@@ -511,6 +511,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   PAGE_WITHOUT_LINK: { message: string };
   REPORTS_UNREADABLE: { message: string };
   DIGEST_NOT_SENT: { message: string };
+  INCIDENTS_NOT_TOLD: { message: string };
 }
 
 /** What the check of a drill has asked, and what came of it. */

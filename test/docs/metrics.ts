@@ -1,4 +1,4 @@
-import { publishMetrics } from '../../lib/audit/metrics.ts';
+import { publishGoodAudit, publishMetrics } from '../../lib/audit/metrics.ts';
 import { runMetrics } from '../../lib/reporting/metrics.ts';
 import { finishReport, type Report } from '../../lib/reporting/report.ts';
 import { JOBS } from '../../lib/runtime/work-item.ts';
@@ -46,6 +46,9 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
     DrillsFailed: 'servers whose last drill failed; with drills',
     Dropped:
       'servers, regions, accounts and policies that have [dropped out of coverage](#what-drops-out-of-coverage); otherwise absent',
+    RunOverdue:
+      'the longest time since a good run of a job, over the time that its schedule allows; from 1 on a run is missing',
+    Audits: '1 for an audit that was published; absent otherwise',
     Troubles:
       'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, runs that are missing, what has dropped out of coverage',
   },
@@ -89,11 +92,13 @@ export function ofAudit({ troubled }: { troubled: boolean }): Emitted[] {
     const proof = { proof: { failed: '2026-11-24T04:00:00Z', unprovenSeconds: 86_400 } };
     const series = troubled ? seriesOf([shown(4)], proof) : seriesOf([shown(0)]);
     const audit = auditOf([series]);
-    publishMetrics(audit);
-    const [policy] = audit.policies;
+    const policies = audit.policies.map((one) => ({ ...one, runOverdue: 0.2 }));
+    publishMetrics({ ...audit, policies });
+    publishGoodAudit('autosnap-test');
     if (!troubled) return;
-    const policies = [policy!, { ...policy!, account: 'customer-b' }];
-    publishMetrics({ ...audit, policies, dropped: [droppedServer()] });
+    const [policy] = policies;
+    const two = [policy!, { ...policy!, account: 'customer-b' }];
+    publishMetrics({ ...audit, policies: two, dropped: [droppedServer()] });
   });
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
-import { deliverAll, startWaiting } from '../fleet/waiting.ts';
+import { deliverAll, failureRecords, startWaiting } from '../fleet/waiting.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 
 const clouds: Cloud[] = [];
@@ -92,8 +92,8 @@ describe('a policy with several accounts, where there is a queue', () => {
     await h.run('snapshot', EVENT);
     await deliverAll(waiting);
     expect(h.made()).toEqual([2, 0, 2]);
-    expect(waiting.told).toHaveLength(1);
-    expect(JSON.parse(waiting.told[0]!)).toMatchObject({
+    expect(failureRecords(waiting)).toHaveLength(1);
+    expect(failureRecords(waiting)[0]).toMatchObject({
       requestPayload: { ...EVENT, account: 'customer-a' },
       responsePayload: { errorMessage: expect.stringContaining('The account customer-a: ') },
     });

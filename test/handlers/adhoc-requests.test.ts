@@ -11,7 +11,7 @@ const BY_HAND = { adhoc: true, request: 'before-upgrade', servers: { all: true }
 async function takenAndGone(bucket: boolean, event: object = BY_HAND, requestId = 'first') {
   setTime('2026-11-23T06:00:00Z');
   const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
-  const s3 = bucket ? await reportBucket() : undefined;
+  const s3 = bucket ? await reportBucket(1) : undefined;
   h.cold();
   const dfw = h.cloud.region('DFW');
   dfw.addServer({ name: 'web' });
@@ -149,7 +149,7 @@ describe('a request with an end that comes again', () => {
   async function takenUntil(expires: string) {
     setTime('2026-11-23T06:00:00Z');
     const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
-    await reportBucket();
+    await reportBucket(1);
     const dfw = h.cloud.region('DFW');
     dfw.addServer({ name: 'web' });
     await h.run('snapshot', { ...UPGRADE, expires }, { requestId: 'first' });

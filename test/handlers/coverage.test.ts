@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { answers } from '../../local/cloud/faults.ts';
+import { startWaiting } from '../fleet/waiting.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 import { COVERAGE, reportBucket } from '../report-bucket.ts';
@@ -287,6 +288,29 @@ describe('a policy', () => {
     redeploy(h, { ...DAILY, regions: ['DFW'] });
     expect((await next(h)).dropped).toEqual([expect.stringMatching(/^no policy covers mail .* in ORD/)]);
   });
+});
+
+test('what drops at once is one mail, with the command that accepts it, and one when it is accepted', async () => {
+  const waiting = await startWaiting();
+  const h = await audited({ policies: [DAILY, { ...DAILY, policy: 'weekly' }] });
+  h.web1.metadata = {};
+  h.web2.metadata = {};
+  redeploy(h, DAILY);
+  await next(h);
+  setTime('2026-11-23T08:00:00Z');
+  await next(h);
+  expect(waiting.mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: what the policy weekly covered is no longer covered, and 2 more',
+  ]);
+  expect(waiting.mails[0]!.text).toContain(
+    `npx serverless invoke -f audit --stage test -d '{"acceptDropped": true}'`,
+  );
+  await next(h, { acceptDropped: true });
+  setTime('2026-11-23T09:00:00Z');
+  await next(h);
+  expect(waiting.mails.slice(1).map(({ subject }) => subject)).toEqual([
+    expect.stringContaining('over: what the policy weekly covered'),
+  ]);
 });
 
 describe('what can not be read', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { lambdaContext } from '../../local/context.ts';
-import { deliverAll, startWaiting } from '../fleet/waiting.ts';
+import { deliverAll, failureRecords, startWaiting } from '../fleet/waiting.ts';
 import { deploy, policy } from '../harness.ts';
 import { history, idsIn, idsOf } from '../history.ts';
 
@@ -12,7 +12,7 @@ async function withQueue(body: string) {
   deploy([policy()]);
   waiting.queue.send(body, 0);
   const deliveries = await deliverAll(waiting);
-  const records = waiting.told.map((text) => JSON.parse(text));
+  const records = failureRecords(waiting);
   return { ...h, waiting, deliveries, records };
 }
 
