@@ -4,12 +4,12 @@ import { publishGoodAudit } from '../lib/audit/metrics.ts';
 import { type GoodRun, unrecorded } from '../lib/audit/missing.ts';
 import type { Audit } from '../lib/audit/model.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
-import { readCoverage, recordCoverage } from '../lib/audit/record-coverage.ts';
+import { withCoverage } from '../lib/audit/record-coverage.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
+import { takenByHand } from '../lib/audit/taken-by-hand.ts';
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import type { Policy } from '../lib/config/policy.ts';
-import { ValidationError } from '../lib/config/validation-error.ts';
 import { policiesOf } from '../lib/doctor/doctor.ts';
 import { notify } from '../lib/incidents/notify.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
@@ -35,39 +35,37 @@ const leases = leasesAt(bucket);
 export const handler = invocation(
   async (event, job) => {
     const { digest, acceptDropped } = parseAudit(event);
-    if (acceptDropped !== undefined && !coverageStore) {
-      throw new ValidationError('The event is refused', [
-        'acceptDropped: without a bucket for reports no audit knows what earlier ones saw covered',
-      ]);
-    }
     const policies = await expandAccounts(policiesOf({}, job.policies), job.accountsBeginning);
     const unknown: Reason[] = [];
-    const goodRuns = await recordedRuns(policies, job.now).catch((error: Error) => {
-      unknown.push({ code: 'GOOD_RUNS_UNREADABLE', message: error.message });
-      return undefined;
-    });
-    const recorded = coverageStore && (await readCoverage(coverageStore));
-    const found = await audit(policies, job, job.login, {
-      pricePerGb,
-      goodRuns,
-      coverage: recorded?.accounts,
-      ...(copiesBucket ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) } : {}),
-    });
-    const compared = recorded
-      ? await recordCoverage(found, recorded, { store: coverageStore, acceptance: acceptDropped })
-      : { audit: found, accepted: [], failures: [] };
+    const read = <T>(code: 'GOOD_RUNS_UNREADABLE' | 'REPORTS_UNREADABLE', work: Promise<T> | undefined) =>
+      work?.catch((error: Error) => {
+        unknown.push({ code, message: error.message });
+        return undefined;
+      });
+    const goodRuns = await read('GOOD_RUNS_UNREADABLE', recordedRuns(policies, job.now));
+    const byHand = await read('REPORTS_UNREADABLE', store && takenByHand(store, job.now));
+    const compared = await withCoverage(coverageStore, acceptDropped, (coverage) =>
+      audit(policies, job, job.login, {
+        pricePerGb,
+        goodRuns,
+        coverage,
+        byHand,
+        ...(copiesBucket ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) } : {}),
+      }),
+    );
+    const found = compared.audit;
     const failures = [
       ...unknown,
       ...compared.failures,
       ...(await publishAudit(
-        compared.audit,
-        { store, topic, notify: () => tell(compared.audit, goodRuns, job) },
+        found,
+        { store, topic, notify: () => tell(found, goodRuns, job) },
         { digest, now: job.now },
       )),
     ];
     if (failures.length === 0) publishGoodAudit(job.deployment);
     await pingHeartbeat({ job: 'audit', policy: 'all' }, failures.length === 0);
-    return summaryOf(compared.audit, failures, compared.accepted);
+    return summaryOf(found, failures, compared.accepted);
   },
   ({ sentence, failures }) => ({
     failure: failures.length > 0 ? new Error(`audit: ${failures.join('; ')}`) : undefined,

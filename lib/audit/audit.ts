@@ -15,13 +15,15 @@ import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
 import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
-import { maySelect, selectServers } from '../snapshots/selector.ts';
+import { selectServers } from '../snapshots/selector.ts';
+import { bareSeries, mayBeCovered } from './bare-series.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
-import type { Audit, AuditedPolicy, AuditedSeries, LateCause } from './model.ts';
+import type { Audit, AuditedPolicy } from './model.ts';
 import { protectionOf } from './protection.ts';
+import { type TakenByHand, vanished } from './taken-by-hand.ts';
 
 interface Extras {
   /** Of a stored gigabyte (10^9 bytes) a month. */
@@ -32,6 +34,8 @@ interface Extras {
   bucketUntil?: ((deadline: Deadline) => ReadableCopies['store']) | undefined;
   /** What earlier audits saw covered: these servers are looked for where no listing has them. */
   coverage?: readonly AccountCoverage[] | undefined;
+  /** The ad-hoc snapshots of the last day. */
+  byHand?: readonly TakenByHand[] | undefined;
 }
 
 /**
@@ -44,12 +48,12 @@ export async function audit(
   policies: readonly Policy[],
   run: Run,
   login: (account: string) => Promise<Session>,
-  { pricePerGb, goodRuns, bucketUntil, coverage = [] }: Extras = {},
+  { pricePerGb, goodRuns, ...known }: Extras = {},
 ): Promise<Audit> {
   const accounts = [...Map.groupBy(policies, ({ account }) => account)];
   const found = await pMap(
     accounts,
-    ([account, own]) => auditAccount(account, own, { run, login, bucketUntil, coverage }),
+    ([account, own]) => auditAccount(account, own, { ...known, run, login }),
     {
       concurrency: 4,
     },
@@ -104,14 +108,22 @@ async function auditAccount(
     login,
     bucketUntil,
     coverage = [],
-  }: Pick<Extras, 'bucketUntil' | 'coverage'> & { run: Run; login: (account: string) => Promise<Session> },
+    byHand = [],
+  }: Pick<Extras, 'bucketUntil' | 'coverage' | 'byHand'> & {
+    run: Run;
+    login: (account: string) => Promise<Session>;
+  },
 ): Promise<AccountAudit> {
   const nothing = { series: [], accounts: [], uncovered: [], warnings: [], leftBehind: [] };
   try {
     const session = await login(account);
     const bucket = bucketUntil?.(session.deadline);
     const own = coverage.find((one) => one.account === account && one.project === session.projectId);
-    return await auditRegions(session, bucket, account, policies, { run, remembered: own?.servers ?? [] });
+    return await auditRegions(session, bucket, account, policies, {
+      run,
+      remembered: own?.servers ?? [],
+      byHand: byHand.filter((one) => one.account === account),
+    });
   } catch (error) {
     if (!isCloudError(error) && !(error instanceof ValidationError)) throw error;
     const cause = isCloudError(error) ? error.code : 'INVALID';
@@ -140,7 +152,11 @@ async function auditRegions(
   bucket: ReadableCopies['store'] | undefined,
   account: string,
   policies: Policy[],
-  { run, remembered }: { run: Run; remembered: readonly CoveredServer[] },
+  {
+    run,
+    remembered,
+    byHand,
+  }: { run: Run; remembered: readonly CoveredServer[]; byHand: readonly TakenByHand[] },
 ): Promise<AccountAudit> {
   const rememberedIn = Map.groupBy(remembered, ({ region }) => region);
   const found = await listInventory(session, undefined, {
@@ -252,14 +268,9 @@ async function auditRegions(
       result.series.push(...series);
       result.warnings.push(...warnings);
     }
-    const unseen = remembered.filter(
-      ({ server, name, region, policies: its }) =>
-        isUnsure(server) &&
-        its.includes(policy.policy) &&
-        wanted.includes(region) &&
-        maySelect(server, name, policy.servers) &&
-        !result.series.some((one) => one.server === server && one.policy === policy.policy),
-    );
+    const unseen = remembered
+      .filter(({ server }) => isUnsure(server))
+      .filter(mayBeCovered(policy, wanted, result));
     if (unseen.length > 0) readable = false;
     result.policies.push(
       auditedPolicy(policy, run, {
@@ -284,6 +295,7 @@ async function auditRegions(
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
   result.leftBehind.push(...regions.flatMap((one) => leftBehindIn(one, counted, session, run)));
   result.warnings.push(...result.leftBehind.map((one) => warningOf(one, run)));
+  result.warnings.push(...(await vanished(session, found.regions, byHand)));
   for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
     (r) => r.servers,
   )) {
@@ -330,29 +342,6 @@ async function serversWithoutImages(
     }
   });
   return listed.flat();
-}
-
-/** The series of a server of which no snapshot is known. */
-function bareSeries(
-  { server, name, region }: Pick<AuditedSeries, 'server' | 'name' | 'region'>,
-  { policy, account }: Policy,
-  cause: LateCause,
-): AuditedSeries {
-  return {
-    account,
-    region,
-    server,
-    name,
-    policy,
-    state: 'never',
-    cause,
-    good: 0,
-    pending: 0,
-    stuck: 0,
-    failed: 0,
-    bytes: 0,
-    snapshots: [],
-  };
 }
 
 /** The servers that their regions say are not there, and that no other region has listed. */

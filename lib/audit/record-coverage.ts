@@ -1,6 +1,7 @@
+import { ValidationError } from '../config/validation-error.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Acceptance } from './acceptance.ts';
-import { coverageText } from './coverage.ts';
+import { type AccountCoverage, coverageText } from './coverage.ts';
 import type { CoverageStore, RecordedCoverage } from './coverage-store.ts';
 import { compareCoverage } from './dropped.ts';
 import type { Audit, Dropped } from './model.ts';
@@ -17,8 +18,30 @@ export interface ComparedAudit {
   failures: Reason[];
 }
 
+/**
+ * Makes an audit, compares it with the coverage that earlier ones have recorded, and records what it
+ * has seen. Without a store nothing is compared.
+ *
+ * @param auditOf makes the audit; it gets what is recorded, if anything can be read.
+ * @throws {ValidationError} where something is to be accepted, and there is no store.
+ */
+export async function withCoverage(
+  store: CoverageStore | undefined,
+  acceptance: Acceptance | undefined,
+  auditOf: (recorded: readonly AccountCoverage[] | undefined) => Promise<Audit>,
+): Promise<ComparedAudit> {
+  if (store) {
+    const recorded = await readCoverage(store);
+    return recordCoverage(await auditOf(recorded.accounts), recorded, { store, acceptance });
+  }
+  if (acceptance === undefined) return { audit: await auditOf(undefined), accepted: [], failures: [] };
+  throw new ValidationError('The event is refused', [
+    'acceptDropped: without a bucket for reports no audit knows what earlier ones saw covered',
+  ]);
+}
+
 /** Reads the recorded coverage; or why it can't be read, which stops no audit. */
-export async function readCoverage(
+async function readCoverage(
   store: CoverageStore,
 ): Promise<RecordedCoverage | { accounts: undefined; problem: Finding }> {
   try {
@@ -29,13 +52,8 @@ export async function readCoverage(
   }
 }
 
-/**
- * Compares an audit with the recorded coverage, and records what it has seen. Where another audit
- * has recorded something meanwhile, this one is compared with that.
- *
- * @param recorded as {@link readCoverage} has read it.
- */
-export async function recordCoverage(
+/** Where another audit has recorded something meanwhile, this one is compared with that. */
+async function recordCoverage(
   audit: Audit,
   recorded: Awaited<ReturnType<typeof readCoverage>>,
   { store, acceptance }: { store: CoverageStore; acceptance: Acceptance | undefined },

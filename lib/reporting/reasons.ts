@@ -26,7 +26,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   IMAGE_LOST: { image: string };
   MARKER_LOST: { image: string };
   IMAGE_FAILED: { image: string; status: string };
-  IMAGE_EMPTY: { image: string };
+  IMAGE_EMPTY: { image: string; hasSize: boolean };
   IMAGE_REJECTED: { problem: Reason };
   SERVER_UNKNOWN: { server: string; problem: Reason };
   ID_UNKNOWN: None;
@@ -56,7 +56,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // What a snapshot is that does not count, and what is to become of it.
   UNFINISHED: { status: string };
-  ACTIVE_WITHOUT_DATA: None;
+  ACTIVE_WITHOUT_DATA: { hasSize: boolean };
   UNKNOWN_STATUS: { status: string };
   IN_FUTURE: None;
   FAILED_LATELY: None;
@@ -502,7 +502,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COVERAGE_OF_OTHER_VERSION: None;
   COVERAGE_NOT_RECORDED: { message: string };
 
-  // What is odd about a server.
+  // What an audit warns of besides.
+  ADHOC_SNAPSHOT_GONE: { image: string; of: string; taken: string };
   SERVER_ON_IMAGE_SCHEDULE: { name: string };
 
   // What keeps the audit from being published.

@@ -86,7 +86,9 @@ export const auditSentences = {
     'what earlier audits saw covered was recorded by another version: from this audit on it is recorded anew',
   COVERAGE_NOT_RECORDED: ({ message }) => `what this audit saw covered was not recorded: ${message}`,
 
-  // What is odd about a server.
+  // What an audit warns of besides.
+  ADHOC_SNAPSHOT_GONE: ({ image, of, taken }) =>
+    `the ad-hoc snapshot ${image} of ${of}, taken ${minuteText(taken)}, is gone: where nobody has deleted it, the cloud has given it up, and you have to take another`,
   SERVER_ON_IMAGE_SCHEDULE: ({ name }) =>
     `${name} also has Rackspace's own image schedule, and the two keep each other from working: disable that one`,
 
