@@ -53,6 +53,7 @@ export function digest(
     `${headline}.`,
     `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.${repairedText(failures.repaired)}`,
     section('Failed', failures.lines),
+    section('No longer covered', audit.dropped.map(sentenceOf)),
     ...troubles.map(({ title, lines }) => section(title, lines)),
     section('To be looked at', [...problems, ...audit.warnings.map(findingText)]),
     section('Not covered by any policy', [
@@ -69,7 +70,7 @@ export function digest(
   return {
     subject: subjectText(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${headline}`),
     text: text.filter(Boolean).join('\n\n'),
-    good: failures.lines.length + troubles.length + problems.length === 0,
+    good: failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0,
   };
 }
 

@@ -31,7 +31,7 @@ function foreseen(
 
 const TWO = dailies('2026-11-24T00:00:00Z', 2);
 
-test('the oldest of the last three goes with the next snapshot, and so on', () => {
+test('with last 3, the oldest of three is deleted with the next snapshot, and so on', () => {
   expect(foreseen(dailies('2026-11-24T00:00:00Z', 3), { last: 3 })).toEqual({
     '11-22': '11-25',
     '11-23': '11-26',
@@ -39,8 +39,8 @@ test('the oldest of the last three goes with the next snapshot, and so on', () =
   });
 });
 
-test("a Sunday's stays while it is one of two weeks, the others go after three days", () => {
-  // 2026-11-22 is a Sunday, the newest of its week; from the 25th on there are two weeks with a
+test('the snapshot of a Sunday stays while it is one of two weeks, the others are deleted after three days', () => {
+  // 2026-11-22 is a Sunday, the newest day of its week. From the 25th on there are two weeks with a
   // snapshot.
   expect(foreseen(dailies('2026-11-24T00:00:00Z', 4), { last: 3, weekly: 2 })).toEqual({
     '11-21': '11-24',
@@ -119,7 +119,7 @@ test('where no more snapshots come, only time changes something', () => {
   expect(foreseen(series, { last: 2 }, {}, false)).toEqual({ '11-22': '12-09' });
 });
 
-test('property: it is what the retention function decides when all has gone as planned', () =>
+test('property: the forecast matches the decision of retention at that time', () =>
   always(
     fc.property(histories, keeps, fc.integer({ min: 1, max: 40 }), (history, keep, days) => {
       const daily = { ...parsePolicy(policy()), keep };

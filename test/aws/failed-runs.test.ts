@@ -23,7 +23,7 @@ let project: Project;
 let lambda: Server;
 let event: Record<string, unknown>;
 
-/** Lambda's Invoke, of which the emulator has none: it runs what is deployed. */
+/** Lambda's Invoke, which the emulator lacks: it runs the deployed code. */
 beforeAll(async () => {
   project = await copyProject();
   event = eventsFor(await stateOf('prod'), 'snapshot').daily!;
@@ -42,7 +42,7 @@ afterAll(() => {
   lambda.close();
 });
 
-/** What Lambda sends to the destination of a run that has failed all its tries. */
+/** The record that Lambda sends to the destination of a run that failed in all tries. */
 async function failAllTries(job: string, requestPayload: unknown): Promise<void> {
   const { error } = await (await deployedFunction('prod', job)).invoke(requestPayload);
   const record = {
@@ -130,7 +130,7 @@ test('the queue keeps failed runs until one has gone well', async () => {
   expect(snapshotIdsOf(cloud, OWNER)).toHaveLength(1);
 });
 
-test('a message that is no failed run is left alone, and stops nothing', async () => {
+test('a message that is not a failed run stays, and does not stop the others', async () => {
   const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: QUEUE }));
   await aws.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'hello' }));
   const { code, output } = await rerun();
@@ -139,7 +139,7 @@ test('a message that is no failed run is left alone, and stops nothing', async (
   await aws.sqs.send(new PurgeQueueCommand({ QueueUrl }));
 });
 
-test('work that was delivered too often is run again, too', async () => {
+test('work that was delivered too often is rerun as well', async () => {
   const cloud = await cloudAccount();
   cloud.region('DFW').addServer({ name: 'web-1', metadata: { autosnap: 'daily' } });
   await putSecret(SECRET, cloud.secret('rackspace'));

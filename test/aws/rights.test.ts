@@ -15,7 +15,7 @@ let copies: string;
 
 beforeAll(async () => {
   const { roles } = await stateOf('prod');
-  // What CloudFormation has made up at the end of its name is left out there.
+  // The random end of generated names is left out.
   bucket = 'autosnap-prod-reports';
   copies = 'autosnap-prod-copies';
   const [role, ...others] = Object.values(roles) as {
@@ -29,13 +29,13 @@ beforeAll(async () => {
   );
 });
 
-/** IAM gives a document URL-encoded. */
+/** IAM returns a document URL-encoded. */
 function parsed(document: unknown): unknown {
   return typeof document === 'string' ? JSON.parse(decodeURIComponent(document)) : document;
 }
 
 /**
- * Whether the role may do something, by IAM's rules for policies that only allow: `*` and `?` in
+ * Whether the role allows an action, by IAM's rules for policies that only allow: `*` and `?` in
  * both.
  */
 function allows(action: string, resource: string): boolean {
@@ -59,7 +59,7 @@ const ARN = {
   object: (name: string) => `arn:aws:s3:::${name}/runs/2026-11-24/x.json`,
 };
 
-test('the role has exactly these rights: an action, a resource or a wildcard more fails here', () => {
+test('the role has exactly these permissions: another action, resource or wildcard fails this test', () => {
   expect(statements.every(({ Effect, Condition }) => Effect === 'Allow' && Condition === undefined)).toBe(
     true,
   );
@@ -109,7 +109,7 @@ test('the role has exactly these rights: an action, a resource or a wildcard mor
   );
 });
 
-test('nobody but Lambda may take on the role', () => {
+test('only Lambda may assume the role', () => {
   expect(trust).toMatchObject({
     Statement: [
       { Effect: 'Allow', Principal: { Service: ['lambda.amazonaws.com'] }, Action: ['sts:AssumeRole'] },
@@ -117,7 +117,7 @@ test('nobody but Lambda may take on the role', () => {
   });
 });
 
-describe('what the functions may do', () => {
+describe('permissions of the functions', () => {
   test.each([
     ['secretsmanager:GetSecretValue', ARN.secret('autosnap/prod/rackspace')],
     ['secretsmanager:GetSecretValue', ARN.secret('autosnap/prod/customer-b')],
