@@ -2,6 +2,7 @@ import type { Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { counts, FAILED_FOR_MS, hasPassed, retain } from '../snapshots/retention.ts';
+import type { ExpiryCondition } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 
 /** Further ahead nobody plans, and what is kept for years would take as many steps. */
@@ -9,13 +10,6 @@ const MOST_SLOTS = 450;
 
 /** What a snapshot that is still to be taken has not met yet: a hold, a drill. */
 export const UNTRIED = { hold: undefined, proven: undefined, drilled: undefined } satisfies Partial<Snapshot>;
-
-/**
- * On what it depends whether a snapshot goes as early as that: a pending one of its series succeeds
- * (PENDING), a newer one passes a drill (DRILL), it fails itself (FAILS), or the runs of a rate
- * come at their earliest (RATE).
- */
-export type ExpiryCondition = 'PENDING' | 'DRILL' | 'FAILS' | 'RATE';
 
 /** When a snapshot will be released: not before `at`, whatever comes of the rest of its series. */
 export interface Expiry {

@@ -1,5 +1,4 @@
 import type { Finding, Reason } from '../reporting/reasons.ts';
-import type { ExpiryCondition } from './expiry-forecast.ts';
 
 // What the audit knows, as the report page, the digest and the metrics take it.
 
@@ -96,6 +95,13 @@ export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released
 export type LateCause = Reason<
   'SERIES_SCHEDULE_ENDED' | 'SERIES_SERVER_UNCERTAIN' | 'SERIES_REGION_WITHOUT_IMAGES'
 >;
+
+/**
+ * On what it depends whether a snapshot goes as early as that: a pending one of its series succeeds
+ * (PENDING), a newer one passes a drill (DRILL), it fails itself (FAILS), or the runs of a rate
+ * come at their earliest (RATE).
+ */
+export type ExpiryCondition = 'PENDING' | 'DRILL' | 'FAILS' | 'RATE';
 
 /** One snapshot, as the report page shows it. Times are ISO, in UTC. */
 export interface AuditedSnapshot {

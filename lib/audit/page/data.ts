@@ -1,7 +1,6 @@
 import { sentenceOf, sentencesOf } from '../../reporting/sentences.ts';
-import type { ExpiryCondition } from '../expiry-forecast.ts';
 import { copyText, durationText, minuteText, sizeText } from '../format.ts';
-import type { Audit, AuditedPolicy, AuditedSeries, AuditedSnapshot } from '../model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries, AuditedSnapshot, ExpiryCondition } from '../model.ts';
 import { markOf } from './mark.ts';
 
 /**
