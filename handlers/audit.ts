@@ -15,6 +15,7 @@ import { notify } from '../lib/incidents/notify.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
 import { publishAlert } from '../lib/reporting/alerts.ts';
+import { RunFailed } from '../lib/reporting/failure.ts';
 import type { Reason } from '../lib/reporting/reasons.ts';
 import { reportStoreIn } from '../lib/reporting/report-store.ts';
 import { invocation, type JobContext, logger, pingHeartbeat } from '../lib/runtime/handler.ts';
@@ -67,8 +68,8 @@ export const handler = invocation(
     await pingHeartbeat({ job: 'audit', policy: 'all' }, failures.length === 0);
     return summaryOf(found, failures, compared.accepted);
   },
-  ({ sentence, failures }) => ({
-    failure: failures.length > 0 ? new Error(`audit: ${failures.join('; ')}`) : undefined,
+  ({ sentence, failures, failureCodes }) => ({
+    failure: failures.length > 0 ? new RunFailed(`audit: ${failures.join('; ')}`, failureCodes) : undefined,
     text: `${sentence}.`,
   }),
 );

@@ -11,6 +11,7 @@ import { listServers, type Server } from '../openstack/compute.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
+import { reasonFor } from '../reporting/failure.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
@@ -126,13 +127,7 @@ async function auditAccount(
     });
   } catch (error) {
     if (!isCloudError(error) && !(error instanceof ValidationError)) throw error;
-    const cause = isCloudError(error) ? error.code : 'INVALID';
-    const problem: Reason = {
-      code: 'POLICY_ACCOUNT_UNREADABLE',
-      account,
-      error: cause,
-      message: error.message,
-    };
+    const problem: Reason = { code: 'POLICY_ACCOUNT_UNREADABLE', account, problem: reasonFor(error) };
     return {
       ...nothing,
       policies: policies.map((p) =>

@@ -1,4 +1,4 @@
-import { ValidationError } from '../config/validation-error.ts';
+import { invalidEvent } from '../config/validation-error.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Acceptance } from './acceptance.ts';
 import { type AccountCoverage, coverageText } from './coverage.ts';
@@ -35,9 +35,9 @@ export async function withCoverage(
     return recordCoverage(await auditOf(recorded.accounts), recorded, { store, acceptance });
   }
   if (acceptance === undefined) return { audit: await auditOf(undefined), accepted: [], failures: [] };
-  throw new ValidationError('The event is refused', [
+  throw invalidEvent(
     'acceptDropped: without a bucket for reports no audit knows what earlier ones saw covered',
-  ]);
+  );
 }
 
 /** Reads the recorded coverage; or why it can't be read, which stops no audit. */
@@ -77,7 +77,8 @@ async function recordCoverage(
       warnings.unshift(...audit.warnings, ...change.warnings);
       return { audit: { ...audit, dropped, warnings }, accepted, failures: [] };
     }
-    throw new Error('other audits are recording at the same time');
+    const message = 'other audits are recording at the same time';
+    return unrecorded(audit, found, { code: 'COVERAGE_NOT_RECORDED', message }, acceptance);
   } catch (error) {
     const problem: Finding = { code: 'COVERAGE_NOT_RECORDED', message: (error as Error).message };
     return unrecorded(audit, found, problem, acceptance);

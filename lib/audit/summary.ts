@@ -32,6 +32,7 @@ export interface AuditSummary
   accepted: string[];
   /** What kept the audit itself from being published. */
   failures: string[];
+  failureCodes: ReasonCode[];
   /**
    * How many of each code: of problems, warnings, what has dropped and failures, those that were
    * left out as well.
@@ -69,6 +70,7 @@ export function summaryOf(
     accepted: accepted.slice(0, MOST_SERIES).map(sentenceOf),
     bytes,
     failures: failures.map(sentenceOf),
+    failureCodes: failures.map(({ code }) => code),
     codes: countsOf([...policies.flatMap(({ problems }) => problems), ...warnings, ...dropped, ...failures]),
   };
 }

@@ -1,8 +1,10 @@
+import { RunFailed } from '../reporting/failure.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { remedyOf, sentenceOf } from '../reporting/sentences.ts';
 
-/** What was looked at: of an account first, then of a policy, by the name of its field. */
+/** What was looked at: of the deployment, of an account, then of a policy, by the name of its field. */
 type Subject =
+  | 'alerts'
   | 'secret'
   | 'login'
   | 'rights'
@@ -42,7 +44,8 @@ function finding(verdict: CheckResult['verdict']) {
  * words.
  */
 export interface CheckName extends Pick<CheckResult, 'check' | 'verdict'> {
-  account: string;
+  /** Absent where it is about the deployment. */
+  account?: string;
   /** Absent where it is about the account as a whole. */
   policy?: string;
   code: ReasonCode;
@@ -96,16 +99,18 @@ export function diagnosisText({ checks }: Diagnosis): string {
  * The error that makes the invocation fail, with each problem and its remedy; undefined when
  * nothing has failed.
  */
-export function failureIn({ checks }: Diagnosis): Error | undefined {
+export function failureIn({ checks }: Diagnosis): RunFailed | undefined {
   const failed = checks.filter(({ verdict }) => verdict === 'fail');
   if (failed.length === 0) return undefined;
   const lines = failed.map((c) => `- ${subjectOf(c)}, ${c.check}: ${indented(adviceOf(c), 2)}`);
-  const error = new Error(`doctor: ${failed.length} of ${checks.length} checks failed.\n${lines.join('\n')}`);
-  error.name = 'RunFailed';
-  return error;
+  return new RunFailed(
+    `doctor: ${failed.length} of ${checks.length} checks failed.\n${lines.join('\n')}`,
+    failed.map(({ code }) => code),
+  );
 }
 
 function subjectOf({ account, policy }: CheckName): string {
+  if (account === undefined) return 'deployment';
   return policy ? `policy ${policy}` : `account ${account}`;
 }
 

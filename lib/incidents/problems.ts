@@ -3,7 +3,9 @@ import { durationText } from '../audit/format.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { worstFirst } from '../audit/sentence.ts';
 import { SERIES_TROUBLES, type SeriesTrouble } from '../audit/troubles.ts';
+import type { CloudErrorCode } from '../openstack/errors.ts';
 import type { FailedRun, RecordedFailure } from '../reporting/failed-run.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 import type { Problem } from './problem.ts';
 
@@ -51,27 +53,31 @@ function unreadableIn({ account, problems }: AuditedPolicy): Problem[] {
   return problems.flatMap((problem): Problem[] => {
     const base = { kind: 'unreadable' as const, account, policies: [], text: sentenceOf(problem) };
     if (problem.code === 'POLICY_ACCOUNT_UNREADABLE') {
-      const { error } = problem;
-      const isTransient = isTransientError(error);
       const title = `account ${account} can't be read`;
-      return [{ ...base, key: `unreadable/${account}`, cause: error, isTransient, title }];
+      return [{ ...base, ...causeOf(problem.problem), key: `unreadable/${account}`, title }];
     }
     if (problem.code === 'POLICY_REGION_UNREADABLE') {
       const { where: region, problem: why } = problem;
-      const cause = why.code === 'CLOUD' ? why.error : why.code;
-      const isTransient = why.code === 'CLOUD' && isTransientError(why.error);
       const title = `${region} of account ${account} can't be read`;
       const text = `${account}: ${base.text}`;
-      return [{ ...base, key: `unreadable/${account}/${region}`, region, cause, isTransient, title, text }];
+      return [{ ...base, ...causeOf(why), key: `unreadable/${account}/${region}`, region, title, text }];
     }
     return [];
   });
 }
 
-function isTransientError(error: string): boolean {
-  return ['UNAVAILABLE', 'NO_ANSWER', 'BAD_ANSWER', 'RATE_LIMITED', 'OUT_OF_TIME', 'CONFLICT'].includes(
-    error,
-  );
+/** Errors of a cloud that is down or busy, which often passes within the hour. */
+const TRANSIENT: readonly string[] = [
+  'UNAVAILABLE',
+  'NO_ANSWER',
+  'BAD_ANSWER',
+  'RATE_LIMITED',
+  'OUT_OF_TIME',
+] satisfies CloudErrorCode[];
+
+function causeOf(problem: Reason): Pick<Problem, 'cause' | 'isTransient'> {
+  const cause = problem.code === 'CLOUD' ? problem.error : problem.code;
+  return { cause, isTransient: TRANSIENT.includes(cause) };
 }
 
 function problemsOfRun({ job, policy, account, crashed, failures, servers }: RecordedFailure): Problem[] {

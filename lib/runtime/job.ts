@@ -197,7 +197,9 @@ async function enqueueDeferred(
   const { job, left, dryRun } = report;
   if (!left || dryRun || job === 'hold') return report;
   const work = { job, event: event as Record<string, unknown>, since: now, requestId };
-  const failures: Finding[] = left.outOfTime ? [{ code: 'LEFT_TO_NEXT_TRY', left: left.outOfTime }] : [];
+  const failures: Finding[] = left.outOfTime
+    ? [{ code: 'LEFT_TO_NEXT_TRY', job, count: left.outOfTime }]
+    : [];
   if (!queue) return withFailures(report, failures);
   // The run has only just started, so it gives nothing up yet.
   const { at = now } = retryPlanOf(report, work, order, now);

@@ -1,11 +1,12 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { isoSeconds } from '../config/dates.ts';
 import { settings } from '../config/environment.ts';
-import { ValidationError } from '../config/validation-error.ts';
+import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import { isCloudError } from '../openstack/errors.ts';
+import { failureFor } from '../reporting/failure.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type Entry, failureOf, type Report, withFailures } from '../reporting/report.ts';
-import { handlerOf, type JobContext, logger, logResult } from './handler.ts';
+import { handlerOf, type JobContext, logFailure, logger, logResult } from './handler.ts';
 import { endingOf, type JobDefinition, queue, runJob } from './job.ts';
 import { failedRunQueueAt } from './queue.ts';
 import {
@@ -56,9 +57,9 @@ export function queueWorker(tasks: Tasks) {
   return handlerOf(async (event: Partial<SQSEvent> | null, job): Promise<SQSBatchResponse> => {
     const { Records } = event ?? {};
     if (!Array.isArray(Records)) {
-      throw new ValidationError('The event is refused', [
+      throw invalidEvent(
         'Records: is missing: this function processes queue messages and is not for manual invocation',
-      ]);
+      );
     }
     const undone: string[] = [];
     for (const record of Records) {
@@ -84,9 +85,7 @@ async function processRecord(record: SQSRecord, tasks: Tasks, job: JobContext): 
  * valid.
  */
 async function rejectMessage({ body }: SQSRecord, job: JobContext): Promise<boolean> {
-  const failure = new Error(
-    'continue: the message is not a work item of this version: another version sent it, or it was written by hand',
-  );
+  const failure = failureFor({ code: 'MESSAGE_INVALID' });
   logger.error('the message is invalid and was moved to the failed runs', failure);
   return keepFailure('continue', { requestId: job.requestId, event: parsed(body) }, failure, job);
 }
@@ -152,10 +151,8 @@ async function run(work: WorkItem, task: JobDefinition, job: JobContext): Promis
   const jobOfWork = { ...job, since, requestId, ...(accounts ? { accounts } : {}) };
   try {
     if (isExpired(work, task.read(work.event, job), now)) {
-      const failure = new Error(
-        `${work.job}: the work of ${isoSeconds(since)} was not resumed before the next scheduled run`,
-      );
-      return { failure, final: true, causes: ['NOT_IN_TIME'] };
+      const failure = failureFor({ code: 'WORK_EXPIRED', job: work.job, since: isoSeconds(since) });
+      return { failure, final: true, causes: failure.codes };
     }
     let ended: Pick<RunResult, 'final' | 'at'> = { final: false };
     let abandoned: readonly Reason[] = [];
@@ -168,7 +165,7 @@ async function run(work: WorkItem, task: JobDefinition, job: JobContext): Promis
     logResult(report, endingOf(report));
     return { failure: failureOf(report), ...ended, causes: causesOf(report, abandoned) };
   } catch (error) {
-    logger.error('the run has failed', error as Error);
+    logFailure(error);
     // A refused event is refused in every try.
     const cause = isCloudError(error) ? error.code : (error as Error).name;
     return { failure: error as Error, final: error instanceof ValidationError, causes: [cause] };

@@ -5,6 +5,7 @@ import {
   SendMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
+import { failureFor } from '../reporting/failure.ts';
 import type { WorkItem } from './work-item.ts';
 
 const MAX_BATCH_SIZE = 10;
@@ -69,7 +70,10 @@ export function workQueueAt(QueueUrl: string): WorkQueue {
           DelaySeconds,
         }));
         const { Failed = [] } = await client.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
-        if (Failed[0]) throw new Error(`the queue refused ${Failed.length}: ${Failed[0].Message}`);
+        if (Failed[0]) {
+          const message = Failed[0].Message ?? Failed[0].Code ?? '';
+          throw failureFor({ code: 'QUEUE_REFUSED', count: Failed.length, message });
+        }
       }
     },
     async holdBack(ReceiptHandle, ms) {

@@ -56,13 +56,14 @@ const ApplicationCredential = strict({
  */
 export function parseSecret(name: string, secret: string): Credentials {
   const fields = parseJson(secret);
-  const refuse = (problems: string[]) => new ValidationError(`The secret ${name} is refused`, problems);
+  const invalid = (...problems: string[]) =>
+    new ValidationError({ code: 'SECRET_INVALID', secret: name, problems });
   const check = <S extends v.GenericSchema>(schema: S): v.InferOutput<S> => {
     const result = v.safeParse(schema, fields);
     if (result.success) return result.output;
-    throw refuse(problemsOf(result.issues, 'it'));
+    throw invalid(...problemsOf(result.issues, 'it'));
   };
-  if (!fields) throw refuse(['it must be a JSON object, such as {"username": "…", "apiKey": "…"}']);
+  if (!fields) throw invalid('it must be a JSON object, such as {"username": "…", "apiKey": "…"}');
   if ('apiKey' in fields) return { kind: 'rackspace', ...check(Rackspace) };
   if ('applicationCredentialId' in fields || 'applicationCredentialSecret' in fields) {
     return { kind: 'applicationCredential', ...check(ApplicationCredential) };
@@ -71,9 +72,9 @@ export function parseSecret(name: string, secret: string): Credentials {
     const read = check(Password);
     return { kind: 'password', ...read, projectDomainName: read.projectDomainName ?? read.userDomainName };
   }
-  throw refuse([
+  throw invalid(
     'it must have apiKey (Rackspace), password (Keystone) or applicationCredentialId (Keystone): see the README',
-  ]);
+  );
 }
 
 function parseJson(secret: string): Record<string, unknown> | undefined {
@@ -109,27 +110,22 @@ export function secretsManager() {
 }
 
 async function secretText(client: SecretsManagerClient, name: string): Promise<string> {
-  const refuse = (problem: string) => new ValidationError(`The secret ${name} can't be read`, [problem]);
-  if (name.endsWith('*')) {
-    throw refuse(
-      "no secret in this AWS account and region has a name that starts with this prefix: create one, or correct the policy's account",
-    );
-  }
+  if (name.endsWith('*')) throw new ValidationError({ code: 'SECRET_PREFIX_UNMATCHED', secret: name });
   let answer: { SecretString?: string | undefined };
   try {
     answer = await client.send(new GetSecretValueCommand({ SecretId: name }));
   } catch (error) {
     const { name: code, message } = error as Error;
-    if (code === 'ResourceNotFoundException') {
-      throw refuse(
-        `it does not exist in this AWS account and region: create it with aws secretsmanager create-secret --name ${name} --secret-string file://secret.json, or correct the policy's account`,
-      );
-    }
-    if (code === 'AccessDeniedException') throw refuse(`the function's role may not read it: ${message}`);
-    if (code === 'InvalidRequestException') throw refuse(`${message} Restore it, or create it again.`);
-    throw refuse(`Secrets Manager returned an error: ${message}`);
+    throw new ValidationError(
+      code === 'ResourceNotFoundException'
+        ? { code: 'SECRET_MISSING', secret: name }
+        : { code: 'SECRET_UNREADABLE', secret: name, error: code, message },
+    );
   }
-  if (answer.SecretString === undefined) throw refuse('it is binary: store it as text, with --secret-string');
+  if (answer.SecretString === undefined) {
+    const problems = ['it is binary: store it as text, with --secret-string'];
+    throw new ValidationError({ code: 'SECRET_INVALID', secret: name, problems });
+  }
   return answer.SecretString;
 }
 
@@ -154,9 +150,7 @@ export async function accountsIn(folder: string, beginning: string): Promise<str
   } catch (error) {
     const { name, message } = error as Error;
     if (name !== 'AccessDeniedException') throw error;
-    throw new ValidationError(`The secrets ${folder}${beginning}* can't be listed`, [
-      `the function's role may not do it: ${message}`,
-    ]);
+    throw new ValidationError({ code: 'SECRETS_NOT_LISTED', prefix: folder + beginning, message });
   }
   return found.sort();
 }

@@ -17,6 +17,10 @@ export interface Waiting {
   failedRuns: SqsQueue;
   /** The mails that were published. */
   mails: { subject: string; text: string }[];
+  /** Of the topic. */
+  subscriptions: { confirmed: number; pending: number };
+  /** Whether the topic answers nothing but 503. */
+  isDeaf: boolean;
   /** Where they are, as environment variables. */
   environment: Record<string, string>;
 }
@@ -33,11 +37,18 @@ export function failureRecords({ failedRuns }: Waiting): ReturnType<typeof failu
 export async function startWaiting(now = () => new Date()): Promise<Waiting> {
   const queue = new SqsQueue({ ...QUEUE, now });
   const failedRuns = new SqsQueue({ ...QUEUE, now });
-  const mails: Waiting['mails'] = [];
+  const waiting: Waiting = {
+    queue,
+    failedRuns,
+    mails: [],
+    subscriptions: { confirmed: 1, pending: 0 },
+    isDeaf: false,
+    environment: {},
+  };
   const sqs = await listen(
     queueApp({ 'autosnap-test-work': queue, 'autosnap-test-failed-runs': failedRuns }),
   );
-  const sns = await listen(topicApp(mails));
+  const sns = await listen(topicApp(waiting));
   const environment = {
     AUTOSNAP_QUEUE: `${sqs}/000000000000/autosnap-test-work`,
     AUTOSNAP_FAILED_RUNS: `${sqs}/000000000000/autosnap-test-failed-runs`,
@@ -46,16 +57,28 @@ export async function startWaiting(now = () => new Date()): Promise<Waiting> {
     AWS_ENDPOINT_URL_SNS: sns,
   };
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  return { queue, failedRuns, mails, environment };
+  return Object.assign(waiting, { environment });
 }
 
-/** SNS's Publish, in AWS's query protocol. */
-function topicApp(mails: Waiting['mails']): Hono {
+/** SNS's Publish and GetTopicAttributes, in AWS's query protocol. */
+function topicApp(waiting: Waiting): Hono {
   const app = new Hono();
   app.post('*', async (c) => {
     const form = new URLSearchParams(await c.req.text());
-    if (form.get('Action') !== 'Publish') return c.text('Only Publish is here.', 400);
-    mails.push({ subject: form.get('Subject') ?? '', text: form.get('Message') ?? '' });
+    if (waiting.isDeaf) return c.text('', 503);
+    if (form.get('Action') === 'GetTopicAttributes') {
+      const { confirmed, pending } = waiting.subscriptions;
+      const entries = Object.entries({ SubscriptionsConfirmed: confirmed, SubscriptionsPending: pending });
+      return c.text(
+        `<GetTopicAttributesResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><GetTopicAttributesResult><Attributes>${entries
+          .map(([key, value]) => `<entry><key>${key}</key><value>${value}</value></entry>`)
+          .join('')}</Attributes></GetTopicAttributesResult></GetTopicAttributesResponse>`,
+        200,
+        { 'content-type': 'text/xml' },
+      );
+    }
+    if (form.get('Action') !== 'Publish') return c.text('Only Publish and GetTopicAttributes are here.', 400);
+    waiting.mails.push({ subject: form.get('Subject') ?? '', text: form.get('Message') ?? '' });
     return c.text(
       '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></PublishResponse>',
       200,

@@ -95,7 +95,10 @@ describe('a policy with several accounts, where there is a queue', () => {
     expect(failureRecords(waiting)).toHaveLength(1);
     expect(failureRecords(waiting)[0]).toMatchObject({
       requestPayload: { ...EVENT, account: 'customer-a' },
-      responsePayload: { errorMessage: expect.stringContaining('The account customer-a: ') },
+      responsePayload: {
+        errorMessage: expect.stringContaining('The account customer-a: '),
+        codes: ['CLOUD'],
+      },
     });
     expect(metricsOf(h, 'Succeeded').filter((line) => line.includes('customer-a'))).toEqual(
       Array(3).fill('snapshot customer-a 0'),
@@ -142,7 +145,12 @@ describe('a policy with several accounts, without a queue', () => {
     const { error, report } = await h.fail('snapshot', EVENT);
     expect(h.made()).toEqual([2, 0, 2]);
     expect(error.message).toMatch(/^snapshot daily failed: customer-a: The account customer-a: /);
-    expect(report?.totals).toEqual({ taken: 4 });
+    expect(error).toMatchObject({ name: 'RunFailed', codes: ['CLOUD'] });
+    expect(report).toMatchObject({
+      totals: { taken: 4 },
+      codes: { TAKEN: 4, CLOUD: 1 },
+      failureCodes: { CLOUD: 1 },
+    });
     expect(report?.entries.map(({ account, name }) => `${account} ${name}`)).toEqual([
       'rackspace db',
       'customer-b db',

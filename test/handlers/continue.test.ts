@@ -52,7 +52,7 @@ describe('a run whose time does not suffice', () => {
     expect(report).toMatchObject({
       totals: { taken: 2, deferred: 4 },
       failures: [],
-      left: { outOfTime: '4 of 6 servers are left' },
+      left: { outOfTime: 4 },
       resumesAt: '2026-11-22T00:00:20Z',
     });
     h.cloud.faults.length = 0;
@@ -160,7 +160,7 @@ describe('a run whose time does not suffice', () => {
     }
     hangAfter(h, 0);
     const { error } = await h.fail('snapshot', policy(), SHORT);
-    expect(error.message).toContain('stopped in time: 1 of 1 servers are left for the next try');
+    expect(error.message).toContain('stopped in time: 1 server is left for the next try');
   });
 });
 
@@ -172,7 +172,7 @@ describe('a busy server', () => {
     const report = await h.run('snapshot', weekly);
     expect(report).toMatchObject({
       totals: { skipped: 1 },
-      left: { busy: 'db in DFW' },
+      left: { busy: { servers: [{ name: 'db', region: 'DFW' }], more: 0 } },
       resumesAt: '2026-11-22T00:05:20Z',
     });
     const times = await deliverAll(h.waiting);
@@ -299,7 +299,7 @@ test('a cleanup goes on, too', async () => {
   h.hangAfter(1, { service: 'image', method: 'DELETE' });
   const report = await h.run('cleanup', policy({ keep: { last: 1 } }), SHORT);
   expect(report).toMatchObject({
-    left: { outOfTime: expect.stringMatching(/^[456] snapshots are left$/) },
+    left: { outOfTime: expect.toSatisfy((left: number) => left >= 4 && left <= 6) },
     resumesAt: '2026-11-22T00:00:20Z',
   });
   h.cloud.faults.length = 0;

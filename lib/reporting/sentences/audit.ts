@@ -45,7 +45,8 @@ export const auditSentences = {
     'schedule: it has ended, so no snapshot is taken any more: correct it: its last field is the year, * for every one',
   POLICY_RUN_MISSING: ({ job }) =>
     `no ${job} run has ended well for longer than its schedule allows: is its rule enabled?`,
-  POLICY_ACCOUNT_UNREADABLE: ({ account, message }) => `the account ${account} can't be read: ${message}`,
+  POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, say) =>
+    `the account ${account} can't be read: ${say(problem)}`,
   POLICY_REGION_UNKNOWN: ({ where }) => `regions: the account has no region "${where}"`,
   POLICY_REGION_UNREADABLE: ({ where, problem }, say) => `${where} can't be read: ${say(problem)}`,
   POLICY_SERVERS_UNCERTAIN: ({ where, problem }, say) =>
