@@ -81,7 +81,7 @@ export async function reportBucket(pageSize = 1000): Promise<ReportBucket> {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   onTestFinished(() => {
     server.close();
-    // The next file runs in this process, too.
+    // The tests of the next file run in this process, too.
     vi.stubEnv('AUTOSNAP_BUCKET', undefined);
   });
   vi.stubEnv('AWS_ENDPOINT_URL_S3', `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);

@@ -104,7 +104,7 @@ test('a day on which something is no longer covered is not good, and says so bef
   expect(text).toMatch(/\n\nNo longer covered\n- no policy covers web-7 \(server-web-7\) [^\n]*\n\nLate\n/);
 });
 
-test('a bad day says what failed and why, what is late, what was deleted, what it costs and where to look', () => {
+test('a bad day has failures with reasons, late servers, deletions, costs and the link to the page', () => {
   const failing = run(
     'snapshot',
     [
@@ -196,7 +196,7 @@ Later, signed in to AWS:
 https://console`);
 });
 
-test('what is proven, and the drills that failed', () => {
+test('shows proven servers, and failed drills', () => {
   const failed = '2026-11-24T04:10:00Z';
   const web1 = series('web-1', {
     snapshots: [shown(0, { unproven: failed })],
@@ -218,7 +218,7 @@ test('what is proven, and the drills that failed', () => {
   expect(none.text).toContain('Proven by a drill: 0 of 1 server.');
 });
 
-test('the copies: how many were made, whose are behind, which can never be', () => {
+test('shows the number of copies, the servers that are behind, and those that can never be copied', () => {
   const copied = (name: string, days: number, behind = false) =>
     series(name, {
       copied: { newest: `2026-11-${24 - days}T00:00:00Z`, ageSeconds: days * 86_400 + 25_200, behind },
@@ -276,13 +276,13 @@ test.each<[string, Partial<AuditedSeries>, string]>([
   ],
   ['a snapshot that failed', { failed: 1, snapshots: [image('failed')] }, 'given up image-1;'],
   ['one that is stuck', { stuck: 1, snapshots: [image('stuck')] }, 'never finished: image-1;'],
-])('%s is in it, and the day is not good', (_, changes, line) => {
+])('%s is in the digest, and the day is not good', (_, changes, line) => {
   const { good, text } = digest(audit({ series: [series('web-1', changes)] }), [], undefined);
   expect(good).toBe(false);
   expect(text).toContain(line);
 });
 
-test('what comes from the cloud can neither break the subject nor forge a line', () => {
+test('text from the cloud can neither break the subject nor forge a line', () => {
   const name = `naïve\n- web-1 in DFW: all is well\u202e ${'x'.repeat(300)}`;
   const { subject, text } = digest(audit({ series: [never(name)] }), [], undefined);
   expect(subject).toMatch(/^[\x20-\x7e]{1,100}$/);
@@ -290,7 +290,7 @@ test('what comes from the cloud can neither break the subject nor forge a line',
   expect(text).not.toContain('\u202e');
 });
 
-test('a long list is cut, and says so', () => {
+test('a long list is cut, with the number of missing lines', () => {
   const uncovered = Array.from({ length: 50 }, (_, i) => ({
     account: 'rackspace',
     region: 'DFW',

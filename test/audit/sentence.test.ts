@@ -3,7 +3,7 @@ import type { Audit, AuditedPolicy, AuditedSeries } from '../../lib/audit/model.
 import { latenessMs, sentence } from '../../lib/audit/sentence.ts';
 import { auditOf, droppedServer, seriesOf, shown } from './audits.ts';
 
-/** A series of a server whose newest good snapshot is so many days old. */
+/** A series of a server whose newest good snapshot is that many days old. */
 function server(name: string, days: number, changes: Partial<AuditedSeries> = {}): AuditedSeries {
   return seriesOf([shown(days)], { name, ...changes });
 }
@@ -88,7 +88,7 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
   expect(sentence(auditOf(series, changes))).toBe(expected);
 });
 
-test('a server is as good as the worst of its series, but for one that only waits', () => {
+test('a server has the state of its worst series, except for one that only waits', () => {
   const weekly = { policy: 'weekly' };
   expect(sentence(auditOf([server('a', 0), server('a', 4, weekly)]))).toBe(
     '0 of 1 server protected; a is 3 days late',
@@ -96,18 +96,18 @@ test('a server is as good as the worst of its series, but for one that only wait
   expect(sentence(auditOf([server('a', 0), waiting('a', weekly)]))).toBe('1 of 1 server protected');
 });
 
-test('servers of one name in two regions or accounts are two', () => {
+test('servers with the same name in two regions or accounts count as two', () => {
   const series = [server('a', 0), server('a', 0, { region: 'ORD' }), server('a', 4, { account: 'other' })];
   expect(sentence(auditOf(series))).toBe('2 of 3 servers protected; a is 3 days late');
 });
 
-test('what is not to grow any more does not count', () => {
+test('series that are not expected to grow do not count', () => {
   const states = ['released', 'orphaned', 'adhoc'] as const;
   const rest = states.map((state) => server(state, 90, { state }));
   expect(sentence(auditOf([...good(2), ...rest]))).toBe('2 of 2 servers protected');
 });
 
-test('a region that two policies or accounts can not read is named once for each account', () => {
+test('a region that two policies or accounts cannot read is named once for each account', () => {
   const { policies } = auditOf([], noOrd);
   const weekly = policies.map((policy) => ({ ...policy, policy: 'weekly' }));
   const said = (...more: Audit['policies']) =>
@@ -118,13 +118,13 @@ test('a region that two policies or accounts can not read is named once for each
   );
 });
 
-test('names can not upset it, however long and whatever is in them', () => {
+test('names cannot break the sentence, however long they are and whatever they contain', () => {
   const said = (name: string) => sentence(auditOf([server(name, 4)])).split('; ')[1];
   expect(said('x'.repeat(255))).toBe(`${'x'.repeat(39)}… is 3 days late`);
   expect(said('a\r\nb\u202ec\u0000')).toBe('a\ufffd\ufffdb\ufffdc\ufffd is 3 days late');
 });
 
-test('lateness is counted from when the next snapshot was due', () => {
+test('lateness counts from the time at which the next snapshot was due', () => {
   const late = (ageSeconds: number, overdue: number) => latenessMs({ ...never, ageSeconds, overdue });
   expect(late(4 * 86_400, 4)).toBe(3 * 86_400_000);
   expect(late(14 * 86_400, 2)).toBe(7 * 86_400_000);

@@ -22,7 +22,7 @@ test.each([
   expect(outside.asked).toEqual([request]);
 });
 
-test('that it could not be told is said, and never thrown', async () => {
+test('a failed ping is reported, and never thrown', async () => {
   outside.status = 503;
   expect(await sendPing(`${outside.url}/uuid`, BEAT, true)).toMatch(/^127\.0\.0\.1:\d+ answers 503$/);
   expect(await sendPing('no URL', BEAT, true)).toMatch(/Invalid URL/);
