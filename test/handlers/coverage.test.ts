@@ -464,6 +464,17 @@ describe('accepting', () => {
     expect(await next(h)).toMatchObject({ drops: [] });
   });
 
+  test('fails while other audits record all the time', async () => {
+    const h = await twoDropped();
+    let writes = 0;
+    h.s3.before = (request) => {
+      if (request === `PUT ${COVERAGE}`)
+        h.s3.objects.set(COVERAGE, `{"version":1,"accounts":[],"by":${writes++}}`);
+    };
+    const { error } = await h.fail('audit', { acceptDropped: true });
+    expect(error.message).toContain('other audits are recording at the same time');
+  });
+
   test('is recorded, too, where the first response of the bucket is lost', async () => {
     const h = await twoDropped();
     h.s3.loses = /^PUT .*coverage/;

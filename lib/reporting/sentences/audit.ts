@@ -85,7 +85,8 @@ export const auditSentences = {
     `the record of what earlier audits saw covered cannot be read, so nothing is compared: ${message}`,
   COVERAGE_OF_OTHER_VERSION: () =>
     'another version recorded what earlier audits saw covered: this audit begins a new record, and compared nothing',
-  COVERAGE_NOT_RECORDED: ({ message }) => `what this audit saw covered was not recorded: ${message}`,
+  COVERAGE_NOT_RECORDED: ({ message = 'other audits are recording at the same time' }) =>
+    `what this audit saw covered was not recorded: ${message}`,
 
   // Other warnings.
   ADHOC_SNAPSHOT_GONE: ({ image, of, taken }) =>
