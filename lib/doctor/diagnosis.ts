@@ -1,4 +1,5 @@
 import { RunFailed } from '../reporting/failure.ts';
+import { logText } from '../reporting/log-text.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { remedyOf, sentenceOf } from '../reporting/sentences.ts';
 
@@ -81,18 +82,21 @@ const INDENT = 13;
 
 /**
  * A diagnosis for people to read: a paragraph for each account and each policy, a line a check, the
- * remedy below it. The sum stands at the end, because `invoke --log` shows only the last 4 KB.
+ * remedy below it. If that is too long for `serverless invoke --log`, only what is not good is
+ * listed, what has failed first.
  */
 export function diagnosisText({ checks }: Diagnosis): string {
-  const paragraphs = [...Map.groupBy(checks, subjectOf)].map(([subject, its]) =>
-    [
-      subject,
-      ...its.map((c) => `  ${SIGNS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(adviceOf(c), INDENT)),
-    ].join('\n'),
-  );
+  const paragraphsOf = (some: readonly CheckName[]) =>
+    [...Map.groupBy(some, subjectOf)].map(([subject, its]) =>
+      [
+        subject,
+        ...its.map((c) => `  ${SIGNS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(adviceOf(c), INDENT)),
+      ].join('\n'),
+    );
+  const having = (verdict: CheckName['verdict']) => paragraphsOf(checks.filter((c) => c.verdict === verdict));
   const count = (verdict: CheckName['verdict']) => checks.filter((c) => c.verdict === verdict).length;
   const sum = `${checks.length} checks: ${count('pass')} good, ${count('warn')} to look at, ${count('fail')} failed.`;
-  return [...paragraphs, sum].join('\n\n');
+  return logText(paragraphsOf(checks), [...having('fail'), ...having('warn')], sum);
 }
 
 /**

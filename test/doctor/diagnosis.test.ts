@@ -86,3 +86,22 @@ test('the error has every problem with its place and its remedy', () => {
     '  → Correct it: its last field is the year, * for every one.',
   ]);
 });
+
+test('a diagnosis of many accounts fits what invoke --log shows: what failed first, and the sum', () => {
+  const checks = Array.from({ length: 300 }, (_, i) =>
+    checkOf(
+      i === 150
+        ? fail('login', { code: 'LOGIN_REFUSED', error: 'UNAUTHORIZED', message: 'no' })
+        : i % 3 === 0
+          ? warn('rights', { code: 'RIGHTS_UNKNOWN', provider: 'keystone', roles: [] })
+          : pass('clock', { code: 'CLOCKS_AGREE' }),
+      { account: `customer-${i}` },
+    ),
+  );
+  const text = diagnosisText({ job: 'doctor', owner: 'autosnap-test', checks });
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(3_500);
+  expect(text).toMatch(/^account customer-150\n {2}✗ login/);
+  expect(text).not.toContain('✓');
+  expect(text).toMatch(/and \d+ more\. The answer of the invocation has everything\./);
+  expect(text.endsWith('300 checks: 200 good, 99 to look at, 1 failed.')).toBe(true);
+});
