@@ -66,6 +66,20 @@ export function seriesOf(snapshots: AuditedSnapshot[], changes: Partial<AuditedS
   };
 }
 
+/** A server that no policy covers any more; `changes` go on top. */
+export function droppedServer(changes: Partial<Reason<'DROPPED_SERVER'>> = {}): Reason<'DROPPED_SERVER'> {
+  return {
+    code: 'DROPPED_SERVER',
+    account: 'rackspace',
+    where: 'DFW',
+    server: 'server-web-7',
+    name: 'web-7',
+    policies: ['daily'],
+    seen: AT,
+    ...changes,
+  };
+}
+
 /** An audit of the given series under one policy; `changes` are applied to it. */
 export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): Audit {
   return {
@@ -83,6 +97,8 @@ export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): 
       },
     ],
     series,
+    accounts: [{ account: 'rackspace', project: 'project', regions: ['DFW', 'ORD'], gone: new Set() }],
+    dropped: [],
     uncovered: [],
     warnings: [],
     bytes: series.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -3,7 +3,7 @@ import { digest } from '../../lib/audit/digest.ts';
 import type { Audit, AuditedSeries } from '../../lib/audit/model.ts';
 import type { Finding } from '../../lib/reporting/reasons.ts';
 import { type Entry, finishReport, type Report } from '../../lib/reporting/report.ts';
-import { shown } from './audits.ts';
+import { droppedServer, shown } from './audits.ts';
 
 function series(name: string, changes: Partial<AuditedSeries> = {}): AuditedSeries {
   return {
@@ -50,6 +50,8 @@ function audit(changes: Partial<Audit> = {}): Audit {
       { policy: 'daily', account: 'rackspace', nothingSelected: false, readable: true, problems: [] },
     ],
     series: [series('web-1'), series('web-2')],
+    accounts: [],
+    dropped: [],
     uncovered: [],
     warnings: [],
     bytes: 28.04e9,
@@ -88,6 +90,18 @@ In the last 24 hours 2 snapshots were taken, and 0 deleted.
 
 Stored: 28.0 GB.`,
   });
+});
+
+test('a day on which something is no longer covered is not good, and says so before all that is late', () => {
+  const { good, subject, text } = digest(
+    audit({ dropped: [droppedServer()], series: [series('web-1'), never('web-2')] }),
+    [],
+    undefined,
+  );
+  expect(good).toBe(false);
+  expect(digest(audit({ dropped: [droppedServer()] }), [], undefined).good).toBe(false);
+  expect(subject).toContain('web-7');
+  expect(text).toMatch(/\n\nNo longer covered\n- no policy covers web-7 \(server-web-7\) [^\n]*\n\nLate\n/);
 });
 
 test('a bad day has failures with reasons, late servers, deletions, costs and the link to the page', () => {

@@ -7,7 +7,17 @@ import { STYLE } from '../../lib/audit/page/style.ts';
 import { reportPage } from '../../lib/audit/page.ts';
 import { PERIODS } from '../../lib/config/keep-rules.ts';
 import { codeOf } from '../../lib/reporting/reasons.ts';
-import { auditOf, daysAgo, manyServers, NASTY, nastyAudit, saying, seriesOf, shown } from './audits.ts';
+import {
+  auditOf,
+  daysAgo,
+  droppedServer,
+  manyServers,
+  NASTY,
+  nastyAudit,
+  saying,
+  seriesOf,
+  shown,
+} from './audits.ts';
 
 /** The parts of a page that these tests examine. */
 function parts(html: string) {
@@ -408,6 +418,16 @@ describe('copies', () => {
     expect(without.body).not.toMatch(/cop(y|ied)/i);
     expect(without.data.notes).toEqual(['']);
   });
+});
+
+test('what is no longer covered comes first, and the icon is not that of a good day', () => {
+  const warnings = [saying('look at this')];
+  const good = auditOf([seriesOf([shown(0)])], { warnings });
+  const name = '<b>web-7</b>';
+  expect(reportPage(good)).toContain('class="icon protected" viewBox');
+  const body = reportPage({ ...good, dropped: [droppedServer({ name })] });
+  expect(body).toContain('class="icon late" viewBox');
+  expect(body).toMatch(/<ul><li class="problem">no policy covers &lt;b&gt;web-7/);
 });
 
 test('a page without servers', () => {

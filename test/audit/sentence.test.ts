@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Audit, AuditedPolicy, AuditedSeries } from '../../lib/audit/model.ts';
 import { latenessMs, sentence } from '../../lib/audit/sentence.ts';
-import { auditOf, seriesOf, shown } from './audits.ts';
+import { auditOf, droppedServer, seriesOf, shown } from './audits.ts';
 
 /** A series of a server whose newest good snapshot is that many days old. */
 function server(name: string, days: number, changes: Partial<AuditedSeries> = {}): AuditedSeries {
@@ -15,6 +15,7 @@ const waiting = (name: string, changes: Partial<AuditedSeries> = {}) =>
 const of = (changes: Partial<AuditedPolicy>): Partial<Audit> => ({
   policies: auditOf([]).policies.map((policy) => ({ ...policy, ...changes })),
 });
+const LAST_SEEN = { servers: 2, seen: '2026-11-24T08:00:00Z' };
 const noOrd = of({ unreadable: ['ORD'] });
 
 test.each<[string, AuditedSeries[], Partial<Audit>?]>([
@@ -53,6 +54,35 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
     'No server is protected: no policy selects one',
     [],
     of({ problems: [{ code: 'SELECTOR_UNMATCHED', selector: 'names', isPart: false }] }),
+  ],
+  ...(
+    [
+      ['web-7', droppedServer()],
+      [`${'x'.repeat(39)}…`, droppedServer({ name: 'x'.repeat(255) })],
+      ['server server-web-7', droppedServer({ name: '' })],
+      ['account b', { code: 'DROPPED_ACCOUNT', account: 'b', policies: ['daily'], ...LAST_SEEN }],
+      [
+        'the project p of account b',
+        { code: 'DROPPED_PROJECT', account: 'b', project: 'p', policies: ['daily'], ...LAST_SEEN },
+      ],
+      [
+        'region ORD of account b',
+        { code: 'DROPPED_REGION', account: 'b', where: 'ORD', policies: ['daily'], ...LAST_SEEN },
+      ],
+      [
+        'what the policy weekly covered',
+        { code: 'DROPPED_POLICY', policy: 'weekly', accounts: ['b'], uncovered: 0, ...LAST_SEEN },
+      ],
+    ] as const
+  ).map(([name, dropped]): [string, AuditedSeries[], Partial<Audit>] => [
+    `1 of 1 server protected; ${name} is no longer covered`,
+    good(1),
+    { dropped: [dropped] },
+  ]),
+  [
+    'No server is protected: no policy selects one; web-7 is no longer covered, and 1 more',
+    [],
+    { dropped: [droppedServer(), droppedServer({ name: 'web-8' })] },
   ],
 ])('%s', (expected, series, changes = {}) => {
   expect(sentence(auditOf(series, changes))).toBe(expected);

@@ -200,6 +200,11 @@ describe('schedule events under a function', () => {
       'functions.audit.events.0.schedule.input: digest: must be "always", "on-trouble" or "never"',
     ],
     [
+      'audit',
+      { rate: ['rate(1 day)'], input: { acceptDropped: true } },
+      'functions.audit.events.0.schedule.input.acceptDropped: remove it: only a person accepts',
+    ],
+    [
       'snapshot',
       { rate: ['rate(1 day)'], input: { policy: 'daily', dryrun: true } },
       'functions.snapshot.events.0.schedule.input: dryrun: is not a known key: did you mean "dryRun"?',

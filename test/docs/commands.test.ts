@@ -9,6 +9,7 @@ import { consoleDomain } from '../../lib/reporting/report-store.ts';
 import { addFleet } from '../../local/fleet.ts';
 import type { AnyJob } from '../functions.ts';
 import { deploy, harness, setTime } from '../harness.ts';
+import { reportBucket } from '../report-bucket.ts';
 import { COMMANDS, type Command, commandsIn, PAGES, runnersOf } from './commands.ts';
 import { ROOT, read } from './page.ts';
 
@@ -143,7 +144,9 @@ test.each([
 ])('$what', async ({ its, account }) => {
   setTime('2026-11-23T09:00:00Z');
   // Snapshots finish at once, because a busy server could neither be restored nor snapshotted.
-  const { cloud, run } = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
+  const { cloud, run, cold } = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
+  await reportBucket();
+  cold();
   cloud.secrets.set('autosnap/test/customer-b', cloud.secret('rackspace'));
   addFleet(cloud, 'autosnap-test');
   // All of its snapshots fail.

@@ -2,7 +2,7 @@ import { publishGoodAudit, publishMetrics } from '../../lib/audit/metrics.ts';
 import { runMetrics } from '../../lib/reporting/metrics.ts';
 import { finishReport, type Report } from '../../lib/reporting/report.ts';
 import { JOBS } from '../../lib/runtime/work-item.ts';
-import { auditOf, seriesOf, shown } from '../audit/audits.ts';
+import { auditOf, droppedServer, seriesOf, shown } from '../audit/audits.ts';
 import { captureLogs, stubEnvironment } from '../harness.ts';
 import { read, tableOf } from './page.ts';
 
@@ -44,11 +44,13 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
     ProvenAge:
       'the time since a server was last proven, or else since its oldest good snapshot, for the worst server; with drills',
     DrillsFailed: 'servers whose last drill failed; with drills',
+    Dropped:
+      'servers, regions, accounts and policies that have [dropped out of coverage](#what-drops-out-of-coverage); otherwise absent',
     RunOverdue:
       'the longest time since a good run of a job, over the time that its schedule allows; from 1 on a run is missing',
     Audits: '1 for an audit that was published; absent otherwise',
     Troubles:
-      'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, missing runs',
+      'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, missing runs, what has dropped out of coverage',
   },
 };
 
@@ -93,8 +95,10 @@ export function ofAudit({ troubled }: { troubled: boolean }): Emitted[] {
     const policies = audit.policies.map((one) => ({ ...one, runOverdue: 0.2 }));
     publishMetrics({ ...audit, policies });
     publishGoodAudit('autosnap-test');
+    if (!troubled) return;
     const [policy] = policies;
-    if (troubled) publishMetrics({ ...audit, policies: [policy!, { ...policy!, account: 'customer-b' }] });
+    const two = [policy!, { ...policy!, account: 'customer-b' }];
+    publishMetrics({ ...audit, policies: two, dropped: [droppedServer()] });
   });
 }
 

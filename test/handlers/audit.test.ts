@@ -193,6 +193,26 @@ describe('a server that no listing has', () => {
     expect(ofPolicy(h, 'daily')).toEqual([]);
   });
 
+  test.each([
+    ['is late, in the alarm, too, after four days without a snapshot', 4, 1],
+    ['is protected by the snapshot of last midnight', 0, 0],
+  ])('and that exists %s', async (_, age, troubles) => {
+    setTime(NOW);
+    const h = await harness();
+    const dfw = h.cloud.region('DFW');
+    const [web, db] = ['web-1', 'db-1'].map((name) => dfw.addServer({ name, createdAt: new Date(0) }));
+    addSnapshot(h, web!, 0);
+    addSnapshot(h, db!, age);
+    deploy([policy()]);
+    dfw.unlisted.add(db!.id);
+    const { sentence, orphaned } = await h.run('audit', {});
+    expect(sentence).toBe(
+      troubles > 0 ? '1 of 2 servers protected; db-1 is 3 days late' : '2 of 2 servers protected',
+    );
+    expect(orphaned).toEqual([]);
+    expect(ofPolicy(h, 'daily')[0]!.values.Troubles).toBe(troubles);
+  });
+
   test('counts as deleted if GET answers 404', async () => {
     const h = await halfListed(404);
     const { sentence, orphaned, policies } = await h.run('audit', {});

@@ -88,7 +88,7 @@ const parsers: Record<string, { parse: (event: unknown) => unknown; valid: unkno
       { server: 'web', to: 'in-place', confirm: 'web', region: 'DFW', policy: 'daily', request: 'r' },
     ],
   },
-  parseAudit: { parse: parseAudit, valid: [{ digest: 'always' }] },
+  parseAudit: { parse: parseAudit, valid: [{ digest: 'always' }, { acceptDropped: { servers: ['web-1'] } }] },
   policiesOf: { parse: (event) => policiesOf(event, []), valid: [{ policies }] },
 };
 
