@@ -530,7 +530,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   NOTHING_TO_ACCEPT: { name: string };
   COVERAGE_UNREADABLE: { message: string };
   COVERAGE_OF_OTHER_VERSION: None;
-  COVERAGE_NOT_RECORDED: { message: string };
+  /** `message` is absent if other audits recorded at the same time. */
+  COVERAGE_NOT_RECORDED: { message?: string };
 
   // What an audit warns of besides.
   ADHOC_SNAPSHOT_GONE: { image: string; of: string; taken: string };

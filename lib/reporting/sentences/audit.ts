@@ -85,7 +85,8 @@ export const auditSentences = {
     `what earlier audits saw covered can't be read, so what has dropped out of coverage is not known: ${message}`,
   COVERAGE_OF_OTHER_VERSION: () =>
     'what earlier audits saw covered was recorded by another version: from this audit on it is recorded anew',
-  COVERAGE_NOT_RECORDED: ({ message }) => `what this audit saw covered was not recorded: ${message}`,
+  COVERAGE_NOT_RECORDED: ({ message = 'other audits are recording at the same time' }) =>
+    `what this audit saw covered was not recorded: ${message}`,
 
   // What an audit warns of besides.
   ADHOC_SNAPSHOT_GONE: ({ image, of, taken }) =>
