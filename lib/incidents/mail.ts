@@ -90,7 +90,7 @@ const REMEDIES: Record<Problem['kind'], (problem: Problem, stage: string) => str
   ],
   server: (_, stage) => [`see all servers and their snapshots: npx serverless report --stage ${stage}`],
   dropped: (_, stage) => [
-    `mend what is no longer covered, or accept all of it: npx serverless invoke -f audit --stage ${stage} -d '{"acceptDropped": true}'`,
+    `correct what is no longer covered, or accept all of it: npx serverless invoke -f audit --stage ${stage} -d '{"acceptDropped": true}'`,
   ],
   policy: ({ policies }) => [
     `correct the servers of ${policies.join(', ')} in serverless.yml, or the metadata of the servers`,

@@ -516,7 +516,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   POLICY_COPIES_WITHOUT_BUCKET: None;
   POLICY_COPIES_UNREADABLE: { error: string; message: string };
 
-  // What has dropped out of coverage since earlier audits, and how many servers were covered.
+  // What dropped out of coverage since earlier audits.
   DROPPED_ACCOUNT: LastSeen & { account: string; policies: readonly string[] };
   DROPPED_PROJECT: LastSeen & { account: string; project: string; policies: readonly string[] };
   DROPPED_REGION: LastSeen & { account: string; where: string; policies: readonly string[] };
@@ -532,9 +532,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   NOTHING_TO_ACCEPT: { name: string };
   COVERAGE_UNREADABLE: { message: string };
   COVERAGE_OF_OTHER_VERSION: None;
-  COVERAGE_NOT_RECORDED: { message: string };
+  /** `message` is absent if other audits recorded at the same time. */
+  COVERAGE_NOT_RECORDED: { message?: string };
 
-  // What an audit warns of besides.
+  // Other warnings of an audit.
   ADHOC_SNAPSHOT_GONE: { image: string; of: string; taken: string };
   SERVER_ON_IMAGE_SCHEDULE: { name: string };
 

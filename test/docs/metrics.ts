@@ -50,7 +50,7 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
       'the longest time since a good run of a job, over the time that its schedule allows; from 1 on a run is missing',
     Audits: '1 for an audit that was published; absent otherwise',
     Troubles:
-      'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, missing runs, what has dropped out of coverage',
+      'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, missing runs, a server or account that dropped out of coverage',
   },
 };
 
