@@ -46,13 +46,16 @@ const ApplicationCredential = strict({
   applicationCredentialSecret: text,
 });
 
+const FORMS = [Rackspace, Password, ApplicationCredential];
+const isFieldName = (key: string) => FORMS.some(({ entries }) => key in entries);
+
 /**
  * Parses a secret: Rackspace `{username, apiKey}`, Keystone
  * `{authUrl, username, password, projectName}` or
  * `{authUrl, applicationCredentialId, applicationCredentialSecret}`. A field that exists in one
  * form only selects the form.
  *
- * @throws {ValidationError} that names the invalid fields, never their values.
+ * @throws {ValidationError} that names the invalid fields, never their values and no unknown field.
  */
 export function parseSecret(name: string, secret: string): Credentials {
   const fields = parseJson(secret);
@@ -60,7 +63,8 @@ export function parseSecret(name: string, secret: string): Credentials {
   const check = <S extends v.GenericSchema>(schema: S): v.InferOutput<S> => {
     const result = v.safeParse(schema, fields);
     if (result.success) return result.output;
-    throw refuse(problemsOf(result.issues, 'it'));
+    // Somebody may have put the secret itself where its name belongs.
+    throw refuse([...new Set(problemsOf(result.issues, 'it', isFieldName))]);
   };
   if (!fields) throw refuse(['it must be a JSON object, such as {"username": "…", "apiKey": "…"}']);
   if ('apiKey' in fields) return { kind: 'rackspace', ...check(Rackspace) };
@@ -122,15 +126,24 @@ async function secretText(client: SecretsManagerClient, name: string): Promise<s
     const { name: code, message } = error as Error;
     if (code === 'ResourceNotFoundException') {
       throw refuse(
-        `it does not exist in this AWS account and region: create it with aws secretsmanager create-secret --name ${name} --secret-string file://secret.json, or correct the policy's account`,
+        `it does not exist in this AWS account and region: create it with aws secretsmanager create-secret --name ${name} --secret-string file:///dev/stdin, or correct the policy's account`,
       );
     }
     if (code === 'AccessDeniedException') throw refuse(`the function's role may not read it: ${message}`);
     if (code === 'InvalidRequestException') throw refuse(`${message} Restore it, or create it again.`);
-    throw refuse(`Secrets Manager returned an error: ${message}`);
+    throw refuse(`Secrets Manager returned an error: ${errorText(error)}`);
   }
   if (answer.SecretString === undefined) throw refuse('it is binary: store it as text, with --secret-string');
   return answer.SecretString;
+}
+
+/**
+ * What an error of the SDK says. Only the service's own message is shown: that of the JSON parser
+ * quotes the answer, which holds the secret.
+ */
+function errorText(error: unknown): string {
+  const { name, message } = error as Error;
+  return name === 'SyntaxError' ? 'its answer is not complete JSON' : message;
 }
 
 /**
@@ -153,10 +166,9 @@ export async function accountsIn(folder: string, beginning: string): Promise<str
     }
   } catch (error) {
     const { name, message } = error as Error;
-    if (name !== 'AccessDeniedException') throw error;
-    throw new ValidationError(`The secrets ${folder}${beginning}* can't be listed`, [
-      `the function's role may not do it: ${message}`,
-    ]);
+    const what = `The secrets ${folder}${beginning}* can't be listed`;
+    if (name !== 'AccessDeniedException') throw new Error(`${what}: ${errorText(error)}`);
+    throw new ValidationError(what, [`the function's role may not do it: ${message}`]);
   }
   return found.sort();
 }

@@ -181,7 +181,7 @@ describe('what is wrong with an account fails, and the schedules of its policies
       'a secret with two mistakes',
       ({ cloud }) => cloud.secrets.set(SECRET, '{"apiKey":"hunter2hunter2","region":"DFW"}'),
       'secret',
-      /is refused:\n- username: is missing\n- region: is not a known key/,
+      /is refused:\n- username: is missing\n- a key: is not a known key/,
     ],
     [
       'a secret that the key service does not open',

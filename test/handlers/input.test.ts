@@ -57,7 +57,7 @@ describe.each(JOBS)('%s with bad input tells a person what to do, and changes no
     [
       'a secret with an unknown field',
       setSecret('{"username":"u","apiKey":"hunter2hunter2","region":"DFW"}'),
-      /is refused: region: is not a known key: check its spelling, or remove it/,
+      /is refused: a key: is not a known key: check its spelling, or remove it/,
     ],
     [
       'a secret that would be sent in the open',
