@@ -12,7 +12,7 @@ import type { Reason } from '../lib/reporting/reasons.ts';
 import { reportStoreIn } from '../lib/reporting/report-store.ts';
 import { invocation, pingHeartbeat } from '../lib/runtime/handler.ts';
 
-const { bucket, copiesBucket, topic, pricePerGb } = settings();
+const { bucket, copiesBucket, topic, pricePerGb, reportLink } = settings();
 const store = bucket ? reportStoreIn(bucket) : undefined;
 
 /**
@@ -34,7 +34,10 @@ export const handler = invocation(
       goodRuns,
       ...(copiesBucket ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) } : {}),
     });
-    const failures = [...unknown, ...(await publishAudit(found, { store, topic }, { digest, now: job.now }))];
+    const failures = [
+      ...unknown,
+      ...(await publishAudit(found, { store, topic, reportLink }, { digest, now: job.now })),
+    ];
     await pingHeartbeat({ job: 'audit', policy: 'all' }, failures.length === 0);
     return summaryOf(found, failures);
   },

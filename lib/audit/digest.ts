@@ -1,7 +1,8 @@
+import { printable } from '../openstack/printable.ts';
 import type { Report } from '../reporting/report.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copied.ts';
-import { cleanText, counted, durationText, minuteText, sizeText } from './format.ts';
+import { counted, durationText, minuteText, sizeText } from './format.ts';
 import type { Audit } from './model.ts';
 import { provenServers } from './proof.ts';
 import { sentence, worstFirst } from './sentence.ts';
@@ -10,6 +11,12 @@ import { SERIES_TROUBLES } from './troubles.ts';
 
 const MOST_LINES = 20;
 const LONGEST_SUBJECT = 100;
+
+/** The links to the report page: in the AWS console, and one that anybody can open for some hours. */
+export interface PageLinks {
+  console: string;
+  signed?: { link: string; hours: number };
+}
 
 /** A day in plain text, for an e-mail. */
 export interface Digest {
@@ -26,11 +33,7 @@ export interface Digest {
  *
  * @param runs what the runs of the last day have reported.
  */
-export function digest(
-  audit: Audit,
-  runs: readonly Report[],
-  links: { signed: string; console: string; hours: number } | undefined,
-): Digest {
+export function digest(audit: Audit, runs: readonly Report[], links: PageLinks | undefined): Digest {
   const series = audit.series.toSorted(worstFirst);
   const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: told }) =>
     told
@@ -60,8 +63,7 @@ export function digest(
     provenLine(audit),
     copiesLine(audit),
     storage(audit),
-    links &&
-      `The report page, for ${links.hours} hours at most:\n${links.signed}\nLater, signed in to AWS:\n${links.console}`,
+    links && linkLines(links),
   ];
   return {
     subject: ascii(`Autosnap ${audit.owner}: ${headline}`).slice(0, LONGEST_SUBJECT),
@@ -70,10 +72,16 @@ export function digest(
   };
 }
 
+function linkLines({ console, signed }: PageLinks): string {
+  return signed
+    ? `The report page, for ${signed.hours} hours at most:\n${signed.link}\nLater, signed in to AWS:\n${console}`
+    : `The report page, signed in to AWS:\n${console}`;
+}
+
 function section(title: string, lines: readonly string[]): string | undefined {
   if (lines.length === 0) return undefined;
   const more = lines.length > MOST_LINES ? [`- … and ${lines.length - MOST_LINES} more`] : [];
-  return [title, ...lines.slice(0, MOST_LINES).map((line) => `- ${cleanText(line)}`), ...more].join('\n');
+  return [title, ...lines.slice(0, MOST_LINES).map((line) => `- ${printable(line)}`), ...more].join('\n');
 }
 
 /** A retry fails the same way: so the lines do not say when. */
@@ -101,7 +109,7 @@ function failuresOf({ job, policy, account, accounts, failures, entries }: Repor
 function censusLine(what: string, { count, holding, oldest }: ServerCount, at: string): string | undefined {
   if (count === 0) return undefined;
   const since = oldest
-    ? `; the oldest is that of ${cleanText(oldest.name)}, ${durationText(Date.parse(at) - Date.parse(oldest.since))}`
+    ? `; the oldest is that of ${printable(oldest.name)}, ${durationText(Date.parse(at) - Date.parse(oldest.since))}`
     : '';
   return `${what}: ${holding} of ${counted(count, 'server')}${since}`;
 }

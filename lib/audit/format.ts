@@ -35,15 +35,6 @@ export function minuteText(iso: string): string {
   return iso.slice(0, 16).replace('T', ' ');
 }
 
-/**
- * Text that came from the cloud without what would upset its surroundings: control characters, and
- * those that turn the direction of what follows, show as "�".
- */
-export function cleanText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is meant
-  return text.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
-}
-
 /** "newest copy of 2026-11-24 00:00, 9 hours old" */
 export function copyText({ newest, ageSeconds = 0 }: { newest?: string; ageSeconds?: number }): string {
   return newest

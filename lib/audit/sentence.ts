@@ -1,6 +1,7 @@
+import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
-import { cleanText, durationText } from './format.ts';
+import { durationText } from './format.ts';
 import type { Audit, AuditedSeries, SeriesState } from './model.ts';
 
 /** Nova allows names of 255 characters. */
@@ -84,7 +85,7 @@ export function seriesLate(series: AuditedSeries): Reason {
 
 /** A name as it may stand in a sentence. */
 function shortName(name: string): string {
-  const characters = [...cleanText(name)];
+  const characters = [...printable(name)];
   return characters.length > LONGEST_NAME
     ? `${characters.slice(0, LONGEST_NAME - 1).join('')}…`
     : characters.join('');
@@ -115,7 +116,7 @@ function unreadableIn({ policies }: Audit): string[] {
       ? [`account ${account}`]
       : unreadable.map((region) => (accounts.size > 1 ? `${region} (${account})` : region)),
   );
-  return [...new Set(found.map(cleanText))];
+  return [...new Set(found.map(printable))];
 }
 
 function listed(things: string[]): string {

@@ -1,3 +1,4 @@
+import { printableIn } from '../openstack/printable.ts';
 import { countsOf, type Reason, type ReasonCode } from '../reporting/reasons.ts';
 import { findingText, reported, sentenceOf } from '../reporting/sentences.ts';
 import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
@@ -43,7 +44,7 @@ export function summaryOf(audit: Audit, failures: readonly Reason[]): AuditSumma
     brief(series.filter(isIn)),
   ]);
   const byTrouble: Record<ListedTrouble, Brief[]> = Object.fromEntries(lists);
-  return {
+  return printableIn({
     job: 'audit',
     owner,
     at,
@@ -59,5 +60,5 @@ export function summaryOf(audit: Audit, failures: readonly Reason[]): AuditSumma
     bytes,
     failures: failures.map(sentenceOf),
     codes: countsOf([...policies.flatMap(({ problems }) => problems), ...warnings, ...failures]),
-  };
+  });
 }

@@ -1,3 +1,4 @@
+import { printableIn } from '../openstack/printable.ts';
 import { countsOf, type Finding, type ReasonCode } from './reasons.ts';
 import { findingText } from './sentences.ts';
 
@@ -171,7 +172,7 @@ function bounded(draft: Draft<string> & Pick<Report, 'codes'>): Report {
     const fitting = shortened(entry, LARGEST_BYTES - bytes);
     if (!fitting) continue;
     bytes += jsonBytes(fitting) + 1;
-    report.entries.push(fitting);
+    report.entries.push(printableIn(fitting));
   }
   report.omitted = sorted.length - report.entries.length;
   return report;

@@ -136,7 +136,7 @@ test('a bad day says what failed and why, what is late, what was deleted, what i
     ageSeconds: 370_800,
     overdue: 4.29,
   });
-  const links = { signed: 'https://signed', console: 'https://console', hours: 12 };
+  const links = { signed: { link: 'https://signed', hours: 12 }, console: 'https://console' };
   const bad = digest(
     audit({
       series: [series('web-1'), never('new'), late],

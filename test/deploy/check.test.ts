@@ -39,6 +39,7 @@ describe('settings', () => {
     ['alerts', []],
     ['alerts', [alert, { Protocol: 'sqs', Endpoint: { 'Fn::GetAtt': ['Mine', 'Arn'] } }]],
     ['digest', 'on-trouble'],
+    ['reportLink', 'console'],
     ['heartbeat', ''],
     ['heartbeat', 'https://hc-ping.com/key/autosnap-{policy}-{job}'],
     ['pricePerGb', ''],
@@ -64,6 +65,7 @@ describe('settings', () => {
     ['alerts', 'ops@example.com', 'custom.alerts: must be a list of subscriptions, or [] for nobody'],
     ['alerts', [{ Protocol: 'email' }], `custom.alerts.0.Endpoint: ${subscription}`],
     ['alerts', [{ ...alert, Protocol: 'mail' }], 'custom.alerts.0.Protocol: must be one of email, '],
+    ['reportLink', 'none', 'custom.reportLink: must be signed or console'],
     ['digest', 'weekly', 'custom.digest: must be always, on-trouble or never'],
     ['heartbeat', 'hc-ping.com', 'custom.heartbeat: must be an http or https URL, or "" for none'],
     [
@@ -99,6 +101,7 @@ describe('settings', () => {
       `custom.${key}: did you mean "copiesBucket"?`,
     ]),
     ['PricePerGB', 1, 'custom.PricePerGB: did you mean "pricePerGb"?'],
+    ['reportlinks', 'console', 'custom.reportlinks: did you mean "reportLink"?'],
     ['owners', 'me', 'custom.owners: did you mean "owner"?'],
     ...(
       [
@@ -570,13 +573,17 @@ describe('autosnap check', () => {
     });
   });
 
-  test.each(['alerts: []', 'digest: always', 'heartbeat: ""', 'pricePerGb: ""', 'owner: ""'])(
-    'without %s, the default holds',
-    async (line) => {
-      const change = (yml: string) => yml.replace(`\n  ${line}`, '\n  # nothing');
-      expect(await check(change)).toMatchObject({ code: 0 });
-    },
-  );
+  test.each([
+    'alerts: []',
+    'digest: always',
+    'reportLink: signed',
+    'heartbeat: ""',
+    'pricePerGb: ""',
+    'owner: ""',
+  ])('without %s, the default holds', async (line) => {
+    const change = (yml: string) => yml.replace(`\n  ${line}`, '\n  # nothing');
+    expect(await check(change)).toMatchObject({ code: 0 });
+  });
 
   test('variables may stand in .env, of a stage too', async () => {
     const change = (yml: string) =>
