@@ -16,6 +16,7 @@ import type { Run } from '../runtime/run.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
 import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
+import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
 import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
 import { type GoodRun, missingRuns } from './missing.ts';
@@ -161,6 +162,7 @@ async function auditRegions(
   const covered = new Set<string>();
   const result: AccountAudit = { policies: [], series: [], uncovered: [], warnings: [], leftBehind: [] };
   const adhocIn = new Set<string>();
+  const unprotectedData = unprotectedDataFinder(session);
 
   for (const policy of policies) {
     const { copies, problem } = await copiesOf(await listed(policy), policy.policy);
@@ -170,6 +172,7 @@ async function auditRegions(
     const servers = [...own, ...unserved].flatMap((r) => r.servers);
     const selection = selectServers(servers, policy.servers);
     for (const { region, id } of selection.servers) covered.add(`${region} ${id}`);
+    result.warnings.push(...(await unprotectedData(selection.servers, policy)));
     const itsUnreadable = unreadable.filter(({ region }) => wanted.includes(region));
     const isUnserved = (region: string) => unserved.some((one) => one.region === region);
     const unknown = itsUnreadable.map(({ region }) => region).filter((region) => !isUnserved(region));

@@ -12,6 +12,7 @@ type Subject =
   | 'volumes'
   | 'regions'
   | 'servers'
+  | 'data'
   | 'schedule'
   | 'cleanup'
   | 'offsite'

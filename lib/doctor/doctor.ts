@@ -6,6 +6,7 @@ import { isKeyOf, type Policy, parsePolicy, readOptionalEvent } from '../config/
 import { strict } from '../config/schema.ts';
 import { ValidationError } from '../config/validation-error.ts';
 import type { Run } from '../runtime/run.ts';
+import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { type AccountAccess, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
 import { type CheckName, type CheckResult, checkOf, type Diagnosis, warn } from './diagnosis.ts';
 import {
@@ -89,10 +90,12 @@ async function* examine(
   const aims = policies.map((policy) => targetOf(policy, regions, servers));
   const selected = aims.flatMap(({ selection }) => selection.servers);
   if (provider === 'keystone') yield* checkVolumes(session, selected);
+  const unprotectedData = unprotectedDataFinder(session);
   for (const [i, aim] of aims.entries()) {
     yield* of(aim.policy.policy, [
       checkRegions(aim.policy, regions),
       ...checkServers(aim, provider),
+      ...(await unprotectedData(aim.selection.servers, aim.policy)).map((reason) => warn('data', reason)),
       ...checkSchedules(aim.policy, now),
       ...checkOffsite(aim.policy, session, now),
       ...checkDrill(aim.policy, provider, now),

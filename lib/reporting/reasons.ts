@@ -276,6 +276,11 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COPY_LEDGER_UNREADABLE: { message: string };
   SERVER_ID_ODD: { image: string; server: string };
 
+  // Data of servers that are in no snapshot.
+  LOCAL_DISKS_UNPROTECTED: OfPolicy & { names: readonly string[] };
+  VOLUMES_UNPROTECTED: OfPolicy & { names: readonly string[] };
+  DATA_UNKNOWN: OfPolicy & { kind: 'localDisks' | 'attachedVolumes'; error: string; message: string };
+
   // What the cloud, or the bucket, says.
   CLOUD: { error: string; message: string };
   BUCKET: { error: string; message: string };
@@ -523,6 +528,12 @@ interface NextFire {
   /** False for a rate: it fires then at the latest. */
   exact: boolean;
   local?: string;
+}
+
+/** Of which policy, in which region. */
+interface OfPolicy {
+  policy: string;
+  where: string;
 }
 
 /** Of which server under which policy. */

@@ -68,6 +68,10 @@ export interface CloudFlavor {
   disk: number;
   /** 1 unless told. */
   vcpus?: number;
+  /** Gigabytes of local data disks; none unless told. */
+  ephemeral?: number;
+  /** Shown at Rackspace; the values are texts. */
+  extraSpecs?: Record<string, string>;
 }
 
 /** A Cinder volume. Whether it is in use follows from the servers. */

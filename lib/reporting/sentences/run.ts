@@ -10,6 +10,9 @@ const UNDONE = {
   drill: 'no drill is begun there',
 };
 
+const DATA = { localDisks: 'local data disks', attachedVolumes: 'attached volumes' };
+const MOST_NAMES = 10;
+
 /** What is wrong, or odd, in a run beyond single entries. */
 export const runSentences = {
   // What is wrong, or odd, beyond single entries.
@@ -98,6 +101,13 @@ export const runSentences = {
   COPY_LEDGER_UNREADABLE: ({ message }) => `what was copied this month can't be read: ${message}`,
   SERVER_ID_ODD: ({ image, server }) => `the image ${image} is not copied: "${server}" is no id of a server`,
 
+  // Data of servers that are in no snapshot.
+  LOCAL_DISKS_UNPROTECTED: ({ where, policy, names }) =>
+    unprotectedText({ where, policy, names, kind: 'localDisks' }),
+  VOLUMES_UNPROTECTED: ({ where, policy, names }) =>
+    unprotectedText({ where, policy, names, kind: 'attachedVolumes' }),
+  DATA_UNKNOWN: ({ where, policy, kind, message }) =>
+    `${where}: it is not known which servers of ${policy} have ${DATA[kind]}, which are in no snapshot: ${message}`,
   // What the cloud, or the bucket, says.
   CLOUD: ({ message }) => message,
   BUCKET: ({ message }) => message,
@@ -111,4 +121,20 @@ function leftAloneText(
     `${where}: ${name} (${server}) has the metadata of a drill of image ${image}, but ${why}. ` +
     'If a drill has made it, delete it by hand; otherwise take autosnap_drill out of its metadata'
   );
+}
+
+function unprotectedText({
+  where,
+  policy,
+  names,
+  kind,
+}: {
+  where: string;
+  policy: string;
+  names: readonly string[];
+  kind: keyof typeof DATA;
+}): string {
+  const more = names.length - MOST_NAMES;
+  const list = names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return `${where}: the ${DATA[kind]} of ${list} are in no snapshot: back them up in another way, then add ${kind} to accept in the policy ${policy}`;
 }
