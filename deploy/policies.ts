@@ -215,7 +215,7 @@ function zoneOf({ timezone }: Fields): string {
   return typeof timezone === 'string' ? timezone : 'UTC';
 }
 
-function refusals(policy: Fields): string[] {
+function refusals(policy: Fields): readonly string[] {
   try {
     eachAccount(policy).forEach(parsePolicy);
     return [];

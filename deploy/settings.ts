@@ -64,7 +64,7 @@ const POLICY_FIELDS = Object.keys(PolicyFields.entries).filter((name) => name !=
 export const Settings = v.looseObject({
   alerts: v.optional(
     field(
-      'Who gets failed runs, alarms and the daily digest: subscriptions of an SNS topic. AWS asks each to confirm.',
+      'Who gets e-mails about incidents, alarms and the daily digest: subscriptions of an SNS topic. AWS asks each to confirm.',
       v.array(Alert, alertsRemedy),
     ),
   ),

@@ -1,19 +1,28 @@
 import { audit } from '../lib/audit/audit.ts';
+import { publishGoodAudit } from '../lib/audit/metrics.ts';
 import { type GoodRun, unrecorded } from '../lib/audit/missing.ts';
+import type { Audit } from '../lib/audit/model.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import type { Policy } from '../lib/config/policy.ts';
 import { policiesOf } from '../lib/doctor/doctor.ts';
+import { notify } from '../lib/incidents/notify.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
+import { publishAlert } from '../lib/reporting/alerts.ts';
+import { RunFailed } from '../lib/reporting/failure.ts';
 import type { Reason } from '../lib/reporting/reasons.ts';
 import { reportStoreIn } from '../lib/reporting/report-store.ts';
-import { invocation, pingHeartbeat } from '../lib/runtime/handler.ts';
+import { invocation, type JobContext, logger, pingHeartbeat } from '../lib/runtime/handler.ts';
+import { leasesAt } from '../lib/runtime/lease.ts';
+import { failedRunQueueAt } from '../lib/runtime/queue.ts';
 
-const { bucket, copiesBucket, topic, pricePerGb, reportLink } = settings();
+const { bucket, copiesBucket, failedRuns, pricePerGb, reportLink, stage, topic } = settings();
 const store = bucket ? reportStoreIn(bucket) : undefined;
+const failedRunQueue = failedRuns ? failedRunQueueAt(failedRuns) : undefined;
+const leases = leasesAt(bucket);
 
 /**
  * Audits what all policies of the deployment protect. The result is published as metrics, as the
@@ -36,16 +45,51 @@ export const handler = invocation(
     });
     const failures = [
       ...unknown,
-      ...(await publishAudit(found, { store, topic, reportLink }, { digest, now: job.now })),
+      ...(await publishAudit(
+        found,
+        { store, topic, reportLink, notify: () => tell(found, goodRuns, job) },
+        { digest, now: job.now },
+      )),
     ];
+    if (failures.length === 0) publishGoodAudit(job.deployment);
     await pingHeartbeat({ job: 'audit', policy: 'all' }, failures.length === 0);
     return summaryOf(found, failures);
   },
-  ({ sentence, failures }) => ({
-    failure: failures.length > 0 ? new Error(`audit: ${failures.join('; ')}`) : undefined,
+  ({ sentence, failures, failureCodes }) => ({
+    failure: failures.length > 0 ? new RunFailed(`audit: ${failures.join('; ')}`, failureCodes) : undefined,
     text: `${sentence}.`,
   }),
 );
+
+/**
+ * Tells people of incidents, unless another audit is about to. Nothing is told while it is not known
+ * which runs ended well.
+ */
+async function tell(
+  found: Audit,
+  goodRuns: readonly GoodRun[] | undefined,
+  { now, endsAt }: JobContext,
+): Promise<Date | undefined> {
+  if (!store || !topic || !goodRuns) return undefined;
+  const lease = await leases.take('audit/incidents', endsAt, now);
+  if ('heldUntil' in lease) return undefined;
+  try {
+    return await notify(
+      found,
+      goodRuns,
+      {
+        store,
+        countFailedRuns: async () => failedRunQueue?.count() ?? 0,
+        send: (mail) => publishAlert(topic, mail),
+      },
+      { now, stage },
+    );
+  } finally {
+    await lease.release().catch((error: Error) => {
+      logger.warn('the lease was not released: it expires by itself', { reason: error.message });
+    });
+  }
+}
 
 /**
  * Reads when each job last succeeded. A new job is recorded with the current time, so that it is

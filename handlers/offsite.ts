@@ -29,9 +29,7 @@ export const offsite: JobDefinition<Policy> = {
     const deadline = { remainingMs: () => session.deadline.remainingMs() + S3_EXTRA_MS };
     const bucket = () => {
       if (copiesBucket) return bucketNamed(copiesBucket, deadline);
-      throw new ValidationError('There is no bucket for the copies', [
-        'AUTOSNAP_COPIES_BUCKET: is not set: deploy with the bucket Copies of deploy/resources.yml, or set custom.copiesBucket',
-      ]);
+      throw new ValidationError({ code: 'COPIES_WITHOUT_BUCKET' });
     };
     return copyOffsite(session, policy, bucket, job);
   },

@@ -11,6 +11,7 @@ import { listServers, type Server } from '../openstack/compute.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
+import { reasonFor } from '../reporting/failure.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
@@ -19,7 +20,7 @@ import { selectServers } from '../snapshots/selector.ts';
 import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
 import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
-import { type GoodRun, missingRuns } from './missing.ts';
+import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
 import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
 import { protectionOf } from './protection.ts';
 
@@ -77,8 +78,14 @@ function withMissing(
   return audited.map((one) => {
     const policy = policies.find((p) => p.policy === one.policy && p.account === one.account);
     const missing = policy ? missingRuns(policy, goodRuns, now) : [];
+    const overdue = policy ? Object.values(runOverdue(policy, goodRuns, now)) : [];
     const problems = missing.map((job): Reason => ({ code: 'POLICY_RUN_MISSING', job }));
-    return { ...one, missing, problems: [...one.problems, ...problems] };
+    return {
+      ...one,
+      missing,
+      ...(overdue.length > 0 ? { runOverdue: Math.max(...overdue) } : {}),
+      problems: [...one.problems, ...problems],
+    };
   });
 }
 
@@ -102,7 +109,7 @@ async function auditAccount(
     return await auditRegions(session, bucket, account, policies, run);
   } catch (error) {
     if (!isCloudError(error) && !(error instanceof ValidationError)) throw error;
-    const problem: Reason = { code: 'POLICY_ACCOUNT_UNREADABLE', account, message: error.message };
+    const problem: Reason = { code: 'POLICY_ACCOUNT_UNREADABLE', account, problem: reasonFor(error) };
     return {
       ...nothing,
       policies: policies.map((p) =>

@@ -45,8 +45,7 @@ export function warningOf(
   { region, policy, count, bytes }: LeftBehind,
   { policies = [] }: Pick<Run, 'policies'>,
 ): Finding {
-  const isDeployed = policy === ADHOC || policies.some((one) => one.policy === policy);
-  return isDeployed
-    ? { code: 'REGION_NOT_IN_POLICY', policy, count, bytes, region }
-    : { code: 'POLICY_NOT_DEPLOYED', policy, count, bytes, region };
+  if (policy === ADHOC) return { code: 'REGION_WITHOUT_POLICY', count, bytes, region };
+  const isDeployed = policies.some((one) => one.policy === policy);
+  return { code: isDeployed ? 'REGION_NOT_IN_POLICY' : 'POLICY_NOT_DEPLOYED', policy, count, bytes, region };
 }

@@ -16,7 +16,8 @@ const MOST_SERVERS = 10;
  * first policy of their region); StorageBytes; and NothingSelected, 1 where a selector matches no
  * server; and where there are drills, ProvenAge (seconds), how long ago a server was last proven,
  * or since when it could have been, of the server where it is longest, and DrillsFailed, the
- * servers whose last drill failed. Troubles counts the kinds of trouble that the policy is in; see
+ * servers whose last drill failed. RunOverdue: the longest time since a good run of a job over the
+ * time that its schedule allows; from 1 on a run is missing. Troubles counts the kinds of trouble that the policy is in; see
  * troubles.ts. A policy of which not all could be read has none: missing is bad. With `account`
  * besides, of a policy with several: Overdue. With `service`, `policy` and `server` (its name):
  * Overdue and NewestGoodAge of the servers that are late, the ten most overdue of them.
@@ -62,6 +63,8 @@ export function publishMetrics(audit: Audit): void {
       const ages = drilled.flatMap(({ proof }) => proof?.unprovenSeconds ?? []);
       if (ages.length > 0) metrics.addMetric('ProvenAge', MetricUnit.Seconds, Math.max(...ages));
       if (drilled.length > 0) count('DrillsFailed', drilled.filter(hasFailedDrill).length);
+      const overdue = its.flatMap((p) => p.runOverdue ?? []);
+      if (overdue.length > 0) metrics.addMetric('RunOverdue', MetricUnit.NoUnit, Math.max(...overdue));
       count('Troubles', troublesIn(its, [...series, ...byHand]).length);
     });
   }
@@ -74,4 +77,11 @@ export function publishMetrics(audit: Audit): void {
       addAge([series]),
     );
   }
+}
+
+/** Writes the metric Audits, dimension `service`, whose absence is an alarm: deploy/alarms.ts. */
+export function publishGoodAudit(deployment: string): void {
+  const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: deployment });
+  metrics.addMetric('Audits', MetricUnit.Count, 1);
+  metrics.publishStoredMetrics();
 }

@@ -32,23 +32,34 @@ export function unrecorded(policies: readonly Policy[], goodRuns: readonly GoodR
 }
 
 /**
- * The jobs of a policy whose runs are missing: none has ended well since the one before, although
- * the schedule has asked for one, half its interval has passed since (for so long a run may go on
- * by itself), and two hours. Silence counts as a failure. A job that has never ended well is
- * missing, unless its schedule has longer pauses than the records last.
+ * How long ago each job of a policy last ended well, over the longest time that its schedule
+ * allows: from 1 on its runs are missing. Allowed is the time until the next run after that one,
+ * half of that run's interval (for so long a run may resume by itself), and two hours. A job that
+ * has never ended well is missing, unless its schedule has longer pauses than the records last.
  */
-export function missingRuns(policy: Policy, goodRuns: readonly GoodRun[], now: Date): WorkItem['job'][] {
-  return JOBS.filter((job) => {
+export function runOverdue(
+  policy: Policy,
+  goodRuns: readonly GoodRun[],
+  now: Date,
+): Partial<Record<WorkItem['job'], number>> {
+  const overdue = JOBS.flatMap((job) => {
     const schedule = scheduleOf(job, policy);
-    if (!schedule) return false;
+    if (!schedule) return [];
     const last = goodRuns.find(
       (run) => run.job === job && run.policy === policy.policy && run.account === policy.account,
     );
     const since = last?.at ?? new Date(now.getTime() - LONGEST_MS);
     const asked = schedule.next(since);
     const next = asked && schedule.next(asked);
-    if (!asked || !next) return false;
+    if (!asked || !next) return [];
     const dueMs = asked.getTime() + (next.getTime() - asked.getTime()) / 2 + SLACK_MS;
-    return now.getTime() >= dueMs;
+    return [[job, (now.getTime() - since.getTime()) / (dueMs - since.getTime())] as const];
   });
+  return Object.fromEntries(overdue);
+}
+
+/** The jobs of a policy whose runs are missing. Silence counts as a failure. */
+export function missingRuns(policy: Policy, goodRuns: readonly GoodRun[], now: Date): WorkItem['job'][] {
+  const overdue = runOverdue(policy, goodRuns, now);
+  return JOBS.filter((job) => overdue[job] !== undefined && overdue[job] >= 1);
 }

@@ -14,6 +14,8 @@ export interface AuditedPolicy {
   readable: boolean;
   /** Its jobs that no run has ended well of for too long; see missing.ts. */
   missing?: string[];
+  /** The longest time since a good run of a job, over the time that its schedule allows. */
+  runOverdue?: number;
   /** What can't be read of what it means: the whole account, or these regions. */
   unreadable?: 'account' | string[];
   /** What would make its runs fail, or do less than it says. */

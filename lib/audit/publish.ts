@@ -10,7 +10,10 @@ import { publishMetrics } from './metrics.ts';
 import type { Audit } from './model.ts';
 import { reportPage } from './page.ts';
 
-const DAY_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** A digest of troubles follows a mail about an incident by so much, or waits for the next day. */
+const QUIET_MS = 20 * HOUR_MS;
 
 /** When a digest is sent. */
 export const DIGESTS = ['never', 'always', 'on-trouble'] as const;
@@ -19,7 +22,10 @@ const AuditEvent = strict({
   digest: v.optional(v.picklist(DIGESTS, 'must be "always", "on-trouble" or "never"'), 'never'),
 });
 
-/** Whether an audit is followed by a digest of the day: "on-trouble" stays silent on good days. */
+/**
+ * Whether an audit is followed by a digest of the day: "on-trouble" stays silent on good days, and
+ * on days that already had a mail about an incident.
+ */
 export type When = v.InferOutput<typeof AuditEvent>['digest'];
 
 /**
@@ -38,10 +44,17 @@ interface Outlets {
   topic: string | undefined;
   /** Which link to the page the digest has. */
   reportLink: Settings['reportLink'];
+  /** Tells of incidents. @returns when the last mail about one was sent, if any was. */
+  notify(): Promise<Date | undefined>;
 }
 
 /** What may fail in publishing an audit. */
-type Unpublished = 'PAGE_NOT_WRITTEN' | 'REPORTS_UNREADABLE' | 'PAGE_WITHOUT_LINK' | 'DIGEST_NOT_SENT';
+type Unpublished =
+  | 'PAGE_NOT_WRITTEN'
+  | 'INCIDENTS_NOT_TOLD'
+  | 'REPORTS_UNREADABLE'
+  | 'PAGE_WITHOUT_LINK'
+  | 'DIGEST_NOT_SENT';
 
 /**
  * Makes an audit known: as metrics, as the report page, and as the digest when it is due. One that
@@ -51,7 +64,7 @@ type Unpublished = 'PAGE_NOT_WRITTEN' | 'REPORTS_UNREADABLE' | 'PAGE_WITHOUT_LIN
  */
 export async function publishAudit(
   audit: Audit,
-  { store, topic, reportLink }: Outlets,
+  { store, topic, reportLink, notify }: Outlets,
   { digest: when, now }: { digest: When; now: Date },
 ): Promise<Reason[]> {
   const failures: Reason[] = [];
@@ -65,13 +78,15 @@ export async function publishAudit(
   };
   publishMetrics(audit);
   await attempt('PAGE_NOT_WRITTEN', async () => store?.putPage(reportPage(audit)));
+  const lastMail = await attempt('INCIDENTS_NOT_TOLD', notify);
   if (when === 'never' || !topic) return failures;
 
   const since = new Date(now.getTime() - DAY_MS);
   const runs = await attempt('REPORTS_UNREADABLE', async () => store?.runsSince(since, now));
   const links = await attempt('PAGE_WITHOUT_LINK', async () => store && linksTo(store, reportLink));
   const { good, ...message } = digest(audit, runs ?? [], links);
-  if (when === 'always' || !good || failures.length > 0) {
+  const isTold = lastMail !== undefined && now.getTime() - lastMail.getTime() < QUIET_MS;
+  if (when === 'always' || (!good && !isTold) || failures.length > 0) {
     await attempt('DIGEST_NOT_SENT', () => publishAlert(topic, message));
   }
   return failures;

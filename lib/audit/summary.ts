@@ -29,6 +29,7 @@ export interface AuditSummary
   warnings: string[];
   /** What kept the audit itself from being published. */
   failures: string[];
+  failureCodes: ReasonCode[];
   /**
    * How many of each code: of problems, warnings and failures, those that were left out as well.
    */
@@ -59,6 +60,7 @@ export function summaryOf(audit: Audit, failures: readonly Reason[]): AuditSumma
     warnings: warnings.slice(0, MOST_SERIES).map(findingText),
     bytes,
     failures: failures.map(sentenceOf),
+    failureCodes: failures.map(({ code }) => code),
     codes: countsOf([...policies.flatMap(({ problems }) => problems), ...warnings, ...failures]),
   });
 }

@@ -19,6 +19,8 @@ export interface Settings {
   copiesBucket: string | undefined;
   /** The URL of the SQS queue of work items; see work-item.ts. */
   queue: string | undefined;
+  /** The URL of the SQS queue of runs that failed in all tries. */
+  failedRuns: string | undefined;
   /** The ARN of the SNS topic for alerts. */
   topic: string | undefined;
   /** The heartbeat URL; see heartbeat.ts. */
@@ -40,6 +42,7 @@ export function settings(): Settings {
     bucket: env.AUTOSNAP_BUCKET || undefined,
     copiesBucket: env.AUTOSNAP_COPIES_BUCKET || undefined,
     queue: env.AUTOSNAP_QUEUE || undefined,
+    failedRuns: env.AUTOSNAP_FAILED_RUNS || undefined,
     topic: env.AUTOSNAP_TOPIC || undefined,
     heartbeat: env.AUTOSNAP_HEARTBEAT || undefined,
     reportLink: env.AUTOSNAP_REPORT_LINK === 'console' ? 'console' : 'signed',

@@ -14,7 +14,7 @@ import {
   servers,
 } from './policy.ts';
 import { strict } from './schema.ts';
-import { ValidationError } from './validation-error.ts';
+import { invalidEvent, ValidationError } from './validation-error.ts';
 
 /**
  * An event that names a deployed policy. `servers`, `regions` and `account` narrow the policy for a
@@ -85,13 +85,13 @@ export function orderOf(event: unknown, desk: EventContext): Policy | Adhoc {
   const isAccepted = isAdhoc(order) || order.dryRun || !desk.policies || !desk.isDeployed;
   if (isAccepted) return order;
   if (!desk.policies?.some(({ policy }) => policy === order.policy)) {
-    throw new ValidationError('The event is refused', [
+    throw invalidEvent(
       `policy: there is no policy "${order.policy}" in this deployment, and the event is a complete policy: add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
-    ]);
+    );
   }
-  throw new ValidationError('The event is refused', [
+  throw invalidEvent(
     `the event is a complete policy, and the deployed policy "${order.policy}" may differ: send {"policy": "${order.policy}"}, or add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
-  ]);
+  );
 }
 
 /**
@@ -105,10 +105,10 @@ function wholeOrder(event: unknown, { policies = [], isDeployed }: EventContext)
     const { policy: name } = Object(event);
     const isNamed = isDeployed && policies.some(({ policy }) => policy === name);
     if (!(error instanceof ValidationError && isNamed)) throw error;
-    throw new ValidationError('The event is refused', [
+    throw invalidEvent(
       `the policy is incomplete, but has more keys than a policy name: send {"policy": "${name}"}`,
       ...error.problems,
-    ]);
+    );
   }
 }
 
@@ -116,9 +116,7 @@ function wholeOrder(event: unknown, { policies = [], isDeployed }: EventContext)
 export function policyOf(event: unknown, desk: EventContext): Policy {
   const order = orderOf(event, desk);
   if (!isAdhoc(order)) return order;
-  throw new ValidationError('The event is refused', [
-    'adhoc: only snapshot takes ad-hoc events: send {"policy": "<name>"}',
-  ]);
+  throw invalidEvent('adhoc: only snapshot takes ad-hoc events: send {"policy": "<name>"}');
 }
 
 /**
@@ -127,30 +125,30 @@ export function policyOf(event: unknown, desk: EventContext): Policy {
 export function wholePolicyOf(event: unknown, desk: EventContext): Policy {
   const policy = policyOf(event, desk);
   if (!isNarrowed(event)) return policy;
-  throw new ValidationError('The event is refused', [
-    'servers, regions: only snapshot and cleanup can be narrowed: leave them out',
-  ]);
+  throw invalidEvent('servers, regions: only snapshot and cleanup can be narrowed: leave them out');
 }
 
 function namedPolicy(event: unknown, { policies }: EventContext): Policy {
   const asked = readEvent(event, PolicyNameEvent);
-  const refuse = (problem: string): never => {
-    throw new ValidationError('The event is refused', [`${problem}: nothing is created, copied or deleted`]);
-  };
   const name = asked.policy;
-  if (!policies) return refuse('policy: no policies are deployed with this code: send a complete policy');
+  if (!policies) {
+    throw invalidEvent(
+      'policy: no policies are deployed with this code: send a complete policy: nothing is created, copied or deleted',
+    );
+  }
   const its = policies.filter(({ policy }) => policy === name);
   if (its.length === 0) {
-    const names = [...new Set(policies.map(({ policy }) => policy))].join(', ') || 'none';
-    return refuse(`policy: there is no policy "${name}" in this deployment, only ${names}`);
+    const names = [...new Set(policies.map(({ policy }) => policy))];
+    throw new ValidationError({ code: 'POLICY_UNKNOWN', policy: name, deployed: names });
   }
   const deployed = its.find((one) => covers(one.account, asked.account));
-  if (!deployed)
-    return refuse(`account: the policy "${name}" is not deployed for the account "${asked.account}"`);
+  if (!deployed) {
+    throw new ValidationError({ code: 'POLICY_OF_OTHER_ACCOUNT', policy: name, account: asked.account });
+  }
   const others = asked.regions?.filter((region) => deployed.regions?.includes(region) === false) ?? [];
   if (others.length > 0) {
-    return refuse(
-      `regions: the policy "${name}" is not for ${others.join(', ')}, but for ${deployed.regions?.join(', ')}`,
+    throw invalidEvent(
+      `regions: the policy "${name}" is not for ${others.join(', ')}, but for ${deployed.regions?.join(', ')}: nothing is created, copied or deleted`,
     );
   }
   return {

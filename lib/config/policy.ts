@@ -3,7 +3,7 @@ import { parseDate } from './dates.ts';
 import { eachPeriod, KEEP_RULES } from './keep-rules.ts';
 import { parseSchedule } from './schedule.ts';
 import { anyOf, field, problemsOf, quotable, recordOf, strict } from './schema.ts';
-import { ValidationError } from './validation-error.ts';
+import { invalidEvent } from './validation-error.ts';
 import { isTimezone } from './wall-clock.ts';
 
 const HOUR_MS = 3_600_000;
@@ -439,11 +439,11 @@ export function isKeyOf(key: string, event: unknown): boolean {
  */
 export function readEvent<S extends v.GenericSchema>(event: unknown, schema: S): v.InferOutput<S> {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
-    throw new ValidationError('The event is refused', ['it must be a JSON object: see events/ for examples']);
+    throw invalidEvent('it must be a JSON object: see events/ for examples');
   }
   const result = v.safeParse(schema, event);
   if (result.success) return result.output;
-  throw new ValidationError('The event is refused', problemsOf(result.issues, 'event'));
+  throw invalidEvent(...problemsOf(result.issues, 'event'));
 }
 
 /**
@@ -456,8 +456,7 @@ export function readOptionalEvent<S extends v.GenericSchema>(event: unknown, sch
 /** {@link parseEvent} for callers that need a policy: ad-hoc events are refused. */
 export function parsePolicy(event: unknown): Policy {
   const parsed = parseEvent(event);
-  if (isAdhoc(parsed))
-    throw new ValidationError('The policy is refused', ['adhoc: an ad-hoc event is not a policy']);
+  if (isAdhoc(parsed)) throw invalidEvent('adhoc: an ad-hoc event is not a policy');
   return parsed;
 }
 

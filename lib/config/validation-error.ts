@@ -1,4 +1,5 @@
-import type { ReasonCode } from '../reporting/reasons.ts';
+import { codesIn, type Reason, type ReasonCode } from '../reporting/reasons.ts';
+import { sentenceOf } from '../reporting/sentences.ts';
 
 /**
  * Invalid input: an event, a secret or a schedule. The error is thrown before anything is created
@@ -6,14 +7,23 @@ import type { ReasonCode } from '../reporting/reasons.ts';
  */
 export class ValidationError extends Error {
   override readonly name = 'ValidationError';
-  readonly problems: string[];
-  /** The reason codes of the problems, if any; see reasons.ts. */
+  readonly reason: Reason;
+  /** The code of the reason, and those of the reasons among its facts. */
   readonly codes: readonly ReasonCode[];
 
-  constructor(what: string, problems: string[], codes: readonly ReasonCode[] = []) {
-    const [only, ...more] = problems;
-    super(more.length === 0 ? `${what}: ${only}` : `${what}:\n${problems.map((p) => `- ${p}`).join('\n')}`);
-    this.problems = problems;
-    this.codes = codes;
+  constructor(reason: Reason) {
+    super(sentenceOf(reason));
+    this.reason = reason;
+    this.codes = codesIn(reason);
   }
+
+  /** The problems one by one; the whole sentence where the reason has no list of them. */
+  get problems(): readonly string[] {
+    return 'problems' in this.reason ? this.reason.problems : [this.message];
+  }
+}
+
+/** The error of an event with these problems, each with its path and the remedy. */
+export function invalidEvent(...problems: string[]): ValidationError {
+  return new ValidationError({ code: 'EVENT_INVALID', problems });
 }

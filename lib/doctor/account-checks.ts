@@ -10,6 +10,7 @@ import { mayWriteImages } from '../openstack/roles.ts';
 import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import { listVolumeSnapshots } from '../openstack/volumes.ts';
+import { reasonFor } from '../reporting/failure.ts';
 import type { Run } from '../runtime/run.ts';
 import { missingIn } from '../snapshots/inventory.ts';
 import { markerOf } from '../snapshots/marker.ts';
@@ -35,7 +36,7 @@ export async function* checkLogin(account: string, access: AccountAccess): Exami
   try {
     credentials = await access.credentials(account);
   } catch (error) {
-    yield fail('secret', { code: 'SECRET_UNREADABLE', message: (error as Error).message });
+    yield fail('secret', reasonFor(error));
     return undefined;
   }
   const { kind: form, authUrl } = credentials;

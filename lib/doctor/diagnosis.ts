@@ -1,3 +1,4 @@
+import { RunFailed } from '../reporting/failure.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { remedyOf, sentenceOf } from '../reporting/sentences.ts';
 
@@ -97,13 +98,14 @@ export function diagnosisText({ checks }: Diagnosis): string {
  * The error that makes the invocation fail, with each problem and its remedy; undefined when
  * nothing has failed.
  */
-export function failureIn({ checks }: Diagnosis): Error | undefined {
+export function failureIn({ checks }: Diagnosis): RunFailed | undefined {
   const failed = checks.filter(({ verdict }) => verdict === 'fail');
   if (failed.length === 0) return undefined;
   const lines = failed.map((c) => `- ${subjectOf(c)}, ${c.check}: ${indented(adviceOf(c), 2)}`);
-  const error = new Error(`doctor: ${failed.length} of ${checks.length} checks failed.\n${lines.join('\n')}`);
-  error.name = 'RunFailed';
-  return error;
+  return new RunFailed(
+    `doctor: ${failed.length} of ${checks.length} checks failed.\n${lines.join('\n')}`,
+    failed.map(({ code }) => code),
+  );
 }
 
 function subjectOf({ account, policy }: CheckName): string {

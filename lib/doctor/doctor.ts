@@ -4,7 +4,7 @@ import { eachAccount } from '../config/accounts.ts';
 import { eachAccountOf, isNaming, policyOf } from '../config/event.ts';
 import { isKeyOf, type Policy, parsePolicy, readOptionalEvent } from '../config/policy.ts';
 import { strict } from '../config/schema.ts';
-import { ValidationError } from '../config/validation-error.ts';
+import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import type { Run } from '../runtime/run.ts';
 import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { type AccountAccess, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
@@ -130,11 +130,7 @@ export function policiesOf(event: unknown, deployed: readonly Policy[] | undefin
   const asked = readOptionalEvent(event, Asked);
   if (asked.policies) return parseAll(asked.policies);
   if (deployed?.length) return deployed;
-  throw new ValidationError('There is nothing to check', [
-    deployed
-      ? 'custom.policies in serverless.yml has no policy: add one, and deploy again'
-      : 'this code was not deployed with policies: deploy it, or send {"policies": [<policy>]}',
-  ]);
+  throw new ValidationError({ code: 'POLICIES_MISSING', isDeployed: deployed !== undefined });
 }
 
 function parseAll(events: unknown[]): Policy[] {
@@ -148,6 +144,6 @@ function parseAll(events: unknown[]): Policy[] {
       return [];
     }
   });
-  if (problems.length > 0) throw new ValidationError('The event is refused', problems);
+  if (problems.length > 0) throw invalidEvent(...problems);
   return policies;
 }

@@ -4,7 +4,7 @@ import { ValidationError } from '../config/validation-error.ts';
 import type { Session } from '../openstack/session.ts';
 import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report } from '../reporting/report.ts';
-import { reasonOf, sentenceOf } from '../reporting/sentences.ts';
+import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { homeOf, listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
@@ -36,12 +36,13 @@ import { attemptsIn, checkOnce, checkUntilSettled, type DrillRun, withdrawSurplu
  *   networks without naming them, or names a region that the account lacks.
  */
 export async function runDrills(session: Session, policy: Policy, run: Run): Promise<Report> {
-  if (!hasDrill(policy))
-    refuse('drill: is missing: this policy asks for no drills; add drill with a schedule');
+  if (!hasDrill(policy)) {
+    throw new ValidationError({ code: 'JOB_NOT_IN_POLICY', policy: policy.policy, job: 'drill' });
+  }
   const { owner, now } = run;
   const { drill } = policy;
   const problem = problemWith(drill, session.provider);
-  if (problem) refuse(sentenceOf(problem));
+  if (problem) throw new ValidationError({ code: 'JOB_REFUSED', job: 'drill', reasons: [problem] });
   const { regions, throwAways, unreadable } = await listInventory(session, policy.regions, { owner });
   const readers = new Map(
     regions.map((one) => [
@@ -229,8 +230,4 @@ function nameOf({ regions }: DrillRun, { server, region }: Drillable): string {
 
 function hasDrill(policy: Policy): policy is DrillPolicy {
   return policy.drill !== undefined;
-}
-
-function refuse(problem: string): never {
-  throw new ValidationError('The event is refused', [problem]);
 }

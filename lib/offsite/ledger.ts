@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type Finding, unique } from '../reporting/reasons.ts';
 import { isBucketError } from './bucket-error.ts';
 import { type Place, prefixOf, type Stored, type Upload } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
@@ -26,10 +27,10 @@ export interface Ledger {
   /** Records that a copy of this series is attempted now. */
   takeTurn(series: string): Promise<void>;
   /**
-   * Those of the texts that were never reported before; with `remember`, they count as reported
+   * Those of the findings that were never reported before; with `remember`, they count as reported
    * from now on.
    */
-  unsaid(texts: readonly string[], options: { remember: boolean }): Promise<string[]>;
+  unreported(findings: readonly Finding[], options: { remember: boolean }): Promise<Finding[]>;
 }
 
 /**
@@ -68,11 +69,12 @@ export async function openLedger(
     },
     lastTurn: (series) => turnOf.get(turns + hash(series))?.at,
     takeTurn: (series) => store.put(turns + hash(series), series),
-    async unsaid(texts, { remember }) {
-      if (texts.length === 0) return [];
+    async unreported(findings, { remember }) {
+      if (findings.length === 0) return [];
       const known = new Set((await store.list(said)).map(({ key }) => key));
-      const fresh = [...new Set(texts)].filter((text) => !known.has(said + hash(text)));
-      if (remember) for (const text of fresh) await store.put(said + hash(text), text);
+      const keyOf = (finding: Finding) => said + hash(JSON.stringify(finding));
+      const fresh = unique(findings).filter((finding) => !known.has(keyOf(finding)));
+      if (remember) for (const finding of fresh) await store.put(keyOf(finding), JSON.stringify(finding));
       return fresh;
     },
   };
@@ -80,7 +82,7 @@ export async function openLedger(
 
 /**
  * The ledger to use when the real one can't be read: no copy is known to be within a limit, and
- * every text is reported.
+ * every finding is reported.
  */
 export const EMPTY_LEDGER: Ledger = {
   usedBytes: () => undefined,
@@ -88,7 +90,7 @@ export const EMPTY_LEDGER: Ledger = {
   count: async () => {},
   lastTurn: () => undefined,
   takeTurn: async () => {},
-  unsaid: async (texts) => [...texts],
+  unreported: async (findings) => [...findings],
 };
 
 /** Whether a name has the format of a ledger entry; other objects in the folder are left alone. */

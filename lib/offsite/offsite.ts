@@ -1,12 +1,11 @@
 import pMap from 'p-map';
 import type { Policy } from '../config/policy.ts';
-import { ValidationError } from '../config/validation-error.ts';
+import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine } from '../reporting/report.ts';
-import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { homeOf, listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
@@ -48,9 +47,7 @@ export async function copyOffsite(
   run: Run,
 ): Promise<Report> {
   if (!hasOffsite(policy)) {
-    throw new ValidationError('The event is refused', [
-      'offsite: is missing: this policy asks for no copies; add offsite with a schedule and keep',
-    ]);
+    throw new ValidationError({ code: 'JOB_NOT_IN_POLICY', policy: policy.policy, job: 'offsite' });
   }
   const findings: Findings = { entries: [], warnings: [], failures: [], once: [], unreadable: [] };
   try {
@@ -69,7 +66,7 @@ export async function copyOffsite(
     dryRun: policy.dryRun,
     failures,
     unreadable,
-    ...(left > 0 ? { left: { outOfTime: left === 1 ? '1 copy is left' : `${left} copies are left` } } : {}),
+    ...(left > 0 ? { left: { outOfTime: left } } : {}),
     warnings,
     nothingSelected: false,
     entries,
@@ -87,8 +84,8 @@ async function work(
   refuseNames(place);
   const { maxBytesPerMonth, container = owner } = policy.offsite;
   const storeIn = (region: string) => containerStore(session, { region, name: container });
-  const problems = cloudFilesProblems(session, policy.offsite);
-  if (problems.length > 0) throw new ValidationError('The event is refused', problems.map(sentenceOf));
+  const reasons = cloudFilesProblems(session, policy.offsite);
+  if (reasons.length > 0) throw new ValidationError({ code: 'JOB_REFUSED', job: 'offsite', reasons });
   const target = isToCloudFiles(session, policy.offsite) ? undefined : bucket();
   const { regions, unreadable } = await listInventory(session, policy.regions, { owner });
   findings.unreadable.push(...unreadable);
@@ -143,12 +140,12 @@ async function work(
     { concurrency: maxBytesPerMonth === undefined ? AT_ONCE : 1 },
   );
   // When the ledger can't be read, the findings are reported again.
-  const texts = findings.once.map(findingText);
-  const unsaid = await ledger.unsaid(texts, { remember: !policy.dryRun }).catch((error) => {
-    if (isBucketError(error)) return texts;
+  const { once } = findings;
+  const unreported = await ledger.unreported(once, { remember: !policy.dryRun }).catch((error) => {
+    if (isBucketError(error)) return once;
     throw error;
   });
-  findings.warnings.push(...findings.once.filter((one) => unsaid.includes(findingText(one))));
+  findings.warnings.push(...unreported);
 }
 
 /**
@@ -278,7 +275,7 @@ function refuseNames({ owner, account }: Place): void {
   const problems = Object.entries({ owner, account })
     .filter(([, name]) => !isKeyName(name))
     .map(([field, name]) => `${field}: "${name}" can't be part of the keys of copies: choose another name`);
-  if (problems.length > 0) throw new ValidationError('The event is refused', problems);
+  if (problems.length > 0) throw invalidEvent(...problems);
 }
 
 function isLeft({ outcome, codes }: SnapshotLine): boolean {

@@ -1,5 +1,6 @@
 import { isNarrowed } from '../config/event.ts';
 import { redactor } from '../openstack/redact.ts';
+import type { PolicyJob } from './failed-run.ts';
 
 const LONGEST_MS = 3_000;
 
@@ -14,7 +15,7 @@ export interface HeartbeatPing {
  * The beat of an event, if it is one that a policy's schedule sends; dry runs and parts are
  * nobody's heartbeat.
  */
-export function heartbeatPingOf(job: string, event: unknown): HeartbeatPing | undefined {
+export function heartbeatPingOf(job: string, event: unknown): PolicyJob | undefined {
   const { policy, account = 'rackspace', dryRun } = (event ?? {}) as Record<string, unknown>;
   const isScheduled =
     job !== 'hold' &&

@@ -239,11 +239,12 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   TAKEN_UNCONFIRMED: { message: string };
   REQUEST_UNREMEMBERED: { message: string };
   OTHER_RUN: { until: string };
-  LEFT_TO_NEXT_RUN: { left: string };
-  LEFT_TO_NEXT_TRY: { left: string };
-  BUSY_TOO_LONG: { servers: string };
+  LEFT_TO_NEXT_RUN: { job: string; count: number };
+  LEFT_TO_NEXT_TRY: { job: string; count: number };
+  BUSY_TOO_LONG: BusyServers;
   POLICY_NOT_DEPLOYED: { policy: string; count: number; bytes: number };
   REGION_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
+  REGION_WITHOUT_POLICY: { count: number; bytes: number };
   SERIES_OF_GONE_SERVER: { server: string; policy: string; count: number; kept: number };
   SERIES_OF_SERVER_ELSEWHERE: { server: string; policy: string; count: number };
   ADOPTED: { count: number; name: string };
@@ -285,9 +286,34 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   CLOUD: { error: string; message: string };
   BUCKET: { error: string; message: string };
 
+  // Why an event is refused.
+  EVENT_INVALID: { problems: readonly string[] };
+  POLICY_UNKNOWN: { policy: string; deployed: readonly string[] };
+  POLICY_OF_OTHER_ACCOUNT: { policy: string; account: string };
+  POLICIES_MISSING: { isDeployed: boolean };
+  POLICIES_INVALID: { problems: readonly string[] };
+  JOB_NOT_IN_POLICY: { policy: string; job: 'offsite' | 'drill' };
+  JOB_REFUSED: { job: 'cleanup' | 'offsite' | 'drill' | 'restore'; reasons: readonly Reason[] };
+  REGION_UNKNOWN: { where: string; problem: Reason };
+  IMAGE_UNKNOWN: { field: 'hold' | 'release'; image: string; regions: readonly string[] };
+  HOLD_REFUSED: { error: string; message: string };
+  COPIES_WITHOUT_BUCKET: None;
+
+  // Why a secret is refused.
+  SECRET_MISSING: { secret: string };
+  SECRET_PREFIX_UNMATCHED: { secret: string };
+  SECRET_INVALID: { secret: string; problems: readonly string[] };
+  SECRET_UNREADABLE: { secret: string; error: string; message: string };
+  SECRETS_NOT_LISTED: { prefix: string; message: string };
+
+  // Why a run has failed as a whole.
+  WORK_EXPIRED: { job: string; since: string };
+  QUEUE_REFUSED: { count: number; message: string };
+  MESSAGE_INVALID: None;
+  UNEXPECTED: { error: string; message: string };
+
   // What doctor has found of an account.
   SECRET_READ: { form: 'rackspace' | 'password' | 'applicationCredential'; authUrl: string };
-  SECRET_UNREADABLE: { message: string };
   LOGGED_IN: { project: string; regions: readonly string[] };
   LOGIN_REFUSED: { error: string; message: string };
   LOGIN_WITHOUT_REGIONS: { project: string };
@@ -478,7 +504,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // Problems of policies.
   POLICY_SCHEDULE_ENDED: None;
   POLICY_RUN_MISSING: { job: string };
-  POLICY_ACCOUNT_UNREADABLE: { account: string; message: string };
+  POLICY_ACCOUNT_UNREADABLE: { account: string; problem: Reason };
   POLICY_REGION_UNKNOWN: { where: string };
   POLICY_REGION_UNREADABLE: { where: string; problem: Reason };
   POLICY_SERVERS_UNCERTAIN: { where: string; problem: Reason };
@@ -498,6 +524,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   PAGE_WITHOUT_LINK: { message: string };
   REPORTS_UNREADABLE: { message: string };
   DIGEST_NOT_SENT: { message: string };
+  INCIDENTS_NOT_TOLD: { message: string };
 }
 
 /** What the check of a drill has asked, and what came of it. */
@@ -505,6 +532,12 @@ interface Answer {
   target: string;
   status?: number;
   error?: string;
+}
+
+/** The servers that were busy: the first by name, and how many more. */
+export interface BusyServers {
+  servers: readonly { name: string; region: string }[];
+  more: number;
 }
 
 /** A server that has the metadata of a drill, and that only a person may delete. */
@@ -560,6 +593,11 @@ export type ReasonCode = keyof Facts;
 
 /** A code and its facts. */
 export type Reason<C extends ReasonCode = ReasonCode> = { [K in C]: { code: K } & Facts[K] }[C];
+
+/** The code of a reason, and for a refused job also those of its reasons. */
+export function codesIn(reason: Reason): ReasonCode[] {
+  return reason.code === 'JOB_REFUSED' ? [reason.code, ...reason.reasons.flatMap(codesIn)] : [reason.code];
+}
 
 /** The regions that a job could not read. */
 export function unreadableRegions(

@@ -1,7 +1,15 @@
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  NoSuchKey,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import pMap from 'p-map';
 import type { GoodRun } from '../audit/missing.ts';
+import { type IncidentLog, parseIncidentLog } from '../incidents/incidents.ts';
+import type { FailedRun, PolicyJob, RecordedFailure } from './failed-run.ts';
 import type { Report } from './report.ts';
 
 /** The report page's key. */
@@ -11,6 +19,10 @@ const PAGE = 'autosnap.html';
  * last ended well.
  */
 const GOOD = 'good-runs/';
+/** Below it, likewise, what failed in the last run that failed. */
+const FAILED = 'failed-runs/';
+/** What the audits have told about incidents. */
+const INCIDENTS = 'incidents.json';
 /** A link can't live longer: the role's session that signs it ends. */
 export const LINK_HOURS = 12;
 
@@ -32,6 +44,13 @@ export interface ReportStore {
   /** Remembers that a run has ended well, in the place of the one before. */
   putGoodRun(run: Omit<GoodRun, 'at'>): Promise<void>;
   goodRuns(): Promise<GoodRun[]>;
+  /** Records a failed run, in the place of the one before. */
+  putFailedRun(run: FailedRun): Promise<void>;
+  /** The last failed run of each job, policy and account, but for those that `isOver` names. */
+  failedRuns(isOver: (run: PolicyJob & { at: Date }) => boolean): Promise<RecordedFailure[]>;
+  /** What the audits have told about incidents; nothing if the log is of another version. */
+  incidents(): Promise<IncidentLog>;
+  putIncidents(log: IncidentLog): Promise<void>;
   /** What was reported since a moment, the oldest first. */
   runsSince(since: Date, now: Date): Promise<Report[]>;
 }
@@ -69,6 +88,19 @@ export function reportStoreIn(bucket: string, config: object = {}): ReportStore 
     return (await Body?.transformToString()) ?? '';
   }
 
+  const put = async (Key: string, body: object, options: object = {}) => {
+    const Body = JSON.stringify(body);
+    await client.send(
+      new PutObjectCommand({ Bucket: bucket, Key, Body, ContentType: 'application/json' }),
+      options,
+    );
+  };
+  const addressesIn = async (prefix: string) =>
+    (await list(prefix)).map(({ key, at }) => {
+      const [job = '', policy = '', account = ''] = key.slice(prefix.length).split('/');
+      return { key, job, policy, account, at };
+    });
+
   return {
     async putPage(html) {
       const type = { ContentType: 'text/html; charset=utf-8', CacheControl: 'no-cache' };
@@ -85,11 +117,7 @@ export function reportStoreIn(bucket: string, config: object = {}): ReportStore 
     },
     async putRun(report, requestId, at) {
       const Key = `${folderOf(at)}${at.toISOString()} ${report.job} ${report.policy} ${report.account} ${requestId}.json`;
-      const Body = JSON.stringify(report);
-      await client.send(
-        new PutObjectCommand({ Bucket: bucket, Key, Body, ContentType: 'application/json' }),
-        { abortSignal: AbortSignal.timeout(RUN_WAITS_MS) },
-      );
+      await put(Key, report, { abortSignal: AbortSignal.timeout(RUN_WAITS_MS) });
     },
     async putGoodRun({ job, policy, account }) {
       const Key = `${GOOD}${job}/${policy}/${account}`;
@@ -98,11 +126,29 @@ export function reportStoreIn(bucket: string, config: object = {}): ReportStore 
       });
     },
     async goodRuns() {
-      return (await list(GOOD)).map(({ key, at }) => {
-        const [job = '', policy = '', account = ''] = key.slice(GOOD.length).split('/');
-        return { job, policy, account, at };
+      return (await addressesIn(GOOD)).map(({ key: _, ...run }) => run);
+    },
+    async putFailedRun(run) {
+      const { job, policy, account } = run;
+      await put(`${FAILED}${job}/${policy}/${account}`, run, {
+        abortSignal: AbortSignal.timeout(RUN_WAITS_MS),
       });
     },
+    async failedRuns(isOver) {
+      const current = (await addressesIn(FAILED)).filter((run) => !isOver(run));
+      return pMap(current, async ({ key, at }) => ({ ...(JSON.parse(await read(key)) as FailedRun), at }), {
+        concurrency: 8,
+      });
+    },
+    async incidents() {
+      try {
+        return parseIncidentLog(await read(INCIDENTS));
+      } catch (error) {
+        if (error instanceof NoSuchKey) return parseIncidentLog('');
+        throw error;
+      }
+    },
+    putIncidents: (log) => put(INCIDENTS, log),
     async runsSince(since, now) {
       const days = new Set([folderOf(since), folderOf(now)]);
       const listed = (await pMap(days, list, { concurrency: 2 })).flat();

@@ -1,6 +1,14 @@
 import { printableIn } from '../openstack/printable.ts';
-import { countsOf, type Finding, type ReasonCode } from './reasons.ts';
-import { findingText } from './sentences.ts';
+import { RunFailed } from './failure.ts';
+import {
+  type BusyServers,
+  codesIn,
+  countsOf,
+  type Finding,
+  type Reason,
+  type ReasonCode,
+} from './reasons.ts';
+import { findingText, sentenceOf } from './sentences.ts';
 
 /**
  * What became of a server (snapshot, drill), a snapshot (cleanup, hold) or a copy (offsite), the
@@ -88,14 +96,16 @@ export interface Report {
    * planned.
    */
   failures: string[];
+  /** How many of each code, of what failed: of entries, snapshots and failures. */
+  failureCodes: Partial<Record<ReasonCode, number>>;
   /** How much failed in each region where something did; one that can't be read is one more. */
   failedIn?: Record<string, number>;
   warnings: string[];
   /**
-   * What was not got to: for want of time and because it was busy, in words; and when another run
-   * of the same job has ended at the latest, for which this one has not begun.
+   * What was not got to: how much for want of time, and which servers because they were busy; and
+   * when another run of the same job has ended at the latest, for which this one has not begun.
    */
-  left?: { outOfTime?: string; busy?: string; otherRunUntil?: string };
+  left?: { outOfTime?: number; busy?: BusyServers; otherRunUntil?: string };
   /** When that is gone on with by itself; absent where nobody does. See work-item.ts. */
   resumesAt?: string;
   /** A selector that matched nothing: the policy protects less than it says. */
@@ -118,7 +128,7 @@ const LARGEST_TEXTS_BYTES = 60_000;
 
 type Draft<F = Finding> = Omit<
   Report,
-  'totals' | 'codes' | 'omitted' | 'failedIn' | 'failures' | 'warnings'
+  'totals' | 'codes' | 'failureCodes' | 'omitted' | 'failedIn' | 'failures' | 'warnings'
 > & {
   failures: readonly F[];
   warnings: readonly F[];
@@ -130,22 +140,22 @@ type Draft<F = Finding> = Omit<
  * Counts, sorts and bounds: a report of 10,000 servers still fits into a log line, failures first.
  */
 export function finishReport({ failures, warnings, ...draft }: Draft): Report {
-  const codes = draft.entries
-    .flatMap(({ code, snapshots = [] }) => [
-      ...(code ? [code] : []),
-      ...snapshots.flatMap((line) => line.codes),
-    ])
-    .map((code) => ({ code }));
+  const results = draft.entries.flatMap(({ code, outcome, snapshots = [] }) => [
+    { outcome, codes: code ? [code] : [] },
+    ...snapshots,
+  ]);
+  const codesOf = (some: typeof results) => some.flatMap(({ codes }) => codes.map((code) => ({ code })));
   return bounded({
     ...draft,
-    codes: countsOf([...codes, ...failures, ...warnings]),
+    codes: countsOf([...codesOf(results), ...failures, ...warnings]),
+    failureCodes: countsOf([...codesOf(results.filter(({ outcome }) => outcome === 'failed')), ...failures]),
     failures: failures.map(findingText),
     warnings: warnings.map(findingText),
   });
 }
 
 /** {@link finishReport} of what is in words already. */
-function bounded(draft: Draft<string> & Pick<Report, 'codes'>): Report {
+function bounded(draft: Draft<string> & Pick<Report, 'codes' | 'failureCodes'>): Report {
   const outcomes = draft.entries.flatMap((e) => e.snapshots?.map(({ outcome }) => outcome) ?? [e.outcome]);
   const totals: Report['totals'] = {};
   for (const outcome of OUTCOMES) {
@@ -225,18 +235,23 @@ function regionsOfFailures(
  */
 export function joined(
   head: Report,
-  parts: readonly ({ account: string } & ({ report: Report } | { failure: string }))[],
+  parts: readonly ({ account: string } & ({ report: Report } | { failure: Reason }))[],
 ): Report {
   const reports = parts.flatMap((part) => ('report' in part ? [part.report] : []));
   const linesOf = (kind: 'failures' | 'warnings') =>
     parts.flatMap((part) => {
-      const lines = 'report' in part ? part.report[kind] : kind === 'failures' ? [part.failure] : [];
+      const lines =
+        'report' in part ? part.report[kind] : kind === 'failures' ? [sentenceOf(part.failure)] : [];
       return lines.map((line) => `${part.account}: ${line}`);
     });
+  const failed = countsOf(
+    parts.flatMap((part) => ('report' in part ? [] : codesIn(part.failure).map((code) => ({ code })))),
+  );
   const failedIn = sumOf(reports.map((report) => report.failedIn ?? {})) as Record<string, number>;
   const all = bounded({
     ...head,
-    codes: sumOf(reports.map(({ codes }) => codes)),
+    codes: sumOf([...reports.map(({ codes }) => codes), failed]),
+    failureCodes: sumOf([...reports.map(({ failureCodes }) => failureCodes), failed]),
     failures: linesOf('failures'),
     warnings: linesOf('warnings'),
     nothingSelected: reports.some(({ nothingSelected }) => nothingSelected),
@@ -258,6 +273,7 @@ export function withFailures(report: Report, failures: readonly Finding[]): Repo
   return {
     ...report,
     codes: sumOf([report.codes, countsOf(failures)]),
+    failureCodes: sumOf([report.failureCodes, countsOf(failures)]),
     failures: [...report.failures, ...failures.map(findingText)],
   };
 }
@@ -286,10 +302,11 @@ export function failureOf({
   account,
   accounts,
   failures,
+  failureCodes,
   entries,
   totals,
   omitted,
-}: Report): Error | undefined {
+}: Report): RunFailed | undefined {
   const failed = totals.failed ?? 0;
   if (failed === 0 && failures.length === 0) return undefined;
   const all = Object.values(totals).reduce((sum, n) => sum + n, 0);
@@ -305,13 +322,12 @@ export function failureOf({
   const details = firstOf([...failures, ...lines], 10 - Math.min(omitted, 1));
   const run = `${job} ${policy}${accounts ? ` of ${account}` : ''}`;
   const list = `.\n- ${details.join('\n- ')}`;
-  const error = new Error(
+  return new RunFailed(
     failed > 0
       ? `${run}: ${failed} of ${all} ${COUNTED[job]}${all === 1 ? '' : 's'} failed${list}`
       : `${run} failed${details.length === 1 ? `: ${details[0]}` : list}`,
+    Object.keys(failureCodes) as ReasonCode[],
   );
-  error.name = 'RunFailed';
-  return error;
 }
 
 /** The first of some texts, as far as there is room for them, and how many more there are. */

@@ -6,6 +6,7 @@ import { doctorRemedies, doctorSentences } from './sentences/doctor.ts';
 import { drillSentences } from './sentences/drill.ts';
 import { offsiteSentences } from './sentences/offsite.ts';
 import { ownershipSentences } from './sentences/ownership.ts';
+import { refusalSentences } from './sentences/refusal.ts';
 import { restoreSentences } from './sentences/restore.ts';
 import { retentionSentences } from './sentences/retention.ts';
 import { runSentences } from './sentences/run.ts';
@@ -21,6 +22,7 @@ const SENTENCES: Sentences = {
   ...drillSentences,
   ...offsiteSentences,
   ...runSentences,
+  ...refusalSentences,
   ...doctorSentences,
   ...restoreSentences,
   ...auditSentences,

@@ -1,4 +1,5 @@
 import { printable, printableJson } from '../openstack/printable.ts';
+import { RunFailed } from '../reporting/failure.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
 
 /**
@@ -57,9 +58,7 @@ export function restorationText({ name, region, state, lines, next }: Restoratio
 }
 
 /** The error that makes the invocation fail; undefined unless the restore has failed. */
-export function failureIn(restoration: Restoration): Error | undefined {
+export function failureIn(restoration: Restoration): RunFailed | undefined {
   if (restoration.state !== 'failed') return undefined;
-  const error = new Error(`restore: ${restorationText(restoration)}`);
-  error.name = 'RunFailed';
-  return error;
+  return new RunFailed(`restore: ${restorationText(restoration)}`, restoration.codes);
 }

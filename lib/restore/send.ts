@@ -2,7 +2,7 @@ import { factsOf, isCloudError } from '../openstack/errors.ts';
 import { sendOnce } from '../openstack/send-once.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { RestoreEvent } from './event.ts';
-import { refusal } from './refusal.ts';
+import { refuse } from './refusal.ts';
 
 /**
  * {@link sendOnce} for a restore. When a simultaneous call of the same restore causes a conflict,
@@ -25,8 +25,6 @@ export async function send<T>(
     if (!isCloudError(error)) throw error;
     const done = error.code === 'CONFLICT' ? await look() : undefined;
     if (done !== undefined) return { done };
-    throw refusal('The cloud refuses the restore', [
-      { code: 'RESTORE_REFUSED_BY_CLOUD', ...factsOf(error), to },
-    ]);
+    refuse({ code: 'RESTORE_REFUSED_BY_CLOUD', ...factsOf(error), to });
   }
 }

@@ -3,7 +3,8 @@ import { expandAccounts } from '../config/accounts.ts';
 import { isoSeconds } from '../config/dates.ts';
 import { eachAccountOf, isNarrowed, orderOf } from '../config/event.ts';
 import { ADHOC, isAdhoc, isKeyOf } from '../config/policy.ts';
-import { ValidationError } from '../config/validation-error.ts';
+import { invalidEvent } from '../config/validation-error.ts';
+import { reasonFor } from '../reporting/failure.ts';
 import { finishReport, joined, type Report } from '../reporting/report.ts';
 import type { JobContext } from './handler.ts';
 import type { WorkQueue } from './queue.ts';
@@ -22,9 +23,9 @@ export async function accountEvents(
 ): Promise<unknown[]> {
   const events = await expandAccounts(eachAccountOf(event, job), job.accountsBeginning);
   if (events.length > 1 && isNarrowed(event) && isKeyOf('servers', event)) {
-    throw new ValidationError('The event is refused', [
+    throw invalidEvent(
       `account: the policy has ${events.length} accounts: name the account of these servers, such as "account": "${Object(events[0]).account}"`,
-    ]);
+    );
   }
   if (events.length > 1) for (const one of events) read(one, job);
   return events;
@@ -72,7 +73,7 @@ export async function runEach(
       try {
         return { account, report: await runOne(event, { ...run, accounts: events.length }) };
       } catch (error) {
-        return { account, failure: (error as Error).message };
+        return { account, failure: reasonFor(error) };
       }
     },
     { concurrency: 1 },

@@ -8,8 +8,10 @@ import { ownerOf, settings } from '../config/environment.ts';
 import type { Policy } from '../config/policy.ts';
 import type { Credentials } from '../openstack/identity.ts';
 import { connect, type Session } from '../openstack/session.ts';
+import { codesOf } from '../reporting/failure.ts';
 import { type HeartbeatPing, sendPing } from '../reporting/heartbeat.ts';
 import { runMetrics } from '../reporting/metrics.ts';
+import { sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from './run.ts';
 import { accountsIn, secretsManager } from './secrets.ts';
 
@@ -66,7 +68,10 @@ export function invocation<R>(
   endingOf: (result: R) => RunEnding,
 ) {
   return handlerOf(async (event, job) => {
-    const result = await work(event, job);
+    const result = await work(event, job).catch((error: unknown) => {
+      logFailure(error);
+      throw error;
+    });
     const { failure, resumes } = logResult(result, endingOf(result));
     if (failure && !resumes) throw failure;
     return result;
@@ -78,6 +83,11 @@ export function logResult(result: unknown, ending: RunEnding): RunEnding {
   logger[ending.failure ? 'error' : 'info']('report', { report: result });
   if (ending.text) console.info(ending.text);
   return ending;
+}
+
+/** Logs the error of a run that has no result. */
+export function logFailure(error: unknown): void {
+  logger.error('the run has failed', { codes: codesOf(error), error: error as Error });
 }
 
 /** Pings the heartbeat URL with the result of a run, if a heartbeat is configured. */
@@ -103,7 +113,10 @@ function jobOf(context: Context): JobContext {
   const deadline = { remainingMs: () => deadlineMs - performance.now() };
   const secretOf = (account: string) => `${service}/${stage}/${account}`;
   const { policies, problems } = deployedPolicies();
-  if (problems.length > 0) logger.error('deployed policies are invalid and are skipped', { problems });
+  if (problems.length > 0) {
+    const reason = { code: 'POLICIES_INVALID', problems } as const;
+    logger.error(sentenceOf(reason), { codes: [reason.code], problems });
+  }
   const now = new Date();
   return {
     owner: ownerOf(deployed, context.invokedFunctionArn),

@@ -5,6 +5,7 @@ import { ADHOC, type Adhoc, type Hold, isAdhoc, isHold, type Policy } from '../c
 import { isCloudError, restated } from '../openstack/errors.ts';
 import type { Traffic } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
+import { crashedRunOf, type FailedRun, failedRunOf } from '../reporting/failed-run.ts';
 import { type HeartbeatPing, heartbeatPingOf } from '../reporting/heartbeat.ts';
 import { planText } from '../reporting/plan-text.ts';
 import type { Finding } from '../reporting/reasons.ts';
@@ -107,6 +108,7 @@ export async function runJob<O extends Order>(
   await Promise.all([
     storeReport(report, job),
     beat && !failed ? storeGoodRun(beat) : undefined,
+    beat && failed ? storeFailedRun(failedRunOf(beat, report)) : undefined,
     pingHeartbeat(beat, !failed),
   ]);
   return report;
@@ -162,7 +164,7 @@ async function withLease(
   }
 }
 
-/** Publishes the crash metric and pings the heartbeat when a run throws before it has a report. */
+/** Records the failure of a run that throws before it has a report. */
 async function withCrashReport<T>(
   name: string,
   event: unknown,
@@ -174,7 +176,10 @@ async function withCrashReport<T>(
   } catch (error) {
     const beat = heartbeatPingOf(name, event);
     if (beat) metrics.addCrash(beat, isOneOfSeveral);
-    await pingHeartbeat(beat, false);
+    await Promise.all([
+      pingHeartbeat(beat, false),
+      beat ? storeFailedRun(crashedRunOf(beat, error)) : undefined,
+    ]);
     throw error;
   }
 }
@@ -192,7 +197,9 @@ async function enqueueDeferred(
   const { job, left, dryRun } = report;
   if (!left || dryRun || job === 'hold') return report;
   const work = { job, event: event as Record<string, unknown>, since: now, requestId };
-  const failures: Finding[] = left.outOfTime ? [{ code: 'LEFT_TO_NEXT_TRY', left: left.outOfTime }] : [];
+  const failures: Finding[] = left.outOfTime
+    ? [{ code: 'LEFT_TO_NEXT_TRY', job, count: left.outOfTime }]
+    : [];
   if (!queue) return withFailures(report, failures);
   // The run has only just started, so it gives nothing up yet.
   const { at = now } = retryPlanOf(report, work, order, now);
@@ -230,5 +237,14 @@ async function storeGoodRun({ job, policy, account = '' }: HeartbeatPing): Promi
     await store?.putGoodRun({ job, policy, account });
   } catch (error) {
     logger.warn('the time of this successful run was not stored', { reason: (error as Error).message });
+  }
+}
+
+/** Records a failed run, so that the audit can tell people. An error is only logged. */
+async function storeFailedRun(run: FailedRun): Promise<void> {
+  try {
+    await store?.putFailedRun(run);
+  } catch (error) {
+    logger.warn('the failure of this run was not stored', { reason: (error as Error).message });
   }
 }

@@ -1,13 +1,14 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { isoSeconds } from '../config/dates.ts';
 import { settings } from '../config/environment.ts';
-import { ValidationError } from '../config/validation-error.ts';
+import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import { isCloudError } from '../openstack/errors.ts';
-import { publishAlert } from '../reporting/alerts.ts';
+import { failureFor } from '../reporting/failure.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type Entry, failureOf, type Report, withFailures } from '../reporting/report.ts';
-import { handlerOf, type JobContext, logger, logResult } from './handler.ts';
+import { handlerOf, type JobContext, logFailure, logger, logResult } from './handler.ts';
 import { endingOf, type JobDefinition, queue, runJob } from './job.ts';
+import { failedRunQueueAt } from './queue.ts';
 import {
   afterRun,
   failureRecord,
@@ -17,10 +18,18 @@ import {
   type WorkItem,
 } from './work-item.ts';
 
-const { topic } = settings();
+const { failedRuns } = settings();
+const failedRunQueue = failedRuns ? failedRunQueueAt(failedRuns) : undefined;
 
 /** The maximum number of causes in a work item: an SQS message is limited to 256 KiB. */
 const MAX_CAUSES = 500;
+
+/**
+ * After so many deliveries a message is replaced by a new one, because SQS moves a message to the
+ * failed runs after 100, however far its work has come. Lambda's recursive loop detection would
+ * count 16 such messages in a row, which is beyond any work's time.
+ */
+const MAX_DELIVERIES = 50;
 
 type Tasks = Record<WorkItem['job'], JobDefinition>;
 
@@ -48,9 +57,9 @@ export function queueWorker(tasks: Tasks) {
   return handlerOf(async (event: Partial<SQSEvent> | null, job): Promise<SQSBatchResponse> => {
     const { Records } = event ?? {};
     if (!Array.isArray(Records)) {
-      throw new ValidationError('The event is refused', [
+      throw invalidEvent(
         'Records: is missing: this function processes queue messages and is not for manual invocation',
-      ]);
+      );
     }
     const undone: string[] = [];
     for (const record of Records) {
@@ -68,7 +77,7 @@ async function processRecord(record: SQSRecord, tasks: Tasks, job: JobContext): 
   } catch {
     return rejectMessage(record, job);
   }
-  return processWork(work, record.receiptHandle, tasks, job);
+  return processWork(work, record, tasks, job);
 }
 
 /**
@@ -76,11 +85,9 @@ async function processRecord(record: SQSRecord, tasks: Tasks, job: JobContext): 
  * valid.
  */
 async function rejectMessage({ body }: SQSRecord, job: JobContext): Promise<boolean> {
-  const failure = new Error(
-    'continue: the message is not a work item of this version: another version sent it, or it was written by hand',
-  );
+  const failure = failureFor({ code: 'MESSAGE_INVALID' });
   logger.error('the message is invalid and was moved to the failed runs', failure);
-  return publishFailure('continue', { requestId: job.requestId, event: parsed(body) }, failure, job);
+  return keepFailure('continue', { requestId: job.requestId, event: parsed(body) }, failure, job);
 }
 
 function parsed(body: string): unknown {
@@ -92,22 +99,18 @@ function parsed(body: string): unknown {
 }
 
 /**
- * @returns whether the message can be deleted: the failure was published, or no topic is
- *   configured.
+ * Keeps the event of a run that failed in all tries for a rerun; the audit tells people.
+ *
+ * @returns whether the message can be deleted: the record is kept, or there is no queue for it.
  */
-async function publishFailure(
+async function keepFailure(
   name: string,
   run: { requestId: string; event: unknown },
   failure: Error,
   job: JobContext,
 ): Promise<boolean> {
-  if (!topic) return true;
   try {
-    const subject = `Autosnap ${job.deployment}: ${name} has failed`;
-    await publishAlert(topic, {
-      subject,
-      text: JSON.stringify(failureRecord(run, job.arnOf(name), failure, job.now)),
-    });
+    await failedRunQueue?.keep(failureRecord(run, job.arnOf(name), failure, job.now));
     return true;
   } catch (error) {
     // SQS delivers the message again after its visibility timeout. A repeated run does no harm.
@@ -117,19 +120,25 @@ async function publishFailure(
 }
 
 /** @returns whether the message can be deleted. */
-async function processWork(work: WorkItem, receipt: string, tasks: Tasks, job: JobContext): Promise<boolean> {
+async function processWork(
+  work: WorkItem,
+  { receiptHandle, attributes }: SQSRecord,
+  tasks: Tasks,
+  job: JobContext,
+): Promise<boolean> {
   const { now } = job;
   const { failure, final, at: leftAt, causes } = await run(work, tasks[work.job], job);
   const failed = failure && (final ? 'final' : true);
   const { tell, tries, told, at } = afterRun(work, { failed: failed ?? false, at: leftAt, causes }, now);
-  if (failure && tell && !(await publishFailure(work.job, work, failure, job))) return false;
+  if (failure && tell && !(await keepFailure(work.job, work, failure, job))) return false;
   if (!at) return true;
   try {
     const waitMs = Math.max(0, at.getTime() - Date.now());
-    const isUnchanged = tries === work.tries && !tell;
-    if (isUnchanged) await queue?.holdBack(receipt, waitMs);
+    const isWorn = Number(attributes.ApproximateReceiveCount) >= MAX_DELIVERIES;
+    const isSame = tries === work.tries && !tell && !isWorn;
+    if (isSame) await queue?.holdBack(receiptHandle, waitMs);
     else await queue?.send([{ ...work, tries, told: [...told] }], waitMs);
-    return !isUnchanged;
+    return !isSame;
   } catch (error) {
     logger.error('the message stays in the queue', { reason: (error as Error).message });
     return false;
@@ -142,10 +151,8 @@ async function run(work: WorkItem, task: JobDefinition, job: JobContext): Promis
   const jobOfWork = { ...job, since, requestId, ...(accounts ? { accounts } : {}) };
   try {
     if (isExpired(work, task.read(work.event, job), now)) {
-      const failure = new Error(
-        `${work.job}: the work of ${isoSeconds(since)} was not resumed before the next scheduled run`,
-      );
-      return { failure, final: true, causes: ['NOT_IN_TIME'] };
+      const failure = failureFor({ code: 'WORK_EXPIRED', job: work.job, since: isoSeconds(since) });
+      return { failure, final: true, causes: failure.codes };
     }
     let ended: Pick<RunResult, 'final' | 'at'> = { final: false };
     let abandoned: readonly Reason[] = [];
@@ -158,7 +165,7 @@ async function run(work: WorkItem, task: JobDefinition, job: JobContext): Promis
     logResult(report, endingOf(report));
     return { failure: failureOf(report), ...ended, causes: causesOf(report, abandoned) };
   } catch (error) {
-    logger.error('the run has failed', error as Error);
+    logFailure(error);
     // A refused event is refused in every try.
     const cause = isCloudError(error) ? error.code : (error as Error).name;
     return { failure: error as Error, final: error instanceof ValidationError, causes: [cause] };

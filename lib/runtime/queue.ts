@@ -1,4 +1,11 @@
-import { ChangeMessageVisibilityCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  ChangeMessageVisibilityCommand,
+  GetQueueAttributesCommand,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
+import { failureFor } from '../reporting/failure.ts';
 import type { WorkItem } from './work-item.ts';
 
 const MAX_BATCH_SIZE = 10;
@@ -16,15 +23,43 @@ export interface WorkQueue {
   holdBack(receipt: string, ms: number): Promise<void>;
 }
 
-/** The SQS queue at a URL. Every function throws the SDK's errors. */
-export function workQueueAt(QueueUrl: string): WorkQueue {
+function queueClient(): SQSClient {
   // Short timeouts, because a run enqueues its work in its last seconds.
-  const client = new SQSClient({
+  return new SQSClient({
     // The AWS configuration decides the endpoint, as for every other service.
     useQueueUrlAsEndpoint: false,
     maxAttempts: 2,
     requestHandler: { connectionTimeout: 1_000, requestTimeout: 1_500 },
   });
+}
+
+/** The queue that keeps the events of runs that failed in all tries, for a rerun. */
+export interface FailedRunQueue {
+  /** Keeps a record as Lambda's on-failure destination writes it. */
+  keep(record: object): Promise<void>;
+  /** How many records wait, by SQS's estimate. */
+  count(): Promise<number>;
+}
+
+/** The SQS queue of failed runs at a URL. Every function throws the SDK's errors. */
+export function failedRunQueueAt(QueueUrl: string): FailedRunQueue {
+  const client = queueClient();
+  return {
+    async keep(record) {
+      await client.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(record) }));
+    },
+    async count() {
+      const { Attributes = {} } = await client.send(
+        new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages'] }),
+      );
+      return Number(Attributes.ApproximateNumberOfMessages ?? 0);
+    },
+  };
+}
+
+/** The SQS queue of work items at a URL. Every function throws the SDK's errors. */
+export function workQueueAt(QueueUrl: string): WorkQueue {
+  const client = queueClient();
   return {
     async send(works, delayMs = 0) {
       const DelaySeconds = Math.ceil(Math.min(delayMs, MAX_DELAY_MS) / 1000);
@@ -35,7 +70,10 @@ export function workQueueAt(QueueUrl: string): WorkQueue {
           DelaySeconds,
         }));
         const { Failed = [] } = await client.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
-        if (Failed[0]) throw new Error(`the queue refused ${Failed.length}: ${Failed[0].Message}`);
+        if (Failed[0]) {
+          const message = Failed[0].Message ?? Failed[0].Code ?? '';
+          throw failureFor({ code: 'QUEUE_REFUSED', count: Failed.length, message });
+        }
       }
     },
     async holdBack(ReceiptHandle, ms) {

@@ -59,14 +59,15 @@ const isFieldName = (key: string) => FORMS.some(({ entries }) => key in entries)
  */
 export function parseSecret(name: string, secret: string): Credentials {
   const fields = parseJson(secret);
-  const refuse = (problems: string[]) => new ValidationError(`The secret ${name} is refused`, problems);
+  const invalid = (...problems: string[]) =>
+    new ValidationError({ code: 'SECRET_INVALID', secret: name, problems });
   const check = <S extends v.GenericSchema>(schema: S): v.InferOutput<S> => {
     const result = v.safeParse(schema, fields);
     if (result.success) return result.output;
     // Somebody may have put the secret itself where its name belongs.
-    throw refuse([...new Set(problemsOf(result.issues, 'it', isFieldName))]);
+    throw invalid(...new Set(problemsOf(result.issues, 'it', isFieldName)));
   };
-  if (!fields) throw refuse(['it must be a JSON object, such as {"username": "…", "apiKey": "…"}']);
+  if (!fields) throw invalid('it must be a JSON object, such as {"username": "…", "apiKey": "…"}');
   if ('apiKey' in fields) return { kind: 'rackspace', ...check(Rackspace) };
   if ('applicationCredentialId' in fields || 'applicationCredentialSecret' in fields) {
     return { kind: 'applicationCredential', ...check(ApplicationCredential) };
@@ -75,9 +76,9 @@ export function parseSecret(name: string, secret: string): Credentials {
     const read = check(Password);
     return { kind: 'password', ...read, projectDomainName: read.projectDomainName ?? read.userDomainName };
   }
-  throw refuse([
+  throw invalid(
     'it must have apiKey (Rackspace), password (Keystone) or applicationCredentialId (Keystone): see the README',
-  ]);
+  );
 }
 
 function parseJson(secret: string): Record<string, unknown> | undefined {
@@ -113,27 +114,22 @@ export function secretsManager() {
 }
 
 async function secretText(client: SecretsManagerClient, name: string): Promise<string> {
-  const refuse = (problem: string) => new ValidationError(`The secret ${name} can't be read`, [problem]);
-  if (name.endsWith('*')) {
-    throw refuse(
-      "no secret in this AWS account and region has a name that starts with this prefix: create one, or correct the policy's account",
-    );
-  }
+  if (name.endsWith('*')) throw new ValidationError({ code: 'SECRET_PREFIX_UNMATCHED', secret: name });
   let answer: { SecretString?: string | undefined };
   try {
     answer = await client.send(new GetSecretValueCommand({ SecretId: name }));
   } catch (error) {
-    const { name: code, message } = error as Error;
-    if (code === 'ResourceNotFoundException') {
-      throw refuse(
-        `it does not exist in this AWS account and region: create it with aws secretsmanager create-secret --name ${name} --secret-string file:///dev/stdin, or correct the policy's account`,
-      );
-    }
-    if (code === 'AccessDeniedException') throw refuse(`the function's role may not read it: ${message}`);
-    if (code === 'InvalidRequestException') throw refuse(`${message} Restore it, or create it again.`);
-    throw refuse(`Secrets Manager returned an error: ${errorText(error)}`);
+    const { name: code } = error as Error;
+    throw new ValidationError(
+      code === 'ResourceNotFoundException'
+        ? { code: 'SECRET_MISSING', secret: name }
+        : { code: 'SECRET_UNREADABLE', secret: name, error: code, message: errorText(error) },
+    );
   }
-  if (answer.SecretString === undefined) throw refuse('it is binary: store it as text, with --secret-string');
+  if (answer.SecretString === undefined) {
+    const problems = ['it is binary: store it as text, with --secret-string'];
+    throw new ValidationError({ code: 'SECRET_INVALID', secret: name, problems });
+  }
   return answer.SecretString;
 }
 
@@ -165,10 +161,10 @@ export async function accountsIn(folder: string, beginning: string): Promise<str
       }
     }
   } catch (error) {
-    const { name, message } = error as Error;
-    const what = `The secrets ${folder}${beginning}* can't be listed`;
-    if (name !== 'AccessDeniedException') throw new Error(`${what}: ${errorText(error)}`);
-    throw new ValidationError(what, [`the function's role may not do it: ${message}`]);
+    const { name } = error as Error;
+    if (name !== 'AccessDeniedException' && name !== 'SyntaxError') throw error;
+    const message = errorText(error);
+    throw new ValidationError({ code: 'SECRETS_NOT_LISTED', prefix: folder + beginning, message });
   }
   return found.sort();
 }

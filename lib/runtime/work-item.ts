@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { type Adhoc, isAdhoc, type Policy, text } from '../config/policy.ts';
 import { parseSchedule, type Schedule } from '../config/schedule.ts';
 import { isoDate } from '../config/schema.ts';
+import { codesOf } from '../reporting/failure.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Report } from '../reporting/report.ts';
 import { ADHOC_MS } from '../snapshots/marker.ts';
@@ -110,9 +111,9 @@ export function retryPlanOf(
   const over: Reason[] = [];
   const times: Date[] = [];
   if (outOfTime && now < until) times.push(now);
-  else if (outOfTime) over.push({ code: 'LEFT_TO_NEXT_RUN', left: outOfTime });
+  else if (outOfTime) over.push({ code: 'LEFT_TO_NEXT_RUN', job: work.job, count: outOfTime });
   if (busy && now < halfway) times.push(nextBusyCheck(work.since, halfway, now));
-  else if (busy) over.push({ code: 'BUSY_TOO_LONG', servers: busy });
+  else if (busy) over.push({ code: 'BUSY_TOO_LONG', ...busy });
   // The next scheduled run does work that would resume after it.
   if (otherRunUntil && new Date(otherRunUntil) < until) times.push(new Date(otherRunUntil));
   const [at] = times.sort((a, b) => a.getTime() - b.getTime());
@@ -181,14 +182,14 @@ export function afterRun(
 
 /**
  * The record that Lambda sends to an on-failure destination after the last try, so that readers
- * handle failed work items and failed invocations alike.
+ * handle failed work items and failed invocations alike. Ours also has the codes of the failure.
  *
  * https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
  */
 export function failureRecord(
   { requestId, event }: { requestId: string; event: unknown },
   functionArn: string,
-  { name, message }: Error,
+  failure: Error,
   now: Date,
 ) {
   return {
@@ -202,6 +203,6 @@ export function failureRecord(
     },
     requestPayload: event,
     responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
-    responsePayload: { errorType: name, errorMessage: message },
+    responsePayload: { errorType: failure.name, errorMessage: failure.message, codes: codesOf(failure) },
   };
 }

@@ -8,7 +8,6 @@ import { spreadUnderLimits } from '../openstack/rates.ts';
 import type { Session } from '../openstack/session.ts';
 import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from '../reporting/report.ts';
-import { sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { type Item, planCleanup, type RegionPlan, type SeriesPlan } from './cleanup-plan.ts';
 import { confirm, leftForTime, lineOf, membersOf, rotate } from './delete.ts';
@@ -84,7 +83,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
     dryRun: policy.dryRun,
     failures,
     unreadable,
-    ...(left > 0 ? { left: { outOfTime: `${left} snapshots are left` } } : {}),
+    ...(left > 0 ? { left: { outOfTime: left } } : {}),
     warnings,
     nothingSelected: false,
     entries,
@@ -136,10 +135,10 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   const { regions, unreadable } = await listInventory(session, policy.regions, { owner });
   const unknown = unreadable.filter(({ problem }) => problem.code === 'REGION_NOT_IN_CATALOGUE');
   if (unknown.length > 0) {
-    throw new ValidationError(
-      'Nothing is deleted',
-      unknown.map(({ region, problem }) => `regions: "${region}": ${sentenceOf(problem)}`),
+    const reasons = unknown.map(
+      ({ region: where, problem }) => ({ code: 'REGION_UNKNOWN', where, problem }) as const,
     );
+    throw new ValidationError({ code: 'JOB_REFUSED', job: 'cleanup', reasons });
   }
   // The listing at the end takes as long as the one at the start: deletions stop early enough for
   // it.

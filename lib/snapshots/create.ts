@@ -3,7 +3,7 @@ import { covers } from '../config/accounts.ts';
 import { isoSeconds } from '../config/dates.ts';
 import { ADHOC, type Adhoc, isAdhoc, type Policy, type Selector } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
-import { ValidationError } from '../config/validation-error.ts';
+import { invalidEvent } from '../config/validation-error.ts';
 import { createImage, type NewImage, type Server } from '../openstack/compute.ts';
 import { factsOf, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, listImages, listImagesById } from '../openstack/images.ts';
@@ -328,13 +328,12 @@ function inheritingMaker(regions: readonly RegionInventory[]): Map<Server, Inher
 function leftOf(entries: readonly Entry[]): Pick<Report, 'left'> {
   const late = entries.filter(({ outcome }) => outcome === 'deferred').length;
   const busy = entries.filter(({ outcome, code }) => outcome === 'skipped' && BUSY.includes(code));
-  const names = busy.slice(0, MOST_NAMES).map(({ name, region }) => `${name} in ${region}`);
-  if (busy.length > MOST_NAMES) names.push(`${busy.length - MOST_NAMES} more`);
+  const servers = busy.slice(0, MOST_NAMES).map(({ name, region }) => ({ name, region }));
   if (late + busy.length === 0) return {};
   return {
     left: {
-      ...(late > 0 ? { outOfTime: `${late} of ${entries.length} servers are left` } : {}),
-      ...(busy.length > 0 ? { busy: names.join(', ') } : {}),
+      ...(late > 0 ? { outOfTime: late } : {}),
+      ...(busy.length > 0 ? { busy: { servers, more: busy.length - servers.length } } : {}),
     },
   };
 }
@@ -342,9 +341,7 @@ function leftOf(entries: readonly Entry[]): Pick<Report, 'left'> {
 function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }: Run): Due {
   const slot = schedule.slot(since);
   if (!slot) {
-    throw new ValidationError('The event is refused', [
-      'schedule: has not fired yet: to take a snapshot now, send an ad-hoc event',
-    ]);
+    throw invalidEvent('schedule: has not fired yet: to take a snapshot now, send an ad-hoc event');
   }
   return {
     policy,

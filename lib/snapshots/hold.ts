@@ -1,7 +1,7 @@
 import { isoSeconds, parseEnd } from '../config/dates.ts';
 import { ADHOC, type Hold } from '../config/policy.ts';
-import { ValidationError } from '../config/validation-error.ts';
-import { explain, isCloudError, restated } from '../openstack/errors.ts';
+import { invalidEvent, ValidationError } from '../config/validation-error.ts';
+import { factsOf, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, setProperty } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
@@ -22,22 +22,20 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
   const { owner, now } = run;
   const until = 'hold' in event ? event.until : 'none';
   if (until !== 'none' && until !== 'forever' && parseEnd(until)! <= now) {
-    throw new ValidationError('The event is refused', [
-      `until: ${until} has passed: give a later one, or "forever"`,
-    ]);
+    throw invalidEvent(`until: ${until} has passed: give a later one, or "forever"`);
   }
   const id = 'hold' in event ? event.hold : event.release;
   const image = await find(session, id);
   if (image?.owner !== session.projectId) {
-    throw new ValidationError('The event is refused', [
-      `${'hold' in event ? 'hold' : 'release'}: this project has no image ${id} in ${session.regions.join(', ')}`,
-    ]);
+    const { regions } = session;
+    const field = 'hold' in event ? 'hold' : 'release';
+    throw new ValidationError({ code: 'IMAGE_UNKNOWN', field, image: id, regions });
   }
   try {
     if (!event.dryRun) await setProperty(session, image, 'autosnap_hold', until);
   } catch (error) {
-    if (isCloudError(error, 'FORBIDDEN')) throw new ValidationError('The hold is refused', [explain(error)]);
-    throw error;
+    if (!isCloudError(error, 'FORBIDDEN')) throw error;
+    throw new ValidationError({ code: 'HOLD_REFUSED', ...factsOf(error) });
   }
   const server = image.properties.autosnap_server ?? image.properties.instance_uuid ?? '';
   const done = until === 'none' ? 'released' : 'held';

@@ -100,15 +100,28 @@ interface Entry {
 }
 
 /**
- * SQS's SendMessageBatch and ChangeMessageVisibility over one queue, in AWS's JSON protocol.
- * Receiving and deleting are left to whoever holds the queue.
+ * SQS's SendMessage, SendMessageBatch, ChangeMessageVisibility and GetQueueAttributes over some
+ * queues, by their names, in AWS's JSON protocol. Receiving and deleting are left to whoever holds a
+ * queue.
  */
-export function queueApp(queue: SqsQueue): Hono {
+export function queueApp(queues: Record<string, SqsQueue>): Hono {
   const app = new Hono();
   app.post('*', async (c) => {
     const fault = (type: string, message: string) =>
       c.json({ __type: `com.amazonaws.sqs#${type}`, message }, 400);
     const target = c.req.header('x-amz-target');
+    const { QueueUrl } = await c.req.json<{ QueueUrl: string }>();
+    const queue = queues[QueueUrl.split('/').at(-1) ?? ''];
+    if (!queue) return fault('QueueDoesNotExist', 'The specified queue does not exist.');
+    if (target === 'AmazonSQS.SendMessage') {
+      const { MessageBody } = await c.req.json<{ MessageBody: string }>();
+      if (queue.refuses(MessageBody)) return fault('InternalError', 'An internal error has occurred.');
+      const MD5OfMessageBody = createHash('md5').update(MessageBody).digest('hex');
+      return c.json({ MessageId: queue.send(MessageBody, 0).id, MD5OfMessageBody });
+    }
+    if (target === 'AmazonSQS.GetQueueAttributes') {
+      return c.json({ Attributes: { ApproximateNumberOfMessages: String(queue.visible.length) } });
+    }
     if (target === 'AmazonSQS.SendMessageBatch') {
       const { Entries } = await c.req.json<{ Entries: Entry[] }>();
       if (Entries.length > 10)

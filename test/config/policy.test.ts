@@ -4,7 +4,7 @@ import { parseEvent, parsePolicy } from '../../lib/config/policy.ts';
 import { ValidationError } from '../../lib/config/validation-error.ts';
 import { policy } from '../harness.ts';
 
-function problemsOf(event: unknown): string[] {
+function problemsOf(event: unknown): readonly string[] {
   try {
     parseEvent(event);
   } catch (error) {

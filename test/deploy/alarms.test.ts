@@ -1,8 +1,9 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { alarmsOf } from '../../deploy/alarms.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { deploy, harness, policy } from '../harness.ts';
+import { reportBucket } from '../report-bucket.ts';
 
 const alarmsFor = (policies: object) =>
   Object.values(alarmsOf({ service: 'autosnap', custom: { policies } }, 'test')).map((a) => a.Properties);
@@ -49,31 +50,41 @@ test('a run with failures or without a beginning has not succeeded; a dry run an
   ]);
 });
 
-test('each alarm has a name of its own, whatever the policies are called, and tells the topic', () => {
+test('each alarm has a name of its own, whatever the policies are called; only missing audits notify', () => {
   const names = fc.uniqueArray(fc.stringMatching(/^[a-z0-9-]{1,40}$/), { minLength: 2, maxLength: 6 });
   fc.assert(
     fc.property(names, (its) => {
       const policies = Object.fromEntries(its.map((name) => [name, policy()]));
       const alarms = alarmsOf({ service: 'autosnap', custom: { policies } }, 'test');
       const ids = Object.keys(alarms);
-      expect(ids).toHaveLength(its.length + 6);
+      expect(ids).toHaveLength(its.length + 1);
       expect(ids.every((id) => /^[A-Za-z0-9]{1,255}$/.test(id))).toBe(true);
       const titles = Object.values(alarms).map(({ Properties }) => Properties.AlarmName);
       expect(new Set(titles).size).toBe(ids.length);
+      // A new alarm has insufficient data. An action on any other state would mail about a deployment.
       for (const { Properties } of Object.values(alarms)) {
-        expect(Properties.AlarmActions).toEqual([{ Ref: 'Alerts' }]);
+        expect(Properties.TreatMissingData).toBe('missing');
+        expect(Properties).not.toHaveProperty('AlarmActions');
+        expect(Properties).not.toHaveProperty('OKActions');
       }
+      const notifying = Object.values(alarms).filter((a) => 'InsufficientDataActions' in a.Properties);
+      expect(notifying.map(({ Properties }) => Properties.AlarmName)).toEqual([
+        'autosnap-test_audit-missing',
+      ]);
     }),
   );
 });
 
-test('only functions that some policy asks for have alarms', () => {
-  const functions = (policies: object) =>
-    alarmsFor(policies).flatMap(
-      ({ AlarmName }) => /^autosnap-test_(\w+)-errors$/.exec(String(AlarmName))?.[1] ?? [],
-    );
-  expect(functions({ daily: policy() })).toEqual(['snapshot', 'cleanup', 'continue', 'audit']);
-  expect(functions({ daily: policy(), proven: policy({ drill: { schedule: 'rate(1 day)' } }) })).toContain(
-    'drill',
-  );
+test('an audit is counted unless it could not be published', async () => {
+  const { run, fail, logs } = await harness();
+  deploy([policy()]);
+  const counted = () => logs().match(/"Audits":\d/g) ?? [];
+  await run('audit', {});
+  expect(counted()).toEqual(['"Audits":1']);
+  await reportBucket().then((s3) => {
+    s3.down = true;
+  });
+  vi.resetModules();
+  await fail('audit', {});
+  expect(counted()).toEqual(['"Audits":1']);
 });

@@ -1,4 +1,4 @@
-import { publishMetrics } from '../../lib/audit/metrics.ts';
+import { publishGoodAudit, publishMetrics } from '../../lib/audit/metrics.ts';
 import { runMetrics } from '../../lib/reporting/metrics.ts';
 import { finishReport, type Report } from '../../lib/reporting/report.ts';
 import { JOBS } from '../../lib/runtime/work-item.ts';
@@ -44,6 +44,9 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
     ProvenAge:
       'how long ago a server was last proven, or since when it could have been, of the worst; with drills',
     DrillsFailed: 'servers whose last drill failed; with drills',
+    RunOverdue:
+      'the longest time since a good run of a job, over the time that its schedule allows; from 1 on a run is missing',
+    Audits: '1 for an audit that was published; absent otherwise',
     Troubles:
       'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, runs that are missing',
   },
@@ -87,8 +90,10 @@ export function ofAudit({ troubled }: { troubled: boolean }): Emitted[] {
     const proof = { proof: { failed: '2026-11-24T04:00:00Z', unprovenSeconds: 86_400 } };
     const series = troubled ? seriesOf([shown(4)], proof) : seriesOf([shown(0)]);
     const audit = auditOf([series]);
-    publishMetrics(audit);
-    const [policy] = audit.policies;
+    const policies = audit.policies.map((one) => ({ ...one, runOverdue: 0.2 }));
+    publishMetrics({ ...audit, policies });
+    publishGoodAudit('autosnap-test');
+    const [policy] = policies;
     if (troubled) publishMetrics({ ...audit, policies: [policy!, { ...policy!, account: 'customer-b' }] });
   });
 }

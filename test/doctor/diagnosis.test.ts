@@ -14,7 +14,7 @@ import type { Reason } from '../../lib/reporting/reasons.ts';
 const of = (finding: CheckResult, policy?: string): CheckName =>
   checkOf(finding, { account: 'rackspace', ...(policy ? { policy } : {}) });
 const saying = (message: string): Reason => ({ code: 'LOGIN_REFUSED', error: 'UNAUTHORIZED', message });
-const SECRET = { code: 'SECRET_UNREADABLE', message: 'refused:\n- a\n- b' } as const;
+const SECRET = { code: 'SECRET_INVALID', secret: 's', problems: ['a', 'b'] } as const;
 const ENDED = { code: 'SCHEDULE_OVER' } as const;
 const diagnosis = (...checks: CheckName[]) => ({ job: 'doctor' as const, owner: 'autosnap-test', checks });
 
@@ -76,9 +76,10 @@ test('the failure has every problem with its remedy, and where it is', () => {
     ),
   );
   expect(error?.name).toBe('RunFailed');
+  expect(error?.codes).toEqual(['SECRET_INVALID', 'SCHEDULE_OVER']);
   expect(error?.message.split('\n')).toEqual([
     'doctor: 2 of 4 checks failed.',
-    '- account rackspace, secret: refused:',
+    '- account rackspace, secret: The secret s is refused:',
     '  - a',
     '  - b',
     '- policy daily, schedule: it never fires again: no snapshot is taken any more',

@@ -5,15 +5,20 @@ import { serve } from '@hono/node-server';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { Hono } from 'hono';
 import { onTestFinished, vi } from 'vitest';
+import type { failureRecord } from '../../lib/runtime/work-item.ts';
 import { type Delivery, queueApp, SqsQueue } from '../../local/cloud/queue.ts';
 import { lambdaContext } from '../../local/context.ts';
 import { setTime } from '../harness.ts';
 
-/** The deployment's queue and topic, as the functions see them. */
+/** The deployment's queues and topic, as the functions see them. */
 export interface Waiting {
   queue: SqsQueue;
-  /** What was published. */
-  told: string[];
+  /** Runs that failed in all tries. */
+  failedRuns: SqsQueue;
+  /** The mails that were published. */
+  mails: { subject: string; text: string }[];
+  /** Whether the topic answers nothing but 503. */
+  isDeaf: boolean;
   /** Where they are, as environment variables. */
   environment: Record<string, string>;
 }
@@ -21,29 +26,39 @@ export interface Waiting {
 /** As serverless.yml has them. */
 const QUEUE = { visibilityMs: 1_080_000, maxReceives: 100 };
 
+/** The records of the runs that failed in all tries. */
+export function failureRecords({ failedRuns }: Waiting): ReturnType<typeof failureRecord>[] {
+  return failedRuns.messages.map(({ body }) => JSON.parse(body));
+}
+
 /** Starts stand-ins for SQS and SNS on loopback, and tells this process where they are. */
 export async function startWaiting(now = () => new Date()): Promise<Waiting> {
   const queue = new SqsQueue({ ...QUEUE, now });
-  const told: string[] = [];
-  const sqs = await listen(queueApp(queue));
-  const sns = await listen(topicApp(told));
+  const failedRuns = new SqsQueue({ ...QUEUE, now });
+  const waiting: Waiting = { queue, failedRuns, mails: [], isDeaf: false, environment: {} };
+  const sqs = await listen(
+    queueApp({ 'autosnap-test-work': queue, 'autosnap-test-failed-runs': failedRuns }),
+  );
+  const sns = await listen(topicApp(waiting));
   const environment = {
     AUTOSNAP_QUEUE: `${sqs}/000000000000/autosnap-test-work`,
+    AUTOSNAP_FAILED_RUNS: `${sqs}/000000000000/autosnap-test-failed-runs`,
     AUTOSNAP_TOPIC: 'arn:aws:sns:us-east-1:000000000000:autosnap-test-alerts',
     AWS_ENDPOINT_URL_SQS: sqs,
     AWS_ENDPOINT_URL_SNS: sns,
   };
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  return { queue, told, environment };
+  return Object.assign(waiting, { environment });
 }
 
 /** SNS's Publish, in AWS's query protocol. */
-function topicApp(told: string[]): Hono {
+function topicApp(waiting: Waiting): Hono {
   const app = new Hono();
   app.post('*', async (c) => {
     const form = new URLSearchParams(await c.req.text());
+    if (waiting.isDeaf) return c.text('', 503);
     if (form.get('Action') !== 'Publish') return c.text('Only Publish is here.', 400);
-    told.push(form.get('Message') ?? '');
+    waiting.mails.push({ subject: form.get('Subject') ?? '', text: form.get('Message') ?? '' });
     return c.text(
       '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></PublishResponse>',
       200,

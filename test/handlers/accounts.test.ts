@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
-import { deliverAll, startWaiting } from '../fleet/waiting.ts';
+import { deliverAll, failureRecords, startWaiting } from '../fleet/waiting.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 
 const clouds: Cloud[] = [];
@@ -92,10 +92,13 @@ describe('a policy with several accounts, where there is a queue', () => {
     await h.run('snapshot', EVENT);
     await deliverAll(waiting);
     expect(h.made()).toEqual([2, 0, 2]);
-    expect(waiting.told).toHaveLength(1);
-    expect(JSON.parse(waiting.told[0]!)).toMatchObject({
+    expect(failureRecords(waiting)).toHaveLength(1);
+    expect(failureRecords(waiting)[0]).toMatchObject({
       requestPayload: { ...EVENT, account: 'customer-a' },
-      responsePayload: { errorMessage: expect.stringContaining('The account customer-a: ') },
+      responsePayload: {
+        errorMessage: expect.stringContaining('The account customer-a: '),
+        codes: ['CLOUD'],
+      },
     });
     expect(metricsOf(h, 'Succeeded').filter((line) => line.includes('customer-a'))).toEqual(
       Array(3).fill('snapshot customer-a 0'),
@@ -142,7 +145,12 @@ describe('a policy with several accounts, without a queue', () => {
     const { error, report } = await h.fail('snapshot', EVENT);
     expect(h.made()).toEqual([2, 0, 2]);
     expect(error.message).toMatch(/^snapshot daily failed: customer-a: The account customer-a: /);
-    expect(report?.totals).toEqual({ taken: 4 });
+    expect(error).toMatchObject({ name: 'RunFailed', codes: ['CLOUD'] });
+    expect(report).toMatchObject({
+      totals: { taken: 4 },
+      codes: { TAKEN: 4, CLOUD: 1 },
+      failureCodes: { CLOUD: 1 },
+    });
     expect(report?.entries.map(({ account, name }) => `${account} ${name}`)).toEqual([
       'rackspace db',
       'customer-b db',

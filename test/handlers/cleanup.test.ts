@@ -20,6 +20,7 @@ test('what the policy does not keep goes, the oldest first, and each decision ha
     dryRun: false,
     totals: { deleted: 2, kept: 3 },
     codes: { LAST: 3, NO_RULE: 2 },
+    failureCodes: {},
     failures: [],
     warnings: [],
     nothingSelected: false,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { lambdaContext } from '../../local/context.ts';
-import { deliverAll, startWaiting } from '../fleet/waiting.ts';
+import { deliverAll, failureRecords, startWaiting } from '../fleet/waiting.ts';
 import { deploy, policy } from '../harness.ts';
 import { history, idsIn, idsOf } from '../history.ts';
 
@@ -12,7 +12,7 @@ async function withQueue(body: string) {
   deploy([policy()]);
   waiting.queue.send(body, 0);
   const deliveries = await deliverAll(waiting);
-  const records = waiting.told.map((text) => JSON.parse(text));
+  const records = failureRecords(waiting);
   return { ...h, waiting, deliveries, records };
 }
 
@@ -46,7 +46,8 @@ test.each<[string, string, unknown]>([
         functionArn: expect.stringMatching(/:autosnap-test-continue:/),
       }),
       responsePayload: {
-        errorType: 'Error',
+        errorType: 'RunFailed',
+        codes: ['MESSAGE_INVALID'],
         errorMessage: expect.stringContaining('not a work item of this version'),
       },
     }),
@@ -54,17 +55,26 @@ test.each<[string, string, unknown]>([
   expect(idsIn(h)).toEqual(idsOf(h.images));
 });
 
-test.each<[string, object, RegExp]>([
-  ['a whole policy', policy({ keep: { last: 1 } }), /send \{"policy": "daily"\}/],
-  ['a policy that is gone', { policy: 'weekly' }, /there is no policy "weekly" in this deployment/],
-  ['a key that is not known', { policy: 'daily', tier: 'gold' }, /tier: is not a known key/],
-])('%s is refused once, with the reason, and nothing is deleted', async (_, event, message) => {
+test.each<[string, object, string, RegExp]>([
+  ['a whole policy', policy({ keep: { last: 1 } }), 'EVENT_INVALID', /send \{"policy": "daily"\}/],
+  [
+    'a policy that is gone',
+    { policy: 'weekly' },
+    'POLICY_UNKNOWN',
+    /there is no policy "weekly" in this deployment/,
+  ],
+  ['a key that is not known', { policy: 'daily', tier: 'gold' }, 'EVENT_INVALID', /tier: is not a known key/],
+])('%s is refused once, with the reason, and nothing is deleted', async (_, event, code, message) => {
   const h = await withQueue(JSON.stringify(work({ event })));
   expect(h.deliveries).toHaveLength(1);
   expect(h.records).toEqual([
     expect.objectContaining({
       requestPayload: event,
-      responsePayload: { errorType: 'ValidationError', errorMessage: expect.stringMatching(message) },
+      responsePayload: {
+        errorType: 'ValidationError',
+        errorMessage: expect.stringMatching(message),
+        codes: [code],
+      },
     }),
   ]);
   expect(idsIn(h)).toEqual(idsOf(h.images));

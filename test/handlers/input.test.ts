@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { type Harness, harness, type Job, policy, setTime } from '../harness.ts';
 
@@ -31,60 +32,75 @@ const setSecret =
     cloud.secrets.set(SECRET, text);
 
 describe.each(JOBS)('%s with bad input tells a person what to do, and changes nothing', (job) => {
-  test.each<[string, Break, RegExp, Record<string, unknown>?]>([
+  test.each<[string, ReasonCode, Break, RegExp, Record<string, unknown>?]>([
     [
       'no secret',
+      'SECRET_MISSING',
       ({ cloud }) => cloud.secrets.clear(),
       /^The secret autosnap\/test\/rackspace can't be read: it does not exist .* create it with aws secretsmanager create-secret --name autosnap\/test\/rackspace/,
     ],
     [
       "no secret for the policy's account",
+      'SECRET_MISSING',
       () => {},
       /^The secret autosnap\/test\/customer-b can't be read: .* or correct the policy's account/,
       { account: 'customer-b' },
     ],
     [
       'a secret that is not JSON',
+      'SECRET_INVALID',
       setSecret('hunter2hunter2'),
       /is refused: it must be a JSON object, such as/,
     ],
     [
       'a secret of no known form',
+      'SECRET_INVALID',
       setSecret('{"user":"u"}'),
       /is refused: it must have apiKey \(Rackspace\), password/,
     ],
-    ['a secret without a user', setSecret('{"apiKey":"hunter2hunter2"}'), /is refused: username: is missing/],
+    [
+      'a secret without a user',
+      'SECRET_INVALID',
+      setSecret('{"apiKey":"hunter2hunter2"}'),
+      /is refused: username: is missing/,
+    ],
     [
       'a secret with an unknown field',
+      'SECRET_INVALID',
       setSecret('{"username":"u","apiKey":"hunter2hunter2","region":"DFW"}'),
       /is refused: a key: is not a known key: check its spelling, or remove it/,
     ],
     [
       'a secret that would be sent in the open',
+      'SECRET_INVALID',
       setSecret('{"username":"u","apiKey":"hunter2hunter2","authUrl":"http://identity.example.com"}'),
       /is refused: authUrl: must be an https URL/,
     ],
     [
       'a wrong key',
+      'CLOUD',
       ({ cloud }) => (cloud.account.apiKey = 'another'),
       /does not accept these credentials: check the name and the key in the secret/,
     ],
     [
       'an account that asks for a second factor',
+      'CLOUD',
       ({ cloud }) => (cloud.account.mfa = 'challenge'),
       /use the API key of a user without it/,
     ],
     [
       'an account that must set one up',
+      'CLOUD',
       ({ cloud }) => (cloud.account.mfa = 'setup'),
       /User must setup multi-factor.* use the API key of a user without it/,
     ],
-  ])('%s', async (_, damage, message, changes = {}) => {
+  ])('%s: %s', async (_, code, damage, message, changes = {}) => {
     const h = await cloudWithHistory();
     const before = h.cloud.region('DFW').images;
     damage(h);
     const { error } = await h.fail(job, policy(changes));
     expect(error.message).toMatch(message);
+    expect(h.logs()).toMatch(new RegExp(`"the run has failed",[^{]*"codes": \\[\\s*"${code}"\\s*\\]`));
     expect(h.cloud.region('DFW').images).toEqual(before);
     expect(h.cloud.received.filter(({ service }) => service === 'compute' || service === 'image')).toEqual(
       [],

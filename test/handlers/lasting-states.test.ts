@@ -61,7 +61,7 @@ test.each([
     h.web.taskState = taskState;
     const report = await h.run('snapshot', policy());
     expect(report.codes).toMatchObject({ SERVER_BUSY: 1 });
-    expect(report.left?.busy).toBe('web in DFW');
+    expect(report.left?.busy?.servers).toEqual([{ name: 'web', region: 'DFW' }]);
   },
 );
 
@@ -119,6 +119,6 @@ describe('a server of which the cloud refuses an image with 409', () => {
     ],
   ])('%s is busy', async (_, locked, faults) => {
     const h = await refused(locked, ...faults);
-    expect((await h.run('snapshot', policy())).left?.busy).toBe('web in DFW');
+    expect((await h.run('snapshot', policy())).left?.busy?.servers).toEqual([{ name: 'web', region: 'DFW' }]);
   });
 });

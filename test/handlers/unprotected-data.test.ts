@@ -46,7 +46,9 @@ function onlyBlockStorageShowsAttachments(): void {
 }
 
 /** What is said of data in no snapshot: by a run, by doctor, by the audit. */
-async function said(changes: object = {}): Promise<{ run: string[]; doctor: string[]; audit: string[] }> {
+async function said(
+  changes: Record<string, unknown> = {},
+): Promise<{ run: string[]; doctor: string[]; audit: string[] }> {
   const daily = policy(changes);
   const isOfData = (line: string) => /in no snapshot/.test(line);
   deploy([daily]);

@@ -68,10 +68,12 @@ test('a reason in a reason is said, too', () => {
   );
 });
 
-// What the cloud says in its own words is read where its APIs are, and nowhere else.
-const FILES = globSync('{lib,handlers,deploy}/**/*.ts', { cwd: ROOT }).filter(
-  (file) => !file.startsWith('lib/openstack/'),
+// What the cloud says in its own words is read where its APIs are, and nowhere else; the embedded
+// cloud says it.
+const FILES = globSync('{lib,handlers,deploy,local}/**/*.ts', { cwd: ROOT }).filter(
+  (file) => !file.startsWith('lib/openstack/') && !file.startsWith('local/cloud/'),
 );
+const SENTENCE = '(?:sentenceOf|sentencesOf|findingText|adviceOf|message)\\b';
 const ABOUT_WORDS =
   /\b(?:(?:reasons?|problems?|warnings?|failures?|sentences?|message|why|detail(?!\.)|remedy|doubts?|notices)\b|(?:sentenceOf|sentencesOf|findingText)\([^)]*\))/;
 const METHOD = /\.(startsWith|endsWith|includes|match|matchAll|search|indexOf|split|replace)\(/;
@@ -81,8 +83,12 @@ const MATCHING = [
   // /^held/.test(reason)
   new RegExp(`/\\w*\\.(test|exec)\\([^)]*${ABOUT_WORDS.source}`),
   // reason === 'already gone'; codes are in capitals
-  new RegExp(`${ABOUT_WORDS.source}\\??\\.?\\s*[!=]==\\s*['"\`][^'"\`A-Z]`),
+  new RegExp(`${ABOUT_WORDS.source}\\??\\.?\\s*[!=]==\\s*['"\`](?![A-Z_]+['"\`])`),
+  // known.has(sentenceOf(reason)), text === findingText(finding)
+  new RegExp(`(?:\\.(?:includes|has|get|indexOf)\\(|[!=]==\\s*)(?:\\w+\\.)?${SENTENCE}`),
 ];
+/** An error in words, where one with a reason belongs. */
+const WORDED = /new (?:Error|ValidationError)\(\s*['"`]/;
 /** A fact that is a sentence, where a reason with a code belongs: { problem: `${name} is gone` } */
 const COMPOSED = /\b(problem|reason|doubt|why|said|words|detail|remedy): [`'"][^`'"]*[a-z]+ [a-z]+/;
 
@@ -112,6 +118,20 @@ test('sentences are made in lib/reporting/sentences/ alone', () => {
   expect(found).toEqual([]);
 });
 
+test('errors are made of reasons', () => {
+  const found = FILES.filter((file) => /^(lib|handlers)\//.test(file)).filter((file) =>
+    WORDED.test(readFileSync(join(ROOT, file), 'utf8')),
+  );
+  expect(found).toEqual([]);
+});
+
+test.each(["throw new Error('no bucket');", 'throw new ValidationError(\n  `The secret is refused`,'])(
+  'the test above would find: %s',
+  (line) => {
+    expect(WORDED.test(line)).toBe(true);
+  },
+);
+
 test.each([`return { problem: \`\${name} is gone\` };`, "found.push({ region, reason: 'not ours' });"])(
   'the test above would find: %s',
   (line) => {
@@ -128,6 +148,9 @@ test.each([
   "if (detail === 'it never fires again') return;",
   "const [code] = sentenceOf(reason).split(':');",
   "checks.filter(({ remedy }) => remedy?.includes('custom.owner'))",
+  "if (error.message === 'Nothing is deleted') return;",
+  'once.filter((one) => unsaid.includes(findingText(one)))',
+  'return known.has(error.message);',
 ])('the test above would find: %s', (line) => {
   expect(MATCHING.some((pattern) => pattern.test(line))).toBe(true);
 });

@@ -121,13 +121,14 @@ describe('the report of many accounts', () => {
         account: 'b',
         report: finishReport({ ...HEAD, failures: [saying('down')], entries: [entry('y', 'failed')] }),
       },
-      { account: 'c', failure: 'no secret' },
+      { account: 'c', failure: { code: 'SECRET_MISSING', secret: 's' } },
     ]);
     expect(report).toMatchObject({
-      failures: ['b: down', 'c: no secret'],
+      failures: ['b: down', expect.stringMatching(/^c: The secret s can't be read: it does not exist/)],
       warnings: ['a: odd'],
       totals: { failed: 1, taken: 1 },
-      codes: { CLOUD: 2 },
+      codes: { CLOUD: 2, SECRET_MISSING: 1 },
+      failureCodes: { CLOUD: 1, SECRET_MISSING: 1 },
       entries: [
         { account: 'b', name: 'y' },
         { account: 'a', name: 'x' },

@@ -11,8 +11,8 @@ import {
 } from '../../lib/runtime/work-item.ts';
 import { policy } from '../harness.ts';
 
-const LEFT = { outOfTime: '3 servers are left' };
-const BUSY = { busy: 'web-1 in DFW' };
+const LEFT = { outOfTime: 3 };
+const BUSY = { busy: { servers: [{ name: 'web-1', region: 'DFW' }], more: 0 } };
 
 /**
  * A piece of work of the policy `daily`, first asked for 20 seconds past midnight; `changes` go on
@@ -80,7 +80,7 @@ describe('what is left for want of time', () => {
       "of a cleanup until the cleanup's next",
       '2026-11-23T06:00:20Z',
       { job: 'cleanup' },
-      [undefined, ['stopped in time: 3 servers are left to the next run']],
+      [undefined, ['stopped in time: 3 snapshots are left to the next run']],
     ],
     [
       'by hand for a day',

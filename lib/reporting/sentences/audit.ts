@@ -43,7 +43,8 @@ export const auditSentences = {
     'schedule: it has ended, so no snapshot is taken any more: correct it: its last field is the year, * for every one',
   POLICY_RUN_MISSING: ({ job }) =>
     `no ${job} run has ended well for longer than its schedule allows: is its rule enabled?`,
-  POLICY_ACCOUNT_UNREADABLE: ({ account, message }) => `the account ${account} can't be read: ${message}`,
+  POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, say) =>
+    `the account ${account} can't be read: ${say(problem)}`,
   POLICY_REGION_UNKNOWN: ({ where }) => `regions: the account has no region "${where}"`,
   POLICY_REGION_UNREADABLE: ({ where, problem }, say) => `${where} can't be read: ${say(problem)}`,
   POLICY_SERVERS_UNCERTAIN: ({ where, problem }, say) =>
@@ -66,6 +67,7 @@ export const auditSentences = {
   PAGE_WITHOUT_LINK: ({ message }) => `the report page has no link: ${message}`,
   REPORTS_UNREADABLE: ({ message }) => `the day's reports can't be read: ${message}`,
   DIGEST_NOT_SENT: ({ message }) => `the digest was not sent: ${message}`,
+  INCIDENTS_NOT_TOLD: ({ message }) => `the mail about incidents was not sent: ${message}`,
 } satisfies Partial<Sentences>;
 
 function someOf(images: readonly string[]): string {

@@ -19,7 +19,6 @@ const NEEDED_ROLES = {
 export const doctorSentences = {
   // Accounts.
   SECRET_READ: ({ form, authUrl }) => `${FORMS[form]} for ${authUrl}`,
-  SECRET_UNREADABLE: ({ message }) => message,
   LOGGED_IN: ({ project, regions }) => `project ${project} in ${regions.join(', ')}`,
   LOGIN_REFUSED: ({ message }) => message,
   LOGIN_WITHOUT_REGIONS: ({ project }) => `project ${project} has no region with servers`,

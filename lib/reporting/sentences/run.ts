@@ -1,4 +1,3 @@
-import { ADHOC } from '../../config/policy.ts';
 import { gigabytes } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 
@@ -36,15 +35,16 @@ export const runSentences = {
     `it is not certain since when this request is known, and which servers it has taken: ${message}`,
   OTHER_RUN: ({ until }) =>
     `another run of this job is at work, until ${until} at most: this one has done nothing`,
-  LEFT_TO_NEXT_RUN: ({ left }) => `stopped in time: ${left} to the next run`,
-  LEFT_TO_NEXT_TRY: ({ left }) => `stopped in time: ${left} for the next try`,
-  BUSY_TOO_LONG: ({ servers }) => `busy until half the interval had passed: ${servers}`,
+  LEFT_TO_NEXT_RUN: (left) => `stopped in time: ${leftText(left)} to the next run`,
+  LEFT_TO_NEXT_TRY: (left) => `stopped in time: ${leftText(left)} for the next try`,
+  BUSY_TOO_LONG: ({ servers, more }) =>
+    `busy until half the interval had passed: ${servers.map(({ name, region }) => `${name} in ${region}`).join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
   POLICY_NOT_DEPLOYED: ({ policy, count, bytes }) =>
     `the policy ${policy} is no longer configured: its ${count} snapshots, ${gigabytes(bytes)}, are all kept`,
   REGION_NOT_IN_POLICY: ({ policy, count, bytes }) =>
-    policy === ADHOC
-      ? `no policy is for this region, so no cleanup looks at its ${count} ad-hoc snapshots, ${gigabytes(bytes)}: they stay, also past their end`
-      : `the policy ${policy} is not for this region: no cleanup looks at its ${count} snapshots here, ${gigabytes(bytes)}: put the region back into its regions, or delete them by hand`,
+    `the policy ${policy} is not for this region: no cleanup looks at its ${count} snapshots here, ${gigabytes(bytes)}: put the region back into its regions, or delete them by hand`,
+  REGION_WITHOUT_POLICY: ({ count, bytes }) =>
+    `no policy is for this region, so no cleanup looks at its ${count} ad-hoc snapshots, ${gigabytes(bytes)}: they stay, also past their end`,
   SERIES_OF_GONE_SERVER: ({ server, policy, count, kept }) =>
     `server ${server} is gone: of its ${count} ${policy} snapshots ${kept} are kept`,
   SERIES_OF_SERVER_ELSEWHERE: ({ server, policy, count }) =>
@@ -112,6 +112,18 @@ export const runSentences = {
   CLOUD: ({ message }) => message,
   BUCKET: ({ message }) => message,
 } satisfies Partial<Sentences>;
+
+/** What a job works on, in the singular and the plural. */
+const ITEMS: Record<string, readonly [string, string]> = {
+  snapshot: ['server', 'servers'],
+  cleanup: ['snapshot', 'snapshots'],
+  offsite: ['copy', 'copies'],
+};
+
+function leftText({ job, count }: { job: string; count: number }): string {
+  const [one, several] = ITEMS[job] ?? ['item', 'items'];
+  return count === 1 ? `1 ${one} is left` : `${count} ${several} are left`;
+}
 
 function leftAloneText(
   { where, name, server, image }: { where: string; name: string; server: string; image: string },

@@ -1,0 +1,107 @@
+import { counted, minuteText } from '../audit/format.ts';
+import type { Audit } from '../audit/model.ts';
+import { sentence } from '../audit/sentence.ts';
+import { printable } from '../openstack/printable.ts';
+import type { Incident } from './incidents.ts';
+import type { Problem } from './problem.ts';
+
+const MOST_LINES = 20;
+/** SNS takes subjects of up to 100 ASCII characters. */
+const LONGEST_SUBJECT = 100;
+
+/** A message for the topic of alerts. */
+export interface Mail {
+  subject: string;
+  text: string;
+}
+
+interface News {
+  begun: readonly Incident[];
+  ended: readonly Incident[];
+  /** How many failed runs wait for a rerun, if people have not been told yet. */
+  failedRuns: number;
+}
+
+/** Where the commands in a mail find the deployment, and the page in the AWS console. */
+interface Links {
+  stage: string;
+  console: string | undefined;
+}
+
+/**
+ * The mail about incidents that began or ended, in plain text: what is wrong and where, why, and
+ * which command helps. Undefined if there is no news.
+ */
+export function incidentMail(audit: Audit, news: News, { stage, console }: Links): Mail | undefined {
+  const { begun, ended, failedRuns } = news;
+  const waiting = `${counted(failedRuns, 'run')} failed in all tries`;
+  const headlines = [
+    ...begun.map(headline),
+    ...(failedRuns > 0 ? [waiting] : []),
+    ...ended.map((incident) => `over: ${headline(incident)}`),
+  ];
+  const [first, ...more] = headlines;
+  if (first === undefined) return undefined;
+  const remedies = new Set(begun.flatMap(({ problems: [first] }) => REMEDIES[first!.kind](first!, stage)));
+  if (failedRuns > 0) remedies.add(rerun(stage));
+  const text = [
+    ...begun.map(paragraph),
+    ...(failedRuns > 0 ? [`${waiting}, and wait for a rerun.`] : []),
+    ...(remedies.size > 0 ? [['What to do:', ...[...remedies].map((one) => `- ${one}`)].join('\n')] : []),
+    ...ended.map((incident) => `Over:\n${paragraph(incident)}`),
+    `Everything: ${sentence(audit)}.`,
+    ...(console ? [`The report page, signed in to AWS:\n${console}`] : []),
+  ];
+  const rest = more.length > 0 ? ` (and ${more.length} more)` : '';
+  return { subject: subjectOf(`Autosnap ${audit.owner}: ${first}`, rest), text: text.join('\n\n') };
+}
+
+function headline({ problems }: Incident): string {
+  const [{ kind, title }] = problems as [Problem];
+  const same = problems.filter((one) => one.kind === kind);
+  if (same.length === 1) return title;
+  if (kind === 'server') return `${same.length} servers, the worst is ${title}`;
+  const isOfAccounts = kind === 'unreadable' && same.every(({ region }) => region === undefined);
+  return isOfAccounts ? `${same.length} accounts can't be read` : `${title}, and ${same.length - 1} more`;
+}
+
+function paragraph({ since, problems }: Incident): string {
+  const more = problems.length - MOST_LINES;
+  return [
+    ...problems.slice(0, MOST_LINES).map(({ text }) => `- ${printable(text)}`),
+    ...(more > 0 ? [`- … and ${more} more`] : []),
+    `Since ${minuteText(since)} UTC.`,
+  ].join('\n');
+}
+
+function rerun(stage: string): string {
+  return `once the cause is gone, run again what failed: npx serverless rerun --stage ${stage}`;
+}
+
+/** What to do about a problem, with the command. */
+const REMEDIES: Record<Problem['kind'], (problem: Problem, stage: string) => string[]> = {
+  unreadable: ({ account }, stage) => [
+    `look whether the cloud is up and the secret of ${account} is right: npx serverless invoke -f doctor --stage ${stage}`,
+    rerun(stage),
+  ],
+  run: ({ job }, stage) => [
+    `read what the run logged: npx serverless logs -f ${job} --stage ${stage}`,
+    rerun(stage),
+  ],
+  missing: ({ job }, stage) => [
+    `see that its rule is enabled, and read what its runs logged: npx serverless logs -f ${job} --stage ${stage}`,
+  ],
+  server: (_, stage) => [`see all servers and their snapshots: npx serverless report --stage ${stage}`],
+  policy: ({ policies }) => [
+    `correct the servers of ${policies.join(', ')} in serverless.yml, or the metadata of the servers`,
+  ],
+};
+
+/** A subject in ASCII that ends at the end of a word. */
+function subjectOf(text: string, rest: string): string {
+  const line = printable(text).replace(/[^\x20-\x7e]/g, '?');
+  const room = LONGEST_SUBJECT - rest.length;
+  if (line.length <= room) return line + rest;
+  const cut = line.slice(0, room - 3);
+  return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), room / 2))}...${rest}`;
+}

@@ -1,0 +1,180 @@
+import { durationText } from '../audit/format.ts';
+import type { Audit, AuditedPolicy, AuditedSeries } from '../audit/model.ts';
+import { worstFirst } from '../audit/sentence.ts';
+import { SERIES_TROUBLES, type SeriesTrouble } from '../audit/troubles.ts';
+import type { CloudErrorCode } from '../openstack/errors.ts';
+import type { FailedRun, RecordedFailure } from '../reporting/failed-run.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import { sentenceOf } from '../reporting/sentences.ts';
+import type { Problem } from './problem.ts';
+
+const MINUTE_MS = 60_000;
+/** Lambda's two retries of a failed run come within minutes; one may still succeed. */
+const RETRIES_MS = 10 * MINUTE_MS;
+/** By when the run that resumes deferred work has reported. */
+const RESUMED_MS = 60 * MINUTE_MS;
+
+/** All that is wrong by an audit and by the last runs of its policies' jobs. */
+export function problemsIn(audit: Audit, failedRuns: readonly RecordedFailure[], now: Date): Problem[] {
+  const found = [
+    ...audit.policies.flatMap(unreadableIn),
+    ...failedRuns
+      .filter((run) => audit.policies.some((p) => p.policy === run.policy && p.account === run.account))
+      .filter((run) => isFinal(run, now))
+      .flatMap(problemsOfRun),
+    ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),
+    ...audit.series.toSorted(worstFirst).flatMap((series) => problemsOfSeries(series, now)),
+  ];
+  return Map.groupBy(found, ({ key }) => key)
+    .values()
+    .map((same) => merged(same))
+    .toArray();
+}
+
+/** One problem that several policies or jobs have seen. */
+function merged(same: readonly Problem[]): Problem {
+  const [first] = same as [Problem];
+  return {
+    ...first,
+    policies: [...new Set(same.flatMap(({ policies }) => policies))],
+    isTransient: same.every(({ isTransient }) => isTransient),
+    text: [...new Set(same.map(({ text }) => text))].join('; '),
+  };
+}
+
+function isFinal({ at, resumesAt }: RecordedFailure, now: Date): boolean {
+  if (resumesAt) return now.getTime() >= Date.parse(resumesAt) + RESUMED_MS;
+  return now.getTime() >= at.getTime() + RETRIES_MS;
+}
+
+function unreadableIn({ account, problems }: AuditedPolicy): Problem[] {
+  return problems.flatMap((problem): Problem[] => {
+    const base = { kind: 'unreadable' as const, account, policies: [], text: sentenceOf(problem) };
+    if (problem.code === 'POLICY_ACCOUNT_UNREADABLE') {
+      const title = `account ${account} can't be read`;
+      return [{ ...base, ...causeOf(problem.problem), key: `unreadable/${account}`, title }];
+    }
+    if (problem.code === 'POLICY_REGION_UNREADABLE') {
+      const { where: region, problem: why } = problem;
+      const title = `${region} of account ${account} can't be read`;
+      const text = `${account}: ${base.text}`;
+      return [{ ...base, ...causeOf(why), key: `unreadable/${account}/${region}`, region, title, text }];
+    }
+    return [];
+  });
+}
+
+/** Errors of a cloud that is down or busy, which often passes within the hour. */
+const TRANSIENT: readonly string[] = [
+  'UNAVAILABLE',
+  'NO_ANSWER',
+  'BAD_ANSWER',
+  'RATE_LIMITED',
+  'OUT_OF_TIME',
+] satisfies CloudErrorCode[];
+
+function causeOf(problem: Reason): Pick<Problem, 'cause' | 'isTransient'> {
+  const cause = problem.code === 'CLOUD' ? problem.error : problem.code;
+  return { cause, isTransient: TRANSIENT.includes(cause) };
+}
+
+function problemsOfRun({ job, policy, account, crashed, failures, servers }: RecordedFailure): Problem[] {
+  const base = { account, policies: [policy], job, isTransient: false };
+  const [first, ...more] = failures;
+  return [
+    ...(first === undefined
+      ? []
+      : [
+          {
+            ...base,
+            kind: 'run' as const,
+            key: `run/${account}/${policy}/${job}`,
+            cause: 'run',
+            isTotal: crashed && job === 'snapshot',
+            title: `${job} ${policy} failed`,
+            text: `${job} ${policy} failed: ${first}${more.length > 0 ? `, and ${more.length} more` : ''}`,
+          },
+        ]),
+    ...servers.map(({ region, server, name, text }) => ({
+      ...base,
+      kind: 'server' as const,
+      key: serverKey(account, region, server),
+      region,
+      cause: 'server',
+      title: `${name || server}: ${job} ${policy} failed`,
+      text,
+    })),
+  ];
+}
+
+function problemsOfPolicy(
+  { policy, account, problems, missing = [], nothingSelected }: AuditedPolicy,
+  failedRuns: readonly FailedRun[],
+): Problem[] {
+  const base = { account, policies: [policy], isTransient: false };
+  const unmatched = problems.find(({ code }) => code === 'SELECTOR_UNMATCHED');
+  return [
+    ...missing.map((job) => ({
+      ...base,
+      kind: 'missing' as const,
+      key: `missing/${account}/${policy}/${job}`,
+      job,
+      cause: 'missing',
+      isTotal:
+        job === 'snapshot' &&
+        !failedRuns.some((run) => run.job === job && run.policy === policy && run.account === account),
+      title: `${policy}: ${job} runs are missing`,
+      text: `${policy}: ${sentenceOf({ code: 'POLICY_RUN_MISSING', job })}`,
+    })),
+    ...(nothingSelected
+      ? [
+          {
+            ...base,
+            kind: 'policy' as const,
+            key: `policy/${account}/${policy}`,
+            cause: 'policy',
+            title: `${policy}: a selector matches no server`,
+            text: `${policy}: ${unmatched ? sentenceOf(unmatched) : 'it selects no server'}`,
+          },
+        ]
+      : []),
+  ];
+}
+
+function problemsOfSeries(series: AuditedSeries, now: Date): Problem[] {
+  const { account, region, server, name, policy, countedBy, cause } = series;
+  return SERIES_TROUBLES.filter(({ isCounted, isIn }) => isCounted && isIn(series)).flatMap(
+    ({ digest, name: trouble }): Problem[] =>
+      digest
+        ? [
+            {
+              kind: 'server',
+              key: serverKey(account, region, server),
+              account,
+              region,
+              policies: [countedBy ?? policy],
+              cause: 'server',
+              isTransient: cause?.code === 'SERIES_SERVER_UNCERTAIN',
+              title: `${name || server}: ${TITLES[trouble](series, now)}`,
+              text: sentenceOf(digest.reasonOf(series)),
+            },
+          ]
+        : [],
+  );
+}
+
+const TITLES: Record<SeriesTrouble['name'], (series: AuditedSeries, now: Date) => string> = {
+  late: ({ newestGood }, now) =>
+    newestGood
+      ? `no good snapshot for ${durationText(now.getTime() - Date.parse(newestGood))}`
+      : 'no good snapshot',
+  unproven: () => 'its last drill failed',
+  behind: () => 'its copies are behind',
+  notRotating: () => 'its snapshots are not rotated',
+  failed: () => 'a snapshot failed',
+  stuck: () => 'a snapshot never finished',
+};
+
+function serverKey(account: string, region: string, server: string): string {
+  return `server/${account}/${region}/${server}`;
+}

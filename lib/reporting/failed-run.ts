@@ -1,0 +1,60 @@
+import type { Report } from './report.ts';
+
+/** How many failed servers a record names. */
+const MOST_SERVERS = 200;
+
+/** A job of a policy in an account. */
+export interface PolicyJob {
+  job: string;
+  policy: string;
+  account: string;
+}
+
+/**
+ * The last failed run of a job of a policy in an account, as the report bucket records it, in
+ * words.
+ */
+export interface FailedRun extends PolicyJob {
+  /** When another run resumes its work, if one does. ISO, in UTC. */
+  resumesAt?: string;
+  /** The run failed before it had a report. */
+  crashed: boolean;
+  /** What failed beyond single servers. */
+  failures: string[];
+  /** The servers of which something failed. */
+  servers: { region: string; server: string; name: string; text: string }[];
+}
+
+/** The record of a failed run that has a report. */
+export function failedRunOf(
+  job: PolicyJob,
+  { failures, entries, resumesAt }: Pick<Report, 'failures' | 'entries' | 'resumesAt'>,
+): FailedRun {
+  return {
+    ...job,
+    crashed: false,
+    ...(resumesAt ? { resumesAt } : {}),
+    failures,
+    servers: entries
+      .filter(({ outcome }) => outcome === 'failed')
+      .slice(0, MOST_SERVERS)
+      .map(({ region, server, name, reason, snapshots = [] }) => {
+        const failed = snapshots.find(({ outcome }) => outcome === 'failed');
+        const why = reason ?? failed?.reasons.join('; ') ?? 'failed';
+        return { region, server, name, text: `${name || server} in ${region}, ${job.policy}: ${why}` };
+      }),
+  };
+}
+
+/** The record of a run that failed before it had a report. */
+export function crashedRunOf(job: PolicyJob, error: unknown): FailedRun {
+  return {
+    ...job,
+    crashed: true,
+    failures: [error instanceof Error ? error.message : String(error)],
+    servers: [],
+  };
+}
+
+/** A failed run and when it was recorded. */
+export type RecordedFailure = FailedRun & { at: Date };

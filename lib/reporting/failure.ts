@@ -1,0 +1,37 @@
+import { ValidationError } from '../config/validation-error.ts';
+import { isBucketError } from '../offsite/bucket-error.ts';
+import { factsOf, isCloudError } from '../openstack/errors.ts';
+import { codesIn, type Reason, type ReasonCode } from './reasons.ts';
+import { sentenceOf } from './sentences.ts';
+
+/** The error that makes an invocation fail although it has a result. */
+export class RunFailed extends Error {
+  override readonly name = 'RunFailed';
+  /** Of all that failed, each once. */
+  readonly codes: readonly ReasonCode[];
+
+  constructor(message: string, codes: readonly ReasonCode[]) {
+    super(message);
+    this.codes = [...new Set(codes)];
+  }
+}
+
+/** The error of a run that failed for one reason. */
+export function failureFor(reason: Reason): RunFailed {
+  return new RunFailed(sentenceOf(reason), codesIn(reason));
+}
+
+/** The reason of an error that ended a run before it had a result. */
+export function reasonFor(error: unknown): Reason {
+  if (error instanceof ValidationError) return error.reason;
+  if (isCloudError(error)) return { code: 'CLOUD', ...factsOf(error) };
+  const { name, message } = error as Error;
+  return isBucketError(error)
+    ? { code: 'BUCKET', error: error.code, message }
+    : { code: 'UNEXPECTED', error: name, message };
+}
+
+/** The codes of an error of a run. */
+export function codesOf(error: unknown): readonly ReasonCode[] {
+  return error instanceof RunFailed ? error.codes : codesIn(reasonFor(error));
+}

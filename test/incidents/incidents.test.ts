@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest';
+import { advance, type Incident } from '../../lib/incidents/incidents.ts';
+import type { Problem } from '../../lib/incidents/problem.ts';
+
+const HOUR_MS = 3_600_000;
+const BEGINNING = Date.parse('2026-11-23T00:00:00Z');
+
+function problem(kind: Problem['kind'], changes: Partial<Problem> = {}): Problem {
+  const { account = 'rackspace', region, policies = kind === 'unreadable' ? [] : ['daily'], job } = changes;
+  return {
+    kind,
+    key: [kind, account, region, ...policies, job].join('/'),
+    account,
+    policies,
+    cause: kind,
+    isTransient: false,
+    title: kind,
+    text: kind,
+    ...changes,
+  };
+}
+
+const server = (name: string, changes: Partial<Problem> = {}) =>
+  problem('server', { key: name, title: name, region: 'DFW', ...changes });
+
+/** What hourly audits tell that see these problems, one list an audit: begun `+`, ended `-`. */
+function toldBy(...audits: Problem[][]): string[] {
+  let open: Incident[] = [];
+  return audits.map((seen, hour) => {
+    const { incidents, begun, ended } = advance(open, seen, new Date(BEGINNING + hour * HOUR_MS));
+    open = JSON.parse(JSON.stringify(incidents));
+    const titles = (sign: string, some: Incident[]) =>
+      some.map(({ problems }) => sign + problems.map(({ title }) => title).join('+'));
+    return [...titles('+', begun), ...titles('-', ended)].join(' ');
+  });
+}
+
+const db = server('db');
+const web = server('web');
+const outage = problem('unreadable', { isTransient: true });
+const wrongKey = problem('unreadable', { cause: 'UNAUTHORIZED' });
+const crash = problem('run', { job: 'snapshot', isTotal: true });
+const partly = problem('run', { job: 'snapshot', isTotal: false });
+const silence = problem('missing', { job: 'snapshot', isTotal: true });
+
+describe('an incident', () => {
+  test.each<[string, Problem[][], string[]]>([
+    [
+      'is told once, and once more when two audits have not seen it',
+      [[db], [db], [], [], []],
+      ['+db', '', '', '-db', ''],
+    ],
+    ['that one audit does not see goes on', [[db], [], [db], [], []], ['+db', '', '', '', '-db']],
+    ['that comes again is told again', [[db], [], [], [db]], ['+db', '', '-db', '+db']],
+    ['of several servers is one', [[db, web], [web], [web]], ['+db+web', '', '']],
+    ['of a server beside another that began before is another', [[db], [db, web]], ['+db', '+web']],
+    [
+      'of several accounts with one cause is one',
+      [[wrongKey, problem('unreadable', { account: 'b', cause: 'UNAUTHORIZED' })]],
+      ['+unreadable+unreadable'],
+    ],
+    [
+      'of two causes is two',
+      [[wrongKey, problem('unreadable', { account: 'b', cause: 'FORBIDDEN' })]],
+      ['+unreadable +unreadable'],
+    ],
+    [
+      'that is transient is told when a second audit sees it',
+      [[outage], [outage], [], []],
+      ['', '+unreadable', '', '-unreadable'],
+    ],
+    [
+      'that is transient and over by the next audit is told to nobody',
+      [[outage], [], [], []],
+      ['', '', '', ''],
+    ],
+    [
+      'that is transient is told at once with a run that failed for it',
+      [[outage, crash]],
+      ['+unreadable+run'],
+    ],
+    ['of an account that is not transient is told at once', [[wrongKey]], ['+unreadable']],
+  ])('%s', (_, audits, told) => {
+    expect(toldBy(...audits)).toEqual(told);
+  });
+});
+
+describe('what follows from an open incident joins it', () => {
+  test.each<[string, Problem[][], string[]]>([
+    [
+      'all of an account that can not be read',
+      [[wrongKey], [wrongKey, crash, db, silence]],
+      ['+unreadable', ''],
+    ],
+    ['at the same audit', [[crash, wrongKey, db]], ['+unreadable+run+server'.replace('server', 'db')]],
+    ['servers that no run takes', [[crash], [crash, db]], ['+run', '']],
+    ['servers that no run comes for', [[silence], [silence, db]], ['+missing', '']],
+    ['the missing good run of a policy with a failing server', [[db], [db, silence]], ['+db', '']],
+  ])('%s', (_, audits, told) => {
+    expect(toldBy(...audits)).toEqual(told);
+  });
+
+  test('so it is over when all of that is', () => {
+    expect(toldBy([wrongKey], [wrongKey, crash], [crash], [crash], [], [])).toEqual([
+      '+unreadable',
+      '',
+      '',
+      '',
+      '',
+      '-unreadable+run',
+    ]);
+  });
+});
+
+describe('what does not follow is an incident of its own', () => {
+  test.each<[string, Problem[][], string[]]>([
+    ['another account', [[wrongKey], [wrongKey, server('db', { account: 'b' })]], ['+unreadable', '+db']],
+    [
+      'another region',
+      [[problem('unreadable', { region: 'ORD' })], [problem('unreadable', { region: 'ORD' }), db]],
+      ['+unreadable', '+db'],
+    ],
+    ['another policy', [[crash], [crash, server('db', { policies: ['weekly'] })]], ['+run', '+db']],
+    ['a late server beside a run that fails in part', [[partly], [partly, db]], ['+run', '+db']],
+    [
+      'a late server beside a cleanup that crashes',
+      [[problem('run', { job: 'cleanup' })], [problem('run', { job: 'cleanup' }), db]],
+      ['+run', '+db'],
+    ],
+    [
+      'a late server beside a selector without servers',
+      [[problem('policy')], [problem('policy'), db]],
+      ['+policy', '+db'],
+    ],
+  ])('%s', (_, audits, told) => {
+    expect(toldBy(...audits)).toEqual(told);
+  });
+});
+
+test('what can not be read is not over', () => {
+  expect(toldBy([db], [wrongKey], [wrongKey], [wrongKey], [db])).toEqual(['+db', '+unreadable', '', '', '']);
+});

@@ -1,0 +1,152 @@
+import { expect, test } from 'vitest';
+import { answers } from '../../local/cloud/faults.ts';
+import { deliverAll, startWaiting } from '../fleet/waiting.ts';
+import { deploy, harness, policy, setTime } from '../harness.ts';
+import { reportBucket } from '../report-bucket.ts';
+
+// What the audit mails about, through the real handlers.
+
+/** A deployment with two servers that have had their snapshots; the night's audit has nothing to tell. */
+async function deployment() {
+  setTime('2026-11-23T00:00:20Z');
+  const h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0 } });
+  const s3 = await reportBucket();
+  const waiting = await startWaiting();
+  deploy([policy({ cleanup: 'rate(2 days)' })]);
+  h.cold();
+  const dfw = h.cloud.region('DFW');
+  const [web, db] = ['web', 'db'].map((name) => dfw.addServer({ name }));
+  await h.run('snapshot', { policy: 'daily' });
+  await h.run('cleanup', { policy: 'daily' });
+  const audit = async (time: string) => {
+    setTime(time);
+    h.cold();
+    const before = waiting.mails.length;
+    const result = await h.run('audit', {}).catch((error: Error) => error);
+    return { result, mails: waiting.mails.slice(before) };
+  };
+  expect((await audit('2026-11-23T00:30:00Z')).mails).toEqual([]);
+  return { ...h, s3, waiting, dfw, web: web!, db: db!, audit };
+}
+
+test('a run whose last try failed, with the cause, what to do and the commands', async () => {
+  const h = await deployment();
+  setTime('2026-11-24T00:00:20Z');
+  h.cloud.faults.push({ service: 'identity', times: Number.POSITIVE_INFINITY, answer: answers.unavailable });
+  await h.fail('snapshot', { policy: 'daily' });
+  h.cloud.faults.length = 0;
+  expect((await h.audit('2026-11-24T00:05:00Z')).mails).toEqual([]);
+  const { mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect(mails).toEqual([
+    { subject: 'Autosnap autosnap-test: snapshot daily failed', text: expect.any(String) },
+  ]);
+  const { text } = mails[0]!;
+  expect(text).toContain('503 The server is currently unavailable');
+  expect(text).toContain('npx serverless logs -f snapshot --stage test');
+  expect(text).toContain('npx serverless rerun --stage test');
+  expect(text).toContain('Everything: 2 of 2 servers protected.');
+  expect((await h.audit('2026-11-24T01:30:00Z')).mails).toEqual([]);
+});
+
+test('nothing of a run that a later try made good', async () => {
+  const h = await deployment();
+  setTime('2026-11-24T00:00:20Z');
+  h.cloud.faults.push({ service: 'identity', times: 9, answer: answers.unavailable });
+  await h.fail('snapshot', { policy: 'daily' });
+  h.cloud.faults.length = 0;
+  setTime('2026-11-24T00:01:20Z');
+  await h.run('snapshot', { policy: 'daily' });
+  expect((await h.audit('2026-11-24T00:30:00Z')).mails).toEqual([]);
+});
+
+test('a server that fails, by its name, until a run takes it again', async () => {
+  const h = await deployment();
+  setTime('2026-11-24T00:00:20Z');
+  h.db.vmState = 'error';
+  await h.fail('snapshot', { policy: 'daily' });
+  const { mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect(mails).toEqual([
+    {
+      subject: 'Autosnap autosnap-test: db: snapshot daily failed',
+      text: expect.stringContaining('db in DFW, daily: the server is in ERROR'),
+    },
+  ]);
+  h.db.vmState = 'active';
+  setTime('2026-11-24T00:50:00Z');
+  await h.run('snapshot', { policy: 'daily' });
+  expect((await h.audit('2026-11-24T01:30:00Z')).mails).toEqual([]);
+  expect((await h.audit('2026-11-24T02:30:00Z')).mails).toEqual([
+    { subject: 'Autosnap autosnap-test: over: db: snapshot daily failed', text: expect.any(String) },
+  ]);
+});
+
+test('nothing while another run resumes the work', async () => {
+  const h = await deployment();
+  setTime('2026-11-24T00:00:20Z');
+  h.db.taskState = 'rebooting';
+  h.web.vmState = 'error';
+  await h.run('snapshot', { policy: 'daily' });
+  expect((await h.audit('2026-11-24T00:15:00Z')).mails).toEqual([]);
+});
+
+test('a run that was killed, by the record that Lambda or the queue keeps of it, once', async () => {
+  const h = await deployment();
+  h.waiting.queue.send('no work item', 0);
+  await deliverAll(h.waiting);
+  const { mails } = await h.audit('2026-11-23T01:30:00Z');
+  expect(mails.map(({ subject }) => subject)).toEqual(['Autosnap autosnap-test: 1 run failed in all tries']);
+  expect(mails[0]!.text).toContain('npx serverless rerun --stage test');
+  expect((await h.audit('2026-11-23T02:30:00Z')).mails).toEqual([]);
+  h.waiting.queue.send('another', 0);
+  await deliverAll(h.waiting);
+  expect((await h.audit('2026-11-23T03:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: 2 runs failed in all tries',
+  ]);
+});
+
+test('a mail that could not be sent is sent by the next audit, once', async () => {
+  const h = await deployment();
+  h.db.vmState = 'error';
+  setTime('2026-11-24T00:00:20Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  h.waiting.isDeaf = true;
+  const { result, mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect((result as Error).message).toContain('the mail about incidents was not sent');
+  expect(mails).toEqual([]);
+  h.waiting.isDeaf = false;
+  expect((await h.audit('2026-11-24T00:31:00Z')).mails).toHaveLength(1);
+  expect((await h.audit('2026-11-24T01:30:00Z')).mails).toEqual([]);
+});
+
+test('two audits at once send one mail', async () => {
+  const h = await deployment();
+  h.db.vmState = 'error';
+  setTime('2026-11-24T00:00:20Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  setTime('2026-11-24T00:30:00Z');
+  await Promise.all([h.run('audit', {}), h.run('audit', {})]);
+  expect(h.waiting.mails).toHaveLength(1);
+});
+
+test('a bucket that can not be read tells nothing, and fails the audit', async () => {
+  const h = await deployment();
+  h.db.vmState = 'error';
+  setTime('2026-11-24T00:00:20Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  h.s3.refuses = /incidents\.json/;
+  const { result, mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect((result as Error).message).toContain('the mail about incidents was not sent');
+  expect(mails).toEqual([]);
+  h.s3.refuses = / ^/;
+  expect((await h.audit('2026-11-24T01:30:00Z')).mails).toHaveLength(1);
+});
+
+test('a log of another version begins anew, and tells what is open once more', async () => {
+  const h = await deployment();
+  h.db.vmState = 'error';
+  setTime('2026-11-24T00:00:20Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  expect((await h.audit('2026-11-24T00:30:00Z')).mails).toHaveLength(1);
+  h.s3.objects.set('/state.of.reports/incidents.json', '{"incidents":{"db":1}}');
+  expect((await h.audit('2026-11-24T01:30:00Z')).mails).toHaveLength(1);
+});

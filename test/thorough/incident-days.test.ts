@@ -1,0 +1,136 @@
+import { expect, test } from 'vitest';
+import { failureRecord } from '../../lib/runtime/work-item.ts';
+import { answers } from '../../local/cloud/faults.ts';
+import { deliverAll, startWaiting, type Waiting } from '../fleet/waiting.ts';
+import type { AnyJob } from '../functions.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { reportBucket } from '../report-bucket.ts';
+
+// How many mails people get in a day, by the real handlers, hour by hour.
+
+const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
+/** The measured day. The one before it is a good one. */
+const DAY = Date.parse('2026-11-23T00:00:00Z');
+
+interface Deployment extends Harness {
+  waiting: Waiting;
+  /** Deploys these policies from now on. */
+  use(...policies: Record<string, unknown>[]): void;
+}
+
+/** What Lambda does with an event of a rule: three tries, and then the failed runs. */
+async function invoke({ run, waiting }: Deployment, job: AnyJob, event: object): Promise<void> {
+  for (const waitMinutes of [0, 1, 2]) {
+    setTime(new Date(Date.now() + waitMinutes * MINUTE_MS));
+    try {
+      await run(job, event, { remainingMs: 900_000 });
+      return;
+    } catch (error) {
+      if (waitMinutes < 2) continue;
+      const arn = `arn:aws:lambda:us-east-1:000000000000:function:autosnap-test-${job}`;
+      const record = failureRecord({ requestId: 'r', event }, arn, error as Error, new Date());
+      waiting.failedRuns.send(JSON.stringify(record), 0);
+    }
+  }
+}
+
+/**
+ * Some days of a deployment after a good one: snapshots at two, cleanups every six hours, audits every hour.
+ *
+ * @returns the subjects of the mails after the good day.
+ */
+async function mailsOfDays(
+  accounts: string[],
+  incidents: Record<string, (deployment: Deployment) => void>,
+  days = 1,
+): Promise<string[]> {
+  setTime(new Date(DAY - DAY_MS));
+  const h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0 } });
+  await reportBucket();
+  const waiting = await startWaiting();
+  for (const account of accounts)
+    h.cloud.secrets.set(`autosnap/test/${account}`, h.cloud.secret('rackspace'));
+  for (const name of ['web-1', 'db-2'])
+    h.cloud.region('DFW').addServer({ name, createdAt: new Date(DAY - 9 * DAY_MS) });
+  let policies: Record<string, unknown>[] = [];
+  const deployment = {
+    ...h,
+    waiting,
+    use: (...some: Record<string, unknown>[]) => {
+      policies = some;
+      deploy(some);
+      h.cold();
+    },
+  };
+  deployment.use(policy({ ...DAILY, account: accounts.length > 1 ? 'customer-*' : 'rackspace' }));
+
+  let measured = 0;
+  for (let minute = 0; minute < (1 + days) * 24 * 60; minute += 10) {
+    const at = new Date(DAY - DAY_MS + minute * MINUTE_MS);
+    if (at.getTime() > Date.now()) setTime(at);
+    const clock = at.toISOString().slice(11, 16);
+    if (at.getTime() === DAY) measured = waiting.mails.length;
+    incidents[at.toISOString().slice(0, 16)]?.(deployment);
+    await deliverAll(waiting, at.toISOString());
+    for (const { policy: name } of policies) {
+      if (clock === '02:00') await invoke(deployment, 'snapshot', { policy: name });
+      if (/^(05|11|17|23):00$/.test(clock)) await invoke(deployment, 'cleanup', { policy: name });
+    }
+    if (clock === '07:00') await invoke(deployment, 'audit', { digest: 'on-trouble' });
+    if (clock.endsWith(':30')) await invoke(deployment, 'audit', { digest: 'never' });
+  }
+  return waiting.mails.slice(measured).map(({ subject }) => subject.replace('Autosnap autosnap-test: ', ''));
+}
+
+const FOREVER = { times: Number.POSITIVE_INFINITY } as const;
+const DAILY = { schedule: 'cron(0 2 * * ? *)' };
+/** Ten minutes into the measured day. */
+const BEGINNING = '2026-11-23T00:10';
+
+function wrongKey({ cloud, cold }: Deployment): void {
+  cloud.account.apiKey = 'changed';
+  cold();
+}
+
+test('a quiet day has no mail', async () => {
+  expect(await mailsOfDays(['rackspace'], {})).toEqual([]);
+});
+
+test('a wrong key is one mail', async () => {
+  expect(await mailsOfDays(['rackspace'], { [BEGINNING]: wrongKey })).toEqual([
+    "account rackspace can't be read",
+  ]);
+});
+
+test('a wrong key of twenty accounts is one mail', async () => {
+  const accounts = Array.from({ length: 20 }, (_, i) => `customer-${i}`);
+  expect(await mailsOfDays(accounts, { [BEGINNING]: wrongKey })).toEqual(["20 accounts can't be read"]);
+});
+
+test('a cloud that is down for six hours is a mail at the beginning and one when all is protected again', async () => {
+  const mails = await mailsOfDays(
+    ['rackspace'],
+    {
+      '2026-11-23T01:10': ({ cloud }) => {
+        for (const service of ['identity', 'compute', 'image'] as const) {
+          cloud.faults.push({ service, ...FOREVER, answer: answers.unavailable });
+        }
+      },
+      '2026-11-23T07:10': ({ cloud }) => {
+        cloud.faults.length = 0;
+      },
+    },
+    2,
+  );
+  expect(mails).toEqual(["account rackspace can't be read", "over: account rackspace can't be read"]);
+});
+
+test('a server that fails is one mail', async () => {
+  const mails = await mailsOfDays(['rackspace'], {
+    [BEGINNING]: ({ cloud }) => {
+      cloud.region('DFW').servers[1]!.vmState = 'error';
+    },
+  });
+  expect(mails).toEqual(['db-2: snapshot daily failed']);
+});
