@@ -19,6 +19,7 @@ import {
   regionsOf,
   targetOf,
 } from './policy-checks.ts';
+import { checkContainer, checkDrillParts } from './remote-checks.ts';
 
 /** Accounts, in each of which all regions are listed. */
 const AT_ONCE = 8;
@@ -92,13 +93,16 @@ async function* examine(
   if (provider === 'keystone') yield* checkVolumes(session, selected);
   const unprotectedData = unprotectedDataFinder(session);
   for (const [i, aim] of aims.entries()) {
+    const its = [...new Set(aim.selection.servers.map(({ region }) => region))].sort();
     yield* of(aim.policy.policy, [
       checkRegions(aim.policy, regions),
       ...checkServers(aim, provider),
       ...(await unprotectedData(aim.selection.servers, aim.policy)).map((reason) => warn('data', reason)),
       ...checkSchedules(aim.policy, now),
       ...checkOffsite(aim.policy, session, now),
+      ...(await checkContainer(session, aim.policy, { regions: its, owner })),
       ...checkDrill(aim.policy, provider, now),
+      ...(await checkDrillParts(session, aim.policy.drill, its)),
       ...aims.slice(0, i).flatMap((earlier) => checkOverlap(aim, earlier, now)),
     ]);
   }

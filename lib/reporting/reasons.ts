@@ -355,9 +355,13 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   CLEANUP_TOO_RARE: { most: number };
   OFFSITE_NEXT: NextFire;
   OFFSITE_OVER: None;
+  CONTAINER_MISSING: { where: string; container: string };
+  CONTAINER_UNREADABLE: { where: string; container: string; error: string; message: string };
   OFFSITE_FIELD_OF_RACKSPACE: { field: string };
   DRILL_NEXT: NextFire;
   DRILL_OVER: None;
+  DRILL_PART_MISSING: DrillPart & { missing: readonly string[]; known: readonly string[] };
+  DRILL_PART_UNKNOWN: DrillPart & { error: string; message: string };
   /** Minutes between the two, and for how many the second one waits. */
   SCHEDULES_OVERLAP: { gap: number; wait: number; other: string; at: string; names: readonly string[] };
 
@@ -553,6 +557,12 @@ interface LeftAlone {
 interface Rights {
   roles: readonly string[];
   provider: 'rackspace' | 'keystone';
+}
+
+/** What drills make servers with, by the field of the policy. */
+interface DrillPart {
+  where: string;
+  part: 'flavor' | 'networks' | 'securityGroups';
 }
 
 /** When a schedule fires next: in UTC, and in its own time zone where that is another. */

@@ -11,7 +11,7 @@ import type { Reason } from '../reporting/reasons.ts';
 type Acceptance = Pick<Policy, 'policy' | 'accept'>;
 
 /** The servers whose flavor has local disks besides the system disk: no image holds these. */
-export function withLocalDisks(servers: readonly Server[], flavors: readonly Flavor[]): Server[] {
+function withLocalDisks(servers: readonly Server[], flavors: readonly Flavor[]): Server[] {
   const larger = new Set(flavors.filter(({ hasDataDisks }) => hasDataDisks).map(({ id }) => id));
   return servers.filter(({ flavorId = '' }) => larger.has(flavorId));
 }
@@ -22,7 +22,7 @@ export function withLocalDisks(servers: readonly Server[], flavors: readonly Fla
  *
  * @param volumes those of the region; a cloud may show attachments only here.
  */
-export function withAttachedVolumes(servers: readonly Server[], volumes: readonly Volume[]): Server[] {
+function withAttachedVolumes(servers: readonly Server[], volumes: readonly Volume[]): Server[] {
   const attachments = Map.groupBy(
     volumes.flatMap((volume) => volume.attachments),
     ({ serverId }) => serverId,

@@ -564,6 +564,22 @@ describe('autosnap check', () => {
     });
   });
 
+  test('a schedule that takes more between two cleanups than one may delete is a warning', async () => {
+    const hourly = (yml: string) =>
+      yml
+        .replace('schedule: cron(0 0 * * ? *)', 'schedule: rate(1 hour)')
+        .replace('cleanup: rate(6 hours)', 'cleanup: rate(1 day)');
+    expect(await check(hourly)).toEqual({
+      code: 0,
+      output: expect.stringMatching(
+        /\nWarning: custom\.policies\.daily\.cleanup: more than 10 snapshots of a server are taken between two cleanups, .*: let cleanup run more often, or raise maxDeletes\n$/,
+      ),
+    });
+    expect(
+      (await check((yml) => hourly(yml).replace('maxDeletes: 10', 'maxDeletes: 24'))).output,
+    ).not.toContain('Warning');
+  });
+
   test('what is no YAML, and arguments that there are not, are said without a stack', async () => {
     const broken = await check((yml) => `${yml}\n  - : {`);
     expect(broken).toMatchObject({ code: 1, output: expect.not.stringContaining('    at ') });
