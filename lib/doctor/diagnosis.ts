@@ -14,6 +14,7 @@ type Subject =
   | 'regions'
   | 'servers'
   | 'data'
+  | 'quota'
   | 'schedule'
   | 'cleanup'
   | 'offsite'

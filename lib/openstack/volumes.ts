@@ -18,11 +18,13 @@ export interface VolumeSnapshot {
 /** A Cinder volume, and which servers it is attached to. */
 export interface Volume {
   id: string;
+  sizeGb: number;
   attachments: { serverId: string; device: string | undefined }[];
 }
 
 const CinderVolume = v.looseObject({
   id: v.string(),
+  size: v.fallback(v.number(), 0),
   attachments: v.fallback(
     v.array(v.looseObject({ server_id: v.string(), device: v.nullish(v.string()) })),
     [],
@@ -44,8 +46,9 @@ export async function listVolumes(session: Session, region: string): Promise<Vol
     session.provider === 'rackspace'
       ? await listByOffset(session, request)
       : await listAll(session, { request, key: 'volumes', item: CinderVolume });
-  return volumes.map(({ id, attachments }) => ({
+  return volumes.map(({ id, size, attachments }) => ({
     id,
+    sizeGb: size,
     attachments: attachments.map(({ server_id, device }) => ({
       serverId: server_id,
       device: device ?? undefined,

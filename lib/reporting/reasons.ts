@@ -282,6 +282,15 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   VOLUMES_UNPROTECTED: OfPolicy & { names: readonly string[] };
   DATA_UNKNOWN: OfPolicy & { kind: 'localDisks' | 'attachedVolumes'; error: string; message: string };
 
+  // A quota of the cloud that the next runs will meet; sizes in bytes and in GB.
+  QUOTA_AHEAD: {
+    where: string;
+    kind: 'images' | 'imageBytes' | 'volumeSnapshots' | 'volumeGigabytes';
+    limit: number;
+    used: number;
+    days: number;
+  };
+
   // What the cloud, or the bucket, says.
   CLOUD: { error: string; message: string };
   BUCKET: { error: string; message: string };

@@ -51,8 +51,12 @@ export class Region {
   newServers: Partial<CloudServer> = {};
   /** How many servers there may be. */
   maxServers = 100;
+  /** How many images there may be, and how large all of them together, in MiB; -1 for no limit. */
+  readonly imageQuota = { count: -1, sizeMib: -1 };
   /** How many volume snapshots there may be; Cinder's own default is 10. */
   maxVolumeSnapshots = 100;
+  /** How large volumes and volume snapshots may be together. */
+  maxVolumeGigabytes = 100_000;
   /**
    * The ids of servers, images, volumes, volume snapshots and tasks that listings leave out,
    * although GET answers: the cell of a server is down, a listing lags behind. Of Cloud Files,

@@ -12,6 +12,14 @@ const UNDONE = {
 const DATA = { localDisks: 'local data disks', attachedVolumes: 'attached volumes' };
 const MOST_NAMES = 10;
 
+/** A quota, or what is used of it. */
+const QUOTAS = {
+  images: (n: number) => `${n} images`,
+  imageBytes: (n: number) => `${gigabytes(n)} of images`,
+  volumeSnapshots: (n: number) => `${n} volume snapshots`,
+  volumeGigabytes: (n: number) => `${n} GB of volumes and volume snapshots`,
+};
+
 /** What is wrong, or odd, in a run beyond single entries. */
 export const runSentences = {
   // What is wrong, or odd, beyond single entries.
@@ -108,6 +116,13 @@ export const runSentences = {
     unprotectedText({ where, policy, names, kind: 'attachedVolumes' }),
   DATA_UNKNOWN: ({ where, policy, kind, message }) =>
     `${where}: it is not known which servers of ${policy} have ${DATA[kind]}, which are in no snapshot: ${message}`,
+
+  QUOTA_AHEAD: ({ where, kind, limit, used, days }) => {
+    const room =
+      days === 0 ? 'no room for the next day' : `room for ${days} more day${days === 1 ? '' : 's'}`;
+    return `${where}: ${room}: of ${QUOTAS[kind](limit)} ${QUOTAS[kind](used)} are used, and the policies will need more: ask the cloud for a higher quota, or keep fewer snapshots`;
+  },
+
   // What the cloud, or the bucket, says.
   CLOUD: ({ message }) => message,
   BUCKET: ({ message }) => message,
