@@ -7,6 +7,7 @@ import { madeOf } from './limits.ts';
 import { functionsOf, policiesOf } from './policies.ts';
 import { addOwnStatements } from './role.ts';
 import { eventsOf } from './rules.ts';
+import { alertWarnings } from './settings.ts';
 
 /**
  * @typedef {import('./policies.ts').Service & {
@@ -121,6 +122,9 @@ export default class Deployment {
       'before:package:createDeploymentArtifacts': addPolicies,
       'before:deploy:function:packageFunction': checkAndAddPolicies,
       'before:invoke:local:invoke': checkAndAddPolicies,
+      'after:deploy:deploy': () => {
+        for (const warning of alertWarnings(service.custom)) log.warning(warning);
+      },
       'before:offline:start:init': checkAndAddPolicies,
     };
   }

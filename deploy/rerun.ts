@@ -108,9 +108,13 @@ function readMessage(body: string, deployment: string): Pick<FailedRun, 'fn' | '
   const record = v.safeParse(InvocationRecord, message);
   const work = v.safeParse(Job, record.success ? record.output.requestPayload : message);
   if (work.success) return { fn: `${deployment}-${work.output.job}`, event: work.output.event };
-  return record.success
+  return record.success && !isOfContinue(record.output.requestContext, deployment)
     ? { fn: record.output.requestContext.functionArn, event: record.output.requestPayload }
     : undefined;
+}
+
+function isOfContinue({ functionArn }: { functionArn: string }, deployment: string): boolean {
+  return functionArn.split(':')[6] === `${deployment}-continue`;
 }
 
 function parsed(body: string): unknown {

@@ -127,8 +127,10 @@ function orderProblems(name: string, input: unknown, policies: Named['policies']
 
 function auditProblems(input: unknown): string[] {
   try {
-    parseAudit(input);
-    return [];
+    const { acceptDropped } = parseAudit(input);
+    return acceptDropped === undefined
+      ? []
+      : ['.input.acceptDropped: remove it: only a person accepts what has dropped out of coverage'];
   } catch (error) {
     return refusalsIn(error);
   }

@@ -155,3 +155,12 @@ function misplacedProblems(key: string, value: unknown, custom: unknown): string
       ]
     : [];
 }
+
+/** What a deployment says when nobody would be told of incidents. */
+export function alertWarnings(custom: object = {}): string[] {
+  const { alerts, heartbeat } = custom as { alerts?: unknown[]; heartbeat?: string };
+  if ((alerts ?? []).length > 0 || heartbeat) return [];
+  return [
+    'Nobody is told of incidents: add an address to custom.alerts in serverless.yml, deploy again, and confirm it by the link in the e-mail from AWS.',
+  ];
+}

@@ -1,9 +1,12 @@
 import { audit } from '../lib/audit/audit.ts';
+import { coverageStoreIn } from '../lib/audit/coverage-store.ts';
 import { publishGoodAudit } from '../lib/audit/metrics.ts';
 import { type GoodRun, unrecorded } from '../lib/audit/missing.ts';
 import type { Audit } from '../lib/audit/model.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
+import { withCoverage } from '../lib/audit/record-coverage.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
+import { takenByHand } from '../lib/audit/taken-by-hand.ts';
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import type { Policy } from '../lib/config/policy.ts';
@@ -21,6 +24,7 @@ import { failedRunQueueAt } from '../lib/runtime/queue.ts';
 
 const { bucket, copiesBucket, failedRuns, pricePerGb, reportLink, stage, topic } = settings();
 const store = bucket ? reportStoreIn(bucket) : undefined;
+const coverageStore = bucket ? coverageStoreIn(bucket) : undefined;
 const failedRunQueue = failedRuns ? failedRunQueueAt(failedRuns) : undefined;
 const leases = leasesAt(bucket);
 
@@ -31,20 +35,29 @@ const leases = leasesAt(bucket);
  */
 export const handler = invocation(
   async (event, job) => {
-    const digest = parseAudit(event);
+    const { digest, acceptDropped } = parseAudit(event);
     const policies = await expandAccounts(policiesOf({}, job.policies), job.accountsBeginning);
     const unknown: Reason[] = [];
-    const goodRuns = await recordedRuns(policies, job.now).catch((error: Error) => {
-      unknown.push({ code: 'GOOD_RUNS_UNREADABLE', message: error.message });
-      return undefined;
-    });
-    const found = await audit(policies, job, job.login, {
-      pricePerGb,
-      goodRuns,
-      ...(copiesBucket ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) } : {}),
-    });
+    const read = <T>(code: 'GOOD_RUNS_UNREADABLE' | 'REPORTS_UNREADABLE', work: Promise<T> | undefined) =>
+      work?.catch((error: Error) => {
+        unknown.push({ code, message: error.message });
+        return undefined;
+      });
+    const goodRuns = await read('GOOD_RUNS_UNREADABLE', recordedRuns(policies, job.now));
+    const byHand = await read('REPORTS_UNREADABLE', store && takenByHand(store, job.now));
+    const compared = await withCoverage(coverageStore, acceptDropped, (coverage) =>
+      audit(policies, job, job.login, {
+        pricePerGb,
+        goodRuns,
+        coverage,
+        byHand,
+        ...(copiesBucket ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) } : {}),
+      }),
+    );
+    const found = compared.audit;
     const failures = [
       ...unknown,
+      ...compared.failures,
       ...(await publishAudit(
         found,
         { store, topic, reportLink, notify: () => tell(found, goodRuns, job) },
@@ -53,7 +66,7 @@ export const handler = invocation(
     ];
     if (failures.length === 0) publishGoodAudit(job.deployment);
     await pingHeartbeat({ job: 'audit', policy: 'all' }, failures.length === 0);
-    return summaryOf(found, failures);
+    return summaryOf(found, failures, compared.accepted);
   },
   ({ sentence, failures, failureCodes }) => ({
     failure: failures.length > 0 ? new RunFailed(`audit: ${failures.join('; ')}`, failureCodes) : undefined,

@@ -1,5 +1,7 @@
 import { expandAccounts } from '../lib/config/accounts.ts';
-import { diagnosisText, failureIn } from '../lib/doctor/diagnosis.ts';
+import { settings } from '../lib/config/environment.ts';
+import { checkAlerts } from '../lib/doctor/alert-checks.ts';
+import { checkOf, diagnosisText, failureIn } from '../lib/doctor/diagnosis.ts';
 import { diagnose, policiesOf } from '../lib/doctor/doctor.ts';
 import { invocation } from '../lib/runtime/handler.ts';
 
@@ -11,7 +13,11 @@ import { invocation } from '../lib/runtime/handler.ts';
  * policies, deployed or not.
  */
 export const handler = invocation(
-  async (event, job) =>
-    diagnose(await expandAccounts(policiesOf(event, job.policies), job.accountsBeginning), job),
+  async (event, job) => {
+    const policies = await expandAccounts(policiesOf(event, job.policies), job.accountsBeginning);
+    const alerts = (await checkAlerts(settings())).map((finding) => checkOf(finding, {}));
+    const { checks, ...diagnosis } = await diagnose(policies, job);
+    return { ...diagnosis, checks: [...alerts, ...checks] };
+  },
   (diagnosis) => ({ failure: failureIn(diagnosis), text: diagnosisText(diagnosis) }),
 );

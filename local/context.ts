@@ -1,10 +1,10 @@
 import type { Context } from 'aws-lambda';
 
 /**
- * A context as Lambda gives it, with `remainingMs` left until the timeout. A retry has the same
- * `requestId`.
+ * A Lambda context with `remainingMs` left until the timeout. A retry of the same event has the
+ * same `requestId`.
  *
- * @param nowMs the clock by which the remaining time passes.
+ * @param nowMs the clock that the remaining time follows.
  */
 export function lambdaContext(
   functionName: string,

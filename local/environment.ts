@@ -1,25 +1,30 @@
 import type { Cloud } from './cloud/cloud.ts';
 
-/** Whose secrets are in the store of an embedded cloud. */
+/** The deployment whose secrets an embedded cloud stores. */
 interface Deployed {
   service?: string;
   stage: string;
-  /** The embedded cloud has one account: it is each of these. */
+  /**
+   * The names of its cloud accounts. All of them stand for the one account of the embedded cloud.
+   */
   accounts?: readonly string[];
 }
 
-/** Where a running `npm run cloud` keeps its secrets. */
+/** The variable with the URL of the secrets store of a running `npm run cloud`. */
 const RUNNING = 'AUTOSNAP_LOCAL_SECRETS_URL';
 
 /**
- * Points this process at an embedded cloud: the secrets of a deployment are in its store, and the
- * AWS SDK finds that store and no other AWS.
+ * Points this process at an embedded cloud: adds the deployment's secrets to its store, and makes
+ * the AWS SDK use that store instead of AWS.
  */
 export function pointAt(cloud: Cloud, deployed: Deployed): void {
   Object.assign(process.env, environmentOf(cloud, deployed));
 }
 
-/** {@link pointAt} for another process: its environment. */
+/**
+ * The environment that points another process at an embedded cloud, as {@link pointAt} does for
+ * this one.
+ */
 export function environmentOf(cloud: Cloud, deployed: Deployed): Record<string, string> {
   addSecrets(cloud, deployed);
   return environmentFor(cloud.secretsUrl, deployed);
@@ -34,8 +39,8 @@ function addSecrets(cloud: Cloud, { service = 'autosnap', stage, accounts = ['ra
 /**
  * Points this process at the `npm run cloud` that its environment names.
  *
- * @returns whether the environment names one.
- * @throws when that cloud is not there any more.
+ * @returns false if the environment names none.
+ * @throws if that cloud no longer runs.
  */
 export async function pointAtRunning(deployed: Deployed): Promise<boolean> {
   const url = process.env[RUNNING];
@@ -48,8 +53,8 @@ export async function pointAtRunning(deployed: Deployed): Promise<boolean> {
 }
 
 /**
- * What clients of others need to log in, for their environment: by Keystone v3, and by Rackspace's
- * Identity v2.0.
+ * Environment variables with which other clients log in, by Keystone v3 or by Rackspace's Identity
+ * v2.0.
  */
 export function settingsOf(cloud: Cloud, deployed: Deployed): Record<string, string> {
   const { account } = cloud;
@@ -59,7 +64,7 @@ export function settingsOf(cloud: Cloud, deployed: Deployed): Record<string, str
     OS_AUTH_URL: cloud.keystoneUrl,
     OS_IDENTITY_API_VERSION: '3',
     OS_USERNAME: account.username,
-    // As with OpenStack Flex.
+    // OpenStack Flex accepts the API key as the password.
     OS_PASSWORD: account.apiKey,
     OS_PROJECT_NAME: account.projectName,
     OS_USER_DOMAIN_NAME: account.domainName,

@@ -9,11 +9,11 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Adds a small fleet with a history of daily snapshots: some servers rotated until last week, a new
- * one, a busy one that is newer still, one whose snapshots fail, one that no policy selects, the
- * series of one that is gone; a golden image of somebody's own, a failed and a held snapshot and
- * one by hand; some that booted in a drill, and one that did not. At the same time it is the same
- * to the id.
+ * Adds a small fleet with a history of daily snapshots: servers whose snapshots were rotated until
+ * last week, a new server, a newer one that is rebooting, one whose snapshots fail, one that no
+ * policy selects, and the series of a deleted server. There are also a golden image of the
+ * operator, a failed, a held and an ad-hoc snapshot, and snapshots that passed or failed a drill.
+ * The same time always gives the same fleet, including its ids.
  *
  * @param newest the age of the newest snapshots, in days before the last midnight (UTC).
  */
@@ -25,7 +25,7 @@ export function addFleet(cloud: Cloud, owner: string, newest = 1): void {
   const web1 = addServer(dfw, { name: 'web-1', metadata: daily, image: golden.id });
   const web2 = addServer(dfw, { name: 'web-2', metadata: daily, image: golden.id });
   const db1 = addServer(dfw, { name: 'db-1', metadata: { autosnap: 'daily,weekly' } });
-  const db2 = addServer(dfw, { name: 'db-2', metadata: daily, fate: 'killed' });
+  const db2 = addServer(dfw, { name: 'db-2', metadata: daily, snapshotOutcome: 'killed' });
   addServer(dfw, { name: 'build-scratch' });
   const mail = addServer(ord, { name: 'mail-1', metadata: daily });
   const createdAt = new Date(cloud.now().getTime() - 10 * HOUR_MS);
@@ -43,7 +43,7 @@ export function addFleet(cloud: Cloud, owner: string, newest = 1): void {
     [dfw, db2, [...days(broken + 1, broken + 7), 21, 28, 60]],
     [ord, mail, [...rotated.filter((age) => age !== broken), newest + 7]],
     [ord, new1, days(newest, newest + 1)],
-    // Its server is gone.
+    // A server that was deleted.
     [ord, { ...new1, id: idOf('shop'), name: 'shop' }, days(40, 44)],
   ];
   for (const [region, server, ages] of histories) {
@@ -103,12 +103,12 @@ function addSnapshot(
   });
 }
 
-/** What Nova writes on an image of a server. */
+/** The properties that Nova sets on an image of a server. */
 function madeFrom({ id }: CloudServer): Record<string, string> {
   return { image_type: 'snapshot', instance_uuid: id };
 }
 
-/** A drill of the snapshot of that age, four hours after it was taken. */
+/** Records a drill on the snapshot of that age, four hours after it was taken. */
 function addVerdict(cloud: Cloud, region: Region, server: CloudServer, age: number, passed: boolean): void {
   const slot = daysAgo(cloud, age);
   const { id, properties } = region.images.find((image) => image.id === snapshotId(server, slot))!;
@@ -126,7 +126,7 @@ function idOf(name: string): string {
   return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5');
 }
 
-/** That many days before the last midnight (UTC). */
+/** The time `age` days before the last midnight (UTC). */
 function daysAgo(cloud: Cloud, age: number): Date {
   return new Date(Math.floor(cloud.now().getTime() / DAY_MS) * DAY_MS - age * DAY_MS);
 }

@@ -1,7 +1,7 @@
 /**
- * A Serverless plugin: with `--stage local`, `invoke local` and `offline` meet an embedded cloud
- * instead of Rackspace and AWS: the `npm run cloud` that the environment names, else one that ends
- * with the command. In every other stage it does nothing.
+ * A Serverless plugin: with `--stage local`, `invoke local` and `offline` use an embedded cloud
+ * instead of Rackspace and AWS. It is the running `npm run cloud` that the environment names, or
+ * else one that ends with the command. In other stages the plugin does nothing.
  */
 export default class EmbeddedCloud {
   /**
@@ -25,12 +25,12 @@ export default class EmbeddedCloud {
       addFleet(cloud, 'autosnap-local');
       const { accountsFor } = await import('./policies.ts');
       pointAt(cloud, { service, stage: 'local', accounts: accountsFor(serverless.service) });
-      // The command ends when its own work is done, not when the cloud does.
+      // Without unref, the listening cloud would keep the command from ending.
       cloud.unref();
     };
-    // What only a deployment has, and `invoke local` would ask AWS for. The embedded fleet has an
-    // owner of its own.
-    const forgetResources = () => {
+    // Values that refer to resources exist only in a deployment; `invoke local` would ask AWS for
+    // them. The owner is that of the embedded fleet.
+    const removeReferences = () => {
       if (!isLocal()) return;
       for (const fn of Object.values(serverless.service.functions)) {
         const environment = fn?.environment ?? {};
@@ -41,7 +41,7 @@ export default class EmbeddedCloud {
       }
     };
     this.hooks = {
-      initialize: forgetResources,
+      initialize: removeReferences,
       'before:invoke:local:invoke': start,
       'before:offline:start:init': start,
     };

@@ -3,27 +3,26 @@ import { readDeployment } from '../deploy/configuration.ts';
 import { policiesOf, policyProblems, type Service } from '../deploy/policies.ts';
 import { eachAccount } from '../lib/config/accounts.ts';
 
-/** A policy of serverless.yml with its name, as far as its keys are shown. */
+/** A policy of serverless.yml with its name, typed as far as these functions need it. */
 type Named = Record<string, unknown> & { policy: string; keep: Record<string, number | string> };
 
 /**
- * The first policy of serverless.yml in the current directory, as a deployment has it: with its
- * name.
+ * The first policy of serverless.yml in the current directory, with its name as in a deployment.
  *
- * @throws Error that says what is wrong with serverless.yml, or that it has no policy.
+ * @throws Error with the problems of serverless.yml, or that it has no policy.
  */
 export async function firstPolicy(): Promise<Named> {
   const { service } = await readDeployment({ stage: 'local' });
   const problems = policyProblems(service);
   if (problems.length > 0) throw new Error(refusalOf(problems));
   const [first] = policiesOf(service);
-  if (!first) throw new Error(refusalOf(['custom.policies: has no policy: add one to see what it does']));
+  if (!first) throw new Error(refusalOf(['custom.policies: has no policy: add one']));
   return first as Named;
 }
 
 /**
- * {@link firstPolicy} for the embedded cloud, which has one account, and servers and snapshots that
- * are there for a policy `daily`: what the operator's own servers are called, nobody knows here.
+ * {@link firstPolicy}, adapted to the embedded cloud. The cloud has one account, and its servers
+ * and snapshots belong to a policy named `daily`; the operator's own servers do not exist there.
  */
 export async function demoPolicy(): Promise<Named> {
   const { account: _, regions: __, adopt: ___, ...rules } = await firstPolicy();
@@ -31,7 +30,7 @@ export async function demoPolicy(): Promise<Named> {
 }
 
 /**
- * Names of accounts such as the policies have them: for `customer-*` there is the account
+ * The names of all accounts of the policies. For a pattern such as `customer-*` the result has
  * `customer-1`.
  */
 export function accountsFor(service: Pick<Service, 'custom'>): string[] {

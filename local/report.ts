@@ -7,15 +7,15 @@ import { parseSecret } from '../lib/runtime/secrets.ts';
 import type { Cloud } from './cloud/cloud.ts';
 import { demoPolicy } from './policies.ts';
 
-/** What a gigabyte costs a month, for the example's sake. */
+/** The price of a gigabyte per month in the example page. */
 const PRICE_PER_GB = 0.1;
 
-/** Some of the fleet's snapshots were drilled. */
+/** The drills whose results some of the fleet's snapshots have. */
 const DRILL = { schedule: 'cron(0 3 * * ? *)' };
 
 /**
- * The report page of an embedded cloud under the policy of serverless.yml with drills, as its clock
- * has it.
+ * The report page of an embedded cloud at `now`, for the first policy of serverless.yml with drills
+ * added.
  */
 export async function reportOf(cloud: Cloud, owner: string, now = cloud.now()): Promise<string> {
   const policies = [parsePolicy({ ...(await demoPolicy()), drill: DRILL })];
@@ -25,7 +25,11 @@ export async function reportOf(cloud: Cloud, owner: string, now = cloud.now()): 
   return reportPage(await audit(policies, run, login, { pricePerGb: PRICE_PER_GB }));
 }
 
-/** Writes {@link reportOf} below reports/. @returns the file. */
+/**
+ * Writes {@link reportOf} to a file below reports/.
+ *
+ * @returns the file's path.
+ */
 export async function writeReport(cloud: Cloud, owner: string): Promise<string> {
   const file = 'reports/autosnap.html';
   mkdirSync('reports', { recursive: true });

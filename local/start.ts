@@ -12,14 +12,15 @@ const OWNER = 'autosnap-local';
 const ARROW = styleText('cyan', '▸');
 
 /**
- * `npm start`: one snapshot and one rotation of a small fleet on the embedded cloud, by the real
- * handlers.
+ * `npm start`: runs the real handlers once each, to take and to rotate snapshots of a small fleet
+ * on the embedded cloud.
  */
 async function main(): Promise<void> {
-  // Nothing is packaged here, so the event is the whole policy.
+  // Locally there are no deployed policies that an event could name, so the event is the whole
+  // policy.
   const event = await demoPolicy();
   const cloud = await startCloud();
-  // Nothing is done with it after the end of this, be it a bad one.
+  // Without unref, the cloud would keep the process running after an error.
   cloud.unref();
   addFleet(cloud, OWNER);
   pointAt(cloud, { stage: 'local' });
@@ -28,42 +29,42 @@ async function main(): Promise<void> {
   const { handler: snapshot } = await import('../handlers/snapshot.ts');
   const { handler: cleanup } = await import('../handlers/cleanup.ts');
 
-  say(`An embedded Rackspace is up: ${fleetText(cloud)}. Nothing leaves this machine.
+  print(`An embedded Rackspace is up: ${fleetText(cloud)}. Nothing leaves this machine.
 The rules are those of the first policy in serverless.yml; the account and the servers are the embedded ones.\n`);
   const taken = await step('snapshot', 'asks for a snapshot of every server tagged autosnap=daily', () =>
     snapshot(event, lambdaContext('snapshot')),
   );
-  say(`${ARROW} the cloud makes them; that can take hours, so its clock is moved on`);
+  print(`${ARROW} the cloud creates them, which can take hours: its clock is advanced`);
   cloud.advance(3 * 3_600_000);
   const cleaned = await step('cleanup', `keeps ${keepText(event.keep)}, deletes the rest`, () =>
     cleanup(event, lambdaContext('cleanup')),
   );
 
-  say(`\n${table(taken, cleaned)}`);
+  print(`\n${table(taken, cleaned)}`);
   for (const warning of [...taken.warnings, ...cleaned.warnings])
-    say(`${styleText('yellow', '!')} ${warning}`);
-  say(`
+    print(`${styleText('yellow', '!')} ${warning}`);
+  print(`
 Images that are not Autosnap's own, such as "golden-web-2026", were not touched. Each decision has its reasons:
 ${examples(cleaned)}
 
 How well every server is protected now, as a page for a browser: ${await writeReport(cloud, OWNER)}
 
-How to go on:
-  npx serverless invoke local -f snapshot --stage local -p events/adhoc.json     a snapshot by hand
+Next steps:
+  npx serverless invoke local -f snapshot --stage local -p events/adhoc.json     an ad-hoc snapshot
   npx serverless invoke local -f cleanup --stage local -p events/dry-run.json    what would be deleted
   npm run dev                                                                    schedules firing, until Ctrl-C
   npx serverless deploy                                                          for real: see the README`);
   await cloud.close();
 }
 
-function say(text: string): void {
+function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
 async function step(job: string, what: string, run: () => Promise<Report>): Promise<Report> {
   process.stdout.write(`${ARROW} ${styleText('bold', job)} ${what} … `);
   const report = await run();
-  say(styleText('green', totalsText(report)));
+  print(styleText('green', totalsText(report)));
   return report;
 }
 
@@ -122,7 +123,7 @@ function deletedText({ snapshots = [] }: Entry): string {
   return `${gone.length}: ${gone.at(-1)} to ${gone[0]}`;
 }
 
-/** A few decisions that show different reasons. */
+/** One decision for each of several reasons. */
 function examples({ entries }: Report): string {
   const lines = entries.flatMap(({ name, snapshots = [] }) => snapshots.map((s) => ({ name, ...s })));
   const picks = (['LAST', 'WEEKLY', 'OLDEST', 'HELD', 'FAILED', 'NO_RULE'] as const).flatMap(
@@ -139,7 +140,7 @@ function examples({ entries }: Report): string {
 try {
   await main();
 } catch (error) {
-  // Such as a policy that is refused, with the field and the remedy.
+  // For example the problems of an invalid policy, each with its field and remedy.
   console.error(`\n${(error as Error).message}`);
   process.exitCode = 1;
 }

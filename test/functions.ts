@@ -1,4 +1,4 @@
-/** The real handlers, as they are loaded: again, once their modules are forgotten. */
+/** The real handlers. They are loaded again after their modules were reset. */
 export const FUNCTIONS = {
   snapshot: () => import('../handlers/snapshot.ts'),
   cleanup: () => import('../handlers/cleanup.ts'),

@@ -22,11 +22,14 @@ export type Result<J extends AnyJob> = J extends 'doctor'
       ? Restoration
       : Report;
 
-/** What Lambda says of an invocation: the time that is left, and its id, the same for a retry. */
+/**
+ * What Lambda provides for an invocation: the remaining time, and the id, which is the same for a
+ * retry.
+ */
 export interface Context {
   remainingMs?: number;
   requestId?: string;
-  /** The function's ARN, which has the AWS account and region. */
+  /** The function's ARN, which contains the AWS account and region. */
   arn?: string;
 }
 
@@ -34,25 +37,28 @@ export interface Context {
 export interface Harness {
   cloud: Cloud;
   /**
-   * Runs the real handler. `remainingMs` is what Lambda says is left; `requestId` stays the same
-   * for a retry.
+   * Runs the real handler. `remainingMs` is the remaining time; `requestId` stays the same for a
+   * retry.
    */
   run<J extends AnyJob>(job: J, event: unknown, context?: Context): Promise<Result<J>>;
-  /** {@link run} for a run that fails: its error, and the report it has logged. */
+  /**
+   * Runs a handler that has to fail, as {@link run}. Returns its error, and the report it has
+   * logged.
+   */
   fail<J extends AnyJob>(
     job: J,
     event: unknown,
     context?: Context,
   ): Promise<{ error: Error; report?: Result<J> }>;
   /**
-   * Lets the cloud answer so many more requests of a kind, and none after these. From here on the
-   * time of a run stands still until the first request of that run hangs, so a busy machine takes
-   * no time away from a run.
+   * Lets the cloud answer this many more requests of a kind, and none after these. From then on the
+   * clock of a run stands still until its first request hangs, so that a busy machine does not
+   * shorten the run.
    */
   hangAfter(requests: number, kind: Pick<Fault, 'service' | 'method'>): void;
-  /** Forgets all that the functions hold in memory, as a cold start does. */
+  /** Discards everything that the functions hold in memory, as a cold start does. */
   cold(): void;
-  /** All that was logged so far, as text. */
+  /** Everything that was logged so far, as text. */
   logs(): string;
 }
 
@@ -62,26 +68,27 @@ afterEach(async () => {
   vi.useRealTimers();
   vi.unstubAllEnvs();
   vi.restoreAllMocks();
-  // What the functions hold in memory is of this test.
+  // The functions must not have data of another test in memory.
   vi.resetModules();
   await Promise.all(open.splice(0).map((cloud) => cloud.close()));
 });
 
-/** Sets the time of day, for this process and the embedded cloud; timers go on as they are. */
+/** Sets the time of day for this process and the embedded cloud; timers continue unchanged. */
 export function setTime(time: string | Date): void {
   if (!vi.isFakeTimers()) vi.useFakeTimers({ toFake: ['Date'] });
   vi.setSystemTime(time);
 }
 
 /**
- * Starts a cloud whose account's credentials are in the secrets store as `autosnap/test/rackspace`.
+ * Starts a cloud, and stores the credentials of its account as the secret
+ * `autosnap/test/rackspace`.
  */
 export async function harness(options: CloudOptions = {}): Promise<Harness> {
   const cloud = await startCloud(options);
   open.push(cloud);
   cloud.secrets.set('autosnap/test/rackspace', cloud.secret('rackspace'));
   stubEnvironment(cloud.secretsUrl);
-  // A queue of another test is no longer there.
+  // The queue of another test no longer exists.
   vi.stubEnv('AUTOSNAP_QUEUE', undefined);
   const lines = captureLogs();
   const cold = () => {
@@ -126,7 +133,7 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
   };
 }
 
-/** What Lambda would set, and an AWS that is not there but for the secrets store. */
+/** The environment that Lambda would set. Of AWS only the secrets store can be reached. */
 export function stubEnvironment(secretsUrl: string): void {
   const environment = {
     AUTOSNAP_SERVICE: 'autosnap',
@@ -142,7 +149,7 @@ export function stubEnvironment(secretsUrl: string): void {
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
 }
 
-/** Keeps all that is logged from here on, a line each, instead of printing it. */
+/** Collects everything that is logged from now on, a line each, instead of printing it. */
 export function captureLogs(): string[] {
   const lines: string[] = [];
   for (const method of ['log', 'info', 'warn', 'error', 'debug'] as const) {
@@ -161,7 +168,7 @@ function reportIn<J extends AnyJob>(line: string): Result<J> | undefined {
   }
 }
 
-/** Packages policies, as a deployment does; without any there is no package. */
+/** Packages policies, as a deployment does; without policies there is no package. */
 export function deploy(policies?: object[]): void {
   const folder = mkdtempSync(join(tmpdir(), 'autosnap-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -170,7 +177,7 @@ export function deploy(policies?: object[]): void {
   vi.stubEnv('AUTOSNAP_POLICIES', file);
 }
 
-/** A valid policy event with `last: 3` over all servers; `changes` go on top. */
+/** A valid policy event with `last: 3` for all servers; `changes` are applied to it. */
 export function policy(changes: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     policy: 'daily',

@@ -7,15 +7,15 @@ import type { CloudImage, CloudServer } from '../local/cloud/state.ts';
 import { type Harness, harness, policy, setTime } from './harness.ts';
 
 export const DAY_MS = 86_400_000;
-/** The slot of what is 0 days old; the day is a Monday. */
+/** The slot of a snapshot that is 0 days old; the day is a Monday. */
 export const MIDNIGHT = new Date('2026-11-23T00:00:00Z');
 
 /** A slot some days before {@link MIDNIGHT}. */
 export const slotOf = (age: number) => new Date(MIDNIGHT.getTime() - age * DAY_MS);
 
 /**
- * Puts a good snapshot of the series "daily" into the cloud, as old as told; `changes` go on top.
- * It is named by the policy that its properties say.
+ * Adds a good snapshot of the series "daily" to the cloud, with the given age; `changes` are
+ * applied to it. Its name contains the policy of its properties.
  */
 export function addSnapshot(
   { cloud }: Pick<Harness, 'cloud'>,
@@ -44,7 +44,7 @@ export function addSnapshot(
 }
 
 /**
- * At six in the morning: the server "web" in DFW, and a good snapshot of each of the last `count`
+ * The server "web" in DFW at six in the morning, with a good snapshot of each of the last `count`
  * days, newest first.
  */
 export async function history(count: number) {
@@ -55,7 +55,9 @@ export async function history(count: number) {
   return { ...h, web, images };
 }
 
-/** Takes the snapshots of a slot with the real handler, and lets the cloud finish them. */
+/**
+ * Takes the snapshots of a slot with the real handler, and waits until the cloud has finished them.
+ */
 export async function take(h: Harness, slot: string | Date, changes: Record<string, unknown> = {}) {
   setTime(new Date(new Date(slot).getTime() + 10_000));
   const report = await h.run('snapshot', policy(changes));
@@ -65,19 +67,19 @@ export async function take(h: Harness, slot: string | Date, changes: Record<stri
 
 export const idsOf = (images: readonly { id: string }[]) => images.map(({ id }) => id).sort();
 
-/** The ids of all images that are there, of both regions. */
+/** The ids of all images in both regions. */
 export const idsIn = ({ cloud }: Harness) =>
   idsOf([...cloud.region('DFW').images, ...cloud.region('ORD').images]);
 
-/** The days of what is there in DFW, newest first: "11-23". */
+/** The days of the images in DFW, newest first: "11-23". */
 export const daysIn = ({ cloud }: Harness) =>
   cloud.region('DFW').images.map(({ properties }) => properties.autosnap_slot?.slice(5, 10));
 
-/** The requests that delete something, in their order. */
+/** The requests that delete something, in order. */
 export const deletions = ({ cloud }: Harness) => cloud.received.filter(({ method }) => method === 'DELETE');
 
-/** What a cleanup's report says of one image: "deleted: no rule keeps it". */
-export function fateOf(report: Report | undefined, { id }: { id: string }): string | undefined {
+/** The decision of a cleanup's report on one image: "deleted: no rule keeps it". */
+export function decisionOn(report: Report | undefined, { id }: { id: string }): string | undefined {
   const line = report?.entries.flatMap(({ snapshots = [] }) => snapshots).find(({ image }) => image === id);
   return line && `${line.outcome}: ${line.reasons.join('; ')}`;
 }

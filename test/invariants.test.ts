@@ -11,7 +11,7 @@ import { connected } from './openstack/connected.ts';
 const NOW = new Date('2026-11-23T06:00:00Z');
 const OWNER = 'autosnap-test';
 
-test('7: a read that fails in one series stops another that is between its reads and its deletion', async ({
+test('7: a read that fails in one series stops another series that is between its reads and its deletion', async ({
   onTestFinished,
 }) => {
   const cloud = await startCloud({ regions: ['DFW'] });
@@ -30,7 +30,7 @@ test('7: a read that fails in one series stops another that is between its reads
     ...session,
     async request(request: CloudRequest) {
       if (request.method === 'GET' && request.path === ofWeb) {
-        // All that follows from the failure is done before the next turn of the event loop.
+        // Everything that follows from the failure is done before the next turn of the event loop.
         setImmediate(webHasFailed.resolve);
         throw new CloudError('FORBIDDEN', 'no');
       }

@@ -2,19 +2,19 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A service on loopback that a heartbeat can be sent to. */
+/** A service on loopback that receives heartbeats. */
 export interface Outside {
   url: string;
-  /** What it was asked, in order: `GET /path`. */
+  /** The received requests, in order: `GET /path`. */
   asked: string[];
   /** The authorization of the latest request. */
   authorization: string | undefined;
-  /** What it answers. */
+  /** The status of its answers. */
   status: number;
   close(): void;
 }
 
-/** Starts one, until the test is over. */
+/** Starts the service for the duration of the test. */
 export async function startOutside(): Promise<Outside> {
   const server = createServer((request, response) => {
     outside.asked.push(`${request.method} ${request.url}`);

@@ -4,8 +4,8 @@ import { FUNCTIONS } from './functions.ts';
 import type { Harness, Job } from './harness.ts';
 
 /**
- * Runs a job for the same event in several processes at once, which know nothing of each other:
- * without a bucket, the lease of one keeps none of the others out.
+ * Runs a job for the same event in several independent processes at once: without a bucket, the
+ * lease of one does not exclude the others.
  */
 export async function inProcesses(h: Harness, count: number, job: Job, event: unknown): Promise<Report[]> {
   const runs: (() => Promise<unknown>)[] = [];

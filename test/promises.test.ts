@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 const root = join(import.meta.dirname, '..');
 const promises = readFileSync(join(root, 'docs/promises.md'), 'utf8');
 
-test('every test that docs/promises.md names is there, with the losses that it is to be of', () => {
+test('every test that docs/promises.md names exists, with the losses that it names', () => {
   const named = [...promises.matchAll(/`(test\/[\w/.-]+)`(?: \(([^)]*)\))?/g)];
   expect(named.length).toBeGreaterThan(20);
   for (const [, file = '', losses = ''] of named) {

@@ -5,12 +5,13 @@ import { policy } from './harness.ts';
 import { type Period, periodOf } from './properties/calendar.ts';
 import { snapshot } from './snapshots.ts';
 
-// The tiers against what restic documents for `forget`: the newest of each of the last n periods
-// that have a snapshot, the oldest one too while a tier is not full, and `within` measured from the
-// latest snapshot. https://restic.readthedocs.io/en/stable/060_forget.html
+// Compares the rules with what restic documents for `forget`: the newest snapshot of each of the
+// last n periods with a snapshot, also the oldest one while a rule has fewer periods, and `within`
+// measured from the latest snapshot. https://restic.readthedocs.io/en/stable/060_forget.html
 
-// An irregular history, in UTC: gaps, several a day, both clock changes of Chicago, month ends that
-// are another month's in another zone, the turns of three years, and the week 53 of 2026.
+// An irregular history in UTC: gaps, several snapshots a day, both clock changes of Chicago, ends
+// of months that belong to another month in another zone, the turns of three years, and week 53 of
+// 2026.
 const HISTORY = `
 2024-02-29 12:00
 2024-12-30 08:00
@@ -79,7 +80,7 @@ const moment = (stamp: string) => new Date(`${stamp.replace(' ', 'T')}:00Z`);
 
 type Asked = Partial<Record<'last' | Period, number>> & { within?: string };
 
-/** What lib/snapshots/retention.ts keeps, the newest first. */
+/** The snapshots that lib/snapshots/retention.ts keeps, the newest first. */
 function kept(asked: Asked, timezone: string): string[] {
   const keep: Keep = parsePolicy(policy({ keep: asked })).keep;
   const series = NEWEST_FIRST.map((stamp) => snapshot(moment(stamp), { id: stamp }));
@@ -88,7 +89,7 @@ function kept(asked: Asked, timezone: string): string[] {
     .map((decision) => decision.snapshot.id);
 }
 
-/** The same once more, as plainly as possible. */
+/** A second, simple implementation of the rules. */
 function expected({ last = 0, within, ...tiers }: Asked, timezone: string): string[] {
   const wanted = new Set(NEWEST_FIRST.slice(0, Math.max(last, 1)));
 
@@ -116,12 +117,12 @@ function expected({ last = 0, within, ...tiers }: Asked, timezone: string): stri
 const CHICAGO = 'America/Chicago';
 const KATHMANDU = 'Asia/Kathmandu';
 
-test('the history is long, and in order', () => {
+test('the history is long and sorted', () => {
   expect(NEWEST_FIRST).toHaveLength(100);
   expect(NEWEST_FIRST).toEqual([...new Set(NEWEST_FIRST)].sort().reverse());
 });
 
-describe('as worked out by hand', () => {
+describe('matches the results worked out by hand', () => {
   test.each<[Asked, string, string[]]>([
     [{ last: 3 }, 'UTC', ['2027-01-04 01:10', '2027-01-04 00:45', '2027-01-04 00:15']],
     [
@@ -134,7 +135,7 @@ describe('as worked out by hand', () => {
       'UTC',
       ['2027-01-04 01:10', '2027-01-03 18:00', '2027-01-02 12:00', '2027-01-01 05:30', '2026-12-31 23:30'],
     ],
-    // In Chicago the latest is of the evening of the 3rd, and nothing is of the 1st.
+    // In Chicago the latest snapshot is on the evening of the 3rd, and none is on the 1st.
     [{ daily: 3 }, CHICAGO, ['2027-01-04 01:10', '2027-01-03 01:10', '2027-01-01 05:30']],
     // In Kathmandu a day begins at 18:15.
     [{ daily: 3 }, KATHMANDU, ['2027-01-04 01:10', '2027-01-03 18:00', '2027-01-02 12:00']],
@@ -143,10 +144,10 @@ describe('as worked out by hand', () => {
       'UTC',
       ['2027-01-04 01:10', '2027-01-03 18:00', '2026-12-27 00:00', '2026-12-20 00:00', '2026-12-13 12:00'],
     ],
-    // In Chicago the latest is of the Sunday of week 53, and midnight of Monday the 28th is of week
-    // 52.
+    // In Chicago the latest snapshot is on the Sunday of week 53, and midnight of Monday the 28th
+    // belongs to week 52.
     [{ weekly: 2 }, CHICAGO, ['2027-01-04 01:10', '2026-12-28 00:00']],
-    // None is of September.
+    // September has no snapshot.
     [
       { monthly: 5 },
       'UTC',
@@ -156,13 +157,13 @@ describe('as worked out by hand', () => {
     [{ yearly: 3 }, 'UTC', ['2027-01-04 01:10', '2026-12-31 23:30', '2025-12-31 20:00']],
     [{ yearly: 2 }, CHICAGO, ['2027-01-04 01:10', '2027-01-01 05:30']],
     [{ yearly: 2 }, KATHMANDU, ['2027-01-04 01:10', '2026-12-28 18:00']],
-    // Four years are not nine: the oldest of all stays as well.
+    // There are four years instead of nine, so the oldest snapshot stays as well.
     [
       { yearly: 9 },
       'UTC',
       ['2027-01-04 01:10', '2026-12-31 23:30', '2025-12-31 20:00', '2024-12-31 23:30', '2024-02-29 12:00'],
     ],
-    // What is exactly a day older than the latest is not younger than a day.
+    // A snapshot that is exactly a day older than the latest is not less than a day older.
     [
       { within: '1d' },
       'UTC',
@@ -180,7 +181,7 @@ describe('as worked out by hand', () => {
   });
 });
 
-describe('as a second implementation has it', () => {
+describe('matches the second implementation', () => {
   const policies: Asked[] = [
     { last: 1 },
     { last: 50 },

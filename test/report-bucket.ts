@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -11,16 +12,30 @@ export interface ReportBucket {
   down: boolean;
   /** Answers 503 to requests whose method and URL match. */
   refuses: RegExp;
+  /** Carries out the first request that matches, likewise, and answers it with 503. */
+  loses: RegExp;
+  /** Is called before each request is answered: `PUT /state.of.reports/autosnap.html`. */
+  before(request: string): void;
 }
+
+/** The object that audits record in what policies cover. */
+export const COVERAGE = '/state.of.reports/coverage.json';
+const NOTHING = / ^/;
 
 /**
  * Starts the report bucket of a deployment, and tells this process where it is: an S3 that knows
  * conditional writes, keeps all objects, and lists so many objects a page.
  */
 export async function reportBucket(pageSize = 1000): Promise<ReportBucket> {
-  const s3: ReportBucket = { objects: new Map(), down: false, refuses: / ^/ };
-  const written = new Map<string, { at: Date; etag: string }>();
-  let writes = 0;
+  const s3: ReportBucket = {
+    objects: new Map(),
+    down: false,
+    refuses: NOTHING,
+    loses: NOTHING,
+    before: () => {},
+  };
+  const written = new Map<string, Date>();
+  const etagOf = (body: string) => `"${createHash('md5').update(body).digest('hex')}"`;
   const server = createServer(async (request, response) => {
     const { pathname, searchParams: query } = new URL(request.url!, 'http://s3');
     const key = decodeURIComponent(pathname);
@@ -28,6 +43,7 @@ export async function reportBucket(pageSize = 1000): Promise<ReportBucket> {
     const answer = (status: number, code: string) =>
       response.writeHead(status).end(`<Error><Code>${code}</Code></Error>`);
     const { method, headers } = request;
+    s3.before(`${method} ${key}`);
     if (s3.down || s3.refuses.test(`${method} ${request.url}`)) return answer(503, 'ServiceUnavailable');
     if (query.has('list-type')) {
       const bucket = key.replace(/\/?$/, '/');
@@ -35,7 +51,7 @@ export async function reportBucket(pageSize = 1000): Promise<ReportBucket> {
       const page = Number(query.get('continuation-token') ?? 0);
       const more = page + pageSize < keys.length;
       const contents = keys.slice(page, page + pageSize).map((one) => {
-        const at = written.get(one)?.at ?? new Date();
+        const at = written.get(one) ?? new Date();
         return `<Contents><Key>${one.slice(bucket.length)}</Key><LastModified>${at.toISOString()}</LastModified></Contents>`;
       });
       const next = more ? `<NextContinuationToken>${page + pageSize}</NextContinuationToken>` : '';
@@ -43,20 +59,24 @@ export async function reportBucket(pageSize = 1000): Promise<ReportBucket> {
         `<ListBucketResult><IsTruncated>${more}</IsTruncated>${contents}${next}</ListBucketResult>`,
       );
     }
+    const found = s3.objects.get(key);
     if (method === 'GET') {
-      const found = s3.objects.get(key);
       if (found === undefined) return answer(404, 'NoSuchKey');
-      return response.setHeader('etag', written.get(key)?.etag ?? '"0"').end(found);
+      return response.setHeader('etag', etagOf(found)).end(found);
     }
     const isRefused =
-      (headers['if-none-match'] === '*' && s3.objects.has(key)) ||
-      (headers['if-match'] !== undefined && headers['if-match'] !== (written.get(key)?.etag ?? '"0"'));
+      (headers['if-none-match'] === '*' && found !== undefined) ||
+      (headers['if-match'] !== undefined && headers['if-match'] !== etagOf(found ?? ''));
     if (isRefused) return answer(412, 'PreconditionFailed');
     // The SDK sends chunks with checksums around the JSON.
-    s3.objects.set(key, /\{.*\}/s.exec(body)?.[0] ?? body);
-    const etag = `"${++writes}"`;
-    written.set(key, { at: new Date(), etag });
-    return response.setHeader('etag', etag).end();
+    const object = /\{.*\}/s.exec(body)?.[0] ?? body;
+    s3.objects.set(key, object);
+    written.set(key, new Date());
+    if (s3.loses.test(`${method} ${request.url}`)) {
+      s3.loses = NOTHING;
+      return answer(503, 'ServiceUnavailable');
+    }
+    return response.setHeader('etag', etagOf(object)).end();
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   onTestFinished(() => void server.close());

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { vi } from 'vitest';
 
-// The functions wait seconds between two tries and between two looks. A test need not: what is
-// tried, and how often, stays the same. The waits that a rate limit asks for are not made by this,
+// The functions wait for seconds between retries and between polls. The tests shorten these waits;
+// what is retried, and how often, does not change. Waits for rate limits are computed elsewhere,
 // and keep their length.
 vi.mock(import('../lib/openstack/pause.ts'), () => ({
   pause: async (ms: number) => {

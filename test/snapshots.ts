@@ -3,8 +3,8 @@ import type { Image } from '../lib/openstack/images.ts';
 import { nameEnding, type Snapshot } from '../lib/snapshots/marker.ts';
 
 /**
- * A good snapshot of the series "daily" of server "s"; `changes` go on top. Its id is its slot
- * unless told.
+ * A good snapshot of the series "daily" of server "s"; `changes` are applied to it. Its id is its
+ * slot by default.
  */
 export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): Snapshot {
   const time = new Date(slot);
@@ -31,20 +31,23 @@ export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): 
   };
 }
 
-/** Good snapshots at the same time of day on `count` days, the last of which is `newest`. */
+/** Good snapshots at the same time of day on `count` days, of which the last is `newest`. */
 export function dailies(newest: string, count: number): Snapshot[] {
   const last = new Date(newest).getTime();
   return Array.from({ length: count }, (_, i) => snapshot(new Date(last - i * 86_400_000)));
 }
 
-/** The idle server "web" with the id "s", which the snapshots above are of; `changes` go on top. */
+/**
+ * The idle server "web" with the id "s", which the snapshots above belong to; `changes` are applied
+ * to it.
+ */
 export function server(changes: Partial<Server> = {}): Server {
   return { ...bareServer({ id: 's', name: 'web', region: 'DFW' }), ...changes };
 }
 
 /**
- * A finished image of the project "p1" with its data in itself, as a listing shows it; `changes` go
- * on top.
+ * A finished image of the project "p1" with its own data, as a listing shows it; `changes` are
+ * applied to it.
  */
 export function image(changes: Partial<Image> & Pick<Image, 'name' | 'createdAt' | 'properties'>): Image {
   return {

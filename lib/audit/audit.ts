@@ -19,11 +19,14 @@ import { findQuotasAhead } from '../snapshots/quota-finder.ts';
 import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
 import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
+import { bareSeries, mayBeCovered } from './bare-series.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
+import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
-import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
+import type { Audit, AuditedPolicy } from './model.ts';
 import { protectionOf } from './protection.ts';
+import { type TakenByHand, vanished } from './taken-by-hand.ts';
 
 interface Extras {
   /** Of a stored gigabyte (10^9 bytes) a month. */
@@ -32,6 +35,10 @@ interface Extras {
   goodRuns?: readonly GoodRun[] | undefined;
   /** The bucket that the copies lie in, for as long as there is time. */
   bucketUntil?: ((deadline: Deadline) => ReadableCopies['store']) | undefined;
+  /** What earlier audits saw covered: these servers are looked for where no listing has them. */
+  coverage?: readonly AccountCoverage[] | undefined;
+  /** The ad-hoc snapshots of the last day. */
+  byHand?: readonly TakenByHand[] | undefined;
 }
 
 /**
@@ -44,12 +51,12 @@ export async function audit(
   policies: readonly Policy[],
   run: Run,
   login: (account: string) => Promise<Session>,
-  { pricePerGb, goodRuns, bucketUntil }: Extras = {},
+  { pricePerGb, goodRuns, ...known }: Extras = {},
 ): Promise<Audit> {
   const accounts = [...Map.groupBy(policies, ({ account }) => account)];
   const found = await pMap(
     accounts,
-    ([account, own]) => auditAccount(account, own, { run, login, bucketUntil }),
+    ([account, own]) => auditAccount(account, own, { ...known, run, login }),
     {
       concurrency: 4,
     },
@@ -63,6 +70,8 @@ export async function audit(
     at: isoSeconds(run.now),
     policies: goodRuns ? withMissing(audited, policies, goodRuns, run.now) : audited,
     series,
+    accounts: found.flatMap(({ accounts: read }) => read),
+    dropped: [],
     uncovered: found.flatMap((one) => one.uncovered),
     warnings: unique(found.flatMap((one) => one.warnings)),
     bytes,
@@ -90,7 +99,7 @@ function withMissing(
   });
 }
 
-interface AccountAudit extends Pick<Audit, 'policies' | 'series' | 'uncovered' | 'warnings'> {
+interface AccountAudit extends Pick<Audit, 'policies' | 'series' | 'accounts' | 'uncovered' | 'warnings'> {
   leftBehind: LeftBehind[];
 }
 
@@ -101,13 +110,23 @@ async function auditAccount(
     run,
     login,
     bucketUntil,
-  }: Pick<Extras, 'bucketUntil'> & { run: Run; login: (account: string) => Promise<Session> },
+    coverage = [],
+    byHand = [],
+  }: Pick<Extras, 'bucketUntil' | 'coverage' | 'byHand'> & {
+    run: Run;
+    login: (account: string) => Promise<Session>;
+  },
 ): Promise<AccountAudit> {
-  const nothing = { series: [], uncovered: [], warnings: [], leftBehind: [] };
+  const nothing = { series: [], accounts: [], uncovered: [], warnings: [], leftBehind: [] };
   try {
     const session = await login(account);
     const bucket = bucketUntil?.(session.deadline);
-    return await auditRegions(session, bucket, account, policies, run);
+    const own = coverage.find((one) => one.account === account && one.project === session.projectId);
+    return await auditRegions(session, bucket, account, policies, {
+      run,
+      remembered: own?.servers ?? [],
+      byHand: byHand.filter((one) => one.account === account),
+    });
   } catch (error) {
     if (!isCloudError(error) && !(error instanceof ValidationError)) throw error;
     const problem: Reason = { code: 'POLICY_ACCOUNT_UNREADABLE', account, problem: reasonFor(error) };
@@ -130,11 +149,17 @@ async function auditRegions(
   bucket: ReadableCopies['store'] | undefined,
   account: string,
   policies: Policy[],
-  run: Run,
+  {
+    run,
+    remembered,
+    byHand,
+  }: { run: Run; remembered: readonly CoveredServer[]; byHand: readonly TakenByHand[] },
 ): Promise<AccountAudit> {
+  const rememberedIn = Map.groupBy(remembered, ({ region }) => region);
   const found = await listInventory(session, undefined, {
     owner: run.owner,
     ids: policies.flatMap(({ servers }) => servers.ids ?? []),
+    idsIn: (region) => rememberedIn.get(region)?.map(({ server }) => server) ?? [],
   });
   const unsure = [...found.unsure, ...outOfSight(found)];
   const isUnsure = (id: string) => unsure.some((server) => server.id === id);
@@ -147,6 +172,9 @@ async function auditRegions(
   ];
   const withoutImages = await serversWithoutImages(session, found);
   const { gone } = await goneEverywhere(session, missingIn(regions));
+  // For snapshots a server is gone only if they say in which region it was. Of a server that was
+  // covered the record says it.
+  const absent = new Set(gone);
   for (const [id, home] of homesOf(gone, regions)) {
     if (home === undefined || !session.regions.includes(home)) gone.delete(id);
   }
@@ -168,7 +196,14 @@ async function auditRegions(
   };
   const obstacle = session.provider === 'rackspace' ? licenseOf : obstacleTo;
   const covered = new Set<string>();
-  const result: AccountAudit = { policies: [], series: [], uncovered: [], warnings: [], leftBehind: [] };
+  const result: AccountAudit = {
+    policies: [],
+    series: [],
+    accounts: [{ account, project: session.projectId, regions: session.regions, gone: absent }],
+    uncovered: [],
+    warnings: [],
+    leftBehind: [],
+  };
   const adhocIn = new Set<string>();
   const unprotectedData = unprotectedDataFinder(session);
   const growing: { policy: Policy; servers: readonly Server[] }[] = [];
@@ -234,6 +269,10 @@ async function auditRegions(
       result.series.push(...series);
       result.warnings.push(...warnings);
     }
+    const unseen = remembered
+      .filter(({ server }) => isUnsure(server))
+      .filter(mayBeCovered(policy, wanted, result));
+    if (unseen.length > 0) readable = false;
     result.policies.push(
       auditedPolicy(policy, run, {
         readable,
@@ -245,7 +284,13 @@ async function auditRegions(
     result.series.push(
       ...selection.servers
         .filter(({ region }) => isUnserved(region))
-        .map((server) => unservedSeries(server, policy)),
+        .map(({ id, ...server }) =>
+          bareSeries({ ...server, server: id }, policy, {
+            code: 'SERIES_REGION_WITHOUT_IMAGES',
+            where: server.region,
+          }),
+        ),
+      ...unseen.map((server) => bareSeries(server, policy, { code: 'SERIES_SERVER_UNCERTAIN' })),
     );
   }
   for (const { region, images } of regions) {
@@ -259,6 +304,7 @@ async function auditRegions(
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
   result.leftBehind.push(...regions.flatMap((one) => leftBehindIn(one, counted, session, run)));
   result.warnings.push(...result.leftBehind.map((one) => warningOf(one, run)));
+  result.warnings.push(...(await vanished(session, found.regions, byHand)));
   for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
     (r) => r.servers,
   )) {
@@ -305,28 +351,6 @@ async function serversWithoutImages(
     }
   });
   return listed.flat();
-}
-
-/**
- * The series of a server whose region has no image service: it has no snapshot there, and gets
- * none.
- */
-function unservedSeries({ id, name, region }: Server, { policy, account }: Policy): AuditedSeries {
-  return {
-    account,
-    region,
-    server: id,
-    name,
-    policy,
-    state: 'never',
-    cause: { code: 'SERIES_REGION_WITHOUT_IMAGES', where: region },
-    good: 0,
-    pending: 0,
-    stuck: 0,
-    failed: 0,
-    bytes: 0,
-    snapshots: [],
-  };
 }
 
 /** The servers that their regions say are not there, and that no other region has listed. */

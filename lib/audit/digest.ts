@@ -53,6 +53,7 @@ export function digest(audit: Audit, runs: readonly Report[], links: PageLinks |
     `${headline}.`,
     `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.`,
     section('Failed', failures),
+    section('No longer covered', audit.dropped.map(sentenceOf)),
     ...troubles.map(({ title, lines }) => section(title, lines)),
     section('To be looked at', [...problems, ...audit.warnings.map(findingText)]),
     section(
@@ -68,7 +69,7 @@ export function digest(audit: Audit, runs: readonly Report[], links: PageLinks |
   return {
     subject: ascii(`Autosnap ${audit.owner}: ${headline}`).slice(0, LONGEST_SUBJECT),
     text: text.filter(Boolean).join('\n\n'),
-    good: failures.length + troubles.length + problems.length === 0,
+    good: failures.length + troubles.length + problems.length + audit.dropped.length === 0,
   };
 }
 

@@ -1,6 +1,10 @@
+import { printable } from '../openstack/printable.ts';
+
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
+/** Nova allows names of 255 characters. */
+const LONGEST_NAME = 40;
 
 /**
  * How long something is, in whole units that people think in: "45 minutes", "9 hours", "3 days", "4
@@ -40,4 +44,12 @@ export function copyText({ newest, ageSeconds = 0 }: { newest?: string; ageSecon
   return newest
     ? `newest copy of ${minuteText(newest)}, ${durationText(ageSeconds * 1000)} old`
     : 'no copy yet';
+}
+
+/** A name as it may stand in a sentence. */
+export function shortName(name: string): string {
+  const characters = [...printable(name)];
+  return characters.length > LONGEST_NAME
+    ? `${characters.slice(0, LONGEST_NAME - 1).join('')}…`
+    : characters.join('');
 }

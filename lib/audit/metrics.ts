@@ -1,5 +1,6 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS_NAMESPACE } from '../reporting/metrics.ts';
+import { droppedFrom } from './dropped-text.ts';
 import { type Audit, type AuditedSeries, LATE } from './model.ts';
 import { hasFailedDrill } from './proof.ts';
 import { isExpected } from './sentence.ts';
@@ -16,8 +17,10 @@ const MOST_SERVERS = 10;
  * first policy of their region); StorageBytes; and NothingSelected, 1 where a selector matches no
  * server; and where there are drills, ProvenAge (seconds), how long ago a server was last proven,
  * or since when it could have been, of the server where it is longest, and DrillsFailed, the
- * servers whose last drill failed. RunOverdue: the longest time since a good run of a job over the
- * time that its schedule allows; from 1 on a run is missing. Troubles counts the kinds of trouble that the policy is in; see
+ * servers whose last drill failed; and Dropped, what has dropped out of its coverage, where
+ * something has. RunOverdue: the longest time since a good run of a job over the time that its
+ * schedule allows; from 1 on a run is missing. Troubles counts the kinds of trouble that the policy
+ * is in; see
  * troubles.ts. A policy of which not all could be read has none: missing is bad. With `account`
  * besides, of a policy with several: Overdue. With `service`, `policy` and `server` (its name):
  * Overdue and NewestGoodAge of the servers that are late, the ten most overdue of them.
@@ -65,7 +68,9 @@ export function publishMetrics(audit: Audit): void {
       if (drilled.length > 0) count('DrillsFailed', drilled.filter(hasFailedDrill).length);
       const overdue = its.flatMap((p) => p.runOverdue ?? []);
       if (overdue.length > 0) metrics.addMetric('RunOverdue', MetricUnit.NoUnit, Math.max(...overdue));
-      count('Troubles', troublesIn(its, [...series, ...byHand]).length);
+      const dropped = droppedFrom(policy, audit);
+      if (dropped.length > 0) count('Dropped', dropped.length);
+      count('Troubles', troublesIn(its, [...series, ...byHand], dropped).length);
     });
   }
   const worst = audit.series

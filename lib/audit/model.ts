@@ -29,6 +29,13 @@ export interface Audit {
   at: string;
   policies: AuditedPolicy[];
   series: AuditedSeries[];
+  /** The accounts that could be read. */
+  accounts: AuditedAccount[];
+  /**
+   * What has dropped out of coverage since earlier audits, and nobody has accepted; empty where
+   * nothing is remembered of them. See dropped.ts.
+   */
+  dropped: Dropped[];
   /** Servers that no policy selects. */
   uncovered: { account: string; region: string; server: string; name: string }[];
   warnings: Finding[];
@@ -37,6 +44,22 @@ export interface Audit {
   /** What that costs a month, where the price of a gigabyte is known. */
   monthlyCost?: number;
 }
+
+/** An account that could be read, though perhaps not all its regions. */
+export interface AuditedAccount {
+  account: string;
+  /** The id of the cloud project that its credentials open. */
+  project: string;
+  /** All regions of its catalogue. */
+  regions: readonly string[];
+  /** The servers that were looked for, and that every region says are not there. */
+  gone: ReadonlySet<string>;
+}
+
+/** What was covered when an audit last saw it, and is not covered any more. */
+export type Dropped = Reason<
+  'DROPPED_ACCOUNT' | 'DROPPED_PROJECT' | 'DROPPED_REGION' | 'DROPPED_POLICY' | 'DROPPED_SERVER'
+>;
 
 /**
  * The age of the newest good snapshot, in intervals of the schedule, from which on a series is

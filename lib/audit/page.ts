@@ -89,12 +89,13 @@ function hashOf(text: string): string {
 }
 
 /**
- * The icon beside the sentence: what can't be read, matches nothing, does not boot or is not
- * copied, is no good news either.
+ * The icon beside the sentence: what has dropped out of coverage, can't be read, matches nothing,
+ * does not boot or is not copied, is no good news either.
  */
 function worstState(audit: Audit) {
   const worst = standings(audit)[0]?.state ?? 'never';
   const troubled =
+    audit.dropped.length > 0 ||
     audit.policies.some(({ problems }) => problems.length > 0) ||
     SERIES_TROUBLES.some(({ isIn, noticesOf }) => noticesOf && audit.series.some(isIn));
   return troubled && worst !== 'never' ? 'late' : worst;

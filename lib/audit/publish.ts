@@ -5,6 +5,7 @@ import { strict } from '../config/schema.ts';
 import { publishAlert } from '../reporting/alerts.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { LINK_HOURS, type ReportStore } from '../reporting/report-store.ts';
+import { Acceptance } from './acceptance.ts';
 import { digest, type PageLinks } from './digest.ts';
 import { publishMetrics } from './metrics.ts';
 import type { Audit } from './model.ts';
@@ -20,21 +21,24 @@ export const DIGESTS = ['never', 'always', 'on-trouble'] as const;
 
 const AuditEvent = strict({
   digest: v.optional(v.picklist(DIGESTS, 'must be "always", "on-trouble" or "never"'), 'never'),
+  acceptDropped: v.optional(Acceptance),
 });
+
+type ParsedEvent = v.InferOutput<typeof AuditEvent>;
 
 /**
  * Whether an audit is followed by a digest of the day: "on-trouble" stays silent on good days, and
  * on days that already had a mail about an incident.
  */
-export type When = v.InferOutput<typeof AuditEvent>['digest'];
+export type When = ParsedEvent['digest'];
 
 /**
- * Reads an audit's event: `{}` or `{"digest": "always"}`.
+ * Reads an audit's event: `{}`, `{"digest": "always"}` or `{"acceptDropped": true}`.
  *
  * @throws {ValidationError} that names every problem.
  */
-export function parseAudit(event: unknown): When {
-  return readOptionalEvent(event, AuditEvent).digest;
+export function parseAudit(event: unknown): ParsedEvent {
+  return readOptionalEvent(event, AuditEvent);
 }
 
 interface Outlets {

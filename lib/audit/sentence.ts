@@ -1,11 +1,10 @@
 import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
-import { durationText } from './format.ts';
+import { droppedText } from './dropped-text.ts';
+import { durationText, shortName } from './format.ts';
 import type { Audit, AuditedSeries, SeriesState } from './model.ts';
 
-/** Nova allows names of 255 characters. */
-const LONGEST_NAME = 40;
 /**
  * Of servers that are to have snapshots, the worst last. Protected by one policy is protected,
  * though another waits.
@@ -14,10 +13,14 @@ const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
 
 /**
  * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`. What
- * can't be read comes first. A server is protected when no policy that selects it is late with it;
+ * can't be read comes first, and what has dropped out of coverage last. A server is protected when no policy that selects it is late with it;
  * one that is new and has no snapshot yet is not protected, and is said to be waiting.
  */
 export function sentence(audit: Audit): string {
+  return [protectionText(audit), ...droppedText(audit)].join('; ');
+}
+
+function protectionText(audit: Audit): string {
   const unreadable = unreadableIn(audit);
   const servers = standings(audit);
   if (servers.length === 0) {
@@ -81,14 +84,6 @@ export function seriesLate(series: AuditedSeries): Reason {
     lateMs: latenessMs(series),
     ...(cause ? { cause } : {}),
   };
-}
-
-/** A name as it may stand in a sentence. */
-function shortName(name: string): string {
-  const characters = [...printable(name)];
-  return characters.length > LONGEST_NAME
-    ? `${characters.slice(0, LONGEST_NAME - 1).join('')}…`
-    : characters.join('');
 }
 
 /** Orders series: the worst state first, then the most overdue, then by name. */

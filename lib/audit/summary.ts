@@ -1,7 +1,7 @@
 import { printableIn } from '../openstack/printable.ts';
 import { countsOf, type Reason, type ReasonCode } from '../reporting/reasons.ts';
 import { findingText, reported, sentenceOf } from '../reporting/sentences.ts';
-import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
 import { sentence } from './sentence.ts';
 import { type ListedTrouble, SERIES_TROUBLES } from './troubles.ts';
 
@@ -27,17 +27,26 @@ export interface AuditSummary
   policies: PolicySummary[];
   orphaned: Brief[];
   warnings: string[];
+  /** What has dropped out of coverage since earlier audits. */
+  dropped: string[];
+  /** The same, as far as the event of this audit accepts it. */
+  accepted: string[];
   /** What kept the audit itself from being published. */
   failures: string[];
   failureCodes: ReasonCode[];
   /**
-   * How many of each code: of problems, warnings and failures, those that were left out as well.
+   * How many of each code: of problems, warnings, what has dropped and failures, those that were
+   * left out as well.
    */
   codes: Partial<Record<ReasonCode, number>>;
 }
 
-export function summaryOf(audit: Audit, failures: readonly Reason[]): AuditSummary {
-  const { owner, at, policies, series, uncovered, warnings, bytes } = audit;
+export function summaryOf(
+  audit: Audit,
+  failures: readonly Reason[],
+  accepted: readonly Dropped[] = [],
+): AuditSummary {
+  const { owner, at, policies, series, dropped, uncovered, warnings, bytes } = audit;
   const brief = (some: AuditedSeries[]) =>
     some.slice(0, MOST_SERIES).map(({ snapshots: _, ...rest }) => rest);
   const lists = SERIES_TROUBLES.filter(({ isListed }) => isListed).map(({ name, isIn }) => [
@@ -58,9 +67,11 @@ export function summaryOf(audit: Audit, failures: readonly Reason[]): AuditSumma
     orphaned: brief(series.filter(({ state }) => state === 'orphaned')),
     uncovered: uncovered.slice(0, MOST_SERIES),
     warnings: warnings.slice(0, MOST_SERIES).map(findingText),
+    dropped: dropped.slice(0, MOST_SERIES).map(sentenceOf),
+    accepted: accepted.slice(0, MOST_SERIES).map(sentenceOf),
     bytes,
     failures: failures.map(sentenceOf),
     failureCodes: failures.map(({ code }) => code),
-    codes: countsOf([...policies.flatMap(({ problems }) => problems), ...warnings, ...failures]),
+    codes: countsOf([...policies.flatMap(({ problems }) => problems), ...warnings, ...dropped, ...failures]),
   });
 }

@@ -1,6 +1,6 @@
 import type { Reason } from '../reporting/reasons.ts';
 import { copyNote, seriesBehind } from './copied.ts';
-import type { AuditedPolicy, AuditedSeries } from './model.ts';
+import type { AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
 import { drillFailed, hasFailedDrill } from './proof.ts';
 import { seriesLate } from './sentence.ts';
 
@@ -120,14 +120,16 @@ const POLICY_TROUBLES: readonly {
 
 /**
  * The kinds of trouble that count for the metric Troubles, of a policy in its accounts and of its
- * series.
+ * series, and of what has dropped out of its coverage.
  */
 export function troublesIn(
   policies: readonly AuditedPolicy[],
   series: readonly AuditedSeries[],
-): (SeriesTrouble | (typeof POLICY_TROUBLES)[number])['name'][] {
-  return [
+  dropped: readonly Dropped[] = [],
+): ((SeriesTrouble | (typeof POLICY_TROUBLES)[number])['name'] | 'dropped')[] {
+  const kinds = [
     ...SERIES_TROUBLES.filter(({ isCounted, isIn }) => isCounted && series.some(isIn)),
     ...POLICY_TROUBLES.filter(({ isIn }) => policies.some(isIn)),
   ].map(({ name }) => name);
+  return dropped.length > 0 ? ['dropped', ...kinds] : kinds;
 }

@@ -1,9 +1,11 @@
 import { RunFailed } from '../reporting/failure.ts';
+import { logText } from '../reporting/log-text.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { remedyOf, sentenceOf } from '../reporting/sentences.ts';
 
-/** What was looked at: of an account first, then of a policy, by the name of its field. */
+/** What was looked at: of the deployment, of an account, then of a policy, by the name of its field. */
 type Subject =
+  | 'alerts'
   | 'secret'
   | 'login'
   | 'rights'
@@ -45,7 +47,8 @@ function finding(verdict: CheckResult['verdict']) {
  * words.
  */
 export interface CheckName extends Pick<CheckResult, 'check' | 'verdict'> {
-  account: string;
+  /** Absent where it is about the deployment. */
+  account?: string;
   /** Absent where it is about the account as a whole. */
   policy?: string;
   code: ReasonCode;
@@ -81,18 +84,21 @@ const INDENT = 13;
 
 /**
  * A diagnosis for people to read: a paragraph for each account and each policy, a line a check, the
- * remedy below it. The sum stands at the end, because `invoke --log` shows only the last 4 KB.
+ * remedy below it. If that is too long for `serverless invoke --log`, only what is not good is
+ * listed, what has failed first.
  */
 export function diagnosisText({ checks }: Diagnosis): string {
-  const paragraphs = [...Map.groupBy(checks, subjectOf)].map(([subject, its]) =>
-    [
-      subject,
-      ...its.map((c) => `  ${SIGNS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(adviceOf(c), INDENT)),
-    ].join('\n'),
-  );
+  const paragraphsOf = (some: readonly CheckName[]) =>
+    [...Map.groupBy(some, subjectOf)].map(([subject, its]) =>
+      [
+        subject,
+        ...its.map((c) => `  ${SIGNS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(adviceOf(c), INDENT)),
+      ].join('\n'),
+    );
+  const having = (verdict: CheckName['verdict']) => paragraphsOf(checks.filter((c) => c.verdict === verdict));
   const count = (verdict: CheckName['verdict']) => checks.filter((c) => c.verdict === verdict).length;
   const sum = `${checks.length} checks: ${count('pass')} good, ${count('warn')} to look at, ${count('fail')} failed.`;
-  return [...paragraphs, sum].join('\n\n');
+  return logText(paragraphsOf(checks), [...having('fail'), ...having('warn')], sum);
 }
 
 /**
@@ -110,6 +116,7 @@ export function failureIn({ checks }: Diagnosis): RunFailed | undefined {
 }
 
 function subjectOf({ account, policy }: CheckName): string {
+  if (account === undefined) return 'deployment';
   return policy ? `policy ${policy}` : `account ${account}`;
 }
 

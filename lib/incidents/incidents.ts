@@ -83,7 +83,7 @@ export function advance(open: readonly Incident[], seen: readonly Problem[], now
   for (const problem of seen.toSorted((a, b) => WIDTH[a.kind] - WIDTH[b.kind])) {
     if (incidents.some(({ problems }) => problems.some(({ key }) => key === problem.key))) continue;
     const home =
-      incidents.find(({ problems }) => problems.some((one) => !one.absentSince && follows(problem, one))) ??
+      incidents.find(({ problems }) => problems.some((one) => !one.absentSince && joins(problem, one))) ??
       incidents.find(({ since, problems: [first] }) => since === at && isSameCause(first!, problem));
     if (home) home.problems.push(problem);
     else incidents.push({ since: at, problems: [problem] });
@@ -100,7 +100,14 @@ export function advance(open: readonly Incident[], seen: readonly Problem[], now
 }
 
 /** Wide problems come first, so that others can join them. */
-const WIDTH: Record<Problem['kind'], number> = { unreadable: 0, run: 1, missing: 2, server: 3, policy: 4 };
+const WIDTH: Record<Problem['kind'], number> = {
+  unreadable: 0,
+  run: 1,
+  missing: 2,
+  server: 3,
+  dropped: 4,
+  policy: 5,
+};
 
 /** Whether a problem is, or may be, only a consequence of another. */
 function follows(problem: Problem, from: Problem): boolean {
@@ -118,9 +125,20 @@ function follows(problem: Problem, from: Problem): boolean {
     // A failing server keeps the runs of its policies from being good.
     case 'server':
       return sharesPolicy && problem.kind === 'missing';
+    // A selector that matches nothing has lost its servers.
+    case 'dropped':
+      return sharesPolicy && problem.kind === 'policy';
     case 'policy':
       return false;
   }
+}
+
+/**
+ * Whether people need no mail of its own about a problem, because they know of another. What has
+ * dropped out of coverage is the consequence of nothing else.
+ */
+function joins(problem: Problem, other: Problem): boolean {
+  return problem.kind !== 'dropped' && follows(problem, other);
 }
 
 function isSameCause(a: Problem, b: Problem): boolean {

@@ -92,6 +92,9 @@ const REMEDIES: Record<Problem['kind'], (problem: Problem, stage: string) => str
     `see that its rule is enabled, and read what its runs logged: npx serverless logs -f ${job} --stage ${stage}`,
   ],
   server: (_, stage) => [`see all servers and their snapshots: npx serverless report --stage ${stage}`],
+  dropped: (_, stage) => [
+    `mend what is no longer covered, or accept all of it: npx serverless invoke -f audit --stage ${stage} -d '{"acceptDropped": true}'`,
+  ],
   policy: ({ policies }) => [
     `correct the servers of ${policies.join(', ')} in serverless.yml, or the metadata of the servers`,
   ],

@@ -6,9 +6,9 @@ export const Problem = v.object({
    * - unreadable: an account or a region can't be read, so nothing is known of it.
    * - run: a job's last run failed as a whole. missing: a job had no good run for too long.
    * - server: snapshots of a server are late, failed or stuck, or its drill failed.
-   * - policy: a policy protects less than it says.
+   * - policy: a policy protects less than it says. dropped: what was covered is no longer.
    */
-  kind: v.picklist(['unreadable', 'run', 'missing', 'server', 'policy']),
+  kind: v.picklist(['unreadable', 'run', 'missing', 'server', 'policy', 'dropped']),
   /** Identifies the problem in every audit that sees it. */
   key: v.string(),
   account: v.string(),

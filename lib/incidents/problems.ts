@@ -1,5 +1,6 @@
+import { identityOf, titleOf } from '../audit/dropped-text.ts';
 import { durationText } from '../audit/format.ts';
-import type { Audit, AuditedPolicy, AuditedSeries } from '../audit/model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { worstFirst } from '../audit/sentence.ts';
 import { SERIES_TROUBLES, type SeriesTrouble } from '../audit/troubles.ts';
 import type { CloudErrorCode } from '../openstack/errors.ts';
@@ -23,6 +24,7 @@ export function problemsIn(audit: Audit, failedRuns: readonly RecordedFailure[],
       .filter((run) => isFinal(run, now))
       .flatMap(problemsOfRun),
     ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),
+    ...audit.dropped.map(problemOfDropped),
     ...audit.series.toSorted(worstFirst).flatMap((series) => problemsOfSeries(series, now)),
   ];
   return Map.groupBy(found, ({ key }) => key)
@@ -139,6 +141,20 @@ function problemsOfPolicy(
         ]
       : []),
   ];
+}
+
+function problemOfDropped(dropped: Dropped): Problem {
+  return {
+    kind: 'dropped',
+    key: `dropped/${identityOf(dropped)}`,
+    account: dropped.code === 'DROPPED_POLICY' ? dropped.accounts[0]! : dropped.account,
+    ...('where' in dropped ? { region: dropped.where } : {}),
+    policies: dropped.code === 'DROPPED_POLICY' ? [dropped.policy] : [...dropped.policies],
+    cause: 'dropped',
+    isTransient: false,
+    title: titleOf(dropped),
+    text: sentenceOf(dropped),
+  };
 }
 
 function problemsOfSeries(series: AuditedSeries, now: Date): Problem[] {

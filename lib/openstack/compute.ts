@@ -77,7 +77,7 @@ export const NovaServer = v.looseObject({
  * All servers of the project in a region.
  *
  * `GET /servers/detail`: https://docs.openstack.org/api-ref/compute/#list-servers-detailed and
- * https://docs-ospc.rackspace.com/cloud-servers/v2/
+ * https://docs.rackspace.com/docs/cloud-servers/v2/api-reference
  *
  * @throws {CloudError} if any page fails or any server can't be read.
  */
@@ -87,7 +87,10 @@ export async function listServers(session: Session, region: string): Promise<Ser
   return servers.map((server) => fromNova(server, region));
 }
 
-/** Converts a server from Nova's response. */
+/**
+ * Converts a server from Nova's response:
+ * https://docs.openstack.org/api-ref/compute/#show-server-details
+ */
 export function fromNova(server: v.InferOutput<typeof NovaServer>, region: string): Server {
   return {
     id: server.id,
@@ -120,8 +123,9 @@ export interface NewImage {
  *
  * `POST /servers/{id}/action` createImage:
  * https://docs.openstack.org/api-ref/compute/#create-image-createimage-action and
- * https://docs-ospc.rackspace.com/cloud-servers/v2/. The response has the image's URL in `Location`
- * (host and path vary; the last UUID is the id) or, from compute API 2.45 on, the id in the body.
+ * https://docs.rackspace.com/docs/cloud-servers/v2/api-reference. The response has the image's URL
+ * in `Location` (host and path vary; the last UUID is the id) or, from compute API 2.45 on, the id
+ * in the body.
  *
  * @returns the image's id; undefined if the response has none.
  * @throws {CloudError} CONFLICT if the server is busy or in a state that can't be snapshotted.

@@ -74,9 +74,9 @@ export function explain({ code, message }: CloudError): string {
 }
 
 /**
- * The message of an error body: Nova's and Identity's `{<one key>: {message, details?}}`,
- * Keystone's `{error: {message}}`, Glance's `{message}` with its `<br />`, or a page of HTML from a
- * proxy.
+ * The message of an error body: Nova's (https://docs.openstack.org/api-guide/compute/faults.html)
+ * and Identity's `{<one key>: {message, details?}}`, Keystone's `{error: {message}}`, Glance's
+ * `{message}` with its `<br />`, or a page of HTML from a proxy.
  *
  * Only the first line is used, because Keystone's validation errors repeat the request with its
  * password further down. `hide` removes secrets from the original text, before it is cut or

@@ -33,7 +33,7 @@ const NovaFlavor = v.looseObject({
  * All flavors that the project can use in a region.
  *
  * `GET /flavors/detail`: https://docs.openstack.org/api-ref/compute/#list-flavors-with-details and
- * https://docs-ospc.rackspace.com/cloud-servers/v2/
+ * https://docs.rackspace.com/docs/cloud-servers/v2/api-reference/svr-flavors-operations
  *
  * @throws {CloudError} if any page fails or any flavor can't be read.
  */

@@ -66,9 +66,12 @@ export function secretsOf(credentials: Credentials): string[] {
 /**
  * The request that turns credentials into a token.
  *
- * Rackspace Identity: `POST /v2.0/tokens`. Keystone: `POST /v3/auth/tokens`,
+ * Rackspace Identity: `POST /v2.0/tokens`, https://docs.rackspace.com/docs/authentication-tokens.
+ * Keystone: `POST /v3/auth/tokens`,
  * https://docs.openstack.org/api-ref/identity/v3/#authentication-and-token-management. An
- * application credential is sent without a scope, because Keystone answers 401 to one with a scope.
+ * application credential
+ * (https://docs.openstack.org/api-ref/identity/v3/#authenticating-with-an-application-credential)
+ * is sent without a scope, because Keystone answers 401 to one with a scope.
  */
 export function tokenRequest(credentials: Credentials): { url: string; json: unknown } {
   const base = credentials.authUrl.replace(/\/+$/, '');

@@ -53,10 +53,11 @@ const GlanceImage = v.looseObject({
  * images that Glance is deleting. With `name`, Glance filters by name where it can; other images
  * may still be listed.
  *
- * `GET /v2/images`: https://docs.openstack.org/api-ref/image/v2/#list-images, also Rackspace Cloud
- * Images v2. The query filters by owner only, because Glance treats an unknown filter as a property
- * and would omit images; the ownership of snapshots is decided from the images' metadata. A Glance
- * without hidden images treats `os_hidden` as a property too and answers with an empty list.
+ * `GET /v2/images`: https://docs.openstack.org/api-ref/image/v2/#list-images, also Rackspace:
+ * https://docs.rackspace.com/docs/cloud-images/v2/api-reference. The query filters by owner only,
+ * because Glance treats an unknown filter as a property and would omit images; the ownership of
+ * snapshots is decided from the images' metadata. A Glance without hidden images treats `os_hidden`
+ * as a property too and answers with an empty list.
  *
  * @throws {CloudError} if any page fails or any image can't be read.
  */

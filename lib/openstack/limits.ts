@@ -10,9 +10,10 @@ export interface RateLimitAnswer {
 /**
  * The wait that the cloud requests, in milliseconds; undefined if the response names none.
  *
- * Forms seen at Rackspace: the Retry-After header in seconds or as a date; in the body `retryAfter`
- * in seconds or as an ISO date, and `retryAt` as an ISO date, also with `UTC` in place of `Z`. A
- * date is compared with the response's Date header, so the local clock does not matter.
+ * Rackspace: https://docs.rackspace.com/docs/cloud-servers/v2/general-api-info/limits. Forms seen
+ * there: the Retry-After header in seconds or as a date; in the body `retryAfter` in seconds or as
+ * an ISO date, and `retryAt` as an ISO date, also with `UTC` in place of `Z`. A date is compared
+ * with the response's Date header, so the local clock does not matter.
  */
 export function retryAfterMs({ headers, body }: RateLimitAnswer): number | undefined {
   const fault = faultOf(body);

@@ -33,7 +33,8 @@ const SecurityGroups = v.object({
  * the cloud does not show them.
  *
  * Rackspace: `GET /servers/{id}/os-virtual-interfacesv2` and, for the project's own networks,
- * `GET /os-networksv2`: https://docs-ospc.rackspace.com/cloud-servers/v2/. Nova:
+ * `GET /os-networksv2`:
+ * https://docs.rackspace.com/docs/cloud-servers/v2/api-reference/svr-networks-operations. Nova:
  * `GET /servers/{id}/os-interface`:
  * https://docs.openstack.org/api-ref/compute/#list-port-interfaces
  *

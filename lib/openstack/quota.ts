@@ -10,7 +10,7 @@ const Limits = v.object({ limits: v.object({ absolute: v.object({ maxImageMeta: 
  *
  * `GET /limits`, compute API 2.1 to 2.38, where -1 means no limit:
  * https://docs.openstack.org/api-ref/compute/#show-rate-and-absolute-limits and
- * https://docs-ospc.rackspace.com/cloud-servers/v2/
+ * https://docs.rackspace.com/docs/cloud-servers/v2/general-api-info/limits
  */
 export async function imageMetadataLimit(session: Session, region: string): Promise<number | undefined> {
   try {

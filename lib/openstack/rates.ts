@@ -26,8 +26,9 @@ const Limit = v.object({
 });
 
 /**
- * Reads the limits that apply to all requests of a verb from a `GET /limits` response. `sentAt` is
- * the response's Date header. Unreadable limits are ignored.
+ * Reads the limits that apply to all requests of a verb from a `GET /limits` response:
+ * https://docs.rackspace.com/docs/cloud-servers/v2/general-api-info/limits. `sentAt` is the
+ * response's Date header. Unreadable limits are ignored.
  */
 export function ratesIn(body: unknown, sentAt: string): Rates {
   const answer = v.safeParse(Limits, body);
@@ -59,7 +60,8 @@ export function ratesIn(body: unknown, sentAt: string): Rates {
  * after the first rate limit response.
  *
  * `GET /limits`: https://docs.openstack.org/api-ref/compute/#show-rate-and-absolute-limits and
- * https://docs-ospc.rackspace.com/cloud-servers/v2/. Nova names no rates since Juno.
+ * https://docs.rackspace.com/docs/cloud-servers/v2/general-api-info/limits. Nova names no rates
+ * since Juno.
  *
  * @param work one item for each request. The limits of the region with the most items apply to all
  *   regions.

@@ -7,9 +7,10 @@ const KEYSTONE_WRITERS = ['admin', 'manager', 'member', '_member_'];
  * not decide it.
  *
  * Rackspace requires an admin role: of the account, global, or of servers and images. Creators and
- * observers may not (permission matrices of Cloud Servers and Cloud Images). Rackspace uses upper
- * and lower case in these names. Keystone roles depend on the operator: even OpenStack's default
- * policies refuse `reader` only since 2023.1.
+ * observers may not (https://docs.rackspace.com/docs/detailed-permissions-matrix-for-cloud-images,
+ * and the matrix of Cloud Servers). Rackspace uses upper and lower case in these names. Keystone
+ * roles depend on the operator: even OpenStack's default policies refuse `reader` only since
+ * 2023.1.
  */
 export function mayWriteImages({
   provider,

@@ -27,8 +27,8 @@ const Detail = v.looseObject({
  * The current state of a server; undefined if the server does not exist.
  *
  * `GET /servers/{id}`: https://docs.openstack.org/api-ref/compute/#show-server-details and
- * https://docs-ospc.rackspace.com/cloud-servers/v2/. From compute API 2.9 on the response says
- * whether the server is locked.
+ * https://docs.rackspace.com/docs/cloud-servers/v2/api-reference. From compute API 2.9 on the
+ * response says whether the server is locked.
  *
  * @throws {CloudError} for every response but the server and 404.
  */
@@ -81,7 +81,8 @@ export interface NewServer {
  *
  * `POST /servers`, for a server without networks with compute API 2.37:
  * https://docs.openstack.org/api-ref/compute/#create-server and
- * https://docs-ospc.rackspace.com/cloud-servers/v2/. The root password in the response is ignored.
+ * https://docs.rackspace.com/docs/cloud-servers/v2/api-reference. The root password in the response
+ * is ignored.
  *
  * @throws {CloudError} BAD_REQUEST for an unknown image, flavor or network, FORBIDDEN or OVER_QUOTA
  *   for a quota. After NO_ANSWER, UNAVAILABLE and BAD_ANSWER it is unknown whether the cloud
@@ -121,7 +122,8 @@ export async function createServer(session: Session, region: string, server: New
  *
  * `POST /servers/{id}/action` rebuild:
  * https://docs.openstack.org/api-ref/compute/#rebuild-server-rebuild-action and
- * https://docs-ospc.rackspace.com/cloud-servers/v2/. The root password in the response is ignored.
+ * https://docs.rackspace.com/docs/cloud-servers/v2/api-reference. The root password in the response
+ * is ignored.
  *
  * @throws {CloudError} CONFLICT while the server is busy or locked. After NO_ANSWER, UNAVAILABLE
  *   and BAD_ANSWER the server's metadata show whether the cloud accepted the rebuild.
@@ -146,7 +148,7 @@ export async function rebuildServer(
  * deleted.
  *
  * `DELETE /servers/{id}`: https://docs.openstack.org/api-ref/compute/#delete-server and
- * https://docs-ospc.rackspace.com/cloud-servers/v2/
+ * https://docs.rackspace.com/docs/cloud-servers/v2/api-reference
  *
  * @throws {CloudError} CONFLICT if the server is locked, FORBIDDEN if the user lacks the role.
  */

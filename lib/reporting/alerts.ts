@@ -1,4 +1,8 @@
-import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { GetTopicAttributesCommand, PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+
+function topicClient(): SNSClient {
+  return new SNSClient({ requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 } });
+}
 
 /**
  * Sends a message to everybody who hears of this deployment's alerts.
@@ -9,6 +13,20 @@ export async function publishAlert(
   topicArn: string,
   { subject, text }: { subject: string; text: string },
 ): Promise<void> {
-  const client = new SNSClient({ requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 } });
-  await client.send(new PublishCommand({ TopicArn: topicArn, Subject: subject, Message: text }));
+  await topicClient().send(new PublishCommand({ TopicArn: topicArn, Subject: subject, Message: text }));
+}
+
+/**
+ * Counts the subscriptions of the topic: those that were confirmed, and those that were not yet.
+ *
+ * https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html
+ *
+ * @throws the SDK's errors.
+ */
+export async function countSubscriptions(topicArn: string): Promise<{ confirmed: number; pending: number }> {
+  const { Attributes = {} } = await topicClient().send(new GetTopicAttributesCommand({ TopicArn: topicArn }));
+  return {
+    confirmed: Number(Attributes.SubscriptionsConfirmed ?? 0),
+    pending: Number(Attributes.SubscriptionsPending ?? 0),
+  };
 }

@@ -1,3 +1,4 @@
+import { logText } from './log-text.ts';
 import type { Entry, Outcome, Report, SnapshotLine } from './report.ts';
 
 const WORDS: Partial<Record<Outcome, string>> = {
@@ -8,14 +9,21 @@ const WORDS: Partial<Record<Outcome, string>> = {
 
 /**
  * The plan of a cleanup's dry run for people to read: a paragraph a series, a line a snapshot with
- * its slot in UTC, newest first.
+ * its slot in UTC, newest first. If that is too long for `serverless invoke --log`, only what goes
+ * or waits is listed.
  */
-export function planText({ entries, omitted }: Report): string {
+export function planText({ entries, omitted, totals }: Report): string {
   const paragraphs = entries.map((entry) =>
     [heading(entry), ...(entry.snapshots ?? []).map(line), ...rest(entry)].join('\n'),
   );
+  const brief = entries.flatMap((entry) => {
+    const changed = (entry.snapshots ?? []).filter(({ outcome }) => outcome !== 'kept');
+    return changed.length === 0 ? [] : [[heading(entry), ...changed.map(line)].join('\n')];
+  });
   const more = omitted > 0 ? [`… and ${omitted} more series`] : [];
-  return [...paragraphs, ...more].join('\n\n');
+  const { planned = 0, deferred = 0, kept = 0, failed = 0 } = totals;
+  const others = [...(deferred > 0 ? [`${deferred} wait`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
+  return logText([...paragraphs, ...more], brief, [`All: ${kept} stay, ${planned} go`, ...others].join(', '));
 }
 
 function rest({ omittedSnapshots = 0 }: Entry): string[] {

@@ -26,7 +26,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   IMAGE_LOST: { image: string };
   MARKER_LOST: { image: string };
   IMAGE_FAILED: { image: string; status: string };
-  IMAGE_EMPTY: { image: string };
+  IMAGE_EMPTY: { image: string; hasSize: boolean };
   IMAGE_REJECTED: { problem: Reason };
   SERVER_UNKNOWN: { server: string; problem: Reason };
   ID_UNKNOWN: None;
@@ -56,7 +56,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // What a snapshot is that does not count, and what is to become of it.
   UNFINISHED: { status: string };
-  ACTIVE_WITHOUT_DATA: None;
+  ACTIVE_WITHOUT_DATA: { hasSize: boolean };
   UNKNOWN_STATUS: { status: string };
   IN_FUTURE: None;
   FAILED_LATELY: None;
@@ -326,6 +326,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   LOGGED_IN: { project: string; regions: readonly string[] };
   LOGIN_REFUSED: { error: string; message: string };
   LOGIN_WITHOUT_REGIONS: { project: string };
+  ALERTS_CONFIRMED: { confirmed: number; pending: number };
+  ALERTS_BY_HEARTBEAT: { pending: number };
+  ALERTS_TO_NOBODY: { pending: number };
+  ALERTS_UNKNOWN: { message: string };
   PROJECT_TWICE: { project: string; account: string };
   RIGHTS_SUFFICIENT: Rights;
   RIGHTS_UNKNOWN: Rights;
@@ -528,7 +532,26 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   POLICY_COPIES_WITHOUT_BUCKET: None;
   POLICY_COPIES_UNREADABLE: { error: string; message: string };
 
-  // What is odd about a server.
+  // What has dropped out of coverage since earlier audits, and how many servers were covered.
+  DROPPED_ACCOUNT: LastSeen & { account: string; policies: readonly string[] };
+  DROPPED_PROJECT: LastSeen & { account: string; project: string; policies: readonly string[] };
+  DROPPED_REGION: LastSeen & { account: string; where: string; policies: readonly string[] };
+  /** Of the servers, `uncovered` are covered by no other policy. */
+  DROPPED_POLICY: LastSeen & { policy: string; accounts: readonly string[]; uncovered: number };
+  DROPPED_SERVER: Omit<LastSeen, 'servers'> & {
+    account: string;
+    where: string;
+    server: string;
+    name: string;
+    policies: readonly string[];
+  };
+  NOTHING_TO_ACCEPT: { name: string };
+  COVERAGE_UNREADABLE: { message: string };
+  COVERAGE_OF_OTHER_VERSION: None;
+  COVERAGE_NOT_RECORDED: { message: string };
+
+  // What an audit warns of besides.
+  ADHOC_SNAPSHOT_GONE: { image: string; of: string; taken: string };
   SERVER_ON_IMAGE_SCHEDULE: { name: string };
 
   // What keeps the audit from being published.
@@ -586,6 +609,12 @@ interface NextFire {
 interface OfPolicy {
   policy: string;
   where: string;
+}
+
+/** How many servers were covered, and when an audit last saw that: ISO, in UTC. */
+interface LastSeen {
+  servers: number;
+  seen: string;
 }
 
 /** Of which server under which policy. */

@@ -51,8 +51,12 @@ export interface ReportStore {
   /** What the audits have told about incidents; nothing if the log is of another version. */
   incidents(): Promise<IncidentLog>;
   putIncidents(log: IncidentLog): Promise<void>;
-  /** What was reported since a moment, the oldest first. */
-  runsSince(since: Date, now: Date): Promise<Report[]>;
+  /** What was reported since a moment, the oldest first; of some runs only, where that is asked. */
+  runsSince(
+    since: Date,
+    now: Date,
+    isWanted?: (run: Pick<Report, 'job' | 'policy'>) => boolean,
+  ): Promise<Report[]>;
 }
 
 /**
@@ -149,11 +153,14 @@ export function reportStoreIn(bucket: string, config: object = {}): ReportStore 
       }
     },
     putIncidents: (log) => put(INCIDENTS, log),
-    async runsSince(since, now) {
+    async runsSince(since, now, isWanted = () => true) {
       const days = new Set([folderOf(since), folderOf(now)]);
       const listed = (await pMap(days, list, { concurrency: 2 })).flat();
       const keys = listed.map(({ key }) => key).sort();
-      const recent = keys.filter((key) => key.slice(folderOf(since).length) >= since.toISOString());
+      const recent = keys.filter((key) => {
+        const [at = '', job, policy = ''] = key.slice(folderOf(since).length).split(' ');
+        return at >= since.toISOString() && isWanted({ job: job as Report['job'], policy });
+      });
       return pMap(recent, async (key) => JSON.parse(await read(key)) as Report, { concurrency: 8 });
     },
   };

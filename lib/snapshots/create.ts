@@ -722,7 +722,7 @@ async function neededBy(
  */
 function rejection({ id }: Image, read: ReturnType<Reader>): Reason | undefined {
   if (isSnapshot(read)) {
-    if (isEmpty(read)) return { code: 'IMAGE_EMPTY', image: id };
+    if (isEmpty(read)) return { code: 'IMAGE_EMPTY', image: id, hasSize: (read.sizeBytes ?? 0) > 0 };
     return read.state === 'failed' ? { code: 'IMAGE_FAILED', image: id, status: read.status } : undefined;
   }
   return read === undefined

@@ -18,6 +18,8 @@ interface Sought {
   owner: string;
   /** Servers that are looked for whether or not they are listed. */
   ids?: readonly string[] | undefined;
+  /** The same in one region alone. */
+  idsIn?: ((region: string) => readonly string[]) | undefined;
   /**
    * Servers whose newest images are older are not looked for; unless told, all that our images name
    * are.
@@ -103,7 +105,7 @@ function distinct(regions: readonly RegionInventory[]): RegionInventory[] {
 async function surveyRegion(
   session: Session,
   region: string,
-  { owner, ids = [], since = new Date(0) }: Sought,
+  { owner, ids = [], idsIn = () => [], since = new Date(0) }: Sought,
 ): Promise<RegionInventory & Pick<Inventory, 'throwAways' | 'unsure'>> {
   const [servers, images] = await Promise.all([listServers(session, region), listImages(session, region)]);
   const ours = images.filter(({ properties }) => properties.autosnap_owner === owner);
@@ -112,7 +114,7 @@ async function surveyRegion(
   );
   const needed = images.filter(hasVolumesOf(owner)).flatMap(({ volumeSnapshotIds }) => volumeSnapshotIds);
   const [missing, volumes] = await Promise.all([
-    findServers(session, region, missingIn(servers, [...ids, ...named])),
+    findServers(session, region, missingIn(servers, [...ids, ...idsIn(region), ...named])),
     findVolumeSnapshots(session, region, needed),
   ]);
   const found = [...servers, ...missing.found];

@@ -222,7 +222,7 @@ function uncounted(s: Snapshot, newestGood: Snapshot | undefined, now: Date): Re
 }
 
 function notFinished(snapshot: Snapshot): Reason {
-  const { state, status } = snapshot;
-  if (isEmpty(snapshot)) return { code: 'ACTIVE_WITHOUT_DATA' };
+  const { state, status, sizeBytes = 0 } = snapshot;
+  if (isEmpty(snapshot)) return { code: 'ACTIVE_WITHOUT_DATA', hasSize: sizeBytes > 0 };
   return { code: state === 'pending' ? 'UNFINISHED' : 'UNKNOWN_STATUS', status };
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * The one account of the embedded cloud. Tests change it while it runs: a new key, another role.
+ * The one account of the embedded cloud. Tests change it while the cloud runs, such as its key or
+ * role.
  */
 export interface Account {
   userId: string;
@@ -14,15 +15,18 @@ export interface Account {
   domainId: string;
   domainName: string;
   applicationCredential: { id: string; secret: string };
-  /** What its user may do: only an admin may make or delete images at Rackspace. */
+  /** What the user may do. At Rackspace only an admin may create and delete images. */
   role: 'admin' | 'creator' | 'observer';
-  /** The roles that the token's answer shows, instead of those that `role` stands for. */
+  /** The roles in the answer to a login; by default they follow from `role`. */
   roles?: string[];
-  /** How Rackspace asks for a second factor: at each login, or for one to be set up. */
+  /**
+   * How Rackspace demands a second factor: `challenge` at each login, `setup` until one has been
+   * set up.
+   */
   mfa?: 'challenge' | 'setup';
   /**
-   * Whether it administers an OpenStack: its user sees the images of all projects, and may change
-   * and delete them.
+   * Whether the user is an administrator of the OpenStack, who sees the images of all projects and
+   * may change and delete them.
    */
   administers?: boolean;
 }
@@ -42,7 +46,7 @@ export class Tokens {
     this.#now = now;
   }
 
-  /** What the cloud's clock says, for the Date header. */
+  /** The cloud's current time, for the header Date. */
   get date(): string {
     return this.#now().toUTCString();
   }
@@ -58,7 +62,7 @@ export class Tokens {
     return token;
   }
 
-  /** When a token ends; undefined for one that is not valid now. */
+  /** When a token expires; undefined if it is not valid now. */
   expiryOf(id: string | undefined): Date | undefined {
     const expiresAt = this.#issued.get(id ?? '')?.expiresAt;
     return expiresAt && expiresAt > this.#now() ? expiresAt : undefined;

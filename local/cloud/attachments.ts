@@ -5,7 +5,7 @@ import { novaMinor } from './flavors.ts';
 import { bodyOf } from './json-body.ts';
 import type { CloudServer, Region } from './state.ts';
 
-/** Nova's os-volume_attachments: which volumes a server has, and where; attach and detach. */
+/** Nova's os-volume_attachments: list, attach and detach the volumes of a server. */
 export function addAttachmentRoutes(routes: Hono<Env>, region: Region): void {
   const path = '/servers/:id/os-volume_attachments';
   const serverOf = (id: string | undefined) => region.servers.find((server) => server.id === id);

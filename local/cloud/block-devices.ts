@@ -2,8 +2,8 @@ import { imageMetadataOf } from './inheritance.ts';
 import type { CloudServer, CloudVolume, Region } from './state.ts';
 
 /**
- * What a new server is given for a disk, and what the image of a volume-backed server says about
- * its disks.
+ * A disk in the request for a new server, or in the block device mapping of a volume-backed
+ * server's image.
  */
 export interface BlockDevice {
   source_type?: string;
@@ -15,9 +15,9 @@ export interface BlockDevice {
 }
 
 /**
- * Makes the volumes of a new server: those that the request asks for, or those that its image maps.
- * A server whose image maps volumes shows that image, although its root is a volume. One whose root
- * is a local disk may have volumes, too.
+ * Creates the volumes of a new server: those that the request names, or else those of its image's
+ * block device mapping. A server from such an image shows the image, although its root disk is a
+ * volume. A server with a local root disk may also have volumes.
  */
 export function volumesFor(
   region: Region,
@@ -35,7 +35,10 @@ export function volumesFor(
   };
 }
 
-/** Why Nova makes no server with these disks; undefined when it does. */
+/**
+ * The message with which Nova refuses to create a server with these disks; undefined if it does
+ * not.
+ */
 export function refuseDevices(
   devices: readonly BlockDevice[],
   imageRef: string | undefined,
@@ -43,7 +46,7 @@ export function refuseDevices(
 ): string | undefined {
   const order = devices.map(indexOf).filter((index) => index >= 0);
   const isInOrder = order.length > 0 && order.toSorted((a, b) => a - b).every((index, i) => index === i);
-  // The root disk is listed, too, where there is an image for it.
+  // If the request names an image, its devices have to include the root disk.
   const isRootThere = !imageRef || devices.some((device) => indexOf(device) === 0);
   if (!isInOrder || !isRootThere) {
     return 'Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping combination is not valid.';

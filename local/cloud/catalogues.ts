@@ -1,9 +1,11 @@
 import type { Account } from './account.ts';
 
-/** What Cloud Files calls the account. */
+/** The account's name in Cloud Files. */
 export const FILES_ACCOUNT = 'MossoCloudFS_0';
 
-/** A region's services, as the catalogue shows them: it lacks one that has no URL. */
+/**
+ * The service endpoints of a region in the catalogue. A service without a URL is left out of it.
+ */
 export interface CataloguedRegion {
   name: string;
   computeUrl?: string;
@@ -15,7 +17,7 @@ export interface CataloguedRegion {
 type ServiceUrl = Exclude<keyof CataloguedRegion, 'name'>;
 
 /**
- * The accounts that the object store knows: Rackspace's name, and Swift's name of the same project.
+ * The account names that the object store accepts: Rackspace's, and Swift's for the same project.
  */
 export function filesAccountsOf({ projectId }: Pick<Account, 'projectId'>): string[] {
   return [FILES_ACCOUNT, `AUTH_${projectId}`];
@@ -23,10 +25,10 @@ export function filesAccountsOf({ projectId }: Pick<Account, 'projectId'>): stri
 
 /** `access.serviceCatalog` of Rackspace Identity v2.0. */
 export function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]) {
-  const service = (name: string, type: string, its: ServiceUrl, path: string) => ({
+  const service = (name: string, type: string, field: ServiceUrl, path: string) => ({
     name,
     type,
-    endpoints: regions.flatMap(({ name: region, [its]: url }) =>
+    endpoints: regions.flatMap(({ name: region, [field]: url }) =>
       url === undefined ? [] : [{ region, tenantId, publicURL: url + path }],
     ),
   });
@@ -36,7 +38,8 @@ export function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]
       type: 'rax:monitor',
       endpoints: [{ tenantId, publicURL: 'https://monitoring.invalid/v1.0' }],
     },
-    // First generation: the same type, no region, and nothing that makes these snapshots.
+    // First-generation Cloud Servers: an endpoint of the same type without a region. The product
+    // does not use it.
     {
       name: 'cloudServers',
       type: 'compute',
@@ -67,7 +70,7 @@ export function rackspaceCatalogue(tenantId: string, regions: CataloguedRegion[]
   ];
 }
 
-/** `token.catalog` of Keystone v3. Glance is catalogued without its version. */
+/** `token.catalog` of Keystone v3. Glance's endpoint has no version in its URL. */
 export function keystoneCatalogue(projectId: string, regions: CataloguedRegion[], identityUrl: string) {
   const service = (type: string, name: string, url: (region: CataloguedRegion) => string | undefined) => ({
     type,

@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import type { Env } from './faults.ts';
 import { isObject } from './json-body.ts';
 
-/** What Cinder v3 calls a thing, and what v1 calls it. */
+/** Field names that differ between Cinder v3 and v1: v3's to v1's. */
 const OLD_NAMES = new Map([
   ['name', 'display_name'],
   ['description', 'display_description'],
@@ -10,9 +10,9 @@ const OLD_NAMES = new Map([
 const NEW_NAMES = new Map([...OLD_NAMES].map(([name, old]) => [old, name]));
 
 /**
- * Rackspace's Cloud Block Storage: Cinder v1, which has other names, one status for each success,
- * and lists without links whose pages an `offset` begins. It is a view of the same volumes as those
- * of `v3`.
+ * Rackspace's Cloud Block Storage, which is Cinder v1. It has other field names, answers 200 where
+ * v3 answers 202, and its listings have no links but pages by `offset`. It shows the same volumes
+ * as `v3`.
  */
 export function cbsApp(v3: Hono<Env>): Hono<Env> {
   const app = new Hono<Env>();
@@ -42,8 +42,8 @@ export function cbsApp(v3: Hono<Env>): Hono<Env> {
 }
 
 /**
- * The fields of the objects in a body, renamed; what is no JSON stays as it is. Metadata have names
- * of their own.
+ * Renames the fields of all objects in a JSON body. Metadata keys and bodies that are not JSON stay
+ * unchanged.
  */
 function translated(body: string, rename: (key: string) => string): string {
   const renamed = (value: unknown): unknown => {

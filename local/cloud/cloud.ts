@@ -33,58 +33,56 @@ export interface Received {
  */
 export interface Cloud {
   /**
-   * What goes into the URL of a secret: Rackspace's Identity v2.0, and Keystone v3 for every
-   * OpenStack.
+   * The value of `authUrl` in a secret: `rackspaceUrl` for Rackspace's Identity v2.0, `keystoneUrl`
+   * for Keystone v3.
    */
   rackspaceUrl: string;
   keystoneUrl: string;
   secretsUrl: string;
   account: Account;
   tokens: Tokens;
-  /** Where the services are, by what a login says; a test may say otherwise. */
+  /** The service endpoints that each login returns; a test may change them. */
   catalogue: CataloguedRegion[];
-  /** The secrets store: name to text. */
+  /** The contents of the secrets store: secret name to text. */
   secrets: Map<string, string>;
   faults: Fault[];
-  /** None, unless told. */
+  /** The rate limits; none by default. */
   limits: RateLimit[];
-  /**
-   * How long an answer of each service takes, in milliseconds; as long as it takes, unless told.
-   */
+  /** A delay before each answer of a service, in milliseconds; none by default. */
   latencyMs: Partial<Record<Service, number>>;
   received: Received[];
-  /** How image data are given out. */
+  /** How the image service serves image data. */
   dataMode: DataMode;
-  /** How many items each listing gives at most; change it at any time. */
+  /** The largest number of items on a page of a listing; may change at any time. */
   pageSize: number;
   now(): Date;
-  /** Moves the cloud's clock on: snapshots proceed, tokens end. */
+  /** Advances the cloud's clock: snapshots proceed, tokens expire. */
   advance(ms: number): void;
   /**
-   * Resolves when every request that was sent before has been carried out, also those that their
-   * client no longer waits for. Without it, moving the clock moves the moment at which such a
-   * request is carried out.
+   * Resolves when every request that was sent before has been carried out, including those whose
+   * client has given up. Call it before `advance`, which would otherwise change the time at which
+   * such a request is carried out.
    */
   idle(): Promise<void>;
   region(name: string): Region;
-  /** The text of a secret that fits the account. */
+  /** The text of a valid secret for the account. */
   secret(kind: 'rackspace' | 'password' | 'applicationCredential'): string;
-  /** Lets the process end although the cloud is still up. */
+  /** Lets the process exit although the cloud still listens. */
   unref(): void;
   close(): Promise<void>;
 }
 
 export interface CloudOptions {
-  /** Of the account. */
+  /** The id of the account's project. */
   projectId?: string;
   regions?: string[];
   timing?: Timing;
-  /** Of the secrets store; any free port unless told. */
+  /** The port of the secrets store; by default any free port. */
   port?: number;
 }
 
 /**
- * Starts an embedded cloud on loopback. Its clock is the process's own, moved on by
+ * Starts an embedded cloud on loopback. Its clock is that of the process, plus the time added by
  * {@link Cloud.advance}.
  */
 export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
@@ -153,7 +151,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
       fetch: outer.fetch,
       hostname: '127.0.0.1',
       port: at,
-      // On a busy machine more than Node's five seconds may pass between two requests.
+      // On a busy machine more than Node's default of five seconds may pass between two requests.
       serverOptions: { keepAliveTimeout: 60_000 },
     });
     servers.push(server);
@@ -197,8 +195,8 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
       offsetMs += ms;
     },
     async idle() {
-      // A turn of the event loop accepts a connection, another reads from it: nothing is on its way
-      // after a few without any.
+      // The event loop accepts a connection in one turn and reads from it in another. After a few
+      // turns without a request in progress, none is on its way.
       for (let quietTurns = 0; quietTurns < 5; quietTurns++) {
         await setImmediate();
         if (inProgress > 0) quietTurns = 0;

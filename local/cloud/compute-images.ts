@@ -8,7 +8,7 @@ import { bodyOf } from './json-body.ts';
 import { refuseMetadata } from './nova-schema.ts';
 import type { CloudImage, Region } from './state.ts';
 
-/** How Nova shows the status of an image, and how far it is. Any other is UNKNOWN. */
+/** Nova's status and progress for each status of Glance. Any other status is UNKNOWN. */
 const STATUSES: Record<string, [status: string, progress: number]> = {
   active: ['ACTIVE', 100],
   queued: ['SAVING', 25],
@@ -19,8 +19,8 @@ const STATUSES: Record<string, [status: string, progress: number]> = {
 };
 
 /**
- * Images as Nova shows them: Rackspace docs-cloud-servers, Images. Elsewhere it does so below
- * microversion 2.36.
+ * Nova's image API: Rackspace docs-cloud-servers, Images. Newer versions of Nova offer it up to
+ * microversion 2.35.
  */
 export function addComputeImageRoutes(routes: Hono<Env>, region: Region, pageSize: () => number): void {
   const { account } = region;

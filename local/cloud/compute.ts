@@ -23,7 +23,7 @@ interface ComputeOptions {
   rates: () => object[];
 }
 
-/** Nova: at Rackspace under /v2/{tenant}, elsewhere /v2.1. */
+/** Nova: at Rackspace under /v2/{tenant}, in other clouds under /v2.1. */
 export function computeApp({ region, tokens, pageSize, imageUrl, rates }: ComputeOptions): Hono<Env> {
   const routes = new Hono<Env>();
   routes.onError((error, c) => {

@@ -16,7 +16,7 @@ export function answerContainer(
   const { method } = c.req;
   if (method === 'PUT') {
     if (!isThere) files.containers.set(container, new Map());
-    describe(c, files, container);
+    updateMetadata(c, files, container);
     return c.body(null, isThere ? 202 : 201);
   }
   if (!isThere) return swiftFault(c, 404);
@@ -29,7 +29,7 @@ export function answerContainer(
     return c.body(null, 204);
   }
   if (method === 'POST') {
-    describe(c, files, container);
+    updateMetadata(c, files, container);
     return c.body(null, 204);
   }
   if (method !== 'GET' && method !== 'HEAD') return swiftFault(c, 405);
@@ -43,18 +43,17 @@ export function answerContainer(
   return method === 'HEAD' ? c.body(null, 204, headers) : list(c, all, pageSize, headers);
 }
 
-/**
- * What a request says about a container is added to what others said; without a value, it is taken
- * away.
- */
-function describe(c: Context<Env>, files: Files, container: string): void {
-  const said = { ...files.containerMetadata.get(container), ...headersAfter(c, META) };
-  for (const key of Object.keys(headersAfter(c, 'x-remove-container-meta-'))) said[key] = '';
-  const left = Object.entries(said).filter(([, value]) => value !== '');
+/** Adds the metadata of a request to those of a container; an empty value removes a key. */
+function updateMetadata(c: Context<Env>, files: Files, container: string): void {
+  const metadata = { ...files.containerMetadata.get(container), ...headersAfter(c, META) };
+  for (const key of Object.keys(headersAfter(c, 'x-remove-container-meta-'))) metadata[key] = '';
+  const left = Object.entries(metadata).filter(([, value]) => value !== '');
   files.containerMetadata.set(container, Object.fromEntries(left));
 }
 
-/** What a list shows: an object, or all objects whose names begin alike, up to a delimiter. */
+/**
+ * An entry of a listing: an object, or the common prefix of several objects up to the delimiter.
+ */
 type Listed = { name: string; object: CloudObject } | { name: string };
 
 function list(

@@ -5,19 +5,16 @@ import type { CloudImage } from './model.ts';
 
 const SECTOR_BYTES = 512;
 const CHUNK_BYTES = 2 ** 20;
-/** The segments of larger ones are never looked at: their MD5s are made up. */
+/** No test verifies the segments of a larger export, so their MD5s are made up. */
 const LARGEST_HASHED_BYTES = 1e9;
 
-/**
- * An image as it is exported: a VHD, which is not what the image service has stored, and has
- * another size.
- */
+/** An exported image: a VHD, whose format and size differ from those of the stored image. */
 export interface Exported {
   bytes: number;
   read(from: number, to: number): Buffer;
 }
 
-/** The export of an image; the same image gives the same bytes each time. */
+/** The export of an image. The same image always gives the same bytes. */
 export function exportOf({ id, size }: Pick<CloudImage, 'id' | 'size'>): Exported {
   const diskBytes = Math.ceil((size ?? 0) / SECTOR_BYTES) * SECTOR_BYTES;
   const bytes = diskBytes + SECTOR_BYTES;
@@ -33,7 +30,9 @@ export function exportOf({ id, size }: Pick<CloudImage, 'id' | 'size'>): Exporte
   };
 }
 
-/** One after another, so many bytes each; the last may be smaller. */
+/**
+ * The segments of an export in their order, of `segmentBytes` bytes each; the last may be smaller.
+ */
 export function* segmentsOf({ bytes, read }: Exported, segmentBytes: number): Generator<Contents> {
   for (let start = 0; start < bytes; start += segmentBytes) {
     const size = Math.min(segmentBytes, bytes - start);
@@ -47,7 +46,7 @@ export function* segmentsOf({ bytes, read }: Exported, segmentBytes: number): Ge
 }
 
 /**
- * What every VHD ends with: its cookie, its size, its kind (fixed), and a checksum over these 512
+ * The 512-byte footer of a VHD: cookie, version, size, type (fixed), and a checksum over these
  * bytes.
  */
 function footerOf(id: string, diskBytes: number): Buffer {

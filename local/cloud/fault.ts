@@ -1,4 +1,4 @@
-/** An error body of Nova's, Cinder's and Rackspace's. */
+/** An error body as Nova, Cinder and Rackspace have it. */
 export function fault(key: string, code: number, message: string) {
   return { [key]: { code, message } };
 }

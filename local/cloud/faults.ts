@@ -5,24 +5,24 @@ import type { Context, MiddlewareHandler } from 'hono';
 export type Service = 'identity' | 'compute' | 'image' | 'volume' | 'object-store' | 'secrets';
 export type Env = { Bindings: HttpBindings };
 
-/** What to answer instead of the truth. */
+/** What to answer instead of the real response. */
 export type FaultAnswer =
   | { status: number; headers?: Record<string, string>; body: unknown }
   /** The connection is cut before the request is carried out. */
   | 'drop'
-  /** The request is carried out and its answer lost. */
+  /** The request is carried out, then the connection is cut without an answer. */
   | 'lose'
   /** The answer never comes. */
   | 'hang'
-  /** The body ends in the middle. */
+  /** The answer's body is cut in half. */
   | 'truncate'
   /**
-   * The connection is cut after so many bytes of the body; where there is none, the answer is lost.
+   * The connection is cut after that many bytes of the body; an answer without a body is not sent.
    */
   | { cutAfter: number }
-  /** The true answer, changed on its way. */
+  /** The real answer, modified. */
   | { edit: (answer: Response, c: Context<Env>) => Response | Promise<Response> }
-  /** Something else happens first; then the request is answered as usual. */
+  /** A function that runs first; then the request is answered as usual. */
   | ((c: Context<Env>) => unknown);
 
 export interface Fault {
@@ -32,18 +32,18 @@ export interface Fault {
   path?: RegExp;
   /** Any other condition. */
   when?: (c: Context<Env>) => boolean;
-  /** How many matching requests to let through before. */
+  /** The number of matching requests to let through first. */
   skip?: number;
-  /** How many requests it answers; 1 unless told. */
+  /** The number of requests to answer with this fault; 1 by default. */
   times?: number;
   answer: FaultAnswer;
 }
 
-/** Answers that real services have given, ready to be used as a fault. See the README of each. */
+/** Answers that real services have given, to be used as faults. */
 export const answers = {
   /**
-   * 413 in the shapes that Rackspace has: three from its proxy, one from Nova, and a quota that is
-   * no limit.
+   * The forms of status 413 at Rackspace: three from its proxy, one from Nova, and one that is an
+   * exceeded quota, not a rate limit.
    */
   reposeRetryAt: (at: Date) => overLimit({ retryAt: at.toISOString() }),
   reposeOddRetryAt: (at: Date) => overLimit({ retryAt: at.toISOString().replace(/\.\d+Z/, 'UTC') }),
@@ -76,7 +76,7 @@ export const answers = {
       },
     },
   },
-  /** Nova 26, to the later of two createImage requests at the same moment. */
+  /** Nova 26's answer to the later of two simultaneous createImage requests. */
   taskStateRace: {
     status: 500,
     body: {
@@ -111,7 +111,7 @@ function overLimit(hint: object) {
 }
 
 /**
- * The true answer to one listing without the things that have these ids, or, of Cloud Files, names.
+ * The real answer to one listing, without the items that have these ids (for Cloud Files, names).
  */
 export function leavingOut(...ids: readonly string[]): FaultAnswer {
   const isThere = ({ id, name }: { id?: string; name?: string }) => !ids.includes(id ?? name ?? '');
@@ -131,7 +131,7 @@ export function leavingOut(...ids: readonly string[]): FaultAnswer {
   };
 }
 
-/** The true answer to one listing of images, and some more of them at its end. */
+/** The real answer to one listing of images, with additional images at its end. */
 export function adding(images: readonly object[]): FaultAnswer {
   return {
     async edit(answer) {
@@ -141,7 +141,7 @@ export function adding(images: readonly object[]): FaultAnswer {
   };
 }
 
-/** Answers with the first fault that matches, else lets the request through. */
+/** Answers with the first matching fault, or else lets the request through. */
 export function injectFaults(faults: Fault[], service: Service, region?: string): MiddlewareHandler<Env> {
   return async (c, next) => {
     const fault = faults.find(
@@ -179,7 +179,7 @@ export function injectFaults(faults: Fault[], service: Service, region?: string)
     if ('edit' in answer) {
       await next();
       const edited = await answer.edit(c.res, c);
-      // Else the headers that were there would stay.
+      // Hono would otherwise merge the headers of the previous response into the new one.
       c.res = undefined;
       c.res = edited;
       return;
@@ -204,7 +204,7 @@ async function sendAndCut({ status, headers, body }: Response, bytes: number, en
   let left = bytes;
   if (body) outgoing.writeHead(status, Object.fromEntries(headers));
   for await (const chunk of body ?? []) {
-    // What was written has to leave first.
+    // Wait until the chunk has been sent; `destroy` would discard it.
     await new Promise((sent) => outgoing.write(chunk.subarray(0, left), sent));
     left -= chunk.length;
     if (left <= 0) break;

@@ -8,16 +8,13 @@ export interface CloudObject {
   hash: string;
   at: Date;
   contentType: string;
-  /**
-   * What somebody wrote about it: the headers X-Object-Meta-*, without the prefix, in small
-   * letters.
-   */
+  /** The custom metadata: the headers X-Object-Meta-* in lower case, without the prefix. */
   metadata?: Record<string, string>;
-  /** From then on, there is no such object. */
+  /** When the object expires: from then on GET answers 404. */
   expiresAt?: Date;
   /**
-   * What makes it large: `<container>/<prefix>` of its segments, or the segments themselves, in
-   * their order.
+   * Set for a large object: `manifest` is `<container>/<prefix>` of the segments of a dynamic one,
+   * `segments` lists those of a static one in their order.
    */
   manifest?: string;
   segments?: Segment[];
@@ -30,28 +27,31 @@ export interface Segment {
   name: string;
 }
 
-/** Whose bytes follow, such as those of an exported image, so that no memory has to hold them. */
+/**
+ * The contents of an object. `read` computes the bytes on demand, so that those of an exported
+ * image need not be held in memory.
+ */
 export type Contents = Pick<CloudObject, 'bytes' | 'hash' | 'read'>;
 
-/** What an object has besides its bytes. */
+/** The properties of an object other than its contents. */
 export type Traits = Partial<
   Pick<CloudObject, 'contentType' | 'manifest' | 'metadata' | 'expiresAt' | 'segments'>
 >;
 
-/** How long lists show an object that has expired. */
+/** How long listings still show an expired object. */
 const LISTED_AFTER_MS = 300_000;
 
-/** The containers of a region, and what is in them. */
+/** The containers and objects of a region. */
 export class Files {
   readonly containers = new Map<string, Map<string, CloudObject>>();
-  /** What somebody wrote about a container: the headers X-Container-Meta-*. */
+  /** The custom metadata of containers: the headers X-Container-Meta-*, without the prefix. */
   readonly containerMetadata = new Map<string, Record<string, string>>();
   readonly #now: () => Date;
   readonly #unlisted: ReadonlySet<string>;
 
   /**
-   * @param unlisted `container/name` of the objects that no listing shows yet, although GET and
-   *   HEAD answer.
+   * @param unlisted `container/name` of the objects that listings omit although GET and HEAD return
+   *   them.
    */
   constructor(now: () => Date, unlisted: ReadonlySet<string> = new Set()) {
     this.#now = now;
@@ -62,7 +62,11 @@ export class Files {
     return this.#now();
   }
 
-  /** Writes an object; undefined when there is no such container. */
+  /**
+   * Creates or replaces an object.
+   *
+   * @returns undefined if the container does not exist.
+   */
   put(
     container: string,
     name: string,
@@ -76,15 +80,15 @@ export class Files {
       at: this.#now(),
       contentType: 'application/octet-stream',
       ...traits,
-      ...(Buffer.isBuffer(contents) ? held(contents) : contents),
+      ...(Buffer.isBuffer(contents) ? contentsOf(contents) : contents),
     };
     objects.set(name, object);
     return object;
   }
 
   /**
-   * The objects of a container whose names start with `prefix`, by name; undefined when there is no
-   * such container.
+   * The objects of a container whose names start with `prefix`, by name; undefined if the container
+   * does not exist.
    */
   list(container: string, prefix = ''): CloudObject[] | undefined {
     const objects = this.containers.get(container);
@@ -96,16 +100,16 @@ export class Files {
     return objects && [...objects.values()].filter(isListed).sort((a, b) => byUtf8(a.name, b.name));
   }
 
-  /** An object as it is stored: a large one has no bytes of its own. */
+  /** An object as it is stored; a large object has no bytes of its own. */
   stored(container: string, name: string): CloudObject | undefined {
     const object = this.containers.get(container)?.get(name);
     return object?.expiresAt && this.#now() >= object.expiresAt ? undefined : object;
   }
 
   /**
-   * An object as it is given out: a large one has the bytes of all its segments, and an ETag of
-   * theirs. Swift finds the segments of a dynamic one by a listing, so one that is not listed yet
-   * is not in it.
+   * An object as GET returns it: a large object has the bytes of all its segments, and an ETag
+   * computed from theirs. Swift finds the segments of a dynamic large object by a listing, so a
+   * segment that is not listed yet is missing from it.
    */
   get(container: string, name: string): CloudObject | undefined {
     const object = this.stored(container, name);
@@ -114,8 +118,8 @@ export class Files {
       return { ...object, ...joined(segments) };
     }
     if (!object?.manifest) return object;
-    const [its = '', ...prefix] = object.manifest.split('/');
-    return { ...object, ...joined(this.list(its, prefix.join('/')) ?? []) };
+    const [source = '', ...prefix] = object.manifest.split('/');
+    return { ...object, ...joined(this.list(source, prefix.join('/')) ?? []) };
   }
 
   delete(container: string, name: string): boolean {
@@ -123,7 +127,7 @@ export class Files {
   }
 }
 
-/** As Swift sorts names, which is not as JavaScript does. */
+/** Compares names by their UTF-8 bytes, as Swift sorts them. JavaScript's own order differs. */
 export function byUtf8(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -132,7 +136,7 @@ export function md5(data: string | Buffer): string {
   return createHash('md5').update(data).digest('hex');
 }
 
-function held(data: Buffer): Contents {
+function contentsOf(data: Buffer): Contents {
   return { bytes: data.length, hash: md5(data), read: (from, to) => data.subarray(from, to) };
 }
 

@@ -4,24 +4,33 @@ import type { Env } from './faults.ts';
 import { minorOf } from './microversions.ts';
 import type { CloudFlavor, Region } from './state.ts';
 
-/** Rackspace's Nova is under /v2, that of others under /v2.1. */
+/**
+ * Whether a request is for Rackspace's Nova, whose paths start with /v2; those of other clouds
+ * start with /v2.1.
+ */
 export function isRackspace(c: Context<Env>): boolean {
   return !c.req.path.startsWith('/v2.1');
 }
 
-/** The minor number of Nova's microversion; Rackspace's is older than these. */
+/**
+ * The minor number of the request's microversion. Rackspace's Nova is older than microversions and
+ * counts as 1.
+ */
 export function novaMinor(c: Context<Env>): number {
   return isRackspace(c) ? 1 : minorOf(c, 'compute');
 }
 
-/** From 2.47 on, a server shows what its flavor was, and not which one. */
+/**
+ * A flavor within a server. From microversion 2.47 on it has the flavor's properties instead of its
+ * id.
+ */
 export function flavorJson({ id, name, ...flavor }: CloudFlavor, minor: number) {
   const { ram, disk, vcpus = 1, ephemeral = 0 } = flavor;
   const common = { vcpus, ram, disk, swap: 0 };
   return minor >= 47 ? { ...common, ephemeral, original_name: name } : { id, name, ...common };
 }
 
-/** What servers can be made with. */
+/** The routes for flavors. */
 export function addFlavorRoutes(routes: Hono<Env>, region: Region): void {
   const shown = (c: Context<Env>, flavor: CloudFlavor) => ({
     'OS-FLV-EXT-DATA:ephemeral': flavor.ephemeral ?? 0,

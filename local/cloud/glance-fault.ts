@@ -12,7 +12,7 @@ const TITLES = {
   416: 'Requested Range Not Satisfiable',
 } as const;
 
-/** An error of Glance's, which says it in JSON only to those who ask for JSON. */
+/** An error of Glance: in JSON if the request accepts JSON, otherwise in HTML. */
 export function glanceFault(c: Context<Env>, status: keyof typeof TITLES, text: string): Response {
   const title = TITLES[status];
   const code = `${status} ${title}`;

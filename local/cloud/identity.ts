@@ -5,7 +5,7 @@ import type { Env } from './faults.ts';
 import { addKeystoneRoutes } from './keystone.ts';
 import { addRackspaceIdentityRoutes } from './rackspace-identity.ts';
 
-/** Rackspace Identity v2.0 and Keystone v3 over one account. */
+/** Rackspace Identity v2.0 and Keystone v3, for the same account. */
 export function identityApp(account: Account, tokens: Tokens, regions: () => CataloguedRegion[]): Hono<Env> {
   const app = new Hono<Env>();
   app.use(async (c, next) => {

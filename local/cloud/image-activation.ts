@@ -4,13 +4,13 @@ import { glanceFault } from './glance-fault.ts';
 import { isVisible } from './image-list.ts';
 import type { Region } from './state.ts';
 
-/** From which statuses each action takes an image, and to which. */
+/** The image statuses in which each action is allowed, and the status that it leads to. */
 const ACTIONS = {
   deactivate: { from: ['active', 'deactivated'], to: 'deactivated' },
   reactivate: { from: ['active', 'deactivated'], to: 'active' },
 } as const;
 
-/** `/v2/images/{id}/actions`: the data of a deactivated image are given to administrators alone. */
+/** `/v2/images/{id}/actions`. Only administrators can download the data of a deactivated image. */
 export function addActivationRoutes(app: Hono<Env>, region: Region): void {
   const { account } = region;
   for (const [action, { from, to }] of Object.entries(ACTIONS)) {

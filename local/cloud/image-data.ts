@@ -1,27 +1,26 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import type { CloudImage } from './model.ts';
 
-/** How a Glance gives out the data of its images. */
+/** How the image service serves the data of its images. */
 export interface DataMode {
-  /** Whether it knows the header Range; those before Pike send the whole image. */
+  /**
+   * Whether the image service supports the header Range. Versions before Pike send the whole image.
+   */
   ranges: boolean;
-  /** Whether one byte of what is sent is not what was stored. */
+  /** Whether the byte in the middle of each image is served wrong. */
   corrupt: boolean;
-  /** The byte at which every answer stops, and nothing follows. */
+  /** The byte after which every response stalls: its connection stays open without further data. */
   stallsAt?: number | undefined;
 }
 
 const CHUNK_BYTES = 64 * 1024;
-/**
- * The data of larger images are never looked at as a whole: their checksums are those of some other
- * image.
- */
+/** No test downloads a larger image completely, so its checksums are made up. */
 const LARGEST_CHECKED_BYTES = 1e9;
 const BLOCK_BYTES = 16;
 
 /**
- * An image's bytes from `from` to before `to`: what was uploaded, or noise that is always the same
- * for the same id.
+ * An image's bytes from `from` up to, but not including, `to`. They are what was uploaded, or else
+ * pseudo-random bytes that depend on the image's id alone.
  */
 export function dataOf({ id, data }: Pick<CloudImage, 'id' | 'data'>, from: number, to: number): Buffer {
   if (data) return data.subarray(from, to);
@@ -37,23 +36,23 @@ function* chunks(image: CloudImage, from: number, to: number): Generator<Buffer>
   for (let at = from; at < to; at += CHUNK_BYTES) yield dataOf(image, at, Math.min(to, at + CHUNK_BYTES));
 }
 
-/** The bytes that a request asks for, from `from` to before `to`. */
+/** The requested bytes, from `from` up to, but not including, `to`. */
 interface Range {
   from: number;
   to: number;
 }
 
 /**
- * What the header Range of a request for the data of an image means: nothing where a Glance does
- * not know it.
+ * Parses the header Range of a request for an image's data; the header is ignored if `mode.ranges`
+ * is false.
  *
- * @returns the range, or why it is refused: glance/common/wsgi.py `get_range_from_request`.
+ * @returns the range, or the error: glance/common/wsgi.py `get_range_from_request`.
  */
 export function rangeOf(
   header: string | undefined,
   size: number,
   mode: DataMode,
-): { asked?: Range; refused?: { status: 400 | 416; message: string } } {
+): { range?: Range; refused?: { status: 400 | 416; message: string } } {
   if (!mode.ranges || header === undefined) return {};
   if (header.includes(',')) {
     return {
@@ -64,15 +63,15 @@ export function rangeOf(
   if (first === '' && last === '') return { refused: { status: 416, message: 'Invalid Range header.' } };
   const from = first === '' ? Math.max(0, size - Number(last)) : Number(first);
   const to = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);
-  if (from < to) return { asked: { from, to } };
+  if (from < to) return { range: { from, to } };
   const message = `Invalid start position in Range header. Start position MUST be in the inclusive range [0, ${size - 1}].`;
   return { refused: { status: 416, message } };
 }
 
 /** `GET /images/{id}/file`: 200, or 206 for a range. */
-export function fileAnswer(image: CloudImage, asked: Range | undefined, mode: DataMode): Response {
+export function fileAnswer(image: CloudImage, range: Range | undefined, mode: DataMode): Response {
   const size = image.size ?? 0;
-  const { from, to } = asked ?? { from: 0, to: size };
+  const { from, to } = range ?? { from: 0, to: size };
   const parts = chunks(image, from, to);
   let at = from;
   const body = new ReadableStream<Uint8Array>({
@@ -88,11 +87,11 @@ export function fileAnswer(image: CloudImage, asked: Range | undefined, mode: Da
     },
   });
   return new Response(body, {
-    status: asked === undefined ? 200 : 206,
+    status: range === undefined ? 200 : 206,
     headers: {
       'content-type': 'application/octet-stream',
       'content-length': String(to - from),
-      ...(asked === undefined ? {} : { 'content-range': `bytes ${from}-${to - 1}/${size}` }),
+      ...(range === undefined ? {} : { 'content-range': `bytes ${from}-${to - 1}/${size}` }),
     },
   });
 }
@@ -100,7 +99,7 @@ export function fileAnswer(image: CloudImage, asked: Range | undefined, mode: Da
 type Checksums = Record<'checksum' | 'os_hash_algo' | 'os_hash_value', string | null>;
 const known = new WeakMap<CloudImage, { size: number; checksums: Checksums }>();
 
-/** What Glance computes while an image is being uploaded. */
+/** The checksums that Glance computes during the upload of an image. */
 export function checksumsOf(image: CloudImage): Checksums {
   const { status, size } = image;
   if (status !== 'active') return { checksum: null, os_hash_algo: null, os_hash_value: null };

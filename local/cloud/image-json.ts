@@ -1,7 +1,7 @@
 import { checksumsOf } from './image-data.ts';
 import type { CloudImage } from './state.ts';
 
-/** An image as both the listing and the image itself show it. */
+/** An image as both the listing and GET return it. */
 export function imageJson(whole: CloudImage) {
   const { id, name, status, visibility, owner, size, properties, minDisk, minRam, ...image } = whole;
   return {
@@ -29,7 +29,7 @@ export function imageJson(whole: CloudImage) {
   };
 }
 
-/** Glance has no fractions of a second. */
+/** A time in Glance's format, without fractions of a second. */
 export function seconds(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }

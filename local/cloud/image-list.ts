@@ -2,7 +2,7 @@ import type { Account } from './account.ts';
 import { imageJson } from './image-json.ts';
 import type { CloudImage } from './state.ts';
 
-/** What Glance answers with 400. */
+/** A query that Glance answers with 400. */
 export class BadQuery extends Error {}
 
 const SORT_KEYS = [
@@ -28,11 +28,12 @@ const COMPARISONS: Record<string, (a: number, b: number) => boolean> = {
   gte: (a, b) => a >= b,
 };
 
-/** Who asks for images. */
+/** The user who requests images. */
 export type Reader = Pick<Account, 'projectId' | 'administers'>;
 
 /**
- * Whether GET answers with an image: one's own, and what others let everybody or this project see.
+ * Whether GET returns an image: it is the reader's own, visible to everybody, or shared with the
+ * reader's project.
  */
 export function isVisible(
   { owner, visibility, members }: CloudImage,
@@ -43,9 +44,8 @@ export function isVisible(
 }
 
 /**
- * The images that `GET /v2/images` lists, in its order, all pages of them:
- * glance/db/sqlalchemy/api.py `image_get_all`. A parameter that Glance does not know is a filter on
- * a property.
+ * All images that `GET /v2/images` lists, over all pages and in their order:
+ * glance/db/sqlalchemy/api.py `image_get_all`. An unknown parameter is a filter on a property.
  *
  * @throws {BadQuery}
  */

@@ -6,8 +6,8 @@ import { bodyOf } from './json-body.ts';
 import type { CloudImage, Region } from './state.ts';
 
 /**
- * Whom an image is shared with: `/v2/images/{id}/members`. Only the one who is to have it accepts
- * it.
+ * `/v2/images/{id}/members`: the projects that an image is shared with. Only the member itself can
+ * accept the image.
  */
 export function addMemberRoutes(app: Hono<Env>, region: Region): void {
   const { account } = region;

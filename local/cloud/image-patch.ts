@@ -1,8 +1,8 @@
 import type { CloudImage } from './state.ts';
 
 /**
- * What Glance answers instead of carrying the change out; nothing of the request has an effect
- * then.
+ * A change that Glance refuses, with the status of its answer. None of the request's operations
+ * takes effect.
  */
 export class PatchRefusal extends Error {
   readonly status: 400 | 403 | 409 | 413;
@@ -37,7 +37,10 @@ const READ_ONLY = [
 ];
 const RESERVED = ['location', 'deleted', 'deleted_at'];
 
-/** The base attributes that can be changed: where each is kept, and what it may be. */
+/**
+ * The base attributes that can be changed: the field of CloudImage that has each, and its valid
+ * values.
+ */
 const ATTRIBUTES: Record<string, { field: keyof CloudImage; is: (value: unknown) => boolean }> = {
   name: { field: 'name', is: (value) => value === null || isText(value) },
   visibility: {
@@ -54,8 +57,8 @@ const ATTRIBUTES: Record<string, { field: keyof CloudImage; is: (value: unknown)
 };
 
 /**
- * What an image is after `PATCH /v2/images/{id}`: glance/api/v2/images.py. All of its operations
- * take effect, or none.
+ * Applies `PATCH /v2/images/{id}` to a copy of the image, as glance/api/v2/images.py does: all
+ * operations take effect, or none.
  *
  * @throws {PatchRefusal}
  */
@@ -91,7 +94,7 @@ function apply(image: CloudImage, { op, path, value }: PatchOperation): void {
     return;
   }
   if (attribute ? !attribute.is(value) : !isText(value)) {
-    const message = `Provided object does not match schema 'image': ${JSON.stringify(value)} is not what ${name} can be`;
+    const message = `Provided object does not match schema 'image': ${JSON.stringify(value)} is not a valid value of ${name}`;
     throw new PatchRefusal(400, message);
   }
   if (name === 'visibility' && value === 'public') {

@@ -9,18 +9,19 @@ const CREATED_BY = 'org.openstack__1__created_by';
 const SERVICE = 'scheduled_images_service';
 
 /**
- * Lets Rackspace's scheduler make its image of a server, as it does once a day or week: Rackspace
- * docs-cloud-servers, scheduled images. Afterwards the oldest of that server's scheduled images
- * over the retention go: all that say they were made by the scheduler, whoever made them.
+ * Runs Rackspace's image schedule of a server once, as Rackspace does each day or week: Rackspace
+ * docs-cloud-servers, scheduled images. When the image is active, the oldest scheduled images of
+ * that server beyond the retention are deleted. Every image with the scheduler's metadata counts,
+ * whoever created it.
  *
- * @returns the image, in the making.
+ * @returns the image, in progress.
  */
 export function runImageSchedule(region: Region, server: CloudServer) {
   const epoch = Math.floor(region.now().getTime() / 1000);
   return makeImage(region, server, {
     name: `Daily-${server.name}-${epoch}`,
     metadata: { [CREATED_BY]: SERVICE },
-    // Of the scheduler, not of the user.
+    // The scheduler's own token, which never expires here.
     tokenExpiresAt: new Date(8.64e15),
     whenActive() {
       const { retention = Number.POSITIVE_INFINITY } = server.imageSchedule ?? {};

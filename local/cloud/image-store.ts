@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { CloudImage, Timing } from './model.ts';
 
-/** How long Nova takes to notice that the server of a snapshot is gone. */
+/** How long Nova takes to notice that the server of a snapshot was deleted. */
 const NOTICED_MS = 2_000;
 
-/** The images of one region, and the progress of snapshots by the clock. */
+/** The images of one region. Snapshots proceed with the cloud's clock. */
 export class ImageStore {
   readonly #images = new Map<string, CloudImage>();
-  /** Those in progress, and the server that is busy with each. */
-  readonly #making = new Set<CloudImage>();
+  /** The snapshots in progress, and the one of each busy server by the server's id. */
+  readonly #inProgress = new Set<CloudImage>();
   readonly #busyWith = new Map<string, CloudImage>();
-  /** Before this moment none of them changes. */
+  /** When the next snapshot in progress changes, in milliseconds. */
   #nextChangeMs = Number.POSITIVE_INFINITY;
   readonly #now: () => Date;
   readonly #timing: Timing;
@@ -37,9 +37,9 @@ export class ImageStore {
       ...image,
     };
     this.#images.set(added.id, added);
-    if (added.making) {
-      this.#making.add(added);
-      this.#busyWith.set(added.making.server, added);
+    if (added.inProgress) {
+      this.#inProgress.add(added);
+      this.#busyWith.set(added.inProgress.server, added);
       this.#changesAt(new Date(createdAt.getTime() + this.#timing.queuedMs));
     }
     return added;
@@ -47,11 +47,11 @@ export class ImageStore {
 
   remove(id: string): void {
     const image = this.#images.get(id);
-    if (image?.making) this.#finish(image);
+    if (image?.inProgress) this.#finish(image);
     this.#images.delete(id);
   }
 
-  /** All as the clock has them, the newest first. */
+  /** All images in their current state, the newest first. */
   get all(): CloudImage[] {
     this.#settle();
     return [...this.#images.values()].sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
@@ -62,7 +62,7 @@ export class ImageStore {
     return this.#images.get(id);
   }
 
-  /** What Nova is doing with a server of which it makes an image; null when it makes none. */
+  /** The task_state of a server while an image of it is being created; null otherwise. */
   taskStateOf(server: string): string | null {
     this.#settle();
     const image = this.#busyWith.get(server);
@@ -71,7 +71,7 @@ export class ImageStore {
     const { queuedMs } = this.#timing;
     const isUploading = ageMs >= queuedMs;
     const isPending = ageMs >= queuedMs / 2;
-    const by = image.making?.by;
+    const by = image.inProgress?.by;
     if (!isUploading && !isPending) {
       return by === 'shelve' ? 'shelving' : by === 'createBackup' ? 'image_backup' : 'image_snapshot';
     }
@@ -79,13 +79,13 @@ export class ImageStore {
     return `${prefix}${isUploading ? 'image_uploading' : 'image_pending_upload'}`;
   }
 
-  /** The server is deleted: what is being made of it will be gone in a moment. */
+  /** Called when a server is deleted: its snapshot in progress soon disappears. */
   abandon(server: string): void {
     this.#settle();
     const image = this.#busyWith.get(server);
-    if (!image?.making) return;
-    image.making.goneAt = new Date(this.#now().getTime() + NOTICED_MS);
-    this.#changesAt(image.making.goneAt);
+    if (!image?.inProgress) return;
+    image.inProgress.goneAt = new Date(this.#now().getTime() + NOTICED_MS);
+    this.#changesAt(image.inProgress.goneAt);
   }
 
   #changesAt(at: Date): void {
@@ -95,14 +95,14 @@ export class ImageStore {
   #settle(): void {
     if (this.#now().getTime() < this.#nextChangeMs) return;
     this.#nextChangeMs = Number.POSITIVE_INFINITY;
-    for (const image of [...this.#making]) this.#proceed(image);
+    for (const image of [...this.#inProgress]) this.#proceed(image);
   }
 
   #proceed(image: CloudImage): void {
-    if (!image.making) return;
+    if (!image.inProgress) return;
     const { queuedMs, savingMs } = this.#timing;
     const now = this.#now();
-    const { fate, tokenExpiresAt, goneAt, whenActive } = image.making;
+    const { outcome, tokenExpiresAt, goneAt, whenActive } = image.inProgress;
     const uploadAt = new Date(image.createdAt.getTime() + queuedMs);
     const endsAt = new Date(uploadAt.getTime() + savingMs);
     if (goneAt) {
@@ -110,8 +110,9 @@ export class ImageStore {
       else this.remove(image.id);
     } else if (now < uploadAt) {
       this.#changesAt(uploadAt);
-    } else if (fate === 'stuck' || tokenExpiresAt < uploadAt) {
-      // Nova uploads with the user's token: without it, it can't even say that it has failed.
+    } else if (outcome === 'stuck' || tokenExpiresAt < uploadAt) {
+      // Nova uploads the image with the user's token. Once the token has expired, Nova cannot even
+      // report the failure, so the image stays queued.
       this.#finish(image);
     } else if (now < endsAt) {
       image.status = 'saving';
@@ -119,8 +120,8 @@ export class ImageStore {
     } else {
       this.#finish(image);
       image.updatedAt = endsAt;
-      if (fate === 'vanishes') this.remove(image.id);
-      else if (fate === 'killed') image.status = 'killed';
+      if (outcome === 'vanishes') this.remove(image.id);
+      else if (outcome === 'killed') image.status = 'killed';
       else {
         Object.assign(image, { status: 'active', size: 2_000_000_000 });
         whenActive?.();
@@ -129,9 +130,9 @@ export class ImageStore {
   }
 
   #finish(image: CloudImage): void {
-    const server = image.making?.server ?? '';
+    const server = image.inProgress?.server ?? '';
     if (this.#busyWith.get(server) === image) this.#busyWith.delete(server);
-    delete image.making;
-    this.#making.delete(image);
+    delete image.inProgress;
+    this.#inProgress.delete(image);
   }
 }

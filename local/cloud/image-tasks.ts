@@ -20,7 +20,7 @@ export function addTaskRoutes(app: Hono<Env>, region: Region, pageSize: () => nu
     return c.json(taskJson(region.tasks.add(type, input, account.projectId), account.projectId), 201);
   });
 
-  // What a listing shows of a task is not all of it.
+  // A listing omits some fields of the tasks.
   app.get('/tasks', (c) => {
     const listed = region.tasks.all.filter(({ id }) => !region.unlisted.has(id));
     const { marker } = c.req.query();

@@ -23,7 +23,9 @@ interface ImageOptions {
   dataMode: DataMode;
 }
 
-/** Glance v2: list, get, change, delete; create, and data in and out. And what Rackspace adds. */
+/**
+ * Glance v2: the routes for images and their data, and Rackspace's additions to it, such as tasks.
+ */
 export function imageApp({ region, tokens, pageSize, dataMode }: ImageOptions): Hono<Env> {
   const root = new Hono<Env>();
   root.onError((error, c) => {
@@ -86,7 +88,8 @@ export function imageApp({ region, tokens, pageSize, dataMode }: ImageOptions): 
       images: page.map(imageJson),
       first: '/v2/images',
       schema: '/v2/schemas/images',
-      // Relative to the origin; named by every full page, even if nothing follows.
+      // The link is relative to the origin. Every full page has one, even if no further image
+      // follows.
       ...(page.length === size && size > 0 ? { next: next.pathname + next.search } : {}),
     });
   });
@@ -107,9 +110,9 @@ export function imageApp({ region, tokens, pageSize, dataMode }: ImageOptions): 
       );
     }
     if (image.status !== 'active' || !image.size) return c.body(null, 204);
-    const { asked, refused: badRange } = rangeOf(c.req.header('range'), image.size, dataMode);
+    const { range, refused: badRange } = rangeOf(c.req.header('range'), image.size, dataMode);
     if (badRange) return glanceFault(c, badRange.status, badRange.message);
-    return fileAnswer(image, asked, dataMode);
+    return fileAnswer(image, range, dataMode);
   });
 
   app.post('/images', async (c) => {

@@ -1,13 +1,16 @@
 import type { CloudFlavor, CloudImage, CloudServer, CloudVolume } from './model.ts';
 
-/** Too large for what Nova remembers of an image (`SM_SKIP_KEYS` in nova/utils.py). */
+/**
+ * Properties that Nova does not record on a server because they are too large (`SM_SKIP_KEYS` in
+ * nova/utils.py).
+ */
 const NOT_REMEMBERED = ['mappings', 'block_device_mapping', 'img_mappings', 'img_block_device_mapping'];
 
 /**
- * Remembered, and never passed on to a snapshot (nova/compute/utils.py,
- * `non_inheritable_image_properties`).
+ * Properties that Nova records on a server but does not copy to its snapshots
+ * (nova/compute/utils.py, `non_inheritable_image_properties`).
  */
-const NOT_PASSED_ON = [
+const NOT_INHERITED = [
   'cache_in_nova',
   'bittorrent',
   'cinder_encryption_key_id',
@@ -20,8 +23,7 @@ const NOT_PASSED_ON = [
 const RESERVED_PREFIX = 'os_glance';
 
 /**
- * What Nova takes out of a volume's image metadata before it remembers them
- * (`VIM_IMAGE_ATTRIBUTES`).
+ * The image metadata of a volume that Nova does not record on a server (`VIM_IMAGE_ATTRIBUTES`).
  */
 const ABOUT_THE_IMAGE = [
   'image_id',
@@ -37,19 +39,16 @@ const ABOUT_THE_IMAGE = [
 const MOST_BYTES = 255;
 
 /**
- * What a server remembers of its image from the moment in which it was built: later changes of the
- * image change nothing.
+ * What Nova records of a server's image when it builds the server. Later changes of the image have
+ * no effect.
  */
-type Remembered = Required<Pick<CloudServer, 'inherits' | 'snapshotNeeds'>>;
+type Inheritance = Required<Pick<CloudServer, 'inherits' | 'snapshotNeeds'>>;
 
-/**
- * What Nova writes down of an image when it builds a server from it
- * (`get_system_metadata_from_image`).
- */
-export function inheritedBy(
+/** What Nova records when it builds a server from an image (`get_system_metadata_from_image`). */
+export function inheritedFromImage(
   image: Pick<CloudImage, 'properties' | 'minDisk' | 'minRam' | 'diskFormat'>,
   flavor: Pick<CloudFlavor, 'disk'> | undefined,
-): Remembered {
+): Inheritance {
   const kept = without(image.properties, NOT_REMEMBERED);
   const disk = flavor?.disk ?? 0;
   const isVhd = (image.diskFormat ?? 'vhd') === 'vhd';
@@ -60,14 +59,14 @@ export function inheritedBy(
 }
 
 /**
- * The same for a server whose root volume was made before the server: the volume says what image it
- * was made from.
+ * What Nova records when it builds a server from an existing volume: the volume has the metadata of
+ * the image that it was created from.
  */
-export function rememberedOfVolume(
+export function inheritedFromVolume(
   { imageMetadata }: CloudVolume,
   flavor: Pick<CloudFlavor, 'disk'> | undefined,
-): Remembered {
-  return inheritedBy(
+): Inheritance {
+  return inheritedFromImage(
     {
       properties: without(imageMetadata, ABOUT_THE_IMAGE),
       minDisk: Number(imageMetadata.min_disk ?? 0),
@@ -79,15 +78,15 @@ export function rememberedOfVolume(
 }
 
 /**
- * What the image of a server has of the image that the server was built from, whatever it means
- * there.
+ * The properties that a snapshot inherits from the image of its server. They are copied even where
+ * their meaning does not apply to the snapshot.
  */
-export function passedOn({ inherits = {} }: CloudServer): Record<string, string> {
-  const kept = Object.entries(without(inherits, NOT_PASSED_ON));
+export function inheritedProperties({ inherits = {} }: CloudServer): Record<string, string> {
+  const kept = Object.entries(without(inherits, NOT_INHERITED));
   return Object.fromEntries(kept.filter(([key]) => !key.startsWith(RESERVED_PREFIX)));
 }
 
-/** What Cinder writes down of an image when it makes a volume from it: all that the image says. */
+/** The image metadata that Cinder records on a volume created from an image. */
 export function imageMetadataOf(image: CloudImage): Record<string, string> {
   return {
     ...image.properties,
@@ -105,7 +104,7 @@ function without(properties: Record<string, string>, keys: string[]): Record<str
   return Object.fromEntries(Object.entries(properties).filter(([key]) => !keys.includes(key)));
 }
 
-/** To 255 bytes of UTF-8, without half a character at the end. */
+/** Truncates to 255 bytes of UTF-8, without half a character at the end. */
 function truncated(value: string): string {
   const bytes = Buffer.from(value);
   if (bytes.length <= MOST_BYTES) return value;

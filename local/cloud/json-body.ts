@@ -2,13 +2,13 @@ import type { Context } from 'hono';
 import type { Env } from './faults.ts';
 
 /**
- * The body is no JSON, or not of the form that every request to this path has. Each service says so
- * in its own words.
+ * The body is not JSON, or not of the form that every request to this path has. Each service
+ * answers with its own wording.
  */
 export class BadBody extends Error {}
 
 /**
- * The JSON object that a request has for its body, or the object under `key` of it.
+ * The JSON object in the body of a request, or the object under `key` in it.
  *
  * @throws {BadBody}
  */

@@ -10,7 +10,7 @@ interface Options {
   regions: () => CataloguedRegion[];
 }
 
-/** By id, or by name and domain. */
+/** A reference to a user or project: by id, or by name and domain. */
 interface Named {
   id?: string;
   name?: string;
@@ -30,7 +30,7 @@ const UNAUTHORIZED = 'The request you have made requires authentication.';
 const MALFORMED =
   'The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.';
 
-/** Keystone v3: https://docs.openstack.org/api-ref/identity/v3/, as Keystone 22 answers. */
+/** Keystone v3: https://docs.openstack.org/api-ref/identity/v3/. The answers follow Keystone 22. */
 export function addKeystoneRoutes(app: Hono<Env>, { account, tokens, regions }: Options): void {
   const version = (c: Context<Env>) => ({
     id: 'v3.14',
@@ -63,7 +63,7 @@ export function addKeystoneRoutes(app: Hono<Env>, { account, tokens, regions }: 
       if (credential.secret !== account.applicationCredential.secret) return fault(c, 401, UNAUTHORIZED);
     } else {
       const user = identity.password?.user;
-      // OpenStack Flex takes the API key for the password.
+      // OpenStack Flex accepts the API key as the password.
       const isRight = user?.password === account.password || user?.password === account.apiKey;
       const isKnown = isRight && isNamed(user, account.userId, account.username, account);
       const isInScope = !scope || isNamed(scope.project, account.projectId, account.projectName, account);
@@ -79,7 +79,7 @@ export function addKeystoneRoutes(app: Hono<Env>, { account, tokens, regions }: 
       issued_at: microseconds(issuedAt),
       expires_at: microseconds(expiresAt),
     };
-    // A user without a default project gets a token that is good for nothing.
+    // A user without a default project gets an unscoped token, which no other service accepts.
     if (!credential && !scope) return c.json({ token }, 201);
     const project = { id: account.projectId, name: account.projectName, domain };
     const catalog = keystoneCatalogue(account.projectId, regions(), new URL(c.req.url).origin);
@@ -103,7 +103,7 @@ function isNamed(given: Named | undefined, id: string, name: string, account: Ac
   return given?.name === name && isDomain;
 }
 
-/** `member` has `reader` in it. */
+/** The role `member` implies `reader`. */
 function rolesOf({ role, roles = role === 'observer' ? ['reader'] : ['member', 'reader'] }: Account) {
   return roles.map((name) => ({ id: Buffer.from(name).toString('hex'), name }));
 }
@@ -115,7 +115,7 @@ function fault(c: Context<Env>, status: keyof typeof TITLES, message: string): R
   return c.json({ error: { code: status, message, title: TITLES[status] } }, status);
 }
 
-/** Keystone's times: six digits of a second. */
+/** A time in Keystone's format, with six digits of a second. */
 function microseconds(date: Date): string {
   return date.toISOString().replace(/Z$/, '000Z');
 }

@@ -4,7 +4,10 @@ import { type Files, md5, type Segment, type Traits } from './files.ts';
 import { isObject } from './json-body.ts';
 import { listedTime, swiftFault } from './swift-fault.ts';
 
-/** A static large object: a list of its segments, which are objects by themselves. */
+/**
+ * A request to create a static large object: its body lists segments, which are objects of their
+ * own.
+ */
 interface Manifest {
   container: string;
   name: string;
@@ -13,8 +16,8 @@ interface Manifest {
 }
 
 /**
- * PUT with `multipart-manifest=put`: each segment has to be there, with the size and the MD5 that
- * the request names.
+ * PUT with `multipart-manifest=put`. Each segment has to exist with the size and MD5 that the
+ * request names.
  */
 export function putManifest(
   c: Context<Env>,
@@ -28,8 +31,8 @@ export function putManifest(
   let hashes = '';
   let bytes = 0;
   for (const { path, etag, size_bytes: size } of wanted) {
-    const [its = '', ...rest] = String(path).replace(/^\//, '').split('/');
-    const segment = { container: its, name: rest.join('/') };
+    const [container = '', ...rest] = String(path).replace(/^\//, '').split('/');
+    const segment = { container, name: rest.join('/') };
     const object = files.get(segment.container, segment.name);
     if (!object) errors.push(`${path}, 404 Not Found`);
     else if (etag && etag !== object.hash) errors.push(`${path}, Etag Mismatch`);
@@ -55,7 +58,7 @@ function entriesOf(body: Buffer): { path?: unknown; etag?: unknown; size_bytes?:
   }
 }
 
-/** GET with `multipart-manifest=get`. */
+/** The answer to GET with `multipart-manifest=get`. */
 export function manifestOf(files: Files, segments: readonly Segment[]): object[] {
   return segments.flatMap(({ container, name }) => {
     const object = files.get(container, name);
@@ -66,7 +69,7 @@ export function manifestOf(files: Files, segments: readonly Segment[]): object[]
   });
 }
 
-/** DELETE with `multipart-manifest=delete`: the segments go with the large object. */
+/** DELETE with `multipart-manifest=delete` deletes the segments together with the large object. */
 export function deleteSegments(c: Context<Env>, files: Files, segments: readonly Segment[]): Response {
   const gone = segments.filter(({ container, name }) => files.delete(container, name));
   return c.json({

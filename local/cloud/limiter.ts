@@ -4,34 +4,34 @@ import { answers, type Env } from './faults.ts';
 const UNITS = { SECOND: 1000, MINUTE: 60_000, HOUR: 3_600_000, DAY: 86_400_000 };
 
 /**
- * How many requests of a verb the account may send in a time, to all services of all regions
- * together.
+ * The number of requests of a verb that the account may send per unit of time, to all services in
+ * all regions together.
  */
 export interface RateLimit {
   verb: string;
   value: number;
   unit: keyof typeof UNITS;
   /**
-   * Rackspace's Repose counts in windows, each of which begins with its first request. Nova, until
-   * Juno, has a bucket that leaks all the time.
+   * `window`: Rackspace's Repose counts in windows, each of which begins with its first request.
+   * `bucket`: Nova until Juno uses a leaky bucket.
    */
   kind: 'window' | 'bucket';
 }
 
-/** Of a window, when it began and how many it has had; of a bucket, how full it was when. */
+/** For a window, when it began and its number of requests; for a bucket, its level at that time. */
 interface Count {
   sinceMs: number;
   used: number;
 }
 
 export interface Limiter {
-  /** Refuses what is over a limit. */
+  /** Refuses requests over a limit. */
   refuse: MiddlewareHandler<Env>;
   /** `limits.rate` of the `GET /limits` answer. */
   rates(): object[];
 }
 
-/** Counts by the clock `now`, in milliseconds; `limits` may change at any time. */
+/** Counts requests with the clock `now`, in milliseconds; `limits` may change at any time. */
 export function limiter(limits: RateLimit[], now: () => number): Limiter {
   const counts = new WeakMap<RateLimit, Count>();
   const countOf = (limit: RateLimit): Count => {
@@ -51,8 +51,8 @@ export function limiter(limits: RateLimit[], now: () => number): Limiter {
 
   return {
     async refuse(c, next) {
-      const its = limits.filter(({ verb }) => verb === c.req.method);
-      const [longest] = its.map((limit) => ({ limit, ms: waitMs(limit) })).sort((a, b) => b.ms - a.ms);
+      const matching = limits.filter(({ verb }) => verb === c.req.method);
+      const [longest] = matching.map((limit) => ({ limit, ms: waitMs(limit) })).sort((a, b) => b.ms - a.ms);
       if (longest && longest.ms > 0) {
         const seconds = Math.ceil(longest.ms / 1000);
         const { body } =
@@ -61,7 +61,7 @@ export function limiter(limits: RateLimit[], now: () => number): Limiter {
             : answers.reposeRetryAfterDate(new Date(Date.now() + longest.ms));
         return c.json(body, 413, { 'retry-after': String(seconds) });
       }
-      for (const limit of its) {
+      for (const limit of matching) {
         const { sinceMs, used } = countOf(limit);
         counts.set(limit, { sinceMs, used: used + 1 });
       }

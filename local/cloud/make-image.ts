@@ -1,9 +1,11 @@
-import { passedOn } from './inheritance.ts';
-import type { CloudImage, CloudServer, Making, Region } from './state.ts';
+import { inheritedProperties } from './inheritance.ts';
+import type { CloudImage, CloudServer, Region, SnapshotInProgress } from './state.ts';
 
-interface Wanted extends Pick<Making, 'tokenExpiresAt' | 'by' | 'whenActive'> {
+interface Wanted extends Pick<SnapshotInProgress, 'tokenExpiresAt' | 'by' | 'whenActive'> {
   name: string;
-  /** Given with the request: it overwrites what is inherited, and even what Nova says. */
+  /**
+   * The metadata of the request. It overrides inherited properties, and even those that Nova sets.
+   */
   metadata?: Record<string, string>;
 }
 
@@ -12,9 +14,9 @@ export function isVolumeBacked({ image, rootVolume }: CloudServer): boolean {
 }
 
 /**
- * Makes an image of a server, whoever asks for it: createImage, createBackup, shelve, Rackspace's
- * scheduler. It inherits all that the server remembers of its own image; of a volume-backed server,
- * Nova adds neither `instance_uuid` nor `image_type` (nova/compute/utils.py `create_image`,
+ * Creates an image of a server, for createImage, createBackup, shelve and Rackspace's scheduler.
+ * The image inherits all properties that are recorded on the server. Nova adds `instance_uuid` and
+ * `image_type`, but not for a volume-backed server (nova/compute/utils.py `create_image`,
  * nova/compute/api.py `snapshot_volume_backed`).
  */
 export function makeImage(region: Region, server: CloudServer, wanted: Wanted): CloudImage {
@@ -25,8 +27,12 @@ export function makeImage(region: Region, server: CloudServer, wanted: Wanted): 
     ...(server.snapshotNeeds ?? {}),
   };
   if (isVolumeBacked(server)) {
-    // The data lie in volume snapshots: the image is there at once, and empty.
-    const properties = { ...passedOn(server), ...metadata, ...mappedVolumes(region, server, name) };
+    // The data are in volume snapshots, so the image is active at once, with size 0.
+    const properties = {
+      ...inheritedProperties(server),
+      ...metadata,
+      ...mappedVolumes(region, server, name),
+    };
     return region.addImage({ ...common, size: 0, diskFormat: 'qcow2', containerFormat: 'bare', properties });
   }
   return region.addImage({
@@ -34,15 +40,15 @@ export function makeImage(region: Region, server: CloudServer, wanted: Wanted): 
     status: 'queued',
     size: null,
     properties: {
-      ...passedOn(server),
+      ...inheritedProperties(server),
       instance_uuid: server.id,
       user_id: region.account.userId,
       image_type: by === 'createBackup' ? 'backup' : 'snapshot',
       ...metadata,
     },
-    making: {
+    inProgress: {
       server: server.id,
-      fate: server.fate,
+      outcome: server.snapshotOutcome,
       tokenExpiresAt,
       ...(by ? { by } : {}),
       ...(whenActive ? { whenActive } : {}),
@@ -50,7 +56,7 @@ export function makeImage(region: Region, server: CloudServer, wanted: Wanted): 
   });
 }
 
-/** Makes one volume snapshot of each volume; the image only says where they are. */
+/** Creates a snapshot of each volume, and returns the image properties that name them. */
 function mappedVolumes(region: Region, server: CloudServer, image: string): Record<string, string> {
   const root = server.rootVolume ?? server.volumeIds[0];
   const mapping = server.volumeIds.map((volumeId) => {

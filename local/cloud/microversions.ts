@@ -2,21 +2,21 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
 
-/** The newest microversions of the real clouds that the embedded one is compared with. */
+/** The newest microversions of the real clouds that the embedded cloud is compared with. */
 export const HIGHEST = { compute: '2.93', volume: '3.70' } as const;
 const LOWEST = { compute: '2.1', volume: '3.0' } as const;
 
 type Versioned = keyof typeof HIGHEST;
 
-/** The minor number of the microversion in which a request is to be answered. */
+/** The minor number of the microversion that a request asks for. */
 export function minorOf(c: Context<Env>, service: Versioned): number {
   const asked = askedFor(c, service);
   return Number((asked === 'latest' ? HIGHEST[service] : (asked ?? LOWEST[service])).split('.')[1]);
 }
 
 /**
- * Answers 400 and 406 to microversions that are none, or too new, and says in each other answer
- * which one it has.
+ * Answers 400 to a malformed microversion and 406 to one that is not supported, and adds the
+ * microversion to each other answer.
  */
 export function microversions(service: Versioned): MiddlewareHandler<Env> {
   return async (c, next) => {
@@ -47,7 +47,7 @@ export function microversions(service: Versioned): MiddlewareHandler<Env> {
   };
 }
 
-/** The header of today names the service; Nova's older one does not need to. */
+/** The current header names the service; Nova's older header does not. */
 function askedFor(c: Context<Env>, service: Versioned): string | undefined {
   const named = (c.req.header('openstack-api-version') ?? '')
     .split(',')

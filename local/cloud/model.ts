@@ -1,9 +1,9 @@
-/** How a snapshot ends: as it should, or in one of the ways that real clouds have shown. */
+/** How a snapshot ends: in success, or in one of the failures that real clouds have shown. */
 export type SnapshotOutcome = 'active' | 'vanishes' | 'killed' | 'stuck';
 
-/** Rackspace's own schedule of images of one server. */
+/** Rackspace's image schedule of one server. */
 export interface ImageSchedule {
-  /** How many of its images stay. */
+  /** The number of scheduled images that are kept. */
   retention: number;
   day_of_week?: string;
 }
@@ -13,51 +13,48 @@ export interface CloudServer {
   name: string;
   metadata: Record<string, string>;
   /**
-   * "" for a server that was booted from a volume. One made from the image of a volume-backed
-   * server has an image and a root volume.
+   * The image's id; "" for a server that was booted from a volume. A server created from the image
+   * of a volume-backed server has both an image and a root volume.
    */
   image: string;
   vmState: string;
-  /** Set by a test: what Nova is doing with it. A snapshot in progress shows by itself. */
+  /** A task_state set by a test. That of a snapshot in progress is computed. */
   taskState: string | null;
-  /** How its snapshots end. */
-  fate: SnapshotOutcome;
+  /** How the snapshots of this server end. */
+  snapshotOutcome: SnapshotOutcome;
   createdAt: Date;
-  /** When it was changed; createdAt unless told. */
+  /** The time of the last change; createdAt by default. */
   updatedAt?: Date;
-  /** The volumes that are attached to it. */
+  /** The ids of the attached volumes. */
   volumeIds: string[];
-  /** The one of them that holds its system, where one does. */
+  /** The id of the root volume, for a volume-backed server. */
   rootVolume?: string;
   /**
-   * Where each volume is attached: volume to "/dev/vdb". Given at the first look, where a test sets
-   * none.
+   * The device of each attached volume, such as "/dev/vdb", by the volume's id. Devices that a test
+   * does not set are assigned when first read.
    */
   devices?: Record<string, string>;
   flavor: string;
   keyName: string | null;
   securityGroups: string[];
-  /** Ids. */
+  /** The ids of the networks. */
   networks: string[];
   addresses: string[];
   /**
-   * What its snapshots inherit: the properties that its image had when the server was built, see
-   * inheritance.ts.
+   * The properties that snapshots of the server inherit: those of its image at the time of the
+   * build, see inheritance.ts.
    */
   inherits?: Record<string, string>;
-  /** In GB and MB: what a server made from one of its snapshots needs. */
+  /** The minimum disk (GB) and RAM (MB) of the server's snapshots. */
   snapshotNeeds?: { minDisk: number; minRam: number };
-  /** How its building ends: well, or in ERROR with this message. */
+  /** If set, the build ends in ERROR with this message. */
   buildFault?: string;
-  /** Its deletion takes its time: it stays, and is being deleted. */
-  slowToGo?: boolean;
+  /** If set, DELETE leaves the server in the task state `deleting`. */
+  deletesSlowly?: boolean;
   locked?: boolean;
-  /**
-   * Present while it is built, or built anew; afterwards it is in this vm_state, active unless
-   * told.
-   */
+  /** Present during a build or rebuild, which ends in `vmState`, active by default. */
   building?: { status: 'BUILD' | 'REBUILD'; endsAt: Date; vmState?: string };
-  /** Rackspace's own schedule of images, where one was made. */
+  /** Rackspace's image schedule, if the server has one. */
   imageSchedule?: ImageSchedule;
 }
 
@@ -66,7 +63,7 @@ export interface CloudFlavor {
   name: string;
   ram: number;
   disk: number;
-  /** 1 unless told. */
+  /** 1 by default. */
   vcpus?: number;
   /** Gigabytes of local data disks; none unless told. */
   ephemeral?: number;
@@ -74,7 +71,7 @@ export interface CloudFlavor {
   extraSpecs?: Record<string, string>;
 }
 
-/** A Cinder volume. Whether it is in use follows from the servers. */
+/** A Cinder volume. Whether the volume is in use follows from the servers. */
 export interface CloudVolume {
   id: string;
   name: string;
@@ -82,11 +79,11 @@ export interface CloudVolume {
   /** In GB. */
   size: number;
   metadata: Record<string, string>;
-  /** What it has of the image that it was made from; an empty volume has none. */
+  /** The metadata of the image that the volume was created from; empty otherwise. */
   imageMetadata: Record<string, string>;
   snapshotId: string | null;
   createdAt: Date;
-  /** Until then it is "creating". */
+  /** Until this time the volume is "creating". */
   availableAt: Date;
 }
 
@@ -95,17 +92,17 @@ export interface CloudVolumeSnapshot {
   name: string;
   status: string;
   volumeId: string;
-  /** Its deletion takes its time: it stays, as "deleting". */
-  slowToGo: boolean;
+  /** If set, DELETE leaves the snapshot in the status `deleting`. */
+  deletesSlowly: boolean;
   description?: string | null;
   /** In GB. */
   size?: number;
   metadata?: Record<string, string>;
-  /** Of its volume, when the snapshot was made. */
+  /** The image metadata of the volume at the time of the snapshot. */
   imageMetadata?: Record<string, string>;
   createdAt?: Date;
   updatedAt?: Date | null;
-  /** Present while it is "creating": when it becomes available. */
+  /** Present while the snapshot is "creating": the time at which it becomes available. */
   availableAt?: Date;
 }
 
@@ -117,50 +114,50 @@ export interface CloudImage {
   protected: boolean;
   owner: string;
   size: number | null;
-  /** In GB and MB: what a server made from it needs. */
+  /** The minimum disk (GB) and RAM (MB) of a server created from the image. */
   minDisk: number;
   minRam: number;
   createdAt: Date;
   updatedAt: Date;
   properties: Record<string, string>;
   tags?: string[];
-  /** Lists leave it out unless they are asked for hidden ones. */
+  /** Listings omit hidden images, unless the query asks for them. */
   hidden?: boolean;
   /**
-   * Whom an image is shared with: project to "pending", "accepted" or "rejected". Until Ocata, and
-   * so at Rackspace, its visibility is private all the same.
+   * The members of the image: project id to "pending", "accepted" or "rejected". Before Ocata, and
+   * so at Rackspace, the visibility of a shared image is private.
    */
   members?: Record<string, string>;
-  /** What every DELETE answers instead of deleting it. */
+  /** The status with which every DELETE is refused. */
   refusesDelete?: 403 | 409;
-  /** As Glance calls them; unless told, those of Rackspace. */
+  /** Glance's disk_format and container_format; Rackspace's by default. */
   diskFormat?: string;
   containerFormat?: string;
-  /** What was uploaded; of every other image the data follow from its id, see image-data.ts. */
+  /** The uploaded data. Those of every other image are computed from its id, see image-data.ts. */
   data?: Buffer;
   /** Present while a snapshot is in progress. */
-  making?: Making;
+  inProgress?: SnapshotInProgress;
 }
 
 /** A snapshot in progress. */
-export interface Making {
+export interface SnapshotInProgress {
   server: string;
-  fate: SnapshotOutcome;
+  outcome: SnapshotOutcome;
   tokenExpiresAt: Date;
-  /** What makes it; createImage unless told. */
+  /** The action that creates the snapshot; createImage by default. */
   by?: 'createImage' | 'createBackup' | 'shelve';
-  /** Its server was deleted: it is gone at this moment. */
+  /** When the image disappears because its server was deleted. */
   goneAt?: Date;
-  /** What follows once the image is active. */
+  /** Runs when the image becomes active. */
   whenActive?: () => void;
 }
 
 export interface Timing {
-  /** From the request to the beginning of the upload. */
+  /** The time from the request to the beginning of the upload. */
   queuedMs: number;
   savingMs: number;
-  /** Of a server. */
+  /** How long the build of a server takes. */
   buildMs?: number;
-  /** Of a volume snapshot, and of a volume. */
+  /** How long the creation of a volume or volume snapshot takes. */
   volumeMs?: number;
 }

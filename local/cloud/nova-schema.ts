@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 
 /**
- * What Nova's request bodies may hold: nova/api/openstack/compute/schemas. Rackspace's Nova is
- * older than these schemas, and takes no notice of a field that it does not know.
+ * The schemas of Nova's request bodies: nova/api/openstack/compute/schemas. Rackspace's Nova is
+ * older than these schemas, and ignores unknown fields.
  */
 
 const LONGEST = 255;
@@ -18,7 +18,7 @@ const name = v.pipe(
 );
 const text = v.pipe(v.string(), v.maxLength(LONGEST));
 const key = v.pipe(v.string(), v.regex(new RegExp(METADATA_KEY)));
-// An array is no object here, although it is one for JavaScript.
+// An array does not count as an object here, although its typeof is 'object'.
 const metadata = v.pipe(
   v.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value)),
   v.record(key, text),
@@ -73,9 +73,12 @@ const newServer = {
   max_count: v.optional(whole),
   return_reservation_id: v.optional(flag),
 };
-/** From 2.37 on, networks have to be named, if only to say that there are none. */
+/**
+ * From microversion 2.37 on, the field `networks` is required; 'none' asks for a server without
+ * networks.
+ */
 const newServer37 = { ...newServer, networks: v.union([networks, v.picklist(['none', 'auto'])]) };
-/** What later microversions add. */
+/** The fields that later microversions add. */
 const ADDED: [minor: number, fields: v.ObjectEntries][] = [
   [19, { description: v.nullish(text) }],
   [52, { tags: v.optional(v.array(v.string())) }],
@@ -87,8 +90,9 @@ const ADDED: [minor: number, fields: v.ObjectEntries][] = [
 const SCHEMAS = { createImage, createBackup, server: newServer } as const;
 
 /**
- * What is wrong with the object under `field` of a request's body, in Nova's words; undefined when
- * nothing is.
+ * Validates the object under `field` of a request's body.
+ *
+ * @returns the error message, worded as Nova does; undefined if the object is valid.
  */
 export function refuseBody(
   field: keyof typeof SCHEMAS,
@@ -101,7 +105,7 @@ export function refuseBody(
   return refuse(isStrict ? v.strictObject(entries) : v.looseObject(entries), value, field);
 }
 
-/** The same for metadata by themselves. */
+/** Validates the body of a metadata request; as {@link refuseBody}. */
 export function refuseMetadata(value: unknown): string | undefined {
   return refuse(metadata, value, 'metadata');
 }
@@ -111,7 +115,7 @@ function refuse(schema: v.GenericSchema, value: unknown, field: string): string 
   return issues && sentenceOf(deepest(issues[0]), value, field);
 }
 
-/** Of a union: what is wrong with the alternative that fits best. */
+/** The issue itself; for a union, the issue of the alternative that matches best. */
 function deepest(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
   const [inner] = (issue.issues ?? []).toSorted((a, b) => (b.path?.length ?? 0) - (a.path?.length ?? 0));
   if (!inner?.path) return issue;
@@ -124,9 +128,9 @@ function sentenceOf(issue: v.BaseIssue<unknown>, whole: unknown, field: string):
   const isStray = issue.type === 'strict_object' && issue.expected === 'never';
   const isAboutKey = issue.type === 'regex' && issue.path?.at(-1)?.origin === 'key';
   const isMissing = issue.path !== undefined && issue.input === undefined;
-  const said = (path: string[], value: unknown, text: string) =>
-    `Invalid input for field/attribute ${path.at(-1) ?? field}. Value: ${shown(value)}. ${text}`;
-  if (!isStray && !isAboutKey && !isMissing) return said(keys, issue.input, complaint(issue));
+  const invalidInput = (path: string[], value: unknown, text: string) =>
+    `Invalid input for field/attribute ${path.at(-1) ?? field}. Value: ${printed(value)}. ${text}`;
+  if (!isStray && !isAboutKey && !isMissing) return invalidInput(keys, issue.input, problemOf(issue));
   const last = keys.at(-1) ?? '';
   const parent = issue.path?.at(-1)?.input ?? whole;
   const text = isMissing
@@ -134,24 +138,24 @@ function sentenceOf(issue: v.BaseIssue<unknown>, whole: unknown, field: string):
     : isStray
       ? `Additional properties are not allowed ('${last}' was unexpected)`
       : `'${last}' does not match any of the regexes: '${METADATA_KEY}'`;
-  return said(keys.slice(0, -1), parent, text);
+  return invalidInput(keys.slice(0, -1), parent, text);
 }
 
-function complaint({ type, input, requirement, expected }: v.BaseIssue<unknown>): string {
+function problemOf({ type, input, requirement, expected }: v.BaseIssue<unknown>): string {
   if (type === 'min_length') return `${quoted(input)} is too short`;
   if (type === 'max_length') return `${quoted(input)} is too long`;
-  if (type === 'min_value') return `${shown(input)} is less than the minimum of ${requirement}`;
+  if (type === 'min_value') return `${printed(input)} is less than the minimum of ${requirement}`;
   if (type === 'picklist') return `${quoted(input)} is not one of ${expected}`;
   const kinds: Record<string, string> = { strict_object: 'object', custom: 'object', union: 'string' };
   return `${quoted(input)} is not of type '${kinds[type] ?? type}'`;
 }
 
-/** As Python prints it, more or less. */
-function shown(value: unknown): string {
+/** A value roughly as Python prints it. */
+function printed(value: unknown): string {
   if (value === null || value === undefined) return 'None';
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function quoted(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : shown(value);
+  return typeof value === 'string' ? `'${value}'` : printed(value);
 }

@@ -14,7 +14,7 @@ interface FilesOptions {
   pageSize: () => number;
 }
 
-/** Cloud Files, which is Swift: https://docs.openstack.org/api-ref/object-store/. */
+/** Cloud Files, which runs Swift: https://docs.openstack.org/api-ref/object-store/. */
 export function filesApp({ region, account, tokens, pageSize }: FilesOptions): Hono<Env> {
   const app = new Hono<Env>();
   const { files } = region;

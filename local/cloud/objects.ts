@@ -27,7 +27,7 @@ export async function answerObject(
       : c.body(null, 204);
   }
   if (method === 'POST') {
-    // All that was said before is forgotten.
+    // POST replaces all metadata of the object.
     const { manifest: _, ...traits } = traitsOf(c, files.now);
     delete stored.expiresAt;
     Object.assign(stored, { metadata: {}, ...traits });
@@ -36,10 +36,10 @@ export async function answerObject(
   if (method === 'COPY') return copy(c, files, object, c.req.header('destination') ?? '', container);
   if (method !== 'GET' && method !== 'HEAD') return swiftFault(c, 405);
   if (multipart === 'get' && stored.segments) return c.json(manifestOf(files, stored.segments));
-  return give(c, object);
+  return answerGet(c, object);
 }
 
-/** What the headers of a request say about an object. */
+/** The properties of an object that the headers of a request set. */
 function traitsOf(c: Context<Env>, now: Date): Traits {
   const contentType = c.req.header('content-type');
   const manifest = c.req.header('x-object-manifest');
@@ -72,15 +72,15 @@ async function put(c: Context<Env>, files: Files, container: string, name: strin
   const object = files.put(container, name, body, traits);
   const etag = c.req.header('etag')?.replaceAll('"', '');
   if (!object || !etag || etag === object.hash) return c.body(null, 201, { etag: object?.hash ?? '' });
-  // Nothing was written.
+  // Swift stores nothing if the checksum does not match, so the previous object is restored.
   if (before) files.containers.get(container)?.set(name, before);
   else files.delete(container, name);
   return swiftFault(c, 422, 'Unable to process the contained instructions');
 }
 
 /**
- * A copy is an object of its own, of all bytes; it has the traits of its origin, unless the request
- * has others.
+ * A copy has the bytes of the whole source object, and its properties unless the request overrides
+ * them.
  */
 function copy(
   c: Context<Env>,
@@ -106,7 +106,7 @@ function copy(
   });
 }
 
-function give(c: Context<Env>, object: CloudObject): Response {
+function answerGet(c: Context<Env>, object: CloudObject): Response {
   const { bytes, hash, at, contentType, manifest, segments, metadata = {}, expiresAt, read } = object;
   const isLarge = manifest !== undefined || segments !== undefined;
   const common = {
@@ -145,7 +145,7 @@ function give(c: Context<Env>, object: CloudObject): Response {
   return new Response(c.req.method === 'HEAD' ? null : body, { status: isRange ? 206 : 200, headers });
 }
 
-/** The status that says that a condition of the request is not met. */
+/** The status of the answer if a condition of the request is not met. */
 function unmetCondition(c: Context<Env>, hash: string, at: Date): 304 | 412 | undefined {
   const names = (header: string) =>
     c.req

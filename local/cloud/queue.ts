@@ -1,17 +1,17 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 
-/** A message, and where it stands. */
+/** A message in the queue, with its state. */
 export interface Message {
   id: string;
   body: string;
-  /** From when on it can be received. */
+  /** The message can be received from this time on. */
   visibleAt: Date;
-  /** How often it was received. */
+  /** The number of times that the message was received. */
   receives: number;
 }
 
-/** What a consumer is given. */
+/** A received message, as a consumer gets it. */
 export interface Delivery {
   messageId: string;
   receiptHandle: string;
@@ -21,17 +21,20 @@ export interface Delivery {
 interface QueueOptions {
   now: () => Date;
   visibilityMs: number;
-  /** A message that was received so often is put among the dead letters instead. */
+  /**
+   * A message that was received this many times becomes a dead letter instead of being received
+   * again.
+   */
   maxReceives: number;
 }
 
 /**
- * A standard SQS queue by a clock: its messages are in no order, and each is there until somebody
- * deletes it.
+ * A standard SQS queue that follows the given clock. Its messages have no order, and each stays
+ * until a consumer deletes it.
  */
 export class SqsQueue {
   readonly deadLetters: string[] = [];
-  /** Which new messages it does not take. */
+  /** Whether the queue refuses a new message; set by tests. */
   refuses: (body: string) => boolean = () => false;
   #messages: Message[] = [];
   readonly #receipts = new Map<string, Message>();
@@ -45,7 +48,7 @@ export class SqsQueue {
     return this.#messages;
   }
 
-  /** Those that can be received at this moment. */
+  /** The messages that can be received now. */
   get visible(): Message[] {
     const now = this.#options.now();
     return this.#messages.filter(({ visibleAt }) => visibleAt <= now);
@@ -57,7 +60,7 @@ export class SqsQueue {
     return message;
   }
 
-  /** Hands out a message, whether or not somebody else has it already: SQS may do that. */
+  /** Delivers a message, even if another consumer already has it: SQS may do so. */
   receive(message: Message): Delivery | undefined {
     if (message.receives >= this.#options.maxReceives) {
       this.deadLetters.push(message.body);
@@ -76,7 +79,7 @@ export class SqsQueue {
     if (message) this.#remove(message);
   }
 
-  /** @returns whether there is such a message. */
+  /** @returns false if the receipt's message is not in the queue. */
   changeVisibility(receipt: string, seconds: number): boolean {
     const message = this.#receipts.get(receipt);
     if (!message || !this.#messages.includes(message)) return false;
@@ -100,9 +103,9 @@ interface Entry {
 }
 
 /**
- * SQS's SendMessage, SendMessageBatch, ChangeMessageVisibility and GetQueueAttributes over some
- * queues, by their names, in AWS's JSON protocol. Receiving and deleting are left to whoever holds a
- * queue.
+ * Serves SQS's SendMessage, SendMessageBatch, ChangeMessageVisibility and GetQueueAttributes for
+ * some queues, by their names, in AWS's JSON protocol. The owner of a queue receives and deletes
+ * its messages.
  */
 export function queueApp(queues: Record<string, SqsQueue>): Hono {
   const app = new Hono();
@@ -151,7 +154,7 @@ export function queueApp(queues: Record<string, SqsQueue>): Hono {
         ? c.json({})
         : fault('ReceiptHandleIsInvalid', 'The input receipt handle is invalid.');
     }
-    return fault('InvalidAction', `${target} is not here.`);
+    return fault('InvalidAction', `The embedded cloud does not support ${target}.`);
   });
   return app;
 }

@@ -82,8 +82,8 @@ export function addRackspaceIdentityRoutes(app: Hono<Env>, { account, tokens, re
 }
 
 /**
- * A user that is not the account's owner: what every user has, of which some is another tenant's,
- * and its own.
+ * The roles of a user who is not the account's owner: those that every user has, one of them for
+ * another tenant, and the user's own.
  */
 function rolesOf({ role, roles, projectId }: Account) {
   const own = (roles ?? [`nova:${role}`, `cloudImages:${role}`]).map((name, i) => ({

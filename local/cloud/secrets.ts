@@ -10,8 +10,8 @@ interface Request {
 }
 
 /**
- * Secrets Manager's GetSecretValue, and ListSecrets by the beginning of the name, over the secrets
- * in `secrets` by name.
+ * Serves Secrets Manager's GetSecretValue, and ListSecrets with a filter on the beginning of the
+ * name. `secrets` maps names to texts.
  */
 export function secretsApp(secrets: Map<string, string>): Hono<Env> {
   const app = new Hono<Env>();
@@ -29,7 +29,10 @@ export function secretsApp(secrets: Map<string, string>): Hono<Env> {
       });
     }
     if (target !== 'secretsmanager.GetSecretValue') {
-      return fault('UnknownOperationException', 'Only GetSecretValue and ListSecrets are here.');
+      return fault(
+        'UnknownOperationException',
+        'The embedded cloud supports only GetSecretValue and ListSecrets.',
+      );
     }
     const value = secrets.get(name);
     if (value === undefined) {

@@ -33,7 +33,10 @@ interface Rebuild {
   metadata?: Record<string, string>;
 }
 
-/** What changes the state of a server and does nothing else: from which vm_states, and to which. */
+/**
+ * The actions that only change the vm_state of a server: the states in which each is allowed, and
+ * the resulting state.
+ */
 const MOVES: Record<string, { from: string[]; to: string }> = {
   pause: { from: ['active'], to: 'paused' },
   unpause: { from: ['paused'], to: 'active' },
@@ -50,8 +53,8 @@ const MOVES: Record<string, { from: string[]; to: string }> = {
 };
 
 /**
- * `POST /servers/{id}/action`: each action answers as nova/compute/api.py has it, its lock before
- * its state.
+ * `POST /servers/{id}/action`: each action follows nova/compute/api.py, which checks the lock
+ * before the state.
  */
 export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }: Options): void {
   routes.post('/servers/:id/action', async (c) => {
@@ -91,13 +94,13 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
     if (Object.keys(request.metadata ?? {}).length > mostMetadata(c)) {
       return c.json(fault('forbidden', 403, 'Image metadata limit exceeded'), 403);
     }
-    // A lock prevents no image.
+    // A locked server may have images created, so there is no check for a lock.
     const conflict = refuseState(c, server, action, SNAPSHOTS_IN);
     if (conflict) return conflict;
     const refused = action === 'createImage' ? refuseVolumes(c, server) : refuseBackup(c, server);
     if (refused) return refused;
     const { backup_type: type, rotation } = request;
-    const metadata = given(request, isRackspace(c));
+    const metadata = metadataOf(request, isRackspace(c));
     const owner = metadata.owner ?? region.account.projectId;
     if (owner !== region.account.projectId) {
       const message = `HTTP 403 Forbidden: You are not permitted to create images owned by &#x27;${owner}&#x27;.`;
@@ -120,8 +123,8 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
   }
 
   /**
-   * Of a volume-backed server there are no images at Rackspace, and elsewhere as many as the quota
-   * of Cinder has room for.
+   * Rackspace refuses images of volume-backed servers. Other clouds create them as long as Cinder's
+   * quota allows.
    */
   function refuseVolumes(c: Context<Env>, server: CloudServer): Response | undefined {
     if (!isVolumeBacked(server)) return undefined;
@@ -141,8 +144,8 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
   }
 
   /**
-   * Nova's own rotation: the oldest backups of the type, whatever made them look like backups.
-   * Protected ones stay.
+   * Nova's own rotation deletes the oldest backups of a type, including images that look like
+   * backups by their properties alone. Protected images stay.
    */
   function rotateBackups({ id }: CloudServer, type: string, rotation: number): void {
     const backups = region.images.filter(
@@ -174,8 +177,8 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
   }
 
   /**
-   * The disk of a shelved server is an image, which looks like a snapshot and is needed to start
-   * the server again.
+   * Shelving stores the server's disk as an image. The image looks like a snapshot, but unshelving
+   * needs it.
    */
   function shelve(c: Context<Env>, server: CloudServer) {
     const refused = refuseLock(c, server) ?? refuseState(c, server, 'shelve', SNAPSHOTS_IN);
@@ -228,8 +231,8 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
   }
 }
 
-/** Rackspace writes the keys in small letters. */
-function given({ metadata = {} }: ImageRequest, rackspace: boolean): Record<string, string> {
+/** The metadata of the request; Rackspace converts their keys to lower case. */
+function metadataOf({ metadata = {} }: ImageRequest, rackspace: boolean): Record<string, string> {
   return Object.fromEntries(
     Object.entries(metadata).map(([key, value]) => [rackspace ? key.toLowerCase() : key, value]),
   );

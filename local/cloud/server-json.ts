@@ -5,10 +5,10 @@ import { seconds } from './image-json.ts';
 import type { CloudServer, Region } from './state.ts';
 
 const POWER_STATES: Record<string, number> = { paused: 3, stopped: 4, suspended: 4 };
-/** Only some states have one. */
+/** The statuses in which a server has the field `progress`. */
 const WITH_PROGRESS = ['ACTIVE', 'BUILD', 'REBUILD', 'RESIZE', 'VERIFY_RESIZE', 'MIGRATING'];
 
-/** A server as the short listing shows it. */
+/** A server as the short listing returns it. */
 export function briefServerJson(c: Context<Env>, { id, name }: CloudServer) {
   const { origin, pathname } = new URL(c.req.url);
   const base = pathname.split('/servers')[0];
@@ -19,7 +19,7 @@ export function briefServerJson(c: Context<Env>, { id, name }: CloudServer) {
   return { id, name, links };
 }
 
-/** A server as both the detailed listing and the server itself show it. */
+/** A server as both the detailed listing and GET return it. */
 export function serverJson(c: Context<Env>, server: CloudServer, region: Region) {
   const { metadata, image, createdAt, updatedAt = createdAt, imageSchedule, buildFault } = server;
   const status = region.status(server);
@@ -65,7 +65,7 @@ export function serverJson(c: Context<Env>, server: CloudServer, region: Region)
   };
 }
 
-/** The same for the same server. */
+/** A host id that depends on the server's id alone. */
 function hostOf({ id }: CloudServer): string {
   return Buffer.from(id).toString('hex').padEnd(56, '0').slice(0, 56);
 }

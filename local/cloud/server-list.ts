@@ -5,7 +5,7 @@ import { isRackspace } from './flavors.ts';
 import { briefServerJson, serverJson } from './server-json.ts';
 import type { CloudServer, Region } from './state.ts';
 
-/** `GET /servers` and `/servers/detail`: filters, pages, the newest first. */
+/** `GET /servers` and `/servers/detail`, with filters and pages, the newest server first. */
 export function addServerListRoutes(routes: Hono<Env>, region: Region, pageSize: () => number): void {
   const list = (detail: boolean) => (c: Context<Env>) => {
     const refuse = (message: string) => c.json(fault('badRequest', 400, message), 400);
@@ -26,7 +26,7 @@ export function addServerListRoutes(routes: Hono<Env>, region: Region, pageSize:
     const page = listed.slice(from, from + size);
     return c.json({
       servers: page.map((server) => (detail ? serverJson(c, server, region) : briefServerJson(c, server))),
-      // A full page names a next one, even if nothing follows.
+      // Every full page has a link to the next one, even if no further server follows.
       ...(page.length === size && size > 0
         ? { servers_links: [{ rel: 'next', href: nextPage(c, page.at(-1)?.id ?? '') }] }
         : {}),
@@ -48,7 +48,7 @@ export function addServerListRoutes(routes: Hono<Env>, region: Region, pageSize:
   }
 }
 
-/** A name is filtered by a regular expression that may match any part of it. */
+/** Nova filters names with a regular expression that may match any part of the name. */
 function matches(name: string, pattern: string): boolean {
   try {
     return new RegExp(pattern, 'i').test(name);
@@ -57,7 +57,7 @@ function matches(name: string, pattern: string): boolean {
   }
 }
 
-/** At Rackspace the host of a link is not always the one that was asked. */
+/** The link to the next page. At Rackspace its host may differ from that of the request. */
 function nextPage(c: Context<Env>, marker: string): string {
   const next = new URL(c.req.url);
   next.searchParams.set('marker', marker);

@@ -6,7 +6,7 @@ import { bodyOf } from './json-body.ts';
 import { refuseMetadata } from './nova-schema.ts';
 import type { CloudServer, Region } from './state.ts';
 
-/** How many metadata an image takes, and a server. */
+/** The largest number of metadata items of an image or a server. */
 export function mostMetadata(c: Context<Env>): number {
   return isRackspace(c) ? 40 : 128;
 }

@@ -3,12 +3,15 @@ import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
 import type { CloudServer, Region } from './state.ts';
 
-/** What Nova does to no locked server. */
+/** Nova's refusal of an action on a locked server. */
 export function refuseLock(c: Context<Env>, { id, locked }: CloudServer): Response | undefined {
   return locked ? c.json(fault('conflictingRequest', 409, `Instance ${id} is locked`), 409) : undefined;
 }
 
-/** Why Nova makes no server of a flavor from an image: its message; undefined when it does. */
+/**
+ * The message with which Nova refuses to create a server of this flavor from this image; undefined
+ * if it does not.
+ */
 export function refuseImageFor(
   flavorRef: string | undefined,
   imageRef: string | undefined,

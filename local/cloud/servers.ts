@@ -22,7 +22,7 @@ interface Wanted {
   block_device_mapping_v2?: BlockDevice[];
 }
 
-/** One server and its networks, a new server, its name, and its end. */
+/** The routes that read, create, rename and delete a server, and those for networks. */
 export function addServerRoutes(routes: Hono<Env>, region: Region): void {
   const { account } = region;
   const serverOf = (c: Context<Env>) => region.servers.find(({ id }) => id === c.req.param('id'));
@@ -56,7 +56,7 @@ export function addServerRoutes(routes: Hono<Env>, region: Region): void {
     return server ? c.json({ server: serverJson(c, server, region) }) : missing(c);
   });
 
-  // Each cloud has its own.
+  // Rackspace has its own extension for the networks of a server, instead of Nova's.
   routes.get('/servers/:id/os-interface', (c) => {
     const server = serverOf(c);
     if (isRackspace(c) || !server) return missing(c);
@@ -139,13 +139,16 @@ export function addServerRoutes(routes: Hono<Env>, region: Region): void {
     }
     const locked = refuseLock(c, server);
     if (locked) return locked;
-    if (server.slowToGo) server.taskState = 'deleting';
+    if (server.deletesSlowly) server.taskState = 'deleting';
     else region.removeServer(server);
     return c.body(null, 204);
   });
 }
 
-/** A server without networks is asked for as Nova 2.37 takes it; Rackspace's is older. */
+/**
+ * Validates the form of a request. Nova accepts 'none' as its networks from 2.37 on; Rackspace's
+ * Nova is older.
+ */
 function refuseForm(c: Context<Env>, wanted: Wanted): string | undefined {
   const rackspace = isRackspace(c);
   if (rackspace && wanted?.networks === 'none') return 'Bad networks format';
@@ -168,8 +171,8 @@ function refuseServer(wanted: Wanted, region: Region): string | undefined {
 }
 
 /**
- * What a server's interfaces show for Rackspace's own two networks: other ids than a new server is
- * given.
+ * The ids that a server's interfaces show for Rackspace's two built-in networks. They differ from
+ * the ids in the request for a new server.
  */
 const SHOWN: Record<string, string> = {
   '00000000-0000-0000-0000-000000000000': 'ba122b32-dbcc-4c21-836e-b701996baeb3',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Account } from './account.ts';
 import { Files } from './files.ts';
 import { ImageStore } from './image-store.ts';
-import { inheritedBy, rememberedOfVolume } from './inheritance.ts';
+import { inheritedFromImage, inheritedFromVolume } from './inheritance.ts';
 import type {
   CloudFlavor,
   CloudImage,
@@ -26,41 +26,47 @@ const FLAVORS = [
   { id: 'compute1-4', name: '3.75 GB Compute v1', ram: 3840, disk: 0, vcpus: 2 },
 ];
 
-/** Rackspace's own two, as a server's interfaces show them and as a new server is given them. */
+/**
+ * Rackspace's two built-in networks, PublicNet and ServiceNet, under the ids that requests for new
+ * servers use.
+ */
 const NETWORKS = [
   { id: '00000000-0000-0000-0000-000000000000', label: 'public' },
   { id: '11111111-1111-1111-1111-111111111111', label: 'private' },
 ];
 
-/** How Nova shows a vm_state, where it is not the same word. */
+/** The server status for a vm_state, where it is not the same word in capitals. */
 const STATUSES: Record<string, string> = {
   stopped: 'SHUTOFF',
   resized: 'VERIFY_RESIZE',
   rescued: 'RESCUE',
 };
 
-/** What there is in one region: servers, images, volumes, and what servers can be made with. */
+/**
+ * The state of one region: its servers, images, volumes and files, and the flavors, networks, key
+ * pairs and security groups for new servers.
+ */
 export class Region {
   readonly servers: CloudServer[] = [];
-  /** What servers can be made with; a test may change them. */
+  /** The flavors that new servers can have; a test may change them. */
   readonly flavors: CloudFlavor[] = FLAVORS.map((flavor) => ({ ...flavor }));
   readonly networks = NETWORKS.map((network) => ({ ...network }));
   readonly keyPairs: string[] = [];
   readonly securityGroups: string[] = ['default'];
-  /** What a test wants of the servers that are made from now on. */
+  /** Fields that override those of every server created by a request from now on; set by tests. */
   newServers: Partial<CloudServer> = {};
-  /** How many servers there may be. */
+  /** The quota of servers. */
   maxServers = 100;
   /** How many images there may be, and how large all of them together, in MiB; -1 for no limit. */
   readonly imageQuota = { count: -1, sizeMib: -1 };
-  /** How many volume snapshots there may be; Cinder's own default is 10. */
+  /** The quota of volume snapshots. Cinder's default is 10. */
   maxVolumeSnapshots = 100;
   /** How large volumes and volume snapshots may be together. */
   maxVolumeGigabytes = 100_000;
   /**
-   * The ids of servers, images, volumes, volume snapshots and tasks that listings leave out,
-   * although GET answers: the cell of a server is down, a listing lags behind. Of Cloud Files,
-   * `container/name`, see files.ts.
+   * The ids of servers, images, volumes, volume snapshots and tasks that listings omit although GET
+   * returns them. Real clouds do so when a Nova cell is down or a listing lags behind. An object of
+   * Cloud Files is named `container/name`, see files.ts.
    */
   readonly unlisted = new Set<string>();
   readonly files: Files;
@@ -86,9 +92,9 @@ export class Region {
   }
 
   /**
-   * Adds a server as it is long after it was built; it remembers the image that it names, if there
-   * is one. Unless told, it is older than those that were added before, so that lists have them in
-   * this order.
+   * Adds a server that was built long ago. It inherits the properties of its image if that image
+   * exists. By default each server is created one second before the previously added one, so that
+   * listings, which begin with the newest, keep the order of the calls.
    */
   addServer(server: Partial<CloudServer> & { name: string }): CloudServer {
     const added: CloudServer = {
@@ -97,7 +103,7 @@ export class Region {
       image: randomUUID(),
       vmState: 'active',
       taskState: null,
-      fate: 'active',
+      snapshotOutcome: 'active',
       createdAt: new Date(this.#bornAt.getTime() - OLD_MS - this.servers.length * 1000),
       volumeIds: server.image === '' ? [randomUUID()] : [],
       flavor: 'general1-2',
@@ -109,7 +115,7 @@ export class Region {
     };
     if (added.image === '' && added.volumeIds[0]) added.rootVolume ??= added.volumeIds[0];
     this.servers.push(added);
-    if (!added.inherits) this.remember(added);
+    if (!added.inherits) this.recordInheritance(added);
     return added;
   }
 
@@ -126,12 +132,12 @@ export class Region {
     this.#images.remove(id);
   }
 
-  /** All images as the clock has them, the newest first. */
+  /** All images in their state at the cloud's current time, the newest first. */
   get images(): CloudImage[] {
     return this.#images.all;
   }
 
-  /** One image as the clock has it. */
+  /** One image in its state at the cloud's current time. */
   image(id: string): CloudImage | undefined {
     return this.#images.get(id);
   }
@@ -153,14 +159,14 @@ export class Region {
     return this.#volumes.get(id) ?? this.volumes.find((volume) => volume.id === id);
   }
 
-  /** The moment in which a volume or a volume snapshot that is asked for now is there. */
+  /** When a volume or a volume snapshot that is requested now becomes available. */
   get volumeReadyAt(): Date {
-    return this.#volumes.soon;
+    return this.#volumes.readyAt;
   }
 
   /**
-   * Where a volume is attached: the root is the first disk of its server, and every volume keeps
-   * its place.
+   * The device of an attached volume. The root volume is the first disk of its server, and every
+   * volume keeps its device.
    */
   deviceOf(server: CloudServer, volumeId: string): string {
     server.devices ??= {};
@@ -175,14 +181,14 @@ export class Region {
     return this.#volumes.addSnapshot(snapshot);
   }
 
-  /** In the order in which they were made. */
+  /** In the order of their creation. */
   get volumeSnapshots(): CloudVolumeSnapshot[] {
     return this.#volumes.snapshots;
   }
 
-  /** Begins to build a server, or to build it anew; a build takes its time. */
+  /** Begins to build or rebuild a server, which takes some time. */
   build(server: CloudServer, status: 'BUILD' | 'REBUILD'): void {
-    this.remember(server, status === 'REBUILD');
+    this.recordInheritance(server, status === 'REBUILD');
     server.updatedAt = this.now();
     server.building = {
       status,
@@ -192,21 +198,21 @@ export class Region {
   }
 
   /**
-   * Writes down what the snapshots of a server inherit. `base_image_ref` is that of its image where
-   * the image has one: only a rebuild makes it the image itself.
+   * Records on a server the image properties that its snapshots inherit. `base_image_ref` is taken
+   * over from the server's image if that has one; only a rebuild sets it to the image itself.
    */
-  remember(server: CloudServer, rebuilt = false): void {
+  recordInheritance(server: CloudServer, rebuilt = false): void {
     const flavor = this.flavors.find(({ id }) => id === server.flavor);
     const image = this.image(server.image);
     const root = server.rootVolume ? this.#volumes.get(server.rootVolume) : undefined;
-    if (image) Object.assign(server, inheritedBy(image, flavor));
-    else if (root) Object.assign(server, rememberedOfVolume(root, flavor));
+    if (image) Object.assign(server, inheritedFromImage(image, flavor));
+    else if (root) Object.assign(server, inheritedFromVolume(root, flavor));
     else server.inherits = {};
     server.inherits = { base_image_ref: server.image, ...server.inherits };
     if (rebuilt) server.inherits.base_image_ref = server.image;
   }
 
-  /** The status of a server by the clock. */
+  /** The status of a server at the cloud's current time. */
   status(server: CloudServer): string {
     const { building, buildFault } = server;
     if (building && this.now() < building.endsAt) return building.status;
@@ -214,12 +220,13 @@ export class Region {
       delete server.building;
       server.vmState = buildFault ? 'error' : (building.vmState ?? 'active');
     }
-    // An image that is in the making may have an effect on its server.
+    // Looking up the task state also applies the due changes of images, which may change the
+    // server's vm_state.
     this.#images.taskStateOf(server.id);
     return STATUSES[server.vmState] ?? server.vmState.toUpperCase();
   }
 
-  /** What Nova is doing with a server, null when nothing. */
+  /** The server's task_state; null if Nova is not working on it. */
   taskState(server: CloudServer): string | null {
     if (server.taskState === 'deleting') return 'deleting';
     const status = this.status(server);

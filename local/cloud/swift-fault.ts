@@ -14,11 +14,11 @@ const TITLES = {
   422: 'Unprocessable Entity',
 } as const;
 
-/** An error of Swift's, which says it in HTML, whatever is asked for. */
+/** An error of Swift, which is always HTML, whatever the request accepts. */
 export function swiftFault(
   c: Context<Env>,
   status: keyof typeof TITLES,
-  text = 'No more is said.',
+  text = 'An error without details.',
 ): Response {
   const isHead = c.req.method === 'HEAD';
   return c.html(isHead ? '' : `<html><h1>${TITLES[status]}</h1><p>${text}</p></html>`, status);
@@ -29,15 +29,15 @@ export function isJsonWanted(c: Context<Env>): boolean {
 }
 
 /**
- * The headers of a request that begin with `prefix`, without it: names in small letters, as HTTP
- * has them.
+ * The headers of a request that start with `prefix`. Their names are in lower case, without the
+ * prefix.
  */
 export function headersAfter(c: Context<Env>, prefix: string): Record<string, string> {
   const found = [...c.req.raw.headers].filter(([name]) => name.startsWith(prefix));
   return Object.fromEntries(found.map(([name, value]) => [name.slice(prefix.length), value]));
 }
 
-/** Swift's times in lists: of UTC, with microseconds, and without saying so. */
+/** A time in Swift's listings: UTC with microseconds, but without a time zone. */
 export function listedTime(at: Date): string {
   return at.toISOString().replace('Z', '000');
 }

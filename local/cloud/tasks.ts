@@ -20,25 +20,28 @@ const PENDING_MS = 60_000;
 const PROCESSING_MS = 900_000;
 const KEPT_MS = 48 * 3_600_000;
 
-/** What tasks work with: the images and the files of their region. */
-interface Surroundings {
+/** What tasks need of their region: its clock, images and files. */
+interface TaskRegion {
   now(): Date;
   readonly files: Files;
   readonly images: readonly CloudImage[];
   addImage(image: Partial<CloudImage> & { name: string }): CloudImage;
 }
 
-/** The tasks of a region, which go on by the clock and vanish two days after their end. */
+/**
+ * The tasks of a region. They proceed with the cloud's clock and disappear two days after their
+ * end.
+ */
 export class Tasks {
-  /** How large the segments of an exported image are, but for the last. */
+  /** The size of the segments of an exported image; the last segment may be smaller. */
   segmentBytes = 1_048_576_000;
-  /** What the next tasks end with, instead of what they should. */
+  /** Error messages with which the next tasks fail, one each. */
   readonly failures: string[] = [];
-  readonly #region: Surroundings;
+  readonly #region: TaskRegion;
   readonly #owners = new Map<string, string>();
   #tasks: CloudTask[] = [];
 
-  constructor(region: Surroundings) {
+  constructor(region: TaskRegion) {
     this.#region = region;
   }
 
@@ -59,13 +62,13 @@ export class Tasks {
     return task;
   }
 
-  /** All that are kept, the newest first. */
+  /** All tasks that have not expired, the newest first. */
   get all(): CloudTask[] {
     this.settle();
     return this.#tasks.toReversed();
   }
 
-  /** Does what is due by now. */
+  /** Applies all changes that are due by now. */
   settle(): void {
     const now = this.#region.now();
     for (const task of this.#tasks) {
@@ -87,7 +90,7 @@ export class Tasks {
     this.#tasks = this.#tasks.filter(({ expiresAt }) => !expiresAt || expiresAt > now);
   }
 
-  /** @returns why it has failed. */
+  /** @returns the error message; undefined after success. */
   #export(task: CloudTask): string | undefined {
     const { image_uuid: id, receiving_swift_container: container } = task.input as Record<string, string>;
     const { files } = this.#region;
@@ -111,7 +114,7 @@ export class Tasks {
     return undefined;
   }
 
-  /** @returns why it has failed. */
+  /** @returns the error message; undefined after success. */
   #import(task: CloudTask): string | undefined {
     const { import_from: from, image_properties: properties } = task.input as {
       import_from: string;
@@ -129,8 +132,8 @@ export class Tasks {
 }
 
 /**
- * Whether the license of an image's operating system lets it leave: Windows and Red Hat have an
- * option set.
+ * Whether the license of an image's operating system allows an export. Images of Windows and Red
+ * Hat have an option that forbids it.
  */
 function isExportable({ properties }: CloudImage): boolean {
   return (properties['com.rackspace__1__options'] ?? '0') === '0';

@@ -2,10 +2,7 @@ import type { Context, Hono } from 'hono';
 import type { Env } from './faults.ts';
 import { HIGHEST } from './microversions.ts';
 
-/**
- * What every service says of its versions, without a token: clients look there before anything
- * else.
- */
+/** The version documents of each service. They need no token, and clients read them first. */
 
 const originOf = (c: Context<Env>) => new URL(c.req.url).origin;
 const self = (c: Context<Env>, path: string) => ({ rel: 'self', href: `${originOf(c)}${path}` });
@@ -59,7 +56,7 @@ export function addImageVersions(app: Hono<Env>): void {
   });
 }
 
-/** Cinder 21: api-ref/source/v3/api-versions.inc. What is below /v3/ asks for a token. */
+/** Cinder 21: api-ref/source/v3/api-versions.inc. Everything below /v3/ requires a token. */
 export function addVolumeVersions(app: Hono<Env>): void {
   const versions = (c: Context<Env>) => [
     {

@@ -1,25 +1,22 @@
 import type { Context } from 'hono';
 import type { Env } from './faults.ts';
 
-/** Cinder's answer to a query that it refuses. */
+/** Cinder's error for an invalid query. */
 interface Refused {
   refused: { status: 400 | 404; key: string; message: string };
 }
 
 interface Listing<T> {
-  /** All that the project has, in the order of the list. */
+  /** All items of the project, in the order of the listing. */
   items: readonly T[];
-  /** What it is called where it can't be found. */
+  /** The name of the resource in the error "could not be found". */
   kind: 'Snapshot' | 'Volume';
-  /** What a query can ask for: parameter to value. */
+  /** The fields of an item that a query can filter on. */
   fields: (item: T) => Record<string, string>;
   pageSize: number;
 }
 
-/**
- * One page of a list, filtered, with the link to the next one where it is full: the link is
- * absolute.
- */
+/** One page of a filtered listing. A full page has a link to the next one, as an absolute URL. */
 export function pageOf<T extends { id: string }>(
   c: Context<Env>,
   { items, kind, fields, pageSize }: Listing<T>,
@@ -50,7 +47,7 @@ function refuse(status: 400 | 404, key: string, message: string): Refused {
   return { refused: { status, key, message } };
 }
 
-/** Cinder's times are of UTC and do not say so. */
+/** A time in Cinder's format: UTC, but without a time zone. */
 export function cinderTime(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, '.000000');
 }

@@ -15,10 +15,10 @@ interface WantedSnapshot {
   metadata?: Record<string, string>;
 }
 
-/** From this microversion on, a volume in use needs no force. */
+/** From microversion 3.66 on, a snapshot of a volume in use does not need `force`. */
 const WITHOUT_FORCE = 66;
 
-/** Cinder's volume snapshots. */
+/** The routes for Cinder's volume snapshots. */
 export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () => number): void {
   const snapshotOf = (c: Context<Env>) => region.volumeSnapshots.find(({ id }) => id === c.req.param('id'));
   const missing = (c: Context<Env>) =>
@@ -96,7 +96,7 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
     const snapshot = snapshotOf(c);
     return snapshot ? c.json({ metadata: snapshot.metadata ?? {} }) : missing(c);
   });
-  // POST adds to what is there, PUT replaces it.
+  // POST adds to the metadata, PUT replaces them.
   app.on(['POST', 'PUT'], '/snapshots/:id/metadata', async (c) => {
     const snapshot = snapshotOf(c);
     if (!snapshot) return missing(c);
@@ -124,7 +124,7 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
         'Invalid snapshot: Snapshot status must be available or error and Snapshot must not be part of a group.';
       return c.json(fault('badRequest', 400, message), 400);
     }
-    if (snapshot.slowToGo) snapshot.status = 'deleting';
+    if (snapshot.deletesSlowly) snapshot.status = 'deleting';
     else region.volumeSnapshots.splice(region.volumeSnapshots.indexOf(snapshot), 1);
     return c.body(null, 202);
   });

@@ -3,7 +3,10 @@ import type { CloudServer, CloudVolume, CloudVolumeSnapshot, Timing } from './mo
 
 const CREATED_MS = 5_000;
 
-/** The volumes and volume snapshots of one region, by the clock. */
+/**
+ * The volumes and volume snapshots of one region, which become available as the cloud's clock
+ * proceeds.
+ */
 export class VolumeStore {
   readonly #volumes = new Map<string, CloudVolume>();
   readonly #snapshots: CloudVolumeSnapshot[] = [];
@@ -15,8 +18,8 @@ export class VolumeStore {
     this.#createdMs = volumeMs;
   }
 
-  /** When something that is asked for now is there. */
-  get soon(): Date {
+  /** When a volume or snapshot that is requested now becomes available. */
+  get readyAt(): Date {
     return new Date(this.#now().getTime() + this.#createdMs);
   }
 
@@ -46,7 +49,9 @@ export class VolumeStore {
     return this.#volumes.get(id);
   }
 
-  /** All volumes: those that a test gave to a server without saying more are there, too. */
+  /**
+   * All volumes. Volume ids that a test gave to a server without adding a volume are added here.
+   */
   all(servers: readonly CloudServer[]): CloudVolume[] {
     for (const { volumeIds, createdAt, name } of servers) {
       for (const id of volumeIds) if (!this.#volumes.has(id)) this.add({ id, name, createdAt });
@@ -60,7 +65,7 @@ export class VolumeStore {
       id: randomUUID(),
       name: '',
       status: 'available',
-      slowToGo: false,
+      deletesSlowly: false,
       description: null,
       size: volume?.size ?? 1,
       metadata: {},
@@ -73,7 +78,7 @@ export class VolumeStore {
     return added;
   }
 
-  /** In the order in which they were added; a test may take some out. */
+  /** In the order of their creation. Tests may remove items from this array. */
   get snapshots(): CloudVolumeSnapshot[] {
     const now = this.#now();
     for (const snapshot of this.#snapshots) {

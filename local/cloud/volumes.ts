@@ -28,7 +28,10 @@ interface WantedVolume {
 const UNDELETABLE =
   'Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing and must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots after volume transfer.';
 
-/** Cinder v3, and Rackspace's view of it: volumes, volume snapshots, and how many there may be. */
+/**
+ * Cinder v3 and, as a view of it, Rackspace's Cloud Block Storage: volumes, volume snapshots, and
+ * quotas.
+ */
 export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env> {
   const root = new Hono<Env>();
   root.onError((error, c) => {
@@ -127,7 +130,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
     const volume = region.volume(c.req.param('id'));
     if (!volume) return missing(c);
     const action = await bodyOf<{ 'os-set_image_metadata'?: { metadata: Record<string, string> } }>(c);
-    // Every volume can be booted from here.
+    // In this cloud every volume counts as bootable, so the action changes nothing.
     if ('os-set_bootable' in action) return c.body(null, 200);
     const metadata = action['os-set_image_metadata']?.metadata;
     if (!metadata) return c.json(fault('badRequest', 400, 'There is no such action'), 400);

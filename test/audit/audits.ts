@@ -3,11 +3,11 @@ import { isoSeconds } from '../../lib/config/dates.ts';
 import type { Reason } from '../../lib/reporting/reasons.ts';
 
 const DAY_MS = 86_400_000;
-/** When the audits here were made. */
+/** The time of the audits in these tests. */
 const AT = '2026-11-24T09:00:00Z';
 const MIDNIGHT_MS = Date.parse('2026-11-24T00:00:00Z');
 
-/** A reason whose sentence is just that. */
+/** A reason whose sentence is the given text. */
 export function saying(message: string): Reason {
   return { code: 'CLOUD', error: 'NO_ANSWER', message };
 }
@@ -17,7 +17,7 @@ export function daysAgo(days: number): string {
   return new Date(MIDNIGHT_MS - days * DAY_MS).toISOString().replace('.000', '');
 }
 
-/** A good snapshot of that many days ago, which `last` keeps; `changes` go on top. */
+/** A good snapshot of that many days ago, which `last` keeps; `changes` are applied to it. */
 export function shown(days: number, changes: Partial<AuditedSnapshot> = {}): AuditedSnapshot {
   return {
     image: `image-${days}`,
@@ -36,7 +36,9 @@ function dayAfter(time: string): string {
   return isoSeconds(new Date(Date.parse(time) + 86_400_000));
 }
 
-/** A daily series of "web-1" with the given snapshots, newest first; `changes` go on top. */
+/**
+ * A daily series of "web-1" with the given snapshots, newest first; `changes` are applied to it.
+ */
 export function seriesOf(snapshots: AuditedSnapshot[], changes: Partial<AuditedSeries> = {}): AuditedSeries {
   const having = (state: AuditedSnapshot['state']) => snapshots.filter((s) => s.state === state);
   const newestGood = having('good')[0]?.slot;
@@ -64,7 +66,21 @@ export function seriesOf(snapshots: AuditedSnapshot[], changes: Partial<AuditedS
   };
 }
 
-/** An audit of the given series under one policy; `changes` go on top. */
+/** A server that no policy covers any more; `changes` go on top. */
+export function droppedServer(changes: Partial<Reason<'DROPPED_SERVER'>> = {}): Reason<'DROPPED_SERVER'> {
+  return {
+    code: 'DROPPED_SERVER',
+    account: 'rackspace',
+    where: 'DFW',
+    server: 'server-web-7',
+    name: 'web-7',
+    policies: ['daily'],
+    seen: AT,
+    ...changes,
+  };
+}
+
+/** An audit of the given series under one policy; `changes` are applied to it. */
 export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): Audit {
   return {
     owner: 'autosnap-test',
@@ -81,6 +97,8 @@ export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): 
       },
     ],
     series,
+    accounts: [{ account: 'rackspace', project: 'project', regions: ['DFW', 'ORD'], gone: new Set() }],
+    dropped: [],
     uncovered: [],
     warnings: [],
     bytes: series.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -89,8 +107,8 @@ export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): 
 }
 
 /**
- * Servers in two regions with 30 snapshots each: a week of days, then weeks, then months; one in
- * fifty is late.
+ * Servers in two regions with 30 snapshots each (a week of days, then weeks, then months), of which
+ * one in fifty is late.
  */
 export function manyServers(count: number): Audit {
   const ages = [...Array(9).keys(), ...Array.from({ length: 9 }, (_, i) => 9 + 7 * i)];
@@ -117,7 +135,7 @@ export function manyServers(count: number): Audit {
   return auditOf(series);
 }
 
-/** Names as nobody should have them, and some have. */
+/** Names that are hostile or unusual. */
 export const NASTY = [
   '<script>alert(1)</script>',
   `"><img src=x onerror="alert(2)">`,
@@ -128,7 +146,7 @@ export const NASTY = [
   '\u202egpj.exe',
 ];
 
-/** Servers with these names, and the same in every other place that a cloud's words get to. */
+/** Servers with these names, which also appear in every other place that shows text of a cloud. */
 export function nastyAudit(): Audit {
   const series = NASTY.flatMap((name, i) => [
     seriesOf(

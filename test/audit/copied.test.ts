@@ -18,13 +18,16 @@ const daily = { ...PLACE, policy: 'daily' };
 
 const slotOf = (day: number) => new Date(Date.UTC(2026, 10, day));
 
-/** A copy of the snapshot of that day; one with its data alone is not whole yet. */
+/** A copy of the snapshot of that day; without a manifest it is incomplete. */
 function objects(day: number, kinds = ['qcow2', 'json']) {
   const key = keyOf(daily, { region: 'DFW', server: 's', slot: slotOf(day), image: `i${day}` });
   return kinds.map((kind) => ({ key: `${key}.${kind}`, bytes: 1, etag: 'e', at: slotOf(day) }));
 }
 
-/** How copies of some days are told of snapshots of some days, daily and copied every six hours. */
+/**
+ * The result for copies of some days and snapshots of some days, taken daily and copied every six
+ * hours.
+ */
 function look(snapshots: number[], copied: number[], image: Partial<Image> = {}) {
   const { offsite, schedule } = parsePolicy(
     policy({ offsite: { schedule: 'rate(6 hours)', keep: { last: 2 } } }),
@@ -43,7 +46,7 @@ function look(snapshots: number[], copied: number[], image: Partial<Image> = {})
   return copiedOf(series, copies, { schedule, offsite: offsite! }, { imageOf, obstacleTo, now: NOW });
 }
 
-describe('whether the copies keep up with the snapshots', () => {
+describe('copies that keep up with the snapshots, or are behind', () => {
   test.each([
     ['the newest is copied', [24, 23], [24, 23], { newest: 24, behind: false }],
     ["yesterday's is copied, and today's is on its way", [24, 23], [23], { newest: 23, behind: false }],
@@ -62,15 +65,15 @@ describe('whether the copies keep up with the snapshots', () => {
     expect(look(snapshots.toReversed(), copied.toReversed())).toEqual(found);
   });
 
-  test('what can never be copied is not behind', () => {
+  test('snapshots that can never be copied are not behind', () => {
     const found = look([24, 17], [], { volumeSnapshotIds: ['v'] });
     expect(found).toEqual({ behind: false, obstacle: { code: 'COPY_OF_VOLUMES' } });
   });
 });
 
 /**
- * A store of some objects; `spoilt` days have another's manifest, the data of `lost` days are not
- * there.
+ * A store of some objects. The manifests of the days `spoilt` belong to other copies, the data of
+ * the days `lost` are missing.
  */
 function storeOf(
   days: number[],
@@ -106,8 +109,8 @@ async function newestIn(given: ReturnType<typeof storeOf>, policyName = 'daily')
   return (await copies.of(policyName)).map(({ image }) => image);
 }
 
-describe('listing the copies', () => {
-  test('once for an account: of each series the newest manifest is read', async () => {
+describe('the listing of copies', () => {
+  test('is read once for an account, and the newest manifest of each series is read', async () => {
     const given = storeOf([22, 24, 23]);
     expect(await newestIn(given)).toEqual(['i24']);
     expect(given.asked).toEqual(['copies/autosnap-prod/flex/', 'read i24']);
@@ -123,7 +126,7 @@ describe('listing the copies', () => {
     expect(await newestIn(storeOf([22, 24, 23], changes))).toEqual(expected);
   });
 
-  test('what S3 refuses is a problem, and so is no bucket; anything else is a mistake of ours', async () => {
+  test('an error of S3 or a missing bucket is a problem; any other error is thrown', async () => {
     const list = (error: Error) => [{ store: { ...storeOf([]).store, list: () => Promise.reject(error) } }];
     const refused = new BucketError('FORBIDDEN', 'S3 refuses s3:ListBucket.');
     expect(await listCopies(list(refused), PLACE)).toEqual({
@@ -140,7 +143,7 @@ describe('listing the copies', () => {
   });
 });
 
-test('in words', () => {
+test('the age of the newest copy as text', () => {
   const copied = { newest: '2026-11-20T00:00:00Z', ageSeconds: 4 * 86_400, behind: true };
   expect(copyText(copied)).toBe('newest copy of 2026-11-20 00:00, 4 days old');
   expect(copyText({})).toBe('no copy yet');

@@ -3,7 +3,7 @@ import { digest } from '../../lib/audit/digest.ts';
 import type { Audit, AuditedSeries } from '../../lib/audit/model.ts';
 import type { Finding } from '../../lib/reporting/reasons.ts';
 import { type Entry, finishReport, type Report } from '../../lib/reporting/report.ts';
-import { shown } from './audits.ts';
+import { droppedServer, shown } from './audits.ts';
 
 function series(name: string, changes: Partial<AuditedSeries> = {}): AuditedSeries {
   return {
@@ -50,6 +50,8 @@ function audit(changes: Partial<Audit> = {}): Audit {
       { policy: 'daily', account: 'rackspace', nothingSelected: false, readable: true, problems: [] },
     ],
     series: [series('web-1'), series('web-2')],
+    accounts: [],
+    dropped: [],
     uncovered: [],
     warnings: [],
     bytes: 28.04e9,
@@ -90,7 +92,19 @@ Stored: 28.0 GB.`,
   });
 });
 
-test('a bad day says what failed and why, what is late, what was deleted, what it costs and where to look', () => {
+test('a day on which something is no longer covered is not good, and says so before all that is late', () => {
+  const { good, subject, text } = digest(
+    audit({ dropped: [droppedServer()], series: [series('web-1'), never('web-2')] }),
+    [],
+    undefined,
+  );
+  expect(good).toBe(false);
+  expect(digest(audit({ dropped: [droppedServer()] }), [], undefined).good).toBe(false);
+  expect(subject).toContain('web-7');
+  expect(text).toMatch(/\n\nNo longer covered\n- no policy covers web-7 \(server-web-7\) [^\n]*\n\nLate\n/);
+});
+
+test('a bad day has failures with reasons, late servers, deletions, costs and the link to the page', () => {
   const failing = run(
     'snapshot',
     [
@@ -182,7 +196,7 @@ Later, signed in to AWS:
 https://console`);
 });
 
-test('what is proven, and the drills that failed', () => {
+test('shows proven servers, and failed drills', () => {
   const failed = '2026-11-24T04:10:00Z';
   const web1 = series('web-1', {
     snapshots: [shown(0, { unproven: failed })],
@@ -204,7 +218,7 @@ test('what is proven, and the drills that failed', () => {
   expect(none.text).toContain('Proven by a drill: 0 of 1 server.');
 });
 
-test('the copies: how many were made, whose are behind, which can never be', () => {
+test('shows the number of copies, the servers that are behind, and those that can never be copied', () => {
   const copied = (name: string, days: number, behind = false) =>
     series(name, {
       copied: { newest: `2026-11-${24 - days}T00:00:00Z`, ageSeconds: days * 86_400 + 25_200, behind },
@@ -262,13 +276,13 @@ test.each<[string, Partial<AuditedSeries>, string]>([
   ],
   ['a snapshot that failed', { failed: 1, snapshots: [image('failed')] }, 'given up image-1;'],
   ['one that is stuck', { stuck: 1, snapshots: [image('stuck')] }, 'never finished: image-1;'],
-])('%s is in it, and the day is not good', (_, changes, line) => {
+])('%s is in the digest, and the day is not good', (_, changes, line) => {
   const { good, text } = digest(audit({ series: [series('web-1', changes)] }), [], undefined);
   expect(good).toBe(false);
   expect(text).toContain(line);
 });
 
-test('what comes from the cloud can neither break the subject nor forge a line', () => {
+test('text from the cloud can neither break the subject nor forge a line', () => {
   const name = `naïve\n- web-1 in DFW: all is well\u202e ${'x'.repeat(300)}`;
   const { subject, text } = digest(audit({ series: [never(name)] }), [], undefined);
   expect(subject).toMatch(/^[\x20-\x7e]{1,100}$/);
@@ -276,7 +290,7 @@ test('what comes from the cloud can neither break the subject nor forge a line',
   expect(text).not.toContain('\u202e');
 });
 
-test('a long list is cut, and says so', () => {
+test('a long list is cut, with the number of missing lines', () => {
   const uncovered = Array.from({ length: 50 }, (_, i) => ({
     account: 'rackspace',
     region: 'DFW',

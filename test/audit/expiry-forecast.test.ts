@@ -12,14 +12,14 @@ import { dailies, snapshot } from '../snapshots.ts';
 
 const NOW = new Date('2026-11-24T10:00:00Z');
 
-/** Day -> the day on which it goes. */
+/** The days on which snapshots are deleted, by the days of the snapshots. */
 function foreseen(series: Snapshot[], keep: Record<string, unknown>): Record<string, string> {
   const goes = forecastExpiry(series, parsePolicy(policy({ keep })), NOW);
   const day = (text: string) => text.slice(5, 10);
   return Object.fromEntries([...goes].map(([id, slot]) => [day(id), day(slot.toISOString())]));
 }
 
-test('the oldest of the last three goes with the next snapshot, and so on', () => {
+test('with last 3, the oldest of three is deleted with the next snapshot, and so on', () => {
   expect(foreseen(dailies('2026-11-24T00:00:00Z', 3), { last: 3 })).toEqual({
     '11-22': '11-25',
     '11-23': '11-26',
@@ -27,8 +27,8 @@ test('the oldest of the last three goes with the next snapshot, and so on', () =
   });
 });
 
-test("a Sunday's stays while it is one of two weeks, the others go after three days", () => {
-  // 2026-11-22 is a Sunday, the newest of its week; from the 25th on there are two weeks with a
+test('the snapshot of a Sunday stays while it is one of two weeks, the others are deleted after three days', () => {
+  // 2026-11-22 is a Sunday, the newest day of its week. From the 25th on there are two weeks with a
   // snapshot.
   expect(foreseen(dailies('2026-11-24T00:00:00Z', 4), { last: 3, weekly: 2 })).toEqual({
     '11-21': '11-25',
@@ -38,7 +38,7 @@ test("a Sunday's stays while it is one of two weeks, the others go after three d
   });
 });
 
-test('what is held or not good has no date, what stays for longer than can be foreseen neither', () => {
+test('snapshots that are held, not good, or kept beyond the forecast have no date', () => {
   const series = [
     ...dailies('2026-11-24T00:00:00Z', 1),
     snapshot('2026-11-20T00:00:00Z', { hold: 'forever' }),
@@ -48,13 +48,13 @@ test('what is held or not good has no date, what stays for longer than can be fo
   expect(foreseen(series, { yearly: 10 })).toEqual({});
 });
 
-test('an empty series and a schedule that has ended have nothing to foresee', () => {
+test('an empty series and a schedule that has ended have no forecast', () => {
   expect(foreseen([], { last: 3 })).toEqual({});
   const ended = parsePolicy(policy({ schedule: 'cron(0 0 1 1 ? 2026)' }));
   expect(forecastExpiry(dailies('2026-11-24T00:00:00Z', 3), ended, NOW).size).toBe(0);
 });
 
-test('property: it is what the retention function decides when all has gone as planned', () =>
+test('property: the forecast matches the decision of retention at that time', () =>
   always(
     fc.property(histories, keeps, fc.integer({ min: 1, max: 40 }), (series, keep, days) => {
       const daily = { ...parsePolicy(policy()), keep };

@@ -82,7 +82,7 @@ test.each<[string, string, string | undefined, string, boolean, Record<string, u
   expect(missing(job, last, now, changes)).toBe(expected);
 });
 
-describe('a good run counts for itself alone', () => {
+describe('a good run counts only for its own job, policy and account', () => {
   test.each([{ policy: 'weekly' }, { account: 'customer-b' }, { job: 'offsite' }])('%o', (other) => {
     const now = '2026-11-24T12:00:00Z';
     const runs = [runOf('snapshot', now), runOf('cleanup', now, other)];
@@ -90,7 +90,7 @@ describe('a good run counts for itself alone', () => {
   });
 });
 
-test('a job of which there is no record is new: its time begins with the first audit', () => {
+test('a job without a record is new: it is overdue only an interval after the first audit', () => {
   const policies = [parsePolicy(policy()), parsePolicy(policy({ policy: 'weekly', account: 'b' }))];
   expect(unrecorded(policies, [runOf('snapshot', '2026-11-23T00:05:00Z')])).toEqual([
     { job: 'cleanup', policy: 'daily', account: 'rackspace' },

@@ -7,9 +7,19 @@ import { STYLE } from '../../lib/audit/page/style.ts';
 import { reportPage } from '../../lib/audit/page.ts';
 import { PERIODS } from '../../lib/config/keep-rules.ts';
 import { codeOf } from '../../lib/reporting/reasons.ts';
-import { auditOf, daysAgo, manyServers, NASTY, nastyAudit, saying, seriesOf, shown } from './audits.ts';
+import {
+  auditOf,
+  daysAgo,
+  droppedServer,
+  manyServers,
+  NASTY,
+  nastyAudit,
+  saying,
+  seriesOf,
+  shown,
+} from './audits.ts';
 
-/** The parts of a page that are told apart here. */
+/** The parts of a page that these tests examine. */
 function parts(html: string) {
   const between = (from: string, to: string) => html.split(from)[1]!.split(to)[0]!;
   return {
@@ -21,7 +31,7 @@ function parts(html: string) {
   };
 }
 
-/** The tags alone, without what stands in their attributes. */
+/** The tags of a page without the values of their attributes. */
 function tags(html: string): string {
   return html
     .replace(/="[^"]*"/g, '=')
@@ -29,7 +39,7 @@ function tags(html: string): string {
     .join('\n');
 }
 
-/** The marks of the first row: what they are and where, in percent. */
+/** The marks of the first row: their kinds and positions in percent. */
 function marksOf(html: string): { mark: string; x: number }[] {
   const marks = /<g transform="translate\(-1\.5\)">(.*?)<\/g><\/svg>\n<p class="standing/.exec(html)![1]!;
   return [...marks.matchAll(/class="(\w+)" x="([\d.]+)%"/g)].map(([, mark, x]) => ({
@@ -38,34 +48,34 @@ function marksOf(html: string): { mark: string; x: number }[] {
   }));
 }
 
-describe('the page asks nobody for anything', () => {
+describe('the page sends no requests', () => {
   const html = reportPage(nastyAudit());
   const { head, style, script, body } = parts(html);
 
-  test('its policy forbids all requests, and allows its own style and script by what they are', () => {
+  test('its policy forbids all requests, and allows its own style and script by their hashes', () => {
     const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
     expect(head).toContain(
       `content="default-src 'none'; style-src ${hash(style)}; script-src ${hash(script)}; img-src data:; base-uri 'none'; form-action 'none'"`,
     );
   });
 
-  test('it names no other place', () => {
+  test('it contains no other address', () => {
     const namespace = /http:\/\/www\.w3\.org\/2000\/svg|http%3A%2F%2Fwww\.w3\.org%2F2000%2Fsvg/g;
     expect((head + style + script).replace(namespace, '')).not.toMatch(/https?:|\/\/\w|@import|url\((?!#)/);
     expect(tags(body)).not.toMatch(/\s(src|srcset|action|ping|background)=/);
     expect(tags(body.replaceAll('href="#', 'to="'))).not.toContain('href');
   });
 
-  test('nothing on it moves by itself', () => {
+  test('nothing on it is animated', () => {
     expect(style).not.toMatch(/animation|transition|scroll-behavior/);
   });
 
-  test('it has no style or handler in its elements, which its policy would not allow', () => {
+  test('its elements have no style or event handler, which its policy would not allow', () => {
     expect(tags(body)).not.toMatch(/\s(style|on\w+)=/);
   });
 });
 
-describe('what came from the cloud', () => {
+describe('text from the cloud', () => {
   test.each([
     ['<script>alert(1)</script>', '&lt;script&gt;alert(1)&lt;/script&gt;'],
     [`"><img src=x onerror='a'>`, '&quot;&gt;&lt;img src=x onerror=&#39;a&#39;&gt;'],
@@ -79,13 +89,13 @@ describe('what came from the cloud', () => {
     expect(escapeHtml(name)).toBe(expected);
   });
 
-  test('JSON of it ends no script, and is the same JSON', () => {
+  test('as JSON does not end the script, and is parsed unchanged', () => {
     const value = { a: '</script><!--<script>', b: ['\u2028'] };
     expect(escapeJson(value)).not.toMatch(/[<\u2028]/);
     expect(JSON.parse(escapeJson(value))).toEqual({ ...value, b: ['\ufffd'] });
   });
 
-  test('makes no element, wherever it is', () => {
+  test('creates no element, wherever it appears', () => {
     const html = reportPage(nastyAudit());
     expect(tags(parts(html).body)).not.toMatch(/<(script|img)/);
     expect(html.match(/<script/g)).toHaveLength(2);
@@ -151,7 +161,7 @@ describe('the marks of a timeline', () => {
     expect(marksOf(reportPage(auditOf([seriesOf([shown(0, changes)])])))).toMatchObject([{ mark }]);
   });
 
-  test.each(PERIODS)('%s has a mark with a height and a colour of its own', (period) => {
+  test.each(PERIODS)('%s has a mark with its own height and colour', (period) => {
     const html = reportPage(
       auditOf([seriesOf([shown(0, { reasons: [{ code: codeOf(period), period: 'p' }] })])]),
     );
@@ -160,7 +170,7 @@ describe('the marks of a timeline', () => {
     expect(STYLE).toMatch(new RegExp(`\\.${period}\\b[^{}]*\\{fill:`));
   });
 
-  test('are as many as the snapshots, in their order, the older the further to the left and the closer together', () => {
+  test('correspond to the snapshots in number and order; older ones are further left and closer together', () => {
     const ages = [0, 1, 2, 3, 10, 20, 30, 60, 90, 365, 3_650];
     const marks = marksOf(reportPage(auditOf([seriesOf(ages.map((age) => shown(age)))])));
     const places = marks.map(({ x }) => x);
@@ -172,7 +182,7 @@ describe('the marks of a timeline', () => {
     expect(week(1)).toBeGreaterThan(week(2));
   });
 
-  test('what is dated in the future is right of now', () => {
+  test('of the future are right of now', () => {
     const html = reportPage(auditOf([seriesOf([shown(-3), shown(0)])]));
     const now = Number(/class="now" x1="([\d.]+)%"/.exec(html)![1]);
     const [future, past] = marksOf(html);
@@ -181,7 +191,7 @@ describe('the marks of a timeline', () => {
   });
 });
 
-describe('the hatched times', () => {
+describe('the hatched areas', () => {
   const gapsOf = (html: string) =>
     [...html.split('class="row"')[1]!.matchAll(/class="gap" x="([\d.]+)%" y="5" width="([\d.]+)%"/g)].map(
       ([, x, width]) => [Number(x), Math.round(100 * (Number(x) + Number(width))) / 100],
@@ -198,7 +208,7 @@ describe('the hatched times', () => {
     expect(html).toMatch(/aria-label="[^"]*; missing from 2026-11-2\d \d\d:\d\d to now;/);
   });
 
-  test('where the audit knows them, exactly there', () => {
+  test('follow the gaps of the audit', () => {
     const gaps = [{ from: daysAgo(2), to: daysAgo(1) }];
     const series = { ...seriesOf([0, 1, 2, 3].map((age) => shown(age))), gaps };
     const html = reportPage(auditOf([series]));
@@ -207,17 +217,17 @@ describe('the hatched times', () => {
     expect(html).toContain('; missing from 2026-11-22 00:00 to 2026-11-23 00:00;');
   });
 
-  test('a series without any good one: all of it', () => {
+  test('cover the whole series if it has no good snapshot', () => {
     const html = reportPage(auditOf([seriesOf([])]));
     expect(gapsOf(html)).toEqual([[0, now(html)]]);
   });
 
-  test('none where all is well', () => {
+  test('are missing if no snapshot is missing', () => {
     expect(gapsOf(reportPage(auditOf([seriesOf([shown(0), shown(1)])])))).toEqual([]);
   });
 });
 
-test('the order: what needs attention first and the worst of that, the rest by name as people sort', () => {
+test('rows that need attention come first, the worst at the top; the others are sorted by name', () => {
   const named = (name: string, days: number) => seriesOf([shown(days)], { name });
   const series = [
     named('web-10', 0),
@@ -234,7 +244,7 @@ test('the order: what needs attention first and the worst of that, the rest by n
   expect(data.rows.map((lines) => lines.length)).toEqual([0, 1, 1, 0, 1, 1, 1]);
 });
 
-test("a row's snapshots: when, how, how large, why, and until when", () => {
+test('the snapshots of a row have a time, state, size, reason and the date of their deletion', () => {
   const snapshots = [
     shown(0, {
       reasons: [
@@ -290,7 +300,7 @@ test("a row's snapshots: when, how, how large, why, and until when", () => {
   ]);
 });
 
-test('the figures, the problems first, the servers that no policy selects', () => {
+test('the figures, problems first, and the servers that no policy selects', () => {
   const [policy] = auditOf([]).policies;
   const { body } = parts(
     reportPage(
@@ -331,7 +341,7 @@ describe('drills', () => {
   const { body, data } = parts(html);
   const text = body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
 
-  test('a badge above the mark: of the same place, the higher the mark', () => {
+  test('a badge is above the mark, at the same place, according to the height of the mark', () => {
     const badges = [
       ...body.split('<main>')[1]!.matchAll(/<use class="(proven|unproven)" x="([\d.]+)%" y="(\d+)"/g),
     ];
@@ -348,7 +358,7 @@ describe('drills', () => {
     expect(text).toContain('booted in a drill failed in a drill');
   });
 
-  test('how many servers are proven and since when, what failed, and each in its row', () => {
+  test('the number of proven servers with the time, failed drills, and each in its row', () => {
     expect(text).toContain('Proven 2 of 3, oldest 29 days');
     expect(text).toContain(
       'To look at web-1 in DFW, daily: the snapshot of 2026-11-24 00:00 failed its drill 2026-11-24 00:00; one passed 2026-11-22 00:00',
@@ -361,7 +371,7 @@ describe('drills', () => {
     );
   });
 
-  test('nothing is said of them where there are none', () => {
+  test('are not mentioned if there are none', () => {
     const without = parts(reportPage(auditOf([seriesOf([shown(0)])]))).body;
     expect(without.replace(/<path id="(un)?proven"/g, '')).not.toMatch(/proven|drill/i);
   });
@@ -382,13 +392,13 @@ describe('copies', () => {
   const { body, data } = parts(html);
   const text = body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
 
-  test('a dot below the snapshot that the newest is of', () => {
+  test('a dot is below the snapshot with the newest copy', () => {
     const dots = [...body.split('<main>')[1]!.matchAll(/<circle class="copy" cx="([\d.]+)%"/g)];
     expect(dots.map(([, x]) => Number(x))).toEqual([marksOf(html)[0]!.x, marksOf(html)[1]!.x]);
     expect(text).toContain('newest copy one is missing');
   });
 
-  test('how many servers have one, what is behind, and each in its details', () => {
+  test('the number of copied servers, copies that are behind, and the details of each', () => {
     expect(text).toContain('Copied 2 of 4, oldest 4 days');
     expect(text).toContain('To look at copies are behind: web-2 (daily), web-3 (daily)');
     expect(text).toMatch(/copy 4 days old .* no copy .* can't be copied/);
@@ -403,17 +413,27 @@ describe('copies', () => {
     ]);
   });
 
-  test('nothing is said of them where none are asked for', () => {
+  test('are not mentioned if the policy has none', () => {
     const without = parts(reportPage(auditOf([seriesOf([shown(0)])])));
     expect(without.body).not.toMatch(/cop(y|ied)/i);
     expect(without.data.notes).toEqual(['']);
   });
 });
 
-test('a page without a single server', () => {
+test('what is no longer covered comes first, and the icon is not that of a good day', () => {
+  const warnings = [saying('look at this')];
+  const good = auditOf([seriesOf([shown(0)])], { warnings });
+  const name = '<b>web-7</b>';
+  expect(reportPage(good)).toContain('class="icon protected" viewBox');
+  const body = reportPage({ ...good, dropped: [droppedServer({ name })] });
+  expect(body).toContain('class="icon late" viewBox');
+  expect(body).toMatch(/<ul><li class="problem">no policy covers &lt;b&gt;web-7/);
+});
+
+test('a page without servers', () => {
   expect(parts(reportPage(auditOf([]))).body).toContain('No server is protected: no policy selects one');
 });
 
-test('1,000 servers with 30 snapshots each are less than 5 MB', () => {
+test('1,000 servers with 30 snapshots each need less than 5 MB', () => {
   expect(Buffer.byteLength(reportPage(manyServers(1000)))).toBeLessThan(5e6);
 });

@@ -6,7 +6,7 @@ import { daysAgo, seriesOf, shown } from './audits.ts';
 const NOW = new Date('2026-11-24T10:00:00Z');
 const at = (time: string) => new Date(`2026-11-${time}:00:00Z`);
 
-/** A snapshot of that day, with the times of its last passed drill and of its last one. */
+/** A snapshot of that day, with the times of its last passed and its last drill. */
 function drilled(day: number, proven?: string, last = proven) {
   return snapshot(`2026-11-${day}T00:00:00Z`, {
     proven: proven ? at(proven) : undefined,
@@ -14,7 +14,7 @@ function drilled(day: number, proven?: string, last = proven) {
   });
 }
 
-describe('what drills have shown of a series', () => {
+describe('the results of drills of a series', () => {
   test.each([
     [
       'one passed',
@@ -48,7 +48,7 @@ describe('what drills have shown of a series', () => {
     expect(proofOf(series.toReversed(), true, NOW)).toEqual(proof);
   });
 
-  test('where none is asked for, they are spoken of only if there was one', () => {
+  test('without drills in the policy, results are shown only if there are some', () => {
     expect(proofOf([drilled(24)], false, NOW)).toBeUndefined();
     expect(proofOf([drilled(24, undefined, '24T04')], false, NOW)).toMatchObject({
       failed: '2026-11-24T04:00:00Z',
@@ -56,7 +56,7 @@ describe('what drills have shown of a series', () => {
   });
 });
 
-test('a server counts once, by its newest proof; one that is gone, or asks for none, does not', () => {
+test('a server counts once, with its newest proof; deleted servers and those without drills do not count', () => {
   const proven = (name: string, days: number, changes = {}) =>
     seriesOf([shown(0)], { name, proof: { proven: daysAgo(days) }, ...changes });
   const series = [

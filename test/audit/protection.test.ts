@@ -42,7 +42,7 @@ function look(
   );
 }
 
-/** The one series that there is. */
+/** The only series of the result. */
 function only(...args: Parameters<typeof look>): AuditedSeries {
   const { series } = look(...args);
   expect(series).toHaveLength(1);
@@ -67,7 +67,7 @@ describe('the state of a series', () => {
     });
   });
 
-  test('a day without the time of the schedule is no reason to be late: the interval is two days', () => {
+  test('a day without the time of the schedule does not make a series late: the interval is two days', () => {
     // 2026-03-08 has no 02:30 in Los Angeles: the snapshot after the one of the 7th is due on the
     // 9th at 09:30Z.
     const event = { schedule: 'cron(30 2 * * ? *)', timezone: 'America/Los_Angeles' };
@@ -78,7 +78,7 @@ describe('the state of a series', () => {
     });
   });
 
-  test('a server that is new has time until its first snapshot, an old one has not', () => {
+  test('a new server has time until its first snapshot, an old one has not', () => {
     const young = server({ createdAt: new Date('2026-11-23T20:00:00Z') });
     expect(only([], { servers: [young] })).toMatchObject({ state: 'waiting', good: 0 });
     expect(only([])).toMatchObject({ state: 'never', good: 0 });
@@ -88,7 +88,7 @@ describe('the state of a series', () => {
   test.each([
     ['late, however young the newest snapshot is', [image('2026-11-24T00:00:00Z')], 'late'],
     ['never, without one', [], 'never'],
-  ])('where the schedule has ended it is %s', (_, images, state) => {
+  ])('after the end of the schedule it is %s', (_, images, state) => {
     const series = only(images, { event: { schedule: 'cron(0 0 1-24 11 ? 2026)' } });
     expect(series).toMatchObject({ state, cause: { code: 'SERIES_SCHEDULE_ENDED' } });
     expect(series).not.toHaveProperty('nextRun');
@@ -113,20 +113,20 @@ describe('the state of a series', () => {
     });
   });
 
-  test('one from the future does not', () => {
+  test('a snapshot from the future does not protect', () => {
     expect(only([image('2027-11-24T00:00:00Z')])).toMatchObject({ state: 'never' });
   });
 
   test.each([
     ['its server is idle', '2026-11-24T00:00:00Z', null],
     ['it is more than a day old', '2026-11-23T00:00:00Z', 'image_uploading'],
-  ])('a pending one is stuck when %s', (_, slot, taskState) => {
+  ])('a pending snapshot is stuck if %s', (_, slot, taskState) => {
     const servers = [server({ createdAt: YEAR_OLD, taskState })];
     const stuck = only([image(slot, { status: 'queued', sizeBytes: undefined })], { servers });
     expect(stuck).toMatchObject({ pending: 0, stuck: 1 });
   });
 
-  test('a server that is gone, one that is not selected any more, and snapshots made by hand', () => {
+  test('deleted servers, servers that are no longer selected, and ad-hoc snapshots', () => {
     expect(only([image('2026-11-24T00:00:00Z')], { servers: [], gone: ['s'] })).toMatchObject({
       state: 'orphaned',
       name: '',
@@ -141,7 +141,7 @@ describe('the state of a series', () => {
   });
 });
 
-test('each snapshot says why it is kept and when it goes', () => {
+test('each snapshot has the reasons for which it stays, and the date of its deletion', () => {
   const { snapshots, bytes, nextRun } = only(
     ['24', '23', '22', '21'].map((day) => image(`2026-11-${day}T00:00:00Z`)),
   );
@@ -170,7 +170,7 @@ test('each snapshot says why it is kept and when it goes', () => {
   ]);
 });
 
-test('a snapshot says how its last drill ended, and the series what is proven', () => {
+test('a snapshot has the result of its last drill, and a series its newest proof', () => {
   const drilled = (slot: string, ...marks: Parameters<typeof verdictMarks>[]) => {
     const its = image(slot);
     return {
@@ -204,14 +204,14 @@ test('a snapshot says how its last drill ended, and the series what is proven', 
   expect(only([image(newest)], { ...asked, servers: [] })).not.toHaveProperty('proof');
 });
 
-describe('a series that is not rotating', () => {
+describe('a series that is not rotated', () => {
   const week = ['24', '23', '22', '21', '20', '19', '18'].map((day) => image(`2026-11-${day}T00:00:00Z`));
   const stalled = (images: Image[], event: Record<string, unknown> = {}) => {
     const { series, warnings } = look(images, { event });
     return { notRotating: series[0]?.notRotating, warnings };
   };
 
-  test('has snapshots that no rule keeps, and that two cleanups have not deleted', () => {
+  test('has snapshots that no rule keeps and two cleanups have not deleted', () => {
     expect(stalled(week)).toEqual({
       notRotating: 2,
       warnings: [
@@ -238,7 +238,7 @@ describe('a series that is not rotating', () => {
     expect(warnings.map(({ code }) => code)).not.toContain('SERIES_NOT_ROTATING');
   });
 
-  test('names a few of many', () => {
+  test('shows a few of many', () => {
     const many = Array.from({ length: 14 }, (_, i) =>
       image(new Date(Date.UTC(2026, 10, 24 - i)).toISOString()),
     );
@@ -250,7 +250,7 @@ describe('a series that is not rotating', () => {
   });
 });
 
-test('images that look like ours and are not are warned of, and count for nothing', () => {
+test('images that resemble ours and are not cause a warning, and do not count', () => {
   const { series, warnings } = look([
     image('2026-11-24T00:00:00Z', { owner: 'somebody else' }),
     image('2026-11-23T00:00:00Z', { properties: { autosnap_owner: 'autosnap-test' } }),

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Audit, AuditedPolicy, AuditedSeries } from '../../lib/audit/model.ts';
 import { latenessMs, sentence } from '../../lib/audit/sentence.ts';
-import { auditOf, seriesOf, shown } from './audits.ts';
+import { auditOf, droppedServer, seriesOf, shown } from './audits.ts';
 
-/** A series of a server whose newest good snapshot is so many days old. */
+/** A series of a server whose newest good snapshot is that many days old. */
 function server(name: string, days: number, changes: Partial<AuditedSeries> = {}): AuditedSeries {
   return seriesOf([shown(days)], { name, ...changes });
 }
@@ -15,6 +15,7 @@ const waiting = (name: string, changes: Partial<AuditedSeries> = {}) =>
 const of = (changes: Partial<AuditedPolicy>): Partial<Audit> => ({
   policies: auditOf([]).policies.map((policy) => ({ ...policy, ...changes })),
 });
+const LAST_SEEN = { servers: 2, seen: '2026-11-24T08:00:00Z' };
 const noOrd = of({ unreadable: ['ORD'] });
 
 test.each<[string, AuditedSeries[], Partial<Audit>?]>([
@@ -54,11 +55,40 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
     [],
     of({ problems: [{ code: 'SELECTOR_UNMATCHED', selector: 'names', isPart: false }] }),
   ],
+  ...(
+    [
+      ['web-7', droppedServer()],
+      [`${'x'.repeat(39)}…`, droppedServer({ name: 'x'.repeat(255) })],
+      ['server server-web-7', droppedServer({ name: '' })],
+      ['account b', { code: 'DROPPED_ACCOUNT', account: 'b', policies: ['daily'], ...LAST_SEEN }],
+      [
+        'the project p of account b',
+        { code: 'DROPPED_PROJECT', account: 'b', project: 'p', policies: ['daily'], ...LAST_SEEN },
+      ],
+      [
+        'region ORD of account b',
+        { code: 'DROPPED_REGION', account: 'b', where: 'ORD', policies: ['daily'], ...LAST_SEEN },
+      ],
+      [
+        'what the policy weekly covered',
+        { code: 'DROPPED_POLICY', policy: 'weekly', accounts: ['b'], uncovered: 0, ...LAST_SEEN },
+      ],
+    ] as const
+  ).map(([name, dropped]): [string, AuditedSeries[], Partial<Audit>] => [
+    `1 of 1 server protected; ${name} is no longer covered`,
+    good(1),
+    { dropped: [dropped] },
+  ]),
+  [
+    'No server is protected: no policy selects one; web-7 is no longer covered, and 1 more',
+    [],
+    { dropped: [droppedServer(), droppedServer({ name: 'web-8' })] },
+  ],
 ])('%s', (expected, series, changes = {}) => {
   expect(sentence(auditOf(series, changes))).toBe(expected);
 });
 
-test('a server is as good as the worst of its series, but for one that only waits', () => {
+test('a server has the state of its worst series, except for one that only waits', () => {
   const weekly = { policy: 'weekly' };
   expect(sentence(auditOf([server('a', 0), server('a', 4, weekly)]))).toBe(
     '0 of 1 server protected; a is 3 days late',
@@ -66,18 +96,18 @@ test('a server is as good as the worst of its series, but for one that only wait
   expect(sentence(auditOf([server('a', 0), waiting('a', weekly)]))).toBe('1 of 1 server protected');
 });
 
-test('servers of one name in two regions or accounts are two', () => {
+test('servers with the same name in two regions or accounts count as two', () => {
   const series = [server('a', 0), server('a', 0, { region: 'ORD' }), server('a', 4, { account: 'other' })];
   expect(sentence(auditOf(series))).toBe('2 of 3 servers protected; a is 3 days late');
 });
 
-test('what is not to grow any more does not count', () => {
+test('series that are not expected to grow do not count', () => {
   const states = ['released', 'orphaned', 'adhoc'] as const;
   const rest = states.map((state) => server(state, 90, { state }));
   expect(sentence(auditOf([...good(2), ...rest]))).toBe('2 of 2 servers protected');
 });
 
-test('a region that two policies or accounts can not read is named once for each account', () => {
+test('a region that two policies or accounts cannot read is named once for each account', () => {
   const { policies } = auditOf([], noOrd);
   const weekly = policies.map((policy) => ({ ...policy, policy: 'weekly' }));
   const said = (...more: Audit['policies']) =>
@@ -88,13 +118,13 @@ test('a region that two policies or accounts can not read is named once for each
   );
 });
 
-test('names can not upset it, however long and whatever is in them', () => {
+test('names cannot break the sentence, however long they are and whatever they contain', () => {
   const said = (name: string) => sentence(auditOf([server(name, 4)])).split('; ')[1];
   expect(said('x'.repeat(255))).toBe(`${'x'.repeat(39)}… is 3 days late`);
   expect(said('a\r\nb\u202ec\u0000')).toBe('a\ufffd\ufffdb\ufffdc\ufffd is 3 days late');
 });
 
-test('lateness is counted from when the next snapshot was due', () => {
+test('lateness counts from the time at which the next snapshot was due', () => {
   const late = (ageSeconds: number, overdue: number) => latenessMs({ ...never, ageSeconds, overdue });
   expect(late(4 * 86_400, 4)).toBe(3 * 86_400_000);
   expect(late(14 * 86_400, 2)).toBe(7 * 86_400_000);

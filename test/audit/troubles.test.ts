@@ -7,7 +7,7 @@ import { SERIES_TROUBLES, type SeriesTrouble, troublesIn } from '../../lib/audit
 import { sentenceOf } from '../../lib/reporting/sentences.ts';
 import { auditOf, seriesOf, shown } from './audits.ts';
 
-/** A series that is in just one kind of trouble. */
+/** A series with exactly one kind of trouble. */
 const EXAMPLES: Record<SeriesTrouble['name'], AuditedSeries> = {
   late: seriesOf([shown(4)]),
   unproven: seriesOf([shown(0, { unproven: '2026-11-24T04:00:00Z' })], {
@@ -33,7 +33,7 @@ describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble })
     expect(isIn(WELL.series[0]!)).toBe(false);
   });
 
-  test('is in the digest as a section, and the day is not good, if it has one', () => {
+  test('has a section in the digest, and makes the day bad, if it is listed there', () => {
     const { text, good } = digest(audit, [], undefined);
     expect(good).toBe(trouble.digest === undefined);
     if (trouble.digest) {
@@ -42,7 +42,7 @@ describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble })
     } else expect(text).toBe(digest(WELL, [], undefined).text.replace('2.0 GB', sizeOf(example)));
   });
 
-  test('is on the page: above the servers, in its icon, at the row, as far as it tells', () => {
+  test('is on the page: above the servers, in its icon, and in the row', () => {
     const [html, well] = [reportPage(audit), reportPage(WELL)];
     const notices = trouble.noticesOf?.([example]) ?? [];
     expect(html.match(/<li class="problem">/g) ?? []).toHaveLength(notices.length);
@@ -70,7 +70,7 @@ test.each<[string, (trouble: SeriesTrouble) => unknown, SeriesTrouble['name'][]]
   expect(SERIES_TROUBLES.filter(has).map(({ name }) => name)).toEqual(names);
 });
 
-test('a policy that selects nothing and one whose runs are missing are in trouble as well', () => {
+test('a policy that selects nothing and one with missing runs are in trouble as well', () => {
   const [policy] = WELL.policies;
   const troubles = (changes: object) => troublesIn([{ ...policy!, ...changes }], WELL.series);
   expect(troubles({})).toEqual([]);
@@ -78,7 +78,7 @@ test('a policy that selects nothing and one whose runs are missing are in troubl
   expect(troubles({ nothingSelected: true, missing: ['cleanup'] })).toEqual(['nothingSelected', 'missing']);
 });
 
-test('the summary has codes and words of problems, warnings and failures, and counts the codes', () => {
+test('the summary has the codes and sentences of problems, warnings and failures, and counts the codes', () => {
   const [policy] = WELL.policies;
   const summary = summaryOf(
     auditOf([], {

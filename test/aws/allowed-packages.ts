@@ -1,7 +1,7 @@
 /**
- * Every package that may be in the zip: our dependencies, and theirs. A new one has to be looked at
- * before it stands here: what it is for, what it weighs, and whether a pattern under `package` in
- * serverless.yml keeps it out.
+ * Every package that may be in the zip: our dependencies, and theirs. Before a package is added
+ * here, check its purpose and its size, and whether a pattern under `package` in serverless.yml
+ * could exclude it.
  */
 export const ALLOWED_PACKAGES = [
   '@aws-lambda-powertools/commons',

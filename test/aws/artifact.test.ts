@@ -25,11 +25,11 @@ beforeAll(async () => {
 
 const invoke = (job: string) => functions[job]!.invoke(events[job]);
 
-test('snapshot takes what the policy asks for, and cleanup deletes what it no longer keeps', async () => {
+test('snapshot takes what the policy selects, and cleanup deletes what it no longer keeps', async () => {
   const cloud = await cloudAccount();
   addFleet(cloud, OWNER);
-  // A snapshot that the cloud gives up at once is not taken.
-  for (const server of cloud.region('DFW').servers) server.fate = 'active';
+  // A snapshot that fails at once is not taken.
+  for (const server of cloud.region('DFW').servers) server.snapshotOutcome = 'active';
   await putSecret(SECRET, cloud.secret('rackspace'));
   const before = imagesOf(cloud);
   const asked = ['DFW', 'ORD']
@@ -60,7 +60,7 @@ test('snapshot takes what the policy asks for, and cleanup deletes what it no lo
   for (const { payload, report } of [taken, rotated]) expect(report).toEqual(payload);
 });
 
-test('Y2: an order with rules of its own is refused by what is deployed, and nothing is deleted', async () => {
+test('Y2: an event with its own rules is refused by the deployed function, and nothing is deleted', async () => {
   const cloud = await cloudAccount();
   addFleet(cloud, OWNER);
   await putSecret(SECRET, cloud.secret('rackspace'));
@@ -78,7 +78,7 @@ describe('a run that fails', () => {
   const WRONG_KEY = 'fffff-99999-wrong-key-5f2c9e';
 
   test.for(['snapshot', 'cleanup'])(
-    '%s with a wrong key says what to do, and shows the key nowhere',
+    '%s with a wrong key reports a remedy, and the key appears nowhere',
     async (job) => {
       const cloud = await cloudAccount();
       addFleet(cloud, OWNER);
@@ -98,7 +98,7 @@ describe('a run that fails', () => {
     },
   );
 
-  test('for one server names it and the remedy, and its report is in the log', async () => {
+  test('names the server and the remedy, and its report is in the log', async () => {
     const cloud = await cloudAccount();
     cloud.region('DFW').addServer({ name: 'web-1', metadata: { autosnap: 'daily' } });
     cloud.region('DFW').addServer({ name: 'on-a-volume', metadata: { autosnap: 'daily' }, image: '' });
@@ -116,7 +116,7 @@ describe('a run that fails', () => {
     expect(`${JSON.stringify(error)}${logs}`).not.toContain(cloud.account.apiKey);
   });
 
-  test('for want of its secret names it and says how to create it', async () => {
+  test('without its secret names it, and how to create it', async () => {
     await aws.secrets.send(new DeleteSecretCommand({ SecretId: SECRET, ForceDeleteWithoutRecovery: true }));
     const { error } = await invoke('snapshot');
     expect(error).toMatchObject({

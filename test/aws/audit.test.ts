@@ -28,13 +28,13 @@ beforeAll(async () => {
   );
 });
 
-/** What runs have reported, by key. */
+/** The reports of runs, by key. */
 async function runs(): Promise<string[]> {
   const { Contents = [] } = await aws.s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: 'runs/' }));
   return Contents.map(({ Key }) => Key!);
 }
 
-/** What a subscriber has got since the last look: subject and text. */
+/** What a subscriber received since the last look: subject and text. */
 async function mails(): Promise<{ Subject: string; Message: string }[]> {
   const { Messages = [] } = await aws.sqs.send(
     new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }),
@@ -48,7 +48,7 @@ async function audit(event: object): Promise<AuditSummary> {
   return payload as AuditSummary;
 }
 
-test('its rules: every hour, and once a day with the digest that serverless.yml asks for', async () => {
+test('its rules: every hour, and once a day with the digest setting of serverless.yml', async () => {
   const { rules } = await stateOf('prod');
   const inputs = Object.values(rules)
     .filter(({ targets }) => Object.values(targets).some(({ arn }) => arn?.endsWith('-audit')))
@@ -59,7 +59,7 @@ test('its rules: every hour, and once a day with the digest that serverless.yml 
   });
 });
 
-test('runs are kept, the page is written, and the digest tells of both', async () => {
+test('reports are stored, the page is written, and the digest has both', async () => {
   const cloud = await cloudAccount();
   addFleet(cloud, ownerIn('prod'));
   await putSecret('autosnap/prod/rackspace', cloud.secret('rackspace'));
@@ -77,7 +77,8 @@ test('runs are kept, the page is written, and the digest tells of both', async (
   const { sentence, failures } = await audit({ digest: 'always' });
   expect(failures).toEqual([]);
   expect(imagesOf(cloud)).toEqual(before);
-  const [mail] = await mails();
+  // The mail about the fleet's incidents comes before the digest.
+  const mail = (await mails()).find(({ Message }) => Message.includes('In the last 24 hours'));
   expect(mail!.Subject).toBe(`Autosnap autosnap-prod: ${sentence}`.slice(0, 100));
   expect(mail!.Message).toMatch(/In the last 24 hours \d+ snapshots were taken, and \d+ deleted\./);
   expect(mail!.Message).toMatch(/^Deleted\n- \S+ in DFW, daily: /m);
@@ -100,13 +101,13 @@ test('runs are kept, the page is written, and the digest tells of both', async (
   expect(readFileSync(project.path('reports/autosnap-prod.html'), 'utf8')).toBe(page);
 });
 
-test('on good days it is silent when asked to be', async () => {
+test('on good days there is no digest if the setting says so', async () => {
   const cloud = await cloudAccount();
   const createdAt = new Date();
   cloud.region('DFW').addServer({ name: 'db-1', metadata: { autosnap: 'daily' }, createdAt });
   await putSecret('autosnap/prod/rackspace', cloud.secret('rackspace'));
   await putSecret('autosnap/prod/customer-b', cloud.secret('rackspace'));
-  // Those of other tests had failures.
+  // The runs of other tests had failures.
   for (const Key of await runs()) await aws.s3.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
   await mails();
   await audit({ digest: 'on-trouble' });
@@ -117,7 +118,7 @@ test('on good days it is silent when asked to be', async () => {
   expect(await mails()).toHaveLength(1);
 });
 
-test('the bucket is private, encrypted, and empties itself', async () => {
+test('the bucket is private, encrypted, and its objects expire', async () => {
   const { Reports, ReportsPolicy } = await templateOf('prod');
   expect(Reports!.Properties).toMatchObject({
     BucketEncryption: {

@@ -6,12 +6,12 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 
-/** A bucket of a test's own, seen with the tests' own eyes. */
+/** A test's own bucket, read independently of the product. */
 export interface TestBucket {
   name: string;
-  /** The keys of all objects that begin so, sorted. */
+  /** The keys of all objects with this prefix, sorted. */
   keys(prefix?: string): Promise<string[]>;
-  /** How many multipart uploads are not finished. */
+  /** The number of unfinished multipart uploads. */
   uploads(): Promise<number>;
   bytes(key: string): Promise<Buffer>;
 }

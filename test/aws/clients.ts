@@ -9,7 +9,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 
-/** AWS, which is the emulator: it is all that this process knows of (see emulator.ts). */
+/** AWS clients for the emulator, the only AWS that this process can reach (see emulator.ts). */
 export const aws = {
   cloudFormation: new CloudFormationClient(),
   cloudWatch: new CloudWatchClient(),

@@ -10,7 +10,7 @@ import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { aws } from './clients.ts';
 
-/** An embedded Rackspace whose snapshots are finished at once; it ends with the test. */
+/** An embedded Rackspace whose snapshots finish at once; it ends with the test. */
 export async function cloudAccount(): Promise<Cloud> {
   const cloud = await startCloud({ timing: { queuedMs: 0, savingMs: 0 } });
   onTestFinished(() => cloud.close());
@@ -18,8 +18,7 @@ export async function cloudAccount(): Promise<Cloud> {
 }
 
 /**
- * Puts a secret into Secrets Manager as docs/credentials.md tells operators to: a new one, or a new
- * value of it.
+ * Stores a secret in Secrets Manager as docs/credentials.md describes: a new one, or a new value.
  */
 export async function putSecret(Name: string, SecretString: string, KmsKeyId?: string): Promise<void> {
   const { SecretList = [] } = await aws.secrets.send(new ListSecretsCommand());
@@ -31,14 +30,14 @@ export async function putSecret(Name: string, SecretString: string, KmsKeyId?: s
 }
 
 /**
- * Whose the snapshots of a stage are: by the account that the emulator has, or AWS's Runtime
+ * The owner of a stage's snapshots, with the AWS account of the emulator or of AWS's Runtime
  * Interface Emulator.
  */
 export function ownerIn(stage: string): string {
   return `autosnap_${stage}_${inject('rie') ? '012345678912' : '123456789012'}_us-east-1`;
 }
 
-/** Adds a snapshot that a deployment has taken so many days ago, of a server in DFW. */
+/** Adds a snapshot by a deployment of a server in DFW, that many days old. */
 export function addSnapshot(
   cloud: Cloud,
   { id: server, name }: CloudServer,
@@ -54,12 +53,12 @@ export function addSnapshot(
   });
 }
 
-/** The images of a cloud account, in all its regions. */
+/** The images of a cloud account in all regions. */
 export function imagesOf(cloud: Cloud): CloudImage[] {
   return ['DFW', 'ORD'].flatMap((region) => cloud.region(region).images);
 }
 
-/** The ids of the snapshots that an owner has in a cloud account. */
+/** The ids of an owner's snapshots in a cloud account. */
 export function snapshotIdsOf(cloud: Cloud, owner: string): string[] {
   return imagesOf(cloud)
     .filter(({ properties }) => properties.autosnap_owner === owner)

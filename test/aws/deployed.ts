@@ -17,7 +17,7 @@ import { GetQueueAttributesCommand, ListQueuesCommand } from '@aws-sdk/client-sq
 import { aws } from './clients.ts';
 import { type Resource, templateOf } from './template.ts';
 
-/** A rule, and what it sends to whom. */
+/** A rule with its inputs and targets. */
 export interface Rule {
   expression: string | undefined;
   state: string | undefined;
@@ -36,13 +36,13 @@ export interface PolicyDocument {
 }
 
 /**
- * All that a stage has in AWS, by names that stay the same, and without what each deployment
- * changes (times).
+ * Everything that a stage has in AWS, under names that do not change, and without the times that
+ * each deployment changes.
  */
 export interface State {
   functions: Record<string, Record<string, unknown>>;
   rules: Record<string, Rule>;
-  /** Which function works off which queue, and how. */
+  /** The queues that invoke functions, with their settings. */
   sources: Record<string, unknown>;
   roles: Record<string, { trust: unknown; policies: Record<string, PolicyDocument> }>;
   queues: Record<string, unknown>;
@@ -50,14 +50,14 @@ export interface State {
   logGroups: Record<string, unknown>;
   buckets: string[];
   dashboards: Record<string, unknown>;
-  /** What the emulator does not keep, as the deployed template has it. */
+  /** Properties that the emulator does not store, from the deployed template. */
   notKept: Record<string, Resource>;
 }
 
 const NOT_KEPT = [
   'AWS::CloudWatch::Alarm',
   'AWS::Lambda::EventInvokeConfig',
-  // Kept, but for ever.
+  // The bucket stays, but has no expiry in the emulator.
   'AWS::Lambda::Permission',
   'AWS::S3::BucketPolicy',
   'AWS::SNS::Subscription',
@@ -65,12 +65,12 @@ const NOT_KEPT = [
 ];
 
 /**
- * What AWS has of a stage: not by its stack, but by the names, so that what a stack leaves behind
- * is there too.
+ * Everything that AWS has of a stage, found by names instead of the stack, so that leftovers of a
+ * stack are included.
  */
 export async function stateOf(stage: string): Promise<State> {
   const owner = `autosnap-${stage}`;
-  /** Looks at each of the things whose name is the deployment's, or begins with it. */
+  /** Examines each resource whose name is that of the deployment, or begins with it. */
   async function all<T, R>(
     items: T[] | undefined,
     nameOf: (item: T) => string | undefined,
@@ -123,10 +123,7 @@ export async function stateOf(stage: string): Promise<State> {
 
 type Look<T, R> = (item: T) => Promise<R>;
 
-/**
- * The events that the rules of a stage send to a function, as `snapshot` gets them, by their
- * policies' names.
- */
+/** The events that the rules of a stage send to a function, by the names of their policies. */
 export function eventsFor(state: State, name: string): Record<string, Record<string, unknown>> {
   const events = Object.values(state.rules)
     .flatMap(({ targets }) => Object.values(targets))
@@ -135,7 +132,7 @@ export function eventsFor(state: State, name: string): Record<string, Record<str
   return Object.fromEntries(events.map((event) => [event.policy, event]));
 }
 
-/** Where a template gives no name, CloudFormation gives one that ends in something random. */
+/** Names that CloudFormation generates end in random characters. */
 function withoutSuffix(name: string): string {
   return name.replace(/-[0-9A-Za-z]{12}$/, '');
 }
@@ -159,8 +156,8 @@ async function ruleOf({ Name: Rule, ScheduleExpression, State: state }: EventBri
 }
 
 /**
- * Its policies are those of the template: the emulator keeps a text that is no JSON, with ARNs that
- * lack an end.
+ * The policies are those of the template, because the emulator stores them as invalid JSON with
+ * incomplete ARNs.
  */
 function roleOf({ RoleName, AssumeRolePolicyDocument = '{}' }: Role, template: Record<string, Resource>) {
   const found = Object.values(template).find(({ Properties }) => Properties.RoleName === RoleName);
@@ -200,14 +197,14 @@ interface LogGroup {
   retentionInDays?: number;
 }
 
-/** CloudWatch Logs' DescribeLogGroups, for which alone there is no client here. */
+/** CloudWatch Logs' DescribeLogGroups, the only call of a service without a client here. */
 async function logGroups(): Promise<LogGroup[]> {
   const response = await fetch(process.env.AWS_ENDPOINT_URL!, {
     method: 'POST',
     headers: {
       'content-type': 'application/x-amz-json-1.1',
       'x-amz-target': 'Logs_20140328.DescribeLogGroups',
-      // The emulator reads from this which service is meant.
+      // The emulator derives the service from this header.
       authorization: `AWS4-HMAC-SHA256 Credential=emulated/20260101/${process.env.AWS_REGION}/logs/aws4_request`,
     },
     body: '{}',

@@ -1,8 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/**
- * What two values differ in: the path to each difference, and what is there, undefined for nothing.
- */
+/** The differences of two values: the path and both sides of each, undefined if one is missing. */
 export function differences(before: unknown, after: unknown, path = ''): Record<string, [unknown, unknown]> {
   if (isDeepStrictEqual(before, after)) return {};
   if (!isContainer(before) || !isContainer(after)) return { [path]: [before, after] };

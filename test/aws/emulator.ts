@@ -6,8 +6,8 @@ const VENV = join(import.meta.dirname, '../../.venv');
 const PACKAGES = ['moto[server]==5.2.1', 'cfn-lint==1.51.0'];
 
 /**
- * Starts moto, an emulator of AWS, on a free port of the loopback, and makes it the only AWS that
- * this process and all that it starts know of.
+ * Starts moto, an AWS emulator, on a free port of the loopback, and makes it the only AWS that this
+ * process and its children can reach.
  */
 export async function startEmulator(): Promise<Running> {
   await findPrograms();
@@ -23,7 +23,7 @@ export async function startEmulator(): Promise<Running> {
     AWS_ACCESS_KEY_ID: 'emulated',
     AWS_SECRET_ACCESS_KEY: 'emulated',
     AWS_EC2_METADATA_DISABLED: 'true',
-    // Whoever runs this has an AWS of their own, perhaps.
+    // The developer may have AWS credentials of their own.
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,
   });
@@ -31,8 +31,8 @@ export async function startEmulator(): Promise<Running> {
 }
 
 /**
- * Sees to it that `moto_server` and `cfn-lint` are on PATH: where they are not, or do not work, a
- * virtual environment of the project's own is put before it, and made if need be.
+ * Provides `moto_server` and `cfn-lint` on PATH: if they are missing or broken, from a virtual
+ * environment of the project, which is created if necessary.
  */
 async function findPrograms(): Promise<void> {
   if (await work()) return;

@@ -1,7 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { PublishCommand, SubscribeCommand } from '@aws-sdk/client-sns';
 import {
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
@@ -22,10 +21,9 @@ const QUEUE = 'autosnap-prod-failed-runs';
 
 let project: Project;
 let lambda: Server;
-let topic: string;
 let event: Record<string, unknown>;
 
-/** Lambda's Invoke, of which the emulator has none: it runs what is deployed. */
+/** Lambda's Invoke, which the emulator lacks: it runs the deployed code. */
 beforeAll(async () => {
   project = await copyProject();
   event = eventsFor(await stateOf('prod'), 'snapshot').daily!;
@@ -38,31 +36,13 @@ beforeAll(async () => {
     response.end(JSON.stringify(error ?? payload));
   });
   await new Promise<void>((resolve) => lambda.listen(0, '127.0.0.1', resolve));
-
-  // The emulator's CloudFormation makes no subscriptions: this makes what the template asks for.
-  const { FailedRunsFromAlerts } = await templateOf('prod');
-  const { TopicArn, Protocol, Endpoint, RawMessageDelivery, FilterPolicyScope, FilterPolicy } =
-    FailedRunsFromAlerts!.Properties as Record<string, string>;
-  topic = TopicArn!;
-  await aws.sns.send(
-    new SubscribeCommand({
-      TopicArn,
-      Protocol,
-      Endpoint,
-      Attributes: {
-        RawMessageDelivery: String(RawMessageDelivery),
-        FilterPolicyScope: FilterPolicyScope!,
-        FilterPolicy: JSON.stringify(FilterPolicy),
-      },
-    }),
-  );
 });
 
 afterAll(() => {
   lambda.close();
 });
 
-/** What Lambda sends to the destination of a run that has failed all its tries. */
+/** The record that Lambda sends to the destination of a run that failed in all tries. */
 async function failAllTries(job: string, requestPayload: unknown): Promise<void> {
   const { error } = await (await deployedFunction('prod', job)).invoke(requestPayload);
   const record = {
@@ -78,7 +58,8 @@ async function failAllTries(job: string, requestPayload: unknown): Promise<void>
     responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
     responsePayload: error,
   };
-  await aws.sns.send(new PublishCommand({ TopicArn: topic, Message: JSON.stringify(record) }));
+  const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: QUEUE }));
+  await aws.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(record) }));
 }
 
 async function waiting(): Promise<number> {
@@ -97,12 +78,12 @@ async function rerun() {
   return ended;
 }
 
-test('all that runs by itself sends what fails all its tries to the topic', async () => {
+test('all that runs by itself sends what fails all its tries to the queue of failed runs', async () => {
   const template = Object.values(await templateOf('prod'));
   const configured = template
     .filter(({ Type }) => Type === 'AWS::Lambda::EventInvokeConfig')
     .map(({ Properties }) => [Properties.FunctionName, Properties.DestinationConfig]);
-  const destination = { OnFailure: { Destination: topic } };
+  const destination = { OnFailure: { Destination: `arn:aws:sqs:us-east-1:123456789012:${QUEUE}` } };
   expect(Object.fromEntries(configured)).toEqual({
     'autosnap-prod-snapshot': destination,
     'autosnap-prod-cleanup': destination,
@@ -119,7 +100,7 @@ test('all that runs by itself sends what fails all its tries to the topic', asyn
   );
 });
 
-test('the queue keeps failed runs until one has gone well, and takes neither alarms nor digests', async () => {
+test('the queue keeps failed runs until one has gone well', async () => {
   const cloud = await cloudAccount();
   cloud.region('DFW').addServer({ name: 'web-1', metadata: { autosnap: 'daily' } });
   const good = cloud.secret('rackspace');
@@ -130,9 +111,6 @@ test('the queue keeps failed runs until one has gone well, and takes neither ala
 
   await failAllTries('snapshot', event);
   await failAllTries('snapshot', event);
-  const alarm = { AlarmName: 'autosnap-prod_snapshot-errors', NewStateValue: 'ALARM' };
-  await aws.sns.send(new PublishCommand({ TopicArn: topic, Message: JSON.stringify(alarm) }));
-  await aws.sns.send(new PublishCommand({ TopicArn: topic, Message: '1 of 1 server protected.' }));
   expect(await waiting()).toBe(2);
 
   const again = await rerun();
@@ -152,7 +130,7 @@ test('the queue keeps failed runs until one has gone well, and takes neither ala
   expect(snapshotIdsOf(cloud, OWNER)).toHaveLength(1);
 });
 
-test('a message that is no failed run is left alone, and stops nothing', async () => {
+test('a message that is not a failed run stays, and does not stop the others', async () => {
   const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: QUEUE }));
   await aws.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'hello' }));
   const { code, output } = await rerun();
@@ -161,7 +139,7 @@ test('a message that is no failed run is left alone, and stops nothing', async (
   await aws.sqs.send(new PurgeQueueCommand({ QueueUrl }));
 });
 
-test('work that was delivered too often is run again, too', async () => {
+test('work that was delivered too often is rerun as well', async () => {
   const cloud = await cloudAccount();
   cloud.region('DFW').addServer({ name: 'web-1', metadata: { autosnap: 'daily' } });
   await putSecret(SECRET, cloud.secret('rackspace'));

@@ -15,7 +15,7 @@ import { templateOf } from './template.ts';
 const NODE = join(import.meta.dirname, '../../node_modules/.bin/node');
 const BOOTSTRAP = join(import.meta.dirname, 'bootstrap.mjs');
 
-/** What is to run, and how. */
+/** An invocation to run. */
 export interface Runtime {
   program: string;
   args: string[];
@@ -27,12 +27,12 @@ export interface Runtime {
 
 export interface Invocation {
   event: unknown;
-  /** Lambda's id of it, which stays the same for a retry; one of its own unless told. */
+  /** Lambda's id of the invocation, which stays the same for a retry; by default a new one. */
   requestId?: string;
 }
 
 /**
- * What a runtime gives: the JSON that the function, or Lambda, has answered, and all that was
+ * The result of a runtime: the JSON that the function or Lambda answered, and everything that was
  * logged.
  */
 export interface Answer {
@@ -47,28 +47,28 @@ export interface RecordedError {
   trace?: string[];
 }
 
-/** How an invocation ended: with a payload or with an error. */
+/** The result of an invocation: a payload or an error. */
 export interface Outcome {
   payload?: unknown;
   error?: RecordedError;
-  /** The report, as the function has logged it, whether or not it failed. */
+  /** The report that the function logged, whether or not it failed. */
   report?: Report;
-  /** All that CloudWatch Logs would have. */
+  /** Everything that CloudWatch Logs would contain. */
   logs: string;
 }
 
-/** A deployed function: its configuration, and its code unpacked. */
+/** A deployed function with its configuration and its unpacked code. */
 export interface DeployedFunction {
   configuration: FunctionConfiguration;
-  /** Where its code lies, unpacked. */
+  /** The folder with its unpacked code. */
   directory: string;
-  /** Runs it in a process of its own, as Lambda does on a cold start. */
+  /** Runs the function in a separate process, like a cold start of Lambda. */
   invoke(event: unknown, options?: { requestId?: string }): Promise<Outcome>;
 }
 
 /**
- * Fetches a function of a deployed stage, `snapshot` say: what it runs is the zip in the bucket and
- * nothing else.
+ * Downloads a function of a deployed stage, such as `snapshot`. What runs is exactly the zip in the
+ * bucket.
  */
 export async function deployedFunction(stage: string, name: string): Promise<DeployedFunction> {
   const FunctionName = `autosnap-${stage}-${name}`;
@@ -82,7 +82,7 @@ export async function deployedFunction(stage: string, name: string): Promise<Dep
   };
 }
 
-/** Runs code once: in AWS's Runtime Interface Emulator where it is to be had, unless told. */
+/** Runs code once, by default in AWS's Runtime Interface Emulator if it is available. */
 export async function invoke(
   runtime: Runtime,
   invocation: Invocation,
@@ -95,7 +95,7 @@ export async function invoke(
 }
 
 function outcomeOf(body: string): Pick<Outcome, 'payload' | 'error'> {
-  // The Runtime Interface Emulator says only this, as plain text, of a function that it has killed.
+  // The Runtime Interface Emulator answers only this plain text for a function that it killed.
   if (body.startsWith('Task timed out')) {
     return { error: { errorType: 'Sandbox.Timedout', errorMessage: body } };
   }
@@ -112,7 +112,7 @@ function reportIn(logs: string): Pick<Outcome, 'report'> {
   return {};
 }
 
-/** The function's code, from where CloudFormation was told that it is. */
+/** The function's code, from the location in the template. */
 async function unpack(stage: string, functionName: string, sha256: string | undefined): Promise<string> {
   const found = Object.values(await templateOf(stage)).find(
     ({ Properties }) => Properties.FunctionName === functionName,
@@ -131,8 +131,8 @@ async function unpack(stage: string, functionName: string, sha256: string | unde
 }
 
 /**
- * What Lambda sets ("Defined runtime environment variables"), what was deployed, and where the
- * emulator is.
+ * The variables that Lambda sets ("Defined runtime environment variables"), those that were
+ * deployed, and the address of the emulator.
  */
 export function runtimeOf(configuration: FunctionConfiguration, directory: string): Runtime {
   const { FunctionName, FunctionArn, Handler, MemorySize, Timeout, Runtime, Environment } = configuration;

@@ -9,7 +9,7 @@ const KEY = 'cleanup/daily/rackspace';
 const OBJECT = `leases/${KEY}.json`;
 
 let bucket: string;
-/** Of two runs that know nothing of each other. */
+/** Two runs that are independent of each other. */
 let one: Leases;
 let other: Leases;
 
@@ -27,36 +27,36 @@ async function content(): Promise<unknown> {
   return JSON.parse(await Body!.transformToString());
 }
 
-/** How many of some runs have the lease. */
+/** The number of runs that hold the lease. */
 const having = (leases: Lease[]) => leases.filter((lease) => 'release' in lease).length;
 
-// What the tests below rely on.
-test('the emulator honours the conditions of a write, as S3 does', async () => {
+// The tests below rely on this.
+test('the emulator supports conditional writes like S3', async () => {
   const { ETag } = await put('first', { IfNoneMatch: '*' });
   await expect(put('second', { IfNoneMatch: '*' })).rejects.toMatchObject({ name: 'PreconditionFailed' });
   await put('third', { IfMatch: ETag! });
   await expect(put('fourth', { IfMatch: ETag! })).rejects.toMatchObject({ name: 'PreconditionFailed' });
 });
 
-test('one run has it, and another one is told until when', async () => {
+test('one run holds the lease, and another gets the time of its end', async () => {
   expect(await one.take(KEY, at(15), at(0))).toHaveProperty('release');
   expect(await content()).toEqual({ until: at(15).toISOString(), run: expect.any(String) });
   expect(await other.take(KEY, at(16), at(1))).toEqual({ heldUntil: at(15) });
   expect(await other.take('cleanup/daily/customer-b', at(16), at(1))).toHaveProperty('release');
 });
 
-test('of many that come at once one has it', async () => {
+test('of many simultaneous runs one gets the lease', async () => {
   const runs = Array.from({ length: 8 }, () => leasesIn(bucket).take(KEY, at(15), at(0)));
   expect(having(await Promise.all(runs))).toBe(1);
 });
 
-test('one that was released is free', async () => {
+test('a released lease is free', async () => {
   const lease = await one.take(KEY, at(15), at(0));
   if ('release' in lease) await lease.release();
   expect(await other.take(KEY, at(16), at(1))).toHaveProperty('release');
 });
 
-test('one that has ended, as that of a killed run, is taken over by one of two', async () => {
+test('a lease that has ended, such as that of a killed run, is taken over by one of two runs', async () => {
   await one.take(KEY, at(15), at(0));
   const both = await Promise.all([one, other].map((leases) => leases.take(KEY, at(30), at(15))));
   expect(having(both)).toBe(1);
@@ -64,7 +64,7 @@ test('one that has ended, as that of a killed run, is taken over by one of two',
   expect(await content()).toEqual({ until: at(30).toISOString(), run: expect.any(String) });
 });
 
-test('who releases too late takes nothing from the run that has it now', async () => {
+test('a late release does not affect the run that holds the lease now', async () => {
   const late = await one.take(KEY, at(15), at(0));
   await other.take(KEY, at(30), at(15));
   if ('release' in late) await late.release();
@@ -72,7 +72,7 @@ test('who releases too late takes nothing from the run that has it now', async (
 });
 
 test.each([['{}'], ['{"until": "soon"}'], ['null'], ['']])(
-  'an object that says nothing (%s) keeps nobody out',
+  'an object without an end (%s) excludes nobody',
   async (text) => {
     await put(text);
     expect(await one.take(KEY, at(15), at(0))).toHaveProperty('release');
@@ -80,11 +80,11 @@ test.each([['{}'], ['{"until": "soon"}'], ['null'], ['']])(
   },
 );
 
-test('one that is no JSON keeps nobody out', async () => {
+test('an object that is not JSON excludes nobody', async () => {
   await put('a lease');
   expect(await one.take(KEY, at(15), at(0))).toHaveProperty('release');
 });
 
-test('a bucket that is not there is an error: nobody knows whether another run is at work', async () => {
+test('a missing bucket is an error, because it is unknown whether another run is in progress', async () => {
   await expect(leasesIn('no-such-bucket-anywhere').take(KEY, at(15), at(0))).rejects.toThrow();
 });

@@ -37,7 +37,7 @@ function event(offsite: object = {}): object {
   return policy({ offsite: { to: 's3', schedule: 'rate(6 hours)', keep: { last: 2 }, ...offsite } });
 }
 
-/** A finished snapshot of {@link server}, made so many hours ago. */
+/** A finished snapshot of {@link server}, created that many hours ago. */
 function addSnapshot(age: number, size: number): CloudImage {
   const slot = new Date(Date.now() - age * HOUR_MS);
   return region.addImage({
@@ -68,8 +68,8 @@ function staged(): string[] {
 }
 
 /**
- * The copies of these are whole, byte for byte, and nothing else was left behind, in S3 and in
- * Cloud Files.
+ * Expects complete copies of exactly these snapshots, byte for byte, and no other objects in S3 and
+ * in Cloud Files.
  */
 async function expectCopiesOf(...images: CloudImage[]): Promise<void> {
   const found = await keys();
@@ -89,7 +89,7 @@ async function expectCopiesOf(...images: CloudImage[]): Promise<void> {
 const posts = () =>
   h.cloud.received.filter(({ method, path }) => method === 'POST' && path.endsWith('/tasks'));
 
-test('an export is streamed to S3, verified there segment by segment, and taken away', async () => {
+test('an export is streamed to S3, verified there segment by segment, and then deleted', async () => {
   const image = addSnapshot(1, 32 * MIB + 12_345);
   expect(await h.run('offsite', event())).toMatchObject({ totals: { exporting: 1 }, failures: [] });
   h.cloud.advance(HOUR_MS);
@@ -115,7 +115,7 @@ test('an export is streamed to S3, verified there segment by segment, and taken 
   expect(posts()).toHaveLength(1);
 });
 
-test('a run that has to end goes on in the next one', async () => {
+test('a run that reaches its deadline is resumed by the next', async () => {
   const image = addSnapshot(1, 32 * MIB);
   await h.run('offsite', event());
   h.cloud.advance(HOUR_MS);
@@ -126,7 +126,7 @@ test('a run that has to end goes on in the next one', async () => {
   await expectCopiesOf(image);
 });
 
-test('a copy that is not what Cloud Files has is discarded, and made again from the same export', async () => {
+test('a copy that differs from Cloud Files is discarded, and made again from the same export', async () => {
   const image = addSnapshot(1, 20 * MIB);
   await h.run('offsite', event());
   h.cloud.advance(HOUR_MS);
@@ -144,7 +144,7 @@ test('a copy that is not what Cloud Files has is discarded, and made again from 
   expect(posts()).toHaveLength(1);
 });
 
-test('an export that is deleted before it was copied is asked for again', async () => {
+test('an export that is deleted before it was copied is requested again', async () => {
   const image = addSnapshot(1, 20 * MIB);
   await h.run('offsite', event());
   h.cloud.advance(HOUR_MS);
@@ -156,7 +156,7 @@ test('an export that is deleted before it was copied is asked for again', async 
     answer: () => region.files.delete(OWNER, `${image.id}.vhd`),
   });
   expect(await h.run('offsite', event())).toMatchObject({ totals: { skipped: 1 } });
-  // An export that is done has an hour to show its object.
+  // The object of a finished export may take an hour to appear.
   expect(await h.run('offsite', event())).toMatchObject({ totals: { exporting: 1 } });
   h.cloud.advance(HOUR_MS);
   expect((await h.fail('offsite', event())).error.message).toContain(
@@ -168,7 +168,7 @@ test('an export that is deleted before it was copied is asked for again', async 
   await expectCopiesOf(image);
 });
 
-test('what a policy has copied to Cloud Files before stays there', async () => {
+test('copies that a policy made in Cloud Files before stay there', async () => {
   const image = addSnapshot(1, 10_000);
   const before = event({ to: 'cloud-files' });
   await h.run('offsite', before);
@@ -180,7 +180,7 @@ test('what a policy has copied to Cloud Files before stays there', async () => {
   expect(staged()).toEqual(there);
 });
 
-test('killed at any of its requests to S3, before or after it is carried out: run again, the copy is whole', async () => {
+test('killed at any of its requests to S3, before or after it is carried out: the next run completes the copy', async () => {
   const proxy = await proxyOf(process.env.AWS_ENDPOINT_URL!);
   vi.stubEnv('AWS_ENDPOINT_URL_S3', proxy.url);
   vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
@@ -206,7 +206,7 @@ test('killed at any of its requests to S3, before or after it is carried out: ru
   expect(images.length).toBeGreaterThan(30);
 }, 600_000);
 
-test('killed at any of its requests to the cloud: run again, the copy is whole, and nothing stays in Cloud Files', async () => {
+test('killed at any of its requests to the cloud: the next run completes the copy, and nothing stays in Cloud Files', async () => {
   const images: CloudImage[] = [];
   for (let n = 0; ; n++) {
     const image = addSnapshot(240 - images.length, 1_000);

@@ -10,7 +10,7 @@ import { newBucket, type TestBucket } from './bucket.ts';
 import { proxyOf } from './proxy.ts';
 
 const MIB = 2 ** 20;
-/** Three parts, the last of them small. */
+/** Three parts, of which the last is small. */
 const SIZE = 32 * MIB + 12_345;
 const OWNER = 'autosnap-test';
 
@@ -31,7 +31,7 @@ function event(offsite: object = {}, changes: object = {}): object {
   return policy({ offsite: { schedule: 'rate(6 hours)', keep: { last: 2 }, ...offsite }, ...changes });
 }
 
-/** A finished snapshot, made so many days ago; of {@link server} unless told. */
+/** A finished snapshot that was created that many days ago, by default of {@link server}. */
 function addSnapshot(age: number, changes: Partial<CloudImage> = {}, of = server): CloudImage {
   const slot = new Date(Date.now() - age * 86_400_000);
   return h.cloud.region('DFW').addImage({
@@ -50,7 +50,7 @@ function addSnapshot(age: number, changes: Partial<CloudImage> = {}, of = server
   });
 }
 
-/** The copy of an image is whole, byte for byte, and nothing else was left behind. */
+/** Expects a complete copy of an image, byte for byte, and no other objects. */
 async function expectCopyOf(...images: CloudImage[]): Promise<void> {
   const found = await bucket.keys();
   expect(found.map((key) => key.split('/').at(-1)).sort()).toEqual(
@@ -63,7 +63,7 @@ async function expectCopyOf(...images: CloudImage[]): Promise<void> {
   expect(await bucket.uploads()).toBe(0);
 }
 
-/** What a client of the cloud's own, such as `openstack`, would use. */
+/** The image as another client of the cloud, such as `openstack`, would use it. */
 async function imageService(): Promise<{ endpoint: string; token: string }> {
   const { username, apiKey } = h.cloud.account;
   const answer = await fetch(`${h.cloud.rackspaceUrl}/tokens`, {
@@ -84,7 +84,7 @@ async function imageService(): Promise<{ endpoint: string; token: string }> {
 const outcomes = (report: { entries: { snapshots?: { outcome: string }[] }[] } | undefined) =>
   report?.entries.flatMap(({ snapshots }) => snapshots?.map(({ outcome }) => outcome) ?? []);
 
-test('the newest good snapshot is copied, byte for byte, with all that is needed to restore it; once', async () => {
+test('the newest good snapshot is copied once, byte for byte, with everything that a restore needs', async () => {
   addSnapshot(3);
   const newest = addSnapshot(1);
   addSnapshot(0, { status: 'killed', size: null });
@@ -115,13 +115,13 @@ test('the newest good snapshot is copied, byte for byte, with all that is needed
   expect(h.cloud.received.slice(before).filter(({ path }) => path.endsWith('/file'))).toEqual([]);
 });
 
-test('a dry run says what it would copy, and copies nothing', async () => {
+test('a dry run shows what would be copied, and copies nothing', async () => {
   addSnapshot(1);
   expect(await h.run('offsite', event({}, { dryRun: true }))).toMatchObject({ totals: { planned: 1 } });
   expect(await bucket.keys('')).toEqual([]);
 });
 
-test('a connection that breaks again and again is opened again where it was', async () => {
+test('a connection that breaks repeatedly is resumed at the same byte', async () => {
   const image = addSnapshot(1);
   for (const cutAfter of [10_000, 17 * MIB, 100, 3 * MIB]) {
     h.cloud.faults.push({ service: 'image', path: /\/file$/, answer: { cutAfter } });
@@ -130,7 +130,7 @@ test('a connection that breaks again and again is opened again where it was', as
   await expectCopyOf(image);
 });
 
-test('a run that has to end leaves its parts, and the next one goes on after them', async () => {
+test('a run that reaches its deadline leaves its parts, and the next one resumes after them', async () => {
   const image = addSnapshot(1);
   h.cloud.dataMode.stallsAt = 17 * MIB;
   const { error, report } = await h.fail('offsite', event(), { remainingMs: 12_000 });
@@ -140,13 +140,13 @@ test('a run that has to end leaves its parts, and the next one goes on after the
   expect(await bucket.uploads()).toBe(1);
 
   h.cloud.dataMode.stallsAt = undefined;
-  // A newer one has come meanwhile: first what was begun, so that it is finished some day.
+  // There is a newer snapshot meanwhile, but the copy that was begun is finished first.
   const newer = addSnapshot(0.5);
   expect(await h.run('offsite', event())).toMatchObject({ totals: { copied: 2 } });
   await expectCopyOf(image, newer);
 });
 
-test('killed at any of its requests to S3, before or after it is carried out: run again, the copy is whole', async () => {
+test('killed at any of its requests to S3, before or after it is carried out: the next run completes the copy', async () => {
   const proxy = await proxyOf(process.env.AWS_ENDPOINT_URL!);
   vi.stubEnv('AWS_ENDPOINT_URL_S3', proxy.url);
   vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
@@ -168,11 +168,11 @@ test('killed at any of its requests to S3, before or after it is carried out: ru
       if (alive) break;
     }
   }
-  // Every request of a run that copies one and deletes another was the last one once.
+  // Each request of a run that makes one copy and deletes another was once the last one.
   expect(images.length).toBeGreaterThan(30);
 }, 600_000);
 
-test('what a run that was killed has left beside a good copy is taken away', async () => {
+test('leftovers of a killed run beside a good copy are deleted', async () => {
   const image = addSnapshot(1, { size: 1_000 });
   await h.run('offsite', event());
   const manifestKey = (await bucket.keys()).find((key) => key.endsWith('.json'))!;
@@ -182,7 +182,7 @@ test('what a run that was killed has left beside a good copy is taken away', asy
   await expectCopyOf(image);
 });
 
-test('an upload whose snapshot is gone is taken away', async () => {
+test('an upload whose snapshot was deleted is aborted', async () => {
   const image = addSnapshot(2);
   h.cloud.faults.push(
     { service: 'image', path: /\/file$/, answer: { cutAfter: 17 * MIB } },
@@ -196,7 +196,7 @@ test('an upload whose snapshot is gone is taken away', async () => {
   expect(await bucket.keys()).toEqual([]);
 });
 
-test('a cloud that ignores ranges is read from the beginning, past what is there already', async () => {
+test('a cloud that ignores ranges is read from the beginning, up to the missing bytes', async () => {
   const image = addSnapshot(1);
   h.cloud.dataMode.ranges = false;
   h.cloud.faults.push({ service: 'image', path: /\/file$/, answer: { cutAfter: 20 * MIB } });
@@ -204,7 +204,7 @@ test('a cloud that ignores ranges is read from the beginning, past what is there
   await expectCopyOf(image);
 });
 
-test('an image that no run can read to its end from a cloud that ignores ranges is given up, and said so', async () => {
+test('an image that no run can download from a cloud that ignores ranges is given up, and reported', async () => {
   addSnapshot(1);
   Object.assign(h.cloud.dataMode, { ranges: false, stallsAt: 17 * MIB });
   const first = await h.fail('offsite', event(), { remainingMs: 11_000 });
@@ -214,7 +214,7 @@ test('an image that no run can read to its end from a cloud that ignores ranges 
   expect(await bucket.uploads()).toBe(0);
 });
 
-test('what S3 refuses is said with the right that is lacking', async () => {
+test('an error of S3 names the missing permission', async () => {
   const image = addSnapshot(1, { size: 1_000 });
   const proxy = await proxyOf(process.env.AWS_ENDPOINT_URL!);
   vi.stubEnv('AWS_ENDPOINT_URL_S3', proxy.url);
@@ -226,7 +226,7 @@ test('what S3 refuses is said with the right that is lacking', async () => {
   await expectCopyOf(image);
 });
 
-test('a copy with a wrong checksum is discarded, and said so', async () => {
+test('a copy with a wrong checksum is discarded and reported', async () => {
   const image = addSnapshot(1);
   h.cloud.dataMode.corrupt = true;
   const { error } = await h.fail('offsite', event());
@@ -241,7 +241,7 @@ test('a copy with a wrong checksum is discarded, and said so', async () => {
   await expectCopyOf(image);
 });
 
-test('copies are rotated by the same rules as snapshots, and what is not exactly a copy is left alone', async () => {
+test('copies are rotated by the same rules as snapshots, and anything that is not exactly a copy is not touched', async () => {
   const images = [5, 4, 3, 2].map((age) => addSnapshot(age, { size: 1_000 }));
   const region = h.cloud.region('DFW');
   const all = [...images];
@@ -276,7 +276,7 @@ test('copies are rotated by the same rules as snapshots, and what is not exactly
   }
 });
 
-test('S3 says by HEAD what is there: a copy without data goes, and one of another size neither counts nor goes', async () => {
+test('HEAD decides: a copy without data is deleted, and one with another size is neither counted nor deleted', async () => {
   const images: CloudImage[] = [];
   for (const age of [4, 3, 2]) {
     images.push(addSnapshot(age, { size: 1_000 }));
@@ -294,7 +294,7 @@ test('S3 says by HEAD what is there: a copy without data goes, and one of anothe
   expect(await bucket.keys()).toEqual([...keysOf(images[1]!), ...keysOf(images[2]!)].sort());
 });
 
-test('an image whose copy is wrong each time is begun less and less often, and the others are copied', async () => {
+test('an image whose copy always fails is begun at growing intervals, and the others are copied', async () => {
   const bad = addSnapshot(2, { size: 1_000 });
   const other = h.cloud.region('DFW').addServer({ name: 'web-2' });
   h.cloud.dataMode.corrupt = true;
@@ -308,7 +308,7 @@ test('an image whose copy is wrong each time is begun less and less often, and t
   await expectCopyOf(good);
 });
 
-test('an image that answers 404 for its data, and is there, keeps what was uploaded of it', async () => {
+test('an image that exists but answers 404 for its data keeps its uploaded parts', async () => {
   const image = addSnapshot(2);
   h.cloud.faults.push(
     { service: 'image', path: /\/file$/, answer: { cutAfter: 17 * MIB } },
@@ -320,7 +320,7 @@ test('an image that answers 404 for its data, and is there, keeps what was uploa
   await expectCopyOf(image);
 });
 
-test('the copies of a server that is gone all stay', async () => {
+test('all copies of a deleted server stay', async () => {
   for (const age of [3, 2, 1]) {
     addSnapshot(age, { size: 1_000 });
     await h.run('offsite', event({ keep: { last: 9 } }));
@@ -329,7 +329,7 @@ test('the copies of a server that is gone all stay', async () => {
   expect((await h.run('offsite', event({ keep: { last: 1 } }))).totals).toEqual({ kept: 3 });
 });
 
-test('the audit sees the copies; what it can not list it says, and nothing else stops', async () => {
+test('the audit shows the copies, reports what it cannot list, and continues', async () => {
   addSnapshot(2, { size: 1_000 });
   addSnapshot(0, { size: 1_000 });
   deploy([event()]);
@@ -347,7 +347,7 @@ test('the audit sees the copies; what it can not list it says, and nothing else 
   });
 });
 
-test('no more bytes are begun in a month than the policy allows, failed and deleted copies included', async () => {
+test('the copies that are begun in a month stay within the limit of the policy, including failed and deleted ones', async () => {
   addSnapshot(2, { size: 600_000 });
   h.cloud.dataMode.corrupt = true;
   await h.fail('offsite', event({ maxBytesPerMonth: '1MB' }));
@@ -360,7 +360,7 @@ test('no more bytes are begun in a month than the policy allows, failed and dele
   expect((await h.run('offsite', event({ maxBytesPerMonth: '1.2MB' }))).totals).toEqual({ copied: 1 });
 });
 
-test('two runs at once make one copy', async () => {
+test('two simultaneous runs make one copy', async () => {
   const image = addSnapshot(1);
   const results = await Promise.allSettled([h.run('offsite', event()), h.run('offsite', event())]);
   expect(results.flatMap((r) => (r.status === 'fulfilled' ? outcomes(r.value) : []))).toContain('copied');
@@ -368,7 +368,7 @@ test('two runs at once make one copy', async () => {
   await expectCopyOf(image);
 });
 
-test('what can never be copied is said in one report, not in every one', async () => {
+test('snapshots that can never be copied are reported only once', async () => {
   const image = addSnapshot(1, { size: 0 });
   const { name, createdAt } = image;
   const data = h.cloud
@@ -385,7 +385,7 @@ test('what can never be copied is said in one report, not in every one', async (
 test.each([
   ['no bucket is set', '', 'AUTOSNAP_COPIES_BUCKET: is not set'],
   ['the bucket is not there', 'not-there', 'There is no bucket not-there for the copies: deploy again'],
-])('%s: a clear error, and the cloud is left alone', async (_, name, message) => {
+])('%s: a clear error, without requests to the cloud', async (_, name, message) => {
   vi.stubEnv('AUTOSNAP_COPIES_BUCKET', name);
   h.cold();
   addSnapshot(1);
@@ -399,7 +399,7 @@ test('a policy without offsite is refused', async () => {
   expect(error.message).toContain('offsite: is missing');
 });
 
-test('a copy is restored as an image with the same bytes', async () => {
+test('a copy can be restored as an image with the same bytes', async () => {
   const image = addSnapshot(1);
   await h.run('offsite', event());
   const found = await bucket.keys();

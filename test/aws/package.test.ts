@@ -28,7 +28,7 @@ async function packaged(change?: (yml: string) => string): Promise<Project> {
   return copy;
 }
 
-test('the same sources make the same zip, byte by byte', () => {
+test('the same sources give the same zip, byte for byte', () => {
   const [one, two] = [project, another].map((copy) =>
     createHash('sha256')
       .update(readFileSync(copy.path(ZIP)))
@@ -37,18 +37,21 @@ test('the same sources make the same zip, byte by byte', () => {
   expect(one).toBe(two);
 });
 
-test.for(['create', 'update'])('cfn-lint finds nothing in the template that %ss the stack', async (verb) => {
-  const template = project.path(`.serverless/cloudformation-template-${verb}-stack.json`);
-  expect(JSON.parse(readFileSync(template, 'utf8'))).toHaveProperty('Resources');
-  expect(await run('cfn-lint', [template])).toEqual({ code: 0, output: '' });
-});
+test.for(['create', 'update'])(
+  'cfn-lint finds no problem in the template that %ss the stack',
+  async (verb) => {
+    const template = project.path(`.serverless/cloudformation-template-${verb}-stack.json`);
+    expect(JSON.parse(readFileSync(template, 'utf8'))).toHaveProperty('Resources');
+    expect(await run('cfn-lint', [template])).toEqual({ code: 0, output: '' });
+  },
+);
 
 test.for(['Reports', 'Copies'])('the bucket %s stays, unless the first deployment fails', (bucket) => {
   const template = readFileSync(
     project.path('.serverless/cloudformation-template-update-stack.json'),
     'utf8',
   );
-  // The emulator knows only Retain, which would leave a bucket behind for each try of a first
+  // The emulator supports only Retain, which would leave a bucket behind after each failed first
   // deployment.
   expect(JSON.parse(template).Resources[bucket]).toMatchObject({
     DeletionPolicy: 'RetainExceptOnCreate',
@@ -72,8 +75,8 @@ ${more}`;
     [5, 'zones', zone],
     [50, 'zones and copies', zone + copies],
     [150, 'copies and drills', copies + drill],
-  ] as const)('%d with %s fit into one stack, as the check has reckoned', async ([count, _, more]) => {
-    // The file has a policy already.
+  ] as const)('%d with %s fit into one stack, as the check predicts', async ([count, _, more]) => {
+    // The file already has one policy.
     const blocks = Array.from({ length: count - 1 }, (_, i) => block(i, more)).join('');
     const crowd = await packaged((yml) => addPolicy(yml, blocks));
     const template = crowd.path('.serverless/cloudformation-template-update-stack.json');
@@ -86,7 +89,7 @@ ${more}`;
     expect(await run('cfn-lint', [template])).toEqual({ code: 0, output: '' });
   });
 
-  /** What `autosnap check` takes the template to be. */
+  /** The size of the template that `autosnap check` predicts. */
   async function draft({ directory, path }: Project): Promise<Resources> {
     const configuration = await readConfiguration(path('serverless.yml'));
     const options = { stage: 'prod' };
@@ -112,7 +115,7 @@ describe('the zip', () => {
     expect(statSync(project.path(ZIP)).size).toBeLessThan(1_100_000);
   });
 
-  test('has handlers/ and lib/, compiled, the policies, and nothing else of ours', () => {
+  test('contains handlers/ and lib/, compiled, the policies, and no other files of the project', () => {
     const files = ['handlers', 'lib', 'node_modules', 'package.json', 'policies.json'];
     expect(readdirSync(unpacked).sort()).toEqual(files);
     const compiled = globSync('{handlers,lib}/**/*.*', { cwd: unpacked });
@@ -120,7 +123,7 @@ describe('the zip', () => {
     expect(compiled.sort()).toEqual(sources.map((file) => file.replace(/\.ts$/, '.js')).sort());
   });
 
-  test('has the packages that are allowed, and no other', () => {
+  test('contains only the allowed packages, and all of them', () => {
     const names = readdirSync(join(unpacked, 'node_modules')).flatMap((name) =>
       name.startsWith('@')
         ? readdirSync(join(unpacked, 'node_modules', name)).map((part) => `${name}/${part}`)

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A process that has ended; `output` is all that it wrote, errors included. */
+/** A process that has ended; `output` is everything that it wrote, including errors. */
 export interface Ended {
   code: number;
   output: string;
@@ -15,10 +15,7 @@ interface RunOptions {
   env?: NodeJS.ProcessEnv;
 }
 
-/**
- * Runs a program to its end, whatever that is; a program that is not there ends with 127, as in a
- * shell.
- */
+/** Runs a program until it ends, in any way; a missing program ends with 127, as in a shell. */
 export function run(program: string, args: string[], options: RunOptions = {}): Promise<Ended> {
   return new Promise((resolve) => {
     execFile(program, args, { ...options, maxBuffer: 64e6 }, (error, stdout, stderr) => {
@@ -28,17 +25,17 @@ export function run(program: string, args: string[], options: RunOptions = {}): 
   });
 }
 
-/** {@link run} for what has to end well. */
+/** Runs a program that has to succeed, as {@link run}. */
 export async function succeed(program: string, args: string[], options: RunOptions = {}): Promise<string> {
   const { code, output } = await run(program, args, options);
   if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}:\n${output}`);
   return output;
 }
 
-/** A process that goes on. */
+/** A running process. */
 export interface Running {
   child: ChildProcess;
-  /** All that it has written so far; after {@link Running.stop} it is complete. */
+  /** Everything that it has written so far; complete after {@link Running.stop}. */
   output(): string;
   stop(): Promise<void>;
 }
@@ -48,7 +45,7 @@ process.once('exit', () => {
   for (const child of alive) child.kill();
 });
 
-/** Starts a program; it does not outlive this process. */
+/** Starts a program, which ends together with this process. */
 export function start(program: string, args: string[], options: RunOptions = {}): Running {
   const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   alive.add(child);
@@ -109,7 +106,7 @@ export async function startServer(
   throw new Error(`${program} does not serve ${url}:\n${running.output()}`);
 }
 
-/** A port of the loopback that nobody listens at. */
+/** An unused port of the loopback. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -6,35 +6,41 @@ import { type Ended, run, succeed } from './processes.ts';
 const ROOT = join(import.meta.dirname, '../..');
 
 /**
- * A temporary copy of this project, for what changes serverless.yml. It goes when the tests have
- * ended.
+ * A temporary copy of this project, whose serverless.yml may be changed. It is deleted after the
+ * tests.
  */
 export interface Project {
   directory: string;
-  /** Runs `serverless` there, to its end. */
+  /** Runs `serverless` in the copy until it ends. */
   serverless(...args: string[]): Promise<Ended>;
-  /** Deploys a stage; returns what `serverless deploy` has said. @throws when it fails. */
+  /**
+   * Deploys a stage; returns what `serverless deploy` has said.
+   *
+   * @throws when it fails.
+   */
   deploy(stage: string): Promise<string>;
-  /** Changes a file, serverless.yml unless told. @throws when nothing changes. */
+  /**
+   * Changes a file, serverless.yml unless told.
+   *
+   * @throws when nothing changes.
+   */
   edit(change: (yml: string) => string, file?: string): void;
-  /** A file of the copy, such as what `serverless package` has written. */
+  /** A file of the copy, such as the output of `serverless package`. */
   path(...parts: string[]): string;
 }
 
-/**
- * Copies what git knows of this project, and what it does not know yet, and all installed packages.
- */
+/** Copies all files that git tracks or would add, and all installed packages. */
 export async function copyProject(): Promise<Project> {
   const directory = mkdtempSync(join(tmpdir(), 'project-'));
   const listed = await succeed('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: ROOT,
   });
   for (const file of listed.split('\0').filter(Boolean)) {
-    // What is deleted and not yet committed is listed too.
+    // The list also contains deleted files that are not committed yet.
     if (existsSync(join(ROOT, file))) cpSync(join(ROOT, file), join(directory, file), { recursive: true });
   }
   const packages = join(directory, 'node_modules');
-  // Hundreds of megabytes: as links in an instant, unless the copy is on another disk.
+  // Hundreds of megabytes, so they are hard links, unless the copy is on another disk.
   const linked = await run('cp', ['-al', join(ROOT, 'node_modules'), packages]);
   if (linked.code !== 0) {
     rmSync(packages, { recursive: true, force: true });
@@ -45,7 +51,7 @@ export async function copyProject(): Promise<Project> {
   const serverless = (...args: string[]) =>
     run(path('node_modules/.bin/node'), [path('node_modules/.bin/serverless'), ...args], {
       cwd: directory,
-      // How often it looks whether CloudFormation is ready; the emulator always is.
+      // The interval at which it checks whether CloudFormation is ready; the emulator always is.
       env: { ...process.env, SLS_AWS_MONITORING_FREQUENCY: '100' },
     });
   return {
@@ -66,7 +72,7 @@ export async function copyProject(): Promise<Project> {
   };
 }
 
-/** Replaces what stands in `yml` just once. */
+/** Replaces a text that occurs exactly once in `yml`. */
 export function replaceOnce(yml: string, from: string, to: string): string {
   const parts = yml.split(from);
   if (parts.length !== 2) throw new Error(`the file has "${from}" ${parts.length - 1} times, not once`);
@@ -81,8 +87,8 @@ export const WEEKLY = `    weekly:
       keep: { last: 8 }
 `;
 
-/** serverless.yml with a policy more, the last. */
+/** serverless.yml with another policy at the end. */
 export function addPolicy(yml: string, block = WEEKLY): string {
-  const after = '\n  # Who gets failed runs';
+  const after = '\n  # Who gets e-mails';
   return replaceOnce(yml, after, `${block}${after}`);
 }

@@ -3,20 +3,20 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A way to a server that can be cut, as it is for a process that is killed. */
+/** A connection to a server that can be cut, as for a killed process. */
 export interface Proxy {
   url: string;
   /**
-   * The n-th request from now on, and all after it, get no answer. `carriedOut`: that one reaches
-   * the server.
+   * The n-th request from now on, and all later ones, get no answer. `carriedOut`: the n-th one
+   * reaches the server.
    */
   dieAt(n: number, carriedOut: boolean): void;
   live(): void;
-  /** Requests with this method are refused, as by a policy. */
+  /** Requests with this method are refused, as by a bucket policy. */
   refuse: string | undefined;
 }
 
-/** Stands before a plain HTTP server until the test is finished. */
+/** Stands in front of a plain HTTP server until the test ends. */
 export async function proxyOf(target: string): Promise<Proxy> {
   let left = Number.POSITIVE_INFINITY;
   let lastIsCarriedOut = false;

@@ -7,7 +7,7 @@ const PACKAGE = 'github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-la
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/aws-lambda-rie');
 
 /**
- * Finds AWS's Runtime Interface Emulator on PATH, or builds it with Go; `why` says what came of it.
+ * Finds AWS's Runtime Interface Emulator on PATH, or builds it with Go; `why` describes the result.
  */
 export async function findRie(): Promise<{ rie: string | null; why: string }> {
   const folders = [...(process.env.PATH ?? '').split(delimiter), CACHE];

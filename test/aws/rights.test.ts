@@ -15,7 +15,7 @@ let copies: string;
 
 beforeAll(async () => {
   const { roles } = await stateOf('prod');
-  // What CloudFormation has made up at the end of its name is left out there.
+  // The random end of generated names is left out.
   bucket = 'autosnap-prod-reports';
   copies = 'autosnap-prod-copies';
   const [role, ...others] = Object.values(roles) as {
@@ -29,13 +29,13 @@ beforeAll(async () => {
   );
 });
 
-/** IAM gives a document URL-encoded. */
+/** IAM returns a document URL-encoded. */
 function parsed(document: unknown): unknown {
   return typeof document === 'string' ? JSON.parse(decodeURIComponent(document)) : document;
 }
 
 /**
- * Whether the role may do something, by IAM's rules for policies that only allow: `*` and `?` in
+ * Whether the role allows an action, by IAM's rules for policies that only allow: `*` and `?` in
  * both.
  */
 function allows(action: string, resource: string): boolean {
@@ -59,7 +59,7 @@ const ARN = {
   object: (name: string) => `arn:aws:s3:::${name}/runs/2026-11-24/x.json`,
 };
 
-test('the role has exactly these rights: an action, a resource or a wildcard more fails here', () => {
+test('the role has exactly these permissions: another action, resource or wildcard fails this test', () => {
   expect(statements.every(({ Effect, Condition }) => Effect === 'Allow' && Condition === undefined)).toBe(
     true,
   );
@@ -86,6 +86,10 @@ test('the role has exactly these rights: an action, a resource or a wildcard mor
       'secretsmanager:ListSecrets *',
       ...logs.flatMap((log) => [`logs:CreateLogStream ${log}`, `logs:PutLogEvents ${log}`]),
       'sns:Publish arn:aws:sns:us-east-1:123456789012:autosnap-prod-alerts',
+      'sns:GetTopicAttributes arn:aws:sns:us-east-1:123456789012:autosnap-prod-alerts',
+      ...['SendMessage', 'GetQueueAttributes'].map(
+        (action) => `sqs:${action} arn:aws:sqs:us-east-1:123456789012:autosnap-prod-failed-runs`,
+      ),
       ...[
         'SendMessage',
         'ReceiveMessage',
@@ -105,7 +109,7 @@ test('the role has exactly these rights: an action, a resource or a wildcard mor
   );
 });
 
-test('nobody but Lambda may take on the role', () => {
+test('only Lambda may assume the role', () => {
   expect(trust).toMatchObject({
     Statement: [
       { Effect: 'Allow', Principal: { Service: ['lambda.amazonaws.com'] }, Action: ['sts:AssumeRole'] },
@@ -113,13 +117,14 @@ test('nobody but Lambda may take on the role', () => {
   });
 });
 
-describe('what the functions may do', () => {
+describe('permissions of the functions', () => {
   test.each([
     ['secretsmanager:GetSecretValue', ARN.secret('autosnap/prod/rackspace')],
     ['secretsmanager:GetSecretValue', ARN.secret('autosnap/prod/customer-b')],
     ['logs:PutLogEvents', ARN.log('autosnap-prod-snapshot')],
     ['sns:Publish', ARN.topic('autosnap-prod-alerts')],
     ['sqs:SendMessage', ARN.queue('autosnap-prod-work')],
+    ['sqs:SendMessage', ARN.queue('autosnap-prod-failed-runs')],
   ])('%s on %s', (action, resource) => {
     expect(allows(action, resource)).toBe(true);
   });
@@ -136,7 +141,8 @@ describe('what the functions may do', () => {
     ['logs:PutLogEvents', ARN.log('autosnap-prod-eu-snapshot')],
     ['logs:GetLogEvents', ARN.log('autosnap-prod-snapshot')],
     ['sns:Publish', ARN.topic('autosnap-dev-alerts')],
-    ['sqs:SendMessage', ARN.queue('autosnap-prod-failed-runs')],
+    ['sqs:ReceiveMessage', ARN.queue('autosnap-prod-failed-runs')],
+    ['sqs:DeleteMessage', ARN.queue('autosnap-prod-failed-runs')],
     ['sqs:SendMessage', ARN.queue('autosnap-dev-work')],
     ['sqs:PurgeQueue', ARN.queue('autosnap-prod-work')],
     ['s3:DeleteObject', ARN.object('any')],

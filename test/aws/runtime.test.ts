@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { invoke, runtimeOf } from './lambda.ts';
 
-// Both are held to the same: what the tests say of the functions must not depend on which of them
-// is to be had.
+// Both runtimes have to behave the same, so that the tests of the functions do not depend on which
+// is available.
 const runtimes: [string, string | null][] = [['the stand-in', null]];
 const rie = inject('rie');
 if (rie) runtimes.push(["AWS's Runtime Interface Emulator", rie]);
@@ -14,7 +14,7 @@ describe.for(runtimes)('%s', ([, program]) => {
   const run = (code: string, event: unknown = {}, requestId?: string) =>
     invoke(functionOf(code), { event, ...(requestId ? { requestId } : {}) }, program);
 
-  test('gives the event and the context, and takes the answer and the logs', async () => {
+  test('passes on the event and the context, and returns the answer and the logs', async () => {
     const { payload, error, logs } = await run(
       `export const handler = async (event, context) => {
         console.log('to the one');
@@ -38,7 +38,7 @@ describe.for(runtimes)('%s', ([, program]) => {
     expect(logs).toContain('to the other\n');
   });
 
-  test('gives the environment of the function and not that of the tests', async () => {
+  test('has the environment of the function, not that of the tests', async () => {
     vi.stubEnv('OF_THE_TESTS', 'yes');
     onTestFinished(() => void vi.unstubAllEnvs());
     const { payload } = await run('export const handler = async () => Object.keys(process.env)');
@@ -46,7 +46,7 @@ describe.for(runtimes)('%s', ([, program]) => {
     expect(payload).not.toContain('OF_THE_TESTS');
   });
 
-  test('records an error with its trace, and logs all that can be seen of it', async () => {
+  test('records an error with its trace, and logs everything that is visible of it', async () => {
     const { payload, error, logs } = await run(
       `export const handler = async () => {
         throw Object.assign(new RangeError('too much of it'), { options: { key: 'on-the-error' } });
@@ -61,7 +61,7 @@ describe.for(runtimes)('%s', ([, program]) => {
     expect(logs).toContain('on-the-error');
   });
 
-  test('kills what goes on for longer than its time', async () => {
+  test('kills a function that exceeds its timeout', async () => {
     const { error } = await run(
       'export const handler = () => new Promise(() => setInterval(() => {}, 1000));',
     );
@@ -69,19 +69,19 @@ describe.for(runtimes)('%s', ([, program]) => {
     expect(error?.errorMessage).toMatch(/Task timed out after 2.00 seconds$/);
   });
 
-  test('says so when the process ends by itself', async () => {
+  test('reports a process that ends by itself', async () => {
     const { error } = await run('export const handler = async () => process.exit(3);');
     expect(error?.errorType).toBe('Runtime.ExitError');
     expect(error?.errorMessage).toMatch(/Runtime exited with error: exit status 3$/);
   });
 
-  test('says so when the code can not be loaded', async () => {
+  test('reports code that cannot be loaded', async () => {
     const { error } = await run("import 'no-such-package'; export const handler = async () => 1;");
     expect(error?.errorMessage).toContain("Cannot find package 'no-such-package'");
   });
 });
 
-/** A function of a line or two, with two seconds of time. */
+/** A function of one or two lines, with a timeout of two seconds. */
 function functionOf(code: string) {
   const directory = mkdtempSync(join(tmpdir(), 'fixture-'));
   mkdirSync(join(directory, 'handlers'));

@@ -8,17 +8,17 @@ import { deployStages } from './stages.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** AWS's Runtime Interface Emulator; null where the functions run with the stand-in. */
+    /** AWS's Runtime Interface Emulator; null if the functions run with the stand-in. */
     rie: string | null;
   }
 }
 
 /**
- * Starts AWS and deploys the stages that the tests share; takes everything away at the end, however
- * it comes.
+ * Starts AWS, deploys the stages that the tests share, and removes everything at the end, in any
+ * case.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  // All that is temporary, of these processes and of those that they start.
+  // The temporary files of these processes and their children.
   const scratch = mkdtempSync(join(tmpdir(), 'autosnap-aws-'));
   process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
   process.env.TMPDIR = scratch;

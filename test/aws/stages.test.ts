@@ -18,7 +18,7 @@ async function run(stage: string, job: string, policy = 'daily') {
 describe('two stages of one project', () => {
   const textOf = (stage: string) => JSON.stringify(states[stage]);
 
-  test('have each their own of everything, and are alike but for the name', () => {
+  test('have separate resources, which differ only in their names', () => {
     expect(textOf('dev')).toContain('autosnap-dev');
     const [dev, prod] = STAGES.map((stage) => new RegExp(`(?<![a-z])${stage}(?![a-z])`, 'g'));
     expect(textOf('dev')).not.toMatch(prod!);
@@ -26,7 +26,7 @@ describe('two stages of one project', () => {
     expect(JSON.parse(textOf('dev').replace(dev!, 'prod'))).toEqual(JSON.parse(textOf('prod')));
   });
 
-  test.for(STAGES)('%s may read its own secrets only', (stage) => {
+  test.for(STAGES)('%s may only read its own secrets', (stage) => {
     const secrets = Object.values(states[stage]!.roles)
       .flatMap(({ policies }) => Object.values(policies))
       .flatMap(({ Statement }) => Statement)
@@ -36,7 +36,7 @@ describe('two stages of one project', () => {
   });
 });
 
-test('two stages on one cloud account never touch each other’s snapshots', async () => {
+test('two stages in one cloud account never touch the snapshots of the other', async () => {
   const cloud = await cloudAccount();
   const region = cloud.region('DFW');
   const servers = ['web-1', 'web-2', 'db-1'].map((name) =>
@@ -69,7 +69,7 @@ test('two stages on one cloud account never touch each other’s snapshots', asy
   expect(imagesOf(cloud)).toContainEqual(byHand);
 });
 
-test('a policy with another account uses that one’s secret, and no other cloud account', async () => {
+test('a policy with another account uses its secret, and no other cloud account', async () => {
   const [own, customers] = [await cloudAccount(), await cloudAccount()];
   for (const cloud of [own, customers]) {
     cloud.region('DFW').addServer({ name: 'db-1', metadata: { autosnap: 'daily' } });

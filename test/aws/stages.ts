@@ -6,7 +6,7 @@ import { addPolicy, copyProject, WEEKLY } from './project.ts';
  */
 export const STAGES = ['dev', 'prod'] as const;
 
-/** serverless.yml with the policy `weekly`, which is for the account customer-b. */
+/** serverless.yml with the policy `weekly` for the account customer-b. */
 function withCustomerB(yml: string): string {
   return addPolicy(
     yml,
@@ -16,8 +16,8 @@ function withCustomerB(yml: string): string {
 }
 
 /**
- * Deploys each of {@link STAGES} from a copy of its own, because two deployments can't share a
- * build folder.
+ * Deploys each of {@link STAGES} from a separate copy, because two deployments cannot share a build
+ * folder.
  */
 export async function deployStages(): Promise<void> {
   await Promise.all(

@@ -24,7 +24,7 @@ export async function runWithStandIn(runtime: Runtime, { event, requestId }: Inv
   const respond = async (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url?.replace('/2018-06-01/runtime/', '');
     if (path === 'invocation/next') {
-      // After its one event it waits for ever, as a function does that nobody calls.
+      // After its one event it waits for ever, like a function that is not invoked.
       if (invoked) return;
       invoked = true;
       response.writeHead(200, {

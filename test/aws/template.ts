@@ -5,7 +5,7 @@ import {
 } from '@aws-sdk/client-cloudformation';
 import { aws } from './clients.ts';
 
-/** A resource of a deployed stack, as its template has it. */
+/** A resource of a deployed stack, as in its template. */
 export interface Resource {
   Type: string;
   Properties: Record<string, unknown>;
@@ -48,7 +48,11 @@ export async function templateOf(stage: string): Promise<Record<string, Resource
   );
 }
 
-/** What Ref, Fn::GetAtt, Fn::Sub and Fn::Join stand for. @throws for what it does not know. */
+/**
+ * What Ref, Fn::GetAtt, Fn::Sub and Fn::Join stand for.
+ *
+ * @throws for what it does not know.
+ */
 class Resolver {
   readonly #resources: Record<string, Resource>;
   readonly #ids: Map<string | undefined, string | undefined>;
@@ -115,7 +119,7 @@ class Resolver {
         return arn('events', `rule/${name}`);
       case 'AWS::S3::Bucket.Arn':
         return `arn:aws:s3:::${name}`;
-      // A queue's own id is its URL, a topic's is its ARN.
+      // The Ref of a queue is its URL, that of a topic its ARN.
       case 'AWS::SQS::Queue.Arn':
         return arn('sqs', last);
       case 'AWS::SQS::Queue.QueueName':

@@ -16,8 +16,8 @@ import { copyProject, replaceOnce } from './project.ts';
 const SERVERS = 12;
 let daily: Record<string, unknown>;
 
-// Lambda's 900 seconds are too long to wait for. And the policy's day ends in half a day, not
-// during a test.
+// Lambda's 900 seconds would take too long. The slot of the policy ends in half a day, not during a
+// test.
 beforeAll(async () => {
   const project = await copyProject();
   const hour = (new Date().getUTCHours() + 12) % 24;
@@ -28,7 +28,7 @@ beforeAll(async () => {
   daily = eventsFor(await stateOf('hurry'), 'snapshot').daily!;
 });
 
-/** A cloud account with {@link SERVERS}, whose secret is that of the stage. */
+/** A cloud account with {@link SERVERS}, with the secret of the stage. */
 async function fleet(): Promise<Cloud> {
   const cloud = await cloudAccount();
   for (let i = 0; i < SERVERS; i++) {
@@ -38,10 +38,7 @@ async function fleet(): Promise<Cloud> {
   return cloud;
 }
 
-/**
- * From now on the cloud answers so many requests that change something, and leaves all others
- * hanging.
- */
+/** From now on the cloud answers that many requests that change something, and no others. */
 function hangAfter(cloud: Cloud, requests: number): void {
   for (const [service, method] of [
     ['compute', 'POST'],
@@ -52,7 +49,7 @@ function hangAfter(cloud: Cloud, requests: number): void {
 }
 
 /**
- * Does with the stage's queue what Lambda does: gives a message to `continue`, and takes it out
+ * Delivers the messages of the stage's queue like Lambda: passes each to `continue`, and deletes it
  * when it is done.
  */
 async function deliver(): Promise<Outcome | undefined> {
@@ -74,7 +71,7 @@ test.for([
   ['its rule', () => daily],
   ['a person', () => ({ adhoc: true, servers: { tagged: { autosnap: 'daily' } } })],
 ] as const)(
-  'a snapshot run for %s that would run past its time stops before, and goes on by itself: each server once',
+  'a snapshot run for %s stops before its deadline, and is resumed: each server once',
   async ([, eventOf]) => {
     const cloud = await fleet();
     const snapshot = await deployedFunction('hurry', 'snapshot');
@@ -93,7 +90,7 @@ test.for([
     cloud.faults.length = 0;
     hangAfter(cloud, 3);
     expect((await deliver())?.report).toMatchObject({ totals: { taken: 3, deferred: 5, skipped: 4 } });
-    // It is the same message, and there at once.
+    // The same message is visible at once.
     cloud.faults.length = 0;
     expect((await deliver())?.report).toMatchObject({ totals: { taken: 5, skipped: 7 }, failures: [] });
     expect(await deliver()).toBeUndefined();
@@ -104,7 +101,7 @@ test.for([
   },
 );
 
-test('a cleanup run that would run past its time stops before, and the rest is deleted by itself', async () => {
+test('a cleanup run stops before its deadline, and is resumed', async () => {
   const cloud = await fleet();
   for (const server of cloud.region('DFW').servers) {
     for (const age of [1, 2, 3]) {
@@ -115,7 +112,7 @@ test('a cleanup run that would run past its time stops before, and the rest is d
 
   hangAfter(cloud, 4);
   const first = await cleanup.invoke(daily);
-  // Whether the four are known to be gone depends on the time that is left for a last look.
+  // Whether the deletion of the four is confirmed depends on the time left for the last listing.
   expect(first.payload).toMatchObject({
     totals: { deferred: 8, kept: 24 },
     left: { outOfTime: 8 },
@@ -129,7 +126,7 @@ test('a cleanup run that would run past its time stops before, and the rest is d
   expect(imagesOf(cloud)).toHaveLength(24);
 });
 
-test('a snapshot run whose server is busy comes back to it', async () => {
+test('a snapshot run with a busy server takes it later', async () => {
   const cloud = await fleet();
   const [busy] = cloud.region('DFW').servers;
   busy!.taskState = 'rebooting';
@@ -139,7 +136,7 @@ test('a snapshot run whose server is busy comes back to it', async () => {
     totals: { taken: 11, skipped: 1 },
     left: { busy: { servers: [{ name: 'web-0', region: 'DFW' }], more: 0 } },
   });
-  // Not yet: it is held back for some minutes.
+  // The message is still hidden for some minutes.
   expect(await deliver()).toBeUndefined();
   const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: 'autosnap-hurry-work' }));
   const { Attributes } = await aws.sqs.send(

@@ -10,7 +10,7 @@ const PLACES = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
 
-/** It draws what it is given, and talks to nobody by itself. */
+/** The options of a browser that sends no requests by itself. */
 const ARGUMENTS = [
   '--headless',
   '--no-sandbox',
@@ -23,10 +23,10 @@ const ARGUMENTS = [
 ];
 
 /**
- * Starts the machine's own Chromium: the one that the environment variable CHROMIUM names, or else
- * one in a usual place.
+ * Starts a local Chromium: the one in the environment variable CHROMIUM, or else one in a usual
+ * place.
  *
- * @throws when there is none.
+ * @throws if there is none.
  */
 export async function startChromium(): Promise<Browser> {
   const executablePath = process.env.CHROMIUM ?? PLACES.find((place) => existsSync(place));

@@ -8,7 +8,7 @@ const EMPTY = '<!DOCTYPE html><html lang="en"><title>empty</title><p>nothing</p>
 const html = reportPage(manyServers(1000));
 
 /**
- * From the beginning of the navigation until all that is in sight has been painted, in
+ * The time from the beginning of the navigation until everything in sight is painted, in
  * milliseconds.
  */
 async function openingMs(content: string): Promise<{ ms: number; page: Page }> {
@@ -33,7 +33,7 @@ async function medianMs(content: string): Promise<number> {
   return times.sort((a, b) => a - b)[2]!;
 }
 
-test('1,000 servers with 30 snapshots each: what is out of sight costs nothing', async () => {
+test('1,000 servers with 30 snapshots each: rows out of sight are not rendered', async () => {
   const { page } = await openingMs(html);
   const rows = page.locator('.row');
   expect(await rows.count()).toBe(1000);

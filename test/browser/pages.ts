@@ -28,15 +28,15 @@ afterEach(async () => {
 });
 
 export interface Looks extends BrowserContextOptions {
-  /** The browser's clock; an hour after the page was made unless told. */
+  /** The browser's clock, by default an hour after the page was made. */
   now?: string;
-  /** Runs in the page before its own script does. */
+  /** A script that runs in the page before its own one. */
   init?: () => void;
 }
 
 /**
- * Opens the report page of an audit from a file, in a browser far from UTC and English. Whatever it
- * asks for besides itself, logs or throws fails the test.
+ * Opens the report page of an audit from a file, in a browser with another time zone and language.
+ * Any request, log line or error of the page fails the test.
  */
 export async function openReport(audit: Audit, looks: Looks = {}): Promise<Page> {
   return openPage(reportPage(audit), {
@@ -45,7 +45,7 @@ export async function openReport(audit: Audit, looks: Looks = {}): Promise<Page>
   });
 }
 
-/** {@link openReport} for any page. */
+/** Opens any page, as {@link openReport}. */
 export async function openPage(html: string, { now, init, ...looks }: Looks = {}): Promise<Page> {
   const file = join(folder, `${crypto.randomUUID()}.html`);
   await writeFile(file, html);

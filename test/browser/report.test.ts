@@ -11,7 +11,7 @@ import { openReport } from './pages.ts';
 
 const kept = (age: number, ...reasons: Reason[]) => shown(age, { reasons });
 
-/** Five servers in two regions under two policies, with all that may become of a snapshot. */
+/** Five servers in two regions under two policies, with snapshots in every state. */
 const FLEET = auditOf([
   seriesOf(
     [
@@ -52,7 +52,7 @@ const buttonOf = (row: Locator) => row.getByRole('button');
 const namesIn = (page: Page) => page.locator('.row:visible .name').allTextContents();
 const focused = (page: Page) => page.locator(':focus');
 
-test('it says how things are, and asks for nothing', async () => {
+test('it shows the state of everything, and sends no requests', async () => {
   const page = await openReport(FLEET);
   expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe(
     '2 of 5 servers protected; db-9 has no good snapshot, and 1 more; 1 waits for its first snapshot',
@@ -66,7 +66,7 @@ test('it says how things are, and asks for nothing', async () => {
   ]);
 });
 
-test('a timeline has a mark for each snapshot, at its time and as it is', async () => {
+test('a timeline has a mark for each snapshot, at its time and with its state', async () => {
   const page = await openReport(FLEET);
   for (const { name, snapshots } of FLEET.series) {
     const drawn = await rowOf(page, name)
@@ -80,7 +80,7 @@ test('a timeline has a mark for each snapshot, at its time and as it is', async 
   }
 });
 
-test('what a drill has shown of a snapshot stands right above its mark', async () => {
+test('the result of a drill is right above the mark of its snapshot', async () => {
   const snapshots = [
     shown(0, { unproven: daysAgo(0) }),
     kept(9, { code: 'WEEKLY', period: '2026-W47' }),
@@ -107,7 +107,7 @@ test('what a drill has shown of a snapshot stands right above its mark', async (
   }
 });
 
-test('a timeline shows what is missing, now, and the next run', async () => {
+test('a timeline shows gaps, the present time, and the next run', async () => {
   const page = await openReport(FLEET);
   const row = rowOf(page, 'web-7');
   const box = async (part: string) => (await row.locator(`.timeline ${part}`).boundingBox())!;
@@ -127,7 +127,7 @@ test('a timeline shows what is missing, now, and the next run', async () => {
 });
 
 describe('filters', () => {
-  test('by state, policy and region, and all of them together', async () => {
+  test('by state, policy and region, and combined', async () => {
     const page = await openReport(FLEET);
     const count = page.getByRole('status');
     await page.getByRole('radio', { name: 'Protected 2' }).check();
@@ -145,7 +145,7 @@ describe('filters', () => {
     expect(await count.innerText()).toBe('5 shown');
   });
 
-  test('what has one value only is no filter', async () => {
+  test('there is no filter with only one value', async () => {
     const page = await openReport(FLEET);
     expect(await page.getByRole('combobox').count()).toBe(2);
     const accounts = FLEET.series.map((one, i) => ({ ...one, account: i % 2 ? 'a' : 'b' }));
@@ -154,7 +154,7 @@ describe('filters', () => {
     expect(await namesIn(other)).toEqual(['db-9', 'web-7']);
   });
 
-  test('search finds names, ids, regions and states, all words of them', async () => {
+  test('search finds names, ids, regions and states, with all words', async () => {
     const page = await openReport(FLEET);
     const search = page.getByRole('searchbox', { name: 'Search' });
     for (const [words, names] of [
@@ -175,7 +175,7 @@ describe('filters', () => {
 });
 
 describe('details', () => {
-  test('a click opens them: why each is kept, and until when', async () => {
+  test('a click opens them, with the reason for which each snapshot stays, and its end', async () => {
     const page = await openReport(FLEET);
     const row = rowOf(page, 'web-7');
     await row.locator('.standing').click();
@@ -215,7 +215,7 @@ describe('details', () => {
     expect(await details.innerText()).toContain('server-db-9');
   });
 
-  test('the pointer at a mark shows what it is', async () => {
+  test('the pointer on a mark shows its description', async () => {
     const page = await openReport(FLEET);
     await rowOf(page, 'web-1').locator('.timeline .yearly').hover();
     expect(await page.locator('.tip').innerText()).toBe('2025-10-20 00:00 good\nyearly 2025');
@@ -225,7 +225,7 @@ describe('details', () => {
 });
 
 describe('the keyboard', () => {
-  test('goes everywhere with Tab, in the order of the page', async () => {
+  test('Tab reaches everything in the order of the page', async () => {
     const page = await openReport(FLEET);
     const stops: string[] = [];
     for (let i = 0; i < 9; i++) {
@@ -236,7 +236,7 @@ describe('the keyboard', () => {
     expect(stops).toEqual(['search', 'state', 'policy', 'region', 'db-9', 'web-7', 'new-1', 'db-1', 'web-1']);
   });
 
-  test('finds a server, opens it, walks on and goes back', async () => {
+  test('finds a server, opens it, goes to the next and back', async () => {
     const page = await openReport(FLEET);
     const at = () => focused(page).locator('.name').innerText();
     await page.keyboard.press('/');
@@ -263,7 +263,7 @@ describe('the keyboard', () => {
     expect(await namesIn(page)).toHaveLength(5);
   });
 
-  test('the slash is a letter in the search, and a shortcut is the browser’s own', async () => {
+  test('a slash in the search is a character, and shortcuts of the browser still work', async () => {
     const page = await openReport(FLEET);
     const search = page.getByRole('searchbox');
     await search.fill('d');
@@ -275,7 +275,7 @@ describe('the keyboard', () => {
     expect(await focused(page).locator('.name').innerText()).toBe('db-9');
   });
 
-  test('what has the focus shows it', async () => {
+  test('the focused element is visible', async () => {
     const page = await openReport(FLEET);
     await page.keyboard.press('/');
     await page.keyboard.press('ArrowDown');
@@ -283,14 +283,14 @@ describe('the keyboard', () => {
   });
 });
 
-describe('looks', () => {
+describe('appearance', () => {
   const brightness = (page: Page, property: 'backgroundColor' | 'color') =>
     page.evaluate((name) => {
       const parts = getComputedStyle(document.body)[name].match(/\d+/g)!.slice(0, 3);
       return parts.reduce((sum, part) => sum + Number(part), 0) / 3;
     }, property);
 
-  test('light and dark as the reader has it', async () => {
+  test('follows the light or dark mode of the reader', async () => {
     const light = await openReport(FLEET, { colorScheme: 'light' });
     expect(await brightness(light, 'backgroundColor')).toBeGreaterThan(240);
     expect(await brightness(light, 'color')).toBeLessThan(60);
@@ -321,7 +321,7 @@ describe('looks', () => {
     },
   );
 
-  test('on a phone a timeline has the whole width, below its name', async () => {
+  test('on a phone a timeline has the full width, below the name', async () => {
     const page = await openReport(FLEET, { viewport: { width: 375, height: 800 } });
     const row = rowOf(page, 'web-1');
     const timeline = (await row.locator('.timeline').boundingBox())!;
@@ -330,7 +330,7 @@ describe('looks', () => {
     expect(timeline.y).toBeGreaterThan(name.y + name.height);
   });
 
-  test('on paper there is no control, and every row', async () => {
+  test('on paper there are no controls, and all rows', async () => {
     const page = await openReport(FLEET, { colorScheme: 'dark' });
     await page.emulateMedia({ media: 'print', colorScheme: null });
     expect(await page.locator('.filters, .keys').filter({ visible: true }).count()).toBe(0);
@@ -344,7 +344,7 @@ describe('looks', () => {
     expect(await brightness(page, 'backgroundColor')).toBeGreaterThan(240);
   });
 
-  test('the labels of the time stay in sight', async () => {
+  test('the labels of the time axis stay in sight', async () => {
     const page = await openReport(
       auditOf(Array.from({ length: 60 }, (_, i) => seriesOf([shown(0)], { name: `s${i}` }))),
     );
@@ -354,7 +354,7 @@ describe('looks', () => {
   });
 });
 
-test('without its script it still says everything but the details', async () => {
+test('without scripts the page has everything but the details', async () => {
   const page = await openReport(FLEET, { javaScriptEnabled: false });
   expect(await page.getByRole('heading', { level: 1 }).innerText()).toMatch(/^2 of 5 servers protected/);
   expect(await namesIn(page)).toHaveLength(5);
@@ -362,7 +362,7 @@ test('without its script it still says everything but the details', async () => 
   expect(await page.locator('.filters').isVisible()).toBe(false);
 });
 
-test('an old page says that it is old', async () => {
+test('an old page has a warning', async () => {
   const fresh = await openReport(FLEET);
   expect(await fresh.getByRole('note').count()).toBe(0);
   const old = await openReport(FLEET, { now: '2026-11-29T10:00:00Z' });
@@ -371,8 +371,8 @@ test('an old page says that it is old', async () => {
   );
 });
 
-describe('what came from the cloud', () => {
-  test('is text, wherever it gets to', async () => {
+describe('text from the cloud', () => {
+  test('is shown as text everywhere', async () => {
     const page = await openReport(nastyAudit());
     for (const row of await page.locator('.row').all()) await buttonOf(row).click();
     await page.getByRole('searchbox').fill('<script>');
@@ -384,7 +384,7 @@ describe('what came from the cloud', () => {
     expect(names).toContain('line\ufffdseparator');
   });
 
-  test('reaches nobody, even if something of it got to run', async () => {
+  test('cannot send requests, even if a script of it could run', async () => {
     const asked: string[] = [];
     const html = reportPage(nastyAudit());
     const server = createServer((request, response) => {

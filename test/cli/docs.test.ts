@@ -27,7 +27,7 @@ test.each(once)('$page: $text', async ({ text, output }) => {
 const DATA = 'the data of a disk';
 const COPY = 'copies/<owner>/flex/SJC3/<server id>/daily/2026-11-23T00:00:00Z/<image id>';
 
-// No AWS and no cloud: commands of those names that show what they are called with.
+// Without AWS and a cloud: commands of the same names show their arguments.
 test('docs/copies.md: Restore from a copy in S3', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'copy-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -11,11 +11,11 @@ interface Ended {
   stdout: string;
 }
 
-/** Runs a command to its end, whatever that is. */
+/** Runs a command until it ends, in any way. */
 async function serverless(...args: string[]): Promise<Ended> {
   try {
     const running = promisify(execFile)('npx', ['serverless', ...args], { cwd: ROOT });
-    // Without an event, `invoke local` reads one from there.
+    // Without an event, `invoke local` reads one from stdin.
     running.child.stdin?.end();
     return { code: 0, stdout: (await running).stdout };
   } catch (error) {
@@ -80,7 +80,7 @@ test('serverless invoke local -f doctor, of all policies', async () => {
   expect(code).toBe(0);
 });
 
-test('serverless print shows the rules that are made of the policies', async () => {
+test('serverless print shows the rules of the policies', async () => {
   const { code, stdout } = await serverless(
     'print',
     '--stage',
@@ -134,7 +134,7 @@ describe('npm run dev', () => {
     if (offline.pid) process.kill(-offline.pid);
   });
 
-  test("the AWS SDK's Lambda client invokes the functions, which meet one and the same cloud", async () => {
+  test("the AWS SDK's Lambda client invokes the functions, which share one cloud", async () => {
     const event = { adhoc: true, servers: { names: ['web-1'] } };
     expect(await invoke('snapshot', event)).toMatchObject({ answer: { totals: { taken: 1 } } });
     expect(await invoke('snapshot', event)).toMatchObject({ answer: { totals: { skipped: 1 } } });

@@ -6,7 +6,7 @@ interface Row {
   ID: string;
 }
 
-test('the openstack command lists servers, makes an image of one, changes, shows and deletes it', async ({
+test('the openstack command lists servers, creates an image of one, changes, shows and deletes it', async ({
   cloud,
 }) => {
   const servers: Row[] = await cloud.openstack('server', 'list');

@@ -9,23 +9,23 @@ const ROOT = join(import.meta.dirname, '../..');
 interface RunningCloud {
   /** What `npm run cloud` has printed. */
   settings: NodeJS.Dict<string>;
-  /** Runs a program with these settings to its good end; returns what it wrote. */
+  /** Runs a program, which has to succeed, with these settings. Returns its output. */
   run(program: string, ...args: string[]): Promise<string>;
-  /** The JSON that `openstack` answers. */
+  /** The JSON output of `openstack`. */
   // biome-ignore lint/suspicious/noExplicitAny: answers of many forms, each compared as a whole
   openstack(...args: string[]): Promise<any>;
-  /** The JSON that a script beside this file writes. */
+  /** The JSON output of a script in this folder. */
   // biome-ignore lint/suspicious/noExplicitAny: as above
   python(script: string): Promise<any>;
 }
 
-/** Nobody's own settings of a cloud lead elsewhere. */
+/** The developer's own settings of a cloud must not be used. */
 const inherited = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(OS|RACKSPACE|ST|AWS|AUTOSNAP)_/.test(name)),
 );
 
 async function startRunningCloud(onEnd: (stop: () => Promise<void>) => void): Promise<RunningCloud> {
-  // npm does not pass the signal on that ends it.
+  // npm does not pass on the signal that ends it.
   const [program = '', ...args] = manifest.scripts.cloud.split(' ');
   const { child, stop, output } = start(program, args, { cwd: ROOT, env: inherited });
   onEnd(stop);
@@ -51,7 +51,7 @@ async function startRunningCloud(onEnd: (stop: () => Promise<void>) => void): Pr
   };
 }
 
-/** A test with an embedded cloud in a process of its own, which the tests of a file share. */
+/** A test with an embedded cloud in a separate process, which the tests of a file share. */
 // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from here which other fixtures this one needs
 export const test = base.extend('cloud', { scope: 'file' }, ({}, { onCleanup }) =>
   startRunningCloud(onCleanup),

@@ -12,12 +12,12 @@ declare module 'vitest' {
 
 const VENV = join(import.meta.dirname, '../../.venv-clients');
 const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt');
-/** Of an environment that is complete: what was installed into it. */
+/** A file that lists what was installed into a complete environment. */
 const INSTALLED = join(VENV, 'installed.txt');
 
 /**
- * Installs the clients of others, from PyPI into a virtual environment of the project's own, unless
- * they are there.
+ * Installs other clients from PyPI into a virtual environment of the project, unless they are
+ * installed already.
  */
 export default async function setup(project: TestProject): Promise<void> {
   project.provide('clients', join(VENV, 'bin'));

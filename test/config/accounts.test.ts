@@ -27,12 +27,12 @@ describe('the accounts of an event', () => {
     expect(await accountsOf(account)).toEqual(name === 'all there are' ? SECRETS : expected);
   });
 
-  test('an event without any is of the one that is there unless told', () => {
+  test('an event without an account is for the default account', () => {
     expect(eachAccount(policy())).toEqual([policy()]);
     expect(eachAccount(undefined)).toEqual([undefined]);
   });
 
-  test('everything else in the event stays as it is', async () => {
+  test('the other fields of the event stay unchanged', async () => {
     const event = { ...policy(), account: ['a', 'b'] };
     expect(eachAccount(event)).toEqual([
       { ...policy(), account: 'a' },
@@ -47,7 +47,7 @@ test.each([
   ['a star in the middle', 'a*b'],
   ['nothing but a path', 'a/b'],
   ['a list in a list', [['a']]],
-])('an account that is %s is refused, with the remedy', (_, account) => {
+])('an account that is %s is refused with the remedy', (_, account) => {
   const parse = () => eachAccount(policy({ account })).map(parseEvent);
   expect(parse).toThrow(ValidationError);
   expect(parse).toThrow(/account: must be the last part of a secret name, .* "customer-\*", or a list/);
@@ -62,12 +62,12 @@ describe('two policies', () => {
     ['customer-a*', 'customer-*', true],
     ['customer-*', 'other-*', false],
     [['a', 'b'], ['c', 'd'], false],
-  ])('%j and %j may mean the same account: %s', (one, other, expected) => {
+  ])('%j and %j may overlap: %s', (one, other, expected) => {
     expect(mayMeet(one, other)).toBe(expected);
     expect(mayMeet(other, one)).toBe(expected);
   });
 
-  test('that do not meet have no account in common', async () => {
+  test('that do not overlap have no account in common', async () => {
     const pattern = fc.stringMatching(/^[ab]{0,3}\*?$/);
     const names = fc.stringMatching(/^[ab]{1,4}$/);
     await fc.assert(

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { deployedPolicies } from '../../lib/config/deployed-policies.ts';
 import { deploy, policy } from '../harness.ts';
 
-test('a policy of several accounts is one for each', () => {
+test('a policy with several accounts becomes one for each', () => {
   deploy([policy({ account: ['a', 'customer-*'] }), policy({ policy: 'weekly' })]);
   expect(deployedPolicies().policies?.map(({ policy: name, account }) => `${name} ${account}`)).toEqual([
     'daily a',
@@ -11,12 +11,12 @@ test('a policy of several accounts is one for each', () => {
   ]);
 });
 
-test('where nothing was packaged, there are none to know', () => {
+test('without a package there are no deployed policies', () => {
   deploy();
   expect(deployedPolicies()).toEqual({ problems: [] });
 });
 
-test('a policy that a run would refuse is named, and is as good as not deployed', () => {
+test('an invalid policy is named, and counts as not deployed', () => {
   deploy([policy({ keep: {} }), policy({ policy: 'weekly' })]);
   const { policies, problems } = deployedPolicies();
   expect(problems).toEqual([expect.stringMatching(/^daily\.keep: must have a rule/)]);

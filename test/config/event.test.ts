@@ -13,7 +13,7 @@ test.each<[string, object, object]>([
   ['its name alone', { policy: 'daily' }, DAILY],
   ['its name and account', { policy: 'daily', account: 'rackspace' }, DAILY],
   [
-    'an account that a beginning of names means',
+    'an account that matches a prefix',
     { policy: 'weekly', account: 'customer-a' },
     { ...WEEKLY, account: 'customer-a' },
   ],
@@ -22,39 +22,39 @@ test.each<[string, object, object]>([
   ['a dry run', { policy: 'daily', dryRun: true }, { ...DAILY, dryRun: true }],
   ['a region of it', { policy: 'daily', regions: ['ORD'] }, { ...DAILY, regions: ['ORD'] }],
   [
-    'a region, of a policy for all',
+    'a region, for a policy with all regions',
     { policy: 'listed', account: 'a', regions: ['ORD'] },
     { ...LISTED[0], regions: ['ORD'] },
   ],
   [
-    'some servers of it',
+    'some of its servers',
     { policy: 'daily', servers: { ids: ['x'] } },
     { ...DAILY, servers: { all: true, only: { ids: ['x'] } } },
   ],
-])('an event that names a policy stands for what is deployed: %s', (_, event, expected) => {
+])('an event that names a policy uses the deployed one: %s', (_, event, expected) => {
   expect(orderOf(event, DESK)).toEqual(expected);
 });
 
 test.each<[string, object, RegExp]>([
   [
-    'of an account that the policy is not for',
+    'with an account that the policy does not have',
     { policy: 'daily', account: 'customer-a' },
     /^The event is refused: account: the policy "daily" is not deployed for the account "customer-a": nothing is created/,
   ],
   ['of none of a list', { policy: 'listed', account: 'c' }, /not deployed for the account "c"/],
   ['of more accounts than the policy has', { policy: 'listed', account: '*' }, /account: must be/],
   [
-    'of accounts beyond a beginning of names',
+    'with accounts beyond a prefix',
     { policy: 'weekly', account: 'cust*' },
     /not deployed for the account "cust\*"/,
   ],
   [
-    'of a region that the policy is not for',
+    'with a region that the policy does not have',
     { policy: 'daily', regions: ['DFW', 'LON'] },
     /regions: the policy "daily" is not for LON, but for DFW, ORD: nothing/,
   ],
   [
-    'of a policy that was removed',
+    'of a removed policy',
     { policy: 'hourly' },
     /policy: there is no policy "hourly" in this deployment, only daily, weekly, listed: nothing/,
   ],
@@ -62,17 +62,17 @@ test.each<[string, object, RegExp]>([
   ['with a misspelt key', { policy: 'daily', dryrun: true }, /dryrun: is not a known key/],
   ['of no servers', { policy: 'daily', servers: {} }, /servers: must select servers/],
   [
-    'that says what only "all" can',
+    'with a field that only "all" can have',
     { policy: 'daily', servers: { only: { all: true } } },
     /servers.only: is not a known key/,
   ],
   [
-    'that brings its own rules',
+    'with its own rules',
     OLD,
     /the event is a complete policy, .*send \{"policy": "daily"\}.*Nothing is created, copied or deleted/,
   ],
   [
-    'that is a whole policy which is no longer there',
+    'that is a complete policy which is no longer deployed',
     { ...OLD, policy: 'gone' },
     /there is no policy "gone" in this deployment.*Nothing is created, copied or deleted/,
   ],
@@ -83,7 +83,7 @@ test.each<[string, object, RegExp]>([
   expect(() => orderOf(event, DESK)).toThrow(problem);
 });
 
-describe('a whole policy is taken', () => {
+describe('a complete policy is accepted', () => {
   test.each<[string, object, object]>([
     ['for a dry run, which may try other rules', { ...OLD, dryRun: true }, DESK],
     ['by code that Lambda does not run', OLD, { ...DESK, isDeployed: false }],
@@ -94,11 +94,11 @@ describe('a whole policy is taken', () => {
   });
 });
 
-test('where all policies were removed, every name is refused', () => {
+test('if all policies were removed, every name is refused', () => {
   expect(() => orderOf({ policy: 'daily' }, { policies: [], isDeployed: true })).toThrow('only none');
 });
 
-test('where nothing was packaged, a name is not enough', () => {
+test('without a package, a name is not enough', () => {
   expect(() => orderOf({ policy: 'daily' }, { isDeployed: false })).toThrow('send a complete policy');
 });
 
@@ -109,7 +109,7 @@ test('only snapshot takes ad-hoc events', () => {
 });
 
 test.each([{ servers: { all: true } }, { regions: ['DFW'] }])(
-  '%o is not for jobs that work for the whole',
+  '%o is refused by jobs that cannot be limited to a part',
   (part) => {
     const event = { policy: 'daily', ...part };
     expect(isNarrowed(event)).toBe(true);

@@ -17,7 +17,7 @@ function problemsOf(event: unknown): readonly string[] {
 const DAY_MS = 86_400_000;
 const OFFSITE = { schedule: 'rate(1 day)', keep: { last: 1 } };
 
-describe('a policy that is understood', () => {
+describe('a valid policy', () => {
   test('has the defaults filled in', () => {
     expect(parseEvent(policy())).toMatchObject({
       account: 'rackspace',
@@ -49,7 +49,7 @@ describe('a policy that is understood', () => {
     ['12h', DAY_MS / 2],
     ['30d', 30 * DAY_MS],
     ['4w', 28 * DAY_MS],
-  ])('within %s is %d ms', (within, ms) => {
+  ])('within %s means %d ms', (within, ms) => {
     expect(parseEvent(policy({ keep: { within } }))).toMatchObject({ keep: { within: ms } });
   });
 
@@ -57,7 +57,7 @@ describe('a policy that is understood', () => {
     ['500GB', 500e9],
     ['1.5TB', 1.5e12],
     ['20 MB', 20e6],
-  ])('offsite.maxBytesPerMonth %s is %d bytes', (maxBytesPerMonth, bytes) => {
+  ])('offsite.maxBytesPerMonth %s means %d bytes', (maxBytesPerMonth, bytes) => {
     const offsite = { schedule: 'rate(6 hours)', keep: { last: 2 }, maxBytesPerMonth };
     expect(parsePolicy(policy({ offsite })).offsite).toMatchObject({
       keep: { last: 2, atLeast: 1 },
@@ -65,7 +65,7 @@ describe('a policy that is understood', () => {
     });
   });
 
-  test('a drill is one server at a time for two hours, without a network, unless told', () => {
+  test('by default a drill has one server at a time for two hours, without a network', () => {
     expect(parsePolicy(policy({ drill: { schedule: 'rate(1 day)' } })).drill).toMatchObject({
       atOnce: 1,
       hours: 2,
@@ -76,7 +76,7 @@ describe('a policy that is understood', () => {
 
   test.each([
     { offsite: { ...OFFSITE, to: 'cloud-files', container: 'mine' } },
-    // At Rackspace what goes to S3 is exported into a container first.
+    // At Rackspace, copies to S3 are exported into a container first.
     { offsite: { ...OFFSITE, to: 's3', container: 'mine' } },
     { drill: { schedule: 'rate(1 day)', networks: ['n'], securityGroups: ['web'] } },
     { servers: { all: true, except: { names: ['*-scratch'] } } },
@@ -89,7 +89,7 @@ describe('a policy that is understood', () => {
     expect(parsePolicy(policy({ drill })).drill).toMatchObject({ check });
   });
 
-  test('leaves an absent rule absent: no rule is ever made up', () => {
+  test('adds no keep rule that the policy does not have', () => {
     expect(Object.keys(parsePolicy(policy()).keep).sort()).toEqual(['atLeast', 'last']);
   });
 });
@@ -98,14 +98,14 @@ const MISSING = ['servers', 'policy', 'schedule', 'cleanup', 'keep'];
 const COUNT = /must be a whole number of 1 or more; leave the rule out/;
 const DURATION = /must be a .*such as 12h, 30d or 4w/;
 
-describe('an event that is refused names the field and the remedy', () => {
+describe('the refusal of an event names the field and the remedy', () => {
   test.each<[string, unknown, RegExp]>([
     ['a text', 'daily', /must be a JSON object/],
     ['null', null, /must be a JSON object/],
     ['a list', [], /must be a JSON object/],
     ['an unknown key', policy({ sevrers: {} }), /^sevrers: is not a known key: did you mean "servers"\?$/],
     [
-      'a key that resembles none',
+      'a key that resembles no other',
       policy({ retention: 7 }),
       /^retention: is not a known key: check its spelling, or remove it$/,
     ],
@@ -116,7 +116,7 @@ describe('an event that is refused names the field and the remedy', () => {
       ['after', 'orphans.after'],
       ['tagged', 'servers.tagged'],
     ].map(([key, path]): [string, object, RegExp] => [
-      `${key} beside where it belongs`,
+      `${key} in the wrong place`,
       policy({ [key!]: 1 }),
       new RegExp(`^${key}: is not a known key: did you mean "${path}"\\?$`),
     ]),
@@ -139,7 +139,7 @@ describe('an event that is refused names the field and the remedy', () => {
     ],
     ['a number as a schedule: quotes do not help', policy({ schedule: 5 }), /or "rate\(1 day\)"$/],
     ...['yes', 'on', 'Y'].map((all): [string, object, RegExp] => [
-      `all: ${all}, which YAML 1.2 reads as a text`,
+      `all: ${all}, which YAML 1.2 reads as a string`,
       policy({ servers: { all } }),
       /^servers\.all: must be true, or be left out: write true$/,
     ]),
@@ -281,7 +281,7 @@ describe('an event that is refused names the field and the remedy', () => {
     expect(problemsOf(rest)).toContain(`${key}: is missing`);
   });
 
-  test('every problem at once, every unknown key among them', () => {
+  test('all problems at once, including all unknown keys', () => {
     expect(problemsOf(policy({ a: 1, b: 2, keep: { last: 1, c: 3, d: 4 } }))).toEqual([
       ...['keep.c', 'keep.d', 'a', 'b'].map(
         (key) => `${key}: is not a known key: check its spelling, or remove it`,
@@ -293,15 +293,15 @@ describe('an event that is refused names the field and the remedy', () => {
     );
   });
 
-  test('an ad-hoc event, where a policy is needed', () => {
+  test('an ad-hoc event instead of a policy', () => {
     expect(() => parsePolicy({ adhoc: true, servers: { all: true } })).toThrow(
       /adhoc: an ad-hoc event is not a policy/,
     );
   });
 });
 
-// L13 and L14: elsewhere a 0 was read as "older than 0 days", and everything was deleted.
-describe('nothing that is empty, zero, negative or not whole is ever taken for a number or a duration', () => {
+// L13 and L14: in other tools a 0 was read as "older than 0 days", and everything was deleted.
+describe('empty values, zero, negative numbers and fractions never count as a number or a duration', () => {
   const bad = [0, -1, 1.5, Number.NaN, null, '', '3', true, 2 ** 60, []];
   const rules = ['last', ...PERIODS, 'atLeast'];
   test.each(rules.flatMap((rule) => bad.map((value) => [rule, value] as const)))(

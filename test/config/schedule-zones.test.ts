@@ -5,13 +5,14 @@ import { intervalMs, parseSchedule } from '../../lib/config/schedule.ts';
 const at = (date: Date | undefined) => date?.toISOString().slice(0, 16).replace('T', ' ') ?? '-';
 const utc = (text: string) => new Date(`${text.replace(' ', 'T')}Z`);
 
-// Expression, zone, now, slot and next in UTC, and what says so: the line of the time zone database
-// (a Rule or a Zone) that the row is about, or "AWS": the example of the EventBridge Scheduler user
-// guide, "Daylight savings time on EventBridge Scheduler", which takes 02:30 to be repeated in Los
-// Angeles, where 01:30 is. The slots were found without this code: by walking the minutes around
-// each "now" in Python and asking its zoneinfo what the clocks show, with the time zone database
-// 2025b and again with 2026c. A minute counts if the expression's fields match, and if it is the
-// first that is shown so (fold 0).
+// The columns are the expression, the zone, now, the slot and the next slot in UTC, and the source:
+// the line of the time zone database (a Rule or a Zone) that the row is about, or "AWS" for the
+// example of the EventBridge Scheduler user guide, "Daylight savings time on EventBridge
+// Scheduler". (That example takes 02:30 to be repeated in Los Angeles; really it is 01:30.) The
+// slots were computed without this code: a Python program went through the minutes around each
+// "now" and asked zoneinfo for the local time, with the time zone database 2025b and again with
+// 2026c. A minute counts if the fields of the expression match, and only the first of a repeated
+// one (fold 0).
 const TABLE = [
   ['cron(0 2 * * ? *)', 'UTC', '2026-07-15 12:00', '2026-07-15 02:00', '2026-07-16 02:00', 'no zone'],
   [
@@ -543,9 +544,9 @@ describe('slot, next and interval in a time zone', () => {
     expect(intervalMs(schedule, utc(now))).toBe(utc(next).getTime() - utc(slot).getTime());
   });
 
-  test('a time that is always skipped is never a slot', () => {
-    // The last Sunday of March at 02:30, which the clocks of the whole EU skip since 1980 in
-    // Germany.
+  test('a time that the clocks always skip is never a slot', () => {
+    // The last Sunday of March at 02:30, which the clocks of the EU, and of Germany since 1980,
+    // skip.
     const schedule = parseSchedule('cron(30 2 ? 3 1L *)', 'Europe/Berlin');
     expect(schedule.next(utc('2026-01-01 00:00'))).toBeUndefined();
     expect(at(schedule.slot(utc('2026-01-01 00:00')))).toBe('1980-03-30 01:30');
@@ -578,8 +579,7 @@ const expressions = fc.constantFrom(
 );
 
 /**
- * The clocks of these zones are changed more often in these months: any moment, but one in two near
- * a change.
+ * Any time in zones and months with frequent clock changes; half of the times are near a change.
  */
 const CHANGES = [
   '2011-12-30',
@@ -606,8 +606,8 @@ const anytime = fc.date({ min: new Date('2000-01-01'), max: new Date('2040-01-01
 const moments = fc.oneof(near, anytime);
 const part = fc.double({ min: 0, max: 1, noNaN: true });
 
-describe('whatever the zone', () => {
-  test('the slot of any moment between slot and next is that slot, and its next that next', () => {
+describe('in any zone', () => {
+  test('the slot of any time between a slot and the next is that slot, and its next one is that next one', () => {
     fc.assert(
       fc.property(expressions, zones, moments, part, (text, timezone, now, share) => {
         const schedule = parseSchedule(text, timezone);
@@ -626,7 +626,7 @@ describe('whatever the zone', () => {
     );
   });
 
-  test('slots are monotonic: a later moment never has an earlier slot or next', () => {
+  test('slots are monotonic: a later time never has an earlier slot or next slot', () => {
     fc.assert(
       fc.property(expressions, zones, near, near, (text, timezone, a, b) => {
         const schedule = parseSchedule(text, timezone);
@@ -638,7 +638,7 @@ describe('whatever the zone', () => {
     );
   });
 
-  test('a daily schedule has at most one slot a local day, and it shows the time that was asked for', () => {
+  test('a daily schedule has at most one slot per local day, at the requested local time', () => {
     const times = fc.tuple(fc.integer({ min: 0, max: 23 }), fc.constantFrom(0, 15, 30, 45));
     fc.assert(
       fc.property(times, zones, moments, ([hour, minute], timezone, from) => {
@@ -658,7 +658,7 @@ describe('whatever the zone', () => {
     );
   });
 
-  test('UTC is no zone, and a rate has none', () => {
+  test('the zone UTC has no effect, nor has any zone on a rate', () => {
     const rates = fc.constantFrom('rate(1 minute)', 'rate(6 hours)', 'rate(1 day)');
     fc.assert(
       fc.property(expressions, rates, zones, moments, (cron, rate, timezone, now) => {
@@ -667,7 +667,7 @@ describe('whatever the zone', () => {
           return [schedule.slot(now), schedule.next(now), intervalMs(schedule, now)];
         };
         expect(answers(cron, 'UTC')).toEqual(answers(cron));
-        // The same clock by another name, and so by the other way of computing.
+        // The same time under another name, which is computed by different code.
         expect(answers(cron, 'Etc/UTC')).toEqual(answers(cron));
         expect(answers(rate, timezone)).toEqual(answers(rate));
       }),

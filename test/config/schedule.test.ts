@@ -6,9 +6,9 @@ import { intervalMs, parseSchedule } from '../../lib/config/schedule.ts';
 const NOW = new Date('2026-11-23T22:52:32Z'); // a Monday
 const at = (date: Date | undefined) => date?.toISOString().slice(0, 16).replace('T', ' ') ?? '-';
 
-// The last column is the part of the user guide's "Cron expressions reference" that says so: one of
-// its examples, what it says of a wildcard or of a field's values; "calendar" needs nothing but the
-// calendar. The 23rd is a Monday.
+// The last column is the part of the user guide's "Cron expressions reference" that determines the
+// row: an example, or the meaning of a wildcard or of a field's values; "calendar" follows from the
+// calendar alone. The 23rd is a Monday.
 const CRON = [
   ['cron(0 10 * * ? *)', '2026-11-22 10:00', '2026-11-23 10:00', '2026-11-24 10:00', 'example'],
   ['cron(15 12 * * ? *)', '2026-11-22 12:15', '2026-11-23 12:15', '2026-11-24 12:15', 'example'],
@@ -93,32 +93,32 @@ describe('previous, slot, next and interval of what EventBridge accepts', () => 
     ['rate(6 hours)', '2026-11-24 04:52'],
     ['rate(1 day)', '2026-11-24 22:52'],
     ['rate(7 days)', '2026-11-30 22:52'],
-  ])('%s has no times of its own: the slot is the run, the next about %s', (expression, next) => {
+  ])('%s has no fixed times: the slot is the run, and the next is about %s', (expression, next) => {
     const schedule = parseSchedule(expression);
     expect([at(schedule.slot(NOW)), at(schedule.next(NOW))]).toEqual(['2026-11-23 22:52', next]);
     expect(schedule.slot(new Date('2026-11-23T22:52:32.999Z'))).toEqual(NOW);
   });
 
   test.each(['cron(0  0 *\t* ? *)', 'cron(0/59 0/23 1/31 1/12 ? 1970/229)'])(
-    '%s is taken too',
+    '%s is accepted as well',
     (expression) => {
       expect(parseSchedule(expression).next(NOW)).toBeInstanceOf(Date);
     },
   );
 
-  test('the fire time itself belongs to its own slot', () => {
+  test('a fire time belongs to its own slot', () => {
     const midnight = new Date('2026-11-23T00:00:00Z');
     expect(parseSchedule('cron(0 0 * * ? *)').slot(midnight)).toEqual(midnight);
   });
 
-  test('before the first fire there is no slot, after the last no next', () => {
+  test('before the first fire there is no slot, and after the last there is no next one', () => {
     expect(parseSchedule('cron(0 0 1 1 ? 2199)').slot(NOW)).toBeUndefined();
     expect(parseSchedule('cron(0 0 1 1 ? 1999)').next(NOW)).toBeUndefined();
     expect(parseSchedule('cron(0 0 1 1 ? 2199)').covers(NOW, NOW)).toBe(false);
   });
 });
 
-test("a cron's times are known, a rate's are not", () => {
+test('the times of a cron are known, those of a rate are not', () => {
   expect(parseSchedule('cron(0 0 * * ? *)').exact).toBe(true);
   expect(parseSchedule('rate(1 day)').exact).toBe(false);
 });
@@ -131,7 +131,7 @@ test.each([
   expect(intervalMs(parseSchedule(expression), NOW)).toBe(hours * 3_600_000);
 });
 
-describe('what EventBridge refuses is refused, with what is wrong', () => {
+describe('what EventBridge refuses is refused, with the problem', () => {
   test.each([
     ['', 'expected cron(...) or rate(...)'],
     ['acron(0 0 * * ? *)', 'expected cron(...) or rate(...)'],
@@ -190,7 +190,7 @@ describe('what EventBridge refuses is refused, with what is wrong', () => {
 const moments = fc.date({ min: new Date('2020-01-01'), max: new Date('2040-01-01'), noInvalidDate: true });
 const part = fc.double({ min: 0, max: 1, noNaN: true });
 
-test('cron: a retry finds its own slot, however late, until the next fire; the next fire never does', () => {
+test('cron: a retry has the slot of its run until the next fire, however late; the next fire has another', () => {
   const expressions = ['cron(0 0 * * ? *)', 'cron(30 2 ? * SUN *)', 'cron(0 0 1 * ? *)', 'cron(* * * * ? *)'];
   fc.assert(
     fc.property(fc.constantFrom(...expressions), moments, part, (text, now, late) => {
@@ -206,7 +206,7 @@ test('cron: a retry finds its own slot, however late, until the next fire; the n
   );
 });
 
-test('rate: a retry in the half interval after a run finds its slot; the next fire, a minute early or late, does not', () => {
+test('rate: a retry within half an interval after a run has its slot; the next fire has another, even a minute early or late', () => {
   const rates = fc.constantFrom<[string, number]>(
     ['rate(5 minutes)', 5],
     ['rate(1 hour)', 60],

@@ -4,8 +4,9 @@ import { isTimezone, latestShown, momentOf } from '../../lib/config/wall-clock.t
 const CHICAGO = 'America/Chicago';
 const shown = (moment: string, timezone: string) => latestShown(new Date(moment), timezone).toISOString();
 
-// The time zone database, Rule US: 2026-03-08 02:00 is 03:00, and 2026-11-01 02:00 is 01:00.
-describe('the moment of a wall-clock time', () => {
+// The time zone database, Rule US: at 02:00 on 2026-03-08 clocks go to 03:00, and at 02:00 on
+// 2026-11-01 to 01:00.
+describe('the time of a wall clock reading', () => {
   test.each([
     ['winter', '2026-01-15T02:30:00Z', '2026-01-15T08:30:00.000Z'],
     ['summer', '2026-07-15T02:30:00Z', '2026-07-15T07:30:00.000Z'],
@@ -17,14 +18,14 @@ describe('the moment of a wall-clock time', () => {
   });
 
   test.each(['2026-03-08T02:00:00Z', '2026-03-08T02:30:00Z', '2026-03-08T02:59:59Z'])(
-    'there is none at %s',
+    'does not exist at %s',
     (wall) => {
       expect(momentOf(new Date(wall), CHICAGO)).toBeUndefined();
     },
   );
 });
 
-describe('the latest time that the clocks have shown', () => {
+describe('the latest reading that the clocks have shown', () => {
   test.each([
     ['winter', '2026-01-15T08:30:00.250Z', '2026-01-15T02:30:00.250Z'],
     ['just before 02:00 is skipped', '2026-03-08T07:59:59.999Z', '2026-03-08T01:59:59.999Z'],
@@ -37,8 +38,8 @@ describe('the latest time that the clocks have shown', () => {
     expect(shown(moment, CHICAGO)).toBe(wall);
   });
 
-  test('by half an hour, on Lord Howe Island', () => {
-    // Rule LH: 2026-04-05 02:00 is 01:30.
+  test('a change by half an hour, on Lord Howe Island', () => {
+    // Rule LH: at 02:00 on 2026-04-05 clocks go to 01:30.
     expect(shown('2026-04-04T14:59:00Z', 'Australia/Lord_Howe')).toBe('2026-04-05T01:59:00.000Z');
     expect(shown('2026-04-04T15:20:00Z', 'Australia/Lord_Howe')).toBe('2026-04-05T01:59:59.999Z');
     expect(shown('2026-04-04T15:30:00Z', 'Australia/Lord_Howe')).toBe('2026-04-05T02:00:00.000Z');

@@ -8,7 +8,7 @@ import { reportBucket } from '../report-bucket.ts';
 const alarmsFor = (policies: object) =>
   Object.values(alarmsOf({ service: 'autosnap', custom: { policies } }, 'test')).map((a) => a.Properties);
 
-test('the alarm of a policy watches exactly what an audit emits: namespace, name, dimensions, unit', async () => {
+test('the alarm of a policy watches exactly the metrics of an audit: namespace, name, dimensions, unit', async () => {
   const { cloud, run, logs } = await harness();
   deploy([policy()]);
   cloud.region('DFW').addServer({ name: 'web-1' });
@@ -26,11 +26,11 @@ test('the alarm of a policy watches exactly what an audit emits: namespace, name
   ]);
   for (const { Name, Value } of watched) expect(line[Name]).toBe(Value);
   expect(Metrics).toContainEqual({ Name: 'Troubles', Unit: alarm!.Unit });
-  // It has no snapshot yet.
+  // The server has no snapshot yet.
   expect(line.Troubles).toBe(1);
 });
 
-test('a run with failures or without a beginning has not succeeded; a dry run and one by hand are not counted', async () => {
+test('a failed run, or one that could not begin, has not succeeded; dry runs and ad-hoc runs do not count', async () => {
   const { cloud, run, fail, logs } = await harness();
   cloud.region('DFW').addServer({ name: 'web-1' });
   await run('snapshot', policy({ dryRun: true }));
@@ -50,7 +50,7 @@ test('a run with failures or without a beginning has not succeeded; a dry run an
   ]);
 });
 
-test('each alarm has a name of its own, whatever the policies are called; only missing audits notify', () => {
+test('alarms have unique names, whatever the names of the policies; only missing audits notify', () => {
   const names = fc.uniqueArray(fc.stringMatching(/^[a-z0-9-]{1,40}$/), { minLength: 2, maxLength: 6 });
   fc.assert(
     fc.property(names, (its) => {

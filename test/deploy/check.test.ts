@@ -9,13 +9,13 @@ import { FUNCTIONS, functionsOf, type Service } from '../../deploy/policies.ts';
 import { addOwnStatements } from '../../deploy/role.ts';
 import { policy } from '../harness.ts';
 
-/** A block of custom.policies; `changes` go on top. */
+/** A block of custom.policies; `changes` are applied to it. */
 function block(changes: Record<string, unknown> = {}): Record<string, unknown> {
   const { policy: _, ...its } = policy(changes);
   return its;
 }
 
-/** What is wrong with a serverless.yml of one good policy; `changes` go on top of it. */
+/** The problems of a serverless.yml with one valid policy; `changes` are applied to it. */
 function problemsOf(
   changes: Omit<Partial<Service>, 'custom'> & { custom?: object } = {},
   stage = 'prod',
@@ -29,7 +29,7 @@ function problemsOf(
   return problemsIn({ service, stage, region: 'us-east-1' });
 }
 
-test('a good file has no problem', () => {
+test('a valid file has no problem', () => {
   expect(problemsOf()).toEqual([]);
 });
 
@@ -51,11 +51,12 @@ describe('settings', () => {
     ['alerts', [{ Protocol: 'sms', Endpoint: '+14155550100' }]],
     ['serverless-offline', { port: 3000 }],
     ['common', { schedule: 'rate(1 day)', cleanup: 'rate(1 day)', keep: { last: 2 } }],
-    // What a variable or an anchor refers to: a policy has it, or it has a value for each stage.
+    // A variable or an anchor refers to these values: a policy has the value, or it is an object of
+    // values by stage.
     ['keep', block().keep],
     ['keep', { prod: { last: 7 }, dev: { last: 1 } }],
     ['schedules', 'cron(0 0 * * ? *)'],
-  ])('%s: %j is good', (key, value) => {
+  ])('%s: %j is valid', (key, value) => {
     expect(problemsOf({ custom: { [key]: value } })).toEqual([]);
   });
 
@@ -145,7 +146,7 @@ describe('schedule events under a function', () => {
   const events = (name: string, schedule: unknown) =>
     problemsOf({ functions: { [name]: { events: [{ schedule }] } }, custom: { policies: EVERYTHING } });
 
-  test.each(['offsite', 'drill'])('%s of a policy that asks for none is refused', (name) => {
+  test.each(['offsite', 'drill'])('%s for a policy without it is refused', (name) => {
     const functions = {
       [name]: { events: [{ schedule: { rate: ['rate(1 day)'], input: { policy: 'daily' } } }] },
     };
@@ -154,7 +155,7 @@ describe('schedule events under a function', () => {
     ]);
   });
 
-  test('a function with another key is known by its handler', () => {
+  test('a function with another key is recognised by its handler', () => {
     const mine = { handler: 'handlers/cleanup.handler', events: [{ schedule: 'rate(1 day)' }] };
     expect(problemsOf({ functions: { mine } })).toEqual([
       expect.stringContaining(
@@ -171,7 +172,7 @@ describe('schedule events under a function', () => {
     ['audit', { rate: ['rate(1 hour)'], input: { digest: 'never' } }],
     ['audit', 'rate(1 hour)'],
     ['mine', { rate: ['rate(1 day)'], enabled: false }],
-  ])('%s: %j is good', (name, schedule) => {
+  ])('%s: %j is valid', (name, schedule) => {
     expect(events(name, schedule)).toEqual([]);
   });
 
@@ -200,6 +201,11 @@ describe('schedule events under a function', () => {
       'audit',
       { rate: ['rate(1 day)'], input: { digest: 'weekly' } },
       'functions.audit.events.0.schedule.input: digest: must be "always", "on-trouble" or "never"',
+    ],
+    [
+      'audit',
+      { rate: ['rate(1 day)'], input: { acceptDropped: true } },
+      'functions.audit.events.0.schedule.input.acceptDropped: remove it: only a person accepts',
     ],
     [
       'snapshot',
@@ -236,7 +242,7 @@ describe('schedule events under a function', () => {
     expect(events(name, schedule)).toEqual([expect.stringContaining(problem)]);
   });
 
-  test('rules added to the name of a policy are refused, with the remedy', () => {
+  test('rules in addition to the name of a policy are refused, with the remedy', () => {
     const input = { policy: 'daily', keep: { last: 1 } };
     expect(events('cleanup', { rate: ['rate(1 day)'], input })[0]).toBe(
       'functions.cleanup.events.0.schedule.input: the policy is incomplete, but has more keys than a policy name: send {"policy": "daily"}',
@@ -257,7 +263,7 @@ describe('schedule events under a function', () => {
     ]);
   });
 
-  test('more than the resource policy of a function has room for', () => {
+  test('a function with more schedules than its resource policy allows is refused', () => {
     const schedule = { rate: ['rate(1 day)'], input: { policy: 'daily', dryRun: true } };
     const of = (count: number) =>
       problemsOf({ functions: { snapshot: { events: Array(count).fill({ schedule }) } } });
@@ -270,7 +276,7 @@ describe('schedule events under a function', () => {
   });
 });
 
-describe('what fits', () => {
+describe('the number of policies in a deployment', () => {
   const many = (count: number, changes: Record<string, unknown> = {}) =>
     Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, block(changes)]));
 
@@ -297,7 +303,7 @@ describe('what fits', () => {
     expect(problemsOf({ custom: { policies: many(150, changes) } })).toEqual([]);
   });
 
-  test('with more, how many, and what to do', () => {
+  test('more policies are refused, with the possible number and the remedy', () => {
     const [problem, ...more] = problemsOf({ custom: { policies: many(400) } });
     const most = Number(/room for (\d+) of these 400 policies/.exec(problem ?? '')?.[1]);
     expect(problem).toContain('account: customer-*');
@@ -312,7 +318,7 @@ describe('what fits', () => {
       stage: 'prod',
       region,
     });
-  // One that is shared by nobody: a cleanup at a time of its own.
+  // A cleanup with its own schedule, whose rule is not shared.
   const unshared = (count: number) =>
     Object.fromEntries(
       Object.entries(many(count)).map(([name, its], i) => [
@@ -327,7 +333,7 @@ describe('what fits', () => {
       'with copies and drills',
       { offsite: { schedule: 'rate(1 day)', keep: { last: 1 } }, drill: { schedule: 'rate(1 day)' } },
     ],
-  ])('150 policies, %s, are no more rules than an AWS account has by default', (_, changes) => {
+  ])('150 policies, %s, need no more rules than an AWS account has by default', (_, changes) => {
     expect(rulesOf(150, 'us-east-1', changes)).toEqual([]);
   });
 
@@ -353,7 +359,7 @@ describe('what fits', () => {
     expect(warningsIn(deployment)).toEqual(warning ? [expect.stringMatching(warning)] : []);
   });
 
-  test('rules of other functions count, and those of another event bus do not', () => {
+  test('rules of other functions count, those of another event bus do not', () => {
     const functions = { mine: { events: [{ schedule: 'rate(1 day)' }] } };
     const rule = (EventBusName?: string) => ({ Type: 'AWS::Events::Rule', Properties: { EventBusName } });
     const warnings = (more: object) =>
@@ -384,7 +390,7 @@ describe('what fits', () => {
   test.each([
     ['a', 1],
     ['x'.repeat(34), 34],
-  ])('the stage %s', (stage) => {
+  ])('the stage %s is short enough', (stage) => {
     expect(problemsOf({}, stage)).toEqual([]);
   });
 
@@ -392,19 +398,19 @@ describe('what fits', () => {
     ['service', 'auto_snap', 'prod'],
     ['service', '2autosnap', 'prod'],
     ['stage', 'autosnap', 'a.b'],
-  ])('a %s of other characters than a stack may have', (field, service, stage) => {
+  ])('a %s with characters that a stack name may not have is refused', (field, service, stage) => {
     expect(problemsOf({ service }, stage)).toEqual([
       `${field}: must start with a letter, and contain only letters, digits and hyphens`,
     ]);
   });
 
-  test('a stage with which a name is too long', () => {
+  test('a stage that makes a name too long is refused', () => {
     expect(problemsOf({}, 'x'.repeat(41))).toEqual([
       `stage: RoleName would be autosnap-${'x'.repeat(41)}-us-east-1-lambdaRole, of 71 characters, 7 more than the 64 that AWS allows: choose a stage of at most 34 characters, or a shorter service name`,
     ]);
   });
 
-  test('a service with which a name is too long, whatever the stage', () => {
+  test('a service that makes a name too long at any stage is refused', () => {
     expect(problemsOf({ service: 's'.repeat(60) })).toEqual([
       expect.stringMatching(
         /, of 86 characters, 22 more than the 64 that AWS allows: choose a shorter service name$/,
@@ -412,7 +418,7 @@ describe('what fits', () => {
     ]);
   });
 
-  test('a stage with which a function has too long a name, where the role has one of its own', () => {
+  test('a stage that makes the name of a function too long is refused, even if the role has its own name', () => {
     const provider = { runtime: 'nodejs24.x', iam: { role: { name: 'mine' } } };
     const functions = { snapshot: {} };
     expect(problemsOf({ provider, functions }, 'x'.repeat(47))).toEqual([
@@ -433,7 +439,7 @@ describe('what fits', () => {
     );
   });
 
-  test('a stack name of characters that no stack may have', () => {
+  test('a stack name with invalid characters is refused', () => {
     expect(problemsOf({ provider: { runtime: 'nodejs24.x', stackName: 'my_stack' } })).toEqual([
       'provider.stackName: must start with a letter, and contain only letters, digits and hyphens',
     ]);
@@ -449,7 +455,7 @@ describe('what fits', () => {
     ['AWS::Events::Rule', 'Name', 64],
     ['AWS::Scheduler::Schedule', 'Name', 64],
     ['AWS::Lambda::Function', 'FunctionName', 64],
-  ])('an %s of the operator whose name is too long', (Type, property, most) => {
+  ])('an %s of the operator with a name that is too long is refused', (Type, property, most) => {
     const ofLength = (length: number) => ({
       Resources: { Mine: { Type, Properties: { [property]: 'n'.repeat(length) } } },
     });
@@ -459,7 +465,7 @@ describe('what fits', () => {
     ]);
   });
 
-  test('all names that are too long are said at once', () => {
+  test('all names that are too long are reported together', () => {
     const Queue = { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'q'.repeat(81) } };
     const stackName = 's'.repeat(129);
     const problems = problemsOf(
@@ -473,7 +479,7 @@ describe('what fits', () => {
     ]);
   });
 
-  test('a rule of the operator whose name is too long', () => {
+  test('a rule of the operator with a name that is too long is refused', () => {
     const schedule = { rate: ['rate(1 day)'], input: { policy: 'daily' }, name: 'n'.repeat(65) };
     expect(problemsOf({ functions: { cleanup: { events: [{ schedule }] } } })).toEqual([
       'functions.cleanup.events.0.schedule.name: has 65 characters, 1 more than the 64 that AWS allows: choose a shorter one',
@@ -481,7 +487,7 @@ describe('what fits', () => {
   });
 });
 
-test('the name of a function of the operator that is too long', () => {
+test('a function of the operator with a name that is too long is refused', () => {
   const name = 'm'.repeat(70);
   expect(problemsOf({ functions: { mine: { name } } })).toEqual([
     'functions.mine.name: has 70 characters, 6 more than the 64 that AWS allows: choose a shorter one',
@@ -491,7 +497,7 @@ test('the name of a function of the operator that is too long', () => {
   ]);
 });
 
-test('a role of the operator is refused, and so is a name that is too long', () => {
+test('a custom role is refused, and also its name if it is too long', () => {
   const role = 'arn:aws:iam::123456789012:role/mine';
   expect(problemsOf({ provider: { iam: { role } } })).toEqual([
     expect.stringMatching(/^provider.iam.role: the functions have their own role: remove this one/),
@@ -502,7 +508,7 @@ test('a role of the operator is refused, and so is a name that is too long', () 
   expect(problemsOf({ provider: { iam: { role: { name: 'r'.repeat(64) } } } })).toEqual([]);
 });
 
-describe("an operator's own statements are added to those of the product", () => {
+describe('statements of the operator are added to those of the product', () => {
   const [own, theirs] = [
     { Effect: 'Allow', Action: 'sns:Publish' },
     { Effect: 'Allow', Action: 's3:GetObject' },
@@ -529,28 +535,28 @@ describe('autosnap check', () => {
   });
   afterAll(() => rmSync(directory, { recursive: true }));
 
-  /** Runs it on the project's serverless.yml, after a change. */
+  /** Runs the check on the project's serverless.yml after a change. */
   async function check(change: (yml: string) => string, ...args: string[]) {
     writeFileSync(
       join(directory, 'serverless.yml'),
       change(readFileSync(join(ROOT, 'serverless.yml'), 'utf8')),
     );
     const command = [join(ROOT, 'deploy/autosnap.ts'), 'check', ...args];
-    // No region, no profile, no credentials.
+    // Without a region, a profile or credentials.
     return promisify(execFile)(process.execPath, command, { cwd: directory, env: {} }).then(
       ({ stdout, stderr }) => ({ code: 0, output: `${stdout}${stderr}` }),
       ({ code, stderr }) => ({ code, output: stderr }),
     );
   }
 
-  test("the project's own file is good", async () => {
+  test('the file of the project is valid', async () => {
     expect(await check((yml) => yml, '--stage', 'prod')).toEqual({
       code: 0,
       output: 'serverless.yml is valid. Stage prod, policies: daily\n',
     });
   });
 
-  test('a warning is no refusal', async () => {
+  test('a warning does not fail the check', async () => {
     const change = (yml: string) =>
       yml.replace(
         '      maxDeletes: 10',
@@ -580,7 +586,7 @@ describe('autosnap check', () => {
     ).not.toContain('Warning');
   });
 
-  test('what is no YAML, and arguments that there are not, are said without a stack', async () => {
+  test('invalid YAML and unknown arguments are reported without a stack', async () => {
     const broken = await check((yml) => `${yml}\n  - : {`);
     expect(broken).toMatchObject({ code: 1, output: expect.not.stringContaining('    at ') });
     expect(await check((yml) => yml, '--stgae', 'prod')).toEqual({
@@ -596,12 +602,12 @@ describe('autosnap check', () => {
     'heartbeat: ""',
     'pricePerGb: ""',
     'owner: ""',
-  ])('without %s, the default holds', async (line) => {
+  ])('without %s, the default applies', async (line) => {
     const change = (yml: string) => yml.replace(`\n  ${line}`, '\n  # nothing');
     expect(await check(change)).toMatchObject({ code: 0 });
   });
 
-  test('variables may stand in .env, of a stage too', async () => {
+  test('variables may be in .env, also for a stage', async () => {
     const change = (yml: string) =>
       `useDotenv: true\n${yml.replace('heartbeat: ""', `heartbeat: \${env:HEARTBEAT}`)}`;
     writeFileSync(join(directory, '.env.prod'), 'HEARTBEAT=no-url');
@@ -610,7 +616,7 @@ describe('autosnap check', () => {
     expect(await check(change, '--stage', 'prod')).toMatchObject({ code: 0 });
   });
 
-  test.each(['q_a', '1'])('the stage %s of the file is refused in one line', async (stage) => {
+  test.each(['q_a', '1'])('the stage %s in the file is refused in one line', async (stage) => {
     expect(await check((yml) => yml.replace('stage: dev', `stage: ${stage}`))).toEqual({
       code: 1,
       output:
@@ -618,7 +624,7 @@ describe('autosnap check', () => {
     });
   });
 
-  test('the functions may be listed in parts, with others', async () => {
+  test('the functions may be listed in parts, together with others', async () => {
     const [one, several] = [
       'functions: ${',
       'functions:\n  - mine: { handler: handlers/hold.handler, runtime: nodejs24.x }\n  - ${',
@@ -626,13 +632,13 @@ describe('autosnap check', () => {
     expect(await check((yml) => yml.replace(one, several))).toMatchObject({ code: 0 });
   });
 
-  test('a part of the functions may say a single setting of one of the product', async () => {
+  test('a part of the functions may override a single setting of a function of the product', async () => {
     const change = (yml: string) =>
       yml.replace(/functions: (\$.*)/, 'functions:\n  - $1\n  - snapshot: { memorySize: 1024 }');
     expect(await check(change)).toMatchObject({ code: 0 });
   });
 
-  test('the resources may be listed in parts, and all are counted', async () => {
+  test('the resources may be listed in parts, which all count', async () => {
     const change = (yml: string) =>
       yml.replace(
         'resources: ${',
@@ -649,7 +655,7 @@ describe('autosnap check', () => {
     });
   });
 
-  test('variables are resolved, and every problem is named', async () => {
+  test('variables are resolved, and every problem is reported', async () => {
     const change = (yml: string) =>
       yml
         .replace('weekly: 4', 'wekly: 4')
@@ -668,7 +674,7 @@ describe('autosnap check', () => {
     });
   });
 
-  test('parameters are read from the file and from the command, for the stage', async () => {
+  test('parameters are read from the file and the command, for the stage', async () => {
     const change = (yml: string) =>
       yml
         // biome-ignore lint/suspicious/noTemplateCurlyInString: of Serverless
@@ -685,7 +691,7 @@ describe('autosnap check', () => {
     expect(await check(change, '--param', 'zone=Asia/Kathmandu')).toMatchObject({ code: 0 });
   });
 
-  test('a stage that can be none is said once', async () => {
+  test('an invalid stage is reported once', async () => {
     expect(await check((yml) => yml, '--stage', 'a_b')).toEqual({
       code: 1,
       output:
@@ -693,7 +699,7 @@ describe('autosnap check', () => {
     });
   });
 
-  test('a variable that only AWS knows is named', async () => {
+  test('a variable that only AWS can resolve is named', async () => {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: of Serverless
     const change = (yml: string) => yml.replace('timezone: UTC', 'timezone: ${ssm:/zone}');
     expect(await check(change)).toEqual({
@@ -703,15 +709,15 @@ describe('autosnap check', () => {
   });
 });
 
-// Whoever comments out the lines of a section leaves nothing there.
-describe('sections that are empty', () => {
+// A section is empty if all of its lines are commented out.
+describe('empty sections', () => {
   const empty = null as never;
   test.each<[string, Parameters<typeof problemsOf>[0]]>([
     ['functions', { functions: empty }],
     ['the role', { provider: { runtime: 'nodejs24.x', iam: { role: null } } }],
     ['iam', { provider: { runtime: 'nodejs24.x', iam: null } }],
     ['resources', { resources: empty }],
-  ])('%s: nothing is wrong', (_, changes) => {
+  ])('%s: no problem', (_, changes) => {
     expect(problemsOf(changes)).toEqual([]);
   });
 
@@ -722,7 +728,7 @@ describe('sections that are empty', () => {
     expect(problemsOf({ functions: functionsOf({ mine: { handler: 'a.b', events: empty } }) })).toEqual([]);
   });
 
-  test('the resources of the product can not be', () => {
+  test('the resources of the product must not be empty', () => {
     const functions = Object.fromEntries(
       FUNCTIONS.map((name) => [name, { handler: `handlers/${name}.handler` }]),
     );
@@ -732,7 +738,7 @@ describe('sections that are empty', () => {
   });
 });
 
-describe('functions of one’s own', () => {
+describe('functions of the operator', () => {
   const mine = (more: object) => ({ functions: { mine: { handler: 'mine.handler', ...more } } });
   test.each<[string, object]>([
     [
@@ -742,7 +748,7 @@ describe('functions of one’s own', () => {
     ['functions.mine.events.0.stream', { events: [{ stream: 'arn:aws:kinesis:::s' }] }],
     ['functions.mine.destinations', { destinations: { onFailure: 'other' } }],
     ['functions.mine.tracing', { tracing: 'Active' }],
-  ])('%s needs rights that nobody gives', (field, more) => {
+  ])('%s needs permissions that the role does not have', (field, more) => {
     expect(problemsOf(mine(more))).toEqual([
       `${field}: the role has no permissions for this: add them under provider.iam.role.statements`,
     ]);
@@ -750,7 +756,7 @@ describe('functions of one’s own', () => {
     expect(problemsOf({ ...mine(more), provider: { runtime: 'nodejs24.x', iam } })).toEqual([]);
   });
 
-  test('may log', () => {
+  test('may write logs without additional permissions', () => {
     const role = { Properties: { Policies: [{ PolicyDocument: { Statement: [] as unknown[] } }] } };
     addOwnStatements({
       functions: { snapshot: {}, 'my-own': {} },
@@ -761,13 +767,13 @@ describe('functions of one’s own', () => {
     ]);
   });
 
-  test('events that are no list', () => {
+  test('events that are not a list', () => {
     expect(problemsOf(mine({ events: { schedule: 'rate(1 day)' } }))).toEqual([
       'functions.mine.events: must be a list: put "- " before each event',
     ]);
   });
 
-  test('count with all their events', () => {
+  test('count with all of their events', () => {
     const policies = Object.fromEntries(Array.from({ length: 196 }, (_, i) => [`p${i}`, block()]));
     const events = Array.from({ length: 40 }, () => ({ sns: 'topic' }));
     expect(problemsOf({ custom: { policies } })).toEqual([]);
@@ -784,27 +790,27 @@ test.each<[string, object, string]>([
   );
 });
 
-test('a role as it was given before is refused, too', () => {
+test('a role in its former form is refused as well', () => {
   expect(problemsOf({ provider: { runtime: 'nodejs24.x', role: 'mine' } }).join()).toContain(
     'provider.role:',
   );
 });
 
-test('a resource that is called as one of the product is refused', () => {
+test('a resource with the name of one of the product is refused', () => {
   const Resources = { Dashboard: { Type: 'AWS::S3::Bucket', Properties: {} } };
   expect(problemsOf({ resources: { Resources } })).toEqual([
     'resources.Resources.Dashboard: Autosnap creates a resource of this name: choose another name',
   ]);
 });
 
-test('a handler is the same by its path', () => {
+test('a handler is recognised by its path', () => {
   const functions = {
     mine: { handler: './handlers/cleanup.handler', events: [{ schedule: 'rate(1 hour)' }] },
   };
   expect(problemsOf({ functions }).join()).toContain('must have an input that names a policy');
 });
 
-test('the name of a policy does not begin with a hyphen: it would be one with another, as a resource', () => {
+test('the name of a policy must not begin with a hyphen, because its resources would have the names of others', () => {
   expect(problemsOf({ custom: { policies: { '-': block(), dash: block() } } }).join()).toContain(
     'custom.policies.-',
   );

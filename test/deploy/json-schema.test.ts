@@ -20,20 +20,20 @@ const service = (changes: object, name = 'daily') => ({
   custom: { policies: { [name]: { ...GOOD, ...changes } } },
 });
 
-test('the schema that is checked in is that of the code; -u writes it anew', async () => {
+test('the schema in the repository matches the code; -u regenerates it', async () => {
   const text = `${JSON.stringify(serverlessSchema(), null, 2)}\n`;
   await expect(text).toMatchFileSnapshot(join(ROOT, 'deploy/serverless.schema.json'));
 });
 
-test('the tables of all fields are those of the code, and each field has a description; -u writes them anew', async () => {
+test('the tables of all fields match the code, and each field has a description; -u regenerates them', async () => {
   expect(fieldTables()).not.toMatch(/^\| `[^`]+` \| {2}\|/m);
   await expect(fieldTables()).toMatchFileSnapshot(join(ROOT, 'docs/policy.md'));
 });
 
-test('serverless.yml names the schema in its first line, and is good by it', () => {
+test('serverless.yml names the schema in its first line, and is valid', () => {
   const yml = readFileSync(join(ROOT, 'serverless.yml'), 'utf8');
   expect(yml.split('\n')[0]).toBe('# yaml-language-server: $schema=deploy/serverless.schema.json');
-  // Without tags of our own: an editor knows none either.
+  // Without tags of CloudFormation, which an editor does not know.
   expect(validate(parse(yml)), JSON.stringify(validate.errors)).toBe(true);
 });
 
@@ -49,7 +49,7 @@ test.each<[string, object]>([
   ],
   ['drills', { drill: { schedule: 'rate(1 day)', networks: ['n'], check: { port: 22 } } }],
   ['orphans', { orphans: { after: '90d', keep: 1 } }],
-])('good for an editor and the desk check: %s', (_, changes) => {
+])('valid for an editor and the check: %s', (_, changes) => {
   expect(validate(service(changes)), JSON.stringify(validate.errors)).toBe(true);
   expect(policyProblems(service(changes))).toEqual([]);
 });
@@ -73,7 +73,7 @@ test.each<[string, object, string?]>([
   ['nothing to keep', { keep: {} }],
   ['only the floor of what to keep', { keep: { atLeast: 3 } }],
   ['a check of nothing', { drill: { schedule: 'rate(1 day)', networks: ['n'], check: {} } }],
-])('refused by an editor and the desk check: %s', (_, changes, name) => {
+])('refused by an editor and the check: %s', (_, changes, name) => {
   const yml = JSON.parse(JSON.stringify(service(changes, name)));
   expect(validate(yml)).toBe(false);
   expect(policyProblems(yml)).toHaveLength(1);
@@ -89,7 +89,7 @@ test.each([
   'rate(1 minute)',
   'rate(10 hours)',
   'rate(999999 days)',
-])('the pattern of schedules takes what the code takes: %s', (schedule) => {
+])('the pattern of schedules accepts what the code accepts: %s', (schedule) => {
   expect(() => parseSchedule(schedule)).not.toThrow();
   expect(validate(service({ schedule }))).toBe(true);
 });

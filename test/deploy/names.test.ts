@@ -16,13 +16,10 @@ interface Deployed {
   policies: readonly string[];
 }
 
-/**
- * The names that a deployment gives its resources, each with the type; without those that
- * CloudFormation makes up.
- */
+/** The names of a deployment's resources, each with its type, without generated ones. */
 function namesOf({ service, stage, region = 'us-east-1', policies }: Deployed): string[] {
   const yml = RESOURCES.replaceAll(/\$\{self:service\}/g, service).replaceAll(/\$\{sls:stage\}/g, stage);
-  // CloudFormation's own tags, such as !Ref, stand in other places.
+  // The names read here contain none of CloudFormation's tags, such as !Ref.
   const { Resources } = parse(yml, { logLevel: 'error' }) as { Resources: Resources };
   const block = { schedule: 'cron(0 0 * * ? *)', cleanup: 'cron(0 3 * * ? *)' };
   const blocks = policies.flatMap((name, i) => [
@@ -81,7 +78,7 @@ test.each<[string, Deployed, Deployed]>([
     { service: 'autosnap', stage: 'prod-eu', policies: ['daily', 'x'] },
   ],
   [
-    'a service that is called as another and its stage',
+    'a service with the name of another one and its stage',
     { service: 'autosnap', stage: 'prod', policies: ['eu-daily', 'eu-x'] },
     { service: 'autosnap-prod', stage: 'eu-x', policies: ['daily', 'x'] },
   ],
@@ -90,11 +87,11 @@ test.each<[string, Deployed, Deployed]>([
     { service: 'autosnap', stage: 'p'.repeat(34), policies: [`eu-${'d'.repeat(37)}`, 'x'] },
     { service: 'autosnap', stage: `${'p'.repeat(31)}-eu`, policies: ['d'.repeat(37), 'x'] },
   ],
-])('no two deployments give the same name: %s', (_, one, other) => {
+])('no two deployments use the same name: %s', (_, one, other) => {
   expect(inCommon(one, other)).toEqual([]);
 });
 
-test('nor do others that have the same words in their service, stage and policy, however these are divided', () => {
+test('deployments with the same words in service, stage and policy, however divided, have different names', () => {
   const words = fc.array(fc.constantFrom('a', 'b', 'snapshot', 'shared'), { minLength: 4, maxLength: 6 });
   const cuts = fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 2 }));
   fc.assert(
@@ -104,14 +101,14 @@ test('nor do others that have the same words in their service, stage and policy,
         stage: its.slice(end, end + more).join('-'),
         policies: [its.slice(end + more).join('-') || 'rest', 'daily'],
       }));
-      // Else these would be one stack.
+      // Otherwise both would be the same stack.
       fc.pre(`${left!.service}-${left!.stage}` !== `${right!.service}-${right!.stage}`);
       expect(inCommon(left!, right!)).toEqual([]);
     }),
   );
 });
 
-test('nor does the same one in another region, of what is not of a region', () => {
+test('the same deployment in another region has different names for global resources', () => {
   const policies = ['daily', 'weekly'];
   const [one, other] = ['us-east-1', 'eu-west-1'].map((region) => ({
     service: 'autosnap',

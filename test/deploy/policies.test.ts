@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { functionsOf, jobsOf, policiesOf, policyProblems } from '../../deploy/policies.ts';
 import { policy } from '../harness.ts';
 
-/** A block of custom.policies; `changes` go on top. */
+/** A block of custom.policies; `changes` are applied to it. */
 function block(changes: Record<string, unknown> = {}): Record<string, unknown> {
   const { policy: _, ...its } = policy(changes);
   return its;
@@ -15,7 +15,7 @@ test('the key of a block is the name of the policy', () => {
   expect(policiesOf(service)).toEqual([policy(), policy({ policy: 'weekly', keep: { last: 8 } })]);
 });
 
-test('each policy has snapshots and cleanups; copies and drills where it asks for them', () => {
+test('each policy has snapshots and cleanups, and copies and drills if it asks for them', () => {
   const offsite = { schedule: 'rate(12 hours)', keep: { last: 2 } };
   const drill = { schedule: 'cron(0 3 * * ? *)' };
   expect(
@@ -24,14 +24,14 @@ test('each policy has snapshots and cleanups; copies and drills where it asks fo
     { policy: 'daily', job: 'snapshot', schedule: 'cron(0 0 * * ? *)', timezone: 'UTC' },
     { policy: 'daily', job: 'cleanup', schedule: 'rate(6 hours)', timezone: 'UTC' },
     { policy: 'daily', job: 'offsite', schedule: 'rate(12 hours)', timezone: 'UTC' },
-    // It looks after its servers, whenever one is begun.
+    // Drills look after their servers every hour, whatever their schedule.
     { policy: 'daily', job: 'drill', schedule: 'rate(1 hour)', timezone: 'UTC' },
     { policy: 'weekly', job: 'snapshot', schedule: 'rate(7 days)', timezone: 'UTC' },
     { policy: 'weekly', job: 'cleanup', schedule: 'rate(6 hours)', timezone: 'UTC' },
   ]);
 });
 
-test.each([null, {}])('%j are no policies', (policies) => {
+test.each([null, {}])('%j count as no policies', (policies) => {
   expect(policiesOf({ custom: { policies } })).toEqual([]);
   expect(policyProblems({ custom: { policies } })).toEqual([]);
 });
@@ -52,7 +52,7 @@ test.each<[string, Record<string, unknown>]>([
   ]);
 });
 
-describe('a time zone by which nothing goes', () => {
+describe('a time zone without an effect', () => {
   const rates = {
     timezone: 'America/Chicago',
     schedule: 'rate(1 day)',
@@ -85,18 +85,18 @@ test('the functions may be listed in several parts', () => {
   const [one, other] = [{ snapshot: {} }, { mine: {} }];
   expect(functionsOf([one, other])).toEqual({ ...one, ...other });
   expect(functionsOf(one)).toEqual(one);
-  // As Serverless merges them: whoever gives a function more memory keeps the rest of it.
+  // The parts are merged as in Serverless: a function with more memory keeps its other settings.
   expect(functionsOf([{ snapshot: { handler: 'a.b' } }, { snapshot: { runtime: 'nodejs24.x' } }])).toEqual({
     snapshot: { handler: 'a.b', runtime: 'nodejs24.x' },
   });
   expect(functionsOf(undefined)).toEqual({});
 });
 
-test('two good policies have no problem', () => {
+test('two valid policies have no problem', () => {
   expect(policyProblems(custom({ daily: block(), weekly: block({ schedule: 'rate(7 days)' }) }))).toEqual([]);
 });
 
-describe('found before it is deployed', () => {
+describe('problems that are found before a deployment', () => {
   test.each<[string, Record<string, unknown>, string]>([
     [
       'what a run would refuse, with its place in serverless.yml',

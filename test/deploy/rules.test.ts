@@ -17,7 +17,7 @@ const rulesIn = (policies: object, name?: string) =>
   Object.entries(rulesOf(service(policies, name), 'prod'))
     .filter(([, { Type }]) => Type === 'AWS::Events::Rule')
     .map(([id, { Properties }]) => [id, Properties as unknown as Rule] as const);
-/** What fires when: `<function> <input> <schedule>`. */
+/** The events and their schedules: `<function> <input> <schedule>`. */
 const firesIn = (policies: object) =>
   rulesIn(policies)
     .flatMap(([, { ScheduleExpression, Targets }]) =>
@@ -25,7 +25,7 @@ const firesIn = (policies: object) =>
     )
     .sort();
 
-test('an event of a rule names the policy, and nothing else', () => {
+test('an event of a rule contains only the name of the policy', () => {
   expect(firesIn({ daily: { ...POLICY, offsite: OFFSITE, drill: DRILL } })).toEqual([
     'CleanupLambdaFunction {"policy":"daily"} rate(6 hours)',
     'DrillLambdaFunction {"policy":"daily"} rate(1 hour)',
@@ -34,7 +34,7 @@ test('an event of a rule names the policy, and nothing else', () => {
   ]);
 });
 
-test('Serverless sees the same as schedule events of the functions', () => {
+test('Serverless sees the same schedules as events of the functions', () => {
   const event = (rate: string) => ({ schedule: { rate: [rate], input: { policy: 'daily' } } });
   expect(eventsOf(service({ daily: { ...POLICY, drill: DRILL } }))).toEqual({
     snapshot: [event('cron(0 0 * * ? *)')],
@@ -43,7 +43,7 @@ test('Serverless sees the same as schedule events of the functions', () => {
   });
 });
 
-test('in another time zone, a cron is a schedule of EventBridge Scheduler, and a rate is a rule', () => {
+test('a cron in another time zone is a schedule of EventBridge Scheduler, a rate is a rule', () => {
   const zoned = { ...POLICY, timezone: 'America/Chicago' };
   const resources = rulesOf(service({ daily: POLICY, zoned }), 'prod');
   const schedules = Object.entries(resources).filter(([, { Type }]) => Type === 'AWS::Scheduler::Schedule');
@@ -84,7 +84,7 @@ test('in another time zone, a cron is a schedule of EventBridge Scheduler, and a
   ]);
 });
 
-test('the role of the schedules may invoke the functions that they start, and is there only for them', () => {
+test('the role of the schedules may invoke only the functions that they start, and exists only with schedules', () => {
   const [zoned, drill] = [
     { ...POLICY, timezone: 'Asia/Kathmandu' },
     { ...POLICY, drill: DRILL },
@@ -108,7 +108,7 @@ test('the role of the schedules may invoke the functions that they start, and is
   ]);
 });
 
-test('what is no schedule makes no rule: the check says so first', () => {
+test('an invalid schedule creates no rule, because the check reports it first', () => {
   const broken = { daily: { schedule: '0 0 * * *', cleanup: 7 }, weekly: null };
   expect(eventsOf(service(broken))).toEqual({});
   expect(rulesOf(service(broken), 'prod')).toEqual({});
@@ -129,19 +129,19 @@ test('each function has one permission, for the rules of this deployment', () =>
   for (const [, { Name }] of rulesIn(policies)) expect(Name).toMatch(/^autosnap-prod_/);
 });
 
-test('150 policies with copies and drills take up less than two thirds of a stack', () => {
+test('150 policies with copies and drills need less than two thirds of a stack', () => {
   const policies = Object.fromEntries(
     Array.from({ length: 150 }, (_, i) => [`customer-${i}`, { ...POLICY, offsite: OFFSITE, drill: DRILL }]),
   );
   const made = Object.values(rulesOf(service(policies), 'prod'));
-  // 150 of their own, and the other 450 jobs three to five to a rule.
+  // 150 separate rules, and three to five of the other 450 jobs in each shared rule.
   const rules = made.filter(({ Type }) => Type === 'AWS::Events::Rule').length;
   expect(rules).toBeGreaterThanOrEqual(150 + 450 / 5);
   expect(rules).toBeLessThanOrEqual(150 + 450 / 3);
   expect(made.filter(({ Type }) => Type === 'AWS::Lambda::Permission')).toHaveLength(4);
 });
 
-// JavaScript would put keys that are whole numbers before all others.
+// JavaScript would put keys that are integers before all others.
 const names = fc.stringMatching(/^[a-z-][a-z0-9-]{0,39}$/);
 const blocks = fc.record(
   {
@@ -155,7 +155,7 @@ const blocks = fc.record(
 );
 const policies = fc.dictionary(names, blocks, { maxKeys: 40, noNullPrototype: true });
 
-test('whatever the policies are, each job fires once, and no limit of EventBridge is passed', () => {
+test('for any policies, each job fires once, and no limit of EventBridge is exceeded', () => {
   fc.assert(
     fc.property(policies, fc.stringMatching(/^[a-z][a-z-]{0,30}$/), (its, name) => {
       const rules = rulesIn(its, name);
@@ -178,7 +178,7 @@ test('whatever the policies are, each job fires once, and no limit of EventBridg
   );
 });
 
-test('what a policy that is added or removed leaves as it was: all rules but those that it shares, and one beside each', () => {
+test('a policy that is added or removed changes only the rules that it shares, and at most one beside each', () => {
   fc.assert(
     fc.property(policies, names, blocks, (without, name, added) => {
       fc.pre(!(name in without));

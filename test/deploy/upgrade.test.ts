@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** A clone of a repository on this machine, as somebody has it. */
+/** A clone of a local repository, as an operator has it. */
 function clone(from: string) {
   const folder = mkdtempSync(join(tmpdir(), 'clone-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -22,7 +22,7 @@ function clone(from: string) {
     folder,
     git,
     read: (file: string) => readFileSync(path(file), 'utf8'),
-    /** Replaces what stands there just once. */
+    /** Replaces a text that occurs exactly once. */
     edit(file: string, from: string, to: string) {
       const parts = readFileSync(path(file), 'utf8').split(from);
       expect(parts, `${file} has "${from}" once`).toHaveLength(2);
@@ -31,17 +31,17 @@ function clone(from: string) {
   };
 }
 
-test("the way to upgrade of docs/upgrading.md takes a new version in, and keeps the operator's settings and policies", () => {
+test('the upgrade in docs/upgrading.md gets a new version, and keeps the settings and policies of the operator', () => {
   const product = clone(ROOT);
-  // What is tested may be on no branch.
+  // The tested commit may be on no branch.
   product.git('checkout', '--quiet', '-B', 'main');
   const operator = clone(product.folder);
   operator.edit('serverless.yml', 'last: 7', 'last: 30');
   operator.edit('serverless.yml', 'alerts: []', 'alerts: [{ Protocol: email, Endpoint: ops@example.com }]');
   operator.edit(
     'serverless.yml',
-    '\n  # Who gets failed runs',
-    '    weekly: { schedule: cron(0 6 ? * SUN *), cleanup: rate(1 day), servers: { all: true }, keep: { last: 8 } }\n\n  # Who gets failed runs',
+    '\n  # Who gets e-mails',
+    '    weekly: { schedule: cron(0 6 ? * SUN *), cleanup: rate(1 day), servers: { all: true }, keep: { last: 8 } }\n\n  # Who gets e-mails',
   );
   const [, commit = ''] = /^git (commit .+)$/m.exec(product.read('docs/upgrading.md')) ?? [];
   operator.git(...[...commit.matchAll(/"([^"]+)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word!));
@@ -64,7 +64,7 @@ test("the way to upgrade of docs/upgrading.md takes a new version in, and keeps 
   });
 });
 
-test('serverless.yml is settings and policies, on one screen', () => {
+test('serverless.yml contains only settings and policies, and fits on one screen', () => {
   const yml = readFileSync(join(ROOT, 'serverless.yml'), 'utf8');
   expect(yml.split('\n').length).toBeLessThanOrEqual(64);
   expect(yml).not.toMatch(/handler:|AWS::/);

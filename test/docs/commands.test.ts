@@ -7,6 +7,7 @@ import { consoleDomain } from '../../lib/reporting/report-store.ts';
 import { addFleet } from '../../local/fleet.ts';
 import type { AnyJob } from '../functions.ts';
 import { deploy, harness, setTime } from '../harness.ts';
+import { reportBucket } from '../report-bucket.ts';
 import { COMMANDS, type Command, commandsIn, PAGES, runnersOf } from './commands.ts';
 import { ROOT, read } from './page.ts';
 
@@ -25,7 +26,7 @@ test('every command in test/docs/commands.ts is in the docs', () => {
   expect(unused.map(([known]) => String(known))).toEqual([]);
 });
 
-test('what is said to run a command is there', () => {
+test('the tests that are named for commands exist', () => {
   for (const [command, runner] of COMMANDS) {
     if (!('by' in runner)) continue;
     expect(existsSync(join(ROOT, runner.by)), `${command}: ${runner.by}`).toBe(true);
@@ -42,7 +43,7 @@ test('every npm script that the docs and CONTRIBUTING.md name exists', () => {
   expect(named.filter((script) => !(script in scripts))).toEqual([]);
 });
 
-test('the policies in the docs are good', () => {
+test('the policies in the docs are valid', () => {
   const shown = PAGES.flatMap((page) => [...read(page).matchAll(/^```yaml\n(policies:[\s\S]*?)^```/gm)]);
   expect(shown.length).toBeGreaterThan(2);
   for (const [, yaml = ''] of shown) expect(policyProblems({ custom: parse(yaml) })).toEqual([]);
@@ -54,8 +55,8 @@ test('the policies in the docs are good', () => {
   }
 });
 
-// The emulator of AWS does not keep the outputs of a stack that a change set has made, so `info`
-// shows none of it.
+// The AWS emulator drops the outputs of a stack that was created by a change set, so `info` shows
+// none of them.
 test('the outputs that the docs name are those of the stack', () => {
   const { Outputs } = parse(read('deploy/resources.yml'), { logLevel: 'error' }) as { Outputs: object };
   const named = PAGES.flatMap((page) => [
@@ -65,7 +66,7 @@ test('the outputs that the docs name are those of the stack', () => {
   for (const [, output = ''] of named) expect(Outputs).toHaveProperty(output);
 });
 
-test('the outputs are those of the resources, and the link of the dashboard follows the partition of AWS', () => {
+test('the outputs refer to resources, and the link to the dashboard depends on the partition of AWS', () => {
   const { Outputs, Mappings } = parse(read('deploy/resources.yml'), {
     logLevel: 'error',
     customTags: [
@@ -105,13 +106,13 @@ test('no command of the docs writes a secret to a file, or has one on its line',
   expect(written).toEqual([]);
 });
 
-/** The policy that the README shows, without its name. */
+/** The policy of the README, without its name. */
 function shownPolicy(): Record<string, unknown> {
   const [, yaml = ''] = /^```yaml\n(policies:[\s\S]*?)^```/m.exec(read('README.md'))!;
   return parse(yaml.replace('<network id>', '11111111-1111-1111-1111-111111111111')).policies.daily;
 }
 
-/** Of `npx serverless invoke`: the function and its event. */
+/** A call of `npx serverless invoke`: the function and its event. */
 function invocationIn({ text }: Command): { job: AnyJob; event: Record<string, unknown> } {
   const [, job, , data, file] = / -f (\w+) --stage prod( -d '(.+?)'| -p (events\/\S+))?( --log)?$/.exec(
     text,
@@ -141,13 +142,16 @@ test.each([
   },
 ])('$what', async ({ its, account }) => {
   setTime('2026-11-23T09:00:00Z');
-  // A snapshot is finished at once: a server that is busy could be neither restored nor taken
-  // again.
-  const { cloud, run } = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
+  // Snapshots finish at once, because a busy server could neither be restored nor snapshotted.
+  const { cloud, run, cold } = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
+  await reportBucket();
+  cold();
   cloud.secrets.set('autosnap/test/customer-b', cloud.secret('rackspace'));
   addFleet(cloud, 'autosnap-test');
   // All of its snapshots fail.
-  Object.assign(cloud.region('DFW').servers.find(({ name }) => name === 'db-2')!, { fate: 'active' });
+  Object.assign(cloud.region('DFW').servers.find(({ name }) => name === 'db-2')!, {
+    snapshotOutcome: 'active',
+  });
   deploy([{ policy: 'daily', ...shownPolicy(), account }]);
   const image = cloud.region('DFW').images.find(({ name }) => name.startsWith('web-1-daily-'))!;
   expect(its).not.toEqual([]);

@@ -8,17 +8,20 @@ export interface Command {
 }
 
 /**
- * What runs a command of the docs.
+ * How a command of the docs is tested.
  *
- * - here: test/cli/docs.test.ts runs it as it stands, and expects this output.
+ * - here: test/cli/docs.test.ts runs the command unchanged, and expects this output.
  * - event: test/docs/commands.test.ts sends its event to the real handler, on the embedded cloud.
- * - by: it needs AWS, a cloud, or what a test should not do to this checkout. This file has a test
- *   that runs the same, in which this text stands.
- * - never: nothing runs it, and why.
+ * - by: the command needs AWS or a cloud, or would change this checkout. A test in this file
+ *   contains this text, and runs the same.
+ * - never: nothing runs the command, for this reason.
  */
 export type Runner = { here: RegExp } | { event: true } | { by: string; text: string } | { never: string };
 
-/** Each command of the docs, and what runs it. One that nothing here knows fails a test. */
+/**
+ * Every command of the docs, and how it is tested. A test fails for a command that is not listed
+ * here.
+ */
 export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Runner])[] = [
   // On this machine.
   ['npm ci', { by: '.ci/run', text: "step 'npm ci' npm ci" }],
@@ -34,7 +37,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ],
   ['npx serverless print --stage prod --path functions', { here: /policy: daily/ }],
   ['npx autosnap check --stage prod', { here: /serverless\.yml is valid/ }],
-  ['npx autosnap check', { by: 'test/deploy/check.test.ts', text: "the project's own file is good" }],
+  ['npx autosnap check', { by: 'test/deploy/check.test.ts', text: 'the file of the project is valid' }],
   [
     /^git commit -m "[^"]+" serverless\.yml$/,
     { by: 'test/deploy/upgrade.test.ts', text: '/^git (commit .+)$/m' },
@@ -48,10 +51,10 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ['npm run test:thorough', { by: '.ci/run', text: "suite 'npm run test:thorough'" }],
   ['npm run test:faults', { by: '.ci/run', text: "suite 'npm run test:faults'" }],
 
-  // Events for what is deployed.
+  // Events for the deployed functions.
   [/^npx serverless invoke -f \w+ --stage prod( -d '.+'| -p events\/\S+)?( --log)?$/, { event: true }],
 
-  // AWS: an emulator is deployed to.
+  // AWS commands, which are run against an emulator.
   [
     /^aws secretsmanager create-secret --name autosnap\/prod\/\S+ --secret-string file:\/\/\/dev\/stdin$/,
     { by: 'test/aws/cloud-account.ts', text: 'new CreateSecretCommand(' },
@@ -66,7 +69,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ],
   [
     /^npx serverless deploy --stage (prod|dev)$/,
-    { by: 'test/aws/lifecycle.test.ts', text: 'is made by one command' },
+    { by: 'test/aws/lifecycle.test.ts', text: 'is created by one command' },
   ],
   [
     'npx serverless info --stage prod --verbose',
@@ -94,7 +97,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ],
   [/^aws s3 rb --force /, { never: "AWS's own, and the end of the copies" }],
 
-  // A cloud.
+  // Commands for a cloud.
   [
     /^openstack server set --property autosnap=daily web-\d$/,
     { by: 'test/real/selection.test.ts', text: 'tagged autosnap=daily' },
@@ -120,10 +123,10 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   [/^swift upload /, { never: 'only Rackspace imports images from Cloud Files' }],
 ];
 
-/** The pages for those who use Autosnap. */
+/** The pages for users of Autosnap. */
 export const PAGES = ['README.md', ...globSync('docs/**/*.md', { cwd: ROOT })];
 
-/** The commands that a page shows: those of its sh blocks, and those in its sentences. */
+/** The commands of a page: those in its sh blocks, and those within sentences. */
 export function commandsIn(page: string): Command[] {
   const text = read(page);
   const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block = '']) =>
@@ -136,14 +139,14 @@ export function commandsIn(page: string): Command[] {
   return [...blocks, ...inline].map((one) => ({ page, text: one }));
 }
 
-/** What runs a command. */
+/** How a command is tested. */
 export function runnersOf({ text }: Command): Runner[] {
   return COMMANDS.filter(([known]) => (typeof known === 'string' ? known === text : known.test(text))).map(
     ([, runner]) => runner,
   );
 }
 
-/** The commands of a block of shell, in one line each, without comments. */
+/** The commands of a shell block, each on one line, without comments. */
 function commandsOf(block: string): string[] {
   const commands: string[] = [];
   let begun = '';
@@ -159,10 +162,7 @@ function commandsOf(block: string): string[] {
   return commands.map((command) => command.replace(/\s+/g, ' '));
 }
 
-/**
- * Whether a shell would not wait for more: no quote and no brace is open, and the line does not go
- * on.
- */
+/** Whether a command is complete: no open quote or brace, and no continuation on the next line. */
 function isComplete(command: string): boolean {
   let quote = '';
   let braces = 0;

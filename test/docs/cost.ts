@@ -6,7 +6,7 @@ import { firstPolicy } from '../../local/policies.ts';
 import { type Emitted, ofAudit, ofRun } from './metrics.ts';
 import { read, tableOf } from './page.ts';
 
-/** US dollars in us-east-1, by AWS's price lists. */
+/** Prices in US dollars in us-east-1, from AWS's price lists. */
 const PRICES = {
   lambdaGbSecond: 0.0000133334, // arm64
   secret: 0.4,
@@ -26,13 +26,14 @@ const FLEETS = [
   { servers: 100, seconds: { snapshot: 60, cleanup: 20, audit: 10 } },
   { servers: 1000, seconds: { snapshot: 600, cleanup: 180, audit: 60 } },
 ];
-/** Of a report, for each server; a report is cut at 240 KB. */
+/** The size of a report for each server. A report is cut at 240 KB. */
 const REPORT_BYTES = { each: 2_000, most: 240_000 };
 /**
- * What a run writes into S3: its lease and the end of that, its report, that it was good, the page.
+ * The objects that a run writes to S3: its lease and its release, the report, the time of the good
+ * run, the page.
  */
 const PUTS_A_RUN = 5;
-/** How often Lambda looks into an empty queue, in a minute. */
+/** How often Lambda polls an empty queue, per minute. */
 const POLLS_A_MINUTE = 15;
 
 interface Functions {
@@ -52,12 +53,12 @@ function timesOf(expression: string): number {
   return times;
 }
 
-/** What metrics cost that are written in so many hours of a month. */
+/** The price of metrics that are written in that many hours of a month. */
 function metricsCost(metrics: Emitted[], hours: number): number {
   return (metrics.length * PRICES.metric * Math.min(hours, HOURS)) / HOURS;
 }
 
-/** The alarms of a deployment are paid for by the metrics that they watch. */
+/** AWS charges an alarm by the number of metrics that it watches. */
 function watchedBy(policies: object): number {
   const alarms = Object.values(alarmsOf({ service: 'autosnap', custom: { policies } }, 'prod'));
   return sum(
@@ -67,7 +68,7 @@ function watchedBy(policies: object): number {
   );
 }
 
-/** The cost of a deployment as it is shipped, worked out from the code, in Markdown. */
+/** The cost of a deployment with the default settings, computed from the code, as Markdown. */
 export async function costSection(): Promise<string> {
   const shipped = await firstPolicy();
   const { functions } = parse(read('deploy/functions.yml'), { logLevel: 'error', merge: true }) as Functions;
@@ -103,7 +104,7 @@ export async function costSection(): Promise<string> {
       logs,
       s3,
     ];
-    // The sum of what is shown, so that the column adds up.
+    // The sum of the rounded numbers, so that the column adds up.
     const all = sum(parts.map((part) => Number(dollars(part))));
     return [...parts.map(dollars), `**${dollars(all)}**`];
   });
@@ -142,13 +143,14 @@ export async function costSection(): Promise<string> {
     ofAudit({ troubled: true })
       .filter(({ dimensions }) => dimensions.join() === 'policy')
       .map(({ name }) => name),
-  ).difference(new Set(good.audit.map(({ name }) => name)));
+    // Dropped has nothing to do with drills.
+  ).difference(new Set(['Dropped', ...good.audit.map(({ name }) => name)]));
   const [few, some, many] = FLEETS.map(({ seconds }) => seconds);
   const threeOf = (job: 'snapshot' | 'cleanup' | 'audit') =>
     `${few![job]}, ${some![job]} and ${many![job]} seconds`;
   return `${table}
 
-How that is worked out: one policy as shipped, ${runs.snapshot} snapshot runs, ${runs.cleanup} cleanups and ${runs.audit} audits.
+The calculation: one policy with the default settings, ${runs.snapshot} snapshot runs, ${runs.cleanup} cleanups and ${runs.audit} audits.
 
 - Lambda: ${functions.snapshot!.memorySize} MB on arm64 at $${PRICES.lambdaGbSecond} a GB-second. For ${FLEETS.map(({ servers }) => servers.toLocaleString('en-US')).join(', ')} servers a snapshot run of
   ${threeOf('snapshot')} (Rackspace takes 100 such requests a minute), a cleanup of ${threeOf('cleanup')}, an
@@ -156,17 +158,17 @@ How that is worked out: one policy as shipped, ${runs.snapshot} snapshot runs, $
 - A secret is $${dollars(PRICES.secret)}. An alarm is $${dollars(PRICES.alarmMetric)} for each metric that it watches: ${watched} in all.
 - A metric is $${dollars(PRICES.metric)} for a month in which it is written every hour, and less for fewer hours: ${good.audit.length} of the audit, ${good.snapshot.length} of the
   snapshot run, ${good.cleanup.length} of the cleanup. (The first ten are free, and so is the dashboard.)
-- Lambda looks into the queue some ${POLLS_A_MINUTE} times a minute, at $${dollars(PRICES.sqsRequest * 1e6)} a million.
-- Logs are $${dollars(PRICES.logByte * 1e9)} a GB, at some ${REPORT_BYTES.each / 1000} KB a server and run and at most ${REPORT_BYTES.most / 1000} KB a run. S3 is $${dollars(PRICES.s3Put * 1e6)} for a million
-  objects written, some ${PUTS_A_RUN} a run.
+- Lambda polls the queue about ${POLLS_A_MINUTE} times a minute, at $${dollars(PRICES.sqsRequest * 1e6)} a million.
+- Logs are $${dollars(PRICES.logByte * 1e9)} a GB, about ${REPORT_BYTES.each / 1000} KB for each server and run, at most ${REPORT_BYTES.most / 1000} KB a run. S3 is $${dollars(PRICES.s3Put * 1e6)} for a million
+  written objects, about ${PUTS_A_RUN} a run.
 - Each further policy adds about $${dollars(policyMore)}: its metrics and an alarm.
 - Each further account of a policy adds about $${dollars(accountMore)}: $${dollars(secret)} for its secret, and its metrics. 200 accounts are about
   $${Math.round(199 * accountMore + secret + metrics)}.
-- A policy with \`drill\` adds about $${dollars(option('drill', DRILL_RATE, ofDrills.size))} of metrics and alarms, and what the throw-away servers cost. A policy with
-  \`offsite\` every six hours adds about $${dollars(option('offsite', 'rate(6 hours)', 0))} of metrics and alarms, and what the bucket and the transfer cost.`;
+- A policy with \`drill\` adds about $${dollars(option('drill', DRILL_RATE, ofDrills.size))} for metrics and alarms, plus the throw-away servers. A policy with
+  \`offsite\` every six hours adds about $${dollars(option('offsite', 'rate(6 hours)', 0))} for metrics and alarms, plus the bucket and the transfer.`;
 }
 
-/** What is said in one line of the README: dollars a month for 100 servers, rounded. */
+/** The rounded cost in the README: dollars a month for 100 servers. */
 export async function roundCost(): Promise<string> {
   const [, ten = '', hundred = ''] =
     /\*\*all\*\* \| \*\*([\d.]+)\*\* \| \*\*([\d.]+)\*\*/.exec(await costSection()) ?? [];

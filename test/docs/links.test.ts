@@ -6,20 +6,20 @@ import { ROOT, read } from './page.ts';
 
 const ALL = [...PAGES, 'CONTRIBUTING.md', 'CHANGELOG.md', '.github/SECURITY.md'];
 
-/** What is prose in a page: no code. */
+/** The prose of a page, without code. */
 function prose(page: string): string {
   return read(page)
     .replace(/^```[\s\S]*?^```/gm, '')
     .replace(/`[^`\n]*`/g, (code) => code.replaceAll(/[[\]()<>]/g, ''));
 }
 
-/** The links and pictures of a page that lead to files of the project. */
+/** The links and pictures of a page that refer to files of the project. */
 function linksIn(page: string): string[] {
   const found = [...prose(page).matchAll(/\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"/g)];
   return found.map(([, link, source]) => link ?? source!).filter((link) => !/^https?:/.test(link));
 }
 
-/** The anchors of a page, as GitHub makes them of its headings. */
+/** The anchors of a page, as GitHub derives them from its headings. */
 function anchorsIn(page: string): string[] {
   const headings = [...prose(page).matchAll(/^#+ (.+)$/gm)];
   return headings.map(([, title = '']) =>
@@ -30,7 +30,7 @@ function anchorsIn(page: string): string[] {
   );
 }
 
-test.each(ALL)('every link in %s leads somewhere', (page) => {
+test.each(ALL)('every link in %s has a target', (page) => {
   const broken = linksIn(page).filter((link) => {
     const [file = '', anchor] = link.split('#');
     const target = file === '' ? page : normalize(join(dirname(page), file));
@@ -40,16 +40,16 @@ test.each(ALL)('every link in %s leads somewhere', (page) => {
   expect(broken).toEqual([]);
 });
 
-test('the README leads to every page of docs', () => {
+test('the README links every page of docs', () => {
   const linked = linksIn('README.md').map((link) => link.split('#')[0]);
   expect(PAGES.filter((page) => /^docs\/[^/]+$/.test(page) && !linked.includes(page))).toEqual([]);
 });
 
-test('the README is the front door: at most 160 lines', () => {
+test('the README has at most 160 lines', () => {
   expect(read('README.md').split('\n').length).toBeLessThanOrEqual(160);
 });
 
-test('CONTRIBUTING.md names files and symbols that there are', () => {
+test('the files and symbols in CONTRIBUTING.md exist', () => {
   const [, table = ''] = /^## Which file decides\n([\s\S]*?)^## /m.exec(read('CONTRIBUTING.md'))!;
   const named = [...table.matchAll(/`([\w/.-]+\/[\w.-]+\.(?:ts|yml)|serverless\.yml)`((?: `\w+`,?)*)/g)];
   expect(named.length).toBeGreaterThan(30);

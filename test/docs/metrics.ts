@@ -2,53 +2,55 @@ import { publishGoodAudit, publishMetrics } from '../../lib/audit/metrics.ts';
 import { runMetrics } from '../../lib/reporting/metrics.ts';
 import { finishReport, type Report } from '../../lib/reporting/report.ts';
 import { JOBS } from '../../lib/runtime/work-item.ts';
-import { auditOf, seriesOf, shown } from '../audit/audits.ts';
+import { auditOf, droppedServer, seriesOf, shown } from '../audit/audits.ts';
 import { captureLogs, stubEnvironment } from '../harness.ts';
 import { read, tableOf } from './page.ts';
 
-/** A metric as CloudWatch gets it. */
+/** A metric as CloudWatch receives it. */
 export interface Emitted {
   /** The job whose runs write it, or "audit". */
   by: string;
   name: string;
   unit: string;
-  /** Without `service`, which each has. */
+  /** The dimensions without `service`, which every metric has. */
   dimensions: string[];
 }
 
-/** What each metric means, of runs and of the audit. */
+/** The meaning of each metric of runs and of the audit. */
 const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
   run: {
     Succeeded: '1 for a good run, 0 for a bad one',
-    Taken: 'servers of which a snapshot was asked for',
-    Copied: 'copies that are whole and verified',
+    Taken: 'servers whose snapshot was requested',
+    Copied: 'complete and verified copies',
     Proven: 'snapshots that passed a drill',
-    Deleted: 'snapshots that were deleted; of `offsite`, copies',
+    Deleted: 'deleted snapshots; for `offsite`, deleted copies',
     Deferred: 'servers, snapshots or copies that are left to a later run',
     Failed: 'servers, snapshots or copies that failed',
     NothingSelected: '1 for a run in which a selector matched no server; otherwise absent',
     ApiCalls: 'requests to the cloud',
-    RateLimited: 'requests that the cloud refused for their rate',
+    RateLimited: 'requests that the cloud refused because of a rate limit',
     StartDelay: 'from the slot to the request, a value for each snapshot',
   },
   audit: {
     Overdue:
-      'the age of the newest good snapshot in intervals of the schedule, of the worst server; 1.5 is late',
-    NewestGoodAge: 'the age of the newest good snapshot, of the worst server',
-    Good: 'snapshots that are good',
-    Pending: 'snapshots that the cloud is still making',
-    Failed: 'snapshots that have failed',
+      'the age of the newest good snapshot in intervals of the schedule, for the worst server; from 1.5 on it is late',
+    NewestGoodAge: 'the age of the newest good snapshot, for the worst server',
+    Good: 'good snapshots',
+    Pending: 'snapshots in progress',
+    Failed: 'failed snapshots',
     Stuck: 'snapshots that will never finish',
     NothingSelected: 'accounts in which a selector matches no server',
-    StorageBytes: 'what the snapshots take up',
+    StorageBytes: 'the storage that the snapshots use',
     ProvenAge:
-      'how long ago a server was last proven, or since when it could have been, of the worst; with drills',
+      'the time since a server was last proven, or else since its oldest good snapshot, for the worst server; with drills',
     DrillsFailed: 'servers whose last drill failed; with drills',
+    Dropped:
+      'servers, regions, accounts and policies that have [dropped out of coverage](#what-drops-out-of-coverage); otherwise absent',
     RunOverdue:
       'the longest time since a good run of a job, over the time that its schedule allows; from 1 on a run is missing',
     Audits: '1 for an audit that was published; absent otherwise',
     Troubles:
-      'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, runs that are missing',
+      'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, missing runs, what has dropped out of coverage',
   },
 };
 
@@ -60,7 +62,7 @@ const HEAD = {
   warnings: [],
 };
 
-/** What a run of a job writes. */
+/** The metrics that a run of a job writes. */
 export function ofRun(job: Report['job'], { troubled }: { troubled: boolean }): Emitted[] {
   return collected(job, () => {
     const metrics = runMetrics('autosnap-test');
@@ -84,7 +86,7 @@ export function ofRun(job: Report['job'], { troubled }: { troubled: boolean }): 
   });
 }
 
-/** What an audit writes. */
+/** The metrics that an audit writes. */
 export function ofAudit({ troubled }: { troubled: boolean }): Emitted[] {
   return collected('audit', () => {
     const proof = { proof: { failed: '2026-11-24T04:00:00Z', unprovenSeconds: 86_400 } };
@@ -93,17 +95,19 @@ export function ofAudit({ troubled }: { troubled: boolean }): Emitted[] {
     const policies = audit.policies.map((one) => ({ ...one, runOverdue: 0.2 }));
     publishMetrics({ ...audit, policies });
     publishGoodAudit('autosnap-test');
+    if (!troubled) return;
     const [policy] = policies;
-    if (troubled) publishMetrics({ ...audit, policies: [policy!, { ...policy!, account: 'customer-b' }] });
+    const two = [policy!, { ...policy!, account: 'customer-b' }];
+    publishMetrics({ ...audit, policies: two, dropped: [droppedServer()] });
   });
 }
 
-/** All that the functions ever write. */
+/** All metrics that the functions ever write. */
 export function everyMetric(): Emitted[] {
   return [...JOBS.flatMap((job) => ofRun(job, { troubled: true })), ...ofAudit({ troubled: true })];
 }
 
-/** The names of all metrics in the code, whether or not they are ever written. */
+/** The names of all metrics in the code, even if they are never written. */
 export function namesInCode(): string[] {
   const code = read('lib/reporting/metrics.ts') + read('lib/audit/metrics.ts');
   const written = [...code.matchAll(/(?:addMetric|count)\(\s*'(\w+)'/g)];

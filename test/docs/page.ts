@@ -8,10 +8,7 @@ export function read(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
 }
 
-/**
- * A page of the docs with `text` in the place of what is between `<!-- name -->` and
- * `<!-- end -->`.
- */
+/** A page of the docs with `text` replacing what is between `<!-- name -->` and `<!-- end -->`. */
 export function withSection(page: string, name: string, text: string): string {
   const section = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- end -->)`);
   const before = read(page);

@@ -3,13 +3,13 @@ import { startCloud } from '../../local/cloud/cloud.ts';
 import { addFleet } from '../../local/fleet.ts';
 import { reportOf } from '../../local/report.ts';
 
-/** A fixed moment, so that the picture changes only when the page does. */
+/** A fixed time, so that the picture changes only with the page. */
 export const NOW = '2026-11-24T09:00:00Z';
 const OWNER = 'autosnap-prod';
-/** Beside the pictures: of which page they are. */
+/** The file with the hash of the page that the pictures show. */
 export const HASH_FILE = 'docs/report.sha256';
 
-/** The report page that the README shows: of the embedded fleet, on a certain morning. */
+/** The report page of the README: the embedded fleet at a fixed time. */
 export async function picturedPage(): Promise<string> {
   const cloud = await startCloud();
   cloud.advance(Date.parse(NOW) - Date.now());
@@ -20,8 +20,8 @@ export async function picturedPage(): Promise<string> {
 }
 
 /**
- * What stands in {@link HASH_FILE} for a page: the hash of all that is seen of it. The text of its
- * script depends on what has compiled it.
+ * The content of {@link HASH_FILE} for a page: a hash of everything visible. The text of the script
+ * is left out, because it depends on the compiler.
  */
 export function hashOf(html: string): string {
   const seen = html.replace(/<script>[\s\S]*?<\/script>/g, '').replace(/script-src '[^']*'/, '');

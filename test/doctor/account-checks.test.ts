@@ -14,7 +14,7 @@ async function all(examination: AsyncIterable<CheckResult>): Promise<CheckResult
   return findings;
 }
 
-/** The login of an account whose cloud says something else in its answer. */
+/** The login to an account, with changes to the cloud's answer. */
 async function logIn(cloud: Cloud, changes: Partial<Session>): Promise<CheckResult[]> {
   const session = { ...(await connected(cloud)), ...changes };
   return all(
@@ -34,7 +34,7 @@ describe('the clocks', () => {
     expect(await logIn(cloud, { clockAheadMs })).toContainEqual(expected);
   });
 
-  test('are not compared when the cloud does not say what time it is', async ({ cloud }) => {
+  test('are not compared if the cloud does not send its time', async ({ cloud }) => {
     const findings = await logIn(cloud, { clockAheadMs: undefined });
     expect(findings.map(({ check }) => check)).toEqual(['secret', 'login', 'rights']);
   });
@@ -46,22 +46,22 @@ test('roles that the cloud does not show', async ({ cloud }) => {
   );
 });
 
-describe('a mistake of ours is not taken for one of the account', () => {
+describe('a programming error does not count as a problem of the account', () => {
   const mistake = new TypeError('a mistake of ours');
   const broken = (session: Session): Session => ({ ...session, request: () => Promise.reject(mistake) });
 
-  test('at the login', async ({ cloud }) => {
+  test('during the login', async ({ cloud }) => {
     const login = () => Promise.reject(mistake);
     const access = { credentials: async () => credentialsOf(cloud), login };
     await expect(all(checkLogin('rackspace', access))).rejects.toBe(mistake);
   });
 
-  test('in a region', async ({ cloud }) => {
+  test('during the check of a region', async ({ cloud }) => {
     const session = broken(await connected(cloud));
     await expect(all(listRegions(session, ['DFW'], RUN))).rejects.toBe(mistake);
   });
 
-  test('at the volume snapshots', async ({ cloud }) => {
+  test('during the check of volume snapshots', async ({ cloud }) => {
     const session = broken(await connected(cloud));
     await expect(all(checkVolumes(session, [server({ volumeBacked: true })]))).rejects.toBe(mistake);
   });

@@ -18,7 +18,7 @@ const SECRET = { code: 'SECRET_INVALID', secret: 's', problems: ['a', 'b'] } as 
 const ENDED = { code: 'SCHEDULE_OVER' } as const;
 const diagnosis = (...checks: CheckName[]) => ({ job: 'doctor' as const, owner: 'autosnap-test', checks });
 
-test('a check has the code of its finding, the sentence, and a remedy where there is one', () => {
+test('a check has the code of its finding, the sentence, and a remedy if there is one', () => {
   const common = { account: 'rackspace', check: 'servers', verdict: 'fail', code: 'SERVERS_ALL_EXCEPTED' };
   const excepted = (isPartial: boolean) => of(fail('servers', { code: 'SERVERS_ALL_EXCEPTED', isPartial }));
   expect(excepted(false)).toEqual({
@@ -32,7 +32,7 @@ test('a check has the code of its finding, the sentence, and a remedy where ther
   });
 });
 
-test('a paragraph for each account and policy, a line a check, the remedy below it, the sum at the end', () => {
+test('a paragraph for each account and policy, a line for each check with the remedy below it, and the totals', () => {
   const text = diagnosisText(
     diagnosis(
       of(pass('secret', saying('a key'))),
@@ -62,11 +62,11 @@ test('a paragraph for each account and policy, a line a check, the remedy below 
   ]);
 });
 
-test('what is to be looked at is no failure', () => {
+test('warnings are not failures', () => {
   expect(failureIn(diagnosis(of(pass('secret', SECRET)), of(warn('schedule', ENDED))))).toBeUndefined();
 });
 
-test('the failure has every problem with its remedy, and where it is', () => {
+test('the error has every problem with its place and its remedy', () => {
   const error = failureIn(
     diagnosis(
       of(fail('secret', SECRET)),
@@ -85,4 +85,23 @@ test('the failure has every problem with its remedy, and where it is', () => {
     '- policy daily, schedule: it never fires again: no snapshot is taken any more',
     '  → Correct it: its last field is the year, * for every one.',
   ]);
+});
+
+test('a diagnosis of many accounts fits what invoke --log shows: what failed first, and the sum', () => {
+  const checks = Array.from({ length: 300 }, (_, i) =>
+    checkOf(
+      i === 150
+        ? fail('login', { code: 'LOGIN_REFUSED', error: 'UNAUTHORIZED', message: 'no' })
+        : i % 3 === 0
+          ? warn('rights', { code: 'RIGHTS_UNKNOWN', provider: 'keystone', roles: [] })
+          : pass('clock', { code: 'CLOCKS_AGREE' }),
+      { account: `customer-${i}` },
+    ),
+  );
+  const text = diagnosisText({ job: 'doctor', owner: 'autosnap-test', checks });
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(3_500);
+  expect(text).toMatch(/^account customer-150\n {2}✗ login/);
+  expect(text).not.toContain('✓');
+  expect(text).toMatch(/and \d+ more\. The answer of the invocation has everything\./);
+  expect(text.endsWith('300 checks: 200 good, 99 to look at, 1 failed.')).toBe(true);
 });

@@ -25,12 +25,12 @@ const fleet = (count: number, changes: Partial<Server> = {}) =>
     server({ id: `id-${i}`, name: `s${String(i).padStart(2, '0')}`, ...changes }),
   );
 const sentence = ({ reason }: CheckResult) => sentenceOf(reason);
-/** A policy, aimed at these servers of DFW. */
+/** A policy for these servers of DFW. */
 const aim = (servers: Server[], changes: Record<string, unknown> = {}) =>
   targetOf(read(changes), ['DFW'], new Map([['DFW', servers]]));
 
 describe('regions', () => {
-  test('are those that the policy names, each once, or all', () => {
+  test('are those of the policy, without duplicates, or all', () => {
     expect(regionsOf({ regions: ['ORD', 'LON', 'ORD'] }, ['DFW', 'ORD'])).toEqual(['ORD', 'LON']);
     expect(regionsOf({ regions: undefined }, ['DFW', 'ORD'])).toEqual(['DFW', 'ORD']);
   });
@@ -49,13 +49,13 @@ describe('servers', () => {
     [10, '10: s00, s01, s02, s03, s04, s05, s06, s07, s08, s09'],
     [11, '11: s00, s01, s02, s03, s04, s05, s06, s07, s08, s09 and 1 more'],
     [10_000, '10000: s00, s01, s02, s03, s04, s05, s06, s07, s08, s09 and 9990 more'],
-  ])('%d are named, up to ten of them', (count, detail) => {
+  ])('%d selected servers are named, at most ten', (count, detail) => {
     const found = checkServers(aim(fleet(count).reverse()), 'rackspace');
     expect(found).toMatchObject([{ check: 'servers', verdict: 'pass' }]);
     expect(found.map(sentence)).toEqual([detail]);
   });
 
-  test('of other regions than those of the policy are not meant', () => {
+  test('of other regions than those of the policy are not selected', () => {
     const servers = new Map([
       ['DFW', fleet(1)],
       ['ORD', fleet(2).slice(1)],
@@ -65,7 +65,7 @@ describe('servers', () => {
     expect(partial).toBe(false);
   });
 
-  test('that may be in a region that can not be read, or is not there, are not missed', () => {
+  test('that may be in a region that cannot be read, or that does not exist, are not reported as missing', () => {
     for (const regions of [
       ['DFW', 'ORD'],
       ['DFW', 'LON'],
@@ -90,7 +90,7 @@ describe('servers', () => {
     ]);
   });
 
-  test('that except leaves out although their ids are named, and exceptions that match nothing, are warned of', () => {
+  test('excluded ids and exceptions that match nothing cause warnings', () => {
     const servers = { ids: ['id-0', 'id-1'], except: { ids: ['id-1', 'gone'], names: ['mail'] } };
     const found = checkServers(aim(fleet(2), { servers }), 'rackspace');
     expect(found.map((one) => `${one.verdict}: ${sentence(one)}`)).toEqual([
@@ -101,14 +101,14 @@ describe('servers', () => {
     ]);
   });
 
-  test('on volumes are a failure at Rackspace alone', () => {
+  test('with root volumes are a failure only at Rackspace', () => {
     const verdicts = (provider: 'rackspace' | 'keystone') =>
       checkServers(aim(fleet(2, { volumeBacked: true })), provider).map(({ verdict }) => verdict);
     expect(verdicts('rackspace')).toEqual(['pass', 'fail']);
     expect(verdicts('keystone')).toEqual(['pass']);
   });
 
-  test('without a name have their id', () => {
+  test('without a name are shown with their ids', () => {
     expect(checkServers(aim(fleet(1, { name: '' })), 'rackspace')).toMatchObject([
       { reason: { code: 'SERVERS_SELECTED', names: ['id-0'] } },
     ]);
@@ -134,7 +134,7 @@ describe('two policies', () => {
   const found = (other: PolicyTarget, schedule: string, servers?: Server[]) =>
     checkOverlap(at(schedule, servers), other, NOW).map((f) => `${f.verdict} ${f.check}: ${sentence(f)}`);
 
-  test('within an hour, where the second has less than an hour to wait for the first', () => {
+  test('within an hour of each other for the same servers are reported, with the time between them', () => {
     expect(found(hourly, 'cron(59 0 ? * SUN *)')).toEqual([
       'warn schedule: it fires 1 minutes from hourly at 2026-11-29 01:00 UTC, and both take s00, s01: whichever is second waits for 30 minutes at most, and a snapshot may take an hour',
     ]);
@@ -145,7 +145,7 @@ describe('two policies', () => {
     ['an hour apart', 'cron(0 1 ? * SUN *)', undefined],
     ['at times that are not known', 'rate(1 day)', undefined],
     ['of different servers', 'cron(0 0 * * ? *)', [server({ id: 'another' })]],
-  ])('%s are no trouble', (_, schedule, servers) => {
+  ])('%s are not reported', (_, schedule, servers) => {
     expect(found(daily, schedule, servers)).toEqual([]);
   });
 });

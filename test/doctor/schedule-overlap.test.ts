@@ -46,16 +46,16 @@ test.each([
 test.each([
   ['a rate, whose times nobody knows', 'rate(1 day)', 'cron(0 0 * * ? *)'],
   ['one that is over', 'cron(0 0 1 1 ? 2020)', 'cron(0 0 * * ? *)'],
-])('%s meets nothing', (_, one, other) => {
+])('%s never meet', (_, one, other) => {
   expect(meet(one, other)).toBeUndefined();
 });
 
-test('what is farther away than a year is not looked for', () => {
-  // They meet on 1 January 2034, a Sunday.
+test('only the next year is searched', () => {
+  // The schedules meet on 1 January 2034, a Sunday.
   expect(meet('cron(0 0 ? * SUN *)', 'cron(0 0 1 1 ? *)')).toMatch(/^202[67]-\d\d-\d\dT00:00 [1-9]/);
 });
 
-test('of schedules that fire without end only so many fires are looked through', () => {
+test('the search is limited for schedules that fire very often', () => {
   const [everyMinute, yearly] = ['cron(* * * * ? *)', 'cron(0 0 1 6 ? *)'].map((text) => parseSchedule(text));
   expect(closestOverlap(everyMinute!, yearly!, NOW)?.gapMs).toBeGreaterThan(180 * 86_400_000);
 });

@@ -20,9 +20,9 @@ const of = (
   ...snapshot(nights(age), { id: `${server}${age}`, server, ...changes }),
   records,
 });
-/** A drill that an image records. */
+/** A drill that is recorded on an image. */
 const drillAt = (at: Date, its = 'made') => ({ nonce: 'n', at, server: its || undefined });
-/** A throw-away server of an image, begun so many minutes ago. */
+/** A throw-away server of an image, begun that many minutes ago. */
 const server = (image: string, minutes: number): ThrowAway => ({
   id: `of-${image}`,
   name: '',
@@ -39,14 +39,14 @@ function begun(snapshots: Drillable[], running: ThrowAway[] = [], atOnce = 1, sc
   return waiting.slice(0, places).map(({ id }) => id);
 }
 
-describe('which is next', () => {
+describe('the next snapshot', () => {
   test.each<[string, Drillable[], string[]]>([
     ['none when there are none', [], []],
     ['the newest good one', [of('a', 2), of('a', 1), of('a', 0, { state: 'pending' })], ['a1']],
     ['none that is dated in the future', [of('a', -1), of('a', 1)], ['a1']],
     ['none when none is good', [of('a', 1, { state: 'failed' }), of('a', 0, { state: 'unknown' })], []],
     [
-      'of those never tried, of the server with the longest history',
+      'of the server with the longest history, if several were never drilled',
       [of('a', 1), of('b', 1), of('b', 9)],
       ['b1'],
     ],
@@ -62,13 +62,13 @@ describe('which is next', () => {
       ['b1'],
     ],
     [
-      'none that is proven, when there is nothing newer',
+      'none that is proven, if there is nothing newer',
       [of('a', 5, { proven: nights(4), drilled: nights(4) })],
       [],
     ],
     ['one that has failed since', [of('a', 5, { proven: nights(4), drilled: nights(3) })], ['a5']],
     [
-      'one never tried before one that could not be begun',
+      'one that was never drilled before one that could not begin',
       [of('a', 9, { records: [drillAt(nights(0), '')] }), of('b', 1)],
       ['b1'],
     ],
@@ -85,7 +85,7 @@ describe('which is next', () => {
     expect(begun(snapshots)).toEqual(expected);
   });
 
-  test('a server whose disk is a volume is told, with the reason', () => {
+  test('a volume-backed server is reported with the reason', () => {
     const { skip } = planDrills(
       [of('a', 1, { volumeSnapshots: ['v'] })],
       { running: [] },
@@ -96,7 +96,7 @@ describe('which is next', () => {
   });
 });
 
-describe('how many', () => {
+describe('the number of drills', () => {
   const fleet = ['a', 'b', 'c', 'd'].map((name) => of(name, 1));
   test.each<[string, ThrowAway[], number, number]>([
     ['none is there', [], 2, 2],
@@ -107,7 +107,7 @@ describe('how many', () => {
     expect(begun(fleet, running, atOnce)).toHaveLength(count);
   });
 
-  test('what was judged since the slot counts, what was judged before does not', () => {
+  test('verdicts since the slot count, earlier ones do not', () => {
     const judged = (minutes: number) => [
       of('z', 1, { drilled: new Date(NOW.getTime() - minutes * MINUTE_MS) }),
       ...fleet,
@@ -116,7 +116,7 @@ describe('how many', () => {
     expect(begun(judged(181))).toHaveLength(1);
   });
 
-  test('what was begun since the slot counts, even without a verdict; what could not be begun does not', () => {
+  test('drills that began since the slot count even without a verdict; those that could not begin do not', () => {
     const since = new Date(NOW.getTime() - 100 * MINUTE_MS);
     const having = (records: Drillable['records']) => begun([of('z', 1, { records }), ...fleet]);
     expect(having([drillAt(since)])).toEqual([]);
@@ -124,7 +124,7 @@ describe('how many', () => {
     expect(having([drillAt(nights(1))])).toHaveLength(1);
   });
 
-  test('a server that does not go takes up no place, and only its own image waits; several of them stop all', () => {
+  test('a server that cannot be deleted does not count, and only its own image waits; several such servers stop all drills', () => {
     const stuck = (images: string[]) => images.map((image) => server(image, 400));
     const turn = (images: string[], running: ThrowAway[] = []) =>
       planDrills(fleet, { running, stuck: stuck(images) }, { atOnce: 1, schedule: NIGHTLY }, NOW);
@@ -134,7 +134,7 @@ describe('how many', () => {
     expect(turn(['x', 'y', 'z'].slice(0, MOST_STUCK)).places).toBe(0);
   });
 
-  test('none before the schedule has fired for the first time', () => {
+  test('no drill before the schedule has fired for the first time', () => {
     expect(begun(fleet, [], 1, parseSchedule('cron(0 0 1 1 ? 2199)'))).toEqual([]);
   });
 
@@ -146,11 +146,11 @@ describe('how many', () => {
     ['rate(1 day)', 1],
     ['cron(0 1-4 * * ? *)', 4],
     ['cron(0 3 * * ? *)', 1],
-  ])('%s, looked at every hour and tried again a minute later: %i a day', (expression, count) => {
+  ])('%s, with a run every hour and its retry a minute later: %i a day', (expression, count) => {
     const schedule = parseSchedule(expression);
     const snapshots = Array.from({ length: 60 }, (_, i) => of(`s${i}`, 3));
     let total = 0;
-    // The first day has the slot of the day before as well.
+    // The first day also has the slot of the day before.
     for (let hour = 0; hour < 48; hour++) {
       for (const minutes of [0, 1]) {
         const now = new Date(Date.parse('2026-11-23T00:00:20Z') + (hour * 60 + minutes) * MINUTE_MS);
@@ -158,7 +158,7 @@ describe('how many', () => {
         for (const { id } of waiting.slice(0, places)) {
           if (hour >= 24) total++;
           const i = snapshots.findIndex((s) => s.id === id);
-          // Each boots for half a minute.
+          // Each server boots for half a minute.
           snapshots[i] = { ...snapshots[i]!, proven: now, drilled: new Date(now.getTime() + 30_000) };
         }
       }
@@ -190,7 +190,7 @@ const aSnapshot = fc
     }),
   );
 
-test('never more than atOnce, never two of a series, never what is not good, and nobody who waits longer is passed over', async () => {
+test('never more than atOnce, never two of a series, only good snapshots, and the longest untested first', async () => {
   await always(
     fc.property(
       fc.uniqueArray(aSnapshot, { selector: ({ id }) => id, maxLength: 25 }),
@@ -218,7 +218,7 @@ test('never more than atOnce, never two of a series, never what is not good, and
         }
         const order = servers.map(lastMs);
         expect(order).toEqual(order.toSorted((a, b) => a - b));
-        // What would be begun with more places only comes later.
+        // Drills that more places would allow only come later.
         const all = planDrills(snapshots, { running }, { atOnce: 99, schedule: NIGHTLY }, NOW);
         expect(all.waiting).toEqual(waiting);
       },
@@ -227,7 +227,7 @@ test('never more than atOnce, never two of a series, never what is not good, and
   );
 });
 
-test('the surplus is the youngest', () => {
+test('the youngest servers are the surplus', () => {
   const three = [server('b', 5), server('c', 1), server('a', 9)];
   expect(surplusOf(three, 2)).toEqual([server('c', 1)]);
   expect(surplusOf(three, 3)).toEqual([]);

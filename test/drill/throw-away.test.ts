@@ -19,10 +19,10 @@ const OURS = { owner: 'autosnap-prod', projectId: 'p' };
 
 const minutesLater = (minutes: number) => new Date(WRITTEN.getTime() + minutes * 60_000);
 
-/** The name of the server that the drill has asked for. */
+/** The name of the server that the drill requested. */
 const ASKED_FOR = `web${nameEnding('drill', WRITTEN)}`;
 
-/** A server as the cloud shows it; `changes` go on top. */
+/** A server as the cloud shows it; `changes` are applied to it. */
 function detail(changes: Partial<ServerDetail> = {}): ServerDetail {
   return {
     ...server({ metadata: metadataOf(MARK), createdAt: CREATED }),
@@ -38,7 +38,7 @@ function detail(changes: Partial<ServerDetail> = {}): ServerDetail {
   };
 }
 
-/** The image of the drill, whose property says `recorded`. */
+/** The image of the drill, with `recorded` in its property. */
 const image = (recorded?: string, changes: Partial<Image> = {}) =>
   ({
     id: IMAGE,
@@ -56,28 +56,28 @@ const own = (changes: Partial<ServerDetail> = {}, of: Image | undefined = image(
   ownershipOf(detail(changes), trial, of, ours);
 
 describe('a server is provably of a drill', () => {
-  test('when its image names it, whatever it is called by now', () => {
+  test('if its image names it, whatever its present name', () => {
     expect(trial).toEqual({ id: 's', name: 'web', region: 'DFW', createdAt: CREATED, ...MARK });
     expect(own()).toBe('named');
     expect(own({ name: 'renamed' })).toBe('named');
-    // By clocks that differ as much as they may.
+    // With the largest difference of the clocks that is allowed.
     expect(own({ createdAt: minutesLater(-5) })).toBe('named');
   });
 
   test.each([
     ['in the same second', WRITTEN],
     ['at the end of the run that has begun it', minutesLater(30)],
-  ])('when its image names the drill, and it was created %s', (_, createdAt) => {
+  ])('if its image names the drill, and it was created %s', (_, createdAt) => {
     expect(own({ createdAt, name: ASKED_FOR }, image(record('')))).toBe('claimable');
   });
 
-  test('also beside the drill of another run', () => {
+  test('also if there is a drill of another run', () => {
     const other = withRecord(image(record()), { nonce: IMAGE, at: WRITTEN, server: 'other' });
     expect(own({}, image(other))).toBe('named');
   });
 });
 
-describe('a server is not', () => {
+describe('a server is not provably of a drill', () => {
   const another = IMAGE.replace('1', '2');
   test.each<[string, Partial<ServerDetail>, ReasonCode]>([
     ['without metadata', { metadata: {} }, 'DRILL_METADATA_CHANGED'],
@@ -92,11 +92,7 @@ describe('a server is not', () => {
       { metadata: metadataOf({ ...MARK, image: another }), imageId: another },
       'DRILL_METADATA_CHANGED',
     ],
-    [
-      'of which the cloud does not say when it was created',
-      { createdAt: undefined },
-      'DRILL_METADATA_CHANGED',
-    ],
+    ['without a time of creation', { createdAt: undefined }, 'DRILL_METADATA_CHANGED'],
   ])('%s', (_, changes, code) => {
     expect(own(changes)).toMatchObject({ problem: { code }, mayBeDrill: false });
   });
@@ -140,19 +136,19 @@ describe('a server is not', () => {
       true,
     ],
     ['was itself created after it', image('', { createdAt: minutesLater(6) }), 'DRILL_NOT_RECORDED', false],
-  ])('whose image %s', (_, of, code, mayBeDrill) => {
+  ])('if its image %s', (_, of, code, mayBeDrill) => {
     expect(ownershipOf(detail({ name: ASKED_FOR }), trial, of, OURS)).toMatchObject({
       problem: { code },
       mayBeDrill,
     });
   });
 
-  test('that has another name than the one that was asked for, while the image names none', () => {
+  test('with another name than the requested one, while the image names no server', () => {
     const named = own({ name: 'web-production' }, image(record('')));
     expect(named).toEqual({ problem: expect.objectContaining({ code: 'DRILL_RENAMED' }), mayBeDrill: true });
   });
 
-  test('that was created long after its name was asked for', () => {
+  test('that was created long after its name was recorded', () => {
     const late = { name: ASKED_FOR, createdAt: minutesLater(31) };
     expect(own(late, image(record('')))).toEqual({
       problem: expect.objectContaining({ code: 'DRILL_CREATED_TOO_LATE' }),
@@ -165,7 +161,7 @@ describe('a server is not', () => {
   });
 });
 
-test('only whole metadata are a mark: without any part, or with any character more or less, they are none or another', async () => {
+test('only complete metadata are a mark: without any part, or with any character more or less, they are none or another', async () => {
   const [[key, value]] = Object.entries(metadataOf(MARK)) as [[string, string]];
   const changed = fc.oneof(
     fc.nat(value.length - 1).map((at) => value.slice(0, at) + value.slice(at + 1)),
@@ -184,7 +180,7 @@ test('only whole metadata are a mark: without any part, or with any character mo
   );
 });
 
-test('any text is read as records of drills, and only whole ones are', async () => {
+test('any text can be parsed as records of drills, and only complete ones are records', async () => {
   const value = record();
   const text = fc.oneof(
     fc.string(),
@@ -205,17 +201,17 @@ test('any text is read as records of drills, and only whole ones are', async () 
 test.each([
   ['something stands before the nonce', `!${NONCE}/2026-11-23T03:00:00Z/s`],
   ['something stands behind the server', `${NONCE}/2026-11-23T03:00:00Z/s!`],
-])('what is no whole record is none: %s', (_, text) => {
+])('an incomplete record is none: %s', (_, text) => {
   expect(readRecords(image(`${IMAGE} ${text}`))).toEqual([]);
 });
 
-test('the record of a drill takes the place of its earlier one', () => {
+test('the record of a drill replaces its earlier one', () => {
   const begun = image(record(''));
   const named = { nonce: NONCE, at: CREATED, server: 's' };
   expect(readRecords(image(withRecord(begun, named)))).toEqual([named]);
 });
 
-test('an image keeps the records of two drills, and the property stays as short as Nova passes on', () => {
+test('an image keeps the records of two drills, and the property is short enough to be inherited', () => {
   let of = image();
   const nonces = [NONCE, IMAGE, NONCE.replace('a', 'b')];
   for (const nonce of nonces) of = image(withRecord(of, { nonce, at: WRITTEN, server: IMAGE }));
@@ -229,11 +225,11 @@ test('an image keeps the records of two drills, and the property stays as short 
   });
 });
 
-describe('what policies never mean', () => {
+describe('servers that policies never select', () => {
   const drill = detail();
   const apart = (its: ServerDetail, of = image(record())) => separateThrowAways([its], [of], 'p').throwAways;
 
-  test('is a server that its image names', () => {
+  test('a server that its image names', () => {
     expect(apart(drill)).toEqual([drill]);
     expect(separateThrowAways([drill, server({ id: 'web' })], [image(record())], 'p').lasting).toEqual([
       server({ id: 'web' }),
@@ -257,7 +253,7 @@ describe('what policies never mean', () => {
     ['whose image is not listed', drill, image(record(), { id: 'other' })],
     ['whose image does not name it yet', drill, image(record(''))],
     ["whose image is another project's", drill, image(record(), { owner: 'q' })],
-  ])('is no server %s', (_, its, of) => {
+  ])('no server %s', (_, its, of) => {
     expect(apart(its, of)).toEqual([]);
   });
 });

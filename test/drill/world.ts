@@ -5,15 +5,15 @@ import { addSnapshot } from '../history.ts';
 
 export interface World extends Harness {
   dfw: Region;
-  /** The servers that were there before. */
+  /** The servers that existed before. */
   fleet: CloudServer[];
-  /** The newest snapshot of each. */
+  /** The newest snapshot of each server. */
   newest: CloudImage[];
 }
 
 /**
- * At six in the morning on an OpenStack: some servers, each with a snapshot of last night and of
- * the nights before.
+ * An OpenStack at six in the morning: some servers, each with a snapshot of last night and of the
+ * nights before.
  */
 export async function drillWorld(names = ['web'], nights = 2, buildMs = 0): Promise<World> {
   setTime('2026-11-23T06:00:00Z');
@@ -48,13 +48,13 @@ const BEFORE = new Date('2026-11-23T05:59:00Z');
 export const markOf = (image: CloudImage, owner = 'autosnap-test', name = 'daily', nonce = NONCE) =>
   `${owner} ${name} ${image.id} ${nonce}`;
 
-/** Writes on an image that a drill of it was begun a minute ago, and which server that has made. */
+/** Records on an image that a drill of it began a minute ago, and which server it created. */
 export function record(image: CloudImage, server = '', at = '2026-11-23T05:59:00Z', nonce = NONCE): void {
   image.properties.autosnap_drill = `${image.id} ${nonce}/${at}/${server}`;
   image.updatedAt = new Date(at);
 }
 
-/** A server that looks like a drill's, but for what its image says. */
+/** A server that looks like that of a drill, except for the record on its image. */
 export function addLookalike(
   h: Pick<World, 'dfw'>,
   image: CloudImage,
@@ -70,7 +70,7 @@ export function addLookalike(
   });
 }
 
-/** What a drill of this moment would have left behind, had its run broken off. */
+/** What an interrupted drill would have left behind. */
 export function addThrowAway(
   h: Pick<World, 'dfw'>,
   image: CloudImage,

@@ -1,21 +1,21 @@
 import type { Received } from '../../local/cloud/cloud.ts';
 import type { Service } from '../../local/cloud/faults.ts';
 
-/** One of the calls that a job makes, its paths without ids, versions and projects. */
+/** A call of a job; its path has no ids, versions or projects. */
 export interface ApiCall {
   service: Service;
   method: string;
   /** `/images/{id}` */
   path: string;
-  /** What is listed page by page: the first page, and one that a next link has led to. */
+  /** The page of a listing: the first one, or one reached by a next link. */
   page: 1 | 2 | undefined;
-  /** The first such call after the job has changed something. */
+  /** Whether the call follows a change by the job. */
   after: boolean;
 }
 
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** A path without what differs from run to run and from cloud to cloud. */
+/** A path without the parts that differ between runs and clouds. */
 export function templateOf(path: string): string {
   return path
     .replace(/^\/v[\d.]+(\/123456|\/MossoCloudFS_[^/]+)?/, '')
@@ -27,12 +27,12 @@ export function templateOf(path: string): string {
 const isChange = ({ service, method }: Pick<Received, 'service' | 'method'>) =>
   service !== 'identity' && method !== 'GET' && method !== 'HEAD';
 
-/** Whether the job has changed anything in the cloud before now, or has asked for it. */
+/** Whether the job changed something in the cloud before now, or requested a change. */
 export function hasChanged(received: readonly Received[]): boolean {
   return received.slice(0, -1).some(isChange);
 }
 
-/** The different calls among the requests that a run has made, in their order. */
+/** The distinct calls among the requests of a run, in order. */
 export function callsIn(received: readonly Received[]): ApiCall[] {
   const found = new Map<string, ApiCall>();
   for (const [i, { service, method, path, query }] of received.entries()) {

@@ -5,49 +5,45 @@ import { hasHung, type Outcome } from './invocation.ts';
 import type { Scenario } from './scenarios.ts';
 import { everything, later, run, type World, worldOf } from './world.ts';
 
-/** What is wrong with a world while a job runs there. */
+/** A fault in a world while a job runs there. */
 export interface Trouble {
   name: string;
   /** How far the cloud's clock is ahead of ours, in milliseconds. */
   aheadMs?: number;
-  /** Until Lambda would end the first try, in milliseconds. */
+  /** The time until Lambda would end the first try, in milliseconds. */
   remainingMs?: number;
-  /** Whether it lasts for all tries. */
+  /** Whether the fault lasts for all tries. */
   forEver?: boolean;
-  /** Whether it can end within this process. */
+  /** Whether the fault can end within this process. */
   heals?: boolean;
   /**
-   * Begins it. Returns how often it has been met so far, where that can be told, and how it ends.
+   * Starts the fault. Returns how often it has occurred so far, if that can be counted, and a
+   * function that ends it.
    */
   begin?(world: World): { hits?: () => number; end(): void };
 }
 
-/** A run in which nothing goes wrong. */
+/** A run without a fault. */
 export interface Usual {
   requests: number;
   result: unknown;
 }
 
 export interface Cell {
-  /** What happened, in words. */
+  /** The result in words. */
   word: string;
-  /** What must never happen; empty if none of it has. */
+  /** Violations of the invariants; empty if there are none. */
   bad: string[];
 }
 
-/** In one run: with more calls than usual, or without. */
+/** For one run: whether it made more calls than usual. */
 export const [TRIED_AGAIN, DONE] = ['tried again, done', 'done'];
 
 const TRIES = 3;
-/**
- * What is found lost by one run is begun by the next, and its end is seen by the one after that.
- */
+/** A lost copy is found by one run, begun again by the next, and finished by the one after that. */
 const LATER_RUNS = 3;
 
-/**
- * Runs a job as Lambda does, with its two tries again, while something is wrong, and says what
- * became of it.
- */
+/** Runs a job as Lambda does, with two retries, while a fault is active. Returns the result. */
 export async function cellOf(scenario: Scenario, home: Cloud, trouble: Trouble, usual: Usual): Promise<Cell> {
   const world = await worldOf(scenario, home, trouble.aheadMs);
   try {
@@ -82,8 +78,8 @@ async function judged(scenario: Scenario, world: World, trouble: Trouble, usual:
     let doneLater = false;
     for (let run = 0; run < LATER_RUNS && !doneLater; run++) {
       later(world, scenario.againAfterMs);
-      // Another invocation: a restore whose server may be there all the same asks for no other one
-      // by the same request.
+      // Another invocation follows. A restore whose server may exist does not request another one
+      // for the same request.
       doneLater = scenario.done(world, (await attempt(undefined, `request-${run}`)).result);
     }
     if (!doneLater) bad.add('never done');
@@ -95,7 +91,7 @@ interface Course {
   tries: number;
   last: Outcome;
   done: boolean;
-  /** More calls than usual in the first try. */
+  /** Whether the first try made more calls than usual. */
   more: boolean;
 }
 
@@ -123,7 +119,7 @@ function reasonOf({ message }: Error): string {
   return message.split('\n')[0]!;
 }
 
-/** Whether a run that has not failed says that it is not as usual. */
+/** Whether a run that did not fail reports that something is left. */
 function admits({ result }: Outcome, usual: Usual): boolean {
   const text = JSON.stringify(result);
   return (
@@ -134,7 +130,7 @@ function admits({ result }: Outcome, usual: Usual): boolean {
 
 const totalsOf = (result: unknown) => JSON.stringify((result as Partial<Report> | undefined)?.totals);
 
-/** What must never be, after a run. */
+/** The invariants that a run must not violate. */
 function wrongsIn(world: World, outcome: Outcome): string[] {
   const { dfw, before, mayGo, secrets } = world;
   const { error, result, lines } = outcome;
@@ -155,7 +151,8 @@ function wrongsIn(world: World, outcome: Outcome): string[] {
 }
 
 /**
- * Two snapshots of one slot, servers or exports of one image, or a disk that was replaced twice.
+ * Duplicates: two snapshots of one slot, two servers or exports of one image, or a disk that was
+ * replaced twice.
  */
 function isDoubled({ dfw: { images, servers, tasks }, builds }: World): boolean {
   const marks = images
@@ -172,7 +169,7 @@ function isDoubled({ dfw: { images, servers, tasks }, builds }: World): boolean 
   return [marks, requests, drilled, builds, exported].some((list) => new Set(list).size < list.length);
 }
 
-/** Whether a report says that something is gone that is there, or is there that is not. */
+/** Whether a report is wrong about what exists and what is gone. */
 function claimsIn({ result, lines }: Outcome, there: ReadonlySet<string>): boolean {
   const logged = lines.flatMap((line) => (line.includes('"report"') ? (JSON.parse(line).report ?? []) : []));
   return [result, ...logged].some((report: Partial<Report> | undefined) =>

@@ -7,13 +7,13 @@ import type { World } from './world.ts';
 const SIZE = 100_000;
 const FOREIGN = 'copies/autosnap-prod/rackspace/DFW/web/daily/2026-11-22T00:00:00Z/image.json';
 
-/** What Cloud Files calls the container of this deployment. */
+/** The name of this deployment's container in Cloud Files. */
 const CONTAINER = 'autosnap-test';
 
 const diskOf = ({ bucket }: World, { id }: CloudImage) =>
   [...bucket.objects].find(([key]) => key.endsWith(`/${id}.vhd`))?.[1];
 
-/** Two servers whose newest snapshots are to be copied, and a copy that is another deployment's. */
+/** Two servers whose newest snapshots are to be copied, and a copy of another deployment. */
 export async function addCopies(world: World): Promise<void> {
   const { cloud, dfw, account, bucket } = world;
   const offsite = { schedule: 'rate(6 hours)', keep: { last: 1 } };
@@ -24,7 +24,7 @@ export async function addCopies(world: World): Promise<void> {
   await bucket.put(FOREIGN, '{}');
 }
 
-/** Whether the newest snapshot of each server is there as a whole copy, byte for byte. */
+/** Whether the newest snapshot of each server has a complete copy, byte for byte. */
 export function allCopied(world: World): boolean {
   const { dfw, bucket } = world;
   const newest = Map.groupBy(dfw.images, ({ properties }) => properties.autosnap_server).values();
@@ -47,7 +47,7 @@ export function addExport(world: World): void {
   for (const age of [0, 1]) addSnapshot({ cloud }, dfw.servers[0]!, age, { size: 10_000, properties });
 }
 
-/** Whether the newest snapshot is in Cloud Files, with its manifest. */
+/** Whether Cloud Files has the newest snapshot with its manifest. */
 export function exported({ dfw, web }: World): boolean {
   const names = dfw.files.list(CONTAINER)?.map(({ name }) => name) ?? [];
   const newest = dfw.images.find(({ properties }) => properties.instance_uuid === web.id);

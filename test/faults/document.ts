@@ -1,13 +1,13 @@
 import type { Cell } from './cell.ts';
 
-/** What is wrong, where, and what happened. */
+/** The fault, the call, and the result. */
 export interface Table {
   name: string;
   columns: string[];
   rows: { name: string; cells: (Cell | undefined)[] }[];
 }
 
-/** The cells of tables that hold something. */
+/** The cells of a table that are not empty. */
 export function cellsIn(tables: readonly Table[]): Cell[] {
   return tables.flatMap(({ rows }) =>
     rows.flatMap(({ cells }) => cells.filter((cell) => cell !== undefined)),
@@ -22,7 +22,7 @@ export function documentOf(title: string, tables: readonly Table[]): string {
     .map(([word, its]) => `${its.length} ${word}`);
   const parts = [
     `# ${title}`,
-    'What the tables mean stands in [docs/faults.md](../../docs/faults.md); `npm run test:faults` fails when anything else happens.',
+    '[docs/faults.md](../../docs/faults.md) explains the tables; `npm run test:faults` fails if anything else happens.',
     `${cells.length} cells: ${counts.join('; ')}.`,
     ...tables.map(tableText),
   ];

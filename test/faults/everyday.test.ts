@@ -2,7 +2,7 @@ import { vi } from 'vitest';
 import { testMatrix } from './matrix.ts';
 import { scenarios } from './scenarios.ts';
 
-// Each run has a package of its own.
+// Each run has its own package.
 vi.mock('../../lib/config/deployed-policies.ts', async () => {
   const { deployedPolicies } = await import('./invocation.ts');
   return { deployedPolicies };

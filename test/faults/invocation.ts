@@ -5,7 +5,7 @@ import type { Bucket } from '../../lib/offsite/bucket.ts';
 import { lambdaContext } from '../../local/context.ts';
 import { type AnyJob, FUNCTIONS } from '../functions.ts';
 
-/** What one run of many at once has for itself, where Lambda would give it a process. */
+/** Data of one of many simultaneous runs, for which Lambda would use a process. */
 interface Surroundings {
   lines: string[];
   policies: Policy[];
@@ -14,11 +14,11 @@ interface Surroundings {
 
 const surroundings = new AsyncLocalStorage<Surroundings>();
 
-/** Of the run that asks. */
+/** The data of the current run. */
 export const deployedPolicies = () => ({ policies: surroundings.getStore()?.policies, problems: [] });
 export const bucketNamed = () => surroundings.getStore()?.bucket;
 
-/** Sorts what is logged by the run that logs it. */
+/** Assigns log lines to the run that writes them. */
 export function sortLogs(): void {
   for (const method of ['log', 'info', 'warn', 'error', 'debug'] as const) {
     vi.spyOn(console, method).mockImplementation((...args) => {
@@ -31,11 +31,11 @@ export interface Invocation extends Pick<Surroundings, 'policies' | 'bucket'> {
   job: AnyJob;
   event: unknown;
   requestId: string;
-  /** Until Lambda would end it, in milliseconds. */
+  /** The time until Lambda would end the run, in milliseconds. */
   remainingMs: number;
 }
 
-/** How one run has ended, and all that it has said. */
+/** The result of a run, with everything that it logged. */
 export interface Outcome {
   result: unknown;
   error: Error | undefined;
@@ -44,16 +44,16 @@ export interface Outcome {
 
 const HUNG = new Error('the run does not end');
 
-/** Whether Lambda would have had to end it. */
+/** Whether Lambda would have had to end the run. */
 export const hasHung = ({ error }: Outcome) => error === HUNG;
 
-/** Invokes the real handler, beside others. */
+/** Invokes the real handler, simultaneously with others. */
 export async function invoke(invocation: Invocation): Promise<Outcome> {
   const { job, event, policies, bucket, requestId, remainingMs } = invocation;
   const { handler } = await FUNCTIONS[job]();
   const lines: string[] = [];
-  // As for `serverless invoke local`, the event is the policy: each run of many at once has one of
-  // its own.
+  // As with `serverless invoke local`, the event is the policy, so simultaneous runs have different
+  // ones.
   const context = {
     ...lambdaContext(`autosnap-test-${job}`, remainingMs, requestId),
     invokedFunctionArn: `local:::::${job}`,

@@ -18,12 +18,12 @@ import { strikes, troubleOf } from './strikes.ts';
 import { run, worldOf } from './world.ts';
 
 /**
- * Most of a cell's time is waiting between tries; too many at once have no time left to ask
- * anything.
+ * Most of a cell's time is spent waiting between tries; with too many cells at once there would be
+ * no time for requests.
  */
 const AT_ONCE = 60;
 
-/** A scenario, and what its job does there when nothing goes wrong. */
+/** A scenario, with the calls of its job in a run without faults. */
 interface Case extends Usual {
   scenario: Scenario;
   calls: ApiCall[];
@@ -32,11 +32,13 @@ interface Case extends Usual {
 interface Task {
   its: Case;
   trouble: Trouble;
-  /** Where in its table what happens is noted down. */
+  /** The place of the result in its table. */
   note(cell: Cell): void;
 }
 
-/** Tests that no cell of the matrix of these scenarios is bad, and that `file` shows it. */
+/**
+ * Tests that no cell of the matrix of these scenarios is bad, and that `file` shows the results.
+ */
 export function testMatrix(title: string, file: string, scenarios: readonly Scenario[]): void {
   const closing: (() => unknown)[] = [];
   const tables: Table[] = [];
@@ -63,7 +65,7 @@ export function testMatrix(title: string, file: string, scenarios: readonly Scen
     const last = outagesAt(cases, expired.url);
     tables.push(...plans.map(({ table }) => table), last.table);
     const tasks = [...plans.flatMap((one) => one.tasks), ...last.tasks];
-    // Those that take longest first.
+    // The scenarios that take longest come first.
     tasks.sort((a, b) => (b.trouble.remainingMs ?? 0) - (a.trouble.remainingMs ?? 0));
     const fill = async ({ its, trouble, note }: Task) => note(await cellOf(its.scenario, home, trouble, its));
     await pMap(tasks, fill, { concurrency: AT_ONCE });
@@ -76,7 +78,7 @@ export function testMatrix(title: string, file: string, scenarios: readonly Scen
     for (const close of closing) await close();
   });
 
-  test('nothing is lost, doubled, hung, untrue or shown, and every fault is met', () => {
+  test('nothing is lost, duplicated, hung, wrongly reported or disclosed, and every fault occurs', () => {
     const bad = tables.flatMap(({ name, columns, rows }) =>
       rows.flatMap((row) =>
         row.cells.flatMap((cell, i) =>
@@ -91,7 +93,7 @@ export function testMatrix(title: string, file: string, scenarios: readonly Scen
     expect(asked).toEqual([]);
   });
 
-  test(`test/faults/${file} shows what has happened: npm run test:faults -- -u writes it`, async () => {
+  test(`test/faults/${file} shows the results: npm run test:faults -- -u regenerates it`, async () => {
     await expect(documentOf(title, tables)).toMatchFileSnapshot(file);
   });
 }
@@ -106,7 +108,7 @@ async function caseOf(scenario: Scenario, home: Cloud): Promise<Case> {
   return { scenario, calls: callsIn(received), requests: received.length, result };
 }
 
-/** An empty table, and what is to be done to fill it. */
+/** An empty table, and the work that fills it. */
 interface Plan {
   table: Table;
   tasks: Task[];
@@ -134,7 +136,7 @@ function strikesAt(its: Case, elsewhere: string): Plan {
   return { table: { name: scenario.name, columns: calls.map((call) => `\`${nameOf(call)}\``), rows }, tasks };
 }
 
-/** {@link strikesAt} for what concerns more than single calls, of all jobs. */
+/** The faults of {@link strikesAt} that concern more than single calls, for all jobs. */
 function outagesAt(cases: readonly Case[], expired: string): Plan {
   const troubles = cases.map(({ calls }) => outagesOf(calls, expired));
   const names = [...new Set(troubles.flat().map(({ name }) => name))];
@@ -155,8 +157,8 @@ function rowsOf(names: string[], columns: number): Table['rows'] {
 }
 
 /**
- * @param isAfter whether the call follows a change. Several servers are worked at once, so it is
- *   chance which of them has made the first change, and how many calls a fault then saves or costs.
+ * @param isAfter whether the call follows a change. Several servers are processed at once, so it is
+ *   random which of them makes the first change, and how many calls a fault then saves or adds.
  */
 function noteIn(cells: (Cell | undefined)[], column: number, isAfter = false): Task['note'] {
   return (cell) => {
@@ -164,7 +166,7 @@ function noteIn(cells: (Cell | undefined)[], column: number, isAfter = false): T
   };
 }
 
-/** Answers everything, and remembers that it was asked. */
+/** Answers everything, and records that it was asked. */
 function noting(asked: string[]): RequestListener {
   return ({ method, url }, response) => {
     asked.push(`${method} ${url}`);

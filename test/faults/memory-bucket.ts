@@ -3,9 +3,7 @@ import type { Bucket, Part } from '../../lib/offsite/bucket.ts';
 import { BucketError } from '../../lib/offsite/bucket-error.ts';
 import type { Upload } from '../../lib/offsite/copies.ts';
 
-/**
- * A bucket without S3, in which nothing fails: what S3 does is for the tests with an AWS emulator.
- */
+/** A bucket in memory that never fails. Failures of S3 are tested with an AWS emulator. */
 export interface MemoryBucket extends Bucket {
   objects: Map<string, Buffer>;
 }

@@ -4,7 +4,7 @@ import type { Trouble } from './cell.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** Nobody listens there. */
+/** An address where nothing listens. */
 const REFUSING = 'http://127.0.0.1:1';
 
 const URLS = {
@@ -15,8 +15,8 @@ const URLS = {
 } as const;
 
 /**
- * What goes wrong with whole services, and with the cloud's clock; `expired` is a URL whose
- * certificate has.
+ * The faults of whole services and of the cloud's clock; `expired` is a URL with an expired
+ * certificate.
  */
 export function outagesOf(calls: readonly ApiCall[], expired: string): Trouble[] {
   const services = [...new Set(calls.map(({ service }) => service))];
@@ -28,13 +28,13 @@ export function outagesOf(calls: readonly ApiCall[], expired: string): Trouble[]
   ];
 }
 
-/** A service that is to be found somewhere else, for the first try. */
+/** A service with another address in the catalogue during the first try. */
 function elsewhere(service: Service, url: string, name: string): Trouble {
   if (service === 'identity') {
     return {
       name,
       forEver: true,
-      // The functions remember a secret for minutes.
+      // The functions keep a secret in memory for minutes.
       heals: false,
       begin({ home, account }) {
         const secret = `autosnap/test/${account}`;

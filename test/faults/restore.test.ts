@@ -2,7 +2,7 @@ import { vi } from 'vitest';
 import { testMatrix } from './matrix.ts';
 import { scenarios } from './scenarios.ts';
 
-// Each run has a bucket of its own.
+// Each run has its own bucket.
 vi.mock('../../lib/offsite/bucket.ts', async () => {
   const { bucketNamed } = await import('./invocation.ts');
   return { bucketNamed };

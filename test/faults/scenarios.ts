@@ -13,19 +13,17 @@ const QUARTER_OF_AN_HOUR_MS = HOUR_MS / 4;
 export interface Scenario {
   name: string;
   job: Invocation['job'];
-  /** By which identity service: with Rackspace's there are no volumes. */
+  /** The identity service; there are no volumes with Rackspace's. */
   identity: 'rackspace' | 'password';
-  /** What Lambda gives it, in milliseconds; as much as it can, unless told. */
+  /** The time that Lambda gives the job, in milliseconds; by default the maximum. */
   lastsMs?: number;
-  /**
-   * When the next run comes after one that could not do it, in milliseconds; an hour, unless told.
-   */
+  /** The time until the next run after a failed one, in milliseconds; an hour by default. */
   againAfterMs?: number;
-  /** Adds to the cloud what the job is about, and sets its event. */
+  /** Prepares the cloud for the job, and sets its event. */
   prepare(world: World): unknown;
   /**
-   * Whether all that the job is for has come about, as an onlooker sees it, or as the job says
-   * where it only looks.
+   * Whether the job has reached its goal, as an observer sees it, or by the job's answer if it only
+   * reads.
    */
   done(world: World, result: unknown): boolean;
 }
@@ -35,7 +33,7 @@ const rotated = ({ dfw, mayGo }: World) =>
 const restoredIn = ({ dfw }: World) => dfw.servers.filter(({ metadata }) => metadata.autosnap_restore);
 const stateOf = (result: unknown) => (result as Restoration | undefined)?.state;
 
-/** Nothing may go but by cleanup. */
+/** Only cleanup may delete images. */
 const nothingGoes = ({ mayGo }: World) => mayGo.clear();
 
 const toNew = { server: 'web', to: 'new' };
@@ -45,11 +43,11 @@ async function restoreBefore(world: World, event = world.event): Promise<void> {
   world.event = event;
   const { next } = (await runBefore({ job: 'restore' }, world)) as Restoration;
   world.event = next as Record<string, unknown>;
-  // A safety snapshot serves for less than an hour.
+  // A safety snapshot is valid for less than an hour.
   world.cloud.advance(QUARTER_OF_AN_HOUR_MS);
 }
 
-/** Every job and every step of it. */
+/** Every job with each of its steps. */
 export const scenarios: Scenario[] = [
   {
     name: 'snapshot',
@@ -120,7 +118,7 @@ export const scenarios: Scenario[] = [
     identity: 'rackspace',
     prepare: addExport,
     done: ({ dfw }) => dfw.tasks.all.length === 1,
-    // An export whose request had no answer may show itself for an hour.
+    // An export whose request had no answer may take an hour to appear.
     againAfterMs: 2 * HOUR_MS,
   },
   {
@@ -206,7 +204,7 @@ export const scenarios: Scenario[] = [
   {
     name: 'drill',
     job: 'drill',
-    // It waits for its servers as long as it can.
+    // The job waits for its servers as long as it can.
     lastsMs: 60_000,
     identity: 'password',
     prepare(world) {

@@ -4,23 +4,25 @@ import { type ApiCall, hasChanged, templateOf } from './calls.ts';
 import type { Trouble } from './cell.ts';
 import type { World } from './world.ts';
 
-/** What goes wrong with one call of a job. */
+/** A fault in one call of a job. */
 export interface Strike {
   name: string;
-  /** How often it answers: "once", or every such call of the first try, or of every try. */
+  /**
+   * How often the fault occurs: "once", or for every such call of the first try, or of every try.
+   */
   lasts: 'once' | 'a whole try' | 'for ever';
-  /** Every call, unless told. */
+  /** A condition for the call; every call by default. */
   concerns?(call: ApiCall): boolean;
   answer(world: World, elsewhere: string): FaultAnswer;
-  /** Whether it is one that the job can only sit out, until its time is used up. */
+  /** Whether the job can only wait for the fault to end, until its deadline. */
   slow?: boolean;
 }
 
 const EVER = Number.POSITIVE_INFINITY;
-/** Time enough for all but what takes for ever, however busy the machine is. */
+/** Enough time for everything that ends, however busy the machine is. */
 const SHORT_MS = 60_000;
 
-/** A strike at one call of a job. */
+/** Applies a fault to a call of a job. */
 export function troubleOf(strike: Strike, call: ApiCall, elsewhere: string): Trouble {
   const { name, lasts, slow, answer } = strike;
   const { service, method, path, page, after } = call;
@@ -46,7 +48,7 @@ export function troubleOf(strike: Strike, call: ApiCall, elsewhere: string): Tro
   };
 }
 
-/** In a second, by the cloud's clock, and what that says it is. */
+/** A time one second after the cloud's, in its own format. */
 function inASecond({ cloud }: World, shape: (at: Date) => { status: number; body: unknown }): FaultAnswer {
   const at = new Date(cloud.now().getTime() + 1_000);
   return { ...shape(at), headers: { date: cloud.now().toUTCString() } };
@@ -57,7 +59,7 @@ const message = (status: number, text: string) => ({
   body: { error: { code: status, message: text } },
 });
 
-/** Changes the JSON of the true answer. */
+/** Changes the JSON of the real answer. */
 function edited(edit: (body: unknown, c: Context<Env>) => unknown): FaultAnswer {
   return {
     async edit(answer, c) {
@@ -67,10 +69,10 @@ function edited(edit: (body: unknown, c: Context<Env>) => unknown): FaultAnswer 
   };
 }
 
-// What the APIs name a thing or its state by; of each answer the outermost is taken.
+// The fields that name an item or its state; of each answer the outermost is removed.
 const FIELDS = ['id', 'status', 'access', 'project', 'net_id', 'network_id', 'absolute'];
 
-/** Takes one field out of the first thing in an answer, whatever its form. */
+/** Removes a field from the first item of an answer, whatever the form of the answer. */
 function withoutField(body: unknown): unknown {
   const things = [body];
   for (const thing of things) {
@@ -85,11 +87,11 @@ function withoutField(body: unknown): unknown {
   return body;
 }
 
-/** Whether it is answered with JSON. */
+/** Whether the call is answered with JSON. */
 const hasFields = ({ path }: ApiCall) => !path.endsWith('/file');
 const hasPages = ({ page }: ApiCall) => page !== undefined;
 
-/** Sets the link to the next page of a listing, whether it has one or not. */
+/** Sets the link to the next page of a listing, whether or not the listing has one. */
 function withNext(next: (c: Context<Env>) => string): FaultAnswer {
   return edited((body, c) => {
     const link = next(c);
@@ -100,7 +102,7 @@ function withNext(next: (c: Context<Env>) => string): FaultAnswer {
   });
 }
 
-/** All that is done to each call of each job. */
+/** All faults for each call of each job. */
 export const strikes: Strike[] = [
   { name: 'the connection is cut', lasts: 'once', answer: () => 'drop' },
   { name: 'the connection is cut', lasts: 'a whole try', answer: () => 'drop' },
@@ -168,7 +170,7 @@ export const strikes: Strike[] = [
     name: 'a page that repeats',
     lasts: 'once',
     concerns: hasPages,
-    // By another address, so that it is not known to be the same.
+    // Another address, which is not known to be the same host.
     answer: () => withNext((c) => `${c.req.url}&sort_dir=desc`),
   },
   {

@@ -10,32 +10,32 @@ import type { Scenario } from './scenarios.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** A cloud of its own for one run of a job and its retries, and what an onlooker knows of it. */
+/** A separate cloud for one run of a job and its retries, with the knowledge of an observer. */
 export interface World {
   cloud: Cloud;
   dfw: Region;
-  /** In which the account's secret is. */
+  /** The name of the account's secret. */
   home: Cloud;
   account: string;
   web: CloudServer;
-  /** The images and volume snapshots that the job is to delete; every other one has to stay. */
+  /** The images and volume snapshots that the job should delete; all others have to stay. */
   mayGo: Set<string>;
-  /** All images, volume snapshots and servers that were there before the job. */
+  /** All images, volume snapshots and servers that existed before the job. */
   before: string[];
   /** Each build of a server that the cloud has begun: "REBUILD <server>". */
   builds: string[];
-  /** What nobody may ever read. */
+  /** Secrets that must never appear. */
   secrets: Set<string>;
   event: Record<string, unknown>;
   policies: Policy[];
-  /** For copies. */
+  /** The bucket for copies. */
   bucket: MemoryBucket;
   close(): Promise<void>;
 }
 
 let worlds = 0;
 
-/** Prepares a cloud for a scenario; its clock may be another than ours. */
+/** Prepares a cloud for a scenario; its clock may differ from ours. */
 export async function worldOf(scenario: Scenario, home: Cloud, aheadMs = 0): Promise<World> {
   const timing = { queuedMs: 60_000, savingMs: 600_000, buildMs: 0 };
   const cloud = await startCloud({ regions: ['DFW'], timing });
@@ -73,7 +73,7 @@ export async function worldOf(scenario: Scenario, home: Cloud, aheadMs = 0): Pro
   return world;
 }
 
-/** All images, volume snapshots and servers that are there. */
+/** All existing images, volume snapshots and servers. */
 export function everything({ images, volumeSnapshots, servers }: Region): string[] {
   return [...images, ...volumeSnapshots, ...servers].map(({ id }) => id);
 }
@@ -89,12 +89,15 @@ function watchSecrets({ account, tokens }: Cloud): Set<string> {
   return secrets;
 }
 
-/** The ids of servers are the same in each run: a cleanup's order of the series depends on them. */
+/**
+ * The ids of servers are the same in each run, because the order of series in a cleanup depends on
+ * them.
+ */
 function idOf(n: number): string {
   return `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 }
 
-/** One run of a scenario's job. */
+/** Runs a scenario's job once. */
 export function run(
   { job, lastsMs = 900_000 }: Pick<Scenario, 'job' | 'lastsMs'>,
   world: World,
@@ -105,17 +108,14 @@ export function run(
   return invoke({ job, event, policies, bucket, requestId, remainingMs });
 }
 
-/** A run before the one that matters, in which nothing may go wrong. */
+/** A preparatory run, which must not fail. */
 export async function runBefore(scenario: Pick<Scenario, 'job'>, world: World): Promise<unknown> {
   const { error, result } = await run(scenario, world, 'earlier');
   if (error) throw error;
   return result;
 }
 
-/**
- * Something of everything that a snapshot can be; the newest good one of "web" is `newest` days
- * old.
- */
+/** Snapshots in every state; the newest good one of "web" is `newest` days old. */
 export function addHistory(world: World, newest = 0): { web: CloudImage[]; held: CloudImage } {
   const { dfw, cloud, mayGo } = world;
   const [web, api, mail] = dfw.servers as [CloudServer, CloudServer, CloudServer];
@@ -142,8 +142,7 @@ export function addHistory(world: World, newest = 0): { web: CloudImage[]; held:
 }
 
 /**
- * A server on a volume and its snapshots, five days of them, where images of such servers can be
- * made.
+ * A volume-backed server with snapshots of five days, if the cloud supports images of such servers.
  */
 export function addVolumeBacked({ dfw, cloud, mayGo }: World, newest = 0): CloudServer {
   const db = dfw.addServer({
@@ -164,7 +163,7 @@ export function addVolumeBacked({ dfw, cloud, mayGo }: World, newest = 0): Cloud
   return db;
 }
 
-/** Whether there is a snapshot, finished or not, of each server for the slot of today. */
+/** Whether each server has a snapshot, finished or not, for the slot of today. */
 export function allTaken({ dfw }: World): boolean {
   const today = slotOf(0).toISOString().slice(0, 19);
   const taken = dfw.images.filter(({ properties }) => properties.autosnap_slot?.startsWith(today));

@@ -6,8 +6,8 @@ import type { Invocation, Outcome } from './function.ts';
 const FUNCTION = join(import.meta.dirname, 'function.ts');
 
 /**
- * Execution environments for the functions: processes that are kept warm, each for one invocation
- * at a time.
+ * Execution environments of the functions: processes that are kept warm, each for one invocation at
+ * a time.
  */
 export class Environments {
   readonly #environment: Record<string, string>;
@@ -24,8 +24,8 @@ export class Environments {
   /**
    * Runs a function once.
    *
-   * @param begun is given the means to kill it in the middle.
-   * @returns undefined for an invocation that was killed.
+   * @param begun gets a function that kills the invocation.
+   * @returns undefined for a killed invocation.
    */
   async invoke(
     invocation: Invocation,
@@ -47,7 +47,7 @@ export class Environments {
 
   #start(): ChildProcess {
     const child = fork(FUNCTION, {
-      // Nothing of what vitest's own processes need.
+      // The environment without the variables of vitest's own processes.
       execArgv: [],
       env: { PATH: process.env.PATH, ...this.#environment },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -57,7 +57,8 @@ export class Environments {
       this.#all.delete(child);
       this.#idle.delete(child);
     });
-    // Sent to one that was killed at the same moment: it ends, and nobody has to know more.
+    // The message was sent to a process that was killed at the same moment; the process ends, so
+    // the error does not matter.
     child.on('error', () => {});
     return child;
   }

@@ -8,9 +8,9 @@ import { Environments } from './environments.ts';
 import { type Deliveries, pollUntilEmpty } from './poller.ts';
 import { startWaiting } from './waiting.ts';
 
-// A whole fleet, end to end: the real handlers in processes of their own, which are killed, over
-// the embedded cloud and a queue that delivers twice, late and in any order. `npm run test:fleet`
-// is the whole of it, `.ci/run` has a small one.
+// A whole fleet, end to end: the real handlers in separate processes, which are killed, with the
+// embedded cloud and a queue that delivers twice, late and in any order. `npm run test:fleet` runs
+// the full size, `.ci/run` a small one.
 const WHOLE = process.env.FLEET === 'whole';
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 1_000_000));
 
@@ -20,8 +20,8 @@ afterEach(async () => {
 });
 
 /**
- * Accounts, each a cloud with so many servers in one region, on one clock; the secrets of all are
- * with the first.
+ * Accounts, each a cloud with that many servers in one region, with a common clock; the first cloud
+ * stores the secrets of all.
  */
 async function fleet(accounts: number, servers: number) {
   let offsetMs = 0;
@@ -40,7 +40,7 @@ async function fleet(accounts: number, servers: number) {
     offsetMs += ms;
     for (const cloud of clouds) cloud.advance(ms);
   };
-  // Its slot has just begun, and a day is longer than all of this takes.
+  // The slot has just begun, and a day is longer than the whole test.
   advance(24 * 3_600_000 - (now().getTime() % (24 * 3_600_000)) + 20_000);
   const waiting = await startWaiting(now);
   const environments = new Environments({
@@ -61,8 +61,8 @@ async function fleet(accounts: number, servers: number) {
 type Fleet = Awaited<ReturnType<typeof fleet>>;
 
 /**
- * What a rule's run leaves, and then the queue, until nothing is left; kills after some requests of
- * an invocation.
+ * Runs a rule's event and then the queue until nothing is left; kills invocations after some
+ * requests.
  */
 async function runThrough(
   f: Fleet,
@@ -97,7 +97,10 @@ async function runThrough(
   return deliveries;
 }
 
-/** Each server has exactly one snapshot, all of the one slot, and nothing is left anywhere. */
+/**
+ * Expects that each server has exactly one snapshot, all of the same slot, and that nothing is left
+ * over.
+ */
 function expectOneEach({ ofAccount, queue, failedRuns }: Fleet, servers: number): void {
   for (const [account, cloud] of ofAccount) {
     const { images, servers: its } = cloud.region('DFW');
@@ -111,7 +114,7 @@ function expectOneEach({ ofAccount, queue, failedRuns }: Fleet, servers: number)
   expect(failedRuns.messages).toEqual([]);
 }
 
-/** All that can go wrong did; of a few deliveries, chance may spare some. */
+/** Expects that every kind of trouble occurred; with few deliveries some may not. */
 function expectTrouble(deliveries: Deliveries): void {
   if (WHOLE) expect(Object.values(deliveries)).not.toContain(0);
 }
@@ -127,11 +130,13 @@ test(`${SERVERS} servers in one region: each has one snapshot of the slot`, {
   const deliveries = await runThrough(f, 'snapshot', policy({ account: 'customer-0' }), WHOLE ? 600 : 6_000);
   expectOneEach(f, SERVERS);
   expectTrouble(deliveries);
-  // By Rackspace's limit of 100 requests a minute an invocation can take 1,475.
+  // With Rackspace's limit of 100 requests a minute an invocation can take 1,475 snapshots.
   expect(deliveries.delivered).toBeGreaterThanOrEqual(WHOLE ? 6 : 2);
 });
 
-test(`${ACCOUNTS} accounts in one deployment: likewise`, { timeout: 10 * MINUTES }, async () => {
+test(`${ACCOUNTS} accounts in one deployment: each server has one snapshot of the slot`, {
+  timeout: 10 * MINUTES,
+}, async () => {
   const f = await fleet(ACCOUNTS, 5);
   const deliveries = await runThrough(f, 'snapshot', policy({ account: 'customer-*' }), 600);
   expectOneEach(f, 5);
@@ -139,7 +144,7 @@ test(`${ACCOUNTS} accounts in one deployment: likewise`, { timeout: 10 * MINUTES
   expect(deliveries.delivered).toBeGreaterThanOrEqual(ACCOUNTS);
 });
 
-test('a cleanup that takes several invocations: each server keeps its newest, and only that', {
+test('a cleanup that needs several invocations: each server keeps only its newest snapshot', {
   timeout: 10 * MINUTES,
 }, async () => {
   const servers = WHOLE ? 1_000 : 100;

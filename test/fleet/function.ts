@@ -1,29 +1,29 @@
 /**
- * A process that runs the real handlers, one invocation after another, as an execution environment
- * of Lambda's does: a test forks it, tells it what to run and by which clock, and can kill it at
- * any moment.
+ * A process that runs the real handlers, one invocation after another, like an execution
+ * environment of Lambda. A test forks the process, sends it the invocation and the clock, and can
+ * kill it at any time.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { lambdaContext } from '../../local/context.ts';
 
-/** Lambda's own. */
+/** Lambda's own id of the invocation. */
 const LIMIT_MS = 900_000;
 
-/** What to run. */
+/** An invocation to run. */
 export interface Invocation {
   job: string;
   event: unknown;
   requestId: string;
-  /** What the clock says when it begins. */
+  /** The time of the clock at the beginning. */
   now: number;
   /**
-   * How long each of its requests takes by that clock, which stands still otherwise: so no test is
-   * about time.
+   * The time that each request takes on this clock, which otherwise stands still, so that no test
+   * depends on real time.
    */
   requestMs: number;
 }
 
-/** What it has ended with. */
+/** The result of an invocation. */
 export type Outcome = { result: unknown } | { error: string };
 
 let begunMs = 0;

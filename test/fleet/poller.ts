@@ -5,9 +5,9 @@ import type { Environments } from './environments.ts';
 import { sqsEvent } from './waiting.ts';
 
 /**
- * What becomes of a turn to deliver a message. duplicated: two invocations get it at once.
- * throttled: Lambda refuses to run the function, and the message waits for its next turn. killed:
- * the invocation ends in the middle.
+ * What happens to a delivery. duplicated: two invocations get the message at once. throttled:
+ * Lambda refuses to run the function, and the message waits for its next turn. killed: the
+ * invocation is killed.
  */
 const TURNS = ['duplicated', 'throttled', 'killed', 'killed', 'good', 'good'] as const;
 type Turn = (typeof TURNS)[number];
@@ -17,35 +17,35 @@ interface Options {
   environments: Environments;
   chance: Chance;
   now: () => Date;
-  /** Moves the clock on. */
+  /** Advances the clock. */
   advance: (ms: number) => void;
-  /** How many invocations there are at once. */
+  /** The number of simultaneous invocations. */
   atOnce: number;
-  /** How long each request of an invocation takes. */
+  /** The time that each request of an invocation takes. */
   requestMs: number;
   /** Calls `kill` some time after the invocation for this message has begun. */
   killLater: (message: Message, kill: () => void) => void;
 }
 
-/** What has happened to the messages of a queue. */
+/** What happened to the messages of a queue. */
 export interface Deliveries {
   delivered: number;
   duplicated: number;
   throttled: number;
   killed: number;
-  /** Errors that invocations have ended in; there should be none. */
+  /** Errors of invocations; there should be none. */
   errors: string[];
 }
 
 /**
- * Delivers the messages of a queue to `continue` as Lambda's poller does, in any order and with
- * trouble, until there is none; while all of them wait, the clock is moved on.
+ * Delivers the messages of a queue to `continue` like Lambda's poller, in any order and with
+ * trouble, until the queue is empty. While all messages are hidden, the clock is advanced.
  */
 export async function pollUntilEmpty(options: Options): Promise<Deliveries> {
   const { queue, environments, chance, now, advance, atOnce, requestMs, killLater } = options;
   const counts: Deliveries = { delivered: 0, duplicated: 0, throttled: 0, killed: 0, errors: [] };
   const running = new Set<Promise<void>>();
-  // Each turn comes up as often as it stands there, in any order.
+  // The kinds of trouble, as often as they occur, in any order.
   let turns: Turn[] = [];
   const draw = (): Turn => {
     if (turns.length === 0) turns = [...TURNS];

@@ -17,6 +17,8 @@ export interface Waiting {
   failedRuns: SqsQueue;
   /** The mails that were published. */
   mails: { subject: string; text: string }[];
+  /** Of the topic. */
+  subscriptions: { confirmed: number; pending: number };
   /** Whether the topic answers nothing but 503. */
   isDeaf: boolean;
   /** Where they are, as environment variables. */
@@ -35,7 +37,14 @@ export function failureRecords({ failedRuns }: Waiting): ReturnType<typeof failu
 export async function startWaiting(now = () => new Date()): Promise<Waiting> {
   const queue = new SqsQueue({ ...QUEUE, now });
   const failedRuns = new SqsQueue({ ...QUEUE, now });
-  const waiting: Waiting = { queue, failedRuns, mails: [], isDeaf: false, environment: {} };
+  const waiting: Waiting = {
+    queue,
+    failedRuns,
+    mails: [],
+    subscriptions: { confirmed: 1, pending: 0 },
+    isDeaf: false,
+    environment: {},
+  };
   const sqs = await listen(
     queueApp({ 'autosnap-test-work': queue, 'autosnap-test-failed-runs': failedRuns }),
   );
@@ -51,13 +60,24 @@ export async function startWaiting(now = () => new Date()): Promise<Waiting> {
   return Object.assign(waiting, { environment });
 }
 
-/** SNS's Publish, in AWS's query protocol. */
+/** SNS's Publish and GetTopicAttributes, in AWS's query protocol. */
 function topicApp(waiting: Waiting): Hono {
   const app = new Hono();
   app.post('*', async (c) => {
     const form = new URLSearchParams(await c.req.text());
     if (waiting.isDeaf) return c.text('', 503);
-    if (form.get('Action') !== 'Publish') return c.text('Only Publish is here.', 400);
+    if (form.get('Action') === 'GetTopicAttributes') {
+      const { confirmed, pending } = waiting.subscriptions;
+      const entries = Object.entries({ SubscriptionsConfirmed: confirmed, SubscriptionsPending: pending });
+      return c.text(
+        `<GetTopicAttributesResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><GetTopicAttributesResult><Attributes>${entries
+          .map(([key, value]) => `<entry><key>${key}</key><value>${value}</value></entry>`)
+          .join('')}</Attributes></GetTopicAttributesResult></GetTopicAttributesResponse>`,
+        200,
+        { 'content-type': 'text/xml' },
+      );
+    }
+    if (form.get('Action') !== 'Publish') return c.text('Only Publish and GetTopicAttributes are here.', 400);
     waiting.mails.push({ subject: form.get('Subject') ?? '', text: form.get('Message') ?? '' });
     return c.text(
       '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></PublishResponse>',

@@ -35,7 +35,7 @@ async function accounts() {
 
 type Accounts = Awaited<ReturnType<typeof accounts>>;
 
-/** The reports that were logged, by their accounts. */
+/** The reports in the log, with their accounts. */
 function reportsOf(): Map<string, Report> {
   const logged = vi.mocked(console.info).mock.calls.map(([line]) => String(line));
   const reports = logged.flatMap((line) =>
@@ -44,7 +44,7 @@ function reportsOf(): Map<string, Report> {
   return new Map(reports.map((report) => [report.account, report]));
 }
 
-/** The metrics that were written, with their dimensions, as text. */
+/** The emitted metrics with their dimensions, as text. */
 function metricsOf(h: Accounts, metric: string): string[] {
   return h
     .logs()
@@ -54,8 +54,8 @@ function metricsOf(h: Accounts, metric: string): string[] {
     .map((m) => `${m.job ?? 'audit'} ${m.account ?? 'all'} ${m[metric]}`);
 }
 
-describe('a policy with several accounts, where there is a queue', () => {
-  test('has an invocation and a report for each', async () => {
+describe('a policy with several accounts and a queue', () => {
+  test('has one invocation and one report for each account', async () => {
     const h = await accounts();
     const waiting = await startWaiting();
     const report = await h.run('snapshot', EVENT, { requestId: 'r1' });
@@ -85,7 +85,7 @@ describe('a policy with several accounts, where there is a queue', () => {
     );
   });
 
-  test('one that fails stops no other, and is told with its own event', async () => {
+  test("a failed account does not stop the others, and the failure is reported with the account's own event", async () => {
     const h = await accounts();
     const waiting = await startWaiting();
     h.ofAccount.get('customer-a')!.account.apiKey = 'changed';
@@ -105,7 +105,7 @@ describe('a policy with several accounts, where there is a queue', () => {
     );
   });
 
-  test('an event that is not valid is refused as a whole, once', async () => {
+  test('an invalid event is refused once, for all accounts', async () => {
     const h = await accounts();
     const { queue } = await startWaiting();
     const { error } = await h.fail('snapshot', { ...EVENT, keep: { last: 0 } });
@@ -113,7 +113,7 @@ describe('a policy with several accounts, where there is a queue', () => {
     expect(queue.messages).toEqual([]);
   });
 
-  test('the run fails, for Lambda to try it again, when not all could be handed out', async () => {
+  test('the run fails if not all accounts could be enqueued, so that Lambda retries it', async () => {
     const h = await accounts();
     const waiting = await startWaiting();
     waiting.queue.refuses = (body) => body.includes('customer-b');
@@ -121,13 +121,13 @@ describe('a policy with several accounts, where there is a queue', () => {
     expect(error.message).toContain('the queue refused 1: An internal error has occurred.');
     waiting.queue.refuses = () => false;
     await h.run('snapshot', EVENT);
-    // What came through the first time is there twice, which does no harm.
+    // The accounts enqueued by the first try are enqueued again, which does no harm.
     expect(waiting.queue.messages).toHaveLength(5);
     await deliverAll(waiting);
     expect(h.made()).toEqual([2, 2, 2]);
   });
 
-  test('likewise when there is no answer', async () => {
+  test('the run fails if the queue does not answer', async () => {
     const h = await accounts();
     await startWaiting();
     vi.stubEnv('AWS_ENDPOINT_URL_SQS', 'http://127.0.0.1:1');
@@ -139,7 +139,7 @@ describe('a policy with several accounts, where there is a queue', () => {
 });
 
 describe('a policy with several accounts, without a queue', () => {
-  test('works for one after another, and says whose is what', async () => {
+  test('runs one account after another, and the report names the account of each entry', async () => {
     const h = await accounts();
     h.ofAccount.get('customer-a')!.account.apiKey = 'changed';
     const { error, report } = await h.fail('snapshot', EVENT);
@@ -159,7 +159,7 @@ describe('a policy with several accounts, without a queue', () => {
     ]);
   });
 
-  test('a dry run shows the plans of all, also where there is one', async () => {
+  test('a dry run shows the plans of all accounts, even if there is a queue', async () => {
     const h = await accounts();
     const { queue } = await startWaiting();
     const report = await h.run('snapshot', { ...EVENT, dryRun: true });
@@ -169,7 +169,7 @@ describe('a policy with several accounts, without a queue', () => {
   });
 });
 
-test('a beginning that no secret has is said so, with the remedy', async () => {
+test('an account pattern that matches no secret is an error with a remedy', async () => {
   const h = await accounts();
   const { error } = await h.fail('snapshot', policy({ account: 'nobody-*' }));
   expect(error.message).toMatch(
@@ -177,7 +177,7 @@ test('a beginning that no secret has is said so, with the remedy', async () => {
   );
 });
 
-test('more secrets than one page lists are all found', async () => {
+test('secrets on further pages of the listing are found', async () => {
   const h = await accounts();
   await startWaiting();
   for (let i = 0; i < 230; i++) h.cloud.secrets.set(`autosnap/test/many-${i}`, '{}');
@@ -186,7 +186,7 @@ test('more secrets than one page lists are all found', async () => {
 });
 
 describe('the whole deployment', () => {
-  test('an audit looks at each account; one that can not be read stops no other', async () => {
+  test('an audit reads each account, and one that cannot be read does not stop the others', async () => {
     const h = await accounts();
     deploy([EVENT]);
     h.cold();
@@ -199,11 +199,11 @@ describe('the whole deployment', () => {
       ['customer-b', false],
     ]);
     expect(sentence).toContain("account customer-b can't be read");
-    // Missing is bad: the alarm of the policy is on.
+    // A missing metric counts as bad, so the alarm of the policy is on.
     expect(metricsOf(h, 'Good')).toEqual([]);
   });
 
-  test('its metrics are those of all accounts together, and the worst age of each', async () => {
+  test('the metrics of an audit cover all accounts together, with the largest age of each metric', async () => {
     const h = await accounts();
     deploy([EVENT]);
     h.cold();
@@ -219,7 +219,7 @@ describe('the whole deployment', () => {
     ]);
   });
 
-  test('doctor checks each account, and finds two of one project', async () => {
+  test('doctor checks each account, and reports two accounts of the same project', async () => {
     const h = await accounts();
     h.cloud.secrets.set('autosnap/test/customer-again', h.ofAccount.get('customer-a')!.secret('rackspace'));
     const { checks } = await h.run('doctor', { policies: [EVENT] });
@@ -235,7 +235,7 @@ describe('the whole deployment', () => {
   });
 });
 
-test('a run by hand for some servers names the account that they are in: the others have no such server', async () => {
+test('a manual run for some servers names their account, because the other accounts do not have these servers', async () => {
   const h = await accounts();
   deploy([EVENT]);
   const part = { policy: 'daily', servers: { names: ['web'] } };

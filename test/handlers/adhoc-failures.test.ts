@@ -1,11 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { deploy, type Harness, policy, setTime } from '../harness.ts';
-import { addSnapshot, DAY_MS, fateOf, history, MIDNIGHT } from '../history.ts';
+import { addSnapshot, DAY_MS, decisionOn, history, MIDNIGHT } from '../history.ts';
 
-/**
- * A good daily snapshot of "web", and an ad-hoc one that the cloud has given up, with `expires` as
- * its end.
- */
+/** A good daily snapshot of "web" and a failed ad-hoc snapshot that expires at `expires`. */
 async function failedByHand(status: string, expires?: string) {
   const h = await history(1);
   const byHand = addSnapshot(h, h.web, -0.1, {
@@ -28,15 +25,15 @@ describe.each(['killed', 'error'])('an ad-hoc snapshot that is %s', (status) => 
   test.each([
     ['without an end', undefined],
     ['with an end', '2026-12-07T00:00:00Z'],
-  ])('%s is failed in cleanup', async (_, expires) => {
+  ])('%s counts as failed in cleanup', async (_, expires) => {
     const h = await failedByHand(status, expires);
     const report = await h.run('cleanup', { policy: 'daily' });
-    expect(fateOf(report, h.byHand)).toContain(`ad hoc, failed (${status})`);
+    expect(decisionOn(report, h.byHand)).toContain(`ad hoc, failed (${status})`);
     expect(report.warnings.join()).toContain(`the ad-hoc snapshot ${h.byHand.id} of web failed (${status})`);
     expect(report.totals).toEqual({ kept: 2 });
   });
 
-  test('is trouble of one policy in the audit', async () => {
+  test('is a trouble of one policy in the audit', async () => {
     const h = await failedByHand(status);
     const { warnings } = await h.run('audit', {});
     expect(warnings.join()).toContain(`the ad-hoc snapshot ${h.byHand.id} of web failed (${status})`);
@@ -44,13 +41,13 @@ describe.each(['killed', 'error'])('an ad-hoc snapshot that is %s', (status) => 
   });
 });
 
-test('an ad-hoc snapshot that is good is no trouble', async () => {
+test('a good ad-hoc snapshot is no trouble', async () => {
   const h = await failedByHand('active');
   expect((await h.run('audit', {})).warnings).toEqual([]);
   expect(metric(h, 'Failed')).toEqual([0, 0]);
 });
 
-test('a failed ad-hoc snapshot goes once its end has passed', async () => {
+test('a failed ad-hoc snapshot is deleted once it has expired', async () => {
   const h = await failedByHand('killed', '2026-11-24T00:00:00Z');
   setTime(new Date(MIDNIGHT.getTime() + 2 * DAY_MS));
   expect((await h.run('cleanup', { policy: 'daily' })).totals).toEqual({ deleted: 1, kept: 1 });
@@ -59,11 +56,11 @@ test('a failed ad-hoc snapshot goes once its end has passed', async () => {
 test.each([
   ['no size', { size: null }],
   ['size 0', { size: 0 }],
-])('an active image with %s is kept with the true reason, and counts for nothing', async (_, changes) => {
+])('an active image with %s is kept with the correct reason, and does not count', async (_, changes) => {
   const h = await history(1);
   const empty = addSnapshot(h, h.web, -0.1, changes);
   const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
-  expect(fateOf(report, empty)).toContain('neither a size nor volume snapshots');
+  expect(decisionOn(report, empty)).toContain('neither a size nor volume snapshots');
   expect(report.codes.UNKNOWN_STATUS).toBeUndefined();
   expect(report.totals).toEqual({ kept: 2 });
 });

@@ -3,11 +3,11 @@ import type { Report } from '../../lib/reporting/report.ts';
 import { type Harness, harness, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
 
-// An ad-hoc request takes a server once, also when it comes again after its snapshot is gone.
+// An ad-hoc request takes a server once, even if it is repeated after its snapshot was deleted.
 
 const BY_HAND = { adhoc: true, request: 'before-upgrade', servers: { all: true } };
 
-/** A server whose snapshot by hand was taken at six in the morning, and is gone since. */
+/** A server whose ad-hoc snapshot was taken at six in the morning and has been deleted since. */
 async function takenAndGone(bucket: boolean, event: object = BY_HAND, requestId = 'first') {
   setTime('2026-11-23T06:00:00Z');
   const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
@@ -28,16 +28,16 @@ const tookBefore = (image: string) =>
 const reasonsOf = (report: Report | undefined) =>
   report?.entries.map(({ outcome, reason }) => `${outcome}: ${reason}`);
 
-/** Each request comes to another instance of the function, which remembers nothing. */
+/** Each request goes to a new instance of the function, which has no memory of earlier ones. */
 async function again(h: Harness, time: string, event: object = BY_HAND, requestId = 'again') {
   setTime(time);
   h.cold();
   return h.fail('snapshot', event, { requestId });
 }
 
-describe('a request that comes again', () => {
+describe('a repeated request', () => {
   test.each(['2026-11-24T06:00:00Z', '2026-12-20T06:00:00Z'])(
-    'at %s, when its snapshot is gone, takes none, and fails',
+    'at %s, after its snapshot was deleted, takes none and fails',
     async (time) => {
       const h = await takenAndGone(true);
       const { report } = await again(h, time);
@@ -46,7 +46,7 @@ describe('a request that comes again', () => {
     },
   );
 
-  test('as a retry of the same invocation, without a name, takes none, either', async () => {
+  test('as a retry of the same invocation, without a name, takes none either', async () => {
     const { request: _, ...event } = BY_HAND;
     const h = await takenAndGone(true, event);
     const { report } = await again(h, '2026-11-24T07:00:00Z', event, 'first');
@@ -54,20 +54,20 @@ describe('a request that comes again', () => {
     expect((await again(h, '2026-11-24T07:00:00Z', event, 'second')).report?.totals).toEqual({ taken: 1 });
   });
 
-  test('within a day, when its snapshot is gone, takes none, and names the image', async () => {
+  test('within a day, after its snapshot was deleted, takes none and names the image', async () => {
     const h = await takenAndGone(true);
     const { report } = await again(h, '2026-11-24T05:59:59Z');
     expect(reasonsOf(report)).toEqual([`failed: ${tookBefore(h.image)}`]);
     expect(h.dfw.images).toEqual([]);
   });
 
-  test('within a day, as a retry of the same invocation, takes another', async () => {
+  test('within a day, as a retry of the same invocation, takes another snapshot', async () => {
     const h = await takenAndGone(true);
     const { report } = await again(h, '2026-11-23T06:10:00Z', BY_HAND, 'first');
     expect(report?.totals).toEqual({ taken: 1 });
   });
 
-  test('within a day, when its snapshot was renamed, takes none, and names the image', async () => {
+  test('within a day, after its snapshot was renamed, takes none and names the image', async () => {
     const h = await takenAndGone(true);
     await again(h, '2026-11-23T07:00:00Z', BY_HAND, 'first');
     const [image] = h.dfw.images;
@@ -77,14 +77,14 @@ describe('a request that comes again', () => {
     expect(h.dfw.images).toHaveLength(1);
   });
 
-  test('within a day, when its snapshot has failed, takes another', async () => {
+  test('within a day, after its snapshot has failed, takes another snapshot', async () => {
     const h = await takenAndGone(true);
     await again(h, '2026-11-23T07:00:00Z', BY_HAND, 'first');
     h.dfw.images[0]!.status = 'killed';
     expect((await again(h, '2026-11-23T08:00:00Z')).report?.totals).toEqual({ taken: 1 });
   });
 
-  test('takes the servers that it has not taken yet, and not those whose snapshots are gone', async () => {
+  test('takes the servers that were not taken yet, but not those whose snapshots were deleted', async () => {
     const h = await takenAndGone(true);
     h.dfw.addServer({ name: 'db' });
     const second = await again(h, '2026-11-23T07:00:00Z', BY_HAND, 'second');
@@ -104,13 +104,13 @@ describe('a request that comes again', () => {
     const { report } = await again(h, '2026-11-23T08:00:00Z');
     expect(report?.totals).toEqual({ taken: 1 });
     expect(report?.warnings.join()).toContain('it is not certain since when this request is known');
-    // The day-old rule holds all the same.
+    // The rule for requests older than a day still applies.
     h.dfw.removeImage(h.dfw.images[0]!.id);
     const late = await again(h, '2026-11-25T08:00:00Z');
     expect(reasonsOf(late.report)).toEqual([`failed: ${OVER}`]);
   });
 
-  test("when what it takes can't be written, is carried out, and that is said once", async () => {
+  test('is carried out and reported once if its record cannot be written', async () => {
     const h = await takenAndGone(true);
     h.s3!.refuses = /PUT .*\/after\//;
     h.dfw.addServer({ name: 'db' });
@@ -119,14 +119,14 @@ describe('a request that comes again', () => {
     expect(report?.warnings).toEqual([expect.stringContaining('which servers it has taken')]);
   });
 
-  test('when its snapshot is there, is done, however late', async () => {
+  test('is done if its snapshot exists, however late', async () => {
     const h = await takenAndGone(true);
     await again(h, '2026-11-23T08:00:00Z', BY_HAND, 'first');
     const { report } = await again(h, '2026-12-01T00:00:00Z');
     expect(report?.totals).toEqual({ skipped: 1 });
   });
 
-  test('as another one, or for another account, is a request of its own', async () => {
+  test('with another name or another account is a request of its own', async () => {
     const h = await takenAndGone(true);
     h.cloud.secrets.set('autosnap/test/other', h.cloud.secret('rackspace'));
     const other = { ...BY_HAND, account: 'other' };
@@ -135,17 +135,17 @@ describe('a request that comes again', () => {
     expect((await again(h, '2026-11-25T01:00:00Z', named)).report?.totals).toEqual({ taken: 1 });
   });
 
-  test('when nothing is remembered of it any more, takes another', async () => {
+  test('takes another snapshot if the request is no longer remembered', async () => {
     const h = await takenAndGone(true);
     h.s3!.objects.clear();
     expect((await again(h, '2026-12-25T00:00:00Z')).report?.totals).toEqual({ taken: 1 });
   });
 });
 
-describe('a request with an end that comes again', () => {
+describe('a repeated request with an end', () => {
   const UPGRADE = { ...BY_HAND, expires: '1d' };
 
-  /** A server of which a request took a snapshot at six in the morning that ends after a while. */
+  /** A server with a snapshot of a request at six in the morning, which expires later. */
   async function takenUntil(expires: string) {
     setTime('2026-11-23T06:00:00Z');
     const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
@@ -159,7 +159,7 @@ describe('a request with an end that comes again', () => {
   test.each([
     ['as before', '1h', '1h'],
     ['sooner', '30d', '1h'],
-  ])('%s, is done, and names the end of the snapshot', async (_, first, second) => {
+  ])('%s, is done, and the report has the time at which the snapshot expires', async (_, first, second) => {
     const h = await takenUntil(first);
     const { report } = await again(h, '2026-11-23T06:30:00Z', { ...UPGRADE, expires: second });
     const until = first === '1h' ? '2026-11-23T07:00:00Z' : '2026-12-23T06:00:00Z';
@@ -170,7 +170,7 @@ describe('a request with an end that comes again', () => {
   test.each([
     ['later', { ...UPGRADE, expires: '30d' }],
     ['for ever', BY_HAND],
-  ])('%s, fails and names the end of the snapshot', async (_, event) => {
+  ])('%s, fails, and the error has the time at which the snapshot expires', async (_, event) => {
     const h = await takenUntil('1h');
     const { report } = await again(h, '2026-11-23T06:30:00Z', event);
     expect(reasonsOf(report)).toEqual([
@@ -183,14 +183,14 @@ describe('a request with an end that comes again', () => {
     ['until after the end that is asked for', '2027-01-01', { skipped: 1 }],
     ['forever', 'forever', { skipped: 1 }],
     ['for too short', '2026-12-01', { failed: 1 }],
-  ])('later, when the snapshot is held %s', async (_, until, totals) => {
+  ])('later, while the snapshot is held %s', async (_, until, totals) => {
     const h = await takenUntil('1h');
     await h.run('hold', { hold: h.image, until });
     const { report } = await again(h, '2026-11-23T06:30:00Z', { ...UPGRADE, expires: '30d' });
     expect(report?.totals).toEqual(totals);
   });
 
-  test('after the end, takes another while the request is younger than a day, and later none', async () => {
+  test('after the end, takes another snapshot while the request is younger than a day, and none later', async () => {
     const h = await takenUntil('1h');
     expect((await again(h, '2026-11-23T07:00:00Z', UPGRADE)).report?.totals).toEqual({ taken: 1 });
     const { report } = await again(h, '2026-11-24T07:00:00Z', { ...UPGRADE, expires: '14d' });
@@ -198,7 +198,7 @@ describe('a request with an end that comes again', () => {
   });
 });
 
-test('a dry run is no request', async () => {
+test('a dry run does not count as a request', async () => {
   const h = await takenAndGone(true);
   const dry = { ...BY_HAND, request: 'tried', dryRun: true };
   expect((await again(h, '2026-11-23T08:00:00Z', dry)).report?.totals).toEqual({ planned: 1 });
@@ -212,7 +212,7 @@ test('without a bucket only the snapshots remember a request', async () => {
   expect((await again(h, '2026-11-25T00:00:00Z')).report?.totals).toEqual({ taken: 1 });
 });
 
-test('when the bucket does not answer, a request is carried out, and that is said', async () => {
+test('if the bucket does not answer, a request is carried out with a warning', async () => {
   const h = await takenAndGone(true);
   h.s3!.down = true;
   const { report } = await again(h, '2026-11-25T00:00:00Z');

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type Harness, policy } from '../harness.ts';
-import { addSnapshot, DAY_MS, deletions, fateOf, history, idsIn, idsOf, MIDNIGHT } from '../history.ts';
+import { addSnapshot, DAY_MS, decisionOn, deletions, history, idsIn, idsOf, MIDNIGHT } from '../history.ts';
 
 const adopting = (changes: Record<string, unknown> = {}) => policy({ adopt: 'autosnap.py', ...changes });
 
-/** An image as autosnap.py has made it, so many days before midnight; `changes` go on top. */
+/** An image as autosnap.py creates it, that many days before midnight, with `changes`. */
 function addLegacy(
   { cloud }: Pick<Harness, 'cloud'>,
   server: Pick<CloudServer, 'id' | 'name'>,
@@ -21,13 +21,13 @@ function addLegacy(
   });
 }
 
-test('adopted images and marked ones are one series, by age', async () => {
+test('adopted and marked images are one series, ordered by age', async () => {
   const h = await history(0);
   const images = [0, 1, 2, 3, 4, 5].map((age) => (age % 2 ? addSnapshot : addLegacy)(h, h.web, age));
   const report = await h.run('cleanup', adopting());
   expect(report.totals).toEqual({ deleted: 3, kept: 3 });
   expect(report.entries).toHaveLength(1);
-  expect(images.map((image) => fateOf(report, image))).toEqual([
+  expect(images.map((image) => decisionOn(report, image))).toEqual([
     'kept: last 1 of 3',
     'kept: last 2 of 3',
     'kept: last 3 of 3',
@@ -36,14 +36,14 @@ test('adopted images and marked ones are one series, by age', async () => {
   expect(idsIn(h)).toEqual(idsOf(images.slice(0, 3)));
 });
 
-test('a server that has nothing but adopted ones keeps the newest of them', async () => {
+test('the newest adopted image of a server without other snapshots stays', async () => {
   const h = await history(0);
   const images = [300, 301, 302].map((age) => addLegacy(h, h.web, age));
   await h.run('cleanup', adopting({ keep: { last: 1 } }));
   expect(idsIn(h)).toEqual(idsOf(images.slice(0, 1)));
 });
 
-test('without adopt they are never touched, and do not count', async () => {
+test('without adopt, images of autosnap.py are never touched and do not count', async () => {
   const h = await history(5);
   const legacy = [0, 1, 90].map((age) => addLegacy(h, h.web, age));
   const report = await h.run('cleanup', policy());
@@ -51,9 +51,9 @@ test('without adopt they are never touched, and do not count', async () => {
   expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 3), ...legacy]));
 });
 
-describe('all has to agree', () => {
+describe('all conditions of an adoption have to hold', () => {
   const OTHER = '11111111-2222-4333-8444-555555555555';
-  /** A very old image that would go at once if it were adopted. */
+  /** A very old image that would be deleted at once if it were adopted. */
   async function afterCleanup(change: (h: Awaited<ReturnType<typeof history>>) => Partial<CloudImage>) {
     const h = await history(3);
     const legacy = addLegacy(h, h.web, 90, change(h));
@@ -61,9 +61,9 @@ describe('all has to agree', () => {
     return { h, legacy, report };
   }
 
-  test('when it does, the image goes', async () => {
+  test('if they hold, the image is deleted', async () => {
     const { h, legacy, report } = await afterCleanup(() => ({}));
-    expect(fateOf(report, legacy)).toBe('deleted: no rule keeps it');
+    expect(decisionOn(report, legacy)).toBe('deleted: no rule keeps it');
     expect(idsIn(h)).toEqual(idsOf(h.images));
   });
 
@@ -98,10 +98,10 @@ describe('all has to agree', () => {
     ['a hold that can not be read', having({ autosnap_hold: 'for ever' })],
     ["another project's, shared with us", () => ({ owner: '999', visibility: 'shared' })],
     ["another project's", () => ({ owner: '999' })],
-  ])('%s: it is never touched', async (_, change) => {
+  ])('%s: the image is never touched', async (_, change) => {
     const { h, legacy, report } = await afterCleanup(change);
     expect(report.totals).toEqual({ kept: 3 });
-    expect(fateOf(report, legacy)).toBeUndefined();
+    expect(decisionOn(report, legacy)).toBeUndefined();
     expect(deletions(h)).toEqual([]);
     expect(h.cloud.region('DFW').images).toContain(legacy);
   });
@@ -110,14 +110,14 @@ describe('all has to agree', () => {
     'an image that is %s is adopted, and stays',
     async (visibility) => {
       const { h, legacy, report } = await afterCleanup(() => ({ visibility }));
-      expect(fateOf(report, legacy)).toBe(
+      expect(decisionOn(report, legacy)).toBe(
         `kept: the image is ${visibility}: it stays until it is private again`,
       );
       expect(deletions(h)).toEqual([]);
     },
   );
 
-  test('without instance_uuid: it is never touched', async () => {
+  test('an image without instance_uuid is never touched', async () => {
     const h = await history(3);
     const legacy = addLegacy(h, h.web, 90);
     delete legacy.properties.instance_uuid;
@@ -125,7 +125,7 @@ describe('all has to agree', () => {
     expect(h.cloud.region('DFW').images).toContain(legacy);
   });
 
-  test('the server has got another name since: it is never touched', async () => {
+  test('an image of a server that was renamed since is never touched', async () => {
     const h = await history(3);
     const legacy = addLegacy(h, h.web, 90);
     h.web.name = 'renamed';
@@ -134,7 +134,7 @@ describe('all has to agree', () => {
   });
 });
 
-test('only of servers that the policy selects', async () => {
+test('only images of servers that the policy selects are adopted', async () => {
   const h = await history(0);
   const mail = h.cloud.region('DFW').addServer({ name: 'mail' });
   const scratch = h.cloud.region('DFW').addServer({ name: 'web-scratch' });
@@ -145,7 +145,7 @@ test('only of servers that the policy selects', async () => {
   expect(idsIn(h)).toEqual(idsOf([ours[0]!, ...others]));
 });
 
-test('of a server that is gone they are never touched, whatever orphans says', async () => {
+test('images of a deleted server are never touched, whatever orphans allows', async () => {
   const h = await history(0);
   const gone = { id: '11111111-2222-4333-8444-555555555555', name: 'gone' };
   const legacy = [90, 91, 92].map((age) => addLegacy(h, gone, age));
@@ -154,7 +154,7 @@ test('of a server that is gone they are never touched, whatever orphans says', a
   expect(idsIn(h)).toEqual(idsOf(legacy));
 });
 
-test('a dry run says in its warnings what would be adopted, and deletes nothing', async () => {
+test('the warnings of a dry run name what would be adopted, and nothing is deleted', async () => {
   const h = await history(1);
   const mail = h.cloud.region('DFW').addServer({ name: 'mail' });
   const legacy = [1, 2, 3, 4].map((age) => addLegacy(h, h.web, age));
@@ -165,22 +165,22 @@ test('a dry run says in its warnings what would be adopted, and deletes nothing'
     'DFW: 4 images of web made by autosnap.py are adopted',
   ]);
   expect(report.totals).toEqual({ planned: 2, kept: 4 });
-  expect(fateOf(report, legacy[3]!)).toBe('planned: no rule keeps it');
+  expect(decisionOn(report, legacy[3]!)).toBe('planned: no rule keeps it');
   expect(deletions(h)).toEqual([]);
 });
 
-test('a hold on one is honoured: it stays and takes no place, and when it is released it goes', async () => {
+test('a held image stays and does not count, and is deleted after its release', async () => {
   const h = await history(3);
   const held = addLegacy(h, h.web, 90);
   await h.run('hold', { hold: held.id });
   const report = await h.run('cleanup', adopting());
-  expect(fateOf(report, held)).toBe('kept: held forever');
+  expect(decisionOn(report, held)).toBe('kept: held forever');
   expect(report.totals).toEqual({ kept: 4 });
   await h.run('hold', { release: held.id });
-  expect(fateOf(await h.run('cleanup', adopting()), held)).toBe('deleted: no rule keeps it');
+  expect(decisionOn(await h.run('cleanup', adopting()), held)).toBe('deleted: no rule keeps it');
 });
 
-test('one that failed or is not finished counts for nothing', async () => {
+test('an image that failed or is not finished does not count', async () => {
   const h = await history(0);
   const bad = (['killed', 'queued', 'deactivated'] as const).map((status, age) =>
     addLegacy(h, h.web, age, { status, size: null }),

@@ -27,7 +27,7 @@ interface Emitted {
   values: Record<string, number>;
 }
 
-/** What was emitted for CloudWatch: each metric with its unit, its dimensions and its value. */
+/** The emitted metrics, each with its unit, dimensions and value. */
 function emitted({ logs }: Harness): Emitted[] {
   return logs()
     .split('\n')
@@ -50,7 +50,7 @@ function emitted({ logs }: Harness): Emitted[] {
 const ofPolicy = (h: Harness, name: string) =>
   emitted(h).filter(({ dimensions: { policy: p, server, job } }) => p === name && !server && !job);
 
-test('the throw-away server of a drill is nobody to protect, and one whose metadata merely say so is', async () => {
+test('the throw-away server of a drill needs no protection, but a server that only has its metadata does', async () => {
   const h = await fleet();
   const dfw = h.cloud.region('DFW');
   const image = dfw.images[0]!;
@@ -60,7 +60,7 @@ test('the throw-away server of a drill is nobody to protect, and one whose metad
   expect(uncovered.map(({ name }) => name).sort()).toEqual(['build-scratch', 'lookalike']);
 });
 
-describe('a server that a drill has left over', () => {
+describe('a server that a drill left over', () => {
   const DRILLING = { ...DAILY, drill: { schedule: 'rate(1 day)', networks: ['private'] } };
 
   async function leftOver(...policies: object[]) {
@@ -71,7 +71,7 @@ describe('a server that a drill has left over', () => {
     return { ...h, image, server, dfw };
   }
 
-  test('holds up the drills of its policy, which the audit says, with the remedy', async () => {
+  test('blocks the drills of its policy, and the audit reports this with a remedy', async () => {
     const h = await leftOver(DRILLING, policy({ policy: 'weekly' }));
     expect((await h.run('audit', {})).policies[0]!.problems).toEqual([]);
     h.dfw.removeImage(h.image.id);
@@ -84,7 +84,7 @@ describe('a server that a drill has left over', () => {
     expect(weekly!.problems).toEqual([]);
   });
 
-  test('can not be judged while its image can not be read, which is said', async () => {
+  test('cannot be judged while its image cannot be read, and the audit reports this', async () => {
     const h = await leftOver(DRILLING);
     h.image.properties.autosnap_drill = '';
     h.cloud.faults.push({
@@ -98,7 +98,7 @@ describe('a server that a drill has left over', () => {
   });
 });
 
-test('an audit of the example fleet: what is late, what nobody covers; it only reads', async () => {
+test('an audit of the example fleet reports late and uncovered servers, and only reads', async () => {
   const h = await fleet();
   h.cloud.received.length = 0;
   const { sentence, late, uncovered, failures } = await h.run('audit', {});
@@ -111,7 +111,7 @@ test('an audit of the example fleet: what is late, what nobody covers; it only r
   expect(sent.filter(({ method, service }) => method !== 'GET' && service !== 'identity')).toEqual([]);
 });
 
-test('a region that fails is said, takes the metrics of its policies with it, and stops no other', async () => {
+test('a region that fails is reported, its policies have no metrics, and other regions are audited', async () => {
   const h = await fleet(DAILY, policy({ policy: 'dallas', regions: ['DFW'] }));
   h.cloud.faults.push({ service: 'image', region: 'ORD', answer: answers.forbidden, times: 9 });
   const { sentence, policies } = await h.run('audit', {});
@@ -124,7 +124,7 @@ test('a region that fails is said, takes the metrics of its policies with it, an
   expect(ofPolicy(h, 'dallas')).toHaveLength(1);
 });
 
-test('an account that lets nobody in stops no other, and no secret is shown', async () => {
+test('an account whose login fails does not stop the others, and no secret is shown', async () => {
   const h = await fleet(DAILY, policy({ policy: 'other', account: 'customer-b' }));
   const { policies } = await h.run('audit', {});
   expect(policies.map(({ policy: name, readable }) => [name, readable])).toEqual([
@@ -137,7 +137,7 @@ test('an account that lets nobody in stops no other, and no secret is shown', as
   expect(h.logs()).not.toContain(h.cloud.account.apiKey);
 });
 
-test('a selector that matches nothing is a problem and a metric', async () => {
+test('a selector that matches nothing is a problem with a metric', async () => {
   const h = await fleet(policy({ servers: { names: ['web-*', 'mial-*'] } }));
   const { policies } = await h.run('audit', {});
   expect(policies[0]).toMatchObject({
@@ -148,7 +148,7 @@ test('a selector that matches nothing is a problem and a metric', async () => {
   expect(ofPolicy(h, 'daily')[0]!.values.NothingSelected).toBe(1);
 });
 
-test('a schedule that has ended protects nobody', async () => {
+test('a schedule that has ended protects no server', async () => {
   const h = await fleet(policy({ schedule: 'cron(0 0 1-23 11 ? 2026)', servers: { names: ['web-1'] } }));
   const { sentence, late, policies } = await h.run('audit', {});
   expect(sentence).toBe('0 of 1 server protected; web-1: the schedule has ended');
@@ -158,8 +158,8 @@ test('a schedule that has ended protects nobody', async () => {
 
 describe('a server that no listing has', () => {
   /**
-   * Two servers with a snapshot of last midnight; the listing lacks db-1, of which GET answers as
-   * told.
+   * Two servers with snapshots of the last midnight. The listing lacks db-1, and GET answers as
+   * configured.
    */
   async function halfListed(status: number, changes: Record<string, unknown> = {}) {
     setTime(NOW);
@@ -175,7 +175,7 @@ describe('a server that no listing has', () => {
     return { ...h, db: db!, snapshots };
   }
 
-  test('and of which GET does not tell is not called gone, nor protected', async () => {
+  test('counts neither as deleted nor as protected if GET does not show whether it exists', async () => {
     const h = await halfListed(500);
     const { sentence, late, orphaned, policies, warnings } = await h.run('audit', {});
     expect(sentence).toBe('1 of 2 servers protected; db-1: the cloud does not say whether the server exists');
@@ -193,7 +193,27 @@ describe('a server that no listing has', () => {
     expect(ofPolicy(h, 'daily')).toEqual([]);
   });
 
-  test('is gone when GET answers with 404', async () => {
+  test.each([
+    ['is late, in the alarm, too, after four days without a snapshot', 4, 1],
+    ['is protected by the snapshot of last midnight', 0, 0],
+  ])('and that exists %s', async (_, age, troubles) => {
+    setTime(NOW);
+    const h = await harness();
+    const dfw = h.cloud.region('DFW');
+    const [web, db] = ['web-1', 'db-1'].map((name) => dfw.addServer({ name, createdAt: new Date(0) }));
+    addSnapshot(h, web!, 0);
+    addSnapshot(h, db!, age);
+    deploy([policy()]);
+    dfw.unlisted.add(db!.id);
+    const { sentence, orphaned } = await h.run('audit', {});
+    expect(sentence).toBe(
+      troubles > 0 ? '1 of 2 servers protected; db-1 is 3 days late' : '2 of 2 servers protected',
+    );
+    expect(orphaned).toEqual([]);
+    expect(ofPolicy(h, 'daily')[0]!.values.Troubles).toBe(troubles);
+  });
+
+  test('counts as deleted if GET answers 404', async () => {
     const h = await halfListed(404);
     const { sentence, orphaned, policies } = await h.run('audit', {});
     expect(sentence).toBe('1 of 1 server protected');
@@ -201,7 +221,7 @@ describe('a server that no listing has', () => {
     expect(policies).toMatchObject([{ readable: true, problems: [] }]);
   });
 
-  test('is nothing to a policy that can not mean it', async () => {
+  test('does not concern a policy that cannot select it', async () => {
     const h = await halfListed(500, { servers: { names: ['web-*'] } });
     const { sentence, orphaned, policies } = await h.run('audit', {});
     expect(sentence).toBe('1 of 1 server protected');
@@ -210,7 +230,7 @@ describe('a server that no listing has', () => {
   });
 });
 
-test("servers that Rackspace's own schedule images as well are warned of", async () => {
+test('servers that also have an image schedule of Rackspace cause a warning', async () => {
   const h = await fleet();
   h.cloud.region('DFW').servers.find(({ name }) => name === 'web-1')!.imageSchedule = { retention: 3 };
   const { warnings } = await h.run('audit', {});
@@ -219,7 +239,7 @@ test("servers that Rackspace's own schedule images as well are warned of", async
   );
 });
 
-test('of the servers that are late, the ten most overdue have metrics of their own', async () => {
+test('the ten most overdue servers have metrics of their own', async () => {
   setTime(NOW);
   const h = await harness();
   deploy([policy()]);
@@ -232,7 +252,7 @@ test('of the servers that are late, the ten most overdue have metrics of their o
   expect(servers.toSorted()).toEqual(['s10', 's11', 's2', 's3', 's4', 's5', 's6', 's7', 's8', 's9']);
 });
 
-test('what drills have shown is in the metrics and the summary, where there are drills', async () => {
+test('the results of drills are in the metrics and in the summary, if there are drills', async () => {
   const drill = { schedule: 'rate(1 day)' };
   const h = await fleet(DAILY, policy({ policy: 'asked', drill }), policy({ policy: 'other' }));
   const { unproven } = await h.run('audit', {});
@@ -243,15 +263,15 @@ test('what drills have shown is in the metrics and the summary, where there are 
     metrics: { ProvenAge: 'Seconds', DrillsFailed: 'Count' },
     values: { DrillsFailed: 1 },
   });
-  // db-2, three weeks before midnight, after four hours.
+  // The slot of db-2 three weeks before midnight, plus four hours.
   expect(daily!.values.ProvenAge).toBe((21 * 24 + 9 - 4) * 3_600);
   expect(ofPolicy(h, 'asked')[0]!.values).toMatchObject({ DrillsFailed: 0 });
   expect(ofPolicy(h, 'other')[0]!.metrics).not.toHaveProperty('DrillsFailed');
 });
 
-test('every alarm and every graph on our metrics watches what the functions emit', async () => {
+test('every alarm and graph of our metrics uses a metric that the functions emit', async () => {
   const h = await fleet();
-  // There is no such network: the drill is over at once.
+  // The network does not exist, so the drill ends at once.
   const networks = ['5b9c0c4e-0000-4000-8000-000000000001'];
   const drilled = { ...DAILY, drill: { schedule: 'rate(1 day)', networks } };
   deploy([drilled]);
@@ -281,7 +301,7 @@ test('every alarm and every graph on our metrics watches what the functions emit
   const searchable = new Set([...known.keys()].map((one) => one.replace(/"[^"]*"\]/g, '""]')));
   for (const [, dimensions = '', name = ''] of searches) {
     const any = Object.fromEntries(dimensions.split(',').map((dimension) => [dimension, '']));
-    // No copies are asked for.
+    // The policy has no copies.
     if (name !== 'Copied') expect(searchable, `${name} ${dimensions}`).toContain(key(name, any));
   }
 });
@@ -301,7 +321,7 @@ test.each<[event: unknown, problem: RegExp]>([
   expect(error.message).toMatch(problem);
 });
 
-test('without a deployment there is nothing to audit', async () => {
+test('without a deployment the audit fails', async () => {
   const h = await harness();
   deploy();
   const { error } = await h.fail('audit', {});

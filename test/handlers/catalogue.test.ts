@@ -21,14 +21,14 @@ const catalogued = ({ cloud }: Harness, name: string) => cloud.catalogue.find((o
 
 const taken = ({ cloud }: Harness, region: string) => cloud.region(region).images.length;
 
-describe('a region that the catalogue names without an image service', () => {
+describe('a region without an image service in the catalogue', () => {
   const withoutImages = async (changes: Record<string, unknown> = {}) => {
     const h = await twoRegions(changes);
     delete catalogued(h, 'ORD').imageUrl;
     return h;
   };
 
-  test.each(JOBS)('fails the run of %s, which names the region', async (job) => {
+  test.each(JOBS)('fails the run of %s, and the error names the region', async (job) => {
     const h = await withoutImages();
     const { error, report } = await h.fail(job, h.event);
     expect(error.message).toContain("ORD can't be read");
@@ -39,7 +39,7 @@ describe('a region that the catalogue names without an image service', () => {
   test.each([
     ['all regions', {}],
     ['named ones', { regions: ['ORD', 'DFW'] }],
-  ])('stops no other region of a policy for %s', async (_, changes) => {
+  ])('does not stop other regions of a policy for %s', async (_, changes) => {
     const h = await withoutImages(changes);
     await h.fail('snapshot', h.event);
     expect(taken(h, 'DFW')).toBe(2);
@@ -70,7 +70,7 @@ describe('a region that the catalogue names without an image service', () => {
     expect((await h.run('audit', {})).uncovered.map(({ name }) => name)).toEqual(['mail']);
   });
 
-  test('and without servers that can be listed, is not known in the audit', async () => {
+  test('is unknown in the audit if its servers cannot be listed either', async () => {
     const h = await withoutImages();
     h.cloud.faults.push({ service: 'compute', region: 'ORD', answer: answers.forbidden, times: 9 });
     const { sentence, policies } = await h.run('audit', {});
@@ -101,7 +101,7 @@ describe('a catalogue without any compute service', () => {
     expect((await h.fail(job, h.event)).error.message).toContain('no compute endpoint in any region');
   });
 
-  test('is an account that the audit can not read', async () => {
+  test('is an account that the audit cannot read', async () => {
     const h = await twoRegions();
     for (const region of h.cloud.catalogue) delete region.computeUrl;
     const { policies } = await h.run('audit', {});
@@ -109,14 +109,14 @@ describe('a catalogue without any compute service', () => {
   });
 });
 
-describe('a region that the catalogue no longer names', () => {
+describe('a region that the catalogue no longer has', () => {
   const gone = async (changes: Record<string, unknown> = {}) => {
     const h = await twoRegions(changes);
     h.cloud.catalogue.splice(1);
     return h;
   };
 
-  test('fails the snapshot run of a policy that names it; other regions go on', async () => {
+  test('fails the snapshot run of a policy that names it; other regions are snapshotted', async () => {
     const h = await gone({ regions: ['DFW', 'ORD'] });
     const { error, report } = await h.fail('snapshot', h.event);
     expect(error.message).toContain("ORD can't be read");
@@ -125,7 +125,7 @@ describe('a region that the catalogue no longer names', () => {
     expect(taken(h, 'DFW')).toBe(2);
   });
 
-  test('lets no cleanup of a policy that names it delete anything', async () => {
+  test('prevents all deletions by a policy that names it', async () => {
     const h = await gone({ regions: ['DFW', 'ORD'], keep: { last: 1 } });
     addSnapshot(h, h.web, 9);
     const { error } = await h.fail('cleanup', h.event);
@@ -133,7 +133,7 @@ describe('a region that the catalogue no longer names', () => {
     expect(taken(h, 'DFW')).toBe(2);
   });
 
-  /** Both regions have the image service of DFW. */
+  /** Both regions use the image service of DFW. */
   const shared = async (age: number) => {
     const h = await gone();
     addSnapshot(h, h.mail, age, { id: 'from-ord' }).properties.autosnap_restore_as =
@@ -141,7 +141,7 @@ describe('a region that the catalogue no longer names', () => {
     return h;
   };
 
-  test('fails a snapshot run for all regions while young snapshots say that they were taken there', async () => {
+  test('fails a snapshot run for all regions while recent snapshots were taken there', async () => {
     const h = await shared(0);
     const { error } = await h.fail('snapshot', h.event);
     expect(error.message).toContain("ORD can't be read");
@@ -152,12 +152,12 @@ describe('a region that the catalogue no longer names', () => {
   test.each([
     ['no young snapshot was taken there', 30, {}],
     ['the policy is for other regions', 0, { regions: ['DFW'] }],
-  ])('fails no snapshot run when %s', async (_, age, changes) => {
+  ])('fails no snapshot run if %s', async (_, age, changes) => {
     const h = await shared(age);
     expect((await h.run('snapshot', { ...h.event, ...changes })).failures).toEqual([]);
   });
 
-  test('leaves its servers late in the audit', async () => {
+  test('makes its servers late in the audit', async () => {
     const h = await shared(0);
     const { late } = await h.run('audit', {});
     expect(late).toMatchObject([{ server: h.mail.id, cause: { code: 'SERIES_SERVER_UNCERTAIN' } }]);

@@ -9,7 +9,7 @@ import { inProcesses } from '../processes.ts';
 const linesOf = (lines: SnapshotLine[] | undefined, outcome: string) =>
   lines?.filter((line) => line.outcome === outcome).map(({ image }) => image);
 
-test('what the policy does not keep goes, the oldest first, and each decision has its reasons', async () => {
+test('deletes what the policy does not keep, the oldest first, with reasons for each decision', async () => {
   const h = await history(5);
   const { entries, ...report } = await h.run('cleanup', policy());
   expect(report).toEqual({
@@ -46,14 +46,14 @@ test('a second cleanup deletes nothing', async () => {
   expect(deletions(h)).toHaveLength(2);
 });
 
-test('a dry run says what it would delete, and deletes nothing', async () => {
+test('a dry run shows what would be deleted, and deletes nothing', async () => {
   const h = await history(5);
   const { totals } = await h.run('cleanup', policy({ dryRun: true }));
   expect(totals).toEqual({ planned: 2, kept: 3 });
   expect(deletions(h)).toEqual([]);
 });
 
-test('at most maxDeletes go in one run, the oldest; the rest waits for the next', async () => {
+test('a run deletes at most maxDeletes snapshots, the oldest, and leaves the others to the next run', async () => {
   const h = await history(8);
   const first = await h.run('cleanup', policy({ maxDeletes: 2 }));
   expect(first.totals).toEqual({ deferred: 3, deleted: 2, kept: 3 });
@@ -65,7 +65,7 @@ test('at most maxDeletes go in one run, the oldest; the rest waits for the next'
   expect((await h.run('cleanup', policy({ maxDeletes: 9 }))).totals).toEqual({ deleted: 3, kept: 3 });
 });
 
-describe('never touched', () => {
+describe('images that are never touched', () => {
   test.each<[string, (h: Awaited<ReturnType<typeof history>>) => CloudImage]>([
     [
       'an image without a marker, named like ours',
@@ -117,7 +117,7 @@ describe('never touched', () => {
   });
 });
 
-test('the series of a server that is gone is kept whole, and reported', async () => {
+test('the series of a deleted server is kept completely, and reported', async () => {
   const h = await history(5);
   h.cloud.region('DFW').servers.pop();
   const { totals, warnings, entries } = await h.run('cleanup', policy());
@@ -126,7 +126,7 @@ test('the series of a server that is gone is kept whole, and reported', async ()
   expect(entries[0]?.snapshots?.[4]?.reasons).toEqual(['its server is gone: the series is kept whole']);
 });
 
-test('a failed snapshot goes once a newer good one exists and a day has passed', async () => {
+test('a failed snapshot is deleted once a newer good one exists and a day has passed', async () => {
   const h = await history(3);
   const old = addSnapshot(h, h.web, 1.5, { status: 'killed', size: null });
   addSnapshot(h, h.web, 0.2, { status: 'killed', size: null });
@@ -134,7 +134,7 @@ test('a failed snapshot goes once a newer good one exists and a day has passed',
   expect(linesOf(entries[0]?.snapshots, 'deleted')).toEqual([old.id]);
 });
 
-test('an ad-hoc snapshot goes when its end has passed, and not before', async () => {
+test('an ad-hoc snapshot is deleted once it has expired, not before', async () => {
   const h = await history(1);
   const add = (expires: string) =>
     addSnapshot(h, h.web, 30, {
@@ -149,7 +149,7 @@ test('an ad-hoc snapshot goes when its end has passed, and not before', async ()
   expect(h.cloud.region('DFW').images.map(({ id }) => id)).not.toContain(ended.id);
 });
 
-test('pending snapshots that will never finish are named, with what to do', async () => {
+test('pending snapshots that will never finish are reported with a remedy', async () => {
   const h = await history(1);
   const stuck = addSnapshot(h, h.web, 2, { status: 'queued', size: null });
   const { warnings } = await h.run('cleanup', policy());
@@ -158,7 +158,7 @@ test('pending snapshots that will never finish are named, with what to do', asyn
   ]);
 });
 
-describe('nothing is deleted where anything could not be read', () => {
+describe('nothing is deleted if something cannot be read', () => {
   test.each([
     ['the images', { service: 'image', path: /images$/ }, answers.serverError],
     ['the servers', { service: 'compute', path: /detail$/ }, answers.unavailable],
@@ -182,7 +182,7 @@ describe('nothing is deleted where anything could not be read', () => {
     expect(h.cloud.region('ORD').images).toHaveLength(3);
   });
 
-  test('a read that fails just before a deletion stops the region', async () => {
+  test('a read that fails right before a deletion stops the region', async () => {
     const h = await history(8);
     const fault = {
       service: 'image',
@@ -198,8 +198,8 @@ describe('nothing is deleted where anything could not be read', () => {
   });
 });
 
-describe('just before each deletion the image is looked at again', () => {
-  /** Does something to the cloud after the plan is made, before the first deletion. */
+describe('each image is read again right before its deletion', () => {
+  /** Changes the cloud after the plan was made, before the first deletion. */
   const meanwhile = (h: Harness, change: () => unknown) =>
     h.cloud.faults.push({ service: 'image', method: 'GET', path: /images\/./, answer: change });
 
@@ -240,7 +240,7 @@ describe('just before each deletion the image is looked at again', () => {
       /the image is shared: it stays until it is private again/,
     ],
     ['it was deactivated', (image) => Object.assign(image, { status: 'deactivated' }), /it is deactivated/],
-  ])('%s: it is kept', async (_, change, reason) => {
+  ])('%s: the image is kept', async (_, change, reason) => {
     const h = await history(4);
     meanwhile(h, () => change(h.images[3]!));
     const { totals, entries } = await h.run('cleanup', policy());
@@ -250,7 +250,7 @@ describe('just before each deletion the image is looked at again', () => {
     expect(deletions(h)).toEqual([]);
   });
 
-  test('somebody else has deleted it: fine', async () => {
+  test('an image that somebody else has deleted counts as deleted', async () => {
     const h = await history(4);
     meanwhile(h, () => h.cloud.region('DFW').removeImage(h.images[3]!.id));
     const { entries } = await h.run('cleanup', policy());
@@ -260,9 +260,9 @@ describe('just before each deletion the image is looked at again', () => {
     });
   });
 
-  test('and so are the good ones that have to stay: at the floor it stops', async () => {
+  test('the run stops at the minimum if good snapshots that have to stay disappear', async () => {
     const h = await history(6);
-    // All but the three oldest vanish: of those, atLeast 2 have to stay.
+    // All but the three oldest disappear; of these, atLeast 2 have to stay.
     meanwhile(h, () => {
       for (const { id } of h.images.slice(0, 3)) h.cloud.region('DFW').removeImage(id);
     });
@@ -273,7 +273,7 @@ describe('just before each deletion the image is looked at again', () => {
     ]);
   });
 
-  test('of another series none counts, whatever the listing has said of it', async () => {
+  test('snapshots of another series do not count, whatever the listing shows', async () => {
     const h = await history(1);
     addSnapshot(h, h.web, -0.1, { properties: { autosnap_policy: 'weekly' } });
     const edit = async (answer: Response) =>
@@ -284,14 +284,14 @@ describe('just before each deletion the image is looked at again', () => {
   });
 });
 
-describe('what the cloud may answer to a deletion', () => {
+describe('answers to a deletion', () => {
   const once = (
     h: Harness,
     answer: (typeof answers)['conflict' | 'forbidden' | 'unavailable' | 'unauthorized'],
     times = 1,
   ) => h.cloud.faults.push({ service: 'image', method: 'DELETE', answer, times });
 
-  test('409: in use, warned of and left, which is no failure', async () => {
+  test('409: the image is in use, so it stays with a warning, and the run succeeds', async () => {
     const h = await history(5);
     once(h, answers.conflict);
     const { totals, warnings, entries } = await h.run('cleanup', policy());
@@ -307,7 +307,7 @@ describe('what the cloud may answer to a deletion', () => {
     ['403', answers.forbidden],
     ['400', { status: 400, body: { badRequest: { code: 400, message: 'No.' } } }],
   ])(
-    'Y27: %s for the ten oldest: the next ones go in their place, and the ten are said',
+    'Y27: %s for the ten oldest: the next ones are deleted instead, and the ten are reported',
     async (_, answer) => {
       const h = await history(16);
       const stubborn = h.images.slice(6).map(({ id }) => id);
@@ -332,7 +332,7 @@ describe('what the cloud may answer to a deletion', () => {
     },
   );
 
-  test('403: the user lacks the role, and which one', async () => {
+  test('403: the report names the role that the user lacks', async () => {
     const h = await history(4);
     h.cloud.account.role = 'creator';
     const { error } = await h.fail('cleanup', policy());
@@ -340,7 +340,7 @@ describe('what the cloud may answer to a deletion', () => {
     expect(error.message).toMatch('at Rackspace it needs nova:admin and cloudImages:admin');
   });
 
-  test('503, again and again: left to the next run, which deletes it', async () => {
+  test('503 for all tries: the image is left to the next run, which deletes it', async () => {
     const h = await history(4);
     once(h, answers.unavailable, 4);
     const { report } = await h.fail('cleanup', policy());
@@ -348,14 +348,14 @@ describe('what the cloud may answer to a deletion', () => {
     expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
   });
 
-  test('401: one new login, and on it goes', async () => {
+  test('401: the run logs in again and continues', async () => {
     const h = await history(5);
     once(h, answers.unauthorized);
     expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 2, kept: 3 });
     expect(h.cloud.received.filter(({ service }) => service === 'identity')).toHaveLength(2);
   });
 
-  test('401 twice: the region is left alone from there', async () => {
+  test('401 twice: the run deletes nothing more in the region', async () => {
     const h = await history(6);
     once(h, answers.unauthorized, 2);
     const { report } = await h.fail('cleanup', policy());
@@ -363,7 +363,7 @@ describe('what the cloud may answer to a deletion', () => {
     expect(deletions(h)).toHaveLength(2);
   });
 
-  test('204, and the image is still there: not reported as deleted', async () => {
+  test('204 although the image still exists: not reported as deleted', async () => {
     const h = await history(4);
     h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: { status: 204, body: '' } });
     const { report } = await h.fail('cleanup', policy());
@@ -373,15 +373,15 @@ describe('what the cloud may answer to a deletion', () => {
     ]);
   });
 
-  test('an answer that is lost: what is gone counts as deleted', async () => {
+  test('a lost answer: an image that is gone counts as deleted', async () => {
     const h = await history(4);
     h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: 'lose', times: 1 });
     expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
   });
 });
 
-describe('after the deletions it lists again', () => {
-  test('Y11: good ones that have gone before the last look are a failure, though nothing was deleted', async () => {
+describe('the listing after the deletions', () => {
+  test('Y11: good snapshots that disappeared before the last listing are a failure, although nothing was deleted', async () => {
     const h = await history(7);
     const gone = h.images.slice(1, 4);
     h.cloud.faults.push({
@@ -399,7 +399,7 @@ describe('after the deletions it lists again', () => {
     }
   });
 
-  test('what that listing lacks and the cloud has is there', async () => {
+  test('an image that this listing lacks and GET returns still exists', async () => {
     const h = await history(4);
     const edit = async (answer: Response) => {
       const body = (await answer.json()) as { images: { id: string }[] };
@@ -410,7 +410,7 @@ describe('after the deletions it lists again', () => {
     expect(await h.run('cleanup', policy())).toMatchObject({ totals: { deleted: 1, kept: 3 }, failures: [] });
   });
 
-  test('what that listing still has and the cloud has not is gone', async () => {
+  test('an image that this listing has and GET does not return is gone', async () => {
     const h = await history(4);
     const edit = async (answer: Response) => {
       const body = (await answer.json()) as { images: { id: string }[] };
@@ -421,7 +421,7 @@ describe('after the deletions it lists again', () => {
     expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
   });
 
-  test('a kept snapshot that has disappeared is a failure, by name', async () => {
+  test('a kept snapshot that has disappeared is a failure with its name', async () => {
     const h = await history(4);
     h.cloud.faults.push({
       service: 'image',
@@ -434,7 +434,7 @@ describe('after the deletions it lists again', () => {
     );
   });
 
-  test('a pending one that has disappeared has failed: a warning', async () => {
+  test('a pending snapshot that has disappeared has failed, which is a warning', async () => {
     const h = await history(4);
     const pending = addSnapshot(h, h.web, 0.1, { status: 'saving', size: null });
     h.cloud.faults.push({
@@ -446,13 +446,13 @@ describe('after the deletions it lists again', () => {
     expect(warnings).toContainEqual(expect.stringMatching(`image ${pending.id} .* that snapshot has failed`));
   });
 
-  test('when it can not, the deletions are not confirmed', async () => {
+  test('if this listing fails, the deletions are not confirmed', async () => {
     const h = await history(4);
     h.cloud.faults.push({
       service: 'image',
       path: /images$/,
       region: 'DFW',
-      // Two listings, of a page and of hidden images, before the deletions.
+      // The two listings before the deletions: one page of images, one of hidden images.
       skip: 4,
       answer: answers.serverError,
       times: 4,
@@ -463,7 +463,7 @@ describe('after the deletions it lists again', () => {
   });
 });
 
-test('a run that is short of time stops by itself, says what is left, and the next finishes it', async () => {
+test('a run that reaches its deadline stops and reports what is left, and the next run finishes it', async () => {
   const h = await history(6);
   h.hangAfter(1, { service: 'image', method: 'DELETE' });
   const { error, report } = await h.fail('cleanup', policy(), { remainingMs: 6_000 });
@@ -473,7 +473,7 @@ test('a run that is short of time stops by itself, says what is left, and the ne
   expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 2, kept: 3 });
 });
 
-test('two cleanups at once, each in a process of its own, delete what one would', async () => {
+test('two simultaneous cleanups in separate processes delete the same as one', async () => {
   const h = await history(9);
   const both = await inProcesses(h, 2, 'cleanup', policy());
   expect(both.map(({ totals }) => totals)).toEqual([

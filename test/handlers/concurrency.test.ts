@@ -2,13 +2,10 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
-import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
+import { addSnapshot, daysIn, decisionOn, deletions, history, idsIn, idsOf } from '../history.ts';
 import { elsewhere, inProcesses } from '../processes.ts';
 
-/**
- * Runs the second job from beginning to end in the middle of the first: just before its first
- * request like this.
- */
+/** Runs the second job completely right before the first matching request of the first job. */
 function inTheMiddle(
   { cloud }: Harness,
   [service, method]: ['compute' | 'image', 'POST' | 'DELETE'],
@@ -19,7 +16,7 @@ function inTheMiddle(
   });
 }
 
-/** What a run has done that came while another one was at work. */
+/** What a run did that started while another one was running. */
 const NOTHING = {
   totals: {},
   entries: [],
@@ -29,8 +26,8 @@ const NOTHING = {
   ],
 };
 
-describe('one run at a time: a second cleanup that comes meanwhile', () => {
-  test('does nothing, and says so', async () => {
+describe('a second cleanup that starts during the first', () => {
+  test('does nothing, and its report says so', async () => {
     const h = await history(12);
     const runs = await Promise.all([1, 2, 3].map(() => h.run('cleanup', policy())));
     expect(runs.filter(({ totals }) => totals.deleted === 9)).toHaveLength(1);
@@ -38,7 +35,7 @@ describe('one run at a time: a second cleanup that comes meanwhile', () => {
     expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
   });
 
-  test('does nothing in the middle of the first, whatever rules it brings', async () => {
+  test('does nothing, whatever rules its event has', async () => {
     const h = await history(6);
     const edited = policy({ keep: { last: 1 } });
     const second = inTheMiddle(h, ['image', 'DELETE'], () => h.run('cleanup', edited));
@@ -47,7 +44,7 @@ describe('one run at a time: a second cleanup that comes meanwhile', () => {
     expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
   });
 
-  test('has its turn when the first has ended, well or not', async () => {
+  test('runs once the first has ended, whether or not that succeeded', async () => {
     const h = await history(5);
     h.cloud.faults.push({ service: 'image', method: 'GET', answer: answers.forbidden });
     await h.fail('cleanup', policy());
@@ -66,11 +63,11 @@ describe('one run at a time: a second cleanup that comes meanwhile', () => {
     expect(JSON.stringify((await second).warnings)).not.toMatch('another run');
   });
 
-  test('keeps nobody out for longer than its own time', async () => {
+  test('a lease lasts no longer than the time of its run', async () => {
     const h = await history(5);
     const { promise, resolve: release } = Promise.withResolvers<void>();
     h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: () => promise });
-    // The first does not end before the others have: Lambda has killed it.
+    // Lambda kills the first run, so that it does not end before the others.
     const first = h.run('cleanup', policy(), { remainingMs: 20_000 });
     await vi.waitFor(() => expect(deletions(h)).toHaveLength(1));
     expect(await h.run('cleanup', policy())).toMatchObject(NOTHING);
@@ -81,8 +78,8 @@ describe('one run at a time: a second cleanup that comes meanwhile', () => {
   });
 });
 
-describe('two cleanups at once, each in a process of its own', () => {
-  test('delete what one would, whoever is first', async () => {
+describe('two simultaneous cleanups in separate processes', () => {
+  test('delete the same as one, whichever is first', async () => {
     const h = await history(12);
     const both = await inProcesses(h, 3, 'cleanup', policy());
     for (const { totals, failures, warnings } of both) {
@@ -95,13 +92,13 @@ describe('two cleanups at once, each in a process of its own', () => {
     expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
   });
 
-  test('one that is overtaken by the other finds its work done', async () => {
+  test('a run that the other overtakes finds its work done', async () => {
     const h = await history(6);
     const second = inTheMiddle(h, ['image', 'DELETE'], () => elsewhere(h, 'cleanup', policy()));
     const first = await h.run('cleanup', policy());
     expect((await second).totals).toEqual({ deleted: 3, kept: 3 });
     expect(first.totals).toEqual({ deleted: 3, kept: 3 });
-    expect(h.images.slice(3).map((image) => fateOf(first, image))).toEqual([
+    expect(h.images.slice(3).map((image) => decisionOn(first, image))).toEqual([
       'deleted: no rule keeps it; already gone',
       'deleted: no rule keeps it; already gone',
       'deleted: no rule keeps it',
@@ -109,7 +106,7 @@ describe('two cleanups at once, each in a process of its own', () => {
     expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
   });
 
-  test('with an edited policy that keeps less: the floor stands, and the older one says what it misses', async () => {
+  test('with a policy edited to keep less: the minimum holds, and the run with the older rules reports the missing snapshots', async () => {
     const h = await history(6);
     const edited = policy({ keep: { last: 1, atLeast: 2 } });
     const second = inTheMiddle(h, ['image', 'DELETE'], () => elsewhere(h, 'cleanup', edited));
@@ -121,7 +118,7 @@ describe('two cleanups at once, each in a process of its own', () => {
     }
   });
 
-  test('of two policies leave each other alone', async () => {
+  test('of two policies do not affect each other', async () => {
     const h = await history(5);
     const weekly = [0, 1, 2, 3, 4].map((age) =>
       addSnapshot(h, h.web, age, { properties: { autosnap_policy: 'weekly' } }),
@@ -133,8 +130,8 @@ describe('two cleanups at once, each in a process of its own', () => {
   });
 });
 
-describe('a cleanup and a snapshot run at once', () => {
-  /** Four good ones of the days before, and the slot of the 23rd due. */
+describe('a cleanup and a simultaneous snapshot run', () => {
+  /** Four good snapshots of the days before, and the due slot of the 23rd. */
   async function due() {
     const h = await history(0);
     const images = [1, 2, 3, 4].map((age) => addSnapshot(h, h.web, age));
@@ -142,7 +139,7 @@ describe('a cleanup and a snapshot run at once', () => {
     return { ...h, images };
   }
 
-  test('a cleanup in the middle of a snapshot run counts nothing that is not there yet', async () => {
+  test('a cleanup during a snapshot run does not count snapshots that do not exist yet', async () => {
     const h = await due();
     const cleanup = inTheMiddle(h, ['compute', 'POST'], () => h.run('cleanup', policy()));
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
@@ -150,7 +147,7 @@ describe('a cleanup and a snapshot run at once', () => {
     expect(daysIn(h)).toEqual(['11-23', '11-22', '11-21', '11-20']);
   });
 
-  test('a snapshot run in the middle of a cleanup changes nothing that was decided', async () => {
+  test('a snapshot run during a cleanup changes no decision', async () => {
     const h = await due();
     const snapshot = inTheMiddle(h, ['image', 'DELETE'], () => h.run('snapshot', policy()));
     const report = await h.run('cleanup', policy());
@@ -159,7 +156,7 @@ describe('a cleanup and a snapshot run at once', () => {
     expect(daysIn(h)).toEqual(['11-23', '11-22', '11-21', '11-20']);
   });
 
-  test('a snapshot that finishes meanwhile releases nothing before the next cleanup', async () => {
+  test('a snapshot that finishes meanwhile causes no deletion before the next cleanup', async () => {
     const h = await due();
     await h.run('snapshot', policy());
     h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: () => h.cloud.advance(3_600_000) });
@@ -168,9 +165,9 @@ describe('a cleanup and a snapshot run at once', () => {
     expect(daysIn(h)).toEqual(['11-23', '11-22', '11-21']);
   });
 
-  test('a snapshot that fails meanwhile and disappears is a warning, and costs no good one', async () => {
+  test('a snapshot that fails meanwhile and disappears is a warning, and no good snapshot is deleted', async () => {
     const h = await due();
-    h.web.fate = 'vanishes';
+    h.web.snapshotOutcome = 'vanishes';
     await h.run('snapshot', policy());
     h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: () => h.cloud.advance(3_600_000) });
     const { totals, warnings } = await h.run('cleanup', policy());
@@ -182,7 +179,7 @@ describe('a cleanup and a snapshot run at once', () => {
   });
 });
 
-describe('two snapshot runs at once for one slot', () => {
+describe('two simultaneous snapshot runs for one slot', () => {
   test.each([['image'], ['']])(
     'in one process: the second does nothing (image of the server: "%s")',
     async (image) => {
@@ -194,7 +191,7 @@ describe('two snapshot runs at once for one slot', () => {
     },
   );
 
-  test('by hand: one request at a time, others beside it', async () => {
+  test('ad-hoc requests run one at a time, and beside policies', async () => {
     const h = await fleet();
     const adhoc = (request: string) => ({ adhoc: true, request, servers: { all: true } });
     const same = inTheMiddle(h, ['compute', 'POST'], () => h.run('snapshot', adhoc('before-upgrade')));
@@ -214,7 +211,7 @@ describe('two snapshot runs at once for one slot', () => {
   const made = ({ cloud }: Harness) =>
     cloud.region('DFW').images.map(({ properties }) => properties.autosnap_server);
 
-  test('in two processes: take each server once between them, and the other says why it did not', async () => {
+  test('in two processes: each server is taken once, and the other run reports the reason', async () => {
     const h = await fleet();
     const both = await inProcesses(h, 2, 'snapshot', policy());
     const entries = both.flatMap((report) => report.entries);
@@ -227,7 +224,7 @@ describe('two snapshot runs at once for one slot', () => {
     expect(made(h)).toHaveLength(3);
   });
 
-  test('one that is overtaken by the other finds the servers busy', async () => {
+  test('a run that the other overtakes finds the servers busy', async () => {
     const h = await fleet();
     const second = inTheMiddle(h, ['compute', 'POST'], () => elsewhere(h, 'snapshot', policy()));
     const first = await h.run('snapshot', policy());
@@ -238,7 +235,7 @@ describe('two snapshot runs at once for one slot', () => {
     expect(made(h)).toHaveLength(3);
   });
 
-  test('the cloud notices only by a 500: busy, and taken once', async () => {
+  test('a status 500 from the cloud shows that the server is busy, which is taken once', async () => {
     const h = await fleet();
     const [a] = h.cloud.region('DFW').servers;
     const path = new RegExp(a!.id);
@@ -249,9 +246,9 @@ describe('two snapshot runs at once for one slot', () => {
     expect(made(h)).toHaveLength(3);
   });
 
-  // The cloud is busy for no moment with such a server, so it refuses nothing: what is doubled
-  // counts once.
-  test('of servers whose disks are volumes: nothing is lost, and what is there twice is one, and said', async () => {
+  // The cloud is never busy with a volume-backed server, so it refuses nothing. Duplicate images of
+  // a slot count once.
+  test('volume-backed servers: nothing is lost, and duplicate images of a slot count once and are reported', async () => {
     const h = await fleet({ image: '', volumeIds: ['root'] });
     const second = inTheMiddle(h, ['compute', 'POST'], () => elsewhere(h, 'snapshot', policy()));
     const reports = [await h.run('snapshot', policy()), await second];

@@ -5,10 +5,10 @@ import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 
 const MINUTE_MS = 60_000;
-/** As long as Rackspace takes for a snapshot. */
+/** How long a snapshot takes at Rackspace. */
 const SLOW = { queuedMs: 5 * MINUTE_MS, savingMs: 45 * MINUTE_MS };
 
-/** A cloud with `names` in DFW, 20 seconds past a Sunday's midnight, and the queue. */
+/** A cloud with the servers `names` in DFW, 20 seconds past midnight of a Sunday, and the queue. */
 async function fleet(names = ['a', 'b', 'c', 'd', 'e', 'f']) {
   setTime('2026-11-22T00:00:20Z');
   const h = await harness({ timing: SLOW });
@@ -17,7 +17,7 @@ async function fleet(names = ['a', 'b', 'c', 'd', 'e', 'f']) {
   return { ...h, waiting };
 }
 
-/** The names of the servers that have a snapshot, by policy and slot. */
+/** The names of the servers with a snapshot, by policy and slot. */
 function taken({ cloud }: Pick<Harness, 'cloud'>): Record<string, string[]> {
   const { images, servers } = cloud.region('DFW');
   const nameOf = new Map(servers.map(({ id, name }) => [id, name]));
@@ -27,7 +27,7 @@ function taken({ cloud }: Pick<Harness, 'cloud'>): Record<string, string[]> {
   );
 }
 
-/** After so many snapshots the cloud has no answer any more, until the run's time is over. */
+/** After that many snapshots the cloud no longer answers, until the run's deadline. */
 function hangAfter(h: Harness, requests: number) {
   h.hangAfter(requests, { service: 'compute', method: 'POST' });
 }
@@ -35,7 +35,7 @@ function hangAfter(h: Harness, requests: number) {
 const SHORT = { remainingMs: 6_000 };
 const ALL = ['a', 'b', 'c', 'd', 'e', 'f'];
 
-test('a dry run says that a server is busy, and leaves nothing to be gone on with', async () => {
+test('a dry run reports a busy server, and defers nothing', async () => {
   const h = await fleet();
   h.cloud.region('DFW').servers[0]!.taskState = 'rebooting';
   const report = await h.run('snapshot', policy({ dryRun: true }));
@@ -44,8 +44,8 @@ test('a dry run says that a server is busy, and leaves nothing to be gone on wit
   expect(h.waiting.queue.messages).toEqual([]);
 });
 
-describe('a run whose time does not suffice', () => {
-  test('ends well and goes on by itself, until each server has its one snapshot of the slot', async () => {
+describe('a run that reaches its deadline', () => {
+  test('succeeds and is resumed, until each server has its one snapshot of the slot', async () => {
     const h = await fleet();
     hangAfter(h, 2);
     const report = await h.run('snapshot', policy(), { ...SHORT, requestId: 'r1' });
@@ -63,7 +63,7 @@ describe('a run whose time does not suffice', () => {
     expect(await goOn(delivery, SHORT.remainingMs)).toEqual({
       batchItemFailures: [{ itemIdentifier: message!.id }],
     });
-    // The same message is there, and can be had again at once.
+    // The same message is in the queue, and can be received at once.
     expect(h.waiting.queue.visible).toEqual([message]);
     expect(taken(h)['daily 2026-11-22T00:00:00Z']).toHaveLength(5);
 
@@ -71,11 +71,11 @@ describe('a run whose time does not suffice', () => {
     await deliverAll(h.waiting);
     expect(taken(h)).toEqual({ 'daily 2026-11-22T00:00:00Z': ALL });
     expect(h.waiting.failedRuns.messages).toEqual([]);
-    // It has succeeded when nothing is left.
+    // The job has succeeded when nothing is left.
     expect(h.logs().match(/"Succeeded":\d/g)).toEqual(['"Succeeded":0', '"Succeeded":0', '"Succeeded":1']);
   });
 
-  test('begins with another server each time: one that uses up all the time keeps no other from its turn', async () => {
+  test('begins with another server each time, so that a server that uses up the time does not delay the others again', async () => {
     const h = await fleet();
     hangAfter(h, 0);
     const firstOf = async (run: () => Promise<unknown>) => {
@@ -97,7 +97,7 @@ describe('a run whose time does not suffice', () => {
   test.each([
     ['a rate, whose slot is the moment of the first run', policy({ schedule: 'rate(1 day)' }), 'daily'],
     ['by hand', { adhoc: true, expires: '14d', servers: { all: true } }, 'adhoc'],
-  ])('goes on with %s', async (_, event, name) => {
+  ])('resumes %s', async (_, event, name) => {
     const h = await fleet();
     hangAfter(h, 2);
     await h.run('snapshot', event, { ...SHORT, requestId: 'r1' });
@@ -108,13 +108,13 @@ describe('a run whose time does not suffice', () => {
     const { images } = h.cloud.region('DFW');
     const marks = images.map(({ properties: p }) => p.autosnap_expires?.split(' ') ?? []);
     expect(marks.map(([, request]) => request)).toEqual(Array(6).fill(name === 'adhoc' ? 'r1' : undefined));
-    // Those that were taken later end later.
+    // Snapshots that were taken later expire later.
     const ends = marks.flatMap(([end]) => end ?? []).sort();
     if (name === 'adhoc')
       expect([ends[0], ends[5]! >= '2026-12-06T00:17:00Z']).toEqual(['2026-12-06T00:00:20Z', true]);
   });
 
-  test('by hand, takes nothing again that has reached its end meanwhile', async () => {
+  test('an ad-hoc run does not repeat snapshots that have expired meanwhile', async () => {
     const h = await fleet(['web', 'db']);
     const [, db] = h.cloud.region('DFW').servers;
     db!.taskState = 'rebooting';
@@ -126,7 +126,7 @@ describe('a run whose time does not suffice', () => {
     expect(taken(h)).toEqual({ 'adhoc 2026-11-22T00:00:20Z': ['db', 'web'] });
   });
 
-  test('leaves to the next run what it has not got to by then, and says so', async () => {
+  test('reports what is left once the next scheduled run begins', async () => {
     const h = await fleet();
     hangAfter(h, 2);
     await h.run('snapshot', policy(), SHORT);
@@ -149,7 +149,7 @@ describe('a run whose time does not suffice', () => {
   test.each([
     ['there is no queue', false],
     ['the queue has no answer', true],
-  ])('fails, for Lambda to try it again, where %s', async (_, deaf) => {
+  ])('fails if %s, so that Lambda retries it', async (_, deaf) => {
     setTime('2026-11-22T00:00:20Z');
     const h = await harness();
     h.cloud.region('DFW').addServer({ name: 'a' });
@@ -165,7 +165,7 @@ describe('a run whose time does not suffice', () => {
 });
 
 describe('a busy server', () => {
-  test('gets the snapshot of each of two policies that fire in the same minute', async () => {
+  test('gets the snapshot of each of two policies that start in the same minute', async () => {
     const h = await fleet(['db', 'web']);
     const weekly = policy({ policy: 'weekly', schedule: 'cron(0 0 ? * SUN *)', servers: { names: ['db'] } });
     await h.run('snapshot', policy());
@@ -184,7 +184,7 @@ describe('a busy server', () => {
     expect(h.waiting.failedRuns.messages).toEqual([]);
   });
 
-  test('that stays busy is given up at half the interval, and named', async () => {
+  test('that stays busy is given up at half the interval, and reported', async () => {
     const h = await fleet(['a', 'b']);
     h.cloud.region('DFW').servers[0]!.taskState = 'migrating';
     await h.run('snapshot', policy());
@@ -202,8 +202,8 @@ function errors(waiting: Waiting): string[] {
   return failureRecords(waiting).map(({ responsePayload }) => responsePayload.errorMessage);
 }
 
-describe('a run that goes on and fails', () => {
-  /** One server's snapshots fail with 500, the other is busy for a while. */
+describe('a resumed run that fails', () => {
+  /** One server's snapshots fail with 500, the other server is busy for a while. */
   async function failing() {
     const h = await fleet(['broken', 'busy']);
     const [broken, busy] = h.cloud.region('DFW').servers;
@@ -218,7 +218,7 @@ describe('a run that goes on and fails', () => {
     return { ...h, busy: busy! };
   }
 
-  test('is tried three times in all, kept once, and what is left goes on', async () => {
+  test('is tried three times and its failure is kept once, and the deferred rest is resumed', async () => {
     const h = await failing();
     const report = await h.run('snapshot', policy());
     expect(report).toMatchObject({ totals: { failed: 1, skipped: 1 }, resumesAt: '2026-11-22T00:05:20Z' });
@@ -234,7 +234,7 @@ describe('a run that goes on and fails', () => {
     expect(h.waiting.failedRuns.messages).toHaveLength(1);
   });
 
-  test('is kept once more for another failure that is final: the server that stays busy', async () => {
+  test('is kept again for another final failure: the server that stays busy', async () => {
     const h = await failing();
     await h.run('snapshot', policy());
     await deliverAll(h.waiting);
@@ -244,7 +244,7 @@ describe('a run that goes on and fails', () => {
     expect(h.waiting.queue.messages).toEqual([]);
   });
 
-  test('is kept once more for another server that fails, and for a region that can not be read, each once', async () => {
+  test('is kept again for another failed server and for a region that cannot be read, once each', async () => {
     const h = await failing();
     await h.run('snapshot', policy());
     await deliverAll(h.waiting, '2026-11-22T00:30:00Z');
@@ -266,7 +266,7 @@ describe('a run that goes on and fails', () => {
     expect(errors(h.waiting)[2]).toContain("ORD can't be read");
   });
 
-  test('keeps its message while its failure can not be kept', async () => {
+  test('keeps its message while its failure cannot be kept', async () => {
     const h = await failing();
     await h.run('snapshot', policy());
     await deliverAll(h.waiting, '2026-11-22T00:06:00Z');
@@ -277,7 +277,7 @@ describe('a run that goes on and fails', () => {
     expect(h.waiting.failedRuns.messages).toEqual([]);
   });
 
-  test('with a cloud that lets nobody in is tried again, and kept with what to do', async () => {
+  test('is retried if the login fails, and kept with a remedy', async () => {
     const h = await fleet();
     hangAfter(h, 2);
     await h.run('snapshot', policy(), SHORT);
@@ -291,7 +291,7 @@ describe('a run that goes on and fails', () => {
   });
 });
 
-test('a cleanup goes on, too', async () => {
+test('a cleanup is resumed as well', async () => {
   const h = await fleet(['a', 'b']);
   for (const server of h.cloud.region('DFW').servers) {
     for (const age of [1, 2, 3, 4]) addSnapshot(h, server, age);

@@ -7,7 +7,7 @@ import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 const SECRET = 'autosnap/test/rackspace';
 const SECRETS = /hunter2hunter2|aaaaa-bbbbb|correct horse|application-credential-secret/;
 
-/** An account with one server in each region, all that is needed for a good policy. */
+/** An account with one server in each region and everything that a valid policy needs. */
 async function account(): Promise<Harness> {
   setTime('2026-11-23T09:00:00Z');
   const h = await harness();
@@ -19,11 +19,11 @@ async function account(): Promise<Harness> {
 interface Outcome {
   diagnosis: Diagnosis | undefined;
   error: Error | undefined;
-  /** All that was logged, the text for people among it. */
+  /** Everything that was logged, including the text for people. */
   logs: string;
 }
 
-/** Runs the handler; whatever it finds, it has only logged in and read, and has shown no secret. */
+/** Runs the handler, and expects that it only logged in and read, and showed no secret. */
 async function doctor(h: Harness, event: unknown): Promise<Outcome> {
   const { cloud } = h;
   const images = () => ['DFW', 'ORD'].map((name) => structuredClone(cloud.region(name).images));
@@ -40,12 +40,12 @@ async function doctor(h: Harness, event: unknown): Promise<Outcome> {
   return { diagnosis, error: error.message === 'the run did not fail' ? undefined : error, logs: h.logs() };
 }
 
-/** `policies`, checked before they are deployed. */
+/** Checks `policies` before they are deployed. */
 const tried = (h: Harness, ...policies: object[]) => doctor(h, { policies });
 
 /**
- * The findings that are not as they should be:
- * `fail servers: names "x" matches no server → Correct it.`
+ * The findings that are warnings or failures: `fail servers: names "x" matches no server → Correct
+ * it.`
  */
 function troubles({ diagnosis }: Outcome): string[] {
   return (diagnosis?.checks ?? [])
@@ -59,9 +59,9 @@ function findings({ diagnosis }: Outcome, check: CheckName['check']): string[] {
   return (diagnosis?.checks ?? []).filter((c) => c.check === check).map(({ detail }) => detail);
 }
 
-describe('a deployment in which all is well', () => {
+describe('a deployment without problems', () => {
   test.each([undefined, null, '', {}])(
-    '%o: all its policies are checked, in words for people',
+    '%o: all policies are checked, and the log has a text for people',
     async (event) => {
       const h = await account();
       for (const autosnap_owner of ['autosnap-test', 'autosnap-prod']) {
@@ -107,7 +107,7 @@ describe('a deployment in which all is well', () => {
     },
   );
 
-  test('the diagnosis is returned, and logged as it is', async () => {
+  test('the diagnosis is returned and logged', async () => {
     const h = await account();
     deploy([policy()]);
     const { diagnosis } = await doctor(h, undefined);
@@ -138,7 +138,7 @@ describe('a deployment in which all is well', () => {
     expect(findings(outcome, 'volumes')).toEqual(['ORD: 0 volume snapshots']);
   });
 
-  test('each account is logged in to once, and each region of its policies listed once', async () => {
+  test('the doctor logs in once for each account, and lists each region of its policies once', async () => {
     const h = await account();
     await tried(h, policy({ regions: ['DFW'] }), policy({ policy: 'other', schedule: 'cron(0 9 * * ? *)' }));
     const sent = h.cloud.received.map(({ service, region = '', path }) => `${service} ${region} ${path}`);
@@ -160,14 +160,14 @@ describe('a deployment in which all is well', () => {
     ]);
   });
 
-  test('a region that no policy is about is not looked into', async () => {
+  test('a region without a policy is not read', async () => {
     const h = await account();
     await tried(h, policy({ regions: ['DFW'] }));
     expect(h.cloud.received.filter(({ region }) => region === 'ORD')).toEqual([]);
   });
 });
 
-describe('what is wrong with an account fails, and the schedules of its policies are checked all the same', () => {
+describe('a problem of an account fails, and the schedules of its policies are still checked', () => {
   test.each<[string, (h: Harness) => unknown, string, RegExp]>([
     [
       'no secret',
@@ -192,7 +192,7 @@ describe('what is wrong with an account fails, and the schedules of its policies
       ({ cloud }) =>
         cloud.faults.push({
           service: 'secrets',
-          // The SDK tries again when the connection breaks.
+          // The SDK retries after a broken connection.
           times: 9,
           answer: { status: 400, body: { __type: 'DecryptionFailure', message: 'KMS says no.' } },
         }),
@@ -220,7 +220,7 @@ describe('what is wrong with an account fails, and the schedules of its policies
     ],
   ])('%s', async (_, damage, check, detail) => {
     const h = await account();
-    // A warm function, which has the good secret in its memory.
+    // A warm function has the valid secret in its memory.
     await tried(h, policy());
     damage(h);
     const outcome = await tried(h, policy());
@@ -232,7 +232,7 @@ describe('what is wrong with an account fails, and the schedules of its policies
     expect(outcome.error?.name).toBe('RunFailed');
   });
 
-  test('a project without regions', async () => {
+  test('a project without regions fails', async () => {
     const h = await harness({ regions: [] });
     const { error } = await h.fail('doctor', { policies: [policy()] });
     expect(error.message).toBe(
@@ -240,7 +240,7 @@ describe('what is wrong with an account fails, and the schedules of its policies
     );
   });
 
-  test('one bad account among good ones: theirs are checked to the end', async () => {
+  test('a failed account does not stop the checks of the others', async () => {
     const h = await account();
     h.cloud.secrets.set('autosnap/test/customer-b', '{"apiKey":"hunter2hunter2"}');
     h.cloud.secrets.set('autosnap/test/customer-c', h.cloud.secret('password'));
@@ -261,27 +261,30 @@ describe('what is wrong with an account fails, and the schedules of its policies
   });
 });
 
-describe('a region that can not be listed', () => {
+describe('a region that cannot be listed', () => {
   test.each<[string, 'compute' | 'image', FaultAnswer, RegExp]>([
     ['servers that may not be listed', 'compute', answers.forbidden, /403 .* lacks the role for this/],
     ['images that may not be listed', 'image', answers.forbidden, /403 .* lacks the role for this/],
     ['half an answer', 'image', 'truncate', /not complete JSON/],
     ['a server that can not be read', 'compute', { status: 200, body: { servers: [{}] } }, /servers\.0\.id/],
-  ])('%s: fails, and what may be there is not missed', async (_, service, answer, detail) => {
-    const h = await account();
-    const path = service === 'compute' ? /servers/ : /images/;
-    h.cloud.faults.push({ service, region: 'ORD', path, answer, times: 9 });
-    const outcome = await tried(h, policy({ servers: { names: ['web-*', 'db-*'], ids: ['an-id'] } }));
-    expect(troubles(outcome)).toEqual([
-      expect.stringMatching(detail),
-      'warn servers: names "db-*" matches no server, in the regions that can be read',
-      'warn servers: ids: there is no server an-id, in the regions that can be read',
-    ]);
-    expect(troubles(outcome)[0]).toMatch(/^fail region: ORD: /);
-    expect(findings(outcome, 'servers')[0]).toBe('1: web-1');
-  });
+  ])(
+    '%s: fails, and servers that may be there are not reported as missing',
+    async (_, service, answer, detail) => {
+      const h = await account();
+      const path = service === 'compute' ? /servers/ : /images/;
+      h.cloud.faults.push({ service, region: 'ORD', path, answer, times: 9 });
+      const outcome = await tried(h, policy({ servers: { names: ['web-*', 'db-*'], ids: ['an-id'] } }));
+      expect(troubles(outcome)).toEqual([
+        expect.stringMatching(detail),
+        'warn servers: names "db-*" matches no server, in the regions that can be read',
+        'warn servers: ids: there is no server an-id, in the regions that can be read',
+      ]);
+      expect(troubles(outcome)[0]).toMatch(/^fail region: ORD: /);
+      expect(findings(outcome, 'servers')[0]).toBe('1: web-1');
+    },
+  );
 
-  test('one in which an image takes fewer metadata than a snapshot has', async () => {
+  test('a region fails if its images allow fewer metadata than a snapshot has', async () => {
     const h = await account();
     const body = { limits: { absolute: { maxImageMeta: 5 } } };
     h.cloud.faults.push({ service: 'compute', region: 'ORD', path: /limits/, answer: { status: 200, body } });
@@ -295,13 +298,13 @@ describe('a region that can not be listed', () => {
     ['no limit', { status: 200, body: { limits: { absolute: { maxImageMeta: -1 } } } }],
     ['limits that are not shown', answers.forbidden],
     ['limits of another form', { status: 200, body: { limits: { absolute: {} } } }],
-  ])('%s is no trouble', async (_, answer) => {
+  ])('%s causes no finding', async (_, answer) => {
     const h = await account();
     h.cloud.faults.push({ service: 'compute', path: /limits/, answer, times: 9 });
     expect(troubles(await tried(h, policy()))).toEqual([]);
   });
 
-  test('volume snapshots, where the data of a volume-backed server would lie', async () => {
+  test('volume snapshots that cannot be listed fail if the policy has volume-backed servers', async () => {
     const h = await account();
     h.cloud.secrets.set(SECRET, h.cloud.secret('password'));
     h.cloud.region('DFW').addServer({ name: 'on-volume', image: '' });
@@ -317,7 +320,7 @@ describe('a region that can not be listed', () => {
   });
 });
 
-describe('the rights of the user', () => {
+describe('the roles of the user', () => {
   test.each<[string, Partial<Harness['cloud']['account']>, 'rackspace' | 'password', string[]]>([
     [
       'an observer',
@@ -370,7 +373,7 @@ describe('the rights of the user', () => {
   });
 });
 
-describe('what is wrong with a policy', () => {
+describe('problems of a policy', () => {
   const id = 'ea0bbaf9-48a1-4b6b-a1a8-1f4b0a0d6e61';
 
   test.each<[string, Record<string, unknown>, string[]]>([
@@ -419,7 +422,7 @@ describe('what is wrong with a policy', () => {
     expect(outcome.error !== undefined, 'it fails').toBe(expected.join().startsWith('fail'));
   });
 
-  test('servers on volumes at Rackspace, which each run would fail on; excepted they are no trouble', async () => {
+  test('volume-backed servers at Rackspace fail, unless the policy excludes them', async () => {
     const h = await account();
     h.cloud.region('ORD').addServer({ name: 'bfv', image: '' });
     expect(troubles(await tried(h, policy()))).toEqual([
@@ -429,7 +432,7 @@ describe('what is wrong with a policy', () => {
     expect(troubles(await tried(h, excepting))).toEqual([]);
   });
 
-  test('an hourly policy that takes the same server as another; of different servers they may', async () => {
+  test('an hourly policy that selects a server of another policy is a warning; policies for different servers are not', async () => {
     const h = await account();
     const hourly = { policy: 'hourly', schedule: 'cron(0 * * * ? *)' };
     expect(troubles(await tried(h, policy(), policy({ ...hourly, servers: { names: ['db-*'] } })))).toEqual([
@@ -461,7 +464,7 @@ describe('images of another owner of the same service and stage', () => {
     ['the form <service>-<stage>', mine, 'autosnap-test'],
     ['the form <service>_<stage>', mine, 'autosnap_test'],
     ['another region, beside an owner by hand', 'acme', 'autosnap_test_000000000000_eu-west-1'],
-  ])('are told of: %s', async (_, owner, other) => {
+  ])('are reported: %s', async (_, owner, other) => {
     const h = await account();
     vi.stubEnv('AUTOSNAP_OWNER', owner);
     for (let i = 0; i < 2; i++) add(h, other);
@@ -470,7 +473,7 @@ describe('images of another owner of the same service and stage', () => {
     ]);
   });
 
-  test('are told of: the one that this deployment had before custom.owner was set', async () => {
+  test('are reported if this deployment had that owner before custom.owner was set', async () => {
     const h = await account();
     vi.stubEnv('AUTOSNAP_OWNER', 'acme');
     add(h, mine);
@@ -484,7 +487,7 @@ describe('images of another owner of the same service and stage', () => {
     ['shared', { visibility: 'shared' }],
     ['community', { visibility: 'community' }],
     ['public', { visibility: 'public' }],
-  ])('are told of when they are %s', async (_, changes) => {
+  ])('are reported if they are %s', async (_, changes) => {
     const h = await account();
     add(h, 'autosnap_test_local', changes);
     const outcome = await tried(h, policy());
@@ -492,7 +495,7 @@ describe('images of another owner of the same service and stage', () => {
     expect(findings(outcome, 'region')).toContain('DFW: servers 1, images 1, of these 0 by autosnap-test');
   });
 
-  test('are those of no other service or stage', async () => {
+  test('are not reported for another service or stage', async () => {
     const h = await account();
     vi.stubEnv('AUTOSNAP_OWNER', mine);
     for (const other of [
@@ -508,7 +511,7 @@ describe('images of another owner of the same service and stage', () => {
   });
 });
 
-test('a clock that is wrong is a warning', async () => {
+test('a wrong clock is a warning', async () => {
   const h = await account();
   h.cloud.advance(-7 * 60_000);
   const outcome = await tried(h, policy());
@@ -518,11 +521,11 @@ test('a clock that is wrong is a warning', async () => {
   expect(outcome.error).toBeUndefined();
 });
 
-/** What is the matter, what is deployed, the event, and the error. */
+/** The case, the deployed policies, the event, and the error. */
 type Bad = [what: string, deployed: object[] | undefined, event: unknown, message: string];
 
-describe('what is to be checked', () => {
-  test('policies in the event are checked instead of those that are deployed', async () => {
+describe('the policies to check', () => {
+  test('policies in the event are checked instead of the deployed ones', async () => {
     const h = await account();
     deploy([policy()]);
     const { diagnosis } = await tried(h, policy({ policy: 'new' }));
@@ -603,7 +606,7 @@ describe('what is to be checked', () => {
       { policies: [policy(), policy({ keep: { last: 0 }, policy: 'Daily' }), 'x'] },
       'The event is refused:\n- policies.1: policy: must be 1 to 40 of a-z, 0-9 and -, and start with a letter or digit\n- policies.1: keep.last: must be a whole number of 1 or more; leave the rule out if you do not want it\n- policies.2: it must be a JSON object: see events/ for examples',
     ],
-  ])('%s: nothing is asked of anybody', async (_, deployed, event, message) => {
+  ])('%s: fails without a request', async (_, deployed, event, message) => {
     const h = await account();
     deploy(deployed);
     const { error } = await h.fail('doctor', event);

@@ -24,8 +24,8 @@ import { addSnapshot } from '../history.ts';
 const HOUR_MS = 3_600_000;
 const PRIVATE = '11111111-1111-1111-1111-111111111111';
 
-describe('a snapshot is proven', () => {
-  test('by a small server without a network, a key or a name in the fleet, that is gone afterwards', async () => {
+describe('a snapshot that boots', () => {
+  test('is proven by a small server without a network, a key or a name of the fleet, which is deleted afterwards', async () => {
     const h = await world();
     const made: CloudServer[] = [];
     h.cloud.faults.push({
@@ -62,7 +62,7 @@ describe('a snapshot is proven', () => {
     expect(h.logs()).toMatch(/"Proven": ?1/);
   });
 
-  test('one each night, the longest untested first, and none that was proven when there is nothing newer', async () => {
+  test('one snapshot is drilled each night, the longest untested first, and none again without a newer one', async () => {
     const h = await world(['a', 'b', 'c']);
     const drilled: string[] = [];
     for (let night = 23; night < 27; night++) {
@@ -77,7 +77,7 @@ describe('a snapshot is proven', () => {
     expect(outcomes(await h.run('drill', event()))).toEqual([drilled[0]]);
   });
 
-  test('as soon as it is ACTIVE', async () => {
+  test('passes as soon as its server is ACTIVE', async () => {
     const h = await world(['web'], 1, 60_000);
     h.cloud.faults.push({
       service: 'compute',
@@ -89,13 +89,13 @@ describe('a snapshot is proven', () => {
     expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
   });
 
-  test('also of a server that is gone, which no policy can select any more', async () => {
+  test('is also drilled if its server was deleted, so that no policy can select it', async () => {
     const h = await world();
     h.dfw.servers.length = 0;
     expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
   });
 
-  test('an adopted one of autosnap.py', async () => {
+  test('is also drilled if autosnap.py made it and the policy adopted it', async () => {
     const h = await world(['web'], 0);
     const { id, name } = h.fleet[0]!;
     const image = h.dfw.addImage({
@@ -110,8 +110,8 @@ describe('a snapshot is proven', () => {
   });
 });
 
-describe('where asked, it has to answer', () => {
-  /** A web server on loopback, as the throw-away one would have it; returns its port. */
+describe('a check of the booted server', () => {
+  /** A web server on loopback, as the throw-away server would have it. Returns its port. */
   async function listen(status = 200): Promise<number> {
     const server = createServer((request, response) => {
       expect(request.headers).not.toHaveProperty('authorization');
@@ -146,7 +146,7 @@ describe('where asked, it has to answer', () => {
   test.each([
     ['nobody listens', {}, 0, 'port 1 of 127.0.0.1 does not answer (ECONNREFUSED)'],
     ['it is ill', { path: '/health' }, 503, '/health answers 503'],
-  ])('not yet: %s', async (_, check, status, said) => {
+  ])('has not passed yet: %s', async (_, check, status, said) => {
     const port = status ? await listen(status) : 1;
     const { report } = await answering({ port, ...check }, ['127.0.0.1']);
     expect(report?.totals).toEqual({ deferred: 1 });
@@ -154,7 +154,7 @@ describe('where asked, it has to answer', () => {
     expect(reasons(report)).toContain(said);
   });
 
-  test('and has failed when it does not within the hours', async () => {
+  test('has failed if it does not pass within the hours', async () => {
     const h = await world();
     h.dfw.newServers = { addresses: ['127.0.0.1'] };
     const asked = event({ networks: [PRIVATE], check: { port: 1 }, hours: 2 });
@@ -171,7 +171,7 @@ describe('where asked, it has to answer', () => {
 });
 
 describe('a snapshot that does not boot', () => {
-  test('is marked so, its server goes, the run fails, and the try again begins no other', async () => {
+  test('is marked as failed, its server is deleted, the run fails, and the retry begins no other drill', async () => {
     const h = await world(['a', 'b']);
     h.dfw.newServers = { buildFault: 'No valid host was found.' };
     const { error, report } = await h.fail('drill', event());
@@ -185,7 +185,7 @@ describe('a snapshot that does not boot', () => {
     expect((await h.run('drill', event())).totals).toEqual({});
   });
 
-  test('is tried again in its turn', async () => {
+  test('is drilled again when its turn comes', async () => {
     const h = await world();
     h.dfw.newServers = { buildFault: 'No valid host was found.' };
     await h.fail('drill', event());
@@ -194,7 +194,7 @@ describe('a snapshot that does not boot', () => {
     expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
   });
 
-  test('has its time to be built, and no more', async () => {
+  test('has a limited time to be built', async () => {
     const h = await world(['web'], 2, 9 * HOUR_MS);
     expect((await h.run('drill', event(), { remainingMs: 35_000 })).totals).toEqual({ deferred: 1 });
     setTime('2026-11-23T07:00:00Z');
@@ -207,7 +207,7 @@ describe('a snapshot that does not boot', () => {
     expect(sent(h, 'POST')).toHaveLength(1);
   });
 
-  test('whose disk is a volume is said to be skipped, and no server is made of it', async () => {
+  test('is reported as skipped if its root disk is a volume, and no server is created', async () => {
     const h = await world();
     const { id } = h.dfw.addVolumeSnapshot({
       volumeId: 'v',
@@ -225,13 +225,13 @@ describe('a snapshot that does not boot', () => {
   });
 });
 
-describe('when something goes wrong on the way', () => {
+describe('faults during a drill', () => {
   const CREATE = { service: 'compute', method: 'POST', path: /\/servers$/ } as const;
   const LOOK = { service: 'compute', method: 'GET', path: /servers\/[^/]{36}$/ } as const;
   const VERDICT = { service: 'image', method: 'PATCH' } as const;
   const REMOVE = { service: 'compute', method: 'DELETE' } as const;
 
-  test('an answer to the request is lost: the server is found, and no second one is made', async () => {
+  test('the answer to the request is lost: the server is found, and no second one is created', async () => {
     const h = await world();
     h.cloud.faults.push({ ...CREATE, answer: 'lose' });
     expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
@@ -250,7 +250,7 @@ describe('when something goes wrong on the way', () => {
     ['a quota', { ...CREATE, answer: answers.quota }, /413/],
     ['the role is missing', { ...CREATE, answer: answers.forbidden }, /lacks the role/],
     ['the flavors', { service: 'compute', path: /flavors/, answer: answers.forbidden } as Fault, /403/],
-  ])('none can be made: %s', async (_, fault, message) => {
+  ])('no server can be created: %s', async (_, fault, message) => {
     const h = await world();
     h.cloud.faults.push(fault as Fault);
     const { error, report } = await h.fail('drill', event());
@@ -261,7 +261,7 @@ describe('when something goes wrong on the way', () => {
     expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
   });
 
-  test('the request hangs until the end: a server that comes of it all the same is found by the next run', async () => {
+  test('the request hangs until the deadline: if a server was created, the next run finds it', async () => {
     const h = await world();
     h.cloud.faults.push({ ...CREATE, answer: 'hang' });
     const report = await h.run('drill', event(), { remainingMs: 7_000 });
@@ -276,7 +276,7 @@ describe('when something goes wrong on the way', () => {
     expect(throwAways(h)).toEqual([]);
   });
 
-  test('it can not be looked at: the next run does', async () => {
+  test('the server cannot be read: the next run reads it', async () => {
     const h = await world();
     h.cloud.faults.push({ ...LOOK, answer: answers.forbidden });
     const { error } = await h.fail('drill', event());
@@ -287,16 +287,16 @@ describe('when something goes wrong on the way', () => {
     expect(throwAways(h)).toEqual([]);
   });
 
-  test('the verdict can not be written: the server goes all the same', async () => {
+  test('the verdict cannot be written: the server is deleted anyway', async () => {
     const h = await world();
-    // The drill and its server have been written on the image by then.
+    // The drill and its server are recorded on the image by then.
     h.cloud.faults.push({ ...VERDICT, skip: 2, answer: answers.forbidden });
     const { error } = await h.fail('drill', event());
     expect(error.message).toMatch(/it was booted, .* could not be written on the image: .* lacks the role/);
     expect(throwAways(h)).toEqual([]);
   });
 
-  test('the verdict is written and the server can not be deleted: the next run does, and judges nothing anew', async () => {
+  test('the verdict is written but the server cannot be deleted: the next run deletes it, and writes no other verdict', async () => {
     const h = await world();
     h.cloud.faults.push({ ...REMOVE, answer: answers.conflict });
     const { error, report } = await h.fail('drill', event());
@@ -311,9 +311,9 @@ describe('when something goes wrong on the way', () => {
     expect(throwAways(h)).toEqual([]);
   });
 
-  test('a deletion that takes its time is waited for; one that never ends is told', async () => {
+  test('a slow deletion is waited for; one that never ends is reported', async () => {
     const h = await world();
-    h.dfw.newServers = { slowToGo: true };
+    h.dfw.newServers = { deletesSlowly: true };
     const first = await h.run('drill', event(), { remainingMs: 35_000 });
     expect(outcomes(first)).toEqual(['web proven']);
     expect(reasons(first)).toContain('the server is still being deleted: the next run checks again');
@@ -324,7 +324,7 @@ describe('when something goes wrong on the way', () => {
     expect(error.message).toContain('the cloud does not delete the server: delete it by hand');
   });
 
-  test("its snapshot becomes somebody else's meanwhile: then it goes too, and no verdict is written", async () => {
+  test('the marker of its snapshot changes meanwhile: the server is deleted, and no verdict is written', async () => {
     const h = await world();
     h.cloud.faults.push({
       ...LOOK,
@@ -337,7 +337,7 @@ describe('when something goes wrong on the way', () => {
     expect(throwAways(h)).toEqual([]);
   });
 
-  test('somebody deletes it first', async () => {
+  test('somebody else deletes the server first', async () => {
     const h = await world();
     h.cloud.faults.push({ ...LOOK, answer: () => h.dfw.servers.splice(1) });
     const report = await h.run('drill', event());
@@ -345,7 +345,7 @@ describe('when something goes wrong on the way', () => {
     expect(h.newest[0]!.properties).not.toHaveProperty('autosnap_drilled');
   });
 
-  test('a region can not be read: nothing is touched there, and the run fails', async () => {
+  test('a region cannot be read: nothing is changed there, and the run fails', async () => {
     const h = await world();
     const left = addThrowAway(h, h.newest[0]!);
     h.cloud.faults.push({ service: 'image', region: 'DFW', answer: answers.forbidden });
@@ -356,7 +356,7 @@ describe('when something goes wrong on the way', () => {
   });
 });
 
-describe('what was left behind', () => {
+describe('a server that was left over', () => {
   test.each<[string, (h: World) => unknown, string]>([
     ['a run broke off before the verdict', () => {}, 'web proven'],
     [
@@ -373,7 +373,7 @@ describe('what was left behind', () => {
       },
       '? deleted',
     ],
-  ])('goes: %s', async (_, change, expected) => {
+  ])('is deleted: %s', async (_, change, expected) => {
     const h = await world();
     addThrowAway(h, h.newest[0]!);
     change(h);
@@ -382,7 +382,7 @@ describe('what was left behind', () => {
     expect(throwAways(h)).toEqual([]);
   });
 
-  /** The throw-away server of another policy, whose snapshots are of the same server. */
+  /** The throw-away server of another policy for the same server. */
   function addWeekly(h: World): CloudServer {
     const name = 'web-weekly-20261123T000000Z';
     const image = addSnapshot(h, h.fleet[0]!, 0, { name, properties: { autosnap_policy: 'weekly' } });
@@ -416,13 +416,13 @@ describe('what was left behind', () => {
     expect(sent(h, 'DELETE').filter(({ path }) => path.includes(other.id))).toEqual([]);
   });
 
-  test('of another deployment is not our business, and is not in the report', async () => {
+  test('stays and is not reported if it belongs to another deployment', async () => {
     const h = await world();
     addLookalike(h, h.newest[0]!, {}, markOf(h.newest[0]!, 'autosnap-dev'));
     expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
   });
 
-  test('by a policy that asks for no drills any more goes when it is older than any may be', async () => {
+  test('is deleted if its policy no longer has drills and it is older than the longest drill', async () => {
     const h = await world();
     addWeekly(h);
     setTime('2026-11-24T06:00:00Z');
@@ -430,7 +430,7 @@ describe('what was left behind', () => {
     expect(throwAways(h)).toEqual([]);
   });
 
-  test('and becomes something else right before it is deleted: it stays', async () => {
+  test('stays if it becomes something else right before its deletion', async () => {
     const h = await world();
     const left = addThrowAway(h, h.newest[0]!);
     h.cloud.faults.push({
@@ -447,8 +447,8 @@ describe('what was left behind', () => {
   });
 });
 
-describe('the budget', () => {
-  test.each([1, 2, 3])('at most %i at once, with those that are there', async (atOnce) => {
+describe('the limit atOnce', () => {
+  test.each([1, 2, 3])('at most %i servers exist at once, including older ones', async (atOnce) => {
     const h = await world(['a', 'b', 'c', 'd', 'e'], 1, 9 * HOUR_MS);
     addThrowAway(h, h.newest[0]!, {
       building: { status: 'BUILD', endsAt: new Date('2026-11-23T09:00:00Z') },
@@ -461,16 +461,16 @@ describe('the budget', () => {
     expect(new Set(throwAways(h).map(({ image }) => image)).size).toBe(atOnce);
   });
 
-  test('two runs at the same moment leave no more than that', async () => {
+  test('two simultaneous runs stay within the limit', async () => {
     const h = await world(['a', 'b', 'c'], 1);
     const results = await Promise.all([h.run('drill', event()), h.run('drill', event())]);
     expect(throwAways(h)).toEqual([]);
     expect(results.flatMap(({ totals }) => totals.failed ?? [])).toEqual([]);
   });
 
-  test('what is one too many goes, the youngest first', async () => {
+  test('a server beyond the limit is deleted, the youngest first', async () => {
     const h = await world(['a', 'b'], 1, 9 * HOUR_MS);
-    // Another run makes its own between this one's listing and its request.
+    // Another run creates its own server between this run's listing and its request.
     h.cloud.faults.push({
       service: 'compute',
       method: 'POST',
@@ -483,7 +483,7 @@ describe('the budget', () => {
   });
 });
 
-describe('one that can not be done leaves the turn to others, in the same run', () => {
+describe('a drill that is not possible lets the run try another', () => {
   const CREATE = { service: 'compute', method: 'POST', path: /\/servers$/ } as const;
   const PATCH = { service: 'image', method: 'PATCH' } as const;
   const GONE = { status: 404, body: { message: 'No image found', code: '404 Not Found' } };
@@ -510,7 +510,7 @@ describe('one that can not be done leaves the turn to others, in the same run', 
     expect(throwAways(h)).toEqual([]);
   });
 
-  test('one that was refused goes to the end of the queue', async () => {
+  test('a refused drill moves to the end of the queue', async () => {
     const h = await world(['a', 'b', 'c']);
     h.cloud.faults.push({ ...CREATE, answer: answers.quota });
     const first = (await h.fail('drill', event())).report?.entries[0]?.name;
@@ -523,7 +523,7 @@ describe('one that can not be done leaves the turn to others, in the same run', 
     expect(new Set(next).size).toBe(3);
   });
 
-  test('a quota would refuse all: no others are tried', async () => {
+  test('after an exceeded quota no other drill is tried', async () => {
     const h = await world(['a', 'b', 'c']);
     h.dfw.maxServers = 3;
     const { error, report } = await h.fail('drill', event());
@@ -532,7 +532,7 @@ describe('one that can not be done leaves the turn to others, in the same run', 
     expect(sent(h, 'POST')).toHaveLength(1);
   });
 
-  test('what refuses twenty would refuse all', async () => {
+  test('after twenty refusals no other drill is tried', async () => {
     const h = await world(
       Array.from({ length: 24 }, (_, i) => `web-${i}`),
       1,
@@ -544,7 +544,7 @@ describe('one that can not be done leaves the turn to others, in the same run', 
     expect(sent(h, 'POST')).toEqual([]);
   });
 
-  test('a verdict that can never be written: the snapshot is booted once for each slot', async () => {
+  test('if verdicts can never be written, a snapshot is booted once for each slot', async () => {
     const h = await world();
     h.cloud.faults.push({ ...PATCH, skip: 2, times: Infinity, answer: answers.forbidden });
     await h.fail('drill', event());
@@ -573,7 +573,7 @@ describe('one that can not be done leaves the turn to others, in the same run', 
         left.taskState = 'deleting';
       },
     ],
-  ])('a server that %s takes up a place for `hours` and one more, then no longer', async (_, change) => {
+  ])('a server that %s counts towards atOnce for `hours` and one more', async (_, change) => {
     const h = await world(['a', 'b'], 1);
     const left = addThrowAway(h, h.newest[0]!);
     change(h, left);
@@ -588,7 +588,7 @@ describe('one that can not be done leaves the turn to others, in the same run', 
     expect(throwAways(h)).toEqual([left]);
   });
 
-  test('three that do not go are enough: no more are made, and that is a failure', async () => {
+  test('with three servers that cannot be deleted no more are created, which is a failure', async () => {
     const h = await world(['a', 'b', 'c', 'd'], 1);
     for (const [i, image] of h.newest.slice(0, 3).entries()) {
       const nonce = NONCE.replace('0c9b', `000${i}`);
@@ -604,7 +604,7 @@ describe('one that can not be done leaves the turn to others, in the same run', 
 });
 
 describe('a dry run', () => {
-  test('says what would be booted, as what, and which leftovers would go; and changes nothing', async () => {
+  test('shows which snapshots would boot with which settings, and which leftover servers would be deleted; and changes nothing', async () => {
     const h = await world(['web', 'db', 'mail']);
     addThrowAway(h, h.newest[0]!);
     addThrowAway(h, addSnapshot(h, h.fleet[0]!, 9), { name: 'old-drill' });
@@ -622,13 +622,13 @@ describe('a dry run', () => {
   });
 });
 
-describe('refused', () => {
-  test('a policy that asks for no drills', async () => {
+describe('refused events', () => {
+  test('a policy without drills', async () => {
     const h = await world();
     expect((await h.fail('drill', policy())).error.message).toContain('drill: is missing');
   });
 
-  test('at Rackspace, without networks: nothing is put on the internet that nobody asked for', async () => {
+  test('at Rackspace a drill without networks, because a server would get a public address by default', async () => {
     const h = await world();
     h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('rackspace'));
     expect((await h.fail('drill', event())).error.message).toContain('drill.networks: is missing');
@@ -650,7 +650,7 @@ describe('refused', () => {
     expect(sent(h, 'POST')).toEqual([]);
   });
 
-  test('a network that is not there', async () => {
+  test('a network that does not exist', async () => {
     const h = await world();
     const { error } = await h.fail('drill', event({ networks: ['nowhere'] }));
     expect(error.message).toContain('Network nowhere could not be found');

@@ -6,11 +6,11 @@ import { deploy, harness, type Job, setTime } from '../harness.ts';
 
 const EVENTS = new URL('../../events/', import.meta.url);
 
-/** The one for `restore`, of which test/handlers/restore.test.ts has more. */
+/** The example event of `restore`; test/handlers/restore.test.ts has more. */
 const RESTORE = 'restore.json';
 
 /**
- * What each example event does to the example fleet, by each handler: its totals, or its refusal.
+ * The result of each example event for the example fleet, by handler: the totals, or the refusal.
  */
 const EXPECTED: Record<string, Record<'snapshot' | 'cleanup', object | RegExp>> = {
   'adhoc.json': { snapshot: { taken: 1 }, cleanup: /adhoc: only snapshot takes ad-hoc events/ },

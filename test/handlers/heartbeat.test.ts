@@ -12,7 +12,7 @@ async function watched(): Promise<Harness & { outside: Outside }> {
   return { ...h, outside };
 }
 
-test('each good run of a policy is told, and the audit', async () => {
+test('each successful run of a policy and each audit pings the heartbeat', async () => {
   const { run, outside } = await watched();
   deploy([policy()]);
   await run('snapshot', { policy: 'daily' });
@@ -21,7 +21,7 @@ test('each good run of a policy is told, and the audit', async () => {
   expect(outside.asked).toEqual(['GET /daily/snapshot', 'GET /daily/cleanup', 'GET /all/audit']);
 });
 
-test('a run that goes on is told when nothing is left; each account has a beat of its own', async () => {
+test('a deferred run pings once nothing is left, and each account has a URL of its own', async () => {
   const { run, cloud, outside } = await watched();
   vi.stubEnv('AUTOSNAP_HEARTBEAT', `${outside.url}/{policy}/{account}`);
   const waiting = await startWaiting();
@@ -34,7 +34,7 @@ test('a run that goes on is told when nothing is left; each account has a beat o
   expect(outside.asked).toEqual(['GET /daily/rackspace']);
 });
 
-test('a run with failures is told as one, and so is one that could not begin', async () => {
+test('a run with failures, or one that could not begin, pings the failure URL', async () => {
   const { cloud, fail, outside } = await watched();
   await fail('snapshot', policy({ servers: { ids: ['nowhere'] } }));
   cloud.faults.push({ service: 'identity', answer: answers.forbidden, times: 9 });
@@ -47,7 +47,7 @@ test('a run with failures is told as one, and so is one that could not begin', a
   ]);
 });
 
-test("dry runs, parts and what is done by hand are nobody's heartbeat", async () => {
+test('dry runs, runs for a part of a policy and ad-hoc runs ping no heartbeat', async () => {
   const { run, outside } = await watched();
   deploy([policy()]);
   await run('cleanup', { policy: 'daily', servers: { names: ['web-1'] } });
@@ -61,7 +61,7 @@ test("dry runs, parts and what is done by hand are nobody's heartbeat", async ()
 test.each([
   ['answers an error', (outside: Outside) => Object.assign(outside, { status: 500 })],
   ['is not there', (outside: Outside) => outside.close()],
-])('a service that %s is logged, and the run is as good', async (_, breaks) => {
+])('a heartbeat service that %s is logged, and the run succeeds', async (_, breaks) => {
   const { run, logs, outside } = await watched();
   breaks(outside);
   expect((await run('snapshot', policy())).totals).toEqual({ taken: 1 });

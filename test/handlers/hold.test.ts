@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CloudImage } from '../../local/cloud/state.ts';
 import { deploy, type Harness, policy, setTime } from '../harness.ts';
-import { addSnapshot, fateOf, history, idsIn, idsOf } from '../history.ts';
+import { addSnapshot, decisionOn, history, idsIn, idsOf } from '../history.ts';
 
 const holdOf = ({ properties }: { properties: Record<string, string> }) => properties.autosnap_hold;
 const changes = ({ cloud }: Harness) => cloud.received.filter(({ method }) => method === 'PATCH');
@@ -12,7 +12,7 @@ describe('a hold', () => {
     ['until a moment', { until: '2026-12-01T08:00:00Z' }, '2026-12-01T08:00:00Z'],
     ['for ever', { until: 'forever' }, 'forever'],
     ['for ever unless told', {}, 'forever'],
-  ])('%s is written on the image, and reported', async (_, until, written) => {
+  ])('%s is written to the image and reported', async (_, until, written) => {
     const h = await history(2);
     const image = h.images[1]!;
     const report = await h.run('hold', { hold: image.id, ...until });
@@ -38,7 +38,7 @@ describe('a hold', () => {
     expect(holdOf(h.images[0]!)).toBe('none');
   });
 
-  test('on an image that had none of the property yet, in another region', async () => {
+  test('works on an image without the property, in another region', async () => {
     const h = await history(1);
     const golden = h.cloud.region('ORD').addImage({ name: 'golden', owner: h.cloud.account.projectId });
     const report = await h.run('hold', { hold: golden.id });
@@ -46,25 +46,25 @@ describe('a hold', () => {
     expect(report.entries[0]).toMatchObject({ name: 'golden', region: 'ORD', server: '' });
   });
 
-  test('survives the next cleanup and takes no place; released it rotates', async () => {
+  test('keeps the image in the next cleanup without counting; after its release the image is rotated', async () => {
     const h = await history(5);
     const [newest, , , , oldest] = h.images;
     await h.run('hold', { hold: oldest!.id });
     await h.run('hold', { hold: newest!.id, until: '2027-01-01' });
     const held = await h.run('cleanup', policy());
     expect(held.totals).toEqual({ kept: 5 });
-    expect(fateOf(held, oldest!)).toBe('kept: held forever');
-    expect(fateOf(held, h.images[3]!)).toBe('kept: last 3 of 3');
+    expect(decisionOn(held, oldest!)).toBe('kept: held forever');
+    expect(decisionOn(held, h.images[3]!)).toBe('kept: last 3 of 3');
 
     const released = await h.run('hold', { release: oldest!.id });
     expect(released.entries[0]).toMatchObject({ outcome: 'released', reason: 'rotated again by its policy' });
-    expect(fateOf(await h.run('cleanup', policy()), oldest!)).toBe('deleted: no rule keeps it');
+    expect(decisionOn(await h.run('cleanup', policy()), oldest!)).toBe('deleted: no rule keeps it');
     await h.run('hold', { release: newest!.id });
     await h.run('cleanup', policy());
     expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
   });
 
-  test('ends by itself, and not before', async () => {
+  test('ends at its time, not before', async () => {
     const h = await history(4);
     await h.run('hold', { hold: h.images[3]!.id, until: '2026-12-01T08:00:00Z' });
     setTime('2026-12-01T07:59:59Z');
@@ -73,13 +73,13 @@ describe('a hold', () => {
     expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
   });
 
-  test('until today holds for the rest of the day', async () => {
+  test('until today lasts to the end of the day', async () => {
     const h = await history(4);
     await h.run('hold', { hold: h.images[3]!.id, until: '2026-11-23' });
     expect((await h.run('cleanup', policy())).totals).toEqual({ kept: 4 });
   });
 
-  test('may be made longer, and shorter', async () => {
+  test('can be extended and shortened', async () => {
     const h = await history(1);
     for (const until of ['2027-01-01', 'forever', '2026-12-01']) {
       await h.run('hold', { hold: h.images[0]!.id, until });
@@ -88,13 +88,13 @@ describe('a hold', () => {
   });
 });
 
-test('to release what is not held changes nothing that matters', async () => {
+test('the release of an image that is not held changes nothing of its rotation', async () => {
   const h = await history(4);
   expect((await h.run('hold', { release: h.images[0]!.id })).totals).toEqual({ released: 1 });
   expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
 });
 
-describe('to release an image says what becomes of it', () => {
+describe('the report of a release says what cleanup will do with the image', () => {
   type Given = Awaited<ReturnType<typeof history>>;
   const adhoc = { autosnap_policy: 'adhoc' };
   test.each<[string, (h: Given) => CloudImage, RegExp]>([
@@ -144,7 +144,7 @@ describe('to release an image says what becomes of it', () => {
     expect((await h.run('hold', { release: id })).entries[0]?.reason).toMatch(expected);
   });
 
-  test('and of one that a policy may adopt, no more than is known', async () => {
+  test('the report of a release says only what is known of an image that a policy may adopt', async () => {
     const h = await history(0);
     deploy([policy({ adopt: 'autosnap.py' })]);
     const name = `web-autosnap-${h.web.id}`;
@@ -155,16 +155,19 @@ describe('to release an image says what becomes of it', () => {
   });
 });
 
-test.each(['hold', 'release'])('a dry run of %s says what it would do, and does nothing', async (what) => {
-  const h = await history(1);
-  h.images[0]!.properties.autosnap_hold = '2027-01-01';
-  const report = await h.run('hold', { [what]: h.images[0]!.id, dryRun: true });
-  expect(report).toMatchObject({ dryRun: true, totals: { planned: 1 } });
-  expect(holdOf(h.images[0]!)).toBe('2027-01-01');
-  expect(changes(h)).toEqual([]);
-});
+test.each(['hold', 'release'])(
+  'a dry run of %s shows what it would do, and changes nothing',
+  async (what) => {
+    const h = await history(1);
+    h.images[0]!.properties.autosnap_hold = '2027-01-01';
+    const report = await h.run('hold', { [what]: h.images[0]!.id, dryRun: true });
+    expect(report).toMatchObject({ dryRun: true, totals: { planned: 1 } });
+    expect(holdOf(h.images[0]!)).toBe('2027-01-01');
+    expect(changes(h)).toEqual([]);
+  },
+);
 
-describe('refused, and nothing is changed', () => {
+describe('refused without a change', () => {
   type History = Awaited<ReturnType<typeof history>>;
   const foreign = { owner: '999', name: 'foreign' };
   test.each<[string, (h: History) => unknown, RegExp]>([
@@ -225,7 +228,7 @@ describe('refused, and nothing is changed', () => {
   });
 });
 
-test('a user without the role: it fails, says which role, and the image is not held', async () => {
+test('a user without the role: the hold fails and names the role, and the image is not held', async () => {
   const h = await history(1);
   h.cloud.account.role = 'creator';
   const { error } = await h.fail('hold', { hold: h.images[0]!.id });

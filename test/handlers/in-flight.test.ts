@@ -4,7 +4,7 @@ import { deliverAll, failureRecords, startWaiting } from '../fleet/waiting.ts';
 import { deploy, policy } from '../harness.ts';
 import { history, idsIn, idsOf } from '../history.ts';
 
-// Messages that another version of this code has left in the queue.
+// Messages in the queue from another version of this code.
 
 async function withQueue(body: string) {
   const h = await history(5);
@@ -25,7 +25,7 @@ const work = (changes: object = {}) => ({
   ...changes,
 });
 
-test('keys that this version does not know are left alone, and the work is done', async () => {
+test('unknown keys of a message are ignored, and its run is done', async () => {
   const h = await withQueue(JSON.stringify(work({ version: 7, servers: ['web'] })));
   expect(h.deliveries).toHaveLength(1);
   expect(h.records).toEqual([]);
@@ -36,7 +36,7 @@ test.each<[string, string, unknown]>([
   ['no JSON', 'cleanup daily', 'cleanup daily'],
   ['a job that is not known', JSON.stringify(work({ job: 'verify' })), work({ job: 'verify' })],
   ['no event', '{"job":"cleanup"}', { job: 'cleanup' }],
-])('%s is put into the failed runs once, with the reason', async (_, body, payload) => {
+])('%s is sent to the failed runs once, with the reason', async (_, body, payload) => {
   const h = await withQueue(body);
   expect(h.deliveries).toHaveLength(1);
   expect(h.records).toEqual([
@@ -64,7 +64,7 @@ test.each<[string, object, string, RegExp]>([
     /there is no policy "weekly" in this deployment/,
   ],
   ['a key that is not known', { policy: 'daily', tier: 'gold' }, 'EVENT_INVALID', /tier: is not a known key/],
-])('%s is refused once, with the reason, and nothing is deleted', async (_, event, code, message) => {
+])('%s is refused once with the reason, and nothing is deleted', async (_, event, code, message) => {
   const h = await withQueue(JSON.stringify(work({ event })));
   expect(h.deliveries).toHaveLength(1);
   expect(h.records).toEqual([
@@ -80,7 +80,7 @@ test.each<[string, object, string, RegExp]>([
   expect(idsIn(h)).toEqual(idsOf(h.images));
 });
 
-test('continue is not for people', async () => {
+test('the function continue refuses events sent by hand', async () => {
   await history(1);
   const { handler } = await import('../../handlers/continue.ts');
   await expect(handler(work() as never, lambdaContext('autosnap-test-continue'))).rejects.toThrow(

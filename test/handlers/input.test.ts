@@ -5,8 +5,8 @@ import { answers } from '../../local/cloud/faults.ts';
 import { type Harness, harness, type Job, policy, setTime } from '../harness.ts';
 
 /**
- * A server with four snapshots, of which a cleanup would delete one: whatever is wrong, none is,
- * and none is made.
+ * A server with four snapshots, of which a cleanup would delete one. No invalid input may delete or
+ * create an image.
  */
 async function cloudWithHistory(): Promise<Harness> {
   setTime('2026-11-20T00:00:10Z');
@@ -31,7 +31,7 @@ const setSecret =
   ({ cloud }) =>
     cloud.secrets.set(SECRET, text);
 
-describe.each(JOBS)('%s with bad input tells a person what to do, and changes nothing', (job) => {
+describe.each(JOBS)('%s with invalid input reports a remedy and changes nothing', (job) => {
   test.each<[string, ReasonCode, Break, RegExp, Record<string, unknown>?]>([
     [
       'no secret',
@@ -112,7 +112,7 @@ describe.each(JOBS)('%s with bad input tells a person what to do, and changes no
 });
 
 describe('snapshot', () => {
-  test('a server id that does not exist fails; the other servers are taken all the same', async () => {
+  test('a server id that does not exist fails, and the other servers are taken', async () => {
     const h = await cloudWithHistory();
     setTime('2026-11-24T00:00:10Z');
     const web = h.cloud.region('DFW').servers[0]!;
@@ -123,7 +123,7 @@ describe('snapshot', () => {
     );
   });
 
-  test('a selector that matches nothing is a warning, with a metric of its own', async () => {
+  test('a selector that matches nothing is a warning with a metric of its own', async () => {
     const h = await cloudWithHistory();
     const report = await h.run('snapshot', policy({ servers: { names: ['mail-*'] } }));
     expect(report).toMatchObject({
@@ -134,7 +134,7 @@ describe('snapshot', () => {
     expect(h.logs()).toMatch(/"NothingSelected": ?1/);
   });
 
-  test('a volume-backed server at Rackspace fails, without a request', async () => {
+  test('a volume-backed server at Rackspace fails without a request', async () => {
     const h = await cloudWithHistory();
     h.cloud.region('ORD').addServer({ name: 'bfv', image: '' });
     setTime('2026-11-24T00:00:10Z');
@@ -148,7 +148,7 @@ describe('snapshot', () => {
     );
   });
 
-  test('a volume-backed server elsewhere is taken', async () => {
+  test('a volume-backed server of another cloud is taken', async () => {
     const h = await cloudWithHistory();
     h.cloud.secrets.set(SECRET, h.cloud.secret('password'));
     h.cloud.region('ORD').addServer({ name: 'bfv', image: '' });
@@ -156,7 +156,7 @@ describe('snapshot', () => {
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 2 });
   });
 
-  test('a user without the role to make images', async () => {
+  test('a user without the role to create images fails with the role', async () => {
     const h = await cloudWithHistory();
     h.cloud.account.role = 'creator';
     setTime('2026-11-24T00:00:10Z');
@@ -166,7 +166,7 @@ describe('snapshot', () => {
     );
   });
 
-  test('an image quota that is used up', async () => {
+  test('an exceeded quota of images fails', async () => {
     const h = await cloudWithHistory();
     h.cloud.faults.push({ service: 'compute', method: 'POST', answer: answers.glanceQuota });
     setTime('2026-11-24T00:00:10Z');
@@ -174,7 +174,7 @@ describe('snapshot', () => {
     expect(error.message).toMatch("the image service's quota for this project is used up");
   });
 
-  test('a schedule that has not fired yet', async () => {
+  test('a schedule that has not started yet is refused', async () => {
     const h = await cloudWithHistory();
     const { error } = await h.fail('snapshot', policy({ schedule: 'cron(0 0 1 1 ? 2199)' }));
     expect(error.message).toBe(
@@ -183,7 +183,7 @@ describe('snapshot', () => {
   });
 });
 
-test('a key that is rotated needs no redeploy: a warm function reads the secret again when the cloud says 401', async () => {
+test('a replaced API key needs no deployment: a warm function reads the secret again after a 401', async () => {
   const h = await cloudWithHistory();
   await h.run('cleanup', policy());
   h.cloud.account.apiKey = 'ffffffff-rotated';

@@ -4,7 +4,7 @@ import { startWaiting } from '../fleet/waiting.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 
-/** A server in a state by its vm_state, and one that is idle; the queue is there. */
+/** A server with a vm_state, and an idle server; the queue exists. */
 async function inState(vmState: string) {
   setTime('2026-11-23T00:00:20Z');
   const h = await harness();
@@ -26,7 +26,7 @@ const LASTING = [
 ] as const;
 
 describe.each(LASTING)('a server in vm_state %s', (vmState, status, remedy) => {
-  test('fails at once, with the cause and the remedy; the others are taken, and nothing waits', async () => {
+  test('fails at once with the cause and the remedy; the other servers are taken, and nothing is deferred', async () => {
     const h = await inState(vmState);
     const { error, report } = await h.fail('snapshot', policy());
     expect(error.message).toContain(`the server is in ${status}`);
@@ -35,13 +35,13 @@ describe.each(LASTING)('a server in vm_state %s', (vmState, status, remedy) => {
     expect(report!.left).toBeUndefined();
   });
 
-  test('is said by a dry run', async () => {
+  test('is reported by a dry run', async () => {
     const h = await inState(vmState);
     const { report } = await h.fail('snapshot', policy({ dryRun: true }));
     expect(report!.codes.SERVER_IN_STATE).toBe(1);
   });
 
-  test('fails doctor, with the remedy', async () => {
+  test('fails doctor with a remedy', async () => {
     const h = await inState(vmState);
     const { error } = await h.fail('doctor', { policies: [policy()] });
     expect(error.message).toContain(`the cloud makes no image of servers in ${status}: web`);
@@ -55,7 +55,7 @@ test.each([
   ['shelved_offloaded', 'spawning'],
   ['rescued', 'unrescuing'],
 ])(
-  'a server in vm_state %s and task_state %s is busy: its state may end by itself',
+  'a server in vm_state %s and task_state %s is busy, because its state may end without an operator',
   async (vmState, taskState) => {
     const h = await inState(vmState);
     h.web.taskState = taskState;
@@ -73,13 +73,13 @@ test.each(['active', 'stopped', 'paused', 'suspended'])(
   },
 );
 
-test('a server whose snapshot of the slot is there does not fail for its state', async () => {
+test('a server with a snapshot of the slot does not fail because of its state', async () => {
   const h = await inState('error');
   addSnapshot(h, h.web, 0);
   expect((await h.run('snapshot', policy())).totals).toEqual({ skipped: 1, taken: 1 });
 });
 
-describe('a server of which the cloud refuses an image with 409', () => {
+describe('a server whose image the cloud refuses with 409', () => {
   const refused = async (locked: boolean, ...faults: Fault[]) => {
     const h = await inState('active');
     keystone(h);
@@ -89,7 +89,7 @@ describe('a server of which the cloud refuses an image with 409', () => {
     return h;
   };
 
-  test('because it is locked, fails at once', async () => {
+  test('fails at once if it is locked', async () => {
     const h = await refused(true);
     const { error, report } = await h.fail('snapshot', policy());
     expect(error.message).toContain('the server is locked');
@@ -97,7 +97,7 @@ describe('a server of which the cloud refuses an image with 409', () => {
     expect(report!.left).toBeUndefined();
   });
 
-  test('because it has come into a state that lasts, fails at once', async () => {
+  test('fails at once if its new state lasts', async () => {
     const h = await inState('active');
     h.cloud.faults.push({
       service: 'compute',
@@ -117,7 +117,7 @@ describe('a server of which the cloud refuses an image with 409', () => {
       true,
       [{ service: 'compute', method: 'GET', path: /servers\/[0-9a-f-]+$/, answer: answers.forbidden }],
     ],
-  ])('%s is busy', async (_, locked, faults) => {
+  ])('%s counts as busy', async (_, locked, faults) => {
     const h = await refused(locked, ...faults);
     expect((await h.run('snapshot', policy())).left?.busy?.servers).toEqual([{ name: 'web', region: 'DFW' }]);
   });

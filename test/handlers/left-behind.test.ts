@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { deploy, policy } from '../harness.ts';
-import { addSnapshot, fateOf, history } from '../history.ts';
+import { addSnapshot, decisionOn, history } from '../history.ts';
 
 const BYTES = 1e6;
 const SIZED = { size: BYTES };
 const ORPHANS = { after: '30d', keep: 1 };
 
-/** A snapshot of "web" in DFW, and three of a server in ORD, of which `policies` are deployed. */
+/** A snapshot of "web" in DFW and three of a server in ORD; `policies` are deployed. */
 async function withOrd(properties: Record<string, string>, ...policies: object[]) {
   const h = await history(0);
   addSnapshot(h, h.web, 0, SIZED);
@@ -49,7 +49,7 @@ test.each<[string, Record<string, string>, object[], RegExp]>([
     [policy({ servers: { names: ['web'] } })],
     /^ORD: the policy removed is no longer configured: its 3 snapshots, 3\.0 MB, are all kept/,
   ],
-])('snapshots %s are said once, and their bytes count', async (_, properties, policies, warning) => {
+])('snapshots %s are reported once, and their bytes count', async (_, properties, policies, warning) => {
   const h = await withOrd(properties, ...policies);
   const { warnings, bytes } = await h.run('audit', {});
   expect(warnings.filter((one) => warning.test(one))).toHaveLength(1);
@@ -57,7 +57,7 @@ test.each<[string, Record<string, string>, object[], RegExp]>([
   expect(bytes).toBe(4 * BYTES);
 });
 
-test('snapshots of a policy for all regions are not left behind', async () => {
+test('snapshots of a policy for all regions are not reported', async () => {
   const h = await withOrd({}, policy());
   const { warnings, bytes } = await h.run('audit', {});
   expect(warnings).toEqual([]);
@@ -71,7 +71,7 @@ test.each([
     'server gone-1 is gone: of its 4 daily snapshots 1 are kept',
   ],
   ['without orphans', {}, 'server gone-1 is gone: of its 4 daily snapshots 4 are kept'],
-])('of a server that is gone, audit and cleanup say the same: %s', async (_, changes, warning) => {
+])('audit and cleanup report the same about a deleted server: %s', async (_, changes, warning) => {
   const h = await history(1);
   const gone = [60, 61, 62, 63].map((age) => addSnapshot(h, { id: 'gone-1', name: 'old' }, age));
   deploy([policy(changes)]);
@@ -79,5 +79,5 @@ test.each([
   expect(audited.warnings.filter((one) => one.includes('gone-1 is'))).toEqual([`DFW: ${warning}`]);
   const report = await h.run('cleanup', { policy: 'daily', dryRun: true });
   expect(report.warnings).toEqual([`DFW: ${warning}`]);
-  if (!('orphans' in changes)) expect(fateOf(report, gone[3]!)).toContain('its server is gone');
+  if (!('orphans' in changes)) expect(decisionOn(report, gone[3]!)).toContain('its server is gone');
 });

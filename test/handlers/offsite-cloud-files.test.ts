@@ -31,7 +31,7 @@ const expectCopiesOf: Rackspace['expectCopiesOf'] = (...images) => r.expectCopie
 const sent = (method: string, path: RegExp) =>
   h.cloud.received.filter((request) => request.method === method && path.test(request.path));
 
-test('the newest good snapshot is exported, once, and is a copy when that is done', async () => {
+test('the newest good snapshot is exported once, and counts as a copy when the export has finished', async () => {
   addSnapshot();
   pass(24);
   const newest = addSnapshot();
@@ -75,20 +75,20 @@ test('the newest good snapshot is exported, once, and is a copy when that is don
   expect(manifest.checksum).toBeUndefined();
 });
 
-test('a dry run says what it would export, and asks for nothing', async () => {
+test('a dry run shows what would be exported, and requests nothing', async () => {
   addSnapshot();
   expect(await h.run('offsite', event({}, { dryRun: true }))).toMatchObject({ totals: { planned: 1 } });
   expect(h.cloud.received.filter(({ method, token }) => method !== 'GET' && token)).toEqual([]);
 });
 
-test('a container of its own', async () => {
+test('the policy may name its own container', async () => {
   const image = await copyOne({ to: 'cloud-files', container: 'my exports' });
   expect(names('my exports')).toEqual(expect.arrayContaining(objectsOf(image)));
   expect(names()).toEqual([]);
 });
 
 describe('an export', () => {
-  test('two runs at once make one copy', async () => {
+  test('of two simultaneous runs creates one copy', async () => {
     const image = addSnapshot();
     await Promise.allSettled([h.run('offsite', event()), h.run('offsite', event())]);
     pass(1);
@@ -97,7 +97,7 @@ describe('an export', () => {
     expectCopiesOf(image);
   });
 
-  test('whose answer was lost was asked for all the same', async () => {
+  test('whose answer was lost is not requested again', async () => {
     const image = addSnapshot();
     h.cloud.faults.push({ service: 'image', method: 'POST', path: /tasks/, answer: 'lose' });
     const { error } = await h.fail('offsite', event());
@@ -109,7 +109,7 @@ describe('an export', () => {
     expect(sent('POST', /\/tasks$/)).toHaveLength(1);
   });
 
-  test('that was never asked for is asked for', async () => {
+  test('whose request was lost is requested again', async () => {
     const image = addSnapshot();
     h.cloud.faults.push({ service: 'image', method: 'POST', path: /tasks/, answer: answers.unavailable });
     await h.fail('offsite', event());
@@ -123,7 +123,7 @@ describe('an export', () => {
     expectCopiesOf(image);
   });
 
-  test('that the cloud has refused is asked for by the next run', async () => {
+  test('that the cloud refused is requested by the next run', async () => {
     const image = addSnapshot();
     h.cloud.faults.push({ service: 'image', method: 'POST', path: /tasks/, answer: answers.forbidden });
     await h.fail('offsite', event());
@@ -134,7 +134,7 @@ describe('an export', () => {
     expectCopiesOf(image);
   });
 
-  test('of the same image to another place is not taken for it', async () => {
+  test('of the same image to another place does not count', async () => {
     const image = addSnapshot();
     h.cloud.faults.push({ service: 'image', method: 'POST', path: /tasks/, answer: answers.unavailable });
     await h.fail('offsite', event());
@@ -144,7 +144,7 @@ describe('an export', () => {
     expect(region.tasks.all.map(({ input }) => input.receiving_swift_container)).toEqual([OWNER, 'other']);
   });
 
-  test('that fails is said with its message, and asked for again', async () => {
+  test('that fails is reported with its message, and requested again', async () => {
     const image = addSnapshot();
     await h.run('offsite', event());
     region.tasks.failures.push('Out of disk in the converter');
@@ -159,7 +159,7 @@ describe('an export', () => {
     expectCopiesOf(image);
   });
 
-  test('whose task has vanished is found by its object', async () => {
+  test('whose task disappeared is found by its object', async () => {
     const image = addSnapshot();
     await h.run('offsite', event());
     pass(70);
@@ -168,7 +168,7 @@ describe('an export', () => {
     expectCopiesOf(image);
   });
 
-  test('whose task and object have vanished is asked for again', async () => {
+  test('whose task and object disappeared is requested again', async () => {
     const image = addSnapshot();
     await h.run('offsite', event());
     region.tasks.failures.push('nobody has seen this');
@@ -183,13 +183,13 @@ describe('an export', () => {
     expectCopiesOf(image);
   });
 
-  test('that says it is done without its object is asked for again', async () => {
+  test('that succeeded without an object is requested again', async () => {
     const image = addSnapshot();
     await h.run('offsite', event());
     pass(1);
     region.tasks.settle();
     for (const name of names().filter((one) => one.includes('.vhd'))) region.files.delete(OWNER, name);
-    // Its end may be some minutes ago.
+    // The task may have ended some minutes ago.
     expect(await h.run('offsite', event())).toMatchObject({ totals: { exporting: 1 } });
     pass(1);
     const { error } = await h.fail('offsite', event());
@@ -200,26 +200,29 @@ describe('an export', () => {
     ['without its last segment', 3, 'does not end as a VHD does'],
     ['without a segment in the middle', 2, 'segments of'],
     ['without its first segment', 1, 'segments of'],
-  ])('%s is no copy: it is waited for, then discarded and asked for again', async (_, segment, why) => {
-    const image = addSnapshot();
-    await h.run('offsite', event());
-    pass(0.5);
-    region.tasks.settle();
-    region.files.delete(OWNER, `${image.id}.vhd-0000${segment}`);
-    const waiting = await h.run('offsite', event());
-    expect(waiting).toMatchObject({ totals: { exporting: 1 } });
-    expect(waiting.entries[0]?.snapshots?.[0]?.reasons[0]).toContain(why);
-    pass(2);
-    const { error } = await h.fail('offsite', event());
-    expect(error.message).toContain('its export is discarded, and is requested again');
-    expect(names().filter((name) => name.includes('.vhd') || name.endsWith('.export'))).toEqual([]);
-    await h.run('offsite', event());
-    pass(1);
-    await h.run('offsite', event());
-    expectCopiesOf(image);
-  });
+  ])(
+    '%s does not count as a copy: the run waits, then discards the export and requests another',
+    async (_, segment, why) => {
+      const image = addSnapshot();
+      await h.run('offsite', event());
+      pass(0.5);
+      region.tasks.settle();
+      region.files.delete(OWNER, `${image.id}.vhd-0000${segment}`);
+      const waiting = await h.run('offsite', event());
+      expect(waiting).toMatchObject({ totals: { exporting: 1 } });
+      expect(waiting.entries[0]?.snapshots?.[0]?.reasons[0]).toContain(why);
+      pass(2);
+      const { error } = await h.fail('offsite', event());
+      expect(error.message).toContain('its export is discarded, and is requested again');
+      expect(names().filter((name) => name.includes('.vhd') || name.endsWith('.export'))).toEqual([]);
+      await h.run('offsite', event());
+      pass(1);
+      await h.run('offsite', event());
+      expectCopiesOf(image);
+    },
+  );
 
-  test('that never ends is said after three days', async () => {
+  test('that never ends is reported after three days', async () => {
     addSnapshot();
     await h.run('offsite', event());
     const at = new Date().toISOString();
@@ -231,7 +234,7 @@ describe('an export', () => {
     expect((await h.fail('offsite', event())).error.message).toContain('ask Rackspace about the task t1');
   });
 
-  test('of a snapshot that is deleted meanwhile is waited for, and taken away', async () => {
+  test('of a snapshot that is deleted meanwhile is deleted once it has finished', async () => {
     const image = addSnapshot();
     await h.run('offsite', event());
     region.removeImage(image.id);
@@ -242,7 +245,7 @@ describe('an export', () => {
     expect(names().filter((name) => !name.startsWith('usage/'))).toEqual([]);
   });
 
-  test('among whose segments is something else is left alone as long as that is so', async () => {
+  test('with a foreign object among its segments is not touched as long as the object is there', async () => {
     const image = addSnapshot();
     await h.run('offsite', event());
     const foreign = [`${image.id}.vhd-notes`, `${image.id}.vhd-00001x`, `${image.id}.vhd.bak`].sort();
@@ -258,7 +261,7 @@ describe('an export', () => {
     expectCopiesOf(image);
   });
 
-  test("that somebody else has made before is nobody's copy", async () => {
+  test('that somebody else made before does not count as a copy', async () => {
     region.files.containers.set(OWNER, new Map());
     const image = addSnapshot();
     region.tasks.add('export', { image_uuid: image.id, receiving_swift_container: OWNER }, image.owner);
@@ -272,7 +275,7 @@ describe('an export', () => {
     expect(names().filter((name) => !name.startsWith('usage/'))).toEqual(before);
   });
 
-  test('whose manifest somebody has deleted is not exported again, and the report names both causes', async () => {
+  test('whose manifest somebody deleted is not repeated, and the report names both possible causes', async () => {
     const image = await copyOne();
     region.files.delete(OWNER, `${keyOf(image)}.json`);
     const before = names();
@@ -283,7 +286,7 @@ describe('an export', () => {
     expect(names()).toEqual(before);
   });
 
-  test('takes an admin of images, and one of files', async () => {
+  test('needs the admin roles for images and for files', async () => {
     addSnapshot();
     h.cloud.account.role = 'creator';
     const { error } = await h.fail('offsite', event());
@@ -293,7 +296,7 @@ describe('an export', () => {
     expect(names()).toEqual([]);
   });
 
-  test('of what Rackspace has licensed is not asked for; that is said once', async () => {
+  test('of an image with a license of Rackspace is not requested, which is reported once', async () => {
     addSnapshot({}, { 'com.rackspace__1__options': '4' });
     const first = await h.run('offsite', event());
     expect(first.warnings.join()).toContain("web-1 in DFW can't be copied: Rackspace does not export images");
@@ -305,7 +308,7 @@ describe('an export', () => {
     expect(sent('POST', /\/tasks$/)).toEqual([]);
   });
 
-  test('counts for the month when it is asked for, by the size of its image', async () => {
+  test('counts towards the monthly limit when it is requested, with the size of its image', async () => {
     addSnapshot({ size: 600_000 });
     await h.run('offsite', event({ maxBytesPerMonth: '1MB' }));
     pass(1);
@@ -322,11 +325,11 @@ describe('an export', () => {
 });
 
 describe('rotation', () => {
-  test('is by the same rules as for snapshots, and goes on where it was interrupted', async () => {
+  test('follows the rules of snapshots, and continues after an interruption', async () => {
     const images = await r.copyMany(4);
     const planned = await h.run('offsite', event({}, { dryRun: true }));
     expect(planned.totals).toEqual({ planned: 2, kept: 2 });
-    // The second segment can't be deleted, for now.
+    // The second segment cannot be deleted for now.
     h.cloud.faults.push({
       service: 'object-store',
       method: 'DELETE',
@@ -338,14 +341,14 @@ describe('rotation', () => {
     expectCopiesOf(...images.slice(-2));
   });
 
-  test('leaves a server that is gone all its copies', async () => {
+  test('keeps all copies of a deleted server', async () => {
     const images = await r.copyMany(3);
     region.servers.length = 0;
     expect((await h.run('offsite', event({ keep: { last: 1 } }))).totals).toEqual({ kept: 3 });
     expectCopiesOf(...images);
   });
 
-  test.each([1, 2, 3, 5])('deletes nothing when page %d of its listings fails', async (page) => {
+  test.each([1, 2, 3, 5])('deletes nothing if page %d of its listings fails', async (page) => {
     const images = await r.copyMany(7);
     h.cloud.pageSize = 7;
     h.cloud.faults.push({
@@ -364,7 +367,7 @@ describe('rotation', () => {
     ['another ETag', { etag: 'x' }],
     ['another size', { sizeBytes: 1 }],
     ['another owner', { owner: 'x' }],
-  ])('does not count a copy whose manifest says %s', async (_, spoilt) => {
+  ])('does not count a copy whose manifest has %s', async (_, spoilt) => {
     const images = await r.copyMany(3);
     const [first, second, last] = images as [CloudImage, CloudImage, CloudImage];
     const json = region.files.get(OWNER, `${keyOf(last)}.json`)!;
@@ -380,17 +383,17 @@ describe('rotation', () => {
   test.each([
     ['a segment', (image: CloudImage) => `${image.id}.vhd-00002`],
     ['its manifest', (image: CloudImage) => `${keyOf(image)}.json`],
-  ])('leaves a copy alone that lacks %s, and does not count it', async (_, lost) => {
+  ])('keeps a copy that lacks %s, and does not count it', async (_, lost) => {
     const images = await r.copyMany(3);
     for (const image of images.slice(1)) region.files.delete(OWNER, lost(image));
     const before = names().filter((name) => name.includes('vhd'));
-    // Whatever is planned: of the good ones, one has to stay.
+    // Whatever is planned, one good copy has to stay.
     await h.run('offsite', event({ keep: { last: 1 } })).catch(() => {});
     expect(names()).toEqual(expect.arrayContaining(objectsOf(images[0]!)));
     expect(names().filter((name) => name.includes('vhd'))).toEqual(before);
   });
 
-  test('deletes nothing that is not what a manifest of exactly this copy says, whatever is there', async () => {
+  test('deletes only objects that the manifest of exactly this copy names', async () => {
     const copied = await r.copyMany(3);
     const snapshot = [...region.files.containers.get(OWNER)!];
     const manifests = copied.map((image) => {
@@ -439,8 +442,8 @@ describe('rotation', () => {
           expect(left).toEqual(expect.arrayContaining(others));
           for (const { which } of spoils)
             expect(left).toEqual(expect.arrayContaining(objectsOf(copied[which]!)));
-          // One that can be restored from stays, where there was one: what else is named like a
-          // segment spoils it.
+          // One copy that can be restored has to stay if there was one. Other objects with the name
+          // of a segment spoil a copy.
           const good = copied.filter(
             (image, i) =>
               spoils.every(({ which, field }) => which !== i || field === 'segments') &&
@@ -455,7 +458,7 @@ describe('rotation', () => {
   }, 180_000);
 });
 
-test('the audit knows the copies, and what can not be copied', async () => {
+test('the audit shows the copies, and the snapshots that cannot be copied', async () => {
   const seen = async () => {
     const session = await connected(h.cloud);
     const run = { owner: OWNER, now: new Date(), requestId: 'r1' };
@@ -486,7 +489,7 @@ test.each([
   [404, { state: 'orphaned' }],
   [403, { state: 'never', cause: { code: 'SERIES_SERVER_UNCERTAIN' } }],
 ])(
-  'a server that only a copy names is gone when GET answers with 404, not with 403: %d',
+  'a server that only a copy names counts as deleted after 404, not after 403: %d',
   async (status, expected) => {
     const image = await copyOne();
     region.removeImage(image.id);
@@ -501,7 +504,7 @@ test.each([
   },
 );
 
-test('on any other cloud, Cloud Files is refused', async () => {
+test('Cloud Files is refused on any cloud other than Rackspace', async () => {
   h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
   addSnapshot();
   const { error } = await h.fail('offsite', event({ to: 'cloud-files', container: 'exports' }));
@@ -509,14 +512,14 @@ test('on any other cloud, Cloud Files is refused', async () => {
   expect(error.message).toContain("offsite.container: is for Rackspace's own cloud");
 });
 
-test('S3 needs its bucket, at Rackspace too', async () => {
+test('S3 needs its bucket at Rackspace as well', async () => {
   addSnapshot();
   const { error } = await h.fail('offsite', event({ to: 's3' }));
   expect(error.message).toContain('AUTOSNAP_COPIES_BUCKET: is not set');
   expect(sent('POST', /\/tasks$/)).toEqual([]);
 });
 
-test('a copy is restored by an import, as an image with the same bytes', async () => {
+test('an import restores a copy as an image with the same bytes', async () => {
   const image = await copyOne();
   const { username, apiKey } = h.cloud.account;
   const json = { 'content-type': 'application/json' };
@@ -559,6 +562,6 @@ test('a copy is restored by an import, as an image with the same bytes', async (
   const { bytes, read } = exportOf(image);
   expect(restored.name).toBe('restored-web-1');
   expect(restored.data?.equals(read(0, bytes))).toBe(true);
-  // It is nobody's snapshot.
+  // The imported image is not a snapshot of ours.
   expect(Object.keys(restored.properties)).toEqual([]);
 });

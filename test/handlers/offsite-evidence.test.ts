@@ -15,21 +15,21 @@ const run = (offsite: object = {}) => r.h.run('offsite', copyEvent(offsite));
 const copyNames = () => r.names().filter((name) => !name.startsWith('usage/'));
 const exportsAsked = () => r.region.tasks.all.length;
 
-/** Changes what the manifest of a copy says. */
+/** Changes fields of a copy's manifest. */
 function spoil(image: CloudImage, changes: object): void {
   const json = r.region.files.get(OWNER, `${r.keyOf(image)}.json`)!;
   const manifest = JSON.parse(String(json.read(0, json.bytes)));
   r.region.files.put(OWNER, json.name, Buffer.from(JSON.stringify({ ...manifest, ...changes })));
 }
 
-describe('Y3: a listing without an object', () => {
+describe('Y3: a listing that lacks an object', () => {
   test.each([
     ['the data', (image: CloudImage) => [`${image.id}.vhd`]],
     ['a segment', (image: CloudImage) => [`${image.id}.vhd-00002`]],
     ['all data', (image: CloudImage) => r.objectsOf(image).filter((name) => name.includes('vhd'))],
     ['the manifest', (image: CloudImage) => [`${r.keyOf(image)}.json`]],
     ['everything', (image: CloudImage) => r.objectsOf(image)],
-  ])('lacks %s of the only copy: it is good, it stays, and is not made again', async (_, lacking) => {
+  ])('lacks %s of the only copy: the copy counts as good, stays, and is not repeated', async (_, lacking) => {
     const image = await r.copyOne();
     const names = lacking(image);
     leaveOut(r.h, 'objects', ({ name }) => names.includes(name!));
@@ -39,7 +39,7 @@ describe('Y3: a listing without an object', () => {
     expect(exportsAsked()).toBe(1);
   });
 
-  test('a copy whose large object is gone, and whose segments are all there, stays, and is said', async () => {
+  test('a copy without its large object but with all segments stays, and is reported', async () => {
     const image = await r.copyOne();
     const container = r.region.files.containers.get(OWNER)!;
     container.delete(`${image.id}.vhd`);
@@ -50,7 +50,7 @@ describe('Y3: a listing without an object', () => {
     expect([...container.keys()].sort()).toEqual(left);
   });
 
-  test('HEAD of all its data says 404: what is left of the copy goes, and it is made again', async () => {
+  test('HEAD answers 404 for all its data: the rest of the copy is deleted, and the copy is repeated', async () => {
     const image = await r.copyOne();
     for (const name of r.objectsOf(image).filter((one) => one.includes('.vhd'))) {
       r.region.files.delete(OWNER, name);
@@ -63,7 +63,7 @@ describe('Y3: a listing without an object', () => {
     r.expectCopiesOf(image);
   });
 
-  test.each([503, 403])('HEAD answers %d: nothing goes, and that is said', async (status) => {
+  test.each([503, 403])('HEAD answers %d: nothing is deleted, which is reported', async (status) => {
     const images = await r.copyMany(3);
     const fault = { service: 'object-store', method: 'HEAD', times: 999 } as const;
     r.h.cloud.faults.push({ ...fault, answer: { status, body: '' } });
@@ -73,8 +73,8 @@ describe('Y3: a listing without an object', () => {
   });
 });
 
-describe('what was begun', () => {
-  test('goes on when a listing lacks its snapshot', async () => {
+describe('an unfinished copy', () => {
+  test('is continued if a listing lacks its snapshot', async () => {
     const image = r.addSnapshot();
     await run();
     leaveOut(r.h, 'images', ({ id }) => id === image.id);
@@ -106,7 +106,7 @@ describe('what was begun', () => {
     expect(before).toContain(`${image.id}.vhd`);
   });
 
-  test('stays when its snapshot is gone by now and its data are whole: they may be the only ones', async () => {
+  test('stays if its snapshot was deleted and its data are complete, because they may be the only ones', async () => {
     const image = r.addSnapshot();
     await run();
     r.pass(1);
@@ -118,7 +118,7 @@ describe('what was begun', () => {
     expect(copyNames()).toContain(`${image.id}.vhd`);
   });
 
-  test.each([1, 2, 3])('is a copy although the listing lacks segment %d for long', async (n) => {
+  test.each([1, 2, 3])('counts as a copy although the listing lacks segment %d for long', async (n) => {
     const image = r.addSnapshot();
     await run();
     r.pass(0.5);
@@ -129,12 +129,12 @@ describe('what was begun', () => {
     r.expectCopiesOf(image);
   });
 
-  test('is left alone as long as the whole is made of fewer segments than there are', async () => {
+  test('is not touched as long as its large object has fewer segments than exist', async () => {
     const image = r.addSnapshot();
     await run();
     r.pass(0.5);
     r.region.tasks.settle();
-    // Swift puts the whole together from a listing, which may lack one.
+    // Swift builds the large object from a listing, which may lack a segment.
     const { files } = r.region;
     const real = files.get.bind(files);
     const segment = files.get(OWNER, `${image.id}.vhd-00003`)!;
@@ -154,8 +154,11 @@ describe('what was begun', () => {
   });
 });
 
-describe('the last look before a deletion', () => {
-  /** When the data of an image are asked for a second time, which is right before a deletion. */
+describe('the last check before a deletion', () => {
+  /**
+   * Runs when the data of an image are requested for the second time, which is right before a
+   * deletion.
+   */
   const atTheLastLook = (image: CloudImage, change: () => unknown) => {
     const path = new RegExp(`/${image.id}\\.vhd$`);
     r.h.cloud.faults.push({ service: 'object-store', method: 'HEAD', path, skip: 1, answer: change });
@@ -166,7 +169,7 @@ describe('the last look before a deletion', () => {
       'its data are others',
       (old: CloudImage) => r.region.files.put(OWNER, `${old.id}.vhd-00001`, Buffer.from('x')),
     ],
-  ])('keeps a copy when %s', async (_, change) => {
+  ])('keeps a copy if %s', async (_, change) => {
     const [old] = (await r.copyMany(2)) as [CloudImage, CloudImage];
     atTheLastLook(old, () => change(old));
     const report = await run({ keep: { last: 1 } });
@@ -187,7 +190,7 @@ describe('the last look before a deletion', () => {
       'the only one that is left has another manifest',
       (_: CloudImage, newest: CloudImage) => spoil(newest, { owner: 'x' }),
     ],
-  ])('keeps a copy when %s, and the run fails', async (_, change) => {
+  ])('keeps a copy if %s, and the run fails', async (_, change) => {
     const [old, newest] = (await r.copyMany(2)) as [CloudImage, CloudImage];
     atTheLastLook(old, () => change(old, newest));
     const { error, report } = await r.h.fail('offsite', copyEvent({ keep: { last: 1 } }));
@@ -198,8 +201,8 @@ describe('the last look before a deletion', () => {
   });
 });
 
-describe('a manifest that says something else', () => {
-  test('is that of no copy: three such take no place of real ones, stay, and are said', async () => {
+describe('a manifest with other contents', () => {
+  test('does not count as a copy: three of them displace no real copy, stay, and are reported', async () => {
     const images = await r.copyMany(6);
     const fakes = images.slice(3);
     for (const [i, image] of fakes.entries())
@@ -210,7 +213,7 @@ describe('a manifest that says something else', () => {
     r.expectCopiesOf(...images);
   });
 
-  test('of the newest snapshot: that is not copied over it', async () => {
+  test('of the newest snapshot is not overwritten by a copy', async () => {
     const image = await r.copyOne();
     spoil(image, { owner: 'somebody' });
     const before = copyNames();

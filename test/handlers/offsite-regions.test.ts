@@ -14,11 +14,11 @@ vi.mock('../../lib/offsite/bucket.ts', () => ({ bucketNamed: (): Bucket => bucke
 
 let h: Harness;
 let web: CloudServer;
-/** Where the image service of ORD would be, had it one of its own. */
+/** The URL of a separate image service of ORD, if there were one. */
 let ownImages: string;
 
 /**
- * An OpenStack whose two regions have one image service; the server "web" is in the second of them.
+ * An OpenStack whose two regions share one image service. The server "web" is in the second region.
  */
 beforeEach(async () => {
   bucket = memoryBucket();
@@ -33,8 +33,8 @@ beforeEach(async () => {
 });
 
 /**
- * A snapshot of "web" that says where it was taken; its image is in the service that both regions
- * share.
+ * A snapshot of "web" with the region in which it was taken. Its image is in the shared image
+ * service.
  */
 function snapshotOf(age: number, home = 'ORD'): CloudImage {
   const image = addSnapshot(h, web, age, { size: 1_000, diskFormat: 'qcow2', containerFormat: 'bare' }, home);
@@ -56,7 +56,7 @@ const copyOf = ({ id }: CloudImage, region = 'ORD') => `${region} ${id}.json`;
 
 describe('while the region of a server', () => {
   test.each(['before', 'after'])(
-    'can not be read, nothing of it is copied under another one, copied %s or not',
+    'cannot be read, nothing of it is copied under another region, copied %s or not',
     async (when) => {
       const old = snapshotOf(1);
       if (when === 'after') await h.run('offsite', copyEvent());
@@ -73,7 +73,7 @@ describe('while the region of a server', () => {
     },
   );
 
-  test('is no longer in the catalogue, nothing of it is copied, and that is said', async () => {
+  test('is no longer in the catalogue, nothing of it is copied, which is reported', async () => {
     snapshotOf(0);
     h.cloud.catalogue.splice(1);
     const report = await h.run('offsite', copyEvent());
@@ -81,7 +81,7 @@ describe('while the region of a server', () => {
     expect(copies()).toEqual([]);
   });
 
-  test('is none of the policy, nothing of it is copied', async () => {
+  test('is not in the policy, nothing of it is copied', async () => {
     snapshotOf(0);
     const report = await h.run('offsite', copyEvent({}, { regions: ['DFW'] }));
     expect([report.warnings, copies()]).toEqual([[], []]);
@@ -106,7 +106,7 @@ describe('while the region of a server', () => {
   );
 });
 
-test('once its server is gone, a snapshot is copied where it was taken, and once', async () => {
+test('a snapshot of a deleted server is copied once, in the region in which it was taken', async () => {
   const old = snapshotOf(1);
   await h.run('offsite', copyEvent());
   h.cloud.region('ORD').servers.splice(0);
@@ -116,7 +116,7 @@ test('once its server is gone, a snapshot is copied where it was taken, and once
   expect(copies()).toEqual([copyOf(old), copyOf(image)]);
 });
 
-test('a snapshot that does not say where it was taken is copied while its server is listed, and else not', async () => {
+test('a snapshot without the region in which it was taken is copied only while its server is listed', async () => {
   const image = snapshotOf(0);
   image.properties.autosnap_restore_as = 'unknown';
   fail('compute');
@@ -131,7 +131,7 @@ test('a snapshot that does not say where it was taken is copied while its server
 test.each([
   ['can not be read', () => fail('compute')],
   ['is no longer in the catalogue', () => void h.cloud.catalogue.splice(1)],
-])('no drill of a snapshot is begun in another region while its own one %s', async (_, lose) => {
+])('no drill of a snapshot begins in another region while its own region %s', async (_, lose) => {
   snapshotOf(0);
   const event = policy({ drill: { schedule: 'rate(1 day)' }, dryRun: true });
   expect((await h.run('drill', event)).totals).toEqual({ planned: 1 });

@@ -5,7 +5,7 @@ import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspac
 
 vi.setConfig({ testTimeout: 30_000 });
 
-// One copy that can't be made or deleted keeps no other from its turn.
+// A copy that cannot be created or deleted does not prevent the work on others.
 
 let r: Rackspace;
 beforeEach(async () => {
@@ -21,7 +21,7 @@ const exportsOf = ({ id }: CloudImage) =>
   r.h.cloud.received.filter(({ method, path }) => method === 'POST' && path.endsWith('/tasks')).length &&
   r.region.tasks.all.filter(({ input }) => input.image_uuid === id).length;
 
-/** The exports of one image fail from now on. */
+/** All further exports of one image fail. */
 function failExportsOf({ id }: CloudImage): void {
   const { tasks } = r.region;
   const settle = tasks.settle.bind(tasks);
@@ -34,7 +34,7 @@ function failExportsOf({ id }: CloudImage): void {
 }
 
 describe('an export that fails each time', () => {
-  test('is asked for less and less often, is said in each report, and leaves the month to others', async () => {
+  test('is requested at growing intervals, is reported each time, and leaves the monthly limit to others', async () => {
     const bad = r.addSnapshot({ size: 400_000 });
     failExportsOf(bad);
     const limit = { maxBytesPerMonth: '2.3MB' };
@@ -54,7 +54,7 @@ describe('an export that fails each time', () => {
     expect(isCopied(other)).toBe(true);
   });
 
-  test('does not keep the same server from copying its next snapshot', async () => {
+  test("does not prevent the copy of the same server's next snapshot", async () => {
     failExportsOf(r.addSnapshot());
     for (let i = 0; i < 3; i++) {
       await fail().catch(() => {});
@@ -68,7 +68,7 @@ describe('an export that fails each time', () => {
   });
 });
 
-test('an export that never ends is said each time, and the next snapshot is exported beside it', async () => {
+test('an export that never ends is reported each time, and the next snapshot is exported meanwhile', async () => {
   const stuck = r.addSnapshot();
   await run();
   const [task] = r.region.tasks.all;
@@ -91,7 +91,7 @@ test('an export that never ends is said each time, and the next snapshot is expo
   expect(exportsOf(stuck)).toBeLessThanOrEqual(1);
 });
 
-test('an image that is larger than the limit allows at all is said, and smaller ones go', async () => {
+test('an image larger than the monthly limit is reported, and smaller ones are copied', async () => {
   const large = r.addSnapshot(
     { size: 5_000_000 },
     {},
@@ -107,11 +107,11 @@ test('an image that is larger than the limit allows at all is said, and smaller 
   expect([isCopied(large), isCopied(small)]).toEqual([false, true]);
 });
 
-describe('a deletion that is refused', () => {
+describe('a refused deletion', () => {
   test.each([
     ['409', answers.conflict],
     ['403', answers.forbidden],
-  ])('with %s takes no share of maxDeletes, and is said each time', async (_, answer) => {
+  ])('with %s does not count towards maxDeletes, and is reported each time', async (_, answer) => {
     const images = await r.copyMany(7);
     const refused = images.slice(0, 3);
     const path = new RegExp(`(${refused.map(({ id }) => id).join('|')})\\.vhd$`);
@@ -142,7 +142,7 @@ describe('an error', () => {
     expect(images.map(isCopied)).toEqual([true, false, true]);
   });
 
-  test('with one copy stops no new one of its server, and deletes nothing of it', async () => {
+  test('with one copy does not stop new copies of its server, and no copy of the server is deleted', async () => {
     const images = await r.copyMany(3);
     const path = new RegExp(`${images[0]!.id}\\.json$`);
     r.h.cloud.faults.push({ service: 'object-store', path, times: 999, answer: answers.forbidden });
@@ -155,7 +155,7 @@ describe('an error', () => {
     r.expectCopiesOf(...images, next);
   });
 
-  test('with what is left of one copy does not stop the others of its server', async () => {
+  test('with the rest of one copy does not stop the others of its server', async () => {
     const [old, , newest] = (await r.copyMany(3)) as [CloudImage, CloudImage, CloudImage];
     for (const name of r.objectsOf(old).filter((one) => one.includes('.vhd'))) {
       r.region.files.delete(OWNER, name);
@@ -177,7 +177,7 @@ describe('an error', () => {
     expect([isCopied(newest), isCopied(next)]).toEqual([false, true]);
   });
 
-  test('with one region does not stop another, not even with the one where the month is remembered', async () => {
+  test('with one region does not stop another, not even if the usage of the month is stored in the first', async () => {
     r = await rackspace(['DFW', 'ORD']);
     const ord = r.h.cloud.region('ORD');
     const server = ord.addServer({ name: 'web-2' });
@@ -195,14 +195,14 @@ describe('an error', () => {
 });
 
 describe('the order', () => {
-  /** The images in the order in which their exports are asked for. */
+  /** The images in the order of the requests for their exports. */
   const asked = () =>
     r.region.tasks.all
       .toReversed()
       .map(({ input }) => r.region.images.find(({ id }) => id === input.image_uuid)!.name.split('-daily')[0]);
   const limit = { maxBytesPerMonth: '1GB' };
 
-  test('begins with what has waited the longest, whatever the ids', async () => {
+  test('begins with the image that has waited longest, whatever the ids', async () => {
     const ids = ['c', 'a', 'b'].map((n) => `${n.repeat(8)}-0000-4000-8000-000000000000`);
     const servers = ids.map((id, i) => addServer(`s${i}`, id));
     r.region.servers.splice(0, 1);
@@ -214,10 +214,10 @@ describe('the order', () => {
     expect(asked()).toEqual(['s0', 's1', 's2']);
   });
 
-  test('is by turns when the time runs out: what had its turn is not first in the next run', async () => {
+  test('changes if the deadline is reached: the image that had its turn is not the first of the next run', async () => {
     const servers = [r.server, addServer('s1'), addServer('s2')];
     for (const server of servers) r.addSnapshot({}, {}, server);
-    // Each run comes to the first request for an export, which never ends.
+    // Each run reaches the first request for an export, which never ends.
     const tried: string[] = [];
     for (let i = 0; i < 3; i++) {
       r.h.hangAfter(0, { service: 'image', method: 'POST' });

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { answers, type Fault, leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
 import { type Harness, policy } from '../harness.ts';
-import { addSnapshot, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
+import { addSnapshot, decisionOn, deletions, history, idsIn, idsOf } from '../history.ts';
 
 const gone = { id: 'gone-1', name: 'old' };
 
-/** Snapshots of a server that is gone, and three of one that is there; `ages` newest first. */
+/** Snapshots of a deleted server, and three of an existing one; `ages` are newest first. */
 async function orphaned(ages: number[]) {
   const h = await history(3);
   return { ...h, orphans: ages.map((age) => addSnapshot(h, gone, age)) };
@@ -15,16 +15,16 @@ async function orphaned(ages: number[]) {
 const shrinking = (orphans: object, changes: Record<string, unknown> = {}) => policy({ orphans, ...changes });
 
 describe('without orphans', () => {
-  test('the series of a server that is gone is kept whole, however old, and reported', async () => {
+  test('the series of a deleted server is kept completely, however old, and reported', async () => {
     const h = await orphaned([400, 401, 402, 403, 404]);
     const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
     expect(report.totals).toEqual({ deleted: 2, kept: 6 });
     expect(report.warnings).toEqual(['DFW: server gone-1 is gone: of its 5 daily snapshots 5 are kept']);
-    expect(fateOf(report, h.orphans[4]!)).toBe('kept: its server is gone: the series is kept whole');
+    expect(decisionOn(report, h.orphans[4]!)).toBe('kept: its server is gone: the series is kept whole');
     expect(idsIn(h)).toEqual(idsOf([h.images[0]!, ...h.orphans]));
   });
 
-  test('not even its failed ones go', async () => {
+  test('failed snapshots of a deleted server stay as well', async () => {
     const h = await orphaned([60]);
     const failed = addSnapshot(h, gone, 61, { status: 'killed', size: null });
     expect((await h.run('cleanup', policy())).totals).toEqual({ kept: 5 });
@@ -32,8 +32,8 @@ describe('without orphans', () => {
   });
 });
 
-describe('with orphans the series shrinks once its newest good one is old enough', () => {
-  // Midnight was six hours ago: 29.75 days before it is 30 days before now.
+describe('with orphans a series is reduced once its newest good snapshot is old enough', () => {
+  // Midnight was six hours ago: 29.75 days before midnight is 30 days before now.
   test.each([
     ['a minute short of it', 29.75 - 1 / 1440, 4],
     ['to the second', 29.75, 2],
@@ -46,10 +46,10 @@ describe('with orphans the series shrinks once its newest good one is old enough
       `DFW: server gone-1 is gone: of its 4 daily snapshots ${left} are kept`,
     ]);
     if (left === 2)
-      expect(fateOf(report, h.orphans[3]!)).toBe('deleted: its server is gone, and orphans keeps 2');
+      expect(decisionOn(report, h.orphans[3]!)).toBe('deleted: its server is gone, and orphans keeps 2');
   });
 
-  test('measured from the newest good one: what is newer and not good makes it no younger', async () => {
+  test('the age is that of the newest good snapshot, whatever newer failed ones there are', async () => {
     const h = await orphaned([31, 32, 33]);
     for (const status of ['killed', 'saving', 'deactivated']) addSnapshot(h, gone, 1, { status, size: null });
     const { totals } = await h.run('cleanup', shrinking({ after: '30d', keep: 1 }));
@@ -57,12 +57,12 @@ describe('with orphans the series shrinks once its newest good one is old enough
     expect(idsIn(h)).toContain(h.orphans[0]?.id);
   });
 
-  test('and not from the others: one good one that is young keeps them all', async () => {
+  test('a single good snapshot that is too young keeps all', async () => {
     const h = await orphaned([29, 300, 301, 302]);
     expect((await h.run('cleanup', shrinking({ after: '30d', keep: 1 }))).totals).toEqual({ kept: 7 });
   });
 
-  test('a series without a good one has no age, and stays', async () => {
+  test('a series without a good snapshot stays', async () => {
     const h = await history(0);
     const failed = [60, 61].map((age) => addSnapshot(h, gone, age, { status: 'killed', size: null }));
     expect((await h.run('cleanup', shrinking({ after: '1d', keep: 1 }))).totals).toEqual({ kept: 2 });
@@ -81,20 +81,20 @@ describe('with orphans the series shrinks once its newest good one is old enough
   });
 });
 
-describe('a listing that lacks the newest snapshot of a server that is gone makes its series no older', () => {
+describe('a listing that lacks the newest snapshot of a deleted server does not make its series older', () => {
   const listing = { service: 'image', region: 'DFW', path: /\/images$/ } as const;
 
-  test('another one has it: all stay', async () => {
+  test('another listing has it: all stay', async () => {
     const h = await orphaned([10, 40, 41, 42]);
     const answer = leavingOut(h.orphans[0]!.id);
-    // Hidden images are listed by themselves.
+    // Hidden images have a listing of their own.
     h.cloud.faults.push({ ...listing, times: 2, answer });
     const report = await h.run('cleanup', shrinking({ after: '30d', keep: 1 }));
     expect(report.totals).toEqual({ kept: 6 });
     expect(deletions(h)).toEqual([]);
   });
 
-  test('the other one can not be read: all stay, and the run fails', async () => {
+  test('the other listing cannot be read: all stay, and the run fails', async () => {
     const h = await orphaned([40, 41, 42]);
     h.cloud.faults.push({ ...listing, skip: 2, answer: answers.forbidden });
     const { report } = await h.fail('cleanup', shrinking({ after: '30d', keep: 1 }));
@@ -104,7 +104,7 @@ describe('a listing that lacks the newest snapshot of a server that is gone make
   });
 });
 
-describe('what stays all the same', () => {
+describe('images that stay in spite of orphans', () => {
   test.each<[string, (h: Harness) => CloudImage]>([
     ['a held one', (h) => addSnapshot(h, gone, 70, { properties: { autosnap_hold: 'forever' } })],
     ['a protected one', (h) => addSnapshot(h, gone, 70, { protected: true })],
@@ -141,7 +141,7 @@ describe('what stays all the same', () => {
     expect(idsIn(h)).toEqual(idsOf([...h.images, h.orphans[0]!, image]));
   });
 
-  test('and it takes no place: held ones do not stand in for the floor', async () => {
+  test('held images do not count towards the minimum', async () => {
     const h = await orphaned([60, 61, 62]);
     h.orphans[0]!.properties.autosnap_hold = 'forever';
     await h.run('cleanup', shrinking({ after: '30d', keep: 1 }));
@@ -149,7 +149,7 @@ describe('what stays all the same', () => {
   });
 });
 
-describe('nothing shrinks when the servers could not all be listed', () => {
+describe('no series is reduced if not all servers could be listed', () => {
   test.each<[string, Pick<Fault, 'skip' | 'answer'>]>([
     ['not at all', { answer: answers.forbidden }],
     ['but the first page', { skip: 1, answer: answers.forbidden }],
@@ -171,11 +171,11 @@ describe('nothing shrinks when the servers could not all be listed', () => {
   });
 });
 
-describe('Y4: a listing that lacks a server says nothing: the server itself is asked for, in every region', () => {
+describe('Y4: a server that a listing lacks is read by its id in every region', () => {
   const event = shrinking({ after: '30d', keep: 1 }, { regions: ['DFW'] });
   const GONE = /servers\/gone-1$/;
 
-  test('it is in this region: its series goes by keep', async () => {
+  test('the server is in this region: its series follows keep', async () => {
     const h = await orphaned([60, 61, 62, 63]);
     h.cloud.region('DFW').addServer(gone);
     const leaveOut = async (answer: Response) => {
@@ -188,7 +188,7 @@ describe('Y4: a listing that lacks a server says nothing: the server itself is a
     expect(idsIn(h)).toEqual(idsOf([...h.images, ...h.orphans.slice(0, 3)]));
   });
 
-  test('it is in another region, whose images these may be: all are kept', async () => {
+  test('the server is in another region, which may own these images: all are kept', async () => {
     const h = await orphaned([60, 61, 62, 63]);
     h.cloud.region('ORD').addServer(gone);
     const report = await h.run('cleanup', event);
@@ -198,7 +198,7 @@ describe('Y4: a listing that lacks a server says nothing: the server itself is a
     expect(deletions(h)).toEqual([]);
   });
 
-  test('the region does not answer for it: nothing at all goes there, and that is a failure', async () => {
+  test('this region does not answer: nothing is deleted there, which is a failure', async () => {
     const h = await history(5);
     addSnapshot(h, gone, 60);
     h.cloud.faults.push({
@@ -213,7 +213,7 @@ describe('Y4: a listing that lacks a server says nothing: the server itself is a
     expect(deletions(h)).toEqual([]);
   });
 
-  test('another region does not answer for it: its series is kept, the others rotate', async () => {
+  test('another region does not answer: the series is kept, the others are rotated', async () => {
     const h = await history(5);
     const orphans = [60, 61].map((age) => addSnapshot(h, gone, age));
     h.cloud.faults.push({
@@ -228,7 +228,7 @@ describe('Y4: a listing that lacks a server says nothing: the server itself is a
     expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 3), ...orphans]));
   });
 
-  test('without orphans a region that does not answer fails no run: all are kept anyway', async () => {
+  test('without orphans a region that does not answer fails no run, because all are kept anyway', async () => {
     const h = await orphaned([60, 61]);
     h.cloud.faults.push({ service: 'compute', region: 'ORD', times: 9, answer: answers.forbidden });
     const { warnings } = await h.run('cleanup', policy({ regions: ['DFW'] }));
@@ -238,7 +238,7 @@ describe('Y4: a listing that lacks a server says nothing: the server itself is a
   });
 });
 
-test('a dry run says what would go; maxDeletes holds here too, the oldest first', async () => {
+test('a dry run shows what would be deleted, and maxDeletes applies, the oldest first', async () => {
   const h = await orphaned([60, 61, 62, 63]);
   const event = shrinking({ after: '30d', keep: 1 }, { maxDeletes: 2 });
   const dry = await h.run('cleanup', { ...event, dryRun: true });
@@ -248,13 +248,13 @@ test('a dry run says what would go; maxDeletes holds here too, the oldest first'
   expect(idsIn(h)).toEqual(idsOf([...h.images, ...h.orphans.slice(0, 2)]));
 });
 
-test('the series of servers that are there go by keep, not by orphans', async () => {
+test('the series of existing servers follow keep, not orphans', async () => {
   const h = await history(5);
   await h.run('cleanup', shrinking({ after: '1h', keep: 1 }));
   expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 3)));
 });
 
-describe('orphans is refused', () => {
+describe('invalid orphans', () => {
   test.each<[string, unknown, string]>([
     ['without keep', { after: '30d' }, 'orphans.keep: is missing'],
     ['without after', { keep: 1 }, 'orphans.after: is missing'],

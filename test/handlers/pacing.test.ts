@@ -6,7 +6,7 @@ import { addSnapshot, MIDNIGHT } from '../history.ts';
 
 const SERVERS = 120;
 
-/** A fleet in two regions, the larger part in DFW. */
+/** A fleet in two regions, most of it in DFW. */
 async function fleet(...limits: RateLimit[]): Promise<Harness> {
   const h = await harness();
   setTime(new Date(MIDNIGHT.getTime() + 20_000));
@@ -15,7 +15,7 @@ async function fleet(...limits: RateLimit[]): Promise<Harness> {
   return h;
 }
 
-/** How many requests of each kind the services of both regions have received. */
+/** The number of requests of each kind that the services of both regions received. */
 function received({ cloud }: Harness): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { service, method, path } of cloud.received) {
@@ -37,9 +37,9 @@ const limit = (verb: string, kind: RateLimit['kind'] = 'window'): RateLimit => (
   kind,
 });
 
-// Some take seconds, as the limits do; a slow machine may need more.
-describe('a sweep of more than the limit', { timeout: 60_000 }, () => {
-  test.each(['window', 'bucket'] as const)('meets none of its refusals: %s', async (kind) => {
+// Some tests take seconds because of the limits; a slow machine may need more.
+describe('a run with more requests than the limit', { timeout: 60_000 }, () => {
+  test.each(['window', 'bucket'] as const)('is never refused: %s', async (kind) => {
     const h = await fleet(limit('POST', kind));
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: SERVERS });
     expect(received(h)).toEqual({ GET: 12, limits: 1, POST: SERVERS });
@@ -50,11 +50,11 @@ describe('a sweep of more than the limit', { timeout: 60_000 }, () => {
     ['does not say', answers.forbidden],
     ['says in nonsense', { status: 200, body: '<html></html>' }],
     ['says none', { status: 200, body: { limits: { rate: [] } } }],
-  ])('takes all of them, too, when the cloud %s what it is', async (_, answer) => {
+  ])('also takes all snapshots if the cloud %s its limit', async (_, answer) => {
     const h = await fleet();
     h.cloud.faults.push({ service: 'compute', path: /limits$/, times: 9, answer });
-    // The window is full with all but three of them, whatever time they took; a second later there
-    // is a new one.
+    // The window allows three more requests, however long those before took. A second later a new
+    // window begins.
     let [sent, fullUntilMs] = [0, 0];
     h.cloud.faults.push({
       service: 'compute',
@@ -69,11 +69,11 @@ describe('a sweep of more than the limit', { timeout: 60_000 }, () => {
     });
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: SERVERS });
     expect(rateLimited(h)).toBeGreaterThan(0);
-    // Those that were under way when the first one was refused.
+    // The requests that were already sent when the first one was refused.
     expect(rateLimited(h)).toBeLessThan(16);
   });
 
-  test('stops in time when its turn does not come', async () => {
+  test('stops before its deadline if the limit leaves no time', async () => {
     const h = await fleet({ verb: 'POST', value: 25, unit: 'MINUTE', kind: 'window' });
     const { report, error } = await h.fail('snapshot', policy(), { remainingMs: 8000 });
     expect(error.message).toMatch(/stopped in time/);
@@ -85,7 +85,7 @@ describe('a sweep of more than the limit', { timeout: 60_000 }, () => {
   });
 });
 
-test('a cleanup of more than the limit meets none of its refusals', { timeout: 60_000 }, async () => {
+test('a cleanup with more requests than the limit is never refused', { timeout: 60_000 }, async () => {
   const h = await fleet(limit('DELETE'), { ...limit('GET'), value: 1000 });
   for (const region of ['DFW', 'ORD']) {
     for (const server of h.cloud.region(region).servers) {

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { deploy, type Harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, deletions, history, idsIn, idsOf } from '../history.ts';
 
-// A run by hand that names a part of a policy: never more than the policy means, and nothing of the
-// rest.
+// A manual run for a part of a policy never does more than the policy allows, and nothing outside
+// that part.
 
 /**
- * Two servers of the policy in DFW and one in ORD, with six snapshots each, of which three stay;
- * and one that it leaves out.
+ * Two servers of the policy in DFW and one in ORD, with six snapshots each of which three stay, and
+ * a server that the policy excludes.
  */
 async function fleet(changes: Record<string, unknown> = {}) {
   const h = await history(6);
@@ -24,7 +24,7 @@ async function fleet(changes: Record<string, unknown> = {}) {
 
 type Fleet = Awaited<ReturnType<typeof fleet>>;
 
-/** Of which servers snapshots have gone, and how many. */
+/** The servers whose snapshots were deleted, with their numbers. */
 function gone({ cloud, of }: Fleet): Record<string, number> {
   const left = new Set(['DFW', 'ORD'].flatMap((region) => cloud.region(region).images.map(({ id }) => id)));
   const counts = Object.entries(of).map(([name, its]) => [
@@ -47,7 +47,7 @@ describe('cleanup', () => {
       () => ({ servers: { names: ['web', 'far'] }, regions: ['ORD', 'DFW'] }),
       { web: 3, far: 3 },
     ],
-  ])('of %s rotates that and nothing else', async (_, part, expected) => {
+  ])('of %s rotates this part and nothing else', async (_, part, expected) => {
     const h = await fleet();
     await h.run('cleanup', { policy: 'daily', ...part(h) });
     expect(gone(h)).toEqual(expected);
@@ -69,14 +69,14 @@ describe('cleanup', () => {
       () => ({ names: ['web', 'mail-*'] }),
       /servers\.names "mail-\*" is no server of the policy daily/,
     ],
-  ])('of %s says so', async (_, part, message) => {
+  ])('of %s is an error', async (_, part, message) => {
     const h = await fleet();
     const { error } = await h.fail('cleanup', { policy: 'daily', servers: part(h) });
     expect(error.message).toMatch(message);
     expect(gone(h).db).toBeUndefined();
   });
 
-  test('of a server that is gone is by its id, and keeps its series as ever', async () => {
+  test('of a deleted server names its id, and keeps its series as always', async () => {
     const h = await fleet();
     const { servers } = h.cloud.region('DFW');
     servers.splice(servers.indexOf(servers.find(({ id }) => id === h.db.id)!), 1);
@@ -85,7 +85,7 @@ describe('cleanup', () => {
     expect(deletions(h)).toEqual([]);
   });
 
-  test('of servers deletes their ad-hoc snapshots that have ended, and no other', async () => {
+  test('of servers deletes their expired ad-hoc snapshots, and no others', async () => {
     const h = await fleet();
     const properties = { autosnap_policy: 'adhoc', autosnap_expires: '2026-11-22T00:00:00Z' };
     const [webs, dbs] = [h.web, h.db].map((server) => addSnapshot(h, server, 9, { properties }));
@@ -95,7 +95,7 @@ describe('cleanup', () => {
     expect(gone(h)).toEqual({ db: 3 });
   });
 
-  test('a region that the policy is not for is refused', async () => {
+  test('a region that the policy excludes is refused', async () => {
     const h = await fleet({ regions: ['DFW'] });
     const { error } = await h.fail('cleanup', { policy: 'daily', regions: ['ORD'] });
     expect(error.message).toContain('regions: the policy "daily" is not for ORD, but for DFW');
@@ -116,13 +116,13 @@ describe('snapshot', () => {
     ['the whole', {}, ['db', 'far', 'web']],
     ['names', { servers: { names: ['d*', 'web'] } }, ['db', 'web']],
     ['a region', { regions: ['ORD'] }, ['far']],
-  ])('of %s takes that and nothing else', async (_, part, expected) => {
+  ])('of %s takes this part and nothing else', async (_, part, expected) => {
     const h = await fleet();
     setTime('2026-11-24T00:00:10Z');
     expect(taken(await h.run('snapshot', { policy: 'daily', ...part }))).toEqual(expected);
   });
 
-  test('of a name that the policy leaves out fails, and takes the others', async () => {
+  test('of a name that the policy excludes fails, and takes the others', async () => {
     const h = await fleet();
     setTime('2026-11-24T00:00:10Z');
     const event = { policy: 'daily', servers: { names: ['web', 'stranger'] } };
@@ -131,7 +131,7 @@ describe('snapshot', () => {
     expect(report?.totals).toEqual({ taken: 1 });
   });
 
-  test('by hand of a name that nobody has fails', async () => {
+  test('of a name that no server has fails', async () => {
     const h = await fleet();
     const { error } = await h.fail('snapshot', { adhoc: true, servers: { names: ['wbe'] } });
     expect(error.message).toContain('servers.names "wbe" matches no server');
@@ -146,13 +146,13 @@ describe('snapshot', () => {
   });
 });
 
-test.each(['offsite', 'drill'] as const)('%s is not narrowed', async (job) => {
+test.each(['offsite', 'drill'] as const)('%s cannot be limited to a part', async (job) => {
   const h = await fleet();
   const { error } = await h.fail(job, { policy: 'daily', servers: { names: ['web'] } });
   expect(error.message).toContain('servers, regions: only snapshot and cleanup can be narrowed');
 });
 
-test('a run of a part does not say that the policy has run', async () => {
+test('a run for a part does not count as a run of the policy', async () => {
   const h = await fleet();
   await h.run('cleanup', { policy: 'daily', servers: { names: ['web'] } });
   expect(h.logs()).not.toContain('"Succeeded":');
@@ -160,7 +160,10 @@ test('a run of a part does not say that the policy has run', async () => {
   expect(h.logs()).toContain('"Succeeded":1');
 });
 
-test.each(['snapshot', 'cleanup', 'offsite', 'drill'] as const)('%s refuses no event at all', async (job) => {
-  const h = await fleet();
-  expect((await h.fail(job, null)).error.message).toContain('it must be a JSON object');
-});
+test.each(['snapshot', 'cleanup', 'offsite', 'drill'] as const)(
+  '%s refuses a call without an event',
+  async (job) => {
+    const h = await fleet();
+    expect((await h.fail(job, null)).error.message).toContain('it must be a JSON object');
+  },
+);

@@ -22,7 +22,7 @@ import {
 
 describe('to a new server', () => {
   test.each(['rackspace', 'keystone'])(
-    'like the original, from the newest good snapshot: %s',
+    'with the settings of the original, from the newest good snapshot: %s',
     async (cloud) => {
       const h = await world();
       if (cloud === 'keystone') useKeystone(h);
@@ -55,7 +55,7 @@ describe('to a new server', () => {
     },
   );
 
-  test('a call again finds it, however often, and says when it is ready', async () => {
+  test('each further call finds the new server, and says when it is ready', async () => {
     const h = await world();
     const first = await h.run('restore', TO_NEW);
     const second = await h.run('restore', again(first));
@@ -69,7 +69,7 @@ describe('to a new server', () => {
     expect(restoredIn(h)).toHaveLength(1);
   });
 
-  test('what the event gives takes the place of what the original has', async () => {
+  test('the event overrides settings of the original', async () => {
     const h = await world();
     await h.run('restore', {
       ...TO_NEW,
@@ -102,14 +102,14 @@ describe('to a new server', () => {
     });
   });
 
-  test('of one policy only, where it is named', async () => {
+  test('from a snapshot of one policy, if the event names it', async () => {
     const h = await world();
     const weekly = addSnapshot(h, h.web, 3, { properties: { autosnap_policy: 'weekly' } });
     const report = await h.run('restore', { ...TO_NEW, policy: 'weekly', dryRun: true });
     expect(report.image).toBe(weekly.id);
   });
 
-  test('from an image by its id, made of that server by anybody', async () => {
+  test('from an image of the server by its id, whoever created it', async () => {
     const h = await world();
     const byHand = h.cloud.region('DFW').addImage({
       name: 'before the upgrade',
@@ -120,7 +120,7 @@ describe('to a new server', () => {
     expect((await h.run('restore', { ...TO_NEW, at: byHand.id })).image).toBe(byHand.id);
   });
 
-  test("its snapshots are a series of their own, and an image of it by hand is nobody's snapshot", async () => {
+  test('snapshots of the new server are a series of their own, and a manual image of it is not a snapshot of ours', async () => {
     const h = await world();
     const { restored } = await h.run('restore', TO_NEW);
     setTime('2026-11-24T00:00:10Z');
@@ -142,14 +142,14 @@ describe('to a new server', () => {
   });
 });
 
-describe('of a server that is gone', () => {
+describe('of a deleted server', () => {
   const gone = async () => {
     const h = await world();
     serversIn(h).splice(0);
     return h;
   };
 
-  test('by its name, with what the event gives, saying what is not known', async () => {
+  test('by its name, with the settings of the event, and with a report of unknown settings', async () => {
     const h = await gone();
     h.images[0]!.name = 'web-daily-20261123T000000Z';
     h.images[0]!.properties.instance_type_flavorid = 'general1-2';
@@ -168,7 +168,7 @@ describe('of a server that is gone', () => {
   test.each<[string, object]>([
     ['by its policy', policy()],
     ['by hand', { adhoc: true, servers: { all: true } }],
-  ])('with what its snapshot says of it: taken %s', async (_, event) => {
+  ])('with the settings that its snapshot recorded: taken %s', async (_, event) => {
     const h = await world();
     h.images.splice(0).map(({ id }) => h.cloud.region('DFW').removeImage(id));
     Object.assign(h.web, { flavor: 'compute1-4', securityGroups: ['default', 'web'] });
@@ -185,7 +185,7 @@ describe('of a server that is gone', () => {
     );
   });
 
-  test('by an image of somebody else: with what the newest snapshot says, not the image', async () => {
+  test('from an image of somebody else, with the settings that the newest snapshot recorded', async () => {
     const h = await world();
     const [newest] = h.images;
     const blueprint = (flavor: string) => JSON.stringify({ flavor, keyName: null });
@@ -201,7 +201,7 @@ describe('of a server that is gone', () => {
     expect(report.lines).toContain('key pair: none, as the original had');
   });
 
-  test('by its id; a flavor is asked for where the snapshot tells of none', async () => {
+  test('by its id; without a recorded flavor the event has to name one', async () => {
     const h = await gone();
     const { error } = await h.fail('restore', { ...TO_NEW, server: h.web.id });
     expect(error.message).toMatch(
@@ -212,7 +212,7 @@ describe('of a server that is gone', () => {
     expect(restoredIn(h)).toMatchObject([{ name: 'web-restored-2026-11-23', flavor: '2' }]);
   });
 
-  test('a server of today with its name comes first, and the other is mentioned', async () => {
+  test('an existing server with the same name takes precedence, and the deleted one is mentioned', async () => {
     const h = await world();
     const old = { id: crypto.randomUUID(), name: 'web' };
     addSnapshot(h, old, 0, { name: 'web-daily-20261123T000000Z' });
@@ -223,7 +223,7 @@ describe('of a server that is gone', () => {
 });
 
 describe('in place', () => {
-  test('a safety snapshot first; when it is good, the rebuild; the server keeps what it has', async () => {
+  test('first takes a safety snapshot, then rebuilds; the server keeps its settings', async () => {
     const h = await world();
     const { addresses } = h.web;
     const first = await h.run('restore', IN_PLACE);
@@ -262,17 +262,17 @@ describe('in place', () => {
     ]);
   });
 
-  test('what was chosen at first stays chosen, whatever is taken meanwhile, also when the first event is sent again', async () => {
+  test('keeps the chosen image, whatever is taken meanwhile, also if the first event is sent again', async () => {
     const h = await world();
     const first = await h.run('restore', IN_PLACE);
     later(h, 30);
-    // At 06:24.
+    // At 06:24 a newer snapshot exists.
     addSnapshot(h, h.web, -6.4 / 24);
     const second = await h.run('restore', { ...IN_PLACE, request: first.request });
     expect(second).toMatchObject({ state: 'building', image: h.images[0]!.id });
   });
 
-  test('the latest is never a safety snapshot; by its id the restore is undone', async () => {
+  test('the latest snapshot is never a safety snapshot; its id undoes the restore', async () => {
     const h = await world();
     const { first } = await inPlace(h);
     expect(await h.run('restore', { ...TO_NEW, dryRun: true })).toMatchObject({ image: h.images[0]!.id });
@@ -281,7 +281,7 @@ describe('in place', () => {
     expect(h.web.image).toBe(first.safety);
   });
 
-  test("Y1 by our own hand: an image that somebody makes of the rebuilt server is nobody's to rotate", async () => {
+  test('Y1 after a restore: an image that somebody creates of the rebuilt server is not rotated', async () => {
     const h = await world();
     await inPlace(h);
     const golden = await imageByHand(h, 'golden');
@@ -301,15 +301,16 @@ describe('in place', () => {
   });
 
   test.each(['killed', 'vanishes', 'stuck'] as const)(
-    'a safety snapshot that is %s stops it',
-    async (fate) => {
+    'a safety snapshot that is %s stops the restore',
+    async (outcome) => {
       const h = await world();
-      h.web.fate = fate;
+      h.web.snapshotOutcome = outcome;
       const first = await h.run('restore', IN_PLACE);
       later(h, 90);
       setTime('2026-11-23T07:30:00Z');
-      if (fate === 'vanishes') {
-        // Nothing tells it from one that was never asked for: a new one is.
+      if (outcome === 'vanishes') {
+        // Nothing tells the vanished snapshot from one that was never requested, so a new one is
+        // requested.
         expect((await h.run('restore', again(first))).state).toBe('waiting');
       } else {
         const { error, report } = await h.fail('restore', again(first));
@@ -321,7 +322,7 @@ describe('in place', () => {
     },
   );
 
-  test('a server that is busy when its turn comes is left to a later call', async () => {
+  test('a server that is busy when its rebuild is due is left to a later call', async () => {
     const h = await world();
     const first = await h.run('restore', IN_PLACE);
     later(h, 30);
@@ -331,7 +332,7 @@ describe('in place', () => {
     expect(await h.run('restore', again(first))).toMatchObject({ state: 'building' });
   });
 
-  test('a rebuild that ends in ERROR fails, with what the cloud says of it', async () => {
+  test('a rebuild that ends in ERROR fails with the message of the cloud', async () => {
     const h = await world();
     const first = await h.run('restore', IN_PLACE);
     h.web.buildFault = 'No valid host was found.';
@@ -343,11 +344,11 @@ describe('in place', () => {
   });
 });
 
-describe('a call that was broken off', () => {
+describe('an interrupted call', () => {
   const POST_SERVERS = { service: 'compute', method: 'POST', path: /\/servers$/ } as const;
   const ACTION = { service: 'compute', method: 'POST', path: /\/action$/ } as const;
 
-  test('an answer that is lost: the new server is found, and is the only one', async () => {
+  test('a lost answer: the new server is found, and is the only one', async () => {
     const h = await world();
     h.cloud.faults.push({ ...POST_SERVERS, answer: 'lose' });
     expect(await h.run('restore', TO_NEW)).toMatchObject({
@@ -357,7 +358,7 @@ describe('a call that was broken off', () => {
     expect(restoredIn(h)).toHaveLength(1);
   });
 
-  test('a request that is lost: going on only looks, and beginning anew makes one', async () => {
+  test('a lost request: the next call only looks for the server, and a new restore creates one', async () => {
     const h = await world();
     h.cloud.faults.push({ ...POST_SERVERS, answer: 'drop' });
     const { error, report } = await h.fail('restore', TO_NEW);
@@ -372,7 +373,7 @@ describe('a call that was broken off', () => {
     expect(restoredIn(h)).toHaveLength(1);
   });
 
-  test('an answer that is lost, and a listing that is late: the server is found later, and is the only one', async () => {
+  test('a lost answer and a late listing: the server is found later, and is the only one', async () => {
     const h = await world();
     const shown = leaveOut(h, (id) => restoredIn(h).some((server) => server.id === id));
     h.cloud.faults.push({ ...POST_SERVERS, answer: 'lose' });
@@ -404,7 +405,7 @@ describe('a call that was broken off', () => {
   });
 });
 
-test('out of time before the answer: it fails, says how to go on, and nothing is made twice', async () => {
+test('deadline before the answer: the call fails, says how to resume, and nothing is created twice', async () => {
   const h = await world();
   h.cloud.faults.push({ service: 'compute', method: 'POST', path: /\/servers$/, answer: 'hang' });
   const { error, report } = await h.fail('restore', TO_NEW, { remainingMs: 6_500 });
@@ -418,7 +419,7 @@ describe('a dry run', () => {
     ['to a new server', { ...TO_NEW, dryRun: true }, /a new server "web-restored-2026-11-23" from image/],
     ['in place', { ...IN_PLACE, dryRun: true }, /a safety snapshot of web/],
     ['in place, not confirmed yet', { server: 'web', to: 'in-place', dryRun: true }, /add "confirm": "web"/],
-  ])('%s says what would be done, and only reads', async (_, event, line) => {
+  ])('%s shows what would be done, and only reads', async (_, event, line) => {
     const h = await world();
     const report = await h.run('restore', event);
     expect(report).toMatchObject({ state: 'planned', dryRun: true, image: h.images[0]!.id });
@@ -431,7 +432,7 @@ describe('a dry run', () => {
   });
 });
 
-describe('refused, and nothing is made or changed', () => {
+describe('refused without a change', () => {
   const set = (changes: Partial<CloudServer>) => (h: World) => void Object.assign(h.web, changes);
   const nothing = () => {};
   const OTHER = 'aaaaaaaa-0000-4000-8000-000000000000';
@@ -670,10 +671,10 @@ describe('refused, and nothing is made or changed', () => {
   });
 });
 
-test('a new server that is deleted meanwhile is never said to be restored', async () => {
+test('a new server that is deleted meanwhile is never reported as restored', async () => {
   const h = await world();
   const first = await h.run('restore', TO_NEW);
-  // Nova shows it for a moment when it is gone already.
+  // Nova still shows a server for a moment after its deletion.
   const [restored] = restoredIn(h);
   delete restored!.building;
   restored!.vmState = 'deleted';
@@ -681,7 +682,7 @@ test('a new server that is deleted meanwhile is never said to be restored', asyn
   expect(error.message).toContain('the server has been deleted since: begin anew');
 });
 
-test('a new server that ends in ERROR fails, with what the cloud says and how to be rid of it', async () => {
+test('a new server that ends in ERROR fails with the message of the cloud and how to delete it', async () => {
   const h = await world();
   const first = await h.run('restore', TO_NEW);
   restoredIn(h)[0]!.buildFault = 'No valid host was found.';
@@ -690,7 +691,7 @@ test('a new server that ends in ERROR fails, with what the cloud says and how to
   expect(error.message).toMatch(/is in ERROR: No valid host was found\.\n.*openstack server delete /);
 });
 
-test('no root password is read, logged or told', async () => {
+test('no root password is read, logged or returned', async () => {
   const h = await world();
   await h.run('restore', TO_NEW);
   expect(h.logs()).not.toMatch(/adminPass/);

@@ -3,8 +3,7 @@ import { deploy, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, history } from '../history.ts';
 
 /**
- * An hourly policy of which 200 snapshots are there, 3 of which its rules keep, and whose cleanup
- * runs once a day.
+ * An hourly policy with 200 snapshots, of which its rules keep 3, and with a cleanup once a day.
  */
 async function hourly(changes: Record<string, unknown> = {}) {
   setTime('2026-11-23T06:00:00Z');
@@ -19,8 +18,8 @@ async function hourly(changes: Record<string, unknown> = {}) {
   return h;
 }
 
-describe('a rotation that can not keep up', () => {
-  test('is warned of by cleanup, with how many wait', async () => {
+describe('a rotation that is too slow for its schedule', () => {
+  test('causes a warning in cleanup, with the number of waiting snapshots', async () => {
     const h = await hourly();
     const report = await h.run('cleanup', { policy: 'hourly' });
     expect(report.totals).toEqual({ deleted: 10, deferred: 187, kept: 3 });
@@ -29,14 +28,14 @@ describe('a rotation that can not keep up', () => {
     ]);
   });
 
-  test('is counted whole by the audit, beyond maxDeletes', async () => {
+  test('is counted completely by the audit, beyond maxDeletes', async () => {
     const h = await hourly();
     const { notRotating } = await h.run('audit', {});
-    // Two days ago the slots of 43 hours and more before midnight were there.
+    // Two days ago the snapshots of 43 hours and more before midnight existed.
     expect(notRotating).toMatchObject([{ name: 'web', notRotating: 200 - 43 - 3 }]);
   });
 
-  test('fails doctor, with the remedy', async () => {
+  test('fails doctor with a remedy', async () => {
     const h = await hourly();
     const { error } = await h.fail('doctor', {});
     expect(error.message).toContain('more than 10 snapshots of a server are taken between two cleanups');
@@ -47,12 +46,12 @@ describe('a rotation that can not keep up', () => {
 test.each([
   ['a larger maxDeletes', { maxDeletes: 24 }],
   ['a cleanup that runs more often', { cleanup: 'rate(6 hours)' }],
-])('doctor is content with %s', async (_, changes) => {
+])('doctor accepts %s', async (_, changes) => {
   const h = await hourly(changes);
   expect((await h.run('doctor', {})).checks.filter(({ verdict }) => verdict === 'fail')).toEqual([]);
 });
 
-test('a backlog that the next runs delete is no warning', async () => {
+test('a backlog that the next runs can delete causes no warning', async () => {
   const h = await history(13);
   expect((await h.run('cleanup', policy({ maxDeletes: 5 }))).warnings).toEqual([]);
 });

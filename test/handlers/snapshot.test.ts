@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
-import { addSnapshot, fateOf } from '../history.ts';
+import { addSnapshot, decisionOn } from '../history.ts';
 
 const HOUR_MS = 3_600_000;
 const createRequests = ({ cloud }: Harness) =>
   cloud.received.filter(({ service, method }) => service === 'compute' && method === 'POST');
 
-/** A cloud with three servers in DFW and one in ORD, at 20 seconds past midnight. */
+/** A cloud with three servers in DFW and one in ORD, 20 seconds past midnight. */
 async function fleet() {
   setTime('2026-11-23T00:00:20Z');
   const h = await harness();
@@ -16,7 +16,7 @@ async function fleet() {
   return { ...h, web1: web1!, web2: web2!, db: db!, mail };
 }
 
-test('every selected server gets one image, in each region, with the whole marker in the request', async () => {
+test('every selected server of each region gets one image, and the request has the complete marker', async () => {
   const { cloud, run, mail } = await fleet();
   const report = await run('snapshot', policy({ servers: { names: ['web-*', 'mail'] } }));
   expect(report).toMatchObject({
@@ -48,7 +48,7 @@ test('every selected server gets one image, in each region, with the whole marke
   });
 });
 
-test('a server that is named by its id and left out by except is warned of', async () => {
+test('a server that is named by its id and also excluded causes a warning', async () => {
   const { run, web1, db } = await fleet();
   const servers = { ids: [web1.id, db.id], except: { names: ['web-*'] } };
   const report = await run('snapshot', policy({ servers }));
@@ -60,7 +60,7 @@ test('a server that is named by its id and left out by except is warned of', asy
 });
 
 describe('one slot, one snapshot', () => {
-  test('a slot whose image is active and has no data is taken once more, and that image is kept and said', async () => {
+  test('a slot whose image is active without data is taken once more, and that image is kept and reported', async () => {
     const h = await fleet();
     const servers = { names: ['db'] };
     await h.run('snapshot', policy({ servers }));
@@ -73,10 +73,10 @@ describe('one slot, one snapshot', () => {
     expect((await h.run('snapshot', policy({ servers }))).totals).toEqual({ skipped: 1 });
     const report = await h.run('cleanup', policy({ servers }));
     expect(report.totals).toEqual({ kept: 2 });
-    expect(fateOf(report, empty)).toContain('neither a size nor volume snapshots');
+    expect(decisionOn(report, empty)).toContain('neither a size nor volume snapshots');
   });
 
-  test('an image that the cloud has made at once, and without data, is not called taken', async () => {
+  test('an image that is active at once and without data is not reported as taken', async () => {
     setTime('2026-11-23T00:00:20Z');
     const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
     h.cloud.region('DFW').addServer({ name: 'db' });
@@ -94,7 +94,7 @@ describe('one slot, one snapshot', () => {
     expect(report?.entries).toMatchObject([{ outcome: 'failed', code: 'IMAGE_EMPTY' }]);
   });
 
-  test('a lost answer is not taken for an image of the slot that has no data', async () => {
+  test('after a lost answer an image of the slot without data does not count as its snapshot', async () => {
     const h = await fleet();
     const servers = { names: ['db'] };
     await h.run('snapshot', policy({ servers }));
@@ -105,7 +105,7 @@ describe('one slot, one snapshot', () => {
     expect(h.cloud.region('DFW').images).toHaveLength(2);
   });
 
-  test('a duplicate event takes nothing, at once, hours later, or when all is finished', async () => {
+  test('a duplicate event takes nothing, whether at once, hours later, or when all is finished', async () => {
     const h = await fleet();
     await h.run('snapshot', policy());
     for (const [ms, status] of [
@@ -121,10 +121,10 @@ describe('one slot, one snapshot', () => {
     expect(createRequests(h)).toHaveLength(4);
   });
 
-  test('a time that the clocks of its time zone show twice is one slot', async () => {
+  test('a local time that occurs twice when clocks go back is one slot', async () => {
     const hourly = policy({ schedule: 'cron(30 * * * ? *)', timezone: 'America/Chicago' });
     const h = await fleet();
-    // 01:30 in Chicago, an hour before 01:30 in Chicago.
+    // 01:30 in Chicago, one hour before the second 01:30.
     setTime('2026-11-01T06:30:20Z');
     expect(await h.run('snapshot', hourly)).toMatchObject({
       slot: '2026-11-01T06:30:00Z',
@@ -141,7 +141,7 @@ describe('one slot, one snapshot', () => {
     expect(createRequests(h)).toHaveLength(4);
   });
 
-  test('a run that ended half way is finished by the next, and takes nothing twice', async () => {
+  test('an interrupted run is finished by the next, and nothing is taken twice', async () => {
     const h = await fleet();
     h.cloud.faults.push({
       service: 'compute',
@@ -158,17 +158,17 @@ describe('one slot, one snapshot', () => {
     expect(images).toHaveLength(4);
   });
 
-  test('the next slot takes again', async () => {
+  test('the next slot is taken again', async () => {
     const h = await fleet();
     await h.run('snapshot', policy());
     setTime('2026-11-24T00:00:10Z');
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 4 });
   });
 
-  test('a snapshot that failed is taken again in the same slot', async () => {
+  test('a failed snapshot is taken again in the same slot', async () => {
     const h = await fleet();
-    h.web1.fate = 'killed';
-    h.web2.fate = 'vanishes';
+    h.web1.snapshotOutcome = 'killed';
+    h.web2.snapshotOutcome = 'vanishes';
     await h.run('snapshot', policy());
     h.cloud.advance(HOUR_MS);
     const again = await h.run('snapshot', policy());
@@ -179,14 +179,14 @@ describe('one slot, one snapshot', () => {
     ]);
   });
 
-  test('two policies have a slot each, at the same moment', async () => {
+  test('two policies have separate slots at the same time', async () => {
     const h = await fleet();
     await h.run('snapshot', policy());
     h.cloud.advance(HOUR_MS);
     expect((await h.run('snapshot', policy({ policy: 'weekly' }))).totals).toEqual({ taken: 4 });
   });
 
-  test("another deployment's snapshot of the same slot is not ours", async () => {
+  test('a snapshot of another deployment does not count for the slot', async () => {
     const h = await fleet();
     await h.run('snapshot', policy());
     h.cloud.advance(HOUR_MS);
@@ -217,7 +217,7 @@ describe('a server that cannot be snapshotted now is skipped', () => {
     );
   });
 
-  test('because another request came first by a moment: a 500 that means 409', async () => {
+  test('because another request was slightly earlier: a 500 that means 409', async () => {
     const { cloud, run, web1 } = await fleet();
     const answer = answers.taskStateRace;
     cloud.faults.push({ service: 'compute', method: 'POST', path: new RegExp(web1.id), answer });
@@ -226,7 +226,7 @@ describe('a server that cannot be snapshotted now is skipped', () => {
     expect(entries.find(({ name }) => name === 'web-1')?.reason).toMatch(/^busy: .*has become busy/);
   });
 
-  test('because its last snapshot is still being made', async () => {
+  test('because its last snapshot is still in progress', async () => {
     const { cloud, run } = await fleet();
     await run('snapshot', policy());
     setTime('2026-11-24T00:00:10Z');
@@ -238,17 +238,17 @@ describe('a server that cannot be snapshotted now is skipped', () => {
 
   test('but not for ever because of a snapshot that stays queued', async () => {
     const { cloud, run, web1 } = await fleet();
-    web1.fate = 'stuck';
+    web1.snapshotOutcome = 'stuck';
     await run('snapshot', policy());
     cloud.advance(HOUR_MS);
     setTime('2026-11-24T00:00:10Z');
-    web1.fate = 'active';
+    web1.snapshotOutcome = 'active';
     expect((await run('snapshot', policy())).totals).toEqual({ taken: 4 });
   });
 });
 
-describe('a request whose answer is lost is never repeated blindly', () => {
-  test('the image was made: it is found, and nothing is asked again', async () => {
+describe('a request whose answer is lost is not repeated before a check', () => {
+  test('the image was created: it is found, and not requested again', async () => {
     const h = await fleet();
     h.cloud.faults.push({ service: 'compute', method: 'POST', path: new RegExp(h.db.id), answer: 'lose' });
     const { entries, totals } = await h.run('snapshot', policy());
@@ -260,7 +260,7 @@ describe('a request whose answer is lost is never repeated blindly', () => {
     expect(entries.find(({ name }) => name === 'db')?.image).toBe(image?.id);
   });
 
-  test('the image was not made: it is asked for once more', async () => {
+  test('the image was not created: it is requested once more', async () => {
     const h = await fleet();
     h.cloud.faults.push({ service: 'compute', method: 'POST', path: new RegExp(h.db.id), answer: 'drop' });
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 4 });
@@ -286,7 +286,7 @@ describe('a region that fails does not stop another', () => {
   });
 });
 
-test("a server's name that the cloud would refuse as an image's is cut and cleaned", async () => {
+test('a server name that is invalid for an image is cut and cleaned', async () => {
   const { cloud, run, web1, web2 } = await fleet();
   web1.name = 'w'.repeat(255);
   web2.name = ' two\u0007\nlines ';
@@ -296,7 +296,7 @@ test("a server's name that the cloud would refuse as an image's is cut and clean
   expect(names).toContain('twolines-daily-20261123T000000Z');
 });
 
-test('a run that is short of time stops by itself, says what is left, and the retry finishes it', async () => {
+test('a run that reaches its deadline stops and reports what is left, and the retry finishes it', async () => {
   const h = await fleet();
   h.hangAfter(0, { service: 'compute', method: 'POST' });
   const { error, report } = await h.fail('snapshot', policy(), { remainingMs: 5_600 });
@@ -306,7 +306,7 @@ test('a run that is short of time stops by itself, says what is left, and the re
   expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 4 });
 });
 
-test('a dry run says what it would take, and takes nothing', async () => {
+test('a dry run shows what it would take, and takes nothing', async () => {
   const h = await fleet();
   const { totals, entries } = await h.run('snapshot', policy({ dryRun: true }));
   expect(totals).toEqual({ planned: 4 });
@@ -317,7 +317,7 @@ test('a dry run says what it would take, and takes nothing', async () => {
   expect(createRequests(h)).toEqual([]);
 });
 
-test('each run logs in anew: the upload goes on with the token for hours', async () => {
+test('each run logs in again, because the cloud uploads with the token for hours', async () => {
   const { cloud, run } = await fleet();
   await run('snapshot', policy());
   await run('snapshot', policy());
@@ -325,7 +325,7 @@ test('each run logs in anew: the upload goes on with the token for hours', async
   expect(new Set(cloud.received.flatMap(({ token }) => token ?? [])).size).toBe(2);
 });
 
-describe('what a listing lacks', () => {
+describe('a server that a listing lacks', () => {
   const leaveOut = ({ cloud }: Harness, ...names: string[]) => {
     const edit = async (answer: Response) => {
       const { servers } = (await answer.json()) as { servers: { name: string }[] };
@@ -334,14 +334,14 @@ describe('what a listing lacks', () => {
     cloud.faults.push({ service: 'compute', path: /detail$/, times: 9, answer: { edit } });
   };
 
-  test('a server that the policy names by its id is taken all the same', async () => {
+  test('is taken if the policy names its id', async () => {
     const h = await fleet();
     leaveOut(h, 'db');
     const servers = { ids: [h.db.id, h.web1.id] };
     expect((await h.run('snapshot', policy({ servers }))).totals).toEqual({ taken: 2 });
   });
 
-  test('a server that may be there or not is a failure, and the others are taken', async () => {
+  test('is a failure if the cloud does not show whether it exists, and the others are taken', async () => {
     const h = await fleet();
     leaveOut(h, 'db');
     h.cloud.faults.push({
@@ -362,7 +362,7 @@ describe('what a listing lacks', () => {
   });
 
   describe('a server whose cell is down', () => {
-    /** db had its snapshot of the 23rd; from then on no listing has it, and GET of it fails. */
+    /** db had its snapshot of the 23rd. From then on no listing has it, and GET fails. */
     async function cellDown() {
       const h = await fleet();
       await h.run('snapshot', policy());
@@ -386,29 +386,29 @@ describe('what a listing lacks', () => {
     });
 
     test.each([
-      ['that the policy can not mean', { servers: { names: ['web-*'] } }],
-      ['that the policy excepts', { servers: { all: true, except: { names: ['db'] } } }],
-      ['of which another policy has the snapshots', { policy: 'weekly' }],
-    ])('%s is none', async (_, changes) => {
+      ['that the policy cannot select', { servers: { names: ['web-*'] } }],
+      ['that the policy excludes', { servers: { all: true, except: { names: ['db'] } } }],
+      ['that only another policy has snapshots of', { policy: 'weekly' }],
+    ])('%s causes no failure', async (_, changes) => {
       const h = await cellDown();
       expect((await h.run('snapshot', policy(changes))).totals.failed).toBeUndefined();
     });
 
-    test('fails a run by hand that names it', async () => {
+    test('fails an ad-hoc run that names it', async () => {
       const h = await cellDown();
       deploy([policy()]);
       const { report } = await h.fail('snapshot', { policy: 'daily', servers: { ids: [h.db.id] } });
       expect(report?.entries).toMatchObject([{ server: h.db.id, region: 'DFW', outcome: 'failed' }]);
     });
 
-    test('is nothing to a run by hand that names others', async () => {
+    test('does not concern an ad-hoc run for others', async () => {
       const h = await cellDown();
       deploy([policy()]);
       const report = await h.run('snapshot', { policy: 'daily', servers: { names: ['web-*'] } });
       expect(report.totals).toEqual({ taken: 2 });
     });
 
-    test('is one as long as its snapshots are young', async () => {
+    test('counts as long as its snapshots are recent', async () => {
       const h = await cellDown();
       setTime('2026-11-27T00:00:20Z');
       expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 3 });
@@ -416,11 +416,11 @@ describe('what a listing lacks', () => {
   });
 });
 
-describe('a server between listing and request', () => {
+describe('a server that changes between listing and request', () => {
   const meanwhile = (h: Harness, change: () => unknown) =>
     h.cloud.faults.push({ service: 'compute', method: 'POST', answer: change });
 
-  test('that is gone by then is skipped, and no failure', async () => {
+  test('is skipped without a failure if it was deleted', async () => {
     const h = await fleet();
     meanwhile(h, () => void h.cloud.region('ORD').servers.pop());
     const servers = { names: ['mail'] };
@@ -430,7 +430,7 @@ describe('a server between listing and request', () => {
     });
   });
 
-  test('is there although the request for its image was answered with 404: a failure', async () => {
+  test('is a failure if it exists although the request answered 404', async () => {
     const h = await fleet();
     const answer = { status: 404, body: { itemNotFound: { code: 404, message: 'Not here.' } } };
     h.cloud.faults.push({ service: 'compute', method: 'POST', times: 9, answer });
@@ -438,7 +438,7 @@ describe('a server between listing and request', () => {
     expect(report?.totals).toEqual({ failed: 1 });
   });
 
-  test('whether it is gone is not known: a failure', async () => {
+  test('is a failure if the cloud does not show whether it exists', async () => {
     const h = await fleet();
     meanwhile(h, () => void h.cloud.region('ORD').servers.pop());
     const path = new RegExp(`servers/${h.mail.id}$`);
@@ -451,14 +451,14 @@ describe('a server between listing and request', () => {
 describe('a request that was accepted without the id of an image', () => {
   const anonymous = async () => new Response('{}', { status: 202 });
 
-  test('is taken when the image is found', async () => {
+  test('counts as taken if the image is found', async () => {
     const h = await fleet();
     h.cloud.faults.push({ service: 'compute', method: 'POST', answer: { edit: anonymous } });
     const report = await h.run('snapshot', policy({ servers: { names: ['mail'] } }));
     expect(report.entries).toMatchObject([{ outcome: 'taken', image: h.cloud.region('ORD').images[0]!.id }]);
   });
 
-  test('is a failure when there is none', async () => {
+  test('is a failure if there is no such image', async () => {
     const h = await fleet();
     const answer = { status: 202, body: {} };
     h.cloud.faults.push({ service: 'compute', method: 'POST', times: 9, answer });
@@ -470,13 +470,13 @@ describe('a request that was accepted without the id of an image', () => {
   });
 });
 
-describe('what an image would inherit from one that Rackspace has made by schedule', () => {
+describe("a property that an image would inherit from an image of Rackspace's schedule", () => {
   const KEY = 'org.openstack__1__created_by';
 
   test.each([
     ['its server was made from it', true],
     ['it is not known any more, but an earlier snapshot shows it', false],
-  ])('is written over: %s', async (_, known) => {
+  ])('is overwritten: %s', async (_, known) => {
     const h = await fleet();
     const ord = h.cloud.region('ORD');
     const scheduled = { [KEY]: 'scheduled_images_service' };
@@ -490,13 +490,13 @@ describe('what an image would inherit from one that Rackspace has made by schedu
     await h.run('snapshot', policy({ servers: { names: ['mail'] } }));
     h.cloud.advance(HOUR_MS);
     expect(ord.images[0]!.properties[KEY]).toBe('autosnap');
-    // So it is one of ours, and not taken again.
+    // The image is therefore one of ours, and not taken again.
     expect((await h.run('snapshot', policy({ servers: { names: ['mail'] } }))).totals).toEqual({
       skipped: 1,
     });
   });
 
-  test('is not written where there is nothing to inherit', async () => {
+  test('is not set if there is nothing to inherit', async () => {
     const h = await fleet();
     const dfw = h.cloud.region('DFW');
     const { id } = dfw.addImage({ name: 'mine', owner: h.cloud.account.projectId });
@@ -506,12 +506,12 @@ describe('what an image would inherit from one that Rackspace has made by schedu
   });
 });
 
-describe('an image that the next run would not recognise is a failure, not taken', () => {
+describe('an image that the next run would not recognise is reported as failed', () => {
   const KEY = 'org.openstack__1__created_by';
   const scheduled = { [KEY]: 'scheduled_images_service' };
   const refused = (message: string) => ({ status: 400, body: { badRequest: { code: 400, message } } });
 
-  test('an image moved from Rackspace to an OpenStack passes its maker on: that is written over there, too', async () => {
+  test('an image moved from Rackspace to an OpenStack passes on the property, which is overwritten there as well', async () => {
     const h = await fleet();
     h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
     const dfw = h.cloud.region('DFW');
@@ -525,7 +525,7 @@ describe('an image that the next run would not recognise is a failure, not taken
     expect((await h.run('snapshot', moved)).totals).toEqual({ skipped: 1 });
   });
 
-  test('the cloud refuses the property that is to be written over: the image is named, and no retry makes another', async () => {
+  test('if the cloud refuses to overwrite the property, the image is reported, and no retry creates another', async () => {
     const h = await fleet();
     const ord = h.cloud.region('ORD');
     Object.assign(h.mail, { inherits: scheduled });
@@ -549,7 +549,7 @@ describe('an image that the next run would not recognise is a failure, not taken
     expect((await h.run('snapshot', mail)).totals).toEqual({ taken: 1 });
   });
 
-  test("the cloud's clock is past the next slot: nothing is asked for", async () => {
+  test('if the clock of the cloud is past the next slot, nothing is requested', async () => {
     const h = await fleet();
     h.cloud.advance(20 * 60_000);
     const often = policy({ schedule: 'rate(15 minutes)', servers: { names: ['mail'] } });
@@ -561,7 +561,7 @@ describe('an image that the next run would not recognise is a failure, not taken
     expect(createRequests(h)).toEqual([]);
   });
 
-  test('the clock of its images alone is: the image is made, and named', async () => {
+  test('if only the clock of its images is past the next slot, the image is created and reported', async () => {
     const h = await fleet();
     const ahead = async (answer: Response) => {
       const body = (await answer.json()) as { images: { created_at: string }[] };
@@ -584,7 +584,7 @@ describe('an image that the next run would not recognise is a failure, not taken
     );
   });
 
-  test('the cloud leaves the marker out', async () => {
+  test('if the cloud drops the marker, the image is reported', async () => {
     const h = await fleet();
     const meanwhile = async (answer: Response) => {
       for (const { properties } of h.cloud.region('ORD').images) delete properties.autosnap_owner;
@@ -595,19 +595,19 @@ describe('an image that the next run would not recognise is a failure, not taken
     expect(report?.entries[0]?.reason).toMatch(/^the cloud has left the marker out of image /);
   });
 
-  test('what is looked for in the end costs no call a snapshot', async () => {
+  test('the check at the end needs no request per snapshot', async () => {
     const h = await fleet();
     const dfw = h.cloud.region('DFW');
     for (let i = 0; i < 20; i++) dfw.addServer({ name: `more-${i}` });
     await h.run('snapshot', policy({ regions: ['DFW'] }));
     const calls = h.cloud.received.filter(({ service }) => service === 'image').length;
-    // Shown and hidden ones, at the beginning and at the end.
+    // Listings of visible and of hidden images, at the beginning and at the end.
     expect(calls).toBe(4);
   });
 });
 
 describe('an ad-hoc snapshot', () => {
-  test('with a request of its own is taken once for it, whoever asks again', async () => {
+  test('with a request id is taken once, whoever asks again', async () => {
     const { cloud, run } = await fleet();
     const asked = { ...adhoc, request: 'before-upgrade' };
     await run('snapshot', asked, { requestId: 'r1' });
@@ -618,7 +618,7 @@ describe('an ad-hoc snapshot', () => {
 
   const adhoc = { adhoc: true, servers: { names: ['db'] } };
 
-  test('is taken whatever the slot, as often as it is asked for', async () => {
+  test('is taken whatever the slot, each time', async () => {
     const { cloud, run } = await fleet();
     await run('snapshot', policy());
     cloud.advance(HOUR_MS);
@@ -635,7 +635,7 @@ describe('an ad-hoc snapshot', () => {
     ]);
   });
 
-  test('is not taken again when Lambda tries the same invocation again', async () => {
+  test('is not taken again when Lambda retries the same invocation', async () => {
     const { cloud, run } = await fleet();
     await run('snapshot', adhoc, { requestId: 'r1' });
     cloud.advance(HOUR_MS);

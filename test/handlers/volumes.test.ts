@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudVolumeSnapshot, Region } from '../../local/cloud/state.ts';
 import { harness, policy, setTime } from '../harness.ts';
-import { addSnapshot, deletions, fateOf, history, idsIn, idsOf, slotOf, take } from '../history.ts';
+import { addSnapshot, decisionOn, deletions, history, idsIn, idsOf, slotOf, take } from '../history.ts';
 import { person } from '../losses/person.ts';
 
 /** The volume snapshots that an image names. */
@@ -15,8 +15,8 @@ const snapshotsOf = (dfw: Region, image: CloudImage) =>
   namedBy(image).map((id) => dfw.volumeSnapshots.find((snapshot) => snapshot.id === id)!);
 
 /**
- * An OpenStack with a server on two volumes, and a real snapshot of each of the last `count` days,
- * newest first; besides, volume snapshots of somebody's own, of the same volume and of another.
+ * An OpenStack with a server with two volumes, and a real snapshot of each of the last `count`
+ * days, newest first; also other people's volume snapshots of the same volume and of another.
  */
 async function volumeBacked(count: number) {
   const h = await harness();
@@ -32,7 +32,9 @@ async function volumeBacked(count: number) {
 
 type Volumes = Awaited<ReturnType<typeof volumeBacked>>;
 
-/** That these images and their volume snapshots, and what is foreign, are all that there is. */
+/**
+ * Expects that these images and their volume snapshots, and the foreign ones, are all that exist.
+ */
 function expectLeft({ dfw, foreign }: Volumes, images: CloudImage[]): void {
   expect(idsOf(dfw.images)).toEqual(idsOf(images));
   expect(idsOf(dfw.volumeSnapshots)).toEqual([...idsOf(foreign), ...images.flatMap(namedBy)].sort());
@@ -64,7 +66,7 @@ describe('rotation', () => {
   });
 });
 
-test('a listing that mixes up whose volume snapshots are whose costs nobody theirs', async () => {
+test('a listing that confuses the ids of volume snapshots causes no wrong deletion', async () => {
   const h = await volumeBacked(4);
   const { images } = h;
   const mixUp = async (answer: Response) => {
@@ -88,7 +90,7 @@ test('a listing that mixes up whose volume snapshots are whose costs nobody thei
   expectLeft(h, images);
 });
 
-test('many pages of images are listed before the first deletion: Glance refuses a page after one that is gone', async () => {
+test('all pages of images are listed before the first deletion, because Glance refuses a page after a deleted image', async () => {
   const h = await volumeBacked(5);
   const plain = h.dfw.addServer({ name: 'plain' });
   const others = Array.from({ length: 8 }, (_, age) => addSnapshot(h, plain, age));
@@ -102,7 +104,7 @@ test('many pages of images are listed before the first deletion: Glance refuses 
   expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 3), ...others.slice(0, 3)]));
 });
 
-test('a listing that names too few volume snapshots of an image leaves none of them behind', async () => {
+test('a listing that lacks volume snapshots of an image leaves none of them behind', async () => {
   const h = await volumeBacked(4);
   const oldest = h.images[3]!;
   const shorten = async (answer: Response) => {
@@ -113,22 +115,22 @@ test('a listing that names too few volume snapshots of an image leaves none of t
   };
   h.cloud.faults.push({ service: 'image', method: 'GET', path: /images$/, answer: { edit: shorten } });
   const report = await h.run('cleanup', policy());
-  expect(fateOf(report, oldest)).toBe('kept: changed since the plan: it names other volume snapshots');
+  expect(decisionOn(report, oldest)).toBe('kept: changed since the plan: it names other volume snapshots');
   expect(deletions(h)).toEqual([]);
   expectLeft(h, h.images);
 });
 
-describe('what is begun is finished by a later run', () => {
+describe('a later run finishes an interrupted deletion', () => {
   const DEFERRED = 'deferred: its volume snapshots are being deleted; the image goes in a later run';
 
-  test('when volume snapshots are slow to go', async () => {
+  test('if volume snapshots are deleted slowly', async () => {
     const h = await volumeBacked(4);
     const oldest = h.images[3]!;
     const slow = snapshotsOf(h.dfw, oldest)[1]!;
-    slow.slowToGo = true;
+    slow.deletesSlowly = true;
     const first = await h.run('cleanup', policy());
     expect(first.totals).toEqual({ deferred: 1, kept: 3 });
-    expect(fateOf(first, oldest)).toBe(DEFERRED);
+    expect(decisionOn(first, oldest)).toBe(DEFERRED);
     expect(idsIn(h)).toContain(oldest.id);
 
     h.dfw.volumeSnapshots.splice(h.dfw.volumeSnapshots.indexOf(slow), 1);
@@ -136,15 +138,15 @@ describe('what is begun is finished by a later run', () => {
     expectLeft(h, h.images.slice(0, 3));
   });
 
-  test('when they are still going by then: Cinder takes no second request, and that is no failure', async () => {
+  test('if they are still being deleted: Cinder refuses a second request, which is no failure', async () => {
     const h = await volumeBacked(4);
     const oldest = h.images[3]!;
-    for (const snapshot of snapshotsOf(h.dfw, oldest)) snapshot.slowToGo = true;
+    for (const snapshot of snapshotsOf(h.dfw, oldest)) snapshot.deletesSlowly = true;
     await h.run('cleanup', policy());
     const message = 'Invalid snapshot: Volume Snapshot status must be available or error.';
     const answer = { status: 400, body: { badRequest: { code: 400, message } } };
     h.cloud.faults.push({ service: 'volume', method: 'DELETE', answer, times: Number.POSITIVE_INFINITY });
-    expect(fateOf(await h.run('cleanup', policy()), oldest)).toBe(
+    expect(decisionOn(await h.run('cleanup', policy()), oldest)).toBe(
       'deferred: its volume snapshots are being deleted since an earlier run',
     );
   });
@@ -152,7 +154,7 @@ describe('what is begun is finished by a later run', () => {
   test.each([
     ['the image could not be deleted', 'image', /images/, 0, 2],
     ['the second volume snapshot could not be deleted', 'volume', /snapshots/, 1, 1],
-  ] as const)('when %s', async (_, service, path, skip, gone) => {
+  ] as const)('if %s', async (_, service, path, skip, gone) => {
     const h = await volumeBacked(4);
     h.cloud.faults.push({ service, method: 'DELETE', path, skip, answer: answers.forbidden });
     const { report } = await h.fail('cleanup', policy());
@@ -164,18 +166,18 @@ describe('what is begun is finished by a later run', () => {
     expectLeft(h, h.images.slice(0, 3));
   });
 
-  test('when a volume was made from the snapshot and still needs it: in use, and all the rest goes on', async () => {
+  test('if a volume that was created from the snapshot still needs it: in use, and the rest continues', async () => {
     const h = await volumeBacked(5);
     h.cloud.faults.push({ service: 'volume', method: 'DELETE', answer: answers.conflict });
     const report = await h.run('cleanup', policy());
     expect(report.totals).toEqual({ deleted: 1, kept: 4 });
-    expect(fateOf(report, h.images[4]!)).toMatch(/^kept: \[DELETE\] .* 409 The image is in use/);
+    expect(decisionOn(report, h.images[4]!)).toMatch(/^kept: \[DELETE\] .* 409 The image is in use/);
     expectLeft(h, [...h.images.slice(0, 3), h.images[4]!]);
   });
 });
 
-describe('a run that takes one', () => {
-  test('looks at its volume snapshots in one listing, however many were taken', async () => {
+describe('a run that takes snapshots', () => {
+  test('reads all new volume snapshots in one listing, however many there are', async () => {
     const h = await volumeBacked(0);
     for (const name of ['db-2', 'db-3']) h.dfw.addServer({ name, image: '', volumeIds: [name] });
     setTime('2026-11-23T00:00:20Z');
@@ -184,7 +186,7 @@ describe('a run that takes one', () => {
     expect(calls.map(({ path }) => path.split('/').at(-1))).toEqual(['snapshots']);
   });
 
-  test('asks for those that the listing lacks', async () => {
+  test('reads those that the listing lacks by their ids', async () => {
     const h = await volumeBacked(0);
     setTime('2026-11-23T00:00:20Z');
     const empty = async () => Response.json({ snapshots: [] });
@@ -194,7 +196,7 @@ describe('a run that takes one', () => {
     expect(calls).toHaveLength(3);
   });
 
-  test('fails when they are not of the server', async () => {
+  test('fails if they do not belong to the server', async () => {
     const h = await volumeBacked(0);
     setTime('2026-11-23T00:00:20Z');
     const meanwhile = async (answer: Response) => {
@@ -211,7 +213,7 @@ describe('a run that takes one', () => {
 });
 
 describe('createBackup of another server', () => {
-  test('does not rotate the snapshots of a server whose root volume was made from one of its backups', async () => {
+  test('does not rotate the snapshots of a server whose root volume was created from one of its backups', async () => {
     const h = await volumeBacked(0);
     const a = h.dfw.addServer({ name: 'a' });
     const backup = { image_type: 'backup', backup_type: 'daily', instance_uuid: a.id };
@@ -231,36 +233,41 @@ describe('createBackup of another server', () => {
   });
 });
 
-describe('an image is as good as its volume snapshots', () => {
+describe('the state of an image follows from its volume snapshots', () => {
   const STATUSES = ['creating', 'deleting', 'error', 'error_deleting', 'backing-up', 'restoring', 'in-use'];
-  test.each(STATUSES)('one that is %s: it never counts, and nothing goes for its sake', async (status) => {
-    const h = await volumeBacked(4);
-    snapshotsOf(h.dfw, h.images[0]!)[1]!.status = status;
-    const report = await h.run('cleanup', policy());
-    expect(report.totals).toEqual({ kept: 4 });
-    expect(fateOf(report, h.images[3]!)).toBe('kept: last 3 of 3');
-    expect(fateOf(report, h.images[0]!)).toMatch(/^kept: (failed, |not finished |status "volume snapshot )/);
-    expectLeft(h, h.images);
-  });
+  test.each(STATUSES)(
+    'with a volume snapshot that is %s it never counts, and causes no deletion',
+    async (status) => {
+      const h = await volumeBacked(4);
+      snapshotsOf(h.dfw, h.images[0]!)[1]!.status = status;
+      const report = await h.run('cleanup', policy());
+      expect(report.totals).toEqual({ kept: 4 });
+      expect(decisionOn(report, h.images[3]!)).toBe('kept: last 3 of 3');
+      expect(decisionOn(report, h.images[0]!)).toMatch(
+        /^kept: (failed, |not finished |status "volume snapshot )/,
+      );
+      expectLeft(h, h.images);
+    },
+  );
 
-  test('one that is missing: it never counts, and nothing goes for its sake', async () => {
+  test('with a missing volume snapshot it never counts, and causes no deletion', async () => {
     const h = await volumeBacked(4);
     const lost = snapshotsOf(h.dfw, h.images[0]!)[0]!;
     h.dfw.volumeSnapshots.splice(h.dfw.volumeSnapshots.indexOf(lost), 1);
     const report = await h.run('cleanup', policy());
-    expect(fateOf(report, h.images[0]!)).toBe('kept: failed, and there is no newer good one');
-    expect(fateOf(report, h.images[3]!)).toBe('kept: last 3 of 3');
+    expect(decisionOn(report, h.images[0]!)).toBe('kept: failed, and there is no newer good one');
+    expect(decisionOn(report, h.images[3]!)).toBe('kept: last 3 of 3');
     expect(deletions(h)).toEqual([]);
   });
 
-  test('one that went bad after the plan: no deletion leans on it', async () => {
+  test('images whose volume snapshots failed after the plan do not count towards the minimum', async () => {
     const h = await volumeBacked(4);
     const answer = () => {
       for (const image of h.images.slice(0, 3)) snapshotsOf(h.dfw, image)[0]!.status = 'error';
     };
     h.cloud.faults.push({ service: 'image', method: 'GET', path: /images\/./, answer });
     const { report } = await h.fail('cleanup', policy());
-    expect(fateOf(report, h.images[3]!)).toBe('kept: fewer than 1 good ones (atLeast) would be left');
+    expect(decisionOn(report, h.images[3]!)).toBe('kept: fewer than 1 good ones (atLeast) would be left');
     expect(deletions(h)).toEqual([]);
     expect(report!.codes).toMatchObject({ IMAGE_DAMAGED: 3 });
   });
@@ -269,7 +276,7 @@ describe('an image is as good as its volume snapshots', () => {
     ['are lost', (h, id) => h.dfw.volumeSnapshots.splice(h.dfw.volumeSnapshots.indexOf(id), 1)],
     ['are in error', (_, snapshot) => Object.assign(snapshot, { status: 'error' })],
   ] as [string, (h: Volumes, snapshot: CloudVolumeSnapshot) => unknown][])(
-    'the data of one that is kept %s during the run: that is a failure',
+    'a run fails if the data of a kept image %s during the run',
     async (_, spoil) => {
       const h = await volumeBacked(4);
       const answer = () => spoil(h, snapshotsOf(h.dfw, h.images[0]!)[0]!);
@@ -281,7 +288,7 @@ describe('an image is as good as its volume snapshots', () => {
   );
 });
 
-describe('whose it is has to be certain', () => {
+describe('the ownership of an image has to be certain', () => {
   test('Y16: one of its volumes is detached: its earlier snapshots still count and rotate', async () => {
     const h = await volumeBacked(5);
     h.db.volumeIds = ['root'];
@@ -289,7 +296,7 @@ describe('whose it is has to be certain', () => {
     expectLeft(h, h.images.slice(0, 3));
   });
 
-  test("no volume is the server's any more: its images are kept, not counted, and named", async () => {
+  test('none of its volumes is attached to the server any more: the images are kept, not counted, and reported', async () => {
     const h = await volumeBacked(5);
     h.db.volumeIds = ['another'];
     const { totals, warnings } = await h.run('cleanup', policy());
@@ -299,7 +306,7 @@ describe('whose it is has to be certain', () => {
     expectLeft(h, h.images);
   });
 
-  test('two images name one volume snapshot: both are kept', async () => {
+  test('two images name the same volume snapshot: both are kept', async () => {
     const h = await volumeBacked(5);
     const { name, owner, properties } = h.images[4]!;
     const { block_device_mapping } = properties;
@@ -332,7 +339,7 @@ describe('whose it is has to be certain', () => {
       { volumeSnapshot: { volumeId: 'root' }, laterMs: HOUR_MS + 1_000 },
       /that it names was not made with it/,
     ],
-  ])('a manual image that passes the marker on is kept: known %s', async (_, its, reason) => {
+  ])('a manual image that inherited the marker is kept: recognised %s', async (_, its, reason) => {
     const h = await volumeBacked(3);
     const restored = h.dfw.addServer({ name: 'restored', image: '', volumeIds: ['copy'] });
     const { owner, properties, createdAt, name: ours } = h.images[2]!;
@@ -358,7 +365,7 @@ describe('whose it is has to be certain', () => {
     expect(restored.volumeIds).toEqual(['copy']);
   });
 
-  test('the server is gone: kept, with its volume snapshots', async () => {
+  test('its server was deleted: it is kept with its volume snapshots', async () => {
     const h = await volumeBacked(5);
     h.dfw.servers.pop();
     expect((await h.run('cleanup', policy({ orphans: { after: '1h', keep: 1 } }))).totals).toEqual({
@@ -368,7 +375,7 @@ describe('whose it is has to be certain', () => {
   });
 });
 
-describe('when volume snapshots can not be read', () => {
+describe('volume snapshots that cannot be read', () => {
   test('not listed: nothing is deleted in the region', async () => {
     const h = await volumeBacked(5);
     const plain = h.dfw.addServer({ name: 'plain' });
@@ -381,7 +388,7 @@ describe('when volume snapshots can not be read', () => {
     expectLeft(h, h.images);
   });
 
-  test("they are not even asked for when only others' images name some: Rackspace has none of that kind", async () => {
+  test('not requested if only images of others name some, as Rackspace has no volume snapshots of this kind', async () => {
     const h = await history(5);
     const { projectId: owner } = h.cloud.account;
     const properties = { block_device_mapping: '[{"snapshot_id":"v1"}]' };

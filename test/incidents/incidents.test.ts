@@ -41,6 +41,7 @@ const outage = problem('unreadable', { isTransient: true });
 const wrongKey = problem('unreadable', { cause: 'UNAUTHORIZED' });
 const crash = problem('run', { job: 'snapshot', isTotal: true });
 const partly = problem('run', { job: 'snapshot', isTotal: false });
+const lost = problem('dropped');
 const silence = problem('missing', { job: 'snapshot', isTotal: true });
 
 describe('an incident', () => {
@@ -95,6 +96,7 @@ describe('what follows from an open incident joins it', () => {
     ['at the same audit', [[crash, wrongKey, db]], ['+unreadable+run+server'.replace('server', 'db')]],
     ['servers that no run takes', [[crash], [crash, db]], ['+run', '']],
     ['servers that no run comes for', [[silence], [silence, db]], ['+missing', '']],
+    ['a selector that has lost all its servers', [[lost], [lost, problem('policy')]], ['+dropped', '']],
     ['the missing good run of a policy with a failing server', [[db], [db, silence]], ['+db', '']],
   ])('%s', (_, audits, told) => {
     expect(toldBy(...audits)).toEqual(told);
@@ -120,6 +122,12 @@ describe('what does not follow is an incident of its own', () => {
       [[problem('unreadable', { region: 'ORD' })], [problem('unreadable', { region: 'ORD' }), db]],
       ['+unreadable', '+db'],
     ],
+    ['what has dropped out of coverage', [[wrongKey], [wrongKey, lost]], ['+unreadable', '+dropped']],
+    [
+      'another policy, of what has dropped out of coverage',
+      [[lost], [lost, problem('policy', { policies: ['weekly'] })]],
+      ['+dropped', '+policy'],
+    ],
     ['another policy', [[crash], [crash, server('db', { policies: ['weekly'] })]], ['+run', '+db']],
     ['a late server beside a run that fails in part', [[partly], [partly, db]], ['+run', '+db']],
     [
@@ -138,5 +146,12 @@ describe('what does not follow is an incident of its own', () => {
 });
 
 test('what can not be read is not over', () => {
+  expect(toldBy([lost], [wrongKey], [wrongKey], [wrongKey], [lost])).toEqual([
+    '+dropped',
+    '+unreadable',
+    '',
+    '',
+    '',
+  ]);
   expect(toldBy([db], [wrongKey], [wrongKey], [wrongKey], [db])).toEqual(['+db', '+unreadable', '', '', '']);
 });

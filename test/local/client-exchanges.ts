@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { CloudClient, Exchange } from './client.ts';
 
-/** What clients of others ask for, and do wrong: the same on every cloud. */
+/** Requests and mistakes of other clients, with the answers that every cloud gives. */
 
 const NOWHERE = '9a4f0d3e-0000-4000-8000-000000000001';
 const OCTETS = { 'content-type': 'application/octet-stream' };
@@ -14,7 +14,7 @@ const bad = (message: RegExp) => ({
 const many = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, n) => [`key-${n}`, 'x'] as const));
 
-/** What both createImage and POST /servers say about metadata that are none. */
+/** The error of both createImage and POST /servers for invalid metadata. */
 const WRONG_METADATA: [metadata: unknown, refusal: object][] = [
   [[], bad(/field\/attribute metadata\. Value: \[\]\. \[\] is not of type 'object'/)],
   [null, bad(/field\/attribute metadata\. Value: None\. None is not of type 'object'/)],
@@ -25,7 +25,7 @@ const WRONG_METADATA: [metadata: unknown, refusal: object][] = [
 
 const LOGINS: Exchange[] = [
   [
-    'Keystone says which versions it has, and takes a user and a project by their ids or names',
+    'Keystone lists its versions, and accepts users and projects by ids or names',
     async (cloud) => {
       expect(await cloud.identity('GET', '/')).toMatchObject({
         status: 300,
@@ -51,7 +51,7 @@ const LOGINS: Exchange[] = [
     },
   ],
   [
-    'Keystone refuses what is wrong, and says where it is',
+    'Keystone refuses invalid requests, and names the problem',
     async (cloud) => {
       const { identity, scope } = cloud.authById;
       const { user } = identity.password;
@@ -86,7 +86,7 @@ const LOGINS: Exchange[] = [
     },
   ],
   [
-    'Nova and Glance say which versions they have to everybody, and nothing else to somebody without a token',
+    'Nova and Glance list their versions without a token, and answer nothing else without one',
     async (cloud) => {
       const { status, body } = await cloud.version('compute');
       expect(status).toBe(200);
@@ -121,7 +121,7 @@ const LOGINS: Exchange[] = [
 
 const MICROVERSIONS: Exchange[] = [
   [
-    'Nova answers in the microversion that it is asked for, and refuses others',
+    'Nova answers in the requested microversion, and refuses unsupported ones',
     async (cloud) => {
       const get = (headers: Record<string, string>) =>
         cloud.send('compute', 'GET', '/servers', undefined, headers);
@@ -144,7 +144,7 @@ const MICROVERSIONS: Exchange[] = [
     },
   ],
   [
-    'from 2.36 on Nova has no images, from 2.37 on networks are required, from 2.45 on an image is named in the body',
+    'from 2.36 on Nova has no image API, from 2.37 on networks are required, from 2.45 on createImage returns the id in the body',
     async (cloud) => {
       const server = await cloud.makeServer('a');
       const { status } = await cloud.send('compute', 'GET', '/images', undefined, compute('2.36'));
@@ -174,7 +174,7 @@ const MICROVERSIONS: Exchange[] = [
 
 const STRICT: Exchange[] = [
   [
-    'createImage takes what its schema has, and nothing else',
+    'createImage accepts only what its schema allows',
     async (cloud) => {
       const server = await cloud.makeServer('a');
       const image = (more: object) => ({ createImage: { name: 'n', ...more } });
@@ -206,7 +206,7 @@ const STRICT: Exchange[] = [
     },
   ],
   [
-    'a new server takes what its schema has, and nothing else',
+    'POST /servers accepts only what its schema allows',
     async (cloud) => {
       const wanted = { name: 'n', imageRef: cloud.imageRef, flavorRef: cloud.flavorRef, networks: 'none' };
       const { name: _, ...nameless } = wanted;
@@ -230,7 +230,7 @@ const STRICT: Exchange[] = [
     },
   ],
   [
-    'a body that is no JSON is 400, in the form of the service',
+    'a body that is not JSON is answered with 400, in the form of the service',
     async (cloud) => {
       const server = await cloud.makeServer('a');
       const { id } = await cloud.makeEmptyImage();
@@ -260,11 +260,11 @@ const STRICT: Exchange[] = [
 
 const SERVER_LISTS: Exchange[] = [
   [
-    'servers are listed the newest first, by a name that matches, by their status, and by when they changed',
+    'servers are listed newest first, and filtered by name, status, and time of change',
     async (cloud) => {
       const a = await cloud.makeServer('list-a');
       const before: string = (await cloud.server(a)).updated;
-      // Nova's times are in seconds: servers of one second come in any order.
+      // Nova's times are in seconds, and servers of the same second may have any order.
       await cloud.until(async () => cloud.now().getTime() - Date.parse(before) > 2_000);
       const b = await cloud.makeServer('list-b', { metadata: { tier: 'gold' } });
       expect(await cloud.action(a, { 'os-stop': null })).toMatchObject({ status: 202 });
@@ -302,7 +302,7 @@ const SERVER_LISTS: Exchange[] = [
     },
   ],
   [
-    'metadata of a server are added to, replaced, and taken away one by one',
+    'metadata of a server are added, replaced, and deleted one by one',
     async (cloud) => {
       const server = await cloud.makeServer('a', { metadata: { a: '1' } });
       const path = `/servers/${server}/metadata`;
@@ -329,7 +329,7 @@ const SERVER_LISTS: Exchange[] = [
 
 const IMAGE_DATA: Exchange[] = [
   [
-    'data of an image are given whole or in a range, and not while the image is deactivated',
+    'the data of an image are sent completely or in a range, but not while the image is deactivated',
     async (cloud) => {
       const { id } = await cloud.makeEmptyImage();
       const path = `/images/${id}/file`;
@@ -362,7 +362,7 @@ const IMAGE_DATA: Exchange[] = [
     },
   ],
   [
-    'a new image has what the request says of it, its id too',
+    'a new image has the fields of the request, including its id',
     async (cloud) => {
       const id = crypto.randomUUID();
       const wanted = { id, protected: true, min_disk: 3, min_ram: 64, tags: ['t'], tier: 'gold' };
@@ -386,7 +386,7 @@ const IMAGE_DATA: Exchange[] = [
   ],
 ];
 
-/** A server with a local disk, and a volume beside it. */
+/** A server with a local disk, and a volume. */
 async function dataServer(cloud: CloudClient, disks: object[]) {
   const server = { name: 'a', imageRef: cloud.imageRef, flavorRef: cloud.flavorRef, networks: 'none' };
   const wanted = { ...server, block_device_mapping_v2: disks };
@@ -395,7 +395,7 @@ async function dataServer(cloud: CloudClient, disks: object[]) {
 
 const VOLUME_REQUESTS: Exchange[] = [
   [
-    'Cinder says which versions it has, and refuses what it can not read',
+    'Cinder lists its versions, and refuses invalid requests',
     async (cloud) => {
       expect(await cloud.version('volumev3')).toMatchObject({
         status: 300,
@@ -418,7 +418,7 @@ const VOLUME_REQUESTS: Exchange[] = [
     },
   ],
   [
-    'a new server is given the volumes that its request names, beside a local disk',
+    'a new server gets the volumes that its request names, in addition to a local disk',
     async (cloud) => {
       const original = await cloud.makeVolume('data');
       const snapshot = { volume_id: original, name: 'mine', force: true };

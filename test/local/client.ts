@@ -1,6 +1,9 @@
 import { expect } from 'vitest';
 
-/** What it takes to log in to a Keystone, and what the cloud behind it has for a server. */
+/**
+ * What the tests need to log in to a Keystone, and the image and flavor for servers in the cloud
+ * behind it.
+ */
 export interface Site {
   authUrl: string;
   username: string;
@@ -9,9 +12,9 @@ export interface Site {
   userDomainName: string;
   projectDomainName: string;
   region: string;
-  /** Lets the cloud go on: a moment passes, or its clock is moved. */
+  /** Lets the cloud proceed: waits a moment, or advances its clock. */
   pass(): Promise<void>;
-  /** What time it is there. */
+  /** The cloud's current time. */
   now(): Date;
 }
 
@@ -25,15 +28,15 @@ export interface Answer {
   headers: Headers;
 }
 
-/** What is asked of a cloud, and what every real one answers. */
+/** A request to a cloud, with the answer that every real one gives. */
 export type Exchange = [title: string, run: (cloud: CloudClient) => Promise<void>];
 
 const POLLS = 200;
 const PATCH_TYPE = 'application/openstack-images-v2.1-json-patch';
-/** A server without networks, which every cloud has. */
+/** A server without networks, which is possible in every cloud. */
 const NO_NETWORKS = { 'openstack-api-version': 'compute 2.37' };
 
-/** A user of a cloud, embedded or real, who notes what is made and takes it away again. */
+/** A user of a cloud, embedded or real, who records what is created and deletes it afterwards. */
 export class CloudClient {
   readonly #site: Site;
   readonly #made: { service: Service; path: string }[] = [];
@@ -42,7 +45,7 @@ export class CloudClient {
   #user = '';
   #domain = '';
   #urls = new Map<string, string>();
-  /** Of an image and a flavor that servers can be made with. */
+  /** The ids of an image and a flavor for servers. */
   imageRef = '';
   flavorRef = '';
 
@@ -62,14 +65,14 @@ export class CloudClient {
     return this.#project;
   }
 
-  /** What logs the same user in to the same project, by ids: `auth` of the request. */
+  /** The body `auth` of a login for the same user and project, by ids. */
   get authById() {
     const user = { id: this.#user, password: this.#site.password };
     const project = { id: this.#project };
     return { identity: { methods: ['password'], password: { user } }, scope: { project } };
   }
 
-  /** The same by names, with the id of the domain. */
+  /** The body `auth` of a login by names, with the id of the domain. */
   get authByName() {
     const domain = { id: this.#domain };
     const user = { name: this.#site.username, password: this.#site.password, domain };
@@ -77,7 +80,7 @@ export class CloudClient {
     return { identity: { methods: ['password'], password: { user } }, scope: { project } };
   }
 
-  /** Asks Keystone for a token, or for something else. */
+  /** Requests a token, or something else, from Keystone. */
   identity(method: string, path: string, json?: unknown): Promise<Answer> {
     const url = path === '/' ? `${new URL(this.#site.authUrl).origin}/` : this.#site.authUrl + path;
     return ask(url, method, json, { 'x-auth-token': this.#token });
@@ -123,12 +126,12 @@ export class CloudClient {
     headers: Record<string, string> = {},
   ): Promise<Answer> {
     const base = this.#urls.get(service);
-    // Another project's path takes the place of one's own.
+    // The path of another project replaces that of the own one.
     const url = path.startsWith('/../') ? base?.replace(/[^/]+$/, path.slice('/../'.length)) : base + path;
     return ask(url!, method, json, { 'x-auth-token': this.#token, ...headers });
   }
 
-  /** Asks a service for something above its endpoint, without a token: what versions it has. */
+  /** Requests a document above a service's endpoint, such as its versions, without a token. */
   version(service: Service, path = '/'): Promise<Answer> {
     return ask(new URL(path, this.#urls.get(service)).href, 'GET');
   }
@@ -153,7 +156,7 @@ export class CloudClient {
     return (await this.send('volumev3', 'GET', `/volumes/${id}`)).body.volume;
   }
 
-  /** Asks until there is an answer, and lets the cloud go on in between. */
+  /** Polls until there is an answer, and lets the cloud proceed between the polls. */
   async until<T>(ask: () => Promise<T | undefined | false>): Promise<T> {
     for (let poll = 0; poll < POLLS; poll++) {
       const answer = await ask();
@@ -163,7 +166,7 @@ export class CloudClient {
     throw new Error(`not after ${POLLS} looks: ${ask}`);
   }
 
-  /** Waits until a server has a status, and nothing is being done with it. */
+  /** Waits until a server has a status and no task state. */
   reach(id: string, status: string) {
     return this.until(async () => {
       const server = await this.server(id);
@@ -171,7 +174,7 @@ export class CloudClient {
     });
   }
 
-  /** A server, from the image that there is unless told; returns its id when it is active. */
+  /** Creates a server, by default from the client's image. Returns its id once it is active. */
   async makeServer(name: string, more: object = {}): Promise<string> {
     const isFromVolume = 'block_device_mapping_v2' in more;
     const server = {
@@ -188,7 +191,7 @@ export class CloudClient {
     return body.server.id;
   }
 
-  /** An image of a server; returns it when it is active. */
+  /** Creates an image of a server. Returns it once it is active. */
   async makeImage(server: string, name: string, metadata: Record<string, string> = {}) {
     const { status, body, location } = await this.action(server, { createImage: { name, metadata } });
     expect(status, JSON.stringify(body)).toBe(202);
@@ -198,12 +201,12 @@ export class CloudClient {
       const its = await this.image(id);
       return its.status === 'active' && its;
     });
-    // The server is busy a moment longer.
+    // The server stays busy for a moment longer.
     await this.until(async () => (await this.server(server))['OS-EXT-STS:task_state'] === null);
     return image;
   }
 
-  /** A queued image, as a person makes one before the upload. */
+  /** Creates a queued image, as a person does before an upload. */
   async makeEmptyImage(fields: object = {}) {
     const json = { name: 'empty', disk_format: 'raw', container_format: 'bare', ...fields };
     const { status, body } = await this.send('image', 'POST', '/images', json);
@@ -213,8 +216,8 @@ export class CloudClient {
   }
 
   /**
-   * A volume that can be booted from; returns its id when it is available. `imageMetadata` is what
-   * it has of an image.
+   * Creates a bootable volume. Returns its id once it is available. `imageMetadata` is its image
+   * metadata.
    */
   async makeVolume(name: string, imageMetadata?: Record<string, string>): Promise<string> {
     const { body } = await this.send('volumev3', 'POST', '/volumes', { volume: { name, size: 1 } });
@@ -227,7 +230,7 @@ export class CloudClient {
     return id;
   }
 
-  /** A server whose root is a volume. */
+  /** Creates a server with a root volume. */
   makeServerOn(volume: string, name: string): Promise<string> {
     const root = { boot_index: 0, uuid: volume, source_type: 'volume', destination_type: 'volume' };
     return this.makeServer(name, { block_device_mapping_v2: [{ ...root, delete_on_termination: false }] });
@@ -242,7 +245,8 @@ export class CloudClient {
   }
 
   /**
-   * Takes away all that was made, what was made of it, and whatever else is named as one of ours.
+   * Deletes everything that was created, images made of it, and other items with the client's
+   * names.
    */
   async cleanUp(): Promise<void> {
     const made = this.#made.splice(0).reverse();
@@ -273,14 +277,14 @@ export class CloudClient {
     const all = new Set([...originals, ...copies.map(({ id }: { id: string }) => id)]);
     for (const { id, volume_id } of snapshots) {
       if (!all.has(volume_id)) continue;
-      // One that is being made is not deleted.
+      // A snapshot in progress cannot be deleted.
       await this.until(
         async () => (await this.send('volumev3', 'DELETE', `/snapshots/${id}`)).status === 404,
       );
     }
     for (const { id, attachments } of volumes) {
       if (!all.has(id)) continue;
-      // A Nova that has no role of a service leaves them behind.
+      // A Nova without a service role leaves them behind.
       for (const { attachment_id } of attachments) {
         const newer = { 'openstack-api-version': 'volume 3.44' };
         await this.send('volumev3', 'DELETE', `/attachments/${attachment_id}`, undefined, newer);
@@ -290,7 +294,9 @@ export class CloudClient {
   }
 }
 
-/** @param json a text is sent as it is. */
+/**
+ * @param json a string is sent unchanged.
+ */
 async function ask(
   url: string,
   method: string,

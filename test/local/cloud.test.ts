@@ -64,7 +64,7 @@ const createImage = (metadata: object = {}, name: unknown = 'web-1-daily') => ({
 });
 
 describe('the identity of the embedded cloud', () => {
-  test('shows what Rackspace shows: regions, and services of old without any', async ({ cloud }) => {
+  test("has Rackspace's catalogue: regions, and old services without any", async ({ cloud }) => {
     const { username, apiKey } = cloud.account;
     const auth = { 'RAX-KSKEY:apiKeyCredentials': { username, apiKey } };
     const { status, body } = await ask(`${cloud.rackspaceUrl}/tokens`, 'POST', { auth });
@@ -82,9 +82,7 @@ describe('the identity of the embedded cloud', () => {
     expect(compute[1].endpoints.map(({ region }: { region: string }) => region)).toEqual(['DFW', 'ORD']);
   });
 
-  test('shows the roles of the user, as Rackspace and as Keystone do, and says what time it is', async ({
-    cloud,
-  }) => {
+  test('has the roles of the user in both forms, and sends the time', async ({ cloud }) => {
     const { username, apiKey, applicationCredential: application_credential } = cloud.account;
     const rackspace = { auth: { 'RAX-KSKEY:apiKeyCredentials': { username, apiKey } } };
     const keystone = {
@@ -137,14 +135,14 @@ describe('the identity of the embedded cloud', () => {
     ['one with a scope', (a) => ({ identity: application(a), scope: project(a) }), NO],
     ['one with a wrong secret', (a) => ({ identity: application(a, { secret: 'x' }) }), NO],
     ['one that is not known', (a) => ({ identity: application(a, { id: 'x' }) }), { ...NO, status: 404 }],
-  ])('answers as Keystone does to %s', async ([, auth, expected], { cloud }) => {
+  ])('answers like Keystone to %s', async ([, auth, expected], { cloud }) => {
     const url = `${cloud.keystoneUrl}/auth/tokens`;
     const { status, headers, body } = await ask(url, 'POST', { auth: auth(cloud.account) });
     const catalog = 'catalog' in (body.token ?? {});
     expect({ status, token: headers.has('x-subject-token'), catalog }).toEqual(expected);
   });
 
-  test('gives tokens that end, by the clock or at a word', async ({ cloud }) => {
+  test('issues tokens that expire or can be revoked', async ({ cloud }) => {
     const { compute, images } = await login(cloud);
     const statuses = async () => [
       (await compute('/servers/detail')).status,
@@ -167,7 +165,7 @@ describe('the identity of the embedded cloud', () => {
   });
 });
 
-test('the embedded cloud says how many metadata an image takes', async ({ cloud }) => {
+test('the embedded cloud has a limit for the metadata of an image', async ({ cloud }) => {
   const { compute } = await login(cloud);
   await expect(compute('/limits')).resolves.toMatchObject({
     status: 200,
@@ -176,7 +174,7 @@ test('the embedded cloud says how many metadata an image takes', async ({ cloud 
 });
 
 describe('a listing of the embedded cloud', () => {
-  test('names a next page whenever one is full, even if that is empty', async ({ cloud }) => {
+  test('has a link to the next page after each full page, even if that is empty', async ({ cloud }) => {
     cloud.pageSize = 2;
     for (const name of ['1', '2']) {
       cloud.region('DFW').addServer({ name });
@@ -209,7 +207,7 @@ describe('a listing of the embedded cloud', () => {
     });
   });
 
-  test('of images takes every unknown parameter for a property, and has the public ones of others', async ({
+  test('of images treats every unknown parameter as a property, and includes public images of others', async ({
     cloud,
   }) => {
     const region = cloud.region('DFW');
@@ -229,7 +227,7 @@ describe('a listing of the embedded cloud', () => {
 });
 
 describe('createImage of the embedded cloud', () => {
-  test('answers with nothing but the place of the image, and makes it in its own time', async ({ cloud }) => {
+  test('answers with only the location of the image, which is finished later', async ({ cloud }) => {
     const server = cloud.region('DFW').addServer({ name: 'web-1' });
     const { compute, images } = await login(cloud);
     const answer = await compute(
@@ -271,8 +269,8 @@ describe('createImage of the embedded cloud', () => {
     ['vanishes', 404, undefined],
     ['killed', 200, 'killed'],
     ['stuck', 200, 'queued'],
-  ] as const)('fails later, as real ones do: %s', async ([fate, status, state], { cloud }) => {
-    const { id } = cloud.region('DFW').addServer({ name: 'web-1', fate });
+  ] as const)('fails later, like real clouds: %s', async ([outcome, status, state], { cloud }) => {
+    const { id } = cloud.region('DFW').addServer({ name: 'web-1', snapshotOutcome: outcome });
     const { compute, images } = await login(cloud);
     const made = await compute(`/servers/${id}/action`, 'POST', createImage());
     cloud.advance(12 * MINUTE_MS);
@@ -282,7 +280,7 @@ describe('createImage of the embedded cloud', () => {
     expect(server['OS-EXT-STS:task_state']).toBeNull();
   });
 
-  test('stays queued for ever when its token ends before the upload', async ({ cloud }) => {
+  test('leaves the image queued if the token expires before the upload', async ({ cloud }) => {
     cloud.tokens.ttlMs = MINUTE_MS / 2;
     const { id } = cloud.region('DFW').addServer({ name: 'web-1' });
     const { compute } = await login(cloud);
@@ -311,7 +309,7 @@ describe('createImage of the embedded cloud', () => {
     expect(cloud.region('DFW').images).toEqual([]);
   });
 
-  test('refuses more than 40 metadata: 413 as the Nova of Havana, or 403 as those after it', async ({
+  test('refuses more than 40 metadata: 413 like Nova Havana, or 403 like later versions', async ({
     cloud,
   }) => {
     const { id } = cloud.region('DFW').addServer({ name: 'web-1' });
@@ -322,7 +320,7 @@ describe('createImage of the embedded cloud', () => {
     expect(Object.values(body)).toMatchObject([{ code: status, message: 'Image metadata limit exceeded' }]);
   });
 
-  test('takes names and metadata of 255', async ({ cloud }) => {
+  test('accepts names and metadata of 255 characters', async ({ cloud }) => {
     const { id } = cloud.region('DFW').addServer({ name: 'web-1' });
     const { compute } = await login(cloud);
     const json = createImage({ ['k'.repeat(255)]: 'v'.repeat(255) }, 'n'.repeat(255));
@@ -333,7 +331,7 @@ describe('createImage of the embedded cloud', () => {
     ['rackspace', { 'com.example:tier': 'Gold' }],
     ['keystone', { 'Com.Example:Tier': 'Gold' }],
   ] as const)(
-    'keeps metadata, and only Rackspace writes their keys small: %s',
+    'keeps metadata, whose keys only Rackspace converts to lower case: %s',
     async ([at, kept], { cloud }) => {
       const { id } = cloud.region('DFW').addServer({ name: 'web-1' });
       const { compute } = await login(cloud, at);
@@ -342,7 +340,7 @@ describe('createImage of the embedded cloud', () => {
     },
   );
 
-  test('of a server on a volume: not at Rackspace; elsewhere an empty image that names a volume snapshot', async ({
+  test('of a volume-backed server: refused at Rackspace; elsewhere an empty image that names a volume snapshot', async ({
     cloud,
   }) => {
     const { id } = cloud.region('DFW').addServer({ name: 'db-1', image: '' });
@@ -357,7 +355,7 @@ describe('createImage of the embedded cloud', () => {
     expect(JSON.parse(image.block_device_mapping)).toMatchObject([{ snapshot_id: expect.any(String) }]);
   });
 
-  test('needs an admin, and a server that is there', async ({ cloud }) => {
+  test('requires an admin and an existing server', async ({ cloud }) => {
     const { id } = cloud.region('DFW').addServer({ name: 'web-1' });
     const { compute } = await login(cloud);
     await expect(compute('/servers/none/action', 'POST', createImage())).resolves.toMatchObject({
@@ -373,7 +371,9 @@ describe('createImage of the embedded cloud', () => {
 });
 
 describe('deleting an image of the embedded cloud', () => {
-  test('answers 204 once, then 404; 403 for what is protected or of others', async ({ cloud }) => {
+  test('answers 204 once, then 404; 403 for a protected image or that of another project', async ({
+    cloud,
+  }) => {
     const add = (more: object) => cloud.region('DFW').addImage({ name: 'x', owner: '123456', ...more }).id;
     const ids = [
       add({}),
@@ -396,7 +396,7 @@ describe('deleting an image of the embedded cloud', () => {
     });
   });
 
-  test('is told in HTML to those who do not ask for JSON', async ({ cloud }) => {
+  test('answers in HTML if the request does not accept JSON', async ({ cloud }) => {
     const { images } = await login(cloud);
     const { headers, body } = await ask(`${images.url}/images/x`, 'DELETE', undefined, { accept: '*/*' });
     expect(headers.get('content-type')).toMatch(/^text\/html/);
@@ -410,29 +410,26 @@ describe('a fault of the embedded cloud', () => {
     ['lose', { cut: true }, 0],
     [{ status: 503, body: 'busy' }, { status: 503, body: 'busy' }, 1],
     [() => undefined, { status: 204, body: '' }, 0],
-  ])(
-    'happens once, where it is told to, and is then over: %j',
-    async ([answer, outcome, left], { cloud }) => {
-      const { id } = cloud.region('DFW').addImage({ name: 'x', owner: '123456' });
-      const { images } = await login(cloud);
-      cloud.faults.push({
-        service: 'image',
-        region: 'DFW',
-        method: 'DELETE',
-        path: /images/,
-        skip: 1,
-        answer,
-      });
-      await images('/images/none', 'DELETE');
-      await expect(images('/images')).resolves.toMatchObject({ status: 200 });
-      const result = await images(`/images/${id}`, 'DELETE').catch(() => ({ cut: true }));
-      expect(result).toMatchObject(outcome);
-      expect(cloud.region('DFW').images).toHaveLength(left);
-      await expect(images('/images/none', 'DELETE')).resolves.toMatchObject({ status: 404 });
-    },
-  );
+  ])('occurs once, at the given request: %j', async ([answer, outcome, left], { cloud }) => {
+    const { id } = cloud.region('DFW').addImage({ name: 'x', owner: '123456' });
+    const { images } = await login(cloud);
+    cloud.faults.push({
+      service: 'image',
+      region: 'DFW',
+      method: 'DELETE',
+      path: /images/,
+      skip: 1,
+      answer,
+    });
+    await images('/images/none', 'DELETE');
+    await expect(images('/images')).resolves.toMatchObject({ status: 200 });
+    const result = await images(`/images/${id}`, 'DELETE').catch(() => ({ cut: true }));
+    expect(result).toMatchObject(outcome);
+    expect(cloud.region('DFW').images).toHaveLength(left);
+    await expect(images('/images/none', 'DELETE')).resolves.toMatchObject({ status: 404 });
+  });
 
-  test('that ends a body in the middle leaves no JSON', async ({ cloud }) => {
+  test('that cuts a body leaves invalid JSON', async ({ cloud }) => {
     const { compute } = await login(cloud);
     cloud.faults.push({ service: 'compute', answer: 'truncate' });
     await expect(compute('/servers/detail')).rejects.toThrow(SyntaxError);
@@ -441,7 +438,7 @@ describe('a fault of the embedded cloud', () => {
 
 describe('the secrets store of the embedded cloud', () => {
   const target = { 'x-amz-target': 'secretsmanager.GetSecretValue' };
-  test('gives a secret by its name, and says in the words of AWS that it has none', async ({ cloud }) => {
+  test("returns a secret by its name, and has AWS's error for a missing one", async ({ cloud }) => {
     cloud.secrets.set('autosnap/test/rackspace', cloud.secret('rackspace'));
     const get = (SecretId: string) => ask(cloud.secretsUrl, 'POST', { SecretId }, target);
     const { body } = await get('autosnap/test/rackspace');

@@ -6,7 +6,7 @@ import { CloudClient } from './client.ts';
 const MINUTE_MS = 60_000;
 
 /**
- * The one region of an embedded cloud, with a flavor and an image as small as those of a real test
+ * The only region of an embedded cloud, with a small flavor and image like those of a real test
  * cloud.
  */
 function furnish(dfw: Region): Region {
@@ -35,7 +35,7 @@ async function loggedIn(cloud: Cloud): Promise<CloudClient> {
   return client;
 }
 
-/** A test with an embedded cloud, and a user of it who has come by Keystone. */
+/** A test with an embedded cloud, and a user who is logged in with Keystone. */
 export const test = base
   .extend('cloud', async ({ onTestFinished }) => {
     const cloud = await startCloud({ regions: ['DFW'] });

@@ -4,7 +4,7 @@ import { test } from './embedded.ts';
 
 const LOCAL = { stage: 'local' };
 
-test('this process uses a running cloud that its environment names, and says when that is gone', async ({
+test('this process uses the running cloud that its environment names, and fails if that has ended', async ({
   cloud,
 }) => {
   onTestFinished(() => {

@@ -2,7 +2,7 @@ import { describe } from 'vitest';
 import { test } from './embedded.ts';
 import { EXCHANGES } from './exchanges.ts';
 
-// The same as on a real OpenStack, in test/real/embedded.test.ts.
+// test/real/embedded.test.ts runs the same exchanges on a real OpenStack.
 describe.for(Object.entries(EXCHANGES))('the embedded cloud: %s', ([, exchanges]) => {
   test.for(exchanges)('%s', async ([, run], { client }) => {
     await run(client);

@@ -9,13 +9,13 @@ const add = (path: string, value: unknown) => ({ op: 'add', path, value });
 const replace = (path: string, value: unknown) => ({ op: 'replace', path, value });
 const remove = (path: string) => ({ op: 'remove', path });
 
-/** The volume snapshots that an image needs. */
+/** The volume snapshots that an image names. */
 const snapshotsIn = ({ block_device_mapping }: { block_device_mapping: string }): string[] =>
   JSON.parse(block_device_mapping).map(({ snapshot_id }: { snapshot_id: string }) => snapshot_id);
 
 const IMAGES_OF_SERVERS: Exchange[] = [
   [
-    'what a server inherits is frozen when it is built, and survives the image that it was built from',
+    'the properties that snapshots inherit are recorded when a server is built, and survive the deletion of its image',
     async (cloud) => {
       const a = await cloud.makeServer('a');
       const metadata = { ...MARKER, tier: 'gold', long: UMLAUTS, cache_in_nova: 'yes' };
@@ -35,7 +35,7 @@ const IMAGES_OF_SERVERS: Exchange[] = [
       expect(golden).toMatchObject({
         ...MARKER,
         tier: 'gold',
-        // 255 bytes, and no half of a letter.
+        // 255 bytes, without half of a character.
         long: 'ü'.repeat(127),
         instance_uuid: b,
         image_type: 'snapshot',
@@ -49,13 +49,13 @@ const IMAGES_OF_SERVERS: Exchange[] = [
     },
   ],
   [
-    'a rebuild freezes it anew, and metadata of the request overwrite all that Nova says',
+    'a rebuild records them again, and metadata of the request override everything that Nova sets',
     async (cloud) => {
       const server = await cloud.makeServer('a');
       const before = await cloud.makeImage(server, 'before', { ...MARKER, tier: 'gold' });
       expect(await cloud.action(server, { rebuild: { imageRef: before.id } })).toMatchObject({
         status: 202,
-        // A cloud that has rebuilt it before it answers shows that.
+        // A cloud may have finished the rebuild before it answers.
         body: {
           server: {
             id: server,
@@ -71,7 +71,7 @@ const IMAGES_OF_SERVERS: Exchange[] = [
     },
   ],
   [
-    'createBackup makes an image of another type, in a rotation of its own that protected ones survive',
+    'createBackup creates an image of another type, with its own rotation, which protected images survive',
     async (cloud) => {
       const server = await cloud.makeServer('a');
       const backup = async (rotation: number) => {
@@ -109,7 +109,7 @@ const IMAGES_OF_SERVERS: Exchange[] = [
     },
   ],
   [
-    'the disk of a shelved server is an image that looks like a snapshot of it',
+    'the disk of a shelved server is an image that looks like a snapshot of the server',
     async (cloud) => {
       const server = await cloud.makeServer('a');
       expect(await cloud.action(server, { shelve: null })).toMatchObject({ status: 202 });
@@ -127,9 +127,9 @@ const IMAGES_OF_SERVERS: Exchange[] = [
     },
   ],
   [
-    'a snapshot of a server that is deleted meanwhile is gone soon',
+    'a snapshot in progress disappears soon after its server was deleted',
     async (cloud) => {
-      // A cloud that can make snapshots slow does so.
+      // A cloud that can delay snapshots does so here.
       const server = await cloud.makeServer('a', { metadata: { fake_snapshot_delay: '10' } });
       const { location } = await cloud.action(server, { createImage: { name: 'a-daily' } });
       const id = location!.split('/').at(-1)!;
@@ -147,7 +147,7 @@ const IMAGES_OF_SERVERS: Exchange[] = [
 
 const SERVER_STATES: Exchange[] = [
   [
-    'no rebuild of a paused or suspended server; a stopped one is stopped after it',
+    'paused and suspended servers cannot be rebuilt; a stopped server stays stopped',
     async (cloud) => {
       const server = await cloud.makeServer('a');
       const rebuild = { rebuild: { imageRef: cloud.imageRef } };
@@ -175,7 +175,7 @@ const SERVER_STATES: Exchange[] = [
     },
   ],
   [
-    'a locked server is neither deleted nor rebuilt, and images of it are made',
+    'a locked server can neither be deleted nor rebuilt, but images of it can be created',
     async (cloud) => {
       const server = await cloud.makeServer('a');
       expect(await cloud.action(server, { lock: null })).toMatchObject({ status: 202 });
@@ -243,7 +243,7 @@ const VOLUME_BACKED: Exchange[] = [
     },
   ],
   [
-    'a server from the image of a volume-backed one shows the image, and its root is a volume',
+    'a server from the image of a volume-backed server shows the image, and its root disk is a volume',
     async (cloud) => {
       const original = await cloud.makeVolume('root');
       const image = await cloud.makeImage(await cloud.makeServerOn(original, 'a'), 'a-daily', MARKER);
@@ -283,7 +283,7 @@ const VOLUME_BACKED: Exchange[] = [
     },
   ],
   [
-    'a volume is attached at a device, and is nothing to make or delete otherwise',
+    'a volume is attached as a device, and attachments can be neither created nor deleted in other ways',
     async (cloud) => {
       const server = await cloud.makeServer('a');
       const volume = await cloud.makeVolume('data');
@@ -313,7 +313,7 @@ const VOLUME_BACKED: Exchange[] = [
     },
   ],
   [
-    'volume snapshots have a quota: createImage is 403 and POST 413 when it is used up',
+    'volume snapshots have a quota: if it is exceeded, createImage answers 403 and POST 413',
     async (cloud) => {
       const volume = await cloud.makeVolume('root');
       const server = await cloud.makeServerOn(volume, 'a');
@@ -341,7 +341,7 @@ const VOLUME_BACKED: Exchange[] = [
     },
   ],
   [
-    'a volume snapshot begins as "creating", carries metadata, is listed the newest first and filtered, and goes',
+    'a volume snapshot is first "creating", has metadata, is listed newest first and filtered, and can be deleted',
     async (cloud) => {
       const volume = await cloud.makeVolume('data');
       const wanted = { volume_id: volume, name: 'mine', description: 'd', metadata: { a: 'b' }, force: true };
@@ -384,7 +384,7 @@ const VOLUME_BACKED: Exchange[] = [
       const change = { snapshot: { name: 'renamed', description: 'dd' } };
       expect((await cloud.send('volumev3', 'PUT', at, change)).body.snapshot).toMatchObject(change.snapshot);
 
-      // Cinder counts in seconds.
+      // Cinder's times are in seconds.
       await cloud.until(
         async () => cloud.now().getTime() - Date.parse(`${(await get()).created_at}Z`) > 1_000,
       );
@@ -410,7 +410,7 @@ const VOLUME_BACKED: Exchange[] = [
     },
   ],
   [
-    'a snapshot of a volume in use has to be forced, until microversion 3.66',
+    'a snapshot of a volume in use needs `force` before microversion 3.66',
     async (cloud) => {
       const volume = await cloud.makeVolume('root');
       await cloud.makeServerOn(volume, 'a');
@@ -429,7 +429,7 @@ const VOLUME_BACKED: Exchange[] = [
     },
   ],
   [
-    'Cinder refuses what it can not read',
+    'Cinder refuses invalid requests',
     async (cloud) => {
       const get = (path: string) => cloud.send('volumev3', 'GET', path);
       const bad = (message: string) => ({ status: 400, body: { badRequest: { code: 400, message } } });
@@ -448,7 +448,7 @@ const VOLUME_BACKED: Exchange[] = [
 
 const IMAGE_CHANGES: Exchange[] = [
   [
-    'a change of base attributes takes effect: a protected image is not deleted',
+    'changes of base attributes take effect: a protected image cannot be deleted',
     async (cloud) => {
       const { id, min_disk } = await cloud.makeEmptyImage();
       expect(min_disk).toBe(0);
@@ -481,7 +481,7 @@ const IMAGE_CHANGES: Exchange[] = [
       };
       expect(await cloud.patch(id, ...changes)).toMatchObject({ status: 200, body: after });
       expect(await cloud.image(id)).toMatchObject(after);
-      // Glance counts in seconds.
+      // Glance's times are in seconds.
       const moved = await cloud.until(async () => {
         const { body } = await cloud.patch(id, replace('/name', 'again'));
         return body.updated_at > body.created_at && body;
@@ -491,7 +491,7 @@ const IMAGE_CHANGES: Exchange[] = [
     },
   ],
   [
-    'a change that is refused has no effect at all',
+    'a refused change has no effect at all',
     async (cloud) => {
       const { id } = await cloud.makeEmptyImage({ tier: 'gold' });
       for (const [operation, status, message] of [
@@ -529,7 +529,7 @@ const IMAGE_CHANGES: Exchange[] = [
 
 const IMAGE_LISTS: Exchange[] = [
   [
-    'hidden images are listed only to those who ask, and GET has them always',
+    'hidden images are only in listings that ask for them, while GET always returns them',
     async (cloud) => {
       const { id } = await cloud.makeEmptyImage({ name: 'hidden', os_hidden: true });
       const names = async (query: string) =>
@@ -543,7 +543,7 @@ const IMAGE_LISTS: Exchange[] = [
     },
   ],
   [
-    'filters and sorting work, and what Glance does not know is a property',
+    'filters and sorting work, and unknown parameters filter on properties',
     async (cloud) => {
       const made = new Set<string>();
       for (const fields of [
@@ -583,7 +583,7 @@ const IMAGE_LISTS: Exchange[] = [
     },
   ],
   [
-    'a query that Glance can not read is 400',
+    'an invalid query is answered with 400',
     async (cloud) => {
       for (const [query, message] of [
         ['visibility=bogus', /^Invalid visibility value: bogus/],
@@ -607,7 +607,7 @@ const IMAGE_LISTS: Exchange[] = [
     },
   ],
   [
-    'only the one that an image is shared with accepts it',
+    'only the member itself can accept an image',
     async (cloud) => {
       const { id } = await cloud.makeEmptyImage({ visibility: 'shared' });
       const members = `/images/${id}/members`;

@@ -4,12 +4,12 @@ import type { Cloud } from '../../local/cloud/cloud.ts';
 import type { CloudClient } from './client.ts';
 import { test } from './embedded.ts';
 
-/** Cloud Files, which no real cloud of the tests has: by the documentation of Swift. */
+/** Cloud Files, which no real cloud of the tests has, as Swift's documentation describes it. */
 
 const HOUR_MS = 3_600_000;
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
 
-/** Requests to the object store of the account; a text is what the request sends. */
+/** Requests to the object store of the account; a string is sent as the body. */
 function storeOf(cloud: Cloud, { token }: CloudClient, account = 'MossoCloudFS_0') {
   return async (method: string, path: string, headers: Record<string, string> = {}, data?: string) => {
     const url = `${cloud.catalogue[0]!.filesUrl}/v1/${account}${path}`;
@@ -20,7 +20,7 @@ function storeOf(cloud: Cloud, { token }: CloudClient, account = 'MossoCloudFS_0
   };
 }
 
-test('the account says what it has, and nobody has another one', async ({ cloud, client }) => {
+test('the account lists its containers, and other accounts are refused', async ({ cloud, client }) => {
   const store = storeOf(cloud, client);
   await store('PUT', '/b');
   await store('PUT', '/a');
@@ -45,7 +45,7 @@ test('the account says what it has, and nobody has another one', async ({ cloud,
 });
 
 describe('a container', () => {
-  test('is deleted once it is empty', async ({ cloud, client }) => {
+  test('can be deleted once it is empty', async ({ cloud, client }) => {
     const store = storeOf(cloud, client);
     const statuses: number[] = [];
     for (const [method, path] of [
@@ -64,7 +64,7 @@ describe('a container', () => {
     expect(statuses).toEqual([404, 201, 202, 201, 409, 204, 204, 404, 404]);
   });
 
-  test('has metadata, and says how much is in it', async ({ cloud, client }) => {
+  test('has metadata, and the number and size of its objects', async ({ cloud, client }) => {
     const store = storeOf(cloud, client);
     await store('PUT', '/a', { 'X-Container-Meta-Tier': 'gold' });
     await store('POST', '/a', { 'X-Container-Meta-Owner': 'o' });
@@ -79,13 +79,13 @@ describe('a container', () => {
     expect(headers).not.toHaveProperty('x-container-meta-tier');
   });
 
-  test('lists names as UTF-8 sorts them, with a delimiter, between two markers, or backwards', async ({
+  test('lists names in the order of UTF-8, with a delimiter, between two markers, or in reverse', async ({
     cloud,
     client,
   }) => {
     const store = storeOf(cloud, client);
     await store('PUT', '/a');
-    // By their UTF-16 code units, the last two would be the other way round.
+    // By their UTF-16 code units, the last two would be in the other order.
     const names = ['b', 'd/1', 'd/2', 'ü', '\uff5e', '\u{1f600}'];
     for (const name of names.toReversed()) await store('PUT', `/a/${encodeURIComponent(name)}`);
     const listed = async (query: string) => (await store('GET', `/a?${query}`)).text.split('\n').slice(0, -1);
@@ -107,7 +107,7 @@ describe('a container', () => {
 });
 
 describe('an object', () => {
-  test('whose bytes are not those that its ETag names is not written', async ({ cloud, client }) => {
+  test('whose bytes do not match its ETag is not stored', async ({ cloud, client }) => {
     const store = storeOf(cloud, client);
     await store('PUT', '/a');
     expect(await store('PUT', '/a/x', { etag: md5('old') }, 'old')).toMatchObject({ status: 201 });
@@ -128,7 +128,7 @@ describe('an object', () => {
     expect(headers).not.toHaveProperty('x-object-meta-tier');
   });
 
-  test('is gone when its time has come', async ({ cloud, client }) => {
+  test('disappears when it expires', async ({ cloud, client }) => {
     const store = storeOf(cloud, client);
     await store('PUT', '/a');
     await store('PUT', '/a/x', { 'X-Delete-After': '3600' }, 'x');
@@ -140,7 +140,7 @@ describe('an object', () => {
     expect(await statuses()).toEqual([200, 200]);
     cloud.advance(HOUR_MS);
     expect(await statuses()).toEqual([404, 200]);
-    // A list has it until Swift gets round to it.
+    // Listings show an expired object for a while.
     expect((await store('GET', '/a')).text).toBe('x\ny\n');
     cloud.advance(2 * HOUR_MS);
     expect(await statuses()).toEqual([404, 404]);
@@ -167,7 +167,7 @@ describe('an object', () => {
     expect(await store('COPY', '/a/x', { destination: 'a' })).toMatchObject({ status: 412 });
   });
 
-  test('is given under conditions', async ({ cloud, client }) => {
+  test('supports conditional requests', async ({ cloud, client }) => {
     const store = storeOf(cloud, client);
     await store('PUT', '/a');
     await store('PUT', '/a/x', {}, 'data');
@@ -192,7 +192,7 @@ describe('an object', () => {
   });
 });
 
-test('a static large object has the segments that its manifest names, and takes them with it', async ({
+test('a static large object has the segments of its manifest, which are deleted with it', async ({
   cloud,
   client,
 }) => {

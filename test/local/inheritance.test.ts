@@ -18,7 +18,7 @@ describe('an image of a server', () => {
     for (const key of Object.keys(properties)) expect(image).not.toHaveProperty(key);
   });
 
-  test('of a VHD needs the disk of the flavor; of others no less than the base image', async ({
+  test('of a VHD needs the disk of the flavor; others need no less than the base image', async ({
     client,
     dfw,
   }) => {
@@ -34,10 +34,10 @@ describe('an image of a server', () => {
   });
 });
 
-describe('a volume made from an image', () => {
+describe('a volume created from an image', () => {
   const volumeFrom = { size: 1, name: 'root' };
 
-  test('has all that the image says, for the images of a server that is booted from it', async ({
+  test('has all properties of the image, which images of a server with this root volume inherit', async ({
     client,
     dfw,
   }) => {
@@ -53,7 +53,7 @@ describe('a volume made from an image', () => {
     });
   });
 
-  test('passes it on to its snapshots, and they to volumes', async ({ client, dfw }) => {
+  test('passes them on to its snapshots, and these to volumes', async ({ client, dfw }) => {
     const volume = dfw.addVolume({ imageMetadata: MARKER });
     const { id: snapshot_id } = dfw.addVolumeSnapshot({ volumeId: volume.id });
     const wanted = { volume: { ...volumeFrom, snapshot_id } };
@@ -61,7 +61,7 @@ describe('a volume made from an image', () => {
     expect(body.volume).toMatchObject({ snapshot_id, volume_image_metadata: MARKER });
   });
 
-  test('is remembered by a server that a test puts there', async ({ client, dfw }) => {
+  test('has its properties recorded on a server that a test adds', async ({ client, dfw }) => {
     dfw.addVolume({ id: 'root', imageMetadata: MARKER });
     const { id } = dfw.addServer({ name: 'b', image: '', volumeIds: ['root', 'data'] });
     const image = await client.makeImage(id, 'golden');
@@ -73,7 +73,7 @@ describe('a volume made from an image', () => {
   });
 });
 
-test('a volume keeps its device when another is detached, and the next one takes the free place', async ({
+test('a volume keeps its device when another is detached, and the next one gets the free device', async ({
   client,
   dfw,
 }) => {
@@ -92,8 +92,8 @@ test('a volume keeps its device when another is detached, and the next one takes
   expect(volumeIds).toEqual(['y', volume]);
 });
 
-describe('lists of images', () => {
-  test('leave out what others have not let this project accept', async ({ client, cloud, dfw }) => {
+describe('listings of images', () => {
+  test('lack shared images that this project has not accepted', async ({ client, cloud, dfw }) => {
     const owner = 'another';
     const me = cloud.account.projectId;
     dfw.addImage({ name: 'public', owner, visibility: 'public' });
@@ -121,7 +121,7 @@ describe('lists of images', () => {
     expect(await names(`owner=${me}`)).toEqual(['own community', 'own shared']);
   });
 
-  test('GET answers with what was shared and not accepted, and with nothing that is private', async ({
+  test('GET returns shared images that were not accepted, but no private ones', async ({
     client,
     cloud,
     dfw,
@@ -141,7 +141,7 @@ describe('lists of images', () => {
 
 describe('Cinder', () => {
   test.for(['creating', 'deleting', 'error_deleting', 'backing-up'])(
-    'deletes no snapshot that is %s',
+    'refuses to delete a snapshot that is %s',
     async (status, { client, dfw }) => {
       const { id } = dfw.addVolumeSnapshot({ volumeId: 'v', status });
       const answer = await client.send('volumev3', 'DELETE', `/snapshots/${id}`);

@@ -6,7 +6,7 @@ import { test } from './embedded.ts';
 const DAY_MS = 86_400_000;
 const CREATED_BY = 'org.openstack__1__created_by';
 
-describe('what listings leave out', () => {
+describe('items that listings omit', () => {
   test.for([
     ['a server', '/servers/detail', 'compute'],
     ['an image', '/images', 'image'],
@@ -14,7 +14,7 @@ describe('what listings leave out', () => {
     ['a volume', '/volumes/detail', 'volumev3'],
     ['a volume snapshot', '/snapshots', 'volumev3'],
     ['a volume snapshot, in detail', '/snapshots/detail', 'volumev3'],
-  ] as const)('%s is there for GET all the same', async ([, path, service], { client, dfw }) => {
+  ] as const)('GET returns %s', async ([, path, service], { client, dfw }) => {
     const { volumeIds, ...server } = dfw.addServer({ name: 'a', image: '' });
     const image = dfw.addImage({ name: 'a-daily', owner: client.project });
     const task = dfw.tasks.add('export', { image_uuid: image.id }, client.project);
@@ -33,7 +33,7 @@ describe('what listings leave out', () => {
     expect(await listed()).toContain(id);
   });
 
-  test('an object is not in its container yet, nor in the large object that it is a segment of', async ({
+  test('an object is missing in its container, and in a large object of which it is a segment', async ({
     client,
     cloud,
     dfw,
@@ -60,7 +60,7 @@ describe('what listings leave out', () => {
     expect(await names()).toHaveLength(3);
   });
 
-  test('one listing alone, and the next has it again', async ({ client, cloud, dfw }) => {
+  test('are missing in one listing only', async ({ client, cloud, dfw }) => {
     const { id } = dfw.addServer({ name: 'a' });
     dfw.addServer({ name: 'b' });
     const names = async () =>
@@ -72,11 +72,7 @@ describe('what listings leave out', () => {
     expect(await names()).toEqual(['a', 'b']);
   });
 
-  test('pages follow one another although what is left out was the marker', async ({
-    client,
-    cloud,
-    dfw,
-  }) => {
+  test('do not break the pages, even if one of them was the marker', async ({ client, cloud, dfw }) => {
     cloud.pageSize = 2;
     const at = (minute: number) => new Date(cloud.now().getTime() - minute * 60_000);
     const ids = [1, 2, 3, 4].map(
@@ -89,7 +85,7 @@ describe('what listings leave out', () => {
   });
 });
 
-describe('an image that can not be deleted', () => {
+describe('an image that cannot be deleted', () => {
   test.for([403, 409] as const)('answers %d each time, and stays', async (status, { client, dfw }) => {
     const image = dfw.addImage({ name: 'a', owner: client.project, refusesDelete: status });
     for (let i = 0; i < 2; i++) {
@@ -102,7 +98,7 @@ describe('an image that can not be deleted', () => {
 });
 
 describe("Rackspace's scheduled images", () => {
-  test('inherit as all images do, and say who made them', async ({ client, cloud, dfw }) => {
+  test('inherit properties like all images, and name their maker', async ({ client, cloud, dfw }) => {
     const marker = { autosnap_owner: 'o', autosnap_hold: 'none' };
     const base = dfw.addImage({ name: 'a-daily', owner: client.project, properties: marker });
     const server = dfw.addServer({ name: 'a', image: base.id });
@@ -122,7 +118,7 @@ describe("Rackspace's scheduled images", () => {
     });
   });
 
-  test('go, the oldest first, once there are more than the retention; those of nobody else', async ({
+  test('are deleted, the oldest first, beyond the retention; other images stay', async ({
     client,
     cloud,
     dfw,
@@ -144,7 +140,7 @@ describe("Rackspace's scheduled images", () => {
     expect(left.sort()).toEqual([byHand.id, other.id, ...made.slice(2)].sort());
   });
 
-  test('cull what only inherits their word, too', async ({ client, cloud, dfw }) => {
+  test('with an inherited maker are deleted as well', async ({ client, cloud, dfw }) => {
     const properties = { [CREATED_BY]: 'scheduled_images_service' };
     const base = dfw.addImage({ name: 'Daily-a-1', owner: client.project, properties });
     const server = dfw.addServer({ name: 'a', image: base.id, imageSchedule: { retention: 1 } });
@@ -155,7 +151,7 @@ describe("Rackspace's scheduled images", () => {
     expect(dfw.image(ours.id)).toBeUndefined();
   });
 
-  test('have a schedule that the API shows, sets and ends', async ({ cloud, dfw }) => {
+  test('have a schedule that the API shows, sets and deletes', async ({ cloud, dfw }) => {
     const { id } = dfw.addServer({ name: 'a' });
     const { username, apiKey, projectId } = cloud.account;
     const auth = { 'RAX-KSKEY:apiKeyCredentials': { username, apiKey } };

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Env } from '../../local/cloud/faults.ts';
 import { limiter, type RateLimit } from '../../local/cloud/limiter.ts';
 
-/** A service behind limits, on a clock that is moved by hand. */
+/** A service behind limits, with a clock that tests advance. */
 function limited(...limits: RateLimit[]) {
   let nowMs = 5_000_000;
   const { refuse, rates } = limiter(limits, () => nowMs);
@@ -19,7 +19,7 @@ function limited(...limits: RateLimit[]) {
     ask,
     rates,
     remaining: () => limitOf()?.remaining,
-    /** In seconds from now. */
+    /** The time in seconds from now. */
     nextAvailable: () =>
       Math.round((Date.parse(String(limitOf()?.['next-available'])) - Date.now()) / 1000) + 0,
     advance(seconds: number) {
@@ -30,7 +30,7 @@ function limited(...limits: RateLimit[]) {
 
 const WINDOW: RateLimit = { verb: 'POST', value: 3, unit: 'MINUTE', kind: 'window' };
 
-test('a window begins with its first request and ends all at once', async () => {
+test('a window begins with its first request and ends completely', async () => {
   const { ask, advance, remaining, nextAvailable } = limited(WINDOW);
   advance(500);
   expect([await ask(), remaining(), nextAvailable()]).toEqual(['done', 2, 0]);
@@ -46,7 +46,7 @@ test('a window begins with its first request and ends all at once', async () => 
   expect(await ask()).toEqual([413, '60']);
 });
 
-test('a bucket leaks all the time', async () => {
+test('a bucket leaks continuously', async () => {
   const { ask, advance, remaining, nextAvailable } = limited({ ...WINDOW, kind: 'bucket' });
   expect([await ask(), await ask(), await ask(), remaining()]).toEqual(['done', 'done', 'done', 0]);
   expect(await ask()).toEqual([413, '20']);
@@ -59,7 +59,7 @@ test('a bucket leaks all the time', async () => {
   expect(remaining()).toBe(3);
 });
 
-test('only the verb that is limited is, and of several limits each counts', async () => {
+test('only the verb of a limit is limited, and all of several limits apply', async () => {
   const day = { ...WINDOW, value: 4, unit: 'DAY' } as const;
   const { ask, advance, rates } = limited(WINDOW, day);
   for (const _ of [1, 2, 3]) expect(await ask()).toBe('done');
@@ -78,7 +78,7 @@ test('only the verb that is limited is, and of several limits each counts', asyn
   ]);
 });
 
-test('without limits there are none', async () => {
+test('without limits nothing is refused', async () => {
   const { ask, rates } = limited();
   expect([await ask(), rates()]).toEqual(['done', []]);
 });

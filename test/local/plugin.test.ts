@@ -19,7 +19,7 @@ function pluginOf(
   return new EmbeddedCloud({ service, getProvider: () => ({ getStage: () => stage }) });
 }
 
-test('in the stage local, the secrets of all accounts of the policies are there, under the name of the service', async () => {
+test('in the stage local, the secrets of all accounts of the policies exist, under the name of the service', async () => {
   await pluginOf('local', {}).hooks['before:invoke:local:invoke']();
   const client = new SecretsManagerClient({});
   for (const account of ['a', 'customer-1']) {
@@ -30,7 +30,7 @@ test('in the stage local, the secrets of all accounts of the policies are there,
   }
 });
 
-test('in the stage local, functions know nothing of AWS resources, and those of the product have the owner of the fleet', () => {
+test('in the stage local, functions have no references to AWS resources, and those of the product have the owner of the fleet', () => {
   const functions = {
     snapshot: { environment: { AUTOSNAP_OWNER: '', AUTOSNAP_QUEUE: { Ref: 'Work' } } },
     mine: { environment: { TOPIC: { Ref: 'Alerts' }, COLOR: 'red' } },

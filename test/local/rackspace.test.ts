@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import { test } from './embedded.ts';
 
-/** What only Rackspace has, and no OpenStack that could be asked: by its documentation. */
+/** Features that only Rackspace has, as its documentation describes them. */
 
 const JSON_TYPE = { 'content-type': 'application/json', accept: 'application/json' };
 
@@ -52,7 +52,7 @@ describe('Identity v2.0', () => {
     expect(await logIn(cloud, auth(cloud))).toMatchObject({ status });
   });
 
-  test('a token that is revoked is good for nothing', async ({ cloud }) => {
+  test('a revoked token is refused', async ({ cloud }) => {
     const { token } = (await logIn(cloud)).body.access;
     const headers = { 'x-auth-token': token.id };
     const servers = () => fetch(`${cloud.catalogue[0]!.computeUrl}/v2/123456/servers`, { headers });
@@ -69,7 +69,7 @@ function key({ account: { username, apiKey } }: Cloud) {
 }
 
 describe('Cloud Servers', () => {
-  test('images are listed, shown, described and deleted by Nova, too', async ({ cloud, dfw }) => {
+  test('Nova also lists, shows, changes and deletes images', async ({ cloud, dfw }) => {
     const { id: server } = dfw.addServer({ name: 'web-1' });
     const compute = await service(cloud, 'cloudServersOpenStack');
     const made = { name: 'web-1-daily', metadata: { Tier: 'gold' } };
@@ -97,7 +97,7 @@ describe('Cloud Servers', () => {
     expect(await compute('GET', path)).toMatchObject({ status: 404, body: { itemNotFound: { code: 404 } } });
   });
 
-  test('an image and a server take 40 metadata, and fields that are not known are no error', async ({
+  test('an image and a server have at most 40 metadata, and unknown fields are ignored', async ({
     cloud,
     dfw,
   }) => {
@@ -119,7 +119,7 @@ describe('Cloud Servers', () => {
     ['resize', 'VERIFY_RESIZE', 'resized'],
     ['rescue', 'RESCUE', 'rescued'],
   ])(
-    'after %s a server is %s, and no image is made of it',
+    'after %s a server is %s, and images of it are refused',
     async ([action, status, state], { cloud, dfw }) => {
       const { id } = dfw.addServer({ name: 'web-1' });
       const compute = await service(cloud, 'cloudServersOpenStack');
@@ -170,7 +170,7 @@ test('Cloud Block Storage is Cinder v1: other names, status 200, pages by offset
   expect(await storage('GET', path)).toMatchObject({ status: 404, body: { itemNotFound: { code: 404 } } });
 });
 
-test('a task exports no image that has no data yet', async ({ cloud, dfw }) => {
+test('a task exports no image without data', async ({ cloud, dfw }) => {
   const owner = cloud.account.projectId;
   const { id } = dfw.addImage({ name: 'x', status: 'queued', owner });
   dfw.files.containers.set('exports', new Map());

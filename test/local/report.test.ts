@@ -14,7 +14,7 @@ async function page(): Promise<string> {
   return html;
 }
 
-test('the fleet has something to show, and at the same time the same', async () => {
+test('the example fleet has every state, and is the same at the same time', async () => {
   setTime(NOW);
   const html = await page();
   expect(html).toContain(

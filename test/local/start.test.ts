@@ -17,7 +17,7 @@ describe('npm start', () => {
   });
   afterAll(() => rmSync(directory, { recursive: true }));
 
-  /** Runs the demo on the project's serverless.yml, after a change. */
+  /** Runs the demo on the project's serverless.yml after a change. */
   async function start(change: (yml: string) => string) {
     writeFileSync(
       join(directory, 'serverless.yml'),
@@ -71,7 +71,7 @@ describe('npm start', () => {
       (yml) => yml.replace(/ {4}daily:[\s\S]*?\n\n/, '\n'),
       '- custom.policies: has no policy: add one',
     ],
-  ])('says what to do when the policy %s, without a stack', async (_, change, problem) => {
+  ])('reports a remedy if the policy %s, without a stack', async (_, change, problem) => {
     const { code, stderr } = await start(change);
     expect(stderr).toContain(problem);
     expect(stderr).not.toContain('    at ');
@@ -79,7 +79,7 @@ describe('npm start', () => {
   });
 });
 
-test('the embedded cloud is each account that the policies name, and one for each beginning of names', () => {
+test('the embedded cloud stands for each account of the policies, and for one account for each prefix', () => {
   const policies = {
     daily: {},
     weekly: { account: ['a', 'customer-*'] },

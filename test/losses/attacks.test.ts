@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { leavingOut } from '../../local/cloud/faults.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
-import { addSnapshot, deletions, fateOf, history, idsIn, idsOf, take } from '../history.ts';
+import { addSnapshot, decisionOn, deletions, history, idsIn, idsOf, take } from '../history.ts';
 
-// Losses and untruths that people have brought about who were asked to.
+// Losses and wrong reports that people found who were asked to attack the product.
 
-describe("two policies that both adopt the images of autosnap.py would rotate each other's", () => {
+describe("two policies that adopt the same images of autosnap.py would rotate each other's snapshots", () => {
   const adopting = (name: string, last: number) =>
     policy({ policy: name, adopt: 'autosnap.py', keep: { last } });
 
-  test('so neither touches any, and that is said', async () => {
+  test('neither of them touches an adopted image, and the report says so', async () => {
     const h = await history(2);
     const legacy = Array.from({ length: 5 }, (_, age) =>
       addSnapshot(h, h.web, age, {
@@ -32,7 +32,7 @@ describe("two policies that both adopt the images of autosnap.py would rotate ea
   });
 });
 
-test('a restore to a moment takes no data that are younger than that, whatever the slot says', async () => {
+test('a restore to a time uses no snapshot whose data are newer, whatever its slot', async () => {
   const h = await history(2);
   const late = addSnapshot(h, h.web, 0, { createdAt: new Date('2026-11-23T05:00:00Z') });
   await h.cloud.region('DFW').removeImage(h.images[0]!.id);
@@ -50,7 +50,7 @@ test.each([
   ['by some minutes', 'cron(30 0 * * ? *)'],
   ['to another day', 'cron(0 0 ? * MON *)'],
 ])(
-  'a schedule that is moved %s takes nothing for a slot that is older than what is there',
+  'a schedule that is moved %s takes no snapshot for a slot before that of an existing snapshot',
   async (_, moved) => {
     setTime('2026-11-24T00:00:10Z');
     const h = await harness();
@@ -63,7 +63,7 @@ test.each([
   },
 );
 
-test('two regions that share one image service rotate each image once, and nothing has disappeared', async () => {
+test('two regions that share one image service rotate each image once, and report none as disappeared', async () => {
   const h = await history(6);
   const db = h.cloud.region('ORD').addServer({ name: 'db' });
   const [dfw, ord] = h.cloud.catalogue;
@@ -75,7 +75,7 @@ test('two regions that share one image service rotate each image once, and nothi
   expect(h.cloud.region('DFW').images).toHaveLength(6);
 });
 
-test('a deletion that was accepted and had no effect is not reported as one, though a listing lacks the image', async () => {
+test('an image that still exists after its deletion was accepted is not reported as deleted, even if a listing lacks the image', async () => {
   const h = await history(4);
   const [oldest] = h.images.slice(-1);
   h.cloud.faults.push(
@@ -83,13 +83,13 @@ test('a deletion that was accepted and had no effect is not reported as one, tho
     { service: 'image', method: 'GET', path: /\/images$/, skip: 4, times: 9, answer: leavingOut(oldest!.id) },
   );
   const { report } = await h.fail('cleanup', policy());
-  expect(fateOf(report, oldest!)).toMatch(
+  expect(decisionOn(report, oldest!)).toMatch(
     /^failed: the cloud accepted the deletion, but the image is still there/,
   );
   expect(idsIn(h)).toEqual(idsOf(h.images));
 });
 
-test('a release says what becomes of the image', async () => {
+test('the report of a release says what cleanup will do with the image', async () => {
   const h = await history(1);
   const [snapshot] = h.images;
   const reason = async (id: string) => (await h.run('hold', { release: id })).entries[0]?.reason;
@@ -100,8 +100,8 @@ test('a release says what becomes of the image', async () => {
   expect(await reason(mine.id)).toBe('it is no snapshot of this deployment, so nothing here deletes it');
 });
 
-describe('what a listing lacks', () => {
-  test('a series that orphans shrinks is as old as its newest one, although one listing leaves that out', async () => {
+describe('images that one listing lacks', () => {
+  test('the age of an orphaned series is that of its newest snapshot, although one listing lacks this snapshot', async () => {
     const h = await history(0);
     const gone = { id: 'gone-1', name: 'old' };
     const images = [10, 40, 41, 42, 43].map((age) => addSnapshot(h, gone, age));
@@ -116,7 +116,7 @@ describe('what a listing lacks', () => {
     expect(idsIn(h)).toEqual(idsOf(images));
   });
 
-  test('good ones that vanish during a run that deletes nothing are a failure', async () => {
+  test('good snapshots that disappear during a run that deletes nothing are a failure', async () => {
     const h = await history(3);
     h.cloud.faults.push({
       service: 'image',
@@ -132,7 +132,7 @@ describe('what a listing lacks', () => {
   });
 });
 
-test('those that break each deletion do not keep the others from their turn', async () => {
+test('images that fail each deletion do not prevent the deletion of others', async () => {
   const h = await history(7);
   const stuck = new Set(h.images.slice(5).map(({ id }) => id));
   h.cloud.faults.push({
@@ -146,7 +146,7 @@ test('those that break each deletion do not keep the others from their turn', as
   expect(report?.totals).toMatchObject({ deleted: 2, failed: 2 });
 });
 
-test('an image that the cloud has promised and does not have was not taken', async () => {
+test('an image that the cloud accepted but does not have is not reported as taken', async () => {
   const h = await history(0);
   const location = `http://glance/images/${crypto.randomUUID()}`;
   h.cloud.faults.push({
@@ -163,7 +163,7 @@ test('an image that the cloud has promised and does not have was not taken', asy
   ]);
 });
 
-test('nothing is begun for a slot when the next one comes: it would count for nothing', async () => {
+test('no snapshot is begun for a slot once the next slot has begun, because it would not count', async () => {
   setTime('2026-11-23T00:59:58Z');
   const h = await harness();
   h.cloud.region('DFW').addServer({ name: 'web' });
@@ -172,7 +172,7 @@ test('nothing is begun for a slot when the next one comes: it would count for no
   expect(h.cloud.region('DFW').images).toEqual([]);
 });
 
-test('an ad-hoc snapshot with an end, where no policy looks: that is said', async () => {
+test('the report warns of an ad-hoc snapshot that expires in a region that no policy covers', async () => {
   const h = await history(0);
   h.cloud.region('ORD').addServer({ name: 'far' });
   deploy([policy({ regions: ['DFW'] })]);
@@ -183,11 +183,11 @@ test('an ad-hoc snapshot with an end, where no policy looks: that is said', asyn
   ]);
 });
 
-describe("a server that was made from an image of Rackspace's schedule that is gone", () => {
-  /** What its snapshots would inherit. */
+describe("a server created from an image of Rackspace's schedule that was deleted since", () => {
+  /** The properties that snapshots of the server would inherit. */
   const inherits = { 'org.openstack__1__created_by': 'scheduled_images_service' };
 
-  test('its snapshots are ours all the same', async () => {
+  test('its snapshots are recognised as ours', async () => {
     setTime('2026-11-23T00:00:10Z');
     const h = await harness();
     const base = h.cloud.region('DFW').addImage({ name: 'scheduled', properties: inherits });
@@ -198,7 +198,7 @@ describe("a server that was made from an image of Rackspace's schedule that is g
     expect((await h.run('snapshot', policy())).entries[0]?.reason).toMatch(/^already taken/);
   });
 
-  test('where the cloud does not let us write that property, the snapshot is taken without it', async () => {
+  test('if the cloud does not let us overwrite the property, the snapshot is taken without it', async () => {
     setTime('2026-11-23T00:00:10Z');
     const h = await harness();
     h.cloud.region('DFW').addServer({ name: 'web' });
@@ -215,7 +215,7 @@ describe("a server that was made from an image of Rackspace's schedule that is g
   });
 });
 
-test('a series too long for a log line leaves what was done in the report, and the other servers', async () => {
+test('a report with a series that is too long for a log line still has all actions and the other servers', async () => {
   const h = await history(0);
   setTime('2026-11-23T06:00:00Z');
   const hourly = { schedule: 'cron(0 * * * ? *)' };
@@ -232,8 +232,8 @@ test('a series too long for a log line leaves what was done in the report, and t
 
 describe('cleanup keeps the snapshot that a restore builds a new server from', () => {
   /**
-   * A server and its snapshots, of which a restore has begun with the oldest, and what becomes of
-   * that one at a time.
+   * A server and its snapshots. A restore has begun from the oldest one; returns what cleanup does
+   * with that snapshot over time.
    */
   async function restoring(server: object) {
     setTime('2026-11-20T00:00:10Z');
@@ -247,7 +247,7 @@ describe('cleanup keeps the snapshot that a restore builds a new server from', (
     await h.run('restore', { server: 'web', to: 'new', at: oldest.id });
     const cleanUp = async (time: string) => {
       setTime(`2026-11-${time}Z`);
-      return fateOf(await h.run('cleanup', policy({ servers: { names: ['web'] } })), oldest);
+      return decisionOn(await h.run('cleanup', policy({ servers: { names: ['web'] } })), oldest);
     };
     return { dfw, oldest, cleanUp };
   }

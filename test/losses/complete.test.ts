@@ -7,7 +7,10 @@ const IDS = [
   ...Array.from({ length: 25 }, (_, i) => `L${i + 1}`),
   ...[1, 2, 3, 4, 5, 6, 8, 9].map((n) => `X${n}`),
 ];
-/** Those that were found in this product; Y3 is of copies, and has its tests with them. */
+/**
+ * The ids of the losses that were found in this product. Y3 is about copies, and is tested with
+ * them.
+ */
 const OWN = [1, 2, 4, 5, 6, 7, 11, 16, 18, 25, 26, 27, 29, 30].map((n) => `Y${n}`);
 
 test('every loss that was found in this product has a test that is named after it', () => {

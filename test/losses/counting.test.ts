@@ -2,12 +2,22 @@ import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
 import { harness, policy, setTime } from '../harness.ts';
-import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf, slotOf, take } from '../history.ts';
+import {
+  addSnapshot,
+  daysIn,
+  decisionOn,
+  deletions,
+  history,
+  idsIn,
+  idsOf,
+  slotOf,
+  take,
+} from '../history.ts';
 
-// Losses seen elsewhere because something that can't be restored from was counted. See
+// Losses in other tools that counted snapshots from which no restore is possible. See
 // CONTRIBUTING.md.
 
-describe('L1 (backube/snapscheduler#688): the last valid snapshots, because not-ready ones counted to the maximum', () => {
+describe('L1 (backube/snapscheduler#688): lost the last valid snapshots, because snapshots that were not ready counted towards the maximum', () => {
   test.each<[string, Partial<CloudImage>]>([
     ['queued', { status: 'queued', size: null }],
     ['saving', { status: 'saving', size: null }],
@@ -15,14 +25,14 @@ describe('L1 (backube/snapscheduler#688): the last valid snapshots, because not-
     ['killed', { status: 'killed', size: null }],
     ['error', { status: 'error', size: null }],
     ['deactivated', { status: 'deactivated' }],
-  ])('as many newer ones that are %s displace none', async (_, changes) => {
+  ])('as many newer snapshots that are %s displace no good snapshot', async (_, changes) => {
     const h = await history(0);
     const good = [3, 4, 5].map((age) => addSnapshot(h, h.web, age));
     for (const age of [0, 1, 2]) addSnapshot(h, h.web, age, changes);
     const surplus = addSnapshot(h, h.web, 6);
     const report = await h.run('cleanup', policy());
     expect(deletions(h).map(({ path }) => path)).toEqual([`/v2/images/${surplus.id}`]);
-    expect(good.map((image) => fateOf(report, image))).toEqual([
+    expect(good.map((image) => decisionOn(report, image))).toEqual([
       'kept: last 1 of 3',
       'kept: last 2 of 3',
       'kept: last 3 of 3',
@@ -30,30 +40,30 @@ describe('L1 (backube/snapscheduler#688): the last valid snapshots, because not-
   });
 });
 
-test('L2 (vatesfr/xen-orchestra#2524): good exports, because failed ones of 0 bytes filled the retention', async () => {
+test('L2 (vatesfr/xen-orchestra#2524): lost good exports, because failed exports of 0 bytes counted towards the retention', async () => {
   const h = await history(0);
   const good = [3, 4, 5].map((age) => addSnapshot(h, h.web, age));
   const empty = [0, 1, 2].map((age) => addSnapshot(h, h.web, age, { size: 0 }));
   const report = await h.run('cleanup', policy());
   expect(idsIn(h)).toEqual(idsOf([...good, ...empty]));
-  expect(good.map((image) => fateOf(report, image))).toContain('kept: last 3 of 3');
+  expect(good.map((image) => decisionOn(report, image))).toContain('kept: last 3 of 3');
 });
 
-describe('L3 (ghettoVCB#107): the only good copy, because rotation ran although the new backup had failed', () => {
-  const fates = ['killed', 'vanishes', 'stuck'] as const;
-  test.each(fates)('the cloud accepts it, and it ends as: %s', async (fate) => {
+describe('L3 (ghettoVCB#107): lost the only good copy, because rotation ran although the new backup had failed', () => {
+  const outcomes = ['killed', 'vanishes', 'stuck'] as const;
+  test.each(outcomes)('the cloud accepts the new snapshot, which ends as: %s', async (outcome) => {
     const h = await harness();
     const web = h.cloud.region('DFW').addServer({ name: 'web' });
     await take(h, slotOf(1));
     const [only] = h.cloud.region('DFW').images;
-    web.fate = fate;
+    web.snapshotOutcome = outcome;
     expect((await take(h, slotOf(0))).totals).toEqual({ taken: 1 });
     const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
-    expect(fateOf(report, only!)).toBe('kept: last 1 of 1');
+    expect(decisionOn(report, only!)).toBe('kept: last 1 of 1');
     expect(deletions(h)).toEqual([]);
   });
 
-  test('the cloud refuses it', async () => {
+  test('the cloud refuses the new snapshot', async () => {
     const h = await harness();
     h.cloud.region('DFW').addServer({ name: 'web' });
     await take(h, slotOf(1));
@@ -64,7 +74,7 @@ describe('L3 (ghettoVCB#107): the only good copy, because rotation ran although 
   });
 });
 
-test('L4 (thelastpickle/cassandra-medusa#607): all complete backups, because the count ignored their status', async () => {
+test('L4 (thelastpickle/cassandra-medusa#607): lost all complete backups, because the count ignored their status', async () => {
   const h = await history(0);
   const complete = [5, 6, 7, 8, 9].map((age) => addSnapshot(h, h.web, age));
   const incomplete = [0, 1, 2, 3, 4].map((age) =>
@@ -74,15 +84,15 @@ test('L4 (thelastpickle/cassandra-medusa#607): all complete backups, because the
   expect(idsIn(h)).toEqual(idsOf([...complete, ...incomplete]));
 });
 
-test('L5 (MythTV/mythtv#1185): three good dumps, because the failed tries of one hour were counted', async () => {
+test('L5 (MythTV/mythtv#1185): lost three good dumps, because the failed tries of one hour were counted', async () => {
   const h = await harness();
-  const web = h.cloud.region('DFW').addServer({ name: 'web', fate: 'killed' });
+  const web = h.cloud.region('DFW').addServer({ name: 'web', snapshotOutcome: 'killed' });
   const good = [1, 2, 3].map((age) => addSnapshot(h, web, age));
   for (const time of ['00:00:10', '00:20:10', '00:40:10']) {
     setTime(`2026-11-23T${time}Z`);
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
   }
-  web.fate = 'active';
+  web.snapshotOutcome = 'active';
   setTime('2026-11-23T01:00:10Z');
   await h.run('snapshot', policy());
   h.cloud.advance(3_600_000);
@@ -95,13 +105,13 @@ test('L5 (MythTV/mythtv#1185): three good dumps, because the failed tries of one
   expect(daysIn(h)).toEqual(['11-24', '11-23', '11-22']);
 });
 
-test('L6 (borgbackup/borg#997): the complete archive of the day, because the newest of it was an interrupted one', async () => {
+test('L6 (borgbackup/borg#997): lost the complete archive of a day, because the newest archive of that day was incomplete', async () => {
   const h = await history(3);
   const interrupted = ['killed', 'saving', 'deactivated'].map((status, i) =>
     addSnapshot(h, h.web, i - 0.2, { status, size: null }),
   );
   const report = await h.run('cleanup', policy({ keep: { daily: 2 } }));
-  expect(h.images.map((image) => fateOf(report, image))).toEqual([
+  expect(h.images.map((image) => decisionOn(report, image))).toEqual([
     'kept: daily 2026-11-23',
     'kept: daily 2026-11-22',
     'deleted: no rule keeps it',
@@ -109,9 +119,9 @@ test('L6 (borgbackup/borg#997): the complete archive of the day, because the new
   expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 2), ...interrupted]));
 });
 
-test('L12 (velero-io/velero#9061): the last good one, by its age, while every successor failed', async () => {
+test('L12 (velero-io/velero#9061): lost the last good backup, which expired while every later backup failed', async () => {
   const h = await history(5);
-  h.web.fate = 'killed';
+  h.web.snapshotOutcome = 'killed';
   const keep = { within: '5d' };
   for (let day = 1; day <= 10; day++) {
     expect((await take(h, slotOf(-day))).totals).toEqual({ taken: 1 });
@@ -120,13 +130,13 @@ test('L12 (velero-io/velero#9061): the last good one, by its age, while every su
   expect(idsIn(h)).toEqual(expect.arrayContaining(idsOf(h.images)));
 });
 
-test('X2 (autosnap.py): 8 good of 8, because eight runs that ended in ERROR were counted, and a rename orphaned all', async () => {
+test('X2 (autosnap.py): lost 8 of 8 good snapshots, because eight runs that ended in ERROR were counted, and a rename orphaned the others', async () => {
   const h = await harness();
   const web = h.cloud.region('DFW').addServer({ name: 'web' });
   const keep = { last: 8 };
   for (let age = 16; age > 8; age--) await take(h, slotOf(age));
   const good = h.cloud.region('DFW').images;
-  web.fate = 'killed';
+  web.snapshotOutcome = 'killed';
   web.name = 'renamed';
   for (let age = 8; age > 0; age--) {
     await take(h, slotOf(age));
@@ -134,7 +144,7 @@ test('X2 (autosnap.py): 8 good of 8, because eight runs that ended in ERROR were
   }
   expect(idsIn(h)).toEqual(expect.arrayContaining(idsOf(good)));
 
-  web.fate = 'active';
+  web.snapshotOutcome = 'active';
   await take(h, slotOf(0));
   await h.run('cleanup', policy({ keep }));
   const left = h.cloud.region('DFW').images.filter(({ status }) => status === 'active');
@@ -142,7 +152,7 @@ test('X2 (autosnap.py): 8 good of 8, because eight runs that ended in ERROR were
   expect(left.map(({ name }) => name.split('-')[0])).toEqual(['renamed', ...Array(7).fill('web')]);
 });
 
-test('X6 (hcloud-snapshot-as-backup): good ones, because it pruned right after the request for a new one', async () => {
+test('X6 (hcloud-snapshot-as-backup): lost good snapshots, because rotation ran right after the request for a new one', async () => {
   const h = await history(0);
   for (const age of [1, 2, 3]) addSnapshot(h, h.web, age);
   setTime('2026-11-23T00:00:10Z');

@@ -3,17 +3,19 @@ import { verdictMarks } from '../../lib/snapshots/marker.ts';
 import { answers, type Fault } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
-import { addSnapshot, daysIn, deletions, fateOf, history, idsIn, idsOf, MIDNIGHT } from '../history.ts';
+import { addSnapshot, daysIn, decisionOn, deletions, history, idsIn, idsOf, MIDNIGHT } from '../history.ts';
 import { inProcesses } from '../processes.ts';
 
-// Losses seen elsewhere in the act of deleting: too early, on half a listing, twice, or more than
-// was asked for.
+// Losses in other tools that deleted too early, after an incomplete listing, twice, or more than
+// was requested.
 
-/** A page that is no page: the session does not ask again for it, as it would after a 500. */
+/**
+ * An answer that is not a valid page. The session does not retry it, as it would after status 500.
+ */
 const UNREADABLE = { status: 200, body: { images: [{ id: 'x' }] } };
 
-describe('L21 (service-fabrik-broker PR#1183): a retained snapshot, because it was deleted before all was validated', () => {
-  test('deletion is the last step: after every listing, right after a look at the image and at what stays, and right before another look', async () => {
+describe('L21 (service-fabrik-broker PR#1183): lost a retained snapshot, because deletion began before everything was validated', () => {
+  test('deletion is the last step: it follows every listing and fresh reads of the image and of what stays, and is followed by another read', async () => {
     const h = await history(5);
     h.cloud.pageSize = 2;
     await h.run('cleanup', policy({ regions: ['DFW'] }));
@@ -37,7 +39,7 @@ describe('L21 (service-fabrik-broker PR#1183): a retained snapshot, because it w
     expect(requests.slice(requests.indexOf('GET 4'), requests.indexOf('DELETE 3') + 2)).toEqual(last);
   });
 
-  test('an event of which only the last word is wrong deletes nothing, not even where it is right', async () => {
+  test('an event with one invalid field deletes nothing, not even in regions that the field does not concern', async () => {
     const h = await history(5);
     const { error } = await h.fail('cleanup', policy({ regions: ['DFW', 'LON'] }));
     expect(error.message).toMatch('regions: "LON": the account has no such region');
@@ -45,12 +47,12 @@ describe('L21 (service-fabrik-broker PR#1183): a retained snapshot, because it w
   });
 });
 
-describe('L22 (psy0rz/zfs_autobackup#84): a base that was needed, because thinning ran on after a failed step', () => {
+describe('L22 (psy0rz/zfs_autobackup#84): lost a snapshot that was needed as a base, because thinning continued after a failed step', () => {
   test.each<[string, Pick<Fault, 'service' | 'path' | 'answer'>]>([
     ['the servers are not listed', { service: 'compute', path: /detail$/, answer: answers.forbidden }],
     ['the images are not listed', { service: 'image', path: /images$/, answer: UNREADABLE }],
     ['an image is not read again', { service: 'image', path: /images\/./, answer: answers.forbidden }],
-  ])('%s: the region is frozen, and only that', async (_, fault) => {
+  ])('%s: nothing is deleted in this region, other regions are rotated', async (_, fault) => {
     const h = await history(5);
     const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
     const inOrd = [0, 1, 2, 3].map((age) => addSnapshot(h, mail, age, {}, 'ORD'));
@@ -61,10 +63,10 @@ describe('L22 (psy0rz/zfs_autobackup#84): a base that was needed, because thinni
   });
 });
 
-describe('L23 (miracle2k/k8s-snapshots PR#51): wrong ones past 500, because the listing stopped at its first page', () => {
+describe('L23 (miracle2k/k8s-snapshots PR#51): deleted the wrong snapshots beyond 500, because the listing ended at its first page', () => {
   /**
-   * Six snapshots of ten minutes each on three pages of two, the newest on the last: Glance lists
-   * what was created last first, and what is older was waiting for longer.
+   * Six snapshots, ten minutes apart, on three pages of two. Glance lists the newest first, so the
+   * oldest snapshots are on the last page.
    */
   async function threePages() {
     const h = await history(0);
@@ -98,7 +100,7 @@ describe('L23 (miracle2k/k8s-snapshots PR#51): wrong ones past 500, because the 
   });
 });
 
-test('L24 (longhorn/longhorn#6484): 20 became 1, because two jobs worked on one series', async () => {
+test('L24 (longhorn/longhorn#6484): 20 snapshots became 1, because two jobs worked on the same series', async () => {
   const h = await history(20);
   const keep = { last: 5 };
   const both = await inProcesses(h, 2, 'cleanup', policy({ keep, maxDeletes: 20 }));
@@ -106,7 +108,7 @@ test('L24 (longhorn/longhorn#6484): 20 became 1, because two jobs worked on one 
   expect(both.map(({ totals }) => totals.kept)).toEqual([5, 5]);
 });
 
-test('L25 (apache/cloudstack#9446): a whole chain, because the backend deleted more than it was asked to', async () => {
+test('L25 (apache/cloudstack#9446): lost a whole chain, because the backend deleted more than was requested', async () => {
   const h = await history(5);
   const lost = h.images.slice(1, 3);
   const answer = () => {
@@ -121,33 +123,35 @@ test('L25 (apache/cloudstack#9446): a whole chain, because the backend deleted m
   expect(error.message).toMatch(lost[0]!.id);
 });
 
-describe('X3 (rackerlabs/ebs_snapper): 8 of 8 with a floor of 5, because the floor was compared with a count read once', () => {
-  test('the floor holds over several deletions', async () => {
+describe('X3 (rackerlabs/ebs_snapper): lost 8 of 8 snapshots despite a minimum of 5, because the minimum was compared with a count read once', () => {
+  test('the minimum holds over several deletions', async () => {
     const h = await history(8);
     const keep = { last: 1, atLeast: 5 };
     expect((await h.run('cleanup', policy({ keep }))).totals).toEqual({ deleted: 3, kept: 5 });
     expect(idsIn(h)).toEqual(idsOf(h.images.slice(0, 5)));
   });
 
-  test('and when others go meanwhile: each deletion counts again', async () => {
+  test('the minimum holds when others delete snapshots meanwhile: each deletion counts again', async () => {
     const h = await history(8);
     const answer = () => {
       for (const { id } of h.images.slice(0, 2)) h.cloud.region('DFW').removeImage(id);
     };
     h.cloud.faults.push({ service: 'image', method: 'DELETE', answer });
     const { report } = await h.fail('cleanup', policy({ keep: { last: 5, atLeast: 5 } }));
-    // The first was on its way; the next two are not begun.
+    // The first deletion was already in progress; the next two do not begin.
     expect(deletions(h)).toHaveLength(1);
     expect(idsIn(h)).toEqual(idsOf(h.images.slice(2, 7)));
-    expect(fateOf(report, h.images[6]!)).toBe('kept: fewer than 5 good ones (atLeast) would be left');
+    expect(decisionOn(report, h.images[6]!)).toBe('kept: fewer than 5 good ones (atLeast) would be left');
   });
 });
 
-describe('the last snapshot that is known to boot', () => {
+describe('the newest snapshot that passed a drill', () => {
   const proof = ({ id }: { id: string }) =>
     Object.fromEntries(verdictMarks(id, true, new Date('2026-11-22T12:00:00Z')));
 
-  /** Five days, of which those `ages` old passed a drill; the policy keeps one. */
+  /**
+   * Snapshots of five days; those that are `ages` days old passed a drill. The policy keeps one.
+   */
   async function drilled(...ages: number[]) {
     const h = await history(5);
     for (const age of ages) Object.assign(h.images[age]!.properties, proof(h.images[age]!));
@@ -155,19 +159,19 @@ describe('the last snapshot that is known to boot', () => {
   }
   const keep = { last: 1 };
 
-  test('stays beside those that the policy keeps', async () => {
+  test('stays in addition to those that the policy keeps', async () => {
     const h = await drilled(3);
     await h.run('cleanup', policy({ keep }));
     expect(daysIn(h)).toEqual(['11-23', '11-20']);
   });
 
-  test('goes when a newer one has passed', async () => {
+  test('is deleted when a newer one has passed', async () => {
     const h = await drilled(1, 3);
     await h.run('cleanup', policy({ keep }));
     expect(daysIn(h)).toEqual(['11-23', '11-22']);
   });
 
-  test('stays when the newer one has gone, failed or been held between the plan and the deletion', async () => {
+  test('stays when the newer one disappears, fails or is held between the plan and the deletion', async () => {
     const changes: ((image: CloudImage, remove: () => void) => void)[] = [
       (_, remove) => remove(),
       (image) => Object.assign(image, { status: 'deactivated' }),
@@ -182,21 +186,21 @@ describe('the last snapshot that is known to boot', () => {
       const h = await drilled(1, 3);
       const newer = h.images[1]!;
       const answer = () => change(newer, () => h.cloud.region('DFW').removeImage(newer.id));
-      // At the deletion of the oldest, which nothing stands against.
+      // This happens at the deletion of the oldest snapshot, which nothing prevents.
       h.cloud.faults.push({ service: 'image', method: 'DELETE', answer });
       const report = await h.run('cleanup', policy({ keep })).catch(() => undefined);
       expect(daysIn(h)).toContain('11-20');
       if (report)
-        expect(fateOf(report, h.images[3]!)).toBe('kept: no newer one that passed a drill would be left');
+        expect(decisionOn(report, h.images[3]!)).toBe('kept: no newer one that passed a drill would be left');
     }
   });
 
-  test('one that passes between the plan and its deletion stays', async () => {
+  test('a snapshot that passes a drill between the plan and its deletion stays', async () => {
     const h = await drilled();
     const answer = () => void Object.assign(h.images[3]!.properties, proof(h.images[3]!));
     h.cloud.faults.push({ service: 'image', method: 'DELETE', answer });
     const report = await h.run('cleanup', policy({ keep }));
-    expect(fateOf(report, h.images[3]!)).toBe('kept: no newer one that passed a drill would be left');
+    expect(decisionOn(report, h.images[3]!)).toBe('kept: no newer one that passed a drill would be left');
     expect(daysIn(h)).toEqual(['11-23', '11-20']);
   });
 });

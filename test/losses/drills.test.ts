@@ -16,12 +16,12 @@ import {
   type World,
 } from '../drill/world.ts';
 import { policy, setTime } from '../harness.ts';
-import { fateOf } from '../history.ts';
+import { decisionOn } from '../history.ts';
 
-// Losses by drills: a server was taken for one that a drill has made.
+// Losses by drills that took another server for the one they had created.
 
 /**
- * Runs drills for two days, every hour as deployed, and sees that a server is never touched.
+ * Runs drills every hour for two days, as deployed, and expects that a server is never changed.
  * Returns all warnings and failures.
  */
 async function expectUntouched(h: World, server: CloudServer): Promise<string> {
@@ -37,8 +37,8 @@ async function expectUntouched(h: World, server: CloudServer): Promise<string> {
   return warnings.join('\n');
 }
 
-describe('Y5: a production server, because its metadata said that a drill had made it', () => {
-  test('it stays, takes up the place of a drill, and is said; without the metadata it is in no way', async () => {
+describe('Y5: lost a production server, because its metadata said that a drill had created it', () => {
+  test('the server stays, counts as a running drill and is reported; without the metadata it does not count', async () => {
     const h = await drillWorld();
     const image = h.newest[0]!;
     const server = addLookalike(h, image);
@@ -49,7 +49,7 @@ describe('Y5: a production server, because its metadata said that a drill had ma
     expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
   });
 
-  test("one that was created before the image is nobody's drill, so it is in no drill's way", async () => {
+  test('a server that is older than the image does not count as a running drill', async () => {
     const h = await drillWorld();
     const image = h.newest[0]!;
     const createdAt = new Date('2026-11-22T23:00:00Z');
@@ -120,12 +120,12 @@ describe('Y5: a production server, because its metadata said that a drill had ma
         return addLookalike(h, h.newest[0]!, {}, `autosnap-test weekly ${id} ${NONCE}`);
       },
     ],
-  ])('nor a server %s', async (_, add) => {
+  ])('a drill does not delete a server %s', async (_, add) => {
     const h = await drillWorld();
     await expectUntouched(h, add(h));
   });
 
-  test('nor one whose metadata were copied from a throw-away server, which alone goes', async () => {
+  test('a server with metadata copied from a throw-away server stays, while the throw-away server is deleted', async () => {
     const h = await drillWorld();
     let copy: CloudServer | undefined;
     h.cloud.faults.push({
@@ -142,7 +142,7 @@ describe('Y5: a production server, because its metadata said that a drill had ma
     expect(await expectUntouched(h, copy!)).toContain('names another server');
   });
 
-  test('nor one of two with the nonce of a drill that broke off before its server was known: both take up one place', async () => {
+  test('two servers with the nonce of a drill that was interrupted before its server was known both stay, and count as one drill', async () => {
     const h = await drillWorld(['web', 'db']);
     record(h.newest[0]!);
     const both = [
@@ -156,7 +156,7 @@ describe('Y5: a production server, because its metadata said that a drill had ma
     expect(throwAways(h)).toEqual(both);
   });
 
-  test('nor one that already has the nonce when the request is lost: only an answer names a server unseen', async () => {
+  test('a server that already has the nonce when the request is lost stays: only an answer identifies a server', async () => {
     const h = await drillWorld();
     const image = h.newest[0]!;
     h.cloud.faults.push({ service: 'compute', method: 'POST', path: /servers$/, answer: 'drop' });
@@ -180,7 +180,7 @@ describe('Y5: a production server, because its metadata said that a drill had ma
     expect(throwAways(h)).toEqual([other]);
   });
 
-  test('nor one that was restored from the image of a drill whose server the cloud has refused', async () => {
+  test('a server that was restored from the image of a drill stays, if the cloud had refused the server of the drill', async () => {
     const h = await drillWorld();
     const image = h.newest[0]!;
     const mark = () => markOf(image, 'autosnap-test', 'daily', / ([^/]+)/.exec(seen)?.[1]);
@@ -198,7 +198,7 @@ describe('Y5: a production server, because its metadata said that a drill had ma
     });
     await h.fail('drill', drillEvent());
     expect(seen).toMatch(/\/$/);
-    // The cloud may have made it all the same, so the nonce stays.
+    // The cloud may have created the server despite its answer, so the nonce stays.
     expect(image.properties.autosnap_drill).toBe(seen);
     setTime('2026-11-23T06:10:00Z');
     const production = addLookalike(h, image, { name: 'web-production', createdAt: new Date() }, mark());
@@ -207,11 +207,11 @@ describe('Y5: a production server, because its metadata said that a drill had ma
     expect(throwAways(h)).toContain(production);
   });
 
-  test('nor one that is rebuilt or takes over the drill between the verdict and the deletion', async () => {
+  test('a server that is rebuilt or reused between the verdict and the deletion stays', async () => {
     const h = await drillWorld();
     const server = addThrowAway(h, h.newest[0]!);
-    // The first look reads the server; the second one, right before the deletion, finds it made
-    // another use of.
+    // The first read returns the server of the drill. The second read, right before the deletion,
+    // returns a server that is used for something else.
     h.cloud.faults.push({
       service: 'compute',
       method: 'GET',
@@ -227,7 +227,7 @@ describe('Y5: a production server, because its metadata said that a drill had ma
   });
 });
 
-describe('Y5, its other half: a production server was in no policy any more, because its metadata mentioned a drill', () => {
+describe('Y5, the other half: a production server lost its policies, because its metadata mentioned a drill', () => {
   test.each<[string, (h: World) => CloudServer]>([
     ['no text', (h) => addLookalike(h, h.newest[0]!, {}, '')],
     ['any text', (h) => addLookalike(h, h.newest[0]!, {}, 'true')],
@@ -243,7 +243,7 @@ describe('Y5, its other half: a production server was in no policy any more, bec
       'the mark of a drill of another deployment',
       (h) => addLookalike(h, h.newest[0]!, {}, markOf(h.newest[0]!, 'autosnap-dev')),
     ],
-  ])('%s takes it out of nothing', async (_, add) => {
+  ])('a server with %s stays in its policies', async (_, add) => {
     const h = await drillWorld();
     const other = add(h);
     setTime('2026-11-24T00:00:10Z');
@@ -252,7 +252,7 @@ describe('Y5, its other half: a production server was in no policy any more, bec
     expect(report.entries.map(({ server }) => server)).toContain(other.id);
   });
 
-  test('the throw-away server itself is in none', async () => {
+  test('the throw-away server itself is in no policy', async () => {
     const h = await drillWorld();
     addThrowAway(h, h.newest[0]!);
     setTime('2026-11-24T00:00:10Z');
@@ -260,10 +260,10 @@ describe('Y5, its other half: a production server was in no policy any more, bec
   });
 });
 
-describe('what a listing lacks proves nothing', () => {
+describe('servers and images that a listing lacks', () => {
   const LISTING = { service: 'compute', path: /servers\/detail$/ } as const;
 
-  test('a throw-away server that the listing leaves out is found by its image, and no second one is made', async () => {
+  test('a throw-away server that the listing lacks is found by its image, and no second one is created', async () => {
     const h = await drillWorld(['web', 'db']);
     const left = addThrowAway(h, h.newest[0]!);
     h.cloud.faults.push({ ...LISTING, answer: { status: 200, body: { servers: [] } } });
@@ -273,7 +273,7 @@ describe('what a listing lacks proves nothing', () => {
     expect(h.dfw.servers).not.toContain(left);
   });
 
-  test('one that can not be asked for keeps its place', async () => {
+  test('a server that cannot be read still counts as a running drill', async () => {
     const h = await drillWorld(['web', 'db']);
     const left = addThrowAway(h, h.newest[0]!);
     h.cloud.faults.push({ ...LISTING, answer: { status: 200, body: { servers: [] } } });
@@ -287,13 +287,13 @@ describe('what a listing lacks proves nothing', () => {
     expect(sent(h, 'POST')).toEqual([]);
   });
 
-  test('one that is gone (404) is no longer waited for', async () => {
+  test('a server that answers 404 no longer counts', async () => {
     const h = await drillWorld();
     record(h.newest[0]!, crypto.randomUUID(), '2026-11-22T05:59:00Z');
     expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
   });
 
-  test('its image left out of the listing: the image is asked for, and the server is judged', async () => {
+  test('an image that the listing lacks is read by its id, and the drill of its server ends with a verdict', async () => {
     const h = await drillWorld();
     const left = addThrowAway(h, h.newest[0]!);
     h.cloud.faults.push({ service: 'image', path: /images$/, answer: { status: 200, body: { images: [] } } });
@@ -302,7 +302,7 @@ describe('what a listing lacks proves nothing', () => {
     expect(h.newest[0]!.properties.autosnap_proven).toMatch(h.newest[0]!.id);
   });
 
-  test('its image can not be read: the server is left for the next run', async () => {
+  test('a server whose image cannot be read is left to the next run', async () => {
     const h = await drillWorld();
     const left = addThrowAway(h, h.newest[0]!);
     h.cloud.faults.push({ service: 'image', path: /images\/[^/]{36}$/, answer: answers.forbidden });
@@ -313,7 +313,7 @@ describe('what a listing lacks proves nothing', () => {
     expect(throwAways(h)).toEqual([]);
   });
 
-  test('its image is gone: nothing names the server any more, so it is left, and said with what to do', async () => {
+  test('a server whose image was deleted stays, because nothing proves that a drill created it, and the report has a remedy', async () => {
     const h = await drillWorld();
     const left = addThrowAway(h, h.newest[0]!);
     h.dfw.removeImage(h.newest[0]!.id);
@@ -326,16 +326,16 @@ describe('what a listing lacks proves nothing', () => {
   });
 });
 
-describe('a run that broke off', () => {
+describe('an interrupted run', () => {
   const claimed = new RegExp(` ${NONCE}/2026-11-23T05:59:00Z/${UUID}$`);
 
-  test('between the nonce and the request: the next run begins anew', async () => {
+  test('between the nonce and the request: the next run begins the drill again', async () => {
     const h = await drillWorld();
     record(h.newest[0]!);
     expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
   });
 
-  test('between the request and its answer: the server that was created right after the nonce is named, judged and deleted', async () => {
+  test('between the request and its answer: the server that was created right after the nonce is identified, judged and deleted', async () => {
     const h = await drillWorld();
     record(h.newest[0]!);
     addLookalike(h, h.newest[0]!);
@@ -345,7 +345,7 @@ describe('a run that broke off', () => {
     expect(sent(h, 'POST')).toEqual([]);
   });
 
-  test('the same, and the server can not be named: it is left for the next run', async () => {
+  test('between the request and its answer, if the server cannot be identified: it is left to the next run', async () => {
     const h = await drillWorld();
     record(h.newest[0]!);
     const left = addLookalike(h, h.newest[0]!);
@@ -357,13 +357,13 @@ describe('a run that broke off', () => {
   });
 });
 
-describe('cleanup keeps the image of a drill, which alone proves whose server the drill has made', () => {
+describe('cleanup keeps the image of a drill, because only the image proves that the drill created its server', () => {
   const KEPT = 'kept: a drill of it may still be running';
   const GOES = 'deleted: no rule keeps it';
 
   /**
-   * Three snapshots of a server, of which a cleanup with `last: 1` keeps the newest, and a drill of
-   * the oldest.
+   * Three snapshots of a server and a drill of the oldest. A cleanup with `last: 1` keeps the
+   * newest.
    */
   async function drilling() {
     const h = await drillWorld(['web'], 3);
@@ -371,44 +371,44 @@ describe('cleanup keeps the image of a drill, which alone proves whose server th
     addThrowAway(h, oldest);
     const cleanUp = async (time: string, changes: object = {}) => {
       setTime(`2026-11-${time}Z`);
-      return fateOf(await h.run('cleanup', policy({ keep: { last: 1 }, ...changes })), oldest);
+      return decisionOn(await h.run('cleanup', policy({ keep: { last: 1 }, ...changes })), oldest);
     };
     return { ...h, oldest, cleanUp };
   }
 
-  test('for `hours` and two more, then no longer', async () => {
+  test('until two hours after the `hours` of the drill', async () => {
     const { cleanUp } = await drilling();
     const changes = { drill: { schedule: 'cron(0 * * * ? *)', hours: 3 } };
     expect(await cleanUp('23T10:58:59', changes)).toBe(KEPT);
     expect(await cleanUp('23T10:59:00', changes)).toBe(GOES);
   });
 
-  test('until the next slot of the drills, which would otherwise forget that this one had its drill', async () => {
+  test('until the next slot of the drills, which would otherwise not know that this slot had its drill', async () => {
     const { cleanUp } = await drilling();
     const changes = { drill: { schedule: 'cron(0 5 * * ? *)', hours: 3 } };
     expect(await cleanUp('24T04:59:59', changes)).toBe('kept: a drill of it was begun for this slot');
     expect(await cleanUp('24T05:00:00', changes)).toBe(GOES);
   });
 
-  test('for as long as a drill may take at most, where the policy asks for none any more', async () => {
+  test('for the longest possible drill, if the policy no longer has drills', async () => {
     const { cleanUp } = await drilling();
     expect(await cleanUp('24T07:58:59')).toBe(KEPT);
     expect(await cleanUp('24T07:59:00')).toBe(GOES);
   });
 
-  test('whatever the verdict was: the server may still be there', async () => {
+  test('whatever the verdict, because the server may still exist', async () => {
     const { oldest, cleanUp } = await drilling();
     oldest.properties.autosnap_drilled = `${oldest.id} 2026-11-23T06:00:00Z`;
     expect(await cleanUp('23T06:00:00')).toBe(KEPT);
   });
 
-  test('but not for a record that the image has inherited', async () => {
+  test('but not because of a record that the image has inherited', async () => {
     const { oldest, cleanUp } = await drilling();
     oldest.properties.autosnap_drill = `${NONCE} ${NONCE}/2026-11-23T05:59:00Z/`;
     expect(await cleanUp('23T06:00:00')).toBe(GOES);
   });
 
-  test('also when the drill has begun after the plan was made', async () => {
+  test('also if the drill began after the plan', async () => {
     const h = await drillWorld(['web'], 3);
     const oldest = h.dfw.images.at(-1)!;
     h.cloud.faults.push({
@@ -420,17 +420,19 @@ describe('cleanup keeps the image of a drill, which alone proves whose server th
       },
     });
     const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
-    expect(fateOf(report, oldest)).toBe('kept: changed since the plan: a drill of it may still be running');
+    expect(decisionOn(report, oldest)).toBe(
+      'kept: changed since the plan: a drill of it may still be running',
+    );
     expect(h.dfw.images).toContain(oldest);
   });
 });
 
-describe('drills never multiply, although the image that proves whose server it is, is gone', () => {
+describe('drills never multiply, although the image that proves the ownership of a server was deleted', () => {
   const HOURLY = { schedule: 'cron(30 * * * ? *)', hours: 2 };
 
   /**
-   * Runs drills every hour, of a fleet with a new snapshot each hour, whose images are deleted
-   * while they are booted.
+   * Runs drills every hour. The fleet has a new snapshot each hour, and the images are deleted
+   * while their servers boot.
    */
   async function deleting(hours: number, drill: object) {
     const h = await drillWorld(['web', 'db', 'mail'], 1, 24 * 3_600_000);
@@ -446,7 +448,7 @@ describe('drills never multiply, although the image that proves whose server it 
     return { ...h, errors, counts };
   }
 
-  test('one that is left over keeps its place, and each run fails and names it with the remedy, until it is deleted', async () => {
+  test('a server that was left over counts as a running drill, and each run fails and reports it with a remedy until it is deleted', async () => {
     const h = await deleting(5, { atOnce: 1 });
     const [left, ...others] = throwAways(h);
     expect(others).toEqual([]);
@@ -459,12 +461,12 @@ describe('drills never multiply, although the image that proves whose server it 
     expect(throwAways(h)).toHaveLength(1);
   });
 
-  test('where several may be there, each slot has one more at most', async () => {
+  test('if several drills may run at once, each slot adds at most one server', async () => {
     const h = await deleting(3, { atOnce: 2, schedule: 'cron(30 7 * * ? *)' });
     expect(h.counts).toEqual([2, 2, 2]);
   });
 
-  test('what was begun for the slot counts, also when there is a place', async () => {
+  test('a drill that was begun for the slot counts, even if another may run', async () => {
     const h = await drillWorld(['web', 'db']);
     const left = addThrowAway(h, h.newest[0]!);
     h.dfw.removeImage(h.newest[0]!.id);
@@ -474,7 +476,7 @@ describe('drills never multiply, although the image that proves whose server it 
     expect(throwAways(h)).toEqual([left]);
   });
 
-  test('three that are left over are enough: no more are made, whatever atOnce says', async () => {
+  test('with three servers left over no more are created, whatever atOnce allows', async () => {
     const h = await drillWorld(['a', 'b', 'c', 'd']);
     for (const [i, image] of h.newest.slice(0, 3).entries()) {
       const mark = markOf(image, 'autosnap-test', 'daily', NONCE.replace('0c9b', `000${i}`));
@@ -486,7 +488,7 @@ describe('drills never multiply, although the image that proves whose server it 
     expect(sent(h, 'POST')).toEqual([]);
   });
 
-  test("those of another policy take up no place of this one's", async () => {
+  test('servers left over by another policy do not count', async () => {
     const h = await drillWorld();
     const image = h.dfw.images[1]!;
     const left = addLookalike(h, image, {}, markOf(image, 'autosnap-test', 'weekly'));
@@ -494,7 +496,7 @@ describe('drills never multiply, although the image that proves whose server it 
     expect(throwAways(h)).toEqual([left]);
   });
 
-  test('the snapshots of an hourly policy rotate under a drill that takes its hours: one server, one a day', async () => {
+  test('an hourly policy with long drills creates one server at a time, one a day, although its snapshots rotate meanwhile', async () => {
     const h = await drillWorld(['web'], 0, 24 * 3_600_000);
     const hourly = policy({
       schedule: 'cron(0 * * * ? *)',

@@ -3,16 +3,16 @@ import { answers, leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
-import { addSnapshot, deletions, fateOf, history, idsIn, idsOf } from '../history.ts';
+import { addSnapshot, decisionOn, deletions, history, idsIn, idsOf } from '../history.ts';
 
-// Losses found in this product: by what an order said that had come late, and by what a listing
-// lacked.
+// Losses found in this product, caused by a message that arrived late, or by a listing that lacked
+// something.
 
-describe('Y2: ten became three, by rules that the policy no longer had', () => {
+describe('Y2: ten snapshots became three, by rules that the policy no longer had', () => {
   const OLD = policy({ keep: { last: 3 } });
   const NEW = policy({ keep: { last: 30 } });
 
-  test('an event of before a deployment, by hand or run again, is refused with the remedy', async () => {
+  test('an event from before a deployment, sent by hand or rerun, is refused with the remedy', async () => {
     const h = await history(10);
     deploy([NEW]);
     for (const job of ['cleanup', 'snapshot'] as const) {
@@ -23,13 +23,13 @@ describe('Y2: ten became three, by rules that the policy no longer had', () => {
     expect(h.cloud.received).toEqual([]);
   });
 
-  test('its name alone stands for the deployed rules', async () => {
+  test('an event that names the policy uses the deployed rules', async () => {
     const h = await history(10);
     deploy([NEW]);
     expect((await h.run('cleanup', { policy: 'daily' })).totals).toEqual({ kept: 10 });
   });
 
-  test('what waits in the queue names the policy, and finds the rules that were deployed meanwhile', async () => {
+  test('a message in the queue names the policy, and its run uses the rules that were deployed meanwhile', async () => {
     const h = await history(10);
     const waiting = await startWaiting();
     const event = { policy: 'daily' };
@@ -42,7 +42,7 @@ describe('Y2: ten became three, by rules that the policy no longer had', () => {
     expect(idsIn(h)).toEqual(idsOf(h.images));
   });
 
-  test('a message of an older version, which has its policy in it, is refused and done with', async () => {
+  test('a message of an older version, which contains its policy, is refused and removed', async () => {
     const h = await history(10);
     const waiting = await startWaiting();
     const work = { job: 'cleanup', event: OLD, since: new Date(), requestId: 'r', tries: 0 };
@@ -54,7 +54,7 @@ describe('Y2: ten became three, by rules that the policy no longer had', () => {
     expect(idsIn(h)).toEqual(idsOf(h.images));
   });
 
-  test('a policy that was taken out deletes and takes nothing, and that is said', async () => {
+  test('a removed policy deletes and takes nothing, and the report says so', async () => {
     const h = await history(10);
     deploy([policy({ policy: 'weekly' })]);
     for (const job of ['cleanup', 'snapshot'] as const) {
@@ -65,7 +65,7 @@ describe('Y2: ten became three, by rules that the policy no longer had', () => {
     expect(h.cloud.received.filter(({ service }) => service !== 'secrets')).toEqual([]);
   });
 
-  test('a policy that is no longer for this account', async () => {
+  test('a policy that no longer applies to the account of the message is refused', async () => {
     const h = await history(10);
     deploy([policy({ keep: { last: 3 }, account: ['another', 'customer-*'] })]);
     const { error } = await h.fail('cleanup', { policy: 'daily', account: 'rackspace' });
@@ -73,7 +73,7 @@ describe('Y2: ten became three, by rules that the policy no longer had', () => {
     expect(idsIn(h)).toEqual(idsOf(h.images));
   });
 
-  test('other rules may be tried in a dry run, which changes nothing', async () => {
+  test('a dry run may use other rules, and changes nothing', async () => {
     const h = await history(10);
     deploy([NEW]);
     expect((await h.run('cleanup', { ...OLD, dryRun: true })).totals).toEqual({ planned: 7, kept: 3 });
@@ -81,10 +81,10 @@ describe('Y2: ten became three, by rules that the policy no longer had', () => {
   });
 });
 
-describe("Y4: a live server's series was shrunk, because one listing had left the server out", () => {
+describe('Y4: the series of a live server was reduced as if orphaned, because one listing lacked the server', () => {
   const SHRINKING = policy({ keep: { last: 30 }, orphans: { after: '30d', keep: 1 } });
 
-  /** A server with eight snapshots, the newest 40 days old. */
+  /** A server with eight snapshots, of which the newest is 40 days old. */
   async function old() {
     const h = await history(0);
     return { ...h, images: Array.from({ length: 8 }, (_, i) => addSnapshot(h, h.web, 40 + i)) };
@@ -99,7 +99,7 @@ describe("Y4: a live server's series was shrunk, because one listing had left th
       answer: leavingOut(h.web.id),
     });
 
-  test('it answers to GET: all stay', async () => {
+  test('all snapshots stay if GET returns the server', async () => {
     const h = await old();
     withoutWeb(h);
     expect((await h.run('cleanup', SHRINKING)).totals).toEqual({ kept: 8 });
@@ -110,7 +110,7 @@ describe("Y4: a live server's series was shrunk, because one listing had left th
     ['403', answers.forbidden],
     ['503', answers.unavailable],
     ['a page of HTML', answers.html],
-  ])('GET answers %s: all stay, and the run fails', async (_, answer) => {
+  ])('all snapshots stay and the run fails if GET answers %s', async (_, answer) => {
     const h = await old();
     withoutWeb(h, 9);
     h.cloud.faults.push({ service: 'compute', path: new RegExp(`/servers/${h.web.id}`), times: 99, answer });
@@ -119,7 +119,7 @@ describe("Y4: a live server's series was shrunk, because one listing had left th
     expect(idsIn(h)).toEqual(idsOf(h.images));
   });
 
-  test('it lives in another region, which has the same image service', async () => {
+  test('all snapshots stay if the server is in another region with the same image service', async () => {
     const h = await old();
     const [dfw, ord] = h.cloud.catalogue;
     Object.assign(ord!, { imageUrl: dfw!.imageUrl });
@@ -130,7 +130,7 @@ describe("Y4: a live server's series was shrunk, because one listing had left th
     expect(deletions(h)).toEqual([]);
   });
 
-  test('it is gone in every region: only then the series shrinks', async () => {
+  test('the series is reduced only if the server is gone in every region', async () => {
     const h = await old();
     h.cloud.region('DFW').servers.splice(0);
     expect((await h.run('cleanup', SHRINKING)).totals).toEqual({ deleted: 7, kept: 1 });
@@ -138,22 +138,22 @@ describe("Y4: a live server's series was shrunk, because one listing had left th
     expect(new Set(asked.map(({ region }) => region))).toEqual(new Set(['DFW', 'ORD']));
   });
 
-  test('nor is its snapshot left out: it is taken all the same', async () => {
+  test('a server that the listing lacks still gets its snapshot', async () => {
     const h = await history(2);
     setTime('2026-11-24T00:00:10Z');
     withoutWeb(h);
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
   });
 
-  test('nor does a policy that names it by its id fail', async () => {
+  test('a policy that names the server by its id does not fail', async () => {
     const h = await history(0);
     withoutWeb(h as Awaited<ReturnType<typeof old>>);
     expect((await h.run('snapshot', policy({ servers: { ids: [h.web.id] } }))).totals).toEqual({ taken: 1 });
   });
 });
 
-describe('Y11: three good ones vanished during the run, and its report said that they were kept', () => {
-  /** They vanish when the first one is looked at for the last time. */
+describe('Y11: three good snapshots disappeared during a run whose report said that they were kept', () => {
+  /** They disappear when the first one is read for the last time. */
   function vanish(h: Harness, images: CloudImage[], oldest: CloudImage): void {
     h.cloud.faults.push({
       service: 'image',
@@ -165,7 +165,7 @@ describe('Y11: three good ones vanished during the run, and its report said that
     });
   }
 
-  test('although nothing was deleted, for the floor', async () => {
+  test('the run fails, although the minimum prevented all deletions', async () => {
     const h = await history(6);
     vanish(h, h.images.slice(0, 3), h.images[5]!);
     const { error, report } = await h.fail('cleanup', policy({ keep: { last: 5, atLeast: 5 } }));
@@ -177,7 +177,7 @@ describe('Y11: three good ones vanished during the run, and its report said that
     expect(deletions(h)).toEqual([]);
   });
 
-  test('a listing that only leaves one out is no loss', async () => {
+  test('a snapshot that only a listing lacks is not reported as lost', async () => {
     const h = await history(4);
     const [newest] = h.images;
     h.cloud.faults.push({
@@ -194,7 +194,7 @@ describe('Y11: three good ones vanished during the run, and its report said that
 });
 
 describe('Y26: a slot was taken twice, because an event was delivered twice', () => {
-  test('thirty servers, snapshots of five seconds, six seconds apart: thirty images', async () => {
+  test('thirty servers with snapshots of five seconds get thirty images from two deliveries six seconds apart', async () => {
     setTime('2026-11-23T00:00:05Z');
     const h = await harness({ regions: ['DFW'], timing: { queuedMs: 1_000, savingMs: 4_000 } });
     for (let i = 0; i < 30; i++) h.cloud.region('DFW').addServer({ name: `web-${i}` });
@@ -217,13 +217,13 @@ describe('Y26: a slot was taken twice, because an event was delivered twice', ()
       totals: {},
       warnings: [expect.stringContaining('another run of this job is at work')],
     });
-    // It waits for its turn, and finds everything done.
+    // The second invocation waits for the lease, and then finds all slots taken.
     await deliverAll(waiting);
     expect(waiting.queue.messages).toEqual([]);
     expect(h.cloud.region('DFW').images).toHaveLength(30);
   });
 
-  test('where there is no queue, the second one does nothing, and says so', async () => {
+  test('without a queue the second invocation does nothing, and its report says so', async () => {
     const h = await history(0);
     setTime('2026-11-24T00:00:05Z');
     let second: Promise<unknown> | undefined;
@@ -240,7 +240,7 @@ describe('Y26: a slot was taken twice, because an event was delivered twice', ()
     expect((await h.run('snapshot', policy())).entries[0]?.reason).toMatch(/^(already taken|busy)/);
   });
 
-  test('the same request by hand never takes a server twice, whatever the invocation', async () => {
+  test('the same ad-hoc request never takes a server twice, whatever the invocation', async () => {
     const h = await history(0);
     const byHand = { adhoc: true, request: 'before-upgrade', servers: { all: true } };
     expect((await h.run('snapshot', byHand)).totals).toEqual({ taken: 1 });
@@ -250,9 +250,9 @@ describe('Y26: a slot was taken twice, because an event was delivered twice', ()
   });
 });
 
-describe('Y27: rotation stood still, because the oldest could not be deleted', () => {
+describe('Y27: rotation stopped, because the oldest snapshots could not be deleted', () => {
   test.each([409, 403] as const)(
-    'ten of sixteen answer %s: the others go, and the ten are said',
+    'ten of sixteen deletions answer %s: the other images are deleted, and the ten are reported',
     async (refusal) => {
       const h = await history(16);
       const stuck = h.images.slice(6);
@@ -268,12 +268,12 @@ describe('Y27: rotation stood still, because the oldest could not be deleted', (
       expect(next.totals).toEqual({ deleted: 1, kept: 12 });
       expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 2), ...stuck]));
       expect(next.warnings.filter((line) => line.includes("can't be deleted"))).toHaveLength(10);
-      // Nor does a run fail that has nothing else to do.
+      // A run that has nothing else to delete does not fail either.
       expect((await h.run('cleanup', policy({ keep: { last: 2 } }))).totals).toEqual({ kept: 12 });
     },
   );
 
-  test('and the audit says that the series does not rotate', async () => {
+  test('the audit reports that the series does not rotate', async () => {
     const h = await history(16);
     deploy([policy({ keep: { last: 2 } })]);
     const { notRotating, warnings } = await h.run('audit', { digest: 'never' });
@@ -281,7 +281,7 @@ describe('Y27: rotation stood still, because the oldest could not be deleted', (
     expect(warnings.join()).toContain('DFW: the series daily of web is not rotating');
   });
 
-  test('nor one of which few are left, once the newest is older than two cleanups', async () => {
+  test('the audit also reports a series with few snapshots left, once the newest is older than two cleanups', async () => {
     const h = await history(2);
     for (const age of [10, 11]) addSnapshot(h, h.web, age);
     deploy([policy({ keep: { last: 2 } })]);
@@ -290,10 +290,10 @@ describe('Y27: rotation stood still, because the oldest could not be deleted', (
     expect(notRotating).toEqual([expect.objectContaining({ server: h.web.id, notRotating: 2 })]);
   });
 
-  test('a user who may delete nothing makes the run fail', async () => {
+  test('a run fails if its user may not delete anything', async () => {
     const h = await history(4);
     h.cloud.account.role = 'observer';
     const { report } = await h.fail('cleanup', policy());
-    expect(fateOf(report, h.images[3]!)).toMatch(/^failed: /);
+    expect(decisionOn(report, h.images[3]!)).toMatch(/^failed: /);
   });
 });

@@ -4,19 +4,16 @@ import { imageName } from '../../lib/snapshots/create.ts';
 import { runImageSchedule } from '../../local/cloud/image-schedule.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
-import { addSnapshot, daysIn, deletions, fateOf, history, idsOf, slotOf, take } from '../history.ts';
+import { addSnapshot, daysIn, decisionOn, deletions, history, idsOf, slotOf, take } from '../history.ts';
 import type { CloudClient } from '../local/client.ts';
 import { person } from './person.ts';
 
-// Losses found in this product: images that somebody else had made, and that were taken for ours;
-// and the other way round, snapshots of ours that were not.
+// Losses found in this product: images of others that were taken for ours, and snapshots of ours
+// that were not recognised.
 
 const AT_KEYSTONE = { account: 'keystone' };
 
-/**
- * A server with one snapshot of ours, from which it was rebuilt by the cloud's own API; on the
- * 20th.
- */
+/** A server that was rebuilt by the cloud's API from its one snapshot of ours, on the 20th. */
 async function rebuilt() {
   setTime('2026-11-20T00:00:00Z');
   const h = await harness();
@@ -37,7 +34,7 @@ async function rebuild(somebody: CloudClient, { id }: CloudServer, image: CloudI
 const ours = ({ cloud }: Pick<Harness, 'cloud'>) =>
   cloud.region('DFW').images.filter(({ name }) => /-(daily|adhoc)-\d{8}T\d{6}Z$/.test(name));
 
-/** Takes and rotates for three more days. Returns the last report of a cleanup. */
+/** Takes snapshots and rotates them for three more days. Returns the last report of a cleanup. */
 async function threeMoreDays(h: Harness): Promise<Report> {
   let report: Report | undefined;
   for (const day of ['21', '22', '23']) {
@@ -49,7 +46,7 @@ async function threeMoreDays(h: Harness): Promise<Report> {
 
 type Rebuilt = Awaited<ReturnType<typeof rebuilt>>;
 
-/** Who else makes an image of the server. Returns its id. */
+/** Others who create an image of the server. Each returns the image's id. */
 const MAKERS: Record<string, (h: Rebuilt) => Promise<string> | string> = {
   'a person': async ({ somebody, web }) => (await somebody.makeImage(web.id, 'golden')).id,
   'a person, as a backup': async ({ somebody, web }) => {
@@ -83,15 +80,15 @@ const MAKERS: Record<string, (h: Rebuilt) => Promise<string> | string> = {
   },
 };
 
-describe("Y1: somebody's golden image, because its server had been rebuilt from a snapshot of ours", () => {
-  test.each(Object.entries(MAKERS))('made by %s', async (_, make) => {
+describe("Y1: lost somebody's golden image, because its server had been rebuilt from a snapshot of ours", () => {
+  test.each(Object.entries(MAKERS))('an image created by %s stays', async (_, make) => {
     const h = await rebuilt();
     const id = await make(h);
     expect(h.cloud.region('DFW').image(id)!.properties.autosnap_server).toBe(h.web.id);
     const report = await threeMoreDays(h);
     expect(h.cloud.region('DFW').image(id)).toBeDefined();
-    expect(fateOf(report, { id })).toBeUndefined();
-    // It counts for nothing: the newest three of ours are there, and the first one is not.
+    expect(decisionOn(report, { id })).toBeUndefined();
+    // The image does not count: the newest three of ours stay, and the first one is deleted.
     const left = ours(h).filter((image) => image.id !== id);
     expect(left.map(({ properties }) => properties.autosnap_slot?.slice(5, 10))).toEqual([
       '11-23',
@@ -100,7 +97,7 @@ describe("Y1: somebody's golden image, because its server had been rebuilt from 
     ]);
   });
 
-  test('and is said, with the reason, in each report', async () => {
+  test('each report names the image with the reason', async () => {
     const h = await rebuilt();
     const id = await MAKERS['a person']!(h);
     const { warnings } = await threeMoreDays(h);
@@ -109,7 +106,7 @@ describe("Y1: somebody's golden image, because its server had been rebuilt from 
     );
   });
 
-  test('made after the snapshot was deleted', async () => {
+  test('an image created after the snapshot was deleted stays', async () => {
     const h = await rebuilt();
     await h.somebody.send('image', 'DELETE', `/images/${h.snapshot.id}`);
     const id = await MAKERS['a person']!(h);
@@ -117,7 +114,7 @@ describe("Y1: somebody's golden image, because its server had been rebuilt from 
     expect(h.cloud.region('DFW').image(id)).toBeDefined();
   });
 
-  test('made of a server that was made new from the snapshot', async () => {
+  test('an image of a new server created from the snapshot stays', async () => {
     const h = await rebuilt();
     const copy = await h.somebody.makeServer('copy', { imageRef: h.snapshot.id, flavorRef: h.web.flavor });
     const { id } = await h.somebody.makeImage(copy, h.snapshot.name);
@@ -125,7 +122,7 @@ describe("Y1: somebody's golden image, because its server had been rebuilt from 
     expect(h.cloud.region('DFW').image(id)).toBeDefined();
   });
 
-  test('made of a server that was rebuilt from an ad-hoc snapshot with an end', async () => {
+  test('an image of a server that was rebuilt from an expiring ad-hoc snapshot stays', async () => {
     const h = await rebuilt();
     await h.run('snapshot', { adhoc: true, expires: '1h', servers: { all: true } });
     setTime('2026-11-20T01:30:00Z');
@@ -138,7 +135,7 @@ describe("Y1: somebody's golden image, because its server had been rebuilt from 
     expect(h.cloud.region('DFW').image(adhoc.id)).toBeUndefined();
   });
 
-  test('a snapshot that somebody renamed is out of the rotation, and said', async () => {
+  test('a renamed snapshot is no longer rotated, and is reported', async () => {
     const h = await history(4);
     h.images[3]!.name = 'golden';
     const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
@@ -148,15 +145,17 @@ describe("Y1: somebody's golden image, because its server had been rebuilt from 
   });
 });
 
-describe('Y6: five real ones, for three fakes that were newer', () => {
-  /** An image of one byte with our marker and name, as whoever may create images can make one. */
+describe('Y6: lost five real snapshots to three newer fakes', () => {
+  /**
+   * An image of one byte with our marker and name, as anyone who may create images could make it.
+   */
   const fake = (h: Awaited<ReturnType<typeof history>>, age: number, changes: Partial<CloudImage> = {}) => {
     const image = addSnapshot(h, h.web, age, { size: 1, ...changes });
     delete image.properties.instance_uuid;
     return image;
   };
 
-  test('count for nothing, and stay', async () => {
+  test('fakes do not count, and stay', async () => {
     const h = await history(5);
     const later = [-1, -2, -3].map((age) => fake(h, age));
     setTime('2026-11-26T06:00:00Z');
@@ -168,7 +167,7 @@ describe('Y6: five real ones, for three fakes that were newer', () => {
     ).toHaveLength(3);
   });
 
-  test('nor is the slot of one taken', async () => {
+  test('the slot of a fake does not count as taken', async () => {
     const h = await history(0);
     setTime('2026-11-23T00:00:10Z');
     fake(h, 0);
@@ -176,10 +175,10 @@ describe('Y6: five real ones, for three fakes that were newer', () => {
   });
 });
 
-describe('Y7: the snapshots of another deployment', () => {
+describe('Y7: lost the snapshots of another deployment', () => {
   test.each([
     [
-      'whose service and stage read the same when they are joined',
+      'whose service and stage give the same text when joined',
       { AUTOSNAP_SERVICE: 'autosnap-eu', AUTOSNAP_STAGE: 'prod' },
       'us-east-1',
     ],
@@ -242,53 +241,55 @@ describe('a server whose disk is a volume', () => {
         cloud.region('DFW').addServer({ name: 'other', volumeIds: db.volumeIds.splice(1, 1) }),
     ],
     ['is added', ({ db }) => db.volumeIds.push('more')],
-  ])('Y16: its earlier snapshots still count, rotate and restore when a volume %s', async (_, change) => {
-    const h = await volumeHistory();
-    change(h);
-    const report = await rotated(h, h.db);
-    expect(report.totals).toEqual({ deleted: 2, kept: 2 });
-    expect(report.warnings).toEqual([]);
-    const again = await h.run('snapshot', policy({ ...AT_KEYSTONE, servers: { ids: [h.db.id] } }));
-    expect(again.entries[0]?.reason).toMatch(/^already taken/);
-    const dry = { server: h.db.id, to: 'new', dryRun: true, account: 'keystone' };
-    const [newest] = ours(h);
-    expect(await h.run('restore', dry)).toMatchObject({ state: 'planned', image: newest!.id });
-  });
+  ])(
+    'Y16: its earlier snapshots still count, rotate and can be restored if a volume %s',
+    async (_, change) => {
+      const h = await volumeHistory();
+      change(h);
+      const report = await rotated(h, h.db);
+      expect(report.totals).toEqual({ deleted: 2, kept: 2 });
+      expect(report.warnings).toEqual([]);
+      const again = await h.run('snapshot', policy({ ...AT_KEYSTONE, servers: { ids: [h.db.id] } }));
+      expect(again.entries[0]?.reason).toMatch(/^already taken/);
+      const dry = { server: h.db.id, to: 'new', dryRun: true, account: 'keystone' };
+      const [newest] = ours(h);
+      expect(await h.run('restore', dry)).toMatchObject({ state: 'planned', image: newest!.id });
+    },
+  );
 
   test.each<[string, Partial<{ name: string; createdAt: Date; volumeId: string }>]>([
     ["somebody's own", { name: 'before the migration' }],
     ['of another image', { name: 'snapshot for web-daily-20261101T000000Z' }],
     ['older than the image', { createdAt: new Date('2026-10-01T00:00:00Z') }],
     ['of a volume of another server', { volumeId: 'of another' }],
-  ])(
-    'Y18: a volume snapshot that an image with our marker names, and that is %s, stays',
-    async (_, changes) => {
-      const h = await volumeHistory();
-      const dfw = h.cloud.region('DFW');
-      const slot = slotOf(10);
-      const name = imageName(h.db, 'daily', slot);
-      const createdAt = new Date(slot.getTime() + 20_000);
-      const precious = dfw.addVolumeSnapshot({
-        name: `snapshot for ${name}`,
-        volumeId: 'root',
-        createdAt,
-        ...changes,
-      });
-      const forged = addSnapshot(h, h.db, 10, {
-        size: 0,
-        properties: {
-          block_device_mapping: JSON.stringify([{ source_type: 'snapshot', snapshot_id: precious.id }]),
-        },
-      });
-      const report = await rotated(h, h.db);
-      expect(report.totals).toEqual({ deleted: 2, kept: 2 });
-      expect(dfw.volumeSnapshots).toContain(precious);
-      expect(dfw.image(forged.id)).toBeDefined();
-      expect(report.warnings.join()).toContain(`(${forged.id}) is marked as ours, but`);
-    },
-  );
+  ])('Y18: a volume snapshot that an image with our marker names stays if it is %s', async (_, changes) => {
+    const h = await volumeHistory();
+    const dfw = h.cloud.region('DFW');
+    const slot = slotOf(10);
+    const name = imageName(h.db, 'daily', slot);
+    const createdAt = new Date(slot.getTime() + 20_000);
+    const precious = dfw.addVolumeSnapshot({
+      name: `snapshot for ${name}`,
+      volumeId: 'root',
+      createdAt,
+      ...changes,
+    });
+    const forged = addSnapshot(h, h.db, 10, {
+      size: 0,
+      properties: {
+        block_device_mapping: JSON.stringify([{ source_type: 'snapshot', snapshot_id: precious.id }]),
+      },
+    });
+    const report = await rotated(h, h.db);
+    expect(report.totals).toEqual({ deleted: 2, kept: 2 });
+    expect(dfw.volumeSnapshots).toContain(precious);
+    expect(dfw.image(forged.id)).toBeDefined();
+    expect(report.warnings.join()).toContain(`(${forged.id}) is marked as ours, but`);
+  });
 
-  /** The root volume was made from an image-backed snapshot of another server, which is ours. */
+  /**
+   * The root volume was created from a snapshot of ours of another server, which has a local disk.
+   */
   const fromAnother = async (h: Harness, somebody: CloudClient) => {
     const web = h.cloud.region('DFW').addServer({ name: 'web' });
     await take(h, '2026-11-19T00:00:00Z', { servers: { ids: [web.id] } });
@@ -299,8 +300,8 @@ describe('a server whose disk is a volume', () => {
     return h.cloud.region('DFW').servers.find((server) => server.id === id)!;
   };
   /**
-   * Made from an image whose data lie in volume snapshots: it shows that image, and its root is a
-   * volume.
+   * The server was created from an image whose data are in volume snapshots. It shows that image,
+   * although its root disk is a volume.
    */
   const showingAnImage = async (h: Harness, somebody: CloudClient) => {
     const first = await somebody.makeServerOn(await somebody.makeVolume('root'), 'first');
@@ -316,7 +317,7 @@ describe('a server whose disk is a volume', () => {
     ['made from an image of another server', fromAnother],
     ['although an image is shown', showingAnImage],
   ])(
-    'Y30: its snapshots are recognised, its root being %s: each slot once, and they rotate',
+    'Y30: its snapshots are recognised, taken once a slot and rotated, if its root is %s',
     async (_, prepare) => {
       const h = await volumeHistory(prepare);
       const again = await h.run('snapshot', policy({ ...AT_KEYSTONE, servers: { ids: [h.db.id] } }));
@@ -332,7 +333,7 @@ describe('a server whose disk is a volume', () => {
   );
 });
 
-test('Y25: an ad-hoc snapshot of a server that was made from a held one ends all the same', async () => {
+test('Y25: an ad-hoc snapshot of a server that was created from a held snapshot still expires', async () => {
   const h = await rebuilt();
   await h.run('hold', { hold: h.snapshot.id });
   await rebuild(h.somebody, h.web, h.snapshot);
@@ -340,37 +341,40 @@ test('Y25: an ad-hoc snapshot of a server that was made from a held one ends all
   setTime('2026-11-20T03:00:00Z');
   const adhoc = ours(h).find(({ properties }) => properties.autosnap_policy === 'adhoc')!;
   const report = await h.run('cleanup', policy());
-  expect(fateOf(report, adhoc)).toMatch(/^deleted: ad hoc, ended/);
+  expect(decisionOn(report, adhoc)).toMatch(/^deleted: ad hoc, ended/);
   expect(h.cloud.region('DFW').image(h.snapshot.id)).toBeDefined();
 });
 
-describe('Y29: a slot was taken twice, and a restore took the day before, because the newest had been shared', () => {
+describe('Y29: a slot was taken twice, and a restore used the snapshot of the day before, because the newest had been shared', () => {
   const seenBy = (visibility: string) => (somebody: CloudClient, id: string) =>
     somebody.patch(id, { op: 'replace', path: '/visibility', value: visibility });
   const changes: Record<string, (somebody: CloudClient, id: string, h: Harness) => unknown> = {
     shared: seenBy('shared'),
     community: seenBy('community'),
-    // By an administrator of the cloud: nobody else may.
+    // Only an administrator of the cloud may do this.
     public: (_, id, { cloud }) => Object.assign(cloud.region('DFW').image(id)!, { visibility: 'public' }),
     hidden: (somebody, id) => somebody.patch(id, { op: 'replace', path: '/os_hidden', value: true }),
   };
 
-  test.each(Object.entries(changes))('%s: found, counted, kept, said', async (how, change) => {
-    const h = await history(4);
-    const somebody = await person(h);
-    const [newest, ...older] = h.images;
-    await change(somebody, newest!.id, h);
-    await change(somebody, older[2]!.id, h);
-    const again = await h.run('snapshot', policy());
-    expect(again.entries[0]?.reason).toBe(`already taken: image ${newest!.id} is active`);
-    const dry = { server: 'web', to: 'new', dryRun: true };
-    expect(await h.run('restore', dry)).toMatchObject({ image: newest!.id });
-    const report = await h.run('cleanup', policy({ keep: { last: 2 } }));
-    expect(idsOf(h.cloud.region('DFW').images.filter(({ name }) => name !== 'base'))).toEqual(
-      idsOf([newest!, older[0]!, older[2]!]),
-    );
-    expect(fateOf(report, older[2]!)).toMatch(`kept: the image is ${how}: it stays until`);
-    expect(report.warnings.filter((line) => line.includes(`the image is ${how}`))).toHaveLength(2);
-    expect(deletions(h)).toHaveLength(1);
-  });
+  test.each(Object.entries(changes))(
+    '%s: the snapshot is found, counted, kept and reported',
+    async (how, change) => {
+      const h = await history(4);
+      const somebody = await person(h);
+      const [newest, ...older] = h.images;
+      await change(somebody, newest!.id, h);
+      await change(somebody, older[2]!.id, h);
+      const again = await h.run('snapshot', policy());
+      expect(again.entries[0]?.reason).toBe(`already taken: image ${newest!.id} is active`);
+      const dry = { server: 'web', to: 'new', dryRun: true };
+      expect(await h.run('restore', dry)).toMatchObject({ image: newest!.id });
+      const report = await h.run('cleanup', policy({ keep: { last: 2 } }));
+      expect(idsOf(h.cloud.region('DFW').images.filter(({ name }) => name !== 'base'))).toEqual(
+        idsOf([newest!, older[0]!, older[2]!]),
+      );
+      expect(decisionOn(report, older[2]!)).toMatch(`kept: the image is ${how}: it stays until`);
+      expect(report.warnings.filter((line) => line.includes(`the image is ${how}`))).toHaveLength(2);
+      expect(deletions(h)).toHaveLength(1);
+    },
+  );
 });

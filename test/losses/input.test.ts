@@ -5,13 +5,13 @@ import { harness, type Job, policy } from '../harness.ts';
 import { deletions, history, idsIn, idsOf, MIDNIGHT, take } from '../history.ts';
 import { dailies } from '../snapshots.ts';
 
-// Losses seen elsewhere because an input that meant nothing was taken to mean "delete".
+// Losses in other tools that took an invalid or empty input as a request to delete.
 
 const JOBS: Job[] = ['snapshot', 'cleanup'];
 
 /**
- * Runs both jobs with an event that has to be refused in the same words, and proves that nothing
- * came of it.
+ * Runs both jobs with an event. Both have to refuse the event in the same words, and change
+ * nothing.
  */
 async function refused(event: unknown): Promise<string> {
   const h = await history(5);
@@ -20,12 +20,12 @@ async function refused(event: unknown): Promise<string> {
   expect(second.error.message).toBe(first.error.message);
   expect(idsIn(h)).toEqual(idsOf(h.images));
   expect(h.cloud.received).toEqual([]);
-  // Our own words, not the schema library's, which quote what may be a secret.
+  // Our own message, because those of the schema library quote values that may be secret.
   expect(first.error.message).not.toMatch('Invalid type');
   return first.error.message;
 }
 
-describe('L13 (home-assistant/core#138702): all backups, because 0 was read as "older than 0 days"', () => {
+describe('L13 (home-assistant/core#138702): lost all backups, because 0 was read as "older than 0 days"', () => {
   const EMPTY = [0, null, ''];
   const fields = ['policy', 'schedule', 'cleanup', 'timezone', 'account', 'regions', 'servers', 'keep'];
   test.each([...fields, 'adopt', 'orphans', 'maxDeletes', 'dryRun'])('%s', async (field) => {
@@ -62,7 +62,7 @@ describe('L13 (home-assistant/core#138702): all backups, because 0 was read as "
   });
 });
 
-test('L14 (ghettoVCB#4; Nova createBackup): the one just made, because a count of 0 was accepted', async () => {
+test('L14 (ghettoVCB#4; Nova createBackup): lost the newest backup, because a count of 0 was accepted', async () => {
   const h = await harness();
   h.cloud.region('DFW').addServer({ name: 'web' });
   await take(h, MIDNIGHT);
@@ -72,7 +72,7 @@ test('L14 (ghettoVCB#4; Nova createBackup): the one just made, because a count o
   expect(deletions(h)).toEqual([]);
 });
 
-describe('L15 (ceph/ceph PR#36974): all snapshots, because an empty retention pruned all', () => {
+describe('L15 (ceph/ceph PR#36974): lost all snapshots, because an empty retention kept none', () => {
   test.each<[string, unknown]>([
     ['no rule', policy({ keep: {} })],
     ['only a floor', policy({ keep: { atLeast: 1 } })],
@@ -82,15 +82,15 @@ describe('L15 (ceph/ceph PR#36974): all snapshots, because an empty retention pr
     expect(await refused(event)).toMatch(/keep: (must have a rule|is missing)/);
   });
 
-  test('and so is it where the decision is made', () => {
+  test('the retention itself refuses rules without any keep rule', () => {
     const decide = () =>
       retain(dailies('2026-11-23T00:00:00Z', 3), { atLeast: 1 }, { now: MIDNIGHT, timezone: 'UTC' });
     expect(decide).toThrow('no keep rule at all');
   });
 });
 
-describe('L16 (awslabs/rds-snapshot-tool PR#3): others than its own, because the delete function was not given the pattern', () => {
-  test.each(JOBS)('%s works by the very event that the other works by', async (job) => {
+describe('L16 (awslabs/rds-snapshot-tool PR#3): deleted snapshots of others, because the delete function did not get the pattern', () => {
+  test.each(JOBS)('%s accepts the same event as the other job', async (job) => {
     const h = await history(4);
     const narrow = policy({ policy: 'weekly', regions: ['ORD'] });
     expect(await h.run(job, narrow)).toMatchObject({ policy: 'weekly', totals: {} });
@@ -98,13 +98,16 @@ describe('L16 (awslabs/rds-snapshot-tool PR#3): others than its own, because the
     expect(idsIn(h)).toEqual(idsOf(h.images));
   });
 
-  test.each(Object.keys(policy()))('%s left out stops both in the same words', async (part) => {
-    const { [part]: _, ...rest } = policy();
-    expect(await refused(rest)).toBe(`The event is refused: ${part}: is missing`);
-  });
+  test.each(Object.keys(policy()))(
+    'without %s both jobs refuse the event in the same words',
+    async (part) => {
+      const { [part]: _, ...rest } = policy();
+      expect(await refused(rest)).toBe(`The event is refused: ${part}: is missing`);
+    },
+  );
 });
 
-describe('L17 (hetznercloud/cli#1159): nearly every snapshot, because an unparsable date gave an empty cut-off', () => {
+describe('L17 (hetznercloud/cli#1159): lost nearly every snapshot, because an invalid date gave an empty cut-off', () => {
   test.each(['30', '30 days', 'thirty days', '1m', '-30d', '2026-11-01', 'NaN', 'd'])(
     '"%s"',
     async (text) => {
@@ -115,7 +118,7 @@ describe('L17 (hetznercloud/cli#1159): nearly every snapshot, because an unparsa
     },
   );
 
-  test('nor does a slot that can not be read make an image old', async () => {
+  test('an image with an invalid slot does not count as old', async () => {
     const h = await history(4);
     h.images[0]!.properties.autosnap_slot = 'yesterday';
     const { totals, warnings } = await h.run('cleanup', policy());

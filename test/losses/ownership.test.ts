@@ -4,8 +4,8 @@ import { type Harness, harness, policy, setTime } from '../harness.ts';
 import {
   addSnapshot,
   daysIn,
+  decisionOn,
   deletions,
-  fateOf,
   history,
   idsIn,
   idsOf,
@@ -14,22 +14,21 @@ import {
   take,
 } from '../history.ts';
 
-// Losses seen elsewhere because something was taken for what it was not: another series, another
-// server, a person's own image.
+// Losses in other tools that confused series, servers, or images of people with their own.
 
-/** For a simulated month. */
+/** The timeout of a test that simulates a month, in milliseconds. */
 const LONG = { timeout: 30_000 };
 
 const addManual = ({ cloud }: Harness, name: string, properties: Record<string, string> = {}) =>
   cloud.region('DFW').addImage({ name, owner: cloud.account.projectId, createdAt: new Date(0), properties });
 
-test('L7 (borgbackup/borg#6513): 588 GB of other series, because one list held several', async () => {
+test('L7 (borgbackup/borg#6513): lost 588 GB of other series, because one list contained several series', async () => {
   setTime('2026-11-23T06:00:00Z');
   const h = await harness();
   const servers = ['a', 'b', 'c', 'd'].map((name) => h.cloud.region('DFW').addServer({ name }));
   const policies = ['hourly', 'daily', 'weekly'];
-  // One after the other, so that any rule over the whole list would keep some series whole and
-  // others not at all.
+  // The series follow one another in time: a rule over the whole list would keep some series
+  // completely and others not at all.
   const images = Array.from({ length: 48 }, (_, i) =>
     addSnapshot(h, servers[i % 4]!, i / 4, {
       properties: { autosnap_policy: policies[Math.floor(i / 4) % 3]! },
@@ -42,7 +41,7 @@ test('L7 (borgbackup/borg#6513): 588 GB of other series, because one list held s
   expect(idsIn(h)).toEqual(idsOf(images.slice(0, 24)));
 });
 
-test('L8 (wefixit-AT/oVirtBackup#62): another VM, because names were matched by their beginning', async () => {
+test('L8 (wefixit-AT/oVirtBackup#62): deleted the backups of another VM, because names were matched by their beginning', async () => {
   const h = await history(5);
   const others = ['web2', 'web golden'].flatMap((name) => {
     const server = h.cloud.region('DFW').addServer({ name });
@@ -53,7 +52,7 @@ test('L8 (wefixit-AT/oVirtBackup#62): another VM, because names were matched by 
   expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 2), ...others, golden]));
 });
 
-test('L9 (NAUbackup/VmBackup#96): a live VM, because ownership was read from a name', async () => {
+test('L9 (NAUbackup/VmBackup#96): deleted a live VM, because the owner was derived from a name', async () => {
   const h = await harness();
   const web = h.cloud.region('DFW').addServer({ name: 'web' });
   for (let age = 4; age >= 0; age--) await take(h, slotOf(age));
@@ -64,7 +63,7 @@ test('L9 (NAUbackup/VmBackup#96): a live VM, because ownership was read from a n
   expect(deletions(h).every(({ service }) => service === 'image')).toBe(true);
 });
 
-describe('L10 (bdrewery/zfstools#18): manual snapshots, because cleanup went by their source', () => {
+describe('L10 (bdrewery/zfstools#18): lost manual snapshots, because cleanup selected snapshots by their source', () => {
   test.each<[string, Record<string, unknown>]>([
     ['the smallest policy', { keep: { last: 1 } }],
     ['adopting', { adopt: 'autosnap.py' }],
@@ -91,7 +90,7 @@ describe('L10 (bdrewery/zfstools#18): manual snapshots, because cleanup went by 
 });
 
 test(
-  'X1 (autosnap.py): 8 became 3, then 2, because the daily, weekly and monthly crons of a server shared one name',
+  'X1 (autosnap.py): 8 snapshots became 3, then 2, because the daily, weekly and monthly cron jobs of a server used the same name',
   LONG,
   async () => {
     const h = await harness();
@@ -135,7 +134,7 @@ test(
   },
 );
 
-test('X4 (FairwindsOps/gemini): 15 of 15, because a series was known by the text of its interval', async () => {
+test('X4 (FairwindsOps/gemini): lost 15 of 15 snapshots, because a series was identified by the text of its interval', async () => {
   const h = await harness();
   h.cloud.region('DFW').addServer({ name: 'web' });
   for (let age = 3; age > 0; age--) await take(h, slotOf(age));
@@ -146,7 +145,7 @@ test('X4 (FairwindsOps/gemini): 15 of 15, because a series was known by the text
   expect(daysIn(h)).toEqual(['11-23', '11-22', '11-21']);
 });
 
-test("X5 (rackerlabs/image_backup): another server's images, because a variable still held the server before", async () => {
+test('X5 (rackerlabs/image_backup): deleted images of another server, because a variable still had the previous server', async () => {
   const h = await history(5);
   const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
   const gone = { id: 'gone', name: 'gone' };
@@ -175,7 +174,7 @@ test.each([
   ['backwards', ['a', 'b', 'c', 'd', 'e']],
   ['at random', ['9', '10', 'Web', 'ä', '']],
 ])(
-  'X8 (Nexenture/openstack-instances-backups): the newest, because the oldest was chosen by name: %s',
+  'X8 (Nexenture/openstack-instances-backups): lost the newest snapshot, because the oldest was chosen by name: %s',
   async (_, names) => {
     const h = await history(0);
     const images = names.map((name, age) =>
@@ -186,12 +185,12 @@ test.each([
   },
 );
 
-describe('the server of a series is gone', () => {
+describe('a series whose server was deleted', () => {
   const ORPHANS = policy({ account: 'keystone', keep: { last: 30 }, orphans: { after: '30d', keep: 1 } });
 
   /**
-   * So many snapshots of a server that is gone, and a newer image that looks like one, with the
-   * data of another server.
+   * That many snapshots of a deleted server, and a newer image that looks like one but has the data
+   * of another server.
    */
   async function withTheirs(count: number) {
     const h = await history(0);
@@ -212,14 +211,14 @@ describe('the server of a series is gone', () => {
     return { h, dfw, images, theirs };
   }
 
-  test('an image whose data lie in volume snapshots takes the place of no other: nobody can say any more whose it is', async () => {
+  test('an image whose data are in volume snapshots displaces no other, because its owner can no longer be proven', async () => {
     const { h, images, theirs } = await withTheirs(8);
     const report = await h.run('cleanup', ORPHANS);
     expect(idsIn(h)).toEqual(idsOf([images[0]!, theirs]));
-    expect(fateOf(report, theirs)).toContain('it is kept and not counted');
+    expect(decisionOn(report, theirs)).toContain('it is kept and not counted');
   });
 
-  test('the last look does not count such an image either', async () => {
+  test('the check before a deletion does not count an image whose data are in volume snapshots either', async () => {
     const { h, dfw, images } = await withTheirs(3);
     const path = new RegExp(`/images/${images[2]!.id}`);
     h.cloud.faults.push({

@@ -4,8 +4,8 @@ import { CloudClient } from '../local/client.ts';
 const MINUTE_MS = 60_000;
 
 /**
- * Somebody who uses the harness's cloud by its own API, past the product; while they wait, time
- * passes.
+ * A person who uses the cloud of the harness by its API, without the product. Time passes while
+ * they wait.
  */
 export async function person({ cloud }: Pick<Harness, 'cloud'>): Promise<CloudClient> {
   const { username, password, projectName, domainName } = cloud.account;

@@ -3,28 +3,28 @@ import { blueprintText } from '../../lib/snapshots/blueprint.ts';
 import { leavingOut } from '../../local/cloud/faults.ts';
 import { addLookalike, drillEvent, drillWorld, record, sent } from '../drill/world.ts';
 import { harness, policy, setTime } from '../harness.ts';
-import { addSnapshot, fateOf, history, take } from '../history.ts';
+import { addSnapshot, decisionOn, history, take } from '../history.ts';
 import { again, later, leaveOut, restoredIn, TO_NEW, world } from '../restore/world.ts';
 import { person } from './person.ts';
 
-// Losses by a single listing of servers that lacked one: what is concluded from it is looked at
-// once more.
+// Losses caused by a single listing that lacked a server: conclusions from a listing are verified
+// by a second request.
 
 const LISTING = { service: 'compute', path: /\/servers\/detail/ } as const;
 
-test('the image that a restore is making a server from stays, although a listing lacks that server', async () => {
+test('the image from which a restore is creating a server stays, although a listing lacks that server', async () => {
   const h = await history(4);
   const oldest = h.images[3]!;
   const { restored } = await h.run('restore', { server: 'web', to: 'new', at: oldest.id });
   h.cloud.faults.push({ ...LISTING, region: 'DFW', answer: leavingOut(restored!) });
   const report = await h.run('cleanup', policy({ keep: { last: 3 } }));
-  expect(fateOf(report, oldest)).toBe('kept: a restore to a new server has begun with it');
+  expect(decisionOn(report, oldest)).toBe('kept: a restore to a new server has begun with it');
 });
 
 test.each([
   ['a person rebuilds a server from', true],
   ['a person makes a new server from', false],
-])('the image that %s stays until that is done', async (_, isRebuild) => {
+])('the image that %s stays until the restore is done', async (_, isRebuild) => {
   const h = await history(4);
   const dfw = h.cloud.region('DFW');
   const [oldest, other] = [h.images[3]!, h.images[2]!];
@@ -39,14 +39,14 @@ test.each([
   const building = isRebuild ? dfw.servers[0]! : dfw.servers.at(-1)!;
   h.cloud.faults.push({ ...LISTING, region: 'DFW', answer: leavingOut(building.id) });
   const during = await h.run('cleanup', policy({ keep: { last: 1 } }));
-  expect(fateOf(during, oldest)).toBe('kept: a server is being made from it');
-  expect(fateOf(during, other)).toMatch('deleted');
+  expect(decisionOn(during, oldest)).toBe('kept: a server is being made from it');
+  expect(decisionOn(during, other)).toMatch('deleted');
   h.cloud.advance(3_600_000);
   setTime('2026-11-23T07:00:00Z');
-  expect(fateOf(await h.run('cleanup', policy({ keep: { last: 1 } })), oldest)).toMatch('deleted');
+  expect(decisionOn(await h.run('cleanup', policy({ keep: { last: 1 } })), oldest)).toMatch('deleted');
 });
 
-test('the same, of a server on volumes: the volume snapshots stay as well', async () => {
+test('the volume snapshots of an image from which a restore is creating a server stay as well', async () => {
   setTime('2026-11-20T00:00:10Z');
   const h = await harness({ timing: { queuedMs: 0, savingMs: 0, buildMs: 3_600_000 } });
   h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
@@ -62,7 +62,7 @@ test('the same, of a server on volumes: the volume snapshots stay as well', asyn
   expect(dfw.volumeSnapshots).toHaveLength(8);
 });
 
-test('of two servers with the nonce of one drill both are left, although a listing lacks one of them', async () => {
+test('two servers with the nonce of one drill both stay, although a listing lacks one of them', async () => {
   const h = await drillWorld();
   const image = h.newest[0]!;
   record(image);
@@ -76,7 +76,7 @@ test('of two servers with the nonce of one drill both are left, although a listi
   expect(sent(h, 'DELETE')).toEqual([]);
 });
 
-test('a request asks for one server, although no listing ever shows it', async () => {
+test('a restore requests one server only, although no listing ever shows it', async () => {
   const h = await world();
   const event = { ...TO_NEW, request: 'mine' };
   const first = await h.run('restore', event);
@@ -88,7 +88,7 @@ test('a request asks for one server, although no listing ever shows it', async (
   expect(await h.run('restore', again(report!))).toMatchObject({ restored: first.restored });
 });
 
-test('the same, of a call whose answer was lost', async () => {
+test('a restore whose answer was lost requests one server only', async () => {
   const h = await world();
   h.cloud.faults.push({ service: 'compute', method: 'POST', answer: 'lose' });
   leaveOut(h, (id) => restoredIn(h).some((server) => server.id === id));
@@ -98,7 +98,7 @@ test('the same, of a call whose answer was lost', async () => {
   expect(restoredIn(h)).toHaveLength(1);
 });
 
-test('a request that the cloud has refused may be corrected, and sent again', async () => {
+test('a restore that the cloud refused can be corrected and sent again', async () => {
   const h = await world();
   const { error } = await h.fail('restore', { ...TO_NEW, request: 'mine', networks: ['nowhere'] });
   expect(error.message).toContain('Nothing was made or changed');
@@ -110,12 +110,12 @@ test.each([
   ['names it', true, "was in ORD, which the account's catalogue does not name"],
   ['names none', false, 'says in which region it was'],
 ])(
-  'a server is not gone because the catalogue lacks its region, where its snapshot %s',
+  'a server does not count as deleted because the catalogue lacks its region, if its snapshot %s',
   async (_, isNamed, why) => {
     const h = await history(0);
     h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
     const [dfw, ord] = h.cloud.catalogue;
-    // One image service for both.
+    // Both regions have the same image service.
     Object.assign(ord!, { imageUrl: dfw!.imageUrl });
     const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
     const images = Array.from({ length: 7 }, (_, i) => {

@@ -2,14 +2,17 @@ import { describe, expect, test } from 'vitest';
 import { leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type Harness, policy } from '../harness.ts';
-import { addSnapshot, deletions, fateOf, history, idsIn, slotOf } from '../history.ts';
+import { addSnapshot, decisionOn, deletions, history, idsIn, slotOf } from '../history.ts';
 
-// What is lost with an image: its volume snapshots, what other projects use it for, what another
-// deployment keeps.
+// Losses that follow from the deletion of an image: its volume snapshots, its use by other
+// projects, the retention of another deployment.
 
 const KEYSTONE = { account: 'keystone' };
 
-/** A server on a root volume and another one, with good snapshots of so many days, newest first. */
+/**
+ * A server with a root volume and a data volume, and good snapshots of that many days, newest
+ * first.
+ */
 async function volumeHistory(count: number) {
   const h = await history(0);
   h.cloud.secrets.set('autosnap/test/keystone', h.cloud.secret('password'));
@@ -30,7 +33,7 @@ function addOnVolumes(h: Harness, db: CloudServer, age: number): { image: CloudI
   return { image, parts };
 }
 
-describe('a snapshot of which a volume snapshot is gone, or broken', () => {
+describe('a snapshot with a missing or broken volume snapshot', () => {
   const cases: [string, (h: Awaited<ReturnType<typeof volumeHistory>>, id: string) => void][] = [
     [
       'deleted by a person',
@@ -46,27 +49,33 @@ describe('a snapshot of which a volume snapshot is gone, or broken', () => {
     ]),
   ];
 
-  test.each(cases)('%s: what is left stays while the rules would keep the whole', async (_, breakIt) => {
-    const h = await volumeHistory(5);
-    const { image, parts } = h.snapshots[3]!;
-    breakIt(h, parts[1]!);
-    const report = await h.run('cleanup', policy({ ...KEYSTONE, keep: { last: 2, daily: 30 } }));
-    expect(deletions(h)).toEqual([]);
-    expect(fateOf(report, image)).toMatch(
-      /^kept: volume snapshot .*: what is left of it stays .*: daily 2026-11-20/,
-    );
-  });
+  test.each(cases)(
+    '%s: the remaining parts stay as long as the rules would keep the whole snapshot',
+    async (_, breakIt) => {
+      const h = await volumeHistory(5);
+      const { image, parts } = h.snapshots[3]!;
+      breakIt(h, parts[1]!);
+      const report = await h.run('cleanup', policy({ ...KEYSTONE, keep: { last: 2, daily: 30 } }));
+      expect(deletions(h)).toEqual([]);
+      expect(decisionOn(report, image)).toMatch(
+        /^kept: volume snapshot .*: what is left of it stays .*: daily 2026-11-20/,
+      );
+    },
+  );
 
-  test.each(cases.slice(0, 2))('%s: it goes once they would not', async (_, breakIt) => {
-    const h = await volumeHistory(5);
-    const { image, parts } = h.snapshots[3]!;
-    breakIt(h, parts[1]!);
-    const report = await h.run('cleanup', policy({ ...KEYSTONE, keep: { last: 2 } }));
-    expect(fateOf(report, image)).toMatch(/^deleted: /);
-    expect(h.dfw.volumeSnapshots.map(({ id }) => id)).not.toContain(parts[0]);
-  });
+  test.each(cases.slice(0, 2))(
+    '%s: the remaining parts are deleted once the rules would not keep the whole snapshot',
+    async (_, breakIt) => {
+      const h = await volumeHistory(5);
+      const { image, parts } = h.snapshots[3]!;
+      breakIt(h, parts[1]!);
+      const report = await h.run('cleanup', policy({ ...KEYSTONE, keep: { last: 2 } }));
+      expect(decisionOn(report, image)).toMatch(/^deleted: /);
+      expect(h.dfw.volumeSnapshots.map(({ id }) => id)).not.toContain(parts[0]);
+    },
+  );
 
-  test('one that lost its other half to a run is a failure of that run', async () => {
+  test('a run fails if it deletes only a part of a snapshot', async () => {
     const h = await volumeHistory(4);
     const { image, parts } = h.snapshots[3]!;
     Object.assign(h.dfw.volumeSnapshots.find(({ id }) => id === parts[1])!, { status: 'error_deleting' });
@@ -78,11 +87,11 @@ describe('a snapshot of which a volume snapshot is gone, or broken', () => {
       answer: { status: 400, body: { badRequest: { code: 400, message: 'Invalid snapshot' } } },
     });
     const { report } = await h.fail('cleanup', policy({ ...KEYSTONE, keep: { last: 2 } }));
-    expect(fateOf(report, image)).toMatch(/^failed: /);
+    expect(decisionOn(report, image)).toMatch(/^failed: /);
   });
 });
 
-test('volume snapshots whose deletion is accepted and that stay do not keep the others from their turn', async () => {
+test('volume snapshots that remain after an accepted deletion do not prevent other deletions', async () => {
   const h = await volumeHistory(8);
   const stuck = new Set(h.snapshots.slice(5).flatMap(({ parts }) => parts));
   h.cloud.faults.push({
@@ -99,31 +108,33 @@ test('volume snapshots whose deletion is accepted and that stay do not keep the 
     expect(report?.warnings.join()).toContain(`image ${image.id} of db can't be deleted`);
 });
 
-describe('at Rackspace, where an image that is shared is called private', () => {
-  test('it stays, is said, and does not keep the next one from its turn', async () => {
+describe('at Rackspace, where the visibility of a shared image is private', () => {
+  test('a shared image stays, is reported, and does not prevent the deletion of the next', async () => {
     const h = await history(6);
     const oldest = h.images.at(-1)!;
     oldest.members = { '999999': 'accepted' };
     const report = await h.run('cleanup', policy({ keep: { last: 3 }, maxDeletes: 1 }));
-    expect(fateOf(report, oldest)).toBe(
+    expect(decisionOn(report, oldest)).toBe(
       'kept: the image is shared with 999999: it stays until it is shared no more',
     );
-    expect(fateOf(report, h.images[4]!)).toMatch(/^deleted/);
+    expect(decisionOn(report, h.images[4]!)).toMatch(/^deleted/);
     expect(report.warnings.join()).toContain(`image ${oldest.id} of web can't be deleted`);
   });
 
-  test('a dry run plans the same, and asks only for what would go', async () => {
+  test('a dry run plans the same, and requests the members only of images that would be deleted', async () => {
     const h = await history(7);
     const [, , , kept, deferred, next, oldest] = h.images;
     oldest!.members = { '999999': 'accepted' };
     kept!.members = { '999999': 'accepted' };
     const event = policy({ keep: { last: 3 }, maxDeletes: 1, dryRun: true });
     const report = await h.run('cleanup', event);
-    expect(fateOf(report, oldest!)).toBe(
+    expect(decisionOn(report, oldest!)).toBe(
       'kept: the image is shared with 999999: it stays until it is shared no more',
     );
-    expect(fateOf(report, next!)).toBe('planned: no rule keeps it');
-    expect(fateOf(report, deferred!)).toBe('deferred: no rule keeps it; more than 1 (maxDeletes) in one run');
+    expect(decisionOn(report, next!)).toBe('planned: no rule keeps it');
+    expect(decisionOn(report, deferred!)).toBe(
+      'deferred: no rule keeps it; more than 1 (maxDeletes) in one run',
+    );
     expect(report.totals).toEqual({ planned: 1, deferred: 2, kept: 4 });
     expect(report.codes).not.toHaveProperty('SHARING_UNKNOWN');
     const asked = h.cloud.received.filter(({ path }) => path.endsWith('/members'));
@@ -138,7 +149,7 @@ describe('at Rackspace, where an image that is shared is called private', () => 
     h.cloud.faults.push({ service: 'image', path: /\/members$/, times: 999, answer });
   };
 
-  test('a dry run that cannot ask for members says so', async () => {
+  test('a dry run that cannot read members warns of it', async () => {
     const h = await history(6);
     hideMembers(h);
     const report = await h.run('cleanup', policy({ keep: { last: 3 }, dryRun: true }));
@@ -148,7 +159,7 @@ describe('at Rackspace, where an image that is shared is called private', () => 
     ]);
   });
 
-  test('where its members cannot be read, nothing goes', async () => {
+  test('an image whose members cannot be read stays', async () => {
     const h = await history(6);
     hideMembers(h);
     await h.fail('cleanup', policy({ keep: { last: 3 } }));
@@ -169,7 +180,7 @@ describe('two deployments that adopt the images of autosnap.py', () => {
   const adopting = policy({ adopt: 'autosnap.py', keep: { last: 2 } });
 
   test.each(['listed', 'left out by the first listing'])(
-    'do not rotate them: a snapshot of the other one is %s',
+    'do not rotate them if a snapshot of the other deployment is %s',
     async (how) => {
       const h = await history(0);
       const images = legacy(h);
@@ -198,7 +209,7 @@ describe('two deployments that adopt the images of autosnap.py', () => {
   );
 });
 
-test('the doctor asks for a server that a policy names and the listing lacks', async () => {
+test('the doctor reads a server that a policy names by its id and the listing lacks', async () => {
   const h = await history(0);
   h.cloud.region('DFW').unlisted.add(h.web.id);
   const { checks } = await h.run('doctor', { policies: [policy({ servers: { ids: [h.web.id] } })] });
@@ -207,7 +218,7 @@ test('the doctor asks for a server that a policy names and the listing lacks', a
   ]);
 });
 
-test('the image that a restore in place has begun with stays, though one listing lacks its safety snapshot', async () => {
+test('the image of an in-place restore stays, although one listing lacks its safety snapshot', async () => {
   const h = await history(5);
   const oldest = h.images[4]!;
   const restore = { server: 'web', to: 'in-place', confirm: 'web', at: oldest.id };

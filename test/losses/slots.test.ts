@@ -3,9 +3,9 @@ import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 import { history } from '../history.ts';
 
-// A slot that was taken twice, and what was said of snapshots that were only slow.
+// Slots that were taken twice, and wrong reports about snapshots that were only slow.
 
-test('volume snapshots that take hours are not given up after one: the slot is not taken again', async () => {
+test('volume snapshots that take hours do not count as failed after one hour, so the slot is not taken again', async () => {
   setTime('2026-11-23T00:00:10Z');
   const h = await harness({ timing: { queuedMs: 0, savingMs: 0, volumeMs: 3 * 3_600_000 } });
   h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
@@ -20,7 +20,7 @@ test('volume snapshots that take hours are not given up after one: the slot is n
   expect(dfw.images).toHaveLength(1);
 });
 
-test('a clock of the cloud that is two hours behind: nothing is asked for that would not count', async () => {
+test('if the clock of the cloud is two hours behind, no snapshot is requested that would not count', async () => {
   setTime('2026-11-23T00:00:10Z');
   const h = await harness();
   const dfw = h.cloud.region('DFW');
@@ -33,7 +33,7 @@ test('a clock of the cloud that is two hours behind: nothing is asked for that w
   expect(dfw.images).toEqual([]);
 });
 
-test('work that waited for a busy server finds what a run by hand has taken meanwhile', async () => {
+test('a run that waited for a busy server finds the snapshot that a manual run has taken meanwhile', async () => {
   const h = await history(0);
   const waiting = await startWaiting();
   deploy([policy({ schedule: 'rate(1 day)' })]);
@@ -47,7 +47,7 @@ test('work that waited for a busy server finds what a run by hand has taken mean
   expect(h.cloud.region('DFW').images).toHaveLength(1);
 });
 
-test('the audit does not call a server missing that the cloud does not answer for', async () => {
+test('the audit does not report a server as missing if the cloud does not answer', async () => {
   const h = await history(1);
   const other = h.cloud.region('DFW').addServer({ name: 'other' });
   h.cloud.region('DFW').unlisted.add(other.id);

@@ -4,8 +4,8 @@ import { deploy, policy, setTime } from '../harness.ts';
 import { addSnapshot, deletions, history, idsOf } from '../history.ts';
 import { again, IN_PLACE, later, restoredIn, TO_NEW, useKeystone, world } from '../restore/world.ts';
 
-// Found by somebody who had not written the code: what a listing lacks, what one region says for
-// all of them, and events that were changed on the way.
+// Losses found by a reviewer who had not written the code: incomplete listings, conclusions from
+// one region about all, and changed events.
 
 const LISTING = {
   service: 'image',
@@ -14,7 +14,7 @@ const LISTING = {
   times: Number.POSITIVE_INFINITY,
 } as const;
 
-test('an ad-hoc snapshot of all takes in a server that the listing lacks and that has a snapshot of tonight', async () => {
+test('an ad-hoc request for all servers includes a server that the listing lacks and that has a snapshot of tonight', async () => {
   const h = await history(1);
   h.cloud.region('DFW').addServer({ name: 'db' });
   h.cloud.region('DFW').unlisted.add(h.web.id);
@@ -25,7 +25,7 @@ test('an ad-hoc snapshot of all takes in a server that the listing lacks and tha
   ]);
 });
 
-test('an image that the cloud has given up by the end of the run was not taken', async () => {
+test('an image that has failed by the end of the run is not reported as taken', async () => {
   const h = await history(0);
   h.cloud.faults.push({
     ...LISTING,
@@ -38,7 +38,7 @@ test('an image that the cloud has given up by the end of the run was not taken',
   expect(report?.entries).toMatchObject([{ outcome: 'failed', code: 'IMAGE_FAILED' }]);
 });
 
-test('an ad-hoc request and a policy never stand in each other’s way, whatever they are called', async () => {
+test('an ad-hoc request and a policy never block each other, whatever their names', async () => {
   const h = await history(0);
   const nightly = policy({ policy: 'adhoc-nightly' });
   const adhoc = { adhoc: true, servers: { all: true }, request: 'nightly' };
@@ -47,7 +47,7 @@ test('an ad-hoc request and a policy never stand in each other’s way, whatever
     service: 'compute',
     method: 'POST',
     path: /action$/,
-    // While the policy's run has its lease.
+    // The policy's run holds its lease meanwhile.
     answer: () => {
       other.second = h.run('snapshot', adhoc);
     },
@@ -56,7 +56,7 @@ test('an ad-hoc request and a policy never stand in each other’s way, whatever
   expect(JSON.stringify(await other.second)).not.toContain('OTHER_RUN');
 });
 
-test('images that a listing has and the cloud has not take up none of the deletions of a run', async () => {
+test('images that a listing shows although they are gone do not count against the limit of deletions', async () => {
   const h = await history(9);
   const ghosts = h.images.slice(-3);
   for (const { id } of ghosts) {
@@ -78,11 +78,11 @@ test('images that a listing has and the cloud has not take up none of the deleti
   );
 });
 
-test('the audit calls no server orphaned that lives in a region that can not be read', async () => {
+test('the audit reports no server as orphaned that is in a region that cannot be read', async () => {
   const h = await history(0);
   useKeystone(h);
   const [dfw, ord] = h.cloud.catalogue;
-  // One image service for both.
+  // Both regions have the same image service.
   Object.assign(ord!, { imageUrl: dfw!.imageUrl });
   addSnapshot(h, h.web, 0);
   deploy([policy()]);
@@ -95,7 +95,7 @@ test('the audit calls no server orphaned that lives in a region that can not be 
   expect(late.map(({ name }) => name)).toEqual(['web']);
 });
 
-test('our own snapshot of another server is not restored, although Nova passes on the id of this one', async () => {
+test('a snapshot of another server is not restored, although it has inherited the id of this server', async () => {
   const h = await world();
   const db = h.cloud.region('DFW').addServer({ name: 'db' });
   const its = addSnapshot(h, db, 0, {
@@ -120,7 +120,7 @@ test('our own snapshot of another server is not restored, although Nova passes o
 test.each([
   ['a new server', TO_NEW],
   ['in place', IN_PLACE],
-])('%s: what goes on with another source than it has begun with is refused', async (_, event) => {
+])('%s: a restore that resumes with another image than it began with is refused', async (_, event) => {
   const h = await world();
   const first = await h.run('restore', { ...event, at: h.images[1]!.id });
   later(h, 30);
@@ -133,7 +133,7 @@ test.each([
   expect(await h.run('restore', again(first))).toMatchObject({ image: h.images[1]!.id });
 });
 
-test('the listing that a cleanup sees last may lack what it keeps: that is asked for', async () => {
+test('an image that is to be kept and that the last listing lacks is read by its id', async () => {
   const h = await history(4);
   setTime('2026-11-23T07:00:00Z');
   h.cloud.faults.push({ ...LISTING, skip: 3, answer: leavingOut(h.images[0]!.id) });

@@ -2,32 +2,32 @@ import { expect, test } from 'vitest';
 import { harness, policy, setTime } from '../harness.ts';
 import { DAY_MS, daysIn, deletions, history, idsIn, idsOf, MIDNIGHT, slotOf, take } from '../history.ts';
 
-// Losses seen elsewhere because time passed: a pause, a clean-up that runs on alone, a period of
-// the wrong size.
+// Losses in other tools caused by time: a pause, a cleanup that continues without new backups, a
+// period of the wrong length.
 
-/** For a simulated month, or more. */
+/** The timeout of a test that simulates a month or more, in milliseconds. */
 const LONG = { timeout: 30_000 };
 const SIX_HOURS_MS = DAY_MS / 4;
 
-test('L11 (kopia/kopia#3758, timeshift#272): everything, after a pause, because age was read from the clock', async () => {
+test('L11 (kopia/kopia#3758, timeshift#272): lost all snapshots after a pause, because their age was measured by the current time', async () => {
   const h = await history(30);
   setTime(slotOf(-300));
   const keep = { within: '30d' };
   expect((await h.run('cleanup', policy({ keep, maxDeletes: 100 }))).totals).toEqual({ kept: 30 });
-  // Nor does the first one after the pause cost anything before it is good.
+  // The first snapshot after the pause displaces nothing before it is good.
   await h.run('snapshot', policy());
   expect((await h.run('cleanup', policy({ keep, maxDeletes: 100 }))).totals).toEqual({ kept: 31 });
   expect(idsIn(h)).toEqual(expect.arrayContaining(idsOf(h.images)));
 });
 
-test('L11 (kopia/kopia#3758, timeshift#272): after the pause the first good one takes one place, not all', async () => {
+test('L11 (kopia/kopia#3758, timeshift#272): the first good snapshot after a pause displaces one snapshot, not all', async () => {
   const h = await history(7);
   await take(h, slotOf(-300));
   await h.run('cleanup', policy({ keep: { last: 7, daily: 7 }, maxDeletes: 100 }));
   expect(daysIn(h)).toEqual(['09-19', '11-23', '11-22', '11-21', '11-20', '11-19', '11-18']);
 });
 
-test('L18 (zfsonlinux/zfs-auto-snapshot#66): one more with each run, because only destroying counted off by one', async () => {
+test('L18 (zfsonlinux/zfs-auto-snapshot#66): lost one snapshot more in each run, because the count before destroying was wrong by one', async () => {
   const h = await history(9);
   const keep = { last: 2, daily: 3, weekly: 3 };
   expect((await h.run('cleanup', policy({ keep }))).totals).toEqual({ deleted: 5, kept: 4 });
@@ -36,7 +36,7 @@ test('L18 (zfsonlinux/zfs-auto-snapshot#66): one more with each run, because onl
 });
 
 test(
-  'L19 (rsnapshot/rsnapshot#284): whole levels, because rotation went on without new backups',
+  'L19 (rsnapshot/rsnapshot#284): lost whole levels, because rotation continued without new backups',
   LONG,
   async () => {
     const h = await history(12);
@@ -55,7 +55,7 @@ test(
 );
 
 test(
-  "L20 (nixys/nxs-backup#20): yesterday's hourlies, because retention was sized in days and the runs in hours",
+  'L20 (nixys/nxs-backup#20): lost the hourly backups of a day, because retention was set in days and the runs in hours',
   LONG,
   async () => {
     const h = await harness();
@@ -71,7 +71,7 @@ test(
   },
 );
 
-test('X9 (base2Services/shelvery): all of them, by age alone, because backups had stopped and cleaning had not', async () => {
+test('X9 (base2Services/shelvery): lost all backups by age alone, because backups had stopped while cleanup continued', async () => {
   const h = await history(7);
   for (let week = 1; week <= 10; week++) {
     setTime(slotOf(-7 * week));

@@ -7,22 +7,25 @@ import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, deletions, history, idsIn, idsOf, MIDNIGHT, take } from '../history.ts';
 import { connected } from '../openstack/connected.ts';
 
-// One thing that can't be done keeps no other from its turn.
+// An image or server with which something fails does not prevent the work on others.
 
 const refusals = [400, 403, 405, 409, 410, 412, 422, 423, 451, 500, 503];
-test.each(refusals)('ten images whose deletion answers %i: the others go', async (status) => {
-  const h = await history(16);
-  const stuck = h.images.slice(6);
-  for (const { id } of stuck) {
-    const path = new RegExp(`/images/${id}`);
-    const answer = { status, body: { message: 'no' } };
-    h.cloud.faults.push({ service: 'image', method: 'DELETE', path, times: Infinity, answer });
-  }
-  for (let run = 0; run < 2; run++) await h.run('cleanup', policy({ keep: { last: 2 } })).catch(() => {});
-  expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 2), ...stuck]));
-});
+test.each(refusals)(
+  'ten images whose deletion answers %i do not prevent the deletion of the others',
+  async (status) => {
+    const h = await history(16);
+    const stuck = h.images.slice(6);
+    for (const { id } of stuck) {
+      const path = new RegExp(`/images/${id}`);
+      const answer = { status, body: { message: 'no' } };
+      h.cloud.faults.push({ service: 'image', method: 'DELETE', path, times: Infinity, answer });
+    }
+    for (let run = 0; run < 2; run++) await h.run('cleanup', policy({ keep: { last: 2 } })).catch(() => {});
+    expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 2), ...stuck]));
+  },
+);
 
-test('after a deletion that has no answer the youngest go first: each of the oldest may take up a minute', async () => {
+test('after a deletion without an answer the youngest images are deleted first, because each of the oldest may take a minute', async () => {
   const h = await history(8);
   const path = new RegExp(`/images/${h.images[7]!.id}`);
   h.cloud.faults.push({ service: 'image', method: 'DELETE', path, times: Infinity, answer: 'drop' });
@@ -31,13 +34,10 @@ test('after a deletion that has no answer the youngest go first: each of the old
   expect(asked).toEqual([7, 2, 3, 4, 5, 6].map((age) => h.images[age]!.id));
 });
 
-describe('a cleanup whose time never suffices', () => {
+describe('a cleanup that always reaches its deadline', () => {
   const EVERY = { cleanup: 'rate(6 hours)', keep: { last: 1 }, maxDeletes: 1 };
 
-  /**
-   * Twenty servers, of which each has more snapshots to be deleted than all runs of a test can
-   * delete.
-   */
+  /** Twenty servers, each with more snapshots to delete than all runs of a test can delete. */
   async function backlog() {
     const h = await history(0);
     const fleet = Array.from({ length: 20 }, (_, i) => h.cloud.region('DFW').addServer({ name: `web-${i}` }));
@@ -46,8 +46,8 @@ describe('a cleanup whose time never suffices', () => {
   }
 
   /**
-   * Twelve cleanups, six hours apart, of which each has time for `share` deletions and those that
-   * have begun by then.
+   * Twelve cleanups, six hours apart. Each has time for `share` deletions and those that have begun
+   * by then.
    */
   async function cleanUpTwelveTimes(h: Harness, share: number): Promise<void> {
     for (let run = 0; run < 12; run++) {
@@ -70,13 +70,13 @@ describe('a cleanup whose time never suffices', () => {
       return left.length < 14;
     }).length;
 
-  test('rotates other series in each run: after some of them each has had its turn', async () => {
+  test('begins with other series in each run, so that each series is rotated in some run', async () => {
     const h = await backlog();
     await cleanUpTwelveTimes(h, 1);
     expect(rotated(h)).toBe(20);
   });
 
-  test('that an image stops in each run, because it can not be read, rotates the others', async () => {
+  test('rotates the other series if an image that cannot be read stops each run', async () => {
     const h = await backlog();
     const [server] = h.fleet;
     const broken = h.cloud
@@ -90,8 +90,8 @@ describe('a cleanup whose time never suffices', () => {
       times: Infinity,
       answer: answers.forbidden,
     });
-    // As many as it takes until each series was the first: a run that stops has got to the first
-    // ones.
+    // The number of runs after which each series was the first: a run that stops has rotated at
+    // least the first ones.
     for (let run = 0; run < 40 && rotated(h) < 19; run++) {
       setTime(new Date(MIDNIGHT.getTime() + (run + 1) * 6 * 3_600_000));
       await h.fail('cleanup', policy(EVERY));
@@ -101,7 +101,7 @@ describe('a cleanup whose time never suffices', () => {
 });
 
 test.each([400, 403, 404, 409])(
-  'ten images that answer %i to their mark: the others are drilled',
+  'ten images that refuse their drill record with %i do not prevent the drills of others',
   async (status) => {
     const names = Array.from({ length: 12 }, (_, i) => `web-${i}`);
     const h = await drillWorld(names, 1);
@@ -122,8 +122,8 @@ test.each([400, 403, 404, 409])(
 );
 
 /**
- * A server with a disk of its own and one on a volume, each with a snapshot; since then the
- * volumes' service is down.
+ * A server with a local disk and one with a volume, each with a snapshot. The volume service has
+ * been down since.
  */
 async function withoutVolumes() {
   setTime('2026-11-20T00:00:00Z');
@@ -137,7 +137,7 @@ async function withoutVolumes() {
   return { ...h, dfw, web, db };
 }
 
-test('without the service of volumes the servers that have none are snapshotted, and nothing is deleted', async () => {
+test('without the volume service, servers without volumes get snapshots, and nothing is deleted', async () => {
   const h = await withoutVolumes();
   setTime('2026-11-21T00:00:10Z');
   const report = await h.run('snapshot', policy()).catch(() => undefined);
@@ -149,7 +149,7 @@ test('without the service of volumes the servers that have none are snapshotted,
   expect(h.dfw.images.map(({ name }) => name)).toEqual(names);
 });
 
-test('without the service of volumes a server that has none is drilled, and restored by its name', async () => {
+test('without the volume service, a server without volumes is drilled, and restored by its name', async () => {
   const h = await withoutVolumes();
   setTime('2026-11-20T06:00:00Z');
   await h.run('drill', drillEvent()).catch(() => undefined);
@@ -159,7 +159,7 @@ test('without the service of volumes a server that has none is drilled, and rest
   expect(report).toMatchObject({ state: 'planned', image: image!.id });
 });
 
-test('without the service of volumes the audit says that the region can not be read', async () => {
+test('without the volume service, the audit reports that the region cannot be read', async () => {
   const h = await withoutVolumes();
   setTime('2026-11-20T06:00:00Z');
   deploy([policy()]);

@@ -51,7 +51,7 @@ async function copies(): Promise<CheckedCopy[]> {
 
 const theCopy = async () => (await copies())[0]!;
 
-/** Lists the container without some objects, as a listing of Swift does that lags. */
+/** Lists the container without some objects, as Swift does when a listing lags. */
 function leaveOut(path: RegExp, times = 99): void {
   const edit = async (answer: Response) => {
     const objects = (await answer.json()) as { name: string }[];
@@ -62,7 +62,7 @@ function leaveOut(path: RegExp, times = 99): void {
 }
 
 describe('a container', () => {
-  test('shows the data of a copy below its key, with the size and ETag of its segments', async () => {
+  test('shows the data of a copy under its key, with the size and ETag of its segments', async () => {
     addCopy();
     const copy = await theCopy();
     expect(copy).toMatchObject({
@@ -80,7 +80,7 @@ describe('a container', () => {
     ['is gone', () => files.delete(CONTAINER, `${KEY}.json`), 'unfinished'],
     ['is of other data', () => put('i1.vhd-00003', 'xy'), 'disputed'],
     ['can not be read', () => put(`${KEY}.json`, '{'), 'disputed'],
-  ])('a copy whose manifest %s is so whatever the listing shows', async (_, change, state) => {
+  ])('a copy whose manifest %s has this state, whatever the listing shows', async (_, change, state) => {
     addCopy();
     const [copy] = copiesOf(PLACE, await store.list('copies/'), []);
     change();
@@ -90,7 +90,7 @@ describe('a container', () => {
     expect((await checkAgain(store, PLACE, copy!)).state).toBe(state);
   });
 
-  test("shows what is being exported as unfinished, and an export without either as nobody's", async () => {
+  test('shows running exports as unfinished, and ignores exports without a record', async () => {
     addCopy();
     files.delete(CONTAINER, `${KEY}.json`);
     expect(await copies()).toEqual([]);
@@ -102,7 +102,7 @@ describe('a container', () => {
     });
   });
 
-  test('that is not there is empty, and is made by what is put into it', async () => {
+  test('that does not exist is empty, and is created by the first object', async () => {
     files.containers.clear();
     expect(await copies()).toEqual([]);
     expect(await store.readText('x')).toBeUndefined();
@@ -114,13 +114,13 @@ describe('a container', () => {
 });
 
 describe("the deletion of a copy's data", () => {
-  test('takes all of them, and leaves the manifest', async () => {
+  test('deletes all of them, and leaves the manifest', async () => {
     addCopy();
     await store.deleteData(await theCopy());
     expect(names()).toEqual([`${KEY}.json`]);
   });
 
-  test('takes all of them when a listing lacks some', async () => {
+  test('deletes all of them even if a listing lacks some', async () => {
     addCopy();
     const copy = await theCopy();
     leaveOut(/vhd-00002/);
@@ -128,7 +128,7 @@ describe("the deletion of a copy's data", () => {
     expect(names()).toEqual([`${KEY}.json`]);
   });
 
-  test('takes nothing that is no segment of its image, whatever the manifest names', async () => {
+  test('deletes nothing but segments of its image, whatever the manifest names', async () => {
     addCopy();
     const other = put('i2.vhd-00001', 'abcd');
     const manifest = JSON.parse(String(files.get(CONTAINER, `${KEY}.json`)!.read(0, 9_999)));
@@ -145,13 +145,14 @@ describe("the deletion of a copy's data", () => {
   test.each([
     ['another size', 'ABCDEF'],
     ['other bytes', 'ABCD'],
-  ])('leaves an export whose segment has %s, as another export would have', async (_, text) => {
+  ])('keeps an export whose segment has %s, as another export would', async (_, text) => {
     addCopy();
     put('i1.vhd-00001', text);
     const before = names();
     await expect(store.deleteData(await theCopy())).rejects.toThrow('i1.vhd is not what');
     expect(names()).toEqual(before);
-    // What is left of an export that is no image any more: only what the manifest names goes.
+    // The rest of an export whose image was deleted: only objects that the manifest names are
+    // deleted.
     files.delete(CONTAINER, 'i1.vhd');
     put('i1.vhd-00004', 'theirs');
     await store.deleteData(await theCopy());
@@ -163,7 +164,7 @@ describe("the deletion of a copy's data", () => {
     ['is no JSON', '{'],
     ['names no segments', '{"etag": "x", "segments": []}'],
     ['names no ETag', '{"segments": [{"name": "i1.vhd-00001", "bytes": 4, "md5": "x"}]}'],
-  ])('is refused when the manifest %s', async (_, text) => {
+  ])('is refused if the manifest %s', async (_, text) => {
     addCopy();
     const copy = await theCopy();
     if (text === undefined) files.delete(CONTAINER, `${KEY}.json`);
@@ -177,7 +178,7 @@ describe("the deletion of a copy's data", () => {
 test.each([
   [403, 'FORBIDDEN', 'object-store:admin'],
   [400, 'FAILED', '400'],
-])('a %d is %s, in words', async (status, code, words) => {
+])('a %d is %s, as text', async (status, code, words) => {
   cloud.faults.push({ service: 'object-store', times: 9, answer: { status, body: 'no' } });
   await expect(store.list('copies/')).rejects.toMatchObject({
     code,

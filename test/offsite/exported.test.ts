@@ -7,7 +7,7 @@ const IMAGE = 'ca5e7f11-5d57-4dd7-8ace-03ab647fe6c6';
 const CONTAINER = 'exports';
 const AT = new Date('2014-02-26T02:16:50Z');
 
-/** What there is of an export of so many bytes, in segments of 4,000. */
+/** An export of that many bytes, in segments of 4,000. */
 function seen(size = 10_000) {
   const whole = exportOf({ id: IMAGE, size });
   const segments = [...segmentsOf(whole, 4_000)].map(({ bytes, hash }, i) => ({
@@ -32,7 +32,7 @@ function seen(size = 10_000) {
 
 type Seen = ReturnType<typeof seen>;
 
-test('an export is whole when all that can be seen of it agrees', () => {
+test('an export is complete if everything that can be checked matches', () => {
   const all = seen();
   expect(examine(all)).toEqual({
     bytes: all.object.bytes,
@@ -42,7 +42,7 @@ test('an export is whole when all that can be seen of it agrees', () => {
 });
 
 test.each([0, 1, 3_999, 4_000 - FOOTER_BYTES, 4_000, 8_000, 32_000])(
-  'so it is with an image of %d bytes',
+  'an export of an image of %d bytes is complete',
   (size) => {
     expect(examine(seen(size))).toBeTypeOf('object');
   },
@@ -58,7 +58,7 @@ test('a small one may be a plain object', () => {
   });
 });
 
-/** Without a segment, as Swift would then show the whole. */
+/** Without a segment, and with the large object as Swift would then show it. */
 function without(index: number): Seen {
   const all = seen();
   const segments = all.segments.toSpliced(index, 1);
@@ -88,7 +88,7 @@ test.each<[string, Seen, ReasonCode]>([
   ['it does not end as a VHD', { ...seen(), footer: Buffer.alloc(FOOTER_BYTES) }, 'EXPORT_NO_VHD'],
   ['its end is cut', { ...seen(), footer: seen().footer.subarray(1) }, 'EXPORT_NO_VHD'],
   ['a byte of its end is another', { ...seen(), footer: flipped(seen().footer) }, 'EXPORT_NO_VHD'],
-])('it is not whole when %s', (_, all, code) => {
+])('it is incomplete if %s', (_, all, code) => {
   expect(examine(all)).toEqual({ code, name: `${IMAGE}.vhd` });
 });
 

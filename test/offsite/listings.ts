@@ -2,7 +2,7 @@ import type { Harness } from '../harness.ts';
 
 type Item = { id?: string; name?: string };
 
-/** Which listing, and where its items are in an answer. */
+/** A listing, and the place of its items in an answer. */
 const LISTINGS = {
   objects: { service: 'object-store', path: /\/v1\/[^/]+\/[^/]+$/, key: undefined },
   images: { service: 'image', path: /\/images$/, key: 'images' },
@@ -12,10 +12,7 @@ const LISTINGS = {
 
 export type Listing = keyof typeof LISTINGS;
 
-/**
- * Leaves items out of listings, as one that lags does; each of them is there when it is asked for
- * by itself.
- */
+/** Removes items from listings, as if these lagged; each item can still be requested by its id. */
 export function leaveOut(
   { cloud }: Pick<Harness, 'cloud'>,
   listing: Listing,

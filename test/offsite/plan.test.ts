@@ -12,7 +12,7 @@ import { policy } from '../harness.ts';
 const NOW = new Date('2026-11-23T12:00:00Z');
 const PLACE: Place = { owner: 'autosnap-prod', account: 'flex', policy: 'daily' };
 
-/** The day of November is the image's id as well. */
+/** The day of November, which is also the id of the image. */
 const slotOf = (day: number) => new Date(Date.UTC(2026, 10, day));
 
 function snapshot(day: number, changes: Partial<Snapshot> = {}): Snapshot {
@@ -40,7 +40,8 @@ function snapshot(day: number, changes: Partial<Snapshot> = {}): Snapshot {
 }
 
 /**
- * What is there of a copy: d(ata), m(anifest), p(rogress), u(pload); x: its manifest is another's.
+ * The existing parts of a copy: d(ata), m(anifest), p(rogress), u(pload); x: a manifest of another
+ * copy.
  */
 function copy(day: number, parts: string, image = `i${day}`): CheckedCopy {
   const original = { region: 'SJC3', server: 's1', slot: slotOf(day), image };
@@ -75,7 +76,7 @@ test.each<[string, Snapshot[], CheckedCopy[], string[], string[]]>([
   ['a manifest without data goes', [snapshot(22)], [copy(20, 'm'), copy(22, 'dm')], [], ['i20']],
   ['also before it is copied again', [snapshot(22)], [copy(22, 'mu')], ['i22'], ['i22']],
   [
-    'what is left beside a good copy goes',
+    'leftovers beside a good copy are deleted',
     [snapshot(22)],
     [copy(22, 'dmp'), copy(20, 'dmu')],
     [],
@@ -84,30 +85,33 @@ test.each<[string, Snapshot[], CheckedCopy[], string[], string[]]>([
   ['data without manifest and snapshot stay', [], [copy(20, 'd')], [], []],
   ['not what is disputed, which stays', [snapshot(22)], [copy(22, 'dmx')], [], []],
   ['not by what is disputed', [snapshot(21), snapshot(22)], [copy(23, 'dmx')], ['i22'], []],
-])('copied is %s', (_, snapshots, copies, wanted, discarded) => {
-  const plan = planCopies(snapshots, copies, { now: NOW, gone: new Set(['i20']) });
-  expect(plan.copy.map(({ id }) => id)).toEqual(wanted);
-  expect(plan.discard.map(({ image }) => image)).toEqual(discarded);
-});
+])(
+  'the copies that are made, and the leftovers that are deleted: %s',
+  (_, snapshots, copies, wanted, discarded) => {
+    const plan = planCopies(snapshots, copies, { now: NOW, gone: new Set(['i20']) });
+    expect(plan.copy.map(({ id }) => id)).toEqual(wanted);
+    expect(plan.discard.map(({ image }) => image)).toEqual(discarded);
+  },
+);
 
-test('an upload stays as long as the cloud does not answer 404 for its snapshot', () => {
+test('an upload stays until the cloud answers 404 for its snapshot', () => {
   expect(planCopies([snapshot(22)], [copy(20, 'u')], { now: NOW }).discard).toEqual([]);
   expect(
     planCopies([snapshot(20, { state: 'unknown' })], [copy(20, 'u'), copy(20, 'p')], { now: NOW }).discard,
   ).toEqual([]);
 });
 
-test('an upload that is wanted is not taken away with what is left of an earlier copy', () => {
+test('an upload in progress is not aborted with the leftovers of an earlier copy', () => {
   const { discard } = planCopies([snapshot(22)], [copy(22, 'mu')], { now: NOW });
   expect(discard[0]?.uploads).toEqual([]);
 });
 
-test('what is left beside a good copy goes without its manifest', () => {
+test('leftovers beside a good copy are deleted without its manifest', () => {
   const { discard } = planCopies([], [copy(22, 'dmpu')], { now: NOW });
   expect(discard).toMatchObject([{ manifest: undefined, progress: {}, uploads: [{}] }]);
 });
 
-test('a copy that was never verified, and never will be, is said; not while its snapshot may be there', () => {
+test('a copy that can no longer be verified is reported, but not while its snapshot may exist', () => {
   const warnings = (gone: string[]) =>
     planCopies([], [copy(20, 'd')], { now: NOW, gone: new Set(gone) })
       .warnings.map(findingText)
@@ -116,7 +120,7 @@ test('a copy that was never verified, and never will be, is said; not while its 
   expect(warnings([])).toBe('');
 });
 
-test('a disputed copy is said', () => {
+test('a disputed copy is reported', () => {
   expect(
     planCopies([], [copy(20, 'dmx')], { now: NOW })
       .warnings.map(findingText)
@@ -124,7 +128,7 @@ test('a disputed copy is said', () => {
   ).toMatch(/i20.json is not the manifest/);
 });
 
-describe('what is on its way', () => {
+describe('a staged export', () => {
   const plan = (snapshots: Snapshot[], copies: CheckedCopy[], gone: string[] = []) => {
     const found = planCopies(snapshots, copies, {
       now: NOW,
@@ -140,16 +144,10 @@ describe('what is on its way', () => {
   test.each([
     ['is copied first', [snapshot(20), snapshot(22)], [], [], { copy: ['i20', 'i22'], release: [] }],
     ['is released once it is copied', [snapshot(20)], [copy(20, 'dm')], [], { copy: [], release: ['i20'] }],
-    [
-      'is copied even when a newer one is',
-      [snapshot(20)],
-      [copy(22, 'dm')],
-      [],
-      { copy: ['i20'], release: [] },
-    ],
+    ['is finished before newer ones', [snapshot(20)], [copy(22, 'dm')], [], { copy: ['i20'], release: [] }],
     ['is released for a newer copy', [], [copy(22, 'dm')], ['i20'], { copy: [], release: ['i20'] }],
     [
-      'stays while nobody knows whether its image is gone',
+      'stays while it is unknown whether its image was deleted',
       [],
       [copy(22, 'dm')],
       [],
@@ -174,12 +172,12 @@ describe('rotation of copies', () => {
   test.each<[string, string[], string[]]>([
     ['by keep, good ones only', actions({ last: 2 }), ['i22 keep', 'i21 keep', 'i20 delete', 'i19 delete']],
     [
-      'disputed and empty ones count for nothing',
+      'disputed and empty copies do not count',
       actions({ last: 2 }, [copy(23, 'dmx'), copy(23, 'm', 'e')]),
       ['i22 keep', 'i21 keep', 'i20 delete', 'i19 delete'],
     ],
     [
-      'two of one slot take one place and have one action',
+      'two copies of one slot count once and have the same action',
       actions({ last: 2 }, [copy(22, 'dm', 'twin'), copy(20, 'dm', 'other')]),
       ['i22 keep', 'twin keep', 'i21 keep', 'i20 delete', 'other delete', 'i19 delete'],
     ],
@@ -190,7 +188,7 @@ describe('rotation of copies', () => {
   });
 });
 
-describe('whose an object is', () => {
+describe('the copy of an object', () => {
   const key = keyOf(PLACE, snapshot(22) && { region: 'SJC3', server: 's1', slot: slotOf(22), image: 'i22' });
   const found = (...keys: string[]) =>
     copiesOf(
@@ -199,7 +197,7 @@ describe('whose an object is', () => {
       [],
     ).length;
 
-  test('that of its key', () => {
+  test('is that of its key', () => {
     expect(key).toBe('copies/autosnap-prod/flex/SJC3/s1/daily/2026-11-22T00:00:00Z/i22');
     expect(found(`${key}.qcow2`, `${key}.json`, `${key}.progress`)).toBe(1);
   });
@@ -221,7 +219,7 @@ describe('whose an object is', () => {
 
   const original = { region: 'SJC3', server: 's1', slot: slotOf(22), image: 'i22' };
   const manifest = { ...PLACE, ...original, slot: '2026-11-22T00:00:00Z', sizeBytes: 7 };
-  test('a manifest has to agree with its key in all that the key says', () => {
+  test('a manifest has to match its key in every part', () => {
     expect(readManifest(JSON.stringify(manifest), PLACE, original)).toEqual(manifest);
     for (const field of Object.keys(manifest)) {
       const other = JSON.stringify({ ...manifest, [field]: 'x' });
@@ -232,7 +230,7 @@ describe('whose an object is', () => {
     }
   });
 
-  test('and with its data in their size, and their ETag where it has one', () => {
+  test('a manifest has to match the size of its data, and their ETag if there is one', () => {
     expect(describes(manifest, { bytes: 7, etag: 'any' })).toBe(true);
     expect(describes(manifest, { bytes: 8, etag: 'any' })).toBe(false);
     expect(describes({ ...manifest, etag: 'e' }, { bytes: 7, etag: 'e' })).toBe(true);
@@ -248,7 +246,7 @@ describe('whose an object is', () => {
     ['image', 'i.json'],
     ['region', '..'],
     ['region', 'a/b'],
-  ])('no key is made of the %s "%s"', (field, value) => {
+  ])('there is no key for the %s "%s"', (field, value) => {
     expect(() => keyOf(PLACE, { ...original, [field]: value })).toThrow("can't be part of the key");
   });
 
@@ -258,7 +256,7 @@ describe('whose an object is', () => {
     ['owner', 'a/b'],
     ['owner', '...'],
     ['policy', '../x'],
-  ])('no key is made of the %s "%s"', (field, value) => {
+  ])('there is no key for the %s "%s"', (field, value) => {
     expect(() => keyOf({ ...PLACE, [field]: value }, original)).toThrow("can't be part of the key");
   });
 

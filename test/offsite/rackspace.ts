@@ -14,27 +14,27 @@ export interface Rackspace {
   h: Harness;
   region: Region;
   server: CloudServer;
-  /** Moves the clock on. */
+  /** Advances the clock. */
   pass(hours: number): void;
-  /** A finished snapshot of a server, made now; of the one server unless told. */
+  /** Adds a finished snapshot of a server, created now; by default of the only server. */
   addSnapshot(
     changes?: Partial<CloudImage>,
     properties?: Record<string, string>,
     of?: CloudServer,
   ): CloudImage;
-  /** Asks for the newest snapshot's export, and looks for it an hour later. */
+  /** Requests the export of the newest snapshot, and looks for it an hour later. */
   copyOne(offsite?: object): Promise<CloudImage>;
-  /** So many copies, the oldest first, an hour apart; none goes. */
+  /** Makes that many copies, the oldest first, an hour apart; none is deleted. */
   copyMany(count: number): Promise<CloudImage[]>;
   /** The names of all objects of a container. */
   names(container?: string): string[];
   keyOf(image: CloudImage): string;
   objectsOf(image: CloudImage): string[];
-  /** The copies of these are whole, byte for byte, and nothing else was left behind. */
+  /** Expects complete copies of exactly these snapshots, byte for byte, and no other objects. */
   expectCopiesOf(...images: CloudImage[]): void;
 }
 
-/** A policy with copies: `last: 2` every six hours; `offsite` goes on top. */
+/** A policy with copies, `last: 2` every six hours; `offsite` is applied to it. */
 export function copyEvent(offsite: object = {}, changes: object = {}): object {
   return policy({ offsite: { schedule: 'rate(6 hours)', keep: { last: 2 }, ...offsite }, ...changes });
 }

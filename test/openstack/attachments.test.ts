@@ -4,7 +4,7 @@ import { connected, test } from './connected.ts';
 
 const SERVER = { region: 'DFW', id: 's', volumeIds: ['root', 'data'] };
 
-/** What Nova answers for volumes that are attached as these devices. */
+/** Nova's answer for volumes that are attached as these devices. */
 const attached = (devices: (string | null)[]) => ({
   volumeAttachments: devices.map((device, i) => ({
     id: `v${i}`,
@@ -14,7 +14,7 @@ const attached = (devices: (string | null)[]) => ({
   })),
 });
 
-describe('the volume that is the root', () => {
+describe('the root volume of a server', () => {
   test.for<[string, (string | null)[], string | undefined]>([
     ['virtio', ['/dev/vdb', '/dev/vda'], 'v1'],
     ['SCSI, as on the fake driver', ['/dev/sda', '/dev/sdb'], 'v0'],
@@ -29,17 +29,17 @@ describe('the volume that is the root', () => {
     expect(await rootVolumeOf(await replay.connect(), SERVER)).toBe(root);
   });
 
-  test('is not asked for where no volume is attached', async ({ replay }) => {
+  test('needs no request for a server without volumes', async ({ replay }) => {
     expect(await rootVolumeOf(await replay.connect(), { ...SERVER, volumeIds: [] })).toBeUndefined();
     expect(replay.askedOfServices()).toEqual([]);
   });
 
-  test('an answer that is none is an error, not a root of its own', async ({ replay }) => {
+  test('an invalid answer is an error, and does not count as a local root disk', async ({ replay }) => {
     replay.app.get('/compute/servers/:id/os-volume_attachments', (c) => c.json({ volumeAttachments: [{}] }));
     await expect(rootVolumeOf(await replay.connect(), SERVER)).rejects.toMatchObject({ code: 'BAD_ANSWER' });
   });
 
-  test('of a server on the embedded cloud', async ({ cloud }) => {
+  test('of a server of the embedded cloud', async ({ cloud }) => {
     const db = cloud.region('DFW').addServer({ name: 'db', image: '', volumeIds: ['root', 'data'] });
     const web = cloud.region('DFW').addServer({ name: 'web', volumeIds: ['data'] });
     const session = await connected(cloud);

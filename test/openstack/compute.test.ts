@@ -13,7 +13,7 @@ const IMAGE_ID = 'fe12dc34-0000-4000-8000-00000000000f';
 const IMAGE = { name: 'web-1-daily', metadata: { autosnap_policy: 'daily' } };
 
 describe('the servers of a region', () => {
-  test('are those of that region, with what a snapshot needs to know', async ({ cloud }) => {
+  test('are those of that region, with the fields that snapshots need', async ({ cloud }) => {
     const metadata = { autosnap: 'daily,weekly', 'Server Label': 'Web Head 1' };
     const { id } = cloud.region('DFW').addServer({ name: 'web-1', metadata, taskState: 'rebooting' });
     const volume = cloud.region('DFW').addServer({ name: 'db-1', image: '' });
@@ -36,12 +36,12 @@ describe('the servers of a region', () => {
     ['a task state', { 'OS-EXT-STS:task_state': 'image_uploading' }, { taskState: 'image_uploading' }],
     ['a name that is empty', { name: '' }, { name: '' }],
     [
-      'a flavor, a key pair, and groups that are named once for each port',
+      'a flavor, a key pair, and groups that are listed once per port',
       { flavor: { id: '2' }, key_name: 'ops', security_groups: [{ name: 'web' }, { name: 'web' }] },
       { flavorId: '2', keyName: 'ops', securityGroups: ['web'] },
     ],
     [
-      'none of these, or not as they should be',
+      'invalid values or none for these',
       { flavor: { vcpus: 1 }, key_name: null, security_groups: 'many' },
       { flavorId: undefined, keyName: undefined, securityGroups: [] },
     ],
@@ -63,7 +63,7 @@ describe('the servers of a region', () => {
 
 describe('an image of a server', () => {
   test.for(['rackspace', 'password'] as const)(
-    'is asked for, and its id is returned: %s',
+    'is requested, and its id is returned: %s',
     async (kind, { cloud }) => {
       const { id } = cloud.region('DFW').addServer({ name: 'web-1' });
       const session = await connect(async () => credentialsOf(cloud, kind), unhurried);
@@ -107,7 +107,7 @@ describe('an image of a server', () => {
     ]);
   });
 
-  test('of a server whose id is odd: it is escaped in the path', async ({ replay }) => {
+  test('of a server with an unusual id: the id is escaped in the path', async ({ replay }) => {
     replay.app.post('*', (c) => c.body(null, 202));
     await createImage(await replay.connect(), { id: '1/../2?x', region: 'DFW' }, IMAGE);
     expect(replay.askedOfServices()).toMatchObject([
@@ -153,7 +153,7 @@ describe('an image of a server', () => {
       'BAD_REQUEST',
       /400 Invalid input .* a\. /,
     ],
-  ])('is refused when the server %s', async ([, state, image, code, message], { cloud }) => {
+  ])('is refused if the server %s', async ([, state, image, code, message], { cloud }) => {
     const { id } = cloud.region('DFW').addServer({ name: 'web-1', ...state });
     const attempt = createImage(await connected(cloud), { id, region: 'DFW' }, { ...IMAGE, ...image });
     await expect(attempt).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
@@ -164,21 +164,21 @@ describe('an image of a server', () => {
 
 describe('a request for an image', () => {
   test.for<[string, FaultAnswer, string, number]>([
-    ['its answer is lost', 'lose', 'NO_ANSWER', 1],
-    ['its connection is cut', 'drop', 'NO_ANSWER', 0],
-    ['its answer ends in the middle', { status: 202, body: '{"image_id"' }, 'BAD_ANSWER', 0],
-    ['of a 500', answers.serverError, 'UNAVAILABLE', 0],
-    ['of a 502', answers.html, 'UNAVAILABLE', 0],
+    ['a lost answer', 'lose', 'NO_ANSWER', 1],
+    ['a cut connection', 'drop', 'NO_ANSWER', 0],
+    ['a truncated answer', { status: 202, body: '{"image_id"' }, 'BAD_ANSWER', 0],
+    ['a 500', answers.serverError, 'UNAVAILABLE', 0],
+    ['a 502', answers.html, 'UNAVAILABLE', 0],
     [
-      'of a 503 that says when to come back',
+      'a 503 with a time to retry',
       { ...answers.unavailable, headers: { 'retry-after': '1' } },
       'UNAVAILABLE',
       0,
     ],
-    ['of a 504', { status: 504, body: '' }, 'UNAVAILABLE', 0],
-    ['of a quota', answers.quota, 'OVER_QUOTA', 0],
+    ['a 504', { status: 504, body: '' }, 'UNAVAILABLE', 0],
+    ['an exceeded quota', answers.quota, 'OVER_QUOTA', 0],
   ])(
-    'is not sent again because %s: nobody knows what came of it',
+    'is not repeated after %s, because the image may have been created',
     async ([, answer, code, images], { cloud }) => {
       const { id } = cloud.region('DFW').addServer({ name: 'web-1' });
       const session = await connected(cloud);
@@ -193,7 +193,7 @@ describe('a request for an image', () => {
     ['a 413 of the rate limit', answers.retryAfterHeader(413, 1)],
     ['a 413 that names no time', { status: 413, body: { overLimit: { message: 'OverLimit Retry...' } } }],
     ['a 429', { status: 429, body: '' }],
-  ])('is sent again after %s: it was not carried out', async ([, answer], { cloud }) => {
+  ])('is repeated after %s, because it was not carried out', async ([, answer], { cloud }) => {
     const { id } = cloud.region('DFW').addServer({ name: 'web-1' });
     const session = await connected(cloud);
     cloud.faults.push({ service: 'compute', answer });
@@ -215,8 +215,8 @@ describe('a request for an image', () => {
     await once(late, 'close');
     onTestFinished(() => void late.close());
 
-    // The time left is asked for before the request, and again when it has failed: then the service
-    // comes up.
+    // The remaining time is read before the request and again after its failure; then the service
+    // starts.
     let looks = 0;
     const time: Deadline = {
       remainingMs() {

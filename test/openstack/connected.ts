@@ -22,12 +22,12 @@ export function connected(cloud: Cloud, deadline = unhurried): Promise<Session> 
   return connect(async () => credentialsOf(cloud), deadline);
 }
 
-/** What the cloud has received for one of its services. */
+/** The requests that the cloud received for one of its services. */
 export function receivedBy(cloud: Cloud, service: Received['service']): Received[] {
   return cloud.received.filter((request) => request.service === service);
 }
 
-/** A request that a replay server has received. */
+/** A request that a replay server received. */
 export interface Asked {
   method: string;
   path: string;
@@ -37,18 +37,18 @@ export interface Asked {
 }
 
 /**
- * A server that gives recorded answers, for what the embedded cloud can't say. Its own identity
- * service is at /v2.0; a test adds the routes of the others, below /compute, /image/v2, /volume and
- * /files, before it connects.
+ * A server that returns recorded answers, for cases that the embedded cloud does not support. Its
+ * own identity service is at /v2.0. A test adds the routes of the other services below /compute,
+ * /image/v2, /volume and /files before it connects.
  */
 export interface Replay {
   app: Hono<{ Bindings: HttpBindings }>;
   url: string;
   asked: Asked[];
-  /** What was asked of all but the identity service. */
+  /** The requests to all services but the identity service. */
   askedOfServices(): Asked[];
   credentials: Credentials;
-  /** A session in the one region DFW; `endpoints` replaces some of its URLs. */
+  /** A session in the only region DFW; `endpoints` replaces some of its URLs. */
   connect(endpoints?: Partial<Record<ServiceType, string>>, deadline?: Deadline): Promise<Session>;
 }
 
@@ -59,7 +59,7 @@ const SERVICES = {
   'object-store': 'cloudFiles',
 };
 
-/** A Rackspace Identity v2.0 answer. */
+/** An answer of Rackspace Identity v2.0. */
 export function rackspaceAnswer(serviceCatalog: object[], token: object = { tenant: { id: '424242' } }) {
   return {
     access: {
@@ -118,7 +118,7 @@ async function startReplay({ onTestFinished }: { onTestFinished: (close: () => P
   return replay;
 }
 
-/** A test that may have its own embedded cloud, and its own replay servers; they end with it. */
+/** A test that may have its own embedded cloud and its own replay servers, which end with it. */
 export const test = base
   .extend('cloud', async ({ onTestFinished }) => {
     const cloud = await startCloud();

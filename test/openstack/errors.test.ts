@@ -45,7 +45,7 @@ describe('the message inside an error body', () => {
   });
 });
 
-describe('what a refusal means for a person', () => {
+describe('the text of a refusal for people', () => {
   test.each<[string, CloudError, RegExp]>([
     [
       'a protected image',
@@ -57,12 +57,16 @@ describe('what a refusal means for a person', () => {
       new CloudError('FORBIDDEN', 'Not allowed.'),
       /^Not allowed\. .*nova:admin and cloudImages:admin/,
     ],
-    ['anything else: the words of the cloud', new CloudError('CONFLICT', 'It is busy.'), /^It is busy\.$/],
+    [
+      'any other error: the message of the cloud',
+      new CloudError('CONFLICT', 'It is busy.'),
+      /^It is busy\.$/,
+    ],
   ])('%s', (_, error, text) => {
     expect(explain(error)).toMatch(text);
   });
 
-  test('an error is told apart by its code', () => {
+  test('errors are distinguished by their codes', () => {
     const busy = new CloudError('CONFLICT', 'It is busy.');
     expect(isCloudError(busy)).toBe(true);
     expect(isCloudError(busy, 'NOT_FOUND', 'CONFLICT')).toBe(true);
@@ -88,7 +92,7 @@ test('what a good answer says of a fault shows no secret', async ({ cloud }) => 
   expect(fault).toBe('refused %22[secret]%22');
 });
 
-describe('an answer that says no', () => {
+describe('an error status', () => {
   test.for([
     [400, 'BAD_REQUEST'],
     [401, 'UNAUTHORIZED'],
@@ -110,13 +114,13 @@ describe('an answer that says no', () => {
     expect(url).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:\\d+/v2/123456/servers/${SERVER.id}/action$`));
   });
 
-  test('is told in one line: what was asked, the status, and what the cloud says', async ({ cloud }) => {
+  test('becomes one line with the request, the status, and the message of the cloud', async ({ cloud }) => {
     const session = await connected(cloud);
     const { message, url } = await failure(createImage(session, SERVER, IMAGE));
     expect(message).toBe(`[POST] "${url}": 404 Instance ${SERVER.id} could not be found.`);
   });
 
-  test('is told without the query', async ({ cloud }) => {
+  test('is reported without the query', async ({ cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({ service: 'image', answer: answers.forbidden });
     const { message, url } = await failure(listImages(session, 'DFW', 'a name'));
@@ -140,7 +144,7 @@ describe('an answer that says no', () => {
       /: 500 the server has become busy at this moment$/,
     ],
     ['a quota', answers.quota, 'OVER_QUOTA', /: 413 Image metadata limit exceeded$/],
-  ])('in %s is put into words', async ([, answer, code, message], { cloud }) => {
+  ])('in %s is translated', async ([, answer, code, message], { cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({ service: 'compute', answer });
     await expect(createImage(session, SERVER, IMAGE)).rejects.toMatchObject({
@@ -175,7 +179,7 @@ describe('a request without a usable answer', () => {
     ['503', answers.unavailable],
     ['503 with a wait', { ...answers.unavailable, headers: { 'retry-after': '0' } }],
     ['504', { status: 504, body: '' }],
-  ])('is repeated when that can do no harm: %s', async ([, answer], { cloud }) => {
+  ])('is repeated if that is safe: %s', async ([, answer], { cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({ service: 'compute', answer });
     await expect(listServers(session, 'DFW')).resolves.toEqual([]);
@@ -191,9 +195,7 @@ describe('a request without a usable answer', () => {
     expect(receivedBy(cloud, 'identity')).toHaveLength(2);
   });
 
-  test.concurrent('is repeated after a body that ends in the middle of the connection', async ({
-    replay,
-  }) => {
+  test.concurrent('is repeated if the connection ends in the middle of the body', async ({ replay }) => {
     replay.app.get('/compute/servers/detail', (c) => {
       if (replay.askedOfServices().length > 1) return c.json({ servers: [] });
       const { outgoing } = c.env;
@@ -206,7 +208,7 @@ describe('a request without a usable answer', () => {
     expect(replay.askedOfServices()).toHaveLength(2);
   });
 
-  test('a wait of more than a minute is not waited for, whatever the status', async ({ cloud }) => {
+  test('a retry after more than a minute is not waited for, whatever the status', async ({ cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({
       service: 'compute',
@@ -216,7 +218,7 @@ describe('a request without a usable answer', () => {
     expect(receivedBy(cloud, 'compute')).toHaveLength(1);
   });
 
-  test('half a character, in JSON, is none in an id that goes into a URL', async ({ cloud }) => {
+  test('an unpaired surrogate in an id of a JSON answer never reaches a URL', async ({ cloud }) => {
     const session = await connected(cloud);
     cloud.region('DFW').addServer({ name: 'web-1' });
     cloud.faults.push({
@@ -228,7 +230,9 @@ describe('a request without a usable answer', () => {
     await expect(createImage(session, server!, IMAGE)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test('JSON that ends in the middle is a bad answer, of which nothing is quoted', async ({ cloud }) => {
+  test('JSON that ends in the middle is an invalid answer, and the error quotes none of it', async ({
+    cloud,
+  }) => {
     cloud.region('DFW').addServer({ name: 'web-1' });
     const session = await connected(cloud);
     cloud.faults.push({ service: 'compute', answer: 'truncate' });
@@ -239,7 +243,7 @@ describe('a request without a usable answer', () => {
     });
   });
 
-  test('a status that is good but not the one is a bad answer', async ({ cloud }) => {
+  test('an unexpected success status is an invalid answer', async ({ cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({ service: 'compute', answer: { status: 200, body: {} } });
     await expect(createImage(session, SERVER, IMAGE)).rejects.toMatchObject({
@@ -249,7 +253,7 @@ describe('a request without a usable answer', () => {
     });
   });
 
-  test('a connection that is refused says so', async ({ replay }) => {
+  test('a refused connection is reported as such', async ({ replay }) => {
     // Nothing listens at port 1.
     const session = await replay.connect({ compute: 'http://127.0.0.1:1' }, endingAfter(10_000));
     await expect(listServers(session, 'DFW')).rejects.toMatchObject({
@@ -259,7 +263,7 @@ describe('a request without a usable answer', () => {
   });
 });
 
-describe('no error ever holds a secret:', () => {
+describe('no error contains a secret:', () => {
   type Echo = (secrets: string) => FaultAnswer;
   const said = (status: number, message: string, headers = {}): FaultAnswer => ({
     status,
@@ -267,7 +271,7 @@ describe('no error ever holds a secret:', () => {
     body: { anyKey: { code: status, message } },
   });
 
-  test('the search for them finds what an error hides', () => {
+  test('the search for secrets finds hidden parts of an error', () => {
     const error = Object.defineProperty(new Error('no'), 'hidden', { value: { headers: ['in-a-field'] } });
     error.cause = new Error('of it', { cause: { body: 'in-a-cause' } });
     for (const secret of ['in-a-field', 'in-a-cause']) expect(everythingIn(error)).toContain(secret);
@@ -317,7 +321,7 @@ describe('no error ever holds a secret:', () => {
     ['a rate limit', 'RATE_LIMITED', (s) => said(429, s, { 'retry-after': '61' })],
     ['a quota', 'OVER_QUOTA', (s) => said(413, s, { 'retry-after': '0' })],
     [
-      'a request id made of it',
+      'a request id that contains the secret',
       'CONFLICT',
       (s) => said(409, 'Busy.', { 'x-openstack-request-id': `req-${s}` }),
     ],
@@ -330,7 +334,7 @@ describe('no error ever holds a secret:', () => {
   ];
   test.for(requests)('a request that ends with %s', async ([, code, echo], { cloud }) => {
     const session = await connected(cloud);
-    // The first token has ended, and is a secret still.
+    // The first token has expired, but is still a secret.
     await listServers(session, 'DFW');
     cloud.tokens.revokeAll();
     await listServers(session, 'DFW');
@@ -344,7 +348,7 @@ describe('no error ever holds a secret:', () => {
     }
   });
 
-  test('a request that ends with a status whose reason is made of it', async ({ replay }) => {
+  test('a request that ends with a status whose reason contains the secret', async ({ replay }) => {
     replay.app.post('/compute/*', (c) => {
       c.env.outgoing.writeHead(403, 'No replayed-token-5c1e').end();
       return RESPONSE_ALREADY_SENT;
@@ -354,7 +358,7 @@ describe('no error ever holds a secret:', () => {
     expect(everythingIn(error)).not.toContain('replayed-token-5c1e');
   });
 
-  test('a token that is refused again', async ({ cloud }) => {
+  test('a token that is refused twice', async ({ cloud }) => {
     const session = await connected(cloud);
     await listServers(session, 'DFW');
     const [{ token = '' } = {}] = receivedBy(cloud, 'compute');
@@ -364,7 +368,7 @@ describe('no error ever holds a secret:', () => {
     expect(everythingIn(error)).not.toContain(token);
   });
 
-  test('a listing that can not be read', async ({ cloud }) => {
+  test('a listing that cannot be read', async ({ cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({
       service: 'compute',
@@ -376,15 +380,11 @@ describe('no error ever holds a secret:', () => {
   });
 
   test.for<[string, string, Echo]>([
-    [
-      'is cut in two at the end of a long message',
-      'a-very-secret-key',
-      (s) => said(401, `${'x'.repeat(290)}${s}`),
-    ],
+    ['is cut at the end of a long message', 'a-very-secret-key', (s) => said(401, `${'x'.repeat(290)}${s}`)],
     ['has quotation marks, which JSON escapes', 'a-very"secret"key', (s) => said(401, `You sent ${s}.`)],
     ['has two spaces, which a message has not', 'a-very  secret-key', (s) => said(401, `You sent ${s}.`)],
     ['looks like HTML, which a message is not', 'a-very<b>secret-key', (s) => said(401, `You sent ${s}.`)],
-  ])('also when it %s', async ([, secret, echo], { cloud }) => {
+  ])('a secret stays hidden if it %s', async ([, secret, echo], { cloud }) => {
     cloud.account.password = 'another';
     cloud.faults.push({ service: 'identity', answer: echo(secret) });
     const credentials = { ...credentialsOf(cloud, 'password'), password: secret } as PasswordCredentials;
@@ -393,7 +393,7 @@ describe('no error ever holds a secret:', () => {
   });
 });
 
-/** All that an error shows or hides, as text. */
+/** All parts of an error as text, including hidden ones. */
 function everythingIn(error: Error): string {
   const all = { showHidden: true, depth: Number.POSITIVE_INFINITY, getters: true };
   return [
@@ -405,9 +405,7 @@ function everythingIn(error: Error): string {
   ].join('\n');
 }
 
-/**
- * A clock that shows `firstMs` left when it is first looked at; then too little for another try.
- */
+/** A clock that shows `firstMs` left at first, and then too little for another try. */
 function endingAfter(firstMs: number, thenMs = 400): Deadline {
   let leftMs = firstMs;
   return {
@@ -419,7 +417,7 @@ function endingAfter(firstMs: number, thenMs = 400): Deadline {
   };
 }
 
-/** The CloudError that `work` fails with. */
+/** The CloudError with which `work` fails. */
 async function failure(work: Promise<unknown>): Promise<CloudError> {
   const thrown = await work.then(
     () => undefined,

@@ -43,12 +43,12 @@ describe('the request for a token', () => {
     ['https://id.example/v3/', 'https://id.example/v3/auth/tokens'],
     ['https://id.example', 'https://id.example/v3/auth/tokens'],
     ['https://id.example/identity/', 'https://id.example/identity/v3/auth/tokens'],
-  ])('Keystone: %s leads to %s, whichever the credentials', (authUrl, url) => {
+  ])('Keystone: %s leads to %s, whatever the credentials', (authUrl, url) => {
     expect(tokenRequest({ ...PASSWORD, authUrl }).url).toBe(url);
     expect(tokenRequest({ ...APPLICATION, authUrl }).url).toBe(url);
   });
 
-  test('a password names the user, the project, and the domain of each', () => {
+  test('a password login names the user, the project, and the domain of each', () => {
     const user = { name: 'ada', domain: { name: 'people' }, password: 'pass-1' };
     expect(tokenRequest({ ...PASSWORD, authUrl: 'https://id.example/v3' }).json).toEqual({
       auth: {
@@ -58,7 +58,7 @@ describe('the request for a token', () => {
     });
   });
 
-  test('an application credential asks for no scope, which Keystone would refuse', () => {
+  test('an application credential requests no scope, because Keystone would refuse it', () => {
     const application_credential = { id: 'id-1', secret: 'secret-1' };
     expect(tokenRequest({ ...APPLICATION, authUrl: 'https://id.example/v3' }).json).toEqual({
       auth: { identity: { methods: ['application_credential'], application_credential } },
@@ -87,21 +87,21 @@ describe("Rackspace's answer", () => {
   ])('%s: left out', (_, name, type, publicURL) => {
     const other = { name, type, endpoints: [{ tenantId: '900', publicURL }] };
     const grant = readGrant('rackspace', rackspaceAnswer([other, ...services('LON')]), undefined);
-    // An account of the UK: LON is all that it has.
+    // An account in the UK has only the region LON.
     expect(grant.endpoints).toEqual([
       { service: 'compute', region: 'LON', url: 'https://LON.servers.example/v2/900' },
       { service: 'image', region: 'LON', url: 'https://LON.images.example/v2' },
     ]);
   });
 
-  test('first-generation servers with a region are still not ours', () => {
+  test('first-generation servers with a region are left out as well', () => {
     const endpoints = [{ region: 'LON', tenantId: '1', publicURL: 'https://old.example/v1.0/1' }];
     const body = rackspaceAnswer([{ name: 'cloudServers', type: 'compute', endpoints }, ...services('LON')]);
     const { endpoints: read } = readGrant('rackspace', body, undefined);
     expect(read.filter(({ service }) => service === 'compute')).toHaveLength(1);
   });
 
-  test('a token without a tenant has the one of the servers, not that of another service', () => {
+  test('a token without a tenant gets the tenant of the servers, not that of another service', () => {
     const [compute, images] = services('LON');
     const others = ['cloudFiles', 'cloudBlockStorage'].map((name) => ({
       ...images,
@@ -117,7 +117,7 @@ describe("Rackspace's answer", () => {
   });
 
   test.each(['2031-02-03T04:05:06.789Z', '2013-05-07T11:17:30.000-05:00', '2031-02-03T04:05:06.789+01:00'])(
-    'a token that expires at %s is taken: the cloud says when it has',
+    'a token that expires at %s is accepted, because the cloud reports the expiry',
     (expires) => {
       const body = rackspaceAnswer(services('ORD'), { expires, tenant: { id: '900' } });
       expect(readGrant('rackspace', body, undefined)).toMatchObject({ projectId: '900' });
@@ -127,7 +127,7 @@ describe("Rackspace's answer", () => {
   test.each([
     ['empty', { 'RAX-AUTH:defaultRegion': '' }],
     ['absent', {}],
-  ])('the default region does not matter: %s', (_, user) => {
+  ])('the default region is ignored: %s', (_, user) => {
     const body = { access: { ...rackspaceAnswer(services('ORD')).access, user } };
     expect(readGrant('rackspace', body, undefined).endpoints).toHaveLength(2);
   });
@@ -148,7 +148,7 @@ describe("Rackspace's answer", () => {
   });
 
   test.each([[undefined], ['admin'], [[{ id: '3' }]], [[{ name: 3 }]]])(
-    'roles that can not be read are not known, and cost no login: %j',
+    'roles that cannot be read are unknown, and the login succeeds: %j',
     (roles) => {
       expect(readGrant('rackspace', withRoles(roles), undefined)).toMatchObject({
         projectId: '900',
@@ -157,7 +157,7 @@ describe("Rackspace's answer", () => {
     },
   );
 
-  test('nor does a user that can not be read', () => {
+  test('the login succeeds if the user cannot be read', () => {
     const { access } = rackspaceAnswer(services('ORD'));
     expect(readGrant('rackspace', { access: { ...access, user: 'ada' } }, undefined).roles).toBeUndefined();
   });
@@ -169,7 +169,7 @@ describe("Rackspace's answer", () => {
     ['an empty token', rackspaceAnswer(services('ORD'), { id: '' })],
     ['no catalogue', { access: { token: { id: 't', tenant: { id: '1' } } } }],
     ['no tenant anywhere', rackspaceAnswer([], {})],
-  ])('can not be used: %s', (_, body) => {
+  ])('is invalid: %s', (_, body) => {
     expect(() => readGrant('rackspace', body, 'a-header')).toThrow(
       expect.objectContaining({ name: 'CloudError', code: 'BAD_ANSWER' }),
     );
@@ -232,20 +232,20 @@ describe("Keystone's answer", () => {
     ['another body', { access: {} }, 'subject-1', /not a Keystone v3 answer/],
     ['a token of no project', { token: { methods: ['password'] } }, 'subject-1', /set projectName/],
     ['a project without catalogue', { token: { project: { id: '1' } } }, 'subject-1', /set projectName/],
-  ])('can not be used: %s', (_, body, subjectToken, message) => {
+  ])('is invalid: %s', (_, body, subjectToken, message) => {
     expect(() => readGrant('applicationCredential', body, subjectToken)).toThrow(
       expect.objectContaining({ code: 'BAD_ANSWER', message: expect.stringMatching(message) }),
     );
   });
 });
 
-describe('a login at the embedded cloud', () => {
+describe('a login to the embedded cloud', () => {
   test.for([
     ['rackspace', '/v2.0/tokens'],
     ['password', '/v3/auth/tokens'],
     ['applicationCredential', '/v3/auth/tokens'],
   ] as const)(
-    'as %s leads to its servers and images, whose version is in the path once',
+    'as %s returns the servers and images, and the version is in each path once',
     async ([kind, path], { cloud }) => {
       cloud.region('DFW').addServer({ name: 'web-1' });
       const session = await connect(async () => credentialsOf(cloud, kind), unhurried);
@@ -277,7 +277,7 @@ describe('a login at the embedded cloud', () => {
   );
 });
 
-describe('a login that does not succeed says what to do:', () => {
+describe('a failed login has a remedy:', () => {
   const KEY = /(Unable to authenticate|requires authentication).*check the name and the key in the secret/;
   const application = (cloud: Cloud, change: object) => ({
     applicationCredential: { ...cloud.account.applicationCredential, ...change },

@@ -29,14 +29,14 @@ function fail(cloud: Cloud, answer: FaultAnswer, times = 1): void {
 }
 
 describe('the data of an image', () => {
-  test.for([0, 1, 65_536, SIZE - 1])('come from byte %i on', async (from, { cloud }) => {
+  test.for([0, 1, 65_536, SIZE - 1])('begin at byte %i', async (from, { cloud }) => {
     const image = addImage(cloud);
     const data = await readImageData(await connected(cloud), 'DFW', image.id, from);
     expect(data.from).toBe(from);
     expect((await bytes(data)).equals(dataOf(image, from, SIZE))).toBe(true);
   });
 
-  test('come from the beginning where the cloud ignores ranges, and that is said', async ({ cloud }) => {
+  test('begin at the start if the cloud ignores ranges, which is reported', async ({ cloud }) => {
     const image = addImage(cloud);
     cloud.dataMode.ranges = false;
     const data = await readImageData(await connected(cloud), 'DFW', image.id, 1_000);
@@ -44,7 +44,7 @@ describe('the data of an image', () => {
     expect((await bytes(data)).equals(dataOf(image, 0, SIZE))).toBe(true);
   });
 
-  test('are asked for once more with a new token when the old one is refused', async ({ cloud }) => {
+  test('are requested again with a new token if the old one is refused', async ({ cloud }) => {
     const image = addImage(cloud);
     const session = await connected(cloud);
     fail(cloud, answers.unauthorized);
@@ -62,12 +62,12 @@ describe('a failure', () => {
     ['a cut connection', 'drop', 'NO_ANSWER', /: no answer/],
     ['a connection cut in the middle', { cutAfter: 1_000 }, 'NO_ANSWER', /: no answer/],
     [
-      'another range than asked for',
+      'another range than the requested one',
       { status: 206, headers: { 'content-range': 'bytes 0-9/10' }, body: '0123456789' },
       'BAD_ANSWER',
       /from byte 5 has another range/,
     ],
-  ])('%s is told in words, after one try', async ([, answer, code, message], { cloud }) => {
+  ])('%s is reported after one try', async ([, answer, code, message], { cloud }) => {
     const image = addImage(cloud);
     const session = await connected(cloud);
     fail(cloud, answer);
@@ -78,12 +78,12 @@ describe('a failure', () => {
     expect(receivedBy(cloud, 'image')).toHaveLength(1);
   });
 
-  test('an image that is gone', async ({ cloud }) => {
+  test('an image that was deleted', async ({ cloud }) => {
     const session = await connected(cloud);
     await expect(read(session, { id: 'gone' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test('holds no token, whatever the cloud says', async ({ cloud }) => {
+  test('contains no token, whatever the cloud answers', async ({ cloud }) => {
     const image = addImage(cloud);
     const session = await connected(cloud);
     await read(session, image);
@@ -94,7 +94,7 @@ describe('a failure', () => {
     expect(error.message).toContain('it was [secret]');
   });
 
-  test('the deadline, before the answer and in the middle of it', async () => {
+  test('at the deadline, before the answer and in the middle of it', async () => {
     const cloud = await startCloud();
     try {
       const image = addImage(cloud);
@@ -112,7 +112,7 @@ describe('a failure', () => {
     }
   });
 
-  test('a body that nobody reads ends nothing else', async ({ cloud }) => {
+  test('a body that nobody reads stops nothing else', async ({ cloud }) => {
     const image = addImage(cloud);
     const session = await connected(cloud, unhurried);
     fail(cloud, { cutAfter: 100_000 });

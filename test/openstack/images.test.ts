@@ -11,7 +11,7 @@ import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, receivedBy, test } from './connected.ts';
 
 const ID = 'fe12dc34-0000-4000-8000-00000000000f';
-/** No more than Glance always has. */
+/** The fields that every image of Glance has. */
 const LEAST = {
   id: ID,
   status: 'active',
@@ -21,7 +21,9 @@ const LEAST = {
 };
 
 describe('an image', () => {
-  test('is read with what rotation needs to know, its metadata among its properties', async ({ cloud }) => {
+  test('is read with the fields that rotation needs, its metadata among its properties', async ({
+    cloud,
+  }) => {
     const createdAt = new Date('2026-03-04T05:06:07Z');
     const properties = { autosnap_policy: 'daily', 'com.rackspace__1__options': '0', empty: '' };
     const added = cloud
@@ -50,7 +52,7 @@ describe('an image', () => {
     ['unprotected as the text "false"', { protected: 'false' }, { protected: false }],
     ['without a word on protection', {}, { protected: false }],
     ...[true, 1, null, ['forever']].map((hold): [string, object, Partial<Image>] => [
-      `with a hold that is no text: ${JSON.stringify(hold)}`,
+      `with a hold that is not a string: ${JSON.stringify(hold)}`,
       { autosnap_hold: hold },
       { properties: expect.objectContaining({ autosnap_hold: JSON.stringify(hold) }) },
     ]),
@@ -61,7 +63,7 @@ describe('an image', () => {
     ['with a size that is null, as it is being made', { size: null }, { sizeBytes: undefined }],
     ['with a size of 0', { size: 0 }, { sizeBytes: 0 }],
     [
-      'with tags, which are no property',
+      'with tags, which are not a property',
       { tags: ['a'], min_ram: 512 },
       { properties: expect.not.objectContaining({ tags: expect.anything() }) },
     ],
@@ -78,7 +80,7 @@ describe('an image', () => {
     });
   });
 
-  test('in a listing has its own properties, whatever the one before has', async ({ cloud }) => {
+  test('in a listing has only its own properties', async ({ cloud }) => {
     const owner = cloud.account.projectId;
     const given = [{ os: 'debian', a: '1' }, { os: 'debian', b: '1' }, { os: 'fedora' }];
     for (const properties of given) cloud.region('DFW').addImage({ name: 'web', owner, properties });
@@ -90,7 +92,7 @@ describe('an image', () => {
   });
 
   test.for(['pending_delete', 'deleted'])(
-    'that is %s is gone, here and in a listing',
+    'that is %s does not exist, neither by its id nor in a listing',
     async (status, { cloud }) => {
       const owner = cloud.account.projectId;
       const { id } = cloud.region('DFW').addImage({ name: 'web', owner, status });
@@ -102,7 +104,7 @@ describe('an image', () => {
     },
   );
 
-  test('that is not there is undefined', async ({ cloud }) => {
+  test('that does not exist is undefined', async ({ cloud }) => {
     await expect(getImage(await connected(cloud), 'DFW', ID)).resolves.toBeUndefined();
   });
 
@@ -110,7 +112,7 @@ describe('an image', () => {
     ['may not be read', answers.forbidden, 'FORBIDDEN'],
     ['is no image', { status: 200, body: { images: [] } }, 'BAD_ANSWER'],
     ['is empty', { status: 200, body: '' }, 'BAD_ANSWER'],
-  ])('whose answer %s is an error, and not a missing image', async ([, answer, code], { cloud }) => {
+  ])('whose answer %s is an error, not a missing image', async ([, answer, code], { cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({ service: 'image', answer });
     await expect(getImage(session, 'DFW', ID)).rejects.toMatchObject({ name: 'CloudError', code });
@@ -118,7 +120,7 @@ describe('an image', () => {
 });
 
 describe('a listing of images', () => {
-  test('has the private ones, and of those only one name when it is asked for', async ({ cloud }) => {
+  test('has the private images, and only those of one name if requested', async ({ cloud }) => {
     const owner = cloud.account.projectId;
     const add = (name: string, more = {}) => cloud.region('DFW').addImage({ name, owner, ...more }).id;
     const mine = add('web & db');
@@ -134,7 +136,7 @@ describe('a listing of images', () => {
 test.for([
   ['GET', getImage],
   ['DELETE', deleteImage],
-] as const)('an odd id never becomes a %s of something else', async ([method, work], { replay }) => {
+] as const)('an unusual id never leads to a %s of another resource', async ([method, work], { replay }) => {
   replay.app.all('*', (c) => c.body(null, method === 'GET' ? 404 : 204));
   await work(await replay.connect(), 'DFW', '../images?x');
   const path = '/image/v2/images/..%2Fimages%3Fx';
@@ -148,7 +150,7 @@ describe('deleting an image', () => {
     expect(cloud.region('DFW').images).toEqual([]);
   });
 
-  test('that is gone already is fine', async ({ cloud }) => {
+  test('that was already deleted succeeds', async ({ cloud }) => {
     await expect(deleteImage(await connected(cloud), 'DFW', ID)).resolves.toBeUndefined();
     expect(receivedBy(cloud, 'image')).toMatchObject([{ method: 'DELETE', path: `/v2/images/${ID}` }]);
   });
@@ -158,7 +160,7 @@ describe('deleting an image', () => {
     ['cut off before', 'drop'],
     ['503', answers.unavailable],
     ['413', { status: 413, body: { overLimit: { message: 'OverLimit Retry...' } } }],
-  ])('is asked for again when the answer is %s', async ([, answer], { cloud }) => {
+  ])('is repeated if the answer is %s', async ([, answer], { cloud }) => {
     const { id } = cloud.region('DFW').addImage({ name: 'web', owner: cloud.account.projectId });
     const session = await connected(cloud);
     cloud.faults.push({ service: 'image', answer });
@@ -167,7 +169,7 @@ describe('deleting an image', () => {
     expect(cloud.region('DFW').images).toEqual([]);
   });
 
-  test('that is protected is refused, in words without the markup of Glance', async ({ cloud }) => {
+  test('that is protected is refused, with a message without the markup of Glance', async ({ cloud }) => {
     const { id } = cloud
       .region('DFW')
       .addImage({ name: 'web', owner: cloud.account.projectId, protected: true });
@@ -197,7 +199,7 @@ describe('setting a property of an image', () => {
   test.for<[string, Record<string, string>, string]>([
     ['adds one that it has not', {}, 'add'],
     ['replaces one that it has', { autosnap_expires: '' }, 'replace'],
-  ])('%s, in the media type that Glance insists on', async ([, properties, op], { replay }) => {
+  ])('%s, in the media type that Glance requires', async ([, properties, op], { replay }) => {
     const end = { autosnap_expires: '2026-05-06T00:00:00Z' };
     replay.app.patch(`/image/v2/images/${ID}`, (c) => c.json({ ...LEAST, ...end }));
     await setProperty(await replay.connect(), given(properties), 'autosnap_expires', '2026-05-06T00:00:00Z');
@@ -213,7 +215,7 @@ describe('setting a property of an image', () => {
     ['nothing at all', {}],
     ['the image without it', LEAST],
     ['the image with another value', { ...LEAST, autosnap_expires: 'never' }],
-  ])('is not believed where the answer shows %s', async ([, answer], { replay }) => {
+  ])('fails if the answer shows %s', async ([, answer], { replay }) => {
     replay.app.patch('*', (c) => c.json(answer));
     const attempt = setProperty(await replay.connect(), given({}), 'autosnap_expires', 'x');
     await expect(attempt).rejects.toMatchObject({ code: 'BAD_ANSWER' });

@@ -18,7 +18,7 @@ function refusal(
   return { status, headers, body: typeof fault === 'string' ? fault : JSON.stringify({ overLimit: fault }) };
 }
 
-describe('the wait that the cloud asks for', () => {
+describe('the wait that the cloud requests', () => {
   test.each<[string, RateLimitAnswer, number | undefined]>([
     ['in the header, in seconds', refusal({ 'retry-after': '7' }), 7000],
     ['in the header, as a date', refusal({ ...SENT, 'retry-after': 'Wed, 01 Jan 2014 00:00:07 GMT' }), 7000],
@@ -38,13 +38,13 @@ describe('the wait that the cloud asks for', () => {
     expect(retryAfterMs(answer)).toBe(ms);
   });
 
-  test('a date is taken against our own clock when the answer has none', () => {
+  test('without a date in the answer, the retry time is compared with our own clock', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: new Date('2014-01-01T00:00:03Z') });
     expect(retryAfterMs(refusal({}, { retryAt: '2014-01-01T00:00:07Z' }))).toBe(4000);
   });
 });
 
-describe('a 413 is a quota, against which no waiting helps, when', () => {
+describe('a 413 is a quota, so that waiting does not help, if', () => {
   const glance = JSON.stringify({
     message: 'Project 1 is over a limit for [Resource image_count_total]<br />',
     code: '413 Request Entity Too Large',
@@ -65,12 +65,13 @@ describe('a 413 is a quota, against which no waiting helps, when', () => {
 
 const DUE = new Date('2014-01-01T00:00:01Z');
 /**
- * An answer that left the cloud one second before {@link DUE}, by a clock that is years from ours.
+ * An answer that left the cloud one second before {@link DUE}, by a clock that differs from ours by
+ * years.
  */
 const dated = (answer: { status: number; body: unknown }): FaultAnswer => ({ ...answer, headers: SENT });
 
-describe('a request that meets a rate limit', () => {
-  test.concurrent('is repeated three times, and then given up', { timeout: 15_000 }, async ({ cloud }) => {
+describe('a request over a rate limit', () => {
+  test.concurrent('is repeated three times and then fails', { timeout: 15_000 }, async ({ cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({ service: 'compute', answer: answers.retryAfterHeader(429, 0), times: 9 });
     const began = performance.now();
@@ -79,7 +80,7 @@ describe('a request that meets a rate limit', () => {
     expect(performance.now() - began, 'half a second, one, two').toBeGreaterThan(3450);
   });
 
-  test.concurrent('is repeated at the login too', async ({ cloud }) => {
+  test.concurrent('is repeated at the login', async ({ cloud }) => {
     const said = { overLimit: { code: 413, message: 'OverLimit Retry...' } };
     cloud.faults.push({ service: 'identity', answer: { status: 413, body: said } });
     await expect(connected(cloud)).resolves.toMatchObject({ projectId: '123456' });
@@ -97,12 +98,12 @@ describe('a request that meets a rate limit', () => {
     ['413, retryAfter as a date', dated(answers.reposeRetryAfterDate(DUE))],
     ['413, retryAt', dated(answers.reposeRetryAt(DUE))],
     ['413, retryAt with UTC for Z', dated(answers.reposeOddRetryAt(DUE))],
-  ])('is repeated after the second that is asked for: %s', async ([, answer], { cloud }) => {
+  ])('is repeated after the requested second: %s', async ([, answer], { cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({ service: 'compute', answer });
     const began = performance.now();
     await expect(listServers(session, 'DFW')).resolves.toEqual([]);
-    // A timer may be a little early; without the hint it would be at most 625 ms.
+    // A timer may be a little early. Without the requested time the wait would be at most 625 ms.
     expect(performance.now() - began).toBeGreaterThan(950);
     expect(receivedBy(cloud, 'compute')).toHaveLength(2);
   });
@@ -127,7 +128,7 @@ describe('a request that meets a rate limit', () => {
     expect(receivedBy(cloud, 'compute')).toHaveLength(1);
   });
 
-  test('is not repeated when the wait is longer than the time left', async ({ cloud }) => {
+  test('is not repeated if the wait is longer than the remaining time', async ({ cloud }) => {
     const session = await connected(cloud, { remainingMs: () => 20_000 });
     cloud.faults.push({ service: 'compute', answer: answers.retryAfterHeader(429, 30) });
     await expect(listServers(session, 'DFW')).rejects.toMatchObject({ code: 'RATE_LIMITED' });

@@ -37,7 +37,7 @@ function addLarge(cloud: Cloud): void {
 }
 
 describe('a listing', () => {
-  test('has every page of it, and only what begins so', async ({ cloud }) => {
+  test('has all pages, and only names with the prefix', async ({ cloud }) => {
     const names = Array.from({ length: 25 }, (_, i) => `a/${String(i).padStart(2, '0')}: x?`);
     fill(cloud, [...names, 'b']);
     cloud.pageSize = 10;
@@ -47,11 +47,11 @@ describe('a listing', () => {
     expect(Math.abs(found[0]!.at.getTime() - Date.now())).toBeLessThan(60_000);
   });
 
-  test('of a container that is not there is empty', async ({ cloud }) => {
+  test('of a container that does not exist is empty', async ({ cloud }) => {
     expect(await listObjects(await connected(cloud), CONTAINER, '')).toEqual([]);
   });
 
-  test('is whole or an error', async ({ cloud }) => {
+  test('is complete or an error', async ({ cloud }) => {
     fill(cloud, ['a', 'b', 'c']);
     cloud.pageSize = 2;
     const session = await connected(cloud);
@@ -72,7 +72,7 @@ describe('a listing', () => {
     });
   });
 
-  test('that goes round in a circle is an error', async ({ cloud }) => {
+  test('whose links form a circle is an error', async ({ cloud }) => {
     const body = [{ name: 'a', bytes: 1, hash: 'h', last_modified: '2014-02-28T21:33:46.414840' }];
     cloud.faults.push({ service: 'object-store', times: 9, answer: { status: 200, body } });
     await expect(listObjects(await connected(cloud), CONTAINER, '')).rejects.toThrow('leads back');
@@ -80,7 +80,7 @@ describe('a listing', () => {
 });
 
 describe('an object', () => {
-  test('is written, read, and deleted, once or twice', async ({ cloud }) => {
+  test('is written, read, and deleted, also twice', async ({ cloud }) => {
     const session = await connected(cloud);
     await putObject(session, CONTAINER, 'a/b c', '{"ä": 1}');
     expect(await textOf(session, 'a/b c')).toBe('{"ä": 1}');
@@ -91,14 +91,14 @@ describe('an object', () => {
     await expect(readObject(session, CONTAINER, 'a/b c')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test('is written by an admin only', async ({ cloud }) => {
+  test('is written only by an admin', async ({ cloud }) => {
     cloud.account.role = 'creator';
     await expect(putObject(await connected(cloud), CONTAINER, 'a', '1')).rejects.toMatchObject({
       code: 'FORBIDDEN',
     });
   });
 
-  test('of many segments is one, with an ETag of theirs', async ({ cloud }) => {
+  test('of many segments is one object, with an ETag computed from theirs', async ({ cloud }) => {
     addLarge(cloud);
     const session = await connected(cloud);
     const facts = await getObject(session, CONTAINER, 'big');
@@ -121,7 +121,7 @@ describe('an object', () => {
   test.for<[string, FaultAnswer]>([
     ['the whole', { status: 200, body: 'abc' }],
     ['another part', { status: 206, headers: { 'content-range': 'bytes 0-9/10' }, body: 'abc' }],
-  ])('of which %s is sent instead is an error', async ([, answer], { cloud }) => {
+  ])('is an error if %s is sent instead', async ([, answer], { cloud }) => {
     addLarge(cloud);
     cloud.faults.push({ service: 'object-store', answer });
     await expect(readObject(await connected(cloud), CONTAINER, 'big', { from: 3 })).rejects.toMatchObject({
@@ -129,7 +129,7 @@ describe('an object', () => {
     });
   });
 
-  test('whose facts can not be read is an error', async ({ cloud }) => {
+  test('whose headers are invalid is an error', async ({ cloud }) => {
     cloud.faults.push({ service: 'object-store', answer: { status: 200, body: '' } });
     await expect(getObject(await connected(cloud), CONTAINER, 'a')).rejects.toMatchObject({
       code: 'BAD_ANSWER',
@@ -137,7 +137,7 @@ describe('an object', () => {
   });
 });
 
-test('the token goes to the address in the catalogue, and nowhere else', async ({ cloud }) => {
+test('the token is sent only to the address in the catalogue', async ({ cloud }) => {
   cloud.faults.push({
     service: 'object-store',
     answer: { status: 302, headers: { location: 'https://elsewhere.invalid/' }, body: '' },
@@ -148,7 +148,7 @@ test('the token goes to the address in the catalogue, and nowhere else', async (
   expect(receivedBy(cloud, 'object-store').map(({ path }) => path)).toEqual(['/v1/MossoCloudFS_0/exports/a']);
 });
 
-test('what failed for a moment is asked again', async ({ cloud }) => {
+test('a request that failed temporarily is repeated', async ({ cloud }) => {
   fill(cloud, ['a']);
   cloud.faults.push({ service: 'object-store', answer: answers.unavailable });
   expect(await listObjects(await connected(cloud), CONTAINER, '')).toHaveLength(1);

@@ -12,7 +12,7 @@ interface Sweep {
   rate: Rate;
   /** When the limits were read. */
   readMs: number;
-  /** How many requests are under way at once, and how long each answer takes at most. */
+  /** The number of simultaneous requests, and the longest time of an answer. */
   atOnce: number;
   latencyMs: number;
   requests: number;
@@ -37,7 +37,7 @@ const sweep: fc.Arbitrary<Sweep> = fc
     return { rate: { value, unitMs, remaining, renewedInMs }, ...rest };
   });
 
-/** Numbers from 0 to 1, the same for the same seed. */
+/** Pseudo-random numbers from 0 to 1, the same for the same seed. */
 function chance(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -46,7 +46,7 @@ function chance(seed: number): () => number {
   };
 }
 
-/** When the requests of a sweep reach the cloud, each late by up to `lateMs`; in order. */
+/** When the requests of a run reach the cloud, in order; each is late by up to `lateMs`. */
 function arrivals({ rate, readMs, atOnce, latencyMs, requests, seed }: Sweep, lateMs = 0): number[] {
   const random = chance(seed);
   const book = paceOf(rate, readMs, random);
@@ -62,7 +62,7 @@ function arrivals({ rate, readMs, atOnce, latencyMs, requests, seed }: Sweep, la
   return at.sort((a, b) => a - b);
 }
 
-/** The most that come within one unit, whenever it begins. */
+/** The largest number within one unit, whenever it begins. */
 function mostInUnit(at: number[], unitMs: number): number {
   let from = 0;
   let most = 0;
@@ -93,7 +93,7 @@ describe('a pace', () => {
         for (const ms of arrivals(its, slackMs(its.rate) * 0.99)) {
           level = Math.max(0, level - ((ms - last) / unitMs) * value) + 1;
           last = ms;
-          // What is full at the beginning is empty by one when the cloud says that the next may go.
+          // A limit that is exhausted at first allows one request at the time that the cloud names.
           if (remaining > 0 || its.rate.renewedInMs >= unitMs / value) {
             expect(level).toBeLessThanOrEqual(value + 1e-6);
           }
@@ -144,7 +144,7 @@ describe('a pace', () => {
   });
 });
 
-describe('what a session sends', () => {
+describe('the requests of a session', () => {
   const IMAGE = { name: 'web-daily', metadata: {} };
   const perSecond = (value: number, remaining = value) => ({
     value,
@@ -153,7 +153,7 @@ describe('what a session sends', () => {
     renewedInMs: 1000,
   });
 
-  test('is spread by verb, over all regions together', async ({ cloud }) => {
+  test('are spread by verb, over all regions together', async ({ cloud }) => {
     const session = await connected(cloud);
     const regions = ['DFW', 'ORD', 'DFW', 'ORD', 'DFW'];
     const servers = regions.map((name) => cloud.region(name).addServer({ name: 'web' }));
@@ -171,7 +171,7 @@ describe('what a session sends', () => {
     expect(performance.now() - read, 'reads go as they come').toBeLessThan(410);
   });
 
-  test('waits, all of one verb in one place, until the cloud takes it again', async ({ cloud }) => {
+  test('wait together, all of one verb, until the cloud accepts them again', async ({ cloud }) => {
     const session = await connected(cloud);
     const dfw = cloud.region('DFW');
     const ids = Array.from({ length: 4 }, () => dfw.addServer({ name: 'web' }).id);
@@ -192,9 +192,7 @@ describe('what a session sends', () => {
     expect(session.traffic.rateLimited, 'one refusal for all').toBe(1);
   });
 
-  test("goes at Rackspace's usual pace after a refusal, where the cloud names no limits", async ({
-    cloud,
-  }) => {
+  test("follow Rackspace's usual limits after a refusal, if the cloud names none", async ({ cloud }) => {
     const session = await connected(cloud);
     const ids = Array.from({ length: 3 }, () => cloud.region('DFW').addServer({ name: 'web' }).id);
     cloud.faults.push({ service: 'compute', method: 'POST', answer: answers.retryAfterHeader(429, 0) });
@@ -213,7 +211,7 @@ describe('what a session sends', () => {
     expect(performance.now() - next, '100 a minute').toBeGreaterThan(1200);
   });
 
-  test('ends at once when its turn is after the deadline', async ({ cloud }) => {
+  test('fail at once if their turn is after the deadline', async ({ cloud }) => {
     const session = await connected(cloud, { remainingMs: () => 5000 });
     const { id } = cloud.region('DFW').addServer({ name: 'web' });
     session.spread({ POST: { value: 100, unitMs: MINUTE_MS, remaining: 0, renewedInMs: 6000 } });
@@ -225,7 +223,7 @@ describe('what a session sends', () => {
     expect(receivedBy(cloud, 'compute')).toEqual([]);
   });
 
-  test('ends at once, too, when the cloud wants a wait of hours', async ({ cloud }) => {
+  test('fail at once if the cloud requests a wait of hours', async ({ cloud }) => {
     const session = await connected(cloud);
     const { id } = cloud.region('DFW').addServer({ name: 'web' });
     cloud.faults.push({ service: 'compute', answer: answers.retryAfterHeader(413, 7200) });

@@ -12,10 +12,7 @@ const image = (id: string) => ({
   created_at: '2026-01-02T03:04:05Z',
 });
 
-/**
- * Nova with these pages, each reached by the marker that is its number; `next` says where the link
- * of each leads.
- */
+/** Nova with these pages, each with its number as the marker; `next` is the target of each link. */
 function novaWith(replay: Replay, pages: object[][], next: (page: number) => string | undefined): void {
   replay.app.get('/compute/servers/detail', (c) => {
     const number = Number(c.req.query('marker') ?? 0);
@@ -27,7 +24,7 @@ function novaWith(replay: Replay, pages: object[][], next: (page: number) => str
   });
 }
 
-/** Glance, likewise. */
+/** Glance with the same pages. */
 function glanceWith(replay: Replay, pages: object[][], next: (page: number) => string | undefined): void {
   replay.app.get('/image/v2/images', (c) => {
     const number = Number(c.req.query('marker') ?? 0);
@@ -75,7 +72,7 @@ describe('every item of every page is listed', () => {
     expect(asked).toHaveLength(pages + 1);
   });
 
-  test('an item that has moved from one page to the next counts once, as it was read last', async ({
+  test('an item that moved from one page to the next counts once, as it was read last', async ({
     replay,
   }) => {
     const pages = [
@@ -88,13 +85,13 @@ describe('every item of every page is listed', () => {
   });
 });
 
-describe('of the link to the next page', () => {
+describe('the link to the next page', () => {
   test.for([
     ['another host', (url: string) => `${url}/v2/424242/servers/detail?limit=2&marker=1`],
     ['another scheme', (url: string) => `${url.replace('http:', 'https:')}/servers/detail?limit=2&marker=1`],
     ['no host at all', () => '/v2/424242/servers/detail?limit=2&marker=1'],
     ['nothing but a query', () => '?limit=2&marker=1'],
-  ] as const)('only the query is used: %s', async ([, link], { replay, elsewhere }) => {
+  ] as const)('only its query is used: %s', async ([, link], { replay, elsewhere }) => {
     elsewhere.app.get('*', (c) => c.json({ servers: [server('stolen')] }));
     novaWith(replay, [[server('1')], [server('2')]], (page) =>
       page === 0 ? link(elsewhere.url) : undefined,
@@ -111,7 +108,7 @@ describe('of the link to the next page', () => {
   test.for([
     ['a path from the origin', () => '/v2/images?visibility=private&marker=1'],
     ['another host', (url: string) => `${url}/v2/images?visibility=private&marker=1`],
-  ] as const)('so it is with images: %s', async ([, link], { replay, elsewhere }) => {
+  ] as const)('only its query is used for images: %s', async ([, link], { replay, elsewhere }) => {
     glanceWith(replay, [[image('1')], [image('2')]], (page) =>
       page === 0 ? link(elsewhere.url) : undefined,
     );
@@ -126,7 +123,7 @@ describe('of the link to the next page', () => {
     ]);
   });
 
-  test('others than "next" are left alone', async ({ replay }) => {
+  test('links other than "next" are ignored', async ({ replay }) => {
     replay.app.get('/compute/servers/detail', (c) =>
       c.json({
         servers: [server('1')],
@@ -141,7 +138,7 @@ describe('of the link to the next page', () => {
     ['itself', () => '?marker=1', 2],
     ['the page before', (page: number) => `?marker=${(page + 1) % 2}`, 3],
     ['the beginning', (page: number) => (page === 0 ? '?marker=1' : '?limit=1000'), 2],
-  ] as const)('one that leads round to %s is an error', async ([, next, requests], { replay }) => {
+  ] as const)('a link that leads back to %s is an error', async ([, next, requests], { replay }) => {
     novaWith(replay, [[server('1')], [server('2')]], next);
     await expect(listServers(await replay.connect(), 'DFW')).rejects.toMatchObject({
       name: 'CloudError',
@@ -151,7 +148,7 @@ describe('of the link to the next page', () => {
     expect(replay.askedOfServices()).toHaveLength(requests);
   });
 
-  test('one that is no URL is an error', async ({ replay }) => {
+  test('a link that is not a URL is an error', async ({ replay }) => {
     novaWith(replay, [[server('1')]], () => 'http://[nowhere');
     await expect(listServers(await replay.connect(), 'DFW')).rejects.toMatchObject({
       name: 'CloudError',
@@ -160,7 +157,7 @@ describe('of the link to the next page', () => {
   });
 });
 
-describe('a part of a listing is never given for the whole:', () => {
+describe('an incomplete listing is never returned:', () => {
   test.for<[string, FaultAnswer, string]>([
     ['is refused', answers.forbidden, 'FORBIDDEN'],
     ['is over a quota', answers.quota, 'OVER_QUOTA'],
@@ -189,7 +186,7 @@ describe('a part of a listing is never given for the whole:', () => {
   ];
 
   test.for(GONE)(
-    'where the item is gone that the next page begins after (%s), all of it is listed anew',
+    'if the last item of a page was deleted (%s), the listing begins again',
     async ([, answer], { cloud }) => {
       cloud.pageSize = 1;
       for (const name of ['1', '2', '3']) cloud.region('DFW').addServer({ name });
@@ -209,7 +206,7 @@ describe('a part of a listing is never given for the whole:', () => {
     },
   );
 
-  test.for(GONE)('but once only (%s)', async ([, answer, code], { cloud }) => {
+  test.for(GONE)('the listing begins again only once (%s)', async ([, answer, code], { cloud }) => {
     cloud.pageSize = 1;
     for (const name of ['1', '2']) cloud.region('DFW').addServer({ name });
     const session = await connected(cloud);

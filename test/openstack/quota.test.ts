@@ -9,7 +9,7 @@ test.for<[string, number, unknown, number | undefined]>([
   ['without end', 200, { limits: { absolute: { maxImageMeta: -1 } } }, undefined],
   ['no more, since compute API 2.39', 200, { limits: { rate: [], absolute: {} } }, undefined],
   ['not to this user', 403, { forbidden: { code: 403, message: 'No.' } }, undefined],
-])('the limit is said: %s', async ([, status, body, limit], { cloud }) => {
+])('the limit is reported: %s', async ([, status, body, limit], { cloud }) => {
   const session = await connected(cloud);
   expect(await imageMetadataLimit(session, 'DFW')).toBe(40);
   cloud.faults.push({ service: 'compute', path: /\/limits$/, answer: { status, body } });

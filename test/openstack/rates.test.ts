@@ -15,33 +15,33 @@ function said(...limit: unknown[]) {
 const post = { value: 100, verb: 'POST', remaining: 100, unit: 'MINUTE', 'next-available': at(0) };
 const rate = { value: 100, unitMs: 60_000, remaining: 100, renewedInMs: 60_000 };
 
-describe('limits are read', () => {
+describe('the limits of an answer', () => {
   pure.each<[string, unknown, Rates]>([
     ['with all of the unit before them', said(post), { POST: rate }],
     ['with what remains of it', said({ ...post, remaining: 7 }), { POST: { ...rate, remaining: 7 } }],
     [
-      'with the time when the next unit begins, where nothing remains',
+      'have the time when the next unit begins, if nothing remains',
       said({ ...post, remaining: 0, 'next-available': at(21) }),
       { POST: { ...rate, remaining: 0, renewedInMs: 21_000 } },
     ],
     [
-      'where that time is of another day, as one that begins at the latest',
+      'begin at the latest time, if that time is on another day',
       said({ ...post, remaining: 0, 'next-available': at(86_400) }),
       { POST: { ...rate, remaining: 0 } },
     ],
     [
-      'where there is no time, likewise',
+      'begin at the latest time, if there is no time',
       said({ ...post, remaining: 0, 'next-available': undefined }),
       { POST: { ...rate, remaining: 0 } },
     ],
     ['never with more left than there is', said({ ...post, remaining: 500 }), { POST: rate }],
     [
-      'for reads by half: the other half is for the other job',
+      'are halved for reads, because the other half is for the other job',
       said({ ...post, verb: 'GET', value: 1000, remaining: 600 }),
       { GET: { ...rate, value: 500, remaining: 300 } },
     ],
     [
-      'the strictest of a verb, whatever its unit',
+      'are the strictest of each verb, whatever the unit',
       said({ ...post, value: 10, unit: 'SECOND' }, post, { ...post, value: 200 }),
       { POST: rate },
     ],
@@ -50,7 +50,7 @@ describe('limits are read', () => {
     ['but not those that allow nothing', said({ ...post, value: 0, remaining: 0 }), {}],
     ['those that can be read', said({ ...post, value: 'many' }, null, 7, post), { POST: rate }],
     [
-      'but not those of some paths',
+      'leave out those for some paths only',
       { limits: { rate: [{ uri: '*/servers', regex: '^/servers', limit: [post] }] } },
       {},
     ],
@@ -62,12 +62,12 @@ describe('limits are read', () => {
   });
 });
 
-describe('what a session will send is spread', () => {
+describe('the requests of a session are spread', () => {
   const work = (n: number, region = 'DFW') => Array.from({ length: n }, () => ({ region }));
   const asked = (cloud: Parameters<typeof receivedBy>[0]) =>
     receivedBy(cloud, 'compute').map(({ region }) => region);
 
-  test('when it is much, after one question where the most is to be done', async ({ cloud }) => {
+  test('if there are many, after one request in the region with most of them', async ({ cloud }) => {
     const session = await connected(cloud);
     const spread: Rates[] = [];
     const watched = { ...session, spread: (rates: Rates) => void spread.push(rates) };
@@ -77,7 +77,7 @@ describe('what a session will send is spread', () => {
     expect(asked(cloud)).toEqual(['ORD']);
   });
 
-  test('not when it is little: nothing is asked', async ({ cloud }) => {
+  test('not if there are few, without a request', async ({ cloud }) => {
     await spreadUnderLimits(await connected(cloud), work(20));
     expect(asked(cloud)).toEqual([]);
   });
@@ -87,13 +87,13 @@ describe('what a session will send is spread', () => {
     ['there are none', { status: 404, body: '' }],
     ['they are no JSON', { status: 200, body: '<html>' }],
     ['the answer is half', 'truncate'],
-  ])('not when %s, which is no failure', async ([, answer], { cloud }) => {
+  ])('not if %s, which is no failure', async ([, answer], { cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({ service: 'compute', answer, times: 4 });
     await spreadUnderLimits(session, work(21));
   });
 
-  test('and a mistake of ours is not hidden', async ({ cloud }) => {
+  test('and a programming error is not hidden', async ({ cloud }) => {
     const session = await connected(cloud);
     const broken = { ...session, request: () => Promise.reject(new TypeError('ours')) };
     await expect(spreadUnderLimits(broken, work(21))).rejects.toThrow(TypeError);

@@ -26,12 +26,12 @@ test.each<[string[], boolean | undefined]>([
   [['manager'], true],
   [['reader'], undefined],
   [['operator'], undefined],
-  // A name that means something at Rackspace alone.
+  // A name that has a meaning only at Rackspace.
   [['nova:observer'], undefined],
 ])('Keystone: %j', (roles, expected) => {
   expect(mayWriteImages({ provider: 'keystone', roles })).toBe(expected);
 });
 
-test.each(['rackspace', 'keystone'] as const)('%s: roles that are not known tell nothing', (provider) => {
+test.each(['rackspace', 'keystone'] as const)('%s: unknown roles allow no conclusion', (provider) => {
   expect(mayWriteImages({ provider, roles: undefined })).toBeUndefined();
 });

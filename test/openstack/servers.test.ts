@@ -27,7 +27,7 @@ describe('one server', () => {
     ['a flavor by its id', { flavor: { id: '2' } }, { flavorId: '2' }],
     ['no flavor id, as from 2.47 on', { flavor: { ram: 1 } }, { flavorId: undefined }],
     [
-      'a security group for each port',
+      'a security group listed once per port',
       { security_groups: [{ name: 'web' }, { name: 'web' }, { name: 'db' }] },
       { securityGroups: ['web', 'db'] },
     ],
@@ -50,7 +50,7 @@ describe('one server', () => {
     await expect(getServer(await replay.connect(), 'DFW', 'i')).resolves.toMatchObject(expected);
   });
 
-  test('that is not there is undefined', async ({ cloud }) => {
+  test('that does not exist is undefined', async ({ cloud }) => {
     await expect(getServer(await connected(cloud), 'DFW', 'x')).resolves.toBeUndefined();
   });
 });
@@ -66,7 +66,7 @@ describe('a new server', () => {
       { key_name: 'k', security_groups: [{ name: 'g' }], config_drive: true },
       undefined,
     ],
-  ])('is asked for with %s', async ([, given, sent, microversion], { replay }) => {
+  ])('is requested with %s', async ([, given, sent, microversion], { replay }) => {
     replay.app.post('/compute/servers', (c) => c.json({ server: { id: 'new', adminPass: 'x' } }, 202));
     await expect(createServer(await replay.connect(), 'DFW', { ...NEW, ...given })).resolves.toBe('new');
     const { body, headers } = replay.askedOfServices()[0]!;
@@ -76,7 +76,7 @@ describe('a new server', () => {
   });
 
   test.for(['lose', 'drop'] as const)(
-    'is not asked for again when the answer is missing: %s',
+    'is not requested again if the answer is missing: %s',
     async (answer, { cloud }) => {
       const image = cloud.region('DFW').addImage({ name: 'x' });
       cloud.faults.push({ service: 'compute', answer });
@@ -89,8 +89,8 @@ describe('a new server', () => {
   );
 });
 
-describe('a server is deleted', () => {
-  test('once; one that is gone is as good', async ({ cloud }) => {
+describe('the deletion of a server', () => {
+  test('succeeds, also for a server that was already deleted', async ({ cloud }) => {
     const { id } = cloud.region('DFW').addServer({ name: 'web' });
     const other = cloud.region('DFW').addServer({ name: 'db' });
     const session = await connected(cloud);
@@ -99,14 +99,14 @@ describe('a server is deleted', () => {
     expect(cloud.region('DFW').servers).toEqual([other]);
   });
 
-  test('although the answer is lost', async ({ cloud }) => {
+  test('succeeds although the answer is lost', async ({ cloud }) => {
     const { id } = cloud.region('DFW').addServer({ name: 'web' });
     cloud.faults.push({ service: 'compute', answer: 'lose' });
     await deleteServer(await connected(cloud), { id, region: 'DFW' });
     expect(cloud.region('DFW').servers).toEqual([]);
   });
 
-  test('or the error says why it is not', async ({ cloud }) => {
+  test('fails with the reason of the cloud', async ({ cloud }) => {
     const { id } = cloud.region('DFW').addServer({ name: 'web' });
     cloud.account.role = 'creator';
     await expect(deleteServer(await connected(cloud), { id, region: 'DFW' })).rejects.toMatchObject({
@@ -136,7 +136,7 @@ test('a rebuild replaces the image and the metadata, and nothing else', async ({
 });
 
 test.for(['rackspace', 'password'] as const)(
-  'the networks of a server are told as a new one is given them: %s',
+  'the networks of a server have the ids that a request for a new server needs: %s',
   async (kind, { cloud }) => {
     const region = cloud.region('DFW');
     const own = { id: '5b9c0c4e-0000-4000-8000-000000000001', label: 'public' };
@@ -144,14 +144,14 @@ test.for(['rackspace', 'password'] as const)(
     region.networks.push(own);
     const { id } = region.addServer({ name: 'web', networks });
     const session = await connect(async () => credentialsOf(cloud, kind), unhurried);
-    // A network of the project's own may be called "public" too.
+    // A network of the project may also have the name "public".
     const told = await networksOf(session, { id, region: 'DFW' });
     expect(told).toEqual(networks);
     await expect(networksOf(session, { id: 'x', region: 'DFW' })).resolves.toBeUndefined();
   },
 );
 
-test('flavors are listed with what an image asks for', async ({ cloud }) => {
+test('flavors are listed with the fields that an image requires', async ({ cloud }) => {
   await expect(listFlavors(await connected(cloud), 'DFW')).resolves.toContainEqual({
     id: 'general1-2',
     name: '2 GB General Purpose v1',

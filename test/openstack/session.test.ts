@@ -8,7 +8,9 @@ import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, rackspaceAnswer, receivedBy, test, unhurried } from './connected.ts';
 
 describe('a session', () => {
-  test('has the regions with compute, sorted, and asks each at its own place', async ({ replay }) => {
+  test('has the sorted regions with compute, and sends requests to the endpoint of each', async ({
+    replay,
+  }) => {
     const at = (name: string, regions: string[]) => ({
       name,
       type: 'x',
@@ -32,7 +34,9 @@ describe('a session', () => {
     });
   });
 
-  test('knows the roles of its user, and how far the clock of the cloud is from ours', async ({ cloud }) => {
+  test('has the roles of its user, and the difference between the clocks of the cloud and ours', async ({
+    cloud,
+  }) => {
     cloud.advance(300_000);
     const { roles, clockAheadMs } = await connected(cloud);
     expect(roles).toEqual(['compute:default', 'identity:default', 'nova:admin', 'cloudImages:admin']);
@@ -41,7 +45,7 @@ describe('a session', () => {
     expect(clockAheadMs).toBeLessThanOrEqual(300_000);
   });
 
-  test('does not know the clock of a cloud whose answer has no date', async ({ replay }) => {
+  test('does not know the difference if the answer has no date', async ({ replay }) => {
     replay.app.post('/undated/v2.0/tokens', (c) => {
       c.env.outgoing.sendDate = false;
       return c.json(rackspaceAnswer([]));
@@ -50,7 +54,7 @@ describe('a session', () => {
     expect((await connect(async () => credentials, unhurried)).clockAheadMs).toBeUndefined();
   });
 
-  test('has no token to send when it logs in', async ({ replay }) => {
+  test('sends no token when it logs in', async ({ replay }) => {
     await replay.connect();
     expect(replay.asked).toHaveLength(1);
     expect(replay.asked[0]?.headers).not.toHaveProperty('x-auth-token');
@@ -60,7 +64,7 @@ describe('a session', () => {
     });
   });
 
-  test('says which region and service it has no endpoint for, and not that a thing is gone', async ({
+  test('reports the region and the service without an endpoint, instead of a missing resource', async ({
     cloud,
   }) => {
     const session = await connected(cloud);
@@ -72,8 +76,8 @@ describe('a session', () => {
   });
 });
 
-describe('a token that is no longer good', () => {
-  test('is replaced once, however many requests find out at the same time', async ({ cloud }) => {
+describe('an expired token', () => {
+  test('is replaced once, however many requests fail with it at the same time', async ({ cloud }) => {
     for (const region of ['DFW', 'ORD']) cloud.region(region).addServer({ name: `web-${region}` });
     const session = await connected(cloud);
     cloud.tokens.revokeAll();
@@ -84,7 +88,7 @@ describe('a token that is no longer good', () => {
     expect(receivedBy(cloud, 'identity')).toHaveLength(2);
   });
 
-  test('is replaced again when its successor ends too', async ({ cloud }) => {
+  test('is replaced again when its successor expires', async ({ cloud }) => {
     const session = await connected(cloud);
     for (const logins of [2, 3]) {
       cloud.tokens.revokeAll();
@@ -93,7 +97,7 @@ describe('a token that is no longer good', () => {
     }
   });
 
-  test('is not replaced by a request that finds out after another has done so', async ({ cloud }) => {
+  test('is not replaced again by a request that fails after another has replaced it', async ({ cloud }) => {
     const session = await connected(cloud);
     const { promise: replaced, resolve: release } = Promise.withResolvers<void>();
     cloud.faults.push({ service: 'compute', region: 'DFW', answer: () => replaced });
@@ -105,7 +109,7 @@ describe('a token that is no longer good', () => {
     expect(receivedBy(cloud, 'identity')).toHaveLength(2);
   });
 
-  test('lets a POST be repeated, as it was not carried out', async ({ cloud }) => {
+  test('lets a POST be repeated, because it was not carried out', async ({ cloud }) => {
     const server = cloud.region('DFW').addServer({ name: 'web-1' });
     const session = await connected(cloud);
     cloud.tokens.revokeAll();
@@ -113,7 +117,7 @@ describe('a token that is no longer good', () => {
     expect(cloud.region('DFW').images).toHaveLength(1);
   });
 
-  test('is told of when the new one is refused as well', async ({ cloud }) => {
+  test('is reported if the new token is refused as well', async ({ cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({ service: 'compute', answer: answers.unauthorized, times: 9 });
     await expect(listServers(session, 'DFW')).rejects.toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
@@ -122,7 +126,7 @@ describe('a token that is no longer good', () => {
     expect(receivedBy(cloud, 'compute')).toHaveLength(2);
   });
 
-  test('does not make us go round when the cloud gives the same one again', async ({ replay }) => {
+  test('does not cause a loop if the cloud returns the same token again', async ({ replay }) => {
     replay.app.get('/compute/*', (c) => c.json(answers.unauthorized.body, 401));
     const session = await replay.connect();
     await expect(listServers(session, 'DFW')).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
@@ -133,7 +137,7 @@ describe('a token that is no longer good', () => {
 });
 
 /**
- * Gives one API key after the other, then the last for ever; notes whether it was asked for fresh
+ * Returns one API key after the other, and then the last; records whether it was asked for fresh
  * ones.
  */
 function keys(cloud: Cloud, ...versions: string[]): { asked: boolean[]; source: CredentialSource } {
@@ -150,7 +154,7 @@ function keys(cloud: Cloud, ...versions: string[]): { asked: boolean[]; source: 
 }
 
 describe('credentials that the cloud refuses', () => {
-  test('are read again, past any cache, and the new ones are used', async ({ cloud }) => {
+  test('are read again without the cache, and the new ones are used', async ({ cloud }) => {
     const { asked, source } = keys(cloud, 'the-old-key', cloud.account.apiKey);
     await expect(connect(source, unhurried)).resolves.toMatchObject({ projectId: '123456' });
     expect(asked).toEqual([false, true]);
@@ -177,7 +181,7 @@ describe('credentials that the cloud refuses', () => {
     expect(asked).toEqual([false, true]);
   });
 
-  test('are not read again for a failure that is not theirs', async ({ cloud }) => {
+  test('are not read again after a failure with another cause', async ({ cloud }) => {
     const answer = { status: 400, body: { badRequest: { code: 400, message: 'Invalid json request body' } } };
     cloud.faults.push({ service: 'identity', answer });
     const { asked, source } = keys(cloud, cloud.account.apiKey);
@@ -185,7 +189,7 @@ describe('credentials that the cloud refuses', () => {
     expect(asked).toEqual([false]);
   });
 
-  test('are read again in the middle of a run, when a key has been replaced', async ({ cloud }) => {
+  test('are read again during a run if a key was replaced', async ({ cloud }) => {
     const { apiKey } = cloud.account;
     const { asked, source } = keys(cloud, apiKey, apiKey, 'the-new-key');
     const session = await connect(source, unhurried);
@@ -195,7 +199,7 @@ describe('credentials that the cloud refuses', () => {
     expect(asked).toEqual([false, false, true]);
   });
 
-  test('end a run in the middle, in words about the login', async ({ cloud }) => {
+  test('end a run with an error about the login', async ({ cloud }) => {
     const session = await connect(keys(cloud, cloud.account.apiKey).source, unhurried);
     cloud.tokens.revokeAll();
     cloud.account.apiKey = 'the-new-key';
@@ -207,8 +211,8 @@ describe('credentials that the cloud refuses', () => {
   });
 });
 
-describe('a token is sent nowhere but to the services of its catalogue', () => {
-  test.for([300, 301, 302, 307, 308])('not to where a %i leads', async (status, { replay, elsewhere }) => {
+describe('a token is sent only to the services of its catalogue', () => {
+  test.for([300, 301, 302, 307, 308])('not to the target of a %i', async (status, { replay, elsewhere }) => {
     const location = `${elsewhere.url}/servers/detail`;
     replay.app.get('/compute/*', (c) => c.body(null, status as 302, { location }));
     const session = await replay.connect();
@@ -218,7 +222,7 @@ describe('a token is sent nowhere but to the services of its catalogue', () => {
   });
 
   test.for([302, 307])(
-    'nor are the credentials, where a %i leads at the login',
+    'the credentials are not sent to the target of a %i at the login',
     async (status, { replay, elsewhere }) => {
       const location = `${elsewhere.url}/v2.0/tokens`;
       replay.app.post('/moved/v2.0/tokens', (c) => c.body(null, status as 302, { location }));
@@ -230,7 +234,7 @@ describe('a token is sent nowhere but to the services of its catalogue', () => {
   );
 
   test('not over http, unless the service is on this machine', async ({ replay, elsewhere }) => {
-    // It leads to this machine as well, but by an address that does not say so.
+    // This address also leads to this machine, but does not show it.
     const http = elsewhere.url.replace('127.0.0.1', '0.0.0.0');
     const session = await replay.connect({ compute: `${http}/compute` });
     await expect(listServers(session, 'DFW')).rejects.toMatchObject({
@@ -240,7 +244,7 @@ describe('a token is sent nowhere but to the services of its catalogue', () => {
     expect(elsewhere.asked).toEqual([]);
   });
 
-  test('an endpoint that is no URL at all is a bad answer', async ({ replay }) => {
+  test('an endpoint that is not a URL is an invalid answer', async ({ replay }) => {
     const session = await replay.connect({ compute: 'see the manual' });
     await expect(listServers(session, 'DFW')).rejects.toMatchObject({
       name: 'CloudError',
@@ -261,7 +265,7 @@ describe('a token is sent nowhere but to the services of its catalogue', () => {
 });
 
 describe('the time of a run', () => {
-  test('that is used up before a request: nothing is sent', async ({ cloud }) => {
+  test('is over before a request: nothing is sent', async ({ cloud }) => {
     const time = { leftMs: 60_000, remainingMs: () => time.leftMs };
     const session = await connected(cloud, time);
     time.leftMs = 0;
@@ -278,7 +282,7 @@ describe('the time of a run', () => {
     ['to the millisecond', 0],
     // A timer may be early, and Lambda's own clock counts whole milliseconds.
     ['although the clock has one millisecond left', 1],
-  ] as const)('that ends during a request, %s', async ([, leftMs], { cloud }) => {
+  ] as const)('ends during a request, %s', async ([, leftMs], { cloud }) => {
     const time = { leftMs: 60_000, remainingMs: () => time.leftMs };
     const session = await connected(cloud, time);
     const { promise: never } = Promise.withResolvers<void>();
@@ -292,7 +296,7 @@ describe('the time of a run', () => {
     expect(time.leftMs).toBe(leftMs);
   });
 
-  test('that is too short for another try: the failure stands as it is', async ({ cloud }) => {
+  test('is too short for another try: the failure stays as it is', async ({ cloud }) => {
     const time = { leftMs: 60_000, remainingMs: () => time.leftMs };
     const session = await connected(cloud, time);
     cloud.faults.push({ service: 'compute', answer: 'drop' });

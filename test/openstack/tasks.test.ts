@@ -5,7 +5,7 @@ import { connected, receivedBy, test } from './connected.ts';
 const WHAT = { image: 'ca5e7f11-5d57-4dd7-8ace-03ab647fe6c6', container: 'exports' };
 
 describe('a task', () => {
-  test('is asked for, found by its id and in the list', async ({ cloud }) => {
+  test('is requested, and found by its id and in the list', async ({ cloud }) => {
     const session = await connected(cloud);
     const asked = await startExport(session, 'DFW', WHAT);
     expect(asked).toMatchObject({ type: 'export', status: 'pending', message: undefined });
@@ -14,7 +14,7 @@ describe('a task', () => {
     expect(await listTasks(session, 'DFW')).toEqual([{ ...asked, input: undefined }]);
   });
 
-  test('that has failed says why, and is forgotten after two days', async ({ cloud }) => {
+  test('that failed has its message, and disappears after two days', async ({ cloud }) => {
     const session = await connected(cloud);
     const { id } = await startExport(session, 'DFW', WHAT);
     cloud.advance(3_600_000);
@@ -23,19 +23,19 @@ describe('a task', () => {
       message: expect.stringContaining('could not be found'),
     });
     cloud.advance(48 * 3_600_000);
-    // The token has ended as well.
+    // The token has expired as well.
     expect(await getTask(session, 'DFW', id)).toBeUndefined();
     expect(await listTasks(session, 'DFW')).toEqual([]);
   });
 
-  test('is asked for by an admin only', async ({ cloud }) => {
+  test('is requested only by an admin', async ({ cloud }) => {
     cloud.account.role = 'creator';
     await expect(startExport(await connected(cloud), 'DFW', WHAT)).rejects.toMatchObject({
       code: 'FORBIDDEN',
     });
   });
 
-  test('is not asked for again when the answer is lost', async ({ cloud }) => {
+  test('is not requested again if the answer is lost', async ({ cloud }) => {
     cloud.faults.push({ service: 'image', method: 'POST', answer: 'lose' });
     await expect(startExport(await connected(cloud), 'DFW', WHAT)).rejects.toMatchObject({
       code: 'NO_ANSWER',
@@ -43,7 +43,7 @@ describe('a task', () => {
     expect(receivedBy(cloud, 'image').filter(({ method }) => method === 'POST')).toHaveLength(1);
   });
 
-  test('that can not be read is an error', async ({ cloud }) => {
+  test('that cannot be read is an error', async ({ cloud }) => {
     cloud.faults.push({ service: 'image', times: 2, answer: { status: 201, body: { id: 't1' } } });
     const session = await connected(cloud);
     await expect(startExport(session, 'DFW', WHAT)).rejects.toMatchObject({ code: 'BAD_ANSWER' });

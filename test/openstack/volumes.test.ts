@@ -34,7 +34,7 @@ describe('a volume snapshot', () => {
   test.for([
     ['without a zone, as Cinder writes it', '2026-11-23T00:00:20.000000'],
     ['with one', '2026-11-23T02:00:20+02:00'],
-  ])('is read: what it is, and what it was made from; its time %s', async ([, created_at], { replay }) => {
+  ])('is read with what it was created from; its time %s', async ([, created_at], { replay }) => {
     cinderWith(replay, 200, {
       snapshot: {
         id: ID,
@@ -57,7 +57,7 @@ describe('a volume snapshot', () => {
     });
   });
 
-  test('that is not there is undefined', async ({ replay }) => {
+  test('that does not exist is undefined', async ({ replay }) => {
     cinderWith(replay, 404, NOT_FOUND);
     await expect(getVolumeSnapshot(await replay.connect(), 'DFW', ID)).resolves.toBeUndefined();
   });
@@ -88,7 +88,7 @@ describe('a volume snapshot', () => {
   test.for([
     ['Cinder accepts it', 202, undefined],
     ['it is no longer there', 404, NOT_FOUND],
-  ] as const)('is deleted when %s', async ([, status, body], { replay }) => {
+  ] as const)('is deleted if %s', async ([, status, body], { replay }) => {
     cinderWith(replay, status, body);
     await expect(deleteVolumeSnapshot(await replay.connect(), 'DFW', ID)).resolves.toBeUndefined();
     expect(replay.askedOfServices()).toMatchObject([{ method: 'DELETE', path: `/volume/snapshots/${ID}` }]);
@@ -101,7 +101,7 @@ describe('a volume snapshot', () => {
       { badRequest: { code: 400, message: 'Invalid snapshot: status must be available.' } },
     ],
     [409, 'CONFLICT', { conflictingRequest: { code: 409, message: 'It has dependents.' } }],
-  ] as const)('is not deleted when Cinder says %i', async ([status, code, body], { replay }) => {
+  ] as const)('is not deleted if Cinder answers %i', async ([status, code, body], { replay }) => {
     cinderWith(replay, status, body);
     await expect(deleteVolumeSnapshot(await replay.connect(), 'DFW', ID)).rejects.toMatchObject({
       code,
@@ -112,10 +112,13 @@ describe('a volume snapshot', () => {
   test.for([
     ['GET', getVolumeSnapshot],
     ['DELETE', deleteVolumeSnapshot],
-  ] as const)('with an odd id never becomes a %s of something else', async ([method, work], { replay }) => {
-    replay.app.all('*', (c) => c.body(null, method === 'GET' ? 404 : 202));
-    await work(await replay.connect(), 'DFW', '../volumes/1?force');
-    const path = '/volume/snapshots/..%2Fvolumes%2F1%3Fforce';
-    expect(replay.askedOfServices()).toMatchObject([{ method, path, query: '' }]);
-  });
+  ] as const)(
+    'with an unusual id never leads to a %s of another resource',
+    async ([method, work], { replay }) => {
+      replay.app.all('*', (c) => c.body(null, method === 'GET' ? 404 : 202));
+      await work(await replay.connect(), 'DFW', '../volumes/1?force');
+      const path = '/volume/snapshots/..%2Fvolumes%2F1%3Fforce';
+      expect(replay.askedOfServices()).toMatchObject([{ method, path, query: '' }]);
+    },
+  );
 });

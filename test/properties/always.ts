@@ -1,23 +1,20 @@
 import fc from 'fast-check';
 import { vi } from 'vitest';
 
-// A failure prints the seed and the path that led to it: `{ seed: 42, path: "7:1:0", … }`. To see
-// it again, and only it:
-//
-//   SEED=42 REPLAY=7:1:0 npx vitest run --project unit test/properties/cleanup.test.ts -t 'the name
-//   of the property'
-//
-// SEED alone repeats the whole run. RUNS says how many histories each property sees that talks to
-// the embedded cloud; one that only computes sees five times as many, one that has to wait a
-// quarter. `npm run test:thorough` sets it high.
+// A failure prints the seed and the path of its counterexample: `{ seed: 42, path: "7:1:0", … }`.
+// To repeat exactly this case: SEED=42 REPLAY=7:1:0 npx vitest run --project unit
+// test/properties/cleanup.test.ts -t 'the name of the property'. SEED alone repeats the whole run.
+// RUNS is the number of random histories for each property that talks to the embedded cloud; a
+// property that only computes gets five times as many, one that has to wait a quarter. `npm run
+// test:thorough` sets a high number.
 const { RUNS = '15', SEED, REPLAY } = process.env;
 
 vi.setConfig({ testTimeout: 600_000 });
 
 interface Options {
-  /** Whether a run costs no more than some computing. */
+  /** Whether a run only computes. */
   pure?: boolean;
-  /** Whether a run takes a second, because something in it waits. */
+  /** Whether a run takes a second, because it waits for something. */
   slow?: boolean;
 }
 

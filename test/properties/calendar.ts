@@ -2,10 +2,7 @@ import { localTime } from '../simulation/promises.ts';
 
 export type Period = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
 
-/**
- * The name of the calendar period that a moment is in, worked out from the text of the local time
- * alone.
- */
+/** The name of the calendar period of a time, computed from the text of the local time alone. */
 export function periodOf(period: Period, moment: Date, timezone: string): string {
   const { day: date, hour, offset } = localTime(moment.getTime(), timezone);
   switch (period) {
@@ -22,7 +19,10 @@ export function periodOf(period: Period, moment: Date, timezone: string): string
   }
 }
 
-/** A week belongs to the year that its Thursday is in, and is that year's nth Thursday's. */
+/**
+ * ISO weeks: a week belongs to the year of its Thursday, and has the number of this Thursday in the
+ * year.
+ */
 function isoWeek(date: string): string {
   const thursday = new Date(`${date}T00:00:00Z`);
   const weekday = (thursday.getUTCDay() + 6) % 7; // 0 is Monday

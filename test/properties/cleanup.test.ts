@@ -17,18 +17,18 @@ import {
 } from './embedded.ts';
 import { type World, worlds } from './worlds.ts';
 
-// The invariants of rotation, by their numbers, of the real cleanup job on random clouds where
-// nothing goes wrong.
+// The invariants of rotation, by their numbers, for the real cleanup job on random clouds without
+// faults.
 
 const shared = oneCloud();
 
-/** Makes the cloud be `world`, and cleans it up once. */
+/** Gives the cloud the state of `world`, and cleans up once. */
 async function cleaned(world: World) {
   become(shared.cloud, world);
   return clean(shared.session, world);
 }
 
-test('1: of each series the good ones that are left are atLeast, or all that there were', async () => {
+test('1: atLeast good snapshots of each series stay, or all if there were fewer', async () => {
   await always(
     fc.asyncProperty(worlds(), async (world) => {
       await cleaned(world);
@@ -37,7 +37,7 @@ test('1: of each series the good ones that are left are atLeast, or all that the
   );
 });
 
-test('2: what is unmarked, foreign, unknown, pending or held is never deleted, nor does a run try to', async () => {
+test('2: unmarked, foreign, unknown, pending and held images are never deleted, and no deletion of them is requested', async () => {
   await always(
     fc.asyncProperty(worlds(), async (world) => {
       become(shared.cloud, world);
@@ -51,12 +51,12 @@ test('2: what is unmarked, foreign, unknown, pending or held is never deleted, n
   );
 });
 
-test('3: what becomes of one series depends on no other', async () => {
+test('3: the result for one series depends on no other', async () => {
   await always(
     fc.asyncProperty(worlds(), async (world) => {
       const [{ series } = { series: '' }] = world.images;
-      // What is nobody's of ours may speak against adopting an image, whatever series it looks
-      // like.
+      // An image that no deployment of ours made may prevent the adoption of an image, whatever
+      // series it looks like.
       const images = world.images.filter((known) => known.series === series || !known.ours);
       const alone = { ...world, images };
       const ids = images.filter((known) => known.series === series).map(({ image }) => image.id);
@@ -68,7 +68,7 @@ test('3: what becomes of one series depends on no other', async () => {
   );
 });
 
-test('4: a second cleanup deletes nothing but what the first has deferred', async () => {
+test('4: a second cleanup deletes only what the first deferred', async () => {
   await always(
     fc.asyncProperty(worlds(), async (world) => {
       const first = await cleaned(world);
@@ -80,7 +80,7 @@ test('4: a second cleanup deletes nothing but what the first has deferred', asyn
   );
 });
 
-test('5: the size of the pages and the order of images of one moment change nothing', async () => {
+test('5: the page size and the order of images with equal times change nothing', async () => {
   await always(
     fc.asyncProperty(worlds(), fc.integer({ min: 1, max: 20 }), async (world, pageSize) => {
       const report = await cleaned(world);
@@ -92,7 +92,7 @@ test('5: the size of the pages and the order of images of one moment change noth
   );
 });
 
-test('10: what is reported deleted is absent afterwards, and nothing else is', async () => {
+test('10: exactly the images that are reported as deleted are gone afterwards', async () => {
   await always(
     fc.asyncProperty(worlds(), async (world) => {
       const report = await cleaned(world);
@@ -102,7 +102,7 @@ test('10: what is reported deleted is absent afterwards, and nothing else is', a
   );
 });
 
-test('a dry run sends no deletion and plans what the next run deletes; in the place of what the cloud refuses goes what was deferred', async () => {
+test('a dry run sends no deletion and plans what the next run deletes; deferred images replace those whose deletion the cloud refuses', async () => {
   await always(
     fc.asyncProperty(worlds(), async (world) => {
       become(shared.cloud, world);
@@ -118,7 +118,7 @@ test('a dry run sends no deletion and plans what the next run deletes; in the pl
   );
 });
 
-test('two cleanups at once leave what one would', async () => {
+test('two simultaneous cleanups leave the same images as one', async () => {
   await always(
     fc.asyncProperty(worlds(), async (world) => {
       await cleaned(world);

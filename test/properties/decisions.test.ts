@@ -8,7 +8,7 @@ import { always } from './always.ts';
 import { histories, keeps } from './series.ts';
 import { NOW, timezones } from './worlds.ts';
 
-// The invariants of rotation, by their numbers, of the decisions on one series.
+// The invariants of rotation, by their numbers, for the decisions on one series.
 
 const HOUR_MS = 3_600_000;
 const UTC = { now: NOW, timezone: 'UTC' };
@@ -24,7 +24,7 @@ function ids(decisions: ReturnType<typeof retain>, keep: boolean): string[] {
 
 const pure = { pure: true };
 
-test('1: of the good ones atLeast stay, or all that there are', async () => {
+test('1: atLeast good snapshots stay, or all if there are fewer', async () => {
   await always(
     fc.property(histories, keeps, timezones, (history, keep, timezone) => {
       const kept = retain(history, keep, { now: NOW, timezone }).filter((d) => d.keep && isGood(d.snapshot));
@@ -34,7 +34,7 @@ test('1: of the good ones atLeast stay, or all that there are', async () => {
   );
 });
 
-test('1: of those, the newest that nobody holds are among them', async () => {
+test('1: the newest of them that are not held are among those that stay', async () => {
   await always(
     fc.property(histories, keeps, (history, keep) => {
       const counted = history.filter((s) => isGood(s) && !isHeld(s) && s.slot <= NOW);
@@ -47,7 +47,7 @@ test('1: of those, the newest that nobody holds are among them', async () => {
   );
 });
 
-test('a snapshot that passed a drill goes only when a newer one has, and the last one did not fail since', async () => {
+test('a snapshot that passed a drill is deleted only if a newer one passed, and has not failed since', async () => {
   const passed = ({ proven, drilled }: Snapshot) => proven !== undefined && drilled! <= proven;
   await always(
     fc.property(histories, keeps, (history, keep) => {
@@ -68,7 +68,7 @@ test('a snapshot that passed a drill goes only when a newer one has, and the las
 test.each<[string, Partial<Snapshot>]>([
   ['drills keep', { proven: undefined, drilled: undefined }],
   ['shared images keep', { exposure: undefined }],
-])('%s more, and let nothing go', async (_, without) => {
+])('%s more, and delete nothing more', async (_, without) => {
   await always(
     fc.property(histories, keeps, (history, keep) => {
       const plain = history.map((s) => ({ ...s, ...without }));
@@ -79,7 +79,7 @@ test.each<[string, Partial<Snapshot>]>([
   );
 });
 
-test('the snapshots of a slot that count are kept or released together, but for those that others can see', async () => {
+test('the counting snapshots of a slot are kept or deleted together, apart from those that others can see', async () => {
   await always(
     fc.property(histories, keeps, (history, keep) => {
       const decisions = retain(history, keep, UTC).filter(({ snapshot: s }) => counts(s, NOW) && !s.exposure);
@@ -90,7 +90,7 @@ test('the snapshots of a slot that count are kept or released together, but for 
   );
 });
 
-test('2: what is pending, unknown, held or from the future is never deleted', async () => {
+test('2: pending, unknown, held and future snapshots are never deleted', async () => {
   await always(
     fc.property(histories, keeps, (history, keep) => {
       for (const { snapshot } of retain(history, keep, UTC).filter((d) => !d.keep)) {
@@ -103,7 +103,7 @@ test('2: what is pending, unknown, held or from the future is never deleted', as
   );
 });
 
-test('4: what was kept once is kept again: a second plan deletes nothing', async () => {
+test('4: a second plan for the kept snapshots deletes nothing', async () => {
   await always(
     fc.property(histories, keeps, timezones, (history, keep, timezone) => {
       const decisions = retain(history, keep, { now: NOW, timezone });
@@ -114,7 +114,7 @@ test('4: what was kept once is kept again: a second plan deletes nothing', async
   );
 });
 
-test('4: nor does one after deletions that were done only in part', async () => {
+test('4: a second plan after a part of the deletions deletes nothing else', async () => {
   await always(
     fc.property(histories, keeps, fc.integer({ min: 0, max: 40 }), (history, keep, done) => {
       const first = retain(history, keep, UTC);
@@ -126,7 +126,7 @@ test('4: nor does one after deletions that were done only in part', async () => 
   );
 });
 
-test('5: the order of the listing and doubles in it change nothing', async () => {
+test('5: the order of the listing and duplicates in it change nothing', async () => {
   const shuffled = histories.chain((history) =>
     fc.tuple(
       fc.constant(history),
@@ -141,7 +141,7 @@ test('5: the order of the listing and doubles in it change nothing', async () =>
   );
 });
 
-test('6: failed snapshots change no decision on another, nor its reasons', async () => {
+test('6: failed snapshots change neither a decision on another snapshot nor its reasons', async () => {
   await always(
     fc.property(histories, keeps, (history, keep) => {
       const without = history.filter(({ state }) => state !== 'failed');
@@ -152,10 +152,10 @@ test('6: failed snapshots change no decision on another, nor its reasons', async
   );
 });
 
-test('8: time that passes without a new good snapshot deletes no good one', async () => {
+test('8: as time passes without a new good snapshot, no good one is deleted', async () => {
   await always(
     fc.property(histories, keeps, fc.integer({ min: 1, max: 100_000 }), (history, keep, hours) => {
-      // What is dated in the future becomes a new one, and the end of a hold is an end.
+      // A snapshot from the future becomes a new one in time, and a hold that ends counts as ended.
       const past = history.filter((s) => s.slot <= NOW && !(isHeld(s) && s.hold instanceof Date));
       const later = new Date(NOW.getTime() + hours * HOUR_MS);
       const deleted = (now: Date) =>
@@ -170,7 +170,7 @@ test('8: time that passes without a new good snapshot deletes no good one', asyn
 
 const names = [...KEEP_RULES, 'atLeast'] as const;
 
-test('9: a higher number of any rule, or a rule more, never shrinks what is kept', async () => {
+test('9: a higher number of any rule, or an additional rule, never reduces what is kept', async () => {
   await always(
     fc.property(
       histories,
@@ -190,10 +190,10 @@ test('9: a higher number of any rule, or a rule more, never shrinks what is kept
   );
 });
 
-test('what is kept does not depend on how the snapshots are called', async () => {
+test('the names of snapshots do not influence what is kept', async () => {
   await always(
     fc.property(histories, keeps, (history, keep) => {
-      // Equal moments are told apart by the id: one of each is enough here.
+      // Snapshots of equal time are ordered by their ids: one of each time is enough here.
       const apart = [...new Map(history.map((s) => [s.slot.getTime(), s])).values()];
       const renamed = apart.map((s, i) => ({ ...s, id: `${apart.length - i} ${s.id}`, name: `x${i}` }));
       const kept = retain(renamed, keep, UTC).map((d) => [d.snapshot.id.split(' ')[1], d.keep]);

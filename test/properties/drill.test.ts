@@ -7,7 +7,10 @@ import { always } from './always.ts';
 
 const HOUR_MS = 3_600_000;
 const OURS = /^autosnap-test daily (\S{36}) \S{36}$/;
-/** Of a policy that gives a drill two hours: what is older does not go, and takes up no place. */
+/**
+ * For a policy whose drills have two hours: an older server that cannot be deleted no longer counts
+ * towards atOnce.
+ */
 const OVERDUE_MS = 3 * HOUR_MS;
 
 const fault = fc.record({
@@ -21,13 +24,13 @@ const fault = fc.record({
 });
 const aRun = fc.record({
   hours: fc.constantFrom(1, 1, 2, 23),
-  // Of these, five seconds are for the report, and twenty for a last look.
+  // Five of these seconds are for the report, and twenty for the last check.
   remainingMs: fc.oneof(fc.integer({ min: 5_005, max: 7_000 }), fc.constantFrom(25_500, 60_000)),
   faults: fc.array(fault, { maxLength: 2 }),
   boots: fc.boolean(),
 });
 
-test('whatever fails and whenever a run is broken off: only servers of drills go, never more than atOnce are there, only what has booted is proven, and in the end none is left', async () => {
+test('whatever fails and whenever a run is interrupted: only servers of drills are deleted, never more than atOnce exist, only booted snapshots are proven, and no server is left in the end', async () => {
   await always(
     fc.asyncProperty(
       fc.array(aRun, { minLength: 1, maxLength: 5 }),
@@ -40,8 +43,8 @@ test('whatever fails and whenever a run is broken off: only servers of drills go
         const dfw = h.cloud.region('DFW');
         const fleet = ['a', 'b', 'c'].map((name) => dfw.addServer({ name }));
         const images = fleet.map((server) => addSnapshot(h, server, 1));
-        // Rebuilt from one of the images, or made from it, with metadata that somebody copies from
-        // each drill of it.
+        // A server rebuilt or created from one of the images, with metadata that a person copies
+        // from each drill of the image.
         const foreign = images.flatMap(({ id }, i) =>
           [new Date(now), new Date(0)].map((createdAt) =>
             dfw.addServer({
@@ -54,8 +57,8 @@ test('whatever fails and whenever a run is broken off: only servers of drills go
         );
         const copyMetadata = () => {
           for (const server of foreign) {
-            // Until the image names the server, a copy would keep both: nobody could tell which of
-            // them the drill has made.
+            // Until the image names the server of the drill, a copy prevents the deletion of both,
+            // because they cannot be told apart.
             const { properties } = images.find(({ id }) => id === server.image)!;
             const drill = made().find(({ id }) => properties.autosnap_drill?.includes(id));
             if (drill) server.metadata = { ...drill.metadata };
@@ -95,8 +98,8 @@ test('whatever fails and whenever a run is broken off: only servers of drills go
 
         h.cloud.faults.length = 0;
         dfw.newServers = {};
-        // As the reports say where a copy can't be told from a server of a drill whose record was
-        // lost.
+        // The reports name the case in which a copy cannot be told from the server of a drill whose
+        // record was lost.
         for (const server of foreign) server.metadata = {};
         for (let i = 0; i < 8; i++) {
           await h.run('drill', event).catch(() => undefined);

@@ -9,22 +9,19 @@ import { type Known, mayGo, NOW, OWNER, type World } from './worlds.ts';
 
 export const REGIONS = ['DFW', 'ORD'];
 
-/**
- * One embedded cloud and one session with it for all the tests of a file; both are there once the
- * tests run.
- */
+/** One embedded cloud with a session for all tests of a file. Both exist once the tests run. */
 export function oneCloud(): { cloud: Cloud; session: Session } {
   const shared = {} as { cloud: Cloud; session: Session };
   beforeAll(async () => {
     shared.cloud = await startCloud();
-    // By Keystone, because at Rackspace there are no images of volume-backed servers.
+    // Keystone, because Rackspace has no images of volume-backed servers.
     shared.session = await connect(async () => credentialsOf(shared.cloud, 'password'), unhurried);
   });
   afterAll(() => shared.cloud.close());
   return shared;
 }
 
-/** Makes the embedded cloud be a world, whatever it was before. */
+/** Replaces the state of the embedded cloud by that of a world. */
 export function become(cloud: Cloud, { servers, elsewhere, images, pageSize }: World): void {
   cloud.pageSize = pageSize;
   cloud.faults.splice(0);
@@ -45,8 +42,8 @@ export function become(cloud: Cloud, { servers, elsewhere, images, pageSize }: W
 }
 
 /**
- * Makes the user of the cloud one that administers it, and its image service one that does not know
- * the filter `owner`: then listings have the images of all projects, and each can be deleted.
+ * Makes the user an administrator of the cloud, and lets the image service ignore the filter
+ * `owner`: its listings then contain the images of all projects, and each image can be deleted.
  */
 export function seeAll(cloud: Cloud): void {
   cloud.account.administers = true;
@@ -60,18 +57,18 @@ export function seeAll(cloud: Cloud): void {
   });
 }
 
-/** One run of the real job on the embedded cloud as it is. */
+/** Runs the real job once on the embedded cloud. */
 export function clean(session: Session, { event }: World, changes: object = {}): Promise<Report> {
   return cleanUp(session, parsePolicy({ ...event, ...changes }), { owner: OWNER, now: NOW, requestId: 'r' });
 }
 
-/** The ids of the images, and of the volume snapshots, that are there. */
+/** The ids of the existing images and volume snapshots. */
 export function present(cloud: Cloud): Set<string> {
   const regions = REGIONS.map((name) => cloud.region(name));
   return new Set(regions.flatMap((r) => [...r.images, ...r.volumeSnapshots]).map(({ id }) => id));
 }
 
-/** The ids that a report gives an outcome, in order. */
+/** The ids that have an outcome in a report, in order. */
 export function reported({ entries }: Report, outcome: string): string[] {
   const lines = entries.flatMap(({ snapshots = [] }) => snapshots);
   return lines
@@ -80,7 +77,7 @@ export function reported({ entries }: Report, outcome: string): string[] {
     .sort();
 }
 
-/** Those of some images that the cloud deletes when it is asked. */
+/** The images among these that the cloud deletes on request. */
 export function willing({ images }: World, ids: readonly string[]): string[] {
   return ids.filter((id) => !images.find(({ image }) => image.id === id)?.image.refusesDelete);
 }
@@ -90,11 +87,12 @@ export function deletionsIn(cloud: Cloud, region: string): Received[] {
 }
 
 /**
- * Invariant 1: of every series good ones of at least `atLeast` slots are left, data and all, or of
- * all that there were. Two images of one slot are one.
+ * Invariant 1: good snapshots of at least `atLeast` slots of every series stay with their data, or
+ * all if there were fewer. Two images of one slot count once.
  */
 export function expectTheFloor({ event, images }: World, left: ReadonlySet<string>): void {
-  // Without the server nobody knows what its volumes were: such an image may be anybody's.
+  // After the deletion of a server its former volumes are unknown, so such an image may belong to
+  // anybody.
   const isProvable = ({ gone, volumeSnapshot }: Known) => !(gone && volumeSnapshot);
   const good = images.filter(
     (known) => known.ours && !known.adhoc && known.state === 'good' && isProvable(known),
@@ -112,18 +110,18 @@ export function expectTheFloor({ event, images }: World, left: ReadonlySet<strin
 const slotsOf = (images: readonly Known[]) => new Set(images.map(({ slot }) => slot.getTime()));
 
 /**
- * Invariants 2 and 11: what is foreign, unmarked, unknown, pending, held or seen by others is
- * there, data and all.
+ * Invariants 2 and 11: foreign, unmarked, unknown, pending, held and shared images stay with their
+ * data.
  */
 export function expectTheUntouchable(world: World, left: ReadonlySet<string>): void {
   for (const known of world.images.filter((one) => !mayGo(one, world))) {
     expect(left, JSON.stringify(known)).toContain(known.image.id);
-    // Volume snapshots go first, but none whose image may not go.
+    // Volume snapshots are deleted before their images, but none whose image has to stay.
     if (known.volumeSnapshot) expect(left, JSON.stringify(known)).toContain(known.volumeSnapshot.id);
   }
 }
 
-/** Invariant 10: what is reported deleted is absent; and what is absent is reported deleted. */
+/** Invariant 10: exactly the images that are reported as deleted are gone. */
 export function expectAnHonestReport({ images }: World, report: Report, left: ReadonlySet<string>): void {
   const gone = images.filter(({ image }) => !left.has(image.id)).map(({ image }) => image.id);
   expect(reported(report, 'deleted')).toEqual(gone.sort());

@@ -15,12 +15,11 @@ import {
 } from './embedded.ts';
 import { type Known, mayGo, NOW, PROJECT, type World, worlds } from './worlds.ts';
 
-// The invariants of rotation, by their numbers, where a listing is not the whole truth, or the
-// truth of a moment ago.
+// The invariants of rotation, by their numbers, if a listing is incomplete or out of date.
 
 const shared = oneCloud();
 
-/** All that a cleanup of the whole would delete, sooner or later. */
+/** The ids that cleanups of the whole world would delete in the end. */
 async function goingFrom(world: World): Promise<string[]> {
   become(shared.cloud, world);
   const plan = await clean(shared.session, world, { dryRun: true, maxDeletes: 100 });
@@ -30,7 +29,7 @@ async function goingFrom(world: World): Promise<string[]> {
 const anyWorlds = fc.oneof(worlds(), worlds({ firstIs: 'everywhere' }));
 const REGIONS = ['DFW', 'ORD'];
 
-test('13: a server or a volume snapshot that no listing shows makes nothing go that else would stay', async () => {
+test('13: a server or volume snapshot that no listing shows causes no further deletion', async () => {
   await always(
     fc.asyncProperty(anyWorlds, fc.nat(), async (world, which) => {
       const going = await goingFrom(world);
@@ -46,11 +45,11 @@ test('13: a server or a volume snapshot that no listing shows makes nothing go t
   );
 });
 
-test('13: an image that any one listing leaves out makes nothing go that else would stay', async () => {
+test('13: an image that one of the listings lacks causes no further deletion', async () => {
   await always(
     fc.asyncProperty(anyWorlds, fc.nat(), fc.constantFrom(0, 0, 2, 4), async (world, which, skip) => {
       const going = await goingFrom(world);
-      // Each listing has a page, and another of hidden images.
+      // Each listing has a page of images and another of hidden images.
       become(shared.cloud, { ...world, pageSize: 100 });
       const known = world.images[which % world.images.length];
       if (!known) return;
@@ -64,7 +63,7 @@ test('13: an image that any one listing leaves out makes nothing go that else wo
   );
 });
 
-test('13: the images of a server that lives in another region stay, whatever regions the policy names', async () => {
+test('13: the images of a server in another region stay, whatever regions the policy names', async () => {
   const regions = fc.constantFrom(undefined, ['DFW'], ['ORD']);
   await always(
     fc.asyncProperty(worlds({ firstIs: 'elsewhere' }), regions, async (world, named) => {
@@ -75,7 +74,7 @@ test('13: the images of a server that lives in another region stay, whatever reg
   );
 });
 
-test('11, 13: data that an image needs which no listing has shown before stay', async () => {
+test('11, 13: the data of an image that no earlier listing showed stay', async () => {
   await always(
     fc.asyncProperty(worlds(), fc.nat(), async (world, which) => {
       const mapped = world.images.filter((known) => known.volumeSnapshot && mayGo(known, world));
@@ -96,7 +95,7 @@ test('11, 13: data that an image needs which no listing has shown before stay', 
   );
 });
 
-/** The same world, where what was made after some image is of another project, and public. */
+/** The same world, but all images after a certain one belong to another project and are public. */
 function newerOnesForeign(world: World, which: number): World {
   const since = world.images[which % world.images.length]?.slot ?? NOW;
   const images = world.images.map((known) =>
@@ -111,13 +110,13 @@ function newerOnesForeign(world: World, which: number): World {
   return { ...world, images };
 }
 
-test('1, 2: images of other projects that a listing shows all the same count for nothing, and stay', async () => {
+test('1, 2: images of other projects in a listing do not count, and stay', async () => {
   await always(
     fc.asyncProperty(anyWorlds, fc.nat(), async (any, which) => {
       const world = newerOnesForeign(any, which);
       become(shared.cloud, { ...world, pageSize: 100 });
       for (const region of REGIONS) {
-        // A Glance that does not know the filter, asked by an administrator, lists everybody's.
+        // An image service that ignores the filter lists all projects to an administrator.
         const others = shared.cloud.region(region).images.filter(({ owner }) => owner !== PROJECT);
         const listing = { service: 'image', region, path: /\/images$/ } as const;
         shared.cloud.faults.push({ ...listing, answer: adding(others.map(imageJson)) });
@@ -132,7 +131,7 @@ test('1, 2: images of other projects that a listing shows all the same count for
   );
 });
 
-/** What somebody does to a snapshot, of which it must not go any more. */
+/** Changes to a snapshot by a person after which it must not be deleted. */
 const CHANGES: Record<string, (image: CloudImage, snapshot: CloudVolumeSnapshot | undefined) => unknown> = {
   'it is renamed': (image) => Object.assign(image, { name: 'golden' }),
   'it is shared': (image) => Object.assign(image, { visibility: 'shared' }),
@@ -159,12 +158,12 @@ const changes = fc.array(fc.tuple(fc.nat(), fc.constantFrom(...Object.keys(CHANG
   maxLength: 6,
 });
 
-/** Lets something happen when the run looks at the first image of a region for the last time. */
+/** Runs a function when the cleanup reads the first image of a region for the last time. */
 function atTheLastLook(region: string, answer: () => unknown): void {
   shared.cloud.faults.push({ service: 'image', region, method: 'GET', path: /\/images\/./, answer });
 }
 
-/** The ids of all that the cloud was asked to delete, whatever it answered. */
+/** The ids of all requested deletions, whatever the cloud answered. */
 function askedToGo(): Set<string> {
   const deletions = shared.cloud.received.filter(({ method }) => method === 'DELETE');
   return new Set(deletions.map(({ path }) => path.split('/').at(-1)!));
@@ -172,12 +171,12 @@ function askedToGo(): Set<string> {
 
 const isCounted = (world: World) => (known: Known) => mayGo(known, world) && known.state === 'good';
 
-test('2, 11: what was changed since the plan stays, data and all: everything is asked for again', async () => {
+test('2, 11: an image that was changed after the plan stays with its data, because everything is read again', async () => {
   await always(
     fc.asyncProperty(worlds(), changes, async (world, all) => {
       become(shared.cloud, world);
       const changing = world.images.filter(isCounted(world)).filter(({ adhoc, image }) => {
-        // What carries no marker has none to be taken away.
+        // An image without a marker has none to remove.
         return !adhoc && image.properties.autosnap_owner;
       });
       const changed = new Map(
@@ -205,7 +204,7 @@ test('2, 11: what was changed since the plan stays, data and all: everything is 
   );
 });
 
-test('1: the floor is that of what is there at the last look: of what somebody else deletes, nothing counts', async () => {
+test('1: the minimum is computed from the last reads, so that what others delete meanwhile does not count', async () => {
   const some = fc.array(fc.nat(), { minLength: 1, maxLength: 12 });
   await always(
     fc.asyncProperty(fc.oneof(worlds(), worlds({ twins: true })), some, async (world, which) => {
@@ -217,7 +216,7 @@ test('1: the floor is that of what is there at the last look: of what somebody e
   );
 });
 
-test('1: the floor counts slots at the last look, too: of what is to stay, somebody else leaves one slot', async () => {
+test('1: the minimum counts slots in the last reads as well: others leave one slot of those that have to stay', async () => {
   await always(
     fc.asyncProperty(worlds({ twins: true }), fc.nat(), async (world, which) => {
       become(shared.cloud, world);
@@ -234,8 +233,8 @@ test('1: the floor counts slots at the last look, too: of what is to stay, someb
 });
 
 /**
- * Invariant 1, where somebody else deletes images while the cleanup looks at the first one for the
- * last time.
+ * Invariant 1 if somebody else deletes images while the cleanup reads the first one for the last
+ * time.
  */
 async function expectTheFloorWithout(world: World, images: readonly Known[]): Promise<void> {
   const victims = new Set(images);
@@ -252,7 +251,7 @@ async function expectTheFloorWithout(world: World, images: readonly Known[]): Pr
   expectTheFloor({ ...world, images: there }, left);
 }
 
-test('11: servers and volumes are never deleted by a cleanup', async () => {
+test('11: a cleanup never deletes servers or volumes', async () => {
   await always(
     fc.asyncProperty(worlds(), async (world) => {
       become(shared.cloud, world);

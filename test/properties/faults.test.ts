@@ -15,15 +15,15 @@ import {
 } from './embedded.ts';
 import { OWNER, PROJECT, type World, worlds } from './worlds.ts';
 
-// The invariants of rotation, by their numbers, where the cloud gives wrong answers: none that is
-// tried again, because of the time that the waits between the tries would take.
+// The invariants of rotation, by their numbers, for invalid answers of the cloud. Answers that are
+// retried are left out, because the waits between the tries would take too long.
 
 const shared = oneCloud();
 
 const EVER = Number.POSITIVE_INFINITY;
 const refusals = [400, 403, 404].map((status) => ({ status, body: { message: 'no' } }));
 
-/** What is no listing. */
+/** Answers that are not a valid listing. */
 const unreadable = fc.constantFrom<Fault['answer']>(
   ...refusals,
   'truncate',
@@ -40,12 +40,15 @@ const listings = {
   snapshots: { service: 'volume', path: /\/snapshots$/ },
 } as const;
 
-/** How many pages a complete listing has: a full one names a next one, though it be empty. */
+/**
+ * The number of pages of a complete listing: a full page has a link to the next one, even if that
+ * is empty.
+ */
 function pagesOf({ images, servers, elsewhere, pageSize }: World, listing: keyof typeof listings): number {
   const here = images.filter(({ region }) => region === 'DFW');
   const own = here.filter(({ image }) => image.owner === PROJECT);
   const items = {
-    // Hidden ones are listed by themselves.
+    // Hidden images have a listing of their own.
     images: [own.filter(({ image }) => !image.hidden), own.filter(({ image }) => image.hidden)],
     servers: [[...servers, ...elsewhere].filter(({ region }) => region === 'DFW')],
     snapshots: [here.filter(({ volumeSnapshot }) => volumeSnapshot)],
@@ -53,7 +56,7 @@ function pagesOf({ images, servers, elsewhere, pageSize }: World, listing: keyof
   return items[listing].reduce((sum, { length }) => sum + Math.floor(length / pageSize) + 1, 0);
 }
 
-test('7: where any page of a listing can not be read nothing is deleted, and elsewhere all goes on', async () => {
+test('7: if any page of a listing cannot be read, nothing is deleted in this region, and the others are rotated', async () => {
   const faults = fc.tuple(fc.constantFrom('images' as const, 'servers' as const), unreadable, fc.nat());
   await always(
     fc.asyncProperty(worlds(), faults, async (world, [listing, answer, page]) => {
@@ -70,7 +73,7 @@ test('7: where any page of a listing can not be read nothing is deleted, and els
   );
 });
 
-test('7: where volume snapshots can not be listed nothing is deleted', async () => {
+test('7: if volume snapshots cannot be listed, nothing is deleted', async () => {
   const mapped = worlds().filter(({ images }) =>
     images.some(
       ({ region, image }) =>
@@ -92,7 +95,10 @@ test('7: where volume snapshots can not be listed nothing is deleted', async () 
   );
 });
 
-/** What is no image; 404 is not among them, because it means that the image is gone. */
+/**
+ * Answers that are not a valid image. Status 404 is not among them, because it means that the image
+ * was deleted.
+ */
 const noImage = fc.constantFrom<Fault['answer']>(
   ...refusals.filter(({ status }) => status !== 404),
   'truncate',
@@ -101,7 +107,7 @@ const noImage = fc.constantFrom<Fault['answer']>(
   { status: 200, body: '[' },
 );
 
-test('7: where no image can be read before its deletion nothing is deleted', async () => {
+test('7: if no image can be read before its deletion, nothing is deleted', async () => {
   await always(
     fc.asyncProperty(worlds(), noImage, async (world, answer) => {
       become(shared.cloud, world);
@@ -115,8 +121,8 @@ test('7: where no image can be read before its deletion nothing is deleted', asy
   );
 });
 
-test('7: after a read that fails no more of that series goes, and of any other what was on its way', async () => {
-  // One that a new login would not mend.
+test('7: after a read that fails nothing more of the series is deleted, and of others only what was in progress', async () => {
+  // A read that fails even after a new login.
   const lasting = noImage.filter((answer) => answer !== answers.unauthorized);
   await always(
     fc.asyncProperty(worlds(), lasting, fc.nat(12), async (world, answer, skip) => {
@@ -127,7 +133,7 @@ test('7: after a read that fails no more of that series goes, and of any other w
       const ofDfw = shared.cloud.received.filter(({ region, path }) => region === 'DFW' && /s\/./.test(path));
       const failed = ofDfw.filter(({ method, path }) => method === 'GET' && read.path.test(path))[skip];
       const before = failed ? ofDfw.slice(0, ofDfw.indexOf(failed)) : [];
-      // A 404 is one even when its body is cut.
+      // An answer 404 counts as such even if its body is cut.
       const isGone = before.some(({ method, path }) => method === 'DELETE' && path === failed?.path);
       fc.pre(!(isGone && answer === 'truncate'));
       const later = failed ? ofDfw.slice(ofDfw.indexOf(failed)) : [];
@@ -140,12 +146,12 @@ test('7: after a read that fails no more of that series goes, and of any other w
   );
 });
 
-/** The series of the image that a path leads to. */
+/** The series of the image in a path. */
 function seriesAt({ images }: World, path: string): string | undefined {
   return images.find(({ image }) => path.endsWith(`/${image.id}`))?.series;
 }
 
-/** Answers to a deletion that is not carried out, though one of them says so. */
+/** Answers to a deletion that is not carried out; one of them reports success. */
 const noDeletion = fc.constantFrom(
   ...refusals,
   answers.conflict,
@@ -162,7 +168,7 @@ const refusedDeletions = fc.record({
   answer: noDeletion,
 });
 
-test('1, 2, 10: whatever is answered to deletions, the floor stays and the report is honest', async () => {
+test('1, 2, 10: whatever the answers to deletions, the minimum stays and the report is correct', async () => {
   await always(
     fc.asyncProperty(worlds(), fc.array(refusedDeletions, { maxLength: 3 }), async (world, faults) => {
       become(shared.cloud, world);
@@ -175,7 +181,7 @@ test('1, 2, 10: whatever is answered to deletions, the floor stays and the repor
   );
 });
 
-test('10: deletions that nobody has seen done are not reported as done', async () => {
+test('10: deletions without a confirmation are not reported as done', async () => {
   await always(
     fc.asyncProperty(worlds(), unreadable, async (world, answer) => {
       become(shared.cloud, world);
@@ -190,7 +196,7 @@ test('10: deletions that nobody has seen done are not reported as done', async (
   );
 });
 
-test('a good snapshot that disappears while the job runs is named in the report', async () => {
+test('a good snapshot that disappears during the run is named in the report', async () => {
   await always(
     fc.asyncProperty(worlds(), fc.nat(), fc.nat(4), async (world, which, skip) => {
       become(shared.cloud, world);

@@ -13,16 +13,16 @@ import { become, clean, expectTheFloor, expectTheUntouchable, oneCloud, present 
 import { mutate, mutations } from './mutations.ts';
 import { NOW, OWNER, PROJECT, type World, worlds } from './worlds.ts';
 
-// Answers that are not as the cloud has meant them: with fields that are gone or of another type,
-// things that are there twice or not at all, other ids, dates, sizes and states. What is only
-// missing has to stop deletions; against a lie there is one defence: what is deleted was shown as
-// deletable by the answer right before.
+// Distorted answers of the cloud: with missing fields or fields of other types, duplicate or
+// missing items, and other ids, dates, sizes and states. Missing items have to stop deletions.
+// Against wrong values there is one protection: an image is deleted only if the answer right before
+// showed it as deletable.
 
 const shared = oneCloud();
 const EVER = Number.POSITIVE_INFINITY;
 
 type Changes = Parameters<typeof mutate>[1];
-/** Changes to the answers with some numbers, in the order in which they are given. */
+/** Changes the answers with these numbers, in the order in which they are given. */
 type Lies = Map<number, Changes>;
 
 interface Said {
@@ -31,7 +31,7 @@ interface Said {
   body: unknown;
 }
 
-/** Changes some of the answers of the cloud, and remembers what it has said in the end. */
+/** Changes some answers of the cloud, and records what the cloud finally answered. */
 function lie(lies: Lies, concerns: (method: string, path: string) => boolean): Said[] {
   const said: Said[] = [];
   let count = 0;
@@ -63,7 +63,7 @@ const some = fc
   .array(fc.tuple(fc.nat({ max: 12 }), mutations), { minLength: 1, maxLength: 3 })
   .map((lies): Lies => new Map(lies));
 
-/** Runs a job that may fail, in a way that it knows. */
+/** Runs a job that may fail, but only with an error of ours. */
 async function runs<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
@@ -73,7 +73,7 @@ async function runs<T>(work: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-test('what a listing of images says wrong is seen before anything goes', async () => {
+test('wrong values in a listing of images are detected before a deletion', async () => {
   await always(
     fc.asyncProperty(worlds(), some, async (world, lies) => {
       become(shared.cloud, world);
@@ -85,7 +85,7 @@ test('what a listing of images says wrong is seen before anything goes', async (
   );
 });
 
-test('a listing that hides every hold and every trouble takes nothing away', async () => {
+test('a listing that hides all holds and problems causes no deletion', async () => {
   const image = { protected: false, autosnap_hold: 'none', status: 'active', size: 1, visibility: 'private' };
   await always(
     fc.asyncProperty(worlds(), async (world) => {
@@ -109,7 +109,7 @@ test('a listing that hides every hold and every trouble takes nothing away', asy
   );
 });
 
-test('whatever is said, nothing goes that was not shown as deletable right before', async () => {
+test('whatever the answers, only images are deleted that the answer right before showed as deletable', async () => {
   await always(
     fc.asyncProperty(worlds(), some, async (world, lies) => {
       become(shared.cloud, world);
@@ -124,7 +124,7 @@ test('whatever is said, nothing goes that was not shown as deletable right befor
   );
 });
 
-/** Written out here, so that the job is not tested against its own idea of what may go. */
+/** The condition is written out here, so that the test does not depend on the product's own one. */
 function isDeletable(image: unknown, { event }: World): boolean {
   const its = (image ?? {}) as Record<string, unknown>;
   const marker = [its.autosnap_policy, its.autosnap_server, its.autosnap_slot];
@@ -139,7 +139,7 @@ function isDeletable(image: unknown, { event }: World): boolean {
     (its.protected === undefined || /^false$/i.test(String(its.protected))) &&
     !held &&
     ['active', 'killed', 'error'].includes(String(its.status)) &&
-    // Where the data lie in volume snapshots, the instance_uuid may be anybody's.
+    // For an image with its data in volume snapshots, the instance_uuid may belong to any server.
     (its.instance_uuid === undefined ||
       its.block_device_mapping !== undefined ||
       adopted ||
@@ -149,7 +149,7 @@ function isDeletable(image: unknown, { event }: World): boolean {
 
 const hasPassed = (end: unknown) => Date.parse(String(end)) < NOW.getTime();
 
-test('a listing that is not complete stops all deletions of its region', async () => {
+test('an incomplete listing stops all deletions in its region', async () => {
   const listings = /\/(images|detail|snapshots)$/;
   await always(
     fc.asyncProperty(worlds(), some, async (world, lies) => {
@@ -179,17 +179,20 @@ const jobs: Record<string, (world: World) => Promise<unknown>> = {
     restore(shared.session, parseRestore({ server: 'web-0', to: 'in-place', confirm: 'web-0' }), run),
 };
 
-test.each(Object.entries(jobs))('%s deletes nothing, and fails in a way that it knows', async (name, job) => {
-  await always(
-    fc.asyncProperty(worlds(), some, async (world, lies) => {
-      become(shared.cloud, world);
-      lie(lies, () => true);
-      const before = present(shared.cloud);
-      await runs(() => job(world));
-      expect(before.difference(present(shared.cloud)).size).toBe(0);
-      const changed = shared.cloud.received.filter(({ method }) => method !== 'GET');
-      expect(changed.filter(({ method }) => method === 'DELETE')).toEqual([]);
-      if (name === 'audit') expect(changed).toEqual([]);
-    }),
-  );
-});
+test.each(Object.entries(jobs))(
+  '%s deletes nothing, and fails only with an error of ours',
+  async (name, job) => {
+    await always(
+      fc.asyncProperty(worlds(), some, async (world, lies) => {
+        become(shared.cloud, world);
+        lie(lies, () => true);
+        const before = present(shared.cloud);
+        await runs(() => job(world));
+        expect(before.difference(present(shared.cloud)).size).toBe(0);
+        const changed = shared.cloud.received.filter(({ method }) => method !== 'GET');
+        expect(changed.filter(({ method }) => method === 'DELETE')).toEqual([]);
+        if (name === 'audit') expect(changed).toEqual([]);
+      }),
+    );
+  },
+);

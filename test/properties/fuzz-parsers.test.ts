@@ -22,7 +22,7 @@ import { junk, mutate, mutations } from './mutations.ts';
 const INPUTS = 6;
 const MOMENT = new Date('2026-11-23T06:00:00Z');
 
-/** That `parse` does what it should with every input, some of them in each run. */
+/** Checks that `parse` handles every input; each run tries some of them. */
 async function fuzz<T>(inputs: fc.Arbitrary<T>, parse: (input: T) => void): Promise<void> {
   const some = fc.array(inputs, { minLength: INPUTS, maxLength: INPUTS });
   await always(
@@ -34,8 +34,8 @@ async function fuzz<T>(inputs: fc.Arbitrary<T>, parse: (input: T) => void): Prom
 }
 
 /**
- * Runs what may refuse its input, which has to name a place and what to do; any other error is a
- * bug.
+ * Runs a parser that may refuse its input with an error that names the place and the remedy. Any
+ * other error is a bug.
  */
 function refuses<T>(work: () => T): T | undefined {
   try {
@@ -88,23 +88,23 @@ const parsers: Record<string, { parse: (event: unknown) => unknown; valid: unkno
       { server: 'web', to: 'in-place', confirm: 'web', region: 'DFW', policy: 'daily', request: 'r' },
     ],
   },
-  parseAudit: { parse: parseAudit, valid: [{ digest: 'always' }] },
+  parseAudit: { parse: parseAudit, valid: [{ digest: 'always' }, { acceptDropped: { servers: ['web-1'] } }] },
   policiesOf: { parse: (event) => policiesOf(event, []), valid: [{ policies }] },
 };
 
 describe.each(Object.entries(parsers))('%s', (_, { parse, valid }) => {
-  test('takes any input, or names what is wrong with it', async () => {
+  test('accepts any input, or names the problem', async () => {
     await fuzz(junk, (event) => refuses(() => parse(event)));
   });
 
-  test('takes what is nearly valid, or names what is wrong with it', async () => {
+  test('accepts nearly valid input, or names the problem', async () => {
     await fuzz(fc.tuple(fc.constantFrom(...valid), mutations), ([event, changes]) =>
       refuses(() => parse(mutate(event, changes))),
     );
   });
 });
 
-test('a policy that is taken can be acted on', async () => {
+test('the job accepts every policy that the parser accepts', async () => {
   await fuzz(fc.tuple(fc.constantFrom(...policies), mutations), ([event, changes]) => {
     const taken = refuses(() => parsePolicy(mutate(event, changes)));
     if (taken) expectUsable(taken);
@@ -120,7 +120,7 @@ function expectUsable({ keep, maxDeletes, schedule, cleanup }: Policy): void {
   for (const its of [schedule, cleanup]) expectTimes(its);
 }
 
-/** That a schedule's times are times, and around the moment. */
+/** Checks that the times of a schedule are valid and surround the given time. */
 function expectTimes(schedule: ReturnType<typeof parseSchedule>): void {
   const slot = schedule.slot(MOMENT);
   const next = schedule.next(MOMENT);
@@ -164,7 +164,7 @@ const expressions = fc.oneof(
   fc.string(),
 );
 
-test('a schedule says what is wrong with it, or has times', async () => {
+test('a schedule has times, or the problem is named', async () => {
   await fuzz(expressions, (expression) => {
     let schedule: ReturnType<typeof parseSchedule>;
     try {
@@ -194,7 +194,7 @@ const SECRETS = {
 };
 const HIDDEN = /key-5c1e77aa|url-password-1b|pass-word-9f|secret-of-it-3d/;
 
-/** Runs what may refuse a secret, without a part of it in what is said. */
+/** Runs a parser that may refuse a secret; its error must not contain a part of the secret. */
 function refusesQuietly(text: string): void {
   try {
     refuses(() => parseSecret('autosnap/test/a', text));
@@ -204,7 +204,7 @@ function refusesQuietly(text: string): void {
   }
 }
 
-test('a secret is read, or refused without a word of it', async () => {
+test('a secret is accepted, or refused without showing any part of it', async () => {
   const texts = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.json(),
@@ -252,7 +252,7 @@ const logins: [Credentials['kind'], unknown][] = [
   ],
 ];
 
-test('an answer to a login is a grant, or can not be used', async () => {
+test('the answer to a login is accepted as a grant, or refused', async () => {
   const answers = fc.tuple(fc.constantFrom(...logins), mutations, fc.constantFrom('token-77', undefined));
   await fuzz(answers, ([[kind, answer], changes, subject]) => {
     try {
@@ -266,7 +266,7 @@ test('an answer to a login is a grant, or can not be used', async () => {
   });
 });
 
-test('limits that can not be read are none, and those that can be are rates', async () => {
+test('limits that cannot be read count as none, and the others become rates', async () => {
   const limit = {
     verb: 'POST',
     value: 100,

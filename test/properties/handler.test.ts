@@ -14,7 +14,8 @@ import {
 import { NOW, worlds } from './worlds.ts';
 
 /**
- * No image loses its data and then stays: such a run fails, and an error is all that it returns.
+ * Expects that no image stays without its data; a run in which that happens fails and returns
+ * nothing but an error.
  */
 const undamaged = worlds().map((world) => ({
   ...world,

@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 
-// Who makes images of a server besides this deployment, and how an image can look like one of its
-// snapshots. All of it is written out here, so that the job is not tested against its own idea of a
-// marker.
+// The other makers of images of a server, and the ways in which an image can resemble a snapshot of
+// ours. Everything is written out here, so that the tests do not depend on the product's own idea
+// of a marker.
 
 export const OWNER = 'autosnap-test';
 const HOUR_MS = 3_600_000;
 const CREATED_BY = 'org.openstack__1__created_by';
 
 /**
- * When a request is made, and of which server; `copied` is the snapshot that the server was rebuilt
- * from.
+ * The time and the server of a request; `copied` is the snapshot from which the server was rebuilt.
  */
 export interface Occasion {
   server: CloudServer;
@@ -22,11 +21,11 @@ export interface Occasion {
 interface Wanted {
   name: string;
   metadata?: Record<string, string>;
-  /** What Nova says of an image with data of its own. */
+  /** The properties that Nova sets on an image with its own data. */
   imageType?: 'backup';
 }
 
-/** How long after its slot an image may be created and count as a snapshot of that slot. */
+/** The longest time between a slot and the creation of an image that counts as its snapshot. */
 const SLOT_MS: Record<string, number> = {
   daily: 24 * HOUR_MS,
   adhoc: 24 * HOUR_MS,
@@ -34,16 +33,16 @@ const SLOT_MS: Record<string, number> = {
 };
 
 /**
- * Who else makes an image of a server: nobody of them is this deployment, whatever the image has
- * inherited.
+ * The makers of images of a server, other than this deployment. Their images are not ours, whatever
+ * they have inherited.
  */
 export const MAKERS: Record<string, (occasion: Occasion) => Wanted> = {
   'a person': () => ({ name: 'golden' }),
   'a person who adds to the name of the image': ({ copied }) => ({ name: `golden-${copied?.name ?? ''}` }),
-  // By its name and marker alone, an image of the same slot could not be told from a snapshot.
+  // By name and marker alone, an image of the same slot could not be told from a snapshot.
   'a tool that copies the name of the image': ({ at, copied }) => {
     const isLater = copied && at.getTime() >= copied.slot.getTime() + SLOT_MS[copied.policy]!;
-    // What the script autosnap.py has made can be told by nothing but its name.
+    // An image of the script autosnap.py can be recognised only by its name.
     return { name: isLater && !copied.name.includes('-autosnap-') ? copied.name : 'golden' };
   },
   "Rackspace's schedule": ({ server, at }) => ({
@@ -77,7 +76,7 @@ interface Marked {
   expires?: string;
   /** The image's own name. */
   name: string;
-  /** Where the server is. */
+  /** The region of the server. */
   region: string;
 }
 
@@ -106,8 +105,8 @@ export function markerOf({
 }
 
 /**
- * What an image of a server has of the image that the server was rebuilt from: large properties are
- * not passed on.
+ * The properties that an image of a server inherits from the image that the server was rebuilt
+ * from. Large properties are not inherited.
  */
 export function inherited(source: Record<string, string> | undefined): Record<string, string> {
   const { block_device_mapping: _, ...rest } = source ?? {};
@@ -115,21 +114,21 @@ export function inherited(source: Record<string, string> | undefined): Record<st
 }
 
 /**
- * What this deployment writes besides its marker, where an image would else say that a schedule has
- * made it.
+ * The properties that this deployment sets besides its marker, if the image would otherwise count
+ * as one of a schedule.
  */
 export function makerOf({ [CREATED_BY]: maker }: Record<string, string>): Record<string, string> {
   return maker === undefined ? {} : { [CREATED_BY]: 'autosnap' };
 }
 
-/** Whether the script autosnap.py has made an image with these properties, which marks none. */
+/** Whether the script autosnap.py made an unmarked image with these properties. */
 export function isPlain(properties: Record<string, string>): boolean {
   return properties.autosnap_owner === undefined && properties[CREATED_BY] === undefined;
 }
 
 const later = ({ createdAt }: CloudImage, hours: number) => new Date(createdAt.getTime() + hours * HOUR_MS);
 
-/** Ways in which an image is not ours although it looks much like a snapshot. */
+/** The ways in which an image is not ours although it resembles a snapshot. */
 export const DISGUISES: Record<string, (image: CloudImage) => unknown> = {
   unmarked: ({ properties }) => {
     for (const key of Object.keys(properties).filter((k) => k.startsWith('autosnap_')))
@@ -138,8 +137,8 @@ export const DISGUISES: Record<string, (image: CloudImage) => unknown> = {
   'of another deployment': ({ properties }) => Object.assign(properties, { autosnap_owner: 'autosnap-prod' }),
   'of another project': (image) => Object.assign(image, { owner: '999', visibility: 'private' }),
   renamed: (image) => Object.assign(image, { name: 'golden' }),
-  // A cloud that leaves out the blueprint leaves out the fingerprint of the name: then only its
-  // ending tells.
+  // A cloud that drops the blueprint also drops the fingerprint of the name. Only the ending of the
+  // name then shows a rename.
   'renamed, without a fingerprint of its name': (image) => {
     const { properties } = image;
     image.name = 'golden';
@@ -170,8 +169,8 @@ export const DISGUISES: Record<string, (image: CloudImage) => unknown> = {
 };
 
 /**
- * The same, of images that have data of their own. Where the data lie in volume snapshots, all of
- * this is inherited.
+ * The ways for images with their own data. If the data are in volume snapshots, all of these
+ * properties are inherited.
  */
 export const DATA_DISGUISES: Record<string, (image: CloudImage) => unknown> = {
   'of another server': ({ properties }) => Object.assign(properties, { instance_uuid: 'another' }),
@@ -182,5 +181,5 @@ export const DATA_DISGUISES: Record<string, (image: CloudImage) => unknown> = {
   },
 };
 
-/** What is wrong with the volume snapshot that an image names. */
+/** The ways in which the volume snapshot of an image does not match. */
 export const FOREIGN_DATA = ['named otherwise', 'made long before', 'of another volume'];

@@ -6,7 +6,7 @@ const KINDS = ['replace', 'remove', 'add', 'rename', 'recase', 'repeat', 'wrap',
 
 const deep = (levels: number) => JSON.parse('['.repeat(levels) + ']'.repeat(levels)) as unknown;
 
-/** What nobody expects, and what has broken things before. */
+/** Unusual values, some of which have caused bugs before. */
 export const junk: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(
     null,
@@ -58,10 +58,10 @@ const steps: fc.Arbitrary<Step> = fc.tuple(
   fc.oneof({ weight: 4, arbitrary: junk }, { weight: 1, arbitrary: keys }),
 );
 
-/** Some changes to a value, wherever they fall: to be applied by {@link mutate}. */
+/** Some changes to a value, at random places, to be applied by {@link mutate}. */
 export const mutations = fc.array(steps, { minLength: 1, maxLength: 4 });
 
-/** A value of JSON with changes in it; the original stays as it is. */
+/** A JSON value with changes; the original stays as it is. */
 export function mutate(original: unknown, changes: readonly Step[]): unknown {
   const root = { root: structuredClone(original) };
   for (const [at, kind, value] of changes) {
@@ -80,7 +80,7 @@ interface Place {
 function placesIn(parent: object): Place[] {
   return Object.entries(parent).flatMap(([key, value]) => [
     { parent, key },
-    // What was put in may be deeper than anybody can follow.
+    // An inserted value may be nested too deeply to be traversed.
     ...(typeof value === 'object' && value !== null && !isDeep(value) ? placesIn(value) : []),
   ]);
 }

@@ -6,8 +6,8 @@ import { always } from './always.ts';
 import { become, present, reported } from './embedded.ts';
 import { events, NOW, worlds } from './worlds.ts';
 
-// Invariant 12 of rotation, of the function as Lambda runs it: what an order says, and what is
-// deployed.
+// Invariant 12 of rotation for the function as Lambda runs it: events against the deployed
+// policies.
 
 const narrowing = fc.record(
   {
@@ -30,8 +30,8 @@ const narrowing = fc.record(
   },
   { requiredKeys: [] },
 );
-/** An order of an older policy, or of one that somebody has made up, whole or in part. */
-// With more changes, nearly every order would be refused.
+/** An event of an older or an invented policy, complete or in part. */
+// With more changes, nearly every event would be refused.
 const orders = fc
   .tuple(events, narrowing, fc.boolean(), fc.nat(), fc.nat(2))
   .map(([older, all, whole, at, few]) => ({
@@ -43,7 +43,7 @@ const orders = fc
     ),
   }));
 
-test('12: an older, narrower or forged order deletes nothing that the deployed policy keeps', async () => {
+test('12: an older, limited or forged event deletes nothing that the deployed policy keeps', async () => {
   setTime(NOW);
   const h = await harness();
   h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
@@ -55,7 +55,7 @@ test('12: an older, narrower or forged order deletes nothing that the deployed p
       writeFileSync(file, JSON.stringify([world.event, weekly]));
       become(h.cloud, world);
       const before = present(h.cloud);
-      // What the cloud refuses leaves its place to what was deferred.
+      // Deferred images replace those whose deletion the cloud refuses.
       const isRefused = world.images.some(({ image }) => image.refusesDelete);
       const allowed = new Set<string>();
       for (const deployed of [world.event, weekly]) {

@@ -15,9 +15,9 @@ import { expectTheFloor } from './embedded.ts';
 import { histories } from './series.ts';
 import { type Known, mayGo, NOW, OWNER, PROJECT, type World, worlds } from './worlds.ts';
 
-// The invariants of rotation, by their numbers, of the plan for a region: series, servers that are
-// gone, adoption, volume snapshots, foreign images. And what a run takes, the next of the same slot
-// does not.
+// The invariants of rotation, by their numbers, for the plan of a region: series, deleted servers,
+// adoption, volume snapshots, foreign images. Also: the next run for the same slot takes no server
+// again.
 
 const HOUR_MS = 3_600_000;
 const pure = { pure: true };
@@ -54,14 +54,14 @@ function imageOf({ image }: Known): Image {
   };
 }
 
-/** What reads the images of a region that is all of `world`. */
+/** A reader of the images of a region that contains all of `world`. */
 function readerFor(world: World, changes: object = {}) {
   const policy = parsePolicy({ ...world.event, maxDeletes: 100, ...changes });
   const region = surveyOf(world);
   return { policy, region, read: readerOf(region, policy, { owner: OWNER, projectId: PROJECT }) };
 }
 
-/** The plan of such a region, with the numbers of its event replaced by `changes`. */
+/** The plan for this region, with `changes` to the numbers of its event. */
 function plan(world: World, changes: object = {}, now = NOW): SeriesPlan[] {
   const { policy, region, read } = readerFor(world, changes);
   const ofGone = world.images.filter(({ gone, elsewhere }) => gone && !elsewhere);
@@ -69,13 +69,13 @@ function plan(world: World, changes: object = {}, now = NOW): SeriesPlan[] {
   return planCleanup(region, policy, read, { now, goneEverywhere }).series;
 }
 
-/** The ids that a plan lets go, now or in a later run. */
+/** The ids that a plan deletes, now or in a later run. */
 function going(series: readonly SeriesPlan[]): string[] {
   const items = series.flatMap((s) => s.items).filter(({ action }) => action !== 'keep');
   return items.map(({ snapshot }) => snapshot.id).sort();
 }
 
-test('11: a snapshot of ours is recognised, and nothing else is taken for one, whatever it has inherited', async () => {
+test('11: exactly the snapshots of ours are recognised, whatever other images have inherited', async () => {
   await always(
     fc.property(worlds({ maxImages: 40 }), (world) => {
       const { region, read } = readerFor(world);
@@ -90,7 +90,7 @@ test('11: a snapshot of ours is recognised, and nothing else is taken for one, w
   );
 });
 
-test("2, 11: a plan lets nothing go but what the generator knows to be ours, finished and nobody else's business", async () => {
+test('2, 11: a plan deletes only images that the generator knows to be ours, finished and not used by others', async () => {
   await always(
     fc.property(worlds({ maxImages: 40 }), (world) => {
       const allowed = world.images.filter((known) => mayGo(known, world)).map(({ image }) => image.id);
@@ -100,7 +100,7 @@ test("2, 11: a plan lets nothing go but what the generator knows to be ours, fin
   );
 });
 
-test('the images of one slot count as one: good ones that nothing holds stay together or go together', async () => {
+test('the images of one slot count as one: good ones without a hold stay or are deleted together', async () => {
   await always(
     fc.property(worlds({ maxImages: 40 }), (world) => {
       const gone = new Set(going(plan(world)));
@@ -115,7 +115,7 @@ test('the images of one slot count as one: good ones that nothing holds stay tog
   );
 });
 
-test('1: of every series good ones of atLeast slots stay', async () => {
+test('1: good snapshots of atLeast slots of every series stay', async () => {
   await always(
     fc.property(worlds({ maxImages: 40 }), (world) => {
       const gone = new Set(going(plan(world)));
@@ -134,8 +134,8 @@ test('3: the plan of one series depends on no other', async () => {
     fc.property(worlds({ maxImages: 40 }), (world) => {
       for (const whole of plan(world)) {
         const own = `${whole.policy} ${whole.server}`;
-        // What another deployment has of the server says whether images of autosnap.py may be
-        // adopted.
+        // A snapshot of the server by another deployment may prevent the adoption of images of
+        // autosnap.py.
         const images = world.images.filter(({ series, ours }) => series === own || !ours);
         const alone = { ...world, images };
         expect(plan(alone)).toContainEqual(whole);
@@ -174,7 +174,7 @@ test('6: failed images change no decision on any other', async () => {
   );
 });
 
-test('8: time that passes deletes no good one, but for ended holds and ad-hoc ones, and orphans', async () => {
+test('8: as time passes no good snapshot is deleted, apart from ended holds, ad-hoc snapshots and orphans', async () => {
   await always(
     fc.property(worlds({ maxImages: 40 }), fc.integer({ min: 1, max: 100_000 }), (world, hours) => {
       const images = world.images.filter(({ held, future }) => !held && !future);
@@ -192,7 +192,7 @@ test('8: time that passes deletes no good one, but for ended holds and ad-hoc on
   );
 });
 
-test('9: higher numbers never shrink what is kept, in the series of servers that are gone neither', async () => {
+test('9: higher numbers never reduce what is kept, also in the series of deleted servers', async () => {
   const rules = fc.constantFrom('last', ...PERIODS, 'atLeast');
   await always(
     fc.property(worlds({ maxImages: 40 }), rules, fc.integer({ min: 1, max: 9 }), (world, rule, more) => {
@@ -208,7 +208,7 @@ test('9: higher numbers never shrink what is kept, in the series of servers that
   );
 });
 
-test('what one run takes, the next of the same slot does not', async () => {
+test('the next run for the same slot takes no server again', async () => {
   const slot = new Date('2026-11-23T00:00:00Z');
   const web = server();
   await always(
@@ -244,7 +244,7 @@ test('what one run takes, the next of the same slot does not', async () => {
   );
 });
 
-test('the longest unprotected server comes first, and every server once', async () => {
+test('the server that has been unprotected for longest comes first, and every server comes once', async () => {
   const slot = new Date('2026-11-23T00:00:00Z');
   const fleets = fc.array(histories, { maxLength: 8 });
   await always(

@@ -7,7 +7,7 @@ import { keepEvents, NOW } from './worlds.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** What a policy keeps, read from its event. */
+/** The rules of an event, as numbers. */
 export const keeps: fc.Arbitrary<Keep> = keepEvents.map((keep) => parsePolicy(policy({ keep })).keep);
 
 const states = fc.constantFrom<SnapshotState>('good', 'good', 'good', 'pending', 'failed', 'unknown');
@@ -19,21 +19,21 @@ const holds = fc.constantFrom<Snapshot['hold']>(
   new Date('2026-12-01'),
 );
 /**
- * Hours from the slot to the drill that it passed, and to the one that ended last; mostly there was
- * none.
+ * The hours from the slot to the drill that the snapshot passed, and to the last drill; most
+ * snapshots have none.
  */
 const drills = fc.constantFrom<[proven: number, drilled: number] | undefined>(
   ...Array<undefined>(6).fill(undefined),
   [5, 5],
   [5, 9],
 );
-/** Who else can see the image: mostly nobody. */
+/** The exposure of an image to others; most images have none. */
 const exposures = fc.constantFrom<Snapshot['exposure']>(
   ...Array<undefined>(5).fill(undefined),
   'shared',
   'hidden',
 );
-/** Many of equal age, and some of the years before. */
+/** Many times are equal, and some are in the years before. */
 const ages = fc.oneof(fc.integer({ min: -48, max: 48 }), fc.integer({ min: 0, max: 20_000 }));
 
 /** Random series, seen at {@link NOW}. */

@@ -23,37 +23,40 @@ export const NOW = new Date('2026-11-23T06:00:00Z');
 export const PROJECT = '123456';
 const HOUR_MS = 3_600_000;
 
-/** An image of a world, and what this generator knows about it without reading it. */
+/** An image of a world, with what the generator knows about it. */
 export interface Known {
   region: string;
-  /** "daily 2": the policy and the server. */
+  /** The policy and the server, such as "daily 2". */
   series: string;
   image: CloudImage;
   volumeSnapshot: CloudVolumeSnapshot | undefined;
   ours: boolean;
-  /** The policy and the slot that it was made for. */
+  /** The policy and slot of the image. */
   policy: string;
   slot: Date;
-  /** Of its policy and server; ad-hoc images have no series. */
+  /** The series of the image; ad-hoc images have none. */
   adhoc: boolean;
   state: SnapshotState;
   held: boolean;
-  /** Others can see it, or it is hidden. */
+  /** Whether others can see the image, or it is hidden. */
   exposed: boolean;
   future: boolean;
-  /** Its server is, or is at least not in this region. */
+  /** Whether the server was deleted, or at least is not in this region. */
   gone: boolean;
-  /** Its server is in another region. */
+  /** Whether the server is in another region. */
   elsewhere: boolean;
-  /** What a server that was rebuilt from it right after it was made passes on. */
+  /**
+   * The properties that a server passes on if it is rebuilt from the image right after its
+   * creation.
+   */
   made: Record<string, string>;
 }
 
-/** A cloud at one moment, and the policy that is to be applied to it. */
+/** The state of a cloud, and the policy to apply to it. */
 export interface World {
   event: Record<string, unknown> & { keep: { atLeast: number } };
   servers: (CloudServer & { region: string })[];
-  /** Servers whose images are in another region than they. */
+  /** The servers whose images are in another region. */
   elsewhere: (CloudServer & { region: string })[];
   images: Known[];
   pageSize: number;
@@ -73,8 +76,8 @@ const rules = {
 };
 
 /**
- * The numbers of a policy, as an event has them: few rules and low numbers, so that there is much
- * to delete.
+ * The numbers of a policy as in an event: few rules and low numbers, so that there is much to
+ * delete.
  */
 export const keepEvents = fc
   .tuple(
@@ -113,7 +116,7 @@ const STATES: Record<string, SnapshotState> = {
   deactivated: 'unknown',
   odd: 'unknown',
 };
-/** What a volume snapshot makes of its image. */
+/** The state that a volume snapshot in this status gives its image. */
 const VOLUME_STATES: Record<string, SnapshotState> = {
   available: 'good',
   creating: 'pending',
@@ -122,7 +125,7 @@ const VOLUME_STATES: Record<string, SnapshotState> = {
   'backing-up': 'unknown',
 };
 
-// Some of the same hour, some of long ago, some of the future.
+// Some times are in the same hour, some are long ago, some are in the future.
 const ages = fc.oneof(fc.integer({ min: -4, max: 80 }), fc.integer({ min: 0, max: 9_000 }));
 const disguises = [...Object.keys(DISGUISES), ...Object.keys(DATA_DISGUISES), 'with the data of another'];
 
@@ -130,14 +133,17 @@ const imageSpecs = fc.record({
   server: mostly(0, [1, 2, 3]),
   policy: mostly('daily', ['weekly', 'adhoc']),
   hoursAgo: ages,
-  /** Of the same slot as the one before it. */
+  /** Whether the slot is that of the previous image. */
   twin: mostly(false, [true]),
   /**
-   * Its server was rebuilt, or its root volume made, from this one of the images of before, if
-   * there is one.
+   * Which of the earlier images the server was rebuilt from, or its root volume was created from,
+   * if any.
    */
   source: fc.option(fc.nat(99), { freq: 2 }),
-  /** And from the image as it was made, before anybody held it or gave it anything. */
+  /**
+   * Whether the server inherited the properties of that image at its creation, before any hold or
+   * other change.
+   */
   early: fc.boolean(),
   maker: fc.oneof(mostly('', ['autosnap.py']), fc.constantFrom('', '', ...Object.keys(MAKERS))),
   disguise: fc.oneof(fc.constant(''), fc.constantFrom('', '', ...disguises)),
@@ -148,7 +154,7 @@ const imageSpecs = fc.record({
   protected: mostly(false, [true]),
   seen: mostly('private', ['shared', 'community', 'public', 'hidden']),
   refuses: mostly<403 | 409 | undefined>(undefined, [403, 409]),
-  /** The server had another name. */
+  /** Whether the server had another name. */
   formerName: mostly(false, [true]),
   expires: fc.constantFrom('never', '2026-11-22T00:00:00Z', '2026-12-24T00:00:00Z'),
 });
@@ -169,11 +175,11 @@ const orphans = fc.record({ after: upTo(40).map((days) => `${days}d`), keep: upT
 interface Kind {
   maxImages?: number;
   /**
-   * Where the first server is, of which the images mostly are: nowhere, or only in a region that
-   * has none of them.
+   * The place of the first server, which most images belong to: deleted, or only in a region
+   * without any of them.
    */
   firstIs?: 'everywhere' | 'elsewhere';
-  /** Whether about half of the images are of the same slot as the one before. */
+  /** Whether about half of the images have the slot of the previous one. */
   twins?: boolean;
 }
 
@@ -221,7 +227,7 @@ function makeServer({ region, fromVolume, gone }: ServerSpec, i: number): World[
     image: fromVolume ? '' : 'base',
     vmState: 'active',
     taskState: null,
-    fate: 'active',
+    snapshotOutcome: 'active',
     createdAt: new Date(0),
     volumeIds: fromVolume ? [`volume-${i}`] : [],
     flavor: 'general1-2',
@@ -238,8 +244,8 @@ interface Origin extends ServerSpec {
 }
 
 /**
- * @param before the images that were made before, of which one may become somebody else's for what
- *   this one names.
+ * @param before the earlier images; one of them may become a foreign image because this one names
+ *   its data.
  */
 function makeImage(spec: ImageSpec, id: string, origin: Origin, before: readonly Known[]): Known {
   const { server, adopts, fromVolume } = origin;
@@ -251,7 +257,7 @@ function makeImage(spec: ImageSpec, id: string, origin: Origin, before: readonly
   const asked = (spec.twin && before.at(-1)?.slot) || new Date(NOW.getTime() - spec.hoursAgo * HOUR_MS);
   const older = before.filter(({ image }) => image.createdAt < asked && image.owner === PROJECT);
   const source = spec.source === null ? undefined : older[spec.source % older.length];
-  // On the same day the time of its creation does not tell it from a snapshot.
+  // On the day of the slot, the time of creation does not tell the image from a snapshot.
   const isSoon = source && maker === 'a person who adds to the name of the image';
   const slot = isSoon ? new Date(source.slot.getTime() + 3 * HOUR_MS) : asked;
   const createdAt = new Date(slot.getTime() + 20_000);
@@ -325,7 +331,7 @@ function makeImage(spec: ImageSpec, id: string, origin: Origin, before: readonly
     made,
   };
   if (known.volumeSnapshot && spec.data) {
-    // Without the server nobody knows what its volumes were.
+    // After the deletion of the server its volumes are unknown.
     if (spec.data !== 'of another volume' || inRegion) known.ours = false;
   }
   if (isProduct) disguise(known, spec.disguise, mapped, before);
@@ -342,8 +348,8 @@ function stateOf({ status, volume }: ImageSpec, mapped: boolean): SnapshotState 
 }
 
 /**
- * Whether autosnap.py has made it, and another deployment has snapshots of its server: that may
- * have adopted it, too.
+ * Whether autosnap.py made the image while another deployment, which may have adopted it too, has
+ * snapshots of its server.
  */
 function isClaimed({ image, region }: Known, images: readonly Known[]): boolean {
   const [, server] = /-autosnap-(.*)$/.exec(image.name) ?? [];
@@ -353,7 +359,7 @@ function isClaimed({ image, region }: Known, images: readonly Known[]): boolean 
   });
 }
 
-/** The volume snapshot that was made with an image, or is only said to have been. */
+/** The volume snapshot that was created with an image, or that the image only names. */
 function dataOf({ data, volume }: ImageSpec, image: CloudImage, server: CloudServer): CloudVolumeSnapshot {
   const hours = data === 'made long before' ? -9 : 0;
   return {
@@ -362,19 +368,19 @@ function dataOf({ data, volume }: ImageSpec, image: CloudImage, server: CloudSer
     status: volume,
     createdAt: new Date(image.createdAt.getTime() + hours * HOUR_MS),
     volumeId: data === 'of another volume' ? 'of another server' : server.volumeIds[0]!,
-    slowToGo: false,
+    deletesSlowly: false,
   };
 }
 
 const mappingOf = (id: string) => JSON.stringify([{ snapshot_id: id }]);
 
-/** Makes a snapshot of ours something else, if the disguise changes anything about it. */
+/** Turns a snapshot of ours into another image, if the disguise has any effect on it. */
 function disguise(known: Known, how: string, mapped: boolean, before: readonly Known[]): void {
   const { image } = known;
   if (how === 'with the data of another') {
     const other = before.findLast((one) => one.series === known.series && one.volumeSnapshot);
     if (!other || !mapped) return;
-    // Nobody can tell whose they are.
+    // The ownership of these images cannot be proven.
     other.ours = false;
     known.ours = false;
     known.volumeSnapshot = undefined;
@@ -382,15 +388,14 @@ function disguise(known: Known, how: string, mapped: boolean, before: readonly K
     return;
   }
   const change = DISGUISES[how] ?? (mapped ? undefined : DATA_DISGUISES[how]);
-  // Where Glance protects the image, nobody reads when its hold ends.
+  // If Glance protects the image, the end of its hold is not read.
   if (!change || (how === 'no date of a hold' && image.protected)) return;
   change(image);
   known.ours = false;
 }
 
 /**
- * Whether any run may ever delete it: it is ours, it is finished, nobody holds it, and its server
- * is there.
+ * Whether any run may ever delete the image: it is ours, finished, not held, and its server exists.
  */
 export function mayGo(known: Known, { event }: World): boolean {
   const { ours, state, held, exposed, future, adhoc, series, image, gone, elsewhere } = known;

@@ -14,22 +14,22 @@ interface Simulation {
   schedule: string;
   keep: Record<string, number>;
   timezone: string;
-  /** A cleanup after every so many snapshots. */
+  /** The number of snapshots between two cleanups. */
   cleanEvery: number;
   from: string;
   to: string;
 }
 
 /**
- * Takes a snapshot at each fire of a schedule and rotates what is there, from one date to another.
- * After each cleanup everything must be there that a look at all snapshots ever taken would choose:
- * a rotation in small steps never lets go what a later one needs. And not much more.
+ * Takes a snapshot at each time of a schedule between two dates, and rotates. After each cleanup
+ * everything has to exist that a decision on all snapshots ever taken would keep, and not much
+ * more: rotation in small steps never deletes what a later step needs.
  */
 function simulate({ schedule, keep, timezone, cleanEvery, from, to }: Simulation): Snapshot[] {
   const { next } = parseSchedule(schedule);
   const rules: Keep = parsePolicy(policy({ keep })).keep;
   const tiers = Object.entries(keep) as [Period, number][];
-  /** For each tier the newest snapshot of each period, of the latest few. */
+  /** For each rule the newest snapshot of each of the latest periods. */
   const newest = new Map(tiers.map(([tier]) => [tier, new Map<string, string>()]));
   const most = 1 + tiers.reduce((sum, [, n]) => sum + n, 0);
   let there: Snapshot[] = [];
@@ -54,8 +54,9 @@ function simulate({ schedule, keep, timezone, cleanEvery, from, to }: Simulation
   return there;
 }
 
-// 2032 has a 29th of February and a week 53; the simulations begin before it and end after it.
-describe('through the whole of 2032 nothing goes that a later day would have kept', () => {
+// 2032 has a 29th of February and a week 53. The simulations begin before the year and end after
+// it.
+describe('during 2032 nothing is deleted that a later day would have kept', () => {
   const year = { from: '2031-12-01T00:00:00Z', to: '2033-01-15T00:00:00Z' };
 
   test.each(['UTC', CHICAGO, 'Australia/Lord_Howe'])('daily snapshots in %s', (timezone) => {
@@ -121,7 +122,7 @@ test('week 53 is one week on both sides of the new year', () => {
   ]);
 });
 
-test('snapshots with equal stamps take one place, and have one fate, in whatever order', () => {
+test('snapshots with equal times count once and get the same decision, in any order', () => {
   const series = dailies('2026-11-23T00:00:00Z', 10);
   const twice = series.flatMap((s) => [
     { ...s, id: `${s.id} a` },

@@ -35,7 +35,7 @@ test('a URL without a password sends none', async () => {
   expect(outside.authorization).toBeUndefined();
 });
 
-test('that it could not be told is said, and never thrown', async () => {
+test('a failed ping is reported, and never thrown', async () => {
   outside.status = 503;
   expect(await sendPing(`${outside.url}/uuid`, BEAT, true)).toMatch(/^127\.0\.0\.1:\d+ answers 503$/);
   expect(await sendPing('no URL', BEAT, true)).toMatch(/Invalid URL/);

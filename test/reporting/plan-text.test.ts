@@ -20,7 +20,7 @@ const HEAD = {
   nothingSelected: false,
 };
 
-test('a line a snapshot: date, size, and why it is kept, goes or waits', () => {
+test('has a line for each snapshot: the date, the size, and why it is kept, deleted or deferred', () => {
   const lines = [
     lineOf({
       snapshot: snapshot('2026-11-23T00:00:00Z'),
@@ -59,15 +59,41 @@ test('a line a snapshot: date, size, and why it is kept, goes or waits', () => {
     '  2026-11-22 00:00         -  kept because: x',
     '  2026-11-21 00:00  123.0 GB  waits because: y',
     '  2026-11-20 06:30    2.0 GB  goes because: no rule keeps it',
+    '',
+    'All: 2 stay, 1 go, 1 wait',
   ]);
 });
 
-test('what the report has left out is said', () => {
-  const report = { ...finishReport({ ...HEAD, entries: [] }), omitted: 7 };
-  expect(planText(report)).toBe('… and 7 more series');
+test.each([3, 300])('a plan of %d servers fits what invoke --log shows, with what goes', (servers) => {
+  const kept = dailies('2026-11-23T00:00:00Z', 7).map((one) =>
+    lineOf({ snapshot: one, action: 'keep', reasons: [{ code: 'LAST', rank: 1, of: 7 }] }),
+  );
+  const goes = lineOf({
+    snapshot: snapshot('2026-11-01T00:00:00Z'),
+    action: 'delete',
+    reasons: [{ code: 'NO_RULE' }],
+  });
+  const entries = Array.from({ length: servers }, (_, i) => {
+    const snapshots = i % 3 === 0 ? [...kept, goes] : kept;
+    const outcome = i % 3 === 0 ? ('planned' as const) : ('kept' as const);
+    return { server: `s${i}`, name: `web-${i}`, region: 'DFW', policy: 'daily', outcome, snapshots };
+  });
+  const text = planText(finishReport({ ...HEAD, entries }));
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(3_500);
+  expect(text).toContain('web-0 in DFW, daily: 7 stay, 1 go');
+  expect(text.endsWith(`All: ${7 * servers} stay, ${servers / 3} go`)).toBe(true);
+  if (servers > 3) {
+    expect(text).not.toContain('kept because');
+    expect(text).toMatch(/… and \d+ more\. The answer of the invocation has everything\./);
+  }
 });
 
-test('the worked month in docs/retention.md is what the code says', () => {
+test('reports what the report has left out', () => {
+  const report = { ...finishReport({ ...HEAD, entries: [] }), omitted: 7 };
+  expect(planText(report)).toBe('… and 7 more series\n\nAll: 0 stay, 0 go');
+});
+
+test('the worked month in docs/retention.md matches the code', () => {
   const now = new Date('2026-11-30T06:00:00Z');
   const web = server({ name: 'web-1' });
   const series = [...dailies('2026-11-30T00:00:00Z', 30), snapshot('2026-10-31T00:00:00Z')];

@@ -12,19 +12,19 @@ test('docs/reasons.md has each code, and no other', () => {
   expect(rows).toEqual(REASON_CODES);
 });
 
-test('docs/reasons.md says of each code what it means and what to do', () => {
+test('docs/reasons.md has the meaning and the remedy of each code', () => {
   const page = readFileSync(join(ROOT, 'docs/reasons.md'), 'utf8');
   const rows = [...page.matchAll(/^\| `[A-Z_]+` \| (.*) \| (.*) \|$/gm)].map(([, ...cells]) => cells);
   for (const cell of rows.flat()) expect(cell).toMatch(/^[A-Z`*"].*[.:]$/);
   for (const [, code] of page.matchAll(/\bAs for ([A-Z_]+)\b/g)) expect(REASON_CODES).toContain(code);
 });
 
-test('whatever asks for a remedy gets a sentence of its own', () => {
+test('remedies that depend on the case have a sentence of their own', () => {
   expect(remedyOf({ code: 'SCHEDULE_OVER' })).toMatch(/^Correct it: .*\.$/);
   expect(remedyOf({ code: 'CLOCKS_AGREE' })).toBeUndefined();
 });
 
-test('a report has the codes to filter by, and the sentences to read', () => {
+test('a report has codes to filter by, and sentences to read', () => {
   const entry = { server: 's', name: 'web', region: 'DFW', outcome: 'kept' } as const;
   const report = finishReport({
     job: 'cleanup',
@@ -62,14 +62,13 @@ test('a report has the codes to filter by, and the sentences to read', () => {
   ]);
 });
 
-test('a reason in a reason is said, too', () => {
+test('a reason within a reason is part of the sentence', () => {
   expect(sentenceOf({ code: 'CHANGED', reason: { code: 'OTHER_STATUS', status: 'killed' } })).toBe(
     'changed since the plan: it is killed',
   );
 });
 
-// What the cloud says in its own words is read where its APIs are, and nowhere else; the embedded
-// cloud says it.
+// Messages of the cloud are interpreted only in the files of its APIs, and sent by the embedded cloud.
 const FILES = globSync('{lib,handlers,deploy,local}/**/*.ts', { cwd: ROOT }).filter(
   (file) => !file.startsWith('lib/openstack/') && !file.startsWith('local/cloud/'),
 );
@@ -87,25 +86,25 @@ const MATCHING = [
   // known.has(sentenceOf(reason)), text === findingText(finding)
   new RegExp(`(?:\\.(?:includes|has|get|indexOf)\\(|[!=]==\\s*)(?:\\w+\\.)?${SENTENCE}`),
 ];
-/** An error in words, where one with a reason belongs. */
+/** An error with a sentence, where one with a reason belongs. */
 const WORDED = /new (?:Error|ValidationError)\(\s*['"`]/;
-/** A fact that is a sentence, where a reason with a code belongs: { problem: `${name} is gone` } */
+/** A fact that is a sentence instead of a reason with a code: { problem: `${name} is gone` } */
 const COMPOSED = /\b(problem|reason|doubt|why|said|words|detail|remedy): [`'"][^`'"]*[a-z]+ [a-z]+/;
 
-test('no code looks into a sentence', () => {
+test('no code depends on the text of a sentence', () => {
   expect(FILES.length).toBeGreaterThan(100);
   const found = FILES.flatMap((file) =>
     readFileSync(join(ROOT, file), 'utf8')
       .split('\n')
       .filter((line) => !/^\s*(\/\/|\*|\/\*)/.test(line) && MATCHING.some((pattern) => pattern.test(line)))
-      // Codes are no sentences.
+      // Codes are not sentences.
       .filter((line) => !/codes?\b[^;]*\.includes\('[A-Z_]+'\)/.test(line))
       .map((line) => `${file}: ${line.trim()}`),
   );
   expect(found).toEqual([]);
 });
 
-test('sentences are made in lib/reporting/sentences/ alone', () => {
+test('sentences are only composed in lib/reporting/sentences/', () => {
   const found = FILES.filter(
     (file) => !file.startsWith('lib/reporting/sentences') && !file.startsWith('deploy/'),
   )

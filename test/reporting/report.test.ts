@@ -30,7 +30,7 @@ function line(image: string, outcome: Entry['outcome']): SnapshotLine {
   return { image, slot: 's', status: 'active', outcome, codes: [], reasons: ['no'] };
 }
 
-test('totals count each outcome, and the worst come first', () => {
+test('totals count each outcome, and the worst entries come first', () => {
   const entries = [entry('c', 'taken'), entry('b', 'skipped'), entry('d', 'failed'), entry('a', 'taken')];
   const report = finishReport({ ...HEAD, entries });
   expect(report.totals).toEqual({ failed: 1, taken: 2, skipped: 1 });
@@ -43,7 +43,7 @@ test('totals of a cleanup count snapshots, not servers', () => {
   expect(finishReport({ ...HEAD, entries }).totals).toEqual({ deleted: 1, kept: 2 });
 });
 
-test('what failed is counted by region: servers, snapshots, and a region that could not be read', () => {
+test('failures are counted by region: servers, snapshots, and a region that could not be read', () => {
   const snapshots = (['failed', 'deleted', 'failed'] as const).map((outcome, i) => ({
     image: `i${i}`,
     slot: 's',
@@ -65,7 +65,7 @@ test('what failed is counted by region: servers, snapshots, and a region that co
   expect(finishReport({ ...HEAD, entries: entries.slice(2) })).not.toHaveProperty('failedIn');
 });
 
-test('10,000 servers fit into a log line, with every failure and true totals', () => {
+test('10,000 servers fit into a log line, with every failure and correct totals', () => {
   const entries = Array.from({ length: 10_000 }, (_, i) =>
     entry(`server-${i}`, i % 500 === 0 ? 'failed' : 'taken', { reason: 'ü'.repeat(40) }),
   );
@@ -81,7 +81,7 @@ test('10,000 servers fit into a log line, with every failure and true totals', (
   expect(report.warnings.at(-1)).toBe('… and 9950 more');
 });
 
-describe('the report of many accounts', () => {
+describe('the report for many accounts', () => {
   const accounts = Array.from({ length: 200 }, (_, i) => `customer-${i}`);
   const of = (account: string, textLength: number) =>
     finishReport({
@@ -111,7 +111,7 @@ describe('the report of many accounts', () => {
     },
   );
 
-  test('says whose each text and each server is, failures first; an account without a report is a failure', () => {
+  test('names the account of each text and each server, failures first; an account without a report is a failure', () => {
     const report = joined(head, [
       {
         account: 'a',
@@ -137,8 +137,8 @@ describe('the report of many accounts', () => {
   });
 });
 
-describe('the error that a failed run ends with', () => {
-  test('there is none for a good run', () => {
+describe('the error of a failed run', () => {
+  test('does not exist for a good run', () => {
     expect(
       failureOf(finishReport({ ...HEAD, entries: [entry('a', 'taken'), entry('b', 'skipped')] })),
     ).toBeUndefined();
@@ -163,7 +163,7 @@ describe('the error that a failed run ends with', () => {
       'snapshot daily failed: ORD is down',
     ],
     [
-      'several failures, and no server at all',
+      'several failures, and no server',
       { ...HEAD, failures: [saying('ORD is down'), saying('DFW is down')], entries: [] },
       'snapshot daily failed.\n- ORD is down\n- DFW is down',
     ],
@@ -186,11 +186,11 @@ describe('the error that a failed run ends with', () => {
       },
       'cleanup daily: 1 of 2 snapshots failed.\n- a in DFW: x: no',
     ],
-  ])('says what has failed: %s', (_, draft, message) => {
+  ])('names the failures: %s', (_, draft, message) => {
     expect(failureOf(finishReport(draft))?.message).toBe(message);
   });
 
-  test('stays short: ten lines, and how many more', () => {
+  test('is short: ten lines, and the number of further ones', () => {
     const entries = Array.from({ length: 300 }, (_, i) => entry(`s${i}`, 'failed', { reason: 'no' }));
     const lines = failureOf(finishReport({ ...HEAD, entries }))?.message.split('\n');
     expect(lines).toHaveLength(12);
@@ -198,7 +198,7 @@ describe('the error that a failed run ends with', () => {
   });
 });
 
-test('the worst of no outcomes is "kept"', () => {
+test('without outcomes the worst is "kept"', () => {
   expect(worst([])).toBe('kept');
   expect(worst(['kept', 'deferred', 'deleted'])).toBe('deferred');
 });

@@ -15,7 +15,7 @@ import {
   world,
 } from './world.ts';
 
-/** A second server with a snapshot of its own, in the region of the first. */
+/** A second server with its own snapshot, in the region of the first. */
 async function two() {
   const h = await world();
   const mail = h.cloud.region('DFW').addServer({ name: 'mail' });
@@ -34,7 +34,7 @@ const EDITS: [string, (h: Two) => object, RegExp][] = [
   ['at, to a date before it', () => ({ at: '2026-11-22' }), /at: the restore "mine" has begun with/],
 ];
 
-describe('an event that goes on is refused when it is not what the restore has begun with', () => {
+describe('a resumed event is refused if it differs from the one with which the restore began', () => {
   test.each([
     ...EDITS,
     ['to', () => ({ to: 'in-place', confirm: 'web' }), /to: the restore .* with new/],
@@ -88,7 +88,7 @@ describe('an event that goes on is refused when it is not what the restore has b
     expect(changes(h)).toHaveLength(1);
   });
 
-  test('one region that is another name for the same cloud', async () => {
+  test('a region that is another name for the same cloud is accepted', async () => {
     const h = await world();
     const first = await h.run('restore', TO_NEW);
     h.cloud.region('ORD').servers.push(...serversIn(h));
@@ -99,7 +99,7 @@ describe('an event that goes on is refused when it is not what the restore has b
   test.each<[string, object, RegExp]>([
     ['a server that it has not made', { restored: 'web' }, /restored: server \S+ was not made or rebuilt by/],
     [
-      'a server that is not there',
+      'a server that does not exist',
       { restored: 'aaaaaaaa-0000-4000-8000-000000000000' },
       /restored: there is no server \S+ in DFW: it has been deleted since/,
     ],
@@ -112,7 +112,7 @@ describe('an event that goes on is refused when it is not what the restore has b
     expect(changes(h)).toHaveLength(1);
   });
 
-  test('an image that is no safety snapshot', async () => {
+  test('an image that is not a safety snapshot', async () => {
     const h = await world();
     const first = await h.run('restore', IN_PLACE);
     later(h, 30);
@@ -122,8 +122,8 @@ describe('an event that goes on is refused when it is not what the restore has b
   });
 });
 
-describe('done is said only of the server that the restore has made or rebuilt, from its image', () => {
-  test('the metadata copied to another server: that one is only mentioned', async () => {
+describe('a restore is only done for the server that it created or rebuilt, from its image', () => {
+  test('metadata copied to another server: that server is only mentioned', async () => {
     const h = await world();
     const first = await h.run('restore', TO_NEW);
     const [made] = restoredIn(h);
@@ -140,7 +140,7 @@ describe('done is said only of the server that the restore has made or rebuilt, 
     expect(second.lines.at(-1)).toContain(copy.id);
   });
 
-  test('the metadata of a server restored in place, copied to another one, mean nothing there', async () => {
+  test('metadata of a server restored in place have no effect on another server', async () => {
     const h = await world();
     const first = await h.run('restore', IN_PLACE);
     const mark = `${first.request} in-place DFW ${h.web.id} ${first.image} 2026-11-23T06:10:00Z`;
@@ -164,7 +164,7 @@ describe('done is said only of the server that the restore has made or rebuilt, 
     expect(error.message).toMatch(/has been rebuilt since, from image/);
   });
 
-  test('the new server is deleted between two calls: said, and no other one is made', async () => {
+  test('the new server is deleted between two calls: this is reported, and no other one is created', async () => {
     const h = await world();
     const first = await h.run('restore', TO_NEW);
     serversIn(h).pop();
@@ -173,7 +173,7 @@ describe('done is said only of the server that the restore has made or rebuilt, 
     expect(restoredIn(h)).toEqual([]);
   });
 
-  test('the original and its snapshots are deleted between two calls: the new server is followed all the same', async () => {
+  test('the original and its snapshots are deleted between two calls: the new server is still followed', async () => {
     const h = await world();
     const first = await h.run('restore', TO_NEW);
     serversIn(h).splice(0, 1);
@@ -183,8 +183,8 @@ describe('done is said only of the server that the restore has made or rebuilt, 
   });
 });
 
-describe('a listing proves presence, never absence', () => {
-  test('the new server that it lacks is found by its id', async () => {
+describe('servers and images that a listing lacks', () => {
+  test('the new server is found by its id', async () => {
     const h = await world();
     const first = await h.run('restore', TO_NEW);
     leaveOut(h, (id) => id === first.restored);
@@ -196,7 +196,7 @@ describe('a listing proves presence, never absence', () => {
   test.each<[string, (h: World) => string]>([
     ['by its name', () => 'web'],
     ['by its id', (h) => h.web.id],
-  ])('the original that it lacks is not gone: %s', async (_, server) => {
+  ])('the original does not count as deleted: %s', async (_, server) => {
     const h = await world();
     for (const image of h.images)
       image.name = `web-daily-${image.properties.autosnap_slot!.replace(/[-:]/g, '')}`;
@@ -219,7 +219,7 @@ describe('a listing proves presence, never absence', () => {
     expect(report.codes[0]).toBe('RESTORE_IMAGE');
   });
 
-  test('whether it is gone can not be told: nothing is made', async () => {
+  test('if it is unknown whether the original was deleted, nothing is created', async () => {
     const h = await world();
     leaveOut(h, (id) => id === h.web.id);
     const down = { status: 403, body: { forbidden: { code: 403, message: 'no' } } };
@@ -229,7 +229,7 @@ describe('a listing proves presence, never absence', () => {
     expect(changes(h)).toEqual([]);
   });
 
-  test('an image that it lacks, named by its id', async () => {
+  test('an image, named by its id', async () => {
     const h = await world();
     leaveOut(h, (id) => id === h.images[1]!.id);
     const report = await h.run('restore', { ...TO_NEW, at: h.images[1]!.id });
@@ -237,7 +237,7 @@ describe('a listing proves presence, never absence', () => {
   });
 });
 
-test('of two calls with the same request at the same moment one asks for a server', async () => {
+test('of two simultaneous calls with the same request only one requests a server', async () => {
   const h = await world();
   const event = { ...TO_NEW, request: 'mine' };
   await Promise.allSettled([h.run('restore', event), h.run('restore', event)]);
@@ -246,7 +246,7 @@ test('of two calls with the same request at the same moment one asks for a serve
   expect(await h.run('restore', event)).toMatchObject({ state: 'done' });
 });
 
-test.each([TO_NEW, IN_PLACE])('an event that goes on by another policy is refused: $to', async (event) => {
+test.each([TO_NEW, IN_PLACE])('a resumed event with another policy is refused: $to', async (event) => {
   const h = await world();
   const first = await h.run('restore', { ...event, request: 'mine' });
   later(h, 30);
@@ -255,7 +255,7 @@ test.each([TO_NEW, IN_PLACE])('an event that goes on by another policy is refuse
   expect(h.rebuilt).toEqual([]);
 });
 
-test('a snapshot by hand of the same request is taken once, after the server was rebuilt from the safety snapshot', async () => {
+test('an ad-hoc snapshot with the same request is taken once, after the server was rebuilt from the safety snapshot', async () => {
   const h = await world();
   await inPlace(h, { ...IN_PLACE, request: 'mine' });
   const [safety] = safetiesIn(h);
@@ -266,7 +266,7 @@ test('a snapshot by hand of the same request is taken once, after the server was
   expect((await h.run('snapshot', event)).totals).toEqual({ skipped: 1 });
 });
 
-test('what is no id of a server is in no URL', async () => {
+test('an invalid server id is never part of a URL', async () => {
   const h = await world();
   const odd = '../../../../..';
   h.cloud

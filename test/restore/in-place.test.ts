@@ -18,8 +18,8 @@ import {
 const safetyOf = (h: World, id: string | undefined) =>
   h.cloud.region('DFW').images.find((image) => image.id === id)!;
 
-describe('the disk is replaced only for the sake of a safety snapshot of this restore, begun within the hour', () => {
-  test('one minute before the hour it is; at the hour another one is taken, and the answer says why', async () => {
+describe('the disk is replaced only if a safety snapshot of this restore was begun within the hour', () => {
+  test('a minute before the hour the disk is replaced; at the hour another snapshot is taken, and the answer has the reason', async () => {
     for (const [minutes, state] of [
       [59, 'building'],
       [60, 'waiting'],
@@ -46,12 +46,12 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
     }
   });
 
-  test('a request that is used again after 30 days: what was written since is saved first', async () => {
+  test('a request that is used again after 30 days first takes a safety snapshot', async () => {
     const h = await world();
     const event = { ...IN_PLACE, request: 'mine' };
     const { first } = await inPlace(h, event);
     later(h, 30 * 24 * 60);
-    // Nothing on the server tells of it any more.
+    // The metadata of the server no longer mention the first restore.
     h.web.metadata = { autosnap: 'daily' };
     const reused = await h.run('restore', event);
     expect(reused.state).toBe('waiting');
@@ -62,7 +62,7 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
     expect(await h.run('restore', again(reused))).toMatchObject({ state: 'building', safety: reused.safety });
   });
 
-  test('a request that is used again while the server says that it is done: nothing is done twice', async () => {
+  test('a request that is used again while the server has its record: nothing is done twice', async () => {
     const h = await world();
     const event = { ...IN_PLACE, request: 'mine' };
     await inPlace(h, event);
@@ -76,7 +76,7 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
     expect(safetiesIn(h)).toHaveLength(1);
   });
 
-  test('a disk that takes longer than an hour, again and again: refused after three, with the remedy', async () => {
+  test('snapshots that repeatedly take longer than an hour: refused after three, with the remedy', async () => {
     const h = await world();
     let event: object = IN_PLACE;
     for (const taken of [1, 2, 3]) {
@@ -103,9 +103,9 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
     expect(h.rebuilt).toHaveLength(0);
   });
 
-  test('one that vanishes each time, as Nova lets failed ones: refused after three', async () => {
+  test('snapshots that repeatedly disappear, as failed ones do in Nova: refused after three', async () => {
     const h = await world();
-    h.web.fate = 'vanishes';
+    h.web.snapshotOutcome = 'vanishes';
     let event: object = IN_PLACE;
     for (const _ of [1, 2, 3]) {
       const asked = await h.run('restore', event);
@@ -136,7 +136,7 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
         safety!.properties.autosnap_restore = `other ${h.images[0]!.id} ${h.web.image}`;
       },
     ],
-  ])('%s is none', async (_, prepare) => {
+  ])('%s is not a safety snapshot', async (_, prepare) => {
     const h = await world();
     await inPlace(h, { ...IN_PLACE, request: 'other' });
     prepare(h, 'mine');
@@ -148,7 +148,7 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
   });
 
   test.each(['another image', 'the same image'])(
-    'another restore came in between, from %s than the disk is of: the safety snapshot of the first is of no use',
+    'another restore in between, from %s: the safety snapshot of the first restore is no longer valid',
     async (which) => {
       const h = await world();
       if (which === 'the same image') h.web.image = h.images[1]!.id;
@@ -166,8 +166,8 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
   );
 
   /**
-   * A restore that is called again when its safety snapshot is good, while something happens before
-   * the last look.
+   * A restore that is called again when its safety snapshot is good, while something changes before
+   * the last check.
    */
   const whenAtTheLastLook = async (happens: (h: World, safety: string) => unknown) => {
     const h = await world();
@@ -204,7 +204,7 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
       () => setTime(new Date(Date.now() + 40 * 60_000)),
       'the safety snapshot is old by now',
     ],
-  ])('%s between the first look and the last: the disk stays', async (_, happens, why) => {
+  ])('%s between the first and the last check: the disk stays', async (_, happens, why) => {
     const { h, second } = await whenAtTheLastLook(happens);
     expect(second.state).toBe('waiting');
     expect(second).toMatchObject({
@@ -214,7 +214,7 @@ describe('the disk is replaced only for the sake of a safety snapshot of this re
     expect(h.rebuilt).toHaveLength(0);
   });
 
-  test('another name or task of the server at the last look: the disk stays', async () => {
+  test('another name or task of the server at the last check: the disk stays', async () => {
     const renamed: Partial<CloudServer>[] = [{ name: 'mail' }, { taskState: 'rebooting' }];
     for (const change of renamed) {
       const { h, second } = await whenAtTheLastLook((h) => Object.assign(h.web, change));
@@ -233,7 +233,7 @@ test('a safety snapshot that the listing lacks is found by its id', async () => 
   expect(safetiesIn(h)).toHaveLength(1);
 });
 
-test('the image to restore, which the listing lacks by now, is found by its id', async () => {
+test('the image to restore, which the listing lacks, is found by its id', async () => {
   const h = await world();
   const first = await h.run('restore', IN_PLACE);
   later(h, 30);
@@ -241,7 +241,7 @@ test('the image to restore, which the listing lacks by now, is found by its id',
   expect(await h.run('restore', again(first))).toMatchObject({ state: 'building', image: first.image });
 });
 
-test('the image to restore is deleted meanwhile: refused, and the server is as it was', async () => {
+test('the image to restore is deleted meanwhile: refused, and the server is unchanged', async () => {
   const h = await world();
   const first = await h.run('restore', IN_PLACE);
   later(h, 30);
@@ -251,7 +251,7 @@ test('the image to restore is deleted meanwhile: refused, and the server is as i
   expect(h.rebuilt).toHaveLength(0);
 });
 
-describe('two calls at the same moment', () => {
+describe('two simultaneous calls', () => {
   test('take one safety snapshot and rebuild once', async () => {
     const h = await world();
     const event = { ...IN_PLACE, request: 'mine' };
@@ -266,7 +266,7 @@ describe('two calls at the same moment', () => {
   });
 });
 
-describe('states that Nova does not rebuild are refused before the safety snapshot', () => {
+describe('a server in a state in which Nova does not rebuild it is refused before the safety snapshot', () => {
   test.each([
     ['paused', 'PAUSED'],
     ['suspended', 'SUSPENDED'],
@@ -285,7 +285,7 @@ describe('states that Nova does not rebuild are refused before the safety snapsh
     expect(changes(h)).toEqual([]);
   });
 
-  test('one that is paused after the safety snapshot is left as it is', async () => {
+  test('a server that is paused after the safety snapshot is left unchanged', async () => {
     const h = await world();
     const first = await h.run('restore', IN_PLACE);
     later(h, 30);
@@ -297,7 +297,7 @@ describe('states that Nova does not rebuild are refused before the safety snapsh
     expect((await h.run('restore', again(first))).state).toBe('building');
   });
 
-  test('one that fails after its safety snapshot is restored all the same', async () => {
+  test('a server that fails after its safety snapshot is restored anyway', async () => {
     const h = await world();
     const first = await h.run('restore', IN_PLACE);
     later(h, 30);
@@ -305,7 +305,7 @@ describe('states that Nova does not rebuild are refused before the safety snapsh
     expect((await h.run('restore', again(first))).state).toBe('building');
   });
 
-  test('a stopped one is restored, and is to be started', async () => {
+  test('a stopped server is restored, and has to be started', async () => {
     const h = await world();
     h.web.vmState = 'stopped';
     const first = await h.run('restore', IN_PLACE);
@@ -320,7 +320,7 @@ describe('states that Nova does not rebuild are refused before the safety snapsh
     expect(third.codes).toContain('RESTORED_SHUTOFF');
   });
 
-  test('a locked one, where the cloud shows it, is refused; where not, the answer to the rebuild is a remedy', async () => {
+  test('a locked server is refused if the cloud shows the lock; otherwise the error of the rebuild has a remedy', async () => {
     const h = await world();
     const edit = async (answer: Response) => {
       const body = (await answer.json()) as { server: object };
@@ -347,7 +347,7 @@ describe('states that Nova does not rebuild are refused before the safety snapsh
   });
 });
 
-describe('a root that is a volume', () => {
+describe('a root disk that is a volume', () => {
   test.each([true, false])('although an image is shown: %s', async (rootOnVolume) => {
     const h = await world();
     useKeystone(h);

@@ -6,12 +6,12 @@ import { changes, IN_PLACE, TO_NEW } from './world.ts';
 
 const at = (hour: number) => new Date(Date.UTC(2026, 10, 23, hour));
 
-/** Writes the verdict of a drill on an image. */
+/** Records the verdict of a drill on an image. */
 function drilled(image: CloudImage, passed: boolean, hour = 1): void {
   Object.assign(image.properties, Object.fromEntries(verdictMarks(image.id, passed, at(hour))));
 }
 
-describe('latest does not take a snapshot whose last drill failed while there is one that passed', () => {
+describe('latest passes over a snapshot whose last drill failed if another one passed', () => {
   test.each<[string, (images: CloudImage[]) => void, number]>([
     ['no drill ever', () => {}, 0],
     [
@@ -51,7 +51,7 @@ describe('latest does not take a snapshot whose last drill failed while there is
     ],
     ['none passed: then it is the drill that may be wrong', ([a]) => drilled(a!, false), 0],
     [
-      'the one that passed is not good any more',
+      'the one that passed is no longer good',
       ([a, b]) => {
         drilled(a!, false);
         drilled(b!, true);
@@ -68,7 +68,7 @@ describe('latest does not take a snapshot whose last drill failed while there is
     }
   });
 
-  test('nor does a date; by its id it is taken all the same', async () => {
+  test('a date passes over it as well, its id does not', async () => {
     const h = await history(4);
     const [newest, , third] = h.images;
     drilled(newest!, false);
@@ -80,7 +80,7 @@ describe('latest does not take a snapshot whose last drill failed while there is
     expect(named.lines[0]).toMatch(/its last drill, at 2026-11-23T01:00:00Z, failed/);
   });
 
-  test('one that passed for another server or policy does not count', async () => {
+  test('a snapshot that passed for another server or policy does not count', async () => {
     const h = await history(3);
     const mail = h.cloud.region('DFW').addServer({ name: 'mail' });
     drilled(h.images[0]!, false);
@@ -89,7 +89,7 @@ describe('latest does not take a snapshot whose last drill failed while there is
   });
 });
 
-test('the answer says what is taken, and which newer ones are not, and why', async () => {
+test('the answer names the snapshot, and newer ones that were passed over, with the reasons', async () => {
   const h = await history(4);
   const [newest, second, third] = h.images;
   drilled(newest!, false);
@@ -117,7 +117,7 @@ test('a date without a time is a day in UTC, and the answer says so', async () =
   }
 });
 
-test('of many that are passed over, five are named', async () => {
+test('of many snapshots that were passed over, five are named', async () => {
   const h = await history(9);
   for (const image of h.images.slice(0, 8)) Object.assign(image, { status: 'saving', size: null });
   const { codes, lines } = await h.run('restore', { ...TO_NEW, dryRun: true });
@@ -125,8 +125,8 @@ test('of many that are passed over, five are named', async () => {
   expect(lines[codes.indexOf('RESTORE_PASSED_OVER_MORE')]).toBe('passed over: 3 more');
 });
 
-describe('images that are marked as snapshots and do not count', () => {
-  test('are named where there is no good snapshot, and one is taken by its id', async () => {
+describe('images with our marker that do not count', () => {
+  test('are named if there is no good snapshot, and can be restored by their ids', async () => {
     const h = await history(3);
     const [renamed, halfMade, older] = h.images;
     Object.assign(renamed!, { name: 'golden' });
@@ -147,7 +147,7 @@ describe('images that are marked as snapshots and do not count', () => {
     expect((await h.run('restore', { ...TO_NEW, at: renamed!.id, dryRun: true })).image).toBe(renamed!.id);
   });
 
-  test('are named where they are newer than what is taken', async () => {
+  test('are named if they are newer than the restored snapshot', async () => {
     const h = await history(3);
     const [newest, second, third] = h.images;
     for (const image of [newest!, third!]) Object.assign(image, { name: 'golden' });
@@ -157,7 +157,7 @@ describe('images that are marked as snapshots and do not count', () => {
     expect(lines[1]).toMatch(`passed over: golden (${newest!.id}) is marked as ours`);
   });
 
-  test('are none of another server, region or policy', async () => {
+  test('of another server, region or policy are not named', async () => {
     const h = await history(1);
     const ord = h.cloud.region('ORD');
     const mail = h.cloud.region('DFW').addServer({ name: 'mail' });
@@ -172,7 +172,7 @@ describe('images that are marked as snapshots and do not count', () => {
     for (const { id } of others) expect(error.message).not.toContain(id);
   });
 
-  test('are named with the problem where their data lie in volume snapshots, of which none is taken by its id', async () => {
+  test('with their data in volume snapshots are named with the problem, and cannot be restored by their ids', async () => {
     const h = await history(1);
     const { id } = h.images[0]!;
     Object.assign(h.images[0]!, { name: 'golden', size: 0 });

@@ -12,7 +12,7 @@ import { image as anImage, server } from '../snapshots.ts';
 const OWNER = 'autosnap-prod';
 const PROJECT = 'p1';
 
-/** An image of ours, of the server `of`, and what is read from it. */
+/** An image of ours of the server `of`, and what is read from it. */
 function shot(
   id: string,
   of: Pick<Server, 'id' | 'name'>,
@@ -50,7 +50,7 @@ const DAY = '2026-11-23T00:00:00Z';
 const NOW = new Date('2026-11-23T06:00:00Z');
 const gone = (id: string, name: string) => shot(`of ${id}`, { id, name }, DAY);
 
-describe('the server that is meant', () => {
+describe('the server of a restore', () => {
   test.each<[string, string, RestoreInventory, string]>([
     ['by its name', 'web', stock([web, server({ id: 'x', name: 'web-2' })]), 'w'],
     ['by its id', 'w', stock([web]), 'w'],
@@ -74,13 +74,13 @@ describe('the server that is meant', () => {
     expect(findOrigin(its, wanted)).toMatchObject({ id });
   });
 
-  test('is not known by the start of its name', () => {
+  test('is not found by the beginning of its name', () => {
     expect(() => findOrigin(stock([web], [gone('x', 'web-2')]), 'web-')).toThrow(
       /there is no "web-" in DFW, ORD/,
     );
   });
 
-  test('that is gone goes by the name of its newest snapshot', () => {
+  test('that was deleted has the name in its newest snapshot', () => {
     const renamed = [
       shot('new', { id: 'w', name: 'new' }, DAY),
       shot('old', { id: 'w', name: 'old' }, '2026-11-22'),
@@ -89,18 +89,18 @@ describe('the server that is meant', () => {
     expect(() => findOrigin(stock([], renamed), 'old')).toThrow(/there is no "old"/);
   });
 
-  test('is asked for when two that are gone had the name', () => {
+  test('is ambiguous if two deleted servers had the name', () => {
     const two = stock([], [gone('x', 'web'), gone('w', 'web')]);
     expect(() => findOrigin(two, 'web')).toThrow(/several "web": .* x in DFW, w in DFW/);
   });
 });
 
-describe('the image that is meant', () => {
+describe('the image of a restore', () => {
   const of = (images: Image[], at = 'latest') =>
     findImage(stock([web], images), web, { at, policy: undefined }, { now: NOW }).image.id;
   const mark = (request: string) => ({ autosnap_policy: 'adhoc', autosnap_expires: `never ${request} {}` });
 
-  test('is the newest good one of that server, in its region, whatever the order', () => {
+  test('is the newest good one of the server, in its region, in any order of the listing', () => {
     const images = [
       shot('a', web, '2026-11-20'),
       shot('b', web, '2026-11-22'),
@@ -116,7 +116,7 @@ describe('the image that is meant', () => {
     expect(of(images, '2026-11-20T23:00:00Z')).toBe('a');
   });
 
-  test('where none is old enough, is answered with the moment of the oldest data', () => {
+  test('is missing if none is old enough, with the time of the oldest data', () => {
     const late = shot('late', web, DAY, { createdAt: new Date('2026-11-23T02:00:00Z') });
     const safety = shot('safety', web, '2026-11-20', {
       name: 'web-before-restore-adhoc-20261120T000000Z',
@@ -135,7 +135,7 @@ describe('the image that is meant', () => {
     );
   });
 
-  test("by its id is none of another project's, whatever it says", () => {
+  test('by its id must not belong to another project, whatever its metadata', () => {
     const foreign = shot('foreign', web, DAY, { owner: 'p2' });
     const given = { projectId: PROJECT, now: NOW };
     expect(() => chosenById(stock([web], [foreign]), web, 'foreign', foreign, given)).toThrow(
@@ -143,7 +143,7 @@ describe('the image that is meant', () => {
     );
   });
 
-  test('is not a safety snapshot, but may be one by hand of a server that was restored from one', () => {
+  test('is not a safety snapshot, but may be an ad-hoc one of a server that was restored from a safety snapshot', () => {
     const safety = shot('safety', web, '2026-11-23', {
       name: 'web-before-restore-adhoc-20261123T000000Z',
       properties: { ...mark('r1'), ...safetyMark({ request: 'r1', image: 'a', disk: 'd' }) },
@@ -153,7 +153,7 @@ describe('the image that is meant', () => {
     });
     expect(readSafetyMark(safety)).toEqual({ request: 'r1', image: 'a', disk: 'd' });
     expect(readSafetyMark(byHand)).toBeUndefined();
-    // The request of a snapshot by hand may be the same.
+    // An ad-hoc snapshot may have the same request.
     expect(readSafetyMark({ ...safety, name: 'web-adhoc-20261123T000000Z' })).toBeUndefined();
     expect(of([shot('a', web, '2026-11-20'), safety, byHand])).toBe('by hand');
   });

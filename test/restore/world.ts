@@ -8,14 +8,14 @@ export const PUBLIC = '00000000-0000-0000-0000-000000000000';
 export const PRIVATE = '11111111-1111-1111-1111-111111111111';
 
 export interface World extends Awaited<ReturnType<typeof history>> {
-  /** The ids of the servers whose disk the cloud has replaced so far, as often as it has. */
+  /** The ids of the servers whose disk the cloud has replaced, one for each time. */
   rebuilt: string[];
 }
 
 export const TO_NEW = { server: 'web', to: 'new' };
 export const IN_PLACE = { server: 'web', to: 'in-place', confirm: 'web' };
 
-/** What was asked of the cloud beyond looking, and beyond the login. */
+/** The requests to the cloud other than reads and logins. */
 export const changes = ({ cloud }: Harness) =>
   cloud.received.filter(
     ({ service, method }) => method !== 'GET' && (service === 'compute' || service === 'image'),
@@ -28,7 +28,7 @@ export const safetiesIn = ({ cloud }: Harness) =>
 export const later = (h: Harness, minutes: number) => h.cloud.advance(minutes * 60_000);
 export const again = (report: Restoration) => report.next as Record<string, unknown>;
 
-/** The server "web" with two days of snapshots and something of everything that is restored. */
+/** The server "web" with two days of snapshots, and every setting that a restore copies. */
 export async function world(): Promise<World> {
   const h = { ...(await history(2)), rebuilt: [] as string[] };
   const isolated = { id: '5b9c0c4e-0000-4000-8000-000000000001', label: 'backend' };
@@ -50,12 +50,12 @@ export async function world(): Promise<World> {
   return h;
 }
 
-/** A secret of an OpenStack in place of Rackspace's. */
+/** A secret of an OpenStack instead of Rackspace. */
 export function useKeystone({ cloud }: Harness): void {
   cloud.secrets.set('autosnap/test/rackspace', cloud.secret('password'));
 }
 
-/** From the request to the end, in the calls that it takes. */
+/** Calls the function from the first request until the restore is done. */
 export async function inPlace(h: World, event: object = IN_PLACE) {
   const first = await h.run('restore', event);
   later(h, 30);
@@ -64,7 +64,9 @@ export async function inPlace(h: World, event: object = IN_PLACE) {
   return { first, second, third: await h.run('restore', again(second)) };
 }
 
-/** Leaves things out of every listing of servers and images, until it is called. */
+/**
+ * Removes items from every listing of servers and images, until the returned function is called.
+ */
 export function leaveOut({ cloud }: Harness, isLeftOut: (id: string) => boolean): () => void {
   const edit = async (answer: Response) => {
     const body = (await answer.json()) as Record<string, unknown>;
@@ -85,8 +87,8 @@ export function leaveOut({ cloud }: Harness, isLeftOut: (id: string) => boolean)
 }
 
 /**
- * An image of the server as a person makes one: it inherits what the server's image had when it was
- * built.
+ * An image of the server that a person makes: it inherits the properties that the server's image
+ * had at the build.
  */
 export function imageByHand({ cloud, web }: World, name: string): CloudImage {
   return cloud.region('DFW').addImage({

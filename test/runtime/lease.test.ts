@@ -6,7 +6,7 @@ import { type Lease, type Leases, leasesIn, processLeases } from '../../lib/runt
 
 const at = (minutes: number) => new Date(Date.UTC(2026, 10, 23, 6, minutes));
 
-/** Until when another run has the lease; undefined where this one has it now. */
+/** The time until which another run holds the lease; undefined if this run holds it. */
 const heldUntil = (lease: Lease) => ('heldUntil' in lease ? lease.heldUntil : undefined);
 
 async function release(lease: Lease): Promise<void> {
@@ -14,19 +14,19 @@ async function release(lease: Lease): Promise<void> {
   await lease.release();
 }
 
-describe('a lease among the runs of one process', () => {
+describe('a lease between the runs of one process', () => {
   let leases: Leases;
   beforeEach(() => {
     leases = processLeases();
   });
 
-  test('is had by one run, and others are told until when', async () => {
+  test('is held by one run, and others get the time of its end', async () => {
     expect(heldUntil(await leases.take('cleanup/daily/a', at(15), at(0)))).toBeUndefined();
     expect(heldUntil(await leases.take('cleanup/daily/a', at(16), at(1)))).toEqual(at(15));
   });
 
   test.each(['snapshot/daily/a', 'cleanup/weekly/a', 'cleanup/daily/b'])(
-    'of one key, not of %s',
+    'is independent of the lease for %s',
     async (other) => {
       await leases.take('cleanup/daily/a', at(15), at(0));
       expect(heldUntil(await leases.take(other, at(15), at(0)))).toBeUndefined();
@@ -44,7 +44,7 @@ describe('a lease among the runs of one process', () => {
     expect(heldUntil(await leases.take('k', at(30), at(15)))).toBeUndefined();
   });
 
-  test('that has ended is not released for the run that has it now', async () => {
+  test('that has ended cannot be released for the run that holds it now', async () => {
     const late = await leases.take('k', at(15), at(0));
     await leases.take('k', at(30), at(15));
     await release(late);
@@ -52,8 +52,8 @@ describe('a lease among the runs of one process', () => {
   });
 });
 
-test('a lost answer to the own write is no other run', async () => {
-  // S3 has written the lease and the connection broke: the SDK sends the request again, which is
+test('a lost answer to the own request does not count as another run', async () => {
+  // S3 has stored the lease when the connection breaks. The SDK repeats the request, which is then
   // refused.
   let written: string | undefined;
   const s3 = createServer(async (request, response) => {

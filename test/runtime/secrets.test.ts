@@ -8,7 +8,7 @@ const PASSWORD = { ...KEYSTONE, username: 'u', password: 'hunter2', projectName:
 const APPLICATION = { ...KEYSTONE, applicationCredentialId: 'i', applicationCredentialSecret: 'hunter2' };
 
 describe('the three forms', () => {
-  test('Rackspace, at its global identity service unless told', () => {
+  test('Rackspace uses its global identity service by default', () => {
     expect(parse({ username: 'u', apiKey: 'k' })).toEqual({
       kind: 'rackspace',
       username: 'u',
@@ -19,7 +19,7 @@ describe('the three forms', () => {
     expect(parse({ username: 'u', apiKey: 'k', authUrl })).toMatchObject({ authUrl });
   });
 
-  test('Keystone with a password: the domain is Default, the project in that of the user', () => {
+  test('Keystone with a password: by default the domain is Default, and the project has the domain of the user', () => {
     expect(parse(PASSWORD)).toMatchObject({
       kind: 'password',
       userDomainName: 'Default',
@@ -35,14 +35,14 @@ describe('the three forms', () => {
     expect(parse(APPLICATION)).toEqual({ kind: 'applicationCredential', ...APPLICATION });
   });
 
-  test('plain http is for this machine only', () => {
+  test('plain http is allowed only for this machine', () => {
     for (const host of ['127.0.0.1:5000', 'localhost', '[::1]:5000']) {
       expect(parse({ ...PASSWORD, authUrl: `http://${host}/v3` })).toMatchObject({ kind: 'password' });
     }
   });
 });
 
-describe('a secret that is refused names the fields, and shows no value', () => {
+describe('the refusal of a secret names the fields, and shows no value', () => {
   test.each<[string, unknown, string[]]>([
     ['a text', 'hunter2', ['it must be a JSON object, such as {"username": "…", "apiKey": "…"}']],
     ['a list', ['hunter2'], ['it must be a JSON object, such as {"username": "…", "apiKey": "…"}']],

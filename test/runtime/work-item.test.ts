@@ -15,8 +15,8 @@ const LEFT = { outOfTime: 3 };
 const BUSY = { busy: { servers: [{ name: 'web-1', region: 'DFW' }], more: 0 } };
 
 /**
- * A piece of work of the policy `daily`, first asked for 20 seconds past midnight; `changes` go on
- * top.
+ * A work item of the policy `daily`, first requested 20 seconds past midnight; `changes` are
+ * applied to it.
  */
 function work(changes: Partial<WorkItem> = {}): WorkItem {
   return {
@@ -29,8 +29,8 @@ function work(changes: Partial<WorkItem> = {}): WorkItem {
   };
 }
 
-/** When what is left goes on, and what is given up. */
-function prospect(
+/** When deferred work resumes, and what is given up. */
+function retryPlan(
   left: Report['left'],
   now: string,
   changes: Partial<WorkItem> = {},
@@ -40,26 +40,26 @@ function prospect(
   return [at?.toISOString(), over.map(sentenceOf)];
 }
 
-test('work survives its way through the queue', () => {
+test('a work item is read from the queue unchanged', () => {
   const whole = work({ tries: 2 });
   expect(parseWorkItem(JSON.stringify(whole))).toEqual(whole);
 });
 
-test('work that another version has left is read without what this one does not know', () => {
+test('a work item of another version is read without the unknown keys', () => {
   const { servers, ...known } = { ...work(), servers: ['web-1'] };
   expect(parseWorkItem(JSON.stringify({ ...known, servers }))).toEqual(known);
 });
 
 test.each(['{"job": "restore"}', 'not JSON', '[]', 'null', '{"job": "cleanup", "event": {}}'])(
-  '%s is no work',
+  '%s is not a work item',
   (body) => {
     expect(() => parseWorkItem(body)).toThrow();
   },
 );
 
-describe('what is left for want of time', () => {
+describe('work that is left at the deadline', () => {
   test.each<[string, string, Partial<WorkItem>, [string | undefined, string[]]]>([
-    ['goes on at once', '2026-11-23T00:14:00Z', {}, ['2026-11-23T00:14:00.000Z', []]],
+    ['resumes at once', '2026-11-23T00:14:00Z', {}, ['2026-11-23T00:14:00.000Z', []]],
     ['until the next run by schedule', '2026-11-23T23:59:59Z', {}, ['2026-11-23T23:59:59.000Z', []]],
     [
       'but no longer',
@@ -68,7 +68,7 @@ describe('what is left for want of time', () => {
       [undefined, ['stopped in time: 3 servers are left to the next run']],
     ],
     [
-      'for two days where the next day lacks the time of the schedule',
+      'for two days if the next day lacks the time of the schedule',
       '2026-03-09T06:59:59Z',
       {
         event: policy({ schedule: 'cron(0 2 * * ? *)', timezone: 'America/Chicago' }),
@@ -89,55 +89,55 @@ describe('what is left for want of time', () => {
       ['2026-11-24T00:00:19.000Z', []],
     ],
   ])('%s', (_, now, changes, expected) => {
-    expect(prospect(LEFT, now, changes)).toEqual(expected);
+    expect(retryPlan(LEFT, now, changes)).toEqual(expected);
   });
 });
 
-describe('what is busy', () => {
+describe('busy servers', () => {
   const hourly = { event: policy({ schedule: 'rate(1 hour)' }) };
   test.each<[string, string, Partial<WorkItem>, [string | undefined, string[]]]>([
-    ['is tried again five minutes later', '2026-11-23T00:01:00Z', {}, ['2026-11-23T00:06:00.000Z', []]],
-    ['then less often', '2026-11-23T04:00:20Z', {}, ['2026-11-23T05:00:20.000Z', []]],
-    ['and at last at half the interval', '2026-11-23T11:59:00Z', {}, ['2026-11-23T12:00:20.000Z', []]],
+    ['are retried five minutes later', '2026-11-23T00:01:00Z', {}, ['2026-11-23T00:06:00.000Z', []]],
+    ['then at longer intervals', '2026-11-23T04:00:20Z', {}, ['2026-11-23T05:00:20.000Z', []]],
+    ['and finally at half the interval', '2026-11-23T11:59:00Z', {}, ['2026-11-23T12:00:20.000Z', []]],
     [
-      'which ends it',
+      'and not after that',
       '2026-11-23T12:00:20Z',
       {},
       [undefined, ['busy until half the interval had passed: web-1 in DFW']],
     ],
     [
-      'of a run that was late until the next one',
+      'of a late run until the next one',
       '2026-11-23T23:58:00Z',
       { since: new Date('2026-11-23T18:00:00Z') },
       ['2026-11-24T00:00:00.000Z', []],
     ],
     [
-      'of a monthly policy for as long as a queue keeps anything',
+      'of a monthly policy for as long as the queue keeps messages',
       '2026-12-05T23:59:00Z',
       { event: policy({ schedule: 'cron(0 0 23 * ? *)' }) },
       ['2026-12-06T00:00:20.000Z', []],
     ],
     ['by a rate from the run itself', '2026-11-23T00:28:00Z', hourly, ['2026-11-23T00:30:20.000Z', []]],
   ])('%s', (_, now, changes, expected) => {
-    expect(prospect(BUSY, now, changes)).toEqual(expected);
+    expect(retryPlan(BUSY, now, changes)).toEqual(expected);
   });
 
-  test('waits for nothing that is left beside it', () => {
+  test('do not delay work that is left at the deadline', () => {
     const now = '2026-11-23T00:14:00Z';
-    expect(prospect({ ...LEFT, ...BUSY }, now)).toEqual(['2026-11-23T00:14:00.000Z', []]);
-    const [at, over] = prospect({ ...LEFT, ...BUSY }, '2026-11-23T13:00:00Z');
+    expect(retryPlan({ ...LEFT, ...BUSY }, now)).toEqual(['2026-11-23T00:14:00.000Z', []]);
+    const [at, over] = retryPlan({ ...LEFT, ...BUSY }, '2026-11-23T13:00:00Z');
     expect([at, over]).toEqual(['2026-11-23T13:00:00.000Z', [expect.stringMatching('^busy until')]]);
   });
 });
 
-test('nothing that is left goes on nowhere', () => {
-  expect(prospect(undefined, '2026-11-23T00:14:00Z')).toEqual([undefined, []]);
+test('without anything left no run resumes', () => {
+  expect(retryPlan(undefined, '2026-11-23T00:14:00Z')).toEqual([undefined, []]);
 });
 
 test.each([
   ['2026-11-23T23:59:59Z', false],
   ['2026-11-24T00:00:00Z', true],
-])('at %s the time of the work is over: %s', (now, over) => {
+])('at %s the work is over: %s', (now, over) => {
   expect(isExpired(work(), parseEvent(policy()), new Date(now))).toBe(over);
 });
 

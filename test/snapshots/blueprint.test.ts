@@ -9,7 +9,7 @@ const web = { flavorId: 'general1-2', keyName: 'ops', securityGroups: ['default'
 test.each([
   ['all that is known', web, { flavor: 'general1-2', keyName: 'ops', securityGroups: ['default', 'web'] }],
   [
-    'no key pair is not the same as an unknown one',
+    'no key pair differs from an unknown one',
     { ...web, keyName: undefined, securityGroups: [] },
     { flavor: 'general1-2', keyName: null, securityGroups: [] },
   ],
@@ -19,7 +19,7 @@ test.each([
     { flavor: 'general1-2', keyName: 'ops' },
   ],
   [
-    'a long key pair as well',
+    'too many groups and a long key pair',
     { ...web, keyName: 'k'.repeat(255), securityGroups: [] },
     { flavor: 'general1-2' },
   ],
@@ -38,7 +38,7 @@ test.each([
   });
 });
 
-test('whatever the names: a metadatum of printable ASCII, behind any request, that is read back', async () => {
+test('for any names the text is printable ASCII, fits into any request, and is read back', async () => {
   const name = fc.string({ unit: 'binary', maxLength: 60 });
   const server = fc.record({
     flavorId: name,
@@ -57,18 +57,21 @@ test('whatever the names: a metadatum of printable ASCII, behind any request, th
   await always(property, { pure: true });
 });
 
-test.each(['', 'unknown', '2', '{"flavor":2}', '{"flavor":"2","keyName":7}', '{'])('%j is none', (text) => {
-  expect(readBlueprint(text)).toBeUndefined();
-});
+test.each(['', 'unknown', '2', '{"flavor":2}', '{"flavor":"2","keyName":7}', '{'])(
+  '%j is not a blueprint',
+  (text) => {
+    expect(readBlueprint(text)).toBeUndefined();
+  },
+);
 
-test('a name stands for itself, whatever a cloud makes of its spaces and accents, and for no other name', () => {
+test('a name is recognised whatever a cloud does to its spaces and accents, and matches no other name', () => {
   expect(fingerprint('  café web-1-daily ')).toBe(fingerprint('cafe\u0301 web-1-daily'));
   for (const other of ['golden', `golden-${NAME}`, `${NAME}-2`, NAME.replace('web', 'db'), '本番']) {
     expect(fingerprint(other)).not.toBe(fingerprint(NAME));
   }
 });
 
-test('where nothing fits it says so', () => {
+test('a blueprint that does not fit has only the fingerprint of the name', () => {
   expect(blueprintText({ region: 'r'.repeat(200), ...web }, NAME)).toBe(`{"named":"${fingerprint(NAME)}"}`);
   expect(readBlueprint(UNKNOWN)).toBeUndefined();
 });

@@ -12,8 +12,8 @@ const NOW = new Date('2026-11-23T06:00:00Z');
 const WEB = server();
 
 /**
- * The plan for a region whose images are read as the given snapshots, or as a complaint, or as
- * nobody's.
+ * The plan for a region whose images are read as the given snapshots, as problems, or as foreign
+ * images.
  */
 function plan(
   read: ReturnType<Reader>[],
@@ -42,7 +42,7 @@ function plan(
   return { ...made, warnings: made.warnings.map(findingText) };
 }
 
-/** Per series: "keep 11-23: last 1 of 3", newest first. */
+/** The decisions for each series, newest first: "keep 11-23: last 1 of 3". */
 function text({ series }: ReturnType<typeof plan>): string[][] {
   return series.map(({ items }) =>
     items.map(
@@ -53,7 +53,7 @@ function text({ series }: ReturnType<typeof plan>): string[][] {
 
 const FIVE = dailies('2026-11-23T00:00:00Z', 5);
 
-test('a series is what one policy has of one server, under the name that the server has now', () => {
+test("a series consists of the snapshots of one policy of one server, under the server's current name", () => {
   const made = plan(FIVE);
   expect(made.series).toEqual([
     { server: 's', name: 'web', region: 'DFW', policy: 'daily', floor: 1, items: expect.any(Array) },
@@ -70,14 +70,14 @@ test('a series is what one policy has of one server, under the name that the ser
   ]);
 });
 
-test('servers do not share a series, nor do policies; those of other policies are not even in the plan', () => {
+test('servers and policies have separate series, and other policies are not in the plan', () => {
   const other = FIVE.map((s) => ({ ...s, id: `${s.id}2`, server: 's2' }));
   const weekly = FIVE.map((s) => ({ ...s, id: `${s.id}3`, policy: 'weekly' }));
   const made = plan([...FIVE, ...other, ...weekly], {}, [WEB, { ...WEB, id: 's2', name: 'db' }]);
   expect(made.series.map(({ name, items }) => `${name} ${items.length}`)).toEqual(['web 5', 'db 5']);
 });
 
-test('what claims to be ours and is not is named, kept and not counted; what does not claim it is not spoken of', () => {
+test('an image with our marker that is not ours is kept, not counted and reported; one without a marker is not mentioned', () => {
   const made = plan([
     ...FIVE,
     suspect({ id: 'x', name: 'gold' }, { code: 'OWNED_BY_OTHER_PROJECT' }),
@@ -89,7 +89,7 @@ test('what claims to be ours and is not is named, kept and not counted; what doe
   expect(text(made)[0]).toHaveLength(5);
 });
 
-test("the floor is the policy's atLeast", () => {
+test("the minimum is the policy's atLeast", () => {
   expect(plan(FIVE, { keep: { last: 1, atLeast: 4 } }).series[0]).toMatchObject({ floor: 4 });
 });
 
@@ -106,7 +106,7 @@ describe('maxDeletes', () => {
     ).toBe(fates);
   });
 
-  test('is counted in what may go, not in what is kept between', () => {
+  test('limits the deletions, and skips what is kept between them', () => {
     const oldest = { keep: { last: 1, yearly: 2 }, maxDeletes: 2 };
     expect(
       plan(FIVE, oldest)
@@ -115,7 +115,7 @@ describe('maxDeletes', () => {
     ).toBe('keep defer delete delete keep');
   });
 
-  test('says so in the reasons of what waits', () => {
+  test('is in the reasons of deferred snapshots', () => {
     expect(text(plan(FIVE, { maxDeletes: 1 }))[0]?.[3]).toBe(
       'defer 11-20: no rule keeps it; more than 1 (maxDeletes) in one run',
     );
@@ -129,14 +129,14 @@ describe('ad-hoc snapshots', () => {
   });
   const endless = snapshot('2026-10-01T00:00:00Z', { policy: 'adhoc' });
 
-  test('are planned with every policy, each by its own end', () => {
+  test('are planned with every policy, each with its own end', () => {
     expect(text(plan([ended, endless]))).toEqual([
       ['delete 11-01: ad hoc, ended 2026-11-08T00:00:00.000Z', 'keep 10-01: ad hoc, without an end'],
     ]);
   });
 
   test.each([[[]], [['s']]])(
-    'of a server that is not there are kept, whatever their end: gone are %j',
+    'of a server that does not exist are kept after their end: gone are %j',
     (gone) => {
       expect(text(plan([ended], {}, [], { gone }))).toEqual([
         ['keep 11-01: its server is not in this region: it is kept'],
@@ -147,23 +147,23 @@ describe('ad-hoc snapshots', () => {
 
 const fates = (made: ReturnType<typeof plan>) => made.series[0]?.items.map(({ action }) => action).join(' ');
 
-test('a server that is not in the region keeps its series whole, whatever orphans says', () => {
+test('the series of a server that is not in the region is kept completely, whatever orphans allows', () => {
   const made = plan(FIVE, { orphans: { after: '1h', keep: 1 } }, [], { gone: ['another'] });
   expect(fates(made)).toBe('keep keep keep keep keep');
   expect(text(made)[0]?.[3]).toBe('keep 11-20: its server is not in this region: the series is kept whole');
   expect(made.warnings).toEqual(['DFW: server s is not in this region: its 5 daily snapshots are all kept']);
 });
 
-test('a server that is here is not gone, whoever says so', () => {
+test('a server in the listing does not count as deleted, whatever else is reported', () => {
   const made = plan(FIVE, { orphans: { after: '1h', keep: 1 } }, [WEB], { gone: ['s'] });
   expect(fates(made)).toBe('keep keep keep delete delete');
 });
 
-describe('a server that is gone everywhere', () => {
+describe('a server that was deleted in every region', () => {
   const gone = (changes: Record<string, unknown> = {}, series: Snapshot[] = FIVE) =>
     plan(series, changes, [], { gone: ['s'] });
 
-  test('keeps its series whole, with the reasons that its policy would have, and is reported', () => {
+  test('keeps its series completely, with the reasons of its policy, and is reported', () => {
     const made = gone();
     expect(text(made)[0]?.slice(2, 4)).toEqual([
       'keep 11-21: last 3 of 3',
@@ -176,18 +176,18 @@ describe('a server that is gone everywhere', () => {
   test.each([
     ['6h', 'keep delete delete delete delete'],
     ['7h', 'keep keep keep keep keep'],
-  ])('is shrunk by orphans once its newest good one is %s old: %s', (after, expected) => {
+  ])('has its series reduced by orphans once its newest good snapshot is %s old: %s', (after, expected) => {
     expect(fates(gone({ orphans: { after, keep: 1 } }))).toBe(expected);
   });
 
-  test('is counted from its newest good one: a newer one that failed makes it no younger', () => {
+  test('has the age of its newest good snapshot, whatever newer failed one there is', () => {
     const failed = snapshot('2026-11-23T05:00:00Z', { state: 'failed', status: 'killed' });
     expect(fates(gone({ orphans: { after: '6h', keep: 1 } }, [failed, ...FIVE]))).toBe(
       'keep keep delete delete delete delete',
     );
   });
 
-  test('keeps the number that is larger, that of orphans or the floor of the policy', () => {
+  test('keeps the larger number of snapshots: that of orphans or the minimum of the policy', () => {
     const orphans = { after: '1h', keep: 2 };
     expect(gone({ orphans }).series[0]).toMatchObject({ floor: 2 });
     const floored = gone({ orphans, keep: { last: 1, atLeast: 3 } });
@@ -197,12 +197,12 @@ describe('a server that is gone everywhere', () => {
     expect(floored.warnings).toEqual(['DFW: server s is gone: of its 5 daily snapshots 3 are kept']);
   });
 
-  test('without any good snapshot is left as it is', () => {
+  test('keeps a series without any good snapshot', () => {
     const failed = FIVE.map((s): Snapshot => ({ ...s, state: 'failed', status: 'killed' }));
     expect(fates(gone({ orphans: { after: '1h', keep: 1 } }, failed))).toBe('keep keep keep keep keep');
   });
 
-  test('keeps what has its data in volume snapshots, which takes the place of no other', () => {
+  test('keeps snapshots with their data in volume snapshots, which displace no others', () => {
     const onVolumes = FIVE.map((s, i) => (i % 2 === 0 ? { ...s, volumeSnapshots: ['v'] } : s));
     const made = gone({ orphans: { after: '1h', keep: 1 } }, onVolumes);
     expect(fates(made)).toBe('keep keep keep delete keep');
@@ -219,7 +219,7 @@ describe('a server that is gone everywhere', () => {
   });
 });
 
-test('a part of a policy is planned for the servers that it names alone', () => {
+test('a run for a part of a policy is planned only for the named servers', () => {
   const other = FIVE.map((s) => ({ ...s, id: `${s.id}2`, server: 's2' }));
   const of = (only: object, servers = [WEB, { ...WEB, id: 's2', name: 'db' }]) =>
     plan([...FIVE, ...other], { servers: { all: true } }, servers, { only }).series.map(
@@ -227,12 +227,12 @@ test('a part of a policy is planned for the servers that it names alone', () => 
     );
   expect(of({ names: ['db'] })).toEqual(['s2']);
   expect(of({ ids: ['s'] })).toEqual(['s']);
-  // A server that is not here has no name any more.
+  // A server that is not in the region has no current name.
   expect(of({ names: ['db'] }, [WEB])).toEqual([]);
   expect(of({ ids: ['s2'] }, [WEB])).toEqual(['s2']);
 });
 
-test('what a drill or a restore needs stays, and what was kept anyway says why', () => {
+test('snapshots that a drill or a restore needs stay, and the reasons of those kept anyway are unchanged', () => {
   const marked = (image: Image) => ({
     ...image,
     properties: {
@@ -247,7 +247,7 @@ test('what a drill or a restore needs stays, and what was kept anyway says why',
   ]);
 });
 
-describe('what an operator should know', () => {
+describe('warnings', () => {
   const pending = (changes: Partial<Snapshot> = {}) =>
     snapshot('2026-11-23T00:00:00Z', { state: 'pending', status: 'queued', ...changes });
 

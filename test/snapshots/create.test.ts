@@ -11,7 +11,7 @@ const due = {
   metadata: () => ({}),
 };
 
-/** The servers in the order in which they are dealt with; each has the snapshots of its name. */
+/** The servers in the order of a run; each has the snapshots listed under its name. */
 function orderOf(snapshots: Record<string, Snapshot[]>): string[] {
   const servers = Object.keys(snapshots).map((id) => server({ id }));
   const all = Object.entries(snapshots).flatMap(([id, its]) => its.map((s) => ({ ...s, server: id })));
@@ -20,7 +20,7 @@ function orderOf(snapshots: Record<string, Snapshot[]>): string[] {
 
 test.each<[string, Record<string, Snapshot[]>, string[]]>([
   [
-    'those without a snapshot, then by the newest one, the oldest first',
+    'those without a snapshot, then the others from the oldest newest snapshot on',
     {
       yesterday: [snapshot('2026-11-22'), snapshot('2026-10-01')],
       none: [],
@@ -29,7 +29,7 @@ test.each<[string, Record<string, Snapshot[]>, string[]]>([
     ['none', 'october', 'yesterday'],
   ],
   [
-    'only good ones protect',
+    'only good snapshots protect',
     {
       good: [snapshot('2026-11-01')],
       failed: [snapshot('2026-11-22', { state: 'failed' })],
@@ -39,16 +39,16 @@ test.each<[string, Record<string, Snapshot[]>, string[]]>([
     ['failed', 'pending', 'unknown', 'good'],
   ],
   [
-    'only those of the same policy',
+    'only snapshots of the same policy protect',
     { own: [snapshot('2026-11-01')], other: [snapshot('2026-11-22', { policy: 'weekly' })] },
     ['other', 'own'],
   ],
   [
-    'one that is dated in the future is none',
+    'a snapshot from the future does not protect',
     { past: [snapshot('2026-11-01')], future: [snapshot('2027-01-01')] },
     ['future', 'past'],
   ],
   ['in the order of the listing where the need is the same', { b: [], a: [], c: [] }, ['b', 'a', 'c']],
-])('the longest unprotected first: %s', (_, snapshots, order) => {
+])('the server that has been unprotected for longest comes first: %s', (_, snapshots, order) => {
   expect(orderOf(snapshots)).toEqual(order);
 });

@@ -10,7 +10,7 @@ import { connected, credentialsOf, receivedBy, test, unhurried } from '../openst
 const OWNER = 'autosnap-test';
 const SLOT = new Date('2026-11-23T00:00:00Z');
 
-/** Leaves things out of each answer of a listing of DFW. */
+/** Removes items from each answer of a listing in DFW. */
 function leaveOut(
   { faults }: Cloud,
   service: 'compute' | 'volume',
@@ -25,7 +25,7 @@ function leaveOut(
   faults.push({ service, region: 'DFW', path, times: Number.POSITIVE_INFINITY, answer: { edit } });
 }
 
-/** An image in DFW with a marker of ours that names this server. */
+/** An image in DFW with our marker that names this server. */
 function addMarked(
   { region, account }: Cloud,
   server: string,
@@ -39,9 +39,9 @@ function addMarked(
   });
 }
 
-/** DFW as a survey finds it. */
+/** The inventory of DFW. */
 async function dfwOf(cloud: Cloud, ids: string[] = []) {
-  // With an identity of Rackspace's there is no service for volumes.
+  // Keystone, because a login to Rackspace's identity service leads to no volume snapshots.
   const session = await connect(async () => credentialsOf(cloud, 'password'), unhurried);
   const { regions, unreadable } = await listInventory(session, ['DFW'], { owner: OWNER, ids });
   expect(unreadable).toEqual([]);
@@ -52,7 +52,7 @@ const asked = (cloud: Cloud) =>
   receivedBy(cloud, 'compute').filter(({ path }) => !path.endsWith('/detail')).length;
 
 describe('a server that the listing lacks', () => {
-  test('is found where an image of ours names it, or the policy', async ({ cloud }) => {
+  test('is found if an image of ours or the policy names it', async ({ cloud }) => {
     const [named, selected] = ['web', 'db'].map((name) => cloud.region('DFW').addServer({ name }));
     addMarked(cloud, named!.id);
     leaveOut(cloud, 'compute', 'servers', named!.id, selected!.id);
@@ -61,7 +61,7 @@ describe('a server that the listing lacks', () => {
     expect([gone, doubts]).toEqual([new Set(), []]);
   });
 
-  test('is gone when the cloud says so, in this region', async ({ cloud }) => {
+  test('counts as deleted in this region if the cloud answers 404', async ({ cloud }) => {
     addMarked(cloud, 'gone-1');
     const elsewhere = cloud.region('ORD').addServer({ name: 'moved' });
     const { servers, gone, doubts } = await dfwOf(cloud, [elsewhere.id]);
@@ -71,7 +71,7 @@ describe('a server that the listing lacks', () => {
   test.for([
     ['forbidden', answers.forbidden],
     ['unreadable', { status: 200, body: { server: {} } }],
-  ] as const)('may be gone or not when the answer is %s', async ([, answer], { cloud }) => {
+  ] as const)('may or may not exist if the answer is %s', async ([, answer], { cloud }) => {
     addMarked(cloud, 'unknown-1');
     addMarked(cloud, 'gone-1');
     cloud.faults.push({ service: 'compute', path: /servers\/unknown-1$/, answer });
@@ -80,20 +80,20 @@ describe('a server that the listing lacks', () => {
     expect(doubts).toHaveLength(1);
   });
 
-  test.for(['../../..', 'a/b', 'a b', ''])('is not asked for by what is no id: %j', async (id, { cloud }) => {
+  test.for(['../../..', 'a/b', 'a b', ''])('is not requested by an invalid id: %j', async (id, { cloud }) => {
     addMarked(cloud, id);
     const { gone, doubts } = await dfwOf(cloud, [id]);
     expect([gone, doubts, asked(cloud)]).toEqual([new Set(), [], 0]);
   });
 
-  test('is not asked for twice, and those that are listed not at all', async ({ cloud }) => {
+  test('is requested once, and listed servers are not requested', async ({ cloud }) => {
     const { id } = cloud.region('DFW').addServer({ name: 'web' });
     for (const server of [id, 'gone-1', 'gone-1']) addMarked(cloud, server);
     await dfwOf(cloud, [id, 'gone-1']);
     expect(asked(cloud)).toBe(1);
   });
 
-  test("is nobody's business where another deployment's image names it", async ({ cloud }) => {
+  test('is not requested if only an image of another deployment names it', async ({ cloud }) => {
     addMarked(cloud, 'theirs-1', { autosnap_owner: 'autosnap-prod' });
     const { gone } = await dfwOf(cloud);
     expect([gone, asked(cloud)]).toEqual([new Set(), 0]);
@@ -105,7 +105,7 @@ describe('a volume snapshot that the listing lacks', () => {
     addMarked(cloud, cloud.region('DFW').addServer({ name: 'db', image: '' }).id, {
       block_device_mapping: JSON.stringify(ids.map((snapshot_id) => ({ snapshot_id }))),
     });
-  test('is found where an image of ours names it', async ({ cloud }) => {
+  test('is found if an image of ours names it', async ({ cloud }) => {
     const { id } = cloud.region('DFW').addVolumeSnapshot({ volumeId: 'v' });
     having(cloud, id);
     leaveOut(cloud, 'volume', 'snapshots', id);
@@ -113,28 +113,28 @@ describe('a volume snapshot that the listing lacks', () => {
     expect([volumeSnapshots.map((one) => one.id), doubts]).toEqual([[id], []]);
   });
 
-  test('is not there when the cloud says so', async ({ cloud }) => {
+  test('does not exist if the cloud answers 404', async ({ cloud }) => {
     having(cloud, 'lost-1');
     const { volumeSnapshots, doubts } = await dfwOf(cloud);
     expect([volumeSnapshots, doubts]).toEqual([[], []]);
   });
 
-  test('is a doubt when it can not be read', async ({ cloud }) => {
+  test('is unknown if it cannot be read', async ({ cloud }) => {
     having(cloud, 'lost-1');
     cloud.faults.push({ service: 'volume', path: /snapshots\/lost-1$/, answer: answers.forbidden });
     expect((await dfwOf(cloud)).doubts).toHaveLength(1);
   });
 });
 
-describe('gone everywhere', () => {
-  test('are servers that no region has, each asked for', async ({ cloud }) => {
+describe('servers that were deleted everywhere', () => {
+  test('are those that no region has, after a request for each', async ({ cloud }) => {
     const here = ['DFW', 'ORD'].map((region) => cloud.region(region).addServer({ name: 'web' }).id);
     const session = await connected(cloud);
     const found = await goneEverywhere(session, [...here, 'gone-1', 'gone-1']);
     expect(found).toEqual({ gone: new Set(['gone-1']), doubts: [] });
   });
 
-  test.for(['DFW', 'ORD'])('is nothing that %s does not answer for', async (region, { cloud }) => {
+  test.for(['DFW', 'ORD'])('are not known if %s does not answer', async (region, { cloud }) => {
     cloud.faults.push({ service: 'compute', region, path: /servers\/lost-1$/, answer: answers.forbidden });
     const { gone, doubts } = await goneEverywhere(await connected(cloud), ['lost-1', 'gone-1']);
     expect(gone).toEqual(new Set(['gone-1']));

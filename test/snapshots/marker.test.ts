@@ -43,10 +43,10 @@ const reading = {
 };
 const read = (of: Image) => readMarker(of, reading);
 const suspected = (code: ReasonCode) => ({ problem: { code: 'MARKED_AS_OURS', reason: { code } } });
-/** Created so many hours after its slot. */
+/** An image that was created that many hours after its slot. */
 const created = (hours: number) => ({ createdAt: new Date(SLOT.getTime() + hours * HOUR_MS) });
 
-describe('an image of a server that was rebuilt from one of ours inherits the marker', () => {
+describe('an image of a server that was rebuilt from a snapshot of ours inherits the marker', () => {
   test.each<[maker: string, changes: Partial<Image>, properties: Record<string, string>, code: ReasonCode]>([
     ['a person', { name: 'golden' }, {}, 'NAME_ENDING_CHANGED'],
     ['a person, of another day', { name: 'web-1-daily-20261122T000000Z' }, {}, 'NAME_ENDING_CHANGED'],
@@ -61,35 +61,32 @@ describe('an image of a server that was rebuilt from one of ours inherits the ma
     ],
     ['createBackup', {}, { image_type: 'backup' }, 'BACKUP'],
     ['of another server', {}, { instance_uuid: 's2' }, 'MADE_FROM_OTHER_SERVER'],
-  ])('and is not ours when it was made by %s', (_, changes, properties, code) => {
+  ])('and is not ours if it was made by %s', (_, changes, properties, code) => {
     expect(read(image(changes, properties))).toMatchObject(suspected(code));
   });
 
-  test('and is ours when we have taken it of a server that came from a scheduled image', () => {
+  test("and is ours if we took it of a server from an image of Rackspace's schedule", () => {
     expect(read(image({}, { [CREATED_BY_KEY]: CREATED_BY }))).toMatchObject({ id: 'i1' });
   });
 });
 
-test.each(['../daily', 'daily/..'])(
-  'an image of a policy that no policy is called, %s, is not ours',
-  (policy) => {
-    const found = read(image({ name: `web-1-${policy}-20261123T000000Z` }, { autosnap_policy: policy }));
-    expect(found).toMatchObject(suspected('POLICY_INVALID'));
-  },
-);
+test.each(['../daily', 'daily/..'])('an image with the invalid policy name %s is not ours', (policy) => {
+  const found = read(image({ name: `web-1-${policy}-20261123T000000Z` }, { autosnap_policy: policy }));
+  expect(found).toMatchObject(suspected('POLICY_INVALID'));
+});
 
-test('a snapshot of a policy has no end, whatever it has inherited, nor one by hand that says none', () => {
+test('neither a snapshot of a policy nor an ad-hoc snapshot without an end expires, whatever it has inherited', () => {
   const none = { id: 'i1', expires: undefined, request: undefined, adopted: false };
   expect(read(image({}, { autosnap_expires: '2026-11-24T00:00:00Z r1 unknown' }))).toMatchObject(none);
   const { autosnap_policy: _, ...rest } = marker;
   expect(read(byHand({ ...rest, autosnap_policy: 'adhoc' } as Record<string, string>))).toMatchObject(none);
 });
 
-test('what is written where an image would else say that a schedule has made it', () => {
+test('the property that marks an image of a schedule is overwritten', () => {
   expect(CREATED_BY).toBe('autosnap');
 });
 
-describe('the name that an image was given', () => {
+describe('the name of the image at its creation', () => {
   const GIVEN = 'Müller web-1-daily-20261123T000000Z';
   const blueprint = blueprintText(
     { region: 'DFW', flavorId: '2', keyName: undefined, securityGroups: [] },
@@ -110,7 +107,7 @@ describe('the name that an image was given', () => {
     ['of another server', 'db-daily-20261123T000000Z', scheduled],
     ['with more before it', `before ${GIVEN}`, scheduled],
     ['of an ad-hoc snapshot', 'db-adhoc-20261123T000000Z', adhoc],
-  ])('%s, although it ends as ours end: the image is not ours', (_, name, properties) => {
+  ])('%s with the ending of our names: the image is not ours', (_, name, properties) => {
     expect(read(image({ name }, properties))).toMatchObject({
       problem: { code: 'MARKED_AS_OURS', reason: { code: 'NAME_CHANGED' } },
     });
@@ -128,14 +125,14 @@ describe('the time of creation', () => {
     ['by hand, within a day', { ...created(23), ...named('adhoc') }, adhoc, true],
     ['by hand, after more than a day', { ...created(24), ...named('adhoc') }, adhoc, false],
     [
-      'of a policy whose schedule is not known, within the time that the queue keeps a message',
+      'of a policy with an unknown schedule, within the time that the queue keeps a message',
       { ...created(13 * 24), ...named('weekly') },
       { autosnap_policy: 'weekly' },
       true,
     ],
     ['the same, later', { ...created(14 * 24), ...named('weekly') }, { autosnap_policy: 'weekly' }, false],
     [
-      'of a slot of an earlier schedule, within the interval as it is now',
+      'of a slot of an earlier schedule, within the present interval',
       { name: 'web-1-daily-20261123T235000Z', ...created(24.5) },
       { autosnap_slot: '2026-11-23T23:50:00Z' },
       true,
@@ -151,7 +148,7 @@ test.each([
   ['community', { visibility: 'community' }, 'community'],
   ['public', { visibility: 'public' }, 'public'],
   ['hidden', { hidden: true }, 'hidden'],
-])('an image that is %s is ours, and who sees it is known', (_, changes, exposure) => {
+])('an image that is %s is ours, and its exposure is known', (_, changes, exposure) => {
   const found = read(image(changes));
   expect(found).toMatchObject({ id: 'i1', state: 'good' });
   expect(found).toHaveProperty('exposure', exposure);
@@ -161,7 +158,7 @@ describe('the verdict of a drill', () => {
   const at = new Date('2026-11-23T05:00:00Z');
   const later = new Date('2026-11-24T05:00:00Z');
 
-  test('is read back: passed, failed, failed since', () => {
+  test('is read back as passed, failed, or failed since', () => {
     const passed = Object.fromEntries(verdictMarks('i1', true, at));
     const failed = Object.fromEntries(verdictMarks('i1', false, later));
     expect(read(image({}, passed))).toMatchObject({ proven: at, drilled: at });
@@ -176,14 +173,14 @@ describe('the verdict of a drill', () => {
     ['without a time', 'i1'],
     ['of no real day', 'i1 2026-02-30T00:00:00Z'],
     ['with more behind it', 'i1 2026-11-23T05:00:00Z or so'],
-  ])('%s is none, and the image is ours all the same', (_, value) => {
+  ])('%s is not a verdict, and the image is ours', (_, value) => {
     const inherited = { autosnap_proven: value, autosnap_drilled: value };
     expect(read(image({}, inherited))).toMatchObject({ id: 'i1', proven: undefined, drilled: undefined });
   });
 });
 
-describe('the marker that is written', () => {
-  test('has six lower-case keys at most, none longer than Nova takes', () => {
+describe('the marker of a new snapshot', () => {
+  test('has at most six keys in lower case, none longer than Nova allows', () => {
     const long = { blueprint: 'b'.repeat(165), request: 'r'.repeat(64) };
     const adhoc = markerOf({ owner: 'o', server: 's', slot: SLOT, expires: undefined, ...long });
     expect(Object.values(adhoc).filter((value) => value.length > 255)).toEqual([]);
@@ -193,7 +190,7 @@ describe('the marker that is written', () => {
     }
   });
 
-  test('is read back as it was meant', () => {
+  test('is read back unchanged', () => {
     expect(read(image())).toMatchObject({
       server: 's1',
       policy: 'daily',
@@ -203,13 +200,13 @@ describe('the marker that is written', () => {
     });
   });
 
-  test('says of an ad-hoc snapshot when it ends and which invocation asked for it', () => {
+  test('has the end and the invocation of an ad-hoc snapshot', () => {
     const expires = new Date('2026-12-07T00:00:00Z');
     const adhoc = markerOf({ owner: 'autosnap-prod', server: 's1', slot: SLOT, expires, request: 'r1' });
     expect(read(byHand(adhoc))).toMatchObject({ policy: 'adhoc', expires, request: 'r1' });
   });
 
-  test("undoes what a restored server's image would inherit: a hold, an end", () => {
+  test('overwrites what an image of a restored server would inherit: a hold, an end', () => {
     const inherited = { autosnap_hold: 'forever', autosnap_expires: '2020-01-01T00:00:00Z' };
     const endless = markerOf({
       owner: 'autosnap-prod',
@@ -224,7 +221,7 @@ describe('the marker that is written', () => {
   });
 });
 
-describe('what a snapshot says of its server', () => {
+describe('the description of the server in a snapshot', () => {
   const blueprint = '{"flavor":"2","keyName":"my key"}';
   const said = { flavor: '2', keyName: 'my key' };
   const common = { owner: 'autosnap-prod', server: 's1', slot: SLOT };
@@ -234,20 +231,20 @@ describe('what a snapshot says of its server', () => {
   test.each([
     ['of a policy', daily],
     ['by hand', adhoc],
-  ])('is read back, never inherited, and takes no key more than there are: %s', (_, written) => {
+  ])('is read back, never inherited, and needs no additional key: %s', (_, written) => {
     expect(blueprintIn(image({ properties: written({ blueprint }) }))).toEqual(said);
     for (const source of [daily({ blueprint }), adhoc({ blueprint })]) {
       expect(blueprintIn(image({ properties: { ...source, ...written() } }))).toBeUndefined();
     }
   });
 
-  test('stands behind the end and the request of a snapshot by hand', () => {
+  test('is appended to the end and the request of an ad-hoc snapshot', () => {
     for (const properties of [adhoc({ blueprint }), adhoc(), { ...adhoc(), autosnap_expires: 'never r1' }]) {
       expect(read(byHand(properties))).toMatchObject({ expires: undefined, request: 'r1' });
     }
   });
 
-  test('older snapshots say nothing, and are as much ours', () => {
+  test('is missing in older snapshots, which are still ours', () => {
     const { autosnap_restore_as: _, ...older } = daily();
     expect(blueprintIn(image({ properties: older }))).toBeUndefined();
     expect(read(image({ properties: { ...older, instance_uuid: 's1' } }))).toMatchObject({ policy: 'daily' });
@@ -260,7 +257,7 @@ describe('an image is not ours', () => {
     ["with another deployment's", image({}, { autosnap_owner: 'autosnap-dev' })],
     ['with an owner that ours is a part of', image({}, { autosnap_owner: 'autosnap-prod-2' })],
     ['with an owner in other letters', image({}, { autosnap_owner: 'Autosnap-Prod' })],
-  ])('%s: it is not even spoken of', (_, foreign) => {
+  ])('%s: the image is not even reported', (_, foreign) => {
     expect(read(foreign)).toBeUndefined();
   });
 
@@ -288,7 +285,7 @@ describe('an image is not ours', () => {
       image({ name: 'web-1-adhoc-20261123T000000Z' }, { autosnap_policy: 'adhoc', autosnap_expires: 'soon' }),
       'EXPIRES_INVALID',
     ],
-  ])('%s, and the report says why', (_, foreign, code) => {
+  ])('%s, and the report has the reason', (_, foreign, code) => {
     const { name } = foreign;
     expect(read(foreign)).toMatchObject({ problem: { image: 'i1', name } });
     expect(read(foreign)).toMatchObject(suspected(code));
@@ -324,7 +321,7 @@ describe('a hold', () => {
     ['none written', image({}, { autosnap_hold: undefined }), undefined],
     ['for ever', image({}, { autosnap_hold: 'forever' }), 'forever'],
     [
-      'to the end of a day, wherever on earth',
+      'to the end of a day in every time zone',
       image({}, { autosnap_hold: '2027-01-01' }),
       new Date('2027-01-02T12:00:00Z'),
     ],
@@ -348,13 +345,13 @@ test.each([
   expect(isStuck(pending, taskState, new Date(pending.createdAt.getTime() + hours * 3_600_000))).toBe(stuck);
 });
 
-test('a pending snapshot of volumes has a day: its server is idle from the first moment on', () => {
+test('a pending snapshot of volumes counts as stuck after a day, because its server is idle from the beginning', () => {
   const pending = snapshot(SLOT, { state: 'pending', volumeSnapshots: ['v1'] });
   const stuckAfter = (ms: number) => isStuck(pending, null, new Date(pending.createdAt.getTime() + ms));
   expect([24 * HOUR_MS, 24 * HOUR_MS + 1].map(stuckAfter)).toEqual([false, true]);
 });
 
-describe('what the server was called', () => {
+describe('the former name of the server', () => {
   test.each([
     ['web-1-daily-20261123T000000Z', 'web-1'],
     ['a-daily-b-daily-20261123T000000Z', 'a-daily-b'],
@@ -375,7 +372,7 @@ describe('a safety snapshot of a restore', () => {
       name: `web-1-${label}-20261123T000000Z`,
     });
 
-  test('of its request, and by hand', () => {
+  test('is recognised by its request and the ad-hoc policy', () => {
     expect(Object(adhoc('one', 'one image disk', 'adhoc')).safety).toBeUndefined();
   });
 

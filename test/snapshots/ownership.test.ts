@@ -20,7 +20,7 @@ const CREATED = new Date('2026-11-23T00:00:20Z');
 const NAME = 'web-daily-20261123T000000Z';
 const ID = '0b9c0c4e-0000-4000-8000-000000000001';
 
-/** A snapshot of ours with its data in the volume snapshots that are named; `changes` go on top. */
+/** A snapshot of ours with its data in the named volume snapshots; `changes` are applied to it. */
 function image(volumeSnapshotIds: string[], changes: Partial<Image> = {}): Image {
   const marker = markerOf({ owner: OWNER, policy: 'daily', server: 's', slot: SLOT });
   return anImage({
@@ -52,7 +52,7 @@ const daily: ReadingPolicy = {
   schedule: parseSchedule('cron(0 0 * * ? *)'),
 };
 
-/** Reads an image beside others of its region. */
+/** Reads an image together with the other images of its region. */
 function read(
   one: Image,
   volumeSnapshots: VolumeSnapshot[] = [],
@@ -68,7 +68,7 @@ interface Surroundings {
   policies: { policy: string; schedule: ReturnType<typeof parseSchedule> }[];
 }
 
-test('only an image that is marked as ours, and has its data in volume snapshots, needs these to be read', () => {
+test('volume snapshots have to be read only for images with our marker whose data are in volume snapshots', () => {
   expect(hasVolumesOf(OWNER)(image(['v1']))).toBe(true);
   expect(hasVolumesOf(OWNER)(image([]))).toBe(false);
   expect(hasVolumesOf('another')(image(['v1']))).toBe(false);
@@ -113,11 +113,11 @@ describe('the volume snapshots of an image', () => {
       [data('v1', { volumeId: 'x' }), data('v2', { volumeId: 'y' })],
       { code: 'VOLUMES_OF_OTHER_SERVER', server: 'web' },
     ],
-  ])('are not, and the report says why: %s', (_, all, reason) => {
+  ])('are not ours, with a reason for the report: %s', (_, all, reason) => {
     expect(read(image(['v1', 'v2']), all)).toEqual(suspect({ id: 'i1', name: NAME }, reason));
   });
 
-  test('nor are those that another image names, whoever it belongs to', () => {
+  test('that another image names as well are not ours, whoever owns that image', () => {
     const all = [data('v1'), data('v2')];
     const other = image(['v2'], { id: 'i2', name: 'golden', properties: {} });
     expect(read(image(['v1', 'v2']), all, { others: [other] })).toEqual(
@@ -127,7 +127,7 @@ describe('the volume snapshots of an image', () => {
     expect(read(image(['v1', 'v2']), all, { others: [unrelated] })).toMatchObject({ id: 'i1' });
   });
 
-  test('of a server that is gone can be told by their names and times alone', () => {
+  test('of a deleted server can be recognised only by their names and times', () => {
     const found = read(image(['v1']), [data('v1', { volumeId: 'x' })], { servers: [] });
     expect(found).toMatchObject({ id: 'i1', state: 'good' });
   });
@@ -142,7 +142,7 @@ describe('the volume snapshots of an image', () => {
     [[], 'failed', 'volume snapshot gone'],
     [['available', 'backing-up'], 'unknown', 'volume snapshot backing-up'],
     [['available', 'terror'], 'unknown', 'volume snapshot terror'],
-  ])('that are %j make it %s', (statuses, state, status) => {
+  ])('in the states %j give the image the state %s', (statuses, state, status) => {
     const all = statuses.map((one, i) => data(`v${i + 1}`, { status: one }));
     expect(read(image(['v1', 'v2']), all)).toMatchObject({ state, status });
   });
@@ -150,19 +150,19 @@ describe('the volume snapshots of an image', () => {
   test.each([
     ['saving', 'pending'],
     ['deactivated', 'unknown'],
-  ])('say nothing of an image that is %s', (status, state) => {
+  ])('do not change the state of an image that is %s', (status, state) => {
     const found = read(image(['v1'], { status }), [data('v1', { status: 'error' })]);
     expect(found).toMatchObject({ status, state });
   });
 
-  test('make a failed image no better', () => {
+  test('do not improve a failed image', () => {
     const failed = (status: string) => read(image(['v1'], { status: 'killed' }), [data('v1', { status })]);
     expect(failed('available')).toMatchObject({ status: 'killed', state: 'failed' });
     expect(failed('error')).toMatchObject({ status: 'volume snapshot error', state: 'failed' });
   });
 });
 
-test('the next slot is that of the policy by which an image is named, of all that are known', () => {
+test("the next slot is that of the policy in the image's name, among all known policies", () => {
   const weekly = { policy: 'weekly', schedule: parseSchedule('cron(0 0 ? * MON *)') };
   const late = new Date('2026-11-24T12:00:00Z');
   const made = (policy: string) =>
@@ -190,7 +190,7 @@ test('without a schedule an image may be created as late as a message can wait i
   expect(read(image([], { createdAt: after(14) }), [], { policy })).toMatchObject(OUTSIDE_SLOT);
 });
 
-describe('an image that autosnap.py has made', () => {
+describe('an image of autosnap.py', () => {
   const old = server({ id: ID, name: 'old' });
   const adopting: ReadingPolicy = { ...daily, adopt: 'autosnap.py' };
   const script = (changes: Partial<Image> = {}, properties: Record<string, string> = {}) =>
@@ -202,7 +202,7 @@ describe('an image that autosnap.py has made', () => {
   const adopt = (one: Image, its: Partial<Surroundings> = {}) =>
     read(one, [], { servers: [old, web], policy: adopting, ...its });
 
-  test('is a snapshot of the policy that adopts it, of the moment in which it was made', () => {
+  test('is a snapshot of the policy that adopts it, with its creation as the slot', () => {
     expect(adopt(script())).toMatchObject({
       adopted: true,
       policy: 'daily',
@@ -226,20 +226,20 @@ describe('an image that autosnap.py has made', () => {
     expect(adopt(one)).toBeUndefined();
   });
 
-  test('is not adopted, and said, when its server has another name', () => {
+  test('is not adopted, with a reason for the report, if its server was renamed', () => {
     expect(adopt(script({ name: `older-autosnap-${ID}` }))).toMatchObject({
       problem: { code: 'LEGACY_RENAMED', image: 'i1', server: 'old' },
     });
   });
 
-  test('is not adopted by a policy that does not ask for it, or does not mean its server', () => {
+  test('is not adopted by a policy without adopt, or by one that does not select its server', () => {
     expect(adopt(script(), { policy: daily })).toBeUndefined();
     expect(adopt(script(), { policy: { ...adopting, servers: { names: ['web'] } } })).toBeUndefined();
     expect(adopt(script(), { servers: [web] })).toBeUndefined();
   });
 });
 
-describe('what is left of the data of an image', () => {
+describe('the remaining data of an image', () => {
   test.each<[string, VolumeSnapshot[], object]>([
     ['one of two', [data('v1')], { state: 'failed', status: 'volume snapshot gone', partial: true }],
     [
@@ -251,7 +251,7 @@ describe('what is left of the data of an image', () => {
     ['nothing', [], { state: 'failed', status: 'volume snapshot gone' }],
     ['all, and one is being made', [data('v1'), data('v2', { status: 'creating' })], { state: 'pending' }],
     [
-      'one, and one that can not be asked for',
+      'one, and one that cannot be read',
       [data('v1'), data('v2', { status: UNREADABLE, name: '', volumeId: '' })],
       { state: 'unknown', status: 'volume snapshot unreadable' },
     ],
@@ -261,13 +261,13 @@ describe('what is left of the data of an image', () => {
     expect(Object.hasOwn(Object(found), 'partial')).toBe('partial' in expected);
   });
 
-  test('what can not be asked for is no proof against an image', () => {
+  test('volume snapshots that cannot be read do not disprove the ownership of an image', () => {
     const unreadable = data('v1', { status: UNREADABLE, name: '', createdAt: new Date(0), volumeId: '' });
     expect(read(image(['v1']), [unreadable])).toMatchObject({ state: 'unknown' });
   });
 });
 
-describe('the other deployments that have snapshots', () => {
+describe('the other deployments with snapshots', () => {
   const marked = (autosnap_owner?: string, autosnap_server?: string) =>
     anImage({
       name: NAME,
@@ -288,7 +288,7 @@ describe('the other deployments that have snapshots', () => {
     expect([...otherOwners([one], OWNER)]).toEqual(expected);
   });
 
-  test('keep the images of autosnap.py of their servers from being adopted', () => {
+  test('prevent the adoption of images of autosnap.py of their servers', () => {
     const legacy = server({ id: ID, name: 'web' });
     const one = anImage({
       name: `web-autosnap-${ID}`,

@@ -19,10 +19,10 @@ function decide(series: Snapshot[], keep: Partial<Keep>, timezone = 'UTC', now =
   };
 }
 
-/** Ids back to days: "2026-11-23T00:00:00.000Z" -> "11-23". */
+/** Converts ids back to days: "2026-11-23T00:00:00.000Z" to "11-23". */
 const days = (ids: string[]) => ids.map((id) => id.slice(5, 10));
 
-describe('what passed a drill', () => {
+describe('snapshots that passed a drill', () => {
   const PASSED = { proven: NOW, drilled: NOW };
   const FAILED_SINCE = { proven: NOW, drilled: new Date(NOW.getTime() + 1) };
   const FAILED = { drilled: NOW };
@@ -37,18 +37,18 @@ describe('what passed a drill', () => {
     ['one passed of which no other drill is noted', [{}, {}, { proven: NOW }], ['11-23', '11-21']],
     ['a newer one failed: it proves nothing', [FAILED, FAILED, PASSED], ['11-23', '11-21']],
     [
-      'the newest that passed failed since: the one before it stays too',
+      'the newest that passed failed since: the one before it stays as well',
       [{}, FAILED_SINCE, PASSED],
       ['11-23', '11-22', '11-21'],
     ],
     ['all that passed failed since', [{}, FAILED_SINCE, FAILED_SINCE], ['11-23', '11-22']],
     [
-      'a held one that passed is not counted',
+      'a held snapshot that passed does not count',
       [{}, { ...PASSED, hold: 'forever' }, PASSED],
       ['11-23', '11-22', '11-21'],
     ],
     [
-      'one that is no longer good',
+      'a snapshot that is no longer good',
       [{}, { ...PASSED, state: 'unknown' }, PASSED],
       ['11-23', '11-22', '11-21'],
     ],
@@ -56,7 +56,7 @@ describe('what passed a drill', () => {
     expect(days(decide(series(...drills), { last: 1 }).kept)).toEqual(expected);
   });
 
-  test('says so', () => {
+  test('stay with this reason', () => {
     const { kept, reasons } = decide(series({}, FAILED_SINCE, PASSED), { last: 1 });
     expect(kept.map((id) => reasons.get(id))).toEqual([
       ['last 1 of 1'],
@@ -76,11 +76,11 @@ describe('two images of one slot', () => {
   test.each<[string, Partial<Snapshot>]>([
     ['passed its last drill', { proven: NOW, drilled: NOW }],
     ['passed one once', { proven: NOW, drilled: new Date(NOW.getTime() + 1) }],
-  ])('both stay while one of them is the newest that %s', (_, changes) => {
+  ])('both stay if one of them is the newest that %s', (_, changes) => {
     expect(decide([newest, older, twin(changes)], { last: 1 }).kept.sort()).toEqual(both);
   });
 
-  test('both stay for the floor, whatever keeps one of them besides', () => {
+  test('both stay for the minimum, whatever else keeps one of them', () => {
     const { kept, reasons } = decide([newest, older, twin({ exposure: 'shared' })], { last: 1, atLeast: 2 });
     expect(kept.sort()).toEqual(both);
     expect(reasons.get(older.id)).toEqual(['at least 2']);
@@ -101,12 +101,12 @@ describe('an image that others can see', () => {
   });
 });
 
-describe('what has lost a part of its data', () => {
+describe('a snapshot that has lost a part of its data', () => {
   const BROKEN = { state: 'failed', partial: true, status: 'volume snapshot gone' } as const;
   const series = (...changes: Partial<Snapshot>[]) =>
     dailies('2026-11-23T00:00:00Z', 4).map((s, age) => ({ ...s, ...changes[age] }));
 
-  test('stays as long as the whole would, and counts for nothing', () => {
+  test('stays as long as the complete snapshot would, and does not count', () => {
     const { kept, deleted, reasons } = decide(series({}, BROKEN), { last: 2 });
     expect(days(kept)).toEqual(['11-23', '11-22', '11-21']);
     expect(days(deleted)).toEqual(['11-20']);
@@ -115,16 +115,16 @@ describe('what has lost a part of its data', () => {
     ]);
   });
 
-  test('gives every reason for which the whole would stay', () => {
+  test('stays with all reasons for which the complete snapshot would stay', () => {
     const { kept, reasons } = decide(series({}, BROKEN), { last: 2, daily: 2 });
     expect(reasons.get(kept[1]!)?.[0]).toMatch(/: last 2 of 2; daily 2026-11-22$/);
   });
 
-  test('goes when the whole would, once a day has passed', () => {
+  test('is deleted when the complete snapshot would be, once a day has passed', () => {
     expect(days(decide(series({}, {}, BROKEN), { last: 2 }).kept)).toEqual(['11-23', '11-22']);
   });
 
-  test('takes no place from another that has', () => {
+  test('does not displace a complete snapshot', () => {
     expect(days(decide(series({}, BROKEN, BROKEN), { last: 2 }).kept)).toEqual([
       '11-23',
       '11-22',
@@ -134,7 +134,7 @@ describe('what has lost a part of its data', () => {
   });
 });
 
-describe('what each rule keeps', () => {
+describe('the rules', () => {
   const series = dailies('2026-11-23T00:00:00Z', 70); // back to 2026-09-15; the 23rd is a Monday
 
   test('last', () => {
@@ -155,13 +155,13 @@ describe('what each rule keeps', () => {
     expect(days(decide(series, keep).kept)).toEqual(expected);
   });
 
-  test('a tier that is not yet full keeps the oldest as well', () => {
+  test('a rule with free places keeps the oldest snapshot as well', () => {
     const { kept, reasons } = decide(series, { monthly: 4 });
     expect(days(kept)).toEqual(['11-23', '10-31', '09-30', '09-15']);
     expect(reasons.get(kept[3]!)).toEqual(['oldest, monthly has 3 of 4']);
   });
 
-  test('a period without a snapshot is not counted: the next one that has one takes its place', () => {
+  test('a period without a snapshot is skipped', () => {
     const gaps = ['2026-11-23', '2026-11-20', '2026-09-02', '2026-09-01'].map((day) =>
       snapshot(`${day}T00:00:00Z`),
     );
@@ -172,11 +172,11 @@ describe('what each rule keeps', () => {
     [{ yearly: 1 }, 'yearly 2026'],
     [{ within: 2 * DAY_MS }, 'within 2d'],
     [{ within: 1.5 * DAY_MS }, 'within 36h'],
-  ])('%j says "%s"', (keep, reason) => {
+  ])('%j gives the reason "%s"', (keep, reason) => {
     expect(decide(series, keep).reasons.get('2026-11-23T00:00:00.000Z')).toEqual([reason]);
   });
 
-  test('atLeast says so only where nothing else keeps', () => {
+  test('atLeast is a reason only if no other rule keeps the snapshot', () => {
     const { reasons } = decide(series, { last: 1, atLeast: 2 });
     expect([...reasons.values()].slice(0, 3)).toEqual([
       ['last 1 of 1'],
@@ -185,12 +185,12 @@ describe('what each rule keeps', () => {
     ]);
   });
 
-  test('yearly tells years apart', () => {
+  test('yearly distinguishes years', () => {
     const years = [2026, 2025, 2024].map((year) => snapshot(`${year}-06-01T00:00:00Z`));
     expect(decide(years, { yearly: 2 }).kept.map((id) => id.slice(0, 4))).toEqual(['2026', '2025']);
   });
 
-  test('a snapshot may be kept for several reasons, and all are given', () => {
+  test('a snapshot that is kept for several reasons has all of them', () => {
     const { reasons } = decide(series, { last: 7, weekly: 4, monthly: 12 });
     expect(reasons.get('2026-11-22T00:00:00.000Z')).toEqual(['last 2 of 7', 'weekly 2026-W47']);
     expect(reasons.get('2026-11-10T00:00:00.000Z')).toEqual(['no rule keeps it']);
@@ -210,7 +210,7 @@ describe('calendar periods are those of the time zone', () => {
     expect(decide(series, { daily: 1 }, 'UTC').kept).toHaveLength(1);
   });
 
-  test('the hour that the end of summer time repeats is two hours', () => {
+  test('the hour that is repeated when clocks go back counts as two hours', () => {
     const series = [snapshot('2026-11-01T06:30:00Z'), snapshot('2026-11-01T07:30:00Z')]; // both 01:30 in Chicago
     expect([...decide(series, { hourly: 2 }, 'America/Chicago').reasons.values()].flat()).toEqual([
       'hourly 2026-11-01T01-06:00',
@@ -235,19 +235,22 @@ describe('calendar periods are those of the time zone', () => {
 describe('only good snapshots count', () => {
   const good = dailies('2026-11-20T00:00:00Z', 4);
 
-  test.each(['pending', 'failed', 'unknown'] as const)('newer ones that are %s take no place', (state) => {
-    const newer = dailies('2026-11-23T00:00:00Z', 3).map((s) => ({ ...s, state, status: state }));
-    const { kept, deleted } = decide([...good, ...newer], { last: 3 });
-    expect(days(deleted)).toEqual(['11-17']);
-    expect(days(kept)).toEqual(['11-23', '11-22', '11-21', '11-20', '11-19', '11-18']);
-  });
+  test.each(['pending', 'failed', 'unknown'] as const)(
+    'newer snapshots that are %s displace none',
+    (state) => {
+      const newer = dailies('2026-11-23T00:00:00Z', 3).map((s) => ({ ...s, state, status: state }));
+      const { kept, deleted } = decide([...good, ...newer], { last: 3 });
+      expect(days(deleted)).toEqual(['11-17']);
+      expect(days(kept)).toEqual(['11-23', '11-22', '11-21', '11-20', '11-19', '11-18']);
+    },
+  );
 
-  test('the choice of a period is its newest good one, not its newest', () => {
+  test('a period keeps its newest good snapshot, not its newest', () => {
     const interrupted = snapshot('2026-11-20T12:00:00Z', { state: 'failed', status: 'killed' });
     expect(decide([...good, interrupted], { daily: 1 }).kept).toContain('2026-11-20T00:00:00.000Z');
   });
 
-  test('pending and unknown ones are never deleted, however old', () => {
+  test('pending and unknown snapshots are never deleted, however old', () => {
     const old = (['pending', 'unknown'] as const).map((state, i) =>
       snapshot(`2020-01-0${i + 1}T00:00:00Z`, { state, status: state }),
     );
@@ -264,12 +267,12 @@ describe('only good snapshots count', () => {
     ['two days old, and newer than every good one', '2026-11-20T12:00:00Z', true],
     ['of the same slot as the newest good one', '2026-11-20T00:00:00Z', true],
     ['an hour old', '2026-11-23T05:00:00Z', true],
-  ])('a failed one goes a day later, once there is a newer good one: %s', (_, slot, keep) => {
+  ])('a failed snapshot is deleted a day later, once there is a newer good one: %s', (_, slot, keep) => {
     const failed = snapshot(slot, { id: 'failed', state: 'failed', status: 'killed' });
     expect(decide([...good, failed], { last: 9 }).kept.includes('failed')).toBe(keep);
   });
 
-  test('a failed one goes when it is 24 hours old to the second, with the reason', () => {
+  test('a failed snapshot is deleted when it is 24 hours old to the second, with the reason', () => {
     const createdAt = new Date(NOW.getTime() - DAY_MS);
     const failed = snapshot('2026-11-19T12:00:00Z', { id: 'f', state: 'failed', createdAt });
     const { deleted, reasons } = decide([...good, failed], { last: 9 });
@@ -277,7 +280,7 @@ describe('only good snapshots count', () => {
     expect(reasons.get('f')).toEqual(['failed, and a newer good one exists']);
   });
 
-  test('a failed one that is young stays although there is a newer good one', () => {
+  test('a younger failed snapshot stays although there is a newer good one', () => {
     const failed = snapshot('2026-11-19T12:00:00Z', {
       id: 'f',
       state: 'failed',
@@ -289,7 +292,7 @@ describe('only good snapshots count', () => {
   });
 });
 
-describe('what is kept and not counted', () => {
+describe('snapshots that are kept without counting', () => {
   const series = dailies('2026-11-23T00:00:00Z', 4);
   const [newest] = series;
 
@@ -303,13 +306,13 @@ describe('what is kept and not counted', () => {
     expect(reasons.get(newest!.id)).toEqual([reason]);
   });
 
-  test('a hold that has ended holds no more', () => {
+  test('an ended hold has no effect', () => {
     const [oldest] = series.slice(-1);
     const { deleted } = decide([...series, { ...oldest!, hold: NOW }], { last: 3 });
     expect(deleted).toEqual([oldest!.id]);
   });
 
-  test('a snapshot of this very moment is not from the future', () => {
+  test('a snapshot of the current second is not from the future', () => {
     expect(decide([...series, snapshot(NOW)], { last: 1 }).kept).toEqual([NOW.toISOString()]);
   });
 
@@ -321,15 +324,15 @@ describe('what is kept and not counted', () => {
   });
 });
 
-describe('the input is a set', () => {
+describe('the order of the input', () => {
   const series = dailies('2026-11-23T00:00:00Z', 20);
 
-  test('its order and its doubles change nothing', () => {
+  test('the order and duplicates have no effect', () => {
     const keep = { last: 2, weekly: 2 };
     expect(decide([...series.toReversed(), ...series], keep)).toEqual(decide(series, keep));
   });
 
-  test('equal slots are told apart by creation, then by id', () => {
+  test('snapshots of equal slots are ordered by creation, then by id', () => {
     const slot = '2026-11-23T00:00:00Z';
     const at = (id: string, created: string) => snapshot(slot, { id, createdAt: new Date(created) });
     const twins = [
@@ -343,14 +346,14 @@ describe('the input is a set', () => {
   });
 });
 
-test('no rule at all is an error, never a licence to delete', () => {
+test('rules without any keep rule are an error, so that nothing is deleted', () => {
   expect(() => retain([], { atLeast: 1 }, { now: NOW, timezone: 'UTC' })).toThrow('no keep rule at all');
   expect(() => retain([], { atLeast: 1, last: undefined }, { now: NOW, timezone: 'UTC' })).toThrow(
     RangeError,
   );
 });
 
-test('an outage ages nothing: years later the same are kept', () => {
+test('an outage has no effect: years later the same snapshots are kept', () => {
   const series = dailies('2026-11-23T00:00:00Z', 60);
   const keep = { within: 30 * DAY_MS, monthly: 2 };
   const later = decide(series, keep, 'UTC', new Date('2036-11-23T00:00:00Z'));
@@ -382,19 +385,19 @@ describe('an ad-hoc snapshot', () => {
       'not finished (saving)',
     ],
     [
-      'stays when its status is strange',
+      'stays if its status is unknown',
       { expires: ended, state: 'unknown', status: 'odd' },
       true,
       'status "odd" is not understood: not counted',
     ],
     [
-      'goes after its end also when it failed',
+      'is deleted after its end even if it failed',
       { expires: ended, state: 'failed' },
       false,
       'ad hoc, ended 2026-11-23T05:59:59.999Z',
     ],
     [
-      'that failed stays until its end',
+      'stays until its end if it failed',
       { state: 'failed', status: 'killed' },
       true,
       'ad hoc, failed (killed): it holds nothing that can be restored',

@@ -14,7 +14,7 @@ const SERVERS = [
   server({ id: '7', name: 'two\nlines' }),
 ];
 
-describe('which servers are meant', () => {
+describe('the selected servers', () => {
   test.each<[string, Selector, string]>([
     ['by id', { ids: ['3', '1'] }, '13'],
     ['by exact name, without its lookalikes', { names: ['db.prod'] }, '3'],
@@ -37,7 +37,7 @@ describe('which servers are meant', () => {
       '1457',
     ],
     [
-      'minus those that have every one of several tags',
+      'minus those that have all of several tags',
       { all: true, except: { tagged: { autosnap: 'daily', tier: 'gold' } } },
       '134567',
     ],
@@ -51,7 +51,7 @@ describe('which servers are meant', () => {
   });
 });
 
-test('property: a pattern means what the regular expression of it does', () => {
+test('property: a pattern matches the same names as the corresponding regular expression', () => {
   const some = (...characters: string[]) =>
     fc.string({ unit: fc.constantFrom(...characters), maxLength: 12 });
   fc.assert(
@@ -64,24 +64,24 @@ test('property: a pattern means what the regular expression of it does', () => {
   );
 });
 
-test('a pattern of many stars takes no longer than another', () => {
+test('a pattern with many stars takes no longer than another', () => {
   const name = 'a'.repeat(255);
   const { servers } = selectServers([server({ id: '1', name })], { names: [`${'*a'.repeat(30)}*b`] });
   expect(servers).toEqual([]);
 });
 
-test('an id that no server has is missing, also when all are meant', () => {
+test('an id that no server has is missing, even if all servers are selected', () => {
   expect(selectServers(SERVERS, { all: true, ids: ['1', '99'] }).missingIds).toEqual(['99']);
 });
 
-test('what matches is not named, and no id is missing that was not asked for', () => {
+test('patterns that match are not reported, and only requested ids can be missing', () => {
   for (const selector of [{ names: ['web-*'] }, { tagged: { tier: 'gold' } }, { all: true as const }]) {
     expect(selectServers(SERVERS, selector)).toMatchObject({ unmatched: [], missingIds: [] });
   }
   expect(selectServers([], { ids: ['1'] }).unmatched).toEqual([]);
 });
 
-test('a selector that matches nothing is named, each by itself', () => {
+test('each selector that matches nothing is reported', () => {
   const { unmatched } = selectServers(SERVERS, {
     names: ['web-1', 'mail-*'],
     tagged: { autosnap: 'hourly' },
@@ -96,11 +96,11 @@ test.each<[string, Selector, string[]]>([
   ['none', { ids: ['1', '2'], except: { names: ['db*'] } }, []],
   ['none by a pattern, which may mean others too', { names: ['web-*'], except: { ids: ['2'] } }, []],
   ['none that no server has', { ids: ['99'], except: { ids: ['99'] } }, []],
-])('an id that is asked for and left out is named: %s', (_, selector, ids) => {
+])('an id that is both requested and excluded is reported: %s', (_, selector, ids) => {
   expect(selectServers(SERVERS, selector).exceptedIds).toEqual(ids);
 });
 
-test('an exception that matches nothing is named, each by itself', () => {
+test('each exception that matches nothing is reported', () => {
   const except = { ids: ['1', '99'], names: ['web-1', 'mail-*'], tagged: { autosnap: 'hourly' } };
   expect(selectServers(SERVERS, { all: true, except }).unmatchedExceptions).toEqual([
     'except.ids "99"',
@@ -116,7 +116,7 @@ test('a server that two regions list is selected once', () => {
   expect(selectServers(twice, { all: true }).servers).toHaveLength(1);
 });
 
-describe('whose snapshots are meant', () => {
+describe('the servers whose snapshots are selected', () => {
   const web = server({ id: '1', name: 'web-1', metadata: { autosnap: 'daily' } });
 
   test.each<[string, Selector, boolean, boolean]>([
@@ -135,7 +135,7 @@ describe('whose snapshots are meant', () => {
   });
 });
 
-describe('a server of which little is known may be meant', () => {
+describe('a server of which only the name is known', () => {
   test.each<[string, string | undefined, Selector, boolean]>([
     ['by its id', undefined, { ids: ['1'] }, true],
     ['by another id', undefined, { ids: ['2'] }, false],
@@ -145,15 +145,15 @@ describe('a server of which little is known may be meant', () => {
     ['by the name that it had', 'web-1', { names: ['web-*'] }, true],
     ['by another name than it had', 'db-1', { names: ['web-*'] }, false],
     ['not without a selector', 'web-1', { except: { ids: ['2'] } } as Selector, false],
-    ['not when its id is excepted', 'web-1', { all: true, except: { ids: ['1'] } }, false],
+    ['not when its id is excluded', 'web-1', { all: true, except: { ids: ['1'] } }, false],
+    ['not when its former name is excluded', 'web-1', { all: true, except: { names: ['web-*'] } }, false],
+    ['when only metadata are excluded', 'web-1', { all: true, except: { tagged: { a: 'b' } } }, true],
     [
-      'not when the name that it had is excepted',
+      'when another server is excluded',
       'web-1',
-      { all: true, except: { names: ['web-*'] } },
-      false,
+      { all: true, except: { ids: ['2'], names: ['db-*'] } },
+      true,
     ],
-    ['when only metadata are excepted', 'web-1', { all: true, except: { tagged: { a: 'b' } } }, true],
-    ['when another is excepted', 'web-1', { all: true, except: { ids: ['2'], names: ['db-*'] } }, true],
     ['in the part that names it', 'web-1', { all: true, only: { ids: ['1'] } }, true],
     ['not in a part that names others', 'web-1', { all: true, only: { names: ['db-*'] } }, false],
     ['not by a part alone', 'web-1', { ids: ['2'], only: { ids: ['1'] } }, false],

@@ -8,7 +8,7 @@ import { policy } from '../harness.ts';
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-test('the order stays, and nothing is lost', () => {
+test('the list keeps its circular order, and loses no item', () => {
   const anyRun = fc.double({ min: 0, max: 1e6, noNaN: true });
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 200 }), anyRun, (count, run) => {
@@ -19,7 +19,7 @@ test('the order stays, and nothing is lost', () => {
   );
 });
 
-test('whichever run is the first, and whatever share a run comes to: soon each item has had its turn', () => {
+test('whichever run is the first, and whatever part of the list a run reaches, each item is reached soon', () => {
   const anyFleet = fc.record({
     count: fc.integer({ min: 1, max: 500 }),
     share: fc.double({ min: 0.02, max: 1, noNaN: true }),
@@ -45,7 +45,7 @@ test.each([
   'cron(0 2,4 * * ? *)',
   'cron(0 3 ? * SUN *)',
   'cron(0 3 1 * ? *)',
-])('a cleanup at %s that comes to a tenth of all series: after 40 runs each has had its turn', (cleanup) => {
+])('a cleanup at %s that reaches a tenth of all series has reached each of them after 40 runs', (cleanup) => {
   const parsed = parsePolicy(policy({ cleanup, timezone: 'America/Chicago' }));
   const series = numbers(100).map((i) => ({ server: `server-${i}`, policy: 'daily' }) as SeriesPlan);
   const done = new Set<string>();
@@ -57,7 +57,7 @@ test.each([
   expect(done.size).toBe(100);
 });
 
-test('the order of a listing changes no turn', () => {
+test('the order of a listing has no effect', () => {
   const parsed = parsePolicy(policy());
   const series = ['b', 'c', 'a'].flatMap((server) =>
     ['daily', 'adhoc'].map((name) => ({ server, policy: name }) as SeriesPlan),

@@ -10,7 +10,7 @@ beforeEach(async () => {
 const run = (offsite: object = {}) => r.h.run('offsite', copyEvent(offsite));
 const copyNames = () => r.names().filter((name) => !name.startsWith('usage/'));
 
-test('nothing that any one listing lacks once makes anything deleted that stays otherwise', async () => {
+test('an item that any one listing lacks once causes no further deletion', async () => {
   const images = await r.copyMany(3);
   const started = r.addSnapshot();
   await run({ keep: { last: 99 } });

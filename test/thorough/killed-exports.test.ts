@@ -8,8 +8,12 @@ beforeEach(async () => {
   r = await rackspace();
 });
 
-test('killed after any of its requests: run again, the copies are whole, and each was exported once', async () => {
-  /** No request is answered after so many. @returns whether it came to that. */
+test('killed after any of its requests: the next run completes the copies, and each was exported once', async () => {
+  /**
+   * No request is answered after so many.
+   *
+   * @returns whether it came to that.
+   */
   const killAfter = (requests: number) => {
     let died = false;
     const services = ['image', 'object-store'] as const;
@@ -52,6 +56,6 @@ test('killed after any of its requests: run again, the copies are whole, and eac
     if (!died) break;
     r.pass(3);
   }
-  // Every request of a run that makes one copy and deletes another was the last one once.
+  // Each request of a run that makes one copy and deletes another was once the last one.
   expect(images.length).toBeGreaterThan(20);
 });

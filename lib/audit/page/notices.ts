@@ -7,15 +7,16 @@ import { escapeHtml } from './escape.ts';
 const AT_ONCE = 5;
 
 /**
- * What a person should look at: the policies' problems, the troubles of series that the groups of
+ * What a person should look at: what has dropped out of coverage, the policies' problems, the troubles of series that the groups of
  * the page do not show, the warnings. Nothing when there is nothing.
  */
-export function notices({ policies, series, warnings }: Audit): string {
+export function notices({ policies, series, dropped, warnings }: Audit): string {
   const troubles = SERIES_TROUBLES.flatMap(({ isIn, noticesOf }) => {
     const its = series.filter(isIn);
     return noticesOf && its.length > 0 ? noticesOf(its) : [];
   });
   const items = [
+    ...dropped.map((one) => problemItem(escapeHtml(sentenceOf(one)))),
     ...policies.flatMap(({ policy, problems }) =>
       problems.map((one) => problemItem(`<b>${escapeHtml(policy)}</b> ${escapeHtml(sentenceOf(one))}`)),
     ),

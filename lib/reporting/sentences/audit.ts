@@ -1,4 +1,6 @@
-import { copyText, durationText, minuteText } from '../../audit/format.ts';
+import { acceptanceOf } from '../../audit/acceptance.ts';
+import { copyText, counted, durationText, minuteText } from '../../audit/format.ts';
+import type { Dropped } from '../../audit/model.ts';
 import type { Sentences } from './sentence.ts';
 
 const MOST_IMAGES = 3;
@@ -57,7 +59,37 @@ export const auditSentences = {
   POLICY_COPIES_WITHOUT_BUCKET: () => 'offsite: there is no bucket for the copies: set custom.copiesBucket',
   POLICY_COPIES_UNREADABLE: ({ message }) => `offsite: the copies can't be read: ${message}`,
 
-  // What is odd about a server.
+  // What has dropped out of coverage.
+  DROPPED_ACCOUNT: (dropped) => {
+    const { account, policies, servers, seen } = dropped;
+    return `no policy is for the account ${account} any more: its secret is gone, or its name is no longer in custom.policies; until ${minuteText(seen)}, ${policies.join(' and ')} covered ${counted(servers, 'server')} of it; ${remedyFor(dropped)}`;
+  },
+  DROPPED_PROJECT: (dropped) => {
+    const { account, project, servers, seen } = dropped;
+    return `the credentials of the account ${account} open another project than until ${minuteText(seen)}, when ${counted(servers, 'server')} of the project ${project} ${servers === 1 ? 'was' : 'were'} covered; ${remedyFor(dropped)}`;
+  },
+  DROPPED_REGION: (dropped) => {
+    const { account, where, policies, servers, seen } = dropped;
+    return `the account ${account} has no region ${where} any more, in which ${policies.join(' and ')} covered ${counted(servers, 'server')} until ${minuteText(seen)}; ${remedyFor(dropped)}`;
+  },
+  DROPPED_POLICY: (dropped) => {
+    const { policy, accounts, servers, uncovered, seen } = dropped;
+    return `the policy ${policy} is not deployed any more for ${accounts.join(', ')}, where it covered ${counted(servers, 'server')} until ${minuteText(seen)}; no other policy covers ${uncovered} of them; ${remedyFor(dropped)}`;
+  },
+  DROPPED_SERVER: (dropped) => {
+    const { account, where, server, name, policies, seen } = dropped;
+    return `no policy covers ${name} (${server}) in ${where} of ${account} any more; ${policies.join(' and ')} did until ${minuteText(seen)}; ${remedyFor(dropped)}`;
+  },
+  NOTHING_TO_ACCEPT: ({ name }) => `acceptDropped: ${name} has not dropped out of coverage`,
+  COVERAGE_UNREADABLE: ({ message }) =>
+    `what earlier audits saw covered can't be read, so what has dropped out of coverage is not known: ${message}`,
+  COVERAGE_OF_OTHER_VERSION: () =>
+    'what earlier audits saw covered was recorded by another version: from this audit on it is recorded anew',
+  COVERAGE_NOT_RECORDED: ({ message }) => `what this audit saw covered was not recorded: ${message}`,
+
+  // What an audit warns of besides.
+  ADHOC_SNAPSHOT_GONE: ({ image, of, taken }) =>
+    `the ad-hoc snapshot ${image} of ${of}, taken ${minuteText(taken)}, is gone: where nobody has deleted it, the cloud has given it up, and you have to take another`,
   SERVER_ON_IMAGE_SCHEDULE: ({ name }) =>
     `${name} also has Rackspace's own image schedule, and the two keep each other from working: disable that one`,
 
@@ -69,6 +101,10 @@ export const auditSentences = {
   DIGEST_NOT_SENT: ({ message }) => `the digest was not sent: ${message}`,
   INCIDENTS_NOT_TOLD: ({ message }) => `the mail about incidents was not sent: ${message}`,
 } satisfies Partial<Sentences>;
+
+function remedyFor(dropped: Dropped): string {
+  return `mend that, or invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf(dropped) })}`;
+}
 
 function someOf(images: readonly string[]): string {
   return images.slice(0, MOST_IMAGES).join(', ') + (images.length > MOST_IMAGES ? ' …' : '');

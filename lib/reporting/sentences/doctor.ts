@@ -22,6 +22,13 @@ export const doctorSentences = {
   LOGGED_IN: ({ project, regions }) => `project ${project} in ${regions.join(', ')}`,
   LOGIN_REFUSED: ({ message }) => message,
   LOGIN_WITHOUT_REGIONS: ({ project }) => `project ${project} has no region with servers`,
+  ALERTS_CONFIRMED: ({ confirmed, pending }) =>
+    `${confirmed} confirmed ${confirmed === 1 ? 'subscription' : 'subscriptions'}${pendingText(pending)}`,
+  ALERTS_BY_HEARTBEAT: ({ pending }) =>
+    `only the heartbeat tells of failures: custom.alerts has no confirmed subscription${pendingText(pending)}`,
+  ALERTS_TO_NOBODY: ({ pending }) =>
+    `nobody is told of failures: custom.alerts has no confirmed subscription${pendingText(pending)}, and heartbeat is empty`,
+  ALERTS_UNKNOWN: ({ message }) => `the subscriptions of the topic can't be counted: ${message}`,
   PROJECT_TWICE: ({ project, account }) => `its project ${project} is that of the account ${account}, too`,
   RIGHTS_SUFFICIENT: ({ roles }) => `the user's roles ${rolesText(roles)}: it may make and delete images`,
   RIGHTS_UNKNOWN: ({ roles }) =>
@@ -87,6 +94,8 @@ const CORRECT_YEAR = () => 'Correct it: its last field is the year, * for every 
 /** What to do about it. */
 export const doctorRemedies = {
   LOGIN_WITHOUT_REGIONS: () => 'Put the credentials of another user or project into the secret.',
+  ALERTS_BY_HEARTBEAT: ({ pending }) => alertsRemedy(pending),
+  ALERTS_TO_NOBODY: ({ pending }) => alertsRemedy(pending),
   PROJECT_TWICE: () => 'Take one of the two out: all is done twice.',
   RIGHTS_UNKNOWN: ({ provider }) => `It needs ${NEEDED_ROLES[provider]}.`,
   RIGHTS_MISSING: ({ provider }) => `Give it ${NEEDED_ROLES[provider]}.`,
@@ -117,6 +126,16 @@ export const doctorRemedies = {
   DRILL_WITHOUT_NETWORK: () => 'Name it in drill.networks.',
   SCHEDULES_OVERLAP: () => 'Set them hours apart: a server makes one snapshot at a time.',
 } satisfies Partial<Sentences>;
+
+function alertsRemedy(pending: number): string {
+  return pending > 0
+    ? 'Confirm the subscription by the link in the e-mail from AWS.'
+    : 'Add an address to alerts in serverless.yml, deploy, and confirm it by the link in the e-mail from AWS.';
+}
+
+function pendingText(pending: number): string {
+  return pending > 0 ? `, ${pending} not confirmed yet` : '';
+}
 
 function rolesText(roles: readonly string[]): string {
   return roles.length > 0 ? `are ${roles.join(', ')}` : 'are not shown';

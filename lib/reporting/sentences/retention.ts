@@ -38,8 +38,10 @@ export const retentionSentences = {
 
   // What a snapshot is that does not count, and what is to become of it.
   UNFINISHED: ({ status }) => `not finished (${status})`,
-  ACTIVE_WITHOUT_DATA: () =>
-    'active, and the cloud says neither a size nor volume snapshots, so nothing shows that it holds data: not counted',
+  ACTIVE_WITHOUT_DATA: ({ hasSize }) =>
+    hasSize
+      ? 'active, and its block_device_mapping names no volume snapshot, so it is not known where its data are: not counted'
+      : 'active, and the cloud says neither a size nor volume snapshots, so nothing shows that it holds data: not counted',
   UNKNOWN_STATUS: ({ status }) => `status "${status}" is not understood: not counted`,
   IN_FUTURE: () => 'dated in the future: not counted',
   FAILED_LATELY: () => 'failed less than 24 hours ago',

@@ -49,7 +49,8 @@ export const snapshotSentences = {
     `the cloud has left the marker out of image ${image}: it does not count, and nothing deletes it: correct the cause, then delete the image`,
   IMAGE_FAILED: ({ image, status }) =>
     `the cloud has given up image ${image} (${status}): the next run takes another`,
-  IMAGE_EMPTY: ({ image }) => `image ${image} is active and has no data: the next run takes another`,
+  IMAGE_EMPTY: ({ image, hasSize }) =>
+    `image ${image} is active and ${hasSize ? 'its block_device_mapping names no volume snapshot' : 'has no data'}: the next run takes another`,
   IMAGE_REJECTED: ({ problem }, say) =>
     `${say(problem)}: it does not count, and nothing deletes it: correct the cause, then delete the image`,
   SERVER_UNKNOWN: ({ server, problem }, say) =>

@@ -1,0 +1,63 @@
+import { shortName } from './format.ts';
+import type { Audit, Dropped } from './model.ts';
+
+/**
+ * What has dropped out of coverage, in a few words: the first of it, and how much more there is.
+ * Nothing when nothing has.
+ */
+export function droppedText({ dropped }: Pick<Audit, 'dropped'>): string[] {
+  const [first, ...more] = dropped;
+  if (!first) return [];
+  return [`${titleOf(first)}${more.length > 0 ? `, and ${more.length} more` : ''}`];
+}
+
+/** What of it has dropped out of coverage, in a few words. */
+export function titleOf(dropped: Dropped): string {
+  return `${nameOf(dropped)} is no longer covered`;
+}
+
+/** Identifies it in every audit. */
+export function identityOf(dropped: Dropped): string {
+  switch (dropped.code) {
+    case 'DROPPED_ACCOUNT':
+      return `account/${dropped.account}`;
+    case 'DROPPED_PROJECT':
+      return `project/${dropped.account}/${dropped.project}`;
+    case 'DROPPED_REGION':
+      return `region/${dropped.account}/${dropped.where}`;
+    case 'DROPPED_POLICY':
+      return `policy/${dropped.policy}`;
+    case 'DROPPED_SERVER':
+      return `server/${dropped.account}/${dropped.server}`;
+  }
+}
+
+function nameOf(dropped: Dropped): string {
+  switch (dropped.code) {
+    case 'DROPPED_ACCOUNT':
+      return `account ${shortName(dropped.account)}`;
+    case 'DROPPED_PROJECT':
+      return `the project ${shortName(dropped.project)} of account ${shortName(dropped.account)}`;
+    case 'DROPPED_REGION':
+      return `region ${shortName(dropped.where)} of account ${shortName(dropped.account)}`;
+    case 'DROPPED_POLICY':
+      return `what the policy ${shortName(dropped.policy)} covered`;
+    case 'DROPPED_SERVER':
+      return shortName(dropped.name || `server ${dropped.server}`);
+  }
+}
+
+/**
+ * What has dropped out of the coverage of a policy. What was covered by none that is deployed counts
+ * for the first policy, so that it has an alarm.
+ */
+export function droppedFrom(
+  policy: string,
+  { policies, dropped }: Pick<Audit, 'policies' | 'dropped'>,
+): Dropped[] {
+  const deployed = new Set(policies.map((one) => one.policy));
+  return dropped.filter((one) => {
+    const its = one.code === 'DROPPED_POLICY' ? [] : one.policies.filter((name) => deployed.has(name));
+    return its.length > 0 ? its.includes(policy) : policy === policies[0]?.policy;
+  });
+}

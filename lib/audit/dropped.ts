@@ -1,0 +1,165 @@
+import type { Finding } from '../reporting/reasons.ts';
+import { type Acceptance, isAccepted, unmatchedNames } from './acceptance.ts';
+import { type AccountCoverage, type CoveredServer, type CoveringPolicy, coveredServers } from './coverage.ts';
+import {
+  accountDropped,
+  type Loss,
+  policyDropped,
+  projectDropped,
+  regionDropped,
+  serverDropped,
+} from './loss.ts';
+import type { Audit, AuditedAccount, Dropped } from './model.ts';
+
+/** What an audit makes of the coverage that earlier audits have recorded. */
+export interface CoverageChange {
+  /** What has dropped out of coverage, and nobody has accepted. */
+  dropped: Dropped[];
+  /** What has dropped out of coverage, and is accepted with this audit. */
+  accepted: Dropped[];
+  warnings: Finding[];
+  /** What the next audit compares with. */
+  coverage: AccountCoverage[];
+}
+
+type Compared = Pick<Audit, 'at' | 'policies' | 'accounts' | 'series' | 'uncovered'>;
+
+/**
+ * Compares an audit with the coverage that earlier audits have recorded. What is not covered any
+ * more stays recorded, and is reported again, until it is covered again or accepted. What could not
+ * be read, an account, a region or a single server, stays recorded and is not reported. A server
+ * that the cloud answers 404 for in every region is forgotten: it is gone, not dropped.
+ */
+export function compareCoverage(
+  before: readonly AccountCoverage[],
+  audit: Compared,
+  acceptance: Acceptance | undefined,
+): CoverageChange {
+  const losses = new Map<string, Loss>();
+  const lossOf: LossOf = (key, reasonOf) => {
+    const loss = losses.get(key) ?? { reasonOf, policies: [], servers: [] };
+    losses.set(key, loss);
+    return loss;
+  };
+  const sorted = before.map((one) => sortedOut(one, audit, lossOf));
+  const reasons = new Map([...losses.values()].map((loss) => [loss, loss.reasonOf(loss)]));
+  const isSettled = (loss: Loss) => isAccepted(reasons.get(loss)!, acceptance);
+  const dropped = [...reasons.values()];
+  const kept = sorted.map(({ account, project, policies, servers }) => ({
+    account,
+    project,
+    policies: policies.flatMap(({ policy, loss }) => (loss && isSettled(loss) ? [] : policy)),
+    servers: servers.flatMap(({ server, because }) => (because?.every(isSettled) ? [] : server)),
+  }));
+  return {
+    dropped: dropped.filter((one) => !isAccepted(one, acceptance)),
+    accepted: dropped.filter((one) => isAccepted(one, acceptance)),
+    warnings: unmatchedNames(acceptance, dropped).map((name) => ({ code: 'NOTHING_TO_ACCEPT', name })),
+    coverage: renewed(kept, audit),
+  };
+}
+
+type LossOf = (key: string, reasonOf: Loss['reasonOf']) => Loss;
+
+interface SortedOut extends Pick<AccountCoverage, 'account' | 'project'> {
+  policies: { policy: CoveringPolicy; loss: Loss | undefined }[];
+  /**
+   * `because` are the losses that have taken the server out of coverage: none where it is covered
+   * or gone, and undefined where that is not known.
+   */
+  servers: { server: CoveredServer; because: Loss[] | undefined }[];
+}
+
+function sortedOut(
+  { account, project, policies, servers }: AccountCoverage,
+  audit: Compared,
+  lossOf: LossOf,
+): SortedOut {
+  const its = audit.policies.filter((one) => one.account === account);
+  const isDeployed = (policy: string) => its.some((one) => one.policy === policy);
+  const isDeployedElsewhere = (policy: string) => audit.policies.some((one) => one.policy === policy);
+  const now = audit.accounts.find((one) => one.account === account);
+  const otherProject =
+    now && now.project !== project
+      ? lossOf(`project ${account} ${project}`, projectDropped(account, project))
+      : undefined;
+
+  const policyLosses = new Map<string, Loss>();
+  for (const one of policies) {
+    const { policy } = one;
+    const loss =
+      otherProject ??
+      (isDeployed(policy)
+        ? undefined
+        : its.length === 0 && isDeployedElsewhere(policy)
+          ? lossOf(`account ${account}`, accountDropped(account))
+          : lossOf(`policy ${policy}`, policyDropped(policy)));
+    if (!loss) continue;
+    loss.policies.push({ ...one, account });
+    policyLosses.set(policy, loss);
+  }
+
+  const covered = coveredServers(audit, account);
+  const uncovered = new Set(audit.uncovered.flatMap((one) => (one.account === account ? one.server : [])));
+  const lossesOf = (server: CoveredServer): Loss[] | undefined => {
+    const { server: id, region } = server;
+    if (otherProject) return [otherProject];
+    if (covered.has(id) || isGone(server, now)) return [];
+    if (!server.policies.some(isDeployed)) {
+      return [...new Set(server.policies.flatMap((policy) => policyLosses.get(policy) ?? []))];
+    }
+    if (uncovered.has(id)) return [lossOf(`server ${account} ${id}`, serverDropped(account))];
+    if (!now || now.regions.includes(region)) return undefined;
+    return [lossOf(`region ${account} ${region}`, regionDropped(account, region))];
+  };
+  return {
+    account,
+    project,
+    policies: policies.map((policy) => ({ policy, loss: policyLosses.get(policy.policy) })),
+    servers: servers.map((server) => {
+      const because = lossesOf(server);
+      for (const loss of because ?? []) loss.servers.push(server);
+      return { server, because };
+    }),
+  };
+}
+
+function isGone({ server, region }: CoveredServer, now: AuditedAccount | undefined): boolean {
+  return Boolean(now?.gone.has(server) && now.regions.includes(region));
+}
+
+/** The coverage with what an audit has seen now; without what nothing is left of. */
+function renewed(kept: readonly AccountCoverage[], audit: Compared): AccountCoverage[] {
+  const known = new Set(kept.map(placeOf));
+  const added = audit.accounts
+    .filter((one) => !known.has(placeOf(one)))
+    .map(({ account, project }) => ({ account, project, policies: [], servers: [] }));
+  const read = new Set(audit.accounts.map(placeOf));
+  return [...kept, ...added]
+    .map((one) => (read.has(placeOf(one)) ? renewedAccount(one, audit) : one))
+    .filter(({ policies, servers }) => policies.length + servers.length > 0);
+}
+
+function renewedAccount(kept: AccountCoverage, audit: Compared): AccountCoverage {
+  const { account } = kept;
+  const covered = coveredServers(audit, account);
+  const its = audit.policies.filter((one) => one.account === account);
+  const policies = its.map(({ policy, readable }): CoveringPolicy => {
+    const earlier = kept.policies.find((one) => one.policy === policy);
+    if (earlier && !readable) return earlier;
+    const servers = covered.values().filter((server) => server.policies.includes(policy));
+    return { policy, servers: [...servers].length, seen: audit.at };
+  });
+  return {
+    ...kept,
+    policies: [
+      ...policies,
+      ...kept.policies.filter(({ policy }) => !its.some((one) => one.policy === policy)),
+    ],
+    servers: [...kept.servers.filter(({ server }) => !covered.has(server)), ...covered.values()],
+  };
+}
+
+function placeOf({ account, project }: Pick<AccountCoverage, 'account' | 'project'>): string {
+  return `${account} ${project}`;
+}

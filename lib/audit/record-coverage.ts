@@ -1,0 +1,100 @@
+import { invalidEvent } from '../config/validation-error.ts';
+import type { Finding, Reason } from '../reporting/reasons.ts';
+import type { Acceptance } from './acceptance.ts';
+import { type AccountCoverage, coverageText } from './coverage.ts';
+import type { CoverageStore, RecordedCoverage } from './coverage-store.ts';
+import { compareCoverage } from './dropped.ts';
+import type { Audit, Dropped } from './model.ts';
+
+/** As many audits may write the record at the same time. */
+const MOST_TRIES = 5;
+
+/** What an audit found out with the recorded coverage. */
+export interface ComparedAudit {
+  /** The audit, with what has dropped out of coverage. */
+  audit: Audit;
+  accepted: Dropped[];
+  /** Why something was not accepted, although the event asks for it. */
+  failures: Reason[];
+}
+
+/**
+ * Makes an audit, compares it with the coverage that earlier ones have recorded, and records what it
+ * has seen. Without a store nothing is compared.
+ *
+ * @param auditOf makes the audit; it gets what is recorded, if anything can be read.
+ * @throws {ValidationError} where something is to be accepted, and there is no store.
+ */
+export async function withCoverage(
+  store: CoverageStore | undefined,
+  acceptance: Acceptance | undefined,
+  auditOf: (recorded: readonly AccountCoverage[] | undefined) => Promise<Audit>,
+): Promise<ComparedAudit> {
+  if (store) {
+    const recorded = await readCoverage(store);
+    return recordCoverage(await auditOf(recorded.accounts), recorded, { store, acceptance });
+  }
+  if (acceptance === undefined) return { audit: await auditOf(undefined), accepted: [], failures: [] };
+  throw invalidEvent(
+    'acceptDropped: without a bucket for reports no audit knows what earlier ones saw covered',
+  );
+}
+
+/** Reads the recorded coverage; or why it can't be read, which stops no audit. */
+async function readCoverage(
+  store: CoverageStore,
+): Promise<RecordedCoverage | { accounts: undefined; problem: Finding }> {
+  try {
+    return await store.read();
+  } catch (error) {
+    const { message } = error as Error;
+    return { accounts: undefined, problem: { code: 'COVERAGE_UNREADABLE', message } };
+  }
+}
+
+/** Where another audit has recorded something meanwhile, this one is compared with that. */
+async function recordCoverage(
+  audit: Audit,
+  recorded: Awaited<ReturnType<typeof readCoverage>>,
+  { store, acceptance }: { store: CoverageStore; acceptance: Acceptance | undefined },
+): Promise<ComparedAudit> {
+  if ('problem' in recorded) return unrecorded(audit, [], recorded.problem, acceptance);
+  let found: Dropped[] = [];
+  try {
+    let { accounts, etag } = recorded;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const change = compareCoverage(accounts ?? [], audit, acceptance);
+      found = [...change.dropped, ...change.accepted];
+      const isOfOtherVersion = etag !== undefined && accounts === undefined;
+      if (!(await store.replace(etag, change.coverage))) {
+        ({ accounts, etag } = await store.read());
+        // A first response that was lost makes the second request fail.
+        const isRecorded = accounts && coverageText(accounts) === coverageText(change.coverage);
+        if (!isRecorded) continue;
+      }
+      const { dropped, accepted } = change;
+      const warnings: Finding[] = isOfOtherVersion ? [{ code: 'COVERAGE_OF_OTHER_VERSION' }] : [];
+      warnings.unshift(...audit.warnings, ...change.warnings);
+      return { audit: { ...audit, dropped, warnings }, accepted, failures: [] };
+    }
+    throw new Error('other audits are recording at the same time');
+  } catch (error) {
+    const problem: Finding = { code: 'COVERAGE_NOT_RECORDED', message: (error as Error).message };
+    return unrecorded(audit, found, problem, acceptance);
+  }
+}
+
+/** What was not recorded is a failure where something is to be accepted. */
+function unrecorded(
+  audit: Audit,
+  dropped: Dropped[],
+  problem: Finding,
+  acceptance: Acceptance | undefined,
+): ComparedAudit {
+  const [warnings, failures] = acceptance === undefined ? [[problem], []] : [[], [problem]];
+  return {
+    audit: { ...audit, dropped, warnings: [...audit.warnings, ...warnings] },
+    accepted: [],
+    failures,
+  };
+}

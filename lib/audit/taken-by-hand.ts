@@ -1,0 +1,76 @@
+import pMap from 'p-map';
+import { ADHOC } from '../config/policy.ts';
+import { isCloudError } from '../openstack/errors.ts';
+import { getImage } from '../openstack/images.ts';
+import type { Session } from '../openstack/session.ts';
+import type { Finding } from '../reporting/reasons.ts';
+import type { Report } from '../reporting/report.ts';
+import type { ReportStore } from '../reporting/report-store.ts';
+import type { RegionInventory } from '../snapshots/region-inventory.ts';
+
+/** For how long an audit looks for the image of an ad-hoc snapshot. */
+const DAY_MS = 24 * 3_600_000;
+const AT_ONCE = 8;
+
+/** An ad-hoc snapshot, as the report of the run that took it says. */
+export interface TakenByHand {
+  account: string;
+  region: string;
+  image: string;
+  /** The name of the server, or its id. */
+  of: string;
+  /** When it was asked for: ISO, in UTC. */
+  taken: string;
+}
+
+/**
+ * The ad-hoc snapshots of the last day that no cleanup has deleted, by the reports of the runs. An
+ * image that the cloud has given up and removed is known from them alone: no schedule misses it.
+ *
+ * @throws the errors of the store.
+ */
+export async function takenByHand(store: Pick<ReportStore, 'runsSince'>, now: Date): Promise<TakenByHand[]> {
+  const since = new Date(now.getTime() - DAY_MS);
+  const runs = await store.runsSince(since, now, ({ job, policy }) => job === 'snapshot' && policy === ADHOC);
+  const taken = runs.flatMap(takenIn);
+  if (taken.length === 0) return [];
+  const cleanups = await store.runsSince(since, now, ({ job }) => job === 'cleanup');
+  const deleted = new Set(
+    cleanups.flatMap(({ entries }) =>
+      entries.flatMap(({ snapshots = [] }) =>
+        snapshots.flatMap(({ image, outcome }) => (outcome === 'deleted' ? image : [])),
+      ),
+    ),
+  );
+  return taken.filter(({ image }) => !deleted.has(image));
+}
+
+function takenIn({ account, slot = '', entries }: Report): TakenByHand[] {
+  return entries.flatMap(({ outcome, image, region, name, server }) =>
+    outcome === 'taken' && image ? [{ account, region, image, of: name || server, taken: slot }] : [],
+  );
+}
+
+/** Those of some ad-hoc snapshots whose images the cloud no longer has: it answers 404 for each. */
+export async function vanished(
+  session: Session,
+  regions: readonly RegionInventory[],
+  taken: readonly TakenByHand[],
+): Promise<Finding[]> {
+  const listed = new Set(regions.flatMap(({ images }) => images.map(({ id }) => id)));
+  const missing = taken.filter(({ image, region }) => !listed.has(image) && session.regions.includes(region));
+  const found = await pMap(
+    missing,
+    async ({ region, image, of, taken: at }): Promise<Finding[]> => {
+      try {
+        if (await getImage(session, region, image)) return [];
+        return [{ code: 'ADHOC_SNAPSHOT_GONE', image, of, taken: at, region }];
+      } catch (error) {
+        if (!isCloudError(error)) throw error;
+        return [];
+      }
+    },
+    { concurrency: AT_ONCE },
+  );
+  return found.flat();
+}

@@ -1,0 +1,27 @@
+/** `serverless invoke --log` shows the last 4 KB of a log, of which Lambda's own lines take some. */
+const ROOM_BYTES = 3_500;
+
+/**
+ * A text for people that `serverless invoke --log` shows whole: all paragraphs if they fit;
+ * otherwise as many of the brief ones as fit, and how many more there are. The sum stands at the
+ * end.
+ *
+ * @param brief what people have to read, the most important first.
+ */
+export function logText(paragraphs: readonly string[], brief: readonly string[], sum: string): string {
+  const all = [...paragraphs, sum].join('\n\n');
+  if (Buffer.byteLength(all) <= ROOM_BYTES) return all;
+  const shown: string[] = [];
+  let room = ROOM_BYTES - Buffer.byteLength(`${moreText(brief.length)}\n\n${sum}`);
+  for (const paragraph of brief) {
+    room -= Buffer.byteLength(paragraph) + 2;
+    if (room < 0) break;
+    shown.push(paragraph);
+  }
+  const more = brief.length - shown.length;
+  return [...shown, ...(more > 0 ? [moreText(more)] : []), sum].join('\n\n');
+}
+
+function moreText(count: number): string {
+  return `… and ${count} more. The answer of the invocation has everything.`;
+}

@@ -1,0 +1,299 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Acceptance } from '../../lib/audit/acceptance.ts';
+import { type AccountCoverage, coverageText, parseCoverage } from '../../lib/audit/coverage.ts';
+import { compareCoverage } from '../../lib/audit/dropped.ts';
+import type { Audit, AuditedPolicy } from '../../lib/audit/model.ts';
+import { auditOf, seriesOf } from './audits.ts';
+
+/** A server as one audit finds it: in which policies, or why it is in none. */
+type Found = { policies: string[] } | 'uncovered' | 'gone' | 'unsure' | 'unknown';
+
+interface Account {
+  isReadable: boolean;
+  project: string;
+  policies: string[];
+  regions: string[];
+  servers: Record<string, { region: string; found: Found }>;
+}
+
+type World = Record<string, Account>;
+
+/** The audit of a world. */
+function audited(world: World, at = '2026-11-24T09:00:00Z'): Audit {
+  const accounts = Object.entries(world);
+  const readable = accounts.filter(([, { isReadable }]) => isReadable);
+  const each = readable.flatMap(([account, { servers }]) =>
+    Object.entries(servers).map(([server, one]) => ({ account, server, ...one })),
+  );
+  return auditOf(
+    each.flatMap(({ account, region, server, found }) => {
+      if (found === 'unsure') {
+        const cause = { code: 'SERIES_SERVER_UNCERTAIN' } as const;
+        return [seriesOf([], { account, region, server, name: server, state: 'never', cause })];
+      }
+      const state = found === 'gone' ? ('orphaned' as const) : ('waiting' as const);
+      const its = found === 'gone' ? ['daily'] : typeof found === 'object' ? found.policies : [];
+      return its.map((policy) => seriesOf([], { account, region, server, name: server, policy, state }));
+    }),
+    {
+      at,
+      policies: accounts.flatMap(([account, { policies, isReadable }]) =>
+        policies.map(
+          (policy): AuditedPolicy => ({
+            policy,
+            account,
+            nothingSelected: false,
+            readable: isReadable,
+            problems: [],
+          }),
+        ),
+      ),
+      accounts: readable.map(([account, { project, regions, servers }]) => ({
+        account,
+        project,
+        regions,
+        gone: new Set(Object.keys(servers).filter((id) => servers[id]!.found === 'gone')),
+      })),
+      uncovered: each.flatMap(({ account, region, server, found }) =>
+        found === 'uncovered' ? [{ account, region, server, name: server }] : [],
+      ),
+    },
+  );
+}
+
+const account = (changes: Partial<Account> = {}): Account => ({
+  isReadable: true,
+  project: 'p',
+  policies: ['daily'],
+  regions: ['DFW'],
+  servers: { web: { region: 'DFW', found: { policies: ['daily'] } } },
+  ...changes,
+});
+
+const recordOf = (world: World) => compareCoverage([], audited(world), undefined).coverage;
+
+describe('a server', () => {
+  test.each<[string, Found, string | undefined, boolean]>([
+    ['that is covered', { policies: ['daily'] }, undefined, true],
+    ['that no policy covers', 'uncovered', 'DROPPED_SERVER', true],
+    ['that is gone', 'gone', undefined, false],
+    ['of which the cloud says nothing', 'unsure', undefined, true],
+    ['of which nothing is known', 'unknown', undefined, true],
+  ])('%s', (_, found, code, isKept) => {
+    const before = recordOf({ a: account() });
+    const servers = { web: { region: 'DFW', found } };
+    const { dropped, coverage } = compareCoverage(before, audited({ a: account({ servers }) }), undefined);
+    expect(dropped.map((one) => one.code)).toEqual(code ? [code] : []);
+    expect(coverage[0]!.servers.map(({ server }) => server)).toEqual(isKept ? ['web'] : []);
+  });
+
+  test('that only drills, adhoc snapshots or former policies know was never covered', () => {
+    const states = ['released', 'orphaned', 'adhoc'] as const;
+    const audit = auditOf(states.map((state) => seriesOf([], { name: state, state })));
+    expect(compareCoverage([], audit, undefined).coverage[0]!.servers).toEqual([]);
+  });
+
+  test('in several policies is one, and covered as long as one of them selects it', () => {
+    const both = account({
+      policies: ['daily', 'weekly'],
+      servers: { web: { region: 'DFW', found: { policies: ['daily', 'weekly'] } } },
+    });
+    const before = recordOf({ a: both });
+    expect(before[0]!.servers).toMatchObject([{ server: 'web', policies: ['daily', 'weekly'] }]);
+    const weekly = { web: { region: 'DFW', found: { policies: ['weekly'] } } };
+    const { dropped } = compareCoverage(before, audited({ a: { ...both, servers: weekly } }), undefined);
+    expect(dropped).toEqual([]);
+  });
+});
+
+test('a server is not gone while its region is not in the catalogue, whatever the other regions say', () => {
+  const before = recordOf({ a: account({ regions: ['DFW', 'ORD'] }) });
+  const servers = { web: { region: 'DFW', found: 'gone' as const } };
+  const { dropped } = compareCoverage(
+    before,
+    audited({ a: account({ regions: ['ORD'], servers }) }),
+    undefined,
+  );
+  expect(dropped).toMatchObject([{ code: 'DROPPED_REGION', where: 'DFW', servers: 1 }]);
+});
+
+test('a policy that can not be read as a whole keeps what it was last seen to cover', () => {
+  const before = recordOf({ a: account() });
+  const now = audited({ a: account({ servers: {} }) }, '2026-11-24T10:00:00Z');
+  const policies = now.policies.map((one) => ({ ...one, readable: false }));
+  const { coverage } = compareCoverage(before, { ...now, policies }, undefined);
+  expect(coverage[0]!.policies).toEqual(before[0]!.policies);
+});
+
+test('a policy that was accepted takes along servers that could not be read then', () => {
+  const weekly = account({
+    policies: ['daily', 'weekly'],
+    servers: { web: { region: 'DFW', found: { policies: ['weekly'] } } },
+  });
+  const before = recordOf({ a: weekly });
+  const unread = audited({ a: account({ isReadable: false }) });
+  const { coverage } = compareCoverage(before, unread, { policies: ['weekly'] });
+  const servers = { web: { region: 'DFW', found: 'uncovered' as const } };
+  expect(compareCoverage(coverage, audited({ a: account({ servers }) }), undefined).dropped).toEqual([]);
+});
+
+test('5,000 servers in 20 accounts are a record of less than a megabyte', () => {
+  const world: World = Object.fromEntries(
+    Array.from({ length: 20 }, (_, a) => [
+      `customer-${a}`,
+      account({
+        servers: Object.fromEntries(
+          Array.from({ length: 250 }, () => [
+            crypto.randomUUID(),
+            { region: 'DFW', found: { policies: ['daily'] } },
+          ]),
+        ),
+      }),
+    ]),
+  );
+  const before = recordOf(world);
+  const text = coverageText(before);
+  expect(text.length).toBeLessThan(1e6);
+  expect(parseCoverage(text)).toEqual(before);
+  expect(compareCoverage(before, audited(world), undefined).dropped).toEqual([]);
+});
+
+const POLICIES = ['daily', 'weekly'];
+const REGIONS = ['DFW', 'ORD'];
+const found: fc.Arbitrary<Found> = fc.oneof(
+  fc.record({ policies: fc.subarray(POLICIES, { minLength: 1 }) }),
+  fc.constantFrom('uncovered' as const, 'gone' as const, 'unsure' as const, 'unknown' as const),
+);
+const world: fc.Arbitrary<World> = fc.dictionary(
+  fc.constantFrom('a', 'b'),
+  fc
+    .record({
+      isReadable: fc.boolean(),
+      project: fc.constantFrom('p', 'q'),
+      policies: fc.subarray(POLICIES, { minLength: 1 }),
+      regions: fc.subarray(REGIONS, { minLength: 1 }),
+      servers: fc.dictionary(
+        fc.constantFrom('s1', 's2', 's3'),
+        fc.record({ region: fc.constantFrom(...REGIONS), found }),
+      ),
+    })
+    .map((one) => ({
+      ...one,
+      // What an audit finds is in its regions and its policies.
+      servers: Object.fromEntries(
+        Object.entries(one.servers).map(([id, { region, found: its }]) => {
+          const policies =
+            typeof its === 'object' ? its.policies.filter((p) => one.policies.includes(p)) : [];
+          const isSeen = one.regions.includes(region);
+          const seen = typeof its === 'object' && policies.length === 0 ? 'uncovered' : its;
+          return [
+            id,
+            {
+              region,
+              found: isSeen ? (typeof seen === 'object' ? { policies } : seen) : ('unknown' as const),
+            },
+          ];
+        }),
+      ),
+    })),
+);
+const history = fc.array(world, { minLength: 1, maxLength: 5 });
+
+/** What a history of audits has recorded. */
+function recordedBy(worlds: World[]): AccountCoverage[] {
+  return worlds.reduce<AccountCoverage[]>(
+    (before, one, i) => compareCoverage(before, audited(one, `2026-11-24T0${i}:00:00Z`), undefined).coverage,
+    [],
+  );
+}
+
+/** All servers in a record, with their account. */
+const serversIn = (coverage: readonly AccountCoverage[]) =>
+  coverage.flatMap(({ account: a, project, servers }) =>
+    servers.map(({ server }) => `${a} ${project} ${server}`),
+  );
+
+describe('of any history of audits', () => {
+  test('the same audit once more says and records the same', () => {
+    fc.assert(
+      fc.property(history, world, (past, now) => {
+        const once = compareCoverage(recordedBy(past), audited(now), undefined);
+        const again = compareCoverage(once.coverage, audited(now), undefined);
+        expect(again).toEqual(once);
+      }),
+    );
+  });
+
+  test('what is accepted is not said again, and changes nothing of what is covered', () => {
+    fc.assert(
+      fc.property(history, world, (past, now) => {
+        const { dropped, accepted, coverage } = compareCoverage(recordedBy(past), audited(now), true);
+        expect(dropped).toEqual([]);
+        expect(accepted).toEqual(compareCoverage(recordedBy(past), audited(now), undefined).dropped);
+        expect(compareCoverage(coverage, audited(now), undefined).dropped).toEqual([]);
+        const fresh = recordOf(now);
+        expect(serversIn(coverage)).toEqual(expect.arrayContaining(serversIn(fresh)));
+      }),
+    );
+  });
+
+  test('nothing is forgotten unless it is covered, gone or accepted', () => {
+    fc.assert(
+      fc.property(history, world, (past, now) => {
+        const before = recordedBy(past);
+        const { coverage } = compareCoverage(before, audited(now), undefined);
+        const gone = Object.entries(now).flatMap(([a, { isReadable, project, servers }]) =>
+          Object.entries(servers)
+            .filter(([, one]) => isReadable && one.found === 'gone')
+            .map(([server]) => `${a} ${project} ${server}`),
+        );
+        const lost = serversIn(before).filter((one) => !serversIn(coverage).includes(one));
+        expect(gone).toEqual(expect.arrayContaining(lost));
+      }),
+    );
+  });
+
+  test('each server that was covered, exists and is in no policy is said, by itself or with its policy', () => {
+    fc.assert(
+      fc.property(history, world, (past, now) => {
+        const before = recordedBy(past);
+        const audit = audited(now);
+        const { dropped } = compareCoverage(before, audit, undefined);
+        for (const { account: a, server } of audit.uncovered) {
+          const project = now[a]!.project;
+          const known = before.find((one) => one.account === a && one.project === project);
+          const own = known?.servers.find((one) => one.server === server);
+          if (!own) continue;
+          const isSaid = dropped.some((one) =>
+            one.code === 'DROPPED_SERVER'
+              ? one.server === server && one.account === a
+              : one.code === 'DROPPED_POLICY' &&
+                own.policies.includes(one.policy) &&
+                one.accounts.includes(a),
+          );
+          expect(isSaid).toBe(true);
+        }
+      }),
+    );
+  });
+
+  test('accepting one thing by the name that is shown accepts it, and leaves others of other names', () => {
+    const nameOf = (one: object) => JSON.stringify(one);
+    fc.assert(
+      fc.property(history, world, fc.nat(), (past, now, which) => {
+        const before = recordedBy(past);
+        const { dropped } = compareCoverage(before, audited(now), undefined);
+        const servers = dropped.filter((one) => one.code === 'DROPPED_SERVER');
+        const one = servers[which % Math.max(1, servers.length)];
+        if (!one) return;
+        const acceptance: Acceptance = { servers: [one.server] };
+        const left = dropped.filter(
+          (other) => other.code !== 'DROPPED_SERVER' || other.server !== one.server,
+        );
+        const change = compareCoverage(before, audited(now), acceptance);
+        expect(change.dropped.map(nameOf)).toEqual(left.map(nameOf));
+      }),
+    );
+  });
+});

@@ -1,0 +1,545 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
+import { answers } from '../../local/cloud/faults.ts';
+import { startWaiting } from '../fleet/waiting.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot } from '../history.ts';
+import { COVERAGE, reportBucket } from '../report-bucket.ts';
+
+// What policies covered when an audit last looked, and do not cover any more.
+
+const DAILY = policy({ servers: { tagged: { autosnap: 'daily' } } });
+const TAG = { autosnap: 'daily' };
+
+const clouds: Cloud[] = [];
+afterEach(async () => {
+  await Promise.all(clouds.splice(0).map((cloud) => cloud.close()));
+});
+
+/** web-1 and web-2 in DFW, mail in ORD, all tagged; an audit has seen them an hour ago. */
+async function audited({ policies = [DAILY], accounts = ['rackspace'] } = {}) {
+  setTime('2026-11-23T06:00:00Z');
+  const h = await harness();
+  const s3 = await reportBucket();
+  h.cold();
+  const createdAt = new Date('2026-11-23T05:00:00Z');
+  const [dfw, ord] = [h.cloud.region('DFW'), h.cloud.region('ORD')];
+  const [web1, web2] = ['web-1', 'web-2'].map((name) =>
+    dfw.addServer({ name, metadata: { ...TAG }, createdAt }),
+  );
+  const mail = ord.addServer({ name: 'mail', metadata: { ...TAG }, createdAt });
+  for (const account of accounts.filter((one) => one !== 'rackspace')) {
+    const cloud = await startCloud({ regions: ['DFW'], projectId: `project-of-${account}` });
+    clouds.push(cloud);
+    cloud.region('DFW').addServer({ name: `${account}-web`, metadata: { ...TAG } });
+    h.cloud.secrets.set(`autosnap/test/${account}`, cloud.secret('rackspace'));
+  }
+  deploy(policies);
+  const { codes } = await h.run('audit', {});
+  expect(dropsIn(codes)).toEqual([]);
+  setTime('2026-11-23T07:00:00Z');
+  return { ...h, s3, dfw, ord, web1: web1!, web2: web2!, mail };
+}
+
+type Audited = Awaited<ReturnType<typeof audited>>;
+
+/** The codes of what has dropped out of coverage, each with how often. */
+const dropsIn = (codes: object) =>
+  Object.entries(codes).flatMap(([code, count]) => (code.startsWith('DROPPED') ? `${code} ${count}` : []));
+
+async function next(h: Harness, event: object = {}) {
+  const { dropped, accepted, codes, ...rest } = await h.run('audit', event);
+  return { ...rest, dropped, accepted, codes, drops: dropsIn(codes) };
+}
+
+/** Deploys, and forgets what the functions have read before. */
+function redeploy(h: Harness, ...policies: object[]) {
+  deploy(policies);
+  h.cold();
+}
+
+test('what is covered as before is not said, also where the audits are days apart', async () => {
+  const h = await audited();
+  setTime('2026-11-27T07:00:00Z');
+  expect(await next(h)).toMatchObject({ dropped: [], accepted: [], warnings: [], drops: [] });
+});
+
+describe.each<[string, string, (h: Audited) => void]>([
+  ['has lost its tag', '', (h) => (h.web1.metadata = {})],
+  ['has another tag', '', (h) => (h.web1.metadata = { autosnap: 'dialy' })],
+  ['was named, and was renamed', 'names', (h) => (h.web1.name = 'www-1')],
+  ['is no longer among the ids', 'ids', (h) => redeploy(h, policy({ servers: { ids: [h.web2.id] } }))],
+  [
+    'is excepted',
+    '',
+    (h) => redeploy(h, { ...DAILY, servers: { tagged: TAG, except: { names: ['web-1'] } } }),
+  ],
+  [
+    'no longer matches the corrected pattern',
+    'names',
+    (h) => redeploy(h, policy({ servers: { names: ['web-2'] } })),
+  ],
+])('a server that %s', (_, by, drop) => {
+  const start = async () => {
+    const h = await audited(by === 'names' ? { policies: [policy({ servers: { names: ['web-*'] } })] } : {});
+    if (by === 'ids') {
+      redeploy(h, policy({ servers: { ids: [h.web1.id, h.web2.id] } }));
+      await next(h, { acceptDropped: true });
+    }
+    drop(h);
+    return h;
+  };
+
+  test('is said in each audit, as trouble of its policy, until it is covered again', async () => {
+    const h = await start();
+    for (const _ of [1, 2]) {
+      const found = await next(h);
+      expect(found.dropped).toEqual([
+        expect.stringMatching(
+          new RegExp(
+            `^no policy covers \\S+ \\(${h.web1.id}\\) in DFW of rackspace any more; daily did until 2026`,
+          ),
+        ),
+      ]);
+      expect(found.sentence).toMatch(/; w\S+-1 is no longer covered$/);
+    }
+    expect(h.logs()).toMatch(/"Dropped":1/);
+    redeploy(h, policy());
+    expect((await next(h)).drops).toEqual([]);
+  });
+});
+
+test('a server that has moved to another policy is covered', async () => {
+  const weekly = policy({ policy: 'weekly', servers: { tagged: { autosnap: 'weekly' } } });
+  const h = await audited({ policies: [DAILY, weekly] });
+  h.web1.metadata = { autosnap: 'weekly' };
+  expect((await next(h)).drops).toEqual([]);
+});
+
+test('a server that is gone is not said', async () => {
+  const h = await audited();
+  h.dfw.removeServer(h.web1);
+  expect((await next(h)).drops).toEqual([]);
+  // A later server with the same name is another one.
+  expect(h.s3.objects.get(COVERAGE)).not.toContain(h.web1.id);
+});
+
+describe('a region that the catalogue no longer names', () => {
+  test('is said once for all its servers, until it is accepted', async () => {
+    const h = await audited();
+    h.cloud.catalogue.splice(1);
+    const { dropped, drops, sentence } = await next(h);
+    expect(drops).toEqual(['DROPPED_REGION 1']);
+    expect(dropped[0]).toMatch(
+      /^the account rackspace has no region ORD any more, in which daily covered 1 server until 2026-11-23 06:00; .* \{"acceptDropped":\{"regions":\["ORD"\]\}\}$/,
+    );
+    expect(sentence).toBe(
+      '0 of 2 servers protected; 2 wait for their first snapshot; region ORD of account rackspace is no longer covered',
+    );
+    expect((await next(h, { acceptDropped: { regions: ['ORD'] } })).accepted).toHaveLength(1);
+    expect((await next(h)).drops).toEqual([]);
+  });
+
+  test('is not said when it is back', async () => {
+    const h = await audited();
+    const [ord] = h.cloud.catalogue.splice(1);
+    await next(h);
+    h.cloud.catalogue.push(ord!);
+    expect((await next(h)).drops).toEqual([]);
+  });
+
+  test('and in which nothing was covered, is not said', async () => {
+    const h = await audited({ policies: [{ ...DAILY, regions: ['DFW'] }] });
+    h.cloud.catalogue.splice(1);
+    expect((await next(h)).drops).toEqual([]);
+  });
+});
+
+describe('an account', () => {
+  const ALL = { ...DAILY, account: ['rackspace', 'customer-*'] };
+  const accounts = ['rackspace', 'customer-a', 'customer-b'];
+
+  test('whose secret has disappeared is said once, as trouble, until it is accepted', async () => {
+    const h = await audited({ policies: [ALL, { ...ALL, policy: 'hourly' }], accounts });
+    h.cloud.secrets.delete('autosnap/test/customer-b');
+    for (const _ of [1, 2]) {
+      const { dropped, drops } = await next(h);
+      expect(drops).toEqual(['DROPPED_ACCOUNT 1']);
+      expect(dropped[0]).toMatch(
+        /^no policy is for the account customer-b any more: its secret is gone, .*; until 2026-11-23 06:00, daily and hourly covered 1 server of it; /,
+      );
+    }
+    await next(h, { acceptDropped: { accounts: ['customer-b'] } });
+    expect((await next(h)).drops).toEqual([]);
+  });
+
+  test('that had no server is said as well', async () => {
+    const h = await audited({ policies: [ALL], accounts });
+    clouds[1]!.region('DFW').servers.splice(0);
+    await next(h);
+    h.cloud.secrets.delete('autosnap/test/customer-b');
+    expect((await next(h)).dropped).toEqual([expect.stringContaining('covered 0 servers of it')]);
+  });
+
+  test('that was the last one of its prefix is said', async () => {
+    const h = await audited({
+      policies: [DAILY, { ...ALL, account: 'customer-*' }],
+      accounts: ['customer-a'],
+    });
+    h.cloud.secrets.delete('autosnap/test/customer-a');
+    expect((await next(h)).drops).toEqual(['DROPPED_ACCOUNT 1']);
+  });
+
+  test('that a policy no longer names, while another one does, is dropped from that policy', async () => {
+    const h = await audited({ policies: [ALL, { ...ALL, policy: 'hourly' }], accounts });
+    redeploy(h, { ...ALL, account: ['rackspace', 'customer-a'] }, { ...ALL, policy: 'hourly' });
+    const { dropped, drops } = await next(h);
+    expect(drops).toEqual(['DROPPED_POLICY 1']);
+    expect(dropped[0]).toMatch(
+      /^the policy daily is not deployed any more for customer-b, where it covered 1 server until .*; no other policy covers 0 of them; /,
+    );
+  });
+
+  test('that can not be read for a while is not said, and nothing of it is forgotten', async () => {
+    const h = await audited({ policies: [ALL], accounts });
+    const secret = h.cloud.secrets.get('autosnap/test/customer-b')!;
+    h.cloud.secrets.set('autosnap/test/customer-b', '{"username":"x","apiKey":"wrong"}');
+    h.cold();
+    expect((await next(h)).drops).toEqual([]);
+    h.cloud.secrets.set('autosnap/test/customer-b', secret);
+    h.cold();
+    clouds[1]!.region('DFW').servers[0]!.metadata = {};
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
+  });
+
+  test('whose credentials open another project has lost the servers of the former one', async () => {
+    const h = await audited({ policies: [ALL], accounts });
+    const former = h.cloud.secrets.get('autosnap/test/customer-b')!;
+    h.cloud.secrets.set('autosnap/test/customer-b', h.cloud.secrets.get('autosnap/test/customer-a')!);
+    h.cold();
+    for (const _ of [1, 2]) {
+      const { dropped, drops } = await next(h);
+      expect(drops).toEqual(['DROPPED_PROJECT 1']);
+      expect(dropped[0]).toMatch(
+        /^the credentials of the account customer-b open another project than until 2026-11-23 06:00, when 1 server of the project project-of-customer-b was covered; /,
+      );
+    }
+    // What is covered in the new one is compared, too.
+    const { servers, unlisted } = clouds[0]!.region('DFW');
+    unlisted.add(servers[0]!.id);
+    expect((await next(h)).sentence).toContain(' of 5 servers protected');
+    await next(h, { acceptDropped: { accounts: ['customer-b'] } });
+    expect((await next(h)).drops).toEqual([]);
+    // Now the former one is another one.
+    h.cloud.secrets.set('autosnap/test/customer-b', former);
+    h.cold();
+    expect((await next(h)).drops).toEqual(['DROPPED_PROJECT 1']);
+  });
+});
+
+describe('a policy', () => {
+  const WEEKLY = { ...DAILY, policy: 'weekly' };
+
+  test('that was removed is said once, however many servers it covered, until it is accepted', async () => {
+    const all = policy({ policy: 'all', account: ['rackspace', 'customer-a'] });
+    const h = await audited({ policies: [DAILY, all], accounts: ['customer-a'] });
+    redeploy(h, policy({ servers: { names: ['web-*'] } }));
+    for (const _ of [1, 2]) {
+      const { dropped, drops } = await next(h);
+      expect(drops).toEqual(['DROPPED_POLICY 1', 'DROPPED_SERVER 1']);
+      expect(dropped.find((one) => one.startsWith('the policy all'))).toMatch(
+        /is not deployed any more for rackspace, customer-a, where it covered 4 servers until 2026-11-23 06:00; no other policy covers 1 of them; .*\{"acceptDropped":\{"policies":\["all"\]\}\}$/,
+      );
+    }
+    await next(h, { acceptDropped: { policies: ['all'] } });
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
+  });
+
+  test('whose servers another one covers too is said, without its servers', async () => {
+    const h = await audited({ policies: [DAILY, WEEKLY] });
+    redeploy(h, DAILY);
+    const { dropped, drops } = await next(h);
+    expect(drops).toEqual(['DROPPED_POLICY 1']);
+    expect(dropped[0]).toContain('no other policy covers 0 of them');
+  });
+
+  test('that was removed is trouble of the first one that is left', async () => {
+    const h = await audited({ policies: [DAILY, WEEKLY] });
+    redeploy(h, DAILY);
+    await next(h);
+    const metrics = h
+      .logs()
+      .split('\n')
+      .findLast((line) => line.includes('"Troubles"'));
+    expect(JSON.parse(metrics!)).toMatchObject({ policy: 'daily', Dropped: 1, Troubles: 1 });
+  });
+
+  test('whose selector matches nothing any more is said with the servers that it covered', async () => {
+    const h = await audited();
+    for (const server of [h.web1, h.web2, h.mail]) server.metadata = {};
+    const { drops, policies, sentence } = await next(h);
+    expect(drops).toEqual(['DROPPED_SERVER 3']);
+    expect(policies[0]!.codes).toEqual(['SELECTOR_UNMATCHED']);
+    expect(sentence).toMatch(/^No server is protected: .*; web-1 is no longer covered, and 2 more$/);
+  });
+
+  test('that is no longer for a region has lost the servers there', async () => {
+    const h = await audited();
+    redeploy(h, { ...DAILY, regions: ['DFW'] });
+    expect((await next(h)).dropped).toEqual([expect.stringMatching(/^no policy covers mail .* in ORD/)]);
+  });
+});
+
+test('what drops at once is one mail, with the command that accepts it, and one when it is accepted', async () => {
+  const waiting = await startWaiting();
+  const h = await audited({ policies: [DAILY, { ...DAILY, policy: 'weekly' }] });
+  h.web1.metadata = {};
+  h.web2.metadata = {};
+  redeploy(h, DAILY);
+  await next(h);
+  setTime('2026-11-23T08:00:00Z');
+  await next(h);
+  expect(waiting.mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: what the policy weekly covered is no longer covered, and 2 more',
+  ]);
+  expect(waiting.mails[0]!.text).toContain(
+    `npx serverless invoke -f audit --stage test -d '{"acceptDropped": true}'`,
+  );
+  await next(h, { acceptDropped: true });
+  setTime('2026-11-23T09:00:00Z');
+  await next(h);
+  expect(waiting.mails.slice(1).map(({ subject }) => subject)).toEqual([
+    expect.stringContaining('over: what the policy weekly covered'),
+  ]);
+});
+
+describe('what can not be read', () => {
+  const downIn = (h: Audited, { id }: { id: string }) => {
+    h.dfw.unlisted.add(id);
+    const answer = { status: 500, body: { fault: { code: 500, message: 'The cell is down.' } } };
+    const path = new RegExp(`servers/${id}$`);
+    h.cloud.faults.push({ service: 'compute', method: 'GET', path, times: 99, answer });
+  };
+
+  test('a region: nothing of it is said or forgotten', async () => {
+    const h = await audited();
+    h.mail.metadata = {};
+    h.cloud.faults.push({ service: 'compute', region: 'ORD', answer: answers.forbidden, times: 9 });
+    expect((await next(h)).drops).toEqual([]);
+    h.cloud.faults.splice(0);
+    expect((await next(h)).dropped).toEqual([
+      expect.stringMatching(/^no policy covers mail .* daily did until 2026-11-23 06:00/),
+    ]);
+  });
+
+  test('a server in a cell that is down, of which there is no snapshot yet: it is late', async () => {
+    const h = await audited();
+    downIn(h, h.web1);
+    const { drops, late, policies } = await next(h);
+    expect(drops).toEqual([]);
+    expect(late).toMatchObject([
+      { name: 'web-1', state: 'never', cause: { code: 'SERIES_SERVER_UNCERTAIN' } },
+    ]);
+    expect(policies[0]!.readable).toBe(false);
+    h.cloud.faults.splice(0);
+    h.dfw.unlisted.clear();
+    h.web1.metadata = {};
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
+  });
+
+  test('a server in a cell that is down is late under the policies that covered it alone', async () => {
+    const weekly = policy({ policy: 'weekly', servers: { tagged: { autosnap: 'weekly' } } });
+    const h = await audited({ policies: [DAILY, weekly] });
+    addSnapshot(h, h.web1, 0);
+    downIn(h, h.web1);
+    const { late } = await next(h);
+    expect(late.map(({ policy: name, server }) => [name, server])).toEqual([['daily', h.web1.id]]);
+  });
+
+  test.each([
+    ['can not mean it any more', { servers: { names: ['web-2'] } }],
+    ['is for other regions now', { regions: ['ORD'] }],
+  ])('a server in a cell that is down is nothing to a policy that %s', async (_, changes) => {
+    const h = await audited();
+    downIn(h, h.web1);
+    redeploy(h, { ...DAILY, ...changes });
+    const { late, policies } = await next(h);
+    expect([late, policies[0]!.readable]).toEqual([[], true]);
+  });
+
+  test('a server that is not in its region, while another region does not answer for it', async () => {
+    const h = await audited();
+    h.dfw.removeServer(h.web1);
+    const path = new RegExp(`servers/${h.web1.id}$`);
+    h.cloud.faults.push({ service: 'compute', region: 'ORD', path, times: 9, answer: answers.forbidden });
+    expect((await next(h)).drops).toEqual([]);
+    expect(h.s3.objects.get(COVERAGE)).toContain(h.web1.id);
+  });
+});
+
+describe('a server that a listing leaves out, and that exists', () => {
+  test('stays covered, and is late once it has had no snapshot for long enough', async () => {
+    const h = await audited();
+    h.dfw.unlisted.add(h.web1.id);
+    expect(await next(h)).toMatchObject({
+      drops: [],
+      late: [],
+      sentence: expect.stringMatching(/^0 of 3 servers protected; 3 wait/),
+    });
+    setTime('2026-11-27T07:00:00Z');
+    const { late } = await next(h);
+    expect(late.map(({ name, state }) => [name, state])).toContainEqual(['web-1', 'never']);
+    expect(h.logs()).toMatch(/"Troubles":[1-9]/);
+  });
+
+  test('and has lost its tag, is said', async () => {
+    const h = await audited();
+    h.dfw.unlisted.add(h.web1.id);
+    h.web1.metadata = {};
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
+  });
+
+  test('is asked for in its own region alone', async () => {
+    const h = await audited();
+    h.dfw.unlisted.add(h.web1.id);
+    h.cloud.received.length = 0;
+    await next(h);
+    const asked = h.cloud.received.filter(({ path }) => path.endsWith(h.web1.id));
+    expect(asked.map(({ region }) => region)).toEqual(['DFW']);
+    const others = h.cloud.received.filter(({ path }) => path.endsWith(h.web2.id));
+    expect(others).toEqual([]);
+  });
+});
+
+describe('accepting', () => {
+  async function twoDropped() {
+    const h = await audited();
+    for (const server of [h.web1, h.web2]) server.metadata = {};
+    return h;
+  }
+
+  test('all of it is accepted with true, and shown once more', async () => {
+    const h = await twoDropped();
+    const { accepted, dropped, codes } = await next(h, { acceptDropped: true });
+    expect(accepted).toHaveLength(2);
+    expect([dropped, dropsIn(codes)]).toEqual([[], []]);
+    expect(await next(h)).toMatchObject({ accepted: [], drops: [] });
+  });
+
+  test('one server is accepted by its name; the other is still said', async () => {
+    const h = await twoDropped();
+    await next(h, { acceptDropped: { servers: ['web-1'] } });
+    expect((await next(h)).dropped).toEqual([expect.stringContaining('no policy covers web-2 ')]);
+  });
+
+  test('what was accepted, was covered again and has dropped once more, is said again', async () => {
+    const h = await twoDropped();
+    await next(h, { acceptDropped: true });
+    h.web1.metadata = { ...TAG };
+    await next(h);
+    h.web1.metadata = {};
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
+  });
+
+  test('a name that is nothing of that is said', async () => {
+    const h = await twoDropped();
+    const { warnings, accepted } = await next(h, { acceptDropped: { servers: ['web-3', 'web-1'] } });
+    expect(warnings).toEqual(['acceptDropped: servers "web-3" has not dropped out of coverage']);
+    expect(accepted).toHaveLength(1);
+  });
+
+  test('is not undone by an audit that has begun before', async () => {
+    const h = await twoDropped();
+    await next(h);
+    const accepted = h.s3.objects.get(COVERAGE)!;
+    await next(h, { acceptDropped: true });
+    const after = h.s3.objects.get(COVERAGE)!;
+    h.s3.objects.set(COVERAGE, accepted);
+    h.s3.before = (request) => {
+      if (request !== `PUT ${COVERAGE}`) return;
+      h.s3.before = () => {};
+      h.s3.objects.set(COVERAGE, after);
+    };
+    expect(await next(h)).toMatchObject({ drops: [], warnings: [] });
+    expect(await next(h)).toMatchObject({ drops: [] });
+  });
+
+  test('is recorded, too, where the first response of the bucket is lost', async () => {
+    const h = await twoDropped();
+    h.s3.loses = /^PUT .*coverage/;
+    const { accepted, warnings } = await next(h, { acceptDropped: { servers: ['web-1'] } });
+    expect([accepted.length, warnings]).toEqual([1, []]);
+  });
+
+  test('has to be repeated where it could not be recorded', async () => {
+    const h = await twoDropped();
+    h.s3.refuses = /^PUT .*coverage/;
+    const { error } = await h.fail('audit', { acceptDropped: true });
+    expect(error.message).toMatch(/what this audit saw covered was not recorded: /);
+    h.s3.refuses = / ^/;
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 2']);
+  });
+
+  test.each<[unknown, RegExp]>([
+    [false, /acceptDropped: must be true, or have lists: accounts, regions, policies, servers/],
+    ['web-1', /acceptDropped: must be true, or have lists/],
+    [{ servers: 'web-1' }, /acceptDropped\.servers: must be a list/],
+    [{ servers: [] }, /acceptDropped\.servers: must not be empty: leave it out/],
+    [{ server: ['web-1'] }, /acceptDropped\.server: is not a known key: did you mean "servers"\?/],
+  ])('%j is refused', async (acceptDropped, problem) => {
+    const h = await audited();
+    expect((await h.fail('audit', { acceptDropped })).error.message).toMatch(problem);
+  });
+
+  test('is refused without a bucket', async () => {
+    const h = await harness();
+    deploy([DAILY]);
+    const { error } = await h.fail('audit', { acceptDropped: true });
+    expect(error.message).toMatch(/acceptDropped: without a bucket for reports/);
+  });
+});
+
+describe('the record', () => {
+  test.each([
+    ['a later version', '{"version":2,"accounts":[]}'],
+    ['another shape', '{"version":1,"servers":{}}'],
+    ['no JSON', 'coverage'],
+  ])('of %s is ignored, which is said once', async (_, text) => {
+    const h = await audited();
+    h.s3.objects.set(COVERAGE, text);
+    h.web1.metadata = {};
+    expect(await next(h)).toMatchObject({ drops: [], codes: { COVERAGE_OF_OTHER_VERSION: 1 } });
+    expect(await next(h)).toMatchObject({ drops: [], warnings: [] });
+    h.web2.metadata = {};
+    expect((await next(h)).dropped).toEqual([expect.stringContaining('web-2')]);
+  });
+
+  test('that can not be read is said, stops nothing, and is left as it is', async () => {
+    const h = await audited();
+    const before = h.s3.objects.get(COVERAGE);
+    h.s3.refuses = /^GET .*coverage/;
+    expect(await next(h)).toMatchObject({
+      codes: { COVERAGE_UNREADABLE: 1 },
+      failures: [],
+      sentence: expect.stringMatching(/^0 of 3 servers protected/),
+    });
+    expect(h.s3.objects.get(COVERAGE)).toBe(before);
+  });
+
+  test('that can not be written is said, with what has dropped', async () => {
+    const h = await audited();
+    h.web1.metadata = {};
+    h.s3.refuses = /^PUT .*coverage/;
+    expect(await next(h)).toMatchObject({
+      codes: { COVERAGE_NOT_RECORDED: 1, DROPPED_SERVER: 1 },
+      failures: [],
+    });
+  });
+
+  test('is on the report page', async () => {
+    const h = await audited();
+    h.web1.metadata = {};
+    await next(h);
+    expect(h.s3.objects.get('/state.of.reports/autosnap.html')).toMatch(/no policy covers web-1 /);
+  });
+});

@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest';
+import type { FaultAnswer } from '../../local/cloud/faults.ts';
+import { answers } from '../../local/cloud/faults.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { addSnapshot, DAY_MS, history, MIDNIGHT } from '../history.ts';
+import { reportBucket } from '../report-bucket.ts';
+
+// Images that the cloud has promised, and does not have, or that hold nothing.
+
+const LOST = 'aaaaaaaa-0000-4000-8000-000000000000';
+const BY_HAND = { adhoc: true, request: 'before-upgrade', servers: { all: true } };
+
+describe.each([
+  ['a scheduled snapshot', policy()],
+  ['an ad-hoc snapshot', BY_HAND],
+])('%s that the cloud accepts', (_, event) => {
+  async function answered(answer: FaultAnswer) {
+    const h = await history(0);
+    h.cloud.faults.push({ service: 'compute', method: 'POST', path: /action/, answer });
+    return h;
+  }
+
+  test('without an id, and makes, is found by its name', async () => {
+    const h = await answered({ edit: () => new Response(null, { status: 202 }) });
+    const { entries } = await h.run('snapshot', event);
+    expect(entries).toMatchObject([{ outcome: 'taken', image: h.cloud.region('DFW').images[0]!.id }]);
+  });
+
+  test.each<[string, string, FaultAnswer]>([
+    ['without an id, and does not make', 'IMAGE_NOT_FOUND', { status: 202, body: '' }],
+    [
+      'with an id, and does not make',
+      'IMAGE_LOST',
+      { status: 202, headers: { location: `http://glance/images/${LOST}` }, body: '' },
+    ],
+  ])('%s, has failed, and the next try takes it', async (_title, code, answer) => {
+    const h = await answered(answer);
+    const { report } = await h.fail('snapshot', event);
+    expect(report!.entries).toMatchObject([{ outcome: 'failed', code }]);
+    expect((await h.run('snapshot', event)).totals).toEqual({ taken: 1 });
+  });
+});
+
+describe('an active image', () => {
+  test.each([
+    ['without a size', { size: null }, /the cloud says neither a size nor volume snapshots/],
+    ['of no bytes', { size: 0 }, /the cloud says neither a size nor volume snapshots/],
+    [
+      'whose data lie nobody knows where',
+      { properties: { block_device_mapping: '[{"snapshot_id": null}]' } },
+      /its block_device_mapping names no volume snapshot/,
+    ],
+  ])('%s protects nothing, and the page says why', async (_, changes, reason) => {
+    const h = await history(0);
+    const s3 = await reportBucket();
+    h.cold();
+    addSnapshot(h, h.web, 0, changes);
+    deploy([policy()]);
+    const { sentence, late } = await h.run('audit', {});
+    expect(sentence).toBe('0 of 1 server protected; web has no good snapshot');
+    expect(late).toMatchObject([{ name: 'web', state: 'never', good: 0, failed: 0 }]);
+    const page = s3.objects.get('/state.of.reports/autosnap.html');
+    expect(page).toMatch(reason);
+    expect(page).not.toContain('is not understood');
+  });
+});
+
+describe('the image of an ad-hoc snapshot that is gone', () => {
+  /** An ad-hoc snapshot of "web", taken at six in the morning, and still being made. */
+  async function taken(event: object = BY_HAND) {
+    setTime('2026-11-23T06:00:00Z');
+    const h = await harness({ timing: { queuedMs: 7_200_000, savingMs: 7_200_000 } });
+    const s3 = await reportBucket();
+    h.cold();
+    const dfw = h.cloud.region('DFW');
+    addSnapshot(h, dfw.addServer({ name: 'web' }), 1);
+    deploy([policy()]);
+    const { entries } = await h.run('snapshot', event);
+    setTime('2026-11-23T07:00:00Z');
+    return { ...h, s3, dfw, image: entries[0]!.image! };
+  }
+
+  const goneIn = async (h: Harness) =>
+    (await h.run('audit', {})).warnings.filter((one) => one.includes('the ad-hoc snapshot'));
+
+  test('is said for a day', async () => {
+    const h = await taken();
+    h.dfw.removeImage(h.image);
+    expect(await goneIn(h)).toEqual([
+      `DFW: the ad-hoc snapshot ${h.image} of web, taken 2026-11-23 06:00, is gone: where nobody has deleted it, the cloud has given it up, and you have to take another`,
+    ]);
+    setTime('2026-11-24T06:00:01Z');
+    expect(await goneIn(h)).toEqual([]);
+  });
+
+  test('is not said while it is there', async () => {
+    const h = await taken();
+    expect(await goneIn(h)).toEqual([]);
+    // The listing says it.
+    expect(h.cloud.received.filter(({ path }) => path.endsWith(h.image))).toEqual([]);
+  });
+
+  test('is not said while only the listing lacks it', async () => {
+    const h = await taken();
+    h.dfw.unlisted.add(h.image);
+    expect(await goneIn(h)).toEqual([]);
+  });
+
+  test('is not said where the cloud does not answer for it', async () => {
+    const h = await taken();
+    h.dfw.removeImage(h.image);
+    h.cloud.faults.push({
+      service: 'image',
+      path: new RegExp(h.image),
+      answer: answers.forbidden,
+    });
+    expect(await goneIn(h)).toEqual([]);
+  });
+
+  test('is not said when a cleanup has deleted it at its end', async () => {
+    const h = await taken({ ...BY_HAND, expires: '6h' });
+    setTime('2026-11-23T13:00:00Z');
+    expect((await h.run('cleanup', { policy: 'daily' })).totals).toMatchObject({ deleted: 1 });
+    expect(await goneIn(h)).toEqual([]);
+  });
+
+  test('is not said of a scheduled snapshot, whose server will be late', async () => {
+    const h = await taken({ policy: 'daily' });
+    expect(h.image).toBeDefined();
+    for (const { id } of [...h.dfw.images]) h.dfw.removeImage(id);
+    setTime(new Date(MIDNIGHT.getTime() + DAY_MS / 3));
+    expect(await goneIn(h)).toEqual([]);
+  });
+
+  test('is not known where the reports can not be read, which fails the audit', async () => {
+    const h = await taken();
+    h.s3.refuses = /prefix=runs/;
+    const { error, report } = await h.fail('audit', {});
+    expect(error.message).toMatch(/the day's reports can't be read: /);
+    expect(report!.sentence).toContain('1 of 1 server protected');
+  });
+});
