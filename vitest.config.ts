@@ -3,26 +3,23 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 type Options = NonNullable<Extract<TestProjectConfiguration, { test?: unknown }>['test']>;
 
-/** Nothing is tested by its speed: what takes so long hangs. */
+/** No test measures speed: a test that takes this long hangs. */
 const HANGS_MS = 600_000;
 
-/**
- * Each suite that `npm run` knows, by the name of its project. CONTRIBUTING.md says what each is
- * for.
- */
+/** The suites of `npm run`, by the names of their projects. CONTRIBUTING.md describes them. */
 const suites: Record<string, Options> = {
   unit: {
     include: ['test/**/*.test.ts'],
     exclude: ['real', 'chaos', 'cli', 'clients', 'aws', 'browser', 'faults', 'fleet', 'thorough'].map(
       (folder) => `test/${folder}/**`,
     ),
-    // Much of their time is waiting: for pauses between tries, and for other processes.
+    // The tests spend much of their time waiting, for retries and for other processes.
     maxWorkers: 2 * availableParallelism(),
     setupFiles: 'test/short-pauses.ts',
     // A new process for each file would spend half of its time on warming up.
     isolate: false,
     testTimeout: HANGS_MS,
-    // Neither UTC nor the zone of anybody's machine: what should not depend on it, does not.
+    // Neither UTC nor the zone of a developer, so that tests fail if the code depends on it.
     env: { TZ: 'Asia/Kathmandu' },
   },
   thorough: {
@@ -38,7 +35,7 @@ const suites: Record<string, Options> = {
     testTimeout: HANGS_MS,
   },
   faults: { include: ['test/faults/**/*.test.ts'], maxWorkers: 2, hookTimeout: 3 * HANGS_MS },
-  // They share .build, so one at a time.
+  // The suites share .build, so they run one at a time.
   cli: {
     include: ['test/cli/**/*.test.ts'],
     fileParallelism: false,
@@ -69,12 +66,12 @@ const suites: Record<string, Options> = {
     include: ['test/aws/**/*.test.ts'],
     exclude: ['test/aws/{lifecycle,package}.test.ts'],
     globalSetup: 'test/aws/setup.ts',
-    // Some are about time.
+    // Some tests measure time.
     fileParallelism: false,
     testTimeout: HANGS_MS,
     hookTimeout: HANGS_MS,
   },
-  // One cloud and its servers, for one test at a time.
+  // One cloud with its servers, for one test at a time.
   openstack: {
     include: ['test/real/**/*.test.ts'],
     globalSetup: 'test/real/environment.ts',

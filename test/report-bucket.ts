@@ -79,7 +79,11 @@ export async function reportBucket(pageSize = 1000): Promise<ReportBucket> {
     return response.setHeader('etag', etagOf(object)).end();
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  onTestFinished(() => void server.close());
+  onTestFinished(() => {
+    server.close();
+    // The tests of the next file run in this process, too.
+    vi.stubEnv('AUTOSNAP_BUCKET', undefined);
+  });
   vi.stubEnv('AWS_ENDPOINT_URL_S3', `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
   vi.stubEnv('AUTOSNAP_BUCKET', 'state.of.reports');
   return s3;

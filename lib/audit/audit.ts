@@ -24,7 +24,8 @@ import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from '
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
-import type { Audit, AuditedPolicy } from './model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
+import { nextRunAfter } from './next-run.ts';
 import { protectionOf } from './protection.ts';
 import { type TakenByHand, vanished } from './taken-by-hand.ts';
 
@@ -61,10 +62,17 @@ export async function audit(
       concurrency: 4,
     },
   );
+  const isOneOfSeveral = accounts.length > 1;
   const series = found.flatMap((one) => one.series);
-  const leftBehind = found.flatMap((one) => one.leftBehind);
-  const bytes = [...series, ...leftBehind].reduce((sum, one) => sum + one.bytes, 0);
-  const audited = found.flatMap((one) => one.policies);
+  const bytesOf = (all: readonly { bytes: number }[]) => all.reduce((sum, { bytes }) => sum + bytes, 0);
+  const leftBehindBytes = bytesOf(found.flatMap(({ leftBehind }) => leftBehind));
+  const bytes = leftBehindBytes + bytesOf(series);
+  const audited = withRates(
+    found.flatMap((one) => one.policies),
+    policies,
+    series,
+    run.now,
+  );
   return {
     owner: run.deployment ?? run.owner,
     at: isoSeconds(run.now),
@@ -73,10 +81,36 @@ export async function audit(
     accounts: found.flatMap(({ accounts: read }) => read),
     dropped: [],
     uncovered: found.flatMap((one) => one.uncovered),
-    warnings: unique(found.flatMap((one) => one.warnings)),
+    unlisted: found.flatMap((one) => one.unlisted),
+    warnings: unique(
+      found.flatMap(({ account, warnings }) =>
+        isOneOfSeveral ? warnings.map((one) => ({ ...one, ofAccount: account })) : warnings,
+      ),
+    ),
     bytes,
+    leftBehindBytes,
     ...(pricePerGb === undefined ? {} : { monthlyCost: (bytes / 1e9) * pricePerGb }),
   };
+}
+
+/** The runs of a rate are counted from the newest snapshot of the policy, in whichever account. */
+function withRates(
+  audited: readonly AuditedPolicy[],
+  policies: readonly Policy[],
+  series: readonly AuditedSeries[],
+  now: Date,
+): AuditedPolicy[] {
+  return audited.map((one) => {
+    const schedule = policies.find(({ policy }) => policy === one.policy)?.schedule;
+    if (!schedule || schedule.exact) return one;
+    const slots = series.flatMap((s) => (s.policy === one.policy ? (s.snapshots[0]?.slot ?? []) : []));
+    const newest = slots
+      .filter((slot) => slot <= isoSeconds(now))
+      .sort()
+      .at(-1);
+    const nextRun = nextRunAfter(schedule, newest ? new Date(newest) : undefined, now);
+    return nextRun ? { ...one, nextRun: isoSeconds(nextRun) } : one;
+  });
 }
 
 function withMissing(
@@ -99,7 +133,9 @@ function withMissing(
   });
 }
 
-interface AccountAudit extends Pick<Audit, 'policies' | 'series' | 'accounts' | 'uncovered' | 'warnings'> {
+interface AccountAudit
+  extends Pick<Audit, 'policies' | 'series' | 'accounts' | 'uncovered' | 'unlisted' | 'warnings'> {
+  account: string;
   leftBehind: LeftBehind[];
 }
 
@@ -117,7 +153,15 @@ async function auditAccount(
     login: (account: string) => Promise<Session>;
   },
 ): Promise<AccountAudit> {
-  const nothing = { series: [], accounts: [], uncovered: [], warnings: [], leftBehind: [] };
+  const nothing = {
+    account,
+    series: [],
+    accounts: [],
+    uncovered: [],
+    unlisted: [{ account }],
+    warnings: [],
+    leftBehind: [],
+  };
   try {
     const session = await login(account);
     const bucket = bucketUntil?.(session.deadline);
@@ -196,11 +240,16 @@ async function auditRegions(
   };
   const obstacle = session.provider === 'rackspace' ? licenseOf : obstacleTo;
   const covered = new Set<string>();
+  const unlisted = unreadable
+    .filter(({ region }) => !withoutImages.some((one) => one.region === region))
+    .map(({ region }) => ({ account, region }));
   const result: AccountAudit = {
+    account,
     policies: [],
     series: [],
     accounts: [{ account, project: session.projectId, regions: session.regions, gone: absent }],
     uncovered: [],
+    unlisted,
     warnings: [],
     leftBehind: [],
   };
@@ -220,7 +269,9 @@ async function auditRegions(
     result.warnings.push(...(await unprotectedData(selection.servers, policy)));
     const itsUnreadable = unreadable.filter(({ region }) => wanted.includes(region));
     const isUnserved = (region: string) => unserved.some((one) => one.region === region);
-    const unknown = itsUnreadable.map(({ region }) => region).filter((region) => !isUnserved(region));
+    const unknown = unlisted.map(({ region }) => region).filter((region) => wanted.includes(region));
+    // A server that could not be listed may be the one that is asked for.
+    const mayMatch = unknown.length > 0 || unsure.some(({ region }) => wanted.includes(region));
     const problems: Reason[] = [
       ...wanted
         .filter((region) => !session.regions.includes(region))
@@ -233,17 +284,20 @@ async function auditRegions(
       ),
       ...selection.missingIds.map(
         (server): Reason => ({
-          code: isUnsure(server) ? 'POLICY_ID_UNCERTAIN' : 'POLICY_ID_UNKNOWN',
+          code: isUnsure(server) || unknown.length > 0 ? 'POLICY_ID_UNCERTAIN' : 'POLICY_ID_UNKNOWN',
           server,
         }),
       ),
       ...selection.unmatched.map(
-        (selector): Reason => ({ code: 'SELECTOR_UNMATCHED', selector, isPart: false }),
+        (selector): Reason =>
+          mayMatch
+            ? { code: 'POLICY_SELECTOR_UNCERTAIN', selector }
+            : { code: 'SELECTOR_UNMATCHED', selector, isPart: false },
       ),
       ...(problem ? [problem] : []),
       ...(policy.drill ? await drillProblems(session, servers, run.owner, policy) : []),
     ];
-    const nothingSelected = selection.unmatched.length > 0 || selection.servers.length === 0;
+    const nothingSelected = !mayMatch && (selection.unmatched.length > 0 || selection.servers.length === 0);
     let readable =
       own.length + unserved.length === new Set(wanted).size && !selection.missingIds.some(isUnsure);
     for (const surveyed of own) {
@@ -412,6 +466,8 @@ function auditedPolicy(
     account,
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
     ...(nextCleanup ? { nextCleanup: isoSeconds(nextCleanup) } : {}),
+    ...(schedule.exact ? {} : { runsAtRate: true }),
+    ...(cleanup.exact ? {} : { cleansAtRate: true }),
     ...found,
     problems: nextRun ? found.problems : [...found.problems, { code: 'POLICY_SCHEDULE_ENDED' }],
   };

@@ -21,6 +21,7 @@ export function bareSeries(
     pending: 0,
     stuck: 0,
     failed: 0,
+    unknown: 0,
     bytes: 0,
     snapshots: [],
   };

@@ -12,6 +12,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { durationText } from './format.ts';
 import { type AuditedSeries, type Copied, LATE } from './model.ts';
+import type { Naming } from './place.ts';
 import { countServers, type ServerCount } from './server-count.ts';
 
 /** Where the copies of some regions lie, of all where none is named; each is only read. */
@@ -119,12 +120,13 @@ export function copiedServers(all: readonly AuditedSeries[]): ServerCount {
 }
 
 /** A series whose copies do not keep up. */
-export function seriesBehind({ name, server, region, policy, copied }: AuditedSeries): Reason {
+export function seriesBehind(series: AuditedSeries, { placeOf }: Naming): Reason {
+  const { name, server, policy, copied } = series;
   const { newest, ageSeconds } = copied ?? {};
   return {
     code: 'SERIES_BEHIND',
     server: name || server,
-    where: region,
+    where: placeOf(series),
     policy,
     ...(newest === undefined ? {} : { newest }),
     ...(ageSeconds === undefined ? {} : { ageSeconds }),

@@ -39,6 +39,18 @@ export function minuteText(iso: string): string {
   return iso.slice(0, 16).replace('T', ' ');
 }
 
+/** SNS takes ASCII alone, and fewer characters than 100. */
+const LONGEST_SUBJECT = 99;
+
+/** The subject of an e-mail: `text` is cut, if at all, at the end of a word, before `rest`. */
+export function subjectText(text: string, rest = ''): string {
+  const line = printable(text).replace(/[^\x20-\x7e]/g, '?');
+  const room = LONGEST_SUBJECT - rest.length;
+  if (line.length <= room) return line + rest;
+  const cut = line.slice(0, room - 3);
+  return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), room / 2))}...${rest}`;
+}
+
 /** "newest copy of 2026-11-24 00:00, 9 hours old" */
 export function copyText({ newest, ageSeconds = 0 }: { newest?: string; ageSeconds?: number }): string {
   return newest

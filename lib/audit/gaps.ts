@@ -5,6 +5,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { retain } from '../snapshots/retention.ts';
 import { UNTRIED } from './expiry-forecast.ts';
+import { lateFrom } from './lateness.ts';
 import type { Gap } from './model.ts';
 
 /**
@@ -17,7 +18,7 @@ const MOST_SLOTS = 40;
  * Where a series lacks a good snapshot that the policy's rules would keep, and have no other for:
  * what rotation has thinned out is no gap, nor is a month that has only an early one. Newest first,
  * among the latest slots, no further back than the oldest good snapshot. One that is due for less
- * than half an interval may still be on its way. A schedule that was changed counts as if it had
+ * than half of the interval that begins with it may still be on its way. A schedule that was changed counts as if it had
  * always been so.
  */
 export function gaps(series: readonly Snapshot[], policy: Policy, now: Date): Gap[] {
@@ -44,17 +45,20 @@ export function gaps(series: readonly Snapshot[], policy: Policy, now: Date): Ga
   let looked = 0;
   for (const [i, { slot }] of good.entries()) {
     const newer = good[i - 1]?.slot;
-    const halfMs = (intervalMs(schedule, slot) ?? 0) / 2;
     // A rate has no slots of its own: after half an interval it is the next one's.
-    const untilMs = newer ? newer.getTime() - (schedule.exact ? 1 : halfMs) : now.getTime() - halfMs;
+    const halfMs = schedule.exact ? 0 : (intervalMs(schedule, slot) ?? 0) / 2;
+    const isDue = (missing: Date) =>
+      newer
+        ? missing.getTime() + halfMs <= newer.getTime() - (schedule.exact ? 1 : 0)
+        : (lateFrom(schedule, missing) ?? missing) <= now;
     let missing = schedule.next(slot);
-    while (missing && missing.getTime() <= untilMs && looked < MOST_SLOTS && !isMissed(missing)) {
+    while (missing && isDue(missing) && looked < MOST_SLOTS && !isMissed(missing)) {
       missing = schedule.next(missing);
       looked += 1;
     }
     looked += 1;
     if (looked >= MOST_SLOTS) break;
-    if (missing && missing.getTime() <= untilMs) {
+    if (missing && isDue(missing)) {
       found.push({ from: isoSeconds(missing), ...(newer ? { to: isoSeconds(newer) } : {}) });
     }
   }

@@ -3,7 +3,7 @@ import { METRICS_NAMESPACE } from '../reporting/metrics.ts';
 import { droppedFrom } from './dropped-text.ts';
 import { type Audit, type AuditedSeries, LATE } from './model.ts';
 import { hasFailedDrill } from './proof.ts';
-import { isExpected } from './sentence.ts';
+import { isExpected, isWatched } from './sentence.ts';
 import { troublesIn } from './troubles.ts';
 
 /** Each is paid for by the hour, so that there are none on a good day. */
@@ -11,9 +11,10 @@ const MOST_SERVERS = 10;
 
 /**
  * Writes an audit's CloudWatch metrics, namespace Autosnap. With the dimensions `service` (the
- * deployment) and `policy`: Overdue, the age of the newest good snapshot in intervals of the
- * schedule, of the server where it is highest; NewestGoodAge (seconds), likewise; Good, Pending,
- * Failed and Stuck, how many there are (ad-hoc snapshots that are failed or stuck count for the
+ * deployment) and `policy`: Overdue, the intervals of the schedule since the newest good snapshot
+ * (see lateness.ts), of the server where it is highest; NewestGoodAge (seconds), likewise; Good, Pending,
+ * Failed and Stuck, how many there are (Failed and Stuck without those of servers that are
+ * gone or not selected any more; ad-hoc snapshots that are failed or stuck count for the
  * first policy of their region); StorageBytes; and NothingSelected, 1 where a selector matches no
  * server; and where there are drills, ProvenAge (seconds), how long ago a server was last proven,
  * or since when it could have been, of the server where it is longest, and DrillsFailed, the
@@ -22,7 +23,7 @@ const MOST_SERVERS = 10;
  * schedule allows; from 1 on a run is missing. Troubles counts the kinds of trouble that the policy
  * is in; see
  * troubles.ts. A policy of which not all could be read has none: missing is bad. With `account`
- * besides, of a policy with several: Overdue. With `service`, `policy` and `server` (its name):
+ * besides, of a policy with several: Overdue. With `service`, `policy` and `server` (its name and id):
  * Overdue and NewestGoodAge of the servers that are late, the ten most overdue of them.
  */
 export function publishMetrics(audit: Audit): void {
@@ -58,8 +59,9 @@ export function publishMetrics(audit: Audit): void {
       addAge(series);
       count('Good', sum('good'));
       count('Pending', sum('pending'));
-      count('Failed', sum('failed', [...series, ...byHand]));
-      count('Stuck', sum('stuck', [...series, ...byHand]));
+      const watched = [...series, ...byHand].filter(isWatched);
+      count('Failed', sum('failed', watched));
+      count('Stuck', sum('stuck', watched));
       count('NothingSelected', its.filter((p) => p.nothingSelected).length);
       metrics.addMetric('StorageBytes', MetricUnit.Bytes, sum('bytes'));
       const drilled = series.filter((s) => s.proof && isExpected(s));
@@ -78,10 +80,16 @@ export function publishMetrics(audit: Audit): void {
     .sort((a, b) => b.overdue! - a.overdue!)
     .slice(0, MOST_SERVERS);
   for (const series of worst) {
-    publish({ policy: series.policy, server: series.name.slice(0, 250) || series.server }, () =>
-      addAge([series]),
-    );
+    publish({ policy: series.policy, server: dimensionOf(series) }, () => addAge([series]));
   }
+}
+
+/**
+ * "web-1 5b9c…": the name for people, the id because two customers may use one name. CloudWatch
+ * takes no value that begins with a colon, and none with other characters than ASCII.
+ */
+function dimensionOf({ name, server }: AuditedSeries): string {
+  return `${name.replace(/^:|[^\x20-\x7e]/g, '?')} ${server}`.trim();
 }
 
 /** Writes the metric Audits, dimension `service`, whose absence is an alarm: deploy/alarms.ts. */

@@ -6,8 +6,12 @@ import type { Finding, Reason } from '../reporting/reasons.ts';
 export interface AuditedPolicy {
   policy: string;
   account: string;
+  /** When the schedule asks for the next run; of a rate, as far as the newest snapshot tells. */
   nextRun?: string;
+  /** Of a rate, at the latest. */
   nextCleanup?: string;
+  runsAtRate?: true;
+  cleansAtRate?: true;
   /** Some selector matches no server: the policy protects less than it says. */
   nothingSelected: boolean;
   /** Whether all its regions could be read, and all servers in them that it may mean. */
@@ -38,9 +42,16 @@ export interface Audit {
   dropped: Dropped[];
   /** Servers that no policy selects. */
   uncovered: { account: string; region: string; server: string; name: string }[];
+  /**
+   * Where the servers could not be listed, so nobody knows which of them no policy selects: a
+   * region, or a whole account.
+   */
+  unlisted: { account: string; region?: string }[];
   warnings: Finding[];
-  /** What all the snapshots take up. */
+  /** What all snapshots of the deployment take up, where they could be listed. */
   bytes: number;
+  /** What those take up that no policy rotates any more; the warnings name them. */
+  leftBehindBytes: number;
   /** What that costs a month, where the price of a gigabyte is known. */
   monthlyCost?: number;
 }
@@ -62,8 +73,8 @@ export type Dropped = Reason<
 >;
 
 /**
- * The age of the newest good snapshot, in intervals of the schedule, from which on a series is
- * late.
+ * How many intervals after its newest good snapshot a series is late: the next slot has passed, and
+ * half of the interval that begins there.
  */
 export const LATE = 1.5;
 
@@ -85,6 +96,13 @@ export type LateCause = Reason<
   'SERIES_SCHEDULE_ENDED' | 'SERIES_SERVER_UNCERTAIN' | 'SERIES_REGION_WITHOUT_IMAGES'
 >;
 
+/**
+ * On what it depends whether a snapshot goes as early as that: a pending one of its series succeeds
+ * (PENDING), a newer one passes a drill (DRILL), it fails itself (FAILS), or the runs of a rate
+ * come at their earliest (RATE).
+ */
+export type ExpiryCondition = 'PENDING' | 'DRILL' | 'FAILS' | 'RATE';
+
 /** One snapshot, as the report page shows it. Times are ISO, in UTC. */
 export interface AuditedSnapshot {
   image: string;
@@ -94,8 +112,10 @@ export interface AuditedSnapshot {
   sizeBytes?: number;
   action: 'keep' | 'delete' | 'defer';
   reasons: Reason[];
-  /** When it is expected to be deleted; absent when that can't be foreseen. */
+  /** Before when no cleanup deletes it; absent when that can't be foreseen. */
   goes?: string;
+  /** On what it depends whether it goes as early as that. */
+  condition?: ExpiryCondition;
   /** When it last passed a drill; absent when it has failed one since. */
   proven?: string;
   /** When it last failed a drill; absent when it has passed one since. */
@@ -111,7 +131,8 @@ export interface AuditedSeries {
   name: string;
   policy: string;
   /**
-   * Of ad-hoc snapshots, which belong to no policy: the policy whose trouble their failures are.
+   * Of ad-hoc snapshots, which belong to no policy: the policy whose trouble their failures are;
+   * absent when the server is gone.
    */
   countedBy?: string;
   state: SeriesState;
@@ -119,14 +140,18 @@ export interface AuditedSeries {
   newestGood?: string;
   ageSeconds?: number;
   /**
-   * The age in intervals of the schedule: {@link LATE} is late. Absent where nothing is expected
-   * any more.
+   * The age in intervals of the schedule: {@link LATE} is late; see lateness.ts. Absent where
+   * nothing is expected any more.
    */
   overdue?: number;
+  /** How long the next snapshot has been due; absent before, and where nothing is expected. */
+  lateSeconds?: number;
   good: number;
   pending: number;
   stuck: number;
   failed: number;
+  /** In a status that Autosnap does not know, or active without data. */
+  unknown: number;
   bytes: number;
   /** How many no rule keeps that two cleanups have not deleted; absent when there are none. */
   notRotating?: number;

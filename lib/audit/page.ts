@@ -14,6 +14,7 @@ import { notices } from './page/notices.ts';
 import { stateIcon, tabIcon } from './page/row.ts';
 import { axis, scaleOf } from './page/scale.ts';
 import { STYLE } from './page/style.ts';
+import { namingOf } from './place.ts';
 import { sentence, standings } from './sentence.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 
@@ -64,7 +65,7 @@ ${notices(audit)}
 ${filters(rows)}
 ${legend(shownIn(rows))}
 ${axis(scale)}
-${groupList(groups, at, scale)}
+${groupList(groups, { now: at, scale, naming: namingOf(audit) })}
 <p class="nothing" hidden>Nothing fits these filters. <button type="button">Show all</button></p>
 ${appendix(audit)}
 </main>

@@ -3,6 +3,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import type { AuditedSeries, Proof } from './model.ts';
+import type { Naming } from './place.ts';
 import { isExpected } from './sentence.ts';
 import { countServers, type ServerCount } from './server-count.ts';
 
@@ -34,11 +35,13 @@ export function hasFailedDrill(series: AuditedSeries): boolean {
 }
 
 /** A series whose last drill failed. */
-export function drillFailed({ name, region, policy, proof, snapshots }: AuditedSeries): Reason {
+export function drillFailed(series: AuditedSeries, { placeOf }: Naming): Reason {
+  const { name, policy, proof, snapshots } = series;
   const { failed = '', proven } = proof ?? {};
+  const where = placeOf(series);
   const slot = snapshots.find(({ unproven }) => unproven === failed)?.slot ?? '';
   const before = proven === undefined ? {} : { proven };
-  return { code: 'SERIES_DRILL_FAILED', name, where: region, policy, slot, failed, ...before };
+  return { code: 'SERIES_DRILL_FAILED', name, where, policy, slot, failed, ...before };
 }
 
 function latest(times: Date[]): Date | undefined {

@@ -13,8 +13,11 @@ import type { RegionInventory, UncertainServer } from '../snapshots/region-inven
 import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
 import { copiedOf } from './copied.ts';
-import { forecastRuns, type RunForecast } from './forecast.ts';
+import { newestSlot } from './expiry-forecast.ts';
+import { forecastAdhoc, forecastOrphan, forecastRuns, type RunForecast } from './forecast.ts';
+import { latenessOf } from './lateness.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
+import { nextRunAfter } from './next-run.ts';
 import { proofOf } from './proof.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -81,19 +84,23 @@ export function protectionOf(
     const items = planned.get(id)?.items ?? [];
     const grows = server !== undefined && selected.has(server);
     const snapshots = items.map(({ snapshot }) => snapshot);
-    const foreseen = grows ? foresee(snapshots) : undefined;
+    const isHere = server !== undefined || standIn !== undefined;
+    const foreseen = isHere ? foresee(snapshots, grows || isDoubtful) : undefined;
+    const goes =
+      foreseen?.goes ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
+    const nextRun = { policy, newest: newestSlot(snapshots, now), now };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
-    const shown = shownSeries(items, { server: server ?? standIn, now, goes: foreseen?.goes });
+    const shown = shownSeries(items, { server: server ?? standIn, now, goes });
     return {
       ...common,
       server: id,
       name: (server ?? standIn)?.name ?? '',
       policy: policy.policy,
       ...(grows
-        ? { ...expected(server, shown.newestGood, policy, now), gaps: foreseen?.gaps ?? [] }
+        ? { ...expected(server, shown.newestGood, nextRun), gaps: foreseen?.gaps ?? [] }
         : isDoubtful
           ? {
-              ...expected(standIn, shown.newestGood, policy, now),
+              ...expected(standIn, shown.newestGood, nextRun),
               ...lateBecause({ code: 'SERIES_SERVER_UNCERTAIN' }, shown),
             }
           : { state: surveyed.gone.has(id) ? 'orphaned' : 'released' }),
@@ -122,9 +129,13 @@ export function protectionOf(
           server,
           name,
           policy: ADHOC,
-          countedBy: policy.policy,
+          ...(surveyed.gone.has(server) ? {} : { countedBy: policy.policy }),
           state: 'adhoc',
-          ...shownSeries(items, { server: serverOf.get(server), now, goes: undefined }),
+          ...shownSeries(items, {
+            server: serverOf.get(server),
+            now,
+            goes: serverOf.has(server) ? forecastAdhoc : undefined,
+          }),
         }),
       ),
     ],
@@ -200,7 +211,7 @@ function stalled(series: readonly SeriesPlan[], overstaying: ReadonlySet<string>
 
 type Shown = Pick<
   AuditedSeries,
-  'newestGood' | 'ageSeconds' | 'good' | 'pending' | 'stuck' | 'failed' | 'bytes' | 'snapshots'
+  'newestGood' | 'ageSeconds' | 'good' | 'pending' | 'stuck' | 'failed' | 'unknown' | 'bytes' | 'snapshots'
 >;
 
 function shownSeries(
@@ -212,7 +223,7 @@ function shownSeries(
       snapshot.state === 'pending' &&
       (now.getTime() - snapshot.createdAt.getTime() > DAY_MS ||
         isStuck(snapshot, server?.taskState ?? null, now));
-    const gone = snapshot.exposure ? undefined : (goes?.(snapshot) ?? snapshot.expires);
+    const expiry = goes?.(snapshot);
     return {
       image: snapshot.id,
       slot: isoSeconds(snapshot.slot),
@@ -221,7 +232,8 @@ function shownSeries(
       ...(snapshot.sizeBytes === undefined ? {} : { sizeBytes: snapshot.sizeBytes }),
       action,
       reasons,
-      ...(gone ? { goes: isoSeconds(gone) } : {}),
+      ...(expiry ? { goes: isoSeconds(expiry.at) } : {}),
+      ...(expiry?.condition ? { condition: expiry.condition } : {}),
       ...verdictOn(snapshot),
     };
   });
@@ -238,6 +250,7 @@ function shownSeries(
     pending: having('pending').length,
     stuck: having('stuck').length,
     failed: having('failed').length,
+    unknown: having('unknown').length,
     bytes: snapshots.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
     snapshots,
   };
@@ -257,24 +270,21 @@ function lateBecause(
 }
 
 /**
- * The state of a series that is to grow, and its age in intervals: of the newest good snapshot, or
- * of the server where there is none. The interval is the one that began with it: on a Monday,
- * Friday's snapshot is not late.
+ * The state of a series that is to grow, and how late it is since the newest good snapshot, or
+ * since the creation of the server where there is none.
  */
 function expected(
   server: Server,
   newestGood: string | undefined,
-  { schedule }: Policy,
-  now: Date,
-): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'nextRun'> {
-  const next = schedule.next(now);
+  { policy: { schedule }, newest, now }: { policy: Policy; newest: Date | undefined; now: Date },
+): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'lateSeconds' | 'nextRun'> {
+  const next = nextRunAfter(schedule, newest, now);
   if (!next) return lateBecause({ code: 'SERIES_SCHEDULE_ENDED' }, { newestGood });
   const nextRun = { nextRun: isoSeconds(next) };
   const since = newestGood ? new Date(newestGood) : server.createdAt;
-  const interval = since && intervalMs(schedule, since);
-  if (!since || !interval) return { state: newestGood ? 'protected' : 'never', ...nextRun };
-  const overdue = Math.round(((now.getTime() - since.getTime()) / interval) * 100) / 100;
-  const isLate = overdue >= LATE;
+  const lateness = since && latenessOf(schedule, since, now);
+  if (!lateness) return { state: newestGood ? 'protected' : 'never', ...nextRun };
+  const isLate = lateness.overdue >= LATE;
   const state = newestGood ? (isLate ? 'late' : 'protected') : isLate ? 'never' : 'waiting';
-  return { state, overdue, ...nextRun };
+  return { state, ...lateness, ...nextRun };
 }

@@ -77,7 +77,7 @@ async function recordCoverage(
       warnings.unshift(...audit.warnings, ...change.warnings);
       return { audit: { ...audit, dropped, warnings }, accepted, failures: [] };
     }
-    throw new Error('other audits are recording at the same time');
+    return unrecorded(audit, found, { code: 'COVERAGE_NOT_RECORDED' }, acceptance);
   } catch (error) {
     const problem: Finding = { code: 'COVERAGE_NOT_RECORDED', message: (error as Error).message };
     return unrecorded(audit, found, problem, acceptance);

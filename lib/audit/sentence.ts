@@ -4,6 +4,7 @@ import { sentenceOf } from '../reporting/sentences.ts';
 import { droppedText } from './dropped-text.ts';
 import { durationText, shortName } from './format.ts';
 import type { Audit, AuditedSeries, SeriesState } from './model.ts';
+import { type Naming, namingOf } from './place.ts';
 
 /**
  * Of servers that are to have snapshots, the worst last. Protected by one policy is protected,
@@ -12,7 +13,8 @@ import type { Audit, AuditedSeries, SeriesState } from './model.ts';
 const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
 
 /**
- * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`. What
+ * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`, or `33 of
+ * 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`. What
  * can't be read comes first, and what has dropped out of coverage last. A server is protected when no policy that selects it is late with it;
  * one that is new and has no snapshot yet is not protected, and is said to be waiting.
  */
@@ -35,9 +37,7 @@ function protectionText(audit: Audit): string {
   return [
     ...(unreadable.length > 0 ? [`${listed(unreadable)} can't be read`] : []),
     `${unreadable.length > 0 ? 'elsewhere ' : ''}${having('protected').length} of ${servers.length} server${servers.length === 1 ? '' : 's'} protected`,
-    ...(worst
-      ? [`${troubleText(worst)}${troubled.length > 1 ? `, and ${troubled.length - 1} more` : ''}`]
-      : []),
+    ...(worst ? [troubleText(worst, troubled.length, namingOf(audit).suffixOf(worst))] : []),
     ...(waiting > 0
       ? [`${waiting} ${waiting === 1 ? 'waits for its' : 'wait for their'} first snapshot`]
       : []),
@@ -57,31 +57,34 @@ export function standings({ series }: Pick<Audit, 'series'>): AuditedSeries[] {
   return [...worstOf.values()];
 }
 
+/**
+ * Whether failed and stuck snapshots of a series are somebody's trouble: not those of servers that
+ * are gone or that the policy does not select any more, which would stay trouble for ever.
+ */
+export function isWatched(series: AuditedSeries): boolean {
+  return isExpected(series) || series.countedBy !== undefined;
+}
+
 /** Whether a series is of a server that is to have snapshots. */
 export function isExpected({ state }: AuditedSeries): boolean {
   return RANKS.includes(state);
 }
 
-/** For how long a late series' next snapshot has been due, in milliseconds. */
-export function latenessMs({ ageSeconds = 0, overdue = 0 }: AuditedSeries): number {
-  return overdue > 1 ? 1000 * ageSeconds * (1 - 1 / overdue) : 0;
-}
-
 /** What is wrong with a late series: "3 days late". */
-export function lateText(series: AuditedSeries): string {
-  return series.cause ? sentenceOf(series.cause) : `${durationText(latenessMs(series))} late`;
+export function lateText({ cause, lateSeconds = 0 }: AuditedSeries): string {
+  return cause ? sentenceOf(cause) : `${durationText(1000 * lateSeconds)} late`;
 }
 
 /** A series that is late, or has no good snapshot. */
-export function seriesLate(series: AuditedSeries): Reason {
-  const { name, server, region, policy, newestGood, cause } = series;
+export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason {
+  const { name, server, policy, newestGood, lateSeconds = 0, cause } = series;
   return {
     code: 'SERIES_LATE',
     server: name || server,
-    where: region,
+    where: placeOf(series),
     policy,
     ...(newestGood === undefined ? {} : { newestGood }),
-    lateMs: latenessMs(series),
+    lateMs: 1000 * lateSeconds,
     ...(cause ? { cause } : {}),
   };
 }
@@ -95,10 +98,14 @@ export function worstFirst(a: AuditedSeries, b: AuditedSeries): number {
   );
 }
 
-function troubleText(series: AuditedSeries): string {
-  const name = shortName(series.name || `server ${series.server}`);
-  if (series.cause) return `${name}: ${sentenceOf(series.cause)}`;
-  return series.state === 'late' ? `${name} is ${lateText(series)}` : `${name} has no good snapshot`;
+/** What is wrong with the worst of some servers, and how many there are. */
+function troubleText(worst: AuditedSeries, count: number, suffix: string): string {
+  const name = `${shortName(worst.name || `server ${worst.server}`)}${suffix}`;
+  const several = count > 1;
+  const subject = several ? `${count} servers have no fresh snapshot, the worst is ${name}` : name;
+  if (worst.cause) return `${subject}: ${sentenceOf(worst.cause)}`;
+  if (worst.state === 'late') return `${subject}${several ? ', ' : ' is '}${lateText(worst)}`;
+  return several ? `${subject}, which has none` : `${subject} has no good snapshot`;
 }
 
 /**

@@ -7,7 +7,7 @@ export interface ServerCount {
   count: number;
   /** Of how many of them it is true. */
   holding: number;
-  oldest?: { name: string; since: string };
+  oldest?: { name: string; account: string; region: string; since: string };
 }
 
 /**
@@ -23,15 +23,19 @@ export function countServers(
   const asked = all.filter(isExpected).flatMap((series) => {
     const since = sinceWhen(series);
     const { account, region, server, name } = series;
-    return since === undefined ? [] : { key: `${account} ${region} ${server}`, name, since: since ?? '' };
+    const key = `${account} ${region} ${server}`;
+    return since === undefined ? [] : { key, name, account, region, since: since ?? '' };
   });
   const servers = new Map(asked.sort(bySince).map((one) => [one.key, one]));
-  const holding = [...servers.values()].filter(({ since }) => since).sort(bySince);
+  const holding = [...servers.values()]
+    .filter(({ since }) => since)
+    .sort(bySince)
+    .map(({ key: _, ...server }) => server);
   const [oldest] = holding;
   return {
     count: servers.size,
     holding: holding.length,
-    ...(oldest ? { oldest: { name: oldest.name, since: oldest.since } } : {}),
+    ...(oldest ? { oldest } : {}),
   };
 }
 

@@ -20,7 +20,7 @@ interface PolicySummary extends Omit<AuditedPolicy, 'problems'> {
  * The series that are in trouble are listed by its kind, without their snapshots: see troubles.ts.
  */
 export interface AuditSummary
-  extends Pick<Audit, 'owner' | 'at' | 'uncovered' | 'bytes'>,
+  extends Pick<Audit, 'owner' | 'at' | 'uncovered' | 'unlisted' | 'bytes' | 'leftBehindBytes'>,
     Record<ListedTrouble, Brief[]> {
   job: 'audit';
   sentence: string;
@@ -46,7 +46,8 @@ export function summaryOf(
   failures: readonly Reason[],
   accepted: readonly Dropped[] = [],
 ): AuditSummary {
-  const { owner, at, policies, series, dropped, uncovered, warnings, bytes } = audit;
+  const { owner, at, policies, series, dropped, uncovered, unlisted } = audit;
+  const { warnings, bytes, leftBehindBytes } = audit;
   const brief = (some: AuditedSeries[]) =>
     some.slice(0, MOST_SERIES).map(({ snapshots: _, ...rest }) => rest);
   const lists = SERIES_TROUBLES.filter(({ isListed }) => isListed).map(({ name, isIn }) => [
@@ -66,10 +67,12 @@ export function summaryOf(
     ...byTrouble,
     orphaned: brief(series.filter(({ state }) => state === 'orphaned')),
     uncovered: uncovered.slice(0, MOST_SERIES),
+    unlisted,
     warnings: warnings.slice(0, MOST_SERIES).map(findingText),
     dropped: dropped.slice(0, MOST_SERIES).map(sentenceOf),
     accepted: accepted.slice(0, MOST_SERIES).map(sentenceOf),
     bytes,
+    leftBehindBytes,
     failures: failures.map(sentenceOf),
     failureCodes: failures.map(({ code }) => code),
     codes: countsOf([...policies.flatMap(({ problems }) => problems), ...warnings, ...dropped, ...failures]),

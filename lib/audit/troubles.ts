@@ -1,8 +1,9 @@
 import type { Reason } from '../reporting/reasons.ts';
 import { copyNote, seriesBehind } from './copied.ts';
 import type { AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
+import type { Naming } from './place.ts';
 import { drillFailed, hasFailedDrill } from './proof.ts';
-import { seriesLate } from './sentence.ts';
+import { isWatched, seriesLate } from './sentence.ts';
 
 const MOST_NAMED = 5;
 
@@ -21,12 +22,12 @@ export interface SeriesTrouble {
   name: ListedTrouble | 'failed' | 'stuck';
   isIn(series: AuditedSeries): boolean;
   /** The section of the digest, and the line of each series in it. Such a day is not good. */
-  digest?: { title: string; reasonOf(series: AuditedSeries): Reason };
+  digest?: { title: string; reasonOf(series: AuditedSeries, naming: Naming): Reason };
   /**
    * What the page says above the servers of those that are in it; its icon is then not that of a
    * good day.
    */
-  noticesOf?(all: readonly AuditedSeries[]): Reason[];
+  noticesOf?(all: readonly AuditedSeries[], naming: Naming): Reason[];
   /** What the page says at the row of a series. */
   noteOf?(series: AuditedSeries): string;
   /** The metric Troubles counts it. */
@@ -48,7 +49,7 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     name: 'unproven',
     isIn: hasFailedDrill,
     digest: { title: 'Drills that failed', reasonOf: drillFailed },
-    noticesOf: (all) => all.map(drillFailed),
+    noticesOf: (all, naming) => all.map((one) => drillFailed(one, naming)),
     noteOf: () => 'its last drill failed',
     isCounted: true,
     isListed: true,
@@ -58,12 +59,12 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     isIn: ({ copied }) => copied?.behind === true,
     digest: { title: 'Copies that are behind', reasonOf: seriesBehind },
     // With many servers they are all behind for the same reason.
-    noticesOf: (all) => [
+    noticesOf: (all, { placeOf }) => [
       {
         code: 'COPIES_BEHIND',
         servers: all
           .slice(0, MOST_NAMED)
-          .map(({ name, server, policy }) => ({ server: name || server, policy })),
+          .map((one) => ({ server: one.name || one.server, where: placeOf(one), policy: one.policy })),
         more: Math.max(0, all.length - MOST_NAMED),
       },
     ],
@@ -81,32 +82,36 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   },
   {
     name: 'failed',
-    isIn: ({ failed }) => failed > 0,
+    isIn: (series) => series.failed > 0 && isWatched(series),
     digest: { title: 'Snapshots that failed', reasonOf: seriesHaving('SERIES_FAILED', 'failed') },
+    noticesOf: (all, naming) => all.map((one) => seriesHaving('SERIES_FAILED', 'failed')(one, naming)),
     isCounted: true,
     isListed: false,
   },
   {
     name: 'stuck',
-    isIn: ({ stuck }) => stuck > 0,
+    isIn: (series) => series.stuck > 0 && isWatched(series),
     digest: { title: 'Snapshots that are stuck', reasonOf: seriesHaving('SERIES_STUCK', 'stuck') },
+    noticesOf: (all, naming) => all.map((one) => seriesHaving('SERIES_STUCK', 'stuck')(one, naming)),
     isCounted: true,
     isListed: false,
   },
 ];
 
 function seriesHaving(code: 'SERIES_FAILED' | 'SERIES_STUCK', state: 'failed' | 'stuck') {
-  return (series: AuditedSeries): Reason => ({
+  return (series: AuditedSeries, { placeOf }: Naming): Reason => ({
     code,
     server: series.name || series.server,
-    where: series.region,
+    where: placeOf(series),
     policy: series.policy,
     images: series.snapshots.filter((one) => one.state === state).map(({ image }) => image),
   });
 }
 
-function seriesNotRotated({ name, server, region, policy, notRotating = 0 }: AuditedSeries): Reason {
-  return { code: 'SERIES_NOT_ROTATED', server: name || server, where: region, policy, count: notRotating };
+function seriesNotRotated(series: AuditedSeries, { placeOf }: Naming): Reason {
+  const { name, server, policy, notRotating = 0 } = series;
+  const where = placeOf(series);
+  return { code: 'SERIES_NOT_ROTATED', server: name || server, where, policy, count: notRotating };
 }
 
 /** The kinds of trouble that a policy as a whole can be in; its problems say more. */

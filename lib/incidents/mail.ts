@@ -1,4 +1,4 @@
-import { counted, minuteText } from '../audit/format.ts';
+import { counted, minuteText, subjectText } from '../audit/format.ts';
 import type { Audit } from '../audit/model.ts';
 import { sentence } from '../audit/sentence.ts';
 import { printable } from '../openstack/printable.ts';
@@ -6,8 +6,6 @@ import type { Incident } from './incidents.ts';
 import type { Problem } from './problem.ts';
 
 const MOST_LINES = 20;
-/** SNS takes subjects of up to 100 ASCII characters. */
-const LONGEST_SUBJECT = 100;
 
 /** A message for the topic of alerts. */
 export interface Mail {
@@ -53,7 +51,7 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
     ...(console ? [`The report page, signed in to AWS:\n${console}`] : []),
   ];
   const rest = more.length > 0 ? ` (and ${more.length} more)` : '';
-  return { subject: subjectOf(`Autosnap ${audit.owner}: ${first}`, rest), text: text.join('\n\n') };
+  return { subject: subjectText(`Autosnap ${audit.owner}: ${first}`, rest), text: text.join('\n\n') };
 }
 
 function headline({ problems }: Incident): string {
@@ -93,18 +91,9 @@ const REMEDIES: Record<Problem['kind'], (problem: Problem, stage: string) => str
   ],
   server: (_, stage) => [`see all servers and their snapshots: npx serverless report --stage ${stage}`],
   dropped: (_, stage) => [
-    `mend what is no longer covered, or accept all of it: npx serverless invoke -f audit --stage ${stage} -d '{"acceptDropped": true}'`,
+    `correct what is no longer covered, or accept all of it: npx serverless invoke -f audit --stage ${stage} -d '{"acceptDropped": true}'`,
   ],
   policy: ({ policies }) => [
     `correct the servers of ${policies.join(', ')} in serverless.yml, or the metadata of the servers`,
   ],
 };
-
-/** A subject in ASCII that ends at the end of a word. */
-function subjectOf(text: string, rest: string): string {
-  const line = printable(text).replace(/[^\x20-\x7e]/g, '?');
-  const room = LONGEST_SUBJECT - rest.length;
-  if (line.length <= room) return line + rest;
-  const cut = line.slice(0, room - 3);
-  return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), room / 2))}...${rest}`;
-}

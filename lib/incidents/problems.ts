@@ -1,6 +1,7 @@
 import { identityOf, titleOf } from '../audit/dropped-text.ts';
 import { durationText } from '../audit/format.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
+import { type Naming, namingOf } from '../audit/place.ts';
 import { worstFirst } from '../audit/sentence.ts';
 import { SERIES_TROUBLES, type SeriesTrouble } from '../audit/troubles.ts';
 import type { CloudErrorCode } from '../openstack/errors.ts';
@@ -17,6 +18,7 @@ const RESUMED_MS = 60 * MINUTE_MS;
 
 /** All that is wrong by an audit and by the last runs of its policies' jobs. */
 export function problemsIn(audit: Audit, failedRuns: readonly RecordedFailure[], now: Date): Problem[] {
+  const naming = namingOf(audit);
   const found = [
     ...audit.policies.flatMap(unreadableIn),
     ...failedRuns
@@ -25,7 +27,7 @@ export function problemsIn(audit: Audit, failedRuns: readonly RecordedFailure[],
       .flatMap(problemsOfRun),
     ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),
     ...audit.dropped.map(problemOfDropped),
-    ...audit.series.toSorted(worstFirst).flatMap((series) => problemsOfSeries(series, now)),
+    ...audit.series.toSorted(worstFirst).flatMap((series) => problemsOfSeries(series, naming, now)),
   ];
   return Map.groupBy(found, ({ key }) => key)
     .values()
@@ -157,7 +159,7 @@ function problemOfDropped(dropped: Dropped): Problem {
   };
 }
 
-function problemsOfSeries(series: AuditedSeries, now: Date): Problem[] {
+function problemsOfSeries(series: AuditedSeries, naming: Naming, now: Date): Problem[] {
   const { account, region, server, name, policy, countedBy, cause } = series;
   return SERIES_TROUBLES.filter(({ isCounted, isIn }) => isCounted && isIn(series)).flatMap(
     ({ digest, name: trouble }): Problem[] =>
@@ -172,7 +174,7 @@ function problemsOfSeries(series: AuditedSeries, now: Date): Problem[] {
               cause: 'server',
               isTransient: cause?.code === 'SERIES_SERVER_UNCERTAIN',
               title: `${name || server}: ${TITLES[trouble](series, now)}`,
-              text: sentenceOf(digest.reasonOf(series)),
+              text: sentenceOf(digest.reasonOf(series, naming)),
             },
           ]
         : [],

@@ -239,6 +239,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   TAKEN_UNCONFIRMED: { message: string };
   REQUEST_UNREMEMBERED: { message: string };
   OTHER_RUN: { until: string };
+  RUN_CRASHED: { problem: Reason };
   LEFT_TO_NEXT_RUN: { job: string; count: number };
   LEFT_TO_NEXT_TRY: { job: string; count: number };
   BUSY_TOO_LONG: BusyServers;
@@ -512,7 +513,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     proven?: string;
   };
   SERIES_BEHIND: OfSeries & { newest?: string; ageSeconds?: number };
-  COPIES_BEHIND: { servers: readonly { server: string; policy: string }[]; more: number };
+  COPIES_BEHIND: { servers: readonly { server: string; where: string; policy: string }[]; more: number };
   SERIES_FAILED: OfSeries & { images: readonly string[] };
   SERIES_STUCK: OfSeries & { images: readonly string[] };
   SERIES_NOT_ROTATED: OfSeries & { count: number };
@@ -527,12 +528,13 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   POLICY_SERVERS_UNCERTAIN: { where: string; problem: Reason };
   POLICY_ID_UNCERTAIN: { server: string };
   POLICY_ID_UNKNOWN: { server: string };
+  POLICY_SELECTOR_UNCERTAIN: { selector: string };
   POLICY_DRILL_BLOCKED: { reason: Reason };
   POLICY_DRILLS_UNKNOWN: { error: string; message: string };
   POLICY_COPIES_WITHOUT_BUCKET: None;
   POLICY_COPIES_UNREADABLE: { error: string; message: string };
 
-  // What has dropped out of coverage since earlier audits, and how many servers were covered.
+  // What dropped out of coverage since earlier audits.
   DROPPED_ACCOUNT: LastSeen & { account: string; policies: readonly string[] };
   DROPPED_PROJECT: LastSeen & { account: string; project: string; policies: readonly string[] };
   DROPPED_REGION: LastSeen & { account: string; where: string; policies: readonly string[] };
@@ -548,9 +550,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   NOTHING_TO_ACCEPT: { name: string };
   COVERAGE_UNREADABLE: { message: string };
   COVERAGE_OF_OTHER_VERSION: None;
-  COVERAGE_NOT_RECORDED: { message: string };
+  /** `message` is absent if other audits recorded at the same time. */
+  COVERAGE_NOT_RECORDED: { message?: string };
 
-  // What an audit warns of besides.
+  // Other warnings of an audit.
   ADHOC_SNAPSHOT_GONE: { image: string; of: string; taken: string };
   SERVER_ON_IMAGE_SCHEDULE: { name: string };
 
@@ -667,5 +670,8 @@ export function unique<R extends Reason>(reasons: readonly R[]): R[] {
   return [...new Map(reasons.map((reason) => [JSON.stringify(reason), reason])).values()];
 }
 
-/** What is wrong, or odd, beyond single entries, and in which region where it is of one. */
-export type Finding = Reason & { region?: string };
+/**
+ * What is wrong, or odd, beyond single entries: in which region where it is of one, and in which
+ * account where an audit is of several.
+ */
+export type Finding = Reason & { region?: string; ofAccount?: string };

@@ -80,6 +80,8 @@ export interface Report {
   /** How many accounts the event was of, where there are several: this report is of one of them. */
   accounts?: number;
   dryRun: boolean;
+  /** A run by hand, for some servers or regions of the policy. */
+  isPart?: true;
   /** The moment the schedule asked for, and how late this run began after it. */
   slot?: string;
   lateSeconds?: number;

@@ -62,10 +62,12 @@ export function sentencesOf(reasons: readonly Reason[]): string {
   return reasons.map(sentenceOf).join('; ');
 }
 
-/** The sentence of a finding, with its region. */
-export function findingText({ region, ...reason }: Finding): string {
+/** The sentence of a finding, with its region and its account. */
+export function findingText({ region, ofAccount, ...reason }: Finding): string {
   const sentence = sentenceOf(reason as Reason);
-  return region === undefined ? sentence : `${region}: ${sentence}`;
+  const account = ofAccount === undefined || region === undefined ? ofAccount : `(${ofAccount})`;
+  const place = [region, account].filter((part) => part !== undefined).join(' ');
+  return place ? `${place}: ${sentence}` : sentence;
 }
 
 /**

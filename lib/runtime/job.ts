@@ -6,6 +6,7 @@ import { isCloudError, restated } from '../openstack/errors.ts';
 import type { Traffic } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
 import { crashedRunOf, type FailedRun, failedRunOf } from '../reporting/failed-run.ts';
+import { reasonFor } from '../reporting/failure.ts';
 import { type HeartbeatPing, heartbeatPingOf } from '../reporting/heartbeat.ts';
 import { planText } from '../reporting/plan-text.ts';
 import type { Finding } from '../reporting/reasons.ts';
@@ -48,13 +49,13 @@ export function jobHandler(task: JobDefinition) {
   const runOne = (event: unknown, job: JobContext) =>
     runJob(task, event, job, (report, order) => enqueueDeferred(report, event, order, job));
   return invocation(async (event, job) => {
-    const events = await withCrashReport(name, event, false, () =>
+    const events = await withCrashReport(name, event, job, () =>
       accountEvents(event, job, (one) => task.read(one, job)),
     );
     const [only, ...others] = events;
     if (others.length === 0) return runOne(only, job);
     return queue && !(event as { dryRun?: boolean }).dryRun
-      ? withCrashReport(name, event, false, () => enqueueEach(queue, name, events, job))
+      ? withCrashReport(name, event, job, () => enqueueEach(queue, name, events, job))
       : runEach(name, events, job, runOne);
   }, endingOf);
 }
@@ -96,10 +97,14 @@ export async function runJob<O extends Order>(
     return session;
   };
   const { accounts } = job;
-  const report = await withCrashReport(name, event, accounts !== undefined, async () => {
+  const report = await withCrashReport(name, event, job, async () => {
     const order = read(event, job);
     const found = await withLease(name, order, job, () => run(order, { ...job, login }));
-    return settle({ ...found, ...(accounts ? { accounts } : {}) }, order);
+    const more = {
+      ...(accounts ? { accounts } : {}),
+      ...(isNarrowed(event) ? { isPart: true as const } : {}),
+    };
+    return settle({ ...found, ...more }, order);
   });
   const failed = failureOf(report) !== undefined;
   const ended = report.resumesAt === undefined && !report.left?.otherRunUntil;
@@ -164,24 +169,53 @@ async function withLease(
   }
 }
 
-/** Records the failure of a run that throws before it has a report. */
+/**
+ * Records the failure of a run that throws before it has a report: for the digest too, as a report.
+ */
 async function withCrashReport<T>(
-  name: string,
+  name: Report['job'],
   event: unknown,
-  isOneOfSeveral: boolean,
+  job: JobContext,
   run: () => Promise<T>,
 ): Promise<T> {
   try {
     return await run();
   } catch (error) {
     const beat = heartbeatPingOf(name, event);
-    if (beat) metrics.addCrash(beat, isOneOfSeveral);
+    if (beat) metrics.addCrash(beat, job.accounts !== undefined);
     await Promise.all([
       pingHeartbeat(beat, false),
-      beat ? storeFailedRun(crashedRunOf(beat, error)) : undefined,
+      ...(beat
+        ? [storeFailedRun(crashedRunOf(beat, error)), storeReport(crashReport(name, beat, job, error), job)]
+        : []),
     ]);
     throw error;
   }
+}
+
+/** What a scheduled run that threw has to say. */
+function crashReport(
+  name: Report['job'],
+  { policy, account = '' }: HeartbeatPing,
+  { owner, accounts, policies, now, since = now }: JobContext,
+  error: unknown,
+): Report {
+  const schedule = name === 'snapshot' ? policies?.find((one) => one.policy === policy)?.schedule : undefined;
+  const [slot, nextRun] = [schedule?.slot(since), schedule?.next(since)];
+  return finishReport({
+    job: name,
+    policy,
+    owner,
+    account,
+    ...(accounts ? { accounts } : {}),
+    dryRun: false,
+    ...(slot ? { slot: isoSeconds(slot) } : {}),
+    ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
+    failures: [{ code: 'RUN_CRASHED', problem: reasonFor(error) }],
+    warnings: [],
+    nothingSelected: false,
+    entries: [],
+  });
 }
 
 /**

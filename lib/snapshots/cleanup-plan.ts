@@ -125,17 +125,23 @@ export function planCleanup(
   };
 }
 
+/** How many good snapshots of a server that is gone stay in any case. */
+export function orphanFloor({ keep, orphans }: Pick<Policy, 'keep' | 'orphans'>): number {
+  return Math.max(orphans?.keep ?? 0, keep.atLeast);
+}
+
 /**
  * The series of a server that is gone: kept whole, or shrunk to `keep` once its newest good one is
  * old enough.
  */
 function planOrphan(
   snapshots: Snapshot[],
-  { keep, orphans, timezone }: Policy,
+  policy: Policy,
   now: Date,
   isGone: boolean,
 ): Pick<SeriesPlan, 'items' | 'floor'> {
-  const floor = Math.max(orphans?.keep ?? 0, keep.atLeast);
+  const { keep, orphans, timezone } = policy;
+  const floor = orphanFloor(policy);
   const newestMs = Math.max(
     ...snapshots.filter(({ state }) => state === 'good').map(({ slot }) => slot.getTime()),
   );

@@ -7,7 +7,7 @@ import { isEmpty, type Snapshot } from './marker.ts';
 
 const HOUR_MS = 3_600_000;
 /** A failed snapshot stays this long, for somebody to look at. */
-const FAILED_FOR_MS = 24 * HOUR_MS;
+export const FAILED_FOR_MS = 24 * HOUR_MS;
 
 /** What is to become of a snapshot, and why. */
 export interface Decision {

@@ -43,7 +43,7 @@ export function seriesOf(snapshots: AuditedSnapshot[], changes: Partial<AuditedS
   const having = (state: AuditedSnapshot['state']) => snapshots.filter((s) => s.state === state);
   const newestGood = having('good')[0]?.slot;
   const ageSeconds = newestGood && (Date.parse(AT) - Date.parse(newestGood)) / 1000;
-  const overdue = ageSeconds ? Math.round((100 * ageSeconds) / 86_400) / 100 : 400;
+  const overdue = ageSeconds ? ageSeconds / 86_400 : 400;
   return {
     account: 'rackspace',
     region: 'DFW',
@@ -54,11 +54,13 @@ export function seriesOf(snapshots: AuditedSnapshot[], changes: Partial<AuditedS
     ...(newestGood ? { newestGood } : {}),
     ...(ageSeconds ? { ageSeconds } : {}),
     overdue,
+    ...(ageSeconds && ageSeconds >= 86_400 ? { lateSeconds: ageSeconds - 86_400 } : {}),
     gaps: newestGood && overdue >= 1.5 ? [{ from: dayAfter(newestGood) }] : [],
     good: having('good').length,
     pending: having('pending').length,
     stuck: having('stuck').length,
     failed: having('failed').length,
+    unknown: having('unknown').length,
     bytes: snapshots.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
     nextRun: daysAgo(-1),
     snapshots,
@@ -100,8 +102,10 @@ export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): 
     accounts: [{ account: 'rackspace', project: 'project', regions: ['DFW', 'ORD'], gone: new Set() }],
     dropped: [],
     uncovered: [],
+    unlisted: [],
     warnings: [],
     bytes: series.reduce((sum, { bytes }) => sum + bytes, 0),
+    leftBehindBytes: 0,
     ...changes,
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { copiedOf, listCopies } from '../../lib/audit/copied.ts';
 import { copyText } from '../../lib/audit/format.ts';
+import { namingOf } from '../../lib/audit/place.ts';
 import { SERIES_TROUBLES } from '../../lib/audit/troubles.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { BucketError } from '../../lib/offsite/bucket-error.ts';
@@ -10,7 +11,7 @@ import type { Image } from '../../lib/openstack/images.ts';
 import { sentencesOf } from '../../lib/reporting/sentences.ts';
 import { policy } from '../harness.ts';
 import { snapshot } from '../snapshots.ts';
-import { seriesOf } from './audits.ts';
+import { auditOf, seriesOf } from './audits.ts';
 
 const NOW = new Date('2026-11-24T10:00:00Z');
 const PLACE = { owner: 'autosnap-prod', account: 'flex' };
@@ -149,7 +150,11 @@ test('the age of the newest copy as text', () => {
   expect(copyText({})).toBe('no copy yet');
   const series = Array.from({ length: 7 }, (_, i) => seriesOf([], { name: `web-${i}` }));
   const behindText = (some: typeof series) =>
-    sentencesOf(SERIES_TROUBLES.find(({ name }) => name === 'behind')!.noticesOf!(some));
-  expect(behindText(series.slice(0, 1))).toBe('copies are behind: web-0 (daily)');
-  expect(behindText(series)).toMatch(/^copies are behind: web-0 \(daily\), .*, web-4 \(daily\) and 2 more$/);
+    sentencesOf(
+      SERIES_TROUBLES.find(({ name }) => name === 'behind')!.noticesOf!(some, namingOf(auditOf(some))),
+    );
+  expect(behindText(series.slice(0, 1))).toBe('copies are behind: web-0 in DFW, daily');
+  expect(behindText(series)).toMatch(
+    /^copies are behind: web-0 in DFW, daily; .*; web-4 in DFW, daily; and 2 more$/,
+  );
 });

@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { digest } from '../../lib/audit/digest.ts';
 import type { Audit, AuditedSeries } from '../../lib/audit/model.ts';
 import type { Finding } from '../../lib/reporting/reasons.ts';
-import { type Entry, finishReport, type Report } from '../../lib/reporting/report.ts';
+import { type Entry, finishReport, type Report, type SnapshotLine } from '../../lib/reporting/report.ts';
 import { droppedServer, shown } from './audits.ts';
 
 function series(name: string, changes: Partial<AuditedSeries> = {}): AuditedSeries {
@@ -20,6 +20,7 @@ function series(name: string, changes: Partial<AuditedSeries> = {}): AuditedSeri
     pending: 0,
     stuck: 0,
     failed: 0,
+    unknown: 0,
     bytes: 2e9,
     snapshots: [],
     ...changes,
@@ -53,8 +54,10 @@ function audit(changes: Partial<Audit> = {}): Audit {
     accounts: [],
     dropped: [],
     uncovered: [],
+    unlisted: [],
     warnings: [],
     bytes: 28.04e9,
+    leftBehindBytes: 0,
     ...changes,
   };
 }
@@ -73,6 +76,17 @@ function run(job: 'snapshot' | 'cleanup' | 'offsite', entries: Entry[], failures
   });
 }
 
+function deleted(slot: string): SnapshotLine {
+  return {
+    image: 'i',
+    slot,
+    status: 'active',
+    outcome: 'deleted',
+    codes: ['NO_RULE'],
+    reasons: ['no rule keeps it'],
+  };
+}
+
 const WEB = { server: 's1', name: 'web-1', region: 'DFW' };
 const DB = { server: 's2', name: 'db-1', region: 'ORD' };
 
@@ -83,7 +97,7 @@ test('a good day is short', () => {
   ]);
   expect(digest(audit(), [taken], undefined)).toEqual({
     good: true,
-    subject: 'Autosnap autosnap-prod: 2 of 2 servers protected',
+    subject: 'autosnap-prod: 2 of 2 servers protected',
     text: `2 of 2 servers protected.
 
 In the last 24 hours 2 snapshots were taken, and 0 deleted.
@@ -149,6 +163,7 @@ test('a bad day has failures with reasons, late servers, deletions, costs and th
     newestGood: '2026-11-20T00:00:00Z',
     ageSeconds: 370_800,
     overdue: 4.29,
+    lateSeconds: 284_400,
   });
   const links = { signed: { link: 'https://signed', hours: 12 }, console: 'https://console' };
   const bad = digest(
@@ -164,9 +179,11 @@ test('a bad day has failures with reasons, late servers, deletions, costs and th
   );
   expect(bad.good).toBe(false);
   expect(bad.subject).toBe(
-    'Autosnap autosnap-prod: 1 of 3 servers protected; new has no good snapshot, and 1 more',
+    'autosnap-prod: 1 of 3 servers protected; 2 servers have no fresh snapshot, the worst is new,...',
   );
-  expect(bad.text).toBe(`1 of 3 servers protected; new has no good snapshot, and 1 more.
+  expect(
+    bad.text,
+  ).toBe(`1 of 3 servers protected; 2 servers have no fresh snapshot, the worst is new, which has none.
 
 In the last 24 hours 2 snapshots were taken, and 2 deleted.
 
@@ -194,6 +211,16 @@ The report page, for 12 hours at most:
 https://signed
 Later, signed in to AWS:
 https://console`);
+});
+
+test('a failure that a later run has repaired is counted, and makes no bad day', () => {
+  const failing = run('cleanup', [{ ...WEB, outcome: 'failed', reason: 'it is in use' }]);
+  const repaired = run('cleanup', [{ ...WEB, outcome: 'kept' }]);
+  const { good, text } = digest(audit(), [failing, repaired], undefined);
+  expect(good).toBe(true);
+  expect(text).toContain(' taken, and 0 deleted. 1 failure was repaired by a later run.\n');
+  expect(text).not.toContain('Failed');
+  expect(digest(audit(), [repaired, failing], undefined).good).toBe(false);
 });
 
 test('shows proven servers, and failed drills', () => {
@@ -280,6 +307,113 @@ test.each<[string, Partial<AuditedSeries>, string]>([
   const { good, text } = digest(audit({ series: [series('web-1', changes)] }), [], undefined);
   expect(good).toBe(false);
   expect(text).toContain(line);
+});
+
+describe('two customers with a server of one name', () => {
+  const [own] = audit().policies;
+  const accounts = ['customer-a', 'customer-b'];
+  const several = (changes: Partial<AuditedSeries>, more: Partial<Audit> = {}) =>
+    audit({
+      policies: accounts.map((account) => ({ ...own!, account })),
+      series: accounts.map((account) => series('web-1', { account, ...changes })),
+      ...more,
+    });
+  const linesOf = (found: Audit, runs: Report[] = []) =>
+    digest(found, runs, undefined)
+      .text.split('\n')
+      .filter((line) => line.startsWith('- '));
+
+  test.each<[string, Audit, Report[]?]>([
+    ['late', several({ state: 'late', overdue: 4, lateSeconds: 9 })],
+    ['whose drills failed', several({ proof: { failed: '2026-11-24T04:00:00Z' } })],
+    ['whose copies are behind', several({ copied: { behind: true } })],
+    ['that are not rotated', several({ notRotating: 3 })],
+    ['whose snapshots failed', several({ failed: 1, snapshots: [image('failed')] })],
+    ['whose snapshots are stuck', several({ stuck: 1, snapshots: [image('stuck')] })],
+    [
+      'that no policy selects',
+      several(
+        {},
+        { uncovered: accounts.map((account) => ({ account, region: 'DFW', server: 's', name: 'web-1' })) },
+      ),
+    ],
+    [
+      'that have a problem',
+      several(
+        {},
+        {
+          policies: accounts.map((account) => ({
+            ...own!,
+            account,
+            problems: [{ code: 'POLICY_REGION_UNKNOWN', where: 'XYZ' }],
+          })),
+        },
+      ),
+    ],
+    [
+      'that are warned of',
+      several(
+        {},
+        {
+          warnings: accounts.map(
+            (ofAccount): Finding => ({
+              code: 'SERVER_ON_IMAGE_SCHEDULE',
+              region: 'DFW',
+              ofAccount,
+              name: 'web-1',
+            }),
+          ),
+        },
+      ),
+    ],
+    [
+      'of which snapshots were deleted',
+      several({}),
+      accounts.map((account) => ({
+        ...run('cleanup', [
+          { ...WEB, policy: 'daily', outcome: 'deleted', snapshots: [deleted('2026-11-16T00:00:00Z')] },
+        ]),
+        account,
+        accounts: 2,
+      })),
+    ],
+  ])('%s: a line each, and each says whose', (_, found, runs) => {
+    const lines = linesOf(found, runs);
+    expect(lines).toHaveLength(2);
+    for (const [i, line] of lines.entries()) expect(line).toContain(`(${accounts[i]})`);
+  });
+
+  test('of which one is proven the longest ago', () => {
+    const proof = (proven: string) => ({ proof: { proven, unprovenSeconds: 9 } });
+    const found = several({});
+    const proven = found.series.map((one, i) => ({ ...one, ...proof(`2026-11-2${i}T04:00:00Z`) }));
+    expect(digest({ ...found, series: proven }, [], undefined).text).toContain(
+      'Proven by a drill: 2 of 2 servers; the oldest is that of web-1 in DFW (customer-a), 4 days.',
+    );
+  });
+});
+
+test('a subject is not cut in the middle of a word', () => {
+  for (let length = 1; length <= 40; length += 1) {
+    const names = [`${'a'.repeat(length)} bb`, 'c'];
+    const { subject } = digest(audit({ series: names.map(never) }), [], undefined);
+    const whole = `autosnap-prod: 0 of 2 servers protected; 2 servers have no fresh snapshot, the worst is ${names[0]}, which has none`;
+    expect(subject.length).toBeLessThan(100);
+    const [, kept = ''] = /^(.*)\.\.\.$/.exec(subject) ?? [];
+    expect(`${whole} `.startsWith(`${kept} `), subject).toBe(true);
+    expect(kept.length).toBeGreaterThan(50);
+  }
+});
+
+test('what is stored counts what no policy rotates any more, with a line, and says where it is not known', () => {
+  const left = digest(audit({ leftBehindBytes: 6e9, bytes: 12e9, monthlyCost: 1.2 }), [], undefined);
+  expect(left.text).toContain('Stored: 12.0 GB, 1.20 a month. No policy rotates 6.0 GB of it.');
+  const unlisted = [{ account: 'rackspace', region: 'ORD' }, { account: 'customer-b' }];
+  const { text } = digest(audit({ unlisted }), [], undefined);
+  expect(text).toContain('Stored: at least 28.0 GB.');
+  expect(text).toContain(
+    "Not covered by any policy\n- not known in ORD, which can't be read\n- not known in account customer-b, which can't be read",
+  );
 });
 
 test('text from the cloud can neither break the subject nor forge a line', () => {

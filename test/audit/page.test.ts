@@ -300,6 +300,41 @@ test('the snapshots of a row have a time, state, size, reason and the date of th
   ]);
 });
 
+test.each<[string, Partial<AuditedSnapshot>]>([
+  ['2026-11-26 00:00, in 39 hours', {}],
+  ['2026-11-26 00:00, in 39 hours at the earliest', { condition: 'RATE' }],
+  [
+    '2026-11-26 00:00, in 39 hours at the earliest, if the one in progress succeeds',
+    { condition: 'PENDING' },
+  ],
+  [
+    '2026-11-26 00:00, in 39 hours at the earliest, once a newer one has passed a drill',
+    { condition: 'DRILL' },
+  ],
+  ['2026-11-26 00:00, in 39 hours at the earliest, if it fails', { condition: 'FAILS' }],
+  ['2026-11-26 00:00, in 39 hours', { reasons: [{ code: 'HELD_UNTIL', until: daysAgo(-2) }] }],
+  ['the one in progress is good', { condition: 'PENDING', goes: daysAgo(0) }],
+  ['a newer one has passed a drill', { condition: 'DRILL', goes: daysAgo(0) }],
+  ['it has failed', { condition: 'FAILS', goes: daysAgo(0) }],
+  ['the next run', { condition: 'RATE', goes: daysAgo(0) }],
+  ['as long as that holds', { goes: daysAgo(0), reasons: [{ code: 'DRILL_RUNNING' }] }],
+])('a snapshot stays until: %s', (until, changes) => {
+  const { data } = parts(reportPage(auditOf([seriesOf([shown(5, { goes: daysAgo(-2), ...changes })])])));
+  expect(data.text[data.rows[0]![0]![5]]).toBe(until);
+});
+
+test('of a rate nobody knows when exactly its runs come', () => {
+  const [policy] = auditOf([]).policies;
+  const snapshots = [shown(0), shown(1, { action: 'delete', reasons: [{ code: 'NO_RULE' }] })];
+  const { body, data } = parts(
+    reportPage(
+      auditOf([seriesOf(snapshots)], { policies: [{ ...policy!, runsAtRate: true, cleansAtRate: true }] }),
+    ),
+  );
+  expect(body).toContain('next snapshots about 2026-11-25 00:00; next cleanup by 2026-11-24 12:00');
+  expect(data.text[data.rows[0]![1]![5]]).toBe('the next cleanup, by 2026-11-24 12:00');
+});
+
 test('the figures, problems first, and the servers that no policy selects', () => {
   const [policy] = auditOf([]).policies;
   const { body } = parts(
@@ -322,6 +357,46 @@ test('the figures, problems first, and the servers that no policy selects', () =
   );
   expect(text).toContain('No policy selects these 1 build DFW');
   expect(body).toContain('class="icon late" viewBox');
+});
+
+test('what is not known and what no policy rotates are said', () => {
+  const { body } = parts(
+    reportPage(
+      auditOf([seriesOf([shown(0), shown(1, { state: 'unknown', status: 'deactivated' })])], {
+        unlisted: [{ account: 'rackspace', region: 'ORD' }, { account: 'customer-b' }],
+        bytes: 12e9,
+        leftBehindBytes: 6e9,
+      }),
+    ),
+  );
+  const text = body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+  expect(text).toContain('Snapshots 1 and 1 not good Stored 12.0 GB at least, 6.0 GB of no policy');
+  expect(text).toContain('1 good, 1 unknown, 4.0 GB');
+  expect(text).toContain(
+    'No policy selects these 0 not known in ORD, which can&#39;t be read not known in account customer-b, which can&#39;t be read',
+  );
+});
+
+test("two customers' servers of one name are told apart", () => {
+  const [policy] = auditOf([]).policies;
+  const accounts = ['customer-a', 'customer-b'];
+  const { body } = parts(
+    reportPage(
+      auditOf(
+        accounts.map((account) => seriesOf([shown(4)], { account })),
+        {
+          policies: accounts.map((account) => ({ ...policy!, account, problems: [saying('no answer')] })),
+          uncovered: accounts.map((account) => ({ account, region: 'DFW', server: 'b', name: 'build' })),
+        },
+      ),
+    ),
+  );
+  const text = body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+  for (const account of accounts) {
+    expect(text).toContain(`web-1 DFW (${account}) · daily`);
+    expect(text).toContain(`build DFW (${account})`);
+    expect(text).toContain(`daily (${account}) no answer`);
+  }
 });
 
 describe('drills', () => {
@@ -400,7 +475,7 @@ describe('copies', () => {
 
   test('the number of copied servers, copies that are behind, and the details of each', () => {
     expect(text).toContain('Copied 2 of 4, oldest 4 days');
-    expect(text).toContain('To look at copies are behind: web-2 (daily), web-3 (daily)');
+    expect(text).toContain('To look at copies are behind: web-2 in DFW, daily; web-3 in DFW, daily');
     expect(text).toMatch(/copy 4 days old .* no copy .* can't be copied/);
     expect(text).not.toContain('copy 9 hours old');
     expect(body).toContain('class="icon late" viewBox');

@@ -67,7 +67,11 @@ test('a server counts once, with its newest proof; deleted servers and those wit
     seriesOf([shown(0)], { name: 'web-3' }),
     seriesOf([shown(0)], { name: 'web-4', proof: {} }),
   ];
-  const counted = { count: 3, holding: 2, oldest: { name: 'web-2', since: daysAgo(5) } };
+  const counted = {
+    count: 3,
+    holding: 2,
+    oldest: { name: 'web-2', account: 'rackspace', region: 'DFW', since: daysAgo(5) },
+  };
   expect(provenServers(series)).toEqual(counted);
   expect(provenServers(series.toReversed())).toEqual(counted);
   expect(provenServers(series.slice(-2))).toEqual({ count: 1, holding: 0 });

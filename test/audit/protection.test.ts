@@ -27,9 +27,16 @@ function image(slot: string, changes: Partial<Image> & { policy?: string } = {})
 
 function look(
   images: Image[],
-  options: { event?: Record<string, unknown>; servers?: Server[]; now?: string; gone?: string[] } = {},
+  options: {
+    event?: Record<string, unknown>;
+    servers?: Server[];
+    now?: string;
+    gone?: string[];
+    everywhere?: boolean;
+  } = {},
 ) {
   const { event = {}, servers = [server({ createdAt: YEAR_OLD })], now = NOW, gone = [] } = options;
+  const goneEverywhere = new Set(options.everywhere ? gone : []);
   return protectionOf(
     { region: 'DFW', servers, images, volumeSnapshots: [], gone: new Set(gone), doubts: [] },
     parsePolicy(policy(event)),
@@ -38,6 +45,7 @@ function look(
       projectId: 'p',
       now: new Date(now),
       adhoc: true,
+      goneEverywhere,
     },
   );
 }
@@ -51,20 +59,98 @@ function only(...args: Parameters<typeof look>): AuditedSeries {
 
 describe('the state of a series', () => {
   test.each([
-    ['made this midnight', 'cron(0 0 * * ? *)', '2026-11-24T00:00:00Z', 'protected', 0.42],
-    ['one missed, but not for long', 'cron(0 0 * * ? *)', '2026-11-23T00:00:00Z', 'protected', 1.42],
-    ['a day and a half old, from another schedule', 'cron(0 0 * * ? *)', '2026-11-22T22:00:00Z', 'late', 1.5],
-    ['two missed', 'cron(0 0 * * ? *)', '2026-11-22T00:00:00Z', 'late', 2.42],
-    ["Friday's, on a Tuesday", 'cron(0 0 ? * MON-FRI *)', '2026-11-20T00:00:00Z', 'protected', 1.47],
-    ['weekly, nine days ago', 'cron(0 10 ? * SUN *)', '2026-11-15T10:00:00Z', 'protected', 1.29],
-    ['weekly, two weeks ago', 'cron(0 10 ? * SUN *)', '2026-11-08T10:00:00Z', 'late', 2.29],
+    ['made this midnight', 'cron(0 0 * * ? *)', '2026-11-24T00:00:00Z', 'protected', 10 / 24],
+    ['one missed, but not for long', 'cron(0 0 * * ? *)', '2026-11-23T00:00:00Z', 'protected', 1 + 10 / 24],
+    ['two missed', 'cron(0 0 * * ? *)', '2026-11-22T00:00:00Z', 'late', 2 + 10 / 24],
+    ['of another schedule', 'cron(0 0 * * ? *)', '2026-11-22T22:00:00Z', 'late', 2 + 10 / 24],
+    ["Friday's, on a Tuesday", 'cron(0 0 ? * MON-FRI *)', '2026-11-20T00:00:00Z', 'late', 2 + 10 / 24],
+    [
+      "Friday's, on a Tuesday without a Monday",
+      'cron(0 0 ? * TUE-FRI *)',
+      '2026-11-20T00:00:00Z',
+      'protected',
+      1 + 10 / 24,
+    ],
+    ['weekly, nine days ago', 'cron(0 10 ? * SUN *)', '2026-11-15T10:00:00Z', 'protected', 1 + 2 / 7],
+    ['weekly, two weeks ago', 'cron(0 10 ? * SUN *)', '2026-11-08T10:00:00Z', 'late', 2 + 2 / 7],
     ['every six hours, nine hours ago', 'rate(6 hours)', '2026-11-24T01:00:00Z', 'late', 1.5],
+    [
+      'every six hours, a second less ago',
+      'rate(6 hours)',
+      '2026-11-24T01:00:01Z',
+      'protected',
+      1.5 - 1 / 21_600,
+    ],
   ])('%s', (_, schedule, newest, state, overdue) => {
-    expect(only([image(newest)], { event: { schedule } })).toMatchObject({
-      state,
-      overdue,
-      newestGood: newest,
+    const series = only([image(newest)], { event: { schedule } });
+    expect(series).toMatchObject({ state, newestGood: newest });
+    expect(series.overdue).toBeCloseTo(overdue, 10);
+  });
+
+  describe('in office hours, where the newest is of Friday 17:00', () => {
+    const event = { schedule: 'cron(0 8-17 ? * MON-FRI *)' };
+    test.each([
+      ['over the weekend', '2026-11-22T12:00:00Z', 'protected', undefined],
+      ['on Monday before half past eight', '2026-11-23T08:29:59Z', 'protected', 1_799],
+      ['half an hour after the first slot of Monday', '2026-11-23T08:30:00Z', 'late', 1_800],
+      ['on Tuesday 15:00, after 17 slots', '2026-11-24T15:00:00Z', 'late', 31 * 3_600],
+    ])('%s', (_, now, state, lateSeconds) => {
+      const series = only([image('2026-11-20T17:00:00Z')], { event, now });
+      expect([series.state, series.lateSeconds]).toEqual([state, lateSeconds]);
+      expect(series.gaps).toEqual(state === 'late' ? [{ from: '2026-11-23T08:00:00Z' }] : []);
     });
+  });
+
+  test('how late it is, is exact: neither an hour off nor from another interval', () => {
+    const event = { schedule: 'cron(0 21 ? * SUN *)' };
+    const late = only([image('2026-11-08T21:00:00Z')], { event, now: '2026-11-24T10:00:00Z' });
+    // Due on the 15th at 21:00.
+    expect(late).toMatchObject({ state: 'late', lateSeconds: (8 * 24 + 13) * 3_600 });
+    const monthly = { schedule: 'cron(0 0 1 * ? *)' };
+    const at = (now: string) => only([image('2026-10-01T00:00:00Z')], { event: monthly, now }).state;
+    expect([at('2026-11-15T23:59:59Z'), at('2026-11-16T00:00:00Z')]).toEqual(['protected', 'late']);
+  });
+
+  test.each([
+    [
+      'monthly, half of the first month has not passed',
+      'cron(0 0 1 * ? *)',
+      '2026-10-20T00:00:00Z',
+      '2026-11-15T23:59:59Z',
+      'waiting',
+    ],
+    ['monthly, it has', 'cron(0 0 1 * ? *)', '2026-10-31T00:00:00Z', '2026-11-16T00:00:00Z', 'never'],
+    [
+      'monthly, two firsts were missed',
+      'cron(0 0 1 * ? *)',
+      '2026-09-30T00:00:00Z',
+      '2026-11-01T00:00:01Z',
+      'never',
+    ],
+    [
+      'in office hours, made on a Friday evening',
+      'cron(0 8-17 ? * MON-FRI *)',
+      '2026-11-20T18:00:00Z',
+      '2026-11-23T08:30:00Z',
+      'never',
+    ],
+    [
+      'daily, a day and a half old',
+      'cron(0 0 * * ? *)',
+      '2026-11-23T00:00:00Z',
+      '2026-11-24T12:00:00Z',
+      'never',
+    ],
+    [
+      'every six hours, nine hours old',
+      'rate(6 hours)',
+      '2026-11-24T01:00:00Z',
+      '2026-11-24T10:00:00Z',
+      'never',
+    ],
+  ])('of a server without a snapshot: %s', (_, schedule, createdAt, now, state) => {
+    const servers = [server({ createdAt: new Date(createdAt) })];
+    expect(only([], { event: { schedule }, servers, now }).state).toBe(state);
   });
 
   test('a day without the time of the schedule does not make a series late: the interval is two days', () => {
@@ -73,7 +159,7 @@ describe('the state of a series', () => {
     const event = { schedule: 'cron(30 2 * * ? *)', timezone: 'America/Los_Angeles' };
     expect(only([image('2026-03-07T10:30:00Z')], { event, now: '2026-03-09T00:00:00Z' })).toMatchObject({
       state: 'protected',
-      overdue: 0.8,
+      overdue: 37.5 / 47,
       nextRun: '2026-03-09T09:30:00Z',
     });
   });
@@ -141,6 +227,11 @@ describe('the state of a series', () => {
   });
 });
 
+test('a snapshot in a status that nobody knows is counted as such', () => {
+  const images = [image('2026-11-24T00:00:00Z'), image('2026-11-23T00:00:00Z', { status: 'deactivated' })];
+  expect(only(images)).toMatchObject({ good: 1, pending: 0, stuck: 0, failed: 0, unknown: 1 });
+});
+
 test('each snapshot has the reasons for which it stays, and the date of its deletion', () => {
   const { snapshots, bytes, nextRun } = only(
     ['24', '23', '22', '21'].map((day) => image(`2026-11-${day}T00:00:00Z`)),
@@ -168,6 +259,69 @@ test('each snapshot has the reasons for which it stays, and the date of its dele
     },
     { image: '2026-11-21T00:00:00Z', action: 'delete', reasons: [{ code: 'NO_RULE' }] },
   ]);
+});
+
+describe('when a snapshot goes', () => {
+  const goesOf = (...args: Parameters<typeof look>) =>
+    look(...args).series[0]!.snapshots.map(({ goes, condition }) =>
+      [goes?.slice(5, 16), condition].filter(Boolean).join(' '),
+    );
+  const held = (slot: string, hold: string, changes: Parameters<typeof image>[1] = {}) => {
+    const its = image(slot, changes);
+    return { ...its, properties: { ...its.properties, autosnap_hold: hold } };
+  };
+  const byHand = (end: string, hold = 'none') => {
+    const its = held('2026-11-20T00:00:00Z', hold, { policy: 'adhoc' });
+    return { ...its, properties: { ...its.properties, autosnap_expires: `${end} request` } };
+  };
+
+  test('under a policy that does not select its server any more, only its hold ends', () => {
+    const images = [image('2026-11-24T00:00:00Z'), held('2026-11-10T00:00:00Z', '2026-12-01T00:00:00Z')];
+    const event = { servers: { names: ['db'] }, keep: { last: 1 } };
+    expect(goesOf(images, { event })).toEqual(['', '12-01T00:00']);
+  });
+
+  test('by its own end, or when its hold ends later; not when somebody can see it', () => {
+    const last = (one: Image) => look([one]).series.at(-1)!.snapshots[0]!.goes;
+    expect(last(byHand('2026-12-01T00:00:00Z'))).toBe('2026-12-01T00:00:00Z');
+    expect(last(byHand('2026-12-01T00:00:00Z', '2026-12-24T00:00:00Z'))).toBe('2026-12-24T00:00:00Z');
+    expect(last(byHand('2026-12-01T00:00:00Z', 'forever'))).toBeUndefined();
+    expect(last({ ...byHand('2026-12-01T00:00:00Z'), visibility: 'shared' })).toBeUndefined();
+  });
+
+  test('is not that of another server with snapshots of the same times', () => {
+    const times = ['2026-11-24T00:00:00Z', '2026-11-23T00:00:00Z'];
+    const of = (id: string, changes: Partial<Image>) =>
+      times.map((slot) => {
+        const its = image(slot, { id: `${id} ${slot}`, ...changes });
+        return { ...its, properties: { ...its.properties, autosnap_server: id, instance_uuid: id } };
+      });
+    const servers = ['a', 'b', 'c'].map((id) => server({ id, name: id, createdAt: YEAR_OLD }));
+    const images = [...of('a', {}), ...of('b', { visibility: 'shared' }), ...of('c', { protected: true })];
+    const { series } = look(images, { servers, event: { keep: { last: 2 } } });
+    expect(series.map(({ snapshots }) => snapshots.map(({ goes }) => goes?.slice(5, 10)))).toEqual([
+      ['11-26', '11-25'],
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+  });
+
+  test('of a server that is gone: when the newest is as old as orphans says', () => {
+    const images = ['24', '23', '22'].map((day) => image(`2026-11-${day}T00:00:00Z`));
+    const gone = { servers: [], gone: ['s'] };
+    const event = { orphans: { after: '30d', keep: 1 } };
+    expect(goesOf(images, { ...gone, event, everywhere: true })).toEqual(['', '12-24T00:00', '12-24T00:00']);
+    expect(goesOf(images, { ...gone, event })).toEqual(['', '', '']);
+    expect(goesOf(images, { ...gone, everywhere: true })).toEqual(['', '', '']);
+  });
+});
+
+test('the next run of a rate is counted from the newest snapshot, good or not', () => {
+  const images = [image('2026-11-24T06:00:00Z', { status: 'killed' }), image('2026-11-24T00:00:00Z')];
+  const nextOf = (some: Image[]) => only(some, { event: { schedule: 'rate(6 hours)' } }).nextRun;
+  expect(nextOf(images)).toBe('2026-11-24T12:00:00Z');
+  expect(nextOf([image('2026-11-22T03:00:00Z')])).toBe('2026-11-24T15:00:00Z');
+  expect(nextOf([])).toBe('2026-11-24T16:00:00Z');
 });
 
 test('a snapshot has the result of its last drill, and a series its newest proof', () => {

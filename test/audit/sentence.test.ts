@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Audit, AuditedPolicy, AuditedSeries } from '../../lib/audit/model.ts';
-import { latenessMs, sentence } from '../../lib/audit/sentence.ts';
+import { sentence } from '../../lib/audit/sentence.ts';
 import { auditOf, droppedServer, seriesOf, shown } from './audits.ts';
 
 /** A series of a server whose newest good snapshot is that many days old. */
@@ -24,12 +24,12 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
   ['41 of 42 servers protected; web-7 is 3 days late', [...good(41), server('web-7', 4)]],
   ['1 of 2 servers protected; web-7 is 33 hours late', [...good(1), server('web-7', 2)]],
   [
-    '0 of 3 servers protected; c is 29 days late, and 2 more',
+    '0 of 3 servers protected; 3 servers have no fresh snapshot, the worst is c, 29 days late',
     [server('a', 4), server('c', 30), server('b', 9)],
   ],
   ['1 of 2 servers protected; db-9 has no good snapshot', [...good(1), never]],
   [
-    '0 of 3 servers protected; db-9 has no good snapshot, and 2 more',
+    '0 of 3 servers protected; 3 servers have no fresh snapshot, the worst is db-9, which has none',
     [server('a', 9), never, server('b', 4)],
   ],
   ['1 of 2 servers protected; 1 waits for its first snapshot', [...good(1), waiting('new')]],
@@ -96,9 +96,26 @@ test('a server has the state of its worst series, except for one that only waits
   expect(sentence(auditOf([server('a', 0), waiting('a', weekly)]))).toBe('1 of 1 server protected');
 });
 
-test('servers with the same name in two regions or accounts count as two', () => {
-  const series = [server('a', 0), server('a', 0, { region: 'ORD' }), server('a', 4, { account: 'other' })];
-  expect(sentence(auditOf(series))).toBe('2 of 3 servers protected; a is 3 days late');
+test('servers of one name in two regions or accounts are two, and it says which one is late', () => {
+  const [dfw, ord] = [server('a', 0), server('a', 4, { region: 'ORD' })];
+  expect(sentence(auditOf([dfw, ord]))).toBe('1 of 2 servers protected; a in ORD is 3 days late');
+  const other = server('a', 5, { account: 'other' });
+  expect(sentence(auditOf([dfw, ord, other]))).toBe(
+    '1 of 3 servers protected; 2 servers have no fresh snapshot, the worst is a in DFW (other), 4 days late',
+  );
+  const never = seriesOf([], { name: 'a', account: 'other' });
+  expect(sentence(auditOf([dfw, never]))).toMatch(/; a in DFW \(other\) has no good snapshot$/);
+});
+
+test('it counts servers, not series', () => {
+  const late = ['a', 'b'].flatMap((name) =>
+    ['daily', 'weekly'].map((policy) =>
+      server(name, 4, { policy, cause: { code: 'SERIES_SCHEDULE_ENDED' } }),
+    ),
+  );
+  expect(sentence(auditOf(late))).toBe(
+    '0 of 2 servers protected; 2 servers have no fresh snapshot, the worst is a: the schedule has ended',
+  );
 });
 
 test('series that are not expected to grow do not count', () => {
@@ -122,12 +139,4 @@ test('names cannot break the sentence, however long they are and whatever they c
   const said = (name: string) => sentence(auditOf([server(name, 4)])).split('; ')[1];
   expect(said('x'.repeat(255))).toBe(`${'x'.repeat(39)}… is 3 days late`);
   expect(said('a\r\nb\u202ec\u0000')).toBe('a\ufffd\ufffdb\ufffdc\ufffd is 3 days late');
-});
-
-test('lateness counts from the time at which the next snapshot was due', () => {
-  const late = (ageSeconds: number, overdue: number) => latenessMs({ ...never, ageSeconds, overdue });
-  expect(late(4 * 86_400, 4)).toBe(3 * 86_400_000);
-  expect(late(14 * 86_400, 2)).toBe(7 * 86_400_000);
-  expect(late(86_400, 0.5)).toBe(0);
-  expect(latenessMs(never)).toBe(0);
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { digest } from '../../lib/audit/digest.ts';
 import type { AuditedSeries } from '../../lib/audit/model.ts';
 import { reportPage } from '../../lib/audit/page.ts';
+import { namingOf } from '../../lib/audit/place.ts';
 import { summaryOf } from '../../lib/audit/summary.ts';
 import { SERIES_TROUBLES, type SeriesTrouble, troublesIn } from '../../lib/audit/troubles.ts';
 import { sentenceOf } from '../../lib/reporting/sentences.ts';
@@ -26,6 +27,7 @@ const WELL = auditOf([seriesOf([shown(0)])]);
 describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble }) => {
   const example = EXAMPLES[name];
   const audit = auditOf([example]);
+  const naming = namingOf(audit);
 
   test('is that of its example alone', () => {
     const others = Object.keys(EXAMPLES).filter((other) => isIn(EXAMPLES[other as typeof name]));
@@ -38,13 +40,13 @@ describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble })
     expect(good).toBe(trouble.digest === undefined);
     if (trouble.digest) {
       const { title, reasonOf } = trouble.digest;
-      expect(text).toContain(`\n\n${title}\n- ${sentenceOf(reasonOf(example))}\n\n`);
+      expect(text).toContain(`\n\n${title}\n- ${sentenceOf(reasonOf(example, naming))}\n\n`);
     } else expect(text).toBe(digest(WELL, [], undefined).text.replace('2.0 GB', sizeOf(example)));
   });
 
   test('is on the page: above the servers, in its icon, and in the row', () => {
     const [html, well] = [reportPage(audit), reportPage(WELL)];
-    const notices = trouble.noticesOf?.([example]) ?? [];
+    const notices = trouble.noticesOf?.([example], naming) ?? [];
     expect(html.match(/<li class="problem">/g) ?? []).toHaveLength(notices.length);
     const iconOf = (page: string) => /<link rel="icon" href="([^"]+)"/.exec(page)?.[1];
     expect(iconOf(html) === iconOf(well)).toBe(notices.length === 0 && name !== 'late');
@@ -64,7 +66,11 @@ test.each<[string, (trouble: SeriesTrouble) => unknown, SeriesTrouble['name'][]]
   ['are counted by the metric', ({ isCounted }) => isCounted, ['late', 'unproven', 'failed', 'stuck']],
   ['are listed in the summary', ({ isListed }) => isListed, ['late', 'unproven', 'behind', 'notRotating']],
   ['have a section in the digest', (trouble) => trouble.digest, SERIES_TROUBLES.map(({ name }) => name)],
-  ['stand above the servers of the page', ({ noticesOf }) => noticesOf, ['unproven', 'behind']],
+  [
+    'stand above the servers of the page',
+    ({ noticesOf }) => noticesOf,
+    ['unproven', 'behind', 'failed', 'stuck'],
+  ],
   ['stand at the row of a series', ({ noteOf }) => noteOf, ['unproven', 'behind']],
 ])('the troubles that %s', (_, has, names) => {
   expect(SERIES_TROUBLES.filter(has).map(({ name }) => name)).toEqual(names);
@@ -76,6 +82,22 @@ test('a policy that selects nothing and one with missing runs are in trouble as 
   expect(troubles({})).toEqual([]);
   expect(troubles({ missing: [] })).toEqual([]);
   expect(troubles({ nothingSelected: true, missing: ['cleanup'] })).toEqual(['nothingSelected', 'missing']);
+});
+
+describe('failed and stuck snapshots are trouble', () => {
+  const broken = (changes: Partial<AuditedSeries>) =>
+    seriesOf([shown(0), shown(1, { state: 'failed' }), shown(2, { state: 'stuck' })], changes);
+  test.each<[string, Partial<AuditedSeries>, string[]]>([
+    ['of a server that is to have snapshots', {}, ['failed', 'stuck']],
+    ['of one that waits for its first', { state: 'waiting' }, ['failed', 'stuck']],
+    ['made by hand', { state: 'adhoc', policy: 'adhoc', countedBy: 'daily' }, ['failed', 'stuck']],
+    ['not of a server that is gone', { state: 'orphaned', name: '' }, []],
+    ['not of one that the policy does not select any more', { state: 'released' }, []],
+    ['not made by hand, of a server that is gone', { state: 'adhoc', policy: 'adhoc' }, []],
+  ])('%s', (_, changes, expected) => {
+    expect(troublesIn(WELL.policies, [broken(changes)])).toEqual(expected);
+    expect(digest(auditOf([broken(changes)]), [], undefined).good).toBe(expected.length === 0);
+  });
 });
 
 test('the summary has the codes and sentences of problems, warnings and failures, and counts the codes', () => {

@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   if (missed.length > 0) process.exitCode = 1;
 }
 
-/** In some five minutes: the small sweeps as time goes, the rest at a second for a minute. */
+/** About five minutes: the small sweeps in real time, the others with a second for a minute. */
 async function measure(): Promise<Results> {
   execFileSync('serverless', ['package'], { stdio: 'ignore' });
   const small = await step('a sweep of 10 servers', () => sweep(10, 1));
@@ -43,14 +43,14 @@ async function measure(): Promise<Results> {
   };
 }
 
-/** In less than a minute: for the counts and the ratios that no busy machine can spoil. */
+/** Less than a minute: for the counts and ratios that do not depend on the load of the machine. */
 async function measureQuickly(): Promise<Results> {
   const delayed = await step('a sweep of 100 servers', () => sweep(100, 60));
   const sweeps = [delayed, await step('of 1,000', () => sweep(1000, 60))];
   return { sweeps, delayed, cleanups: await cleanups(300) };
 }
 
-/** A cleanup of 30 images a server, of a hundred servers and of `most`. */
+/** A cleanup of 30 images per server, for a hundred servers and for `most`. */
 async function cleanups(most: number): Promise<Results['cleanups']> {
   return [
     await step('a cleanup of 3,000 images', () => cleanup(100, 60)),
@@ -66,13 +66,13 @@ async function step<T>(what: string, measured: () => Promise<T>): Promise<T> {
   return result;
 }
 
-/** Writes the picture, and the tables into the pages that have a place for them. */
+/** Writes the picture, and the tables into the pages with a place for them. */
 function publish(results: Results): void {
   writeFileSync('docs/bench.svg', drawBench(results));
   fill('docs/bench.md', `Measured ${whenAndWhere()}.\n\n${tablesOf(results)}`);
 }
 
-/** Puts a text between the two marks of a page. */
+/** Inserts a text between the two marks of a page. */
 function fill(page: string, text: string): void {
   const marks = /(<!-- npm run bench -->\n)[\s\S]*(<!-- end -->)/;
   const before = readFileSync(page, 'utf8');

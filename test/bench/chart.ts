@@ -8,8 +8,8 @@ const TOP = 96;
 const BOTTOM = 236;
 
 /**
- * The text of an SVG file: how near sweeps come to their limit, and when the requests of one are
- * sent.
+ * The text of an SVG file: the speed of sweeps compared with their limit, and the times of the
+ * requests of one.
  */
 export function drawBench(results: Results): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="title">

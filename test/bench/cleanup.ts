@@ -5,16 +5,16 @@ import type { Run } from './product.ts';
 
 const SNAPSHOTS_EACH = 30;
 
-/** A cleanup over so many servers, each of which loses its oldest snapshot. */
+/** A cleanup for that many servers, each of which loses its oldest snapshot. */
 export interface Cleanup {
   images: number;
-  /** Of servers and images, before the deletions. */
+  /** The requests for the listings of servers and images, before the deletions. */
   listCalls: number;
-  /** On this machine. */
+  /** The processor time on this machine. */
   planMs: number;
   deleted: number;
   refused: number;
-  /** Of what the rate limit allows from the first to the last deletion, what was sent. */
+  /** The used share of the rate limit, from the first to the last deletion. */
   ofRate: number;
   peakMb: number;
 }
@@ -39,10 +39,7 @@ export async function cleanup(servers: number, speed: Speed): Promise<Cleanup> {
   };
 }
 
-/**
- * Of the growth of what is needed with what there is: 1 where it is linear, 2 where it is
- * quadratic.
- */
+/** The exponent of the growth: 1 if it is linear, 2 if it is quadratic. */
 export function exponent(less: [size: number, cost: number], more: [size: number, cost: number]): number {
   return Math.log(more[1] / less[1]) / Math.log(more[0] / less[0]);
 }

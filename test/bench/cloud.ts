@@ -4,28 +4,28 @@ import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { environmentOf } from '../../local/environment.ts';
 import { OWNER, POLICY, type Setting } from './conditions.ts';
 
-/** Where a cloud is found. */
+/** The addresses of a cloud. */
 export interface Started {
-  /** For the process that is to use it. */
+  /** The environment of the process that uses the cloud. */
   environment: Record<string, string>;
-  /** The secret of its account, for those who read no secrets store. */
+  /** The secret of its account, for processes without a secrets store. */
   secret: string;
 }
 
-/** What a cloud has seen. */
+/** The requests that a cloud received. */
 export interface Tally {
   /** Requests to identity, compute and images, by method and kind: "GET servers". */
   calls: Record<string, number>;
-  /** When each image was made, in epoch milliseconds. */
+  /** When each image was created, in epoch milliseconds. */
   createdMs: number[];
-  /** When each deletion was asked for, likewise. */
+  /** When each deletion was requested, in epoch milliseconds. */
   deletedMs: number[];
   images: number;
 }
 
 const DAY_MS = 86_400_000;
 
-// What a snapshot inherits from its image, as Rackspace's have it.
+// The properties that a snapshot inherits from its image at Rackspace.
 const INHERITED = Object.fromEntries(
   Array.from({ length: 20 }, (_, i) => [
     `com.rackspace__1__property_${i}`,
@@ -34,11 +34,11 @@ const INHERITED = Object.fromEntries(
 );
 
 /**
- * An embedded cloud in a process of its own, so that its memory and its processor time are not the
- * product's.
+ * An embedded cloud in a separate process, so that its memory and processor time do not count for
+ * the product.
  */
 async function main(setting: Setting): Promise<void> {
-  // Made at once: what is in progress would only cost this process time.
+  // Snapshots finish at once, because progress would only cost this process time.
   const cloud = await startCloud({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0 } });
   cloud.pageSize = 1000;
   addHistory(cloud, setting);

@@ -1,30 +1,30 @@
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import type { RateLimit } from '../../local/cloud/limiter.ts';
 
-/** What a cloud is to be like. */
+/** The properties of a cloud. */
 export interface Setting {
   servers: number;
-  /** The history of each server: good ones of one policy, a day apart. */
+  /** The history of each server: good snapshots of one policy, a day apart. */
   snapshotsEach: number;
   limits: RateLimit[];
   latencyMs: Cloud['latencyMs'];
 }
 
-/** As time goes, or a second for a minute. */
+/** Real time, or a second for a minute. */
 export type Speed = 1 | 60;
 
-/** What one of Rackspace's services takes for an answer, as the benchmark has it. */
+/** The latencies of Rackspace's services in the benchmark. */
 export const LATENCY_MS = { identity: 500, compute: 2000, image: 500 };
-/** Rackspace's documented limits, and one for deletions, of which none is documented. */
+/** Rackspace's documented limits, and one for deletions, for which none is documented. */
 export const PER_MINUTE = { GET: 1000, POST: 100, DELETE: 100 };
 export const OWNER = 'autosnap-bench';
 export const POLICY = 'bench';
-/** Of both listings. */
+/** The number of pages of both listings. */
 export const PAGE_SIZE = 1000;
 
 /**
- * A cloud whose clock goes at some speed: its latencies are so much shorter, and its limits are for
- * so much less time. What the product itself takes does not go faster, and so weighs more.
+ * A cloud with a faster clock: its latencies and the windows of its limits are shorter by this
+ * factor. The product's own time is not, and so counts more.
  */
 export function conditions(speed: Speed, servers: number, snapshotsEach = 0): Setting {
   const latencyMs = Object.fromEntries(
@@ -37,17 +37,18 @@ export function conditions(speed: Speed, servers: number, snapshotsEach = 0): Se
   return { servers, snapshotsEach, latencyMs, limits };
 }
 
-/** Of what `perMinute` allows from the first to the last of some requests, what was sent. */
+/** The used share of `perMinute`, from the first to the last of some requests. */
 export function shareOf(perMinute: number, sentMs: readonly number[], speed: Speed): number {
   const spanMs = (Math.max(...sentMs) - Math.min(...sentMs)) * speed;
   return (sentMs.length - 1) / ((spanMs / 60_000) * perMinute);
 }
 
-// Daily from this minute on: a schedule whose next slot came during a run would end the run early.
+// Daily from this minute on, because a schedule whose next slot came during a run would end the run
+// early.
 const begun = new Date();
 const SCHEDULE = `cron(${begun.getUTCMinutes()} ${begun.getUTCHours()} * * ? *)`;
 
-/** The policy under which all runs are. */
+/** The policy of all runs. */
 export function policyOf(changes: object = {}): string {
   return JSON.stringify({
     policy: POLICY,

@@ -2,16 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { BUILT } from './processes.ts';
 
-/** What a cold start loads. */
+/** The duration of a cold start. */
 export interface Imports {
   /**
-   * From the start of a process that imports nothing to its end, in milliseconds: the middle one of
-   * some.
+   * The time from the start of a process without imports to its end, in milliseconds: the median of
+   * some measurements.
    */
   bareMs: number;
-  /** By function, how much more it takes to import its handler. */
+  /** The additional time to import the handler of each function. */
   moreMs: Record<string, number>;
-  /** Of the zip that is deployed, the same for each function. */
+  /** The size of the deployed zip, which is the same for all functions. */
   zipBytes: number;
 }
 

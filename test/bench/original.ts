@@ -4,20 +4,20 @@ import { getServer } from '../../lib/openstack/servers.ts';
 import { connect } from '../../lib/openstack/session.ts';
 import { parseSecret } from '../../lib/runtime/secrets.ts';
 
-/** What it took. */
+/** The number of calls and the time. */
 export interface Original {
   ms: number;
   calls: number;
 }
 
 /**
- * The way in which the original script works, which cron starts once for each server: a token, the
- * server, the whole list of images, and the new image; one after the other. From the secret in the
+ * The method of the original script, which cron starts once for each server: a token, the server,
+ * the complete list of images, and the new image, one after the other. Reads the secret from the
  * arguments.
  */
 async function main([secret]: string[]): Promise<void> {
   const login = () => connect(async () => parseSecret('bench', secret!), { remainingMs: () => 600_000 });
-  // Its servers are named in crontab; here they have to be asked for.
+  // The original has the ids of its servers in crontab; here they are listed first.
   const servers = await listServers(await login(), 'DFW');
   let calls = 0;
   const startedMs = performance.now();

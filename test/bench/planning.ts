@@ -6,16 +6,16 @@ import { listInventory } from '../../lib/snapshots/inventory.ts';
 import { readerOf } from '../../lib/snapshots/ownership.ts';
 import { OWNER } from './conditions.ts';
 
-/** What a cleanup's plan takes of the processor, in milliseconds: the least of some times. */
+/** The processor time of a cleanup's plan, in milliseconds: the best of some measurements. */
 export interface Planning {
   planMs: number;
 }
 
 const TIMES = 5;
-// Fewer images are planned more often, so that each size is as warm as the other.
+// Fewer images are planned more often, so that the code is equally warm for each size.
 const IMAGES = 30_000;
 
-/** Lists and plans what a cleanup would, from the secret and the event in the arguments. */
+/** Lists and plans like a cleanup, with the secret and the event in the arguments. */
 async function main([secret, event]: string[]): Promise<void> {
   const policy = parsePolicy(JSON.parse(event!));
   const session = await connect(async () => parseSecret('bench', secret!), {

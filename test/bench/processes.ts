@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import type { Started, Tally } from './cloud.ts';
 import type { Setting } from './conditions.ts';
 
-/** The compiled project: the benchmark runs no TypeScript, as Lambda runs none. */
+/** The compiled project: like Lambda, the benchmark does not run TypeScript. */
 export const BUILT = new URL('../../reports/bench/', import.meta.url);
 
 const [, NODE_OPTIONS] = /NODE_OPTIONS: (.*)/.exec(readFileSync('deploy/functions.yml', 'utf8'))!;
 
-/** A cloud in a process of its own. */
+/** A cloud in a separate process. */
 export interface RemoteCloud extends Started {
   tally(): Promise<Tally>;
   end(): void;
@@ -29,7 +29,7 @@ export async function startRemoteCloud(setting: Setting): Promise<RemoteCloud> {
 }
 
 /**
- * What a program of this folder answers, run in a process of its own with these arguments and this
+ * The answer of a program in this folder, run in a separate process with these arguments and this
  * environment.
  */
 export async function run<T>(

@@ -1,11 +1,11 @@
 import type { Report } from '../../lib/reporting/report.ts';
 import { lambdaContext } from '../../local/context.ts';
 
-/** How a run of a real handler went. */
+/** The measurements of a run of a real handler. */
 export interface Run {
-  /** From the call of the handler to its end. */
+  /** The time from the call of the handler to its end. */
   ms: number;
-  /** Of the whole process, in megabytes. */
+  /** The peak memory of the whole process, in megabytes. */
   peakMb: number;
   /** When the process began, in epoch milliseconds. */
   beganMs: number;
@@ -17,7 +17,7 @@ const HANDLERS = {
   cleanup: () => import('../../handlers/cleanup.ts'),
 };
 
-/** A handler in a process of its own, as Lambda runs it: `product.js snapshot '{"policy": …}'`. */
+/** Runs a handler in a separate process, like Lambda: `product.js snapshot '{"policy": …}'`. */
 async function main([job, event]: string[]): Promise<void> {
   const { handler } = await HANDLERS[job as keyof typeof HANDLERS]();
   const startedMs = performance.now();

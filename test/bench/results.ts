@@ -3,15 +3,15 @@ import { type Cleanup, exponent } from './cleanup.ts';
 import type { Imports } from './imports.ts';
 import { percentile, type Sweep } from './sweep.ts';
 
-/** All that was measured. */
+/** All measurements. */
 export interface Results {
-  /** The smallest fleet first. */
+  /** The sweeps, the smallest fleet first. */
   sweeps: Sweep[];
-  /** 100 servers under Rackspace's limit. */
+  /** The delays of 100 servers under Rackspace's limit. */
   delayed: Sweep;
-  /** The smaller one first. */
+  /** The cleanups, the smaller one first. */
   cleanups: [Cleanup, Cleanup];
-  /** The original's way, and ours over the same fleet; not in the quick run. */
+  /** The original's method, and the product's with the same fleet; not in the quick run. */
   original?: Pick<Sweep, 'servers' | 'calls' | 'seconds'>;
   ours?: Pick<Sweep, 'servers' | 'calls' | 'seconds'>;
   imports?: Imports;
@@ -22,7 +22,7 @@ export interface Goal {
   got: string;
   goal: string;
   met: boolean;
-  /** Whether it does not depend on how fast, or how busy, the machine is. */
+  /** Whether the result does not depend on the speed and load of the machine. */
   steady: boolean;
 }
 
@@ -180,7 +180,7 @@ function count(n: number): string {
   return n.toLocaleString('en-US');
 }
 
-/** Seconds, as a reader would say them: "7 s", "10 min 20 s". */
+/** Seconds in a readable form: "7 s", "10 min 20 s". */
 function duration(seconds: number): string {
   const whole = Math.round(seconds);
   if (whole < 120) return `${seconds < 10 ? seconds.toFixed(1) : whole} s`;

@@ -11,24 +11,24 @@ import type { Original } from './original.ts';
 import { run, startRemoteCloud } from './processes.ts';
 import type { Run } from './product.ts';
 
-/** A snapshot run over so many servers; times are the cloud's own, in seconds. */
+/** A snapshot run for that many servers; times are the cloud's own, in seconds. */
 export interface Sweep {
   servers: number;
   calls: number;
-  /** Those beyond the token and the pages of the listings. */
+  /** The calls beyond the token and the pages of the listings. */
   beyond: number;
   refused: number;
   seconds: number;
-  /** The least that latency, concurrency and rate limit allow. */
+  /** The shortest time that latency, concurrency and rate limit allow. */
   limitSeconds: number;
-  /** Of what the rate limit allows from the first to the last request, what was sent. */
+  /** The used share of the rate limit, from the first to the last request. */
   ofRate: number;
   peakMb: number;
-  /** From the start of the process to each image, the shortest first. */
+  /** The time from the start of the process to each image, the shortest first. */
   delays: number[];
 }
 
-// As lib/snapshots/create.ts and lib/openstack/rates.ts have it.
+// The values of lib/snapshots/create.ts and lib/openstack/rates.ts.
 const AT_ONCE = 8;
 const WORTH_SPREADING = 20;
 
@@ -56,8 +56,8 @@ export async function sweep(servers: number, speed: Speed, snapshotsEach = 0): P
 }
 
 /**
- * A token, the longer one of both listings, and then the requests: as many at once as are sent at
- * once, or, of so many that they are spread, at the even pace of the rate limit.
+ * A token, the longer of both listings, and then the requests: as many at once as the product sends
+ * or, if there are enough to be spread, evenly at the rate limit.
  */
 function limitSeconds(servers: number, snapshotsEach: number): number {
   const pages = (items: number) => Math.floor(items / PAGE_SIZE) + 1;
@@ -73,7 +73,7 @@ function limitSeconds(servers: number, snapshotsEach: number): number {
   return (LATENCY_MS.identity + listingMs + takingMs) / 1000;
 }
 
-/** The same fleet, in the way of the original script; times are the cloud's own, in seconds. */
+/** The same fleet with the method of the original script; times are the cloud's own, in seconds. */
 export async function original(
   servers: number,
   speed: Speed,
@@ -85,7 +85,7 @@ export async function original(
   return { servers, calls, seconds: (ms * speed) / 1000 };
 }
 
-/** Such as the 99th of a hundred. */
+/** A percentile, such as the 99th value of a hundred. */
 export function percentile(sorted: number[], percent: number): number {
   return sorted[Math.ceil((sorted.length * percent) / 100) - 1]!;
 }

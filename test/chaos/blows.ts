@@ -5,15 +5,15 @@ import { type Daemon, daemonOf } from './daemons.ts';
 const STOPPABLE = ['keystone', 'glance-api', 'nova-api', 'nova-conductor', 'nova-compute'];
 const daemons = [...STOPPABLE, 'rabbit', 'db'].map((name) => daemonOf(environment.stateDir, name));
 
-/** Something that happens to the cloud. */
+/** A fault that is applied to the cloud. */
 export interface Blow {
   text: string;
   /**
-   * The product's request of this minute at which it strikes; after the last one, if there are not
-   * so many.
+   * The number of the product's request in this minute at which the fault begins; after the last
+   * request if there are fewer.
    */
   atRequest: number;
-  /** How many more minutes it lasts, if nothing ends it before. */
+  /** The number of further minutes, unless something ends the fault before. */
   minutes: number;
   strike(): Promise<void>;
 }
@@ -38,7 +38,7 @@ export function blowBy(chance: Chance): Blow | undefined {
   };
 }
 
-/** Brings everything back that is frozen or gone. */
+/** Restores everything that is frozen or killed. */
 export function mendAll(): void {
   for (const daemon of daemons) mend(daemon);
 }

@@ -13,7 +13,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const MINUTES = 20;
 const KEEP = { last: 4, hourly: 2 };
-/** What Lambda gives a run: little, so that nobody waits long for what is frozen. */
+/** The time that Lambda gives a run: short, to spend little time waiting for frozen services. */
 const RUN_MS = 12_000;
 
 const servers = environment.serverIds.slice(0, 2);
@@ -24,28 +24,28 @@ type Job = 'snapshot' | 'cleanup';
 
 interface Invocation {
   job: Job;
-  /** The same for each try. */
+  /** The request id, the same for each try. */
   requestId: string;
-  /** How often it has been tried already. */
+  /** The number of earlier tries. */
   tries: number;
 }
 
-/** What is due in each minute. */
+/** The jobs that are due in each minute. */
 type Agenda = Invocation[][];
 
 function first(job: Job): Invocation {
   return { job, requestId: crypto.randomUUID(), tries: 0 };
 }
 
-/** All that has become of the snapshots so far. */
+/** Everything that has happened to the snapshots so far. */
 interface History extends Witness {
-  /** Those that were ever good, as Glance has shown them. */
+  /** The snapshots that were ever good in Glance. */
   goods: Map<string, Good>;
-  /** Those that stayed queued for ever, until an operator deleted them. */
+  /** The snapshots that stayed queued until an operator deleted them. */
   swept: Set<string>;
 }
 
-test('20 minutes while services are frozen, killed and started again: Glance holds just what the rules say', async () => {
+test('20 minutes while services are frozen, killed and restarted: Glance contains exactly the snapshots that the rules keep', async () => {
   const chance = seeded();
   const running = await bench();
   const { cloud, run, turn } = running;
@@ -59,8 +59,8 @@ test('20 minutes while services are frozen, killed and started again: Glance hol
   const foreign = await addForeign(running);
   await turn('fake_snapshot_delay', '1');
 
-  // In the hour to come, because the cloud's clock can't be set (see slotAt); across a full hour
-  // where there is time for that, because of `hourly`.
+  // Slots in the next hour, because the cloud's clock cannot be set (see slotAt); if possible
+  // across a full hour, because of `hourly`.
   const soonestMs = Math.ceil(realNow() / MINUTE_MS + 5) * MINUTE_MS;
   const nextHourMs = Math.ceil(soonestMs / HOUR_MS) * HOUR_MS;
   const startMs =
@@ -94,11 +94,11 @@ test('20 minutes while services are frozen, killed and started again: Glance hol
     chronicle.push(story.join('; '));
   }
 
-  // All is well again. An hour later what is still queued is known to stay so, and no longer stands
-  // in the way.
+  // The cloud works again. An hour later, images that are still queued count as stuck, and no
+  // longer block others.
   mendAll();
   await ready(running);
-  // As late as may be for what is made now to be of its slot.
+  // The latest time at which new images still belong to their slot.
   const calm = () => new Date(realNow() + HOUR_MS - 5_000);
   const since = isoSeconds(new Date(calm().getTime() - MINUTE_MS));
   const isProtected = (server: string) =>
@@ -122,8 +122,8 @@ test('20 minutes while services are frozen, killed and started again: Glance hol
 });
 
 /**
- * Runs what is due of a job, one after the other, and says how it went. Lambda tries what has
- * failed twice more: after a minute, and after two.
+ * Runs the due events of a job, one after the other, and returns the results. Like Lambda, it
+ * retries failures twice: after a minute, and after two.
  */
 async function runDue({ run }: Bench, agenda: Agenda, minute: number, job: Job): Promise<string[]> {
   const said: string[] = [];
@@ -155,8 +155,8 @@ async function daily({ ours }: Bench): Promise<GlanceImage[]> {
 }
 
 /**
- * Looks at Glance while all is well: no slot was taken twice, and nothing that the rules keep is
- * gone, or was even asked to be deleted. Returns what is not finished although no server is busy.
+ * Checks Glance while the cloud works: no slot was taken twice, and nothing that the rules keep is
+ * gone, or was requested to be deleted. Returns unfinished images of idle servers.
  */
 async function look(running: Bench, { goods, deleted }: History): Promise<GlanceImage[]> {
   const images = await daily(running);
@@ -174,7 +174,7 @@ async function look(running: Bench, { goods, deleted }: History): Promise<Glance
   return images.filter(({ status }) => status !== 'active');
 }
 
-/** What an operator does with snapshots that will never be made. */
+/** What an operator does with snapshots that will never finish. */
 async function sweep({ cloud }: Bench, { swept }: History, queued: GlanceImage[]): Promise<void> {
   for (const { id } of queued) {
     swept.add(id);
@@ -182,7 +182,7 @@ async function sweep({ cloud }: Bench, { swept }: History, queued: GlanceImage[]
   }
 }
 
-/** Images that are none of this policy's, whatever they look like. */
+/** Images that do not belong to this policy, whatever they look like. */
 async function addForeign({ cloud, createImage, owner }: Bench): Promise<GlanceImage[]> {
   const [server = ''] = servers;
   const marker = { autosnap_server: server, autosnap_slot: '2020-01-01T00:00:00Z', autosnap_hold: 'none' };
@@ -203,12 +203,12 @@ async function addForeign({ cloud, createImage, owner }: Bench): Promise<GlanceI
   return Promise.all(ids.map(async (id) => (await cloud.image(id))!));
 }
 
-/** The time of day, whatever {@link setTime} says. */
+/** The real time of day, whatever {@link setTime} sets. */
 function realNow(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** What has become of all that was asked for. */
+/** Everything that happened to the requested snapshots. */
 function summary(
   { accepted, deleted, goods, swept }: History,
   present: string[],

@@ -8,13 +8,13 @@ export interface Daemon {
   name: string;
   freeze(): void;
   thaw(): void;
-  /** Kills it, and waits until it is gone. */
+  /** Kills the service, and waits until it has ended. */
   kill(): Promise<void>;
-  /** Starts it again as it was started first, unless it runs. */
+  /** Starts the service with its original command, unless it runs. */
   start(): void;
 }
 
-/** A service by its pid file, `<state>/run/<name>.pid`, which is kept right. */
+/** A service by its pid file, `<state>/run/<name>.pid`, which is kept up to date. */
 export function daemonOf(state: string, name: string): Daemon {
   const pidFile = join(state, 'run', `${name}.pid`);
   let pid = Number(readFileSync(pidFile, 'utf8'));
@@ -46,7 +46,7 @@ export function daemonOf(state: string, name: string): Daemon {
   };
 }
 
-/** How a process was started, as Linux tells. */
+/** The command of a process, from Linux's /proc. */
 function originOf(pid: number) {
   const folder = `/proc/${pid}`;
   const list = (file: string) => readFileSync(join(folder, file), 'utf8').split('\0').slice(0, -1);

@@ -1,16 +1,15 @@
-/** A good snapshot, as Glance has shown it. */
+/** A good snapshot, as Glance showed it. */
 export interface Good {
   id: string;
   server: string;
-  /** As it stands in the marker: sorts as the times do. */
+  /** The slot as in the marker; its text sorts like the times. */
   slot: string;
 }
 
 /**
- * What the rules of rotation keep of all good snapshots that there ever were of a policy with
- * `last` and `hourly`: of each server the newest ones, the newest of each of the latest hours that
- * have one, and while those are too few the oldest of all. Written down once more, apart from the
- * product's own.
+ * The snapshots that the rules keep of all good ones that ever existed, for a policy with `last`
+ * and `hourly`: of each server the newest, the newest of each of the latest hours with one, and
+ * while there are fewer hours the oldest of all. Written independently of the product.
  */
 export function keptOf(
   goods: readonly Good[],

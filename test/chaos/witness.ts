@@ -2,15 +2,15 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { onTestFinished } from 'vitest';
 
-/** What the product was seen to do, from outside of it: Node tells of each of its requests. */
+/** The product's actions, observed from outside: Node reports each of its requests. */
 export interface Witness {
-  /** Images whose making the cloud has accepted, and told so. */
+  /** Images whose creation the cloud accepted with an answer. */
   accepted: Set<string>;
-  /** Images that were asked to be deleted, whether or not there was an answer. */
+  /** Images whose deletion was requested, with or without an answer. */
   deleted: Set<string>;
-  /** Does something at the n-th request from now on, in place of what was to be done before. */
+  /** Runs a function at the n-th request from now on, instead of an earlier such function. */
   at(n: number, act: () => Promise<void>): void;
-  /** Waits until it is done; if there were not so many requests, it is done now. */
+  /** Waits until it has run; if there were fewer requests, it runs now. */
   done(): Promise<void>;
 }
 

@@ -33,12 +33,12 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
   },
   audit: {
     Overdue:
-      'the age of the newest good snapshot in intervals of the schedule, for the worst server; from 1.5 on it is late',
+      'intervals of the schedule since the newest good snapshot, for the worst server: 1 when the next one is due, and late from 1.5 on',
     NewestGoodAge: 'the age of the newest good snapshot, for the worst server',
     Good: 'good snapshots',
     Pending: 'snapshots in progress',
-    Failed: 'failed snapshots',
-    Stuck: 'snapshots that will never finish',
+    Failed: 'failed snapshots, of servers that exist and are selected',
+    Stuck: 'snapshots that will never finish, of the same servers',
     NothingSelected: 'accounts in which a selector matches no server',
     StorageBytes: 'the storage that the snapshots use',
     ProvenAge:
@@ -50,7 +50,7 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
       'the longest time since a good run of a job, over the time that its schedule allows; from 1 on a run is missing',
     Audits: '1 for an audit that was published; absent otherwise',
     Troubles:
-      'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, missing runs, what has dropped out of coverage',
+      'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, missing runs, a server or account that dropped out of coverage',
   },
 };
 

@@ -151,7 +151,7 @@ test('a selector that matches nothing is a problem with a metric', async () => {
 test('a schedule that has ended protects no server', async () => {
   const h = await fleet(policy({ schedule: 'cron(0 0 1-23 11 ? 2026)', servers: { names: ['web-1'] } }));
   const { sentence, late, policies } = await h.run('audit', {});
-  expect(sentence).toBe('0 of 1 server protected; web-1: the schedule has ended');
+  expect(sentence).toBe('0 of 1 server protected; web-1 in DFW: the schedule has ended');
   expect(late).toMatchObject([{ name: 'web-1', state: 'late', cause: { code: 'SERIES_SCHEDULE_ENDED' } }]);
   expect(policies[0]!.codes).toEqual(['POLICY_SCHEDULE_ENDED']);
 });
@@ -248,8 +248,58 @@ test('the ten most overdue servers have metrics of their own', async () => {
     h.cloud.region('DFW').addServer({ name: `s${i}`, createdAt });
   }
   await h.run('audit', {});
-  const servers = emitted(h).flatMap(({ dimensions }) => dimensions.server ?? []);
+  const servers = emitted(h).flatMap(({ dimensions }) => dimensions.server?.split(' ')[0] ?? []);
   expect(servers.toSorted()).toEqual(['s10', 's11', 's2', 's3', 's4', 's5', 's6', 's7', 's8', 's9']);
+});
+
+test('the metrics of servers do not meet by their names, and every name makes one', async () => {
+  setTime(NOW);
+  const h = await harness();
+  deploy([policy()]);
+  const createdAt = new Date(0);
+  const names = ['web', 'web', 'ütf', '雲', ':colon', 'a\nb'];
+  const servers = names.map((name) => h.cloud.region('DFW').addServer({ name, createdAt }));
+  await h.run('audit', {});
+  const shown = ['web', 'web', '?tf', '?', '?colon', 'a?b'];
+  expect(
+    emitted(h)
+      .flatMap(({ dimensions }) => dimensions.server ?? [])
+      .toSorted(),
+  ).toEqual(servers.map(({ id }, i) => `${shown[i]} ${id}`).toSorted());
+});
+
+describe('while a region can not be read', () => {
+  async function withoutOrd(servers: object) {
+    setTime(NOW);
+    const h = await harness();
+    const web = h.cloud.region('DFW').addServer({ name: 'web-1', createdAt: new Date(0) });
+    addSnapshot(h, web, 0, { size: 6e9 });
+    h.cloud.region('ORD').addServer({ name: 'db-1', createdAt: new Date(0) });
+    deploy([policy({ servers }), policy({ policy: 'dallas', servers, regions: ['DFW'] })]);
+    h.cloud.faults.push({ service: 'compute', region: 'ORD', answer: answers.forbidden, times: 99 });
+    const { policies, uncovered, unlisted } = await h.run('audit', {});
+    const [daily, dallas] = policies.map(({ codes, nothingSelected }) => ({ codes, nothingSelected }));
+    return { daily, dallas, uncovered, unlisted };
+  }
+
+  test.each<[string, object, string, string]>([
+    ['name', { names: ['web-*', 'db-*'] }, 'POLICY_SELECTOR_UNCERTAIN', 'SELECTOR_UNMATCHED'],
+    ['tag', { names: ['web-*'], tagged: { a: 'b' } }, 'POLICY_SELECTOR_UNCERTAIN', 'SELECTOR_UNMATCHED'],
+    ['id', { names: ['web-*'], ids: ['some-id'] }, 'POLICY_ID_UNCERTAIN', 'POLICY_ID_UNKNOWN'],
+  ])(
+    'whether a %s matches is not known, where the policy is for that region',
+    async (_, servers, code, other) => {
+      const { daily, dallas } = await withoutOrd(servers);
+      expect(daily).toEqual({ codes: ['POLICY_REGION_UNREADABLE', code], nothingSelected: false });
+      expect(dallas).toEqual({ codes: [other], nothingSelected: other === 'SELECTOR_UNMATCHED' });
+    },
+  );
+
+  test('nor is which servers there no policy selects', async () => {
+    const { uncovered, unlisted } = await withoutOrd({ names: ['web-*'] });
+    expect(uncovered).toEqual([]);
+    expect(unlisted).toEqual([{ account: 'rackspace', region: 'ORD' }]);
+  });
 });
 
 test('the results of drills are in the metrics and in the summary, if there are drills', async () => {

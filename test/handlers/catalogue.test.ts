@@ -59,7 +59,7 @@ describe('a region without an image service in the catalogue', () => {
       { name: 'mail', region: 'ORD', state: 'never', cause: { code: 'SERIES_REGION_WITHOUT_IMAGES' } },
     ]);
     expect(sentence).toMatch(
-      /^1 of 2 servers protected; mail: the account's catalogue has no image service in ORD/,
+      /^1 of 2 servers protected; mail in ORD: the account's catalogue has no image service in ORD/,
     );
     expect(policies[0]!.codes).toEqual(['POLICY_REGION_UNREADABLE']);
     expect(h.logs()).toMatch(/"Troubles":[1-9]/);

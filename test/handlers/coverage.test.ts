@@ -97,7 +97,7 @@ describe.each<[string, string, (h: Audited) => void]>([
       expect(found.dropped).toEqual([
         expect.stringMatching(
           new RegExp(
-            `^no policy covers \\S+ \\(${h.web1.id}\\) in DFW of rackspace any more; daily did until 2026`,
+            `^no policy covers \\S+ \\(${h.web1.id}\\) in DFW of rackspace any more; until 2026-11-23 0\\d:00, daily did; `,
           ),
         ),
       ]);
@@ -131,7 +131,7 @@ describe('a region that the catalogue no longer names', () => {
     const { dropped, drops, sentence } = await next(h);
     expect(drops).toEqual(['DROPPED_REGION 1']);
     expect(dropped[0]).toMatch(
-      /^the account rackspace has no region ORD any more, in which daily covered 1 server until 2026-11-23 06:00; .* \{"acceptDropped":\{"regions":\["ORD"\]\}\}$/,
+      /^the account rackspace has no region ORD any more; until 2026-11-23 06:00, daily covered 1 server there; .* \{"acceptDropped":\{"regions":\["ORD"\]\}\}$/,
     );
     expect(sentence).toBe(
       '0 of 2 servers protected; 2 wait for their first snapshot; region ORD of account rackspace is no longer covered',
@@ -166,7 +166,7 @@ describe('an account', () => {
       const { dropped, drops } = await next(h);
       expect(drops).toEqual(['DROPPED_ACCOUNT 1']);
       expect(dropped[0]).toMatch(
-        /^no policy is for the account customer-b any more: its secret is gone, .*; until 2026-11-23 06:00, daily and hourly covered 1 server of it; /,
+        /^no policy includes the account customer-b any more: its secret was deleted, .*; until 2026-11-23 06:00, daily and hourly covered 1 server of it; /,
       );
     }
     await next(h, { acceptDropped: { accounts: ['customer-b'] } });
@@ -196,7 +196,7 @@ describe('an account', () => {
     const { dropped, drops } = await next(h);
     expect(drops).toEqual(['DROPPED_POLICY 1']);
     expect(dropped[0]).toMatch(
-      /^the policy daily is not deployed any more for customer-b, where it covered 1 server until .*; no other policy covers 0 of them; /,
+      /^the policy daily is no longer deployed for customer-b; until .*, it covered 1 server, and no other policy covers 0 of them; /,
     );
   });
 
@@ -221,7 +221,7 @@ describe('an account', () => {
       const { dropped, drops } = await next(h);
       expect(drops).toEqual(['DROPPED_PROJECT 1']);
       expect(dropped[0]).toMatch(
-        /^the credentials of the account customer-b open another project than until 2026-11-23 06:00, when 1 server of the project project-of-customer-b was covered; /,
+        /^the credentials of the account customer-b belong to another project now; until 2026-11-23 06:00, policies covered 1 server of the project project-of-customer-b; /,
       );
     }
     // What is covered in the new one is compared, too.
@@ -248,7 +248,7 @@ describe('a policy', () => {
       const { dropped, drops } = await next(h);
       expect(drops).toEqual(['DROPPED_POLICY 1', 'DROPPED_SERVER 1']);
       expect(dropped.find((one) => one.startsWith('the policy all'))).toMatch(
-        /is not deployed any more for rackspace, customer-a, where it covered 4 servers until 2026-11-23 06:00; no other policy covers 1 of them; .*\{"acceptDropped":\{"policies":\["all"\]\}\}$/,
+        /is no longer deployed for rackspace, customer-a; until 2026-11-23 06:00, it covered 4 servers, and no other policy covers 1 of them; .*\{"acceptDropped":\{"policies":\["all"\]\}\}$/,
       );
     }
     await next(h, { acceptDropped: { policies: ['all'] } });
@@ -328,7 +328,7 @@ describe('what can not be read', () => {
     expect((await next(h)).drops).toEqual([]);
     h.cloud.faults.splice(0);
     expect((await next(h)).dropped).toEqual([
-      expect.stringMatching(/^no policy covers mail .* daily did until 2026-11-23 06:00/),
+      expect.stringMatching(/^no policy covers mail .* until 2026-11-23 06:00, daily did/),
     ]);
   });
 
@@ -444,7 +444,7 @@ describe('accepting', () => {
   test('a name that is nothing of that is said', async () => {
     const h = await twoDropped();
     const { warnings, accepted } = await next(h, { acceptDropped: { servers: ['web-3', 'web-1'] } });
-    expect(warnings).toEqual(['acceptDropped: servers "web-3" has not dropped out of coverage']);
+    expect(warnings).toEqual(['acceptDropped: servers "web-3" did not drop out of coverage']);
     expect(accepted).toHaveLength(1);
   });
 
@@ -462,6 +462,17 @@ describe('accepting', () => {
     };
     expect(await next(h)).toMatchObject({ drops: [], warnings: [] });
     expect(await next(h)).toMatchObject({ drops: [] });
+  });
+
+  test('fails while other audits record all the time', async () => {
+    const h = await twoDropped();
+    let writes = 0;
+    h.s3.before = (request) => {
+      if (request === `PUT ${COVERAGE}`)
+        h.s3.objects.set(COVERAGE, `{"version":1,"accounts":[],"by":${writes++}}`);
+    };
+    const { error } = await h.fail('audit', { acceptDropped: true });
+    expect(error.message).toContain('other audits are recording at the same time');
   });
 
   test('is recorded, too, where the first response of the bucket is lost', async () => {

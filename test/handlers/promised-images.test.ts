@@ -87,7 +87,7 @@ describe('the image of an ad-hoc snapshot that is gone', () => {
     const h = await taken();
     h.dfw.removeImage(h.image);
     expect(await goneIn(h)).toEqual([
-      `DFW: the ad-hoc snapshot ${h.image} of web, taken 2026-11-23 06:00, is gone: where nobody has deleted it, the cloud has given it up, and you have to take another`,
+      `DFW: the ad-hoc snapshot ${h.image} of web, taken 2026-11-23 06:00, does not exist any more: if nobody deleted it, the cloud could not finish it: take another`,
     ]);
     setTime('2026-11-24T06:00:01Z');
     expect(await goneIn(h)).toEqual([]);

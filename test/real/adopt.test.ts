@@ -7,7 +7,7 @@ import type { GlanceImage } from './openstack.ts';
 const [server, another] = environment.serverIds as [string, string];
 const adopting = policyOf([server], { keep: { last: 1 }, adopt: 'autosnap.py' });
 
-test("autosnap.py's images rotate under adopt, and one whose name does not agree stays", async () => {
+test('with adopt, images of autosnap.py are rotated, and one whose name does not match stays', async () => {
   const running = await bench();
   const { cloud, createImage, run } = running;
   const name = (await cloud.server(server))!.name;
@@ -24,7 +24,7 @@ test("autosnap.py's images rotate under adopt, and one whose name does not agree
   expect(totals).toEqual({ deleted: 2, kept: 1 });
   expect(warnings).toEqual([
     expect.stringContaining(`3 images of ${name} made by autosnap.py are adopted`),
-    // Named for this server's id, and not as this server is called.
+    // The name has this server's id, but another server name.
     expect.stringContaining(`${name}2-autosnap-${server} (${strangers[1]}) is of autosnap.py`),
   ]);
   const left = idsOf(await cloud.images());
@@ -32,7 +32,7 @@ test("autosnap.py's images rotate under adopt, and one whose name does not agree
   expect(legacy.slice(0, 2).filter(({ id }) => left.includes(id))).toEqual([]);
 });
 
-test("autosnap.py's images stay where no policy adopts them", async () => {
+test('images of autosnap.py stay if no policy adopts them', async () => {
   const running = await bench();
   const { cloud, run } = running;
   const legacy = await makeLegacy(running, 2);
@@ -41,12 +41,12 @@ test("autosnap.py's images stay where no policy adopts them", async () => {
   expect(idsOf(await cloud.images())).toEqual(expect.arrayContaining(idsOf(legacy)));
 });
 
-test("adopted images and a policy's own are one series, in which a held one stays", async () => {
+test('adopted images and those of the policy are one series, in which a held image stays', async () => {
   const running = await bench();
   const { cloud, ours, run, settle } = running;
   const [held, second, third] = await makeLegacy(running, 3);
   await run('hold', { hold: held!.id });
-  // A slot to come: that of today is older than what has just been made.
+  // A future slot, because today's slot is older than the images that were just created.
   setTime(slotAt(0));
   await run('snapshot', adopting);
   await settle();
@@ -56,7 +56,7 @@ test("adopted images and a policy's own are one series, in which a held one stay
   expect(left).not.toContain(second!.id);
 });
 
-/** Images as the original script made them, oldest first. */
+/** Images as the original script creates them, oldest first. */
 async function makeLegacy({ cloud, createImage }: Bench, count: number): Promise<GlanceImage[]> {
   const name = (await cloud.server(server))!.name;
   const images: GlanceImage[] = [];
@@ -64,7 +64,7 @@ async function makeLegacy({ cloud, createImage }: Bench, count: number): Promise
     const id = await createImage(server, `${name}-autosnap-${server}`);
     const image = (await cloud.image(id))!;
     images.push(image);
-    // Two of one second would be of one slot.
+    // Two images of the same second would have the same slot.
     await secondAfter(image.created_at);
   }
   return images;

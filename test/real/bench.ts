@@ -22,45 +22,43 @@ import { environment } from './environment.ts';
 import { type CinderSnapshot, eventually, type GlanceImage, OpenStack } from './openstack.ts';
 
 /**
- * The real handlers, pointed at the real cloud. What a test makes there goes when it ends, however
- * it ends.
+ * The real handlers, pointed at the real cloud. Everything that a test creates there is deleted at
+ * its end, however it ends.
  */
 export interface Bench {
   cloud: OpenStack;
-  /**
-   * A deployment of this test's own: nothing that another run has left is ever taken for its own.
-   */
+  /** This test's own deployment, so that leftovers of another run never count as its own. */
   owner: string;
-  /** Puts another secret into the secrets store, in place of the user's password. */
+  /** Replaces the user's password in the secrets store by another secret. */
   setSecret(secret: Record<string, string>): void;
   run<J extends AnyJob>(job: J, event: unknown, context?: Context): Promise<Result<J>>;
-  /** {@link run} for a run that fails: its error. */
+  /** Runs a handler that has to fail, as {@link run}. Returns its error. */
   fail(job: AnyJob, event: unknown): Promise<Error>;
-  /** Runs a job twice at once, in two processes that know nothing of each other's leases. */
+  /** Runs a job twice at once, in two processes that do not know each other's leases. */
   twice(job: Job, event: unknown): Promise<[Report, Report]>;
-  /** All that was logged so far, as text. */
+  /** Everything that was logged so far, as text. */
   logs(): string;
-  /** This deployment's images as Glance has them, oldest slot first; of one server if told. */
+  /** This deployment's images in Glance, oldest slot first; optionally of one server. */
   ours(server?: string): Promise<GlanceImage[]>;
-  /** The volume snapshots that are there since this test began, whoever made them. */
+  /** The volume snapshots that were created since this test began, by anyone. */
   volumeSnapshots(): Promise<CinderSnapshot[]>;
   /**
-   * Waits until the servers are idle and none of this test's images and volume snapshots is being
-   * made or deleted.
+   * Waits until the servers are idle, and none of this test's images and volume snapshots is being
+   * created or deleted.
    */
   settle(): Promise<void>;
-  /** An image of a server by hand; returns its id when it is made. */
+  /** Creates an image of a server by hand. Returns its id once it is finished. */
   createImage(server: string, name: string, metadata?: Record<string, string>): Promise<string>;
-  /** A server made from an image, like another one; returns its id when it is active. */
+  /** Creates a server from an image, like another one. Returns its id once it is active. */
   restore(name: string, image: string, like: string, metadata?: Record<string, string>): Promise<string>;
   /**
-   * Deletes a server that the product has made, when the test ends; all of a restore's, by its
-   * request; an image. Those of drills go by themselves.
+   * Deletes something that the product created when the test ends: a server, all of a restore by
+   * its request, or an image. Drills delete their own servers.
    */
   track(server: string): void;
   trackRestore(request: string): void;
   trackImage(image: string): void;
-  /** Makes the cloud's snapshots slow, large or fail until {@link release}. */
+  /** Makes the cloud's snapshots slow, large or failing until {@link release}. */
   turn(knob: Knob, value: string): Promise<void>;
   release(): Promise<void>;
 }
@@ -83,7 +81,7 @@ export const passwordSecret = {
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-/** The clock as it is, whatever `setTime` says; {@link bench} sets it to the last slot. */
+/** The real time, whatever `setTime` sets; {@link bench} sets it to the last slot. */
 export const realNowMs = () => performance.timeOrigin + performance.now();
 const LAST_SLOT_MS = Math.floor(realNowMs() / MINUTE_MS) * MINUTE_MS + 50 * MINUTE_MS;
 
@@ -98,34 +96,34 @@ export function slotAt(index: number): Date {
   return new Date(LAST_SLOT_MS + index * MINUTE_MS + 20_000);
 }
 
-/** So many days after the last slot: time for a cleanup, and too late for a snapshot. */
+/**
+ * The time that many days after the last slot: late enough for a cleanup, and too late for a
+ * snapshot.
+ */
 export function daysLater(days: number): Date {
   return new Date(LAST_SLOT_MS + days * 24 * HOUR_MS);
 }
 
-/**
- * The moment from which on an image that is still pending is taken for stuck, when its server is
- * idle.
- */
+/** The time from which an image that is still pending counts as stuck, if its server is idle. */
 export function stuckAt({ created_at }: GlanceImage): Date {
   return new Date(Date.parse(String(created_at)) + HOUR_MS + 1_500);
 }
 
-/** The slot of a run at `time`, as it stands in the marker. */
+/** The slot of a run at `time`, as in the marker. */
 export function slotOf(time: Date): string {
   return `${time.toISOString().slice(0, 16)}:00Z`;
 }
 
 /**
- * Waits for a later second than that of `time`: the cloud tells whole seconds, and what is of one
- * second has no order.
+ * Waits for a later second than that of `time`: the cloud's times are in seconds, and items of the
+ * same second have no order.
  */
 export async function secondAfter(time: unknown): Promise<void> {
   const end = Date.parse(String(time)) + 1_000;
   await eventually(`a later second than ${time}`, async () => (realNowMs() >= end ? true : undefined));
 }
 
-/** The ids of some images, for what must be compared whatever its order. */
+/** The ids of some images, sorted, to compare them in any order. */
 export function idsOf(images: readonly { id: string }[]): string[] {
   return images.map(({ id }) => id).sort();
 }
@@ -145,8 +143,8 @@ export async function takeSlots(
 }
 
 /**
- * Takes snapshots for this very moment: for functions in processes of their own, whose clock nobody
- * sets. Where its slot has one already, those of the next slot.
+ * Takes snapshots at the real time, for functions in other processes, whose clock cannot be set. If
+ * this slot already has a snapshot, it takes those of the next one.
  */
 export async function takeNow({ run, settle }: Bench, servers: string[]): Promise<void> {
   await eventually('a slot that no snapshot was taken for', async () => {
@@ -158,8 +156,8 @@ export async function takeNow({ run, settle }: Bench, servers: string[]): Promis
 }
 
 /**
- * A policy with a slot every minute and `last: 3` over `serverIds` in the environment's region;
- * `changes` go on top.
+ * A policy with a slot every minute and `last: 3` for `serverIds` in the environment's region;
+ * `changes` are applied to it.
  */
 export function policyOf(serverIds: string[], changes: Record<string, unknown> = {}) {
   return policy({
@@ -187,7 +185,7 @@ export async function bench(): Promise<Bench> {
   vi.stubEnv('AUTOSNAP_STAGE', stage);
   vi.stubEnv('AUTOSNAP_OWNER', owner);
   const lines = captureLogs();
-  // Fresh modules: nothing cached in memory survives from another test.
+  // Fresh modules, without anything that another test left in memory.
   vi.resetModules();
 
   const run: Bench['run'] = async <J extends AnyJob>(job: J, event: unknown, context: Context = {}) => {
@@ -209,7 +207,7 @@ export async function bench(): Promise<Bench> {
     for (const knob of KNOBS) await rm(join(environment.controlDir, knob), { force: true });
   };
 
-  // A run that was broken off may have left some.
+  // An interrupted run may have left some.
   await release();
   onTestFinished(async () => {
     await release();
@@ -280,7 +278,7 @@ export async function bench(): Promise<Bench> {
   };
 }
 
-/** The project's own secrets store on loopback, until the test ends; returns its URL. */
+/** The project's own secrets store on loopback, until the test ends. Returns its URL. */
 async function listen(secrets: Map<string, string>): Promise<string> {
   const server = serve({ fetch: secretsApp(secrets).fetch, hostname: '127.0.0.1', port: 0 }) as Server;
   onTestFinished(() => {

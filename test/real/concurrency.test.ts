@@ -17,7 +17,7 @@ import { eventually, type GlanceImage, volumeSnapshotIdsOf } from './openstack.t
 
 const { controlDir, serverIds, volumeServerId } = environment;
 const server = serverIds[0]!;
-/** A day after whatever was made, when even a snapshot whose data are gone may go. */
+/** A day after everything was created, when even a snapshot without its data may be deleted. */
 const NEXT_DAY = daysLater(2);
 
 const disks = [
@@ -27,7 +27,7 @@ const disks = [
 
 for (const { disk, id, skipped } of disks) {
   describe.skipIf(skipped)(`a server with ${disk}`, () => {
-    test('two cleanups at once delete what one alone would, and neither fails', async () => {
+    test('two simultaneous cleanups delete what one would, and neither fails', async () => {
       const running = await bench();
       const { ours, run, settle } = running;
       await takeSlots(running, [id], [-5, -4, -3, -2, -1]);
@@ -38,7 +38,7 @@ for (const { disk, id, skipped } of disks) {
       for (const report of reports) {
         const lines = linesOf(report);
         expect(lines.every(({ reasons }) => reasons.length > 0)).toBe(true);
-        // One that came late may have found less, or another at work.
+        // The later one may have found less, or another run in progress.
         const outcomes = kept.map((image) => lines.find((line) => line.image === image.id)?.outcome);
         expect(outcomes).toEqual(['kept', 'kept']);
         expect(lines.filter(({ outcome }) => outcome === 'failed')).toEqual([]);
@@ -50,7 +50,7 @@ for (const { disk, id, skipped } of disks) {
       expect(idsOf(await ours())).toEqual(idsOf(kept));
     });
 
-    test('a cleanup during a snapshot run keeps what it has counted, and the new one', async () => {
+    test('a cleanup during a snapshot run keeps the snapshots that it counted, and the new one', async () => {
       const running = await bench();
       const { cloud, ours, release, run, settle, turn } = running;
       await takeSlots(running, [id], [-3, -2]);
@@ -81,7 +81,7 @@ for (const { disk, id, skipped } of disks) {
 }
 
 test.skipIf(!controlDir)(
-  'cleanups all the while that a snapshot is being made never take the good one before it (needs CONTROL_DIR)',
+  'cleanups while a snapshot is in progress never delete the good one before it (needs CONTROL_DIR)',
   async () => {
     const running = await bench();
     const { cloud, ours, run, turn } = running;
@@ -109,17 +109,17 @@ test.skipIf(!controlDir)(
   },
 );
 
-// Of two requests at the same moment Nova refuses one: with 409 and nothing made, or (26.2) with
-// 500 and an image that stays queued for ever.
+// Of two simultaneous requests Nova refuses one: with 409 and no image, or (26.2) with 500 and an
+// image that stays queued for ever.
 test.skipIf(!controlDir)(
-  'two snapshot runs at once make one good snapshot a server, and what Nova leaves behind is reported and does no harm (needs CONTROL_DIR)',
+  'two simultaneous snapshot runs create one good snapshot for each server, and leftovers of Nova are reported and do no harm (needs CONTROL_DIR)',
   async () => {
     const running = await bench();
     const { cloud, ours, run, turn, release } = running;
     const keepOne = policyOf(serverIds, { keep: { last: 1 } });
     await takeSlots(running, serverIds, [-2]);
     setTime(slotAt(-1));
-    // As long as real ones take: none is made before the other run has come to its server.
+    // As long as real snapshots take: none is finished before the other run reaches its server.
     await turn('fake_snapshot_delay', '10');
     const reports = await running.twice('snapshot', keepOne);
     await cloud.idle(serverIds);
@@ -141,7 +141,7 @@ test.skipIf(!controlDir)(
     );
     expect(made).toHaveLength(taken.length + orphans.length);
 
-    // Young, an orphan may still be made.
+    // While it is young, an orphaned image may still be finished.
     const early = linesOf(await run('cleanup', keepOne));
     expect(idsOf(await ours())).toEqual(idsOf(made));
     for (const { id } of orphans) {
@@ -167,10 +167,10 @@ test.skipIf(!controlDir)(
   },
 );
 
-// Nova makes an image of a volume-backed server without a task_state, so it refuses none of two
+// Nova sets no task_state for an image of a volume-backed server, so it refuses neither of two
 // requests.
 test.skipIf(!volumeServerId)(
-  'two snapshot runs at once of a server with a volume: what is taken twice is good, reported, and rotates whole (needs VOLUME_SERVER_ID)',
+  'two simultaneous snapshot runs of a volume-backed server: duplicates are good, reported, and rotated completely (needs VOLUME_SERVER_ID)',
   async () => {
     const running = await bench();
     const { ours, run, settle } = running;
@@ -188,14 +188,14 @@ test.skipIf(!volumeServerId)(
     const cleanup = await run('cleanup', keepOne);
     await settle();
     const counted = linesOf(cleanup).filter(({ reasons }) => reasons.includes('last 1 of 1'));
-    // The images of one slot take one place, and stay or go together.
+    // The images of one slot count once, and stay or are deleted together.
     expect(counted.map(({ image }) => image).sort()).toEqual(idsOf(made));
     await expectData(running, made);
 
     setTime(slotAt(0));
     await run('snapshot', keepOne);
     await settle();
-    // What has lost its data goes once there is one of a newer slot.
+    // A snapshot without its data is deleted once there is one of a newer slot.
     setTime(NEXT_DAY);
     await run('cleanup', keepOne);
     await settle();
@@ -204,20 +204,20 @@ test.skipIf(!volumeServerId)(
     const gone = [before!, ...made];
     expect(left.filter(({ id }) => gone.some((image) => image.id === id))).toEqual([]);
 
-    // It takes up room: somebody should know.
+    // It uses storage, so it should be reported.
     const told = [...reports, cleanup].flatMap(({ warnings }) => warnings).join('\n');
     if (made.length > 1) expect(idsOf(made).filter((id) => told.includes(id))).not.toEqual([]);
   },
 );
 
-/** The reports of two runs at once, when both have ended, even if one of them fails. */
+/** The reports of two simultaneous runs, after both have ended, even if one of them fails. */
 async function atOnce(first: Promise<Report>, second: Promise<Report>): Promise<[Report, Report]> {
   await Promise.allSettled([first, second]);
   return Promise.all([first, second]);
 }
 
 /**
- * Asserts that Cinder has the volume snapshots of these images, all available, and no other since
+ * Expects that Cinder has the volume snapshots of these images, all available, and no others since
  * the test began.
  */
 async function expectData({ volumeSnapshots }: Bench, images: GlanceImage[]): Promise<void> {

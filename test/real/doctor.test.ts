@@ -23,7 +23,7 @@ const policyFor = (serverIds: string[], changes: Record<string, unknown> = {}) =
 const lines = ({ checks }: Diagnosis) =>
   checks.map(({ check, verdict, detail }) => `${verdict} ${check}: ${detail}`);
 
-describe('all is well', () => {
+describe('a deployment without problems', () => {
   const forms = [
     { form: 'a password', secret: passwordSecret },
     {
@@ -33,7 +33,7 @@ describe('all is well', () => {
     },
   ];
   for (const { form, secret, skipped = false } of forms) {
-    test.skipIf(skipped)(`with ${form}: every check passes, and nothing but GETs is sent`, async () => {
+    test.skipIf(skipped)(`with ${form}: every check passes, and only GETs are sent`, async () => {
       const { cloud, run, setSecret } = await bench();
       setSecret(secret);
       const before = await cloud.images();
@@ -61,7 +61,7 @@ describe('all is well', () => {
   }
 
   test.skipIf(!volumeServerId)(
-    'with a server on a volume: its volume snapshots can be listed (needs VOLUME_SERVER_ID)',
+    'with a volume-backed server: its volume snapshots can be listed (needs VOLUME_SERVER_ID)',
     async () => {
       const { run } = await bench();
       const diagnosis = await run('doctor', { policies: [policyFor([volumeServerId])] });
@@ -80,7 +80,7 @@ describe('all is well', () => {
   });
 });
 
-test('what is wrong is named, all of it at once, and nothing but GETs is sent', async () => {
+test('all problems are named together, and only GETs are sent', async () => {
   const { fail, logs } = await bench();
   const { exchanges } = watchTraffic();
   const unknown = crypto.randomUUID();
@@ -99,7 +99,7 @@ test('what is wrong is named, all of it at once, and nothing but GETs is sent', 
   expect(new Set(exchanges.map(({ method }) => method))).toEqual(new Set(['GET']));
 });
 
-test('a login that is refused is named, and no secret is shown', async () => {
+test('a refused login is named, and no secret is shown', async () => {
   const { fail, logs, setSecret } = await bench();
   setSecret({ ...passwordSecret, password: 'no-such-thing-4b1f' });
   const error = await fail('doctor', { policies: [policyFor([server])] });
@@ -110,7 +110,7 @@ test('a login that is refused is named, and no secret is shown', async () => {
 });
 
 test.skipIf(!readerUsername)(
-  'a reader may do everything here, and elsewhere nothing: its rights can not be told (needs READER_USERNAME)',
+  'the rights of a reader are unknown, because they differ between clouds (needs READER_USERNAME)',
   async () => {
     const { run, setSecret } = await bench();
     setSecret({ ...passwordSecret, username: readerUsername });

@@ -16,7 +16,7 @@ async function withSnapshot() {
   return { ...running, snapshot: snapshot!, before: idsOf(await running.cloud.servers()) };
 }
 
-/** That the snapshot is the only one there is, and says itself that it was booted. */
+/** Expects that the snapshot is the only one, and that its record says that it booted. */
 function expectProven(id: string, [proven, ...others]: GlanceImage[]): void {
   expect(others).toEqual([]);
   expect(proven).toMatchObject({ id, status: 'active' });
@@ -24,7 +24,7 @@ function expectProven(id: string, [proven, ...others]: GlanceImage[]): void {
   expect(proven!.autosnap_drilled).toBe(proven!.autosnap_proven);
 }
 
-test('the newest snapshot is booted, proven and kept, and the throw-away server goes', async () => {
+test('the newest snapshot is booted, proven and kept, and the throw-away server is deleted', async () => {
   const { cloud, run, snapshot, before, ours } = await withSnapshot();
   expect(await run('drill', daily)).toMatchObject({ totals: { proven: 1 } });
   expect(idsOf(await cloud.servers())).toEqual(before);
@@ -38,7 +38,7 @@ test('killed at request after request, it proves the snapshot and leaves no serv
   expectProven(snapshot.id, await ours());
 });
 
-test('a snapshot that the cloud can not boot is marked so, and leaves no server', async () => {
+test('a snapshot that the cloud cannot boot is recorded as failed, and leaves no server', async () => {
   const { cloud, fail, snapshot, before } = await withSnapshot();
   await cloud.patchImage(snapshot.id, { hw_architecture: 'sparc' });
   const { message } = await fail('drill', daily);
@@ -49,7 +49,7 @@ test('a snapshot that the cloud can not boot is marked so, and leaves no server'
   expect(idsOf(await cloud.servers())).toEqual(before);
 });
 
-test('what no drill has made stays, whatever its metadata say', async () => {
+test('a server that no drill created stays, whatever its metadata', async () => {
   const { cloud, fail, owner, restore, snapshot, before } = await withSnapshot();
   const base = (await cloud.server(server))!.image.id;
   const nonce = crypto.randomUUID();
@@ -61,11 +61,10 @@ test('what no drill has made stays, whatever its metadata say', async () => {
   ];
   await killedOnItsWay('drill', daily, { chance: seeded(), stride: 6 });
   expect((await cloud.image(snapshot.id))!.autosnap_proven).toMatch(snapshot.id);
-  // It may be a drill's, as far as anybody knows: it takes up the place of one, and that is a
-  // failure.
+  // The server might belong to a drill, so it counts as one, and that is a failure.
   const unnamed = await restore('that the image does not name', snapshot.id, server, mark());
   others.push(unnamed);
-  // A drill that was begun after all these were made, and broke off.
+  // A drill that began after all of these were created, and was interrupted.
   await secondAfter((await cloud.server(unnamed))!.created);
   const record = `${snapshot.id} ${nonce}/${new Date().toISOString().slice(0, 19)}Z/`;
   await cloud.patchImage(snapshot.id, { autosnap_drill: record });
@@ -74,10 +73,10 @@ test('what no drill has made stays, whatever its metadata say', async () => {
   expect(idsOf(await cloud.servers())).toEqual([...before, ...others].sort());
 });
 
-test('a server that a broken-off run has made is named by its image, judged, and goes', async () => {
+test('a server of an interrupted run is identified by its image, judged, and deleted', async () => {
   const { cloud, owner, restore, run, snapshot, before } = await withSnapshot();
   const nonce = crypto.randomUUID();
-  // Nova and Glance go by the real time, whatever the time of this test.
+  // Nova and Glance use the real time, whatever the time of this test.
   const now = `${new Date(vi.getRealSystemTime()).toISOString().slice(0, 19)}Z`;
   await cloud.patchImage(snapshot.id, { autosnap_drill: `${snapshot.id} ${nonce}/${now}/` });
   const name = `left behind-drill-${now.replace(/[-:]/g, '')}`;

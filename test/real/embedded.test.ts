@@ -9,7 +9,7 @@ const client = new CloudClient({ ...environment, pass: () => sleep(250), now: ()
 beforeAll(() => client.logIn());
 afterEach(() => client.cleanUp());
 
-// The embedded cloud answers the same, in test/local/exchanges.test.ts.
+// The embedded cloud gives the same answers, in test/local/exchanges.test.ts.
 describe.each(Object.entries(EXCHANGES))('a real OpenStack: %s', (name, exchanges) => {
   const needsCinder = name.startsWith('volume') && !environment.volumeServerId;
   test.skipIf(needsCinder).each(exchanges)('%s', async (_title, run) => {

@@ -2,7 +2,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import { lambdaContext } from '../../local/context.ts';
 import type { Call } from './killing.ts';
 
-// One invocation of a function, in a process of its own as Lambda has it; see killing.ts.
+// One invocation of a function, in a separate process as in Lambda; see killing.ts.
 
 const { job, event, requestId, kill } = JSON.parse(process.argv[2]!) as Call;
 

@@ -7,7 +7,7 @@ const server = environment.serverIds[0]!;
 const keepOne = policyOf([server], { keep: { last: 1 } });
 const until = daysLater(30).toISOString().slice(0, 10);
 
-test('a snapshot that is held until a date outlives the cleanups till its release', async () => {
+test('a snapshot that is held until a date survives cleanups until its release', async () => {
   const running = await bench();
   const { cloud, ours, run } = running;
   await takeSlots(running, [server], [-3, -2, -1]);
@@ -32,7 +32,7 @@ test('a snapshot that is held until a date outlives the cleanups till its releas
   expect(idsOf(await ours())).toEqual([newest!.id]);
 });
 
-test('a hold ends by itself when its date has passed everywhere on earth', async () => {
+test('a hold ends by itself once its date has passed in every time zone', async () => {
   const running = await bench();
   const { ours, run } = running;
   await takeSlots(running, [server], [-2, -1]);
@@ -59,7 +59,7 @@ test('a hold for ever replaces one until a date, and a dry run changes neither',
   expect(await cloud.image(id)).toMatchObject({ autosnap_hold: 'forever' });
 });
 
-test('an image that has no marker can be held and released', async () => {
+test('an image without a marker can be held and released', async () => {
   const { cloud, createImage, run } = await bench();
   const image = await createImage(server, 'by hand');
   expect(await cloud.image(image)).not.toHaveProperty('autosnap_hold');
@@ -69,7 +69,7 @@ test('an image that has no marker can be held and released', async () => {
   expect(await cloud.image(image)).toMatchObject({ autosnap_hold: 'none' });
 });
 
-test("an image that does not exist, and another project's, are refused", async () => {
+test('an image that does not exist and that of another project are refused', async () => {
   const { cloud, fail } = await bench();
   const base = (await cloud.server(server))!.image.id;
   expect((await cloud.image(base))?.visibility).toBe('public');

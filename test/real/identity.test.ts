@@ -8,13 +8,13 @@ import { eventually } from './openstack.ts';
 const { region, regionTwo, serverIds } = environment;
 const server = serverIds[0]!;
 
-describe("Y1: somebody's golden image, of a server that was rebuilt from a snapshot of ours", () => {
-  test('stays, and counts for nothing, through three more slots', async () => {
+describe("Y1: somebody's golden image of a server that was rebuilt from a snapshot of ours", () => {
+  test('stays without counting through three more slots', async () => {
     const running = await bench();
     const { cloud, createImage, ours, restore, run } = running;
     await takeSlots(running, [server], [-9]);
     const [first] = await ours(server);
-    // A server of this test's own, as it is rebuilt.
+    // A server of this test's own, because it is rebuilt.
     const own = await restore('rebuilt', first!.id, server);
     await takeSlots(running, [own], [-8]);
     const [snapshot] = await ours(own);
@@ -43,7 +43,7 @@ describe("Y1: somebody's golden image, of a server that was rebuilt from a snaps
   });
 });
 
-test('Y29: a snapshot that is shared or hidden is found, takes its slot, and stays', async () => {
+test('Y29: a snapshot that is shared or hidden is found, counts for its slot, and stays', async () => {
   const running = await bench();
   const { cloud, ours, run } = running;
   await takeSlots(running, [server], [-6, -5, -4, -3]);
@@ -63,7 +63,7 @@ test('Y29: a snapshot that is shared or hidden is found, takes its slot, and sta
 });
 
 test.skipIf(!regionTwo)(
-  'Y4: orphans, where two regions have one image service: only when the server is gone in both (needs REGION_TWO)',
+  'Y4: orphans, if two regions share an image service: only if the server was deleted in both (needs REGION_TWO)',
   async () => {
     const running = await bench();
     const { cloud, ours, restore, run } = running;

@@ -6,15 +6,15 @@ import type { AnyJob } from '../functions.ts';
 import type { Result } from '../harness.ts';
 import type { Chance } from '../simulation/chance.ts';
 
-/** An invocation of a function in a process of its own. */
+/** An invocation of a function in a separate process. */
 export interface Call {
   job: AnyJob;
   event: unknown;
-  /** Lambda's id of it, the same for each try. */
+  /** Lambda's id of the invocation, the same for each try. */
   requestId: string;
   /**
-   * The request at which the process is killed: before it is sent or, `carriedOut`, when it has
-   * been answered.
+   * The request at which the process is killed: before it is sent or, with `carriedOut`, after its
+   * answer.
    */
   kill?: { request: number; carriedOut: boolean };
 }
@@ -22,7 +22,10 @@ export interface Call {
 interface Killing {
   chance: Chance;
   requestId?: string;
-  /** At most so many moments are passed over from one kill to the next; each request has two. */
+  /**
+   * The maximum number of kill points that are skipped from one kill to the next; each request has
+   * two.
+   */
   stride: number;
 }
 
@@ -34,11 +37,10 @@ interface Answer<R> {
 const FUNCTION = join(import.meta.dirname, 'function.ts');
 
 /**
- * Calls a function again and again, as Lambda tries an invocation again, and kills it (SIGKILL)
- * each time: at one of its first requests, then at later and later ones, until a call comes to its
- * end before that.
+ * Invokes a function again and again, like Lambda's retries, and kills it (SIGKILL) each time: at
+ * one of its first requests, then at later ones, until an invocation ends before that.
  *
- * @returns what that call has returned.
+ * @returns the result of that invocation.
  */
 export async function killedOnItsWay<J extends AnyJob>(
   job: J,

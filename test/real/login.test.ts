@@ -14,7 +14,7 @@ import { watchTraffic } from './traffic.ts';
 const { authUrl, applicationCredentialId, applicationCredentialSecret, tokenTtl } = environment;
 const server = environment.serverIds[0]!;
 
-describe('credentials that are good', () => {
+describe('valid credentials', () => {
   const forms = [
     { form: 'a password', secret: passwordSecret },
     {
@@ -58,7 +58,7 @@ describe('credentials that are good', () => {
   });
 });
 
-describe('credentials that are wrong', () => {
+describe('invalid credentials', () => {
   const wrong = 'no-such-thing-4b1f';
   const cases = [
     { what: 'a wrong password', secret: { ...passwordSecret, password: wrong }, hidden: wrong },
@@ -96,10 +96,10 @@ describe('credentials that are wrong', () => {
   }
 });
 
-describe('a token that stops being good while a run is on', () => {
+describe('a token that becomes invalid during a run', () => {
   /**
-   * What a handler's login gives, for the jobs behind the handlers: a handler ends before its token
-   * can.
+   * The result of a handler's login, for the jobs behind the handlers: a handler would end before
+   * its token expires.
    */
   const logIn = () => {
     const endsMs = performance.now() + 120_000;
@@ -108,9 +108,9 @@ describe('a token that stops being good while a run is on', () => {
   };
   const keepOne = parsePolicy(policyOf([server], { keep: { last: 1 } }));
 
-  // A cloud remembers for minutes that a token was good: it must not have seen this one when it is
-  // revoked.
-  test('because it is revoked is replaced, once, and the run finishes', async () => {
+  // A cloud caches valid tokens for minutes, so it must not have seen this one before its
+  // revocation.
+  test('is replaced once after its revocation, and the run finishes', async () => {
     const { cloud, owner, ours, settle } = await bench();
     const older = { owner, now: slotAt(-2), requestId: 'older' };
     const newer = { owner, now: slotAt(-1), requestId: 'newer' };
@@ -132,26 +132,21 @@ describe('a token that stops being good while a run is on', () => {
     }
   });
 
-  test.skipIf(tokenTtl > 60)(
-    'because it expires is replaced, once (needs a TOKEN_TTL up to 60)',
-    async () => {
-      const { cloud, owner, ours, settle } = await bench();
-      const { exchanges, tokens } = watchTraffic();
-      setTime(slotAt(-2));
-      const session = await logIn();
-      await takeSnapshots(session, keepOne, { owner, now: slotAt(-2), requestId: 'before' });
-      await settle();
-      await eventually('the token expired', async () =>
-        (await cloud.accepts(tokens[0]!)) ? undefined : true,
-      );
-      setTime(slotAt(-1));
-      await takeSnapshots(session, keepOne, { owner, now: slotAt(-1), requestId: 'after' });
-      await settle();
-      expect((await ours()).map((image) => image.autosnap_slot)).toEqual(
-        [-2, -1].map((index) => slotOf(slotAt(index))),
-      );
-      expect(exchanges.map(({ status }) => status)).toContain(401);
-      expect(tokens).toHaveLength(2);
-    },
-  );
+  test.skipIf(tokenTtl > 60)('is replaced once after its expiry (needs a TOKEN_TTL up to 60)', async () => {
+    const { cloud, owner, ours, settle } = await bench();
+    const { exchanges, tokens } = watchTraffic();
+    setTime(slotAt(-2));
+    const session = await logIn();
+    await takeSnapshots(session, keepOne, { owner, now: slotAt(-2), requestId: 'before' });
+    await settle();
+    await eventually('the token expired', async () => ((await cloud.accepts(tokens[0]!)) ? undefined : true));
+    setTime(slotAt(-1));
+    await takeSnapshots(session, keepOne, { owner, now: slotAt(-1), requestId: 'after' });
+    await settle();
+    expect((await ours()).map((image) => image.autosnap_slot)).toEqual(
+      [-2, -1].map((index) => slotOf(slotAt(index))),
+    );
+    expect(exchanges.map(({ status }) => status)).toContain(401);
+    expect(tokens).toHaveLength(2);
+  });
 });

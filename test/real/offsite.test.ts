@@ -31,8 +31,8 @@ async function withBucket() {
 }
 
 /**
- * In the bucket are the copy of one image, whole, and nothing else but what the month's bytes are
- * counted by.
+ * Expects that the bucket contains one complete copy of an image, and otherwise only the record of
+ * the month's bytes.
  */
 async function expectOnlyCopyOf(image: GlanceImage, data: Buffer, bucket: TestBucket): Promise<void> {
   const copy = `copies/${image.autosnap_owner}/rackspace/${environment.region}/${image.autosnap_server}/daily/${image.autosnap_slot}/${image.id}`;
@@ -45,7 +45,7 @@ async function expectOnlyCopyOf(image: GlanceImage, data: Buffer, bucket: TestBu
   expect(await bucket.uploads()).toBe(0);
 }
 
-test('a snapshot is copied, and its copy made a server again as docs/copies.md has it', async () => {
+test('a snapshot is copied, and its copy becomes a server again as docs/copies.md describes', async () => {
   const running = await withBucket();
   const { bucket, cloud, ours, run, turn, restore, trackImage } = running;
   if (controlDir) await turn('fake_snapshot_size', String(40 * MIB));
@@ -74,10 +74,7 @@ test('a snapshot is copied, and its copy made a server again as docs/copies.md h
   expect(await cloud.server(restored)).toMatchObject({ status: 'ACTIVE', image: { id: image } });
 });
 
-/**
- * A snapshot with data of its own, of which no two parts are alike: what the hypervisor of a test
- * cloud gives is one letter over and over.
- */
+/** A snapshot with random data; the hypervisor of a test cloud repeats one byte. */
 async function snapshotOf(data: Buffer, running: Bench): Promise<GlanceImage> {
   const { cloud, ours } = running;
   await takeNow(running, [server]);
@@ -88,12 +85,12 @@ async function snapshotOf(data: Buffer, running: Bench): Promise<GlanceImage> {
   return (await cloud.image(await cloud.uploadImage(fields, data)))!;
 }
 
-test('killed at request after request, it makes whole copies and leaves nothing behind', async () => {
+test('killed at request after request, it makes complete copies and leaves nothing behind', async () => {
   const running = await withBucket();
   const { bucket, cloud, ours } = running;
   const chance = seeded();
   const images: GlanceImage[] = [];
-  // The second copy takes the place of the first.
+  // The second copy replaces the first.
   for (let i = 0; i < 2; i++) {
     const data = randomBytes(36 * MIB);
     const image = await snapshotOf(data, running);

@@ -3,7 +3,7 @@ import { environment } from './environment.ts';
 
 type Service = 'compute' | 'image' | 'volumev3';
 
-/** A Glance image, its properties among its fields, as the API gives it. */
+/** A Glance image as the API returns it, with its properties among its fields. */
 export interface GlanceImage {
   id: string;
   name: string;
@@ -51,8 +51,7 @@ const POLLS = 400;
 const BETWEEN_POLLS_MS = 250;
 
 /**
- * Asks until there is an answer: it is the cloud's state that is waited for, never a length of
- * time.
+ * Polls until there is an answer. It waits for a state of the cloud, never for a length of time.
  */
 export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
   for (let poll = 0; poll < POLLS; poll++) {
@@ -70,8 +69,8 @@ export function volumeSnapshotIdsOf(image: GlanceImage): string[] {
 }
 
 /**
- * The cloud with the tests' own eyes and hands: another login and other code than the product's, so
- * that what the product says is checked against what is there.
+ * Access to the cloud that is independent of the product, with another login and other code, to
+ * check the product's reports.
  */
 export class OpenStack {
   #login: Promise<Login> | undefined;
@@ -82,7 +81,7 @@ export class OpenStack {
     const found = catalog
       .find((service) => service.type === type)
       ?.endpoints.find((e) => e.interface === 'public' && e.region === region);
-    if (!found) throw new Error(`the catalogue has no ${type} in ${region}`);
+    if (!found) throw new Error(`Every image of the project that is not hidden.`);
     return found.url.replace(/\/(v2)?\/?$/, '');
   }
 
@@ -116,9 +115,7 @@ export class OpenStack {
     });
   }
 
-  /**
-   * An image of somebody's own data, as `openstack image create --file` makes one; returns its id.
-   */
+  /** Creates an image with other data, like `openstack image create --file`. Returns its id. */
   async uploadImage(fields: Record<string, unknown>, data: Buffer): Promise<string> {
     const { id } = await this.#json<GlanceImage>('image', '/v2/images', {
       method: 'POST',
@@ -139,7 +136,7 @@ export class OpenStack {
     return Buffer.from(await answer.arrayBuffer());
   }
 
-  /** Deletes an image, protected or not, whether it is there or not. */
+  /** Deletes an image, whether or not it is protected or exists. */
   async deleteImage(id: string): Promise<void> {
     if ((await this.image(id))?.protected) await this.patchImage(id, { protected: false });
     await this.#call('image', `/v2/images/${id}`, { method: 'DELETE', expect: [204, 404] });
@@ -152,8 +149,8 @@ export class OpenStack {
   }
 
   /**
-   * Every server of the project, but for those that Nova shows a moment longer than they are there;
-   * the tests never make a page full of them.
+   * Every server of the project, except those that Nova shows for a moment after their deletion.
+   * The tests never create more than a page of them.
    */
   async servers(): Promise<NovaServer[]> {
     const { servers } = await this.#json<{ servers: NovaServer[] }>('compute', '/servers/detail', {
@@ -162,7 +159,7 @@ export class OpenStack {
     return servers.filter(({ status }) => status !== 'DELETED');
   }
 
-  /** What was ever done with a server, the newest first. */
+  /** The actions on a server, the newest first. */
   async actions(id: string): Promise<string[]> {
     const { instanceActions } = await this.#json<{ instanceActions: { action: string }[] }>(
       'compute',
@@ -172,7 +169,7 @@ export class OpenStack {
     return instanceActions.map(({ action }) => action);
   }
 
-  /** Waits until nothing is being done with any of the servers. */
+  /** Waits until no server has a task state. */
   async idle(serverIds: string[]): Promise<void> {
     for (const id of serverIds) {
       await eventually(`server ${id} idle`, async () => {
@@ -182,7 +179,7 @@ export class OpenStack {
     }
   }
 
-  /** An image of a server as a person makes one; returns its id. */
+  /** Creates an image of a server as a person does. Returns its id. */
   async createImage(server: string, name: string, metadata: Record<string, string> = {}): Promise<string> {
     const { image_id } = await this.#json<{ image_id: string }>('compute', `/servers/${server}/action`, {
       method: 'POST',
@@ -193,7 +190,7 @@ export class OpenStack {
     return image_id;
   }
 
-  /** Asks for a server from an image, with the flavor of another one; returns its id. */
+  /** Requests a server from an image, with the flavor of another one. Returns its id. */
   async createServer(
     name: string,
     image: string,
@@ -211,7 +208,7 @@ export class OpenStack {
   }
 
   /**
-   * Stops, pauses or locks a server, or the like; returns when it is in the status that is wanted.
+   * Stops, pauses or locks a server, or similar. Returns when the server has the expected status.
    */
   async act(id: string, action: string, status: string): Promise<void> {
     const json = { [action]: null };
@@ -221,7 +218,7 @@ export class OpenStack {
     );
   }
 
-  /** Writes a server's disk anew from an image, and waits until that is done. */
+  /** Rebuilds a server from an image, and waits until that is finished. */
   async rebuild(id: string, image: string): Promise<void> {
     const json = { rebuild: { imageRef: image } };
     await this.#call('compute', `/servers/${id}/action`, { method: 'POST', json, expect: [202] });
@@ -238,8 +235,8 @@ export class OpenStack {
   }
 
   /**
-   * Every volume snapshot of the project, where the cloud has Cinder; the tests never make a page
-   * full of them.
+   * Every volume snapshot of the project, if the cloud has Cinder. The tests never create more than
+   * a page of them.
    */
   async volumeSnapshots(): Promise<CinderSnapshot[]> {
     const { snapshots } = await this.#json<{ snapshots: CinderSnapshot[] }>('volumev3', '/snapshots', {
@@ -248,7 +245,10 @@ export class OpenStack {
     return snapshots;
   }
 
-  /** A snapshot of a server's only volume as a person makes one; returns its id when it is made. */
+  /**
+   * Creates a snapshot of a server's only volume as a person does. Returns its id once it is
+   * finished.
+   */
   async createVolumeSnapshot(server: string, name: string): Promise<string> {
     const volume = (await this.server(server))?.['os-extended-volumes:volumes_attached'][0]?.id;
     const { snapshot } = await this.#json<{ snapshot: CinderSnapshot }>('volumev3', '/snapshots', {
@@ -264,7 +264,7 @@ export class OpenStack {
     return snapshot.id;
   }
 
-  /** Deletes a volume snapshot, whether it is there, being deleted (400) or not. */
+  /** Deletes a volume snapshot, whether it exists, is being deleted (400) or not. */
   async deleteVolumeSnapshot(id: string): Promise<void> {
     await this.#call('volumev3', `/snapshots/${id}`, { method: 'DELETE', expect: [202, 400, 404] });
     await eventually(`volume snapshot ${id} gone`, async () =>
@@ -272,7 +272,7 @@ export class OpenStack {
     );
   }
 
-  /** Makes a token of the same user worthless, as its expiry does. */
+  /** Revokes a token of the same user, which has the effect of its expiry. */
   async revoke(token: string): Promise<void> {
     const own = (await this.#loggedIn()).token;
     const headers = { 'x-auth-token': own, 'x-subject-token': token };
@@ -280,7 +280,7 @@ export class OpenStack {
     if (status !== 204) throw new Error(`the token could not be revoked: ${status}`);
   }
 
-  /** Whether the image service takes a token. */
+  /** Whether the image service accepts a token. */
   async accepts(token: string): Promise<boolean> {
     const base = await this.endpoint('image', environment.region);
     const { status } = await fetch(`${base}/v2/images?limit=1`, { headers: { 'x-auth-token': token } });

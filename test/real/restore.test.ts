@@ -22,7 +22,7 @@ async function withSnapshot() {
   return { ...running, own, snapshot: snapshot! };
 }
 
-/** Calls again, as a person would, until there is nothing left to call with. */
+/** Calls again, as a person would, until there is no `next`. */
 async function untilEnd({ run }: Pick<Bench, 'run'>, first: Restoration): Promise<Restoration[]> {
   const reports = [first];
   return eventually('restored', async () => {
@@ -33,7 +33,7 @@ async function untilEnd({ run }: Pick<Bench, 'run'>, first: Restoration): Promis
   });
 }
 
-/** Calls with the same event, killed again and again, until there is nothing left to call for. */
+/** Calls with the same event, killed again and again, until there is no `next`. */
 async function untilDone(event: object): Promise<Restoration> {
   const chance = seeded();
   return eventually('restored', async () => {
@@ -42,7 +42,7 @@ async function untilDone(event: object): Promise<Restoration> {
   });
 }
 
-test('a new server is made from the newest snapshot, like the original, once', async () => {
+test('a new server is created once from the newest snapshot, like the original', async () => {
   const running = await withSnapshot();
   const { cloud, own, snapshot, run, track } = running;
   const planned = await run('restore', { server: own, region, to: 'new', dryRun: true });
@@ -65,7 +65,7 @@ test('a new server is made from the newest snapshot, like the original, once', a
   });
 });
 
-test("a rebuild in place: a safety snapshot first, the same server after, and the marker is nobody else's", async () => {
+test('a rebuild in place: first a safety snapshot, then the same server, and other images do not count despite the marker', async () => {
   const running = await withSnapshot();
   const { cloud, createImage, own, snapshot, owner, run, ours, turn, release } = running;
   const before = await cloud.server(own);
@@ -95,7 +95,7 @@ test("a rebuild in place: a safety snapshot first, the same server after, and th
     autosnap_expires: expect.stringMatching(`^never ${first.request} \\{"region":`),
   });
 
-  // Nova passes the whole marker on to whatever image is made of the server now.
+  // From now on Nova copies the complete marker to every image of the server.
   const byHand = await createImage(own, 'golden');
   expect(await cloud.image(byHand)).toMatchObject({
     autosnap_owner: owner,
@@ -106,7 +106,7 @@ test("a rebuild in place: a safety snapshot first, the same server after, and th
   await takeSlots(running, [own], [1, 2, 3]);
   const { warnings } = await run('cleanup', policyOf([own], { keep: { last: 1 } }));
   expect(warnings.join()).toContain(byHand);
-  // For a day, what a restore has begun with stays.
+  // The source of a restore stays for a day.
   expect(idsOf(await ours())).toEqual(expect.arrayContaining([byHand, first.safety, snapshot.id]));
   setTime(daysLater(2));
   await run('cleanup', policyOf([own], { keep: { last: 1 } }));
@@ -115,7 +115,7 @@ test("a rebuild in place: a safety snapshot first, the same server after, and th
   expect(left).not.toContain(snapshot.id);
 });
 
-test('a paused server is refused, a locked one with its remedy, and a stopped one is stopped afterwards', async () => {
+test('a paused server is refused, a locked one with its remedy, and a stopped one stays stopped', async () => {
   const running = await withSnapshot();
   const { cloud, own, snapshot, run, fail, ours } = running;
   const event = { server: own, region, to: 'in-place', confirm: 'restore-me' };
@@ -142,7 +142,7 @@ test('a paused server is refused, a locked one with its remedy, and a stopped on
   expect(await cloud.server(own)).toMatchObject({ status: 'SHUTOFF', image: { id: snapshot.id } });
 });
 
-test('killed at any of its requests, a restore makes one server', async () => {
+test('killed at any of its requests, a restore creates one server', async () => {
   const running = await withSnapshot();
   const { cloud, own, snapshot, trackRestore } = running;
   const before = idsOf(await cloud.servers());
@@ -175,7 +175,7 @@ test('killed at any of its requests, a restore in place takes one safety snapsho
   });
 });
 
-test('a safety snapshot that fails leaves the server as it was', async () => {
+test('a safety snapshot that fails leaves the server unchanged', async () => {
   const running = await withSnapshot();
   const { cloud, own, run, turn } = running;
   const before = await cloud.server(own);
@@ -199,7 +199,7 @@ test.each<[string, object, RegExp]>([
   ['an unknown key pair', { keyName: 'nobody' }, /Invalid key_name provided: .*the "keyName" of one/],
   ['an unknown security group', { securityGroups: ['nobody'] }, /"securityGroups": the names of groups/],
   ['an unknown flavor', { flavor: 'nobody' }, /flavor: there is no nobody/],
-])('%s is refused, and no server is made', async (_, given, problem) => {
+])('%s is refused, and no server is created', async (_, given, problem) => {
   const { own, run, fail, cloud } = await withSnapshot();
   const error = await fail('restore', { server: own, region, to: 'new', request: 'refused', ...given });
   expect(error.name).toBe('ValidationError');
@@ -212,7 +212,7 @@ test.each<[string, object, RegExp]>([
   await cloud.idle([own]);
 });
 
-test('of a server that is gone', async () => {
+test('of a deleted server', async () => {
   const running = await withSnapshot();
   const { cloud, own, snapshot, run, track } = running;
   const { flavor } = (await cloud.server(own))!;
@@ -234,7 +234,7 @@ test('of a server that is gone', async () => {
 
 const { volumeServerId } = environment;
 
-test.skipIf(!volumeServerId)('of a server whose disk is a volume (needs VOLUME_SERVER_ID)', async () => {
+test.skipIf(!volumeServerId)('of a volume-backed server (needs VOLUME_SERVER_ID)', async () => {
   const running = await bench();
   const { cloud, fail, ours, run, track } = running;
   await takeSlots(running, [volumeServerId], [-1]);

@@ -9,7 +9,7 @@ import { watchTraffic } from './traffic.ts';
 const { serverIds } = environment;
 const server = serverIds[0]!;
 
-test('every server over five slots with last: 3 is left with its three newest slots, and all else is untouched', async () => {
+test('after five slots with last: 3 each server has its three newest slots, and everything else is unchanged', async () => {
   const running = await bench();
   const { cloud, createImage, ours, owner, run } = running;
   const byHand = await createImage(server, 'by hand');
@@ -21,7 +21,7 @@ test('every server over five slots with last: 3 is left with its three newest sl
     autosnap_slot: slotOf(slotAt(-11)),
     autosnap_hold: 'none',
   });
-  // One more than the policy keeps, of another one.
+  // One more than the policy keeps, of another policy.
   await takeSlots(running, [server], [-10, -9, -8, -7], { policy: 'other' });
   const others = idsOf(await ours());
   expect(others).toHaveLength(4);
@@ -58,7 +58,7 @@ test('every server over five slots with last: 3 is left with its three newest sl
 test.for([
   { mark: { protected: true }, what: 'protected', reason: 'held: the image is protected' },
   { mark: { autosnap_hold: 'forever' }, what: 'held forever', reason: 'held forever' },
-])('a snapshot that is $what is kept and reported, and the rest rotates', async ({ mark, reason }) => {
+])('a snapshot that is $what is kept and reported, and the others are rotated', async ({ mark, reason }) => {
   const running = await bench();
   const { cloud, ours, run } = running;
   await takeSlots(running, [server], [-4, -3, -2, -1]);
@@ -72,7 +72,7 @@ test.for([
   expect([oldest, third].map((image) => lines.get(image!.id)?.outcome)).toEqual(['deleted', 'deleted']);
 });
 
-test('more than maxDeletes waits for the next cleanup, the oldest goes first', async () => {
+test('snapshots beyond maxDeletes wait for the next cleanup, and the oldest is deleted first', async () => {
   const running = await bench();
   const { ours, run } = running;
   await takeSlots(running, [server], [-3, -2, -1]);
@@ -100,7 +100,7 @@ test('a dry run plans and changes nothing', async () => {
   expect(await ours()).toEqual(before);
 });
 
-test('an ad-hoc snapshot stays until its end and goes after it', async () => {
+test('an ad-hoc snapshot stays until it expires, and is deleted afterwards', async () => {
   const { ours, run, settle } = await bench();
   setTime(slotAt(-3));
   await run('snapshot', {
@@ -124,8 +124,9 @@ test('an ad-hoc snapshot stays until its end and goes after it', async () => {
   expect(await ours()).toEqual([]);
 });
 
-// What a cloud copies from a server's image into images of that server includes our marker.
-test('images of a server that was restored from a snapshot of ours are not taken for snapshots of the first', async () => {
+// The properties that a cloud copies from a server's image into images of that server include our
+// marker.
+test('images of a server that was restored from a snapshot of ours do not count as snapshots of the first server', async () => {
   const running = await bench();
   const { cloud, createImage, ours, owner, restore, run } = running;
   await takeSlots(running, [server], [-4]);

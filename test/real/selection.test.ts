@@ -9,7 +9,7 @@ const server = serverIds[0]!;
 
 describe.skipIf(!regionTwo)('regions (needs REGION_TWO, with the same servers)', () => {
   for (const name of [region, regionTwo]) {
-    test(`a policy for ${name} alone works there and asks no other region`, async () => {
+    test(`a policy for ${name} alone works there and sends no request to another region`, async () => {
       const { cloud, ours, run, settle } = await bench();
       const { exchanges } = watchTraffic();
       for (const days of [-2, -1]) {
@@ -25,7 +25,7 @@ describe.skipIf(!regionTwo)('regions (needs REGION_TWO, with the same servers)',
     });
   }
 
-  test('without regions in the policy all are worked, and a server in two of them has one snapshot a slot', async () => {
+  test('without regions in the policy all regions are covered, and a server in two of them has one snapshot per slot', async () => {
     const { cloud, ours, run, settle } = await bench();
     const { exchanges } = watchTraffic();
     const { regions: _, ...everywhere } = policyOf([server], { keep: { last: 1 } });
@@ -49,7 +49,7 @@ describe.skipIf(!regionTwo)('regions (needs REGION_TWO, with the same servers)',
   });
 });
 
-test('a region that the catalogue lacks is refused with those it has', async () => {
+test('a region that the catalogue lacks is refused, with the existing ones', async () => {
   const { fail, ours } = await bench();
   const error = await fail('snapshot', policyOf([server], { regions: ['Atlantis'] }));
   expect(error.message).toContain('the account has no such region: its catalogue names ');
@@ -58,7 +58,7 @@ test('a region that the catalogue lacks is refused with those it has', async () 
 });
 
 test.skipIf(taggedServerIds.length === 0)(
-  'a policy for tagged servers takes those and no other (needs TAGGED_SERVER_IDS, tagged autosnap=daily)',
+  'a policy for tagged servers takes only those (needs TAGGED_SERVER_IDS, tagged autosnap=daily)',
   async () => {
     const { ours, run, settle } = await bench();
     await run('snapshot', policyOf([], { servers: { tagged: { autosnap: 'daily' } } }));
@@ -67,7 +67,7 @@ test.skipIf(taggedServerIds.length === 0)(
   },
 );
 
-test('a server that does not exist fails the run, and the others get their snapshot', async () => {
+test('a server that does not exist fails the run, and the others get their snapshots', async () => {
   const { fail, ours } = await bench();
   const unknown = crypto.randomUUID();
   const error = await fail('snapshot', policyOf([unknown, server]));

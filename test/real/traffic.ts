@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { onTestFinished } from 'vitest';
 import { environment } from './environment.ts';
 
-/** A request that the product has sent to the cloud, with its answer's status. */
+/** A request that the product sent to the cloud, with the status of its answer. */
 export interface Exchange {
   method: string;
   url: string;
@@ -13,15 +13,15 @@ export interface Exchange {
 export interface Traffic {
   /** Answered requests to compute and images; each retry counts. */
   exchanges: Exchange[];
-  /** The tokens that Keystone has given, oldest first. */
+  /** The tokens that Keystone issued, oldest first. */
   tokens: string[];
 }
 
 const FINISHED = 'http.client.response.finish';
 
 /**
- * Watches what the product sends until the test ends. Node tells it of `node:http`, which the
- * product's HTTP client uses and the tests' own `fetch` does not.
+ * Observes the requests of the product until the test ends. Node reports those of `node:http`,
+ * which the product's HTTP client uses and the tests' own `fetch` does not.
  */
 export function watchTraffic(): Traffic {
   const traffic: Traffic = { exchanges: [], tokens: [] };

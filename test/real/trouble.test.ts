@@ -7,7 +7,7 @@ import { eventually } from './openstack.ts';
 const { controlDir, serverIds } = environment;
 const server = serverIds[0]!;
 
-test('the same slot run again takes nothing, while its snapshot is being made and after', async () => {
+test('a second run for the same slot takes nothing, while its snapshot is in progress and afterwards', async () => {
   const { ours, run, settle } = await bench();
   setTime(slotAt(-1));
   await run('snapshot', policyOf(serverIds));
@@ -20,11 +20,11 @@ test('the same slot run again takes nothing, while its snapshot is being made an
   expect(totals).toEqual({ skipped: serverIds.length });
 });
 
-// The fault knobs are files in CONTROL_DIR, which only the cloud that is made for these tests has.
+// The faults are files in CONTROL_DIR, which only the cloud for these tests supports.
 describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
-  // Of two requests at the same moment Nova refuses one: with 409 and nothing made, or (26.2) with
-  // 500 and an image that stays queued for ever.
-  test('an event delivered twice at once makes one good snapshot', async () => {
+  // Of two simultaneous requests Nova refuses one: with 409 and no image, or (26.2) with 500 and an
+  // image that stays queued for ever.
+  test('an event that is delivered twice at once creates one good snapshot', async () => {
     const { cloud, ours, release, run, turn, twice } = await bench();
     setTime(slotAt(-1));
     await turn('fake_snapshot_delay', '2');
@@ -39,7 +39,7 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
   });
 
   test.for(['error', 'upload'])(
-    'a snapshot that fails (%s) vanishes, costs no good one, and is taken again in its slot',
+    'a snapshot that fails (%s) disappears, displaces no good one, and is taken again in its slot',
     async (failure) => {
       const { cloud, ours, release, run, settle, turn } = await bench();
       const keepOne = policyOf([server], { keep: { last: 1 } });
@@ -52,7 +52,7 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
       await turn('fake_snapshot_fail', failure);
       const failed = (await run('snapshot', keepOne)).entries[0]?.image ?? 'none';
       expect(good).not.toContain(failed);
-      // While it is still there, half made, and when it is gone.
+      // While the failed image still exists, and after it disappeared.
       await run('cleanup', keepOne);
       await eventually(`image ${failed} gone`, async () => ((await cloud.image(failed)) ? undefined : true));
       await cloud.idle([server]);
@@ -71,7 +71,7 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
     },
   );
 
-  test('a snapshot that stays queued is never deleted, never counts, and holds up the next slots for an hour only', async () => {
+  test('a snapshot that stays queued is never deleted, never counts, and delays the next slots for only an hour', async () => {
     const { cloud, ours, release, run, settle, turn } = await bench();
     const minute = 60_000;
     const start = realNowMs();
@@ -93,13 +93,13 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
     const pending = (await cloud.image(stuck))!;
     expect(pending.status).toBe('queued');
 
-    // Young, it may still be made: the next slot waits.
+    // While it is young, it may still be finished, so the next slot waits.
     const held = await takeAfter(35);
     expect(held.entries).toEqual([expect.objectContaining({ outcome: 'skipped' })]);
     expect(held.entries[0]?.reason).toBe(`busy: image ${stuck} is still queued`);
     expect(idsOf(await ours())).toEqual([...good, stuck].sort());
 
-    // Over an hour old, it is given up: the next slot is taken, and cleanup says what to do.
+    // After an hour it counts as stuck: the next slot is taken, and cleanup reports a remedy.
     setTime(stuckAt(pending));
     const next = (await run('snapshot', keepTwo)).entries[0]?.image ?? 'none';
     await eventually(`image ${next} made`, async () =>
@@ -108,14 +108,14 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
     const { warnings } = await run('cleanup', keepTwo);
     expect(warnings).toEqual([expect.stringContaining(`image ${stuck} of `)]);
     expect(warnings[0]).toContain('it will never finish; delete it');
-    // Last: 2 is the new one and the newer of the first two; the stuck one, between them, is not
-    // counted.
+    // With last: 2 the new snapshot and the newer of the first two stay. The stuck one between them
+    // does not count.
     expect(idsOf(await ours())).toHaveLength(3);
     expect(idsOf(await ours())).toEqual(expect.arrayContaining([stuck, next]));
     expect(good).toContain((await ours())[0]!.id);
   });
 
-  test('a server that is busy is skipped without a failure and taken when it is idle', async () => {
+  test('a busy server is skipped without a failure, and taken once it is idle', async () => {
     const { ours, release, run, settle, turn } = await bench();
     await turn('fake_snapshot_delay', '3');
     await run('snapshot', policyOf([server]));

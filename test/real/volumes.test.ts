@@ -8,11 +8,11 @@ import { type GlanceImage, volumeSnapshotIdsOf } from './openstack.ts';
 
 const { serverIds, volumeServerId: server } = environment;
 const keepOne = policyOf([server], { keep: { last: 1 } });
-/** A day after whatever was made, when a snapshot whose data are gone may go too. */
+/** A day after everything was created, when a snapshot without its data may be deleted. */
 const NEXT_DAY = daysLater(2);
 
-describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_ID)', () => {
-  test('its snapshots rotate with their volume snapshots, and no other volume snapshot goes', async () => {
+describe.skipIf(!server)('a volume-backed server (needs VOLUME_SERVER_ID)', () => {
+  test('its snapshots are rotated together with their volume snapshots, and no other volume snapshot is deleted', async () => {
     const running = await bench();
     const { cloud, createImage, ours, owner, run, settle, volumeSnapshots } = running;
     const byHand = await cloud.createVolumeSnapshot(server, 'by hand');
@@ -32,7 +32,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     const kept = [byHand, ...needed((await cloud.image(imageByHand))!), ...needed(newer!)].sort();
     expect(idsOf(await volumeSnapshots())).toEqual([...kept, ...needed(older!)].sort());
 
-    // Cinder deletes in its own time: the image may be left to a later run.
+    // Cinder deletes with a delay, so the image may be left to a later run.
     const first = lineOf(await run('cleanup', keepOne), older!);
     expect(['deleted', 'deferred']).toContain(first.outcome);
     if (first.outcome === 'deferred') {
@@ -50,7 +50,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     expect(idsOf(await volumeSnapshots())).toEqual(kept);
   });
 
-  test('a rotation that was interrupted between volume snapshot and image is finished later, and counts for nothing till then', async () => {
+  test('a deletion that was interrupted between volume snapshot and image is finished later, and the image does not count until then', async () => {
     const running = await bench();
     const { cloud, ours, run, volumeSnapshots } = running;
     await takeSlots(running, [server], [-3, -2, -1]);
@@ -58,7 +58,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     for (const id of needed(interrupted!)) await cloud.deleteVolumeSnapshot(id);
     const keepTwo = policyOf([server], { keep: { last: 2 } });
 
-    // Were it counted, the oldest would go.
+    // If it counted, the oldest would be deleted.
     const early = await run('cleanup', keepTwo);
     expect(idsOf(await ours())).toEqual(idsOf([oldest!, interrupted!, newest!]));
     expect(lineOf(early, interrupted!)).toMatchObject({
@@ -75,7 +75,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     expect(idsOf(await volumeSnapshots())).toEqual([...needed(oldest!), ...needed(newest!)].sort());
   });
 
-  test('the last one with its data stays, however many newer ones have lost theirs', async () => {
+  test('the last snapshot with its data stays, however many newer ones have lost theirs', async () => {
     const running = await bench();
     const { cloud, ours, run, volumeSnapshots } = running;
     await takeSlots(running, [server], [-3, -2, -1]);
@@ -93,13 +93,13 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     ]);
   });
 
-  test('a hand-made image without our marker and its volume snapshot stay, whatever the image is called', async () => {
+  test('a manual image without our marker and its volume snapshot stay, whatever the name of the image', async () => {
     const running = await bench();
     const { cloud, createImage, ours, run, settle, volumeSnapshots } = running;
     const name = (await cloud.server(server))!.name;
     const byHand = [
       await createImage(server, 'by hand'),
-      // Named as autosnap.py did: nothing but its name says whose it is.
+      // Named like an image of autosnap.py, which has no other sign of its maker.
       await createImage(server, `${name}-autosnap-${server}`),
     ];
     await takeSlots(running, [server], [-2, -1]);
@@ -118,7 +118,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     );
   });
 
-  test('an image with our marker whose data are of a volume that the marked server does not have stays, with a warning', async () => {
+  test('an image with our marker and data of a volume that its server does not have stays, with a warning', async () => {
     const running = await bench();
     const { cloud, createImage, owner, run, settle, volumeSnapshots } = running;
     const another = serverIds[0]!;
@@ -140,7 +140,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
     expect(idsOf(await volumeSnapshots())).toEqual(needed((await cloud.image(image))!));
   });
 
-  test('two images that name one volume snapshot both stay, and so does it', async () => {
+  test('two images that name the same volume snapshot both stay, together with it', async () => {
     const running = await bench();
     const { cloud, ours, run, settle } = running;
     await takeSlots(running, [server], [-3, -2, -1]);
@@ -159,7 +159,7 @@ describe.skipIf(!server)('a server whose disk is a volume (needs VOLUME_SERVER_I
   });
 });
 
-/** The volume snapshots that hold an image's data; there is at least one. */
+/** The volume snapshots with an image's data; there is at least one. */
 function needed(image: GlanceImage): string[] {
   const ids = volumeSnapshotIdsOf(image);
   expect(ids).not.toEqual([]);

@@ -1,6 +1,6 @@
 import { DAY_MS } from './world.ts';
 
-/** A stretch of time and where it lies across the picture. */
+/** A period of time with its place across the picture. */
 export interface Panel {
   fromMs: number;
   toMs: number;
@@ -43,12 +43,12 @@ export function weekTicks({ fromMs, toMs }: Panel): Tick[] {
   return ticks;
 }
 
-/** Where a time (epoch milliseconds) lies across a panel. */
+/** The place of a time (epoch milliseconds) across a panel. */
 export function at({ fromMs, toMs, left, width }: Panel, ms: number): string {
   return fixed(left + ((ms - fromMs) / (toMs - fromMs)) * width);
 }
 
-/** A coordinate, to a tenth of a pixel. */
+/** A coordinate with one decimal of a pixel. */
 export function fixed(n: number): string {
   return String(Math.round(n * 10) / 10);
 }

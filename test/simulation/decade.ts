@@ -17,7 +17,8 @@ const policy = (name: string, schedule: string, cleanup: string, keep: object) =
   keep,
 });
 
-// Not at the same minute: a server that is busy with one snapshot is skipped by the other policies.
+// The schedules are at different minutes, because the other policies skip a server that is busy
+// with a snapshot.
 const POLICIES = [
   policy('hourly', 'rate(1 hour)', 'rate(6 hours)', { hourly: 24 }),
   policy('daily', 'cron(30 6 * * ? *)', 'rate(6 hours)', { last: 7, weekly: 4 }),
@@ -25,7 +26,7 @@ const POLICIES = [
   policy('monthly', 'cron(40 8 L * ? *)', 'rate(1 day)', { monthly: 18, yearly: 10 }),
 ];
 
-/** What the operator asks for instead, once that part of the time is over. */
+/** The changed settings of the operator after that part of the time. */
 const SECOND_THOUGHTS = [
   { part: 0.3, policy: 'hourly', keep: { hourly: 12, daily: 5 } },
   { part: 0.45, policy: 'daily', keep: { last: 10, weekly: 8, monthly: 12 } },
@@ -37,11 +38,11 @@ const SECOND_THOUGHTS = [
 export interface Options {
   seed: number;
   years: number;
-  /** What to watch; the real one unless told. */
+  /** The plan functions to test; by default the real ones. */
   plan?: typeof planCleanup;
 }
 
-/** What there is to see of simulated years. */
+/** The data of the simulated years. */
 export interface Decade {
   seed: number;
   start: Date;
@@ -52,7 +53,7 @@ export interface Decade {
 }
 
 /**
- * Lets the real plan functions run a small fleet for years, and watches every cleanup.
+ * Runs the real plan functions on a small fleet for years, and checks every cleanup.
  *
  * @throws {Violation} as soon as a rule of rotation is broken.
  */
@@ -74,7 +75,7 @@ export function simulate({ seed, years, plan = planCleanup }: Options): Decade {
     const snapshot = () => service.takeSnapshots(current);
     fire(world, current.schedule, START, () => {
       snapshot();
-      // Events come twice, and runs are tried again.
+      // Events are delivered twice, and runs are retried.
       if (world.chance.number() < 0.02) world.after(world.chance.between(1, 20) * MINUTE_MS, snapshot);
     });
     fire(world, current.cleanup, START, () => service.cleanUp(current));
@@ -83,7 +84,7 @@ export function simulate({ seed, years, plan = planCleanup }: Options): Decade {
   return { seed, start: START, end, policies: POLICIES.map((p) => p.policy), world, figures };
 }
 
-/** A rule of EventBridge: up to a minute late, each time. */
+/** A rule of EventBridge, which is up to a minute late each time. */
 function fire(world: World, schedule: Schedule, from: Date, run: () => void): void {
   const at = schedule.next(from);
   if (!at) return;

@@ -4,16 +4,16 @@ import { DAY_MS, HOUR_MS, type Taken, type World } from './world.ts';
 
 type Count = Map<string, number>;
 
-/** What has happened, in numbers. */
+/** The results as numbers. */
 export class Figures {
   readonly runs: Count = new Map();
-  /** Runs of the snapshot job that an outage swallowed, by policy. */
+  /** Runs of the snapshot job that an outage prevented, by policy. */
   readonly missedRuns: Count = new Map();
-  /** Snapshots asked for, by how they ended. */
+  /** Requested snapshots, by their results. */
   readonly endings: Count = new Map();
   readonly skips: Count = new Map();
   readonly deletions: Count = new Map();
-  /** By policy, the oldest that the newest good snapshot of a server has ever been at a cleanup. */
+  /** By policy, the largest age of the newest good snapshot of a server at a cleanup. */
   readonly worst = new Map<string, { ageMs: number; at: Date }>();
 
   ran(job: 'snapshot' | 'cleanup'): void {
@@ -52,7 +52,7 @@ export class Figures {
     }
   }
 
-  /** A table of it all, for the terminal. */
+  /** A table of all results for the terminal. */
   text({ taken, images, outages }: World, seconds: number): string {
     const kept = Map.groupBy(
       taken.filter(({ exists }) => exists),
@@ -70,7 +70,7 @@ export class Figures {
         'kept now',
         `${number(stored.filter((s) => s.taken).length)}: ${countsText(new Map([...kept].map(([policy, all]) => [policy, all.length])))}; not ours: ${stored.filter((s) => !s.taken).length}, untouched`,
       ],
-      // The first one would have ended the simulation: see invariants.ts.
+      // The first violation would have ended the simulation: see invariants.ts.
       ['losses', '0'],
       [
         'worst age',

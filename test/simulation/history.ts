@@ -13,9 +13,7 @@ const FLEET: [name: string, tags: string][] = [
   ['build-1', 'weekly'],
 ];
 
-/**
- * Adds the fleet, and puts on the agenda what may happen to it: all by chance, so all by the seed.
- */
+/** Adds the fleet, and schedules random events, which depend only on the seed. */
 export function addHistory(world: World): void {
   const { chance } = world;
   for (const [name, tags] of FLEET) world.addServer(name, tags);
@@ -50,7 +48,7 @@ function breakDown(world: World): void {
 
 function renameOne(world: World): void {
   const server = world.chance.pick(world.servers);
-  // Names change hands: a later server may be called what this one was.
+  // Names are reused: a later server may have the name of this one.
   const [role = '', generation = ''] = server.name.split('-');
   world.rename(server, `${role}-${Number(generation) + 10}`);
 }
@@ -68,9 +66,7 @@ function anyGood(world: World): Stored | undefined {
   return good.length > 0 ? world.chance.pick(good) : undefined;
 }
 
-/**
- * The operator holds a snapshot: until a day, or until it is released, or by Glance's own means.
- */
+/** The operator holds a snapshot: until a day, until its release, or by Glance's own protection. */
 function holdOne(world: World): void {
   const { chance } = world;
   const image = anyGood(world)?.image;
@@ -93,7 +89,7 @@ function holdOne(world: World): void {
   }
 }
 
-/** For a while one of our snapshots can't be told to be good, or ours. */
+/** For a while one of our snapshots cannot be recognised as good, or as ours. */
 function hideOne(world: World): void {
   const { chance } = world;
   const image = anyGood(world)?.image;
@@ -109,7 +105,7 @@ function hideOne(world: World): void {
   );
 }
 
-/** An image that is not ours, however much it may look so. */
+/** An image that is not ours, however similar it looks. */
 function addStray(world: World): void {
   const { chance, now: slot } = world;
   const { id: server, name } = chance.pick(world.servers);
@@ -131,10 +127,7 @@ function addStray(world: World): void {
   world.addImage({ name: `${name}${nameEnding(policy, slot)}`, ...stray });
 }
 
-/**
- * The operator deletes what only an operator can: snapshots that are stuck, and what others left
- * lying around.
- */
+/** The operator deletes what only an operator can: stuck snapshots, and leftovers of others. */
 function tidyUp(world: World): void {
   for (const { image, taken } of [...world.images.values()]) {
     const ageMs = world.now.getTime() - image.createdAt.getTime();

@@ -4,12 +4,12 @@ import type { Image } from '../../lib/openstack/images.ts';
 import { promised } from './promises.ts';
 import { DAY_MS, PROJECT, type Stored, type Taken } from './world.ts';
 
-/** A rule of docs/retention.md is broken. The message says which, where and when. */
+/** A violation of a rule of docs/retention.md. The message has the rule, the place and the time. */
 export class Violation extends Error {
   override name = 'Violation';
 }
 
-/** One cleanup of one policy: what was there before, and what it did. */
+/** One cleanup of one policy: the state before, and what the cleanup did. */
 export interface Cleanup {
   now: Date;
   policy: Policy;
@@ -24,16 +24,16 @@ export interface Cleanup {
 
 type Ours = Stored & { taken: Taken };
 
-/** How a cleanup left a series. */
+/** A series after a cleanup. */
 interface Settled {
   keep: Keep;
   counted: ReadonlySet<string>;
-  /** Those of them that others could see: they stay for that alone. */
+  /** The images of it that stay only because others can see them. */
   exposed: ReadonlySet<string>;
 }
 
 /**
- * Looks on at every cleanup, knowing the truth of each image, and nothing of
+ * Checks every cleanup, with the truth about each image, and independently of
  * lib/snapshots/retention.ts.
  */
 export class Watch {
@@ -41,7 +41,7 @@ export class Watch {
   /** The latest snapshot of each series. */
   readonly #latest = new Map<string, Taken>();
 
-  /** @throws {Violation} when a slot has a snapshot that has not failed, and gets another. */
+  /** @throws {Violation} if a slot with a snapshot that has not failed gets another. */
   checkTaken(taken: Taken, now: Date): void {
     const key = `${taken.policy} ${taken.server}`;
     const last = this.#latest.get(key);
@@ -123,7 +123,7 @@ function isExposed({ image }: Stored): boolean {
   return image.visibility !== 'private';
 }
 
-/** Everything that the rules ask for is there, and nothing else but what waits for the next run. */
+/** Everything that the rules keep exists, and otherwise only what waits for the next run. */
 function checkPromises(counted: Ours[], left: Ours[], { policy, deferred }: Cleanup): string | undefined {
   const slots = promised(
     counted.map(({ taken }) => taken.slotMs),
@@ -138,7 +138,7 @@ function checkPromises(counted: Ours[], left: Ours[], { policy, deferred }: Clea
   return over && `the good one of ${slotText(over)} is kept, but no rule keeps it`;
 }
 
-/** Why an image must not be deleted, whatever else there is; undefined when it may go. */
+/** Why an image must not be deleted, whatever else exists; undefined if it may be deleted. */
 function whyToStay(
   { image, taken }: Stored,
   policy: string,
@@ -161,7 +161,7 @@ function whyToStay(
   return failed && young ? 'it has failed less than a day ago' : undefined;
 }
 
-/** Whether a snapshot of ours can be restored from, and can be told to be ours. */
+/** Whether a snapshot of ours can be restored, and can be recognised as ours. */
 export function isGood({ status, sizeBytes, owner }: Image): boolean {
   return status === 'active' && (sizeBytes ?? 0) > 0 && owner === PROJECT;
 }

@@ -18,8 +18,8 @@ const OUTAGES: Record<OutageKind, string> = {
 };
 
 /**
- * Draws a decade as an SVG file's text: time across, the servers down with a lane for each policy,
- * ten years to the left and the last five weeks of them, magnified, to the right.
+ * Draws a decade as the text of an SVG file: time across, the servers down with a lane for each
+ * policy; ten years on the left, and their last five weeks, magnified, on the right.
  */
 export function drawDecade(decade: Pick<Decade, 'seed' | 'start' | 'end' | 'policies' | 'world'>): string {
   const { world, policies, seed } = decade;
@@ -88,10 +88,7 @@ function drawRow(life: Life, lanes: { taken: Taken[]; color: string }[], place: 
   return parts.join('\n');
 }
 
-/**
- * What happened to a server: a line down its lanes each time, with words where there is room for
- * them.
- */
+/** The events of a server: a line across its lanes for each, with a label if there is room. */
 function drawEvents({ names, goneMs }: Life, { y, height, long }: Place): string[] {
   const right = long.left + long.width;
   const events = names.map(({ name, sinceMs }, i) => ({
@@ -106,7 +103,7 @@ function drawEvents({ names, goneMs }: Life, { y, height, long }: Place): string
       const x = Number(at(long, ms));
       const room = what.length * 6;
       const left = x + room > right ? x - room - 4 : x + 4;
-      // A line without words stays out of the words of others.
+      // A line without a label must not cross the labels of others.
       const top = left < free ? y + ROW_TOP - 2 : y + 4;
       const line = `<path class="event" d="M${x} ${top}V${y + height - 5}"><title>${escapeXml(what)}, ${day(ms)}</title></path>`;
       if (left < free) return line;
@@ -125,8 +122,8 @@ function drawEvents({ names, goneMs }: Life, { y, height, long }: Place): string
 }
 
 /**
- * A faint line wherever there was a snapshot once, pixel by pixel: thousands would not fit one by
- * one.
+ * A faint line wherever there once was a snapshot, pixel by pixel, because thousands of single
+ * marks would not fit.
  */
 function drawOnce(taken: Taken[], panel: Panel, y: number): string {
   const columns = new Set<number>();

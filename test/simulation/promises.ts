@@ -12,9 +12,9 @@ const PERIODS: Record<Period, (local: LocalTime) => string> = {
 };
 
 /**
- * Which of the counted slots (epoch milliseconds, newest first) docs/retention.md promises to keep.
- * Written a second time on purpose, with Intl where lib/snapshots/retention.ts has Temporal and
- * with Mondays where that has week numbers: one mistake is not made twice in the same way.
+ * The counted slots (epoch milliseconds, newest first) that docs/retention.md promises to keep.
+ * This is a second implementation on purpose, with Intl where lib/snapshots/retention.ts uses
+ * Temporal, and with Mondays instead of week numbers, so that both do not have the same bug.
  */
 export function promised(slots: readonly number[], { keep, timezone }: Policy): Set<number> {
   const newest = slots[0];
@@ -45,13 +45,11 @@ interface LocalTime {
   offset: string;
 }
 
-// Intl takes its time, and the same slots are asked for at every cleanup.
+// Intl is slow, and the same slots occur at every cleanup.
 const known = new Map<string, LocalTime>();
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/**
- * What a clock on the wall of `timezone` shows: day "2026-11-01", hour "01", offset "GMT-05:00".
- */
+/** A wall clock reading in `timezone`: day "2026-11-01", hour "01", offset "GMT-05:00". */
 export function localTime(ms: number, timezone: string): LocalTime {
   const key = `${ms} ${timezone}`;
   let local = known.get(key);

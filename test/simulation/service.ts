@@ -9,15 +9,15 @@ import type { Figures } from './figures.ts';
 import { Watch } from './invariants.ts';
 import { OWNER, PROJECT, REGION, type World } from './world.ts';
 
-/** Autosnap's two jobs as its handlers do them, on a {@link World} in place of a cloud. */
+/** Autosnap's two jobs as its handlers run them, on a {@link World} instead of a cloud. */
 export class Service {
   readonly #world: World;
   readonly #figures: Figures;
   readonly #plan: typeof planCleanup;
   readonly #watch = new Watch();
   /**
-   * Images are replaced, never changed, and none here needs its server or volumes to be read: so
-   * once is enough.
+   * Images are replaced, never changed, and reading them needs no servers or volumes here, so each
+   * is read once.
    */
   readonly #known = new WeakMap<Image, ReturnType<Reader>>();
 
@@ -27,7 +27,7 @@ export class Service {
     this.#plan = plan;
   }
 
-  /** Takes what is due of a policy, unless there is an outage of the kind that nothing runs. */
+  /** Takes the snapshots that are due for a policy, unless an outage prevents all runs. */
   takeSnapshots({ policy, schedule, servers }: Policy): void {
     const { now, outage, images } = this.#world;
     if (outage === 'silent' || outage === 'dark') {
@@ -62,7 +62,7 @@ export class Service {
   }
 
   /**
-   * Rotates a policy, and has the watch look at the outcome.
+   * Rotates the snapshots of a policy, and checks the result.
    *
    * @throws {Violation}
    */
@@ -73,8 +73,8 @@ export class Service {
     const plan = this.#planned(policy);
     const deleted = idsOf(plan, 'delete');
     for (const id of deleted) world.removeImage(id);
-    // Where nothing was deleted, a second plan would be the first one again. Of the rest one in
-    // four has to do.
+    // If nothing was deleted, a second plan would be the same. Of the other cleanups one in four is
+    // planned twice.
     const twice = deleted.size > 0 && world.chance.number() < 0.25;
     const again = twice ? idsOf(this.#planned(policy), 'delete') : new Set<string>();
     const deferred = idsOf(plan, 'defer');
@@ -93,7 +93,7 @@ export class Service {
   }
 }
 
-/** What answers are remembered in. */
+/** The cache of answers. */
 interface Memory<Question, Answer> {
   has(question: Question): boolean;
   get(question: Question): Answer | undefined;
@@ -101,8 +101,8 @@ interface Memory<Question, Answer> {
 }
 
 /**
- * `ask`, but no question twice: an answer takes microseconds, and a decade has a hundred million of
- * them.
+ * Caches the answers of `ask`: an answer takes microseconds, and a decade needs a hundred million
+ * of them.
  */
 function remembering<Question, Answer>(
   ask: (question: Question) => Answer,

@@ -7,8 +7,8 @@ import { drawDecade } from './picture.ts';
 const PICTURE = 'reports/simulation.svg';
 
 /**
- * `npm run simulate -- --seed 7 --years 10`: years of snapshots and rotation in memory, every
- * cleanup watched.
+ * `npm run simulate -- --seed 7 --years 10`: years of snapshots and rotation in memory, with a
+ * check of every cleanup.
  */
 function main(): void {
   const { values } = parseArgs({ options: { seed: { type: 'string' }, years: { type: 'string' } } });

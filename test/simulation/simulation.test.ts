@@ -21,8 +21,8 @@ function dailies(count: number): Stored[] {
 }
 
 /**
- * A cleanup of three dailies with `last: 2` that deletes the third, as it should; `changes` go on
- * top.
+ * A correct cleanup of three dailies with `last: 2`, which deletes the third; `changes` are applied
+ * to it.
  */
 function cleanup(changes: Partial<Cleanup> = {}): Cleanup {
   return {
@@ -37,12 +37,12 @@ function cleanup(changes: Partial<Cleanup> = {}): Cleanup {
   };
 }
 
-/** {@link cleanup}, with one image other than it was. */
+/** {@link cleanup} with changes to one image. */
 function withImage(id: string, change: (stored: Stored) => Partial<Stored>): Cleanup {
   return cleanup({ before: dailies(3).map((s) => (s.image.id === id ? { ...s, ...change(s) } : s)) });
 }
 
-/** The real plan, and all of its good snapshots deleted that `also` is true of. */
+/** The real plan, which also deletes all good snapshots for which `also` is true. */
 function worse(also: (item: Item, index: number) => boolean): typeof planCleanup {
   return (...args): RegionPlan => {
     const plan = planCleanup(...args);
@@ -54,7 +54,7 @@ function worse(also: (item: Item, index: number) => boolean): typeof planCleanup
   };
 }
 
-test('a simulated year breaks no rule, and much has happened in it', { timeout: 120_000 }, () => {
+test('a simulated year breaks no rule, and contains many events', { timeout: 120_000 }, () => {
   const { figures, world } = simulate({ seed: 2, years: 1 });
 
   expect(figures.endings.get('active')).toBeGreaterThan(7_000);
@@ -72,11 +72,11 @@ test.each([
   ['what a rule keeps', worse(({ reasons }) => reasons.some(({ code }) => code === 'WEEKLY'))],
   ['what is being made', worse(({ snapshot }) => snapshot.state === 'pending')],
   ['what is held', worse(({ reasons }) => reasons.some(({ code }) => code.startsWith('HELD')))],
-])('a plan that deletes %s does not get through a year', (_, plan) => {
+])('a plan that deletes %s is noticed within a year', (_, plan) => {
   expect(() => simulate({ seed: 2, years: 1, plan })).toThrow('policy');
 });
 
-test('a seed repeats itself', () => {
+test('the same seed gives the same result', () => {
   const plan = worse(({ reasons }) => reasons.some(({ code }) => code.startsWith('HELD')));
   const violation = (seed: number): string => {
     try {
@@ -92,7 +92,7 @@ test('a seed repeats itself', () => {
   expect(violation(4)).not.toBe(first);
 });
 
-test('a good cleanup is no violation, nor is it when it is done again', () => {
+test('a correct cleanup is no violation, even if it is repeated', () => {
   const watch = new Watch();
   watch.check(cleanup());
   watch.check(cleanup({ before: dailies(2), deleted: new Set() }));
@@ -131,7 +131,7 @@ test.each<[what: string, cleanup: Cleanup, says: string]>([
   expect(() => new Watch().check(broken)).toThrow(says);
 });
 
-test('deleting a good one because time has passed is a violation', () => {
+test('deleting a good snapshot only because time has passed is a violation', () => {
   const watch = new Watch();
   const policies = cleanup({ policy: parsePolicy(policy({ keep: { last: 3 } })), deleted: new Set() });
   watch.check(policies);
@@ -139,7 +139,7 @@ test('deleting a good one because time has passed is a violation', () => {
   expect(() => watch.check(later)).toThrow('nothing but time has passed');
 });
 
-test('the picture is well-formed XML, whatever a server is called', () => {
+test('the picture is well-formed XML, whatever the names of servers', () => {
   const world = new World(NOW, 1);
   world.addServer('<script>&"\u0000', 'daily');
   const [server] = world.servers;
@@ -156,7 +156,7 @@ test('the picture is well-formed XML, whatever a server is called', () => {
   expect(unclosed(svg)).toEqual([]);
 });
 
-/** The elements of an XML text that are not closed in their order; throws at what is no XML. */
+/** The elements of an XML text that are not closed in order; throws for invalid XML. */
 function unclosed(xml: string): string[] {
   const open: string[] = [];
   const markup = /<(\/?)([a-z]+)((?: [a-zA-Z:-]+="[^"<&]*")*)(\/?)>|&(?:amp|lt|gt|quot);|[^<&\p{Cc}]|\n/guy;

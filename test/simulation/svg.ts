@@ -15,7 +15,7 @@ const dark: typeof light = {
   trouble: { silent: '#98a2b3', dark: '#d0d5dd', failing: '#f87171', stuck: '#facc15' },
 };
 
-// No CSS variables: not every viewer of SVG knows them.
+// Without CSS variables, which some SVG viewers do not support.
 function paint({ page, ink, soft, line, colors, trouble }: typeof light): string {
   return `.page{fill:${page}}
 text{fill:${ink}}
@@ -29,7 +29,7 @@ ${Object.entries(trouble)
   .join('')}`;
 }
 
-/** The looks of the picture, by the reader's own choice of light or dark. */
+/** The styles of the picture, for the reader's light or dark mode. */
 export const STYLE = `
 svg{font:12px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}
 path{fill:none}
@@ -52,7 +52,7 @@ ${paint(light)}
 @media (prefers-color-scheme:dark){${paint(dark)}}
 `;
 
-/** Text as it may stand in an element or an attribute: without what XML can't have at all. */
+/** A text for an element or an attribute, without characters that XML does not allow. */
 export function escapeXml(text: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
   return (

@@ -13,31 +13,31 @@ export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
-/** How the making of a snapshot ends. A stuck one stays queued for ever, and its server is idle. */
+/** How a snapshot ends. A stuck one stays queued for ever, while its server is idle. */
 export type Ending = 'active' | 'killed' | 'vanished' | 'stuck';
 
-/** What is true of a snapshot, whatever its image says. */
+/** The truth about a snapshot, whatever its image says. */
 export interface Taken {
   server: string;
   policy: string;
   slotMs: number;
   ending: Ending;
-  /** Ad-hoc snapshots: when it may go. */
+  /** When an ad-hoc snapshot expires. */
   expiresMs?: number;
-  /** While its image is there. */
+  /** While the image exists. */
   exists: boolean;
 }
 
 /**
- * An image as the cloud lists it, and what is true of it; images that are not ours have no truth.
+ * An image as the cloud lists it, with the truth about it; images that are not ours have no truth.
  */
 export interface Stored {
-  /** Never changed, only replaced: so what was read from it can be remembered. */
+  /** Never changed, only replaced, so that results of reading it can be cached. */
   image: Image;
   taken: Taken | undefined;
 }
 
-/** A server from its first day to its last; the latest name is the last of `names`. */
+/** A server during its whole life; its present name is the last of `names`. */
 export interface Life {
   id: string;
   names: { name: string; sinceMs: number }[];
@@ -45,8 +45,8 @@ export interface Life {
 }
 
 /**
- * silent: no snapshot is asked for. dark: no cleanup either. failing: every snapshot is killed.
- * stuck: none ever gets anywhere.
+ * silent: no snapshot is requested. dark: neither snapshots nor cleanups run. failing: every
+ * snapshot fails. stuck: none ever finishes.
  */
 export type OutageKind = 'silent' | 'dark' | 'failing' | 'stuck';
 
@@ -56,15 +56,13 @@ export interface Outage {
   toMs: number;
 }
 
-/**
- * One region of a cloud, without the network: servers, images, and snapshots that take their time.
- */
+/** One region of a cloud, without the network: servers, images, and snapshots that take time. */
 export class World {
   readonly agenda: Agenda;
   readonly chance: Chance;
   readonly servers: Server[] = [];
   readonly images = new Map<string, Stored>();
-  /** Everything that was ever there, for the picture. */
+  /** Everything that ever existed, for the picture. */
   readonly lives: Life[] = [];
   readonly taken: Taken[] = [];
   readonly outages: Outage[] = [];
@@ -80,7 +78,7 @@ export class World {
     return this.agenda.now;
   }
 
-  /** Lets `happen` happen so many milliseconds from now. */
+  /** Schedules `happen` in that many milliseconds. */
   after(ms: number, happen: () => void): void {
     this.agenda.at(this.now.getTime() + ms, happen);
   }
@@ -141,7 +139,7 @@ export class World {
     this.images.delete(id);
   }
 
-  /** A snapshot by hand, that may go after so many milliseconds. */
+  /** An ad-hoc snapshot that expires after that many milliseconds. */
   takeByHand(server: Server, forMs: number): void {
     const slot = this.now;
     const expires = new Date(slot.getTime() + forMs);
@@ -153,7 +151,7 @@ export class World {
     );
   }
 
-  /** What createImage does: the image is there at once, and done when it is done. */
+  /** Like createImage: the image exists at once, and finishes later. */
   take(
     server: Server,
     image: NewImage,

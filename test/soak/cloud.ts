@@ -2,23 +2,23 @@ import { subscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 import { startCloud } from '../../local/cloud/cloud.ts';
 
-/** What the soak asks of its cloud: that so much time goes by. */
+/** A command of the soak to its cloud: let this much time pass. */
 export interface Order {
   advanceMs: number;
 }
 
-/** What it is told: where the cloud is, and what has come there so far. */
+/** The answer: the address of the cloud, and the requests so far. */
 export interface Tally {
   secretsUrl: string;
   requests: number;
-  /** The connections that they came by. */
+  /** The connections of these requests. */
   connections: number;
   images: number;
 }
 
 /**
- * An embedded cloud in a process of its own, so that the memory of the other one is the product's
- * alone.
+ * An embedded cloud in a separate process, so that the memory of the other process is that of the
+ * product alone.
  */
 async function main(servers: number): Promise<void> {
   let requests = 0;

@@ -1,13 +1,13 @@
-/** A straight line through values that were taken at even intervals. */
+/** A straight line through values that were measured at even intervals. */
 export interface Slope {
-  /** By how much a value is higher than the one before. */
+  /** The increase from a value to the next. */
   perStep: number;
-  /** Between which bounds that lies with a confidence of 99 %. */
+  /** The bounds of the slope with a confidence of 99 %. */
   from: number;
   to: number;
 }
 
-/** Of the normal distribution; with as many values as a soak has, Student's is hardly another. */
+/** The quantile of the normal distribution; for this many values, Student's differs little. */
 const Z_99 = 2.58;
 
 /**

@@ -11,10 +11,13 @@ import { type Slope, slopeOf } from './slope.ts';
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
-/** Of the hours, the part in which caches fill. */
+/** The part of the hours in which caches fill. */
 const WARM_UP = 1 / 3;
 const LEAST_HOURS = 100;
-/** An hour; half of it is what V8 notes down about compiled code, and what is measured here. */
+/**
+ * The allowed growth per hour; half of it is V8's data about compiled code, and the measurements of
+ * this program.
+ */
 const LEAK_BYTES = 1_000;
 
 const EVENT = {
@@ -26,17 +29,17 @@ const EVENT = {
 };
 const NAMED = { policy: EVENT.policy };
 
-/** What is there after an hour's runs, once all that nobody needs is freed. */
+/** The memory and handles after an hour's runs, once everything unused is freed. */
 interface Sample {
   heapBytes: number;
   rssBytes: number;
-  /** By kind, those that keep the process alive. */
+  /** The resources that keep the process alive, by kind. */
   handles: Record<string, number>;
 }
 
 /**
- * `npm run soak -- --hours 720 --servers 500`: a warm process that runs every job every hour; is it
- * still the same?
+ * `npm run soak -- --hours 720 --servers 500`: a warm process runs every job every hour; does its
+ * memory stay the same?
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -61,7 +64,7 @@ async function main(): Promise<void> {
       cloud.send({ advanceMs: ms } satisfies Order);
       tally = await answerOf(cloud);
     };
-    // From a full hour on; the cloud's clock is the one that the schedule is about.
+    // From a full hour on, by the cloud's clock, which the schedules follow.
     await pass(HOUR_MS - (Date.now() % HOUR_MS));
     for (let hour = 1; hour <= hours; hour++) {
       await runs.snapshot();
@@ -81,7 +84,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Makes the time of day of this process go on by itself and by leaps; timers stay as they are. */
+/** Makes the time of day of this process advance by itself and by leaps; timers are unchanged. */
 function driveClock(): { advance(ms: number): void } {
   const Real = Date;
   let offsetMs = 0;
@@ -106,7 +109,7 @@ async function answerOf(cloud: ChildProcess): Promise<Tally> {
   return tally as Tally;
 }
 
-/** What Lambda would set; logs are written, and go nowhere. */
+/** The environment that Lambda would set; logs are written, and discarded. */
 function prepare({ secretsUrl }: Tally, policies: string): void {
   writeFileSync(policies, JSON.stringify([EVENT]));
   Object.assign(process.env, {
@@ -139,7 +142,7 @@ function sample(): Sample {
   if (!gc) throw new Error('run it with --expose-gc, as npm run soak does');
   gc();
   gc();
-  // Compiled code still grows for days, ever slower, and is thrown away when memory is short.
+  // Compiled code still grows for days, ever slower, and is discarded when memory is short.
   const data = getHeapSpaceStatistics().filter(({ space_name: name }) => !/code|trusted/.test(name));
   const heapBytes = data.reduce((sum, { space_used_size: bytes }) => sum + bytes, 0);
   const { rss: rssBytes } = process.memoryUsage();
@@ -154,7 +157,7 @@ function lineOf(hour: number, { heapBytes, rssBytes, handles }: Sample, tally: T
   return `day ${Math.ceil(hour / 24)}: heap ${mb(heapBytes)}, process ${mb(rssBytes)}; ${images} images; ${requests} requests by ${connections} connections; ${held.join(', ')}`;
 }
 
-/** Says how it was, and makes the process fail when it was not flat. */
+/** Prints the result, and makes the process fail if something grew. */
 function judge(samples: readonly Sample[], { requests, connections }: Tally): void {
   const heap = slopeOf(samples.map(({ heapBytes }) => heapBytes));
   const handles = slopeOf(samples.map(({ handles: h }) => Object.values(h).reduce((sum, n) => sum + n, 0)));

@@ -1,6 +1,6 @@
 import { sentenceOf, sentencesOf } from '../../reporting/sentences.ts';
 import { copyText, durationText, minuteText, sizeText } from '../format.ts';
-import type { Audit, AuditedSeries, AuditedSnapshot } from '../model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries, AuditedSnapshot, ExpiryCondition } from '../model.ts';
 import { markOf } from './mark.ts';
 
 /**
@@ -26,7 +26,7 @@ export function pageData(rows: readonly AuditedSeries[], { at, policies }: Audit
     text.set(words, known);
     return known;
   };
-  const cleanups = new Map(policies.map((p) => [`${p.account} ${p.policy}`, p.nextCleanup]));
+  const cleanups = new Map(policies.map((p) => [`${p.account} ${p.policy}`, cleanupText(p)]));
   const lines = rows.map(({ account, policy, snapshots }) =>
     snapshots.map((s): Line => {
       const until = untilText(s, at, cleanups.get(`${account} ${policy}`));
@@ -57,12 +57,36 @@ function verdictText({ proven, unproven }: AuditedSnapshot, at: string): string 
   return proven ? `proven ${ago}` : `failed a drill ${ago}`;
 }
 
+/** The next cleanup of a policy: ", by 2026-11-24 12:00". */
+function cleanupText({ nextCleanup, cleansAtRate }: AuditedPolicy): string {
+  return nextCleanup ? `, ${cleansAtRate ? 'by ' : ''}${minuteText(nextCleanup)}` : '';
+}
+
+/** What has to happen first to a snapshot that could go now. */
+const UNTIL: Record<ExpiryCondition, string> = {
+  DRILL: 'a newer one has passed a drill',
+  PENDING: 'the one in progress is good',
+  FAILS: 'it has failed',
+  RATE: 'the next run',
+};
+
+/** What has to come true for a snapshot to go that early. */
+const IF: Record<ExpiryCondition, string> = {
+  DRILL: ' at the earliest, once a newer one has passed a drill',
+  PENDING: ' at the earliest, if the one in progress succeeds',
+  FAILS: ' at the earliest, if it fails',
+  RATE: ' at the earliest',
+};
+
 /** When a snapshot will go. */
-function untilText(snapshot: AuditedSnapshot, at: string, nextCleanup: string | undefined): string {
-  const { action, goes } = snapshot;
-  if (action === 'delete') return `the next cleanup${nextCleanup ? `, ${minuteText(nextCleanup)}` : ''}`;
+function untilText(snapshot: AuditedSnapshot, at: string, nextCleanup = ''): string {
+  const { action, goes, condition } = snapshot;
+  if (action === 'delete') return `the next cleanup${nextCleanup}`;
   if (action === 'defer') return 'a later cleanup';
-  if (markOf(snapshot) === 'held') return 'as long as it is held';
-  if (!goes || goes <= at) return 'further than can be foreseen';
-  return `${minuteText(goes)}, in ${durationText(Date.parse(goes) - Date.parse(at))}`;
+  if (!goes) return markOf(snapshot) === 'held' ? 'as long as it is held' : 'further than can be foreseen';
+  if (goes > at) {
+    const inTime = durationText(Date.parse(goes) - Date.parse(at));
+    return `${minuteText(goes)}, in ${inTime}${condition ? IF[condition] : ''}`;
+  }
+  return condition ? UNTIL[condition] : 'as long as that holds';
 }

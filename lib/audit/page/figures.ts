@@ -10,7 +10,10 @@ export function figures(audit: Audit): string {
   const servers = standings(audit);
   const having = (...states: string[]) => servers.filter(({ state }) => states.includes(state)).length;
   const good = audit.series.reduce((sum, series) => sum + series.good, 0);
-  const others = audit.series.reduce((sum, { pending, stuck, failed }) => sum + pending + stuck + failed, 0);
+  const others = audit.series.reduce(
+    (sum, { pending, stuck, failed, unknown }) => sum + pending + stuck + failed + unknown,
+    0,
+  );
   const nextRun = audit.policies.flatMap((policy) => policy.nextRun ?? []).sort()[0];
   const [late, never, waiting] = [having('late'), having('never'), having('waiting')];
   return [
@@ -28,7 +31,13 @@ export function figures(audit: Audit): string {
     figure(
       'Stored',
       sizeText(audit.bytes),
-      audit.monthlyCost === undefined ? '' : `${audit.monthlyCost.toFixed(2)} a month`,
+      [
+        audit.unlisted.length > 0 ? 'at least' : '',
+        audit.leftBehindBytes > 0 ? `${sizeText(audit.leftBehindBytes)} of no policy` : '',
+        audit.monthlyCost === undefined ? '' : `${audit.monthlyCost.toFixed(2)} a month`,
+      ]
+        .filter(Boolean)
+        .join(', '),
     ),
     ...(nextRun
       ? [

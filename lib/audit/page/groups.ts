@@ -1,7 +1,6 @@
 import type { AuditedSeries, SeriesState } from '../model.ts';
 import { worstFirst } from '../sentence.ts';
-import { row } from './row.ts';
-import type { Scale } from './scale.ts';
+import { type RowContext, row } from './row.ts';
 
 const GROUPS: [title: string, ...states: SeriesState[]][] = [
   ['Needs attention', 'never', 'late'],
@@ -25,14 +24,14 @@ export function grouped(all: readonly AuditedSeries[]): Group[] {
 }
 
 /** The list of all servers. Rows are numbered throughout. */
-export function groupList(groups: readonly Group[], now: string, scale: Scale): string {
+export function groupList(groups: readonly Group[], context: RowContext): string {
   let number = 0;
   return groups
     .map(
       ({ title, series }) => `<section class="group">
 <h2>${title} <span class="count">${series.length}</span></h2>
 <ul>
-${series.map((one) => row(one, number++, now, scale)).join('\n')}
+${series.map((one) => row(one, number++, context)).join('\n')}
 </ul>
 </section>`,
     )

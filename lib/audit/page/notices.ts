@@ -1,5 +1,6 @@
 import { findingText, sentenceOf } from '../../reporting/sentences.ts';
 import type { Audit } from '../model.ts';
+import { namingOf } from '../place.ts';
 import { SERIES_TROUBLES } from '../troubles.ts';
 import { escapeHtml } from './escape.ts';
 
@@ -10,15 +11,19 @@ const AT_ONCE = 5;
  * What a person should look at: what has dropped out of coverage, the policies' problems, the troubles of series that the groups of
  * the page do not show, the warnings. Nothing when there is nothing.
  */
-export function notices({ policies, series, dropped, warnings }: Audit): string {
+export function notices(audit: Audit): string {
+  const { policies, series, dropped, warnings } = audit;
+  const naming = namingOf(audit);
   const troubles = SERIES_TROUBLES.flatMap(({ isIn, noticesOf }) => {
     const its = series.filter(isIn);
-    return noticesOf && its.length > 0 ? noticesOf(its) : [];
+    return noticesOf && its.length > 0 ? noticesOf(its, naming) : [];
   });
   const items = [
     ...dropped.map((one) => problemItem(escapeHtml(sentenceOf(one)))),
-    ...policies.flatMap(({ policy, problems }) =>
-      problems.map((one) => problemItem(`<b>${escapeHtml(policy)}</b> ${escapeHtml(sentenceOf(one))}`)),
+    ...policies.flatMap((policy) =>
+      policy.problems.map((one) =>
+        problemItem(`<b>${escapeHtml(naming.policyOf(policy))}</b> ${escapeHtml(sentenceOf(one))}`),
+      ),
     ),
     ...troubles.map((one) => problemItem(escapeHtml(sentenceOf(one)))),
     ...warnings.map((one) => `<li>${escapeHtml(findingText(one))}</li>`),

@@ -1,5 +1,6 @@
 import { durationText, sizeText } from '../format.ts';
 import type { AuditedSeries, SeriesState } from '../model.ts';
+import type { Naming } from '../place.ts';
 import { lateText } from '../sentence.ts';
 import { SERIES_TROUBLES } from '../troubles.ts';
 import { escapeHtml } from './escape.ts';
@@ -30,17 +31,24 @@ export function tabIcon(state: SeriesState): string {
   return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 
+/** What the rows of a page share. */
+export interface RowContext {
+  now: string;
+  scale: Scale;
+  naming: Naming;
+}
+
 /**
  * A series as an item of the page's list. The script adds its snapshots on demand, by the row's
  * number.
  */
-export function row(series: AuditedSeries, number: number, now: string, scale: Scale): string {
+export function row(series: AuditedSeries, number: number, { now, scale, naming }: RowContext): string {
   const { account, region, policy, server, name, state } = series;
   const data = Object.entries({ account, region, policy, state, server })
     .map(([key, value]) => `data-${key}="${escapeHtml(value)}"`)
     .join(' ');
   return `<li class="row" id="row-${number}" ${data}>
-<button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(name || `server ${server}`)}</bdi><span class="place">${escapeHtml(region)} · ${escapeHtml(policy)}<span class="unseen">, ${STATES[state]}</span></span></button>
+<button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(name || `server ${server}`)}</bdi><span class="place">${escapeHtml(naming.placeOf(series))} · ${escapeHtml(policy)}<span class="unseen">, ${STATES[state]}</span></span></button>
 ${timeline(series, now, scale)}
 <p class="standing ${state}"><b>${standingText(series)}</b><span>${holdingText(series)}</span>${proofText(series)}${obstacleNote(series)}${notes(series)}</p>
 </li>`;
@@ -70,8 +78,8 @@ function notes(series: AuditedSeries): string {
   ).join('');
 }
 
-function holdingText({ good, pending, stuck, failed, bytes }: AuditedSeries): string {
-  const others = Object.entries({ pending, stuck, failed }).filter(([, n]) => n > 0);
+function holdingText({ good, pending, stuck, failed, unknown, bytes }: AuditedSeries): string {
+  const others = Object.entries({ pending, stuck, failed, unknown }).filter(([, n]) => n > 0);
   return [
     good > 0 ? `${good} good` : '',
     ...others.map(([state, n]) => `${n} ${state}`),

@@ -41,9 +41,9 @@ function gapsIn(series: AuditedSeries, now: string): [from: string, to: string][
 
 /** What the timeline shows, for those who don't see it. */
 function describe(series: AuditedSeries, now: string): string {
-  const { state, snapshots, good, pending, stuck, failed, nextRun, proof, copied } = series;
+  const { state, snapshots, good, pending, stuck, failed, unknown, nextRun, proof, copied } = series;
   const [newest, oldest] = [snapshots[0], snapshots.at(-1)];
-  const states = Object.entries({ good, pending, stuck, failed }).filter(([, n]) => n > 0);
+  const states = Object.entries({ good, pending, stuck, failed, unknown }).filter(([, n]) => n > 0);
   const missing = gapsIn(series, now).map(
     ([from, to]) => `${minuteText(from)} to ${to === now ? 'now' : minuteText(to)}`,
   );

@@ -26,8 +26,8 @@ export const auditSentences = {
   SERIES_BEHIND: ({ server, where, policy, ...copied }) =>
     `${server} in ${where}, ${policy}: ${copyText(copied)}`,
   COPIES_BEHIND: ({ servers, more }) => {
-    const names = servers.map(({ server, policy }) => `${server} (${policy})`).join(', ');
-    return `copies are behind: ${names}${more > 0 ? ` and ${more} more` : ''}`;
+    const names = servers.map(({ server, where, policy }) => `${server} in ${where}, ${policy}`).join('; ');
+    return `copies are behind: ${names}${more > 0 ? `; and ${more} more` : ''}`;
   },
   SERIES_FAILED: ({ server, where, policy, images }) =>
     `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}; cleanup deletes them a day after a newer good one`,
@@ -53,43 +53,46 @@ export const auditSentences = {
     `${where}: it is not certain that all servers are listed: ${say(problem)}`,
   POLICY_ID_UNCERTAIN: ({ server }) => `servers.ids: the cloud does not say whether server ${server} exists`,
   POLICY_ID_UNKNOWN: ({ server }) => `servers.ids: there is no server ${server}`,
+  POLICY_SELECTOR_UNCERTAIN: ({ selector }) =>
+    `whether servers.${selector} matches a server is not known: not all servers could be listed`,
   POLICY_DRILL_BLOCKED: ({ reason }, say) => `drill: ${say(reason)}`,
   POLICY_DRILLS_UNKNOWN: ({ message }) =>
     `drill: the cloud does not say whether a server blocks the drills: ${message}`,
   POLICY_COPIES_WITHOUT_BUCKET: () => 'offsite: there is no bucket for the copies: set custom.copiesBucket',
   POLICY_COPIES_UNREADABLE: ({ message }) => `offsite: the copies can't be read: ${message}`,
 
-  // What has dropped out of coverage.
+  // What dropped out of coverage.
   DROPPED_ACCOUNT: (dropped) => {
     const { account, policies, servers, seen } = dropped;
-    return `no policy is for the account ${account} any more: its secret is gone, or its name is no longer in custom.policies; until ${minuteText(seen)}, ${policies.join(' and ')} covered ${counted(servers, 'server')} of it; ${remedyFor(dropped)}`;
+    return `no policy includes the account ${account} any more: its secret was deleted, or custom.policies no longer names the account; until ${minuteText(seen)}, ${policies.join(' and ')} covered ${counted(servers, 'server')} of it; ${remedyFor(dropped)}`;
   },
   DROPPED_PROJECT: (dropped) => {
     const { account, project, servers, seen } = dropped;
-    return `the credentials of the account ${account} open another project than until ${minuteText(seen)}, when ${counted(servers, 'server')} of the project ${project} ${servers === 1 ? 'was' : 'were'} covered; ${remedyFor(dropped)}`;
+    return `the credentials of the account ${account} belong to another project now; until ${minuteText(seen)}, policies covered ${counted(servers, 'server')} of the project ${project}; ${remedyFor(dropped)}`;
   },
   DROPPED_REGION: (dropped) => {
     const { account, where, policies, servers, seen } = dropped;
-    return `the account ${account} has no region ${where} any more, in which ${policies.join(' and ')} covered ${counted(servers, 'server')} until ${minuteText(seen)}; ${remedyFor(dropped)}`;
+    return `the account ${account} has no region ${where} any more; until ${minuteText(seen)}, ${policies.join(' and ')} covered ${counted(servers, 'server')} there; ${remedyFor(dropped)}`;
   },
   DROPPED_POLICY: (dropped) => {
     const { policy, accounts, servers, uncovered, seen } = dropped;
-    return `the policy ${policy} is not deployed any more for ${accounts.join(', ')}, where it covered ${counted(servers, 'server')} until ${minuteText(seen)}; no other policy covers ${uncovered} of them; ${remedyFor(dropped)}`;
+    return `the policy ${policy} is no longer deployed for ${accounts.join(', ')}; until ${minuteText(seen)}, it covered ${counted(servers, 'server')}, and no other policy covers ${uncovered} of them; ${remedyFor(dropped)}`;
   },
   DROPPED_SERVER: (dropped) => {
     const { account, where, server, name, policies, seen } = dropped;
-    return `no policy covers ${name} (${server}) in ${where} of ${account} any more; ${policies.join(' and ')} did until ${minuteText(seen)}; ${remedyFor(dropped)}`;
+    return `no policy covers ${name} (${server}) in ${where} of ${account} any more; until ${minuteText(seen)}, ${policies.join(' and ')} did; ${remedyFor(dropped)}`;
   },
-  NOTHING_TO_ACCEPT: ({ name }) => `acceptDropped: ${name} has not dropped out of coverage`,
+  NOTHING_TO_ACCEPT: ({ name }) => `acceptDropped: ${name} did not drop out of coverage`,
   COVERAGE_UNREADABLE: ({ message }) =>
-    `what earlier audits saw covered can't be read, so what has dropped out of coverage is not known: ${message}`,
+    `the record of what earlier audits saw covered cannot be read, so nothing is compared: ${message}`,
   COVERAGE_OF_OTHER_VERSION: () =>
-    'what earlier audits saw covered was recorded by another version: from this audit on it is recorded anew',
-  COVERAGE_NOT_RECORDED: ({ message }) => `what this audit saw covered was not recorded: ${message}`,
+    'another version recorded what earlier audits saw covered: this audit begins a new record, and compared nothing',
+  COVERAGE_NOT_RECORDED: ({ message = 'other audits are recording at the same time' }) =>
+    `what this audit saw covered was not recorded: ${message}`,
 
-  // What an audit warns of besides.
+  // Other warnings.
   ADHOC_SNAPSHOT_GONE: ({ image, of, taken }) =>
-    `the ad-hoc snapshot ${image} of ${of}, taken ${minuteText(taken)}, is gone: where nobody has deleted it, the cloud has given it up, and you have to take another`,
+    `the ad-hoc snapshot ${image} of ${of}, taken ${minuteText(taken)}, does not exist any more: if nobody deleted it, the cloud could not finish it: take another`,
   SERVER_ON_IMAGE_SCHEDULE: ({ name }) =>
     `${name} also has Rackspace's own image schedule, and the two keep each other from working: disable that one`,
 
@@ -103,7 +106,7 @@ export const auditSentences = {
 } satisfies Partial<Sentences>;
 
 function remedyFor(dropped: Dropped): string {
-  return `mend that, or invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf(dropped) })}`;
+  return `correct that, or accept it: invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf(dropped) })}`;
 }
 
 function someOf(images: readonly string[]): string {

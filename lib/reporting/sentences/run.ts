@@ -43,6 +43,7 @@ export const runSentences = {
     `it is not certain since when this request is known, and which servers it has taken: ${message}`,
   OTHER_RUN: ({ until }) =>
     `another run of this job is at work, until ${until} at most: this one has done nothing`,
+  RUN_CRASHED: ({ problem }, say) => `the whole run failed: ${say(problem)}`,
   LEFT_TO_NEXT_RUN: (left) => `stopped in time: ${leftText(left)} to the next run`,
   LEFT_TO_NEXT_TRY: (left) => `stopped in time: ${leftText(left)} for the next try`,
   BUSY_TOO_LONG: ({ servers, more }) =>

@@ -1,0 +1,88 @@
+import { ADHOC } from '../config/policy.ts';
+import type { ReasonCode } from '../reporting/reasons.ts';
+import { type Entry, failureOf, type Outcome, type Report } from '../reporting/report.ts';
+import { minuteText } from './format.ts';
+
+/** What a server's entry says when nothing is left to do for it. */
+const DONE: readonly Outcome[] = ['taken', 'copied', 'proven', 'deleted', 'kept'];
+const NOTHING_TO_DO: readonly (ReasonCode | undefined)[] = ['ALREADY_TAKEN', 'SERVER_GONE_BY_NOW'];
+
+/** What failed in the runs of a day. */
+export interface Failures {
+  /** A line for each failure that no later run has repaired; equal ones once. */
+  lines: string[];
+  /** How many a later run has repaired. */
+  repaired: number;
+}
+
+/** A failure of a run as a whole, or of the server of an entry. */
+interface Failure {
+  line: string;
+  text: string;
+  entry?: Entry;
+}
+
+/**
+ * What failed, and which of it a later run of the same job has repaired: a retry, mostly. Of
+ * snapshots a run for the next slot repairs nothing, since that of the slot is missing.
+ *
+ * @param runs the oldest first.
+ */
+export function failuresIn(runs: readonly Report[]): Failures {
+  const open = new Set<string>();
+  const repaired = new Set<string>();
+  for (const [i, run] of runs.entries()) {
+    const later = runs.slice(i + 1).filter((one) => isSameWork(run, one));
+    for (const failure of failuresOf(run)) {
+      const isRepaired = later.some((one) => repairs(one, failure));
+      (isRepaired ? repaired : open).add(failure.line);
+    }
+  }
+  return { lines: [...open], repaired: repaired.difference(open).size };
+}
+
+/** The failures of a run. A retry fails the same way: so the lines do not say when. */
+function failuresOf({ job, policy, account, accounts, failures, entries }: Report): Failure[] {
+  const run = accounts ? `${job} ${policy} of ${account}` : `${job} ${policy}`;
+  const failed = entries.filter(({ outcome }) => outcome === 'failed');
+  return [
+    ...failures.map((text) => ({ line: `${run}: ${text}`, text })),
+    ...failed.flatMap((entry) =>
+      textsOf(entry).map((text) => ({
+        line: `${run}: ${entry.name || entry.server} in ${entry.region}: ${text}`,
+        text,
+        entry,
+      })),
+    ),
+  ];
+}
+
+function textsOf({ reason, snapshots = [] }: Entry): string[] {
+  const failed = snapshots.filter(({ outcome }) => outcome === 'failed');
+  return failed.length === 0
+    ? [reason ?? 'failed']
+    : failed.map(({ slot, reasons }) => `snapshot of ${minuteText(slot)}: ${reasons.join('; ')}`);
+}
+
+/** Whether a later run had the same to do. */
+function isSameWork(run: Report, later: Report): boolean {
+  if (run.job !== later.job || run.policy !== later.policy || run.account !== later.account) return false;
+  if (run.job !== 'snapshot' || run.slot === later.slot) return true;
+  // The slot of a rate is the time of the run.
+  return run.policy !== ADHOC && run.nextRun !== undefined && (later.slot ?? '') < run.nextRun;
+}
+
+function repairs(later: Report, { text, entry }: Failure): boolean {
+  if (!entry) return isWhole(later) && !later.failures.includes(text);
+  const its = later.entries.filter(
+    (one) => one.server === entry.server && one.region === entry.region && one.policy === entry.policy,
+  );
+  return its.length > 0
+    ? its.every(({ outcome, code }) => DONE.includes(outcome) || NOTHING_TO_DO.includes(code))
+    : isWhole(later) && failureOf(later) === undefined;
+}
+
+/** Whether a run was for the whole policy, and came to its end. */
+function isWhole({ isPart, left, resumesAt, codes }: Report): boolean {
+  return !isPart && !left && !resumesAt && !codes.RUN_CRASHED;
+}

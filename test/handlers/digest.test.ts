@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { failuresIn } from '../../lib/audit/failures.ts';
+import type { Report } from '../../lib/reporting/report.ts';
+import { deploy, harness, policy, setTime } from '../harness.ts';
+import { reportBucket } from '../report-bucket.ts';
+
+/** A server under a daily policy, where the reports for the digest are kept. */
+async function kept() {
+  const h = await harness();
+  const { objects } = await reportBucket();
+  h.cold();
+  h.cloud.region('DFW').addServer({ name: 'web-1' });
+  deploy([policy()]);
+  const runs = () =>
+    [...objects.keys()]
+      .filter((key) => key.includes('/runs/'))
+      .sort()
+      .map((key): Report => JSON.parse(objects.get(key)!));
+  return { ...h, runs };
+}
+
+test('a run with a wrong key is in the digest as a whole, until a retry repairs it', async () => {
+  const { cloud, fail, run, runs } = await kept();
+  const { apiKey } = cloud.account;
+  for (const [i, key] of ['changed', 'changed', apiKey].entries()) {
+    setTime(`2026-11-23T00:0${i}:10Z`);
+    cloud.account.apiKey = key;
+    if (key === apiKey) await run('snapshot', { policy: 'daily' });
+    else await fail('snapshot', { policy: 'daily' });
+    const { lines, repaired } = failuresIn(runs());
+    if (key === apiKey) expect([lines, repaired]).toEqual([[], 1]);
+    else
+      expect(lines).toEqual([
+        expect.stringMatching(/^snapshot daily: the whole run failed: The account rackspace: /),
+      ]);
+  }
+  expect(JSON.stringify(runs())).not.toContain(apiKey);
+});
+
+test('a dry run that fails is in no digest', async () => {
+  const { cloud, fail, runs } = await kept();
+  cloud.account.apiKey = 'changed';
+  await fail('snapshot', { policy: 'daily', dryRun: true });
+  expect(runs()).toEqual([]);
+});
+
+test('a run for a part of a policy says so, and repairs no failure of a whole run', async () => {
+  const { run, runs } = await kept();
+  setTime('2026-11-23T00:00:10Z');
+  await run('snapshot', { policy: 'daily', servers: { names: ['web-1'] } });
+  setTime('2026-11-23T00:01:10Z');
+  await run('cleanup', { policy: 'daily' });
+  expect(runs().map(({ isPart }) => isPart)).toEqual([true, undefined]);
+});
