@@ -26,7 +26,7 @@ import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
 import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
-import { protectionOf } from './protection.ts';
+import { protectionOf, type SelectedSince } from './protection.ts';
 import { type TakenByHand, vanished } from './taken-by-hand.ts';
 
 interface Extras {
@@ -146,7 +146,7 @@ async function auditAccount(
     run,
     login,
     bucketUntil,
-    coverage = [],
+    coverage,
     byHand = [],
   }: Pick<Extras, 'bucketUntil' | 'coverage' | 'byHand'> & {
     run: Run;
@@ -165,10 +165,11 @@ async function auditAccount(
   try {
     const session = await login(account);
     const bucket = bucketUntil?.(session.deadline);
-    const own = coverage.find((one) => one.account === account && one.project === session.projectId);
+    const own = coverage?.find((one) => one.account === account && one.project === session.projectId);
     return await auditRegions(session, bucket, account, policies, {
       run,
       remembered: own?.servers ?? [],
+      selectedSince: coverage && sinceBy(own?.servers ?? [], run.now),
       byHand: byHand.filter((one) => one.account === account),
     });
   } catch (error) {
@@ -188,6 +189,12 @@ async function auditAccount(
   }
 }
 
+/** Since when a policy selects a server, as far as audits have seen it: since now if none has. */
+function sinceBy(covered: readonly CoveredServer[], now: Date): SelectedSince {
+  const known = new Map(covered.map(({ server, since }) => [server, since]));
+  return (server, policy) => new Date(known.get(server)?.[policy] ?? now);
+}
+
 async function auditRegions(
   session: Session,
   bucket: ReadableCopies['store'] | undefined,
@@ -196,8 +203,14 @@ async function auditRegions(
   {
     run,
     remembered,
+    selectedSince,
     byHand,
-  }: { run: Run; remembered: readonly CoveredServer[]; byHand: readonly TakenByHand[] },
+  }: {
+    run: Run;
+    remembered: readonly CoveredServer[];
+    selectedSince: SelectedSince | undefined;
+    byHand: readonly TakenByHand[];
+  },
 ): Promise<AccountAudit> {
   const rememberedIn = Map.groupBy(remembered, ({ region }) => region);
   const found = await listInventory(session, undefined, {
@@ -318,6 +331,7 @@ async function auditRegions(
         copies,
         obstacleTo: obstacle,
         goneEverywhere: gone,
+        selectedSince,
       });
       if (series.some(({ cause }) => cause?.code === 'SERIES_SERVER_UNCERTAIN')) readable = false;
       result.series.push(...series);
