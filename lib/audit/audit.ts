@@ -15,8 +15,10 @@ import { reasonFor } from '../reporting/failure.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
+import { findQuotasAhead } from '../snapshots/quota-finder.ts';
 import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
+import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { bareSeries, mayBeCovered } from './bare-series.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
@@ -265,6 +267,8 @@ async function auditRegions(
     leftBehind: [],
   };
   const adhocIn = new Set<string>();
+  const unprotectedData = unprotectedDataFinder(session);
+  const growing: { policy: Policy; servers: readonly Server[] }[] = [];
 
   for (const policy of policies) {
     const { copies, problem } = await copiesOf(await listed(policy), policy.policy);
@@ -273,7 +277,9 @@ async function auditRegions(
     const unserved = withoutImages.filter(({ region }) => wanted.includes(region));
     const servers = [...own, ...unserved].flatMap((r) => r.servers);
     const selection = selectServers(servers, policy.servers);
+    growing.push({ policy, servers: selection.servers });
     for (const { region, id } of selection.servers) covered.add(`${region} ${id}`);
+    result.warnings.push(...(await unprotectedData(selection.servers, policy)));
     const itsUnreadable = unreadable.filter(({ region }) => wanted.includes(region));
     const isUnserved = (region: string) => unserved.some((one) => one.region === region);
     const unknown = unlisted.map(({ region }) => region).filter((region) => wanted.includes(region));
@@ -354,6 +360,14 @@ async function auditRegions(
         ),
       ...unseen.map((server) => bareSeries(server, policy, { code: 'SERIES_SERVER_UNCERTAIN' })),
     );
+  }
+  for (const { region, images } of regions) {
+    const policiesHere = growing.map(({ policy, servers }) => ({
+      policy,
+      servers: servers.filter((server) => server.region === region),
+    }));
+    const growth = { policies: policiesHere, images, owner: run.owner, now: run.now };
+    result.warnings.push(...(await findQuotasAhead(session, region, growth)));
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
   result.leftBehind.push(...regions.flatMap((one) => leftBehindIn(one, counted, session, run)));
