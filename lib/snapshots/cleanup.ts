@@ -22,12 +22,12 @@ const HOUR_MS = 3_600_000;
 const AT_ONCE = 8;
 
 /**
- * Rotates the snapshots of a policy: plans from complete listings, deletes one by one with a last
- * look at each, and lists again to report only what is really gone. With `dryRun` it plans and
- * stops.
+ * Rotates the snapshots of a policy: plans from complete listings, reads each image again right
+ * before its deletion, and lists again to report only confirmed deletions. With `dryRun`, only
+ * plans.
  *
- * @throws {ValidationError} when the policy names a region that the account lacks: who is wrong
- *   about a region may be wrong about more.
+ * @throws {ValidationError} when the policy names a region that the account lacks: the rest of the
+ *   policy may be wrong, too.
  */
 export async function cleanUp(session: Session, policy: Policy, run: Run): Promise<Report> {
   const { owner, now } = run;
@@ -91,9 +91,9 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
 }
 
 /**
- * The series of a plan as a run would carry it out, where the cloud does not list whom it shares an
- * image with: what is shared stays, and in its place goes one that the plan has left to a later
- * run. Only what would go is asked for.
+ * The plan as a run would carry it out where the cloud does not list the members of a shared image:
+ * a shared image stays, and the run deletes the next snapshot of the plan instead. Reads the
+ * members only of images that the run would delete.
  */
 async function foresee(
   session: Session,
@@ -128,7 +128,7 @@ async function foresee(
   return { series: await pMap(series, foreseeSeries, { concurrency: AT_ONCE }), warnings };
 }
 
-/** Lists and plans; of the listings only what is ours outlives it. */
+/** Lists and plans. Only our own images stay in memory. */
 async function planRegions(session: Session, policy: Policy, run: Run) {
   const { owner, policies } = run;
   const startedMs = performance.now();
@@ -140,8 +140,7 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     );
     throw new ValidationError({ code: 'JOB_REFUSED', job: 'cleanup', reasons });
   }
-  // The listing at the end takes as long as the one at the start: deletions stop early enough for
-  // it.
+  // The listing at the end takes as long as the first one: deletions stop early enough for it.
   const reserveMs = 2 * (performance.now() - startedMs);
   const [certain, doubtful] = [true, false].map((wanted) =>
     regions.filter(({ doubts }) => (doubts.length === 0) === wanted),
@@ -149,7 +148,7 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   for (const { region, doubts } of doubtful) unreadable.push({ region, problem: doubts[0]! });
   const here = new Set(regions.flatMap(({ servers }) => servers.map(({ id }) => id)));
   const { gone, doubts } = await goneEverywhere(session, missingFrom(certain, policy).difference(here));
-  // Without `orphans` nothing of such a series is deleted: it only matters for what is said of it.
+  // Without `orphans` no such series is deleted from: only the report needs the answer.
   if (!policy.orphans) doubts.length = 0;
   const { newer, unread } = await unlistedOf(session, policy.orphans && gone.size > 0 ? certain : []);
   for (const server of newer) gone.delete(server);
@@ -180,8 +179,8 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
 }
 
 /**
- * The series of a region, begun at another one in each run by schedule: in a large fleet the time
- * of no run may suffice for all, and what can't be read or deleted may use it up each time.
+ * The series of a region, rotated so that each scheduled run starts at another one: in a large
+ * fleet, images that can't be read or deleted may use up the time of every run.
  */
 export function seriesInTurn(
   { series }: Pick<RegionPlan, 'series'>,
@@ -197,8 +196,7 @@ export function seriesInTurn(
 }
 
 /**
- * What a run by hand names and the policy has not: neither does it select such a server, nor has it
- * snapshots of one.
+ * The servers that a manual run names, and that the policy neither selects nor has snapshots of.
  */
 function strangersIn(
   regions: readonly RegionInventory[],
@@ -217,9 +215,9 @@ function strangersIn(
 }
 
 /**
- * The servers that images are marked with which the listing of a survey has left out, and another
- * one has not: without its newest snapshot, the series of a server that is gone would seem older
- * than it is, and shrink too early.
+ * The servers of marked images that the first listing lacks and a second listing has. Without its
+ * newest snapshot, the series of a server that is gone would seem older, and would shrink too
+ * early.
  */
 async function unlistedOf(session: Session, regions: readonly RegionInventory[]) {
   const newer = new Set<string>();

@@ -48,32 +48,31 @@ const LONGEST_NAME = 242;
 const MOST_NAMES = 10;
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-/** The last part of a slot, in which nothing is begun any more. */
+/** The last part of a slot, in which no snapshot is begun any more. */
 const LAST_MS = 60_000;
-/** For these a server is skipped only for now. */
+/** Reasons that skip a server only temporarily. */
 const BUSY: readonly (ReasonCode | undefined)[] = ['SERVER_BUSY', 'SNAPSHOT_PENDING', 'CONFLICT'];
 
-/** What a run is to take: one snapshot a server, of one policy for one slot, or by hand. */
+/** What a run has to take: one snapshot for each server, of one policy for one slot, or ad hoc. */
 interface Due {
   policy: string;
   slot: Date;
-  /** When it is too late for it: an image that is created then is not of this slot. */
+  /** The deadline: an image that is created later does not belong to this slot. */
   until?: Date | undefined;
-  /** Whether a snapshot of this policy is the one that is due: then there is nothing to take. */
+  /** Whether a snapshot of this policy is the one that is due: then none is taken. */
   isMet(snapshot: Snapshot): boolean;
   /**
-   * Ad-hoc snapshots: whether one that meets the request is deleted before the end that the request
-   * asks for.
+   * Ad-hoc snapshots: whether a snapshot that meets the request expires before the requested end.
    */
   endsTooSoon?(snapshot: Snapshot): boolean;
-  /** When it was asked for, where that is so long ago that nothing is taken any more. */
+  /** When the snapshot was requested, if that is too long ago to take it. */
   overSince?: Date | undefined;
   /**
-   * Ad-hoc snapshots: the image of a server that an earlier call of the request has made, and that
-   * is not among its snapshots.
+   * Ad-hoc snapshots: the image that an earlier call of the request made of a server, if it is not
+   * among its snapshots.
    */
   lostImage?(server: Server, snapshots: readonly Snapshot[]): string | undefined;
-  /** The marker of the snapshot that is to be taken. */
+  /** The marker of the new snapshot. */
   metadata(server: Server): Record<string, string>;
 }
 
@@ -88,14 +87,14 @@ interface PlanOptions {
 }
 
 /**
- * What to do with each selected server, given the snapshots that are there; the longest unprotected
- * first, because the time of a run can end before its steps do.
+ * What to do with each selected server, given the existing snapshots; the longest unprotected
+ * server first, because the run may reach its deadline before the last.
  *
  * A server is skipped when the snapshot that is due exists and has neither failed nor come out
- * empty, when one of its series is still being made, or when the cloud is busy with it. It fails
- * when that snapshot is deleted sooner than it is asked for now, or is gone although the same
- * request has made it. It fails, too, when the server is in a state in which the cloud makes no
- * image of it, and which only a person ends.
+ * empty, when a snapshot of its series is pending, or when the server is busy. It fails when the
+ * existing snapshot expires earlier than requested now, or is gone although the same request has
+ * made it. It also fails when the server is in a state in which the cloud makes no image of it, and
+ * which only a person ends.
  */
 export function planSnapshots(
   servers: readonly Server[],
@@ -147,13 +146,13 @@ function mayBeGood(snapshot: Snapshot): boolean {
   return snapshot.state !== 'failed' && !isEmpty(snapshot);
 }
 
-/** Of several snapshots, the one that stays the longest. */
+/** The snapshot that stays the longest. */
 function longestKept(snapshots: readonly Snapshot[]): Snapshot | undefined {
   const endMs = (snapshot: Snapshot) => endOf(snapshot)?.getTime() ?? Number.POSITIVE_INFINITY;
   return snapshots.toSorted((a, b) => (endMs(a) < endMs(b) ? 1 : -1))[0];
 }
 
-/** Those without a good snapshot first, then by the newest good one, the oldest first. */
+/** Servers without a good snapshot first, then by the newest good one, the oldest first. */
 function byNeed(
   servers: readonly Server[],
   seriesOf: (server: Server) => readonly Snapshot[],
@@ -168,7 +167,7 @@ function byNeed(
   return servers.toSorted((a, b) => newestMs.get(a)! - newestMs.get(b)!);
 }
 
-/** The name of a snapshot: begins with the server's, ends as marker.ts asks for. */
+/** The name of a snapshot: starts with the name of the server, ends with {@link nameEnding}. */
 export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, slot: Date): string {
   const suffix = nameEnding(policy, slot);
   const printable = server.name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').trim() || server.id;
@@ -176,8 +175,8 @@ export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, s
 }
 
 /**
- * Takes the snapshots that an event asks for, or plans them when it is a dry run. Returns when the
- * cloud has accepted them; it makes them in its own time, and cleanup sees how they ended.
+ * Takes the snapshots that an event requests, or plans them in a dry run. Returns when the cloud
+ * has accepted them. The cloud makes them asynchronously, and cleanup sees how they ended.
  *
  * @throws {ValidationError} for a schedule that has not fired yet.
  */
@@ -219,7 +218,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   ];
   const unknown = unknownServers(unsure, young, event.servers);
   const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
-  // A run that goes on with what others have left begins elsewhere than they did.
+  // A run that resumes deferred work starts at another server than the runs before.
   const steps = run.since ? inTurn(planned, (now.getTime() - run.since.getTime()) / MINUTE_MS) : planned;
   const toTake = steps.filter(({ action }) => action === 'take').map(({ server }) => server);
   if (!event.dryRun) await spreadUnderLimits(session, toTake);
@@ -241,7 +240,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   );
   const failures = [
     ...unreadableRegions('snapshot', unreadable),
-    // Whoever asks for a snapshot by hand relies on it.
+    // An operator relies on a snapshot that was requested by hand.
     ...(isByHand ? unmatched : []),
   ];
   const unprotected = isByHand ? [] : await unprotectedDataFinder(session)(selection.servers, event);
@@ -287,15 +286,15 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
 }
 
 /**
- * A server that the listing lacks is looked for while it has a young snapshot: those that are gone
- * are not asked for for ever.
+ * A server that the listing lacks is requested by its id while it has a recent snapshot. This limit
+ * ends the requests for servers that are gone.
  */
 function lookedForSince(event: Policy | Adhoc, now: Date): Date {
   const everyMs = isAdhoc(event) ? 0 : (intervalMs(event.schedule, now) ?? 0);
   return new Date(now.getTime() - Math.max(3 * everyMs, DAY_MS));
 }
 
-/** A policy as it reads images: an ad-hoc event adopts none. */
+/** The policy that classifies images; an ad-hoc event adopts none. */
 function readAs(event: Policy | Adhoc, { policy }: Due): ReadingPolicy {
   return isAdhoc(event) ? { policy, servers: event.servers, adopt: undefined } : event;
 }
@@ -304,10 +303,10 @@ function readAs(event: Policy | Adhoc, { policy }: Due): ReadingPolicy {
 type Inheritance = 'certain' | 'possible' | 'none';
 
 /**
- * The servers whose images would say that Rackspace's own schedule has made them, which deletes the
- * oldest of its images (elsewhere, servers that were made from an image that was moved from
- * Rackspace): all but those whose own image is listed, and says no such thing. Where that image is
- * not listed, an earlier snapshot of the server may show it.
+ * The servers whose images would inherit the mark of Rackspace's own schedule, which deletes the
+ * oldest of its images. Elsewhere, these are servers made from an image that was moved from
+ * Rackspace. Included are all servers except those whose own image is listed and has no such mark.
+ * Where that image is not listed, an earlier snapshot of the server may show the mark.
  */
 function inheritingMaker(regions: readonly RegionInventory[]): Map<Server, Inheritance> {
   return new Map(
@@ -324,7 +323,7 @@ function inheritingMaker(regions: readonly RegionInventory[]): Map<Server, Inher
   );
 }
 
-/** What goes on later: that for which there was no time, and the servers that were busy. */
+/** What resumes later: servers that the run did not reach before its deadline, and busy servers. */
 function leftOf(entries: readonly Entry[]): Pick<Report, 'left'> {
   const late = entries.filter(({ outcome }) => outcome === 'deferred').length;
   const busy = entries.filter(({ outcome, code }) => outcome === 'skipped' && BUSY.includes(code));
@@ -347,7 +346,7 @@ function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }
     policy,
     slot,
     until: endOfSlot(schedule, since),
-    // A newer one is as good: the schedule may have been moved since.
+    // A newer snapshot also counts, because the schedule may have changed since.
     isMet: (snapshot) =>
       schedule.covers(snapshot.slot, since) || (snapshot.slot > slot && snapshot.slot <= now),
     metadata: (server) => {
@@ -357,7 +356,7 @@ function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }
   };
 }
 
-/** A little before the next slot: a request may have to wait for its turn. */
+/** A little before the next slot, because a request may have to wait for the rate limit. */
 function endOfSlot(schedule: Schedule, since: Date): Date | undefined {
   const next = schedule.next(since);
   const everyMs = intervalMs(schedule, since) ?? 0;
@@ -365,8 +364,8 @@ function endOfSlot(schedule: Schedule, since: Date): Date | undefined {
 }
 
 /**
- * By hand there is no schedule: a retry is known by its request, or by its invocation's id, which
- * stays the same.
+ * What an ad-hoc event has to take. A retry is known by its request, or by the id of its
+ * invocation, which Lambda keeps for retries.
  */
 function dueByHand(
   { expires: afterMs, request: named }: Adhoc,
@@ -374,11 +373,11 @@ function dueByHand(
   { firstAskedAt = since, taken }: AskedRequest,
 ): Due {
   const request = named ?? requestId;
-  // From its creation: a server may have been busy until now.
+  // From its creation, because the server may have been busy until then.
   const expires = () => (afterMs === undefined ? undefined : new Date(Date.now() + afterMs));
-  // A run that resumes does not take again what has ended meanwhile.
+  // A run that resumes does not retake snapshots that have expired meanwhile.
   const isOfThisRun = ({ slot }: Snapshot) => isoSeconds(slot) === isoSeconds(since);
-  // A restore's request may have the same name.
+  // A request of a restore may have the same name.
   const isOfRequest = (snapshot: Snapshot) => snapshot.request === request && !snapshot.safety;
   const hasEnded = (snapshot: Snapshot) => (endOf(snapshot) ?? Number.POSITIVE_INFINITY) <= now;
   return {
@@ -386,8 +385,8 @@ function dueByHand(
     slot: since,
     until: new Date(since.getTime() + ADHOC_MS - LAST_MS),
     overSince: now.getTime() - firstAskedAt.getTime() >= ADHOC_MS ? firstAskedAt : undefined,
-    // What failed, or has ended, is there to show that: what is gone may have been good, and
-    // deleted or renamed by somebody.
+    // A failed or expired snapshot still exists to show that. An image that is gone may have been
+    // good, and deleted or renamed by somebody.
     lostImage: ({ id }, snapshots) => {
       const before = taken?.get(id);
       return before && before.requestId !== requestId && !snapshots.some(isOfRequest)
@@ -395,7 +394,7 @@ function dueByHand(
         : undefined;
     },
     isMet: (snapshot) => isOfRequest(snapshot) && (isOfThisRun(snapshot) || !hasEnded(snapshot)),
-    // Its own slot, and not this call's: a retry of the same call asks for the same end.
+    // The slot of the snapshot, because a retry of the same call asks for the same end.
     endsTooSoon: (snapshot) => {
       const end = endOf(snapshot);
       return (
@@ -414,12 +413,12 @@ function dueByHand(
   };
 }
 
-/** What is remembered of an ad-hoc request. */
+/** The record of an ad-hoc request. */
 interface AskedRequest {
   firstAskedAt?: Date;
-  /** What earlier calls of it have taken, by the server's id. */
+  /** What earlier calls of the request have taken, by the id of the server. */
   taken?: ReadonlyMap<string, TakenImage>;
-  /** Remembers what this run takes; what fails is one of the warnings. */
+  /** Records what this run takes; a failure becomes a warning. */
   remember?: ((server: Server, image: string) => Promise<void>) | undefined;
   warnings: Finding[];
 }
@@ -427,8 +426,8 @@ interface AskedRequest {
 const UNREMEMBERED: AskedRequest = { warnings: [] };
 
 /**
- * What the log remembers of an ad-hoc request, which it knows from now on. Only calls that name it
- * can be of one request.
+ * Reads the record of an ad-hoc request, and creates it if it is new. Only calls that name a
+ * request can belong to it.
  */
 async function requestOf(
   { account, request: named, dryRun }: Adhoc,
@@ -443,7 +442,7 @@ async function requestOf(
     warnings.push({ code: 'REQUEST_UNREMEMBERED', message: (error as Error).message });
   };
   const asked: AskedRequest = { warnings };
-  // A snapshot too many does no harm; none at all may.
+  // An extra snapshot does no harm; a missing one may.
   try {
     const { at, isKnown } = await requests.firstAsked(key, since);
     asked.firstAskedAt = at;
@@ -454,7 +453,7 @@ async function requestOf(
     return asked;
   }
   asked.remember = async ({ id }, image) => {
-    // A bucket that does not answer would hold up each server.
+    // An unavailable bucket would delay each server.
     if (warnings.length > 0) return;
     await requests.addTaken(key, id, { image, requestId }).catch(warn);
   };
@@ -462,8 +461,8 @@ async function requestOf(
 }
 
 /**
- * The servers that the policy may mean, because it names them or has young snapshots of them, and
- * of which nobody knows whether they are there: such as those in a cell that is down.
+ * The servers that the policy may select, by their names or recent snapshots, and whose existence
+ * is unknown, such as those in a cell that is down.
  */
 function unknownServers(
   unsure: readonly UncertainServer[],
@@ -510,7 +509,7 @@ function entryOf({ id, name, region }: Server): Pick<Entry, 'server' | 'name' | 
   return { server: id, name, region };
 }
 
-/** What a run takes snapshots with. */
+/** What a run needs to take snapshots. */
 interface Taking {
   session: Session;
   due: Due;
@@ -584,7 +583,7 @@ async function isGone(session: Session, { region, id }: Server): Promise<boolean
   }
 }
 
-/** The image of a server that is what is due, as the cloud has it now. */
+/** The image of a server that meets the request, read again from the cloud. */
 async function lookFor(
   { session, due, readerFor }: Taking,
   server: Server,
@@ -606,12 +605,12 @@ async function lookFor(
 }
 
 /**
- * {@link createImage}.
+ * Makes an image with {@link createImage}.
  *
- * @param inherits whether the image would inherit that something else has made it: then it says
- *   that we have. Where the cloud refuses to have that written, the image is made without it,
- *   unless it is certain that it would be no use.
- * @param look finds the image: a request may have been carried out although it was refused.
+ * @param inherits whether the image would inherit the mark of another maker. Then the image gets
+ *   our mark instead. If the cloud refuses that, the image is made without it, unless it would
+ *   certainly be of no use.
+ * @param look finds the image, because the cloud may have carried out a request that it refused.
  */
 export async function createOwnImage(
   session: Session,
@@ -635,10 +634,10 @@ export async function createOwnImage(
 }
 
 /**
- * What Nova says itself of the image of a server whose disk is no volume. The image of any other
- * server inherits its type from the image that the root volume was made from: it may say that it is
- * a backup of another server, of which that server's createBackup keeps only so many. Rackspace
- * makes no images of servers whose disk is a volume.
+ * The `image_type` that Nova sets itself on images of servers whose disk is no volume. The image of
+ * any other server inherits it from the image of its root volume, which may be a backup of another
+ * server; createBackup of that server deletes its oldest backups. Rackspace makes no images of
+ * servers whose disk is a volume.
  *
  * `POST /servers/{id}/action` createBackup: Nova compute API 2.1.
  */
@@ -647,8 +646,8 @@ function typeOn({ provider }: Session): Record<string, string> {
 }
 
 /**
- * createImage, where an answer that leaves it open whether the request was carried out is followed
- * by a look, and only then by one more request.
+ * Requests an image. If the answer leaves open whether the cloud carried out the request, looks for
+ * the image first and then repeats the request once.
  *
  * @returns the image's id; undefined when the cloud has accepted the request, and there is no
  *   image.
@@ -666,9 +665,9 @@ async function createOnce(
 }
 
 /**
- * What was taken, as it is in the end: an image that the cloud has promised and does not have was
- * not taken, nor was one that the next run would not recognise. What a new listing lacks is asked
- * for by itself.
+ * Reads the taken images again: an image that the cloud has promised and lacks was not taken, nor
+ * was an image that the next run would not recognise. An image that a new listing lacks is
+ * requested by its id.
  */
 async function confirmTaken(
   { session, readerFor }: Taking,
@@ -704,7 +703,8 @@ async function confirmTaken(
 }
 
 /**
- * The volume snapshots that an image names: listed ones, and what the listing lacks, one by one.
+ * The volume snapshots that an image names: listed ones, and those that the listing lacks,
+ * requested one by one.
  */
 async function neededBy(
   session: Session,
@@ -716,10 +716,7 @@ async function neededBy(
   return [...found, ...(await getVolumeSnapshots(session, region, missing))];
 }
 
-/**
- * Why a new image of ours is no use, and what to do; undefined for one that the next run will
- * recognise, and not take again.
- */
+/** Why the next run would not recognise a new image, and what to do; undefined if it would. */
 function rejection({ id }: Image, read: ReturnType<Reader>): Reason | undefined {
   if (isSnapshot(read)) {
     if (isEmpty(read)) return { code: 'IMAGE_EMPTY', image: id, hasSize: (read.sizeBytes ?? 0) > 0 };
@@ -731,8 +728,7 @@ function rejection({ id }: Image, read: ReturnType<Reader>): Reason | undefined 
 }
 
 /**
- * The regions in which snapshots were taken that have an end, and that no cleanup of the deployment
- * looks at.
+ * The regions with new snapshots that have an end, and that no cleanup of the deployment visits.
  */
 function regionsWithoutCleanup(
   event: Policy | Adhoc,

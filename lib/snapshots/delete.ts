@@ -26,12 +26,12 @@ import { counts, hasPassed, staysBecause } from './retention.ts';
 
 // Each deletion is preceded by three reads; Rackspace takes 1,000 reads a minute.
 const AT_ONCE = 8;
-// Cinder deletes in its own time; mostly that is short.
+// Cinder deletes asynchronously, mostly within a moment.
 const VOLUME_LOOKS = 4;
 const VOLUME_LOOK_MS = 500;
 /**
- * What the cloud may say of one image alone: it is in use, is locked, may not be deleted, or breaks
- * whatever deletes it.
+ * The refusals that concern a single image: the image is in use, locked or protected, or the cloud
+ * fails to delete it.
  */
 const REFUSALS: readonly CloudErrorCode[] = [
   'CONFLICT',
@@ -42,7 +42,7 @@ const REFUSALS: readonly CloudErrorCode[] = [
   'BAD_ANSWER',
 ];
 
-/** A plan and what became of each of its items, in the same order. */
+/** A plan and the result of each of its items, in the same order. */
 export interface SeriesResult {
   plan: SeriesPlan;
   lines: SnapshotLine[];
@@ -52,7 +52,7 @@ export interface SeriesResult {
 
 interface RotateOptions {
   read: Reader;
-  /** Whose snapshots these are. */
+  /** The deployment that owns the snapshots. */
   owner: string;
   /** Asked about each image right before its deletion. */
   inUse: InUse;
@@ -63,29 +63,29 @@ interface RotateOptions {
 
 interface Result extends Pick<SnapshotLine, 'outcome'> {
   reasons: Reason[];
-  /** The cloud does not let this image go. */
+  /** Why the cloud refused to delete this image. */
   refused?: CloudErrorCode;
-  /** It had data, and some of its volume snapshots are deleted. */
+  /** The image had data, and some of its volume snapshots are deleted. */
   broken?: boolean;
 }
 
 /**
- * Deletes what the plans of one region have marked for it, the oldest of each series first. Just
- * before each deletion the image is read again, and as many others of its series as have to stay. A
- * read that fails stops every deletion in the region; what the plan keeps is never touched.
+ * Deletes the snapshots that the plans of one region release, the oldest of each series first.
+ * Right before each deletion, the image is read again, and as many others of its series as have to
+ * stay. A failed read stops every deletion in the region. A snapshot that the plan keeps is never
+ * deleted.
  *
- * What the cloud refuses to delete does not keep others from their turn: in its place goes one that
- * the plan has left to a later run.
+ * If the cloud refuses a deletion, the run deletes the next snapshot of the plan instead.
  */
 export async function rotate(
   session: Session,
   plans: readonly SeriesPlan[],
   options: RotateOptions,
 ): Promise<SeriesResult[]> {
-  /** Why no more is deleted in this region, once something has gone wrong. */
+  /** Why deletions in this region have stopped. */
   let stopped: string | undefined;
 
-  /** An image as the cloud has it at this moment, and what it is; undefined when it is gone. */
+  /** Reads and classifies an image; undefined when the image is gone. */
   const look = async ({
     region,
     id,
@@ -96,14 +96,14 @@ export async function rotate(
     return { image, current: options.read(image, volumeSnapshots) };
   };
 
-  /** A snapshot as the cloud has it at this moment, if it still counts for its series. */
+  /** Reads a snapshot again; undefined if it no longer counts for its series. */
   const counting = async (snapshot: Snapshot): Promise<Snapshot | undefined> => {
     const current = (await look(snapshot))?.current;
     if (!isSnapshot(current) || !sameSeries(current, snapshot)) return undefined;
     return counts(current, options.now) ? current : undefined;
   };
 
-  /** Whether good snapshots of `floor` slots are there besides this one. */
+  /** Whether at least `floor` other slots still have a good snapshot. */
   const enoughLeft = async (others: readonly Snapshot[], floor: number): Promise<boolean> => {
     const slots = new Set<number>();
     for (const other of others) {
@@ -135,7 +135,7 @@ export async function rotate(
     return adopted && others.has(server) ? { code: 'OTHER_DEPLOYMENT' } : undefined;
   };
 
-  /** Whether there is a newer one that is as well proven. */
+  /** Whether a snapshot of the same or a newer slot is proven as well. */
   const provenLeft = async (proven: Snapshot, others: readonly Snapshot[]): Promise<boolean> => {
     for (const other of others) {
       if (!other.proven || other.slot < proven.slot) continue;
@@ -151,7 +151,7 @@ export async function rotate(
     if (!found) return { outcome: 'deleted', reasons: [{ code: 'ALREADY_GONE' }] };
     const current = options.inUse(found.image) ?? asPlanned(snapshot, found.current, options.now);
     if ('code' in current) return { outcome: 'kept', reasons: [{ code: 'CHANGED', reason: current }] };
-    // A failed one takes nothing away: it only has to have a good one that stands for it.
+    // Deleting a failed snapshot costs no data: it only needs a good one that replaces it.
     const needed = snapshot.state === 'failed' ? 1 : floor;
     if (snapshot.policy !== ADHOC && !(await enoughLeft(others, needed))) {
       return { outcome: 'kept', reasons: [{ code: 'TOO_FEW_LEFT', needed }] };
@@ -165,10 +165,10 @@ export async function rotate(
     if (members.length > 0) {
       return { outcome: 'kept', reasons: [{ code: 'SHARED', members }], refused: 'CONFLICT' };
     }
-    // Another series may have met an error while this one was looking.
+    // Another series may have failed during the reads.
     if (stopped) return { outcome: 'deferred', reasons: [{ code: 'STOPPED', message: stopped }] };
     const removed = await remove(session, snapshot);
-    // A read like any other: one that fails stops the region.
+    // A failed read stops the region, too.
     return removed.outcome === 'deleted' && (await getImage(session, snapshot.region, snapshot.id))
       ? { outcome: 'failed', reasons: [{ code: 'STILL_THERE' }], refused: 'UNAVAILABLE' }
       : removed;
@@ -207,11 +207,11 @@ export async function rotate(
       there.delete(item.snapshot);
       const result = await apply(item, [...there], plan.floor);
       results.set(item, result);
-      // What is not deleted by this run takes no other's turn.
+      // If the cloud refuses a deletion, the run deletes the next snapshot of the plan instead.
       if (!result.refused && !isGoneAlready(result)) allowed -= 1;
       if (result.outcome !== 'deleted' && item.snapshot.state === 'good') there.add(item.snapshot);
-      // Each that never answers takes up a minute: with the oldest always first, none of the others
-      // would get its turn.
+      // An image that never answers takes a minute. With the oldest always first, the other images
+      // would never be deleted.
       if (result.refused === 'NO_ANSWER' && !hasWaited) waiting.reverse();
       hasWaited ||= result.refused === 'NO_ANSWER';
     }
@@ -229,8 +229,8 @@ export async function rotate(
 }
 
 /**
- * Whom Rackspace shares an image with that it calls private; elsewhere its visibility says that it
- * is shared.
+ * The members of an image that Rackspace shares although it calls it private. In other clouds the
+ * visibility shows that an image is shared.
  */
 export async function membersOf(session: Session, { region, id }: Snapshot): Promise<string[]> {
   return session.provider === 'rackspace' ? listImageMembers(session, region, id) : [];
@@ -246,8 +246,8 @@ interface Claims {
 }
 
 /**
- * What others may need of a region's images, from listings of its own: those of the plan may have
- * lacked something. Nothing is listed where nothing is to go.
+ * What others may need of a region's images, from new listings, because those of the plan may have
+ * been incomplete. Lists nothing if nothing is to be deleted.
  */
 async function listClaims(
   session: Session,
@@ -279,7 +279,7 @@ function isGoneAlready({ reasons }: Result): boolean {
   return reasons.some(({ code }) => code === 'ALREADY_GONE');
 }
 
-/** A refusal that concerns one image alone, and leaves it whole, is no failure of the run. */
+/** A refusal that concerns a single image, and leaves it whole, is not a failure of the run. */
 function settle(result: Result | undefined, mayDelete: boolean | undefined): Result | undefined {
   if (!result?.refused || result.broken || result.outcome === 'deferred') return result;
   const isIts = result.refused === 'FORBIDDEN' || result.refused === 'BAD_REQUEST';
@@ -292,7 +292,7 @@ function refusalsIn({ name, server }: SeriesPlan, results: ReadonlyMap<Item, Res
   );
 }
 
-/** An item of a plan as the report shows it; without a result, as it is planned. */
+/** An item of a plan as a line of the report; without a result, as planned. */
 export function lineOf({ snapshot, action, reasons: planReasons }: Item, result?: Result): SnapshotLine {
   const planned = { keep: 'kept', delete: 'planned', defer: 'deferred' } as const;
   const { outcome, reasons } = result ?? { outcome: planned[action], reasons: planReasons };
@@ -306,7 +306,7 @@ export function lineOf({ snapshot, action, reasons: planReasons }: Item, result?
   };
 }
 
-/** How many lines were left because the time ran out. */
+/** How many deletions were deferred because the run deadline was reached. */
 export function leftForTime(lines: readonly SnapshotLine[]): number {
   return lines.filter(({ codes }) => codes.includes('DEADLINE')).length;
 }
@@ -315,9 +315,7 @@ function sameSeries(a: Snapshot, b: Snapshot): boolean {
   return a.policy === b.policy && a.server === b.server;
 }
 
-/**
- * The snapshot as it is now, or what is different from when the plan was made, where it matters.
- */
+/** The snapshot as it is now, or a reason if it differs from the plan in a way that matters. */
 function asPlanned(planned: Snapshot, current: ReturnType<Reader>, now: Date): Snapshot | Reason {
   if (current === undefined) return { code: 'NOT_OURS' };
   if (!isSnapshot(current)) return { code: 'UNREADABLE_MARKER', problem: current.problem };
@@ -326,7 +324,8 @@ function asPlanned(planned: Snapshot, current: ReturnType<Reader>, now: Date): S
     current.slot.getTime() === planned.slot.getTime() &&
     current.expires?.getTime() === planned.expires?.getTime();
   if (!same) return { code: 'OTHER_MARKER' };
-  // Those of the plan are deleted first, and a listing may have mixed up whose they are.
+  // The volume snapshots of the plan are deleted first, and a listing may have confused their
+  // images.
   if (current.volumeSnapshots.join() !== planned.volumeSnapshots.join())
     return { code: 'OTHER_VOLUME_SNAPSHOTS' };
   if (current.state !== planned.state || current.partial !== planned.partial)
@@ -335,8 +334,8 @@ function asPlanned(planned: Snapshot, current: ReturnType<Reader>, now: Date): S
 }
 
 /**
- * Deletes a snapshot: its volume snapshots first, the image that names them last, so that what is
- * interrupted is found and finished by a later run.
+ * Deletes a snapshot: first its volume snapshots, last the image that names them, so that a later
+ * run can find and finish an interrupted deletion.
  */
 async function remove(session: Session, snapshot: Snapshot): Promise<Result> {
   const { region, id, state, partial, volumeSnapshots } = snapshot;
@@ -387,10 +386,9 @@ export interface Confirmation {
 }
 
 /**
- * Looks at a region again after deletions and corrects the results by what is really there: a
- * deletion counts when the image is gone, and a snapshot that is gone although it was to be kept,
- * or is no longer good, is a failure. Where a new listing says otherwise than the result, the image
- * itself is asked for.
+ * Lists a region again after deletions and corrects the results: a deletion counts only when the
+ * image is gone, and a snapshot that was to be kept and is gone or no longer good is a failure.
+ * Where the new listing contradicts a result, the image itself is read.
  */
 export async function confirm(
   session: Session,
@@ -445,7 +443,7 @@ export async function confirm(
   return { results: confirmed, failures, warnings };
 }
 
-/** The images of some results that are gone. */
+/** The images of the results that are gone. */
 async function goneOf(
   session: Session,
   region: string,
@@ -455,10 +453,10 @@ async function goneOf(
   const lines = results.flatMap((result) => result.lines);
   const isGone = async ({ image, outcome, codes }: SnapshotLine) => {
     const isDeleted = outcome === 'deleted';
-    // Each deletion was followed by a look at the image.
+    // Each deletion was followed by a read of the image.
     if (isDeleted && !listed.has(image)) return true;
-    // What is listed, and nobody has deleted, is there, whatever GET says; that something is not
-    // listed proves nothing.
+    // A listed image that this run did not delete exists, even if GET answers 404. A missing image
+    // in a listing proves nothing.
     if (listed.has(image) && (!isDeleted || codes.includes('ALREADY_GONE'))) return false;
     return (await getImage(session, region, image)) === undefined;
   };
@@ -467,8 +465,8 @@ async function goneOf(
 }
 
 /**
- * The snapshots to be kept that were good when the run began, and are there and not good any more;
- * and what they are now.
+ * The kept snapshots that were good when the run began, and that still exist and are no longer
+ * good, with their current state.
  */
 async function damagedOf(
   session: Session,

@@ -14,29 +14,29 @@ import type { Inventory, RegionInventory, UncertainServer } from './region-inven
 const AT_ONCE = 8;
 
 interface Sought {
-  /** Whose images and servers matter. */
+  /** The deployment whose images and servers matter. */
   owner: string;
-  /** Servers that are looked for whether or not they are listed. */
+  /** Servers that are requested by their ids if the listings lack them. */
   ids?: readonly string[] | undefined;
-  /** The same in one region alone. */
+  /** Likewise, in one region alone. */
   idsIn?: ((region: string) => readonly string[]) | undefined;
   /**
-   * Servers whose newest images are older are not looked for; unless told, all that our images name
-   * are.
+   * Servers whose newest images are older are not requested; by default, all servers that our
+   * images name are.
    */
   since?: Date | undefined;
 }
 
 /**
- * Lists the servers and images of each region. One region's failure does not stop another's.
+ * Lists the servers and images of each region. A failure in one region does not stop the others.
  *
- * A listing proves that something is there, never that it is not. So the servers that `sought.ids`
- * and our images name, and the volume snapshots that our images name, are asked for one by one
- * where the listing lacks them; only a 404 says that they are gone.
+ * A listing proves that something exists, never that it does not. So the servers that `sought.ids`
+ * and our images name, and the volume snapshots that our images name, are requested one by one
+ * where the listing lacks them. Only a 404 says that they are gone.
  *
- * @param regions the policy's regions; all of the catalogue when undefined. One that the catalogue
- *   lacks can't be read.
- * @throws {CloudError} NO_ENDPOINT when all are wanted, and the catalogue has none.
+ * @param regions the policy's regions; all of the catalogue when undefined. A region that the
+ *   catalogue lacks is unreadable.
+ * @throws {CloudError} NO_ENDPOINT when all regions are wanted, and the catalogue has none.
  */
 export async function listInventory(
   session: Session,
@@ -77,10 +77,9 @@ export async function listInventory(
 }
 
 /**
- * The same regions with each server and each image in one of them. Regions that share a service
- * list the same things: a server belongs to the first that lists it, an image to the region of its
- * server. The image of a server that no region lists belongs to the region that it says the server
- * was in, or else to the first.
+ * Assigns each server and each image to one region. Regions that share a service list the same
+ * things: a server belongs to the first region that lists it, an image to the region of its server.
+ * The image of an unlisted server belongs to the region that the image names, or else to the first.
  */
 function distinct(regions: readonly RegionInventory[]): RegionInventory[] {
   const serverIn = new Map<string, string>();
@@ -133,9 +132,9 @@ async function surveyRegion(
 }
 
 /**
- * The volume snapshots of a region, where some are needed; those that the listing lacks are asked
- * for one by one. Where the volumes' service can't list them, nothing is known of any: servers
- * whose disks are no volumes do without.
+ * The volume snapshots of a region, if some are needed; those that the listing lacks are requested
+ * one by one. If the volume service can't list them, none is known: servers whose disks are no
+ * volumes need none.
  */
 async function findVolumeSnapshots(
   session: Session,
@@ -154,7 +153,7 @@ async function findVolumeSnapshots(
   }
 }
 
-/** Asks a region for servers that its listing lacks, one by one. */
+/** Requests servers that a region's listing lacks, one by one. */
 export async function findServers(
   session: Session,
   region: string,
@@ -164,7 +163,7 @@ export async function findServers(
   return { found, gone, unsure: [...unread].map(([id, problem]) => ({ region, id, problem })) };
 }
 
-/** Those of some ids that a listing lacks; what is no id is left out. */
+/** The ids that a listing lacks, without malformed ids. */
 export function missingIn(listed: readonly { id: string }[], ids: readonly string[]): Set<string> {
   return new Set(ids.filter(isId)).difference(new Set(listed.map(({ id }) => id)));
 }
@@ -173,7 +172,7 @@ async function lookFor<T>(ids: Iterable<string>, get: (id: string) => Promise<T 
   const result = {
     found: [] as T[],
     gone: new Set<string>(),
-    /** What the cloud has answered, by the id. */
+    /** The answers of the cloud, by the id. */
     unread: new Map<string, Reason>(),
   };
   await pMap(
@@ -193,17 +192,15 @@ async function lookFor<T>(ids: Iterable<string>, get: (id: string) => Promise<T 
   return result;
 }
 
-/** A volume snapshot that may be there: nobody knows. */
+/** A volume snapshot whose existence is unknown. */
 function unreadable(region: string, id: string): VolumeSnapshot {
   return { id, region, name: '', status: UNREADABLE, createdAt: new Date(0), volumeId: '' };
 }
 
 /**
- * Those of some servers that no region of the account has: each region is asked for each of them,
- * now.
+ * The servers that no region of the account has: each region is asked for each of them now.
  *
- * @returns the ids of those whose absence is certain, and what could not be found out about the
- *   others.
+ * @returns the ids of servers that are certainly gone, and the problems with the others.
  */
 export async function goneEverywhere(
   session: Session,
@@ -228,11 +225,10 @@ export async function goneEverywhere(
 }
 
 /**
- * The region in which a snapshot was taken, whatever region a survey has found its image in:
- * regions may share an image service, and while one of them can't be read, all its images are found
- * in another.
+ * The region in which a snapshot was taken, whichever region lists its image: regions may share an
+ * image service, and while one of them can't be read, another lists all its images.
  *
- * @returns undefined where nobody knows: neither does the image say it, nor has the surveyed region
+ * @returns undefined if unknown: the image does not name its region, and the surveyed region lacks
  *   the server.
  */
 export function homeOf(
@@ -244,9 +240,8 @@ export function homeOf(
 }
 
 /**
- * Some servers, and each region that their snapshots say they were in; undefined for a server of
- * which none says it. Regions may share an image service, so the region of the images does not
- * tell.
+ * Each server with the regions that its snapshots name; undefined for a server whose snapshots name
+ * none. Regions may share an image service, so the region of the images does not show it.
  */
 export function homesOf(
   servers: ReadonlySet<string>,
@@ -263,8 +258,8 @@ export function homesOf(
 }
 
 /**
- * The regions that some images say their servers were in, and that the catalogue does not name (any
- * more). Regions may share an image service, so such images are found in another one.
+ * The regions that images name and that the catalogue lacks. Regions may share an image service, so
+ * another region lists such images.
  */
 export function unnamedHomes({ regions: known }: Session, images: readonly Image[]): Set<string> {
   const homes = images.flatMap((image) => blueprintIn(image)?.region ?? []);

@@ -18,17 +18,18 @@ import type { RegionInventory } from './region-inventory.ts';
 import { selectServers } from './selector.ts';
 
 /**
- * How far the creation of an image and of its volume snapshots may be apart: Nova makes both in one
- * request.
+ * The most that the creation times of an image and of its volume snapshots differ: Nova makes both
+ * in one request.
  */
 const MADE_TOGETHER_MS = 3_600_000;
 
-/** The status of a volume snapshot that may be there, and can't be asked for. */
+/** The status of a volume snapshot that may exist, and can't be read. */
 export const UNREADABLE = 'unreadable';
 
 /**
- * Says whose an image is: a snapshot of ours, a suspect, or undefined for everybody else's.
- * `volumeSnapshots` are those that are there now, of those that the image names.
+ * Classifies an image: our snapshot, a suspect, or undefined for a foreign image.
+ *
+ * @param volumeSnapshots the existing ones of those that the image names.
  */
 export type Reader = (
   image: Image,
@@ -36,8 +37,8 @@ export type Reader = (
 ) => Snapshot | Suspect | undefined;
 
 /**
- * Whether an image is marked as a deployment's, and has its data in volume snapshots: then a
- * {@link Reader} needs these.
+ * Whether an image has a deployment's marker and its data in volume snapshots. A {@link Reader}
+ * then needs these.
  */
 export function hasVolumesOf(owner: string): (image: Image) => boolean {
   return ({ properties, volumeSnapshotIds }) =>
@@ -50,7 +51,7 @@ interface ReaderOptions {
   policies?: Run['policies'];
 }
 
-/** A policy, as far as it says whose an image is. */
+/** The fields of a policy that decide on ownership. */
 export type ReadingPolicy = Pick<Policy, 'policy' | 'servers' | 'adopt'> & Partial<Pick<Policy, 'schedule'>>;
 
 /** A {@link Reader} for one completely listed region, as one policy sees it. */
@@ -67,7 +68,7 @@ export function readerOf(
   const schedules = new Map(
     [...policies, policy].map(({ policy: name, schedule }) => [
       name,
-      // Thousands of images ask for the ends of the same few slots.
+      // Cached, because thousands of images share the same few slots.
       schedule && { ...schedule, next: memoize(schedule.next, (slot) => slot.getTime()) },
     ]),
   );
@@ -86,7 +87,7 @@ export function readerOf(
   };
 }
 
-/** The volume snapshots that more than one image needs. */
+/** The volume snapshots that more than one image names. */
 function namedByTwo(images: readonly Image[]): Set<string> {
   const [once, twice] = [new Set<string>(), new Set<string>()];
   for (const id of images.flatMap(({ volumeSnapshotIds }) => volumeSnapshotIds)) {
@@ -96,12 +97,12 @@ function namedByTwo(images: readonly Image[]): Set<string> {
 }
 
 /**
- * What shows that the volume snapshots which an image names were not made with it, or are not the
- * marked server's. Its image does not tell: it has whatever properties the image had that the root
+ * Why the volume snapshots of an image were not made with it, or are not of the marked server. The
+ * image itself does not show it, because it inherits all properties of the image that the root
  * volume was made from.
  *
- * A volume may have been detached since, so one that is still the server's is enough: Nova makes
- * the snapshots of all volumes of one server in one request.
+ * One volume that is still attached to the server is enough, because others may have been detached
+ * since: Nova makes the snapshots of all volumes of a server in one request.
  */
 function foreignData(
   { name, createdAt }: Snapshot,
@@ -122,9 +123,8 @@ function foreignData(
 }
 
 /**
- * A snapshot whose data lie in volume snapshots is as good as the worst of these. Where the cloud
- * has lost some of them, or somebody has deleted them, the others may be all that there is of their
- * volumes.
+ * A snapshot with its data in volume snapshots has the worst state of these. If some are lost or
+ * deleted, the others may be the only copies of their volumes.
  */
 function withVolumes(snapshot: Snapshot, named: readonly VolumeSnapshot[]): Snapshot {
   if (snapshot.state !== 'good' && snapshot.state !== 'failed') return snapshot;
@@ -139,7 +139,7 @@ function withVolumes(snapshot: Snapshot, named: readonly VolumeSnapshot[]): Snap
 
 const LEGACY_NAME = /^(.+)-autosnap-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
-/** The servers that images of other deployments are marked with, and whose. */
+/** The servers in markers of other deployments, and those deployments. */
 export function otherOwners(images: readonly Image[], owner: string): Map<string, string> {
   return new Map(
     images.flatMap(({ properties: { autosnap_owner: its, autosnap_server: server } }) =>
@@ -150,20 +150,17 @@ export function otherOwners(images: readonly Image[], owner: string): Map<string
 
 interface Adopting {
   servers: ReadonlyMap<string, Server>;
-  /**
-   * Servers of which other deployments have snapshots: these may have adopted the same images, by
-   * other rules.
-   */
+  /** Servers with snapshots of other deployments, which may have adopted the same images. */
   others: ReadonlyMap<string, string>;
   policy: string;
   projectId: string;
 }
 
 /**
- * An image that the Python script autosnap.py has made of one of `servers`, as a snapshot of the
- * adopting policy. It carries no marker, so everything else has to agree: the name, of the server
- * as it is called now and its id, the server that the cloud says it was made from, and that nothing
- * else says it made it.
+ * Reads an image that the Python script autosnap.py has made of one of `servers`, as a snapshot of
+ * the adopting policy. The image carries no marker, so everything else has to agree: the current
+ * name of the server and its id in the image name, the server that the cloud records, and no other
+ * maker.
  */
 function adopted(
   image: Image,

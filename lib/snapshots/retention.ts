@@ -6,10 +6,10 @@ import { codeOf, type Reason } from '../reporting/reasons.ts';
 import { isEmpty, type Snapshot } from './marker.ts';
 
 const HOUR_MS = 3_600_000;
-/** A failed snapshot stays this long, for somebody to look at. */
+/** How long a failed snapshot stays, so that somebody can examine it. */
 export const FAILED_FOR_MS = 24 * HOUR_MS;
 
-/** What is to become of a snapshot, and why. */
+/** Whether to keep a snapshot, and why. */
 export interface Decision {
   snapshot: Snapshot;
   keep: boolean;
@@ -25,7 +25,7 @@ export interface RetentionOptions {
 
 /** The name of the period that a moment is in. */
 const NAMES: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
-  // With the offset: the hour that a clock change repeats is two hours.
+  // With the offset, because a clock change repeats an hour.
   hourly: (t) => `${t.toPlainDate()}T${String(t.hour).padStart(2, '0')}${t.offset}`,
   daily: (t) => `${t.toPlainDate()}`,
   weekly: (t) => `${t.yearOfWeek}-W${String(t.weekOfYear).padStart(2, '0')}`,
@@ -34,19 +34,22 @@ const NAMES: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
 };
 
 /**
- * Decides what to keep of one series. Only good snapshots count, by the slot they were made for;
- * kept is the union of what the rules ask for, what is held or others can see, and everything that
- * is pending, unknown or dated in the future; and the newest slot that is known to boot, because a
- * newer one that nobody has tried is only a hope. A failed snapshot goes a day later, once there is
- * a newer good one; one that has still a part of its data, only when the rules would let it go if
- * it were whole.
+ * Decides which snapshots of one series to keep. Only good snapshots count, by the slot they were
+ * made for. These stay:
+ * - what the rules ask for;
+ * - what is held, or is visible to others;
+ * - what is pending, unknown or dated in the future;
+ * - the newest snapshot that passed a drill, because a newer untested snapshot may not boot.
  *
- * The rules count slots, not images: the images of one slot, which two runs at once have made, take
- * one place and are kept or released together.
+ * A failed snapshot is released a day later, once there is a newer good one. A failed snapshot that
+ * still has a part of its data is released only when the rules would release it if it were whole.
  *
- * The order of `series` does not matter, nor does what is in it twice. Decisions come newest first.
+ * The rules count slots, not images: the images of one slot, which two concurrent runs have made,
+ * count once and are kept or released together.
  *
- * @throws {RangeError} when `keep` has no rule: nothing is ever deleted for want of one.
+ * The order of `series` and duplicates in it do not matter. Decisions come newest first.
+ *
+ * @throws {RangeError} when `keep` has no rule, so that a missing rule never deletes anything.
  */
 export function retain(series: readonly Snapshot[], keep: Keep, options: RetentionOptions): Decision[] {
   const { atLeast, ...rules } = keep;
@@ -95,8 +98,8 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
 }
 
 /**
- * Why a snapshot that has lost a part of its data would be kept if it were whole; it counts for
- * nothing all the same.
+ * Why a snapshot that has lost a part of its data would be kept if it were whole. Such a snapshot
+ * does not count for the series.
  */
 function keptIfWhole(
   snapshot: Snapshot,
@@ -111,7 +114,7 @@ function keptIfWhole(
   return decision.keep ? { code: 'PARTIAL', status: snapshot.status, reasons: decision.reasons } : undefined;
 }
 
-/** Notes down why the snapshots of a slot are kept. */
+/** Records why the snapshots of a slot are kept. */
 type Want = (slot: readonly Snapshot[], reason: Reason) => void;
 
 const timeOf = ([one]: readonly Snapshot[]) => one!.slot;
@@ -126,36 +129,37 @@ function newestFirst(snapshots: readonly Snapshot[]): Snapshot[] {
   );
 }
 
-/** Whether a snapshot counts for anything: it is good, not held, and not dated in the future. */
+/** Whether a snapshot counts for its series: it is good, not held, and not dated in the future. */
 export function counts(snapshot: Snapshot, now: Date): boolean {
   return snapshot.state === 'good' && !heldBecause(snapshot, now) && snapshot.slot <= now;
 }
 
-/** Whether it is known to boot: it passed a drill, and none failed since. */
+/** Whether a snapshot is known to boot: it passed a drill, and has failed none since. */
 export function hasPassed({ proven, drilled }: Snapshot): boolean {
   return proven !== undefined && (drilled === undefined || drilled <= proven);
 }
 
-/** Why a hold keeps this snapshot now; undefined when none does. */
+/** Why a hold keeps this snapshot now; undefined without a hold. */
 export function heldBecause({ hold }: Snapshot, now: Date): Reason | undefined {
   if (hold === 'protected') return { code: 'PROTECTED' };
   if (hold === 'forever') return { code: 'HELD' };
   return hold && now < hold ? { code: 'HELD_UNTIL', until: hold.toISOString() } : undefined;
 }
 
-/** Why a snapshot stays that others can see, or that is hidden; undefined for a private one. */
+/** Why a snapshot stays that is hidden or visible to others; undefined for a private one. */
 export function exposedBecause({ exposure }: Snapshot): Reason | undefined {
   return exposure === undefined ? undefined : { code: 'EXPOSED', exposure };
 }
 
-/** Why nothing deletes this snapshot now, whatever the rules say; undefined when they decide. */
+/** Why no cleanup may delete this snapshot now; undefined when the rules decide. */
 export function staysBecause(snapshot: Snapshot, now: Date): Reason | undefined {
   return heldBecause(snapshot, now) ?? exposedBecause(snapshot);
 }
 
 /**
- * Ad-hoc snapshots are nobody's series: none is ever rotated for the sake of another. One that was
- * made with an end goes once that has passed, if it has finished one way or the other.
+ * Decides whether to keep one ad-hoc snapshot. Ad-hoc snapshots belong to no series, so they never
+ * displace each other. An ad-hoc snapshot with an end is deleted after it, once the snapshot is
+ * good or failed.
  */
 export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
   const { expires, state } = snapshot;
@@ -173,15 +177,15 @@ export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
 }
 
 /**
- * Until when an ad-hoc snapshot stays, by its own end and its hold; undefined where there is no
- * end. One that has failed or is still being made has the same end.
+ * Until when an ad-hoc snapshot stays, by its own end and its hold; undefined without an end. A
+ * failed or pending snapshot has the same end.
  */
 export function endOf({ expires, hold, exposure }: Snapshot): Date | undefined {
   if (!expires || hold === 'protected' || hold === 'forever' || exposure !== undefined) return undefined;
   return hold && hold > expires ? hold : expires;
 }
 
-/** Which period a slot is in. */
+/** The name of the period that a slot is in. */
 const periodOf = memoize(
   (period: Period, slot: Date, timezone: string) =>
     NAMES[period](Temporal.Instant.fromEpochMilliseconds(slot.getTime()).toZonedDateTimeISO(timezone)),
@@ -189,8 +193,8 @@ const periodOf = memoize(
 );
 
 /**
- * The newest in each of the latest `n` periods that have one. While there are fewer, the oldest is
- * kept as well: it may become the only one of a period that the tier still has room for.
+ * Keeps the newest snapshot in each of the latest `n` periods that have one. With fewer periods,
+ * the oldest snapshot also stays: it may become the only one of a period that still counts.
  */
 function wantPeriods(
   slots: readonly Snapshot[][],
@@ -211,7 +215,7 @@ function wantPeriods(
     want(slots.at(-1) ?? [], { code: 'OLDEST', rule: period, have: newestOf.size, of: n });
 }
 
-/** Why a snapshot that counts for nothing is kept all the same; undefined when it may go. */
+/** Why a snapshot is kept although it does not count; undefined when it may be released. */
 function uncounted(s: Snapshot, newestGood: Snapshot | undefined, now: Date): Reason | undefined {
   const stays = staysBecause(s, now);
   if (stays) return stays;
