@@ -36,7 +36,7 @@ const leases = leasesAt(bucket);
 export const handler = invocation(
   async (event, job) => {
     const { digest, acceptDropped } = parseAudit(event);
-    const policies = await expandAccounts(policiesOf({}, job.policies), job.accountsBeginning);
+    const policies = await expandAccounts(policiesOf({}, job.policies), job.findAccounts);
     const unknown: Reason[] = [];
     const read = <T>(code: 'GOOD_RUNS_UNREADABLE' | 'REPORTS_UNREADABLE', work: Promise<T> | undefined) =>
       work?.catch((error: Error) => {
@@ -60,7 +60,7 @@ export const handler = invocation(
       ...compared.failures,
       ...(await publishAudit(
         found,
-        { store, topic, reportLink, notify: () => tell(found, goodRuns, job) },
+        { store, topic, reportLink, notify: () => notifyIncidents(found, goodRuns, job) },
         { digest, now: job.now },
       )),
     ];
@@ -75,10 +75,10 @@ export const handler = invocation(
 );
 
 /**
- * Tells people of incidents, unless another audit is about to. Nothing is told while it is not known
- * which runs ended well.
+ * Notifies people of incidents, unless another audit is about to. Sends no notification while the
+ * run records can't be read.
  */
-async function tell(
+async function notifyIncidents(
   found: Audit,
   goodRuns: readonly GoodRun[] | undefined,
   { now, endsAt }: JobContext,

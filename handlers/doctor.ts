@@ -14,7 +14,7 @@ import { invocation } from '../lib/runtime/handler.ts';
  */
 export const handler = invocation(
   async (event, job) => {
-    const policies = await expandAccounts(policiesOf(event, job.policies), job.accountsBeginning);
+    const policies = await expandAccounts(policiesOf(event, job.policies), job.findAccounts);
     const alerts = (await checkAlerts(settings())).map((finding) => checkOf(finding, {}));
     const { checks, ...diagnosis } = await diagnose(policies, job);
     return { ...diagnosis, checks: [...alerts, ...checks] };

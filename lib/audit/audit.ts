@@ -30,21 +30,24 @@ import { protectionOf, type SelectedSince } from './protection.ts';
 import { type TakenByHand, vanished } from './taken-by-hand.ts';
 
 interface Extras {
-  /** Of a stored gigabyte (10^9 bytes) a month. */
+  /** The price of a stored gigabyte (10^9 bytes) a month. */
   pricePerGb?: number | undefined;
-  /** Which runs have ended well, where that is known. */
+  /** The last good run of each job, if known. */
   goodRuns?: readonly GoodRun[] | undefined;
-  /** The bucket that the copies lie in, for as long as there is time. */
+  /** The bucket of the copies, with a deadline for its requests. */
   bucketUntil?: ((deadline: Deadline) => ReadableCopies['store']) | undefined;
-  /** What earlier audits saw covered: these servers are looked for where no listing has them. */
+  /**
+   * What earlier audits saw covered: these servers are requested by their ids if no listing has
+   * them.
+   */
   coverage?: readonly AccountCoverage[] | undefined;
   /** The ad-hoc snapshots of the last day. */
   byHand?: readonly TakenByHand[] | undefined;
 }
 
 /**
- * Looks at all that the policies protect, and changes nothing. What can't be read, a whole account
- * perhaps, is said in the policies' problems and stops nothing else.
+ * Audits what the policies protect, and changes nothing. An unreadable part, even a whole account,
+ * becomes a problem of its policies and does not stop the rest.
  *
  * @param login opens a session with a cloud account.
  */
@@ -220,8 +223,8 @@ async function auditRegions(
   });
   const unsure = [...found.unsure, ...outOfSight(found)];
   const isUnsure = (id: string) => unsure.some((server) => server.id === id);
-  // What lies in volumes can't be judged without them, and the rest of a region is not to look like
-  // all of it.
+  // Without its volume snapshots, a region is unreadable as a whole: a partial result would look
+  // complete.
   const regions = found.regions.filter(({ volumesUnread }) => volumesUnread === undefined);
   const unreadable = [
     ...found.unreadable,
@@ -283,7 +286,7 @@ async function auditRegions(
     const itsUnreadable = unreadable.filter(({ region }) => wanted.includes(region));
     const isUnserved = (region: string) => unserved.some((one) => one.region === region);
     const unknown = unlisted.map(({ region }) => region).filter((region) => wanted.includes(region));
-    // A server that could not be listed may be the one that is asked for.
+    // An unlisted server may be the one that the selector means.
     const mayMatch = unknown.length > 0 || unsure.some(({ region }) => wanted.includes(region));
     const problems: Reason[] = [
       ...wanted
@@ -385,9 +388,9 @@ async function auditRegions(
 }
 
 /**
- * The servers that a region says are not there, and whose snapshots say that they were in a region
- * that can't be read, or that the catalogue lacks: regions may share an image service, so nobody
- * knows whether they are gone.
+ * The servers that are missing in a region, and whose snapshots name a region that can't be read or
+ * that the catalogue lacks. Regions may share an image service, so the existence of these servers
+ * is unknown.
  */
 function outOfSight({ regions }: Inventory): UncertainServer[] {
   const read = new Set(regions.map(({ region }) => region));
@@ -438,7 +441,7 @@ function unknownOf(
   return new Set(ofRegion).difference(known);
 }
 
-/** What keeps a policy's drills from going on. */
+/** Problems that stop a policy's drills. */
 async function drillProblems(
   session: Session,
   servers: readonly Server[],

@@ -28,7 +28,7 @@ export function bareSeries(
 }
 
 /**
- * Finds servers that a policy covered and may still mean, and of which it has no series: no snapshot
+ * Finds servers that a policy covered and may still select, and that have no series: no snapshot
  * and no listing shows them.
  *
  * @param wanted the regions of the policy.

@@ -80,9 +80,9 @@ async function newestGoodOf(
 }
 
 /**
- * Whether the copies of a series keep up with its snapshots. They are behind when a newer snapshot
- * is there, and the newest copy, or else the oldest snapshot, is older than one and a half times an
- * interval of both schedules together.
+ * Whether the copies of a series are up to date. They are behind when a newer snapshot exists, and
+ * the newest copy, or else the oldest snapshot, is older than one and a half times the sum of one
+ * interval of each schedule.
  *
  * @param copies good ones.
  */

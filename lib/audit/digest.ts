@@ -13,7 +13,10 @@ import { SERIES_TROUBLES } from './troubles.ts';
 
 const MOST_LINES = 20;
 
-/** The links to the report page: in the AWS console, and one that anybody can open for some hours. */
+/**
+ * The links to the report page: in the AWS console, and a presigned one that needs no login for
+ * some hours.
+ */
 export interface PageLinks {
   console: string;
   signed?: { link: string; hours: number };

@@ -2,8 +2,8 @@ import { shortName } from './format.ts';
 import type { Audit, Dropped } from './model.ts';
 
 /**
- * What has dropped out of coverage, in a few words: the first of it, and how much more there is.
- * Nothing when nothing has.
+ * A summary of what dropped out of coverage: the first item, and how many more. Empty if nothing
+ * dropped.
  */
 export function droppedText({ dropped }: Pick<Audit, 'dropped'>): string[] {
   const [first, ...more] = dropped;
@@ -48,8 +48,8 @@ function nameOf(dropped: Dropped): string {
 }
 
 /**
- * What has dropped out of the coverage of a policy. What was covered by none that is deployed counts
- * for the first policy, so that it has an alarm.
+ * What has dropped out of the coverage of a policy. What only removed policies covered counts for
+ * the first policy, so that it raises an alarm.
  */
 export function droppedFrom(
   policy: string,

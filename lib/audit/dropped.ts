@@ -13,7 +13,7 @@ import type { Audit, AuditedAccount, Dropped } from './model.ts';
 
 /** What an audit makes of the coverage that earlier audits have recorded. */
 export interface CoverageChange {
-  /** What has dropped out of coverage, and nobody has accepted. */
+  /** What dropped out of coverage, and is not accepted. */
   dropped: Dropped[];
   /** What has dropped out of coverage, and is accepted with this audit. */
   accepted: Dropped[];

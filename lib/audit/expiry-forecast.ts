@@ -5,19 +5,21 @@ import { counts, FAILED_FOR_MS, hasPassed, retain } from '../snapshots/retention
 import type { ExpiryCondition } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 
-/** Further ahead nobody plans, and what is kept for years would take as many steps. */
+/** The limit of the forecast. Rules that keep snapshots for years would take as many steps. */
 const MOST_SLOTS = 450;
 
-/** What a snapshot that is still to be taken has not met yet: a hold, a drill. */
+/** A future snapshot has no hold and no drill. */
 export const UNTRIED = { hold: undefined, proven: undefined, drilled: undefined } satisfies Partial<Snapshot>;
 
-/** When a snapshot will be released: not before `at`, whatever comes of the rest of its series. */
+/**
+ * When a snapshot will be released: not before `at`, whatever happens to the rest of its series.
+ */
 export interface Expiry {
   at: Date;
   condition?: ExpiryCondition;
 }
 
-/** A series, and what is to come of it. */
+/** A series, and how it will continue. */
 export interface Prospect {
   series: readonly Snapshot[];
   /** Whether the policy will take more snapshots of the server. */
@@ -26,11 +28,11 @@ export interface Prospect {
 }
 
 /**
- * When each snapshot of a series will be released at the earliest, if from now on the schedule is
- * kept and nobody changes a hold: found by doing just that, slot by slot, with the retention
- * function itself. Every snapshot succeeds, the pending ones too, and what passed a drill is soon
- * followed by a newer one that does: so each goes as early as it can. What has no answer here stays
- * for longer than can be foreseen: because of a hold, a yearly tier, or a schedule that has ended.
+ * When each snapshot of a series will be released at the earliest, if the schedule continues and
+ * nobody changes a hold. Simulates the schedule slot by slot with the retention function itself. In
+ * the simulation every snapshot succeeds, also the pending ones, and a newer snapshot soon passes a
+ * drill: so each is released as early as possible. A snapshot without an answer stays longer than
+ * the forecast: because of a hold, a yearly tier, or a schedule that has ended.
  *
  * @returns by the snapshot's id; for a pending one as if it succeeds.
  */
@@ -52,14 +54,17 @@ export function forecastExpiry(prospect: Prospect, policy: Policy): Map<string, 
           : everyMs > 0
             ? 'RATE'
             : undefined;
-      // The runs of a rate may come up to an interval earlier than the newest one lets expect.
+      // A run of a rate may come up to an interval earlier than the newest snapshot suggests.
       const early = new Date(Math.max(now.getTime(), at.getTime() - everyMs));
       return [id, { at: early, ...(condition ? { condition } : {}) }];
     }),
   );
 }
 
-/** The newest snapshots that are known to boot, or ever were: they stay until a newer one is. */
+/**
+ * The newest snapshots that passed their last drill, or any drill: they stay until a newer snapshot
+ * passes.
+ */
 function proofsIn(series: readonly Snapshot[], now: Date): Set<string> {
   const counted = series.filter((s) => counts(s, now));
   const newestOf = (some: Snapshot[]) => {
@@ -73,7 +78,10 @@ function proofsIn(series: readonly Snapshot[], now: Date): Set<string> {
   return new Set(newest.map(({ id }) => id));
 }
 
-/** When the retention function lets each snapshot go, if nothing but time and new ones come. */
+/**
+ * When the retention function releases each snapshot, if only time passes and new snapshots are
+ * taken.
+ */
 function simulate({ series, grows, now }: Prospect, policy: Policy): Map<string, Date> {
   const goes = new Map<string, Date>();
   const { schedule, keep, timezone } = policy;
@@ -111,7 +119,7 @@ function simulate({ series, grows, now }: Prospect, policy: Policy): Map<string,
   return goes;
 }
 
-/** The slot of the newest snapshot, where the next run of a rate is counted from. */
+/** The slot of the newest snapshot, from which the next run of a rate is counted. */
 export function newestSlot(series: readonly Snapshot[], now: Date): Date | undefined {
   return series
     .map(({ slot }) => slot)
@@ -120,13 +128,16 @@ export function newestSlot(series: readonly Snapshot[], now: Date): Date | undef
     .at(-1);
 }
 
-/** Whether a snapshot goes one day without anybody doing anything to it. */
+/** Whether a snapshot will be released one day without an operator. */
 function mayGo({ hold, exposure, state }: Snapshot): boolean {
   const isFinished = state === 'good' || state === 'failed';
   return isFinished && hold !== 'forever' && hold !== 'protected' && exposure === undefined;
 }
 
-/** When what counts in a series changes by itself: a hold ends, a failed one has been seen enough. */
+/**
+ * When the state of a series changes by itself: a hold ends, the retention time of a failed
+ * snapshot ends.
+ */
 function changesIn(series: readonly Snapshot[], now: Date): Date[] {
   return series
     .flatMap(({ hold, slot, state, createdAt }) => [

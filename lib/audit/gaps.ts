@@ -9,17 +9,17 @@ import { lateFrom } from './lateness.ts';
 import type { Gap } from './model.ts';
 
 /**
- * Further back nobody looks for a single snapshot, and each takes a decision about the whole
- * series.
+ * The most slots that are checked: each one costs a retention decision over the whole series, and
+ * nobody looks for single snapshots further back.
  */
 const MOST_SLOTS = 40;
 
 /**
- * Where a series lacks a good snapshot that the policy's rules would keep, and have no other for:
- * what rotation has thinned out is no gap, nor is a month that has only an early one. Newest first,
- * among the latest slots, no further back than the oldest good snapshot. One that is due for less
- * than half of the interval that begins with it may still be on its way. A schedule that was changed counts as if it had
- * always been so.
+ * Finds the slots where a series lacks a good snapshot that the policy's rules would keep, and has
+ * no other for the same period. Deleted by rotation is not a gap. Newest first, among the latest
+ * slots, back to the oldest good snapshot. A slot that is due for less than half of the interval
+ * that begins with it may still get its snapshot. The current schedule is assumed for the past,
+ * too.
  */
 export function gaps(series: readonly Snapshot[], policy: Policy, now: Date): Gap[] {
   const { schedule, keep, timezone } = policy;
@@ -45,7 +45,7 @@ export function gaps(series: readonly Snapshot[], policy: Policy, now: Date): Ga
   let looked = 0;
   for (const [i, { slot }] of good.entries()) {
     const newer = good[i - 1]?.slot;
-    // A rate has no slots of its own: after half an interval it is the next one's.
+    // A rate has no fixed slots: after half an interval, a snapshot belongs to the next slot.
     const halfMs = schedule.exact ? 0 : (intervalMs(schedule, slot) ?? 0) / 2;
     const isDue = (missing: Date) =>
       newer

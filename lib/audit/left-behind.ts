@@ -40,7 +40,7 @@ export function leftBehindIn(
   }));
 }
 
-/** What people are told of snapshots that are left behind. */
+/** The warning about snapshots that are left behind. */
 export function warningOf(
   { region, policy, count, bytes }: LeftBehind,
   { policies = [] }: Pick<Run, 'policies'>,

@@ -3,7 +3,7 @@ import type { Dropped } from './model.ts';
 
 /** The recorded policies and servers that one cause has taken out of coverage. */
 export interface Loss {
-  /** What is said of it. */
+  /** The reason for the report. */
   reasonOf(loss: Loss): Dropped;
   policies: (CoveringPolicy & { account: string })[];
   servers: CoveredServer[];

@@ -6,25 +6,37 @@ import { hasFailedDrill } from './proof.ts';
 import { isExpected, isWatched } from './sentence.ts';
 import { troublesIn } from './troubles.ts';
 
-/** Each is paid for by the hour, so that there are none on a good day. */
+/**
+ * The most servers with metrics of their own. CloudWatch bills them by the hour, so there are none
+ * on a good day.
+ */
 const MOST_SERVERS = 10;
 
 /**
- * Writes an audit's CloudWatch metrics, namespace Autosnap. With the dimensions `service` (the
- * deployment) and `policy`: Overdue, the intervals of the schedule since the newest good snapshot
- * (see lateness.ts), of the server where it is highest; NewestGoodAge (seconds), likewise; Good, Pending,
- * Failed and Stuck, how many there are (Failed and Stuck without those of servers that are
- * gone or not selected any more; ad-hoc snapshots that are failed or stuck count for the
- * first policy of their region); StorageBytes; and NothingSelected, 1 where a selector matches no
- * server; and where there are drills, ProvenAge (seconds), how long ago a server was last proven,
- * or since when it could have been, of the server where it is longest, and DrillsFailed, the
- * servers whose last drill failed; and Dropped, what has dropped out of its coverage, where
- * something has. RunOverdue: the longest time since a good run of a job over the time that its
- * schedule allows; from 1 on a run is missing. Troubles counts the kinds of trouble that the policy
- * is in; see
- * troubles.ts. A policy of which not all could be read has none: missing is bad. With `account`
- * besides, of a policy with several: Overdue. With `service`, `policy` and `server` (its name and id):
- * Overdue and NewestGoodAge of the servers that are late, the ten most overdue of them.
+ * Writes the CloudWatch metrics of an audit, namespace Autosnap. A policy that could not be read
+ * completely publishes no metrics, because missing metrics raise its alarm.
+ *
+ * With the dimensions `service` (the deployment) and `policy`:
+ * - Overdue: the intervals of the schedule since the newest good snapshot, the maximum of all
+ *   servers; see lateness.ts.
+ * - NewestGoodAge (seconds): the age of the newest good snapshot, the maximum of all servers.
+ * - Good, Pending: the number of snapshots.
+ * - Failed, Stuck: the same, without servers that are gone or no longer selected. Ad-hoc snapshots
+ *   count for the first policy of their region.
+ * - StorageBytes: the size of all snapshots.
+ * - NothingSelected: 1 if a selector matches no server.
+ * - ProvenAge (seconds), with drills: the time since a server was last proven, or since it could
+ *   have been, the maximum of all servers.
+ * - DrillsFailed, with drills: the servers whose last drill failed.
+ * - Dropped: the number of things that dropped out of coverage; only if there are any.
+ * - RunOverdue: the longest time since a good run of a job, divided by the time that its schedule
+ *   allows. From 1 on a run is missing.
+ * - Troubles: the number of kinds of trouble; see troubles.ts.
+ *
+ * With `account` besides, for a policy with several accounts: Overdue.
+ *
+ * With `service`, `policy` and `server` (name and id): Overdue and NewestGoodAge of the ten most
+ * overdue late servers.
  */
 export function publishMetrics(audit: Audit): void {
   const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: audit.owner });
@@ -85,14 +97,14 @@ export function publishMetrics(audit: Audit): void {
 }
 
 /**
- * "web-1 5b9c…": the name for people, the id because two customers may use one name. CloudWatch
- * takes no value that begins with a colon, and none with other characters than ASCII.
+ * "web-1 5b9c…": the name for people, and the id, because two customers may use one name.
+ * CloudWatch accepts only ASCII, and no value that starts with a colon.
  */
 function dimensionOf({ name, server }: AuditedSeries): string {
   return `${name.replace(/^:|[^\x20-\x7e]/g, '?')} ${server}`.trim();
 }
 
-/** Writes the metric Audits, dimension `service`, whose absence is an alarm: deploy/alarms.ts. */
+/** Writes the metric Audits, dimension `service`. Its absence raises an alarm: deploy/alarms.ts. */
 export function publishGoodAudit(deployment: string): void {
   const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: deployment });
   metrics.addMetric('Audits', MetricUnit.Count, 1);

@@ -1,34 +1,34 @@
 import type { Finding, Reason } from '../reporting/reasons.ts';
 
-// What the audit knows, as the report page, the digest and the metrics take it.
+// The result of an audit, as the report page, the digest and the metrics read it.
 
-/** A policy, as the report page shows it. */
+/** One policy on the report page. */
 export interface AuditedPolicy {
   policy: string;
   account: string;
-  /** When the schedule asks for the next run; of a rate, as far as the newest snapshot tells. */
+  /** When the next run is due; of a rate, by the newest snapshot. */
   nextRun?: string;
-  /** Of a rate, at the latest. */
+  /** When the next cleanup is due; of a rate, at the latest. */
   nextCleanup?: string;
   runsAtRate?: true;
   cleansAtRate?: true;
-  /** Some selector matches no server: the policy protects less than it says. */
+  /** A selector matches no server: the policy protects less than it claims. */
   nothingSelected: boolean;
-  /** Whether all its regions could be read, and all servers in them that it may mean. */
+  /** Whether all its regions, and all servers in them that it may select, could be read. */
   readable: boolean;
-  /** Its jobs that no run has ended well of for too long; see missing.ts. */
+  /** Its jobs without a good run for too long; see missing.ts. */
   missing?: string[];
-  /** The longest time since a good run of a job, over the time that its schedule allows. */
+  /** The longest time since a good run of a job, divided by the time that its schedule allows. */
   runOverdue?: number;
-  /** What can't be read of what it means: the whole account, or these regions. */
+  /** The unreadable part: the whole account, or these regions. */
   unreadable?: 'account' | string[];
-  /** What would make its runs fail, or do less than it says. */
+  /** Problems that make its runs fail, or do less than the policy claims. */
   problems: Reason[];
 }
 
 /** How well a deployment's servers are protected at a moment. Times are ISO, in UTC. */
 export interface Audit {
-  /** What people call the deployment. */
+  /** The name of the deployment. */
   owner: string;
   at: string;
   policies: AuditedPolicy[];
@@ -36,23 +36,23 @@ export interface Audit {
   /** The accounts that could be read. */
   accounts: AuditedAccount[];
   /**
-   * What has dropped out of coverage since earlier audits, and nobody has accepted; empty where
-   * nothing is remembered of them. See dropped.ts.
+   * What has dropped out of coverage since earlier audits, and is not accepted; empty without a
+   * record of earlier audits. See dropped.ts.
    */
   dropped: Dropped[];
   /** Servers that no policy selects. */
   uncovered: { account: string; region: string; server: string; name: string }[];
   /**
-   * Where the servers could not be listed, so nobody knows which of them no policy selects: a
-   * region, or a whole account.
+   * The regions or whole accounts whose servers could not be listed, so that it is unknown which of
+   * them no policy selects.
    */
   unlisted: { account: string; region?: string }[];
   warnings: Finding[];
-  /** What all snapshots of the deployment take up, where they could be listed. */
+  /** The size of all snapshots of the deployment that could be listed. */
   bytes: number;
-  /** What those take up that no policy rotates any more; the warnings name them. */
+  /** The size of the snapshots that no policy rotates any more; the warnings name them. */
   leftBehindBytes: number;
-  /** What that costs a month, where the price of a gigabyte is known. */
+  /** The monthly cost, if the price of a gigabyte is known. */
   monthlyCost?: number;
 }
 
@@ -63,47 +63,49 @@ export interface AuditedAccount {
   project: string;
   /** All regions of its catalogue. */
   regions: readonly string[];
-  /** The servers that were looked for, and that every region says are not there. */
+  /** The servers that were requested by their ids, and that are gone from every region. */
   gone: ReadonlySet<string>;
 }
 
-/** What was covered when an audit last saw it, and is not covered any more. */
+/** Something that was covered when an audit last saw it, and is no longer. */
 export type Dropped = Reason<
   'DROPPED_ACCOUNT' | 'DROPPED_PROJECT' | 'DROPPED_REGION' | 'DROPPED_POLICY' | 'DROPPED_SERVER'
 >;
 
 /**
- * How many intervals after its newest good snapshot a series is late: the next slot has passed, and
- * half of the interval that begins there.
+ * A series is late this many intervals after its newest good snapshot: the next slot has passed,
+ * and half of the interval that begins there.
  */
 export const LATE = 1.5;
 
 /**
- * - protected: the newest good snapshot is recent enough. late: it is not. never: there is none,
- *   though the server is old enough to have one. waiting: there is none yet, because the server is
- *   new.
- * - released: the policy does not select the server any more. orphaned: the server is gone, as the
- *   cloud has said for it by itself. adhoc: made by hand.
+ * - protected: the newest good snapshot is recent enough.
+ * - late: it is not.
+ * - never: there is none, though the server is old enough to have one.
+ * - waiting: there is none yet, because the server is new.
+ * - released: the policy no longer selects the server.
+ * - orphaned: the server is gone, by the cloud's answer to a GET for this server.
+ * - adhoc: made by hand.
  */
 export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released' | 'orphaned' | 'adhoc';
 
 /**
- * Why a series is late or never, whatever its age: its policy's schedule has ended; or nobody knows
- * whether its server is there, because the listing lacks it, and the cloud does not answer for it;
- * or its region has no image service.
+ * Why a series is late or never, whatever its age: the schedule of its policy has ended; or the
+ * existence of its server is unknown, because the listing lacks it and the cloud does not answer a
+ * GET for it; or its region has no image service.
  */
 export type LateCause = Reason<
   'SERIES_SCHEDULE_ENDED' | 'SERIES_SERVER_UNCERTAIN' | 'SERIES_REGION_WITHOUT_IMAGES'
 >;
 
 /**
- * On what it depends whether a snapshot goes as early as that: a pending one of its series succeeds
- * (PENDING), a newer one passes a drill (DRILL), it fails itself (FAILS), or the runs of a rate
- * come at their earliest (RATE).
+ * The condition for the earliest deletion: a pending snapshot of the series succeeds (PENDING), a
+ * newer one passes a drill (DRILL), the snapshot itself fails (FAILS), or the runs of a rate come
+ * at their earliest (RATE).
  */
 export type ExpiryCondition = 'PENDING' | 'DRILL' | 'FAILS' | 'RATE';
 
-/** One snapshot, as the report page shows it. Times are ISO, in UTC. */
+/** One snapshot on the report page. Times are ISO, in UTC. */
 export interface AuditedSnapshot {
   image: string;
   slot: string;
@@ -112,9 +114,9 @@ export interface AuditedSnapshot {
   sizeBytes?: number;
   action: 'keep' | 'delete' | 'defer';
   reasons: Reason[];
-  /** Before when no cleanup deletes it; absent when that can't be foreseen. */
+  /** No cleanup deletes the snapshot before this time; absent without a forecast. */
   goes?: string;
-  /** On what it depends whether it goes as early as that. */
+  /** The condition for a deletion at `goes`. */
   condition?: ExpiryCondition;
   /** When it last passed a drill; absent when it has failed one since. */
   proven?: string;
@@ -127,12 +129,12 @@ export interface AuditedSeries {
   account: string;
   region: string;
   server: string;
-  /** Empty when the server is gone. What it was called, when nobody knows whether it is there. */
+  /** Empty when the server is gone. Its last known name, when its existence is unknown. */
   name: string;
   policy: string;
   /**
-   * Of ad-hoc snapshots, which belong to no policy: the policy whose trouble their failures are;
-   * absent when the server is gone.
+   * The policy that failures of these ad-hoc snapshots count for, because ad-hoc snapshots belong
+   * to no policy; absent when the server is gone.
    */
   countedBy?: string;
   state: SeriesState;
@@ -140,11 +142,11 @@ export interface AuditedSeries {
   newestGood?: string;
   ageSeconds?: number;
   /**
-   * The age in intervals of the schedule: {@link LATE} is late; see lateness.ts. Absent where
-   * nothing is expected any more.
+   * The age in intervals of the schedule: {@link LATE} is late; see lateness.ts. Absent where no
+   * snapshot is expected any more.
    */
   overdue?: number;
-  /** How long the next snapshot has been due; absent before, and where nothing is expected. */
+  /** How long the next snapshot has been due; absent if it is not due, or none is expected. */
   lateSeconds?: number;
   good: number;
   pending: number;
@@ -153,14 +155,14 @@ export interface AuditedSeries {
   /** In a status that Autosnap does not know, or active without data. */
   unknown: number;
   bytes: number;
-  /** How many no rule keeps that two cleanups have not deleted; absent when there are none. */
+  /** How many snapshots no rule keeps and two cleanups have not deleted; absent when zero. */
   notRotating?: number;
   nextRun?: string;
-  /** Where a snapshot is missing; absent where nothing is expected any more. */
+  /** Missing snapshots; absent where none is expected any more. */
   gaps?: Gap[];
-  /** What drills have shown; absent where none is asked for and none was. */
+  /** The results of drills; absent without a drill and without a policy that asks for one. */
   proof?: Proof;
-  /** What copies there are; absent where none are asked for, or they can't be listed. */
+  /** The copies; absent if none are asked for, or they can't be listed. */
   copied?: Copied;
   /** Newest first. */
   snapshots: AuditedSnapshot[];
@@ -176,27 +178,27 @@ export interface Gap {
   to?: string;
 }
 
-/** What drills have shown of a series. Times are ISO, in UTC. */
+/** The results of the drills of a series. Times are ISO, in UTC. */
 export interface Proof {
   /**
-   * When one of its snapshots last passed a drill, and has failed none since; absent when none has.
+   * When one of its snapshots last passed a drill, without failing one since; absent when none has.
    */
   proven?: string;
   /**
-   * For how long nothing was proven: since then, or else since its oldest good snapshot; absent
-   * when it has none.
+   * The time since `proven`, or else since the oldest good snapshot; absent without a good
+   * snapshot.
    */
   unprovenSeconds?: number;
-  /** When the last drill came to its verdict, if it failed. */
+  /** When the last drill ended, if it failed. */
   failed?: string;
 }
 
-/** What copies there are of a series. Times are ISO, in UTC. */
+/** The copies of a series. Times are ISO, in UTC. */
 export interface Copied {
-  /** The snapshot that the newest whole copy is of; absent when there is none. */
+  /** The slot of the snapshot in the newest whole copy; absent without a copy. */
   newest?: string;
   ageSeconds?: number;
-  /** A newer snapshot is there, and should have been copied by now. */
+  /** Whether a newer snapshot should have been copied by now. */
   behind: boolean;
   /** Why the newest good snapshot can never be copied. */
   obstacle?: Reason;

@@ -21,9 +21,9 @@ import { SERIES_TROUBLES } from './troubles.ts';
 const SCRIPT = `(${client})()`;
 
 /**
- * The report page: one HTML file that needs nothing else, and is not allowed to ask anybody for
- * anything. Without its script it still shows everything but the rows' details and the filters. All
- * that came from a cloud is escaped.
+ * The report page: one self-contained HTML file whose policy forbids requests. Without its script
+ * it still shows everything but the filters and the details of the rows. All text from a cloud is
+ * escaped.
  */
 export function reportPage(audit: Audit): string {
   const { owner, at, series } = audit;

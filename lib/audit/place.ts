@@ -7,7 +7,7 @@ interface Place {
   region: string;
 }
 
-/** How texts name servers, so that two customers' "web-1" are told apart. */
+/** How texts name servers, so that two customers' "web-1" can be distinguished. */
 export interface Naming {
   /** "DFW"; where an audit is of several accounts "DFW (customer-a)". */
   placeOf(place: Place): string;

@@ -7,7 +7,11 @@ import type { Naming } from './place.ts';
 import { isExpected } from './sentence.ts';
 import { countServers, type ServerCount } from './server-count.ts';
 
-/** @returns undefined where no drill is asked for, and none was. */
+/**
+ * The results of drills.
+ *
+ * @returns undefined if the policy asks for no drill, and there was none.
+ */
 export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Date): Proof | undefined {
   const drilled = snapshots.filter((s) => s.proven ?? s.drilled);
   if (!asked && drilled.length === 0) return undefined;
@@ -22,13 +26,14 @@ export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Dat
   };
 }
 
-/** How many servers are proven, and which was so the longest ago. */
+/** How many servers are proven, and which of them the longest ago. */
 export function provenServers(all: readonly AuditedSeries[]): ServerCount {
   return countServers(all, ({ proof }) => proof && (proof.proven ?? null));
 }
 
 /**
- * Whether a server's last drill failed; of one that is to have no more snapshots that is no news.
+ * Whether a server's last drill failed; not reported for series that are no longer expected to
+ * grow.
  */
 export function hasFailedDrill(series: AuditedSeries): boolean {
   return series.proof?.failed !== undefined && isExpected(series);

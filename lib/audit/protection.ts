@@ -32,13 +32,15 @@ export interface RegionProtection {
 }
 
 /**
- * How well the servers of a completely listed region are protected by a policy: a series for each
- * server that it selects, with or without snapshots, and for each that has any. `adhoc` takes in
- * the snapshots made by hand, which belong to no policy; `unsure` are servers of which nobody knows
- * whether they are there; `copies` are the policy's, where it asks for them and they are known, and
- * `obstacleTo` says what can't be copied. `goneEverywhere` are the servers that no region of the
- * account has. `selectedSince` is since when the policy selects a server, if that is known: the
- * first snapshot is due from then on.
+ * How well a policy protects the servers of a completely listed region: a series for each server
+ * that it selects or that has snapshots of it.
+ * - `adhoc`: also includes the snapshots made by hand, which belong to no policy.
+ * - `unsure`: the servers whose existence is unknown.
+ * - `copies`: the policy's copies, if it has any and they are known. `obstacleTo` says what can't
+ *   be copied.
+ * - `goneEverywhere`: the servers that no region of the account has.
+ * - `selectedSince`: since when the policy selects a server, if known: the first snapshot is due
+ *   from then on.
  */
 export function protectionOf(
   surveyed: RegionInventory,
@@ -150,8 +152,8 @@ export function protectionOf(
 }
 
 /**
- * A server for each of which nobody knows whether it is there, as far as its newest snapshot tells
- * what it was: so nothing says that it is gone.
+ * The servers whose existence is unknown, as their newest snapshots describe them, so that the
+ * audit does not report them as gone.
  */
 function standIns(
   { region, images, volumeSnapshots }: RegionInventory,
@@ -170,7 +172,7 @@ function standIns(
     here.map(({ id }) => {
       const newest = snapshots.find(({ server }) => server === id);
       const server = bareServer({ id, region, name: newest ? serverNameIn(newest) : '' });
-      // Nobody can say that it is idle, and its pending snapshots stuck.
+      // It may not be idle, so its pending snapshots are not known to be stuck.
       return [id, { ...server, taskState: 'unknown' }];
     }),
   );

@@ -48,7 +48,7 @@ interface Outlets {
   topic: string | undefined;
   /** Which link to the page the digest has. */
   reportLink: Settings['reportLink'];
-  /** Tells of incidents. @returns when the last mail about one was sent, if any was. */
+  /** Notifies people of incidents. @returns when the last mail was sent, if any was. */
   notify(): Promise<Date | undefined>;
 }
 
@@ -61,8 +61,8 @@ type Unpublished =
   | 'DIGEST_NOT_SENT';
 
 /**
- * Makes an audit known: as metrics, as the report page, and as the digest when it is due. One that
- * fails stops no other.
+ * Publishes an audit: the metrics, the report page, and the digest when it is due. A failure of one
+ * does not stop the others.
  *
  * @returns what failed, and why.
  */

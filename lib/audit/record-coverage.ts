@@ -19,11 +19,11 @@ export interface ComparedAudit {
 }
 
 /**
- * Makes an audit, compares it with the coverage that earlier ones have recorded, and records what it
+ * Makes an audit, compares it with the coverage that earlier audits recorded, and records what it
  * has seen. Without a store nothing is compared.
  *
- * @param auditOf makes the audit; it gets what is recorded, if anything can be read.
- * @throws {ValidationError} where something is to be accepted, and there is no store.
+ * @param auditOf makes the audit; it gets the recorded coverage, if that can be read.
+ * @throws {ValidationError} if the event accepts something, and there is no store.
  */
 export async function withCoverage(
   store: CoverageStore | undefined,
@@ -54,7 +54,10 @@ async function readCoverage(
   }
 }
 
-/** Where another audit has recorded something meanwhile, this one is compared with that. */
+/**
+ * Compares and records. If another audit has changed the record meanwhile, compares with the new
+ * record.
+ */
 async function recordCoverage(
   audit: Audit,
   recorded: Awaited<ReturnType<typeof readCoverage>>,
@@ -86,7 +89,10 @@ async function recordCoverage(
   }
 }
 
-/** What was not recorded is a failure where something is to be accepted. */
+/**
+ * An audit whose coverage was not recorded: a failure if the event accepts something, or else a
+ * warning.
+ */
 function unrecorded(
   audit: Audit,
   dropped: Dropped[],

@@ -7,16 +7,17 @@ import type { Audit, AuditedSeries, SeriesState } from './model.ts';
 import { type Naming, namingOf } from './place.ts';
 
 /**
- * Of servers that are to have snapshots, the worst last. Protected by one policy is protected,
- * though another waits.
+ * The states of servers that should have snapshots, the worst last. A server that one policy
+ * protects is protected, even if it waits for another.
  */
 const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
 
 /**
- * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`, or `33 of
- * 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`. What
- * can't be read comes first, and what has dropped out of coverage last. A server is protected when no policy that selects it is late with it;
- * one that is new and has no snapshot yet is not protected, and is said to be waiting.
+ * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`, or `33
+ * of 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`.
+ * Starts with what can't be read, ends with what dropped out of coverage. A server is protected
+ * when no policy that selects it is late with it. A new server without a snapshot is not protected,
+ * but waiting.
  */
 export function sentence(audit: Audit): string {
   return [protectionText(audit), ...droppedText(audit)].join('; ');
@@ -58,8 +59,8 @@ export function standings({ series }: Pick<Audit, 'series'>): AuditedSeries[] {
 }
 
 /**
- * Whether failed and stuck snapshots of a series are somebody's trouble: not those of servers that
- * are gone or that the policy does not select any more, which would stay trouble for ever.
+ * Whether failed and stuck snapshots of a series count as trouble. Those of servers that are gone
+ * or no longer selected do not, because they would count for ever.
  */
 export function isWatched(series: AuditedSeries): boolean {
   return isExpected(series) || series.countedBy !== undefined;

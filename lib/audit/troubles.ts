@@ -11,9 +11,8 @@ const MOST_NAMED = 5;
 export type ListedTrouble = 'late' | 'unproven' | 'behind' | 'notRotating';
 
 /**
- * The kinds of trouble that a series can be in. Whatever tells of trouble goes over this one list:
- * the page (its icon, what stands above the servers, and the rows), the digest, the summary, and
- * the metric Troubles.
+ * The kinds of trouble that a series can be in. All reports of trouble use this list: the page (its
+ * icon, the notices and the rows), the digest, the summary, and the metric Troubles.
  */
 export interface SeriesTrouble {
   /**
@@ -36,7 +35,7 @@ export interface SeriesTrouble {
   isListed: boolean;
 }
 
-/** The kinds of trouble of series, in the order in which people are told of them. */
+/** The kinds of trouble of series, in the order of the reports. */
 export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   {
     name: 'late',

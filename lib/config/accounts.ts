@@ -1,7 +1,7 @@
 import { isKeyOf } from './policy.ts';
 
 /** Finds the accounts whose names start with a prefix. */
-export type AccountsBeginning = (beginning: string) => Promise<string[]>;
+export type FindAccounts = (prefix: string) => Promise<string[]>;
 
 /**
  * Splits an event into one event for each account in its `account` list. parseEvent validates each
@@ -20,15 +20,12 @@ export function eachAccount(event: unknown): unknown[] {
  *
  * @param items policies, or their events, of one account each.
  */
-export async function expandAccounts<T>(
-  items: readonly T[],
-  accountsBeginning: AccountsBeginning,
-): Promise<T[]> {
+export async function expandAccounts<T>(items: readonly T[], findAccounts: FindAccounts): Promise<T[]> {
   const expanded = await Promise.all(
     items.map(async (item) => {
       const { account } = Object(item) as { account?: unknown };
       if (typeof account !== 'string' || !account.endsWith('*')) return [item];
-      const found = await accountsBeginning(account.slice(0, -1));
+      const found = await findAccounts(account.slice(0, -1));
       return found.length === 0 ? [item] : found.map((name) => ({ ...item, account: name }));
     }),
   );

@@ -1,16 +1,15 @@
 import { countSubscriptions } from '../reporting/alerts.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 
-/** Who is told of incidents: the subscriptions of a topic, and a heartbeat outside of AWS. */
+/**
+ * What notifies people of incidents: the subscriptions of a topic, and a heartbeat outside of AWS.
+ */
 interface Outlets {
   topic: string | undefined;
   heartbeat: string | undefined;
 }
 
-/**
- * Checks that somebody hears of incidents. Nothing is checked where nothing is deployed, because
- * there is no topic.
- */
+/** Checks that incidents notify someone. Without a deployment there is no topic, and no check. */
 export async function checkAlerts({ topic, heartbeat }: Outlets): Promise<CheckResult[]> {
   if (!topic) return [];
   try {

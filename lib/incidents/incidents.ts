@@ -2,7 +2,10 @@ import * as v from 'valibot';
 import { Problem } from './problem.ts';
 
 const MINUTE_MS = 60_000;
-/** Audits are an hour apart; what has gone on for longer than this was seen, or missed, by two. */
+/**
+ * Audits are an hour apart. A problem older than this was present in two audits, and one absent for
+ * longer was absent from two.
+ */
 const TWO_AUDITS_MS = 45 * MINUTE_MS;
 
 const Tracked = v.object({
@@ -17,26 +20,27 @@ const Incident = v.object({
 });
 const Mail = v.object({ subject: v.string(), text: v.string() });
 
-/** What the audits have seen and told, as the report bucket keeps it. */
+/** The open incidents and sent mails, as the report bucket keeps them. */
 const IncidentLog = v.object({
   incidents: v.array(Incident),
-  /** How many failed runs waited when people were last told of a failure. */
+  /** How many failed runs waited at the last notification of a failure. */
   failedRuns: v.number(),
-  /** Mails that are yet to be sent. */
+  /** Mails that are not sent yet. */
   unsent: v.array(Mail),
   /** When the last mail was sent. */
   lastMail: v.exactOptional(v.string()),
 });
 
 /**
- * Problems that belong together: those of one kind and cause that one audit saw first, and all that
- * follow from them. One mail tells that the incident began, and one that it is over. Times are ISO.
+ * Problems that belong together: those of one kind and cause that one audit saw first, and all
+ * their consequences. One mail reports the beginning of the incident, another one its end. Times
+ * are ISO.
  */
 export type Incident = v.InferOutput<typeof Incident>;
 export type IncidentLog = v.InferOutput<typeof IncidentLog>;
 type TrackedProblem = Incident['problems'][number];
 
-/** Reads a log; an empty one if it is not there, or of another version. */
+/** Parses a log; empty if it is missing, or of another version. */
 export function parseIncidentLog(json: string): IncidentLog {
   const { success, output } = v.safeParse(v.pipe(v.string(), v.parseJson(), IncidentLog), json);
   return success ? output : { incidents: [], failedRuns: 0, unsent: [] };
@@ -45,19 +49,19 @@ export function parseIncidentLog(json: string): IncidentLog {
 /** What changed with an audit. */
 export interface Changes {
   incidents: Incident[];
-  /** Incidents that people are to be told of now. */
+  /** Incidents to notify people of now. */
   begun: Incident[];
-  /** Incidents that people were told of, and that are over. */
+  /** Incidents that people were notified of, and that are over. */
   ended: Incident[];
 }
 
 /**
- * Compares the problems that an audit sees with the open incidents.
+ * Updates the open incidents with the problems that an audit sees.
  *
- * A problem that follows from an open incident joins it without a mail. An
- * incident is told at once, or, if all its problems are transient, when a second audit sees it. An
- * incident is over when two audits have seen none of its problems. What lies in an account or a
- * region that can't be read is not known, and so is not over.
+ * A consequence of an open incident joins it without a mail. People are notified of an incident at
+ * once, or, if all its problems are transient, when a second audit sees it. An incident is over
+ * when two audits have seen none of its problems. The problems of an account or region that can't
+ * be read stay open.
  */
 export function advance(open: readonly Incident[], seen: readonly Problem[], now: Date): Changes {
   const at = now.toISOString();
@@ -99,7 +103,7 @@ export function advance(open: readonly Incident[], seen: readonly Problem[], now
   return { incidents, begun, ended: updated.filter((incident) => incident.told && isOver(incident)) };
 }
 
-/** Wide problems come first, so that others can join them. */
+/** Problems that affect most come first, so that their consequences can join them. */
 const WIDTH: Record<Problem['kind'], number> = {
   unreadable: 0,
   run: 1,
@@ -109,7 +113,7 @@ const WIDTH: Record<Problem['kind'], number> = {
   policy: 5,
 };
 
-/** Whether a problem is, or may be, only a consequence of another. */
+/** Whether a problem is, or may be, a consequence of another. */
 function follows(problem: Problem, from: Problem): boolean {
   if (problem.account !== from.account) return false;
   const sharesPolicy = problem.policies.some((policy) => from.policies.includes(policy));
@@ -134,8 +138,8 @@ function follows(problem: Problem, from: Problem): boolean {
 }
 
 /**
- * Whether people need no mail of its own about a problem, because they know of another. What has
- * dropped out of coverage is the consequence of nothing else.
+ * Whether a problem needs no mail of its own, because another explains it. A drop out of coverage
+ * never does: it is not a consequence.
  */
 function joins(problem: Problem, other: Problem): boolean {
   return problem.kind !== 'dropped' && follows(problem, other);

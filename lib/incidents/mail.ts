@@ -16,19 +16,19 @@ export interface Mail {
 interface News {
   begun: readonly Incident[];
   ended: readonly Incident[];
-  /** How many failed runs wait for a rerun, if people have not been told yet. */
+  /** How many failed runs wait for a rerun, if people have not been notified yet. */
   failedRuns: number;
 }
 
-/** Where the commands in a mail find the deployment, and the page in the AWS console. */
+/** The stage in the commands of a mail, and the link to the page in the AWS console. */
 interface Links {
   stage: string;
   console: string | undefined;
 }
 
 /**
- * The mail about incidents that began or ended, in plain text: what is wrong and where, why, and
- * which command helps. Undefined if there is no news.
+ * The mail about incidents that began or ended, in plain text: each problem with its place and
+ * cause, and the commands that help. Undefined if nothing changed.
  */
 export function incidentMail(audit: Audit, news: News, { stage, console }: Links): Mail | undefined {
   const { begun, ended, failedRuns } = news;

@@ -6,7 +6,7 @@ import type { Mail } from './mail.ts';
 import { incidentMail } from './mail.ts';
 import { problemsIn } from './problems.ts';
 
-/** What tells people, and where the last runs are recorded. */
+/** The mail channel, and the store of the run records. */
 export interface Channels {
   store: Pick<ReportStore, 'failedRuns' | 'incidents' | 'putIncidents' | 'consolePageLink'>;
   /** Counts the runs that failed in all tries and wait for a rerun. */
@@ -15,11 +15,11 @@ export interface Channels {
 }
 
 /**
- * Tells people of the incidents that began or ended with this audit, in one mail at most; see
+ * Notifies people of the incidents that began or ended with this audit, in one mail at most; see
  * {@link advance}. A mail is written to the log before it is sent, so that the next audit sends it
  * if this one fails.
  *
- * @param goodRuns when each job last ended well.
+ * @param goodRuns when each job last succeeded.
  * @returns when the last mail was sent, if any was.
  * @throws the errors of the channels.
  */
@@ -36,14 +36,14 @@ export async function notify(
       (good) =>
         good.job === job &&
         good.policy === policy &&
-        // A run that failed for all its accounts at once is recorded under their common name.
+        // A run that failed for all its accounts is recorded under their common name.
         (good.account === account || !accounts.has(account)) &&
         good.at > at,
     ),
   );
   const waiting = await countFailedRuns();
   const { incidents, begun, ended } = advance(log.incidents, problemsIn(audit, failures, now), now);
-  // An open incident has told of the failed runs, or explains them.
+  // The mail of an open incident reported the failed runs, or explains them.
   const failedRuns = incidents.length === 0 && waiting > log.failedRuns ? waiting : 0;
   const mail = incidentMail(
     audit,

@@ -11,12 +11,12 @@ import { sentenceOf } from '../reporting/sentences.ts';
 import type { Problem } from './problem.ts';
 
 const MINUTE_MS = 60_000;
-/** Lambda's two retries of a failed run come within minutes; one may still succeed. */
+/** Lambda retries a failed run twice within minutes, and a retry may succeed. */
 const RETRIES_MS = 10 * MINUTE_MS;
-/** By when the run that resumes deferred work has reported. */
+/** The time until the run that resumes deferred work has reported. */
 const RESUMED_MS = 60 * MINUTE_MS;
 
-/** All that is wrong by an audit and by the last runs of its policies' jobs. */
+/** The problems of an audit, and of the last runs of its policies' jobs. */
 export function problemsIn(audit: Audit, failedRuns: readonly RecordedFailure[], now: Date): Problem[] {
   const naming = namingOf(audit);
   const found = [
@@ -35,7 +35,7 @@ export function problemsIn(audit: Audit, failedRuns: readonly RecordedFailure[],
     .toArray();
 }
 
-/** One problem that several policies or jobs have seen. */
+/** Merges a problem that several policies or jobs have seen. */
 function merged(same: readonly Problem[]): Problem {
   const [first] = same as [Problem];
   return {
@@ -68,7 +68,7 @@ function unreadableIn({ account, problems }: AuditedPolicy): Problem[] {
   });
 }
 
-/** Errors of a cloud that is down or busy, which often passes within the hour. */
+/** Errors of a cloud that is down or busy, which often resolve within the hour. */
 const TRANSIENT: readonly string[] = [
   'UNAVAILABLE',
   'NO_ANSWER',

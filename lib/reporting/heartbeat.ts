@@ -4,7 +4,7 @@ import type { PolicyJob } from './failed-run.ts';
 
 const LONGEST_MS = 3_000;
 
-/** A run that is nobody's request: of a policy and a job on their schedule. */
+/** A scheduled run of a policy's job. */
 export interface HeartbeatPing {
   job: string;
   policy: string;
@@ -12,8 +12,8 @@ export interface HeartbeatPing {
 }
 
 /**
- * The beat of an event, if it is one that a policy's schedule sends; dry runs and parts are
- * nobody's heartbeat.
+ * The heartbeat ping for an event of a schedule; undefined for others. Dry runs and partial runs
+ * send no heartbeat.
  */
 export function heartbeatPingOf(job: string, event: unknown): PolicyJob | undefined {
   const { policy, account = 'rackspace', dryRun } = (event ?? {}) as Record<string, unknown>;
@@ -26,17 +26,17 @@ export function heartbeatPingOf(job: string, event: unknown): PolicyJob | undefi
   return isScheduled ? { job, policy, account: String(account) } : undefined;
 }
 
-/** What may stand in braces in the URL of a dead man's switch. */
+/** The placeholders, in braces, in the URL of a heartbeat. */
 export const PLACEHOLDERS = ['job', 'policy', 'account'] as const;
 
 /**
- * Tells a dead man's switch outside of AWS how a run has ended, as healthchecks services expect it:
- * a GET of the URL after a good run, of the URL with `/fail` after a bad one. `{job}`, `{policy}`
- * and `{account}` in the URL stand for the run's. A user and a password in the URL are sent as HTTP
- * basic authentication.
+ * Notifies a heartbeat monitor outside of AWS of the result of a run: GET of the URL after a good
+ * run, of the URL with `/fail` after a bad one, as healthchecks services expect it. `{job}`,
+ * `{policy}` and `{account}` in the URL are replaced. A user and a password in the URL are sent as
+ * HTTP basic authentication.
  *
- * @returns why it could not be told, without the URL, because whoever knows it can use it; undefined
- *   when it was.
+ * @returns why the ping failed, without the URL, because the URL is a secret; undefined after a
+ *   successful ping.
  */
 export async function sendPing(
   url: string,

@@ -1,8 +1,8 @@
 import type { Period } from '../config/keep-rules.ts';
 
 /**
- * Why something is as it is: each code with its facts. By the code people filter reports, and code
- * decides; sentences.ts makes sentences of them for people.
+ * The reason codes, each with its facts. Code decides on them and people filter reports by them;
+ * sentences.ts makes sentences of them.
  */
 interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // What becomes of a server when a snapshot is due.

@@ -21,7 +21,7 @@ export async function accountEvents(
   job: JobContext,
   read: (event: unknown, job: JobContext) => unknown,
 ): Promise<unknown[]> {
-  const events = await expandAccounts(eachAccountOf(event, job), job.accountsBeginning);
+  const events = await expandAccounts(eachAccountOf(event, job), job.findAccounts);
   if (events.length > 1 && isNarrowed(event) && isKeyOf('servers', event)) {
     throw invalidEvent(
       `account: the policy has ${events.length} accounts: name the account of these servers, such as "account": "${Object(events[0]).account}"`,

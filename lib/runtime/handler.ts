@@ -2,7 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import type { AccountsBeginning } from '../config/accounts.ts';
+import type { FindAccounts } from '../config/accounts.ts';
 import { deployedPolicies } from '../config/deployed-policies.ts';
 import { ownerOf, settings } from '../config/environment.ts';
 import type { Policy } from '../config/policy.ts';
@@ -37,7 +37,7 @@ export interface JobContext extends Run {
   /** The ARN of one of the deployment's functions. */
   arnOf(job: string): string;
   /** Lists the accounts of this stage whose names start with a prefix. */
-  accountsBeginning: AccountsBeginning;
+  findAccounts: FindAccounts;
   /** Reads the secret of a cloud account and bypasses the cache. */
   credentials(account: string): Promise<Credentials>;
   /** Logs in to a cloud account with a new token. */
@@ -131,7 +131,7 @@ function jobOf(context: Context): JobContext {
     // `serverless invoke local` has no ARN; only deployed functions call this.
     arnOf: (job) =>
       [...context.invokedFunctionArn.split(':').slice(0, 6), `${deployment}-${job}`, '$LATEST'].join(':'),
-    accountsBeginning: (beginning) => accountsIn(secretOf(''), beginning),
+    findAccounts: (prefix) => accountsIn(secretOf(''), prefix),
     credentials: (account) => credentials(secretOf(account), { fresh: true }),
     login: (account) => connect((options) => credentials(secretOf(account), options), deadline),
   };

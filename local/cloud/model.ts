@@ -65,7 +65,7 @@ export interface CloudFlavor {
   disk: number;
   /** 1 by default. */
   vcpus?: number;
-  /** Gigabytes of local data disks; none unless told. */
+  /** Gigabytes of local data disks; none by default. */
   ephemeral?: number;
   /** Shown at Rackspace; the values are texts. */
   extraSpecs?: Record<string, string>;

@@ -20,7 +20,7 @@ export interface Project {
    */
   deploy(stage: string): Promise<string>;
   /**
-   * Changes a file, serverless.yml unless told.
+   * Changes a file, serverless.yml by default.
    *
    * @throws when nothing changes.
    */

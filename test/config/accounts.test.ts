@@ -6,10 +6,10 @@ import { ValidationError } from '../../lib/config/validation-error.ts';
 import { policy } from '../harness.ts';
 
 const SECRETS = ['customer-a', 'customer-b', 'customers', 'rackspace'];
-const accountsBeginning = async (beginning: string) => SECRETS.filter((name) => name.startsWith(beginning));
+const findAccounts = async (prefix: string) => SECRETS.filter((name) => name.startsWith(prefix));
 
 const accountsOf = async (account: unknown) =>
-  (await expandAccounts(eachAccount(policy({ account })), accountsBeginning)).map(
+  (await expandAccounts(eachAccount(policy({ account })), findAccounts)).map(
     (event) => (event as { account: unknown }).account,
   );
 

@@ -598,7 +598,7 @@ describe('a drill that is not possible lets the run try another', () => {
     }
     setTime('2026-11-23T09:00:00Z');
     const { error } = await h.fail('drill', event(), { remainingMs: 35_000 });
-    expect(error.message).toContain('3 throw-away servers do not go, so no more are made');
+    expect(error.message).toContain("3 throw-away servers can't be deleted, so no more are made");
     expect(sent(h, 'POST')).toEqual([]);
   });
 });

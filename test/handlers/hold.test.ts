@@ -11,7 +11,7 @@ describe('a hold', () => {
     ['until a day', { until: '2027-01-01' }, '2027-01-01'],
     ['until a moment', { until: '2026-12-01T08:00:00Z' }, '2026-12-01T08:00:00Z'],
     ['for ever', { until: 'forever' }, 'forever'],
-    ['for ever unless told', {}, 'forever'],
+    ['for ever by default', {}, 'forever'],
   ])('%s is written to the image and reported', async (_, until, written) => {
     const h = await history(2);
     const image = h.images[1]!;

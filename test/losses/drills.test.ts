@@ -484,7 +484,7 @@ describe('drills never multiply, although the image that proves the ownership of
       h.dfw.removeImage(image.id);
     }
     const { error } = await h.fail('drill', drillEvent({ atOnce: 5 }));
-    expect(error.message).toContain('3 throw-away servers do not go, so no more are made');
+    expect(error.message).toContain("3 throw-away servers can't be deleted, so no more are made");
     expect(sent(h, 'POST')).toEqual([]);
   });
 

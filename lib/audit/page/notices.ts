@@ -8,8 +8,8 @@ import { escapeHtml } from './escape.ts';
 const AT_ONCE = 5;
 
 /**
- * What a person should look at: what has dropped out of coverage, the policies' problems, the troubles of series that the groups of
- * the page do not show, the warnings. Nothing when there is nothing.
+ * The notices above the servers: what dropped out of coverage, the policies' problems, the troubles
+ * of series that the groups of the page do not show, and the warnings. Empty if there is nothing.
  */
 export function notices(audit: Audit): string {
   const { policies, series, dropped, warnings } = audit;

@@ -26,8 +26,8 @@ export interface Scale {
 }
 
 /**
- * A scale on which distances shrink with the square root of the time from now: last week's days can
- * be told apart, and last year is still there.
+ * A scale on which distances shrink with the square root of the time from now: it separates the
+ * days of last week, and still shows last year.
  */
 export function scaleOf(now: string, times: readonly string[]): Scale {
   const nowMs = Date.parse(now);

@@ -87,7 +87,7 @@ export const runSentences = {
   IMAGE_VANISHED_PENDING: ({ image, of, status, slot }) =>
     `image ${image} of ${of} (${status}, ${slot}) has disappeared before it was finished: that snapshot has failed`,
   DRILLS_STUCK: ({ count }) =>
-    `${count} throw-away servers do not go, so no more are made: delete them by hand`,
+    `${count} throw-away servers can't be deleted, so no more are made: delete them by hand`,
   DRILL_SERVER_ABANDONED: ({ reasons, ...server }, say) =>
     leftAloneText(
       server,

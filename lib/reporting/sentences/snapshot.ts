@@ -37,7 +37,7 @@ export const snapshotSentences = {
   SERVER_GONE_BY_NOW: () => 'the server is gone by now',
   VOLUME_SERVER_AT_RACKSPACE: () =>
     'its disk is a volume, of which Rackspace makes no images: back it up with Cloud Block Storage, and name the server in servers.except',
-  NEXT_SLOT: () => 'the next slot has come',
+  NEXT_SLOT: () => "the slot ended before this server's turn",
   CLOCK_AHEAD: ({ minutes }) =>
     `the cloud's clock is ${minutes} minutes ahead, so its image would be dated after the next slot and not count: have that clock corrected, or the policy's interval made longer`,
   CLOCK_BEHIND: ({ minutes }) =>
