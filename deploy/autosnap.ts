@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { problemsIn, refusalOf, warningsIn } from './check.ts';
+import { configurationProblems, refusalOf, warningsIn } from './check.ts';
 import { type Options, readDeployment } from './configuration.ts';
 import { policiesOf } from './policies.ts';
 
@@ -11,7 +11,7 @@ const usage = 'Usage: npx autosnap check [--stage <stage>] [--region <region>] [
  */
 async function check(options: Options): Promise<void> {
   const deployment = await readDeployment(options);
-  const problems = problemsIn(deployment);
+  const problems = configurationProblems(deployment);
   if (problems.length > 0) throw new Error(refusalOf(problems));
   const { service, stage } = deployment;
   const names = policiesOf(service).map(({ policy }) => policy);

@@ -11,13 +11,13 @@ import { settingsProblems } from './settings.ts';
  *
  * @param given the deployment without the schedule events that are generated from its policies.
  */
-export function problemsIn(given: Deployment): string[] {
+export function configurationProblems(given: Deployment): string[] {
   const service = { ...given.service, functions: functionsOf(given.service.functions) };
   const events = eventProblems(service);
   return events.length > 0 ? events : problemsOf({ ...given, service });
 }
 
-/** The warnings for a deployment without {@link problemsIn}, each with the field and the remedy. */
+/** The warnings for a deployment without {@link configurationProblems}, each with the field and the remedy. */
 export function warningsIn(given: Deployment): string[] {
   const service = { ...given.service, functions: functionsOf(given.service.functions) };
   return [...policyWarnings(service), ...quotaWarnings({ ...given, service })];
@@ -91,7 +91,7 @@ function runtimeProblems({ functions = {}, provider }: Service): string[] {
     .map(([name]) => `functions.${name}.runtime: is missing: add one, such as nodejs24.x`);
 }
 
-/** {@link problemsIn} as the text of an error. */
+/** {@link configurationProblems} as the text of an error. */
 export function refusalOf(problems: readonly string[]): string {
   return `serverless.yml is refused:\n${problems.map((problem) => `- ${problem}`).join('\n')}`;
 }

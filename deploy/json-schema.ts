@@ -79,7 +79,7 @@ function described(object: JsonSchema, schema: v.GenericSchema): JsonSchema {
 
 const SCHEDULE_PATTERN = `^(?:cron\\(${CRON_PATTERN}\\)|${RATE_PATTERN})$`;
 
-/** The fields of a policy and the settings as Markdown tables, a row each: docs/policy.md. */
+/** The fields of a policy and the settings as Markdown tables, a row each: docs/fields.md. */
 export function fieldTables(): string {
   const { policies, ...settings } = customProperties();
   return `# The fields of serverless.yml

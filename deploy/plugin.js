@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { problemsIn, refusalOf, warningsIn } from './check.ts';
+import { configurationProblems, refusalOf, warningsIn } from './check.ts';
 import { madeOf } from './limits.ts';
 import { functionsOf, policiesOf } from './policies.ts';
 import { addOwnStatements } from './role.ts';
@@ -67,7 +67,7 @@ export default class Deployment {
         stage: provider.getStage(),
         region: provider.getRegion(),
       };
-      const problems = problemsIn(deployment);
+      const problems = configurationProblems(deployment);
       if (problems.length > 0) throw new serverless.classes.Error(refusalOf(problems));
       return deployment;
     };

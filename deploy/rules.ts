@@ -85,7 +85,7 @@ export function rulesOf(service: Pick<Service, 'service' | 'custom'>, stage: str
   ]);
 }
 
-/** The jobs with valid schedules; problemsIn reports the invalid ones. */
+/** The jobs with valid schedules; configurationProblems reports the invalid ones. */
 function validJobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
   return jobsOf(service).filter(({ schedule }) => {
     try {

@@ -10,7 +10,7 @@ import { takenByHand } from '../lib/audit/taken-by-hand.ts';
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import type { Policy } from '../lib/config/policy.ts';
-import { policiesOf } from '../lib/doctor/doctor.ts';
+import { policiesToCheck } from '../lib/doctor/doctor.ts';
 import { notify } from '../lib/incidents/notify.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
@@ -36,7 +36,7 @@ const leases = leasesAt(bucket);
 export const handler = invocation(
   async (event, job) => {
     const { digest, acceptDropped } = parseAudit(event);
-    const policies = await expandAccounts(policiesOf({}, job.policies), job.findAccounts);
+    const policies = await expandAccounts(policiesToCheck({}, job.policies), job.findAccounts);
     const unknown: Reason[] = [];
     const read = <T>(code: 'GOOD_RUNS_UNREADABLE' | 'REPORTS_UNREADABLE', work: Promise<T> | undefined) =>
       work?.catch((error: Error) => {

@@ -1,8 +1,8 @@
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import { checkAlerts } from '../lib/doctor/alert-checks.ts';
-import { checkOf, diagnosisText, failureIn } from '../lib/doctor/diagnosis.ts';
-import { diagnose, policiesOf } from '../lib/doctor/doctor.ts';
+import { checkOf, diagnosisText, doctorFailure } from '../lib/doctor/diagnosis.ts';
+import { diagnose, policiesToCheck } from '../lib/doctor/doctor.ts';
 import { invocation } from '../lib/runtime/handler.ts';
 
 /**
@@ -14,10 +14,10 @@ import { invocation } from '../lib/runtime/handler.ts';
  */
 export const handler = invocation(
   async (event, job) => {
-    const policies = await expandAccounts(policiesOf(event, job.policies), job.findAccounts);
+    const policies = await expandAccounts(policiesToCheck(event, job.policies), job.findAccounts);
     const alerts = (await checkAlerts(settings())).map((finding) => checkOf(finding, {}));
     const { checks, ...diagnosis } = await diagnose(policies, job);
     return { ...diagnosis, checks: [...alerts, ...checks] };
   },
-  (diagnosis) => ({ failure: failureIn(diagnosis), text: diagnosisText(diagnosis) }),
+  (diagnosis) => ({ failure: doctorFailure(diagnosis), text: diagnosisText(diagnosis) }),
 );

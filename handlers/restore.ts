@@ -1,6 +1,6 @@
 import { settings } from '../lib/config/environment.ts';
 import { parseRestore } from '../lib/restore/event.ts';
-import { failureIn, restorationText } from '../lib/restore/restoration.ts';
+import { restorationText, restoreFailure } from '../lib/restore/restoration.ts';
 import { restore } from '../lib/restore/restore.ts';
 import { invocation } from '../lib/runtime/handler.ts';
 import { leasesAt } from '../lib/runtime/lease.ts';
@@ -19,5 +19,5 @@ export const handler = invocation(
     const request = parseRestore(event);
     return restore(await job.login(request.account), request, { ...job, leases });
   },
-  (restoration) => ({ failure: failureIn(restoration), text: restorationText(restoration) }),
+  (restoration) => ({ failure: restoreFailure(restoration), text: restorationText(restoration) }),
 );

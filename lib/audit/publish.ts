@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Settings } from '../config/environment.ts';
+import type { FunctionSettings } from '../config/environment.ts';
 import { readOptionalEvent } from '../config/policy.ts';
 import { strict } from '../config/schema.ts';
 import { publishAlert } from '../reporting/alerts.ts';
@@ -47,7 +47,7 @@ interface Outlets {
   /** The ARN of the topic that the digest goes to. */
   topic: string | undefined;
   /** Which link to the page the digest has. */
-  reportLink: Settings['reportLink'];
+  reportLink: FunctionSettings['reportLink'];
   /** Notifies people of incidents. @returns when the last mail was sent, if any was. */
   notify(): Promise<Date | undefined>;
 }

@@ -8,7 +8,7 @@ export const REPORT_LINKS = ['signed', 'console'] as const;
  * The settings that the deployment passes to its functions as environment variables; see
  * provider.environment in serverless.yml.
  */
-export interface Settings {
+export interface FunctionSettings {
   service: string;
   stage: string;
   /** The owner id, if `custom.owner` is set; see {@link ownerOf}. */
@@ -32,7 +32,7 @@ export interface Settings {
 }
 
 /** Reads the environment variables. An empty or missing optional setting is undefined. */
-export function settings(): Settings {
+export function settings(): FunctionSettings {
   const { env } = process;
   const price = Number(env.AUTOSNAP_PRICE_PER_GB || Number.NaN);
   return {
@@ -50,7 +50,7 @@ export function settings(): Settings {
   };
 }
 
-/** The allowed form of {@link Settings.owner}, which is part of keys and paths. */
+/** The allowed form of {@link FunctionSettings.owner}, which is part of keys and paths. */
 export const OWNER = /^[A-Za-z0-9_-]{1,100}$/;
 
 /**
@@ -63,7 +63,7 @@ export const OWNER = /^[A-Za-z0-9_-]{1,100}$/;
  * @throws {RangeError} if `custom.owner` has other characters than A-Z, a-z, 0-9, _ and -.
  */
 export function ownerOf(
-  { service, stage, owner }: Pick<Settings, 'service' | 'stage' | 'owner'>,
+  { service, stage, owner }: Pick<FunctionSettings, 'service' | 'stage' | 'owner'>,
   functionArn = '',
 ): string {
   if (owner !== undefined) {

@@ -54,7 +54,7 @@ export function anyOf<const S extends v.GenericSchema<object>>(
   );
 }
 
-/** A field with the description that docs/policy.md and an editor show. */
+/** A field with the description that docs/fields.md and an editor show. */
 export function field<const S extends v.GenericSchema>(description: string, schema: S) {
   return v.pipe(schema, v.description(description));
 }

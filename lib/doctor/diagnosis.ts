@@ -105,7 +105,7 @@ export function diagnosisText({ checks }: Diagnosis): string {
  * The error that makes the invocation fail, with each problem and its remedy; undefined when
  * nothing has failed.
  */
-export function failureIn({ checks }: Diagnosis): RunFailed | undefined {
+export function doctorFailure({ checks }: Diagnosis): RunFailed | undefined {
   const failed = checks.filter(({ verdict }) => verdict === 'fail');
   if (failed.length === 0) return undefined;
   const lines = failed.map((c) => `- ${subjectOf(c)}, ${c.check}: ${indented(adviceOf(c), 2)}`);

@@ -135,7 +135,7 @@ const Asked = strict({
  * @throws {ValidationError} that names every problem at once, or says that there is nothing to
  *   check.
  */
-export function policiesOf(event: unknown, deployed: readonly Policy[] | undefined): readonly Policy[] {
+export function policiesToCheck(event: unknown, deployed: readonly Policy[] | undefined): readonly Policy[] {
   if (isNaming(event)) {
     const desk = { ...(deployed ? { policies: deployed } : {}), isDeployed: true };
     return eachAccountOf(event, desk).map((one) => policyOf(one, desk));

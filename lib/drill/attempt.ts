@@ -27,17 +27,17 @@ export interface DrillContext {
 /**
  * The progress of a throw-away server.
  *
- * - going: the drill has no verdict yet.
- * - leaving: the deletion was requested, and the server still exists.
- * - left: the server exists, and this run can do nothing more about it.
- * - gone: the server no longer exists.
+ * - running: the drill has no verdict yet.
+ * - deleting: the deletion was requested, and the server still exists.
+ * - undeletable: the server exists, and this run can do nothing more about it.
+ * - deleted: the server no longer exists.
  * - foreign: no drill made the server. It is left alone.
  * - abandoned: a drill may have made the server, but nothing proves it. It is left alone.
  */
 interface Step extends DrillResult {
-  state: 'going' | 'leaving' | 'left' | 'gone' | 'foreign' | 'abandoned';
+  state: 'running' | 'deleting' | 'undeletable' | 'deleted' | 'foreign' | 'abandoned';
   /** The server was already being deleted when this run found it. */
-  toldBefore?: boolean;
+  wasDeleting?: boolean;
 }
 
 /** The outcome of a drill and the reasons for it. */
@@ -46,7 +46,7 @@ export interface DrillResult {
   reasons: [Reason, ...Reason[]];
 }
 
-const GOING: Step = { state: 'going', outcome: 'deferred', reasons: [{ code: 'DRILL_NOT_LOOKED_AT' }] };
+const RUNNING: Step = { state: 'running', outcome: 'deferred', reasons: [{ code: 'DRILL_NOT_LOOKED_AT' }] };
 
 /** A throw-away server that a run follows until it is deleted. */
 export interface DrillAttempt {
@@ -68,59 +68,59 @@ export function attemptOf(
   server: ThrowAway,
   { needless, hasTwin = false }: Partial<DrillAttempt> = {},
 ): DrillAttempt {
-  return { server, step: GOING, needless, hasTwin };
+  return { server, step: RUNNING, needless, hasTwin };
 }
 
 /**
  * Checks a throw-away server once and takes the next step: writes the verdict on the image, then
  * deletes the server.
  */
-export function advance(warden: DrillContext, trial: DrillAttempt): Promise<Step> {
-  return withErrorsAsSteps(trial, () => attempt(warden, trial));
+export function advanceDrill(context: DrillContext, attempt: DrillAttempt): Promise<Step> {
+  return withErrorsAsSteps(attempt, () => nextStep(context, attempt));
 }
 
 /** Checks a throw-away server once, for a dry run: changes nothing. */
-export function preview(warden: DrillContext, trial: DrillAttempt): Promise<Step> {
-  return withErrorsAsSteps(trial, async () => {
-    const seen = await inspect(warden, trial);
-    return 'state' in seen ? seen : trial.step;
+export function preview(context: DrillContext, attempt: DrillAttempt): Promise<Step> {
+  return withErrorsAsSteps(attempt, async () => {
+    const seen = await inspect(context, attempt);
+    return 'state' in seen ? seen : attempt.step;
   });
 }
 
-async function withErrorsAsSteps(trial: DrillAttempt, look: () => Promise<Step>): Promise<Step> {
+async function withErrorsAsSteps(attempt: DrillAttempt, look: () => Promise<Step>): Promise<Step> {
   try {
     return await look();
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    if (trial.step.state === 'leaving' || error.code === 'OUT_OF_TIME') return trial.step;
-    return { state: 'left', outcome: 'failed', reasons: [readLater(error)] };
+    if (attempt.step.state === 'deleting' || error.code === 'OUT_OF_TIME') return attempt.step;
+    return { state: 'undeletable', outcome: 'failed', reasons: [readLater(error)] };
   }
 }
 
-async function attempt(warden: DrillContext, trial: DrillAttempt): Promise<Step> {
-  const { server, step, needless } = trial;
-  const seen = await inspect(warden, trial);
+async function nextStep(context: DrillContext, attempt: DrillAttempt): Promise<Step> {
+  const { server, step, needless } = attempt;
+  const seen = await inspect(context, attempt);
   if ('state' in seen) return seen;
   const { detail, image, isNamed } = seen;
-  if (!isNamed) await nameServer(warden.session, image, server);
+  if (!isNamed) await nameServer(context.session, image, server);
   if (detail.taskState === 'deleting') {
     return {
-      state: 'leaving',
+      state: 'deleting',
       outcome: 'deleted',
       reasons: [{ code: 'DRILL_TOLD_TO_GO' }],
-      toldBefore: true,
+      wasDeleting: true,
     };
   }
-  if (needless !== undefined) return remove(warden, trial, { outcome: 'deleted', reasons: [needless] });
-  if (!isSnapshot(warden.readerFor(server.region)(image, []))) {
-    return remove(warden, trial, { outcome: 'deleted', reasons: [{ code: 'DRILL_IMAGE_FOREIGN' }] });
+  if (needless !== undefined) return remove(context, attempt, { outcome: 'deleted', reasons: [needless] });
+  if (!isSnapshot(context.readerFor(server.region)(image, []))) {
+    return remove(context, attempt, { outcome: 'deleted', reasons: [{ code: 'DRILL_IMAGE_FOREIGN' }] });
   }
-  const { passed, reason } = await judge(warden.drill, detail, Date.now() - server.createdAt.getTime());
+  const { passed, reason } = await judge(context.drill, detail, Date.now() - server.createdAt.getTime());
   if (passed === undefined) return { ...step, reasons: [reason] };
-  const problem = await writeVerdict(warden, image, passed);
+  const problem = await writeVerdict(context, image, passed);
   return remove(
-    warden,
-    trial,
+    context,
+    attempt,
     problem === undefined
       ? { outcome: passed ? 'proven' : 'failed', reasons: [reason] }
       : { outcome: 'failed', reasons: [reason, problem] },
@@ -139,11 +139,11 @@ async function inspect(
 ): Promise<{ detail: ServerDetail; image: Image; isNamed: boolean } | Step> {
   const detail = await getServer(session, server.region, server.id);
   if (!detail || /DELETED$/.test(detail.status)) {
-    return step.state === 'leaving'
-      ? { ...step, state: 'gone' }
-      : { state: 'gone', outcome: 'skipped', reasons: [{ code: 'DRILL_SERVER_GONE' }] };
+    return step.state === 'deleting'
+      ? { ...step, state: 'deleted' }
+      : { state: 'deleted', outcome: 'skipped', reasons: [{ code: 'DRILL_SERVER_GONE' }] };
   }
-  if (step.state === 'leaving') return step;
+  if (step.state === 'deleting') return step;
   const image = await getImage(session, server.region, server.image);
   const ownership = ownershipOf(detail, server, image, { owner, projectId: session.projectId });
   if (typeof ownership === 'object') {
@@ -181,8 +181,8 @@ export function isLeftAlone({ state }: Pick<Step, 'state'>): boolean {
 /**
  * The abandoned servers of a policy, one for each nonce, because a drill makes one server at most.
  */
-export function abandonedOf(trials: readonly DrillAttempt[], policy: string): ThrowAway[] {
-  const servers = trials.filter(({ step }) => step.state === 'abandoned').map(({ server }) => server);
+export function abandonedOf(attempts: readonly DrillAttempt[], policy: string): ThrowAway[] {
+  const servers = attempts.filter(({ step }) => step.state === 'abandoned').map(({ server }) => server);
   const own = servers.filter((server) => server.policy === policy);
   return [...new Map(own.map((server) => [server.nonce, server])).values()];
 }
@@ -248,34 +248,34 @@ async function writeVerdict(
 }
 
 /** Deletes a throw-away server, after reading the server and the image that names it once more. */
-async function remove(warden: DrillContext, trial: DrillAttempt, result: DrillResult): Promise<Step> {
+async function remove(context: DrillContext, attempt: DrillAttempt, result: DrillResult): Promise<Step> {
   try {
-    const seen = await inspect(warden, trial);
+    const seen = await inspect(context, attempt);
     if ('state' in seen) return isLeftAlone(seen) ? seen : { ...result, state: seen.state };
     if (!seen.isNamed) return leaveAlone({ code: 'DRILL_NOT_NAMED' }, { mayBeDrill: true });
-    await deleteServer(warden.session, trial.server);
-    return { state: 'leaving', ...result };
+    await deleteServer(context.session, attempt.server);
+    return { state: 'deleting', ...result };
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    if (error.code === 'OUT_OF_TIME') return { state: 'leaving', ...result };
+    if (error.code === 'OUT_OF_TIME') return { state: 'deleting', ...result };
     const reason: Reason = { code: 'DRILL_DELETED_LATER', ...factsOf(error) };
-    return { state: 'left', outcome: 'failed', reasons: [...result.reasons, reason] };
+    return { state: 'undeletable', outcome: 'failed', reasons: [...result.reasons, reason] };
   }
 }
 
 /** Whether the deletion of a server is overdue by an hour, and this run can't delete it either. */
-export function isStuck({ server, step }: DrillAttempt, { hours }: Drill, now: Date): boolean {
+export function isDrillOverdue({ server, step }: DrillAttempt, { hours }: Drill, now: Date): boolean {
   const isOverdue = now.getTime() - server.createdAt.getTime() > (hours + 1) * HOUR_MS;
-  return isOverdue && (step.state === 'left' || step.toldBefore === true);
+  return isOverdue && (step.state === 'undeletable' || step.wasDeleting === true);
 }
 
 /** The result to report for a server when the run ends. */
-export function finalResultOf(trial: DrillAttempt, drill: Drill, now: Date): DrillResult {
-  const { step } = trial;
-  if (isStuck(trial, drill, now)) {
+export function finalResultOf(attempt: DrillAttempt, drill: Drill, now: Date): DrillResult {
+  const { step } = attempt;
+  if (isDrillOverdue(attempt, drill, now)) {
     return { outcome: 'failed', reasons: [...step.reasons, { code: 'DRILL_STUCK' }] };
   }
-  if (step.state !== 'leaving') return step;
+  if (step.state !== 'deleting') return step;
   const outcome = step.outcome === 'deleted' ? 'deferred' : step.outcome;
   return { outcome, reasons: [...step.reasons, { code: 'DRILL_STILL_TO_GO' }] };
 }

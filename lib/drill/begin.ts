@@ -91,11 +91,11 @@ export interface StartedDrills<C> {
  * @param waiting the snapshots in the order of their turns.
  */
 export async function startDrills<C extends Candidate>(
-  warden: DrillContext,
+  context: DrillContext,
   waiting: readonly C[],
   places: number,
 ): Promise<StartedDrills<C>> {
-  const flavors = flavorsOf(warden.session);
+  const flavors = flavorsOf(context.session);
   const [queue, closed] = [[...waiting], new Set<string>()];
   const found: StartedDrills<C> = { servers: [], refused: [] };
   let refusals = 0;
@@ -104,7 +104,7 @@ export async function startDrills<C extends Candidate>(
   const fillPlace = async () => {
     for (let candidate = take(); candidate; candidate = take()) {
       if (closed.has(candidate.snapshot.region)) continue;
-      const begun = await begin(warden, candidate, flavors);
+      const begun = await begin(context, candidate, flavors);
       if (!('effect' in begun)) {
         found.servers.push(begun);
         return;
@@ -127,17 +127,17 @@ export async function startDrills<C extends Candidate>(
  * told from a server with copied metadata.
  */
 async function begin(
-  warden: DrillContext,
+  context: DrillContext,
   candidate: Candidate,
   flavors: ReturnType<typeof flavorsOf>,
 ): Promise<ThrowAway | Refused> {
-  const { session, owner } = warden;
+  const { session, owner } = context;
   const { region, policy } = candidate.snapshot;
   const nonce = crypto.randomUUID();
   let isMarked = false;
   try {
     const now = new Date();
-    const designed = serverRequestFor(candidate, warden, await flavors(region), nonce, now);
+    const designed = serverRequestFor(candidate, context, await flavors(region), nonce, now);
     if ('problem' in designed) {
       return {
         outcome: 'failed',
@@ -147,7 +147,7 @@ async function begin(
       };
     }
     const image = await getImage(session, region, candidate.image.id);
-    const snapshot = image && warden.readerFor(region)(image, []);
+    const snapshot = image && context.readerFor(region)(image, []);
     if (!isSnapshot(snapshot) || snapshot.policy !== policy || snapshot.state !== 'good') {
       return { outcome: 'skipped', reasons: [{ code: 'DRILL_SNAPSHOT_GONE' }], effect: 'next' };
     }

@@ -15,8 +15,8 @@ import {
   type DrillAttempt,
   type DrillResult,
   finalResultOf,
+  isDrillOverdue,
   isLeftAlone,
-  isStuck,
   preview,
 } from './attempt.ts';
 import { type Candidate, flavorsOf, serverRequestFor, startDrills } from './begin.ts';
@@ -62,11 +62,11 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   );
   const readerFor = (region: string) => readers.get(region)!;
   const work: DrillRun = { session, owner, drill, readerFor, policy, now, regions, throwAways, snapshots };
-  const { entries, trials, problems } = await (policy.dryRun ? planOnly(work) : carryOut(work));
+  const { entries, attempts, problems } = await (policy.dryRun ? planOnly(work) : carryOut(work));
   const isAbandoned = ({ server, step }: DrillAttempt) =>
     step.state === 'abandoned' && server.policy === policy.policy;
   const [abandoned, foreign] = [true, false].map((wanted) =>
-    trials.filter((trial) => isLeftAlone(trial.step) && isAbandoned(trial) === wanted),
+    attempts.filter((attempt) => isLeftAlone(attempt.step) && isAbandoned(attempt) === wanted),
   ) as [DrillAttempt[], DrillAttempt[]];
   const nextRun = drill.schedule.next(now);
   return finishReport({
@@ -100,16 +100,16 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
 
 interface Outcome {
   entries: Entry[];
-  trials: DrillAttempt[];
+  attempts: DrillAttempt[];
   /** Problems that concern no single entry. */
   problems: Finding[];
 }
 
 /** A dry run: reports what a run would do. */
 async function planOnly(work: DrillRun): Promise<Outcome> {
-  const trials = await attemptsIn(work);
-  await checkOnce(work, trials, preview);
-  const { waiting, places, skip, problems } = turnAfter(work, trials);
+  const attempts = await attemptsIn(work);
+  await checkOnce(work, attempts, preview);
+  const { waiting, places, skip, problems } = turnAfter(work, attempts);
   const flavors = flavorsOf(work.session);
   const planned: Entry[] = [];
   for (const snapshot of waiting) {
@@ -118,18 +118,18 @@ async function planOnly(work: DrillRun): Promise<Outcome> {
     const designed = serverRequestFor(candidateOf(work, snapshot), work, itsFlavors, 'nonce', work.now);
     planned.push(
       'problem' in designed
-        ? entryOf(work, snapshot, {
+        ? drillEntry(work, snapshot, {
             outcome: 'failed',
             reasons: [designed.problem],
           })
-        : entryOf(work, snapshot, {
+        : drillEntry(work, snapshot, {
             outcome: 'planned',
             reasons: [designed.reason],
           }),
     );
   }
-  const leftovers = entriesOf(work, trials, ({ step, needless }) =>
-    step.state === 'going'
+  const leftovers = entriesOf(work, attempts, ({ step, needless }) =>
+    step.state === 'running'
       ? {
           outcome: 'planned',
           reasons: [
@@ -140,7 +140,7 @@ async function planOnly(work: DrillRun): Promise<Outcome> {
         }
       : step,
   );
-  return { entries: [...leftovers, ...planned, ...skipped(work, skip)], trials, problems };
+  return { entries: [...leftovers, ...planned, ...skipped(work, skip)], attempts, problems };
 }
 
 /**
@@ -148,27 +148,27 @@ async function planOnly(work: DrillRun): Promise<Outcome> {
  * until the deadline.
  */
 async function carryOut(work: DrillRun): Promise<Outcome> {
-  const trials = await attemptsIn(work);
-  await checkOnce(work, trials);
-  const { waiting, places, skip, problems } = turnAfter(work, trials);
+  const attempts = await attemptsIn(work);
+  await checkOnce(work, attempts);
+  const { waiting, places, skip, problems } = turnAfter(work, attempts);
   const candidates = waiting.map((snapshot) => candidateOf(work, snapshot));
   const { servers, refused } = await startDrills(work, candidates, places);
-  trials.push(...servers.map((server) => attemptOf(server)));
-  if (servers.length > 0) await withdrawSurplus(work, trials);
-  await checkUntilSettled(work, trials);
-  const followed = entriesOf(work, trials, (trial) => finalResultOf(trial, work.drill, new Date()));
-  const notBegun = refused.map(({ candidate, result }) => entryOf(work, candidate.snapshot, result));
-  return { entries: [...followed, ...notBegun, ...skipped(work, skip)], trials, problems };
+  attempts.push(...servers.map((server) => attemptOf(server)));
+  if (servers.length > 0) await withdrawSurplus(work, attempts);
+  await checkUntilSettled(work, attempts);
+  const followed = entriesOf(work, attempts, (attempt) => finalResultOf(attempt, work.drill, new Date()));
+  const notBegun = refused.map(({ candidate, result }) => drillEntry(work, candidate.snapshot, result));
+  return { entries: [...followed, ...notBegun, ...skipped(work, skip)], attempts, problems };
 }
 
 /** The drills to begin, given the throw-away servers that exist already. */
-function turnAfter({ snapshots, policy, drill, now }: DrillRun, trials: readonly DrillAttempt[]) {
+function turnAfter({ snapshots, policy, drill, now }: DrillRun, attempts: readonly DrillAttempt[]) {
   // A server that was deleted since the listing keeps its place until a listing lacks it, so that a
   // snapshot never has two.
-  const own = trials.filter(({ server, step }) => !isLeftAlone(step) && server.policy === policy.policy);
-  const abandoned = abandonedOf(trials, policy.policy);
+  const own = attempts.filter(({ server, step }) => !isLeftAlone(step) && server.policy === policy.policy);
+  const abandoned = abandonedOf(attempts, policy.policy);
   const [stuck, running] = [true, false].map((is) =>
-    own.filter((trial) => isStuck(trial, drill, now) === is).map(({ server }) => server),
+    own.filter((attempt) => isDrillOverdue(attempt, drill, now) === is).map(({ server }) => server),
   ) as [ThrowAway[], ThrowAway[]];
   const turn = planDrills(snapshots, { running, stuck, abandoned }, drill, now);
   const count = stuck.length + abandoned.length;
@@ -184,7 +184,7 @@ function candidateOf(work: DrillRun, snapshot: Drillable): Candidate {
 
 function skipped(work: DrillRun, skip: Turn<Drillable>['skip']): Entry[] {
   return skip.map(({ snapshot, reason }) =>
-    entryOf(work, snapshot, { outcome: 'skipped', reasons: [reason] }),
+    drillEntry(work, snapshot, { outcome: 'skipped', reasons: [reason] }),
   );
 }
 
@@ -194,23 +194,23 @@ function skipped(work: DrillRun, skip: Turn<Drillable>['skip']): Entry[] {
  */
 function entriesOf(
   work: DrillRun,
-  trials: readonly DrillAttempt[],
-  resultOf: (trial: DrillAttempt) => DrillResult,
+  attempts: readonly DrillAttempt[],
+  resultOf: (attempt: DrillAttempt) => DrillResult,
 ): Entry[] {
-  return trials
+  return attempts
     .filter(({ step }) => !isLeftAlone(step))
-    .map((trial) => {
-      const { id, name, region, policy, image } = trial.server;
+    .map((attempt) => {
+      const { id, name, region, policy, image } = attempt.server;
       const snapshot = work.snapshots.find((one) => one.id === image && one.region === region);
-      const { outcome, reasons } = resultOf(trial);
+      const { outcome, reasons } = resultOf(attempt);
       const entry = snapshot
-        ? entryOf(work, snapshot, { outcome, reasons })
+        ? drillEntry(work, snapshot, { outcome, reasons })
         : { server: id, name, region, policy, image, outcome, ...reasonOf(...reasons) };
       return { ...entry, reason: `${name} (${id}): ${entry.reason}` };
     });
 }
 
-function entryOf(work: DrillRun, snapshot: Drillable, { outcome, reasons }: DrillResult): Entry {
+function drillEntry(work: DrillRun, snapshot: Drillable, { outcome, reasons }: DrillResult): Entry {
   const { server, region, policy, id } = snapshot;
   return {
     server,

@@ -8,12 +8,12 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import {
   abandonedOf,
-  advance,
+  advanceDrill,
   attemptOf,
   type DrillAttempt,
   type DrillContext,
+  isDrillOverdue,
   isLeftAlone,
-  isStuck,
   readLater,
 } from './attempt.ts';
 import { type Drillable, type DrillPolicy, surplusOf } from './plan.ts';
@@ -84,9 +84,9 @@ async function unlisted(
         return server ? [attemptOf(readThrowAway(server) ?? { ...named, name: server.name })] : [];
       } catch (error) {
         if (!isCloudError(error)) throw error;
-        const trial = attemptOf(named);
-        trial.step = { state: 'left', outcome: 'failed', reasons: [readLater(error)] };
-        return [trial];
+        const attempt = attemptOf(named);
+        attempt.step = { state: 'undeletable', outcome: 'failed', reasons: [readLater(error)] };
+        return [attempt];
       }
     },
     { concurrency: 8 },
@@ -104,31 +104,31 @@ function throwAwaysIn(servers: readonly Server[], owner: string): ThrowAway[] {
 /** Checks each unsettled server once. */
 export async function checkOnce(
   work: DrillRun,
-  trials: readonly DrillAttempt[],
-  step = advance,
+  attempts: readonly DrillAttempt[],
+  step = advanceDrill,
 ): Promise<void> {
   await pMap(
-    trials.filter(isUnsettled),
-    async (trial) => {
-      trial.step = await step(work, trial);
+    attempts.filter(isUnsettled),
+    async (attempt) => {
+      attempt.step = await step(work, attempt);
     },
     { concurrency: 8 },
   );
 }
 
 /** Checks the servers repeatedly until all are settled or the run deadline is reached. */
-export async function checkUntilSettled(work: DrillRun, trials: readonly DrillAttempt[]): Promise<void> {
+export async function checkUntilSettled(work: DrillRun, attempts: readonly DrillAttempt[]): Promise<void> {
   const { deadline } = work.session;
-  for (let pauseMs = 0; trials.some(isUnsettled); ) {
+  for (let pauseMs = 0; attempts.some(isUnsettled); ) {
     if (deadline.remainingMs() < pauseMs + LAST_CHECK_MS) return;
     await pause(pauseMs);
-    await checkOnce(work, trials);
+    await checkOnce(work, attempts);
     pauseMs = Math.min(2 * pauseMs || FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
   }
 }
 
 function isUnsettled({ step }: DrillAttempt): boolean {
-  return step.state === 'going' || step.state === 'leaving';
+  return step.state === 'running' || step.state === 'deleting';
 }
 
 /**
@@ -137,11 +137,11 @@ function isUnsettled({ step }: DrillAttempt): boolean {
  */
 export async function withdrawSurplus(
   { session, owner, policy, regions, now }: DrillRun,
-  trials: DrillAttempt[],
+  attempts: DrillAttempt[],
 ): Promise<void> {
   const excluded = new Set(
-    trials
-      .filter((trial) => isLeftAlone(trial.step) || isStuck(trial, policy.drill, now))
+    attempts
+      .filter((attempt) => isLeftAlone(attempt.step) || isDrillOverdue(attempt, policy.drill, now))
       .map(({ server }) => server.id),
   );
   try {
@@ -149,11 +149,11 @@ export async function withdrawSurplus(
     const there = throwAwaysIn(servers.flat(), owner).filter(
       (server) => server.policy === policy.policy && !excluded.has(server.id),
     );
-    const places = Math.max(0, policy.drill.atOnce - abandonedOf(trials, policy.policy).length);
+    const places = Math.max(0, policy.drill.atOnce - abandonedOf(attempts, policy.policy).length);
     for (const server of surplusOf(there, places)) {
-      const trial = trials.find((one) => one.server.id === server.id) ?? attemptOf(server);
-      trial.needless = { code: 'DRILL_SURPLUS', atOnce: policy.drill.atOnce };
-      if (!trials.includes(trial)) trials.push(trial);
+      const attempt = attempts.find((one) => one.server.id === server.id) ?? attemptOf(server);
+      attempt.needless = { code: 'DRILL_SURPLUS', atOnce: policy.drill.atOnce };
+      if (!attempts.includes(attempt)) attempts.push(attempt);
     }
   } catch (error) {
     // Without the listing the surplus servers stay until this run has judged them.

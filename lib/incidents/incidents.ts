@@ -63,7 +63,7 @@ export interface Changes {
  * when two audits have seen none of its problems. The problems of an account or region that can't
  * be read stay open.
  */
-export function advance(open: readonly Incident[], seen: readonly Problem[], now: Date): Changes {
+export function updateIncidents(open: readonly Incident[], seen: readonly Problem[], now: Date): Changes {
   const at = now.toISOString();
   const isOld = (since: string) => now.getTime() - Date.parse(since) >= TWO_AUDITS_MS;
   const byKey = new Map(seen.map((problem) => [problem.key, problem]));

@@ -1,10 +1,10 @@
 import type { GoodRun } from '../audit/missing.ts';
 import type { Audit } from '../audit/model.ts';
 import type { ReportStore } from '../reporting/report-store.ts';
-import { advance } from './incidents.ts';
+import { updateIncidents } from './incidents.ts';
 import type { Mail } from './mail.ts';
 import { incidentMail } from './mail.ts';
-import { problemsIn } from './problems.ts';
+import { incidentProblems } from './problems.ts';
 
 /** The mail channel, and the store of the run records. */
 export interface Channels {
@@ -16,7 +16,7 @@ export interface Channels {
 
 /**
  * Notifies people of the incidents that began or ended with this audit, in one mail at most; see
- * {@link advance}. A mail is written to the log before it is sent, so that the next audit sends it
+ * {@link updateIncidents}. A mail is written to the log before it is sent, so that the next audit sends it
  * if this one fails.
  *
  * @param goodRuns when each job last succeeded.
@@ -42,7 +42,11 @@ export async function notify(
     ),
   );
   const waiting = await countFailedRuns();
-  const { incidents, begun, ended } = advance(log.incidents, problemsIn(audit, failures, now), now);
+  const { incidents, begun, ended } = updateIncidents(
+    log.incidents,
+    incidentProblems(audit, failures, now),
+    now,
+  );
   // The mail of an open incident reported the failed runs, or explains them.
   const failedRuns = incidents.length === 0 && waiting > log.failedRuns ? waiting : 0;
   const mail = incidentMail(

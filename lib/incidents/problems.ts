@@ -17,7 +17,7 @@ const RETRIES_MS = 10 * MINUTE_MS;
 const RESUMED_MS = 60 * MINUTE_MS;
 
 /** The problems of an audit, and of the last runs of its policies' jobs. */
-export function problemsIn(audit: Audit, failedRuns: readonly RecordedFailure[], now: Date): Problem[] {
+export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFailure[], now: Date): Problem[] {
   const naming = namingOf(audit);
   const found = [
     ...audit.policies.flatMap(unreadableIn),

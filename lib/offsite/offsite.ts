@@ -28,8 +28,8 @@ const AT_ONCE = 2;
 /** The findings that a run collects. */
 type Findings = Omit<SeriesFindings, 'entry'> & { entries: Entry[]; unreadable: Inventory['unreadable'] };
 
-/** A series and its copier. */
-type Turn = { copier: CopyContext; series: Series };
+/** A series and the context for its copies. */
+type Turn = { context: CopyContext; series: Series };
 
 /**
  * Copies the newest good snapshot of each server of a policy to the store that `offsite.to` names,
@@ -100,7 +100,7 @@ async function work(
     },
   );
   const budget = budgetOf(ledger, maxBytesPerMonth, now);
-  const copierIn = (region: string): CopyContext => {
+  const contextIn = (region: string): CopyContext => {
     if (target && session.provider !== 'rackspace')
       return toBucket({ session, bucket: target, place, now, budget });
     const exporting = {
@@ -115,9 +115,9 @@ async function work(
   const turns: Turn[] = [];
   for (const region of regions) {
     try {
-      const copier = copierIn(region.region);
-      const all = await seriesIn(copier, policy, region, findings.warnings);
-      turns.push(...all.map((series) => ({ copier, series })));
+      const context = contextIn(region.region);
+      const all = await seriesIn(context, policy, region, findings.warnings);
+      turns.push(...all.map((series) => ({ context, series })));
     } catch (error) {
       // Cloud Files may fail in one region alone: the other regions are still copied.
       if (!isBucketError(error)) throw error;
@@ -130,8 +130,8 @@ async function work(
   }
   await pMap(
     inOrder(turns, ledger),
-    async ({ copier, series }) => {
-      const found = await copySeries(copier, policy, series, ledger);
+    async ({ context, series }) => {
+      const found = await copySeries(context, policy, series, ledger);
       findings.entries.push(found.entry);
       for (const kind of ['warnings', 'failures', 'once'] as const) findings[kind].push(...found[kind]);
     },
@@ -170,12 +170,12 @@ function inOrder(turns: readonly Turn[], ledger: Ledger): Turn[] {
 
 /** All series of one region that have snapshots, copies or exports. */
 async function seriesIn(
-  copier: CopyContext,
+  context: CopyContext,
   policy: OffsitePolicy,
   surveyed: RegionInventory,
   warnings: Finding[],
 ): Promise<Series[]> {
-  const { store, staging, place, session } = copier;
+  const { store, staging, place, session } = context;
   const { region } = surveyed;
   const prefix = prefixOf(place, region);
   const copies = copiesOf(place, await store.list(prefix), await store.uploads(prefix));
@@ -196,7 +196,7 @@ async function seriesIn(
   const namable = ours.filter(isNamable);
   const imageOf = new Map(images.map((image) => [image.id, image]));
   const homes = new Map(namable.map((one) => [one.id, homeOf(imageOf.get(one.id)!, one, surveyed)]));
-  warnings.push(...notHere(namable, homes, policy, { region, now: copier.now }));
+  warnings.push(...notHere(namable, homes, policy, { region, now: context.now }));
   // Only the series of its home region includes a snapshot: otherwise it would be copied and
   // counted twice.
   const snapshots = Map.groupBy(

@@ -52,7 +52,7 @@ export function seriesKey({ region, server }: Pick<Series, 'region' | 'server'>)
  * it only reports what it would do. Failures are reported and do not stop the rest.
  */
 export async function copySeries(
-  copier: CopyContext,
+  context: CopyContext,
   policy: OffsitePolicy,
   series: Series,
   ledger: Ledger,
@@ -62,27 +62,27 @@ export async function copySeries(
   const lines = new Map<string, SnapshotLine>();
   const found = { warnings: [] as Finding[], failures: [] as Finding[], once: [] as Finding[] };
   try {
-    const checked = await checkAll(copier, series);
-    const { copy, ...leftovers } = planCopies(series.snapshots, checked, { ...series, now: copier.now });
+    const checked = await checkAll(context, series);
+    const { copy, ...leftovers } = planCopies(series.snapshots, checked, { ...series, now: context.now });
     found.warnings.push(...leftovers.warnings);
     for (const { state, key, isBeingDeleted } of checked) {
       if (state === 'empty' && !isBeingDeleted) found.failures.push({ code: 'COPY_LOST', key, of: who });
     }
-    const blocked = policy.dryRun ? new Set() : await deleteLeftovers(copier, leftovers, found.failures);
+    const blocked = policy.dryRun ? new Set() : await deleteLeftovers(context, leftovers, found.failures);
     for (const snapshot of copy.filter(({ id }) => !blocked.has(id))) {
-      const result = await copyOne(copier, policy, { series, checked, snapshot, ledger });
+      const result = await copyOne(context, policy, { series, checked, snapshot, ledger });
       if (result.obstacle) found.once.push({ code: 'NEVER_COPIED', of: who, reasons: result.reasons });
       else if (result.outcome === 'skipped') {
         found.warnings.push({ code: 'NOT_COPIED', of: who, reasons: result.reasons });
       }
-      lines.set(keyOf(copier.place, originalOf(snapshot)), lineOf(snapshot, result));
-      if (result.outcome === 'copied') checked.push(await check(copier, snapshot));
+      lines.set(keyOf(context.place, originalOf(snapshot)), lineOf(snapshot, result));
+      if (result.outcome === 'copied') checked.push(await check(context, snapshot));
     }
     const unreadable = checked.find(({ state }) => state === 'unreadable');
     if (unreadable) {
       found.failures.push({ code: 'COPY_UNREADABLE', of: who, problem: unreadable.problem! });
     } else {
-      const rotated = await rotate(copier, policy, series, checked);
+      const rotated = await rotate(context, policy, series, checked);
       for (const [key, line] of rotated.lines) if (!lines.has(key)) lines.set(key, line);
       for (const { key } of rotated.lost) {
         found.failures.push({ code: 'COPY_LOST', key, of: who });
@@ -90,7 +90,7 @@ export async function copySeries(
     }
   } catch (error) {
     if (!isBucketError(error)) throw error;
-    if (isOutOfTime(error)) defer(lines, series, copier.now);
+    if (isOutOfTime(error)) defer(lines, series, context.now);
     else found.failures.push({ code: 'COPIES_STOPPED', of: who, message: error.message });
   }
   const sorted = [...lines.values()].sort((a, b) => (a.slot < b.slot ? 1 : -1));
@@ -103,11 +103,11 @@ export async function copySeries(
  * Checks all copies of a series, including those that the listing may lack: the copies of the
  * newest snapshot and of the exports.
  */
-async function checkAll(copier: CopyContext, { copies, snapshots, staged }: Series): Promise<CheckedCopy[]> {
-  const { store, place, now } = copier;
+async function checkAll(context: CopyContext, { copies, snapshots, staged }: Series): Promise<CheckedCopy[]> {
+  const { store, place, now } = context;
   const listed = new Map(copies.map((copy) => [copy.key, copy]));
   const newest = newestGood(snapshots, now);
-  const expected = [...staged, ...(newest ? [unlisted(copier, newest)] : [])];
+  const expected = [...staged, ...(newest ? [unlisted(context, newest)] : [])];
   for (const one of expected) {
     if (!listed.has(one.key)) listed.set(one.key, { ...one, uploads: [] });
   }
@@ -123,8 +123,8 @@ async function checkAll(copier: CopyContext, { copies, snapshots, staged }: Seri
   return pMap(listed.values(), checkOne, { concurrency: AT_ONCE });
 }
 
-function check(copier: CopyContext, snapshot: Snapshot): Promise<CheckedCopy> {
-  return checkCopy(copier.store, copier.place, unlisted(copier, snapshot));
+function check(context: CopyContext, snapshot: Snapshot): Promise<CheckedCopy> {
+  return checkCopy(context.store, context.place, unlisted(context, snapshot));
 }
 
 /** The copy of a snapshot, as if the listing had shown none of its objects. */
@@ -161,7 +161,7 @@ async function deleteLeftovers(
 }
 
 async function copyOne(
-  copier: CopyContext,
+  context: CopyContext,
   { dryRun }: OffsitePolicy,
   {
     series,
@@ -171,13 +171,13 @@ async function copyOne(
   }: { series: Series; checked: readonly CheckedCopy[]; snapshot: Snapshot; ledger: Ledger },
 ): Promise<CopyResult & { obstacle?: boolean }> {
   const image = series.imageOf.get(snapshot.id)!;
-  const obstacle = copier.obstacleTo(image);
+  const obstacle = context.obstacleTo(image);
   if (obstacle) return { outcome: 'skipped', reasons: [obstacle], obstacle: true };
   if (dryRun) return { outcome: 'planned', reasons: [{ code: 'COPY_PLANNED', bytes: image.sizeBytes ?? 0 }] };
-  const key = keyOf(copier.place, originalOf(snapshot));
+  const key = keyOf(context.place, originalOf(snapshot));
   try {
     await ledger.takeTurn(seriesKey(series));
-    return await copier.copy(
+    return await context.copy(
       snapshot,
       image,
       checked.find((one) => one.key === key),

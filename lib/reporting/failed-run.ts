@@ -4,7 +4,7 @@ import type { Report } from './report.ts';
 const MOST_SERVERS = 200;
 
 /** A job of a policy in an account. */
-export interface PolicyJob {
+export interface AccountJob {
   job: string;
   policy: string;
   account: string;
@@ -14,7 +14,7 @@ export interface PolicyJob {
  * The last failed run of a job of a policy in an account, as the report bucket records it, in
  * words.
  */
-export interface FailedRun extends PolicyJob {
+export interface FailedRun extends AccountJob {
   /** When another run resumes its work, if one does. ISO, in UTC. */
   resumesAt?: string;
   /** The run failed before it had a report. */
@@ -27,7 +27,7 @@ export interface FailedRun extends PolicyJob {
 
 /** The record of a failed run that has a report. */
 export function failedRunOf(
-  job: PolicyJob,
+  job: AccountJob,
   { failures, entries, resumesAt }: Pick<Report, 'failures' | 'entries' | 'resumesAt'>,
 ): FailedRun {
   return {
@@ -47,7 +47,7 @@ export function failedRunOf(
 }
 
 /** The record of a run that failed before it had a report. */
-export function crashedRunOf(job: PolicyJob, error: unknown): FailedRun {
+export function crashedRunOf(job: AccountJob, error: unknown): FailedRun {
   return {
     ...job,
     crashed: true,

@@ -1,6 +1,6 @@
 import { isNarrowed } from '../config/event.ts';
 import { redactor } from '../openstack/redact.ts';
-import type { PolicyJob } from './failed-run.ts';
+import type { AccountJob } from './failed-run.ts';
 
 const LONGEST_MS = 3_000;
 
@@ -15,7 +15,7 @@ export interface HeartbeatPing {
  * The heartbeat ping for an event of a schedule; undefined for others. Dry runs and partial runs
  * send no heartbeat.
  */
-export function heartbeatPingOf(job: string, event: unknown): PolicyJob | undefined {
+export function heartbeatPingOf(job: string, event: unknown): AccountJob | undefined {
   const { policy, account = 'rackspace', dryRun } = (event ?? {}) as Record<string, unknown>;
   const isScheduled =
     job !== 'hold' &&

@@ -9,7 +9,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import pMap from 'p-map';
 import type { GoodRun } from '../audit/missing.ts';
 import { type IncidentLog, parseIncidentLog } from '../incidents/incidents.ts';
-import type { FailedRun, PolicyJob, RecordedFailure } from './failed-run.ts';
+import type { AccountJob, FailedRun, RecordedFailure } from './failed-run.ts';
 import type { Report } from './report.ts';
 
 /** The report page's key. */
@@ -47,7 +47,7 @@ export interface ReportStore {
   /** Records a failed run, in the place of the one before. */
   putFailedRun(run: FailedRun): Promise<void>;
   /** The last failed run of each job, policy and account, but for those that `isOver` names. */
-  failedRuns(isOver: (run: PolicyJob & { at: Date }) => boolean): Promise<RecordedFailure[]>;
+  failedRuns(isOver: (run: AccountJob & { at: Date }) => boolean): Promise<RecordedFailure[]>;
   /** What the audits have told about incidents; nothing if the log is of another version. */
   incidents(): Promise<IncidentLog>;
   putIncidents(log: IncidentLog): Promise<void>;

@@ -58,7 +58,7 @@ export function restorationText({ name, region, state, lines, next }: Restoratio
 }
 
 /** The error that makes the invocation fail; undefined unless the restore has failed. */
-export function failureIn(restoration: Restoration): RunFailed | undefined {
+export function restoreFailure(restoration: Restoration): RunFailed | undefined {
   if (restoration.state !== 'failed') return undefined;
   return new RunFailed(`restore: ${restorationText(restoration)}`, restoration.codes);
 }

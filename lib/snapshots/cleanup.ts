@@ -53,7 +53,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
       warnings.push(...foreseen.warnings);
       entries.push(
         ...foreseen.series.map((series) =>
-          entryOf(
+          seriesEntry(
             series,
             series.items.map((item) => lineOf(item)),
           ),
@@ -71,7 +71,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
     const confirmed = await confirm(session, plan.region, results);
     failures.push(...confirmed.failures);
     warnings.unshift(...confirmed.warnings);
-    entries.push(...confirmed.results.map((result) => entryOf(result.plan, result.lines)));
+    entries.push(...confirmed.results.map((result) => seriesEntry(result.plan, result.lines)));
   });
   const left = leftForTime(entries.flatMap((e) => e.snapshots ?? []));
 
@@ -246,6 +246,6 @@ function missingFrom(regions: readonly RegionInventory[], { policy }: Policy): S
   return new Set(named);
 }
 
-function entryOf({ server, name, region, policy }: SeriesPlan, snapshots: SnapshotLine[]): Entry {
+function seriesEntry({ server, name, region, policy }: SeriesPlan, snapshots: SnapshotLine[]): Entry {
   return { server, name, region, policy, outcome: worst(snapshots.map(({ outcome }) => outcome)), snapshots };
 }

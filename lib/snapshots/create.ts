@@ -494,7 +494,7 @@ function missing(missingIds: Selection['missingIds'], isPart: boolean, someUnrea
 function dryStep(step: SnapshotStep): Entry {
   return step.action === 'take'
     ? {
-        ...entryOf(step.server),
+        ...serverFields(step.server),
         outcome: 'planned',
         ...reasonOf({ code: 'WOULD_TAKE', name: step.image.name }),
       }
@@ -502,10 +502,10 @@ function dryStep(step: SnapshotStep): Entry {
 }
 
 function unchanged({ server, action, reason }: Extract<SnapshotStep, { reason: Reason }>): Entry {
-  return { ...entryOf(server), outcome: action === 'skip' ? 'skipped' : 'failed', ...reasonOf(reason) };
+  return { ...serverFields(server), outcome: action === 'skip' ? 'skipped' : 'failed', ...reasonOf(reason) };
 }
 
-function entryOf({ id, name, region }: Server): Pick<Entry, 'server' | 'name' | 'region'> {
+function serverFields({ id, name, region }: Server): Pick<Entry, 'server' | 'name' | 'region'> {
   return { server: id, name, region };
 }
 
@@ -522,7 +522,7 @@ async function takeStep(taking: Taking, step: SnapshotStep): Promise<Entry> {
   if (step.action !== 'take') return unchanged(step);
   const { session, due } = taking;
   const { server, image } = step;
-  const entry = entryOf(server);
+  const entry = serverFields(server);
   if (due.until && new Date() >= due.until) {
     return { ...entry, outcome: 'deferred', ...reasonOf({ code: 'NEXT_SLOT' }) };
   }

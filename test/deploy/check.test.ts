@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { problemsIn, warningsIn } from '../../deploy/check.ts';
+import { configurationProblems, warningsIn } from '../../deploy/check.ts';
 import { FUNCTIONS, functionsOf, type Service } from '../../deploy/policies.ts';
 import { addOwnStatements } from '../../deploy/role.ts';
 import { policy } from '../harness.ts';
@@ -26,7 +26,7 @@ function problemsOf(
     ...changes,
     custom: { policies: { daily: block() }, ...changes.custom },
   };
-  return problemsIn({ service, stage, region: 'us-east-1' });
+  return configurationProblems({ service, stage, region: 'us-east-1' });
 }
 
 test('a valid file has no problem', () => {
@@ -129,7 +129,7 @@ describe('settings', () => {
   test.each(['polices', 'policy', 'Policies', 'plicies'])('policies under the key %s', (key) => {
     const custom: object = { [key]: { daily: block() } };
     const service = { service: 'autosnap', custom };
-    expect(problemsIn({ service, stage: 'prod', region: 'us-east-1' })).toEqual([
+    expect(configurationProblems({ service, stage: 'prod', region: 'us-east-1' })).toEqual([
       `custom.${key}: did you mean "policies"?`,
       'custom.policies: must hold a block for each policy, by its name; {} for none',
     ]);
@@ -354,7 +354,7 @@ describe('the number of policies in a deployment', () => {
     const service = { service: 'autosnap', custom: { policies: unshared(count) } };
     const deployment = { service, stage: 'prod', region };
     expect(
-      problemsIn({ ...deployment, service: { ...service, provider: { runtime: 'nodejs24.x' } } }),
+      configurationProblems({ ...deployment, service: { ...service, provider: { runtime: 'nodejs24.x' } } }),
     ).toEqual([]);
     expect(warningsIn(deployment)).toEqual(warning ? [expect.stringMatching(warning)] : []);
   });

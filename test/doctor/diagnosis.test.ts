@@ -4,8 +4,8 @@ import {
   type CheckResult,
   checkOf,
   diagnosisText,
+  doctorFailure,
   fail,
-  failureIn,
   pass,
   warn,
 } from '../../lib/doctor/diagnosis.ts';
@@ -63,11 +63,11 @@ test('a paragraph for each account and policy, a line for each check with the re
 });
 
 test('warnings are not failures', () => {
-  expect(failureIn(diagnosis(of(pass('secret', SECRET)), of(warn('schedule', ENDED))))).toBeUndefined();
+  expect(doctorFailure(diagnosis(of(pass('secret', SECRET)), of(warn('schedule', ENDED))))).toBeUndefined();
 });
 
 test('the error has every problem with its place and its remedy', () => {
-  const error = failureIn(
+  const error = doctorFailure(
     diagnosis(
       of(fail('secret', SECRET)),
       of(warn('rights', saying('unknown'))),

@@ -51,13 +51,13 @@ const image = (recorded?: string, changes: Partial<Image> = {}) =>
 const record = (its = 's', at = WRITTEN, nonce = NONCE) =>
   withRecord(image(), { nonce, at, server: its || undefined });
 
-const trial = readThrowAway(detail())!;
+const throwAway = readThrowAway(detail())!;
 const own = (changes: Partial<ServerDetail> = {}, of: Image | undefined = image(record()), ours = OURS) =>
-  ownershipOf(detail(changes), trial, of, ours);
+  ownershipOf(detail(changes), throwAway, of, ours);
 
 describe('a server is provably of a drill', () => {
   test('if its image names it, whatever its present name', () => {
-    expect(trial).toEqual({ id: 's', name: 'web', region: 'DFW', createdAt: CREATED, ...MARK });
+    expect(throwAway).toEqual({ id: 's', name: 'web', region: 'DFW', createdAt: CREATED, ...MARK });
     expect(own()).toBe('named');
     expect(own({ name: 'renamed' })).toBe('named');
     // With the largest difference of the clocks that is allowed.
@@ -137,7 +137,7 @@ describe('a server is not provably of a drill', () => {
     ],
     ['was itself created after it', image('', { createdAt: minutesLater(6) }), 'DRILL_NOT_RECORDED', false],
   ])('if its image %s', (_, of, code, mayBeDrill) => {
-    expect(ownershipOf(detail({ name: ASKED_FOR }), trial, of, OURS)).toMatchObject({
+    expect(ownershipOf(detail({ name: ASKED_FOR }), throwAway, of, OURS)).toMatchObject({
       problem: { code },
       mayBeDrill,
     });

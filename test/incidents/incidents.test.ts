@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { advance, type Incident } from '../../lib/incidents/incidents.ts';
+import { type Incident, updateIncidents } from '../../lib/incidents/incidents.ts';
 import type { Problem } from '../../lib/incidents/problem.ts';
 
 const HOUR_MS = 3_600_000;
@@ -27,7 +27,7 @@ const server = (name: string, changes: Partial<Problem> = {}) =>
 function toldBy(...audits: Problem[][]): string[] {
   let open: Incident[] = [];
   return audits.map((seen, hour) => {
-    const { incidents, begun, ended } = advance(open, seen, new Date(BEGINNING + hour * HOUR_MS));
+    const { incidents, begun, ended } = updateIncidents(open, seen, new Date(BEGINNING + hour * HOUR_MS));
     open = JSON.parse(JSON.stringify(incidents));
     const titles = (sign: string, some: Incident[]) =>
       some.map(({ problems }) => sign + problems.map(({ title }) => title).join('+'));

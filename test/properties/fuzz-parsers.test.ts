@@ -7,7 +7,7 @@ import { eachPeriod, PERIODS } from '../../lib/config/keep-rules.ts';
 import { type Policy, parseEvent, parseHold, parsePolicy } from '../../lib/config/policy.ts';
 import { parseSchedule } from '../../lib/config/schedule.ts';
 import { ValidationError } from '../../lib/config/validation-error.ts';
-import { policiesOf } from '../../lib/doctor/doctor.ts';
+import { policiesToCheck } from '../../lib/doctor/doctor.ts';
 import { CloudError } from '../../lib/openstack/errors.ts';
 import { type Credentials, readGrant } from '../../lib/openstack/identity.ts';
 import { ratesIn } from '../../lib/openstack/rates.ts';
@@ -89,7 +89,7 @@ const parsers: Record<string, { parse: (event: unknown) => unknown; valid: unkno
     ],
   },
   parseAudit: { parse: parseAudit, valid: [{ digest: 'always' }, { acceptDropped: { servers: ['web-1'] } }] },
-  policiesOf: { parse: (event) => policiesOf(event, []), valid: [{ policies }] },
+  policiesOf: { parse: (event) => policiesToCheck(event, []), valid: [{ policies }] },
 };
 
 describe.each(Object.entries(parsers))('%s', (_, { parse, valid }) => {

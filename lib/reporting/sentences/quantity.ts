@@ -6,7 +6,7 @@ export function gigabytes(bytes: number): string {
 }
 
 /** "30d", "6h", as a policy has it */
-export function durationText(ms: number): string {
+export function policyDuration(ms: number): string {
   const hours = ms / HOUR_MS;
   return hours % 24 === 0 ? `${hours / 24}d` : `${hours}h`;
 }

@@ -1,6 +1,6 @@
 import { PERIODS, type Period } from '../../config/keep-rules.ts';
 import { codeOf } from '../reasons.ts';
-import { durationText } from './quantity.ts';
+import { policyDuration } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 
 /** "weekly 2026-W48" */
@@ -16,7 +16,7 @@ export const retentionSentences = {
   LAST: ({ rank, of }) => `last ${rank} of ${of}`,
   ...periodSentences,
   OLDEST: ({ rule, have, of }) => `oldest, ${rule} has ${have} of ${of}`,
-  WITHIN: ({ ms }) => `within ${durationText(ms)}`,
+  WITHIN: ({ ms }) => `within ${policyDuration(ms)}`,
   PROVEN: () => 'proven, the newest that passed its last drill',
   PROVEN_ONCE: () => 'proven once, the newest that ever passed a drill',
   AT_LEAST: ({ count }) => `at least ${count}`,
