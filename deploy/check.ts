@@ -17,7 +17,10 @@ export function configurationProblems(given: Deployment): string[] {
   return events.length > 0 ? events : problemsOf({ ...given, service });
 }
 
-/** The warnings for a deployment without {@link configurationProblems}, each with the field and the remedy. */
+/**
+ * The warnings for a deployment without {@link configurationProblems}, each with the field and the
+ * remedy.
+ */
 export function warningsIn(given: Deployment): string[] {
   const service = { ...given.service, functions: functionsOf(given.service.functions) };
   return [...policyWarnings(service), ...quotaWarnings({ ...given, service })];

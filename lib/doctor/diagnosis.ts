@@ -3,7 +3,9 @@ import { logText } from '../reporting/log-text.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { remedyOf, sentenceOf } from '../reporting/sentences.ts';
 
-/** What was looked at: of the deployment, of an account, then of a policy, by the name of its field. */
+/**
+ * What was looked at: of the deployment, of an account, then of a policy, by the name of its field.
+ */
 type Subject =
   | 'alerts'
   | 'secret'

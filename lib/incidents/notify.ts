@@ -16,8 +16,8 @@ export interface Channels {
 
 /**
  * Notifies people of the incidents that began or ended with this audit, in one mail at most; see
- * {@link updateIncidents}. A mail is written to the log before it is sent, so that the next audit sends it
- * if this one fails.
+ * {@link updateIncidents}. A mail is written to the log before it is sent, so that the next audit
+ * sends it if this one fails.
  *
  * @param goodRuns when each job last succeeded.
  * @returns when the last mail was sent, if any was.

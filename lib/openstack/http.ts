@@ -205,8 +205,8 @@ function parse({ body }: Response<string>, where: Where, hide: (text: string) =>
 }
 
 /**
- * JSON allows lone surrogates, but URLs and requests do not. What went wrong with a server or a task
- * is an error message in a good answer, and may repeat a secret like any other.
+ * JSON allows lone surrogates, but URLs and requests do not. What went wrong with a server or a
+ * task is an error message in a good answer, and may repeat a secret like any other.
  */
 function revived(key: string, value: unknown, hide: (text: string) => string): unknown {
   if (typeof value !== 'string') return value;

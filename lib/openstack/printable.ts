@@ -1,10 +1,12 @@
-/** Control and escape characters, line ends among them, and what changes the direction of a text. */
+/**
+ * Control and escape characters, line ends among them, and what changes the direction of a text.
+ */
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 const REPLACEMENT = '\ufffd';
 
 /**
- * A text of the cloud, such as a server's name, for a terminal, a mail or a page: without characters
- * that move the cursor, forge a line or reverse the text.
+ * A text of the cloud, such as a server's name, for a terminal, a mail or a page: without
+ * characters that move the cursor, forge a line or reverse the text.
  */
 export function printable(text: string): string {
   return text.toWellFormed().replace(UNPRINTABLE, REPLACEMENT);

@@ -68,8 +68,8 @@ const VolumeLimits = v.object({
 });
 
 /**
- * The quotas of volume snapshots and of their gigabytes; none where the cloud has no limits, or does
- * not show them.
+ * The quotas of volume snapshots and of their gigabytes; none where the cloud has no limits, or
+ * does not show them.
  *
  * `GET /limits`, where -1 means no limit:
  * https://docs.openstack.org/api-ref/block-storage/v3/#show-absolute-limits-for-project

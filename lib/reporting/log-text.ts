@@ -1,4 +1,6 @@
-/** `serverless invoke --log` shows the last 4 KB of a log, of which Lambda's own lines take some. */
+/**
+ * `serverless invoke --log` shows the last 4 KB of a log, of which Lambda's own lines take some.
+ */
 const ROOM_BYTES = 3_500;
 
 /**

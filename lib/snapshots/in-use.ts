@@ -17,7 +17,10 @@ const DRILL_GRACE_MS = 2 * HOUR_MS;
 /** The statuses in which Nova is writing a server's disk from its image. */
 const BUILDING = ['BUILD', 'REBUILD'];
 
-/** Why a server that is being made, a drill or a restore still needs an image; undefined when none does. */
+/**
+ * Why a server that is being made, a drill or a restore still needs an image; undefined when none
+ * does.
+ */
 export type InUse = (image: Image) => Reason | undefined;
 
 /**

@@ -61,7 +61,8 @@ test('alarms have unique names, whatever the names of the policies; only missing
       expect(ids.every((id) => /^[A-Za-z0-9]{1,255}$/.test(id))).toBe(true);
       const titles = Object.values(alarms).map(({ Properties }) => Properties.AlarmName);
       expect(new Set(titles).size).toBe(ids.length);
-      // A new alarm has insufficient data. An action on any other state would mail about a deployment.
+      // A new alarm has insufficient data. An action on any other state would mail about a
+      // deployment.
       for (const { Properties } of Object.values(alarms)) {
         expect(Properties.TreatMissingData).toBe('missing');
         expect(Properties).not.toHaveProperty('AlarmActions');

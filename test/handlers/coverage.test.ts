@@ -58,7 +58,7 @@ function redeploy(h: Harness, ...policies: object[]) {
   h.cold();
 }
 
-test('what is covered as before is not said, also where the audits are days apart', async () => {
+test('unchanged coverage is not reported, even if audits are days apart', async () => {
   const h = await audited();
   setTime('2026-11-27T07:00:00Z');
   expect(await next(h)).toMatchObject({ dropped: [], accepted: [], warnings: [], drops: [] });
@@ -90,7 +90,7 @@ describe.each<[string, string, (h: Audited) => void]>([
     return h;
   };
 
-  test('is said in each audit, as trouble of its policy, until it is covered again', async () => {
+  test('is reported in each audit, as trouble of its policy, until it is covered again', async () => {
     const h = await start();
     for (const _ of [1, 2]) {
       const found = await next(h);
@@ -116,7 +116,7 @@ test('a server that has moved to another policy is covered', async () => {
   expect((await next(h)).drops).toEqual([]);
 });
 
-test('a server that is gone is not said', async () => {
+test('a server that is gone is not reported', async () => {
   const h = await audited();
   h.dfw.removeServer(h.web1);
   expect((await next(h)).drops).toEqual([]);
@@ -125,7 +125,7 @@ test('a server that is gone is not said', async () => {
 });
 
 describe('a region that the catalogue no longer names', () => {
-  test('is said once for all its servers, until it is accepted', async () => {
+  test('is reported once for all its servers, until it is accepted', async () => {
     const h = await audited();
     h.cloud.catalogue.splice(1);
     const { dropped, drops, sentence } = await next(h);
@@ -140,7 +140,7 @@ describe('a region that the catalogue no longer names', () => {
     expect((await next(h)).drops).toEqual([]);
   });
 
-  test('is not said when it is back', async () => {
+  test('is not reported when it is back', async () => {
     const h = await audited();
     const [ord] = h.cloud.catalogue.splice(1);
     await next(h);
@@ -148,7 +148,7 @@ describe('a region that the catalogue no longer names', () => {
     expect((await next(h)).drops).toEqual([]);
   });
 
-  test('and in which nothing was covered, is not said', async () => {
+  test('without covered servers is not reported', async () => {
     const h = await audited({ policies: [{ ...DAILY, regions: ['DFW'] }] });
     h.cloud.catalogue.splice(1);
     expect((await next(h)).drops).toEqual([]);
@@ -159,7 +159,7 @@ describe('an account', () => {
   const ALL = { ...DAILY, account: ['rackspace', 'customer-*'] };
   const accounts = ['rackspace', 'customer-a', 'customer-b'];
 
-  test('whose secret has disappeared is said once, as trouble, until it is accepted', async () => {
+  test('whose secret has disappeared is reported once, as trouble, until it is accepted', async () => {
     const h = await audited({ policies: [ALL, { ...ALL, policy: 'hourly' }], accounts });
     h.cloud.secrets.delete('autosnap/test/customer-b');
     for (const _ of [1, 2]) {
@@ -173,7 +173,7 @@ describe('an account', () => {
     expect((await next(h)).drops).toEqual([]);
   });
 
-  test('that had no server is said as well', async () => {
+  test('without servers is reported, too', async () => {
     const h = await audited({ policies: [ALL], accounts });
     clouds[1]!.region('DFW').servers.splice(0);
     await next(h);
@@ -181,7 +181,7 @@ describe('an account', () => {
     expect((await next(h)).dropped).toEqual([expect.stringContaining('covered 0 servers of it')]);
   });
 
-  test('that was the last one of its prefix is said', async () => {
+  test('that was the last one of its prefix is reported', async () => {
     const h = await audited({
       policies: [DAILY, { ...ALL, account: 'customer-*' }],
       accounts: ['customer-a'],
@@ -200,7 +200,7 @@ describe('an account', () => {
     );
   });
 
-  test('that can not be read for a while is not said, and nothing of it is forgotten', async () => {
+  test('that can not be read for a while is not reported, and nothing of it is forgotten', async () => {
     const h = await audited({ policies: [ALL], accounts });
     const secret = h.cloud.secrets.get('autosnap/test/customer-b')!;
     h.cloud.secrets.set('autosnap/test/customer-b', '{"username":"x","apiKey":"wrong"}');
@@ -240,7 +240,7 @@ describe('an account', () => {
 describe('a policy', () => {
   const WEEKLY = { ...DAILY, policy: 'weekly' };
 
-  test('that was removed is said once, however many servers it covered, until it is accepted', async () => {
+  test('that was removed is reported once, however many servers it covered, until it is accepted', async () => {
     const all = policy({ policy: 'all', account: ['rackspace', 'customer-a'] });
     const h = await audited({ policies: [DAILY, all], accounts: ['customer-a'] });
     redeploy(h, policy({ servers: { names: ['web-*'] } }));
@@ -255,7 +255,7 @@ describe('a policy', () => {
     expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
   });
 
-  test('whose servers another one covers too is said, without its servers', async () => {
+  test('whose servers another one covers too is reported, without its servers', async () => {
     const h = await audited({ policies: [DAILY, WEEKLY] });
     redeploy(h, DAILY);
     const { dropped, drops } = await next(h);
@@ -274,7 +274,7 @@ describe('a policy', () => {
     expect(JSON.parse(metrics!)).toMatchObject({ policy: 'daily', Dropped: 1, Troubles: 1 });
   });
 
-  test('whose selector matches nothing any more is said with the servers that it covered', async () => {
+  test('whose selector matches nothing any more is reported with the servers that it covered', async () => {
     const h = await audited();
     for (const server of [h.web1, h.web2, h.mail]) server.metadata = {};
     const { drops, policies, sentence } = await next(h);
@@ -321,7 +321,7 @@ describe('what can not be read', () => {
     h.cloud.faults.push({ service: 'compute', method: 'GET', path, times: 99, answer });
   };
 
-  test('a region: nothing of it is said or forgotten', async () => {
+  test('a region: nothing of it is reported or forgotten', async () => {
     const h = await audited();
     h.mail.metadata = {};
     h.cloud.faults.push({ service: 'compute', region: 'ORD', answer: answers.forbidden, times: 9 });
@@ -392,7 +392,7 @@ describe('a server that a listing leaves out, and that exists', () => {
     expect(h.logs()).toMatch(/"Troubles":[1-9]/);
   });
 
-  test('and has lost its tag, is said', async () => {
+  test('is reported once it has lost its tag', async () => {
     const h = await audited();
     h.dfw.unlisted.add(h.web1.id);
     h.web1.metadata = {};
@@ -426,13 +426,13 @@ describe('accepting', () => {
     expect(await next(h)).toMatchObject({ accepted: [], drops: [] });
   });
 
-  test('one server is accepted by its name; the other is still said', async () => {
+  test('one server is accepted by its name; the other is still reported', async () => {
     const h = await twoDropped();
     await next(h, { acceptDropped: { servers: ['web-1'] } });
     expect((await next(h)).dropped).toEqual([expect.stringContaining('no policy covers web-2 ')]);
   });
 
-  test('what was accepted, was covered again and has dropped once more, is said again', async () => {
+  test('what was accepted, covered again and dropped once more is reported again', async () => {
     const h = await twoDropped();
     await next(h, { acceptDropped: true });
     h.web1.metadata = { ...TAG };
@@ -441,7 +441,7 @@ describe('accepting', () => {
     expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
   });
 
-  test('a name that is nothing of that is said', async () => {
+  test('a name that matches nothing is a warning', async () => {
     const h = await twoDropped();
     const { warnings, accepted } = await next(h, { acceptDropped: { servers: ['web-3', 'web-1'] } });
     expect(warnings).toEqual(['acceptDropped: servers "web-3" did not drop out of coverage']);
@@ -515,7 +515,7 @@ describe('the record', () => {
     ['a later version', '{"version":2,"accounts":[]}'],
     ['another shape', '{"version":1,"servers":{}}'],
     ['no JSON', 'coverage'],
-  ])('of %s is ignored, which is said once', async (_, text) => {
+  ])('of %s is ignored, which is reported once', async (_, text) => {
     const h = await audited();
     h.s3.objects.set(COVERAGE, text);
     h.web1.metadata = {};
@@ -525,7 +525,7 @@ describe('the record', () => {
     expect((await next(h)).dropped).toEqual([expect.stringContaining('web-2')]);
   });
 
-  test('that can not be read is said, stops nothing, and is left as it is', async () => {
+  test('that can not be read is reported, stops nothing, and is left as it is', async () => {
     const h = await audited();
     const before = h.s3.objects.get(COVERAGE);
     h.s3.refuses = /^GET .*coverage/;
@@ -537,7 +537,7 @@ describe('the record', () => {
     expect(h.s3.objects.get(COVERAGE)).toBe(before);
   });
 
-  test('that can not be written is said, with what has dropped', async () => {
+  test('that can not be written is reported, with what has dropped', async () => {
     const h = await audited();
     h.web1.metadata = {};
     h.s3.refuses = /^PUT .*coverage/;

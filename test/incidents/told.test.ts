@@ -6,7 +6,10 @@ import { reportBucket } from '../report-bucket.ts';
 
 // What the audit mails about, through the real handlers.
 
-/** A deployment with two servers that have had their snapshots; the night's audit has nothing to tell. */
+/**
+ * A deployment with two servers that have had their snapshots; the night's audit has nothing to
+ * tell.
+ */
 async function deployment() {
   setTime('2026-11-23T00:00:20Z');
   const h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0 } });

@@ -28,8 +28,8 @@ import {
   uncoveredBy,
 } from './reckoning.ts';
 
-// What an audit says, its sentence, digest, page and metrics, against what reckoning.ts makes of the
-// same clouds from the docs' words.
+// What an audit says, its sentence, digest, page and metrics, against what reckoning.ts makes of
+// the same clouds from the docs' words.
 
 const OWNER = 'autosnap-test';
 const HOUR_MS = 3_600_000;

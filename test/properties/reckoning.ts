@@ -1,5 +1,6 @@
-// How well servers are protected, reckoned from the words of the docs alone: docs/monitoring.md says
-// what is late and what is trouble, docs/retention.md what is good. Nothing here comes from lib.
+// How well servers are protected, reckoned from the words of the docs alone: docs/monitoring.md
+// says what is late and what is trouble, docs/retention.md what is good. Nothing here comes from
+// lib.
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -212,7 +213,9 @@ export function matchesNothing(policy: KnownPolicy, account: string, regions: Kn
 
 const STATES = ['waiting', 'protected', 'late', 'never'];
 
-/** The state of each server that is to have snapshots: the worst of its series, unless one waits. */
+/**
+ * The state of each server that is to have snapshots: the worst of its series, unless one waits.
+ */
 export function standingsOf(series: Reckoned[]): { key: string; state: string }[] {
   const expected = series.filter(({ state }) => STATES.includes(state));
   const servers = Map.groupBy(expected, ({ account, region, server }) => `${account} ${region} ${server}`);

@@ -68,7 +68,8 @@ test('a reason within a reason is part of the sentence', () => {
   );
 });
 
-// Messages of the cloud are interpreted only in the files of its APIs, and sent by the embedded cloud.
+// Messages of the cloud are interpreted only in the files of its APIs, and sent by the embedded
+// cloud.
 const FILES = globSync('{lib,handlers,deploy,local}/**/*.ts', { cwd: ROOT }).filter(
   (file) => !file.startsWith('lib/openstack/') && !file.startsWith('local/cloud/'),
 );

@@ -36,7 +36,8 @@ async function invoke({ run, waiting }: Deployment, job: AnyJob, event: object):
 }
 
 /**
- * Some days of a deployment after a good one: snapshots at two, cleanups every six hours, audits every hour.
+ * Some days of a deployment after a good one: snapshots at two, cleanups every six hours, audits
+ * every hour.
  *
  * @returns the subjects of the mails after the good day.
  */
