@@ -1,6 +1,7 @@
 import mergePlainObjects from 'serverless/lib/utils/merge-plain-objects.js';
 import * as v from 'valibot';
 import { eachAccount, mayMeet } from '../lib/config/accounts.ts';
+import { PERIODS } from '../lib/config/keep-rules.ts';
 import { type Policy, parsePolicy, policyName } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
 import { ValidationError } from '../lib/config/validation-error.ts';
@@ -203,8 +204,6 @@ function neverFiring(block: Fields): string[] {
       : [`.${field}: never fires from now on: correct its day, month or year`],
   );
 }
-
-const PERIODS = ['hourly', 'daily', 'weekly', 'monthly', 'yearly'];
 
 /** A time zone that has no effect on the schedules and rules of its block. */
 function unusedZone(block: Fields): string[] {
