@@ -12,6 +12,8 @@ export const Problem = v.object({
   /** Identifies the problem in every audit that sees it. */
   key: v.string(),
   account: v.string(),
+  /** The id of the server, of kind server. */
+  server: v.exactOptional(v.string()),
   /** Absent for what is not about one region. */
   region: v.exactOptional(v.string()),
   /** Empty for what is about the whole account or region. */
@@ -21,7 +23,7 @@ export const Problem = v.object({
   cause: v.string(),
   /** Whether it often ends by itself within the hour. */
   isTransient: v.boolean(),
-  /** Of a run: whether it, or its absence, keeps every server of the policy from a snapshot. */
+  /** Of a run: whether it did nothing for any server, because it crashed or is missing. */
   isTotal: v.exactOptional(v.boolean()),
   /** What is wrong and where, for the subject of a mail. */
   title: v.string(),
