@@ -1,9 +1,12 @@
 import mergePlainObjects from 'serverless/lib/utils/merge-plain-objects.js';
 import * as v from 'valibot';
 import { eachAccount, mayMeet } from '../lib/config/accounts.ts';
+import { PERIODS } from '../lib/config/keep-rules.ts';
 import { type Policy, parsePolicy, policyName } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
 import { ValidationError } from '../lib/config/validation-error.ts';
+import { cleanupTooRare } from '../lib/doctor/cleanup-pace.ts';
+import { sentenceOf } from '../lib/reporting/sentences.ts';
 import { DRILL_RATE, JOBS, type WorkItem } from '../lib/runtime/work-item.ts';
 import type { Resources } from './resources.ts';
 
@@ -138,16 +141,22 @@ const SMALL_BYTES = 1e9;
 /**
  * Warnings for valid policies that are probably not intended, each with the field and the remedy.
  */
-export function policyWarnings(service: Pick<Service, 'custom'>): string[] {
-  return policiesOf(service)
-    .filter((policy) => {
-      const [{ offsite }] = eachAccount(policy).map(parsePolicy) as [Policy];
-      return (offsite?.maxBytesPerMonth ?? SMALL_BYTES) < SMALL_BYTES;
-    })
-    .map(
-      ({ policy }) =>
-        `custom.policies.${policy}.offsite.maxBytesPerMonth: is less than most images have, and these are never copied: say a few times the size of all of them, such as 500GB`,
-    );
+export function policyWarnings(service: Pick<Service, 'custom'>, now = new Date()): string[] {
+  return policiesOf(service).flatMap((fields) => {
+    const [policy] = eachAccount(fields).map(parsePolicy) as [Policy];
+    const path = `custom.policies.${policy.policy}`;
+    const tooRare = cleanupTooRare(policy, now);
+    return [
+      ...((policy.offsite?.maxBytesPerMonth ?? SMALL_BYTES) < SMALL_BYTES
+        ? [
+            `${path}.offsite.maxBytesPerMonth: is less than most images have, and these are never copied: say a few times the size of all of them, such as 500GB`,
+          ]
+        : []),
+      ...(tooRare
+        ? [`${path}.cleanup: ${sentenceOf(tooRare)}: let cleanup run more often, or raise maxDeletes`]
+        : []),
+    ];
+  });
 }
 
 /** The problems of a policy block, each with its path within the block. */
@@ -195,8 +204,6 @@ function neverFiring(block: Fields): string[] {
       : [`.${field}: never fires from now on: correct its day, month or year`],
   );
 }
-
-const PERIODS = ['hourly', 'daily', 'weekly', 'monthly', 'yearly'];
 
 /** A time zone that has no effect on the schedules and rules of its block. */
 function unusedZone(block: Fields): string[] {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { DIGESTS } from '../lib/audit/publish.ts';
-import { OWNER } from '../lib/config/environment.ts';
+import { OWNER, REPORT_LINKS } from '../lib/config/environment.ts';
 import { PolicyFields } from '../lib/config/policy.ts';
 import { field, nearMiss, problemsOf, stemOf } from '../lib/config/schema.ts';
 import { PLACEHOLDERS } from '../lib/reporting/heartbeat.ts';
@@ -70,6 +70,12 @@ export const Settings = v.looseObject({
   ),
   digest: v.optional(
     field('When the daily digest is sent.', v.picklist(DIGESTS, 'must be always, on-trouble or never')),
+  ),
+  reportLink: v.optional(
+    field(
+      'The link to the report page in the digest: `signed` opens for whoever has the mail, for 12 hours at most; `console` only for those who may sign in to AWS.',
+      v.picklist(REPORT_LINKS, 'must be signed or console'),
+    ),
   ),
   heartbeat: v.optional(
     field(

@@ -22,7 +22,7 @@ import { invocation, type JobContext, logger, pingHeartbeat } from '../lib/runti
 import { leasesAt } from '../lib/runtime/lease.ts';
 import { failedRunQueueAt } from '../lib/runtime/queue.ts';
 
-const { bucket, copiesBucket, failedRuns, pricePerGb, stage, topic } = settings();
+const { bucket, copiesBucket, failedRuns, pricePerGb, reportLink, stage, topic } = settings();
 const store = bucket ? reportStoreIn(bucket) : undefined;
 const coverageStore = bucket ? coverageStoreIn(bucket) : undefined;
 const failedRunQueue = failedRuns ? failedRunQueueAt(failedRuns) : undefined;
@@ -60,7 +60,7 @@ export const handler = invocation(
       ...compared.failures,
       ...(await publishAudit(
         found,
-        { store, topic, notify: () => tell(found, goodRuns, job) },
+        { store, topic, reportLink, notify: () => tell(found, goodRuns, job) },
         { digest, now: job.now },
       )),
     ];

@@ -7,6 +7,8 @@ export interface Outside {
   url: string;
   /** The received requests, in order: `GET /path`. */
   asked: string[];
+  /** The authorization of the latest request. */
+  authorization: string | undefined;
   /** The status of its answers. */
   status: number;
   close(): void;
@@ -16,12 +18,14 @@ export interface Outside {
 export async function startOutside(): Promise<Outside> {
   const server = createServer((request, response) => {
     outside.asked.push(`${request.method} ${request.url}`);
+    outside.authorization = request.headers.authorization;
     response.writeHead(outside.status).end('OK');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const outside: Outside = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked: [],
+    authorization: undefined,
     status: 200,
     close() {
       server.close();

@@ -15,8 +15,10 @@ import { reasonFor } from '../reporting/failure.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
+import { findQuotasAhead } from '../snapshots/quota-finder.ts';
 import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
+import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { bareSeries, mayBeCovered } from './bare-series.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
@@ -24,7 +26,7 @@ import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
 import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
-import { protectionOf } from './protection.ts';
+import { protectionOf, type SelectedSince } from './protection.ts';
 import { type TakenByHand, vanished } from './taken-by-hand.ts';
 
 interface Extras {
@@ -144,7 +146,7 @@ async function auditAccount(
     run,
     login,
     bucketUntil,
-    coverage = [],
+    coverage,
     byHand = [],
   }: Pick<Extras, 'bucketUntil' | 'coverage' | 'byHand'> & {
     run: Run;
@@ -163,10 +165,11 @@ async function auditAccount(
   try {
     const session = await login(account);
     const bucket = bucketUntil?.(session.deadline);
-    const own = coverage.find((one) => one.account === account && one.project === session.projectId);
+    const own = coverage?.find((one) => one.account === account && one.project === session.projectId);
     return await auditRegions(session, bucket, account, policies, {
       run,
       remembered: own?.servers ?? [],
+      selectedSince: coverage && sinceBy(own?.servers ?? [], run.now),
       byHand: byHand.filter((one) => one.account === account),
     });
   } catch (error) {
@@ -186,6 +189,12 @@ async function auditAccount(
   }
 }
 
+/** Since when a policy selects a server, as far as audits have seen it: since now if none has. */
+function sinceBy(covered: readonly CoveredServer[], now: Date): SelectedSince {
+  const known = new Map(covered.map(({ server, since }) => [server, since]));
+  return (server, policy) => new Date(known.get(server)?.[policy] ?? now);
+}
+
 async function auditRegions(
   session: Session,
   bucket: ReadableCopies['store'] | undefined,
@@ -194,8 +203,14 @@ async function auditRegions(
   {
     run,
     remembered,
+    selectedSince,
     byHand,
-  }: { run: Run; remembered: readonly CoveredServer[]; byHand: readonly TakenByHand[] },
+  }: {
+    run: Run;
+    remembered: readonly CoveredServer[];
+    selectedSince: SelectedSince | undefined;
+    byHand: readonly TakenByHand[];
+  },
 ): Promise<AccountAudit> {
   const rememberedIn = Map.groupBy(remembered, ({ region }) => region);
   const found = await listInventory(session, undefined, {
@@ -252,6 +267,8 @@ async function auditRegions(
     leftBehind: [],
   };
   const adhocIn = new Set<string>();
+  const unprotectedData = unprotectedDataFinder(session);
+  const growing: { policy: Policy; servers: readonly Server[] }[] = [];
 
   for (const policy of policies) {
     const { copies, problem } = await copiesOf(await listed(policy), policy.policy);
@@ -260,7 +277,9 @@ async function auditRegions(
     const unserved = withoutImages.filter(({ region }) => wanted.includes(region));
     const servers = [...own, ...unserved].flatMap((r) => r.servers);
     const selection = selectServers(servers, policy.servers);
+    growing.push({ policy, servers: selection.servers });
     for (const { region, id } of selection.servers) covered.add(`${region} ${id}`);
+    result.warnings.push(...(await unprotectedData(selection.servers, policy)));
     const itsUnreadable = unreadable.filter(({ region }) => wanted.includes(region));
     const isUnserved = (region: string) => unserved.some((one) => one.region === region);
     const unknown = unlisted.map(({ region }) => region).filter((region) => wanted.includes(region));
@@ -312,6 +331,7 @@ async function auditRegions(
         copies,
         obstacleTo: obstacle,
         goneEverywhere: gone,
+        selectedSince,
       });
       if (series.some(({ cause }) => cause?.code === 'SERIES_SERVER_UNCERTAIN')) readable = false;
       result.series.push(...series);
@@ -340,6 +360,14 @@ async function auditRegions(
         ),
       ...unseen.map((server) => bareSeries(server, policy, { code: 'SERIES_SERVER_UNCERTAIN' })),
     );
+  }
+  for (const { region, images } of regions) {
+    const policiesHere = growing.map(({ policy, servers }) => ({
+      policy,
+      servers: servers.filter((server) => server.region === region),
+    }));
+    const growth = { policies: policiesHere, images, owner: run.owner, now: run.now };
+    result.warnings.push(...(await findQuotasAhead(session, region, growth)));
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
   result.leftBehind.push(...regions.flatMap((one) => leftBehindIn(one, counted, session, run)));

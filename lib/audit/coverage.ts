@@ -11,6 +11,8 @@ const Server = v.object({
   region: v.string(),
   /** The policies that selected it. */
   policies: v.array(v.string()),
+  /** Since when, by policy. */
+  since: v.record(v.string(), v.string()),
   seen: v.string(),
 });
 
@@ -65,7 +67,9 @@ export function coveredServers(
   return new Map(
     [...servers].map(([server, its]) => {
       const { name, region } = its[0]!;
-      return [server, { server, name, region, policies: its.map(({ policy }) => policy), seen: at }];
+      const names = its.map(({ policy }) => policy);
+      const since = Object.fromEntries(names.map((policy) => [policy, at]));
+      return [server, { server, name, region, policies: names, since, seen: at }];
     }),
   );
 }

@@ -1,8 +1,9 @@
+import { printable } from '../openstack/printable.ts';
 import type { Report } from '../reporting/report.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copied.ts';
 import { failuresIn } from './failures.ts';
-import { cleanText, counted, durationText, minuteText, sizeText, subjectText } from './format.ts';
+import { counted, durationText, minuteText, sizeText, subjectText } from './format.ts';
 import type { Audit } from './model.ts';
 import { type Naming, namingOf, unlistedText } from './place.ts';
 import { provenServers } from './proof.ts';
@@ -11,6 +12,12 @@ import type { ServerCount } from './server-count.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 
 const MOST_LINES = 20;
+
+/** The links to the report page: in the AWS console, and one that anybody can open for some hours. */
+export interface PageLinks {
+  console: string;
+  signed?: { link: string; hours: number };
+}
 
 /** A day in plain text, for an e-mail. */
 export interface Digest {
@@ -27,11 +34,7 @@ export interface Digest {
  *
  * @param runs what the runs of the last day have reported.
  */
-export function digest(
-  audit: Audit,
-  runs: readonly Report[],
-  links: { signed: string; console: string; hours: number } | undefined,
-): Digest {
+export function digest(audit: Audit, runs: readonly Report[], links: PageLinks | undefined): Digest {
   const naming = namingOf(audit);
   const series = audit.series.toSorted(worstFirst);
   const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: told }) =>
@@ -64,14 +67,19 @@ export function digest(
     provenLine(audit, naming),
     copiesLine(audit, naming),
     storage(audit),
-    links &&
-      `The report page, for ${links.hours} hours at most:\n${links.signed}\nLater, signed in to AWS:\n${links.console}`,
+    links && linkLines(links),
   ];
   return {
     subject: subjectText(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${headline}`),
     text: text.filter(Boolean).join('\n\n'),
     good: failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0,
   };
+}
+
+function linkLines({ console, signed }: PageLinks): string {
+  return signed
+    ? `The report page, for ${signed.hours} hours at most:\n${signed.link}\nLater, signed in to AWS:\n${console}`
+    : `The report page, signed in to AWS:\n${console}`;
 }
 
 /** " 2 failures were repaired by a later run." */
@@ -84,7 +92,7 @@ function repairedText(count: number): string {
 function section(title: string, lines: readonly string[]): string | undefined {
   if (lines.length === 0) return undefined;
   const more = lines.length > MOST_LINES ? [`- … and ${lines.length - MOST_LINES} more`] : [];
-  return [title, ...lines.slice(0, MOST_LINES).map((line) => `- ${cleanText(line)}`), ...more].join('\n');
+  return [title, ...lines.slice(0, MOST_LINES).map((line) => `- ${printable(line)}`), ...more].join('\n');
 }
 
 /**
@@ -99,7 +107,7 @@ function censusLine(
 ): string | undefined {
   if (count === 0) return undefined;
   const since = oldest
-    ? `; the oldest is that of ${cleanText(oldest.name)}${suffixOf(oldest)}, ${durationText(Date.parse(at) - Date.parse(oldest.since))}`
+    ? `; the oldest is that of ${printable(oldest.name)}${suffixOf(oldest)}, ${durationText(Date.parse(at) - Date.parse(oldest.since))}`
     : '';
   return `${what}: ${holding} of ${counted(count, 'server')}${since}`;
 }

@@ -55,7 +55,7 @@ export function compareCoverage(
     dropped: dropped.filter((one) => !isAccepted(one, acceptance)),
     accepted: dropped.filter((one) => isAccepted(one, acceptance)),
     warnings: unmatchedNames(acceptance, dropped).map((name) => ({ code: 'NOTHING_TO_ACCEPT', name })),
-    coverage: renewed(kept, audit),
+    coverage: renewed(kept, audit, before),
   };
 }
 
@@ -129,18 +129,29 @@ function isGone({ server, region }: CoveredServer, now: AuditedAccount | undefin
 }
 
 /** The coverage with what an audit has seen now; without what nothing is left of. */
-function renewed(kept: readonly AccountCoverage[], audit: Compared): AccountCoverage[] {
+function renewed(
+  kept: readonly AccountCoverage[],
+  audit: Compared,
+  before: readonly AccountCoverage[],
+): AccountCoverage[] {
+  const sinceOf = new Map(
+    before.flatMap((one) => one.servers.map(({ server, since }) => [`${placeOf(one)} ${server}`, since])),
+  );
   const known = new Set(kept.map(placeOf));
   const added = audit.accounts
     .filter((one) => !known.has(placeOf(one)))
     .map(({ account, project }) => ({ account, project, policies: [], servers: [] }));
   const read = new Set(audit.accounts.map(placeOf));
   return [...kept, ...added]
-    .map((one) => (read.has(placeOf(one)) ? renewedAccount(one, audit) : one))
+    .map((one) => (read.has(placeOf(one)) ? renewedAccount(one, audit, sinceOf) : one))
     .filter(({ policies, servers }) => policies.length + servers.length > 0);
 }
 
-function renewedAccount(kept: AccountCoverage, audit: Compared): AccountCoverage {
+function renewedAccount(
+  kept: AccountCoverage,
+  audit: Compared,
+  sinceOf: ReadonlyMap<string, CoveredServer['since']>,
+): AccountCoverage {
   const { account } = kept;
   const covered = coveredServers(audit, account);
   const its = audit.policies.filter((one) => one.account === account);
@@ -150,13 +161,18 @@ function renewedAccount(kept: AccountCoverage, audit: Compared): AccountCoverage
     const servers = covered.values().filter((server) => server.policies.includes(policy));
     return { policy, servers: [...servers].length, seen: audit.at };
   });
+  const renewedServers = covered.values().map((one): CoveredServer => {
+    const before = Object.entries(sinceOf.get(`${placeOf(kept)} ${one.server}`) ?? {});
+    const stillCovering = before.filter(([policy]) => one.policies.includes(policy));
+    return { ...one, since: { ...one.since, ...Object.fromEntries(stillCovering) } };
+  });
   return {
     ...kept,
     policies: [
       ...policies,
       ...kept.policies.filter(({ policy }) => !its.some((one) => one.policy === policy)),
     ],
-    servers: [...kept.servers.filter(({ server }) => !covered.has(server)), ...covered.values()],
+    servers: [...kept.servers.filter(({ server }) => !covered.has(server)), ...renewedServers],
   };
 }
 

@@ -18,7 +18,6 @@ export interface Failures {
 /** A failure of a run as a whole, or of the server of an entry. */
 interface Failure {
   line: string;
-  text: string;
   entry?: Entry;
 }
 
@@ -46,11 +45,10 @@ function failuresOf({ job, policy, account, accounts, failures, entries }: Repor
   const run = accounts ? `${job} ${policy} of ${account}` : `${job} ${policy}`;
   const failed = entries.filter(({ outcome }) => outcome === 'failed');
   return [
-    ...failures.map((text) => ({ line: `${run}: ${text}`, text })),
+    ...failures.map((text) => ({ line: `${run}: ${text}` })),
     ...failed.flatMap((entry) =>
       textsOf(entry).map((text) => ({
         line: `${run}: ${entry.name || entry.server} in ${entry.region}: ${text}`,
-        text,
         entry,
       })),
     ),
@@ -72,8 +70,8 @@ function isSameWork(run: Report, later: Report): boolean {
   return run.policy !== ADHOC && run.nextRun !== undefined && (later.slot ?? '') < run.nextRun;
 }
 
-function repairs(later: Report, { text, entry }: Failure): boolean {
-  if (!entry) return isWhole(later) && !later.failures.includes(text);
+function repairs(later: Report, { entry }: Failure): boolean {
+  if (!entry) return isWhole(later) && later.failures.length === 0;
   const its = later.entries.filter(
     (one) => one.server === entry.server && one.region === entry.region && one.policy === entry.policy,
   );

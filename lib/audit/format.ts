@@ -1,3 +1,5 @@
+import { printable } from '../openstack/printable.ts';
+
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -37,21 +39,12 @@ export function minuteText(iso: string): string {
   return iso.slice(0, 16).replace('T', ' ');
 }
 
-/**
- * Text that came from the cloud without what would upset its surroundings: control characters, and
- * those that turn the direction of what follows, show as "�".
- */
-export function cleanText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is meant
-  return text.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
-}
-
 /** SNS takes ASCII alone, and fewer characters than 100. */
 const LONGEST_SUBJECT = 99;
 
 /** The subject of an e-mail: `text` is cut, if at all, at the end of a word, before `rest`. */
 export function subjectText(text: string, rest = ''): string {
-  const line = cleanText(text).replace(/[^\x20-\x7e]/g, '?');
+  const line = printable(text).replace(/[^\x20-\x7e]/g, '?');
   const room = LONGEST_SUBJECT - rest.length;
   if (line.length <= room) return line + rest;
   const cut = line.slice(0, room - 3);
@@ -67,7 +60,7 @@ export function copyText({ newest, ageSeconds = 0 }: { newest?: string; ageSecon
 
 /** A name as it may stand in a sentence. */
 export function shortName(name: string): string {
-  const characters = [...cleanText(name)];
+  const characters = [...printable(name)];
   return characters.length > LONGEST_NAME
     ? `${characters.slice(0, LONGEST_NAME - 1).join('')}…`
     : characters.join('');

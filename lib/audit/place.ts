@@ -1,4 +1,4 @@
-import { cleanText } from './format.ts';
+import { printable } from '../openstack/printable.ts';
 import type { Audit } from './model.ts';
 
 /** Where a server is. */
@@ -25,7 +25,7 @@ export function namingOf({ policies, series, uncovered }: Audit): Naming {
   const placeOf = ({ account, region }: Place) => (accounts.size > 1 ? `${region} (${account})` : region);
   return {
     placeOf,
-    suffixOf: (place) => (accounts.size > 1 || regions.size > 1 ? ` in ${cleanText(placeOf(place))}` : ''),
+    suffixOf: (place) => (accounts.size > 1 || regions.size > 1 ? ` in ${printable(placeOf(place))}` : ''),
     policyOf: ({ policy, account }) =>
       (accountsOf.get(policy)?.length ?? 0) > 1 ? `${policy} (${account})` : policy,
   };

@@ -22,6 +22,9 @@ import { proofOf } from './proof.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
+/** Since when a policy selects a server. */
+export type SelectedSince = (server: string, policy: string) => Date;
+
 /** What one policy protects in one region. */
 export interface RegionProtection {
   series: AuditedSeries[];
@@ -34,7 +37,8 @@ export interface RegionProtection {
  * the snapshots made by hand, which belong to no policy; `unsure` are servers of which nobody knows
  * whether they are there; `copies` are the policy's, where it asks for them and they are known, and
  * `obstacleTo` says what can't be copied. `goneEverywhere` are the servers that no region of the
- * account has.
+ * account has. `selectedSince` is since when the policy selects a server, if that is known: the
+ * first snapshot is due from then on.
  */
 export function protectionOf(
   surveyed: RegionInventory,
@@ -46,6 +50,7 @@ export function protectionOf(
     copies,
     obstacleTo = () => undefined,
     goneEverywhere = new Set(),
+    selectedSince,
     ...run
   }: Pick<Run, 'owner' | 'now' | 'policies'> & {
     projectId: string;
@@ -54,6 +59,7 @@ export function protectionOf(
     copies?: readonly CheckedCopy[] | undefined;
     obstacleTo?: CopyContext['obstacleTo'];
     goneEverywhere?: ReadonlySet<string>;
+    selectedSince?: SelectedSince | undefined;
   },
 ): RegionProtection {
   const { now } = run;
@@ -88,7 +94,7 @@ export function protectionOf(
     const foreseen = isHere ? foresee(snapshots, grows || isDoubtful) : undefined;
     const goes =
       foreseen?.goes ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
-    const nextRun = { policy, newest: newestSlot(snapshots, now), now };
+    const nextRun = { policy, newest: newestSlot(snapshots, now), now, selectedSince };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
     const shown = shownSeries(items, { server: server ?? standIn, now, goes });
     return {
@@ -271,20 +277,36 @@ function lateBecause(
 
 /**
  * The state of a series that is to grow, and how late it is since the newest good snapshot, or
- * since the creation of the server where there is none.
+ * since the server was created, or the policy began to select it, where there is none.
  */
 function expected(
   server: Server,
   newestGood: string | undefined,
-  { policy: { schedule }, newest, now }: { policy: Policy; newest: Date | undefined; now: Date },
+  {
+    policy: { schedule, policy },
+    newest,
+    now,
+    selectedSince,
+  }: {
+    policy: Policy;
+    newest: Date | undefined;
+    now: Date;
+    selectedSince: SelectedSince | undefined;
+  },
 ): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'lateSeconds' | 'nextRun'> {
   const next = nextRunAfter(schedule, newest, now);
   if (!next) return lateBecause({ code: 'SERIES_SCHEDULE_ENDED' }, { newestGood });
   const nextRun = { nextRun: isoSeconds(next) };
-  const since = newestGood ? new Date(newestGood) : server.createdAt;
+  const since = newestGood
+    ? new Date(newestGood)
+    : later(server.createdAt, selectedSince?.(server.id, policy));
   const lateness = since && latenessOf(schedule, since, now);
   if (!lateness) return { state: newestGood ? 'protected' : 'never', ...nextRun };
   const isLate = lateness.overdue >= LATE;
   const state = newestGood ? (isLate ? 'late' : 'protected') : isLate ? 'never' : 'waiting';
   return { state, ...lateness, ...nextRun };
+}
+
+function later(a: Date | undefined, b: Date | undefined): Date | undefined {
+  return a && b && a < b ? b : (a ?? b);
 }

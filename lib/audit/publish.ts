@@ -1,11 +1,12 @@
 import * as v from 'valibot';
+import type { Settings } from '../config/environment.ts';
 import { readOptionalEvent } from '../config/policy.ts';
 import { strict } from '../config/schema.ts';
 import { publishAlert } from '../reporting/alerts.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { LINK_HOURS, type ReportStore } from '../reporting/report-store.ts';
 import { Acceptance } from './acceptance.ts';
-import { digest } from './digest.ts';
+import { digest, type PageLinks } from './digest.ts';
 import { publishMetrics } from './metrics.ts';
 import type { Audit } from './model.ts';
 import { reportPage } from './page.ts';
@@ -45,6 +46,8 @@ interface Outlets {
   store: ReportStore | undefined;
   /** The ARN of the topic that the digest goes to. */
   topic: string | undefined;
+  /** Which link to the page the digest has. */
+  reportLink: Settings['reportLink'];
   /** Tells of incidents. @returns when the last mail about one was sent, if any was. */
   notify(): Promise<Date | undefined>;
 }
@@ -65,7 +68,7 @@ type Unpublished =
  */
 export async function publishAudit(
   audit: Audit,
-  { store, topic, notify }: Outlets,
+  { store, topic, reportLink, notify }: Outlets,
   { digest: when, now }: { digest: When; now: Date },
 ): Promise<Reason[]> {
   const failures: Reason[] = [];
@@ -84,11 +87,17 @@ export async function publishAudit(
 
   const since = new Date(now.getTime() - DAY_MS);
   const runs = await attempt('REPORTS_UNREADABLE', async () => store?.runsSince(since, now));
-  const links = await attempt('PAGE_WITHOUT_LINK', async () => store?.pageLinks());
-  const { good, ...message } = digest(audit, runs ?? [], links && { ...links, hours: LINK_HOURS });
+  const links = await attempt('PAGE_WITHOUT_LINK', async () => store && linksTo(store, reportLink));
+  const { good, ...message } = digest(audit, runs ?? [], links);
   const isTold = lastMail !== undefined && now.getTime() - lastMail.getTime() < QUIET_MS;
   if (when === 'always' || (!good && !isTold) || failures.length > 0) {
     await attempt('DIGEST_NOT_SENT', () => publishAlert(topic, message));
   }
   return failures;
+}
+
+async function linksTo(store: ReportStore, reportLink: Outlets['reportLink']): Promise<PageLinks> {
+  const console = await store.consolePageLink();
+  if (reportLink === 'console') return { console };
+  return { console, signed: { link: await store.signedPageLink(), hours: LINK_HOURS } };
 }

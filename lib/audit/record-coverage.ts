@@ -45,7 +45,9 @@ async function readCoverage(
   store: CoverageStore,
 ): Promise<RecordedCoverage | { accounts: undefined; problem: Finding }> {
   try {
-    return await store.read();
+    const { accounts, etag } = await store.read();
+    // Before the first record nothing was covered.
+    return { accounts: accounts ?? (etag === undefined ? [] : undefined), etag };
   } catch (error) {
     const { message } = error as Error;
     return { accounts: undefined, problem: { code: 'COVERAGE_UNREADABLE', message } };

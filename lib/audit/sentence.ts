@@ -1,7 +1,8 @@
+import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 import { droppedText } from './dropped-text.ts';
-import { cleanText, durationText, shortName } from './format.ts';
+import { durationText, shortName } from './format.ts';
 import type { Audit, AuditedSeries, SeriesState } from './model.ts';
 import { type Naming, namingOf } from './place.ts';
 
@@ -117,7 +118,7 @@ function unreadableIn({ policies }: Audit): string[] {
       ? [`account ${account}`]
       : unreadable.map((region) => (accounts.size > 1 ? `${region} (${account})` : region)),
   );
-  return [...new Set(found.map(cleanText))];
+  return [...new Set(found.map(printable))];
 }
 
 function listed(things: string[]): string {

@@ -1,3 +1,4 @@
+import { printableIn } from '../openstack/printable.ts';
 import { countsOf, type Reason, type ReasonCode } from '../reporting/reasons.ts';
 import { findingText, reported, sentenceOf } from '../reporting/sentences.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
@@ -54,7 +55,7 @@ export function summaryOf(
     brief(series.filter(isIn)),
   ]);
   const byTrouble: Record<ListedTrouble, Brief[]> = Object.fromEntries(lists);
-  return {
+  return printableIn({
     job: 'audit',
     owner,
     at,
@@ -75,5 +76,5 @@ export function summaryOf(
     failures: failures.map(sentenceOf),
     failureCodes: failures.map(({ code }) => code),
     codes: countsOf([...policies.flatMap(({ problems }) => problems), ...warnings, ...dropped, ...failures]),
-  };
+  });
 }

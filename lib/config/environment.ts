@@ -1,4 +1,10 @@
 /**
+ * The links to the report page that a digest may have: one that whoever has the mail can open, or
+ * only one to the AWS console.
+ */
+export const REPORT_LINKS = ['signed', 'console'] as const;
+
+/**
  * The settings that the deployment passes to its functions as environment variables; see
  * provider.environment in serverless.yml.
  */
@@ -19,6 +25,8 @@ export interface Settings {
   topic: string | undefined;
   /** The heartbeat URL; see heartbeat.ts. */
   heartbeat: string | undefined;
+  /** The link to the report page in the digest. */
+  reportLink: (typeof REPORT_LINKS)[number];
   /** The price of one stored gigabyte per month. */
   pricePerGb: number | undefined;
 }
@@ -37,6 +45,7 @@ export function settings(): Settings {
     failedRuns: env.AUTOSNAP_FAILED_RUNS || undefined,
     topic: env.AUTOSNAP_TOPIC || undefined,
     heartbeat: env.AUTOSNAP_HEARTBEAT || undefined,
+    reportLink: env.AUTOSNAP_REPORT_LINK === 'console' ? 'console' : 'signed',
     pricePerGb: Number.isFinite(price) ? price : undefined,
   };
 }

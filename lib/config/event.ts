@@ -37,6 +37,7 @@ const RULES = [
   'adopt',
   'orphans',
   'maxDeletes',
+  'accept',
   'offsite',
   'drill',
 ];

@@ -291,6 +291,10 @@ export const policyName = v.pipe(
   v.notValue(ADHOC, `"${ADHOC}" is reserved for ad-hoc snapshots: choose another name`),
 );
 
+/** The kinds of data of a server that no snapshot holds. */
+const UNPROTECTED = ['localDisks', 'attachedVolumes'] as const;
+const acceptRemedy = `must be a list of ${UNPROTECTED.join(' and ')}`;
+
 const common = {
   account: accounts,
   regions,
@@ -328,6 +332,15 @@ export const PolicyFields = strict({
   maxDeletes: v.optional(
     field('The maximum number of snapshots of a server to delete in one run.', count),
     10,
+  ),
+  accept: v.optional(
+    field(
+      'The data that may be in no snapshot: local data disks, attached volumes. Until they are listed here, doctor, reports and the audit name the servers that have such data.',
+      v.pipe(
+        v.array(v.picklist(UNPROTECTED, acceptRemedy), acceptRemedy),
+        v.nonEmpty('must not be empty: leave it out'),
+      ),
+    ),
   ),
   offsite: v.optional(field('Copies of the newest good snapshots in S3 or Cloud Files.', Offsite)),
   drill: v.optional(

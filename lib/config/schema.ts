@@ -62,11 +62,17 @@ export function field<const S extends v.GenericSchema>(description: string, sche
 /**
  * Converts validation issues to one line each: `keep.last: must be …`. valibot's default messages
  * are not used, because they quote the value, which may be a secret. `whole` is the path of the
- * outermost object.
+ * outermost object. Where even a key that is not known may be a secret, `namesKey` says which ones
+ * are named all the same.
  */
-export function problemsOf(issues: readonly v.BaseIssue<unknown>[], whole: string): string[] {
+export function problemsOf(
+  issues: readonly v.BaseIssue<unknown>[],
+  whole: string,
+  namesKey = (_key: string) => true,
+): string[] {
   return issues.map((issue) => {
-    const path = v.getDotPath(issue) ?? whole;
+    const isHidden = Array.isArray(issue.requirement) && !namesKey(String(issue.path?.at(-1)?.key));
+    const path = isHidden ? 'a key' : (v.getDotPath(issue) ?? whole);
     if (issue.type !== 'object_with_rest') return `${path}: ${issue.message}${remedyOf(issue)}`;
     return issue.received === 'undefined' ? `${path}: is missing` : `${path}: must be an object`;
   });

@@ -80,6 +80,12 @@ function checkClock(aheadMs: number): CheckResult {
   return warn('clock', { code: 'CLOCKS_DIFFER', minutes, cloudIs: aheadMs > 0 ? 'ahead' : 'behind' });
 }
 
+/** What a region has. */
+export interface Listed {
+  servers: Server[];
+  images: Image[];
+}
+
 interface Wanted extends Pick<Run, 'owner' | 'defaultOwner' | 'now'> {
   /** Servers that are asked for where a listing lacks them. */
   ids: readonly string[];
@@ -88,23 +94,23 @@ interface Wanted extends Pick<Run, 'owner' | 'defaultOwner' | 'now'> {
 /**
  * Whether servers and images can be listed in each of `regions`, all at once.
  *
- * @returns the servers of those in which they can.
+ * @returns what those have in which they can.
  */
 export async function* listRegions(
   session: Session,
   regions: Iterable<string>,
   run: Wanted,
-): Examination<Map<string, Server[]>> {
+): Examination<Map<string, Listed>> {
   const listed = await pMap(regions, (region) => listRegion(session, region, run));
   yield* listed.flatMap(({ findings }) => findings);
-  return new Map(listed.flatMap(({ region, servers }) => (servers ? [[region, servers]] : [])));
+  return new Map(listed.flatMap(({ region, found }) => (found ? [[region, found]] : [])));
 }
 
 async function listRegion(
   session: Session,
   region: string,
   { owner, defaultOwner, now, ids }: Wanted,
-): Promise<{ region: string; servers?: Server[]; findings: CheckResult[] }> {
+): Promise<{ region: string; found?: Listed; findings: CheckResult[] }> {
   try {
     const [listed, images, limit = Infinity] = await Promise.all([
       listServers(session, region),
@@ -127,7 +133,11 @@ async function listRegion(
             ours,
             owner,
           });
-    return { region, servers, findings: [finding, ...namesakes(region, images, owner, defaultOwner)] };
+    return {
+      region,
+      found: { servers, images },
+      findings: [finding, ...namesakes(region, images, owner, defaultOwner)],
+    };
   } catch (error) {
     if (!isCloudError(error)) throw error;
     return {

@@ -15,6 +15,8 @@ type Subject =
   | 'volumes'
   | 'regions'
   | 'servers'
+  | 'data'
+  | 'quota'
   | 'schedule'
   | 'cleanup'
   | 'offsite'

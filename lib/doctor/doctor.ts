@@ -6,8 +6,10 @@ import { isKeyOf, type Policy, parsePolicy, readOptionalEvent } from '../config/
 import { strict } from '../config/schema.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import type { Run } from '../runtime/run.ts';
+import { findQuotasAhead } from '../snapshots/quota-finder.ts';
+import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { type AccountAccess, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
-import { type CheckName, type CheckResult, checkOf, type Diagnosis, warn } from './diagnosis.ts';
+import { type CheckName, type CheckResult, checkOf, type Diagnosis, fail, warn } from './diagnosis.ts';
 import {
   checkDrill,
   checkOffsite,
@@ -18,6 +20,7 @@ import {
   regionsOf,
   targetOf,
 } from './policy-checks.ts';
+import { checkContainer, checkDrillParts } from './remote-checks.ts';
 
 /** Accounts, in each of which all regions are listed. */
 const AT_ONCE = 8;
@@ -80,22 +83,36 @@ async function* examine(
   }
   const { provider, regions } = session;
   const wanted = new Set(policies.flatMap((policy) => regionsOf(policy, regions)));
-  const servers = yield* listRegions(session, wanted.intersection(new Set(regions)), {
+  const listed = yield* listRegions(session, wanted.intersection(new Set(regions)), {
     owner,
     now,
     ids: policies.flatMap((policy) => policy.servers.ids ?? []),
     ...(defaultOwner ? { defaultOwner } : {}),
   });
+  const servers = new Map([...listed].map(([region, its]) => [region, its.servers]));
   const aims = policies.map((policy) => targetOf(policy, regions, servers));
   const selected = aims.flatMap(({ selection }) => selection.servers);
   if (provider === 'keystone') yield* checkVolumes(session, selected);
+  for (const [region, { images }] of listed) {
+    const growing = aims.map(({ policy, selection }) => ({
+      policy,
+      servers: selection.servers.filter((server) => server.region === region),
+    }));
+    const ahead = await findQuotasAhead(session, region, { policies: growing, images, owner, now });
+    yield* ahead.map((reason) => (reason.days === 0 ? fail : warn)('quota', reason));
+  }
+  const unprotectedData = unprotectedDataFinder(session);
   for (const [i, aim] of aims.entries()) {
+    const its = [...new Set(aim.selection.servers.map(({ region }) => region))].sort();
     yield* of(aim.policy.policy, [
       checkRegions(aim.policy, regions),
       ...checkServers(aim, provider),
+      ...(await unprotectedData(aim.selection.servers, aim.policy)).map((reason) => warn('data', reason)),
       ...checkSchedules(aim.policy, now),
       ...checkOffsite(aim.policy, session, now),
+      ...(await checkContainer(session, aim.policy, { regions: its, owner })),
       ...checkDrill(aim.policy, provider, now),
+      ...(await checkDrillParts(session, aim.policy.drill, its)),
       ...aims.slice(0, i).flatMap((earlier) => checkOverlap(aim, earlier, now)),
     ]);
   }

@@ -8,6 +8,7 @@ import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { lastingState } from '../snapshots/lasting-state.ts';
 import { type Selection, selectServers } from '../snapshots/selector.ts';
+import { cleanupTooRare } from './cleanup-pace.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 import { closestOverlap } from './schedule-overlap.ts';
 
@@ -102,6 +103,7 @@ export function checkSchedules(
 ): CheckResult[] {
   const takes = nextFire(schedule, timezone, now);
   const rotates = nextFire(cleanup, timezone, now);
+  const tooRare = cleanupTooRare({ schedule, cleanup, maxDeletes }, now);
   return [
     takes
       ? pass('schedule', { code: 'SCHEDULE_NEXT', ...takes })
@@ -109,18 +111,8 @@ export function checkSchedules(
     rotates
       ? pass('cleanup', { code: 'CLEANUP_NEXT', ...rotates })
       : warn('cleanup', { code: 'CLEANUP_OVER' }),
-    ...checkPace(schedule, cleanup, maxDeletes, now),
+    ...(tooRare ? [fail('cleanup', tooRare)] : []),
   ];
-}
-
-/** Whether a cleanup may delete as many snapshots of a server as are taken until the next one. */
-function checkPace(schedule: Schedule, cleanup: Schedule, most: number, now: Date): CheckResult[] {
-  const from = cleanup.next(now);
-  const to = from && cleanup.next(from);
-  if (!to) return [];
-  let slots = 0;
-  for (let at = schedule.next(from); at && at <= to && slots <= most; at = schedule.next(at)) slots++;
-  return slots > most ? [fail('cleanup', { code: 'CLEANUP_TOO_RARE', most })] : [];
 }
 
 /**

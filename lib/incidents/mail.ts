@@ -1,6 +1,7 @@
-import { cleanText, counted, minuteText, subjectText } from '../audit/format.ts';
+import { counted, minuteText, subjectText } from '../audit/format.ts';
 import type { Audit } from '../audit/model.ts';
 import { sentence } from '../audit/sentence.ts';
+import { printable } from '../openstack/printable.ts';
 import type { Incident } from './incidents.ts';
 import type { Problem } from './problem.ts';
 
@@ -65,7 +66,7 @@ function headline({ problems }: Incident): string {
 function paragraph({ since, problems }: Incident): string {
   const more = problems.length - MOST_LINES;
   return [
-    ...problems.slice(0, MOST_LINES).map(({ text }) => `- ${cleanText(text)}`),
+    ...problems.slice(0, MOST_LINES).map(({ text }) => `- ${printable(text)}`),
     ...(more > 0 ? [`- … and ${more} more`] : []),
     `Since ${minuteText(since)} UTC.`,
   ].join('\n');

@@ -8,7 +8,7 @@ import { problemsIn } from './problems.ts';
 
 /** What tells people, and where the last runs are recorded. */
 export interface Channels {
-  store: Pick<ReportStore, 'failedRuns' | 'incidents' | 'putIncidents' | 'pageLinks'>;
+  store: Pick<ReportStore, 'failedRuns' | 'incidents' | 'putIncidents' | 'consolePageLink'>;
   /** Counts the runs that failed in all tries and wait for a rerun. */
   countFailedRuns(): Promise<number>;
   send(mail: Mail): Promise<void>;
@@ -50,7 +50,7 @@ export async function notify(
     { begun, ended, failedRuns },
     {
       stage,
-      console: (await store.pageLinks()).console,
+      console: await store.consolePageLink(),
     },
   );
   const unsent = mail ? [...log.unsent, mail] : log.unsent;

@@ -7,8 +7,13 @@ const Attachments = v.object({
   volumeAttachments: v.array(v.looseObject({ volumeId: v.string(), device: v.nullish(v.string()) })),
 });
 
-/** The device name of the first disk, on each kind of bus. */
-const FIRST_DISK = /^(\/dev\/)?(x?v|s|h)da$/;
+/**
+ * Whether an attachment is a server's root disk: its device is the first disk, on some kind of bus.
+ * An attachment without a device counts as the root.
+ */
+export function isFirstDisk({ device }: { device?: string | null | undefined }): boolean {
+  return !device || /^(\/dev\/)?(x?v|s|h)da$/.test(device);
+}
 
 /**
  * The volume that is a server's root disk; undefined if the root is a local disk. The server's
@@ -32,6 +37,6 @@ export async function rootVolumeOf(
   const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
   const answer = v.safeParse(Attachments, body);
   if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'no attachments');
-  const root = answer.output.volumeAttachments.find(({ device }) => !device || FIRST_DISK.test(device));
+  const root = answer.output.volumeAttachments.find(isFirstDisk);
   return root?.volumeId;
 }

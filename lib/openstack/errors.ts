@@ -1,3 +1,5 @@
+import { printable } from './printable.ts';
+
 /** The kind of a cloud error, for code to branch on. */
 export type CloudErrorCode =
   | 'BAD_REQUEST'
@@ -89,7 +91,7 @@ export function faultMessage(body: string, hide: (text: string) => string): stri
     .split('\n')[0]
     ?.replace(/\s+/g, ' ')
     .trim();
-  return line ? line.slice(0, 300) : undefined;
+  return line ? printable(line.slice(0, 300)) : undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
+import { isCloudError } from './errors.ts';
 import type { Image } from './images.ts';
-import { listAll } from './pages.ts';
+import { listAll, unreadable } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** A Nova flavor: a size of server. */
@@ -10,9 +11,23 @@ export interface Flavor {
   ramMb: number;
   /** 0 means the minimum disk of the image. */
   diskGb: number;
+  /** There are local disks besides the system disk, which are in no image. */
+  hasDataDisks: boolean;
 }
 
-const NovaFlavor = v.looseObject({ id: v.string(), name: v.string(), ram: v.number(), disk: v.number() });
+const NovaFlavor = v.looseObject({
+  id: v.string(),
+  name: v.string(),
+  ram: v.number(),
+  disk: v.number(),
+  // Gigabytes of all data disks together.
+  'OS-FLV-EXT-DATA:ephemeral': v.fallback(v.number(), 0),
+  // Rackspace's; the values are texts.
+  'OS-FLV-WITH-EXT-SPECS:extra_specs': v.fallback(
+    v.looseObject({ number_of_data_disks: v.fallback(v.string(), '0') }),
+    { number_of_data_disks: '0' },
+  ),
+});
 
 /**
  * All flavors that the project can use in a region.
@@ -25,7 +40,34 @@ const NovaFlavor = v.looseObject({ id: v.string(), name: v.string(), ram: v.numb
 export async function listFlavors(session: Session, region: string): Promise<Flavor[]> {
   const request = { service: 'compute', region, path: '/flavors/detail' } as const;
   const flavors = await listAll(session, { request, key: 'flavors', item: NovaFlavor });
-  return flavors.map(({ id, name, ram, disk }) => ({ id, name, ramMb: ram, diskGb: disk }));
+  return flavors.map(fromNova);
+}
+
+/**
+ * A flavor, also one that is no longer listed; undefined if it does not exist.
+ *
+ * `GET /flavors/{id}`: https://docs.openstack.org/api-ref/compute/#show-flavor-details
+ *
+ * @throws {CloudError} for every response but the flavor and 404.
+ */
+export async function getFlavor(session: Session, region: string, id: string): Promise<Flavor | undefined> {
+  const request = { service: 'compute', region, path: `/flavors/${encodeURIComponent(id)}` } as const;
+  try {
+    const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
+    const answer = v.safeParse(v.object({ flavor: NovaFlavor }), body);
+    if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'not a flavor');
+    return fromNova(answer.output.flavor);
+  } catch (error) {
+    if (isCloudError(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+function fromNova(flavor: v.InferOutput<typeof NovaFlavor>): Flavor {
+  const { id, name, ram, disk } = flavor;
+  const { number_of_data_disks: disks } = flavor['OS-FLV-WITH-EXT-SPECS:extra_specs'];
+  const hasDataDisks = flavor['OS-FLV-EXT-DATA:ephemeral'] > 0 || Number(disks) > 0;
+  return { id, name, ramMb: ram, diskGb: disk, hasDataDisks };
 }
 
 /** Finds a flavor by id, or else by name. */

@@ -4,6 +4,7 @@ import { CloudError, type CloudErrorCode, faultMessage } from './errors.ts';
 import { isQuota, isRateLimit, type RateLimitAnswer, retryAfterMs } from './limits.ts';
 import { LONGEST_WAIT_MS, type PacedQueue } from './pacing.ts';
 import { pause } from './pause.ts';
+import type { Redactor } from './redact.ts';
 
 /** The remaining time of a run, in milliseconds; 0 or less means that the deadline is reached. */
 export interface Deadline {
@@ -50,7 +51,7 @@ interface Sending {
  */
 export function sender(
   deadline: Deadline,
-  secrets: Set<string>,
+  secrets: Redactor,
   traffic: Traffic,
   queue: PacedQueue,
 ): (sending: Sending) => Promise<CloudAnswer> {
@@ -87,7 +88,7 @@ export function sender(
           },
         );
       }
-      return { headers: response.headers, body: parse(response, where) };
+      return { headers: response.headers, body: parse(response, where, secrets.redact) };
     };
     try {
       for (let attempt = 1; ; attempt++) {
@@ -106,7 +107,7 @@ export function sender(
             queue.hold(where, Math.max(waitMs, retryAfterMs(refusal) ?? 0));
           }
           if (attempt > RETRIES || waitMs === 0 || waitMs >= deadline.remainingMs())
-            throw translate(error, where, (text) => redact(secrets, text));
+            throw translate(error, where, secrets.redact);
           if (!limited) await pause(waitMs);
         }
       }
@@ -142,7 +143,7 @@ type Downloading = Pick<Sending, 'url' | 'expect' | 'token'> & { headers: Record
  */
 export function downloader(
   deadline: Deadline,
-  secrets: Set<string>,
+  secrets: Redactor,
   traffic: Traffic,
 ): (downloading: Downloading) => Promise<CloudData> {
   return async ({ url, headers, expect, token }) => {
@@ -152,7 +153,7 @@ export function downloader(
     const signal = AbortSignal.timeout(Math.ceil(remainingMs));
     const failure = (error: unknown) => {
       if (error instanceof HTTPError && isRateLimit(refusalOf(error.response))) traffic.rateLimited++;
-      return signal.aborted ? outOfTime(where) : translate(error, where, (text) => redact(secrets, text));
+      return signal.aborted ? outOfTime(where) : translate(error, where, secrets.redact);
     };
     traffic.calls++;
     const stream = got.stream(url, {
@@ -191,19 +192,25 @@ async function* read(
   }
 }
 
-function parse({ body }: Response<string>, where: Where): unknown {
+function parse({ body }: Response<string>, where: Where, hide: (text: string) => string): unknown {
   if (body.trim() === '') return undefined;
+  // A function for each value is slow, and few bodies need it.
+  const needsReviver = /\\ud[89a-f]|"message"/i.test(body);
   try {
-    // JSON allows lone surrogates, but URLs and requests do not.
-    return /\\ud[89a-f]/i.test(body) ? JSON.parse(body, wellFormed) : JSON.parse(body);
+    return needsReviver ? JSON.parse(body, (key, value) => revived(key, value, hide)) : JSON.parse(body);
   } catch {
     // V8's error message would quote the body, which may contain a token.
     throw new CloudError('BAD_ANSWER', `${requestName(where)}: the answer is not complete JSON`, where);
   }
 }
 
-function wellFormed(_: string, value: unknown): unknown {
-  return typeof value === 'string' ? value.toWellFormed() : value;
+/**
+ * JSON allows lone surrogates, but URLs and requests do not. What went wrong with a server or a task
+ * is an error message in a good answer, and may repeat a secret like any other.
+ */
+function revived(key: string, value: unknown, hide: (text: string) => string): unknown {
+  if (typeof value !== 'string') return value;
+  return key === 'message' ? hide(value.toWellFormed()) : value.toWellFormed();
 }
 
 /**
@@ -282,8 +289,4 @@ function requestName({ method, url }: Where): string {
 
 function outOfTime(where: Where): CloudError {
   return new CloudError('OUT_OF_TIME', `${requestName(where)}: stopped, run deadline reached`, where);
-}
-
-function redact(secrets: Set<string>, text: string): string {
-  return [...secrets].reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { CloudError, isCloudError, restated } from './errors.ts';
+import { printable } from './printable.ts';
 
 /** Rackspace Identity v2.0 with an API key. */
 export interface RackspaceCredentials {
@@ -195,7 +196,7 @@ function readRackspace(body: unknown): Grant {
     for (const { region, publicURL, tenantId } of listed) {
       if (!region || !publicURL) continue;
       if (service === 'compute') projectId ??= tenantId;
-      endpoints.push({ service, region, url: publicURL });
+      endpoints.push({ service, region: printable(region), url: publicURL });
     }
   }
   if (!projectId) throw unreadable('the token names no tenant');
@@ -218,7 +219,7 @@ function readKeystone(body: unknown, subjectToken: string | undefined): Grant {
     if (!service) return [];
     return listed.flatMap(({ interface: face, region_id, region: name, url }) => {
       const region = region_id ?? name;
-      return face === 'public' && region ? [{ service, region, url }] : [];
+      return face === 'public' && region ? [{ service, region: printable(region), url }] : [];
     });
   });
   return { token: subjectToken, projectId: project.id, endpoints, roles: roles?.map(({ name }) => name) };

@@ -18,7 +18,15 @@ const Address = v.looseObject({ network_id: v.string(), network_label: v.string(
 const VirtualInterfaces = v.object({
   virtual_interfaces: v.array(v.looseObject({ ip_addresses: v.array(Address) })),
 });
-const Networks = v.object({ networks: v.array(v.looseObject({ id: v.string() })) });
+const Networks = v.object({
+  networks: v.array(v.looseObject({ id: v.string(), label: v.fallback(v.string(), '') })),
+});
+const SecurityGroups = v.object({
+  // A number where Nova has groups of its own.
+  security_groups: v.array(
+    v.looseObject({ id: v.pipe(v.union([v.string(), v.number()]), v.transform(String)), name: v.string() }),
+  ),
+});
 
 /**
  * The distinct ids of a server's networks, in the form that `POST /servers` accepts; undefined if
@@ -56,6 +64,45 @@ export async function networksOf(
     if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
     return undefined;
   }
+}
+
+/**
+ * The networks that a new server can be on.
+ *
+ * Rackspace: `GET /os-networksv2`: https://docs-ospc.rackspace.com/cloud-servers/v2/. Nova:
+ * `GET /os-tenant-networks`, which asks Neutron, in compute API 2.1 to 2.35:
+ * https://docs.openstack.org/api-ref/compute/#list-project-networks
+ *
+ * @throws {CloudError} if the networks can't be read.
+ */
+export async function listNetworks(
+  session: Session,
+  region: string,
+): Promise<{ id: string; name: string }[]> {
+  const path = session.provider === 'rackspace' ? '/os-networksv2' : '/os-tenant-networks';
+  const { networks } = await read(session, { region, path }, Networks);
+  const standard =
+    session.provider === 'rackspace'
+      ? Object.entries(RACKSPACE_NETWORKS).map(([name, id]) => ({ id, name }))
+      : [];
+  const own = networks.map(({ id, label: name }) => ({ id, name }));
+  return [...new Map([...standard, ...own].map((network) => [network.id, network])).values()];
+}
+
+/**
+ * The security groups that a new server can have.
+ *
+ * Nova: `GET /os-security-groups`, which asks Neutron, in compute API 2.1 to 2.35:
+ * https://docs.openstack.org/api-ref/compute/#list-security-groups
+ *
+ * @throws {CloudError} if the groups can't be read.
+ */
+export async function listSecurityGroups(
+  session: Session,
+  region: string,
+): Promise<{ id: string; name: string }[]> {
+  const found = await read(session, { region, path: '/os-security-groups' }, SecurityGroups);
+  return found.security_groups.map(({ id, name }) => ({ id, name }));
 }
 
 async function read<S extends v.GenericSchema>(

@@ -153,6 +153,23 @@ export async function readObject(
 }
 
 /**
+ * Whether a container exists. `HEAD /v1/{account}/{container}`:
+ * https://docs.openstack.org/api-ref/object-store/#show-container-metadata
+ *
+ * @throws {CloudError} for every response but success and 404.
+ */
+export async function hasContainer(session: Session, { region, name }: Container): Promise<boolean> {
+  const request = { service: 'object-store', region, path: pathOf(name) } as const;
+  try {
+    await session.request({ ...request, method: 'HEAD', expect: [200, 204] });
+    return true;
+  } catch (error) {
+    if (isCloudError(error, 'NOT_FOUND')) return false;
+    throw error;
+  }
+}
+
+/**
  * Writes an object, and creates the container if it does not exist.
  * `PUT /v1/{account}/{container}/{object}`:
  * https://docs.openstack.org/api-ref/object-store/#create-or-replace-object

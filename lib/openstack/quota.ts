@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { isCloudError } from './errors.ts';
-import type { Session } from './session.ts';
+import type { CloudRequest, Session } from './session.ts';
 
 const Limits = v.object({ limits: v.object({ absolute: v.object({ maxImageMeta: v.number() }) }) });
 
@@ -19,6 +19,92 @@ export async function imageMetadataLimit(session: Session, region: string): Prom
     const answer = v.safeParse(Limits, body);
     const limit = answer.success ? answer.output.limits.absolute.maxImageMeta : -1;
     return limit < 0 ? undefined : limit;
+  } catch (error) {
+    if (isCloudError(error)) return undefined;
+    throw error;
+  }
+}
+
+/** A limit of the cloud that snapshots count against, and how much of it is used. */
+export interface Quota {
+  /** Images and volume snapshots by number; bytes of images; GB of volumes and their snapshots. */
+  kind: 'images' | 'imageBytes' | 'volumeSnapshots' | 'volumeGigabytes';
+  limit: number;
+  used: number;
+}
+
+const MIB = 2 ** 20;
+const Amount = v.object({ limit: v.number(), usage: v.number() });
+const Usage = v.object({
+  usage: v.object({ image_count_total: v.optional(Amount), image_size_total: v.optional(Amount) }),
+});
+
+/**
+ * The image quotas of the project in a region; none where the cloud has no limits, or does not show
+ * them. Rackspace does not.
+ *
+ * `GET /v2/info/usage`, since image API 2.13, sizes in MiB, -1 for no limit:
+ * https://docs.openstack.org/api-ref/image/v2/#quota-usage
+ */
+export async function imageQuotas(session: Session, region: string): Promise<Quota[]> {
+  if (session.provider === 'rackspace') return [];
+  const answer = await shown(session, { service: 'image', region, path: '/info/usage' }, Usage);
+  const { image_count_total: count, image_size_total: size } = answer?.usage ?? {};
+  return limited(
+    count && { kind: 'images', limit: count.limit, used: count.usage },
+    size && { kind: 'imageBytes', limit: size.limit * MIB, used: size.usage * MIB },
+  );
+}
+
+const VolumeLimits = v.object({
+  limits: v.object({
+    absolute: v.object({
+      maxTotalSnapshots: v.number(),
+      totalSnapshotsUsed: v.number(),
+      maxTotalVolumeGigabytes: v.number(),
+      totalGigabytesUsed: v.number(),
+    }),
+  }),
+});
+
+/**
+ * The quotas of volume snapshots and of their gigabytes; none where the cloud has no limits, or does
+ * not show them.
+ *
+ * `GET /limits`, where -1 means no limit:
+ * https://docs.openstack.org/api-ref/block-storage/v3/#show-absolute-limits-for-project
+ */
+export async function volumeQuotas(session: Session, region: string): Promise<Quota[]> {
+  const answer = await shown(session, { service: 'volume', region, path: '/limits' }, VolumeLimits);
+  const absolute = answer?.limits.absolute;
+  return limited(
+    absolute && {
+      kind: 'volumeSnapshots',
+      limit: absolute.maxTotalSnapshots,
+      used: absolute.totalSnapshotsUsed,
+    },
+    absolute && {
+      kind: 'volumeGigabytes',
+      limit: absolute.maxTotalVolumeGigabytes,
+      used: absolute.totalGigabytesUsed,
+    },
+  );
+}
+
+function limited(...quotas: (Quota | undefined)[]): Quota[] {
+  return quotas.filter((quota) => quota !== undefined && quota.limit >= 0) as Quota[];
+}
+
+/** What the cloud shows; undefined for every other answer: a cloud need not show its limits. */
+async function shown<S extends v.GenericSchema>(
+  session: Session,
+  request: Pick<CloudRequest, 'service' | 'region' | 'path'>,
+  schema: S,
+): Promise<v.InferOutput<S> | undefined> {
+  try {
+    const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
+    const answer = v.safeParse(schema, body);
+    return answer.success ? answer.output : undefined;
   } catch (error) {
     if (isCloudError(error)) return undefined;
     throw error;

@@ -10,6 +10,7 @@ import {
   tokenRequest,
 } from './identity.ts';
 import { pacedQueue, type Rates } from './pacing.ts';
+import { redactor } from './redact.ts';
 
 /**
  * Reads the credentials. `fresh` bypasses any cache; it is set after the cloud has refused cached
@@ -95,7 +96,7 @@ export function cloudTime({ clockAheadMs = 0 }: Pick<Session, 'clockAheadMs'>): 
  *   identity service.
  */
 export async function connect(source: CredentialSource, deadline: Deadline): Promise<Session> {
-  const secrets = new Set<string>();
+  const secrets = redactor();
   const traffic: Traffic = { calls: 0, rateLimited: 0 };
   const turns = pacedQueue(deadline);
   const send = sender(deadline, secrets, traffic, turns);

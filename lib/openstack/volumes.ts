@@ -15,6 +15,67 @@ export interface VolumeSnapshot {
   volumeId: string;
 }
 
+/** A Cinder volume, and which servers it is attached to. */
+export interface Volume {
+  id: string;
+  sizeGb: number;
+  attachments: { serverId: string; device: string | undefined }[];
+}
+
+const CinderVolume = v.looseObject({
+  id: v.string(),
+  size: v.fallback(v.number(), 0),
+  attachments: v.fallback(
+    v.array(v.looseObject({ server_id: v.string(), device: v.nullish(v.string()) })),
+    [],
+  ),
+});
+
+/**
+ * All volumes of the project in a region.
+ *
+ * `GET /volumes/detail`:
+ * https://docs.openstack.org/api-ref/block-storage/v3/#list-accessible-volumes-with-details;
+ * Rackspace has Cinder v1, whose pages have no links, and which ignores `marker`.
+ *
+ * @throws {CloudError} if any page fails or any volume can't be read.
+ */
+export async function listVolumes(session: Session, region: string): Promise<Volume[]> {
+  const request = { service: 'volume', region, path: '/volumes/detail' } as const;
+  const volumes =
+    session.provider === 'rackspace'
+      ? await listByOffset(session, request)
+      : await listAll(session, { request, key: 'volumes', item: CinderVolume });
+  return volumes.map(({ id, size, attachments }) => ({
+    id,
+    sizeGb: size,
+    attachments: attachments.map(({ server_id, device }) => ({
+      serverId: server_id,
+      device: device ?? undefined,
+    })),
+  }));
+}
+
+async function listByOffset(
+  session: Session,
+  request: { service: 'volume'; region: string; path: string },
+): Promise<v.InferOutput<typeof CinderVolume>[]> {
+  const Page = v.object({ volumes: v.array(CinderVolume) });
+  const found = new Map<string, v.InferOutput<typeof CinderVolume>>();
+  for (let offset = 0; ; ) {
+    const query = { limit: '1000', offset: String(offset) };
+    const { body } = await session.request({ ...request, method: 'GET', query, expect: [200, 203] });
+    const page = v.safeParse(Page, body);
+    if (!page.success) throw unreadable(request, v.getDotPath(page.issues[0]) ?? 'volumes');
+    const { volumes } = page.output;
+    const more = volumes.filter(({ id }) => !found.has(id));
+    // The cloud may make its pages smaller, so only a page without anything new is the last.
+    if (more.length === 0) return [...found.values()];
+    for (const volume of more) found.set(volume.id, volume);
+    offset += volumes.length;
+  }
+}
+
 /** A Cinder time: UTC without a zone. */
 const cinderDate = v.pipe(
   v.string(),

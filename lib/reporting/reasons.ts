@@ -278,6 +278,20 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COPY_LEDGER_UNREADABLE: { message: string };
   SERVER_ID_ODD: { image: string; server: string };
 
+  // Data of servers that are in no snapshot.
+  LOCAL_DISKS_UNPROTECTED: OfPolicy & { names: readonly string[] };
+  VOLUMES_UNPROTECTED: OfPolicy & { names: readonly string[] };
+  DATA_UNKNOWN: OfPolicy & { kind: 'localDisks' | 'attachedVolumes'; error: string; message: string };
+
+  // A quota of the cloud that the next runs will meet; sizes in bytes and in GB.
+  QUOTA_AHEAD: {
+    where: string;
+    kind: 'images' | 'imageBytes' | 'volumeSnapshots' | 'volumeGigabytes';
+    limit: number;
+    used: number;
+    days: number;
+  };
+
   // What the cloud, or the bucket, says.
   CLOUD: { error: string; message: string };
   BUCKET: { error: string; message: string };
@@ -355,9 +369,13 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   CLEANUP_TOO_RARE: { most: number };
   OFFSITE_NEXT: NextFire;
   OFFSITE_OVER: None;
+  CONTAINER_MISSING: { where: string; container: string };
+  CONTAINER_UNREADABLE: { where: string; container: string; error: string; message: string };
   OFFSITE_FIELD_OF_RACKSPACE: { field: string };
   DRILL_NEXT: NextFire;
   DRILL_OVER: None;
+  DRILL_PART_MISSING: DrillPart & { missing: readonly string[]; known: readonly string[] };
+  DRILL_PART_UNKNOWN: DrillPart & { error: string; message: string };
   /** Minutes between the two, and for how many the second one waits. */
   SCHEDULES_OVERLAP: { gap: number; wait: number; other: string; at: string; names: readonly string[] };
 
@@ -576,12 +594,24 @@ interface Rights {
   provider: 'rackspace' | 'keystone';
 }
 
+/** What drills make servers with, by the field of the policy. */
+interface DrillPart {
+  where: string;
+  part: 'flavor' | 'networks' | 'securityGroups';
+}
+
 /** When a schedule fires next: in UTC, and in its own time zone where that is another. */
 interface NextFire {
   at: string;
   /** False for a rate: it fires then at the latest. */
   exact: boolean;
   local?: string;
+}
+
+/** Of which policy, in which region. */
+interface OfPolicy {
+  policy: string;
+  where: string;
 }
 
 /** How many servers were covered, and when an audit last saw that: ISO, in UTC. */

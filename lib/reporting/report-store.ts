@@ -35,10 +35,11 @@ export interface ReportStore {
   putPage(html: string): Promise<void>;
   readPage(): Promise<string>;
   /**
-   * Links to the report page: one that anybody can open for {@link LINK_HOURS} at most, and one for
-   * the AWS console.
+   * A link to the report page that anybody can open, for {@link LINK_HOURS} at most.
    */
-  pageLinks(): Promise<{ signed: string; console: string }>;
+  signedPageLink(): Promise<string>;
+  /** A link to the report page in the AWS console. */
+  consolePageLink(): Promise<string>;
   putRun(report: Report, requestId: string, at: Date): Promise<void>;
   /** Remembers that a run has ended well, in the place of the one before. */
   putGoodRun(run: Omit<GoodRun, 'at'>): Promise<void>;
@@ -110,13 +111,13 @@ export function reportStoreIn(bucket: string, config: object = {}): ReportStore 
       await client.send(new PutObjectCommand({ Bucket: bucket, Key: PAGE, Body: html, ...type }));
     },
     readPage: () => read(PAGE),
-    async pageLinks() {
-      const region = await client.config.region();
+    signedPageLink() {
       const command = new GetObjectCommand({ Bucket: bucket, Key: PAGE });
-      return {
-        signed: await getSignedUrl(client, command, { expiresIn: LINK_HOURS * 3600 }),
-        console: `https://${region}.console.${consoleDomain(region)}/s3/object/${bucket}?region=${region}&prefix=${PAGE}`,
-      };
+      return getSignedUrl(client, command, { expiresIn: LINK_HOURS * 3600 });
+    },
+    async consolePageLink() {
+      const region = await client.config.region();
+      return `https://${region}.console.${consoleDomain(region)}/s3/object/${bucket}?region=${region}&prefix=${PAGE}`;
     },
     async putRun(report, requestId, at) {
       const Key = `${folderOf(at)}${at.toISOString()} ${report.job} ${report.policy} ${report.account} ${requestId}.json`;

@@ -1,3 +1,4 @@
+import { printableIn } from '../openstack/printable.ts';
 import { RunFailed } from './failure.ts';
 import {
   type BusyServers,
@@ -183,7 +184,7 @@ function bounded(draft: Draft<string> & Pick<Report, 'codes' | 'failureCodes'>):
     const fitting = shortened(entry, LARGEST_BYTES - bytes);
     if (!fitting) continue;
     bytes += jsonBytes(fitting) + 1;
-    report.entries.push(fitting);
+    report.entries.push(printableIn(fitting));
   }
   report.omitted = sorted.length - report.entries.length;
   return report;

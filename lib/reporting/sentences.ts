@@ -1,3 +1,4 @@
+import { printable, printableIn } from '../openstack/printable.ts';
 import type { Finding, Reason, ReasonCode } from './reasons.ts';
 import { auditSentences } from './sentences/audit.ts';
 import { deletionSentences } from './sentences/deletion.ts';
@@ -34,7 +35,13 @@ export const REASON_CODES = Object.keys(SENTENCES) as ReasonCode[];
 
 /** The sentence of a reason, for people. */
 export function sentenceOf<C extends ReasonCode>(reason: Reason<C>): string {
-  return (SENTENCES[reason.code] as Sentence<C>)(reason, say);
+  return printableSentence(SENTENCES[reason.code] as Sentence<C>, reason);
+}
+
+/** Facts such as a server's name are the cloud's. Nearly all are printable, and cost no copy. */
+function printableSentence<C extends ReasonCode>(make: Sentence<C>, reason: Reason<C>): string {
+  const sentence = make(reason, say);
+  return printable(sentence) === sentence ? sentence : make(printableIn(reason), say);
 }
 
 /**
@@ -42,7 +49,8 @@ export function sentenceOf<C extends ReasonCode>(reason: Reason<C>): string {
  * the reason says it.
  */
 export function remedyOf<C extends ReasonCode>(reason: Reason<C>): string | undefined {
-  return (REMEDIES[reason.code] as Sentence<C> | undefined)?.(reason, say) || undefined;
+  const remedy = REMEDIES[reason.code] as Sentence<C> | undefined;
+  return (remedy && printableSentence(remedy, reason)) || undefined;
 }
 
 function say(...reasons: Reason[]): string {

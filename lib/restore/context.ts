@@ -1,5 +1,6 @@
 import { isoSeconds } from '../config/dates.ts';
 import { getImage } from '../openstack/images.ts';
+import { printable } from '../openstack/printable.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { reported } from '../reporting/sentences.ts';
@@ -149,7 +150,7 @@ export function answer(
     dryRun: event.dryRun,
     request,
     server: origin.id,
-    name: origin.name || origin.id,
+    name: printable(origin.name || origin.id),
     region: origin.region,
     image,
     ...outcome,

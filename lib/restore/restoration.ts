@@ -1,3 +1,4 @@
+import { printable, printableJson } from '../openstack/printable.ts';
 import { RunFailed } from '../reporting/failure.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
 
@@ -50,9 +51,9 @@ const HEADS: Record<RestoreState, string> = {
 /** A restoration as text for people. */
 export function restorationText({ name, region, state, lines, next }: Restoration): string {
   return [
-    `${name} in ${region} ${HEADS[state]}`,
+    `${printable(name)} in ${region} ${HEADS[state]}`,
     ...lines.map((line) => `  ${line}`),
-    ...(next ? [`  next: invoke restore with ${JSON.stringify(next)}`] : []),
+    ...(next ? [`  next: invoke restore with ${printableJson(next)}`] : []),
   ].join('\n');
 }
 

@@ -46,13 +46,16 @@ const ApplicationCredential = strict({
   applicationCredentialSecret: text,
 });
 
+const FORMS = [Rackspace, Password, ApplicationCredential];
+const isFieldName = (key: string) => FORMS.some(({ entries }) => key in entries);
+
 /**
  * Parses a secret: Rackspace `{username, apiKey}`, Keystone
  * `{authUrl, username, password, projectName}` or
  * `{authUrl, applicationCredentialId, applicationCredentialSecret}`. A field that exists in one
  * form only selects the form.
  *
- * @throws {ValidationError} that names the invalid fields, never their values.
+ * @throws {ValidationError} that names the invalid fields, never their values and no unknown field.
  */
 export function parseSecret(name: string, secret: string): Credentials {
   const fields = parseJson(secret);
@@ -61,7 +64,8 @@ export function parseSecret(name: string, secret: string): Credentials {
   const check = <S extends v.GenericSchema>(schema: S): v.InferOutput<S> => {
     const result = v.safeParse(schema, fields);
     if (result.success) return result.output;
-    throw invalid(...problemsOf(result.issues, 'it'));
+    // Somebody may have put the secret itself where its name belongs.
+    throw invalid(...new Set(problemsOf(result.issues, 'it', isFieldName)));
   };
   if (!fields) throw invalid('it must be a JSON object, such as {"username": "…", "apiKey": "…"}');
   if ('apiKey' in fields) return { kind: 'rackspace', ...check(Rackspace) };
@@ -115,11 +119,11 @@ async function secretText(client: SecretsManagerClient, name: string): Promise<s
   try {
     answer = await client.send(new GetSecretValueCommand({ SecretId: name }));
   } catch (error) {
-    const { name: code, message } = error as Error;
+    const { name: code } = error as Error;
     throw new ValidationError(
       code === 'ResourceNotFoundException'
         ? { code: 'SECRET_MISSING', secret: name }
-        : { code: 'SECRET_UNREADABLE', secret: name, error: code, message },
+        : { code: 'SECRET_UNREADABLE', secret: name, error: code, message: errorText(error) },
     );
   }
   if (answer.SecretString === undefined) {
@@ -127,6 +131,15 @@ async function secretText(client: SecretsManagerClient, name: string): Promise<s
     throw new ValidationError({ code: 'SECRET_INVALID', secret: name, problems });
   }
   return answer.SecretString;
+}
+
+/**
+ * What an error of the SDK says. Only the service's own message is shown: that of the JSON parser
+ * quotes the answer, which holds the secret.
+ */
+function errorText(error: unknown): string {
+  const { name, message } = error as Error;
+  return name === 'SyntaxError' ? 'its answer is not complete JSON' : message;
 }
 
 /**
@@ -148,8 +161,9 @@ export async function accountsIn(folder: string, beginning: string): Promise<str
       }
     }
   } catch (error) {
-    const { name, message } = error as Error;
-    if (name !== 'AccessDeniedException') throw error;
+    const { name } = error as Error;
+    if (name !== 'AccessDeniedException' && name !== 'SyntaxError') throw error;
+    const message = errorText(error);
     throw new ValidationError({ code: 'SECRETS_NOT_LISTED', prefix: folder + beginning, message });
   }
   return found.sort();

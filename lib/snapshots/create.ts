@@ -37,6 +37,7 @@ import type { RegionInventory, UncertainServer } from './region-inventory.ts';
 import { endOf } from './retention.ts';
 import { maySelect, type Selection, selectServers } from './selector.ts';
 import { inTurn } from './turn.ts';
+import { unprotectedDataFinder } from './unprotected-data.ts';
 
 // Enough for Rackspace's 100 POSTs a minute while each takes less than 4.8 seconds.
 const AT_ONCE = 8;
@@ -243,6 +244,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     // Whoever asks for a snapshot by hand relies on it.
     ...(isByHand ? unmatched : []),
   ];
+  const unprotected = isByHand ? [] : await unprotectedDataFinder(session)(selection.servers, event);
   const nextRun = isAdhoc(event) ? undefined : event.schedule.next(now);
   return finishReport({
     job: 'snapshot',
@@ -266,6 +268,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
       ),
       ...warnings,
       ...request.warnings,
+      ...unprotected,
       ...regionsWithoutCleanup(event, entries, policies).map(
         (where): Finding => ({ code: 'EXPIRY_WITHOUT_CLEANUP', where }),
       ),

@@ -25,15 +25,16 @@ export function novaMinor(c: Context<Env>): number {
  * id.
  */
 export function flavorJson({ id, name, ...flavor }: CloudFlavor, minor: number) {
-  const { ram, disk, vcpus = 1, ...rest } = flavor;
-  const common = { vcpus, ram, disk, swap: 0, ...rest };
-  return minor >= 47 ? { ...common, ephemeral: 0, original_name: name } : { id, name, ...common };
+  const { ram, disk, vcpus = 1, ephemeral = 0 } = flavor;
+  const common = { vcpus, ram, disk, swap: 0 };
+  return minor >= 47 ? { ...common, ephemeral, original_name: name } : { id, name, ...common };
 }
 
 /** The routes for flavors. */
 export function addFlavorRoutes(routes: Hono<Env>, region: Region): void {
   const shown = (c: Context<Env>, flavor: CloudFlavor) => ({
-    'OS-FLV-EXT-DATA:ephemeral': 0,
+    'OS-FLV-EXT-DATA:ephemeral': flavor.ephemeral ?? 0,
+    ...(isRackspace(c) ? { 'OS-FLV-WITH-EXT-SPECS:extra_specs': flavor.extraSpecs ?? {} } : {}),
     'OS-FLV-DISABLED:disabled': false,
     'os-flavor-access:is_public': true,
     rxtx_factor: 1,

@@ -50,6 +50,21 @@ export function imageApp({ region, tokens, pageSize, dataMode }: ImageOptions): 
     [region.image(c.req.param('id') ?? '')].find((image) => image && isVisible(image, account));
   const missing = (c: Context<Env>) => glanceFault(c, 404, `No image found with ID ${c.req.param('id')}`);
 
+  // Of Glance with limits in Keystone.
+  app.get('/info/usage', (c) => {
+    const own = region.images.filter(({ owner }) => owner === account.projectId);
+    const bytes = own.reduce((sum, { size }) => sum + (size ?? 0), 0);
+    const { count, sizeMib } = region.imageQuota;
+    return c.json({
+      usage: {
+        image_size_total: { limit: sizeMib, usage: Math.ceil(bytes / 2 ** 20) },
+        image_stage_total: { limit: -1, usage: 0 },
+        image_count_total: { limit: count, usage: own.length },
+        image_count_uploading: { limit: -1, usage: 0 },
+      },
+    });
+  });
+
   app.get('/images', (c) => {
     const query = c.req.query();
     const { marker, limit = String(pageSize()) } = query;

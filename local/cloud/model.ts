@@ -65,6 +65,10 @@ export interface CloudFlavor {
   disk: number;
   /** 1 by default. */
   vcpus?: number;
+  /** Gigabytes of local data disks; none unless told. */
+  ephemeral?: number;
+  /** Shown at Rackspace; the values are texts. */
+  extraSpecs?: Record<string, string>;
 }
 
 /** A Cinder volume. Whether the volume is in use follows from the servers. */

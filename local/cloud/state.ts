@@ -57,8 +57,12 @@ export class Region {
   newServers: Partial<CloudServer> = {};
   /** The quota of servers. */
   maxServers = 100;
+  /** How many images there may be, and how large all of them together, in MiB; -1 for no limit. */
+  readonly imageQuota = { count: -1, sizeMib: -1 };
   /** The quota of volume snapshots. Cinder's default is 10. */
   maxVolumeSnapshots = 100;
+  /** How large volumes and volume snapshots may be together. */
+  maxVolumeGigabytes = 100_000;
   /**
    * The ids of servers, images, volumes, volume snapshots and tasks that listings omit although GET
    * returns them. Real clouds do so when a Nova cell is down or a listing lags behind. An object of

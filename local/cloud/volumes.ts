@@ -66,7 +66,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
       totalSnapshotsUsed: volumeSnapshots.length,
       maxTotalVolumes: 1000,
       totalVolumesUsed: volumes.length,
-      maxTotalVolumeGigabytes: 100_000,
+      maxTotalVolumeGigabytes: region.maxVolumeGigabytes,
       totalGigabytesUsed: sizes.reduce((sum, size) => sum + size, 0),
     };
     return c.json({ limits: { rate: [], absolute } });

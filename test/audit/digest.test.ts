@@ -165,7 +165,7 @@ test('a bad day has failures with reasons, late servers, deletions, costs and th
     overdue: 4.29,
     lateSeconds: 284_400,
   });
-  const links = { signed: 'https://signed', console: 'https://console', hours: 12 };
+  const links = { signed: { link: 'https://signed', hours: 12 }, console: 'https://console' };
   const bad = digest(
     audit({
       series: [series('web-1'), never('new'), late],

@@ -56,6 +56,12 @@ test.each<[string, Report[], string[], number]>([
     [],
     1,
   ],
+  [
+    'the retry failed as a whole in other words',
+    [run([], {}, ['503 of request 1']), run([], {}, ['500 of request 2'])],
+    ['snapshot daily: 503 of request 1', 'snapshot daily: 500 of request 2'],
+    0,
+  ],
   ['another job was good', [run([failed(WEB)]), run([taken(WEB)], { job: 'drill' })], [LINE], 0],
   ['another account was', [run([failed(WEB)]), run([taken(WEB)], { account: 'customer-b' })], [LINE], 0],
   ['another policy was', [run([failed(WEB)]), run([taken(WEB)], { policy: 'weekly' })], [LINE], 0],

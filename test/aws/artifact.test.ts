@@ -122,7 +122,7 @@ describe('a run that fails', () => {
     expect(error).toMatchObject({
       errorType: 'ValidationError',
       errorMessage: expect.stringContaining(
-        'aws secretsmanager create-secret --name autosnap/prod/rackspace --secret-string file://secret.json',
+        'aws secretsmanager create-secret --name autosnap/prod/rackspace --secret-string file:///dev/stdin',
       ),
     });
   });

@@ -54,11 +54,17 @@ function hangAfter(cloud: Cloud, requests: number): void {
  */
 async function deliver(): Promise<Outcome | undefined> {
   const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: 'autosnap-hurry-work' }));
-  const { Messages = [] } = await aws.sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 1 }));
+  const { Messages = [] } = await aws.sqs.send(
+    new ReceiveMessageCommand({
+      QueueUrl,
+      WaitTimeSeconds: 1,
+      MessageSystemAttributeNames: ['ApproximateReceiveCount'],
+    }),
+  );
   const [message] = Messages;
   if (!message) return undefined;
-  const { MessageId: messageId, ReceiptHandle, Body: body } = message;
-  const record = { messageId, receiptHandle: ReceiptHandle, body, eventSource: 'aws:sqs' };
+  const { MessageId: messageId, ReceiptHandle, Body: body, Attributes: attributes } = message;
+  const record = { messageId, receiptHandle: ReceiptHandle, body, attributes, eventSource: 'aws:sqs' };
   const outcome = await (await deployedFunction('hurry', 'continue')).invoke({ Records: [record] });
   const { batchItemFailures } = outcome.payload as SQSBatchResponse;
   if (batchItemFailures.length === 0)

@@ -39,6 +39,7 @@ describe('settings', () => {
     ['alerts', []],
     ['alerts', [alert, { Protocol: 'sqs', Endpoint: { 'Fn::GetAtt': ['Mine', 'Arn'] } }]],
     ['digest', 'on-trouble'],
+    ['reportLink', 'console'],
     ['heartbeat', ''],
     ['heartbeat', 'https://hc-ping.com/key/autosnap-{policy}-{job}'],
     ['pricePerGb', ''],
@@ -65,6 +66,7 @@ describe('settings', () => {
     ['alerts', 'ops@example.com', 'custom.alerts: must be a list of subscriptions, or [] for nobody'],
     ['alerts', [{ Protocol: 'email' }], `custom.alerts.0.Endpoint: ${subscription}`],
     ['alerts', [{ ...alert, Protocol: 'mail' }], 'custom.alerts.0.Protocol: must be one of email, '],
+    ['reportLink', 'none', 'custom.reportLink: must be signed or console'],
     ['digest', 'weekly', 'custom.digest: must be always, on-trouble or never'],
     ['heartbeat', 'hc-ping.com', 'custom.heartbeat: must be an http or https URL, or "" for none'],
     [
@@ -100,6 +102,7 @@ describe('settings', () => {
       `custom.${key}: did you mean "copiesBucket"?`,
     ]),
     ['PricePerGB', 1, 'custom.PricePerGB: did you mean "pricePerGb"?'],
+    ['reportlinks', 'console', 'custom.reportlinks: did you mean "reportLink"?'],
     ['owners', 'me', 'custom.owners: did you mean "owner"?'],
     ...(
       [
@@ -571,6 +574,22 @@ describe('autosnap check', () => {
     });
   });
 
+  test('a schedule that takes more between two cleanups than one may delete is a warning', async () => {
+    const hourly = (yml: string) =>
+      yml
+        .replace('schedule: cron(0 0 * * ? *)', 'schedule: rate(1 hour)')
+        .replace('cleanup: rate(6 hours)', 'cleanup: rate(1 day)');
+    expect(await check(hourly)).toEqual({
+      code: 0,
+      output: expect.stringMatching(
+        /\nWarning: custom\.policies\.daily\.cleanup: more than 10 snapshots of a server are taken between two cleanups, .*: let cleanup run more often, or raise maxDeletes\n$/,
+      ),
+    });
+    expect(
+      (await check((yml) => hourly(yml).replace('maxDeletes: 10', 'maxDeletes: 24'))).output,
+    ).not.toContain('Warning');
+  });
+
   test('invalid YAML and unknown arguments are reported without a stack', async () => {
     const broken = await check((yml) => `${yml}\n  - : {`);
     expect(broken).toMatchObject({ code: 1, output: expect.not.stringContaining('    at ') });
@@ -581,9 +600,9 @@ describe('autosnap check', () => {
   });
 
   test('without the settings, their defaults apply', async () => {
-    const settings = /\n {2}(alerts|digest|heartbeat|pricePerGb|owner): .*/g;
+    const settings = /\n {2}(alerts|digest|reportLink|heartbeat|pricePerGb|owner): .*/g;
     const change = (yml: string) => {
-      expect(yml.match(settings)).toHaveLength(5);
+      expect(yml.match(settings)).toHaveLength(6);
       return yml.replace(settings, '');
     };
     expect(await check(change)).toMatchObject({ code: 0 });

@@ -39,10 +39,6 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ['npx autosnap check --stage prod', { here: /serverless\.yml is valid/ }],
   ['npx autosnap check', { by: 'test/deploy/check.test.ts', text: 'the file of the project is valid' }],
   [
-    /^\(umask 077; cat > secret\.json\)$/,
-    { by: 'test/docs/commands.test.ts', text: 'the secret is written to a file that nobody else can read' },
-  ],
-  [
     /^git commit -m "[^"]+" serverless\.yml$/,
     { by: 'test/deploy/upgrade.test.ts', text: '/^git (commit .+)$/m' },
   ],
@@ -60,11 +56,11 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
 
   // AWS commands, which are run against an emulator.
   [
-    /^aws secretsmanager create-secret --name autosnap\/prod\/\S+ --secret-string file:\/\/secret\.json && rm secret\.json$/,
+    /^aws secretsmanager create-secret --name autosnap\/prod\/\S+ --secret-string file:\/\/\/dev\/stdin$/,
     { by: 'test/aws/cloud-account.ts', text: 'new CreateSecretCommand(' },
   ],
   [
-    'aws secretsmanager put-secret-value --secret-id autosnap/prod/rackspace --secret-string file://secret.json',
+    'aws secretsmanager put-secret-value --secret-id autosnap/prod/rackspace --secret-string file:///dev/stdin',
     { by: 'test/aws/cloud-account.ts', text: 'new PutSecretValueCommand(' },
   ],
   [
@@ -120,7 +116,11 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     { by: 'test/cli/docs.test.ts', text: 'Restore from a copy in S3' },
   ],
   // docs/copies.md: from Cloud Files.
-  [/^(curl|token=|address\(\)|swift upload )/, { never: 'only Rackspace imports images from Cloud Files' }],
+  [
+    /^(access=|token\(\)|address\(\)|curl |unset access)/,
+    { by: 'test/cli/docs.test.ts', text: 'Restore from a copy in Cloud Files' },
+  ],
+  [/^swift upload /, { never: 'only Rackspace imports images from Cloud Files' }],
 ];
 
 /** The pages for users of Autosnap. */

@@ -237,7 +237,13 @@ test('the youngest servers are the surplus', () => {
 
 describe('the flavor', () => {
   const image = { id: 'i', minDiskGb: 20, minRamMb: 512 } as Image;
-  const flavor = (id: string, ramMb: number, diskGb: number) => ({ id, name: `${id} name`, ramMb, diskGb });
+  const flavor = (id: string, ramMb: number, diskGb: number) => ({
+    id,
+    name: `${id} name`,
+    ramMb,
+    diskGb,
+    hasDataDisks: false,
+  });
   const flavors = [
     flavor('large', 4096, 80),
     flavor('bare', 512, 0),

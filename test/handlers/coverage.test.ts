@@ -554,3 +554,30 @@ describe('the record', () => {
     expect(h.s3.objects.get('/state.of.reports/autosnap.html')).toMatch(/no policy covers web-1 /);
   });
 });
+
+describe('a server without a snapshot that a policy begins to select', () => {
+  const old = { createdAt: new Date('2026-01-01T00:00:00Z') };
+  const lateAt = async (h: Harness, time: string) => {
+    setTime(time);
+    return (await h.run('audit', {})).late.map(({ name }) => name);
+  };
+
+  test('waits for its first snapshot, and is late once that is', async () => {
+    const h = await audited();
+    const tagged = h.dfw.addServer({ name: 'old', ...old });
+    await lateAt(h, '2026-11-23T07:00:00Z');
+    tagged.metadata = { ...TAG };
+    expect(await lateAt(h, '2026-11-23T08:00:00Z')).toEqual([]);
+    expect(await lateAt(h, '2026-11-24T11:00:00Z')).toEqual([]);
+    // The next slot and half of the interval that begins there have passed.
+    expect(await lateAt(h, '2026-11-24T13:00:00Z')).toContain('old');
+  });
+
+  test('is late at once where nobody knows since when it is selected', async () => {
+    setTime('2026-11-23T06:00:00Z');
+    const h = await harness();
+    h.cloud.region('DFW').addServer({ name: 'old', metadata: { ...TAG }, ...old });
+    deploy([DAILY]);
+    expect(await lateAt(h, '2026-11-23T06:00:00Z')).toEqual(['old']);
+  });
+});

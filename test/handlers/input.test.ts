@@ -68,7 +68,7 @@ describe.each(JOBS)('%s with invalid input reports a remedy and changes nothing'
       'a secret with an unknown field',
       'SECRET_INVALID',
       setSecret('{"username":"u","apiKey":"hunter2hunter2","region":"DFW"}'),
-      /is refused: region: is not a known key: check its spelling, or remove it/,
+      /is refused: a key: is not a known key: check its spelling, or remove it/,
     ],
     [
       'a secret that would be sent in the open',

@@ -12,6 +12,7 @@ import {
 import type { Deadline } from '../../lib/openstack/http.ts';
 import type { PasswordCredentials } from '../../lib/openstack/identity.ts';
 import { listImages } from '../../lib/openstack/images.ts';
+import { getServer } from '../../lib/openstack/servers.ts';
 import { connect } from '../../lib/openstack/session.ts';
 import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, credentialsOf, receivedBy, test, unhurried } from './connected.ts';
@@ -72,6 +73,23 @@ describe('the text of a refusal for people', () => {
     expect(isCloudError(busy, 'NOT_FOUND')).toBe(false);
     expect(isCloudError(new Error('CONFLICT'), 'CONFLICT')).toBe(false);
   });
+});
+
+test('what a good answer says of a fault shows no secret', async ({ cloud }) => {
+  const server = cloud.region('DFW').addServer({ name: 'web-1' });
+  const session = await connected(cloud);
+  cloud.faults.push({
+    service: 'compute',
+    answer: {
+      async edit(answer, c) {
+        const body = (await answer.json()) as { server: object };
+        const message = `refused ${encodeURIComponent(`"${c.req.header('x-auth-token')}"`)}`;
+        return Response.json({ server: { ...body.server, fault: { code: 500, message } } });
+      },
+    },
+  });
+  const { fault } = (await getServer(session, 'DFW', server.id))!;
+  expect(fault).toBe('refused %22[secret]%22');
 });
 
 describe('an error status', () => {

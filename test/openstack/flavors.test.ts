@@ -3,7 +3,13 @@ import { fits } from '../../lib/openstack/flavors.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 
 const image = { minDiskGb: 20, minRamMb: 512 } as Image;
-const flavor = (ramMb: number, diskGb: number) => ({ id: 'f', name: 'f', ramMb, diskGb });
+const flavor = (ramMb: number, diskGb: number) => ({
+  id: 'f',
+  name: 'f',
+  ramMb,
+  diskGb,
+  hasDataDisks: false,
+});
 
 test.each([
   ['just large enough', image, flavor(512, 20), true],

@@ -157,5 +157,6 @@ test('flavors are listed with the fields that an image requires', async ({ cloud
     name: '2 GB General Purpose v1',
     ramMb: 2048,
     diskGb: 40,
+    hasDataDisks: false,
   });
 });

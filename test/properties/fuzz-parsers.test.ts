@@ -215,6 +215,14 @@ test('a secret is accepted, or refused without showing any part of it', async ()
     fc
       .tuple(fc.constantFrom(...Object.values(SECRETS)), mutations)
       .map(([secret, changes]) => JSON.stringify(mutate(secret, changes)) ?? ''),
+    // The secret where the name of a field belongs.
+    fc
+      .tuple(fc.constantFrom(...Object.values(SECRETS)), fc.nat({ max: 4 }), fc.boolean())
+      .map(([secret, at, keeps]) => {
+        const fields = Object.entries(secret);
+        const swapped = fields.map(([key, value], i) => (i === at ? [value, key] : [key, value]));
+        return JSON.stringify(Object.fromEntries(keeps ? [...fields, ...swapped] : swapped));
+      }),
   );
   await fuzz(texts, refusesQuietly);
 });

@@ -22,6 +22,19 @@ test.each([
   expect(outside.asked).toEqual([request]);
 });
 
+test('a user and a password in the URL are sent as HTTP basic authentication', async () => {
+  const url = outside.url.replace('//', '//ada:p%40ss%20w%C3%B6rd@');
+  expect(await sendPing(`${url}/{policy}`, BEAT, false)).toBeUndefined();
+  expect(outside.asked).toEqual(['GET /daily/fail']);
+  const login = Buffer.from('ada:p@ss wörd').toString('base64');
+  expect(outside.authorization).toBe(`Basic ${login}`);
+});
+
+test('a URL without a password sends none', async () => {
+  await sendPing(`${outside.url}/uuid`, BEAT, true);
+  expect(outside.authorization).toBeUndefined();
+});
+
 test('a failed ping is reported, and never thrown', async () => {
   outside.status = 503;
   expect(await sendPing(`${outside.url}/uuid`, BEAT, true)).toMatch(/^127\.0\.0\.1:\d+ answers 503$/);

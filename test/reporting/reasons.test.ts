@@ -85,6 +85,8 @@ const MATCHING = [
   new RegExp(`${ABOUT_WORDS.source}\\??\\.?\\s*[!=]==\\s*['"\`](?![A-Z_]+['"\`])`),
   // known.has(sentenceOf(reason)), text === findingText(finding)
   new RegExp(`(?:\\.(?:includes|has|get|indexOf)\\(|[!=]==\\s*)(?:\\w+\\.)?${SENTENCE}`),
+  // later.failures.includes(text)
+  /\b(?:failures|warnings|reasons)\.(?:includes|indexOf)\(/,
 ];
 /** An error with a sentence, where one with a reason belongs. */
 const WORDED = /new (?:Error|ValidationError)\(\s*['"`]/;

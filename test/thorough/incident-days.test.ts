@@ -134,3 +134,11 @@ test('a server that fails is one mail', async () => {
   });
   expect(mails).toEqual(['db-2: snapshot daily failed']);
 });
+test('a deployment with a new policy has no mail', async () => {
+  const mails = await mailsOfDays(['rackspace'], {
+    '2026-11-23T09:10': ({ use }) => {
+      use(policy(DAILY), policy({ ...DAILY, policy: 'copies', servers: { names: ['web-*'] } }));
+    },
+  });
+  expect(mails).toEqual([]);
+});

@@ -1,4 +1,4 @@
-import { cleanText } from '../format.ts';
+import { printable } from '../../openstack/printable.ts';
 
 const ENTITIES: Record<string, string> = {
   '&': '&amp;',
@@ -10,13 +10,13 @@ const ENTITIES: Record<string, string> = {
 
 /** Text as it may stand in an element or a quoted attribute, wherever it came from. */
 export function escapeHtml(text: string): string {
-  return cleanText(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+  return printable(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
 /**
  * A value as JSON that may stand in a script element: nothing in it ends that, or begins a comment.
  */
 export function escapeJson(value: unknown): string {
-  const json = JSON.stringify(value, (_, part) => (typeof part === 'string' ? cleanText(part) : part));
+  const json = JSON.stringify(value, (_, part) => (typeof part === 'string' ? printable(part) : part));
   return json.replaceAll('<', '\\u003c');
 }

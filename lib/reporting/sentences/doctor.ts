@@ -73,10 +73,18 @@ export const doctorSentences = {
     `more than ${most} snapshots of a server are taken between two cleanups, and one deletes ${most} at most (maxDeletes)`,
   OFFSITE_NEXT: (next) => nextText(next),
   OFFSITE_OVER: () => 'its schedule never fires again: nothing is copied any more',
+  CONTAINER_MISSING: ({ where, container }) =>
+    `${where}: there is no container ${container} yet: the first copy creates it`,
+  CONTAINER_UNREADABLE: ({ where, container, message }) =>
+    `${where}: the container ${container} can't be reached: ${message}`,
   OFFSITE_FIELD_OF_RACKSPACE: ({ field }) =>
     `offsite.${field}: is for Rackspace's own cloud, and this account is of another: leave it out`,
   DRILL_NEXT: (next) => nextText(next),
   DRILL_OVER: () => 'its schedule never fires again: nothing is proven any more',
+  DRILL_PART_MISSING: ({ where, part, missing, known }) =>
+    `${where}: drill.${part}: there is no ${missing.join(', ')}: there is ${listed(known) || 'none'}`,
+  DRILL_PART_UNKNOWN: ({ where, part, message }) =>
+    `${where}: drill.${part}: it is not known what there is: ${message}`,
   SCHEDULES_OVERLAP: ({ gap, other, at, names, wait }) =>
     `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${listed(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
 } satisfies Partial<Sentences>;
@@ -112,7 +120,9 @@ export const doctorRemedies = {
   CLEANUP_OVER: CORRECT_YEAR,
   CLEANUP_TOO_RARE: () => 'Let cleanup run more often, or raise maxDeletes.',
   OFFSITE_OVER: () => 'Correct offsite.schedule.',
+  CONTAINER_MISSING: () => 'Correct offsite.container if it is misspelt.',
   DRILL_OVER: () => 'Correct drill.schedule.',
+  DRILL_PART_MISSING: ({ part }) => `Correct drill.${part}, or leave the region out of regions.`,
   DRILL_WITHOUT_NETWORK: () => 'Name it in drill.networks.',
   SCHEDULES_OVERLAP: () => 'Set them hours apart: a server makes one snapshot at a time.',
 } satisfies Partial<Sentences>;

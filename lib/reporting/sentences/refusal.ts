@@ -34,14 +34,13 @@ export const refusalSentences = {
 
   // Secrets.
   SECRET_MISSING: ({ secret }) =>
-    `The secret ${secret} can't be read: it does not exist in this AWS account and region: create it with aws secretsmanager create-secret --name ${secret} --secret-string file://secret.json, or correct the policy's account`,
+    `The secret ${secret} can't be read: it does not exist in this AWS account and region: create it with aws secretsmanager create-secret --name ${secret} --secret-string file:///dev/stdin, or correct the policy's account`,
   SECRET_PREFIX_UNMATCHED: ({ secret }) =>
     `The secret ${secret} can't be read: no secret in this AWS account and region has a name that starts with this prefix: create one, or correct the policy's account`,
   SECRET_INVALID: ({ secret, problems }) => `The secret ${secret} is refused${listed(problems)}`,
   SECRET_UNREADABLE: ({ secret, error, message }) =>
     `The secret ${secret} can't be read: ${SECRET_ERRORS[error]?.(message) ?? `Secrets Manager returned an error: ${message}`}`,
-  SECRETS_NOT_LISTED: ({ prefix, message }) =>
-    `The secrets ${prefix}* can't be listed: the function's role may not do it: ${message}`,
+  SECRETS_NOT_LISTED: ({ prefix, message }) => `The secrets ${prefix}* can't be listed: ${message}`,
 
   // Failures of a whole run.
   WORK_EXPIRED: ({ job, since }) =>

@@ -1,3 +1,4 @@
+import { printableJson } from '../../openstack/printable.ts';
 import type { Sentences } from './sentence.ts';
 
 /** Where a part of a new server comes from. */
@@ -91,7 +92,7 @@ export const restoreSentences = {
   RESTORE_TO_CONFIRM: ({ name }) => `to do it, take "dryRun" out and add "confirm": "${name}"`,
   RESTORE_REBUILDING: ({ name, image, imageName }) =>
     `${name} is being rebuilt from image ${imageName} (${image})`,
-  RESTORE_WAY_BACK: ({ event }) => `to go back: ${JSON.stringify(event)}`,
+  RESTORE_WAY_BACK: ({ event }) => `to go back: ${printableJson(event)}`,
   RESTORE_POSTPONED: ({ reason }, say) => `${say(reason)}: call again in a while`,
   RESTORE_SERVER_GONE: ({ name }) => `${name} is gone`,
   RESTORE_BY_OTHER_CALL: ({ name }) => `another call is rebuilding ${name} already`,

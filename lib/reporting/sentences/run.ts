@@ -9,6 +9,17 @@ const UNDONE = {
   drill: 'no drill is begun there',
 };
 
+const DATA = { localDisks: 'local data disks', attachedVolumes: 'attached volumes' };
+const MOST_NAMES = 10;
+
+/** A quota, or what is used of it. */
+const QUOTAS = {
+  images: (n: number) => `${n} images`,
+  imageBytes: (n: number) => `${gigabytes(n)} of images`,
+  volumeSnapshots: (n: number) => `${n} volume snapshots`,
+  volumeGigabytes: (n: number) => `${n} GB of volumes and volume snapshots`,
+};
+
 /** What is wrong, or odd, in a run beyond single entries. */
 export const runSentences = {
   // What is wrong, or odd, beyond single entries.
@@ -99,6 +110,20 @@ export const runSentences = {
   COPY_LEDGER_UNREADABLE: ({ message }) => `what was copied this month can't be read: ${message}`,
   SERVER_ID_ODD: ({ image, server }) => `the image ${image} is not copied: "${server}" is no id of a server`,
 
+  // Data of servers that are in no snapshot.
+  LOCAL_DISKS_UNPROTECTED: ({ where, policy, names }) =>
+    unprotectedText({ where, policy, names, kind: 'localDisks' }),
+  VOLUMES_UNPROTECTED: ({ where, policy, names }) =>
+    unprotectedText({ where, policy, names, kind: 'attachedVolumes' }),
+  DATA_UNKNOWN: ({ where, policy, kind, message }) =>
+    `${where}: it is not known which servers of ${policy} have ${DATA[kind]}, which are in no snapshot: ${message}`,
+
+  QUOTA_AHEAD: ({ where, kind, limit, used, days }) => {
+    const room =
+      days === 0 ? 'no room for the next day' : `room for ${days} more day${days === 1 ? '' : 's'}`;
+    return `${where}: ${room}: of ${QUOTAS[kind](limit)} ${QUOTAS[kind](used)} are used, and the policies will need more: ask the cloud for a higher quota, or keep fewer snapshots`;
+  },
+
   // What the cloud, or the bucket, says.
   CLOUD: ({ message }) => message,
   BUCKET: ({ message }) => message,
@@ -124,4 +149,20 @@ function leftAloneText(
     `${where}: ${name} (${server}) has the metadata of a drill of image ${image}, but ${why}. ` +
     'If a drill has made it, delete it by hand; otherwise take autosnap_drill out of its metadata'
   );
+}
+
+function unprotectedText({
+  where,
+  policy,
+  names,
+  kind,
+}: {
+  where: string;
+  policy: string;
+  names: readonly string[];
+  kind: keyof typeof DATA;
+}): string {
+  const more = names.length - MOST_NAMES;
+  const list = names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return `${where}: the ${DATA[kind]} of ${list} are in no snapshot: back them up in another way, then add ${kind} to accept in the policy ${policy}`;
 }

@@ -1,0 +1,31 @@
+/** Control and escape characters, line ends among them, and what changes the direction of a text. */
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+const REPLACEMENT = '\ufffd';
+
+/**
+ * A text of the cloud, such as a server's name, for a terminal, a mail or a page: without characters
+ * that move the cursor, forge a line or reverse the text.
+ */
+export function printable(text: string): string {
+  return text.toWellFormed().replace(UNPRINTABLE, REPLACEMENT);
+}
+
+/** {@link printable} for a text of several lines. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
+/** All texts in a value as {@link printable}; those under the key `message` keep their lines. */
+export function printableIn<T>(value: T, key?: string): T;
+export function printableIn(value: unknown, key?: string): unknown {
+  if (typeof value === 'string') return key === 'message' ? printableLines(value) : printable(value);
+  if (Array.isArray(value)) return value.map((one) => printableIn(one, key));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, printableIn(one, name)]));
+}
+
+/** A value as JSON that is {@link printable}, and is the same value when it is read again. */
+export function printableJson(value: unknown): string {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value).replace(UNPRINTABLE, escaped);
+}

@@ -1,0 +1,165 @@
+import { parseDate } from '../config/dates.ts';
+import type { Policy } from '../config/policy.ts';
+import type { Server } from '../openstack/compute.ts';
+import type { Image } from '../openstack/images.ts';
+import type { Quota } from '../openstack/quota.ts';
+import type { Volume } from '../openstack/volumes.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import type { Snapshot } from './marker.ts';
+import { retain } from './retention.ts';
+
+const DAY_MS = 86_400_000;
+/** What happens later than this is no news yet. */
+const HORIZON_MS = 30 * DAY_MS;
+/** Most servers of a policy have one history; the rest of a fleet is taken to grow like these. */
+const MOST_HISTORIES = 20;
+
+/** The policies that take snapshots in a region, and the servers that each selects there. */
+export interface Growth {
+  policies: readonly { policy: Policy; servers: readonly Server[] }[];
+  images: readonly Image[];
+  volumes: readonly Volume[];
+  owner: string;
+  now: Date;
+}
+
+type Amounts = Record<Quota['kind'], number>;
+
+/** So many snapshots more or less of some servers, and what one of each of these servers takes. */
+interface Step {
+  atMs: number;
+  count: number;
+  each: Amounts;
+}
+
+/**
+ * The quotas of a region that the next runs will meet, if every run succeeds: the policies'
+ * schedules, cleanups and rules are followed for the next 30 days.
+ */
+export function quotasAhead(
+  where: string,
+  quotas: readonly Quota[],
+  growth: Growth,
+): Reason<'QUOTA_AHEAD'>[] {
+  if (quotas.length === 0) return [];
+  const steps = growth.policies
+    .flatMap(({ policy, servers }) => stepsOf(policy, servers, growth))
+    // At the same moment the run comes before the cleanup.
+    .sort((a, b) => a.atMs - b.atMs || b.count - a.count);
+  return quotas.flatMap(({ kind, limit, used }) => {
+    let expected = used;
+    const met = steps.find(({ count, each }) => {
+      expected += count * each[kind];
+      return count > 0 && each[kind] > 0 && expected > limit;
+    });
+    if (!met) return [];
+    const days = Math.floor((met.atMs - growth.now.getTime()) / DAY_MS);
+    return [{ code: 'QUOTA_AHEAD', where, kind, limit, used, days }];
+  });
+}
+
+function stepsOf(policy: Policy, servers: readonly Server[], growth: Growth): Step[] {
+  const { images, owner, volumes, now } = growth;
+  const ours = Map.groupBy(
+    images.filter(
+      ({ properties: its }) => its.autosnap_owner === owner && its.autosnap_policy === policy.policy,
+    ),
+    ({ properties }) => properties.autosnap_server ?? '',
+  );
+  const sizes = [...ours.values()].map((its) => newestSize(its)).filter((size) => size > 0);
+  const usualSize = sizes.length === 0 ? 0 : sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
+  const sizeOf = new Map(volumes.map(({ id, sizeGb }) => [id, sizeGb]));
+  const members = servers.map((server) => {
+    const its = ours.get(server.id) ?? [];
+    const history = its.flatMap(asSnapshot).sort((a, b) => a.slot.getTime() - b.slot.getTime());
+    const onVolumes = server.volumeBacked ? server.volumeIds : [];
+    const each: Amounts = {
+      images: 1,
+      imageBytes: server.volumeBacked ? 0 : newestSize(its) || usualSize,
+      volumeSnapshots: onVolumes.length,
+      volumeGigabytes: onVolumes.reduce((sum, id) => sum + (sizeOf.get(id) ?? 0), 0),
+    };
+    return { history, each };
+  });
+  const keyOf = ({ history }: (typeof members)[number]) =>
+    history.map(({ slot, hold }) => `${slot.getTime()} ${String(hold)}`).join();
+  const groups = [...Map.groupBy(members, keyOf).values()].sort((a, b) => b.length - a.length);
+  const shown = groups.slice(0, MOST_HISTORIES);
+  shown[0]?.push(...groups.slice(MOST_HISTORIES).flat());
+  return shown.flatMap((group) => {
+    const each = sumOf(group.map((one) => one.each));
+    return countsAhead(group[0]!.history, policy, now).map((step) => ({ ...step, each }));
+  });
+}
+
+/** How many snapshots of one server come and go, and when. */
+function countsAhead(
+  history: readonly Snapshot[],
+  { schedule, cleanup, keep, timezone, maxDeletes }: Policy,
+  now: Date,
+): Pick<Step, 'atMs' | 'count'>[] {
+  const end = now.getTime() + HORIZON_MS;
+  const steps: Pick<Step, 'atMs' | 'count'>[] = [];
+  let series = [...history];
+  let [slot, rotation] = [schedule.next(now), cleanup.next(now)];
+  while (slot && slot.getTime() <= end) {
+    if (!rotation || slot <= rotation) {
+      series.push(snapshotOf(`slot ${slot.getTime()}`, slot));
+      steps.push({ atMs: slot.getTime(), count: 1 });
+      slot = schedule.next(slot);
+      continue;
+    }
+    const released = retain(series, keep, { now: rotation, timezone })
+      .filter((decision) => !decision.keep)
+      .slice(-maxDeletes)
+      .map(({ snapshot }) => snapshot);
+    if (released.length > 0) steps.push({ atMs: rotation.getTime(), count: -released.length });
+    series = series.filter((snapshot) => !released.includes(snapshot));
+    rotation = cleanup.next(rotation);
+  }
+  return steps;
+}
+
+/** An image with our marker, as far as its retention goes. */
+function asSnapshot({ id, status, properties, protected: isProtected }: Image): Snapshot[] {
+  const slot = parseDate(properties.autosnap_slot);
+  if (!slot || status !== 'active') return [];
+  const { autosnap_hold: hold = 'none' } = properties;
+  return [{ ...snapshotOf(id, slot), hold: isProtected || hold !== 'none' ? 'forever' : undefined }];
+}
+
+function snapshotOf(id: string, slot: Date): Snapshot {
+  return {
+    id,
+    name: '',
+    region: '',
+    server: '',
+    policy: '',
+    slot,
+    createdAt: slot,
+    status: 'active',
+    state: 'good',
+    sizeBytes: 1,
+    volumeSnapshots: [],
+    hold: undefined,
+    exposure: undefined,
+    expires: undefined,
+    request: undefined,
+    proven: undefined,
+    drilled: undefined,
+    adopted: false,
+  };
+}
+
+function newestSize(images: readonly Image[]): number {
+  const [newest] = images
+    .filter(({ sizeBytes = 0 }) => sizeBytes > 0)
+    .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+  return newest?.sizeBytes ?? 0;
+}
+
+function sumOf(all: readonly Amounts[]): Amounts {
+  const sum: Amounts = { images: 0, imageBytes: 0, volumeSnapshots: 0, volumeGigabytes: 0 };
+  for (const one of all) for (const kind of Object.keys(sum) as Quota['kind'][]) sum[kind] += one[kind];
+  return sum;
+}

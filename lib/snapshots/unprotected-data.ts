@@ -1,0 +1,94 @@
+import { memoize } from '../config/memoize.ts';
+import type { Policy } from '../config/policy.ts';
+import { isFirstDisk } from '../openstack/attachments.ts';
+import type { Server } from '../openstack/compute.ts';
+import { factsOf, isCloudError } from '../openstack/errors.ts';
+import { type Flavor, getFlavor, listFlavors } from '../openstack/flavors.ts';
+import type { Session } from '../openstack/session.ts';
+import { listVolumes, type Volume } from '../openstack/volumes.ts';
+import type { Reason } from '../reporting/reasons.ts';
+
+type Acceptance = Pick<Policy, 'policy' | 'accept'>;
+
+/** The servers whose flavor has local disks besides the system disk: no image holds these. */
+function withLocalDisks(servers: readonly Server[], flavors: readonly Flavor[]): Server[] {
+  const larger = new Set(flavors.filter(({ hasDataDisks }) => hasDataDisks).map(({ id }) => id));
+  return servers.filter(({ flavorId = '' }) => larger.has(flavorId));
+}
+
+/**
+ * The servers with volumes that no image holds. The image of a server whose system disk is a volume
+ * comes with a snapshot of each of its volumes, any other image holds the system disk alone.
+ *
+ * @param volumes those of the region; a cloud may show attachments only here.
+ */
+function withAttachedVolumes(servers: readonly Server[], volumes: readonly Volume[]): Server[] {
+  const attachments = Map.groupBy(
+    volumes.flatMap((volume) => volume.attachments),
+    ({ serverId }) => serverId,
+  );
+  return servers.filter(({ id, volumeBacked, volumeIds }) => {
+    const its = attachments.get(id) ?? [];
+    return !volumeBacked && volumeIds.length + its.length > 0 && !its.some(isFirstDisk);
+  });
+}
+
+/**
+ * Finds the data of servers that are in no snapshot. Each region is asked once for its flavors and
+ * its volumes, and only for what some policy does not accept.
+ *
+ * @returns for each region one finding for each kind of data, also where the cloud does not say it.
+ */
+export function unprotectedDataFinder(
+  session: Session,
+): (servers: readonly Server[], policy: Acceptance) => Promise<Reason[]> {
+  const flavorsIn = memoize((region: string) => listFlavors(session, region), String);
+  const flavorOf = memoize(
+    (region: string, id: string) => getFlavor(session, region, id),
+    (...key) => key.join(' '),
+  );
+  const volumesIn = memoize((region: string) => volumesOf(session, region), String);
+
+  async function localDisks(region: string, servers: readonly Server[]): Promise<Server[]> {
+    const listed = await flavorsIn(region);
+    const ids = new Set(servers.flatMap(({ flavorId }) => flavorId ?? []));
+    const unlisted = ids.difference(new Set(listed.map(({ id }) => id)));
+    const others = await Promise.all([...unlisted].map((id) => flavorOf(region, id)));
+    return withLocalDisks(servers, [...listed, ...others.filter((one) => one !== undefined)]);
+  }
+  async function attachedVolumes(region: string, servers: readonly Server[]): Promise<Server[]> {
+    if (servers.every(({ volumeBacked }) => volumeBacked)) return [];
+    return withAttachedVolumes(servers, await volumesIn(region));
+  }
+
+  return async (servers, { policy, accept = [] }) => {
+    const kinds = [
+      { kind: 'localDisks', code: 'LOCAL_DISKS_UNPROTECTED', find: localDisks },
+      { kind: 'attachedVolumes', code: 'VOLUMES_UNPROTECTED', find: attachedVolumes },
+    ] as const;
+    const wanted = kinds.filter(({ kind }) => !accept.includes(kind));
+    const found: Reason[] = [];
+    for (const [region, its] of Map.groupBy(servers, (server) => server.region)) {
+      for (const { kind, code, find } of wanted) {
+        try {
+          const names = (await find(region, its)).map(({ name, id }) => name || id).sort();
+          if (names.length > 0) found.push({ code, where: region, policy, names });
+        } catch (error) {
+          if (!isCloudError(error)) throw error;
+          found.push({ code: 'DATA_UNKNOWN', where: region, policy, kind, ...factsOf(error) });
+        }
+      }
+    }
+    return found;
+  };
+}
+
+/** A cloud without block storage has no volumes. */
+async function volumesOf(session: Session, region: string): Promise<Volume[]> {
+  try {
+    return await listVolumes(session, region);
+  } catch (error) {
+    if (isCloudError(error, 'NO_ENDPOINT')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest';
+import { redactor } from '../../lib/openstack/redact.ts';
+import { ENCODINGS } from '../encodings.ts';
+
+const SECRETS = ['aaaaa-bbbbb-ccccc-12345678', String.raw`p<w>&"o'rd \9/é+=?😀 x`, 'gAAAA_x-Y=='];
+
+describe.each(SECRETS)('the secret %s', (secret) => {
+  const hide = redactor(secret).redact;
+
+  test.each(Object.entries(ENCODINGS))('%s', (_, encode) => {
+    const clean = hide(`no: ${encode(secret)}.`);
+    expect(clean).toMatch(/^no: .{0,5}\[secret\].{0,14}\.$/);
+    expect(clean).not.toContain(encode(secret));
+  });
+
+  test.each(Object.entries(ENCODINGS))('%s, in a text that is escaped in turn', (_, encode) => {
+    const once = encode(secret);
+    for (const again of [JSON.stringify, encodeURIComponent, ENCODINGS['escaped for HTML']!]) {
+      expect(hide(again(once))).not.toContain(again(once));
+      expect(hide(again(once))).toContain('[secret]');
+    }
+  });
+});
+
+test('a text without the secret stays as it is', () => {
+  const text = 'Policy doesn\'t allow 50% of "it" &amp; 2 &lt; 3 \\ aGVsbG8= to be performed.';
+  expect(redactor(...SECRETS).redact(text)).toBe(text);
+});
+
+test('of a secret within another no rest is left', () => {
+  expect(redactor('abcd', 'abcd-efgh').redact('abcd-efgh and abcd')).toBe('[secret] and [secret]');
+});
+
+test('a secret that is learnt later', () => {
+  const secrets = redactor();
+  expect(secrets.redact('token-77')).toBe('token-77');
+  secrets.add('token-77');
+  secrets.add('');
+  expect(secrets.redact('token-77')).toBe('[secret]');
+});
