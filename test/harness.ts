@@ -89,8 +89,6 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
   open.push(cloud);
   cloud.secrets.set('autosnap/test/rackspace', cloud.secret('rackspace'));
   stubEnvironment(cloud.secretsUrl);
-  // The queue of another test no longer exists.
-  vi.stubEnv('AUTOSNAP_QUEUE', undefined);
   const lines = captureLogs();
   coldStart();
   let waitsForHang = false;
