@@ -1,4 +1,5 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 type Options = NonNullable<Extract<TestProjectConfiguration, { test?: unknown }>['test']>;
@@ -20,7 +21,11 @@ const suites: Record<string, Options> = {
     isolate: false,
     testTimeout: HANGS_MS,
     // Neither UTC nor the zone of a developer, so that tests fail if the code depends on it.
-    env: { TZ: 'Asia/Kathmandu' },
+    env: {
+      TZ: 'Asia/Kathmandu',
+      // The processes that tests start need not compile the same modules each time.
+      NODE_COMPILE_CACHE: join(tmpdir(), 'autosnap-compile-cache'),
+    },
   },
   thorough: {
     include: ['test/{properties,thorough}/**/*.test.ts'],

@@ -15,6 +15,7 @@ import { notify } from '../lib/incidents/notify.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
 import { publishAlert } from '../lib/reporting/alerts.ts';
+import type { AccountJob } from '../lib/reporting/failed-run.ts';
 import { RunFailed } from '../lib/reporting/failure.ts';
 import type { Reason } from '../lib/reporting/reasons.ts';
 import { reportStoreIn } from '../lib/reporting/report-store.ts';
@@ -112,6 +113,13 @@ async function recordedRuns(policies: readonly Policy[], now: Date): Promise<Goo
   if (!store) return undefined;
   const goodRuns = await store.goodRuns();
   const newRuns = unrecorded(policies, goodRuns);
-  await Promise.all(newRuns.map((run) => store.putGoodRun(run)));
-  return [...goodRuns, ...newRuns.map((run) => ({ ...run, at: now }))];
+  if (newRuns.length > 0) {
+    // A failure before the first audit is to be told, and not to be older than a good run.
+    const failed = await store.failedRuns(() => false);
+    const failureOf = ({ job, policy, account }: AccountJob) =>
+      failed.find((one) => one.job === job && one.policy === policy && one.account === account);
+    await Promise.all(newRuns.filter((run) => !failureOf(run)).map((run) => store.putGoodRun(run)));
+    return [...goodRuns, ...newRuns.map((run) => ({ ...run, at: failureOf(run)?.at ?? now }))];
+  }
+  return goodRuns;
 }

@@ -9,6 +9,7 @@ import type { Restoration } from '../lib/restore/restoration.ts';
 import { type Cloud, type CloudOptions, startCloud } from '../local/cloud/cloud.ts';
 import type { Fault } from '../local/cloud/faults.ts';
 import { lambdaContext } from '../local/context.ts';
+import { coldStart } from './cold-start.ts';
 import { type AnyJob, FUNCTIONS } from './functions.ts';
 
 export type Job = 'snapshot' | 'cleanup' | 'hold' | 'offsite' | 'drill';
@@ -69,7 +70,7 @@ afterEach(async () => {
   vi.unstubAllEnvs();
   vi.restoreAllMocks();
   // The functions must not have data of another test in memory.
-  vi.resetModules();
+  coldStart();
   await Promise.all(open.splice(0).map((cloud) => cloud.close()));
 });
 
@@ -88,13 +89,8 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
   open.push(cloud);
   cloud.secrets.set('autosnap/test/rackspace', cloud.secret('rackspace'));
   stubEnvironment(cloud.secretsUrl);
-  // The queue of another test no longer exists.
-  vi.stubEnv('AUTOSNAP_QUEUE', undefined);
   const lines = captureLogs();
-  const cold = () => {
-    vi.resetModules();
-  };
-  cold();
+  coldStart();
   let waitsForHang = false;
   let hangsSinceMs: number | undefined;
   const nowMs = () => {
@@ -119,7 +115,7 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
       };
       cloud.faults.push({ ...kind, skip: requests, times: Number.POSITIVE_INFINITY, answer: hang });
     },
-    cold,
+    cold: coldStart,
     logs: () => lines.join('\n'),
     async fail(job, event, context) {
       const from = lines.length;

@@ -96,7 +96,8 @@ export function protectionOf(
     const foreseen = isHere ? foresee(snapshots, grows || isDoubtful) : undefined;
     const goes =
       foreseen?.goes ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
-    const nextRun = { policy, newest: newestSlot(snapshots, now), now, selectedSince };
+    const oldest = snapshots.map(({ createdAt }) => createdAt).sort((a, b) => a.getTime() - b.getTime())[0];
+    const nextRun = { policy, newest: newestSlot(snapshots, now), oldest, now, selectedSince };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
     const shown = shownSeries(items, { server: server ?? standIn, now, goes });
     return {
@@ -287,11 +288,14 @@ function expected(
   {
     policy: { schedule, policy },
     newest,
+    oldest,
     now,
     selectedSince,
   }: {
     policy: Policy;
     newest: Date | undefined;
+    /** When the oldest snapshot of any state was made. */
+    oldest: Date | undefined;
     now: Date;
     selectedSince: SelectedSince | undefined;
   },
@@ -299,9 +303,9 @@ function expected(
   const next = nextRunAfter(schedule, newest, now);
   if (!next) return lateBecause({ code: 'SERIES_SCHEDULE_ENDED' }, { newestGood });
   const nextRun = { nextRun: isoSeconds(next) };
-  const since = newestGood
-    ? new Date(newestGood)
-    : later(server.createdAt, selectedSince?.(server.id, policy));
+  // A snapshot of any kind shows that the policy selected the server before.
+  const selected = earlier(selectedSince?.(server.id, policy), oldest);
+  const since = newestGood ? new Date(newestGood) : later(server.createdAt, selected);
   const lateness = since && latenessOf(schedule, since, now);
   if (!lateness) return { state: newestGood ? 'protected' : 'never', ...nextRun };
   const isLate = lateness.overdue >= LATE;
@@ -311,4 +315,8 @@ function expected(
 
 function later(a: Date | undefined, b: Date | undefined): Date | undefined {
   return a && b && a < b ? b : (a ?? b);
+}
+
+function earlier(a: Date | undefined, b: Date | undefined): Date | undefined {
+  return a && b && b < a ? b : a;
 }

@@ -1,4 +1,5 @@
 import { parseCron } from './cron.ts';
+import { memoize } from './memoize.ts';
 import { latestShown, momentOf } from './wall-clock.ts';
 
 const MINUTE_MS = 60_000;
@@ -50,6 +51,13 @@ export interface Schedule {
  * @throws {RangeError} with the problem, for an expression that EventBridge would refuse.
  */
 export function parseSchedule(expression: string, timezone = 'UTC'): Schedule {
+  return parsed(expression, timezone);
+}
+
+// Each invocation parses the policies again, and asks for the same times.
+const parsed = memoize(parse, (expression, timezone) => `${timezone} ${expression}`);
+
+function parse(expression: string, timezone: string): Schedule {
   const cron = /^cron\((.*)\)$/.exec(expression)?.[1];
   if (cron !== undefined) return cronSchedule(cron, timezone);
   const rate = /^rate\((.*)\)$/.exec(expression)?.[1];
@@ -104,13 +112,16 @@ function cronSchedule(fields: string, timezone: string): Schedule {
     }
     return undefined;
   };
-  const slot = (now: Date) =>
+  // Thousands of images ask for the ends of the same few slots.
+  const atTime = (compute: (now: Date) => Date | undefined) => memoize(compute, (now) => now.getTime());
+  const slot = atTime((now) =>
     // One millisecond later, because croner searches strictly before the given time.
-    momentFrom(new Date(latestShown(now, timezone).getTime() + 1), (wall) => cron.previousRuns(1, wall)[0]);
+    momentFrom(new Date(latestShown(now, timezone).getTime() + 1), (wall) => cron.previousRuns(1, wall)[0]),
+  );
   return {
     exact: true,
     slot,
-    next: (now) => momentFrom(latestShown(now, timezone), (wall) => cron.nextRun(wall)),
+    next: atTime((now) => momentFrom(latestShown(now, timezone), (wall) => cron.nextRun(wall))),
     covers: (made, now) => made.getTime() === slot(now)?.getTime(),
   };
 }

@@ -16,6 +16,8 @@ const Tracked = v.object({
 const Incident = v.object({
   since: v.string(),
   told: v.exactOptional(v.string()),
+  /** The headline of the notification. */
+  title: v.exactOptional(v.string()),
   problems: v.array(Tracked),
 });
 const Mail = v.object({ subject: v.string(), text: v.string() });
@@ -23,8 +25,12 @@ const Mail = v.object({ subject: v.string(), text: v.string() });
 /** The open incidents and sent mails, as the report bucket keeps them. */
 const IncidentLog = v.object({
   incidents: v.array(Incident),
-  /** How many failed runs waited at the last notification of a failure. */
+  /** How many failed runs waited at the last notification, or were explained by an incident. */
   failedRuns: v.number(),
+  /** When people were last notified of failed runs. */
+  failedRunsTold: v.exactOptional(v.string()),
+  /** The time of the last audit. */
+  at: v.exactOptional(v.string()),
   /** Mails that are not sent yet. */
   unsent: v.array(Mail),
   /** When the last mail was sent. */
@@ -75,14 +81,17 @@ export function updateIncidents(open: readonly Incident[], seen: readonly Proble
       problems: incident.problems.map(({ absentSince, ...problem }): TrackedProblem => {
         const current = byKey.get(problem.key);
         if (current) return { ...current, title: problem.title, text: problem.text };
-        if (blind.some((one) => follows(problem, one))) return problem;
+        if (blind.some((one) => hides(one, problem))) return problem;
         return { ...problem, absentSince: absentSince ?? at };
       }),
     }),
   );
-  const isOver = ({ problems }: Incident) =>
-    problems.every(({ absentSince }) => absentSince && isOld(absentSince));
-  const incidents = updated.filter((incident) => !isOver(incident));
+  const isGone = ({ absentSince }: TrackedProblem) => absentSince !== undefined && isOld(absentSince);
+  const isOver = ({ problems }: Incident) => problems.every(isGone);
+  // A problem that comes back after that is news.
+  const incidents = updated
+    .filter((incident) => !isOver(incident))
+    .map((incident) => ({ ...incident, problems: incident.problems.filter((one) => !isGone(one)) }));
 
   for (const problem of seen.toSorted((a, b) => WIDTH[a.kind] - WIDTH[b.kind])) {
     if (incidents.some(({ problems }) => problems.some(({ key }) => key === problem.key))) continue;
@@ -98,6 +107,7 @@ export function updateIncidents(open: readonly Incident[], seen: readonly Proble
     const mayPass = present.every(({ isTransient }) => isTransient) && !isOld(incident.since);
     if (incident.told || present.length === 0 || mayPass) continue;
     incident.told = at;
+    incident.title = headline(incident);
     begun.push(incident);
   }
   return { incidents, begun, ended: updated.filter((incident) => incident.told && isOver(incident)) };
@@ -113,25 +123,36 @@ const WIDTH: Record<Problem['kind'], number> = {
   policy: 5,
 };
 
+/** Whether a problem is unknown, because its account or region can't be read. */
+function hides(unreadable: Problem, problem: Problem): boolean {
+  if (problem.account !== unreadable.account || problem.kind === 'run' || problem.kind === 'missing')
+    return false;
+  return [undefined, unreadable.region].includes(problem.region) || unreadable.region === undefined;
+}
+
 /** Whether a problem is, or may be, a consequence of another. */
 function follows(problem: Problem, from: Problem): boolean {
   if (problem.account !== from.account) return false;
   const sharesPolicy = problem.policies.some((policy) => from.policies.includes(policy));
   switch (from.kind) {
     case 'unreadable':
-      return from.region === undefined || problem.region === undefined || problem.region === from.region;
+      if (from.region === undefined || problem.region === from.region) return true;
+      // A run fails in part where a region can't be read.
+      return problem.region === undefined && (problem.kind === 'policy' || problem.isTotal === false);
+    // No server gets a snapshot.
     case 'run':
     case 'missing':
-      if (problem.kind === 'server') return sharesPolicy && from.isTotal === true;
       return (
-        sharesPolicy && (problem.kind === 'run' || problem.kind === 'missing') && problem.job === from.job
+        problem.kind === 'server' &&
+        sharesPolicy &&
+        from.isTotal === true &&
+        from.job === 'snapshot' &&
+        problem.job === 'snapshot'
       );
-    // A failing server keeps the runs of its policies from being good.
-    case 'server':
-      return sharesPolicy && problem.kind === 'missing';
     // A selector that matches nothing has lost its servers.
     case 'dropped':
       return sharesPolicy && problem.kind === 'policy';
+    case 'server':
     case 'policy':
       return false;
   }
@@ -147,4 +168,15 @@ function joins(problem: Problem, other: Problem): boolean {
 
 function isSameCause(a: Problem, b: Problem): boolean {
   return a.kind === b.kind && a.cause === b.cause;
+}
+
+/** What an incident is, for the subject of a mail. */
+function headline({ problems }: Incident): string {
+  const [{ kind, title }] = problems as [Problem];
+  const same = problems.filter((one) => one.kind === kind);
+  const servers = new Set(same.map(({ account, region, server }) => `${account} ${region} ${server}`)).size;
+  if (kind === 'server' && servers > 1) return `${servers} servers, the worst is ${title}`;
+  if (same.length === 1 || kind === 'server') return title;
+  const isOfAccounts = kind === 'unreadable' && same.every(({ region }) => region === undefined);
+  return isOfAccounts ? `${same.length} accounts can't be read` : `${title}, and ${same.length - 1} more`;
 }

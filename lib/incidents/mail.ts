@@ -34,9 +34,9 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
   const { begun, ended, failedRuns } = news;
   const waiting = `${counted(failedRuns, 'run')} failed in all tries`;
   const headlines = [
-    ...begun.map(headline),
+    ...begun.map(({ title = '' }) => title),
     ...(failedRuns > 0 ? [waiting] : []),
-    ...ended.map((incident) => `over: ${headline(incident)}`),
+    ...ended.map(({ title = '' }) => `ended: ${title}`),
   ];
   const [first, ...more] = headlines;
   if (first === undefined) return undefined;
@@ -44,23 +44,21 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
   if (failedRuns > 0) remedies.add(rerun(stage));
   const text = [
     ...begun.map(paragraph),
-    ...(failedRuns > 0 ? [`${waiting}, and wait for a rerun.`] : []),
+    ...(failedRuns > 0
+      ? [
+          `${waiting}, and ${failedRuns === 1 ? 'waits' : 'wait'} for a rerun. A run that was killed, or was no scheduled one, has left no report.`,
+        ]
+      : []),
     ...(remedies.size > 0 ? [['What to do:', ...[...remedies].map((one) => `- ${one}`)].join('\n')] : []),
-    ...ended.map((incident) => `Over:\n${paragraph(incident)}`),
+    ...ended.map(
+      (incident) =>
+        `Ended, because this was mended, accepted, deleted or deselected:\n${paragraph(incident)}`,
+    ),
     `Everything: ${sentence(audit)}.`,
     ...(console ? [`The report page, signed in to AWS:\n${console}`] : []),
   ];
   const rest = more.length > 0 ? ` (and ${more.length} more)` : '';
   return { subject: subjectText(`Autosnap ${audit.owner}: ${first}`, rest), text: text.join('\n\n') };
-}
-
-function headline({ problems }: Incident): string {
-  const [{ kind, title }] = problems as [Problem];
-  const same = problems.filter((one) => one.kind === kind);
-  if (same.length === 1) return title;
-  if (kind === 'server') return `${same.length} servers, the worst is ${title}`;
-  const isOfAccounts = kind === 'unreadable' && same.every(({ region }) => region === undefined);
-  return isOfAccounts ? `${same.length} accounts can't be read` : `${title}, and ${same.length - 1} more`;
 }
 
 function paragraph({ since, problems }: Incident): string {

@@ -6,6 +6,9 @@ import type { Mail } from './mail.ts';
 import { incidentMail } from './mail.ts';
 import { incidentProblems } from './problems.ts';
 
+/** The minimum time between two mails about failed runs: one a day. */
+const QUIET_MS = 20 * 3_600_000;
+
 /** The mail channel, and the store of the run records. */
 export interface Channels {
   store: Pick<ReportStore, 'failedRuns' | 'incidents' | 'putIncidents' | 'consolePageLink'>;
@@ -47,8 +50,13 @@ export async function notify(
     incidentProblems(audit, failures, now),
     now,
   );
-  // The mail of an open incident reported the failed runs, or explains them.
-  const failedRuns = incidents.length === 0 && waiting > log.failedRuns ? waiting : 0;
+  // What was recorded since the last audit explains the new failed runs.
+  const isExplained =
+    begun.length > 0 || failures.some(({ at }) => log.at !== undefined && at > new Date(log.at));
+  const isQuiet =
+    log.failedRunsTold !== undefined && now.getTime() - Date.parse(log.failedRunsTold) < QUIET_MS;
+  const isNews = waiting > log.failedRuns && !isExplained;
+  const failedRuns = isNews && !isQuiet ? waiting : 0;
   const mail = incidentMail(
     audit,
     { begun, ended, failedRuns },
@@ -58,9 +66,15 @@ export async function notify(
     },
   );
   const unsent = mail ? [...log.unsent, mail] : log.unsent;
-  const next = { ...log, incidents, failedRuns: waiting };
+  const next = {
+    ...log,
+    at: now.toISOString(),
+    incidents,
+    failedRuns: isNews && isQuiet ? log.failedRuns : waiting,
+    ...(failedRuns > 0 ? { failedRunsTold: now.toISOString() } : {}),
+  };
   if (unsent.length === 0) {
-    if (JSON.stringify(next) !== JSON.stringify(log)) await store.putIncidents(next);
+    await store.putIncidents(next);
     return log.lastMail === undefined ? undefined : new Date(log.lastMail);
   }
   await store.putIncidents({ ...next, unsent });

@@ -14,6 +14,8 @@ export const Problem = v.object({
   /** Identifies the problem in every audit that sees it. */
   key: v.string(),
   account: v.string(),
+  /** The id of the server; only of kind server. */
+  server: v.exactOptional(v.string()),
   /** Absent for a problem that is not of one region. */
   region: v.exactOptional(v.string()),
   /** Empty for a problem of the whole account or region. */
@@ -23,7 +25,7 @@ export const Problem = v.object({
   cause: v.string(),
   /** Whether such problems often resolve without action, within the hour. */
   isTransient: v.boolean(),
-  /** Of a run: whether its failure or absence stops the snapshots of all servers of the policy. */
+  /** Of a run: whether it did nothing for any server, because it crashed or is missing. */
   isTotal: v.exactOptional(v.boolean()),
   /** The problem and its place, for the subject of a mail. */
   title: v.string(),

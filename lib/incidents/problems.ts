@@ -1,5 +1,5 @@
 import { identityOf, titleOf } from '../audit/dropped-text.ts';
-import { durationText } from '../audit/format.ts';
+import { durationText, shortName } from '../audit/format.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { type Naming, namingOf } from '../audit/place.ts';
 import { worstFirst } from '../audit/sentence.ts';
@@ -94,7 +94,7 @@ function problemsOfRun({ job, policy, account, crashed, failures, servers }: Rec
             kind: 'run' as const,
             key: `run/${account}/${policy}/${job}`,
             cause: 'run',
-            isTotal: crashed && job === 'snapshot',
+            isTotal: crashed,
             title: `${job} ${policy} failed`,
             text: `${job} ${policy} failed: ${first}${more.length > 0 ? `, and ${more.length} more` : ''}`,
           },
@@ -102,10 +102,11 @@ function problemsOfRun({ job, policy, account, crashed, failures, servers }: Rec
     ...servers.map(({ region, server, name, text }) => ({
       ...base,
       kind: 'server' as const,
-      key: serverKey(account, region, server),
+      key: serverKey({ account, region, server, policy }, job),
       region,
+      server,
       cause: 'server',
-      title: `${name || server}: ${job} ${policy} failed`,
+      title: `${nameOf({ name, server })}: ${job} ${policy} failed`,
       text,
     })),
   ];
@@ -116,17 +117,19 @@ function problemsOfPolicy(
   failedRuns: readonly FailedRun[],
 ): Problem[] {
   const base = { account, policies: [policy], isTransient: false };
+  // A job whose runs fail is a problem already, of its last run or of the servers that failed.
+  const silent = missing.filter(
+    (job) => !failedRuns.some((run) => run.job === job && run.policy === policy && run.account === account),
+  );
   const unmatched = problems.find(({ code }) => code === 'SELECTOR_UNMATCHED');
   return [
-    ...missing.map((job) => ({
+    ...silent.map((job) => ({
       ...base,
       kind: 'missing' as const,
       key: `missing/${account}/${policy}/${job}`,
       job,
       cause: 'missing',
-      isTotal:
-        job === 'snapshot' &&
-        !failedRuns.some((run) => run.job === job && run.policy === policy && run.account === account),
+      isTotal: true,
       title: `${policy}: ${job} runs are missing`,
       text: `${policy}: ${sentenceOf({ code: 'POLICY_RUN_MISSING', job })}`,
     })),
@@ -167,13 +170,18 @@ function problemsOfSeries(series: AuditedSeries, naming: Naming, now: Date): Pro
         ? [
             {
               kind: 'server',
-              key: serverKey(account, region, server),
+              key: serverKey(
+                { account, region, server, policy: countedBy ?? policy },
+                trouble === 'unproven' ? 'drill' : 'snapshot',
+              ),
               account,
               region,
+              server,
+              job: trouble === 'unproven' ? 'drill' : 'snapshot',
               policies: [countedBy ?? policy],
               cause: 'server',
               isTransient: cause?.code === 'SERIES_SERVER_UNCERTAIN',
-              title: `${name || server}: ${TITLES[trouble](series, now)}`,
+              title: `${nameOf({ name, server })}: ${TITLES[trouble](series, now)}`,
               text: sentenceOf(digest.reasonOf(series, naming)),
             },
           ]
@@ -193,6 +201,15 @@ const TITLES: Record<SeriesTrouble['name'], (series: AuditedSeries, now: Date) =
   stuck: () => 'a snapshot never finished',
 };
 
-function serverKey(account: string, region: string, server: string): string {
-  return `server/${account}/${region}/${server}`;
+/** What fails for a server in one job of a policy is one problem: failed runs and late snapshots. */
+function serverKey(
+  { account, region, server, policy }: Record<'account' | 'region' | 'server' | 'policy', string>,
+  job: string,
+): string {
+  return `server/${account}/${region}/${server}/${policy}/${job}`;
+}
+
+/** A server's name as a subject can have it, which is in ASCII; otherwise its id. */
+function nameOf({ name, server }: { name: string; server: string }): string {
+  return /^[\x21-\x7e][\x20-\x7e]*$/.test(name) ? shortName(name) : server;
 }

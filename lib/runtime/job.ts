@@ -6,7 +6,7 @@ import { isCloudError, restated } from '../openstack/errors.ts';
 import type { Traffic } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
 import { crashedRunOf, type FailedRun, failedRunOf } from '../reporting/failed-run.ts';
-import { reasonFor } from '../reporting/failure.ts';
+import { codesOf, reasonFor } from '../reporting/failure.ts';
 import { type HeartbeatPing, heartbeatPingOf } from '../reporting/heartbeat.ts';
 import { planText } from '../reporting/plan-text.ts';
 import type { Finding } from '../reporting/reasons.ts';
@@ -181,7 +181,9 @@ async function withCrashReport<T>(
   try {
     return await run();
   } catch (error) {
-    const beat = heartbeatPingOf(name, event);
+    // Rules send valid events: a refused one was sent by hand.
+    const isRefused = codesOf(error).includes('EVENT_INVALID');
+    const beat = isRefused ? undefined : heartbeatPingOf(name, event);
     if (beat) metrics.addCrash(beat, job.accounts !== undefined);
     await Promise.all([
       pingHeartbeat(beat, false),

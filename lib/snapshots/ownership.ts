@@ -1,4 +1,3 @@
-import { memoize } from '../config/memoize.ts';
 import type { Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
@@ -65,13 +64,7 @@ export function readerOf(
     policy.adopt ? selectServers(servers, policy.servers).servers.map((server) => [server.id, server]) : [],
   );
   const others = otherOwners(images, owner);
-  const schedules = new Map(
-    [...policies, policy].map(({ policy: name, schedule }) => [
-      name,
-      // Cached, because thousands of images share the same few slots.
-      schedule && { ...schedule, next: memoize(schedule.next, (slot) => slot.getTime()) },
-    ]),
-  );
+  const schedules = new Map([...policies, policy].map(({ policy: name, schedule }) => [name, schedule]));
   const reading = { owner, projectId, scheduleOf: (name: string) => schedules.get(name) };
   const namedTwice = namedByTwo(images);
   return (image, volumeSnapshots) => {

@@ -80,13 +80,12 @@ export function listedImages(
 }
 
 function filterOf(key: string, value: string): (image: CloudImage) => boolean {
-  const field = (image: CloudImage) => (imageJson(image) as Record<string, unknown>)[key];
+  const field = (image: CloudImage) => fieldOf(image, key);
   const range = /^(.+)_(min|max)$/.exec(key);
   if (range) {
     const bound = Number(value);
     if (!Number.isInteger(bound)) throw new BadQuery('Unable to filter on a range with a non-numeric value.');
-    const of = (image: CloudImage) =>
-      Number((imageJson(image) as Record<string, unknown>)[range[1]!] ?? Number.NaN);
+    const of = (image: CloudImage) => Number(fieldOf(image, range[1]!) ?? Number.NaN);
     return range[2] === 'min' ? (image) => of(image) >= bound : (image) => of(image) <= bound;
   }
   if (key === 'created_at' || key === 'updated_at') {
@@ -138,7 +137,13 @@ function sortable(image: CloudImage, key: string): string | number {
   if (key === 'created_at') return image.createdAt.getTime();
   if (key === 'updated_at') return image.updatedAt.getTime();
   if (key === 'size') return image.size ?? -1;
-  return String((imageJson(image) as Record<string, unknown>)[key] ?? '');
+  return String(fieldOf(image, key) ?? '');
+}
+
+/** What the JSON of an image has under a key. Most queries name a key that needs no computation. */
+function fieldOf(image: CloudImage, key: string): unknown {
+  if (key === 'owner' || key === 'name' || key === 'id' || key === 'status') return image[key];
+  return (imageJson(image) as Record<string, unknown>)[key];
 }
 
 function booleanOf(query: Record<string, string>, key: string): boolean | undefined {

@@ -131,7 +131,13 @@ test('the bucket is private, encrypted, and its objects expire', async () => {
       IgnorePublicAcls: true,
       RestrictPublicBuckets: true,
     },
-    LifecycleConfiguration: { Rules: [{ Status: 'Enabled', ExpirationInDays: 30 }] },
+    LifecycleConfiguration: {
+      Rules: ['runs/', 'leases/', 'requests/'].map((Prefix) => ({
+        Status: 'Enabled',
+        Prefix,
+        ExpirationInDays: 30,
+      })),
+    },
   });
   expect(ReportsPolicy!.Properties.PolicyDocument).toMatchObject({
     Statement: [{ Effect: 'Deny', Principal: '*', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }],

@@ -57,10 +57,6 @@ export async function startWaiting(now = () => new Date()): Promise<Waiting> {
     AWS_ENDPOINT_URL_SNS: sns,
   };
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  // The tests of the next file run in this process, too.
-  onTestFinished(() => {
-    for (const name of Object.keys(environment)) vi.stubEnv(name, undefined);
-  });
   return Object.assign(waiting, { environment });
 }
 

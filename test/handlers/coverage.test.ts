@@ -309,7 +309,7 @@ test('what drops at once is one mail, with the command that accepts it, and one 
   setTime('2026-11-23T09:00:00Z');
   await next(h);
   expect(waiting.mails.slice(1).map(({ subject }) => subject)).toEqual([
-    expect.stringContaining('over: what the policy weekly covered'),
+    expect.stringContaining('ended: what the policy weekly covered'),
   ]);
 });
 

@@ -39,12 +39,14 @@ test('a run with failures, or one that could not begin, pings the failure URL', 
   await fail('snapshot', policy({ servers: { ids: ['nowhere'] } }));
   cloud.faults.push({ service: 'identity', answer: answers.forbidden, times: 9 });
   await fail('cleanup', policy());
+  expect(outside.asked).toEqual(['GET /daily/snapshot/fail', 'GET /daily/cleanup/fail']);
+});
+
+test('an event that is refused was sent by hand: it pings no heartbeat', async () => {
+  const { fail, outside } = await watched();
   await fail('snapshot', policy({ keep: {} }));
-  expect(outside.asked).toEqual([
-    'GET /daily/snapshot/fail',
-    'GET /daily/cleanup/fail',
-    'GET /daily/snapshot/fail',
-  ]);
+  await fail('cleanup', policy({ dryRun: 'true' }));
+  expect(outside.asked).toEqual([]);
 });
 
 test('dry runs, runs for a part of a policy and ad-hoc runs ping no heartbeat', async () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Bucket } from '../../lib/offsite/bucket.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
@@ -11,6 +11,9 @@ import { copyEvent } from '../offsite/rackspace.ts';
 
 let bucket: MemoryBucket;
 vi.mock('../../lib/offsite/bucket.ts', () => ({ bucketNamed: (): Bucket => bucket }));
+// No module of another file may keep the real one, nor this one.
+beforeAll(() => void vi.resetModules());
+afterAll(() => void vi.resetModules());
 
 let h: Harness;
 let web: CloudServer;

@@ -54,7 +54,7 @@ describe('an active image', () => {
     const h = await history(0);
     const s3 = await reportBucket();
     h.cold();
-    addSnapshot(h, h.web, 0, changes);
+    addSnapshot(h, h.web, 2, changes);
     deploy([policy()]);
     const { sentence, late } = await h.run('audit', {});
     expect(sentence).toBe('0 of 1 server protected; web has no good snapshot');

@@ -21,7 +21,7 @@ function problem(kind: Problem['kind'], changes: Partial<Problem> = {}): Problem
 }
 
 const server = (name: string, changes: Partial<Problem> = {}) =>
-  problem('server', { key: name, title: name, region: 'DFW', ...changes });
+  problem('server', { key: name, title: name, server: name, region: 'DFW', job: 'snapshot', ...changes });
 
 /** What hourly audits tell that see these problems, one list an audit: begun `+`, ended `-`. */
 function toldBy(...audits: Problem[][]): string[] {
@@ -43,6 +43,8 @@ const crash = problem('run', { job: 'snapshot', isTotal: true });
 const partly = problem('run', { job: 'snapshot', isTotal: false });
 const lost = problem('dropped');
 const silence = problem('missing', { job: 'snapshot', isTotal: true });
+
+const unread = (region: string) => problem('unreadable', { region });
 
 describe('an incident', () => {
   test.each<[string, Problem[][], string[]]>([
@@ -95,9 +97,13 @@ describe('what follows from an open incident joins it', () => {
     ],
     ['at the same audit', [[crash, wrongKey, db]], ['+unreadable+run+server'.replace('server', 'db')]],
     ['servers that no run takes', [[crash], [crash, db]], ['+run', '']],
+    [
+      'a run that fails in part where a region can not be read',
+      [[unread('ORD')], [unread('ORD'), partly]],
+      ['+unreadable', ''],
+    ],
     ['servers that no run comes for', [[silence], [silence, db]], ['+missing', '']],
     ['a selector that has lost all its servers', [[lost], [lost, problem('policy')]], ['+dropped', '']],
-    ['the missing good run of a policy with a failing server', [[db], [db, silence]], ['+db', '']],
   ])('%s', (_, audits, told) => {
     expect(toldBy(...audits)).toEqual(told);
   });
@@ -109,7 +115,7 @@ describe('what follows from an open incident joins it', () => {
       '',
       '',
       '',
-      '-unreadable+run',
+      '-run',
     ]);
   });
 });
@@ -130,6 +136,23 @@ describe('what does not follow is an incident of its own', () => {
     ],
     ['another policy', [[crash], [crash, server('db', { policies: ['weekly'] })]], ['+run', '+db']],
     ['a late server beside a run that fails in part', [[partly], [partly, db]], ['+run', '+db']],
+    ['runs that are missing beside a server that fails', [[db], [db, silence]], ['+db', '+missing']],
+    ['a run that crashes beside a server that fails', [[db], [db, crash]], ['+db', '+run']],
+    [
+      'a run that crashes beside a region that can not be read',
+      [[unread('ORD')], [unread('ORD'), crash]],
+      ['+unreadable', '+run'],
+    ],
+    [
+      'the drill of a server beside a run that crashes',
+      [[crash], [crash, server('db', { job: 'drill' })]],
+      ['+run', '+db'],
+    ],
+    [
+      'a problem that comes back when two audits have not seen it, though its incident goes on',
+      [[db, web], [web], [web], [db, web]],
+      ['+db+web', '', '', '+db'],
+    ],
     [
       'a late server beside a cleanup that crashes',
       [[problem('run', { job: 'cleanup' })], [problem('run', { job: 'cleanup' }), db]],

@@ -79,7 +79,7 @@ test('a server that fails, by its name, until a run takes it again', async () =>
   await h.run('snapshot', { policy: 'daily' });
   expect((await h.audit('2026-11-24T01:30:00Z')).mails).toEqual([]);
   expect((await h.audit('2026-11-24T02:30:00Z')).mails).toEqual([
-    { subject: 'Autosnap autosnap-test: over: db: snapshot daily failed', text: expect.any(String) },
+    { subject: 'Autosnap autosnap-test: ended: db: snapshot daily failed', text: expect.any(String) },
   ]);
 });
 
@@ -102,9 +102,57 @@ test('a run that was killed, by the record that Lambda or the queue keeps of it,
   expect((await h.audit('2026-11-23T02:30:00Z')).mails).toEqual([]);
   h.waiting.queue.send('another', 0);
   await deliverAll(h.waiting);
-  expect((await h.audit('2026-11-23T03:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
+  // Those that keep coming are one mail a day.
+  expect((await h.audit('2026-11-23T03:30:00Z')).mails).toEqual([]);
+  expect((await h.audit('2026-11-23T22:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
     'Autosnap autosnap-test: 2 runs failed in all tries',
   ]);
+});
+
+test('a run that was killed, also while another incident is open', async () => {
+  const h = await deployment();
+  setTime('2026-11-24T00:00:20Z');
+  h.db.vmState = 'error';
+  await h.fail('snapshot', { policy: 'daily' });
+  expect((await h.audit('2026-11-24T00:30:00Z')).mails).toHaveLength(1);
+  h.waiting.queue.send('no work item', 0);
+  await deliverAll(h.waiting);
+  expect((await h.audit('2026-11-24T01:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: 1 run failed in all tries',
+  ]);
+});
+
+test('a run that failed before the first audit of its policy', async () => {
+  setTime('2026-11-23T00:00:20Z');
+  const h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0 } });
+  await reportBucket();
+  const waiting = await startWaiting();
+  deploy([policy()]);
+  h.cold();
+  h.cloud.region('DFW').addServer({ name: 'db', vmState: 'error' });
+  await h.fail('snapshot', { policy: 'daily' });
+  setTime('2026-11-23T00:30:00Z');
+  await h.run('audit', {});
+  expect(waiting.mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: db: snapshot daily failed',
+  ]);
+});
+
+test('a name that a subject can not have is told by the id', async () => {
+  const h = await deployment();
+  setTime('2026-11-24T00:00:20Z');
+  Object.assign(h.db, { name: '数据库一', vmState: 'error' });
+  Object.assign(h.web, { name: 'w'.repeat(255) });
+  await h.fail('snapshot', { policy: 'daily' });
+  const { mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect(mails[0]!.subject).toBe(`Autosnap autosnap-test: ${h.db.id}: snapshot daily failed`);
+  expect(mails[0]!.text).toContain('数据库一');
+});
+
+test('an event that is refused by hand is no failure of its policy', async () => {
+  const h = await deployment();
+  await h.fail('cleanup', { policy: 'daily', dryRun: 'true' });
+  expect((await h.audit('2026-11-23T01:30:00Z')).mails).toEqual([]);
 });
 
 test('a mail that could not be sent is sent by the next audit, once', async () => {

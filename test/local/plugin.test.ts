@@ -3,8 +3,11 @@ import { afterEach, expect, test } from 'vitest';
 import EmbeddedCloud from '../../local/plugin.js';
 
 const before = { ...process.env };
+// Not `process.env = before`: vi.stubEnv would go on to delete variables from the former object, so
+// that the tests of later files in this process keep the queues of earlier ones.
 afterEach(() => {
-  process.env = { ...before };
+  for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
+  Object.assign(process.env, before);
 });
 
 function pluginOf(

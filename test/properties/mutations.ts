@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { anyText } from './any-text.ts';
 
 type Step = [at: number, kind: (typeof KINDS)[number], junk: unknown];
 
@@ -37,7 +38,7 @@ export const junk: fc.Arbitrary<unknown> = fc.oneof(
     '9999-12-31T23:59:59Z',
     'rate(999999999999999 days)',
   ),
-  fc.string({ unit: 'binary' }),
+  anyText(),
   fc.jsonValue({ maxDepth: 4 }),
 );
 

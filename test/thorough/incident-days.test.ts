@@ -124,7 +124,7 @@ test('a cloud that is down for six hours is a mail at the beginning and one when
     },
     2,
   );
-  expect(mails).toEqual(["account rackspace can't be read", "over: account rackspace can't be read"]);
+  expect(mails).toEqual(["account rackspace can't be read", "ended: account rackspace can't be read"]);
 });
 
 test('a server that fails is one mail', async () => {
