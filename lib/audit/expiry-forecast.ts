@@ -66,15 +66,17 @@ export function forecastExpiry(prospect: Prospect, policy: Policy): Map<string, 
  * passes.
  */
 function proofsIn(series: readonly Snapshot[], now: Date): Set<string> {
-  const counted = series.filter((s) => counts(s, now));
+  // A held snapshot counts again when its hold ends.
+  const finished = series.filter(({ state, slot }) => state === 'good' && slot <= now);
+  const counted = finished.filter((s) => counts(s, now));
   const newestOf = (some: Snapshot[]) => {
     const newest = newestSlot(some, now);
     return some.filter(({ slot }) => slot.getTime() === newest?.getTime());
   };
-  const newest = [
-    ...newestOf(counted.filter(hasPassed)),
-    ...newestOf(counted.filter(({ proven }) => proven)),
-  ];
+  const newest = [finished, counted].flatMap((some) => [
+    ...newestOf(some.filter(hasPassed)),
+    ...newestOf(some.filter(({ proven }) => proven)),
+  ]);
   return new Set(newest.map(({ id }) => id));
 }
 

@@ -124,7 +124,8 @@ function imagesOf({ past, policy: { schedule }, phase }: World): Image[] {
     const id = `image-${i}`;
     const until = new Date(NOW.getTime() + holdDays * 24 * HOUR_MS);
     const hold = holdDays === 0 ? 'none' : Number.isFinite(holdDays) ? isoSeconds(until) : 'forever';
-    const marks = verdict === undefined ? [] : verdictMarks(id, verdict, new Date(slot.getTime() + HOUR_MS));
+    const drilledAt = new Date(Math.min(slot.getTime() + HOUR_MS, NOW.getTime()));
+    const marks = verdict === undefined ? [] : verdictMarks(id, verdict, drilledAt);
     return imageAt(
       slot,
       id,
