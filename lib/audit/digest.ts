@@ -35,9 +35,14 @@ export interface Digest {
  * What a person should know of the last day: how well all is protected, what was taken and deleted,
  * what failed and what to do, what is late, and how much is stored.
  *
- * @param runs what the runs of the last day have reported.
+ * @param known what the runs of the last day have reported; undefined if that can't be read.
  */
-export function digest(audit: Audit, runs: readonly Report[], links: PageLinks | undefined): Digest {
+export function digest(
+  audit: Audit,
+  known: readonly Report[] | undefined,
+  links: PageLinks | undefined,
+): Digest {
+  const runs = known ?? [];
   const naming = namingOf(audit);
   const series = audit.series.toSorted(worstFirst);
   const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: told }) =>
@@ -57,7 +62,9 @@ export function digest(audit: Audit, runs: readonly Report[], links: PageLinks |
   const copied = runs.some(({ job }) => job === 'offsite') ? `, ${total('offsite', 'copied')} copied` : '';
   const text = [
     `${headline}.`,
-    `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.${repairedText(failures.repaired)}`,
+    known
+      ? `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.${repairedText(failures.repaired)}`
+      : 'What was taken, deleted or failed in the last 24 hours is not known: the reports of the runs cannot be read.',
     section('Failed', failures.lines),
     section('No longer covered', audit.dropped.map(sentenceOf)),
     ...troubles.map(({ title, lines }) => section(title, lines)),

@@ -13,6 +13,8 @@ export function droppedText({ dropped }: Pick<Audit, 'dropped'>): string[] {
 
 /** What of it has dropped out of coverage, in a few words. */
 export function titleOf(dropped: Dropped): string {
+  if (dropped.code === 'DROPPED_POLICY')
+    return `the policy ${shortName(dropped.policy)} is no longer deployed`;
   return `${nameOf(dropped)} is no longer covered`;
 }
 
@@ -32,7 +34,7 @@ export function identityOf(dropped: Dropped): string {
   }
 }
 
-function nameOf(dropped: Dropped): string {
+function nameOf(dropped: Exclude<Dropped, { code: 'DROPPED_POLICY' }>): string {
   switch (dropped.code) {
     case 'DROPPED_ACCOUNT':
       return `account ${shortName(dropped.account)}`;
@@ -40,8 +42,6 @@ function nameOf(dropped: Dropped): string {
       return `the project ${shortName(dropped.project)} of account ${shortName(dropped.account)}`;
     case 'DROPPED_REGION':
       return `region ${shortName(dropped.where)} of account ${shortName(dropped.account)}`;
-    case 'DROPPED_POLICY':
-      return `what the policy ${shortName(dropped.policy)} covered`;
     case 'DROPPED_SERVER':
       return shortName(dropped.name || `server ${dropped.server}`);
   }

@@ -88,7 +88,7 @@ export async function publishAudit(
   const since = new Date(now.getTime() - DAY_MS);
   const runs = await attempt('REPORTS_UNREADABLE', async () => store?.runsSince(since, now));
   const links = await attempt('PAGE_WITHOUT_LINK', async () => store && linksTo(store, reportLink));
-  const { good, ...message } = digest(audit, runs ?? [], links);
+  const { good, ...message } = digest(audit, store ? runs : [], links);
   const isTold = lastMail !== undefined && now.getTime() - lastMail.getTime() < QUIET_MS;
   if (when === 'always' || (!good && !isTold) || failures.length > 0) {
     await attempt('DIGEST_NOT_SENT', () => publishAlert(topic, message));

@@ -19,20 +19,33 @@ const RESUMED_MS = 60 * MINUTE_MS;
 /** The problems of an audit, and of the last runs of its policies' jobs. */
 export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFailure[], now: Date): Problem[] {
   const naming = namingOf(audit);
+  const accounts = new Set(audit.policies.map(({ account }) => account));
   const found = [
     ...audit.policies.flatMap(unreadableIn),
     ...failedRuns
-      .filter((run) => audit.policies.some((p) => p.policy === run.policy && p.account === run.account))
+      // A run that failed for all its accounts at once is recorded under their common name.
+      .filter((run) =>
+        audit.policies.some(
+          (p) => p.policy === run.policy && (p.account === run.account || !accounts.has(run.account)),
+        ),
+      )
       .filter((run) => isFinal(run, now))
       .flatMap(problemsOfRun),
     ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),
     ...audit.dropped.map(problemOfDropped),
     ...audit.series.toSorted(worstFirst).flatMap((series) => problemsOfSeries(series, naming, now)),
   ];
-  return Map.groupBy(found, ({ key }) => key)
+  const problems = Map.groupBy(found, ({ key }) => key)
     .values()
-    .map((same) => merged(same))
-    .toArray();
+    .map((same) => merged(same));
+  return (accounts.size > 1 ? problems.map(withAccount) : problems).toArray();
+}
+
+/** A problem that names its account, which those of kind unreadable and dropped do by themselves. */
+function withAccount(problem: Problem): Problem {
+  const { kind, account, title, text } = problem;
+  if (kind === 'unreadable' || kind === 'dropped') return problem;
+  return { ...problem, title: `${title} (${account})`, text: `${account}: ${text}` };
 }
 
 /** Merges a problem that several policies or jobs have seen. */

@@ -21,9 +21,10 @@ export function logText(paragraphs: readonly string[], brief: readonly string[],
     shown.push(paragraph);
   }
   const more = brief.length - shown.length;
-  return [...shown, ...(more > 0 ? [moreText(more)] : []), sum].join('\n\n');
+  return [...shown, moreText(more), sum].join('\n\n');
 }
 
 function moreText(count: number): string {
-  return `… and ${count} more. The answer of the invocation has everything.`;
+  const everything = 'This is a part: the answer of the invocation has everything.';
+  return count > 0 ? `… and ${count} more. ${everything}` : everything;
 }

@@ -435,3 +435,9 @@ test('a long list is cut, with the number of missing lines', () => {
   expect(text.match(/^- build/gm)).toHaveLength(20);
   expect(text).toContain('- … and 30 more');
 });
+
+test('a day whose reports cannot be read is not a day without snapshots', () => {
+  const { text } = digest(audit(), undefined, undefined);
+  expect(text).toContain('What was taken, deleted or failed in the last 24 hours is not known');
+  expect(text).not.toContain('were taken');
+});

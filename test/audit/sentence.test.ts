@@ -69,16 +69,19 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
         'region ORD of account b',
         { code: 'DROPPED_REGION', account: 'b', where: 'ORD', policies: ['daily'], ...LAST_SEEN },
       ],
-      [
-        'what the policy weekly covered',
-        { code: 'DROPPED_POLICY', policy: 'weekly', accounts: ['b'], uncovered: 0, ...LAST_SEEN },
-      ],
     ] as const
   ).map(([name, dropped]): [string, AuditedSeries[], Partial<Audit>] => [
     `1 of 1 server protected; ${name} is no longer covered`,
     good(1),
     { dropped: [dropped] },
   ]),
+  [
+    '1 of 1 server protected; the policy weekly is no longer deployed',
+    good(1),
+    {
+      dropped: [{ code: 'DROPPED_POLICY', policy: 'weekly', accounts: ['b'], uncovered: 0, ...LAST_SEEN }],
+    },
+  ],
   [
     'No server is protected: no policy selects one; web-7 is no longer covered, and 1 more',
     [],

@@ -196,7 +196,7 @@ describe('an account', () => {
     const { dropped, drops } = await next(h);
     expect(drops).toEqual(['DROPPED_POLICY 1']);
     expect(dropped[0]).toMatch(
-      /^the policy daily is no longer deployed for customer-b; until .*, it covered 1 server, and no other policy covers 0 of them; /,
+      /^the policy daily is no longer deployed for customer-b; until .*, it covered 1 server, and other policies cover all of them; /,
     );
   });
 
@@ -260,7 +260,7 @@ describe('a policy', () => {
     redeploy(h, DAILY);
     const { dropped, drops } = await next(h);
     expect(drops).toEqual(['DROPPED_POLICY 1']);
-    expect(dropped[0]).toContain('no other policy covers 0 of them');
+    expect(dropped[0]).toContain('other policies cover all of them');
   });
 
   test('that was removed is trouble of the first one that is left', async () => {
@@ -300,7 +300,7 @@ test('what drops at once is one mail, with the command that accepts it, and one 
   setTime('2026-11-23T08:00:00Z');
   await next(h);
   expect(waiting.mails.map(({ subject }) => subject)).toEqual([
-    'Autosnap autosnap-test: what the policy weekly covered is no longer covered, and 2 more',
+    'Autosnap autosnap-test: the policy weekly is no longer deployed, and 2 more',
   ]);
   expect(waiting.mails[0]!.text).toContain(
     `npx serverless invoke -f audit --stage test -d '{"acceptDropped": true}'`,
@@ -309,7 +309,7 @@ test('what drops at once is one mail, with the command that accepts it, and one 
   setTime('2026-11-23T09:00:00Z');
   await next(h);
   expect(waiting.mails.slice(1).map(({ subject }) => subject)).toEqual([
-    expect.stringContaining('ended: what the policy weekly covered'),
+    expect.stringContaining('ended: the policy weekly is no longer deployed'),
   ]);
 });
 

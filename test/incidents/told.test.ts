@@ -201,3 +201,25 @@ test('a log of another version begins anew, and tells what is open once more', a
   h.s3.objects.set('/state.of.reports/incidents.json', '{"incidents":{"db":1}}');
   expect((await h.audit('2026-11-24T01:30:00Z')).mails).toHaveLength(1);
 });
+
+test('the account, where there are several', async () => {
+  setTime('2026-11-23T00:00:20Z');
+  const h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0 } });
+  await reportBucket();
+  const waiting = await startWaiting();
+  for (const account of ['customer-a', 'customer-b']) {
+    h.cloud.secrets.set(`autosnap/test/${account}`, h.cloud.secret('rackspace'));
+  }
+  deploy([policy({ account: 'customer-*' })]);
+  h.cold();
+  h.cloud.region('DFW').addServer({ name: 'db', vmState: 'error' });
+  await h.fail('snapshot', { policy: 'daily', account: 'customer-b' });
+  setTime('2026-11-23T00:30:00Z');
+  await h.run('audit', {});
+  expect(waiting.mails).toEqual([
+    {
+      subject: 'Autosnap autosnap-test: db: snapshot daily failed (customer-b)',
+      text: expect.stringContaining('- customer-b: db in DFW, daily: the server is in ERROR'),
+    },
+  ]);
+});

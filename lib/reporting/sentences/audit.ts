@@ -76,7 +76,7 @@ export const auditSentences = {
   },
   DROPPED_POLICY: (dropped) => {
     const { policy, accounts, servers, uncovered, seen } = dropped;
-    return `the policy ${policy} is no longer deployed for ${accounts.join(', ')}; until ${minuteText(seen)}, it covered ${counted(servers, 'server')}, and no other policy covers ${uncovered} of them; ${remedyFor(dropped)}`;
+    return `the policy ${policy} is no longer deployed for ${accounts.join(', ')}; until ${minuteText(seen)}, it covered ${counted(servers, 'server')}, and ${uncovered === 0 ? 'other policies cover all of them' : `no other policy covers ${uncovered} of them`}; ${remedyFor(dropped)}`;
   },
   DROPPED_SERVER: (dropped) => {
     const { account, where, server, name, policies, seen } = dropped;
