@@ -19,5 +19,8 @@ export const handler = invocation(
     const { checks, ...diagnosis } = await diagnose(policies, job);
     return { ...diagnosis, checks: [...alerts, ...checks] };
   },
-  (diagnosis) => ({ failure: doctorFailure(diagnosis), text: diagnosisText(diagnosis) }),
+  (diagnosis, { isDeployed }) => ({
+    failure: doctorFailure(diagnosis),
+    text: diagnosisText(diagnosis, !isDeployed),
+  }),
 );

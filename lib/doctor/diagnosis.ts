@@ -89,7 +89,7 @@ const INDENT = 13;
  * remedy below it. If that is too long for `serverless invoke --log`, only what is not good is
  * listed, what has failed first.
  */
-export function diagnosisText({ checks }: Diagnosis): string {
+export function diagnosisText({ checks }: Diagnosis, isLocal: boolean): string {
   const paragraphsOf = (some: readonly CheckName[]) =>
     [...Map.groupBy(some, subjectOf)].map(([subject, its]) =>
       [
@@ -100,7 +100,7 @@ export function diagnosisText({ checks }: Diagnosis): string {
   const having = (verdict: CheckName['verdict']) => paragraphsOf(checks.filter((c) => c.verdict === verdict));
   const count = (verdict: CheckName['verdict']) => checks.filter((c) => c.verdict === verdict).length;
   const sum = `${checks.length} checks: ${count('pass')} good, ${count('warn')} to look at, ${count('fail')} failed.`;
-  return logText(paragraphsOf(checks), [...having('fail'), ...having('warn')], sum);
+  return logText(paragraphsOf(checks), [...having('fail'), ...having('warn')], { sum, isLocal });
 }
 
 /**

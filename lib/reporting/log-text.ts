@@ -8,11 +8,16 @@ const ROOM_BYTES = 3_500;
  * otherwise as many of the brief ones as fit, and how many more there are. The sum stands at the
  * end.
  *
+ * @param isLocal whether the function is not deployed: then all of its log is shown.
  * @param brief what people have to read, the most important first.
  */
-export function logText(paragraphs: readonly string[], brief: readonly string[], sum: string): string {
+export function logText(
+  paragraphs: readonly string[],
+  brief: readonly string[],
+  { sum, isLocal }: { sum: string; isLocal: boolean },
+): string {
   const all = [...paragraphs, sum].join('\n\n');
-  if (Buffer.byteLength(all) <= ROOM_BYTES) return all;
+  if (isLocal || Buffer.byteLength(all) <= ROOM_BYTES) return all;
   const shown: string[] = [];
   let room = ROOM_BYTES - Buffer.byteLength(`${moreText(brief.length)}\n\n${sum}`);
   for (const paragraph of brief) {

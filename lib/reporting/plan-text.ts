@@ -12,7 +12,7 @@ const WORDS: Partial<Record<Outcome, string>> = {
  * its slot in UTC, newest first. If that is too long for `serverless invoke --log`, only what goes
  * or waits is listed.
  */
-export function planText({ entries, omitted, totals }: Report): string {
+export function planText({ entries, omitted, totals }: Report, isLocal: boolean): string {
   const paragraphs = entries.map((entry) =>
     [heading(entry), ...(entry.snapshots ?? []).map(line), ...rest(entry)].join('\n'),
   );
@@ -23,7 +23,8 @@ export function planText({ entries, omitted, totals }: Report): string {
   const more = omitted > 0 ? [`… and ${omitted} more series`] : [];
   const { planned = 0, deferred = 0, kept = 0, failed = 0 } = totals;
   const others = [...(deferred > 0 ? [`${deferred} wait`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
-  return logText([...paragraphs, ...more], brief, [`All: ${kept} stay, ${planned} go`, ...others].join(', '));
+  const sum = [`All: ${kept} stay, ${planned} go`, ...others].join(', ');
+  return logText([...paragraphs, ...more], brief, { sum, isLocal });
 }
 
 function rest({ omittedSnapshots = 0 }: Entry): string[] {

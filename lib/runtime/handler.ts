@@ -65,14 +65,14 @@ export interface RunEnding {
  */
 export function invocation<R>(
   work: (event: unknown, job: JobContext) => Promise<R>,
-  endingOf: (result: R) => RunEnding,
+  endingOf: (result: R, job: JobContext) => RunEnding,
 ) {
   return handlerOf(async (event, job) => {
     const result = await work(event, job).catch((error: unknown) => {
       logFailure(error);
       throw error;
     });
-    const { failure, resumes } = logResult(result, endingOf(result));
+    const { failure, resumes } = logResult(result, endingOf(result, job));
     if (failure && !resumes) throw failure;
     return result;
   });

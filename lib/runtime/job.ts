@@ -69,11 +69,11 @@ export function manualHandler(task: JobDefinition<Hold, 'hold'>) {
 }
 
 /** How the invocation ends for a report; see {@link Ending}. */
-export function endingOf(report: Report) {
+export function endingOf(report: Report, { isDeployed }: Pick<JobContext, 'isDeployed'>) {
   return {
     failure: failureOf(report),
     resumes: report.resumesAt !== undefined,
-    text: report.dryRun && report.job === 'cleanup' ? planText(report) : undefined,
+    text: report.dryRun && report.job === 'cleanup' ? planText(report, !isDeployed) : undefined,
   };
 }
 

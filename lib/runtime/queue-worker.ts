@@ -162,7 +162,7 @@ async function run(work: WorkItem, task: JobDefinition, job: JobContext): Promis
       abandoned = over;
       return { ...withFailures(draft, over), ...(at ? { resumesAt: isoSeconds(at) } : {}) };
     });
-    logResult(report, endingOf(report));
+    logResult(report, endingOf(report, job));
     return { failure: failureOf(report), ...ended, causes: causesOf(report, abandoned) };
   } catch (error) {
     logFailure(error);

@@ -41,6 +41,7 @@ test('a paragraph for each account and policy, a line for each check with the re
       of(warn('schedule', ENDED), 'daily'),
       { ...of(pass('cleanup', saying('never'))), account: 'b' },
     ),
+    false,
   );
   expect(text.split('\n')).toEqual([
     'account rackspace',
@@ -98,7 +99,7 @@ test('a diagnosis of many accounts fits what invoke --log shows: what failed fir
       { account: `customer-${i}` },
     ),
   );
-  const text = diagnosisText({ job: 'doctor', owner: 'autosnap-test', checks });
+  const text = diagnosisText({ job: 'doctor', owner: 'autosnap-test', checks }, false);
   expect(Buffer.byteLength(text)).toBeLessThanOrEqual(3_500);
   expect(text).toMatch(/^account customer-150\n {2}✗ login/);
   expect(text).not.toContain('✓');

@@ -51,7 +51,7 @@ test('has a line for each snapshot: the date, the size, and why it is kept, dele
     snapshots: lines,
   };
   const gone = { ...entry, name: '', snapshots: [] };
-  expect(planText(finishReport({ ...HEAD, entries: [entry, gone] })).split('\n')).toEqual([
+  expect(planText(finishReport({ ...HEAD, entries: [entry, gone] }), false).split('\n')).toEqual([
     'server s1 (gone) in DFW, daily: 0 stay, 0 go (times in UTC)',
     '',
     'web-1 in DFW, daily: 3 stay, 1 go (times in UTC)',
@@ -78,19 +78,20 @@ test.each([3, 300])('a plan of %d servers fits what invoke --log shows, with wha
     const outcome = i % 3 === 0 ? ('planned' as const) : ('kept' as const);
     return { server: `s${i}`, name: `web-${i}`, region: 'DFW', policy: 'daily', outcome, snapshots };
   });
-  const text = planText(finishReport({ ...HEAD, entries }));
+  const text = planText(finishReport({ ...HEAD, entries }), false);
   expect(Buffer.byteLength(text)).toBeLessThanOrEqual(3_500);
   expect(text).toContain('web-0 in DFW, daily: 7 stay, 1 go');
   expect(text.endsWith(`All: ${7 * servers} stay, ${servers / 3} go`)).toBe(true);
   if (servers > 3) {
     expect(text).not.toContain('kept because');
+    expect(planText(finishReport({ ...HEAD, entries }), true)).toContain('kept because');
     expect(text).toMatch(/… and \d+ more\. This is a part: the answer of the invocation has everything\./);
   }
 });
 
 test('reports what the report has left out', () => {
   const report = { ...finishReport({ ...HEAD, entries: [] }), omitted: 7 };
-  expect(planText(report)).toBe('… and 7 more series\n\nAll: 0 stay, 0 go');
+  expect(planText(report, false)).toBe('… and 7 more series\n\nAll: 0 stay, 0 go');
 });
 
 test('the worked month in docs/retention.md matches the code', () => {
@@ -110,5 +111,5 @@ test('the worked month in docs/retention.md matches the code', () => {
     snapshots: items.map((item) => lineOf(item)),
   }));
   const page = readFileSync(new URL('../../docs/retention.md', import.meta.url), 'utf8');
-  expect(page).toContain(`\`\`\`\n${planText(finishReport({ ...HEAD, entries }))}\n\`\`\``);
+  expect(page).toContain(`\`\`\`\n${planText(finishReport({ ...HEAD, entries }), false)}\n\`\`\``);
 });
