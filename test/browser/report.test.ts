@@ -11,6 +11,12 @@ import { openReport } from './pages.ts';
 
 const kept = (age: number, ...reasons: Reason[]) => shown(age, { reasons });
 
+/** A held snapshot, of which nobody knows when it goes. */
+function heldForever(age: number) {
+  const { goes: _, ...snapshot } = kept(age, { code: 'HELD' });
+  return snapshot;
+}
+
 /** Five servers in two regions under two policies, with snapshots in every state. */
 const FLEET = auditOf([
   seriesOf(
@@ -32,7 +38,7 @@ const FLEET = auditOf([
       shown(2, { state: 'failed', status: 'killed', reasons: [{ code: 'FAILED_ALONE' }] }),
       shown(4),
       shown(5, { action: 'delete', reasons: [{ code: 'NO_RULE' }] }),
-      kept(30, { code: 'HELD' }),
+      heldForever(30),
       shown(31, {
         state: 'unknown',
         status: 'deactivated',
@@ -59,6 +65,7 @@ test('it shows the state of everything, and sends no requests', async () => {
   );
   expect(await page.title()).toContain('2 of 5 servers protected');
   expect(await page.getByRole('heading', { level: 2 }).allInnerTexts()).toEqual([
+    'To look at',
     'Needs attention 2',
     'Waiting for the first snapshot 1',
     'Protected 2',
@@ -122,7 +129,7 @@ test('a timeline shows gaps, the present time, and the next run', async () => {
   const { x, width } = (await label.boundingBox())!;
   expect(x + width / 2).toBeCloseTo(now, -0.5);
   expect(await row.getByRole('img').getAttribute('aria-label')).toMatch(
-    /^7 snapshots from 2026-10-24 00:00 to 2026-11-24 00:00, 3 good, 1 pending, 1 stuck, 1 failed; missing from .* to now; next run 2026-11-25 00:00$/,
+    /^7 snapshots from 2026-10-24 00:00 to 2026-11-24 00:00, 3 good, 1 pending, 1 stuck, 1 failed, 1 unknown; missing from .* to now; next run 2026-11-25 00:00$/,
   );
 });
 

@@ -4,7 +4,7 @@ import { bench, policyOf, slotAt, slotOf } from './bench.ts';
 import { environment } from './environment.ts';
 import { watchTraffic } from './traffic.ts';
 
-const { region, regionTwo, serverIds, taggedServerIds } = environment;
+const { region, regionTwo, serverIds, taggedServerIds, volumeServerId } = environment;
 const server = serverIds[0]!;
 
 describe.skipIf(!regionTwo)('regions (needs REGION_TWO, with the same servers)', () => {
@@ -20,7 +20,8 @@ describe.skipIf(!regionTwo)('regions (needs REGION_TWO, with the same servers)',
       await run('cleanup', policyOf([server], { regions: [name], keep: { last: 1 } }));
       expect((await ours()).map((image) => image.autosnap_slot)).toEqual([slotOf(slotAt(-1))]);
       expect(exchanges.map(({ method }) => method)).toEqual(expect.arrayContaining(['POST', 'DELETE']));
-      const here = await Promise.all([cloud.endpoint('compute', name), cloud.endpoint('image', name)]);
+      const services = ['compute', 'image', ...(volumeServerId ? (['volumev3'] as const) : [])] as const;
+      const here = await Promise.all(services.map((service) => cloud.endpoint(service, name)));
       expect(exchanges.filter(({ url }) => !here.some((base) => url.startsWith(`${base}/`)))).toEqual([]);
     });
   }
