@@ -83,3 +83,15 @@ export function decisionOn(report: Report | undefined, { id }: { id: string }): 
   const line = report?.entries.flatMap(({ snapshots = [] }) => snapshots).find(({ image }) => image === id);
   return line && `${line.outcome}: ${line.reasons.join('; ')}`;
 }
+
+/** A history of sixteen snapshots, and its ten oldest, whose deletion answers with `status`. */
+export async function tenUndeletable(status: number) {
+  const h = await history(16);
+  const stuck = h.images.slice(6);
+  for (const { id } of stuck) {
+    const path = new RegExp(`/images/${id}`);
+    const answer = { status, body: { message: 'no' } };
+    h.cloud.faults.push({ service: 'image', method: 'DELETE', path, times: Infinity, answer });
+  }
+  return { h, stuck };
+}

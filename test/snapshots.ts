@@ -1,6 +1,6 @@
 import { bareServer, type Server } from '../lib/openstack/compute.ts';
 import type { Image } from '../lib/openstack/images.ts';
-import { nameEnding, type Snapshot } from '../lib/snapshots/marker.ts';
+import { nameEnding, type Snapshot, UNMARKED } from '../lib/snapshots/marker.ts';
 
 /**
  * A good snapshot of the series "daily" of server "s"; `changes` are applied to it. Its id is its
@@ -20,13 +20,7 @@ export function snapshot(slot: string | Date, changes: Partial<Snapshot> = {}): 
     state: 'good',
     sizeBytes: 2e9,
     volumeSnapshots: [],
-    hold: undefined,
-    exposure: undefined,
-    expires: undefined,
-    request: undefined,
-    proven: undefined,
-    drilled: undefined,
-    adopted: false,
+    ...UNMARKED,
     ...changes,
   };
 }

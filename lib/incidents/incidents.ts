@@ -93,8 +93,9 @@ export function updateIncidents(open: readonly Incident[], seen: readonly Proble
     .filter((incident) => !isOver(incident))
     .map((incident) => ({ ...incident, problems: incident.problems.filter((one) => !isGone(one)) }));
 
+  const tracked = new Set(incidents.flatMap(({ problems }) => problems.map(({ key }) => key)));
   for (const problem of seen.toSorted((a, b) => WIDTH[a.kind] - WIDTH[b.kind])) {
-    if (incidents.some(({ problems }) => problems.some(({ key }) => key === problem.key))) continue;
+    if (tracked.has(problem.key)) continue;
     const home =
       incidents.find(({ problems }) => problems.some((one) => !one.absentSince && joins(problem, one))) ??
       incidents.find(({ since, problems: [first] }) => since === at && isSameCause(first!, problem));
@@ -127,7 +128,8 @@ const WIDTH: Record<Problem['kind'], number> = {
 function hides(unreadable: Problem, problem: Problem): boolean {
   if (problem.account !== unreadable.account || problem.kind === 'run' || problem.kind === 'missing')
     return false;
-  return [undefined, unreadable.region].includes(problem.region) || unreadable.region === undefined;
+  const { region } = unreadable;
+  return region === undefined || problem.region === undefined || problem.region === region;
 }
 
 /** Whether a problem is, or may be, a consequence of another. */

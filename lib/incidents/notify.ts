@@ -1,9 +1,9 @@
 import type { GoodRun } from '../audit/missing.ts';
 import type { Audit } from '../audit/model.ts';
+import { isRunOf } from '../reporting/failed-run.ts';
 import type { ReportStore } from '../reporting/report-store.ts';
 import { updateIncidents } from './incidents.ts';
-import type { Mail } from './mail.ts';
-import { incidentMail } from './mail.ts';
+import { incidentMail, type Mail } from './mail.ts';
 import { incidentProblems } from './problems.ts';
 
 /** The minimum time between two mails about failed runs: one a day. */
@@ -34,15 +34,8 @@ export async function notify(
 ): Promise<Date | undefined> {
   const log = await store.incidents();
   const accounts = new Set(audit.policies.map(({ account }) => account));
-  const failures = await store.failedRuns(({ job, policy, account, at }) =>
-    goodRuns.some(
-      (good) =>
-        good.job === job &&
-        good.policy === policy &&
-        // A run that failed for all its accounts is recorded under their common name.
-        (good.account === account || !accounts.has(account)) &&
-        good.at > at,
-    ),
+  const failures = await store.failedRuns((run) =>
+    goodRuns.some((good) => good.job === run.job && good.at > run.at && isRunOf(run, good, accounts)),
   );
   const waiting = await countFailedRuns();
   const { incidents, begun, ended } = updateIncidents(

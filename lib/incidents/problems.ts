@@ -5,7 +5,7 @@ import { type Naming, namingOf } from '../audit/place.ts';
 import { worstFirst } from '../audit/sentence.ts';
 import { SERIES_TROUBLES, type SeriesTrouble } from '../audit/troubles.ts';
 import type { CloudErrorCode } from '../openstack/errors.ts';
-import type { FailedRun, RecordedFailure } from '../reporting/failed-run.ts';
+import { type FailedRun, isRunOf, type RecordedFailure } from '../reporting/failed-run.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 import type { Problem } from './problem.ts';
@@ -23,12 +23,7 @@ export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFail
   const found = [
     ...audit.policies.flatMap(unreadableIn),
     ...failedRuns
-      // A run that failed for all its accounts at once is recorded under their common name.
-      .filter((run) =>
-        audit.policies.some(
-          (p) => p.policy === run.policy && (p.account === run.account || !accounts.has(run.account)),
-        ),
-      )
+      .filter((run) => audit.policies.some((policy) => isRunOf(run, policy, accounts)))
       .filter((run) => isFinal(run, now))
       .flatMap(problemsOfRun),
     ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),

@@ -1,7 +1,7 @@
 import { isoSeconds } from '../config/dates.ts';
 import type { Offsite, Policy } from '../config/policy.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import { type Snapshot, UNMARKED } from '../snapshots/marker.ts';
 import { retain } from '../snapshots/retention.ts';
 import type { CheckedCopy } from './check.ts';
 import type { Copy } from './copies.ts';
@@ -110,13 +110,7 @@ function asSnapshot(copy: Copy, policy: string): Snapshot {
     state: 'good',
     sizeBytes: data?.bytes,
     volumeSnapshots: [],
-    hold: undefined,
-    exposure: undefined,
-    expires: undefined,
-    request: undefined,
-    proven: undefined,
-    drilled: undefined,
-    adopted: false,
+    ...UNMARKED,
   };
 }
 

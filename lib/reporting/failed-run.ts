@@ -25,6 +25,18 @@ export interface FailedRun extends AccountJob {
   servers: { region: string; server: string; name: string; text: string }[];
 }
 
+/**
+ * Whether a run was for a policy in an account. A run that failed for all its accounts at once is
+ * recorded under their common name, which none of `accounts` has.
+ */
+export function isRunOf(
+  run: Pick<AccountJob, 'policy' | 'account'>,
+  { policy, account }: Pick<AccountJob, 'policy' | 'account'>,
+  accounts: ReadonlySet<string>,
+): boolean {
+  return run.policy === policy && (run.account === account || !accounts.has(run.account));
+}
+
 /** The record of a failed run that has a report. */
 export function failedRunOf(
   job: AccountJob,

@@ -22,6 +22,17 @@ const LONGEST_WAIT_MS = 14 * 24 * HOUR_MS;
  */
 export type SnapshotState = 'good' | 'pending' | 'failed' | 'unknown';
 
+/** The marks of a snapshot that has none: no hold, no verdict of a drill, no expiry. */
+export const UNMARKED = {
+  hold: undefined,
+  exposure: undefined,
+  expires: undefined,
+  request: undefined,
+  proven: undefined,
+  drilled: undefined,
+  adopted: false,
+} satisfies Partial<Snapshot>;
+
 /** An image that is provably ours; see {@link readMarker}. */
 export interface Snapshot {
   id: string;

@@ -5,7 +5,7 @@ import type { Image } from '../openstack/images.ts';
 import type { Quota } from '../openstack/quota.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from './marker.ts';
+import { type Snapshot, UNMARKED } from './marker.ts';
 import { retain } from './retention.ts';
 
 const DAY_MS = 86_400_000;
@@ -141,13 +141,7 @@ function snapshotOf(id: string, slot: Date): Snapshot {
     state: 'good',
     sizeBytes: 1,
     volumeSnapshots: [],
-    hold: undefined,
-    exposure: undefined,
-    expires: undefined,
-    request: undefined,
-    proven: undefined,
-    drilled: undefined,
-    adopted: false,
+    ...UNMARKED,
   };
 }
 

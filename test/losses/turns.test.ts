@@ -4,7 +4,7 @@ import { cleanUp } from '../../lib/snapshots/cleanup.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { drillEvent, drillWorld } from '../drill/world.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
-import { addSnapshot, deletions, history, idsIn, idsOf, MIDNIGHT, take } from '../history.ts';
+import { addSnapshot, deletions, history, idsIn, idsOf, MIDNIGHT, take, tenUndeletable } from '../history.ts';
 import { connected } from '../openstack/connected.ts';
 
 // An image or server with which something fails does not prevent the work on others.
@@ -14,13 +14,7 @@ const refusals = [400, 403, 409, 451, 503];
 test.each(refusals)(
   'ten images whose deletion answers %i do not prevent the deletion of the others',
   async (status) => {
-    const h = await history(16);
-    const stuck = h.images.slice(6);
-    for (const { id } of stuck) {
-      const path = new RegExp(`/images/${id}`);
-      const answer = { status, body: { message: 'no' } };
-      h.cloud.faults.push({ service: 'image', method: 'DELETE', path, times: Infinity, answer });
-    }
+    const { h, stuck } = await tenUndeletable(status);
     for (let run = 0; run < 2; run++) await h.run('cleanup', policy({ keep: { last: 2 } })).catch(() => {});
     expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 2), ...stuck]));
   },
