@@ -1,4 +1,4 @@
-import { shortName } from './format.ts';
+import { titleOf } from '../reporting/sentences.ts';
 import type { Audit, Dropped } from './model.ts';
 
 /**
@@ -9,13 +9,6 @@ export function droppedText({ dropped }: Pick<Audit, 'dropped'>): string[] {
   const [first, ...more] = dropped;
   if (!first) return [];
   return [`${titleOf(first)}${more.length > 0 ? `, and ${more.length} more` : ''}`];
-}
-
-/** What of it has dropped out of coverage, in a few words. */
-export function titleOf(dropped: Dropped): string {
-  if (dropped.code === 'DROPPED_POLICY')
-    return `the policy ${shortName(dropped.policy)} is no longer deployed`;
-  return `${nameOf(dropped)} is no longer covered`;
 }
 
 /** Identifies it in every audit. */
@@ -31,19 +24,6 @@ export function identityOf(dropped: Dropped): string {
       return `policy/${dropped.policy}`;
     case 'DROPPED_SERVER':
       return `server/${dropped.account}/${dropped.server}`;
-  }
-}
-
-function nameOf(dropped: Exclude<Dropped, { code: 'DROPPED_POLICY' }>): string {
-  switch (dropped.code) {
-    case 'DROPPED_ACCOUNT':
-      return `account ${shortName(dropped.account)}`;
-    case 'DROPPED_PROJECT':
-      return `the project ${shortName(dropped.project)} of account ${shortName(dropped.account)}`;
-    case 'DROPPED_REGION':
-      return `region ${shortName(dropped.where)} of account ${shortName(dropped.account)}`;
-    case 'DROPPED_SERVER':
-      return shortName(dropped.name || `server ${dropped.server}`);
   }
 }
 

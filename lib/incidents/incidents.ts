@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { Problem } from './problem.ts';
+import { HEADLINES } from '../reporting/sentences/incident.ts';
+import { Problem, problemTitle } from './problem.ts';
 
 const MINUTE_MS = 60_000;
 /**
@@ -80,7 +81,7 @@ export function updateIncidents(open: readonly Incident[], seen: readonly Proble
       ...incident,
       problems: incident.problems.map(({ absentSince, ...problem }): TrackedProblem => {
         const current = byKey.get(problem.key);
-        if (current) return { ...current, title: problem.title, text: problem.text };
+        if (current) return { ...current, reasons: problem.reasons };
         if (blind.some((one) => hides(one, problem))) return problem;
         return { ...problem, absentSince: absentSince ?? at };
       }),
@@ -174,11 +175,13 @@ function isSameCause(a: Problem, b: Problem): boolean {
 
 /** What an incident is, for the subject of a mail. */
 function headline({ problems }: Incident): string {
-  const [{ kind, title }] = problems as [Problem];
+  const [first] = problems as [Problem];
+  const { kind } = first;
+  const title = problemTitle(first);
   const same = problems.filter((one) => one.kind === kind);
   const servers = new Set(same.map(({ account, region, server }) => `${account} ${region} ${server}`)).size;
-  if (kind === 'server' && servers > 1) return `${servers} servers, the worst is ${title}`;
+  if (kind === 'server' && servers > 1) return HEADLINES.servers(servers, title);
   if (same.length === 1 || kind === 'server') return title;
   const isOfAccounts = kind === 'unreadable' && same.every(({ region }) => region === undefined);
-  return isOfAccounts ? `${same.length} accounts can't be read` : `${title}, and ${same.length - 1} more`;
+  return isOfAccounts ? HEADLINES.accounts(same.length) : HEADLINES.others(same.length, title);
 }

@@ -1,4 +1,15 @@
 import * as v from 'valibot';
+import type { Reason } from '../reporting/reasons.ts';
+import { sentenceOf, sentencesOf, titleOf } from '../reporting/sentences.ts';
+
+/** A reason that this version of the code has a sentence for, with the facts that it needs. */
+const KnownReason = v.custom<Reason>((input) => {
+  try {
+    return Boolean(sentenceOf(input as Reason) && titleOf(input as Reason));
+  } catch {
+    return false;
+  }
+});
 
 /** One problem, as one audit sees it. */
 export const Problem = v.object({
@@ -14,6 +25,8 @@ export const Problem = v.object({
   /** Identifies the problem in every audit that sees it. */
   key: v.string(),
   account: v.string(),
+  /** Whether texts name the account: there are several, and the reasons do not name it. */
+  namesAccount: v.exactOptional(v.boolean()),
   /** The id of the server; only of kind server. */
   server: v.exactOptional(v.string()),
   /** Absent for a problem that is not of one region. */
@@ -21,16 +34,27 @@ export const Problem = v.object({
   /** Empty for a problem of the whole account or region. */
   policies: v.array(v.string()),
   job: v.exactOptional(v.string()),
-  /** Problems of one kind and cause that begin in the same audit are one incident. */
-  cause: v.string(),
+  /**
+   * Of kind unreadable: the code of the error. Problems of one kind and cause that begin in the
+   * same audit are one incident.
+   */
+  cause: v.exactOptional(v.string()),
   /** Whether such problems often resolve without action, within the hour. */
   isTransient: v.boolean(),
   /** Of a run: whether it did nothing for any server, because it crashed or is missing. */
   isTotal: v.exactOptional(v.boolean()),
-  /** The problem and its place, for the subject of a mail. */
-  title: v.string(),
-  /** The title with the cause. */
-  text: v.string(),
+  /** What is wrong; the first one is the title. */
+  reasons: v.pipe(v.array(KnownReason), v.nonEmpty()),
 });
 
 export type Problem = v.InferOutput<typeof Problem>;
+
+/** The problem and its place, for the subject of a mail. */
+export function problemTitle({ account, namesAccount, reasons: [first] }: Problem): string {
+  return namesAccount ? `${titleOf(first!)} (${account})` : titleOf(first!);
+}
+
+/** The problem with its causes. */
+export function problemText({ account, namesAccount, reasons }: Problem): string {
+  return namesAccount ? `${account}: ${sentencesOf(reasons)}` : sentencesOf(reasons);
+}

@@ -1,13 +1,11 @@
-import { identityOf, titleOf } from '../audit/dropped-text.ts';
-import { durationText, shortName } from '../audit/format.ts';
+import { identityOf } from '../audit/dropped-text.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { type Naming, namingOf } from '../audit/place.ts';
 import { worstFirst } from '../audit/sentence.ts';
-import { SERIES_TROUBLES, type SeriesTrouble } from '../audit/troubles.ts';
+import { SERIES_TROUBLES } from '../audit/troubles.ts';
 import type { CloudErrorCode } from '../openstack/errors.ts';
 import { type FailedRun, isRunOf, type RecordedFailure } from '../reporting/failed-run.ts';
-import type { Reason } from '../reporting/reasons.ts';
-import { sentenceOf } from '../reporting/sentences.ts';
+import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Problem } from './problem.ts';
 
 const MINUTE_MS = 60_000;
@@ -28,7 +26,7 @@ export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFail
       .flatMap(problemsOfRun),
     ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),
     ...audit.dropped.map(problemOfDropped),
-    ...audit.series.toSorted(worstFirst).flatMap((series) => problemsOfSeries(series, naming, now)),
+    ...audit.series.toSorted(worstFirst).flatMap((series) => problemsOfSeries(series, naming)),
   ];
   const problems = Map.groupBy(found, ({ key }) => key)
     .values()
@@ -38,9 +36,8 @@ export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFail
 
 /** A problem that names its account, which those of kind unreadable and dropped do by themselves. */
 function withAccount(problem: Problem): Problem {
-  const { kind, account, title, text } = problem;
-  if (kind === 'unreadable' || kind === 'dropped') return problem;
-  return { ...problem, title: `${title} (${account})`, text: `${account}: ${text}` };
+  const { kind } = problem;
+  return kind === 'unreadable' || kind === 'dropped' ? problem : { ...problem, namesAccount: true };
 }
 
 /** Merges a problem that several policies or jobs have seen. */
@@ -50,7 +47,7 @@ function merged(same: readonly Problem[]): Problem {
     ...first,
     policies: [...new Set(same.flatMap(({ policies }) => policies))],
     isTransient: same.every(({ isTransient }) => isTransient),
-    text: [...new Set(same.map(({ text }) => text))].join('; '),
+    reasons: unique(same.flatMap(({ reasons }) => reasons)),
   };
 }
 
@@ -61,16 +58,14 @@ function isFinal({ at, resumesAt }: RecordedFailure, now: Date): boolean {
 
 function unreadableIn({ account, problems }: AuditedPolicy): Problem[] {
   return problems.flatMap((problem): Problem[] => {
-    const base = { kind: 'unreadable' as const, account, policies: [], text: sentenceOf(problem) };
+    const base = { kind: 'unreadable' as const, account, policies: [], reasons: [problem] };
     if (problem.code === 'POLICY_ACCOUNT_UNREADABLE') {
-      const title = `account ${account} can't be read`;
-      return [{ ...base, ...causeOf(problem.problem), key: `unreadable/${account}`, title }];
+      return [{ ...base, ...causeOf(problem.problem), key: `unreadable/${account}` }];
     }
     if (problem.code === 'POLICY_REGION_UNREADABLE') {
       const { where: region, problem: why } = problem;
-      const title = `${region} of account ${account} can't be read`;
-      const text = `${account}: ${base.text}`;
-      return [{ ...base, ...causeOf(why), key: `unreadable/${account}/${region}`, region, title, text }];
+      const key = `unreadable/${account}/${region}`;
+      return [{ ...base, ...causeOf(why), key, region, namesAccount: true }];
     }
     return [];
   });
@@ -92,30 +87,25 @@ function causeOf(problem: Reason): Pick<Problem, 'cause' | 'isTransient'> {
 
 function problemsOfRun({ job, policy, account, crashed, failures, servers }: RecordedFailure): Problem[] {
   const base = { account, policies: [policy], job, isTransient: false };
-  const [first, ...more] = failures;
   return [
-    ...(first === undefined
+    ...(failures.length === 0
       ? []
       : [
           {
             ...base,
             kind: 'run' as const,
             key: `run/${account}/${policy}/${job}`,
-            cause: 'run',
             isTotal: crashed,
-            title: `${job} ${policy} failed`,
-            text: `${job} ${policy} failed: ${first}${more.length > 0 ? `, and ${more.length} more` : ''}`,
+            reasons: [{ code: 'RUN_FAILED' as const, job, policy, messages: failures }],
           },
         ]),
-    ...servers.map(({ region, server, name, text }) => ({
+    ...servers.map(({ region, server, name, message }) => ({
       ...base,
       kind: 'server' as const,
       key: serverKey({ account, region, server, policy }, job),
       region,
       server,
-      cause: 'server',
-      title: `${nameOf({ name, server })}: ${job} ${policy} failed`,
-      text,
+      reasons: [{ code: 'SERVER_FAILED' as const, job, policy, where: region, server, name, message }],
     })),
   ];
 }
@@ -129,17 +119,15 @@ function problemsOfPolicy(
   const silent = missing.filter(
     (job) => !failedRuns.some((run) => run.job === job && run.policy === policy && run.account === account),
   );
-  const unmatched = problems.find(({ code }) => code === 'SELECTOR_UNMATCHED');
+  const unmatched = problems.find((one) => one.code === 'SELECTOR_UNMATCHED');
   return [
     ...silent.map((job) => ({
       ...base,
       kind: 'missing' as const,
       key: `missing/${account}/${policy}/${job}`,
       job,
-      cause: 'missing',
       isTotal: true,
-      title: `${policy}: ${job} runs are missing`,
-      text: `${policy}: ${sentenceOf({ code: 'POLICY_RUN_MISSING', job })}`,
+      reasons: [{ code: 'RUNS_MISSING' as const, job, policy }],
     })),
     ...(nothingSelected
       ? [
@@ -147,9 +135,13 @@ function problemsOfPolicy(
             ...base,
             kind: 'policy' as const,
             key: `policy/${account}/${policy}`,
-            cause: 'policy',
-            title: `${policy}: a selector matches no server`,
-            text: `${policy}: ${unmatched ? sentenceOf(unmatched) : 'it selects no server'}`,
+            reasons: [
+              {
+                code: 'NOTHING_SELECTED' as const,
+                policy,
+                ...(unmatched ? { selector: unmatched.selector } : {}),
+              },
+            ],
           },
         ]
       : []),
@@ -163,15 +155,13 @@ function problemOfDropped(dropped: Dropped): Problem {
     account: dropped.code === 'DROPPED_POLICY' ? dropped.accounts[0]! : dropped.account,
     ...('where' in dropped ? { region: dropped.where } : {}),
     policies: dropped.code === 'DROPPED_POLICY' ? [dropped.policy] : [...dropped.policies],
-    cause: 'dropped',
     isTransient: false,
-    title: titleOf(dropped),
-    text: sentenceOf(dropped),
+    reasons: [dropped],
   };
 }
 
-function problemsOfSeries(series: AuditedSeries, naming: Naming, now: Date): Problem[] {
-  const { account, region, server, name, policy, countedBy, cause } = series;
+function problemsOfSeries(series: AuditedSeries, naming: Naming): Problem[] {
+  const { account, region, server, name, policy, countedBy, cause, ageSeconds } = series;
   return SERIES_TROUBLES.filter(({ isCounted, isIn }) => isCounted && isIn(series)).flatMap(
     ({ digest, name: trouble }): Problem[] =>
       digest
@@ -187,27 +177,21 @@ function problemsOfSeries(series: AuditedSeries, naming: Naming, now: Date): Pro
               server,
               job: trouble === 'unproven' ? 'drill' : 'snapshot',
               policies: [countedBy ?? policy],
-              cause: 'server',
               isTransient: cause?.code === 'SERIES_SERVER_UNCERTAIN',
-              title: `${nameOf({ name, server })}: ${TITLES[trouble](series, now)}`,
-              text: sentenceOf(digest.reasonOf(series, naming)),
+              reasons: [
+                {
+                  code: 'SERVER_IN_TROUBLE',
+                  server,
+                  name,
+                  problem: digest.reasonOf(series, naming),
+                  ...(ageSeconds === undefined ? {} : { ageSeconds }),
+                },
+              ],
             },
           ]
         : [],
   );
 }
-
-const TITLES: Record<SeriesTrouble['name'], (series: AuditedSeries, now: Date) => string> = {
-  late: ({ newestGood }, now) =>
-    newestGood
-      ? `no good snapshot for ${durationText(now.getTime() - Date.parse(newestGood))}`
-      : 'no good snapshot',
-  unproven: () => 'its last drill failed',
-  behind: () => 'its copies are behind',
-  notRotating: () => 'its snapshots are not rotated',
-  failed: () => 'a snapshot failed',
-  stuck: () => 'a snapshot never finished',
-};
 
 /** What fails for a server in one job of a policy is one problem: failed runs and late snapshots. */
 function serverKey(
@@ -215,9 +199,4 @@ function serverKey(
   job: string,
 ): string {
   return `server/${account}/${region}/${server}/${policy}/${job}`;
-}
-
-/** A server's name as a subject can have it, which is in ASCII; otherwise its id. */
-function nameOf({ name, server }: { name: string; server: string }): string {
-  return /^[\x21-\x7e][\x20-\x7e]*$/.test(name) ? shortName(name) : server;
 }

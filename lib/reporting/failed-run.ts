@@ -22,7 +22,7 @@ export interface FailedRun extends AccountJob {
   /** What failed beyond single servers. */
   failures: string[];
   /** The servers of which something failed. */
-  servers: { region: string; server: string; name: string; text: string }[];
+  servers: { region: string; server: string; name: string; message: string }[];
 }
 
 /**
@@ -52,8 +52,8 @@ export function failedRunOf(
       .slice(0, MOST_SERVERS)
       .map(({ region, server, name, reason, snapshots = [] }) => {
         const failed = snapshots.find(({ outcome }) => outcome === 'failed');
-        const why = reason ?? failed?.reasons.join('; ') ?? 'failed';
-        return { region, server, name, text: `${name || server} in ${region}, ${job.policy}: ${why}` };
+        const message = reason ?? failed?.reasons.join('; ') ?? 'failed';
+        return { region, server, name, message };
       }),
   };
 }

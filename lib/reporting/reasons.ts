@@ -564,6 +564,21 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   REPORTS_UNREADABLE: { message: string };
   DIGEST_NOT_SENT: { message: string };
   INCIDENTS_NOT_TOLD: { message: string };
+
+  // Incidents: what people get an e-mail about, besides what the audit has found.
+  RUN_FAILED: { job: string; policy: string; messages: readonly string[] };
+  SERVER_FAILED: {
+    job: string;
+    policy: string;
+    where: string;
+    server: string;
+    name: string;
+    message: string;
+  };
+  SERVER_IN_TROUBLE: { server: string; name: string; problem: Reason; ageSeconds?: number };
+  RUNS_MISSING: { job: string; policy: string };
+  NOTHING_SELECTED: { policy: string; selector?: string };
+  RUNS_WAITING: { count: number };
 }
 
 /** What the check of a drill has asked, and what came of it. */

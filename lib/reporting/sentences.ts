@@ -4,6 +4,7 @@ import { auditSentences } from './sentences/audit.ts';
 import { deletionSentences } from './sentences/deletion.ts';
 import { doctorRemedies, doctorSentences } from './sentences/doctor.ts';
 import { drillSentences } from './sentences/drill.ts';
+import { incidentSentences, incidentTitles } from './sentences/incident.ts';
 import { offsiteSentences } from './sentences/offsite.ts';
 import { ownershipSentences } from './sentences/ownership.ts';
 import { refusalSentences } from './sentences/refusal.ts';
@@ -26,9 +27,11 @@ const SENTENCES: Sentences = {
   ...doctorSentences,
   ...restoreSentences,
   ...auditSentences,
+  ...incidentSentences,
 };
 
 const REMEDIES: Partial<Sentences> = doctorRemedies;
+const TITLES: Partial<Sentences> = incidentTitles;
 
 /** All codes. */
 export const REASON_CODES = Object.keys(SENTENCES) as ReasonCode[];
@@ -51,6 +54,12 @@ function printableSentence<C extends ReasonCode>(make: Sentence<C>, reason: Reas
 export function remedyOf<C extends ReasonCode>(reason: Reason<C>): string | undefined {
   const remedy = REMEDIES[reason.code] as Sentence<C> | undefined;
   return (remedy && printableSentence(remedy, reason)) || undefined;
+}
+
+/** A reason in a few words, for the subject of an e-mail: its sentence if it has no such title. */
+export function titleOf<C extends ReasonCode>(reason: Reason<C>): string {
+  const title = TITLES[reason.code] as Sentence<C> | undefined;
+  return title ? printableSentence(title, reason) : sentenceOf(reason);
 }
 
 function say(...reasons: Reason[]): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Incident, updateIncidents } from '../../lib/incidents/incidents.ts';
-import type { Problem } from '../../lib/incidents/problem.ts';
+import { type Problem, problemTitle } from '../../lib/incidents/problem.ts';
 
 const HOUR_MS = 3_600_000;
 const BEGINNING = Date.parse('2026-11-23T00:00:00Z');
@@ -12,16 +12,21 @@ function problem(kind: Problem['kind'], changes: Partial<Problem> = {}): Problem
     key: [kind, account, region, ...policies, job].join('/'),
     account,
     policies,
-    cause: kind,
     isTransient: false,
-    title: kind,
-    text: kind,
+    reasons: [{ code: 'UNEXPECTED', error: 'Error', message: kind }],
     ...changes,
   };
 }
 
 const server = (name: string, changes: Partial<Problem> = {}) =>
-  problem('server', { key: name, title: name, server: name, region: 'DFW', job: 'snapshot', ...changes });
+  problem('server', {
+    key: name,
+    server: name,
+    region: 'DFW',
+    job: 'snapshot',
+    reasons: [{ code: 'UNEXPECTED', error: 'Error', message: name }],
+    ...changes,
+  });
 
 /** What hourly audits tell that see these problems, one list an audit: begun `+`, ended `-`. */
 function toldBy(...audits: Problem[][]): string[] {
@@ -30,7 +35,7 @@ function toldBy(...audits: Problem[][]): string[] {
     const { incidents, begun, ended } = updateIncidents(open, seen, new Date(BEGINNING + hour * HOUR_MS));
     open = JSON.parse(JSON.stringify(incidents));
     const titles = (sign: string, some: Incident[]) =>
-      some.map(({ problems }) => sign + problems.map(({ title }) => title).join('+'));
+      some.map(({ problems }) => sign + problems.map(problemTitle).join('+'));
     return [...titles('+', begun), ...titles('-', ended)].join(' ');
   });
 }

@@ -1,0 +1,123 @@
+import { counted, durationText, shortName } from '../../audit/format.ts';
+import type { Reason, ReasonCode } from '../reasons.ts';
+import type { Sentences } from './sentence.ts';
+
+/** What people get an e-mail about, besides what the audit has found. */
+export const incidentSentences = {
+  RUN_FAILED: ({ job, policy, messages: [first, ...more] }) =>
+    `${job} ${policy} failed: ${first}${more.length > 0 ? `, and ${more.length} more` : ''}`,
+  SERVER_FAILED: ({ policy, where, server, name, message }) =>
+    `${name || server} in ${where}, ${policy}: ${message}`,
+  SERVER_IN_TROUBLE: ({ problem }, say) => say(problem),
+  RUNS_MISSING: ({ job, policy }, say) => `${policy}: ${say({ code: 'POLICY_RUN_MISSING', job })}`,
+  NOTHING_SELECTED: ({ policy, selector }, say) =>
+    `${policy}: ${selector === undefined ? 'it selects no server' : say({ code: 'SELECTOR_UNMATCHED', selector, isPart: false })}`,
+  RUNS_WAITING: ({ count }) =>
+    `${waitingText(count)}, and ${count === 1 ? 'waits' : 'wait'} for a rerun. A run that was killed, or was no scheduled one, has left no report.`,
+} satisfies Partial<Sentences>;
+
+/** A problem and its place in a few words, for the subject of an e-mail. */
+export const incidentTitles = {
+  POLICY_ACCOUNT_UNREADABLE: ({ account }) => `account ${account} can't be read`,
+  POLICY_REGION_UNREADABLE: ({ where }) => `${where} can't be read`,
+  RUN_FAILED: ({ job, policy }) => `${job} ${policy} failed`,
+  SERVER_FAILED: ({ job, policy, ...server }) => `${nameOf(server)}: ${job} ${policy} failed`,
+  SERVER_IN_TROUBLE: ({ problem, ageSeconds, ...server }) =>
+    `${nameOf(server)}: ${TROUBLES[problem.code]?.(ageSeconds) ?? 'it is in trouble'}`,
+  RUNS_MISSING: ({ job, policy }) => `${policy}: ${job} runs are missing`,
+  NOTHING_SELECTED: ({ policy }) => `${policy}: a selector matches no server`,
+  RUNS_WAITING: ({ count }) => waitingText(count),
+  DROPPED_ACCOUNT: ({ account }) => uncoveredText(`account ${shortName(account)}`),
+  DROPPED_PROJECT: ({ account, project }) =>
+    uncoveredText(`the project ${shortName(project)} of account ${shortName(account)}`),
+  DROPPED_REGION: ({ account, where }) =>
+    uncoveredText(`region ${shortName(where)} of account ${shortName(account)}`),
+  DROPPED_POLICY: ({ policy }) => `the policy ${shortName(policy)} is no longer deployed`,
+  DROPPED_SERVER: ({ name, server }) => uncoveredText(shortName(name || `server ${server}`)),
+} satisfies Partial<Sentences>;
+
+const TROUBLES: { [C in ReasonCode]?: (ageSeconds: number | undefined) => string } = {
+  SERIES_LATE: (ageSeconds) =>
+    ageSeconds === undefined ? 'no good snapshot' : `no good snapshot for ${durationText(1000 * ageSeconds)}`,
+  SERIES_DRILL_FAILED: () => 'its last drill failed',
+  SERIES_FAILED: () => 'a snapshot failed',
+  SERIES_STUCK: () => 'a snapshot never finished',
+};
+
+/** The headline of an incident of several problems; `title` is that of the first. */
+export const HEADLINES = {
+  servers: (count: number, title: string) => `${count} servers, the worst is ${title}`,
+  accounts: (count: number) => `${count} accounts can't be read`,
+  others: (count: number, title: string) => `${title}, and ${count - 1} more`,
+};
+
+/** The deployment's stage, and the account of the problem. */
+interface Place {
+  stage: string;
+  account: string;
+}
+
+/** What to do about a problem, each with the command. */
+export function incidentRemedies<C extends ReasonCode>(reason: Reason<C>, place: Place): string[] {
+  const remedies = REMEDIES[reason.code] as Remedy<C> | undefined;
+  return remedies?.(reason, place) ?? [];
+}
+
+type Remedy<C extends ReasonCode> = (reason: Reason<C>, place: Place) => string[];
+
+const REMEDIES: { [C in ReasonCode]?: Remedy<C> } = {
+  POLICY_ACCOUNT_UNREADABLE: repairAccount,
+  POLICY_REGION_UNREADABLE: repairAccount,
+  RUN_FAILED: ({ job }, { stage }) => [
+    `read what the run logged: npx serverless logs -f ${job} --stage ${stage}`,
+    rerun(stage),
+  ],
+  SERVER_FAILED: showServers,
+  SERVER_IN_TROUBLE: showServers,
+  RUNS_MISSING: ({ job }, { stage }) => [
+    `see that its rule is enabled, and read what its runs logged: npx serverless logs -f ${job} --stage ${stage}`,
+  ],
+  NOTHING_SELECTED: ({ policy }) => [
+    `correct the servers of ${policy} in serverless.yml, or the metadata of the servers`,
+  ],
+  RUNS_WAITING: (_, { stage }) => [rerun(stage)],
+  DROPPED_ACCOUNT: accept,
+  DROPPED_PROJECT: accept,
+  DROPPED_REGION: accept,
+  DROPPED_POLICY: accept,
+  DROPPED_SERVER: accept,
+};
+
+function repairAccount(_: Reason, { stage, account }: Place): string[] {
+  return [
+    `look whether the cloud is up and the secret of ${account} is right: npx serverless invoke -f doctor --stage ${stage}`,
+    rerun(stage),
+  ];
+}
+
+function rerun(stage: string): string {
+  return `once the cause is gone, run again what failed: npx serverless rerun --stage ${stage}`;
+}
+
+function showServers(_: Reason, { stage }: Place): string[] {
+  return [`see all servers and their snapshots: npx serverless report --stage ${stage}`];
+}
+
+function accept(_: Reason, { stage }: Place): string[] {
+  return [
+    `correct what is no longer covered, or accept all of it: npx serverless invoke -f audit --stage ${stage} -d '{"acceptDropped": true}'`,
+  ];
+}
+
+function waitingText(count: number): string {
+  return `${counted(count, 'run')} failed in all tries`;
+}
+
+function uncoveredText(what: string): string {
+  return `${what} is no longer covered`;
+}
+
+/** A server's name as a subject can have it, which is in ASCII; otherwise its id. */
+function nameOf({ name, server }: { name: string; server: string }): string {
+  return /^[\x21-\x7e][\x20-\x7e]*$/.test(name) ? shortName(name) : server;
+}
