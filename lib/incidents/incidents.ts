@@ -8,11 +8,17 @@ const MINUTE_MS = 60_000;
  * longer was absent from two.
  */
 const TWO_AUDITS_MS = 45 * MINUTE_MS;
+/** A problem that comes back within this time comes and goes. */
+const DAY_MS = 24 * 60 * MINUTE_MS;
 
 const Tracked = v.object({
   ...Problem.entries,
   /** Since when audits no longer see the problem. */
   absentSince: v.exactOptional(v.string()),
+  /** It began again within a day of its end, so it is over only after a day without it. */
+  recurs: v.exactOptional(v.literal(true)),
+  /** What it was so far, if it recurs: the codes of its reasons. */
+  known: v.exactOptional(v.array(v.string())),
 });
 const Incident = v.object({
   since: v.string(),
@@ -26,6 +32,8 @@ const Mail = v.object({ subject: v.string(), text: v.string() });
 /** The open incidents and sent mails, as the report bucket keeps them. */
 const IncidentLog = v.object({
   incidents: v.array(Incident),
+  /** The problems that ended in the last day, and when. */
+  gone: v.array(v.object({ key: v.string(), at: v.string() })),
   /** How many failed runs waited at the last notification, or were explained by an incident. */
   failedRuns: v.number(),
   /** When people were last notified of failed runs. */
@@ -50,12 +58,11 @@ type TrackedProblem = Incident['problems'][number];
 /** Parses a log; empty if it is missing, or of another version. */
 export function parseIncidentLog(json: string): IncidentLog {
   const { success, output } = v.safeParse(v.pipe(v.string(), v.parseJson(), IncidentLog), json);
-  return success ? output : { incidents: [], failedRuns: 0, unsent: [] };
+  return success ? output : { incidents: [], gone: [], failedRuns: 0, unsent: [] };
 }
 
 /** What changed with an audit. */
-export interface Changes {
-  incidents: Incident[];
+export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
   /** Incidents to notify people of now. */
   begun: Incident[];
   /** Incidents that people were notified of, and that are over. */
@@ -69,26 +76,46 @@ export interface Changes {
  * once, or, if all its problems are transient, when a second audit sees it. An incident is over
  * when two audits have seen none of its problems. The problems of an account or region that can't
  * be read stay open.
+ *
+ * A problem that begins again within a day of its end is told once more, and is over only when it
+ * has stayed away for a day: so one that comes and goes is three mails, however often it does. Told
+ * again is what comes back for another reason.
  */
-export function updateIncidents(open: readonly Incident[], seen: readonly Problem[], now: Date): Changes {
+export function updateIncidents(
+  log: Pick<IncidentLog, 'incidents' | 'gone'>,
+  seen: readonly Problem[],
+  now: Date,
+): Changes {
   const at = now.toISOString();
-  const isOld = (since: string) => now.getTime() - Date.parse(since) >= TWO_AUDITS_MS;
+  const isOlder = (since: string, ms: number) => now.getTime() - Date.parse(since) >= ms;
+  const isOld = (since: string) => isOlder(since, TWO_AUDITS_MS);
   const byKey = new Map(seen.map((problem) => [problem.key, problem]));
   const blind = seen.filter(({ kind }) => kind === 'unreadable');
 
-  const updated = open.map(
-    (incident): Incident => ({
-      ...incident,
-      problems: incident.problems.map(({ absentSince, ...problem }): TrackedProblem => {
-        const current = byKey.get(problem.key);
-        if (current) return { ...current, reasons: problem.reasons };
-        if (blind.some((one) => hides(one, problem))) return problem;
-        return { ...problem, absentSince: absentSince ?? at };
-      }),
-    }),
-  );
-  const isGone = ({ absentSince }: TrackedProblem) => absentSince !== undefined && isOld(absentSince);
+  const updated = log.incidents.map(({ told, ...incident }): Incident => {
+    const problems = incident.problems.map(({ absentSince, ...problem }): TrackedProblem => {
+      const current = byKey.get(problem.key);
+      if (current && isNews(current, problem, absentSince)) return recurring(current, problem.known);
+      if (current) return { ...problem, ...current, reasons: problem.reasons };
+      if (blind.some((one) => hides(one, problem))) return problem;
+      return { ...problem, absentSince: absentSince ?? at };
+    });
+    const hasNews = incident.problems.some((problem) => {
+      const current = byKey.get(problem.key);
+      return current && isNews(current, problem, problem.absentSince);
+    });
+    return { ...incident, ...(told && !hasNews ? { told } : {}), problems };
+  });
+  const isGone = ({ absentSince, recurs }: TrackedProblem) =>
+    absentSince !== undefined && isOlder(absentSince, recurs ? DAY_MS : TWO_AUDITS_MS);
   const isOver = ({ problems }: Incident) => problems.every(isGone);
+  const ended = updated.filter((incident) => incident.told && isOver(incident));
+  const gone = [
+    ...log.gone.filter((one) => !isOlder(one.at, DAY_MS)),
+    ...updated.flatMap(({ told, problems }) =>
+      told ? problems.filter(isGone).map(({ key }) => ({ key, at })) : [],
+    ),
+  ];
   // A problem that comes back after that is news.
   const incidents = updated
     .filter((incident) => !isOver(incident))
@@ -97,11 +124,17 @@ export function updateIncidents(open: readonly Incident[], seen: readonly Proble
   const tracked = new Set(incidents.flatMap(({ problems }) => problems.map(({ key }) => key)));
   for (const problem of seen.toSorted((a, b) => WIDTH[a.kind] - WIDTH[b.kind])) {
     if (tracked.has(problem.key)) continue;
-    const home =
-      incidents.find(({ problems }) => problems.some((one) => !one.absentSince && joins(problem, one))) ??
-      incidents.find(({ since, problems: [first] }) => since === at && isSameCause(first!, problem));
-    if (home) home.problems.push(problem);
-    else incidents.push({ since: at, problems: [problem] });
+    const home = incidents.find(({ problems }) =>
+      problems.some((one) => !one.absentSince && joins(problem, one)),
+    );
+    if (home) {
+      home.problems.push(problem);
+      continue;
+    }
+    const own = gone.some(({ key }) => key === problem.key) ? recurring(problem) : problem;
+    const same = incidents.find(({ since, problems: [first] }) => since === at && isSameCause(first!, own));
+    if (same) same.problems.push(own);
+    else incidents.push({ since: at, problems: [own] });
   }
   const begun: Incident[] = [];
   for (const incident of incidents) {
@@ -112,7 +145,7 @@ export function updateIncidents(open: readonly Incident[], seen: readonly Proble
     incident.title = headline(incident);
     begun.push(incident);
   }
-  return { incidents, begun, ended: updated.filter((incident) => incident.told && isOver(incident)) };
+  return { incidents, gone, begun, ended };
 }
 
 /** Problems that affect most come first, so that their consequences can join them. */
@@ -169,8 +202,25 @@ function joins(problem: Problem, other: Problem): boolean {
   return problem.kind !== 'dropped' && follows(problem, other);
 }
 
-function isSameCause(a: Problem, b: Problem): boolean {
-  return a.kind === b.kind && a.cause === b.cause;
+function isSameCause(a: TrackedProblem, b: TrackedProblem): boolean {
+  return a.kind === b.kind && a.cause === b.cause && a.recurs === b.recurs;
+}
+
+function recurring(problem: Problem, known: readonly string[] = []): TrackedProblem {
+  return { ...problem, recurs: true, known: [...new Set([...known, ...whatIsWrong(problem)])] };
+}
+
+/** Whether a problem that recurs has come back for another reason than before. */
+function isNews(current: Problem, { recurs, known = [] }: TrackedProblem, absentSince?: string): boolean {
+  return Boolean(recurs && absentSince) && whatIsWrong(current).some((code) => !known.includes(code));
+}
+
+/** The codes of a problem's reasons, with those of their causes. */
+function whatIsWrong({ cause, reasons }: Problem): string[] {
+  const codes = reasons.map((reason) =>
+    reason.code === 'SERVER_IN_TROUBLE' ? reason.problem.code : reason.code,
+  );
+  return cause === undefined ? codes : [cause, ...codes];
 }
 
 /** What an incident is, for the subject of a mail. */

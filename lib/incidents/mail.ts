@@ -3,7 +3,7 @@ import type { Audit } from '../audit/model.ts';
 import { sentence } from '../audit/sentence.ts';
 import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { incidentRemedies } from '../reporting/sentences/incident.ts';
+import { incidentRemedies, RECURS } from '../reporting/sentences/incident.ts';
 import { sentenceOf, titleOf } from '../reporting/sentences.ts';
 import type { Incident } from './incidents.ts';
 import { problemText } from './problem.ts';
@@ -37,7 +37,7 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
   const { begun, ended, failedRuns } = news;
   const waiting: Reason[] = failedRuns > 0 ? [{ code: 'RUNS_WAITING', count: failedRuns }] : [];
   const headlines = [
-    ...begun.map(({ title = '' }) => title),
+    ...begun.map((incident) => `${recurs(incident) ? 'again: ' : ''}${incident.title}`),
     ...waiting.map(titleOf),
     ...ended.map(({ title = '' }) => `ended: ${title}`),
   ];
@@ -50,7 +50,7 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
     ...waiting.flatMap((reason) => incidentRemedies(reason, { stage, account: '' })),
   ]);
   const text = [
-    ...begun.map(paragraph),
+    ...begun.map((incident) => `${paragraph(incident)}${recurs(incident) ? ` ${RECURS}` : ''}`),
     ...waiting.map(sentenceOf),
     ...(remedies.size > 0 ? [['What to do:', ...[...remedies].map((one) => `- ${one}`)].join('\n')] : []),
     ...ended.map(
@@ -62,6 +62,10 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
   ];
   const rest = more.length > 0 ? ` (and ${more.length} more)` : '';
   return { subject: subjectText(`Autosnap ${audit.owner}: ${first}`, rest), text: text.join('\n\n') };
+}
+
+function recurs({ problems }: Incident): boolean {
+  return problems.some((problem) => problem.recurs);
 }
 
 function paragraph({ since, problems }: Incident): string {

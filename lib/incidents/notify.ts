@@ -38,11 +38,7 @@ export async function notify(
     goodRuns.some((good) => good.job === run.job && good.at > run.at && isRunOf(run, good, accounts)),
   );
   const waiting = await countFailedRuns();
-  const { incidents, begun, ended } = updateIncidents(
-    log.incidents,
-    incidentProblems(audit, failures, now),
-    now,
-  );
+  const { incidents, gone, begun, ended } = updateIncidents(log, incidentProblems(audit, failures, now), now);
   // What was recorded since the last audit explains the new failed runs.
   const isExplained =
     begun.length > 0 || failures.some(({ at }) => log.at !== undefined && at > new Date(log.at));
@@ -63,6 +59,7 @@ export async function notify(
     ...log,
     at: now.toISOString(),
     incidents,
+    gone,
     failedRuns: isNews && isQuiet ? log.failedRuns : waiting,
     ...(failedRuns > 0 ? { failedRunsTold: now.toISOString() } : {}),
   };

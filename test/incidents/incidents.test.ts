@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type Incident, updateIncidents } from '../../lib/incidents/incidents.ts';
+import { type Incident, type IncidentLog, updateIncidents } from '../../lib/incidents/incidents.ts';
 import { type Problem, problemTitle } from '../../lib/incidents/problem.ts';
+import { sentenceOf } from '../../lib/reporting/sentences.ts';
 
 const HOUR_MS = 3_600_000;
 const BEGINNING = Date.parse('2026-11-23T00:00:00Z');
@@ -30,10 +31,11 @@ const server = (name: string, changes: Partial<Problem> = {}) =>
 
 /** What hourly audits tell that see these problems, one list an audit: begun `+`, ended `-`. */
 function toldBy(...audits: Problem[][]): string[] {
-  let open: Incident[] = [];
+  let log: Pick<IncidentLog, 'incidents' | 'gone'> = { incidents: [], gone: [] };
   return audits.map((seen, hour) => {
-    const { incidents, begun, ended } = updateIncidents(open, seen, new Date(BEGINNING + hour * HOUR_MS));
-    open = JSON.parse(JSON.stringify(incidents));
+    const now = new Date(BEGINNING + hour * HOUR_MS);
+    const { begun, ended, ...next } = updateIncidents(log, seen, now);
+    log = JSON.parse(JSON.stringify(next));
     const titles = (sign: string, some: Incident[]) =>
       some.map(({ problems }) => sign + problems.map(problemTitle).join('+'));
     return [...titles('+', begun), ...titles('-', ended)].join(' ');
@@ -182,4 +184,38 @@ test('what can not be read is not over', () => {
     '',
   ]);
   expect(toldBy([db], [wrongKey], [wrongKey], [wrongKey], [db])).toEqual(['+db', '+unreadable', '', '', '']);
+});
+
+describe('a problem that comes and goes', () => {
+  const away = (hours: number) => Array.from({ length: hours }, () => []);
+  const flapping = (problem: Problem) => Array.from({ length: 8 }, () => [[problem], ...away(2)]).flat();
+  /** What is told, and in which hours. */
+  const told = (...audits: Problem[][]) =>
+    toldBy(...audits).flatMap((text, hour) => (text ? `${hour}: ${text}` : []));
+
+  test('is told twice, and once more when it has stayed away for a day', () => {
+    expect(told(...flapping(db), ...away(24))).toEqual(['0: +db', '2: -db', '3: +db', '46: -db']);
+    expect(told(...flapping(outage), ...flapping(outage))).toEqual([]);
+    const long = Array.from({ length: 6 }, () => [[outage], [outage], ...away(2)]).flat();
+    expect(told(...long)).toEqual(['1: +unreadable', '3: -unreadable', '5: +unreadable']);
+  });
+
+  test('hides no other problem, and delays the end of none', () => {
+    const audits = flapping(db).map((seen, hour) => (hour === 9 || hour === 10 ? [...seen, web] : seen));
+    expect(told(...audits)).toEqual(['0: +db', '2: -db', '3: +db', '9: +web', '12: -web']);
+    // Beginning in the same audit, too.
+    expect(told([db], [], [], [db, web], [], [], [])).toEqual(['0: +db', '2: -db', '3: +db +web', '5: -web']);
+  });
+
+  test('and comes back for another reason is told again', () => {
+    const locked = { ...db, reasons: [{ code: 'SERVER_LOCKED' }] } satisfies Problem;
+    const title = sentenceOf({ code: 'SERVER_LOCKED' });
+    const audits = [[db], [], [], [db], [], [], [locked], [], [], [db], [], [locked]];
+    expect(told(...audits)).toEqual(['0: +db', '2: -db', '3: +db', `6: +${title}`]);
+  });
+
+  test('a day later is an ordinary one', () => {
+    const days = [[db], ...away(30), [db], ...away(3)];
+    expect(told(...days)).toEqual(['0: +db', '2: -db', '31: +db', '33: -db']);
+  });
 });

@@ -36,7 +36,7 @@ async function invoke({ run, waiting }: Deployment, job: AnyJob, event: object):
 }
 
 /**
- * Some days of a deployment after a good one: snapshots at two, cleanups every six hours, audits
+ * Some days of a deployment after a good one: snapshots at two or every hour, cleanups every six hours, audits
  * every hour.
  *
  * @returns the subjects of the mails after the good day.
@@ -74,8 +74,10 @@ async function mailsOfDays(
     if (at.getTime() === DAY) measured = waiting.mails.length;
     incidents[at.toISOString().slice(0, 16)]?.(deployment);
     await deliverAll(waiting, at.toISOString());
-    for (const { policy: name } of policies) {
-      if (clock === '02:00') await invoke(deployment, 'snapshot', { policy: name });
+    for (const { policy: name, schedule } of policies) {
+      const isHourly = schedule === HOURLY.schedule;
+      if (clock === '02:00' || (isHourly && clock.endsWith(':00')))
+        await invoke(deployment, 'snapshot', { policy: name });
       if (/^(05|11|17|23):00$/.test(clock)) await invoke(deployment, 'cleanup', { policy: name });
     }
     if (clock === '07:00') await invoke(deployment, 'audit', { digest: 'on-trouble' });
@@ -86,6 +88,7 @@ async function mailsOfDays(
 
 const FOREVER = { times: Number.POSITIVE_INFINITY } as const;
 const DAILY = { schedule: 'cron(0 2 * * ? *)' };
+const HOURLY = { schedule: 'cron(0 * * * ? *)' };
 /** Ten minutes into the measured day. */
 const BEGINNING = '2026-11-23T00:10';
 
@@ -135,6 +138,56 @@ test('a server that fails is one mail', async () => {
   });
   expect(mails).toEqual(['db-2: snapshot daily failed']);
 });
+/** Two days in which something changes, now and again, between bad and good. */
+function comingAndGoing(
+  everyHours: number,
+  change: (deployment: Deployment, isBad: boolean) => void,
+): Record<string, (deployment: Deployment) => void> {
+  const changes = Array.from({ length: 48 / everyHours }, (_, i) => i);
+  return Object.fromEntries(
+    changes.map((i) => {
+      const at = new Date(DAY + (everyHours * 60 * i + 50) * MINUTE_MS);
+      return [at.toISOString().slice(0, 16), (deployment) => change(deployment, i % 2 === 0)];
+    }),
+  );
+}
+
+const DIGEST = expect.stringMatching(/^autosnap-test: /);
+
+test.each([
+  [1, ['db-2: snapshot daily failed', DIGEST]],
+  [
+    2,
+    [
+      'db-2: snapshot daily failed',
+      'ended: db-2: snapshot daily failed',
+      'again: db-2: snapshot daily failed',
+      DIGEST,
+    ],
+  ],
+])('a server that changes between bad and good every %d hours', async (hours, expected) => {
+  const incidents = comingAndGoing(hours, ({ cloud }, isBad) => {
+    cloud.region('DFW').servers[1]!.vmState = isBad ? 'error' : 'active';
+  });
+  const hourly = ({ use }: Deployment) => use(policy({ ...HOURLY, keep: { last: 3 } }));
+  const mails = await mailsOfDays(['rackspace'], { '2026-11-22T00:10': hourly, ...incidents }, 2);
+  expect(mails).toEqual(expected);
+});
+
+test.each([
+  [1, ["account rackspace can't be read", DIGEST]],
+  // The run that failed meanwhile is part of the incident, and keeps it from ending.
+  [2, ["account rackspace can't be read", "again: account rackspace can't be read", DIGEST]],
+])('an account whose key is wrong every %d hours', async (hours, expected) => {
+  let right = '';
+  const incidents = comingAndGoing(hours, ({ cloud, cold }, isBad) => {
+    right ||= cloud.account.apiKey;
+    cloud.account.apiKey = isBad ? 'changed' : right;
+    cold();
+  });
+  expect(await mailsOfDays(['rackspace'], incidents, 2)).toEqual(expected);
+});
+
 test('a deployment with a new policy has no mail', async () => {
   const mails = await mailsOfDays(['rackspace'], {
     '2026-11-23T09:10': ({ use }) => {

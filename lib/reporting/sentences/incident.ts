@@ -51,6 +51,10 @@ export const HEADLINES = {
   others: (count: number, title: string) => `${title}, and ${count - 1} more`,
 };
 
+/** What the e-mail says of a problem that comes and goes. */
+export const RECURS =
+  'It ended and began again within a day. The next e-mail about it comes when it has stayed away for a day.';
+
 /** The deployment's stage, and the account of the problem. */
 interface Place {
   stage: string;
