@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { HEADLINES } from '../reporting/sentences/incident.ts';
-import { Problem, problemTitle } from './problem.ts';
+import { codesOfProblem, Problem, problemCount, problemTitle } from './problem.ts';
 
 const MINUTE_MS = 60_000;
 /**
@@ -207,20 +207,12 @@ function isSameCause(a: TrackedProblem, b: TrackedProblem): boolean {
 }
 
 function recurring(problem: Problem, known: readonly string[] = []): TrackedProblem {
-  return { ...problem, recurs: true, known: [...new Set([...known, ...whatIsWrong(problem)])] };
+  return { ...problem, recurs: true, known: [...new Set([...known, ...codesOfProblem(problem)])] };
 }
 
 /** Whether a problem that recurs has come back for another reason than before. */
 function isNews(current: Problem, { recurs, known = [] }: TrackedProblem, absentSince?: string): boolean {
-  return Boolean(recurs && absentSince) && whatIsWrong(current).some((code) => !known.includes(code));
-}
-
-/** The codes of a problem's reasons, with those of their causes. */
-function whatIsWrong({ cause, reasons }: Problem): string[] {
-  const codes = reasons.map((reason) =>
-    reason.code === 'SERVER_IN_TROUBLE' ? reason.problem.code : reason.code,
-  );
-  return cause === undefined ? codes : [cause, ...codes];
+  return Boolean(recurs && absentSince) && codesOfProblem(current).some((code) => !known.includes(code));
 }
 
 /** What an incident is, for the subject of a mail. */
@@ -229,7 +221,10 @@ function headline({ problems }: Incident): string {
   const { kind } = first;
   const title = problemTitle(first);
   const same = problems.filter((one) => one.kind === kind);
-  const servers = new Set(same.map(({ account, region, server }) => `${account} ${region} ${server}`)).size;
+  const counts = same.map(
+    (one) => [`${one.account} ${one.region} ${one.server}`, problemCount(one)] as const,
+  );
+  const servers = new Map(counts).values().reduce((sum, count) => sum + count, 0);
   if (kind === 'server' && servers > 1) return HEADLINES.servers(servers, title);
   if (same.length === 1 || kind === 'server') return title;
   const isOfAccounts = kind === 'unreadable' && same.every(({ region }) => region === undefined);

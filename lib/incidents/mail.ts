@@ -6,7 +6,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import { incidentRemedies, RECURS } from '../reporting/sentences/incident.ts';
 import { sentenceOf, titleOf } from '../reporting/sentences.ts';
 import type { Incident } from './incidents.ts';
-import { problemText } from './problem.ts';
+import { codesOfProblem, type Problem, problemCount, problemText } from './problem.ts';
 
 const MOST_LINES = 20;
 
@@ -44,8 +44,10 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
   const [first, ...more] = headlines;
   if (first === undefined) return undefined;
   const remedies = new Set([
-    ...begun.flatMap(({ problems: [first] }) =>
-      incidentRemedies(first!.reasons[0]!, { stage, account: first!.account }),
+    ...begun.flatMap(({ problems }) =>
+      differentOnes(problems).flatMap(({ account, reasons: [first] }) =>
+        incidentRemedies(first!, { stage, account }),
+      ),
     ),
     ...waiting.flatMap((reason) => incidentRemedies(reason, { stage, account: '' })),
   ]);
@@ -64,14 +66,21 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
   return { subject: subjectText(`Autosnap ${audit.owner}: ${first}`, rest), text: text.join('\n\n') };
 }
 
+/** The problems of an incident's kind, one for each cause: their consequences need no remedy. */
+function differentOnes(problems: readonly Problem[]): Problem[] {
+  const own = problems.filter(({ kind }) => kind === problems[0]!.kind);
+  return [...Map.groupBy(own, (problem) => codesOfProblem(problem).join()).values()].map(([first]) => first!);
+}
+
 function recurs({ problems }: Incident): boolean {
   return problems.some((problem) => problem.recurs);
 }
 
 function paragraph({ since, problems }: Incident): string {
-  const more = problems.length - MOST_LINES;
+  const named = problems.slice(0, MOST_LINES);
+  const more = problems.slice(MOST_LINES).reduce((sum, problem) => sum + problemCount(problem), 0);
   return [
-    ...problems.slice(0, MOST_LINES).map((problem) => `- ${printable(problemText(problem))}`),
+    ...named.map((problem) => `- ${printable(problemText(problem))}`),
     ...(more > 0 ? [`- … and ${more} more`] : []),
     `Since ${minuteText(since)} UTC.`,
   ].join('\n');

@@ -49,6 +49,20 @@ export const Problem = v.object({
 
 export type Problem = v.InferOutput<typeof Problem>;
 
+/** The codes of a problem's reasons, with those of their causes. */
+export function codesOfProblem({ cause, reasons }: Problem): string[] {
+  const codes = reasons.flatMap((reason) => {
+    if (reason.code === 'SERVER_IN_TROUBLE') return reason.problem.code;
+    return reason.code === 'SERVER_FAILED' && reason.cause ? [reason.code, reason.cause] : reason.code;
+  });
+  return cause === undefined ? codes : [cause, ...codes];
+}
+
+/** How many problems it stands for: of a failed run, all servers that its record does not name. */
+export function problemCount({ reasons: [first] }: Problem): number {
+  return first?.code === 'SERVERS_FAILED' ? first.count : 1;
+}
+
 /** The problem and its place, for the subject of a mail. */
 export function problemTitle({ account, namesAccount, reasons: [first] }: Problem): string {
   return namesAccount ? `${titleOf(first!)} (${account})` : titleOf(first!);

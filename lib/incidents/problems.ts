@@ -5,7 +5,7 @@ import { worstFirst } from '../audit/sentence.ts';
 import { SERIES_TROUBLES } from '../audit/troubles.ts';
 import type { CloudErrorCode } from '../openstack/errors.ts';
 import { type FailedRun, isRunOf, type RecordedFailure } from '../reporting/failed-run.ts';
-import { type Reason, unique } from '../reporting/reasons.ts';
+import { type Reason, type ReasonCode, unique } from '../reporting/reasons.ts';
 import type { Problem } from './problem.ts';
 
 const MINUTE_MS = 60_000;
@@ -22,8 +22,7 @@ export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFail
     ...audit.policies.flatMap(unreadableIn),
     ...failedRuns
       .filter((run) => audit.policies.some((policy) => isRunOf(run, policy, accounts)))
-      .filter((run) => isFinal(run, now))
-      .flatMap(problemsOfRun),
+      .flatMap((run) => problemsOfRun(run, now)),
     ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),
     ...audit.dropped.map(problemOfDropped),
     ...audit.series.toSorted(worstFirst).flatMap((series) => problemsOfSeries(series, naming)),
@@ -51,8 +50,19 @@ function merged(same: readonly Problem[]): Problem {
   };
 }
 
-function isFinal({ at, resumesAt }: RecordedFailure, now: Date): boolean {
-  if (resumesAt) return now.getTime() >= Date.parse(resumesAt) + RESUMED_MS;
+/** Causes that only a person removes: a retry fails, too. */
+const LASTING: readonly ReasonCode[] = [
+  'SERVER_IN_STATE',
+  'SERVER_LOCKED',
+  'VOLUME_SERVER_AT_RACKSPACE',
+  'CLOCK_AHEAD',
+  'CLOCK_BEHIND',
+  'ID_UNKNOWN',
+];
+
+/** Whether no retry may still succeed. */
+function isFinal({ at, resumesAt, isLastTry }: RecordedFailure, now: Date): boolean {
+  if (resumesAt && !isLastTry) return now.getTime() >= Date.parse(resumesAt) + RESUMED_MS;
   return now.getTime() >= at.getTime() + RETRIES_MS;
 }
 
@@ -85,10 +95,12 @@ function causeOf(problem: Reason): Pick<Problem, 'cause' | 'isTransient'> {
   return { cause, isTransient: TRANSIENT.includes(cause) };
 }
 
-function problemsOfRun({ job, policy, account, crashed, failures, servers }: RecordedFailure): Problem[] {
+function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
+  const { job, policy, account, crashed, failures, servers, more } = run;
+  const final = isFinal(run, now);
   const base = { account, policies: [policy], job, isTransient: false };
   return [
-    ...(failures.length === 0
+    ...(failures.length === 0 || !final
       ? []
       : [
           {
@@ -99,14 +111,26 @@ function problemsOfRun({ job, policy, account, crashed, failures, servers }: Rec
             reasons: [{ code: 'RUN_FAILED' as const, job, policy, messages: failures }],
           },
         ]),
-    ...servers.map(({ region, server, name, message }) => ({
-      ...base,
-      kind: 'server' as const,
-      key: serverKey({ account, region, server, policy }, job),
-      region,
-      server,
-      reasons: [{ code: 'SERVER_FAILED' as const, job, policy, where: region, server, name, message }],
-    })),
+    ...servers
+      .filter(({ cause }) => final || (cause && LASTING.includes(cause)))
+      .map(({ region, ...failed }) => ({
+        ...base,
+        kind: 'server' as const,
+        key: serverKey({ account, region, server: failed.server, policy }, job),
+        region,
+        server: failed.server,
+        reasons: [{ code: 'SERVER_FAILED' as const, job, policy, where: region, ...failed }],
+      })),
+    ...(more > 0 && final
+      ? [
+          {
+            ...base,
+            kind: 'server' as const,
+            key: `servers/${account}/${policy}/${job}`,
+            reasons: [{ code: 'SERVERS_FAILED' as const, job, policy, count: more }],
+          },
+        ]
+      : []),
   ];
 }
 

@@ -1,3 +1,4 @@
+import type { ReasonCode } from './reasons.ts';
 import type { Report } from './report.ts';
 
 /** How many failed servers a record names. */
@@ -17,12 +18,16 @@ export interface AccountJob {
 export interface FailedRun extends AccountJob {
   /** When another run resumes its work, if one does. ISO, in UTC. */
   resumesAt?: string;
+  /** Whether this was the last try, although another run resumes work that was deferred. */
+  isLastTry?: true;
   /** The run failed before it had a report. */
   crashed: boolean;
   /** What failed beyond single servers. */
   failures: string[];
   /** The servers of which something failed. */
-  servers: { region: string; server: string; name: string; message: string }[];
+  servers: { region: string; server: string; name: string; cause?: ReasonCode; message: string }[];
+  /** How many servers failed that `servers` does not name. */
+  more: number;
 }
 
 /**
@@ -40,21 +45,26 @@ export function isRunOf(
 /** The record of a failed run that has a report. */
 export function failedRunOf(
   job: AccountJob,
-  { failures, entries, resumesAt }: Pick<Report, 'failures' | 'entries' | 'resumesAt'>,
+  { failures, entries, resumesAt, totals }: Report,
+  isLastTry: boolean,
 ): FailedRun {
+  const failed = entries.filter(({ outcome }) => outcome === 'failed');
+  const named = failed.slice(0, MOST_SERVERS);
+  // A long report omits entries. Of a job with snapshots in its entries, the totals count those.
+  const count = entries.some(({ snapshots }) => snapshots) ? failed.length : (totals.failed ?? 0);
   return {
     ...job,
     crashed: false,
     ...(resumesAt ? { resumesAt } : {}),
+    ...(isLastTry ? { isLastTry } : {}),
     failures,
-    servers: entries
-      .filter(({ outcome }) => outcome === 'failed')
-      .slice(0, MOST_SERVERS)
-      .map(({ region, server, name, reason, snapshots = [] }) => {
-        const failed = snapshots.find(({ outcome }) => outcome === 'failed');
-        const message = reason ?? failed?.reasons.join('; ') ?? 'failed';
-        return { region, server, name, message };
-      }),
+    servers: named.map(({ region, server, name, code, reason, snapshots = [] }) => {
+      const snapshot = snapshots.find(({ outcome }) => outcome === 'failed');
+      const cause = code ?? snapshot?.codes[0];
+      const message = reason ?? snapshot?.reasons.join('; ') ?? 'failed';
+      return { region, server, name, ...(cause ? { cause } : {}), message };
+    }),
+    more: Math.max(0, count - named.length),
   };
 }
 
@@ -65,6 +75,7 @@ export function crashedRunOf(job: AccountJob, error: unknown): FailedRun {
     crashed: true,
     failures: [error instanceof Error ? error.message : String(error)],
     servers: [],
+    more: 0,
   };
 }
 

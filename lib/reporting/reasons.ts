@@ -573,8 +573,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     where: string;
     server: string;
     name: string;
+    cause?: ReasonCode;
     message: string;
   };
+  SERVERS_FAILED: { job: string; policy: string; count: number };
   SERVER_IN_TROUBLE: { server: string; name: string; problem: Reason; ageSeconds?: number };
   RUNS_MISSING: { job: string; policy: string };
   NOTHING_SELECTED: { policy: string; selector?: string };

@@ -16,7 +16,7 @@ import { accountEvents, enqueueEach, runEach } from './fan-out.ts';
 import { invocation, type JobContext, logger, metrics, pingHeartbeat } from './handler.ts';
 import { type Lease, leasesAt } from './lease.ts';
 import { workQueueAt } from './queue.ts';
-import { retryPlanOf, type WorkItem } from './work-item.ts';
+import { isLastTry, retryPlanOf, type WorkItem } from './work-item.ts';
 
 const { bucket, queue: queueUrl } = settings();
 const store = bucket ? reportStoreIn(bucket) : undefined;
@@ -113,7 +113,7 @@ export async function runJob<O extends Order>(
   await Promise.all([
     storeReport(report, job),
     beat && !failed ? storeGoodRun(beat) : undefined,
-    beat && failed ? storeFailedRun(failedRunOf(beat, report)) : undefined,
+    beat && failed ? storeFailedRun(failedRunOf(beat, report, isLastTry(job))) : undefined,
     pingHeartbeat(beat, !failed),
   ]);
   return report;

@@ -147,8 +147,8 @@ async function processWork(
 
 async function run(work: WorkItem, task: JobDefinition, job: JobContext): Promise<RunResult> {
   const { now } = job;
-  const { since, requestId, accounts } = work;
-  const jobOfWork = { ...job, since, requestId, ...(accounts ? { accounts } : {}) };
+  const { since, requestId, accounts, tries } = work;
+  const jobOfWork = { ...job, since, requestId, tries, ...(accounts ? { accounts } : {}) };
   try {
     if (isExpired(work, task.read(work.event, job), now)) {
       const failure = failureFor({ code: 'WORK_EXPIRED', job: work.job, since: isoSeconds(since) });

@@ -21,6 +21,8 @@ export interface Run {
   since?: Date;
   /** The id of the invocation that started the work. A retry by Lambda has the same id. */
   requestId: string;
+  /** The number of failed tries before this run, if it is a retry by the queue. */
+  tries?: number;
   /** The number of accounts of the event, if there are several; this run is for one of them. */
   accounts?: number;
   /** Leases among concurrent runs. */

@@ -137,6 +137,11 @@ export function isExpired(work: Pick<WorkItem, 'job' | 'since'>, order: Policy |
   return now >= limitsOf(work, order).until;
 }
 
+/** Whether a run is the last try: if it fails, a retry happens only because of deferred work. */
+export function isLastTry({ tries = 0 }: { tries?: number }): boolean {
+  return tries + 1 >= MAX_TRIES;
+}
+
 /** What to do with a work item after a run. */
 export interface NextTry {
   /**

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
@@ -30,6 +30,13 @@ async function deployment() {
   };
   expect((await audit('2026-11-23T00:30:00Z')).mails).toEqual([]);
   return { ...h, s3, waiting, dfw, web: web!, db: db!, audit };
+}
+
+/** The cloud refuses to make an image of this server. */
+function refusing({ id }: { id: string }) {
+  const path = new RegExp(`servers/${id}/action$`);
+  const answer = answers.forbidden;
+  return { service: 'compute', method: 'POST', path, times: 99, answer } as const;
 }
 
 test('a run whose last try failed, with the cause, what to do and the commands', async () => {
@@ -83,13 +90,63 @@ test('a server that fails, by its name, until a run takes it again', async () =>
   ]);
 });
 
-test('nothing while another run resumes the work', async () => {
+describe('while another run is to resume the work, because a server is busy', () => {
+  test('nothing of a server that it may still take', async () => {
+    const h = await deployment();
+    setTime('2026-11-24T00:00:20Z');
+    h.db.taskState = 'rebooting';
+    h.cloud.faults.push(refusing(h.web));
+    await h.run('snapshot', { policy: 'daily' });
+    expect((await h.audit('2026-11-24T00:15:00Z')).mails).toEqual([]);
+    // Its third try fails half an hour later, and the other one is busy for hours.
+    await deliverAll(h.waiting, '2026-11-24T01:00:00Z');
+    expect((await h.audit('2026-11-24T01:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
+      'Autosnap autosnap-test: web: snapshot daily failed',
+    ]);
+  });
+
+  test('a server in a state that only a person ends, at the next audit', async () => {
+    const h = await deployment();
+    setTime('2026-11-24T00:00:20Z');
+    h.db.taskState = 'rebooting';
+    h.web.vmState = 'error';
+    await h.run('snapshot', { policy: 'daily' });
+    const { mails } = await h.audit('2026-11-24T00:05:00Z');
+    expect(mails.map(({ subject }) => subject)).toEqual([
+      'Autosnap autosnap-test: web: snapshot daily failed',
+    ]);
+    expect(mails[0]!.text).not.toContain('db in DFW');
+    await deliverAll(h.waiting, '2026-11-24T03:00:00Z');
+    expect((await h.audit('2026-11-24T03:30:00Z')).mails).toEqual([]);
+  });
+});
+
+test('all servers that failed are counted, although the record names 200', async () => {
   const h = await deployment();
   setTime('2026-11-24T00:00:20Z');
-  h.db.taskState = 'rebooting';
-  h.web.vmState = 'error';
-  await h.run('snapshot', { policy: 'daily' });
-  expect((await h.audit('2026-11-24T00:15:00Z')).mails).toEqual([]);
+  for (let i = 1; i <= 205; i++) h.dfw.addServer({ name: `app-${1000 + i}`, vmState: 'error' });
+  await h.fail('snapshot', { policy: 'daily' });
+  const { mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect(mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: 205 servers, the worst is app-1001: snapshot daily failed',
+  ]);
+  expect(mails[0]!.text).toContain('\n- … and 185 more\n');
+});
+
+test('the remedy of the reason, once', async () => {
+  const h = await deployment();
+  setTime('2026-11-24T00:00:20Z');
+  for (const server of [h.db, h.web]) server.vmState = 'error';
+  await h.fail('snapshot', { policy: 'daily' });
+  const { mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect(mails[0]!.text).toContain(
+    [
+      'What to do:',
+      '- db (SERVER_IN_STATE): Do what the reason names, or name the server in servers.except.',
+      '- see all servers and their snapshots: npx serverless report --stage test',
+      '',
+    ].join('\n'),
+  );
 });
 
 test('a run that was killed, by the record that Lambda or the queue keeps of it, once', async () => {

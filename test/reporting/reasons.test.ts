@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { finishReport } from '../../lib/reporting/report.ts';
+import { FAILURE_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
 import { REASON_CODES, reasonOf, remedyOf, reported, sentenceOf } from '../../lib/reporting/sentences.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -17,6 +18,13 @@ test('docs/reasons.md has the meaning and the remedy of each code', () => {
   const rows = [...page.matchAll(/^\| `[A-Z_]+` \| (.*) \| (.*) \|$/gm)].map(([, ...cells]) => cells);
   for (const cell of rows.flat()) expect(cell).toMatch(/^[A-Z`*"].*[.:]$/);
   for (const [, code] of page.matchAll(/\bAs for ([A-Z_]+)\b/g)) expect(REASON_CODES).toContain(code);
+});
+
+test('the remedies of e-mails are those of docs/reasons.md', () => {
+  const page = readFileSync(join(ROOT, 'docs/reasons.md'), 'utf8');
+  const cells = [...page.matchAll(/^\| `([A-Z_]+)` \| .* \| (.*) \|$/gm)];
+  const documented = Object.fromEntries(cells.map(([, code, cell]) => [code, cell!.replaceAll('`', '')]));
+  expect(documented).toMatchObject(FAILURE_REMEDIES);
 });
 
 test('remedies that depend on the case have a sentence of their own', () => {

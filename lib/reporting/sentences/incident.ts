@@ -8,6 +8,7 @@ export const incidentSentences = {
     `${job} ${policy} failed: ${first}${more.length > 0 ? `, and ${more.length} more` : ''}`,
   SERVER_FAILED: ({ policy, where, server, name, message }) =>
     `${name || server} in ${where}, ${policy}: ${message}`,
+  SERVERS_FAILED: ({ job, policy, count }) => `${job} ${policy} failed for ${counted(count, 'more server')}`,
   SERVER_IN_TROUBLE: ({ problem }, say) => say(problem),
   RUNS_MISSING: ({ job, policy }, say) => `${policy}: ${say({ code: 'POLICY_RUN_MISSING', job })}`,
   NOTHING_SELECTED: ({ policy, selector }, say) =>
@@ -69,6 +70,28 @@ export function incidentRemedies<C extends ReasonCode>(reason: Reason<C>, place:
 
 type Remedy<C extends ReasonCode> = (reason: Reason<C>, place: Place) => string[];
 
+/** What to do about the failure of a server: the same as in docs/reasons.md. */
+export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
+  SERVER_IN_STATE: 'Do what the reason names, or name the server in servers.except.',
+  SERVER_LOCKED: 'Unlock it, or name it in servers.except.',
+  VOLUME_SERVER_AT_RACKSPACE: 'Back it up with Cloud Block Storage, and name it in servers.except.',
+  CLOCK_AHEAD: "Have that clock corrected, or make the policy's interval longer.",
+  CLOCK_BEHIND: 'Have that clock corrected.',
+  IMAGE_NOT_FOUND: "Nothing: the next run takes one. If it repeats, ask the cloud's support.",
+  IMAGE_LOST: "Nothing: the next run takes one. If it repeats, ask the cloud's support.",
+  MARKER_LOST: 'Find out why metadata are lost, then delete the image.',
+  IMAGE_FAILED: 'Nothing: the next run takes another. If it lasts, ask your provider.',
+  IMAGE_EMPTY: 'Nothing: the next run takes another. Ask your provider why, then delete the image.',
+  IMAGE_REJECTED: 'Correct what the reason names, then delete the image.',
+  SERVER_UNKNOWN: "Ask the cloud's support if it lasts: a cell may be down.",
+  ID_UNKNOWN: 'Correct the id, or remove it.',
+  ID_UNREADABLE: 'Look at the other failures first.',
+  SERIES_LATE: "Look at the failures of the policy's snapshot runs.",
+  SERIES_DRILL_FAILED: "Look at the drill's report: the snapshot may be unusable.",
+  SERIES_FAILED: "Look at the server in the cloud's console; cleanup deletes the images.",
+  SERIES_STUCK: 'Delete these images by hand.',
+};
+
 const REMEDIES: { [C in ReasonCode]?: Remedy<C> } = {
   POLICY_ACCOUNT_UNREADABLE: repairAccount,
   POLICY_REGION_UNREADABLE: repairAccount,
@@ -76,8 +99,9 @@ const REMEDIES: { [C in ReasonCode]?: Remedy<C> } = {
     `read what the run logged: npx serverless logs -f ${job} --stage ${stage}`,
     rerun(stage),
   ],
-  SERVER_FAILED: showServers,
-  SERVER_IN_TROUBLE: showServers,
+  SERVER_FAILED: ({ cause, ...server }, { stage }) => repairServer(server, cause, stage),
+  SERVERS_FAILED: (_, { stage }) => [showServers(stage)],
+  SERVER_IN_TROUBLE: ({ problem, ...server }, { stage }) => repairServer(server, problem.code, stage),
   RUNS_MISSING: ({ job }, { stage }) => [
     `see that its rule is enabled, and read what its runs logged: npx serverless logs -f ${job} --stage ${stage}`,
   ],
@@ -103,8 +127,17 @@ function rerun(stage: string): string {
   return `once the cause is gone, run again what failed: npx serverless rerun --stage ${stage}`;
 }
 
-function showServers(_: Reason, { stage }: Place): string[] {
-  return [`see all servers and their snapshots: npx serverless report --stage ${stage}`];
+function repairServer(
+  server: { name: string; server: string },
+  cause: ReasonCode | undefined,
+  stage: string,
+): string[] {
+  const remedy = cause && FAILURE_REMEDIES[cause];
+  return [...(remedy ? [`${nameOf(server)} (${cause}): ${remedy}`] : []), showServers(stage)];
+}
+
+function showServers(stage: string): string {
+  return `see all servers and their snapshots: npx serverless report --stage ${stage}`;
 }
 
 function accept(_: Reason, { stage }: Place): string[] {
