@@ -37,7 +37,11 @@ const leases = leasesAt(bucket);
 export const handler = invocation(
   async (event, job) => {
     const { digest, acceptDropped } = parseAudit(event);
-    const policies = await expandAccounts(policiesToCheck({}, job.policies), job.findAccounts);
+    // Without policies the audit reports what they covered.
+    const policies = await expandAccounts(
+      job.policies?.length === 0 ? [] : deployedIn(job),
+      job.findAccounts,
+    );
     const unknown: Reason[] = [];
     const read = <T>(code: 'GOOD_RUNS_UNREADABLE' | 'REPORTS_UNREADABLE', work: Promise<T> | undefined) =>
       work?.catch((error: Error) => {
@@ -46,15 +50,16 @@ export const handler = invocation(
       });
     const goodRuns = await read('GOOD_RUNS_UNREADABLE', recordedRuns(policies, job.now));
     const byHand = await read('REPORTS_UNREADABLE', store && takenByHand(store, job.now));
-    const compared = await withCoverage(coverageStore, acceptDropped, (coverage) =>
-      audit(policies, job, job.login, {
+    const compared = await withCoverage(coverageStore, acceptDropped, async (coverage, isFirst) => {
+      if (isFirst) deployedIn(job);
+      return audit(policies, job, job.login, {
         pricePerGb,
         goodRuns,
         coverage,
         byHand,
         ...(copiesBucket ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) } : {}),
-      }),
-    );
+      });
+    });
     const found = compared.audit;
     const failures = [
       ...unknown,
@@ -74,6 +79,11 @@ export const handler = invocation(
     text: `${sentence}.`,
   }),
 );
+
+/** @throws {ValidationError} if there are no policies. */
+function deployedIn({ policies }: JobContext): readonly Policy[] {
+  return policiesToCheck({}, policies);
+}
 
 /**
  * Notifies people of incidents, unless another audit is about to. Sends no notification while the

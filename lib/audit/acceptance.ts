@@ -11,7 +11,13 @@ const names = v.optional(
 
 const KINDS = ['accounts', 'regions', 'policies', 'servers'] as const;
 
-const Parts = strict({ accounts: names, regions: names, policies: names, servers: names });
+const Parts = v.pipe(
+  strict({ accounts: names, regions: names, policies: names, servers: names }),
+  v.check(
+    (parts) => KINDS.some((kind) => parts[kind]),
+    'must name what you accept: accounts, regions, policies or servers; true accepts all',
+  ),
+);
 const All = v.literal(true, 'must be true, or have lists: accounts, regions, policies, servers');
 
 /**

@@ -21,7 +21,7 @@ export function identityOf(dropped: Dropped): string {
     case 'DROPPED_REGION':
       return `region/${dropped.account}/${dropped.where}`;
     case 'DROPPED_POLICY':
-      return `policy/${dropped.policy}`;
+      return `policy/${dropped.policy}${dropped.isElsewhere ? `/${dropped.accounts.join()}` : ''}`;
     case 'DROPPED_SERVER':
       return `server/${dropped.account}/${dropped.server}`;
   }
@@ -37,7 +37,8 @@ export function droppedFrom(
 ): Dropped[] {
   const deployed = new Set(policies.map((one) => one.policy));
   return dropped.filter((one) => {
-    const its = one.code === 'DROPPED_POLICY' ? [] : one.policies.filter((name) => deployed.has(name));
+    const names = one.code === 'DROPPED_POLICY' ? [one.policy] : one.policies;
+    const its = names.filter((name) => deployed.has(name));
     return its.length > 0 ? its.includes(policy) : policy === policies[0]?.policy;
   });
 }

@@ -93,7 +93,9 @@ function sortedOut(
         ? undefined
         : its.length === 0 && isDeployedElsewhere(policy)
           ? lossOf(`account ${account}`, accountDropped(account))
-          : lossOf(`policy ${policy}`, policyDropped(policy)));
+          : isDeployedElsewhere(policy)
+            ? lossOf(`policy ${policy} ${account}`, policyDropped(policy, true))
+            : lossOf(`policy ${policy}`, policyDropped(policy, false)));
     if (!loss) continue;
     loss.policies.push({ ...one, account });
     policyLosses.set(policy, loss);

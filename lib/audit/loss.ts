@@ -39,11 +39,12 @@ export const regionDropped =
   });
 
 export const policyDropped =
-  (policy: string) =>
+  (policy: string, isElsewhere: boolean) =>
   (loss: Loss): Dropped => ({
     code: 'DROPPED_POLICY',
     policy,
     accounts: loss.policies.map(({ account }) => account),
+    isElsewhere,
     uncovered: loss.servers.length,
     servers: loss.policies.reduce((sum, { servers }) => sum + servers, 0),
     seen: lastSeen(loss.policies),

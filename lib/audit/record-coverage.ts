@@ -22,19 +22,21 @@ export interface ComparedAudit {
  * Makes an audit, compares it with the coverage that earlier audits recorded, and records what it
  * has seen. Without a store nothing is compared.
  *
- * @param auditOf makes the audit; it gets the recorded coverage, if that can be read.
+ * @param auditOf makes the audit; it gets the recorded coverage, if that can be read, and whether no
+ *   audit has recorded any.
  * @throws {ValidationError} if the event accepts something, and there is no store.
  */
 export async function withCoverage(
   store: CoverageStore | undefined,
   acceptance: Acceptance | undefined,
-  auditOf: (recorded: readonly AccountCoverage[] | undefined) => Promise<Audit>,
+  auditOf: (recorded: readonly AccountCoverage[] | undefined, isFirst: boolean) => Promise<Audit>,
 ): Promise<ComparedAudit> {
   if (store) {
     const recorded = await readCoverage(store);
-    return recordCoverage(await auditOf(recorded.accounts), recorded, { store, acceptance });
+    const isFirst = 'etag' in recorded && recorded.etag === undefined;
+    return recordCoverage(await auditOf(recorded.accounts, isFirst), recorded, { store, acceptance });
   }
-  if (acceptance === undefined) return { audit: await auditOf(undefined), accepted: [], failures: [] };
+  if (acceptance === undefined) return { audit: await auditOf(undefined, true), accepted: [], failures: [] };
   throw invalidEvent(
     'acceptDropped: without a bucket for reports no audit knows what earlier ones saw covered',
   );

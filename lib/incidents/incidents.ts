@@ -156,6 +156,7 @@ const WIDTH: Record<Problem['kind'], number> = {
   server: 3,
   dropped: 4,
   policy: 5,
+  coverage: 6,
 };
 
 /** Whether a problem is unknown, because its account or region can't be read. */
@@ -190,6 +191,7 @@ function follows(problem: Problem, from: Problem): boolean {
       return sharesPolicy && problem.kind === 'policy';
     case 'server':
     case 'policy':
+    case 'coverage':
       return false;
   }
 }

@@ -68,7 +68,18 @@ export async function notify(
     return log.lastMail === undefined ? undefined : new Date(log.lastMail);
   }
   await store.putIncidents({ ...next, unsent });
-  for (const one of unsent) await send(one);
-  await store.putIncidents({ ...next, unsent: [], lastMail: now.toISOString() });
+  // A mail that is refused is sent again by the next audit, and holds back no other one.
+  const failed: { mail: Mail; error: unknown }[] = [];
+  for (const one of unsent) {
+    await send(one).catch((error: unknown) => failed.push({ mail: one, error }));
+  }
+  const isSent = failed.length < unsent.length;
+  await store.putIncidents({
+    ...next,
+    unsent: failed.map(({ mail }) => mail),
+    ...(isSent ? { lastMail: now.toISOString() } : {}),
+  });
+  const [first] = failed;
+  if (first) throw first.error;
   return now;
 }

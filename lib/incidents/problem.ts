@@ -20,10 +20,12 @@ export const Problem = v.object({
    * - server: snapshots of a server are late, failed or stuck, or its drill failed.
    * - policy: a policy protects less than it claims.
    * - dropped: something dropped out of coverage.
+   * - coverage: what policies cover can't be recorded, so audits do not notice what drops out.
    */
-  kind: v.picklist(['unreadable', 'run', 'missing', 'server', 'policy', 'dropped']),
+  kind: v.picklist(['unreadable', 'run', 'missing', 'server', 'policy', 'dropped', 'coverage']),
   /** Identifies the problem in every audit that sees it. */
   key: v.string(),
+  /** Empty for one of the deployment. */
   account: v.string(),
   /** Whether texts name the account: there are several, and the reasons do not name it. */
   namesAccount: v.exactOptional(v.boolean()),

@@ -25,6 +25,7 @@ export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFail
       .flatMap((run) => problemsOfRun(run, now)),
     ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),
     ...audit.dropped.map(problemOfDropped),
+    ...audit.warnings.flatMap(problemOfCoverage),
     ...audit.series.toSorted(worstFirst).flatMap((series) => problemsOfSeries(series, naming)),
   ];
   const problems = Map.groupBy(found, ({ key }) => key)
@@ -33,10 +34,11 @@ export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFail
   return (accounts.size > 1 ? problems.map(withAccount) : problems).toArray();
 }
 
-/** A problem that names its account, which those of kind unreadable and dropped do by themselves. */
+/** A problem that names its account, unless it does by itself, or has none. */
 function withAccount(problem: Problem): Problem {
   const { kind } = problem;
-  return kind === 'unreadable' || kind === 'dropped' ? problem : { ...problem, namesAccount: true };
+  const isNamed = kind === 'unreadable' || kind === 'dropped' || kind === 'coverage';
+  return isNamed ? problem : { ...problem, namesAccount: true };
 }
 
 /** Merges a problem that several policies or jobs have seen. */
@@ -182,6 +184,22 @@ function problemOfDropped(dropped: Dropped): Problem {
     isTransient: false,
     reasons: [dropped],
   };
+}
+
+/** A record that one audit could not read or write may be written by the next one. */
+function problemOfCoverage(reason: Reason): Problem[] {
+  return reason.code === 'COVERAGE_NOT_RECORDED' || reason.code === 'COVERAGE_UNREADABLE'
+    ? [
+        {
+          kind: 'coverage',
+          key: 'coverage',
+          account: '',
+          policies: [],
+          isTransient: true,
+          reasons: [reason],
+        },
+      ]
+    : [];
 }
 
 function problemsOfSeries(series: AuditedSeries, naming: Naming): Problem[] {

@@ -538,8 +538,16 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DROPPED_ACCOUNT: LastSeen & { account: string; policies: readonly string[] };
   DROPPED_PROJECT: LastSeen & { account: string; project: string; policies: readonly string[] };
   DROPPED_REGION: LastSeen & { account: string; where: string; policies: readonly string[] };
-  /** Of the servers, `uncovered` are covered by no other policy. */
-  DROPPED_POLICY: LastSeen & { policy: string; accounts: readonly string[]; uncovered: number };
+  /**
+   * Of the servers, `uncovered` are covered by no other policy. `isElsewhere`: the policy is still
+   * deployed for other accounts.
+   */
+  DROPPED_POLICY: LastSeen & {
+    policy: string;
+    accounts: readonly string[];
+    isElsewhere: boolean;
+    uncovered: number;
+  };
   DROPPED_SERVER: Omit<LastSeen, 'servers'> & {
     account: string;
     where: string;

@@ -79,7 +79,16 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
     '1 of 1 server protected; the policy weekly is no longer deployed',
     good(1),
     {
-      dropped: [{ code: 'DROPPED_POLICY', policy: 'weekly', accounts: ['b'], uncovered: 0, ...LAST_SEEN }],
+      dropped: [
+        {
+          code: 'DROPPED_POLICY',
+          policy: 'weekly',
+          accounts: ['b'],
+          isElsewhere: false,
+          uncovered: 0,
+          ...LAST_SEEN,
+        },
+      ],
     },
   ],
   [

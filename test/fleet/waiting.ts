@@ -21,6 +21,8 @@ export interface Waiting {
   subscriptions: { confirmed: number; pending: number };
   /** Whether the topic answers nothing but 503. */
   isDeaf: boolean;
+  /** The topic refuses mails with such a subject for ever. */
+  refuses: RegExp;
   /** Where they are, as environment variables. */
   environment: Record<string, string>;
 }
@@ -43,6 +45,7 @@ export async function startWaiting(now = () => new Date()): Promise<Waiting> {
     mails: [],
     subscriptions: { confirmed: 1, pending: 0 },
     isDeaf: false,
+    refuses: / ^/,
     environment: {},
   };
   const sqs = await listen(
@@ -78,6 +81,7 @@ function topicApp(waiting: Waiting): Hono {
       );
     }
     if (form.get('Action') !== 'Publish') return c.text('Only Publish and GetTopicAttributes are here.', 400);
+    if (waiting.refuses.test(form.get('Subject') ?? '')) return c.text('', 400);
     waiting.mails.push({ subject: form.get('Subject') ?? '', text: form.get('Message') ?? '' });
     return c.text(
       '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></PublishResponse>',

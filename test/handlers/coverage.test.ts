@@ -116,6 +116,59 @@ test('a server that has moved to another policy is covered', async () => {
   expect((await next(h)).drops).toEqual([]);
 });
 
+describe('a server of two policies', () => {
+  const TWO = { autosnap: 'daily,weekly' };
+  const weekly = policy({ policy: 'weekly', servers: { tagged: { autosnap: 'weekly' } } });
+  const start = async () => {
+    const h = await audited({ policies: [DAILY, weekly] });
+    h.web1.metadata = { ...TWO };
+    await next(h);
+    return h;
+  };
+
+  test('that lost one of them is reported, as trouble of that one, until it is accepted', async () => {
+    const h = await start();
+    h.web1.metadata = { autosnap: 'weekly' };
+    for (const time of ['08', '09']) {
+      setTime(`2026-11-23T${time}:00:00Z`);
+      const { dropped, sentence } = await next(h);
+      expect(dropped).toEqual([
+        `daily no longer covers web-1 (${h.web1.id}) in DFW of rackspace: until 2026-11-23 07:00 it did, and only weekly still covers the server; correct that, or accept it: invoke audit with {"acceptDropped":{"servers":["${h.web1.id}"]}}`,
+      ]);
+      expect(sentence).toMatch(/; web-1 is no longer covered by daily$/);
+    }
+    expect(h.logs()).toMatch(/"policy":"daily",[^\n]*"Dropped":1/);
+    expect((await next(h, { acceptDropped: { servers: ['web-1'] } })).accepted).toHaveLength(1);
+    expect((await next(h)).drops).toEqual([]);
+  });
+
+  test('that has it again, or another one instead, is not reported', async () => {
+    const h = await start();
+    h.web1.metadata = { autosnap: 'weekly' };
+    expect((await next(h)).drops).toEqual(['DROPPED_FROM_POLICY 1']);
+    h.web1.metadata = { ...TWO };
+    expect((await next(h)).drops).toEqual([]);
+    redeploy(h, DAILY, weekly, policy({ policy: 'hourly', servers: { tagged: { autosnap: 'hourly' } } }));
+    h.web1.metadata = { autosnap: 'weekly,hourly' };
+    expect((await next(h)).drops).toEqual([]);
+  });
+
+  test('that the changed policy does not select any more is not reported', async () => {
+    const h = await start();
+    redeploy(h, { ...DAILY, servers: { tagged: TAG, except: { names: ['web-1'] } } }, weekly);
+    expect((await next(h)).drops).toEqual([]);
+    expect((await next(h)).drops).toEqual([]);
+  });
+
+  test('that lost one and then the other is reported once, as not covered', async () => {
+    const h = await start();
+    h.web1.metadata = { autosnap: 'weekly' };
+    await next(h);
+    h.web1.metadata = {};
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
+  });
+});
+
 test('a server that is gone is not reported', async () => {
   const h = await audited();
   h.dfw.removeServer(h.web1);
@@ -287,6 +340,61 @@ describe('a policy', () => {
     const h = await audited();
     redeploy(h, { ...DAILY, regions: ['DFW'] });
     expect((await next(h)).dropped).toEqual([expect.stringMatching(/^no policy covers mail .* in ORD/)]);
+  });
+});
+
+test('each account that a policy loses is a mail of its own', async () => {
+  const waiting = await startWaiting();
+  const all = { ...DAILY, policy: 'all', account: ['rackspace', 'customer-a', 'customer-b'] };
+  const h = await audited({
+    policies: [DAILY, all],
+    accounts: ['rackspace', 'customer-a', 'customer-b'],
+  });
+  // Another policy has the accounts still.
+  const others = { ...DAILY, policy: 'others', account: all.account };
+  redeploy(h, DAILY, others, { ...all, account: ['rackspace', 'customer-b'] });
+  await next(h);
+  setTime('2026-11-23T08:00:00Z');
+  redeploy(h, DAILY, others, { ...all, account: 'rackspace' });
+  for (const hour of ['08', '09', '10']) {
+    setTime(`2026-11-23T${hour}:00:00Z`);
+    await next(h);
+  }
+  expect(waiting.mails.map(({ subject }) => subject.replace('Autosnap autosnap-test: ', ''))).toEqual([
+    'the policy all is no longer deployed for customer-a',
+    'the policy all is no longer deployed for customer-b',
+  ]);
+});
+
+describe('a deployment without policies', () => {
+  test('says what is no longer covered, by mail too, until that is accepted', async () => {
+    const waiting = await startWaiting();
+    const h = await audited({ policies: [DAILY, { ...DAILY, policy: 'weekly' }] });
+    redeploy(h);
+    for (const hour of ['08', '09']) {
+      setTime(`2026-11-23T${hour}:00:00Z`);
+      expect(await next(h)).toMatchObject({
+        drops: ['DROPPED_POLICY 2'],
+        sentence:
+          'No server is protected: no policy selects one; the policy daily is no longer deployed, and 1 more',
+        failures: [],
+      });
+    }
+    expect(waiting.mails.map(({ subject }) => subject)).toEqual([
+      'Autosnap autosnap-test: the policy daily is no longer deployed, and 1 more',
+    ]);
+    await next(h, { acceptDropped: true });
+    expect((await next(h)).drops).toEqual([]);
+  });
+
+  test('and without a record fails, as long as nobody has accepted that', async () => {
+    const h = await harness();
+    await reportBucket();
+    redeploy(h);
+    const { error } = await h.fail('audit', {});
+    expect(error.message).toContain(
+      'There is nothing to check: custom.policies in serverless.yml has no policy',
+    );
   });
 });
 
@@ -495,6 +603,10 @@ describe('accepting', () => {
     [false, /acceptDropped: must be true, or have lists: accounts, regions, policies, servers/],
     ['web-1', /acceptDropped: must be true, or have lists/],
     [{ servers: 'web-1' }, /acceptDropped\.servers: must be a list/],
+    [
+      {},
+      /acceptDropped: must name what you accept: accounts, regions, policies or servers; true accepts all/,
+    ],
     [{ servers: [] }, /acceptDropped\.servers: must not be empty: leave it out/],
     [{ server: ['web-1'] }, /acceptDropped\.server: is not a known key: did you mean "servers"\?/],
   ])('%j is refused', async (acceptDropped, problem) => {
@@ -545,6 +657,26 @@ describe('the record', () => {
       codes: { COVERAGE_NOT_RECORDED: 1, DROPPED_SERVER: 1 },
       failures: [],
     });
+  });
+
+  test('that can not be written by two audits is told, with what to do, and once more when it can', async () => {
+    const waiting = await startWaiting();
+    const h = await audited();
+    h.s3.refuses = /^PUT .*coverage/;
+    for (const hour of ['07', '08', '09']) {
+      setTime(`2026-11-23T${hour}:30:00Z`);
+      await next(h);
+    }
+    const subjects = () =>
+      waiting.mails.map(({ subject }) => subject.replace('Autosnap autosnap-test: ', ''));
+    expect(subjects()).toEqual(['what policies cover is not recorded']);
+    expect(waiting.mails[0]!.text).toContain('npx serverless logs -f audit --stage test');
+    h.s3.refuses = / ^/;
+    for (const hour of ['10', '11']) {
+      setTime(`2026-11-23T${hour}:30:00Z`);
+      await next(h);
+    }
+    expect(subjects().slice(1)).toEqual(['ended: what policies cover is not recorded']);
   });
 
   test('is on the report page', async () => {

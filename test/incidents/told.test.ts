@@ -226,6 +226,28 @@ test('a mail that could not be sent is sent by the next audit, once', async () =
   expect((await h.audit('2026-11-24T01:30:00Z')).mails).toEqual([]);
 });
 
+test('a mail that is always refused holds back no other one, and is tried again', async () => {
+  const h = await deployment();
+  h.db.vmState = 'error';
+  setTime('2026-11-24T00:00:20Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  h.waiting.refuses = /db: snapshot/;
+  const { result, mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect((result as Error).message).toContain('the mail about incidents was not sent');
+  expect(mails).toEqual([]);
+  h.waiting.queue.send('no work item', 0);
+  await deliverAll(h.waiting);
+  const later = await h.audit('2026-11-24T01:30:00Z');
+  expect((later.result as Error).message).toContain('the mail about incidents was not sent');
+  expect(later.mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: 1 run failed in all tries',
+  ]);
+  h.waiting.refuses = / ^/;
+  expect((await h.audit('2026-11-24T02:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: db: snapshot daily failed',
+  ]);
+});
+
 test('two audits at once send one mail', async () => {
   const h = await deployment();
   h.db.vmState = 'error';

@@ -27,13 +27,16 @@ export const incidentTitles = {
     `${nameOf(server)}: ${TROUBLES[problem.code]?.(ageSeconds) ?? 'it is in trouble'}`,
   RUNS_MISSING: ({ job, policy }) => `${policy}: ${job} runs are missing`,
   NOTHING_SELECTED: ({ policy }) => `${policy}: a selector matches no server`,
+  COVERAGE_NOT_RECORDED: () => 'what policies cover is not recorded',
+  COVERAGE_UNREADABLE: () => "the record of what policies covered can't be read",
   RUNS_WAITING: ({ count }) => waitingText(count),
   DROPPED_ACCOUNT: ({ account }) => uncoveredText(`account ${shortName(account)}`),
   DROPPED_PROJECT: ({ account, project }) =>
     uncoveredText(`the project ${shortName(project)} of account ${shortName(account)}`),
   DROPPED_REGION: ({ account, where }) =>
     uncoveredText(`region ${shortName(where)} of account ${shortName(account)}`),
-  DROPPED_POLICY: ({ policy }) => `the policy ${shortName(policy)} is no longer deployed`,
+  DROPPED_POLICY: ({ policy, isElsewhere, accounts }) =>
+    `the policy ${shortName(policy)} is no longer deployed${isElsewhere ? ` for ${accounts.map(shortName).join(', ')}` : ''}`,
   DROPPED_SERVER: ({ name, server }) => uncoveredText(shortName(name || `server ${server}`)),
 } satisfies Partial<Sentences>;
 
@@ -108,6 +111,8 @@ const REMEDIES: { [C in ReasonCode]?: Remedy<C> } = {
   NOTHING_SELECTED: ({ policy }) => [
     `correct the servers of ${policy} in serverless.yml, or the metadata of the servers`,
   ],
+  COVERAGE_NOT_RECORDED: repairRecord,
+  COVERAGE_UNREADABLE: repairRecord,
   RUNS_WAITING: (_, { stage }) => [rerun(stage)],
   DROPPED_ACCOUNT: accept,
   DROPPED_PROJECT: accept,
@@ -120,6 +125,12 @@ function repairAccount(_: Reason, { stage, account }: Place): string[] {
   return [
     `look whether the cloud is up and the secret of ${account} is right: npx serverless invoke -f doctor --stage ${stage}`,
     rerun(stage),
+  ];
+}
+
+function repairRecord(_: Reason, { stage }: Place): string[] {
+  return [
+    `see that the report bucket lets the audit read and write coverage.json, and read its log: npx serverless logs -f audit --stage ${stage}`,
   ];
 }
 
