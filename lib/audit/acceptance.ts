@@ -42,6 +42,7 @@ export function acceptanceOf(dropped: Dropped): Acceptance {
     case 'DROPPED_POLICY':
       return { policies: [dropped.policy] };
     case 'DROPPED_SERVER':
+    case 'DROPPED_FROM_POLICY':
       return { servers: [dropped.server] };
   }
 }
@@ -66,7 +67,5 @@ export function unmatchedNames(acceptance: Acceptance | undefined, dropped: read
 
 /** By which names something can be accepted. */
 function namesOf(dropped: Dropped): { [K in (typeof KINDS)[number]]?: readonly string[] | undefined } {
-  return dropped.code === 'DROPPED_SERVER'
-    ? { servers: [dropped.server, dropped.name] }
-    : Object(acceptanceOf(dropped));
+  return 'server' in dropped ? { servers: [dropped.server, dropped.name] } : Object(acceptanceOf(dropped));
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import pMap from 'p-map';
 import { isoSeconds } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
@@ -473,7 +474,7 @@ async function copiesOf(
 }
 
 function auditedPolicy(
-  { policy, account, schedule, cleanup }: Policy,
+  { policy, account, schedule, cleanup, servers, regions }: Policy,
   { now }: Run,
   found: Pick<AuditedPolicy, 'readable' | 'nothingSelected' | 'unreadable' | 'problems'>,
 ): AuditedPolicy {
@@ -481,6 +482,7 @@ function auditedPolicy(
   return {
     policy,
     account,
+    selection: createHash('sha256').update(JSON.stringify({ servers, regions })).digest('hex').slice(0, 16),
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
     ...(nextCleanup ? { nextCleanup: isoSeconds(nextCleanup) } : {}),
     ...(schedule.exact ? {} : { runsAtRate: true }),

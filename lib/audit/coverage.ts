@@ -14,9 +14,17 @@ const Server = v.object({
   /** Since when, by policy. */
   since: v.record(v.string(), v.string()),
   seen: v.string(),
+  /** The policies that have lost it, though others still select it: when each last selected it. */
+  lost: v.exactOptional(v.record(v.string(), v.string())),
 });
 
-const Policy = v.object({ policy: v.string(), servers: v.number(), seen: v.string() });
+const Policy = v.object({
+  policy: v.string(),
+  servers: v.number(),
+  seen: v.string(),
+  /** A hash of what it selects. */
+  selection: v.exactOptional(v.string()),
+});
 
 const AccountCoverage = v.object({
   account: v.string(),

@@ -24,6 +24,8 @@ export function identityOf(dropped: Dropped): string {
       return `policy/${dropped.policy}${dropped.isElsewhere ? `/${dropped.accounts.join()}` : ''}`;
     case 'DROPPED_SERVER':
       return `server/${dropped.account}/${dropped.server}`;
+    case 'DROPPED_FROM_POLICY':
+      return `server/${dropped.account}/${dropped.server}/${dropped.policies.join()}`;
   }
 }
 

@@ -3,6 +3,7 @@ import { type Acceptance, isAccepted, unmatchedNames } from './acceptance.ts';
 import { type AccountCoverage, type CoveredServer, type CoveringPolicy, coveredServers } from './coverage.ts';
 import {
   accountDropped,
+  fromPolicyDropped,
   type Loss,
   policyDropped,
   projectDropped,
@@ -64,8 +65,8 @@ type LossOf = (key: string, reasonOf: Loss['reasonOf']) => Loss;
 interface SortedOut extends Pick<AccountCoverage, 'account' | 'project'> {
   policies: { policy: CoveringPolicy; loss: Loss | undefined }[];
   /**
-   * `because` are the losses that have taken the server out of coverage: none where it is covered
-   * or gone, and undefined where that is not known.
+   * `because` are the losses that have taken the server out of coverage, or out of that of a policy:
+   * none where it is covered or gone, and undefined where that is not known.
    */
   servers: { server: CoveredServer; because: Loss[] | undefined }[];
 }
@@ -103,10 +104,39 @@ function sortedOut(
 
   const covered = coveredServers(audit, account);
   const uncovered = new Set(audit.uncovered.flatMap((one) => (one.account === account ? one.server : [])));
+  const selectionIn = (some: readonly { policy: string; selection?: string }[], policy: string) =>
+    some.find((one) => one.policy === policy)?.selection;
+  /** Whether somebody has changed what a policy selects, so that it loses servers on purpose. */
+  const isChanged = (policy: string) => {
+    const [was, is] = [selectionIn(policies, policy), selectionIn(its, policy)];
+    return was !== undefined && was !== is;
+  };
+  /** The policies that have lost a covered server, unless another one has it instead. */
+  const lostOf = (server: CoveredServer): Record<string, string> => {
+    const by = covered.get(server.server)?.policies ?? [];
+    const before = {
+      ...Object.fromEntries(server.policies.map((policy) => [policy, server.seen])),
+      ...server.lost,
+    };
+    if (by.length === 0 || otherProject || by.some((policy) => before[policy] === undefined)) return {};
+    const lost = Object.entries(before).filter(
+      ([policy]) => !by.includes(policy) && isDeployed(policy) && !isChanged(policy),
+    );
+    return Object.fromEntries(lost);
+  };
   const lossesOf = (server: CoveredServer): Loss[] | undefined => {
     const { server: id, region } = server;
     if (otherProject) return [otherProject];
-    if (covered.has(id) || isGone(server, now)) return [];
+    const current = covered.get(id);
+    if (current) {
+      return Object.entries(lostOf(server)).map(([policy, seen]) =>
+        lossOf(
+          `server ${account} ${id} ${policy}`,
+          fromPolicyDropped(account, policy, { others: current.policies, seen }),
+        ),
+      );
+    }
+    if (isGone(server, now)) return [];
     if (!server.policies.some(isDeployed)) {
       return [...new Set(server.policies.flatMap((policy) => policyLosses.get(policy) ?? []))];
     }
@@ -121,7 +151,7 @@ function sortedOut(
     servers: servers.map((server) => {
       const because = lossesOf(server);
       for (const loss of because ?? []) loss.servers.push(server);
-      return { server, because };
+      return { server: covered.has(server.server) ? { ...server, lost: lostOf(server) } : server, because };
     }),
   };
 }
@@ -157,16 +187,26 @@ function renewedAccount(
   const { account } = kept;
   const covered = coveredServers(audit, account);
   const its = audit.policies.filter((one) => one.account === account);
-  const policies = its.map(({ policy, readable }): CoveringPolicy => {
+  const policies = its.map(({ policy, readable, selection }): CoveringPolicy => {
     const earlier = kept.policies.find((one) => one.policy === policy);
     if (earlier && !readable) return earlier;
     const servers = covered.values().filter((server) => server.policies.includes(policy));
-    return { policy, servers: [...servers].length, seen: audit.at };
+    return {
+      policy,
+      servers: [...servers].length,
+      seen: audit.at,
+      ...(selection === undefined ? {} : { selection }),
+    };
   });
   const renewedServers = covered.values().map((one): CoveredServer => {
     const before = Object.entries(sinceOf.get(`${placeOf(kept)} ${one.server}`) ?? {});
     const stillCovering = before.filter(([policy]) => one.policies.includes(policy));
-    return { ...one, since: { ...one.since, ...Object.fromEntries(stillCovering) } };
+    const lost = kept.servers.find(({ server }) => server === one.server)?.lost;
+    return {
+      ...one,
+      since: { ...one.since, ...Object.fromEntries(stillCovering) },
+      ...(lost ? { lost } : {}),
+    };
   });
   return {
     ...kept,

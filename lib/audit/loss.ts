@@ -53,8 +53,15 @@ export const policyDropped =
 export const serverDropped =
   (account: string) =>
   ({ servers: [server] }: Loss): Dropped => {
-    const { region, ...facts } = server!;
-    return { code: 'DROPPED_SERVER', account, where: region, ...facts };
+    const { region: where, since: _, lost: __, ...facts } = server!;
+    return { code: 'DROPPED_SERVER', account, where, ...facts };
+  };
+
+export const fromPolicyDropped =
+  (account: string, policy: string, { others, seen }: { others: readonly string[]; seen: string }) =>
+  ({ servers: [one] }: Loss): Dropped => {
+    const { region: where, server, name } = one!;
+    return { code: 'DROPPED_FROM_POLICY', account, where, server, name, policies: [policy], others, seen };
   };
 
 function sizeOf({ policies, servers }: Loss): { servers: number; seen: string } {

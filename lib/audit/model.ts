@@ -12,6 +12,8 @@ export interface AuditedPolicy {
   nextCleanup?: string;
   runsAtRate?: true;
   cleansAtRate?: true;
+  /** A hash of its servers and regions: another one shows that the policy was changed. */
+  selection?: string;
   /** A selector matches no server: the policy protects less than it claims. */
   nothingSelected: boolean;
   /** Whether all its regions, and all servers in them that it may select, could be read. */
@@ -69,7 +71,12 @@ export interface AuditedAccount {
 
 /** Something that was covered when an audit last saw it, and is no longer. */
 export type Dropped = Reason<
-  'DROPPED_ACCOUNT' | 'DROPPED_PROJECT' | 'DROPPED_REGION' | 'DROPPED_POLICY' | 'DROPPED_SERVER'
+  | 'DROPPED_ACCOUNT'
+  | 'DROPPED_PROJECT'
+  | 'DROPPED_REGION'
+  | 'DROPPED_POLICY'
+  | 'DROPPED_SERVER'
+  | 'DROPPED_FROM_POLICY'
 >;
 
 /**

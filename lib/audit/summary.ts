@@ -10,7 +10,7 @@ const MOST_SERIES = 100;
 type Brief = Omit<AuditedSeries, 'snapshots'>;
 
 /** A policy, with the codes of its problems to filter by, and the problems in words. */
-interface PolicySummary extends Omit<AuditedPolicy, 'problems'> {
+interface PolicySummary extends Omit<AuditedPolicy, 'problems' | 'selection'> {
   codes: ReasonCode[];
   problems: string[];
 }
@@ -60,7 +60,7 @@ export function summaryOf(
     owner,
     at,
     sentence: sentence(audit),
-    policies: policies.map(({ problems, ...policy }) => {
+    policies: policies.map(({ problems, selection: _, ...policy }) => {
       const { codes, reasons } = reported(problems);
       return { ...policy, codes, problems: reasons };
     }),

@@ -555,6 +555,15 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     name: string;
     policies: readonly string[];
   };
+  /** The policy lost it, and `others` still cover it. */
+  DROPPED_FROM_POLICY: Omit<LastSeen, 'servers'> & {
+    account: string;
+    where: string;
+    server: string;
+    name: string;
+    policies: readonly string[];
+    others: readonly string[];
+  };
   NOTHING_TO_ACCEPT: { name: string };
   COVERAGE_UNREADABLE: { message: string };
   COVERAGE_OF_OTHER_VERSION: None;

@@ -94,7 +94,7 @@ describe('a server', () => {
     expect(compareCoverage([], audit, undefined).coverage[0]!.servers).toEqual([]);
   });
 
-  test('in several policies is one, and covered as long as one of them selects it', () => {
+  test('in several policies is one, and is said with the policy that has lost it', () => {
     const both = account({
       policies: ['daily', 'weekly'],
       servers: { web: { region: 'DFW', found: { policies: ['daily', 'weekly'] } } },
@@ -103,7 +103,9 @@ describe('a server', () => {
     expect(before[0]!.servers).toMatchObject([{ server: 'web', policies: ['daily', 'weekly'] }]);
     const weekly = { web: { region: 'DFW', found: { policies: ['weekly'] } } };
     const { dropped } = compareCoverage(before, audited({ a: { ...both, servers: weekly } }), undefined);
-    expect(dropped).toEqual([]);
+    expect(dropped).toMatchObject([
+      { code: 'DROPPED_FROM_POLICY', server: 'web', policies: ['daily'], others: ['weekly'] },
+    ]);
   });
 });
 
@@ -289,7 +291,7 @@ describe('of any history of audits', () => {
         if (!one) return;
         const acceptance: Acceptance = { servers: [one.server] };
         const left = dropped.filter(
-          (other) => other.code !== 'DROPPED_SERVER' || other.server !== one.server,
+          (other) => !('server' in other) || other.server !== one.server,
         );
         const change = compareCoverage(before, audited(now), acceptance);
         expect(change.dropped.map(nameOf)).toEqual(left.map(nameOf));

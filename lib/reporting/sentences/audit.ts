@@ -82,6 +82,10 @@ export const auditSentences = {
     const { account, where, server, name, policies, seen } = dropped;
     return `no policy covers ${name} (${server}) in ${where} of ${account} any more; until ${minuteText(seen)}, ${policies.join(' and ')} did; ${remedyFor(dropped)}`;
   },
+  DROPPED_FROM_POLICY: (dropped) => {
+    const { account, where, server, name, policies, others, seen } = dropped;
+    return `${policies.join(' and ')} no longer covers ${name} (${server}) in ${where} of ${account}: until ${minuteText(seen)} it did, and only ${others.join(' and ')} still ${others.length === 1 ? 'covers' : 'cover'} the server; ${remedyFor(dropped)}`;
+  },
   NOTHING_TO_ACCEPT: ({ name }) => `acceptDropped: ${name} did not drop out of coverage`,
   COVERAGE_UNREADABLE: ({ message }) =>
     `the record of what earlier audits saw covered cannot be read, so nothing is compared: ${message}`,

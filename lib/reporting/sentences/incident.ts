@@ -38,6 +38,8 @@ export const incidentTitles = {
   DROPPED_POLICY: ({ policy, isElsewhere, accounts }) =>
     `the policy ${shortName(policy)} is no longer deployed${isElsewhere ? ` for ${accounts.map(shortName).join(', ')}` : ''}`,
   DROPPED_SERVER: ({ name, server }) => uncoveredText(shortName(name || `server ${server}`)),
+  DROPPED_FROM_POLICY: ({ name, server, policies }) =>
+    `${uncoveredText(shortName(name || `server ${server}`))} by ${policies.map(shortName).join(' and ')}`,
 } satisfies Partial<Sentences>;
 
 const TROUBLES: { [C in ReasonCode]?: (ageSeconds: number | undefined) => string } = {
@@ -119,6 +121,7 @@ const REMEDIES: { [C in ReasonCode]?: Remedy<C> } = {
   DROPPED_REGION: accept,
   DROPPED_POLICY: accept,
   DROPPED_SERVER: accept,
+  DROPPED_FROM_POLICY: accept,
 };
 
 function repairAccount(_: Reason, { stage, account }: Place): string[] {
