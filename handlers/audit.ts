@@ -19,7 +19,7 @@ import type { AccountJob } from '../lib/reporting/failed-run.ts';
 import { RunFailed } from '../lib/reporting/failure.ts';
 import type { Reason } from '../lib/reporting/reasons.ts';
 import { reportStoreIn } from '../lib/reporting/report-store.ts';
-import { invocation, type JobContext, logger, pingHeartbeat } from '../lib/runtime/handler.ts';
+import { invocation, type JobContext, logReason, pingHeartbeat } from '../lib/runtime/handler.ts';
 import { leasesAt } from '../lib/runtime/lease.ts';
 import { failedRunQueueAt } from '../lib/runtime/queue.ts';
 
@@ -69,8 +69,14 @@ export const handler = invocation(
     await pingHeartbeat({ job: 'audit', policy: 'all' }, failures.length === 0);
     return summaryOf(found, failures, compared.accepted);
   },
-  ({ sentence, failures, failureCodes }) => ({
-    failure: failures.length > 0 ? new RunFailed(`audit: ${failures.join('; ')}`, failureCodes) : undefined,
+  ({ sentence, failures }) => ({
+    failure:
+      failures.length > 0
+        ? new RunFailed(
+            `audit: ${failures.map(({ text }) => text).join('; ')}`,
+            failures.map(({ code }) => code),
+          )
+        : undefined,
     text: `${sentence}.`,
   }),
 );
@@ -99,8 +105,8 @@ async function notifyIncidents(
       { now, stage },
     );
   } finally {
-    await lease.release().catch((error: Error) => {
-      logger.warn('the lease was not released: it expires by itself', { reason: error.message });
+    await lease.release().catch(({ message }: Error) => {
+      logReason('warn', { code: 'LEASE_NOT_RELEASED', message });
     });
   }
 }

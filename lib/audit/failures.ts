@@ -1,6 +1,7 @@
 import { ADHOC } from '../config/policy.ts';
+import { failureOf } from '../reporting/failure.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
-import { type Entry, failureOf, type Outcome, type Report } from '../reporting/report.ts';
+import type { Entry, Outcome, Report } from '../reporting/report.ts';
 import { minuteText } from './format.ts';
 
 /** What a server's entry says when nothing is left to do for it. */
@@ -45,7 +46,7 @@ function failuresOf({ job, policy, account, accounts, failures, entries }: Repor
   const run = accounts ? `${job} ${policy} of ${account}` : `${job} ${policy}`;
   const failed = entries.filter(({ outcome }) => outcome === 'failed');
   return [
-    ...failures.map((text) => ({ line: `${run}: ${text}` })),
+    ...failures.map(({ text }) => ({ line: `${run}: ${text}` })),
     ...failed.flatMap((entry) =>
       textsOf(entry).map((text) => ({
         line: `${run}: ${entry.name || entry.server} in ${entry.region}: ${text}`,

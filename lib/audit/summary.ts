@@ -1,6 +1,7 @@
 import { printableIn } from '../openstack/printable.ts';
 import { countsOf, type Reason, type ReasonCode } from '../reporting/reasons.ts';
-import { findingText, reported, sentenceOf } from '../reporting/sentences.ts';
+import { type ReportedFinding, reportedFinding } from '../reporting/report.ts';
+import { reported, sentenceOf } from '../reporting/sentences.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
 import { sentence } from './sentence.ts';
 import { type ListedTrouble, SERIES_TROUBLES } from './troubles.ts';
@@ -26,14 +27,13 @@ export interface AuditSummary
   sentence: string;
   policies: PolicySummary[];
   orphaned: Brief[];
-  warnings: string[];
+  warnings: ReportedFinding[];
   /** What has dropped out of coverage since earlier audits. */
   dropped: string[];
   /** The same, as far as the event of this audit accepts it. */
   accepted: string[];
   /** What kept the audit itself from being published. */
-  failures: string[];
-  failureCodes: ReasonCode[];
+  failures: ReportedFinding[];
   /**
    * How many of each code: of problems, warnings, what has dropped and failures, those that were
    * left out as well.
@@ -68,13 +68,12 @@ export function summaryOf(
     orphaned: brief(series.filter(({ state }) => state === 'orphaned')),
     uncovered: uncovered.slice(0, MOST_SERIES),
     unlisted,
-    warnings: warnings.slice(0, MOST_SERIES).map(findingText),
+    warnings: warnings.slice(0, MOST_SERIES).map(reportedFinding),
     dropped: dropped.slice(0, MOST_SERIES).map(sentenceOf),
     accepted: accepted.slice(0, MOST_SERIES).map(sentenceOf),
     bytes,
     leftBehindBytes,
-    failures: failures.map(sentenceOf),
-    failureCodes: failures.map(({ code }) => code),
+    failures: failures.map(reportedFinding),
     codes: countsOf([...policies.flatMap(({ problems }) => problems), ...warnings, ...dropped, ...failures]),
   });
 }

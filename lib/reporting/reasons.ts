@@ -322,6 +322,16 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   MESSAGE_INVALID: None;
   UNEXPECTED: { error: string; message: string };
 
+  // What went wrong beside the work of a run.
+  LEASE_NOT_TAKEN: { message: string };
+  LEASE_NOT_RELEASED: { message: string };
+  WORK_NOT_ENQUEUED: { message: string };
+  MESSAGE_NOT_SETTLED: { message: string };
+  REPORT_NOT_STORED: { message: string };
+  GOOD_RUN_NOT_STORED: { message: string };
+  FAILED_RUN_NOT_STORED: { message: string };
+  HEARTBEAT_NOT_SENT: { message: string };
+
   // What doctor has found of an account.
   SECRET_READ: { form: 'rackspace' | 'password' | 'applicationCredential'; authUrl: string };
   LOGGED_IN: { project: string; regions: readonly string[] };

@@ -6,14 +6,14 @@ import { isCloudError, restated } from '../openstack/errors.ts';
 import type { Traffic } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
 import { crashedRunOf, type FailedRun, failedRunOf } from '../reporting/failed-run.ts';
-import { codesOf, reasonFor } from '../reporting/failure.ts';
+import { codesOf, failureOf, reasonFor } from '../reporting/failure.ts';
 import { type HeartbeatPing, heartbeatPingOf } from '../reporting/heartbeat.ts';
 import { planText } from '../reporting/plan-text.ts';
 import type { Finding } from '../reporting/reasons.ts';
-import { failureOf, finishReport, type Report, withFailures } from '../reporting/report.ts';
+import { finishReport, type Report, withFailures } from '../reporting/report.ts';
 import { reportStoreIn } from '../reporting/report-store.ts';
 import { accountEvents, enqueueEach, runEach } from './fan-out.ts';
-import { invocation, type JobContext, logger, metrics, pingHeartbeat } from './handler.ts';
+import { invocation, type JobContext, logReason, metrics, pingHeartbeat } from './handler.ts';
 import { type Lease, leasesAt } from './lease.ts';
 import { workQueueAt } from './queue.ts';
 import { retryPlanOf, type WorkItem } from './work-item.ts';
@@ -139,9 +139,7 @@ async function withLease(
   } catch (error) {
     // Two concurrent runs create one snapshot too many at worst; no run would leave servers without
     // a snapshot.
-    logger.warn('the lease could not be taken: another run may be working at the same time', {
-      reason: (error as Error).message,
-    });
+    logReason('warn', { code: 'LEASE_NOT_TAKEN', message: (error as Error).message });
     return run();
   }
   if ('heldUntil' in lease) {
@@ -163,8 +161,8 @@ async function withLease(
   try {
     return await run();
   } finally {
-    await lease.release().catch((error: Error) => {
-      logger.warn('the lease of this run was not released: it expires by itself', { reason: error.message });
+    await lease.release().catch(({ message }: Error) => {
+      logReason('warn', { code: 'LEASE_NOT_RELEASED', message });
     });
   }
 }
@@ -244,7 +242,7 @@ async function enqueueDeferred(
     await queue.send([{ ...work, tries }], at.getTime() - now.getTime());
     return { ...report, resumesAt: isoSeconds(at) };
   } catch (error) {
-    logger.warn('the deferred work was not enqueued', { reason: (error as Error).message });
+    logReason('warn', { code: 'WORK_NOT_ENQUEUED', message: (error as Error).message });
     return withFailures(report, failures);
   }
 }
@@ -260,7 +258,7 @@ async function storeReport(report: Report, { requestId, now }: JobContext): Prom
   try {
     await store.putRun(report, requestId, now);
   } catch (error) {
-    logger.warn('the report was not stored for the digest', { reason: (error as Error).message });
+    logReason('warn', { code: 'REPORT_NOT_STORED', message: (error as Error).message });
   }
 }
 
@@ -272,7 +270,7 @@ async function storeGoodRun({ job, policy, account = '' }: HeartbeatPing): Promi
   try {
     await store?.putGoodRun({ job, policy, account });
   } catch (error) {
-    logger.warn('the time of this successful run was not stored', { reason: (error as Error).message });
+    logReason('warn', { code: 'GOOD_RUN_NOT_STORED', message: (error as Error).message });
   }
 }
 
@@ -281,6 +279,6 @@ async function storeFailedRun(run: FailedRun): Promise<void> {
   try {
     await store?.putFailedRun(run);
   } catch (error) {
-    logger.warn('the failure of this run was not stored', { reason: (error as Error).message });
+    logReason('warn', { code: 'FAILED_RUN_NOT_STORED', message: (error as Error).message });
   }
 }

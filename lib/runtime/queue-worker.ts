@@ -3,10 +3,10 @@ import { isoSeconds } from '../config/dates.ts';
 import { settings } from '../config/environment.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import { isCloudError } from '../openstack/errors.ts';
-import { failureFor } from '../reporting/failure.ts';
+import { failureFor, failureOf } from '../reporting/failure.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { type Entry, failureOf, type Report, withFailures } from '../reporting/report.ts';
-import { handlerOf, type JobContext, logFailure, logger, logResult } from './handler.ts';
+import { type Entry, type Report, withFailures } from '../reporting/report.ts';
+import { handlerOf, type JobContext, logFailure, logReason, logResult } from './handler.ts';
 import { endingOf, type JobDefinition, queue, runJob } from './job.ts';
 import { failedRunQueueAt } from './queue.ts';
 import {
@@ -86,7 +86,7 @@ async function processRecord(record: SQSRecord, tasks: Tasks, job: JobContext): 
  */
 async function rejectMessage({ body }: SQSRecord, job: JobContext): Promise<boolean> {
   const failure = failureFor({ code: 'MESSAGE_INVALID' });
-  logger.error('the message is invalid and was moved to the failed runs', failure);
+  logFailure(failure);
   return keepFailure('continue', { requestId: job.requestId, event: parsed(body) }, failure, job);
 }
 
@@ -114,7 +114,7 @@ async function keepFailure(
     return true;
   } catch (error) {
     // SQS delivers the message again after its visibility timeout. A repeated run does no harm.
-    logger.error('the message stays in the queue', { reason: (error as Error).message });
+    logReason('error', { code: 'MESSAGE_NOT_SETTLED', message: (error as Error).message });
     return false;
   }
 }
@@ -140,7 +140,7 @@ async function processWork(
     else await queue?.send([{ ...work, tries, told: [...told] }], waitMs);
     return !isSame;
   } catch (error) {
-    logger.error('the message stays in the queue', { reason: (error as Error).message });
+    logReason('error', { code: 'MESSAGE_NOT_SETTLED', message: (error as Error).message });
     return false;
   }
 }

@@ -32,7 +32,11 @@ function run(entries: Entry[], changes: Partial<Report> = {}, failures: string[]
 }
 
 function crash(changes: Partial<Report> = {}): Report {
-  return run([], { codes: { RUN_CRASHED: 1 }, failures: ['the whole run failed: wrong key'], ...changes });
+  return run([], {
+    codes: { RUN_CRASHED: 1 },
+    failures: [{ code: 'RUN_CRASHED', text: 'the whole run failed: wrong key' }],
+    ...changes,
+  });
 }
 
 const LINE = 'snapshot daily: web-1 in DFW: the quota is used up';

@@ -116,9 +116,13 @@ test('the summary has the codes and sentences of problems, warnings and failures
   expect(summary.policies).toMatchObject([
     { codes: ['POLICY_ID_UNKNOWN'], problems: ['servers.ids: there is no server s'] },
   ]);
-  expect(summary.warnings[0]).toMatch(/^DFW: web also has Rackspace's own image schedule/);
+  expect(summary.warnings[0]).toMatchObject({
+    code: 'SERVER_ON_IMAGE_SCHEDULE',
+    region: 'DFW',
+    text: expect.stringMatching(/^DFW: web also has Rackspace's own image schedule/),
+  });
   expect(summary.warnings).toHaveLength(100);
-  expect(summary.failures).toEqual(['the digest was not sent: no']);
+  expect(summary.failures).toEqual([{ code: 'DIGEST_NOT_SENT', text: 'the digest was not sent: no' }]);
   expect(summary.codes).toEqual({
     POLICY_ID_UNKNOWN: 1,
     SERVER_ON_IMAGE_SCHEDULE: 101,

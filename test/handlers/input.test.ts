@@ -129,7 +129,7 @@ describe('snapshot', () => {
     expect(report).toMatchObject({
       totals: {},
       nothingSelected: true,
-      warnings: ['servers.names "mail-*" matches no server'],
+      warnings: [{ code: 'SELECTOR_UNMATCHED', text: 'servers.names "mail-*" matches no server' }],
     });
     expect(h.logs()).toMatch(/"NothingSelected": ?1/);
   });

@@ -19,6 +19,7 @@ import {
   type World,
   world,
 } from '../restore/world.ts';
+import { textsOf } from '../texts.ts';
 
 describe('to a new server', () => {
   test.each(['rackspace', 'keystone'])(
@@ -138,7 +139,9 @@ describe('to a new server', () => {
       [h.web.id, 3],
       [restored, 1],
     ]);
-    expect(warnings.join()).toMatch(/by hand \(.*\) is marked as ours, but its name does not end in/);
+    expect(textsOf(warnings).join()).toMatch(
+      /by hand \(.*\) is marked as ours, but its name does not end in/,
+    );
   });
 });
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { setTime } from '../harness.ts';
+import { textsOf } from '../texts.ts';
 import { type Bench, bench, daysLater, idsOf, policyOf, slotAt, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { killedOnItsWay } from './killing.ts';
@@ -105,7 +106,7 @@ test('a rebuild in place: first a safety snapshot, then the same server, and oth
   });
   await takeSlots(running, [own], [1, 2, 3]);
   const { warnings } = await run('cleanup', policyOf([own], { keep: { last: 1 } }));
-  expect(warnings.join()).toContain(byHand);
+  expect(textsOf(warnings).join()).toContain(byHand);
   // The source of a restore stays for a day.
   expect(idsOf(await ours())).toEqual(expect.arrayContaining([byHand, first.safety, snapshot.id]));
   setTime(daysLater(2));
