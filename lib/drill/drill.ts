@@ -9,6 +9,7 @@ import type { Run } from '../runtime/run.ts';
 import { homeOf, listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
+import { leftAlone } from './abandoned-servers.ts';
 import {
   abandonedOf,
   attemptOf,
@@ -20,7 +21,6 @@ import {
   preview,
 } from './attempt.ts';
 import { type Candidate, flavorsOf, serverRequestFor, startDrills } from './begin.ts';
-import { leftAlone } from './left-alone.ts';
 import { type Drillable, type DrillPolicy, MOST_STUCK, planDrills, problemWith, type Turn } from './plan.ts';
 import { readRecords } from './record.ts';
 import type { ThrowAway } from './throw-away.ts';

@@ -3,7 +3,7 @@ import { getServer, rebuildServer, type ServerDetail } from '../openstack/server
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { answer, beginningOf, eventToResume } from './context.ts';
-import { type InPlaceRestore, safetiesOf, say } from './in-place-case.ts';
+import { type InPlaceRestore, safetiesOf, say } from './in-place-context.ts';
 import { isRebuiltBy, RESTORED_KEY, readSafetyMark, restoredMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
 import { judge, type Safety } from './safety.ts';

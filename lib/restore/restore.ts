@@ -18,7 +18,7 @@ import {
 } from './context.ts';
 import type { NewServerEvent, RestoreEvent } from './event.ts';
 import { type Beginning, carries, readRestoredMark, restoredMark } from './marks.ts';
-import { planNew } from './new-server.ts';
+import { planNew } from './new-server-plan.ts';
 import { progressOf } from './progress.ts';
 import { rebuild } from './rebuild.ts';
 import { refuse } from './refusal.ts';

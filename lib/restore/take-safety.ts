@@ -4,7 +4,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import { blueprintText } from '../snapshots/blueprint.ts';
 import { createOwnImage, imageName } from '../snapshots/create.ts';
 import { markerOf, SAFETY_LABEL } from '../snapshots/marker.ts';
-import { type InPlaceRestore, say } from './in-place-case.ts';
+import { type InPlaceRestore, say } from './in-place-context.ts';
 import { readSafetyMark, safetyMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
 import { send } from './send.ts';
