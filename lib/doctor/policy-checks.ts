@@ -1,7 +1,7 @@
 import { Temporal } from 'temporal-polyfill';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
-import { problemWith } from '../drill/plan.ts';
+import { drillProblem } from '../drill/plan.ts';
 import { cloudFilesProblems } from '../offsite/cloud-files.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
@@ -140,7 +140,7 @@ export function checkDrill(
   now: Date,
 ): CheckResult[] {
   if (!drill) return [];
-  const problem = problemWith(drill, provider);
+  const problem = drillProblem(drill, provider);
   if (problem) return [fail('drill', problem)];
   const begins = nextFire(drill.schedule, timezone, now);
   return [begins ? pass('drill', { code: 'DRILL_NEXT', ...begins }) : warn('drill', { code: 'DRILL_OVER' })];
