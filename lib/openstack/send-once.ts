@@ -4,8 +4,10 @@ import { type CloudError, isCloudError } from './errors.ts';
 export type Sent<T> = { done: T } | { unsure: CloudError };
 
 /**
- * Sends a request that must not be carried out twice. If an error leaves unknown whether the cloud
- * carried out the request, `findResult` searches for its result. The request is never sent again.
+ * Sends a request that must not be carried out twice, such as a POST, which is not idempotent:
+ * https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2. If an error leaves it unknown whether the
+ * cloud carried out the request, `findResult` searches for its result. The request is never sent
+ * again.
  *
  * @throws {CloudError} if the cloud refuses the request and so has changed nothing.
  */
