@@ -1,7 +1,7 @@
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import { checkAlerts } from '../lib/doctor/alert-checks.ts';
-import { reportedCheck, diagnosisText, doctorFailure } from '../lib/doctor/diagnosis.ts';
+import { diagnosisText, doctorFailure, reportedCheck } from '../lib/doctor/diagnosis.ts';
 import { diagnose, policiesToCheck } from '../lib/doctor/doctor.ts';
 import { invocation } from '../lib/runtime/handler.ts';
 
