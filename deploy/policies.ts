@@ -1,6 +1,6 @@
 import mergePlainObjects from 'serverless/lib/utils/merge-plain-objects.js';
 import * as v from 'valibot';
-import { eachAccount, mayMeet } from '../lib/config/accounts.ts';
+import { eachAccount, mayOverlap } from '../lib/config/accounts.ts';
 import { PERIODS } from '../lib/config/keep-rules.ts';
 import { type Policy, parsePolicy, policyName } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
@@ -109,8 +109,8 @@ export function jobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
 
 /**
  * The problems of the policies of serverless.yml, each with the field and the remedy: everything
- * that a run would refuse, and two policies that adopt the same images, because they would rotate
- * each other's snapshots.
+ * that a run would refuse, and two policies that adopt the same images, because each would rotate
+ * the snapshots of the other.
  */
 export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
   const { policies } = Object(custom);
@@ -126,7 +126,7 @@ export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
     ...blocks
       .filter(([, block]) => 'adopt' in Object(block))
       .filter(([, block], i, adopting) =>
-        adopting.slice(0, i).some(([, other]) => mayMeet(accountOf(block), accountOf(other))),
+        adopting.slice(0, i).some(([, other]) => mayOverlap(accountOf(block), accountOf(other))),
       )
       .map(
         ([name, block]) =>
@@ -135,7 +135,7 @@ export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
   ];
 }
 
-/** Hardly any image is smaller. */
+/** A monthly limit below this size is smaller than most images. */
 const SMALL_BYTES = 1e9;
 
 /**

@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { isoSeconds } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import { ValidationError } from '../config/validation-error.ts';
-import { abandonedAmong } from '../drill/left-alone.ts';
+import { abandonedAmong } from '../drill/abandoned-servers.ts';
 import { isBucketError } from '../offsite/bucket-error.ts';
 import type { CheckedCopy } from '../offsite/check.ts';
 import { containerStore, isToCloudFiles, licenseOf } from '../offsite/cloud-files.ts';

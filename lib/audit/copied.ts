@@ -4,7 +4,7 @@ import type { Offsite, Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import { type BucketError, isBucketError } from '../offsite/bucket-error.ts';
 import { type CheckedCopy, checkCopy } from '../offsite/check.ts';
-import { type Copy, copiesOf, type Place, prefixOf } from '../offsite/copies.ts';
+import { type Copy, type CopyScope, copiesOf, prefixOf } from '../offsite/copies.ts';
 import type { CopyContext } from '../offsite/copy.ts';
 import type { CopyStore } from '../offsite/copy-store.ts';
 import type { Image } from '../openstack/images.ts';
@@ -33,7 +33,7 @@ const AT_ONCE = 8;
  */
 export async function listCopies(
   places: readonly ReadableCopies[] | undefined,
-  place: Omit<Place, 'policy'>,
+  place: Omit<CopyScope, 'policy'>,
 ): Promise<Copies> {
   if (!places) return { problem: { code: 'POLICY_COPIES_WITHOUT_BUCKET' } };
   try {
@@ -69,7 +69,7 @@ export function copiesUnreadable({ code: error, message }: BucketError): Reason 
 
 async function newestGoodOf(
   store: ReadableCopies['store'],
-  place: Place,
+  place: CopyScope,
   copies: readonly Copy[],
 ): Promise<CheckedCopy | undefined> {
   for (const copy of copies.toSorted((a, b) => -bySlot(a, b))) {

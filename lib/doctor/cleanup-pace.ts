@@ -2,8 +2,8 @@ import type { Policy } from '../config/policy.ts';
 import type { Reason } from '../reporting/reasons.ts';
 
 /**
- * Whether a cleanup may delete as many snapshots of a server as are taken until the next one;
- * undefined if it may, or if it can't be told.
+ * Whether more snapshots of a server are taken between two cleanups than one cleanup may delete.
+ * Undefined if not, or if the next two cleanups are unknown.
  */
 export function cleanupTooRare(
   { schedule, cleanup, maxDeletes }: Pick<Policy, 'schedule' | 'cleanup' | 'maxDeletes'>,

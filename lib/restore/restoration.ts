@@ -12,7 +12,7 @@ import type { ReasonCode } from '../reporting/reasons.ts';
 export type RestoreState = 'planned' | 'waiting' | 'building' | 'done' | 'failed';
 
 /**
- * The progress of a restore, for people and for programs: the handler returns it, and logs it as
+ * The report of a restore call, for people and for programs. The handler returns it, and logs it as
  * JSON.
  */
 export interface Restoration {
@@ -48,7 +48,7 @@ const HEADS: Record<RestoreState, string> = {
   failed: 'is NOT restored',
 };
 
-/** A restoration as text for people. */
+/** A {@link Restoration} as text for people. */
 export function restorationText({ name, region, state, lines, next }: Restoration): string {
   return [
     `${printable(name)} in ${region} ${HEADS[state]}`,

@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { covers } from '../config/accounts.ts';
+import { includesAccount } from '../config/accounts.ts';
 import { isoSeconds } from '../config/dates.ts';
 import { ADHOC, type Adhoc, isAdhoc, type Policy, type Selector } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
@@ -738,7 +738,9 @@ function regionsWithoutCleanup(
   if (!isAdhoc(event) || event.expires === undefined || !policies) return [];
   const looks = (region: string) =>
     policies.some(
-      (one) => covers(one.account ?? event.account, event.account) && (one.regions?.includes(region) ?? true),
+      (one) =>
+        includesAccount(one.account ?? event.account, event.account) &&
+        (one.regions?.includes(region) ?? true),
     );
   const taken = new Set(entries.filter(({ outcome }) => outcome === 'taken').map(({ region }) => region));
   return [...taken].filter((region) => !looks(region));
