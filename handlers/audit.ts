@@ -1,3 +1,4 @@
+import { takenByHand } from '../lib/audit/adhoc-snapshots.ts';
 import { audit } from '../lib/audit/audit.ts';
 import { coverageStoreIn } from '../lib/audit/coverage-store.ts';
 import { publishGoodAudit } from '../lib/audit/metrics.ts';
@@ -6,7 +7,6 @@ import type { Audit } from '../lib/audit/model.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
 import { withCoverage } from '../lib/audit/record-coverage.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
-import { takenByHand } from '../lib/audit/taken-by-hand.ts';
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import type { Policy } from '../lib/config/policy.ts';

@@ -19,15 +19,15 @@ import { findQuotasAhead } from '../snapshots/quota-finder.ts';
 import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
 import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
-import { bareSeries, mayBeCovered } from './bare-series.ts';
+import { type TakenByHand, vanished } from './adhoc-snapshots.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
-import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
+import { bareSeries, mayBeCovered } from './empty-series.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
 import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 import { protectionOf, type SelectedSince } from './protection.ts';
-import { type TakenByHand, vanished } from './taken-by-hand.ts';
+import { type LeftBehind, leftBehindIn, warningOf } from './unmanaged-snapshots.ts';
 
 interface Extras {
   /** The price of a stored gigabyte (10^9 bytes) a month. */

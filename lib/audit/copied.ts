@@ -12,7 +12,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { durationText } from './format.ts';
 import { type AuditedSeries, type Copied, LATE } from './model.ts';
-import type { Naming } from './place.ts';
+import type { Naming } from './naming.ts';
 import { countServers, type ServerCount } from './server-count.ts';
 
 /** Where the copies of some regions lie, of all where none is named; each is only read. */

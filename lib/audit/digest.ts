@@ -5,7 +5,7 @@ import { copiedServers } from './copied.ts';
 import { failuresIn } from './failures.ts';
 import { counted, durationText, minuteText, sizeText, subjectText } from './format.ts';
 import type { Audit } from './model.ts';
-import { type Naming, namingOf, unlistedText } from './place.ts';
+import { type Naming, namingOf, unlistedText } from './naming.ts';
 import { provenServers } from './proof.ts';
 import { sentence, worstFirst } from './sentence.ts';
 import type { ServerCount } from './server-count.ts';

@@ -8,7 +8,7 @@ import {
   projectDropped,
   regionDropped,
   serverDropped,
-} from './loss.ts';
+} from './coverage-loss.ts';
 import type { Audit, AuditedAccount, Dropped } from './model.ts';
 
 /** What an audit makes of the coverage that earlier audits have recorded. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Audit, AuditedSeries } from './model.ts';
+import { namingOf } from './naming.ts';
 import { appendix } from './page/appendix.ts';
 import { client } from './page/client.ts';
 import { pageData } from './page/data.ts';
@@ -14,7 +15,6 @@ import { notices } from './page/notices.ts';
 import { stateIcon, tabIcon } from './page/row.ts';
 import { axis, scaleOf } from './page/scale.ts';
 import { STYLE } from './page/style.ts';
-import { namingOf } from './place.ts';
 import { sentence, standings } from './sentence.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 

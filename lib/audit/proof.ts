@@ -3,7 +3,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import type { AuditedSeries, Proof } from './model.ts';
-import type { Naming } from './place.ts';
+import type { Naming } from './naming.ts';
 import { isExpected } from './sentence.ts';
 import { countServers, type ServerCount } from './server-count.ts';
 

@@ -4,7 +4,7 @@ import { sentenceOf } from '../reporting/sentences.ts';
 import { droppedText } from './dropped-text.ts';
 import { durationText, shortName } from './format.ts';
 import type { Audit, AuditedSeries, SeriesState } from './model.ts';
-import { type Naming, namingOf } from './place.ts';
+import { type Naming, namingOf } from './naming.ts';
 
 /**
  * The states of servers that should have snapshots, the worst last. A server that one policy

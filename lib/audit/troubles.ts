@@ -1,7 +1,7 @@
 import type { Reason } from '../reporting/reasons.ts';
 import { copyNote, seriesBehind } from './copied.ts';
 import type { AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
-import type { Naming } from './place.ts';
+import type { Naming } from './naming.ts';
 import { drillFailed, hasFailedDrill } from './proof.ts';
 import { isWatched, seriesLate } from './sentence.ts';
 

@@ -6,7 +6,7 @@ import { cloudFilesProblems } from '../offsite/cloud-files.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { lastingState } from '../snapshots/lasting-state.ts';
+import { lastingState } from '../snapshots/blocking-state.ts';
 import { type Selection, selectServers } from '../snapshots/selector.ts';
 import { cleanupTooRare } from './cleanup-pace.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';

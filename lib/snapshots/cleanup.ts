@@ -14,8 +14,8 @@ import { confirm, leftForTime, lineOf, membersOf, rotate } from './delete.ts';
 import { goneEverywhere, homesOf, listInventory } from './inventory.ts';
 import { readerOf } from './ownership.ts';
 import type { RegionInventory } from './region-inventory.ts';
+import { inTurn } from './round-robin.ts';
 import { selectServers } from './selector.ts';
-import { inTurn } from './turn.ts';
 
 const HOUR_MS = 3_600_000;
 /** The reads of a dry run; Rackspace takes 1,000 a minute. */

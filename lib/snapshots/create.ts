@@ -16,9 +16,9 @@ import { type Entry, finishReport, NOWHERE, type Report } from '../reporting/rep
 import { reasonOf } from '../reporting/sentences.ts';
 import type { TakenImage } from '../runtime/request-log.ts';
 import type { Run } from '../runtime/run.ts';
+import { lastingRefusal, lastingState } from './blocking-state.ts';
 import { blueprintText } from './blueprint.ts';
 import { listInventory, unnamedHomes } from './inventory.ts';
-import { lastingRefusal, lastingState } from './lasting-state.ts';
 import {
   ADHOC_MS,
   CREATED_BY,
@@ -35,8 +35,8 @@ import {
 import { type Reader, type ReadingPolicy, readerOf } from './ownership.ts';
 import type { RegionInventory, UncertainServer } from './region-inventory.ts';
 import { endOf } from './retention.ts';
+import { inTurn } from './round-robin.ts';
 import { maySelect, type Selection, selectServers } from './selector.ts';
-import { inTurn } from './turn.ts';
 import { unprotectedDataFinder } from './unprotected-data.ts';
 
 // Enough for Rackspace's 100 POSTs a minute while each takes less than 4.8 seconds.

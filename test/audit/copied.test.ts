@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { copiedOf, listCopies } from '../../lib/audit/copied.ts';
 import { copyText } from '../../lib/audit/format.ts';
-import { namingOf } from '../../lib/audit/place.ts';
+import { namingOf } from '../../lib/audit/naming.ts';
 import { SERIES_TROUBLES } from '../../lib/audit/troubles.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { BucketError } from '../../lib/offsite/bucket-error.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../lib/audit/digest.ts';
 import type { AuditedSeries } from '../../lib/audit/model.ts';
+import { namingOf } from '../../lib/audit/naming.ts';
 import { reportPage } from '../../lib/audit/page.ts';
-import { namingOf } from '../../lib/audit/place.ts';
 import { summaryOf } from '../../lib/audit/summary.ts';
 import { SERIES_TROUBLES, type SeriesTrouble, troublesIn } from '../../lib/audit/troubles.ts';
 import { sentenceOf } from '../../lib/reporting/sentences.ts';

@@ -1,6 +1,6 @@
 import { minuteText } from '../format.ts';
 import type { Audit, AuditedPolicy } from '../model.ts';
-import { namingOf, unlistedText } from '../place.ts';
+import { namingOf, unlistedText } from '../naming.ts';
 import { escapeHtml } from './escape.ts';
 
 /**

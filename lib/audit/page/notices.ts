@@ -1,6 +1,6 @@
 import { findingText, sentenceOf } from '../../reporting/sentences.ts';
 import type { Audit } from '../model.ts';
-import { namingOf } from '../place.ts';
+import { namingOf } from '../naming.ts';
 import { SERIES_TROUBLES } from '../troubles.ts';
 import { escapeHtml } from './escape.ts';
 

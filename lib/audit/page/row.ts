@@ -1,6 +1,6 @@
 import { durationText, sizeText } from '../format.ts';
 import type { AuditedSeries, SeriesState } from '../model.ts';
-import type { Naming } from '../place.ts';
+import type { Naming } from '../naming.ts';
 import { lateText } from '../sentence.ts';
 import { SERIES_TROUBLES } from '../troubles.ts';
 import { escapeHtml } from './escape.ts';

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { seriesInTurn } from '../../lib/snapshots/cleanup.ts';
 import type { SeriesPlan } from '../../lib/snapshots/cleanup-plan.ts';
-import { inTurn } from '../../lib/snapshots/turn.ts';
+import { inTurn } from '../../lib/snapshots/round-robin.ts';
 import { policy } from '../harness.ts';
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
