@@ -15,7 +15,7 @@ import { reasonFor } from '../reporting/failure.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
-import { findQuotasAhead } from '../snapshots/quota-finder.ts';
+import { forecastRegionQuotas } from '../snapshots/quota-finder.ts';
 import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
 import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
@@ -370,7 +370,7 @@ async function auditRegions(
       servers: servers.filter((server) => server.region === region),
     }));
     const growth = { policies: policiesHere, images, owner: run.owner, now: run.now };
-    result.warnings.push(...(await findQuotasAhead(session, region, growth)));
+    result.warnings.push(...(await forecastRegionQuotas(session, region, growth)));
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
   result.leftBehind.push(...regions.flatMap((one) => leftBehindIn(one, counted, session, run)));

@@ -39,7 +39,7 @@ export async function takeSafety(
   const wanted = { name, metadata: { ...marker, ...mark } };
   const sent = await send(
     async () =>
-      (await createOwnImage(session, server, wanted, { inherits: 'possible', look })) ?? (await look()),
+      (await createOwnImage(session, server, wanted, { inherits: 'possible', find: look })) ?? (await look()),
     look,
     'in-place',
   );

@@ -57,7 +57,7 @@ test.each(['{"job": "restore"}', 'not JSON', '[]', 'null', '{"job": "cleanup", "
   },
 );
 
-describe('work that is left at the deadline', () => {
+describe('work deferred at the deadline', () => {
   test.each<[string, string, Partial<WorkItem>, [string | undefined, string[]]]>([
     ['resumes at once', '2026-11-23T00:14:00Z', {}, ['2026-11-23T00:14:00.000Z', []]],
     ['until the next run by schedule', '2026-11-23T23:59:59Z', {}, ['2026-11-23T23:59:59.000Z', []]],
@@ -122,7 +122,7 @@ describe('busy servers', () => {
     expect(retryPlan(BUSY, now, changes)).toEqual(expected);
   });
 
-  test('do not delay work that is left at the deadline', () => {
+  test('do not delay work deferred at the deadline', () => {
     const now = '2026-11-23T00:14:00Z';
     expect(retryPlan({ ...LEFT, ...BUSY }, now)).toEqual(['2026-11-23T00:14:00.000Z', []]);
     const [at, over] = retryPlan({ ...LEFT, ...BUSY }, '2026-11-23T13:00:00Z');
@@ -130,14 +130,14 @@ describe('busy servers', () => {
   });
 });
 
-test('without anything left no run resumes', () => {
+test('a run without deferred work is not resumed', () => {
   expect(retryPlan(undefined, '2026-11-23T00:14:00Z')).toEqual([undefined, []]);
 });
 
 test.each([
   ['2026-11-23T23:59:59Z', false],
   ['2026-11-24T00:00:00Z', true],
-])('at %s the work is over: %s', (now, over) => {
+])('at %s the work has expired: %s', (now, over) => {
   expect(isExpired(work(), parseEvent(policy()), new Date(now))).toBe(over);
 });
 
