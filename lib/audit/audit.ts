@@ -19,15 +19,15 @@ import { forecastRegionQuotas } from '../snapshots/quota-finder.ts';
 import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
 import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
-import { type TakenByHand, vanished } from './adhoc-snapshots.ts';
+import { type AdhocSnapshot, missingAdhocImages } from './adhoc-snapshots.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
-import { bareSeries, mayBeCovered } from './empty-series.ts';
+import { emptySeries, mayBeCovered } from './empty-series.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
 import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 import { protectionOf, type SelectedSince } from './protection.ts';
-import { type LeftBehind, leftBehindIn, warningOf } from './unmanaged-snapshots.ts';
+import { type UnmanagedSnapshots, unmanagedSnapshotsIn, unmanagedWarning } from './unmanaged-snapshots.ts';
 
 interface Extras {
   /** The price of a stored gigabyte (10^9 bytes) a month. */
@@ -42,7 +42,7 @@ interface Extras {
    */
   coverage?: readonly AccountCoverage[] | undefined;
   /** The ad-hoc snapshots of the last day. */
-  byHand?: readonly TakenByHand[] | undefined;
+  byHand?: readonly AdhocSnapshot[] | undefined;
 }
 
 /**
@@ -68,8 +68,8 @@ export async function audit(
   const isOneOfSeveral = accounts.length > 1;
   const series = found.flatMap((one) => one.series);
   const bytesOf = (all: readonly { bytes: number }[]) => all.reduce((sum, { bytes }) => sum + bytes, 0);
-  const leftBehindBytes = bytesOf(found.flatMap(({ leftBehind }) => leftBehind));
-  const bytes = leftBehindBytes + bytesOf(series);
+  const unmanagedBytes = bytesOf(found.flatMap(({ leftBehind }) => leftBehind));
+  const bytes = unmanagedBytes + bytesOf(series);
   const audited = withRates(
     found.flatMap((one) => one.policies),
     policies,
@@ -91,7 +91,7 @@ export async function audit(
       ),
     ),
     bytes,
-    leftBehindBytes,
+    unmanagedBytes,
     ...(pricePerGb === undefined ? {} : { monthlyCost: (bytes / 1e9) * pricePerGb }),
   };
 }
@@ -139,7 +139,7 @@ function withMissing(
 interface AccountAudit
   extends Pick<Audit, 'policies' | 'series' | 'accounts' | 'uncovered' | 'unlisted' | 'warnings'> {
   account: string;
-  leftBehind: LeftBehind[];
+  leftBehind: UnmanagedSnapshots[];
 }
 
 async function auditAccount(
@@ -212,7 +212,7 @@ async function auditRegions(
     run: Run;
     remembered: readonly CoveredServer[];
     selectedSince: SelectedSince | undefined;
-    byHand: readonly TakenByHand[];
+    byHand: readonly AdhocSnapshot[];
   },
 ): Promise<AccountAudit> {
   const rememberedIn = Map.groupBy(remembered, ({ region }) => region);
@@ -356,12 +356,12 @@ async function auditRegions(
       ...selection.servers
         .filter(({ region }) => isUnserved(region))
         .map(({ id, ...server }) =>
-          bareSeries({ ...server, server: id }, policy, {
+          emptySeries({ ...server, server: id }, policy, {
             code: 'SERIES_REGION_WITHOUT_IMAGES',
             where: server.region,
           }),
         ),
-      ...unseen.map((server) => bareSeries(server, policy, { code: 'SERIES_SERVER_UNCERTAIN' })),
+      ...unseen.map((server) => emptySeries(server, policy, { code: 'SERIES_SERVER_UNCERTAIN' })),
     );
   }
   for (const { region, images } of regions) {
@@ -373,9 +373,9 @@ async function auditRegions(
     result.warnings.push(...(await forecastRegionQuotas(session, region, growth)));
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
-  result.leftBehind.push(...regions.flatMap((one) => leftBehindIn(one, counted, session, run)));
-  result.warnings.push(...result.leftBehind.map((one) => warningOf(one, run)));
-  result.warnings.push(...(await vanished(session, found.regions, byHand)));
+  result.leftBehind.push(...regions.flatMap((one) => unmanagedSnapshotsIn(one, counted, session, run)));
+  result.warnings.push(...result.leftBehind.map((one) => unmanagedWarning(one, run)));
+  result.warnings.push(...(await missingAdhocImages(session, found.regions, byHand)));
   for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
     (r) => r.servers,
   )) {

@@ -146,9 +146,9 @@ function deletedLines({ job, account, accounts, entries }: Report): string[] {
   });
 }
 
-function storage({ bytes, leftBehindBytes, unlisted, monthlyCost }: Audit): string {
+function storage({ bytes, unmanagedBytes, unlisted, monthlyCost }: Audit): string {
   const least = unlisted.length > 0 ? 'at least ' : '';
   const cost = monthlyCost === undefined ? '' : `, ${monthlyCost.toFixed(2)} a month`;
-  const left = leftBehindBytes > 0 ? ` No policy rotates ${sizeText(leftBehindBytes)} of it.` : '';
+  const left = unmanagedBytes > 0 ? ` No policy rotates ${sizeText(unmanagedBytes)} of it.` : '';
   return `Stored: ${least}${sizeText(bytes)}${cost}.${left}`;
 }

@@ -3,7 +3,7 @@ import { type Acceptance, isAccepted, unmatchedNames } from './acceptance.ts';
 import { type AccountCoverage, type CoveredServer, type CoveringPolicy, coveredServers } from './coverage.ts';
 import {
   accountDropped,
-  type Loss,
+  type CoverageLoss,
   policyDropped,
   projectDropped,
   regionDropped,
@@ -35,7 +35,7 @@ export function compareCoverage(
   audit: Compared,
   acceptance: Acceptance | undefined,
 ): CoverageChange {
-  const losses = new Map<string, Loss>();
+  const losses = new Map<string, CoverageLoss>();
   const lossOf: LossOf = (key, reasonOf) => {
     const loss = losses.get(key) ?? { reasonOf, policies: [], servers: [] };
     losses.set(key, loss);
@@ -43,7 +43,7 @@ export function compareCoverage(
   };
   const sorted = before.map((one) => sortedOut(one, audit, lossOf));
   const reasons = new Map([...losses.values()].map((loss) => [loss, loss.reasonOf(loss)]));
-  const isSettled = (loss: Loss) => isAccepted(reasons.get(loss)!, acceptance);
+  const isSettled = (loss: CoverageLoss) => isAccepted(reasons.get(loss)!, acceptance);
   const dropped = [...reasons.values()];
   const kept = sorted.map(({ account, project, policies, servers }) => ({
     account,
@@ -59,15 +59,15 @@ export function compareCoverage(
   };
 }
 
-type LossOf = (key: string, reasonOf: Loss['reasonOf']) => Loss;
+type LossOf = (key: string, reasonOf: CoverageLoss['reasonOf']) => CoverageLoss;
 
 interface SortedOut extends Pick<AccountCoverage, 'account' | 'project'> {
-  policies: { policy: CoveringPolicy; loss: Loss | undefined }[];
+  policies: { policy: CoveringPolicy; loss: CoverageLoss | undefined }[];
   /**
    * `because` are the losses that have taken the server out of coverage: none where it is covered
    * or gone, and undefined where that is not known.
    */
-  servers: { server: CoveredServer; because: Loss[] | undefined }[];
+  servers: { server: CoveredServer; because: CoverageLoss[] | undefined }[];
 }
 
 function sortedOut(
@@ -84,7 +84,7 @@ function sortedOut(
       ? lossOf(`project ${account} ${project}`, projectDropped(account, project))
       : undefined;
 
-  const policyLosses = new Map<string, Loss>();
+  const policyLosses = new Map<string, CoverageLoss>();
   for (const one of policies) {
     const { policy } = one;
     const loss =
@@ -101,7 +101,7 @@ function sortedOut(
 
   const covered = coveredServers(audit, account);
   const uncovered = new Set(audit.uncovered.flatMap((one) => (one.account === account ? one.server : [])));
-  const lossesOf = (server: CoveredServer): Loss[] | undefined => {
+  const lossesOf = (server: CoveredServer): CoverageLoss[] | undefined => {
     const { server: id, region } = server;
     if (otherProject) return [otherProject];
     if (covered.has(id) || isGone(server, now)) return [];

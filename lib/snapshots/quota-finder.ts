@@ -3,7 +3,7 @@ import { imageQuotas, volumeQuotas } from '../openstack/quota.ts';
 import type { Session } from '../openstack/session.ts';
 import { listVolumes, type Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { type ForecastInput, forecastQuotas } from './quota-forecast.ts';
+import { forecastQuotas, type QuotaForecastInput } from './quota-forecast.ts';
 
 /**
  * Forecasts the quotas of a region that the policies' next runs will exceed; see {@link
@@ -14,7 +14,7 @@ import { type ForecastInput, forecastQuotas } from './quota-forecast.ts';
 export async function forecastRegionQuotas(
   session: Session,
   region: string,
-  growth: Omit<ForecastInput, 'volumes'>,
+  growth: Omit<QuotaForecastInput, 'volumes'>,
 ): Promise<Reason<'QUOTA_AHEAD'>[]> {
   const servers = growth.policies.flatMap((one) => one.servers);
   if (servers.length === 0 || session.provider === 'rackspace') return [];

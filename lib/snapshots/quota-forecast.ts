@@ -18,7 +18,7 @@ const HORIZON_MS = 30 * DAY_MS;
 const MAX_HISTORIES = 20;
 
 /** The policies that take snapshots in a region, and the servers that each selects there. */
-export interface ForecastInput {
+export interface QuotaForecastInput {
   policies: readonly { policy: Policy; servers: readonly Server[] }[];
   images: readonly Image[];
   volumes: readonly Volume[];
@@ -46,7 +46,7 @@ interface SnapshotChange {
 export function forecastQuotas(
   where: string,
   quotas: readonly Quota[],
-  growth: ForecastInput,
+  growth: QuotaForecastInput,
 ): Reason<'QUOTA_AHEAD'>[] {
   if (quotas.length === 0) return [];
   const changes = growth.policies
@@ -65,7 +65,7 @@ export function forecastQuotas(
   });
 }
 
-function changesOf(policy: Policy, servers: readonly Server[], growth: ForecastInput): SnapshotChange[] {
+function changesOf(policy: Policy, servers: readonly Server[], growth: QuotaForecastInput): SnapshotChange[] {
   const { images, owner, volumes, now } = growth;
   const ours = Map.groupBy(
     images.filter(

@@ -57,7 +57,7 @@ function audit(changes: Partial<Audit> = {}): Audit {
     unlisted: [],
     warnings: [],
     bytes: 28.04e9,
-    leftBehindBytes: 0,
+    unmanagedBytes: 0,
     ...changes,
   };
 }
@@ -406,7 +406,7 @@ test('a subject is not cut in the middle of a word', () => {
 });
 
 test('what is stored counts what no policy rotates any more, with a line, and says where it is not known', () => {
-  const left = digest(audit({ leftBehindBytes: 6e9, bytes: 12e9, monthlyCost: 1.2 }), [], undefined);
+  const left = digest(audit({ unmanagedBytes: 6e9, bytes: 12e9, monthlyCost: 1.2 }), [], undefined);
   expect(left.text).toContain('Stored: 12.0 GB, 1.20 a month. No policy rotates 6.0 GB of it.');
   const unlisted = [{ account: 'rackspace', region: 'ORD' }, { account: 'customer-b' }];
   const { text } = digest(audit({ unlisted }), [], undefined);

@@ -365,7 +365,7 @@ test('what is not known and what no policy rotates are said', () => {
       auditOf([seriesOf([shown(0), shown(1, { state: 'unknown', status: 'deactivated' })])], {
         unlisted: [{ account: 'rackspace', region: 'ORD' }, { account: 'customer-b' }],
         bytes: 12e9,
-        leftBehindBytes: 6e9,
+        unmanagedBytes: 6e9,
       }),
     ),
   );

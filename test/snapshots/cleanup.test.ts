@@ -145,7 +145,8 @@ describe('ad-hoc snapshots', () => {
   );
 });
 
-const actions = (made: ReturnType<typeof plan>) => made.series[0]?.items.map(({ action }) => action).join(' ');
+const actions = (made: ReturnType<typeof plan>) =>
+  made.series[0]?.items.map(({ action }) => action).join(' ');
 
 test('the series of a server that is not in the region is kept completely, even with orphans', () => {
   const made = plan(FIVE, { orphans: { after: '1h', keep: 1 } }, [], { gone: ['another'] });

@@ -4,8 +4,8 @@ import { namingOf, unlistedText } from '../naming.ts';
 import { escapeHtml } from './escape.ts';
 
 /**
- * What stands below the list: the servers that no policy selects, the policies, how to use the
- * page.
+ * The sections below the list: the servers that no policy selects, the policies, and the keys of
+ * the page.
  */
 export function appendix(audit: Audit): string {
   const { uncovered, unlisted, policies } = audit;
