@@ -11,24 +11,24 @@ import {
 } from './coverage-loss.ts';
 import type { Audit, AuditedAccount, Dropped } from './model.ts';
 
-/** What an audit makes of the coverage that earlier audits have recorded. */
+/** The result of comparing an audit with the recorded coverage. */
 export interface CoverageChange {
-  /** What dropped out of coverage, and is not accepted. */
+  /** The items that dropped out of coverage, and are not accepted. */
   dropped: Dropped[];
-  /** What has dropped out of coverage, and is accepted with this audit. */
+  /** The items that dropped out of coverage, and are accepted with this audit. */
   accepted: Dropped[];
   warnings: Finding[];
-  /** What the next audit compares with. */
+  /** The new record, with which the next audit compares. */
   coverage: AccountCoverage[];
 }
 
 type Compared = Pick<Audit, 'at' | 'policies' | 'accounts' | 'series' | 'uncovered'>;
 
 /**
- * Compares an audit with the coverage that earlier audits have recorded. What is not covered any
- * more stays recorded, and is reported again, until it is covered again or accepted. What could not
- * be read, an account, a region or a single server, stays recorded and is not reported. A server
- * that the cloud answers 404 for in every region is forgotten: it is gone, not dropped.
+ * Compares an audit with the coverage that earlier audits have recorded. An item that is no longer
+ * covered stays recorded, and is reported by each audit, until it is covered again or accepted. An
+ * account, region or server that could not be read stays recorded and is not reported. A server for
+ * which every region answers 404 is gone: it is removed from the record and not reported.
  */
 export function compareCoverage(
   before: readonly AccountCoverage[],
@@ -64,8 +64,8 @@ type LossOf = (key: string, reasonOf: CoverageLoss['reasonOf']) => CoverageLoss;
 interface SortedOut extends Pick<AccountCoverage, 'account' | 'project'> {
   policies: { policy: CoveringPolicy; loss: CoverageLoss | undefined }[];
   /**
-   * `because` are the losses that have taken the server out of coverage: none where it is covered
-   * or gone, and undefined where that is not known.
+   * `because` are the losses because of which the server is no longer covered. Empty if the server
+   * is covered or gone, undefined if that is unknown.
    */
   servers: { server: CoveredServer; because: CoverageLoss[] | undefined }[];
 }
@@ -128,7 +128,7 @@ function isGone({ server, region }: CoveredServer, now: AuditedAccount | undefin
   return Boolean(now?.gone.has(server) && now.regions.includes(region));
 }
 
-/** The coverage with what an audit has seen now; without what nothing is left of. */
+/** The record, updated with the coverage that the audit has found, and without empty accounts. */
 function renewed(
   kept: readonly AccountCoverage[],
   audit: Compared,
