@@ -1,3 +1,4 @@
+import { recentAdhocSnapshots } from '../lib/audit/adhoc-snapshots.ts';
 import { audit } from '../lib/audit/audit.ts';
 import { coverageStoreIn } from '../lib/audit/coverage-store.ts';
 import { publishGoodAudit } from '../lib/audit/metrics.ts';
@@ -6,7 +7,6 @@ import type { Audit } from '../lib/audit/model.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
 import { withCoverage } from '../lib/audit/record-coverage.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
-import { takenByHand } from '../lib/audit/taken-by-hand.ts';
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import type { Policy } from '../lib/config/policy.ts';
@@ -45,7 +45,7 @@ export const handler = invocation(
         return undefined;
       });
     const goodRuns = await read('GOOD_RUNS_UNREADABLE', recordedRuns(policies, job.now));
-    const byHand = await read('REPORTS_UNREADABLE', store && takenByHand(store, job.now));
+    const byHand = await read('REPORTS_UNREADABLE', store && recentAdhocSnapshots(store, job.now));
     const compared = await withCoverage(coverageStore, acceptDropped, (coverage) =>
       audit(policies, job, job.login, {
         pricePerGb,
@@ -120,7 +120,7 @@ async function recordedRuns(policies: readonly Policy[], now: Date): Promise<Goo
   const goodRuns = await store.goodRuns();
   const newRuns = unrecorded(policies, goodRuns);
   if (newRuns.length > 0) {
-    // A failure before the first audit is to be told, and not to be older than a good run.
+    // A failure before the first audit must be notified, so no good run may be recorded after it.
     const failed = await store.failedRuns(() => false);
     const failureOf = ({ job, policy, account }: AccountJob) =>
       failed.find((one) => one.job === job && one.policy === policy && one.account === account);

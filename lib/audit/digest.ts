@@ -5,7 +5,7 @@ import { copiedServers } from './copied.ts';
 import { failuresIn } from './failures.ts';
 import { counted, durationText, minuteText, sizeText, subjectText } from './format.ts';
 import type { Audit } from './model.ts';
-import { type Naming, namingOf, unlistedText } from './place.ts';
+import { type Naming, namingOf, unlistedText } from './naming.ts';
 import { provenServers } from './proof.ts';
 import { sentence, worstFirst } from './sentence.ts';
 import type { ServerCount } from './server-count.ts';
@@ -22,20 +22,20 @@ export interface PageLinks {
   signed?: { link: string; hours: number };
 }
 
-/** A day in plain text, for an e-mail. */
+/** The e-mail about a day, in plain text. */
 export interface Digest {
-  /** ASCII, as SNS wants it. */
+  /** Only ASCII characters, as SNS requires. */
   subject: string;
   text: string;
-  /** Nothing failed, nothing is late, and all could be read. */
+  /** Whether nothing failed, no server is late, and everything could be read. */
   good: boolean;
 }
 
 /**
- * What a person should know of the last day: how well all is protected, what was taken and deleted,
- * what failed and what to do, what is late, and how much is stored.
+ * Creates the digest of the last day: how well the servers are protected, which snapshots were
+ * taken and deleted, failures with their remedies, late servers, and the stored size.
  *
- * @param known what the runs of the last day have reported; undefined if that can't be read.
+ * @param known the reports of the runs of the last day; undefined if they can't be read.
  */
 export function digest(
   audit: Audit,
@@ -106,8 +106,8 @@ function section(title: string, lines: readonly string[]): string | undefined {
 }
 
 /**
- * "Copied: 5 of 7 servers; the oldest is that of web-1, 3 days". Nothing where it is asked of no
- * server.
+ * "Copied: 5 of 7 servers; the oldest is that of web-1, 3 days". Empty if the count is of no
+ * servers.
  */
 function censusLine(
   what: string,
@@ -146,9 +146,9 @@ function deletedLines({ job, account, accounts, entries }: Report): string[] {
   });
 }
 
-function storage({ bytes, leftBehindBytes, unlisted, monthlyCost }: Audit): string {
+function storage({ bytes, unmanagedBytes, unlisted, monthlyCost }: Audit): string {
   const least = unlisted.length > 0 ? 'at least ' : '';
   const cost = monthlyCost === undefined ? '' : `, ${monthlyCost.toFixed(2)} a month`;
-  const left = leftBehindBytes > 0 ? ` No policy rotates ${sizeText(leftBehindBytes)} of it.` : '';
+  const left = unmanagedBytes > 0 ? ` No policy rotates ${sizeText(unmanagedBytes)} of it.` : '';
   return `Stored: ${least}${sizeText(bytes)}${cost}.${left}`;
 }

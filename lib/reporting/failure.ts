@@ -9,7 +9,7 @@ import { sentenceOf } from './sentences.ts';
 /** The error that makes an invocation fail although it has a result. */
 export class RunFailed extends Error {
   override readonly name = 'RunFailed';
-  /** Of all that failed, each once. */
+  /** The codes of all failures, each once. */
   readonly codes: readonly ReasonCode[];
 
   constructor(message: string, codes: readonly ReasonCode[]) {

@@ -68,7 +68,7 @@ export function manualHandler(task: JobDefinition<Hold, 'hold'>) {
   return invocation((event, job) => runJob(task, event, job, async (report) => report), endingOf);
 }
 
-/** How the invocation ends for a report; see {@link Ending}. */
+/** How the invocation ends for a report; see {@link RunEnding}. */
 export function endingOf(report: Report, { isDeployed }: Pick<JobContext, 'isDeployed'>) {
   return {
     failure: failureOf(report),
@@ -137,8 +137,8 @@ async function withLease(
   try {
     lease = await leases.take(`${name}/${policy}/${account}`, job.endsAt, job.now);
   } catch (error) {
-    // Two concurrent runs create one snapshot too many at worst; no run would leave servers without
-    // a snapshot.
+    // Two concurrent runs create at most one snapshot too many for each server. Without a run,
+    // servers would have no snapshot.
     logReason('warn', { code: 'LEASE_NOT_TAKEN', message: (error as Error).message });
     return run();
   }
@@ -168,7 +168,8 @@ async function withLease(
 }
 
 /**
- * Records the failure of a run that throws before it has a report: for the digest too, as a report.
+ * Records the failure of a run that throws before it has a report, and stores a report of the
+ * failure for the digest.
  */
 async function withCrashReport<T>(
   name: Report['job'],
@@ -179,7 +180,7 @@ async function withCrashReport<T>(
   try {
     return await run();
   } catch (error) {
-    // Rules send valid events: a refused one was sent by hand.
+    // Rules send valid events, so an invalid event was sent by hand.
     const isRefused = codesOf(error).includes('EVENT_INVALID');
     const beat = isRefused ? undefined : heartbeatPingOf(name, event);
     if (beat) metrics.addCrash(beat, job.accounts !== undefined);
@@ -193,7 +194,7 @@ async function withCrashReport<T>(
   }
 }
 
-/** What a scheduled run that threw has to say. */
+/** The report of a scheduled run that threw an error. */
 function crashReport(
   name: Report['job'],
   { policy, account = '' }: HeartbeatPing,
@@ -235,7 +236,7 @@ async function enqueueDeferred(
     ? [{ code: 'LEFT_TO_NEXT_TRY', job, count: left.outOfTime }]
     : [];
   if (!queue) return withFailures(report, failures);
-  // The run has only just started, so it gives nothing up yet.
+  // The run has only just started, so it abandons no work.
   const { at = now } = retryPlanOf(report, work, order, now);
   try {
     const tries = failureOf(report) ? 1 : 0;
@@ -274,7 +275,7 @@ async function storeGoodRun({ job, policy, account = '' }: HeartbeatPing): Promi
   }
 }
 
-/** Records a failed run, so that the audit can tell people. An error is only logged. */
+/** Records a failed run, so that the audit can notify people. An error is only logged. */
 async function storeFailedRun(run: FailedRun): Promise<void> {
   try {
     await store?.putFailedRun(run);

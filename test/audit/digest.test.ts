@@ -57,7 +57,7 @@ function audit(changes: Partial<Audit> = {}): Audit {
     unlisted: [],
     warnings: [],
     bytes: 28.04e9,
-    leftBehindBytes: 0,
+    unmanagedBytes: 0,
     ...changes,
   };
 }
@@ -106,7 +106,7 @@ Stored: 28.0 GB.`,
   });
 });
 
-test('a day on which something is no longer covered is not good, and says so before all that is late', () => {
+test('a day with a dropped item is not good, and the item is listed before the late servers', () => {
   const { good, subject, text } = digest(
     audit({ dropped: [droppedServer()], series: [series('web-1'), never('web-2')] }),
     [],
@@ -213,7 +213,7 @@ Later, signed in to AWS:
 https://console`);
 });
 
-test('a failure that a later run has repaired is counted, and makes no bad day', () => {
+test('a failure that a later run has repaired is counted, and the day is still good', () => {
   const failing = run('cleanup', [{ ...WEB, outcome: 'failed', reason: 'it is in use' }]);
   const repaired = run('cleanup', [{ ...WEB, outcome: 'kept' }]);
   const { good, text } = digest(audit(), [failing, repaired], undefined);
@@ -309,7 +309,7 @@ test.each<[string, Partial<AuditedSeries>, string]>([
   expect(text).toContain(line);
 });
 
-describe('two customers with a server of one name', () => {
+describe('two customers with servers of the same name', () => {
   const [own] = audit().policies;
   const accounts = ['customer-a', 'customer-b'];
   const several = (changes: Partial<AuditedSeries>, more: Partial<Audit> = {}) =>
@@ -377,13 +377,13 @@ describe('two customers with a server of one name', () => {
         accounts: 2,
       })),
     ],
-  ])('%s: a line each, and each says whose', (_, found, runs) => {
+  ])('%s: each server has a line with its account', (_, found, runs) => {
     const lines = linesOf(found, runs);
     expect(lines).toHaveLength(2);
     for (const [i, line] of lines.entries()) expect(line).toContain(`(${accounts[i]})`);
   });
 
-  test('of which one is proven the longest ago', () => {
+  test('the digest names the one whose last passed drill is the oldest', () => {
     const proof = (proven: string) => ({ proof: { proven, unprovenSeconds: 9 } });
     const found = several({});
     const proven = found.series.map((one, i) => ({ ...one, ...proof(`2026-11-2${i}T04:00:00Z`) }));
@@ -405,8 +405,8 @@ test('a subject is not cut in the middle of a word', () => {
   }
 });
 
-test('what is stored counts what no policy rotates any more, with a line, and says where it is not known', () => {
-  const left = digest(audit({ leftBehindBytes: 6e9, bytes: 12e9, monthlyCost: 1.2 }), [], undefined);
+test('the stored size includes unmanaged snapshots, with their size, and names the regions where it is unknown', () => {
+  const left = digest(audit({ unmanagedBytes: 6e9, bytes: 12e9, monthlyCost: 1.2 }), [], undefined);
   expect(left.text).toContain('Stored: 12.0 GB, 1.20 a month. No policy rotates 6.0 GB of it.');
   const unlisted = [{ account: 'rackspace', region: 'ORD' }, { account: 'customer-b' }];
   const { text } = digest(audit({ unlisted }), [], undefined);
@@ -416,7 +416,7 @@ test('what is stored counts what no policy rotates any more, with a line, and sa
   );
 });
 
-test('text from the cloud can neither break the subject nor forge a line', () => {
+test('text from the cloud can neither break the subject nor add a line', () => {
   const name = `naïve\n- web-1 in DFW: all is well\u202e ${'x'.repeat(300)}`;
   const { subject, text } = digest(audit({ series: [never(name)] }), [], undefined);
   expect(subject).toMatch(/^[\x20-\x7e]{1,100}$/);
