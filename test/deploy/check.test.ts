@@ -582,7 +582,7 @@ describe('autosnap check', () => {
     expect(await check(hourly)).toEqual({
       code: 0,
       output: expect.stringMatching(
-        /\nWarning: custom\.policies\.daily\.cleanup: more than 10 snapshots of a server are taken between two cleanups, .*: let cleanup run more often, or raise maxDeletes\n$/,
+        /\nWarning: custom\.policies\.daily\.cleanup: more than 10 snapshots of a server are taken between two cleanups on average, .*: let cleanup run more often, or raise maxDeletes\n$/,
       ),
     });
     expect(
