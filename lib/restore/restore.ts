@@ -143,7 +143,7 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
   });
   const reasons = [...why, ...plan.reasons];
   if (event.dryRun) {
-    return answer(context, image.id, { state: 'planned', reasons, next: eventToRun(context, image.id) });
+    return answer(context, image.id, { state: 'planned', reasons, apply: eventToRun(context, image.id) });
   }
   if (event.asked)
     return unanswered(context, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: false });
