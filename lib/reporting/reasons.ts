@@ -45,7 +45,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // Why a snapshot stays whatever the rules say.
   PROTECTED: None;
   HELD: None;
-  HELD_UNTIL: { until: string };
+  /** `day` is the bare date that the hold was given; `until` is its end in the last time zone. */
+  HELD_UNTIL: { until: string; day?: string };
   EXPOSED: { exposure: string };
   SHARED: { members: readonly string[] };
   DRILL_RUNNING: None;

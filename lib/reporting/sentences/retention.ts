@@ -25,7 +25,8 @@ export const retentionSentences = {
   // Why a snapshot stays whatever the rules say.
   PROTECTED: () => 'held: the image is protected',
   HELD: () => 'held forever',
-  HELD_UNTIL: ({ until }) => `held until ${until}`,
+  HELD_UNTIL: ({ until, day }) =>
+    `held until ${until}${day === undefined ? '' : `, when ${day} has ended in every time zone`}`,
   EXPOSED: ({ exposure }) =>
     `the image is ${exposure}: it stays until ${exposure === 'hidden' ? 'it is no longer hidden' : 'it is private again'}`,
   SHARED: ({ members }) =>
