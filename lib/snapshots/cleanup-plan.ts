@@ -7,7 +7,7 @@ import { type InUse, inUseIn } from './in-use.ts';
 import { isSnapshot, isStuck, type Snapshot } from './marker.ts';
 import type { Reader } from './ownership.ts';
 import type { RegionInventory } from './region-inventory.ts';
-import { type Decision, retain, retainAdhoc } from './retention.ts';
+import { type Decision, endOf, retain, retainAdhoc } from './retention.ts';
 import { meansServer } from './selector.ts';
 
 /** One snapshot in a plan: kept, to be deleted now, or left to a later run. */
@@ -193,7 +193,9 @@ function oddities(s: Snapshot, server: Server | undefined, now: Date): Reason[] 
     odd.push({ code: 'IMAGE_STUCK', ...which, status: s.status, since, serverIs });
   }
   if (s.policy === ADHOC && s.state === 'failed') {
-    odd.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status });
+    const end = endOf(s);
+    const until = end && server ? { until: isoSeconds(end) } : {};
+    odd.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status, ...until });
   }
   if (s.exposure) odd.push({ code: 'IMAGE_EXPOSED', ...which, exposure: s.exposure });
   if (s.slot > now) odd.push({ code: 'IMAGE_IN_FUTURE', ...which, slot: isoSeconds(s.slot) });

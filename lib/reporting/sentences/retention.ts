@@ -52,7 +52,8 @@ export const retentionSentences = {
     `${status}: what is left of it stays as long as the whole would: ${say(...reasons)}`,
 
   // Ad-hoc snapshots.
-  ADHOC_FAILED: ({ status }) => `ad hoc, failed (${status}): it holds nothing that can be restored`,
+  ADHOC_FAILED: ({ status, until }) =>
+    `ad hoc, failed (${status}): it holds nothing that can be restored; ${until === undefined ? 'it has no end: delete it by hand' : `its end is ${until}`}`,
   ADHOC: () => 'ad hoc, without an end',
   ADHOC_UNTIL: ({ until }) => `ad hoc, until ${until}`,
   ADHOC_ENDED: ({ until }) => `ad hoc, ended ${until}`,
