@@ -3,18 +3,20 @@
  */
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 const REPLACEMENT = '\ufffd';
+/** What only separates words: in one line it is a space. */
+const WORD_BREAK = /\r?\n|\t/g;
 
 /**
  * A text of the cloud, such as a server's name, for a terminal, a mail or a page: without
- * characters that move the cursor, forge a line or reverse the text.
+ * characters that move the cursor, forge a line or reverse the text. Line ends and tabs become spaces.
  */
 export function printable(text: string): string {
-  return text.toWellFormed().replace(UNPRINTABLE, REPLACEMENT);
+  return text.toWellFormed().replace(WORD_BREAK, ' ').replace(UNPRINTABLE, REPLACEMENT);
 }
 
 /** {@link printable} for a text of several lines. */
 export function printableLines(text: string): string {
-  return text.split('\n').map(printable).join('\n');
+  return text.split(/\r?\n/).map(printable).join('\n');
 }
 
 /** All texts in a value as {@link printable}; those under the key `message` keep their lines. */
