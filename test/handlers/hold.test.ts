@@ -244,5 +244,5 @@ test('a user without the role: the hold fails and names the role, and the image 
   const { error } = await h.fail('hold', { hold: h.images[0]!.id });
   expect(holdOf(h.images[0]!)).toBe('none');
   expect(error.message).toMatch(/403 .*You are not authorized to complete modify_image action/);
-  expect(error.message).toMatch(/lacks the role for this: at Rackspace it needs .*cloudImages:admin/);
+  expect(error.message).toMatch(/lacks the role for this, grant it: at Rackspace .*cloudImages:admin/);
 });
