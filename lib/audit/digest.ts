@@ -1,4 +1,5 @@
 import { printable } from '../openstack/printable.ts';
+import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Report } from '../reporting/report.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copied.ts';
@@ -46,10 +47,9 @@ export function digest(
   const naming = namingOf(audit);
   const series = audit.series.toSorted(worstFirst);
   const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: told }) =>
-    told
-      ? [{ title: told.title, lines: series.filter(isIn).map((s) => sentenceOf(told.reasonOf(s, naming))) }]
-      : [],
-  ).filter(({ lines }) => lines.length > 0);
+    told ? [{ title: told.title, reasons: series.filter(isIn).map((s) => told.reasonOf(s, naming)) }] : [],
+  ).filter(({ reasons }) => reasons.length > 0);
+  const said = troubles.flatMap(({ reasons }) => reasons);
   const failures = failuresIn(runs);
   const problems = audit.policies.flatMap((policy) =>
     policy.problems.map((problem) => `${naming.policyOf(policy)}: ${sentenceOf(problem)}`),
@@ -67,8 +67,11 @@ export function digest(
       : 'What was taken, deleted or failed in the last 24 hours is not known: the reports of the runs cannot be read.',
     section('Failed', failures.lines),
     section('No longer covered', audit.dropped.map(sentenceOf)),
-    ...troubles.map(({ title, lines }) => section(title, lines)),
-    section('To be looked at', [...problems, ...audit.warnings.map(findingText)]),
+    ...troubles.map(({ title, reasons }) => section(title, reasons.map(sentenceOf))),
+    section('To be looked at', [
+      ...problems,
+      ...audit.warnings.filter((warning) => !isSaid(warning, said)).map(findingText),
+    ]),
     section('Not covered by any policy', [
       ...audit.uncovered.map((server) => `${server.name} in ${naming.placeOf(server)}`),
       ...audit.unlisted.map((place) => unlistedText(place, naming.placeOf)),
@@ -84,6 +87,30 @@ export function digest(
     text: text.filter(Boolean).join('\n\n'),
     good: failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0,
   };
+}
+
+/** Whether the lines of the troubles already say what a warning says. */
+function isSaid(warning: Finding, said: readonly Reason[]): boolean {
+  switch (warning.code) {
+    case 'SERIES_NOT_ROTATING':
+      return said.some(({ code }) => code === 'SERIES_NOT_ROTATED');
+    case 'ADHOC_SNAPSHOT_FAILED':
+    case 'IMAGE_STUCK':
+      return said.flatMap(imagesOf).includes(warning.image);
+    default:
+      return false;
+  }
+}
+
+function imagesOf(reason: Reason): readonly string[] {
+  switch (reason.code) {
+    case 'SERIES_FAILED':
+    case 'SERIES_ADHOC_FAILED':
+    case 'SERIES_STUCK':
+      return reason.images;
+    default:
+      return [];
+  }
 }
 
 function linkLines({ console, signed }: PageLinks): string {

@@ -84,29 +84,39 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   {
     name: 'failed',
     isIn: (series) => series.failed > 0 && isWatched(series),
-    digest: { title: 'Snapshots that failed', reasonOf: seriesHaving('SERIES_FAILED', 'failed') },
-    noticesOf: (all, naming) => all.map((one) => seriesHaving('SERIES_FAILED', 'failed')(one, naming)),
+    digest: { title: 'Snapshots that failed', reasonOf: seriesFailed },
+    noticesOf: (all, naming) => all.map((one) => seriesFailed(one, naming)),
     isCounted: true,
     isListed: false,
   },
   {
     name: 'stuck',
     isIn: (series) => series.stuck > 0 && isWatched(series),
-    digest: { title: 'Snapshots that are stuck', reasonOf: seriesHaving('SERIES_STUCK', 'stuck') },
-    noticesOf: (all, naming) => all.map((one) => seriesHaving('SERIES_STUCK', 'stuck')(one, naming)),
+    digest: { title: 'Snapshots that are stuck', reasonOf: seriesStuck },
+    noticesOf: (all, naming) => all.map((one) => seriesStuck(one, naming)),
     isCounted: true,
     isListed: false,
   },
 ];
 
-function seriesHaving(code: 'SERIES_FAILED' | 'SERIES_STUCK', state: 'failed' | 'stuck') {
-  return (series: AuditedSeries, { placeOf }: Naming): Reason => ({
-    code,
+function seriesFailed(series: AuditedSeries, naming: Naming): Reason {
+  const failed = imagesIn(series, 'failed', naming);
+  if (series.state !== 'adhoc') return { code: 'SERIES_FAILED', ...failed };
+  const endless = series.snapshots.filter(({ state, goes }) => state === 'failed' && goes === undefined);
+  return { code: 'SERIES_ADHOC_FAILED', ...failed, endless: endless.map(({ image }) => image) };
+}
+
+function seriesStuck(series: AuditedSeries, naming: Naming): Reason {
+  return { code: 'SERIES_STUCK', ...imagesIn(series, 'stuck', naming) };
+}
+
+function imagesIn(series: AuditedSeries, state: 'failed' | 'stuck', { placeOf }: Naming) {
+  return {
     server: series.name || series.server,
     where: placeOf(series),
     policy: series.policy,
     images: series.snapshots.filter((one) => one.state === state).map(({ image }) => image),
-  });
+  };
 }
 
 function seriesNotRotated(series: AuditedSeries, { placeOf }: Naming): Reason {

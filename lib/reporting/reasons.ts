@@ -45,7 +45,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // Why a snapshot stays although no rule keeps it.
   PROTECTED: None;
   HELD: None;
-  HELD_UNTIL: { until: string };
+  /** `day` is the bare date that the hold was given; `until` is its end in the last time zone. */
+  HELD_UNTIL: { until: string; day?: string };
   EXPOSED: { exposure: string };
   SHARED: { members: readonly string[] };
   DRILL_RUNNING: None;
@@ -66,7 +67,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // Ad-hoc snapshots.
   ADHOC: None;
-  ADHOC_FAILED: { status: string };
+  ADHOC_FAILED: { status: string; until?: string };
   ADHOC_UNTIL: { until: string };
   ADHOC_ENDED: { until: string };
 
@@ -253,7 +254,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   ROTATION_BEHIND: { of: string; policy: string; deferred: number; most: number };
   IMAGE_SUSPECT: { problem: Reason };
   IMAGE_STUCK: { image: string; of: string; status: string; since: string; serverIs: string };
-  ADHOC_SNAPSHOT_FAILED: { image: string; of: string; status: string };
+  /** `until`: when cleanup deletes it; absent if no cleanup does. */
+  ADHOC_SNAPSHOT_FAILED: { image: string; of: string; status: string; until?: string };
   IMAGE_EXPOSED: { image: string; of: string; exposure: string };
   IMAGE_IN_FUTURE: { image: string; of: string; slot: string };
   SLOT_TAKEN_TWICE: { of: string; slot: string; images: readonly string[] };
@@ -525,6 +527,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_BEHIND: OfSeries & { newest?: string; ageSeconds?: number };
   COPIES_BEHIND: { servers: readonly { server: string; where: string; policy: string }[]; more: number };
   SERIES_FAILED: OfSeries & { images: readonly string[] };
+  /** `endless`: those of the images that no cleanup will delete. */
+  SERIES_ADHOC_FAILED: OfSeries & { images: readonly string[]; endless: readonly string[] };
   SERIES_STUCK: OfSeries & { images: readonly string[] };
   SERIES_NOT_ROTATED: OfSeries & { count: number };
   SERIES_NOT_ROTATING: { server: string; policy: string; images: readonly string[] };

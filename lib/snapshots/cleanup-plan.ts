@@ -7,7 +7,7 @@ import { type InUse, inUseIn } from './in-use.ts';
 import { isSnapshot, isStuck, type Snapshot } from './marker.ts';
 import type { Reader } from './ownership.ts';
 import type { RegionInventory } from './region-inventory.ts';
-import { type Decision, retain, retainAdhoc } from './retention.ts';
+import { type Decision, endOf, retain, retainAdhoc } from './retention.ts';
 import { selectsServer } from './selector.ts';
 
 /** A snapshot in a plan: it is kept, deleted in this run, or deferred to a later run. */
@@ -202,7 +202,9 @@ function snapshotWarnings(s: Snapshot, server: Server | undefined, now: Date): R
     warnings.push({ code: 'IMAGE_STUCK', ...which, status: s.status, since, serverIs });
   }
   if (s.policy === ADHOC && s.state === 'failed') {
-    warnings.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status });
+      const end = endOf(s);
+      const until = end && server ? { until: isoSeconds(end) } : {};
+      warnings.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status, ...until });
   }
   if (s.exposure) warnings.push({ code: 'IMAGE_EXPOSED', ...which, exposure: s.exposure });
   if (s.slot > now) warnings.push({ code: 'IMAGE_IN_FUTURE', ...which, slot: isoSeconds(s.slot) });

@@ -62,7 +62,9 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
 }
 
 function heldUntil(until: string): Reason {
-  return until === 'forever' ? { code: 'HELD' } : { code: 'HELD_UNTIL', until };
+  if (until === 'forever') return { code: 'HELD' };
+  const day = until.includes('T') ? {} : { day: until };
+  return { code: 'HELD_UNTIL', until: isoSeconds(parseEnd(until)!), ...day };
 }
 
 /** What future cleanups do with an image after its hold is removed. */

@@ -168,11 +168,12 @@ export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
     staysBecause(snapshot, now) ??
     (state === 'pending' || state === 'unknown' ? notFinished(snapshot) : undefined);
   if (kept) return { snapshot, keep: true, reasons: [kept] };
+  const ends = expires && { until: expires.toISOString() };
   const failed: Reason | undefined =
-    state === 'failed' ? { code: 'ADHOC_FAILED', status: snapshot.status } : undefined;
-  if (!expires) return { snapshot, keep: true, reasons: [failed ?? { code: 'ADHOC' }] };
-  const until = expires.toISOString();
-  return now < expires
+    state === 'failed' ? { code: 'ADHOC_FAILED', status: snapshot.status, ...ends } : undefined;
+  if (!ends) return { snapshot, keep: true, reasons: [failed ?? { code: 'ADHOC' }] };
+  const { until } = ends;
+  return now < expires!
     ? { snapshot, keep: true, reasons: [failed ?? { code: 'ADHOC_UNTIL', until }] }
     : { snapshot, keep: false, reasons: [{ code: 'ADHOC_ENDED', until }] };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../lib/audit/digest.ts';
-import type { Audit, AuditedSeries } from '../../lib/audit/model.ts';
+import type { Audit, AuditedSeries, AuditedSnapshot } from '../../lib/audit/model.ts';
 import type { Finding } from '../../lib/reporting/reasons.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine } from '../../lib/reporting/report.ts';
 import { droppedServer, shown } from './audits.ts';
@@ -27,7 +27,7 @@ function series(name: string, changes: Partial<AuditedSeries> = {}): AuditedSeri
   };
 }
 
-function image(state: 'failed' | 'stuck'): AuditedSeries['snapshots'][number] {
+function image(state: 'failed' | 'stuck', changes: Partial<AuditedSnapshot> = {}): AuditedSnapshot {
   return {
     image: 'image-1',
     slot: '2026-11-24T00:00:00Z',
@@ -35,6 +35,7 @@ function image(state: 'failed' | 'stuck'): AuditedSeries['snapshots'][number] {
     state,
     action: 'keep',
     reasons: [],
+    ...changes,
   };
 }
 
@@ -302,11 +303,53 @@ test.each<[string, Partial<AuditedSeries>, string]>([
     'Not rotated\n- web-1 in DFW, daily: no rule keeps 182 ',
   ],
   ['a snapshot that failed', { failed: 1, snapshots: [image('failed')] }, 'given up image-1;'],
+  [
+    'a failed ad-hoc snapshot with an end',
+    {
+      state: 'adhoc',
+      policy: 'adhoc',
+      countedBy: 'daily',
+      failed: 1,
+      snapshots: [image('failed', { goes: '2026-12-07T00:00:00Z' })],
+    },
+    'given up image-1; cleanup deletes an ad-hoc snapshot after its end\n',
+  ],
+  [
+    'a failed ad-hoc snapshot without an end',
+    { state: 'adhoc', policy: 'adhoc', countedBy: 'daily', failed: 1, snapshots: [image('failed')] },
+    'given up image-1; delete image-1 by hand: no cleanup does\n',
+  ],
   ['one that is stuck', { stuck: 1, snapshots: [image('stuck')] }, 'never finished: image-1;'],
 ])('%s is in the digest, and the day is not good', (_, changes, line) => {
   const { good, text } = digest(audit({ series: [series('web-1', changes)] }), [], undefined);
   expect(good).toBe(false);
   expect(text).toContain(line);
+});
+
+test('what a section of its own says is not repeated as a warning', () => {
+  const found = audit({
+    series: [
+      series('web-1', { notRotating: 2 }),
+      series('web-2', { failed: 1, state: 'adhoc', countedBy: 'daily', snapshots: [image('failed')] }),
+      series('web-3', { stuck: 1, snapshots: [image('stuck')] }),
+    ],
+    warnings: [
+      { code: 'SERIES_NOT_ROTATING', server: 'web-1', policy: 'daily', images: ['a', 'b'] },
+      { code: 'ADHOC_SNAPSHOT_FAILED', image: 'image-1', of: 'web-2', status: 'killed' },
+      { code: 'IMAGE_STUCK', image: 'image-1', of: 'web-3', status: 'queued', since: 'x', serverIs: 'idle' },
+      {
+        code: 'IMAGE_STUCK',
+        image: 'image-9',
+        of: 'web-9',
+        status: 'queued',
+        since: 'x',
+        serverIs: 'not here',
+      },
+    ],
+  });
+  const { text } = digest(found, [], undefined);
+  expect(text.match(/not deleted/g)).toHaveLength(1);
+  expect(text).toMatch(/To be looked at\n- image image-9 of web-9 [^\n]*\n\n/);
 });
 
 describe('two customers with servers of the same name', () => {

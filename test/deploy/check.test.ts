@@ -263,6 +263,27 @@ describe('schedule events under a function', () => {
     ]);
   });
 
+  test.each(['snapshot', 'restore', 'continue'])('a rule for a pattern of events is refused: %s', (name) => {
+    const eventBridge = { pattern: { source: ['aws.ec2'] } };
+    expect(problemsOf({ functions: { [name]: { events: [{ eventBridge }] } } })).toEqual([
+      expect.stringMatching(
+        RegExp(`^functions\\.${name}\\.events\\.0\\.eventBridge: remove it: ${name} would refuse the events`),
+      ),
+    ]);
+    const mine = { runtime: 'nodejs24.x', events: [{ eventBridge }] };
+    expect(problemsOf({ functions: { mine } })).toEqual([]);
+  });
+
+  test('a role of its own is refused for a function of Autosnap only', () => {
+    const role = 'arn:aws:iam::000000000000:role/mine';
+    const renamed = { handler: 'handlers/cleanup.handler', runtime: 'nodejs24.x', role };
+    const mine = { handler: 'mine.handler', runtime: 'nodejs24.x', role };
+    expect(problemsOf({ functions: { snapshot: { role }, renamed, mine } })).toEqual([
+      expect.stringMatching(/^functions\.snapshot\.role: the functions have their own role: remove this one/),
+      expect.stringMatching(/^functions\.renamed\.role: the functions have their own role: remove this one/),
+    ]);
+  });
+
   test('a function with more schedules than its resource policy allows is refused', () => {
     const schedule = { rate: ['rate(1 day)'], input: { policy: 'daily', dryRun: true } };
     const of = (count: number) =>
@@ -582,7 +603,7 @@ describe('autosnap check', () => {
     expect(await check(hourly)).toEqual({
       code: 0,
       output: expect.stringMatching(
-        /\nWarning: custom\.policies\.daily\.cleanup: more than 10 snapshots of a server are taken between two cleanups, .*: let cleanup run more often, or raise maxDeletes\n$/,
+        /\nWarning: custom\.policies\.daily\.cleanup: more than 10 snapshots of a server are taken between two cleanups on average, .*: let cleanup run more often, or raise maxDeletes\n$/,
       ),
     });
     expect(

@@ -24,12 +24,19 @@ const metric = ({ logs }: Harness, name: string) =>
 
 describe.each(['killed', 'error'])('an ad-hoc snapshot that is %s', (status) => {
   test.each([
-    ['without an end', undefined],
-    ['with an end', '2026-12-07T00:00:00Z'],
-  ])('%s counts as failed in cleanup', async (_, expires) => {
+    ['without an end', undefined, 'it has no end: delete it by hand', /: delete it by hand/],
+    [
+      'with an end',
+      '2026-12-07T00:00:00Z',
+      'its end is 2026-12-07T00:00:00.000Z',
+      /: take another; cleanup deletes this image after 2026-12-07T00:00:00Z/,
+    ],
+  ])('%s counts as failed in cleanup, which says when it goes', async (_, expires, end, remedy) => {
     const h = await failedByHand(status, expires);
     const report = await h.run('cleanup', { policy: 'daily' });
     expect(decisionOn(report, h.byHand)).toContain(`ad hoc, failed (${status})`);
+    expect(decisionOn(report, h.byHand)).toContain(end);
+    expect(textsOf(report.warnings).join()).toMatch(remedy);
     expect(textsOf(report.warnings).join()).toContain(
       `the ad-hoc snapshot ${h.byHand.id} of web failed (${status})`,
     );

@@ -338,7 +338,7 @@ describe('answers to a deletion', () => {
     h.cloud.account.role = 'creator';
     const { error } = await h.fail('cleanup', policy());
     expect(error.message).toMatch(/1 of 4 snapshots failed/);
-    expect(error.message).toMatch('at Rackspace it needs nova:admin and cloudImages:admin');
+    expect(error.message).toMatch('at Rackspace nova:admin and cloudImages:admin');
   });
 
   test('503 for all tries: the image is left to the next run, which deletes it', async () => {

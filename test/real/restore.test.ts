@@ -48,7 +48,7 @@ test('a new server is created once from the newest snapshot, like the original',
   const { cloud, own, snapshot, run, track } = running;
   const planned = await run('restore', { server: own, region, to: 'new', dryRun: true });
   expect(planned).toMatchObject({ state: 'planned', image: snapshot.id, region });
-  const reports = await untilEnd(running, await run('restore', planned.next));
+  const reports = await untilEnd(running, await run('restore', planned.apply));
   const { restored, state, request } = reports.at(-1)!;
   track(restored!);
   expect(state).toBe('done');
@@ -226,7 +226,7 @@ test('of a deleted server', async () => {
     dryRun: true,
   });
   expect(planned).toMatchObject({ server: own, image: snapshot.id });
-  const reports = await untilEnd(running, await run('restore', planned.next));
+  const reports = await untilEnd(running, await run('restore', planned.apply));
   const restored = reports.at(-1)!.restored!;
   track(restored);
   expect(reports.at(-1)).toMatchObject({ state: 'done' });

@@ -30,7 +30,7 @@ test('an error of the cloud keeps its code, and has its remedy', () => {
   expect(reasonFor(forbidden)).toEqual({
     code: 'CLOUD',
     error: 'FORBIDDEN',
-    message: expect.stringMatching(/^No\. The user in the secret lacks the role/),
+    message: expect.stringMatching(/^No\. If the user in the secret lacks the role/),
   });
 });
 

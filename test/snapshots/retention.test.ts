@@ -397,10 +397,16 @@ describe('an ad-hoc snapshot', () => {
       'ad hoc, ended 2026-11-23T05:59:59.999Z',
     ],
     [
-      'stays until its expiry if it failed',
-      { state: 'failed', status: 'killed' },
+      'stays until its end if it failed',
+      { expires: new Date('2026-12-01T00:00:00Z'), state: 'failed', status: 'killed' },
       true,
-      'ad hoc, failed (killed): it holds nothing that can be restored',
+      'ad hoc, failed (killed): it holds nothing that can be restored; its end is 2026-12-01T00:00:00.000Z',
+    ],
+    [
+      'has to be deleted by hand if it failed and has no end',
+      { expires: undefined, state: 'failed', status: 'killed' },
+      true,
+      'ad hoc, failed (killed): it holds nothing that can be restored; it has no end: delete it by hand',
     ],
   ])('%s', (_, changes, keep, reason) => {
     expect(adhoc(changes)).toMatchObject({ keep, reasons: [reason] });
