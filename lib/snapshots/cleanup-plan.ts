@@ -202,9 +202,9 @@ function snapshotWarnings(s: Snapshot, server: Server | undefined, now: Date): R
     warnings.push({ code: 'IMAGE_STUCK', ...which, status: s.status, since, serverIs });
   }
   if (s.policy === ADHOC && s.state === 'failed') {
-      const end = endOf(s);
-      const until = end && server ? { until: isoSeconds(end) } : {};
-      warnings.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status, ...until });
+    const end = endOf(s);
+    const until = end && server ? { until: isoSeconds(end) } : {};
+    warnings.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status, ...until });
   }
   if (s.exposure) warnings.push({ code: 'IMAGE_EXPOSED', ...which, exposure: s.exposure });
   if (s.slot > now) warnings.push({ code: 'IMAGE_IN_FUTURE', ...which, slot: isoSeconds(s.slot) });
