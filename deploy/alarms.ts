@@ -4,10 +4,10 @@ import { logicalIdOf, namePrefix, type Resources } from './resources.ts';
 
 /**
  * The CloudWatch alarms of a deployment, as CloudFormation resources by their logical ids. The
- * audit itself mails about incidents, so only its absence is an alarm that notifies the topic
- * `Alerts`. The alarm of each policy has no action: the console shows its state, and an operator
- * can add actions, such as a pager's. Each policy has only one alarm, because a stack is limited to
- * 500 resources; the report page names the trouble.
+ * audit itself sends mails about incidents, so only the alarm on missing audits notifies the topic
+ * `Alerts`. The alarm of a policy has no action: the console shows its state, and an operator can
+ * add actions, such as a pager's. Each policy has only one alarm, because a stack is limited to 500
+ * resources; the report page names the trouble.
  *
  * Source:
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html
@@ -49,8 +49,8 @@ export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: st
     ]),
     [
       'AuditMissingAlarm',
-      // Audits that are missing are insufficient data. So the alarm, which begins in that state,
-      // does not notify anybody when it is created: AWS runs actions when the state changes.
+      // Missing audits put the alarm into the state INSUFFICIENT_DATA. A new alarm starts in this
+      // state and does not notify anybody, because AWS runs actions only when the state changes.
       alarm(
         'audit-missing',
         `No audit succeeded for hours, so nobody is told of late snapshots and failed runs. Logs: npx serverless logs -f audit --stage ${stage}`,

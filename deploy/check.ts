@@ -5,9 +5,9 @@ import { scheduleEventProblems } from './schedule-events.ts';
 import { settingsProblems } from './settings.ts';
 
 /**
- * The problems of a serverless.yml: what would fail, or behave differently than it looks, each with
- * the field and the remedy. `npx autosnap check` only runs this check, and each command that
- * packages runs it first.
+ * The problems of a serverless.yml: settings that would fail, or that have another effect than
+ * expected. Each problem has the field and the remedy. `npx autosnap check` runs only this check,
+ * and each command that packages runs it first.
  *
  * @param given the deployment without the schedule events that are generated from its policies.
  */
@@ -61,7 +61,7 @@ export function stackNameProblems(names: Record<string, string>): string[] {
   );
 }
 
-/** Events that are not a list. They are checked first, because all other checks need lists. */
+/** Events that are not a list. They are checked first, because the other checks need lists. */
 function eventProblems({ functions = {} }: Service): string[] {
   return Object.entries(functions)
     .filter(([, { events = [] }]) => !Array.isArray(events))
@@ -69,7 +69,8 @@ function eventProblems({ functions = {} }: Service): string[] {
 }
 
 /**
- * Missing resources of Autosnap, and custom resources with the same logical id as a generated one.
+ * The problems with resources: missing resources of Autosnap, and custom resources with the same
+ * logical id as a generated resource.
  */
 function resourceProblems(deployment: Deployment): string[] {
   const own = deployment.service.resources?.Resources ?? {};

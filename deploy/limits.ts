@@ -115,8 +115,9 @@ function fits({ service, ...rest }: Deployment, count: number): boolean {
 }
 
 /**
- * The resources that `serverless package` will put into the template, by their logical ids: those
- * that are ours as they are, those that Serverless makes of the functions by type and name only.
+ * The resources that `serverless package` will put into the template, by their logical ids.
+ * Autosnap's own resources are complete; those that Serverless generates from the functions have
+ * only their types and names.
  */
 export function draftOf({ service, stage, region }: Deployment): Resources {
   const prefix = `${service.service}-${stage}`;

@@ -36,11 +36,11 @@ export default class Deployment {
   constructor(serverless, _options, { log }) {
     const { service } = serverless;
     const provider = serverless.getProvider('aws');
-    const made = eventsOf(serverless.configurationInput);
+    const generated = eventsOf(serverless.configurationInput);
     // The configuration can only be extended while plugins are loaded. print and serverless-offline
     // need the events in it.
     const { functions } = serverless.configurationInput;
-    for (const [job, events] of Object.entries(made)) {
+    for (const [job, events] of Object.entries(generated)) {
       // serverless.yml may list the functions in several parts.
       const part = Array.isArray(functions) ? functions.findIndex((one) => job in Object(one)) : undefined;
       const path = part === undefined ? ['functions', job] : ['functions', String(part), job];
@@ -52,10 +52,10 @@ export default class Deployment {
       Array.isArray(events)
         ? events.filter(
             (event) =>
-              !Object(made)[name]?.some((/** @type {unknown} */ one) => isDeepStrictEqual(one, event)),
+              !Object(generated)[name]?.some((/** @type {unknown} */ one) => isDeepStrictEqual(one, event)),
           )
         : [];
-    const refuse = () => {
+    const checkConfiguration = () => {
       const functions = Object.fromEntries(
         Object.entries(functionsOf(service.functions)).map(([name, fn]) => [
           name,
@@ -72,7 +72,7 @@ export default class Deployment {
       return deployment;
     };
     const prepare = () => {
-      for (const warning of warningsIn(refuse())) log.warning(warning);
+      for (const warning of warningsIn(checkConfiguration())) log.warning(warning);
       for (const name of Object.keys(service.functions)) {
         service.functions[name] ??= {};
         const fn = service.functions[name];
@@ -90,7 +90,7 @@ export default class Deployment {
     const addPolicies = () =>
       writeFile(join(serverless.config.servicePath, 'policies.json'), JSON.stringify(policiesOf(service)));
     const checkAndAddPolicies = () => {
-      refuse();
+      checkConfiguration();
       return addPolicies();
     };
     copyProductionOnly(serverless);

@@ -1,6 +1,6 @@
 import mergePlainObjects from 'serverless/lib/utils/merge-plain-objects.js';
 import * as v from 'valibot';
-import { eachAccount, mayMeet } from '../lib/config/accounts.ts';
+import { eachAccount, mayOverlap } from '../lib/config/accounts.ts';
 import { PERIODS } from '../lib/config/keep-rules.ts';
 import { type Policy, parsePolicy, policyName } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
@@ -18,6 +18,7 @@ type Functions = Record<
     events?: readonly unknown[];
     destinations?: unknown;
     tracing?: unknown;
+    role?: unknown;
     runtime?: unknown;
     image?: unknown;
   }
@@ -66,6 +67,20 @@ export const BY_HAND: readonly string[] = ['continue', 'hold', 'restore', 'docto
 /** Autosnap's functions. */
 export const FUNCTIONS: readonly string[] = [...JOBS, 'audit', ...BY_HAND];
 
+/**
+ * The name of Autosnap's function by its handler, which is independent of the key in
+ * serverless.yml.
+ */
+export function productFunction(key: string, handler = ''): string {
+  const [, name] = /^(?:\.\/)?handlers\/(\w+)\.handler$/.exec(handler) ?? [];
+  return name !== undefined && isProductFunction(name) ? name : key;
+}
+
+/** Whether a name is that of one of Autosnap's functions. */
+export function isProductFunction(name: string): boolean {
+  return FUNCTIONS.includes(name);
+}
+
 type Fields = Record<string, unknown>;
 
 /** The schedule of each job of a policy; undefined if the policy does not enable the job. */
@@ -109,8 +124,8 @@ export function jobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
 
 /**
  * The problems of the policies of serverless.yml, each with the field and the remedy: everything
- * that a run would refuse, and two policies that adopt the same images, because they would rotate
- * each other's snapshots.
+ * that a run would refuse, and two policies that adopt the same images, because each would rotate
+ * the snapshots of the other.
  */
 export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
   const { policies } = Object(custom);
@@ -126,7 +141,7 @@ export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
     ...blocks
       .filter(([, block]) => 'adopt' in Object(block))
       .filter(([, block], i, adopting) =>
-        adopting.slice(0, i).some(([, other]) => mayMeet(accountOf(block), accountOf(other))),
+        adopting.slice(0, i).some(([, other]) => mayOverlap(accountOf(block), accountOf(other))),
       )
       .map(
         ([name, block]) =>
@@ -135,7 +150,7 @@ export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
   ];
 }
 
-/** Hardly any image is smaller. */
+/** A monthly limit below this size is smaller than most images. */
 const SMALL_BYTES = 1e9;
 
 /**

@@ -15,8 +15,8 @@ const InvocationRecord = v.object({
 });
 const Job = v.object({ job: v.picklist(JOBS), event: v.record(v.string(), v.unknown()) });
 
-/** A run that failed in all its tries, with the receipt handles of its messages. */
-interface FailedRun {
+/** A run that failed in all its attempts, with the receipt handles of its messages. */
+interface QueuedFailure {
   /** The ARN or the name of the function. */
   fn: string;
   event: unknown;
@@ -30,24 +30,24 @@ interface Clients {
 
 /**
  * Reruns the failed runs of a queue one after another. The messages of a successful rerun are
- * deleted, the others stay. Several failures of a function with the same event are rerun once,
+ * deleted; the others stay. Several failures of a function with the same event are rerun once,
  * because a run works on the current state.
  *
- * The messages are what Lambda sends to an on-failure destination (AWS Lambda developer guide,
- * "Invocation records"), or work items that SQS moved to this queue after too many deliveries
- * (lib/runtime/work-item.ts).
+ * The messages are those that Lambda sends to an on-failure destination (AWS Lambda developer
+ * guide, "Invocation records"), or work items that SQS moved to this queue after too many
+ * deliveries (lib/runtime/work-item.ts).
  *
- * @param say prints a line for each run.
+ * @param print prints a line for each run.
  * @returns the number of runs that failed again.
  */
 export async function rerun(
   { queues, functions }: Clients,
   queueName: string,
-  say: (line: string) => void,
+  print: (line: string) => void,
 ): Promise<number> {
   const { QueueUrl } = await queues.send(new GetQueueUrlCommand({ QueueName: queueName }));
-  const runs = await failedRuns(queues, QueueUrl, queueName.replace(/-failed-runs$/, ''), say);
-  if (runs.length === 0) say('There are no failed runs.');
+  const runs = await failedRuns(queues, QueueUrl, queueName.replace(/-failed-runs$/, ''), print);
+  if (runs.length === 0) print('There are no failed runs.');
   let failed = 0;
   for (const { fn, event, receipts } of runs) {
     const { FunctionError, Payload } = await functions.send(
@@ -57,9 +57,9 @@ export async function rerun(
     if (FunctionError) {
       failed++;
       const { errorMessage } = JSON.parse(Buffer.from(Payload ?? []).toString()) as { errorMessage: string };
-      say(`✗ ${name} ${JSON.stringify(event)}\n  ${errorMessage.replaceAll('\n', '\n  ')}`);
+      print(`✗ ${name} ${JSON.stringify(event)}\n  ${errorMessage.replaceAll('\n', '\n  ')}`);
     } else {
-      say(`✓ ${name} ${JSON.stringify(event)}`);
+      print(`✓ ${name} ${JSON.stringify(event)}`);
     }
     for (const ReceiptHandle of receipts) {
       const message = { QueueUrl, ReceiptHandle };
@@ -71,14 +71,17 @@ export async function rerun(
   return failed;
 }
 
-/** Takes all that is in the queue; nobody else sees it until its visibility timeout has passed. */
+/**
+ * Receives all messages of the queue. No other consumer receives them until their visibility
+ * timeout has passed.
+ */
 async function failedRuns(
   queues: SQSClient,
   QueueUrl: string | undefined,
   deployment: string,
-  say: (line: string) => void,
-): Promise<FailedRun[]> {
-  const runs = new Map<string, FailedRun>();
+  print: (line: string) => void,
+): Promise<QueuedFailure[]> {
+  const runs = new Map<string, QueuedFailure>();
   for (;;) {
     const { Messages = [] } = await queues.send(
       new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 2 }),
@@ -87,7 +90,7 @@ async function failedRuns(
     for (const { Body = '', ReceiptHandle = '' } of Messages) {
       const read = readMessage(Body, deployment);
       if (!read) {
-        say(`! this message is not a failed run and stays in the queue: ${Body.slice(0, 200)}`);
+        print(`! this message is not a failed run and stays in the queue: ${Body.slice(0, 200)}`);
         continue;
       }
       const { fn, event } = read;
@@ -103,7 +106,7 @@ async function failedRuns(
  * Parses a message: the invocation record of a failed run, or a work item. The payload of a
  * `continue` record is a work item that another version could not parse.
  */
-function readMessage(body: string, deployment: string): Pick<FailedRun, 'fn' | 'event'> | undefined {
+function readMessage(body: string, deployment: string): Pick<QueuedFailure, 'fn' | 'event'> | undefined {
   const message = parsed(body);
   const record = v.safeParse(InvocationRecord, message);
   const work = v.safeParse(Job, record.success ? record.output.requestPayload : message);

@@ -156,7 +156,7 @@ function misplacedProblems(key: string, value: unknown, custom: unknown): string
     : [];
 }
 
-/** What a deployment says when nobody would be told of incidents. */
+/** The warnings of a deployment in which nobody would be notified of incidents. */
 export function alertWarnings(custom: object = {}): string[] {
   const { alerts, heartbeat } = custom as { alerts?: unknown[]; heartbeat?: string };
   if ((alerts ?? []).length > 0 || heartbeat) return [];

@@ -1,7 +1,7 @@
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import { checkAlerts } from '../lib/doctor/alert-checks.ts';
-import { checkOf, diagnosisText, doctorFailure } from '../lib/doctor/diagnosis.ts';
+import { diagnosisText, doctorFailure, reportedCheck } from '../lib/doctor/diagnosis.ts';
 import { diagnose, policiesToCheck } from '../lib/doctor/doctor.ts';
 import { invocation } from '../lib/runtime/handler.ts';
 
@@ -15,7 +15,7 @@ import { invocation } from '../lib/runtime/handler.ts';
 export const handler = invocation(
   async (event, job) => {
     const policies = await expandAccounts(policiesToCheck(event, job.policies), job.findAccounts);
-    const alerts = (await checkAlerts(settings())).map((finding) => checkOf(finding, {}));
+    const alerts = (await checkAlerts(settings())).map((finding) => reportedCheck(finding, {}));
     const { checks, ...diagnosis } = await diagnose(policies, job);
     return { ...diagnosis, checks: [...alerts, ...checks] };
   },

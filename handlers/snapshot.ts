@@ -1,5 +1,5 @@
 import { settings } from '../lib/config/environment.ts';
-import { orderOf } from '../lib/config/event.ts';
+import { resolveEvent } from '../lib/config/event.ts';
 import { type JobDefinition, jobHandler } from '../lib/runtime/job.ts';
 import { requestLogIn } from '../lib/runtime/request-log.ts';
 import { takeSnapshots } from '../lib/snapshots/create.ts';
@@ -15,7 +15,7 @@ const requestLog = bucket ? { requests: requestLogIn(bucket) } : {};
  */
 export const snapshot: JobDefinition = {
   name: 'snapshot',
-  read: orderOf,
+  read: resolveEvent,
   run: async (order, job) => takeSnapshots(await job.login(order.account), order, { ...job, ...requestLog }),
 };
 

@@ -5,25 +5,29 @@ interface Deployed {
   service?: string;
   stage: string;
   /**
-   * The names of its cloud accounts. All of them stand for the one account of the embedded cloud.
+   * The names of the deployment's cloud accounts. The embedded cloud has one account, which all
+   * these names mean.
    */
   accounts?: readonly string[];
 }
 
-/** The variable with the URL of the secrets store of a running `npm run cloud`. */
+/**
+ * The name of the environment variable with the URL of the secrets store of a running `npm run
+ * cloud`.
+ */
 const RUNNING = 'AUTOSNAP_LOCAL_SECRETS_URL';
 
 /**
- * Points this process at an embedded cloud: adds the deployment's secrets to its store, and makes
- * the AWS SDK use that store instead of AWS.
+ * Configures this process for an embedded cloud: adds the secrets of the deployment to the cloud's
+ * store, and makes the AWS SDK use that store instead of AWS.
  */
 export function pointAt(cloud: Cloud, deployed: Deployed): void {
   Object.assign(process.env, environmentOf(cloud, deployed));
 }
 
 /**
- * The environment that points another process at an embedded cloud, as {@link pointAt} does for
- * this one.
+ * The environment variables that configure another process for an embedded cloud, as {@link
+ * pointAt} configures this process.
  */
 export function environmentOf(cloud: Cloud, deployed: Deployed): Record<string, string> {
   addSecrets(cloud, deployed);
@@ -37,7 +41,7 @@ function addSecrets(cloud: Cloud, { service = 'autosnap', stage, accounts = ['ra
 }
 
 /**
- * Points this process at the `npm run cloud` that its environment names.
+ * Configures this process for the running `npm run cloud` that the environment names.
  *
  * @returns false if the environment names none.
  * @throws if that cloud no longer runs.

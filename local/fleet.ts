@@ -9,11 +9,12 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Adds a small fleet with a history of daily snapshots: servers whose snapshots were rotated until
- * last week, a new server, a newer one that is rebooting, one whose snapshots fail, one that no
- * policy selects, and the series of a deleted server. There are also a golden image of the
- * operator, a failed, a held and an ad-hoc snapshot, and snapshots that passed or failed a drill.
- * The same time always gives the same fleet, including its ids.
+ * Adds a small fleet with a history of daily snapshots: servers whose snapshots are rotated,
+ * servers whose snapshots were not rotated for a week, a new server, a newer server that is
+ * rebooting, a server whose snapshots fail, a server that no policy selects, and the snapshots of a
+ * deleted server. Other images are a golden image of the operator, a failed, a held and an ad-hoc
+ * snapshot, and snapshots that passed or failed a drill. The same time always gives the same fleet,
+ * including its ids.
  *
  * @param newest the age of the newest snapshots, in days before the last midnight (UTC).
  */

@@ -10,7 +10,7 @@ import { demoPolicy } from './policies.ts';
 /** The price of a gigabyte per month in the example page. */
 const PRICE_PER_GB = 0.1;
 
-/** The drills whose results some of the fleet's snapshots have. */
+/** The drills of the policy; some snapshots of the fleet have their results. */
 const DRILL = { schedule: 'cron(0 3 * * ? *)' };
 
 /**

@@ -7,7 +7,7 @@ import { accountsFor } from './policies.ts';
 
 const OWNER = 'autosnap-local';
 
-/** Short times, because people wait for these snapshots, servers and volumes. */
+/** Short times, because people wait for the snapshots, servers and volumes. */
 const TIMING = { queuedMs: 1_000, savingMs: 2_000, buildMs: 1_000, volumeMs: 1_000 };
 
 /** `npm run cloud`: the embedded cloud alone, with the demo fleet, until Ctrl-C. */

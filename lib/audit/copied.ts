@@ -4,7 +4,7 @@ import type { Offsite, Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import { type BucketError, isBucketError } from '../offsite/bucket-error.ts';
 import { type CheckedCopy, checkCopy } from '../offsite/check.ts';
-import { type Copy, copiesOf, type Place, prefixOf } from '../offsite/copies.ts';
+import { type Copy, type CopyScope, copiesOf, prefixOf } from '../offsite/copies.ts';
 import type { CopyContext } from '../offsite/copy.ts';
 import type { CopyStore } from '../offsite/copy-store.ts';
 import type { Image } from '../openstack/images.ts';
@@ -12,28 +12,30 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { durationText } from './format.ts';
 import { type AuditedSeries, type Copied, LATE } from './model.ts';
-import type { Naming } from './place.ts';
+import type { Naming } from './naming.ts';
 import { countServers, type ServerCount } from './server-count.ts';
 
-/** Where the copies of some regions lie, of all where none is named; each is only read. */
+/**
+ * A store with copies, of one region or, without `region`, of all regions. The audit only reads it.
+ */
 export interface ReadableCopies {
   store: Pick<CopyStore, 'list' | 'readText' | 'head'>;
   region?: string;
 }
 
-/** A policy's newest good copy of each series; or why they are not known. */
+/** Reads a policy's newest good copy of each series; or the reason why the copies can't be read. */
 export type Copies = { of(policy: string): Promise<CheckedCopy[]> } | { problem: Reason };
 
-/** Manifests that are read at the same time. */
+/** The number of manifests that are read at the same time. */
 const AT_ONCE = 8;
 
 /**
- * Lists all copies of an account's images. Of each series, manifests are read until one is that of
- * a good copy.
+ * Lists all copies of an account's images. For each series, the manifests are read from the newest
+ * copy on, until a copy is good.
  */
 export async function listCopies(
   places: readonly ReadableCopies[] | undefined,
-  place: Omit<Place, 'policy'>,
+  place: Omit<CopyScope, 'policy'>,
 ): Promise<Copies> {
   if (!places) return { problem: { code: 'POLICY_COPIES_WITHOUT_BUCKET' } };
   try {
@@ -62,14 +64,14 @@ export async function listCopies(
   }
 }
 
-/** Why the copies of a policy are not known. */
+/** The reason why the copies of a policy can't be read. */
 export function copiesUnreadable({ code: error, message }: BucketError): Reason {
   return { code: 'POLICY_COPIES_UNREADABLE', error, message };
 }
 
 async function newestGoodOf(
   store: ReadableCopies['store'],
-  place: Place,
+  place: CopyScope,
   copies: readonly Copy[],
 ): Promise<CheckedCopy | undefined> {
   for (const copy of copies.toSorted((a, b) => -bySlot(a, b))) {
@@ -84,7 +86,7 @@ async function newestGoodOf(
  * the newest copy, or else the oldest snapshot, is older than one and a half times the sum of one
  * interval of each schedule.
  *
- * @param copies good ones.
+ * @param copies the good copies of the series.
  */
 export function copiedOf(
   snapshots: readonly Snapshot[],
@@ -114,12 +116,12 @@ export function copiedOf(
   };
 }
 
-/** How many servers have a copy, and whose is the oldest. */
+/** Counts the servers with a copy, and finds the server whose newest copy is the oldest. */
 export function copiedServers(all: readonly AuditedSeries[]): ServerCount {
   return countServers(all, ({ copied }) => copied && (copied.newest ?? null));
 }
 
-/** A series whose copies do not keep up. */
+/** The reason for a series whose copies are behind. */
 export function seriesBehind(series: AuditedSeries, { placeOf }: Naming): Reason {
   const { name, server, policy, copied } = series;
   const { newest, ageSeconds } = copied ?? {};

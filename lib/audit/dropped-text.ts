@@ -2,8 +2,8 @@ import { titleOf } from '../reporting/sentences.ts';
 import type { Audit, Dropped } from './model.ts';
 
 /**
- * A summary of what dropped out of coverage: the first item, and how many more. Empty if nothing
- * dropped.
+ * A summary of the items that dropped out of coverage: the first item, and the number of others.
+ * Empty without such items.
  */
 export function droppedText({ dropped }: Pick<Audit, 'dropped'>): string[] {
   const [first, ...more] = dropped;
@@ -11,7 +11,7 @@ export function droppedText({ dropped }: Pick<Audit, 'dropped'>): string[] {
   return [`${titleOf(first)}${more.length > 0 ? `, and ${more.length} more` : ''}`];
 }
 
-/** Identifies it in every audit. */
+/** An id of the item. The same item has the same id in every audit. */
 export function identityOf(dropped: Dropped): string {
   switch (dropped.code) {
     case 'DROPPED_ACCOUNT':
@@ -30,8 +30,8 @@ export function identityOf(dropped: Dropped): string {
 }
 
 /**
- * What has dropped out of the coverage of a policy. What only removed policies covered counts for
- * the first policy, so that it raises an alarm.
+ * The items that have dropped out of the coverage of a policy. Items that only removed policies
+ * covered count for the first deployed policy, so that they raise an alarm.
  */
 export function droppedFrom(
   policy: string,

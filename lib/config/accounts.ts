@@ -4,8 +4,8 @@ import { isKeyOf } from './policy.ts';
 export type FindAccounts = (prefix: string) => Promise<string[]>;
 
 /**
- * Splits an event into one event for each account in its `account` list. parseEvent validates each
- * account.
+ * Splits an event into one event for each account in its `account` list. {@link parseEvent}
+ * validates the accounts later.
  */
 export function eachAccount(event: unknown): unknown[] {
   if (!isKeyOf('account', event)) return [event];
@@ -34,7 +34,7 @@ export async function expandAccounts<T>(items: readonly T[], findAccounts: FindA
 }
 
 /** Whether a policy's `account`, a name or a prefix such as `customer-*`, includes an account. */
-export function covers(own: unknown, account: unknown): boolean {
+export function includesAccount(own: unknown, account: unknown): boolean {
   return (
     own === account ||
     (typeof own === 'string' &&
@@ -48,10 +48,10 @@ export function covers(own: unknown, account: unknown): boolean {
  * Whether two `account` values, each a name, a prefix or a list of these, may include the same
  * account.
  */
-export function mayMeet(one: unknown, other: unknown): boolean {
-  const meet = (a: string, b: string) =>
+export function mayOverlap(one: unknown, other: unknown): boolean {
+  const overlap = (a: string, b: string) =>
     a === b ||
     (a.endsWith('*') && b.startsWith(a.slice(0, -1))) ||
     (b.endsWith('*') && a.startsWith(b.slice(0, -1)));
-  return [one].flat().some((a) => [other].flat().some((b) => meet(String(a), String(b))));
+  return [one].flat().some((a) => [other].flat().some((b) => overlap(String(a), String(b))));
 }

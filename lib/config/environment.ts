@@ -1,6 +1,6 @@
 /**
- * The links to the report page that a digest may have: one that whoever has the mail can open, or
- * only one to the AWS console.
+ * The kinds of links to the report page in a digest: `signed` opens for everybody who has the mail,
+ * `console` opens the AWS console.
  */
 export const REPORT_LINKS = ['signed', 'console'] as const;
 

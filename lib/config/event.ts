@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { covers, eachAccount } from './accounts.ts';
+import { eachAccount, includesAccount } from './accounts.ts';
 import {
   type Adhoc,
   accounts,
@@ -29,7 +29,7 @@ const PolicyNameEvent = strict({
 });
 
 /** The keys that only a complete policy has. */
-const RULES = [
+const POLICY_KEYS = [
   'schedule',
   'cleanup',
   'timezone',
@@ -52,7 +52,9 @@ export interface EventContext {
 
 /** Whether an event names a policy, instead of containing a complete one. */
 export function isNaming(event: unknown): event is { policy: unknown } {
-  return isKeyOf('policy', event) && !isKeyOf('adhoc', event) && !RULES.some((rule) => isKeyOf(rule, event));
+  return (
+    isKeyOf('policy', event) && !isKeyOf('adhoc', event) && !POLICY_KEYS.some((rule) => isKeyOf(rule, event))
+  );
 }
 
 /**
@@ -63,11 +65,11 @@ export function isNarrowed(event: unknown): boolean {
   return isNaming(event) && (isKeyOf('servers', event) || isKeyOf('regions', event));
 }
 
-/** Splits an event into one event for each account in its own list or in the list of its policy. */
+/** Splits an event into one event for each account in matches own list or in the list of matches policy. */
 export function eachAccountOf(event: unknown, { policies = [] }: Pick<EventContext, 'policies'>): unknown[] {
   if (!isNaming(event) || isKeyOf('account', event)) return eachAccount(event);
-  const its = policies.filter(({ policy }) => policy === event.policy);
-  return its.length > 0 ? its.map(({ account: one }) => ({ ...event, account: one })) : [event];
+  const matches = policies.filter(({ policy }) => policy === event.policy);
+  return matches.length > 0 ? matches.map(({ account: one }) => ({ ...event, account: one })) : [event];
 }
 
 /**
@@ -79,12 +81,12 @@ export function eachAccountOf(event: unknown, { policies = [] }: Pick<EventConte
  * @throws {ValidationError} that names every problem at once; also if the policy is not deployed,
  *   or not for that account.
  */
-export function orderOf(event: unknown, desk: EventContext): Policy | Adhoc {
-  if (isNaming(event)) return namedPolicy(event, desk);
-  const order = wholeOrder(event, desk);
-  const isAccepted = isAdhoc(order) || order.dryRun || !desk.policies || !desk.isDeployed;
+export function resolveEvent(event: unknown, context: EventContext): Policy | Adhoc {
+  if (isNaming(event)) return namedPolicy(event, context);
+  const order = parseWholeEvent(event, context);
+  const isAccepted = isAdhoc(order) || order.dryRun || !context.policies || !context.isDeployed;
   if (isAccepted) return order;
-  if (!desk.policies?.some(({ policy }) => policy === order.policy)) {
+  if (!context.policies?.some(({ policy }) => policy === order.policy)) {
     throw invalidEvent(
       `policy: there is no policy "${order.policy}" in this deployment, and the event is a complete policy: add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
     );
@@ -98,7 +100,7 @@ export function orderOf(event: unknown, desk: EventContext): Policy | Adhoc {
  * Parses a complete policy or an ad-hoc event. An incomplete policy with the name of a deployed one
  * gets a hint to send only the name.
  */
-function wholeOrder(event: unknown, { policies = [], isDeployed }: EventContext): Policy | Adhoc {
+function parseWholeEvent(event: unknown, { policies = [], isDeployed }: EventContext): Policy | Adhoc {
   try {
     return parseEvent(event);
   } catch (error) {
@@ -112,9 +114,9 @@ function wholeOrder(event: unknown, { policies = [], isDeployed }: EventContext)
   }
 }
 
-/** {@link orderOf} for jobs that do not accept ad-hoc events. */
-export function policyOf(event: unknown, desk: EventContext): Policy {
-  const order = orderOf(event, desk);
+/** {@link resolveEvent} for jobs that do not accept ad-hoc events. */
+export function policyOf(event: unknown, context: EventContext): Policy {
+  const order = resolveEvent(event, context);
   if (!isAdhoc(order)) return order;
   throw invalidEvent('adhoc: only snapshot takes ad-hoc events: send {"policy": "<name>"}');
 }
@@ -122,8 +124,8 @@ export function policyOf(event: unknown, desk: EventContext): Policy {
 /**
  * {@link policyOf} for jobs that can't be narrowed, because their limits apply to the whole policy.
  */
-export function wholePolicyOf(event: unknown, desk: EventContext): Policy {
-  const policy = policyOf(event, desk);
+export function wholePolicyOf(event: unknown, context: EventContext): Policy {
+  const policy = policyOf(event, context);
   if (!isNarrowed(event)) return policy;
   throw invalidEvent('servers, regions: only snapshot and cleanup can be narrowed: leave them out');
 }
@@ -136,12 +138,12 @@ function namedPolicy(event: unknown, { policies }: EventContext): Policy {
       'policy: no policies are deployed with this code: send a complete policy: nothing is created, copied or deleted',
     );
   }
-  const its = policies.filter(({ policy }) => policy === name);
-  if (its.length === 0) {
+  const matches = policies.filter(({ policy }) => policy === name);
+  if (matches.length === 0) {
     const names = [...new Set(policies.map(({ policy }) => policy))];
     throw new ValidationError({ code: 'POLICY_UNKNOWN', policy: name, deployed: names });
   }
-  const deployed = its.find((one) => covers(one.account, asked.account));
+  const deployed = matches.find((one) => includesAccount(one.account, asked.account));
   if (!deployed) {
     throw new ValidationError({ code: 'POLICY_OF_OTHER_ACCOUNT', policy: name, account: asked.account });
   }

@@ -169,7 +169,7 @@ const Offsite = v.pipe(
         v.picklist(['s3', 'cloud-files'], 'must be "s3" or "cloud-files", or be left out'),
       ),
     ),
-    // The container names that an export task accepts.
+    // Rackspace's export task accepts only these container names.
     container: v.optional(
       v.pipe(
         quotable(containerRemedy),
@@ -291,7 +291,7 @@ export const policyName = v.pipe(
   v.notValue(ADHOC, `"${ADHOC}" is reserved for ad-hoc snapshots: choose another name`),
 );
 
-/** The kinds of data of a server that no snapshot holds. */
+/** The kinds of data of a server that no snapshot contains. */
 const UNPROTECTED = ['localDisks', 'attachedVolumes'] as const;
 const acceptRemedy = `must be a list of ${UNPROTECTED.join(' and ')}`;
 
@@ -447,7 +447,8 @@ export function readEvent<S extends v.GenericSchema>(event: unknown, schema: S):
 }
 
 /**
- * {@link readEvent} for an event that may be left out: of none, `invoke local` makes an empty text.
+ * {@link readEvent} for an optional event. `invoke local` passes an empty text if there is no
+ * event.
  */
 export function readOptionalEvent<S extends v.GenericSchema>(event: unknown, schema: S): v.InferOutput<S> {
   return readEvent(event === '' ? {} : (event ?? {}), schema);

@@ -61,9 +61,10 @@ export function field<const S extends v.GenericSchema>(description: string, sche
 
 /**
  * Converts validation issues to one line each: `keep.last: must be …`. valibot's default messages
- * are not used, because they quote the value, which may be a secret. `whole` is the path of the
- * outermost object. Where even a key that is not known may be a secret, `namesKey` says which ones
- * are named all the same.
+ * are not used, because they quote the value, which may be a secret.
+ *
+ * @param whole the path of the outermost object.
+ * @param namesKey decides which unknown keys may be named, if an unknown key may be a secret.
  */
 export function problemsOf(
   issues: readonly v.BaseIssue<unknown>[],

@@ -8,7 +8,7 @@ import { sentenceOf } from '../reporting/sentences.ts';
 export class ValidationError extends Error {
   override readonly name = 'ValidationError';
   readonly reason: Reason;
-  /** The code of the reason, and those of the reasons among its facts. */
+  /** The code of the reason, and the codes of the reasons in its facts. */
   readonly codes: readonly ReasonCode[];
 
   constructor(reason: Reason) {
@@ -17,13 +17,13 @@ export class ValidationError extends Error {
     this.codes = codesIn(reason);
   }
 
-  /** The problems one by one; the whole sentence where the reason has no list of them. */
+  /** The problems as a list; only the message if the reason has no list of problems. */
   get problems(): readonly string[] {
     return 'problems' in this.reason ? this.reason.problems : [this.message];
   }
 }
 
-/** The error of an event with these problems, each with its path and the remedy. */
+/** The error for an event with these problems. Each problem has its path and the remedy. */
 export function invalidEvent(...problems: string[]): ValidationError {
   return new ValidationError({ code: 'EVENT_INVALID', problems });
 }

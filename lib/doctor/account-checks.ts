@@ -18,20 +18,23 @@ import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 
 const CLOCKS_MAY_DIFFER_MS = 120_000;
 
-/** How the accounts are reached. */
+/** The functions that read the secrets of the accounts and log in to them. */
 export interface AccountAccess {
   /** Reads the secret of an account. */
   credentials(account: string): Promise<Credentials>;
   login(account: string): Promise<Session>;
 }
 
-/** Findings one after the other, and in the end what could be had. */
-type Examination<T = void> = AsyncGenerator<CheckResult, T>;
+/** Yields the results of checks as they are found, and returns what the next checks need. */
+type Checks<T = void> = AsyncGenerator<CheckResult, T>;
 
 /**
- * Whether an account's secret can be read and the cloud accepts it, and what its user may do there.
+ * Checks whether the secret of an account can be read, whether the cloud accepts it, and whether
+ * its user may create and delete images.
+ *
+ * @returns the session; undefined if the login failed.
  */
-export async function* checkLogin(account: string, access: AccountAccess): Examination<Session | undefined> {
+export async function* checkLogin(account: string, access: AccountAccess): Checks<Session | undefined> {
   let credentials: Credentials;
   try {
     credentials = await access.credentials(account);
@@ -80,27 +83,28 @@ function checkClock(aheadMs: number): CheckResult {
   return warn('clock', { code: 'CLOCKS_DIFFER', minutes, cloudIs: aheadMs > 0 ? 'ahead' : 'behind' });
 }
 
-/** What a region has. */
-export interface Listed {
+/** The servers and images of a region. */
+export interface RegionContents {
   servers: Server[];
   images: Image[];
 }
 
-interface Wanted extends Pick<Run, 'owner' | 'defaultOwner' | 'now'> {
-  /** Servers that are asked for where a listing lacks them. */
+interface ListingOptions extends Pick<Run, 'owner' | 'defaultOwner' | 'now'> {
+  /** The ids of the servers that are requested individually if a listing lacks them. */
   ids: readonly string[];
 }
 
 /**
- * Whether servers and images can be listed in each of `regions`, all at once.
+ * Checks whether the servers and images of each region can be listed. All regions are listed at the
+ * same time.
  *
- * @returns what those have in which they can.
+ * @returns the contents of the regions that could be listed, by region.
  */
 export async function* listRegions(
   session: Session,
   regions: Iterable<string>,
-  run: Wanted,
-): Examination<Map<string, Listed>> {
+  run: ListingOptions,
+): Checks<Map<string, RegionContents>> {
   const listed = await pMap(regions, (region) => listRegion(session, region, run));
   yield* listed.flatMap(({ findings }) => findings);
   return new Map(listed.flatMap(({ region, found }) => (found ? [[region, found]] : [])));
@@ -109,8 +113,8 @@ export async function* listRegions(
 async function listRegion(
   session: Session,
   region: string,
-  { owner, defaultOwner, now, ids }: Wanted,
-): Promise<{ region: string; found?: Listed; findings: CheckResult[] }> {
+  { owner, defaultOwner, now, ids }: ListingOptions,
+): Promise<{ region: string; found?: RegionContents; findings: CheckResult[] }> {
   try {
     const [listed, images, limit = Infinity] = await Promise.all([
       listServers(session, region),
@@ -148,8 +152,9 @@ async function listRegion(
 }
 
 /**
- * Whether there are snapshots of another owner of the same service and stage: of a deployment in
- * another AWS account or region, or of this one before an owner was set by hand or taken out.
+ * Warns about snapshots whose owner has the same service and stage but differs from the current
+ * owner: they belong to a deployment in another AWS account or region, or to this deployment before
+ * `custom.owner` was set or removed.
  */
 function namesakes(
   region: string,
@@ -176,10 +181,11 @@ function namesakes(
 }
 
 /**
- * Whether volume snapshots can be listed where servers have volumes: the data of the images of
- * those that boot from one lie there, and where they can't be listed no cleanup deletes anything.
+ * Checks whether volume snapshots can be listed in each region in which servers have volumes. The
+ * data of a volume-backed server's images are in volume snapshots, and a cleanup deletes nothing
+ * where volume snapshots can't be listed.
  */
-export async function* checkVolumes(session: Session, servers: readonly Server[]): Examination {
+export async function* checkVolumes(session: Session, servers: readonly Server[]): Checks {
   const regions = new Set(
     servers
       .filter(({ volumeBacked, volumeIds }) => volumeBacked || volumeIds.length > 0)

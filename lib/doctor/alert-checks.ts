@@ -2,15 +2,18 @@ import { countSubscriptions } from '../reporting/alerts.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 
 /**
- * What notifies people of incidents: the subscriptions of a topic, and a heartbeat outside of AWS.
+ * What notifies people of incidents: the ARN of an SNS topic, and the URL of a heartbeat outside of
+ * AWS.
  */
-interface Outlets {
+interface AlertTargets {
   topic: string | undefined;
   heartbeat: string | undefined;
 }
 
-/** Checks that incidents notify someone. Without a deployment there is no topic, and no check. */
-export async function checkAlerts({ topic, heartbeat }: Outlets): Promise<CheckResult[]> {
+/**
+ * Checks whether incidents notify anybody. Without a topic, as in a local run, there is no check.
+ */
+export async function checkAlerts({ topic, heartbeat }: AlertTargets): Promise<CheckResult[]> {
   if (!topic) return [];
   try {
     const { confirmed, pending } = await countSubscriptions(topic);

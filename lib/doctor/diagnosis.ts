@@ -4,7 +4,8 @@ import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { remedyOf, sentenceOf } from '../reporting/sentences.ts';
 
 /**
- * What was looked at: of the deployment, of an account, then of a policy, by the name of its field.
+ * The subject of a check, by the name of its setting or field. In this order: a subject of the
+ * deployment, subjects of an account, and subjects of a policy.
  */
 type Subject =
   | 'alerts'
@@ -24,18 +25,18 @@ type Subject =
   | 'offsite'
   | 'drill';
 
-/** What a check has found. */
+/** The result of a check. */
 export interface CheckResult {
   check: Subject;
   /**
-   * fail: a run would fail, or would protect less than the policy says. warn: it can't be told, or
-   * a person should look at it.
+   * - fail: a run would fail, or would protect less than the policy says.
+   * - warn: a person should look at the result, or the check could not decide.
    */
   verdict: 'pass' | 'warn' | 'fail';
   reason: Reason;
 }
 
-/** Findings of each verdict: `pass('clock', { code: 'CLOCKS_AGREE' })`. */
+/** Build a {@link CheckResult} with each verdict: `pass('clock', { code: 'CLOCKS_AGREE' })`. */
 export const pass = finding('pass');
 export const warn = finding('warn');
 export const fail = finding('fail');
@@ -45,24 +46,24 @@ function finding(verdict: CheckResult['verdict']) {
 }
 
 /**
- * A finding as the diagnosis has it: the code to filter by, and what was found and what to do in
- * words.
+ * The result of a check in the diagnosis: the code to filter by, the result as a sentence, and the
+ * remedy as a sentence.
  */
-export interface CheckName extends Pick<CheckResult, 'check' | 'verdict'> {
-  /** Absent where it is about the deployment. */
+export interface ReportedCheck extends Pick<CheckResult, 'check' | 'verdict'> {
+  /** Absent in a check of the deployment. */
   account?: string;
-  /** Absent where it is about the account as a whole. */
+  /** Absent in a check of the deployment or of a whole account. */
   policy?: string;
   code: ReasonCode;
   detail: string;
   remedy?: string;
 }
 
-/** A finding of an account, or of one of its policies. */
-export function checkOf(
+/** Adds the sentences to the result of a check of an account or a policy. */
+export function reportedCheck(
   { check, verdict, reason }: CheckResult,
-  of: Pick<CheckName, 'account' | 'policy'>,
-): CheckName {
+  of: Pick<ReportedCheck, 'account' | 'policy'>,
+): ReportedCheck {
   const remedy = remedyOf(reason);
   return {
     ...of,
@@ -74,38 +75,47 @@ export function checkOf(
   };
 }
 
-/** What `doctor` has found, for people and for programs: returned, and logged as JSON. */
+/**
+ * The results of `doctor`, for people and for programs. The handler returns them, and logs them as
+ * JSON.
+ */
 export interface Diagnosis {
   job: 'doctor';
   owner: string;
-  checks: CheckName[];
+  checks: ReportedCheck[];
 }
 
-const SIGNS = { pass: '✓', warn: '!', fail: '✗' };
+const SYMBOLS = { pass: '✓', warn: '!', fail: '✗' };
 const INDENT = 13;
 
 /**
- * A diagnosis for people to read: a paragraph for each account and each policy, a line a check, the
- * remedy below it. If that is too long for `serverless invoke --log`, only what is not good is
- * listed, what has failed first.
+ * A diagnosis as text: a paragraph for each account and each policy, a line for each check, and the
+ * remedy below its check. If the text is too long for `serverless invoke --log`, it contains only
+ * the failed checks and the warnings, the failed checks first.
  */
 export function diagnosisText({ checks }: Diagnosis, isLocal: boolean): string {
-  const paragraphsOf = (some: readonly CheckName[]) =>
+  const paragraphsOf = (some: readonly ReportedCheck[]) =>
     [...Map.groupBy(some, subjectOf)].map(([subject, its]) =>
       [
         subject,
-        ...its.map((c) => `  ${SIGNS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(adviceOf(c), INDENT)),
+        ...its.map(
+          (c) => `  ${SYMBOLS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(adviceOf(c), INDENT),
+        ),
       ].join('\n'),
     );
-  const having = (verdict: CheckName['verdict']) => paragraphsOf(checks.filter((c) => c.verdict === verdict));
-  const count = (verdict: CheckName['verdict']) => checks.filter((c) => c.verdict === verdict).length;
+  const paragraphsWith = (verdict: ReportedCheck['verdict']) =>
+    paragraphsOf(checks.filter((c) => c.verdict === verdict));
+  const count = (verdict: ReportedCheck['verdict']) => checks.filter((c) => c.verdict === verdict).length;
   const sum = `${checks.length} checks: ${count('pass')} good, ${count('warn')} to look at, ${count('fail')} failed.`;
-  return logText(paragraphsOf(checks), [...having('fail'), ...having('warn')], { sum, isLocal });
+  return logText(paragraphsOf(checks), [...paragraphsWith('fail'), ...paragraphsWith('warn')], {
+    sum,
+    isLocal,
+  });
 }
 
 /**
- * The error that makes the invocation fail, with each problem and its remedy; undefined when
- * nothing has failed.
+ * The error that makes the invocation fail, with each failed check and its remedy; undefined when
+ * no check has failed.
  */
 export function doctorFailure({ checks }: Diagnosis): RunFailed | undefined {
   const failed = checks.filter(({ verdict }) => verdict === 'fail');
@@ -117,12 +127,12 @@ export function doctorFailure({ checks }: Diagnosis): RunFailed | undefined {
   );
 }
 
-function subjectOf({ account, policy }: CheckName): string {
+function subjectOf({ account, policy }: ReportedCheck): string {
   if (account === undefined) return 'deployment';
   return policy ? `policy ${policy}` : `account ${account}`;
 }
 
-function adviceOf({ detail, remedy }: CheckName): string {
+function adviceOf({ detail, remedy }: ReportedCheck): string {
   return remedy ? `${detail}\n→ ${remedy}` : detail;
 }
 

@@ -6,10 +6,17 @@ import { isKeyOf, type Policy, parsePolicy, readOptionalEvent } from '../config/
 import { strict } from '../config/schema.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import type { Run } from '../runtime/run.ts';
-import { findQuotasAhead } from '../snapshots/quota-finder.ts';
+import { forecastRegionQuotas } from '../snapshots/quota-finder.ts';
 import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { type AccountAccess, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
-import { type CheckName, type CheckResult, checkOf, type Diagnosis, fail, warn } from './diagnosis.ts';
+import {
+  type CheckResult,
+  type Diagnosis,
+  fail,
+  type ReportedCheck,
+  reportedCheck,
+  warn,
+} from './diagnosis.ts';
 import {
   checkDrill,
   checkOffsite,
@@ -22,63 +29,74 @@ import {
 } from './policy-checks.ts';
 import { checkContainer, checkDrillParts } from './remote-checks.ts';
 
-/** Accounts, in each of which all regions are listed. */
-const AT_ONCE = 8;
+/**
+ * The number of accounts to check at the same time. All regions of an account are listed at once.
+ */
+const ACCOUNTS_AT_ONCE = 8;
 
-type Instruments = Pick<Run, 'owner' | 'defaultOwner' | 'now'> & AccountAccess;
+type DoctorContext = Pick<Run, 'owner' | 'defaultOwner' | 'now'> & AccountAccess;
 
 /**
- * Checks whether `policies` would work: each account's secret, login, rights and regions, and each
- * policy's servers and schedules. What is wrong with one account stops no check of another. Nothing
- * is created or deleted: all that the cloud receives is a login and GETs.
+ * Checks whether `policies` would work: the secret, the login, the permissions and the regions of
+ * each account, and the servers and the schedules of each policy. A problem with one account stops
+ * no check of another account. Nothing is created or deleted: the cloud receives only logins and
+ * GET requests.
  */
-export async function diagnose(policies: readonly Policy[], instruments: Instruments): Promise<Diagnosis> {
+export async function diagnose(policies: readonly Policy[], context: DoctorContext): Promise<Diagnosis> {
   const accounts = Map.groupBy(policies, ({ account }) => account);
   const projects = new Map<string, string>();
   const login = async (account: string) => {
-    const session = await instruments.login(account);
+    const session = await context.login(account);
     projects.set(account, session.projectId);
     return session;
   };
   const checks = await pMap(
     accounts,
     async ([account, its]) => {
-      const found: CheckName[] = [];
-      const access = { ...instruments, login };
-      for await (const { policy, ...finding } of examine(account, its, access)) {
-        found.push(checkOf(finding, { account, ...(policy === undefined ? {} : { policy }) }));
+      const found: ReportedCheck[] = [];
+      const access = { ...context, login };
+      for await (const { policy, ...finding } of checkAccount(account, its, access)) {
+        found.push(reportedCheck(finding, { account, ...(policy === undefined ? {} : { policy }) }));
       }
       return found;
     },
-    { concurrency: AT_ONCE },
+    { concurrency: ACCOUNTS_AT_ONCE },
   );
   return {
     job: 'doctor',
-    owner: instruments.owner,
-    checks: [...checks.flat(), ...doubles(policies, projects)],
+    owner: context.owner,
+    checks: [...checks.flat(), ...duplicateProjects(policies, projects)],
   };
 }
 
-/** The accounts of a policy that are of the same project as one before. */
-function doubles(policies: readonly Policy[], projects: ReadonlyMap<string, string>): CheckName[] {
+/**
+ * Warns about each account of a policy that belongs to the same project as an earlier account of
+ * that policy.
+ */
+function duplicateProjects(
+  policies: readonly Policy[],
+  projects: ReadonlyMap<string, string>,
+): ReportedCheck[] {
   return policies.flatMap(({ policy, account }, i) => {
     const project = projects.get(account);
     const first = policies
       .slice(0, i)
       .find((other) => other.policy === policy && projects.get(other.account) === project);
     if (!project || !first) return [];
-    return [checkOf(warn('login', { code: 'PROJECT_TWICE', project, account: first.account }), { account })];
+    return [
+      reportedCheck(warn('login', { code: 'PROJECT_TWICE', project, account: first.account }), { account }),
+    ];
   });
 }
 
-async function* examine(
+async function* checkAccount(
   account: string,
   policies: readonly Policy[],
-  { owner, defaultOwner, now, ...access }: Instruments,
+  { owner, defaultOwner, now, ...access }: DoctorContext,
 ): AsyncGenerator<CheckResult & { policy?: string }> {
   const session = yield* checkLogin(account, access);
   if (!session) {
-    for (const { policy, ...its } of policies) yield* of(policy, checkSchedules(its, now));
+    for (const { policy, ...its } of policies) yield* withPolicy(policy, checkSchedules(its, now));
     return;
   }
   const { provider, regions } = session;
@@ -90,59 +108,61 @@ async function* examine(
     ...(defaultOwner ? { defaultOwner } : {}),
   });
   const servers = new Map([...listed].map(([region, its]) => [region, its.servers]));
-  const aims = policies.map((policy) => targetOf(policy, regions, servers));
-  const selected = aims.flatMap(({ selection }) => selection.servers);
+  const targets = policies.map((policy) => targetOf(policy, regions, servers));
+  const selected = targets.flatMap(({ selection }) => selection.servers);
   if (provider === 'keystone') yield* checkVolumes(session, selected);
   for (const [region, { images }] of listed) {
-    const growing = aims.map(({ policy, selection }) => ({
+    const growing = targets.map(({ policy, selection }) => ({
       policy,
       servers: selection.servers.filter((server) => server.region === region),
     }));
-    const ahead = await findQuotasAhead(session, region, { policies: growing, images, owner, now });
+    const ahead = await forecastRegionQuotas(session, region, { policies: growing, images, owner, now });
     yield* ahead.map((reason) => (reason.days === 0 ? fail : warn)('quota', reason));
   }
   const unprotectedData = unprotectedDataFinder(session);
-  for (const [i, aim] of aims.entries()) {
-    const its = [...new Set(aim.selection.servers.map(({ region }) => region))].sort();
-    yield* of(aim.policy.policy, [
-      checkRegions(aim.policy, regions),
-      ...checkServers(aim, provider),
-      ...(await unprotectedData(aim.selection.servers, aim.policy)).map((reason) => warn('data', reason)),
-      ...checkSchedules(aim.policy, now),
-      ...checkOffsite(aim.policy, session, now),
-      ...(await checkContainer(session, aim.policy, { regions: its, owner })),
-      ...checkDrill(aim.policy, provider, now),
-      ...(await checkDrillParts(session, aim.policy.drill, its)),
-      ...aims.slice(0, i).flatMap((earlier) => checkOverlap(aim, earlier, now)),
+  for (const [i, target] of targets.entries()) {
+    const its = [...new Set(target.selection.servers.map(({ region }) => region))].sort();
+    yield* withPolicy(target.policy.policy, [
+      checkRegions(target.policy, regions),
+      ...checkServers(target, provider),
+      ...(await unprotectedData(target.selection.servers, target.policy)).map((reason) =>
+        warn('data', reason),
+      ),
+      ...checkSchedules(target.policy, now),
+      ...checkOffsite(target.policy, session, now),
+      ...(await checkContainer(session, target.policy, { regions: its, owner })),
+      ...checkDrill(target.policy, provider, now),
+      ...(await checkDrillParts(session, target.policy.drill, its)),
+      ...targets.slice(0, i).flatMap((earlier) => checkOverlap(target, earlier, now)),
     ]);
   }
 }
 
-function of(policy: string, findings: readonly CheckResult[]): (CheckResult & { policy: string })[] {
+function withPolicy(policy: string, findings: readonly CheckResult[]): (CheckResult & { policy: string })[] {
   return findings.map((finding) => ({ policy, ...finding }));
 }
 
-const Asked = strict({
+const DoctorEvent = strict({
   policies: v.optional(
     v.pipe(v.array(v.unknown(), 'must be a list of policies'), v.nonEmpty('must not be empty: leave it out')),
   ),
 });
 
 /**
- * The policies to check: those of the event `{"policies": […]}`, the one that it is or names, else
- * those of the deployment.
+ * The policies to check: those in the event `{"policies": […]}`, the policy that the event is or
+ * names, or by default all policies of the deployment.
  *
- * @throws {ValidationError} that names every problem at once, or says that there is nothing to
+ * @throws {ValidationError} that names every problem at once, or says that there are no policies to
  *   check.
  */
 export function policiesToCheck(event: unknown, deployed: readonly Policy[] | undefined): readonly Policy[] {
   if (isNaming(event)) {
-    const desk = { ...(deployed ? { policies: deployed } : {}), isDeployed: true };
-    return eachAccountOf(event, desk).map((one) => policyOf(one, desk));
+    const context = { ...(deployed ? { policies: deployed } : {}), isDeployed: true };
+    return eachAccountOf(event, context).map((one) => policyOf(one, context));
   }
   if (isKeyOf('policy', event)) return eachAccount(event).map(parsePolicy);
-  const asked = readOptionalEvent(event, Asked);
-  if (asked.policies) return parseAll(asked.policies);
+  const read = readOptionalEvent(event, DoctorEvent);
+  if (read.policies) return parseAll(read.policies);
   if (deployed?.length) return deployed;
   throw new ValidationError({ code: 'POLICIES_MISSING', isDeployed: deployed !== undefined });
 }

@@ -1,35 +1,40 @@
 import { Temporal } from 'temporal-polyfill';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
-import { problemWith } from '../drill/plan.ts';
+import { drillProblem } from '../drill/plan.ts';
 import { cloudFilesProblems } from '../offsite/cloud-files.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { lastingState } from '../snapshots/lasting-state.ts';
+import { blockingState } from '../snapshots/blocking-state.ts';
 import { type Selection, selectServers } from '../snapshots/selector.ts';
 import { cleanupTooRare } from './cleanup-pace.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 import { closestOverlap } from './schedule-overlap.ts';
 
 const MINUTE_MS = 60_000;
-/** What a snapshot may take at Rackspace. */
+/** The time that a snapshot may take at Rackspace. */
 const SNAPSHOT_MS = 60 * MINUTE_MS;
 
-/** A policy, and the servers that it selects. */
+/** A policy and the servers that it selects. */
 export interface PolicyTarget {
   policy: Policy;
   selection: Selection;
-  /** One of its regions can't be looked into: what was not found may be there. */
+  /**
+   * Whether one of the policy's regions could not be listed. A server that was not found may be in
+   * that region.
+   */
   partial: boolean;
 }
 
-/** The regions that a policy names, or all of the account's. */
+/** The regions of a policy: those that it names, or by default all regions of the account. */
 export function regionsOf({ regions }: Pick<Policy, 'regions'>, known: readonly string[]): string[] {
   return [...new Set(regions ?? known)];
 }
 
-/** Resolves a policy's servers; `servers` has those of each region that could be listed. */
+/**
+ * Selects the servers of a policy; `servers` has the servers of each region that could be listed.
+ */
 export function targetOf(
   policy: Policy,
   known: readonly string[],
@@ -43,7 +48,10 @@ export function targetOf(
   return { policy, selection, partial: listed.includes(undefined) };
 }
 
-/** Whether the account has the regions that a policy names; a run is refused where it lacks one. */
+/**
+ * Checks whether the account has the regions that a policy names. A run is refused if a region is
+ * missing.
+ */
 export function checkRegions(policy: Pick<Policy, 'regions'>, known: readonly string[]): CheckResult {
   const wanted = regionsOf(policy, known);
   const unknown = wanted.filter((region) => !known.includes(region));
@@ -53,20 +61,20 @@ export function checkRegions(policy: Pick<Policy, 'regions'>, known: readonly st
 }
 
 /**
- * Whether each part of a policy's `servers` finds some, which they are, and whether images can be
- * made of them.
+ * Checks whether each selector of a policy matches servers, and whether the cloud can create images
+ * of them.
  */
 export function checkServers(
   { selection, partial: isPartial }: PolicyTarget,
   provider: Session['provider'],
 ): CheckResult[] {
   const { servers, missingIds, unmatched, exceptedIds, unmatchedExceptions } = selection;
-  // What was not found may be in a region that can't be read.
+  // A server that was not found may be in a region that could not be listed.
   const lacks = (reason: Reason) => (isPartial ? warn('servers', reason) : fail('servers', reason));
   const allExcepted = servers.length + missingIds.length + unmatched.length === 0;
   const onVolumes = servers.filter(({ volumeBacked }) => volumeBacked && provider === 'rackspace');
   const inState = Map.groupBy(
-    servers.filter((server) => lastingState(server) !== undefined),
+    servers.filter((server) => blockingState(server) !== undefined),
     ({ status }) => status,
   );
   const scheduled = servers.filter(({ imageSchedule }) => imageSchedule);
@@ -91,7 +99,10 @@ export function checkServers(
   ];
 }
 
-/** When a policy's snapshots are taken and rotated next: in UTC, and in its own time zone. */
+/**
+ * Reports when the snapshots of a policy are taken and rotated next, in UTC and in the policy's
+ * time zone.
+ */
 export function checkSchedules(
   {
     schedule,
@@ -116,8 +127,8 @@ export function checkSchedules(
 }
 
 /**
- * Whether a policy's copies can be made where it wants them, if it asks for them, and when the next
- * ones are due.
+ * Checks whether the cloud supports the target of a policy's copies, and reports when the next
+ * copies are due.
  */
 export function checkOffsite(
   { offsite, timezone }: Pick<Policy, 'offsite' | 'timezone'>,
@@ -133,14 +144,14 @@ export function checkOffsite(
   ];
 }
 
-/** Whether a policy's drills can begin, if it asks for them, and when the next one is due. */
+/** Checks whether the drills of a policy can run, and reports when the next drill is due. */
 export function checkDrill(
   { drill, timezone }: Pick<Policy, 'drill' | 'timezone'>,
   provider: Session['provider'],
   now: Date,
 ): CheckResult[] {
   if (!drill) return [];
-  const problem = problemWith(drill, provider);
+  const problem = drillProblem(drill, provider);
   if (problem) return [fail('drill', problem)];
   const begins = nextFire(drill.schedule, timezone, now);
   return [begins ? pass('drill', { code: 'DRILL_NEXT', ...begins }) : warn('drill', { code: 'DRILL_OVER' })];
@@ -154,8 +165,9 @@ function nextFire({ next, exact }: Schedule, timezone: string, now: Date) {
 }
 
 /**
- * Whether two policies get in each other's way at the servers that both take: a server makes one
- * snapshot at a time, and a busy one is tried again only until half the interval has passed.
+ * Warns about two policies that select the same servers and whose schedules nearly coincide. A
+ * server can create only one snapshot at a time, and the second policy retries a busy server only
+ * until half of its interval has passed.
  */
 export function checkOverlap(one: PolicyTarget, other: PolicyTarget, now: Date): CheckResult[] {
   const theirs = new Set(other.selection.servers.map(({ id }) => id));

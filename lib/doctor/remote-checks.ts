@@ -11,8 +11,8 @@ import { type CheckResult, fail, warn } from './diagnosis.ts';
 type Part = Reason<'DRILL_PART_MISSING'>['part'];
 
 /**
- * Whether the cloud has what a drill's servers are to be made with, in each of `regions`: the
- * flavor, the networks, the security groups.
+ * Checks whether each of the regions has the flavor, the networks and the security groups that a
+ * policy names for its drills.
  */
 export async function checkDrillParts(
   session: Session,
@@ -35,23 +35,23 @@ export async function checkDrillParts(
   return (await Promise.all(checks)).flat();
 }
 
-/** Things that an API takes by their ids or their names. */
-type Named = readonly { id: string; name: string }[];
+/** Resources that an API accepts by their ids or names. */
+type NamedResources = readonly { id: string; name: string }[];
 
 async function checkPart(
   where: string,
   part: Part,
   wanted: readonly string[],
-  list: () => Promise<Named>,
+  list: () => Promise<NamedResources>,
 ): Promise<CheckResult[]> {
   try {
-    const there = await list();
-    // Networks are taken by their ids alone.
-    const isThere = (one: string) =>
-      there.some(({ id, name }) => id === one || (part !== 'networks' && name === one));
-    const missing = wanted.filter((one) => !isThere(one));
+    const existing = await list();
+    // Nova accepts networks only by their ids.
+    const exists = (one: string) =>
+      existing.some(({ id, name }) => id === one || (part !== 'networks' && name === one));
+    const missing = wanted.filter((one) => !exists(one));
     if (missing.length === 0) return [];
-    const known = there.map(({ id, name }) => (name && name !== id ? `${id} (${name})` : id)).sort();
+    const known = existing.map(({ id, name }) => (name && name !== id ? `${id} (${name})` : id)).sort();
     return [fail('drill', { code: 'DRILL_PART_MISSING', where, part, missing, known })];
   } catch (error) {
     if (!isCloudError(error)) throw error;
@@ -60,8 +60,9 @@ async function checkPart(
 }
 
 /**
- * Whether the container of a policy's copies can be reached, in each of `regions`. The first copy
- * creates a container that is missing, which is odd only for one that the policy names.
+ * Checks whether the container of a policy's copies can be read in each of the regions. The first
+ * copy creates a missing container, so only a container that the policy names is reported as
+ * missing.
  */
 export async function checkContainer(
   session: Session,

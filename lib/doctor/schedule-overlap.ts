@@ -1,19 +1,19 @@
 import type { Schedule } from '../config/schedule.ts';
 
 const YEAR_MS = 366 * 86_400_000;
-/** Reading one fire time takes up to a tenth of a millisecond. */
+/** Computing one fire time takes up to a tenth of a millisecond. */
 const MOST_FIRES = 5_000;
 
-/** Two fires of different schedules: `gapMs` apart, the later one `at`. */
+/** Two fire times of different schedules. They are `gapMs` apart, and the later one is `at`. */
 export interface ScheduleOverlap {
   at: Date;
   gapMs: number;
 }
 
 /**
- * Where in the next year, or in as many fires as can be looked through, two schedules fire closest
- * together: the first such place. Undefined where it can't be told, because one is a rate or fires
- * no more.
+ * The two fire times of different schedules that are closest together, the first such pair within
+ * the next year or the next {@link MOST_FIRES} fire times. Undefined if one of the schedules is a
+ * rate or never fires again.
  */
 export function closestOverlap(one: Schedule, other: Schedule, now: Date): ScheduleOverlap | undefined {
   if (!one.exact || !other.exact) return undefined;

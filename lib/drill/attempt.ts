@@ -29,36 +29,42 @@ export interface DrillContext {
  *
  * - running: the drill has no verdict yet.
  * - deleting: the deletion was requested, and the server still exists.
- * - undeletable: the server exists, and this run can do nothing more about it.
+ * - undeletable: the server exists, and this run can neither check nor delete it.
  * - deleted: the server no longer exists.
- * - foreign: no drill made the server. It is left alone.
- * - abandoned: a drill may have made the server, but nothing proves it. It is left alone.
+ * - foreign: no drill made the server. No run changes or deletes it.
+ * - abandoned: a drill may have made the server, but nothing proves it. No run changes or deletes
+ *   it.
  */
-interface Step extends DrillResult {
+interface DrillStep extends DrillResult {
   state: 'running' | 'deleting' | 'undeletable' | 'deleted' | 'foreign' | 'abandoned';
   /** The server was already being deleted when this run found it. */
   wasDeleting?: boolean;
 }
 
-/** The outcome of a drill and the reasons for it. */
+/** The outcome of a drill, and the reasons for the outcome. */
 export interface DrillResult {
   outcome: Outcome;
   reasons: [Reason, ...Reason[]];
 }
 
-const RUNNING: Step = { state: 'running', outcome: 'deferred', reasons: [{ code: 'DRILL_NOT_LOOKED_AT' }] };
+const RUNNING: DrillStep = {
+  state: 'running',
+  outcome: 'deferred',
+  reasons: [{ code: 'DRILL_NOT_LOOKED_AT' }],
+};
 
 /** A throw-away server that a run follows until it is deleted. */
 export interface DrillAttempt {
   server: ThrowAway;
-  step: Step;
+  step: DrillStep;
   /**
-   * Why the server is deleted without a verdict; undefined when the drill still needs a verdict.
+   * Why the run deletes the server without a verdict; undefined when the drill still needs a
+   * verdict.
    */
   needless: Reason | undefined;
   /**
-   * Whether another server has the same nonce: then only the image's record tells which of the two
-   * the drill made.
+   * Whether another server has the same nonce. If so, only the record on the image says which of
+   * the two servers the drill made.
    */
   hasTwin: boolean;
 }
@@ -72,32 +78,35 @@ export function attemptOf(
 }
 
 /**
- * Checks a throw-away server once and takes the next step: writes the verdict on the image, then
- * deletes the server.
+ * Checks a throw-away server once and takes the next step of its drill: writes the verdict on the
+ * image, then deletes the server.
  */
-export function advanceDrill(context: DrillContext, attempt: DrillAttempt): Promise<Step> {
+export function advanceDrill(context: DrillContext, attempt: DrillAttempt): Promise<DrillStep> {
   return withErrorsAsSteps(attempt, () => nextStep(context, attempt));
 }
 
-/** Checks a throw-away server once, for a dry run: changes nothing. */
-export function preview(context: DrillContext, attempt: DrillAttempt): Promise<Step> {
+/** Checks a throw-away server once, for a dry run. Changes nothing. */
+export function previewDrill(context: DrillContext, attempt: DrillAttempt): Promise<DrillStep> {
   return withErrorsAsSteps(attempt, async () => {
     const seen = await inspect(context, attempt);
     return 'state' in seen ? seen : attempt.step;
   });
 }
 
-async function withErrorsAsSteps(attempt: DrillAttempt, look: () => Promise<Step>): Promise<Step> {
+async function withErrorsAsSteps(
+  attempt: DrillAttempt,
+  takeStep: () => Promise<DrillStep>,
+): Promise<DrillStep> {
   try {
-    return await look();
+    return await takeStep();
   } catch (error) {
     if (!isCloudError(error)) throw error;
     if (attempt.step.state === 'deleting' || error.code === 'OUT_OF_TIME') return attempt.step;
-    return { state: 'undeletable', outcome: 'failed', reasons: [readLater(error)] };
+    return { state: 'undeletable', outcome: 'failed', reasons: [unreadableReason(error)] };
   }
 }
 
-async function nextStep(context: DrillContext, attempt: DrillAttempt): Promise<Step> {
+async function nextStep(context: DrillContext, attempt: DrillAttempt): Promise<DrillStep> {
   const { server, step, needless } = attempt;
   const seen = await inspect(context, attempt);
   if ('state' in seen) return seen;
@@ -111,14 +120,18 @@ async function nextStep(context: DrillContext, attempt: DrillAttempt): Promise<S
       wasDeleting: true,
     };
   }
-  if (needless !== undefined) return remove(context, attempt, { outcome: 'deleted', reasons: [needless] });
+  if (needless !== undefined)
+    return deleteThrowAway(context, attempt, { outcome: 'deleted', reasons: [needless] });
   if (!isSnapshot(context.readerFor(server.region)(image, []))) {
-    return remove(context, attempt, { outcome: 'deleted', reasons: [{ code: 'DRILL_IMAGE_FOREIGN' }] });
+    return deleteThrowAway(context, attempt, {
+      outcome: 'deleted',
+      reasons: [{ code: 'DRILL_IMAGE_FOREIGN' }],
+    });
   }
-  const { passed, reason } = await judge(context.drill, detail, Date.now() - server.createdAt.getTime());
+  const { passed, reason } = await verdictOn(context.drill, detail, Date.now() - server.createdAt.getTime());
   if (passed === undefined) return { ...step, reasons: [reason] };
   const problem = await writeVerdict(context, image, passed);
-  return remove(
+  return deleteThrowAway(
     context,
     attempt,
     problem === undefined
@@ -128,15 +141,16 @@ async function nextStep(context: DrillContext, attempt: DrillAttempt): Promise<S
 }
 
 /**
- * Reads a throw-away server and the image that has to name it. Changes nothing.
+ * Reads a throw-away server and the image that its metadata name. Changes nothing.
  *
- * @returns the server and the image; or a step when nothing is left to do: the server is deleted or
- *   being deleted, or nothing proves that a drill made it.
+ * @returns the server, the image, and whether the image names the server; or a step when this run
+ *   has nothing left to do, because the server is deleted or being deleted, or because nothing
+ *   proves that a drill made it.
  */
 async function inspect(
   { session, owner }: DrillContext,
   { server, step, hasTwin }: DrillAttempt,
-): Promise<{ detail: ServerDetail; image: Image; isNamed: boolean } | Step> {
+): Promise<{ detail: ServerDetail; image: Image; isNamed: boolean } | DrillStep> {
   const detail = await getServer(session, server.region, server.id);
   if (!detail || /DELETED$/.test(detail.status)) {
     return step.state === 'deleting'
@@ -147,39 +161,40 @@ async function inspect(
   const image = await getImage(session, server.region, server.image);
   const ownership = ownershipOf(detail, server, image, { owner, projectId: session.projectId });
   if (typeof ownership === 'object') {
-    return leaveAlone(ownership.problem, ownership);
+    return unprovenStep(ownership.problem, ownership);
   }
   const isNamed = ownership === 'named';
   return isNamed || !(hasTwin || (await hasTwinBy(session, server)))
     ? { detail, image: image!, isNamed }
-    : leaveAlone({ code: 'DRILL_TWIN', image: server.image }, { mayBeDrill: true });
+    : unprovenStep({ code: 'DRILL_TWIN', image: server.image }, { mayBeDrill: true });
 }
 
 /**
- * Whether another server has the same nonce. Lists the servers again, because an earlier listing
- * may have been incomplete.
+ * Whether another server has the same nonce. The servers are listed again, because an earlier
+ * listing may have been incomplete.
  */
 async function hasTwinBy(session: Session, { region, id, nonce }: ThrowAway): Promise<boolean> {
   const servers = await listServers(session, region);
   return servers.some((other) => other.id !== id && readThrowAway(other)?.nonce === nonce);
 }
 
-function leaveAlone(reason: Reason, { mayBeDrill }: Pick<Unproven, 'mayBeDrill'>): Step {
+function unprovenStep(reason: Reason, { mayBeDrill }: Pick<Unproven, 'mayBeDrill'>): DrillStep {
   return { state: mayBeDrill ? 'abandoned' : 'foreign', outcome: 'skipped', reasons: [reason] };
 }
 
-/** The reason for a server that can't be read now: the next run checks it again. */
-export function readLater(error: CloudError): Reason {
+/** The reason for a server that can't be read now; the next run checks the server again. */
+export function unreadableReason(error: CloudError): Reason {
   return { code: 'DRILL_READ_LATER', ...factsOf(error) };
 }
 
-/** Whether nothing proves that a drill made the server, so that nothing may delete it. */
-export function isLeftAlone({ state }: Pick<Step, 'state'>): boolean {
+/** Whether nothing proves that a drill made the server. Such a server is never deleted. */
+export function isUnproven({ state }: Pick<DrillStep, 'state'>): boolean {
   return state === 'foreign' || state === 'abandoned';
 }
 
 /**
- * The abandoned servers of a policy, one for each nonce, because a drill makes one server at most.
+ * The abandoned servers of a policy. A drill makes at most one server, so of several servers with
+ * the same nonce only one is returned.
  */
 export function abandonedOf(attempts: readonly DrillAttempt[], policy: string): ThrowAway[] {
   const servers = attempts.filter(({ step }) => step.state === 'abandoned').map(({ server }) => server);
@@ -188,7 +203,7 @@ export function abandonedOf(attempts: readonly DrillAttempt[], policy: string): 
 }
 
 /**
- * Writes on an image which server the drill with this nonce made. Only a server that its image
+ * Adds the id of a drill's server to the drill's record on the image. Only a server that its image
  * names is ever deleted.
  */
 export async function nameServer(
@@ -199,16 +214,16 @@ export async function nameServer(
   await writeRecord(session, image, { nonce, at: image.updatedAt ?? new Date(), server: id });
 }
 
-/** Writes the record of a drill on its image. */
+/** Writes the record of a drill on the image that the drill boots. */
 export async function writeRecord(session: Session, image: Image, record: DrillRecord): Promise<void> {
   await setProperty(session, image, DRILL_KEY, withRecord(image, record));
 }
 
 /**
- * The verdict on a snapshot by the state of its server; `passed` is undefined while the server may
- * still come up.
+ * The verdict on a snapshot, from the state of its throw-away server. `passed` is undefined while
+ * the server may still boot.
  */
-async function judge(
+async function verdictOn(
   { hours, check }: Drill,
   { status, fault, addresses }: ServerDetail,
   ageMs: number,
@@ -230,7 +245,9 @@ async function judge(
     : late({ code: 'DRILL_SILENT', answers: answer.bad, minutes });
 }
 
-/** Writes a verdict on the image. @returns why that failed; undefined when it succeeded. */
+/**
+ * Writes a verdict on the image. @returns the reason if the cloud refused it; undefined on success.
+ */
 async function writeVerdict(
   { session }: DrillContext,
   image: Image,
@@ -247,12 +264,19 @@ async function writeVerdict(
   }
 }
 
-/** Deletes a throw-away server, after reading the server and the image that names it once more. */
-async function remove(context: DrillContext, attempt: DrillAttempt, result: DrillResult): Promise<Step> {
+/**
+ * Deletes a throw-away server. Reads the server and its image again first, and deletes the server
+ * only if the image names it.
+ */
+async function deleteThrowAway(
+  context: DrillContext,
+  attempt: DrillAttempt,
+  result: DrillResult,
+): Promise<DrillStep> {
   try {
     const seen = await inspect(context, attempt);
-    if ('state' in seen) return isLeftAlone(seen) ? seen : { ...result, state: seen.state };
-    if (!seen.isNamed) return leaveAlone({ code: 'DRILL_NOT_NAMED' }, { mayBeDrill: true });
+    if ('state' in seen) return isUnproven(seen) ? seen : { ...result, state: seen.state };
+    if (!seen.isNamed) return unprovenStep({ code: 'DRILL_NOT_NAMED' }, { mayBeDrill: true });
     await deleteServer(context.session, attempt.server);
     return { state: 'deleting', ...result };
   } catch (error) {
@@ -263,13 +287,16 @@ async function remove(context: DrillContext, attempt: DrillAttempt, result: Dril
   }
 }
 
-/** Whether the deletion of a server is overdue by an hour, and this run can't delete it either. */
+/**
+ * Whether a server still exists an hour after the time limit of its drill, and its deletion failed
+ * or was requested by an earlier run.
+ */
 export function isDrillOverdue({ server, step }: DrillAttempt, { hours }: Drill, now: Date): boolean {
   const isOverdue = now.getTime() - server.createdAt.getTime() > (hours + 1) * HOUR_MS;
   return isOverdue && (step.state === 'undeletable' || step.wasDeleting === true);
 }
 
-/** The result to report for a server when the run ends. */
+/** The result that the report shows for a server at the end of the run. */
 export function finalResultOf(attempt: DrillAttempt, drill: Drill, now: Date): DrillResult {
   const { step } = attempt;
   if (isDrillOverdue(attempt, drill, now)) {

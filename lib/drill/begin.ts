@@ -15,33 +15,36 @@ import { DRILL_KEY, DRILL_NAME, readRecords } from './record.ts';
 import { metadataOf, type ThrowAway } from './throw-away.ts';
 
 /**
- * After that many refusals by the cloud, a run picks snapshots at random: snapshots whose images
- * can't be marked would otherwise stay first in the queue forever. After twice as many refusals the
- * run begins no more drills.
+ * After this many refusals by the cloud, a run picks the next snapshots at random: otherwise
+ * snapshots whose images can't be marked would stay first in the queue forever. After twice as many
+ * refusals, the run begins no more drills.
  */
 const MOST_REFUSALS = 10;
 
-/** A snapshot to boot, with its image and the name of its server: "" when that server is gone. */
+/**
+ * A snapshot to boot, with its image and the name of the snapshot's server; the name is "" when
+ * that server no longer exists.
+ */
 export interface Candidate {
   snapshot: Drillable;
   image: Image;
   name: string;
 }
 
-/** Why no server was created, and what that means for the snapshots that still wait. */
+/** Why no server was created, and which of the remaining snapshots the run may still try. */
 interface Refused extends DrillResult {
   /**
-   * - next: the next snapshot is tried.
-   * - taken: the server may exist in spite of the error, so the place is taken.
+   * - next: the run tries the next snapshot.
+   * - uncertain: the server may exist in spite of the error, so it counts as created.
    * - region: no drill can begin in this region now.
    * - all: no drill can begin in any region now.
    */
-  effect: 'next' | 'taken' | 'region' | 'all';
-  /** No request was sent to the cloud, so this is no refusal by the cloud. */
+  effect: 'next' | 'uncertain' | 'region' | 'all';
+  /** Whether no request was sent to the cloud. Such a failure does not count as a refusal. */
   isUnsent?: boolean;
 }
 
-/** The flavors of each region, listed on first use. */
+/** Returns the flavors of a region. Each region is listed only once. */
 export function flavorsOf(session: Session): (region: string) => Promise<Flavor[]> {
   const known = new Map<string, Promise<Flavor[]>>();
   return (region) => {
@@ -52,8 +55,8 @@ export function flavorsOf(session: Session): (region: string) => Promise<Flavor[
 }
 
 /**
- * The throw-away server for a snapshot, with the reason that a dry run reports; or why the snapshot
- * can't be booted.
+ * Plans the throw-away server for a snapshot. @returns the server and the reason that a dry run
+ * reports; or the problem when the snapshot can't be booted.
  */
 export function serverRequestFor(
   { snapshot, image, name }: Candidate,
@@ -85,15 +88,15 @@ export interface StartedDrills<C> {
 }
 
 /**
- * Begins as many drills as there are places. When a snapshot can't be booted, the next one is
+ * Begins as many drills as `capacity` allows. When a snapshot can't be booted, the next one is
  * tried.
  *
- * @param waiting the snapshots in the order of their turns.
+ * @param waiting the snapshots in the order in which to try them.
  */
 export async function startDrills<C extends Candidate>(
   context: DrillContext,
   waiting: readonly C[],
-  places: number,
+  capacity: number,
 ): Promise<StartedDrills<C>> {
   const flavors = flavorsOf(context.session);
   const [queue, closed] = [[...waiting], new Set<string>()];
@@ -101,7 +104,7 @@ export async function startDrills<C extends Candidate>(
   let refusals = 0;
   const take = () =>
     queue.splice(refusals < MOST_REFUSALS ? 0 : Math.floor(Math.random() * queue.length), 1)[0];
-  const fillPlace = async () => {
+  const beginNext = async () => {
     for (let candidate = take(); candidate; candidate = take()) {
       if (closed.has(candidate.snapshot.region)) continue;
       const begun = await begin(context, candidate, flavors);
@@ -110,21 +113,21 @@ export async function startDrills<C extends Candidate>(
         return;
       }
       found.refused.push({ candidate, result: { outcome: begun.outcome, reasons: begun.reasons } });
-      if (begun.effect === 'taken') return;
+      if (begun.effect === 'uncertain') return;
       if (begun.effect === 'region') closed.add(candidate.snapshot.region);
       if (!begun.isUnsent) refusals++;
       if (begun.effect === 'all' || refusals >= 2 * MOST_REFUSALS) queue.length = 0;
     }
   };
-  const empty = Array.from({ length: Math.min(places, waiting.length) });
-  await pMap(empty, fillPlace, { concurrency: 4 });
+  const empty = Array.from({ length: Math.min(capacity, waiting.length) });
+  await pMap(empty, beginNext, { concurrency: 4 });
   return found;
 }
 
 /**
  * Begins a drill: writes a nonce on the image, requests the server once, and writes the id of the
- * server on the image. When the nonce can't be written, no server is requested: it could not be
- * told from a server with copied metadata.
+ * server on the image. When the nonce can't be written, no server is requested, because nothing
+ * would later distinguish it from a server with copied metadata.
  */
 async function begin(
   context: DrillContext,
@@ -162,7 +165,8 @@ async function begin(
         await nameNew(session, { ...throwAway, id });
         return id;
       },
-      // The image does not name a server that this finds: anybody could have copied the metadata.
+      // A server that is found here stays unnamed on the image, because anybody may have copied the
+      // metadata.
       async () => {
         const [found, ...others] = (await listServers(session, region)).filter(
           ({ metadata }) => metadata[DRILL_KEY] === mark,
@@ -174,7 +178,7 @@ async function begin(
     return {
       outcome: sent.unsure.code === 'OUT_OF_TIME' ? 'deferred' : 'failed',
       reasons: [{ code: 'DRILL_SERVER_UNSURE', ...factsOf(sent.unsure) }],
-      effect: 'taken',
+      effect: 'uncertain',
     };
   } catch (error) {
     if (!isCloudError(error)) throw error;
@@ -186,8 +190,9 @@ async function begin(
 }
 
 /**
- * Writes the id of the new server on its image and reads it back: when two runs write at the same
- * moment, Glance keeps one value. When this fails, the next check of the server tries again.
+ * Writes the id of the new server on its image and reads the image back, because Glance keeps only
+ * one value when two runs write at the same moment. When the write fails, the next check of the
+ * server writes the id again.
  */
 async function nameNew(session: Session, server: Omit<ThrowAway, 'createdAt'>): Promise<void> {
   try {

@@ -5,7 +5,7 @@ const TIMEOUT_MS = 5_000;
 
 type Check = NonNullable<Drill['check']>;
 
-/** The target of a check (`port 22 of 10.0.0.1`, or a URL) and its answer. */
+/** The target of a check (`port 22 of 10.0.0.1`, or a URL), and what the server answered. */
 export interface Answer {
   target: string;
   /** The HTTP status. */
@@ -25,9 +25,9 @@ class BadAnswer extends Error {
 }
 
 /**
- * Whether a server answers at one of its addresses: a TCP connection to `check.port`, or a plain
- * HTTP GET of `check.path`, whose status has to be below 400. Nothing else is sent, and no redirect
- * is followed.
+ * Checks whether a server answers at one of its addresses: to a TCP connection to `check.port`, or
+ * to a plain HTTP GET of `check.path` with a status below 400. The check sends nothing else and
+ * follows no redirect.
  *
  * @returns the first good answer, or else the bad answers of all addresses.
  */

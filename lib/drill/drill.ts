@@ -9,6 +9,7 @@ import type { Run } from '../runtime/run.ts';
 import { homeOf, listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
+import { unprovenFacts } from './abandoned-servers.ts';
 import {
   abandonedOf,
   attemptOf,
@@ -16,24 +17,31 @@ import {
   type DrillResult,
   finalResultOf,
   isDrillOverdue,
-  isLeftAlone,
-  preview,
+  isUnproven,
+  previewDrill,
 } from './attempt.ts';
 import { type Candidate, flavorsOf, serverRequestFor, startDrills } from './begin.ts';
-import { leftAlone } from './left-alone.ts';
-import { type Drillable, type DrillPolicy, MOST_STUCK, planDrills, problemWith, type Turn } from './plan.ts';
+import {
+  type Drillable,
+  type DrillPlan,
+  type DrillPolicy,
+  drillProblem,
+  MOST_STUCK,
+  planDrills,
+} from './plan.ts';
 import { readRecords } from './record.ts';
 import type { ThrowAway } from './throw-away.ts';
 import { attemptsIn, checkOnce, checkUntilSettled, type DrillRun, withdrawSurplus } from './watch.ts';
 
 /**
- * Boots snapshots of a policy as throw-away servers, checks whether they come up, writes the
- * verdicts on their images and deletes the servers. A run begins the drills that are due by
- * `drill.schedule` and follows them until its deadline. The next run resumes unfinished drills: it
- * finds them by the metadata of the servers and the records on the images.
+ * Boots snapshots of a policy as throw-away servers, checks whether they boot, writes the verdicts
+ * on their images and deletes the servers. A run begins the drills that are due by `drill.schedule`
+ * and checks their servers until the run deadline. The next run resumes unfinished drills: it finds
+ * them by the metadata of the servers and the records on the images.
  *
- * @throws {ValidationError} when the policy has no `drill`, would put copies on Rackspace's
- *   networks without naming them, or names a region that the account lacks.
+ * @throws {ValidationError} when the policy has no `drill`; when it is for Rackspace and lists no
+ *   networks, because Rackspace would then connect the servers to its own networks; or when it
+ *   names a region that the account lacks.
  */
 export async function runDrills(session: Session, policy: Policy, run: Run): Promise<Report> {
   if (!hasDrill(policy)) {
@@ -41,7 +49,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   }
   const { owner, now } = run;
   const { drill } = policy;
-  const problem = problemWith(drill, session.provider);
+  const problem = drillProblem(drill, session.provider);
   if (problem) throw new ValidationError({ code: 'JOB_REFUSED', job: 'drill', reasons: [problem] });
   const { regions, throwAways, unreadable } = await listInventory(session, policy.regions, { owner });
   const readers = new Map(
@@ -66,7 +74,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   const isAbandoned = ({ server, step }: DrillAttempt) =>
     step.state === 'abandoned' && server.policy === policy.policy;
   const [abandoned, foreign] = [true, false].map((wanted) =>
-    attempts.filter((attempt) => isLeftAlone(attempt.step) && isAbandoned(attempt) === wanted),
+    attempts.filter((attempt) => isUnproven(attempt.step) && isAbandoned(attempt) === wanted),
   ) as [DrillAttempt[], DrillAttempt[]];
   const nextRun = drill.schedule.next(now);
   return finishReport({
@@ -82,7 +90,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
       ...abandoned.map(
         ({ server, step }): Finding => ({
           code: 'DRILL_SERVER_ABANDONED',
-          ...leftAlone(server, step.reasons),
+          ...unprovenFacts(server, step.reasons),
         }),
       ),
     ],
@@ -90,7 +98,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
     warnings: foreign.map(
       ({ server, step }): Finding => ({
         code: 'DRILL_SERVER_FOREIGN',
-        ...leftAlone(server, step.reasons),
+        ...unprovenFacts(server, step.reasons),
       }),
     ),
     nothingSelected: false,
@@ -98,22 +106,22 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   });
 }
 
-interface Outcome {
+interface DrillRunResult {
   entries: Entry[];
   attempts: DrillAttempt[];
-  /** Problems that concern no single entry. */
+  /** Problems that belong to the policy and not to a single entry. */
   problems: Finding[];
 }
 
-/** A dry run: reports what a run would do. */
-async function planOnly(work: DrillRun): Promise<Outcome> {
+/** Reports what a run would do. Changes nothing. */
+async function planOnly(work: DrillRun): Promise<DrillRunResult> {
   const attempts = await attemptsIn(work);
-  await checkOnce(work, attempts, preview);
-  const { waiting, places, skip, problems } = turnAfter(work, attempts);
+  await checkOnce(work, attempts, previewDrill);
+  const { waiting, capacity, skip, problems } = planAfter(work, attempts);
   const flavors = flavorsOf(work.session);
   const planned: Entry[] = [];
   for (const snapshot of waiting) {
-    if (planned.filter(({ outcome }) => outcome === 'planned').length >= places) break;
+    if (planned.filter(({ outcome }) => outcome === 'planned').length >= capacity) break;
     const itsFlavors = await flavors(snapshot.region);
     const designed = serverRequestFor(candidateOf(work, snapshot), work, itsFlavors, 'nonce', work.now);
     planned.push(
@@ -144,15 +152,15 @@ async function planOnly(work: DrillRun): Promise<Outcome> {
 }
 
 /**
- * Checks the existing throw-away servers, begins the drills that are due, and follows all servers
- * until the deadline.
+ * Checks the existing throw-away servers, begins the drills that are due, and checks all servers
+ * until the run deadline.
  */
-async function carryOut(work: DrillRun): Promise<Outcome> {
+async function carryOut(work: DrillRun): Promise<DrillRunResult> {
   const attempts = await attemptsIn(work);
   await checkOnce(work, attempts);
-  const { waiting, places, skip, problems } = turnAfter(work, attempts);
+  const { waiting, capacity, skip, problems } = planAfter(work, attempts);
   const candidates = waiting.map((snapshot) => candidateOf(work, snapshot));
-  const { servers, refused } = await startDrills(work, candidates, places);
+  const { servers, refused } = await startDrills(work, candidates, capacity);
   attempts.push(...servers.map((server) => attemptOf(server)));
   if (servers.length > 0) await withdrawSurplus(work, attempts);
   await checkUntilSettled(work, attempts);
@@ -161,19 +169,19 @@ async function carryOut(work: DrillRun): Promise<Outcome> {
   return { entries: [...followed, ...notBegun, ...skipped(work, skip)], attempts, problems };
 }
 
-/** The drills to begin, given the throw-away servers that exist already. */
-function turnAfter({ snapshots, policy, drill, now }: DrillRun, attempts: readonly DrillAttempt[]) {
-  // A server that was deleted since the listing keeps its place until a listing lacks it, so that a
-  // snapshot never has two.
-  const own = attempts.filter(({ server, step }) => !isLeftAlone(step) && server.policy === policy.policy);
+/** The drills to begin, with the throw-away servers that already exist taken into account. */
+function planAfter({ snapshots, policy, drill, now }: DrillRun, attempts: readonly DrillAttempt[]) {
+  // A server that was deleted since the listing counts until a listing lacks it, so that a snapshot
+  // never has two servers.
+  const own = attempts.filter(({ server, step }) => !isUnproven(step) && server.policy === policy.policy);
   const abandoned = abandonedOf(attempts, policy.policy);
   const [stuck, running] = [true, false].map((is) =>
     own.filter((attempt) => isDrillOverdue(attempt, drill, now) === is).map(({ server }) => server),
   ) as [ThrowAway[], ThrowAway[]];
-  const turn = planDrills(snapshots, { running, stuck, abandoned }, drill, now);
+  const plan = planDrills(snapshots, { running, stuck, abandoned }, drill, now);
   const count = stuck.length + abandoned.length;
   const problems: Finding[] = count >= MOST_STUCK ? [{ code: 'DRILLS_STUCK', count }] : [];
-  return { ...turn, problems };
+  return { ...plan, problems };
 }
 
 function candidateOf(work: DrillRun, snapshot: Drillable): Candidate {
@@ -182,15 +190,15 @@ function candidateOf(work: DrillRun, snapshot: Drillable): Candidate {
   return { snapshot, image, name: nameOf(work, snapshot) };
 }
 
-function skipped(work: DrillRun, skip: Turn<Drillable>['skip']): Entry[] {
+function skipped(work: DrillRun, skip: DrillPlan<Drillable>['skip']): Entry[] {
   return skip.map(({ snapshot, reason }) =>
     drillEntry(work, snapshot, { outcome: 'skipped', reasons: [reason] }),
   );
 }
 
 /**
- * The report entries of the throw-away servers, each under the server whose snapshot it was made
- * from.
+ * The report entries of the throw-away servers. Each entry is under the server whose snapshot was
+ * booted.
  */
 function entriesOf(
   work: DrillRun,
@@ -198,7 +206,7 @@ function entriesOf(
   resultOf: (attempt: DrillAttempt) => DrillResult,
 ): Entry[] {
   return attempts
-    .filter(({ step }) => !isLeftAlone(step))
+    .filter(({ step }) => !isUnproven(step))
     .map((attempt) => {
       const { id, name, region, policy, image } = attempt.server;
       const snapshot = work.snapshots.find((one) => one.id === image && one.region === region);

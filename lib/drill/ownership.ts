@@ -5,18 +5,18 @@ import { nameEnding } from '../snapshots/marker.ts';
 import { DRILL_NAME, readRecords } from './record.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
-/** How far the clocks of the cloud's services may differ. */
+/** The largest accepted difference between the clocks of the cloud's services. */
 const CLOCKS_MAY_DIFFER_MS = 5 * 60_000;
 /**
- * The longest time between the writing of the nonce and the creation of the server; a Lambda runs
- * for 15 minutes at most.
+ * The longest accepted time between the writing of the nonce and the creation of the server. A
+ * Lambda function runs for 15 minutes at most.
  */
 const LONGEST_REQUEST_MS = 30 * 60_000;
 
 /**
- * - named: the image names the server.
- * - claimable: the image names the drill without its server, and this server is the one, unless
- *   another server has the same nonce.
+ * - named: the record on the image has the id of the server.
+ * - claimable: the record on the image has the nonce of the drill but no server id, and the drill
+ *   made this server unless another server has the same nonce.
  * - {@link Unproven}: nothing proves that a drill made the server.
  */
 export type Ownership = 'named' | 'claimable' | Unproven;
@@ -25,22 +25,23 @@ export type Ownership = 'named' | 'claimable' | Unproven;
 export interface Unproven {
   problem: Reason;
   /**
-   * Whether a drill may have made the server all the same: its image or the record on the image may
-   * have been lost.
+   * Whether a drill may have made the server nevertheless, because its image or the record on the
+   * image may have been lost.
    */
   mayBeDrill: boolean;
 }
 
 /**
- * Decides whether a drill of `owner` provably made a server. All of this has to be true now: the
- * server's metadata are those that `expected` was read from, the cloud says that the server was
- * made from that image, and the image names the drill and the server. Only such a server is ever
- * deleted: metadata alone prove nothing, because they can be copied to any server.
+ * Decides whether a drill of `owner` provably made a server. All of these conditions have to hold
+ * now: the server's metadata are unchanged since `expected` was read from them, the cloud says that
+ * the server was made from the image that the metadata name, and the record on that image has the
+ * nonce of the drill and the id of the server. Only such a server is ever deleted. Metadata alone
+ * prove nothing, because anybody can copy them to another server.
  *
- * A server that was rebuilt from the image also shows that image, but was created before the nonce
- * was written. A server that is older than the image can't belong to a drill at all.
+ * A server that was rebuilt from the image shows that image too, but was created before the nonce
+ * was written. A server that is older than the image can't belong to a drill.
  *
- * @param image the image that the metadata name; undefined when it is gone.
+ * @param image the image that the metadata name; undefined when the image no longer exists.
  */
 export function ownershipOf(
   server: Server,
@@ -64,7 +65,8 @@ export function ownershipOf(
   const record = readRecords(image).find(({ nonce }) => nonce === mark.nonce);
   if (!isOurs || !record) return { problem: { code: 'DRILL_NOT_RECORDED', image: mark.image }, mayBeDrill };
   if (record.server === undefined) {
-    // By the cloud's clock, the nonce was written no later than the last change of the image.
+    // The last change of the image, which is at or after the time at which the nonce was written,
+    // both by the cloud's clock.
     const writtenAt = image.updatedAt?.getTime() ?? Infinity;
     const latest = record.at.getTime() + LONGEST_REQUEST_MS;
     // A user who may only set metadata can copy a drill's metadata to another server, but can't
@@ -94,9 +96,9 @@ function notOfDrill(problem: Reason): Unproven {
 }
 
 /**
- * Separates the servers of drills from those that policies may select. Only a server that its image
- * names belongs to a drill: a needless snapshot of a throw-away server costs little, a server
- * without snapshots may cost everything.
+ * Separates the throw-away servers of drills from the servers that policies may select. Only a
+ * server that its image names counts as a throw-away server: an unnecessary snapshot of a
+ * throw-away server costs little, but a server without snapshots may lose all its data.
  */
 export function separateThrowAways(
   servers: readonly Server[],

@@ -11,11 +11,11 @@ import type { ThrowAway } from './throw-away.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** A policy that asks for drills. */
+/** A policy with the field `drill`. */
 export type DrillPolicy = Policy & { drill: Drill };
 
-/** Why a policy's drills can't run on a cloud; undefined when they can. */
-export function problemWith({ networks }: Drill, provider: Session['provider']): Reason | undefined {
+/** Why the drills of a policy can't run on a cloud; undefined when they can. */
+export function drillProblem({ networks }: Drill, provider: Session['provider']): Reason | undefined {
   return provider === 'rackspace' && networks.length === 0 ? { code: 'DRILL_WITHOUT_NETWORK' } : undefined;
 }
 
@@ -23,58 +23,61 @@ export function problemWith({ networks }: Drill, provider: Session['provider']):
 export interface Drillable extends Snapshot {
   records: readonly DrillRecord[];
   /**
-   * The snapshot may have been taken in a region that was not read, where a drill of it may be
-   * running.
+   * Whether the snapshot may have been taken in a region that was not read. A drill of the snapshot
+   * may be running there.
    */
   isElsewhere?: boolean;
 }
 
-/** The snapshots of a policy to boot next. */
-export interface Turn<S extends Snapshot = Snapshot> {
-  /** The newest good snapshot of each series, if it may be booted, in the order of their turns. */
+/** The drills of a policy that a run may begin now. */
+export interface DrillPlan<S extends Snapshot = Snapshot> {
+  /**
+   * The newest good snapshot of each series, if it may be booted, in the order in which to boot
+   * them.
+   */
   waiting: S[];
-  /** How many snapshots may be booted now. */
-  places: number;
+  /** How many of the waiting snapshots may be booted now. */
+  capacity: number;
   /** The snapshots that can't be booted, and why. */
   skip: { snapshot: S; reason: Reason }[];
 }
 
-/** The throw-away servers of a policy that a run has found. */
-export interface Found {
+/** The throw-away servers of a policy that exist now. */
+export interface ExistingServers {
   running: readonly ThrowAway[];
   /**
-   * Servers whose deletion is overdue. They take up no place; only the drills of their own images
-   * wait for them.
+   * Servers whose deletion is overdue. They do not count towards `atOnce`; only the drills of their
+   * own images wait until they are deleted.
    */
   stuck?: readonly ThrowAway[];
   /**
    * Servers that a drill may have made, although nothing proves it: only a person may delete them.
-   * They take up places for as long as they exist.
+   * They count towards `atOnce` as long as they exist.
    */
   abandoned?: readonly ThrowAway[];
 }
 
 /**
- * With that many stuck or abandoned servers no more are created: otherwise they would fill a cloud
- * that deletes none.
+ * With this many stuck or abandoned servers no more servers are created: otherwise a cloud that
+ * deletes no servers would fill up with them.
  */
 export const MOST_STUCK = 3;
 
 /**
  * Decides which snapshots of one policy to boot now: the newest good snapshot of each series that
- * has no throw-away server, unless that snapshot has passed a drill already. The series that were
- * untested the longest come first: those without any attempt, then by the last verdict or attempt,
- * so that a snapshot that can't be booted does not block others.
+ * has no throw-away server, unless that snapshot has already passed a drill. Series without any
+ * attempt come first, then the series with the oldest attempt or verdict, so that a snapshot that
+ * can't be booted does not block other series.
  *
  * Each slot of the schedule allows `atOnce` drills. Drills that were begun or judged in the slot
- * count, so a second run in the same slot begins no more.
+ * count, so that a second run in the same slot begins no more drills.
  */
 export function planDrills<S extends Drillable>(
   snapshots: readonly S[],
-  { running: proven, stuck = [], abandoned = [] }: Found,
+  { running: proven, stuck = [], abandoned = [] }: ExistingServers,
   { atOnce, schedule }: Pick<Drill, 'atOnce' | 'schedule'>,
   now: Date,
-): Turn<S> {
+): DrillPlan<S> {
   const running = [...proven, ...abandoned];
   const key = ({ region, id }: Snapshot) => `${region} ${id}`;
   const imageKeys = (servers: readonly ThrowAway[]) =>
@@ -101,12 +104,12 @@ export function planDrills<S extends Drillable>(
     .map(({ newest }) => newest);
   const begun = begunInSlot(snapshots, [...running, ...stuck], schedule, now);
   const isFull = stuck.length + abandoned.length >= MOST_STUCK;
-  const places = isFull ? 0 : Math.min(atOnce - running.length, atOnce - begun);
+  const capacity = isFull ? 0 : Math.min(atOnce - running.length, atOnce - begun);
   return {
-    waiting: waiting.filter((s) => !obstacleTo(s)),
-    places: Math.max(0, places),
+    waiting: waiting.filter((s) => !unbootableReason(s)),
+    capacity: Math.max(0, capacity),
     skip: waiting.flatMap((snapshot) => {
-      const reason = obstacleTo(snapshot);
+      const reason = unbootableReason(snapshot);
       return reason ? [{ snapshot, reason }] : [];
     }),
   };
@@ -116,21 +119,21 @@ function byAge(a: Snapshot, b: Snapshot): number {
   return a.slot.getTime() - b.slot.getTime() || a.createdAt.getTime() - b.createdAt.getTime();
 }
 
-/** Why a snapshot can never be booted; undefined when it can. */
-function obstacleTo({ volumeSnapshots }: Snapshot): Reason | undefined {
+/** Why a snapshot can never be booted by a drill; undefined when it can. */
+function unbootableReason({ volumeSnapshots }: Snapshot): Reason | undefined {
   return volumeSnapshots.length > 0 ? { code: 'DRILL_OF_VOLUMES' } : undefined;
 }
 
 /**
- * The beginning of the current slot: drills that were begun since then belong to it. Undefined
- * before the first slot.
+ * The start of the current slot. Drills that were begun since then count towards the slot.
+ * Undefined before the first slot.
  */
 export function slotBegin(schedule: Schedule, now: Date): Date | undefined {
   const slot = schedule.slot(now);
   if (!slot) return undefined;
   const everyMs = schedule.exact ? 0 : (intervalMs(schedule, now) ?? 0);
-  // A rate counts from the previous drill. Runs come hourly, and a verdict follows some minutes
-  // after the beginning.
+  // For a rate, the slot starts an interval before now, less half an hour: runs are hourly, and a
+  // verdict is written some minutes after its drill began.
   return new Date(slot.getTime() - Math.max(everyMs / 2, everyMs - HOUR_MS / 2));
 }
 
@@ -150,8 +153,8 @@ function begunInSlot(
     ...existing.map(({ image, createdAt }) => ({ image, at: createdAt })),
     ...snapshots.flatMap(({ id, drilled, records }) => [
       { image: id, at: drilled },
-      // A record with a server counts even without a verdict. A record without one is of a refused
-      // request.
+      // A record with a server id counts even without a verdict. A record without a server id
+      // belongs to a request that the cloud refused.
       ...records.filter(({ server }) => server !== undefined).map(({ at }) => ({ image: id, at })),
     ]),
   ];
@@ -159,8 +162,8 @@ function begunInSlot(
 }
 
 /**
- * The youngest servers beyond `atOnce`: there are too many when two runs began drills at the same
- * moment.
+ * The youngest servers beyond `atOnce`. There are too many servers when two runs began drills at
+ * the same moment.
  */
 export function surplusOf(running: readonly ThrowAway[], atOnce: number): ThrowAway[] {
   return [...running]
@@ -169,8 +172,9 @@ export function surplusOf(running: readonly ThrowAway[], atOnce: number): ThrowA
 }
 
 /**
- * The flavor for a throw-away server: the `wanted` one, or by default the smallest that fits. A
- * flavor without a local disk is the last choice, because clouds may refuse it without a volume.
+ * The flavor for a throw-away server: the flavor that the policy names, or by default the smallest
+ * flavor that is large enough. A flavor without a local disk is the last choice, because a cloud
+ * may refuse to boot it without a volume.
  *
  * @returns the flavor, or the reason why there is none.
  */

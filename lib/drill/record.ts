@@ -14,8 +14,8 @@ export const DRILL_KEY = 'autosnap_drill';
 export const DRILL_NAME = 'drill';
 
 /**
- * The record of a drill on its image. Users who may set the metadata of servers can't write image
- * properties, so only this record permits a drill to delete a server.
+ * The record of a drill on the image that it boots. Users who may set the metadata of servers can't
+ * write image properties, so only this record permits a drill to delete a server.
  */
 export interface DrillRecord {
   /**
@@ -24,24 +24,24 @@ export interface DrillRecord {
    */
   nonce: string;
   /**
-   * When the nonce was written: by the clock of the function at first, by the cloud's clock once
-   * the server is known.
+   * When the nonce was written: by the function's clock until the id of the server is known, then
+   * by the cloud's clock.
    */
   at: Date;
-  /** The id of the server; undefined until the cloud has answered the request that creates it. */
+  /** The id of the server; undefined until the cloud has answered the request for the server. */
   server: string | undefined;
 }
 
 /**
- * Two simultaneous runs may both begin a drill of an image. More records would exceed the length
- * that Nova passes on.
+ * Two simultaneous runs may both begin a drill of an image. With more than two records the property
+ * would exceed the length that Nova copies to other images.
  */
 const MOST_RECORDS = 2;
 
 /**
- * Reads the drill records of an image. The property starts with the image's id, because an image of
- * a server inherits the properties of the image that the server was made from: inherited records
- * are ignored.
+ * Reads the drill records of an image. The property starts with the id of its image, because an
+ * image of a server inherits the properties of the image that the server was made from. Inherited
+ * records are ignored.
  */
 export function readRecords({ id, properties }: Pick<Image, 'id' | 'properties'>): DrillRecord[] {
   const [of, ...records] = properties[DRILL_KEY]?.split(' ') ?? [];
@@ -54,7 +54,8 @@ export function readRecords({ id, properties }: Pick<Image, 'id' | 'properties'>
 }
 
 /**
- * The property's new value with `record` added; it replaces an earlier record of the same drill.
+ * The new value of the property, with `record` added. An earlier record of the same drill is
+ * replaced.
  */
 export function withRecord(image: Pick<Image, 'id' | 'properties'>, record: DrillRecord): string {
   const others = readRecords(image).filter(({ nonce }) => nonce !== record.nonce);

@@ -13,8 +13,8 @@ export interface DrillMark {
 }
 
 /**
- * A server whose metadata say that a drill made it. The metadata alone are no permission to delete
- * the server.
+ * A server whose metadata say that a drill made it. The metadata alone do not permit the deletion
+ * of the server.
  */
 export interface ThrowAway extends DrillMark, Pick<Server, 'id' | 'name' | 'region'> {
   /** When the server was created, by the cloud's clock. */
@@ -22,8 +22,8 @@ export interface ThrowAway extends DrillMark, Pick<Server, 'id' | 'name' | 'regi
 }
 
 /**
- * The metadata of a throw-away server: sent with the request that creates the server, never written
- * afterwards.
+ * The metadata of a throw-away server. They are sent with the request for the server and never
+ * written afterwards.
  */
 export function metadataOf({ owner, policy, image, nonce }: DrillMark): Record<string, string> {
   return { [DRILL_KEY]: `${owner} ${policy} ${image} ${nonce}` };

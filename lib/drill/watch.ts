@@ -13,16 +13,18 @@ import {
   type DrillAttempt,
   type DrillContext,
   isDrillOverdue,
-  isLeftAlone,
-  readLater,
+  isUnproven,
+  unreadableReason,
 } from './attempt.ts';
 import { type Drillable, type DrillPolicy, surplusOf } from './plan.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
 const HOUR_MS = 3_600_000;
-/** The pauses between two checks: short at first, because most servers are up within a minute. */
+/**
+ * The pauses between two checks: short at first, because most servers are active within a minute.
+ */
 const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [250, 15_000];
-/** The time that a last check needs, including the verdict and the deletion. */
+/** The time that one check needs, including writing the verdict and requesting the deletion. */
 const LAST_CHECK_MS = 20_000;
 
 /** The context of one drill run. */
@@ -30,7 +32,7 @@ export interface DrillRun extends DrillContext {
   policy: DrillPolicy;
   now: Date;
   regions: readonly RegionInventory[];
-  /** The servers that drills of any deployment provably made. */
+  /** The servers that drills of any deployment provably made, which policies do not select. */
   throwAways: readonly Server[];
   /** The snapshots of this policy. */
   snapshots: readonly Drillable[];
@@ -39,8 +41,8 @@ export interface DrillRun extends DrillContext {
 /**
  * The existing throw-away servers: those of this policy, and those of other policies of this
  * deployment that are older than any drill may be, because no run of their own policy deletes them
- * any more. This reads only the metadata of the servers; the first check of each decides its
- * ownership.
+ * any more. This function reads only the metadata of the servers; the first check of each server
+ * decides whether a drill made it.
  */
 export async function attemptsIn(work: DrillRun): Promise<DrillAttempt[]> {
   const { owner, policy, regions, throwAways, snapshots, now } = work;
@@ -61,8 +63,8 @@ export async function attemptsIn(work: DrillRun): Promise<DrillAttempt[]> {
 }
 
 /**
- * The servers of drills without a verdict that a listing lacks: their images name them, so each is
- * requested by its id.
+ * The servers of drills without a verdict that are missing in the listing. Their images name them,
+ * so each is requested by its id.
  */
 async function unlisted(
   { session, snapshots, owner }: DrillRun,
@@ -85,7 +87,7 @@ async function unlisted(
       } catch (error) {
         if (!isCloudError(error)) throw error;
         const attempt = attemptOf(named);
-        attempt.step = { state: 'undeletable', outcome: 'failed', reasons: [readLater(error)] };
+        attempt.step = { state: 'undeletable', outcome: 'failed', reasons: [unreadableReason(error)] };
         return [attempt];
       }
     },
@@ -101,7 +103,7 @@ function throwAwaysIn(servers: readonly Server[], owner: string): ThrowAway[] {
   });
 }
 
-/** Checks each unsettled server once. */
+/** Checks each server once that is running or being deleted. */
 export async function checkOnce(
   work: DrillRun,
   attempts: readonly DrillAttempt[],
@@ -116,7 +118,10 @@ export async function checkOnce(
   );
 }
 
-/** Checks the servers repeatedly until all are settled or the run deadline is reached. */
+/**
+ * Checks the servers repeatedly, until none is running or being deleted, or the run deadline is
+ * near.
+ */
 export async function checkUntilSettled(work: DrillRun, attempts: readonly DrillAttempt[]): Promise<void> {
   const { deadline } = work.session;
   for (let pauseMs = 0; attempts.some(isUnsettled); ) {
@@ -132,8 +137,8 @@ function isUnsettled({ step }: DrillAttempt): boolean {
 }
 
 /**
- * Marks the surplus servers for deletion, the youngest first: two simultaneous runs may have begun
- * more than `atOnce`.
+ * Marks the servers beyond `atOnce` for deletion, the youngest first: two simultaneous runs may
+ * have begun too many drills.
  */
 export async function withdrawSurplus(
   { session, owner, policy, regions, now }: DrillRun,
@@ -141,7 +146,7 @@ export async function withdrawSurplus(
 ): Promise<void> {
   const excluded = new Set(
     attempts
-      .filter((attempt) => isLeftAlone(attempt.step) || isDrillOverdue(attempt, policy.drill, now))
+      .filter((attempt) => isUnproven(attempt.step) || isDrillOverdue(attempt, policy.drill, now))
       .map(({ server }) => server.id),
   );
   try {
@@ -149,14 +154,14 @@ export async function withdrawSurplus(
     const there = throwAwaysIn(servers.flat(), owner).filter(
       (server) => server.policy === policy.policy && !excluded.has(server.id),
     );
-    const places = Math.max(0, policy.drill.atOnce - abandonedOf(attempts, policy.policy).length);
-    for (const server of surplusOf(there, places)) {
+    const capacity = Math.max(0, policy.drill.atOnce - abandonedOf(attempts, policy.policy).length);
+    for (const server of surplusOf(there, capacity)) {
       const attempt = attempts.find((one) => one.server.id === server.id) ?? attemptOf(server);
       attempt.needless = { code: 'DRILL_SURPLUS', atOnce: policy.drill.atOnce };
       if (!attempts.includes(attempt)) attempts.push(attempt);
     }
   } catch (error) {
-    // Without the listing the surplus servers stay until this run has judged them.
+    // When the servers can't be listed, the surplus servers are deleted after their verdicts.
     if (!isCloudError(error)) throw error;
   }
 }

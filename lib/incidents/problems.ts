@@ -1,6 +1,6 @@
 import { identityOf } from '../audit/dropped-text.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
-import { type Naming, namingOf } from '../audit/place.ts';
+import { type Naming, namingOf } from '../audit/naming.ts';
 import { worstFirst } from '../audit/sentence.ts';
 import { SERIES_TROUBLES } from '../audit/troubles.ts';
 import type { CloudErrorCode } from '../openstack/errors.ts';

@@ -1,5 +1,5 @@
 /**
- * - NO_BUCKET, FORBIDDEN: an operator has to fix the configuration.
+ * - NO_BUCKET, FORBIDDEN: an operator has to correct the configuration.
  * - GONE: the object or upload does not exist, or was replaced.
  * - OUT_OF_TIME: run deadline reached.
  * - FAILED: any other error.
@@ -7,8 +7,8 @@
 export type BucketErrorCode = 'NO_BUCKET' | 'FORBIDDEN' | 'GONE' | 'OUT_OF_TIME' | 'FAILED';
 
 /**
- * An error of the store that holds the copies. It carries the store's error message and nothing
- * else of the request.
+ * An error of the store that holds the copies. It contains the message of the store, but no other
+ * part of the request or the response.
  */
 export class BucketError extends Error {
   override readonly name = 'BucketError';
@@ -31,12 +31,15 @@ const CODES: Record<string, BucketErrorCode> = {
   '403': 'FORBIDDEN',
   NoSuchUpload: 'GONE',
   NoSuchKey: 'GONE',
-  // The answer to HEAD has no body that could name the error.
+  // The response to HEAD has no body, so the SDK knows only the status.
   NotFound: 'GONE',
   PreconditionFailed: 'GONE',
 };
 
-/** @param action the right that the request needs, such as `s3:PutObject`. */
+/**
+ * Converts an error of the S3 client. @param action the permission that the request needs, such as
+ * `s3:PutObject`.
+ */
 export function translate(error: unknown, action: string, bucket: string): BucketError {
   const { name, message } = error as Error;
   const code = CODES[name] ?? 'FAILED';

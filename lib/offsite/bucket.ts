@@ -24,14 +24,14 @@ export interface Part {
   bytes: number;
   etag: string;
   /**
-   * The CRC32 that S3 computed, in base64; the request that completes the upload has to repeat it.
+   * The CRC32 that S3 computed, in base64. The request that completes the upload has to repeat it.
    */
   crc32: string | undefined;
 }
 
 /**
- * The S3 bucket that holds the copies. S3 itself checks the bytes of each request against a
- * checksum that the SDK sends.
+ * The S3 bucket that holds the copies. S3 compares the bytes of each request with a checksum that
+ * the SDK sends.
  */
 export interface Bucket extends CopyStore {
   parts(upload: Upload): Promise<Part[]>;
@@ -39,8 +39,8 @@ export interface Bucket extends CopyStore {
   putPart(upload: Upload, number: number, data: Buffer): Promise<void>;
   complete(upload: Upload, parts: readonly Part[]): Promise<void>;
   /**
-   * An object's bytes from the byte `from` on. @throws {BucketError} GONE when the object's ETag is
-   * no longer `etag`.
+   * The bytes of an object from the offset `from` on. @throws {BucketError} GONE when the object's
+   * ETag is no longer `etag`.
    */
   read(key: string, etag: string, from: number): Promise<AsyncIterable<Buffer>>;
 }
@@ -48,8 +48,8 @@ export interface Bucket extends CopyStore {
 /**
  * The S3 client for one bucket: https://docs.aws.amazon.com/AmazonS3/latest/API/.
  *
- * @param name of the bucket.
- * @param deadline after which every request ends with OUT_OF_TIME.
+ * @param name the name of the bucket.
+ * @param deadline the run deadline. A request that does not end before it throws OUT_OF_TIME.
  */
 export function bucketNamed(name: string, deadline: Deadline): Bucket {
   const client = new S3Client({
@@ -58,7 +58,7 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
     requestHandler: { connectionTimeout: 10_000, requestTimeout: 120_000, throwOnRequestTimeout: true },
   });
 
-  /** Runs one request to this bucket; its errors name the action that failed. */
+  /** Runs one request to the bucket. Its errors name the action that failed. */
   async function run<T>(action: string, work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
     const remainingMs = deadline.remainingMs();
     const signal = AbortSignal.timeout(Math.max(0, Math.ceil(remainingMs)));

@@ -1,18 +1,18 @@
 import type { Reason } from '../reporting/reasons.ts';
-import { type Copy, dataKeyOf, type Place } from './copies.ts';
+import { type Copy, type CopyScope, dataKeyOf } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
 import { describes, readManifest } from './manifest.ts';
 
 /**
- * - good: the manifest names exactly this copy, and the data exist as the manifest says. Only a
- *   good copy counts.
+ * - good: the manifest is of exactly this copy, and data with the size and ETag in the manifest
+ *   exist. Only a good copy counts.
  * - unfinished: the copy has no manifest.
- * - empty: the manifest names exactly this copy, but the data are missing, or the copy's deletion
- *   has begun.
- * - disputed: the manifest names another copy, or does not describe the data. The copy never counts
+ * - empty: the manifest is of exactly this copy, but the data are missing, or the deletion of the
+ *   copy has begun.
+ * - disputed: the manifest is of another copy, or does not describe the data. The copy never counts
  *   and is never changed.
- * - unreadable: the store could not be read. The copy does not count and is not changed, and
- *   nothing of its series is deleted.
+ * - unreadable: the store could not be read. The copy does not count and is not changed, and no
+ *   copy of its series is deleted.
  */
 export type CopyState = 'good' | 'unfinished' | 'empty' | 'disputed' | 'unreadable';
 
@@ -28,16 +28,17 @@ export interface CheckedCopy extends Copy {
 type ReadableStore = Pick<CopyStore, 'readText' | 'head'>;
 
 /**
- * Reads the manifest of a copy and checks its data. An object that the listing lacks is requested
- * by its key, because a listing can prove that an object exists, but never that it does not.
+ * Reads the manifest of a copy and checks the data. An object that is missing in the listing is
+ * requested by its key, because a listing can prove that an object exists, but never that it does
+ * not exist.
  */
-export async function checkCopy(store: ReadableStore, place: Place, copy: Copy): Promise<CheckedCopy> {
+export async function checkCopy(store: ReadableStore, scope: CopyScope, copy: Copy): Promise<CheckedCopy> {
   const key = `${copy.key}.json`;
   const text = await store.readText(key);
   if (text === undefined) return { ...copy, ...(await unfinished(store, copy)) };
   const manifestObject = copy.manifest ?? { key, bytes: text.length, etag: '', at: copy.slot };
   const there = { ...copy, manifest: manifestObject };
-  const manifest = readManifest(text, place, copy);
+  const manifest = readManifest(text, scope, copy);
   if (!manifest) return { ...there, state: 'disputed', problem: { code: 'COPY_OTHER_MANIFEST', key } };
 
   const dataKey = dataKeyOf(copy.key, manifest.disk_format);
@@ -62,14 +63,12 @@ export async function checkCopy(store: ReadableStore, place: Place, copy: Copy):
       };
 }
 
-/**
- * {@link checkCopy} before a deletion: reads every object again instead of relying on a listing.
- */
-export function checkAgain(store: ReadableStore, place: Place, copy: Copy): Promise<CheckedCopy> {
-  return checkCopy(store, place, { ...copy, data: undefined, manifest: undefined });
+/** {@link checkCopy} for a deletion: requests every object again, without relying on a listing. */
+export function checkAgain(store: ReadableStore, scope: CopyScope, copy: Copy): Promise<CheckedCopy> {
+  return checkCopy(store, scope, { ...copy, data: undefined, manifest: undefined });
 }
 
-/** Without a manifest, only the key of an upload tells where the data would be. */
+/** Without a manifest, only the keys of uploads say where the data would be. */
 async function unfinished(
   store: ReadableStore,
   { data, uploads }: Copy,

@@ -19,54 +19,56 @@ import type { CopyStore } from './copy-store.ts';
 import { abandonExport, exportRecordOf } from './export.ts';
 import { isSegmentOf, nameOf } from './exported.ts';
 
-const DATA = '.vhd';
-const MEMO = exportRecordOf('');
-/** The fields of a manifest that a deletion of the copy's data needs. */
-const DataOf = v.object({
+const DATA_SUFFIX = '.vhd';
+const RECORD_SUFFIX = exportRecordOf('');
+/** The fields of a manifest that the deletion of a copy's data needs. */
+const DataFields = v.object({
   etag: v.string(),
   segments: v.pipe(v.array(v.object({ name: v.string(), bytes: v.number(), md5: v.string() })), v.nonEmpty()),
 });
 
 /**
- * A container of Cloud Files as a store of copies. An export writes an image's data to
- * `<image>.vhd`, outside the copies' prefix, so a listing of the copies does not show the data:
- * `head` requests them by name. Only the manifest of a copy, or the memo of its export, makes them
- * the data of that copy.
+ * A container of Cloud Files as a store of copies. An export writes the data of an image to
+ * `<image>.vhd`, outside the prefix of the copies, so that a listing of the copies does not contain
+ * the data: `head` requests them by name. They are the data of a copy only if the copy has a
+ * manifest or an export record.
  */
 export function containerStore(session: Session, container: Container): CopyStore {
   const store: CopyStore = {
     list: (prefix) =>
-      translated(async () =>
+      withBucketErrors(async () =>
         (await listObjects(session, container, prefix))
-          .filter(({ name }) => !name.endsWith(MEMO))
+          .filter(({ name }) => !name.endsWith(RECORD_SUFFIX))
           .map(asStored),
       ),
 
     uploads: (prefix) =>
-      translated(async () =>
+      withBucketErrors(async () =>
         (await listObjects(session, container, prefix))
-          .filter(({ name }) => name.endsWith(MEMO))
+          .filter(({ name }) => name.endsWith(RECORD_SUFFIX))
           .map(({ name, at }) => {
-            const key = name.slice(0, -MEMO.length);
-            return { key: key + DATA, id: imageIn(key), at };
+            const key = name.slice(0, -RECORD_SUFFIX.length);
+            return { key: key + DATA_SUFFIX, id: imageIn(key), at };
           })
           .sort((a, b) => a.at.getTime() - b.at.getTime()),
       ),
 
     abort: ({ key, id }) =>
-      translated(() =>
-        abandonExport({ session, container, store }, key.slice(0, -DATA.length), id, { copied: false }),
+      withBucketErrors(() =>
+        abandonExport({ session, container, store }, key.slice(0, -DATA_SUFFIX.length), id, {
+          copied: false,
+        }),
       ),
 
     head: (key) =>
-      translated(async () => {
-        const name = key.endsWith(DATA) ? nameOf(imageIn(key.slice(0, -DATA.length))) : key;
+      withBucketErrors(async () => {
+        const name = key.endsWith(DATA_SUFFIX) ? nameOf(imageIn(key.slice(0, -DATA_SUFFIX.length))) : key;
         const object = await getObject(session, container, name);
         return object && { key, bytes: object.bytes, etag: object.etag, at: object.at };
       }),
 
     readText: (key) =>
-      translated(async () => {
+      withBucketErrors(async () => {
         const chunks: Buffer[] = [];
         for await (const chunk of await readObject(session, container, key)) chunks.push(chunk);
         return Buffer.concat(chunks).toString();
@@ -75,13 +77,13 @@ export function containerStore(session: Session, container: Container): CopyStor
         return undefined;
       }),
 
-    put: (key, text) => translated(() => putObject(session, container, key, text)),
+    put: (key, text) => withBucketErrors(() => putObject(session, container, key, text)),
 
-    delete: (key) => translated(() => deleteObject(session, container, key)),
+    delete: (key) => withBucketErrors(() => deleteObject(session, container, key)),
 
     deleteData: ({ key, image }) =>
-      translated(async () => {
-        const found = v.safeParse(DataOf, parsed(await store.readText(`${key}.json`)));
+      withBucketErrors(async () => {
+        const found = v.safeParse(DataFields, parsed(await store.readText(`${key}.json`)));
         if (!found.success) {
           throw new BucketError('FAILED', `${key}.json does not say what its data are: they are left alone`);
         }
@@ -91,8 +93,8 @@ export function containerStore(session: Session, container: Container): CopyStor
         if (object && object.etag !== etag) {
           throw new BucketError('FAILED', `${name} is not what ${key}.json says: it is left alone`);
         }
-        // The manifest object goes first, so that an image that lacks segments is never taken for a
-        // copy.
+        // The manifest object is deleted first. Otherwise an interrupted deletion would leave an
+        // image without some of its segments, which looks like a complete copy.
         if (object) await deleteObject(session, container, name);
         for (const segment of segments.filter((one) => isSegmentOf(image, one.name))) {
           const one = await getObject(session, container, segment.name);
@@ -105,8 +107,8 @@ export function containerStore(session: Session, container: Container): CopyStor
 }
 
 /**
- * Whether a policy's copies go to Cloud Files: the default at Rackspace, unless `offsite.to` is
- * `s3`.
+ * Whether the copies of a policy go to Cloud Files, as they do by default at Rackspace, unless
+ * `offsite.to` is `s3`.
  */
 export function isToCloudFiles(
   { provider }: Pick<Session, 'provider'>,
@@ -115,7 +117,10 @@ export function isToCloudFiles(
   return provider === 'rackspace' && to !== 's3';
 }
 
-/** The fields of `offsite` that only Rackspace's cloud supports, for a policy on another cloud. */
+/**
+ * The problems with fields of `offsite` that only Rackspace's cloud supports, in a policy for
+ * another cloud.
+ */
 export function cloudFilesProblems(
   { provider }: Pick<Session, 'provider'>,
   { to, container }: Pick<Offsite, 'to' | 'container'>,
@@ -126,8 +131,8 @@ export function cloudFilesProblems(
 }
 
 /**
- * Why an image may not be exported: Rackspace licenses its operating system (Cloud Images FAQ);
- * undefined when it may.
+ * Why an image may not be exported: Rackspace licenses its operating system (Cloud Images FAQ).
+ * Undefined when it may be exported.
  */
 export function licenseOf({ properties }: Image): Reason | undefined {
   const options = properties['com.rackspace__1__options'];
@@ -150,8 +155,8 @@ function parsed(text: string | undefined): unknown {
   }
 }
 
-/** Runs requests to the cloud and translates their errors. @throws {BucketError} */
-export async function translated<T>(work: () => Promise<T>): Promise<T> {
+/** Runs requests to the cloud and converts their errors. @throws {BucketError} */
+export async function withBucketErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

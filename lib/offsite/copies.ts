@@ -5,12 +5,12 @@ import { BucketError } from './bucket-error.ts';
 export interface Stored {
   key: string;
   bytes: number;
-  /** Changes with the object's bytes. */
+  /** A different value for different bytes. */
   etag: string;
   at: Date;
 }
 
-/** The unfinished data of a copy: a multipart upload or an export. */
+/** The unfinished data of a copy: an S3 multipart upload or an export to Cloud Files. */
 export interface Upload {
   key: string;
   id: string;
@@ -18,7 +18,7 @@ export interface Upload {
 }
 
 /** The deployment, account and policy that copies belong to. */
-export interface Place {
+export interface CopyScope {
   owner: string;
   account: string;
   policy: string;
@@ -34,62 +34,64 @@ export interface OriginalImage {
 }
 
 /**
- * One copy as a listing shows it. An object that the listing lacks may exist all the same; see
- * check.ts.
+ * One copy as a listing shows it. An object may exist although the listing lacks it; see check.ts.
  */
 export interface Copy extends OriginalImage {
   /**
-   * The common key of its objects, without their suffixes: `<key>.qcow2`, `<key>.json`,
+   * The key of the copy, with which the keys of all its objects start: `<key>.qcow2`, `<key>.json`,
    * `<key>.progress`.
    */
   key: string;
   data: Stored | undefined;
-  /** The manifest is written last, once the data are verified. */
+  /** The manifest, which is written last, after the data were verified. */
   manifest: Stored | undefined;
   /** The saved progress of the verification. */
   progress: Stored | undefined;
-  /** Its unfinished uploads or exports, the oldest first. */
+  /** The unfinished uploads or exports of the copy, the oldest first. */
   uploads: Upload[];
 }
 
 const ID = /^[A-Za-z0-9_-]+$/;
 /**
- * Accounts and regions may have more characters than ids, but no slash, and no segment may be only
- * dots.
+ * The valid names of owners, accounts and regions. They may have more characters than ids, but no
+ * slash, and may not consist of dots only.
  */
 const NAME = /^(?!\.+$)[\w.+=@-]+$/;
 
-/** Whether `text` is valid in a key as the id of a server or image, or as the name of a policy. */
+/**
+ * Whether `text` may be a part of a key, as the id of a server or an image, or the name of a
+ * policy.
+ */
 export function isKeyId(text: string): boolean {
   return ID.test(text);
 }
 
-/** Whether `text` is valid in a key as the name of an owner, account or region. */
+/** Whether `text` may be a part of a key, as the name of an owner, an account or a region. */
 export function isKeyName(text: string): boolean {
   return NAME.test(text);
 }
 
 /**
- * The prefix of all keys of a deployment's copies of an account's images; with `region`, of one
- * region's.
+ * The prefix of the keys of all copies that a deployment made of the images of an account; with
+ * `region`, of the images in that region.
  *
- * @throws {BucketError} when a name can't be part of a key.
+ * @throws {BucketError} when a name can't be a part of a key.
  */
-export function prefixOf({ owner, account }: Omit<Place, 'policy'>, region?: string): string {
+export function prefixOf({ owner, account }: Omit<CopyScope, 'policy'>, region?: string): string {
   const names = [owner, account, ...(region === undefined ? [] : [region])];
   return `copies/${names.map((name) => part(name, isKeyName)).join('/')}/`;
 }
 
 /**
- * A copy's key, without the suffix:
+ * The key of a copy, without a suffix:
  * `copies/<owner>/<account>/<region>/<server>/<policy>/<slot>/<image>`.
  *
- * @throws {BucketError} when an id or a name can't be part of a key: a slash or dots would put the
- *   key in another folder.
+ * @throws {BucketError} when an id or a name can't be a part of a key: a slash or dots would put
+ *   the key into another folder.
  */
-export function keyOf(place: Place, { region, server, slot, image }: OriginalImage): string {
-  const [serverPart, policy, imagePart] = [server, place.policy, image].map((id) => part(id, isKeyId));
-  return `${prefixOf(place, region)}${serverPart}/${policy}/${isoSeconds(slot)}/${imagePart}`;
+export function keyOf(scope: CopyScope, { region, server, slot, image }: OriginalImage): string {
+  const [serverPart, policy, imagePart] = [server, scope.policy, image].map((id) => part(id, isKeyId));
+  return `${prefixOf(scope, region)}${serverPart}/${policy}/${isoSeconds(slot)}/${imagePart}`;
 }
 
 const RESERVED_SUFFIXES = ['json', 'progress', 'export'];
@@ -104,12 +106,12 @@ export function dataKeyOf(key: string, diskFormat: string | undefined): string {
  * The copies of a policy among the listed objects and uploads. Objects whose keys differ from the
  * format of {@link keyOf} are ignored.
  */
-export function copiesOf(place: Place, stored: readonly Stored[], uploads: readonly Upload[]): Copy[] {
+export function copiesOf(scope: CopyScope, stored: readonly Stored[], uploads: readonly Upload[]): Copy[] {
   const copies = new Map<string, Copy>();
   const at = (key: string): { copy: Copy; kind: string } | undefined => {
-    const { original, kind } = readKey(place, key) ?? {};
+    const { original, kind } = readKey(scope, key) ?? {};
     if (!original || !kind) return undefined;
-    const base = keyOf(place, original);
+    const base = keyOf(scope, original);
     const none = { data: undefined, manifest: undefined, progress: undefined, uploads: [] };
     const copy = copies.get(base) ?? { ...original, key: base, ...none };
     copies.set(base, copy);
@@ -123,15 +125,15 @@ export function copiesOf(place: Place, stored: readonly Stored[], uploads: reado
   return [...copies.values()];
 }
 
-function readKey(place: Place, key: string): { original: OriginalImage; kind: string } | undefined {
-  if (!key.startsWith(prefixOf(place))) return undefined;
+function readKey(scope: CopyScope, key: string): { original: OriginalImage; kind: string } | undefined {
+  if (!key.startsWith(prefixOf(scope))) return undefined;
   const [region = '', server = '', policy, slotText, file, ...more] = key
-    .slice(prefixOf(place).length)
+    .slice(prefixOf(scope).length)
     .split('/');
   const [, image = '', kind] = /^([\w-]+)\.([a-z0-9]+)$/.exec(file ?? '') ?? [];
   const slot = parseDate(slotText);
   const isValid =
-    isKeyName(region) && isKeyId(server) && isKeyId(image) && policy === place.policy && more.length === 0;
+    isKeyName(region) && isKeyId(server) && isKeyId(image) && policy === scope.policy && more.length === 0;
   return isValid && slot && kind && isoSeconds(slot) === slotText
     ? { original: { region, server, slot, image }, kind }
     : undefined;

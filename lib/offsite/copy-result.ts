@@ -1,7 +1,7 @@
 import type { Reason } from '../reporting/reasons.ts';
 import type { Outcome } from '../reporting/report.ts';
 
-/** The outcome for a copy and the reasons for it. */
+/** The outcome for a copy, and the reasons for the outcome. */
 export interface CopyResult {
   outcome: Outcome;
   reasons: Reason[];

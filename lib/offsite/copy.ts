@@ -7,23 +7,23 @@ import type { Snapshot } from '../snapshots/marker.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import type { Budget } from './budget.ts';
-import { type Copy, dataKeyOf, keyOf, type OriginalImage, type Place, type Upload } from './copies.ts';
+import { type Copy, type CopyScope, dataKeyOf, keyOf, type OriginalImage, type Upload } from './copies.ts';
 import type { CopyResult } from './copy-result.ts';
 import type { CopyStore } from './copy-store.ts';
 import { checksumOf, type DataFacts, manifestOf } from './manifest.ts';
-import { type Bytes, isOutOfTime, upload } from './upload.ts';
+import { isOutOfTime, type UploadSource, upload } from './upload.ts';
 import { type Piece, verify } from './verify.ts';
 
-/** Makes the copies of one region. */
+/** The functions that copy the images of one region, and the stores that they use. */
 export interface CopyContext {
   session: Session;
-  place: Place;
+  scope: CopyScope;
   now: Date;
   /** The store of the finished copies. */
   store: CopyStore;
   /**
-   * The store of images that are exported on their way to `store`, if any; `abort` deletes an
-   * export that is no longer needed.
+   * The store of the images that are exported before they are copied to `store`; undefined if
+   * copies need no export. `abort` deletes an export that is no longer needed.
    */
   staging?: Pick<CopyStore, 'uploads' | 'abort'>;
   /** Why an image can never be copied; undefined when it can. */
@@ -33,45 +33,48 @@ export interface CopyContext {
 }
 
 /** The context for copies into a bucket. */
-interface Copying {
+interface BucketContext {
   session: Session;
   bucket: Bucket;
-  place: Place;
+  scope: CopyScope;
   now: Date;
   budget: Budget;
 }
 
 /**
- * The source of a copy in a bucket: the data, and the checksums that the copy is verified against.
+ * The source of a copy in a bucket: the data, and the checksums with which the copy is verified.
  */
-export interface Source extends Bytes {
+export interface Source extends UploadSource {
   facts: DataFacts;
   pieces: Piece[];
-  /** How many bytes of the month's limit the copy uses; 0 when they were counted before. */
+  /**
+   * The number of bytes that count towards the monthly limit; 0 when they were counted at the
+   * export.
+   */
   countedBytes: number;
-  /** Asks the cloud whether the source no longer exists. */
+  /** Requests the source, and returns whether it no longer exists. */
   isGone(): Promise<boolean>;
   /** The reason to report when the source no longer exists. */
   gone: Reason;
 }
 
 /**
- * Copies into a bucket from an image service that lets clients download images: any OpenStack other
- * than Rackspace.
+ * The context for copies into a bucket, from an image service that serves the data of images: any
+ * OpenStack cloud other than Rackspace.
  */
-export function toBucket(copying: Copying): CopyContext {
-  const { session, bucket, place, now } = copying;
+export function toBucket(context: BucketContext): CopyContext {
+  const { session, bucket, scope, now } = context;
   return {
     session,
-    place,
+    scope,
     now,
     store: bucket,
     obstacleTo,
-    copy: (snapshot, image, begun) => copySnapshot(copying, snapshot, image, sourceOf(session, image), begun),
+    copy: (snapshot, image, begun) => copySnapshot(context, snapshot, image, sourceOf(session, image), begun),
   };
 }
 
-/** Why an image can never be copied from an image service; undefined when it can. */
+/** Why an image can never be copied from the image service; undefined when it can be copied. */
 export function obstacleTo(image: Image): Reason | undefined {
   if (image.volumeSnapshotIds.length > 0) return { code: 'COPY_OF_VOLUMES' };
   return checksumOf(image) ? undefined : { code: 'COPY_WITHOUT_CHECKSUM' };
@@ -100,41 +103,43 @@ function sourceOf(session: Session, image: Image): Source {
 }
 
 /**
- * Copies a snapshot's data into the bucket, or resumes where an earlier run stopped: uploads the
- * parts, then verifies the whole copy by the checksums of the source, then writes the manifest,
- * which makes the copy good. A copy that fails the verification is deleted.
+ * Copies the data of a snapshot into the bucket, or resumes an unfinished copy: uploads the parts,
+ * then verifies the whole copy with the checksums of the source, then writes the manifest, which
+ * makes the copy good. A copy that fails the verification is deleted.
  */
 export async function copySnapshot(
-  copying: Copying,
+  context: BucketContext,
   snapshot: Snapshot,
   image: Image,
   source: Source,
   begun: Copy | undefined,
 ): Promise<CopyResult> {
   try {
-    return await attempt(copying, snapshot, image, source, begun);
+    return await copyOrResume(context, snapshot, image, source, begun);
   } catch (error) {
     if (!isCloudError(error, 'NOT_FOUND')) return resultOf(error);
-    return await withoutSource(copying, snapshot, source, error).catch(resultOf);
+    return await handleMissingData(context, snapshot, source, error).catch(resultOf);
   }
 }
 
-/** Handles a 404 for the data: aborts the uploads only when the source itself no longer exists. */
-async function withoutSource(
-  { bucket, place }: Copying,
+/**
+ * Handles a 404 for the data. The uploads are aborted only when the source itself no longer exists.
+ */
+async function handleMissingData(
+  { bucket, scope }: BucketContext,
   snapshot: Snapshot,
   source: Source,
   error: CloudError,
 ): Promise<CopyResult> {
   if (!(await source.isGone())) return resultOf(error);
-  const key = keyOf(place, originalOf(snapshot));
+  const key = keyOf(scope, originalOf(snapshot));
   const uploads = await bucket.uploads(`${key}.`);
   for (const one of uploads) await bucket.abort(one);
   return { outcome: 'skipped', reasons: [source.gone] };
 }
 
 /**
- * The result of a copy that an error has stopped. Errors that are not of the cloud or the store are
+ * The result of a copy that was stopped by an error of the cloud or the store. Any other error is
  * thrown again.
  */
 export function resultOf(error: unknown): CopyResult {
@@ -149,8 +154,8 @@ export function resultOf(error: unknown): CopyResult {
   throw error;
 }
 
-async function attempt(
-  { session, bucket, place, now, budget }: Copying,
+async function copyOrResume(
+  { session, bucket, scope, now, budget }: BucketContext,
   snapshot: Snapshot,
   image: Image,
   source: Source,
@@ -159,12 +164,12 @@ async function attempt(
   const { sizeBytes, facts, pieces } = source;
   const { algorithm } = pieces[0]!;
   const original = originalOf(snapshot);
-  const base = keyOf(place, original);
+  const base = keyOf(scope, original);
   const key = dataKeyOf(base, facts.disk_format);
   const progressKey = `${base}.progress`;
 
-  // Data under another key, for another disk format, do not belong to this copy. Data that the
-  // listing lacks are requested.
+  // Data with another key are of another disk format and do not belong to this copy. Data that are
+  // missing in the listing are requested.
   let data = begun?.data?.key === key ? begun.data : await bucket.head(key);
   if (!data) {
     const unfinished = begun?.uploads.find((one) => one.key === key);
@@ -173,12 +178,12 @@ async function attempt(
     const metadata = facts.checksum ? { [algorithm]: facts.checksum.value } : {};
     const target = unfinished ?? (await bucket.begin(key, metadata));
     await budget.count(target, source.countedBytes);
-    const { whole, bytes, hopeless } = await uploadOnce(session, bucket, target, source);
-    if (hopeless) {
+    const { isComplete, bytes, isHopeless } = await uploadOnce(session, bucket, target, source);
+    if (isHopeless) {
       await bucket.abort(target);
       return { outcome: 'failed', reasons: [{ code: 'COPY_TOO_LARGE', bytes: sizeBytes }] };
     }
-    if (!whole) {
+    if (!isComplete) {
       return { outcome: 'deferred', reasons: [{ code: 'COPY_UPLOADING', bytes, of: sizeBytes }] };
     }
     data = await bucket.head(key);
@@ -194,21 +199,21 @@ async function attempt(
     for (const one of [data.key, progressKey]) await bucket.delete(one);
     return { outcome: 'failed', reasons: [{ code: 'COPY_CORRUPT', algorithm }] };
   }
-  await bucket.put(`${base}.json`, manifestOf(place, original, image, facts, now));
+  await bucket.put(`${base}.json`, manifestOf(scope, original, image, facts, now));
   await bucket.delete(progressKey);
   return { outcome: 'copied', reasons: [{ code: 'COPIED', bytes: sizeBytes, algorithm }] };
 }
 
 /**
- * Like {@link upload}, but succeeds as well when another run has completed the same upload
- * meanwhile.
+ * {@link upload}, which also succeeds when another run has completed the same upload in the
+ * meantime.
  */
 async function uploadOnce(session: Session, bucket: Bucket, target: Upload, source: Source) {
   try {
     return await upload(session.deadline, bucket, target, source);
   } catch (error) {
     if (!isBucketError(error, 'GONE') || !(await bucket.head(target.key))) throw error;
-    return { whole: true, bytes: source.sizeBytes, hopeless: false };
+    return { isComplete: true, bytes: source.sizeBytes, isHopeless: false };
   }
 }
 

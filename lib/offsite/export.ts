@@ -16,14 +16,14 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Budget } from './budget.ts';
 import type { CopyResult } from './copy-result.ts';
 import type { CopyStore } from './copy-store.ts';
-import { type Exported, etagOf, examine, FOOTER_BYTES, isSegmentOf, nameOf } from './exported.ts';
+import { checkExport, type Exported, etagOf, FOOTER_BYTES, isSegmentOf, nameOf } from './exported.ts';
 
 const HOUR_MS = 3_600_000;
-/** How long listings may lack new objects and tasks. */
+/** How long new objects and tasks may be missing in listings. */
 const SETTLING_MS = HOUR_MS;
-/** An export that runs longer is reported as stuck. */
+/** An export that runs longer than this is reported as stuck. */
 const STUCK_AFTER_MS = 72 * HOUR_MS;
-/** How far the clocks of the cloud and of the functions may differ. */
+/** The largest accepted difference between the clocks of the cloud and of the functions. */
 const SKEW_MS = HOUR_MS / 2;
 
 /** The context for exports: the container that they are written to, and the budget. */
@@ -36,81 +36,82 @@ export interface ExportContext {
 }
 
 /**
- * The memo of a requested export, stored beside the future copy: it proves that this deployment
- * requested the export. Without a task it is unknown whether the request reached the cloud.
+ * The record of a requested export. It is stored beside the future copy, and proves that this
+ * deployment requested the export. Without `task` it is unknown whether the request reached the
+ * cloud.
  */
-const Begun = v.object({
+const ExportRecord = v.object({
   since: v.pipe(
     v.string(),
     v.transform((text) => new Date(text)),
     v.date(),
   ),
   task: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/))),
-  /** The cloud has refused the request, so no export is running. */
+  /** Whether the cloud has refused the request, so that no export is running. */
   refused: v.optional(v.boolean()),
 });
-type Begun = v.InferOutput<typeof Begun>;
+type ExportRecord = v.InferOutput<typeof ExportRecord>;
 
-/** The key of the memo of the export for the copy `key`. */
+/** The key of the export record of the copy with this key. */
 export function exportRecordOf(key: string): string {
   return `${key}.export`;
 }
 
 /**
- * Requests the export of an image once, or checks the progress of an earlier request; never waits.
- * The memo is written before the request. When the answer was lost, the list of tasks tells whether
- * the cloud has begun the export.
+ * Requests the export of an image once, or checks the progress of an earlier request. Never waits.
+ * The record is written before the request. When the response was lost, the list of tasks shows
+ * whether the cloud has begun the export.
  *
- * @param key of the copy.
- * @returns the export once it is complete, else the result to report.
+ * @param key the key of the copy.
+ * @returns the export once it is complete, or else the result to report.
  */
 export async function exportImage(
-  exporting: ExportContext,
+  context: ExportContext,
   key: string,
   { id: image, sizeBytes = 0 }: { id: string; sizeBytes?: number | undefined },
 ): Promise<Exported | CopyResult> {
-  const { session, container, store, budget } = exporting;
-  // By the cloud's clock, like the times of its tasks and objects.
+  const { session, container, store, budget } = context;
+  // By the cloud's clock, like the times of tasks and objects.
   const now = cloudTime(session);
   const name = nameOf(image);
-  const memo = exportRecordOf(key);
-  const remember = (begun: object) => store.put(memo, JSON.stringify({ since: now, ...begun }));
-  const ask = async (): Promise<CopyResult> => {
+  const recordKey = exportRecordOf(key);
+  const writeRecord = (begun: object) => store.put(recordKey, JSON.stringify({ since: now, ...begun }));
+  const request = async (): Promise<CopyResult> => {
     try {
       const asked = { image, container: container.name };
       const { id: task } = await startExport(session, container.region, asked);
-      await remember({ task });
+      await writeRecord({ task });
     } catch (error) {
-      if (isCloudError(error) && error.status && error.status < 500) await remember({ refused: true });
+      if (isCloudError(error) && error.status && error.status < 500) await writeRecord({ refused: true });
       throw error;
     }
     return exportingSince(now);
   };
-  const begun = readBegun(await store.readText(memo));
+  const begun = readRecord(await store.readText(recordKey));
   if (!begun) {
     if (await getObject(session, container, name)) {
       return failed({ code: 'EXPORT_NAME_TAKEN', name, container: container.name });
     }
     const refusal = budget.refuse(key, sizeBytes);
     if (refusal) return refusal;
-    await budget.count({ key, id: now.toISOString(), at: exporting.now }, sizeBytes);
-    await remember({});
-    return ask();
+    await budget.count({ key, id: now.toISOString(), at: context.now }, sizeBytes);
+    await writeRecord({});
+    return request();
   }
 
   const { since } = begun;
   const ageMs = now.getTime() - since.getTime();
-  const task = await taskOf(exporting, image, begun);
+  const task = await taskOf(context, image, begun);
   if (task && isRunning(task)) {
-    if (task.id !== begun.task) await remember({ since, task: task.id });
+    if (task.id !== begun.task) await writeRecord({ since, task: task.id });
     return ageMs < STUCK_AFTER_MS
       ? exportingSince(since)
       : failed({ code: 'EXPORT_STUCK', since: since.toISOString(), task: task.id });
   }
   const object = await getObject(session, container, name);
   if (!object && !task && !begun.task) {
-    // The list of tasks may lack a task that was begun a moment ago.
-    if (begun.refused || ageMs >= SETTLING_MS) return ask();
+    // A task that was begun a moment ago may be missing in the list of tasks.
+    if (begun.refused || ageMs >= SETTLING_MS) return request();
     return { outcome: 'exporting', reasons: [{ code: 'EXPORT_UNSURE' }] };
   }
   if (!object && task?.status === 'success' && now.getTime() - task.updatedAt.getTime() < SETTLING_MS) {
@@ -118,7 +119,7 @@ export async function exportImage(
   }
   if (!object || task?.status === 'failure') {
     const cause = task?.message ?? (task ? 'its task has succeeded' : 'its task is no longer kept');
-    await forget(exporting, { key, image, since }, { data: !object });
+    await deleteExport(context, { key, image, since }, { data: !object });
     return failed({ code: 'EXPORT_FAILED', cause, name, isThere: object !== undefined });
   }
 
@@ -129,38 +130,39 @@ export async function exportImage(
     object,
     footer: await lastBytes(session, container, name, object.bytes),
   };
-  const found = examine({ ...seen, segments: listed });
+  const found = checkExport({ ...seen, segments: listed });
   if (!('code' in found)) return found;
   if (now.getTime() - object.at.getTime() < SETTLING_MS) {
     return { outcome: 'exporting', reasons: [{ code: 'EXPORT_INCOMPLETE', problem: found }] };
   }
-  const segments = await askForSegments(exporting, image, listed);
-  const confirmed = examine({ ...seen, segments });
+  const segments = await getSegments(context, image, listed);
+  const confirmed = checkExport({ ...seen, segments });
   if (!('code' in confirmed)) return confirmed;
   if (!isMadeOf(object, `${container.name}/${name}-`, segments)) {
     return failed({ code: 'EXPORT_LEFT_ALONE', problem: found });
   }
-  await forget(exporting, { key, image, since }, { data: true });
+  await deleteExport(context, { key, image, since }, { data: true });
   return failed({ code: 'EXPORT_DISCARDED', problem: confirmed });
 }
 
 /**
- * Deletes an export that is no longer needed, with its memo. A running export stays, because the
- * data that it writes at its end would have no memo.
+ * Deletes an export that is no longer needed, and its record. A running export is not deleted,
+ * because the data that it writes at its end would have no record.
  *
  * @param copied whether another good copy of the image exists. If not, the exported data stay,
- *   because they may be the only ones left; only the remains of a failed export are deleted.
+ *   because they may be the only remaining data; then only the remains of a failed export are
+ *   deleted.
  */
 export async function abandonExport(
-  exporting: Pick<ExportContext, 'session' | 'container' | 'store'>,
+  context: Pick<ExportContext, 'session' | 'container' | 'store'>,
   key: string,
   image: string,
   { copied }: { copied: boolean },
 ): Promise<void> {
-  const { session, container, store } = exporting;
+  const { session, container, store } = context;
   const isCopy = (await store.readText(`${key}.json`)) !== undefined;
   if (isCopy) return store.delete(exportRecordOf(key));
-  const begun = readBegun(await store.readText(exportRecordOf(key)));
+  const begun = readRecord(await store.readText(exportRecordOf(key)));
   if (!begun) return;
   const { since } = begun;
   const task = await taskOf({ session, container }, image, begun);
@@ -173,15 +175,14 @@ export async function abandonExport(
       cloudTime(session).getTime() - since.getTime() < STUCK_AFTER_MS;
     if (mayBeRunning || (await getObject(session, container, nameOf(image)))) return;
   }
-  await forget(exporting, { key, image, since }, { data: true });
+  await deleteExport(context, { key, image, since }, { data: true });
 }
 
 /**
- * Deletes the data that an export has written, and nothing older than the export. The manifest
- * object goes first, because without it the segments are not taken for an image. The memo goes
- * last.
+ * Deletes the data that an export has written, but no older data. The manifest object is deleted
+ * first, because the segments alone do not look like an image. The record is deleted last.
  */
-async function forget(
+async function deleteExport(
   { session, container, store }: Pick<ExportContext, 'session' | 'container' | 'store'>,
   { key, image, since }: { key: string; image: string; since: Date },
   { data }: { data: boolean },
@@ -198,10 +199,10 @@ async function forget(
 }
 
 /**
- * The segments of an export, each requested by its name: those that a listing shows, and those that
- * it may lack.
+ * The segments of an export, each requested by its name: those in the listing, and those that may
+ * be missing in it.
  */
-async function askForSegments(
+async function getSegments(
   { session, container }: Pick<ExportContext, 'session' | 'container'>,
   image: string,
   listed: readonly ListedObject[],
@@ -222,10 +223,10 @@ async function askForSegments(
 }
 
 /**
- * Whether an object is a plain one, or a dynamic large object of exactly these segments
+ * Whether an object is not a large object, or is a dynamic large object of exactly these segments
  * (https://docs.openstack.org/swift/latest/overview_large_objects.html). Swift assembles a large
- * object from a listing: while the listing lags, or contains foreign objects with the prefix, the
- * object's size and ETag say nothing about the export.
+ * object from a listing. While the listing is incomplete, or contains other objects with the
+ * prefix, the size and the ETag of the large object say nothing about the export.
  */
 function isMadeOf(
   { bytes, etag, segments: prefix }: ObjectFacts,
@@ -238,14 +239,14 @@ function isMadeOf(
 }
 
 /**
- * The task of an export: the task in the memo. When that task failed, or the memo has none: a task
- * that exports the same image to the same container, preferably one that has not failed, because
- * two runs may have requested the export.
+ * The task of an export. It is the task in the record. If that task has failed, or the record has
+ * no task, it is a task that exports the same image to the same container, preferably one that has
+ * not failed, because two runs may have requested the export.
  */
 async function taskOf(
   { session, container }: Pick<ExportContext, 'session' | 'container'>,
   image: string,
-  { since, task: id }: Begun,
+  { since, task: id }: ExportRecord,
 ): Promise<Task | undefined> {
   const { region, name } = container;
   const known = id === undefined ? undefined : await getTask(session, region, id);
@@ -264,9 +265,9 @@ function isRunning({ status }: Task): boolean {
   return status !== 'success' && status !== 'failure';
 }
 
-function readBegun(text: string | undefined): Begun | undefined {
+function readRecord(text: string | undefined): ExportRecord | undefined {
   try {
-    return v.parse(Begun, JSON.parse(text ?? ''));
+    return v.parse(ExportRecord, JSON.parse(text ?? ''));
   } catch {
     return undefined;
   }

@@ -8,7 +8,7 @@ export function nameOf(image: string): string {
   return `${image}.vhd`;
 }
 
-/** An image that was exported, as Cloud Files has it. */
+/** An image that was exported to Cloud Files. */
 export interface Exported {
   bytes: number;
   /** The MD5 of the segments' MD5s. */
@@ -16,14 +16,14 @@ export interface Exported {
   segments: Segment[];
 }
 
-/** All facts about an export that can be read without downloading the export. */
-interface Seen {
+/** The facts about an export that can be read without downloading it. */
+interface ExportFacts {
   container: string;
   image: string;
   object: ObjectFacts;
-  /** All objects with names that start like those of its segments. */
+  /** All objects whose names start with the prefix of the export's segments. */
   segments: readonly ListedObject[];
-  /** Its last {@link FOOTER_BYTES}. */
+  /** The last {@link FOOTER_BYTES} of the object. */
   footer: Buffer;
 }
 
@@ -31,17 +31,17 @@ interface Seen {
 export const FOOTER_BYTES = 512;
 
 /**
- * Checks whether an export is complete, as far as possible: the image service has no checksum of
- * its exports. Swift serves a large object from the segments that exist, so a download would not
- * notice a missing segment.
+ * Checks whether an export is complete, as far as possible, because the image service has no
+ * checksum of its exports. Swift serves a large object from the segments that exist, so a download
+ * would not show that a segment is missing.
  *
- * An export consists of the segments `<image>.vhd-00001` and so on, of one size but for the last,
- * and an empty object that names them: Rackspace's Cloud Images FAQ and "Use Swiftly to download an
- * exported image".
+ * An export consists of segments named `<image>.vhd-00001` and so on, all of one size except the
+ * last, and an empty object that names them: Rackspace's Cloud Images FAQ and "Use Swiftly to
+ * download an exported image".
  *
- * @returns the export, or what is wrong with it.
+ * @returns the export, or the reason why it is not complete.
  */
-export function examine({ container, image, object, segments, footer }: Seen): Exported | Reason {
+export function checkExport({ container, image, object, segments, footer }: ExportFacts): Exported | Reason {
   const name = nameOf(image);
   const { bytes, etag } = object;
   if (!isVhdFooter(footer)) return { code: 'EXPORT_NO_VHD', name };
@@ -87,7 +87,7 @@ export function isSegmentOf(image: string, name: string): boolean {
 
 /**
  * Checks the footer of a VHD: its cookie, and its checksum, which is the complement of the sum of
- * its other bytes.
+ * all other bytes of the footer.
  */
 function isVhdFooter(footer: Buffer): boolean {
   if (footer.length !== FOOTER_BYTES || footer.toString('latin1', 0, 8) !== 'conectix') return false;

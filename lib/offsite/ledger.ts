@@ -1,34 +1,34 @@
 import { createHash } from 'node:crypto';
 import { type Finding, unique } from '../reporting/reasons.ts';
 import { isBucketError } from './bucket-error.ts';
-import { type Place, prefixOf, type Stored, type Upload } from './copies.ts';
+import { type CopyScope, prefixOf, type Stored, type Upload } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
 
 const DAY_MS = 86_400_000;
 const KEPT_MS = 60 * DAY_MS;
 
 /**
- * The records kept beside the copies, as small objects whose names contain all facts: the copies
- * begun this month, the last attempt of each series, and the findings that were reported already.
- * No deletion of a copy depends on the ledger.
+ * The records beside the copies, as small objects whose names contain all facts: the copies that
+ * were begun this month, the last attempt of each series, and the findings that were already
+ * reported. No deletion of a copy depends on the ledger.
  */
 export interface Ledger {
   /**
-   * The bytes of the copies that were begun in the month of `now`: an upload counts in full from
-   * its beginning, whatever its outcome. Undefined when the ledger can't be read.
+   * The bytes of the copies that were begun in the month of `now`. An upload counts with its full
+   * size when it begins, whatever its outcome. Undefined when the ledger can't be read.
    */
   usedBytes(): number | undefined;
-  /** How often the copy with this key was begun in this month, and when last. */
+  /** How often the copy with this key was begun in this month, and when it was last begun. */
   begun(key: string): { times: number; last: Date | undefined };
   /** Counts an upload; counting the same upload again changes nothing. */
   count(upload: Upload, bytes: number): Promise<void>;
   /** When a copy of this series was last attempted. */
-  lastTurn(series: string): Date | undefined;
+  lastAttempt(series: string): Date | undefined;
   /** Records that a copy of this series is attempted now. */
-  takeTurn(series: string): Promise<void>;
+  recordAttempt(series: string): Promise<void>;
   /**
-   * Those of the findings that were never reported before; with `remember`, they count as reported
-   * from now on.
+   * The findings that were never reported before. With `remember`, they count as reported from now
+   * on.
    */
   unreported(findings: readonly Finding[], options: { remember: boolean }): Promise<Finding[]>;
 }
@@ -38,20 +38,20 @@ export interface Ledger {
  */
 export async function openLedger(
   store: CopyStore,
-  place: Place,
+  scope: CopyScope,
   { now, dryRun }: { now: Date; dryRun: boolean },
 ): Promise<Ledger> {
-  const folder = `${prefixOf(place).slice('copies/'.length)}${place.policy}/`;
-  const [usage, turns, said] = [`usage/${folder}`, `usage/${folder}turns/`, `said/${folder}`];
+  const folder = `${prefixOf(scope).slice('copies/'.length)}${scope.policy}/`;
+  const [usage, attempts, reported] = [`usage/${folder}`, `usage/${folder}turns/`, `said/${folder}`];
   const monthOf = (at: Date) => `${usage}${at.toISOString().slice(0, 7)}/`;
   const counted = new Map<string, Stored>();
-  const turnOf = new Map<string, Stored>();
+  const attemptOf = new Map<string, Stored>();
   for (const object of await store.list(usage)) {
     const { key, at } = object;
     if (key.startsWith(monthOf(now))) counted.set(key, object);
-    else if (key.startsWith(turns)) turnOf.set(key, object);
+    else if (key.startsWith(attempts)) attemptOf.set(key, object);
     const isOver = now.getTime() - at.getTime() > KEPT_MS && isLedgerEntry(key.slice(usage.length));
-    if (isOver && !dryRun) await forget(store, key);
+    if (isOver && !dryRun) await deleteEntry(store, key);
   }
   return {
     usedBytes: () => [...counted.keys()].reduce((sum, key) => sum + bytesIn(key), 0),
@@ -62,17 +62,17 @@ export async function openLedger(
     },
     async count({ key, id, at }, bytes) {
       const name = `${monthOf(at)}${bytes} ${hash(key)} ${hash(`${key} ${id}`)}`;
-      // An upload that was begun last month was counted then.
+      // An upload that was begun in another month counts in that month.
       if (counted.has(name) || !name.startsWith(monthOf(now))) return;
       counted.set(name, { key: name, bytes: 0, etag: '', at: now });
       await store.put(name, String(bytes));
     },
-    lastTurn: (series) => turnOf.get(turns + hash(series))?.at,
-    takeTurn: (series) => store.put(turns + hash(series), series),
+    lastAttempt: (series) => attemptOf.get(attempts + hash(series))?.at,
+    recordAttempt: (series) => store.put(attempts + hash(series), series),
     async unreported(findings, { remember }) {
       if (findings.length === 0) return [];
-      const known = new Set((await store.list(said)).map(({ key }) => key));
-      const keyOf = (finding: Finding) => said + hash(JSON.stringify(finding));
+      const known = new Set((await store.list(reported)).map(({ key }) => key));
+      const keyOf = (finding: Finding) => reported + hash(JSON.stringify(finding));
       const fresh = unique(findings).filter((finding) => !known.has(keyOf(finding)));
       if (remember) for (const finding of fresh) await store.put(keyOf(finding), JSON.stringify(finding));
       return fresh;
@@ -81,15 +81,15 @@ export async function openLedger(
 }
 
 /**
- * The ledger to use when the real one can't be read: no copy is known to be within a limit, and
- * every finding is reported.
+ * The ledger to use when the real ledger can't be read: it permits no copy under a monthly limit,
+ * and has no reported findings.
  */
 export const EMPTY_LEDGER: Ledger = {
   usedBytes: () => undefined,
   begun: () => ({ times: 0, last: undefined }),
   count: async () => {},
-  lastTurn: () => undefined,
-  takeTurn: async () => {},
+  lastAttempt: () => undefined,
+  recordAttempt: async () => {},
   unreported: async (findings) => [...findings],
 };
 
@@ -98,8 +98,11 @@ function isLedgerEntry(name: string): boolean {
   return /^(\d{4}-\d\d\/\d+ [0-9a-f]{24}( [0-9a-f]{24})?|turns\/[0-9a-f]{24})$/.test(name);
 }
 
-/** Deletes an old entry. An entry that can't be deleted does no harm, and the next run retries. */
-async function forget(store: CopyStore, key: string): Promise<void> {
+/**
+ * Deletes an old entry. An entry that can't be deleted causes no problem, and the next run tries
+ * again.
+ */
+async function deleteEntry(store: CopyStore, key: string): Promise<void> {
   try {
     await store.delete(key);
   } catch (error) {

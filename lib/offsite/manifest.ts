@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { isoSeconds } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
-import type { OriginalImage, Place, Stored } from './copies.ts';
+import type { CopyScope, OriginalImage, Stored } from './copies.ts';
 
 /** A checksum of an image's data. */
 export interface Checksum {
@@ -35,7 +35,7 @@ const Manifest = v.looseObject({
   etag: v.optional(v.string()),
   disk_format: v.optional(v.string()),
   segments: v.fallback(v.optional(v.array(v.object({ name: v.string() }))), undefined),
-  /** The deletion of the copy has begun: a later run deletes the rest of the data. */
+  /** Whether the deletion of the copy has begun. A later run then deletes the remaining data. */
   deleting: v.optional(v.boolean()),
 });
 
@@ -46,7 +46,7 @@ export interface DataFacts {
   container_format: string | undefined;
   /** The checksum of all data. */
   checksum?: Checksum;
-  /** The ETag of the stored data, when their source already tells it. */
+  /** The ETag of the stored data, if it is known when the manifest is written. */
   etag?: string;
   /** The segments in Cloud Files, when the data were exported there. */
   segments?: Segment[];
@@ -63,11 +63,11 @@ export interface Segment {
 }
 
 /**
- * The manifest of a copy as JSON: all that a restore needs to create an image from the data, in any
- * OpenStack.
+ * The manifest of a copy as JSON. It contains everything that is needed to create an image from the
+ * data, in any OpenStack cloud.
  */
 export function manifestOf(
-  place: Place,
+  scope: CopyScope,
   original: OriginalImage,
   image: Image,
   { sizeBytes, disk_format, container_format, ...found }: DataFacts,
@@ -75,7 +75,7 @@ export function manifestOf(
 ): string {
   const { disk_format: _, container_format: __, ...properties } = image.properties;
   const manifest = {
-    ...place,
+    ...scope,
     ...original,
     slot: isoSeconds(original.slot),
     name: image.name,
@@ -94,13 +94,13 @@ export function manifestOf(
   return JSON.stringify(manifest, null, 2);
 }
 
-/** The properties that Glance sets itself, and would refuse from a client. */
+/** The properties that Glance sets itself and refuses from a client. */
 const GLANCES_OWN =
   /^(id|name|status|visibility|owner|created_at|updated_at|checksum|os_hash_.*|os_glance_.*|direct_url|stores|self|file|schema)$/;
 
 /**
- * The properties that mark an image as a snapshot: an image that is created from the copy is no
- * snapshot.
+ * The properties that mark an image as a snapshot. They are left out, because an image that is
+ * created from the copy is not a snapshot.
  */
 const SNAPSHOTS_OWN =
   /^(autosnap_.*|instance_uuid|image_type|user_id|owner_.*|boot_roles|image_state|image_location)$/;
@@ -114,7 +114,7 @@ export type Manifest = v.InferOutput<typeof Manifest>;
  */
 export function readManifest(
   text: string,
-  { owner, account, policy }: Place,
+  { owner, account, policy }: CopyScope,
   { region, server, slot, image }: OriginalImage,
 ): Manifest | undefined {
   try {
@@ -126,14 +126,14 @@ export function readManifest(
   }
 }
 
-/** The manifest with the note that the deletion of its copy has begun. */
+/** The manifest with the mark `deleting`: the deletion of the copy has begun. */
 export function manifestOfDeletion(text: string): string {
   return JSON.stringify({ ...(JSON.parse(text) as object), deleting: true }, null, 2);
 }
 
 /**
- * Whether a manifest describes these data: the same size, and the same ETag if the manifest has
- * one.
+ * Whether a manifest describes these data: the sizes are the same, and the ETags are the same if
+ * the manifest has one.
  */
 export function describes(manifest: Manifest, { bytes, etag }: Pick<Stored, 'bytes' | 'etag'>): boolean {
   return manifest.sizeBytes === bytes && (manifest.etag ?? etag) === etag;

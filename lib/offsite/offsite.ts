@@ -15,30 +15,33 @@ import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { budgetOf } from './budget.ts';
 import { cloudFilesProblems, containerStore, isToCloudFiles } from './cloud-files.ts';
-import { type Copy, copiesOf, isKeyId, isKeyName, type Place, prefixOf } from './copies.ts';
+import { type Copy, type CopyScope, copiesOf, isKeyId, isKeyName, prefixOf } from './copies.ts';
 import { type CopyContext, toBucket } from './copy.ts';
 import { EMPTY_LEDGER, type Ledger, openLedger } from './ledger.ts';
 import { newestGood, type OffsitePolicy } from './plan.ts';
 import { throughCloudFiles, toCloudFiles } from './rackspace.ts';
 import { copySeries, type Series, type SeriesFindings, seriesKey } from './series.ts';
 
-/** Copies at the same time: each holds some parts of its image in memory. */
+/**
+ * The number of copies that are made at the same time. Each holds some parts of its image in
+ * memory.
+ */
 const AT_ONCE = 2;
 
-/** The findings that a run collects. */
+/** The findings of a run. */
 type Findings = Omit<SeriesFindings, 'entry'> & { entries: Entry[]; unreadable: Inventory['unreadable'] };
 
 /** A series and the context for its copies. */
-type Turn = { context: CopyContext; series: Series };
+type QueuedSeries = { context: CopyContext; series: Series };
 
 /**
  * Copies the newest good snapshot of each server of a policy to the store that `offsite.to` names,
- * and deletes the copies that `offsite.keep` no longer keeps. The next run resumes copies that are
- * unfinished at the run deadline.
+ * and deletes the copies that `offsite.keep` no longer keeps. The next run resumes the copies that
+ * are unfinished at the run deadline.
  *
  * @param bucket returns the S3 bucket; called only when copies go to S3.
- * @throws {ValidationError} when the policy has no `offsite`, asks for something that the cloud
- *   does not support, or names a region that the account lacks.
+ * @throws {ValidationError} when the policy has no `offsite`, has a field that the cloud does not
+ *   support, or names a region that the account lacks.
  */
 export async function copyOffsite(
   session: Session,
@@ -51,7 +54,7 @@ export async function copyOffsite(
   }
   const findings: Findings = { entries: [], warnings: [], failures: [], once: [], unreadable: [] };
   try {
-    await work(session, policy, bucket, run, findings);
+    await copyAll(session, policy, bucket, run, findings);
   } catch (error) {
     if (!isBucketError(error)) throw error;
     findings.failures.push({ code: 'BUCKET', error: error.code, message: error.message });
@@ -73,15 +76,15 @@ export async function copyOffsite(
   });
 }
 
-async function work(
+async function copyAll(
   session: Session,
   policy: OffsitePolicy,
   bucket: () => Bucket,
   { owner, now }: Run,
   findings: Findings,
 ): Promise<void> {
-  const place: Place = { owner, account: policy.account, policy: policy.policy };
-  refuseNames(place);
+  const scope: CopyScope = { owner, account: policy.account, policy: policy.policy };
+  refuseNames(scope);
   const { maxBytesPerMonth, container = owner } = policy.offsite;
   const storeIn = (region: string) => containerStore(session, { region, name: container });
   const reasons = cloudFilesProblems(session, policy.offsite);
@@ -92,7 +95,7 @@ async function work(
   findings.failures.push(...unreadableRegions('offsite', unreadable));
   const home = [...(policy.regions ?? session.regions)].sort()[0];
   if (home === undefined) return;
-  const ledger = await openLedger(target ?? storeIn(home), place, { now, dryRun: policy.dryRun }).catch(
+  const ledger = await openLedger(target ?? storeIn(home), scope, { now, dryRun: policy.dryRun }).catch(
     (error) => {
       if (!isBucketError(error)) throw error;
       findings.failures.push({ code: 'COPY_LEDGER_UNREADABLE', message: error.message });
@@ -102,7 +105,7 @@ async function work(
   const budget = budgetOf(ledger, maxBytesPerMonth, now);
   const contextIn = (region: string): CopyContext => {
     if (target && session.provider !== 'rackspace')
-      return toBucket({ session, bucket: target, place, now, budget });
+      return toBucket({ session, bucket: target, scope, now, budget });
     const exporting = {
       session,
       container: { region, name: container },
@@ -110,16 +113,16 @@ async function work(
       budget,
       now,
     };
-    return target ? throughCloudFiles(exporting, place, target) : toCloudFiles(exporting, place);
+    return target ? throughCloudFiles(exporting, scope, target) : toCloudFiles(exporting, scope);
   };
-  const turns: Turn[] = [];
+  const queue: QueuedSeries[] = [];
   for (const region of regions) {
     try {
       const context = contextIn(region.region);
       const all = await seriesIn(context, policy, region, findings.warnings);
-      turns.push(...all.map((series) => ({ context, series })));
+      queue.push(...all.map((series) => ({ context, series })));
     } catch (error) {
-      // Cloud Files may fail in one region alone: the other regions are still copied.
+      // Cloud Files may fail in one region only. The other regions are still copied.
       if (!isBucketError(error)) throw error;
       findings.failures.push({
         code: 'COPIES_STOPPED_IN_REGION',
@@ -129,14 +132,14 @@ async function work(
     }
   }
   await pMap(
-    inOrder(turns, ledger),
+    longestWaitingFirst(queue, ledger),
     async ({ context, series }) => {
       const found = await copySeries(context, policy, series, ledger);
       findings.entries.push(found.entry);
       for (const kind of ['warnings', 'failures', 'once'] as const) findings[kind].push(...found[kind]);
     },
-    // With a limit, one series at a time: the remaining bytes are known only once the previous copy
-    // has begun.
+    // With a monthly limit, only one series at a time, because the remaining bytes are known only
+    // after the previous copy has begun.
     { concurrency: maxBytesPerMonth === undefined ? AT_ONCE : 1 },
   );
   // When the ledger can't be read, the findings are reported again.
@@ -149,45 +152,45 @@ async function work(
 }
 
 /**
- * The series of all regions, the one that has waited the longest first: since its newest copy, or
- * since its last turn if that was later. So a series that fails, or takes up a whole run, does not
- * block the others.
+ * The series of all regions in the order in which to copy them. The first one has waited the
+ * longest since its newest copy, or since its last attempt if that was later. So a series that
+ * fails, or needs a whole run, does not block the other series.
  */
-function inOrder(turns: readonly Turn[], ledger: Ledger): Turn[] {
-  const sinceMs = ({ series }: Turn) =>
+function longestWaitingFirst(queue: readonly QueuedSeries[], ledger: Ledger): QueuedSeries[] {
+  const sinceMs = ({ series }: QueuedSeries) =>
     Math.max(
-      ledger.lastTurn(seriesKey(series))?.getTime() ?? 0,
+      ledger.lastAttempt(seriesKey(series))?.getTime() ?? 0,
       ...series.copies.filter(({ manifest }) => manifest).map(({ slot }) => slot.getTime()),
     );
-  const firstMs = ({ series: { snapshots } }: Turn) =>
+  const firstMs = ({ series: { snapshots } }: QueuedSeries) =>
     Math.min(...snapshots.map(({ slot }) => slot.getTime()));
-  const order = (turn: Turn) => [sinceMs(turn), firstMs(turn)] as const;
-  return turns
-    .map((turn) => ({ turn, by: order(turn) }))
+  const order = (queued: QueuedSeries) => [sinceMs(queued), firstMs(queued)] as const;
+  return queue
+    .map((queued) => ({ queued, by: order(queued) }))
     .sort((a, b) => a.by[0] - b.by[0] || (a.by[1] < b.by[1] ? -1 : 1))
-    .map(({ turn }) => turn);
+    .map(({ queued }) => queued);
 }
 
 /** All series of one region that have snapshots, copies or exports. */
 async function seriesIn(
   context: CopyContext,
   policy: OffsitePolicy,
-  surveyed: RegionInventory,
+  inventory: RegionInventory,
   warnings: Finding[],
 ): Promise<Series[]> {
-  const { store, staging, place, session } = context;
-  const { region } = surveyed;
-  const prefix = prefixOf(place, region);
-  const copies = copiesOf(place, await store.list(prefix), await store.uploads(prefix));
-  const staged = staging ? copiesOf(place, [], await staging.uploads(prefix)) : [];
+  const { store, staging, scope, session } = context;
+  const { region } = inventory;
+  const prefix = prefixOf(scope, region);
+  const copies = copiesOf(scope, await store.list(prefix), await store.uploads(prefix));
+  const staged = staging ? copiesOf(scope, [], await staging.uploads(prefix)) : [];
   const unfinished = [...copies.filter(({ manifest }) => !manifest), ...staged];
-  const { images, gone } = await completed(session, surveyed, unfinished);
-  const read = readerOf({ ...surveyed, images }, policy, {
-    owner: place.owner,
+  const { images, gone } = await withUnlistedImages(session, inventory, unfinished);
+  const read = readerOf({ ...inventory, images }, policy, {
+    owner: scope.owner,
     projectId: session.projectId,
   });
   const ours = images
-    .map((image) => read(image, surveyed.volumeSnapshots))
+    .map((image) => read(image, inventory.volumeSnapshots))
     .filter((s): s is Snapshot => isSnapshot(s) && s.policy === policy.policy);
   const isNamable = ({ id, server }: Snapshot) => isKeyId(id) && isKeyId(server);
   for (const { id, server } of ours.filter((one) => !isNamable(one))) {
@@ -195,16 +198,16 @@ async function seriesIn(
   }
   const namable = ours.filter(isNamable);
   const imageOf = new Map(images.map((image) => [image.id, image]));
-  const homes = new Map(namable.map((one) => [one.id, homeOf(imageOf.get(one.id)!, one, surveyed)]));
-  warnings.push(...notHere(namable, homes, policy, { region, now: context.now }));
-  // Only the series of its home region includes a snapshot: otherwise it would be copied and
+  const homes = new Map(namable.map((one) => [one.id, homeOf(imageOf.get(one.id)!, one, inventory)]));
+  warnings.push(...copiedElsewhere(namable, homes, policy, { region, now: context.now }));
+  // A snapshot belongs only to the series in its home region. Otherwise it would be copied and
   // counted twice.
   const snapshots = Map.groupBy(
     namable.filter(({ id }) => homes.get(id) === region),
     ({ server }) => server,
   );
   const [copiesBy, stagedBy] = [copies, staged].map((all) => Map.groupBy(all, ({ server }) => server));
-  const nameOf = new Map(surveyed.servers.map(({ id, name }) => [id, name]));
+  const nameOf = new Map(inventory.servers.map(({ id, name }) => [id, name]));
   const servers = new Set([...snapshots.keys(), ...copiesBy!.keys(), ...stagedBy!.keys()]);
   return [...servers].sort().map((server) => ({
     server,
@@ -219,10 +222,10 @@ async function seriesIn(
 }
 
 /**
- * Findings for servers whose newest snapshot is not copied here: its home is another region, or is
- * unknown.
+ * Findings for servers whose newest snapshot is not copied in this region, because its home is
+ * another region or is unknown.
  */
-function notHere(
+function copiedElsewhere(
   snapshots: readonly Snapshot[],
   homes: ReadonlyMap<string, string | undefined>,
   policy: OffsitePolicy,
@@ -232,7 +235,8 @@ function notHere(
     const newest = newestGood(ofServer, now);
     const home = newest && homes.get(newest.id);
     if (!newest || home === region) return [];
-    // A region outside the policy is no concern of this policy.
+    // The policy does not copy snapshots of regions that it does not name, so this needs no
+    // warning.
     if (home !== undefined && policy.regions?.includes(home) === false) return [];
     const reason: Reason =
       home === undefined ? { code: 'COPY_HOME_UNKNOWN' } : { code: 'COPY_ELSEWHERE', home };
@@ -241,10 +245,10 @@ function notHere(
 }
 
 /**
- * A region's images, with those that its listing may lack: the images of unfinished copies are
- * requested by their ids. Only an image for which the cloud answers 404 is gone.
+ * The images of a region, including those that may be missing in its listing: the images of
+ * unfinished copies are requested by their ids. `gone` has the ids for which the cloud answers 404.
  */
-async function completed(
+async function withUnlistedImages(
   session: Session,
   { region, images }: RegionInventory,
   unfinished: readonly Copy[],
@@ -260,7 +264,7 @@ async function completed(
         if (!image) gone.add(id);
         return image ? [image] : [];
       } catch (error) {
-        // An image that can't be read is not gone.
+        // An image that can't be read may still exist.
         if (!isCloudError(error)) throw error;
         return [];
       }
@@ -271,7 +275,7 @@ async function completed(
 }
 
 /** @throws {ValidationError} when the owner or account can't be part of the copies' keys. */
-function refuseNames({ owner, account }: Place): void {
+function refuseNames({ owner, account }: CopyScope): void {
   const problems = Object.entries({ owner, account })
     .filter(([, name]) => !isKeyName(name))
     .map(([field, name]) => `${field}: "${name}" can't be part of the keys of copies: choose another name`);

@@ -6,36 +6,37 @@ import { retain } from '../snapshots/retention.ts';
 import type { CheckedCopy } from './check.ts';
 import type { Copy } from './copies.ts';
 
-/** A policy that asks for copies. */
+/** A policy with the field `offsite`. */
 export type OffsitePolicy = Policy & { offsite: Offsite };
 
 /** The plan for the copies of one server under one policy in one region. */
 export interface CopyPlan {
   /**
-   * The snapshots to copy: unfinished copies first, so that each is finished some day, then the
-   * newest snapshot.
+   * The snapshots to copy: first those with unfinished copies, so that each copy is finished
+   * eventually, then the newest snapshot.
    */
   copy: Snapshot[];
   /**
-   * The leftovers to delete: uploads whose snapshot is gone, the rest of a copy without data, and
-   * objects that an interrupted run has left beside a good copy. They are deleted before anything
-   * is copied, because an old manifest would make a new copy good before it is verified.
+   * The leftovers to delete: uploads whose snapshot no longer exists, the objects of a copy without
+   * data, and objects that an interrupted run has left beside a good copy. They are deleted before
+   * anything is copied, because with an old manifest a new copy would count as good before it is
+   * verified.
    */
   discard: CheckedCopy[];
-  /** The exports that are no longer needed, because their copy or a newer one is good. */
+  /** The exports to delete, because their copy or a newer copy is good. */
   release: Copy[];
   warnings: Finding[];
 }
 
-interface PlanOptions {
+interface CopyPlanOptions {
   now: Date;
-  /** The exports on their way to the store. */
+  /** The exports that are not yet copied to the store. */
   staged?: readonly Copy[];
   /** The ids of the images for which the cloud answers 404. */
   gone?: ReadonlySet<string>;
 }
 
-/** The newest good snapshot of a series, which is the one to copy. */
+/** The newest good snapshot of a series. This is the snapshot to copy. */
 export function newestGood(snapshots: readonly Snapshot[], now: Date): Snapshot | undefined {
   return snapshots
     .filter(({ state, slot }) => state === 'good' && slot <= now)
@@ -43,16 +44,16 @@ export function newestGood(snapshots: readonly Snapshot[], now: Date): Snapshot 
 }
 
 /**
- * Decides what to copy of one series: the unfinished copies, and the newest good snapshot, unless
- * that or a newer one is copied already.
+ * Decides what to copy of one series: the snapshots with unfinished copies, and the newest good
+ * snapshot, unless a good copy of it or of a newer snapshot exists.
  *
- * A copy with data but without a manifest was not verified yet. When its snapshot is gone, it can't
- * be verified any more: it is kept and not counted, because it may be the only copy.
+ * A copy with data but without a manifest is not verified yet. When its snapshot no longer exists,
+ * it can never be verified. Then it is kept but does not count, because it may be the only copy.
  */
 export function planCopies(
   snapshots: readonly Snapshot[],
   copies: readonly CheckedCopy[],
-  { now, staged = [], gone = new Set() }: PlanOptions,
+  { now, staged = [], gone = new Set() }: CopyPlanOptions,
 ): CopyPlan {
   const good = new Map(
     snapshots.filter(({ state, slot }) => state === 'good' && slot <= now).map((s) => [s.id, s]),
@@ -95,7 +96,7 @@ export function planCopies(
   };
 }
 
-/** A good copy in the form that `retain` takes. */
+/** A good copy as the input of `retain`. */
 function asSnapshot(copy: Copy, policy: string): Snapshot {
   const { key, region, server, slot, data, manifest } = copy;
   return {
@@ -123,10 +124,10 @@ export interface CopyAction {
 
 /**
  * Decides which good copies of one series to keep, by the same function as for snapshots. Copies of
- * one slot count once and are kept or deleted together. All copies of a server that is not listed
- * are kept.
+ * the same slot count once, and are kept or deleted together. If the server is not listed, all
+ * copies are kept.
  *
- * @returns the decisions, the newest first.
+ * @returns the decisions, for the newest copy first.
  */
 export function planRetention(
   copies: readonly CheckedCopy[],

@@ -2,28 +2,28 @@ import type { Image } from '../openstack/images.ts';
 import { getObject, readObject } from '../openstack/objects.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import type { Bucket } from './bucket.ts';
-import { licenseOf, translated } from './cloud-files.ts';
-import { keyOf, type Place, type Upload } from './copies.ts';
+import { licenseOf, withBucketErrors } from './cloud-files.ts';
+import { type CopyScope, keyOf, type Upload } from './copies.ts';
 import { type CopyContext, copySnapshot, originalOf, resultOf, type Source } from './copy.ts';
 import type { CopyResult } from './copy-result.ts';
 import { abandonExport, type ExportContext, exportImage, exportRecordOf } from './export.ts';
 import { type Exported, nameOf } from './exported.ts';
 import { type DataFacts, manifestOf } from './manifest.ts';
 
-/** Copies Rackspace's images to Cloud Files, in the region of the images. */
-export function toCloudFiles(exporting: ExportContext, place: Place): CopyContext {
+/** The context for copies of Rackspace's images in Cloud Files, in the region of the images. */
+export function toCloudFiles(exporting: ExportContext, scope: CopyScope): CopyContext {
   const { session, store, now } = exporting;
   return {
     session,
-    place,
+    scope,
     now,
     store,
     obstacleTo: licenseOf,
     copy: (snapshot, image) =>
-      exported(exporting, place, snapshot, image, async (found) => {
-        const key = keyOf(place, originalOf(snapshot));
-        const facts = { ...factsOf(found, SEEN), etag: found.etag };
-        await store.put(`${key}.json`, manifestOf(place, originalOf(snapshot), image, facts, now));
+      exported(exporting, scope, snapshot, image, async (found) => {
+        const key = keyOf(scope, originalOf(snapshot));
+        const facts = { ...factsOf(found, VERIFIED_BY_LISTING), etag: found.etag };
+        await store.put(`${key}.json`, manifestOf(scope, originalOf(snapshot), image, facts, now));
         await store.delete(exportRecordOf(key));
         const { bytes, segments } = found;
         return { outcome: 'copied', reasons: [{ code: 'EXPORTED', bytes, segments: segments.length }] };
@@ -32,23 +32,23 @@ export function toCloudFiles(exporting: ExportContext, place: Place): CopyContex
 }
 
 /**
- * Copies Rackspace's images to a bucket: exports them to Cloud Files first, and deletes the exports
- * afterwards.
+ * The context for copies of Rackspace's images in a bucket. The images are exported to Cloud Files
+ * first, and the exports are deleted afterwards.
  */
-export function throughCloudFiles(exporting: ExportContext, place: Place, bucket: Bucket): CopyContext {
+export function throughCloudFiles(exporting: ExportContext, scope: CopyScope, bucket: Bucket): CopyContext {
   const { session, container, store, now, budget } = exporting;
-  const copying = { session, bucket, place, now, budget };
+  const copying = { session, bucket, scope, now, budget };
   const abort = ({ key, id }: Pick<Upload, 'key' | 'id'>) =>
-    translated(() => abandonExport(exporting, key.replace(/\.vhd$/, ''), id, { copied: true }));
+    withBucketErrors(() => abandonExport(exporting, key.replace(/\.vhd$/, ''), id, { copied: true }));
   return {
     session,
-    place,
+    scope,
     now,
     store: bucket,
     staging: { uploads: store.uploads, abort },
     obstacleTo: licenseOf,
     copy: (snapshot, image, begun) =>
-      exported(exporting, place, snapshot, image, async (found) => {
+      exported(exporting, scope, snapshot, image, async (found) => {
         const source: Source = {
           sizeBytes: found.bytes,
           pieces: found.segments.map(({ bytes, md5: value }) => ({ bytes, algorithm: 'md5', value })),
@@ -56,7 +56,7 @@ export function throughCloudFiles(exporting: ExportContext, place: Place, bucket
             from,
             body: await readObject(session, container, nameOf(image.id), { from }),
           }),
-          facts: factsOf(found, READ),
+          facts: factsOf(found, VERIFIED_BY_READING),
           // The bytes were counted when the export was requested.
           countedBytes: 0,
           isGone: async () => (await getObject(session, container, nameOf(image.id))) === undefined,
@@ -64,7 +64,7 @@ export function throughCloudFiles(exporting: ExportContext, place: Place, bucket
         };
         const result = await copySnapshot(copying, snapshot, image, source, begun);
         if (result.outcome === 'copied') {
-          await abort({ key: `${keyOf(place, originalOf(snapshot))}.vhd`, id: image.id });
+          await abort({ key: `${keyOf(scope, originalOf(snapshot))}.vhd`, id: image.id });
         }
         return result;
       }),
@@ -74,21 +74,22 @@ export function throughCloudFiles(exporting: ExportContext, place: Place, bucket
 /** Exports an image, and calls `proceed` once the export is complete. */
 async function exported(
   exporting: ExportContext,
-  place: Place,
+  scope: CopyScope,
   snapshot: Snapshot,
   image: Image,
   proceed: (found: Exported) => Promise<CopyResult>,
 ): Promise<CopyResult> {
   try {
-    const found = await exportImage(exporting, keyOf(place, originalOf(snapshot)), image);
+    const found = await exportImage(exporting, keyOf(scope, originalOf(snapshot)), image);
     return 'outcome' in found ? found : await proceed(found);
   } catch (error) {
     return resultOf(error);
   }
 }
 
-const SEEN = 'the names, sizes and MD5s of all segments, and the end of the VHD';
-const READ = 'all bytes, by the MD5s that Cloud Files has of the segments, and the end of the VHD';
+const VERIFIED_BY_LISTING = 'the names, sizes and MD5s of all segments, and the end of the VHD';
+const VERIFIED_BY_READING =
+  'all bytes, by the MD5s that Cloud Files has of the segments, and the end of the VHD';
 
 function factsOf({ bytes, segments }: Exported, verified: string): DataFacts {
   return {

@@ -3,7 +3,7 @@ import type { Deadline } from '../openstack/http.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { isBucketError } from './bucket-error.ts';
 import { type CheckedCopy, checkAgain } from './check.ts';
-import type { Place } from './copies.ts';
+import type { CopyScope } from './copies.ts';
 import type { CopyResult } from './copy-result.ts';
 import type { CopyStore } from './copy-store.ts';
 import { manifestOfDeletion } from './manifest.ts';
@@ -11,23 +11,24 @@ import { manifestOfDeletion } from './manifest.ts';
 /** The context of a rotation of copies. */
 export interface RotationContext {
   store: CopyStore;
-  place: Place;
+  scope: CopyScope;
   deadline: Deadline;
-  /** The least number of slots of a series that have to keep a good copy. */
+  /** The minimum number of slots of a series that have to keep a good copy. */
   floor: number;
 }
 
 /**
- * Deletes a copy that retention has released. Right before the deletion, it checks the manifest and
- * the data of the copy again, and as many other copies as have to stay. The data are deleted first
- * and the manifest that names them last, so that a later run finds and finishes an interrupted
- * deletion.
+ * Deletes a copy that retention no longer keeps. Before the deletion, it checks the manifest and
+ * the data of the copy again, and checks other copies until enough of them are known to be good.
+ * The data are deleted first, and the manifest that names them is deleted last, so that a later run
+ * finds and finishes an interrupted deletion.
  *
- * @param others the other good copies of the series, the one that is most likely to stay first.
- * @returns the result; `lost` are those of the others that are no longer good.
+ * @param others the other good copies of the series; the copy that is most likely to be kept comes
+ *   first.
+ * @returns the result; `lost` has the other copies that are no longer good.
  */
 export async function deleteCopy(
-  { store, place, deadline, floor }: RotationContext,
+  { store, scope, deadline, floor }: RotationContext,
   copy: CheckedCopy,
   others: readonly CheckedCopy[],
   reasons: Reason[],
@@ -35,7 +36,7 @@ export async function deleteCopy(
   const lost: CheckedCopy[] = [];
   if (deadline.remainingMs() <= 0) return { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] };
   try {
-    const current = await checkAgain(store, place, copy);
+    const current = await checkAgain(store, scope, copy);
     if (current.state === 'disputed') {
       return { outcome: 'kept', reasons: [{ code: 'COPY_DISPUTED', problem: current.problem! }] };
     }
@@ -47,9 +48,9 @@ export async function deleteCopy(
     const left = new Set<string>();
     for (const other of others) {
       if (left.size >= floor) break;
-      // Copies of the same slot are deleted together with this one, so they do not count.
+      // Copies of the same slot are deleted together with this copy, so they do not count.
       if (other.slot.getTime() === copy.slot.getTime()) continue;
-      if ((await checkAgain(store, place, other)).state === 'good') left.add(isoSeconds(other.slot));
+      if ((await checkAgain(store, scope, other)).state === 'good') left.add(isoSeconds(other.slot));
       else if (other.state === 'good') lost.push(other);
     }
     if (left.size < floor) {
@@ -66,18 +67,17 @@ export async function deleteCopy(
 }
 
 /** Deletes the leftovers of a copy; see `discard` in plan.ts. */
-export async function discard(store: CopyStore, place: Place, copy: CheckedCopy): Promise<void> {
+export async function discard(store: CopyStore, scope: CopyScope, copy: CheckedCopy): Promise<void> {
   for (const upload of copy.uploads) await store.abort(upload);
   if (copy.manifest) {
     // Resumes a deletion that was interrupted.
-    const current = await checkAgain(store, place, copy);
+    const current = await checkAgain(store, scope, copy);
     if (current.state === 'empty') await removeObjects(store, current);
   } else if (copy.progress) await store.delete(copy.progress.key);
 }
 
 async function removeObjects(store: CopyStore, copy: CheckedCopy): Promise<void> {
-  // The note in the manifest distinguishes an interrupted deletion from data that somebody else has
-  // damaged.
+  // The mark in the manifest distinguishes an interrupted deletion from data that were damaged.
   const text = await store.readText(`${copy.key}.json`);
   if (text !== undefined) await store.put(`${copy.key}.json`, manifestOfDeletion(text));
   await store.deleteData(copy);

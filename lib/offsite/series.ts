@@ -26,7 +26,7 @@ export interface Series {
   region: string;
   snapshots: readonly Snapshot[];
   copies: readonly Copy[];
-  /** The exports on their way to the store. */
+  /** The exports that are not yet copied to the store. */
   staged: readonly Copy[];
   imageOf: ReadonlyMap<string, Image>;
   /** The ids of the images for which the cloud answers 404. */
@@ -48,8 +48,9 @@ export function seriesKey({ region, server }: Pick<Series, 'region' | 'server'>)
 }
 
 /**
- * Copies the snapshots of one series that are to be copied, then rotates its copies. With `dryRun`
- * it only reports what it would do. Failures are reported and do not stop the rest.
+ * Copies the snapshots of one series that {@link planCopies} selects, then deletes the copies that
+ * are no longer kept. With `dryRun` it only reports what it would do. A failure with one copy is
+ * reported and does not stop the others.
  */
 export async function copySeries(
   context: CopyContext,
@@ -75,7 +76,7 @@ export async function copySeries(
       else if (result.outcome === 'skipped') {
         found.warnings.push({ code: 'NOT_COPIED', of: who, reasons: result.reasons });
       }
-      lines.set(keyOf(context.place, originalOf(snapshot)), lineOf(snapshot, result));
+      lines.set(keyOf(context.scope, originalOf(snapshot)), lineOf(snapshot, result));
       if (result.outcome === 'copied') checked.push(await check(context, snapshot));
     }
     const unreadable = checked.find(({ state }) => state === 'unreadable');
@@ -100,11 +101,11 @@ export async function copySeries(
 }
 
 /**
- * Checks all copies of a series, including those that the listing may lack: the copies of the
- * newest snapshot and of the exports.
+ * Checks all copies of a series, including those that may be missing in the listing: the copies of
+ * the newest snapshot and of the exports.
  */
 async function checkAll(context: CopyContext, { copies, snapshots, staged }: Series): Promise<CheckedCopy[]> {
-  const { store, place, now } = context;
+  const { store, scope, now } = context;
   const listed = new Map(copies.map((copy) => [copy.key, copy]));
   const newest = newestGood(snapshots, now);
   const expected = [...staged, ...(newest ? [unlisted(context, newest)] : [])];
@@ -113,7 +114,7 @@ async function checkAll(context: CopyContext, { copies, snapshots, staged }: Ser
   }
   const checkOne = async (copy: Copy): Promise<CheckedCopy> => {
     try {
-      return await checkCopy(store, place, copy);
+      return await checkCopy(store, scope, copy);
     } catch (error) {
       if (!isBucketError(error) || isOutOfTime(error)) throw error;
       const problem: Reason = { code: 'BUCKET', error: error.code, message: error.message };
@@ -124,22 +125,22 @@ async function checkAll(context: CopyContext, { copies, snapshots, staged }: Ser
 }
 
 function check(context: CopyContext, snapshot: Snapshot): Promise<CheckedCopy> {
-  return checkCopy(context.store, context.place, unlisted(context, snapshot));
+  return checkCopy(context.store, context.scope, unlisted(context, snapshot));
 }
 
 /** The copy of a snapshot, as if the listing had shown none of its objects. */
-function unlisted({ place }: CopyContext, snapshot: Snapshot): Copy {
+function unlisted({ scope }: CopyContext, snapshot: Snapshot): Copy {
   const original = originalOf(snapshot);
   const nothing = { data: undefined, manifest: undefined, progress: undefined, uploads: [] };
-  return { ...original, key: keyOf(place, original), ...nothing };
+  return { ...original, key: keyOf(scope, original), ...nothing };
 }
 
 /**
- * Deletes the leftovers. @returns the ids of the images whose leftovers could not be deleted: they
- * are not copied now.
+ * Deletes the leftovers. @returns the ids of the images whose leftovers could not be deleted: those
+ * images are not copied in this run.
  */
 async function deleteLeftovers(
-  { store, staging, place }: CopyContext,
+  { store, staging, scope }: CopyContext,
   { discard: leftovers, release }: Pick<ReturnType<typeof planCopies>, 'discard' | 'release'>,
   failures: Finding[],
 ): Promise<Set<string>> {
@@ -153,7 +154,7 @@ async function deleteLeftovers(
       failures.push({ code: 'COPY_LEFTOVER', key: one.key, message: error.message });
     }
   };
-  for (const one of leftovers) await attempt(one, () => discard(store, place, one));
+  for (const one of leftovers) await attempt(one, () => discard(store, scope, one));
   for (const one of release) {
     for (const upload of one.uploads) await attempt(one, () => staging?.abort(upload));
   }
@@ -174,9 +175,9 @@ async function copyOne(
   const obstacle = context.obstacleTo(image);
   if (obstacle) return { outcome: 'skipped', reasons: [obstacle], obstacle: true };
   if (dryRun) return { outcome: 'planned', reasons: [{ code: 'COPY_PLANNED', bytes: image.sizeBytes ?? 0 }] };
-  const key = keyOf(context.place, originalOf(snapshot));
+  const key = keyOf(context.scope, originalOf(snapshot));
   try {
-    await ledger.takeTurn(seriesKey(series));
+    await ledger.recordAttempt(seriesKey(series));
     return await context.copy(
       snapshot,
       image,
@@ -188,18 +189,18 @@ async function copyOne(
 }
 
 /**
- * Deletes the copies that are no longer kept, the oldest first. A copy that can't be deleted does
- * not count for `maxDeletes`.
+ * Deletes the copies that are no longer kept, the oldest first. A copy whose deletion failed does
+ * not count towards `maxDeletes`.
  */
 async function rotate(
-  { store, place, session, now }: CopyContext,
+  { store, scope, session, now }: CopyContext,
   { dryRun, maxDeletes, ...policy }: OffsitePolicy,
   { name }: Series,
   checked: readonly CheckedCopy[],
 ): Promise<{ lines: [key: string, SnapshotLine][]; lost: Set<CheckedCopy> }> {
   const serverIsListed = name !== undefined;
   const actions = planRetention(checked, { ...policy, dryRun, maxDeletes }, { now, serverIsListed });
-  const rotating = { store, place, deadline: session.deadline, floor: policy.offsite.keep.atLeast };
+  const rotating = { store, scope, deadline: session.deadline, floor: policy.offsite.keep.atLeast };
   const there = new Set(actions.map(({ copy }) => copy));
   let deleted = 0;
   const lines: [string, SnapshotLine][] = [];
@@ -229,7 +230,7 @@ async function rotate(
   return { lines, lost };
 }
 
-/** Reports one snapshot or copy of a series as deferred, unless a line reports that already. */
+/** Reports one snapshot or copy of a series as deferred, unless a line already reports one. */
 function defer(lines: Map<string, SnapshotLine>, { snapshots, copies }: Series, now: Date): void {
   if ([...lines.values()].some(({ outcome }) => outcome === 'deferred')) return;
   const newest = newestGood(snapshots, now);

@@ -11,30 +11,27 @@ const MIB = 2 ** 20;
 const PART_BYTES = 16 * MIB;
 /** S3's limit: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html. */
 const MOST_PARTS = 10_000;
-/**
- * The total size of the parts that are being sent at the same time; one more part is being read
- * meanwhile.
- */
+/** The total size of the parts that are sent at the same time. One more part is read meanwhile. */
 const WINDOW_BYTES = 48 * MIB;
 const TRIES = 3;
 const BACKOFF_MS = 1_000;
 
 /** The source of an upload. */
-export interface Bytes {
+export interface UploadSource {
   sizeBytes: number;
-  /** Streams the data from the byte `from` on. */
+  /** Streams the data from the offset `from` on. */
   read(from: number): Promise<ImageData>;
 }
 
 /** The progress of an upload: complete, or stopped at the run deadline. */
 export interface Uploaded {
-  whole: boolean;
+  isComplete: boolean;
   bytes: number;
   /**
-   * The cloud ignores byte ranges, and this run added no part, so no later run could complete the
-   * upload either.
+   * Whether no run can complete the upload, because the cloud ignores byte ranges and this run
+   * added no part.
    */
-  hopeless: boolean;
+  isHopeless: boolean;
 }
 
 /**
@@ -48,14 +45,14 @@ export function partBytesOf(sizeBytes: number): number {
  * Uploads the missing parts of an image's data and completes the upload. Memory holds a few parts,
  * never the whole image. A broken download is resumed from the first missing part.
  *
- * @throws {CloudError} when the cloud fails; {BucketError} GONE when another run has ended this
- *   upload.
+ * @throws {CloudError} when the cloud fails.
+ * @throws {BucketError} GONE when another run has completed or aborted this upload.
  */
 export async function upload(
   deadline: Deadline,
   bucket: Bucket,
   target: Upload,
-  source: Bytes,
+  source: UploadSource,
 ): Promise<Uploaded> {
   const partBytes = partBytesOf(source.sizeBytes);
   const count = Math.ceil(source.sizeBytes / partBytes);
@@ -68,10 +65,10 @@ export async function upload(
   );
   const before = there.size;
   let ignoresRanges = false;
-  const result = (whole: boolean): Uploaded => ({
-    whole,
+  const result = (isComplete: boolean): Uploaded => ({
+    isComplete,
     bytes: [...there].reduce((sum, number) => sum + bytesOf(number), 0),
-    hopeless: !whole && ignoresRanges && there.size === before,
+    isHopeless: !isComplete && ignoresRanges && there.size === before,
   });
 
   /** Reads the data from the first missing part on, and uploads the missing parts. */
@@ -81,7 +78,8 @@ export async function upload(
     const { from, body } = await source.read((number - 1) * partBytes);
     ignoresRanges ||= from === 0 && number > 1;
     let failure: unknown;
-    // An error of the download ends the reading; parts that were read before are still uploaded.
+    // An error of the download ends the reading, but the parts that were read before are still
+    // uploaded.
     async function* parts() {
       try {
         yield* cut(body, { from, bytesOf, partBytes, count, stopped: () => failure !== undefined });

@@ -8,13 +8,13 @@ import { isBucketError } from './bucket-error.ts';
 import type { Stored } from './copies.ts';
 import type { Checksum } from './manifest.ts';
 
-/** The time before the deadline that is reserved for saving the state. */
+/** The time before the deadline that is reserved for saving the state of the hash. */
 const RESERVE_MS = 3_000;
 const TRIES = 3;
 
 // Node's own hashes are faster, but their state can't be saved for the next run. The main file of
-// hash-wasm contains all hashes, so only the files of these three are loaded; their format needs
-// `require`.
+// hash-wasm contains all algorithms, so only the files of these three are loaded. They are UMD
+// modules, which need `require`.
 const load = createRequire(import.meta.url);
 const { createSHA512: sha512 }: { createSHA512: typeof createSHA512 } = load(
   'hash-wasm/dist/sha512.umd.min.js',
@@ -39,12 +39,12 @@ export interface Piece extends Checksum {
 
 /**
  * Reads a whole object of the bucket and compares it with the checksums of its consecutive pieces,
- * all of one algorithm. When the run deadline is reached, it saves the state of the hash in the
- * object `progressKey`; the next run resumes from there.
+ * which all have the same algorithm. When the run deadline is reached, the state of the hash is
+ * saved in the object `progressKey`, from which the next run resumes.
  *
- * @returns whether the object has those checksums; the number of bytes read so far when the run
- *   deadline is reached.
- * @throws {BucketError} GONE when the object is deleted or replaced meanwhile.
+ * @returns whether the object has those checksums; or the number of bytes that were read, when the
+ *   run deadline is reached.
+ * @throws {BucketError} GONE when the object was deleted or replaced in the meantime.
  */
 export async function verify(
   bucket: Bucket,
@@ -57,14 +57,14 @@ export async function verify(
   if (ends.at(-1) !== size) return 'wrong';
   const hasher = (await HASHERS[pieces[0]!.algorithm]()).init();
   const expected = createHash('sha256').update(JSON.stringify(pieces)).digest('hex');
-  let done = restore(hasher, await bucket.readText(progressKey), { etag, expected });
+  let done = loadProgress(hasher, await bucket.readText(progressKey), { etag, expected });
   const saveProgress = async () => {
     const state = Buffer.from(hasher.save()).toString('base64');
     await bucket.put(progressKey, JSON.stringify({ etag, expected, bytes: done, state }));
     return done;
   };
   /** Hashes a chunk. @returns whether the pieces that end in this chunk have their checksums. */
-  const take = (chunk: Buffer): boolean => {
+  const hashChunk = (chunk: Buffer): boolean => {
     for (let at = 0; at < chunk.length && done < size; ) {
       const piece = ends.findIndex((end) => end > done);
       const part = chunk.subarray(at, at + ends[piece]! - done);
@@ -81,7 +81,7 @@ export async function verify(
     const had = done;
     try {
       for await (const chunk of await bucket.read(key, etag, done)) {
-        if (!take(chunk)) return 'wrong';
+        if (!hashChunk(chunk)) return 'wrong';
         if (done < size && deadline.remainingMs() < RESERVE_MS) return await saveProgress();
       }
     } catch (error) {
@@ -94,12 +94,12 @@ export async function verify(
 }
 
 /**
- * Loads the state that an earlier run saved into the hasher.
+ * Loads the saved state of an earlier run into the hasher.
  *
- * @returns the number of bytes that it has hashed; 0 when the state is missing, invalid or of
+ * @returns the number of bytes that are already hashed; 0 when the state is missing, invalid or of
  *   another object.
  */
-function restore(
+function loadProgress(
   hasher: IHasher,
   text: string | undefined,
   { etag, expected }: { etag: string; expected: string },

@@ -8,22 +8,22 @@ const Attachments = v.object({
 });
 
 /**
- * Whether an attachment is a server's root disk: its device is the first disk, on some kind of bus.
- * An attachment without a device counts as the root.
+ * Whether an attachment is the root disk of a server: its device is the first disk of any bus. An
+ * attachment without a device counts as the root disk.
  */
 export function isFirstDisk({ device }: { device?: string | null | undefined }): boolean {
   return !device || /^(\/dev\/)?(x?v|s|h)da$/.test(device);
 }
 
 /**
- * The volume that is a server's root disk; undefined if the root is a local disk. The server's
- * `image` is not enough to know: a server created from the image of a volume-backed server shows
- * that image although its root is a volume.
+ * The id of the volume that is the root disk of a server; undefined if the root disk is local. The
+ * server's `image` does not decide this: a server that was created from the image of a
+ * volume-backed server shows that image, although its root disk is a volume.
  *
  * `GET /servers/{id}/os-volume_attachments`:
  * https://docs.openstack.org/api-ref/compute/#list-volume-attachments-for-an-instance. The request
- * is sent only for servers with volumes. An attachment without a device counts as the root, because
- * the location of the data is unknown then.
+ * is sent only for servers with volumes. An attachment without a device counts as the root disk,
+ * because the location of the data is unknown then.
  *
  * @throws {CloudError} when the attachments can't be read.
  */

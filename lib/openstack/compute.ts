@@ -21,9 +21,9 @@ export interface Server {
    */
   imageId: string | undefined;
   /**
-   * The server names no image, so it was booted from a volume. Rackspace can't create an image of
-   * it; other clouds create volume snapshots. False for a server that was created from an image of
-   * volume snapshots: that server names the image although its disk is a volume.
+   * Whether the server names no image, because it was booted from a volume. Rackspace can't create
+   * an image of such a server; other clouds create volume snapshots. False for a server that was
+   * created from an image of volume snapshots: it names the image, although its disk is a volume.
    */
   volumeBacked: boolean;
   /** The ids of the attached volumes. */
@@ -34,7 +34,7 @@ export interface Server {
   securityGroups: string[];
   /** Undefined if the cloud does not say. */
   createdAt: Date | undefined;
-  /** Rackspace's own scheduled images are enabled for the server. */
+  /** Whether Rackspace's own scheduled images are enabled for the server. */
   imageSchedule: boolean;
 }
 

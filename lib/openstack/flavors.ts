@@ -11,7 +11,7 @@ export interface Flavor {
   ramMb: number;
   /** 0 means the minimum disk of the image. */
   diskGb: number;
-  /** There are local disks besides the system disk, which are in no image. */
+  /** Whether there are local disks besides the system disk. No image contains them. */
   hasDataDisks: boolean;
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import got, { HTTPError, type Method, type RequestError, type Response } from 'got';
 import { CloudError, type CloudErrorCode, faultMessage } from './errors.ts';
 import { isQuota, isRateLimit, type RateLimitAnswer, retryAfterMs } from './limits.ts';
-import { LONGEST_WAIT_MS, type PacedQueue } from './pacing.ts';
+import { LONGEST_WAIT_MS, type PacedQueue, type RequestTarget } from './pacing.ts';
 import { pause } from './pause.ts';
 import type { Redactor } from './redact.ts';
 
@@ -29,10 +29,10 @@ const RETRIES = 3;
 const BACKOFF_MS = 500;
 const REQUEST_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-// The connection failed, so the cloud carried out nothing and even a POST may be retried.
+// The connection failed, so the cloud did not carry out the request. Even a POST may be retried.
 const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH'];
 
-interface Sending {
+interface HttpRequest {
   url: string;
   method: Method;
   json?: unknown;
@@ -48,18 +48,23 @@ interface Sending {
 /**
  * Sends one HTTP request with retries and timeouts. Every failure becomes a CloudError without
  * secrets.
+ *
+ * Retries: a request that is idempotent (https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2), and
+ * any request that the cloud refused with a rate limit. Errors of the cloud:
+ * https://docs.openstack.org/api-guide/compute/faults.html and
+ * https://docs.rackspace.com/docs/cloud-servers/v2/general-api-info/faults.
  */
 export function sender(
   deadline: Deadline,
   secrets: Redactor,
   traffic: Traffic,
   queue: PacedQueue,
-): (sending: Sending) => Promise<CloudAnswer> {
+): (sending: HttpRequest) => Promise<CloudAnswer> {
   return async ({ url, method, json, text, contentType, microversion, expect, repeatable, token }) => {
     const remainingMs = deadline.remainingMs();
-    const where = { method, url: url.split('?')[0] ?? url };
-    if (remainingMs <= 0) throw outOfTime(where);
-    const { signal, clear } = endsIn(remainingMs);
+    const target = { method, url: url.split('?')[0] ?? url };
+    if (remainingMs <= 0) throw outOfTime(target);
+    const { signal, clear } = abortAfter(remainingMs);
     const exchange = async (): Promise<CloudAnswer> => {
       const response = await got(url, {
         method,
@@ -75,39 +80,39 @@ export function sender(
         followRedirect: false,
         signal,
         timeout: { connect: CONNECT_TIMEOUT_MS, request: REQUEST_TIMEOUT_MS },
-        // got's own retries would not wait for the queue.
+        // got's own retries would not wait for the rate limits.
         retry: { limit: 0 },
       });
       if (!expect.includes(response.statusCode)) {
         throw new CloudError(
           'BAD_ANSWER',
-          `${requestName(where)}: ${response.statusCode} was not expected here`,
+          `${requestName(target)}: ${response.statusCode} was not expected here`,
           {
-            ...where,
+            ...target,
             status: response.statusCode,
           },
         );
       }
-      return { headers: response.headers, body: parse(response, where, secrets.redact) };
+      return { headers: response.headers, body: parse(response, target, secrets.redact) };
     };
     try {
       for (let attempt = 1; ; attempt++) {
-        await queue.turn(where);
+        await queue.waitToSend(target);
         traffic.calls++;
         try {
           return await exchange();
         } catch (error) {
-          if (signal.aborted) throw outOfTime(where);
+          if (signal.aborted) throw outOfTime(target);
           const refusal = error instanceof HTTPError ? refusalOf(error.response) : undefined;
           const limited = refusal !== undefined && isRateLimit(refusal);
           const waitMs =
             error instanceof CloudError ? 0 : retryDelayMs(error as RequestError, attempt, repeatable);
           if (limited) {
             traffic.rateLimited++;
-            queue.hold(where, Math.max(waitMs, retryAfterMs(refusal) ?? 0));
+            queue.delay(target, Math.max(waitMs, retryAfterMs(refusal) ?? 0));
           }
           if (attempt > RETRIES || waitMs === 0 || waitMs >= deadline.remainingMs())
-            throw translate(error, where, secrets.redact);
+            throw translate(error, target, secrets.redact);
           if (!limited) await pause(waitMs);
         }
       }
@@ -118,10 +123,10 @@ export function sender(
 }
 
 /**
- * An abort signal for the deadline. AbortSignal.timeout would hold a timer list for each distinct
- * number of milliseconds until the deadline.
+ * Returns an abort signal for the deadline. AbortSignal.timeout would keep a list of timers for
+ * each distinct number of milliseconds until the deadline.
  */
-function endsIn(ms: number): { signal: AbortSignal; clear(): void } {
+function abortAfter(ms: number): { signal: AbortSignal; clear(): void } {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), Math.ceil(ms));
   return { signal: controller.signal, clear: () => clearTimeout(timer) };
@@ -135,25 +140,25 @@ export interface CloudData {
   body: AsyncIterable<Buffer>;
 }
 
-type Downloading = Pick<Sending, 'url' | 'expect' | 'token'> & { headers: Record<string, string> };
+type DownloadOptions = Pick<HttpRequest, 'url' | 'expect' | 'token'> & { headers: Record<string, string> };
 
 /**
  * {@link sender} for a GET of raw bytes. The request is not retried, because only the reader knows
- * how many bytes have arrived. It fails after a minute without data, on either side.
+ * how many bytes have arrived. It fails when no data are sent or received for a minute.
  */
 export function downloader(
   deadline: Deadline,
   secrets: Redactor,
   traffic: Traffic,
-): (downloading: Downloading) => Promise<CloudData> {
+): (downloading: DownloadOptions) => Promise<CloudData> {
   return async ({ url, headers, expect, token }) => {
-    const where = { method: 'GET', url: url.split('?')[0] ?? url };
+    const target = { method: 'GET', url: url.split('?')[0] ?? url };
     const remainingMs = deadline.remainingMs();
-    if (remainingMs <= 0) throw outOfTime(where);
+    if (remainingMs <= 0) throw outOfTime(target);
     const signal = AbortSignal.timeout(Math.ceil(remainingMs));
     const failure = (error: unknown) => {
       if (error instanceof HTTPError && isRateLimit(refusalOf(error.response))) traffic.rateLimited++;
-      return signal.aborted ? outOfTime(where) : translate(error, where, secrets.redact);
+      return signal.aborted ? outOfTime(target) : translate(error, target, secrets.redact);
     };
     traffic.calls++;
     const stream = got.stream(url, {
@@ -164,15 +169,16 @@ export function downloader(
       timeout: { connect: CONNECT_TIMEOUT_MS, response: REQUEST_TIMEOUT_MS, socket: REQUEST_TIMEOUT_MS },
       retry: { limit: 0 },
     });
-    // The reader of the body gets its errors; without a reader, an error must not end the process.
+    // The reader of the body receives the errors of the stream. Before there is a reader, an error
+    // must not end the process.
     stream.on('error', () => {});
     try {
       const [response] = (await once(stream, 'response')) as [Response];
       const { statusCode: status } = response;
       if (expect.includes(status)) return { status, headers: response.headers, body: read(stream, failure) };
       stream.destroy();
-      throw new CloudError('BAD_ANSWER', `${requestName(where)}: ${status} was not expected here`, {
-        ...where,
+      throw new CloudError('BAD_ANSWER', `${requestName(target)}: ${status} was not expected here`, {
+        ...target,
         status,
       });
     } catch (error) {
@@ -192,21 +198,22 @@ async function* read(
   }
 }
 
-function parse({ body }: Response<string>, where: Where, hide: (text: string) => string): unknown {
+function parse({ body }: Response<string>, target: RequestTarget, hide: (text: string) => string): unknown {
   if (body.trim() === '') return undefined;
-  // A function for each value is slow, and few bodies need it.
+  // Calling a function for each value is slow, and few bodies need it.
   const needsReviver = /\\ud[89a-f]|"message"/i.test(body);
   try {
     return needsReviver ? JSON.parse(body, (key, value) => revived(key, value, hide)) : JSON.parse(body);
   } catch {
     // V8's error message would quote the body, which may contain a token.
-    throw new CloudError('BAD_ANSWER', `${requestName(where)}: the answer is not complete JSON`, where);
+    throw new CloudError('BAD_ANSWER', `${requestName(target)}: the answer is not complete JSON`, target);
   }
 }
 
 /**
- * JSON allows lone surrogates, but URLs and requests do not. What went wrong with a server or a
- * task is an error message in a good answer, and may repeat a secret like any other.
+ * Replaces lone surrogates, which JSON allows but URLs and requests do not. Removes secrets from
+ * texts under the key `message`: the error message of a server or a task is part of a successful
+ * response, and may repeat a secret.
  */
 function revived(key: string, value: unknown, hide: (text: string) => string): unknown {
   if (typeof value !== 'string') return value;
@@ -214,11 +221,11 @@ function revived(key: string, value: unknown, hide: (text: string) => string): u
 }
 
 /**
- * How long to wait before the next try, in milliseconds; 0 means no retry.
+ * The wait before the next attempt, in milliseconds; 0 means no retry.
  *
- * A rate-limited request (413 from Rackspace, 429 from others) was not carried out and is always
- * retried; a 413 for a quota never. If it is unknown whether the cloud carried out the request, it
- * is retried only if `repeatable`.
+ * A rate-limited request (413 from Rackspace, 429 from other clouds) was not carried out and is
+ * always retried. A 413 for a quota is never retried. A request of which it is unknown whether the
+ * cloud carried it out is retried only if it is `repeatable`.
  */
 function retryDelayMs(error: RequestError, attempt: number, repeatable: boolean): number {
   const backoffMs = BACKOFF_MS * 2 ** (attempt - 1) * (1 + Math.random() / 4);
@@ -245,9 +252,7 @@ const CODES: Record<number, CloudErrorCode> = {
   429: 'RATE_LIMITED',
 };
 
-type Where = { method: string; url: string };
-
-function translate(error: unknown, where: Where, hide: (text: string) => string): CloudError {
+function translate(error: unknown, target: RequestTarget, hide: (text: string) => string): CloudError {
   if (error instanceof CloudError) return error;
   if (error instanceof HTTPError) {
     const { status, headers, body } = refusalOf(error.response);
@@ -272,21 +277,21 @@ function translate(error: unknown, where: Where, hide: (text: string) => string)
       message = 'the server has become busy at this moment';
     }
     const requestId = headers['x-compute-request-id'] ?? headers['x-openstack-request-id'];
-    return new CloudError(code, `${requestName(where)}: ${status} ${message}`, {
-      ...where,
+    return new CloudError(code, `${requestName(target)}: ${status} ${message}`, {
+      ...target,
       status,
       ...(typeof requestId === 'string' ? { requestId: hide(requestId) } : {}),
     });
   }
   const { code, message } = error as RequestError;
   const why = code === 'ETIMEDOUT' ? 'timed out' : hide(message).split('\n')[0];
-  return new CloudError('NO_ANSWER', `${requestName(where)}: no answer (${why})`, where);
+  return new CloudError('NO_ANSWER', `${requestName(target)}: no answer (${why})`, target);
 }
 
-function requestName({ method, url }: Where): string {
+function requestName({ method, url }: RequestTarget): string {
   return `[${method}] "${url}"`;
 }
 
-function outOfTime(where: Where): CloudError {
-  return new CloudError('OUT_OF_TIME', `${requestName(where)}: stopped, run deadline reached`, where);
+function outOfTime(target: RequestTarget): CloudError {
+  return new CloudError('OUT_OF_TIME', `${requestName(target)}: stopped, run deadline reached`, target);
 }

@@ -22,7 +22,7 @@ const Networks = v.object({
   networks: v.array(v.looseObject({ id: v.string(), label: v.fallback(v.string(), '') })),
 });
 const SecurityGroups = v.object({
-  // A number where Nova has groups of its own.
+  // A number if Nova has its own security groups.
   security_groups: v.array(
     v.looseObject({ id: v.pipe(v.union([v.string(), v.number()]), v.transform(String)), name: v.string() }),
   ),

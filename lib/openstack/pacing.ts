@@ -1,7 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { CloudError } from './errors.ts';
 
-/** A rate limit: how many requests of one verb are allowed in a unit of time. */
+/**
+ * A rate limit: how many requests of one verb the cloud allows in a unit of time. Rackspace:
+ * https://docs.rackspace.com/docs/cloud-servers/v2/general-api-info/limits, Nova until Juno:
+ * https://docs.openstack.org/nova/12.0.6/v2/limits.html.
+ */
 export interface Rate {
   /** At least 1. */
   value: number;
@@ -22,7 +26,7 @@ export type Rates = Record<string, Rate>;
 export type Pace = (nowMs: number) => number;
 
 // The share of a limit that is used. The rest is a reserve for delayed requests, which reach the
-// cloud closer together than they were sent.
+// cloud at shorter intervals than they were sent.
 const USED_SHARE = 0.97;
 
 /**
@@ -42,11 +46,11 @@ export function paceOf(
   let left = remaining;
   let nextMs = readMs;
   return (nowMs) => {
-    // Catch up on delays of a timer or a busy process, but by no more than the slack.
-    const turnMs = Math.max(nowMs - slackMs({ unitMs }), nextMs, left > 0 ? 0 : readMs + renewedInMs);
+    // Make up for delays of a timer or a busy process, but by no more than the slack.
+    const sendMs = Math.max(nowMs - slackMs({ unitMs }), nextMs, left > 0 ? 0 : readMs + renewedInMs);
     left -= 1;
-    nextMs = turnMs + spacingMs;
-    return Math.max(nowMs, turnMs + random() * jitterMs);
+    nextMs = sendMs + spacingMs;
+    return Math.max(nowMs, sendMs + random() * jitterMs);
   };
 }
 
@@ -55,9 +59,10 @@ export function slackMs({ unitMs }: Pick<Rate, 'unitMs'>): number {
   return (unitMs * (1 / USED_SHARE - 1)) / 2;
 }
 
-// Rackspace's documented limits, applied after a rate limit response if the cloud names no limits.
+// Rackspace's documented limits, for use after a rate limit response of a cloud that names no
+// limits: https://docs.rackspace.com/docs/cloud-servers/v2/general-api-info/limits.
 const MINUTE = { unitMs: 60_000, renewedInMs: 0 };
-const USUAL: Rates = {
+const DEFAULT_RATES: Rates = {
   GET: { ...MINUTE, value: 1000, remaining: 1000 },
   POST: { ...MINUTE, value: 100, remaining: 100 },
   DELETE: { ...MINUTE, value: 1000, remaining: 1000 },
@@ -66,7 +71,7 @@ const USUAL: Rates = {
 export const LONGEST_WAIT_MS = 60_000;
 
 /** A request's method and URL. Each service of a region has its own host or port. */
-type Where = { method: string; url: string };
+export type RequestTarget = { method: string; url: string };
 
 /** Decides the order and the time of the requests of one session. */
 export interface PacedQueue {
@@ -76,35 +81,39 @@ export interface PacedQueue {
    */
   spread(rates: Rates): void;
   /** Delays all requests of the same verb to the same host for `ms` milliseconds. */
-  hold(where: Where, ms: number): void;
+  delay(target: RequestTarget, ms: number): void;
   /**
    * Waits until a request may be sent.
    *
    * @throws {CloudError} at once: OUT_OF_TIME if the wait exceeds the deadline, RATE_LIMITED if the
    *   cloud requests a wait of more than a minute.
    */
-  turn(where: Where): Promise<void>;
+  waitToSend(target: RequestTarget): Promise<void>;
 }
 
 /** A queue in which a request waits no longer than `remainingMs`. */
 export function pacedQueue({ remainingMs }: { remainingMs(): number }): PacedQueue {
   const paces = new Map<string, Pace>();
-  const lastInLine = new Map<string, Promise<void>>();
-  const heldUntilMs = new Map<string, number>();
-  const placeOf = ({ method, url }: Where) => `${method} ${new URL(url).host}`;
-  const heldMs = (where: Where) => (heldUntilMs.get(placeOf(where)) ?? 0) - performance.now();
+  const lastSent = new Map<string, Promise<void>>();
+  const delayedUntilMs = new Map<string, number>();
+  const keyOf = ({ method, url }: RequestTarget) => `${method} ${new URL(url).host}`;
+  const delayMs = (target: RequestTarget) => (delayedUntilMs.get(keyOf(target)) ?? 0) - performance.now();
 
   function spread(rates: Rates): void {
     for (const [method, rate] of Object.entries(rates)) paces.set(method, paceOf(rate, performance.now()));
   }
 
-  async function wait({ method, url }: Where, ms: number): Promise<void> {
+  async function wait({ method, url }: RequestTarget, ms: number): Promise<void> {
     if (ms <= 0) return;
     if (ms >= remainingMs()) {
-      throw new CloudError('OUT_OF_TIME', `[${method}] "${url}": its turn is after the run deadline`, {
-        method,
-        url,
-      });
+      throw new CloudError(
+        'OUT_OF_TIME',
+        `[${method}] "${url}": the rate limits allow it only after the run deadline`,
+        {
+          method,
+          url,
+        },
+      );
     }
     await setTimeout(ms);
   }
@@ -114,36 +123,36 @@ export function pacedQueue({ remainingMs }: { remainingMs(): number }): PacedQue
    * time only after the previous request was sent, so that a process that was blocked for a moment
    * does not send a burst.
    */
-  async function waitForPace(where: Where, pace: Pace): Promise<void> {
-    const before = lastInLine.get(where.method);
+  async function waitForPace(target: RequestTarget, pace: Pace): Promise<void> {
+    const before = lastSent.get(target.method);
     const sent = (async () => {
       await before?.catch(() => {});
       const nowMs = performance.now();
-      if (heldMs(where) <= 0) await wait(where, pace(nowMs) - nowMs);
+      if (delayMs(target) <= 0) await wait(target, pace(nowMs) - nowMs);
     })();
-    lastInLine.set(where.method, sent);
+    lastSent.set(target.method, sent);
     await sent;
   }
 
   return {
     spread,
-    hold(where, ms) {
-      heldUntilMs.set(placeOf(where), performance.now() + Math.max(ms, heldMs(where)));
-      const usual = USUAL[where.method];
-      if (usual && !paces.has(where.method)) spread({ [where.method]: usual });
+    delay(target, ms) {
+      delayedUntilMs.set(keyOf(target), performance.now() + Math.max(ms, delayMs(target)));
+      const defaultRate = DEFAULT_RATES[target.method];
+      if (defaultRate && !paces.has(target.method)) spread({ [target.method]: defaultRate });
     },
-    async turn(where) {
-      const { method, url } = where;
+    async waitToSend(target) {
+      const { method, url } = target;
       do {
-        const askedMs = heldMs(where);
+        const askedMs = delayMs(target);
         if (askedMs > LONGEST_WAIT_MS) {
           const what = `the cloud takes no more such requests for ${Math.ceil(askedMs / 1000)} seconds`;
-          throw new CloudError('RATE_LIMITED', `[${method}] "${url}": ${what}`, where);
+          throw new CloudError('RATE_LIMITED', `[${method}] "${url}": ${what}`, target);
         }
-        await wait(where, askedMs);
+        await wait(target, askedMs);
         const pace = paces.get(method);
-        if (pace) await waitForPace(where, pace);
-      } while (heldMs(where) > 0);
+        if (pace) await waitForPace(target, pace);
+      } while (delayMs(target) > 0);
     },
   };
 }

@@ -64,7 +64,7 @@ async function readPages<T extends { id: string }>(
     const page = v.safeParse(Page, body);
     if (!page.success) throw unreadable(request, v.getDotPath(page.issues[0]) ?? key);
     progress.pages += 1;
-    // An item that moved between two pages is listed twice: the later one wins.
+    // An item that moved between two pages is listed twice. The later one is used.
     for (const entry of page.output[key] as T[]) found.set(entry.id, entry);
 
     const links = page.output[`${key}_links`] as { rel: string; href: string }[] | undefined;

@@ -25,7 +25,7 @@ export async function imageMetadataLimit(session: Session, region: string): Prom
   }
 }
 
-/** A limit of the cloud that snapshots count against, and how much of it is used. */
+/** A quota that snapshots count towards, and how much of it is used. */
 export interface Quota {
   /** Images and volume snapshots by number; bytes of images; GB of volumes and their snapshots. */
   kind: 'images' | 'imageBytes' | 'volumeSnapshots' | 'volumeGigabytes';
@@ -40,15 +40,15 @@ const Usage = v.object({
 });
 
 /**
- * The image quotas of the project in a region; none where the cloud has no limits, or does not show
- * them. Rackspace does not.
+ * The image quotas of the project in a region; none if the cloud has no quotas or does not show
+ * them, as Rackspace.
  *
  * `GET /v2/info/usage`, since image API 2.13, sizes in MiB, -1 for no limit:
  * https://docs.openstack.org/api-ref/image/v2/#quota-usage
  */
 export async function imageQuotas(session: Session, region: string): Promise<Quota[]> {
   if (session.provider === 'rackspace') return [];
-  const answer = await shown(session, { service: 'image', region, path: '/info/usage' }, Usage);
+  const answer = await readOptional(session, { service: 'image', region, path: '/info/usage' }, Usage);
   const { image_count_total: count, image_size_total: size } = answer?.usage ?? {};
   return limited(
     count && { kind: 'images', limit: count.limit, used: count.usage },
@@ -68,14 +68,14 @@ const VolumeLimits = v.object({
 });
 
 /**
- * The quotas of volume snapshots and of their gigabytes; none where the cloud has no limits, or
- * does not show them.
+ * The quotas of volume snapshots and of their gigabytes; none if the cloud has no quotas or does
+ * not show them.
  *
  * `GET /limits`, where -1 means no limit:
  * https://docs.openstack.org/api-ref/block-storage/v3/#show-absolute-limits-for-project
  */
 export async function volumeQuotas(session: Session, region: string): Promise<Quota[]> {
-  const answer = await shown(session, { service: 'volume', region, path: '/limits' }, VolumeLimits);
+  const answer = await readOptional(session, { service: 'volume', region, path: '/limits' }, VolumeLimits);
   const absolute = answer?.limits.absolute;
   return limited(
     absolute && {
@@ -95,8 +95,11 @@ function limited(...quotas: (Quota | undefined)[]): Quota[] {
   return quotas.filter((quota) => quota !== undefined && quota.limit >= 0) as Quota[];
 }
 
-/** What the cloud shows; undefined for every other answer: a cloud need not show its limits. */
-async function shown<S extends v.GenericSchema>(
+/**
+ * The parsed response; undefined for every other response, because a cloud need not show its
+ * limits.
+ */
+async function readOptional<S extends v.GenericSchema>(
   session: Session,
   request: Pick<CloudRequest, 'service' | 'region' | 'path'>,
   schema: S,

@@ -1,16 +1,14 @@
-/**
- * The time that {@link Redactor.redact} takes grows with the text: with this, it is below 0.1 s.
- */
+/** The maximum length of a text. {@link Redactor.redact} then takes less than 0.1 s. */
 const MAX_LENGTH = 20_000;
 
-/** Knows secrets, and takes them out of texts. */
+/** Removes secrets from texts. */
 export interface Redactor {
   add(secret: string): void;
   /**
-   * Replaces each secret in a text with "[secret]": as it is, and as software repeats it. That is
-   * with backslashes or in JSON, escaped for HTML, a URL or quoted-printable, one within the other
-   * too, and in base64 with other text around it. Of a text, no more than {@link MAX_LENGTH}
-   * characters are returned.
+   * Replaces each secret in a text with "[secret]": the secret itself, and the forms in which
+   * software repeats it. These are escapes with backslashes, for JSON, for HTML, for URLs and for
+   * quoted-printable, also nested, and base64 together with other text. Returns at most {@link
+   * MAX_LENGTH} characters.
    */
   redact(text: string): string;
 }
@@ -25,19 +23,25 @@ export function redactor(...secrets: string[]): Redactor {
     add,
     redact(long) {
       const text = long.slice(0, MAX_LENGTH);
-      const spans = readingsOf(text).flatMap((reading) =>
-        [...known].flatMap((secret) => spansOf(secret, reading)),
+      const spans = decodedTextsOf(text).flatMap((decodedText) =>
+        [...known].flatMap((secret) => spansOf(secret, decodedText)),
       );
       return masked(text, spans);
     },
   };
 }
 
-/** A part of the original text: from a character to the one behind its last. */
+/**
+ * A part of the original text: the index of its first character, and the index after its last
+ * character.
+ */
 type Span = readonly [from: number, to: number];
 
-/** A text with escapes resolved, and where in the original each of its characters is. */
-interface Reading {
+/**
+ * A text with its escapes decoded, and the part of the original text that each of its characters
+ * comes from.
+ */
+interface DecodedText {
   text: string;
   origins: readonly Span[];
 }
@@ -82,23 +86,23 @@ const DECODERS: readonly Decoder[] = [
     },
   },
 ];
-/** How many escapes are resolved that are one within the other. */
+/** How many nested escapes are decoded. */
 const MAX_DEPTH = 3;
 
-/** A text as it is, and with its escapes resolved in every order. */
-function readingsOf(text: string): Reading[] {
+/** A text in its original form, and with its escapes decoded in every order. */
+function decodedTextsOf(text: string): DecodedText[] {
   const plain = { text, origins: Array.from({ length: text.length }, (_, i): Span => [i, i + 1]) };
-  const found = new Map<string, Reading>([[text, plain]]);
-  let latest: Reading[] = [plain];
+  const found = new Map<string, DecodedText>([[text, plain]]);
+  let latest: DecodedText[] = [plain];
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
-    const next = latest.flatMap((reading) => DECODERS.map((decoder) => decoded(reading, decoder)));
-    latest = next.filter((reading) => !found.has(reading.text));
-    for (const reading of latest) found.set(reading.text, reading);
+    const next = latest.flatMap((decodedText) => DECODERS.map((decoder) => decoded(decodedText, decoder)));
+    latest = next.filter((decodedText) => !found.has(decodedText.text));
+    for (const decodedText of latest) found.set(decodedText.text, decodedText);
   }
   return [...found.values()];
 }
 
-function decoded({ text, origins }: Reading, { escapes, decode }: Decoder): Reading {
+function decoded({ text, origins }: DecodedText, { escapes, decode }: Decoder): DecodedText {
   const found: Span[] = [];
   let end = 0;
   const keepUntil = (index: number) => {
@@ -116,10 +120,10 @@ function decoded({ text, origins }: Reading, { escapes, decode }: Decoder): Read
   return { text: resolved, origins: found };
 }
 
-/** Shorter pieces of base64 are in many texts by chance. */
+/** Shorter pieces of base64 occur in many texts by chance. */
 const MIN_BASE64_LENGTH = 4;
 
-function spansOf(secret: string, { text, origins }: Reading): Span[] {
+function spansOf(secret: string, { text, origins }: DecodedText): Span[] {
   const base64 = text.replaceAll('-', '+').replaceAll('_', '/');
   return [
     ...occurrences(secret, text),
@@ -136,8 +140,8 @@ function occurrences(needle: string, text: string): Span[] {
 }
 
 /**
- * Base64 of a text that contains the secret, such as `<user>:<secret>`, as far as it depends on the
- * secret alone. Three bytes make four characters, so there are three forms.
+ * The characters of base64 that depend on the secret alone, when the encoded text contains the
+ * secret, such as `<user>:<secret>`. Three bytes become four characters, so there are three forms.
  */
 function base64Cores(secret: string): string[] {
   return [0, 1, 2]
@@ -149,7 +153,10 @@ function base64Cores(secret: string): string[] {
     .filter(({ length }) => length >= MIN_BASE64_LENGTH);
 }
 
-/** A core with the characters at its ends that depend on the secret and on the text around it. */
+/**
+ * Extends a match by the characters at its ends that depend on both the secret and the surrounding
+ * text.
+ */
 function withEnds([from, to]: Span, text: string): Span {
   const before = /[a-z\d+/]$/i.exec(text.slice(0, from))?.[0].length ?? 0;
   const behind = /^[a-z\d+/]?=*/i.exec(text.slice(to))?.[0].length ?? 0;

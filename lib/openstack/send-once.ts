@@ -4,20 +4,22 @@ import { type CloudError, isCloudError } from './errors.ts';
 export type Sent<T> = { done: T } | { unsure: CloudError };
 
 /**
- * Sends a request that must not be carried out twice. If an error leaves unknown whether the cloud
- * carried out the request, `look` searches for its result. The request is never sent again.
+ * Sends a request that must not be carried out twice, such as a POST, which is not idempotent:
+ * https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2. If an error leaves it unknown whether the
+ * cloud carried out the request, `findResult` searches for its result. The request is never sent
+ * again.
  *
  * @throws {CloudError} if the cloud refuses the request and so has changed nothing.
  */
 export async function sendOnce<T>(
   request: () => Promise<T>,
-  look: () => Promise<T | undefined>,
+  findResult: () => Promise<T | undefined>,
 ): Promise<Sent<T>> {
   try {
     return { done: await request() };
   } catch (error) {
     if (!isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER', 'OUT_OF_TIME')) throw error;
-    const found = await look().catch((failure) => {
+    const found = await findResult().catch((failure) => {
       if (!isCloudError(failure)) throw failure;
       return undefined;
     });

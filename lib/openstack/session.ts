@@ -45,9 +45,13 @@ export interface DownloadRequest extends Pick<CloudRequest, 'service' | 'region'
   headers: Record<string, string>;
 }
 
-/** An authenticated client for one project of one cloud. */
+/**
+ * An authenticated client for one project of one cloud. The login returns the token and the
+ * catalogue of the endpoints: https://docs.rackspace.com/docs/authentication-tokens for Rackspace,
+ * https://docs.openstack.org/api-ref/identity/v3/#authentication-and-token-management for Keystone.
+ */
 export interface Session {
-  /** Rackspace Identity, with Rackspace's own limits, or any Keystone. */
+  /** `rackspace` for Rackspace Identity, `keystone` for any Keystone. */
   readonly provider: 'rackspace' | 'keystone';
   readonly projectId: string;
   /** The names of the user's roles; undefined if the login response has none. See roles.ts. */
@@ -88,9 +92,11 @@ export function cloudTime({ clockAheadMs = 0 }: Pick<Session, 'clockAheadMs'>): 
 }
 
 /**
- * Authenticates with a new token, because the cloud uploads a snapshot with this token for hours.
- * The session authenticates again when the cloud answers 401. If the cloud refuses the credentials,
- * the session reads them from their source once more, so that a rotated key needs no redeploy.
+ * Logs in with the credentials of `source`. Each run has a new token, because the cloud uploads a
+ * snapshot with this token for hours. The session logs in again when the cloud answers 401:
+ * https://docs.rackspace.com/docs/manage-authentication-tokens. If the cloud refuses the
+ * credentials, the session reads them from their source again, so that a rotated key needs no
+ * redeployment.
  *
  * @throws {CloudError} UNAUTHORIZED, MFA_REQUIRED, FORBIDDEN, or any error of the connection to the
  *   identity service.
@@ -98,8 +104,8 @@ export function cloudTime({ clockAheadMs = 0 }: Pick<Session, 'clockAheadMs'>): 
 export async function connect(source: CredentialSource, deadline: Deadline): Promise<Session> {
   const secrets = redactor();
   const traffic: Traffic = { calls: 0, rateLimited: 0 };
-  const turns = pacedQueue(deadline);
-  const send = sender(deadline, secrets, traffic, turns);
+  const queue = pacedQueue(deadline);
+  const send = sender(deadline, secrets, traffic, queue);
   const receive = downloader(deadline, secrets, traffic);
   let clockAheadMs: number | undefined;
 
@@ -173,7 +179,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     deadline,
     traffic,
     regions: regionsHaving(grant, 'compute'),
-    spread: turns.spread,
+    spread: queue.spread,
     request({ service, region, method, path, query, json, text, contentType, microversion, expect }) {
       return withToken((current) => {
         const url = new URL(endpoint(current, service, region) + path);
@@ -212,7 +218,7 @@ function regionsHaving({ endpoints }: Grant, service: ServiceType): string[] {
  */
 function endpoint(grant: Grant, service: ServiceType, region: string): string {
   const found = grant.endpoints.find((e) => e.service === service && e.region === region);
-  // Not NOT_FOUND, which means to the delete functions that the object is gone.
+  // Not NOT_FOUND, from which the delete functions conclude that the object is gone.
   if (!found) throw new CloudError('NO_ENDPOINT', `The catalogue has no ${service} endpoint in ${region}.`);
   const url = URL.parse(found.url);
   if (!url) throw new CloudError('BAD_ANSWER', `The catalogue's ${service} endpoint in ${region} is no URL.`);

@@ -35,8 +35,9 @@ const CinderVolume = v.looseObject({
  * All volumes of the project in a region.
  *
  * `GET /volumes/detail`:
- * https://docs.openstack.org/api-ref/block-storage/v3/#list-accessible-volumes-with-details;
- * Rackspace has Cinder v1, whose pages have no links, and which ignores `marker`.
+ * https://docs.openstack.org/api-ref/block-storage/v3/#list-accessible-volumes-with-details.
+ * Rackspace has Cinder v1, whose pages have no links and which ignores `marker`, so `offset` is
+ * used there.
  *
  * @throws {CloudError} if any page fails or any volume can't be read.
  */
@@ -69,7 +70,8 @@ async function listByOffset(
     if (!page.success) throw unreadable(request, v.getDotPath(page.issues[0]) ?? 'volumes');
     const { volumes } = page.output;
     const more = volumes.filter(({ id }) => !found.has(id));
-    // The cloud may make its pages smaller, so only a page without anything new is the last.
+    // The cloud may return smaller pages than requested, so only a page without new volumes is the
+    // last one.
     if (more.length === 0) return [...found.values()];
     for (const volume of more) found.set(volume.id, volume);
     offset += volumes.length;

@@ -57,7 +57,7 @@ export function failedRunOf(
     crashed: false,
     ...(resumesAt ? { resumesAt } : {}),
     ...(isLastTry ? { isLastTry } : {}),
-    failures,
+    failures: failures.map(({ text }) => text),
     servers: named.map(({ region, server, name, code, reason, snapshots = [] }) => {
       const snapshot = snapshots.find(({ outcome }) => outcome === 'failed');
       const cause = code ?? snapshot?.codes[0];

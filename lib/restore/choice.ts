@@ -13,46 +13,56 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MOST_LISTED = 5;
 
-/** The image to restore, what it is, and why newer ones were passed over. */
+/**
+ * The image to restore, and the reasons: which snapshot the image is, and why newer snapshots were
+ * passed over.
+ */
 export interface Choice {
   image: Image;
   reasons: Reason[];
 }
 
-interface Circumstances {
+interface ChoiceContext {
   projectId: string;
   now: Date;
 }
 
 /**
- * The newest good snapshot of the server, or the newest whose data are of a moment or older (of a
- * bare date, of the end of that day in UTC): one that was taken late has younger data than its slot
- * says. One whose last drill failed is passed over while there is one that passed; safety snapshots
- * hold what a restore was to undo. Both are taken by their id only.
+ * Chooses the newest good snapshot of a server. With a moment in `at`, chooses the newest one whose
+ * data are of that moment or older; a date without a time means the end of that day in UTC. A
+ * snapshot that was taken late has younger data than its slot says, so the time of its creation
+ * counts.
  *
- * @throws {ValidationError} that says what there is instead.
+ * A snapshot whose last drill failed is passed over if there is a snapshot that passed one. Safety
+ * snapshots are never chosen here, because they contain the state that a restore replaced. Both can
+ * be restored by the id of their image.
+ *
+ * @throws {ValidationError} when there is no such snapshot; the error names the snapshots that
+ *   exist.
  */
 export function findImage(
-  stock: Pick<RestoreInventory, 'images' | 'snapshots' | 'suspects'>,
+  inventory: Pick<RestoreInventory, 'images' | 'snapshots' | 'suspects'>,
   origin: Pick<Origin, 'id' | 'name' | 'region'>,
   { at, policy }: Pick<RestoreEvent, 'at' | 'policy'>,
-  { now }: Pick<Circumstances, 'now'>,
+  { now }: Pick<ChoiceContext, 'now'>,
 ): Choice {
   const { id, name, region } = origin;
-  const imageOf = new Map(stock.images.filter((i) => i.region === region).map((image) => [image.id, image]));
+  const imageOf = new Map(
+    inventory.images.filter((i) => i.region === region).map((image) => [image.id, image]),
+  );
   const untilMs = momentMs(at) ?? Infinity;
-  const its = stock.snapshots
+  const series = inventory.snapshots
     .filter((s) => s.region === region && s.server === id)
     .filter((s) => policy === undefined || s.policy === policy)
     .filter((s) => !readSafetyMark(imageOf.get(s.id)!));
-  const candidates = its
-    .filter((s) => isOfThen(s, untilMs))
+  const candidates = series
+    .filter((s) => isAtOrBefore(s, untilMs))
     .sort((a, b) => b.slot.getTime() - a.slot.getTime() || (a.id < b.id ? -1 : 1));
   const good = candidates.filter(({ state }) => state === 'good');
-  const uncounted = uncountedOf(stock.suspects, origin, policy).filter(
+  const uncounted = uncountedOf(inventory.suspects, origin, policy).filter(
     ({ image }) => image.createdAt.getTime() <= untilMs,
   );
-  const best = good.some(hasPassed) ? good.find((s) => !hasFailed(s)) : good[0];
+  const best = good.some(hasPassed) ? good.find((s) => !hasFailedDrill(s)) : good[0];
   if (best) {
     const passedOver = [
       ...candidates.slice(0, candidates.indexOf(best)).map(whyPassedOver),
@@ -64,7 +74,7 @@ export function findImage(
     };
   }
   const isLatest = at === 'latest';
-  const oldest = isLatest ? undefined : oldestOf(its);
+  const oldest = isLatest ? undefined : oldestOf(series);
   refuse({
     code: 'RESTORE_NO_GOOD_SNAPSHOT',
     server: name || id,
@@ -79,30 +89,33 @@ export function findImage(
 }
 
 /**
- * An image by its id, as the cloud has it now: provably of that server, and whole. It need not be
- * ours.
+ * Chooses the image with the id `at`: it has to be complete, and provably an image of that server.
+ * It need not be a snapshot of this deployment.
  *
- * @throws {ValidationError} when it is missing, of another server, or can't be restored.
+ * @param image the image as the cloud shows it now; undefined if the cloud does not have it.
+ * @throws {ValidationError} when the image does not exist, is of another server, or can't be
+ *   restored.
  */
 export function chosenById(
-  stock: Pick<RestoreInventory, 'read'>,
+  inventory: Pick<RestoreInventory, 'read'>,
   { id, name, region }: Pick<Origin, 'id' | 'name' | 'region'>,
   at: string,
   image: Image | undefined,
-  { projectId, now }: Circumstances,
+  { projectId, now }: ChoiceContext,
 ): Choice {
   const server = `${name || 'the server'} (${id})`;
   if (image?.owner !== projectId) {
     refuse({ code: 'RESTORE_NO_IMAGE', image: at, where: region, server });
   }
-  const read = stock.read(image);
+  const read = inventory.read(image);
   const snapshot = read?.server === id ? read : undefined;
-  // Where the data lie in volume snapshots, Nova may pass on the `instance_uuid` of another server.
+  // Nova may copy the `instance_uuid` of another server to an image whose data are in volume
+  // snapshots.
   const madeFrom = image.volumeSnapshotIds.length > 0 ? undefined : image.properties.instance_uuid;
   if (!snapshot && (read || madeFrom !== id)) {
     refuse({ code: 'RESTORE_OTHER_SERVERS_IMAGE', image: at, server });
   }
-  const good = snapshot ? snapshot.state === 'good' : isWhole(image);
+  const good = snapshot ? snapshot.state === 'good' : isRestorable(image);
   if (good) return { image, reasons: [snapshot ? choiceOf(snapshot, now) : foreignChoice(image, now)] };
   const status = snapshot?.status ?? image.status;
   refuse(
@@ -112,7 +125,7 @@ export function chosenById(
   );
 }
 
-function isWhole(image: Image): boolean {
+function isRestorable(image: Image): boolean {
   return image.status === 'active' && hasData(image);
 }
 
@@ -120,28 +133,34 @@ function hasData({ sizeBytes, volumeSnapshotIds }: Image): boolean {
   return (sizeBytes ?? 0) > 0 || volumeSnapshotIds.length > 0;
 }
 
-/** Up to which moment `at` reaches, in milliseconds; undefined when it is the id of an image. */
+/**
+ * The latest moment that `at` permits, in milliseconds: Infinity for `latest`, the end of the day
+ * in UTC for a date without a time. Undefined when `at` is the id of an image.
+ */
 export function momentMs(at: string): number | undefined {
   if (at === 'latest') return Infinity;
   const date = parseDate(at);
   return date && date.getTime() + (at.includes('T') ? 0 : DAY_MS - 1);
 }
 
-/** Whether a snapshot's data are of a moment or older, or its slot is that very moment. */
-export function isOfThen(snapshot: Snapshot, momentMs: number): boolean {
+/**
+ * Whether the data of a snapshot are of a moment or older, or the slot of the snapshot is that
+ * moment.
+ */
+export function isAtOrBefore(snapshot: Snapshot, momentMs: number): boolean {
   return dataTime(snapshot).getTime() <= momentMs || snapshot.slot.getTime() === momentMs;
 }
 
 /**
- * Of when a snapshot's data are, as far as it says: a busy server, or a run by hand, makes it later
- * than its slot.
+ * The time of a snapshot's data, as far as the cloud shows it. The snapshot of a busy server, and a
+ * snapshot that was requested manually, are created later than their slots.
  */
 function dataTime({ slot, createdAt }: Snapshot): Date {
   return createdAt > slot ? createdAt : slot;
 }
 
-/** Whether its last drill came to nothing. */
-export function hasFailed(snapshot: Snapshot): boolean {
+/** Whether the last drill of a snapshot failed. */
+export function hasFailedDrill(snapshot: Snapshot): boolean {
   return snapshot.drilled !== undefined && !hasPassed(snapshot);
 }
 
@@ -161,7 +180,10 @@ function choiceOf(snapshot: Snapshot, now: Date): Reason {
   };
 }
 
-/** What a bare date means: whoever gives one may count its days in another time zone. */
+/**
+ * Explains which moment a date without a time means, because the days of the user's time zone may
+ * differ.
+ */
 function dayOf(at: string, untilMs: number): Reason[] {
   if (at === 'latest' || at.includes('T')) return [];
   return [{ code: 'RESTORE_UTC_DAY', date: at, until: isoSeconds(new Date(untilMs)) }];
@@ -189,15 +211,16 @@ function hoursSince(since: Date, now: Date): number {
   return Math.max(0, Math.floor((now.getTime() - since.getTime()) / HOUR_MS));
 }
 
-/** Of the good ones, the one with the oldest data. */
-function oldestOf(its: readonly Snapshot[]): Snapshot | undefined {
-  const good = its.filter(({ state }) => state === 'good');
+/** The good snapshot with the oldest data; undefined if no snapshot is good. */
+function oldestOf(series: readonly Snapshot[]): Snapshot | undefined {
+  const good = series.filter(({ state }) => state === 'good');
   return good.sort((a, b) => dataTime(a).getTime() - dataTime(b).getTime())[0];
 }
 
 /**
- * The whole images of a server that are marked as ours and do not count, the newest first. Where
- * the data lie in volume snapshots, only the mark says whose an image is.
+ * The complete images of a server that are marked as snapshots of this deployment but do not count,
+ * the newest first. For an image whose data are in volume snapshots, only the mark names the
+ * server.
  */
 function uncountedOf(
   suspects: readonly UncountedImage[],
@@ -209,7 +232,7 @@ function uncountedOf(
       const { autosnap_server, autosnap_policy, instance_uuid } = image.properties;
       const server = image.volumeSnapshotIds.length > 0 ? autosnap_server : instance_uuid;
       const isOfPolicy = policy === undefined || autosnap_policy === policy;
-      return image.region === region && server === id && isOfPolicy && isWhole(image);
+      return image.region === region && server === id && isOfPolicy && isRestorable(image);
     })
     .sort((a, b) => b.image.createdAt.getTime() - a.image.createdAt.getTime());
 }

@@ -7,10 +7,10 @@ import { reported } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
-import { type Choice, chosenById, findImage, hasFailed, isOfThen, momentMs } from './choice.ts';
+import { type Choice, chosenById, findImage, hasFailedDrill, isAtOrBefore, momentMs } from './choice.ts';
 import type { RestoreEvent } from './event.ts';
 import type { RestoreInventory } from './inventory.ts';
-import { type Beginning, readSafetyMark } from './marks.ts';
+import { type RestoreParameters, readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import type { Origin } from './source.ts';
@@ -20,41 +20,41 @@ export interface RestoreContext<E extends RestoreEvent = RestoreEvent> {
   event: E;
   origin: Origin;
   request: string;
-  stock: RestoreInventory;
+  inventory: RestoreInventory;
   run: Run;
 }
 
-/** The {@link Beginning} of a restore from `image`. */
-export function beginningOf({ request, event, origin }: RestoreContext, image: string): Beginning {
+/** The {@link RestoreParameters} of a restore of `image`. */
+export function parametersOf({ request, event, origin }: RestoreContext, image: string): RestoreParameters {
   return { request, to: event.to, region: origin.region, server: origin.id, image };
 }
 
 /**
- * Chooses the image that the event asks for. An image that the event names by its id is requested
- * by that id.
+ * Chooses the image that the event asks for. If the event has the id of an image, the image is
+ * requested by that id.
  */
-export async function choose(
+export async function chooseImage(
   session: Session,
-  { event, origin, stock, run }: RestoreContext,
+  { event, origin, inventory, run }: RestoreContext,
 ): Promise<Choice> {
   const { at } = event;
-  const circumstances = { projectId: session.projectId, now: run.now };
+  const choiceContext = { projectId: session.projectId, now: run.now };
   return momentMs(at) === undefined
-    ? chosenById(stock, origin, at, await getImage(session, origin.region, at), circumstances)
-    : findImage(stock, origin, event, circumstances);
+    ? chosenById(inventory, origin, at, await getImage(session, origin.region, at), choiceContext)
+    : findImage(inventory, origin, event, choiceContext);
 }
 
 /**
- * Refuses an event that resumes a restore with another server, region, target or source than the
- * restore began with. A date or `latest` may have selected another image at the beginning than it
- * selects now.
+ * Refuses an event that would resume a restore with another server, region, target or source than
+ * it began with. A date, or `latest`, may select another image now than it selected when the
+ * restore began: that alone is no difference.
  *
  * @throws {ValidationError} that names every difference.
  */
-export function refuseOtherRestore(context: RestoreContext, begun: Beginning & { at: Date }): void {
-  const { event, origin, request, stock } = context;
+export function refuseOtherRestore(context: RestoreContext, begun: RestoreParameters & { at: Date }): void {
+  const { event, origin, request, inventory } = context;
   const untilMs = momentMs(event.at);
-  const chosen = stock.snapshots.find(({ id, region }) => id === begun.image && region === begun.region);
+  const chosen = inventory.snapshots.find(({ id, region }) => id === begun.image && region === begun.region);
   const isChosen =
     untilMs === undefined
       ? event.at.toLowerCase() === begun.image.toLowerCase()
@@ -75,20 +75,20 @@ export function refuseOtherRestore(context: RestoreContext, begun: Beginning & {
 }
 
 /**
- * Whether a date or `latest` selected a newer snapshot than `chosen` at the beginning, as far as
- * that can be known now.
+ * Whether the date or `latest` in the event selected a newer snapshot than `chosen` when the
+ * restore began, as far as the cloud still shows it.
  */
 function hadNewer(
-  { event, stock }: RestoreContext,
+  { event, inventory }: RestoreContext,
   chosen: Snapshot,
   untilMs: number,
   begunAt: Date,
 ): boolean {
-  const imageOf = new Map(stock.images.map((image) => [image.id, image]));
-  return stock.snapshots.some((one) => {
+  const imageOf = new Map(inventory.images.map((image) => [image.id, image]));
+  return inventory.snapshots.some((one) => {
     const image = imageOf.get(one.id);
-    // A snapshot that was changed since may not have been good then, and a drill of it may have
-    // failed.
+    // A snapshot that was changed after the restore began may not have been good at that time, or
+    // its last drill may have failed then.
     const wasGoodThen = one.state === 'good' && image?.updatedAt !== undefined && image.updatedAt <= begunAt;
     return (
       wasGoodThen &&
@@ -96,8 +96,8 @@ function hadNewer(
       one.server === chosen.server &&
       (event.policy === undefined || one.policy === event.policy) &&
       one.slot > chosen.slot &&
-      isOfThen(one, untilMs) &&
-      !hasFailed(one) &&
+      isAtOrBefore(one, untilMs) &&
+      !hasFailedDrill(one) &&
       !hasPassed(chosen) &&
       !readSafetyMark(image)
     );
@@ -105,8 +105,8 @@ function hadNewer(
 }
 
 /**
- * The event that carries out exactly what a dry run has shown; `image` is "" when it is no longer
- * known.
+ * The event that carries out exactly what a dry run has reported; `image` is "" when the image is
+ * unknown.
  */
 export function eventToRun({ event, origin }: RestoreContext, image: string): Record<string, unknown> {
   const { dryRun: _, restored: __, safeties: ___, asked: ____, account, ...rest } = event;
@@ -119,22 +119,27 @@ export function eventToRun({ event, origin }: RestoreContext, image: string): Re
   };
 }
 
-/** The event that resumes a restore: it repeats every choice, and names what was made by its id. */
+/**
+ * The event that resumes a restore. It repeats all choices, and has the ids of the server and the
+ * safety snapshots that the restore has made so far. The event of a dry run gets that of another
+ * dry run.
+ */
 export function eventToResume(
   context: RestoreContext,
   image: string,
   made: { restored?: string; safeties?: string[]; asked?: true } = {},
 ): Record<string, unknown> {
-  return { ...eventToRun(context, image), request: context.request, ...made };
+  const dryRun = context.event.dryRun ? { dryRun: true } : {};
+  return { ...eventToRun(context, image), request: context.request, ...made, ...dryRun };
 }
 
 /** The progress of a restore, and the reasons for it. */
-export interface Progress extends Pick<Restoration, 'state' | 'restored' | 'safety' | 'next'> {
+export interface Progress extends Pick<Restoration, 'state' | 'restored' | 'safety' | 'next' | 'apply'> {
   reasons: readonly Reason[];
 }
 
-/** The report of a call. */
-export function answer(
+/** The report of a restore call. */
+export function restoreReport(
   { event, origin, request, run }: RestoreContext,
   image: string,
   { reasons, ...outcome }: Progress,

@@ -69,10 +69,10 @@ const InPlaceEvent = strict({
 });
 
 /**
- * Restores a snapshot to a new server; the fields of the event override those of the original
- * server. `restored`, `safeties` and `asked` come from `next` of an earlier report: the server that
- * was made, the safety snapshots that were taken, and whether a server was requested without an
- * answer.
+ * Restores a snapshot as a new server. The fields of the event override those of the original
+ * server. `restored`, `safeties` and `asked` come from `next` in an earlier report: the id of the
+ * server that was made, the ids of the safety snapshots that were taken, and whether a server was
+ * requested without an answer.
  */
 export type NewServerEvent = v.InferOutput<typeof NewEvent>;
 /** Restores a snapshot onto the server that it was made from. */

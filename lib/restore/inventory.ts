@@ -10,13 +10,13 @@ export interface RestoreInventory {
   /** The images that are snapshots of this deployment. */
   snapshots: readonly Snapshot[];
   /**
-   * The images that are marked as snapshots of this deployment but do not count, such as renamed
-   * ones.
+   * The images that are marked as snapshots of this deployment but do not count, for example
+   * because they were renamed.
    */
   suspects: readonly UncountedImage[];
   /**
-   * Reads an image of one of the regions as a snapshot of this deployment; undefined when it is
-   * none.
+   * Reads an image of one of the regions as a snapshot of this deployment; undefined when the image
+   * is not such a snapshot.
    */
   read(image: Image): Snapshot | undefined;
 }

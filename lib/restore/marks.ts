@@ -4,14 +4,14 @@ import { isSafety } from '../snapshots/marker.ts';
 import type { RestoreEvent } from './event.ts';
 
 /**
- * The parameters that a restore began with. The cloud stores them, so a later call can't resume it
- * with other ones.
+ * The parameters that a restore began with. The cloud stores them in a mark, so that a later call
+ * can't resume the restore with other parameters.
  */
-export interface Beginning {
+export interface RestoreParameters {
   request: string;
   to: RestoreEvent['to'];
   region: string;
-  /** The original's id. */
+  /** The id of the original server. */
   server: string;
   /** The id of the image that is restored. */
   image: string;
@@ -24,12 +24,14 @@ export const RESTORED_KEY = 'autosnap_restore';
  * The value of {@link RESTORED_KEY}; `at` is the moment of the request by the cloud's clock. At
  * most 255 characters.
  */
-export function restoredMark({ request, to, region, server, image }: Beginning, at: Date): string {
+export function restoredMark({ request, to, region, server, image }: RestoreParameters, at: Date): string {
   return [request, to, encodeURIComponent(region), server, image, isoSeconds(at)].join(' ');
 }
 
 /** Reads the value of {@link restoredMark}; undefined when it is missing or invalid. */
-export function readRestoredMark(metadata: Record<string, string>): (Beginning & { at: Date }) | undefined {
+export function readRestoredMark(
+  metadata: Record<string, string>,
+): (RestoreParameters & { at: Date }) | undefined {
   const [, request, to, region, server, image, time] =
     /^([\w-]+) (new|in-place) (\S+) (\S+) (\S+) (\S+)$/.exec(metadata[RESTORED_KEY] ?? '') ?? [];
   const at = parseDate(time);
@@ -38,11 +40,14 @@ export function readRestoredMark(metadata: Record<string, string>): (Beginning &
 }
 
 /** Whether the metadata of a server name a request, even if the rest of the mark is invalid. */
-export function carries({ metadata }: { metadata: Record<string, string> }, request: string): boolean {
+export function namesRequest({ metadata }: { metadata: Record<string, string> }, request: string): boolean {
   return metadata[RESTORED_KEY]?.split(' ')[0] === request;
 }
 
-/** Whether an in-place restore with this request has rebuilt this very server. */
+/**
+ * Whether an in-place restore with this request has rebuilt the server. Copied metadata name
+ * another server.
+ */
 export function isRebuiltBy(
   { id, metadata }: { id: string; metadata: Record<string, string> },
   request: string,
@@ -65,14 +70,15 @@ export interface SafetyMark {
   /** The image that is restored. */
   image: string;
   /**
-   * The id of the server's image at that time: a server that was rebuilt since shows another image.
+   * The id of the image that the server was made from when the safety snapshot was taken. A server
+   * that was rebuilt since then has another image.
    */
   disk: string;
 }
 
 const SAFETY_KEY = 'autosnap_restore';
 
-/** The metadata that make an ad-hoc snapshot the safety snapshot of a restore. */
+/** The metadata that mark an ad-hoc snapshot as the safety snapshot of a restore. */
 export function safetyMark({ request, image, disk }: SafetyMark): Record<string, string> {
   return { [SAFETY_KEY]: `${request} ${image} ${disk}` };
 }

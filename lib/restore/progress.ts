@@ -1,21 +1,21 @@
 import type { ServerDetail } from '../openstack/servers.ts';
 import type { Progress } from './context.ts';
-import type { Beginning } from './marks.ts';
+import type { RestoreParameters } from './marks.ts';
 
 /**
- * The progress of a server that a restore has requested. It is done only if its disk is still of
- * the image that the restore began with.
+ * The progress of a server that a restore has requested or rebuilt. The restore is done only if the
+ * server is still on the image that the restore began with.
  */
 export function progressOf(
   server: ServerDetail | undefined,
-  { to, image }: Pick<Beginning, 'to' | 'image'>,
+  { to, image }: Pick<RestoreParameters, 'to' | 'image'>,
 ): Pick<Progress, 'state' | 'reasons'> {
-  // Nova lists a deleted server for a moment.
+  // Nova still shows a deleted server for a moment.
   if (!server || /DELETED$/.test(server.status))
     return { state: 'failed', reasons: [{ code: 'RESTORE_DELETED_SINCE' }] };
   const { id, name, status, addresses, fault, imageId } = server;
   const which = { name, server: id };
-  // The image is undefined for a server with a root volume.
+  // A server with a root volume shows no image.
   if (imageId !== undefined && imageId !== image) {
     return { state: 'failed', reasons: [{ code: 'RESTORE_REBUILT_SINCE', ...which, image: imageId }] };
   }
@@ -29,7 +29,7 @@ export function progressOf(
       return {
         state: 'failed',
         reasons: [
-          { code: 'RESTORE_IN_ERROR', ...which, fault: fault ?? 'the cloud does not say why' },
+          { code: 'RESTORE_IN_ERROR', ...which, fault: fault ?? 'the cloud does not inPlaceReport why' },
           { code: 'RESTORE_AFTER_ERROR', server: id, to },
         ],
       };

@@ -6,9 +6,9 @@ import { getServer } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type Choice, chosenById } from './choice.ts';
-import { answer, choose, eventToRun, type RestoreContext } from './context.ts';
-import { type InPlaceStep, planInPlace } from './in-place.ts';
-import { type InPlace, type InPlaceRestore, say } from './in-place-case.ts';
+import { chooseImage, eventToRun, type RestoreContext, restoreReport } from './context.ts';
+import { type InPlaceContext, type InPlaceRestore, inPlaceReport } from './in-place-context.ts';
+import { type InPlaceStep, planInPlace } from './in-place-plan.ts';
 import { refuse } from './refusal.ts';
 import { replaceDisk } from './replace-disk.ts';
 import type { Restoration } from './restoration.ts';
@@ -16,8 +16,8 @@ import { isOld, type Judgement, judge, type Safety } from './safety.ts';
 import { takeSafety } from './take-safety.ts';
 
 /**
- * With more safety snapshots the restore is refused: the server's disk takes too long, or the calls
- * come too late.
+ * The restore is refused after this many safety snapshots. Then the server's disk takes too long to
+ * save, or the calls come too late.
  */
 const MOST_SAFETIES = 3;
 
@@ -26,7 +26,7 @@ const MOST_SAFETIES = 3;
  * replaced only if a good safety snapshot of this request was begun less than an hour ago;
  * otherwise another one is taken, three at most.
  */
-export async function rebuild(session: Session, context: InPlace): Promise<Restoration> {
+export async function rebuild(session: Session, context: InPlaceContext): Promise<Restoration> {
   const { event, origin, safeties } = context;
   const server = origin.server && (await getServer(session, origin.region, origin.id));
   if (!server) refuse({ code: 'RESTORE_ORIGINAL_GONE', name: origin.name || origin.id });
@@ -39,7 +39,7 @@ export async function rebuild(session: Session, context: InPlace): Promise<Resto
 
   const { image, reasons: why } = safeties[0]
     ? await chosenEarlier(session, context, safeties[0])
-    : await choose(session, context);
+    : await chooseImage(session, context);
   const [flavors, rootVolume] = await Promise.all([
     listFlavors(session, origin.region),
     rootVolumeOf(session, server),
@@ -47,10 +47,10 @@ export async function rebuild(session: Session, context: InPlace): Promise<Resto
   const plan = planInPlace(event, server, image, { flavors, rootVolume, step });
   const work = { ...context, server, image };
   if (event.dryRun) {
-    return answer(context, image.id, {
+    return restoreReport(context, image.id, {
       state: 'planned',
       reasons: [...why, ...plan],
-      next: eventToRun(context, image.id),
+      apply: eventToRun(context, image.id),
     });
   }
   if (good) return replaceDisk(session, work, good);
@@ -60,12 +60,12 @@ export async function rebuild(session: Session, context: InPlace): Promise<Resto
 }
 
 /**
- * The image that was chosen when the first safety snapshot was requested: since then another one
- * may be the latest.
+ * The image that was chosen when the first safety snapshot was requested. A newer snapshot may have
+ * become `latest` since then.
  */
 async function chosenEarlier(
   session: Session,
-  { stock, origin, run }: RestoreContext,
+  { inventory, origin, run }: RestoreContext,
   { mark }: Safety,
 ): Promise<Choice> {
   const image = await getImage(session, origin.region, mark.image);
@@ -73,15 +73,15 @@ async function chosenEarlier(
     refuse({ code: 'RESTORE_IMAGE_DELETED', image: mark.image, server: origin.name });
   }
   const { projectId } = session;
-  return chosenById(stock, origin, mark.image, image, { projectId, now: run.now });
+  return chosenById(inventory, origin, mark.image, image, { projectId, now: run.now });
 }
 
 /**
- * Why a further safety snapshot is taken; empty for the first one. @throws {ValidationError} after
- * {@link MOST_SAFETIES}.
+ * The reasons for another safety snapshot; none for the first one. @throws {ValidationError} after
+ * {@link MOST_SAFETIES} safety snapshots.
  */
 function whyAnother(
-  { safeties, missing, origin }: InPlace,
+  { safeties, missing, origin }: InPlaceContext,
   judged: readonly { safety: Safety; judgement: Judgement }[],
 ): Reason[] {
   const reasons = [
@@ -106,7 +106,7 @@ function waitFor(work: InPlaceRestore, { snapshot }: Safety, now: Date): Restora
       ? [{ code: 'SAFETY_SLOW', since: isoSeconds(createdAt), most: MOST_SAFETIES } as const]
       : []),
   ];
-  return say(work, 'waiting', reasons, id);
+  return inPlaceReport(work, 'waiting', reasons, id);
 }
 
 function failWith(work: InPlaceRestore, { snapshot: { id, status } }: Safety): Restoration {
@@ -115,5 +115,5 @@ function failWith(work: InPlaceRestore, { snapshot: { id, status } }: Safety): R
     { code: 'SAFETY_FAILED', image: id, status, name: work.server.name },
     { code: 'RESTORE_BEGIN_ANEW' },
   ];
-  return say(work, 'failed', reasons, id, anew);
+  return inPlaceReport(work, 'failed', reasons, id, anew);
 }

@@ -2,14 +2,14 @@ import { getImage, type Image } from '../openstack/images.ts';
 import { getServer, rebuildServer, type ServerDetail } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { answer, beginningOf, eventToResume } from './context.ts';
-import { type InPlaceRestore, safetiesOf, say } from './in-place-case.ts';
+import { eventToResume, parametersOf, restoreReport } from './context.ts';
+import { type InPlaceRestore, inPlaceReport, safetiesOf } from './in-place-context.ts';
 import { isRebuiltBy, RESTORED_KEY, readSafetyMark, restoredMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
 import { judge, type Safety } from './safety.ts';
 import { send } from './send.ts';
 
-/** Checks the safety snapshot and the server once more, then requests the rebuild. */
+/** Checks the safety snapshot and the server again, then requests the rebuild. */
 export async function replaceDisk(
   session: Session,
   work: InPlaceRestore,
@@ -21,12 +21,12 @@ export async function replaceDisk(
     getImage(session, origin.region, id),
     getServer(session, origin.region, origin.id),
   ]);
-  const wrong = whyNotNow(session, work, current, server);
+  const wrong = reasonToPostpone(session, work, current, server);
   if (wrong || !server) {
     const reason: Reason = wrong ?? { code: 'RESTORE_SERVER_GONE', name: origin.name };
-    return say(work, 'waiting', [{ code: 'RESTORE_POSTPONED', reason }], id);
+    return inPlaceReport(work, 'waiting', [{ code: 'RESTORE_POSTPONED', reason }], id);
   }
-  const mark = restoredMark(beginningOf(work, image.id), cloudTime(session));
+  const mark = restoredMark(parametersOf(work, image.id), cloudTime(session));
   const sent = await send(
     async () => {
       const metadata = { ...server.metadata, [RESTORED_KEY]: mark };
@@ -40,10 +40,10 @@ export async function replaceDisk(
     'in-place',
   );
   if ('unsure' in sent) {
-    return say(work, 'failed', [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }], id);
+    return inPlaceReport(work, 'failed', [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }], id);
   }
   const back = { server: server.id, to: 'in-place', at: id, confirm: event.confirm };
-  return answer(work, image.id, {
+  return restoreReport(work, image.id, {
     state: 'building',
     restored: server.id,
     safety: id,
@@ -57,12 +57,12 @@ export async function replaceDisk(
 }
 
 /**
- * The last check, right before the disk is replaced. @returns why it must not be replaced now;
- * undefined when it may.
+ * The last check before the disk is replaced. @returns why the disk must not be replaced now;
+ * undefined when it may be replaced.
  */
-function whyNotNow(
+function reasonToPostpone(
   session: Session,
-  { event, origin, request, image, stock }: InPlaceRestore,
+  { event, origin, request, image, inventory }: InPlaceRestore,
   current: Image | undefined,
   server: ServerDetail | undefined,
 ): Reason | undefined {
@@ -72,7 +72,7 @@ function whyNotNow(
   if (name !== event.confirm) return { code: 'RESTORE_SERVER_RENAMED', was: origin.name, name };
   if (taskState !== null) return { code: 'RESTORE_SERVER_BUSY', name, taskState };
   const mark = current && readSafetyMark(current);
-  const snapshot = current && stock.read(current);
+  const snapshot = current && inventory.read(current);
   if (!mark || !snapshot) return { code: 'SAFETY_LOST' };
   const isIts = mark.request === request && mark.image === image.id && snapshot.server === server.id;
   if (!isIts) return { code: 'SAFETY_OF_OTHER_RESTORE' };

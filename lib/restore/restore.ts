@@ -8,17 +8,17 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Lease } from '../runtime/lease.ts';
 import type { Run } from '../runtime/run.ts';
 import {
-  answer,
-  beginningOf,
-  choose,
+  chooseImage,
   eventToResume,
   eventToRun,
+  parametersOf,
   type RestoreContext,
   refuseOtherRestore,
+  restoreReport,
 } from './context.ts';
 import type { NewServerEvent, RestoreEvent } from './event.ts';
-import { type Beginning, carries, readRestoredMark, restoredMark } from './marks.ts';
-import { planNew } from './new-server.ts';
+import { namesRequest, type RestoreParameters, readRestoredMark, restoredMark } from './marks.ts';
+import { planNew } from './new-server-plan.ts';
 import { progressOf } from './progress.ts';
 import { rebuild } from './rebuild.ts';
 import { refuse } from './refusal.ts';
@@ -28,7 +28,7 @@ import { send } from './send.ts';
 import { findBlueprint, findOrigin } from './source.ts';
 import { takeInventory } from './take-inventory.ts';
 
-/** The term of the lease of a request: longer than the bucket keeps the lease object. */
+/** How long a request holds its lease: longer than the bucket keeps the lease object. */
 const REMEMBERED_MS = 366 * 86_400_000;
 
 /**
@@ -37,15 +37,15 @@ const REMEMBERED_MS = 366 * 86_400_000;
  * and resumes the restore.
  *
  * @throws {ValidationError} when the event can't be carried out, or differs from the event that the
- *   request began with. Nothing has been made or changed then.
+ *   restore began with. In both cases nothing has been made or changed.
  */
 export async function restore(session: Session, event: RestoreEvent, run: Run): Promise<Restoration> {
   const request = event.request ?? run.requestId;
-  const stock = await takeInventory(session, event, run);
-  const origin = findOrigin(stock, event.server);
-  const context = { origin, request, stock, run };
+  const inventory = await takeInventory(session, event, run);
+  const origin = findOrigin(inventory, event.server);
+  const context = { origin, request, inventory, run };
   const restored = await findRestored(session, { ...context, event });
-  if (restored) return follow({ ...context, event }, restored);
+  if (restored) return reportProgress({ ...context, event }, restored);
   const { safeties, missing } = await findSafeties(session, { ...context, event });
   for (const { snapshot, mark } of safeties) {
     const { region, server, createdAt: at } = snapshot;
@@ -64,7 +64,7 @@ interface Restored {
   id: string;
   /** Undefined when the server is gone. */
   server: ServerDetail | undefined;
-  begun: Beginning & { at: Date };
+  begun: RestoreParameters & { at: Date };
   /** The ids of other servers with the same request in their metadata. */
   twins: string[];
 }
@@ -76,14 +76,14 @@ interface Restored {
  * @throws {ValidationError} when the server belongs to another restore than the event.
  */
 async function findRestored(session: Session, context: RestoreContext): Promise<Restored | undefined> {
-  const { event, request, stock } = context;
-  const carriers = stock.servers.filter((server) => carries(server, request));
-  const marked = carriers.flatMap((server) => {
+  const { event, request, inventory } = context;
+  const candidates = inventory.servers.filter((server) => namesRequest(server, request));
+  const marked = candidates.flatMap((server) => {
     const begun = readRestoredMark(server.metadata);
     if (!begun) {
       refuse({ code: 'RESTORE_REQUEST_UNREADABLE', server: server.id, request });
     }
-    // Somebody may have copied the metadata, and so the mark, from one server to another.
+    // Metadata may have been copied from one server to another, and the mark with them.
     return (begun.to === 'in-place') === (server.id === begun.server) ? [{ server, begun }] : [];
   });
   for (const { begun } of marked) refuseOtherRestore(context, begun);
@@ -94,9 +94,9 @@ async function findRestored(session: Session, context: RestoreContext): Promise<
   );
   if (!first && event.restored !== undefined) {
     refuse(
-      stock.servers.some(({ id }) => id === event.restored)
+      inventory.servers.some(({ id }) => id === event.restored)
         ? { code: 'RESTORE_OF_OTHER_REQUEST', server: event.restored, request }
-        : { code: 'RESTORE_NOT_FOUND', server: event.restored, regions: stock.regions },
+        : { code: 'RESTORE_NOT_FOUND', server: event.restored, regions: inventory.regions },
     );
   }
   if (!first) return undefined;
@@ -106,13 +106,13 @@ async function findRestored(session: Session, context: RestoreContext): Promise<
 }
 
 /** Reports the progress of the server that an earlier call has requested. */
-function follow(context: RestoreContext, { id, server, begun, twins }: Restored): Restoration {
+function reportProgress(context: RestoreContext, { id, server, begun, twins }: Restored): Restoration {
   const { state, reasons } = progressOf(server, begun);
   const doubled = twins.map((other): Reason => ({ code: 'RESTORE_TWIN', server: other }));
   const { safeties } = context.event;
   const made = { restored: id, ...(safeties ? { safeties } : {}) };
   const next = state === 'building' ? { next: eventToResume(context, begun.image, made) } : {};
-  return answer(context, begun.image, {
+  return restoreReport(context, begun.image, {
     state,
     reasons: [...reasons, sourceOf(context, begun), ...doubled],
     restored: id,
@@ -120,30 +120,34 @@ function follow(context: RestoreContext, { id, server, begun, twins }: Restored)
   });
 }
 
-function sourceOf({ stock }: RestoreContext, { image, region, at }: Restored['begun']): Reason {
-  const snapshot = stock.snapshots.find((s) => s.id === image && s.region === region);
+function sourceOf({ inventory }: RestoreContext, { image, region, at }: Restored['begun']): Reason {
+  const snapshot = inventory.snapshots.find((s) => s.id === image && s.region === region);
   const slot = snapshot ? { slot: isoSeconds(snapshot.slot) } : {};
   return { code: 'RESTORE_SOURCE', image, ...slot, at: isoSeconds(at) };
 }
 
 async function create(session: Session, context: RestoreContext<NewServerEvent>): Promise<Restoration> {
-  const { event, origin, stock, run } = context;
-  const { image, reasons: why } = await choose(session, context);
+  const { event, origin, inventory, run } = context;
+  const { image, reasons: why } = await chooseImage(session, context);
   const { region } = origin;
   const [flavors, detail, networks] = await Promise.all([
     listFlavors(session, region),
     origin.server ? getServer(session, region, origin.id) : undefined,
     origin.server && !event.networks ? networksOf(session, origin) : undefined,
   ]);
-  const blueprint = findBlueprint(stock, origin, image);
+  const blueprint = findBlueprint(inventory, origin, image);
   const plan = planNew(event, { ...origin, detail, blueprint, networks }, image, {
-    mark: restoredMark(beginningOf(context, image.id), cloudTime(session)),
+    mark: restoredMark(parametersOf(context, image.id), cloudTime(session)),
     now: run.now,
     flavors,
   });
   const reasons = [...why, ...plan.reasons];
   if (event.dryRun) {
-    return answer(context, image.id, { state: 'planned', reasons, next: eventToRun(context, image.id) });
+    return restoreReport(context, image.id, {
+      state: 'planned',
+      reasons,
+      apply: eventToRun(context, image.id),
+    });
   }
   if (event.asked)
     return unanswered(context, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: false });
@@ -155,12 +159,12 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
     () => findMade(session, context),
     'new',
   ).catch(async (error) => {
-    // No server was created: the same request may be used again with a corrected event.
+    // No server was created, so a corrected event may use the same request.
     if (lease) await lease.release().catch(() => undefined);
     throw error;
   });
   if ('unsure' in sent) return unanswered(context, image.id, sent.unsure);
-  return answer(context, image.id, {
+  return restoreReport(context, image.id, {
     state: 'building',
     restored: sent.done,
     reasons: [...reasons, { code: 'RESTORE_REQUESTED', server: sent.done }],
@@ -169,26 +173,25 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
 }
 
 /**
- * Takes the lease that lets a request create a server only once: when a listing lacks the server of
- * an earlier call, that does not prove that the server does not exist. Undefined when no lease can
- * be stored.
+ * Takes the lease that permits the one request for a server. A lease is needed because a server may
+ * exist although a listing lacks it. Undefined when no lease can be stored.
  */
 async function takeLease({ event, request, run }: RestoreContext): Promise<Lease | undefined> {
   try {
     const until = new Date(run.now.getTime() + REMEMBERED_MS);
     return await run.leases?.take(`restore/${event.account}/${request}`, until, run.now);
   } catch {
-    // A second server does less harm than a restore that can't begin.
+    // A second server does less damage than a restore that can't begin.
     return undefined;
   }
 }
 
 /**
- * The report when it is unknown whether a server was created. A listing proves nothing, so no other
- * server is requested.
+ * The report for a restore of which it is unknown whether its server was created. No other server
+ * is requested, because a listing that lacks the server proves nothing.
  */
 function unanswered(context: RestoreContext, image: string, why: Reason): Restoration {
-  return answer(context, image, {
+  return restoreReport(context, image, {
     state: 'failed',
     reasons: [why, { code: 'RESTORE_NOT_LISTED', request: context.request }, { code: 'RESTORE_LOOK_AGAIN' }],
     next: eventToResume(context, image, { asked: true }),
@@ -197,5 +200,5 @@ function unanswered(context: RestoreContext, image: string, why: Reason): Restor
 
 async function findMade(session: Session, { origin, request }: RestoreContext): Promise<string | undefined> {
   const servers = await listServers(session, origin.region);
-  return servers.find((server) => carries(server, request))?.id;
+  return servers.find((server) => namesRequest(server, request))?.id;
 }

@@ -15,16 +15,20 @@ export interface Safety {
 }
 
 /**
- * - good: the safety snapshot contains the current disk, except for the writes of less than an
- *   hour.
- * - old: the safety snapshot was begun an hour ago or more, and can no longer be used.
- * - overtaken: the server was rebuilt since, and the safety snapshot can no longer be used.
+ * What a safety snapshot permits.
+ *
+ * - good: the safety snapshot contains the current disk, except for the writes of the last hour at
+ *   most. The disk may be replaced.
+ * - pending: the cloud is still creating the safety snapshot.
+ * - failed: the cloud did not create the safety snapshot.
+ * - old: the safety snapshot was requested an hour ago or more, and can no longer be used.
+ * - overtaken: the server was rebuilt after the safety snapshot, which can no longer be used.
  */
 export type Judgement = 'good' | 'pending' | 'failed' | 'old' | 'overtaken';
 
 /**
- * Decides whether a safety snapshot permits replacing the disk of a server; `now` is by the cloud's
- * clock.
+ * Decides whether a safety snapshot permits replacing the disk of a server; `now` is the time of
+ * the cloud's clock.
  */
 export function judge(
   { snapshot, mark }: Safety,
@@ -41,8 +45,8 @@ export function judge(
 }
 
 /**
- * Whether a safety snapshot was begun an hour ago or more: no snapshot contains the writes since
- * then.
+ * Whether a safety snapshot was requested an hour ago or more. No snapshot contains the writes
+ * since then.
  */
 export function isOld({ createdAt }: Snapshot, now: Date): boolean {
   return now.getTime() - createdAt.getTime() >= HOUR_MS;
@@ -50,22 +54,22 @@ export function isOld({ createdAt }: Snapshot, now: Date): boolean {
 
 /**
  * The safety snapshots of a request, the newest first: those that the event names, each requested
- * by its id, and those that a listing shows. `missing` are the ids in the event whose images no
- * longer exist.
+ * by its id, and those in the listing. `missing` has the ids in the event whose images no longer
+ * exist.
  *
- * @throws {ValidationError} when the event names an image that is no safety snapshot of the
+ * @throws {ValidationError} when the event names an image that is not a safety snapshot of the
  *   request.
  */
 export async function findSafeties(
   session: Session,
-  { event, origin, request, stock }: RestoreContext,
+  { event, origin, request, inventory }: RestoreContext,
 ): Promise<{ safeties: Safety[]; missing: string[] }> {
   const ids = [...new Set(event.safeties ?? [])];
   const named = await Promise.all(ids.map((id) => getImage(session, origin.region, id)));
-  const listed = stock.images.filter(({ id }) => !ids.includes(id));
+  const listed = inventory.images.filter(({ id }) => !ids.includes(id));
   const safetyIn = (image: Image): Safety[] => {
     const mark = readSafetyMark(image);
-    const snapshot = mark?.request === request ? stock.read(image) : undefined;
+    const snapshot = mark?.request === request ? inventory.read(image) : undefined;
     return mark && snapshot ? [{ snapshot, mark }] : [];
   };
   const wrong = named.filter((image) => image && safetyIn(image).length === 0);

@@ -6,24 +6,25 @@ import { refuse } from './refusal.ts';
 
 /**
  * {@link sendOnce} for a restore. When a simultaneous call of the same restore causes a conflict,
- * the result of that call counts as the result of this one.
+ * its result is returned.
  *
  * @param to `new` for the request for a new server, `in-place` for a safety snapshot or a rebuild.
- * @throws {ValidationError} when the cloud refuses the request: nothing has been made or changed.
+ * @throws {ValidationError} when the cloud refuses the request. Then nothing has been made or
+ *   changed.
  */
 export async function send<T>(
   request: () => Promise<T>,
-  look: () => Promise<T | undefined>,
+  findResult: () => Promise<T | undefined>,
   to: RestoreEvent['to'],
 ): Promise<{ done: T } | { unsure: Reason }> {
   try {
-    const sent = await sendOnce(request, look);
+    const sent = await sendOnce(request, findResult);
     if ('done' in sent) return sent;
     const { code: error, message } = sent.unsure;
     return { unsure: { code: 'RESTORE_UNSURE', error, message } };
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    const done = error.code === 'CONFLICT' ? await look() : undefined;
+    const done = error.code === 'CONFLICT' ? await findResult() : undefined;
     if (done !== undefined) return { done };
     refuse({ code: 'RESTORE_REFUSED_BY_CLOUD', ...factsOf(error), to });
   }

@@ -6,25 +6,25 @@ import type { RestoreInventory } from './inventory.ts';
 import { readRestoredMark, readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 
-/** The original server of a restore, which may be gone. */
+/** The original server of a restore. It may no longer exist. */
 export interface Origin extends Pick<Server, 'id' | 'name' | 'region'> {
   /** Undefined when the server is gone. */
   server: Server | undefined;
-  /** The ids of gone servers of the same name that have snapshots. */
+  /** The ids of deleted servers with the same name that have snapshots. */
   namesakes: string[];
 }
 
 /**
- * Finds the server that an event names by its id or its name. A gone server is found by its
+ * Finds the server that an event names by its id or its name. A deleted server is found by its
  * snapshots.
  *
- * @throws {ValidationError} when no server, or more than one, has that name.
+ * @throws {ValidationError} when no server has that id or name, or several servers have that name.
  */
-export function findOrigin(stock: RestoreInventory, wanted: string): Origin {
-  const { regions, servers } = stock;
+export function findOrigin(inventory: RestoreInventory, wanted: string): Origin {
+  const { regions, servers } = inventory;
   const known = [
     ...servers.map((server) => ({ id: server.id, name: server.name, region: server.region, server })),
-    ...goneServers(stock).map((server) => ({ ...server, server: undefined })),
+    ...goneServers(inventory).map((server) => ({ ...server, server: undefined })),
   ];
   const byId = known.filter(({ id }) => id === wanted);
   const named = known.filter(({ name }) => name === wanted);
@@ -43,8 +43,8 @@ export function findOrigin(stock: RestoreInventory, wanted: string): Origin {
 }
 
 /**
- * The gone servers: the servers of images, and the originals of restored servers, that are not
- * among the existing servers. Each has the name that its newest snapshot has for it, or "".
+ * The deleted servers: those that images or restored servers name and that are not among the
+ * existing servers. Each has the name in its newest snapshot with a name, or "".
  */
 export function goneServers({
   servers,
@@ -75,8 +75,8 @@ export function goneServers({
 }
 
 /**
- * The server's name in the name of its snapshot; "" when the name does not have the format of this
- * deployment.
+ * The name of the server, read from the name of its snapshot; "" when the snapshot's name does not
+ * have the format of this deployment.
  */
 function serverIn({ name, policy }: Snapshot, image: Image | undefined): string {
   const label = image && readSafetyMark(image) ? SAFETY_LABEL : policy;
@@ -84,9 +84,9 @@ function serverIn({ name, policy }: Snapshot, image: Image | undefined): string 
 }
 
 /**
- * The blueprint of a server: from the image to restore, or else from the newest snapshot that has
- * one. The property on an image that is no snapshot of this deployment may be inherited from
- * another server, so it is ignored.
+ * The blueprint of a server, from the image to restore, or else from the server's newest snapshot
+ * that has one. A blueprint on an image that is no snapshot of this deployment is ignored, because
+ * the image may have inherited it from another server's image.
  */
 export function findBlueprint(
   { images, snapshots }: Pick<RestoreInventory, 'images' | 'snapshots'>,

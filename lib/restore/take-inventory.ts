@@ -6,7 +6,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
-import { type Reader, readerOf } from '../snapshots/ownership.ts';
+import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { type RestoreEvent, UUID } from './event.ts';
 import type { RestoreInventory } from './inventory.ts';
@@ -14,12 +14,12 @@ import { refuse } from './refusal.ts';
 import { goneServers } from './source.ts';
 
 /**
- * Reads the servers and images to restore from, by default in all regions, because another region
- * may have a server of the same name. A server that a listing lacks may exist: every server that
- * the event may mean is requested by its id.
+ * Reads the servers and images to restore from: in all regions by default, because servers in
+ * several regions may have the same name. A server may exist although a listing lacks it, so each
+ * server that the event may mean is requested by its id.
  *
- * @throws {ValidationError} when an unreadable region may have another server of that name.
- * @throws {CloudError} when the cloud doesn't say whether a server is there.
+ * @throws {ValidationError} when a region that can't be read may have another server of that name.
+ * @throws {CloudError} when the cloud does not answer whether a server exists.
  */
 export async function takeInventory(
   session: Session,
@@ -33,11 +33,12 @@ export async function takeInventory(
   const { regions, unreadable } = await listInventory(session, event.region ? [event.region] : undefined, {
     owner,
   });
-  const listed = stockOf(regions, { owner, projectId: session.projectId, policies });
-  const unlisted = await askFor(session, listed, event);
-  const stock = { ...listed, servers: [...listed.servers, ...unlisted] };
-  // An unreadable region may have another server of the same name, but not of the same id.
-  const found = stock.servers.some(({ id }) => id === event.server);
+  const listed = inventoryOf(regions, { owner, projectId: session.projectId, policies });
+  const unlisted = await getUnlisted(session, listed, event);
+  const inventory = { ...listed, servers: [...listed.servers, ...unlisted] };
+  // A region that can't be read may have another server with the same name, but not with the same
+  // id.
+  const found = inventory.servers.some(({ id }) => id === event.server);
   if (unreadable.length > 0 && !found) {
     refuse(
       ...unreadable.map(
@@ -46,11 +47,11 @@ export async function takeInventory(
       { code: 'RESTORE_SERVER_UNCERTAIN' },
     );
   }
-  return stock;
+  return inventory;
 }
 
-function stockOf(
-  surveys: readonly RegionInventory[],
+function inventoryOf(
+  regions: readonly RegionInventory[],
   options: Parameters<typeof readerOf>[2],
 ): RestoreInventory {
   const adopting = options.policies?.find((one) => one.adopt);
@@ -59,43 +60,44 @@ function stockOf(
     servers: adopting?.servers ?? { all: true as const },
     adopt: adopting?.adopt,
   };
-  const readers = new Map<string, { read: Reader; surveyed: RegionInventory }>(
-    surveys.map((surveyed) => [
-      surveyed.region,
-      { surveyed, read: readerOf(surveyed, everyPolicy, options) },
-    ]),
+  const readers = new Map(
+    regions.map((one) => [one.region, { read: readerOf(one, everyPolicy, options), regionInventory: one }]),
   );
-  const judge = (image: Image) => {
+  const readImage = (image: Image) => {
     const reader = readers.get(image.region);
-    return reader?.read(image, reader.surveyed.volumeSnapshots);
+    return reader?.read(image, reader.regionInventory.volumeSnapshots);
   };
-  const images = surveys.flatMap((surveyed) => surveyed.images);
-  const judged = images.map((image) => ({ image, found: judge(image) }));
+  const images = regions.flatMap(({ images: its }) => its);
+  const judged = images.map((image) => ({ image, found: readImage(image) }));
   return {
-    regions: surveys.map(({ region }) => region),
-    servers: surveys.flatMap(({ servers }) => servers),
+    regions: regions.map(({ region }) => region),
+    servers: regions.flatMap(({ servers }) => servers),
     images,
     snapshots: judged.flatMap(({ found }) => (isSnapshot(found) ? [found] : [])),
     suspects: judged.flatMap(({ image, found }) =>
       found && !isSnapshot(found) ? [{ image, problem: found.problem }] : [],
     ),
     read(image) {
-      const found = judge(image);
+      const found = readImage(image);
       return isSnapshot(found) ? found : undefined;
     },
   };
 }
 
-/** The existing servers that the event may mean and that no listing shows. */
-async function askFor(session: Session, stock: RestoreInventory, { server: wanted, restored }: RestoreEvent) {
-  const listed = new Set(stock.servers.map(({ id }) => id));
+/** The existing servers that the event may mean but the listings lack, each requested by its id. */
+async function getUnlisted(
+  session: Session,
+  inventory: RestoreInventory,
+  { server: wanted, restored }: RestoreEvent,
+) {
+  const listed = new Set(inventory.servers.map(({ id }) => id));
   const ids = [wanted, restored].filter((id) => id !== undefined && UUID.test(id) && !listed.has(id));
   const suspects = [
-    ...goneServers(stock).filter(({ id, name }) => id === wanted || name === wanted),
-    ...ids.flatMap((id) => stock.regions.map((region) => ({ id: id!, region }))),
+    ...goneServers(inventory).filter(({ id, name }) => id === wanted || name === wanted),
+    ...ids.flatMap((id) => inventory.regions.map((region) => ({ id: id!, region }))),
   ];
   const each = [...new Map(suspects.map((one) => [`${one.region} ${one.id}`, one])).values()];
   const answers = await Promise.all(each.map(({ region, id }) => getServer(session, region, id)));
-  // Nova shows a deleted server for a moment.
+  // Nova still shows a deleted server for a moment.
   return answers.filter((server) => server !== undefined && !/DELETED$/.test(server.status)) as Server[];
 }

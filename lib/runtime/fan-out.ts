@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import { expandAccounts } from '../config/accounts.ts';
 import { isoSeconds } from '../config/dates.ts';
-import { eachAccountOf, isNarrowed, orderOf } from '../config/event.ts';
+import { eachAccountOf, isNarrowed, resolveEvent } from '../config/event.ts';
 import { ADHOC, isAdhoc, isKeyOf } from '../config/policy.ts';
 import { invalidEvent } from '../config/validation-error.ts';
 import { reasonFor } from '../reporting/failure.ts';
@@ -83,7 +83,7 @@ export async function runEach(
 
 /** The report fields that all accounts share. */
 function summary(job: WorkItem['job'], events: readonly unknown[], run: JobContext): Report {
-  const order = orderOf(events[0], run);
+  const order = resolveEvent(events[0], run);
   return finishReport({
     job,
     policy: isAdhoc(order) ? ADHOC : order.policy,

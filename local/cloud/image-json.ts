@@ -1,7 +1,7 @@
 import { checksumsOf } from './image-data.ts';
 import type { CloudImage } from './state.ts';
 
-/** An image as both the listing and GET return it. */
+/** An image in the form that both the listing and GET return. */
 export function imageJson(whole: CloudImage) {
   const { id, name, status, visibility, owner, size, properties, minDisk, minRam, ...image } = whole;
   return {

@@ -50,7 +50,7 @@ export function imageApp({ region, tokens, pageSize, dataMode }: ImageOptions): 
     [region.image(c.req.param('id') ?? '')].find((image) => image && isVisible(image, account));
   const missing = (c: Context<Env>) => glanceFault(c, 404, `No image found with ID ${c.req.param('id')}`);
 
-  // Of Glance with limits in Keystone.
+  // Only a Glance whose limits are in Keystone has this path.
   app.get('/info/usage', (c) => {
     const own = region.images.filter(({ owner }) => owner === account.projectId);
     const bytes = own.reduce((sum, { size }) => sum + (size ?? 0), 0);

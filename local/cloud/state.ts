@@ -57,11 +57,11 @@ export class Region {
   newServers: Partial<CloudServer> = {};
   /** The quota of servers. */
   maxServers = 100;
-  /** How many images there may be, and how large all of them together, in MiB; -1 for no limit. */
+  /** The quotas of images: their number, and their total size in MiB; -1 for no limit. */
   readonly imageQuota = { count: -1, sizeMib: -1 };
   /** The quota of volume snapshots. Cinder's default is 10. */
   maxVolumeSnapshots = 100;
-  /** How large volumes and volume snapshots may be together. */
+  /** The quota of the total size of volumes and volume snapshots, in GB. */
   maxVolumeGigabytes = 100_000;
   /**
    * The ids of servers, images, volumes, volume snapshots and tasks that listings omit although GET

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { eachAccount, expandAccounts, mayMeet } from '../../lib/config/accounts.ts';
+import { eachAccount, expandAccounts, mayOverlap } from '../../lib/config/accounts.ts';
 import { parseEvent } from '../../lib/config/policy.ts';
 import { ValidationError } from '../../lib/config/validation-error.ts';
 import { policy } from '../harness.ts';
@@ -63,8 +63,8 @@ describe('two policies', () => {
     ['customer-*', 'other-*', false],
     [['a', 'b'], ['c', 'd'], false],
   ])('%j and %j may overlap: %s', (one, other, expected) => {
-    expect(mayMeet(one, other)).toBe(expected);
-    expect(mayMeet(other, one)).toBe(expected);
+    expect(mayOverlap(one, other)).toBe(expected);
+    expect(mayOverlap(other, one)).toBe(expected);
   });
 
   test('that do not overlap have no account in common', async () => {
@@ -73,7 +73,7 @@ describe('two policies', () => {
     await fc.assert(
       fc.property(pattern, pattern, names, (one, other, name) => {
         const means = (p: string) => (p.endsWith('*') ? name.startsWith(p.slice(0, -1)) : name === p);
-        return mayMeet(one, other) || !(means(one) && means(other));
+        return mayOverlap(one, other) || !(means(one) && means(other));
       }),
     );
   });

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { eachAccountOf, isNarrowed, orderOf, policyOf, wholePolicyOf } from '../../lib/config/event.ts';
+import { eachAccountOf, isNarrowed, policyOf, resolveEvent, wholePolicyOf } from '../../lib/config/event.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { policy } from '../harness.ts';
 
 const DAILY = parsePolicy(policy({ keep: { last: 30 }, regions: ['DFW', 'ORD'] }));
 const WEEKLY = parsePolicy(policy({ policy: 'weekly', account: 'customer-*' }));
 const LISTED = ['a', 'b'].map((account) => parsePolicy(policy({ policy: 'listed', account })));
-const DESK = { policies: [DAILY, WEEKLY, ...LISTED], isDeployed: true };
+const CONTEXT = { policies: [DAILY, WEEKLY, ...LISTED], isDeployed: true };
 const OLD = policy({ keep: { last: 3 } });
 
 test.each<[string, object, object]>([
@@ -32,7 +32,7 @@ test.each<[string, object, object]>([
     { ...DAILY, servers: { all: true, only: { ids: ['x'] } } },
   ],
 ])('an event that names a policy uses the deployed one: %s', (_, event, expected) => {
-  expect(orderOf(event, DESK)).toEqual(expected);
+  expect(resolveEvent(event, CONTEXT)).toEqual(expected);
 });
 
 test.each<[string, object, RegExp]>([
@@ -80,32 +80,32 @@ test.each<[string, object, RegExp]>([
   ['of a whole policy that is not valid', policy({ keep: {} }), /keep: must have a rule/],
   ['of no policy', { servers: { all: true } }, /policy: is missing/],
 ])('an event %s is refused', (_, event, problem) => {
-  expect(() => orderOf(event, DESK)).toThrow(problem);
+  expect(() => resolveEvent(event, CONTEXT)).toThrow(problem);
 });
 
 describe('a complete policy is accepted', () => {
   test.each<[string, object, object]>([
-    ['for a dry run, which may try other rules', { ...OLD, dryRun: true }, DESK],
-    ['by code that Lambda does not run', OLD, { ...DESK, isDeployed: false }],
+    ['for a dry run, which may try other rules', { ...OLD, dryRun: true }, CONTEXT],
+    ['by code that Lambda does not run', OLD, { ...CONTEXT, isDeployed: false }],
     ['where nothing is deployed', OLD, { isDeployed: true }],
-  ])('%s', (_, event, desk) => {
+  ])('%s', (_, event, context) => {
     const { schedule, cleanup, ...taken } = parsePolicy(event);
-    expect(orderOf(event, { isDeployed: true, ...desk })).toMatchObject(taken);
+    expect(resolveEvent(event, { isDeployed: true, ...context })).toMatchObject(taken);
   });
 });
 
 test('if all policies were removed, every name is refused', () => {
-  expect(() => orderOf({ policy: 'daily' }, { policies: [], isDeployed: true })).toThrow('only none');
+  expect(() => resolveEvent({ policy: 'daily' }, { policies: [], isDeployed: true })).toThrow('only none');
 });
 
 test('without a package, a name is not enough', () => {
-  expect(() => orderOf({ policy: 'daily' }, { isDeployed: false })).toThrow('send a complete policy');
+  expect(() => resolveEvent({ policy: 'daily' }, { isDeployed: false })).toThrow('send a complete policy');
 });
 
 test('only snapshot takes ad-hoc events', () => {
   const event = { adhoc: true, servers: { all: true } };
-  expect(orderOf(event, DESK)).toMatchObject(event);
-  expect(() => policyOf(event, DESK)).toThrow('adhoc: only snapshot takes ad-hoc events');
+  expect(resolveEvent(event, CONTEXT)).toMatchObject(event);
+  expect(() => policyOf(event, CONTEXT)).toThrow('adhoc: only snapshot takes ad-hoc events');
 });
 
 test.each([{ servers: { all: true } }, { regions: ['DFW'] }])(
@@ -113,8 +113,8 @@ test.each([{ servers: { all: true } }, { regions: ['DFW'] }])(
   (part) => {
     const event = { policy: 'daily', ...part };
     expect(isNarrowed(event)).toBe(true);
-    expect(policyOf(event, DESK)).toMatchObject({ policy: 'daily' });
-    expect(() => wholePolicyOf(event, DESK)).toThrow('only snapshot and cleanup can be narrowed');
+    expect(policyOf(event, CONTEXT)).toMatchObject({ policy: 'daily' });
+    expect(() => wholePolicyOf(event, CONTEXT)).toThrow('only snapshot and cleanup can be narrowed');
   },
 );
 
@@ -136,5 +136,5 @@ test.each<[string, unknown, unknown[]]>([
   ],
   ['no event', undefined, [undefined]],
 ])('%s', (_, event, expected) => {
-  expect(eachAccountOf(event, DESK)).toEqual(expected);
+  expect(eachAccountOf(event, CONTEXT)).toEqual(expected);
 });

@@ -1,22 +1,26 @@
 import { expect, test } from 'vitest';
 import {
-  type CheckName,
   type CheckResult,
-  checkOf,
   diagnosisText,
   doctorFailure,
   fail,
   pass,
+  type ReportedCheck,
+  reportedCheck,
   warn,
 } from '../../lib/doctor/diagnosis.ts';
 import type { Reason } from '../../lib/reporting/reasons.ts';
 
-const of = (finding: CheckResult, policy?: string): CheckName =>
-  checkOf(finding, { account: 'rackspace', ...(policy ? { policy } : {}) });
+const of = (finding: CheckResult, policy?: string): ReportedCheck =>
+  reportedCheck(finding, { account: 'rackspace', ...(policy ? { policy } : {}) });
 const saying = (message: string): Reason => ({ code: 'LOGIN_REFUSED', error: 'UNAUTHORIZED', message });
 const SECRET = { code: 'SECRET_INVALID', secret: 's', problems: ['a', 'b'] } as const;
 const ENDED = { code: 'SCHEDULE_OVER' } as const;
-const diagnosis = (...checks: CheckName[]) => ({ job: 'doctor' as const, owner: 'autosnap-test', checks });
+const diagnosis = (...checks: ReportedCheck[]) => ({
+  job: 'doctor' as const,
+  owner: 'autosnap-test',
+  checks,
+});
 
 test('a check has the code of its finding, the sentence, and a remedy if there is one', () => {
   const common = { account: 'rackspace', check: 'servers', verdict: 'fail', code: 'SERVERS_ALL_EXCEPTED' };
@@ -90,7 +94,7 @@ test('the error has every problem with its place and its remedy', () => {
 
 test('a diagnosis of many accounts fits what invoke --log shows: what failed first, and the sum', () => {
   const checks = Array.from({ length: 300 }, (_, i) =>
-    checkOf(
+    reportedCheck(
       i === 150
         ? fail('login', { code: 'LOGIN_REFUSED', error: 'UNAUTHORIZED', message: 'no' })
         : i % 3 === 0

@@ -35,8 +35,8 @@ const server = (image: string, minutes: number): ThrowAway => ({
 });
 
 function begun(snapshots: Drillable[], running: ThrowAway[] = [], atOnce = 1, schedule = NIGHTLY): string[] {
-  const { waiting, places } = planDrills(snapshots, { running }, { atOnce, schedule }, NOW);
-  return waiting.slice(0, places).map(({ id }) => id);
+  const { waiting, capacity } = planDrills(snapshots, { running }, { atOnce, schedule }, NOW);
+  return waiting.slice(0, capacity).map(({ id }) => id);
 }
 
 describe('the next snapshot', () => {
@@ -101,7 +101,7 @@ describe('the number of drills', () => {
   test.each<[string, ThrowAway[], number, number]>([
     ['none is there', [], 2, 2],
     ['one is there since before the slot', [server('a1', 400)], 2, 1],
-    ['all places are taken', [server('a1', 400), server('b1', 400)], 2, 0],
+    ['no capacity is left', [server('a1', 400), server('b1', 400)], 2, 0],
     ['one was begun for this slot', [server('a1', 20)], 2, 1],
   ])('%s', (_, running, atOnce, count) => {
     expect(begun(fleet, running, atOnce)).toHaveLength(count);
@@ -128,10 +128,10 @@ describe('the number of drills', () => {
     const stuck = (images: string[]) => images.map((image) => server(image, 400));
     const turn = (images: string[], running: ThrowAway[] = []) =>
       planDrills(fleet, { running, stuck: stuck(images) }, { atOnce: 1, schedule: NIGHTLY }, NOW);
-    expect(turn(['a1'])).toMatchObject({ places: 1, waiting: [{ id: 'b1' }, { id: 'c1' }, { id: 'd1' }] });
+    expect(turn(['a1'])).toMatchObject({ capacity: 1, waiting: [{ id: 'b1' }, { id: 'c1' }, { id: 'd1' }] });
     expect(turn(['a0']).waiting).toHaveLength(4);
-    expect(turn(['a1'], [server('b1', 400)]).places).toBe(0);
-    expect(turn(['x', 'y', 'z'].slice(0, MOST_STUCK)).places).toBe(0);
+    expect(turn(['a1'], [server('b1', 400)]).capacity).toBe(0);
+    expect(turn(['x', 'y', 'z'].slice(0, MOST_STUCK)).capacity).toBe(0);
   });
 
   test('no drill before the schedule has fired for the first time', () => {
@@ -154,8 +154,8 @@ describe('the number of drills', () => {
     for (let hour = 0; hour < 48; hour++) {
       for (const minutes of [0, 1]) {
         const now = new Date(Date.parse('2026-11-23T00:00:20Z') + (hour * 60 + minutes) * MINUTE_MS);
-        const { waiting, places } = planDrills(snapshots, { running: [] }, { atOnce: 1, schedule }, now);
-        for (const { id } of waiting.slice(0, places)) {
+        const { waiting, capacity } = planDrills(snapshots, { running: [] }, { atOnce: 1, schedule }, now);
+        for (const { id } of waiting.slice(0, capacity)) {
           if (hour >= 24) total++;
           const i = snapshots.findIndex((s) => s.id === id);
           // Each server boots for half a minute.
@@ -198,8 +198,8 @@ test('never more than atOnce, never two of a series, only good snapshots, and th
       fc.integer({ min: 1, max: 4 }),
       (snapshots, minutes, atOnce) => {
         const running = minutes.map((ago, i) => server(snapshots[i]?.id ?? `gone${i}`, ago));
-        const { waiting, places } = planDrills(snapshots, { running }, { atOnce, schedule: NIGHTLY }, NOW);
-        const begin = waiting.slice(0, places);
+        const { waiting, capacity } = planDrills(snapshots, { running }, { atOnce, schedule: NIGHTLY }, NOW);
+        const begin = waiting.slice(0, capacity);
         expect(begin.length + running.length).toBeLessThanOrEqual(Math.max(atOnce, running.length));
         const servers = begin.map((s) => s.server);
         expect(new Set(servers).size).toBe(servers.length);
@@ -218,7 +218,7 @@ test('never more than atOnce, never two of a series, only good snapshots, and th
         }
         const order = servers.map(lastMs);
         expect(order).toEqual(order.toSorted((a, b) => a - b));
-        // Drills that more places would allow only come later.
+        // Drills that more capacity would allow only come later.
         const all = planDrills(snapshots, { running }, { atOnce: 99, schedule: NIGHTLY }, NOW);
         expect(all.waiting).toEqual(waiting);
       },

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
-import type { CheckName, Diagnosis } from '../../lib/doctor/diagnosis.ts';
+import type { Diagnosis, ReportedCheck } from '../../lib/doctor/diagnosis.ts';
 import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 
@@ -55,7 +55,7 @@ function troubles({ diagnosis }: Outcome): string[] {
     );
 }
 
-function findings({ diagnosis }: Outcome, check: CheckName['check']): string[] {
+function findings({ diagnosis }: Outcome, check: ReportedCheck['check']): string[] {
   return (diagnosis?.checks ?? []).filter((c) => c.check === check).map(({ detail }) => detail);
 }
 

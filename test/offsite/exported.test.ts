@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { etagOf, examine, FOOTER_BYTES } from '../../lib/offsite/exported.ts';
+import { checkExport, etagOf, FOOTER_BYTES } from '../../lib/offsite/exported.ts';
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import { exportOf, segmentsOf } from '../../local/cloud/exports.ts';
 
@@ -34,7 +34,7 @@ type Seen = ReturnType<typeof seen>;
 
 test('an export is complete if everything that can be checked matches', () => {
   const all = seen();
-  expect(examine(all)).toEqual({
+  expect(checkExport(all)).toEqual({
     bytes: all.object.bytes,
     etag: all.object.etag,
     segments: all.segments.map(({ name, bytes, hash }) => ({ name, bytes, md5: hash })),
@@ -44,14 +44,14 @@ test('an export is complete if everything that can be checked matches', () => {
 test.each([0, 1, 3_999, 4_000 - FOOTER_BYTES, 4_000, 8_000, 32_000])(
   'an export of an image of %d bytes is complete',
   (size) => {
-    expect(examine(seen(size))).toBeTypeOf('object');
+    expect(checkExport(seen(size))).toBeTypeOf('object');
   },
 );
 
 test('a small one may be a plain object', () => {
   const { object, ...rest } = seen();
   const plain = { ...object, segments: undefined, etag: 'its own md5' };
-  expect(examine({ ...rest, object: plain, segments: [] })).toEqual({
+  expect(checkExport({ ...rest, object: plain, segments: [] })).toEqual({
     bytes: object.bytes,
     etag: 'its own md5',
     segments: [{ name: `${IMAGE}.vhd`, bytes: object.bytes, md5: 'its own md5' }],
@@ -89,7 +89,7 @@ test.each<[string, Seen, ReasonCode]>([
   ['its end is cut', { ...seen(), footer: seen().footer.subarray(1) }, 'EXPORT_NO_VHD'],
   ['a byte of its end is another', { ...seen(), footer: flipped(seen().footer) }, 'EXPORT_NO_VHD'],
 ])('it is incomplete if %s', (_, all, code) => {
-  expect(examine(all)).toEqual({ code, name: `${IMAGE}.vhd` });
+  expect(checkExport(all)).toEqual({ code, name: `${IMAGE}.vhd` });
 });
 
 function withBytes(index: number, bytes: number): Seen {

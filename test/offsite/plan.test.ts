@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import type { CheckedCopy } from '../../lib/offsite/check.ts';
-import { copiesOf, dataKeyOf, keyOf, type Place } from '../../lib/offsite/copies.ts';
+import { type CopyScope, copiesOf, dataKeyOf, keyOf } from '../../lib/offsite/copies.ts';
 import { describes, readManifest } from '../../lib/offsite/manifest.ts';
 import { type OffsitePolicy, planCopies, planRetention } from '../../lib/offsite/plan.ts';
 import { partBytesOf } from '../../lib/offsite/upload.ts';
@@ -10,7 +10,7 @@ import { type Snapshot, UNMARKED } from '../../lib/snapshots/marker.ts';
 import { policy } from '../harness.ts';
 
 const NOW = new Date('2026-11-23T12:00:00Z');
-const PLACE: Place = { owner: 'autosnap-prod', account: 'flex', policy: 'daily' };
+const PLACE: CopyScope = { owner: 'autosnap-prod', account: 'flex', policy: 'daily' };
 
 /** The day of November, which is also the id of the image. */
 const slotOf = (day: number) => new Date(Date.UTC(2026, 10, day));

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseAudit } from '../../lib/audit/publish.ts';
-import { orderOf } from '../../lib/config/event.ts';
+import { resolveEvent } from '../../lib/config/event.ts';
 import { eachPeriod, PERIODS } from '../../lib/config/keep-rules.ts';
 import { type Policy, parseEvent, parseHold, parsePolicy } from '../../lib/config/policy.ts';
 import { parseSchedule } from '../../lib/config/schedule.ts';
@@ -73,8 +73,8 @@ const policies = [
 const parsers: Record<string, { parse: (event: unknown) => unknown; valid: unknown[] }> = {
   parseEvent: { parse: parseEvent, valid: [...policies, eventIn('adhoc')] },
   parsePolicy: { parse: parsePolicy, valid: policies },
-  orderOf: {
-    parse: (event) => orderOf(event, { policies: [parsePolicy(policy())], isDeployed: true }),
+  resolveEvent: {
+    parse: (event) => resolveEvent(event, { policies: [parsePolicy(policy())], isDeployed: true }),
     valid: [...policies, eventIn('daily'), eventIn('dry-run'), eventIn('part'), eventIn('adhoc')],
   },
   parseHold: {

@@ -30,7 +30,7 @@ function shot(
   });
 }
 
-function stock(servers: Server[], images: Image[] = []): RestoreInventory {
+function inventory(servers: Server[], images: Image[] = []): RestoreInventory {
   const read = (image: Image): Snapshot | undefined => {
     const found = readMarker(image, { owner: OWNER, projectId: PROJECT, scheduleOf: () => undefined });
     return isSnapshot(found) ? found : undefined;
@@ -52,30 +52,30 @@ const gone = (id: string, name: string) => shot(`of ${id}`, { id, name }, DAY);
 
 describe('the server of a restore', () => {
   test.each<[string, string, RestoreInventory, string]>([
-    ['by its name', 'web', stock([web, server({ id: 'x', name: 'web-2' })]), 'w'],
-    ['by its id', 'w', stock([web]), 'w'],
-    ['by its id, which another has for a name', 'w', stock([server({ id: 'x', name: 'w' }), web]), 'w'],
-    ['gone, by the name in its snapshots', 'web', stock([], [gone('w', 'web')]), 'w'],
-    ['gone, by its id', 'w', stock([], [gone('w', 'web')]), 'w'],
+    ['by its name', 'web', inventory([web, server({ id: 'x', name: 'web-2' })]), 'w'],
+    ['by its id', 'w', inventory([web]), 'w'],
+    ['by its id, which another has for a name', 'w', inventory([server({ id: 'x', name: 'w' }), web]), 'w'],
+    ['gone, by the name in its snapshots', 'web', inventory([], [gone('w', 'web')]), 'w'],
+    ['gone, by its id', 'w', inventory([], [gone('w', 'web')]), 'w'],
     [
       'gone, with a policy for a name',
       'web-daily',
-      stock([], [gone('w', 'web'), gone('x', 'web-daily')]),
+      inventory([], [gone('w', 'web'), gone('x', 'web-daily')]),
       'x',
     ],
     [
       'gone, and another with the policy for a name',
       'web',
-      stock([], [gone('w', 'web'), gone('x', 'web-daily')]),
+      inventory([], [gone('w', 'web'), gone('x', 'web-daily')]),
       'w',
     ],
-    ['there, and one that is gone had the name', 'web', stock([web], [gone('x', 'web')]), 'w'],
+    ['there, and one that is gone had the name', 'web', inventory([web], [gone('x', 'web')]), 'w'],
   ])('%s', (_, wanted, its, id) => {
     expect(findOrigin(its, wanted)).toMatchObject({ id });
   });
 
   test('is not found by the beginning of its name', () => {
-    expect(() => findOrigin(stock([web], [gone('x', 'web-2')]), 'web-')).toThrow(
+    expect(() => findOrigin(inventory([web], [gone('x', 'web-2')]), 'web-')).toThrow(
       /there is no "web-" in DFW, ORD/,
     );
   });
@@ -85,19 +85,19 @@ describe('the server of a restore', () => {
       shot('new', { id: 'w', name: 'new' }, DAY),
       shot('old', { id: 'w', name: 'old' }, '2026-11-22'),
     ];
-    expect(findOrigin(stock([], renamed), 'w')).toMatchObject({ name: 'new', server: undefined });
-    expect(() => findOrigin(stock([], renamed), 'old')).toThrow(/there is no "old"/);
+    expect(findOrigin(inventory([], renamed), 'w')).toMatchObject({ name: 'new', server: undefined });
+    expect(() => findOrigin(inventory([], renamed), 'old')).toThrow(/there is no "old"/);
   });
 
   test('is ambiguous if two deleted servers had the name', () => {
-    const two = stock([], [gone('x', 'web'), gone('w', 'web')]);
+    const two = inventory([], [gone('x', 'web'), gone('w', 'web')]);
     expect(() => findOrigin(two, 'web')).toThrow(/several "web": .* x in DFW, w in DFW/);
   });
 });
 
 describe('the image of a restore', () => {
   const of = (images: Image[], at = 'latest') =>
-    findImage(stock([web], images), web, { at, policy: undefined }, { now: NOW }).image.id;
+    findImage(inventory([web], images), web, { at, policy: undefined }, { now: NOW }).image.id;
   const mark = (request: string) => ({ autosnap_policy: 'adhoc', autosnap_expires: `never ${request} {}` });
 
   test('is the newest good one of the server, in its region, in any order of the listing', () => {
@@ -125,7 +125,7 @@ describe('the image of a restore', () => {
     const byHand = shot('by hand', web, '2026-11-21', { properties: mark('r2') });
     const find = () =>
       findImage(
-        stock([web], [late, safety, byHand]),
+        inventory([web], [late, safety, byHand]),
         web,
         { at: '2026-11-23T01:00:00Z', policy: 'daily' },
         { now: NOW },
@@ -138,7 +138,7 @@ describe('the image of a restore', () => {
   test('by its id must not belong to another project, whatever its metadata', () => {
     const foreign = shot('foreign', web, DAY, { owner: 'p2' });
     const given = { projectId: PROJECT, now: NOW };
-    expect(() => chosenById(stock([web], [foreign]), web, 'foreign', foreign, given)).toThrow(
+    expect(() => chosenById(inventory([web], [foreign]), web, 'foreign', foreign, given)).toThrow(
       /this project has no image foreign in DFW, where web \(w\) is/,
     );
   });

@@ -1,13 +1,13 @@
 import type { Image } from '../openstack/images.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { answer, eventToResume, type RestoreContext } from './context.ts';
+import { eventToResume, type RestoreContext, restoreReport } from './context.ts';
 import type { RebuildEvent } from './event.ts';
 import type { Restoration, RestoreState } from './restoration.ts';
 import type { Safety } from './safety.ts';
 
 /** The context of an in-place restore before its rebuild. */
-export interface InPlace extends RestoreContext<RebuildEvent> {
+export interface InPlaceContext extends RestoreContext<RebuildEvent> {
   /** The safety snapshots of this request, the newest first. */
   safeties: readonly Safety[];
   /** The ids of the safety snapshots that no longer exist. */
@@ -15,24 +15,25 @@ export interface InPlace extends RestoreContext<RebuildEvent> {
 }
 
 /** The context of an in-place restore, with the server and the image for its disk. */
-export interface InPlaceRestore extends InPlace {
+export interface InPlaceRestore extends InPlaceContext {
   server: ServerDetail;
   image: Image;
 }
 
 /**
- * The ids of all safety snapshots that were taken: the existing ones, the newest first, then the
+ * The ids of all safety snapshots of the request: the existing ones, the newest first, then the
  * missing ones.
  */
-export const safetiesOf = ({ safeties, missing }: InPlace): string[] => [
+export const safetiesOf = ({ safeties, missing }: InPlaceContext): string[] => [
   ...safeties.map(({ snapshot }) => snapshot.id),
   ...missing,
 ];
 
 /**
- * The report of a call before the rebuild; `safety` is the id of the safety snapshot that counts.
+ * The report of a call that has not requested the rebuild; `safety` is the id of the safety
+ * snapshot that the call relies on.
  */
-export function say(
+export function inPlaceReport(
   work: InPlaceRestore,
   state: RestoreState,
   reasons: readonly Reason[],
@@ -41,5 +42,5 @@ export function say(
     safeties: [...new Set([...(safety ? [safety] : []), ...safetiesOf(work)])],
   }),
 ): Restoration {
-  return answer(work, work.image.id, { state, reasons, ...(safety ? { safety } : {}), next });
+  return restoreReport(work, work.image.id, { state, reasons, ...(safety ? { safety } : {}), next });
 }

@@ -5,14 +5,19 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { RebuildEvent } from './event.ts';
 import { refuse } from './refusal.ts';
 
-/** The statuses in which Nova rebuilds a server. Nova takes no snapshot of a server in ERROR. */
+/**
+ * The statuses in which Nova rebuilds a server, and those in which Nova takes a snapshot of it: no
+ * snapshot in ERROR.
+ */
 const REBUILD_STATUSES = ['ACTIVE', 'SHUTOFF', 'ERROR'];
 const SNAPSHOT_STATUSES = ['ACTIVE', 'SHUTOFF'];
 
-/** The next step: take a safety snapshot, wait for a safety snapshot, or rebuild the server. */
+/**
+ * The next step: `take` a safety snapshot, `wait` for a safety snapshot, or `rebuild` the server.
+ */
 export type InPlaceStep = 'take' | 'wait' | 'rebuild';
 
-interface Circumstances {
+interface ServerFacts {
   flavors: readonly Flavor[];
   /** The id of the server's root volume; undefined when the root disk is local. */
   rootVolume: string | undefined;
@@ -20,15 +25,16 @@ interface Circumstances {
 }
 
 /**
- * Checks an in-place restore, and describes what it would do.
+ * Checks an in-place restore.
  *
+ * @returns the description of what the restore would do.
  * @throws {ValidationError} that names every problem at once.
  */
 export function planInPlace(
   { confirm, dryRun }: Pick<RebuildEvent, 'confirm' | 'dryRun'>,
   server: ServerDetail,
   image: Image,
-  { flavors, rootVolume, step }: Circumstances,
+  { flavors, rootVolume, step }: ServerFacts,
 ): Reason[] {
   const { name, volumeBacked, status, taskState, flavorId, addresses, locked } = server;
   const flavor = flavors.find(({ id }) => id === flavorId);

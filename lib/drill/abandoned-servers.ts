@@ -5,8 +5,8 @@ import type { Reason } from '../reporting/reasons.ts';
 import { ownershipOf } from './ownership.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
-/** The facts of a server that is left alone because nothing proves that a drill made it. */
-export function leftAlone(
+/** The facts of a server that is not deleted, because nothing proves that a drill made it. */
+export function unprovenFacts(
   { id, name, region, image }: ThrowAway,
   reasons: readonly Reason[],
 ): Omit<Reason<'DRILL_SERVER_ABANDONED'>, 'code'> {
@@ -14,10 +14,10 @@ export function leftAlone(
 }
 
 /**
- * The abandoned servers, which take up places of a policy's drills: a drill may have made them, and
- * nothing proves it.
+ * The abandoned servers of a policy: a drill may have made them, but nothing proves it. Each counts
+ * towards the servers that a policy's drills may have at once.
  *
- * @param servers the servers that no image names as a drill's.
+ * @param servers the servers that no image names as the server of a drill.
  * @throws {CloudError} when an image that a server names can't be read.
  */
 export async function abandonedAmong(
@@ -32,7 +32,7 @@ export async function abandonedAmong(
     const image = await getImage(session, mark.region, mark.image);
     const ownership = ownershipOf(server, mark, image, { owner, projectId: session.projectId });
     if (typeof ownership === 'object' && ownership.mayBeDrill) {
-      found.push({ code: 'DRILL_SERVER_ABANDONED', ...leftAlone(mark, [ownership.problem]) });
+      found.push({ code: 'DRILL_SERVER_ABANDONED', ...unprovenFacts(mark, [ownership.problem]) });
     }
   }
   return found;

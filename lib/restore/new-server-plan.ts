@@ -16,12 +16,15 @@ export interface OriginalServer extends Origin {
   detail: ServerDetail | undefined;
   /** The blueprint that a snapshot of the server records. */
   blueprint: Blueprint | undefined;
-  /** The ids of its networks; undefined when they are unknown. */
+  /** The ids of the server's networks; undefined when they are unknown. */
   networks: readonly string[] | undefined;
 }
 
-interface Circumstances {
-  /** The metadata value by which a later call finds the server. */
+interface PlanFacts {
+  /**
+   * The value of the server's metadata key {@link RESTORED_KEY}, by which a later call finds the
+   * server.
+   */
   mark: string;
   now: Date;
   flavors: readonly Flavor[];
@@ -29,15 +32,17 @@ interface Circumstances {
 
 /**
  * Plans the server to create from an image: like the original, except for the fields that the event
- * overrides. `reasons` tell for each part where it comes from.
+ * overrides.
  *
+ * @returns the request for the server, and the reasons: for each part of the server, whether it
+ *   comes from the event, the original or the blueprint.
  * @throws {ValidationError} when the flavor is unknown or too small.
  */
 export function planNew(
   event: NewServerEvent,
   { name: originalName, id, detail, blueprint, networks }: OriginalServer,
   image: Image,
-  { mark, now, flavors }: Circumstances,
+  { mark, now, flavors }: PlanFacts,
 ): { server: NewServer; reasons: Reason[] } {
   const flavor = flavorFor(event.flavor, detail?.flavorId ?? blueprint?.flavor, image, flavors);
   const gone = detail === undefined;
