@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
-import type { ReportedCheck, Diagnosis } from '../../lib/doctor/diagnosis.ts';
+import type { Diagnosis, ReportedCheck } from '../../lib/doctor/diagnosis.ts';
 import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 
