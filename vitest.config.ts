@@ -7,6 +7,9 @@ type Options = NonNullable<Extract<TestProjectConfiguration, { test?: unknown }>
 /** No test measures speed: a test that takes this long hangs. */
 const HANGS_MS = 600_000;
 
+/** The processes of the tests need not compile the same modules each time. */
+const NODE_COMPILE_CACHE = join(tmpdir(), 'autosnap-compile-cache');
+
 /** The suites of `npm run`, by the names of their projects. CONTRIBUTING.md describes them. */
 const suites: Record<string, Options> = {
   unit: {
@@ -23,8 +26,7 @@ const suites: Record<string, Options> = {
     // Neither UTC nor the zone of a developer, so that tests fail if the code depends on it.
     env: {
       TZ: 'Asia/Kathmandu',
-      // The processes that tests start need not compile the same modules each time.
-      NODE_COMPILE_CACHE: join(tmpdir(), 'autosnap-compile-cache'),
+      NODE_COMPILE_CACHE,
     },
   },
   thorough: {
@@ -43,6 +45,7 @@ const suites: Record<string, Options> = {
   // The suites share .build, so they run one at a time.
   cli: {
     include: ['test/cli/**/*.test.ts'],
+    env: { NODE_COMPILE_CACHE },
     fileParallelism: false,
     testTimeout: HANGS_MS,
     hookTimeout: HANGS_MS,

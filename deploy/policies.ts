@@ -18,6 +18,7 @@ type Functions = Record<
     events?: readonly unknown[];
     destinations?: unknown;
     tracing?: unknown;
+    role?: unknown;
     runtime?: unknown;
     image?: unknown;
   }
@@ -65,6 +66,20 @@ type Section = Service['resources'];
 export const BY_HAND: readonly string[] = ['continue', 'hold', 'restore', 'doctor'];
 /** Autosnap's functions. */
 export const FUNCTIONS: readonly string[] = [...JOBS, 'audit', ...BY_HAND];
+
+/**
+ * The name of Autosnap's function by its handler, which is independent of the key in
+ * serverless.yml.
+ */
+export function productFunction(key: string, handler = ''): string {
+  const [, name] = /^(?:\.\/)?handlers\/(\w+)\.handler$/.exec(handler) ?? [];
+  return name !== undefined && isProductFunction(name) ? name : key;
+}
+
+/** Whether a name is that of one of Autosnap's functions. */
+export function isProductFunction(name: string): boolean {
+  return FUNCTIONS.includes(name);
+}
 
 type Fields = Record<string, unknown>;
 

@@ -1,4 +1,4 @@
-import { FUNCTIONS, type Service } from './policies.ts';
+import { FUNCTIONS, isProductFunction, productFunction, type Service } from './policies.ts';
 import { logicalIdOf } from './resources.ts';
 
 /**
@@ -26,8 +26,14 @@ export function addOwnStatements({
   role?.Properties.Policies[0]?.PolicyDocument.Statement.push(...statements);
 }
 
-/** The problems of a custom role for the functions. */
-export function roleProblems({ provider }: Pick<Service, 'provider'>): string[] {
+/**
+ * The problems of a custom role for the functions. A role that lacks a permission may fail late: without
+ * those for the bucket, for example, two runs at once would not know of each other.
+ */
+export function roleProblems({
+  provider,
+  functions = {},
+}: Pick<Service, 'provider' | 'functions'>): string[] {
   const role = provider?.iam?.role;
   const isForeign =
     typeof role === 'string' || Object.keys(Object(role)).some((key) => /^(Ref$|Fn::)/.test(key));
@@ -36,6 +42,12 @@ export function roleProblems({ provider }: Pick<Service, 'provider'>): string[] 
   return [
     ...(isForeign ? [`provider.iam.role: ${remedy}`] : []),
     ...(provider?.role === undefined ? [] : [`provider.role: ${remedy}`]),
+    ...Object.entries(functions)
+      .filter(
+        ([key, { handler, role: own }]) =>
+          own !== undefined && isProductFunction(productFunction(key, handler)),
+      )
+      .map(([key]) => `functions.${key}.role: ${remedy}`),
   ];
 }
 

@@ -5,7 +5,14 @@ import { type Policy, parsePolicy } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
 import { ValidationError } from '../lib/config/validation-error.ts';
 import { lengthOf } from './limits.ts';
-import { BY_HAND, FUNCTIONS, policiesOf, policyProblems, type Service } from './policies.ts';
+import {
+  BY_HAND,
+  isProductFunction,
+  policiesOf,
+  policyProblems,
+  productFunction,
+  type Service,
+} from './policies.ts';
 
 /**
  * The maximum length of an input, in characters. Source: Amazon EventBridge API reference,
@@ -37,8 +44,13 @@ export function scheduleEventProblems(service: Pick<Service, 'custom' | 'functio
     events.flatMap((event, i) => {
       const { schedule, eventBridge } = Object(event);
       const name = productFunction(key, handler);
-      if (isProductFunction(name) && Object(eventBridge).schedule !== undefined)
-        return [`functions.${key}.events.${i}.eventBridge: write it as a schedule event instead`];
+      if (isProductFunction(name) && eventBridge !== undefined) {
+        const remedy =
+          Object(eventBridge).schedule === undefined
+            ? `remove it: ${name} would refuse the events that match, or run at times that no policy says. Let a function of your own react to them`
+            : 'write it as a schedule event instead';
+        return [`functions.${key}.events.${i}.eventBridge: ${remedy}`];
+      }
       if (schedule === undefined) return [];
       const fields: Record<string, unknown> =
         typeof schedule === 'object' ? Object(schedule) : { rate: schedule };
@@ -47,19 +59,6 @@ export function scheduleEventProblems(service: Pick<Service, 'custom' | 'functio
       );
     }),
   );
-}
-
-/**
- * The name of Autosnap's function by its handler, which is independent of the key in
- * serverless.yml.
- */
-function productFunction(key: string, handler = ''): string {
-  const [, name] = /^(?:\.\/)?handlers\/(\w+)\.handler$/.exec(handler) ?? [];
-  return name !== undefined && isProductFunction(name) ? name : key;
-}
-
-function isProductFunction(name: string): boolean {
-  return FUNCTIONS.includes(name);
 }
 
 function fieldProblems(name: string, fields: Record<string, unknown>): string[] {

@@ -41,8 +41,8 @@ The rules are those of the first policy in serverless.yml; the account and the s
   );
 
   print(`\n${table(taken, cleaned)}`);
-  for (const warning of [...taken.warnings, ...cleaned.warnings])
-    print(`${styleText('yellow', '!')} ${warning}`);
+  for (const { text } of [...taken.warnings, ...cleaned.warnings])
+    print(`${styleText('yellow', '!')} ${text}`);
   print(`
 Images that are not Autosnap's own, such as "golden-web-2026", were not touched. Each decision has its reasons:
 ${examples(cleaned)}

@@ -15,17 +15,17 @@ const Parts = strict({ accounts: names, regions: names, policies: names, servers
 const All = v.literal(true, 'must be true, or have lists: accounts, regions, policies, servers');
 
 /**
- * What an operator accepts of what has dropped out of coverage: `true` for all, or some of it by
- * name; a server also by its id.
+ * The dropped items that an operator accepts: `true` for all, or lists of names. A server can also
+ * be named by its id.
  */
 export type Acceptance = true | v.InferOutput<typeof Parts>;
 
-// A union would not say what is wrong in the lists.
+// A union of schemas would not name the problem in the lists.
 export const Acceptance: v.GenericSchema<Acceptance> = v.lazy((input) =>
   typeof input === 'object' ? Parts : All,
 );
 
-/** The part of an audit's event that accepts one thing, and nothing else. */
+/** The part of an audit's event that accepts one item only. */
 export function acceptanceOf(dropped: Dropped): Acceptance {
   switch (dropped.code) {
     case 'DROPPED_ACCOUNT':
@@ -40,14 +40,14 @@ export function acceptanceOf(dropped: Dropped): Acceptance {
   }
 }
 
-/** Whether an operator accepts what has dropped out of coverage. */
+/** Whether an operator accepts a dropped item. */
 export function isAccepted(dropped: Dropped, acceptance: Acceptance | undefined): boolean {
   if (acceptance === undefined || acceptance === true) return acceptance === true;
   const own = namesOf(dropped);
   return KINDS.some((kind) => acceptance[kind]?.some((name) => own[kind]?.includes(name)));
 }
 
-/** The names in an acceptance that nothing of what has dropped out of coverage has. */
+/** The names in an acceptance that match no dropped item. */
 export function unmatchedNames(acceptance: Acceptance | undefined, dropped: readonly Dropped[]): string[] {
   if (acceptance === undefined || acceptance === true) return [];
   const known = dropped.map(namesOf);
@@ -58,7 +58,7 @@ export function unmatchedNames(acceptance: Acceptance | undefined, dropped: read
   );
 }
 
-/** By which names something can be accepted. */
+/** The names by which an item can be accepted. */
 function namesOf(dropped: Dropped): { [K in (typeof KINDS)[number]]?: readonly string[] | undefined } {
   return dropped.code === 'DROPPED_SERVER'
     ? { servers: [dropped.server, dropped.name] }

@@ -15,19 +15,19 @@ import { reasonFor } from '../reporting/failure.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
-import { findQuotasAhead } from '../snapshots/quota-finder.ts';
+import { forecastRegionQuotas } from '../snapshots/quota-finder.ts';
 import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
 import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
-import { bareSeries, mayBeCovered } from './bare-series.ts';
+import { type AdhocSnapshot, missingAdhocImages } from './adhoc-snapshots.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copied.ts';
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
-import { type LeftBehind, leftBehindIn, warningOf } from './left-behind.ts';
+import { emptySeries, mayBeCovered } from './empty-series.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
 import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 import { protectionOf, type SelectedSince } from './protection.ts';
-import { type TakenByHand, vanished } from './taken-by-hand.ts';
+import { type UnmanagedSnapshots, unmanagedSnapshotsIn, unmanagedWarning } from './unmanaged-snapshots.ts';
 
 interface Extras {
   /** The price of a stored gigabyte (10^9 bytes) a month. */
@@ -37,12 +37,12 @@ interface Extras {
   /** The bucket of the copies, with a deadline for its requests. */
   bucketUntil?: ((deadline: Deadline) => ReadableCopies['store']) | undefined;
   /**
-   * What earlier audits saw covered: these servers are requested by their ids if no listing has
-   * them.
+   * The coverage that earlier audits recorded. These servers are requested by their ids if no
+   * listing has them.
    */
   coverage?: readonly AccountCoverage[] | undefined;
   /** The ad-hoc snapshots of the last day. */
-  byHand?: readonly TakenByHand[] | undefined;
+  byHand?: readonly AdhocSnapshot[] | undefined;
 }
 
 /**
@@ -68,8 +68,8 @@ export async function audit(
   const isOneOfSeveral = accounts.length > 1;
   const series = found.flatMap((one) => one.series);
   const bytesOf = (all: readonly { bytes: number }[]) => all.reduce((sum, { bytes }) => sum + bytes, 0);
-  const leftBehindBytes = bytesOf(found.flatMap(({ leftBehind }) => leftBehind));
-  const bytes = leftBehindBytes + bytesOf(series);
+  const unmanagedBytes = bytesOf(found.flatMap(({ leftBehind }) => leftBehind));
+  const bytes = unmanagedBytes + bytesOf(series);
   const audited = withRates(
     found.flatMap((one) => one.policies),
     policies,
@@ -91,12 +91,15 @@ export async function audit(
       ),
     ),
     bytes,
-    leftBehindBytes,
+    unmanagedBytes,
     ...(pricePerGb === undefined ? {} : { monthlyCost: (bytes / 1e9) * pricePerGb }),
   };
 }
 
-/** The runs of a rate are counted from the newest snapshot of the policy, in whichever account. */
+/**
+ * Sets the next run of policies with a rate, which is counted from the policy's newest snapshot in
+ * any account.
+ */
 function withRates(
   audited: readonly AuditedPolicy[],
   policies: readonly Policy[],
@@ -139,7 +142,7 @@ function withMissing(
 interface AccountAudit
   extends Pick<Audit, 'policies' | 'series' | 'accounts' | 'uncovered' | 'unlisted' | 'warnings'> {
   account: string;
-  leftBehind: LeftBehind[];
+  leftBehind: UnmanagedSnapshots[];
 }
 
 async function auditAccount(
@@ -192,7 +195,10 @@ async function auditAccount(
   }
 }
 
-/** Since when a policy selects a server, as far as audits have seen it: since now if none has. */
+/**
+ * Since when a policy selects a server, by the record of earlier audits; `now` if no audit has
+ * recorded it.
+ */
 function sinceBy(covered: readonly CoveredServer[], now: Date): SelectedSince {
   const known = new Map(covered.map(({ server, since }) => [server, since]));
   return (server, policy) => new Date(known.get(server)?.[policy] ?? now);
@@ -212,7 +218,7 @@ async function auditRegions(
     run: Run;
     remembered: readonly CoveredServer[];
     selectedSince: SelectedSince | undefined;
-    byHand: readonly TakenByHand[];
+    byHand: readonly AdhocSnapshot[];
   },
 ): Promise<AccountAudit> {
   const rememberedIn = Map.groupBy(remembered, ({ region }) => region);
@@ -223,8 +229,8 @@ async function auditRegions(
   });
   const unsure = [...found.unsure, ...outOfSight(found)];
   const isUnsure = (id: string) => unsure.some((server) => server.id === id);
-  // Without its volume snapshots, a region is unreadable as a whole: a partial result would look
-  // complete.
+  // If the volume snapshots of a region can't be listed, the whole region counts as unreadable,
+  // because a partial result would look complete.
   const regions = found.regions.filter(({ volumesUnread }) => volumesUnread === undefined);
   const unreadable = [
     ...found.unreadable,
@@ -232,8 +238,8 @@ async function auditRegions(
   ];
   const withoutImages = await serversWithoutImages(session, found);
   const { gone } = await goneEverywhere(session, missingIn(regions));
-  // For snapshots a server is gone only if they say in which region it was. Of a server that was
-  // covered the record says it.
+  // A server with snapshots counts as gone only if its snapshots name its region, and the catalogue
+  // has that region. For a recorded server, the record names the region.
   const absent = new Set(gone);
   for (const [id, home] of homesOf(gone, regions)) {
     if (home === undefined || !session.regions.includes(home)) gone.delete(id);
@@ -286,7 +292,7 @@ async function auditRegions(
     const itsUnreadable = unreadable.filter(({ region }) => wanted.includes(region));
     const isUnserved = (region: string) => unserved.some((one) => one.region === region);
     const unknown = unlisted.map(({ region }) => region).filter((region) => wanted.includes(region));
-    // An unlisted server may be the one that the selector means.
+    // The selector may match an unlisted server.
     const mayMatch = unknown.length > 0 || unsure.some(({ region }) => wanted.includes(region));
     const problems: Reason[] = [
       ...wanted
@@ -356,12 +362,12 @@ async function auditRegions(
       ...selection.servers
         .filter(({ region }) => isUnserved(region))
         .map(({ id, ...server }) =>
-          bareSeries({ ...server, server: id }, policy, {
+          emptySeries({ ...server, server: id }, policy, {
             code: 'SERIES_REGION_WITHOUT_IMAGES',
             where: server.region,
           }),
         ),
-      ...unseen.map((server) => bareSeries(server, policy, { code: 'SERIES_SERVER_UNCERTAIN' })),
+      ...unseen.map((server) => emptySeries(server, policy, { code: 'SERIES_SERVER_UNCERTAIN' })),
     );
   }
   for (const { region, images } of regions) {
@@ -370,12 +376,12 @@ async function auditRegions(
       servers: servers.filter((server) => server.region === region),
     }));
     const growth = { policies: policiesHere, images, owner: run.owner, now: run.now };
-    result.warnings.push(...(await findQuotasAhead(session, region, growth)));
+    result.warnings.push(...(await forecastRegionQuotas(session, region, growth)));
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
-  result.leftBehind.push(...regions.flatMap((one) => leftBehindIn(one, counted, session, run)));
-  result.warnings.push(...result.leftBehind.map((one) => warningOf(one, run)));
-  result.warnings.push(...(await vanished(session, found.regions, byHand)));
+  result.leftBehind.push(...regions.flatMap((one) => unmanagedSnapshotsIn(one, counted, session, run)));
+  result.warnings.push(...result.leftBehind.map((one) => unmanagedWarning(one, run)));
+  result.warnings.push(...(await missingAdhocImages(session, found.regions, byHand)));
   for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
     (r) => r.servers,
   )) {
@@ -388,9 +394,9 @@ async function auditRegions(
 }
 
 /**
- * The servers that are missing in a region, and whose snapshots name a region that can't be read or
- * that the catalogue lacks. Regions may share an image service, so the existence of these servers
- * is unknown.
+ * The servers that are gone from a region, and whose snapshots name another region that can't be
+ * read or that the catalogue lacks. Regions may share an image service, so these servers may exist
+ * in the other region.
  */
 function outOfSight({ regions }: Inventory): UncertainServer[] {
   const read = new Set(regions.map(({ region }) => region));
@@ -403,9 +409,7 @@ function outOfSight({ regions }: Inventory): UncertainServer[] {
   );
 }
 
-/**
- * The servers of regions that have no image service by the catalogue, as far as they can be listed.
- */
+/** The servers of regions without an image service in the catalogue, if they can be listed. */
 async function serversWithoutImages(
   session: Session,
   { unreadable }: Inventory,
@@ -424,13 +428,15 @@ async function serversWithoutImages(
   return listed.flat();
 }
 
-/** The servers that their regions say are not there, and that no other region has listed. */
+/** The servers that are gone from their regions, and that no other region lists. */
 function missingIn(regions: readonly RegionInventory[]): Set<string> {
   const here = new Set(regions.flatMap(({ servers }) => servers.map(({ id }) => id)));
   return new Set(regions.flatMap(({ gone }) => [...gone])).difference(here);
 }
 
-/** The servers of copies that a survey has not looked for, because no image names them any more. */
+/**
+ * The servers of copies that the inventory did not request, because no image names them any more.
+ */
 function unknownOf(
   copies: readonly CheckedCopy[] = [],
   { region, servers, gone }: RegionInventory,
@@ -457,7 +463,7 @@ async function drillProblems(
   }
 }
 
-/** A policy's good copies; or why they are not known. */
+/** A policy's good copies; or the reason why they can't be read. */
 async function copiesOf(
   copies: Copies | undefined,
   policy: string,

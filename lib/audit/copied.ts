@@ -12,24 +12,26 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { durationText } from './format.ts';
 import { type AuditedSeries, type Copied, LATE } from './model.ts';
-import type { Naming } from './place.ts';
+import type { Naming } from './naming.ts';
 import { countServers, type ServerCount } from './server-count.ts';
 
-/** Where the copies of some regions lie, of all where none is named; each is only read. */
+/**
+ * A store with copies, of one region or, without `region`, of all regions. The audit only reads it.
+ */
 export interface ReadableCopies {
   store: Pick<CopyStore, 'list' | 'readText' | 'head'>;
   region?: string;
 }
 
-/** A policy's newest good copy of each series; or why they are not known. */
+/** Reads a policy's newest good copy of each series; or the reason why the copies can't be read. */
 export type Copies = { of(policy: string): Promise<CheckedCopy[]> } | { problem: Reason };
 
-/** Manifests that are read at the same time. */
+/** The number of manifests that are read at the same time. */
 const AT_ONCE = 8;
 
 /**
- * Lists all copies of an account's images. Of each series, manifests are read until one is that of
- * a good copy.
+ * Lists all copies of an account's images. For each series, the manifests are read from the newest
+ * copy on, until a copy is good.
  */
 export async function listCopies(
   places: readonly ReadableCopies[] | undefined,
@@ -62,7 +64,7 @@ export async function listCopies(
   }
 }
 
-/** Why the copies of a policy are not known. */
+/** The reason why the copies of a policy can't be read. */
 export function copiesUnreadable({ code: error, message }: BucketError): Reason {
   return { code: 'POLICY_COPIES_UNREADABLE', error, message };
 }
@@ -84,7 +86,7 @@ async function newestGoodOf(
  * the newest copy, or else the oldest snapshot, is older than one and a half times the sum of one
  * interval of each schedule.
  *
- * @param copies good ones.
+ * @param copies the good copies of the series.
  */
 export function copiedOf(
   snapshots: readonly Snapshot[],
@@ -114,12 +116,12 @@ export function copiedOf(
   };
 }
 
-/** How many servers have a copy, and whose is the oldest. */
+/** Counts the servers with a copy, and finds the server whose newest copy is the oldest. */
 export function copiedServers(all: readonly AuditedSeries[]): ServerCount {
   return countServers(all, ({ copied }) => copied && (copied.newest ?? null));
 }
 
-/** A series whose copies do not keep up. */
+/** The reason for a series whose copies are behind. */
 export function seriesBehind(series: AuditedSeries, { placeOf }: Naming): Reason {
   const { name, server, policy, copied } = series;
   const { newest, ageSeconds } = copied ?? {};

@@ -2,30 +2,35 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3
 import { isRefused } from '../runtime/lease.ts';
 import { type AccountCoverage, coverageText, parseCoverage } from './coverage.ts';
 
-/** Each audit rewrites it, so that the bucket's lifecycle rule does not delete it. */
+/**
+ * The key of the record. Each audit rewrites the record, so that the bucket's lifecycle rule does
+ * not delete it.
+ */
 const KEY = 'coverage.json';
 
-/** The recorded coverage, and its version in the bucket; undefined as long as there is none. */
+/** The recorded coverage, and the ETag of the record; both undefined if there is no record. */
 export interface RecordedCoverage {
-  /** Undefined where there is no record, or only one that this code does not understand. */
+  /**
+   * Undefined if there is no record, or if another version of the code wrote it in another format.
+   */
   accounts: AccountCoverage[] | undefined;
   etag: string | undefined;
 }
 
-/** Where the record of what policies cover is kept. Every function throws the SDK's errors. */
+/** Stores the record of the servers that policies cover. Every function throws the SDK's errors. */
 export interface CoverageStore {
   read(): Promise<RecordedCoverage>;
   /**
-   * Replaces the record, unless another audit has done so since it was read as `etag`.
+   * Replaces the record, unless another audit has replaced the version with this `etag`.
    *
-   * @returns whether it was replaced.
+   * @returns whether the record was replaced.
    */
   replace(etag: string | undefined, accounts: readonly AccountCoverage[]): Promise<boolean>;
 }
 
 /**
- * Keeps the record as one object of an S3 bucket. `If-Match` and `If-None-Match` of `PutObject`
- * ensure that two audits at once don't undo what the other has recorded or accepted.
+ * Stores the record as one object of an S3 bucket. `If-Match` and `If-None-Match` of `PutObject`
+ * ensure that two concurrent audits do not overwrite each other's record.
  *
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */

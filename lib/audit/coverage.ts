@@ -2,16 +2,17 @@ import * as v from 'valibot';
 import type { Audit } from './model.ts';
 import { isExpected } from './sentence.ts';
 
-// The record of what policies cover, by which an audit notices what has dropped out of coverage
-// since. It serves reports alone: no snapshot is kept or deleted because of it.
+// The record of the servers that policies cover. Audits compare it with the current coverage to
+// find dropped items. The record affects only reports: no snapshot is kept or deleted because of
+// it.
 
 const Server = v.object({
   server: v.string(),
   name: v.string(),
   region: v.string(),
-  /** The policies that selected it. */
+  /** The policies that selected the server. */
   policies: v.array(v.string()),
-  /** Since when, by policy. */
+  /** Since when each policy has selected the server. */
   since: v.record(v.string(), v.string()),
   seen: v.string(),
 });
@@ -20,7 +21,7 @@ const Policy = v.object({ policy: v.string(), servers: v.number(), seen: v.strin
 
 const AccountCoverage = v.object({
   account: v.string(),
-  /** The id of the cloud project that the account's credentials open. */
+  /** The id of the cloud project of the account's credentials. */
   project: v.string(),
   /** The policies that were deployed for the account. */
   policies: v.array(Policy),
@@ -36,12 +37,15 @@ const Coverage = v.pipe(
 /** A server that policies covered when an audit last saw it. */
 export type CoveredServer = v.InferOutput<typeof Server>;
 
-/** A policy of an account, and how many servers it selected when an audit last saw them all. */
+/**
+ * A policy of an account, and the number of servers that it selected when an audit last listed all
+ * of them.
+ */
 export type CoveringPolicy = v.InferOutput<typeof Policy>;
 
 /**
- * What was covered in a project of an account when audits last saw it. `seen` is always an ISO
- * time, in UTC.
+ * The recorded coverage of a project of an account. `seen` is when an audit last saw the item
+ * covered: ISO, in UTC.
  */
 export type AccountCoverage = v.InferOutput<typeof AccountCoverage>;
 
@@ -49,13 +53,13 @@ export function coverageText(accounts: readonly AccountCoverage[]): string {
   return JSON.stringify({ version: 1, accounts });
 }
 
-/** @returns undefined for a text that this version of the code does not understand. */
+/** Parses a record. @returns undefined for a record of another version of the code. */
 export function parseCoverage(text: string): AccountCoverage[] | undefined {
   const parsed = v.safeParse(Coverage, text);
   return parsed.success ? parsed.output.accounts : undefined;
 }
 
-/** The servers of an account that its policies select, by their ids, as an audit has seen them. */
+/** The servers of an account that its policies select in an audit, by their ids. */
 export function coveredServers(
   { at, series }: Pick<Audit, 'at' | 'series'>,
   account: string,

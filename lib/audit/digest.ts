@@ -1,11 +1,12 @@
 import { printable } from '../openstack/printable.ts';
+import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Report } from '../reporting/report.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copied.ts';
 import { failuresIn } from './failures.ts';
 import { counted, durationText, minuteText, sizeText, subjectText } from './format.ts';
 import type { Audit } from './model.ts';
-import { type Naming, namingOf, unlistedText } from './place.ts';
+import { type Naming, namingOf, unlistedText } from './naming.ts';
 import { provenServers } from './proof.ts';
 import { sentence, worstFirst } from './sentence.ts';
 import type { ServerCount } from './server-count.ts';
@@ -22,20 +23,20 @@ export interface PageLinks {
   signed?: { link: string; hours: number };
 }
 
-/** A day in plain text, for an e-mail. */
+/** The e-mail about a day, in plain text. */
 export interface Digest {
-  /** ASCII, as SNS wants it. */
+  /** Only ASCII characters, as SNS requires. */
   subject: string;
   text: string;
-  /** Nothing failed, nothing is late, and all could be read. */
+  /** Whether nothing failed, no server is late, and everything could be read. */
   good: boolean;
 }
 
 /**
- * What a person should know of the last day: how well all is protected, what was taken and deleted,
- * what failed and what to do, what is late, and how much is stored.
+ * Creates the digest of the last day: how well the servers are protected, which snapshots were
+ * taken and deleted, failures with their remedies, late servers, and the stored size.
  *
- * @param known what the runs of the last day have reported; undefined if that can't be read.
+ * @param known the reports of the runs of the last day; undefined if they can't be read.
  */
 export function digest(
   audit: Audit,
@@ -46,10 +47,9 @@ export function digest(
   const naming = namingOf(audit);
   const series = audit.series.toSorted(worstFirst);
   const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: told }) =>
-    told
-      ? [{ title: told.title, lines: series.filter(isIn).map((s) => sentenceOf(told.reasonOf(s, naming))) }]
-      : [],
-  ).filter(({ lines }) => lines.length > 0);
+    told ? [{ title: told.title, reasons: series.filter(isIn).map((s) => told.reasonOf(s, naming)) }] : [],
+  ).filter(({ reasons }) => reasons.length > 0);
+  const said = troubles.flatMap(({ reasons }) => reasons);
   const failures = failuresIn(runs);
   const problems = audit.policies.flatMap((policy) =>
     policy.problems.map((problem) => `${naming.policyOf(policy)}: ${sentenceOf(problem)}`),
@@ -67,8 +67,11 @@ export function digest(
       : 'What was taken, deleted or failed in the last 24 hours is not known: the reports of the runs cannot be read.',
     section('Failed', failures.lines),
     section('No longer covered', audit.dropped.map(sentenceOf)),
-    ...troubles.map(({ title, lines }) => section(title, lines)),
-    section('To be looked at', [...problems, ...audit.warnings.map(findingText)]),
+    ...troubles.map(({ title, reasons }) => section(title, reasons.map(sentenceOf))),
+    section('To be looked at', [
+      ...problems,
+      ...audit.warnings.filter((warning) => !isSaid(warning, said)).map(findingText),
+    ]),
     section('Not covered by any policy', [
       ...audit.uncovered.map((server) => `${server.name} in ${naming.placeOf(server)}`),
       ...audit.unlisted.map((place) => unlistedText(place, naming.placeOf)),
@@ -84,6 +87,30 @@ export function digest(
     text: text.filter(Boolean).join('\n\n'),
     good: failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0,
   };
+}
+
+/** Whether the lines of the troubles already say what a warning says. */
+function isSaid(warning: Finding, said: readonly Reason[]): boolean {
+  switch (warning.code) {
+    case 'SERIES_NOT_ROTATING':
+      return said.some(({ code }) => code === 'SERIES_NOT_ROTATED');
+    case 'ADHOC_SNAPSHOT_FAILED':
+    case 'IMAGE_STUCK':
+      return said.flatMap(imagesOf).includes(warning.image);
+    default:
+      return false;
+  }
+}
+
+function imagesOf(reason: Reason): readonly string[] {
+  switch (reason.code) {
+    case 'SERIES_FAILED':
+    case 'SERIES_ADHOC_FAILED':
+    case 'SERIES_STUCK':
+      return reason.images;
+    default:
+      return [];
+  }
 }
 
 function linkLines({ console, signed }: PageLinks): string {
@@ -106,8 +133,8 @@ function section(title: string, lines: readonly string[]): string | undefined {
 }
 
 /**
- * "Copied: 5 of 7 servers; the oldest is that of web-1, 3 days". Nothing where it is asked of no
- * server.
+ * "Copied: 5 of 7 servers; the oldest is that of web-1, 3 days". Empty if the count is of no
+ * servers.
  */
 function censusLine(
   what: string,
@@ -146,9 +173,9 @@ function deletedLines({ job, account, accounts, entries }: Report): string[] {
   });
 }
 
-function storage({ bytes, leftBehindBytes, unlisted, monthlyCost }: Audit): string {
+function storage({ bytes, unmanagedBytes, unlisted, monthlyCost }: Audit): string {
   const least = unlisted.length > 0 ? 'at least ' : '';
   const cost = monthlyCost === undefined ? '' : `, ${monthlyCost.toFixed(2)} a month`;
-  const left = leftBehindBytes > 0 ? ` No policy rotates ${sizeText(leftBehindBytes)} of it.` : '';
+  const left = unmanagedBytes > 0 ? ` No policy rotates ${sizeText(unmanagedBytes)} of it.` : '';
   return `Stored: ${least}${sizeText(bytes)}${cost}.${left}`;
 }

@@ -2,8 +2,8 @@ import { shortName } from './format.ts';
 import type { Audit, Dropped } from './model.ts';
 
 /**
- * A summary of what dropped out of coverage: the first item, and how many more. Empty if nothing
- * dropped.
+ * A summary of the items that dropped out of coverage: the first item, and the number of others.
+ * Empty without such items.
  */
 export function droppedText({ dropped }: Pick<Audit, 'dropped'>): string[] {
   const [first, ...more] = dropped;
@@ -11,14 +11,14 @@ export function droppedText({ dropped }: Pick<Audit, 'dropped'>): string[] {
   return [`${titleOf(first)}${more.length > 0 ? `, and ${more.length} more` : ''}`];
 }
 
-/** What of it has dropped out of coverage, in a few words. */
+/** An item that has dropped out of coverage in a few words, for a headline. */
 export function titleOf(dropped: Dropped): string {
   if (dropped.code === 'DROPPED_POLICY')
     return `the policy ${shortName(dropped.policy)} is no longer deployed`;
   return `${nameOf(dropped)} is no longer covered`;
 }
 
-/** Identifies it in every audit. */
+/** An id of the item. The same item has the same id in every audit. */
 export function identityOf(dropped: Dropped): string {
   switch (dropped.code) {
     case 'DROPPED_ACCOUNT':
@@ -48,8 +48,8 @@ function nameOf(dropped: Exclude<Dropped, { code: 'DROPPED_POLICY' }>): string {
 }
 
 /**
- * What has dropped out of the coverage of a policy. What only removed policies covered counts for
- * the first policy, so that it raises an alarm.
+ * The items that have dropped out of the coverage of a policy. Items that only removed policies
+ * covered count for the first deployed policy, so that they raise an alarm.
  */
 export function droppedFrom(
   policy: string,

@@ -3,39 +3,39 @@ import { type Acceptance, isAccepted, unmatchedNames } from './acceptance.ts';
 import { type AccountCoverage, type CoveredServer, type CoveringPolicy, coveredServers } from './coverage.ts';
 import {
   accountDropped,
-  type Loss,
+  type CoverageLoss,
   policyDropped,
   projectDropped,
   regionDropped,
   serverDropped,
-} from './loss.ts';
+} from './coverage-loss.ts';
 import type { Audit, AuditedAccount, Dropped } from './model.ts';
 
-/** What an audit makes of the coverage that earlier audits have recorded. */
+/** The result of comparing an audit with the recorded coverage. */
 export interface CoverageChange {
-  /** What dropped out of coverage, and is not accepted. */
+  /** The items that dropped out of coverage, and are not accepted. */
   dropped: Dropped[];
-  /** What has dropped out of coverage, and is accepted with this audit. */
+  /** The items that dropped out of coverage, and are accepted with this audit. */
   accepted: Dropped[];
   warnings: Finding[];
-  /** What the next audit compares with. */
+  /** The new record, with which the next audit compares. */
   coverage: AccountCoverage[];
 }
 
 type Compared = Pick<Audit, 'at' | 'policies' | 'accounts' | 'series' | 'uncovered'>;
 
 /**
- * Compares an audit with the coverage that earlier audits have recorded. What is not covered any
- * more stays recorded, and is reported again, until it is covered again or accepted. What could not
- * be read, an account, a region or a single server, stays recorded and is not reported. A server
- * that the cloud answers 404 for in every region is forgotten: it is gone, not dropped.
+ * Compares an audit with the coverage that earlier audits have recorded. An item that is no longer
+ * covered stays recorded, and is reported by each audit, until it is covered again or accepted. An
+ * account, region or server that could not be read stays recorded and is not reported. A server for
+ * which every region answers 404 is gone: it is removed from the record and not reported.
  */
 export function compareCoverage(
   before: readonly AccountCoverage[],
   audit: Compared,
   acceptance: Acceptance | undefined,
 ): CoverageChange {
-  const losses = new Map<string, Loss>();
+  const losses = new Map<string, CoverageLoss>();
   const lossOf: LossOf = (key, reasonOf) => {
     const loss = losses.get(key) ?? { reasonOf, policies: [], servers: [] };
     losses.set(key, loss);
@@ -43,7 +43,7 @@ export function compareCoverage(
   };
   const sorted = before.map((one) => sortedOut(one, audit, lossOf));
   const reasons = new Map([...losses.values()].map((loss) => [loss, loss.reasonOf(loss)]));
-  const isSettled = (loss: Loss) => isAccepted(reasons.get(loss)!, acceptance);
+  const isSettled = (loss: CoverageLoss) => isAccepted(reasons.get(loss)!, acceptance);
   const dropped = [...reasons.values()];
   const kept = sorted.map(({ account, project, policies, servers }) => ({
     account,
@@ -59,15 +59,15 @@ export function compareCoverage(
   };
 }
 
-type LossOf = (key: string, reasonOf: Loss['reasonOf']) => Loss;
+type LossOf = (key: string, reasonOf: CoverageLoss['reasonOf']) => CoverageLoss;
 
 interface SortedOut extends Pick<AccountCoverage, 'account' | 'project'> {
-  policies: { policy: CoveringPolicy; loss: Loss | undefined }[];
+  policies: { policy: CoveringPolicy; loss: CoverageLoss | undefined }[];
   /**
-   * `because` are the losses that have taken the server out of coverage: none where it is covered
-   * or gone, and undefined where that is not known.
+   * `because` are the losses because of which the server is no longer covered. Empty if the server
+   * is covered or gone, undefined if that is unknown.
    */
-  servers: { server: CoveredServer; because: Loss[] | undefined }[];
+  servers: { server: CoveredServer; because: CoverageLoss[] | undefined }[];
 }
 
 function sortedOut(
@@ -84,7 +84,7 @@ function sortedOut(
       ? lossOf(`project ${account} ${project}`, projectDropped(account, project))
       : undefined;
 
-  const policyLosses = new Map<string, Loss>();
+  const policyLosses = new Map<string, CoverageLoss>();
   for (const one of policies) {
     const { policy } = one;
     const loss =
@@ -101,7 +101,7 @@ function sortedOut(
 
   const covered = coveredServers(audit, account);
   const uncovered = new Set(audit.uncovered.flatMap((one) => (one.account === account ? one.server : [])));
-  const lossesOf = (server: CoveredServer): Loss[] | undefined => {
+  const lossesOf = (server: CoveredServer): CoverageLoss[] | undefined => {
     const { server: id, region } = server;
     if (otherProject) return [otherProject];
     if (covered.has(id) || isGone(server, now)) return [];
@@ -128,7 +128,7 @@ function isGone({ server, region }: CoveredServer, now: AuditedAccount | undefin
   return Boolean(now?.gone.has(server) && now.regions.includes(region));
 }
 
-/** The coverage with what an audit has seen now; without what nothing is left of. */
+/** The record, updated with the coverage that the audit has found, and without empty accounts. */
 function renewed(
   kept: readonly AccountCoverage[],
   audit: Compared,

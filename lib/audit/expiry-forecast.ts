@@ -5,22 +5,29 @@ import { counts, FAILED_FOR_MS, hasPassed, retain } from '../snapshots/retention
 import type { ExpiryCondition } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 
-/** The limit of the forecast. Rules that keep snapshots for years would take as many steps. */
+/**
+ * The maximum number of simulated slots. Rules that keep snapshots for years would need very many.
+ */
 const MOST_SLOTS = 450;
 
-/** A future snapshot has no hold and no drill. */
-export const UNTRIED = { hold: undefined, proven: undefined, drilled: undefined } satisfies Partial<Snapshot>;
+/** The fields of a snapshot without a hold and without a drill, such as a future snapshot. */
+export const WITHOUT_HOLD_OR_DRILL = {
+  hold: undefined,
+  proven: undefined,
+  drilled: undefined,
+} satisfies Partial<Snapshot>;
 
 /**
- * When a snapshot will be released: not before `at`, whatever happens to the rest of its series.
+ * The earliest time at which a snapshot can be released. Whatever happens to the other snapshots of
+ * its series, it is not released before `at`.
  */
 export interface Expiry {
   at: Date;
   condition?: ExpiryCondition;
 }
 
-/** A series, and how it will continue. */
-export interface Prospect {
+/** The input of a forecast: a series, and whether it gets more snapshots. */
+export interface ExpiryForecastInput {
   series: readonly Snapshot[];
   /** Whether the policy will take more snapshots of the server. */
   grows: boolean;
@@ -28,21 +35,22 @@ export interface Prospect {
 }
 
 /**
- * When each snapshot of a series will be released at the earliest, if the schedule continues and
- * nobody changes a hold. Simulates the schedule slot by slot with the retention function itself. In
- * the simulation every snapshot succeeds, also the pending ones, and a newer snapshot soon passes a
- * drill: so each is released as early as possible. A snapshot without an answer stays longer than
- * the forecast: because of a hold, a yearly tier, or a schedule that has ended.
+ * Forecasts the earliest release of each snapshot of a series, if the schedule continues and no
+ * hold changes. Simulates the schedule slot by slot with the retention function itself. The
+ * simulation assumes that every snapshot succeeds, including the pending ones, and that a newer
+ * snapshot soon passes a drill, so that each snapshot is released as early as possible. A snapshot
+ * that is missing in the result stays longer than the simulation: because of a hold, a yearly rule,
+ * or a schedule that has ended.
  *
- * @returns by the snapshot's id; for a pending one as if it succeeds.
+ * @returns the expiries by snapshot id. The expiry of a pending snapshot assumes that it succeeds.
  */
-export function forecastExpiry(prospect: Prospect, policy: Policy): Map<string, Expiry> {
-  const { series, grows, now } = prospect;
-  const untried = series.map((s): Snapshot => ({ ...s, ...UNTRIED, hold: s.hold }));
-  const finished = untried.map((s): Snapshot => (s.state === 'pending' ? { ...s, state: 'good' } : s));
-  const earliest = simulate({ ...prospect, series: finished }, policy);
+export function forecastExpiry(input: ExpiryForecastInput, policy: Policy): Map<string, Expiry> {
+  const { series, grows, now } = input;
+  const withoutDrills = series.map((s): Snapshot => ({ ...s, ...WITHOUT_HOLD_OR_DRILL, hold: s.hold }));
+  const finished = withoutDrills.map((s): Snapshot => (s.state === 'pending' ? { ...s, state: 'good' } : s));
+  const earliest = simulate({ ...input, series: finished }, policy);
   const hasPending = series.some(({ state }) => state === 'pending');
-  const unfinished = hasPending ? simulate({ ...prospect, series: untried }, policy) : earliest;
+  const unfinished = hasPending ? simulate({ ...input, series: withoutDrills }, policy) : earliest;
   const proofs = proofsIn(series, now);
   const everyMs = grows && !policy.schedule.exact ? (intervalMs(policy.schedule, now) ?? 0) : 0;
   return new Map(
@@ -66,7 +74,7 @@ export function forecastExpiry(prospect: Prospect, policy: Policy): Map<string, 
  * passes.
  */
 function proofsIn(series: readonly Snapshot[], now: Date): Set<string> {
-  // A held snapshot counts again when its hold ends.
+  // Held snapshots are considered too, because they count again when their hold ends.
   const finished = series.filter(({ state, slot }) => state === 'good' && slot <= now);
   const counted = finished.filter((s) => counts(s, now));
   const newestOf = (some: Snapshot[]) => {
@@ -81,10 +89,10 @@ function proofsIn(series: readonly Snapshot[], now: Date): Set<string> {
 }
 
 /**
- * When the retention function releases each snapshot, if only time passes and new snapshots are
- * taken.
+ * Simulates when the retention function releases each snapshot, as time passes and new snapshots
+ * are taken.
  */
-function simulate({ series, grows, now }: Prospect, policy: Policy): Map<string, Date> {
+function simulate({ series, grows, now }: ExpiryForecastInput, policy: Policy): Map<string, Date> {
   const goes = new Map<string, Date>();
   const { schedule, keep, timezone } = policy;
   const model = series[0];
@@ -100,7 +108,7 @@ function simulate({ series, grows, now }: Prospect, policy: Policy): Map<string,
       slots += 1;
       kept.push({
         ...model,
-        ...UNTRIED,
+        ...WITHOUT_HOLD_OR_DRILL,
         id: `slot ${slots}`,
         slot: time,
         createdAt: time,
@@ -137,8 +145,8 @@ function mayGo({ hold, exposure, state }: Snapshot): boolean {
 }
 
 /**
- * When the state of a series changes by itself: a hold ends, the retention time of a failed
- * snapshot ends.
+ * The future times at which a retention decision may change without a new snapshot: a hold ends, a
+ * failed snapshot is a day old, or a slot that is dated in the future is reached.
  */
 function changesIn(series: readonly Snapshot[], now: Date): Date[] {
   return series

@@ -1,29 +1,31 @@
 import { ADHOC } from '../config/policy.ts';
+import { failureOf } from '../reporting/failure.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
-import { type Entry, failureOf, type Outcome, type Report } from '../reporting/report.ts';
+import type { Entry, Outcome, Report } from '../reporting/report.ts';
 import { minuteText } from './format.ts';
 
-/** What a server's entry says when nothing is left to do for it. */
+/** The outcomes and codes of an entry whose server has nothing left to do. */
 const DONE: readonly Outcome[] = ['taken', 'copied', 'proven', 'deleted', 'kept'];
 const NOTHING_TO_DO: readonly (ReasonCode | undefined)[] = ['ALREADY_TAKEN', 'SERVER_GONE_BY_NOW'];
 
 /** What failed in the runs of a day. */
 export interface Failures {
-  /** A line for each failure that no later run has repaired; equal ones once. */
+  /** A line for each failure that no later run has repaired; equal lines once. */
   lines: string[];
-  /** How many a later run has repaired. */
+  /** The number of failures that a later run has repaired. */
   repaired: number;
 }
 
-/** A failure of a run as a whole, or of the server of an entry. */
+/** A failure of a whole run, or of the server of one entry. */
 interface Failure {
   line: string;
   entry?: Entry;
 }
 
 /**
- * What failed, and which of it a later run of the same job has repaired: a retry, mostly. Of
- * snapshots a run for the next slot repairs nothing, since that of the slot is missing.
+ * Finds the failures of a day, and those that a later run of the same job, such as a retry, has
+ * repaired. A snapshot run for the next slot repairs nothing, because the snapshot of the earlier
+ * slot is still missing.
  *
  * @param runs the oldest first.
  */
@@ -40,12 +42,15 @@ export function failuresIn(runs: readonly Report[]): Failures {
   return { lines: [...open], repaired: repaired.difference(open).size };
 }
 
-/** The failures of a run. A retry fails the same way: so the lines do not say when. */
+/**
+ * The failures of a run. The lines do not contain a time, so that the same failure of a retry has
+ * the same line.
+ */
 function failuresOf({ job, policy, account, accounts, failures, entries }: Report): Failure[] {
   const run = accounts ? `${job} ${policy} of ${account}` : `${job} ${policy}`;
   const failed = entries.filter(({ outcome }) => outcome === 'failed');
   return [
-    ...failures.map((text) => ({ line: `${run}: ${text}` })),
+    ...failures.map(({ text }) => ({ line: `${run}: ${text}` })),
     ...failed.flatMap((entry) =>
       textsOf(entry).map((text) => ({
         line: `${run}: ${entry.name || entry.server} in ${entry.region}: ${text}`,
@@ -62,7 +67,7 @@ function textsOf({ reason, snapshots = [] }: Entry): string[] {
     : failed.map(({ slot, reasons }) => `snapshot of ${minuteText(slot)}: ${reasons.join('; ')}`);
 }
 
-/** Whether a later run had the same to do. */
+/** Whether a later run had to do the same work. */
 function isSameWork(run: Report, later: Report): boolean {
   if (run.job !== later.job || run.policy !== later.policy || run.account !== later.account) return false;
   if (run.job !== 'snapshot' || run.slot === later.slot) return true;
@@ -71,16 +76,16 @@ function isSameWork(run: Report, later: Report): boolean {
 }
 
 function repairs(later: Report, { entry }: Failure): boolean {
-  if (!entry) return isWhole(later) && later.failures.length === 0;
+  if (!entry) return isCompleteRun(later) && later.failures.length === 0;
   const its = later.entries.filter(
     (one) => one.server === entry.server && one.region === entry.region && one.policy === entry.policy,
   );
   return its.length > 0
     ? its.every(({ outcome, code }) => DONE.includes(outcome) || NOTHING_TO_DO.includes(code))
-    : isWhole(later) && failureOf(later) === undefined;
+    : isCompleteRun(later) && failureOf(later) === undefined;
 }
 
-/** Whether a run was for the whole policy, and came to its end. */
-function isWhole({ isPart, left, resumesAt, codes }: Report): boolean {
+/** Whether a run was for the whole policy, and completed its work. */
+function isCompleteRun({ isPart, left, resumesAt, codes }: Report): boolean {
   return !isPart && !left && !resumesAt && !codes.RUN_CRASHED;
 }

@@ -6,17 +6,17 @@ import { type Expiry, forecastExpiry } from './expiry-forecast.ts';
 import { gaps } from './gaps.ts';
 import type { Gap } from './model.ts';
 
-/** What can be said of a series from its policy alone. */
+/** The expiries and the gaps of a series, which follow from its snapshots and its policy. */
 export interface RunForecast {
-  /** When a snapshot will go at the earliest; undefined when that can't be foreseen. */
+  /** When a snapshot will be deleted at the earliest; undefined without a forecast. */
   goes(snapshot: Snapshot): Expiry | undefined;
   gaps: Gap[];
 }
 
 /**
- * {@link forecastExpiry} and {@link gaps} of the series of one policy. Servers of the same age have
- * the same history, and what is found for one is true of all: a fleet costs little more than a
- * server.
+ * Computes {@link forecastExpiry} and {@link gaps} for the series of one policy. Servers of the
+ * same age have the same history, so the result is cached by history, and a fleet takes little
+ * longer than one server.
  */
 export function forecastRuns(
   policy: Policy,
@@ -24,7 +24,7 @@ export function forecastRuns(
 ): (series: readonly Snapshot[], grows: boolean) => RunForecast {
   const known = new Map<string, { goes: Map<string, Expiry>; gaps: Gap[] }>();
   return (series, grows) => {
-    // Which of two equals it is makes no difference either, so ids are places in the history.
+    // The position in the history replaces the id, so that equal histories have equal results.
     const history = series.map((snapshot, i) => ({ ...snapshot, id: String(i) }));
     const key = `${grows} ${history.map(keyOf).join()}`;
     let found = known.get(key);
@@ -37,13 +37,13 @@ export function forecastRuns(
     }
     const { goes } = found;
     return {
-      goes: (snapshot) => orFailing(snapshot, goes.get(String(series.indexOf(snapshot))), now),
+      goes: (snapshot) => withFailureExpiry(snapshot, goes.get(String(series.indexOf(snapshot))), now),
       gaps: found.gaps,
     };
   };
 }
 
-/** All of a snapshot that decides about its series. */
+/** The fields of a snapshot that affect the forecast of its series, as a cache key. */
 function keyOf(snapshot: Snapshot): string {
   const { slot, state, partial, hold, exposure, createdAt, proven } = snapshot;
   const failed = state === 'failed' ? createdAt.getTime() : '';
@@ -59,8 +59,11 @@ function keyOf(snapshot: Snapshot): string {
   ].join(' ');
 }
 
-/** A pending snapshot may fail, and then goes a day after it was made. */
-function orFailing(
+/**
+ * The earliest expiry of a pending snapshot: it may fail, and is then deleted a day after its
+ * creation.
+ */
+function withFailureExpiry(
   { state, createdAt }: Snapshot,
   expiry: Expiry | undefined,
   now: Date,
@@ -71,8 +74,9 @@ function orFailing(
 }
 
 /**
- * When each snapshot of a server that is gone will go at the earliest: once the newest good one is
- * as old as `orphans` says, the series shrinks. Undefined for what stays.
+ * Forecasts when each snapshot of a deleted server will be deleted at the earliest: `orphans`
+ * applies once the newest good snapshot is older than `orphans.after`. Undefined if all snapshots
+ * stay.
  */
 export function forecastOrphan(
   series: readonly Snapshot[],
@@ -84,19 +88,20 @@ export function forecastOrphan(
   const counted = having('good').length > 0 ? having('good') : having('pending');
   if (!orphans || counted.length === 0) return undefined;
   const newestMs = Math.max(...counted.map(({ slot }) => slot.getTime()));
-  const shrinks = new Date(Math.max(now.getTime(), newestMs + orphans.after));
+  const orphansFrom = new Date(Math.max(now.getTime(), newestMs + orphans.after));
   const floor = orphanFloor(policy);
-  // Of those whose data lie in volume snapshots nothing shows any more whose they are.
+  // The ownership of snapshots with volume snapshots can't be proven without their server, so they
+  // stay.
   const provable = series.filter(({ volumeSnapshots }) => volumeSnapshots.length === 0);
   const goes = forecastExpiry(
-    { series: provable, grows: false, now: shrinks },
+    { series: provable, grows: false, now: orphansFrom },
     { ...policy, keep: { last: floor, atLeast: floor } },
   );
   return (snapshot) =>
-    provable.includes(snapshot) ? orFailing(snapshot, goes.get(snapshot.id), shrinks) : undefined;
+    provable.includes(snapshot) ? withFailureExpiry(snapshot, goes.get(snapshot.id), orphansFrom) : undefined;
 }
 
-/** When an ad-hoc snapshot goes at the earliest, by its own end and its hold. */
+/** When an ad-hoc snapshot will be deleted at the earliest, from its expiry and its hold. */
 export function forecastAdhoc(snapshot: Snapshot): Expiry | undefined {
   const at = endOf(snapshot);
   return at && { at, ...(snapshot.state === 'pending' ? { condition: 'PENDING' } : {}) };

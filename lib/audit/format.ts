@@ -3,13 +3,10 @@ import { printable } from '../openstack/printable.ts';
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-/** Nova allows names of 255 characters. */
+/** Longer names are truncated; Nova allows names of 255 characters. */
 const LONGEST_NAME = 40;
 
-/**
- * How long something is, in whole units that people think in: "45 minutes", "9 hours", "3 days", "4
- * months".
- */
+/** A duration in one rounded-down unit: "45 minutes", "9 hours", "3 days", "4 months". */
 export function durationText(ms: number): string {
   const [unit, unitMs] =
     ms < 2 * HOUR_MS
@@ -39,10 +36,13 @@ export function minuteText(iso: string): string {
   return iso.slice(0, 16).replace('T', ' ');
 }
 
-/** SNS takes ASCII alone, and fewer characters than 100. */
+/** SNS limits a subject to ASCII and to fewer than 100 characters. */
 const LONGEST_SUBJECT = 99;
 
-/** The subject of an e-mail: `text` is cut, if at all, at the end of a word, before `rest`. */
+/**
+ * The subject of an e-mail: `text`, followed by `rest`. A text that is too long is cut at the end
+ * of a word.
+ */
 export function subjectText(text: string, rest = ''): string {
   const line = printable(text).replace(/[^\x20-\x7e]/g, '?');
   const room = LONGEST_SUBJECT - rest.length;
@@ -58,7 +58,7 @@ export function copyText({ newest, ageSeconds = 0 }: { newest?: string; ageSecon
     : 'no copy yet';
 }
 
-/** A name as it may stand in a sentence. */
+/** A name for a sentence: printable, and at most 40 characters. */
 export function shortName(name: string): string {
   const characters = [...printable(name)];
   return characters.length > LONGEST_NAME

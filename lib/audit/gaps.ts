@@ -4,22 +4,23 @@ import { intervalMs } from '../config/schedule.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { retain } from '../snapshots/retention.ts';
-import { UNTRIED } from './expiry-forecast.ts';
+import { WITHOUT_HOLD_OR_DRILL } from './expiry-forecast.ts';
 import { lateFrom } from './lateness.ts';
 import type { Gap } from './model.ts';
 
 /**
- * The most slots that are checked: each one costs a retention decision over the whole series, and
- * nobody looks for single snapshots further back.
+ * The maximum number of slots that are checked, because each slot needs a retention decision about
+ * the whole series.
  */
 const MOST_SLOTS = 40;
 
 /**
- * Finds the slots where a series lacks a good snapshot that the policy's rules would keep, and has
- * no other for the same period. Deleted by rotation is not a gap. Newest first, among the latest
- * slots, back to the oldest good snapshot. A slot that is due for less than half of the interval
- * that begins with it may still get its snapshot. The current schedule is assumed for the past,
- * too.
+ * Finds the slots without a good snapshot that the policy's rules would keep, if the series has no
+ * other snapshot for the same period. Snapshots that cleanups have deleted cause no gap. Checks the
+ * latest slots, back to the oldest good snapshot, with the current schedule. A slot counts as
+ * missed once half of the interval after it has passed.
+ *
+ * @returns the gaps, newest first.
  */
 export function gaps(series: readonly Snapshot[], policy: Policy, now: Date): Gap[] {
   const { schedule, keep, timezone } = policy;
@@ -30,7 +31,7 @@ export function gaps(series: readonly Snapshot[], policy: Policy, now: Date): Ga
     new Map(retain(snapshots, keep, { now, timezone }).map((decision) => [decision.snapshot, decision]));
   const taken = new Set([...reasonsOf(good).values()].flatMap(({ reasons }) => reasons.map(periodIn)));
   const isMissed = (slot: Date) => {
-    const missing: Snapshot = { ...good[0]!, ...UNTRIED, id: 'missing', slot, createdAt: slot };
+    const missing: Snapshot = { ...good[0]!, ...WITHOUT_HOLD_OR_DRILL, id: 'missing', slot, createdAt: slot };
     const { keep: kept, reasons } = reasonsOf([...good, missing]).get(missing)!;
     return (
       kept &&

@@ -1,8 +1,8 @@
 import type { Schedule } from '../config/schedule.ts';
 
 /**
- * From when on a server lacks the snapshot that was due at a time of the schedule: half of the
- * interval that begins there has passed. Undefined where the schedule has no later time.
+ * The time from which a snapshot that was due at `due` counts as missing: half of the interval
+ * after `due` has passed. Undefined if the schedule has no later time.
  */
 export function lateFrom(schedule: Schedule, due: Date): Date | undefined {
   const next = schedule.next(due);
@@ -12,20 +12,21 @@ export function lateFrom(schedule: Schedule, due: Date): Date | undefined {
 /** How late a snapshot is. */
 export interface Lateness {
   /**
-   * The time since the newest snapshot in intervals: 1 when the next one is due, from then on
-   * counted in the interval that begins there. {@link LATE} is late.
+   * The time since the newest snapshot in intervals of the schedule. 1 when the next snapshot is
+   * due; the time after that is divided by the interval that starts then. {@link LATE} is late.
    */
   overdue: number;
-  /** How long the next one has been due; absent before. */
+  /** For how long the next snapshot has been due; absent if it is not due yet. */
   lateSeconds?: number;
 }
 
 /**
- * How late the snapshot is that follows one of `since`, or the creation of the server. On a Monday
- * before the first time of the day, Friday's last snapshot is not late.
+ * How late the next snapshot after `since` is, where `since` is the slot of the newest snapshot or
+ * the creation of the server. The schedule is followed exactly: a schedule for workdays is not late
+ * during the weekend.
  *
- * @returns undefined where the schedule has no time after `since`, or none after the one that has
- *   passed.
+ * @returns undefined if the schedule has no time after `since`, or if the due time has passed and
+ *   no other follows.
  */
 export function latenessOf(schedule: Schedule, since: Date, now: Date): Lateness | undefined {
   const due = schedule.next(since);

@@ -7,8 +7,8 @@ import { isExpected, isWatched } from './sentence.ts';
 import { troublesIn } from './troubles.ts';
 
 /**
- * The most servers with metrics of their own. CloudWatch bills them by the hour, so there are none
- * on a good day.
+ * The maximum number of servers with their own metrics. CloudWatch bills metrics by the hour, so
+ * only late servers have them.
  */
 const MOST_SERVERS = 10;
 
@@ -25,15 +25,15 @@ const MOST_SERVERS = 10;
  *   count for the first policy of their region.
  * - StorageBytes: the size of all snapshots.
  * - NothingSelected: 1 if a selector matches no server.
- * - ProvenAge (seconds), with drills: the time since a server was last proven, or since it could
- *   have been, the maximum of all servers.
+ * - ProvenAge (seconds), with drills: the time since a server was last proven, or else since its
+ *   oldest good snapshot, the maximum of all servers.
  * - DrillsFailed, with drills: the servers whose last drill failed.
- * - Dropped: the number of things that dropped out of coverage; only if there are any.
+ * - Dropped: the number of items that dropped out of coverage; only if there are any.
  * - RunOverdue: the longest time since a good run of a job, divided by the time that its schedule
  *   allows. From 1 on a run is missing.
  * - Troubles: the number of kinds of trouble; see troubles.ts.
  *
- * With `account` besides, for a policy with several accounts: Overdue.
+ * With the additional dimension `account`, for a policy with several accounts: Overdue.
  *
  * With `service`, `policy` and `server` (name and id): Overdue and NewestGoodAge of the ten most
  * overdue late servers.

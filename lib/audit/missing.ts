@@ -2,14 +2,14 @@ import type { Policy } from '../config/policy.ts';
 import { JOBS, scheduleOf, type WorkItem } from '../runtime/work-item.ts';
 
 const HOUR_MS = 3_600_000;
-/** For a run that is late, long, or tried again. */
+/** Additional time for a run that starts late, takes long or is retried. */
 const SLACK_MS = 2 * HOUR_MS;
-/** What the bucket for reports remembers: its objects expire after 30 days. */
-const LONGEST_MS = 28 * 24 * HOUR_MS;
+/** The assumed age of a good run without a record. Records in the bucket expire after 30 days. */
+const MAX_AGE_MS = 28 * 24 * HOUR_MS;
 
 /**
- * When each job of a policy in an account has last ended well; of one that never has, when the
- * audit first asked for it.
+ * When a job of a policy in an account last succeeded, or, if it never has, when an audit first
+ * found no record of the job.
  */
 export interface GoodRun {
   job: string;
@@ -18,10 +18,7 @@ export interface GoodRun {
   at: Date;
 }
 
-/**
- * The jobs of some policies of which there is no record: they are new, so the time in which a run
- * has to come begins now.
- */
+/** The jobs of policies without a record. They are new, so their allowed time starts now. */
 export function unrecorded(policies: readonly Policy[], goodRuns: readonly GoodRun[]): Omit<GoodRun, 'at'>[] {
   const known = new Set(goodRuns.map(({ job, policy, account }) => `${job}/${policy}/${account}`));
   return policies.flatMap((one) =>
@@ -32,10 +29,10 @@ export function unrecorded(policies: readonly Policy[], goodRuns: readonly GoodR
 }
 
 /**
- * How long ago each job of a policy last ended well, over the longest time that its schedule
- * allows: from 1 on its runs are missing. Allowed is the time until the next run after that one,
- * half of that run's interval (for so long a run may resume by itself), and two hours. A job that
- * has never ended well is missing, unless its schedule has longer pauses than the records last.
+ * For each job of a policy, the time since its last good run, divided by the time that its schedule
+ * allows. From 1 on, the runs of the job are missing. The allowed time ends two hours after the
+ * middle between the next scheduled run and the run after that, because a run may resume for half
+ * an interval. A job without a record counts as last succeeded 28 days ago.
  */
 export function runOverdue(
   policy: Policy,
@@ -48,7 +45,7 @@ export function runOverdue(
     const last = goodRuns.find(
       (run) => run.job === job && run.policy === policy.policy && run.account === policy.account,
     );
-    const since = last?.at ?? new Date(now.getTime() - LONGEST_MS);
+    const since = last?.at ?? new Date(now.getTime() - MAX_AGE_MS);
     const asked = schedule.next(since);
     const next = asked && schedule.next(asked);
     if (!asked || !next) return [];
@@ -58,7 +55,10 @@ export function runOverdue(
   return Object.fromEntries(overdue);
 }
 
-/** The jobs of a policy whose runs are missing. Silence counts as a failure. */
+/**
+ * The jobs of a policy whose runs are missing, so that a job that never runs is reported like a
+ * failure.
+ */
 export function missingRuns(policy: Policy, goodRuns: readonly GoodRun[], now: Date): WorkItem['job'][] {
   const overdue = runOverdue(policy, goodRuns, now);
   return JOBS.filter((job) => overdue[job] !== undefined && overdue[job] >= 1);

@@ -1,32 +1,38 @@
 import type { Finding, Reason } from '../reporting/reasons.ts';
 
-// The result of an audit, as the report page, the digest and the metrics read it.
+// The types of an audit's result, from which the report page, the digest and the metrics are made.
 
 /** One policy on the report page. */
 export interface AuditedPolicy {
   policy: string;
   account: string;
-  /** When the next run is due; of a rate, by the newest snapshot. */
+  /** When the next run is due; for a rate, computed from the newest snapshot. */
   nextRun?: string;
-  /** When the next cleanup is due; of a rate, at the latest. */
+  /** When the next cleanup is due; for a rate, the latest possible time. */
   nextCleanup?: string;
   runsAtRate?: true;
   cleansAtRate?: true;
-  /** A selector matches no server: the policy protects less than it claims. */
+  /**
+   * Whether a selector matches no server, so that the policy protects fewer servers than
+   * configured.
+   */
   nothingSelected: boolean;
-  /** Whether all its regions, and all servers in them that it may select, could be read. */
+  /**
+   * Whether all regions of the policy, and all servers in them that the policy may select, could be
+   * read.
+   */
   readable: boolean;
-  /** Its jobs without a good run for too long; see missing.ts. */
+  /** The jobs of the policy without a recent good run; see missing.ts. */
   missing?: string[];
   /** The longest time since a good run of a job, divided by the time that its schedule allows. */
   runOverdue?: number;
   /** The unreadable part: the whole account, or these regions. */
   unreadable?: 'account' | string[];
-  /** Problems that make its runs fail, or do less than the policy claims. */
+  /** Problems because of which the policy's runs fail, or do less than configured. */
   problems: Reason[];
 }
 
-/** How well a deployment's servers are protected at a moment. Times are ISO, in UTC. */
+/** The protection of a deployment's servers at the time `at`. Times are ISO, in UTC. */
 export interface Audit {
   /** The name of the deployment. */
   owner: string;
@@ -36,22 +42,25 @@ export interface Audit {
   /** The accounts that could be read. */
   accounts: AuditedAccount[];
   /**
-   * What has dropped out of coverage since earlier audits, and is not accepted; empty without a
-   * record of earlier audits. See dropped.ts.
+   * The items that have dropped out of coverage since earlier audits and are not accepted; empty
+   * without a record of earlier audits. See dropped.ts.
    */
   dropped: Dropped[];
   /** Servers that no policy selects. */
   uncovered: { account: string; region: string; server: string; name: string }[];
   /**
-   * The regions or whole accounts whose servers could not be listed, so that it is unknown which of
-   * them no policy selects.
+   * The regions or whole accounts whose servers could not be listed. Their uncovered servers are
+   * unknown.
    */
   unlisted: { account: string; region?: string }[];
   warnings: Finding[];
   /** The size of all snapshots of the deployment that could be listed. */
   bytes: number;
-  /** The size of the snapshots that no policy rotates any more; the warnings name them. */
-  leftBehindBytes: number;
+  /**
+   * The size of the snapshots that no policy rotates any more. The warnings name these policies or
+   * regions.
+   */
+  unmanagedBytes: number;
   /** The monthly cost, if the price of a gigabyte is known. */
   monthlyCost?: number;
 }
@@ -67,7 +76,10 @@ export interface AuditedAccount {
   gone: ReadonlySet<string>;
 }
 
-/** Something that was covered when an audit last saw it, and is no longer. */
+/**
+ * An account, project, region, policy or server that an earlier audit recorded as covered, and that
+ * is no longer covered.
+ */
 export type Dropped = Reason<
   'DROPPED_ACCOUNT' | 'DROPPED_PROJECT' | 'DROPPED_REGION' | 'DROPPED_POLICY' | 'DROPPED_SERVER'
 >;
@@ -80,28 +92,28 @@ export const LATE = 1.5;
 
 /**
  * - protected: the newest good snapshot is recent enough.
- * - late: it is not.
- * - never: there is none, though the server is old enough to have one.
- * - waiting: there is none yet, because the server is new.
+ * - late: the newest good snapshot is too old.
+ * - never: there is no good snapshot, although the server is old enough to have one.
+ * - waiting: there is no good snapshot yet, because the server is new.
  * - released: the policy no longer selects the server.
- * - orphaned: the server is gone, by the cloud's answer to a GET for this server.
- * - adhoc: made by hand.
+ * - orphaned: the server is gone: the cloud answers 404 to a GET of the server.
+ * - adhoc: the series consists of ad-hoc snapshots.
  */
 export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released' | 'orphaned' | 'adhoc';
 
 /**
- * Why a series is late or never, whatever its age: the schedule of its policy has ended; or the
- * existence of its server is unknown, because the listing lacks it and the cloud does not answer a
- * GET for it; or its region has no image service.
+ * Why a series has the state late or never regardless of its age: the schedule of its policy has
+ * ended; the existence of its server is unknown, because the listing lacks the server and a GET of
+ * it fails; or its region has no image service.
  */
 export type LateCause = Reason<
   'SERIES_SCHEDULE_ENDED' | 'SERIES_SERVER_UNCERTAIN' | 'SERIES_REGION_WITHOUT_IMAGES'
 >;
 
 /**
- * The condition for the earliest deletion: a pending snapshot of the series succeeds (PENDING), a
- * newer one passes a drill (DRILL), the snapshot itself fails (FAILS), or the runs of a rate come
- * at their earliest (RATE).
+ * The condition for the deletion at the earliest time: a pending snapshot of the series succeeds
+ * (PENDING), a newer snapshot passes a drill (DRILL), the snapshot itself fails (FAILS), or the
+ * runs of a rate start as early as possible (RATE).
  */
 export type ExpiryCondition = 'PENDING' | 'DRILL' | 'FAILS' | 'RATE';
 
@@ -118,9 +130,9 @@ export interface AuditedSnapshot {
   goes?: string;
   /** The condition for a deletion at `goes`. */
   condition?: ExpiryCondition;
-  /** When it last passed a drill; absent when it has failed one since. */
+  /** When the snapshot last passed a drill; absent if it has failed a later drill. */
   proven?: string;
-  /** When it last failed a drill; absent when it has passed one since. */
+  /** When the snapshot last failed a drill; absent if it has passed a later drill. */
   unproven?: string;
 }
 
@@ -142,46 +154,53 @@ export interface AuditedSeries {
   newestGood?: string;
   ageSeconds?: number;
   /**
-   * The age in intervals of the schedule: {@link LATE} is late; see lateness.ts. Absent where no
-   * snapshot is expected any more.
+   * The age in intervals of the schedule; {@link LATE} is late, see lateness.ts. Absent if no more
+   * snapshots are expected.
    */
   overdue?: number;
-  /** How long the next snapshot has been due; absent if it is not due, or none is expected. */
+  /**
+   * For how long the next snapshot has been due; absent if it is not due, or no more snapshots are
+   * expected.
+   */
   lateSeconds?: number;
   good: number;
   pending: number;
   stuck: number;
   failed: number;
-  /** In a status that Autosnap does not know, or active without data. */
+  /** The number of snapshots with a status that Autosnap does not know, or active without data. */
   unknown: number;
   bytes: number;
-  /** How many snapshots no rule keeps and two cleanups have not deleted; absent when zero. */
+  /**
+   * The number of snapshots that no rule keeps and that two cleanups have not deleted; absent if
+   * zero.
+   */
   notRotating?: number;
   nextRun?: string;
-  /** Missing snapshots; absent where none is expected any more. */
+  /** Missing snapshots; absent if no more snapshots are expected. */
   gaps?: Gap[];
-  /** The results of drills; absent without a drill and without a policy that asks for one. */
+  /** The results of drills; absent if no snapshot had a drill and the policy has no drills. */
   proof?: Proof;
-  /** The copies; absent if none are asked for, or they can't be listed. */
+  /** The copies; absent if the policy makes none, or they can't be listed. */
   copied?: Copied;
   /** Newest first. */
   snapshots: AuditedSnapshot[];
 }
 
 /**
- * A time without a good snapshot: from the slot that the first missing one was for. Times are ISO,
- * in UTC.
+ * A time without a good snapshot, from the slot of the first missing snapshot on. Times are ISO, in
+ * UTC.
  */
 export interface Gap {
   from: string;
-  /** The slot of the next good one; absent when there is none yet. */
+  /** The slot of the next good snapshot; absent if there is none yet. */
   to?: string;
 }
 
 /** The results of the drills of a series. Times are ISO, in UTC. */
 export interface Proof {
   /**
-   * When one of its snapshots last passed a drill, without failing one since; absent when none has.
+   * When a snapshot of the series last passed a drill, without failing a later one; absent if none
+   * did.
    */
   proven?: string;
   /**
@@ -195,11 +214,11 @@ export interface Proof {
 
 /** The copies of a series. Times are ISO, in UTC. */
 export interface Copied {
-  /** The slot of the snapshot in the newest whole copy; absent without a copy. */
+  /** The slot of the snapshot in the newest complete copy; absent without a copy. */
   newest?: string;
   ageSeconds?: number;
   /** Whether a newer snapshot should have been copied by now. */
   behind: boolean;
-  /** Why the newest good snapshot can never be copied. */
+  /** Why the newest good snapshot can't be copied, if it can't. */
   obstacle?: Reason;
 }

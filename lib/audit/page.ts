@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Audit, AuditedSeries } from './model.ts';
+import { namingOf } from './naming.ts';
 import { appendix } from './page/appendix.ts';
 import { client } from './page/client.ts';
 import { pageData } from './page/data.ts';
@@ -14,16 +15,15 @@ import { notices } from './page/notices.ts';
 import { stateIcon, tabIcon } from './page/row.ts';
 import { axis, scaleOf } from './page/scale.ts';
 import { STYLE } from './page/style.ts';
-import { namingOf } from './place.ts';
-import { sentence, standings } from './sentence.ts';
+import { sentence, worstSeriesOfServers } from './sentence.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 
 const SCRIPT = `(${client})()`;
 
 /**
- * The report page: one self-contained HTML file whose policy forbids requests. Without its script
- * it still shows everything but the filters and the details of the rows. All text from a cloud is
- * escaped.
+ * The report page: one self-contained HTML file, whose content security policy forbids all
+ * requests. Without JavaScript, it lacks only the filters and the details of the rows. All text
+ * from a cloud is escaped.
  */
 export function reportPage(audit: Audit): string {
   const { owner, at, series } = audit;
@@ -77,7 +77,7 @@ ${appendix(audit)}
 `;
 }
 
-/** All that needs an explanation. */
+/** The marks and badges on the page, which the legend explains. */
 function shownIn(rows: readonly AuditedSeries[]) {
   return new Set([
     ...rows.flatMap(({ snapshots }) => snapshots.flatMap((s) => [markOf(s), ...badgeOf(s)])),
@@ -90,11 +90,12 @@ function hashOf(text: string): string {
 }
 
 /**
- * The icon beside the sentence: what has dropped out of coverage, can't be read, matches nothing,
- * does not boot or is not copied, is no good news either.
+ * The state for the icon beside the sentence: the worst state of a server, but at least `late` if
+ * an item has dropped out of coverage, a policy has problems, or a kind of trouble with notices
+ * exists.
  */
 function worstState(audit: Audit) {
-  const worst = standings(audit)[0]?.state ?? 'never';
+  const worst = worstSeriesOfServers(audit)[0]?.state ?? 'never';
   const troubled =
     audit.dropped.length > 0 ||
     audit.policies.some(({ problems }) => problems.length > 0) ||
@@ -102,7 +103,7 @@ function worstState(audit: Audit) {
   return troubled && worst !== 'never' ? 'late' : worst;
 }
 
-/** The sentence, which breaks between its clauses rather than within. */
+/** The sentence as HTML with one element for each clause, so that lines break between clauses. */
 function clauses(said: string): string {
   const parts = said.split('; ').map(escapeHtml);
   return parts.map((part, i) => `<span>${part}${i < parts.length - 1 ? ';' : ''}</span>`).join(' ');

@@ -3,14 +3,15 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import type { AuditedSeries, Proof } from './model.ts';
-import type { Naming } from './place.ts';
+import type { Naming } from './naming.ts';
 import { isExpected } from './sentence.ts';
 import { countServers, type ServerCount } from './server-count.ts';
 
 /**
  * The results of drills.
  *
- * @returns undefined if the policy asks for no drill, and there was none.
+ * @param asked whether the policy has drills.
+ * @returns undefined if the policy has no drills, and no snapshot had one.
  */
 export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Date): Proof | undefined {
   const drilled = snapshots.filter((s) => s.proven ?? s.drilled);
@@ -26,20 +27,17 @@ export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Dat
   };
 }
 
-/** How many servers are proven, and which of them the longest ago. */
+/** Counts the proven servers, and finds the one whose last passed drill is the oldest. */
 export function provenServers(all: readonly AuditedSeries[]): ServerCount {
   return countServers(all, ({ proof }) => proof && (proof.proven ?? null));
 }
 
-/**
- * Whether a server's last drill failed; not reported for series that are no longer expected to
- * grow.
- */
+/** Whether a server's last drill failed; false for series that get no more snapshots. */
 export function hasFailedDrill(series: AuditedSeries): boolean {
   return series.proof?.failed !== undefined && isExpected(series);
 }
 
-/** A series whose last drill failed. */
+/** The reason for a series whose last drill failed. */
 export function drillFailed(series: AuditedSeries, { placeOf }: Naming): Reason {
   const { name, policy, proof, snapshots } = series;
   const { failed = '', proven } = proof ?? {};

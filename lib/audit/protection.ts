@@ -25,25 +25,25 @@ const DAY_MS = 24 * 3_600_000;
 /** Since when a policy selects a server. */
 export type SelectedSince = (server: string, policy: string) => Date;
 
-/** What one policy protects in one region. */
+/** The series of one policy in one region. */
 export interface RegionProtection {
   series: AuditedSeries[];
   warnings: Finding[];
 }
 
 /**
- * How well a policy protects the servers of a completely listed region: a series for each server
- * that it selects or that has snapshots of it.
- * - `adhoc`: also includes the snapshots made by hand, which belong to no policy.
+ * Audits how well a policy protects the servers of a completely listed region. The result has a
+ * series for each server that the policy selects, or that has snapshots or copies of this policy.
+ * - `adhoc`: whether to include the ad-hoc snapshots, which belong to no policy.
  * - `unsure`: the servers whose existence is unknown.
- * - `copies`: the policy's copies, if it has any and they are known. `obstacleTo` says what can't
- *   be copied.
+ * - `copies`: the policy's copies, if it makes any and they could be read. `obstacleTo` returns why
+ *   an image can't be copied.
  * - `goneEverywhere`: the servers that no region of the account has.
- * - `selectedSince`: since when the policy selects a server, if known: the first snapshot is due
+ * - `selectedSince`: since when the policy selects a server, if known. The first snapshot is due
  *   from then on.
  */
 export function protectionOf(
-  surveyed: RegionInventory,
+  inventory: RegionInventory,
   policy: Policy,
   {
     projectId,
@@ -65,56 +65,57 @@ export function protectionOf(
   },
 ): RegionProtection {
   const { now } = run;
-  const read = readerOf(surveyed, policy, { owner: run.owner, projectId, policies: run.policies });
-  const doubtful = standIns(surveyed, unsure, policy, read);
+  const read = readerOf(inventory, policy, { owner: run.owner, projectId, policies: run.policies });
+  const placeholders = placeholderServers(inventory, unsure, policy, read);
   const plan = planCleanup(
-    { ...surveyed, servers: [...surveyed.servers, ...doubtful.values()] },
+    { ...inventory, servers: [...inventory.servers, ...placeholders.values()] },
     policy,
     read,
     { ...run, goneEverywhere },
   );
-  const overstaying = overstayingIn(surveyed, policy, read, run);
-  const serverOf = new Map(surveyed.servers.map((server) => [server.id, server]));
-  const selected = new Set(selectServers(surveyed.servers, policy.servers).servers);
+  const overdueDeletions = overdueDeletionsIn(inventory, policy, read, run);
+  const serverOf = new Map(inventory.servers.map((server) => [server.id, server]));
+  const selected = new Set(selectServers(inventory.servers, policy.servers).servers);
   const planned = new Map(
     plan.series.filter((s) => s.policy === policy.policy).map((series) => [series.server, series]),
   );
-  const foresee = forecastRuns(policy, now);
-  const { region } = surveyed;
+  const forecastOf = forecastRuns(policy, now);
+  const { region } = inventory;
   const common = { account: policy.account, region };
-  const imageOf = new Map(surveyed.images.map((image) => [image.id, image]));
+  const imageOf = new Map(inventory.images.map((image) => [image.id, image]));
   const copiesIn = Map.groupBy(copies?.filter((one) => one.region === region) ?? [], (copy) => copy.server);
   const ids = new Set([...[...selected].map(({ id }) => id), ...planned.keys(), ...copiesIn.keys()]);
   const series = [...ids].map((id): AuditedSeries => {
     const server = serverOf.get(id);
-    const standIn = doubtful.get(id);
-    const isDoubtful = standIn !== undefined && maySelect(id, standIn.name || undefined, policy.servers);
+    const placeholder = placeholders.get(id);
+    const isUnsure =
+      placeholder !== undefined && maySelect(id, placeholder.name || undefined, policy.servers);
     const items = planned.get(id)?.items ?? [];
     const grows = server !== undefined && selected.has(server);
     const snapshots = items.map(({ snapshot }) => snapshot);
-    const isHere = server !== undefined || standIn !== undefined;
-    const foreseen = isHere ? foresee(snapshots, grows || isDoubtful) : undefined;
+    const isHere = server !== undefined || placeholder !== undefined;
+    const forecast = isHere ? forecastOf(snapshots, grows || isUnsure) : undefined;
     const goes =
-      foreseen?.goes ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
+      forecast?.goes ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
     const oldest = snapshots.map(({ createdAt }) => createdAt).sort((a, b) => a.getTime() - b.getTime())[0];
     const nextRun = { policy, newest: newestSlot(snapshots, now), oldest, now, selectedSince };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
-    const shown = shownSeries(items, { server: server ?? standIn, now, goes });
+    const facts = snapshotFacts(items, { server: server ?? placeholder, now, goes });
     return {
       ...common,
       server: id,
-      name: (server ?? standIn)?.name ?? '',
+      name: (server ?? placeholder)?.name ?? '',
       policy: policy.policy,
       ...(grows
-        ? { ...expected(server, shown.newestGood, nextRun), gaps: foreseen?.gaps ?? [] }
-        : isDoubtful
+        ? { ...expected(server, facts.newestGood, nextRun), gaps: forecast?.gaps ?? [] }
+        : isUnsure
           ? {
-              ...expected(standIn, shown.newestGood, nextRun),
-              ...lateBecause({ code: 'SERIES_SERVER_UNCERTAIN' }, shown),
+              ...expected(placeholder, facts.newestGood, nextRun),
+              ...lateFor({ code: 'SERIES_SERVER_UNCERTAIN' }, facts),
             }
-          : { state: surveyed.gone.has(id) ? 'orphaned' : 'released' }),
+          : { state: inventory.gone.has(id) ? 'orphaned' : 'released' }),
       ...(proof ? { proof } : {}),
-      ...notRotating(snapshots, overstaying),
+      ...notRotating(snapshots, overdueDeletions),
       ...(copies && policy.offsite
         ? {
             copied: copiedOf(
@@ -125,7 +126,7 @@ export function protectionOf(
             ),
           }
         : {}),
-      ...shown,
+      ...facts,
     };
   });
   const byHand = plan.series.filter((s) => adhoc && s.policy === ADHOC);
@@ -138,9 +139,9 @@ export function protectionOf(
           server,
           name,
           policy: ADHOC,
-          ...(surveyed.gone.has(server) ? {} : { countedBy: policy.policy }),
+          ...(inventory.gone.has(server) ? {} : { countedBy: policy.policy }),
           state: 'adhoc',
-          ...shownSeries(items, {
+          ...snapshotFacts(items, {
             server: serverOf.get(server),
             now,
             goes: serverOf.has(server) ? forecastAdhoc : undefined,
@@ -148,15 +149,15 @@ export function protectionOf(
         }),
       ),
     ],
-    warnings: [...stalled(plan.series, overstaying), ...plan.warnings],
+    warnings: [...notRotatingWarnings(plan.series, overdueDeletions), ...plan.warnings],
   };
 }
 
 /**
- * The servers whose existence is unknown, as their newest snapshots describe them, so that the
- * audit does not report them as gone.
+ * Placeholders for the servers whose existence is unknown, with the names from their newest
+ * snapshots, so that the audit does not report these servers as gone.
  */
-function standIns(
+function placeholderServers(
   { region, images, volumeSnapshots }: RegionInventory,
   unsure: readonly UncertainServer[],
   { policy }: Policy,
@@ -173,60 +174,64 @@ function standIns(
     here.map(({ id }) => {
       const newest = snapshots.find(({ server }) => server === id);
       const server = bareServer({ id, region, name: newest ? serverNameIn(newest) : '' });
-      // It may not be idle, so its pending snapshots are not known to be stuck.
+      // The server may be busy, so its pending snapshots must not count as stuck.
       return [id, { ...server, taskState: 'unknown' }];
     }),
   );
 }
 
 /**
- * The snapshots that a cleanup some time ago should have deleted. Judged by what was finished for
- * certain by then, and by the policy as it is now: after a change they are some runs late.
+ * The ids of the snapshots that a cleanup two cleanup intervals ago should have deleted. Plans that
+ * cleanup with the images that were certainly finished by then, and with the current policy; so
+ * after a change of the policy, snapshots are reported until the next cleanups have deleted them.
  */
-function overstayingIn(
-  surveyed: RegionInventory,
+function overdueDeletionsIn(
+  inventory: RegionInventory,
   policy: Policy,
   read: Reader,
   run: Pick<Run, 'now' | 'policies'>,
 ): ReadonlySet<string> {
   const cleanupMs = intervalMs(policy.cleanup, run.now) ?? DAY_MS;
   const then = new Date(run.now.getTime() - 2 * cleanupMs);
-  // An image changes for the last time when it is finished, or later.
-  const finished = surveyed.images.filter(
+  // The last update of an image is when it is finished, or later.
+  const finished = inventory.images.filter(
     ({ createdAt, updatedAt }) =>
       then.getTime() - createdAt.getTime() > DAY_MS || (updatedAt !== undefined && updatedAt <= then),
   );
-  const plan = planCleanup({ ...surveyed, images: finished }, policy, read, { ...run, now: then });
+  const plan = planCleanup({ ...inventory, images: finished }, policy, read, { ...run, now: then });
   const items = plan.series.flatMap((series) => series.items);
   return new Set(items.filter(({ action }) => action !== 'keep').map(({ snapshot }) => snapshot.id));
 }
 
 function notRotating(
   snapshots: readonly Snapshot[],
-  overstaying: ReadonlySet<string>,
+  overdueDeletions: ReadonlySet<string>,
 ): Pick<AuditedSeries, 'notRotating'> {
-  const n = snapshots.filter(({ id }) => overstaying.has(id)).length;
+  const n = snapshots.filter(({ id }) => overdueDeletions.has(id)).length;
   return n > 0 ? { notRotating: n } : {};
 }
 
-function stalled(series: readonly SeriesPlan[], overstaying: ReadonlySet<string>): Finding[] {
+function notRotatingWarnings(
+  series: readonly SeriesPlan[],
+  overdueDeletions: ReadonlySet<string>,
+): Finding[] {
   return series.flatMap(({ region, server, name, policy, items }): Finding[] => {
-    const images = items.map(({ snapshot }) => snapshot.id).filter((id) => overstaying.has(id));
+    const images = items.map(({ snapshot }) => snapshot.id).filter((id) => overdueDeletions.has(id));
     return images.length > 0
       ? [{ code: 'SERIES_NOT_ROTATING', region, server: name || server, policy, images }]
       : [];
   });
 }
 
-type Shown = Pick<
+type SnapshotFacts = Pick<
   AuditedSeries,
   'newestGood' | 'ageSeconds' | 'good' | 'pending' | 'stuck' | 'failed' | 'unknown' | 'bytes' | 'snapshots'
 >;
 
-function shownSeries(
+function snapshotFacts(
   items: SeriesPlan['items'],
   { server, now, goes }: { server: Server | undefined; now: Date; goes: RunForecast['goes'] | undefined },
-): Shown {
+): SnapshotFacts {
   const snapshots = items.map(({ snapshot, action, reasons }): AuditedSnapshot => {
     const stuck =
       snapshot.state === 'pending' &&
@@ -243,7 +248,7 @@ function shownSeries(
       reasons,
       ...(expiry ? { goes: isoSeconds(expiry.at) } : {}),
       ...(expiry?.condition ? { condition: expiry.condition } : {}),
-      ...verdictOn(snapshot),
+      ...drillResultOf(snapshot),
     };
   });
   const having = (state: AuditedSnapshot['state']) => snapshots.filter((s) => s.state === state);
@@ -265,13 +270,13 @@ function shownSeries(
   };
 }
 
-function verdictOn(snapshot: Snapshot): Pick<AuditedSnapshot, 'proven' | 'unproven'> {
+function drillResultOf(snapshot: Snapshot): Pick<AuditedSnapshot, 'proven' | 'unproven'> {
   const { proven, drilled } = snapshot;
   if (hasPassed(snapshot)) return { proven: isoSeconds(proven!) };
   return drilled ? { unproven: isoSeconds(drilled) } : {};
 }
 
-function lateBecause(
+function lateFor(
   cause: LateCause,
   { newestGood }: { newestGood?: string | undefined },
 ): Pick<AuditedSeries, 'state' | 'cause'> {
@@ -279,8 +284,9 @@ function lateBecause(
 }
 
 /**
- * The state of a series that is to grow, and how late it is since the newest good snapshot, or
- * since the server was created, or the policy began to select it, where there is none.
+ * The state and the lateness of a series that is expected to get snapshots. Without a good
+ * snapshot, the lateness starts when the server was created, or when the policy started to select
+ * the server.
  */
 function expected(
   server: Server,
@@ -294,16 +300,16 @@ function expected(
   }: {
     policy: Policy;
     newest: Date | undefined;
-    /** When the oldest snapshot of any state was made. */
+    /** When the oldest snapshot, in any state, was created. */
     oldest: Date | undefined;
     now: Date;
     selectedSince: SelectedSince | undefined;
   },
 ): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'lateSeconds' | 'nextRun'> {
   const next = nextRunAfter(schedule, newest, now);
-  if (!next) return lateBecause({ code: 'SERIES_SCHEDULE_ENDED' }, { newestGood });
+  if (!next) return lateFor({ code: 'SERIES_SCHEDULE_ENDED' }, { newestGood });
   const nextRun = { nextRun: isoSeconds(next) };
-  // A snapshot of any kind shows that the policy selected the server before.
+  // A snapshot in any state shows that the policy already selected the server at that time.
   const selected = earlier(selectedSince?.(server.id, policy), oldest);
   const since = newestGood ? new Date(newestGood) : later(server.createdAt, selected);
   const lateness = since && latenessOf(schedule, since, now);

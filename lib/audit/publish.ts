@@ -13,7 +13,7 @@ import { reportPage } from './page.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** A digest of troubles follows a mail about an incident by so much, or waits for the next day. */
+/** An `on-trouble` digest is not sent within this time after an e-mail about an incident. */
 const QUIET_MS = 20 * HOUR_MS;
 
 /** When a digest is sent. */
@@ -27,10 +27,10 @@ const AuditEvent = strict({
 type ParsedEvent = v.InferOutput<typeof AuditEvent>;
 
 /**
- * Whether an audit is followed by a digest of the day: "on-trouble" stays silent on good days, and
- * on days that already had a mail about an incident.
+ * When an audit sends the digest of the day: "on-trouble" sends none on good days, and on days with
+ * an e-mail about an incident.
  */
-export type When = ParsedEvent['digest'];
+export type DigestTiming = ParsedEvent['digest'];
 
 /**
  * Reads an audit's event: `{}`, `{"digest": "always"}` or `{"acceptDropped": true}`.
@@ -41,19 +41,19 @@ export function parseAudit(event: unknown): ParsedEvent {
   return readOptionalEvent(event, AuditEvent);
 }
 
-interface Outlets {
-  /** Where the report page is kept; none where nothing is deployed. */
+interface PublishTargets {
+  /** The store of the report page; undefined without a deployed bucket. */
   store: ReportStore | undefined;
-  /** The ARN of the topic that the digest goes to. */
+  /** The ARN of the SNS topic to which the digest is sent. */
   topic: string | undefined;
-  /** Which link to the page the digest has. */
+  /** The kind of link to the report page in the digest. */
   reportLink: FunctionSettings['reportLink'];
   /** Notifies people of incidents. @returns when the last mail was sent, if any was. */
   notify(): Promise<Date | undefined>;
 }
 
-/** What may fail in publishing an audit. */
-type Unpublished =
+/** The parts of publishing an audit that may fail. */
+type PublishFailureCode =
   | 'PAGE_NOT_WRITTEN'
   | 'INCIDENTS_NOT_TOLD'
   | 'REPORTS_UNREADABLE'
@@ -61,18 +61,18 @@ type Unpublished =
   | 'DIGEST_NOT_SENT';
 
 /**
- * Publishes an audit: the metrics, the report page, and the digest when it is due. A failure of one
- * does not stop the others.
+ * Publishes an audit: the metrics, the report page, the notifications of incidents, and the digest
+ * when it is due. A failure of one part does not stop the others.
  *
- * @returns what failed, and why.
+ * @returns the parts that failed, and why.
  */
 export async function publishAudit(
   audit: Audit,
-  { store, topic, reportLink, notify }: Outlets,
-  { digest: when, now }: { digest: When; now: Date },
+  { store, topic, reportLink, notify }: PublishTargets,
+  { digest: when, now }: { digest: DigestTiming; now: Date },
 ): Promise<Reason[]> {
   const failures: Reason[] = [];
-  const attempt = async <T>(code: Unpublished, work: () => Promise<T>): Promise<T | undefined> => {
+  const attempt = async <T>(code: PublishFailureCode, work: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await work();
     } catch (error) {
@@ -87,16 +87,16 @@ export async function publishAudit(
 
   const since = new Date(now.getTime() - DAY_MS);
   const runs = await attempt('REPORTS_UNREADABLE', async () => store?.runsSince(since, now));
-  const links = await attempt('PAGE_WITHOUT_LINK', async () => store && linksTo(store, reportLink));
+  const links = await attempt('PAGE_WITHOUT_LINK', async () => store && pageLinksOf(store, reportLink));
   const { good, ...message } = digest(audit, store ? runs : [], links);
-  const isTold = lastMail !== undefined && now.getTime() - lastMail.getTime() < QUIET_MS;
-  if (when === 'always' || (!good && !isTold) || failures.length > 0) {
+  const wasNotified = lastMail !== undefined && now.getTime() - lastMail.getTime() < QUIET_MS;
+  if (when === 'always' || (!good && !wasNotified) || failures.length > 0) {
     await attempt('DIGEST_NOT_SENT', () => publishAlert(topic, message));
   }
   return failures;
 }
 
-async function linksTo(store: ReportStore, reportLink: Outlets['reportLink']): Promise<PageLinks> {
+async function pageLinksOf(store: ReportStore, reportLink: PublishTargets['reportLink']): Promise<PageLinks> {
   const console = await store.consolePageLink();
   if (reportLink === 'console') return { console };
   return { console, signed: { link: await store.signedPageLink(), hours: LINK_HOURS } };

@@ -6,24 +6,26 @@ import type { CoverageStore, RecordedCoverage } from './coverage-store.ts';
 import { compareCoverage } from './dropped.ts';
 import type { Audit, Dropped } from './model.ts';
 
-/** As many audits may write the record at the same time. */
+/**
+ * The number of tries to write the record, which fail while other audits write it at the same time.
+ */
 const MOST_TRIES = 5;
 
-/** What an audit found out with the recorded coverage. */
+/** An audit, compared with the recorded coverage. */
 export interface ComparedAudit {
-  /** The audit, with what has dropped out of coverage. */
+  /** The audit, with the items that dropped out of coverage. */
   audit: Audit;
   accepted: Dropped[];
-  /** Why something was not accepted, although the event asks for it. */
+  /** Why items were not accepted, although the event accepts them. */
   failures: Reason[];
 }
 
 /**
- * Makes an audit, compares it with the coverage that earlier audits recorded, and records what it
- * has seen. Without a store nothing is compared.
+ * Makes an audit, compares it with the coverage that earlier audits recorded, and records its own
+ * coverage. Without a store, only makes the audit.
  *
  * @param auditOf makes the audit; it gets the recorded coverage, if that can be read.
- * @throws {ValidationError} if the event accepts something, and there is no store.
+ * @throws {ValidationError} if the event accepts items without a store.
  */
 export async function withCoverage(
   store: CoverageStore | undefined,
@@ -40,13 +42,16 @@ export async function withCoverage(
   );
 }
 
-/** Reads the recorded coverage; or why it can't be read, which stops no audit. */
+/**
+ * Reads the recorded coverage, or returns the reason why it can't be read, so that the audit
+ * continues.
+ */
 async function readCoverage(
   store: CoverageStore,
 ): Promise<RecordedCoverage | { accounts: undefined; problem: Finding }> {
   try {
     const { accounts, etag } = await store.read();
-    // Before the first record nothing was covered.
+    // Without a record, no server was covered.
     return { accounts: accounts ?? (etag === undefined ? [] : undefined), etag };
   } catch (error) {
     const { message } = error as Error;
@@ -73,7 +78,7 @@ async function recordCoverage(
       const isOfOtherVersion = etag !== undefined && accounts === undefined;
       if (!(await store.replace(etag, change.coverage))) {
         ({ accounts, etag } = await store.read());
-        // A first response that was lost makes the second request fail.
+        // The record may be this one: if the first response was lost, the SDK's retry fails.
         const isRecorded = accounts && coverageText(accounts) === coverageText(change.coverage);
         if (!isRecorded) continue;
       }
@@ -90,8 +95,8 @@ async function recordCoverage(
 }
 
 /**
- * An audit whose coverage was not recorded: a failure if the event accepts something, or else a
- * warning.
+ * The result of an audit whose coverage could not be recorded: a failure if the event accepts
+ * items, otherwise a warning.
  */
 function unrecorded(
   audit: Audit,

@@ -4,20 +4,21 @@ import { sentenceOf } from '../reporting/sentences.ts';
 import { droppedText } from './dropped-text.ts';
 import { durationText, shortName } from './format.ts';
 import type { Audit, AuditedSeries, SeriesState } from './model.ts';
-import { type Naming, namingOf } from './place.ts';
+import { type Naming, namingOf } from './naming.ts';
 
 /**
- * The states of servers that should have snapshots, the worst last. A server that one policy
- * protects is protected, even if it waits for another.
+ * The states of servers that are expected to have snapshots, the worst last. `protected` comes
+ * after `waiting`, so that a server counts as protected if one policy protects it and another one
+ * waits for its first snapshot.
  */
 const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
 
 /**
  * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`, or `33
- * of 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`.
- * Starts with what can't be read, ends with what dropped out of coverage. A server is protected
- * when no policy that selects it is late with it. A new server without a snapshot is not protected,
- * but waiting.
+ * of 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`. The
+ * sentence starts with the regions that can't be read, and ends with the items that dropped out of
+ * coverage. A server is protected if none of its series is late. A new server without a snapshot is
+ * waiting, not protected.
  */
 export function sentence(audit: Audit): string {
   return [protectionText(audit), ...droppedText(audit)].join('; ');
@@ -25,7 +26,7 @@ export function sentence(audit: Audit): string {
 
 function protectionText(audit: Audit): string {
   const unreadable = unreadableIn(audit);
-  const servers = standings(audit);
+  const servers = worstSeriesOfServers(audit);
   if (servers.length === 0) {
     return unreadable.length > 0
       ? `${listed(unreadable)} can't be read: nothing is known of the servers`
@@ -45,10 +46,8 @@ function protectionText(audit: Audit): string {
   ].join('; ');
 }
 
-/**
- * The worst series of each server that is to have snapshots; the one that is most overdue first.
- */
-export function standings({ series }: Pick<Audit, 'series'>): AuditedSeries[] {
+/** The worst series of each server that is expected to have snapshots; the most overdue first. */
+export function worstSeriesOfServers({ series }: Pick<Audit, 'series'>): AuditedSeries[] {
   const expected = series.filter(isExpected).sort(worstFirst);
   const worstOf = new Map<string, AuditedSeries>();
   for (const one of expected) {
@@ -59,14 +58,14 @@ export function standings({ series }: Pick<Audit, 'series'>): AuditedSeries[] {
 }
 
 /**
- * Whether failed and stuck snapshots of a series count as trouble. Those of servers that are gone
- * or no longer selected do not, because they would count for ever.
+ * Whether failed and stuck snapshots of a series count as trouble. They do not if the server is
+ * gone or no longer selected, because they would then count forever.
  */
 export function isWatched(series: AuditedSeries): boolean {
   return isExpected(series) || series.countedBy !== undefined;
 }
 
-/** Whether a series is of a server that is to have snapshots. */
+/** Whether a series is of a server that is expected to have snapshots. */
 export function isExpected({ state }: AuditedSeries): boolean {
   return RANKS.includes(state);
 }
@@ -76,7 +75,7 @@ export function lateText({ cause, lateSeconds = 0 }: AuditedSeries): string {
   return cause ? sentenceOf(cause) : `${durationText(1000 * lateSeconds)} late`;
 }
 
-/** A series that is late, or has no good snapshot. */
+/** The reason for a series that is late or has no good snapshot. */
 export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason {
   const { name, server, policy, newestGood, lateSeconds = 0, cause } = series;
   return {
@@ -99,7 +98,10 @@ export function worstFirst(a: AuditedSeries, b: AuditedSeries): number {
   );
 }
 
-/** What is wrong with the worst of some servers, and how many there are. */
+/**
+ * A clause about the servers in trouble: the trouble of the worst server, and the number of
+ * servers.
+ */
 function troubleText(worst: AuditedSeries, count: number, suffix: string): string {
   const name = `${shortName(worst.name || `server ${worst.server}`)}${suffix}`;
   const several = count > 1;
@@ -110,7 +112,8 @@ function troubleText(worst: AuditedSeries, count: number, suffix: string): strin
 }
 
 /**
- * The regions and accounts that can't be read; regions with their account where there are several.
+ * The regions and accounts that can't be read. A region has its account's name if there are several
+ * accounts.
  */
 function unreadableIn({ policies }: Audit): string[] {
   const accounts = new Set(policies.map(({ account }) => account));

@@ -1,20 +1,23 @@
 import type { AuditedSeries } from './model.ts';
 import { isExpected } from './sentence.ts';
 
-/** Of how many servers something is true, and of which for the longest time. */
+/**
+ * The number of servers with a property such as "proven", and the server that has had it for the
+ * longest time.
+ */
 export interface ServerCount {
-  /** How many servers it is asked of. */
+  /** The number of servers that should have the property. */
   count: number;
-  /** Of how many of them it is true. */
+  /** The number of these servers that have the property. */
   holding: number;
   oldest?: { name: string; account: string; region: string; since: string };
 }
 
 /**
- * Counts servers that are to have snapshots, each once, whatever series it has.
+ * Counts the servers that are expected to have snapshots. A server with several series counts once.
  *
- * @param sinceWhen of a series: an ISO time, null when it is not true of it, undefined when it is
- *   not asked of it.
+ * @param sinceWhen since when a series has the property, as an ISO time; null if it lacks the
+ *   property, undefined if the property does not apply to it.
  */
 export function countServers(
   all: readonly AuditedSeries[],

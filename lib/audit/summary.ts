@@ -1,6 +1,7 @@
 import { printableIn } from '../openstack/printable.ts';
 import { countsOf, type Reason, type ReasonCode } from '../reporting/reasons.ts';
-import { findingText, reported, sentenceOf } from '../reporting/sentences.ts';
+import { type ReportedFinding, reportedFinding } from '../reporting/report.ts';
+import { reported, sentenceOf } from '../reporting/sentences.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
 import { sentence } from './sentence.ts';
 import { type ListedTrouble, SERIES_TROUBLES } from './troubles.ts';
@@ -9,34 +10,34 @@ const MOST_SERIES = 100;
 
 type Brief = Omit<AuditedSeries, 'snapshots'>;
 
-/** A policy, with the codes of its problems to filter by, and the problems in words. */
+/** A policy, with its problems as codes for filters and as sentences. */
 interface PolicySummary extends Omit<AuditedPolicy, 'problems'> {
   codes: ReasonCode[];
   problems: string[];
 }
 
 /**
- * What an audit has found, small enough to be logged and returned; the report page has all of it.
- * The series that are in trouble are listed by its kind, without their snapshots: see troubles.ts.
+ * The result of an audit, short enough to be logged and returned. The report page has the complete
+ * result. The series in trouble are listed by the kind of trouble, without their snapshots; see
+ * troubles.ts.
  */
 export interface AuditSummary
-  extends Pick<Audit, 'owner' | 'at' | 'uncovered' | 'unlisted' | 'bytes' | 'leftBehindBytes'>,
+  extends Pick<Audit, 'owner' | 'at' | 'uncovered' | 'unlisted' | 'bytes' | 'unmanagedBytes'>,
     Record<ListedTrouble, Brief[]> {
   job: 'audit';
   sentence: string;
   policies: PolicySummary[];
   orphaned: Brief[];
-  warnings: string[];
-  /** What has dropped out of coverage since earlier audits. */
+  warnings: ReportedFinding[];
+  /** The items that have dropped out of coverage since earlier audits, as sentences. */
   dropped: string[];
-  /** The same, as far as the event of this audit accepts it. */
+  /** The dropped items that the event of this audit accepts, as sentences. */
   accepted: string[];
-  /** What kept the audit itself from being published. */
-  failures: string[];
-  failureCodes: ReasonCode[];
+  /** The parts of the audit that failed, such as the report page. */
+  failures: ReportedFinding[];
   /**
-   * How many of each code: of problems, warnings, what has dropped and failures, those that were
-   * left out as well.
+   * The number of each code among the problems, warnings, dropped items and failures, including
+   * those that the lists above omit.
    */
   codes: Partial<Record<ReasonCode, number>>;
 }
@@ -47,7 +48,7 @@ export function summaryOf(
   accepted: readonly Dropped[] = [],
 ): AuditSummary {
   const { owner, at, policies, series, dropped, uncovered, unlisted } = audit;
-  const { warnings, bytes, leftBehindBytes } = audit;
+  const { warnings, bytes, unmanagedBytes } = audit;
   const brief = (some: AuditedSeries[]) =>
     some.slice(0, MOST_SERIES).map(({ snapshots: _, ...rest }) => rest);
   const lists = SERIES_TROUBLES.filter(({ isListed }) => isListed).map(({ name, isIn }) => [
@@ -68,13 +69,12 @@ export function summaryOf(
     orphaned: brief(series.filter(({ state }) => state === 'orphaned')),
     uncovered: uncovered.slice(0, MOST_SERIES),
     unlisted,
-    warnings: warnings.slice(0, MOST_SERIES).map(findingText),
+    warnings: warnings.slice(0, MOST_SERIES).map(reportedFinding),
     dropped: dropped.slice(0, MOST_SERIES).map(sentenceOf),
     accepted: accepted.slice(0, MOST_SERIES).map(sentenceOf),
     bytes,
-    leftBehindBytes,
-    failures: failures.map(sentenceOf),
-    failureCodes: failures.map(({ code }) => code),
+    unmanagedBytes,
+    failures: failures.map(reportedFinding),
     codes: countsOf([...policies.flatMap(({ problems }) => problems), ...warnings, ...dropped, ...failures]),
   });
 }

@@ -1,7 +1,7 @@
 import type { Reason } from '../reporting/reasons.ts';
 import { copyNote, seriesBehind } from './copied.ts';
 import type { AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
-import type { Naming } from './place.ts';
+import type { Naming } from './naming.ts';
 import { drillFailed, hasFailedDrill } from './proof.ts';
 import { isWatched, seriesLate } from './sentence.ts';
 
@@ -15,23 +15,24 @@ export type ListedTrouble = 'late' | 'unproven' | 'behind' | 'notRotating';
  * icon, the notices and the rows), the digest, the summary, and the metric Troubles.
  */
 export interface SeriesTrouble {
-  /**
-   * In the summary the series are listed under this name; on the page it is the class of the note.
-   */
+  /** The field of the summary that lists the series, and the CSS class of the note on the page. */
   name: ListedTrouble | 'failed' | 'stuck';
   isIn(series: AuditedSeries): boolean;
-  /** The section of the digest, and the line of each series in it. Such a day is not good. */
+  /**
+   * The section of the digest, and the reason for each series in it. A day with such a section is
+   * not good.
+   */
   digest?: { title: string; reasonOf(series: AuditedSeries, naming: Naming): Reason };
   /**
-   * What the page says above the servers of those that are in it; its icon is then not that of a
-   * good day.
+   * The notices above the servers on the page about all series in this trouble. With such a notice,
+   * the page's icon shows trouble.
    */
   noticesOf?(all: readonly AuditedSeries[], naming: Naming): Reason[];
-  /** What the page says at the row of a series. */
+  /** The note in the row of a series on the page. */
   noteOf?(series: AuditedSeries): string;
-  /** The metric Troubles counts it. */
+  /** Whether the metric Troubles counts this kind of trouble. */
   isCounted: boolean;
-  /** The summary lists its series. */
+  /** Whether the summary lists the series. */
   isListed: boolean;
 }
 
@@ -57,7 +58,8 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     name: 'behind',
     isIn: ({ copied }) => copied?.behind === true,
     digest: { title: 'Copies that are behind', reasonOf: seriesBehind },
-    // With many servers they are all behind for the same reason.
+    // One notice for all series, because with many servers their copies are behind for the same
+    // reason.
     noticesOf: (all, { placeOf }) => [
       {
         code: 'COPIES_BEHIND',
@@ -71,7 +73,7 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     isCounted: false,
     isListed: true,
   },
-  // A warning of the audit says which snapshots stay.
+  // No notice, because a warning of the audit names the snapshots.
   {
     name: 'notRotating',
     isIn: ({ notRotating = 0 }) => notRotating > 0,
@@ -82,29 +84,39 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   {
     name: 'failed',
     isIn: (series) => series.failed > 0 && isWatched(series),
-    digest: { title: 'Snapshots that failed', reasonOf: seriesHaving('SERIES_FAILED', 'failed') },
-    noticesOf: (all, naming) => all.map((one) => seriesHaving('SERIES_FAILED', 'failed')(one, naming)),
+    digest: { title: 'Snapshots that failed', reasonOf: seriesFailed },
+    noticesOf: (all, naming) => all.map((one) => seriesFailed(one, naming)),
     isCounted: true,
     isListed: false,
   },
   {
     name: 'stuck',
     isIn: (series) => series.stuck > 0 && isWatched(series),
-    digest: { title: 'Snapshots that are stuck', reasonOf: seriesHaving('SERIES_STUCK', 'stuck') },
-    noticesOf: (all, naming) => all.map((one) => seriesHaving('SERIES_STUCK', 'stuck')(one, naming)),
+    digest: { title: 'Snapshots that are stuck', reasonOf: seriesStuck },
+    noticesOf: (all, naming) => all.map((one) => seriesStuck(one, naming)),
     isCounted: true,
     isListed: false,
   },
 ];
 
-function seriesHaving(code: 'SERIES_FAILED' | 'SERIES_STUCK', state: 'failed' | 'stuck') {
-  return (series: AuditedSeries, { placeOf }: Naming): Reason => ({
-    code,
+function seriesFailed(series: AuditedSeries, naming: Naming): Reason {
+  const failed = imagesIn(series, 'failed', naming);
+  if (series.state !== 'adhoc') return { code: 'SERIES_FAILED', ...failed };
+  const endless = series.snapshots.filter(({ state, goes }) => state === 'failed' && goes === undefined);
+  return { code: 'SERIES_ADHOC_FAILED', ...failed, endless: endless.map(({ image }) => image) };
+}
+
+function seriesStuck(series: AuditedSeries, naming: Naming): Reason {
+  return { code: 'SERIES_STUCK', ...imagesIn(series, 'stuck', naming) };
+}
+
+function imagesIn(series: AuditedSeries, state: 'failed' | 'stuck', { placeOf }: Naming) {
+  return {
     server: series.name || series.server,
     where: placeOf(series),
     policy: series.policy,
     images: series.snapshots.filter((one) => one.state === state).map(({ image }) => image),
-  });
+  };
 }
 
 function seriesNotRotated(series: AuditedSeries, { placeOf }: Naming): Reason {
@@ -113,7 +125,7 @@ function seriesNotRotated(series: AuditedSeries, { placeOf }: Naming): Reason {
   return { code: 'SERIES_NOT_ROTATED', server: name || server, where, policy, count: notRotating };
 }
 
-/** The kinds of trouble that a policy as a whole can be in; its problems say more. */
+/** The kinds of trouble that a whole policy can be in. The policy's problems have the details. */
 const POLICY_TROUBLES: readonly {
   name: 'nothingSelected' | 'missing';
   isIn(policy: AuditedPolicy): boolean;
@@ -123,8 +135,11 @@ const POLICY_TROUBLES: readonly {
 ];
 
 /**
- * The kinds of trouble that count for the metric Troubles, of a policy in its accounts and of its
- * series, and of what has dropped out of its coverage.
+ * The kinds of trouble of a policy that count for the metric Troubles.
+ *
+ * @param policies the policy in each of its accounts.
+ * @param series its series.
+ * @param dropped the items that have dropped out of its coverage.
  */
 export function troublesIn(
   policies: readonly AuditedPolicy[],

@@ -74,7 +74,7 @@ export function parseCron(text: string): Cron {
       mode: '7-part',
       alternativeWeekdays: true,
       sloppyRanges: true,
-      timezone: 'UTC',
+      utcOffset: 0,
     });
   } catch (error) {
     throw new RangeError((error as Error).message);

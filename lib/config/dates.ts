@@ -1,6 +1,6 @@
 /** "2026-11-23T00:00:00Z" */
 export function isoSeconds(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+  return `${date.toISOString().slice(0, -'.000Z'.length)}Z`;
 }
 
 /**

@@ -6,7 +6,7 @@ import { isKeyOf, type Policy, parsePolicy, readOptionalEvent } from '../config/
 import { strict } from '../config/schema.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import type { Run } from '../runtime/run.ts';
-import { findQuotasAhead } from '../snapshots/quota-finder.ts';
+import { forecastRegionQuotas } from '../snapshots/quota-finder.ts';
 import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { type AccountAccess, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
 import {
@@ -116,7 +116,7 @@ async function* checkAccount(
       policy,
       servers: selection.servers.filter((server) => server.region === region),
     }));
-    const ahead = await findQuotasAhead(session, region, { policies: growing, images, owner, now });
+    const ahead = await forecastRegionQuotas(session, region, { policies: growing, images, owner, now });
     yield* ahead.map((reason) => (reason.days === 0 ? fail : warn)('quota', reason));
   }
   const unprotectedData = unprotectedDataFinder(session);

@@ -6,7 +6,7 @@ import { cloudFilesProblems } from '../offsite/cloud-files.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { lastingState } from '../snapshots/lasting-state.ts';
+import { blockingState } from '../snapshots/blocking-state.ts';
 import { type Selection, selectServers } from '../snapshots/selector.ts';
 import { cleanupTooRare } from './cleanup-pace.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
@@ -74,7 +74,7 @@ export function checkServers(
   const allExcepted = servers.length + missingIds.length + unmatched.length === 0;
   const onVolumes = servers.filter(({ volumeBacked }) => volumeBacked && provider === 'rackspace');
   const inState = Map.groupBy(
-    servers.filter((server) => lastingState(server) !== undefined),
+    servers.filter((server) => blockingState(server) !== undefined),
     ({ status }) => status,
   );
   const scheduled = servers.filter(({ imageSchedule }) => imageSchedule);

@@ -1,7 +1,7 @@
 import { identityOf, titleOf } from '../audit/dropped-text.ts';
 import { durationText, shortName } from '../audit/format.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
-import { type Naming, namingOf } from '../audit/place.ts';
+import { type Naming, namingOf } from '../audit/naming.ts';
 import { worstFirst } from '../audit/sentence.ts';
 import { SERIES_TROUBLES, type SeriesTrouble } from '../audit/troubles.ts';
 import type { CloudErrorCode } from '../openstack/errors.ts';

@@ -64,13 +64,14 @@ export function factsOf(error: CloudError): { error: CloudErrorCode; message: st
   return { error: error.code, message: explain(error) };
 }
 
-/** The message of an error, with the missing role or the protection as a remedy for FORBIDDEN. */
+/**
+ * The message of an error. FORBIDDEN has the remedy for a missing role, which is conditional: the APIs
+ * also answer 403 for quotas and protected images, and only the words of their messages differ.
+ */
 export function explain({ code, message }: CloudError): string {
-  if (code !== 'FORBIDDEN' || /limit exceeded|metadata items exceeds|do not own/i.test(message))
-    return message;
-  return /protected/i.test(message)
-    ? `${message} Take the protection off to let it go.`
-    : `${message} The user in the secret lacks the role for this: at Rackspace it needs nova:admin and cloudImages:admin, for copies in Cloud Files object-store:admin as well, elsewhere usually member.`;
+  return code === 'FORBIDDEN'
+    ? `${message} If the user in the secret lacks the role for this, grant it: at Rackspace nova:admin and cloudImages:admin, for copies in Cloud Files object-store:admin as well, elsewhere usually member.`
+    : message;
 }
 
 /**

@@ -4,18 +4,21 @@
  */
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 const REPLACEMENT = '\ufffd';
+/** What only separates words: in one line it is a space. */
+const WORD_BREAK = /\r?\n|\t/g;
 
 /**
  * Makes a text of the cloud, such as the name of a server, safe for a terminal, a mail or a page:
- * replaces the characters that move the cursor, start a new line or reverse the text.
+ * replaces the characters that move the cursor, start a new line or reverse the text. Line ends and
+ * tabs become spaces.
  */
 export function printable(text: string): string {
-  return text.toWellFormed().replace(UNPRINTABLE, REPLACEMENT);
+  return text.toWellFormed().replace(WORD_BREAK, ' ').replace(UNPRINTABLE, REPLACEMENT);
 }
 
 /** {@link printable} for a text of several lines. */
 export function printableLines(text: string): string {
-  return text.split('\n').map(printable).join('\n');
+  return text.split(/\r?\n/).map(printable).join('\n');
 }
 
 /**

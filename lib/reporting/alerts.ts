@@ -5,7 +5,7 @@ function topicClient(): SNSClient {
 }
 
 /**
- * Sends a message to everybody who hears of this deployment's alerts.
+ * Sends a message to all subscribers of this deployment's alert topic.
  *
  * @throws the SDK's errors.
  */
@@ -17,7 +17,7 @@ export async function publishAlert(
 }
 
 /**
- * Counts the subscriptions of the topic: those that were confirmed, and those that were not yet.
+ * Counts the confirmed and the unconfirmed subscriptions of the topic.
  *
  * https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html
  *

@@ -46,7 +46,7 @@ export function failedRunOf(
     ...job,
     crashed: false,
     ...(resumesAt ? { resumesAt } : {}),
-    failures,
+    failures: failures.map(({ text }) => text),
     servers: entries
       .filter(({ outcome }) => outcome === 'failed')
       .slice(0, MOST_SERVERS)

@@ -2,12 +2,14 @@ import { ValidationError } from '../config/validation-error.ts';
 import { isBucketError } from '../offsite/bucket-error.ts';
 import { factsOf, isCloudError } from '../openstack/errors.ts';
 import { codesIn, type Reason, type ReasonCode } from './reasons.ts';
+import type { Report } from './report.ts';
+import { failedRunText } from './sentences/failed-run.ts';
 import { sentenceOf } from './sentences.ts';
 
 /** The error that makes an invocation fail although it has a result. */
 export class RunFailed extends Error {
   override readonly name = 'RunFailed';
-  /** Of all that failed, each once. */
+  /** The codes of all failures, each once. */
   readonly codes: readonly ReasonCode[];
 
   constructor(message: string, codes: readonly ReasonCode[]) {
@@ -19,6 +21,16 @@ export class RunFailed extends Error {
 /** The error of a run that failed for one reason. */
 export function failureFor(reason: Reason): RunFailed {
   return new RunFailed(sentenceOf(reason), codesIn(reason));
+}
+
+/**
+ * The error that makes the invocation itself fail, so that Lambda tries again (which is safe) and
+ * alarms see it; undefined for a good run.
+ */
+export function failureOf(report: Report): RunFailed | undefined {
+  const { failures, failureCodes, totals } = report;
+  if (!totals.failed && failures.length === 0) return undefined;
+  return new RunFailed(failedRunText(report), Object.keys(failureCodes) as ReasonCode[]);
 }
 
 /** The reason of an error that ended a run before it had a result. */

@@ -71,7 +71,7 @@ export async function sendPing(
   }
 }
 
-/** A part of a URL without its percent signs; as it is where they encode nothing. */
+/** Decodes a percent-encoded part of a URL; returns an invalid encoding unchanged. */
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);

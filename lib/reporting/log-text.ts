@@ -1,15 +1,15 @@
 /**
- * `serverless invoke --log` shows the last 4 KB of a log, of which Lambda's own lines take some.
+ * The maximum size of a text. `serverless invoke --log` shows the last 4 KB of a log, including
+ * Lambda's own lines.
  */
 const ROOM_BYTES = 3_500;
 
 /**
- * A text for people that `serverless invoke --log` shows whole: all paragraphs if they fit;
- * otherwise as many of the brief ones as fit, and how many more there are. The sum stands at the
- * end.
+ * A text that `serverless invoke --log` shows completely: all paragraphs if they fit, otherwise as
+ * many of the `brief` paragraphs as fit, and the number of the others. The `sum` is at the end.
  *
- * @param isLocal whether the function is not deployed: then all of its log is shown.
- * @param brief what people have to read, the most important first.
+ * @param isLocal whether the function is not deployed, so that the terminal shows its whole log.
+ * @param brief the paragraphs that people have to read, the most important first.
  */
 export function logText(
   paragraphs: readonly string[],

@@ -6,11 +6,12 @@ import type { Report } from './report.ts';
 
 export const METRICS_NAMESPACE = 'Autosnap';
 /**
- * Of one metric in one log line; with more, powertools would begin a line without these dimensions.
+ * The maximum number of values of a metric in one log line. With more, powertools would start a new
+ * line without the dimensions.
  */
 const MOST_VALUES = 99;
 
-/** What each job counts; in every run, so that a graph has no holes. */
+/** The outcomes that each job counts. Zeros are published too, so that graphs have no gaps. */
 const COUNTED = {
   snapshot: { Taken: 'taken', Deferred: 'deferred', Failed: 'failed' },
   cleanup: { Deleted: 'deleted', Deferred: 'deferred', Failed: 'failed' },
@@ -19,15 +20,20 @@ const COUNTED = {
 } as const;
 
 /**
- * A run's CloudWatch metrics in the namespace Autosnap, with the dimensions `service` (the
- * deployment), `policy` and `job`. Counts: of `snapshot` servers, of `cleanup` snapshots, of
- * `offsite` copies, of `drill` servers, Taken, Copied, Proven, Deleted, Deferred, Failed; of all
- * Succeeded, 1 for a good run and 0 for a bad one, ApiCalls and RateLimited (calls that the cloud
- * refused for their rate), and NothingSelected, 1 for a run in which a selector matched no server.
- * StartDelay: from the slot to the request, in seconds, a value for each snapshot. A run that could
- * not begin has Succeeded alone. Succeeded and Failed of a policy with several accounts are there
- * with the dimension `account`, too; and Failed with `region`, of the regions where something
- * failed or which could not be read: on a good day there are none to pay for.
+ * The CloudWatch metrics of a run in the namespace Autosnap, with the dimensions `service` (the
+ * deployment), `policy` and `job`:
+ * - Taken, Copied, Proven, Deleted, Deferred, Failed: the number of servers (`snapshot`, `drill`),
+ *   snapshots (`cleanup`) or copies (`offsite`) with this outcome.
+ * - Succeeded: 1 for a good run, 0 for a failed one. A run that ended before it had a report
+ *   publishes only this metric.
+ * - ApiCalls, RateLimited: the number of requests, and of requests that the cloud refused because
+ *   of a rate limit.
+ * - NothingSelected: 1 if a selector matched no server.
+ * - StartDelay (seconds): the time from the slot to the request, a value for each snapshot.
+ *
+ * For a policy with several accounts, Succeeded and Failed are also published with the dimension
+ * `account`. Failed is also published with the dimension `region` for each region with failures, so
+ * that a good day costs nothing.
  */
 export function runMetrics(deployment: string) {
   const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName: deployment });
@@ -39,11 +45,11 @@ export function runMetrics(deployment: string) {
   };
   return {
     /**
-     * The metrics of a finished run; a dry run has none, nor has one by hand that neither takes nor
-     * deletes.
+     * Adds the metrics of a finished run. Dry runs have no metrics, and neither have jobs such as
+     * hold.
      *
-     * @param succeeded undefined for a part of a policy: a run of the whole may be missing all the
-     *   same.
+     * @param succeeded undefined for a run of a part of a policy, because a good partial run does
+     *   not show that the scheduled run succeeded.
      */
     add(
       { job, policy, account, accounts, dryRun, totals, failedIn = {}, nothingSelected, entries }: Report,
@@ -79,7 +85,7 @@ export function runMetrics(deployment: string) {
       count('ApiCalls', traffic.calls);
       count('RateLimited', traffic.rateLimited);
     },
-    /** The metrics of a run of a policy that ended before it had a report. */
+    /** Adds the metrics of a run that ended before it had a report. */
     addCrash({ job, policy, account }: HeartbeatPing, isOneOfSeveral: boolean): void {
       if (isOneOfSeveral) {
         address({ job, policy, account });
@@ -89,7 +95,7 @@ export function runMetrics(deployment: string) {
       address({ job, policy });
       count('Succeeded', 0);
     },
-    /** Writes out what there is, however the run ended. */
+    /** Publishes the metrics, if any were added. */
     publish(): void {
       if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics();
     },

@@ -8,9 +8,9 @@ const WORDS: Partial<Record<Outcome, string>> = {
 };
 
 /**
- * The plan of a cleanup's dry run for people to read: a paragraph a series, a line a snapshot with
- * its slot in UTC, newest first. If that is too long for `serverless invoke --log`, only what goes
- * or waits is listed.
+ * The plan of a cleanup's dry run as text: a paragraph for each series, with a line for each
+ * snapshot and its slot in UTC, newest first. If the text is too long for `serverless invoke
+ * --log`, only the deleted and deferred snapshots are listed.
  */
 export function planText({ entries, omitted, totals }: Report, isLocal: boolean): string {
   const paragraphs = entries.map((entry) =>

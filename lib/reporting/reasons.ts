@@ -1,11 +1,11 @@
 import type { Period } from '../config/keep-rules.ts';
 
 /**
- * The reason codes, each with its facts. Code decides on them and people filter reports by them;
- * sentences.ts makes sentences of them.
+ * The reason codes, each with its facts. Decisions are made on codes, people filter reports by
+ * codes, and sentences.ts makes sentences from them.
  */
 interface Facts extends Record<Uppercase<Period>, { period: string }> {
-  // What becomes of a server when a snapshot is due.
+  // The result for a server in a snapshot run.
   TAKEN: { name: string };
   WOULD_TAKE: { name: string };
   ALREADY_TAKEN: { image: string; status: string; until?: string };
@@ -33,7 +33,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   ID_NOT_IN_POLICY: None;
   ID_UNREADABLE: None;
 
-  // Why a rule of `keep` keeps a snapshot, or lets it go.
+  // Why a rule of `keep` keeps or releases a snapshot.
   LAST: { rank: number; of: number };
   OLDEST: { rule: Period; have: number; of: number };
   WITHIN: { ms: number };
@@ -42,10 +42,11 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   AT_LEAST: { count: number };
   NO_RULE: None;
 
-  // Why a snapshot stays whatever the rules say.
+  // Why a snapshot stays although no rule keeps it.
   PROTECTED: None;
   HELD: None;
-  HELD_UNTIL: { until: string };
+  /** `day` is the bare date that the hold was given; `until` is its end in the last time zone. */
+  HELD_UNTIL: { until: string; day?: string };
   EXPOSED: { exposure: string };
   SHARED: { members: readonly string[] };
   DRILL_RUNNING: None;
@@ -54,7 +55,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORED_AS_NEW: None;
   RESTORED_IN_PLACE: None;
 
-  // What a snapshot is that does not count, and what is to become of it.
+  // Why a snapshot does not count for its series, and whether it stays.
   UNFINISHED: { status: string };
   ACTIVE_WITHOUT_DATA: { hasSize: boolean };
   UNKNOWN_STATUS: { status: string };
@@ -66,18 +67,18 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // Ad-hoc snapshots.
   ADHOC: None;
-  ADHOC_FAILED: { status: string };
+  ADHOC_FAILED: { status: string; until?: string };
   ADHOC_UNTIL: { until: string };
   ADHOC_ENDED: { until: string };
 
-  // Snapshots of servers that are not where they were.
+  // Snapshots of servers that are gone, or not in the snapshot's region.
   SERVER_GONE: None;
   SERVER_ELSEWHERE: None;
   SERVER_ELSEWHERE_KEPT: None;
   ORPHAN: { keep: number };
   ORPHAN_UNPROVABLE: None;
 
-  // What became of a deletion.
+  // The result of a deletion.
   MAX_DELETES: { most: number };
   DEADLINE: None;
   STOPPED: { message: string };
@@ -94,7 +95,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   VOLUME_SNAPSHOTS_GOING_NOW: None;
   VOLUME_SNAPSHOT_STILL_THERE: { id: string; status: string };
 
-  // Why a snapshot is not what the plan was made for.
+  // Why a snapshot no longer is as the plan expected.
   NOT_OURS: None;
   UNREADABLE_MARKER: { problem: Reason };
   OTHER_MARKER: None;
@@ -102,7 +103,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   OTHER_STATUS: { status: string };
   CHANGED: { reason: Reason };
 
-  // What becomes of a hold.
+  // The effect of a hold, or of its removal.
   RELEASED: None;
   RELEASED_UNMARKED: None;
   RELEASED_FOREIGN: None;
@@ -112,7 +113,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RELEASED_ADHOC_UNTIL: { until: string };
   RELEASED_WITHOUT_POLICY: { policy: string };
 
-  // An image that is marked as ours, and is not provably ours.
+  // Why the marker of an image does not prove that this deployment owns the image.
   MARKED_AS_OURS: { image: string; name: string; reason: Reason };
   OWNED_BY_OTHER_PROJECT: None;
   POLICY_INVALID: None;
@@ -129,11 +130,11 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   VOLUME_SNAPSHOT_OF_OTHER_IMAGE: { id: string };
   VOLUMES_OF_OTHER_SERVER: { server: string };
 
-  // An image of autosnap.py that can't be adopted.
+  // Why an image of autosnap.py can't be adopted.
   LEGACY_RENAMED: { image: string; name: string; server: string };
   LEGACY_SHARED: { image: string; name: string; server: string; deployment: string };
 
-  // A server of which nobody knows whether it is gone.
+  // Servers whose existence is unknown.
   HOME_UNKNOWN: { server: string };
   HOME_UNLISTED: { server: string; home: string };
   HOME_UNREADABLE: { home: string };
@@ -170,7 +171,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_SERVER_UNSURE: { error: string; message: string };
   DRILL_OF_VOLUMES: None;
 
-  // Why nothing proves that a drill has made a server.
+  // Why it is not proven that a drill created a server.
   DRILL_METADATA_CHANGED: None;
   DRILL_FROM_OTHER_IMAGE: { image: string };
   DRILL_IMAGE_GONE: { image: string };
@@ -206,7 +207,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COPY_SERVER_UNLISTED: None;
   TOO_FEW_COPIES_LEFT: { needed: number };
 
-  // Exports, which copies at Rackspace begin with.
+  // Exports, with which copies at Rackspace start.
   EXPORT_RUNNING: { since: string };
   EXPORT_UNSURE: None;
   EXPORT_UNSEEN: { name: string };
@@ -217,7 +218,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   EXPORT_LEFT_ALONE: { problem: Reason };
   EXPORT_DISCARDED: { problem: Reason };
 
-  // What is wrong with a copy or an export.
+  // Problems of a copy or an export.
   COPY_OTHER_MANIFEST: { key: string };
   COPY_WITHOUT_HEAD: { key: string; segment: string };
   COPY_OTHER_DATA: { key: string; manifest: string };
@@ -227,7 +228,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   EXPORT_OTHER_SIZE: { name: string };
   EXPORT_OTHER_CHECKSUM: { name: string };
 
-  // What is wrong, or odd, beyond single entries.
+  // Failures and warnings that concern more than a single entry.
   REGION_UNREADABLE: { where: string; job: 'snapshot' | 'cleanup' | 'offsite' | 'drill'; problem: Reason };
   REGION_NOT_IN_CATALOGUE: { known: readonly string[] };
   SELECTOR_UNMATCHED: { selector: string; isPart: boolean };
@@ -253,7 +254,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   ROTATION_BEHIND: { of: string; policy: string; deferred: number; most: number };
   IMAGE_SUSPECT: { problem: Reason };
   IMAGE_STUCK: { image: string; of: string; status: string; since: string; serverIs: string };
-  ADHOC_SNAPSHOT_FAILED: { image: string; of: string; status: string };
+  /** `until`: when cleanup deletes it; absent if no cleanup does. */
+  ADHOC_SNAPSHOT_FAILED: { image: string; of: string; status: string; until?: string };
   IMAGE_EXPOSED: { image: string; of: string; exposure: string };
   IMAGE_IN_FUTURE: { image: string; of: string; slot: string };
   SLOT_TAKEN_TWICE: { of: string; slot: string; images: readonly string[] };
@@ -283,7 +285,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   VOLUMES_UNPROTECTED: OfPolicy & { names: readonly string[] };
   DATA_UNKNOWN: OfPolicy & { kind: 'localDisks' | 'attachedVolumes'; error: string; message: string };
 
-  // A quota of the cloud that the next runs will meet; sizes in bytes and in GB.
+  // A quota of the cloud that the next runs will exceed; sizes in bytes, of volumes in GB.
   QUOTA_AHEAD: {
     where: string;
     kind: 'images' | 'imageBytes' | 'volumeSnapshots' | 'volumeGigabytes';
@@ -292,7 +294,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     days: number;
   };
 
-  // What the cloud, or the bucket, says.
+  // Errors of the cloud and of the bucket.
   CLOUD: { error: string; message: string };
   BUCKET: { error: string; message: string };
 
@@ -322,7 +324,17 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   MESSAGE_INVALID: None;
   UNEXPECTED: { error: string; message: string };
 
-  // What doctor has found of an account.
+  // What went wrong beside the work of a run.
+  LEASE_NOT_TAKEN: { message: string };
+  LEASE_NOT_RELEASED: { message: string };
+  WORK_NOT_ENQUEUED: { message: string };
+  MESSAGE_NOT_SETTLED: { message: string };
+  REPORT_NOT_STORED: { message: string };
+  GOOD_RUN_NOT_STORED: { message: string };
+  FAILED_RUN_NOT_STORED: { message: string };
+  HEARTBEAT_NOT_SENT: { message: string };
+
+  // Results of doctor about an account.
   SECRET_READ: { form: 'rackspace' | 'password' | 'applicationCredential'; authUrl: string };
   LOGGED_IN: { project: string; regions: readonly string[] };
   LOGIN_REFUSED: { error: string; message: string };
@@ -345,13 +357,13 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     count: number;
     other: string;
     owner: string;
-    /** The other one is what this deployment's owner is without `custom.owner`. */
+    /** The owner of this deployment would be `other` without `custom.owner`. */
     isDefault: boolean;
   };
   VOLUMES_LISTED: { where: string; count: number };
   VOLUMES_NOT_LISTED: { where: string; error: string; message: string };
 
-  // What doctor has found of a policy.
+  // Results of doctor about a policy.
   REGIONS_KNOWN: { regions: readonly string[]; isAll: boolean };
   REGIONS_UNKNOWN: { unknown: readonly string[]; known: readonly string[] };
   SERVERS_SELECTED: { names: readonly string[] };
@@ -376,10 +388,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_OVER: None;
   DRILL_PART_MISSING: DrillPart & { missing: readonly string[]; known: readonly string[] };
   DRILL_PART_UNKNOWN: DrillPart & { error: string; message: string };
-  /** Minutes between the two, and for how many the second one waits. */
+  /** `gap` is the time between both runs and `wait` how long the second one waits, in minutes. */
   SCHEDULES_OVERLAP: { gap: number; wait: number; other: string; at: string; names: readonly string[] };
 
-  // Which image is restored, and why.
+  // Which image a restore uses, and why.
   RESTORE_SNAPSHOT: {
     image: string;
     slot: string;
@@ -397,7 +409,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_NAMESAKE: { name: string; server: string };
   RESTORE_SOURCE: { image: string; slot?: string; at: string };
 
-  // What a restore to a new server does.
+  // The steps of a restore to a new server.
   RESTORE_NEW: { name: string; image: string; imageName: string; flavor: string; from: Provenance };
   RESTORE_NETWORKS: { networks: readonly string[]; from: Provenance };
   RESTORE_NETWORKS_UNKNOWN: None;
@@ -411,7 +423,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_NOT_LISTED: { request: string };
   RESTORE_LOOK_AGAIN: None;
 
-  // What a restore in place does.
+  // The steps of a restore in place.
   RESTORE_SAFETY_FIRST: { name: string; server: string };
   RESTORE_REPLACES: { name: string; image: string; imageName: string };
   RESTORE_KEEPS: { addresses: readonly string[] };
@@ -442,7 +454,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SAFETIES_USED_UP: { count: number; name: string; reasons: readonly Reason[] };
   SAFETY_UNKNOWN: { image: string; request: string };
 
-  // How far a restore is.
+  // The progress of a restore.
   RESTORE_RUNNING: { name: string; server: string; status: string };
   RESTORE_STATE_UNKNOWN: { name: string; server: string };
   RESTORED: { name: string; server: string; status: string; addresses: readonly string[] };
@@ -499,7 +511,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_FLAVOR_UNKNOWN: { flavor: string; isOriginal: boolean; fitting: readonly string[] };
   RESTORE_FLAVOR_MISSING: { fitting: readonly string[] };
 
-  // What an audit has found: troubles of series.
+  // Results of an audit: troubles of series.
   SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason };
   SERIES_SCHEDULE_ENDED: None;
   SERIES_SERVER_UNCERTAIN: None;
@@ -515,6 +527,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_BEHIND: OfSeries & { newest?: string; ageSeconds?: number };
   COPIES_BEHIND: { servers: readonly { server: string; where: string; policy: string }[]; more: number };
   SERIES_FAILED: OfSeries & { images: readonly string[] };
+  /** `endless`: those of the images that no cleanup will delete. */
+  SERIES_ADHOC_FAILED: OfSeries & { images: readonly string[]; endless: readonly string[] };
   SERIES_STUCK: OfSeries & { images: readonly string[] };
   SERIES_NOT_ROTATED: OfSeries & { count: number };
   SERIES_NOT_ROTATING: { server: string; policy: string; images: readonly string[] };
@@ -534,11 +548,11 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   POLICY_COPIES_WITHOUT_BUCKET: None;
   POLICY_COPIES_UNREADABLE: { error: string; message: string };
 
-  // What dropped out of coverage since earlier audits.
+  // Items that dropped out of coverage since earlier audits.
   DROPPED_ACCOUNT: LastSeen & { account: string; policies: readonly string[] };
   DROPPED_PROJECT: LastSeen & { account: string; project: string; policies: readonly string[] };
   DROPPED_REGION: LastSeen & { account: string; where: string; policies: readonly string[] };
-  /** Of the servers, `uncovered` are covered by no other policy. */
+  /** `uncovered` is the number of these servers that no other policy covers. */
   DROPPED_POLICY: LastSeen & { policy: string; accounts: readonly string[]; uncovered: number };
   DROPPED_SERVER: Omit<LastSeen, 'servers'> & {
     account: string;
@@ -557,7 +571,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   ADHOC_SNAPSHOT_GONE: { image: string; of: string; taken: string };
   SERVER_ON_IMAGE_SCHEDULE: { name: string };
 
-  // What keeps the audit from being published.
+  // Why a part of the audit could not be published.
   GOOD_RUNS_UNREADABLE: { message: string };
   PAGE_NOT_WRITTEN: { message: string };
   PAGE_WITHOUT_LINK: { message: string };
@@ -566,20 +580,20 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   INCIDENTS_NOT_TOLD: { message: string };
 }
 
-/** What the check of a drill has asked, and what came of it. */
+/** The request of a drill's check, and its result. */
 interface Answer {
   target: string;
   status?: number;
   error?: string;
 }
 
-/** The servers that were busy: the first by name, and how many more. */
+/** The busy servers: the first ones by name, and the number of the others. */
 export interface BusyServers {
   servers: readonly { name: string; region: string }[];
   more: number;
 }
 
-/** A server that has the metadata of a drill, and that only a person may delete. */
+/** A server that has the metadata of a drill, and that only an operator may delete. */
 interface LeftAlone {
   where: string;
   name: string;
@@ -588,39 +602,39 @@ interface LeftAlone {
   reasons: readonly Reason[];
 }
 
-/** The roles of a user as the cloud shows them, none where it does not. */
+/** The roles of a user; empty if the cloud does not show them. */
 interface Rights {
   roles: readonly string[];
   provider: 'rackspace' | 'keystone';
 }
 
-/** What drills make servers with, by the field of the policy. */
+/** The fields of a policy's `drill` that name the cloud's resources for a server. */
 interface DrillPart {
   where: string;
   part: 'flavor' | 'networks' | 'securityGroups';
 }
 
-/** When a schedule fires next: in UTC, and in its own time zone where that is another. */
+/** The next time of a schedule: in UTC, and in its own time zone if that differs. */
 interface NextFire {
   at: string;
-  /** False for a rate: it fires then at the latest. */
+  /** False for a rate, for which the time is the latest possible one. */
   exact: boolean;
   local?: string;
 }
 
-/** Of which policy, in which region. */
+/** A policy and a region. */
 interface OfPolicy {
   policy: string;
   where: string;
 }
 
-/** How many servers were covered, and when an audit last saw that: ISO, in UTC. */
+/** The number of covered servers, and when an audit last saw them covered: ISO, in UTC. */
 interface LastSeen {
   servers: number;
   seen: string;
 }
 
-/** Of which server under which policy. */
+/** The server and the policy of a series. */
 interface OfSeries {
   server: string;
   where: string;
@@ -628,7 +642,8 @@ interface OfSeries {
 }
 
 /**
- * Where a part of a new server comes from: the event, the original, or what a snapshot says of it.
+ * The source of a field of a new server: the event, the original server, or the blueprint in a
+ * snapshot.
  */
 type Provenance = 'event' | 'original' | 'record';
 
@@ -671,7 +686,7 @@ export function unique<R extends Reason>(reasons: readonly R[]): R[] {
 }
 
 /**
- * What is wrong, or odd, beyond single entries: in which region where it is of one, and in which
- * account where an audit is of several.
+ * A failure or a warning that concerns more than a single entry: with its region if it concerns one
+ * region, and with its account in an audit of several accounts.
  */
 export type Finding = Reason & { region?: string; ofAccount?: string };

@@ -12,46 +12,59 @@ import { type IncidentLog, parseIncidentLog } from '../incidents/incidents.ts';
 import type { AccountJob, FailedRun, RecordedFailure } from './failed-run.ts';
 import type { Report } from './report.ts';
 
-/** The report page's key. */
+/** The key of the report page. */
 const PAGE = 'autosnap.html';
 /**
- * Below it, one object for each job, policy and account: when it was written says when a run has
- * last ended well.
+ * The prefix of the good runs: one object for each job, policy and account. The time of its last
+ * modification is the time of the last good run.
  */
 const GOOD = 'good-runs/';
-/** Below it, likewise, what failed in the last run that failed. */
+/**
+ * The prefix of the failed runs: one object for each job, policy and account, with the last failed
+ * run.
+ */
 const FAILED = 'failed-runs/';
-/** What the audits have told about incidents. */
+/** The key of the log of incidents that the audits have notified. */
 const INCIDENTS = 'incidents.json';
-/** A link can't live longer: the role's session that signs it ends. */
+/**
+ * How long a presigned link is valid, in hours. It can't be valid longer than the session of the
+ * role that signs it.
+ */
 export const LINK_HOURS = 12;
 
-/** A run's last seconds are for its report. */
+/** How long a run waits for the store, because only a few seconds are left for its report. */
 const RUN_WAITS_MS = 2_500;
 
-/** The bucket that keeps the report page and what each run has reported. */
+/** The bucket with the report page, the reports of the runs, and the log of incidents. */
 export interface ReportStore {
   /** Replaces the report page. */
   putPage(html: string): Promise<void>;
   readPage(): Promise<string>;
   /**
-   * A link to the report page that anybody can open, for {@link LINK_HOURS} at most.
+   * A presigned link to the report page, which works without a login for at most {@link LINK_HOURS}
+   * hours.
    */
   signedPageLink(): Promise<string>;
   /** A link to the report page in the AWS console. */
   consolePageLink(): Promise<string>;
   putRun(report: Report, requestId: string, at: Date): Promise<void>;
-  /** Remembers that a run has ended well, in the place of the one before. */
+  /** Records the time of a good run, and replaces the record of the run before. */
   putGoodRun(run: Omit<GoodRun, 'at'>): Promise<void>;
   goodRuns(): Promise<GoodRun[]>;
-  /** Records a failed run, in the place of the one before. */
+  /** Records a failed run, and replaces the record of the run before. */
   putFailedRun(run: FailedRun): Promise<void>;
-  /** The last failed run of each job, policy and account, but for those that `isOver` names. */
+  /**
+   * The last failed run of each job, policy and account, except those for which `isOver` returns
+   * true.
+   */
   failedRuns(isOver: (run: AccountJob & { at: Date }) => boolean): Promise<RecordedFailure[]>;
-  /** What the audits have told about incidents; nothing if the log is of another version. */
+  /**
+   * The incidents that the audits have notified; an empty log if the stored one is of another
+   * version.
+   */
   incidents(): Promise<IncidentLog>;
   putIncidents(log: IncidentLog): Promise<void>;
-  /** What was reported since a moment, the oldest first; of some runs only, where that is asked. */
+  /** The reports of the runs since a time, the oldest first. `isWanted` selects the runs. */
   runsSince(
     since: Date,
     now: Date,
@@ -60,12 +73,15 @@ export interface ReportStore {
 }
 
 /**
- * @param bucket its name.
- * @param config for the SDK's client; in Lambda there is nothing to set.
+ * The report store in an S3 bucket.
+ *
+ * @param bucket the name of the bucket.
+ * @param config configuration of the SDK's client, for use outside Lambda.
  * @throws by every function, the SDK's errors.
  */
 export function reportStoreIn(bucket: string, config: object = {}): ReportStore {
-  // What is kept here is for people to look at: no run waits long for it.
+  // Short timeouts, because the stored data is only informative, and no run should wait long for
+  // it.
   const client = new S3Client({
     ...config,
     maxAttempts: 2,
@@ -166,13 +182,13 @@ export function reportStoreIn(bucket: string, config: object = {}): ReportStore 
   };
 }
 
-/** A day's runs, so that a day can be listed by itself. */
+/** The prefix of the reports of one day, so that each day can be listed separately. */
 function folderOf(at: Date): string {
   return `runs/${at.toISOString().slice(0, 10)}/`;
 }
 
 /**
- * Where the AWS console of a region's partition is.
+ * The domain of the AWS console for a region.
  *
  * Source: AWS documentation, "Getting started with the AWS Management Console" of AWS, AWS China
  * and AWS GovCloud (US).

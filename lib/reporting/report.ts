@@ -1,5 +1,4 @@
 import { printableIn } from '../openstack/printable.ts';
-import { RunFailed } from './failure.ts';
 import {
   type BusyServers,
   codesIn,
@@ -8,7 +7,7 @@ import {
   type Reason,
   type ReasonCode,
 } from './reasons.ts';
-import { findingText, sentenceOf } from './sentences.ts';
+import { findingText } from './sentences.ts';
 
 /**
  * What became of a server (snapshot, drill), a snapshot (cleanup, hold) or a copy (offsite), the
@@ -71,6 +70,16 @@ export interface Entry {
   omittedSnapshots?: number;
 }
 
+/** Something that went wrong, or is odd, beyond single entries. */
+export interface ReportedFinding {
+  code: ReasonCode;
+  /** The sentence, which names the region and the account. */
+  text: string;
+  region?: string;
+  /** Where a report is of several. */
+  account?: string;
+}
+
 /** What a run did, for people and for programs: returned, and logged as JSON. */
 export interface Report {
   job: 'snapshot' | 'cleanup' | 'hold' | 'offsite' | 'drill';
@@ -97,12 +106,15 @@ export interface Report {
    * What went wrong beyond single entries: regions that can't be read, deletions that nobody
    * planned.
    */
-  failures: string[];
+  failures: ReportedFinding[];
   /** How many of each code, of what failed: of entries, snapshots and failures. */
   failureCodes: Partial<Record<ReasonCode, number>>;
   /** How much failed in each region where something did; one that can't be read is one more. */
   failedIn?: Record<string, number>;
-  warnings: string[];
+  warnings: ReportedFinding[];
+  /** Failures and warnings that were left out to keep the report small enough for a log line. */
+  omittedFailures?: number;
+  omittedWarnings?: number;
   /**
    * What was not got to: how much for want of time, and which servers because they were busy; and
    * when another run of the same job has ended at the latest, for which this one has not begun.
@@ -125,8 +137,9 @@ export const NOWHERE = '-';
 const LARGEST_BYTES = 240_000;
 /** Of one server, so that a long series does not take the place of all others. */
 const LARGEST_ENTRY_BYTES = 60_000;
-/** Of all failures, and of all warnings: a sentence may name many things. */
-const LARGEST_TEXTS_BYTES = 60_000;
+/** Of all failures, and of all warnings, how many and how large: a sentence may name many things. */
+const MOST_FINDINGS = 50;
+const LARGEST_FINDINGS_BYTES = 60_000;
 
 type Draft<F = Finding> = Omit<
   Report,
@@ -151,13 +164,24 @@ export function finishReport({ failures, warnings, ...draft }: Draft): Report {
     ...draft,
     codes: countsOf([...codesOf(results), ...failures, ...warnings]),
     failureCodes: countsOf([...codesOf(results.filter(({ outcome }) => outcome === 'failed')), ...failures]),
-    failures: failures.map(findingText),
-    warnings: warnings.map(findingText),
+    failures: failures.map(reportedFinding),
+    warnings: warnings.map(reportedFinding),
   });
 }
 
+/** A finding as a report has it: the code to filter by, and the sentence to read. */
+export function reportedFinding(finding: Finding): ReportedFinding {
+  const { code, region = 'where' in finding ? finding.where : undefined, ofAccount } = finding;
+  return {
+    code,
+    text: findingText(finding),
+    ...(region === undefined ? {} : { region }),
+    ...(ofAccount === undefined ? {} : { account: ofAccount }),
+  };
+}
+
 /** {@link finishReport} of what is in words already. */
-function bounded(draft: Draft<string> & Pick<Report, 'codes' | 'failureCodes'>): Report {
+function bounded(draft: Draft<ReportedFinding> & Pick<Report, 'codes' | 'failureCodes'>): Report {
   const outcomes = draft.entries.flatMap((e) => e.snapshots?.map(({ outcome }) => outcome) ?? [e.outcome]);
   const totals: Report['totals'] = {};
   for (const outcome of OUTCOMES) {
@@ -169,22 +193,28 @@ function bounded(draft: Draft<string> & Pick<Report, 'codes' | 'failureCodes'>):
   );
   const { failures, warnings, nothingSelected, entries: _, unreadable = [], ...head } = draft;
   const failedIn = regionsOfFailures(draft.entries, unreadable);
+  const shownFailures = fitting(failures);
+  const shownWarnings = fitting(warnings);
+  const omittedFailures = failures.length - shownFailures.length;
+  const omittedWarnings = warnings.length - shownWarnings.length;
   const report: Report = {
     ...head,
     totals,
-    failures: firstOf(failures, 50, LARGEST_TEXTS_BYTES),
+    failures: shownFailures,
+    ...(omittedFailures > 0 ? { omittedFailures } : {}),
     ...(failedIn ? { failedIn } : {}),
-    warnings: firstOf(warnings, 50, LARGEST_TEXTS_BYTES),
+    warnings: shownWarnings,
+    ...(omittedWarnings > 0 ? { omittedWarnings } : {}),
     nothingSelected,
     omitted: 0,
     entries: [],
   };
   let bytes = jsonBytes(report);
   for (const entry of sorted) {
-    const fitting = shortened(entry, LARGEST_BYTES - bytes);
-    if (!fitting) continue;
-    bytes += jsonBytes(fitting) + 1;
-    report.entries.push(printableIn(fitting));
+    const part = shortened(entry, LARGEST_BYTES - bytes);
+    if (!part) continue;
+    bytes += jsonBytes(part) + 1;
+    report.entries.push(printableIn(part));
   }
   report.omitted = sorted.length - report.entries.length;
   return report;
@@ -240,11 +270,13 @@ export function joined(
   parts: readonly ({ account: string } & ({ report: Report } | { failure: Reason }))[],
 ): Report {
   const reports = parts.flatMap((part) => ('report' in part ? [part.report] : []));
-  const linesOf = (kind: 'failures' | 'warnings') =>
-    parts.flatMap((part) => {
-      const lines =
-        'report' in part ? part.report[kind] : kind === 'failures' ? [sentenceOf(part.failure)] : [];
-      return lines.map((line) => `${part.account}: ${line}`);
+  const findingsOf = (kind: 'failures' | 'warnings') =>
+    parts.flatMap((part): ReportedFinding[] => {
+      const { account } = part;
+      if ('failure' in part) {
+        return kind === 'failures' ? [reportedFinding({ ...part.failure, ofAccount: account })] : [];
+      }
+      return part.report[kind].map((one) => ({ ...one, text: `${account}: ${one.text}`, account }));
     });
   const failed = countsOf(
     parts.flatMap((part) => ('report' in part ? [] : codesIn(part.failure).map((code) => ({ code })))),
@@ -254,19 +286,24 @@ export function joined(
     ...head,
     codes: sumOf([...reports.map(({ codes }) => codes), failed]),
     failureCodes: sumOf([...reports.map(({ failureCodes }) => failureCodes), failed]),
-    failures: linesOf('failures'),
-    warnings: linesOf('warnings'),
+    failures: findingsOf('failures'),
+    warnings: findingsOf('warnings'),
     nothingSelected: reports.some(({ nothingSelected }) => nothingSelected),
     entries: parts.flatMap((part) =>
       'report' in part ? part.report.entries.map((entry) => ({ account: part.account, ...entry })) : [],
     ),
   });
-  // The reports have left out entries themselves, which count all the same.
+  // What the single reports have left out counts, too.
+  const omitted = (key: 'omitted' | 'omittedFailures' | 'omittedWarnings') =>
+    reports.reduce((sum, report) => sum + (report[key] ?? 0), all[key] ?? 0);
+  const [omittedFailures, omittedWarnings] = [omitted('omittedFailures'), omitted('omittedWarnings')];
   return {
     ...all,
+    ...(omittedFailures > 0 ? { omittedFailures } : {}),
+    ...(omittedWarnings > 0 ? { omittedWarnings } : {}),
     totals: sumOf(reports.map(({ totals }) => totals)),
     ...(Object.keys(failedIn).length > 0 ? { failedIn } : {}),
-    omitted: reports.reduce((sum, { omitted }) => sum + omitted, all.omitted),
+    omitted: omitted('omitted'),
   };
 }
 
@@ -276,7 +313,7 @@ export function withFailures(report: Report, failures: readonly Finding[]): Repo
     ...report,
     codes: sumOf([report.codes, countsOf(failures)]),
     failureCodes: sumOf([report.failureCodes, countsOf(failures)]),
-    failures: [...report.failures, ...failures.map(findingText)],
+    failures: [...report.failures, ...failures.map(reportedFinding)],
   };
 }
 
@@ -285,64 +322,16 @@ export function worst(outcomes: readonly Outcome[]): Outcome {
   return OUTCOMES[Math.min(...outcomes.map(rank), OUTCOMES.length - 1)] ?? 'kept';
 }
 
-/** Of what each outcome is, see {@link OUTCOMES}; a copy is named by its snapshot. */
-const COUNTED: Record<Report['job'], string> = {
-  snapshot: 'server',
-  drill: 'server',
-  cleanup: 'snapshot',
-  hold: 'snapshot',
-  offsite: 'snapshot',
-};
-
-/**
- * The error that makes the invocation itself fail, so that Lambda tries again (which is safe) and
- * alarms see it; undefined for a good run.
- */
-export function failureOf({
-  job,
-  policy,
-  account,
-  accounts,
-  failures,
-  failureCodes,
-  entries,
-  totals,
-  omitted,
-}: Report): RunFailed | undefined {
-  const failed = totals.failed ?? 0;
-  if (failed === 0 && failures.length === 0) return undefined;
-  const all = Object.values(totals).reduce((sum, n) => sum + n, 0);
-  const lines = entries.flatMap(({ name, region, outcome, reason, snapshots }) =>
-    outcome !== 'failed'
-      ? []
-      : (
-          snapshots
-            ?.filter((s) => s.outcome === 'failed')
-            .map((s) => `${s.image}: ${s.reasons.join('; ')}`) ?? [reason ?? 'failed']
-        ).map((why) => `${name || 'a server'} in ${region}: ${why}`),
-  );
-  const details = firstOf([...failures, ...lines], 10 - Math.min(omitted, 1));
-  const run = `${job} ${policy}${accounts ? ` of ${account}` : ''}`;
-  const list = `.\n- ${details.join('\n- ')}`;
-  return new RunFailed(
-    failed > 0
-      ? `${run}: ${failed} of ${all} ${COUNTED[job]}${all === 1 ? '' : 's'} failed${list}`
-      : `${run} failed${details.length === 1 ? `: ${details[0]}` : list}`,
-    Object.keys(failureCodes) as ReasonCode[],
-  );
-}
-
-/** The first of some texts, as far as there is room for them, and how many more there are. */
-function firstOf(texts: readonly string[], most: number, roomBytes = Number.POSITIVE_INFINITY): string[] {
-  const kept: string[] = [];
+/** The first of some findings, as far as there is room for them. */
+function fitting(findings: readonly ReportedFinding[]): ReportedFinding[] {
+  const shown: ReportedFinding[] = [];
   let bytes = 0;
-  for (const text of texts.slice(0, most)) {
-    bytes += jsonBytes(text) + 1;
-    if (bytes > roomBytes) break;
-    kept.push(text);
+  for (const finding of findings.slice(0, MOST_FINDINGS)) {
+    bytes += jsonBytes(finding) + 1;
+    if (bytes > LARGEST_FINDINGS_BYTES) break;
+    shown.push(finding);
   }
-  const more = texts.length - kept.length;
-  return more > 0 ? [...kept, `… and ${more} more`] : kept;
+  return shown;
 }
 
 function rank(outcome: Outcome): number {

@@ -13,7 +13,10 @@ import { runSentences } from './sentences/run.ts';
 import type { Sentence, Sentences } from './sentences/sentence.ts';
 import { snapshotSentences } from './sentences/snapshot.ts';
 
-/** The one place where a reason becomes words; each file of sentences/ has those of a domain. */
+/**
+ * The sentence of each reason code. Each file in sentences/ has the sentences of one domain. No
+ * other code makes sentences from reasons.
+ */
 const SENTENCES: Sentences = {
   ...snapshotSentences,
   ...retentionSentences,
@@ -38,15 +41,18 @@ export function sentenceOf<C extends ReasonCode>(reason: Reason<C>): string {
   return printableSentence(SENTENCES[reason.code] as Sentence<C>, reason);
 }
 
-/** Facts such as a server's name are the cloud's. Nearly all are printable, and cost no copy. */
+/**
+ * Facts such as a server's name come from the cloud and may not be printable. The facts are copied
+ * only if they are not.
+ */
 function printableSentence<C extends ReasonCode>(make: Sentence<C>, reason: Reason<C>): string {
   const sentence = make(reason, say);
   return printable(sentence) === sentence ? sentence : make(printableIn(reason), say);
 }
 
 /**
- * What to do about it, in a sentence; undefined where there is nothing to do, or the sentence of
- * the reason says it.
+ * The remedy for a reason as a sentence; undefined if there is nothing to do, or if the sentence of
+ * the reason contains the remedy.
  */
 export function remedyOf<C extends ReasonCode>(reason: Reason<C>): string | undefined {
   const remedy = REMEDIES[reason.code] as Sentence<C> | undefined;
@@ -71,14 +77,14 @@ export function findingText({ region, ofAccount, ...reason }: Finding): string {
 }
 
 /**
- * Reasons as an entry of a report has them: the code of the first to filter by, and all of them to
- * read.
+ * The reasons of an entry of a report: the code of the first reason, to filter by, and the
+ * sentences of all.
  */
 export function reasonOf(first: Reason, ...more: Reason[]): { code: ReasonCode; reason: string } {
   return { code: first.code, reason: sentencesOf([first, ...more]) };
 }
 
-/** Reasons as a report has them: the codes to filter by, and the sentences to read. */
+/** The reasons of a report: the codes, to filter by, and the sentences. */
 export function reported(reasons: readonly Reason[]): { codes: ReasonCode[]; reasons: string[] } {
   return { codes: reasons.map(({ code }) => code), reasons: reasons.map(sentenceOf) };
 }

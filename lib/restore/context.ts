@@ -121,18 +121,20 @@ export function eventToRun({ event, origin }: RestoreContext, image: string): Re
 
 /**
  * The event that resumes a restore. It repeats all choices, and has the ids of the server and the
- * safety snapshots that the restore has made so far.
+ * safety snapshots that the restore has made so far. The event of a dry run gets that of another
+ * dry run.
  */
 export function eventToResume(
   context: RestoreContext,
   image: string,
   made: { restored?: string; safeties?: string[]; asked?: true } = {},
 ): Record<string, unknown> {
-  return { ...eventToRun(context, image), request: context.request, ...made };
+  const dryRun = context.event.dryRun ? { dryRun: true } : {};
+  return { ...eventToRun(context, image), request: context.request, ...made, ...dryRun };
 }
 
 /** The progress of a restore, and the reasons for it. */
-export interface Progress extends Pick<Restoration, 'state' | 'restored' | 'safety' | 'next'> {
+export interface Progress extends Pick<Restoration, 'state' | 'restored' | 'safety' | 'next' | 'apply'> {
   reasons: readonly Reason[];
 }
 

@@ -50,7 +50,7 @@ export async function rebuild(session: Session, context: InPlaceContext): Promis
     return restoreReport(context, image.id, {
       state: 'planned',
       reasons: [...why, ...plan],
-      next: eventToRun(context, image.id),
+      apply: eventToRun(context, image.id),
     });
   }
   if (good) return replaceDisk(session, work, good);

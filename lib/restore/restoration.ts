@@ -36,8 +36,10 @@ export interface Restoration {
   /** The codes of the reasons, see reasons.ts; `lines` has the same reasons as sentences. */
   codes: ReasonCode[];
   lines: string[];
-  /** The event to invoke with next; absent when nothing is left to do. */
+  /** The event to invoke with next; absent when nothing is left to do, and for a plan. */
   next?: object;
+  /** The event that carries out the plan of a dry run: it names the image that the plan has chosen. */
+  apply?: object;
 }
 
 const HEADS: Record<RestoreState, string> = {
@@ -49,11 +51,12 @@ const HEADS: Record<RestoreState, string> = {
 };
 
 /** A {@link Restoration} as text for people. */
-export function restorationText({ name, region, state, lines, next }: Restoration): string {
+export function restorationText({ name, region, state, lines, next, apply }: Restoration): string {
   return [
     `${printable(name)} in ${region} ${HEADS[state]}`,
     ...lines.map((line) => `  ${line}`),
     ...(next ? [`  next: invoke restore with ${printableJson(next)}`] : []),
+    ...(apply ? [`  to carry this out: invoke restore with ${printableJson(apply)}`] : []),
   ].join('\n');
 }
 

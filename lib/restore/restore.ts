@@ -146,7 +146,7 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
     return restoreReport(context, image.id, {
       state: 'planned',
       reasons,
-      next: eventToRun(context, image.id),
+      apply: eventToRun(context, image.id),
     });
   }
   if (event.asked)

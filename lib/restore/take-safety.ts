@@ -39,7 +39,7 @@ export async function takeSafety(
   const wanted = { name, metadata: { ...marker, ...mark } };
   const sent = await send(
     async () =>
-      (await createOwnImage(session, server, wanted, { inherits: 'possible', look: findSafety })) ??
+      (await createOwnImage(session, server, wanted, { inherits: 'possible', find: findSafety })) ??
       (await findSafety()),
     findSafety,
     'in-place',

@@ -11,6 +11,7 @@ import { connect, type Session } from '../openstack/session.ts';
 import { codesOf } from '../reporting/failure.ts';
 import { type HeartbeatPing, sendPing } from '../reporting/heartbeat.ts';
 import { runMetrics } from '../reporting/metrics.ts';
+import { codesIn, type Reason } from '../reporting/reasons.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from './run.ts';
 import { accountsIn, secretsManager } from './secrets.ts';
@@ -22,7 +23,7 @@ const deployed = settings();
 const { service, stage, heartbeat } = deployed;
 const deployment = `${service}-${stage}`;
 
-export const logger = new Logger({ serviceName: deployment });
+const logger = new Logger({ serviceName: deployment });
 export const metrics = runMetrics(deployment);
 const credentials = secretsManager();
 
@@ -90,10 +91,15 @@ export function logFailure(error: unknown): void {
   logger.error('the run has failed', { codes: codesOf(error), error: error as Error });
 }
 
+/** Logs something that went wrong beside the result of a run. */
+export function logReason(level: 'warn' | 'error', reason: Reason): void {
+  logger[level](sentenceOf(reason), { codes: codesIn(reason) });
+}
+
 /** Pings the heartbeat URL with the result of a run, if a heartbeat is configured. */
 export async function pingHeartbeat(beat: HeartbeatPing | undefined, good: boolean): Promise<void> {
   const problem = heartbeat && beat ? await sendPing(heartbeat, beat, good) : undefined;
-  if (problem) logger.warn('the heartbeat was not sent', { reason: problem });
+  if (problem) logReason('warn', { code: 'HEARTBEAT_NOT_SENT', message: problem });
 }
 
 /**
@@ -114,8 +120,7 @@ function jobOf(context: Context): JobContext {
   const secretOf = (account: string) => `${service}/${stage}/${account}`;
   const { policies, problems } = deployedPolicies();
   if (problems.length > 0) {
-    const reason = { code: 'POLICIES_INVALID', problems } as const;
-    logger.error(sentenceOf(reason), { codes: [reason.code], problems });
+    logReason('error', { code: 'POLICIES_INVALID', problems });
   }
   const now = new Date();
   return {

@@ -6,14 +6,14 @@ import { isCloudError, restated } from '../openstack/errors.ts';
 import type { Traffic } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
 import { crashedRunOf, type FailedRun, failedRunOf } from '../reporting/failed-run.ts';
-import { codesOf, reasonFor } from '../reporting/failure.ts';
+import { codesOf, failureOf, reasonFor } from '../reporting/failure.ts';
 import { type HeartbeatPing, heartbeatPingOf } from '../reporting/heartbeat.ts';
 import { planText } from '../reporting/plan-text.ts';
 import type { Finding } from '../reporting/reasons.ts';
-import { failureOf, finishReport, type Report, withFailures } from '../reporting/report.ts';
+import { finishReport, type Report, withFailures } from '../reporting/report.ts';
 import { reportStoreIn } from '../reporting/report-store.ts';
 import { accountEvents, enqueueEach, runEach } from './fan-out.ts';
-import { invocation, type JobContext, logger, metrics, pingHeartbeat } from './handler.ts';
+import { invocation, type JobContext, logReason, metrics, pingHeartbeat } from './handler.ts';
 import { type Lease, leasesAt } from './lease.ts';
 import { workQueueAt } from './queue.ts';
 import { retryPlanOf, type WorkItem } from './work-item.ts';
@@ -68,7 +68,7 @@ export function manualHandler(task: JobDefinition<Hold, 'hold'>) {
   return invocation((event, job) => runJob(task, event, job, async (report) => report), endingOf);
 }
 
-/** How the invocation ends for a report; see {@link Ending}. */
+/** How the invocation ends for a report; see {@link RunEnding}. */
 export function endingOf(report: Report, { isDeployed }: Pick<JobContext, 'isDeployed'>) {
   return {
     failure: failureOf(report),
@@ -137,11 +137,9 @@ async function withLease(
   try {
     lease = await leases.take(`${name}/${policy}/${account}`, job.endsAt, job.now);
   } catch (error) {
-    // Two concurrent runs create one snapshot too many at worst; no run would leave servers without
-    // a snapshot.
-    logger.warn('the lease could not be taken: another run may be working at the same time', {
-      reason: (error as Error).message,
-    });
+    // Two concurrent runs create at most one snapshot too many for each server. Without a run,
+    // servers would have no snapshot.
+    logReason('warn', { code: 'LEASE_NOT_TAKEN', message: (error as Error).message });
     return run();
   }
   if ('heldUntil' in lease) {
@@ -163,14 +161,15 @@ async function withLease(
   try {
     return await run();
   } finally {
-    await lease.release().catch((error: Error) => {
-      logger.warn('the lease of this run was not released: it expires by itself', { reason: error.message });
+    await lease.release().catch(({ message }: Error) => {
+      logReason('warn', { code: 'LEASE_NOT_RELEASED', message });
     });
   }
 }
 
 /**
- * Records the failure of a run that throws before it has a report: for the digest too, as a report.
+ * Records the failure of a run that throws before it has a report, and stores a report of the
+ * failure for the digest.
  */
 async function withCrashReport<T>(
   name: Report['job'],
@@ -181,7 +180,7 @@ async function withCrashReport<T>(
   try {
     return await run();
   } catch (error) {
-    // Rules send valid events: a refused one was sent by hand.
+    // Rules send valid events, so an invalid event was sent by hand.
     const isRefused = codesOf(error).includes('EVENT_INVALID');
     const beat = isRefused ? undefined : heartbeatPingOf(name, event);
     if (beat) metrics.addCrash(beat, job.accounts !== undefined);
@@ -195,7 +194,7 @@ async function withCrashReport<T>(
   }
 }
 
-/** What a scheduled run that threw has to say. */
+/** The report of a scheduled run that threw an error. */
 function crashReport(
   name: Report['job'],
   { policy, account = '' }: HeartbeatPing,
@@ -237,14 +236,14 @@ async function enqueueDeferred(
     ? [{ code: 'LEFT_TO_NEXT_TRY', job, count: left.outOfTime }]
     : [];
   if (!queue) return withFailures(report, failures);
-  // The run has only just started, so it gives nothing up yet.
+  // The run has only just started, so it abandons no work.
   const { at = now } = retryPlanOf(report, work, order, now);
   try {
     const tries = failureOf(report) ? 1 : 0;
     await queue.send([{ ...work, tries }], at.getTime() - now.getTime());
     return { ...report, resumesAt: isoSeconds(at) };
   } catch (error) {
-    logger.warn('the deferred work was not enqueued', { reason: (error as Error).message });
+    logReason('warn', { code: 'WORK_NOT_ENQUEUED', message: (error as Error).message });
     return withFailures(report, failures);
   }
 }
@@ -260,7 +259,7 @@ async function storeReport(report: Report, { requestId, now }: JobContext): Prom
   try {
     await store.putRun(report, requestId, now);
   } catch (error) {
-    logger.warn('the report was not stored for the digest', { reason: (error as Error).message });
+    logReason('warn', { code: 'REPORT_NOT_STORED', message: (error as Error).message });
   }
 }
 
@@ -272,15 +271,15 @@ async function storeGoodRun({ job, policy, account = '' }: HeartbeatPing): Promi
   try {
     await store?.putGoodRun({ job, policy, account });
   } catch (error) {
-    logger.warn('the time of this successful run was not stored', { reason: (error as Error).message });
+    logReason('warn', { code: 'GOOD_RUN_NOT_STORED', message: (error as Error).message });
   }
 }
 
-/** Records a failed run, so that the audit can tell people. An error is only logged. */
+/** Records a failed run, so that the audit can notify people. An error is only logged. */
 async function storeFailedRun(run: FailedRun): Promise<void> {
   try {
     await store?.putFailedRun(run);
   } catch (error) {
-    logger.warn('the failure of this run was not stored', { reason: (error as Error).message });
+    logReason('warn', { code: 'FAILED_RUN_NOT_STORED', message: (error as Error).message });
   }
 }

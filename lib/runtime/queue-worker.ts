@@ -3,10 +3,10 @@ import { isoSeconds } from '../config/dates.ts';
 import { settings } from '../config/environment.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import { isCloudError } from '../openstack/errors.ts';
-import { failureFor } from '../reporting/failure.ts';
+import { failureFor, failureOf } from '../reporting/failure.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { type Entry, failureOf, type Report, withFailures } from '../reporting/report.ts';
-import { handlerOf, type JobContext, logFailure, logger, logResult } from './handler.ts';
+import { type Entry, type Report, withFailures } from '../reporting/report.ts';
+import { handlerOf, type JobContext, logFailure, logReason, logResult } from './handler.ts';
 import { endingOf, type JobDefinition, queue, runJob } from './job.ts';
 import { failedRunQueueAt } from './queue.ts';
 import {
@@ -25,9 +25,9 @@ const failedRunQueue = failedRuns ? failedRunQueueAt(failedRuns) : undefined;
 const MAX_CAUSES = 500;
 
 /**
- * After so many deliveries a message is replaced by a new one, because SQS moves a message to the
- * failed runs after 100, however far its work has come. Lambda's recursive loop detection would
- * count 16 such messages in a row, which is beyond any work's time.
+ * After this many deliveries, a message is replaced by a new one, because SQS moves a message to
+ * the failed runs after 100 deliveries, even if its work progresses. Lambda's recursive loop
+ * detection stops the function only after 16 messages in a row, which no work needs in its time.
  */
 const MAX_DELIVERIES = 50;
 
@@ -36,7 +36,7 @@ type Tasks = Record<WorkItem['job'], JobDefinition>;
 /** The result of a run for its work item. */
 interface RunResult {
   failure: Error | undefined;
-  /** A retry would not help. */
+  /** Whether a retry would not help. */
   final: boolean;
   /** When the deferred work resumes. */
   at?: Date | undefined;
@@ -86,7 +86,7 @@ async function processRecord(record: SQSRecord, tasks: Tasks, job: JobContext): 
  */
 async function rejectMessage({ body }: SQSRecord, job: JobContext): Promise<boolean> {
   const failure = failureFor({ code: 'MESSAGE_INVALID' });
-  logger.error('the message is invalid and was moved to the failed runs', failure);
+  logFailure(failure);
   return keepFailure('continue', { requestId: job.requestId, event: parsed(body) }, failure, job);
 }
 
@@ -99,9 +99,11 @@ function parsed(body: string): unknown {
 }
 
 /**
- * Keeps the event of a run that failed in all tries for a rerun; the audit tells people.
+ * Stores the event of a run that failed in all tries in the queue of failed runs. From there, it
+ * can be run again; the audit notifies people.
  *
- * @returns whether the message can be deleted: the record is kept, or there is no queue for it.
+ * @returns whether the message can be deleted: the record is stored, or the deployment has no queue
+ *   of failed runs.
  */
 async function keepFailure(
   name: string,
@@ -114,7 +116,7 @@ async function keepFailure(
     return true;
   } catch (error) {
     // SQS delivers the message again after its visibility timeout. A repeated run does no harm.
-    logger.error('the message stays in the queue', { reason: (error as Error).message });
+    logReason('error', { code: 'MESSAGE_NOT_SETTLED', message: (error as Error).message });
     return false;
   }
 }
@@ -127,25 +129,29 @@ async function processWork(
   job: JobContext,
 ): Promise<boolean> {
   const { now } = job;
-  const { failure, final, at: leftAt, causes } = await run(work, tasks[work.job], job);
+  const { failure, final, at: leftAt, causes } = await runWork(work, tasks[work.job], job);
   const failed = failure && (final ? 'final' : true);
-  const { tell, tries, told, at } = afterRun(work, { failed: failed ?? false, at: leftAt, causes }, now);
-  if (failure && tell && !(await keepFailure(work.job, work, failure, job))) return false;
+  const { notify, tries, notified, at } = afterRun(
+    work,
+    { failed: failed ?? false, at: leftAt, causes },
+    now,
+  );
+  if (failure && notify && !(await keepFailure(work.job, work, failure, job))) return false;
   if (!at) return true;
   try {
     const waitMs = Math.max(0, at.getTime() - Date.now());
-    const isWorn = Number(attributes.ApproximateReceiveCount) >= MAX_DELIVERIES;
-    const isSame = tries === work.tries && !tell && !isWorn;
+    const reachedMaxDeliveries = Number(attributes.ApproximateReceiveCount) >= MAX_DELIVERIES;
+    const isSame = tries === work.tries && !notify && !reachedMaxDeliveries;
     if (isSame) await queue?.holdBack(receiptHandle, waitMs);
-    else await queue?.send([{ ...work, tries, told: [...told] }], waitMs);
+    else await queue?.send([{ ...work, tries, notified: [...notified] }], waitMs);
     return !isSame;
   } catch (error) {
-    logger.error('the message stays in the queue', { reason: (error as Error).message });
+    logReason('error', { code: 'MESSAGE_NOT_SETTLED', message: (error as Error).message });
     return false;
   }
 }
 
-async function run(work: WorkItem, task: JobDefinition, job: JobContext): Promise<RunResult> {
+async function runWork(work: WorkItem, task: JobDefinition, job: JobContext): Promise<RunResult> {
   const { now } = job;
   const { since, requestId, accounts } = work;
   const jobOfWork = { ...job, since, requestId, ...(accounts ? { accounts } : {}) };
@@ -154,19 +160,20 @@ async function run(work: WorkItem, task: JobDefinition, job: JobContext): Promis
       const failure = failureFor({ code: 'WORK_EXPIRED', job: work.job, since: isoSeconds(since) });
       return { failure, final: true, causes: failure.codes };
     }
-    let ended: Pick<RunResult, 'final' | 'at'> = { final: false };
+    let resumption: Pick<RunResult, 'final' | 'at'> = { final: false };
     let abandoned: readonly Reason[] = [];
     const report = await runJob(task, work.event, jobOfWork, async (draft, order) => {
-      const { at, over } = retryPlanOf(draft, work, order, now);
-      ended = { final: over.length > 0, at };
-      abandoned = over;
-      return { ...withFailures(draft, over), ...(at ? { resumesAt: isoSeconds(at) } : {}) };
+      const plan = retryPlanOf(draft, work, order, now);
+      const { at } = plan;
+      ({ abandoned } = plan);
+      resumption = { final: abandoned.length > 0, at };
+      return { ...withFailures(draft, abandoned), ...(at ? { resumesAt: isoSeconds(at) } : {}) };
     });
     logResult(report, endingOf(report, job));
-    return { failure: failureOf(report), ...ended, causes: causesOf(report, abandoned) };
+    return { failure: failureOf(report), ...resumption, causes: causesOf(report, abandoned) };
   } catch (error) {
     logFailure(error);
-    // A refused event is refused in every try.
+    // An invalid event is invalid in every try.
     const cause = isCloudError(error) ? error.code : (error as Error).name;
     return { failure: error as Error, final: error instanceof ValidationError, causes: [cause] };
   }

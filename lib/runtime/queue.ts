@@ -35,9 +35,9 @@ function queueClient(): SQSClient {
 
 /** The queue that keeps the events of runs that failed in all tries, for a rerun. */
 export interface FailedRunQueue {
-  /** Keeps a record as Lambda's on-failure destination writes it. */
+  /** Stores a record in the format of Lambda's on-failure destination. */
   keep(record: object): Promise<void>;
-  /** How many records wait, by SQS's estimate. */
+  /** The number of records in the queue, as estimated by SQS. */
   count(): Promise<number>;
 }
 

@@ -12,16 +12,16 @@ export interface RequestKey {
   request: string;
 }
 
-/** What a request has taken of a server: the image, and the id of the invocation that took it. */
+/** The image that a request has made of a server, and the id of the invocation that made it. */
 export interface TakenImage {
   image: string;
   requestId: string;
 }
 
 /**
- * Records when each ad-hoc request was made first, and which servers it has taken. The request's
- * snapshots show which servers are done, but only while they exist: a late retry must not take
- * again what somebody has deleted or renamed in the meantime.
+ * Records when each ad-hoc request was made first, and which images it has made. The snapshots of a
+ * request show which servers are done, but only while they exist. A late retry must not make a
+ * snapshot again after somebody has deleted or renamed it.
  */
 export interface RequestLog {
   /**
@@ -32,15 +32,15 @@ export interface RequestLog {
    */
   firstAsked(key: RequestKey, now: Date): Promise<{ at: Date; isKnown: boolean }>;
   /**
-   * What a request has taken last of each server, by the server's id.
+   * The last image that a request has made of each server, by the server's id.
    *
-   * @throws whatever the storage throws.
+   * @throws the storage's errors.
    */
   takenBy(key: RequestKey): Promise<ReadonlyMap<string, TakenImage>>;
   /**
-   * Remembers that a request has taken a server.
+   * Records the image that a request has made of a server.
    *
-   * @throws whatever the storage throws.
+   * @throws the storage's errors.
    */
   addTaken(key: RequestKey, server: string, taken: TakenImage): Promise<void>;
 }
@@ -51,8 +51,8 @@ const Taken = v.pipe(v.string(), v.parseJson(), v.object({ image: v.string(), re
 const READS_AT_ONCE = 16;
 
 /**
- * A log in an S3 bucket, with one object for each request and one for each server that it has
- * taken. The bucket's lifecycle rule deletes old objects.
+ * A log in an S3 bucket, with one object for each request and one for each image that it has made.
+ * The bucket's lifecycle rule deletes old objects.
  */
 export function requestLogIn(bucket: string): RequestLog {
   const client = new S3Client({

@@ -25,7 +25,7 @@ export interface Run {
   accounts?: number;
   /** Leases among concurrent runs. */
   leases?: Leases;
-  /** When ad-hoc requests were made first, and which servers they have taken. */
+  /** The record of ad-hoc requests: when each was made first, and which images it has made. */
   requests?: RequestLog;
   /** All policies of the deployment, if known. */
   policies?:

@@ -50,12 +50,12 @@ const FORMS = [Rackspace, Password, ApplicationCredential];
 const isFieldName = (key: string) => FORMS.some(({ entries }) => key in entries);
 
 /**
- * Parses a secret: Rackspace `{username, apiKey}`, Keystone
- * `{authUrl, username, password, projectName}` or
- * `{authUrl, applicationCredentialId, applicationCredentialSecret}`. A field that exists in one
- * form only selects the form.
+ * Parses a secret: Rackspace `{username, apiKey}`, Keystone `{authUrl, username, password,
+ * projectName}` or `{authUrl, applicationCredentialId, applicationCredentialSecret}`. A field that
+ * exists in one form only selects the form.
  *
- * @throws {ValidationError} that names the invalid fields, never their values and no unknown field.
+ * @throws {ValidationError} that names the invalid fields, but neither their values nor unknown
+ *   fields.
  */
 export function parseSecret(name: string, secret: string): Credentials {
   const fields = parseJson(secret);
@@ -134,8 +134,8 @@ async function secretText(client: SecretsManagerClient, name: string): Promise<s
 }
 
 /**
- * What an error of the SDK says. Only the service's own message is shown: that of the JSON parser
- * quotes the answer, which holds the secret.
+ * The message of an error of the SDK. The message of the SDK's JSON parser is not shown, because it
+ * quotes the response, which contains the secret.
  */
 function errorText(error: unknown): string {
   const { name, message } = error as Error;

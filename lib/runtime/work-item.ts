@@ -35,7 +35,7 @@ const WorkItemSchema = v.object({
   requestId: text('the id of an invocation'),
   tries: count,
   accounts: v.optional(count),
-  told: v.optional(v.array(v.string())),
+  notified: v.optional(v.array(v.string())),
 });
 
 /**
@@ -46,7 +46,8 @@ const WorkItemSchema = v.object({
  * - since: when the work was requested first. This time determines the slot.
  * - requestId: the id of the invocation that started the work.
  * - tries: the number of failed runs so far. Runs that only deferred work do not count.
- * - told: the failure causes that were already notified; see causesOf in queue-worker.ts.
+ * - notified: the failure causes about which people were already notified; see causesOf in
+ *   queue-worker.ts.
  * - accounts: the number of accounts of the policy, if it has several.
  */
 export type WorkItem = v.InferOutput<typeof WorkItemSchema>;
@@ -60,9 +61,10 @@ export function parseWorkItem(body: string): WorkItem {
 }
 
 /**
- * Until when deferred work is resumed. Work deferred at a deadline: until the next scheduled run,
- * which starts with the servers that have been without a snapshot for longest. Busy servers: until
- * half the interval has passed since the request.
+ * The limits until which deferred work is resumed. Work deferred at a deadline is resumed until the
+ * next scheduled run (`until`), because that run starts with the servers whose snapshots are the
+ * oldest. Busy servers are retried until half the interval has passed since the request
+ * (`halfway`).
  */
 function limitsOf(
   { job, since }: Pick<WorkItem, 'job' | 'since'>,
@@ -93,8 +95,8 @@ export function scheduleOf(
 export interface RetryPlan {
   /** When the deferred work resumes; undefined if it does not. */
   at?: Date;
-  /** The deferred work that is abandoned, as failures. */
-  over: Reason[];
+  /** The reasons why deferred work is abandoned; each is a failure. */
+  abandoned: Reason[];
 }
 
 /**
@@ -108,21 +110,21 @@ export function retryPlanOf(
   now: Date,
 ): RetryPlan {
   const { halfway, until } = limitsOf(work, order);
-  const over: Reason[] = [];
+  const abandoned: Reason[] = [];
   const times: Date[] = [];
   if (outOfTime && now < until) times.push(now);
-  else if (outOfTime) over.push({ code: 'LEFT_TO_NEXT_RUN', job: work.job, count: outOfTime });
+  else if (outOfTime) abandoned.push({ code: 'LEFT_TO_NEXT_RUN', job: work.job, count: outOfTime });
   if (busy && now < halfway) times.push(nextBusyCheck(work.since, halfway, now));
-  else if (busy) over.push({ code: 'BUSY_TOO_LONG', ...busy });
+  else if (busy) abandoned.push({ code: 'BUSY_TOO_LONG', ...busy });
   // The next scheduled run does work that would resume after it.
   if (otherRunUntil && new Date(otherRunUntil) < until) times.push(new Date(otherRunUntil));
   const [at] = times.sort((a, b) => a.getTime() - b.getTime());
-  return { over, ...(at ? { at } : {}) };
+  return { abandoned, ...(at ? { at } : {}) };
 }
 
 /**
- * The wait grows with the time that the servers have been busy. The last retry is at half the
- * interval.
+ * The time of the next retry of busy servers. The wait grows with the time for which the servers
+ * have been busy. The last retry is at half the interval.
  */
 function nextBusyCheck(since: Date, halfway: Date, now: Date): Date {
   const waitMs = Math.min(
@@ -140,12 +142,13 @@ export function isExpired(work: Pick<WorkItem, 'job' | 'since'>, order: Policy |
 /** What to do with a work item after a run. */
 export interface NextTry {
   /**
-   * Notify people now: all tries have failed, and at least one of the causes was not notified yet.
+   * Whether to notify people now: all tries have failed, and at least one of the causes was not
+   * notified yet.
    */
-  tell: boolean;
+  notify: boolean;
   tries: number;
-  /** The notified causes, including those of this notification. */
-  told: readonly string[];
+  /** All notified causes, including those of this notification. */
+  notified: readonly string[];
   /** When the work item runs again; undefined if it is done. */
   at?: Date;
 }
@@ -158,7 +161,7 @@ export interface NextTry {
  * @param causes the causes of the failure.
  */
 export function afterRun(
-  { tries, told = [] }: Pick<WorkItem, 'tries' | 'told'>,
+  { tries, notified = [] }: Pick<WorkItem, 'tries' | 'notified'>,
   {
     failed,
     at,
@@ -166,23 +169,24 @@ export function afterRun(
   }: { failed: boolean | 'final'; at?: Date | undefined; causes?: readonly string[] },
   now: Date,
 ): NextTry {
-  if (!failed) return { tell: false, tries, told, ...(at ? { at } : {}) };
+  if (!failed) return { notify: false, tries, notified, ...(at ? { at } : {}) };
   const counted = failed === 'final' ? MAX_TRIES : Math.min(tries + 1, MAX_TRIES);
   const isLast = counted === MAX_TRIES;
   const isFirst = isLast && tries < MAX_TRIES;
-  const tell = isFirst || (isLast && causes.some((cause) => !told.includes(cause)));
+  const notify = isFirst || (isLast && causes.some((cause) => !notified.includes(cause)));
   const retryAt = at ?? (isLast ? undefined : new Date(now.getTime() + counted * MINUTE_MS));
   return {
-    tell,
+    notify,
     tries: counted,
-    told: tell ? [...new Set([...told, ...causes])] : told,
+    notified: notify ? [...new Set([...notified, ...causes])] : notified,
     ...(retryAt ? { at: retryAt } : {}),
   };
 }
 
 /**
- * The record that Lambda sends to an on-failure destination after the last try, so that readers
- * handle failed work items and failed invocations alike. Ours also has the codes of the failure.
+ * Creates a record in the format that Lambda sends to an on-failure destination after the last try,
+ * so that readers handle failed work items and failed invocations alike. This record additionally
+ * has the codes of the failure.
  *
  * https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
  */

@@ -2,34 +2,40 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import type { Server } from '../openstack/compute.ts';
 
-/** Nova takes 255 characters; the rest is for what may stand before it. */
-const LONGEST = 165;
+/**
+ * The maximum length of a blueprint as text. Nova limits a metadata value to 255 characters, and an
+ * ad-hoc snapshot has its expiry and request in the same value.
+ */
+const MAX_LENGTH = 165;
 
 const Blueprint = v.object({
   flavor: v.optional(v.string()),
-  /** Where the server is: regions may share an image service, and a catalogue may lack one. */
+  /**
+   * The server's region. The region that lists the image may be another one, because regions may
+   * share an image service.
+   */
   region: v.optional(v.string()),
   keyName: v.optional(v.nullable(v.string())),
   securityGroups: v.optional(v.array(v.string())),
-  /** The {@link fingerprint} of the name that the image was given. */
+  /** The {@link fingerprint} of the name with which the image was created. */
   named: v.optional(v.string()),
 });
 
 /**
- * What a server like a snapshot's own is made with, when that is gone: the flavor's id, and by
- * their names the rest.
+ * What a restore needs to create a server like the snapshot's deleted server: the flavor by its id,
+ * key and security groups by their names.
  */
 export type Blueprint = v.InferOutput<typeof Blueprint>;
 
 /**
- * In place of one that is not known: something has to be written, lest another server's be
- * inherited.
+ * The text for an unknown blueprint. A marker always has a blueprint, because the image would
+ * otherwise inherit that of another server.
  */
 export const UNKNOWN = 'unknown';
 
 /**
- * What is known of a server from its listing, as a metadatum of its snapshot: JSON in ASCII,
- * without what is too long; {@link UNKNOWN} when nothing fits.
+ * The blueprint of a listed server as a metadata value of its snapshot: JSON in ASCII. Fields that
+ * would make the text too long are left out; {@link UNKNOWN} if nothing fits.
  *
  * @param name the name of the snapshot.
  */
@@ -40,7 +46,8 @@ export function blueprintText(
   const { region, flavorId: flavor, securityGroups } = server;
   const keyName = server.keyName ?? null;
   const named = fingerprint(name);
-  // The region and the name say whose the image is, and what becomes of it when its server is gone.
+  // The region and the name stay the longest, because they decide about the ownership of the image,
+  // and about cleanups after its server is deleted.
   const attempts: Blueprint[] = [
     ...(flavor === undefined
       ? []
@@ -52,22 +59,24 @@ export function blueprintText(
     { region, named },
     { named },
   ];
-  return attempts.map(inAscii).find(({ length }) => length <= LONGEST) ?? UNKNOWN;
+  return attempts.map(asciiJson).find(({ length }) => length <= MAX_LENGTH) ?? UNKNOWN;
 }
 
 /**
- * A few characters that stand for the name of an image. A snapshot's properties are inherited by
- * every image that is made of a server which was rebuilt from it, and its name is not: another
- * image has another name.
+ * A short hash of an image name. Every image of a server that was rebuilt from a snapshot inherits
+ * the properties of this snapshot, but has another name. So a wrong fingerprint shows an inherited
+ * marker.
  */
 export function fingerprint(name: string): string {
-  // A cloud may trim a name, or write its letters otherwise.
+  // A cloud may trim a name, or normalize its letters differently.
   const letters = name.normalize('NFC').replace(/[^\p{L}\p{N}]/gu, '');
   return createHash('sha256').update(letters).digest('hex').slice(0, 8);
 }
 
-/** {@link blueprintText} read back; undefined for anything else. */
+/** Parses the result of {@link blueprintText}; undefined for any other text. */
 export function readBlueprint(text: string): Blueprint | undefined {
+  // An exception for each of thousands of images is slow.
+  if (text === UNKNOWN) return undefined;
   try {
     return v.parse(Blueprint, JSON.parse(text));
   } catch {
@@ -75,7 +84,7 @@ export function readBlueprint(text: string): Blueprint | undefined {
   }
 }
 
-function inAscii(value: object): string {
+function asciiJson(value: object): string {
   const code = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return JSON.stringify(value).replace(/[^\x20-\x7e]/g, code);
 }

@@ -7,46 +7,53 @@ import { type InUse, inUseIn } from './in-use.ts';
 import { isSnapshot, isStuck, type Snapshot } from './marker.ts';
 import type { Reader } from './ownership.ts';
 import type { RegionInventory } from './region-inventory.ts';
-import { type Decision, retain, retainAdhoc } from './retention.ts';
-import { meansServer } from './selector.ts';
+import { type Decision, endOf, retain, retainAdhoc } from './retention.ts';
+import { selectsServer } from './selector.ts';
 
-/** One snapshot in a plan: kept, to be deleted now, or left to a later run. */
-export interface Item {
+/** A snapshot in a plan: it is kept, deleted in this run, or deferred to a later run. */
+export interface PlanItem {
   snapshot: Snapshot;
   action: 'keep' | 'delete' | 'defer';
   reasons: Reason[];
-  /** It stays, and stands for no other: nothing shows whose it is. */
+  /**
+   * The snapshot is kept, but does not count as one of the `floor`, because its ownership can't be
+   * proven.
+   */
   uncounted?: true;
 }
 
-/** What is to become of the snapshots of one server under one policy in one region. */
+/** What a cleanup does with each snapshot of one server under one policy in one region. */
 export interface SeriesPlan {
   server: string;
   /** Empty when the server is gone. */
   name: string;
   region: string;
   policy: string;
-  /** Good snapshots that stay, whatever else is decided. */
+  /** The minimum number of good snapshots that every deletion must leave. */
   floor: number;
   /** Newest first. */
-  items: Item[];
+  items: PlanItem[];
 }
 
 export interface RegionPlan {
   region: string;
   series: SeriesPlan[];
-  /** What a drill or a restore still needs; asked again right before each deletion. */
+  /**
+   * Why a drill or a restore still needs an image. The cleanup calls it again right before each
+   * deletion.
+   */
   inUse: InUse;
   warnings: Finding[];
 }
 
 /**
- * Decides, for one completely listed region, what is to become of each snapshot of `policy`, and of
- * the ad-hoc snapshots. A server that is gone keeps its whole series, unless the policy's `orphans`
- * shrinks it. Where the policy is narrowed to some servers, only the series of these are planned.
+ * Plans the cleanup of one completely listed region: for each snapshot of `policy` and each ad-hoc
+ * snapshot, whether it is kept, deleted or deferred. The whole series of a deleted server is kept,
+ * unless the policy has `orphans`. If the event names some servers of the policy, only their series
+ * are planned.
  *
- * @param run its `goneEverywhere` are the servers that no region of the account has: only their
- *   series are shrunk.
+ * @param run its `goneEverywhere` are the ids of servers that no region of the account has.
+ *   `orphans` applies to the series of these servers only.
  */
 export function planCleanup(
   { region, servers, images, volumeSnapshots }: Omit<RegionInventory, 'gone' | 'doubts'>,
@@ -62,29 +69,29 @@ export function planCleanup(
   const warn = (...reasons: Reason[]) => warnings.push(...reasons.map((reason) => ({ ...reason, region })));
   const foreign: Reason[] = [];
   const ours: Snapshot[] = [];
-  const ofNoPolicy: Snapshot[] = [];
+  const withoutPolicy: Snapshot[] = [];
   for (const image of images) {
     const snapshot = read(image, volumeSnapshots);
     if (!isSnapshot(snapshot)) {
       if (snapshot) foreign.push({ code: 'IMAGE_SUSPECT', problem: snapshot.problem });
     } else if (snapshot.policy === policy.policy || snapshot.policy === ADHOC) ours.push(snapshot);
     else if (policies?.every(({ policy: other }) => other !== snapshot.policy)) {
-      ofNoPolicy.push(snapshot);
+      withoutPolicy.push(snapshot);
     }
   }
-  for (const [name, its] of Map.groupBy(ofNoPolicy, (snapshot) => snapshot.policy)) {
+  for (const [name, its] of Map.groupBy(withoutPolicy, (snapshot) => snapshot.policy)) {
     const bytes = its.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
     warn({ code: 'POLICY_NOT_DEPLOYED', policy: name, count: its.length, bytes });
   }
 
   const serverOf = new Map(servers.map((server) => [server.id, server]));
   const { only } = policy.servers;
-  const meant = ours.filter((s) => !only || meansServer(only, s.server, serverOf.get(s.server)));
-  const series = [...Map.groupBy(meant, (s) => `${s.policy} ${s.server}`).values()].map((snapshots) => {
+  const planned = ours.filter((s) => !only || selectsServer(only, s.server, serverOf.get(s.server)));
+  const series = [...Map.groupBy(planned, (s) => `${s.policy} ${s.server}`).values()].map((snapshots) => {
     const { server: id, policy: name } = snapshots[0]!;
     const server = serverOf.get(id);
-    for (const s of snapshots) warn(...oddities(s, server, now));
-    if (name !== ADHOC) warn(...doubles(snapshots, server));
+    for (const s of snapshots) warn(...snapshotWarnings(s, server, now));
+    if (name !== ADHOC) warn(...doubleSlotWarnings(snapshots, server));
     const adopted = snapshots.filter((s) => s.adopted).length;
     if (adopted > 0) warn({ code: 'ADOPTED', count: adopted, name: server?.name ?? id });
     const plan = { server: id, name: server?.name ?? '', region, policy: name, floor: policy.keep.atLeast };
@@ -103,20 +110,20 @@ export function planCleanup(
     );
     return { ...plan, floor, items };
   });
-  // Last, because there may be many.
+  // These warnings come last, because there may be many.
   warn(...foreign);
   const inUse = inUseIn({ servers, images }, policy, now);
   const imageOf = new Map(images.map((image) => [image.id, image]));
-  const unlessInUse = (item: Item): Item => {
+  const keptIfInUse = (item: PlanItem): PlanItem => {
     const image = item.action === 'keep' ? undefined : imageOf.get(item.snapshot.id);
     const reason = image && inUse(image);
     return reason ? { ...item, action: 'keep', reasons: [reason] } : item;
   };
   const limited = series.map((plan) => ({
     ...plan,
-    items: limitDeletes(plan.items.map(unlessInUse), policy.maxDeletes),
+    items: limitDeletions(plan.items.map(keptIfInUse), policy.maxDeletes),
   }));
-  for (const plan of limited) warn(...lagging(plan, policy.maxDeletes));
+  for (const plan of limited) warn(...rotationBehindWarnings(plan, policy.maxDeletes));
   return {
     region,
     series: limited,
@@ -125,14 +132,15 @@ export function planCleanup(
   };
 }
 
-/** How many good snapshots of a server that is gone stay in any case. */
+/** The minimum number of good snapshots that stay of a deleted server. */
 export function orphanFloor({ keep, orphans }: Pick<Policy, 'keep' | 'orphans'>): number {
   return Math.max(orphans?.keep ?? 0, keep.atLeast);
 }
 
 /**
- * The series of a server that is gone: kept whole, or shrunk to `keep` once its newest good one is
- * old enough.
+ * Plans the series of a server that is not in this region. The whole series is kept, unless the
+ * server is gone and the series' newest good snapshot is older than `orphans.after`. Then the
+ * newest `orphans.keep` snapshots are kept.
  */
 function planOrphan(
   snapshots: Snapshot[],
@@ -145,11 +153,11 @@ function planOrphan(
   const newestMs = Math.max(
     ...snapshots.filter(({ state }) => state === 'good').map(({ slot }) => slot.getTime()),
   );
-  // Without a good one this is minus infinity, which is no age.
+  // Without a good snapshot, the newest time is minus infinity.
   const shrinks = isGone && orphans && Number.isFinite(newestMs) && now.getTime() - newestMs >= orphans.after;
   if (!shrinks) {
     const items = retain(snapshots, keep, { now, timezone }).map(
-      ({ snapshot, keep: kept, reasons }): Item => {
+      ({ snapshot, keep: kept, reasons }): PlanItem => {
         return {
           snapshot,
           action: 'keep',
@@ -159,12 +167,13 @@ function planOrphan(
     );
     return { items, floor };
   }
-  // Whoever makes a volume of a volume snapshot, and an image of a server on that, can make it look
-  // like one of these.
+  // The ownership of an image with volume snapshots can only be proven while its server exists:
+  // anyone who creates a server from one of our volume snapshots can make an image that looks the
+  // same.
   const isProvable = ({ volumeSnapshots }: Snapshot) => volumeSnapshots.length === 0;
   const decisions = retain(snapshots.filter(isProvable), { last: floor, atLeast: floor }, { now, timezone });
   const provable = decisions.map(
-    ({ snapshot, keep: kept, reasons }): Item =>
+    ({ snapshot, keep: kept, reasons }): PlanItem =>
       kept
         ? { snapshot, action: 'keep', reasons }
         : { snapshot, action: 'delete', reasons: [{ code: 'ORPHAN', keep: floor }] },
@@ -172,39 +181,41 @@ function planOrphan(
   const others = snapshots
     .filter((snapshot) => !isProvable(snapshot))
     .map(
-      (snapshot): Item => ({
+      (snapshot): PlanItem => ({
         snapshot,
         action: 'keep',
         reasons: [{ code: 'ORPHAN_UNPROVABLE' }],
         uncounted: true,
       }),
     );
-  const bySlot = (a: Item, b: Item) => b.snapshot.slot.getTime() - a.snapshot.slot.getTime();
+  const bySlot = (a: PlanItem, b: PlanItem) => b.snapshot.slot.getTime() - a.snapshot.slot.getTime();
   return { items: [...provable, ...others].sort(bySlot), floor };
 }
 
-/** What an operator should know of a snapshot, beyond what becomes of it. */
-function oddities(s: Snapshot, server: Server | undefined, now: Date): Reason[] {
+/** The warnings about a single snapshot: stuck, failed, exposed, or dated in the future. */
+function snapshotWarnings(s: Snapshot, server: Server | undefined, now: Date): Reason[] {
   const which = { image: s.id, of: server?.name ?? s.server };
-  const odd: Reason[] = [];
+  const warnings: Reason[] = [];
   if (isStuck(s, server?.taskState ?? null, now)) {
     const serverIs = server ? 'idle' : 'not here';
     const since = isoSeconds(s.createdAt);
-    odd.push({ code: 'IMAGE_STUCK', ...which, status: s.status, since, serverIs });
+    warnings.push({ code: 'IMAGE_STUCK', ...which, status: s.status, since, serverIs });
   }
   if (s.policy === ADHOC && s.state === 'failed') {
-    odd.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status });
+    const end = endOf(s);
+    const until = end && server ? { until: isoSeconds(end) } : {};
+    warnings.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status, ...until });
   }
-  if (s.exposure) odd.push({ code: 'IMAGE_EXPOSED', ...which, exposure: s.exposure });
-  if (s.slot > now) odd.push({ code: 'IMAGE_IN_FUTURE', ...which, slot: isoSeconds(s.slot) });
-  return odd;
+  if (s.exposure) warnings.push({ code: 'IMAGE_EXPOSED', ...which, exposure: s.exposure });
+  if (s.slot > now) warnings.push({ code: 'IMAGE_IN_FUTURE', ...which, slot: isoSeconds(s.slot) });
+  return warnings;
 }
 
 /**
- * Slots that two runs at once have taken twice, which nothing can prevent where the cloud is never
- * busy.
+ * The warnings about slots with several good snapshots. Two concurrent runs can take a slot twice,
+ * if the cloud does not refuse the second request as busy.
  */
-function doubles(snapshots: Snapshot[], server: Server | undefined): Reason[] {
+function doubleSlotWarnings(snapshots: Snapshot[], server: Server | undefined): Reason[] {
   const good = snapshots.filter(({ state, adopted }) => state === 'good' && !adopted);
   return [...Map.groupBy(good, ({ slot }) => isoSeconds(slot))]
     .filter(([, same]) => same.length > 1)
@@ -216,7 +227,7 @@ function doubles(snapshots: Snapshot[], server: Server | undefined): Reason[] {
     }));
 }
 
-function itemOf({ snapshot, keep, reasons }: Decision, server: Server | undefined): Item {
+function itemOf({ snapshot, keep, reasons }: Decision, server: Server | undefined): PlanItem {
   if (keep) return { snapshot, action: 'keep', reasons };
   return server
     ? { snapshot, action: 'delete', reasons }
@@ -224,16 +235,19 @@ function itemOf({ snapshot, keep, reasons }: Decision, server: Server | undefine
 }
 
 /**
- * Whether more waits for a later run than one may delete: then the series grows, or takes many runs
- * to shrink.
+ * The warning about a series with more deferred deletions than one run may make: the series grows,
+ * or takes many runs to shrink.
  */
-function lagging({ server, name, policy, items }: SeriesPlan, most: number): Reason[] {
+function rotationBehindWarnings({ server, name, policy, items }: SeriesPlan, most: number): Reason[] {
   const deferred = items.filter(({ action }) => action === 'defer').length;
   return deferred > most ? [{ code: 'ROTATION_BEHIND', of: name || server, policy, deferred, most }] : [];
 }
 
-/** The oldest first; what is over the limit waits. `items` are newest first. */
-function limitDeletes(items: Item[], maxDeletes: number): Item[] {
+/**
+ * Defers the deletions above `maxDeletes` to a later run. The oldest snapshots are deleted first.
+ * `items` are newest first.
+ */
+function limitDeletions(items: PlanItem[], maxDeletes: number): PlanItem[] {
   const allowed = new Set(items.filter(({ action }) => action === 'delete').slice(-maxDeletes));
   return items.map((item) =>
     item.action !== 'delete' || allowed.has(item)

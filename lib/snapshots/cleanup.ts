@@ -9,36 +9,36 @@ import type { Session } from '../openstack/session.ts';
 import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
-import { type Item, planCleanup, type RegionPlan, type SeriesPlan } from './cleanup-plan.ts';
-import { confirm, leftForTime, lineOf, membersOf, rotate } from './delete.ts';
+import { type PlanItem, planCleanup, type RegionPlan, type SeriesPlan } from './cleanup-plan.ts';
+import { confirm, countDeadlineDeferred, lineOf, membersOf, rotate } from './delete.ts';
 import { goneEverywhere, homesOf, listInventory } from './inventory.ts';
 import { readerOf } from './ownership.ts';
 import type { RegionInventory } from './region-inventory.ts';
+import { roundRobin } from './round-robin.ts';
 import { selectServers } from './selector.ts';
-import { inTurn } from './turn.ts';
 
 const HOUR_MS = 3_600_000;
-/** The reads of a dry run; Rackspace takes 1,000 a minute. */
+/** The number of concurrent reads in a dry run; Rackspace allows 1,000 a minute. */
 const AT_ONCE = 8;
 
 /**
  * Rotates the snapshots of a policy: plans from complete listings, reads each image again right
- * before its deletion, and lists again to report only confirmed deletions. With `dryRun`, only
- * plans.
+ * before its deletion, and lists the images again to report only confirmed deletions. A dry run
+ * only plans.
  *
- * @throws {ValidationError} when the policy names a region that the account lacks: the rest of the
- *   policy may be wrong, too.
+ * @throws {ValidationError} when the policy names a region that the account lacks, because the rest
+ *   of the policy may be wrong too.
  */
 export async function cleanUp(session: Session, policy: Policy, run: Run): Promise<Report> {
   const { owner, now } = run;
-  const { plans, strangers, unreadable, doubts, warnings, reserveMs } = await planRegions(
+  const { plans, notInPolicy, unreadable, doubts, warnings, reserveMs } = await planRegions(
     session,
     policy,
     run,
   );
 
   const failures: Finding[] = [
-    ...strangers,
+    ...notInPolicy,
     ...unreadableRegions('cleanup', unreadable),
     ...doubts.map((problem): Finding => ({ code: 'SERVER_DOUBTFUL', problem })),
   ];
@@ -49,10 +49,10 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
   await pMap(plans, async ({ read, plan }) => {
     warnings.push(...plan.warnings);
     if (policy.dryRun) {
-      const foreseen = await foresee(session, plan);
-      warnings.push(...foreseen.warnings);
+      const predicted = await predictDeletions(session, plan);
+      warnings.push(...predicted.warnings);
       entries.push(
-        ...foreseen.series.map((series) =>
+        ...predicted.series.map((series) =>
           seriesEntry(
             series,
             series.items.map((item) => lineOf(item)),
@@ -61,7 +61,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
       );
       return;
     }
-    const results = await rotate(session, seriesInTurn(plan, policy, now), {
+    const results = await rotate(session, seriesRoundRobin(plan, policy, now), {
       read,
       inUse: plan.inUse,
       owner,
@@ -73,7 +73,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
     warnings.unshift(...confirmed.warnings);
     entries.push(...confirmed.results.map((result) => seriesEntry(result.plan, result.lines)));
   });
-  const left = leftForTime(entries.flatMap((e) => e.snapshots ?? []));
+  const left = countDeadlineDeferred(entries.flatMap((e) => e.snapshots ?? []));
 
   return finishReport({
     job: 'cleanup',
@@ -91,17 +91,18 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
 }
 
 /**
- * The plan as a run would carry it out where the cloud does not list the members of a shared image:
- * a shared image stays, and the run deletes the next snapshot of the plan instead. Reads the
- * members only of images that the run would delete.
+ * Predicts, for a dry run, which deletions a run would make. An image that is shared with other
+ * projects stays, and the run deletes the next snapshot of the plan instead. Image listings do not
+ * show the members of images at Rackspace, so the members of the images to be deleted are
+ * requested.
  */
-async function foresee(
+async function predictDeletions(
   session: Session,
   { region, series }: RegionPlan,
 ): Promise<Pick<RegionPlan, 'series' | 'warnings'>> {
   const warnings: Finding[] = [];
-  const foreseeSeries = async (plan: SeriesPlan): Promise<SeriesPlan> => {
-    const foreseen = new Map<Item, Item>();
+  const predictSeries = async (plan: SeriesPlan): Promise<SeriesPlan> => {
+    const predicted = new Map<PlanItem, PlanItem>();
     let allowed = plan.items.filter(({ action }) => action === 'delete').length;
     for (const item of plan.items.toReversed()) {
       if (item.action === 'keep' || allowed === 0 || warnings.length > 0) continue;
@@ -109,7 +110,7 @@ async function foresee(
         const members = await membersOf(session, item.snapshot);
         const reasons = item.reasons.filter(({ code }) => code !== 'MAX_DELETES');
         const isShared = members.length > 0;
-        foreseen.set(
+        predicted.set(
           item,
           isShared
             ? { ...item, action: 'keep', reasons: [{ code: 'SHARED', members }] }
@@ -123,12 +124,15 @@ async function foresee(
         if (isFirst) warnings.push({ code: 'SHARING_UNKNOWN', region, image, message: error.message });
       }
     }
-    return { ...plan, items: plan.items.map((item) => foreseen.get(item) ?? item) };
+    return { ...plan, items: plan.items.map((item) => predicted.get(item) ?? item) };
   };
-  return { series: await pMap(series, foreseeSeries, { concurrency: AT_ONCE }), warnings };
+  return { series: await pMap(series, predictSeries, { concurrency: AT_ONCE }), warnings };
 }
 
-/** Lists and plans. Only our own images stay in memory. */
+/**
+ * Lists the inventory and plans each region. The result refers only to the images of this
+ * deployment, so that all other images can be garbage collected before the deletions.
+ */
 async function planRegions(session: Session, policy: Policy, run: Run) {
   const { owner, policies } = run;
   const startedMs = performance.now();
@@ -140,17 +144,21 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     );
     throw new ValidationError({ code: 'JOB_REFUSED', job: 'cleanup', reasons });
   }
-  // The listing at the end takes as long as the first one: deletions stop early enough for it.
+  // The listing after the deletions takes as long as the first one, so deletions stop early enough.
   const reserveMs = 2 * (performance.now() - startedMs);
   const [certain, doubtful] = [true, false].map((wanted) =>
     regions.filter(({ doubts }) => (doubts.length === 0) === wanted),
   ) as [RegionInventory[], RegionInventory[]];
   for (const { region, doubts } of doubtful) unreadable.push({ region, problem: doubts[0]! });
   const here = new Set(regions.flatMap(({ servers }) => servers.map(({ id }) => id)));
-  const { gone, doubts } = await goneEverywhere(session, missingFrom(certain, policy).difference(here));
-  // Without `orphans` no such series is deleted from: only the report needs the answer.
+  const { gone, doubts } = await goneEverywhere(session, goneServersOf(certain, policy).difference(here));
+  // Without `orphans`, no snapshot of a missing server is deleted, so an unknown server is no
+  // failure.
   if (!policy.orphans) doubts.length = 0;
-  const { newer, unread } = await unlistedOf(session, policy.orphans && gone.size > 0 ? certain : []);
+  const { newer, unread } = await serversOfUnlistedImages(
+    session,
+    policy.orphans && gone.size > 0 ? certain : [],
+  );
   for (const server of newer) gone.delete(server);
   if (unread.length > 0) gone.clear();
   for (const [server, region] of homesOf(gone, certain)) {
@@ -166,39 +174,41 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   doubts.push(...unread);
   const adopting = policies?.filter((one) => one.adopt).map((one) => one.policy) ?? [];
   const isAlone = adopting.every((name) => name === policy.policy);
-  const planRegion = (surveyed: RegionInventory) => {
+  const planRegion = (inventory: RegionInventory) => {
     const adopt = isAlone ? policy.adopt : undefined;
-    const read = readerOf(surveyed, { ...policy, adopt }, { owner, projectId: session.projectId, policies });
-    return { read, plan: planCleanup(surveyed, policy, read, { ...run, goneEverywhere: gone }) };
+    const read = readerOf(inventory, { ...policy, adopt }, { owner, projectId: session.projectId, policies });
+    return { read, plan: planCleanup(inventory, policy, read, { ...run, goneEverywhere: gone }) };
   };
   const plans = certain.map(planRegion);
   const warnings: Finding[] =
     policy.adopt && !isAlone ? [{ code: 'ADOPTED_TWICE', policies: [...new Set(adopting)] }] : [];
-  const strangers = unreadable.length > 0 ? [] : strangersIn(certain, policy, plans);
-  return { plans, strangers, unreadable, doubts, warnings, reserveMs };
+  const notInPolicy = unreadable.length > 0 ? [] : namesNotInPolicy(certain, policy, plans);
+  return { plans, notInPolicy, unreadable, doubts, warnings, reserveMs };
 }
 
 /**
- * The series of a region, rotated so that each scheduled run starts at another one: in a large
- * fleet, images that can't be read or deleted may use up the time of every run.
+ * The series of a region, rotated so that each scheduled run starts at another series. Otherwise,
+ * in a large fleet, the same images that can't be read or deleted might use up the time of every
+ * run.
  */
-export function seriesInTurn(
+export function seriesRoundRobin(
   { series }: Pick<RegionPlan, 'series'>,
   { cleanup }: Pick<Policy, 'cleanup'>,
   now: Date,
 ): SeriesPlan[] {
   const key = ({ policy, server }: SeriesPlan) => `${server} ${policy}`;
   const everyMs = intervalMs(cleanup, now) ?? HOUR_MS;
-  return inTurn(
+  return roundRobin(
     series.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)),
     now.getTime() / everyMs,
   );
 }
 
 /**
- * The servers that a manual run names, and that the policy neither selects nor has snapshots of.
+ * The failures for servers that a manual run names, although the policy neither selects them nor
+ * has snapshots of them.
  */
-function strangersIn(
+function namesNotInPolicy(
   regions: readonly RegionInventory[],
   { policy, servers: { only, ...selector } }: Policy,
   plans: readonly { plan: RegionPlan }[],
@@ -215,11 +225,11 @@ function strangersIn(
 }
 
 /**
- * The servers of marked images that the first listing lacks and a second listing has. Without its
- * newest snapshot, the series of a server that is gone would seem older, and would shrink too
- * early.
+ * Lists the images again, and returns the servers of marked images that the first listing lacked.
+ * If a listing lacks the newest snapshot of a deleted server, its series seems older than it is,
+ * and `orphans` would apply too early.
  */
-async function unlistedOf(session: Session, regions: readonly RegionInventory[]) {
+async function serversOfUnlistedImages(session: Session, regions: readonly RegionInventory[]) {
   const newer = new Set<string>();
   const unread: Reason[] = [];
   const listed = new Set(regions.flatMap(({ images }) => images.map(({ id }) => id)));
@@ -236,8 +246,8 @@ async function unlistedOf(session: Session, regions: readonly RegionInventory[])
   return { newer, unread };
 }
 
-/** The servers of a policy's snapshots that are not in the snapshots' region. */
-function missingFrom(regions: readonly RegionInventory[], { policy }: Policy): Set<string> {
+/** The servers in the markers of a policy's snapshots that are gone from the snapshots' region. */
+function goneServersOf(regions: readonly RegionInventory[], { policy }: Policy): Set<string> {
   const named = regions.flatMap(({ images, gone }) =>
     images.flatMap(({ properties: { autosnap_policy, autosnap_server: server = '' } }) =>
       autosnap_policy === policy && gone.has(server) ? [server] : [],

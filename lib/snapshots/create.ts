@@ -16,9 +16,9 @@ import { type Entry, finishReport, NOWHERE, type Report } from '../reporting/rep
 import { reasonOf } from '../reporting/sentences.ts';
 import type { TakenImage } from '../runtime/request-log.ts';
 import type { Run } from '../runtime/run.ts';
+import { blockingRefusal, blockingState } from './blocking-state.ts';
 import { blueprintText } from './blueprint.ts';
-import { listInventory, unnamedHomes } from './inventory.ts';
-import { lastingRefusal, lastingState } from './lasting-state.ts';
+import { homesNotInCatalogue, listInventory } from './inventory.ts';
 import {
   ADHOC_MS,
   CREATED_BY,
@@ -35,41 +35,46 @@ import {
 import { type Reader, type ReadingPolicy, readerOf } from './ownership.ts';
 import type { RegionInventory, UncertainServer } from './region-inventory.ts';
 import { endOf } from './retention.ts';
+import { roundRobin } from './round-robin.ts';
 import { maySelect, type Selection, selectServers } from './selector.ts';
-import { inTurn } from './turn.ts';
 import { unprotectedDataFinder } from './unprotected-data.ts';
 
-// Enough for Rackspace's 100 POSTs a minute while each takes less than 4.8 seconds.
+// Rackspace allows 100 POSTs a minute; 8 at once reach this rate if each takes less than 4.8
+// seconds.
 const AT_ONCE = 8;
 /**
- * Nova takes 255 characters, and puts "snapshot for " before it to name the snapshots of volumes.
+ * The maximum length of an image name: Nova limits names to 255 characters, and prepends "snapshot
+ * for " to name volume snapshots.
  */
 const LONGEST_NAME = 242;
 const MOST_NAMES = 10;
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-/** The last part of a slot, in which no snapshot is begun any more. */
-const LAST_MS = 60_000;
+/** No snapshot is started in the last part of a slot. */
+const SLOT_END_MS = 60_000;
 /** Reasons that skip a server only temporarily. */
 const BUSY: readonly (ReasonCode | undefined)[] = ['SERVER_BUSY', 'SNAPSHOT_PENDING', 'CONFLICT'];
 
-/** What a run has to take: one snapshot for each server, of one policy for one slot, or ad hoc. */
-interface Due {
+/**
+ * The snapshots that a run has to take: one for each server, for a slot of a policy or for an
+ * ad-hoc request.
+ */
+interface DueSnapshots {
   policy: string;
   slot: Date;
   /** The deadline: an image that is created later does not belong to this slot. */
   until?: Date | undefined;
-  /** Whether a snapshot of this policy is the one that is due: then none is taken. */
+  /** Whether an existing snapshot of this policy is the one that is due, so that none is taken. */
   isMet(snapshot: Snapshot): boolean;
   /**
    * Ad-hoc snapshots: whether a snapshot that meets the request expires before the requested end.
    */
   endsTooSoon?(snapshot: Snapshot): boolean;
-  /** When the snapshot was requested, if that is too long ago to take it. */
+  /** When the snapshot was requested first, if the request has expired. */
   overSince?: Date | undefined;
   /**
-   * Ad-hoc snapshots: the image that an earlier call of the request made of a server, if it is not
-   * among its snapshots.
+   * Ad-hoc snapshots: the id of the image that an earlier call of the request made of a server, if
+   * the image is not among the server's snapshots.
    */
   lostImage?(server: Server, snapshots: readonly Snapshot[]): string | undefined;
   /** The marker of the new snapshot. */
@@ -80,33 +85,32 @@ export type SnapshotStep =
   | { action: 'take'; server: Server; image: NewImage }
   | { action: 'skip' | 'fail'; server: Server; reason: Reason };
 
-interface PlanOptions {
-  due: Due;
+interface SnapshotPlanOptions {
+  due: DueSnapshots;
   now: Date;
   provider: Session['provider'];
 }
 
 /**
- * What to do with each selected server, given the existing snapshots; the longest unprotected
- * server first, because the run may reach its deadline before the last.
+ * Plans a step for each selected server from the existing snapshots. The servers with the oldest
+ * snapshots come first, because the run may reach its deadline before the last server.
  *
- * A server is skipped when the snapshot that is due exists and has neither failed nor come out
- * empty, when a snapshot of its series is pending, or when the server is busy. It fails when the
- * existing snapshot expires earlier than requested now, or is gone although the same request has
- * made it. It also fails when the server is in a state in which the cloud makes no image of it, and
- * which only a person ends.
+ * A server is skipped when the snapshot that is due exists and is neither failed nor empty, when a
+ * snapshot of its series is pending, or when the server is busy. A server fails when the existing
+ * snapshot expires earlier than requested now, when the image that the same request has made is
+ * gone, or when the cloud makes no image of the server until an operator acts.
  */
 export function planSnapshots(
   servers: readonly Server[],
   snapshots: readonly Snapshot[],
-  { due, now, provider }: PlanOptions,
+  { due, now, provider }: SnapshotPlanOptions,
 ): SnapshotStep[] {
   const series = Map.groupBy(
     snapshots.filter(({ policy }) => policy === due.policy),
     ({ region, server }) => `${region} ${server}`,
   );
   const seriesOf = ({ region, id }: Server) => series.get(`${region} ${id}`) ?? [];
-  return byNeed(servers, seriesOf, now).map((server): SnapshotStep => {
+  return byNewestSnapshot(servers, seriesOf, now).map((server): SnapshotStep => {
     const skip = (reason: Reason): SnapshotStep => ({ action: 'skip', server, reason });
     const alive = seriesOf(server).filter((s) => mayBeGood(s) && !isStuck(s, server.taskState, now));
     const taken = longestKept(alive.filter(due.isMet));
@@ -128,8 +132,8 @@ export function planSnapshots(
     if (server.volumeBacked && provider === 'rackspace') {
       return { action: 'fail', server, reason: { code: 'VOLUME_SERVER_AT_RACKSPACE' } };
     }
-    const lasting = lastingState(server);
-    if (lasting) return { action: 'fail', server, reason: lasting };
+    const blocking = blockingState(server);
+    if (blocking) return { action: 'fail', server, reason: blocking };
     if (server.taskState !== null) return skip({ code: 'SERVER_BUSY', taskState: server.taskState });
     const pending = alive.find(({ state }) => state === 'pending');
     if (pending) return skip({ code: 'SNAPSHOT_PENDING', image: pending.id, status: pending.status });
@@ -141,19 +145,22 @@ export function planSnapshots(
   });
 }
 
-/** Whether a snapshot is good, or may become so. */
+/** Whether a snapshot is good or may become good. */
 function mayBeGood(snapshot: Snapshot): boolean {
   return snapshot.state !== 'failed' && !isEmpty(snapshot);
 }
 
-/** The snapshot that stays the longest. */
+/** The snapshot with the latest expiry. */
 function longestKept(snapshots: readonly Snapshot[]): Snapshot | undefined {
   const endMs = (snapshot: Snapshot) => endOf(snapshot)?.getTime() ?? Number.POSITIVE_INFINITY;
   return snapshots.toSorted((a, b) => (endMs(a) < endMs(b) ? 1 : -1))[0];
 }
 
-/** Servers without a good snapshot first, then by the newest good one, the oldest first. */
-function byNeed(
+/**
+ * Sorts servers by their newest good snapshot, the oldest first; servers without one come before
+ * all others.
+ */
+function byNewestSnapshot(
   servers: readonly Server[],
   seriesOf: (server: Server) => readonly Snapshot[],
   now: Date,
@@ -175,26 +182,30 @@ export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, s
 }
 
 /**
- * Takes the snapshots that an event requests, or plans them in a dry run. Returns when the cloud
- * has accepted them. The cloud makes them asynchronously, and cleanup sees how they ended.
+ * Requests the snapshots of an event, or plans them in a dry run. Returns when the cloud has
+ * accepted the requests. The cloud makes the images asynchronously; later runs read their final
+ * status.
  *
  * @throws {ValidationError} for a schedule that has not fired yet.
  */
 export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
   const { owner, now, policies } = run;
-  const request = isAdhoc(event) ? await requestOf(event, run) : UNREMEMBERED;
+  const request = isAdhoc(event) ? await requestOf(event, run) : NO_RECORD;
   const due = isAdhoc(event) ? dueByHand(event, run, request) : dueBySchedule(event, run);
   const { projectId, provider } = session;
   const { ids = [], only }: Selector = event.servers;
 
-  const since = lookedForSince(event, now);
+  const since = recentSince(event, now);
   const { regions, unsure, ...found } = await listInventory(session, event.regions, {
     owner,
     ids: [...ids, ...(only?.ids ?? [])],
     since,
   });
   const readers = new Map(
-    regions.map((one) => [one.region, readerOf(one, readAs(event, due), { owner, projectId, policies })]),
+    regions.map((one) => [
+      one.region,
+      readerOf(one, readingPolicyOf(event, due), { owner, projectId, policies }),
+    ]),
   );
   const snapshots = regions
     .flatMap(({ region, images, volumeSnapshots }) =>
@@ -203,12 +214,12 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     .filter(isSnapshot);
   const servers = regions.flatMap((r) => r.servers);
   const selection = selectServers(servers, event.servers);
-  const young = snapshots.filter(
+  const recent = snapshots.filter(
     ({ policy, createdAt }) => (isAdhoc(event) || policy === due.policy) && createdAt >= since,
   );
-  const youngIds = new Set(young.map(({ id }) => id));
-  const youngImages = regions.flatMap(({ images }) => images.filter(({ id }) => youngIds.has(id)));
-  const lost = event.regions ? [] : [...unnamedHomes(session, youngImages)];
+  const recentIds = new Set(recent.map(({ id }) => id));
+  const recentImages = regions.flatMap(({ images }) => images.filter(({ id }) => recentIds.has(id)));
+  const lost = event.regions ? [] : [...homesNotInCatalogue(session, recentImages)];
   const unreadable = [
     ...found.unreadable,
     ...lost.map((region) => ({
@@ -216,20 +227,20 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
       problem: { code: 'REGION_NOT_IN_CATALOGUE', known: session.regions } as const,
     })),
   ];
-  const unknown = unknownServers(unsure, young, event.servers);
+  const unknown = unknownServers(unsure, recent, event.servers);
   const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
   // A run that resumes deferred work starts at another server than the runs before.
-  const steps = run.since ? inTurn(planned, (now.getTime() - run.since.getTime()) / MINUTE_MS) : planned;
+  const steps = run.since ? roundRobin(planned, (now.getTime() - run.since.getTime()) / MINUTE_MS) : planned;
   const toTake = steps.filter(({ action }) => action === 'take').map(({ server }) => server);
   if (!event.dryRun) await spreadUnderLimits(session, toTake);
-  const take: Taking = {
+  const take: TakeContext = {
     session,
     due,
-    inheriting: inheritingMaker(regions),
+    inheriting: inheritedMakers(regions),
     readerFor: (region) => readers.get(region)!,
-    remember: request.remember,
+    recordTaken: request.recordTaken,
   };
-  const begun = await pMap(steps, (step) => (event.dryRun ? dryStep(step) : takeStep(take, step)), {
+  const begun = await pMap(steps, (step) => (event.dryRun ? dryRunEntry(step) : takeStep(take, step)), {
     concurrency: AT_ONCE,
   });
   const { entries, warnings } = await confirmTaken(take, begun);
@@ -256,7 +267,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
     failures,
     unreadable,
-    ...leftOf(entries),
+    ...deferredWork(entries),
     warnings: [
       ...(isByHand ? [] : unmatched),
       ...(selection.exceptedIds.length > 0
@@ -275,7 +286,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     nothingSelected: selection.unmatched.length > 0 || selection.servers.length === 0,
     entries: [
       ...unknown,
-      ...missing(
+      ...missingEntries(
         selection.missingIds.filter((id) => !unknown.some(({ server }) => server === id)),
         only !== undefined,
         unreadable.length > 0,
@@ -286,29 +297,31 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
 }
 
 /**
- * A server that the listing lacks is requested by its id while it has a recent snapshot. This limit
- * ends the requests for servers that are gone.
+ * The time since when a snapshot counts as recent. A server that the listing lacks is requested by
+ * its id only if it has a recent snapshot, so that deleted servers are not requested forever.
  */
-function lookedForSince(event: Policy | Adhoc, now: Date): Date {
+function recentSince(event: Policy | Adhoc, now: Date): Date {
   const everyMs = isAdhoc(event) ? 0 : (intervalMs(event.schedule, now) ?? 0);
   return new Date(now.getTime() - Math.max(3 * everyMs, DAY_MS));
 }
 
 /** The policy that classifies images; an ad-hoc event adopts none. */
-function readAs(event: Policy | Adhoc, { policy }: Due): ReadingPolicy {
+function readingPolicyOf(event: Policy | Adhoc, { policy }: DueSnapshots): ReadingPolicy {
   return isAdhoc(event) ? { policy, servers: event.servers, adopt: undefined } : event;
 }
 
-/** Whether an image of a server would inherit that something else has made it. */
+/**
+ * Whether an image of a server would inherit the property {@link CREATED_BY_KEY} of another maker.
+ */
 type Inheritance = 'certain' | 'possible' | 'none';
 
 /**
- * The servers whose images would inherit the mark of Rackspace's own schedule, which deletes the
- * oldest of its images. Elsewhere, these are servers made from an image that was moved from
- * Rackspace. Included are all servers except those whose own image is listed and has no such mark.
- * Where that image is not listed, an earlier snapshot of the server may show the mark.
+ * Whether the image of each server would inherit the mark of Rackspace's image schedule, which
+ * deletes the oldest images with its mark. In other clouds, an image that was moved from Rackspace
+ * may have the mark. The image from which the server was made decides. If that image is not listed,
+ * an earlier snapshot of the server may show the mark.
  */
-function inheritingMaker(regions: readonly RegionInventory[]): Map<Server, Inheritance> {
+function inheritedMakers(regions: readonly RegionInventory[]): Map<Server, Inheritance> {
   return new Map(
     regions.flatMap(({ servers, images }) => {
       const says = ({ properties }: Image) => (properties[CREATED_BY_KEY] ?? CREATED_BY) !== CREATED_BY;
@@ -323,8 +336,11 @@ function inheritingMaker(regions: readonly RegionInventory[]): Map<Server, Inher
   );
 }
 
-/** What resumes later: servers that the run did not reach before its deadline, and busy servers. */
-function leftOf(entries: readonly Entry[]): Pick<Report, 'left'> {
+/**
+ * The work that resumes later: servers that the run did not reach before its deadline, and busy
+ * servers.
+ */
+function deferredWork(entries: readonly Entry[]): Pick<Report, 'left'> {
   const late = entries.filter(({ outcome }) => outcome === 'deferred').length;
   const busy = entries.filter(({ outcome, code }) => outcome === 'skipped' && BUSY.includes(code));
   const servers = busy.slice(0, MOST_NAMES).map(({ name, region }) => ({ name, region }));
@@ -337,7 +353,7 @@ function leftOf(entries: readonly Entry[]): Pick<Report, 'left'> {
   };
 }
 
-function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }: Run): Due {
+function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }: Run): DueSnapshots {
   const slot = schedule.slot(since);
   if (!slot) {
     throw invalidEvent('schedule: has not fired yet: to take a snapshot now, send an ad-hoc event');
@@ -356,37 +372,41 @@ function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }
   };
 }
 
-/** A little before the next slot, because a request may have to wait for the rate limit. */
+/**
+ * The deadline of a slot, a little before the next slot, because a request may have to wait for the
+ * rate limit.
+ */
 function endOfSlot(schedule: Schedule, since: Date): Date | undefined {
   const next = schedule.next(since);
   const everyMs = intervalMs(schedule, since) ?? 0;
-  return next && new Date(next.getTime() - Math.min(LAST_MS, everyMs / 60));
+  return next && new Date(next.getTime() - Math.min(SLOT_END_MS, everyMs / 60));
 }
 
 /**
- * What an ad-hoc event has to take. A retry is known by its request, or by the id of its
- * invocation, which Lambda keeps for retries.
+ * The snapshots that an ad-hoc event has to take. A retry has the same `request`, or else the same
+ * invocation id, which Lambda keeps for retries.
  */
 function dueByHand(
   { expires: afterMs, request: named }: Adhoc,
   { owner, now, since = now, requestId }: Run,
-  { firstAskedAt = since, taken }: AskedRequest,
-): Due {
+  { firstAskedAt = since, taken }: RequestRecord,
+): DueSnapshots {
   const request = named ?? requestId;
-  // From its creation, because the server may have been busy until then.
+  // The time to the expiry starts when the image is requested, because the server may have been
+  // busy until then.
   const expires = () => (afterMs === undefined ? undefined : new Date(Date.now() + afterMs));
   // A run that resumes does not retake snapshots that have expired meanwhile.
   const isOfThisRun = ({ slot }: Snapshot) => isoSeconds(slot) === isoSeconds(since);
-  // A request of a restore may have the same name.
+  // The request of a restore may have the same text.
   const isOfRequest = (snapshot: Snapshot) => snapshot.request === request && !snapshot.safety;
   const hasEnded = (snapshot: Snapshot) => (endOf(snapshot) ?? Number.POSITIVE_INFINITY) <= now;
   return {
     policy: ADHOC,
     slot: since,
-    until: new Date(since.getTime() + ADHOC_MS - LAST_MS),
+    until: new Date(since.getTime() + ADHOC_MS - SLOT_END_MS),
     overSince: now.getTime() - firstAskedAt.getTime() >= ADHOC_MS ? firstAskedAt : undefined,
-    // A failed or expired snapshot still exists to show that. An image that is gone may have been
-    // good, and deleted or renamed by somebody.
+    // A failed or expired snapshot still exists and shows its state. A missing image may have been
+    // good, and then deleted or renamed.
     lostImage: ({ id }, snapshots) => {
       const before = taken?.get(id);
       return before && before.requestId !== requestId && !snapshots.some(isOfRequest)
@@ -394,7 +414,8 @@ function dueByHand(
         : undefined;
     },
     isMet: (snapshot) => isOfRequest(snapshot) && (isOfThisRun(snapshot) || !hasEnded(snapshot)),
-    // The slot of the snapshot, because a retry of the same call asks for the same end.
+    // Compared with the end as requested at the snapshot's slot, because a retry of the same call
+    // requests the same end.
     endsTooSoon: (snapshot) => {
       const end = endOf(snapshot);
       return (
@@ -414,63 +435,64 @@ function dueByHand(
 }
 
 /** The record of an ad-hoc request. */
-interface AskedRequest {
+interface RequestRecord {
   firstAskedAt?: Date;
-  /** What earlier calls of the request have taken, by the id of the server. */
+  /** The images that earlier calls of the request have made, by the id of the server. */
   taken?: ReadonlyMap<string, TakenImage>;
-  /** Records what this run takes; a failure becomes a warning. */
-  remember?: ((server: Server, image: string) => Promise<void>) | undefined;
+  /** Records an image that this run has made of a server. A failure becomes a warning. */
+  recordTaken?: ((server: Server, image: string) => Promise<void>) | undefined;
   warnings: Finding[];
 }
 
-const UNREMEMBERED: AskedRequest = { warnings: [] };
+const NO_RECORD: RequestRecord = { warnings: [] };
 
 /**
- * Reads the record of an ad-hoc request, and creates it if it is new. Only calls that name a
- * request can belong to it.
+ * Reads the record of an ad-hoc request, and creates the record of a new request. Images are
+ * recorded only for events with `request`, because only these can be sent again by another call.
  */
 async function requestOf(
   { account, request: named, dryRun }: Adhoc,
   { now, since = now, requestId, requests }: Run,
-): Promise<AskedRequest> {
-  if (!requests || dryRun) return UNREMEMBERED;
+): Promise<RequestRecord> {
+  if (!requests || dryRun) return NO_RECORD;
   const key = { account, request: named ?? requestId };
   const warnings: Finding[] = [];
   const warn = (error: unknown) => {
-    // Several servers at once may meet the same error.
+    // The same error may occur for several servers at once.
     if (warnings.length > 0) return;
     warnings.push({ code: 'REQUEST_UNREMEMBERED', message: (error as Error).message });
   };
-  const asked: AskedRequest = { warnings };
+  const record: RequestRecord = { warnings };
   // An extra snapshot does no harm; a missing one may.
   try {
     const { at, isKnown } = await requests.firstAsked(key, since);
-    asked.firstAskedAt = at;
-    if (named === undefined) return asked;
-    if (isKnown) asked.taken = await requests.takenBy(key);
+    record.firstAskedAt = at;
+    if (named === undefined) return record;
+    if (isKnown) record.taken = await requests.takenBy(key);
   } catch (error) {
     warn(error);
-    return asked;
+    return record;
   }
-  asked.remember = async ({ id }, image) => {
+  record.recordTaken = async ({ id }, image) => {
     // An unavailable bucket would delay each server.
     if (warnings.length > 0) return;
     await requests.addTaken(key, id, { image, requestId }).catch(warn);
   };
-  return asked;
+  return record;
 }
 
 /**
- * The servers that the policy may select, by their names or recent snapshots, and whose existence
- * is unknown, such as those in a cell that is down.
+ * The failed entries of servers that the policy may select, and whose existence is unknown, for
+ * example because their Nova cell is down. The policy names these servers, or they have recent
+ * snapshots.
  */
 function unknownServers(
   unsure: readonly UncertainServer[],
-  young: readonly Snapshot[],
+  recent: readonly Snapshot[],
   selector: Policy['servers'],
 ): Entry[] {
   return [...Map.groupBy(unsure, ({ id }) => id)].flatMap(([id, all]): Entry[] => {
-    const snapshot = young.find(({ server }) => server === id);
+    const snapshot = recent.find(({ server }) => server === id);
     const { region, problem } = all.find((one) => one.region === snapshot?.region) ?? all[0]!;
     const name = snapshot && serverNameIn(snapshot);
     const isNamed = (selector.only ?? selector).ids?.includes(id);
@@ -480,7 +502,11 @@ function unknownServers(
   });
 }
 
-function missing(missingIds: Selection['missingIds'], isPart: boolean, someUnreadable: boolean): Entry[] {
+function missingEntries(
+  missingIds: Selection['missingIds'],
+  isPart: boolean,
+  someUnreadable: boolean,
+): Entry[] {
   const code = someUnreadable ? 'ID_UNREADABLE' : isPart ? 'ID_NOT_IN_POLICY' : 'ID_UNKNOWN';
   return missingIds.map((server) => ({
     server,
@@ -491,17 +517,17 @@ function missing(missingIds: Selection['missingIds'], isPart: boolean, someUnrea
   }));
 }
 
-function dryStep(step: SnapshotStep): Entry {
+function dryRunEntry(step: SnapshotStep): Entry {
   return step.action === 'take'
     ? {
         ...serverFields(step.server),
         outcome: 'planned',
         ...reasonOf({ code: 'WOULD_TAKE', name: step.image.name }),
       }
-    : unchanged(step);
+    : unchangedEntry(step);
 }
 
-function unchanged({ server, action, reason }: Extract<SnapshotStep, { reason: Reason }>): Entry {
+function unchangedEntry({ server, action, reason }: Extract<SnapshotStep, { reason: Reason }>): Entry {
   return { ...serverFields(server), outcome: action === 'skip' ? 'skipped' : 'failed', ...reasonOf(reason) };
 }
 
@@ -509,18 +535,18 @@ function serverFields({ id, name, region }: Server): Pick<Entry, 'server' | 'nam
   return { server: id, name, region };
 }
 
-/** What a run needs to take snapshots. */
-interface Taking {
+/** The context for taking the snapshots of a run. */
+interface TakeContext {
   session: Session;
-  due: Due;
+  due: DueSnapshots;
   inheriting: ReadonlyMap<Server, Inheritance>;
   readerFor(region: string): Reader;
-  remember: AskedRequest['remember'];
+  recordTaken: RequestRecord['recordTaken'];
 }
 
-async function takeStep(taking: Taking, step: SnapshotStep): Promise<Entry> {
-  if (step.action !== 'take') return unchanged(step);
-  const { session, due } = taking;
+async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry> {
+  if (step.action !== 'take') return unchangedEntry(step);
+  const { session, due } = context;
   const { server, image } = step;
   const entry = serverFields(server);
   if (due.until && new Date() >= due.until) {
@@ -534,14 +560,14 @@ async function takeStep(taking: Taking, step: SnapshotStep): Promise<Entry> {
     const minutes = Math.round(-(session.clockAheadMs ?? 0) / 60_000);
     return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOCK_BEHIND', minutes }) };
   }
-  const look = () => lookFor(taking, server, image);
+  const find = () => findDueImage(context, server, image);
   try {
-    const inherits = taking.inheriting.get(server) ?? 'possible';
-    const id = await createOnce(() => createOwnImage(session, server, image, { inherits, look }), look);
+    const inherits = context.inheriting.get(server) ?? 'possible';
+    const id = await createOnce(() => createOwnImage(session, server, image, { inherits, find }), find);
     if (id === undefined) {
       return { ...entry, outcome: 'failed', ...reasonOf({ code: 'IMAGE_NOT_FOUND', name: image.name }) };
     }
-    await taking.remember?.(server, id);
+    await context.recordTaken?.(server, id);
     const delaySeconds = Math.max(0, Math.round((Date.now() - due.slot.getTime()) / 1000));
     const reason = reasonOf({ code: 'TAKEN', name: image.name });
     return { ...entry, outcome: 'taken', ...reason, delaySeconds, image: id };
@@ -550,9 +576,9 @@ async function takeStep(taking: Taking, step: SnapshotStep): Promise<Entry> {
     const { code, message } = error;
     if (code === 'OUT_OF_TIME') return { ...entry, outcome: 'deferred', ...reasonOf({ code: 'DEADLINE' }) };
     if (code === 'CONFLICT') {
-      const lasting = await lastingCause(session, server);
-      return lasting
-        ? { ...entry, outcome: 'failed', ...reasonOf(lasting) }
+      const blocking = await blockingReason(session, server);
+      return blocking
+        ? { ...entry, outcome: 'failed', ...reasonOf(blocking) }
         : { ...entry, outcome: 'skipped', ...reasonOf({ code, message }) };
     }
     if (code === 'NOT_FOUND' && (await isGone(session, server))) {
@@ -563,10 +589,10 @@ async function takeStep(taking: Taking, step: SnapshotStep): Promise<Entry> {
 }
 
 /** Why the cloud refuses to make an image of a server, where waiting does not help. */
-async function lastingCause(session: Session, { region, id }: Server): Promise<Reason | undefined> {
+async function blockingReason(session: Session, { region, id }: Server): Promise<Reason | undefined> {
   try {
     const server = await getServer(session, region, id);
-    return server && lastingRefusal(server);
+    return server && blockingRefusal(server);
   } catch (error) {
     if (!isCloudError(error)) throw error;
     return undefined;
@@ -583,9 +609,12 @@ async function isGone(session: Session, { region, id }: Server): Promise<boolean
   }
 }
 
-/** The image of a server that meets the request, read again from the cloud. */
-async function lookFor(
-  { session, due, readerFor }: Taking,
+/**
+ * Searches the cloud for an image of a server that is due and has already been made. @returns its
+ * id.
+ */
+async function findDueImage(
+  { session, due, readerFor }: TakeContext,
   server: Server,
   { name }: NewImage,
 ): Promise<string | undefined> {
@@ -607,25 +636,27 @@ async function lookFor(
 /**
  * Makes an image with {@link createImage}.
  *
- * @param inherits whether the image would inherit the mark of another maker. Then the image gets
- *   our mark instead. If the cloud refuses that, the image is made without it, unless it would
- *   certainly be of no use.
- * @param look finds the image, because the cloud may have carried out a request that it refused.
+ * @param inherits whether the image would inherit the mark of another maker. If so, {@link
+ *   CREATED_BY} replaces that mark. If the cloud refuses this, the image is requested without it if
+ *   inheritance is only possible; if it is certain, this function throws, because the image would
+ *   not count.
+ * @param find searches for the image, because the cloud may have made an image although it refused
+ *   the request.
  */
 export async function createOwnImage(
   session: Session,
   server: Pick<Server, 'id' | 'region'>,
   wanted: NewImage,
-  { inherits, look }: { inherits: Inheritance; look: () => Promise<string | undefined> },
+  { inherits, find }: { inherits: Inheritance; find: () => Promise<string | undefined> },
 ): Promise<string | undefined> {
-  const image = { ...wanted, metadata: { ...wanted.metadata, ...typeOn(session) } };
+  const image = { ...wanted, metadata: { ...wanted.metadata, ...imageTypeFor(session) } };
   if (inherits === 'none') return createImage(session, server, image);
   try {
     const metadata = { ...image.metadata, [CREATED_BY_KEY]: CREATED_BY };
     return await createImage(session, server, { ...image, metadata });
   } catch (error) {
     if (!isCloudError(error, 'FORBIDDEN', 'BAD_REQUEST')) throw error;
-    if (inherits === 'possible') return (await look()) ?? createImage(session, server, image);
+    if (inherits === 'possible') return (await find()) ?? createImage(session, server, image);
     throw restated(
       error,
       `its image would inherit that something else has made it, and the cloud does not let ${CREATED_BY_KEY} be overwritten: ${error.message}`,
@@ -634,14 +665,14 @@ export async function createOwnImage(
 }
 
 /**
- * The `image_type` that Nova sets itself on images of servers whose disk is no volume. The image of
- * any other server inherits it from the image of its root volume, which may be a backup of another
- * server; createBackup of that server deletes its oldest backups. Rackspace makes no images of
- * servers whose disk is a volume.
+ * The property `image_type`. Nova sets it on images of servers without a root volume. The image of
+ * a volume-backed server inherits it from the image of its root volume, which may be a backup of
+ * another server; createBackup of that server deletes its oldest backups. Rackspace makes no images
+ * of volume-backed servers, so it needs no `image_type`.
  *
  * `POST /servers/{id}/action` createBackup: Nova compute API 2.1.
  */
-function typeOn({ provider }: Session): Record<string, string> {
+function imageTypeFor({ provider }: Session): Record<string, string> {
   return provider === 'rackspace' ? {} : { image_type: 'snapshot' };
 }
 
@@ -649,28 +680,27 @@ function typeOn({ provider }: Session): Record<string, string> {
  * Requests an image. If the answer leaves open whether the cloud carried out the request, looks for
  * the image first and then repeats the request once.
  *
- * @returns the image's id; undefined when the cloud has accepted the request, and there is no
- *   image.
+ * @returns the image's id; undefined if the cloud accepted the request, but no image can be found.
  */
 async function createOnce(
   create: () => Promise<string | undefined>,
-  look: () => Promise<string | undefined>,
+  find: () => Promise<string | undefined>,
 ): Promise<string | undefined> {
   try {
-    return (await create()) ?? (await look());
+    return (await create()) ?? (await find());
   } catch (error) {
     if (!isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER')) throw error;
-    return (await look()) ?? (await create()) ?? (await look());
+    return (await find()) ?? (await create()) ?? (await find());
   }
 }
 
 /**
- * Reads the taken images again: an image that the cloud has promised and lacks was not taken, nor
- * was an image that the next run would not recognise. An image that a new listing lacks is
- * requested by its id.
+ * Reads the images that the run has requested. If an image does not exist, or the next run would
+ * not recognise it as a snapshot, its entry fails. An image that the listing lacks is requested by
+ * its id.
  */
 async function confirmTaken(
-  { session, readerFor }: Taking,
+  { session, readerFor }: TakeContext,
   entries: readonly Entry[],
 ): Promise<{ entries: Entry[]; warnings: Finding[] }> {
   const taken = entries.filter(({ outcome }) => outcome === 'taken');
@@ -684,7 +714,10 @@ async function confirmTaken(
       for (const entry of its) {
         const image = listed.get(entry.image!) ?? (await getImage(session, region, entry.image!));
         const problem: Reason | undefined = image
-          ? rejection(image, readerFor(region)(image, await neededBy(session, image, volumeSnapshots)))
+          ? rejection(
+              image,
+              readerFor(region)(image, await volumeSnapshotsOf(session, image, volumeSnapshots)),
+            )
           : { code: 'IMAGE_LOST', image: entry.image! };
         if (problem) problems.set(entry, problem);
       }
@@ -703,20 +736,23 @@ async function confirmTaken(
 }
 
 /**
- * The volume snapshots that an image names: listed ones, and those that the listing lacks,
- * requested one by one.
+ * The volume snapshots that an image names. Those that the listing lacks are requested by their
+ * ids.
  */
-async function neededBy(
+async function volumeSnapshotsOf(
   session: Session,
   { region, volumeSnapshotIds }: Image,
   listed: readonly VolumeSnapshot[],
 ): Promise<VolumeSnapshot[]> {
   const found = listed.filter(({ id }) => volumeSnapshotIds.includes(id));
-  const missing = volumeSnapshotIds.filter((id) => !found.some((one) => one.id === id));
-  return [...found, ...(await getVolumeSnapshots(session, region, missing))];
+  const unlisted = volumeSnapshotIds.filter((id) => !found.some((one) => one.id === id));
+  return [...found, ...(await getVolumeSnapshots(session, region, unlisted))];
 }
 
-/** Why the next run would not recognise a new image, and what to do; undefined if it would. */
+/**
+ * Why the next run would not recognise a new image as a good or pending snapshot; undefined if it
+ * would.
+ */
 function rejection({ id }: Image, read: ReturnType<Reader>): Reason | undefined {
   if (isSnapshot(read)) {
     if (isEmpty(read)) return { code: 'IMAGE_EMPTY', image: id, hasSize: (read.sizeBytes ?? 0) > 0 };
@@ -728,7 +764,8 @@ function rejection({ id }: Image, read: ReturnType<Reader>): Reason | undefined 
 }
 
 /**
- * The regions with new snapshots that have an end, and that no cleanup of the deployment visits.
+ * The regions with new snapshots that expire, and that no policy of the deployment includes, so
+ * that no cleanup would delete them.
  */
 function regionsWithoutCleanup(
   event: Policy | Adhoc,

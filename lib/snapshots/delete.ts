@@ -18,7 +18,7 @@ import { deleteVolumeSnapshot, getVolumeSnapshots, listVolumeSnapshots } from '.
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { SnapshotLine } from '../reporting/report.ts';
 import { reported } from '../reporting/sentences.ts';
-import type { Item, SeriesPlan } from './cleanup-plan.ts';
+import type { PlanItem, SeriesPlan } from './cleanup-plan.ts';
 import { beingBuilt, type InUse, restoredAsNew, restoredInPlace } from './in-use.ts';
 import { isSnapshot, type Snapshot } from './marker.ts';
 import { otherOwners, type Reader } from './ownership.ts';
@@ -26,12 +26,12 @@ import { counts, hasPassed, staysBecause } from './retention.ts';
 
 // Each deletion is preceded by three reads; Rackspace takes 1,000 reads a minute.
 const AT_ONCE = 8;
-// Cinder deletes asynchronously, mostly within a moment.
-const VOLUME_LOOKS = 4;
-const VOLUME_LOOK_MS = 500;
+// Cinder deletes asynchronously, mostly within a second.
+const VOLUME_CHECKS = 4;
+const VOLUME_CHECK_MS = 500;
 /**
- * The refusals that concern a single image: the image is in use, locked or protected, or the cloud
- * fails to delete it.
+ * The errors of a deletion that concern a single image: the image is in use, locked or protected,
+ * or the cloud fails to delete it.
  */
 const REFUSALS: readonly CloudErrorCode[] = [
   'CONFLICT',
@@ -46,7 +46,7 @@ const REFUSALS: readonly CloudErrorCode[] = [
 export interface SeriesResult {
   plan: SeriesPlan;
   lines: SnapshotLine[];
-  /** What can't be deleted. */
+  /** The images that can't be deleted. */
   warnings: Reason[];
 }
 
@@ -54,25 +54,25 @@ interface RotateOptions {
   read: Reader;
   /** The deployment that owns the snapshots. */
   owner: string;
-  /** Asked about each image right before its deletion. */
+  /** Called for each image right before its deletion. */
   inUse: InUse;
   now: Date;
-  /** Milliseconds to leave for the listing afterwards. */
+  /** Time to leave for the listing after the deletions, in milliseconds. */
   reserveMs: number;
 }
 
-interface Result extends Pick<SnapshotLine, 'outcome'> {
+interface DeletionResult extends Pick<SnapshotLine, 'outcome'> {
   reasons: Reason[];
   /** Why the cloud refused to delete this image. */
   refused?: CloudErrorCode;
-  /** The image had data, and some of its volume snapshots are deleted. */
+  /** Whether the image had data, and some of its volume snapshots are deleted. */
   broken?: boolean;
 }
 
 /**
  * Deletes the snapshots that the plans of one region release, the oldest of each series first.
- * Right before each deletion, the image is read again, and as many others of its series as have to
- * stay. A failed read stops every deletion in the region. A snapshot that the plan keeps is never
+ * Right before each deletion, reads the image again, and the snapshots of the series that must
+ * remain. A failed read stops all deletions in the region. A snapshot that the plan keeps is never
  * deleted.
  *
  * If the cloud refuses a deletion, the run deletes the next snapshot of the plan instead.
@@ -86,7 +86,7 @@ export async function rotate(
   let stopped: string | undefined;
 
   /** Reads and classifies an image; undefined when the image is gone. */
-  const look = async ({
+  const readAgain = async ({
     region,
     id,
   }: Snapshot): Promise<{ image: Image; current: ReturnType<Reader> } | undefined> => {
@@ -97,35 +97,35 @@ export async function rotate(
   };
 
   /** Reads a snapshot again; undefined if it no longer counts for its series. */
-  const counting = async (snapshot: Snapshot): Promise<Snapshot | undefined> => {
-    const current = (await look(snapshot))?.current;
+  const recount = async (snapshot: Snapshot): Promise<Snapshot | undefined> => {
+    const current = (await readAgain(snapshot))?.current;
     if (!isSnapshot(current) || !sameSeries(current, snapshot)) return undefined;
     return counts(current, options.now) ? current : undefined;
   };
 
   /** Whether at least `floor` other slots still have a good snapshot. */
-  const enoughLeft = async (others: readonly Snapshot[], floor: number): Promise<boolean> => {
+  const enoughRemain = async (others: readonly Snapshot[], floor: number): Promise<boolean> => {
     const slots = new Set<number>();
     for (const other of others) {
-      if (slots.has(other.slot.getTime()) || !(await counting(other))) continue;
+      if (slots.has(other.slot.getTime()) || !(await recount(other))) continue;
       slots.add(other.slot.getTime());
       if (slots.size === floor) return true;
     }
     return false;
   };
 
-  const claims = listClaims(session, plans, options);
-  // Complete before the first deletion: Glance refuses the page after an image that is gone. An
-  // error shows where the listing is needed.
-  await claims.catch(() => undefined);
-  /** Why somebody else may need an image or its data. */
-  const claimedBecause = async ({
+  const otherUses = listOtherUses(session, plans, options);
+  // This listing must be complete before the first deletion, because Glance refuses the page after
+  // a deleted image. An error is thrown later, by the first `await` that needs the result.
+  await otherUses.catch(() => undefined);
+  /** Why a server, another image or another deployment may need an image or its data. */
+  const otherUseOf = async ({
     id,
     server,
     volumeSnapshots,
     adopted,
   }: Snapshot): Promise<Reason | undefined> => {
-    const { needs, others, inUse } = await claims;
+    const { needs, others, inUse } = await otherUses;
     const use = inUse.get(id);
     if (use) return use;
     const isNeeded = [...needs].some(
@@ -135,32 +135,36 @@ export async function rotate(
     return adopted && others.has(server) ? { code: 'OTHER_DEPLOYMENT' } : undefined;
   };
 
-  /** Whether a snapshot of the same or a newer slot is proven as well. */
-  const provenLeft = async (proven: Snapshot, others: readonly Snapshot[]): Promise<boolean> => {
+  /** Whether another snapshot of the same or a newer slot is proven too. */
+  const provenRemains = async (proven: Snapshot, others: readonly Snapshot[]): Promise<boolean> => {
     for (const other of others) {
       if (!other.proven || other.slot < proven.slot) continue;
-      const current = await counting(other);
+      const current = await recount(other);
       if (!current) continue;
       if (hasPassed(current) || (current.proven && !hasPassed(proven))) return true;
     }
     return false;
   };
 
-  const attempt = async (snapshot: Snapshot, others: readonly Snapshot[], floor: number): Promise<Result> => {
-    const found = await look(snapshot);
+  const attempt = async (
+    snapshot: Snapshot,
+    others: readonly Snapshot[],
+    floor: number,
+  ): Promise<DeletionResult> => {
+    const found = await readAgain(snapshot);
     if (!found) return { outcome: 'deleted', reasons: [{ code: 'ALREADY_GONE' }] };
     const current = options.inUse(found.image) ?? asPlanned(snapshot, found.current, options.now);
     if ('code' in current) return { outcome: 'kept', reasons: [{ code: 'CHANGED', reason: current }] };
-    // Deleting a failed snapshot costs no data: it only needs a good one that replaces it.
+    // Deleting a failed snapshot loses no data, so one good snapshot must remain.
     const needed = snapshot.state === 'failed' ? 1 : floor;
-    if (snapshot.policy !== ADHOC && !(await enoughLeft(others, needed))) {
+    if (snapshot.policy !== ADHOC && !(await enoughRemain(others, needed))) {
       return { outcome: 'kept', reasons: [{ code: 'TOO_FEW_LEFT', needed }] };
     }
-    if (snapshot.state === 'good' && current.proven && !(await provenLeft(current, others))) {
+    if (snapshot.state === 'good' && current.proven && !(await provenRemains(current, others))) {
       return { outcome: 'kept', reasons: [{ code: 'NONE_PROVEN_LEFT' }] };
     }
-    const claimed = await claimedBecause(snapshot);
-    if (claimed) return { outcome: 'kept', reasons: [claimed] };
+    const otherUse = await otherUseOf(snapshot);
+    if (otherUse) return { outcome: 'kept', reasons: [otherUse] };
     const members = await membersOf(session, snapshot);
     if (members.length > 0) {
       return { outcome: 'kept', reasons: [{ code: 'SHARED', members }], refused: 'CONFLICT' };
@@ -175,10 +179,10 @@ export async function rotate(
   };
 
   const apply = async (
-    { snapshot, reasons }: Item,
+    { snapshot, reasons }: PlanItem,
     others: readonly Snapshot[],
     floor: number,
-  ): Promise<Result> => {
+  ): Promise<DeletionResult> => {
     if (session.deadline.remainingMs() <= options.reserveMs)
       return { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] };
     if (stopped) return { outcome: 'deferred', reasons: [{ code: 'STOPPED', message: stopped }] };
@@ -193,37 +197,38 @@ export async function rotate(
     }
   };
 
-  const rotateSeries = async (plan: SeriesPlan): Promise<Map<Item, Result>> => {
-    const results = new Map<Item, Result>();
-    const there = new Set(
+  const rotateSeries = async (plan: SeriesPlan): Promise<Map<PlanItem, DeletionResult>> => {
+    const results = new Map<PlanItem, DeletionResult>();
+    const remaining = new Set(
       plan.items
         .filter(({ snapshot, uncounted }) => snapshot.state === 'good' && !uncounted)
         .map((item) => item.snapshot),
     );
     let allowed = plan.items.filter(({ action }) => action === 'delete').length;
     const waiting = plan.items.toReversed().filter(({ action }) => action !== 'keep');
-    let hasWaited = false;
+    let isReversed = false;
     for (let item = waiting.shift(); item && allowed > 0; item = waiting.shift()) {
-      there.delete(item.snapshot);
-      const result = await apply(item, [...there], plan.floor);
+      remaining.delete(item.snapshot);
+      const result = await apply(item, [...remaining], plan.floor);
       results.set(item, result);
       // If the cloud refuses a deletion, the run deletes the next snapshot of the plan instead.
       if (!result.refused && !isGoneAlready(result)) allowed -= 1;
-      if (result.outcome !== 'deleted' && item.snapshot.state === 'good') there.add(item.snapshot);
-      // An image that never answers takes a minute. With the oldest always first, the other images
-      // would never be deleted.
-      if (result.refused === 'NO_ANSWER' && !hasWaited) waiting.reverse();
-      hasWaited ||= result.refused === 'NO_ANSWER';
+      if (result.outcome !== 'deleted' && item.snapshot.state === 'good') remaining.add(item.snapshot);
+      // A deletion without an answer takes a minute. If the oldest image always came first, the
+      // time might never suffice for the other images.
+      if (result.refused === 'NO_ANSWER' && !isReversed) waiting.reverse();
+      isReversed ||= result.refused === 'NO_ANSWER';
     }
     return results;
   };
 
   const found = await pMap(plans, rotateSeries, { concurrency: AT_ONCE });
-  // Where nothing can be deleted, the user may lack the role; else it is this image that can't be.
+  // If no image at all can be deleted, the user may lack the role. Otherwise, a refusal concerns
+  // the single image.
   const mayDelete =
     mayWriteImages(session) || found.some((results) => [...results.values()].some(isDeletion));
   return plans.map((plan, i) => {
-    const lines = plan.items.map((item) => lineOf(item, settle(found[i]!.get(item), mayDelete)));
+    const lines = plan.items.map((item) => lineOf(item, classifyRefusal(found[i]!.get(item), mayDelete)));
     return { plan, lines, warnings: refusalsIn(plan, found[i]!) };
   });
 }
@@ -236,7 +241,7 @@ export async function membersOf(session: Session, { region, id }: Snapshot): Pro
   return session.provider === 'rackspace' ? listImageMembers(session, region, id) : [];
 }
 
-interface Claims {
+interface OtherUses {
   /** The volume snapshots of each image. */
   needs: ReadonlyMap<string, readonly string[]>;
   /** The servers of which other deployments have snapshots; see ownership.ts. */
@@ -246,14 +251,14 @@ interface Claims {
 }
 
 /**
- * What others may need of a region's images, from new listings, because those of the plan may have
- * been incomplete. Lists nothing if nothing is to be deleted.
+ * Lists the servers and images of a region again to find which images are needed elsewhere, because
+ * the listings of the plan may have been incomplete. Lists nothing if the plans delete nothing.
  */
-async function listClaims(
+async function listOtherUses(
   session: Session,
   plans: readonly SeriesPlan[],
   { owner, now }: Pick<RotateOptions, 'owner' | 'now'>,
-): Promise<Claims> {
+): Promise<OtherUses> {
   const needs = new Map<string, readonly string[]>();
   const others = new Map<string, string>();
   const inUse = new Map<string, Reason>();
@@ -271,29 +276,40 @@ async function listClaims(
   return { needs, others, inUse };
 }
 
-function isDeletion(result: Result): boolean {
+function isDeletion(result: DeletionResult): boolean {
   return result.outcome === 'deleted' && !isGoneAlready(result);
 }
 
-function isGoneAlready({ reasons }: Result): boolean {
+function isGoneAlready({ reasons }: DeletionResult): boolean {
   return reasons.some(({ code }) => code === 'ALREADY_GONE');
 }
 
-/** A refusal that concerns a single image, and leaves it whole, is not a failure of the run. */
-function settle(result: Result | undefined, mayDelete: boolean | undefined): Result | undefined {
+/**
+ * Decides whether a refused deletion is a failure of the run. If the refusal concerns a single
+ * image whose data are complete, the image is only reported as kept.
+ */
+function classifyRefusal(
+  result: DeletionResult | undefined,
+  mayDelete: boolean | undefined,
+): DeletionResult | undefined {
   if (!result?.refused || result.broken || result.outcome === 'deferred') return result;
-  const isIts = result.refused === 'FORBIDDEN' || result.refused === 'BAD_REQUEST';
-  return result.refused === 'CONFLICT' || (isIts && mayDelete) ? { ...result, outcome: 'kept' } : result;
+  const mayBeMissingRole = result.refused === 'FORBIDDEN' || result.refused === 'BAD_REQUEST';
+  return result.refused === 'CONFLICT' || (mayBeMissingRole && mayDelete)
+    ? { ...result, outcome: 'kept' }
+    : result;
 }
 
-function refusalsIn({ name, server }: SeriesPlan, results: ReadonlyMap<Item, Result>): Reason[] {
+function refusalsIn({ name, server }: SeriesPlan, results: ReadonlyMap<PlanItem, DeletionResult>): Reason[] {
   return [...results].flatMap(([{ snapshot }, { refused, reasons }]) =>
     refused ? [{ code: 'NOT_DELETABLE', image: snapshot.id, of: name || server, reasons }] : [],
   );
 }
 
 /** An item of a plan as a line of the report; without a result, as planned. */
-export function lineOf({ snapshot, action, reasons: planReasons }: Item, result?: Result): SnapshotLine {
+export function lineOf(
+  { snapshot, action, reasons: planReasons }: PlanItem,
+  result?: DeletionResult,
+): SnapshotLine {
   const planned = { keep: 'kept', delete: 'planned', defer: 'deferred' } as const;
   const { outcome, reasons } = result ?? { outcome: planned[action], reasons: planReasons };
   return {
@@ -307,7 +323,7 @@ export function lineOf({ snapshot, action, reasons: planReasons }: Item, result?
 }
 
 /** How many deletions were deferred because the run deadline was reached. */
-export function leftForTime(lines: readonly SnapshotLine[]): number {
+export function countDeadlineDeferred(lines: readonly SnapshotLine[]): number {
   return lines.filter(({ codes }) => codes.includes('DEADLINE')).length;
 }
 
@@ -315,7 +331,10 @@ function sameSeries(a: Snapshot, b: Snapshot): boolean {
   return a.policy === b.policy && a.server === b.server;
 }
 
-/** The snapshot as it is now, or a reason if it differs from the plan in a way that matters. */
+/**
+ * The current snapshot, or the reason why it must stay: it differs from the plan, is held or is
+ * exposed.
+ */
 function asPlanned(planned: Snapshot, current: ReturnType<Reader>, now: Date): Snapshot | Reason {
   if (current === undefined) return { code: 'NOT_OURS' };
   if (!isSnapshot(current)) return { code: 'UNREADABLE_MARKER', problem: current.problem };
@@ -324,8 +343,7 @@ function asPlanned(planned: Snapshot, current: ReturnType<Reader>, now: Date): S
     current.slot.getTime() === planned.slot.getTime() &&
     current.expires?.getTime() === planned.expires?.getTime();
   if (!same) return { code: 'OTHER_MARKER' };
-  // The volume snapshots of the plan are deleted first, and a listing may have confused their
-  // images.
+  // The volume snapshots in the plan are deleted, so they must be those of this image.
   if (current.volumeSnapshots.join() !== planned.volumeSnapshots.join())
     return { code: 'OTHER_VOLUME_SNAPSHOTS' };
   if (current.state !== planned.state || current.partial !== planned.partial)
@@ -337,7 +355,7 @@ function asPlanned(planned: Snapshot, current: ReturnType<Reader>, now: Date): S
  * Deletes a snapshot: first its volume snapshots, last the image that names them, so that a later
  * run can find and finish an interrupted deletion.
  */
-async function remove(session: Session, snapshot: Snapshot): Promise<Result> {
+async function remove(session: Session, snapshot: Snapshot): Promise<DeletionResult> {
   const { region, id, state, partial, volumeSnapshots } = snapshot;
   let broken = false;
   try {
@@ -350,8 +368,8 @@ async function remove(session: Session, snapshot: Snapshot): Promise<Result> {
       broken ||= state === 'good' || partial === true;
     }
     let left = await getVolumeSnapshots(session, region, volumeSnapshots);
-    for (let look = 0; left.length > 0 && look < VOLUME_LOOKS; look++) {
-      await pause(VOLUME_LOOK_MS);
+    for (let check = 0; left.length > 0 && check < VOLUME_CHECKS; check++) {
+      await pause(VOLUME_CHECK_MS);
       left = await getVolumeSnapshots(session, region, volumeSnapshots);
     }
     const untouched = left.find(({ status }) => status !== 'deleting');
@@ -366,8 +384,8 @@ async function remove(session: Session, snapshot: Snapshot): Promise<Result> {
     await deleteImage(session, region, id);
     return { outcome: 'deleted', reasons: [] };
   } catch (error) {
-    // A refused token stops the region, like a failed read; the rest concerns this image and waits
-    // for the next run.
+    // A refused token stops all deletions in the region, like a failed read. Other errors concern
+    // this image only.
     if (!isCloudError(error) || error.code === 'UNAUTHORIZED' || error.code === 'OUT_OF_TIME') throw error;
     return {
       outcome: 'failed',
@@ -386,9 +404,9 @@ export interface Confirmation {
 }
 
 /**
- * Lists a region again after deletions and corrects the results: a deletion counts only when the
- * image is gone, and a snapshot that was to be kept and is gone or no longer good is a failure.
- * Where the new listing contradicts a result, the image itself is read.
+ * Lists a region again after the deletions and corrects the results. A deletion counts only when
+ * the image is gone. A kept snapshot that is gone or no longer good is a failure. If the new
+ * listing contradicts a result, the image itself is requested.
  */
 export async function confirm(
   session: Session,
@@ -443,7 +461,7 @@ export async function confirm(
   return { results: confirmed, failures, warnings };
 }
 
-/** The images of the results that are gone. */
+/** The ids of the images in the results that no longer exist. */
 async function goneOf(
   session: Session,
   region: string,
@@ -455,8 +473,8 @@ async function goneOf(
     const isDeleted = outcome === 'deleted';
     // Each deletion was followed by a read of the image.
     if (isDeleted && !listed.has(image)) return true;
-    // A listed image that this run did not delete exists, even if GET answers 404. A missing image
-    // in a listing proves nothing.
+    // A listed image that this run did not delete exists, even if GET answers 404. An image that
+    // the listing lacks may exist.
     if (listed.has(image) && (!isDeleted || codes.includes('ALREADY_GONE'))) return false;
     return (await getImage(session, region, image)) === undefined;
   };
@@ -465,8 +483,8 @@ async function goneOf(
 }
 
 /**
- * The kept snapshots that were good when the run began, and that still exist and are no longer
- * good, with their current state.
+ * The kept snapshots that were good when the run started, still exist and are no longer good: their
+ * current status by image id.
  */
 async function damagedOf(
   session: Session,

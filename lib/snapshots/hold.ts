@@ -12,11 +12,11 @@ import { isSnapshot, readMarker } from './marker.ts';
 import { exposedBecause } from './retention.ts';
 
 /**
- * Puts a hold on an image, or takes it off: while it lasts, no rotation deletes the image or counts
- * it.
+ * Sets or removes the hold of an image. While the hold lasts, cleanups neither delete nor count the
+ * image.
  *
- * @throws {ValidationError} when no region has the image, it belongs to another project, or the
- *   hold would be over already.
+ * @throws {ValidationError} when no region has the image, another project owns it, or the end of
+ *   the hold has passed.
  */
 export async function hold(session: Session, event: Hold, run: Run): Promise<Report> {
   const { owner, now } = run;
@@ -25,7 +25,7 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
     throw invalidEvent(`until: ${until} has passed: give a later one, or "forever"`);
   }
   const id = 'hold' in event ? event.hold : event.release;
-  const image = await find(session, id);
+  const image = await findImage(session, id);
   if (image?.owner !== session.projectId) {
     const { regions } = session;
     const field = 'hold' in event ? 'hold' : 'release';
@@ -55,18 +55,20 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
         region: image.region,
         image: id,
         outcome: event.dryRun ? 'planned' : done,
-        ...reasonOf(until === 'none' ? released(image, session, run) : heldUntil(until)),
+        ...reasonOf(until === 'none' ? releasedReason(image, session, run) : heldUntil(until)),
       },
     ],
   });
 }
 
 function heldUntil(until: string): Reason {
-  return until === 'forever' ? { code: 'HELD' } : { code: 'HELD_UNTIL', until };
+  if (until === 'forever') return { code: 'HELD' };
+  const day = until.includes('T') ? {} : { day: until };
+  return { code: 'HELD_UNTIL', until: isoSeconds(parseEnd(until)!), ...day };
 }
 
-/** What becomes of an image without its hold. */
-function released(
+/** What future cleanups do with an image after its hold is removed. */
+function releasedReason(
   image: Image,
   { projectId }: Pick<Session, 'projectId'>,
   { owner, policies }: Pick<Run, 'owner' | 'policies'>,
@@ -91,7 +93,7 @@ function released(
     : { code: 'RELEASED' };
 }
 
-async function find(session: Session, id: string): Promise<Image | undefined> {
+async function findImage(session: Session, id: string): Promise<Image | undefined> {
   const answers = await Promise.allSettled(session.regions.map((region) => getImage(session, region, id)));
   const images = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   const found = images.find((image) => image !== undefined);

@@ -10,29 +10,31 @@ import type { RegionInventory } from './region-inventory.ts';
 const HOUR_MS = 3_600_000;
 const RESTORE_MS = 24 * HOUR_MS;
 /**
- * A server that is not up in time is deleted by the next hourly run, or by the one after that if
- * the first one fails.
+ * How long a drill may exceed its `hours`: the next hourly run deletes a server that did not start
+ * in time, or the run after that if the first one fails.
  */
 const DRILL_GRACE_MS = 2 * HOUR_MS;
 /** The statuses in which Nova is writing a server's disk from its image. */
 const BUILDING = ['BUILD', 'REBUILD'];
 
 /**
- * Why a server that is being made, a drill or a restore still needs an image; undefined when none
- * does.
+ * Why an image is in use: by a server that is being built, by a drill or by a restore. Undefined if
+ * the image is not in use.
  */
 export type InUse = (image: Image) => Reason | undefined;
 
 /**
- * Finds the images of a region that must stay because a server is being made from them: those of
- * servers that the cloud is building or rebuilding, those that restores of the last 24 hours
- * started from, and those whose drill was started within its `hours` and two more. A verdict does
- * not end a drill: until its server is deleted, the image is all that proves whose server it is.
- * Until the next slot of the drills, the image is also all that shows that the current slot had its
- * drill.
+ * Finds the images of a region that must stay because servers are being made from them:
+ * - images from which the cloud is building or rebuilding a server;
+ * - images that restores of the last 24 hours use;
+ * - images whose drill started less than the policy's `drill.hours` plus two hours ago, even if the
+ *   drill already has a result: until its server is deleted, only the image proves who owns the
+ *   server;
+ * - images that were drilled in the current slot of the drills: until the next slot, only the image
+ *   shows that this slot had its drill.
  *
- * Drills are read from the image that is asked about, so an image that was read a moment ago also
- * shows the drills that have started since the survey.
+ * The drills are read from the image that is passed to the returned function. So an image that was
+ * requested again also shows drills that started after the inventory was listed.
  */
 export function inUseIn(
   { servers, images }: Pick<RegionInventory, 'servers' | 'images'>,
@@ -56,7 +58,7 @@ export function inUseIn(
   };
 }
 
-/** The images that servers are being made or rebuilt from at this moment, by whomever. */
+/** The ids of the images from which any server is being built or rebuilt now. */
 export function beingBuilt(servers: readonly Pick<Server, 'status' | 'imageId'>[]): Set<string> {
   return new Set(
     servers.flatMap(({ status, imageId }) => (BUILDING.includes(status) && imageId ? [imageId] : [])),
@@ -64,8 +66,8 @@ export function beingBuilt(servers: readonly Pick<Server, 'status' | 'imageId'>[
 }
 
 /**
- * The images that restores to new servers have begun with in the last 24 hours: these servers name
- * them.
+ * The ids of the images from which restores created new servers in the last 24 hours, from the
+ * metadata of these servers.
  */
 export function restoredAsNew(servers: readonly Pick<Server, 'metadata'>[], now: Date): Set<string> {
   return new Set(
@@ -77,8 +79,8 @@ export function restoredAsNew(servers: readonly Pick<Server, 'metadata'>[], now:
 }
 
 /**
- * The images that restores in place have begun with in the last 24 hours: their safety snapshots
- * name them.
+ * The ids of the images that restores in place used in the last 24 hours, from the properties of
+ * their safety snapshots.
  */
 export function restoredInPlace(images: readonly Image[], now: Date): Set<string> {
   return new Set(

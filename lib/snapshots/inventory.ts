@@ -13,16 +13,16 @@ import type { Inventory, RegionInventory, UncertainServer } from './region-inven
 
 const AT_ONCE = 8;
 
-interface Sought {
-  /** The deployment whose images and servers matter. */
+interface InventoryOptions {
+  /** The owner id of the deployment whose markers are read. */
   owner: string;
   /** Servers that are requested by their ids if the listings lack them. */
   ids?: readonly string[] | undefined;
-  /** Likewise, in one region alone. */
+  /** Like `ids`, for one region. */
   idsIn?: ((region: string) => readonly string[]) | undefined;
   /**
-   * Servers whose newest images are older are not requested; by default, all servers that our
-   * images name are.
+   * Servers in the markers of images that were created before this time are not requested; by
+   * default, all servers in markers are.
    */
   since?: Date | undefined;
 }
@@ -30,18 +30,18 @@ interface Sought {
 /**
  * Lists the servers and images of each region. A failure in one region does not stop the others.
  *
- * A listing proves that something exists, never that it does not. So the servers that `sought.ids`
- * and our images name, and the volume snapshots that our images name, are requested one by one
- * where the listing lacks them. Only a 404 says that they are gone.
+ * A listing proves that a server or an image exists, but not that it does not exist. So if a
+ * listing lacks a server of `options.ids` or of a marker, or a volume snapshot of a marked image, it
+ * is requested by its id. Only a 404 proves that it is gone.
  *
- * @param regions the policy's regions; all of the catalogue when undefined. A region that the
- *   catalogue lacks is unreadable.
- * @throws {CloudError} NO_ENDPOINT when all regions are wanted, and the catalogue has none.
+ * @param regions the policy's regions; undefined for all regions of the catalogue. A region that
+ *   the catalogue lacks is unreadable.
+ * @throws {CloudError} NO_ENDPOINT when `regions` is undefined and the catalogue has no region.
  */
 export async function listInventory(
   session: Session,
   regions: readonly string[] | undefined,
-  sought: Sought,
+  options: InventoryOptions,
 ): Promise<Inventory> {
   const known = session.regions;
   const wanted = new Set(regions ?? known);
@@ -56,13 +56,13 @@ export async function listInventory(
   };
   await pMap(wanted.difference(new Set(unknown)), async (region) => {
     try {
-      const { throwAways, unsure, ...surveyed } = await surveyRegion(session, region, sought);
-      found.regions.push(surveyed);
+      const { throwAways, unsure, ...inventory } = await listRegion(session, region, options);
+      found.regions.push(inventory);
       found.throwAways.push(...throwAways);
       found.unsure.push(...unsure);
     } catch (error) {
       if (!isCloudError(error)) throw error;
-      found.unreadable.push({ region, problem: saidBy(error) });
+      found.unreadable.push({ region, problem: cloudReason(error) });
     }
   });
   found.regions.sort((a, b) => (a.region < b.region ? -1 : 1));
@@ -71,17 +71,18 @@ export async function listInventory(
   );
   return {
     ...found,
-    regions: distinct(found.regions),
+    regions: assignToOneRegion(found.regions),
     unsure: found.unsure.filter(({ id }) => !there.has(id)),
   };
 }
 
 /**
- * Assigns each server and each image to one region. Regions that share a service list the same
- * things: a server belongs to the first region that lists it, an image to the region of its server.
- * The image of an unlisted server belongs to the region that the image names, or else to the first.
+ * Assigns each server and each image to one region, because regions that share a service list the
+ * same servers and images. A server is assigned to the first region that lists it, an image to the
+ * region of its server. The image of an unlisted server is assigned to the region in its blueprint,
+ * or else to the first region that lists it.
  */
-function distinct(regions: readonly RegionInventory[]): RegionInventory[] {
+function assignToOneRegion(regions: readonly RegionInventory[]): RegionInventory[] {
   const serverIn = new Map<string, string>();
   for (const { region, servers } of regions)
     for (const { id } of servers) if (!serverIn.has(id)) serverIn.set(id, region);
@@ -101,10 +102,10 @@ function distinct(regions: readonly RegionInventory[]): RegionInventory[] {
   }));
 }
 
-async function surveyRegion(
+async function listRegion(
   session: Session,
   region: string,
-  { owner, ids = [], idsIn = () => [], since = new Date(0) }: Sought,
+  { owner, ids = [], idsIn = () => [], since = new Date(0) }: InventoryOptions,
 ): Promise<RegionInventory & Pick<Inventory, 'throwAways' | 'unsure'>> {
   const [servers, images] = await Promise.all([listServers(session, region), listImages(session, region)]);
   const ours = images.filter(({ properties }) => properties.autosnap_owner === owner);
@@ -132,9 +133,9 @@ async function surveyRegion(
 }
 
 /**
- * The volume snapshots of a region, if some are needed; those that the listing lacks are requested
- * one by one. If the volume service can't list them, none is known: servers whose disks are no
- * volumes need none.
+ * Lists the volume snapshots of a region, if some are needed; volume snapshots that the listing
+ * lacks are requested by their ids. If the volume service can't list them, all needed ones are
+ * unread, and the region stays readable: images of servers without volumes do not need them.
  */
 async function findVolumeSnapshots(
   session: Session,
@@ -144,22 +145,22 @@ async function findVolumeSnapshots(
   if (needed.length === 0) return { found: [], unread: new Map() };
   try {
     const listed = await listVolumeSnapshots(session, region);
-    const more = await lookFor(missingIn(listed, needed), (id) => getVolumeSnapshot(session, region, id));
+    const more = await requestEach(missingIn(listed, needed), (id) => getVolumeSnapshot(session, region, id));
     return { found: [...listed, ...more.found], unread: more.unread };
   } catch (error) {
     if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
-    const problem = saidBy(error);
+    const problem = cloudReason(error);
     return { found: [], unread: new Map(needed.map((id) => [id, problem])), problem };
   }
 }
 
-/** Requests servers that a region's listing lacks, one by one. */
+/** Requests servers that a region's listing lacks by their ids. */
 export async function findServers(
   session: Session,
   region: string,
   ids: Iterable<string>,
 ): Promise<{ found: Server[]; gone: ReadonlySet<string>; unsure: UncertainServer[] }> {
-  const { found, gone, unread } = await lookFor(ids, (id) => getServer(session, region, id));
+  const { found, gone, unread } = await requestEach(ids, (id) => getServer(session, region, id));
   return { found, gone, unsure: [...unread].map(([id, problem]) => ({ region, id, problem })) };
 }
 
@@ -168,11 +169,11 @@ export function missingIn(listed: readonly { id: string }[], ids: readonly strin
   return new Set(ids.filter(isId)).difference(new Set(listed.map(({ id }) => id)));
 }
 
-async function lookFor<T>(ids: Iterable<string>, get: (id: string) => Promise<T | undefined>) {
+async function requestEach<T>(ids: Iterable<string>, get: (id: string) => Promise<T | undefined>) {
   const result = {
     found: [] as T[],
     gone: new Set<string>(),
-    /** The answers of the cloud, by the id. */
+    /** The errors of the cloud by the requested id. */
     unread: new Map<string, Reason>(),
   };
   await pMap(
@@ -184,7 +185,7 @@ async function lookFor<T>(ids: Iterable<string>, get: (id: string) => Promise<T 
         else result.gone.add(id);
       } catch (error) {
         if (!isCloudError(error)) throw error;
-        result.unread.set(id, saidBy(error));
+        result.unread.set(id, cloudReason(error));
       }
     },
     { concurrency: AT_ONCE },
@@ -198,7 +199,7 @@ function unreadable(region: string, id: string): VolumeSnapshot {
 }
 
 /**
- * The servers that no region of the account has: each region is asked for each of them now.
+ * Finds the servers that no region of the account has, by requesting each server in each region.
  *
  * @returns the ids of servers that are certainly gone, and the problems with the others.
  */
@@ -216,7 +217,7 @@ export async function goneEverywhere(
         gone.add(id);
       } catch (error) {
         if (!isCloudError(error)) throw error;
-        doubts.push(saidBy(error));
+        doubts.push(cloudReason(error));
       }
     },
     { concurrency: AT_ONCE },
@@ -225,10 +226,10 @@ export async function goneEverywhere(
 }
 
 /**
- * The region in which a snapshot was taken, whichever region lists its image: regions may share an
- * image service, and while one of them can't be read, another lists all its images.
+ * The region in which a snapshot was taken. Another region may list its image, because regions may
+ * share an image service.
  *
- * @returns undefined if unknown: the image does not name its region, and the surveyed region lacks
+ * @returns undefined if unknown: the image's blueprint has no region, and the listed region lacks
  *   the server.
  */
 export function homeOf(
@@ -240,8 +241,9 @@ export function homeOf(
 }
 
 /**
- * Each server with the regions that its snapshots name; undefined for a server whose snapshots name
- * none. Regions may share an image service, so the region of the images does not show it.
+ * Pairs each server with each region in the blueprints of its snapshots; with undefined if no
+ * blueprint has a region. Regions may share an image service, so the region that lists an image may
+ * not be the server's.
  */
 export function homesOf(
   servers: ReadonlySet<string>,
@@ -258,14 +260,14 @@ export function homesOf(
 }
 
 /**
- * The regions that images name and that the catalogue lacks. Regions may share an image service, so
- * another region lists such images.
+ * The regions in the blueprints of images that the catalogue lacks. Regions may share an image
+ * service, so another region lists such images.
  */
-export function unnamedHomes({ regions: known }: Session, images: readonly Image[]): Set<string> {
+export function homesNotInCatalogue({ regions: known }: Session, images: readonly Image[]): Set<string> {
   const homes = images.flatMap((image) => blueprintIn(image)?.region ?? []);
   return new Set(homes.filter((home) => !known.includes(home)));
 }
 
-function saidBy(error: CloudError): Reason {
+function cloudReason(error: CloudError): Reason {
   return { code: 'CLOUD', ...factsOf(error) };
 }

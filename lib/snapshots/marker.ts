@@ -7,22 +7,29 @@ import { type Blueprint, fingerprint, readBlueprint, UNKNOWN } from './blueprint
 
 const HOUR_MS = 3_600_000;
 /**
- * How long the servers of an ad-hoc event are tried for, as no next run follows; see work-item.ts.
+ * For how long the servers of an ad-hoc event are retried, because no scheduled run follows; see
+ * work-item.ts.
  */
 export const ADHOC_MS = 24 * HOUR_MS;
-/** How much earlier than its slot an image may be created: the cloud's clock and ours differ. */
+/**
+ * How much earlier than its slot an image may be created, because the cloud's clock and Lambda's
+ * differ.
+ */
 export const EARLY_MS = HOUR_MS;
-/** The longest that a run can wait in the queue: the limit where no schedule is known. */
+/** The longest time that a message can wait in the queue: the limit where no schedule is known. */
 const LONGEST_WAIT_MS = 14 * 24 * HOUR_MS;
 
 /**
- * - good: can be restored from. pending: being made. failed: the cloud gave up. unknown: everything
- *   else, such as a deactivated image or an active one without data; it counts for nothing and is
- *   never touched.
+ * The state of a snapshot:
+ * - good: a server can be restored from the snapshot.
+ * - pending: the cloud is still making the image.
+ * - failed: the cloud has given up making the image.
+ * - unknown: every other state, such as a deactivated image or an active image without data. An
+ *   unknown snapshot never counts for its series and is never deleted.
  */
 export type SnapshotState = 'good' | 'pending' | 'failed' | 'unknown';
 
-/** The marks of a snapshot that has none: no hold, no verdict of a drill, no expiry. */
+/** The optional fields of a snapshot without hold, drill result and expiry. */
 export const UNMARKED = {
   hold: undefined,
   exposure: undefined,
@@ -33,74 +40,88 @@ export const UNMARKED = {
   adopted: false,
 } satisfies Partial<Snapshot>;
 
-/** An image that is provably ours; see {@link readMarker}. */
+/** An image of which it is proven that this deployment has made it; see {@link readMarker}. */
 export interface Snapshot {
   id: string;
   name: string;
   region: string;
-  /** The server's id: with the policy and the region, the series. */
+  /** The server's id. Server, policy and region identify the series. */
   server: string;
   policy: string;
-  /** The moment that the schedule asked for; for an ad-hoc snapshot, of the request. */
+  /**
+   * The time for which the schedule requested the snapshot; for an ad-hoc snapshot, the time of the
+   * request.
+   */
   slot: Date;
   createdAt: Date;
   status: string;
   state: SnapshotState;
-  /** Failed, and some of its volume snapshots are whole: the data in these can still be had. */
+  /**
+   * Whether the snapshot has failed, and some of its volume snapshots are complete: the data of
+   * these volumes can still be restored.
+   */
   partial?: boolean;
   sizeBytes: number | undefined;
   /**
-   * Where its data lie, if it is of a volume-backed server: deleting the image would leave them
-   * behind.
+   * The ids of the volume snapshots with the data of a volume-backed server. The cloud does not
+   * delete them together with the image.
    */
   volumeSnapshots: string[];
-  /** Glance's own `protected`, or the operator's hold: forever, or until a moment. */
+  /**
+   * What keeps the snapshot from being deleted: Glance's own `protected`, or the operator's hold,
+   * forever or until a time.
+   */
   hold: 'protected' | 'forever' | Date | undefined;
   /**
-   * Who else can see it, or that it is hidden: such a snapshot counts, and stays. Undefined for a
-   * private image.
+   * The image's visibility where it is not private, or `hidden`. A snapshot with an exposure counts
+   * for its series and is not deleted. Undefined for a private image.
    */
   exposure: string | undefined;
-  /** Ad-hoc snapshots: when it may go; undefined is never. */
+  /** Ad-hoc snapshots: when a cleanup may delete the snapshot; undefined if it never expires. */
   expires: Date | undefined;
-  /** Ad-hoc snapshots: the request that asked for it, the same for each try. */
+  /** Ad-hoc snapshots: the request for the snapshot. Each try of a request has the same text. */
   request: string | undefined;
-  /** Ad-hoc snapshots: it was taken by a restore, before it replaced the disk. */
+  /** Ad-hoc snapshots: whether a restore took the snapshot before it replaced the server's disk. */
   safety?: boolean;
-  /** When a server was last booted from it, as a drill, and worked. */
+  /** When the snapshot last passed a drill: a server was booted from it and worked. */
   proven: Date | undefined;
-  /** When a drill of it last came to a verdict: later than `proven`, that one failed. */
+  /**
+   * When a drill of the snapshot last had a result. If this is later than `proven`, that drill
+   * failed.
+   */
   drilled: Date | undefined;
-  /** Made by the Python script autosnap.py; see ownership.ts. */
+  /** Whether the Python script autosnap.py made the snapshot; see ownership.ts. */
   adopted: boolean;
 }
 
 /**
- * An image that is marked as ours or is to be adopted, and of which nothing proves that it is ours.
+ * An image that has the marker of this deployment, or that is to be adopted, although nothing
+ * proves that this deployment or autosnap.py has made it.
  */
 export interface Suspect {
   problem: Reason;
 }
 
-/** Whether an image that was read is provably ours. */
+/** Whether a {@link readMarker} result is a snapshot, and neither a suspect nor a foreign image. */
 export function isSnapshot(read: Snapshot | Suspect | undefined): read is Snapshot {
   return read !== undefined && !('problem' in read);
 }
 
-/** What a new snapshot is to carry. */
+/** The values in the marker of a new snapshot. */
 export type MarkerFields = { owner: string; server: string; slot: Date; blueprint?: string } & (
   | { policy: string }
   | { expires: Date | undefined; request: string }
 );
 
 /**
- * The metadata that make an image ours: sent with createImage, never written afterwards. Lower-case
- * keys, because Rackspace makes them so, and six at most.
+ * The marker: the metadata that name this deployment as the owner of an image. They are sent with
+ * createImage and never written afterwards. The keys are in lower case, because Rackspace converts
+ * all keys to lower case, and a marker has at most six keys.
  *
- * A snapshot inherits the properties of the image that its server was made from. A server that was
- * restored from one of ours would pass on that one's hold, end or blueprint, so each is always
- * written where it means something. For an ad-hoc snapshot the end, the request and the blueprint
- * share one key.
+ * A snapshot inherits the properties of the image that its server was made from. If that image is a
+ * snapshot of this deployment, the new snapshot would inherit its hold, expiry and blueprint. So
+ * the marker always contains the hold, and the expiry or the blueprint, even without a value. For
+ * an ad-hoc snapshot the expiry, the request and the blueprint share one key.
  */
 export function markerOf(fields: MarkerFields): Record<string, string> {
   const { owner, server, slot, blueprint = UNKNOWN } = fields;
@@ -121,51 +142,51 @@ export function markerOf(fields: MarkerFields): Record<string, string> {
 }
 
 /**
- * Whether a text can be an id: ids end up in keys and paths, so there is no dot, slash or space in
- * them.
+ * Whether a text is a valid id. Ids become parts of object keys and URL paths, so an id contains no
+ * dot, slash or space.
  */
 export function isId(text: string): boolean {
   return /^[A-Za-z0-9_-]+$/.test(text);
 }
 
 /**
- * How the name of a snapshot ends. A name is not inherited: it tells a snapshot from later images
- * of its server.
+ * How the name of a snapshot ends. Images inherit properties, but not names, so the name
+ * distinguishes a snapshot from later images of its server.
  */
 export function nameEnding(policy: string, slot: Date): string {
   return `-${policy}-${isoSeconds(slot).replace(/[-:]/g, '')}`;
 }
 
 /**
- * What the server of a snapshot was called when the snapshot was taken, as far as the snapshot's
- * name tells.
+ * The name of the server when the snapshot was taken, from the name of the snapshot. A long server
+ * name is truncated there.
  */
 export function serverNameIn({ name, policy, slot }: Pick<Snapshot, 'name' | 'policy' | 'slot'>): string {
   const ending = nameEnding(policy, slot);
   return name.endsWith(ending) ? name.slice(0, -ending.length) : name;
 }
 
-/** Whose snapshots are looked for, and when their policies ask for them. */
+/** The owner and the project whose snapshots are read, and the schedules of their policies. */
 export interface MarkerReading {
   owner: string;
   projectId: string;
-  /** Undefined for a policy that is not known. */
+  /** The schedule of a policy; undefined for an unknown policy. */
   scheduleOf(policy: string): Schedule | undefined;
 }
 
 /**
- * Reads an image's marker. Every image that anybody makes of a server has all properties of the
- * image that the server was made or rebuilt from, a marker of ours among them. So an image is ours
+ * Reads an image's marker. Every image of a server inherits all properties of the image that the
+ * server was made or rebuilt from, including a marker. So an image is a snapshot of this deployment
  * only if
  *
- * - our project owns it, and every part of the marker parses;
- * - its name is the one that we have given it, and ends as we end names;
+ * - the project of the session owns the image, and every part of the marker parses;
+ * - its name is the one that the snapshot was given, and has the ending of {@link nameEnding};
  * - it was created between its slot and the next one;
- * - `instance_uuid` is the marked server, unless its data lie in volume snapshots: then these tell,
- *   see ownership.ts;
- * - it does not say that something else has made it.
+ * - `instance_uuid` is the server in the marker; the owner of an image with volume snapshots is
+ *   decided by these instead, see ownership.ts;
+ * - its properties do not name another maker.
  *
- * @returns undefined for an image that is not marked as ours.
+ * @returns undefined for an image without the marker of this deployment.
  */
 export function readMarker(image: Image, reading: MarkerReading): Snapshot | Suspect | undefined {
   if (image.properties.autosnap_owner !== reading.owner) return undefined;
@@ -173,7 +194,10 @@ export function readMarker(image: Image, reading: MarkerReading): Snapshot | Sus
   return 'code' in read ? suspect(image, read) : read;
 }
 
-/** An image that is marked as ours, and why it is not provably ours. */
+/**
+ * A {@link Suspect}: an image with the marker of this deployment, and why that marker does not
+ * prove ownership.
+ */
 export function suspect({ id, name }: Pick<Image, 'id' | 'name'>, reason: Reason): Suspect {
   return { problem: { code: 'MARKED_AS_OURS', image: id, name, reason } };
 }
@@ -200,16 +224,16 @@ function readMarked(image: Image, { projectId, scheduleOf }: MarkerReading): Sna
   if (maker !== undefined && maker !== CREATED_BY) return { code: 'MADE_BY_OTHER', maker };
   if (image.volumeSnapshotIds.length === 0) {
     if (properties.instance_uuid !== server) return { code: 'MADE_FROM_OTHER_SERVER' };
-    // An image whose data lie in volume snapshots may have inherited its type.
+    // An image with volume snapshots may have inherited its `image_type`.
     if (properties.image_type === 'backup') return { code: 'BACKUP' };
   }
   return snapshotOf(image, { server, policy, slot });
 }
 
 /**
- * An image whose maker is known, as a snapshot.
+ * Converts an image, whose ownership the caller has proven, to a snapshot.
  *
- * @returns what is wrong with its hold or its end, where one of them can't be read.
+ * @returns a reason if the image's hold or expiry can't be parsed.
  */
 export function snapshotOf(
   image: Image,
@@ -242,18 +266,18 @@ export function snapshotOf(
   };
 }
 
-/**
- * What stands in {@link CREATED_BY_KEY} of those of our snapshots that would otherwise inherit it.
- */
+/** The value of {@link CREATED_BY_KEY} in snapshots that would otherwise inherit another value. */
 export const CREATED_BY = 'autosnap';
 /**
- * The property by which Rackspace's own schedule knows its images; it deletes the oldest of them.
+ * The property that marks the images of Rackspace's own image schedule. That schedule deletes the
+ * oldest images with its mark.
  */
 export const CREATED_BY_KEY = 'org.openstack__1__created_by';
 
 /**
- * The moment before which the image of a slot is created: the next slot, by the schedule as it is
- * now. A slot of an earlier schedule gets as long as the interval around it.
+ * The time before which the image of a slot must be created: one interval of the current schedule
+ * after the slot. For an earlier schedule's slot, the interval is that of the current schedule at
+ * that time.
  */
 function latestCreation(policy: string, slot: Date, schedule: Schedule | undefined): Date {
   const intervalOf = () => schedule && intervalMs(schedule, slot);
@@ -261,17 +285,14 @@ function latestCreation(policy: string, slot: Date, schedule: Schedule | undefin
   return new Date(slot.getTime() + ms);
 }
 
-/**
- * What an image that is ours says of the server that it was made from; undefined for those that do
- * not say it.
- */
+/** The {@link Blueprint} in the marker of a snapshot; undefined if the marker has none. */
 export function blueprintIn(image: Image): Blueprint | undefined {
   const { autosnap_policy: policy, autosnap_restore_as: text = '' } = image.properties;
   return readBlueprint(policy === ADHOC ? readRequest(image).blueprint : text);
 }
 
 /**
- * The request of an ad-hoc snapshot and its blueprint, which stand behind its end in
+ * The request and the blueprint of an ad-hoc snapshot, which follow the expiry in
  * `autosnap_expires`.
  */
 function readRequest({ properties }: Image): { request: string | undefined; blueprint: string } {
@@ -279,16 +300,22 @@ function readRequest({ properties }: Image): { request: string | undefined; blue
   return { request, blueprint: blueprint.join(' ') };
 }
 
-/** An idle server's image that is still pending after this long will never finish. */
+/**
+ * An image that is still pending after this time, although its server is idle, will never be
+ * finished.
+ */
 const STUCK_AFTER_MS = 3_600_000;
-/** The server of volume snapshots is idle from the first moment on. */
+/**
+ * The limit for an image with volume snapshots: its server is idle while the cloud makes the volume
+ * snapshots.
+ */
 const VOLUMES_STUCK_AFTER_MS = 24 * HOUR_MS;
 
 /**
- * Whether a snapshot is pending and will stay so: the server is idle, so the cloud has given up
- * without saying it (its token ran out, its host was restarted). It must not stop the next snapshot
- * for ever. Young ones are given time: the server is idle for a moment between the request and the
- * work.
+ * Whether a pending snapshot will never be finished: its server is idle, so the cloud has given up
+ * without changing the image's status, for example because the token expired or the host restarted.
+ * A stuck snapshot must not prevent the next snapshot. A young snapshot is not stuck, because the
+ * server is idle for a moment between the request and the start of the upload.
  */
 export function isStuck(
   { state, createdAt, volumeSnapshots }: Snapshot,
@@ -300,9 +327,9 @@ export function isStuck(
 }
 
 /**
- * The properties to write on a snapshot once a drill has come to a verdict on it. They name the
- * image, because the snapshots of a server that was restored from it inherit them and are not
- * proven by that.
+ * The properties to set on a snapshot after a drill. Their values contain the image's id, because
+ * the snapshots of a server that was restored from this snapshot inherit the properties, which does
+ * not prove these snapshots.
  */
 export function verdictMarks(id: string, passed: boolean, at: Date): [key: string, value: string][] {
   const value = `${id} ${isoSeconds(at)}`;
@@ -314,7 +341,10 @@ export function verdictMarks(id: string, passed: boolean, at: Date): [key: strin
     : [['autosnap_drilled', value]];
 }
 
-/** When a drill said so of this very image; undefined when none did, or it can't be read. */
+/**
+ * When a drill set this property for this image; undefined if no drill did, or the value can't be
+ * parsed.
+ */
 function readVerdict(
   { id, properties }: Image,
   key: 'autosnap_proven' | 'autosnap_drilled',
@@ -324,16 +354,16 @@ function readVerdict(
 }
 
 /**
- * What stands between the server's name and the slot in the name of a safety snapshot; it is an
- * ad-hoc one.
+ * The part between the server's name and the slot in the name of a safety snapshot, which is an
+ * ad-hoc snapshot.
  */
 export const SAFETY_LABEL = `before-restore-${ADHOC}`;
 const SAFETY_NAME = new RegExp(`-${SAFETY_LABEL}-\\d{8}T\\d{6}Z$`);
 
 /**
- * Whether an ad-hoc snapshot was taken by a restore, before it replaced the disk. A snapshot of a
- * server that was restored from a safety snapshot inherits the mark of that one, but not the name,
- * and seldom has the same request.
+ * Whether a restore took this ad-hoc snapshot before it replaced the server's disk. A snapshot of a
+ * server that was restored from a safety snapshot inherits the property `autosnap_restore`, but not
+ * the name, and seldom has the same request.
  */
 export function isSafety(image: Image): boolean {
   const { autosnap_policy: policy, autosnap_restore: mark } = image.properties;
@@ -345,7 +375,8 @@ function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): S
   switch (status) {
     case 'active':
       if (volumeSnapshotIds.length > 0) return 'good';
-      // A mapping that names no volume snapshot can't be read: where the data lie is not known.
+      // A block device mapping without a volume snapshot has an unknown form: where the data are is
+      // not known.
       return (sizeBytes ?? 0) > 0 && (properties.block_device_mapping ?? '[]') === '[]' ? 'good' : 'unknown';
     case 'queued':
     case 'saving':
@@ -361,14 +392,15 @@ function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): S
 }
 
 /**
- * Whether an image is finished and has no data that anybody can find: it never will, so it stands
- * for no snapshot. Volume snapshots that can't be read may be whole.
+ * Whether an image is finished and has no data, so that no server can ever be restored from it. An
+ * image with volume snapshots is not empty, because volume snapshots that can't be read may be
+ * complete.
  */
 export function isEmpty({ state, status, volumeSnapshots }: Snapshot): boolean {
   return state === 'unknown' && status === 'active' && volumeSnapshots.length === 0;
 }
 
-/** undefined: no hold. null: not readable. */
+/** @returns undefined without a hold; null for a hold that can't be parsed. */
 function readHold(image: Image): Snapshot['hold'] | null {
   const hold = image.properties.autosnap_hold;
   if (image.protected) return 'protected';
@@ -378,8 +410,8 @@ function readHold(image: Image): Snapshot['hold'] | null {
 }
 
 /**
- * The end of an ad-hoc snapshot, undefined for never and null where it can't be read; and its
- * request.
+ * The expiry and the request of an ad-hoc snapshot. `expires` is undefined if the snapshot never
+ * expires, and null if the expiry can't be parsed.
  */
 function readEnd(image: Image): { expires: Date | undefined | null; request: string | undefined } {
   const [end] = image.properties.autosnap_expires?.split(' ') ?? [];

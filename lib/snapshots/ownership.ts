@@ -17,18 +17,19 @@ import type { RegionInventory } from './region-inventory.ts';
 import { selectServers } from './selector.ts';
 
 /**
- * The most that the creation times of an image and of its volume snapshots differ: Nova makes both
- * in one request.
+ * The maximum difference between the creation times of an image and of its volume snapshots. Nova
+ * makes both in one request.
  */
 const MADE_TOGETHER_MS = 3_600_000;
 
-/** The status of a volume snapshot that may exist, and can't be read. */
+/** The status of a volume snapshot that may exist but can't be read. */
 export const UNREADABLE = 'unreadable';
 
 /**
- * Classifies an image: our snapshot, a suspect, or undefined for a foreign image.
+ * Classifies an image: a snapshot of this deployment, a suspect, or undefined for a foreign image.
  *
- * @param volumeSnapshots the existing ones of those that the image names.
+ * @param volumeSnapshots the existing volume snapshots among those that the image names; others are
+ *   ignored.
  */
 export type Reader = (
   image: Image,
@@ -37,7 +38,7 @@ export type Reader = (
 
 /**
  * Whether an image has a deployment's marker and its data in volume snapshots. A {@link Reader}
- * then needs these.
+ * then needs these volume snapshots.
  */
 export function hasVolumesOf(owner: string): (image: Image) => boolean {
   return ({ properties, volumeSnapshotIds }) =>
@@ -53,7 +54,10 @@ interface ReaderOptions {
 /** The fields of a policy that decide on ownership. */
 export type ReadingPolicy = Pick<Policy, 'policy' | 'servers' | 'adopt'> & Partial<Pick<Policy, 'schedule'>>;
 
-/** A {@link Reader} for one completely listed region, as one policy sees it. */
+/**
+ * Creates a {@link Reader} for one completely listed region, which adopts images if `policy.adopt`
+ * is set.
+ */
 export function readerOf(
   { servers, images }: Pick<RegionInventory, 'servers' | 'images'>,
   policy: ReadingPolicy,
@@ -66,11 +70,11 @@ export function readerOf(
   const others = otherOwners(images, owner);
   const schedules = new Map([...policies, policy].map(({ policy: name, schedule }) => [name, schedule]));
   const reading = { owner, projectId, scheduleOf: (name: string) => schedules.get(name) };
-  const namedTwice = namedByTwo(images);
+  const namedTwice = namedTwiceIn(images);
   return (image, volumeSnapshots) => {
     const read =
       readMarker(image, reading) ??
-      adopted(image, { servers: adopting, others, policy: policy.policy, projectId });
+      readLegacyImage(image, { servers: adopting, others, policy: policy.policy, projectId });
     if (!isSnapshot(read) || read.volumeSnapshots.length === 0) return read;
     const named = volumeSnapshots.filter(({ id }) => read.volumeSnapshots.includes(id));
     const problem: Reason | undefined = read.volumeSnapshots.some((id) => namedTwice.has(id))
@@ -81,7 +85,7 @@ export function readerOf(
 }
 
 /** The volume snapshots that more than one image names. */
-function namedByTwo(images: readonly Image[]): Set<string> {
+function namedTwiceIn(images: readonly Image[]): Set<string> {
   const [once, twice] = [new Set<string>(), new Set<string>()];
   for (const id of images.flatMap(({ volumeSnapshotIds }) => volumeSnapshotIds)) {
     (once.has(id) ? twice : once).add(id);
@@ -90,12 +94,12 @@ function namedByTwo(images: readonly Image[]): Set<string> {
 }
 
 /**
- * Why the volume snapshots of an image were not made with it, or are not of the marked server. The
- * image itself does not show it, because it inherits all properties of the image that the root
- * volume was made from.
+ * Why the volume snapshots of an image were not made with the image, or not from the server in its
+ * marker. The image's properties can't show this, because the image inherits all properties of the
+ * image from which the root volume was made.
  *
- * One volume that is still attached to the server is enough, because others may have been detached
- * since: Nova makes the snapshots of all volumes of a server in one request.
+ * One volume that is still attached to the server is enough proof, because Nova makes the snapshots
+ * of all volumes of a server in one request, and other volumes may have been detached since.
  */
 function foreignData(
   { name, createdAt }: Snapshot,
@@ -116,8 +120,9 @@ function foreignData(
 }
 
 /**
- * A snapshot with its data in volume snapshots has the worst state of these. If some are lost or
- * deleted, the others may be the only copies of their volumes.
+ * Sets the state of a snapshot to the worst state of its volume snapshots. If only some of these
+ * are lost or deleted, the snapshot is `partial`, because the others may be the only copies of
+ * their volumes.
  */
 function withVolumes(snapshot: Snapshot, named: readonly VolumeSnapshot[]): Snapshot {
   if (snapshot.state !== 'good' && snapshot.state !== 'failed') return snapshot;
@@ -132,7 +137,7 @@ function withVolumes(snapshot: Snapshot, named: readonly VolumeSnapshot[]): Snap
 
 const LEGACY_NAME = /^(.+)-autosnap-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
-/** The servers in markers of other deployments, and those deployments. */
+/** The servers that markers of other deployments name, with the owner ids of these deployments. */
 export function otherOwners(images: readonly Image[], owner: string): Map<string, string> {
   return new Map(
     images.flatMap(({ properties: { autosnap_owner: its, autosnap_server: server } }) =>
@@ -141,9 +146,9 @@ export function otherOwners(images: readonly Image[], owner: string): Map<string
   );
 }
 
-interface Adopting {
+interface AdoptionContext {
   servers: ReadonlyMap<string, Server>;
-  /** Servers with snapshots of other deployments, which may have adopted the same images. */
+  /** Servers with snapshots of other deployments, which may have adopted the same images too. */
   others: ReadonlyMap<string, string>;
   policy: string;
   projectId: string;
@@ -151,13 +156,13 @@ interface Adopting {
 
 /**
  * Reads an image that the Python script autosnap.py has made of one of `servers`, as a snapshot of
- * the adopting policy. The image carries no marker, so everything else has to agree: the current
- * name of the server and its id in the image name, the server that the cloud records, and no other
- * maker.
+ * the adopting policy. Such an image has no marker. So the image name must consist of the current
+ * name and the id of the server, `instance_uuid` must be the same server, and no property may name
+ * another maker.
  */
-function adopted(
+function readLegacyImage(
   image: Image,
-  { servers, others, policy, projectId }: Adopting,
+  { servers, others, policy, projectId }: AdoptionContext,
 ): Snapshot | Suspect | undefined {
   const { properties, createdAt } = image;
   const [, name, id = ''] = LEGACY_NAME.exec(image.name) ?? [];

@@ -3,16 +3,18 @@ import { imageQuotas, volumeQuotas } from '../openstack/quota.ts';
 import type { Session } from '../openstack/session.ts';
 import { listVolumes, type Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { type Growth, quotasAhead } from './quota-forecast.ts';
+import { forecastQuotas, type QuotaForecastInput } from './quota-forecast.ts';
 
 /**
- * The quotas of a region that the policies' next runs will meet. The cloud is asked for what it
- * shows, and only where policies select servers; see {@link quotasAhead}.
+ * Forecasts the quotas of a region that the policies' next runs will exceed; see {@link
+ * forecastQuotas}. Requests the quotas only if policies select servers in the region.
+ *
+ * @returns an empty list at Rackspace, and if the cloud shows no quotas.
  */
-export async function findQuotasAhead(
+export async function forecastRegionQuotas(
   session: Session,
   region: string,
-  growth: Omit<Growth, 'volumes'>,
+  growth: Omit<QuotaForecastInput, 'volumes'>,
 ): Promise<Reason<'QUOTA_AHEAD'>[]> {
   const servers = growth.policies.flatMap((one) => one.servers);
   if (servers.length === 0 || session.provider === 'rackspace') return [];
@@ -22,10 +24,13 @@ export async function findQuotasAhead(
     onVolumes ? volumeQuotas(session, region) : [],
     onVolumes ? volumesOf(session, region) : [],
   ]);
-  return quotasAhead(region, [...ofImages, ...ofVolumes], { ...growth, volumes });
+  return forecastQuotas(region, [...ofImages, ...ofVolumes], { ...growth, volumes });
 }
 
-/** Without the sizes of the volumes, their gigabytes can't be told. */
+/**
+ * The volumes of a region; none if they can't be listed. Without their sizes, the forecast does not
+ * include gigabytes of volumes.
+ */
 async function volumesOf(session: Session, region: string): Promise<Volume[]> {
   try {
     return await listVolumes(session, region);

@@ -9,13 +9,16 @@ import { type Snapshot, UNMARKED } from './marker.ts';
 import { retain } from './retention.ts';
 
 const DAY_MS = 86_400_000;
-/** What happens later than this is no news yet. */
+/** The forecast looks this far ahead. */
 const HORIZON_MS = 30 * DAY_MS;
-/** Most servers of a policy have one history; the rest of a fleet is taken to grow like these. */
-const MOST_HISTORIES = 20;
+/**
+ * The maximum number of different histories that are simulated. Most servers of a policy have the
+ * same history; the remaining servers are assumed to have the most frequent one.
+ */
+const MAX_HISTORIES = 20;
 
 /** The policies that take snapshots in a region, and the servers that each selects there. */
-export interface Growth {
+export interface QuotaForecastInput {
   policies: readonly { policy: Policy; servers: readonly Server[] }[];
   images: readonly Image[];
   volumes: readonly Volume[];
@@ -25,30 +28,34 @@ export interface Growth {
 
 type Amounts = Record<Quota['kind'], number>;
 
-/** So many snapshots more or less of some servers, and what one of each of these servers takes. */
-interface Step {
+/**
+ * A change in the number of snapshots: `count` snapshots are added (or removed, if negative) for
+ * each server of a group. `each` is what one snapshot of every server of the group uses of the
+ * quotas.
+ */
+interface SnapshotChange {
   atMs: number;
   count: number;
   each: Amounts;
 }
 
 /**
- * The quotas of a region that the next runs will meet, if every run succeeds: the policies'
- * schedules, cleanups and rules are followed for the next 30 days.
+ * Forecasts the quotas of a region that the runs of the next 30 days will exceed. Simulates the
+ * policies' schedules, cleanups and keep rules, and assumes that every run succeeds.
  */
-export function quotasAhead(
+export function forecastQuotas(
   where: string,
   quotas: readonly Quota[],
-  growth: Growth,
+  growth: QuotaForecastInput,
 ): Reason<'QUOTA_AHEAD'>[] {
   if (quotas.length === 0) return [];
-  const steps = growth.policies
-    .flatMap(({ policy, servers }) => stepsOf(policy, servers, growth))
-    // At the same moment the run comes before the cleanup.
+  const changes = growth.policies
+    .flatMap(({ policy, servers }) => changesOf(policy, servers, growth))
+    // At the same time, the snapshot run comes before the cleanup.
     .sort((a, b) => a.atMs - b.atMs || b.count - a.count);
   return quotas.flatMap(({ kind, limit, used }) => {
     let expected = used;
-    const met = steps.find(({ count, each }) => {
+    const met = changes.find(({ count, each }) => {
       expected += count * each[kind];
       return count > 0 && each[kind] > 0 && expected > limit;
     });
@@ -58,7 +65,7 @@ export function quotasAhead(
   });
 }
 
-function stepsOf(policy: Policy, servers: readonly Server[], growth: Growth): Step[] {
+function changesOf(policy: Policy, servers: readonly Server[], growth: QuotaForecastInput): SnapshotChange[] {
   const { images, owner, volumes, now } = growth;
   const ours = Map.groupBy(
     images.filter(
@@ -84,28 +91,28 @@ function stepsOf(policy: Policy, servers: readonly Server[], growth: Growth): St
   const keyOf = ({ history }: (typeof members)[number]) =>
     history.map(({ slot, hold }) => `${slot.getTime()} ${String(hold)}`).join();
   const groups = [...Map.groupBy(members, keyOf).values()].sort((a, b) => b.length - a.length);
-  const shown = groups.slice(0, MOST_HISTORIES);
-  shown[0]?.push(...groups.slice(MOST_HISTORIES).flat());
-  return shown.flatMap((group) => {
+  const simulated = groups.slice(0, MAX_HISTORIES);
+  simulated[0]?.push(...groups.slice(MAX_HISTORIES).flat());
+  return simulated.flatMap((group) => {
     const each = sumOf(group.map((one) => one.each));
-    return countsAhead(group[0]!.history, policy, now).map((step) => ({ ...step, each }));
+    return simulateSeries(group[0]!.history, policy, now).map((change) => ({ ...change, each }));
   });
 }
 
-/** How many snapshots of one server come and go, and when. */
-function countsAhead(
+/** Simulates the series of one server: when snapshots are taken and deleted, and how many. */
+function simulateSeries(
   history: readonly Snapshot[],
   { schedule, cleanup, keep, timezone, maxDeletes }: Policy,
   now: Date,
-): Pick<Step, 'atMs' | 'count'>[] {
+): Pick<SnapshotChange, 'atMs' | 'count'>[] {
   const end = now.getTime() + HORIZON_MS;
-  const steps: Pick<Step, 'atMs' | 'count'>[] = [];
+  const changes: Pick<SnapshotChange, 'atMs' | 'count'>[] = [];
   let series = [...history];
   let [slot, rotation] = [schedule.next(now), cleanup.next(now)];
   while (slot && slot.getTime() <= end) {
     if (!rotation || slot <= rotation) {
       series.push(snapshotOf(`slot ${slot.getTime()}`, slot));
-      steps.push({ atMs: slot.getTime(), count: 1 });
+      changes.push({ atMs: slot.getTime(), count: 1 });
       slot = schedule.next(slot);
       continue;
     }
@@ -113,14 +120,16 @@ function countsAhead(
       .filter((decision) => !decision.keep)
       .slice(-maxDeletes)
       .map(({ snapshot }) => snapshot);
-    if (released.length > 0) steps.push({ atMs: rotation.getTime(), count: -released.length });
+    if (released.length > 0) changes.push({ atMs: rotation.getTime(), count: -released.length });
     series = series.filter((snapshot) => !released.includes(snapshot));
     rotation = cleanup.next(rotation);
   }
-  return steps;
+  return changes;
 }
 
-/** An image with our marker, as far as its retention goes. */
+/**
+ * An active image with a marker, converted to a good snapshot with the fields that retention uses.
+ */
 function asSnapshot({ id, status, properties, protected: isProtected }: Image): Snapshot[] {
   const slot = parseDate(properties.autosnap_slot);
   if (!slot || status !== 'active') return [];

@@ -3,51 +3,48 @@ import type { Image } from '../openstack/images.ts';
 import type { VolumeSnapshot } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 
-/** Everything that matters in one region. */
+/** The servers, images and volume snapshots of one region. */
 export interface RegionInventory {
   region: string;
   /**
-   * All that are listed, and those that the listing has left out although the cloud has them;
-   * without those of drills.
+   * All servers of the region except the servers of drills. Servers that the listing lacks, and
+   * that a request by id has found, are included.
    */
   servers: Server[];
   images: Image[];
-  /** Listed only where images of ours have their data in them. */
+  /** Listed only if snapshots of this deployment have their data in volume snapshots. */
   volumeSnapshots: VolumeSnapshot[];
-  /** The ids of servers that were looked for in this region, and are not there. */
+  /** The ids of the servers that were requested in this region and answered with 404. */
   gone: ReadonlySet<string>;
-  /** Why no volume snapshot of the region is known, although some are needed. */
+  /** Why the volume snapshots of the region could not be listed, although some are needed. */
   volumesUnread?: Reason;
   /**
-   * What could not be found out about single servers and volume snapshots: nothing may be deleted
-   * then.
+   * The errors of requests for single servers and volume snapshots. With any of them, a cleanup
+   * deletes nothing in the region.
    */
   doubts: Reason[];
 }
 
 /**
- * A server that the listing of a region lacks, and of which GET has told neither that it is there
- * nor that it is gone.
+ * A server that the listing of a region lacks, and whose existence is unknown, because the request
+ * by its id failed with an error other than 404.
  */
 export interface UncertainServer {
   region: string;
   id: string;
-  /** What the cloud has answered. */
+  /** The error of the request. */
   problem: Reason;
 }
 
 export interface Inventory {
   regions: RegionInventory[];
-  /**
-   * The servers of which nobody knows whether they are there; without those that another region
-   * has.
-   */
+  /** The servers whose existence is unknown, except those that another region has. */
   unsure: UncertainServer[];
   /**
-   * The servers that drills have made: they will soon be gone, and no policy ever means them. They
-   * are in no region's `servers`.
+   * The servers that drills have created, and will delete. No policy selects them, and they are in
+   * no region's `servers`.
    */
   throwAways: Server[];
-  /** The regions that could not be listed completely, and why: nothing may be done there. */
+  /** The regions that could not be listed completely, and why. A run changes nothing there. */
   unreadable: { region: string; problem: Reason }[];
 }

@@ -13,17 +13,17 @@ export const FAILED_FOR_MS = 24 * HOUR_MS;
 export interface Decision {
   snapshot: Snapshot;
   keep: boolean;
-  /** Never empty. */
+  /** Why the snapshot is kept or released. Never empty. */
   reasons: Reason[];
 }
 
 export interface RetentionOptions {
   now: Date;
-  /** For the calendar periods. */
+  /** The time zone of the calendar periods. */
   timezone: string;
 }
 
-/** The name of the period that a moment is in. */
+/** The name of the period that contains a time. */
 const NAMES: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
   // With the offset, because a clock change repeats an hour.
   hourly: (t) => `${t.toPlainDate()}T${String(t.hour).padStart(2, '0')}${t.offset}`,
@@ -34,15 +34,16 @@ const NAMES: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
 };
 
 /**
- * Decides which snapshots of one series to keep. Only good snapshots count, by the slot they were
- * made for. These stay:
- * - what the rules ask for;
- * - what is held, or is visible to others;
- * - what is pending, unknown or dated in the future;
+ * Decides which snapshots of one series to keep. Only good snapshots count, by the slot for which
+ * they were made. These snapshots stay:
+ * - the snapshots that the rules keep;
+ * - held snapshots, and snapshots that are hidden or visible to others;
+ * - pending and unknown snapshots, and snapshots dated in the future;
  * - the newest snapshot that passed a drill, because a newer untested snapshot may not boot.
  *
- * A failed snapshot is released a day later, once there is a newer good one. A failed snapshot that
- * still has a part of its data is released only when the rules would release it if it were whole.
+ * A failed snapshot is released a day later, once there is a newer good snapshot. A partial
+ * snapshot, which still has some of its data, is released only when the rules would release it if
+ * it were good.
  *
  * The rules count slots, not images: the images of one slot, which two concurrent runs have made,
  * count once and are kept or released together.
@@ -58,27 +59,27 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
   const snapshots = newestFirst(series);
   const counted = snapshots.filter((s) => counts(s, options.now));
   const slots = [...Map.groupBy(counted, ({ slot }) => slot.getTime()).values()];
-  const wanted = new Map<string, Reason[]>(counted.map(({ id }) => [id, []]));
-  const reasonsFor = ({ id }: Snapshot) => wanted.get(id)!;
-  const want: Want = (slot, reason) => {
+  const reasonsById = new Map<string, Reason[]>(counted.map(({ id }) => [id, []]));
+  const reasonsFor = ({ id }: Snapshot) => reasonsById.get(id)!;
+  const addReason: AddReason = (slot, reason) => {
     for (const s of slot) reasonsFor(s).push(reason);
   };
 
   for (const [i, slot] of slots.slice(0, keep.last ?? 0).entries())
-    want(slot, { code: 'LAST', rank: i + 1, of: keep.last! });
+    addReason(slot, { code: 'LAST', rank: i + 1, of: keep.last! });
   for (const period of PERIODS) {
     const n = keep[period];
-    if (n !== undefined) wantPeriods(slots, period, n, options.timezone, want);
+    if (n !== undefined) keepPeriods(slots, period, n, options.timezone, addReason);
   }
   if (keep.within !== undefined && slots[0]) {
     const since = timeOf(slots[0]).getTime() - keep.within;
     for (const slot of slots)
-      if (timeOf(slot).getTime() > since) want(slot, { code: 'WITHIN', ms: keep.within });
+      if (timeOf(slot).getTime() > since) addReason(slot, { code: 'WITHIN', ms: keep.within });
   }
   const proven = slots.find((slot) => slot.some(hasPassed));
-  if (proven) want(proven, { code: 'PROVEN' });
+  if (proven) addReason(proven, { code: 'PROVEN' });
   const everProven = slots.find((slot) => slot.some((s) => s.proven));
-  if (everProven && everProven !== proven) want(everProven, { code: 'PROVEN_ONCE' });
+  if (everProven && everProven !== proven) addReason(everProven, { code: 'PROVEN_ONCE' });
   for (const s of counted) if (s.exposure) reasonsFor(s).push(exposedBecause(s)!);
   for (const s of slots.slice(0, atLeast).flat()) {
     if (reasonsFor(s).length === 0) reasonsFor(s).push({ code: 'AT_LEAST', count: atLeast });
@@ -86,11 +87,11 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
 
   const newestGood = counted[0];
   return snapshots.map((snapshot) => {
-    const reasons = wanted.get(snapshot.id);
+    const reasons = reasonsById.get(snapshot.id);
     if (reasons && reasons.length > 0) return { snapshot, keep: true, reasons };
     if (reasons) return { snapshot, keep: false, reasons: [{ code: 'NO_RULE' }] };
     const kept =
-      uncounted(snapshot, newestGood, options.now) ?? keptIfWhole(snapshot, snapshots, keep, options);
+      uncountedReason(snapshot, newestGood, options.now) ?? keptIfWhole(snapshot, snapshots, keep, options);
     return kept
       ? { snapshot, keep: true, reasons: [kept] }
       : { snapshot, keep: false, reasons: [{ code: 'FAILED' }] };
@@ -98,8 +99,8 @@ export function retain(series: readonly Snapshot[], keep: Keep, options: Retenti
 }
 
 /**
- * Why a snapshot that has lost a part of its data would be kept if it were whole. Such a snapshot
- * does not count for the series.
+ * Why a partial snapshot is kept: the rules would keep it if it were good. A partial snapshot does
+ * not count for its series.
  */
 function keptIfWhole(
   snapshot: Snapshot,
@@ -115,7 +116,7 @@ function keptIfWhole(
 }
 
 /** Records why the snapshots of a slot are kept. */
-type Want = (slot: readonly Snapshot[], reason: Reason) => void;
+type AddReason = (slot: readonly Snapshot[], reason: Reason) => void;
 
 const timeOf = ([one]: readonly Snapshot[]) => one!.slot;
 
@@ -146,7 +147,7 @@ export function heldBecause({ hold }: Snapshot, now: Date): Reason | undefined {
   return hold && now < hold ? { code: 'HELD_UNTIL', until: hold.toISOString() } : undefined;
 }
 
-/** Why a snapshot stays that is hidden or visible to others; undefined for a private one. */
+/** Why a hidden or shared snapshot stays; undefined for a private one. */
 export function exposedBecause({ exposure }: Snapshot): Reason | undefined {
   return exposure === undefined ? undefined : { code: 'EXPOSED', exposure };
 }
@@ -167,25 +168,26 @@ export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
     staysBecause(snapshot, now) ??
     (state === 'pending' || state === 'unknown' ? notFinished(snapshot) : undefined);
   if (kept) return { snapshot, keep: true, reasons: [kept] };
+  const ends = expires && { until: expires.toISOString() };
   const failed: Reason | undefined =
-    state === 'failed' ? { code: 'ADHOC_FAILED', status: snapshot.status } : undefined;
-  if (!expires) return { snapshot, keep: true, reasons: [failed ?? { code: 'ADHOC' }] };
-  const until = expires.toISOString();
-  return now < expires
+    state === 'failed' ? { code: 'ADHOC_FAILED', status: snapshot.status, ...ends } : undefined;
+  if (!ends) return { snapshot, keep: true, reasons: [failed ?? { code: 'ADHOC' }] };
+  const { until } = ends;
+  return now < expires!
     ? { snapshot, keep: true, reasons: [failed ?? { code: 'ADHOC_UNTIL', until }] }
     : { snapshot, keep: false, reasons: [{ code: 'ADHOC_ENDED', until }] };
 }
 
 /**
- * Until when an ad-hoc snapshot stays, by its own end and its hold; undefined without an end. A
- * failed or pending snapshot has the same end.
+ * Until when an ad-hoc snapshot stays, from its expiry and its hold; undefined if it never expires.
+ * The state of the snapshot does not matter.
  */
 export function endOf({ expires, hold, exposure }: Snapshot): Date | undefined {
   if (!expires || hold === 'protected' || hold === 'forever' || exposure !== undefined) return undefined;
   return hold && hold > expires ? hold : expires;
 }
 
-/** The name of the period that a slot is in. */
+/** The name of the period that contains a slot. */
 const periodOf = memoize(
   (period: Period, slot: Date, timezone: string) =>
     NAMES[period](Temporal.Instant.fromEpochMilliseconds(slot.getTime()).toZonedDateTimeISO(timezone)),
@@ -196,12 +198,12 @@ const periodOf = memoize(
  * Keeps the newest snapshot in each of the latest `n` periods that have one. With fewer periods,
  * the oldest snapshot also stays: it may become the only one of a period that still counts.
  */
-function wantPeriods(
+function keepPeriods(
   slots: readonly Snapshot[][],
   period: Period,
   n: number,
   timezone: string,
-  want: Want,
+  addReason: AddReason,
 ): void {
   const newestOf = new Map<string, Snapshot[]>();
   for (const slot of slots) {
@@ -210,13 +212,13 @@ function wantPeriods(
     if (newestOf.size === n) break;
     newestOf.set(key, slot);
   }
-  for (const [key, slot] of newestOf) want(slot, { code: codeOf(period), period: key });
+  for (const [key, slot] of newestOf) addReason(slot, { code: codeOf(period), period: key });
   if (newestOf.size < n)
-    want(slots.at(-1) ?? [], { code: 'OLDEST', rule: period, have: newestOf.size, of: n });
+    addReason(slots.at(-1) ?? [], { code: 'OLDEST', rule: period, have: newestOf.size, of: n });
 }
 
 /** Why a snapshot is kept although it does not count; undefined when it may be released. */
-function uncounted(s: Snapshot, newestGood: Snapshot | undefined, now: Date): Reason | undefined {
+function uncountedReason(s: Snapshot, newestGood: Snapshot | undefined, now: Date): Reason | undefined {
   const stays = staysBecause(s, now);
   if (stays) return stays;
   if (s.state !== 'failed') return s.state === 'good' ? { code: 'IN_FUTURE' } : notFinished(s);

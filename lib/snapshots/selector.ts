@@ -2,26 +2,26 @@ import type { Selector } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 
 export interface Selection {
-  /** The servers meant, each once. */
+  /** The selected servers, each once. */
   servers: Server[];
-  /** Ids that were asked for and that no server has. */
+  /** Ids in the selector that no server has. */
   missingIds: string[];
-  /** Selectors, other than ids, that no server matches, as text: `names "web-*"`. */
+  /** Criteria other than ids that no server matches, as text: `names "web-*"`. */
   unmatched: string[];
-  /** Ids that were asked for and that `except` leaves out. */
+  /** Ids in the selector that `except` excludes. */
   exceptedIds: string[];
-  /** What `except` names and no server is, likewise: `except.names "web-*"`. */
+  /** Criteria of `except` that no server matches, as text: `except.names "web-*"`. */
   unmatchedExceptions: string[];
 }
 
 type Criteria = Pick<Selector, 'ids' | 'names' | 'tagged'>;
 
 /**
- * The servers that a policy means: the union of what is named by id, by name pattern, by metadata,
- * or `all`, minus `except`. In patterns `*` stands for any characters and `?` for one. Of several
- * `tagged` pairs a server must have every one; a comma-separated metadata value counts for each of
- * its parts. Of the servers that are selected so, `only` selects again, and then `missingIds` and
- * `unmatched` are of that alone.
+ * Selects the servers of a policy: all servers that match `ids`, `names`, `tagged` or `all`,
+ * without those that match `except`. In name patterns, `*` matches any characters and `?` one
+ * character. A server must have all `tagged` pairs; each part of a comma-separated metadata value
+ * counts. If the selector has `only`, it selects among these servers again, and `missingIds` and
+ * `unmatched` are the results of `only` alone.
  */
 export function selectServers(servers: readonly Server[], { only, ...selector }: Selector): Selection {
   const selection = select(servers, selector);
@@ -45,7 +45,7 @@ function select(servers: readonly Server[], selector: Selector): Selection {
   };
 }
 
-/** The name patterns and the metadata that no server matches. */
+/** The criteria that no server matches: name patterns and metadata. */
 function unmatchedOf(servers: readonly Server[], { names = [], tagged }: Criteria): string[] {
   const isUnmatched = (criteria: Criteria) => !servers.some((server) => matches(server, criteria));
   return [
@@ -55,10 +55,12 @@ function unmatchedOf(servers: readonly Server[], { names = [], tagged }: Criteri
 }
 
 /**
- * Whether a selector means the snapshots of a server. One that is gone has no name and no metadata
- * any more: it is meant by its id, or by `all`.
+ * Whether a selector includes the snapshots of a server. A deleted server has no name and no
+ * metadata any more, so only its id or `all` can select its snapshots.
+ *
+ * @param server undefined if the server does not exist.
  */
-export function meansServer(selector: Selector, id: string, server: Server | undefined): boolean {
+export function selectsServer(selector: Selector, id: string, server: Server | undefined): boolean {
   if (server) return select([server], selector).servers.length > 0;
   const { ids = [], all = false, except = {} } = selector;
   const { ids: excepted = [] }: Criteria = except;
@@ -66,14 +68,14 @@ export function meansServer(selector: Selector, id: string, server: Server | und
 }
 
 /**
- * Whether a policy, and its part that `only` names, may mean a server of which nothing is known but
- * its id and, perhaps, what it was called: its metadata may be any.
+ * Whether a selector, including its `only`, may select a server of which only the id and perhaps
+ * the former name are known. The server may have any metadata.
  */
 export function maySelect(id: string, name: string | undefined, { only, ...selector }: Selector): boolean {
-  return mayMean(id, name, selector) && (only === undefined || mayMean(id, name, only));
+  return mayMatch(id, name, selector) && (only === undefined || mayMatch(id, name, only));
 }
 
-function mayMean(id: string, name: string | undefined, selector: Selector): boolean {
+function mayMatch(id: string, name: string | undefined, selector: Selector): boolean {
   const { ids = [], names = [], tagged, all = false, except } = selector;
   const known = { id, name: name ?? '', metadata: {} };
   const mayBeNamed = name === undefined ? names.length > 0 : matches(known, { names });
@@ -90,24 +92,24 @@ function matches(
   return Boolean(
     ids?.includes(server.id) ||
       names?.some((pattern) => isLike(server.name, pattern)) ||
-      (tagged && Object.entries(tagged).every(([key, value]) => tags(server, key).includes(value))),
+      (tagged && Object.entries(tagged).every(([key, value]) => tagsOf(server, key).includes(value))),
   );
 }
 
-function tags({ metadata }: Pick<Server, 'metadata'>, key: string): string[] {
+function tagsOf({ metadata }: Pick<Server, 'metadata'>, key: string): string[] {
   const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
   return value?.split(',').map((part) => part.trim()) ?? [];
 }
 
 /**
- * Whether a text matches a pattern as a whole, in time that grows with the product of their lengths
- * at most.
+ * Whether a pattern matches the whole text. The running time is at most proportional to the product
+ * of both lengths.
  */
 function isLike(text: string, pattern: string): boolean {
   const [wanted, given] = [[...pattern], [...text]];
   let [at, position] = [0, 0];
-  // Where to go on when the characters after the last `*` turn out not to match: with one more
-  // character for the `*`.
+  // Where to continue if the characters after the last `*` do not match: the `*` then matches one
+  // more character.
   let retry: { at: number; position: number } | undefined;
   while (position < given.length) {
     if (wanted[at] === '*') {

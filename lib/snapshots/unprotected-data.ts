@@ -10,17 +10,20 @@ import type { Reason } from '../reporting/reasons.ts';
 
 type Acceptance = Pick<Policy, 'policy' | 'accept'>;
 
-/** The servers whose flavor has local disks besides the system disk: no image holds these. */
+/**
+ * The servers whose flavor has local disks besides the system disk. No image contains these disks.
+ */
 function withLocalDisks(servers: readonly Server[], flavors: readonly Flavor[]): Server[] {
   const larger = new Set(flavors.filter(({ hasDataDisks }) => hasDataDisks).map(({ id }) => id));
   return servers.filter(({ flavorId = '' }) => larger.has(flavorId));
 }
 
 /**
- * The servers with volumes that no image holds. The image of a server whose system disk is a volume
- * comes with a snapshot of each of its volumes, any other image holds the system disk alone.
+ * The servers with volumes that no image contains. The image of a server whose system disk is a
+ * volume has a snapshot of each volume of the server; any other image contains only the system
+ * disk.
  *
- * @param volumes those of the region; a cloud may show attachments only here.
+ * @param volumes the volumes of the region, because some clouds show attachments only there.
  */
 function withAttachedVolumes(servers: readonly Server[], volumes: readonly Volume[]): Server[] {
   const attachments = Map.groupBy(
@@ -34,10 +37,11 @@ function withAttachedVolumes(servers: readonly Server[], volumes: readonly Volum
 }
 
 /**
- * Finds the data of servers that are in no snapshot. Each region is asked once for its flavors and
- * its volumes, and only for what some policy does not accept.
+ * Finds the data of servers that are in no snapshot. Lists the flavors and volumes of each region
+ * at most once, and only if a policy does not accept the kind of data.
  *
- * @returns for each region one finding for each kind of data, also where the cloud does not say it.
+ * @returns a function that returns at most one reason for each region and kind of data: the servers
+ *   with such data, or why the data are unknown.
  */
 export function unprotectedDataFinder(
   session: Session,
@@ -83,7 +87,7 @@ export function unprotectedDataFinder(
   };
 }
 
-/** A cloud without block storage has no volumes. */
+/** The volumes of a region; none in a cloud without block storage. */
 async function volumesOf(session: Session, region: string): Promise<Volume[]> {
   try {
     return await listVolumes(session, region);

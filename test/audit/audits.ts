@@ -105,7 +105,7 @@ export function auditOf(series: AuditedSeries[], changes: Partial<Audit> = {}): 
     unlisted: [],
     warnings: [],
     bytes: series.reduce((sum, { bytes }) => sum + bytes, 0),
-    leftBehindBytes: 0,
+    unmanagedBytes: 0,
     ...changes,
   };
 }

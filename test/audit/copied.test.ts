@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { copiedOf, listCopies } from '../../lib/audit/copied.ts';
 import { copyText } from '../../lib/audit/format.ts';
-import { namingOf } from '../../lib/audit/place.ts';
+import { namingOf } from '../../lib/audit/naming.ts';
 import { SERIES_TROUBLES } from '../../lib/audit/troubles.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { BucketError } from '../../lib/offsite/bucket-error.ts';
@@ -47,7 +47,7 @@ function look(snapshots: number[], copied: number[], image: Partial<Image> = {})
   return copiedOf(series, copies, { schedule, offsite: offsite! }, { imageOf, obstacleTo, now: NOW });
 }
 
-describe('copies that keep up with the snapshots, or are behind', () => {
+describe('whether the copies of a series are behind', () => {
   test.each([
     ['the newest is copied', [24, 23], [24, 23], { newest: 24, behind: false }],
     ["yesterday's is copied, and today's is on its way", [24, 23], [23], { newest: 23, behind: false }],

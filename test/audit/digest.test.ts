@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../lib/audit/digest.ts';
-import type { Audit, AuditedSeries } from '../../lib/audit/model.ts';
+import type { Audit, AuditedSeries, AuditedSnapshot } from '../../lib/audit/model.ts';
 import type { Finding } from '../../lib/reporting/reasons.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine } from '../../lib/reporting/report.ts';
 import { droppedServer, shown } from './audits.ts';
@@ -27,7 +27,7 @@ function series(name: string, changes: Partial<AuditedSeries> = {}): AuditedSeri
   };
 }
 
-function image(state: 'failed' | 'stuck'): AuditedSeries['snapshots'][number] {
+function image(state: 'failed' | 'stuck', changes: Partial<AuditedSnapshot> = {}): AuditedSnapshot {
   return {
     image: 'image-1',
     slot: '2026-11-24T00:00:00Z',
@@ -35,6 +35,7 @@ function image(state: 'failed' | 'stuck'): AuditedSeries['snapshots'][number] {
     state,
     action: 'keep',
     reasons: [],
+    ...changes,
   };
 }
 
@@ -57,7 +58,7 @@ function audit(changes: Partial<Audit> = {}): Audit {
     unlisted: [],
     warnings: [],
     bytes: 28.04e9,
-    leftBehindBytes: 0,
+    unmanagedBytes: 0,
     ...changes,
   };
 }
@@ -106,7 +107,7 @@ Stored: 28.0 GB.`,
   });
 });
 
-test('a day on which something is no longer covered is not good, and says so before all that is late', () => {
+test('a day with a dropped item is not good, and the item is listed before the late servers', () => {
   const { good, subject, text } = digest(
     audit({ dropped: [droppedServer()], series: [series('web-1'), never('web-2')] }),
     [],
@@ -213,7 +214,7 @@ Later, signed in to AWS:
 https://console`);
 });
 
-test('a failure that a later run has repaired is counted, and makes no bad day', () => {
+test('a failure that a later run has repaired is counted, and the day is still good', () => {
   const failing = run('cleanup', [{ ...WEB, outcome: 'failed', reason: 'it is in use' }]);
   const repaired = run('cleanup', [{ ...WEB, outcome: 'kept' }]);
   const { good, text } = digest(audit(), [failing, repaired], undefined);
@@ -302,6 +303,22 @@ test.each<[string, Partial<AuditedSeries>, string]>([
     'Not rotated\n- web-1 in DFW, daily: no rule keeps 182 ',
   ],
   ['a snapshot that failed', { failed: 1, snapshots: [image('failed')] }, 'given up image-1;'],
+  [
+    'a failed ad-hoc snapshot with an end',
+    {
+      state: 'adhoc',
+      policy: 'adhoc',
+      countedBy: 'daily',
+      failed: 1,
+      snapshots: [image('failed', { goes: '2026-12-07T00:00:00Z' })],
+    },
+    'given up image-1; cleanup deletes an ad-hoc snapshot after its end\n',
+  ],
+  [
+    'a failed ad-hoc snapshot without an end',
+    { state: 'adhoc', policy: 'adhoc', countedBy: 'daily', failed: 1, snapshots: [image('failed')] },
+    'given up image-1; delete image-1 by hand: no cleanup does\n',
+  ],
   ['one that is stuck', { stuck: 1, snapshots: [image('stuck')] }, 'never finished: image-1;'],
 ])('%s is in the digest, and the day is not good', (_, changes, line) => {
   const { good, text } = digest(audit({ series: [series('web-1', changes)] }), [], undefined);
@@ -309,7 +326,33 @@ test.each<[string, Partial<AuditedSeries>, string]>([
   expect(text).toContain(line);
 });
 
-describe('two customers with a server of one name', () => {
+test('what a section of its own says is not repeated as a warning', () => {
+  const found = audit({
+    series: [
+      series('web-1', { notRotating: 2 }),
+      series('web-2', { failed: 1, state: 'adhoc', countedBy: 'daily', snapshots: [image('failed')] }),
+      series('web-3', { stuck: 1, snapshots: [image('stuck')] }),
+    ],
+    warnings: [
+      { code: 'SERIES_NOT_ROTATING', server: 'web-1', policy: 'daily', images: ['a', 'b'] },
+      { code: 'ADHOC_SNAPSHOT_FAILED', image: 'image-1', of: 'web-2', status: 'killed' },
+      { code: 'IMAGE_STUCK', image: 'image-1', of: 'web-3', status: 'queued', since: 'x', serverIs: 'idle' },
+      {
+        code: 'IMAGE_STUCK',
+        image: 'image-9',
+        of: 'web-9',
+        status: 'queued',
+        since: 'x',
+        serverIs: 'not here',
+      },
+    ],
+  });
+  const { text } = digest(found, [], undefined);
+  expect(text.match(/not deleted/g)).toHaveLength(1);
+  expect(text).toMatch(/To be looked at\n- image image-9 of web-9 [^\n]*\n\n/);
+});
+
+describe('two customers with servers of the same name', () => {
   const [own] = audit().policies;
   const accounts = ['customer-a', 'customer-b'];
   const several = (changes: Partial<AuditedSeries>, more: Partial<Audit> = {}) =>
@@ -377,13 +420,13 @@ describe('two customers with a server of one name', () => {
         accounts: 2,
       })),
     ],
-  ])('%s: a line each, and each says whose', (_, found, runs) => {
+  ])('%s: each server has a line with its account', (_, found, runs) => {
     const lines = linesOf(found, runs);
     expect(lines).toHaveLength(2);
     for (const [i, line] of lines.entries()) expect(line).toContain(`(${accounts[i]})`);
   });
 
-  test('of which one is proven the longest ago', () => {
+  test('the digest names the one whose last passed drill is the oldest', () => {
     const proof = (proven: string) => ({ proof: { proven, unprovenSeconds: 9 } });
     const found = several({});
     const proven = found.series.map((one, i) => ({ ...one, ...proof(`2026-11-2${i}T04:00:00Z`) }));
@@ -405,8 +448,8 @@ test('a subject is not cut in the middle of a word', () => {
   }
 });
 
-test('what is stored counts what no policy rotates any more, with a line, and says where it is not known', () => {
-  const left = digest(audit({ leftBehindBytes: 6e9, bytes: 12e9, monthlyCost: 1.2 }), [], undefined);
+test('the stored size includes unmanaged snapshots, with their size, and names the regions where it is unknown', () => {
+  const left = digest(audit({ unmanagedBytes: 6e9, bytes: 12e9, monthlyCost: 1.2 }), [], undefined);
   expect(left.text).toContain('Stored: 12.0 GB, 1.20 a month. No policy rotates 6.0 GB of it.');
   const unlisted = [{ account: 'rackspace', region: 'ORD' }, { account: 'customer-b' }];
   const { text } = digest(audit({ unlisted }), [], undefined);
@@ -416,7 +459,7 @@ test('what is stored counts what no policy rotates any more, with a line, and sa
   );
 });
 
-test('text from the cloud can neither break the subject nor forge a line', () => {
+test('text from the cloud can neither break the subject nor add a line', () => {
   const name = `naïve\n- web-1 in DFW: all is well\u202e ${'x'.repeat(300)}`;
   const { subject, text } = digest(audit({ series: [never(name)] }), [], undefined);
   expect(subject).toMatch(/^[\x20-\x7e]{1,100}$/);

@@ -6,7 +6,7 @@ import { compareCoverage } from '../../lib/audit/dropped.ts';
 import type { Audit, AuditedPolicy } from '../../lib/audit/model.ts';
 import { auditOf, seriesOf } from './audits.ts';
 
-/** A server as one audit finds it: in which policies, or why it is in none. */
+/** A server in an audit: the policies that select it, or why none does. */
 type Found = { policies: string[] } | 'uncovered' | 'gone' | 'unsure' | 'unknown';
 
 interface Account {
@@ -88,13 +88,13 @@ describe('a server', () => {
     expect(coverage[0]!.servers.map(({ server }) => server)).toEqual(isKept ? ['web'] : []);
   });
 
-  test('that only drills, adhoc snapshots or former policies know was never covered', () => {
+  test('with only drills, ad-hoc snapshots or snapshots of former policies was never covered', () => {
     const states = ['released', 'orphaned', 'adhoc'] as const;
     const audit = auditOf(states.map((state) => seriesOf([], { name: state, state })));
     expect(compareCoverage([], audit, undefined).coverage[0]!.servers).toEqual([]);
   });
 
-  test('in several policies is one, and covered as long as one of them selects it', () => {
+  test('in several policies counts once, and is covered as long as one of them selects it', () => {
     const both = account({
       policies: ['daily', 'weekly'],
       servers: { web: { region: 'DFW', found: { policies: ['daily', 'weekly'] } } },
@@ -107,7 +107,7 @@ describe('a server', () => {
   });
 });
 
-test('a server is not gone while its region is not in the catalogue, whatever the other regions say', () => {
+test('a server is not gone while its region is not in the catalogue, even if all other regions answer 404', () => {
   const before = recordOf({ a: account({ regions: ['DFW', 'ORD'] }) });
   const servers = { web: { region: 'DFW', found: 'gone' as const } };
   const { dropped } = compareCoverage(
@@ -118,7 +118,7 @@ test('a server is not gone while its region is not in the catalogue, whatever th
   expect(dropped).toMatchObject([{ code: 'DROPPED_REGION', where: 'DFW', servers: 1 }]);
 });
 
-test('a policy that can not be read as a whole keeps what it was last seen to cover', () => {
+test('a policy that can not be read completely keeps its recorded coverage', () => {
   const before = recordOf({ a: account() });
   const now = audited({ a: account({ servers: {} }) }, '2026-11-24T10:00:00Z');
   const policies = now.policies.map((one) => ({ ...one, readable: false }));
@@ -126,7 +126,7 @@ test('a policy that can not be read as a whole keeps what it was last seen to co
   expect(coverage[0]!.policies).toEqual(before[0]!.policies);
 });
 
-test('a policy that was accepted takes along servers that could not be read then', () => {
+test('an accepted policy is accepted with its servers that could not be read', () => {
   const weekly = account({
     policies: ['daily', 'weekly'],
     servers: { web: { region: 'DFW', found: { policies: ['weekly'] } } },
@@ -138,7 +138,7 @@ test('a policy that was accepted takes along servers that could not be read then
   expect(compareCoverage(coverage, audited({ a: account({ servers }) }), undefined).dropped).toEqual([]);
 });
 
-test('5,000 servers in 20 accounts are a record of about a megabyte', () => {
+test('the record of 5,000 servers in 20 accounts has about a megabyte', () => {
   const world: World = Object.fromEntries(
     Array.from({ length: 20 }, (_, a) => [
       `customer-${a}`,
@@ -180,7 +180,7 @@ const world: fc.Arbitrary<World> = fc.dictionary(
     })
     .map((one) => ({
       ...one,
-      // What an audit finds is in its regions and its policies.
+      // The result of an audit is limited to its regions and its policies.
       servers: Object.fromEntries(
         Object.entries(one.servers).map(([id, { region, found: its }]) => {
           const policies =
@@ -214,8 +214,8 @@ const serversIn = (coverage: readonly AccountCoverage[]) =>
     servers.map(({ server }) => `${a} ${project} ${server}`),
   );
 
-describe('of any history of audits', () => {
-  test('the same audit once more says and records the same', () => {
+describe('for any history of audits', () => {
+  test('repeating an audit reports and records the same', () => {
     fc.assert(
       fc.property(history, world, (past, now) => {
         const once = compareCoverage(recordedBy(past), audited(now), undefined);
@@ -225,7 +225,7 @@ describe('of any history of audits', () => {
     );
   });
 
-  test('what is accepted is not said again, and changes nothing of what is covered', () => {
+  test('accepted items are not reported again, and accepting does not change the coverage', () => {
     fc.assert(
       fc.property(history, world, (past, now) => {
         const { dropped, accepted, coverage } = compareCoverage(recordedBy(past), audited(now), true);
@@ -238,7 +238,7 @@ describe('of any history of audits', () => {
     );
   });
 
-  test('nothing is forgotten unless it is covered, gone or accepted', () => {
+  test('an item stays recorded unless it is covered, gone or accepted', () => {
     fc.assert(
       fc.property(history, world, (past, now) => {
         const before = recordedBy(past);
@@ -254,7 +254,7 @@ describe('of any history of audits', () => {
     );
   });
 
-  test('each server that was covered, exists and is in no policy is said, by itself or with its policy', () => {
+  test('each existing server that was covered and is in no policy is reported, by itself or with its policy', () => {
     fc.assert(
       fc.property(history, world, (past, now) => {
         const before = recordedBy(past);
@@ -278,7 +278,7 @@ describe('of any history of audits', () => {
     );
   });
 
-  test('accepting one thing by the name that is shown accepts it, and leaves others of other names', () => {
+  test('accepting an item by its shown name accepts this item, and no item of another name', () => {
     const nameOf = (one: object) => JSON.stringify(one);
     fc.assert(
       fc.property(history, world, fc.nat(), (past, now, which) => {

@@ -12,7 +12,7 @@ import { dailies, snapshot } from '../snapshots.ts';
 
 const NOW = new Date('2026-11-24T10:00:00Z');
 
-/** Day -> the day on which it goes, with what that depends on. */
+/** The day of each snapshot -> the day of its deletion, with the condition. */
 function foreseen(
   series: Snapshot[],
   keep: Record<string, unknown>,
@@ -50,7 +50,7 @@ test('the snapshot of a Sunday stays while it is one of two weeks, the others ar
   });
 });
 
-test('what is held for ever or shared has no date, what stays for longer than can be foreseen neither', () => {
+test('snapshots that are held forever, shared, or stay longer than the simulation have no expiry', () => {
   const series = [
     ...dailies('2026-11-24T00:00:00Z', 1),
     snapshot('2026-11-20T00:00:00Z', { hold: 'forever' }),
@@ -62,7 +62,7 @@ test('what is held for ever or shared has no date, what stays for longer than ca
   expect(foreseen(series.slice(0, 1), { yearly: 10 })).toEqual({});
 });
 
-test('an empty series has nothing to foresee, nor one whose schedule has ended', () => {
+test('an empty series and a series whose schedule has ended have no expiries', () => {
   expect(foreseen([], { last: 3 })).toEqual({});
   const ended = { schedule: 'cron(0 0 1 1 ? 2026)' };
   expect(foreseen(dailies('2026-11-24T00:00:00Z', 3), { last: 3 }, ended)).toEqual({});
@@ -108,13 +108,13 @@ test.each<[string, Snapshot[], Record<string, string>]>([
   expect(foreseen(series, { last: 2 })).toEqual(expected);
 });
 
-test('the runs of a rate are counted from the newest snapshot, and may come an interval earlier', () => {
+test('the runs of a rate are counted from the newest snapshot, and may start an interval earlier', () => {
   const rate = { schedule: 'rate(3 days)' };
   const series = ['2026-11-23', '2026-11-20'].map((day) => snapshot(`${day}T00:00:00Z`));
   expect(foreseen(series, { last: 2 }, rate)).toEqual({ '11-20': '11-24 RATE', '11-23': '11-26 RATE' });
 });
 
-test('where no more snapshots come, only time changes something', () => {
+test('without new snapshots, only the passing of time releases snapshots', () => {
   const series = [...TWO, snapshot('2026-11-22T00:00:00Z', { hold: new Date('2026-12-09T00:00:00Z') })];
   expect(foreseen(series, { last: 2 }, {}, false)).toEqual({ '11-22': '12-09' });
 });

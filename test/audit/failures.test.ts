@@ -32,7 +32,11 @@ function run(entries: Entry[], changes: Partial<Report> = {}, failures: string[]
 }
 
 function crash(changes: Partial<Report> = {}): Report {
-  return run([], { codes: { RUN_CRASHED: 1 }, failures: ['the whole run failed: wrong key'], ...changes });
+  return run([], {
+    codes: { RUN_CRASHED: 1 },
+    failures: [{ code: 'RUN_CRASHED', text: 'the whole run failed: wrong key' }],
+    ...changes,
+  });
 }
 
 const LINE = 'snapshot daily: web-1 in DFW: the quota is used up';
@@ -100,7 +104,7 @@ test.each<[string, Report[], string[], number]>([
   expect(failuresIn(runs)).toEqual({ lines, repaired });
 });
 
-test('by hand, each request is work of its own', () => {
+test('each ad-hoc request is separate work', () => {
   const adhoc = { policy: 'adhoc', slot: '2026-11-24T09:00:00Z' };
   const { nextRun: _, ...first } = run([failed(WEB)], adhoc);
   const { nextRun: __, ...other } = run([taken(WEB)], { ...adhoc, slot: '2026-11-24T09:30:00Z' });

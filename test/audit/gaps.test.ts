@@ -41,7 +41,7 @@ test('the last snapshot counts as missing once it is late', () => {
   expect(days(on(23, 22), { keep: { last: 7 } }, new Date('2026-11-24T12:00:00Z'))).toEqual(['24-']);
 });
 
-test('snapshots that rotation deleted are not a gap, a week without a snapshot is one', () => {
+test('snapshots that rotation deleted are no gap, but a week without a snapshot is', () => {
   const keep = { last: 3, weekly: 4 };
   // 2026-11-22, -15, -08 and -01 are Sundays.
   expect(days(on(24, 23, 22, 15, 8, 1), { keep })).toEqual([]);

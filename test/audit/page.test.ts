@@ -66,7 +66,7 @@ describe('the page sends no requests', () => {
     expect(tags(body.replaceAll('href="#', 'to="'))).not.toContain('href');
   });
 
-  test('nothing on it is animated', () => {
+  test('it has no animations', () => {
     expect(style).not.toMatch(/animation|transition|scroll-behavior/);
   });
 
@@ -182,7 +182,7 @@ describe('the marks of a timeline', () => {
     expect(week(1)).toBeGreaterThan(week(2));
   });
 
-  test('of the future are right of now', () => {
+  test('in the future are right of now', () => {
     const html = reportPage(auditOf([seriesOf([shown(-3), shown(0)])]));
     const now = Number(/class="now" x1="([\d.]+)%"/.exec(html)![1]);
     const [future, past] = marksOf(html);
@@ -323,7 +323,7 @@ test.each<[string, Partial<AuditedSnapshot>]>([
   expect(data.text[data.rows[0]![0]![5]]).toBe(until);
 });
 
-test('of a rate nobody knows when exactly its runs come', () => {
+test('the times of the runs of a rate are approximate', () => {
   const [policy] = auditOf([]).policies;
   const snapshots = [shown(0), shown(1, { action: 'delete', reasons: [{ code: 'NO_RULE' }] })];
   const { body, data } = parts(
@@ -359,13 +359,13 @@ test('the figures, problems first, and the servers that no policy selects', () =
   expect(body).toContain('class="icon late" viewBox');
 });
 
-test('what is not known and what no policy rotates are said', () => {
+test('the unknown regions and the unmanaged snapshots are shown', () => {
   const { body } = parts(
     reportPage(
       auditOf([seriesOf([shown(0), shown(1, { state: 'unknown', status: 'deactivated' })])], {
         unlisted: [{ account: 'rackspace', region: 'ORD' }, { account: 'customer-b' }],
         bytes: 12e9,
-        leftBehindBytes: 6e9,
+        unmanagedBytes: 6e9,
       }),
     ),
   );
@@ -377,7 +377,7 @@ test('what is not known and what no policy rotates are said', () => {
   );
 });
 
-test("two customers' servers of one name are told apart", () => {
+test('servers of the same name of two customers are distinguishable', () => {
   const [policy] = auditOf([]).policies;
   const accounts = ['customer-a', 'customer-b'];
   const { body } = parts(
@@ -495,7 +495,7 @@ describe('copies', () => {
   });
 });
 
-test('what is no longer covered comes first, and the icon is not that of a good day', () => {
+test('dropped items come first, and the icon shows trouble', () => {
   const warnings = [saying('look at this')];
   const good = auditOf([seriesOf([shown(0)])], { warnings });
   const name = '<b>web-7</b>';

@@ -87,7 +87,7 @@ describe('the state of a series', () => {
     expect(series.overdue).toBeCloseTo(overdue, 10);
   });
 
-  describe('in office hours, where the newest is of Friday 17:00', () => {
+  describe('with a schedule in office hours and the newest snapshot of Friday 17:00', () => {
     const event = { schedule: 'cron(0 8-17 ? * MON-FRI *)' };
     test.each([
       ['over the weekend', '2026-11-22T12:00:00Z', 'protected', undefined],
@@ -101,7 +101,7 @@ describe('the state of a series', () => {
     });
   });
 
-  test('how late it is, is exact: neither an hour off nor from another interval', () => {
+  test('the lateness is exact to the hour, and in the right interval', () => {
     const event = { schedule: 'cron(0 21 ? * SUN *)' };
     const late = only([image('2026-11-08T21:00:00Z')], { event, now: '2026-11-24T10:00:00Z' });
     // Due on the 15th at 21:00.
@@ -164,7 +164,7 @@ describe('the state of a series', () => {
     });
   });
 
-  test('a new server has time until its first snapshot, an old one has not', () => {
+  test('a new server waits for its first snapshot, an old one is late', () => {
     const young = server({ createdAt: new Date('2026-11-23T20:00:00Z') });
     expect(only([], { servers: [young] })).toMatchObject({ state: 'waiting', good: 0 });
     expect(only([])).toMatchObject({ state: 'never', good: 0 });
@@ -199,7 +199,7 @@ describe('the state of a series', () => {
     });
   });
 
-  test('a snapshot from the future does not protect', () => {
+  test('a snapshot dated in the future does not protect', () => {
     expect(only([image('2027-11-24T00:00:00Z')])).toMatchObject({ state: 'never' });
   });
 
@@ -227,7 +227,7 @@ describe('the state of a series', () => {
   });
 });
 
-test('a snapshot in a status that nobody knows is counted as such', () => {
+test('a snapshot with an unknown status counts as unknown', () => {
   const images = [image('2026-11-24T00:00:00Z'), image('2026-11-23T00:00:00Z', { status: 'deactivated' })];
   expect(only(images)).toMatchObject({ good: 1, pending: 0, stuck: 0, failed: 0, unknown: 1 });
 });
@@ -261,7 +261,7 @@ test('each snapshot has the reasons for which it stays, and the date of its dele
   ]);
 });
 
-describe('when a snapshot goes', () => {
+describe('when a snapshot is deleted', () => {
   const goesOf = (...args: Parameters<typeof look>) =>
     look(...args).series[0]!.snapshots.map(({ goes, condition }) =>
       [goes?.slice(5, 16), condition].filter(Boolean).join(' '),
@@ -281,7 +281,7 @@ describe('when a snapshot goes', () => {
     expect(goesOf(images, { event })).toEqual(['', '12-01T00:00']);
   });
 
-  test('by its own end, or when its hold ends later; not when somebody can see it', () => {
+  test('by its expiry, or when its hold ends later; never when it is shared', () => {
     const last = (one: Image) => look([one]).series.at(-1)!.snapshots[0]!.goes;
     expect(last(byHand('2026-12-01T00:00:00Z'))).toBe('2026-12-01T00:00:00Z');
     expect(last(byHand('2026-12-01T00:00:00Z', '2026-12-24T00:00:00Z'))).toBe('2026-12-24T00:00:00Z');
@@ -306,7 +306,7 @@ describe('when a snapshot goes', () => {
     ]);
   });
 
-  test('of a server that is gone: when the newest is as old as orphans says', () => {
+  test('of a deleted server: when the newest snapshot is older than orphans.after', () => {
     const images = ['24', '23', '22'].map((day) => image(`2026-11-${day}T00:00:00Z`));
     const gone = { servers: [], gone: ['s'] };
     const event = { orphans: { after: '30d', keep: 1 } };
@@ -404,7 +404,7 @@ describe('a series that is not rotated', () => {
   });
 });
 
-test('images that resemble ours and are not cause a warning, and do not count', () => {
+test('images whose marker does not prove ownership cause a warning, and do not count', () => {
   const { series, warnings } = look([
     image('2026-11-24T00:00:00Z', { owner: 'somebody else' }),
     image('2026-11-23T00:00:00Z', { properties: { autosnap_owner: 'autosnap-test' } }),

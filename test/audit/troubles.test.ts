@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../lib/audit/digest.ts';
 import type { AuditedSeries } from '../../lib/audit/model.ts';
+import { namingOf } from '../../lib/audit/naming.ts';
 import { reportPage } from '../../lib/audit/page.ts';
-import { namingOf } from '../../lib/audit/place.ts';
 import { summaryOf } from '../../lib/audit/summary.ts';
 import { SERIES_TROUBLES, type SeriesTrouble, troublesIn } from '../../lib/audit/troubles.ts';
 import { sentenceOf } from '../../lib/reporting/sentences.ts';
@@ -29,7 +29,7 @@ describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble })
   const audit = auditOf([example]);
   const naming = namingOf(audit);
 
-  test('is that of its example alone', () => {
+  test('applies only to its own example', () => {
     const others = Object.keys(EXAMPLES).filter((other) => isIn(EXAMPLES[other as typeof name]));
     expect(others).toEqual([name]);
     expect(isIn(WELL.series[0]!)).toBe(false);
@@ -44,7 +44,7 @@ describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble })
     } else expect(text).toBe(digest(WELL, [], undefined).text.replace('2.0 GB', sizeOf(example)));
   });
 
-  test('is on the page: above the servers, in its icon, and in the row', () => {
+  test('is on the page: in the notices, the icon and the row', () => {
     const [html, well] = [reportPage(audit), reportPage(WELL)];
     const notices = trouble.noticesOf?.([example], naming) ?? [];
     expect(html.match(/<li class="problem">/g) ?? []).toHaveLength(notices.length);
@@ -76,7 +76,7 @@ test.each<[string, (trouble: SeriesTrouble) => unknown, SeriesTrouble['name'][]]
   expect(SERIES_TROUBLES.filter(has).map(({ name }) => name)).toEqual(names);
 });
 
-test('a policy that selects nothing and one with missing runs are in trouble as well', () => {
+test('a policy that selects nothing and a policy with missing runs are in trouble too', () => {
   const [policy] = WELL.policies;
   const troubles = (changes: object) => troublesIn([{ ...policy!, ...changes }], WELL.series);
   expect(troubles({})).toEqual([]);
@@ -116,9 +116,13 @@ test('the summary has the codes and sentences of problems, warnings and failures
   expect(summary.policies).toMatchObject([
     { codes: ['POLICY_ID_UNKNOWN'], problems: ['servers.ids: there is no server s'] },
   ]);
-  expect(summary.warnings[0]).toMatch(/^DFW: web also has Rackspace's own image schedule/);
+  expect(summary.warnings[0]).toMatchObject({
+    code: 'SERVER_ON_IMAGE_SCHEDULE',
+    region: 'DFW',
+    text: expect.stringMatching(/^DFW: web also has Rackspace's own image schedule/),
+  });
   expect(summary.warnings).toHaveLength(100);
-  expect(summary.failures).toEqual(['the digest was not sent: no']);
+  expect(summary.failures).toEqual([{ code: 'DIGEST_NOT_SENT', text: 'the digest was not sent: no' }]);
   expect(summary.codes).toEqual({
     POLICY_ID_UNKNOWN: 1,
     SERVER_ON_IMAGE_SCHEDULE: 101,

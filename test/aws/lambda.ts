@@ -48,7 +48,7 @@ export interface RecordedError {
 }
 
 /** The result of an invocation: a payload or an error. */
-export interface Outcome {
+export interface InvocationResult {
   payload?: unknown;
   error?: RecordedError;
   /** The report that the function logged, whether or not it failed. */
@@ -63,7 +63,7 @@ export interface DeployedFunction {
   /** The folder with its unpacked code. */
   directory: string;
   /** Runs the function in a separate process, like a cold start of Lambda. */
-  invoke(event: unknown, options?: { requestId?: string }): Promise<Outcome>;
+  invoke(event: unknown, options?: { requestId?: string }): Promise<InvocationResult>;
 }
 
 /**
@@ -87,14 +87,14 @@ export async function invoke(
   runtime: Runtime,
   invocation: Invocation,
   rie: string | null = inject('rie'),
-): Promise<Outcome> {
+): Promise<InvocationResult> {
   const { body, logs } = await (rie
     ? runWithRie(rie, runtime, invocation)
     : runWithStandIn(runtime, invocation));
   return { ...outcomeOf(body), ...reportIn(logs), logs };
 }
 
-function outcomeOf(body: string): Pick<Outcome, 'payload' | 'error'> {
+function outcomeOf(body: string): Pick<InvocationResult, 'payload' | 'error'> {
   // The Runtime Interface Emulator answers only this plain text for a function that it killed.
   if (body.startsWith('Task timed out')) {
     return { error: { errorType: 'Sandbox.Timedout', errorMessage: body } };
@@ -103,7 +103,7 @@ function outcomeOf(body: string): Pick<Outcome, 'payload' | 'error'> {
   return answer?.errorType ? { error: answer } : { payload: answer };
 }
 
-function reportIn(logs: string): Pick<Outcome, 'report'> {
+function reportIn(logs: string): Pick<InvocationResult, 'report'> {
   for (const line of logs.split('\n')) {
     if (!line.includes('"report":')) continue;
     const { report } = JSON.parse(line) as { report?: Report };

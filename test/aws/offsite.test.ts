@@ -6,6 +6,7 @@ import { markerOf } from '../../lib/snapshots/marker.ts';
 import { dataOf } from '../../local/cloud/image-data.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { deploy, type Harness, harness, policy } from '../harness.ts';
+import { textsOf } from '../texts.ts';
 import { newBucket, type TestBucket } from './bucket.ts';
 import { proxyOf } from './proxy.ts';
 
@@ -267,8 +268,8 @@ test('copies are rotated by the same rules as snapshots, and anything that is no
   expect(planned.totals).toEqual({ planned: 2, kept: 2 });
   const report = await h.run('offsite', event());
   expect(report.totals).toEqual({ copied: 1, deleted: 2, kept: 1 });
-  expect(report.warnings.join()).toContain('other.json is not the manifest of exactly this copy');
-  expect(report.warnings.join()).toContain('alone was never verified, and its snapshot is gone');
+  expect(textsOf(report.warnings).join()).toContain('other.json is not the manifest of exactly this copy');
+  expect(textsOf(report.warnings).join()).toContain('alone was never verified, and its snapshot is gone');
   const left = await bucket.keys('');
   expect(left).toEqual(expect.arrayContaining([...foreign, `${theirs}.qcow2`, `${theirs}.json`]));
   for (const [image, stays] of all.map((one, i) => [one, i >= 2] as const)) {
@@ -290,7 +291,7 @@ test('HEAD decides: a copy without data is deleted, and one with another size is
   const { error, report } = await h.fail('offsite', event({ keep: { last: 1 } }));
   expect(error.message).toContain(`${images[0]!.id} of web-1 in DFW was good, and is not any more`);
   expect(report?.totals).toEqual({ kept: 1 });
-  expect(report?.warnings.join()).toContain(`${images[1]!.id}.qcow2 is not the object that`);
+  expect(textsOf(report?.warnings).join()).toContain(`${images[1]!.id}.qcow2 is not the object that`);
   expect(await bucket.keys()).toEqual([...keysOf(images[1]!), ...keysOf(images[2]!)].sort());
 });
 
@@ -354,7 +355,7 @@ test('the copies that are begun in a month stay within the limit of the policy, 
   h.cloud.dataMode.corrupt = false;
   const report = await h.run('offsite', event({ maxBytesPerMonth: '1MB' }));
   expect(report.totals).toEqual({ skipped: 1 });
-  expect(report.warnings.join()).toContain(
+  expect(textsOf(report.warnings).join()).toContain(
     '0.6 MB on top of the 0.6 MB of this month would exceed offsite.maxBytesPerMonth (1.0 MB)',
   );
   expect((await h.run('offsite', event({ maxBytesPerMonth: '1.2MB' }))).totals).toEqual({ copied: 1 });
@@ -377,7 +378,7 @@ test('snapshots that can never be copied are reported only once', async () => {
   image.properties.block_device_mapping = JSON.stringify([{ snapshot_id: data.id }]);
   server.volumeIds.push('v1');
   const first = await h.run('offsite', event());
-  expect(first.warnings.join()).toContain("web-1 in DFW can't be copied: its disk is a volume");
+  expect(textsOf(first.warnings).join()).toContain("web-1 in DFW can't be copied: its disk is a volume");
   const second = await h.run('offsite', event());
   expect(second).toMatchObject({ warnings: [], failures: [], totals: { skipped: 1 } });
 });

@@ -7,9 +7,9 @@ import type { Answer, Invocation, Runtime } from './lambda.ts';
 import { start } from './processes.ts';
 
 /**
- * Runs a function once with a stand-in for Lambda's Runtime API, where AWS's Runtime Interface
- * Emulator is not to be had: one event, and an answer or the end of the function's time, whichever
- * is first.
+ * Runs a function once with a stand-in for Lambda's Runtime API, if AWS's Runtime Interface
+ * Emulator is not available: the function gets one event, and the run ends with its answer or its
+ * timeout.
  *
  * Source: AWS Lambda developer guide, "Using the Lambda runtime API" for custom runtimes.
  */
@@ -24,7 +24,8 @@ export async function runWithStandIn(runtime: Runtime, { event, requestId }: Inv
   const respond = async (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url?.replace('/2018-06-01/runtime/', '');
     if (path === 'invocation/next') {
-      // After its one event it waits for ever, like a function that is not invoked.
+      // After the only event, the request for the next one is never answered, like that of a
+      // function that is not invoked.
       if (invoked) return;
       invoked = true;
       response.writeHead(200, {

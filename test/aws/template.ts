@@ -20,8 +20,8 @@ const PSEUDO: Record<string, string> = {
 
 /**
  * The resources of a stage's deployed template by their logical ids, with all intrinsic functions
- * resolved: for those that the emulator does not keep, this is what there is to test. Without a
- * stack there are none.
+ * resolved. The emulator does not implement all resources; for these, only the template can be
+ * tested. Empty without a stack.
  */
 export async function templateOf(stage: string): Promise<Record<string, Resource>> {
   const StackName = `autosnap-${stage}`;
@@ -49,9 +49,9 @@ export async function templateOf(stage: string): Promise<Record<string, Resource
 }
 
 /**
- * What Ref, Fn::GetAtt, Fn::Sub and Fn::Join stand for.
+ * Resolves Ref, Fn::GetAtt, Fn::Sub and Fn::Join.
  *
- * @throws for what it does not know.
+ * @throws for other intrinsic functions.
  */
 class Resolver {
   readonly #resources: Record<string, Resource>;
@@ -119,7 +119,7 @@ class Resolver {
         return arn('events', `rule/${name}`);
       case 'AWS::S3::Bucket.Arn':
         return `arn:aws:s3:::${name}`;
-      // The Ref of a queue is its URL, that of a topic its ARN.
+      // The Ref of a queue is its URL; the Ref of a topic is its ARN.
       case 'AWS::SQS::Queue.Arn':
         return arn('sqs', last);
       case 'AWS::SQS::Queue.QueueName':

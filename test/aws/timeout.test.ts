@@ -10,7 +10,7 @@ import type { Cloud } from '../../local/cloud/cloud.ts';
 import { aws } from './clients.ts';
 import { addSnapshot, cloudAccount, imagesOf, ownerIn, putSecret } from './cloud-account.ts';
 import { eventsFor, stateOf } from './deployed.ts';
-import { deployedFunction, type Outcome } from './lambda.ts';
+import { deployedFunction, type InvocationResult } from './lambda.ts';
 import { copyProject, replaceOnce } from './project.ts';
 
 const SERVERS = 12;
@@ -52,7 +52,7 @@ function hangAfter(cloud: Cloud, requests: number): void {
  * Delivers the messages of the stage's queue like Lambda: passes each to `continue`, and deletes it
  * when it is done.
  */
-async function deliver(): Promise<Outcome | undefined> {
+async function deliver(): Promise<InvocationResult | undefined> {
   const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: 'autosnap-hurry-work' }));
   const { Messages = [] } = await aws.sqs.send(
     new ReceiveMessageCommand({

@@ -59,7 +59,7 @@ test.each<[string, Looks, ((page: Page) => Promise<unknown>)?]>([
   expect(await violations(page)).toEqual([]);
 });
 
-test('axe finds nothing: whatever the names', async () => {
+test('axe finds nothing: with unusual names', async () => {
   const page = await openReport(nastyAudit());
   await opened(page);
   expect(await violations(page)).toEqual([]);

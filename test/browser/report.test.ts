@@ -11,7 +11,7 @@ import { openReport } from './pages.ts';
 
 const kept = (age: number, ...reasons: Reason[]) => shown(age, { reasons });
 
-/** A held snapshot, of which nobody knows when it goes. */
+/** A held snapshot without an expiry. */
 function heldForever(age: number) {
   const { goes: _, ...snapshot } = kept(age, { code: 'HELD' });
   return snapshot;
@@ -58,7 +58,7 @@ const buttonOf = (row: Locator) => row.getByRole('button');
 const namesIn = (page: Page) => page.locator('.row:visible .name').allTextContents();
 const focused = (page: Page) => page.locator(':focus');
 
-test('it shows the state of everything, and sends no requests', async () => {
+test('the page shows the state of all servers, and sends no requests', async () => {
   const page = await openReport(FLEET);
   expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe(
     '2 of 5 servers protected; 2 servers have no fresh snapshot, the worst is db-9 in DFW, which has none; 1 waits for its first snapshot',
@@ -134,7 +134,7 @@ test('a timeline shows gaps, the present time, and the next run', async () => {
 });
 
 describe('filters', () => {
-  test('by state, policy and region, and combined', async () => {
+  test('filter by state, policy and region, alone and combined', async () => {
     const page = await openReport(FLEET);
     const count = page.getByRole('status');
     await page.getByRole('radio', { name: 'Protected 2' }).check();
@@ -152,7 +152,7 @@ describe('filters', () => {
     expect(await count.innerText()).toBe('5 shown');
   });
 
-  test('there is no filter with only one value', async () => {
+  test('a field with only one value has no filter', async () => {
     const page = await openReport(FLEET);
     expect(await page.getByRole('combobox').count()).toBe(2);
     const accounts = FLEET.series.map((one, i) => ({ ...one, account: i % 2 ? 'a' : 'b' }));
@@ -182,7 +182,7 @@ describe('filters', () => {
 });
 
 describe('details', () => {
-  test('a click opens them, with the reason for which each snapshot stays, and its end', async () => {
+  test('a click opens the details, with the reason for which each snapshot stays, and its expiry', async () => {
     const page = await openReport(FLEET);
     const row = rowOf(page, 'web-7');
     await row.locator('.standing').click();
@@ -213,7 +213,7 @@ describe('details', () => {
     expect(await table.count()).toBe(0);
   });
 
-  test('a click into them leaves them open, and a row without snapshots says so', async () => {
+  test('a click into the details leaves them open, and a row without snapshots says so', async () => {
     const page = await openReport(FLEET);
     await buttonOf(rowOf(page, 'db-9')).click();
     const details = rowOf(page, 'db-9').locator('.details');
@@ -243,7 +243,7 @@ describe('the keyboard', () => {
     expect(stops).toEqual(['search', 'state', 'policy', 'region', 'db-9', 'web-7', 'new-1', 'db-1', 'web-1']);
   });
 
-  test('finds a server, opens it, goes to the next and back', async () => {
+  test('searches a server, opens its details, and moves to the next row and back', async () => {
     const page = await openReport(FLEET);
     const at = () => focused(page).locator('.name').innerText();
     await page.keyboard.press('/');
@@ -337,7 +337,7 @@ describe('appearance', () => {
     expect(timeline.y).toBeGreaterThan(name.y + name.height);
   });
 
-  test('on paper there are no controls, and all rows', async () => {
+  test('in print there are all rows and no controls', async () => {
     const page = await openReport(FLEET, { colorScheme: 'dark' });
     await page.emulateMedia({ media: 'print', colorScheme: null });
     expect(await page.locator('.filters, .keys').filter({ visible: true }).count()).toBe(0);

@@ -5,6 +5,7 @@ import { type Bench, bench, idsOf, policyOf } from '../real/bench.ts';
 import { environment } from '../real/environment.ts';
 import { eventually, type GlanceImage } from '../real/openstack.ts';
 import { seeded } from '../real/seeded.ts';
+import { textsOf } from '../texts.ts';
 import { blowBy, mendAll } from './blows.ts';
 import { type Good, keptOf } from './rules.ts';
 import { type Witness, witness } from './witness.ts';
@@ -116,7 +117,7 @@ test('20 minutes while services are frozen, killed and restarted: Glance contain
   chronicle.push(...summary(history, present, stuck));
   expect(totals).toMatchObject({ deleted: expect.any(Number) });
   expect(totals.deferred).toBeUndefined();
-  for (const { id } of stuck) expect(warnings.join()).toContain(`image ${id} of `);
+  for (const { id } of stuck) expect(textsOf(warnings).join()).toContain(`image ${id} of `);
   expect(present).toEqual([...keptOf([...history.goods.values()], KEEP), ...idsOf(stuck)].sort());
   expect(await Promise.all(foreign.map(({ id }) => cloud.image(id)))).toEqual(foreign);
 });

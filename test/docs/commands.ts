@@ -37,7 +37,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ],
   ['npx serverless print --stage prod --path functions', { here: /policy: daily/ }],
   ['npx autosnap check --stage prod', { here: /serverless\.yml is valid/ }],
-  ['npx autosnap check', { by: 'test/deploy/check.test.ts', text: 'the file of the project is valid' }],
+  ['npx autosnap check', { by: 'test/cli/check.test.ts', text: 'the file of the project is valid' }],
   [
     /^git commit -m "[^"]+" serverless\.yml$/,
     { by: 'test/deploy/upgrade.test.ts', text: '/^git (commit .+)$/m' },

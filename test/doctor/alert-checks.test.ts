@@ -7,12 +7,12 @@ async function diagnosis({
   confirmed = 0,
   pending = 0,
   heartbeat = '',
-  isDeaf = false,
+  isTopicDown = false,
 }): Promise<{ alerts: Diagnosis['checks']; error?: string }> {
   const h = await harness();
   h.cloud.region('DFW').addServer({ name: 'web' });
   deploy([policy()]);
-  Object.assign(await startWaiting(), { subscriptions: { confirmed, pending }, isDeaf });
+  Object.assign(await startWaiting(), { subscriptions: { confirmed, pending }, isTopicDown });
   vi.stubEnv('AUTOSNAP_HEARTBEAT', heartbeat);
   h.cold();
   const alertsIn = ({ checks }: Diagnosis) => checks.filter(({ check }) => check === 'alerts');
@@ -37,7 +37,7 @@ test.each([
     /Add an address/,
   ],
   ['a confirmed subscription', { confirmed: 1, pending: 1 }, 'pass', 'ALERTS_CONFIRMED', undefined],
-  ['a topic that does not answer', { isDeaf: true }, 'warn', 'ALERTS_UNKNOWN', undefined],
+  ['a topic that does not answer', { isTopicDown: true }, 'warn', 'ALERTS_UNKNOWN', undefined],
 ])('doctor looks who is told: %s', async (_, setup, verdict, code, remedy) => {
   const { alerts, error } = await diagnosis(setup);
   expect(alerts).toEqual([

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { Report } from '../../lib/reporting/report.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
-import { hasHung, type Outcome } from './invocation.ts';
+import { hasHung, type InvocationResult } from './invocation.ts';
 import type { Scenario } from './scenarios.ts';
 import { everything, later, run, type World, worldOf } from './world.ts';
 
@@ -89,7 +89,7 @@ async function judged(scenario: Scenario, world: World, trouble: Trouble, usual:
 
 interface Course {
   tries: number;
-  last: Outcome;
+  last: InvocationResult;
   done: boolean;
   /** Whether the first try made more calls than usual. */
   more: boolean;
@@ -120,7 +120,7 @@ function reasonOf({ message }: Error): string {
 }
 
 /** Whether a run that did not fail reports that something is left. */
-function admits({ result }: Outcome, usual: Usual): boolean {
+function admits({ result }: InvocationResult, usual: Usual): boolean {
   const text = JSON.stringify(result);
   return (
     totalsOf(result) !== totalsOf(usual.result) ||
@@ -131,7 +131,7 @@ function admits({ result }: Outcome, usual: Usual): boolean {
 const totalsOf = (result: unknown) => JSON.stringify((result as Partial<Report> | undefined)?.totals);
 
 /** The invariants that a run must not violate. */
-function wrongsIn(world: World, outcome: Outcome): string[] {
+function wrongsIn(world: World, outcome: InvocationResult): string[] {
   const { dfw, before, mayGo, secrets } = world;
   const { error, result, lines } = outcome;
   const there = new Set(everything(dfw));
@@ -170,7 +170,7 @@ function isDoubled({ dfw: { images, servers, tasks }, builds }: World): boolean 
 }
 
 /** Whether a report is wrong about what exists and what is gone. */
-function claimsIn({ result, lines }: Outcome, there: ReadonlySet<string>): boolean {
+function claimsIn({ result, lines }: InvocationResult, there: ReadonlySet<string>): boolean {
   const logged = lines.flatMap((line) => (line.includes('"report"') ? (JSON.parse(line).report ?? []) : []));
   return [result, ...logged].some((report: Partial<Report> | undefined) =>
     report?.entries?.some(

@@ -36,7 +36,7 @@ export interface Invocation extends Pick<Surroundings, 'policies' | 'bucket'> {
 }
 
 /** The result of a run, with everything that it logged. */
-export interface Outcome {
+export interface InvocationResult {
   result: unknown;
   error: Error | undefined;
   lines: string[];
@@ -45,10 +45,10 @@ export interface Outcome {
 const HUNG = new Error('the run does not end');
 
 /** Whether Lambda would have had to end the run. */
-export const hasHung = ({ error }: Outcome) => error === HUNG;
+export const hasHung = ({ error }: InvocationResult) => error === HUNG;
 
 /** Invokes the real handler, simultaneously with others. */
-export async function invoke(invocation: Invocation): Promise<Outcome> {
+export async function invoke(invocation: Invocation): Promise<InvocationResult> {
   const { job, event, policies, bucket, requestId, remainingMs } = invocation;
   const { handler } = await FUNCTIONS[job]();
   const lines: string[] = [];

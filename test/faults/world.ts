@@ -4,7 +4,7 @@ import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
 import { addSnapshot, slotOf } from '../history.ts';
-import { invoke, type Outcome } from './invocation.ts';
+import { type InvocationResult, invoke } from './invocation.ts';
 import { type MemoryBucket, memoryBucket } from './memory-bucket.ts';
 import type { Scenario } from './scenarios.ts';
 
@@ -103,7 +103,7 @@ export function run(
   world: World,
   requestId: string,
   remainingMs = lastsMs,
-): Promise<Outcome> {
+): Promise<InvocationResult> {
   const { event, policies, bucket } = world;
   return invoke({ job, event, policies, bucket, requestId, remainingMs });
 }

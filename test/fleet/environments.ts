@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { Invocation, Outcome } from './function.ts';
+import type { FunctionResult, Invocation } from './function.ts';
 
 const FUNCTION = join(import.meta.dirname, 'function.ts');
 
@@ -30,10 +30,10 @@ export class Environments {
   async invoke(
     invocation: Invocation,
     begun: (kill: () => void) => void = () => {},
-  ): Promise<Outcome | undefined> {
+  ): Promise<FunctionResult | undefined> {
     const [child = this.#start()] = this.#idle;
     this.#idle.delete(child);
-    const ended = Promise.withResolvers<Outcome | undefined>();
+    const ended = Promise.withResolvers<FunctionResult | undefined>();
     const gone = () => ended.resolve(undefined);
     child.once('message', ended.resolve);
     child.once('exit', gone);

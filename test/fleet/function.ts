@@ -24,7 +24,7 @@ export interface Invocation {
 }
 
 /** The result of an invocation. */
-export type Outcome = { result: unknown } | { error: string };
+export type FunctionResult = { result: unknown } | { error: string };
 
 let begunMs = 0;
 let elapsedMs = 0;
@@ -51,7 +51,7 @@ process.on('message', async (invocation: Invocation) => {
   process.send?.(await run(job, event, lambdaContext(`autosnap-test-${job}`, LIMIT_MS, requestId)));
 });
 
-async function run(job: string, event: unknown, context: object): Promise<Outcome> {
+async function run(job: string, event: unknown, context: object): Promise<FunctionResult> {
   try {
     const { handler } = await import(`../../handlers/${job}.ts`);
     return { result: await handler(event, context) };

@@ -5,12 +5,12 @@ import type { Environments } from './environments.ts';
 import { sqsEvent } from './waiting.ts';
 
 /**
- * What happens to a delivery. duplicated: two invocations get the message at once. throttled:
- * Lambda refuses to run the function, and the message waits for its next turn. killed: the
- * invocation is killed.
+ * The faults of deliveries. duplicated: two invocations get the message at once. throttled: Lambda
+ * refuses to run the function, and the message is delivered again later. killed: the invocation is
+ * killed. good: no fault.
  */
-const TURNS = ['duplicated', 'throttled', 'killed', 'killed', 'good', 'good'] as const;
-type Turn = (typeof TURNS)[number];
+const DELIVERY_FAULTS = ['duplicated', 'throttled', 'killed', 'killed', 'good', 'good'] as const;
+type DeliveryFault = (typeof DELIVERY_FAULTS)[number];
 
 interface Options {
   queue: SqsQueue;
@@ -45,16 +45,16 @@ export async function pollUntilEmpty(options: Options): Promise<Deliveries> {
   const { queue, environments, chance, now, advance, atOnce, requestMs, killLater } = options;
   const counts: Deliveries = { delivered: 0, duplicated: 0, throttled: 0, killed: 0, errors: [] };
   const running = new Set<Promise<void>>();
-  // The kinds of trouble, as often as they occur, in any order.
-  let turns: Turn[] = [];
-  const draw = (): Turn => {
-    if (turns.length === 0) turns = [...TURNS];
-    const turn = chance.pick(turns);
-    turns.splice(turns.indexOf(turn), 1);
-    return turn;
+  // The next faults, each as often as in the list, in random order.
+  let faults: DeliveryFault[] = [];
+  const draw = (): DeliveryFault => {
+    if (faults.length === 0) faults = [...DELIVERY_FAULTS];
+    const fault = chance.pick(faults);
+    faults.splice(faults.indexOf(fault), 1);
+    return fault;
   };
 
-  const run = async (message: Message, delivery: Delivery, turn: Turn): Promise<void> => {
+  const run = async (message: Message, delivery: Delivery, fault: DeliveryFault): Promise<void> => {
     const invocation = {
       job: 'continue',
       event: sqsEvent(delivery),
@@ -63,7 +63,7 @@ export async function pollUntilEmpty(options: Options): Promise<Deliveries> {
       requestId: delivery.receiptHandle,
     };
     const outcome = await environments.invoke(invocation, (kill) => {
-      if (turn === 'killed') killLater(message, kill);
+      if (fault === 'killed') killLater(message, kill);
     });
     if (!outcome) counts.killed += 1;
     else if ('error' in outcome) counts.errors.push(outcome.error);
@@ -78,16 +78,16 @@ export async function pollUntilEmpty(options: Options): Promise<Deliveries> {
       await Promise.race(running);
     } else if (visible.length > 0) {
       const message = chance.pick(visible);
-      const turn = draw();
-      for (let times = turn === 'duplicated' ? 2 : 1; times > 0; times--) {
+      const fault = draw();
+      for (let times = fault === 'duplicated' ? 2 : 1; times > 0; times--) {
         const delivery = queue.receive(message);
         if (!delivery) break;
         counts.delivered += 1;
-        if (turn === 'throttled') break;
-        const one = run(message, delivery, turn).finally(() => running.delete(one));
+        if (fault === 'throttled') break;
+        const one = run(message, delivery, fault).finally(() => running.delete(one));
         running.add(one);
       }
-      if (turn === 'duplicated' || turn === 'throttled') counts[turn] += 1;
+      if (fault === 'duplicated' || fault === 'throttled') counts[fault] += 1;
     } else if (queue.messages.length > 0) {
       const next = Math.min(...queue.messages.map(({ visibleAt }) => visibleAt.getTime()));
       advance(Math.max(1, next - now().getTime()));

@@ -17,15 +17,15 @@ export interface Waiting {
   failedRuns: SqsQueue;
   /** The mails that were published. */
   mails: { subject: string; text: string }[];
-  /** Of the topic. */
+  /** The number of subscriptions of the topic. */
   subscriptions: { confirmed: number; pending: number };
-  /** Whether the topic answers nothing but 503. */
-  isDeaf: boolean;
-  /** Where they are, as environment variables. */
+  /** Whether the topic answers every request with 503. */
+  isTopicDown: boolean;
+  /** The addresses of the queues and the topic, as environment variables. */
   environment: Record<string, string>;
 }
 
-/** As serverless.yml has them. */
+/** The same values as in serverless.yml. */
 const QUEUE = { visibilityMs: 1_080_000, maxReceives: 100 };
 
 /** The records of the runs that failed in all tries. */
@@ -33,7 +33,10 @@ export function failureRecords({ failedRuns }: Waiting): ReturnType<typeof failu
   return failedRuns.messages.map(({ body }) => JSON.parse(body));
 }
 
-/** Starts stand-ins for SQS and SNS on loopback, and tells this process where they are. */
+/**
+ * Starts stand-ins for SQS and SNS on loopback, and sets their addresses in the environment of this
+ * process.
+ */
 export async function startWaiting(now = () => new Date()): Promise<Waiting> {
   const queue = new SqsQueue({ ...QUEUE, now });
   const failedRuns = new SqsQueue({ ...QUEUE, now });
@@ -42,7 +45,7 @@ export async function startWaiting(now = () => new Date()): Promise<Waiting> {
     failedRuns,
     mails: [],
     subscriptions: { confirmed: 1, pending: 0 },
-    isDeaf: false,
+    isTopicDown: false,
     environment: {},
   };
   const sqs = await listen(
@@ -65,7 +68,7 @@ function topicApp(waiting: Waiting): Hono {
   const app = new Hono();
   app.post('*', async (c) => {
     const form = new URLSearchParams(await c.req.text());
-    if (waiting.isDeaf) return c.text('', 503);
+    if (waiting.isTopicDown) return c.text('', 503);
     if (form.get('Action') === 'GetTopicAttributes') {
       const { confirmed, pending } = waiting.subscriptions;
       const entries = Object.entries({ SubscriptionsConfirmed: confirmed, SubscriptionsPending: pending });

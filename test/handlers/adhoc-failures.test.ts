@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { deploy, type Harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, DAY_MS, decisionOn, history, MIDNIGHT } from '../history.ts';
+import { textsOf } from '../texts.ts';
 
 /** A good daily snapshot of "web" and a failed ad-hoc snapshot that expires at `expires`. */
 async function failedByHand(status: string, expires?: string) {
@@ -23,20 +24,31 @@ const metric = ({ logs }: Harness, name: string) =>
 
 describe.each(['killed', 'error'])('an ad-hoc snapshot that is %s', (status) => {
   test.each([
-    ['without an end', undefined],
-    ['with an end', '2026-12-07T00:00:00Z'],
-  ])('%s counts as failed in cleanup', async (_, expires) => {
+    ['without an end', undefined, 'it has no end: delete it by hand', /: delete it by hand/],
+    [
+      'with an end',
+      '2026-12-07T00:00:00Z',
+      'its end is 2026-12-07T00:00:00.000Z',
+      /: take another; cleanup deletes this image after 2026-12-07T00:00:00Z/,
+    ],
+  ])('%s counts as failed in cleanup, which says when it goes', async (_, expires, end, remedy) => {
     const h = await failedByHand(status, expires);
     const report = await h.run('cleanup', { policy: 'daily' });
     expect(decisionOn(report, h.byHand)).toContain(`ad hoc, failed (${status})`);
-    expect(report.warnings.join()).toContain(`the ad-hoc snapshot ${h.byHand.id} of web failed (${status})`);
+    expect(decisionOn(report, h.byHand)).toContain(end);
+    expect(textsOf(report.warnings).join()).toMatch(remedy);
+    expect(textsOf(report.warnings).join()).toContain(
+      `the ad-hoc snapshot ${h.byHand.id} of web failed (${status})`,
+    );
     expect(report.totals).toEqual({ kept: 2 });
   });
 
   test('is a trouble of one policy in the audit', async () => {
     const h = await failedByHand(status);
     const { warnings } = await h.run('audit', {});
-    expect(warnings.join()).toContain(`the ad-hoc snapshot ${h.byHand.id} of web failed (${status})`);
+    expect(textsOf(warnings).join()).toContain(
+      `the ad-hoc snapshot ${h.byHand.id} of web failed (${status})`,
+    );
     expect(metric(h, 'Failed').sort()).toEqual([0, 1]);
   });
 });

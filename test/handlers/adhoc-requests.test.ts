@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
 import { type Harness, harness, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
+import { textsOf } from '../texts.ts';
 
 // An ad-hoc request takes a server once, even if it is repeated after its snapshot was deleted.
 
@@ -103,7 +104,7 @@ describe('a repeated request', () => {
     h.s3!.refuses = refuses;
     const { report } = await again(h, '2026-11-23T08:00:00Z');
     expect(report?.totals).toEqual({ taken: 1 });
-    expect(report?.warnings.join()).toContain('it is not certain since when this request is known');
+    expect(textsOf(report?.warnings).join()).toContain('it is not certain since when this request is known');
     // The rule for requests older than a day still applies.
     h.dfw.removeImage(h.dfw.images[0]!.id);
     const late = await again(h, '2026-11-25T08:00:00Z');
@@ -116,7 +117,7 @@ describe('a repeated request', () => {
     h.dfw.addServer({ name: 'db' });
     const { report } = await again(h, '2026-11-23T08:00:00Z', { ...BY_HAND, request: 'after' });
     expect(report?.totals).toEqual({ taken: 2 });
-    expect(report?.warnings).toEqual([expect.stringContaining('which servers it has taken')]);
+    expect(textsOf(report?.warnings)).toEqual([expect.stringContaining('which servers it has taken')]);
   });
 
   test('is done if its snapshot exists, however late', async () => {
@@ -217,5 +218,5 @@ test('if the bucket does not answer, a request is carried out with a warning', a
   h.s3!.down = true;
   const { report } = await again(h, '2026-11-25T00:00:00Z');
   expect(report?.totals).toEqual({ taken: 1 });
-  expect(report?.warnings.join()).toContain('it is not certain since when this request is known');
+  expect(textsOf(report?.warnings).join()).toContain('it is not certain since when this request is known');
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, DAY_MS, decisionOn, deletions, history, idsIn, idsOf, MIDNIGHT } from '../history.ts';
+import { textsOf } from '../texts.ts';
 
 const adopting = (changes: Record<string, unknown> = {}) => policy({ adopt: 'autosnap.py', ...changes });
 
@@ -160,7 +161,7 @@ test('the warnings of a dry run name what would be adopted, and nothing is delet
   const legacy = [1, 2, 3, 4].map((age) => addLegacy(h, h.web, age));
   legacy.push(addLegacy(h, mail, 1));
   const report = await h.run('cleanup', adopting({ dryRun: true }));
-  expect(report.warnings.sort()).toEqual([
+  expect(textsOf(report.warnings).sort()).toEqual([
     'DFW: 1 images of mail made by autosnap.py are adopted',
     'DFW: 4 images of web made by autosnap.py are adopted',
   ]);

@@ -6,6 +6,7 @@ import { addFleet } from '../../local/fleet.ts';
 import { addLookalike, addThrowAway } from '../drill/world.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
+import { textsOf } from '../texts.ts';
 
 const NOW = '2026-11-23T09:00:00Z';
 const DAILY = policy({
@@ -234,7 +235,7 @@ test('servers that also have an image schedule of Rackspace cause a warning', as
   const h = await fleet();
   h.cloud.region('DFW').servers.find(({ name }) => name === 'web-1')!.imageSchedule = { retention: 3 };
   const { warnings } = await h.run('audit', {});
-  expect(warnings).toContainEqual(
+  expect(textsOf(warnings)).toContainEqual(
     expect.stringMatching(/^DFW: web-1 also has Rackspace's own image schedule/),
   );
 });

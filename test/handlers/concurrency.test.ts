@@ -4,6 +4,7 @@ import { answers } from '../../local/cloud/faults.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, daysIn, decisionOn, deletions, history, idsIn, idsOf } from '../history.ts';
 import { elsewhere, inProcesses } from '../processes.ts';
+import { textsOf } from '../texts.ts';
 
 /** Runs the second job completely right before the first matching request of the first job. */
 function inTheMiddle(
@@ -21,9 +22,7 @@ const NOTHING = {
   totals: {},
   entries: [],
   failures: [],
-  warnings: [
-    expect.stringMatching(/^another run of this job is at work, until .* this one has done nothing$/),
-  ],
+  warnings: [{ code: 'OTHER_RUN' }],
 };
 
 describe('a second cleanup that starts during the first', () => {
@@ -172,7 +171,7 @@ describe('a cleanup and a simultaneous snapshot run', () => {
     h.cloud.faults.push({ service: 'image', method: 'DELETE', answer: () => h.cloud.advance(3_600_000) });
     const { totals, warnings } = await h.run('cleanup', policy());
     expect(totals).toEqual({ deleted: 1, kept: 4 });
-    expect(warnings).toEqual([
+    expect(textsOf(warnings)).toEqual([
       expect.stringMatching(/has disappeared before it was finished: that snapshot has failed$/),
     ]);
     expect(daysIn(h)).toEqual(['11-22', '11-21', '11-20']);
@@ -261,8 +260,8 @@ describe('two simultaneous snapshot runs for one slot', () => {
     h.cloud.advance(3_600_000);
     const { totals, warnings } = await h.run('cleanup', policy({ keep: { last: 1 } }));
     expect(totals).toEqual({ kept: 4 });
-    expect(warnings).toEqual([expect.stringMatching(/has 2 snapshots of .*, which count as one: /)]);
-    for (const { id } of doubled.flat()) expect(warnings[0]).toMatch(id);
+    expect(textsOf(warnings)).toEqual([expect.stringMatching(/has 2 snapshots of .*, which count as one: /)]);
+    for (const { id } of doubled.flat()) expect(warnings[0]?.text).toMatch(id);
   });
 
   test('a later run takes nothing again, and a cleanup deletes nothing', async () => {

@@ -5,6 +5,7 @@ import { startWaiting } from '../fleet/waiting.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 import { COVERAGE, reportBucket } from '../report-bucket.ts';
+import { textsOf } from '../texts.ts';
 
 // What policies covered when an audit last looked, and do not cover any more.
 
@@ -444,7 +445,7 @@ describe('accepting', () => {
   test('a name that matches nothing is a warning', async () => {
     const h = await twoDropped();
     const { warnings, accepted } = await next(h, { acceptDropped: { servers: ['web-3', 'web-1'] } });
-    expect(warnings).toEqual(['acceptDropped: servers "web-3" did not drop out of coverage']);
+    expect(textsOf(warnings)).toEqual(['acceptDropped: servers "web-3" did not drop out of coverage']);
     expect(accepted).toHaveLength(1);
   });
 

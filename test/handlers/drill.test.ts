@@ -20,6 +20,7 @@ import {
 } from '../drill/world.ts';
 import { policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
+import { textsOf } from '../texts.ts';
 
 const HOUR_MS = 3_600_000;
 const PRIVATE = '11111111-1111-1111-1111-111111111111';
@@ -441,7 +442,9 @@ describe('a server that was left over', () => {
       },
     });
     const { warnings } = await h.run('drill', event({ schedule: 'cron(0 0 1 1 ? 2199)' }));
-    expect(warnings.join()).toMatch(/the cloud does not say that it was made from image .* left alone/);
+    expect(textsOf(warnings).join()).toMatch(
+      /the cloud does not say that it was made from image .* left alone/,
+    );
     expect(throwAways(h)).toEqual([left]);
     expect(sent(h, 'DELETE')).toEqual([]);
   });

@@ -8,11 +8,21 @@ const changes = ({ cloud }: Harness) => cloud.received.filter(({ method }) => me
 
 describe('a hold', () => {
   test.each([
-    ['until a day', { until: '2027-01-01' }, '2027-01-01'],
-    ['until a moment', { until: '2026-12-01T08:00:00Z' }, '2026-12-01T08:00:00Z'],
-    ['for ever', { until: 'forever' }, 'forever'],
-    ['for ever by default', {}, 'forever'],
-  ])('%s is written to the image and reported', async (_, until, written) => {
+    [
+      'until a day',
+      { until: '2027-01-31' },
+      '2027-01-31',
+      'held until 2027-02-01T12:00:00Z, when 2027-01-31 has ended in every time zone',
+    ],
+    [
+      'until a moment',
+      { until: '2026-12-01T08:00:00Z' },
+      '2026-12-01T08:00:00Z',
+      'held until 2026-12-01T08:00:00Z',
+    ],
+    ['for ever', { until: 'forever' }, 'forever', 'held forever'],
+    ['for ever by default', {}, 'forever', 'held forever'],
+  ])('%s is written to the image and reported', async (_, until, written, reason) => {
     const h = await history(2);
     const image = h.images[1]!;
     const report = await h.run('hold', { hold: image.id, ...until });
@@ -32,7 +42,7 @@ describe('a hold', () => {
         image: image.id,
         outcome: 'held',
         code: written === 'forever' ? 'HELD' : 'HELD_UNTIL',
-        reason: written === 'forever' ? 'held forever' : `held until ${written}`,
+        reason,
       },
     ]);
     expect(holdOf(h.images[0]!)).toBe('none');
@@ -234,5 +244,5 @@ test('a user without the role: the hold fails and names the role, and the image 
   const { error } = await h.fail('hold', { hold: h.images[0]!.id });
   expect(holdOf(h.images[0]!)).toBe('none');
   expect(error.message).toMatch(/403 .*You are not authorized to complete modify_image action/);
-  expect(error.message).toMatch(/lacks the role for this: at Rackspace it needs .*cloudImages:admin/);
+  expect(error.message).toMatch(/lacks the role for this, grant it: at Rackspace .*cloudImages:admin/);
 });

@@ -129,7 +129,7 @@ describe('snapshot', () => {
     expect(report).toMatchObject({
       totals: {},
       nothingSelected: true,
-      warnings: ['servers.names "mail-*" matches no server'],
+      warnings: [{ code: 'SELECTOR_UNMATCHED', text: 'servers.names "mail-*" matches no server' }],
     });
     expect(h.logs()).toMatch(/"NothingSelected": ?1/);
   });
@@ -162,7 +162,7 @@ describe('snapshot', () => {
     setTime('2026-11-24T00:00:10Z');
     const { error } = await h.fail('snapshot', policy());
     expect(error.message).toMatch(
-      /web in DFW: .* 403 .* lacks the role for this: at Rackspace it needs nova:admin/,
+      /web in DFW: .* 403 .* lacks the role for this, grant it: at Rackspace nova:admin/,
     );
   });
 

@@ -8,6 +8,7 @@ import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts
 import type { Harness } from '../harness.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
 import { connected } from '../openstack/connected.ts';
+import { textsOf } from '../texts.ts';
 
 let r: Rackspace;
 let h: Harness;
@@ -299,7 +300,9 @@ describe('an export', () => {
   test('of an image with a license of Rackspace is not requested, which is reported once', async () => {
     addSnapshot({}, { 'com.rackspace__1__options': '4' });
     const first = await h.run('offsite', event());
-    expect(first.warnings.join()).toContain("web-1 in DFW can't be copied: Rackspace does not export images");
+    expect(textsOf(first.warnings).join()).toContain(
+      "web-1 in DFW can't be copied: Rackspace does not export images",
+    );
     expect(await h.run('offsite', event())).toMatchObject({
       warnings: [],
       failures: [],
@@ -316,7 +319,7 @@ describe('an export', () => {
     addSnapshot({ size: 600_000 });
     const report = await h.run('offsite', event({ maxBytesPerMonth: '1MB' }));
     expect(report).toMatchObject({ totals: { skipped: 1, kept: 1 } });
-    expect(report.warnings.join()).toContain('would exceed offsite.maxBytesPerMonth (1.0 MB)');
+    expect(textsOf(report.warnings).join()).toContain('would exceed offsite.maxBytesPerMonth (1.0 MB)');
     expect((await h.run('offsite', event({ maxBytesPerMonth: '2MB' }))).totals).toEqual({
       exporting: 1,
       kept: 1,
@@ -375,7 +378,7 @@ describe('rotation', () => {
     region.files.put(OWNER, json.name, Buffer.from(JSON.stringify({ ...manifest, ...spoilt })));
     const report = await h.run('offsite', event({ keep: { last: 1 } }));
     expect(report.totals).toEqual({ kept: 1, deleted: 1 });
-    expect(report.warnings.join()).toContain('the copy is kept and not counted');
+    expect(textsOf(report.warnings).join()).toContain('the copy is kept and not counted');
     expect(names().filter((name) => name.startsWith(first.id))).toEqual([]);
     expectCopiesOf(second, last);
   });

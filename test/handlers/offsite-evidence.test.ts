@@ -3,6 +3,7 @@ import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
 import { leaveOut } from '../offsite/listings.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
+import { textsOf } from '../texts.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -45,7 +46,9 @@ describe('Y3: a listing that lacks an object', () => {
     container.delete(`${image.id}.vhd`);
     r.region.removeImage(image.id);
     const left = [...container.keys()].sort();
-    const said = [await run(), await run()].map((report) => [...report.warnings, ...report.failures].join());
+    const said = [await run(), await run()].map((report) =>
+      textsOf([...report.warnings, ...report.failures]).join(),
+    );
     for (const text of said) expect(text).toContain('its segments, such as');
     expect([...container.keys()].sort()).toEqual(left);
   });
@@ -114,7 +117,7 @@ describe('an unfinished copy', () => {
     r.region.removeImage(image.id);
     leaveOut(r.h, 'objects', ({ name }) => name!.includes('.vhd'));
     const report = await run();
-    expect(report.warnings.join()).toContain('was never verified, and its snapshot is gone');
+    expect(textsOf(report.warnings).join()).toContain('was never verified, and its snapshot is gone');
     expect(copyNames()).toContain(`${image.id}.vhd`);
   });
 
@@ -209,7 +212,7 @@ describe('a manifest with other contents', () => {
       spoil(image, [{ owner: 'x' }, { sizeBytes: 1 }, { image: 'x' }][i]!);
     const report = await run({ keep: { last: 3 } });
     expect(report.totals).toEqual({ kept: 3 });
-    expect(report.warnings.filter((line) => line.includes('kept and not counted'))).toHaveLength(3);
+    expect(textsOf(report.warnings).filter((line) => line.includes('kept and not counted'))).toHaveLength(3);
     r.expectCopiesOf(...images);
   });
 
@@ -218,7 +221,7 @@ describe('a manifest with other contents', () => {
     spoil(image, { owner: 'somebody' });
     const before = copyNames();
     const report = await run();
-    expect(report.warnings.join()).toContain('is not the manifest of exactly this copy');
+    expect(textsOf(report.warnings).join()).toContain('is not the manifest of exactly this copy');
     expect(copyNames()).toEqual(before);
     expect(exportsAsked()).toBe(1);
   });

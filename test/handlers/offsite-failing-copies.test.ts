@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { answers, type Fault } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
+import { textsOf } from '../texts.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -101,7 +102,7 @@ test('an image larger than the monthly limit is reported, and smaller ones are c
   const small = r.addSnapshot({ size: 600_000 });
   for (let i = 0; i < 2; i++) {
     const report = await run({ maxBytesPerMonth: '1MB' });
-    expect(report.warnings.join()).toContain('5.0 MB are more than offsite.maxBytesPerMonth');
+    expect(textsOf(report.warnings).join()).toContain('5.0 MB are more than offsite.maxBytesPerMonth');
     r.pass(1);
   }
   expect([isCopied(large), isCopied(small)]).toEqual([false, true]);
@@ -170,7 +171,7 @@ describe('an error', () => {
     });
     const next = r.addSnapshot();
     const { report } = await fail({ keep: { last: 1 } });
-    expect(report?.failures.join()).toMatch(/what is left of .* can't be taken away/);
+    expect(textsOf(report?.failures).join()).toMatch(/what is left of .* can't be taken away/);
     expect(report?.totals).toMatchObject({ exporting: 1, deleted: 1, kept: 1 });
     r.pass(1);
     await fail({ keep: { last: 1 } });
@@ -186,7 +187,7 @@ describe('an error', () => {
     const image = ord.addImage({ name, owner, size: 10_000, properties });
     r.h.cloud.faults.push({ service: 'object-store', region: 'DFW', times: 999, answer: answers.conflict });
     const { report } = await fail();
-    expect(report?.failures.join()).toContain('nothing is copied in DFW');
+    expect(textsOf(report?.failures).join()).toContain('nothing is copied in DFW');
     expect(report?.totals).toEqual({ exporting: 1 });
     r.pass(1);
     await fail();

@@ -6,6 +6,7 @@ import { type MemoryBucket, memoryBucket } from '../faults/memory-bucket.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, DAY_MS, MIDNIGHT } from '../history.ts';
 import { copyEvent } from '../offsite/rackspace.ts';
+import { textsOf } from '../texts.ts';
 
 // A snapshot is copied in the region in which it was taken, whatever region its image is found in.
 
@@ -68,7 +69,9 @@ describe('while the region of a server', () => {
       const before = copies();
       const { error, report } = await h.fail('offsite', copyEvent());
       expect(error.message).toContain("ORD can't be read");
-      expect(report?.warnings.join()).toContain('DFW: web: not copied: its newest snapshot was taken in ORD');
+      expect(textsOf(report?.warnings).join()).toContain(
+        'DFW: web: not copied: its newest snapshot was taken in ORD',
+      );
       expect(copies()).toEqual(before);
       h.cloud.faults.length = 0;
       await h.run('offsite', copyEvent());
@@ -80,7 +83,7 @@ describe('while the region of a server', () => {
     snapshotOf(0);
     h.cloud.catalogue.splice(1);
     const report = await h.run('offsite', copyEvent());
-    expect(report.warnings.join()).toContain('its newest snapshot was taken in ORD');
+    expect(textsOf(report.warnings).join()).toContain('its newest snapshot was taken in ORD');
     expect(copies()).toEqual([]);
   });
 
@@ -124,7 +127,9 @@ test('a snapshot without the region in which it was taken is copied only while i
   image.properties.autosnap_restore_as = 'unknown';
   fail('compute');
   const { report } = await h.fail('offsite', copyEvent());
-  expect(report?.warnings.join()).toContain('the region in which its newest snapshot was taken is unknown');
+  expect(textsOf(report?.warnings).join()).toContain(
+    'the region in which its newest snapshot was taken is unknown',
+  );
   expect(copies()).toEqual([]);
   h.cloud.faults.length = 0;
   await h.run('offsite', copyEvent());

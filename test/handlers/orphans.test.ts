@@ -3,6 +3,7 @@ import { answers, type Fault, leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, decisionOn, deletions, history, idsIn, idsOf } from '../history.ts';
+import { textsOf } from '../texts.ts';
 
 const gone = { id: 'gone-1', name: 'old' };
 
@@ -19,7 +20,9 @@ describe('without orphans', () => {
     const h = await orphaned([400, 401, 402, 403, 404]);
     const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
     expect(report.totals).toEqual({ deleted: 2, kept: 6 });
-    expect(report.warnings).toEqual(['DFW: server gone-1 is gone: of its 5 daily snapshots 5 are kept']);
+    expect(textsOf(report.warnings)).toEqual([
+      'DFW: server gone-1 is gone: of its 5 daily snapshots 5 are kept',
+    ]);
     expect(decisionOn(report, h.orphans[4]!)).toBe('kept: its server is gone: the series is kept whole');
     expect(idsIn(h)).toEqual(idsOf([h.images[0]!, ...h.orphans]));
   });
@@ -42,7 +45,7 @@ describe('with orphans a series is reduced once its newest good snapshot is old 
     const h = await orphaned([age, age + 1, age + 2, age + 3]);
     const report = await h.run('cleanup', shrinking({ after: '30d', keep: 2 }));
     expect(idsIn(h)).toEqual(idsOf([...h.images, ...h.orphans.slice(0, left)]));
-    expect(report.warnings).toEqual([
+    expect(textsOf(report.warnings)).toEqual([
       `DFW: server gone-1 is gone: of its 4 daily snapshots ${left} are kept`,
     ]);
     if (left === 2)
@@ -99,7 +102,7 @@ describe('a listing that lacks the newest snapshot of a deleted server does not 
     h.cloud.faults.push({ ...listing, skip: 2, answer: answers.forbidden });
     const { report } = await h.fail('cleanup', shrinking({ after: '30d', keep: 1 }));
     expect(report?.totals).toEqual({ kept: 6 });
-    expect(report?.failures.join()).toContain('it is not certain that a server is gone');
+    expect(textsOf(report?.failures).join()).toContain('it is not certain that a server is gone');
     expect(deletions(h)).toEqual([]);
   });
 });
@@ -192,7 +195,7 @@ describe('Y4: a server that a listing lacks is read by its id in every region', 
     const h = await orphaned([60, 61, 62, 63]);
     h.cloud.region('ORD').addServer(gone);
     const report = await h.run('cleanup', event);
-    expect(report.warnings).toEqual([
+    expect(textsOf(report.warnings)).toEqual([
       'DFW: server gone-1 is not in this region: its 4 daily snapshots are all kept',
     ]);
     expect(deletions(h)).toEqual([]);
@@ -232,7 +235,7 @@ describe('Y4: a server that a listing lacks is read by its id in every region', 
     const h = await orphaned([60, 61]);
     h.cloud.faults.push({ service: 'compute', region: 'ORD', times: 9, answer: answers.forbidden });
     const { warnings } = await h.run('cleanup', policy({ regions: ['DFW'] }));
-    expect(warnings).toEqual([
+    expect(textsOf(warnings)).toEqual([
       'DFW: server gone-1 is not in this region: its 2 daily snapshots are all kept',
     ]);
   });

@@ -4,6 +4,7 @@ import { answers } from '../../local/cloud/faults.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, DAY_MS, history, MIDNIGHT } from '../history.ts';
 import { reportBucket } from '../report-bucket.ts';
+import { textsOf } from '../texts.ts';
 
 // Images that the cloud has promised, and does not have, or that hold nothing.
 
@@ -81,7 +82,7 @@ describe('the image of an ad-hoc snapshot that is gone', () => {
   }
 
   const goneIn = async (h: Harness) =>
-    (await h.run('audit', {})).warnings.filter((one) => one.includes('the ad-hoc snapshot'));
+    textsOf((await h.run('audit', {})).warnings).filter((one) => one.includes('the ad-hoc snapshot'));
 
   test('is said for a day', async () => {
     const h = await taken();

@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import type { Region } from '../../local/cloud/state.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { textsOf } from '../texts.ts';
 
 const SECRET = 'autosnap/test/rackspace';
 
@@ -23,7 +24,7 @@ async function said(): Promise<{ doctor: string[]; audit: string[] }> {
     doctor: report!.checks.flatMap(({ check, verdict, detail }) =>
       check === 'quota' ? [`${verdict} ${detail}`] : [],
     ),
-    audit: warnings.filter((line) => / room for /.test(line)),
+    audit: textsOf(warnings).filter((line) => / room for /.test(line)),
   };
 }
 

@@ -19,6 +19,7 @@ import {
   type World,
   world,
 } from '../restore/world.ts';
+import { textsOf } from '../texts.ts';
 
 describe('to a new server', () => {
   test.each(['rackspace', 'keystone'])(
@@ -138,7 +139,9 @@ describe('to a new server', () => {
       [h.web.id, 3],
       [restored, 1],
     ]);
-    expect(warnings.join()).toMatch(/by hand \(.*\) is marked as ours, but its name does not end in/);
+    expect(textsOf(warnings).join()).toMatch(
+      /by hand \(.*\) is marked as ours, but its name does not end in/,
+    );
   });
 });
 
@@ -423,12 +426,33 @@ describe('a dry run', () => {
     const h = await world();
     const report = await h.run('restore', event);
     expect(report).toMatchObject({ state: 'planned', dryRun: true, image: h.images[0]!.id });
-    expect(report.next).toMatchObject({ server: h.web.id, region: 'DFW', at: h.images[0]!.id });
-    expect(report.next).not.toHaveProperty('dryRun');
-    expect(report.next).not.toHaveProperty('request');
+    // Whoever invokes the function with `next` until there is none, carries nothing out.
+    expect(report).not.toHaveProperty('next');
+    expect(report.apply).toMatchObject({ server: h.web.id, region: 'DFW', at: h.images[0]!.id });
+    expect(report.apply).not.toHaveProperty('dryRun');
+    expect(report.apply).not.toHaveProperty('request');
     expect(report.lines.join('\n')).toMatch(line);
     expect(changes(h)).toEqual([]);
     expect(h.logs()).toContain('web in DFW would be restored');
+    expect(h.logs()).toContain('to carry this out: invoke restore with {');
+  });
+
+  test('of a restore that has begun is followed by a dry run', async () => {
+    const h = await world();
+    const first = await h.run('restore', TO_NEW);
+    const report = await h.run('restore', { ...again(first), dryRun: true });
+    expect(report).toMatchObject({ state: 'building', next: { ...again(first), dryRun: true } });
+  });
+
+  test('is carried out by the event in its answer, even if there is a newer snapshot by then', async () => {
+    const h = await world();
+    const { apply } = await h.run('restore', { ...TO_NEW, dryRun: true });
+    setTime('2026-11-24T06:00:00Z');
+    addSnapshot(h, h.web, -1);
+    expect(await h.run('restore', apply as object)).toMatchObject({
+      state: 'building',
+      image: h.images[0]!.id,
+    });
   });
 });
 

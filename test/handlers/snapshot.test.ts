@@ -55,7 +55,12 @@ test('a server that is named by its id and also excluded causes a warning', asyn
   expect(report).toMatchObject({
     totals: { taken: 1 },
     failures: [],
-    warnings: [expect.stringContaining(`servers.ids: ${web1.id}: servers.except leaves these out`)],
+    warnings: [
+      {
+        code: 'IDS_EXCEPTED',
+        text: expect.stringContaining(`servers.ids: ${web1.id}: servers.except leaves these out`),
+      },
+    ],
   });
 });
 
@@ -280,7 +285,7 @@ describe('a region that fails does not stop another', () => {
     const ofRegions = logs().match(/"region":"[A-Z]+","Failed":\d/g);
     expect(ofRegions).toEqual(['"region":"ORD","Failed":1']);
     expect(report?.totals).toEqual({ taken: 3 });
-    expect(report?.failures[0]).toMatch(/^ORD can't be read, so no snapshot is taken there: /);
+    expect(report?.failures[0]?.text).toMatch(/^ORD can't be read, so no snapshot is taken there: /);
     expect(error.message).toMatch(/^snapshot daily failed: ORD can't be read/);
     expect(cloud.region('ORD').images).toEqual([]);
   });

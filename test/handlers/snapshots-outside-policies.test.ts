@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { deploy, policy } from '../harness.ts';
 import { addSnapshot, decisionOn, history } from '../history.ts';
+import { textsOf } from '../texts.ts';
 
 const BYTES = 1e6;
 const SIZED = { size: BYTES };
@@ -52,8 +53,8 @@ test.each<[string, Record<string, string>, object[], RegExp]>([
 ])('snapshots %s are reported once, and their bytes count', async (_, properties, policies, warning) => {
   const h = await withOrd(properties, ...policies);
   const { warnings, bytes } = await h.run('audit', {});
-  expect(warnings.filter((one) => warning.test(one))).toHaveLength(1);
-  expect(warnings.filter((one) => one.includes('3.0 MB'))).toHaveLength(1);
+  expect(textsOf(warnings).filter((one) => warning.test(one))).toHaveLength(1);
+  expect(textsOf(warnings).filter((one) => one.includes('3.0 MB'))).toHaveLength(1);
   expect(bytes).toBe(4 * BYTES);
 });
 
@@ -76,8 +77,8 @@ test.each([
   const gone = [60, 61, 62, 63].map((age) => addSnapshot(h, { id: 'gone-1', name: 'old' }, age));
   deploy([policy(changes)]);
   const audited = await h.run('audit', {});
-  expect(audited.warnings.filter((one) => one.includes('gone-1 is'))).toEqual([`DFW: ${warning}`]);
+  expect(textsOf(audited.warnings).filter((one) => one.includes('gone-1 is'))).toEqual([`DFW: ${warning}`]);
   const report = await h.run('cleanup', { policy: 'daily', dryRun: true });
-  expect(report.warnings).toEqual([`DFW: ${warning}`]);
+  expect(textsOf(report.warnings)).toEqual([`DFW: ${warning}`]);
   if (!('orphans' in changes)) expect(decisionOn(report, gone[3]!)).toContain('its server is gone');
 });

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import type { Region } from '../../local/cloud/state.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { textsOf } from '../texts.ts';
 
 // An image holds the system disk alone: what else a server has is said until the policy accepts it.
 
@@ -56,11 +57,11 @@ async function said(
   const { checks } = await h.run('doctor', { policies: [daily] });
   const audit = await h.run('audit', {});
   return {
-    run: run.warnings.filter(isOfData),
+    run: textsOf(run.warnings).filter(isOfData),
     doctor: checks
       .filter(({ check }) => check === 'data')
       .map(({ verdict, detail }) => `${verdict} ${detail}`),
-    audit: audit.warnings.filter(isOfData),
+    audit: textsOf(audit.warnings).filter(isOfData),
   };
 }
 

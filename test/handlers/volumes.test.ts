@@ -4,6 +4,7 @@ import type { CloudImage, CloudVolumeSnapshot, Region } from '../../local/cloud/
 import { harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, decisionOn, deletions, history, idsIn, idsOf, slotOf, take } from '../history.ts';
 import { person } from '../losses/person.ts';
+import { textsOf } from '../texts.ts';
 
 /** The volume snapshots that an image names. */
 const namedBy = ({ properties }: CloudImage): string[] =>
@@ -83,7 +84,7 @@ test('a listing that confuses the ids of volume snapshots causes no wrong deleti
   h.cloud.faults.push({ service: 'image', method: 'GET', path: /images$/, answer: { edit: mixUp } });
   const report = await h.run('cleanup', policy());
   expect(report.totals).toEqual({ kept: 2 });
-  expect(report.warnings).toEqual(
+  expect(textsOf(report.warnings)).toEqual(
     Array(2).fill(expect.stringMatching(/that it names was not made with it: it is kept and not counted$/)),
   );
   expect(deletions(h)).toEqual([]);
@@ -159,7 +160,7 @@ describe('a later run finishes an interrupted deletion', () => {
     h.cloud.faults.push({ service, method: 'DELETE', path, skip, answer: answers.forbidden });
     const { report } = await h.fail('cleanup', policy());
     expect(report?.totals).toEqual({ failed: 1, kept: 3 });
-    expect(report?.warnings.join()).toContain(`image ${h.images[3]!.id} of db can't be deleted`);
+    expect(textsOf(report?.warnings).join()).toContain(`image ${h.images[3]!.id} of db can't be deleted`);
     expect(h.dfw.volumeSnapshots).toHaveLength(2 + 8 - gone);
     expect(h.dfw.images).toHaveLength(4);
     expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
@@ -302,7 +303,9 @@ describe('the ownership of an image has to be certain', () => {
     const { totals, warnings } = await h.run('cleanup', policy());
     expect(totals).toEqual({});
     expect(warnings).toHaveLength(5);
-    expect(warnings[0]).toMatch(/its data are of volumes that db does not have: it is kept and not counted$/);
+    expect(warnings[0]?.text).toMatch(
+      /its data are of volumes that db does not have: it is kept and not counted$/,
+    );
     expectLeft(h, h.images);
   });
 
@@ -318,7 +321,7 @@ describe('the ownership of an image has to be certain', () => {
     });
     const { totals, warnings } = await h.run('cleanup', policy());
     expect(totals).toEqual({ deleted: 1, kept: 3 });
-    expect(warnings).toEqual([
+    expect(textsOf(warnings)).toEqual([
       `DFW: ${name} (${h.images[4]?.id}) is marked as ours, but another image names the same volume snapshots: it is kept and not counted`,
     ]);
     expect(idsOf(h.dfw.images)).toEqual(idsOf([...h.images.slice(0, 3), h.images[4]!, copy]));
@@ -358,8 +361,8 @@ describe('the ownership of an image has to be certain', () => {
     });
     const { totals, warnings } = await h.run('cleanup', policy({ keep: { last: 2 }, maxDeletes: 9 }));
     expect(totals).toEqual({ deleted: 1, kept: 2 });
-    expect(warnings).toEqual([expect.stringMatching(reason)]);
-    expect(warnings[0]).toMatch(manual.id);
+    expect(textsOf(warnings)).toEqual([expect.stringMatching(reason)]);
+    expect(warnings[0]?.text).toMatch(manual.id);
     h.images.pop();
     expect(idsOf(h.dfw.images)).toEqual(idsOf([...h.images, manual]));
     expect(restored.volumeIds).toEqual(['copy']);

@@ -160,11 +160,11 @@ test('a mail that could not be sent is sent by the next audit, once', async () =
   h.db.vmState = 'error';
   setTime('2026-11-24T00:00:20Z');
   await h.fail('snapshot', { policy: 'daily' });
-  h.waiting.isDeaf = true;
+  h.waiting.isTopicDown = true;
   const { result, mails } = await h.audit('2026-11-24T00:30:00Z');
   expect((result as Error).message).toContain('the mail about incidents was not sent');
   expect(mails).toEqual([]);
-  h.waiting.isDeaf = false;
+  h.waiting.isTopicDown = false;
   expect((await h.audit('2026-11-24T00:31:00Z')).mails).toHaveLength(1);
   expect((await h.audit('2026-11-24T01:30:00Z')).mails).toEqual([]);
 });

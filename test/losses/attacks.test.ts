@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { leavingOut } from '../../local/cloud/faults.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, decisionOn, deletions, history, idsIn, idsOf, take } from '../history.ts';
+import { textsOf } from '../texts.ts';
 
 // Losses and wrong reports that people found who were asked to attack the product.
 
@@ -24,7 +25,7 @@ describe("two policies that adopt the same images of autosnap.py would rotate ea
     deploy([adopting('daily', 2), adopting('weekly', 10)]);
     const report = await h.run('cleanup', { policy: 'daily' });
     expect(deletions(h)).toEqual([]);
-    expect(report.warnings.join()).toContain(
+    expect(textsOf(report.warnings).join()).toContain(
       'adopt: the policies daily, weekly adopt the images of autosnap.py',
     );
     deploy([adopting('daily', 2)]);
@@ -181,7 +182,7 @@ test('the report warns of an ad-hoc snapshot that expires in a region that no po
   deploy([policy({ regions: ['DFW'] })]);
   const report = await h.run('snapshot', { adhoc: true, expires: '1h', servers: { all: true } });
   expect(report.totals).toEqual({ taken: 2 });
-  expect(report.warnings).toEqual([
+  expect(textsOf(report.warnings)).toEqual([
     'expires: no policy looks at ORD of this account, so nothing deletes these snapshots there',
   ]);
 });

@@ -5,6 +5,7 @@ import type { CloudImage } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
 import { addSnapshot, daysIn, decisionOn, deletions, history, idsIn, idsOf, MIDNIGHT } from '../history.ts';
 import { inProcesses } from '../processes.ts';
+import { textsOf } from '../texts.ts';
 
 // Losses in other tools that deleted too early, after an incomplete listing, twice, or more than
 // was requested.
@@ -116,7 +117,7 @@ test('L25 (apache/cloudstack#9446): lost a whole chain, because the backend dele
   };
   h.cloud.faults.push({ service: 'image', method: 'DELETE', answer });
   const { error, report } = await h.fail('cleanup', policy());
-  expect(report?.failures).toEqual([
+  expect(textsOf(report?.failures)).toEqual([
     `DFW: image ${lost[0]?.id} of web (active, 2026-11-22T00:00:00Z) was to be kept and has disappeared: this run did not delete it`,
     `DFW: image ${lost[1]?.id} of web (active, 2026-11-21T00:00:00Z) was to be kept and has disappeared: this run did not delete it`,
   ]);

@@ -17,6 +17,7 @@ import {
 } from '../drill/world.ts';
 import { policy, setTime } from '../harness.ts';
 import { decisionOn } from '../history.ts';
+import { textsOf } from '../texts.ts';
 
 // Losses by drills that took another server for the one they had created.
 
@@ -30,7 +31,7 @@ async function expectUntouched(h: World, server: CloudServer): Promise<string> {
   for (const time of ['23T06', '23T07', '23T10', '24T06', '24T07']) {
     setTime(`2026-11-${time}:00:00Z`);
     const { report } = await h.fail('drill', drillEvent({ schedule: 'cron(0 6 * * ? *)' }));
-    warnings.push(...(report?.warnings ?? []), ...(report?.failures ?? []));
+    warnings.push(...textsOf(report?.warnings), ...textsOf(report?.failures));
   }
   expect(throwAways(h)).toEqual([before]);
   expect(sent(h, 'DELETE').filter(({ path }) => path.includes(server.id))).toEqual([]);
@@ -151,7 +152,7 @@ describe('Y5: lost a production server, because its metadata said that a drill h
     ];
     const { report } = await h.fail('drill', drillEvent({ atOnce: 2 }));
     expect(report?.failures).toHaveLength(2);
-    expect(report?.failures[0]).toContain('another server has the same metadata');
+    expect(report?.failures[0]?.text).toContain('another server has the same metadata');
     expect(outcomes(report)).toEqual(['db proven']);
     expect(throwAways(h)).toEqual(both);
   });
@@ -174,7 +175,7 @@ describe('Y5: lost a production server, because its metadata said that a drill h
       },
     });
     const { report } = await h.fail('drill', drillEvent());
-    expect(report?.failures.join()).toContain(
+    expect(textsOf(report?.failures).join()).toContain(
       'it was not created right after the drill was recorded on image',
     );
     expect(throwAways(h)).toEqual([other]);
@@ -222,7 +223,7 @@ describe('Y5: lost a production server, because its metadata said that a drill h
       },
     });
     const report = await h.run('drill', drillEvent({ schedule: 'cron(0 0 1 1 ? 2199)' }));
-    expect(report.warnings.join()).toContain('its metadata are no longer those of a drill');
+    expect(textsOf(report.warnings).join()).toContain('its metadata are no longer those of a drill');
     expect(throwAways(h)).toEqual([server]);
   });
 });

@@ -6,6 +6,7 @@ import { drillEvent, drillWorld } from '../drill/world.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, deletions, history, idsIn, idsOf, MIDNIGHT, take, tenUndeletable } from '../history.ts';
 import { connected } from '../openstack/connected.ts';
+import { textsOf } from '../texts.ts';
 
 // An image or server with which something fails does not prevent the work on others.
 
@@ -138,7 +139,7 @@ test('without the volume service, servers without volumes get snapshots, and not
   const report = await h.run('snapshot', policy()).catch(() => undefined);
   const names = h.dfw.images.map(({ name }) => name);
   expect(names).toContain('web-daily-20261121T000000Z');
-  expect(report?.warnings.join() ?? h.logs()).toContain('503');
+  expect(textsOf(report?.warnings).join() ?? h.logs()).toContain('503');
   const { error } = await h.fail('cleanup', policy({ keep: { last: 1 } }));
   expect(error.message).toContain('nothing is deleted there');
   expect(h.dfw.images.map(({ name }) => name)).toEqual(names);

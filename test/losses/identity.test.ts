@@ -6,6 +6,7 @@ import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, daysIn, decisionOn, deletions, history, idsOf, slotOf, take } from '../history.ts';
 import type { CloudClient } from '../local/client.ts';
+import { textsOf } from '../texts.ts';
 import { person } from './person.ts';
 
 // Losses found in this product: images of others that were taken for ours, and snapshots of ours
@@ -101,7 +102,7 @@ describe("Y1: lost somebody's golden image, because its server had been rebuilt 
     const h = await rebuilt();
     const id = await MAKERS['a person']!(h);
     const { warnings } = await threeMoreDays(h);
-    expect(warnings).toContainEqual(
+    expect(textsOf(warnings)).toContainEqual(
       `DFW: golden (${id}) is marked as ours, but its name does not end in -daily-20261120T000000Z: it was renamed, or something else made it: it is kept and not counted`,
     );
   });
@@ -141,7 +142,7 @@ describe("Y1: lost somebody's golden image, because its server had been rebuilt 
     const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
     expect(report.totals).toEqual({ deleted: 2, kept: 1 });
     expect(h.cloud.region('DFW').image(h.images[3]!.id)).toBeDefined();
-    expect(report.warnings.join()).toContain('golden');
+    expect(textsOf(report.warnings).join()).toContain('golden');
   });
 });
 
@@ -163,7 +164,7 @@ describe('Y6: lost five real snapshots to three newer fakes', () => {
     expect(report.totals).toEqual({ deleted: 2, kept: 3 });
     expect(idsOf(h.cloud.region('DFW').images)).toEqual(idsOf([...h.images.slice(0, 3), ...later]));
     expect(
-      report.warnings.filter((line) => line.includes('its instance_uuid is not the marked server')),
+      textsOf(report.warnings).filter((line) => line.includes('its instance_uuid is not the marked server')),
     ).toHaveLength(3);
   });
 
@@ -284,7 +285,7 @@ describe('a server whose disk is a volume', () => {
     expect(report.totals).toEqual({ deleted: 2, kept: 2 });
     expect(dfw.volumeSnapshots).toContain(precious);
     expect(dfw.image(forged.id)).toBeDefined();
-    expect(report.warnings.join()).toContain(`(${forged.id}) is marked as ours, but`);
+    expect(textsOf(report.warnings).join()).toContain(`(${forged.id}) is marked as ours, but`);
   });
 
   /**
@@ -373,7 +374,7 @@ describe('Y29: a slot was taken twice, and a restore used the snapshot of the da
         idsOf([newest!, older[0]!, older[2]!]),
       );
       expect(decisionOn(report, older[2]!)).toMatch(`kept: the image is ${how}: it stays until`);
-      expect(report.warnings.filter((line) => line.includes(`the image is ${how}`))).toHaveLength(2);
+      expect(textsOf(report.warnings).filter((line) => line.includes(`the image is ${how}`))).toHaveLength(2);
       expect(deletions(h)).toHaveLength(1);
     },
   );

@@ -5,6 +5,7 @@ import { addLookalike, drillEvent, drillWorld, record, sent } from '../drill/wor
 import { harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, decisionOn, history, take } from '../history.ts';
 import { again, later, leaveOut, restoredIn, TO_NEW, world } from '../restore/world.ts';
+import { textsOf } from '../texts.ts';
 import { person } from './person.ts';
 
 // Losses caused by a single listing that lacked a server: conclusions from a listing are verified
@@ -71,7 +72,7 @@ test('two servers with the nonce of one drill both stay, although a listing lack
   const production = addLookalike(h, image, { name: 'production-drill-20261123T055900Z', createdAt });
   h.cloud.faults.push({ ...LISTING, region: 'DFW', answer: leavingOut(real.id) });
   const { report } = await h.fail('drill', drillEvent());
-  expect(report?.failures.join()).toContain('another server has the same metadata');
+  expect(textsOf(report?.failures).join()).toContain('another server has the same metadata');
   expect(h.dfw.servers).toContain(production);
   expect(sent(h, 'DELETE')).toEqual([]);
 });

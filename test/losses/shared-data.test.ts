@@ -3,6 +3,7 @@ import { leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, decisionOn, deletions, history, idsIn, slotOf } from '../history.ts';
+import { textsOf } from '../texts.ts';
 
 // Losses that follow from the deletion of an image: its volume snapshots, its use by other
 // projects, the retention of another deployment.
@@ -105,7 +106,7 @@ test('volume snapshots that remain after an accepted deletion do not prevent oth
   const { report } = await h.fail('cleanup', event);
   expect(report?.totals).toEqual({ deleted: 2, failed: 3, deferred: 1, kept: 2 });
   for (const { image } of h.snapshots.slice(5))
-    expect(report?.warnings.join()).toContain(`image ${image.id} of db can't be deleted`);
+    expect(textsOf(report?.warnings).join()).toContain(`image ${image.id} of db can't be deleted`);
 });
 
 describe('at Rackspace, where the visibility of a shared image is private', () => {
@@ -118,7 +119,7 @@ describe('at Rackspace, where the visibility of a shared image is private', () =
       'kept: the image is shared with 999999: it stays until it is shared no more',
     );
     expect(decisionOn(report, h.images[4]!)).toMatch(/^deleted/);
-    expect(report.warnings.join()).toContain(`image ${oldest.id} of web can't be deleted`);
+    expect(textsOf(report.warnings).join()).toContain(`image ${oldest.id} of web can't be deleted`);
   });
 
   test('a dry run plans the same, and requests the members only of images that would be deleted', async () => {
@@ -154,7 +155,7 @@ describe('at Rackspace, where the visibility of a shared image is private', () =
     hideMembers(h);
     const report = await h.run('cleanup', policy({ keep: { last: 3 }, dryRun: true }));
     expect(report.totals).toEqual({ planned: 3, kept: 3 });
-    expect(report.warnings).toEqual([
+    expect(textsOf(report.warnings)).toEqual([
       expect.stringContaining(`whether image ${h.images[5]!.id} and others are shared is not known`),
     ]);
   });

@@ -1,6 +1,6 @@
 import type { Harness } from '../harness.ts';
 
-type Item = { id?: string; name?: string };
+type PlanItem = { id?: string; name?: string };
 
 /** A listing, and the place of its items in an answer. */
 const LISTINGS = {
@@ -16,14 +16,14 @@ export type Listing = keyof typeof LISTINGS;
 export function leaveOut(
   { cloud }: Pick<Harness, 'cloud'>,
   listing: Listing,
-  isLeftOut: (item: Item) => boolean,
+  isLeftOut: (item: PlanItem) => boolean,
   { times = 999, skip = 0 } = {},
 ): void {
   const { service, path, key } = LISTINGS[listing];
   const edit = async (answer: Response) => {
     if (!answer.ok) return answer;
-    const body = (await answer.json()) as Item[] & Record<string, Item[]>;
-    const left = (items: Item[]) => items.filter((item) => !isLeftOut(item));
+    const body = (await answer.json()) as PlanItem[] & Record<string, PlanItem[]>;
+    const left = (items: PlanItem[]) => items.filter((item) => !isLeftOut(item));
     return Response.json(key === undefined ? left(body) : { ...body, [key]: left(body[key]!) });
   };
   cloud.faults.push({ service, method: 'GET', path, times, skip, answer: { edit } });

@@ -3,7 +3,8 @@ import { printable, printableIn, printableJson, printableLines } from '../../lib
 
 test.each([
   ['a\u0000\u001b[31m\u0085b', 'a\ufffd\ufffd[31m\ufffdb'],
-  ['a\r\nb\tc\u007f', 'a\ufffd\ufffdb\ufffdc\ufffd'],
+  ['no host\r\nwas found:\n\tfull\u007f', 'no host was found:  full\ufffd'],
+  ['a\rb\u000bc\u000cd\r\r\n', 'a\ufffdb\ufffdc\ufffdd\ufffd '],
   ['\u202egnp.exe \u2066x\u2069\u200f', '\ufffdgnp.exe \ufffdx\ufffd\ufffd'],
   ['a\u2028b\u2029', 'a\ufffdb\ufffd'],
   ['\ud800', '\ufffd'],
@@ -13,13 +14,13 @@ test.each([
 });
 
 test('lines stay where a text has lines', () => {
-  expect(printableLines('a\n- b\u001b')).toBe('a\n- b\ufffd');
+  expect(printableLines('a\n- b\u001b\r\nc\td')).toBe('a\n- b\ufffd\nc d');
 });
 
 test('each text of a value, and the lines of messages', () => {
   const value = { name: 'a\nb', reason: { names: ['c\u009b'], message: 'd\ne\u001b' }, n: 1, none: null };
   expect(printableIn(value)).toEqual({
-    name: 'a\ufffdb',
+    name: 'a b',
     reason: { names: ['c\ufffd'], message: 'd\ne\ufffd' },
     n: 1,
     none: null,

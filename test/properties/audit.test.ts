@@ -240,7 +240,7 @@ test('property: series, totals, sentence, digest, page and metrics agree with th
         (one) => one.bytes,
       );
       expect(found.bytes).toBe(stored);
-      expect(found.leftBehindBytes).toBe(stored - sum(expected, (one) => one.bytes));
+      expect(found.unmanagedBytes).toBe(stored - sum(expected, (one) => one.bytes));
       expect(found.uncovered.map(({ server }) => server).sort()).toEqual(uncoveredBy(regions, wanted).sort());
       expect(found.unlisted).toHaveLength(unread.length);
       for (const one of found.policies) {
@@ -250,12 +250,13 @@ test('property: series, totals, sentence, digest, page and metrics agree with th
       }
 
       // The sentence.
-      const standings = standingsOf(expected);
-      const having = (...states: string[]) => standings.filter(({ state }) => states.includes(state)).length;
+      const worstSeriesOfServers = standingsOf(expected);
+      const having = (...states: string[]) =>
+        worstSeriesOfServers.filter(({ state }) => states.includes(state)).length;
       const said = sentence(found);
       const bad = having('late', 'never');
-      if (standings.length > 0) {
-        expect(said).toContain(`${having('protected')} of ${standings.length} server`);
+      if (worstSeriesOfServers.length > 0) {
+        expect(said).toContain(`${having('protected')} of ${worstSeriesOfServers.length} server`);
         expect(/; (\d+) servers have no fresh snapshot/.exec(said)?.[1] ?? '1').toBe(`${Math.max(bad, 1)}`);
         expect(/(is .* late|has no good snapshot|have no fresh|: the schedule has ended)/.test(said)).toBe(
           bad > 0,

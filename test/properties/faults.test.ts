@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Report } from '../../lib/reporting/report.ts';
 import { answers, type Fault } from '../../local/cloud/faults.ts';
+import { textsOf } from '../texts.ts';
 import { always } from './always.ts';
 import {
   become,
@@ -56,6 +58,40 @@ function pagesOf({ images, servers, elsewhere, pageSize }: World, listing: keyof
   return items[listing].reduce((sum, { length }) => sum + Math.floor(length / pageSize) + 1, 0);
 }
 
+/**
+ * The servers that are gone, and of which the policy has snapshots in a region, while no snapshot there
+ * names the region of its server. Regions may share an image service, so these servers may be of
+ * another region, and their snapshots stay. Without `orphans` all snapshots of such servers stay.
+ */
+function withoutHome({ event, servers, elsewhere, images }: World, region: string): string[] {
+  if (!event.orphans) return [];
+  const existing = new Set([...servers, ...elsewhere].map(({ id }) => id));
+  const listed = images.filter(({ region: its, image }) => its === region && image.owner === PROJECT);
+  const properties = listed.map(({ image }) => image.properties);
+  const serversWhere = (has: (one: Record<string, string>) => boolean) =>
+    new Set(properties.filter(has).flatMap(({ autosnap_server: id }) => id ?? []));
+  const ours = serversWhere(({ autosnap_owner: owner }) => owner === OWNER);
+  const ofPolicy = serversWhere(({ autosnap_policy: policy }) => policy === event.policy);
+  const named = serversWhere(
+    ({ autosnap_policy: policy, autosnap_expires: adhoc, autosnap_restore_as: other }) =>
+      /\{"region":/.test((policy === 'adhoc' ? adhoc : other) ?? ''),
+  );
+  // An id with a slash is never requested.
+  return [...ours.intersection(ofPolicy).difference(named).difference(existing)].filter(
+    (id) => !/\//.test(id),
+  );
+}
+
+/** The failures of a run that could not read DFW. */
+function expectUnreadDfw(world: World, { failures }: Report): void {
+  const [unread, ...doubts] = textsOf(failures);
+  expect(unread).toMatch(/^DFW can't be read, so nothing is deleted/);
+  expect(doubts.sort()).toEqual(withoutHome(world, 'ORD').map(unknownHome).sort());
+}
+
+const unknownHome = (server: string) =>
+  `it is not certain that a server is gone, so its snapshots stay: no snapshot of server ${server} says in which region it was`;
+
 test('7: if any page of a listing cannot be read, nothing is deleted in this region, and the others are rotated', async () => {
   const faults = fc.tuple(fc.constantFrom('images' as const, 'servers' as const), unreadable, fc.nat());
   await always(
@@ -67,7 +103,7 @@ test('7: if any page of a listing cannot be read, nothing is deleted in this reg
       shared.cloud.faults.push({ ...fault, times: EVER });
       const report = await clean(shared.session, world);
       expect(deletionsIn(shared.cloud, 'DFW')).toEqual([]);
-      expect(report.failures).toEqual([expect.stringMatching("^DFW can't be read, so nothing is deleted")]);
+      expectUnreadDfw(world, report);
       expect(reported(report, 'deleted')).toEqual(elsewhere);
     }),
   );
@@ -90,7 +126,7 @@ test('7: if volume snapshots cannot be listed, nothing is deleted', async () => 
       shared.cloud.faults.push({ ...listings.snapshots, region: 'DFW', answer, skip, times: EVER });
       const report = await clean(shared.session, world);
       expect(deletionsIn(shared.cloud, 'DFW')).toEqual([]);
-      expect(report.failures).toHaveLength(1);
+      expectUnreadDfw(world, report);
     }),
   );
 });
@@ -210,7 +246,7 @@ test('a good snapshot that disappears during the run is named in the report', as
       shared.cloud.faults.push({ service: 'image', region, method: 'DELETE', skip, answer });
       const report = await clean(shared.session, world);
       if (present(shared.cloud).has(victim.image.id)) return;
-      const named = [...report.failures.join(' ').matchAll(/image (image-\d+) /g)].map(([, id]) => id);
+      const named = [...textsOf(report.failures).join(' ').matchAll(/image (image-\d+) /g)].map(([, id]) => id);
       expect([...named, ...reported(report, 'deleted')]).toContain(victim.image.id);
     }),
   );

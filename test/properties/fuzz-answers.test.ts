@@ -156,8 +156,8 @@ test('an incomplete listing stops all deletions in its region', async () => {
       become(shared.cloud, world);
       lie(lies, (_, path) => listings.test(path));
       const report = await runs(() => clean(shared.session, world, { maxDeletes: 100 }));
-      const frozen = (report?.failures ?? []).flatMap(
-        (failure) => /^(\w+) can't be read, so nothing is deleted/.exec(failure)?.[1] ?? [],
+      const frozen = (report?.failures ?? []).flatMap(({ code, region }) =>
+        code === 'REGION_UNREADABLE' && region ? [region] : [],
       );
       for (const region of frozen) {
         const deleted = shared.cloud.received.filter(

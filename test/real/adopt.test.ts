@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { setTime } from '../harness.ts';
+import { textsOf } from '../texts.ts';
 import { type Bench, bench, idsOf, policyOf, secondAfter, slotAt } from './bench.ts';
 import { environment } from './environment.ts';
 import type { GlanceImage } from './openstack.ts';
@@ -22,7 +23,7 @@ test('with adopt, images of autosnap.py are rotated, and one whose name does not
 
   const { totals, warnings } = await run('cleanup', adopting);
   expect(totals).toEqual({ deleted: 2, kept: 1 });
-  expect(warnings).toEqual([
+  expect(textsOf(warnings)).toEqual([
     expect.stringContaining(`3 images of ${name} made by autosnap.py are adopted`),
     // The name has this server's id, but another server name.
     expect.stringContaining(`${name}2-autosnap-${server} (${strangers[1]}) is of autosnap.py`),

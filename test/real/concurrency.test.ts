@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Report, SnapshotLine } from '../../lib/reporting/report.ts';
 import { setTime } from '../harness.ts';
+import { textsOf } from '../texts.ts';
 import {
   type Bench,
   bench,
@@ -158,7 +159,7 @@ test.skipIf(!controlDir)(
     const { warnings } = await run('cleanup', keepOne);
     expect(warnings).toHaveLength(orphans.length);
     for (const { id } of orphans) {
-      expect(warnings).toContainEqual(
+      expect(textsOf(warnings)).toContainEqual(
         expect.stringMatching(`image ${id} of .*: it will never finish; delete it`),
       );
     }
@@ -205,7 +206,7 @@ test.skipIf(!volumeServerId)(
     expect(left.filter(({ id }) => gone.some((image) => image.id === id))).toEqual([]);
 
     // It uses storage, so it should be reported.
-    const told = [...reports, cleanup].flatMap(({ warnings }) => warnings).join('\n');
+    const told = [...reports, cleanup].flatMap(({ warnings }) => textsOf(warnings)).join('\n');
     if (made.length > 1) expect(idsOf(made).filter((id) => told.includes(id))).not.toEqual([]);
   },
 );

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { imageName } from '../../lib/snapshots/create.ts';
 import { setTime } from '../harness.ts';
+import { textsOf } from '../texts.ts';
 import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { eventually } from './openstack.ts';
@@ -32,7 +33,7 @@ describe("Y1: somebody's golden image of a server that was rebuilt from a snapsh
     let warnings: string[] = [];
     for (const slot of [-7, -6, -5]) {
       await takeSlots(running, [own], [slot]);
-      ({ warnings } = await run('cleanup', policyOf([own], { keep: { last: 2 } })));
+      warnings = textsOf((await run('cleanup', policyOf([own], { keep: { last: 2 } }))).warnings);
     }
     for (const id of [golden, another]) {
       expect((await cloud.image(id))?.status).toBe('active');
@@ -57,7 +58,7 @@ test('Y29: a snapshot that is shared or hidden is found, counts for its slot, an
   expect(await cloud.image(second!.id)).toBeUndefined();
   for (const image of [oldest, third, newest]) expect((await cloud.image(image!.id))?.status).toBe('active');
   for (const how of ['shared', 'hidden']) {
-    expect(report.warnings.join('\n')).toContain(`the image is ${how}: it stays`);
+    expect(textsOf(report.warnings).join('\n')).toContain(`the image is ${how}: it stays`);
   }
   await cloud.patchImage(newest!.id, { os_hidden: false });
 });
@@ -84,7 +85,9 @@ test.skipIf(!regionTwo)(
     await cloud.deleteServer(own);
     await eventually('gone', async () => ((await cloud.server(own)) ? undefined : true));
     const { warnings } = await run('cleanup', shrinking);
-    expect(warnings.join('\n')).toContain(`server ${own} is gone: of its 3 daily snapshots 1 are kept`);
+    expect(textsOf(warnings).join('\n')).toContain(
+      `server ${own} is gone: of its 3 daily snapshots 1 are kept`,
+    );
     expect((await ours(own)).map((image) => image.autosnap_slot)).toEqual([slotOf(slotAt(-6))]);
   },
 );

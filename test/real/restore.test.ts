@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { setTime } from '../harness.ts';
+import { textsOf } from '../texts.ts';
 import { type Bench, bench, daysLater, idsOf, policyOf, slotAt, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { killedOnItsWay } from './killing.ts';
@@ -47,7 +48,7 @@ test('a new server is created once from the newest snapshot, like the original',
   const { cloud, own, snapshot, run, track } = running;
   const planned = await run('restore', { server: own, region, to: 'new', dryRun: true });
   expect(planned).toMatchObject({ state: 'planned', image: snapshot.id, region });
-  const reports = await untilEnd(running, await run('restore', planned.next));
+  const reports = await untilEnd(running, await run('restore', planned.apply));
   const { restored, state, request } = reports.at(-1)!;
   track(restored!);
   expect(state).toBe('done');
@@ -105,7 +106,7 @@ test('a rebuild in place: first a safety snapshot, then the same server, and oth
   });
   await takeSlots(running, [own], [1, 2, 3]);
   const { warnings } = await run('cleanup', policyOf([own], { keep: { last: 1 } }));
-  expect(warnings.join()).toContain(byHand);
+  expect(textsOf(warnings).join()).toContain(byHand);
   // The source of a restore stays for a day.
   expect(idsOf(await ours())).toEqual(expect.arrayContaining([byHand, first.safety, snapshot.id]));
   setTime(daysLater(2));
@@ -225,7 +226,7 @@ test('of a deleted server', async () => {
     dryRun: true,
   });
   expect(planned).toMatchObject({ server: own, image: snapshot.id });
-  const reports = await untilEnd(running, await run('restore', planned.next));
+  const reports = await untilEnd(running, await run('restore', planned.apply));
   const restored = reports.at(-1)!.restored!;
   track(restored);
   expect(reports.at(-1)).toMatchObject({ state: 'done' });

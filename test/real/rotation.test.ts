@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { isoSeconds } from '../../lib/config/dates.ts';
 import { imageName } from '../../lib/snapshots/create.ts';
 import { setTime } from '../harness.ts';
+import { textsOf } from '../texts.ts';
 import { bench, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { watchTraffic } from './traffic.ts';
@@ -150,7 +151,7 @@ test('images of a server that was restored from a snapshot of ours do not count 
 
   const { warnings } = await run('cleanup', policyOf([server, restored], { keep: { last: 1 } }));
   expect((await cloud.image(byHand))?.status).toBe('active');
-  expect(warnings).toEqual([
+  expect(textsOf(warnings)).toEqual([
     expect.stringContaining(`(${byHand}) is marked as ours, but its name does not end in`),
   ]);
   const left = (await ours()).filter(({ id }) => id !== byHand);

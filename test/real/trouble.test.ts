@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { setTime } from '../harness.ts';
+import { textsOf } from '../texts.ts';
 import { bench, idsOf, policyOf, realNowMs, slotAt, slotOf, stuckAt } from './bench.ts';
 import { environment } from './environment.ts';
 import { eventually } from './openstack.ts';
@@ -106,8 +107,8 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
       (await cloud.image(next))?.status === 'active' ? true : undefined,
     );
     const { warnings } = await run('cleanup', keepTwo);
-    expect(warnings).toEqual([expect.stringContaining(`image ${stuck} of `)]);
-    expect(warnings[0]).toContain('it will never finish; delete it');
+    expect(textsOf(warnings)).toEqual([expect.stringContaining(`image ${stuck} of `)]);
+    expect(warnings[0]?.text).toContain('it will never finish; delete it');
     // With last: 2 the new snapshot and the newer of the first two stay. The stuck one between them
     // does not count.
     expect(idsOf(await ours())).toHaveLength(3);

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Report, SnapshotLine } from '../../lib/reporting/report.ts';
 import { imageName } from '../../lib/snapshots/create.ts';
 import { setTime } from '../harness.ts';
+import { textsOf } from '../texts.ts';
 import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { type GlanceImage, volumeSnapshotIdsOf } from './openstack.ts';
@@ -134,7 +135,7 @@ describe.skipIf(!server)('a volume-backed server (needs VOLUME_SERVER_ID)', () =
     await takeSlots(running, [another], [-2, -1]);
     const { warnings } = await run('cleanup', policyOf([another], { keep: { last: 1 } }));
     await settle();
-    expect(warnings).toEqual([
+    expect(textsOf(warnings)).toEqual([
       expect.stringContaining(`(${image}) is marked as ours, but its data are of volumes that `),
     ]);
     expect(idsOf(await volumeSnapshots())).toEqual(needed((await cloud.image(image))!));
@@ -152,7 +153,7 @@ describe.skipIf(!server)('a volume-backed server (needs VOLUME_SERVER_ID)', () =
     expect(idsOf(await cloud.volumeSnapshots())).toEqual(expect.arrayContaining(needed(second!)));
     expect(warnings).toHaveLength(2);
     for (const image of [oldest, second]) {
-      expect(warnings).toContainEqual(
+      expect(textsOf(warnings)).toContainEqual(
         expect.stringContaining(`(${image!.id}) is marked as ours, but another image names the same`),
       );
     }

@@ -26,15 +26,15 @@ test.each<[string, Error, readonly string[]]>([
   expect(codesOf(error)).toEqual(codes);
 });
 
-test('an error of the cloud keeps its kind, and gets its remedy', () => {
+test('an error of the cloud keeps its code, and has its remedy', () => {
   expect(reasonFor(forbidden)).toEqual({
     code: 'CLOUD',
     error: 'FORBIDDEN',
-    message: expect.stringMatching(/^No\. The user in the secret lacks the role/),
+    message: expect.stringMatching(/^No\. If the user in the secret lacks the role/),
   });
 });
 
-test('several problems stand below each other, one behind the colon', () => {
+test('several problems are listed one below the other, a single one after the colon', () => {
   expect(invalidEvent('a: is missing').message).toBe('The event is refused: a: is missing');
   expect(invalidEvent('a', 'b').message).toBe('The event is refused:\n- a\n- b');
   expect(invalidEvent('a', 'b').problems).toEqual(['a', 'b']);

@@ -64,32 +64,35 @@ test('has a line for each snapshot: the date, the size, and why it is kept, dele
   ]);
 });
 
-test.each([3, 300])('a plan of %d servers fits what invoke --log shows, with what goes', (servers) => {
-  const kept = dailies('2026-11-23T00:00:00Z', 7).map((one) =>
-    lineOf({ snapshot: one, action: 'keep', reasons: [{ code: 'LAST', rank: 1, of: 7 }] }),
-  );
-  const goes = lineOf({
-    snapshot: snapshot('2026-11-01T00:00:00Z'),
-    action: 'delete',
-    reasons: [{ code: 'NO_RULE' }],
-  });
-  const entries = Array.from({ length: servers }, (_, i) => {
-    const snapshots = i % 3 === 0 ? [...kept, goes] : kept;
-    const outcome = i % 3 === 0 ? ('planned' as const) : ('kept' as const);
-    return { server: `s${i}`, name: `web-${i}`, region: 'DFW', policy: 'daily', outcome, snapshots };
-  });
-  const text = planText(finishReport({ ...HEAD, entries }), false);
-  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(3_500);
-  expect(text).toContain('web-0 in DFW, daily: 7 stay, 1 go');
-  expect(text.endsWith(`All: ${7 * servers} stay, ${servers / 3} go`)).toBe(true);
-  if (servers > 3) {
-    expect(text).not.toContain('kept because');
-    expect(planText(finishReport({ ...HEAD, entries }), true)).toContain('kept because');
-    expect(text).toMatch(/… and \d+ more\. This is a part: the answer of the invocation has everything\./);
-  }
-});
+test.each([3, 300])(
+  'a plan of %d servers fits into the output of invoke --log, with the snapshots to be deleted',
+  (servers) => {
+    const kept = dailies('2026-11-23T00:00:00Z', 7).map((one) =>
+      lineOf({ snapshot: one, action: 'keep', reasons: [{ code: 'LAST', rank: 1, of: 7 }] }),
+    );
+    const goes = lineOf({
+      snapshot: snapshot('2026-11-01T00:00:00Z'),
+      action: 'delete',
+      reasons: [{ code: 'NO_RULE' }],
+    });
+    const entries = Array.from({ length: servers }, (_, i) => {
+      const snapshots = i % 3 === 0 ? [...kept, goes] : kept;
+      const outcome = i % 3 === 0 ? ('planned' as const) : ('kept' as const);
+      return { server: `s${i}`, name: `web-${i}`, region: 'DFW', policy: 'daily', outcome, snapshots };
+    });
+    const text = planText(finishReport({ ...HEAD, entries }), false);
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(3_500);
+    expect(text).toContain('web-0 in DFW, daily: 7 stay, 1 go');
+    expect(text.endsWith(`All: ${7 * servers} stay, ${servers / 3} go`)).toBe(true);
+    if (servers > 3) {
+      expect(text).not.toContain('kept because');
+      expect(planText(finishReport({ ...HEAD, entries }), true)).toContain('kept because');
+      expect(text).toMatch(/… and \d+ more\. This is a part: the answer of the invocation has everything\./);
+    }
+  },
+);
 
-test('reports what the report has left out', () => {
+test('reports the number of omitted entries', () => {
   const report = { ...finishReport({ ...HEAD, entries: [] }), omitted: 7 };
   expect(planText(report, false)).toBe('… and 7 more series\n\nAll: 0 stay, 0 go');
 });

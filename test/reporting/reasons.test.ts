@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { finishReport } from '../../lib/reporting/report.ts';
 import { REASON_CODES, reasonOf, remedyOf, reported, sentenceOf } from '../../lib/reporting/sentences.ts';
+import { textsOf } from '../texts.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -53,7 +54,7 @@ test('a report has codes to filter by, and sentences to read', () => {
     ],
   });
   expect(report.codes).toEqual({ SERVER_BUSY: 1, LAST: 1, HELD: 1, OTHER_RUN: 1, POLICY_NOT_DEPLOYED: 1 });
-  expect(report.warnings).toEqual([
+  expect(textsOf(report.warnings)).toEqual([
     'DFW: the policy old is no longer configured: its 3 snapshots, 6.0 GB, are all kept',
   ]);
   expect(report.entries).toMatchObject([
@@ -86,7 +87,7 @@ const MATCHING = [
   new RegExp(`${ABOUT_WORDS.source}\\??\\.?\\s*[!=]==\\s*['"\`](?![A-Z_]+['"\`])`),
   // known.has(sentenceOf(reason)), text === findingText(finding)
   new RegExp(`(?:\\.(?:includes|has|get|indexOf)\\(|[!=]==\\s*)(?:\\w+\\.)?${SENTENCE}`),
-  // later.failures.includes(text)
+  // textsOf(later.failures).includes(text)
   /\b(?:failures|warnings|reasons)\.(?:includes|indexOf)\(/,
 ];
 /** An error with a sentence, where one with a reason belongs. */

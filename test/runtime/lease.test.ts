@@ -20,7 +20,7 @@ describe('a lease between the runs of one process', () => {
     leases = processLeases();
   });
 
-  test('is held by one run, and others get the time of its end', async () => {
+  test('is held by one run, and other runs get its expiry', async () => {
     expect(heldUntil(await leases.take('cleanup/daily/a', at(15), at(0)))).toBeUndefined();
     expect(heldUntil(await leases.take('cleanup/daily/a', at(16), at(1)))).toEqual(at(15));
   });
@@ -38,13 +38,13 @@ describe('a lease between the runs of one process', () => {
     expect(heldUntil(await leases.take('k', at(16), at(1)))).toBeUndefined();
   });
 
-  test('ends by itself, to the second', async () => {
+  test('expires, exact to the second', async () => {
     await leases.take('k', at(15), at(0));
     expect(heldUntil(await leases.take('k', at(20), new Date(at(15).getTime() - 1)))).toEqual(at(15));
     expect(heldUntil(await leases.take('k', at(30), at(15)))).toBeUndefined();
   });
 
-  test('that has ended cannot be released for the run that holds it now', async () => {
+  test('that has expired does not release the lease of the next run', async () => {
     const late = await leases.take('k', at(15), at(0));
     await leases.take('k', at(30), at(15));
     await release(late);
@@ -52,7 +52,7 @@ describe('a lease between the runs of one process', () => {
   });
 });
 
-test('a lost answer to the own request does not count as another run', async () => {
+test('a run that lost the first response to its own write still gets the lease', async () => {
   // S3 has stored the lease when the connection breaks. The SDK repeats the request, which is then
   // refused.
   let written: string | undefined;

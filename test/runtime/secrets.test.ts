@@ -7,7 +7,7 @@ const KEYSTONE = { authUrl: 'https://keystone.example.com/v3' };
 const PASSWORD = { ...KEYSTONE, username: 'u', password: 'hunter2', projectName: 'p' };
 const APPLICATION = { ...KEYSTONE, applicationCredentialId: 'i', applicationCredentialSecret: 'hunter2' };
 
-describe('the three forms', () => {
+describe('the three forms of a secret', () => {
   test('Rackspace uses its global identity service by default', () => {
     expect(parse({ username: 'u', apiKey: 'k' })).toEqual({
       kind: 'rackspace',
@@ -55,17 +55,17 @@ describe('the refusal of a secret names the fields, and shows no value', () => {
       ['username: must not be empty', 'apiKey: must not be empty'],
     ],
     [
-      'a password without the rest',
+      'a password without the other fields',
       { password: 'hunter2' },
       ['authUrl: is missing', 'username: is missing', 'projectName: is missing'],
     ],
     [
-      'half an application credential',
+      'an incomplete application credential',
       { ...KEYSTONE, applicationCredentialSecret: 'hunter2' },
       ['applicationCredentialId: is missing'],
     ],
     [
-      'both of two forms',
+      'fields of two forms',
       { ...PASSWORD, apiKey: 'k' },
       ['password', 'projectName'].map(
         (key) => `${key}: is not a known key: check its spelling, or remove it`,
@@ -82,7 +82,7 @@ describe('the refusal of a secret names the fields, and shows no value', () => {
       ['authUrl: must be an https URL, without a user or a password in it'],
     ],
     [
-      'no URL at all',
+      'an invalid URL',
       { ...PASSWORD, authUrl: 'hunter2' },
       ['authUrl: must be an https URL, without a user or a password in it'],
     ],

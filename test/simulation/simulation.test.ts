@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
-import { type Item, planCleanup, type RegionPlan } from '../../lib/snapshots/cleanup-plan.ts';
+import { type PlanItem, planCleanup, type RegionPlan } from '../../lib/snapshots/cleanup-plan.ts';
 import { policy } from '../harness.ts';
 import { server } from '../snapshots.ts';
 import { simulate } from './decade.ts';
@@ -43,7 +43,7 @@ function withImage(id: string, change: (stored: Stored) => Partial<Stored>): Cle
 }
 
 /** The real plan, which also deletes all good snapshots for which `also` is true. */
-function worse(also: (item: Item, index: number) => boolean): typeof planCleanup {
+function worse(also: (item: PlanItem, index: number) => boolean): typeof planCleanup {
   return (...args): RegionPlan => {
     const plan = planCleanup(...args);
     const series = plan.series.map((one) => ({

@@ -10,24 +10,24 @@ const web = { flavorId: 'general1-2', keyName: 'ops', securityGroups: ['default'
 test.each([
   ['all that is known', web, { flavor: 'general1-2', keyName: 'ops', securityGroups: ['default', 'web'] }],
   [
-    'no key pair differs from an unknown one',
+    'a server without a key pair, which differs from an unknown key pair',
     { ...web, keyName: undefined, securityGroups: [] },
     { flavor: 'general1-2', keyName: null, securityGroups: [] },
   ],
   [
-    'too many groups',
+    'too many security groups',
     { ...web, securityGroups: Array(40).fill('group') },
     { flavor: 'general1-2', keyName: 'ops' },
   ],
   [
-    'too many groups and a long key pair',
+    'too many security groups and a long key pair',
     { ...web, keyName: 'k'.repeat(255), securityGroups: [] },
     { flavor: 'general1-2' },
   ],
   ['a flavor that is too long', { ...web, flavorId: 'f'.repeat(255) }, {}],
   ['no flavor', { ...web, flavorId: undefined }, {}],
   [
-    'other alphabets',
+    'names in other alphabets',
     { ...web, keyName: '鍵 🗝' },
     { flavor: 'general1-2', keyName: '鍵 🗝', securityGroups: ['default', 'web'] },
   ],
@@ -65,14 +65,14 @@ test.each(['', 'unknown', '2', '{"flavor":2}', '{"flavor":"2","keyName":7}', '{'
   },
 );
 
-test('a name is recognised whatever a cloud does to its spaces and accents, and matches no other name', () => {
+test('the fingerprint of a name ignores spaces and the form of accents, and differs for other names', () => {
   expect(fingerprint('  café web-1-daily ')).toBe(fingerprint('cafe\u0301 web-1-daily'));
   for (const other of ['golden', `golden-${NAME}`, `${NAME}-2`, NAME.replace('web', 'db'), '本番']) {
     expect(fingerprint(other)).not.toBe(fingerprint(NAME));
   }
 });
 
-test('a blueprint that does not fit has only the fingerprint of the name', () => {
+test('a blueprint that is too long contains only the fingerprint of the name', () => {
   expect(blueprintText({ region: 'r'.repeat(200), ...web }, NAME)).toBe(`{"named":"${fingerprint(NAME)}"}`);
   expect(readBlueprint(UNKNOWN)).toBeUndefined();
 });

@@ -98,15 +98,15 @@ describe('maxDeletes', () => {
     [1, 'keep keep keep defer delete'],
     [2, 'keep keep keep delete delete'],
     [3, 'keep keep keep delete delete'],
-  ])('%d: %s', (maxDeletes, fates) => {
+  ])('%d: %s', (maxDeletes, actions) => {
     expect(
       plan(FIVE, { maxDeletes })
         .series[0]?.items.map(({ action }) => action)
         .join(' '),
-    ).toBe(fates);
+    ).toBe(actions);
   });
 
-  test('limits the deletions, and skips what is kept between them', () => {
+  test('limits the deletions, and does not count kept snapshots between them', () => {
     const oldest = { keep: { last: 1, yearly: 2 }, maxDeletes: 2 };
     expect(
       plan(FIVE, oldest)
@@ -129,14 +129,14 @@ describe('ad-hoc snapshots', () => {
   });
   const endless = snapshot('2026-10-01T00:00:00Z', { policy: 'adhoc' });
 
-  test('are planned with every policy, each with its own end', () => {
+  test('are planned with every policy, each with its own expiry', () => {
     expect(text(plan([ended, endless]))).toEqual([
       ['delete 11-01: ad hoc, ended 2026-11-08T00:00:00.000Z', 'keep 10-01: ad hoc, without an end'],
     ]);
   });
 
   test.each([[[]], [['s']]])(
-    'of a server that does not exist are kept after their end: gone are %j',
+    'of a server that does not exist are kept after their expiry; servers gone everywhere: %j',
     (gone) => {
       expect(text(plan([ended], {}, [], { gone }))).toEqual([
         ['keep 11-01: its server is not in this region: it is kept'],
@@ -145,18 +145,19 @@ describe('ad-hoc snapshots', () => {
   );
 });
 
-const fates = (made: ReturnType<typeof plan>) => made.series[0]?.items.map(({ action }) => action).join(' ');
+const actions = (made: ReturnType<typeof plan>) =>
+  made.series[0]?.items.map(({ action }) => action).join(' ');
 
-test('the series of a server that is not in the region is kept completely, whatever orphans allows', () => {
+test('the series of a server that is not in the region is kept completely, even with orphans', () => {
   const made = plan(FIVE, { orphans: { after: '1h', keep: 1 } }, [], { gone: ['another'] });
-  expect(fates(made)).toBe('keep keep keep keep keep');
+  expect(actions(made)).toBe('keep keep keep keep keep');
   expect(text(made)[0]?.[3]).toBe('keep 11-20: its server is not in this region: the series is kept whole');
   expect(made.warnings).toEqual(['DFW: server s is not in this region: its 5 daily snapshots are all kept']);
 });
 
-test('a server in the listing does not count as deleted, whatever else is reported', () => {
+test('a server in the listing does not count as deleted, even if a request by id says so', () => {
   const made = plan(FIVE, { orphans: { after: '1h', keep: 1 } }, [WEB], { gone: ['s'] });
-  expect(fates(made)).toBe('keep keep keep delete delete');
+  expect(actions(made)).toBe('keep keep keep delete delete');
 });
 
 describe('a server that was deleted in every region', () => {
@@ -177,12 +178,12 @@ describe('a server that was deleted in every region', () => {
     ['6h', 'keep delete delete delete delete'],
     ['7h', 'keep keep keep keep keep'],
   ])('has its series reduced by orphans once its newest good snapshot is %s old: %s', (after, expected) => {
-    expect(fates(gone({ orphans: { after, keep: 1 } }))).toBe(expected);
+    expect(actions(gone({ orphans: { after, keep: 1 } }))).toBe(expected);
   });
 
-  test('has the age of its newest good snapshot, whatever newer failed one there is', () => {
+  test('has the age of its newest good snapshot, even if a newer one has failed', () => {
     const failed = snapshot('2026-11-23T05:00:00Z', { state: 'failed', status: 'killed' });
-    expect(fates(gone({ orphans: { after: '6h', keep: 1 } }, [failed, ...FIVE]))).toBe(
+    expect(actions(gone({ orphans: { after: '6h', keep: 1 } }, [failed, ...FIVE]))).toBe(
       'keep keep delete delete delete delete',
     );
   });
@@ -192,20 +193,20 @@ describe('a server that was deleted in every region', () => {
     expect(gone({ orphans }).series[0]).toMatchObject({ floor: 2 });
     const floored = gone({ orphans, keep: { last: 1, atLeast: 3 } });
     expect(floored.series[0]).toMatchObject({ floor: 3 });
-    expect(fates(floored)).toBe('keep keep keep delete delete');
+    expect(actions(floored)).toBe('keep keep keep delete delete');
     expect(text(floored)[0]?.[3]).toBe('delete 11-20: its server is gone, and orphans keeps 3');
     expect(floored.warnings).toEqual(['DFW: server s is gone: of its 5 daily snapshots 3 are kept']);
   });
 
   test('keeps a series without any good snapshot', () => {
     const failed = FIVE.map((s): Snapshot => ({ ...s, state: 'failed', status: 'killed' }));
-    expect(fates(gone({ orphans: { after: '1h', keep: 1 } }, failed))).toBe('keep keep keep keep keep');
+    expect(actions(gone({ orphans: { after: '1h', keep: 1 } }, failed))).toBe('keep keep keep keep keep');
   });
 
-  test('keeps snapshots with their data in volume snapshots, which displace no others', () => {
+  test('keeps snapshots with their data in volume snapshots, and does not count them', () => {
     const onVolumes = FIVE.map((s, i) => (i % 2 === 0 ? { ...s, volumeSnapshots: ['v'] } : s));
     const made = gone({ orphans: { after: '1h', keep: 1 } }, onVolumes);
-    expect(fates(made)).toBe('keep keep keep delete keep');
+    expect(actions(made)).toBe('keep keep keep delete keep');
     expect(made.series[0]?.items.map(({ uncounted }) => uncounted ?? false)).toEqual([
       true,
       false,
@@ -232,7 +233,7 @@ test('a run for a part of a policy is planned only for the named servers', () =>
   expect(of({ ids: ['s2'] }, [WEB])).toEqual(['s2']);
 });
 
-test('snapshots that a drill or a restore needs stay, and the reasons of those kept anyway are unchanged', () => {
+test('snapshots in use by a drill or a restore are kept, and the reasons of other kept snapshots are unchanged', () => {
   const marked = (image: Image) => ({
     ...image,
     properties: {
@@ -251,7 +252,7 @@ describe('warnings', () => {
   const pending = (changes: Partial<Snapshot> = {}) =>
     snapshot('2026-11-23T00:00:00Z', { state: 'pending', status: 'queued', ...changes });
 
-  test('a snapshot that will never finish', () => {
+  test('about a stuck snapshot', () => {
     expect(plan([pending()]).warnings).toEqual([
       'DFW: image 2026-11-23T00:00:00.000Z of web is queued since 2026-11-23T00:00:20Z and its server is idle: it will never finish; delete it',
     ]);
@@ -259,20 +260,20 @@ describe('warnings', () => {
     expect(plan([pending()], {}, []).warnings[0]).toContain('its server is not here: it will never finish');
   });
 
-  test('a snapshot that others can see', () => {
+  test('about a snapshot that others can see', () => {
     expect(plan([snapshot('2026-11-23T00:00:00Z', { exposure: 'shared' })]).warnings).toEqual([
       'DFW: image 2026-11-23T00:00:00.000Z of web counts, and the image is shared: it stays until it is private again',
     ]);
   });
 
-  test('a snapshot from the future', () => {
+  test('about a snapshot dated in the future', () => {
     expect(plan([snapshot('2026-11-24T00:00:00Z')]).warnings).toEqual([
       'DFW: image 2026-11-24T00:00:00.000Z of web is dated in the future (2026-11-24T00:00:00Z): it is kept and not counted',
     ]);
     expect(plan([snapshot(NOW)]).warnings).toEqual([]);
   });
 
-  test('a slot that was taken twice', () => {
+  test('about a slot with two snapshots', () => {
     const slot = '2026-11-23T00:00:00Z';
     const twins = ['a', 'b'].map((id) => snapshot(slot, { id }));
     expect(plan(twins).warnings).toEqual([
@@ -285,7 +286,7 @@ describe('warnings', () => {
     );
   });
 
-  test('the snapshots of a policy that is no longer configured, which are kept', () => {
+  test('about the snapshots of a policy that is no longer deployed, which are kept', () => {
     const of = (name: string) => FIVE.map((s) => ({ ...s, id: `${s.id} ${name}`, policy: name }));
     const [old, weekly] = [of('old'), of('weekly')];
     const adhoc = snapshot('2026-11-01T00:00:00Z', { policy: 'adhoc' });
@@ -297,7 +298,7 @@ describe('warnings', () => {
     expect(plan(old).warnings).toEqual([]);
   });
 
-  test('how many images were adopted', () => {
+  test('about the number of adopted images', () => {
     const adopted = FIVE.slice(0, 2).map((s) => ({ ...s, adopted: true }));
     expect(plan([...adopted, ...FIVE.slice(2)]).warnings).toEqual([
       'DFW: 2 images of web made by autosnap.py are adopted',

@@ -20,7 +20,7 @@ function orderOf(snapshots: Record<string, Snapshot[]>): string[] {
 
 test.each<[string, Record<string, Snapshot[]>, string[]]>([
   [
-    'those without a snapshot, then the others from the oldest newest snapshot on',
+    'servers without a snapshot, then the others by the age of their newest snapshot',
     {
       yesterday: [snapshot('2026-11-22'), snapshot('2026-10-01')],
       none: [],
@@ -29,7 +29,7 @@ test.each<[string, Record<string, Snapshot[]>, string[]]>([
     ['none', 'october', 'yesterday'],
   ],
   [
-    'only good snapshots protect',
+    'only good snapshots count',
     {
       good: [snapshot('2026-11-01')],
       failed: [snapshot('2026-11-22', { state: 'failed' })],
@@ -39,12 +39,12 @@ test.each<[string, Record<string, Snapshot[]>, string[]]>([
     ['failed', 'pending', 'unknown', 'good'],
   ],
   [
-    'only snapshots of the same policy protect',
+    'only snapshots of the same policy count',
     { own: [snapshot('2026-11-01')], other: [snapshot('2026-11-22', { policy: 'weekly' })] },
     ['other', 'own'],
   ],
   [
-    'a snapshot from the future does not protect',
+    'a snapshot dated in the future does not count',
     { past: [snapshot('2026-11-01')], future: [snapshot('2027-01-01')] },
     ['future', 'past'],
   ],

@@ -127,14 +127,14 @@ describe('a volume snapshot that the listing lacks', () => {
 });
 
 describe('servers that were deleted everywhere', () => {
-  test('are those that no region has, after a request for each', async ({ cloud }) => {
+  test('are the servers that no region has, after one request in each region', async ({ cloud }) => {
     const here = ['DFW', 'ORD'].map((region) => cloud.region(region).addServer({ name: 'web' }).id);
     const session = await connected(cloud);
     const found = await goneEverywhere(session, [...here, 'gone-1', 'gone-1']);
     expect(found).toEqual({ gone: new Set(['gone-1']), doubts: [] });
   });
 
-  test.for(['DFW', 'ORD'])('are not known if %s does not answer', async (region, { cloud }) => {
+  test.for(['DFW', 'ORD'])('can not be determined if %s does not answer', async (region, { cloud }) => {
     cloud.faults.push({ service: 'compute', region, path: /servers\/lost-1$/, answer: answers.forbidden });
     const { gone, doubts } = await goneEverywhere(await connected(cloud), ['lost-1', 'gone-1']);
     expect(gone).toEqual(new Set(['gone-1']));

@@ -75,7 +75,7 @@ test.each(['../daily', 'daily/..'])('an image with the invalid policy name %s is
   expect(found).toMatchObject(suspected('POLICY_INVALID'));
 });
 
-test('neither a snapshot of a policy nor an ad-hoc snapshot without an end expires, whatever it has inherited', () => {
+test('neither a snapshot of a policy nor an ad-hoc snapshot without an expiry expires, even if its image has inherited one', () => {
   const none = { id: 'i1', expires: undefined, request: undefined, adopted: false };
   expect(read(image({}, { autosnap_expires: '2026-11-24T00:00:00Z r1 unknown' }))).toMatchObject(none);
   const { autosnap_policy: _, ...rest } = marker;
@@ -154,7 +154,7 @@ test.each([
   expect(found).toHaveProperty('exposure', exposure);
 });
 
-describe('the verdict of a drill', () => {
+describe('the result of a drill', () => {
   const at = new Date('2026-11-23T05:00:00Z');
   const later = new Date('2026-11-24T05:00:00Z');
 
@@ -173,7 +173,7 @@ describe('the verdict of a drill', () => {
     ['without a time', 'i1'],
     ['of no real day', 'i1 2026-02-30T00:00:00Z'],
     ['with more behind it', 'i1 2026-11-23T05:00:00Z or so'],
-  ])('%s is not a verdict, and the image is ours', (_, value) => {
+  ])('%s is not a result of a drill, and the image is ours', (_, value) => {
     const inherited = { autosnap_proven: value, autosnap_drilled: value };
     expect(read(image({}, inherited))).toMatchObject({ id: 'i1', proven: undefined, drilled: undefined });
   });
@@ -200,13 +200,13 @@ describe('the marker of a new snapshot', () => {
     });
   });
 
-  test('has the end and the invocation of an ad-hoc snapshot', () => {
+  test('has the expiry and the invocation of an ad-hoc snapshot', () => {
     const expires = new Date('2026-12-07T00:00:00Z');
     const adhoc = markerOf({ owner: 'autosnap-prod', server: 's1', slot: SLOT, expires, request: 'r1' });
     expect(read(byHand(adhoc))).toMatchObject({ policy: 'adhoc', expires, request: 'r1' });
   });
 
-  test('overwrites what an image of a restored server would inherit: a hold, an end', () => {
+  test('overwrites what an image of a restored server would inherit: a hold, an expiry', () => {
     const inherited = { autosnap_hold: 'forever', autosnap_expires: '2020-01-01T00:00:00Z' };
     const endless = markerOf({
       owner: 'autosnap-prod',
@@ -221,7 +221,7 @@ describe('the marker of a new snapshot', () => {
   });
 });
 
-describe('the description of the server in a snapshot', () => {
+describe('the blueprint in a marker', () => {
   const blueprint = '{"flavor":"2","keyName":"my key"}';
   const said = { flavor: '2', keyName: 'my key' };
   const common = { owner: 'autosnap-prod', server: 's1', slot: SLOT };
@@ -238,7 +238,7 @@ describe('the description of the server in a snapshot', () => {
     }
   });
 
-  test('is appended to the end and the request of an ad-hoc snapshot', () => {
+  test('is appended to the expiry and the request of an ad-hoc snapshot', () => {
     for (const properties of [adhoc({ blueprint }), adhoc(), { ...adhoc(), autosnap_expires: 'never r1' }]) {
       expect(read(byHand(properties))).toMatchObject({ expires: undefined, request: 'r1' });
     }
@@ -281,7 +281,7 @@ describe('an image is not ours', () => {
     ['with a hold that was no text', image({}, { autosnap_hold: 'true' }), 'HOLD_INVALID'],
     ['with an empty hold', image({}, { autosnap_hold: '' }), 'HOLD_INVALID'],
     [
-      'with an end in words',
+      'with an expiry in words',
       image({ name: 'web-1-adhoc-20261123T000000Z' }, { autosnap_policy: 'adhoc', autosnap_expires: 'soon' }),
       'EXPIRES_INVALID',
     ],

@@ -89,27 +89,27 @@ describe('the volume snapshots of an image', () => {
 
   test.each<[string, VolumeSnapshot[], Reason]>([
     [
-      'named otherwise',
+      'the name is of another image',
       [data('v1', { name: 'mine' }), data('v2')],
       { code: 'VOLUME_SNAPSHOT_OF_OTHER_IMAGE', id: 'v1' },
     ],
     [
-      'the second one',
+      'only the second name is of another image',
       [data('v1'), data('v2', { name: 'mine' })],
       { code: 'VOLUME_SNAPSHOT_OF_OTHER_IMAGE', id: 'v2' },
     ],
     [
-      'made later',
+      'created later than the image',
       [data('v1', { createdAt: hour(1.01) }), data('v2')],
       { code: 'VOLUME_SNAPSHOT_OF_OTHER_IMAGE', id: 'v1' },
     ],
     [
-      'made before',
+      'created before the image',
       [data('v1', { createdAt: hour(-1.01) }), data('v2')],
       { code: 'VOLUME_SNAPSHOT_OF_OTHER_IMAGE', id: 'v1' },
     ],
     [
-      'of other volumes',
+      'made from other volumes',
       [data('v1', { volumeId: 'x' }), data('v2', { volumeId: 'y' })],
       { code: 'VOLUMES_OF_OTHER_SERVER', server: 'web' },
     ],
@@ -243,7 +243,7 @@ describe('the remaining data of an image', () => {
   test.each<[string, VolumeSnapshot[], object]>([
     ['one of two', [data('v1')], { state: 'failed', status: 'volume snapshot gone', partial: true }],
     [
-      'one, and one that is broken',
+      'one available, one failed',
       [data('v1'), data('v2', { status: 'error' })],
       { state: 'failed', partial: true },
     ],
@@ -251,7 +251,7 @@ describe('the remaining data of an image', () => {
     ['nothing', [], { state: 'failed', status: 'volume snapshot gone' }],
     ['all, and one is being made', [data('v1'), data('v2', { status: 'creating' })], { state: 'pending' }],
     [
-      'one, and one that cannot be read',
+      'one available, one unreadable',
       [data('v1'), data('v2', { status: UNREADABLE, name: '', volumeId: '' })],
       { state: 'unknown', status: 'volume snapshot unreadable' },
     ],

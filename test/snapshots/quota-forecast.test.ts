@@ -3,7 +3,7 @@ import { type Policy, parsePolicy } from '../../lib/config/policy.ts';
 import { bareServer, type Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import type { Quota } from '../../lib/openstack/quota.ts';
-import { quotasAhead } from '../../lib/snapshots/quota-forecast.ts';
+import { forecastQuotas } from '../../lib/snapshots/quota-forecast.ts';
 import { policy } from '../harness.ts';
 
 const NOW = new Date('2026-11-23T09:00:00Z');
@@ -47,14 +47,14 @@ function days(
     owner: OWNER,
     now: NOW,
   };
-  return quotasAhead('DFW', [quota], growth).map((reason) => reason.days);
+  return forecastQuotas('DFW', [quota], growth).map((reason) => reason.days);
 }
 
 const daily = (changes: Record<string, unknown> = {}) => parsePolicy(policy(changes));
 const images = (limit: number, used = 0): Quota => ({ kind: 'images', limit, used });
 const twoDaysOfBoth = ['a', 'b'].flatMap((of) => [image(of, 0), image(of, 1)]);
 
-describe('how many days there is room for', () => {
+describe('the days until a quota is exceeded', () => {
   test.each<[string, Quota, Case, number[]]>([
     ['two servers, three kept, one more until the cleanup', images(8), {}, []],
     ['one image too few for that', images(7), {}, [3]],
@@ -65,7 +65,7 @@ describe('how many days there is room for', () => {
     ['two runs are there already: one grows, the next replaces', images(8, 4), { images: twoDaysOfBoth }, []],
     ['the same, with less room', images(7, 4), { images: twoDaysOfBoth }, [1]],
     [
-      'snapshots of other policies and owners are no history',
+      'snapshots of other policies and owners are not counted',
       images(7),
       {
         images: [
@@ -79,7 +79,7 @@ describe('how many days there is room for', () => {
       [3],
     ],
     [
-      'held snapshots stay, and take no place',
+      'held snapshots stay, and do not count for the keep rules',
       images(9, 4),
       {
         images: ['a', 'b'].flatMap((of) => [0, 1].map((day) => image(of, day, { autosnap_hold: 'forever' }))),
@@ -90,7 +90,7 @@ describe('how many days there is room for', () => {
     ['a policy that keeps a month', images(20), { policies: [daily({ keep: { last: 30 } })] }, [10]],
     ['further than anybody needs to know', images(70), { policies: [daily({ keep: { last: 60 } })] }, []],
     [
-      'a run comes before the cleanup of the same moment, of other servers too',
+      'a snapshot run comes before a cleanup at the same time, also of other servers',
       images(4, 3),
       {
         images: [0, 1, 2].map((day) => image('b', day)),
@@ -100,13 +100,13 @@ describe('how many days there is room for', () => {
     ],
     ['a schedule that has ended', images(1), { policies: [daily({ schedule: 'cron(0 0 * * ? 2025)' })] }, []],
     [
-      'a cleanup that deletes less than is taken',
+      'a cleanup that deletes fewer snapshots than the runs take',
       images(14),
       { policies: [daily({ schedule: 'rate(6 hours)', cleanup: 'rate(1 day)', maxDeletes: 1 })] },
       [2],
     ],
     [
-      'one that deletes as much',
+      'a cleanup that deletes as many snapshots as the runs take',
       images(14),
       { policies: [daily({ schedule: 'rate(6 hours)', cleanup: 'rate(1 day)' })] },
       [],
@@ -115,7 +115,7 @@ describe('how many days there is room for', () => {
     expect(days(quota, its)).toEqual(expected);
   });
 
-  test('bytes: each as large as the newest of its server, a new one as the others', () => {
+  test('bytes: a snapshot is as large as the newest of its server, or as the average without one', () => {
     const quota: Quota = { kind: 'imageBytes', limit: 20e9, used: 8e9 };
     expect(days(quota, { images: twoDaysOfBoth, policies: [daily({ keep: { last: 9 } })] })).toEqual([3]);
     const three = [server('a'), server('b'), server('new')];
@@ -124,7 +124,7 @@ describe('how many days there is room for', () => {
     expect(days(quota, { servers: three })).toEqual([]);
   });
 
-  test('volume snapshots and their gigabytes: of servers on volumes alone', () => {
+  test('volume snapshots and their gigabytes: only of volume-backed servers', () => {
     const onVolumes = server('a', { volumeBacked: true, volumeIds: ['v1', 'v2'] });
     const keep = { policies: [daily({ keep: { last: 9 } })] };
     const snapshots: Quota = { kind: 'volumeSnapshots', limit: 10, used: 4 };
@@ -135,7 +135,7 @@ describe('how many days there is room for', () => {
     expect(days({ kind: 'imageBytes', limit: 0, used: 0 }, { servers: [onVolumes], ...keep })).toEqual([]);
   });
 
-  test('a fleet of many histories takes no time', () => {
+  test('a fleet with many different histories is simulated quickly', () => {
     const servers = Array.from({ length: 2000 }, (_, i) => server(`s${i}`));
     const history = servers.flatMap(({ id }, i) => [image(id, i % 97), image(id, 100 + (i % 89))]);
     expect(days(images(7000, 4000), { servers, images: history })).toEqual([1]);

@@ -31,13 +31,13 @@ describe('snapshots that passed a drill', () => {
 
   test.each<[string, object[], string[]]>([
     ['nothing was tried', [{}, {}, {}], ['11-23']],
-    ['an old one passed', [{}, {}, PASSED], ['11-23', '11-21']],
-    ['several passed: the newest stays', [{}, PASSED, PASSED], ['11-23', '11-22']],
+    ['an old snapshot passed', [{}, {}, PASSED], ['11-23', '11-21']],
+    ['several passed: the newest of them stays', [{}, PASSED, PASSED], ['11-23', '11-22']],
     ['the newest of all passed', [PASSED, PASSED, {}], ['11-23']],
-    ['one passed of which no other drill is noted', [{}, {}, { proven: NOW }], ['11-23', '11-21']],
-    ['a newer one failed: it proves nothing', [FAILED, FAILED, PASSED], ['11-23', '11-21']],
+    ['one passed, without the time of a later drill', [{}, {}, { proven: NOW }], ['11-23', '11-21']],
+    ['a newer one failed, and does not count', [FAILED, FAILED, PASSED], ['11-23', '11-21']],
     [
-      'the newest that passed failed since: the one before it stays as well',
+      'the newest snapshot that passed has failed a later drill: the one before it stays too',
       [{}, FAILED_SINCE, PASSED],
       ['11-23', '11-22', '11-21'],
     ],
@@ -56,7 +56,7 @@ describe('snapshots that passed a drill', () => {
     expect(days(decide(series(...drills), { last: 1 }).kept)).toEqual(expected);
   });
 
-  test('stay with this reason', () => {
+  test('stay with the reason PROVEN or PROVEN_ONCE', () => {
     const { kept, reasons } = decide(series({}, FAILED_SINCE, PASSED), { last: 1 });
     expect(kept.map((id) => reasons.get(id))).toEqual([
       ['last 1 of 1'],
@@ -80,7 +80,7 @@ describe('two images of one slot', () => {
     expect(decide([newest, older, twin(changes)], { last: 1 }).kept.sort()).toEqual(both);
   });
 
-  test('both stay for the minimum, whatever else keeps one of them', () => {
+  test('both stay for atLeast, even if a rule keeps only one of them', () => {
     const { kept, reasons } = decide([newest, older, twin({ exposure: 'shared' })], { last: 1, atLeast: 2 });
     expect(kept.sort()).toEqual(both);
     expect(reasons.get(older.id)).toEqual(['at least 2']);
@@ -155,7 +155,7 @@ describe('the rules', () => {
     expect(days(decide(series, keep).kept)).toEqual(expected);
   });
 
-  test('a rule with free places keeps the oldest snapshot as well', () => {
+  test('a rule with too few periods keeps the oldest snapshot too', () => {
     const { kept, reasons } = decide(series, { monthly: 4 });
     expect(days(kept)).toEqual(['11-23', '10-31', '09-30', '09-15']);
     expect(reasons.get(kept[3]!)).toEqual(['oldest, monthly has 3 of 4']);
@@ -312,11 +312,11 @@ describe('snapshots that are kept without counting', () => {
     expect(deleted).toEqual([oldest!.id]);
   });
 
-  test('a snapshot of the current second is not from the future', () => {
+  test('a snapshot of the current second is not dated in the future', () => {
     expect(decide([...series, snapshot(NOW)], { last: 1 }).kept).toEqual([NOW.toISOString()]);
   });
 
-  test('a snapshot from the future', () => {
+  test('a snapshot dated in the future', () => {
     const future = snapshot('2027-01-01T00:00:00Z');
     const { kept, reasons } = decide([...series, future], { last: 1 });
     expect(kept).toEqual([future.id, newest!.id]);
@@ -324,10 +324,10 @@ describe('snapshots that are kept without counting', () => {
   });
 });
 
-describe('the order of the input', () => {
+describe('the input', () => {
   const series = dailies('2026-11-23T00:00:00Z', 20);
 
-  test('the order and duplicates have no effect', () => {
+  test('its order and duplicates in it have no effect', () => {
     const keep = { last: 2, weekly: 2 };
     expect(decide([...series.toReversed(), ...series], keep)).toEqual(decide(series, keep));
   });
@@ -370,7 +370,7 @@ describe('an ad-hoc snapshot', () => {
   test.each<[string, Partial<Snapshot>, boolean, string]>([
     ['without an end stays', {}, true, 'ad hoc, without an end'],
     [
-      'stays until its end',
+      'stays until its expiry',
       { expires: new Date(NOW.getTime() + 1) },
       true,
       'ad hoc, until 2026-11-23T06:00:00.001Z',
@@ -391,16 +391,22 @@ describe('an ad-hoc snapshot', () => {
       'status "odd" is not understood: not counted',
     ],
     [
-      'is deleted after its end even if it failed',
+      'is deleted after its expiry even if it failed',
       { expires: ended, state: 'failed' },
       false,
       'ad hoc, ended 2026-11-23T05:59:59.999Z',
     ],
     [
       'stays until its end if it failed',
-      { state: 'failed', status: 'killed' },
+      { expires: new Date('2026-12-01T00:00:00Z'), state: 'failed', status: 'killed' },
       true,
-      'ad hoc, failed (killed): it holds nothing that can be restored',
+      'ad hoc, failed (killed): it holds nothing that can be restored; its end is 2026-12-01T00:00:00.000Z',
+    ],
+    [
+      'has to be deleted by hand if it failed and has no end',
+      { expires: undefined, state: 'failed', status: 'killed' },
+      true,
+      'ad hoc, failed (killed): it holds nothing that can be restored; it has no end: delete it by hand',
     ],
   ])('%s', (_, changes, keep, reason) => {
     expect(adhoc(changes)).toMatchObject({ keep, reasons: [reason] });

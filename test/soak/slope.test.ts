@@ -11,7 +11,7 @@ test.each<[string, number[], number]>([
   expect(slopeOf(values).perStep).toBeCloseTo(perStep, 10);
 });
 
-test('values on a line have a certain slope', () => {
+test('values on a line have an exact slope', () => {
   const { from, to } = slopeOf([1, 3, 5, 7, 9]);
   expect(from).toBeCloseTo(2, 5);
   expect(to).toBeCloseTo(2, 5);
@@ -19,7 +19,7 @@ test('values on a line have a certain slope', () => {
 
 const noise = fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 50, maxLength: 200 });
 
-test('a leak below the noise is detected, whatever the noise', () => {
+test('a leak below the noise is detected, for any noise', () => {
   fc.assert(
     fc.property(noise, (values) => {
       const { from, to } = slopeOf(values);
@@ -31,7 +31,7 @@ test('a leak below the noise is detected, whatever the noise', () => {
   );
 });
 
-test('the more similar neighbours are, the less certain the slope is', () => {
+test('the more neighbouring values are correlated, the less certain the slope is', () => {
   const jagged = Array.from({ length: 100 }, (_, i) => (i % 2 ? 10 : -10));
   const waves = Array.from({ length: 100 }, (_, i) => (Math.floor(i / 10) % 2 ? 10 : -10));
   const width = (values: number[]) => slopeOf(values).to - slopeOf(values).from;

@@ -11,9 +11,9 @@ export interface Slope {
 const Z_99 = 2.58;
 
 /**
- * Fits a line by least squares. Neighbours are alike (what is freed late is there in several of
- * them), which makes a series look surer than it is: the bounds allow for that, by the correlation
- * of each deviation with the next.
+ * Fits a line by least squares. Neighbouring values are correlated, because memory that is freed
+ * late is in several of them. Without a correction the bounds would be too narrow, so they are
+ * widened by the correlation of each deviation with the next.
  *
  * @param values three or more.
  */

@@ -94,7 +94,7 @@ function wrongKey({ cloud, cold }: Deployment): void {
   cold();
 }
 
-test('a quiet day has no mail', async () => {
+test('a day without incidents has no mail', async () => {
   expect(await mailsOfDays(['rackspace'], {})).toEqual([]);
 });
 
@@ -109,7 +109,7 @@ test('a wrong key of twenty accounts is one mail', async () => {
   expect(await mailsOfDays(accounts, { [BEGINNING]: wrongKey })).toEqual(["20 accounts can't be read"]);
 });
 
-test('a cloud that is down for six hours is a mail at the beginning and one when all is protected again', async () => {
+test('a cloud that is down for six hours is a mail at the beginning and a mail when all servers are protected again', async () => {
   const mails = await mailsOfDays(
     ['rackspace'],
     {

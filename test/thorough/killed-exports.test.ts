@@ -8,7 +8,7 @@ beforeEach(async () => {
   r = await rackspace();
 });
 
-test('killed after any of its requests: the next run completes the copies, and each was exported once', async () => {
+test('a run is killed after any of its requests: the next run completes the copies, and each image is exported once', async () => {
   /**
    * No request is answered after so many.
    *

@@ -1,11 +1,11 @@
 import { minuteText } from '../format.ts';
 import type { Audit, AuditedPolicy } from '../model.ts';
-import { namingOf, unlistedText } from '../place.ts';
+import { namingOf, unlistedText } from '../naming.ts';
 import { escapeHtml } from './escape.ts';
 
 /**
- * What stands below the list: the servers that no policy selects, the policies, how to use the
- * page.
+ * The sections below the list: the servers that no policy selects, the policies, and the keys of
+ * the page.
  */
 export function appendix(audit: Audit): string {
   const { uncovered, unlisted, policies } = audit;

@@ -2,9 +2,9 @@
 import type { PageData } from './data.ts';
 
 /**
- * The page's own script: filters and search, a row's snapshots, the keyboard, what the pointer is
- * at. It gets into the page as text, so it has to bring all that it uses. What comes from the data
- * becomes text, never HTML.
+ * The script of the page: filters, search, the table of a row's snapshots, keyboard navigation, and
+ * the tooltip of a mark. The source text of this function is embedded in the page, so the function
+ * can use no variable from outside. Data is inserted as text, never as HTML.
  */
 export function client(): void {
   const one = <E extends Element = HTMLElement>(selector: string, within: ParentNode = document) =>
@@ -66,7 +66,10 @@ export function client(): void {
     }
   }
 
-  /** All snapshots of a row. The roles stay where the style makes something else of a table. */
+  /**
+   * The details of a row: a table of all its snapshots. The explicit roles keep the table
+   * accessible where the style changes its `display`.
+   */
   function details(row: HTMLElement): HTMLElement {
     const columns = { slot: 'Snapshot', state: 'State', size: 'Size', why: 'Why', until: 'Stays until' };
     const names = Object.keys(columns);
@@ -105,7 +108,7 @@ export function client(): void {
     return panel(row, where, table);
   }
 
-  /** A timeline's mark by itself. */
+  /** A copy of a timeline's mark as an SVG of its own. */
   function alone(mark: Element): Element {
     const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
     svg.setAttribute('viewBox', '0 3 12 34');
@@ -141,7 +144,7 @@ export function client(): void {
     event.preventDefault();
   }
 
-  /** Says what the mark nearest to the pointer is. */
+  /** Shows the tooltip of the mark that is nearest to the pointer. */
   function point({ target, clientX, clientY }: PointerEvent): void {
     const tip = one('.tip');
     const timeline = (target as Element).closest('.timeline');

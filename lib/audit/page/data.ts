@@ -4,21 +4,27 @@ import type { Audit, AuditedPolicy, AuditedSeries, AuditedSnapshot, ExpiryCondit
 import { markOf } from './mark.ts';
 
 /**
- * A snapshot in a row's table: the id of its image, and where in {@link PageData.text} its slot,
- * state and size are, why it is kept, and until when.
+ * A snapshot in a row's table: the id of its image, and the indexes in {@link PageData.text} of its
+ * slot, state and size, of why it is kept, and of until when.
  */
 export type Line = [image: string, slot: number, state: number, size: number, why: number, until: number];
 
-/** What the page's script needs to show the snapshots of a row. Most texts occur many times. */
+/**
+ * The data from which the page's script shows the snapshots of a row. Most texts occur many times,
+ * so each is stored once.
+ */
 export interface PageData {
   text: string[];
-  /** By the row's number; newest first, as the timeline has its marks. */
+  /**
+   * The snapshots of each row, by the row's number; newest first, in the same order as the marks of
+   * the timeline.
+   */
   rows: Line[][];
-  /** What else is to be said of a row: of its copies. */
+  /** A text about the copies of each row; empty without copies. */
   notes: string[];
 }
 
-/** Gathers the texts of all snapshots, so that a thousand servers' fit into a few megabytes. */
+/** Creates the data of the page's script. A thousand servers need a few megabytes. */
 export function pageData(rows: readonly AuditedSeries[], { at, policies }: Audit): PageData {
   const text = new Map<string, number>();
   const index = (words: string) => {
@@ -49,7 +55,7 @@ function noteOf({ copied }: AuditedSeries): string {
   return `; ${copyText(copied)}${obstacle}`;
 }
 
-/** What a drill has shown of a snapshot. */
+/** The result of a snapshot's last drill as text. */
 function verdictText({ proven, unproven }: AuditedSnapshot, at: string): string {
   const verdict = proven ?? unproven;
   if (!verdict) return '';
@@ -62,7 +68,10 @@ function cleanupText({ nextCleanup, cleansAtRate }: AuditedPolicy): string {
   return nextCleanup ? `, ${cleansAtRate ? 'by ' : ''}${minuteText(nextCleanup)}` : '';
 }
 
-/** What has to happen first to a snapshot that could go now. */
+/**
+ * Until when a snapshot stays if its earliest deletion time has passed, by the condition of its
+ * deletion.
+ */
 const UNTIL: Record<ExpiryCondition, string> = {
   DRILL: 'a newer one has passed a drill',
   PENDING: 'the one in progress is good',
@@ -70,7 +79,7 @@ const UNTIL: Record<ExpiryCondition, string> = {
   RATE: 'the next run',
 };
 
-/** What has to come true for a snapshot to go that early. */
+/** The condition under which a snapshot is deleted at the earliest time. */
 const IF: Record<ExpiryCondition, string> = {
   DRILL: ' at the earliest, once a newer one has passed a drill',
   PENDING: ' at the earliest, if the one in progress succeeds',
@@ -78,7 +87,7 @@ const IF: Record<ExpiryCondition, string> = {
   RATE: ' at the earliest',
 };
 
-/** When a snapshot will go. */
+/** Until when a snapshot stays, as text. */
 function untilText(snapshot: AuditedSnapshot, at: string, nextCleanup = ''): string {
   const { action, goes, condition } = snapshot;
   if (action === 'delete') return `the next cleanup${nextCleanup}`;

@@ -1,8 +1,8 @@
 import type { Scale } from './scale.ts';
 
 /**
- * The page's drawings, each once: `<use href="#…">` shows it. Marks stand on the ground at 0,0; the
- * grid is as wide as what it is shown in.
+ * The definitions of the page's SVG drawings, which `<use href="#…">` shows. The point 0,0 of a
+ * mark is on its base line. The grid is as wide as the SVG that uses it.
  */
 export function drawings({ ticks, now }: Scale): string {
   const lines = ticks.map(({ at }) => `<line x1="${at}%" x2="${at}%" y2="44"/>`);

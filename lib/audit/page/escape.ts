@@ -8,13 +8,14 @@ const ENTITIES: Record<string, string> = {
   "'": '&#39;',
 };
 
-/** Text as it may stand in an element or a quoted attribute, wherever it came from. */
+/** Escapes untrusted text for an HTML element or a quoted attribute. */
 export function escapeHtml(text: string): string {
   return printable(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
 /**
- * A value as JSON that may stand in a script element: nothing in it ends that, or begins a comment.
+ * Serializes a value as JSON for a script element: the JSON can neither end the element nor start a
+ * comment.
  */
 export function escapeJson(value: unknown): string {
   const json = JSON.stringify(value, (_, part) => (typeof part === 'string' ? printable(part) : part));

@@ -2,12 +2,12 @@ import { copiedServers } from '../copied.ts';
 import { durationText, minuteText, sizeText } from '../format.ts';
 import type { Audit } from '../model.ts';
 import { provenServers } from '../proof.ts';
-import { standings } from '../sentence.ts';
+import { worstSeriesOfServers } from '../sentence.ts';
 import type { ServerCount } from '../server-count.ts';
 
-/** The figures below the sentence: what is asked for most, with what belongs to it in small. */
+/** The key figures below the sentence, each with a note in small print. */
 export function figures(audit: Audit): string {
-  const servers = standings(audit);
+  const servers = worstSeriesOfServers(audit);
   const having = (...states: string[]) => servers.filter(({ state }) => states.includes(state)).length;
   const good = audit.series.reduce((sum, series) => sum + series.good, 0);
   const others = audit.series.reduce(
@@ -33,7 +33,7 @@ export function figures(audit: Audit): string {
       sizeText(audit.bytes),
       [
         audit.unlisted.length > 0 ? 'at least' : '',
-        audit.leftBehindBytes > 0 ? `${sizeText(audit.leftBehindBytes)} of no policy` : '',
+        audit.unmanagedBytes > 0 ? `${sizeText(audit.unmanagedBytes)} of no policy` : '',
         audit.monthlyCost === undefined ? '' : `${audit.monthlyCost.toFixed(2)} a month`,
       ]
         .filter(Boolean)
@@ -51,14 +51,14 @@ export function figures(audit: Audit): string {
   ].join('\n');
 }
 
-/** Nothing where it is asked of no server. */
+/** The figure of a {@link ServerCount}; none if the count is of no servers. */
 function agedFigure(term: string, { count, holding, oldest }: ServerCount, { at }: Audit): string[] {
   if (count === 0) return [];
   const age = oldest ? `, oldest ${durationText(Date.parse(at) - Date.parse(oldest.since))}` : '';
   return [figure(term, `${holding}`, `of ${count}${age}`)];
 }
 
-/** All texts are the page's own. */
+/** One figure. Its texts are not escaped, because none comes from a cloud. */
 function figure(term: string, value: string, note = '', style = ''): string {
   return `<div${style && ` class="${style}"`}><dt>${term}</dt><dd>${value}${note && ` <small>${note}</small>`}</dd></div>`;
 }

@@ -5,8 +5,8 @@ import { STATES } from './row.ts';
 const FIELDS = { policy: 'policies', region: 'regions', account: 'accounts' } as const;
 
 /**
- * Search and filters; hidden until the script can do something with them. What has only one value
- * is no filter.
+ * The search field and the filters; hidden until the script has started. A field with only one
+ * value has no filter.
  */
 export function filters(series: readonly AuditedSeries[]): string {
   const byState = Map.groupBy(series, ({ state }) => state);

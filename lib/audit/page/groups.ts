@@ -9,13 +9,13 @@ const GROUPS: [title: string, ...states: SeriesState[]][] = [
   ['Kept, with nothing new to come', 'released', 'orphaned', 'adhoc'],
 ];
 
-/** Series that belong together on the page. */
+/** A section of the page: series whose states belong together. */
 export interface Group {
   title: string;
   series: AuditedSeries[];
 }
 
-/** The series in the order of the page: the worst first, all that is well by name. */
+/** Groups the series in the order of the page: the late ones by lateness, all others by name. */
 export function grouped(all: readonly AuditedSeries[]): Group[] {
   return GROUPS.map(([title, ...states]) => {
     const series = all.filter(({ state }) => states.includes(state));
@@ -23,7 +23,7 @@ export function grouped(all: readonly AuditedSeries[]): Group[] {
   }).filter(({ series }) => series.length > 0);
 }
 
-/** The list of all servers. Rows are numbered throughout. */
+/** The list of all series. Rows are numbered across all groups. */
 export function groupList(groups: readonly Group[], context: RowContext): string {
   let number = 0;
   return groups

@@ -1,4 +1,4 @@
-import { type Badge, drawBadge, drawCopy, drawMarks, GROUND, type Mark, RULER } from './mark.ts';
+import { BASE_LINE, type Badge, drawBadge, drawCopy, drawMarks, type Mark, RULER } from './mark.ts';
 
 const OTHERS: Partial<Record<Mark, string>> = {
   held: 'held',
@@ -11,23 +11,23 @@ const OTHERS: Partial<Record<Mark, string>> = {
 
 const BADGES: Record<Badge, string> = { proven: 'booted in a drill', unproven: 'failed in a drill' };
 
-/** What the marks mean that are on the page. */
+/** The legend of the marks that the page shows. */
 export function legend(shown: ReadonlySet<Mark | Badge | 'copy'>): string {
   const others = Object.entries(OTHERS).filter(([mark]) => shown.has(mark as Mark));
   const badges = Object.entries(BADGES).filter(([badge]) => shown.has(badge as Badge));
-  // What is below the ground would be cut off.
+  // Moved up, because the drawing would cut off what is below the base line.
   const raised = `<g transform="translate(0 -7)">${drawMarks([['recent', '4']])}${drawCopy('4')}</g>`;
   return `<ul class="legend" aria-label="Legend">
 ${item(34, 34, drawMarks(RULER.map((mark, i) => [mark, `${5 + 8 * i}`])), 'the higher, the longer it stays')}
 ${others.map(([mark, what]) => item(14, 14, drawMarks([[mark as Mark, '7']]), what)).join('\n')}
 ${badges.map(([badge, what]) => item(14, 20, `${drawMarks([['recent', '7']])}${drawBadge(badge as Badge, 'recent', '7')}`, what)).join('\n')}
 ${shown.has('copy') ? item(8, 17, raised, 'newest copy') : ''}
-${item(22, 14, `<rect class="gap" x="1" y="${GROUND - 12}" width="20" height="12"/>`, 'one is missing')}
-${item(4, 18, `<line class="next" x1="2" x2="2" y1="${GROUND - 18}" y2="${GROUND}"/>`, 'next run')}
+${item(22, 14, `<rect class="gap" x="1" y="${BASE_LINE - 12}" width="20" height="12"/>`, 'one is missing')}
+${item(4, 18, `<line class="next" x1="2" x2="2" y1="${BASE_LINE - 18}" y2="${BASE_LINE}"/>`, 'next run')}
 </ul>`;
 }
 
 function item(width: number, height: number, drawn: string, what: string): string {
-  const box = `0 ${GROUND - height + 1} ${width} ${height}`;
+  const box = `0 ${BASE_LINE - height + 1} ${width} ${height}`;
   return `<li><svg width="${width}" height="${height}" viewBox="${box}" aria-hidden="true">${drawn}</svg>${what}</li>`;
 }

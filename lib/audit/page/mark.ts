@@ -6,20 +6,23 @@ const HOLDS: readonly ReasonCode[] = ['HELD', 'HELD_UNTIL', 'PROTECTED'];
 const LONGEST_FIRST = PERIODS.toReversed();
 
 /**
- * How a snapshot shows. A good one by the longest period that it is kept for: "recent" for all
- * other reasons, "goes" when a cleanup is to delete it, "held" while somebody holds it. Any other
- * by its state.
+ * The kind of mark that shows a snapshot in a timeline. A good snapshot has the mark of the longest
+ * period for which it is kept; "recent" if it is kept for other reasons, "goes" if a cleanup will
+ * delete it, "held" while a hold keeps it. Any other snapshot has the mark of its state.
  */
 export type Mark = Period | 'recent' | 'goes' | 'held' | Exclude<AuditedSnapshot['state'], 'good'>;
 
-/** A snapshot that has passed its last drill, or failed it. */
+/** A badge above a mark: whether the snapshot passed or failed its last drill. */
 export type Badge = 'proven' | 'unproven';
 
-/** Where the marks stand, from the top of their picture. */
-export const GROUND = 36;
+/** The distance of the marks' base line from the top of the drawing. */
+export const BASE_LINE = 36;
 const WIDTH = 3;
 type Bar = Period | 'recent';
-/** As on a ruler: what stays longer stands higher. All other marks are in drawings.ts. */
+/**
+ * The heights of the bars: the longer a snapshot stays, the higher is its bar. The other marks are
+ * defined in drawings.ts.
+ */
 const HEIGHTS: Record<Bar, number> & Partial<Record<Mark, number>> = {
   yearly: 29,
   monthly: 22,
@@ -30,12 +33,12 @@ const HEIGHTS: Record<Bar, number> & Partial<Record<Mark, number>> = {
 };
 const HIGHEST_OTHER = 13;
 
-/** The marks of good snapshots, the lowest first. */
+/** The bars of good snapshots, the lowest first. */
 export const BARS: readonly Bar[] = ['recent', ...PERIODS];
-/** One of each height. */
+/** One bar of each height, for the legend. */
 export const RULER = BARS.filter((bar) => bar === 'recent' || HEIGHTS[bar] > HEIGHTS.recent);
 
-/** How a snapshot shows in its timeline and its table. */
+/** The mark of a snapshot in its timeline and its table. */
 export function markOf({ state, action, reasons }: AuditedSnapshot): Mark {
   if (state !== 'good') return state;
   if (action !== 'keep') return 'goes';
@@ -43,28 +46,28 @@ export function markOf({ state, action, reasons }: AuditedSnapshot): Mark {
   return LONGEST_FIRST.find((period) => reasons.some(({ code }) => code === codeOf(period))) ?? 'recent';
 }
 
-/** What a drill has shown of a snapshot, if there was one. */
+/** The badge of a snapshot that had a drill; empty for others. */
 export function badgeOf({ proven, unproven }: AuditedSnapshot): Badge[] {
   return proven ? ['proven'] : unproven ? ['unproven'] : [];
 }
 
-/** A badge above a mark at the same place. */
+/** The SVG of a badge, above the mark at `x`. */
 export function drawBadge(badge: Badge, mark: Mark, x: string): string {
-  return `<use class="${badge}" x="${x}" y="${GROUND - (HEIGHTS[mark] ?? HIGHEST_OTHER) - 5}" href="#${badge}"/>`;
+  return `<use class="${badge}" x="${x}" y="${BASE_LINE - (HEIGHTS[mark] ?? HIGHEST_OTHER) - 5}" href="#${badge}"/>`;
 }
 
-/** The newest copy, below the ground. */
+/** The SVG of the newest copy, below the base line. */
 export function drawCopy(x: string): string {
-  return `<circle class="copy" cx="${x}" cy="${GROUND + 5}" r="2"/>`;
+  return `<circle class="copy" cx="${x}" cy="${BASE_LINE + 5}" r="2"/>`;
 }
 
-/** Marks at their places (lengths or percentages), for an SVG. */
+/** The SVG of marks; `x` is a length or a percentage. */
 export function drawMarks(marks: readonly (readonly [mark: Mark, x: string])[]): string {
   const drawn = marks.map(([mark, x]) => {
     const height = HEIGHTS[mark];
     return height
-      ? `<rect class="${mark}" x="${x}" y="${GROUND - height}" width="${WIDTH}" height="${height}"/>`
-      : `<use class="${mark}" x="${x}" y="${GROUND}" href="#${mark}"/>`;
+      ? `<rect class="${mark}" x="${x}" y="${BASE_LINE - height}" width="${WIDTH}" height="${height}"/>`
+      : `<use class="${mark}" x="${x}" y="${BASE_LINE}" href="#${mark}"/>`;
   });
   return `<g transform="translate(-${WIDTH / 2})">${drawn.join('')}</g>`;
 }

@@ -1,15 +1,16 @@
 import { findingText, sentenceOf } from '../../reporting/sentences.ts';
 import type { Audit } from '../model.ts';
-import { namingOf } from '../place.ts';
+import { namingOf } from '../naming.ts';
 import { SERIES_TROUBLES } from '../troubles.ts';
 import { escapeHtml } from './escape.ts';
 
-/** More than these would hide the servers. */
+/** The number of notices that are always visible. More would push the servers off the screen. */
 const AT_ONCE = 5;
 
 /**
- * The notices above the servers: what dropped out of coverage, the policies' problems, the troubles
- * of series that the groups of the page do not show, and the warnings. Empty if there is nothing.
+ * The notices above the servers: the items that dropped out of coverage, the policies' problems,
+ * the troubles of series that the groups of the page do not show, and the warnings. Empty without
+ * any.
  */
 export function notices(audit: Audit): string {
   const { policies, series, dropped, warnings } = audit;

@@ -1,13 +1,13 @@
 import { durationText, sizeText } from '../format.ts';
 import type { AuditedSeries, SeriesState } from '../model.ts';
-import type { Naming } from '../place.ts';
+import type { Naming } from '../naming.ts';
 import { lateText } from '../sentence.ts';
 import { SERIES_TROUBLES } from '../troubles.ts';
 import { escapeHtml } from './escape.ts';
 import type { Scale } from './scale.ts';
 import { timeline } from './timeline.ts';
 
-/** The states in the order of the page, and their words. */
+/** The names of the states, in the order of the page. */
 export const STATES: Record<SeriesState, string> = {
   never: 'No snapshot',
   late: 'Late',
@@ -18,7 +18,7 @@ export const STATES: Record<SeriesState, string> = {
   adhoc: 'By hand',
 };
 
-/** The drawing for a state. */
+/** The icon of a state. */
 export function stateIcon(state: SeriesState): string {
   const known = ['protected', 'late', 'never', 'waiting'].includes(state);
   return `<svg class="icon ${state}" viewBox="0 0 16 16" aria-hidden="true"><use href="#is-${known ? state : 'kept'}"/></svg>`;
@@ -31,7 +31,7 @@ export function tabIcon(state: SeriesState): string {
   return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 
-/** What the rows of a page share. */
+/** The values that all rows of a page share. */
 export interface RowContext {
   now: string;
   scale: Scale;
@@ -39,8 +39,8 @@ export interface RowContext {
 }
 
 /**
- * A series as an item of the page's list. The script adds its snapshots on demand, by the row's
- * number.
+ * A series as an item of the page's list. The script adds the table of its snapshots on demand;
+ * `number` is the row's index in the page's data.
  */
 export function row(series: AuditedSeries, number: number, { now, scale, naming }: RowContext): string {
   const { account, region, policy, server, name, state } = series;
@@ -67,7 +67,7 @@ function proofText({ proof }: AuditedSeries): string {
   return `<span>${proof.proven ? `proven ${durationText(proof.unprovenSeconds * 1000)} ago` : 'not proven yet'}</span>`;
 }
 
-/** Only what is not as it should be; the timeline has the rest. */
+/** A note about a snapshot that can't be copied. The timeline shows the copies. */
 function obstacleNote({ copied }: AuditedSeries): string {
   return copied?.obstacle ? "<span>can't be copied</span>" : '';
 }

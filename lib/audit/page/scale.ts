@@ -13,21 +13,21 @@ const TICKS: [label: string, days: number][] = [
   ['5 years', 1826],
   ['10 years', 3652],
 ];
-/** In percent of the width: what labels need beside each other. */
+/** The minimum distance of two labels, in percent of the width. */
 const ROOM = 8;
 
-/** Where a moment is, across a timeline. */
+/** The horizontal scale of the timelines, in percent of the width. */
 export interface Scale {
-  /** In percent from the left, within 0 and 100. */
+  /** The position of a time, from 0 (left) to 100. */
   at(ms: number): number;
-  /** "1 week" before now, and so on, the latest first. */
+  /** Ticks such as "1 week" before now, the latest first. */
   ticks: { label: string; at: number }[];
   now: number;
 }
 
 /**
- * A scale on which distances shrink with the square root of the time from now: it separates the
- * days of last week, and still shows last year.
+ * Creates a scale on which the distance from now is proportional to the square root of the time, so
+ * that it separates the days of the last week and still shows the last year.
  */
 export function scaleOf(now: string, times: readonly string[]): Scale {
   const nowMs = Date.parse(now);
@@ -53,7 +53,7 @@ export function scaleOf(now: string, times: readonly string[]): Scale {
   return { at, ticks, now: zero };
 }
 
-/** The scale's labels, for the top of the list. */
+/** The labels of the scale, above the list. */
 export function axis({ ticks, now }: Scale): string {
   const labels = [{ label: 'now', at: now }, ...ticks].map(
     ({ label, at }) => `<text x="${at}%" y="14">${label}</text>`,

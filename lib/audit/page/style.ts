@@ -1,6 +1,9 @@
 import { BARS } from './mark.ts';
 
-/** The page's looks: light or dark by the reader's own choice, on a phone, on paper. */
+/**
+ * The style sheet of the page: light or dark as the reader prefers, and for small screens and
+ * print.
+ */
 export const STYLE = `
 :root{
   color-scheme:light dark;

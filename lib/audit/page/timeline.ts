@@ -1,16 +1,16 @@
 import { copyText, counted, minuteText } from '../format.ts';
 import type { AuditedSeries } from '../model.ts';
 import { escapeHtml } from './escape.ts';
-import { badgeOf, drawBadge, drawCopy, drawMarks, GROUND, markOf } from './mark.ts';
+import { BASE_LINE, badgeOf, drawBadge, drawCopy, drawMarks, markOf } from './mark.ts';
 import type { Scale } from './scale.ts';
 
 const HEIGHT = 44;
 const TOP = 5;
 
 /**
- * A series as an SVG that is as wide as its place: a mark a snapshot, newest first; hatched where
- * one is missing; a dashed line at the next run; above a mark, what a drill has shown of it; below
- * the ground, the newest copy.
+ * A series as an SVG that fills the available width: a mark for each snapshot, newest first, with
+ * the badge of its drill above; a hatched area for missing snapshots; a dashed line for the next
+ * run; the newest copy below the base line.
  */
 export function timeline(series: AuditedSeries, now: string, { at }: Scale): string {
   const x = (time: string) => `${at(Date.parse(time))}%`;
@@ -20,10 +20,12 @@ export function timeline(series: AuditedSeries, now: string, { at }: Scale): str
     '<use class="grid" href="#grid"/>',
     ...gapsIn(series, now).map(([from, to]) => {
       const width = at(Date.parse(to)) - at(Date.parse(from));
-      return `<rect class="gap" x="${x(from)}" y="${TOP}" width="${width.toFixed(2)}%" height="${GROUND - TOP}"/>`;
+      return `<rect class="gap" x="${x(from)}" y="${TOP}" width="${width.toFixed(2)}%" height="${BASE_LINE - TOP}"/>`;
     }),
-    oldest ? `<line class="ground" x1="${x(oldest)}" x2="${x(now)}" y1="${GROUND}" y2="${GROUND}"/>` : '',
-    nextRun ? `<line class="next" x1="${x(nextRun)}" x2="${x(nextRun)}" y1="${TOP}" y2="${GROUND}"/>` : '',
+    oldest
+      ? `<line class="ground" x1="${x(oldest)}" x2="${x(now)}" y1="${BASE_LINE}" y2="${BASE_LINE}"/>`
+      : '',
+    nextRun ? `<line class="next" x1="${x(nextRun)}" x2="${x(nextRun)}" y1="${TOP}" y2="${BASE_LINE}"/>` : '',
     ...snapshots.flatMap((snapshot) =>
       badgeOf(snapshot).map((badge) => drawBadge(badge, markOf(snapshot), x(snapshot.slot))),
     ),
@@ -33,13 +35,13 @@ export function timeline(series: AuditedSeries, now: string, { at }: Scale): str
   return `<svg class="timeline" role="img" height="${HEIGHT}" aria-label="${escapeHtml(describe(series, now))}">${drawn.join('')}</svg>`;
 }
 
-/** From when to when a good snapshot is missing. */
+/** The times without a good snapshot. */
 function gapsIn(series: AuditedSeries, now: string): [from: string, to: string][] {
   if (series.state === 'never') return [[new Date(0).toISOString(), now]];
   return (series.gaps ?? []).map(({ from, to }) => [from, to ?? now]);
 }
 
-/** What the timeline shows, for those who don't see it. */
+/** A text alternative of the timeline, for screen readers. */
 function describe(series: AuditedSeries, now: string): string {
   const { state, snapshots, good, pending, stuck, failed, unknown, nextRun, proof, copied } = series;
   const [newest, oldest] = [snapshots[0], snapshots.at(-1)];

@@ -30,11 +30,16 @@ export const auditSentences = {
     return `copies are behind: ${names}${more > 0 ? `; and ${more} more` : ''}`;
   },
   SERIES_FAILED: ({ server, where, policy, images }) =>
-    `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}; cleanup deletes them a day after a newer good one`,
+    `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}; cleanup deletes each once it is a day old and a newer snapshot is good`,
+  SERIES_ADHOC_FAILED: ({ server, where, policy, images, endless }) => {
+    const some = endless.length < images.length ? '; cleanup deletes an ad-hoc snapshot after its end' : '';
+    const others = endless.length > 0 ? `; delete ${someOf(endless)} by hand: no cleanup does` : '';
+    return `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}${some}${others}`;
+  },
   SERIES_STUCK: ({ server, where, policy, images }) =>
     `${server} in ${where}, ${policy}: never finished: ${someOf(images)}; delete them by hand`,
   SERIES_NOT_ROTATED: ({ server, where, policy, count }) =>
-    `${server} in ${where}, ${policy}: no rule keeps ${count} snapshots that two cleanups have not deleted`,
+    `${server} in ${where}, ${policy}: no rule keeps ${count} snapshots that two cleanups have not deleted; the report of its cleanup says why`,
   SERIES_NOT_ROTATING: ({ server, policy, images }) => {
     const all = `${images.length === 1 ? 'a snapshot' : `${images.length} snapshots`} of ${server}`;
     return `the series ${policy} of ${server} is not rotating: no rule keeps ${all}, and two cleanups have not deleted them: ${someOf(images)}; the report of its cleanup says why`;

@@ -70,7 +70,7 @@ export const doctorSentences = {
   CLEANUP_NEXT: (next) => nextText(next),
   CLEANUP_OVER: () => 'it never fires again: all snapshots are kept',
   CLEANUP_TOO_RARE: ({ most }) =>
-    `more than ${most} snapshots of a server are taken between two cleanups, and one deletes ${most} at most (maxDeletes)`,
+    `more than ${most} snapshots of a server are taken between two cleanups on average, and a cleanup deletes ${most} at most (maxDeletes)`,
   OFFSITE_NEXT: (next) => nextText(next),
   OFFSITE_OVER: () => 'its schedule never fires again: nothing is copied any more',
   CONTAINER_MISSING: ({ where, container }) =>

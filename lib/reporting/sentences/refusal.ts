@@ -49,6 +49,19 @@ export const refusalSentences = {
   MESSAGE_INVALID: () =>
     'continue: the message is not a work item of this version: another version sent it, or it was written by hand',
   UNEXPECTED: ({ message }) => message,
+
+  // What went wrong beside the work of a run.
+  LEASE_NOT_TAKEN: ({ message }) =>
+    `the lease could not be taken, so another run may be working at the same time: ${message}`,
+  LEASE_NOT_RELEASED: ({ message }) =>
+    `the lease of this run was not released, and expires by itself: ${message}`,
+  WORK_NOT_ENQUEUED: ({ message }) => `the deferred work was not enqueued: ${message}`,
+  MESSAGE_NOT_SETTLED: ({ message }) =>
+    `the message stays in the queue, because its work could not be enqueued or recorded: ${message}`,
+  REPORT_NOT_STORED: ({ message }) => `the report was not stored for the digest: ${message}`,
+  GOOD_RUN_NOT_STORED: ({ message }) => `the time of this successful run was not stored: ${message}`,
+  FAILED_RUN_NOT_STORED: ({ message }) => `the failure of this run was not stored: ${message}`,
+  HEARTBEAT_NOT_SENT: ({ message }) => `the heartbeat was not sent: ${message}`,
 } satisfies Partial<Sentences>;
 
 /** What to do about an error of Secrets Manager, by its name. */

@@ -25,7 +25,8 @@ export const retentionSentences = {
   // Why a snapshot stays whatever the rules say.
   PROTECTED: () => 'held: the image is protected',
   HELD: () => 'held forever',
-  HELD_UNTIL: ({ until }) => `held until ${until}`,
+  HELD_UNTIL: ({ until, day }) =>
+    `held until ${until}${day === undefined ? '' : `, when ${day} has ended in every time zone`}`,
   EXPOSED: ({ exposure }) =>
     `the image is ${exposure}: it stays until ${exposure === 'hidden' ? 'it is no longer hidden' : 'it is private again'}`,
   SHARED: ({ members }) =>
@@ -51,7 +52,8 @@ export const retentionSentences = {
     `${status}: what is left of it stays as long as the whole would: ${say(...reasons)}`,
 
   // Ad-hoc snapshots.
-  ADHOC_FAILED: ({ status }) => `ad hoc, failed (${status}): it holds nothing that can be restored`,
+  ADHOC_FAILED: ({ status, until }) =>
+    `ad hoc, failed (${status}): it holds nothing that can be restored; ${until === undefined ? 'it has no end: delete it by hand' : `its end is ${until}`}`,
   ADHOC: () => 'ad hoc, without an end',
   ADHOC_UNTIL: ({ until }) => `ad hoc, until ${until}`,
   ADHOC_ENDED: ({ until }) => `ad hoc, ended ${until}`,

@@ -66,8 +66,8 @@ export const runSentences = {
   IMAGE_SUSPECT: ({ problem }, say) => `${say(problem)}: it is kept and not counted`,
   IMAGE_STUCK: ({ image, of, status, since, serverIs }) =>
     `image ${image} of ${of} is ${status} since ${since} and its server is ${serverIs}: it will never finish; delete it`,
-  ADHOC_SNAPSHOT_FAILED: ({ image, of, status }) =>
-    `the ad-hoc snapshot ${image} of ${of} failed (${status}): take another, then delete this image`,
+  ADHOC_SNAPSHOT_FAILED: ({ image, of, status, until }) =>
+    `the ad-hoc snapshot ${image} of ${of} failed (${status}): take another; ${until === undefined ? 'no cleanup deletes this image: delete it by hand' : `cleanup deletes this image after ${until}`}`,
   IMAGE_EXPOSED: ({ image, of, exposure }, say) =>
     `image ${image} of ${of} counts, and ${say({ code: 'EXPOSED', exposure })}`,
   IMAGE_IN_FUTURE: ({ image, of, slot }) =>

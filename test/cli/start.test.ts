@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { accountsFor } from '../../local/policies.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -77,14 +76,4 @@ describe('npm start', () => {
     expect(stderr).not.toContain('    at ');
     expect(code).toBe(1);
   });
-});
-
-test('the embedded cloud stands for each account of the policies, and for one account for each prefix', () => {
-  const policies = {
-    daily: {},
-    weekly: { account: ['a', 'customer-*'] },
-    hourly: { account: 'a' },
-    broken: null,
-  };
-  expect(accountsFor({ custom: { policies } })).toEqual(['rackspace', 'a', 'customer-1']);
 });

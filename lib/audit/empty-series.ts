@@ -3,8 +3,8 @@ import { maySelect } from '../snapshots/selector.ts';
 import type { CoveredServer } from './coverage.ts';
 import type { AuditedSeries, LateCause } from './model.ts';
 
-/** The series of a server of which no snapshot is known. */
-export function bareSeries(
+/** The series of a server without a known snapshot. */
+export function emptySeries(
   { server, name, region }: Pick<AuditedSeries, 'server' | 'name' | 'region'>,
   { policy, account }: Policy,
   cause: LateCause,
@@ -28,10 +28,10 @@ export function bareSeries(
 }
 
 /**
- * Finds servers that a policy covered and may still select, and that have no series: no snapshot
- * and no listing shows them.
+ * Returns a filter for servers that a policy covered and may still select, and that have no series
+ * in the audit: neither a listing nor a snapshot shows them.
  *
- * @param wanted the regions of the policy.
+ * @param wanted the policy's regions.
  */
 export function mayBeCovered(
   { policy, servers }: Policy,

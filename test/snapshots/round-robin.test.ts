@@ -1,25 +1,25 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
-import { seriesInTurn } from '../../lib/snapshots/cleanup.ts';
+import { seriesRoundRobin } from '../../lib/snapshots/cleanup.ts';
 import type { SeriesPlan } from '../../lib/snapshots/cleanup-plan.ts';
-import { inTurn } from '../../lib/snapshots/turn.ts';
+import { roundRobin } from '../../lib/snapshots/round-robin.ts';
 import { policy } from '../harness.ts';
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-test('the list keeps its circular order, and loses no item', () => {
+test('a rotated list keeps its circular order and all items', () => {
   const anyRun = fc.double({ min: 0, max: 1e6, noNaN: true });
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 200 }), anyRun, (count, run) => {
-      const items = inTurn(numbers(count), run);
+      const items = roundRobin(numbers(count), run);
       expect(items.toSorted((a, b) => a - b)).toEqual(numbers(count));
       for (const [i, item] of items.slice(1).entries()) expect(item).toBe((items[i]! + 1) % count);
     }),
   );
 });
 
-test('whichever run is the first, and whatever part of the list a run reaches, each item is reached soon', () => {
+test('the runs together reach each item, for any first run and any share of the list that a run reaches', () => {
   const anyFleet = fc.record({
     count: fc.integer({ min: 1, max: 500 }),
     share: fc.double({ min: 0.02, max: 1, noNaN: true }),
@@ -29,7 +29,7 @@ test('whichever run is the first, and whatever part of the list a run reaches, e
     fc.property(anyFleet, ({ count, share, first }) => {
       const reached = Math.ceil(share * count);
       const done = numbers(Math.ceil((2 * count) / reached)).flatMap((run) =>
-        inTurn(numbers(count), first + run).slice(0, reached),
+        roundRobin(numbers(count), first + run).slice(0, reached),
       );
       expect(new Set(done).size).toBe(count);
     }),
@@ -51,19 +51,19 @@ test.each([
   const done = new Set<string>();
   let now = new Date('2026-02-20T06:00:07Z');
   for (let run = 0; run < 40; run++) {
-    for (const { server } of seriesInTurn({ series }, parsed, now).slice(0, 10)) done.add(server);
+    for (const { server } of seriesRoundRobin({ series }, parsed, now).slice(0, 10)) done.add(server);
     now = new Date(parsed.cleanup.next(now)!.getTime() + 1000 * (run % 50));
   }
   expect(done.size).toBe(100);
 });
 
-test('the order of a listing has no effect', () => {
+test('the order of the listed series has no effect', () => {
   const parsed = parsePolicy(policy());
   const series = ['b', 'c', 'a'].flatMap((server) =>
     ['daily', 'adhoc'].map((name) => ({ server, policy: name }) as SeriesPlan),
   );
   const now = new Date('2026-11-23T06:00:00Z');
-  expect(seriesInTurn({ series: series.toReversed() }, parsed, now)).toEqual(
-    seriesInTurn({ series }, parsed, now),
+  expect(seriesRoundRobin({ series: series.toReversed() }, parsed, now)).toEqual(
+    seriesRoundRobin({ series }, parsed, now),
   );
 });

@@ -1,17 +1,17 @@
 import type { CoveredServer, CoveringPolicy } from './coverage.ts';
 import type { Dropped } from './model.ts';
 
-/** The recorded policies and servers that one cause has taken out of coverage. */
-export interface Loss {
-  /** The reason for the report. */
-  reasonOf(loss: Loss): Dropped;
+/** The recorded policies and servers that are no longer covered, for one common cause. */
+export interface CoverageLoss {
+  /** Creates the reason for the report. */
+  reasonOf(loss: CoverageLoss): Dropped;
   policies: (CoveringPolicy & { account: string })[];
   servers: CoveredServer[];
 }
 
 export const accountDropped =
   (account: string) =>
-  (loss: Loss): Dropped => ({
+  (loss: CoverageLoss): Dropped => ({
     code: 'DROPPED_ACCOUNT',
     account,
     policies: loss.policies.map(({ policy }) => policy),
@@ -20,7 +20,7 @@ export const accountDropped =
 
 export const projectDropped =
   (account: string, project: string) =>
-  (loss: Loss): Dropped => ({
+  (loss: CoverageLoss): Dropped => ({
     code: 'DROPPED_PROJECT',
     account,
     project,
@@ -30,7 +30,7 @@ export const projectDropped =
 
 export const regionDropped =
   (account: string, where: string) =>
-  (loss: Loss): Dropped => ({
+  (loss: CoverageLoss): Dropped => ({
     code: 'DROPPED_REGION',
     account,
     where,
@@ -40,7 +40,7 @@ export const regionDropped =
 
 export const policyDropped =
   (policy: string) =>
-  (loss: Loss): Dropped => ({
+  (loss: CoverageLoss): Dropped => ({
     code: 'DROPPED_POLICY',
     policy,
     accounts: loss.policies.map(({ account }) => account),
@@ -51,12 +51,12 @@ export const policyDropped =
 
 export const serverDropped =
   (account: string) =>
-  ({ servers: [server] }: Loss): Dropped => {
+  ({ servers: [server] }: CoverageLoss): Dropped => {
     const { region, ...facts } = server!;
     return { code: 'DROPPED_SERVER', account, where: region, ...facts };
   };
 
-function sizeOf({ policies, servers }: Loss): { servers: number; seen: string } {
+function sizeOf({ policies, servers }: CoverageLoss): { servers: number; seen: string } {
   return { servers: servers.length, seen: lastSeen([...policies, ...servers]) };
 }
 

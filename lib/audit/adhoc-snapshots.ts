@@ -8,31 +8,35 @@ import type { Report } from '../reporting/report.ts';
 import type { ReportStore } from '../reporting/report-store.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 
-/** For how long an audit looks for the image of an ad-hoc snapshot. */
+/** For how long an audit checks that the image of an ad-hoc snapshot exists. */
 const DAY_MS = 24 * 3_600_000;
 const AT_ONCE = 8;
 
-/** An ad-hoc snapshot, as the report of the run that took it says. */
-export interface TakenByHand {
+/** An ad-hoc snapshot in the report of the run that took it. */
+export interface AdhocSnapshot {
   account: string;
   region: string;
   image: string;
   /** The name of the server, or its id. */
   of: string;
-  /** When it was asked for: ISO, in UTC. */
+  /** When the snapshot was requested: ISO, in UTC. */
   taken: string;
 }
 
 /**
- * The ad-hoc snapshots of the last day that no cleanup has deleted, by the reports of the runs. An
- * image that the cloud has given up and removed is known from them alone: no schedule misses it.
+ * Reads the ad-hoc snapshots of the last day that no cleanup has deleted from the reports of the
+ * runs. If the cloud gives up an image and removes it, only these reports show that it is missing,
+ * because no schedule expects an ad-hoc snapshot.
  *
  * @throws the errors of the store.
  */
-export async function takenByHand(store: Pick<ReportStore, 'runsSince'>, now: Date): Promise<TakenByHand[]> {
+export async function recentAdhocSnapshots(
+  store: Pick<ReportStore, 'runsSince'>,
+  now: Date,
+): Promise<AdhocSnapshot[]> {
   const since = new Date(now.getTime() - DAY_MS);
   const runs = await store.runsSince(since, now, ({ job, policy }) => job === 'snapshot' && policy === ADHOC);
-  const taken = runs.flatMap(takenIn);
+  const taken = runs.flatMap(adhocSnapshotsIn);
   if (taken.length === 0) return [];
   const cleanups = await store.runsSince(since, now, ({ job }) => job === 'cleanup');
   const deleted = new Set(
@@ -45,17 +49,20 @@ export async function takenByHand(store: Pick<ReportStore, 'runsSince'>, now: Da
   return taken.filter(({ image }) => !deleted.has(image));
 }
 
-function takenIn({ account, slot = '', entries }: Report): TakenByHand[] {
+function adhocSnapshotsIn({ account, slot = '', entries }: Report): AdhocSnapshot[] {
   return entries.flatMap(({ outcome, image, region, name, server }) =>
     outcome === 'taken' && image ? [{ account, region, image, of: name || server, taken: slot }] : [],
   );
 }
 
-/** Those of some ad-hoc snapshots whose images the cloud no longer has: it answers 404 for each. */
-export async function vanished(
+/**
+ * Finds the ad-hoc snapshots whose images no longer exist: no listing has them, and a request by id
+ * answers 404.
+ */
+export async function missingAdhocImages(
   session: Session,
   regions: readonly RegionInventory[],
-  taken: readonly TakenByHand[],
+  taken: readonly AdhocSnapshot[],
 ): Promise<Finding[]> {
   const listed = new Set(regions.flatMap(({ images }) => images.map(({ id }) => id)));
   const missing = taken.filter(({ image, region }) => !listed.has(image) && session.regions.includes(region));

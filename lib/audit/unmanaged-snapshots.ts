@@ -6,8 +6,8 @@ import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 
-/** The snapshots of a policy in a region that no cleanup looks at any more. */
-export interface LeftBehind {
+/** The snapshots of a policy in a region that no cleanup manages any more. */
+export interface UnmanagedSnapshots {
   region: string;
   policy: string;
   count: number;
@@ -15,34 +15,35 @@ export interface LeftBehind {
 }
 
 /**
- * The snapshots of ours in a region that are in no audited series: their policy is not deployed any
- * more, or is no longer for this region; or they are ad hoc, and no policy is for this region.
+ * Finds the snapshots of this deployment in a region that are in no audited series: their policy is
+ * no longer deployed, or no longer includes this region; or they are ad-hoc snapshots, and no
+ * policy includes this region.
  *
- * @param counted the images of the audited series.
+ * @param counted the ids of the images in the audited series.
  */
-export function leftBehindIn(
-  surveyed: RegionInventory,
+export function unmanagedSnapshotsIn(
+  inventory: RegionInventory,
   counted: ReadonlySet<string>,
   { projectId }: Pick<Session, 'projectId'>,
   { owner, policies }: Pick<Run, 'owner' | 'policies'>,
-): LeftBehind[] {
+): UnmanagedSnapshots[] {
   const everyServer = { policy: '', servers: { all: true as const }, adopt: undefined };
-  const read = readerOf(surveyed, everyServer, { owner, projectId, policies });
-  const snapshots = surveyed.images
+  const read = readerOf(inventory, everyServer, { owner, projectId, policies });
+  const snapshots = inventory.images
     .filter(({ id }) => !counted.has(id))
-    .map((image) => read(image, surveyed.volumeSnapshots))
+    .map((image) => read(image, inventory.volumeSnapshots))
     .filter(isSnapshot);
   return [...Map.groupBy(snapshots, ({ policy }) => policy)].map(([policy, its]) => ({
-    region: surveyed.region,
+    region: inventory.region,
     policy,
     count: its.length,
     bytes: its.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
   }));
 }
 
-/** The warning about snapshots that are left behind. */
-export function warningOf(
-  { region, policy, count, bytes }: LeftBehind,
+/** The warning about unmanaged snapshots. */
+export function unmanagedWarning(
+  { region, policy, count, bytes }: UnmanagedSnapshots,
   { policies = [] }: Pick<Run, 'policies'>,
 ): Finding {
   if (policy === ADHOC) return { code: 'REGION_WITHOUT_POLICY', count, bytes, region };
