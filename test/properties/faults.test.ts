@@ -246,7 +246,11 @@ test('a good snapshot that disappears during the run is named in the report', as
       shared.cloud.faults.push({ service: 'image', region, method: 'DELETE', skip, answer });
       const report = await clean(shared.session, world);
       if (present(shared.cloud).has(victim.image.id)) return;
-      const named = [...textsOf(report.failures).join(' ').matchAll(/image (image-\d+) /g)].map(([, id]) => id);
+      const named = [
+        ...textsOf(report.failures)
+          .join(' ')
+          .matchAll(/image (image-\d+) /g),
+      ].map(([, id]) => id);
       expect([...named, ...reported(report, 'deleted')]).toContain(victim.image.id);
     }),
   );
