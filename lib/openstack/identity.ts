@@ -235,21 +235,28 @@ const REFUSALS = {
   UNAUTHORIZED:
     'The cloud does not accept these credentials: check the name and the key in the secret, with Keystone the project and the domains too, or make new ones and update it',
   NOT_FOUND: 'There is no identity service at this address: check the authUrl in the secret',
-  FORBIDDEN: 'The user may not log in: enable it in the control panel, or put another one into the secret',
+  FORBIDDEN:
+    'The user may not log in: enable it in the control panel, or put another one into the secret. If the account asks for multi-factor authentication, use the API key of a user without it',
 };
 
-/** Adds the remedy to an error of the identity service; returns any other error unchanged. */
-export function explainRefusal(error: unknown): unknown {
-  if (!isCloudError(error)) return error;
-  const code = refusalCode(error);
-  if (!code) return error;
-  return restated(error, `${error.message.replace(/\.$/, '')}. ${REFUSALS[code]}.`, code);
-}
+/** Keystone answers 404 to an unknown application credential, as a wrong address does. */
+const NO_SUCH_CREDENTIAL =
+  'The application credential does not exist, or there is no identity service at this address: make new ones and update the secret, or check its authUrl';
 
-function refusalCode({ code, message }: CloudError): keyof typeof REFUSALS | undefined {
-  if (code === 'MFA_REQUIRED' || (code === 'FORBIDDEN' && /multi-factor/i.test(message)))
-    return 'MFA_REQUIRED';
-  // Keystone answers 404 to an unknown application credential; any other 404 means a wrong address.
-  if (code === 'NOT_FOUND') return /application credential/i.test(message) ? 'UNAUTHORIZED' : 'NOT_FOUND';
-  return code === 'UNAUTHORIZED' || code === 'FORBIDDEN' ? code : undefined;
+/**
+ * Adds the remedy to an error of the identity service; returns any other error unchanged. An
+ * application credential that may not exist is UNAUTHORIZED.
+ *
+ * @param kind the kind of the credentials that were refused.
+ */
+export function explainRefusal(error: unknown, kind: Credentials['kind']): unknown {
+  if (!isCloudError(error, 'MFA_REQUIRED', 'UNAUTHORIZED', 'NOT_FOUND', 'FORBIDDEN')) return error;
+  const code = error.code as keyof typeof REFUSALS;
+  const isCredential = code === 'NOT_FOUND' && kind === 'applicationCredential';
+  const remedy = isCredential ? NO_SUCH_CREDENTIAL : REFUSALS[code];
+  return restated(
+    error,
+    `${error.message.replace(/\.$/, '')}. ${remedy}.`,
+    isCredential ? 'UNAUTHORIZED' : code,
+  );
 }

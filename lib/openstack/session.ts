@@ -134,7 +134,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
       clockAheadMs = Number.isNaN(sentMs) ? undefined : sentMs - Date.now();
       return grant;
     } catch (error) {
-      throw explainRefusal(error);
+      throw explainRefusal(error, credentials.kind);
     }
   }
 

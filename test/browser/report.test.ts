@@ -207,7 +207,7 @@ describe('details', () => {
         'no rule keeps it',
         'the next cleanup, 2026-11-24 12:00',
       ],
-      ['2026-10-25 00:00 image-30', 'good, held', '2.0 GB', 'held forever', 'as long as it is held'],
+      ['2026-10-25 00:00 image-30', 'good, held', '2.0 GB', 'held forever', 'its hold is released'],
     ]);
     await row.locator('.standing').click();
     expect(await table.count()).toBe(0);

@@ -301,7 +301,7 @@ describe('a failed login has a remedy:', () => {
         (cloud) => application(cloud, { id: 'x' }),
         'UNAUTHORIZED',
         404,
-        /Could not find Application Credential.*make new ones and update it/,
+        /Could not find Application Credential.*make new ones and update the secret/,
       ],
       [
         'a second factor',
@@ -315,7 +315,7 @@ describe('a failed login has a remedy:', () => {
         'a second factor that is yet to be set up',
         'rackspace',
         () => ({ mfa: 'setup' }),
-        'MFA_REQUIRED',
+        'FORBIDDEN',
         403,
         /must setup multi-factor.*use the API key of a user without it/,
       ],

@@ -92,10 +92,10 @@ function untilText(snapshot: AuditedSnapshot, at: string, nextCleanup = ''): str
   const { action, goes, condition } = snapshot;
   if (action === 'delete') return `the next cleanup${nextCleanup}`;
   if (action === 'defer') return 'a later cleanup';
-  if (!goes) return markOf(snapshot) === 'held' ? 'as long as it is held' : 'further than can be foreseen';
+  if (!goes) return markOf(snapshot) === 'held' ? 'its hold is released' : 'after the end of the forecast';
   if (goes > at) {
     const inTime = durationText(Date.parse(goes) - Date.parse(at));
     return `${minuteText(goes)}, in ${inTime}${condition ? IF[condition] : ''}`;
   }
-  return condition ? UNTIL[condition] : 'as long as that holds';
+  return condition ? UNTIL[condition] : 'its reason no longer applies';
 }

@@ -2,7 +2,7 @@ import type { Sentences } from './sentence.ts';
 
 /** Why nothing proves whose an image is, or where a server is. */
 export const ownershipSentences = {
-  // An image that is marked as ours, and is not provably ours.
+  // An image with the marker of this deployment that is not one of its snapshots.
   MARKED_AS_OURS: ({ image, name, reason }, say) =>
     `${name || image} (${image}) is marked as ours, but ${say(reason)}`,
   OWNED_BY_OTHER_PROJECT: () => 'another project owns it',
