@@ -161,6 +161,6 @@ export function alertWarnings(custom: object = {}): string[] {
   const { alerts, heartbeat } = custom as { alerts?: unknown[]; heartbeat?: string };
   if ((alerts ?? []).length > 0 || heartbeat) return [];
   return [
-    'Nobody is told of incidents: add an address to custom.alerts in serverless.yml, deploy again, and confirm it by the link in the e-mail from AWS.',
+    'Nobody is notified of incidents: add an address to custom.alerts in serverless.yml, deploy again, and confirm it by the link in the e-mail from AWS.',
   ];
 }

@@ -405,7 +405,7 @@ function outOfSight({ regions }: Inventory): UncertainServer[] {
     homesOf(surveyed.gone, [surveyed]).flatMap(([id, home]): UncertainServer[] =>
       home === undefined || read.has(home)
         ? []
-        : [{ region: surveyed.region, id, problem: { code: 'HOME_UNREADABLE', home } }],
+        : [{ region: surveyed.region, id, problem: { code: 'SERVER_REGION_UNREADABLE', home } }],
     ),
   );
 }

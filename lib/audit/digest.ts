@@ -46,8 +46,8 @@ export function digest(
   const runs = known ?? [];
   const naming = namingOf(audit);
   const series = audit.series.toSorted(worstFirst);
-  const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: told }) =>
-    told ? [{ title: told.title, reasons: series.filter(isIn).map((s) => told.reasonOf(s, naming)) }] : [],
+  const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: own }) =>
+    own ? [{ title: own.title, reasons: series.filter(isIn).map((s) => own.reasonOf(s, naming)) }] : [],
   ).filter(({ reasons }) => reasons.length > 0);
   const said = troubles.flatMap(({ reasons }) => reasons);
   const failures = failuresIn(runs);

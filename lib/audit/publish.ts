@@ -55,7 +55,7 @@ interface PublishTargets {
 /** The parts of publishing an audit that may fail. */
 type PublishFailureCode =
   | 'PAGE_NOT_WRITTEN'
-  | 'INCIDENTS_NOT_TOLD'
+  | 'INCIDENTS_NOT_SENT'
   | 'REPORTS_UNREADABLE'
   | 'PAGE_WITHOUT_LINK'
   | 'DIGEST_NOT_SENT';
@@ -82,7 +82,7 @@ export async function publishAudit(
   };
   publishMetrics(audit);
   await attempt('PAGE_NOT_WRITTEN', async () => store?.putPage(reportPage(audit)));
-  const lastMail = await attempt('INCIDENTS_NOT_TOLD', notify);
+  const lastMail = await attempt('INCIDENTS_NOT_SENT', notify);
   if (when === 'never' || !topic) return failures;
 
   const since = new Date(now.getTime() - DAY_MS);

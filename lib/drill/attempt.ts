@@ -50,7 +50,7 @@ export interface DrillResult {
 const RUNNING: DrillStep = {
   state: 'running',
   outcome: 'deferred',
-  reasons: [{ code: 'DRILL_NOT_LOOKED_AT' }],
+  reasons: [{ code: 'DRILL_NOT_CHECKED' }],
 };
 
 /** A throw-away server that a run follows until it is deleted. */
@@ -116,7 +116,7 @@ async function nextStep(context: DrillContext, attempt: DrillAttempt): Promise<D
     return {
       state: 'deleting',
       outcome: 'deleted',
-      reasons: [{ code: 'DRILL_TOLD_TO_GO' }],
+      reasons: [{ code: 'DRILL_BEING_DELETED' }],
       wasDeleting: true,
     };
   }
@@ -304,5 +304,5 @@ export function finalResultOf(attempt: DrillAttempt, drill: Drill, now: Date): D
   }
   if (step.state !== 'deleting') return step;
   const outcome = step.outcome === 'deleted' ? 'deferred' : step.outcome;
-  return { outcome, reasons: [...step.reasons, { code: 'DRILL_STILL_TO_GO' }] };
+  return { outcome, reasons: [...step.reasons, { code: 'DRILL_STILL_BEING_DELETED' }] };
 }

@@ -177,7 +177,7 @@ async function begin(
     if ('done' in sent) return { ...throwAway, id: sent.done, createdAt: now };
     return {
       outcome: sent.unsure.code === 'OUT_OF_TIME' ? 'deferred' : 'failed',
-      reasons: [{ code: 'DRILL_SERVER_UNSURE', ...factsOf(sent.unsure) }],
+      reasons: [{ code: 'DRILL_SERVER_UNCERTAIN', ...factsOf(sent.unsure) }],
       effect: 'uncertain',
     };
   } catch (error) {

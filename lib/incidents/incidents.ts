@@ -22,7 +22,7 @@ const Tracked = v.object({
 });
 const Incident = v.object({
   since: v.string(),
-  told: v.exactOptional(v.string()),
+  notifiedAt: v.exactOptional(v.string()),
   /** The headline of the notification. */
   title: v.exactOptional(v.string()),
   problems: v.array(Tracked),
@@ -77,9 +77,9 @@ export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
  * when two audits have seen none of its problems. The problems of an account or region that can't
  * be read stay open.
  *
- * A problem that begins again within a day of its end is told once more, and is over only when it
- * has stayed away for a day: so one that comes and goes is three mails, however often it does. Told
- * again is what comes back for another reason.
+ * If a problem begins again within a day of its end, people are notified once more, and the problem
+ * is over only when it has stayed away for a day: a problem that comes and goes causes three mails,
+ * however often it does so. If it comes back for another reason, people are notified again.
  */
 export function updateIncidents(
   log: Pick<IncidentLog, 'incidents' | 'gone'>,
@@ -92,7 +92,7 @@ export function updateIncidents(
   const byKey = new Map(seen.map((problem) => [problem.key, problem]));
   const blind = seen.filter(({ kind }) => kind === 'unreadable');
 
-  const updated = log.incidents.map(({ told, ...incident }): Incident => {
+  const updated = log.incidents.map(({ notifiedAt, ...incident }): Incident => {
     const problems = incident.problems.map(({ absentSince, ...problem }): TrackedProblem => {
       const current = byKey.get(problem.key);
       if (current && isNews(current, problem, absentSince)) return recurring(current, problem.known);
@@ -104,16 +104,16 @@ export function updateIncidents(
       const current = byKey.get(problem.key);
       return current && isNews(current, problem, problem.absentSince);
     });
-    return { ...incident, ...(told && !hasNews ? { told } : {}), problems };
+    return { ...incident, ...(notifiedAt && !hasNews ? { notifiedAt } : {}), problems };
   });
   const isGone = ({ absentSince, recurs }: TrackedProblem) =>
     absentSince !== undefined && isOlder(absentSince, recurs ? DAY_MS : TWO_AUDITS_MS);
   const isOver = ({ problems }: Incident) => problems.every(isGone);
-  const ended = updated.filter((incident) => incident.told && isOver(incident));
+  const ended = updated.filter((incident) => incident.notifiedAt && isOver(incident));
   const gone = [
     ...log.gone.filter((one) => !isOlder(one.at, DAY_MS)),
-    ...updated.flatMap(({ told, problems }) =>
-      told ? problems.filter(isGone).map(({ key }) => ({ key, at })) : [],
+    ...updated.flatMap(({ notifiedAt, problems }) =>
+      notifiedAt ? problems.filter(isGone).map(({ key }) => ({ key, at })) : [],
     ),
   ];
   // A problem that comes back after that is news.
@@ -140,8 +140,8 @@ export function updateIncidents(
   for (const incident of incidents) {
     const present = incident.problems.filter(({ absentSince }) => absentSince === undefined);
     const mayPass = present.every(({ isTransient }) => isTransient) && !isOld(incident.since);
-    if (incident.told || present.length === 0 || mayPass) continue;
-    incident.told = at;
+    if (incident.notifiedAt || present.length === 0 || mayPass) continue;
+    incident.notifiedAt = at;
     incident.title = headline(incident);
     begun.push(incident);
   }

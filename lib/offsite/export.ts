@@ -112,10 +112,10 @@ export async function exportImage(
   if (!object && !task && !begun.task) {
     // A task that was begun a moment ago may be missing in the list of tasks.
     if (begun.refused || ageMs >= SETTLING_MS) return request();
-    return { outcome: 'exporting', reasons: [{ code: 'EXPORT_UNSURE' }] };
+    return { outcome: 'exporting', reasons: [{ code: 'EXPORT_UNCERTAIN' }] };
   }
   if (!object && task?.status === 'success' && now.getTime() - task.updatedAt.getTime() < SETTLING_MS) {
-    return { outcome: 'exporting', reasons: [{ code: 'EXPORT_UNSEEN', name }] };
+    return { outcome: 'exporting', reasons: [{ code: 'EXPORT_NOT_LISTED', name }] };
   }
   if (!object || task?.status === 'failure') {
     const cause = task?.message ?? (task ? 'its task has succeeded' : 'its task is no longer kept');

@@ -194,7 +194,7 @@ async function seriesIn(
     .filter((s): s is Snapshot => isSnapshot(s) && s.policy === policy.policy);
   const isNamable = ({ id, server }: Snapshot) => isKeyId(id) && isKeyId(server);
   for (const { id, server } of ours.filter((one) => !isNamable(one))) {
-    warnings.push({ code: 'SERVER_ID_ODD', region, image: id, server });
+    warnings.push({ code: 'SERVER_ID_INVALID', region, image: id, server });
   }
   const namable = ours.filter(isNamable);
   const imageOf = new Map(images.map((image) => [image.id, image]));
@@ -239,7 +239,7 @@ function copiedElsewhere(
     // warning.
     if (home !== undefined && policy.regions?.includes(home) === false) return [];
     const reason: Reason =
-      home === undefined ? { code: 'COPY_HOME_UNKNOWN' } : { code: 'COPY_ELSEWHERE', home };
+      home === undefined ? { code: 'COPY_REGION_UNKNOWN' } : { code: 'COPY_ELSEWHERE', home };
     return [{ code: 'NOT_COPIED', region, of: serverNameIn(newest) || server, reasons: [reason] }];
   });
 }

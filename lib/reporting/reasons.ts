@@ -135,15 +135,15 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   LEGACY_SHARED: { image: string; name: string; server: string; deployment: string };
 
   // Servers whose existence is unknown.
-  HOME_UNKNOWN: { server: string };
-  HOME_UNLISTED: { server: string; home: string };
-  HOME_UNREADABLE: { home: string };
+  SERVER_REGION_UNKNOWN: { server: string };
+  SERVER_REGION_NOT_LISTED: { server: string; home: string };
+  SERVER_REGION_UNREADABLE: { home: string };
 
   // Drills.
   DRILL_PLANNED: { name: string; flavor: string; networks: readonly string[] };
   DRILL_TO_JUDGE: None;
   DRILL_TO_DELETE: { because: Reason };
-  DRILL_NOT_LOOKED_AT: None;
+  DRILL_NOT_CHECKED: None;
   DRILL_BOOTED: None;
   DRILL_ANSWERED: Answer;
   DRILL_ERROR: { fault: string };
@@ -152,7 +152,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_OLD: { hours: number };
   DRILL_JUDGED: None;
   DRILL_SURPLUS: { atOnce: number };
-  DRILL_TOLD_TO_GO: None;
+  DRILL_BEING_DELETED: None;
   DRILL_IMAGE_FOREIGN: None;
   DRILL_SERVER_GONE: None;
   DRILL_TWIN: { image: string };
@@ -161,14 +161,14 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_VERDICT_UNWRITTEN: { error: string; message: string };
   DRILL_DELETED_LATER: { error: string; message: string };
   DRILL_STUCK: None;
-  DRILL_STILL_TO_GO: None;
+  DRILL_STILL_BEING_DELETED: None;
   DRILL_FLAVOR_UNKNOWN: { flavor: string };
   DRILL_FLAVOR_TOO_SMALL: { flavor: string; image: string; least: string };
   DRILL_WITHOUT_FLAVOR: { image: string; least: string };
   DRILL_WITHOUT_NETWORK: None;
   DRILL_SNAPSHOT_GONE: None;
   DRILL_UNMARKED: { error: string; message: string };
-  DRILL_SERVER_UNSURE: { error: string; message: string };
+  DRILL_SERVER_UNCERTAIN: { error: string; message: string };
   DRILL_OF_VOLUMES: None;
 
   // Why it is not proven that a drill created a server.
@@ -196,7 +196,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COPY_OVER_LIMIT: { bytes: number; used: number; limit: number };
   COPY_LIMIT_UNREADABLE: { limit: number };
   COPY_ELSEWHERE: { home: string };
-  COPY_HOME_UNKNOWN: None;
+  COPY_REGION_UNKNOWN: None;
   COPY_SOURCE_GONE: None;
   COPY_EXPORT_GONE: None;
   COPY_OF_VOLUMES: None;
@@ -209,8 +209,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // Exports, with which copies at Rackspace start.
   EXPORT_RUNNING: { since: string };
-  EXPORT_UNSURE: None;
-  EXPORT_UNSEEN: { name: string };
+  EXPORT_UNCERTAIN: None;
+  EXPORT_NOT_LISTED: { name: string };
   EXPORT_INCOMPLETE: { problem: Reason };
   EXPORT_STUCK: { since: string; task: string };
   EXPORT_NAME_TAKEN: { name: string; container: string };
@@ -238,7 +238,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVER_DOUBTFUL: { problem: Reason };
   EXPIRY_WITHOUT_CLEANUP: { where: string };
   TAKEN_UNCONFIRMED: { message: string };
-  REQUEST_UNREMEMBERED: { message: string };
+  REQUEST_NOT_RECORDED: { message: string };
   OTHER_RUN: { until: string };
   RUN_CRASHED: { problem: Reason };
   LEFT_TO_NEXT_RUN: { job: string; count: number };
@@ -278,7 +278,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COPY_NEVER_VERIFIED: { key: string };
   COPY_NOT_COUNTED: { problem: Reason };
   COPY_LEDGER_UNREADABLE: { message: string };
-  SERVER_ID_ODD: { image: string; server: string };
+  SERVER_ID_INVALID: { image: string; server: string };
 
   // Data of servers that are in no snapshot.
   LOCAL_DISKS_UNPROTECTED: OfPolicy & { names: readonly string[] };
@@ -421,7 +421,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_REQUESTED: { server: string };
   RESTORE_REQUESTED_BEFORE: { byRequest: boolean };
   RESTORE_NOT_LISTED: { request: string };
-  RESTORE_LOOK_AGAIN: None;
+  RESTORE_CHECK_AGAIN: None;
 
   // The steps of a restore in place.
   RESTORE_SAFETY_FIRST: { name: string; server: string };
@@ -464,7 +464,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_DELETED_SINCE: None;
   RESTORE_REBUILT_SINCE: { name: string; server: string; image: string };
   RESTORE_TWIN: { server: string };
-  RESTORE_UNSURE: { error: string; message: string };
+  RESTORE_UNCERTAIN: { error: string; message: string };
   RESTORE_CALL_AGAIN: None;
   RESTORE_BEGIN_ANEW: None;
 
@@ -594,7 +594,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   PAGE_WITHOUT_LINK: { message: string };
   REPORTS_UNREADABLE: { message: string };
   DIGEST_NOT_SENT: { message: string };
-  INCIDENTS_NOT_TOLD: { message: string };
+  INCIDENTS_NOT_SENT: { message: string };
 
   // Incidents: what people get an e-mail about, besides what the audit has found.
   RUN_FAILED: { job: string; policy: string; messages: readonly string[] };

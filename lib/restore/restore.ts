@@ -193,7 +193,7 @@ async function takeLease({ event, request, run }: RestoreContext): Promise<Lease
 function unanswered(context: RestoreContext, image: string, why: Reason): Restoration {
   return restoreReport(context, image, {
     state: 'failed',
-    reasons: [why, { code: 'RESTORE_NOT_LISTED', request: context.request }, { code: 'RESTORE_LOOK_AGAIN' }],
+    reasons: [why, { code: 'RESTORE_NOT_LISTED', request: context.request }, { code: 'RESTORE_CHECK_AGAIN' }],
     next: eventToResume(context, image, { asked: true }),
   });
 }

@@ -21,7 +21,7 @@ export async function send<T>(
     const sent = await sendOnce(request, findResult);
     if ('done' in sent) return sent;
     const { code: error, message } = sent.unsure;
-    return { unsure: { code: 'RESTORE_UNSURE', error, message } };
+    return { unsure: { code: 'RESTORE_UNCERTAIN', error, message } };
   } catch (error) {
     if (!isCloudError(error)) throw error;
     const done = error.code === 'CONFLICT' ? await findResult() : undefined;

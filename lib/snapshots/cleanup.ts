@@ -167,8 +167,8 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     if (!policy.orphans) continue;
     doubts.push(
       region === undefined
-        ? { code: 'HOME_UNKNOWN', server }
-        : { code: 'HOME_UNLISTED', server, home: region },
+        ? { code: 'SERVER_REGION_UNKNOWN', server }
+        : { code: 'SERVER_REGION_NOT_LISTED', server, home: region },
     );
   }
   doubts.push(...unread);

@@ -460,7 +460,7 @@ async function requestOf(
   const warn = (error: unknown) => {
     // The same error may occur for several servers at once.
     if (warnings.length > 0) return;
-    warnings.push({ code: 'REQUEST_UNREMEMBERED', message: (error as Error).message });
+    warnings.push({ code: 'REQUEST_NOT_RECORDED', message: (error as Error).message });
   };
   const record: RequestRecord = { warnings };
   // An extra snapshot does no harm; a missing one may.

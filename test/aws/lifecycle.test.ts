@@ -73,7 +73,7 @@ describe('a deployment', () => {
   test('changes nothing if it is deployed again from the same sources', async () => {
     const output = await project.deploy(STAGE);
     expect(output).toContain('No changes to deploy. Deployment skipped.');
-    expect(output).toContain('Nobody is told of incidents: add an address to custom.alerts');
+    expect(output).toContain('Nobody is notified of incidents: add an address to custom.alerts');
     expect(await stateOf(STAGE)).toEqual(asShipped);
   });
 

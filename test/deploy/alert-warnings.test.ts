@@ -6,6 +6,6 @@ test.each<[string, object | undefined, boolean]>([
   ['the shipped settings', { alerts: [], heartbeat: '' }, true],
   ['an address', { alerts: [{ Protocol: 'email', Endpoint: 'ops@example.com' }] }, false],
   ['a heartbeat alone', { alerts: [], heartbeat: 'https://hc.example/x' }, false],
-])('a deployment with %s warns if nobody is told', (_, custom, warns) => {
+])('a deployment with %s warns if nobody is notified', (_, custom, warns) => {
   expect(alertWarnings(custom)).toHaveLength(warns ? 1 : 0);
 });

@@ -38,7 +38,7 @@ test.each([
   ],
   ['a confirmed subscription', { confirmed: 1, pending: 1 }, 'pass', 'ALERTS_CONFIRMED', undefined],
   ['a topic that does not answer', { isTopicDown: true }, 'warn', 'ALERTS_UNKNOWN', undefined],
-])('doctor looks who is told: %s', async (_, setup, verdict, code, remedy) => {
+])('doctor checks who is notified: %s', async (_, setup, verdict, code, remedy) => {
   const { alerts, error } = await diagnosis(setup);
   expect(alerts).toEqual([
     {
@@ -49,7 +49,7 @@ test.each([
       ...(remedy ? { remedy: expect.stringMatching(remedy) } : {}),
     },
   ]);
-  if (verdict === 'fail') expect(error).toContain('deployment, alerts: nobody is told of failures');
+  if (verdict === 'fail') expect(error).toContain('deployment, alerts: nobody is notified of failures');
 });
 
 test('doctor looks at no alerts where nothing is deployed', async () => {

@@ -124,7 +124,7 @@ function admits({ result }: InvocationResult, usual: Usual): boolean {
   const text = JSON.stringify(result);
   return (
     totalsOf(result) !== totalsOf(usual.result) ||
-    /can't be read|the next run|"EXPORT_UNSURE"|"state":"(waiting|building)"/.test(text)
+    /can't be read|the next run|"EXPORT_UNCERTAIN"|"state":"(waiting|building)"/.test(text)
   );
 }
 

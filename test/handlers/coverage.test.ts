@@ -660,7 +660,7 @@ describe('the record', () => {
     });
   });
 
-  test('that can not be written by two audits is told, with what to do, and once more when it can', async () => {
+  test('that can not be written by two audits is mailed, with what to do, and once more when it can', async () => {
     const waiting = await startWaiting();
     const h = await audited();
     h.s3.refuses = /^PUT .*coverage/;

@@ -571,7 +571,7 @@ describe('a drill that is not possible lets the run try another', () => {
         }),
     ],
     [
-      'has been told to go, and does not',
+      'is being deleted, and stays',
       (_, left) => {
         left.taskState = 'deleting';
       },

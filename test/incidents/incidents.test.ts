@@ -30,7 +30,7 @@ const server = (name: string, changes: Partial<Problem> = {}) =>
   });
 
 /** What hourly audits tell that see these problems, one list an audit: begun `+`, ended `-`. */
-function toldBy(...audits: Problem[][]): string[] {
+function mailsOf(...audits: Problem[][]): string[] {
   let log: Pick<IncidentLog, 'incidents' | 'gone'> = { incidents: [], gone: [] };
   return audits.map((seen, hour) => {
     const now = new Date(BEGINNING + hour * HOUR_MS);
@@ -56,12 +56,12 @@ const unread = (region: string) => problem('unreadable', { region });
 describe('an incident', () => {
   test.each<[string, Problem[][], string[]]>([
     [
-      'is told once, and once more when two audits have not seen it',
+      'is mailed once, and once more when two audits have not seen it',
       [[db], [db], [], [], []],
       ['+db', '', '', '-db', ''],
     ],
     ['that one audit does not see goes on', [[db], [], [db], [], []], ['+db', '', '', '', '-db']],
-    ['that comes again is told again', [[db], [], [], [db]], ['+db', '', '-db', '+db']],
+    ['that comes again is mailed again', [[db], [], [], [db]], ['+db', '', '-db', '+db']],
     ['of several servers is one', [[db, web], [web], [web]], ['+db+web', '', '']],
     ['of a server beside another that began before is another', [[db], [db, web]], ['+db', '+web']],
     [
@@ -75,23 +75,23 @@ describe('an incident', () => {
       ['+unreadable +unreadable'],
     ],
     [
-      'that is transient is told when a second audit sees it',
+      'that is transient is mailed when a second audit sees it',
       [[outage], [outage], [], []],
       ['', '+unreadable', '', '-unreadable'],
     ],
     [
-      'that is transient and over by the next audit is told to nobody',
+      'that is transient and over by the next audit is mailed to nobody',
       [[outage], [], [], []],
       ['', '', '', ''],
     ],
     [
-      'that is transient is told at once with a run that failed for it',
+      'that is transient is mailed at once with a run that failed for it',
       [[outage, crash]],
       ['+unreadable+run'],
     ],
-    ['of an account that is not transient is told at once', [[wrongKey]], ['+unreadable']],
-  ])('%s', (_, audits, told) => {
-    expect(toldBy(...audits)).toEqual(told);
+    ['of an account that is not transient is mailed at once', [[wrongKey]], ['+unreadable']],
+  ])('%s', (_, audits, mailed) => {
+    expect(mailsOf(...audits)).toEqual(mailed);
   });
 });
 
@@ -111,12 +111,12 @@ describe('what follows from an open incident joins it', () => {
     ],
     ['servers that no run comes for', [[silence], [silence, db]], ['+missing', '']],
     ['a selector that has lost all its servers', [[lost], [lost, problem('policy')]], ['+dropped', '']],
-  ])('%s', (_, audits, told) => {
-    expect(toldBy(...audits)).toEqual(told);
+  ])('%s', (_, audits, mailed) => {
+    expect(mailsOf(...audits)).toEqual(mailed);
   });
 
   test('so it is over when all of that is', () => {
-    expect(toldBy([wrongKey], [wrongKey, crash], [crash], [crash], [], [])).toEqual([
+    expect(mailsOf([wrongKey], [wrongKey, crash], [crash], [crash], [], [])).toEqual([
       '+unreadable',
       '',
       '',
@@ -170,52 +170,57 @@ describe('what does not follow is an incident of its own', () => {
       [[problem('policy')], [problem('policy'), db]],
       ['+policy', '+db'],
     ],
-  ])('%s', (_, audits, told) => {
-    expect(toldBy(...audits)).toEqual(told);
+  ])('%s', (_, audits, mailed) => {
+    expect(mailsOf(...audits)).toEqual(mailed);
   });
 });
 
 test('what can not be read is not over', () => {
-  expect(toldBy([lost], [wrongKey], [wrongKey], [wrongKey], [lost])).toEqual([
+  expect(mailsOf([lost], [wrongKey], [wrongKey], [wrongKey], [lost])).toEqual([
     '+dropped',
     '+unreadable',
     '',
     '',
     '',
   ]);
-  expect(toldBy([db], [wrongKey], [wrongKey], [wrongKey], [db])).toEqual(['+db', '+unreadable', '', '', '']);
+  expect(mailsOf([db], [wrongKey], [wrongKey], [wrongKey], [db])).toEqual(['+db', '+unreadable', '', '', '']);
 });
 
 describe('a problem that comes and goes', () => {
   const away = (hours: number) => Array.from({ length: hours }, () => []);
   const flapping = (problem: Problem) => Array.from({ length: 8 }, () => [[problem], ...away(2)]).flat();
-  /** What is told, and in which hours. */
-  const told = (...audits: Problem[][]) =>
-    toldBy(...audits).flatMap((text, hour) => (text ? `${hour}: ${text}` : []));
+  /** What is mailed, and in which hours. */
+  const mailed = (...audits: Problem[][]) =>
+    mailsOf(...audits).flatMap((text, hour) => (text ? `${hour}: ${text}` : []));
 
-  test('is told twice, and once more when it has stayed away for a day', () => {
-    expect(told(...flapping(db), ...away(24))).toEqual(['0: +db', '2: -db', '3: +db', '46: -db']);
-    expect(told(...flapping(outage), ...flapping(outage))).toEqual([]);
+  test('is mailed twice, and once more when it has stayed away for a day', () => {
+    expect(mailed(...flapping(db), ...away(24))).toEqual(['0: +db', '2: -db', '3: +db', '46: -db']);
+    expect(mailed(...flapping(outage), ...flapping(outage))).toEqual([]);
     const long = Array.from({ length: 6 }, () => [[outage], [outage], ...away(2)]).flat();
-    expect(told(...long)).toEqual(['1: +unreadable', '3: -unreadable', '5: +unreadable']);
+    expect(mailed(...long)).toEqual(['1: +unreadable', '3: -unreadable', '5: +unreadable']);
   });
 
   test('hides no other problem, and delays the end of none', () => {
     const audits = flapping(db).map((seen, hour) => (hour === 9 || hour === 10 ? [...seen, web] : seen));
-    expect(told(...audits)).toEqual(['0: +db', '2: -db', '3: +db', '9: +web', '12: -web']);
+    expect(mailed(...audits)).toEqual(['0: +db', '2: -db', '3: +db', '9: +web', '12: -web']);
     // Beginning in the same audit, too.
-    expect(told([db], [], [], [db, web], [], [], [])).toEqual(['0: +db', '2: -db', '3: +db +web', '5: -web']);
+    expect(mailed([db], [], [], [db, web], [], [], [])).toEqual([
+      '0: +db',
+      '2: -db',
+      '3: +db +web',
+      '5: -web',
+    ]);
   });
 
-  test('and comes back for another reason is told again', () => {
+  test('and comes back for another reason is mailed again', () => {
     const locked = { ...db, reasons: [{ code: 'SERVER_LOCKED' }] } satisfies Problem;
     const title = sentenceOf({ code: 'SERVER_LOCKED' });
     const audits = [[db], [], [], [db], [], [], [locked], [], [], [db], [], [locked]];
-    expect(told(...audits)).toEqual(['0: +db', '2: -db', '3: +db', `6: +${title}`]);
+    expect(mailed(...audits)).toEqual(['0: +db', '2: -db', '3: +db', `6: +${title}`]);
   });
 
   test('a day later is an ordinary one', () => {
     const days = [[db], ...away(30), [db], ...away(3)];
-    expect(told(...days)).toEqual(['0: +db', '2: -db', '31: +db', '33: -db']);
+    expect(mailed(...days)).toEqual(['0: +db', '2: -db', '31: +db', '33: -db']);
   });
 });

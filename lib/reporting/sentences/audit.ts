@@ -111,7 +111,7 @@ export const auditSentences = {
   PAGE_WITHOUT_LINK: ({ message }) => `the report page has no link: ${message}`,
   REPORTS_UNREADABLE: ({ message }) => `the day's reports can't be read: ${message}`,
   DIGEST_NOT_SENT: ({ message }) => `the digest was not sent: ${message}`,
-  INCIDENTS_NOT_TOLD: ({ message }) => `the mail about incidents was not sent: ${message}`,
+  INCIDENTS_NOT_SENT: ({ message }) => `the mail about incidents was not sent: ${message}`,
 } satisfies Partial<Sentences>;
 
 function remedyFor(dropped: Dropped): string {

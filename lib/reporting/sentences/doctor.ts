@@ -25,9 +25,9 @@ export const doctorSentences = {
   ALERTS_CONFIRMED: ({ confirmed, pending }) =>
     `${confirmed} confirmed ${confirmed === 1 ? 'subscription' : 'subscriptions'}${pendingText(pending)}`,
   ALERTS_BY_HEARTBEAT: ({ pending }) =>
-    `only the heartbeat tells of failures: custom.alerts has no confirmed subscription${pendingText(pending)}`,
+    `only the heartbeat reports failures: custom.alerts has no confirmed subscription${pendingText(pending)}`,
   ALERTS_TO_NOBODY: ({ pending }) =>
-    `nobody is told of failures: custom.alerts has no confirmed subscription${pendingText(pending)}, and heartbeat is empty`,
+    `nobody is notified of failures: custom.alerts has no confirmed subscription${pendingText(pending)}, and heartbeat is empty`,
   ALERTS_UNKNOWN: ({ message }) => `the subscriptions of the topic can't be counted: ${message}`,
   PROJECT_TWICE: ({ project, account }) => `its project ${project} is that of the account ${account}, too`,
   RIGHTS_SUFFICIENT: ({ roles }) => `the user's roles ${rolesText(roles)}: it may make and delete images`,

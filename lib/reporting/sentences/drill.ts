@@ -6,7 +6,7 @@ export const drillSentences = {
     `would be booted as ${name}, flavor ${flavor}, ${networks.length > 0 ? `networks ${networks.join(', ')}` : 'no network'}`,
   DRILL_TO_JUDGE: () => 'would be judged, then deleted',
   DRILL_TO_DELETE: ({ because }, say) => `would be deleted: ${say(because)}`,
-  DRILL_NOT_LOOKED_AT: () => 'not checked yet',
+  DRILL_NOT_CHECKED: () => 'not checked yet',
   DRILL_BOOTED: () => 'it was booted, and was ACTIVE',
   DRILL_ANSWERED: ({ target, status }) =>
     `it was booted: ${target}${status === undefined ? '' : ` answered ${status}`}`,
@@ -17,7 +17,7 @@ export const drillSentences = {
   DRILL_JUDGED: () => 'its snapshot already has a verdict',
   DRILL_SURPLUS: ({ atOnce }) =>
     `another run began a drill at the same moment, and drill.atOnce is ${atOnce}`,
-  DRILL_TOLD_TO_GO: () => 'the server was already being deleted',
+  DRILL_BEING_DELETED: () => 'the server was already being deleted',
   DRILL_IMAGE_FOREIGN: () => 'its image is no longer a snapshot of this deployment',
   DRILL_SERVER_GONE: () => 'the server was deleted before the drill had a verdict',
   DRILL_TWIN: ({ image }) => `another server has the same metadata, and image ${image} names neither`,
@@ -26,7 +26,7 @@ export const drillSentences = {
   DRILL_VERDICT_UNWRITTEN: ({ message }) => `the verdict could not be written on the image: ${message}`,
   DRILL_DELETED_LATER: ({ message }) => `but the next run has to delete the server: ${message}`,
   DRILL_STUCK: () => 'the cloud does not delete the server: delete it by hand',
-  DRILL_STILL_TO_GO: () => 'the server is still being deleted: the next run checks again',
+  DRILL_STILL_BEING_DELETED: () => 'the server is still being deleted: the next run checks again',
   DRILL_FLAVOR_UNKNOWN: ({ flavor }) => `drill.flavor: there is no flavor "${flavor}"`,
   DRILL_FLAVOR_TOO_SMALL: ({ flavor, image, least }) =>
     `drill.flavor: ${flavor} is too small: image ${image} asks for ${least}`,
@@ -37,7 +37,7 @@ export const drillSentences = {
   DRILL_SNAPSHOT_GONE: () => 'the image is no longer a good snapshot',
   DRILL_UNMARKED: ({ message }) =>
     `no server was requested, because the drill could not be recorded on the image: ${message}`,
-  DRILL_SERVER_UNSURE: ({ message }) =>
+  DRILL_SERVER_UNCERTAIN: ({ message }) =>
     `${message} If the cloud created a server all the same, the next run finds it.`,
   DRILL_OF_VOLUMES: () =>
     'its disk is a volume: a server made from it would leave a new volume behind, so it is not drilled',

@@ -27,7 +27,7 @@ export const offsiteSentences = {
   COPY_LIMIT_UNREADABLE: ({ limit }) => `how much of ${limitText(limit)} is used up can't be read`,
   COPY_ELSEWHERE: ({ home }) =>
     `its newest snapshot was taken in ${home}, and only the copies there say whether it is copied already`,
-  COPY_HOME_UNKNOWN: () =>
+  COPY_REGION_UNKNOWN: () =>
     'the region in which its newest snapshot was taken is unknown, and so is whether it is copied already',
   COPY_SOURCE_GONE: () => 'the snapshot was deleted before it was copied',
   COPY_EXPORT_GONE: () => 'its export was deleted before it was copied: the export is requested again',
@@ -43,9 +43,9 @@ export const offsiteSentences = {
 
   // Exports: the first step of a copy at Rackspace.
   EXPORT_RUNNING: ({ since }) => `its export was requested at ${since}; a later run checks its progress`,
-  EXPORT_UNSURE: () =>
+  EXPORT_UNCERTAIN: () =>
     'it is not known yet whether its export has begun: a run in an hour or later requests the export again',
-  EXPORT_UNSEEN: ({ name }) =>
+  EXPORT_NOT_LISTED: ({ name }) =>
     `the export task has succeeded, but ${name} does not exist yet: a later run checks again`,
   EXPORT_INCOMPLETE: ({ problem }, say) =>
     `the export task has succeeded, but the export is not complete yet: ${say(problem)}`,

@@ -29,8 +29,8 @@ export const ownershipSentences = {
     `${name} (${image}) is of autosnap.py, and the deployment ${deployment} has snapshots of ${server}, too`,
 
   // A server of which nobody knows whether it is gone.
-  HOME_UNKNOWN: ({ server }) => `no snapshot of server ${server} says in which region it was`,
-  HOME_UNLISTED: ({ server, home }) =>
+  SERVER_REGION_UNKNOWN: ({ server }) => `no snapshot of server ${server} says in which region it was`,
+  SERVER_REGION_NOT_LISTED: ({ server, home }) =>
     `server ${server} was in ${home}, which the account's catalogue does not name`,
-  HOME_UNREADABLE: ({ home }) => `it was in ${home}, which can't be read`,
+  SERVER_REGION_UNREADABLE: ({ home }) => `it was in ${home}, which can't be read`,
 } satisfies Partial<Sentences>;

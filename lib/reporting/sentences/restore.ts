@@ -77,7 +77,7 @@ export const restoreSentences = {
     `a server was asked for by an earlier call${byRequest ? ' with this request' : ''}`,
   RESTORE_NOT_LISTED: ({ request }) =>
     `no server of the request "${request}" is listed. A listing can lack a server that is there, so this request asks for no other one`,
-  RESTORE_LOOK_AGAIN: () =>
+  RESTORE_CHECK_AGAIN: () =>
     'call again with "next" to look again; once you are sure that there is none, begin anew, without "request" and "asked"',
 
   // What a restore in place does.
@@ -144,7 +144,7 @@ export const restoreSentences = {
     `${name} (${server}) has been rebuilt since, from image ${image}: to restore it once more, begin anew, without "request"`,
   RESTORE_TWIN: ({ server }) =>
     `server ${server} carries the same request, too: a second one, if two calls came at the same moment; look at it before you delete it`,
-  RESTORE_UNSURE: ({ message }) => `${withoutStop(message)}. Nothing is to be seen of it yet`,
+  RESTORE_UNCERTAIN: ({ message }) => `${withoutStop(message)}. Nothing is to be seen of it yet`,
   RESTORE_CALL_AGAIN: () => 'call again with "next", which looks first',
   RESTORE_BEGIN_ANEW: () => 'begin anew, without "request"',
 

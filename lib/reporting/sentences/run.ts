@@ -39,7 +39,7 @@ export const runSentences = {
   EXPIRY_WITHOUT_CLEANUP: ({ where }) =>
     `expires: no policy looks at ${where} of this account, so nothing deletes these snapshots there`,
   TAKEN_UNCONFIRMED: ({ message }) => `it is not certain that the cloud has what it has accepted: ${message}`,
-  REQUEST_UNREMEMBERED: ({ message }) =>
+  REQUEST_NOT_RECORDED: ({ message }) =>
     `it is not certain since when this request is known, and which servers it has taken: ${message}`,
   OTHER_RUN: ({ until }) =>
     `another run of this job is at work, until ${until} at most: this one has done nothing`,
@@ -108,7 +108,8 @@ export const runSentences = {
     `${key} was never verified, and its snapshot is gone: it is kept and not counted`,
   COPY_NOT_COUNTED: ({ problem }, say) => `${say(problem)}: the copy is kept and not counted`,
   COPY_LEDGER_UNREADABLE: ({ message }) => `what was copied this month can't be read: ${message}`,
-  SERVER_ID_ODD: ({ image, server }) => `the image ${image} is not copied: "${server}" is no id of a server`,
+  SERVER_ID_INVALID: ({ image, server }) =>
+    `the image ${image} is not copied: "${server}" is no id of a server`,
 
   // Data of servers that are in no snapshot.
   LOCAL_DISKS_UNPROTECTED: ({ where, policy, names }) =>

@@ -195,7 +195,7 @@ test('a run that failed before the first audit of its policy', async () => {
   ]);
 });
 
-test('a name that a subject can not have is told by the id', async () => {
+test('a name that a subject can not have is mailed by the id', async () => {
   const h = await deployment();
   setTime('2026-11-24T00:00:20Z');
   Object.assign(h.db, { name: '数据库一', vmState: 'error' });
