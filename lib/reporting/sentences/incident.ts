@@ -4,8 +4,8 @@ import type { Sentences } from './sentence.ts';
 
 /** What people get an e-mail about, besides what the audit has found. */
 export const incidentSentences = {
-  RUN_FAILED: ({ job, policy, messages: [first, ...more] }) =>
-    `${job} ${policy} failed: ${first}${more.length > 0 ? `, and ${more.length} more` : ''}`,
+  RUN_FAILED: ({ job, policy, failures: [first, ...more] }) =>
+    `${job} ${policy} failed: ${first?.text}${more.length > 0 ? `, and ${more.length} more` : ''}`,
   SERVER_FAILED: ({ policy, where, server, name, message }) =>
     `${name || server} in ${where}, ${policy}: ${message}`,
   SERVERS_FAILED: ({ job, policy, count }) => `${job} ${policy} failed for ${counted(count, 'more server')}`,
