@@ -182,6 +182,14 @@ export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, s
 }
 
 /**
+ * The name of the server when the snapshot was taken; undefined if {@link imageName} may have
+ * truncated it.
+ */
+export function fullServerNameIn(snapshot: Snapshot): string | undefined {
+  return snapshot.name.length < LONGEST_NAME ? serverNameIn(snapshot) : undefined;
+}
+
+/**
  * Requests the snapshots of an event, or plans them in a dry run. Returns when the cloud has
  * accepted the requests. The cloud makes the images asynchronously; later runs read their final
  * status.

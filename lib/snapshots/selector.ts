@@ -85,6 +85,26 @@ function mayMatch(id: string, name: string | undefined, selector: Selector): boo
   );
 }
 
+/**
+ * Whether a selector certainly selects a server now. Of a server that no listing has, only the id
+ * and the former name are known: if `except` has metadata, or has names and the former name is
+ * unknown, the server may be excluded.
+ *
+ * @param server undefined if no listing has the server.
+ * @param name the former name; undefined if unknown.
+ */
+export function certainlySelects(
+  selector: Selector,
+  id: string,
+  server: Server | undefined,
+  name: string | undefined,
+): boolean {
+  if (server) return selectServers([server], selector).servers.length > 0;
+  const { names, tagged }: Criteria = selector.except ?? {};
+  const mayBeExcepted = tagged !== undefined || (names !== undefined && name === undefined);
+  return !mayBeExcepted && maySelect(id, name, selector);
+}
+
 function matches(
   server: Pick<Server, 'id' | 'name' | 'metadata'>,
   { ids, names, tagged }: Criteria,
