@@ -254,9 +254,14 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const { entries, warnings } = await confirmTaken(take, begun);
 
   const isByHand = isAdhoc(event) || only !== undefined;
-  const unmatched = selection.unmatched.map(
-    (selector): Finding => ({ code: 'SELECTOR_UNMATCHED', selector, isPart: only !== undefined }),
-  );
+  const unmatched: Finding[] = selection.unmatched.map((selector) => ({
+    code: 'SELECTOR_UNMATCHED',
+    selector,
+    isPart: only !== undefined,
+  }));
+  if (selection.allExcepted && unknown.length === 0) {
+    unmatched.push({ code: 'SERVERS_ALL_EXCEPTED', isPartial: unreadable.length > 0 });
+  }
   const failures = [
     ...unreadableRegions('snapshot', unreadable),
     // An operator relies on a snapshot that was requested by hand.

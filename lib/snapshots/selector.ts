@@ -8,6 +8,8 @@ export interface Selection {
   missingIds: string[];
   /** Criteria other than ids that no server matches, as text: `names "web-*"`. */
   unmatched: string[];
+  /** Whether each criterion matches servers, and `except` excludes all of these servers. */
+  allExcepted: boolean;
   /** Ids in the selector that `except` excludes. */
   exceptedIds: string[];
   /** Criteria of `except` that no server matches, as text: `except.names "web-*"`. */
@@ -33,10 +35,13 @@ function select(servers: readonly Server[], selector: Selector): Selection {
   const selected = servers.filter((server) => (all || matches(server, selector)) && !matches(server, except));
   const known = new Map(servers.map((server) => [server.id, server]));
   const { ids: exceptedIds = [] }: Criteria = except;
+  const missingIds = ids.filter((id) => !known.has(id));
+  const unmatched = [...unmatchedOf(servers, selector), ...(all && servers.length === 0 ? ['all'] : [])];
   return {
     servers: [...new Map(selected.map((server) => [server.id, server])).values()],
-    missingIds: ids.filter((id) => !known.has(id)),
-    unmatched: [...unmatchedOf(servers, selector), ...(all && servers.length === 0 ? ['all'] : [])],
+    missingIds,
+    unmatched,
+    allExcepted: selected.length + missingIds.length + unmatched.length === 0,
     exceptedIds: ids.filter((id) => known.has(id) && matches(known.get(id)!, except)),
     unmatchedExceptions: [
       ...exceptedIds.filter((id) => !known.has(id)).map((id) => `ids "${id}"`),

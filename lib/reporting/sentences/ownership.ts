@@ -1,5 +1,7 @@
 import type { Sentences } from './sentence.ts';
 
+const IF_GONE = 'if the server is gone, delete its snapshots by hand, or remove `orphans` from the policy';
+
 /** Why nothing proves whose an image is, or where a server is. */
 export const ownershipSentences = {
   // An image with the marker of this deployment that is not one of its snapshots.
@@ -29,8 +31,9 @@ export const ownershipSentences = {
     `${name} (${image}) is of autosnap.py, and the deployment ${deployment} has snapshots of ${server}, too`,
 
   // A server of which nobody knows whether it is gone.
-  SERVER_REGION_UNKNOWN: ({ server }) => `no snapshot of server ${server} says in which region it was`,
+  SERVER_REGION_UNKNOWN: ({ server }) =>
+    `no snapshot of server ${server} says in which region it was: ${IF_GONE}`,
   SERVER_REGION_NOT_LISTED: ({ server, home }) =>
-    `server ${server} was in ${home}, which the account's catalogue does not name`,
+    `server ${server} was in ${home}, which the account's catalogue does not name: ${IF_GONE}`,
   SERVER_REGION_UNREADABLE: ({ home }) => `it was in ${home}, which can't be read`,
 } satisfies Partial<Sentences>;
