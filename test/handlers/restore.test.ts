@@ -53,6 +53,7 @@ describe('to a new server', () => {
         image: h.images[0]!.id,
         restored: restored!.id,
       });
+      expect(report.lines).toContain(`the cloud is creating the server ${restored!.id}`);
       expect(h.web).toMatchObject({ metadata: { autosnap: 'daily', role: 'front' } });
     },
   );
