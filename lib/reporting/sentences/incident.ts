@@ -26,7 +26,8 @@ export const incidentTitles = {
   SERVER_IN_TROUBLE: ({ problem, ageSeconds, ...server }) =>
     `${nameOf(server)}: ${TROUBLES[problem.code]?.(ageSeconds) ?? 'it is in trouble'}`,
   RUNS_MISSING: ({ job, policy }) => `${policy}: ${job} runs are missing`,
-  NOTHING_SELECTED: ({ policy }) => `${policy}: a selector matches no server`,
+  NOTHING_SELECTED: ({ policy, selector }) =>
+    `${policy}: ${selector === undefined ? 'it selects no server' : 'a selector matches no server'}`,
   COVERAGE_NOT_RECORDED: () => 'what policies cover is not recorded',
   COVERAGE_UNREADABLE: () => "the record of what policies covered can't be read",
   RUNS_WAITING: ({ count }) => waitingText(count),
