@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Period } from '../lib/config/keep-rules.ts';
 import { type Keep, parsePolicy } from '../lib/config/policy.ts';
 import { retain } from '../lib/snapshots/retention.ts';
 import { policy } from './harness.ts';
