@@ -57,10 +57,10 @@ export const serverDropped =
     return { code: 'DROPPED_SERVER', account, where, ...facts };
   };
 
+/** @param covered the server as this audit sees it, with the policies that still cover it. */
 export const fromPolicyDropped =
-  (account: string, policy: string, { others, seen }: { others: readonly string[]; seen: string }) =>
-  ({ servers: [one] }: CoverageLoss): Dropped => {
-    const { region: where, server, name } = one!;
+  (account: string, policy: string, covered: CoveredServer, seen: string) => (): Dropped => {
+    const { region: where, server, name, policies: others } = covered;
     return { code: 'DROPPED_FROM_POLICY', account, where, server, name, policies: [policy], others, seen };
   };
 

@@ -130,10 +130,7 @@ function sortedOut(
     const current = covered.get(id);
     if (current) {
       return Object.entries(lostOf(server)).map(([policy, seen]) =>
-        lossOf(
-          `server ${account} ${id} ${policy}`,
-          fromPolicyDropped(account, policy, { others: current.policies, seen }),
-        ),
+        lossOf(`server ${account} ${id} ${policy}`, fromPolicyDropped(account, policy, current, seen)),
       );
     }
     if (isGone(server, now)) return [];
