@@ -75,7 +75,7 @@ export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
  * A consequence of an open incident joins it without a mail. People are notified of an incident at
  * once, or, if all its problems are transient, when a second audit sees it. An incident is over
  * when two audits have seen none of its problems. The problems of an account or region that can't
- * be read stay open.
+ * be read stay open, and so do drops out of coverage while its record can't be read or written.
  *
  * If a problem begins again within a day of its end, people are notified once more, and the problem
  * is over only when it has stayed away for a day: a problem that comes and goes causes three mails,
@@ -90,7 +90,7 @@ export function updateIncidents(
   const isOlder = (since: string, ms: number) => now.getTime() - Date.parse(since) >= ms;
   const isOld = (since: string) => isOlder(since, TWO_AUDITS_MS);
   const byKey = new Map(seen.map((problem) => [problem.key, problem]));
-  const blind = seen.filter(({ kind }) => kind === 'unreadable');
+  const blind = seen.filter(({ kind }) => kind === 'unreadable' || kind === 'coverage');
 
   const updated = log.incidents.map(({ notifiedAt, ...incident }): Incident => {
     const problems = incident.problems.map(({ absentSince, ...problem }): TrackedProblem => {
@@ -159,8 +159,12 @@ const WIDTH: Record<Problem['kind'], number> = {
   coverage: 6,
 };
 
-/** Whether a problem is unknown, because its account or region can't be read. */
+/**
+ * Whether a problem is unknown, because its account or region can't be read, or because nothing was
+ * compared with the recorded coverage.
+ */
 function hides(unreadable: Problem, problem: Problem): boolean {
+  if (unreadable.kind === 'coverage') return problem.kind === 'dropped';
   if (problem.account !== unreadable.account || problem.kind === 'run' || problem.kind === 'missing')
     return false;
   const { region } = unreadable;
