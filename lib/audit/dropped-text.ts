@@ -1,13 +1,17 @@
+import { DROPPED_UNKNOWN } from '../reporting/sentences/audit.ts';
 import { titleOf } from '../reporting/sentences.ts';
 import type { Audit, Dropped } from './model.ts';
 
 /**
- * A summary of the items that dropped out of coverage: the first item, and the number of others.
- * Empty without such items.
+ * A summary of the items that dropped out of coverage: the first item, and the number of others; or
+ * that they are not known, because the record can't be read. Empty without such items.
  */
-export function droppedText({ dropped }: Pick<Audit, 'dropped'>): string[] {
+export function droppedText({ dropped, warnings }: Pick<Audit, 'dropped' | 'warnings'>): string[] {
   const [first, ...more] = dropped;
-  if (!first) return [];
+  if (!first) {
+    const isUnknown = warnings.some(({ code }) => code === 'COVERAGE_UNREADABLE');
+    return isUnknown ? [DROPPED_UNKNOWN] : [];
+  }
   return [`${titleOf(first)}${more.length > 0 ? `, and ${more.length} more` : ''}`];
 }
 

@@ -111,18 +111,21 @@ function sortedOut(
     const [was, is] = [selectionIn(policies, policy), selectionIn(its, policy)];
     return was !== undefined && was !== is;
   };
-  /** The policies that have lost a covered server, unless another one has it instead. */
+  /**
+   * The policies that have lost a covered server. A change of the policy, or a further policy that
+   * covers the server instead, excuses a new loss only: one that is recorded has been reported, and
+   * stays until the policy covers the server again or somebody accepts the loss.
+   */
   const lostOf = (server: CoveredServer): Record<string, string> => {
     const by = covered.get(server.server)?.policies ?? [];
-    const before = {
-      ...Object.fromEntries(server.policies.map((policy) => [policy, server.seen])),
+    const earlier = new Set([...server.policies, ...Object.keys(server.lost ?? {})]);
+    const isMoved = by.some((policy) => !earlier.has(policy));
+    const isNew = (policy: string) => !isMoved && isDeployed(policy) && !isChanged(policy);
+    const lost = {
+      ...Object.fromEntries(server.policies.filter(isNew).map((policy) => [policy, server.seen])),
       ...server.lost,
     };
-    if (by.length === 0 || otherProject || by.some((policy) => before[policy] === undefined)) return {};
-    const lost = Object.entries(before).filter(
-      ([policy]) => !by.includes(policy) && isDeployed(policy) && !isChanged(policy),
-    );
-    return Object.fromEntries(lost);
+    return Object.fromEntries(Object.entries(lost).filter(([policy]) => !by.includes(policy)));
   };
   const lossesOf = (server: CoveredServer): CoverageLoss[] | undefined => {
     const { server: id, region } = server;
@@ -147,7 +150,7 @@ function sortedOut(
     policies: policies.map((policy) => ({ policy, loss: policyLosses.get(policy.policy) })),
     servers: servers.map((server) => {
       const because = lossesOf(server);
-      const current = covered.get(server.server);
+      const current = otherProject ? undefined : covered.get(server.server);
       if (!current) {
         for (const loss of because ?? []) loss.servers.push(server);
         return { server, because };

@@ -97,8 +97,8 @@ async function recordCoverage(
 }
 
 /**
- * The result of an audit whose coverage could not be recorded: a failure if the event accepts
- * items, otherwise a warning.
+ * The result of an audit whose coverage could not be recorded: a warning, and a failure as well if
+ * the event accepts items.
  */
 function unrecorded(
   audit: Audit,
@@ -106,10 +106,9 @@ function unrecorded(
   problem: Finding,
   acceptance: Acceptance | undefined,
 ): ComparedAudit {
-  const [warnings, failures] = acceptance === undefined ? [[problem], []] : [[], [problem]];
   return {
-    audit: { ...audit, dropped, warnings: [...audit.warnings, ...warnings] },
+    audit: { ...audit, dropped, warnings: [...audit.warnings, problem] },
     accepted: [],
-    failures,
+    failures: acceptance === undefined ? [] : [problem],
   };
 }

@@ -81,7 +81,8 @@ export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
  * A consequence of an open incident joins it without a mail. People are notified of an incident at
  * once, or, if all its problems are transient, when a second audit sees it. An incident is over
  * when two audits have seen none of its problems, except for consequences. The problems of an
- * account or region that can't be read stay open.
+ * account or region that can't be read stay open, and so do drops out of coverage while its record
+ * can't be read or written.
  *
  * A problem that has a new cause is treated like one that has just begun. If a problem begins again
  * within a day of its end, people are notified once more, and the problem is over only when it has
@@ -104,14 +105,14 @@ export function updateIncidents(
   const incidents: Incident[] = [];
   for (const { problems: before, ...incident } of log.incidents) {
     const problems = before.flatMap((problem): TrackedProblem[] => {
-      const { key, absentSince, ...rest } = problem;
-      const current = byKey.get(key);
+      const { absentSince, ...rest } = problem;
+      const current = byKey.get(problem.key);
       if (current && (isGone(problem) || isNews(current, problem))) {
-        earlier.set(key, problem);
+        earlier.set(problem.key, problem);
         return [];
       }
       if (current) return [{ ...rest, ...current, reasons: problem.reasons }];
-      if (blind.some((one) => hides(one, problem))) return [problem];
+      if (blind.some((one) => hides(one, problem))) return [rest];
       const since = absentSince ?? at;
       const isOver = isOlder(since, problem.recurs ? DAY_MS : TWO_AUDITS_MS);
       return [{ ...problem, absentSince: since, ...(isOver && !isGone(problem) ? { goneAt: at } : {}) }];
@@ -180,8 +181,12 @@ const WIDTH: Record<Problem['kind'], number> = {
   coverage: 6,
 };
 
-/** Whether a problem is unknown, because its account or region can't be read. */
+/**
+ * Whether a problem is unknown, because its account or region can't be read, or because nothing was
+ * compared with the recorded coverage.
+ */
 function hides(unreadable: Problem, problem: Problem): boolean {
+  if (unreadable.kind === 'coverage') return problem.kind === 'dropped';
   if (problem.account !== unreadable.account || problem.kind === 'run' || problem.kind === 'missing')
     return false;
   const { region } = unreadable;

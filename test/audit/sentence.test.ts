@@ -51,6 +51,11 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
   ["account rackspace can't be read: nothing is known of the servers", [], of({ unreadable: 'account' })],
   ['No server is protected: no policy selects one', []],
   [
+    '1 of 1 server protected; what is no longer covered is not known',
+    good(1),
+    { warnings: [{ code: 'COVERAGE_UNREADABLE', message: '503' }] },
+  ],
+  [
     'No server is protected: no policy selects one',
     [],
     of({ problems: [{ code: 'SELECTOR_UNMATCHED', selector: 'names', isPart: false }] }),

@@ -161,6 +161,35 @@ describe('a server of two policies', () => {
     expect((await next(h)).drops).toEqual([]);
   });
 
+  const EXCEPT = { names: ['test-*'] };
+  test.each<[string, object[]]>([
+    ['its policy is changed', [{ ...DAILY, servers: { tagged: TAG, except: EXCEPT } }, weekly]],
+    ['another policy covers the server, too', [DAILY, weekly, policy({ policy: 'yearly' })]],
+    ['its policy is removed', [weekly]],
+  ])('that lost one stays reported while %s, until it has it again', async (_, policies) => {
+    const h = await start();
+    h.web1.metadata = { autosnap: 'weekly' };
+    expect((await next(h)).drops).toEqual(['DROPPED_FROM_POLICY 1']);
+    redeploy(h, ...policies);
+    for (const _ of [1, 2]) expect((await next(h)).drops).toContain('DROPPED_FROM_POLICY 1');
+    redeploy(h, DAILY, weekly);
+    expect((await next(h)).drops).toContain('DROPPED_FROM_POLICY 1');
+    h.web1.metadata = { ...TWO };
+    expect((await next(h)).drops).not.toContain('DROPPED_FROM_POLICY 1');
+  });
+
+  test('that lost one and then the other still lacks the first when it has the other again', async () => {
+    const h = await start();
+    h.web1.metadata = { autosnap: 'weekly' };
+    await next(h);
+    h.web1.metadata = {};
+    await next(h);
+    h.web1.metadata = { autosnap: 'weekly' };
+    expect((await next(h)).drops).toEqual(['DROPPED_FROM_POLICY 1']);
+    await next(h, { acceptDropped: { servers: ['web-1'] } });
+    expect((await next(h)).drops).toEqual([]);
+  });
+
   test('that lost one and then the other is reported once, as not covered', async () => {
     const h = await start();
     h.web1.metadata = { autosnap: 'weekly' };
@@ -419,6 +448,26 @@ test('what drops at once is one mail, with the command that accepts it, and one 
   await next(h);
   expect(waiting.mails.slice(1).map(({ subject }) => subject)).toEqual([
     expect.stringContaining('ended: the policy weekly is no longer deployed'),
+  ]);
+});
+
+test('what dropped does not end while the record can not be read, with which audits compare', async () => {
+  const waiting = await startWaiting();
+  const h = await audited();
+  redeploy(h);
+  await next(h);
+  h.s3.refuses = /^GET .*coverage/;
+  for (const hour of ['08', '09', '10']) {
+    setTime(`2026-11-23T${hour}:00:00Z`);
+    expect((await next(h)).sentence).toMatch(/; what is no longer covered is not known$/);
+    expect((await h.fail('audit', { acceptDropped: true })).error.message).toContain('cannot be read');
+  }
+  h.s3.refuses = / ^/;
+  setTime('2026-11-23T11:00:00Z');
+  await next(h);
+  expect(waiting.mails.map(({ subject }) => subject.replace('Autosnap autosnap-test: ', ''))).toEqual([
+    'the policy daily is no longer deployed',
+    "the record of what policies covered can't be read",
   ]);
 });
 

@@ -76,6 +76,7 @@ const wrongKey = problem('unreadable', { cause: 'UNAUTHORIZED' });
 const crash = problem('run', { job: 'snapshot', isTotal: true });
 const partly = problem('run', { job: 'snapshot', isTotal: false });
 const lost = problem('dropped');
+const noRecord = problem('coverage', { account: '', policies: [], isTransient: true });
 const silence = problem('missing', { job: 'snapshot', isTotal: true });
 
 const unread = (region: string) => problem('unreadable', { region });
@@ -89,6 +90,11 @@ describe('an incident', () => {
     ],
     ['that one audit does not see goes on', [[db], [], [db], [], []], ['+db', '', '', '', '-db']],
     ['that comes again is mailed again', [[db], [], [], [db]], ['+db', '', '-db', '+db']],
+    [
+      'of a drop goes on while what is covered can not be compared',
+      [[lost], [noRecord], [noRecord], [noRecord], [lost], [], []],
+      ['+dropped', '', '+coverage', '', '', '-coverage', '-dropped'],
+    ],
     ['of several servers is one', [[db, web], [web], [web]], ['+db+web', '', '']],
     ['of a server beside another that began before is another', [[db], [db, web]], ['+db', '+web']],
     [

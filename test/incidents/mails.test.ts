@@ -179,6 +179,19 @@ test('a run that was killed, also while another incident is open', async () => {
   ]);
 });
 
+test('a run that was killed in the hour in which another one failed', async () => {
+  const h = await deployment();
+  setTime('2026-11-24T00:00:20Z');
+  h.db.vmState = 'error';
+  await h.fail('snapshot', { policy: 'daily' });
+  // As Lambda keeps the event of the failed run.
+  h.waiting.failedRuns.send('{}', 0);
+  h.waiting.queue.send('no work item', 0);
+  await deliverAll(h.waiting);
+  const { mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect(mails.map(({ text }) => text).join()).toContain('2 runs failed in all tries');
+});
+
 test('a run that failed before the first audit of its policy', async () => {
   setTime('2026-11-23T00:00:20Z');
   const h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0 } });
