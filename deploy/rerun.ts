@@ -7,6 +7,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import * as v from 'valibot';
+import { printable, printableJson, printableLines } from '../lib/openstack/printable.ts';
 import { JOBS } from '../lib/runtime/work-item.ts';
 
 const InvocationRecord = v.object({
@@ -38,7 +39,7 @@ interface Clients {
  * deliveries (lib/runtime/work-item.ts).
  *
  * @param print prints a line for each run.
- * @returns the number of runs that failed again.
+ * @returns the number of runs that failed again, or that Lambda refused.
  */
 export async function rerun(
   { queues, functions }: Clients,
@@ -50,25 +51,40 @@ export async function rerun(
   if (runs.length === 0) print('There are no failed runs.');
   let failed = 0;
   for (const { fn, event, receipts } of runs) {
-    const { FunctionError, Payload } = await functions.send(
-      new InvokeCommand({ FunctionName: fn, Payload: JSON.stringify(event) }),
-    );
-    const name = fn.split(':')[6] ?? fn;
-    if (FunctionError) {
-      failed++;
-      const { errorMessage } = JSON.parse(Buffer.from(Payload ?? []).toString()) as { errorMessage: string };
-      print(`✗ ${name} ${JSON.stringify(event)}\n  ${errorMessage.replaceAll('\n', '\n  ')}`);
+    const failure = await failureOf(functions, fn, event);
+    const run = `${printable(fn.split(':')[6] ?? fn)} ${printableJson(event)}`;
+    if (failure === undefined) {
+      print(`✓ ${run}`);
     } else {
-      print(`✓ ${name} ${JSON.stringify(event)}`);
+      failed++;
+      print(`✗ ${run}\n  ${printableLines(failure).replaceAll('\n', '\n  ')}`);
     }
     for (const ReceiptHandle of receipts) {
       const message = { QueueUrl, ReceiptHandle };
-      await (FunctionError
-        ? queues.send(new ChangeMessageVisibilityCommand({ ...message, VisibilityTimeout: 0 }))
-        : queues.send(new DeleteMessageCommand(message)));
+      await (failure === undefined
+        ? queues.send(new DeleteMessageCommand(message))
+        : queues.send(new ChangeMessageVisibilityCommand({ ...message, VisibilityTimeout: 0 })));
     }
   }
   return failed;
+}
+
+/**
+ * Invokes a function and waits for its end.
+ *
+ * @returns why the run failed, or why Lambda refuses it: the function may no longer exist.
+ */
+async function failureOf(functions: LambdaClient, fn: string, event: unknown): Promise<string | undefined> {
+  try {
+    const { FunctionError, Payload } = await functions.send(
+      new InvokeCommand({ FunctionName: fn, Payload: JSON.stringify(event) }),
+    );
+    if (!FunctionError) return undefined;
+    return (JSON.parse(Buffer.from(Payload ?? []).toString()) as { errorMessage: string }).errorMessage;
+  } catch (error) {
+    const { name, message } = error as Error;
+    return `${name}: ${message}`;
+  }
 }
 
 /**
@@ -90,7 +106,7 @@ async function failedRuns(
     for (const { Body = '', ReceiptHandle = '' } of Messages) {
       const read = readMessage(Body, deployment);
       if (!read) {
-        print(`! this message is not a failed run and stays in the queue: ${Body.slice(0, 200)}`);
+        print(`! this message is not a failed run and stays in the queue: ${printable(Body.slice(0, 200))}`);
         continue;
       }
       const { fn, event } = read;

@@ -1,5 +1,5 @@
 import { RunFailed } from '../reporting/failure.ts';
-import { logText } from '../reporting/log-text.ts';
+import { logText, type Paragraph, paragraphText } from '../reporting/log-text.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { remedyOf, sentenceOf } from '../reporting/sentences.ts';
 
@@ -94,23 +94,25 @@ const INDENT = 13;
  * the failed checks and the warnings, the failed checks first.
  */
 export function diagnosisText({ checks }: Diagnosis, isLocal: boolean): string {
-  const paragraphsOf = (some: readonly ReportedCheck[]) =>
-    [...Map.groupBy(some, subjectOf)].map(([subject, its]) =>
-      [
-        subject,
-        ...its.map(
-          (c) => `  ${SYMBOLS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(adviceOf(c), INDENT),
-        ),
-      ].join('\n'),
-    );
+  const paragraphsOf = (some: readonly ReportedCheck[]): Paragraph[] =>
+    [...Map.groupBy(some, subjectOf)].map(([heading, its]) => ({
+      heading,
+      lines: its.map(
+        (c) => `  ${SYMBOLS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(adviceOf(c), INDENT),
+      ),
+    }));
   const paragraphsWith = (verdict: ReportedCheck['verdict']) =>
     paragraphsOf(checks.filter((c) => c.verdict === verdict));
   const count = (verdict: ReportedCheck['verdict']) => checks.filter((c) => c.verdict === verdict).length;
   const sum = `${checks.length} checks: ${count('pass')} good, ${count('warn')} to look at, ${count('fail')} failed.`;
-  return logText(paragraphsOf(checks), [...paragraphsWith('fail'), ...paragraphsWith('warn')], {
-    sum,
-    isLocal,
-  });
+  return logText(
+    paragraphsOf(checks).map(paragraphText),
+    [...paragraphsWith('fail'), ...paragraphsWith('warn')],
+    {
+      sum,
+      isLocal,
+    },
+  );
 }
 
 /**

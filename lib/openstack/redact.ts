@@ -1,5 +1,10 @@
-/** The maximum length of a text. {@link Redactor.redact} then takes less than 0.1 s. */
-const MAX_LENGTH = 20_000;
+/** How much of a text is examined. {@link Redactor.redact} then takes less than 0.1 s. */
+const MAX_EXAMINED = 20_000;
+/**
+ * How much of a longer text is returned. A secret that begins before this length is examined
+ * completely.
+ */
+const MAX_RETURNED = 10_000;
 
 /** Removes secrets from texts. */
 export interface Redactor {
@@ -7,8 +12,8 @@ export interface Redactor {
   /**
    * Replaces each secret in a text with "[secret]": the secret itself, and the forms in which
    * software repeats it. These are escapes with backslashes, for JSON, for HTML, for URLs and for
-   * quoted-printable, also nested, and base64 together with other text. Returns at most {@link
-   * MAX_LENGTH} characters.
+   * quoted-printable, also nested, and base64 together with other text. Returns the first {@link
+   * MAX_RETURNED} characters of a text that is longer than {@link MAX_EXAMINED}.
    */
   redact(text: string): string;
 }
@@ -22,11 +27,11 @@ export function redactor(...secrets: string[]): Redactor {
   return {
     add,
     redact(long) {
-      const text = long.slice(0, MAX_LENGTH);
+      const text = long.slice(0, MAX_EXAMINED);
       const spans = decodedTextsOf(text).flatMap((decodedText) =>
         [...known].flatMap((secret) => spansOf(secret, decodedText)),
       );
-      return masked(text, spans);
+      return masked(text, spans, long.length > MAX_EXAMINED ? MAX_RETURNED : text.length);
     },
   };
 }
@@ -163,12 +168,14 @@ function withEnds([from, to]: Span, text: string): Span {
   return [from - before, to + behind];
 }
 
-function masked(text: string, spans: readonly Span[]): string {
+/** The first `length` characters of a text, with each span replaced. */
+function masked(text: string, spans: readonly Span[], length: number): string {
   let clean = '';
   let end = 0;
   for (const [from, to] of spans.toSorted(([a], [b]) => a - b)) {
+    if (from >= length) break;
     if (from >= end) clean += `${text.slice(end, from)}[secret]`;
     end = Math.max(end, to);
   }
-  return clean + text.slice(end);
+  return clean + text.slice(end, Math.max(end, length));
 }

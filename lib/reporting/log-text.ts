@@ -1,35 +1,65 @@
+import { counted } from '../audit/format.ts';
+
 /**
  * The maximum size of a text. `serverless invoke --log` shows the last 4 KB of a log, including
  * Lambda's own lines.
  */
 const ROOM_BYTES = 3_500;
 
+/** A part of a text: what it is about, and its lines. A line may contain line ends. */
+export interface Paragraph {
+  heading: string;
+  lines: readonly string[];
+}
+
 /**
  * A text that `serverless invoke --log` shows completely: all paragraphs if they fit, otherwise as
- * many of the `brief` paragraphs as fit, and the number of the others. The `sum` is at the end.
+ * many lines of the `brief` paragraphs as fit, and the number of the others. The `sum` is at the
+ * end.
  *
  * @param isLocal whether the function is not deployed, so that the terminal shows its whole log.
  * @param brief the paragraphs that people have to read, the most important first.
  */
 export function logText(
   paragraphs: readonly string[],
-  brief: readonly string[],
+  brief: readonly Paragraph[],
   { sum, isLocal }: { sum: string; isLocal: boolean },
 ): string {
   const all = [...paragraphs, sum].join('\n\n');
   if (isLocal || Buffer.byteLength(all) <= ROOM_BYTES) return all;
   const shown: string[] = [];
-  let room = ROOM_BYTES - Buffer.byteLength(`${moreText(brief.length)}\n\n${sum}`);
+  let more = brief.reduce((count, { lines }) => count + lines.length, 0);
+  let room = ROOM_BYTES - Buffer.byteLength(`${moreText(more)}\n\n${sum}`);
   for (const paragraph of brief) {
-    room -= Buffer.byteLength(paragraph) + 2;
-    if (room < 0) break;
-    shown.push(paragraph);
+    const { text, count } = beginning(paragraph, room - 2);
+    if (count === 0) continue;
+    shown.push(text);
+    room -= Buffer.byteLength(text) + 2;
+    more -= count;
   }
-  const more = brief.length - shown.length;
   return [...shown, moreText(more), sum].join('\n\n');
 }
 
+export function paragraphText({ heading, lines }: Paragraph): string {
+  return [heading, ...lines].join('\n');
+}
+
+/** The first lines of a paragraph that fit into so many bytes, and their number. */
+function beginning({ heading, lines }: Paragraph, room: number): { text: string; count: number } {
+  let text = heading;
+  for (const [count, line] of lines.entries()) {
+    const isLast = count === lines.length - 1;
+    const longer = `${text}\n${line}`;
+    if (Buffer.byteLength(isLast ? longer : longer + CUT) > room) return { text: text + CUT, count };
+    text = longer;
+  }
+  return { text, count: lines.length };
+}
+
+/** The end of a paragraph that lacks lines. */
+const CUT = '\n  …';
+
 function moreText(count: number): string {
   const everything = 'This is a part: the answer of the invocation has everything.';
-  return count > 0 ? `… and ${count} more. ${everything}` : everything;
+  return count > 0 ? `… and ${counted(count, 'more line')}. ${everything}` : everything;
 }

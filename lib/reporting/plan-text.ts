@@ -1,4 +1,4 @@
-import { logText } from './log-text.ts';
+import { logText, type Paragraph, paragraphText } from './log-text.ts';
 import type { Entry, Outcome, Report, SnapshotLine } from './report.ts';
 
 const WORDS: Partial<Record<Outcome, string>> = {
@@ -10,16 +10,21 @@ const WORDS: Partial<Record<Outcome, string>> = {
 /**
  * The plan of a cleanup's dry run as text: a paragraph for each series, with a line for each
  * snapshot and its slot in UTC, newest first. If the text is too long for `serverless invoke
- * --log`, only the deleted and deferred snapshots are listed.
+ * --log`, only the deleted and deferred snapshots are listed, the deleted ones first.
  */
 export function planText({ entries, omitted, totals }: Report, isLocal: boolean): string {
   const paragraphs = entries.map((entry) =>
-    [heading(entry), ...(entry.snapshots ?? []).map(line), ...rest(entry)].join('\n'),
+    paragraphText({ heading: heading(entry), lines: [...(entry.snapshots ?? []).map(line), ...rest(entry)] }),
   );
-  const brief = entries.flatMap((entry) => {
-    const changed = (entry.snapshots ?? []).filter(({ outcome }) => outcome !== 'kept');
-    return changed.length === 0 ? [] : [[heading(entry), ...changed.map(line)].join('\n')];
-  });
+  const paragraphsOf = (isWanted: (outcome: Outcome) => boolean) =>
+    entries.flatMap((entry): Paragraph[] => {
+      const wanted = (entry.snapshots ?? []).filter(({ outcome }) => isWanted(outcome));
+      return wanted.length === 0 ? [] : [{ heading: heading(entry), lines: wanted.map(line) }];
+    });
+  const brief = [
+    ...paragraphsOf((outcome) => outcome === 'planned'),
+    ...paragraphsOf((outcome) => outcome !== 'planned' && outcome !== 'kept'),
+  ];
   const more = omitted > 0 ? [`… and ${omitted} more series`] : [];
   const { planned = 0, deferred = 0, kept = 0, failed = 0 } = totals;
   const others = [...(deferred > 0 ? [`${deferred} wait`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];

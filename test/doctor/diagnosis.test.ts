@@ -27,12 +27,12 @@ test('a check has the code of its finding, the sentence, and a remedy if there i
   const excepted = (isPartial: boolean) => of(fail('servers', { code: 'SERVERS_ALL_EXCEPTED', isPartial }));
   expect(excepted(false)).toEqual({
     ...common,
-    detail: 'except takes out all that the others select',
+    detail: 'servers.except excludes every selected server',
     remedy: 'Take some out of except.',
   });
   expect(excepted(true)).toEqual({
     ...common,
-    detail: 'except takes out all that the others select, in the regions that can be read',
+    detail: 'servers.except excludes every selected server, in the regions that can be read',
   });
 });
 
@@ -107,6 +107,6 @@ test('a diagnosis of many accounts fits what invoke --log shows: what failed fir
   expect(Buffer.byteLength(text)).toBeLessThanOrEqual(3_500);
   expect(text).toMatch(/^account customer-150\n {2}✗ login/);
   expect(text).not.toContain('✓');
-  expect(text).toMatch(/and \d+ more\. This is a part: the answer of the invocation has everything\./);
+  expect(text).toMatch(/and \d+ more lines\. This is a part: the answer of the invocation has everything\./);
   expect(text.endsWith('300 checks: 200 good, 99 to look at, 1 failed.')).toBe(true);
 });

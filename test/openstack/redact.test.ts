@@ -31,6 +31,20 @@ test('of a secret within another no rest is left', () => {
   expect(redactor('abcd', 'abcd-efgh').redact('abcd-efgh and abcd')).toBe('[secret] and [secret]');
 });
 
+test.each([9_990, 19_990])('no part of a secret after %d characters is left', (length) => {
+  const [secret] = SECRETS as [string];
+  for (const [name, encode] of Object.entries(ENCODINGS)) {
+    const clean = redactor(secret).redact(`${'.'.repeat(length)}${encode(secret)}${'.'.repeat(20_000)}`);
+    expect(clean, name).toMatch(/^\.+\w{0,4}(\[secret\].{0,14}\.*)?$/);
+  }
+});
+
+test('a text of 20,000 characters stays complete, and of a longer one the beginning', () => {
+  const text = 'no '.repeat(6_666);
+  expect(redactor(...SECRETS).redact(text)).toBe(text);
+  expect(redactor(...SECRETS).redact(text + text)).toBe(text.slice(0, 10_000));
+});
+
 test('a secret that is learnt later', () => {
   const secrets = redactor();
   expect(secrets.redact('token-77')).toBe('token-77');

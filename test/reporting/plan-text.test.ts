@@ -87,10 +87,46 @@ test.each([3, 300])(
     if (servers > 3) {
       expect(text).not.toContain('kept because');
       expect(planText(finishReport({ ...HEAD, entries }), true)).toContain('kept because');
-      expect(text).toMatch(/… and \d+ more\. This is a part: the answer of the invocation has everything\./);
+      expect(text).toMatch(
+        /… and \d+ more lines\. This is a part: the answer of the invocation has everything\./,
+      );
     }
   },
 );
+
+test('of a series that is too long, the log shows first what is deleted, and then as much as fits', () => {
+  const images = dailies('2026-11-23T00:00:00Z', 63);
+  const entryOf = (name: string, count: number, deletes: number) => ({
+    server: name,
+    name,
+    region: 'DFW',
+    policy: 'daily',
+    outcome: 'planned' as const,
+    snapshots: images.slice(0, count).map((one, i) => {
+      if (i < 3)
+        return lineOf({ snapshot: one, action: 'keep', reasons: [{ code: 'LAST', rank: i, of: 3 }] });
+      const reasons = [{ code: 'NO_RULE' as const }];
+      return lineOf({ snapshot: one, action: i < count - deletes ? 'defer' : 'delete', reasons });
+    }),
+  });
+  const report = finishReport({ ...HEAD, entries: [entryOf('web', 63, 10), entryOf('zdb', 5, 2)] });
+  const text = planText(report, false);
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(3_500);
+  const [web, zdb, waiting, ...rest] = text.split('\n\n').map((paragraph) => paragraph.split('\n'));
+  expect(web![0]).toMatch(/^web in DFW/);
+  expect(web!.slice(1)).toHaveLength(10);
+  expect(zdb![0]).toMatch(/^zdb in DFW/);
+  expect(zdb!.slice(1)).toHaveLength(2);
+  expect([...web!.slice(1), ...zdb!.slice(1)].every((one) => one.includes('goes because'))).toBe(true);
+  expect(waiting!.slice(1, -1).every((one) => one.includes('waits because'))).toBe(true);
+  expect(waiting!.at(-1)).toBe('  …');
+  const shown = waiting!.length - 2;
+  expect(shown).toBeGreaterThan(10);
+  expect(rest.map(([line]) => line)).toEqual([
+    `… and ${50 - shown} more lines. This is a part: the answer of the invocation has everything.`,
+    'All: 6 stay, 12 go, 50 wait',
+  ]);
+});
 
 test('reports the number of omitted entries', () => {
   const report = { ...finishReport({ ...HEAD, entries: [] }), omitted: 7 };
