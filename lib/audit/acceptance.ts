@@ -31,8 +31,8 @@ export const Acceptance: v.GenericSchema<Acceptance> = v.lazy((input) =>
   typeof input === 'object' ? Parts : All,
 );
 
-/** The part of an audit's event that accepts one item only. */
-export function acceptanceOf(dropped: Dropped): Acceptance {
+/** The names that accept one item only. */
+function namesToAccept(dropped: Dropped): Names {
   switch (dropped.code) {
     case 'DROPPED_ACCOUNT':
     case 'DROPPED_PROJECT':
@@ -45,6 +45,13 @@ export function acceptanceOf(dropped: Dropped): Acceptance {
     case 'DROPPED_FROM_POLICY':
       return { servers: [dropped.server] };
   }
+}
+
+/** The part of an audit's event that accepts these items only. */
+export function acceptanceOf(dropped: readonly Dropped[]): Acceptance {
+  const own = dropped.map(namesToAccept);
+  const lists = KINDS.map((kind) => [kind, [...new Set(own.flatMap((parts) => parts[kind] ?? []))]] as const);
+  return Object.fromEntries(lists.filter(([, list]) => list.length > 0));
 }
 
 /** Whether an operator accepts a dropped item. */
@@ -65,7 +72,9 @@ export function unmatchedNames(acceptance: Acceptance | undefined, dropped: read
   );
 }
 
+type Names = { [K in (typeof KINDS)[number]]?: readonly string[] };
+
 /** The names by which an item can be accepted. */
-function namesOf(dropped: Dropped): { [K in (typeof KINDS)[number]]?: readonly string[] | undefined } {
-  return 'server' in dropped ? { servers: [dropped.server, dropped.name] } : Object(acceptanceOf(dropped));
+function namesOf(dropped: Dropped): Names {
+  return 'server' in dropped ? { servers: [dropped.server, dropped.name] } : namesToAccept(dropped);
 }

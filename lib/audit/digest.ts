@@ -51,9 +51,7 @@ export function digest(
   ).filter(({ reasons }) => reasons.length > 0);
   const said = troubles.flatMap(({ reasons }) => reasons);
   const failures = failuresIn(runs);
-  const problems = audit.policies.flatMap((policy) =>
-    policy.problems.map((problem) => `${naming.policyOf(policy)}: ${sentenceOf(problem)}`),
-  );
+  const problems = policyProblems(audit, naming);
   const headline = sentence(audit);
   const isNamed = /autosnap/i.test(audit.owner);
   const total = (job: Report['job'], outcome: 'taken' | 'deleted' | 'copied') =>
@@ -87,6 +85,22 @@ export function digest(
     text: text.filter(Boolean).join('\n\n'),
     good: failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0,
   };
+}
+
+/** A line for each problem of the policies; the equal problems of several policies are one line. */
+function policyProblems({ policies }: Audit, { policyOf }: Naming): string[] {
+  const all = policies.flatMap((policy) =>
+    policy.problems.map((problem) => ({ ...policy, text: sentenceOf(problem) })),
+  );
+  const isOfSeveral = new Set(policies.map(({ account }) => account)).size > 1;
+  return Map.groupBy(all, ({ account, text }) => `${account} ${text}`)
+    .values()
+    .map((same) => {
+      const [first] = same as [(typeof all)[number]];
+      const several = `${same.length} policies${isOfSeveral ? ` of ${first.account}` : ''}`;
+      return `${same.length > 1 ? several : policyOf(first)}: ${first.text}`;
+    })
+    .toArray();
 }
 
 /** Whether the lines of the troubles already say what a warning says. */

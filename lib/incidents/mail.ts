@@ -1,9 +1,9 @@
 import { minuteText, subjectText } from '../audit/format.ts';
-import type { Audit } from '../audit/model.ts';
+import type { Audit, Dropped } from '../audit/model.ts';
 import { sentence } from '../audit/sentence.ts';
 import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { incidentRemedies, RECURS } from '../reporting/sentences/incident.ts';
+import { dropRemedies, incidentRemedies, RECURS } from '../reporting/sentences/incident.ts';
 import { sentenceOf, titleOf } from '../reporting/sentences.ts';
 import type { Incident } from './incidents.ts';
 import { codesOfProblem, type Problem, problemCount, problemText } from './problem.ts';
@@ -49,6 +49,7 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
         incidentRemedies(first!, { stage, account }),
       ),
     ),
+    ...dropRemedies(begun.flatMap(({ problems }) => problems.slice(0, MOST_LINES)).flatMap(droppedIn), stage),
     ...waiting.flatMap((reason) => incidentRemedies(reason, { stage, account: '' })),
   ]);
   const text = [
@@ -70,6 +71,10 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
 function differentOnes(problems: readonly Problem[]): Problem[] {
   const own = problems.filter(({ kind }) => kind === problems[0]!.kind);
   return [...Map.groupBy(own, (problem) => codesOfProblem(problem).join()).values()].map(([first]) => first!);
+}
+
+function droppedIn({ kind, reasons }: Problem): Dropped[] {
+  return kind === 'dropped' ? (reasons as Dropped[]) : [];
 }
 
 function recurs({ problems }: Incident): boolean {

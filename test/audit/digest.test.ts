@@ -214,6 +214,27 @@ Later, signed in to AWS:
 https://console`);
 });
 
+test('the equal problems of several policies are one line, and those of another account another', () => {
+  const problems = [
+    {
+      code: 'POLICY_REGION_UNREADABLE' as const,
+      where: 'ORD',
+      problem: { code: 'CLOUD' as const, error: 'FORBIDDEN' as const, message: 'no' },
+    },
+  ];
+  const [daily] = audit().policies;
+  const policies = Array.from({ length: 21 }, (_, i) => ({ ...daily!, policy: `p${i}`, problems }));
+  const last = { ...daily!, policy: 'last', problems: [{ code: 'POLICY_ID_UNKNOWN' as const, server: 's' }] };
+  const { text } = digest(audit({ policies: [...policies, last] }), [], undefined);
+  expect(text).toContain(
+    "To be looked at\n- 21 policies: ORD can't be read: no\n- last: servers.ids: there is no server s\n\n",
+  );
+  const other = { ...policies[0]!, account: 'customer-a' };
+  expect(digest(audit({ policies: [...policies, other] }), [], undefined).text).toContain(
+    "\n- 21 policies of rackspace: ORD can't be read: no\n- p0 (customer-a): ORD can't be read: no\n",
+  );
+});
+
 test('a failure that a later run has repaired is counted, and the day is still good', () => {
   const failing = run('cleanup', [{ ...WEB, outcome: 'failed', reason: 'it is in use' }]);
   const repaired = run('cleanup', [{ ...WEB, outcome: 'kept' }]);

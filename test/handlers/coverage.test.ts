@@ -428,7 +428,7 @@ describe('a deployment without policies', () => {
   });
 });
 
-test('what drops at once is one mail, with the command that accepts it, and one when it is accepted', async () => {
+test('what drops at once is one mail, with the command that accepts this alone, and one when it is accepted', async () => {
   const waiting = await startWaiting();
   const h = await audited({ policies: [DAILY, { ...DAILY, policy: 'weekly' }] });
   h.web1.metadata = {};
@@ -441,7 +441,7 @@ test('what drops at once is one mail, with the command that accepts it, and one 
     'Autosnap autosnap-test: the policy weekly is no longer deployed, and 2 more',
   ]);
   expect(waiting.mails[0]!.text).toContain(
-    `npx serverless invoke -f audit --stage test -d '{"acceptDropped": true}'`,
+    `or accept these: npx serverless invoke -f audit --stage test -d '{"acceptDropped":{"policies":["weekly"],"servers":["${h.web1.id}","${h.web2.id}"]}}'`,
   );
   await next(h, { acceptDropped: true });
   setTime('2026-11-23T09:00:00Z');

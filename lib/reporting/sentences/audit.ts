@@ -118,7 +118,7 @@ export const auditSentences = {
 export const DROPPED_UNKNOWN = 'what is no longer covered is not known';
 
 function remedyFor(dropped: Dropped): string {
-  return `correct that, or accept it: invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf(dropped) })}`;
+  return `correct that, or accept it: invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf([dropped]) })}`;
 }
 
 function someOf(images: readonly string[]): string {

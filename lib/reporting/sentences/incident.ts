@@ -1,4 +1,7 @@
+import { acceptanceOf } from '../../audit/acceptance.ts';
 import { counted, durationText, shortName } from '../../audit/format.ts';
+import type { Dropped } from '../../audit/model.ts';
+import { printable } from '../../openstack/printable.ts';
 import type { Reason, ReasonCode } from '../reasons.ts';
 import type { Sentences } from './sentence.ts';
 
@@ -118,12 +121,6 @@ const REMEDIES: { [C in ReasonCode]?: Remedy<C> } = {
   COVERAGE_NOT_RECORDED: repairRecord,
   COVERAGE_UNREADABLE: repairRecord,
   RUNS_WAITING: (_, { stage }) => [rerun(stage)],
-  DROPPED_ACCOUNT: accept,
-  DROPPED_PROJECT: accept,
-  DROPPED_REGION: accept,
-  DROPPED_POLICY: accept,
-  DROPPED_SERVER: accept,
-  DROPPED_FROM_POLICY: accept,
 };
 
 function repairAccount(_: Reason, { stage, account }: Place): string[] {
@@ -156,9 +153,14 @@ function showServers(stage: string): string {
   return `see all servers and their snapshots: npx serverless report --stage ${stage}`;
 }
 
-function accept(_: Reason, { stage }: Place): string[] {
+/** What to do about items that dropped out of coverage, with the command that accepts only these. */
+export function dropRemedies(dropped: readonly Dropped[], stage: string): string[] {
+  if (dropped.length === 0) return [];
+  const event = JSON.stringify({ acceptDropped: acceptanceOf(dropped) });
+  // A name in the command must not end the quoted text.
+  const quoted = printable(event).replaceAll("'", String.raw`\u0027`);
   return [
-    `correct what is no longer covered, or accept all of it: npx serverless invoke -f audit --stage ${stage} -d '{"acceptDropped": true}'`,
+    `correct what is no longer covered, or accept ${dropped.length === 1 ? 'it' : 'these'}: npx serverless invoke -f audit --stage ${stage} -d '${quoted}'`,
   ];
 }
 
