@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import type { Period } from '../lib/config/keep-rules.ts';
 import { type Keep, parsePolicy } from '../lib/config/policy.ts';
 import { retain } from '../lib/snapshots/retention.ts';
 import { policy } from './harness.ts';
-import { type Period, periodOf } from './properties/calendar.ts';
+import { periodOf } from './properties/calendar.ts';
 import { snapshot } from './snapshots.ts';
 
 // Compares the rules with what restic documents for `forget`: the newest snapshot of each of the

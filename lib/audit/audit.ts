@@ -317,6 +317,9 @@ async function auditRegions(
             ? { code: 'POLICY_SELECTOR_UNCERTAIN', selector }
             : { code: 'SELECTOR_UNMATCHED', selector, isPart: false },
       ),
+      ...(selection.allExcepted && !mayMatch
+        ? [{ code: 'SERVERS_ALL_EXCEPTED', isPartial: false } as const]
+        : []),
       ...(problem ? [problem] : []),
       ...(policy.drill ? await drillProblems(session, servers, run.owner, policy) : []),
     ];

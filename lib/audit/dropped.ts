@@ -147,8 +147,15 @@ function sortedOut(
     policies: policies.map((policy) => ({ policy, loss: policyLosses.get(policy.policy) })),
     servers: servers.map((server) => {
       const because = lossesOf(server);
-      for (const loss of because ?? []) loss.servers.push(server);
-      return { server: covered.has(server.server) ? { ...server, lost: lostOf(server) } : server, because };
+      const current = covered.get(server.server);
+      if (!current) {
+        for (const loss of because ?? []) loss.servers.push(server);
+        return { server, because };
+      }
+      // The server may have been renamed since.
+      const { name, region } = current;
+      for (const loss of because ?? []) loss.servers.push({ ...server, name, region });
+      return { server: { ...server, lost: lostOf(server) }, because };
     }),
   };
 }
@@ -195,23 +202,22 @@ function renewedAccount(
       ...(selection === undefined ? {} : { selection }),
     };
   });
-  const renewedServers = covered.values().map((one): CoveredServer => {
+  const renewedServers = covered.values().map((one): [string, CoveredServer] => {
     const before = Object.entries(sinceOf.get(`${placeOf(kept)} ${one.server}`) ?? {});
     const stillCovering = before.filter(([policy]) => one.policies.includes(policy));
     const lost = kept.servers.find(({ server }) => server === one.server)?.lost;
-    return {
-      ...one,
-      since: { ...one.since, ...Object.fromEntries(stillCovering) },
-      ...(lost ? { lost } : {}),
-    };
+    const since = { ...one.since, ...Object.fromEntries(stillCovering) };
+    return [one.server, { ...one, since, ...(lost ? { lost } : {}) }];
   });
+  // In the order of the record, so that audits report the same items in the same order.
+  const recorded = kept.servers.map((one): [string, CoveredServer] => [one.server, one]);
   return {
     ...kept,
     policies: [
       ...policies,
       ...kept.policies.filter(({ policy }) => !its.some((one) => one.policy === policy)),
     ],
-    servers: [...kept.servers.filter(({ server }) => !covered.has(server)), ...renewedServers],
+    servers: [...new Map([...recorded, ...renewedServers]).values()],
   };
 }
 

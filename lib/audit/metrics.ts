@@ -24,7 +24,7 @@ const MOST_SERVERS = 10;
  * - Failed, Stuck: the same, without servers that are gone or no longer selected. Ad-hoc snapshots
  *   count for the first policy of their region.
  * - StorageBytes: the size of all snapshots.
- * - NothingSelected: 1 if a selector matches no server.
+ * - NothingSelected: 1 if a selector matches no server, or the policy selects none.
  * - ProvenAge (seconds), with drills: the time since a server was last proven, or else since its
  *   oldest good snapshot, the maximum of all servers.
  * - DrillsFailed, with drills: the servers whose last drill failed.

@@ -15,7 +15,7 @@ export interface AuditedPolicy {
   /** A hash of its servers and regions: another one shows that the policy was changed. */
   selection?: string;
   /**
-   * Whether a selector matches no server, so that the policy protects fewer servers than
+   * Whether a selector matches no server, or the policy selects none, so that the policy protects fewer servers than
    * configured.
    */
   nothingSelected: boolean;

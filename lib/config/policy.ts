@@ -424,6 +424,7 @@ export function parseEvent(event: unknown): Policy | Adhoc {
  * @throws {ValidationError} like {@link parseEvent}.
  */
 export function parseHold(event: unknown): Hold {
+  if (isKeyOf('hold', event) && isKeyOf('release', event)) throw invalidEvent('send either hold or release');
   return readEvent(event, isKeyOf('release', event) ? ReleaseEvent : HoldEvent);
 }
 

@@ -68,10 +68,9 @@ export function checkServers(
   { selection, partial: isPartial }: PolicyTarget,
   provider: Session['provider'],
 ): CheckResult[] {
-  const { servers, missingIds, unmatched, exceptedIds, unmatchedExceptions } = selection;
+  const { servers, missingIds, unmatched, allExcepted, exceptedIds, unmatchedExceptions } = selection;
   // A server that was not found may be in a region that could not be listed.
   const lacks = (reason: Reason) => (isPartial ? warn('servers', reason) : fail('servers', reason));
-  const allExcepted = servers.length + missingIds.length + unmatched.length === 0;
   const onVolumes = servers.filter(({ volumeBacked }) => volumeBacked && provider === 'rackspace');
   const inState = Map.groupBy(
     servers.filter((server) => blockingState(server) !== undefined),

@@ -6,9 +6,11 @@ import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
+import { fullServerNameIn } from '../snapshots/create.ts';
 import { homeOf, listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
+import { certainlySelects } from '../snapshots/selector.ts';
 import { unprovenFacts } from './abandoned-servers.ts';
 import {
   abandonedOf,
@@ -58,6 +60,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
       readerOf(one, policy, { owner, projectId: session.projectId, policies: run.policies }),
     ]),
   );
+  const serverOf = new Map(regions.flatMap(({ servers }) => servers.map((server) => [server.id, server])));
   const isRead = (name: string) => regions.some(({ region }) => region === name);
   const snapshots = regions.flatMap((surveyed) =>
     surveyed.images.flatMap((image): Drillable[] => {
@@ -65,7 +68,10 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
       if (!isSnapshot(snapshot) || snapshot.policy !== policy.policy) return [];
       const home = homeOf(image, snapshot, surveyed);
       const isElsewhere = home === undefined ? unreadable.length > 0 : !isRead(home);
-      return [{ ...snapshot, records: readRecords(image), ...(isElsewhere ? { isElsewhere } : {}) }];
+      const { server } = snapshot;
+      const name = fullServerNameIn(snapshot);
+      const isUnselected = !certainlySelects(policy.servers, server, serverOf.get(server), name);
+      return [{ ...snapshot, records: readRecords(image), isElsewhere, isUnselected }];
     }),
   );
   const readerFor = (region: string) => readers.get(region)!;

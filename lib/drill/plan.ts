@@ -27,6 +27,8 @@ export interface Drillable extends Snapshot {
    * may be running there.
    */
   isElsewhere?: boolean;
+  /** Whether the policy perhaps does not select the server now: then no drill boots a copy of it. */
+  isUnselected?: boolean;
 }
 
 /** The drills of a policy that a run may begin now. */
@@ -65,7 +67,8 @@ export const MOST_STUCK = 3;
 
 /**
  * Decides which snapshots of one policy to boot now: the newest good snapshot of each series that
- * has no throw-away server, unless that snapshot has already passed a drill. Series without any
+ * has no throw-away server, unless that snapshot has already passed a drill, or the policy perhaps
+ * does not select its server any more. Series without any
  * attempt come first, then the series with the oldest attempt or verdict, so that a snapshot that
  * can't be booted does not block other series.
  *
@@ -88,7 +91,8 @@ export function planDrills<S extends Drillable>(
     .flatMap((series) => {
       const good = series.filter(({ state, slot }) => state === 'good' && slot <= now).sort(byAge);
       const newest = good.at(-1);
-      if (!newest || newest.isElsewhere || hasPassed(newest) || waitedFor.has(key(newest))) return [];
+      if (!newest || newest.isElsewhere || newest.isUnselected) return [];
+      if (hasPassed(newest) || waitedFor.has(key(newest))) return [];
       const attempts = series
         .flatMap(({ drilled, records }) => [drilled, ...records.map(({ at }) => at)])
         .flatMap((at) => at?.getTime() ?? []);

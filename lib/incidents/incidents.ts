@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { HEADLINES } from '../reporting/sentences/incident.ts';
-import { codesOfProblem, Problem, problemCount, problemTitle } from './problem.ts';
+import { causesOfProblem, codesOfProblem, Problem, problemCount, problemTitle } from './problem.ts';
 
 const MINUTE_MS = 60_000;
 /**
@@ -15,16 +15,22 @@ const Tracked = v.object({
   ...Problem.entries,
   /** Since when audits no longer see the problem. */
   absentSince: v.exactOptional(v.string()),
+  /** Since when it is over. */
+  goneAt: v.exactOptional(v.string()),
   /** It began again within a day of its end, so it is over only after a day without it. */
   recurs: v.exactOptional(v.literal(true)),
-  /** What it was so far, if it recurs: the codes of its reasons. */
-  known: v.exactOptional(v.array(v.string())),
+  /** It is, or was, a consequence of another problem of the incident. */
+  joined: v.exactOptional(v.literal(true)),
+  /** The codes of its reasons so far. */
+  known: v.array(v.string()),
 });
 const Incident = v.object({
   since: v.string(),
   notifiedAt: v.exactOptional(v.string()),
   /** The headline of the notification. */
   title: v.exactOptional(v.string()),
+  /** Only consequences are left, which nobody is notified of unless their reasons change. */
+  isEnded: v.exactOptional(v.literal(true)),
   problems: v.array(Tracked),
 });
 const Mail = v.object({ subject: v.string(), text: v.string() });
@@ -74,12 +80,12 @@ export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
  *
  * A consequence of an open incident joins it without a mail. People are notified of an incident at
  * once, or, if all its problems are transient, when a second audit sees it. An incident is over
- * when two audits have seen none of its problems. The problems of an account or region that can't
- * be read stay open.
+ * when two audits have seen none of its problems, except for consequences. The problems of an
+ * account or region that can't be read stay open.
  *
- * If a problem begins again within a day of its end, people are notified once more, and the problem
- * is over only when it has stayed away for a day: a problem that comes and goes causes three mails,
- * however often it does so. If it comes back for another reason, people are notified again.
+ * A problem that has a new cause is treated like one that has just begun. If a problem begins again
+ * within a day of its end, people are notified once more, and the problem is over only when it has
+ * stayed away for a day: a problem that comes and goes causes three mails, however often it does so.
  */
 export function updateIncidents(
   log: Pick<IncidentLog, 'incidents' | 'gone'>,
@@ -88,59 +94,74 @@ export function updateIncidents(
 ): Changes {
   const at = now.toISOString();
   const isOlder = (since: string, ms: number) => now.getTime() - Date.parse(since) >= ms;
-  const isOld = (since: string) => isOlder(since, TWO_AUDITS_MS);
+  const isGone = ({ goneAt }: TrackedProblem) => goneAt !== undefined;
   const byKey = new Map(seen.map((problem) => [problem.key, problem]));
-  const blind = seen.filter(({ kind }) => kind === 'unreadable');
+  const blind = seen.filter(({ kind }) => kind === 'unreadable' || kind === 'coverage');
 
-  const updated = log.incidents.map(({ notifiedAt, ...incident }): Incident => {
-    const problems = incident.problems.map(({ absentSince, ...problem }): TrackedProblem => {
-      const current = byKey.get(problem.key);
-      if (current && isNews(current, problem, absentSince)) return recurring(current, problem.known);
-      if (current) return { ...problem, ...current, reasons: problem.reasons };
-      if (blind.some((one) => hides(one, problem))) return problem;
-      return { ...problem, absentSince: absentSince ?? at };
+  const gone = log.gone.filter((one) => !isOlder(one.at, DAY_MS));
+  const earlier = new Map<string, TrackedProblem>();
+  const ended: Incident[] = [];
+  const incidents: Incident[] = [];
+  for (const { problems: before, ...incident } of log.incidents) {
+    const problems = before.flatMap((problem): TrackedProblem[] => {
+      const { key, absentSince, ...rest } = problem;
+      const current = byKey.get(key);
+      if (current && (isGone(problem) || isNews(current, problem))) {
+        earlier.set(key, problem);
+        return [];
+      }
+      if (current) return [{ ...rest, ...current, reasons: problem.reasons }];
+      if (blind.some((one) => hides(one, problem))) return [problem];
+      const since = absentSince ?? at;
+      const isOver = isOlder(since, problem.recurs ? DAY_MS : TWO_AUDITS_MS);
+      return [{ ...problem, absentSince: since, ...(isOver && !isGone(problem) ? { goneAt: at } : {}) }];
     });
-    const hasNews = incident.problems.some((problem) => {
-      const current = byKey.get(problem.key);
-      return current && isNews(current, problem, problem.absentSince);
-    });
-    return { ...incident, ...(notifiedAt && !hasNews ? { notifiedAt } : {}), problems };
-  });
-  const isGone = ({ absentSince, recurs }: TrackedProblem) =>
-    absentSince !== undefined && isOlder(absentSince, recurs ? DAY_MS : TWO_AUDITS_MS);
-  const isOver = ({ problems }: Incident) => problems.every(isGone);
-  const ended = updated.filter((incident) => incident.notifiedAt && isOver(incident));
-  const gone = [
-    ...log.gone.filter((one) => !isOlder(one.at, DAY_MS)),
-    ...updated.flatMap(({ notifiedAt, problems }) =>
-      notifiedAt ? problems.filter(isGone).map(({ key }) => ({ key, at })) : [],
-    ),
-  ];
-  // A problem that comes back after that is news.
-  const incidents = updated
-    .filter((incident) => !isOver(incident))
-    .map((incident) => ({ ...incident, problems: incident.problems.filter((one) => !isGone(one)) }));
+    const causes = problems.filter(({ joined }) => !joined);
+    const isOver = incident.isEnded || causes.every(isGone);
+    if (!isOver) incidents.push({ ...incident, problems });
+    else {
+      if (incident.notifiedAt && !incident.isEnded && causes.length > 0)
+        ended.push({ ...incident, problems: problems.filter(isGone) });
+      for (const { key, goneAt } of problems) {
+        if (incident.notifiedAt && goneAt && !isOlder(goneAt, DAY_MS)) gone.push({ key, at: goneAt });
+      }
+      const left = problems.filter((problem) => !isGone(problem));
+      if (left.length > 0) incidents.push({ ...incident, isEnded: true, problems: left });
+    }
+  }
 
   const tracked = new Set(incidents.flatMap(({ problems }) => problems.map(({ key }) => key)));
   for (const problem of seen.toSorted((a, b) => WIDTH[a.kind] - WIDTH[b.kind])) {
     if (tracked.has(problem.key)) continue;
+    const previous = earlier.get(problem.key);
+    const recurs = previous
+      ? previous.recurs || (previous.goneAt && !isOlder(previous.goneAt, DAY_MS))
+      : gone.some(({ key }) => key === problem.key);
+    const own: TrackedProblem = {
+      ...problem,
+      ...(recurs ? { recurs: true } : {}),
+      known: [...new Set([...(previous?.known ?? []), ...codesOfProblem(problem)])],
+    };
     const home = incidents.find(({ problems }) =>
       problems.some((one) => !one.absentSince && joins(problem, one)),
     );
     if (home) {
-      home.problems.push(problem);
+      // A new cause is still news when nothing explains it any more.
+      home.problems.push({ ...own, known: previous?.known ?? own.known, joined: true });
       continue;
     }
-    const own = gone.some(({ key }) => key === problem.key) ? recurring(problem) : problem;
-    const same = incidents.find(({ since, problems: [first] }) => since === at && isSameCause(first!, own));
+    const same = incidents.find(
+      ({ since, isEnded, problems: [first] }) => since === at && !isEnded && isSameCause(first!, own),
+    );
     if (same) same.problems.push(own);
     else incidents.push({ since: at, problems: [own] });
   }
   const begun: Incident[] = [];
   for (const incident of incidents) {
     const present = incident.problems.filter(({ absentSince }) => absentSince === undefined);
-    const mayPass = present.every(({ isTransient }) => isTransient) && !isOld(incident.since);
-    if (incident.notifiedAt || present.length === 0 || mayPass) continue;
+    const mayPass =
+      present.every(({ isTransient }) => isTransient) && !isOlder(incident.since, TWO_AUDITS_MS);
+    if (incident.isEnded || incident.notifiedAt || present.length === 0 || mayPass) continue;
     incident.notifiedAt = at;
     incident.title = headline(incident);
     begun.push(incident);
@@ -208,23 +229,26 @@ function isSameCause(a: TrackedProblem, b: TrackedProblem): boolean {
   return a.kind === b.kind && a.cause === b.cause && a.recurs === b.recurs;
 }
 
-function recurring(problem: Problem, known: readonly string[] = []): TrackedProblem {
-  return { ...problem, recurs: true, known: [...new Set([...known, ...codesOfProblem(problem)])] };
-}
-
-/** Whether a problem that recurs has come back for another reason than before. */
-function isNews(current: Problem, { recurs, known = [] }: TrackedProblem, absentSince?: string): boolean {
-  return Boolean(recurs && absentSince) && codesOfProblem(current).some((code) => !known.includes(code));
+/**
+ * Whether a problem has another cause than before. That a server is late is a consequence of what
+ * is known already.
+ */
+function isNews(current: Problem, { joined, known }: TrackedProblem): boolean {
+  const codes = joined
+    ? codesOfProblem(current).filter((code) => code !== 'SERIES_LATE')
+    : causesOfProblem(current);
+  return codes.some((code) => !known.includes(code));
 }
 
 /** What an incident is, for the subject of a mail. */
 function headline({ problems }: Incident): string {
-  const [first] = problems as [Problem];
+  const [first] = problems as [TrackedProblem];
   const { kind } = first;
   const title = problemTitle(first);
   const same = problems.filter((one) => one.kind === kind);
   const counts = same.map(
-    (one) => [`${one.account} ${one.region} ${one.server}`, problemCount(one)] as const,
+    (one) =>
+      [one.server ? `${one.account} ${one.region} ${one.server}` : one.key, problemCount(one)] as const,
   );
   const servers = new Map(counts).values().reduce((sum, count) => sum + count, 0);
   if (kind === 'server' && servers > 1) return HEADLINES.servers(servers, title);

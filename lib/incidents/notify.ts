@@ -33,18 +33,18 @@ export async function notify(
   { now, stage }: { now: Date; stage: string },
 ): Promise<Date | undefined> {
   const log = await store.incidents();
+  // Counted first: the failure of each waiting run was recorded before.
+  const waiting = await countFailedRuns();
   const accounts = new Set(audit.policies.map(({ account }) => account));
   const failures = await store.failedRuns((run) =>
     goodRuns.some((good) => good.job === run.job && good.at > run.at && isRunOf(run, good, accounts)),
   );
-  const waiting = await countFailedRuns();
   const { incidents, gone, begun, ended } = updateIncidents(log, incidentProblems(audit, failures, now), now);
-  // What was recorded since the last audit explains the new failed runs.
-  const isExplained =
-    begun.length > 0 || failures.some(({ at }) => log.at !== undefined && at > new Date(log.at));
+  // Each failure that was recorded since the last audit explains one of the new failed runs.
+  const explained = failures.filter(({ at }) => log.at !== undefined && at > new Date(log.at)).length;
   const isQuiet =
     log.failedRunsTold !== undefined && now.getTime() - Date.parse(log.failedRunsTold) < QUIET_MS;
-  const isNews = waiting > log.failedRuns && !isExplained;
+  const isNews = waiting > log.failedRuns + explained;
   const failedRuns = isNews && !isQuiet ? waiting : 0;
   const mail = incidentMail(
     audit,

@@ -54,13 +54,24 @@ export const Problem = v.object({
 
 export type Problem = v.InferOutput<typeof Problem>;
 
-/** The codes of a problem's reasons, with those of their causes. */
-export function codesOfProblem({ cause, reasons }: Problem): string[] {
+/** The codes of a problem's reasons and of their causes. */
+export function codesOfProblem(problem: Problem): string[] {
+  const troubles = problem.reasons.flatMap((reason) =>
+    reason.code === 'SERVER_IN_TROUBLE' ? [reason.problem.code] : [],
+  );
+  return [...troubles, ...causesOfProblem(problem)];
+}
+
+/** The codes of what made something fail. Transient errors of the cloud count as one. */
+export function causesOfProblem({ cause, isTransient, reasons }: Problem): string[] {
   const codes = reasons.flatMap((reason) => {
-    if (reason.code === 'SERVER_IN_TROUBLE') return reason.problem.code;
-    return reason.code === 'SERVER_FAILED' && reason.cause ? [reason.code, reason.cause] : reason.code;
+    if (reason.code === 'SERVER_IN_TROUBLE') return [];
+    if (reason.code === 'RUN_FAILED')
+      return reason.failures.map(({ code, region = '' }) => `${code} ${region}`);
+    return reason.code === 'SERVER_FAILED' ? (reason.cause ?? reason.code) : reason.code;
   });
-  return cause === undefined ? codes : [cause, ...codes];
+  if (cause === undefined) return codes;
+  return isTransient ? ['TRANSIENT'] : [cause, ...codes];
 }
 
 /** How many problems it stands for: of a failed run, all servers that its record does not name. */

@@ -110,7 +110,7 @@ function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
             kind: 'run' as const,
             key: `run/${account}/${policy}/${job}`,
             isTotal: crashed,
-            reasons: [{ code: 'RUN_FAILED' as const, job, policy, messages: failures }],
+            reasons: [{ code: 'RUN_FAILED' as const, job, policy, failures }],
           },
         ]),
     ...servers

@@ -1,5 +1,6 @@
+import { codesOf } from './failure.ts';
 import type { ReasonCode } from './reasons.ts';
-import type { Report } from './report.ts';
+import type { Report, ReportedFinding } from './report.ts';
 
 /** How many failed servers a record names. */
 const MOST_SERVERS = 200;
@@ -23,7 +24,7 @@ export interface FailedRun extends AccountJob {
   /** The run failed before it had a report. */
   crashed: boolean;
   /** What failed beyond single servers. */
-  failures: string[];
+  failures: ReportedFinding[];
   /** The servers of which something failed. */
   servers: { region: string; server: string; name: string; cause?: ReasonCode; message: string }[];
   /** How many servers failed that `servers` does not name. */
@@ -55,7 +56,7 @@ export function failedRunOf(
     crashed: false,
     ...(resumesAt ? { resumesAt } : {}),
     ...(isLastTry ? { isLastTry } : {}),
-    failures: failures.map(({ text }) => text),
+    failures,
     servers: named.map(({ region, server, name, code, reason, snapshots = [] }) => {
       const snapshot = snapshots.find(({ outcome }) => outcome === 'failed');
       const cause = code ?? snapshot?.codes[0];
@@ -71,7 +72,12 @@ export function crashedRunOf(job: AccountJob, error: unknown): FailedRun {
   return {
     ...job,
     crashed: true,
-    failures: [error instanceof Error ? error.message : String(error)],
+    failures: [
+      {
+        code: codesOf(error)[0] ?? 'UNEXPECTED',
+        text: error instanceof Error ? error.message : String(error),
+      },
+    ],
     servers: [],
     more: 0,
   };

@@ -597,7 +597,11 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   INCIDENTS_NOT_SENT: { message: string };
 
   // Incidents: what people get an e-mail about, besides what the audit has found.
-  RUN_FAILED: { job: string; policy: string; messages: readonly string[] };
+  RUN_FAILED: {
+    job: string;
+    policy: string;
+    failures: readonly { code: string; text: string; region?: string }[];
+  };
   SERVER_FAILED: {
     job: string;
     policy: string;

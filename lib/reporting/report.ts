@@ -10,8 +10,8 @@ import {
 import { findingText } from './sentences.ts';
 
 /**
- * What became of a server (snapshot, drill), a snapshot (cleanup, hold) or a copy (offsite), the
- * worst first.
+ * The outcome for a server (snapshot, drill), for a snapshot (cleanup, hold) or for a copy
+ * (offsite), the worst first.
  */
 const OUTCOMES = [
   'failed',
@@ -29,7 +29,7 @@ const OUTCOMES = [
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** One snapshot of a series, in a cleanup's report; in that of an offsite run, one copy. */
+/** One snapshot of a series in a report of cleanup, or one copy in a report of an offsite run. */
 export interface SnapshotLine {
   image: string;
   slot: string;
@@ -37,109 +37,109 @@ export interface SnapshotLine {
   /** Absent while the image is being made. */
   sizeBytes?: number;
   outcome: Outcome;
-  /** Why, by code; see reasons.ts. */
+  /** The codes of the reasons; see reasons.ts. */
   codes: ReasonCode[];
-  /** The same in words. */
+  /** The same reasons as sentences. */
   reasons: string[];
 }
 
-/** One server. */
+/** The result for one server. */
 export interface Entry {
-  /** Where a report is of several. */
+  /** Absent if the report is for one account. */
   account?: string;
   server: string;
   name: string;
   region: string;
-  /** For a cleanup, the worst of its snapshots'. */
+  /** In the report of a cleanup, the worst outcome of the server's snapshots. */
   outcome: Outcome;
-  /** Why, by code; see reasons.ts. */
+  /** The code of the first reason; see reasons.ts. */
   code?: ReasonCode;
-  /** The same in words. */
+  /** All reasons as sentences. */
   reason?: string;
-  /** The id of the image that was asked for, or that a drill is of. */
+  /** The id of the image that was requested, or that the drill boots. */
   image?: string;
-  /** From the slot to the moment when the cloud has accepted the request. */
+  /** The time from the slot until the cloud accepted the request. */
   delaySeconds?: number;
-  /** Of which policy a cleanup's snapshots are. */
+  /** In the report of a cleanup, the policy of the snapshots. */
   policy?: string;
   snapshots?: SnapshotLine[];
   /**
-   * How many of them were left out to keep the report small enough for a log line: those that were
-   * kept, mostly.
+   * The number of snapshots that were left out to keep the report small enough for a log line. Kept
+   * snapshots are left out first.
    */
   omittedSnapshots?: number;
 }
 
-/** Something that went wrong, or is odd, beyond single entries. */
+/** A failure or a warning that concerns more than a single entry. */
 export interface ReportedFinding {
   code: ReasonCode;
   /** The sentence, which names the region and the account. */
   text: string;
   region?: string;
-  /** Where a report is of several. */
+  /** Absent if the report is for one account. */
   account?: string;
 }
 
-/** What a run did, for people and for programs: returned, and logged as JSON. */
+/** The result of a run, which is returned, and logged as JSON. */
 export interface Report {
   job: 'snapshot' | 'cleanup' | 'hold' | 'offsite' | 'drill';
   policy: string;
   owner: string;
   account: string;
-  /** How many accounts the event was of, where there are several: this report is of one of them. */
+  /** The number of accounts of the event, if there are several; this report is for one of them. */
   accounts?: number;
   dryRun: boolean;
-  /** A run by hand, for some servers or regions of the policy. */
+  /** Set for a manual run for only some servers or regions of the policy. */
   isPart?: true;
-  /** The moment the schedule asked for, and how late this run began after it. */
+  /** The scheduled time, and how much later this run started. */
   slot?: string;
   lateSeconds?: number;
   nextRun?: string;
-  /** How many of each outcome: servers for a snapshot, snapshots for a cleanup. */
+  /** The number of each outcome: of servers for a snapshot, of snapshots for a cleanup. */
   totals: Partial<Record<Outcome, number>>;
   /**
-   * How many of each code: of entries, snapshots, failures and warnings, those that were left out
-   * as well.
+   * The number of each code in entries, snapshots, failures and warnings, including those that were
+   * left out.
    */
   codes: Partial<Record<ReasonCode, number>>;
   /**
-   * What went wrong beyond single entries: regions that can't be read, deletions that nobody
-   * planned.
+   * Failures that concern more than a single entry, such as regions that can't be read, and
+   * deletions that were not planned.
    */
   failures: ReportedFinding[];
-  /** How many of each code, of what failed: of entries, snapshots and failures. */
+  /** The number of each code in failed entries, failed snapshots, and failures. */
   failureCodes: Partial<Record<ReasonCode, number>>;
-  /** How much failed in each region where something did; one that can't be read is one more. */
+  /** The number of failures in each region that has any. An unreadable region counts as one. */
   failedIn?: Record<string, number>;
   warnings: ReportedFinding[];
   /** Failures and warnings that were left out to keep the report small enough for a log line. */
   omittedFailures?: number;
   omittedWarnings?: number;
   /**
-   * What was not got to: how much for want of time, and which servers because they were busy; and
-   * when another run of the same job has ended at the latest, for which this one has not begun.
+   * The work that was not done: the number of items after the deadline, and the busy servers. If
+   * another run of the same job is in progress, only the latest time at which that run ends.
    */
   left?: { outOfTime?: number; busy?: BusyServers; otherRunUntil?: string };
-  /** When that is gone on with by itself; absent where nobody does. See work-item.ts. */
+  /** When that work is resumed automatically; absent if it is not. See work-item.ts. */
   resumesAt?: string;
-  /** A selector that matched nothing: the policy protects less than it says. */
+  /** Whether a selector matched nothing, so that the policy protects less than configured. */
   nothingSelected: boolean;
   /** The worst first. */
   entries: Entry[];
-  /** Entries left out to keep the report small enough for a log line. */
+  /** The number of entries that were left out to keep the report small enough for a log line. */
   omitted: number;
   /** How many of these failed, if any did. */
   omittedFailed?: number;
 }
 
-/** The region of a server that is in none. */
+/** The region of a server that was found in no region. */
 export const NOWHERE = '-';
 
-// CloudWatch Logs takes 256 KiB an event; the logger adds some.
+// An event in CloudWatch Logs has at most 256 KiB, of which the logger uses some.
 const LARGEST_BYTES = 240_000;
-/** Of one server, so that a long series does not take the place of all others. */
+/** The limit for one server, so that a long series does not displace all others. */
 const LARGEST_ENTRY_BYTES = 60_000;
-/** Of all failures, and of all warnings, how many and how large: a sentence may name many things. */
+/** The limits for all failures, and for all warnings: a single sentence can be long. */
 const MOST_FINDINGS = 50;
 const LARGEST_FINDINGS_BYTES = 60_000;
 
@@ -154,7 +154,8 @@ type Draft<F = Finding> = Omit<
 };
 
 /**
- * Counts, sorts and bounds: a report of 10,000 servers still fits into a log line, failures first.
+ * Completes a report: counts and sorts its entries, and leaves out entries until the report fits
+ * into a log line, even with 10,000 servers. Failures come first.
  */
 export function finishReport({ failures, warnings, ...draft }: Draft): Report {
   const results = draft.entries.flatMap(({ code, outcome, snapshots = [] }) => [
@@ -171,7 +172,7 @@ export function finishReport({ failures, warnings, ...draft }: Draft): Report {
   });
 }
 
-/** A finding as a report has it: the code to filter by, and the sentence to read. */
+/** A finding in the form of a report: with its code, to filter by, and its sentence. */
 export function reportedFinding(finding: Finding): ReportedFinding {
   const { code, region = 'where' in finding ? finding.where : undefined, ofAccount } = finding;
   return {
@@ -182,7 +183,7 @@ export function reportedFinding(finding: Finding): ReportedFinding {
   };
 }
 
-/** {@link finishReport} of what is in words already. */
+/** Like {@link finishReport}, for findings that already have their sentences. */
 function bounded(draft: Draft<ReportedFinding> & Pick<Report, 'codes' | 'failureCodes'>): Report {
   const outcomes = draft.entries.flatMap((e) => e.snapshots?.map(({ outcome }) => outcome) ?? [e.outcome]);
   const totals: Report['totals'] = {};
@@ -237,8 +238,8 @@ function sumOf<K extends string>(all: readonly Partial<Record<K, number>>[]): Pa
 }
 
 /**
- * An entry that takes up no more than so many bytes, and no more than its share: of a long series
- * what was done comes before what was kept. Undefined when there is no room for it at all.
+ * Shortens an entry to `roomBytes`, and to the limit for one server. Of a long series, kept
+ * snapshots are left out first. Undefined if the entry does not fit at all.
  */
 function shortened(entry: Entry, roomBytes: number): Entry | undefined {
   const limit = Math.min(roomBytes, LARGEST_ENTRY_BYTES) - 1;
@@ -270,7 +271,8 @@ function regionsOfFailures(
 }
 
 /**
- * The report of several accounts: `head` with what the reports of each say, or why there is none.
+ * The report of several accounts: `head` with the contents of the reports of all accounts. An
+ * account without a report adds the reason as a failure.
  */
 export function joined(
   head: Report,
@@ -300,7 +302,7 @@ export function joined(
       'report' in part ? part.report.entries.map((entry) => ({ account: part.account, ...entry })) : [],
     ),
   });
-  // What the single reports have left out counts, too.
+  // Includes what the reports of the accounts have left out.
   const omitted = (key: 'omitted' | 'omittedFailed' | 'omittedFailures' | 'omittedWarnings') =>
     reports.reduce((sum, report) => sum + (report[key] ?? 0), all[key] ?? 0);
   const [omittedFailures, omittedWarnings] = [omitted('omittedFailures'), omitted('omittedWarnings')];
@@ -316,7 +318,7 @@ export function joined(
   };
 }
 
-/** A report with some more failures. */
+/** Adds failures to a report. */
 export function withFailures(report: Report, failures: readonly Finding[]): Report {
   return {
     ...report,
@@ -331,7 +333,7 @@ export function worst(outcomes: readonly Outcome[]): Outcome {
   return OUTCOMES[Math.min(...outcomes.map(rank), OUTCOMES.length - 1)] ?? 'kept';
 }
 
-/** The first of some findings, as far as there is room for them. */
+/** The first findings that fit into the limits. */
 function fitting(findings: readonly ReportedFinding[]): ReportedFinding[] {
   const shown: ReportedFinding[] = [];
   let bytes = 0;

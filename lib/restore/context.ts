@@ -106,14 +106,18 @@ function hadNewer(
 
 /**
  * The event that carries out exactly what a dry run has reported; `image` is "" when the image is
- * unknown.
+ * unknown. It contains the request, so that a second call with it is the same restore.
  */
-export function eventToRun({ event, origin }: RestoreContext, image: string): Record<string, unknown> {
+export function eventToRun(
+  { event, origin, request }: RestoreContext,
+  image: string,
+): Record<string, unknown> {
   const { dryRun: _, restored: __, safeties: ___, asked: ____, account, ...rest } = event;
   return {
     ...rest,
     server: origin.id,
     region: origin.region,
+    request,
     ...(image ? { at: image } : {}),
     ...(account === 'rackspace' ? {} : { account }),
   };
@@ -130,7 +134,7 @@ export function eventToResume(
   made: { restored?: string; safeties?: string[]; asked?: true } = {},
 ): Record<string, unknown> {
   const dryRun = context.event.dryRun ? { dryRun: true } : {};
-  return { ...eventToRun(context, image), request: context.request, ...made, ...dryRun };
+  return { ...eventToRun(context, image), ...made, ...dryRun };
 }
 
 /** The progress of a restore, and the reasons for it. */

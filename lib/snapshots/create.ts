@@ -182,6 +182,14 @@ export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, s
 }
 
 /**
+ * The name of the server when the snapshot was taken; undefined if {@link imageName} may have
+ * truncated it.
+ */
+export function fullServerNameIn(snapshot: Snapshot): string | undefined {
+  return snapshot.name.length < LONGEST_NAME ? serverNameIn(snapshot) : undefined;
+}
+
+/**
  * Requests the snapshots of an event, or plans them in a dry run. Returns when the cloud has
  * accepted the requests. The cloud makes the images asynchronously; later runs read their final
  * status.
@@ -246,9 +254,14 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const { entries, warnings } = await confirmTaken(take, begun);
 
   const isByHand = isAdhoc(event) || only !== undefined;
-  const unmatched = selection.unmatched.map(
-    (selector): Finding => ({ code: 'SELECTOR_UNMATCHED', selector, isPart: only !== undefined }),
-  );
+  const unmatched: Finding[] = selection.unmatched.map((selector) => ({
+    code: 'SELECTOR_UNMATCHED',
+    selector,
+    isPart: only !== undefined,
+  }));
+  if (selection.allExcepted && unknown.length === 0) {
+    unmatched.push({ code: 'SERVERS_ALL_EXCEPTED', isPartial: unreadable.length > 0 });
+  }
   const failures = [
     ...unreadableRegions('snapshot', unreadable),
     // An operator relies on a snapshot that was requested by hand.

@@ -8,6 +8,8 @@ export interface Selection {
   missingIds: string[];
   /** Criteria other than ids that no server matches, as text: `names "web-*"`. */
   unmatched: string[];
+  /** Whether each criterion matches servers, and `except` excludes all of these servers. */
+  allExcepted: boolean;
   /** Ids in the selector that `except` excludes. */
   exceptedIds: string[];
   /** Criteria of `except` that no server matches, as text: `except.names "web-*"`. */
@@ -33,10 +35,13 @@ function select(servers: readonly Server[], selector: Selector): Selection {
   const selected = servers.filter((server) => (all || matches(server, selector)) && !matches(server, except));
   const known = new Map(servers.map((server) => [server.id, server]));
   const { ids: exceptedIds = [] }: Criteria = except;
+  const missingIds = ids.filter((id) => !known.has(id));
+  const unmatched = [...unmatchedOf(servers, selector), ...(all && servers.length === 0 ? ['all'] : [])];
   return {
     servers: [...new Map(selected.map((server) => [server.id, server])).values()],
-    missingIds: ids.filter((id) => !known.has(id)),
-    unmatched: [...unmatchedOf(servers, selector), ...(all && servers.length === 0 ? ['all'] : [])],
+    missingIds,
+    unmatched,
+    allExcepted: selected.length + missingIds.length + unmatched.length === 0,
     exceptedIds: ids.filter((id) => known.has(id) && matches(known.get(id)!, except)),
     unmatchedExceptions: [
       ...exceptedIds.filter((id) => !known.has(id)).map((id) => `ids "${id}"`),
@@ -83,6 +88,26 @@ function mayMatch(id: string, name: string | undefined, selector: Selector): boo
     (all || tagged !== undefined || ids.includes(id) || mayBeNamed) &&
     !matches(known, { ...except, tagged: undefined })
   );
+}
+
+/**
+ * Whether a selector certainly selects a server now. Of a server that no listing has, only the id
+ * and the former name are known: if `except` has metadata, or has names and the former name is
+ * unknown, the server may be excluded.
+ *
+ * @param server undefined if no listing has the server.
+ * @param name the former name; undefined if unknown.
+ */
+export function certainlySelects(
+  selector: Selector,
+  id: string,
+  server: Server | undefined,
+  name: string | undefined,
+): boolean {
+  if (server) return selectServers([server], selector).servers.length > 0;
+  const { names, tagged }: Criteria = selector.except ?? {};
+  const mayBeExcepted = tagged !== undefined || (names !== undefined && name === undefined);
+  return !mayBeExcepted && maySelect(id, name, selector);
 }
 
 function matches(

@@ -224,6 +224,7 @@ describe('for any history of audits', () => {
         const again = compareCoverage(once.coverage, audited(now), undefined);
         expect(again).toEqual(once);
       }),
+      { numRuns: 500 },
     );
   });
 

@@ -39,7 +39,7 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
     Pending: 'snapshots in progress',
     Failed: 'failed snapshots, of servers that exist and are selected',
     Stuck: 'snapshots that will never finish, of the same servers',
-    NothingSelected: 'accounts in which a selector matches no server',
+    NothingSelected: 'accounts in which a selector matches no server, or the policy selects none',
     StorageBytes: 'the storage that the snapshots use',
     ProvenAge:
       'the time since a server was last proven, or else since its oldest good snapshot, for the worst server; with drills',

@@ -27,12 +27,12 @@ test('a check has the code of its finding, the sentence, and a remedy if there i
   const excepted = (isPartial: boolean) => of(fail('servers', { code: 'SERVERS_ALL_EXCEPTED', isPartial }));
   expect(excepted(false)).toEqual({
     ...common,
-    detail: 'except takes out all that the others select',
+    detail: 'servers.except excludes every selected server',
     remedy: 'Take some out of except.',
   });
   expect(excepted(true)).toEqual({
     ...common,
-    detail: 'except takes out all that the others select, in the regions that can be read',
+    detail: 'servers.except excludes every selected server, in the regions that can be read',
   });
 });
 

@@ -80,6 +80,11 @@ describe('the next snapshot', () => {
       ],
       ['b1'],
     ],
+    [
+      'none of a server that the policy does not select, even if another one waits behind it',
+      [of('a', 9, { isUnselected: true }), of('b', 1)],
+      ['b1'],
+    ],
     ['none whose disk is a volume', [of('a', 9, { volumeSnapshots: ['v'] }), of('b', 1)], ['b1']],
   ])('%s', (_, snapshots, expected) => {
     expect(begun(snapshots)).toEqual(expected);

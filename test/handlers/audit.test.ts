@@ -149,6 +149,18 @@ test('a selector that matches nothing is a problem with a metric', async () => {
   expect(ofPolicy(h, 'daily')[0]!.values.NothingSelected).toBe(1);
 });
 
+test('a policy whose except excludes every server that it selects is a problem with the same metric', async () => {
+  const h = await fleet(policy({ servers: { names: ['web-*'], except: { names: ['w*'] } } }));
+  const { policies } = await h.run('audit', {});
+  const problem = 'servers.except excludes every selected server';
+  expect(policies[0]).toMatchObject({
+    nothingSelected: true,
+    codes: ['SERVERS_ALL_EXCEPTED'],
+    problems: [problem],
+  });
+  expect(ofPolicy(h, 'daily')[0]!.values).toMatchObject({ NothingSelected: 1, Troubles: 1 });
+});
+
 test('a schedule that has ended protects no server', async () => {
   const h = await fleet(policy({ schedule: 'cron(0 0 1-23 11 ? 2026)', servers: { names: ['web-1'] } }));
   const { sentence, late, policies } = await h.run('audit', {});
@@ -295,6 +307,12 @@ describe('while a region can not be read', () => {
       expect(dallas).toEqual({ codes: [other], nothingSelected: other === 'SELECTOR_UNMATCHED' });
     },
   );
+
+  test('whether except excludes every selected server is not known, where the policy is for that region', async () => {
+    const { daily, dallas } = await withoutOrd({ all: true, except: { names: ['web-*'] } });
+    expect(daily).toEqual({ codes: ['POLICY_REGION_UNREADABLE'], nothingSelected: false });
+    expect(dallas).toEqual({ codes: ['SERVERS_ALL_EXCEPTED'], nothingSelected: true });
+  });
 
   test('nor is which servers there no policy selects', async () => {
     const { uncovered, unlisted } = await withoutOrd({ names: ['web-*'] });

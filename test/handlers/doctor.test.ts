@@ -400,7 +400,7 @@ describe('problems of a policy', () => {
     [
       'nothing left',
       { servers: { all: true, except: { names: ['*'] } } },
-      ['fail servers: except takes out all that the others select → Take some out of except.'],
+      ['fail servers: servers.except excludes every selected server → Take some out of except.'],
     ],
     [
       'a schedule that is over',

@@ -96,6 +96,62 @@ describe('a snapshot that boots', () => {
     expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
   });
 
+  test.each<[string, object, string[]]>([
+    ['by name', { names: ['db-*'] }, []],
+    ['by id', { ids: 'db' }, []],
+    ['by a tag that it has', { tagged: { drill: 'never' } }, []],
+    ['by another name', { names: ['mail-*'] }, ['db-1 proven']],
+  ])('is not drilled if the policy excepts its server %s', async (_, except, expected) => {
+    const h = await world(['db-1']);
+    h.fleet[0]!.metadata = { drill: 'never' };
+    const ids = 'ids' in except ? { ids: [h.fleet[0]!.id] } : {};
+    const servers = { all: true, except: { ...except, ...ids } };
+    expect(outcomes(await h.run('drill', event({}, { servers, dryRun: true })))).toHaveLength(
+      expected.length,
+    );
+    expect(outcomes(await h.run('drill', event({}, { servers })))).toEqual(expected);
+  });
+
+  test('is drilled in the turn of a server that the policy no longer selects', async () => {
+    const h = await world(['db-1', 'web-1']);
+    addSnapshot(h, h.fleet[0]!, 9);
+    expect(outcomes(await h.run('drill', event({}, { servers: { names: ['web-*'] } })))).toEqual([
+      'web-1 proven',
+    ]);
+  });
+
+  test.each<[string, object, number]>([
+    ['except by the name in the snapshot', { all: true, except: { names: ['db-*'] } }, 0],
+    ['except by id', { all: true, except: { ids: 'db' } }, 0],
+    ['perhaps except, by tag', { all: true, except: { tagged: { drill: 'never' } } }, 0],
+    ['names that do not match the name in the snapshot', { names: ['web-*'] }, 0],
+    ['all, except others', { all: true, except: { names: ['web-*'] } }, 1],
+    ['the name in the snapshot', { names: ['db-?'] }, 1],
+  ])('of a deleted server is judged by its id and former name: %s', async (_, servers, count) => {
+    const h = await world(['db-1']);
+    const { id } = h.fleet[0]!;
+    h.dfw.servers.length = 0;
+    const selector = JSON.parse(JSON.stringify(servers).replace('"ids":"db"', `"ids":["${id}"]`));
+    expect(outcomes(await h.run('drill', event({}, { servers: selector })))).toHaveLength(count);
+  });
+
+  test('of a deleted server whose full name the snapshot does not have is not drilled if names are excepted', async () => {
+    const h = await world(['db-1'], 0);
+    addSnapshot(h, { id: h.fleet[0]!.id, name: `${'x'.repeat(240)}-secret` }, 1);
+    h.dfw.servers.length = 0;
+    const servers = { all: true, except: { names: ['*-secret'] } };
+    expect(outcomes(await h.run('drill', event({}, { servers })))).toEqual([]);
+    expect(outcomes(await h.run('drill', event()))).toHaveLength(1);
+  });
+
+  test('is judged, and its server deleted, if the policy has excluded its server since', async () => {
+    const h = await world(['db-1']);
+    addThrowAway(h, h.newest[0]!);
+    const servers = { all: true, except: { names: ['db-*'] } };
+    expect((await h.run('drill', event({}, { servers }))).totals).toEqual({ proven: 1 });
+    expect(throwAways(h)).toEqual([]);
+  });
+
   test('is also drilled if autosnap.py made it and the policy adopted it', async () => {
     const h = await world(['web'], 0);
     const { id, name } = h.fleet[0]!;

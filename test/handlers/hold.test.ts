@@ -226,7 +226,11 @@ describe('refused without a change', () => {
       ({ images }) => ({ release: images[0]?.id, until: 'forever' }),
       /until: is not a known key/,
     ],
-    ['both at once', ({ images: [a, b] }) => ({ hold: a?.id, release: b?.id }), /hold: is not a known key/],
+    [
+      'both at once',
+      ({ images: [a, b] }) => ({ hold: a?.id, release: b?.id }),
+      /: send either hold or release$/,
+    ],
     ['a policy', () => policy(), /hold: is missing/],
   ])('%s', async (_, event, problem) => {
     const h = await history(2);

@@ -134,6 +134,26 @@ describe('snapshot', () => {
     expect(h.logs()).toMatch(/"NothingSelected": ?1/);
   });
 
+  test.each([
+    ['all', { all: true, except: { names: ['*'] } }],
+    ['names', { names: ['web*'], except: { names: ['w*'] } }],
+  ])('except that excludes every server is a warning with the same metric: %s', async (_, servers) => {
+    const h = await cloudWithHistory();
+    expect(await h.run('snapshot', policy({ servers }))).toMatchObject({
+      totals: {},
+      nothingSelected: true,
+      warnings: [{ code: 'SERVERS_ALL_EXCEPTED', text: 'servers.except excludes every selected server' }],
+    });
+    expect(h.logs()).toMatch(/"NothingSelected": ?1/);
+  });
+
+  test('an ad-hoc snapshot whose except excludes every server fails', async () => {
+    const h = await cloudWithHistory();
+    const servers = { all: true, except: { names: ['*'] } };
+    const { error } = await h.fail('snapshot', { adhoc: true, expires: '14d', servers });
+    expect(error.message).toContain('servers.except excludes every selected server');
+  });
+
   test('a volume-backed server at Rackspace fails without a request', async () => {
     const h = await cloudWithHistory();
     h.cloud.region('ORD').addServer({ name: 'bfv', image: '' });

@@ -13,6 +13,7 @@ import {
   PRIVATE,
   PUBLIC,
   restoredIn,
+  safetiesIn,
   serversIn,
   TO_NEW,
   useKeystone,
@@ -52,6 +53,7 @@ describe('to a new server', () => {
         image: h.images[0]!.id,
         restored: restored!.id,
       });
+      expect(report.lines).toContain(`the cloud is creating the server ${restored!.id}`);
       expect(h.web).toMatchObject({ metadata: { autosnap: 'daily', role: 'front' } });
     },
   );
@@ -430,7 +432,7 @@ describe('a dry run', () => {
     expect(report).not.toHaveProperty('next');
     expect(report.apply).toMatchObject({ server: h.web.id, region: 'DFW', at: h.images[0]!.id });
     expect(report.apply).not.toHaveProperty('dryRun');
-    expect(report.apply).not.toHaveProperty('request');
+    expect(report.apply).toHaveProperty('request', report.request);
     expect(report.lines.join('\n')).toMatch(line);
     expect(changes(h)).toEqual([]);
     expect(h.logs()).toContain('web in DFW would be restored');
@@ -453,6 +455,19 @@ describe('a dry run', () => {
       state: 'building',
       image: h.images[0]!.id,
     });
+  });
+
+  test.each([
+    ['a new server', TO_NEW],
+    ['in place', IN_PLACE],
+  ])('is carried out once, however often the event in its answer is sent: %s', async (_, event) => {
+    const h = await world();
+    const { apply } = await h.run('restore', { ...event, dryRun: true });
+    const first = await h.run('restore', apply as object);
+    const second = await h.run('restore', apply as object);
+    expect([second.request, second.restored]).toEqual([first.request, first.restored]);
+    expect(restoredIn(h)).toHaveLength(event === TO_NEW ? 1 : 0);
+    expect(safetiesIn(h)).toHaveLength(event === TO_NEW ? 0 : 1);
   });
 });
 

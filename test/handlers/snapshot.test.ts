@@ -206,7 +206,9 @@ describe('a server that cannot be snapshotted now is skipped', () => {
     web1.taskState = 'rebooting';
     const { entries, totals } = await run('snapshot', policy());
     expect(totals).toEqual({ taken: 3, skipped: 1 });
-    expect(entries.find(({ name }) => name === 'web-1')?.reason).toBe('busy: the server is in rebooting');
+    expect(entries.find(({ name }) => name === 'web-1')?.reason).toBe(
+      'the cloud is busy with the server (rebooting)',
+    );
   });
 
   test('because it became busy after the listing: 409', async () => {
@@ -238,7 +240,7 @@ describe('a server that cannot be snapshotted now is skipped', () => {
     cloud.advance(-24 * HOUR_MS);
     const { totals, entries } = await run('snapshot', policy());
     expect(totals).toEqual({ skipped: 4 });
-    expect(entries[0]?.reason).toMatch(/^busy: the server is in image_/);
+    expect(entries[0]?.reason).toMatch(/^the cloud is busy with the server \(image_/);
   });
 
   test('but not for ever because of a snapshot that stays queued', async () => {

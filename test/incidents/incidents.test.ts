@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Incident, type IncidentLog, updateIncidents } from '../../lib/incidents/incidents.ts';
 import { type Problem, problemTitle } from '../../lib/incidents/problem.ts';
+import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import { sentenceOf } from '../../lib/reporting/sentences.ts';
 
 const HOUR_MS = 3_600_000;
@@ -44,6 +45,32 @@ function mailsOf(...audits: Problem[][]): string[] {
 
 const db = server('db');
 const web = server('web');
+const late = server('db', {
+  reasons: [
+    {
+      code: 'SERVER_IN_TROUBLE',
+      problem: { code: 'SERIES_LATE', server: 'db', where: 'DFW', policy: 'daily', lateMs: 1 },
+      server: 'db',
+      name: 'db',
+      ageSeconds: 1,
+    },
+  ],
+});
+const locked = server('db', {
+  reasons: [
+    {
+      code: 'SERVER_FAILED',
+      job: 'snapshot',
+      policy: 'daily',
+      where: 'DFW',
+      server: 'db',
+      name: 'db',
+      cause: 'SERVER_LOCKED',
+      message: 'locked',
+    },
+  ],
+});
+const failed = problemTitle(locked);
 const outage = problem('unreadable', { isTransient: true });
 const wrongKey = problem('unreadable', { cause: 'UNAUTHORIZED' });
 const crash = problem('run', { job: 'snapshot', isTotal: true });
@@ -115,15 +142,34 @@ describe('what follows from an open incident joins it', () => {
     expect(mailsOf(...audits)).toEqual(mailed);
   });
 
-  test('so it is over when all of that is', () => {
-    expect(mailsOf([wrongKey], [wrongKey, crash], [crash], [crash], [], [])).toEqual([
-      '+unreadable',
-      '',
-      '',
-      '',
-      '',
-      '-run',
-    ]);
+  test.each<[string, Problem[][], string[]]>([
+    [
+      'and its end is mailed although consequences last',
+      [[wrongKey], [wrongKey, crash], [crash], [crash], [crash], [], []],
+      ['+unreadable', '', '', '-unreadable', '', '', ''],
+    ],
+    [
+      'and lateness is no news after it',
+      [[wrongKey, late], [wrongKey, late], [late], [late], [late], [], []],
+      [`+unreadable+${problemTitle(late)}`, '', '', '-unreadable', '', '', ''],
+    ],
+    [
+      'until it has a cause of its own',
+      [[wrongKey], [wrongKey, late], [late], [late], [locked], [locked], [], []],
+      ['+unreadable', '', '', '-unreadable', `+${failed}`, '', '', `-${failed}`],
+    ],
+    [
+      'also if that is seen before the end',
+      [[crash], [crash, late], [crash, late], [locked], [locked], [locked]],
+      ['+run', '', '', `+${failed}`, '-run', ''],
+    ],
+    [
+      'but not while the incident explains it',
+      [[wrongKey], [wrongKey, late], [wrongKey, locked], [locked], [locked]],
+      ['+unreadable', '', '', `+${failed}`, '-unreadable'],
+    ],
+  ])('%s', (_, audits, mailed) => {
+    expect(mailsOf(...audits)).toEqual(mailed);
   });
 });
 
@@ -170,6 +216,35 @@ describe('what does not follow is an incident of its own', () => {
       [[problem('policy')], [problem('policy'), db]],
       ['+policy', '+db'],
     ],
+  ])('%s', (_, audits, mailed) => {
+    expect(mailsOf(...audits)).toEqual(mailed);
+  });
+});
+
+describe('a problem with another cause', () => {
+  const failing = (...codes: ReasonCode[]) =>
+    problem('run', {
+      job: 'snapshot',
+      isTotal: false,
+      reasons: [
+        {
+          code: 'RUN_FAILED',
+          job: 'snapshot',
+          policy: 'daily',
+          failures: codes.map((code) => ({ code, text: code, region: 'DFW' })),
+        },
+      ],
+    });
+  const title = problemTitle(failing('CLOUD'));
+
+  test.each<[string, Problem[][], string[]]>([
+    ['is mailed again: a server', [[db], [db], [locked], [locked]], ['+db', '', `+${failed}`, '']],
+    [
+      'is mailed again: a run',
+      [[failing('REGION_UNREADABLE')], [failing('CLOUD')], [failing('REGION_UNREADABLE')]],
+      [`+${title}`, `+${title}`, ''],
+    ],
+    ['is not mailed again if the server is only late', [[locked], [late], [late]], [`+${failed}`, '', '']],
   ])('%s', (_, audits, mailed) => {
     expect(mailsOf(...audits)).toEqual(mailed);
   });

@@ -164,7 +164,9 @@ describe('Y6: lost five real snapshots to three newer fakes', () => {
     expect(report.totals).toEqual({ deleted: 2, kept: 3 });
     expect(idsOf(h.cloud.region('DFW').images)).toEqual(idsOf([...h.images.slice(0, 3), ...later]));
     expect(
-      textsOf(report.warnings).filter((line) => line.includes('its instance_uuid is not the marked server')),
+      textsOf(report.warnings).filter((line) =>
+        line.includes('it was made from another server than the one in its marker'),
+      ),
     ).toHaveLength(3);
   });
 

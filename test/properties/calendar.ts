@@ -1,6 +1,5 @@
+import type { Period } from '../../lib/config/keep-rules.ts';
 import { localTime } from '../simulation/promises.ts';
-
-export type Period = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
 
 /** The name of the calendar period of a time, computed from the text of the local time alone. */
 export function periodOf(period: Period, moment: Date, timezone: string): string {

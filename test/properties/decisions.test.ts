@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { KEEP_RULES } from '../../lib/config/keep-rules.ts';
+import { KEEP_RULES, PERIODS } from '../../lib/config/keep-rules.ts';
 import type { Keep } from '../../lib/config/policy.ts';
 import type { Snapshot } from '../../lib/snapshots/marker.ts';
 import { counts, heldBecause, retain } from '../../lib/snapshots/retention.ts';
+import { promised } from '../simulation/promises.ts';
+import { snapshot } from '../snapshots.ts';
 import { always } from './always.ts';
 import { histories, keeps } from './series.ts';
 import { NOW, timezones } from './worlds.ts';
@@ -163,6 +165,21 @@ test('8: as time passes without a new good snapshot, no good one is deleted', as
           .filter((d) => !d.keep && isGood(d.snapshot))
           .map((d) => d.snapshot.id);
       expect(deleted(later)).toEqual(deleted(NOW));
+    }),
+    pure,
+  );
+});
+
+test.each(PERIODS)('%s keeps what a second implementation of the calendar periods keeps', async (period) => {
+  const ages = fc.uniqueArray(fc.integer({ min: 0, max: 20_000 }), { minLength: 1, maxLength: 12 });
+  await always(
+    fc.property(ages, timezones, fc.integer({ min: 1, max: 9 }), (hoursAgo, timezone, n) => {
+      const slots = hoursAgo.toSorted((a, b) => a - b).map((hours) => NOW.getTime() - hours * HOUR_MS);
+      const keep: Keep = { atLeast: 1, [period]: n };
+      const series = slots.map((slot) => snapshot(new Date(slot)));
+      const kept = retain(series, keep, { now: NOW, timezone }).filter((d) => d.keep);
+      const expected = promised(slots, { keep, timezone });
+      expect(new Set(kept.map((d) => d.snapshot.slot.getTime()))).toEqual(expected);
     }),
     pure,
   );

@@ -90,7 +90,7 @@ function expectUnreadDfw(world: World, { failures }: Report): void {
 }
 
 const unknownHome = (server: string) =>
-  `it is not certain that a server is gone, so its snapshots stay: no snapshot of server ${server} says in which region it was`;
+  `it is not certain that a server is gone, so its snapshots stay: no snapshot of server ${server} says in which region it was: if the server is gone, delete its snapshots by hand, or remove \`orphans\` from the policy`;
 
 test('7: if any page of a listing cannot be read, nothing is deleted in this region, and the others are rotated', async () => {
   const faults = fc.tuple(fc.constantFrom('images' as const, 'servers' as const), unreadable, fc.nat());

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import type { Period } from '../../lib/config/keep-rules.ts';
 import { type Keep, parsePolicy } from '../../lib/config/policy.ts';
 import { parseSchedule } from '../../lib/config/schedule.ts';
 import type { Snapshot } from '../../lib/snapshots/marker.ts';
 import { retain } from '../../lib/snapshots/retention.ts';
 import { policy } from '../harness.ts';
 import { dailies, snapshot } from '../snapshots.ts';
-import { type Period, periodOf } from './calendar.ts';
+import { periodOf } from './calendar.ts';
 
 const HOUR_MS = 3_600_000;
 const CHICAGO = 'America/Chicago';

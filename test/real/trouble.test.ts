@@ -122,7 +122,7 @@ describe.skipIf(!controlDir)('a cloud in trouble (needs CONTROL_DIR)', () => {
     await run('snapshot', policyOf([server]));
     const busy = await run('snapshot', policyOf([server], { policy: 'weekly' }));
     expect(busy.totals).toEqual({ skipped: 1 });
-    expect(busy.entries[0]?.reason).toMatch(/^busy: the server is in image_/);
+    expect(busy.entries[0]?.reason).toMatch(/^the cloud is busy with the server \(image_/);
     await release();
     await settle();
     expect((await ours()).map((image) => image.autosnap_policy)).toEqual(['daily']);

@@ -66,7 +66,7 @@ test('a report has codes to filter by, and sentences to read', () => {
     'DFW: the policy old is no longer configured: its 3 snapshots, 6.0 GB, are all kept',
   ]);
   expect(report.entries).toMatchObject([
-    { code: 'SERVER_BUSY', reason: 'busy: the server is in rebooting; run deadline reached' },
+    { code: 'SERVER_BUSY', reason: 'the cloud is busy with the server (rebooting); run deadline reached' },
     { snapshots: [{ codes: ['LAST', 'HELD'], reasons: ['last 1 of 7', 'held forever'] }] },
   ]);
 });

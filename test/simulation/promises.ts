@@ -1,7 +1,6 @@
+import type { Period } from '../../lib/config/keep-rules.ts';
 import type { Policy } from '../../lib/config/policy.ts';
 import { DAY_MS } from './world.ts';
-
-type Period = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
 
 const PERIODS: Record<Period, (local: LocalTime) => string> = {
   hourly: ({ day, hour, offset }) => `${day} ${hour} ${offset}`,
@@ -16,7 +15,10 @@ const PERIODS: Record<Period, (local: LocalTime) => string> = {
  * This is a second implementation on purpose, with Intl where lib/snapshots/retention.ts uses
  * Temporal, and with Mondays instead of week numbers, so that both do not have the same bug.
  */
-export function promised(slots: readonly number[], { keep, timezone }: Policy): Set<number> {
+export function promised(
+  slots: readonly number[],
+  { keep, timezone }: Pick<Policy, 'keep' | 'timezone'>,
+): Set<number> {
   const newest = slots[0];
   if (newest === undefined) return new Set();
   const kept = new Set(slots.slice(0, Math.max(keep.last ?? 0, keep.atLeast)));

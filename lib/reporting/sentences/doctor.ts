@@ -56,7 +56,7 @@ export const doctorSentences = {
   SERVERS_UNMATCHED: ({ selector, isPartial }) => `${selector} matches no server${partialText(isPartial)}`,
   SERVERS_MISSING: ({ ids, isPartial }) => `ids: there is no server ${listed(ids)}${partialText(isPartial)}`,
   SERVERS_ALL_EXCEPTED: ({ isPartial }) =>
-    `except takes out all that the others select${partialText(isPartial)}`,
+    `servers.except excludes every selected server${partialText(isPartial)}`,
   SERVERS_EXCEPT_UNMATCHED: ({ selector, isPartial }) =>
     `${selector} matches no server${partialText(isPartial)}`,
   SERVERS_IN_STATE: ({ status, names }) =>

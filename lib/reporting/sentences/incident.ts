@@ -4,8 +4,8 @@ import type { Sentences } from './sentence.ts';
 
 /** What people get an e-mail about, besides what the audit has found. */
 export const incidentSentences = {
-  RUN_FAILED: ({ job, policy, messages: [first, ...more] }) =>
-    `${job} ${policy} failed: ${first}${more.length > 0 ? `, and ${more.length} more` : ''}`,
+  RUN_FAILED: ({ job, policy, failures: [first, ...more] }) =>
+    `${job} ${policy} failed: ${first?.text}${more.length > 0 ? `, and ${more.length} more` : ''}`,
   SERVER_FAILED: ({ policy, where, server, name, message }) =>
     `${name || server} in ${where}, ${policy}: ${message}`,
   SERVERS_FAILED: ({ job, policy, count }) => `${job} ${policy} failed for ${counted(count, 'more server')}`,
@@ -26,7 +26,8 @@ export const incidentTitles = {
   SERVER_IN_TROUBLE: ({ problem, ageSeconds, ...server }) =>
     `${nameOf(server)}: ${TROUBLES[problem.code]?.(ageSeconds) ?? 'it is in trouble'}`,
   RUNS_MISSING: ({ job, policy }) => `${policy}: ${job} runs are missing`,
-  NOTHING_SELECTED: ({ policy }) => `${policy}: a selector matches no server`,
+  NOTHING_SELECTED: ({ policy, selector }) =>
+    `${policy}: ${selector === undefined ? 'it selects no server' : 'a selector matches no server'}`,
   COVERAGE_NOT_RECORDED: () => 'what policies cover is not recorded',
   COVERAGE_UNREADABLE: () => "the record of what policies covered can't be read",
   RUNS_WAITING: ({ count }) => waitingText(count),

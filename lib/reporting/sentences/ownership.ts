@@ -1,5 +1,7 @@
 import type { Sentences } from './sentence.ts';
 
+const IF_GONE = 'if the server is gone, delete its snapshots by hand, or remove `orphans` from the policy';
+
 /** Why nothing proves whose an image is, or where a server is. */
 export const ownershipSentences = {
   // An image with the marker of this deployment that is not one of its snapshots.
@@ -17,7 +19,8 @@ export const ownershipSentences = {
   CREATED_OUTSIDE_SLOT: ({ created, slot }) =>
     `it was created at ${created}, which is not between its slot (${slot}) and the next one`,
   MADE_BY_OTHER: ({ maker }) => `it says that ${maker} made it`,
-  MADE_FROM_OTHER_SERVER: () => 'its instance_uuid is not the marked server',
+  MADE_FROM_OTHER_SERVER: () =>
+    'the cloud says that it was made from another server than the one in its marker',
   BACKUP: () => 'it is a backup that somebody asked for',
   VOLUME_SNAPSHOT_OF_OTHER_IMAGE: ({ id }) => `the volume snapshot ${id} that it names was not made with it`,
   VOLUMES_OF_OTHER_SERVER: ({ server }) => `its data are of volumes that ${server} does not have`,
@@ -29,8 +32,9 @@ export const ownershipSentences = {
     `${name} (${image}) is of autosnap.py, and the deployment ${deployment} has snapshots of ${server}, too`,
 
   // A server of which nobody knows whether it is gone.
-  SERVER_REGION_UNKNOWN: ({ server }) => `no snapshot of server ${server} says in which region it was`,
+  SERVER_REGION_UNKNOWN: ({ server }) =>
+    `no snapshot of server ${server} says in which region it was: ${IF_GONE}`,
   SERVER_REGION_NOT_LISTED: ({ server, home }) =>
-    `server ${server} was in ${home}, which the account's catalogue does not name`,
+    `server ${server} was in ${home}, which the account's catalogue does not name: ${IF_GONE}`,
   SERVER_REGION_UNREADABLE: ({ home }) => `it was in ${home}, which can't be read`,
 } satisfies Partial<Sentences>;

@@ -72,7 +72,7 @@ export const restoreSentences = {
   RESTORE_FIELD_UNKNOWN: ({ field }) =>
     `${field}: the original is gone, so they are not known: ${INSTEAD[field]}; "${field}" gives others`,
   RESTORE_LEFT_OUT: () => 'not restored: other volumes, user data, floating addresses, DNS, load balancers',
-  RESTORE_REQUESTED: ({ server }) => `asked for: it is ${server}`,
+  RESTORE_REQUESTED: ({ server }) => `the cloud is creating the server ${server}`,
   RESTORE_REQUESTED_BEFORE: ({ byRequest }) =>
     `a server was asked for by an earlier call${byRequest ? ' with this request' : ''}`,
   RESTORE_NOT_LISTED: ({ request }) =>

@@ -31,7 +31,7 @@ export const snapshotSentences = {
     `the server is in ${status}, in which the cloud makes no image of it: ${remedyFor(status)}, or name the server in servers.except`,
   SERVER_LOCKED: () =>
     'the server is locked, and the cloud makes no image of it: unlock it (openstack server unlock), or name the server in servers.except',
-  SERVER_BUSY: ({ taskState }) => `busy: the server is in ${taskState}`,
+  SERVER_BUSY: ({ taskState }) => `the cloud is busy with the server (${taskState})`,
   SNAPSHOT_PENDING: ({ image, status }) => `busy: image ${image} is still ${status}`,
   CONFLICT: ({ message }) => `busy: ${message}`,
   SERVER_GONE_BY_NOW: () => 'the server is gone by now',
