@@ -11,6 +11,7 @@ export const ENCODINGS: Record<string, (text: string) => string> = {
   'in decimal HTML entities': (text) => [...text].map((c) => `&#${c.codePointAt(0)};`).join(''),
   'in hexadecimal HTML entities': (text) =>
     [...text].map((c) => `&#X${c.codePointAt(0)!.toString(16).toUpperCase()};`).join(''),
+  'in HTML entities without semicolons': (text) => [...text].map((c) => `&#${c.codePointAt(0)}`).join(''),
   'encoded for a URL': (text) => encodeURIComponent(text),
   'encoded for a form': (text) => new URLSearchParams({ text }).toString().slice('text='.length),
   'in percent signs alone': (text) => `%${Buffer.from(text).toString('hex').match(/../g)!.join('%')}`,
@@ -27,6 +28,9 @@ export const ENCODINGS: Record<string, (text: string) => string> = {
     [...Buffer.from(text)].map((b) => `\\x${b.toString(16).padStart(2, '0')}`).join(''),
   'quoted-printable': (text) =>
     [...Buffer.from(text)].map((b) => `=${b.toString(16).padStart(2, '0').toUpperCase()}`).join(''),
+  'quoted-printable in several lines': (text) => text.replaceAll('=', '=3D').replace(/^.{6}/su, '$&=\r\n'),
+  'in hexadecimal': (text) => Buffer.from(text).toString('hex'),
+  'in hexadecimal capitals': (text) => Buffer.from(text).toString('hex').toUpperCase(),
   'in base64': (text) => Buffer.from(text).toString('base64'),
   'in base64 after one byte': (text) => Buffer.from(`:${text}`).toString('base64'),
   'in base64 between a user and more': (text) => Buffer.from(`it:${text}, and more`).toString('base64'),

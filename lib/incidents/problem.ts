@@ -29,7 +29,10 @@ export const Problem = v.object({
   account: v.string(),
   /** Whether texts name the account: there are several, and the reasons do not name it. */
   namesAccount: v.exactOptional(v.boolean()),
-  /** The id of the server; only of kind server. */
+  /**
+   * The id of the server; only of kind server. For all servers that the record of a failed run does
+   * not name, a text that no other problem has.
+   */
   server: v.exactOptional(v.string()),
   /** Absent for a problem that is not of one region. */
   region: v.exactOptional(v.string()),

@@ -129,6 +129,7 @@ function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
             ...base,
             kind: 'server' as const,
             key: `servers/${account}/${policy}/${job}`,
+            server: `others of ${job} ${policy}`,
             reasons: [{ code: 'SERVERS_FAILED' as const, job, policy, count: more }],
           },
         ]

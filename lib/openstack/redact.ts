@@ -12,7 +12,8 @@ export interface Redactor {
   /**
    * Replaces each secret in a text with "[secret]": the secret itself, and the forms in which
    * software repeats it. These are escapes with backslashes, for JSON, for HTML, for URLs and for
-   * quoted-printable, also nested, and base64 together with other text. Returns the first {@link
+   * quoted-printable, also nested, base64 together with other text, also in several lines, and
+   * hexadecimal. Returns the first {@link
    * MAX_RETURNED} characters of a text that is longer than {@link MAX_EXAMINED}.
    */
   redact(text: string): string;
@@ -73,10 +74,12 @@ const DECODERS: readonly Decoder[] = [
     decode: (escaped) => (escaped === '+' ? ' ' : fromBytes(escaped)),
   },
   { escapes: new RegExp(bytes('='), 'gi'), decode: fromBytes },
+  // Where a long line was broken: base64 of 76 characters a line, = at the end in quoted-printable.
+  { escapes: /=?\r?\n[ \t]*/g, decode: () => '' },
   {
-    escapes: /&(?:#\d{1,7}|#x[\da-f]{1,6}|amp|lt|gt|quot|apos);/gi,
+    escapes: /&(?:(?:#\d{1,7}|#x[\da-f]{1,6});?|(?:amp|lt|gt|quot|apos);)/gi,
     decode(escaped) {
-      const name = escaped.slice(1, -1).toLowerCase();
+      const name = escaped.slice(1).replace(';', '').toLowerCase();
       if (!name.startsWith('#')) return ENTITIES[name] ?? escaped;
       const code = Number(name.startsWith('#x') ? `0x${name.slice(2)}` : name.slice(1));
       return code > 0x10ffff ? escaped : String.fromCodePoint(code);
@@ -129,9 +132,10 @@ function decoded({ text, origins }: DecodedText, { escapes, decode }: Decoder): 
 const MIN_BASE64_LENGTH = 4;
 
 function spansOf(secret: string, { text, origins }: DecodedText): Span[] {
+  const hex = Buffer.from(secret).toString('hex');
   const base64 = text.replaceAll('-', '+').replaceAll('_', '/');
   return [
-    ...occurrences(secret, text),
+    ...[secret, hex, hex.toUpperCase()].flatMap((form) => occurrences(form, text)),
     ...base64Cores(secret).flatMap((core) => occurrences(core, base64).map((span) => withEnds(span, base64))),
   ].map(([from, to]): Span => [origins[from]![0], origins[to - 1]![1]]);
 }

@@ -46,13 +46,11 @@ export function isRunOf(
 /** The record of a failed run that has a report. */
 export function failedRunOf(
   job: AccountJob,
-  { failures, entries, resumesAt, totals }: Report,
+  { failures, entries, omittedFailed = 0, resumesAt }: Report,
   isLastTry: boolean,
 ): FailedRun {
   const failed = entries.filter(({ outcome }) => outcome === 'failed');
   const named = failed.slice(0, MOST_SERVERS);
-  // A long report omits entries. Of a job with snapshots in its entries, the totals count those.
-  const count = entries.some(({ snapshots }) => snapshots) ? failed.length : (totals.failed ?? 0);
   return {
     ...job,
     crashed: false,
@@ -65,7 +63,7 @@ export function failedRunOf(
       const message = reason ?? snapshot?.reasons.join('; ') ?? 'failed';
       return { region, server, name, ...(cause ? { cause } : {}), message };
     }),
-    more: Math.max(0, count - named.length),
+    more: failed.length - named.length + omittedFailed,
   };
 }
 

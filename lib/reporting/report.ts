@@ -128,6 +128,8 @@ export interface Report {
   entries: Entry[];
   /** The number of entries that were left out to keep the report small enough for a log line. */
   omitted: number;
+  /** How many of these failed, if any did. */
+  omittedFailed?: number;
 }
 
 /** The region of a server that was found in no region. */
@@ -218,7 +220,12 @@ function bounded(draft: Draft<ReportedFinding> & Pick<Report, 'codes' | 'failure
     report.entries.push(printableIn(part));
   }
   report.omitted = sorted.length - report.entries.length;
-  return report;
+  const omittedFailed = failedEntries(sorted) - failedEntries(report.entries);
+  return omittedFailed > 0 ? { ...report, omittedFailed } : report;
+}
+
+function failedEntries(entries: readonly Entry[]): number {
+  return entries.filter(({ outcome }) => outcome === 'failed').length;
 }
 
 /** The sum of several counts, by key. */
@@ -296,9 +303,10 @@ export function joined(
     ),
   });
   // Includes what the reports of the accounts have left out.
-  const omitted = (key: 'omitted' | 'omittedFailures' | 'omittedWarnings') =>
+  const omitted = (key: 'omitted' | 'omittedFailed' | 'omittedFailures' | 'omittedWarnings') =>
     reports.reduce((sum, report) => sum + (report[key] ?? 0), all[key] ?? 0);
   const [omittedFailures, omittedWarnings] = [omitted('omittedFailures'), omitted('omittedWarnings')];
+  const omittedFailed = omitted('omittedFailed');
   return {
     ...all,
     ...(omittedFailures > 0 ? { omittedFailures } : {}),
@@ -306,6 +314,7 @@ export function joined(
     totals: sumOf(reports.map(({ totals }) => totals)),
     ...(Object.keys(failedIn).length > 0 ? { failedIn } : {}),
     omitted: omitted('omitted'),
+    ...(omittedFailed > 0 ? { omittedFailed } : {}),
   };
 }
 

@@ -133,6 +133,25 @@ test('all servers that failed are counted, although the record names 200', async
   expect(mails[0]!.text).toContain('\n- … and 185 more\n');
 });
 
+test('all servers that failed in two policies are counted, although each record names 200', async () => {
+  const h = await deployment();
+  const names = ['app', 'job'];
+  const group = (name: string) =>
+    policy({ policy: name, cleanup: 'rate(2 days)', servers: { names: [`${name}-*`] } });
+  deploy([policy({ cleanup: 'rate(2 days)' }), ...names.map(group)]);
+  for (const name of names) {
+    for (let i = 1; i <= 205; i++) h.dfw.addServer({ name: `${name}-${1000 + i}`, vmState: 'error' });
+  }
+  setTime('2026-11-24T00:00:20Z');
+  h.cold();
+  for (const name of names) await h.fail('snapshot', { policy: name });
+  const { mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect(mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: 410 servers, the worst is app-1001: snapshot app failed',
+  ]);
+  expect(mails[0]!.text).toContain('\n- … and 390 more\n');
+});
+
 test('the remedy of the reason, once', async () => {
   const h = await deployment();
   setTime('2026-11-24T00:00:20Z');

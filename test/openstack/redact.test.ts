@@ -22,6 +22,16 @@ describe.each(SECRETS)('the secret %s', (secret) => {
   });
 });
 
+test.each(['\n', '\r\n'])('base64 in lines of 76 characters, between line ends %j', (end) => {
+  for (const secret of SECRETS) {
+    for (let before = 45; before < 60; before++) {
+      const encoded = Buffer.from(`${'u'.repeat(before)}:${secret}, and more`).toString('base64');
+      const lines = encoded.match(/.{1,76}/g)!.join(end);
+      expect(redactor(secret).redact(lines)).toMatch(/^.{56,84}\[secret\].{10,20}$/s);
+    }
+  }
+});
+
 test('a text without the secret stays as it is', () => {
   const text = 'Policy doesn\'t allow 50% of "it" &amp; 2 &lt; 3 \\ aGVsbG8= to be performed.';
   expect(redactor(...SECRETS).redact(text)).toBe(text);

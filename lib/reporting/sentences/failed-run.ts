@@ -25,11 +25,12 @@ export function failedRunText({
 }: Report): string {
   const lines = [...failures.map(({ text }) => text), ...entries.flatMap(linesOf)];
   const most = MOST_LINES - Math.min(omitted, 1);
-  const more = Math.max(lines.length - most, 0) + omittedFailures;
-  const shown = [...lines.slice(0, most), ...(more > 0 ? [`… and ${more} more`] : [])];
+  const failed = totals.failed ?? 0;
+  const first = lines.slice(0, most);
+  const more = failures.length + omittedFailures + failed - first.length;
+  const shown = [...first, ...(more > 0 ? [`… and ${more} more`] : [])];
   const run = `${job} ${policy}${accounts ? ` of ${account}` : ''}`;
   const list = `.\n- ${shown.join('\n- ')}`;
-  const failed = totals.failed ?? 0;
   if (failed === 0) return `${run} failed${shown.length === 1 ? `: ${shown[0]}` : list}`;
   const all = Object.values(totals).reduce((sum, n) => sum + n, 0);
   return `${run}: ${failed} of ${all} ${COUNTED[job]}${all === 1 ? '' : 's'} failed${list}`;
