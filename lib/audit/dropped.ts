@@ -150,15 +150,9 @@ function sortedOut(
     policies: policies.map((policy) => ({ policy, loss: policyLosses.get(policy.policy) })),
     servers: servers.map((server) => {
       const because = lossesOf(server);
-      const current = otherProject ? undefined : covered.get(server.server);
-      if (!current) {
-        for (const loss of because ?? []) loss.servers.push(server);
-        return { server, because };
-      }
-      // The server may have been renamed since.
-      const { name, region } = current;
-      for (const loss of because ?? []) loss.servers.push({ ...server, name, region });
-      return { server: { ...server, lost: lostOf(server) }, because };
+      for (const loss of because ?? []) loss.servers.push(server);
+      const isCovered = !otherProject && covered.has(server.server);
+      return { server: isCovered ? { ...server, lost: lostOf(server) } : server, because };
     }),
   };
 }
