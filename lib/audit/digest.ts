@@ -49,7 +49,7 @@ export function digest(
   const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: own }) =>
     own ? [{ title: own.title, reasons: series.filter(isIn).map((s) => own.reasonOf(s, naming)) }] : [],
   ).filter(({ reasons }) => reasons.length > 0);
-  const said = troubles.flatMap(({ reasons }) => reasons);
+  const reported = troubles.flatMap(({ reasons }) => reasons);
   const failures = failuresIn(runs);
   const problems = policyProblems(audit, naming);
   const headline = sentence(audit);
@@ -68,7 +68,7 @@ export function digest(
     ...troubles.map(({ title, reasons }) => section(title, reasons.map(sentenceOf))),
     section('To be looked at', [
       ...problems,
-      ...audit.warnings.filter((warning) => !isSaid(warning, said)).map(findingText),
+      ...audit.warnings.filter((warning) => !isReported(warning, reported)).map(findingText),
     ]),
     section('Not covered by any policy', [
       ...audit.uncovered.map((server) => `${server.name} in ${naming.placeOf(server)}`),
@@ -104,13 +104,13 @@ function policyProblems({ policies }: Audit, { policyOf }: Naming): string[] {
 }
 
 /** Whether the lines of the troubles already say what a warning says. */
-function isSaid(warning: Finding, said: readonly Reason[]): boolean {
+function isReported(warning: Finding, reported: readonly Reason[]): boolean {
   switch (warning.code) {
     case 'SERIES_NOT_ROTATING':
-      return said.some(({ code }) => code === 'SERIES_NOT_ROTATED');
+      return reported.some(({ code }) => code === 'SERIES_NOT_ROTATED');
     case 'ADHOC_SNAPSHOT_FAILED':
     case 'IMAGE_STUCK':
-      return said.flatMap(imagesOf).includes(warning.image);
+      return reported.flatMap(imagesOf).includes(warning.image);
     default:
       return false;
   }

@@ -245,7 +245,7 @@ function isNews(current: Problem, { joined, known }: TrackedProblem): boolean {
   return codes.some((code) => !known.includes(code));
 }
 
-/** What an incident is, for the subject of a mail. */
+/** The headline of an incident, for the subject of a mail. */
 function headline({ problems }: Incident): string {
   const [first] = problems as [TrackedProblem];
   const { kind } = first;

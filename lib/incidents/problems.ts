@@ -34,7 +34,7 @@ export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFail
   return (accounts.size > 1 ? problems.map(withAccount) : problems).toArray();
 }
 
-/** A problem that names its account, unless it does by itself, or has none. */
+/** The problem with `namesAccount`, unless its text names the account or it has no account. */
 function withAccount(problem: Problem): Problem {
   const { kind } = problem;
   const isNamed = kind === 'unreadable' || kind === 'dropped' || kind === 'coverage';

@@ -62,7 +62,7 @@ export function findImage(
   const uncounted = uncountedOf(inventory.suspects, origin, policy).filter(
     ({ image }) => image.createdAt.getTime() <= untilMs,
   );
-  const best = good.some(hasPassed) ? good.find((s) => !hasFailedDrill(s)) : good[0];
+  const best = good.some(hasPassed) ? good.find((s) => !hasFailedLatestDrill(s)) : good[0];
   if (best) {
     const passedOver = [
       ...candidates.slice(0, candidates.indexOf(best)).map(whyPassedOver),
@@ -160,7 +160,7 @@ function dataTime({ slot, createdAt }: Snapshot): Date {
 }
 
 /** Whether the last drill of a snapshot failed. */
-export function hasFailedDrill(snapshot: Snapshot): boolean {
+export function hasFailedLatestDrill(snapshot: Snapshot): boolean {
   return snapshot.drilled !== undefined && !hasPassed(snapshot);
 }
 

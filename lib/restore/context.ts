@@ -7,7 +7,14 @@ import { reported } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
-import { type Choice, chosenById, findImage, hasFailedDrill, isAtOrBefore, momentMs } from './choice.ts';
+import {
+  type Choice,
+  chosenById,
+  findImage,
+  hasFailedLatestDrill,
+  isAtOrBefore,
+  momentMs,
+} from './choice.ts';
 import type { RestoreEvent } from './event.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { type RestoreParameters, readSafetyMark } from './marks.ts';
@@ -97,7 +104,7 @@ function hadNewer(
       (event.policy === undefined || one.policy === event.policy) &&
       one.slot > chosen.slot &&
       isAtOrBefore(one, untilMs) &&
-      !hasFailedDrill(one) &&
+      !hasFailedLatestDrill(one) &&
       !hasPassed(chosen) &&
       !readSafetyMark(image)
     );

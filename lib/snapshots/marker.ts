@@ -17,7 +17,7 @@ export const ADHOC_MS = 24 * HOUR_MS;
  */
 export const EARLY_MS = HOUR_MS;
 /** The longest time that a message can wait in the queue: the limit where no schedule is known. */
-const LONGEST_WAIT_MS = 14 * 24 * HOUR_MS;
+const LONGEST_PENDING_MS = 14 * 24 * HOUR_MS;
 
 /**
  * The state of a snapshot:
@@ -281,7 +281,7 @@ export const CREATED_BY_KEY = 'org.openstack__1__created_by';
  */
 function latestCreation(policy: string, slot: Date, schedule: Schedule | undefined): Date {
   const intervalOf = () => schedule && intervalMs(schedule, slot);
-  const ms = policy === ADHOC ? ADHOC_MS : (intervalOf() ?? LONGEST_WAIT_MS);
+  const ms = policy === ADHOC ? ADHOC_MS : (intervalOf() ?? LONGEST_PENDING_MS);
   return new Date(slot.getTime() + ms);
 }
 

@@ -7,7 +7,7 @@ import { Hono } from 'hono';
 import { type Account, Tokens } from './account.ts';
 import type { CataloguedRegion } from './catalogues.ts';
 import { computeApp } from './compute.ts';
-import { type Env, type Fault, injectFaults, type Service } from './faults.ts';
+import { type CloudService, type Env, type Fault, injectFaults } from './faults.ts';
 import { identityApp } from './identity.ts';
 import type { DataMode } from './image-data.ts';
 import { imageApp } from './images.ts';
@@ -19,7 +19,7 @@ import { volumeApp } from './volumes.ts';
 
 /** A request that the cloud has received. */
 export interface Received {
-  service: Service;
+  service: CloudService;
   region?: string;
   method: string;
   path: string;
@@ -49,7 +49,7 @@ export interface Cloud {
   /** The rate limits; none by default. */
   limits: RateLimit[];
   /** A delay before each answer of a service, in milliseconds; none by default. */
-  latencyMs: Partial<Record<Service, number>>;
+  latencyMs: Partial<Record<CloudService, number>>;
   received: Received[];
   /** How the image service serves image data. */
   dataMode: DataMode;
@@ -121,7 +121,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   let inProgress = 0;
   const { refuse, rates } = limiter(limits, () => performance.now() + offsetMs);
 
-  const listen = async (app: Hono<Env>, service: Service, region?: string, at = 0): Promise<string> => {
+  const listen = async (app: Hono<Env>, service: CloudService, region?: string, at = 0): Promise<string> => {
     const outer = new Hono<Env>();
     outer.use(async (c, next) => {
       const token = c.req.header('x-auth-token');

@@ -9,13 +9,13 @@ const CHUNK_BYTES = 2 ** 20;
 const LARGEST_HASHED_BYTES = 1e9;
 
 /** An exported image: a VHD, whose format and size differ from those of the stored image. */
-export interface Exported {
+export interface ExportedImage {
   bytes: number;
   read(from: number, to: number): Buffer;
 }
 
 /** The export of an image. The same image always gives the same bytes. */
-export function exportOf({ id, size }: Pick<CloudImage, 'id' | 'size'>): Exported {
+export function exportOf({ id, size }: Pick<CloudImage, 'id' | 'size'>): ExportedImage {
   const diskBytes = Math.ceil((size ?? 0) / SECTOR_BYTES) * SECTOR_BYTES;
   const bytes = diskBytes + SECTOR_BYTES;
   const footer = footerOf(id, diskBytes);
@@ -33,7 +33,7 @@ export function exportOf({ id, size }: Pick<CloudImage, 'id' | 'size'>): Exporte
 /**
  * The segments of an export in their order, of `segmentBytes` bytes each; the last may be smaller.
  */
-export function* segmentsOf({ bytes, read }: Exported, segmentBytes: number): Generator<Contents> {
+export function* segmentsOf({ bytes, read }: ExportedImage, segmentBytes: number): Generator<Contents> {
   for (let start = 0; start < bytes; start += segmentBytes) {
     const size = Math.min(segmentBytes, bytes - start);
     const part = (from: number, to: number) => read(start + from, start + to);

@@ -2,7 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context, MiddlewareHandler } from 'hono';
 
-export type Service = 'identity' | 'compute' | 'image' | 'volume' | 'object-store' | 'secrets';
+export type CloudService = 'identity' | 'compute' | 'image' | 'volume' | 'object-store' | 'secrets';
 export type Env = { Bindings: HttpBindings };
 
 /** What to answer instead of the real response. */
@@ -26,7 +26,7 @@ export type FaultAnswer =
   | ((c: Context<Env>) => unknown);
 
 export interface Fault {
-  service: Service;
+  service: CloudService;
   region?: string;
   method?: string;
   path?: RegExp;
@@ -142,7 +142,11 @@ export function adding(images: readonly object[]): FaultAnswer {
 }
 
 /** Answers with the first matching fault, or else lets the request through. */
-export function injectFaults(faults: Fault[], service: Service, region?: string): MiddlewareHandler<Env> {
+export function injectFaults(
+  faults: Fault[],
+  service: CloudService,
+  region?: string,
+): MiddlewareHandler<Env> {
   return async (c, next) => {
     const fault = faults.find(
       (f) =>

@@ -17,12 +17,12 @@ export interface CloudObject {
    * `segments` lists those of a static one in their order.
    */
   manifest?: string;
-  segments?: Segment[];
+  segments?: StoredSegment[];
   read(from: number, to: number): Buffer;
 }
 
 /** A part of a static large object. */
-export interface Segment {
+export interface StoredSegment {
   container: string;
   name: string;
 }

@@ -29,7 +29,7 @@ const COMPARISONS: Record<string, (a: number, b: number) => boolean> = {
 };
 
 /** The user who requests images. */
-export type Reader = Pick<Account, 'projectId' | 'administers'>;
+export type Requester = Pick<Account, 'projectId' | 'administers'>;
 
 /**
  * Whether GET returns an image: it is the reader's own, visible to everybody, or shared with the
@@ -37,7 +37,7 @@ export type Reader = Pick<Account, 'projectId' | 'administers'>;
  */
 export function isVisible(
   { owner, visibility, members }: CloudImage,
-  { projectId: project, administers = false }: Reader,
+  { projectId: project, administers = false }: Requester,
 ): boolean {
   if (owner === project || administers || visibility === 'public' || visibility === 'community') return true;
   return visibility === 'shared' && members?.[project] !== undefined;
@@ -52,7 +52,7 @@ export function isVisible(
 export function listedImages(
   images: readonly CloudImage[],
   query: Record<string, string>,
-  reader: Reader,
+  reader: Requester,
 ): CloudImage[] {
   const { projectId: project } = reader;
   const { visibility, member_status: memberStatus = 'accepted' } = query;

@@ -5,7 +5,7 @@ import { bodyOf } from './json-body.ts';
 import { makeImage } from './make-image.ts';
 import type { CloudServer, ImageSchedule, Region } from './state.ts';
 
-const CREATED_BY = 'org.openstack__1__created_by';
+const CREATED_BY_KEY = 'org.openstack__1__created_by';
 const SERVICE = 'scheduled_images_service';
 
 /**
@@ -20,14 +20,16 @@ export function runImageSchedule(region: Region, server: CloudServer) {
   const epoch = Math.floor(region.now().getTime() / 1000);
   return makeImage(region, server, {
     name: `Daily-${server.name}-${epoch}`,
-    metadata: { [CREATED_BY]: SERVICE },
+    metadata: { [CREATED_BY_KEY]: SERVICE },
     // The scheduler's own token, which never expires here.
     tokenExpiresAt: new Date(8.64e15),
     whenActive() {
       const { retention = Number.POSITIVE_INFINITY } = server.imageSchedule ?? {};
       const scheduled = region.images.filter(
         ({ status, properties }) =>
-          status === 'active' && properties[CREATED_BY] === SERVICE && properties.instance_uuid === server.id,
+          status === 'active' &&
+          properties[CREATED_BY_KEY] === SERVICE &&
+          properties.instance_uuid === server.id,
       );
       for (const { id } of scheduled.slice(retention)) region.removeImage(id);
     },

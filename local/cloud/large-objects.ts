@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { Env } from './faults.ts';
-import { type Files, md5, type Segment, type Traits } from './files.ts';
+import { type Files, md5, type StoredSegment, type Traits } from './files.ts';
 import { isObject } from './json-body.ts';
 import { listedTime, swiftFault } from './swift-fault.ts';
 
@@ -26,7 +26,7 @@ export function putManifest(
 ): Response {
   const wanted = entriesOf(body);
   if (!wanted) return swiftFault(c, 400, 'Manifest must be valid JSON.');
-  const segments: Segment[] = [];
+  const segments: StoredSegment[] = [];
   const errors: string[] = [];
   let hashes = '';
   let bytes = 0;
@@ -59,7 +59,7 @@ function entriesOf(body: Buffer): { path?: unknown; etag?: unknown; size_bytes?:
 }
 
 /** The answer to GET with `multipart-manifest=get`. */
-export function manifestOf(files: Files, segments: readonly Segment[]): object[] {
+export function segmentList(files: Files, segments: readonly StoredSegment[]): object[] {
   return segments.flatMap(({ container, name }) => {
     const object = files.get(container, name);
     if (!object) return [];
@@ -70,7 +70,7 @@ export function manifestOf(files: Files, segments: readonly Segment[]): object[]
 }
 
 /** DELETE with `multipart-manifest=delete` deletes the segments together with the large object. */
-export function deleteSegments(c: Context<Env>, files: Files, segments: readonly Segment[]): Response {
+export function deleteSegments(c: Context<Env>, files: Files, segments: readonly StoredSegment[]): Response {
   const gone = segments.filter(({ container, name }) => files.delete(container, name));
   return c.json({
     'Number Deleted': gone.length + 1,

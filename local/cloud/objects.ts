@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { Env } from './faults.ts';
 import type { CloudObject, Files, Traits } from './files.ts';
-import { deleteSegments, manifestOf, putManifest } from './large-objects.ts';
+import { deleteSegments, putManifest, segmentList } from './large-objects.ts';
 import { headersAfter, swiftFault } from './swift-fault.ts';
 
 const META = 'x-object-meta-';
@@ -35,7 +35,7 @@ export async function answerObject(
   }
   if (method === 'COPY') return copy(c, files, object, c.req.header('destination') ?? '', container);
   if (method !== 'GET' && method !== 'HEAD') return swiftFault(c, 405);
-  if (multipart === 'get' && stored.segments) return c.json(manifestOf(files, stored.segments));
+  if (multipart === 'get' && stored.segments) return c.json(segmentList(files, stored.segments));
   return answerGet(c, object);
 }
 

@@ -1,9 +1,9 @@
 import type { Received } from '../../local/cloud/cloud.ts';
-import type { Service } from '../../local/cloud/faults.ts';
+import type { CloudService } from '../../local/cloud/faults.ts';
 
 /** A call of a job; its path has no ids, versions or projects. */
 export interface ApiCall {
-  service: Service;
+  service: CloudService;
   method: string;
   /** `/images/{id}` */
   path: string;

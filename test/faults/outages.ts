@@ -1,4 +1,4 @@
-import type { Service } from '../../local/cloud/faults.ts';
+import type { CloudService } from '../../local/cloud/faults.ts';
 import type { ApiCall } from './calls.ts';
 import type { Trouble } from './cell.ts';
 
@@ -29,7 +29,7 @@ export function outagesOf(calls: readonly ApiCall[], expired: string): Trouble[]
 }
 
 /** A service with another address in the catalogue during the first try. */
-function elsewhere(service: Service, url: string, name: string): Trouble {
+function elsewhere(service: CloudService, url: string, name: string): Trouble {
   if (service === 'identity') {
     return {
       name,

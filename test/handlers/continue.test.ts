@@ -218,7 +218,7 @@ describe('a resumed run that fails', () => {
     return { ...h, busy: busy! };
   }
 
-  test('is tried three times and its failure is kept once, and the deferred rest is resumed', async () => {
+  test('is tried three times and its failure is recorded once, and the deferred rest is resumed', async () => {
     const h = await failing();
     const report = await h.run('snapshot', policy());
     expect(report).toMatchObject({ totals: { failed: 1, skipped: 1 }, resumesAt: '2026-11-22T00:05:20Z' });

@@ -38,7 +38,7 @@ test('an image that has failed by the end of the run is not reported as taken', 
   expect(report?.entries).toMatchObject([{ outcome: 'failed', code: 'IMAGE_FAILED' }]);
 });
 
-test('an ad-hoc request and a policy never block each other, whatever their names', async () => {
+test('an ad-hoc request and a policy have leases of their own, even if their names are equal', async () => {
   const h = await history(0);
   const nightly = policy({ policy: 'adhoc-nightly' });
   const adhoc = { adhoc: true, servers: { all: true }, request: 'nightly' };

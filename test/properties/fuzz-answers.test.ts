@@ -7,7 +7,7 @@ import { CloudError } from '../../lib/openstack/errors.ts';
 import { parseRestore } from '../../lib/restore/event.ts';
 import { restore } from '../../lib/restore/restore.ts';
 import { takeSnapshots } from '../../lib/snapshots/create.ts';
-import type { Service } from '../../local/cloud/faults.ts';
+import type { CloudService } from '../../local/cloud/faults.ts';
 import { always } from './always.ts';
 import { become, clean, expectTheFloor, expectTheUntouchable, oneCloud, present } from './embedded.ts';
 import { mutate, mutations } from './mutations.ts';
@@ -35,7 +35,7 @@ interface Said {
 function lie(lies: Lies, concerns: (method: string, path: string) => boolean): Said[] {
   const said: Said[] = [];
   let count = 0;
-  const services: Service[] = ['compute', 'image', 'volume'];
+  const services: CloudService[] = ['compute', 'image', 'volume'];
   for (const service of services) {
     shared.cloud.faults.push({
       service,
