@@ -19,7 +19,7 @@ import type { AccountJob } from '../lib/reporting/failed-run.ts';
 import { RunFailed } from '../lib/reporting/failure.ts';
 import type { Reason } from '../lib/reporting/reasons.ts';
 import { reportStoreIn } from '../lib/reporting/report-store.ts';
-import { invocation, type JobContext, logReason, pingHeartbeat } from '../lib/runtime/handler.ts';
+import { invocation, type JobContext, pingHeartbeat, releaseLease } from '../lib/runtime/handler.ts';
 import { leasesAt } from '../lib/runtime/lease.ts';
 import { failedRunQueueAt } from '../lib/runtime/queue.ts';
 
@@ -115,9 +115,7 @@ async function notifyIncidents(
       { now, stage },
     );
   } finally {
-    await lease.release().catch(({ message }: Error) => {
-      logReason('warn', { code: 'LEASE_NOT_RELEASED', message });
-    });
+    await releaseLease(lease);
   }
 }
 

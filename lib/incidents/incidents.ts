@@ -114,8 +114,8 @@ export function updateIncidents(
       if (current) return [{ ...rest, ...current, reasons: problem.reasons }];
       if (blind.some((one) => hides(one, problem))) return [rest];
       const since = absentSince ?? at;
-      const isOver = isOlder(since, problem.recurs ? DAY_MS : TWO_AUDITS_MS);
-      return [{ ...problem, absentSince: since, ...(isOver && !isGone(problem) ? { goneAt: at } : {}) }];
+      const hasGone = isOlder(since, problem.recurs ? DAY_MS : TWO_AUDITS_MS);
+      return [{ ...problem, absentSince: since, ...(hasGone && !isGone(problem) ? { goneAt: at } : {}) }];
     });
     const causes = problems.filter(({ joined }) => !joined);
     const isOver = incident.isEnded || causes.every(isGone);

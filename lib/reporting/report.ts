@@ -204,10 +204,9 @@ function bounded(draft: Draft<ReportedFinding> & Pick<Report, 'codes' | 'failure
     ...head,
     totals,
     failures: shownFailures,
-    ...(omittedFailures > 0 ? { omittedFailures } : {}),
     ...(failedIn ? { failedIn } : {}),
     warnings: shownWarnings,
-    ...(omittedWarnings > 0 ? { omittedWarnings } : {}),
+    ...positive({ omittedFailures, omittedWarnings }),
     nothingSelected,
     omitted: 0,
     entries: [],
@@ -221,7 +220,7 @@ function bounded(draft: Draft<ReportedFinding> & Pick<Report, 'codes' | 'failure
   }
   report.omitted = sorted.length - report.entries.length;
   const omittedFailed = failedEntries(sorted) - failedEntries(report.entries);
-  return omittedFailed > 0 ? { ...report, omittedFailed } : report;
+  return { ...report, ...positive({ omittedFailed }) };
 }
 
 function failedEntries(entries: readonly Entry[]): number {
@@ -305,16 +304,16 @@ export function joined(
   // Includes what the reports of the accounts have left out.
   const omitted = (key: 'omitted' | 'omittedFailed' | 'omittedFailures' | 'omittedWarnings') =>
     reports.reduce((sum, report) => sum + (report[key] ?? 0), all[key] ?? 0);
-  const [omittedFailures, omittedWarnings] = [omitted('omittedFailures'), omitted('omittedWarnings')];
-  const omittedFailed = omitted('omittedFailed');
   return {
     ...all,
-    ...(omittedFailures > 0 ? { omittedFailures } : {}),
-    ...(omittedWarnings > 0 ? { omittedWarnings } : {}),
     totals: sumOf(reports.map(({ totals }) => totals)),
     ...(Object.keys(failedIn).length > 0 ? { failedIn } : {}),
     omitted: omitted('omitted'),
-    ...(omittedFailed > 0 ? { omittedFailed } : {}),
+    ...positive({
+      omittedFailures: omitted('omittedFailures'),
+      omittedWarnings: omitted('omittedWarnings'),
+      omittedFailed: omitted('omittedFailed'),
+    }),
   };
 }
 
@@ -343,6 +342,12 @@ function fitting(findings: readonly ReportedFinding[]): ReportedFinding[] {
     shown.push(finding);
   }
   return shown;
+}
+
+/** The counts that are not zero. */
+function positive<K extends string>(counts: Record<K, number>): Partial<Record<K, number>> {
+  const entries = Object.entries<number>(counts).filter(([, n]) => n > 0);
+  return Object.fromEntries(entries) as Partial<Record<K, number>>;
 }
 
 function rank(outcome: Outcome): number {

@@ -96,6 +96,13 @@ export function logReason(level: 'warn' | 'error', reason: Reason): void {
   logger[level](sentenceOf(reason), { codes: codesIn(reason) });
 }
 
+/** Releases a lease at the end of a run. An error is only logged, because a lease expires by itself. */
+export async function releaseLease(lease: { release(): Promise<void> }): Promise<void> {
+  await lease.release().catch(({ message }: Error) => {
+    logReason('warn', { code: 'LEASE_NOT_RELEASED', message });
+  });
+}
+
 /** Pings the heartbeat URL with the result of a run, if a heartbeat is configured. */
 export async function pingHeartbeat(beat: HeartbeatPing | undefined, good: boolean): Promise<void> {
   const problem = heartbeat && beat ? await sendPing(heartbeat, beat, good) : undefined;

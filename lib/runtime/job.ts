@@ -13,7 +13,7 @@ import type { Finding } from '../reporting/reasons.ts';
 import { finishReport, type Report, withFailures } from '../reporting/report.ts';
 import { reportStoreIn } from '../reporting/report-store.ts';
 import { accountEvents, enqueueEach, runEach } from './fan-out.ts';
-import { invocation, type JobContext, logReason, metrics, pingHeartbeat } from './handler.ts';
+import { invocation, type JobContext, logReason, metrics, pingHeartbeat, releaseLease } from './handler.ts';
 import { type Lease, leasesAt } from './lease.ts';
 import { workQueueAt } from './queue.ts';
 import { isLastTry, retryPlanOf, type WorkItem } from './work-item.ts';
@@ -161,9 +161,7 @@ async function withLease(
   try {
     return await run();
   } finally {
-    await lease.release().catch(({ message }: Error) => {
-      logReason('warn', { code: 'LEASE_NOT_RELEASED', message });
-    });
+    await releaseLease(lease);
   }
 }
 

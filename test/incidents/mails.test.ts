@@ -185,11 +185,17 @@ test('a run that was killed, by the record that Lambda or the queue keeps of it,
   ]);
 });
 
-test('a run that was killed, also while another incident is open', async () => {
+/** A deployment whose snapshot run of 2026-11-24 has failed for the server db. */
+async function deploymentWithFailedRun() {
   const h = await deployment();
   setTime('2026-11-24T00:00:20Z');
   h.db.vmState = 'error';
   await h.fail('snapshot', { policy: 'daily' });
+  return h;
+}
+
+test('a run that was killed, also while another incident is open', async () => {
+  const h = await deploymentWithFailedRun();
   expect((await h.audit('2026-11-24T00:30:00Z')).mails).toHaveLength(1);
   h.waiting.queue.send('no work item', 0);
   await deliverAll(h.waiting);
@@ -199,10 +205,7 @@ test('a run that was killed, also while another incident is open', async () => {
 });
 
 test('a run that was killed in the hour in which another one failed', async () => {
-  const h = await deployment();
-  setTime('2026-11-24T00:00:20Z');
-  h.db.vmState = 'error';
-  await h.fail('snapshot', { policy: 'daily' });
+  const h = await deploymentWithFailedRun();
   // As Lambda keeps the event of the failed run.
   h.waiting.failedRuns.send('{}', 0);
   h.waiting.queue.send('no work item', 0);
