@@ -22,7 +22,7 @@ async function main([secret, event]: string[]): Promise<void> {
     remainingMs: () => 600_000,
   });
   const { regions } = await listInventory(session, undefined, { owner: OWNER });
-  const often = IMAGES / regions.reduce((sum, { images }) => sum + images.length, 0);
+  const often = Math.ceil(IMAGES / regions.reduce((sum, { images }) => sum + images.length, 0));
   const planning = Array.from({ length: TIMES }, () => {
     const before = process.cpuUsage();
     for (let i = 0; i < often; i++) {
