@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { configurationProblems, refusalOf, warningsIn } from './check.ts';
+import { configurationProblems, refusalText, warningsIn } from './check.ts';
 import { type Options, readDeployment } from './configuration.ts';
 import { policiesOf } from './policies.ts';
 
@@ -12,7 +12,7 @@ const usage = 'Usage: npx autosnap check [--stage <stage>] [--region <region>] [
 async function check(options: Options): Promise<void> {
   const deployment = await readDeployment(options);
   const problems = configurationProblems(deployment);
-  if (problems.length > 0) throw new Error(refusalOf(problems));
+  if (problems.length > 0) throw new Error(refusalText(problems));
   const { service, stage } = deployment;
   const names = policiesOf(service).map(({ policy }) => policy);
   console.log(`serverless.yml is valid. Stage ${stage}, policies: ${names.join(', ') || 'none'}`);

@@ -14,7 +14,7 @@ import { settingsProblems } from './settings.ts';
 export function configurationProblems(given: Deployment): string[] {
   const service = { ...given.service, functions: functionsOf(given.service.functions) };
   const events = eventProblems(service);
-  return events.length > 0 ? events : problemsOf({ ...given, service });
+  return events.length > 0 ? events : deploymentProblems({ ...given, service });
 }
 
 /**
@@ -26,7 +26,7 @@ export function warningsIn(given: Deployment): string[] {
   return [...policyWarnings(service), ...quotaWarnings({ ...given, service })];
 }
 
-function problemsOf(deployment: Deployment): string[] {
+function deploymentProblems(deployment: Deployment): string[] {
   const { service } = deployment;
   const settings = settingsProblems(service.custom);
   return [
@@ -96,6 +96,6 @@ function runtimeProblems({ functions = {}, provider }: Service): string[] {
 }
 
 /** {@link configurationProblems} as the text of an error. */
-export function refusalOf(problems: readonly string[]): string {
+export function refusalText(problems: readonly string[]): string {
   return `serverless.yml is refused:\n${problems.map((problem) => `- ${problem}`).join('\n')}`;
 }

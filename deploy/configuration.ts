@@ -9,7 +9,7 @@ import opt from 'serverless/lib/configuration/variables/sources/opt.js';
 import self from 'serverless/lib/configuration/variables/sources/self.js';
 import strToBool from 'serverless/lib/configuration/variables/sources/str-to-bool.js';
 import ServerlessError from 'serverless/lib/serverless-error.js';
-import { refusalOf, stackNameProblems } from './check.ts';
+import { refusalText, stackNameProblems } from './check.ts';
 import type { Deployment } from './limits.ts';
 import { functionsOf, resourcesOf, type Service } from './policies.ts';
 
@@ -68,5 +68,5 @@ export async function readDeployment(options: Options): Promise<Deployment> {
 }
 
 function refuse(problems: string[]): void {
-  if (problems.length > 0) throw new Error(refusalOf(problems));
+  if (problems.length > 0) throw new Error(refusalText(problems));
 }

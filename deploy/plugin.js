@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { configurationProblems, refusalOf, warningsIn } from './check.ts';
+import { configurationProblems, refusalText, warningsIn } from './check.ts';
 import { madeOf } from './limits.ts';
 import { functionsOf, policiesOf } from './policies.ts';
 import { addOwnStatements } from './role.ts';
@@ -68,7 +68,7 @@ export default class Deployment {
         region: provider.getRegion(),
       };
       const problems = configurationProblems(deployment);
-      if (problems.length > 0) throw new serverless.classes.Error(refusalOf(problems));
+      if (problems.length > 0) throw new serverless.classes.Error(refusalText(problems));
       return deployment;
     };
     const prepare = () => {

@@ -79,7 +79,7 @@ export function rulesOf(service: Pick<Service, 'service' | 'custom'>, stage: str
     ...functionsOf(ruled).map((job) => [`${logicalIdOf(job)}RulesPermission`, permissionOf(job, prefix)]),
     ...scheduled.map((one) => [
       `${logicalIdOf(one.policy)}${logicalIdOf(one.job)}Schedule`,
-      scheduleOf(nameOf(`${prefix}${targetIdOf(one)}`), one),
+      scheduleResource(nameOf(`${prefix}${targetIdOf(one)}`), one),
     ]),
     ...(scheduled.length > 0 ? [['SchedulerRole', schedulerRoleOf(functionsOf(scheduled))]] : []),
   ]);
@@ -135,7 +135,7 @@ function permissionOf(job: string, prefix: string) {
   };
 }
 
-function scheduleOf(Name: string, { policy, job, schedule, timezone }: PolicyJob) {
+function scheduleResource(Name: string, { policy, job, schedule, timezone }: PolicyJob) {
   const { Type, Properties } = triggerOf(schedule, timezone);
   return {
     Type,

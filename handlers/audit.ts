@@ -2,7 +2,7 @@ import { recentAdhocSnapshots } from '../lib/audit/adhoc-snapshots.ts';
 import { audit } from '../lib/audit/audit.ts';
 import { coverageStoreIn } from '../lib/audit/coverage-store.ts';
 import { publishGoodAudit } from '../lib/audit/metrics.ts';
-import { type GoodRun, unrecorded } from '../lib/audit/missing.ts';
+import { type GoodRun, jobsWithoutRecord } from '../lib/audit/missing.ts';
 import type { Audit } from '../lib/audit/model.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
 import { withCoverage } from '../lib/audit/record-coverage.ts';
@@ -126,7 +126,7 @@ async function notifyIncidents(
 async function recordedRuns(policies: readonly Policy[], now: Date): Promise<GoodRun[] | undefined> {
   if (!store) return undefined;
   const goodRuns = await store.goodRuns();
-  const newRuns = unrecorded(policies, goodRuns);
+  const newRuns = jobsWithoutRecord(policies, goodRuns);
   if (newRuns.length > 0) {
     // A failure before the first audit must be notified, so no good run may be recorded after it.
     const failed = await store.failedRuns(() => false);

@@ -1,4 +1,4 @@
-import { refusalOf } from '../deploy/check.ts';
+import { refusalText } from '../deploy/check.ts';
 import { readDeployment } from '../deploy/configuration.ts';
 import { policiesOf, policyProblems, type Service } from '../deploy/policies.ts';
 import { eachAccount } from '../lib/config/accounts.ts';
@@ -14,9 +14,9 @@ type Named = Record<string, unknown> & { policy: string; keep: Record<string, nu
 export async function firstPolicy(): Promise<Named> {
   const { service } = await readDeployment({ stage: 'local' });
   const problems = policyProblems(service);
-  if (problems.length > 0) throw new Error(refusalOf(problems));
+  if (problems.length > 0) throw new Error(refusalText(problems));
   const [first] = policiesOf(service);
-  if (!first) throw new Error(refusalOf(['custom.policies: has no policy: add one']));
+  if (!first) throw new Error(refusalText(['custom.policies: has no policy: add one']));
   return first as Named;
 }
 

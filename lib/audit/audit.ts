@@ -238,7 +238,7 @@ async function auditRegions(
     ...found.regions.flatMap(({ region, volumesUnread: problem }) => (problem ? [{ region, problem }] : [])),
   ];
   const withoutImages = await serversWithoutImages(session, found);
-  const { gone } = await goneEverywhere(session, missingIn(regions));
+  const { gone } = await goneEverywhere(session, goneInEveryRegion(regions));
   // A server with snapshots counts as gone only if its snapshots name its region, and the catalogue
   // has that region. For a recorded server, the record names the region.
   const absent = new Set(gone);
@@ -281,7 +281,7 @@ async function auditRegions(
   const growing: { policy: Policy; servers: readonly Server[] }[] = [];
 
   for (const policy of policies) {
-    const { copies, problem } = await copiesOf(await listed(policy), policy.policy);
+    const { copies, problem } = await checkedCopiesOf(await listed(policy), policy.policy);
     const wanted = policy.regions ?? session.regions;
     const own = regions.filter(({ region }) => wanted.includes(region));
     const unserved = withoutImages.filter(({ region }) => wanted.includes(region));
@@ -433,7 +433,7 @@ async function serversWithoutImages(
 }
 
 /** The servers that are gone from their regions, and that no other region lists. */
-function missingIn(regions: readonly RegionInventory[]): Set<string> {
+function goneInEveryRegion(regions: readonly RegionInventory[]): Set<string> {
   const here = new Set(regions.flatMap(({ servers }) => servers.map(({ id }) => id)));
   return new Set(regions.flatMap(({ gone }) => [...gone])).difference(here);
 }
@@ -468,7 +468,7 @@ async function drillProblems(
 }
 
 /** A policy's good copies; or the reason why they can't be read. */
-async function copiesOf(
+async function checkedCopiesOf(
   copies: Copies | undefined,
   policy: string,
 ): Promise<{ copies?: readonly CheckedCopy[]; problem?: Reason }> {

@@ -136,7 +136,7 @@ function sortedOut(
         lossOf(`server ${account} ${id} ${policy}`, fromPolicyDropped(account, policy, current, seen)),
       );
     }
-    if (isGone(server, now)) return [];
+    if (isKnownGone(server, now)) return [];
     if (!server.policies.some(isDeployed)) {
       return [...new Set(server.policies.flatMap((policy) => policyLosses.get(policy) ?? []))];
     }
@@ -157,7 +157,7 @@ function sortedOut(
   };
 }
 
-function isGone({ server, region }: CoveredServer, now: AuditedAccount | undefined): boolean {
+function isKnownGone({ server, region }: CoveredServer, now: AuditedAccount | undefined): boolean {
   return Boolean(now?.gone.has(server) && now.regions.includes(region));
 }
 

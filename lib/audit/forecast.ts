@@ -26,7 +26,7 @@ export function forecastRuns(
   return (series, grows) => {
     // The position in the history replaces the id, so that equal histories have equal results.
     const history = series.map((snapshot, i) => ({ ...snapshot, id: String(i) }));
-    const key = `${grows} ${history.map(keyOf).join()}`;
+    const key = `${grows} ${history.map(cacheKeyOf).join()}`;
     let found = known.get(key);
     if (!found) {
       found = {
@@ -44,7 +44,7 @@ export function forecastRuns(
 }
 
 /** The fields of a snapshot that affect the forecast of its series, as a cache key. */
-function keyOf(snapshot: Snapshot): string {
+function cacheKeyOf(snapshot: Snapshot): string {
   const { slot, state, partial, hold, exposure, createdAt, proven } = snapshot;
   const failed = state === 'failed' ? createdAt.getTime() : '';
   return [

@@ -19,7 +19,10 @@ export interface GoodRun {
 }
 
 /** The jobs of policies without a record. They are new, so their allowed time starts now. */
-export function unrecorded(policies: readonly Policy[], goodRuns: readonly GoodRun[]): Omit<GoodRun, 'at'>[] {
+export function jobsWithoutRecord(
+  policies: readonly Policy[],
+  goodRuns: readonly GoodRun[],
+): Omit<GoodRun, 'at'>[] {
   const known = new Set(goodRuns.map(({ job, policy, account }) => `${job}/${policy}/${account}`));
   return policies.flatMap((one) =>
     JOBS.filter((job) => scheduleOf(job, one) && !known.has(`${job}/${one.policy}/${one.account}`)).map(

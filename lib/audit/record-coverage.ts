@@ -70,7 +70,7 @@ async function recordCoverage(
   recorded: Awaited<ReturnType<typeof readCoverage>>,
   { store, acceptance }: { store: CoverageStore; acceptance: Acceptance | undefined },
 ): Promise<ComparedAudit> {
-  if ('problem' in recorded) return unrecorded(audit, [], recorded.problem, acceptance);
+  if ('problem' in recorded) return withoutRecord(audit, [], recorded.problem, acceptance);
   let found: Dropped[] = [];
   try {
     let { accounts, etag } = recorded;
@@ -89,10 +89,10 @@ async function recordCoverage(
       warnings.unshift(...audit.warnings, ...change.warnings);
       return { audit: { ...audit, dropped, warnings }, accepted, failures: [] };
     }
-    return unrecorded(audit, found, { code: 'COVERAGE_NOT_RECORDED' }, acceptance);
+    return withoutRecord(audit, found, { code: 'COVERAGE_NOT_RECORDED' }, acceptance);
   } catch (error) {
     const problem: Finding = { code: 'COVERAGE_NOT_RECORDED', message: (error as Error).message };
-    return unrecorded(audit, found, problem, acceptance);
+    return withoutRecord(audit, found, problem, acceptance);
   }
 }
 
@@ -100,7 +100,7 @@ async function recordCoverage(
  * The result of an audit whose coverage could not be recorded: a warning, and a failure as well if
  * the event accepts items.
  */
-function unrecorded(
+function withoutRecord(
   audit: Audit,
   dropped: Dropped[],
   problem: Finding,

@@ -74,7 +74,7 @@ export function problemsOf(
   return issues.map((issue) => {
     const isHidden = Array.isArray(issue.requirement) && !namesKey(String(issue.path?.at(-1)?.key));
     const path = isHidden ? 'a key' : (v.getDotPath(issue) ?? whole);
-    if (issue.type !== 'object_with_rest') return `${path}: ${issue.message}${remedyOf(issue)}`;
+    if (issue.type !== 'object_with_rest') return `${path}: ${issue.message}${correctionFor(issue)}`;
     return issue.received === 'undefined' ? `${path}: is missing` : `${path}: must be an object`;
   });
 }
@@ -110,7 +110,7 @@ export function quotable(message: string) {
 }
 
 /** An additional remedy for an issue, such as the correct spelling of a key. */
-function remedyOf({ kind, expected, input, path, requirement }: v.BaseIssue<unknown>): string {
+function correctionFor({ kind, expected, input, path, requirement }: v.BaseIssue<unknown>): string {
   if (Array.isArray(requirement)) {
     const key = String(path?.at(-1)?.key);
     const known = requirement.map(String);

@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { isNamesake } from '../config/environment.ts';
 import { separateThrowAways } from '../drill/ownership.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
-import { factsOf, isCloudError } from '../openstack/errors.ts';
+import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import type { Credentials } from '../openstack/identity.ts';
 import { type Image, listImages } from '../openstack/images.ts';
 import { imageMetadataLimit } from '../openstack/quota.ts';
@@ -12,7 +12,7 @@ import type { Session } from '../openstack/session.ts';
 import { listVolumeSnapshots } from '../openstack/volumes.ts';
 import { reasonFor } from '../reporting/failure.ts';
 import type { Run } from '../runtime/run.ts';
-import { missingIn } from '../snapshots/inventory.ts';
+import { unlistedIds } from '../snapshots/inventory.ts';
 import { markerOf } from '../snapshots/marker.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 
@@ -121,7 +121,9 @@ async function listRegion(
       listImages(session, region),
       imageMetadataLimit(session, region),
     ]);
-    const found = await Promise.all([...missingIn(listed, ids)].map((id) => getServer(session, region, id)));
+    const found = await Promise.all(
+      [...unlistedIds(listed, ids)].map((id) => getServer(session, region, id)),
+    );
     const all = [...listed, ...found.filter((server) => server !== undefined)];
     const { lasting: servers } = separateThrowAways(all, images, session.projectId);
     const ours = images.filter(({ properties }) => properties.autosnap_owner === owner).length;
@@ -146,7 +148,7 @@ async function listRegion(
     if (!isCloudError(error)) throw error;
     return {
       region,
-      findings: [fail('region', { code: 'REGION_NOT_LISTED', where: region, ...factsOf(error) })],
+      findings: [fail('region', { code: 'REGION_NOT_LISTED', where: region, ...errorFactsOf(error) })],
     };
   }
 }
@@ -197,7 +199,7 @@ export async function* checkVolumes(session: Session, servers: readonly Server[]
       return pass('volumes', { code: 'VOLUMES_LISTED', where: region, count: length });
     } catch (error) {
       if (!isCloudError(error)) throw error;
-      return fail('volumes', { code: 'VOLUMES_NOT_LISTED', where: region, ...factsOf(error) });
+      return fail('volumes', { code: 'VOLUMES_NOT_LISTED', where: region, ...errorFactsOf(error) });
     }
   });
 }

@@ -1,6 +1,6 @@
 import type { Drill, Policy } from '../config/policy.ts';
 import { isToCloudFiles } from '../offsite/cloud-files.ts';
-import { factsOf, isCloudError } from '../openstack/errors.ts';
+import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { listNetworks, listSecurityGroups } from '../openstack/networks.ts';
 import { hasContainer } from '../openstack/objects.ts';
@@ -55,7 +55,7 @@ async function checkPart(
     return [fail('drill', { code: 'DRILL_PART_MISSING', where, part, missing, known })];
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    return [warn('drill', { code: 'DRILL_PART_UNKNOWN', where, part, ...factsOf(error) })];
+    return [warn('drill', { code: 'DRILL_PART_UNKNOWN', where, part, ...errorFactsOf(error) })];
   }
 }
 
@@ -78,7 +78,7 @@ export async function checkContainer(
       return [warn('offsite', { code: 'CONTAINER_MISSING', where, container })];
     } catch (error) {
       if (!isCloudError(error)) throw error;
-      return [fail('offsite', { code: 'CONTAINER_UNREADABLE', where, container, ...factsOf(error) })];
+      return [fail('offsite', { code: 'CONTAINER_UNREADABLE', where, container, ...errorFactsOf(error) })];
     }
   });
   return (await Promise.all(found)).flat();

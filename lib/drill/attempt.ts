@@ -1,6 +1,6 @@
 import type { Drill } from '../config/policy.ts';
 import { listServers } from '../openstack/compute.ts';
-import { type CloudError, factsOf, isCloudError } from '../openstack/errors.ts';
+import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { getImage, type Image, setProperty } from '../openstack/images.ts';
 import { deleteServer, getServer, type ServerDetail } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
@@ -184,7 +184,7 @@ function unprovenStep(reason: Reason, { mayBeDrill }: Pick<Unproven, 'mayBeDrill
 
 /** The reason for a server that can't be read now; the next run checks the server again. */
 export function unreadableReason(error: CloudError): Reason {
-  return { code: 'DRILL_READ_LATER', ...factsOf(error) };
+  return { code: 'DRILL_READ_LATER', ...errorFactsOf(error) };
 }
 
 /** Whether nothing proves that a drill made the server. Such a server is never deleted. */
@@ -260,7 +260,7 @@ async function writeVerdict(
     return undefined;
   } catch (error) {
     if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
-    return { code: 'DRILL_VERDICT_UNWRITTEN', ...factsOf(error) };
+    return { code: 'DRILL_VERDICT_UNWRITTEN', ...errorFactsOf(error) };
   }
 }
 
@@ -282,7 +282,7 @@ async function deleteThrowAway(
   } catch (error) {
     if (!isCloudError(error)) throw error;
     if (error.code === 'OUT_OF_TIME') return { state: 'deleting', ...result };
-    const reason: Reason = { code: 'DRILL_DELETED_LATER', ...factsOf(error) };
+    const reason: Reason = { code: 'DRILL_DELETED_LATER', ...errorFactsOf(error) };
     return { state: 'undeletable', outcome: 'failed', reasons: [...result.reasons, reason] };
   }
 }

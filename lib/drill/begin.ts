@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import { listServers } from '../openstack/compute.ts';
-import { type CloudError, factsOf, isCloudError } from '../openstack/errors.ts';
+import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { type Flavor, listFlavors } from '../openstack/flavors.ts';
 import { getImage, type Image } from '../openstack/images.ts';
 import { sendOnce } from '../openstack/send-once.ts';
@@ -177,14 +177,14 @@ async function begin(
     if ('done' in sent) return { ...throwAway, id: sent.done, createdAt: now };
     return {
       outcome: sent.unsure.code === 'OUT_OF_TIME' ? 'deferred' : 'failed',
-      reasons: [{ code: 'DRILL_SERVER_UNCERTAIN', ...factsOf(sent.unsure) }],
+      reasons: [{ code: 'DRILL_SERVER_UNCERTAIN', ...errorFactsOf(sent.unsure) }],
       effect: 'uncertain',
     };
   } catch (error) {
     if (!isCloudError(error)) throw error;
     const outcome = error.code === 'OUT_OF_TIME' ? 'deferred' : 'failed';
     const code = isMarked ? 'CLOUD' : 'DRILL_UNMARKED';
-    const reasons: [Reason] = [{ code, ...factsOf(error) }];
+    const reasons: [Reason] = [{ code, ...errorFactsOf(error) }];
     return { outcome, reasons, effect: effectOf(error) };
   }
 }

@@ -40,7 +40,7 @@ const CODES: Record<string, BucketErrorCode> = {
  * Converts an error of the S3 client. @param action the permission that the request needs, such as
  * `s3:PutObject`.
  */
-export function translate(error: unknown, action: string, bucket: string): BucketError {
+export function asBucketError(error: unknown, action: string, bucket: string): BucketError {
   const { name, message } = error as Error;
   const code = CODES[name] ?? 'FAILED';
   const text = {

@@ -14,7 +14,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import type { Deadline } from '../openstack/http.ts';
-import { BucketError, translate } from './bucket-error.ts';
+import { asBucketError, BucketError } from './bucket-error.ts';
 import type { Stored, Upload } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
 
@@ -66,7 +66,7 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
       return await work(signal);
     } catch (error) {
       if (signal.aborted) throw new BucketError('OUT_OF_TIME', 'run deadline reached');
-      throw translate(error, action, name);
+      throw asBucketError(error, action, name);
     }
   }
 

@@ -89,7 +89,7 @@ export function prefixOf({ owner, account }: Omit<CopyScope, 'policy'>, region?:
  * @throws {BucketError} when an id or a name can't be a part of a key: a slash or dots would put
  *   the key into another folder.
  */
-export function keyOf(scope: CopyScope, { region, server, slot, image }: OriginalImage): string {
+export function copyKeyOf(scope: CopyScope, { region, server, slot, image }: OriginalImage): string {
   const [serverPart, policy, imagePart] = [server, scope.policy, image].map((id) => part(id, isKeyId));
   return `${prefixOf(scope, region)}${serverPart}/${policy}/${isoSeconds(slot)}/${imagePart}`;
 }
@@ -104,14 +104,14 @@ export function dataKeyOf(key: string, diskFormat: string | undefined): string {
 
 /**
  * The copies of a policy among the listed objects and uploads. Objects whose keys differ from the
- * format of {@link keyOf} are ignored.
+ * format of {@link copyKeyOf} are ignored.
  */
 export function copiesOf(scope: CopyScope, stored: readonly Stored[], uploads: readonly Upload[]): Copy[] {
   const copies = new Map<string, Copy>();
   const at = (key: string): { copy: Copy; kind: string } | undefined => {
     const { original, kind } = readKey(scope, key) ?? {};
     if (!original || !kind) return undefined;
-    const base = keyOf(scope, original);
+    const base = copyKeyOf(scope, original);
     const none = { data: undefined, manifest: undefined, progress: undefined, uploads: [] };
     const copy = copies.get(base) ?? { ...original, key: base, ...none };
     copies.set(base, copy);

@@ -1,4 +1,4 @@
-import { type CloudError, factsOf, isCloudError } from '../openstack/errors.ts';
+import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { readImageData } from '../openstack/image-data.ts';
 import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
@@ -7,7 +7,14 @@ import type { Snapshot } from '../snapshots/marker.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import type { Budget } from './budget.ts';
-import { type Copy, type CopyScope, dataKeyOf, keyOf, type OriginalImage, type Upload } from './copies.ts';
+import {
+  type Copy,
+  type CopyScope,
+  copyKeyOf,
+  dataKeyOf,
+  type OriginalImage,
+  type Upload,
+} from './copies.ts';
 import type { CopyResult } from './copy-result.ts';
 import type { CopyStore } from './copy-store.ts';
 import { checksumOf, type DataFacts, manifestOf } from './manifest.ts';
@@ -132,7 +139,7 @@ async function handleMissingData(
   error: CloudError,
 ): Promise<CopyResult> {
   if (!(await source.isGone())) return resultOf(error);
-  const key = keyOf(scope, originalOf(snapshot));
+  const key = copyKeyOf(scope, originalOf(snapshot));
   const uploads = await bucket.uploads(`${key}.`);
   for (const one of uploads) await bucket.abort(one);
   return { outcome: 'skipped', reasons: [source.gone] };
@@ -147,7 +154,7 @@ export function resultOf(error: unknown): CopyResult {
   if (isBucketError(error, 'GONE')) {
     return { outcome: 'deferred', reasons: [{ code: 'COPY_CHANGED_BY_OTHER_RUN', message: error.message }] };
   }
-  if (isCloudError(error)) return { outcome: 'failed', reasons: [{ code: 'CLOUD', ...factsOf(error) }] };
+  if (isCloudError(error)) return { outcome: 'failed', reasons: [{ code: 'CLOUD', ...errorFactsOf(error) }] };
   if (isBucketError(error)) {
     return { outcome: 'failed', reasons: [{ code: 'BUCKET', error: error.code, message: error.message }] };
   }
@@ -164,7 +171,7 @@ async function copyOrResume(
   const { sizeBytes, facts, pieces } = source;
   const { algorithm } = pieces[0]!;
   const original = originalOf(snapshot);
-  const base = keyOf(scope, original);
+  const base = copyKeyOf(scope, original);
   const key = dataKeyOf(base, facts.disk_format);
   const progressKey = `${base}.progress`;
 

@@ -97,7 +97,7 @@ export function planCopies(
 }
 
 /** A good copy as the input of `retain`. */
-function asSnapshot(copy: Copy, policy: string): Snapshot {
+function snapshotOfCopy(copy: Copy, policy: string): Snapshot {
   const { key, region, server, slot, data, manifest } = copy;
   return {
     id: key,
@@ -139,7 +139,7 @@ export function planRetention(
     ({ slot }) => isoSeconds(slot),
   );
   const decisions = retain(
-    [...bySlot.values()].map(([copy]) => asSnapshot(copy!, policy)),
+    [...bySlot.values()].map(([copy]) => snapshotOfCopy(copy!, policy)),
     offsite.keep,
     { now, timezone },
   );

@@ -3,7 +3,7 @@ import { getObject, readObject } from '../openstack/objects.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import type { Bucket } from './bucket.ts';
 import { licenseOf, withBucketErrors } from './cloud-files.ts';
-import { type CopyScope, keyOf, type Upload } from './copies.ts';
+import { type CopyScope, copyKeyOf, type Upload } from './copies.ts';
 import { type CopyContext, copySnapshot, originalOf, resultOf, type Source } from './copy.ts';
 import type { CopyResult } from './copy-result.ts';
 import { abandonExport, type ExportContext, exportImage, exportRecordOf } from './export.ts';
@@ -21,8 +21,8 @@ export function toCloudFiles(exporting: ExportContext, scope: CopyScope): CopyCo
     obstacleTo: licenseOf,
     copy: (snapshot, image) =>
       exported(exporting, scope, snapshot, image, async (found) => {
-        const key = keyOf(scope, originalOf(snapshot));
-        const facts = { ...factsOf(found, VERIFIED_BY_LISTING), etag: found.etag };
+        const key = copyKeyOf(scope, originalOf(snapshot));
+        const facts = { ...dataFactsOf(found, VERIFIED_BY_LISTING), etag: found.etag };
         await store.put(`${key}.json`, manifestOf(scope, originalOf(snapshot), image, facts, now));
         await store.delete(exportRecordOf(key));
         const { bytes, segments } = found;
@@ -56,7 +56,7 @@ export function throughCloudFiles(exporting: ExportContext, scope: CopyScope, bu
             from,
             body: await readObject(session, container, nameOf(image.id), { from }),
           }),
-          facts: factsOf(found, VERIFIED_BY_READING),
+          facts: dataFactsOf(found, VERIFIED_BY_READING),
           // The bytes were counted when the export was requested.
           countedBytes: 0,
           isGone: async () => (await getObject(session, container, nameOf(image.id))) === undefined,
@@ -64,7 +64,7 @@ export function throughCloudFiles(exporting: ExportContext, scope: CopyScope, bu
         };
         const result = await copySnapshot(copying, snapshot, image, source, begun);
         if (result.outcome === 'copied') {
-          await abort({ key: `${keyOf(scope, originalOf(snapshot))}.vhd`, id: image.id });
+          await abort({ key: `${copyKeyOf(scope, originalOf(snapshot))}.vhd`, id: image.id });
         }
         return result;
       }),
@@ -80,7 +80,7 @@ async function exported(
   proceed: (found: Exported) => Promise<CopyResult>,
 ): Promise<CopyResult> {
   try {
-    const found = await exportImage(exporting, keyOf(scope, originalOf(snapshot)), image);
+    const found = await exportImage(exporting, copyKeyOf(scope, originalOf(snapshot)), image);
     return 'outcome' in found ? found : await proceed(found);
   } catch (error) {
     return resultOf(error);
@@ -91,7 +91,7 @@ const VERIFIED_BY_LISTING = 'the names, sizes and MD5s of all segments, and the 
 const VERIFIED_BY_READING =
   'all bytes, by the MD5s that Cloud Files has of the segments, and the end of the VHD';
 
-function factsOf({ bytes, segments }: Exported, verified: string): DataFacts {
+function dataFactsOf({ bytes, segments }: Exported, verified: string): DataFacts {
   return {
     sizeBytes: bytes,
     disk_format: 'vhd',

@@ -7,7 +7,7 @@ import { reported } from '../reporting/sentences.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { isBucketError } from './bucket-error.ts';
 import { type CheckedCopy, checkCopy } from './check.ts';
-import { type Copy, keyOf } from './copies.ts';
+import { type Copy, copyKeyOf } from './copies.ts';
 import { type CopyContext, originalOf, resultOf } from './copy.ts';
 import type { CopyResult } from './copy-result.ts';
 import type { Ledger } from './ledger.ts';
@@ -76,14 +76,14 @@ export async function copySeries(
       else if (result.outcome === 'skipped') {
         found.warnings.push({ code: 'NOT_COPIED', of: who, reasons: result.reasons });
       }
-      lines.set(keyOf(context.scope, originalOf(snapshot)), lineOf(snapshot, result));
+      lines.set(copyKeyOf(context.scope, originalOf(snapshot)), lineOf(snapshot, result));
       if (result.outcome === 'copied') checked.push(await check(context, snapshot));
     }
     const unreadable = checked.find(({ state }) => state === 'unreadable');
     if (unreadable) {
       found.failures.push({ code: 'COPY_UNREADABLE', of: who, problem: unreadable.problem! });
     } else {
-      const rotated = await rotate(context, policy, series, checked);
+      const rotated = await rotateCopies(context, policy, series, checked);
       for (const [key, line] of rotated.lines) if (!lines.has(key)) lines.set(key, line);
       for (const { key } of rotated.lost) {
         found.failures.push({ code: 'COPY_LOST', key, of: who });
@@ -132,7 +132,7 @@ function check(context: CopyContext, snapshot: Snapshot): Promise<CheckedCopy> {
 function unlisted({ scope }: CopyContext, snapshot: Snapshot): Copy {
   const original = originalOf(snapshot);
   const nothing = { data: undefined, manifest: undefined, progress: undefined, uploads: [] };
-  return { ...original, key: keyOf(scope, original), ...nothing };
+  return { ...original, key: copyKeyOf(scope, original), ...nothing };
 }
 
 /**
@@ -175,7 +175,7 @@ async function copyOne(
   const obstacle = context.obstacleTo(image);
   if (obstacle) return { outcome: 'skipped', reasons: [obstacle], obstacle: true };
   if (dryRun) return { outcome: 'planned', reasons: [{ code: 'COPY_PLANNED', bytes: image.sizeBytes ?? 0 }] };
-  const key = keyOf(context.scope, originalOf(snapshot));
+  const key = copyKeyOf(context.scope, originalOf(snapshot));
   try {
     await ledger.recordAttempt(seriesKey(series));
     return await context.copy(
@@ -192,7 +192,7 @@ async function copyOne(
  * Deletes the copies that are no longer kept, the oldest first. A copy whose deletion failed does
  * not count towards `maxDeletes`.
  */
-async function rotate(
+async function rotateCopies(
   { store, scope, session, now }: CopyContext,
   { dryRun, maxDeletes, ...policy }: OffsitePolicy,
   { name }: Series,

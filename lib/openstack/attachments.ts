@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Server } from './compute.ts';
-import { unreadable } from './pages.ts';
+import { unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
 
 const Attachments = v.object({
@@ -36,7 +36,7 @@ export async function rootVolumeOf(
   const request = { service: 'compute', region, path } as const;
   const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
   const answer = v.safeParse(Attachments, body);
-  if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'no attachments');
+  if (!answer.success) throw unreadableAnswer(request, v.getDotPath(answer.issues[0]) ?? 'no attachments');
   const root = answer.output.volumeAttachments.find(isFirstDisk);
   return root?.volumeId;
 }

@@ -60,7 +60,7 @@ export function isCloudError(error: unknown, ...codes: CloudErrorCode[]): error 
 }
 
 /** The facts of a reason for an error; see reasons.ts. */
-export function factsOf(error: CloudError): { error: CloudErrorCode; message: string } {
+export function errorFactsOf(error: CloudError): { error: CloudErrorCode; message: string } {
   return { error: error.code, message: explain(error) };
 }
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { isCloudError } from './errors.ts';
 import type { Image } from './images.ts';
-import { listAll, unreadable } from './pages.ts';
+import { listAll, unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** A Nova flavor: a size of server. */
@@ -55,7 +55,7 @@ export async function getFlavor(session: Session, region: string, id: string): P
   try {
     const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
     const answer = v.safeParse(v.object({ flavor: NovaFlavor }), body);
-    if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'not a flavor');
+    if (!answer.success) throw unreadableAnswer(request, v.getDotPath(answer.issues[0]) ?? 'not a flavor');
     return fromNova(answer.output.flavor);
   } catch (error) {
     if (isCloudError(error, 'NOT_FOUND')) return undefined;

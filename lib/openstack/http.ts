@@ -103,7 +103,7 @@ export function sender(
           return await exchange();
         } catch (error) {
           if (signal.aborted) throw outOfTime(target);
-          const refusal = error instanceof HTTPError ? refusalOf(error.response) : undefined;
+          const refusal = error instanceof HTTPError ? rateLimitAnswerOf(error.response) : undefined;
           const limited = refusal !== undefined && isRateLimit(refusal);
           const waitMs =
             error instanceof CloudError ? 0 : retryDelayMs(error as RequestError, attempt, repeatable);
@@ -112,7 +112,7 @@ export function sender(
             queue.delay(target, Math.max(waitMs, retryAfterMs(refusal) ?? 0));
           }
           if (attempt > RETRIES || waitMs === 0 || waitMs >= deadline.remainingMs())
-            throw translate(error, target, secrets.redact);
+            throw asCloudError(error, target, secrets.redact);
           if (!limited) await pause(waitMs);
         }
       }
@@ -157,8 +157,8 @@ export function downloader(
     if (remainingMs <= 0) throw outOfTime(target);
     const signal = AbortSignal.timeout(Math.ceil(remainingMs));
     const failure = (error: unknown) => {
-      if (error instanceof HTTPError && isRateLimit(refusalOf(error.response))) traffic.rateLimited++;
-      return signal.aborted ? outOfTime(target) : translate(error, target, secrets.redact);
+      if (error instanceof HTTPError && isRateLimit(rateLimitAnswerOf(error.response))) traffic.rateLimited++;
+      return signal.aborted ? outOfTime(target) : asCloudError(error, target, secrets.redact);
     };
     traffic.calls++;
     const stream = got.stream(url, {
@@ -230,7 +230,7 @@ function revived(key: string, value: unknown, hide: (text: string) => string): u
 function retryDelayMs(error: RequestError, attempt: number, repeatable: boolean): number {
   const backoffMs = BACKOFF_MS * 2 ** (attempt - 1) * (1 + Math.random() / 4);
   if (!(error instanceof HTTPError)) return repeatable || NEVER_SENT.includes(error.code) ? backoffMs : 0;
-  const refusal = refusalOf(error.response);
+  const refusal = rateLimitAnswerOf(error.response);
   if (isQuota(refusal)) return 0;
   if (!isRateLimit(refusal) && !(repeatable && refusal.status >= 500)) return 0;
   const askedMs = retryAfterMs(refusal);
@@ -238,7 +238,7 @@ function retryDelayMs(error: RequestError, attempt: number, repeatable: boolean)
   return askedMs > LONGEST_WAIT_MS ? 0 : Math.max(askedMs, backoffMs);
 }
 
-function refusalOf({ statusCode, headers, body }: Response<unknown>): RateLimitAnswer {
+function rateLimitAnswerOf({ statusCode, headers, body }: Response<unknown>): RateLimitAnswer {
   return { status: statusCode, headers, body: String(body) };
 }
 
@@ -252,10 +252,10 @@ const CODES: Record<number, CloudErrorCode> = {
   429: 'RATE_LIMITED',
 };
 
-function translate(error: unknown, target: RequestTarget, hide: (text: string) => string): CloudError {
+function asCloudError(error: unknown, target: RequestTarget, hide: (text: string) => string): CloudError {
   if (error instanceof CloudError) return error;
   if (error instanceof HTTPError) {
-    const { status, headers, body } = refusalOf(error.response);
+    const { status, headers, body } = rateLimitAnswerOf(error.response);
     let code = CODES[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'BAD_ANSWER');
     let message = faultMessage(body, hide) ?? hide(error.response.statusMessage ?? 'no message');
     // The message of an HTML page repeats the status.

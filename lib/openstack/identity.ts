@@ -186,7 +186,7 @@ export function readGrant(kind: Credentials['kind'], body: unknown, subjectToken
 
 function readRackspace(body: unknown): Grant {
   const answer = v.safeParse(RackspaceAnswer, body);
-  if (!answer.success) throw unreadable('not a Rackspace Identity v2.0 answer');
+  if (!answer.success) throw unusableAnswer('not a Rackspace Identity v2.0 answer');
   const { token, serviceCatalog, user } = answer.output.access;
   const endpoints: Endpoint[] = [];
   let projectId = token.tenant?.id;
@@ -199,7 +199,7 @@ function readRackspace(body: unknown): Grant {
       endpoints.push({ service, region: printable(region), url: publicURL });
     }
   }
-  if (!projectId) throw unreadable('the token names no tenant');
+  if (!projectId) throw unusableAnswer('the token names no tenant');
   // Some roles belong to another tenant, such as the tenant of Cloud Files.
   const roles = user?.roles?.filter(({ tenantId }) => !tenantId || tenantId === projectId);
   return { token: token.id, projectId, endpoints, roles: roles?.map(({ name }) => name) };
@@ -207,10 +207,10 @@ function readRackspace(body: unknown): Grant {
 
 function readKeystone(body: unknown, subjectToken: string | undefined): Grant {
   const answer = v.safeParse(KeystoneAnswer, body);
-  if (!answer.success || !subjectToken) throw unreadable('not a Keystone v3 answer');
+  if (!answer.success || !subjectToken) throw unusableAnswer('not a Keystone v3 answer');
   const { project, catalog, roles } = answer.output.token;
   if (!project || !catalog) {
-    throw unreadable(
+    throw unusableAnswer(
       'the token belongs to no project: set projectName in the secret to one that the user has',
     );
   }
@@ -225,7 +225,7 @@ function readKeystone(body: unknown, subjectToken: string | undefined): Grant {
   return { token: subjectToken, projectId: project.id, endpoints, roles: roles?.map(({ name }) => name) };
 }
 
-function unreadable(why: string): CloudError {
+function unusableAnswer(why: string): CloudError {
   return new CloudError('BAD_ANSWER', `The identity service's answer can't be used: ${why}.`);
 }
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { isCloudError } from './errors.ts';
-import { date, listAll, unreadable } from './pages.ts';
+import { date, listAll, unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** A Glance image. Fields that Glance may omit may be undefined. */
@@ -71,14 +71,16 @@ export async function listImages(session: Session, region: string, name?: string
     }),
   );
   const images = await listOwn(session, region, item, name);
-  return images.filter(({ status }) => !isGone(status));
+  return images.filter(({ status }) => !isDeletedStatus(status));
 }
 
 /** The ids and statuses of {@link listImages}, which need far less memory. */
 export async function listImageStatuses(session: Session, region: string): Promise<Map<string, string>> {
   const { id, status } = GlanceImage.entries;
   const images = await listOwn(session, region, v.object({ id, status }));
-  return new Map(images.filter((image) => !isGone(image.status)).map(({ id, status }) => [id, status]));
+  return new Map(
+    images.filter((image) => !isDeletedStatus(image.status)).map(({ id, status }) => [id, status]),
+  );
 }
 
 /**
@@ -99,7 +101,9 @@ export async function listImagesById(
     }),
   );
   const listed = await listOwn(session, region, item);
-  return new Map(listed.flatMap(({ image }) => (image && !isGone(image.status) ? [[image.id, image]] : [])));
+  return new Map(
+    listed.flatMap(({ image }) => (image && !isDeletedStatus(image.status) ? [[image.id, image]] : [])),
+  );
 }
 
 /**
@@ -116,7 +120,7 @@ export async function visitImages(
   const item = v.pipe(
     GlanceImage,
     v.transform((image) => {
-      if (!isGone(image.status)) visit(fromGlance(image, region));
+      if (!isDeletedStatus(image.status)) visit(fromGlance(image, region));
       return { id: image.id };
     }),
   );
@@ -155,8 +159,8 @@ export async function getImage(session: Session, region: string, id: string): Pr
   try {
     const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
     const image = v.safeParse(GlanceImage, body);
-    if (!image.success) throw unreadable(request, v.getDotPath(image.issues[0]) ?? 'not an image');
-    return isGone(image.output.status) ? undefined : fromGlance(image.output, region);
+    if (!image.success) throw unreadableAnswer(request, v.getDotPath(image.issues[0]) ?? 'not an image');
+    return isDeletedStatus(image.output.status) ? undefined : fromGlance(image.output, region);
   } catch (error) {
     if (isCloudError(error, 'NOT_FOUND')) return undefined;
     throw error;
@@ -181,7 +185,8 @@ export async function listImageMembers(session: Session, region: string, id: str
       v.object({ members: v.array(v.looseObject({ member_id: v.string() })) }),
       body,
     );
-    if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'not a list of members');
+    if (!answer.success)
+      throw unreadableAnswer(request, v.getDotPath(answer.issues[0]) ?? 'not a list of members');
     return answer.output.members.map(({ member_id }) => member_id);
   } catch (error) {
     if (isCloudError(error, 'FORBIDDEN', 'NOT_FOUND')) return [];
@@ -232,7 +237,7 @@ export async function setProperty(
     contentType: 'application/openstack-images-v2.1-json-patch',
     expect: [200],
   });
-  if (!v.is(v.looseObject({ [property]: v.literal(value) }), body)) throw unreadable(request, property);
+  if (!v.is(v.looseObject({ [property]: v.literal(value) }), body)) throw unreadableAnswer(request, property);
 }
 
 /**
@@ -249,7 +254,7 @@ function mappedSnapshotIds(mapping: string | undefined): string[] {
   }
 }
 
-function isGone(status: string): boolean {
+function isDeletedStatus(status: string): boolean {
   return status === 'deleted' || status === 'pending_delete';
 }
 

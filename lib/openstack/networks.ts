@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Server } from './compute.ts';
 import { isCloudError } from './errors.ts';
-import { unreadable } from './pages.ts';
+import { unreadableAnswer } from './pages.ts';
 import type { CloudRequest, Session } from './session.ts';
 
 /**
@@ -113,6 +113,6 @@ async function read<S extends v.GenericSchema>(
   const request = { service: 'compute', region, path } as const;
   const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
   const answer = v.safeParse(schema, body);
-  if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'no networks');
+  if (!answer.success) throw unreadableAnswer(request, v.getDotPath(answer.issues[0]) ?? 'no networks');
   return answer.output;
 }

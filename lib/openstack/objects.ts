@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { CloudError, isCloudError } from './errors.ts';
-import { unreadable } from './pages.ts';
+import { unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** A container of Cloud Files, or of another Swift, in one region. */
@@ -74,10 +74,10 @@ export async function listObjects(
         return { body: [] };
       });
     const page = v.safeParse(Listing, body ?? []);
-    if (!page.success) throw unreadable(request, v.getDotPath(page.issues[0]) ?? 'not a listing');
+    if (!page.success) throw unreadableAnswer(request, v.getDotPath(page.issues[0]) ?? 'not a listing');
     const last = page.output.at(-1)?.name;
     if (last === undefined) return [...found.values()];
-    if (found.has(last)) throw unreadable(request, 'the next page leads back');
+    if (found.has(last)) throw unreadableAnswer(request, 'the next page leads back');
     marker = last;
     for (const { name: object, bytes, hash, last_modified: at } of page.output) {
       found.set(object, { name: object, bytes, hash, at });
@@ -106,7 +106,7 @@ export async function getObject(
     } = headers;
     const at = new Date(String(modified));
     if (!/^\d+$/.test(String(bytes)) || typeof etag !== 'string' || Number.isNaN(at.getTime())) {
-      throw unreadable(request, 'no length, ETag or date');
+      throw unreadableAnswer(request, 'no length, ETag or date');
     }
     return {
       bytes: Number(bytes),

@@ -62,7 +62,7 @@ async function readPages<T extends { id: string }>(
     seen.add(query);
     const { body } = await session.request({ ...request, method: 'GET', query, expect: [200, 203] });
     const page = v.safeParse(Page, body);
-    if (!page.success) throw unreadable(request, v.getDotPath(page.issues[0]) ?? key);
+    if (!page.success) throw unreadableAnswer(request, v.getDotPath(page.issues[0]) ?? key);
     progress.pages += 1;
     // An item that moved between two pages is listed twice. The later one is used.
     for (const entry of page.output[key] as T[]) found.set(entry.id, entry);
@@ -71,16 +71,19 @@ async function readPages<T extends { id: string }>(
     const next = (page.output.next as string | undefined) ?? links?.find(({ rel }) => rel === 'next')?.href;
     if (!next) return [...found.values()];
     const url = URL.parse(next, 'http://origin.invalid');
-    if (!url) throw unreadable(request, 'the link to the next page is no URL');
+    if (!url) throw unreadableAnswer(request, 'the link to the next page is no URL');
     query = url.search.slice(1);
-    if (seen.has(query)) throw unreadable(request, 'the link to the next page leads back');
+    if (seen.has(query)) throw unreadableAnswer(request, 'the link to the next page leads back');
   }
 }
 
 /**
  * The error for a response that does not have the documented form; `what` names the invalid part.
  */
-export function unreadable({ service, region, path }: Listing<unknown>['request'], what: string): CloudError {
+export function unreadableAnswer(
+  { service, region, path }: Listing<unknown>['request'],
+  what: string,
+): CloudError {
   return new CloudError(
     'BAD_ANSWER',
     `The ${service} answer of ${region} to ${path} can't be read: ${what}.`,

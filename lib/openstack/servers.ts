@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { fromNova, NovaServer, type Server } from './compute.ts';
 import { isCloudError } from './errors.ts';
-import { unreadable } from './pages.ts';
+import { unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** A Nova server with the details that are needed to create a server like it. */
@@ -46,7 +46,7 @@ export async function getServer(
       expect: [200, 203],
     });
     const answer = v.safeParse(v.object({ server: Detail }), body);
-    if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'not a server');
+    if (!answer.success) throw unreadableAnswer(request, v.getDotPath(answer.issues[0]) ?? 'not a server');
     const { server } = answer.output;
     return {
       ...fromNova(server, region),
@@ -112,7 +112,7 @@ export async function createServer(session: Session, region: string, server: New
     expect: [202],
   });
   const answer = v.safeParse(v.object({ server: v.object({ id: v.string() }) }), body);
-  if (!answer.success) throw unreadable(request, 'server.id');
+  if (!answer.success) throw unreadableAnswer(request, 'server.id');
   return answer.output.server.id;
 }
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { isCloudError } from './errors.ts';
-import { date, listAll, unreadable } from './pages.ts';
+import { date, listAll, unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** A task of Rackspace's image service. */
@@ -75,9 +75,9 @@ export async function listTasks(session: Session, region: string): Promise<Task[
   return (await listAll(session, { request, key: 'tasks', item: GlanceTask })).map(fromGlance);
 }
 
-function read(request: Parameters<typeof unreadable>[0], body: unknown): Task {
+function read(request: Parameters<typeof unreadableAnswer>[0], body: unknown): Task {
   const task = v.safeParse(GlanceTask, body);
-  if (!task.success) throw unreadable(request, v.getDotPath(task.issues[0]) ?? 'not a task');
+  if (!task.success) throw unreadableAnswer(request, v.getDotPath(task.issues[0]) ?? 'not a task');
   return fromGlance(task.output);
 }
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { isCloudError } from './errors.ts';
-import { date, listAll, unreadable } from './pages.ts';
+import { date, listAll, unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** A Cinder volume snapshot. It holds the data of a volume-backed server's image. */
@@ -67,7 +67,7 @@ async function listByOffset(
     const query = { limit: '1000', offset: String(offset) };
     const { body } = await session.request({ ...request, method: 'GET', query, expect: [200, 203] });
     const page = v.safeParse(Page, body);
-    if (!page.success) throw unreadable(request, v.getDotPath(page.issues[0]) ?? 'volumes');
+    if (!page.success) throw unreadableAnswer(request, v.getDotPath(page.issues[0]) ?? 'volumes');
     const { volumes } = page.output;
     const more = volumes.filter(({ id }) => !found.has(id));
     // The cloud may return smaller pages than requested, so only a page without new volumes is the
@@ -123,7 +123,7 @@ export async function getVolumeSnapshot(
   try {
     const { body } = await session.request({ ...request, method: 'GET', expect: [200] });
     const answer = v.safeParse(v.object({ snapshot: CinderSnapshot }), body);
-    if (!answer.success) throw unreadable(request, v.getDotPath(answer.issues[0]) ?? 'not a snapshot');
+    if (!answer.success) throw unreadableAnswer(request, v.getDotPath(answer.issues[0]) ?? 'not a snapshot');
     return fromCinder(answer.output.snapshot, region);
   } catch (error) {
     if (isCloudError(error, 'NOT_FOUND')) return undefined;

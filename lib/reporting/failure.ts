@@ -1,6 +1,6 @@
 import { ValidationError } from '../config/validation-error.ts';
 import { isBucketError } from '../offsite/bucket-error.ts';
-import { factsOf, isCloudError } from '../openstack/errors.ts';
+import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { codesIn, type Reason, type ReasonCode } from './reasons.ts';
 import type { Report } from './report.ts';
 import { failedRunText } from './sentences/failed-run.ts';
@@ -36,7 +36,7 @@ export function failureOf(report: Report): RunFailed | undefined {
 /** The reason of an error that ended a run before it had a result. */
 export function reasonFor(error: unknown): Reason {
   if (error instanceof ValidationError) return error.reason;
-  if (isCloudError(error)) return { code: 'CLOUD', ...factsOf(error) };
+  if (isCloudError(error)) return { code: 'CLOUD', ...errorFactsOf(error) };
   const { name, message } = error as Error;
   return isBucketError(error)
     ? { code: 'BUCKET', error: error.code, message }

@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import { ValidationError } from '../config/validation-error.ts';
-import { factsOf, isCloudError } from '../openstack/errors.ts';
+import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { listImages } from '../openstack/images.ts';
 import { spreadUnderLimits } from '../openstack/rates.ts';
 import type { Session } from '../openstack/session.ts';
@@ -240,7 +240,7 @@ async function serversOfUnlistedImages(session: Session, regions: readonly Regio
       }
     } catch (error) {
       if (!isCloudError(error)) throw error;
-      unread.push({ code: 'CLOUD', ...factsOf(error) });
+      unread.push({ code: 'CLOUD', ...errorFactsOf(error) });
     }
   });
   return { newer, unread };

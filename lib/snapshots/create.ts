@@ -5,7 +5,7 @@ import { ADHOC, type Adhoc, isAdhoc, type Policy, type Selector } from '../confi
 import { intervalMs, type Schedule } from '../config/schedule.ts';
 import { invalidEvent } from '../config/validation-error.ts';
 import { createImage, type NewImage, type Server } from '../openstack/compute.ts';
-import { factsOf, isCloudError, restated } from '../openstack/errors.ts';
+import { errorFactsOf, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, listImages, listImagesById } from '../openstack/images.ts';
 import { spreadUnderLimits } from '../openstack/rates.ts';
 import { getServer } from '../openstack/servers.ts';
@@ -594,10 +594,10 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
         ? { ...entry, outcome: 'failed', ...reasonOf(blocking) }
         : { ...entry, outcome: 'skipped', ...reasonOf({ code, message }) };
     }
-    if (code === 'NOT_FOUND' && (await isGone(session, server))) {
+    if (code === 'NOT_FOUND' && (await isServerGone(session, server))) {
       return { ...entry, outcome: 'skipped', ...reasonOf({ code: 'SERVER_GONE_BY_NOW' }) };
     }
-    return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOUD', ...factsOf(error) }) };
+    return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOUD', ...errorFactsOf(error) }) };
   }
 }
 
@@ -613,7 +613,7 @@ async function blockingReason(session: Session, { region, id }: Server): Promise
 }
 
 /** Whether a server has been deleted since it was listed. */
-async function isGone(session: Session, { region, id }: Server): Promise<boolean> {
+async function isServerGone(session: Session, { region, id }: Server): Promise<boolean> {
   try {
     return (await getServer(session, region, id)) === undefined;
   } catch (error) {

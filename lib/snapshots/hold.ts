@@ -1,7 +1,7 @@
 import { isoSeconds, parseEnd } from '../config/dates.ts';
 import { ADHOC, type Hold } from '../config/policy.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
-import { factsOf, isCloudError, restated } from '../openstack/errors.ts';
+import { errorFactsOf, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, setProperty } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
@@ -25,7 +25,7 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
     throw invalidEvent(`until: ${until} has passed: give a later one, or "forever"`);
   }
   const id = 'hold' in event ? event.hold : event.release;
-  const image = await findImage(session, id);
+  const image = await findImageInAnyRegion(session, id);
   if (image?.owner !== session.projectId) {
     const { regions } = session;
     const field = 'hold' in event ? 'hold' : 'release';
@@ -35,7 +35,7 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
     if (!event.dryRun) await setProperty(session, image, 'autosnap_hold', until);
   } catch (error) {
     if (!isCloudError(error, 'FORBIDDEN')) throw error;
-    throw new ValidationError({ code: 'HOLD_REFUSED', ...factsOf(error) });
+    throw new ValidationError({ code: 'HOLD_REFUSED', ...errorFactsOf(error) });
   }
   const server = image.properties.autosnap_server ?? image.properties.instance_uuid ?? '';
   const done = until === 'none' ? 'released' : 'held';
@@ -93,7 +93,7 @@ function releasedReason(
     : { code: 'RELEASED' };
 }
 
-async function findImage(session: Session, id: string): Promise<Image | undefined> {
+async function findImageInAnyRegion(session: Session, id: string): Promise<Image | undefined> {
   const answers = await Promise.allSettled(session.regions.map((region) => getImage(session, region, id)));
   const images = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   const found = images.find((image) => image !== undefined);

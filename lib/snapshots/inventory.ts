@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import { separateThrowAways } from '../drill/ownership.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
-import { CloudError, factsOf, isCloudError } from '../openstack/errors.ts';
+import { CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { type Image, listImages } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
@@ -114,7 +114,7 @@ async function listRegion(
   );
   const needed = images.filter(hasVolumesOf(owner)).flatMap(({ volumeSnapshotIds }) => volumeSnapshotIds);
   const [missing, volumes] = await Promise.all([
-    findServers(session, region, missingIn(servers, [...ids, ...idsIn(region), ...named])),
+    findServers(session, region, unlistedIds(servers, [...ids, ...idsIn(region), ...named])),
     findVolumeSnapshots(session, region, needed),
   ]);
   const found = [...servers, ...missing.found];
@@ -124,7 +124,10 @@ async function listRegion(
     servers: lasting,
     throwAways,
     images,
-    volumeSnapshots: [...volumes.found, ...volumes.unread.keys().map((id) => unreadable(region, id))],
+    volumeSnapshots: [
+      ...volumes.found,
+      ...volumes.unread.keys().map((id) => unreadableVolumeSnapshot(region, id)),
+    ],
     ...(volumes.problem === undefined ? {} : { volumesUnread: volumes.problem }),
     gone: missing.gone,
     unsure: missing.unsure,
@@ -145,7 +148,9 @@ async function findVolumeSnapshots(
   if (needed.length === 0) return { found: [], unread: new Map() };
   try {
     const listed = await listVolumeSnapshots(session, region);
-    const more = await requestEach(missingIn(listed, needed), (id) => getVolumeSnapshot(session, region, id));
+    const more = await requestEach(unlistedIds(listed, needed), (id) =>
+      getVolumeSnapshot(session, region, id),
+    );
     return { found: [...listed, ...more.found], unread: more.unread };
   } catch (error) {
     if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
@@ -165,7 +170,7 @@ export async function findServers(
 }
 
 /** The ids that a listing lacks, without malformed ids. */
-export function missingIn(listed: readonly { id: string }[], ids: readonly string[]): Set<string> {
+export function unlistedIds(listed: readonly { id: string }[], ids: readonly string[]): Set<string> {
   return new Set(ids.filter(isId)).difference(new Set(listed.map(({ id }) => id)));
 }
 
@@ -194,7 +199,7 @@ async function requestEach<T>(ids: Iterable<string>, get: (id: string) => Promis
 }
 
 /** A volume snapshot whose existence is unknown. */
-function unreadable(region: string, id: string): VolumeSnapshot {
+function unreadableVolumeSnapshot(region: string, id: string): VolumeSnapshot {
   return { id, region, name: '', status: UNREADABLE, createdAt: new Date(0), volumeId: '' };
 }
 
@@ -269,5 +274,5 @@ export function homesNotInCatalogue({ regions: known }: Session, images: readonl
 }
 
 function cloudReason(error: CloudError): Reason {
-  return { code: 'CLOUD', ...factsOf(error) };
+  return { code: 'CLOUD', ...errorFactsOf(error) };
 }

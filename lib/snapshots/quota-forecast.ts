@@ -78,7 +78,7 @@ function changesOf(policy: Policy, servers: readonly Server[], growth: QuotaFore
   const sizeOf = new Map(volumes.map(({ id, sizeGb }) => [id, sizeGb]));
   const members = servers.map((server) => {
     const its = ours.get(server.id) ?? [];
-    const history = its.flatMap(asSnapshot).sort((a, b) => a.slot.getTime() - b.slot.getTime());
+    const history = its.flatMap(countedSnapshot).sort((a, b) => a.slot.getTime() - b.slot.getTime());
     const onVolumes = server.volumeBacked ? server.volumeIds : [];
     const each: Amounts = {
       images: 1,
@@ -111,7 +111,7 @@ function simulateSeries(
   let [slot, rotation] = [schedule.next(now), cleanup.next(now)];
   while (slot && slot.getTime() <= end) {
     if (!rotation || slot <= rotation) {
-      series.push(snapshotOf(`slot ${slot.getTime()}`, slot));
+      series.push(goodSnapshotAt(`slot ${slot.getTime()}`, slot));
       changes.push({ atMs: slot.getTime(), count: 1 });
       slot = schedule.next(slot);
       continue;
@@ -130,14 +130,14 @@ function simulateSeries(
 /**
  * An active image with a marker, converted to a good snapshot with the fields that retention uses.
  */
-function asSnapshot({ id, status, properties, protected: isProtected }: Image): Snapshot[] {
+function countedSnapshot({ id, status, properties, protected: isProtected }: Image): Snapshot[] {
   const slot = parseDate(properties.autosnap_slot);
   if (!slot || status !== 'active') return [];
   const { autosnap_hold: hold = 'none' } = properties;
-  return [{ ...snapshotOf(id, slot), hold: isProtected || hold !== 'none' ? 'forever' : undefined }];
+  return [{ ...goodSnapshotAt(id, slot), hold: isProtected || hold !== 'none' ? 'forever' : undefined }];
 }
 
-function snapshotOf(id: string, slot: Date): Snapshot {
+function goodSnapshotAt(id: string, slot: Date): Snapshot {
   return {
     id,
     name: '',

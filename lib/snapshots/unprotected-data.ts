@@ -2,7 +2,7 @@ import { memoize } from '../config/memoize.ts';
 import type { Policy } from '../config/policy.ts';
 import { isFirstDisk } from '../openstack/attachments.ts';
 import type { Server } from '../openstack/compute.ts';
-import { factsOf, isCloudError } from '../openstack/errors.ts';
+import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { type Flavor, getFlavor, listFlavors } from '../openstack/flavors.ts';
 import type { Session } from '../openstack/session.ts';
 import { listVolumes, type Volume } from '../openstack/volumes.ts';
@@ -79,7 +79,7 @@ export function unprotectedDataFinder(
           if (names.length > 0) found.push({ code, where: region, policy, names });
         } catch (error) {
           if (!isCloudError(error)) throw error;
-          found.push({ code: 'DATA_UNKNOWN', where: region, policy, kind, ...factsOf(error) });
+          found.push({ code: 'DATA_UNKNOWN', where: region, policy, kind, ...errorFactsOf(error) });
         }
       }
     }

@@ -5,7 +5,7 @@ import { namingOf } from '../../lib/audit/naming.ts';
 import { SERIES_TROUBLES } from '../../lib/audit/troubles.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { BucketError } from '../../lib/offsite/bucket-error.ts';
-import { copiesOf, keyOf } from '../../lib/offsite/copies.ts';
+import { copiesOf, copyKeyOf } from '../../lib/offsite/copies.ts';
 import { obstacleTo } from '../../lib/offsite/copy.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { sentencesOf } from '../../lib/reporting/sentences.ts';
@@ -21,7 +21,7 @@ const slotOf = (day: number) => new Date(Date.UTC(2026, 10, day));
 
 /** A copy of the snapshot of that day; without a manifest it is incomplete. */
 function objects(day: number, kinds = ['qcow2', 'json']) {
-  const key = keyOf(daily, { region: 'DFW', server: 's', slot: slotOf(day), image: `i${day}` });
+  const key = copyKeyOf(daily, { region: 'DFW', server: 's', slot: slotOf(day), image: `i${day}` });
   return kinds.map((kind) => ({ key: `${key}.${kind}`, bytes: 1, etag: 'e', at: slotOf(day) }));
 }
 

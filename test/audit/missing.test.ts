@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { missingRuns, unrecorded } from '../../lib/audit/missing.ts';
+import { jobsWithoutRecord, missingRuns } from '../../lib/audit/missing.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { policy } from '../harness.ts';
 
@@ -92,7 +92,7 @@ describe('a good run counts only for its own job, policy and account', () => {
 
 test('a job without a record is new: it is overdue only an interval after the first audit', () => {
   const policies = [parsePolicy(policy()), parsePolicy(policy({ policy: 'weekly', account: 'b' }))];
-  expect(unrecorded(policies, [runOf('snapshot', '2026-11-23T00:05:00Z')])).toEqual([
+  expect(jobsWithoutRecord(policies, [runOf('snapshot', '2026-11-23T00:05:00Z')])).toEqual([
     { job: 'cleanup', policy: 'daily', account: 'rackspace' },
     { job: 'snapshot', policy: 'weekly', account: 'b' },
     { job: 'cleanup', policy: 'weekly', account: 'b' },

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type CheckedCopy, checkAgain, checkCopy } from '../../lib/offsite/check.ts';
 import { containerStore } from '../../lib/offsite/cloud-files.ts';
-import { type CopyScope, copiesOf, keyOf } from '../../lib/offsite/copies.ts';
+import { type CopyScope, copiesOf, copyKeyOf } from '../../lib/offsite/copies.ts';
 import type { CopyStore } from '../../lib/offsite/copy-store.ts';
 import { etagOf } from '../../lib/offsite/exported.ts';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
@@ -10,7 +10,7 @@ import { connected } from '../openstack/connected.ts';
 
 const PLACE: CopyScope = { owner: 'autosnap-test', account: 'rackspace', policy: 'daily' };
 const ORIGINAL = { region: 'DFW', server: 's1', slot: new Date('2026-11-22T00:00:00Z'), image: 'i1' };
-const KEY = keyOf(PLACE, ORIGINAL);
+const KEY = copyKeyOf(PLACE, ORIGINAL);
 const CONTAINER = 'exports';
 
 let cloud: Cloud;

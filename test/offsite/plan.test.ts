@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import type { CheckedCopy } from '../../lib/offsite/check.ts';
-import { type CopyScope, copiesOf, dataKeyOf, keyOf } from '../../lib/offsite/copies.ts';
+import { type CopyScope, copiesOf, copyKeyOf, dataKeyOf } from '../../lib/offsite/copies.ts';
 import { describes, readManifest } from '../../lib/offsite/manifest.ts';
 import { type OffsitePolicy, planCopies, planRetention } from '../../lib/offsite/plan.ts';
 import { partBytesOf } from '../../lib/offsite/upload.ts';
@@ -39,7 +39,7 @@ function snapshot(day: number, changes: Partial<Snapshot> = {}): Snapshot {
  */
 function copy(day: number, parts: string, image = `i${day}`): CheckedCopy {
   const original = { region: 'SJC3', server: 's1', slot: slotOf(day), image };
-  const key = keyOf(PLACE, original);
+  const key = copyKeyOf(PLACE, original);
   const [data, manifest, other] = ['d', 'm', 'x'].map((part) => parts.includes(part));
   const state = other ? 'disputed' : !manifest ? 'unfinished' : data ? 'good' : 'empty';
   const object = (kind: string) => ({ key: `${key}.${kind}`, bytes: 1, etag: 'e', at: slotOf(day) });
@@ -183,7 +183,10 @@ describe('rotation of copies', () => {
 });
 
 describe('the copy of an object', () => {
-  const key = keyOf(PLACE, snapshot(22) && { region: 'SJC3', server: 's1', slot: slotOf(22), image: 'i22' });
+  const key = copyKeyOf(
+    PLACE,
+    snapshot(22) && { region: 'SJC3', server: 's1', slot: slotOf(22), image: 'i22' },
+  );
   const found = (...keys: string[]) =>
     copiesOf(
       PLACE,
@@ -241,7 +244,7 @@ describe('the copy of an object', () => {
     ['region', '..'],
     ['region', 'a/b'],
   ])('there is no key for the %s "%s"', (field, value) => {
-    expect(() => keyOf(PLACE, { ...original, [field]: value })).toThrow("can't be part of the key");
+    expect(() => copyKeyOf(PLACE, { ...original, [field]: value })).toThrow("can't be part of the key");
   });
 
   test.each([
@@ -251,12 +254,12 @@ describe('the copy of an object', () => {
     ['owner', '...'],
     ['policy', '../x'],
   ])('there is no key for the %s "%s"', (field, value) => {
-    expect(() => keyOf({ ...PLACE, [field]: value }, original)).toThrow("can't be part of the key");
+    expect(() => copyKeyOf({ ...PLACE, [field]: value }, original)).toThrow("can't be part of the key");
   });
 
   test('an owner of service, stage, AWS account and region, and an account with dots, have keys', () => {
     const place = { owner: 'autosnap_prod_123456789012_us-east-1', account: 'o.k+x=1@y-z', policy: 'daily' };
-    const own = keyOf(place, original);
+    const own = copyKeyOf(place, original);
     expect(own).toBe(
       'copies/autosnap_prod_123456789012_us-east-1/o.k+x=1@y-z/SJC3/s1/daily/2026-11-22T00:00:00Z/i22',
     );
