@@ -1,4 +1,4 @@
-import { factsOf, isCloudError } from '../openstack/errors.ts';
+import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { sendOnce } from '../openstack/send-once.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { RestoreEvent } from './event.ts';
@@ -26,6 +26,6 @@ export async function send<T>(
     if (!isCloudError(error)) throw error;
     const done = error.code === 'CONFLICT' ? await findResult() : undefined;
     if (done !== undefined) return { done };
-    refuse({ code: 'RESTORE_REFUSED_BY_CLOUD', ...factsOf(error), to });
+    refuse({ code: 'RESTORE_REFUSED_BY_CLOUD', ...errorFactsOf(error), to });
   }
 }
