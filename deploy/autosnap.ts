@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { configurationProblems, refusalText, warningsIn } from './check.ts';
-import { type Options, readDeployment } from './configuration.ts';
+import { type CommandOptions, readDeployment } from './configuration.ts';
 import { policiesOf } from './policies.ts';
 
 const usage = 'Usage: npx autosnap check [--stage <stage>] [--region <region>] [--param <name>=<value>]…';
@@ -9,7 +9,7 @@ const usage = 'Usage: npx autosnap check [--stage <stage>] [--region <region>] [
 /**
  * `npx autosnap check`: throws the problems of serverless.yml, or prints its policies and warnings.
  */
-async function check(options: Options): Promise<void> {
+async function check(options: CommandOptions): Promise<void> {
   const deployment = await readDeployment(options);
   const problems = configurationProblems(deployment);
   if (problems.length > 0) throw new Error(refusalText(problems));

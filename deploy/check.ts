@@ -1,5 +1,5 @@
 import { type Deployment, limitProblems, madeOf, quotaWarnings } from './limits.ts';
-import { FUNCTIONS, functionsOf, policyProblems, policyWarnings, type Service } from './policies.ts';
+import { FUNCTIONS, functionsOf, policyBlockProblems, policyWarnings, type Service } from './policies.ts';
 import { rightsProblems, roleProblems } from './role.ts';
 import { scheduleEventProblems } from './schedule-events.ts';
 import { settingsProblems } from './settings.ts';
@@ -38,7 +38,7 @@ function deploymentProblems(deployment: Deployment): string[] {
         : { 'provider.stackName': String(service.provider.stackName) }),
     }),
     ...settings,
-    ...policyProblems(service),
+    ...policyBlockProblems(service),
     ...roleProblems(service),
     ...rightsProblems(service),
     ...runtimeProblems(service),

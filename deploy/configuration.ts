@@ -24,7 +24,7 @@ const awsOnly = {
 };
 
 /** The command line options that variables in serverless.yml depend on. */
-export interface Options {
+export interface CommandOptions {
   stage?: string;
   region?: string;
   param?: string[];
@@ -38,14 +38,14 @@ export interface Options {
  * @throws Error with the problem: an invalid stage, invalid YAML, or a variable that can't be
  *   resolved.
  */
-export async function readDeployment(options: Options): Promise<Deployment> {
+export async function readDeployment(options: CommandOptions): Promise<Deployment> {
   // With an invalid stage, each variable that depends on the stage would be an error.
-  refuse(stackNameProblems({ stage: options.stage ?? 'dev' }));
+  throwProblems(stackNameProblems({ stage: options.stage ?? 'dev' }));
   const serviceDir = process.cwd();
   const configuration = await readConfiguration(`${serviceDir}/serverless.yml`);
   const { provider } = configuration as { provider?: { stage?: unknown } };
   const given = String(options.stage ?? provider?.stage ?? 'dev');
-  if (!given.includes('${')) refuse(stackNameProblems({ 'provider.stage': given }));
+  if (!given.includes('${')) throwProblems(stackNameProblems({ 'provider.stage': given }));
   await loadDotenv(options, configuration);
   const param = params({ configurationInput: configuration, processedInput: { options } });
   const sources = { env, file, opt, param, self, sls: sls(), strToBool };
@@ -67,6 +67,6 @@ export async function readDeployment(options: Options): Promise<Deployment> {
   };
 }
 
-function refuse(problems: string[]): void {
+function throwProblems(problems: string[]): void {
   if (problems.length > 0) throw new Error(refusalText(problems));
 }

@@ -65,11 +65,11 @@ export function limitProblems(deployment: Deployment): string[] {
 
 function sizeProblems(deployment: Deployment): string[] {
   const policies = policiesOf(deployment.service).length;
-  if (fits(deployment, policies)) return [];
+  if (policiesFit(deployment, policies)) return [];
   let [most, tooMany] = [0, policies];
   while (tooMany - most > 1) {
     const middle = Math.floor((most + tooMany) / 2);
-    if (fits(deployment, middle)) most = middle;
+    if (policiesFit(deployment, middle)) most = middle;
     else tooMany = middle;
   }
   return [
@@ -105,7 +105,7 @@ export function quotaWarnings(deployment: Deployment): string[] {
 }
 
 /** Whether the first `count` policies fit in one deployment. */
-function fits({ service, ...rest }: Deployment, count: number): boolean {
+function policiesFit({ service, ...rest }: Deployment, count: number): boolean {
   const policies = Object.fromEntries(Object.entries(Object(service.custom?.policies)).slice(0, count));
   const resources = draftOf({ ...rest, service: { ...service, custom: { ...service.custom, policies } } });
   return (

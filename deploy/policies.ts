@@ -127,7 +127,7 @@ export function jobsOf(service: Pick<Service, 'custom'>): PolicyJob[] {
  * that a run would refuse, and two policies that adopt the same images, because each would rotate
  * the snapshots of the other.
  */
-export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
+export function policyBlockProblems({ custom }: Pick<Service, 'custom'>): string[] {
   const { policies } = Object(custom);
   if (typeof policies !== 'object' || Array.isArray(policies)) {
     return ['custom.policies: must hold a block for each policy, by its name; {} for none'];

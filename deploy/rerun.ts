@@ -51,7 +51,7 @@ export async function rerun(
   if (runs.length === 0) print('There are no failed runs.');
   let failed = 0;
   for (const { fn, event, receipts } of runs) {
-    const failure = await failureOf(functions, fn, event);
+    const failure = await invokeAgain(functions, fn, event);
     const run = `${printable(fn.split(':')[6] ?? fn)} ${printableJson(event)}`;
     if (failure === undefined) {
       print(`✓ ${run}`);
@@ -74,7 +74,7 @@ export async function rerun(
  *
  * @returns why the run failed, or why Lambda refuses it: the function may no longer exist.
  */
-async function failureOf(functions: LambdaClient, fn: string, event: unknown): Promise<string | undefined> {
+async function invokeAgain(functions: LambdaClient, fn: string, event: unknown): Promise<string | undefined> {
   try {
     const { FunctionError, Payload } = await functions.send(
       new InvokeCommand({ FunctionName: fn, Payload: JSON.stringify(event) }),

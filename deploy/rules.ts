@@ -65,23 +65,23 @@ export function rulesOf(service: Pick<Service, 'service' | 'custom'>, stage: str
   return Object.fromEntries([
     ...own.map((job) => [
       `${logicalIdOf(job.policy)}SnapshotRule`,
-      ruleOf(nameOf(`${prefix}${targetIdOf(job)}`), [job]),
+      ruleOf(shortenedName(`${prefix}${targetIdOf(job)}`), [job]),
     ]),
     ...[...Map.groupBy(shared, ({ schedule }) => schedule)].flatMap(([schedule, its]) =>
       groupsOf(its.map((job) => ({ ...job, hash: bitsOf(targetIdOf(job)) }))).map(({ bits, jobs }) => {
-        const key = hashOf(schedule);
+        const key = shortHash(schedule);
         return [
           `Shared${key}Rule${bits}`,
-          ruleOf(nameOf(`${prefix}${['shared', key, ...(bits ? [bits] : [])].join('-')}`), jobs),
+          ruleOf(shortenedName(`${prefix}${['shared', key, ...(bits ? [bits] : [])].join('-')}`), jobs),
         ];
       }),
     ),
-    ...functionsOf(ruled).map((job) => [`${logicalIdOf(job)}RulesPermission`, permissionOf(job, prefix)]),
+    ...functionNames(ruled).map((job) => [`${logicalIdOf(job)}RulesPermission`, permissionOf(job, prefix)]),
     ...scheduled.map((one) => [
       `${logicalIdOf(one.policy)}${logicalIdOf(one.job)}Schedule`,
-      scheduleResource(nameOf(`${prefix}${targetIdOf(one)}`), one),
+      scheduleResource(shortenedName(`${prefix}${targetIdOf(one)}`), one),
     ]),
-    ...(scheduled.length > 0 ? [['SchedulerRole', schedulerRoleOf(functionsOf(scheduled))]] : []),
+    ...(scheduled.length > 0 ? [['SchedulerRole', schedulerRoleOf(functionNames(scheduled))]] : []),
   ]);
 }
 
@@ -101,7 +101,7 @@ function isScheduler({ schedule, timezone }: PolicyJob): boolean {
   return triggerOf(schedule, timezone).Type === 'AWS::Scheduler::Schedule';
 }
 
-function functionsOf(jobs: readonly PolicyJob[]): string[] {
+function functionNames(jobs: readonly PolicyJob[]): string[] {
   return [...new Set(jobs.map(({ job }) => job))];
 }
 
@@ -114,7 +114,7 @@ function ruleOf(Name: string, jobs: readonly PolicyJob[]) {
       ScheduleExpression: jobs[0]!.schedule,
       Targets: jobs.map(({ policy, job }) => ({
         Id: targetIdOf({ policy, job }),
-        Arn: arnOf(job),
+        Arn: functionArn(job),
         Input: JSON.stringify({ policy }),
       })),
     },
@@ -125,7 +125,7 @@ function permissionOf(job: string, prefix: string) {
   return {
     Type: 'AWS::Lambda::Permission',
     Properties: {
-      FunctionName: arnOf(job),
+      FunctionName: functionArn(job),
       Action: 'lambda:InvokeFunction',
       Principal: 'events.amazonaws.com',
       SourceArn: {
@@ -144,7 +144,7 @@ function scheduleResource(Name: string, { policy, job, schedule, timezone }: Pol
       Description: `${job} of ${policy}`,
       ...Properties,
       Target: {
-        Arn: arnOf(job),
+        Arn: functionArn(job),
         RoleArn: { 'Fn::GetAtt': ['SchedulerRole', 'Arn'] },
         Input: JSON.stringify({ policy }),
       },
@@ -173,7 +173,9 @@ function schedulerRoleOf(functions: readonly string[]) {
           PolicyName: 'invoke',
           PolicyDocument: {
             Version: '2012-10-17',
-            Statement: [{ Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: functions.map(arnOf) }],
+            Statement: [
+              { Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: functions.map(functionArn) },
+            ],
           },
         },
       ],
@@ -181,7 +183,7 @@ function schedulerRoleOf(functions: readonly string[]) {
   };
 }
 
-function arnOf(job: string) {
+function functionArn(job: string) {
   return { 'Fn::GetAtt': [`${logicalIdOf(job)}LambdaFunction`, 'Arn'] };
 }
 
@@ -189,13 +191,13 @@ function arnOf(job: string) {
  * Shortens the name of a rule or a schedule to 64 characters: a hash replaces the end of a longer
  * name.
  */
-function nameOf(wanted: string): string {
+function shortenedName(wanted: string): string {
   return wanted.length <= MAX_NAME_LENGTH
     ? wanted
-    : `${wanted.slice(0, MAX_NAME_LENGTH - 9)}_${hashOf(wanted)}`;
+    : `${wanted.slice(0, MAX_NAME_LENGTH - 9)}_${shortHash(wanted)}`;
 }
 
-function hashOf(text: string): string {
+function shortHash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }
 

@@ -9,7 +9,7 @@ import {
   BY_HAND,
   isProductFunction,
   policiesOf,
-  policyProblems,
+  policyBlockProblems,
   productFunction,
   type Service,
 } from './policies.ts';
@@ -37,7 +37,7 @@ export function scheduleEventProblems(service: Pick<Service, 'custom' | 'functio
   const names = policiesOf(service).map(({ policy }) => policy);
   // Invalid policies have to be corrected first.
   const policies =
-    policyProblems(service).length > 0
+    policyBlockProblems(service).length > 0
       ? undefined
       : policiesOf(service).flatMap(eachAccount).map(parsePolicy);
   return Object.entries(service.functions ?? {}).flatMap(([key, { handler, events = [] }]) =>
@@ -84,13 +84,13 @@ function rateProblems(rate: unknown): string[] {
 }
 
 /** The policies that an input may name. */
-interface Named {
+interface DeclaredPolicies {
   names: readonly string[];
   /** The parsed policies; undefined if any policy is invalid. */
   policies: readonly Policy[] | undefined;
 }
 
-function inputProblems(name: string, input: unknown, { names, policies }: Named): string[] {
+function inputProblems(name: string, input: unknown, { names, policies }: DeclaredPolicies): string[] {
   if (!isProductFunction(name)) return [];
   if (BY_HAND.includes(name)) return [`: remove it: ${name} has no schedule`];
   const length = JSON.stringify(input)?.length ?? 0;
@@ -109,7 +109,7 @@ function inputProblems(name: string, input: unknown, { names, policies }: Named)
 }
 
 /** The problems for which a run would refuse an input that names a policy. */
-function orderProblems(name: string, input: unknown, policies: Named['policies']): string[] {
+function orderProblems(name: string, input: unknown, policies: DeclaredPolicies['policies']): string[] {
   if (!policies) return [];
   const section = name === 'offsite' || name === 'drill' ? name : undefined;
   const read = section ? wholePolicyOf : policyOf;
@@ -120,7 +120,7 @@ function orderProblems(name: string, input: unknown, policies: Named['policies']
       ? [`.input.policy: ${incomplete.policy} has no ${name}: add ${name} to the policy, or remove the event`]
       : [];
   } catch (error) {
-    return refusalsIn(error);
+    return validationProblems(error);
   }
 }
 
@@ -131,11 +131,11 @@ function auditProblems(input: unknown): string[] {
       ? []
       : ['.input.acceptDropped: remove it: only a person accepts what has dropped out of coverage'];
   } catch (error) {
-    return refusalsIn(error);
+    return validationProblems(error);
   }
 }
 
-function refusalsIn(error: unknown): string[] {
+function validationProblems(error: unknown): string[] {
   if (!(error instanceof ValidationError)) throw error;
   return error.problems.map((problem) => `.input: ${problem}`);
 }

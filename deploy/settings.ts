@@ -14,7 +14,7 @@ const cloudFormation = v.pipe(
 
 const alertRemedy = 'must be such as { Protocol: email, Endpoint: ops@example.com }';
 const endpointRemedy = 'must be an address in quotes, such as "ops@example.com" or "+14155550100"';
-const alertsRemedy = 'must be a list of subscriptions, or [] for nobody';
+const ALERTS_FORM = 'must be a list of subscriptions, or [] for nobody';
 
 const EMAIL = /^\S+@\S+$/;
 const ARN = /^arn:\S+$/;
@@ -65,7 +65,7 @@ export const Settings = v.looseObject({
   alerts: v.optional(
     field(
       'Who gets e-mails about incidents, alarms and the daily digest: subscriptions of an SNS topic. AWS asks each to confirm.',
-      v.array(Alert, alertsRemedy),
+      v.array(Alert, ALERTS_FORM),
     ),
   ),
   digest: v.optional(

@@ -1,30 +1,30 @@
 import { refusalText } from '../deploy/check.ts';
 import { readDeployment } from '../deploy/configuration.ts';
-import { policiesOf, policyProblems, type Service } from '../deploy/policies.ts';
+import { policiesOf, policyBlockProblems, type Service } from '../deploy/policies.ts';
 import { eachAccount } from '../lib/config/accounts.ts';
 
 /** A policy of serverless.yml with its name, typed as far as these functions need it. */
-type Named = Record<string, unknown> & { policy: string; keep: Record<string, number | string> };
+type NamedPolicy = Record<string, unknown> & { policy: string; keep: Record<string, number | string> };
 
 /**
  * The first policy of serverless.yml in the current directory, with its name as in a deployment.
  *
  * @throws Error with the problems of serverless.yml, or that it has no policy.
  */
-export async function firstPolicy(): Promise<Named> {
+export async function firstPolicy(): Promise<NamedPolicy> {
   const { service } = await readDeployment({ stage: 'local' });
-  const problems = policyProblems(service);
+  const problems = policyBlockProblems(service);
   if (problems.length > 0) throw new Error(refusalText(problems));
   const [first] = policiesOf(service);
   if (!first) throw new Error(refusalText(['custom.policies: has no policy: add one']));
-  return first as Named;
+  return first as NamedPolicy;
 }
 
 /**
  * {@link firstPolicy}, adapted to the embedded cloud. The cloud has one account, and its servers
  * and snapshots belong to a policy named `daily`; the operator's own servers do not exist there.
  */
-export async function demoPolicy(): Promise<Named> {
+export async function demoPolicy(): Promise<NamedPolicy> {
   const { account: _, regions: __, adopt: ___, ...rules } = await firstPolicy();
   return { ...rules, policy: 'daily', servers: { tagged: { autosnap: 'daily' } } };
 }

@@ -6,7 +6,7 @@ import { isExpected } from './sentence.ts';
 // find dropped items. The record affects only reports: no snapshot is kept or deleted because of
 // it.
 
-const Server = v.object({
+const RecordedServer = v.object({
   server: v.string(),
   name: v.string(),
   region: v.string(),
@@ -19,7 +19,7 @@ const Server = v.object({
   lost: v.exactOptional(v.record(v.string(), v.string())),
 });
 
-const Policy = v.object({
+const RecordedPolicy = v.object({
   policy: v.string(),
   servers: v.number(),
   seen: v.string(),
@@ -32,8 +32,8 @@ const AccountCoverage = v.object({
   /** The id of the cloud project of the account's credentials. */
   project: v.string(),
   /** The policies that were deployed for the account. */
-  policies: v.array(Policy),
-  servers: v.array(Server),
+  policies: v.array(RecordedPolicy),
+  servers: v.array(RecordedServer),
 });
 
 const Coverage = v.pipe(
@@ -43,13 +43,13 @@ const Coverage = v.pipe(
 );
 
 /** A server that policies covered when an audit last saw it. */
-export type CoveredServer = v.InferOutput<typeof Server>;
+export type CoveredServer = v.InferOutput<typeof RecordedServer>;
 
 /**
  * A policy of an account, and the number of servers that it selected when an audit last listed all
  * of them.
  */
-export type CoveringPolicy = v.InferOutput<typeof Policy>;
+export type CoveringPolicy = v.InferOutput<typeof RecordedPolicy>;
 
 /**
  * The recorded coverage of a project of an account. `seen` is when an audit last saw the item

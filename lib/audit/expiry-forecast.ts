@@ -1,3 +1,4 @@
+import { byTime } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
@@ -157,8 +158,4 @@ function changesIn(series: readonly Snapshot[], now: Date): Date[] {
     ])
     .filter((at) => at > now)
     .sort(byTime);
-}
-
-function byTime(a: Date, b: Date): number {
-  return a.getTime() - b.getTime();
 }

@@ -8,7 +8,7 @@ import { drawings } from './page/drawings.ts';
 import { escapeHtml, escapeJson } from './page/escape.ts';
 import { figures } from './page/figures.ts';
 import { filters } from './page/filters.ts';
-import { grouped, groupList } from './page/groups.ts';
+import { groupList, groupsOf } from './page/groups.ts';
 import { legend } from './page/legend.ts';
 import { badgeOf, markOf } from './page/mark.ts';
 import { notices } from './page/notices.ts';
@@ -27,7 +27,7 @@ const SCRIPT = `(${client})()`;
  */
 export function reportPage(audit: Audit): string {
   const { owner, at, series } = audit;
-  const groups = grouped(series);
+  const groups = groupsOf(series);
   const rows = groups.flatMap((group) => group.series);
   const times = rows.flatMap(({ snapshots, copied, nextRun }) => [
     ...snapshots.map(({ slot }) => slot),
@@ -35,7 +35,7 @@ export function reportPage(audit: Audit): string {
     nextRun ?? at,
   ]);
   const scale = scaleOf(at, times);
-  const policy = `default-src 'none'; style-src '${hashOf(STYLE)}'; script-src '${hashOf(SCRIPT)}'; img-src data:; base-uri 'none'; form-action 'none'`;
+  const policy = `default-src 'none'; style-src '${contentSecurityHash(STYLE)}'; script-src '${contentSecurityHash(SCRIPT)}'; img-src data:; base-uri 'none'; form-action 'none'`;
   const said = sentence(audit);
   const worst = worstState(audit);
   return `<!DOCTYPE html>
@@ -53,7 +53,7 @@ export function reportPage(audit: Audit): string {
 <body>
 ${drawings(scale)}
 <header>
-<p class="origin"><span>Autosnap <b>${escapeHtml(owner)}</b></span><time datetime="${at}">${timeText(at)}</time></p>
+<p class="origin"><span>Autosnap <b>${escapeHtml(owner)}</b></span><time datetime="${at}">${utcText(at)}</time></p>
 <h1>${stateIcon(worst)}<span>${clauses(said)}</span></h1>
 <dl class="figures">
 ${figures(audit)}
@@ -85,7 +85,7 @@ function shownIn(rows: readonly AuditedSeries[]) {
   ]);
 }
 
-function hashOf(text: string): string {
+function contentSecurityHash(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
 
@@ -110,6 +110,6 @@ function clauses(said: string): string {
 }
 
 /** "Tue, 24 Nov 2026 09:00 UTC" */
-function timeText(iso: string): string {
+function utcText(iso: string): string {
   return `${new Date(iso).toUTCString().slice(0, 22)} UTC`;
 }

@@ -1,4 +1,4 @@
-import { isoSeconds } from '../config/dates.ts';
+import { byTime, isoSeconds } from '../config/dates.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
@@ -49,8 +49,4 @@ export function drillFailed(series: AuditedSeries, { placeOf }: Naming): Reason 
 
 function latest(times: Date[]): Date | undefined {
   return times.sort(byTime).at(-1);
-}
-
-function byTime(a: Date, b: Date): number {
-  return a.getTime() - b.getTime();
 }

@@ -12,20 +12,20 @@ const DAYS = 'SUN|MON|TUE|WED|THU|FRI|SAT';
 const DAY = '[1-9]|[12]\\d|3[01]';
 
 /** A list of values, ranges and steps; or one of the field's `special` forms alone. */
-function field(name: string, value: string, largestStep: number, special?: string): Field {
+function cronField(name: string, value: string, largestStep: number, special?: string): Field {
   const entry = `(?:\\*|(?:${value})(?:-(?:${value}))?)(?:/[1-9]\\d*)?`;
   const list = `(?:${entry})(?:,(?:${entry}))*`;
   return { name, largestStep, values: new RegExp(`^(?:${list}${special ? `|${special}` : ''})$`, 'i') };
 }
 
 const FIELDS: Field[] = [
-  field('minutes', '[0-5]?\\d', 59),
-  field('hours', '[01]?\\d|2[0-3]', 23),
-  field('day-of-month', DAY, 31, `\\?|L|LW|(?:${DAY})W`),
-  field('month', `[1-9]|1[0-2]|${MONTHS}`, 12),
+  cronField('minutes', '[0-5]?\\d', 59),
+  cronField('hours', '[01]?\\d|2[0-3]', 23),
+  cronField('day-of-month', DAY, 31, `\\?|L|LW|(?:${DAY})W`),
+  cronField('month', `[1-9]|1[0-2]|${MONTHS}`, 12),
   // The reference names no "/" for this field, and allows "#" and "L" only alone.
-  field('day-of-week', `[1-7]|${DAYS}`, 0, `\\?|L|(?:[1-7]|${DAYS})(?:L|#[1-5])`),
-  field('year', '19[7-9]\\d|20\\d\\d|21\\d\\d', 229),
+  cronField('day-of-week', `[1-7]|${DAYS}`, 0, `\\?|L|(?:[1-7]|${DAYS})(?:L|#[1-5])`),
+  cronField('year', '19[7-9]\\d|20\\d\\d|21\\d\\d', 229),
 ];
 
 /**

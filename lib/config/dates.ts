@@ -3,6 +3,11 @@ export function isoSeconds(date: Date): string {
   return `${date.toISOString().slice(0, -'.000Z'.length)}Z`;
 }
 
+/** Compares two dates, for sorting: the earlier date is first. */
+export function byTime(a: Date, b: Date): number {
+  return a.getTime() - b.getTime();
+}
+
 /**
  * Parses an end time, such as that of a hold. A bare date ends when the day has ended in every time
  * zone.

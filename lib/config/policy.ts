@@ -195,7 +195,7 @@ const wholeNumber = (min: number, max: number) => {
 /** The maximum of `drill.hours`, the lifetime of a throw-away server. */
 export const MOST_DRILL_HOURS = 24;
 
-const check = anyOf(
+const answerCheck = anyOf(
   strict({
     port: v.optional(field('The TCP port that must answer.', wholeNumber(1, 65_535))),
     path: v.optional(
@@ -238,7 +238,7 @@ const Drill = v.pipe(
       ),
       [],
     ),
-    check: v.optional(field('A check of the booted server, by TCP or HTTP.', check)),
+    check: v.optional(field('A check of the booted server, by TCP or HTTP.', answerCheck)),
   }),
   v.check(
     ({ check: asked, networks }) => asked === undefined || networks.length > 0,

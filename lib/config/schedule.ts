@@ -51,13 +51,13 @@ export interface Schedule {
  * @throws {RangeError} with the problem, for an expression that EventBridge would refuse.
  */
 export function parseSchedule(expression: string, timezone = 'UTC'): Schedule {
-  return parsed(expression, timezone);
+  return parseMemoized(expression, timezone);
 }
 
 // Each invocation parses the policies again, and asks for the same times.
-const parsed = memoize(parse, (expression, timezone) => `${timezone} ${expression}`);
+const parseMemoized = memoize(parseExpression, (expression, timezone) => `${timezone} ${expression}`);
 
-function parse(expression: string, timezone: string): Schedule {
+function parseExpression(expression: string, timezone: string): Schedule {
   const cron = /^cron\((.*)\)$/.exec(expression)?.[1];
   if (cron !== undefined) return cronSchedule(cron, timezone);
   const rate = /^rate\((.*)\)$/.exec(expression)?.[1];

@@ -11,7 +11,7 @@ const MAX_TYPOS = 2;
  */
 export function strict<const T extends v.ObjectEntries>(entries: T): v.StrictObjectSchema<T, undefined> {
   const inner = Object.entries(entries).flatMap(([key, schema]) =>
-    Object.keys(entriesOf(schema)).map((one) => `${key}.${one}`),
+    Object.keys(schemaEntries(schema)).map((one) => `${key}.${one}`),
   );
   // valibot copies `requirement` to the issue; see remedyOf.
   const rest = { ...v.never('is not a known key'), requirement: [...Object.keys(entries), ...inner] };
@@ -26,7 +26,7 @@ export const isoDate = v.pipe(
 );
 
 /** The entries of an object schema, which may be wrapped as optional. */
-function entriesOf(schema: object): object {
+function schemaEntries(schema: object): object {
   const { wrapped = schema } = schema as { wrapped?: object };
   return (wrapped as { entries?: object }).entries ?? {};
 }

@@ -105,12 +105,12 @@ export async function* listRegions(
   regions: Iterable<string>,
   run: ListingOptions,
 ): Checks<Map<string, RegionContents>> {
-  const listed = await pMap(regions, (region) => listRegion(session, region, run));
+  const listed = await pMap(regions, (region) => listAndCheckRegion(session, region, run));
   yield* listed.flatMap(({ findings }) => findings);
   return new Map(listed.flatMap(({ region, found }) => (found ? [[region, found]] : [])));
 }
 
-async function listRegion(
+async function listAndCheckRegion(
   session: Session,
   region: string,
   { owner, defaultOwner, now, ids }: ListingOptions,

@@ -78,7 +78,9 @@ export function checkServers(
   );
   const scheduled = servers.filter(({ imageSchedule }) => imageSchedule);
   return [
-    ...(servers.length > 0 ? [pass('servers', { code: 'SERVERS_SELECTED', names: namesOf(servers) })] : []),
+    ...(servers.length > 0
+      ? [pass('servers', { code: 'SERVERS_SELECTED', names: serverNames(servers) })]
+      : []),
     ...unmatched.map((selector) => lacks({ code: 'SERVERS_UNMATCHED', selector, isPartial })),
     ...(missingIds.length > 0 ? [lacks({ code: 'SERVERS_MISSING', ids: missingIds, isPartial })] : []),
     ...(allExcepted ? [lacks({ code: 'SERVERS_ALL_EXCEPTED', isPartial })] : []),
@@ -87,13 +89,13 @@ export function checkServers(
       warn('servers', { code: 'SERVERS_EXCEPT_UNMATCHED', selector, isPartial }),
     ),
     ...(onVolumes.length > 0
-      ? [fail('servers', { code: 'SERVERS_ON_VOLUMES', names: namesOf(onVolumes) })]
+      ? [fail('servers', { code: 'SERVERS_ON_VOLUMES', names: serverNames(onVolumes) })]
       : []),
     ...[...inState].map(([status, its]) =>
-      fail('servers', { code: 'SERVERS_IN_STATE', status, names: namesOf(its) }),
+      fail('servers', { code: 'SERVERS_IN_STATE', status, names: serverNames(its) }),
     ),
     ...(scheduled.length > 0
-      ? [warn('servers', { code: 'SERVERS_ON_IMAGE_SCHEDULE', names: namesOf(scheduled) })]
+      ? [warn('servers', { code: 'SERVERS_ON_IMAGE_SCHEDULE', names: serverNames(scheduled) })]
       : []),
   ];
 }
@@ -159,8 +161,8 @@ export function checkDrill(
 function nextFire({ next, exact }: Schedule, timezone: string, now: Date) {
   const at = next(now);
   if (!at) return undefined;
-  const local = timezone === 'UTC' ? {} : { local: `${timeText(at, timezone)} in ${timezone}` };
-  return { at: timeText(at), exact, ...local };
+  const local = timezone === 'UTC' ? {} : { local: `${localTimeText(at, timezone)} in ${timezone}` };
+  return { at: localTimeText(at), exact, ...local };
 }
 
 /**
@@ -177,16 +179,22 @@ export function checkOverlap(one: PolicyTarget, other: PolicyTarget, now: Date):
   const halfMs = Math.min(...schedules.map((s) => (intervalMs(s, met.at) ?? Number.POSITIVE_INFINITY) / 2));
   if (halfMs >= SNAPSHOT_MS) return [];
   const [gap, wait] = [met.gapMs / MINUTE_MS, halfMs / MINUTE_MS];
-  const facts = { gap, wait, other: other.policy.policy, at: timeText(met.at), names: namesOf(shared) };
+  const facts = {
+    gap,
+    wait,
+    other: other.policy.policy,
+    at: localTimeText(met.at),
+    names: serverNames(shared),
+  };
   return [warn('schedule', { code: 'SCHEDULES_OVERLAP', ...facts })];
 }
 
 /** "2026-11-23 18:00" */
-function timeText(date: Date, timezone = 'UTC'): string {
+function localTimeText(date: Date, timezone = 'UTC'): string {
   const time = Temporal.Instant.fromEpochMilliseconds(date.getTime()).toZonedDateTimeISO(timezone);
   return time.toPlainDateTime().toString({ smallestUnit: 'minute' }).replace('T', ' ');
 }
 
-function namesOf(servers: readonly Server[]): string[] {
+function serverNames(servers: readonly Server[]): string[] {
   return servers.map(({ name, id }) => name || id).sort();
 }

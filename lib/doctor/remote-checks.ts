@@ -8,7 +8,7 @@ import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type CheckResult, fail, warn } from './diagnosis.ts';
 
-type Part = Reason<'DRILL_PART_MISSING'>['part'];
+type DrillPart = Reason<'DRILL_PART_MISSING'>['part'];
 
 /**
  * Checks whether each of the regions has the flavor, the networks and the security groups that a
@@ -40,7 +40,7 @@ type NamedResources = readonly { id: string; name: string }[];
 
 async function checkPart(
   where: string,
-  part: Part,
+  part: DrillPart,
   wanted: readonly string[],
   list: () => Promise<NamedResources>,
 ): Promise<CheckResult[]> {

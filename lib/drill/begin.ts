@@ -10,9 +10,9 @@ import type { Reason } from '../reporting/reasons.ts';
 import { imageName } from '../snapshots/create.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { type DrillContext, type DrillResult, nameServer, writeRecord } from './attempt.ts';
-import { type Drillable, flavorFor } from './plan.ts';
+import { type Drillable, drillFlavor } from './plan.ts';
 import { DRILL_KEY, DRILL_NAME, readRecords } from './record.ts';
-import { metadataOf, type ThrowAway } from './throw-away.ts';
+import { drillMetadata, type ThrowAway } from './throw-away.ts';
 
 /**
  * After this many refusals by the cloud, a run picks the next snapshots at random: otherwise
@@ -32,7 +32,7 @@ export interface Candidate {
 }
 
 /** Why no server was created, and which of the remaining snapshots the run may still try. */
-interface Refused extends DrillResult {
+interface RefusedDrill extends DrillResult {
   /**
    * - next: the run tries the next snapshot.
    * - uncertain: the server may exist in spite of the error, so it counts as created.
@@ -65,7 +65,7 @@ export function serverRequestFor(
   nonce: string,
   now: Date,
 ): { server: NewServer; reason: Reason } | { problem: Reason } {
-  const flavor = flavorFor(image, drill.flavor, flavors);
+  const flavor = drillFlavor(image, drill.flavor, flavors);
   if ('code' in flavor) return { problem: flavor };
   const server = {
     name: imageName({ id: snapshot.server, name }, DRILL_NAME, now),
@@ -74,7 +74,7 @@ export function serverRequestFor(
     networks: drill.networks,
     keyName: undefined,
     securityGroups: drill.securityGroups,
-    metadata: metadataOf({ owner, policy: snapshot.policy, image: image.id, nonce }),
+    metadata: drillMetadata({ owner, policy: snapshot.policy, image: image.id, nonce }),
     configDrive: false,
   };
   const { name: serverName, networks } = server;
@@ -133,7 +133,7 @@ async function begin(
   context: DrillContext,
   candidate: Candidate,
   flavors: ReturnType<typeof flavorsOf>,
-): Promise<ThrowAway | Refused> {
+): Promise<ThrowAway | RefusedDrill> {
   const { session, owner } = context;
   const { region, policy } = candidate.snapshot;
   const nonce = crypto.randomUUID();
@@ -207,7 +207,7 @@ async function nameNew(session: Session, server: Omit<ThrowAway, 'createdAt'>): 
   }
 }
 
-function effectOf({ code }: CloudError): Refused['effect'] {
+function effectOf({ code }: CloudError): RefusedDrill['effect'] {
   if (code === 'OUT_OF_TIME' || code === 'UNAUTHORIZED') return 'all';
   return code === 'OVER_QUOTA' || code === 'RATE_LIMITED' ? 'region' : 'next';
 }

@@ -1,24 +1,16 @@
 import { connect } from 'node:net';
 import type { Drill } from '../config/policy.ts';
+import type { CheckAnswer } from '../reporting/reasons.ts';
 
 const TIMEOUT_MS = 5_000;
 
 type Check = NonNullable<Drill['check']>;
 
-/** The target of a check (`port 22 of 10.0.0.1`, or a URL), and what the server answered. */
-export interface Answer {
-  target: string;
-  /** The HTTP status. */
-  status?: number;
-  /** Why there was no answer: a code such as ECONNREFUSED. */
-  error?: string;
-}
-
 /** The failure of a check: no answer, or an HTTP status of 400 or more. */
 class BadAnswer extends Error {
-  readonly answer: Answer;
+  readonly answer: CheckAnswer;
 
-  constructor(answer: Answer) {
+  constructor(answer: CheckAnswer) {
     super('no good answer');
     this.answer = answer;
   }
@@ -34,7 +26,7 @@ class BadAnswer extends Error {
 export async function probe(
   addresses: readonly string[],
   { port, path }: Check,
-): Promise<{ good: Answer } | { bad: Answer[] }> {
+): Promise<{ good: CheckAnswer } | { bad: CheckAnswer[] }> {
   const attempts = addresses.map((address) =>
     path === undefined ? reach(address, port!) : get(address, port ?? 80, path),
   );
@@ -45,7 +37,7 @@ export async function probe(
   }
 }
 
-function reach(address: string, port: number): Promise<Answer> {
+function reach(address: string, port: number): Promise<CheckAnswer> {
   const target = `port ${port} of ${address}`;
   return new Promise((resolve, reject) => {
     const socket = connect({ host: address, port, timeout: TIMEOUT_MS });
@@ -62,7 +54,7 @@ function reach(address: string, port: number): Promise<Answer> {
   });
 }
 
-async function get(address: string, port: number, path: string): Promise<Answer> {
+async function get(address: string, port: number, path: string): Promise<CheckAnswer> {
   const target = `http://${address.includes(':') ? `[${address}]` : address}:${port}${path}`;
   const answer = await fetch(target, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
     ({ cause, name }: Error & { cause?: { code?: string } }) => {

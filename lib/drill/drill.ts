@@ -142,7 +142,7 @@ async function planOnly(work: DrillRun): Promise<DrillRunResult> {
           }),
     );
   }
-  const leftovers = entriesOf(work, attempts, ({ step, needless }) =>
+  const leftovers = drillEntries(work, attempts, ({ step, needless }) =>
     step.state === 'running'
       ? {
           outcome: 'planned',
@@ -170,7 +170,7 @@ async function carryOut(work: DrillRun): Promise<DrillRunResult> {
   attempts.push(...servers.map((server) => attemptOf(server)));
   if (servers.length > 0) await withdrawSurplus(work, attempts);
   await checkUntilSettled(work, attempts);
-  const followed = entriesOf(work, attempts, (attempt) => finalResultOf(attempt, work.drill, new Date()));
+  const followed = drillEntries(work, attempts, (attempt) => finalResultOf(attempt, work.drill, new Date()));
   const notBegun = refused.map(({ candidate, result }) => drillEntry(work, candidate.snapshot, result));
   return { entries: [...followed, ...notBegun, ...skipped(work, skip)], attempts, problems };
 }
@@ -193,7 +193,7 @@ function planAfter({ snapshots, policy, drill, now }: DrillRun, attempts: readon
 function candidateOf(work: DrillRun, snapshot: Drillable): Candidate {
   const { images } = work.regions.find(({ region }) => region === snapshot.region)!;
   const image = images.find(({ id }) => id === snapshot.id)!;
-  return { snapshot, image, name: nameOf(work, snapshot) };
+  return { snapshot, image, name: serverNameOf(work, snapshot) };
 }
 
 function skipped(work: DrillRun, skip: DrillPlan<Drillable>['skip']): Entry[] {
@@ -206,7 +206,7 @@ function skipped(work: DrillRun, skip: DrillPlan<Drillable>['skip']): Entry[] {
  * The report entries of the throw-away servers. Each entry is under the server whose snapshot was
  * booted.
  */
-function entriesOf(
+function drillEntries(
   work: DrillRun,
   attempts: readonly DrillAttempt[],
   resultOf: (attempt: DrillAttempt) => DrillResult,
@@ -228,7 +228,7 @@ function drillEntry(work: DrillRun, snapshot: Drillable, { outcome, reasons }: D
   const { server, region, policy, id } = snapshot;
   return {
     server,
-    name: nameOf(work, snapshot),
+    name: serverNameOf(work, snapshot),
     region,
     policy,
     image: id,
@@ -237,7 +237,7 @@ function drillEntry(work: DrillRun, snapshot: Drillable, { outcome, reasons }: D
   };
 }
 
-function nameOf({ regions }: DrillRun, { server, region }: Drillable): string {
+function serverNameOf({ regions }: DrillRun, { server, region }: Drillable): string {
   const its = regions.find((one) => one.region === region)?.servers.find(({ id }) => id === server);
   return its?.name ?? '';
 }

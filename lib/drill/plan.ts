@@ -182,7 +182,7 @@ export function surplusOf(running: readonly ThrowAway[], atOnce: number): ThrowA
  *
  * @returns the flavor, or the reason why there is none.
  */
-export function flavorFor(
+export function drillFlavor(
   image: Image,
   wanted: string | undefined,
   flavors: readonly Flavor[],

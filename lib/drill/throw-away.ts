@@ -25,7 +25,7 @@ export interface ThrowAway extends DrillMark, Pick<Server, 'id' | 'name' | 'regi
  * The metadata of a throw-away server. They are sent with the request for the server and never
  * written afterwards.
  */
-export function metadataOf({ owner, policy, image, nonce }: DrillMark): Record<string, string> {
+export function drillMetadata({ owner, policy, image, nonce }: DrillMark): Record<string, string> {
   return { [DRILL_KEY]: `${owner} ${policy} ${image} ${nonce}` };
 }
 

@@ -59,14 +59,14 @@ export async function attemptsIn(work: DrillRun): Promise<DrillAttempt[]> {
     const isJudged = snapshot?.drilled && snapshot.drilled >= server.createdAt;
     return [attemptOf(server, { needless: isJudged ? { code: 'DRILL_JUDGED' } : undefined, hasTwin })];
   });
-  return [...listed, ...(await unlisted(work, new Set(listed.map(({ server }) => server.id))))];
+  return [...listed, ...(await unlistedAttempts(work, new Set(listed.map(({ server }) => server.id))))];
 }
 
 /**
  * The servers of drills without a verdict that are missing in the listing. Their images name them,
  * so each is requested by its id.
  */
-async function unlisted(
+async function unlistedAttempts(
   { session, snapshots, owner }: DrillRun,
   listed: ReadonlySet<string>,
 ): Promise<DrillAttempt[]> {

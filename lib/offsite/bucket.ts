@@ -19,7 +19,7 @@ import type { Stored, Upload } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
 
 /** A part of a multipart upload; numbers begin with 1. */
-export interface Part {
+export interface UploadedPart {
   number: number;
   bytes: number;
   etag: string;
@@ -34,10 +34,10 @@ export interface Part {
  * the SDK sends.
  */
 export interface Bucket extends CopyStore {
-  parts(upload: Upload): Promise<Part[]>;
+  parts(upload: Upload): Promise<UploadedPart[]>;
   begin(key: string, metadata: Record<string, string>): Promise<Upload>;
   putPart(upload: Upload, number: number, data: Buffer): Promise<void>;
-  complete(upload: Upload, parts: readonly Part[]): Promise<void>;
+  complete(upload: Upload, parts: readonly UploadedPart[]): Promise<void>;
   /**
    * The bytes of an object from the offset `from` on. @throws {BucketError} GONE when the object's
    * ETag is no longer `etag`.
@@ -122,7 +122,7 @@ export function bucketNamed(name: string, deadline: Deadline): Bucket {
 
     parts: ({ key, id }) =>
       run('s3:ListMultipartUploadParts', async (abortSignal) => {
-        const parts: Part[] = [];
+        const parts: UploadedPart[] = [];
         let PartNumberMarker: string | undefined;
         do {
           const input = { Bucket: name, Key: key, UploadId: id, PartNumberMarker };

@@ -17,7 +17,7 @@ import { BucketError } from './bucket-error.ts';
 import type { Stored } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
 import { abandonExport, exportRecordOf } from './export.ts';
-import { isSegmentOf, nameOf } from './exported.ts';
+import { exportedName, isSegmentOf } from './exported.ts';
 
 const DATA_SUFFIX = '.vhd';
 const RECORD_SUFFIX = exportRecordOf('');
@@ -62,7 +62,9 @@ export function containerStore(session: Session, container: Container): CopyStor
 
     head: (key) =>
       withBucketErrors(async () => {
-        const name = key.endsWith(DATA_SUFFIX) ? nameOf(imageIn(key.slice(0, -DATA_SUFFIX.length))) : key;
+        const name = key.endsWith(DATA_SUFFIX)
+          ? exportedName(imageIn(key.slice(0, -DATA_SUFFIX.length)))
+          : key;
         const object = await getObject(session, container, name);
         return object && { key, bytes: object.bytes, etag: object.etag, at: object.at };
       }),
@@ -88,7 +90,7 @@ export function containerStore(session: Session, container: Container): CopyStor
           throw new BucketError('FAILED', `${key}.json does not say what its data are: they are left alone`);
         }
         const { etag, segments } = found.output;
-        const name = nameOf(image);
+        const name = exportedName(image);
         const object = await getObject(session, container, name);
         if (object && object.etag !== etag) {
           throw new BucketError('FAILED', `${name} is not what ${key}.json says: it is left alone`);

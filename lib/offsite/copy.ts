@@ -77,7 +77,8 @@ export function toBucket(context: BucketContext): CopyContext {
     now,
     store: bucket,
     obstacleTo,
-    copy: (snapshot, image, begun) => copySnapshot(context, snapshot, image, sourceOf(session, image), begun),
+    copy: (snapshot, image, begun) =>
+      copySnapshot(context, snapshot, image, imageSource(session, image), begun),
   };
 }
 
@@ -87,7 +88,7 @@ export function obstacleTo(image: Image): Reason | undefined {
   return checksumOf(image) ? undefined : { code: 'COPY_WITHOUT_CHECKSUM' };
 }
 
-function sourceOf(session: Session, image: Image): Source {
+function imageSource(session: Session, image: Image): Source {
   const { region, id, properties } = image;
   const { disk_format, container_format } = properties;
   const checksum = checksumOf(image)!;

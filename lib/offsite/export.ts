@@ -16,7 +16,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Budget } from './budget.ts';
 import type { CopyResult } from './copy-result.ts';
 import type { CopyStore } from './copy-store.ts';
-import { checkExport, type Exported, etagOf, FOOTER_BYTES, isSegmentOf, nameOf } from './exported.ts';
+import { checkExport, type Exported, etagOf, exportedName, FOOTER_BYTES, isSegmentOf } from './exported.ts';
 
 const HOUR_MS = 3_600_000;
 /** How long new objects and tasks may be missing in listings. */
@@ -73,7 +73,7 @@ export async function exportImage(
   const { session, container, store, budget } = context;
   // By the cloud's clock, like the times of tasks and objects.
   const now = cloudTime(session);
-  const name = nameOf(image);
+  const name = exportedName(image);
   const recordKey = exportRecordOf(key);
   const writeRecord = (begun: object) => store.put(recordKey, JSON.stringify({ since: now, ...begun }));
   const request = async (): Promise<CopyResult> => {
@@ -173,7 +173,7 @@ export async function abandonExport(
       !begun.task &&
       !begun.refused &&
       cloudTime(session).getTime() - since.getTime() < STUCK_AFTER_MS;
-    if (mayBeRunning || (await getObject(session, container, nameOf(image)))) return;
+    if (mayBeRunning || (await getObject(session, container, exportedName(image)))) return;
   }
   await deleteExport(context, { key, image, since }, { data: true });
 }
@@ -189,9 +189,9 @@ async function deleteExport(
 ): Promise<void> {
   const isOfExport = ({ at }: { at: Date }) => at.getTime() >= since.getTime() - SKEW_MS;
   if (data) {
-    const object = await getObject(session, container, nameOf(image));
-    if (object && isOfExport(object)) await deleteObject(session, container, nameOf(image));
-    for (const one of await listObjects(session, container, `${nameOf(image)}-`)) {
+    const object = await getObject(session, container, exportedName(image));
+    if (object && isOfExport(object)) await deleteObject(session, container, exportedName(image));
+    for (const one of await listObjects(session, container, `${exportedName(image)}-`)) {
       if (isSegmentOf(image, one.name) && isOfExport(one)) await deleteObject(session, container, one.name);
     }
   }
@@ -207,7 +207,7 @@ async function getSegments(
   image: string,
   listed: readonly ListedObject[],
 ): Promise<ListedObject[]> {
-  const prefix = `${nameOf(image)}-`;
+  const prefix = `${exportedName(image)}-`;
   const suffixes = listed
     .filter(({ name }) => isSegmentOf(image, name))
     .map((one) => one.name.slice(prefix.length));

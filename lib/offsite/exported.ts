@@ -4,7 +4,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Segment } from './manifest.ts';
 
 /** The name that an export gives to an image's data. */
-export function nameOf(image: string): string {
+export function exportedName(image: string): string {
   return `${image}.vhd`;
 }
 
@@ -42,7 +42,7 @@ export const FOOTER_BYTES = 512;
  * @returns the export, or the reason why it is not complete.
  */
 export function checkExport({ container, image, object, segments, footer }: ExportFacts): Exported | Reason {
-  const name = nameOf(image);
+  const name = exportedName(image);
   const { bytes, etag } = object;
   if (!isVhdFooter(footer)) return { code: 'EXPORT_NO_VHD', name };
   if (object.segments === undefined) return { bytes, etag, segments: [{ name, bytes, md5: etag }] };
@@ -82,7 +82,9 @@ export function etagOf(segments: readonly Pick<ListedObject, 'hash'>[]): string 
 
 /** Whether an object has the name of a segment of an image's export. */
 export function isSegmentOf(image: string, name: string): boolean {
-  return name.startsWith(`${nameOf(image)}-`) && /^\d+$/.test(name.slice(nameOf(image).length + 1));
+  return (
+    name.startsWith(`${exportedName(image)}-`) && /^\d+$/.test(name.slice(exportedName(image).length + 1))
+  );
 }
 
 /**

@@ -7,7 +7,7 @@ import { type CopyScope, copyKeyOf, type Upload } from './copies.ts';
 import { type CopyContext, copySnapshot, originalOf, resultOf, type Source } from './copy.ts';
 import type { CopyResult } from './copy-result.ts';
 import { abandonExport, type ExportContext, exportImage, exportRecordOf } from './export.ts';
-import { type Exported, nameOf } from './exported.ts';
+import { type Exported, exportedName } from './exported.ts';
 import { type DataFacts, manifestOf } from './manifest.ts';
 
 /** The context for copies of Rackspace's images in Cloud Files, in the region of the images. */
@@ -54,12 +54,12 @@ export function throughCloudFiles(exporting: ExportContext, scope: CopyScope, bu
           pieces: found.segments.map(({ bytes, md5: value }) => ({ bytes, algorithm: 'md5', value })),
           read: async (from) => ({
             from,
-            body: await readObject(session, container, nameOf(image.id), { from }),
+            body: await readObject(session, container, exportedName(image.id), { from }),
           }),
           facts: dataFactsOf(found, VERIFIED_BY_READING),
           // The bytes were counted when the export was requested.
           countedBytes: 0,
-          isGone: async () => (await getObject(session, container, nameOf(image.id))) === undefined,
+          isGone: async () => (await getObject(session, container, exportedName(image.id))) === undefined,
           gone: { code: 'COPY_EXPORT_GONE' },
         };
         const result = await copySnapshot(copying, snapshot, image, source, begun);

@@ -76,8 +76,8 @@ export async function copySeries(
       else if (result.outcome === 'skipped') {
         found.warnings.push({ code: 'NOT_COPIED', of: who, reasons: result.reasons });
       }
-      lines.set(copyKeyOf(context.scope, originalOf(snapshot)), lineOf(snapshot, result));
-      if (result.outcome === 'copied') checked.push(await check(context, snapshot));
+      lines.set(copyKeyOf(context.scope, originalOf(snapshot)), copyLine(snapshot, result));
+      if (result.outcome === 'copied') checked.push(await checkCopyOf(context, snapshot));
     }
     const unreadable = checked.find(({ state }) => state === 'unreadable');
     if (unreadable) {
@@ -108,7 +108,7 @@ async function checkAll(context: CopyContext, { copies, snapshots, staged }: Ser
   const { store, scope, now } = context;
   const listed = new Map(copies.map((copy) => [copy.key, copy]));
   const newest = newestGood(snapshots, now);
-  const expected = [...staged, ...(newest ? [unlisted(context, newest)] : [])];
+  const expected = [...staged, ...(newest ? [expectedCopy(context, newest)] : [])];
   for (const one of expected) {
     if (!listed.has(one.key)) listed.set(one.key, { ...one, uploads: [] });
   }
@@ -124,12 +124,12 @@ async function checkAll(context: CopyContext, { copies, snapshots, staged }: Ser
   return pMap(listed.values(), checkOne, { concurrency: AT_ONCE });
 }
 
-function check(context: CopyContext, snapshot: Snapshot): Promise<CheckedCopy> {
-  return checkCopy(context.store, context.scope, unlisted(context, snapshot));
+function checkCopyOf(context: CopyContext, snapshot: Snapshot): Promise<CheckedCopy> {
+  return checkCopy(context.store, context.scope, expectedCopy(context, snapshot));
 }
 
 /** The copy of a snapshot, as if the listing had shown none of its objects. */
-function unlisted({ scope }: CopyContext, snapshot: Snapshot): Copy {
+function expectedCopy({ scope }: CopyContext, snapshot: Snapshot): Copy {
   const original = originalOf(snapshot);
   const nothing = { data: undefined, manifest: undefined, progress: undefined, uploads: [] };
   return { ...original, key: copyKeyOf(scope, original), ...nothing };
@@ -225,7 +225,10 @@ async function rotateCopies(
       return result;
     };
     const result: CopyResult = action === 'delete' ? await remove() : { outcome: 'kept', reasons };
-    lines.push([copy.key, lineOf({ id: copy.image, slot: copy.slot, sizeBytes: copy.data?.bytes }, result)]);
+    lines.push([
+      copy.key,
+      copyLine({ id: copy.image, slot: copy.slot, sizeBytes: copy.data?.bytes }, result),
+    ]);
   }
   return { lines, lost };
 }
@@ -237,10 +240,10 @@ function defer(lines: Map<string, SnapshotLine>, { snapshots, copies }: Series, 
   const deferred = newest ? originalOf(newest) : copies[0];
   if (!deferred) return;
   const line = { id: deferred.image, slot: deferred.slot, sizeBytes: undefined };
-  lines.set('deferred', lineOf(line, { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] }));
+  lines.set('deferred', copyLine(line, { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] }));
 }
 
-function lineOf(
+function copyLine(
   { id, slot, sizeBytes }: Pick<Snapshot, 'id' | 'slot' | 'sizeBytes'>,
   { outcome, reasons }: CopyResult,
 ): SnapshotLine {

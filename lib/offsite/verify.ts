@@ -25,7 +25,7 @@ const { createSHA256: sha256 }: { createSHA256: typeof createSHA256 } = load(
 const { createMD5: md5 }: { createMD5: typeof createMD5 } = load('hash-wasm/dist/md5.umd.min.js');
 const HASHERS: Record<Checksum['algorithm'], () => Promise<IHasher>> = { sha512, sha256, md5 };
 
-const Progress = v.object({
+const HashProgress = v.object({
   etag: v.string(),
   expected: v.string(),
   bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
@@ -105,7 +105,7 @@ function loadProgress(
   { etag, expected }: { etag: string; expected: string },
 ): number {
   try {
-    const kept = v.parse(Progress, JSON.parse(text ?? ''));
+    const kept = v.parse(HashProgress, JSON.parse(text ?? ''));
     if (kept.etag !== etag || kept.expected !== expected) return 0;
     hasher.load(Buffer.from(kept.state, 'base64'));
     return kept.bytes;

@@ -84,14 +84,14 @@ export const NovaServer = v.looseObject({
 export async function listServers(session: Session, region: string): Promise<Server[]> {
   const request = { service: 'compute', region, path: '/servers/detail' } as const;
   const servers = await listAll(session, { request, key: 'servers', item: NovaServer });
-  return servers.map((server) => fromNova(server, region));
+  return servers.map((server) => serverFromNova(server, region));
 }
 
 /**
  * Converts a server from Nova's response:
  * https://docs.openstack.org/api-ref/compute/#show-server-details
  */
-export function fromNova(server: v.InferOutput<typeof NovaServer>, region: string): Server {
+export function serverFromNova(server: v.InferOutput<typeof NovaServer>, region: string): Server {
   return {
     id: server.id,
     name: server.name,

@@ -40,7 +40,7 @@ const NovaFlavor = v.looseObject({
 export async function listFlavors(session: Session, region: string): Promise<Flavor[]> {
   const request = { service: 'compute', region, path: '/flavors/detail' } as const;
   const flavors = await listAll(session, { request, key: 'flavors', item: NovaFlavor });
-  return flavors.map(fromNova);
+  return flavors.map(flavorFromNova);
 }
 
 /**
@@ -56,14 +56,14 @@ export async function getFlavor(session: Session, region: string, id: string): P
     const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
     const answer = v.safeParse(v.object({ flavor: NovaFlavor }), body);
     if (!answer.success) throw unreadableAnswer(request, v.getDotPath(answer.issues[0]) ?? 'not a flavor');
-    return fromNova(answer.output.flavor);
+    return flavorFromNova(answer.output.flavor);
   } catch (error) {
     if (isCloudError(error, 'NOT_FOUND')) return undefined;
     throw error;
   }
 }
 
-function fromNova(flavor: v.InferOutput<typeof NovaFlavor>): Flavor {
+function flavorFromNova(flavor: v.InferOutput<typeof NovaFlavor>): Flavor {
   const { id, name, ram, disk } = flavor;
   const { number_of_data_disks: disks } = flavor['OS-FLV-WITH-EXT-SPECS:extra_specs'];
   const hasDataDisks = flavor['OS-FLV-EXT-DATA:ephemeral'] > 0 || Number(disks) > 0;

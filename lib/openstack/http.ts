@@ -93,7 +93,7 @@ export function sender(
           },
         );
       }
-      return { headers: response.headers, body: parse(response, target, secrets.redact) };
+      return { headers: response.headers, body: parseBody(response, target, secrets.redact) };
     };
     try {
       for (let attempt = 1; ; attempt++) {
@@ -175,7 +175,8 @@ export function downloader(
     try {
       const [response] = (await once(stream, 'response')) as [Response];
       const { statusCode: status } = response;
-      if (expect.includes(status)) return { status, headers: response.headers, body: read(stream, failure) };
+      if (expect.includes(status))
+        return { status, headers: response.headers, body: readStream(stream, failure) };
       stream.destroy();
       throw new CloudError('BAD_ANSWER', `${requestName(target)}: ${status} was not expected here`, {
         ...target,
@@ -187,7 +188,7 @@ export function downloader(
   };
 }
 
-async function* read(
+async function* readStream(
   stream: AsyncIterable<Buffer>,
   failure: (error: unknown) => CloudError,
 ): AsyncGenerator<Buffer> {
@@ -198,7 +199,11 @@ async function* read(
   }
 }
 
-function parse({ body }: Response<string>, target: RequestTarget, hide: (text: string) => string): unknown {
+function parseBody(
+  { body }: Response<string>,
+  target: RequestTarget,
+  hide: (text: string) => string,
+): unknown {
   if (body.trim() === '') return undefined;
   // Calling a function for each value is slow, and few bodies need it.
   const needsReviver = /\\ud[89a-f]|"message"/i.test(body);

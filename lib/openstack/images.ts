@@ -66,7 +66,7 @@ export async function listImages(session: Session, region: string, name?: string
   const item = v.pipe(
     GlanceImage,
     v.transform((image) => {
-      before = fromGlance(image, region, before);
+      before = imageFromGlance(image, region, before);
       return before;
     }),
   );
@@ -97,7 +97,7 @@ export async function listImagesById(
     v.looseObject({ id, status }),
     v.transform((listed) => {
       const wanted = ids.has(listed.id) ? v.safeParse(GlanceImage, listed) : undefined;
-      return { id: listed.id, image: wanted?.success ? fromGlance(wanted.output, region) : undefined };
+      return { id: listed.id, image: wanted?.success ? imageFromGlance(wanted.output, region) : undefined };
     }),
   );
   const listed = await listOwn(session, region, item);
@@ -120,7 +120,7 @@ export async function visitImages(
   const item = v.pipe(
     GlanceImage,
     v.transform((image) => {
-      if (!isDeletedStatus(image.status)) visit(fromGlance(image, region));
+      if (!isDeletedStatus(image.status)) visit(imageFromGlance(image, region));
       return { id: image.id };
     }),
   );
@@ -160,7 +160,7 @@ export async function getImage(session: Session, region: string, id: string): Pr
     const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
     const image = v.safeParse(GlanceImage, body);
     if (!image.success) throw unreadableAnswer(request, v.getDotPath(image.issues[0]) ?? 'not an image');
-    return isDeletedStatus(image.output.status) ? undefined : fromGlance(image.output, region);
+    return isDeletedStatus(image.output.status) ? undefined : imageFromGlance(image.output, region);
   } catch (error) {
     if (isCloudError(error, 'NOT_FOUND')) return undefined;
     throw error;
@@ -271,7 +271,7 @@ const DECISIVE = /^(autosnap_|instance_uuid$|block_device_mapping$)/;
  *   saves memory in listings of tens of thousands of images.
  */
 
-function fromGlance(image: v.InferOutput<typeof GlanceImage>, region: string, before?: Image): Image {
+function imageFromGlance(image: v.InferOutput<typeof GlanceImage>, region: string, before?: Image): Image {
   const { id, name, status, visibility, owner, size, created_at: createdAt, updated_at: updatedAt } = image;
   const texts = Object.entries(image)
     .filter(([key, value]) => typeof value === 'string' || DECISIVE.test(key))

@@ -44,7 +44,8 @@ export async function networksOf(
   session: Session,
   { region, id }: Pick<Server, 'region' | 'id'>,
 ): Promise<string[] | undefined> {
-  const get = <S extends v.GenericSchema>(path: string, schema: S) => read(session, { region, path }, schema);
+  const get = <S extends v.GenericSchema>(path: string, schema: S) =>
+    readAnswer(session, { region, path }, schema);
   const server = `/servers/${encodeURIComponent(id)}`;
   try {
     if (session.provider === 'keystone') {
@@ -80,7 +81,7 @@ export async function listNetworks(
   region: string,
 ): Promise<{ id: string; name: string }[]> {
   const path = session.provider === 'rackspace' ? '/os-networksv2' : '/os-tenant-networks';
-  const { networks } = await read(session, { region, path }, Networks);
+  const { networks } = await readAnswer(session, { region, path }, Networks);
   const standard =
     session.provider === 'rackspace'
       ? Object.entries(RACKSPACE_NETWORKS).map(([name, id]) => ({ id, name }))
@@ -101,11 +102,11 @@ export async function listSecurityGroups(
   session: Session,
   region: string,
 ): Promise<{ id: string; name: string }[]> {
-  const found = await read(session, { region, path: '/os-security-groups' }, SecurityGroups);
+  const found = await readAnswer(session, { region, path: '/os-security-groups' }, SecurityGroups);
   return found.security_groups.map(({ id, name }) => ({ id, name }));
 }
 
-async function read<S extends v.GenericSchema>(
+async function readAnswer<S extends v.GenericSchema>(
   session: Session,
   { region, path }: Pick<CloudRequest, 'region' | 'path'>,
   schema: S,

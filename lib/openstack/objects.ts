@@ -33,7 +33,7 @@ export interface ObjectFacts {
   segments: string | undefined;
 }
 
-const Listing = v.array(
+const ObjectListing = v.array(
   v.looseObject({
     name: v.pipe(v.string(), v.nonEmpty()),
     bytes: v.number(),
@@ -73,7 +73,7 @@ export async function listObjects(
         if (marker || !isCloudError(error, 'NOT_FOUND')) throw error;
         return { body: [] };
       });
-    const page = v.safeParse(Listing, body ?? []);
+    const page = v.safeParse(ObjectListing, body ?? []);
     if (!page.success) throw unreadableAnswer(request, v.getDotPath(page.issues[0]) ?? 'not a listing');
     const last = page.output.at(-1)?.name;
     if (last === undefined) return [...found.values()];

@@ -12,7 +12,7 @@ export const date = v.pipe(
 // Nova and Glance reduce this to their own maximum, so the code assumes no page size.
 const PAGE_SIZE = '1000';
 
-interface Listing<T> {
+interface PagedListing<T> {
   request: Pick<CloudRequest, 'service' | 'region' | 'path'> & { query?: Record<string, string> };
   /** The key of the items in each page's body. */
   key: string;
@@ -35,7 +35,10 @@ interface Listing<T> {
  *
  * @throws {CloudError} BAD_ANSWER if a page or an item can't be read, or if the links form a loop.
  */
-export async function listAll<T extends { id: string }>(session: Session, listing: Listing<T>): Promise<T[]> {
+export async function listAll<T extends { id: string }>(
+  session: Session,
+  listing: PagedListing<T>,
+): Promise<T[]> {
   const progress = { pages: 0 };
   try {
     return await readPages(session, listing, progress);
@@ -47,7 +50,7 @@ export async function listAll<T extends { id: string }>(session: Session, listin
 
 async function readPages<T extends { id: string }>(
   session: Session,
-  { request, key, item }: Listing<T>,
+  { request, key, item }: PagedListing<T>,
   progress: { pages: number },
 ): Promise<T[]> {
   const Page = v.looseObject({
@@ -81,7 +84,7 @@ async function readPages<T extends { id: string }>(
  * The error for a response that does not have the documented form; `what` names the invalid part.
  */
 export function unreadableAnswer(
-  { service, region, path }: Listing<unknown>['request'],
+  { service, region, path }: PagedListing<unknown>['request'],
   what: string,
 ): CloudError {
   return new CloudError(

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { isCloudError } from './errors.ts';
 import type { CloudRequest, Session } from './session.ts';
 
-const Limits = v.object({ limits: v.object({ absolute: v.object({ maxImageMeta: v.number() }) }) });
+const AbsoluteLimits = v.object({ limits: v.object({ absolute: v.object({ maxImageMeta: v.number() }) }) });
 
 /**
  * The maximum number of metadata items of a new image; undefined if the cloud has no limit or does
@@ -16,7 +16,7 @@ export async function imageMetadataLimit(session: Session, region: string): Prom
   try {
     const request = { service: 'compute', region, path: '/limits', method: 'GET' } as const;
     const { body } = await session.request({ ...request, expect: [200, 203] });
-    const answer = v.safeParse(Limits, body);
+    const answer = v.safeParse(AbsoluteLimits, body);
     const limit = answer.success ? answer.output.limits.absolute.maxImageMeta : -1;
     return limit < 0 ? undefined : limit;
   } catch (error) {

@@ -13,7 +13,7 @@ const GET_SHARE = 0.5;
 // over them.
 const UNITS = { SECOND: 1000, MINUTE: 60_000 };
 
-const Limits = v.object({
+const RateLimits = v.object({
   limits: v.object({ rate: v.array(v.object({ uri: v.string(), limit: v.array(v.unknown()) })) }),
 });
 
@@ -31,7 +31,7 @@ const Limit = v.object({
  * response's Date header. Unreadable limits are ignored.
  */
 export function ratesIn(body: unknown, sentAt: string): Rates {
-  const answer = v.safeParse(Limits, body);
+  const answer = v.safeParse(RateLimits, body);
   if (!answer.success) return {};
   const rates: Rates = {};
   const everywhere = answer.output.limits.rate.filter(({ uri }) => uri === '*');

@@ -103,14 +103,16 @@ function decodedTextsOf(text: string): DecodedText[] {
   const found = new Map<string, DecodedText>([[text, plain]]);
   let latest: DecodedText[] = [plain];
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
-    const next = latest.flatMap((decodedText) => DECODERS.map((decoder) => decoded(decodedText, decoder)));
+    const next = latest.flatMap((decodedText) =>
+      DECODERS.map((decoder) => decodeEscapes(decodedText, decoder)),
+    );
     latest = next.filter((decodedText) => !found.has(decodedText.text));
     for (const decodedText of latest) found.set(decodedText.text, decodedText);
   }
   return [...found.values()];
 }
 
-function decoded({ text, origins }: DecodedText, { escapes, decode }: Decoder): DecodedText {
+function decodeEscapes({ text, origins }: DecodedText, { escapes, decode }: Decoder): DecodedText {
   const found: Span[] = [];
   let end = 0;
   const keepUntil = (index: number) => {

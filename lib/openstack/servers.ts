@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { fromNova, NovaServer, type Server } from './compute.ts';
+import { NovaServer, type Server, serverFromNova } from './compute.ts';
 import { isCloudError } from './errors.ts';
 import { unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
@@ -49,7 +49,7 @@ export async function getServer(
     if (!answer.success) throw unreadableAnswer(request, v.getDotPath(answer.issues[0]) ?? 'not a server');
     const { server } = answer.output;
     return {
-      ...fromNova(server, region),
+      ...serverFromNova(server, region),
       configDrive: /^true$/i.test(String(server.config_drive)),
       addresses: Object.values(server.addresses).flatMap((its) => its.map(({ addr }) => addr)),
       fault: server.fault?.message,

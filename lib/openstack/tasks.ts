@@ -47,7 +47,7 @@ export async function startExport(
   const request = { service: 'image', region, path: '/tasks' } as const;
   const json = { type: 'export', input: { image_uuid: image, receiving_swift_container: container } };
   const { body } = await session.request({ ...request, method: 'POST', json, expect: [201] });
-  return read(request, body);
+  return parseTask(request, body);
 }
 
 /**
@@ -59,7 +59,7 @@ export async function getTask(session: Session, region: string, id: string): Pro
   const request = { service: 'image', region, path: `/tasks/${encodeURIComponent(id)}` } as const;
   try {
     const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
-    return read(request, body);
+    return parseTask(request, body);
   } catch (error) {
     if (isCloudError(error, 'NOT_FOUND')) return undefined;
     throw error;
@@ -72,16 +72,16 @@ export async function getTask(session: Session, region: string, id: string): Pro
  */
 export async function listTasks(session: Session, region: string): Promise<Task[]> {
   const request = { service: 'image', region, path: '/tasks' } as const;
-  return (await listAll(session, { request, key: 'tasks', item: GlanceTask })).map(fromGlance);
+  return (await listAll(session, { request, key: 'tasks', item: GlanceTask })).map(taskFromGlance);
 }
 
-function read(request: Parameters<typeof unreadableAnswer>[0], body: unknown): Task {
+function parseTask(request: Parameters<typeof unreadableAnswer>[0], body: unknown): Task {
   const task = v.safeParse(GlanceTask, body);
   if (!task.success) throw unreadableAnswer(request, v.getDotPath(task.issues[0]) ?? 'not a task');
-  return fromGlance(task.output);
+  return taskFromGlance(task.output);
 }
 
-function fromGlance({
+function taskFromGlance({
   id,
   status,
   type,

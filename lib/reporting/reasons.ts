@@ -145,10 +145,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_TO_DELETE: { because: Reason };
   DRILL_NOT_CHECKED: None;
   DRILL_BOOTED: None;
-  DRILL_ANSWERED: Answer;
+  DRILL_ANSWERED: CheckAnswer;
   DRILL_ERROR: { fault: string };
   DRILL_NOT_ACTIVE: { status: string; minutes: number; limitHours?: number };
-  DRILL_SILENT: { answers: readonly Answer[]; minutes: number; limitHours?: number };
+  DRILL_SILENT: { answers: readonly CheckAnswer[]; minutes: number; limitHours?: number };
   DRILL_OLD: { hours: number };
   DRILL_JUDGED: None;
   DRILL_SURPLUS: { atOnce: number };
@@ -618,10 +618,12 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RUNS_WAITING: { count: number };
 }
 
-/** The request of a drill's check, and its result. */
-interface Answer {
+/** The target of a check (`port 22 of 10.0.0.1`, or a URL), and what the server answered. */
+export interface CheckAnswer {
   target: string;
+  /** The HTTP status. */
   status?: number;
+  /** Why there was no answer: a code such as ECONNREFUSED. */
   error?: string;
 }
 

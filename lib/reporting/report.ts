@@ -196,8 +196,8 @@ function bounded(draft: Draft<ReportedFinding> & Pick<Report, 'codes' | 'failure
   );
   const { failures, warnings, nothingSelected, entries: _, unreadable = [], ...head } = draft;
   const failedIn = regionsOfFailures(draft.entries, unreadable);
-  const shownFailures = fitting(failures);
-  const shownWarnings = fitting(warnings);
+  const shownFailures = fittingFindings(failures);
+  const shownWarnings = fittingFindings(warnings);
   const omittedFailures = failures.length - shownFailures.length;
   const omittedWarnings = warnings.length - shownWarnings.length;
   const report: Report = {
@@ -213,22 +213,24 @@ function bounded(draft: Draft<ReportedFinding> & Pick<Report, 'codes' | 'failure
   };
   let bytes = jsonBytes(report);
   for (const entry of sorted) {
-    const part = shortened(entry, LARGEST_BYTES - bytes);
+    const part = shortenedEntry(entry, LARGEST_BYTES - bytes);
     if (!part) continue;
     bytes += jsonBytes(part) + 1;
     report.entries.push(printableIn(part));
   }
   report.omitted = sorted.length - report.entries.length;
-  const omittedFailed = failedEntries(sorted) - failedEntries(report.entries);
+  const omittedFailed = countFailed(sorted) - countFailed(report.entries);
   return { ...report, ...positive({ omittedFailed }) };
 }
 
-function failedEntries(entries: readonly Entry[]): number {
+function countFailed(entries: readonly Entry[]): number {
   return entries.filter(({ outcome }) => outcome === 'failed').length;
 }
 
 /** The sum of several counts, by key. */
-function sumOf<K extends string>(all: readonly Partial<Record<K, number>>[]): Partial<Record<K, number>> {
+function sumOfCounts<K extends string>(
+  all: readonly Partial<Record<K, number>>[],
+): Partial<Record<K, number>> {
   const sum: Partial<Record<K, number>> = {};
   for (const [key, n] of all.flatMap((counts) => Object.entries(counts) as [K, number][])) {
     sum[key] = (sum[key] ?? 0) + n;
@@ -240,7 +242,7 @@ function sumOf<K extends string>(all: readonly Partial<Record<K, number>>[]): Pa
  * Shortens an entry to `roomBytes`, and to the limit for one server. Of a long series, kept
  * snapshots are left out first. Undefined if the entry does not fit at all.
  */
-function shortened(entry: Entry, roomBytes: number): Entry | undefined {
+function shortenedEntry(entry: Entry, roomBytes: number): Entry | undefined {
   const limit = Math.min(roomBytes, LARGEST_ENTRY_BYTES) - 1;
   if (jsonBytes(entry) <= (entry.snapshots ? limit : roomBytes - 1)) return entry;
   if (!entry.snapshots) return undefined;
@@ -273,7 +275,7 @@ function regionsOfFailures(
  * The report of several accounts: `head` with the contents of the reports of all accounts. An
  * account without a report adds the reason as a failure.
  */
-export function joined(
+export function joinedReport(
   head: Report,
   parts: readonly ({ account: string } & ({ report: Report } | { failure: Reason }))[],
 ): Report {
@@ -289,11 +291,11 @@ export function joined(
   const failed = countsOf(
     parts.flatMap((part) => ('report' in part ? [] : codesIn(part.failure).map((code) => ({ code })))),
   );
-  const failedIn = sumOf(reports.map((report) => report.failedIn ?? {})) as Record<string, number>;
+  const failedIn = sumOfCounts(reports.map((report) => report.failedIn ?? {})) as Record<string, number>;
   const all = bounded({
     ...head,
-    codes: sumOf([...reports.map(({ codes }) => codes), failed]),
-    failureCodes: sumOf([...reports.map(({ failureCodes }) => failureCodes), failed]),
+    codes: sumOfCounts([...reports.map(({ codes }) => codes), failed]),
+    failureCodes: sumOfCounts([...reports.map(({ failureCodes }) => failureCodes), failed]),
     failures: findingsOf('failures'),
     warnings: findingsOf('warnings'),
     nothingSelected: reports.some(({ nothingSelected }) => nothingSelected),
@@ -306,7 +308,7 @@ export function joined(
     reports.reduce((sum, report) => sum + (report[key] ?? 0), all[key] ?? 0);
   return {
     ...all,
-    totals: sumOf(reports.map(({ totals }) => totals)),
+    totals: sumOfCounts(reports.map(({ totals }) => totals)),
     ...(Object.keys(failedIn).length > 0 ? { failedIn } : {}),
     omitted: omitted('omitted'),
     ...positive({
@@ -321,8 +323,8 @@ export function joined(
 export function withFailures(report: Report, failures: readonly Finding[]): Report {
   return {
     ...report,
-    codes: sumOf([report.codes, countsOf(failures)]),
-    failureCodes: sumOf([report.failureCodes, countsOf(failures)]),
+    codes: sumOfCounts([report.codes, countsOf(failures)]),
+    failureCodes: sumOfCounts([report.failureCodes, countsOf(failures)]),
     failures: [...report.failures, ...failures.map(reportedFinding)],
   };
 }
@@ -333,7 +335,7 @@ export function worst(outcomes: readonly Outcome[]): Outcome {
 }
 
 /** The first findings that fit into the limits. */
-function fitting(findings: readonly ReportedFinding[]): ReportedFinding[] {
+function fittingFindings(findings: readonly ReportedFinding[]): ReportedFinding[] {
   const shown: ReportedFinding[] = [];
   let bytes = 0;
   for (const finding of findings.slice(0, MOST_FINDINGS)) {

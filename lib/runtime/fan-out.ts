@@ -5,7 +5,7 @@ import { eachAccountOf, isNarrowed, resolveEvent } from '../config/event.ts';
 import { ADHOC, isAdhoc, isKeyOf } from '../config/policy.ts';
 import { invalidEvent } from '../config/validation-error.ts';
 import { reasonFor } from '../reporting/failure.ts';
-import { finishReport, joined, type Report } from '../reporting/report.ts';
+import { finishReport, joinedReport, type Report } from '../reporting/report.ts';
 import type { JobContext } from './handler.ts';
 import type { WorkQueue } from './queue.ts';
 import type { WorkItem } from './work-item.ts';
@@ -78,7 +78,7 @@ export async function runEach(
     },
     { concurrency: 1 },
   );
-  return joined(summary(job, events, run), parts);
+  return joinedReport(summary(job, events, run), parts);
 }
 
 /** The report fields that all accounts share. */

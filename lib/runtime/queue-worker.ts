@@ -31,7 +31,7 @@ const MAX_CAUSES = 500;
  */
 const MAX_DELIVERIES = 50;
 
-type Tasks = Record<WorkItem['job'], JobDefinition>;
+type JobDefinitions = Record<WorkItem['job'], JobDefinition>;
 
 /** The result of a run for its work item. */
 interface RunResult {
@@ -53,7 +53,7 @@ interface RunResult {
  * recursive loop detection, which stops a function after about 16 calls of itself through a queue,
  * does not apply. A killed run has not deleted its message, so SQS delivers the message again.
  */
-export function queueWorker(tasks: Tasks) {
+export function queueWorker(tasks: JobDefinitions) {
   return handlerOf(async (event: Partial<SQSEvent> | null, job): Promise<SQSBatchResponse> => {
     const { Records } = event ?? {};
     if (!Array.isArray(Records)) {
@@ -70,7 +70,7 @@ export function queueWorker(tasks: Tasks) {
 }
 
 /** @returns whether the message can be deleted. */
-async function processRecord(record: SQSRecord, tasks: Tasks, job: JobContext): Promise<boolean> {
+async function processRecord(record: SQSRecord, tasks: JobDefinitions, job: JobContext): Promise<boolean> {
   let work: WorkItem;
   try {
     work = parseWorkItem(record.body);
@@ -87,10 +87,10 @@ async function processRecord(record: SQSRecord, tasks: Tasks, job: JobContext): 
 async function rejectMessage({ body }: SQSRecord, job: JobContext): Promise<boolean> {
   const failure = failureFor({ code: 'MESSAGE_INVALID' });
   logFailure(failure);
-  return keepFailure('continue', { requestId: job.requestId, event: parsed(body) }, failure, job);
+  return keepFailure('continue', { requestId: job.requestId, event: parsedOrText(body) }, failure, job);
 }
 
-function parsed(body: string): unknown {
+function parsedOrText(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {
@@ -125,7 +125,7 @@ async function keepFailure(
 async function processWork(
   work: WorkItem,
   { receiptHandle, attributes }: SQSRecord,
-  tasks: Tasks,
+  tasks: JobDefinitions,
   job: JobContext,
 ): Promise<boolean> {
   const { now } = job;
@@ -179,7 +179,7 @@ async function runWork(work: WorkItem, task: JobDefinition, job: JobContext): Pr
   }
 }
 
-function failedEntries(entries: readonly Entry[], region: string): number {
+function countFailedIn(entries: readonly Entry[], region: string): number {
   const its = entries.filter((entry) => entry.region === region);
   return its.flatMap(({ outcome, snapshots = [{ outcome }] }) => snapshots).filter(isFailed).length;
 }
@@ -196,7 +196,7 @@ function causesOf({ entries, failures, failedIn = {} }: Report, abandoned: reado
   const failed = entries.filter(isFailed);
   const causes = [
     ...failed.map(({ region, server, code }) => `${region} ${server} ${code}`),
-    ...Object.keys(failedIn).filter((region) => failedIn[region]! > failedEntries(entries, region)),
+    ...Object.keys(failedIn).filter((region) => failedIn[region]! > countFailedIn(entries, region)),
     ...abandoned.map(({ code }) => code),
   ];
   return causes.length > 0 || failures.length === 0 ? causes.slice(0, MAX_CAUSES) : ['OTHER'];

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { byTime } from '../config/dates.ts';
 import { type Adhoc, isAdhoc, type Policy, text } from '../config/policy.ts';
 import { parseSchedule, type Schedule } from '../config/schedule.ts';
 import { isoDate } from '../config/schema.ts';
@@ -118,7 +119,7 @@ export function retryPlanOf(
   else if (busy) abandoned.push({ code: 'BUSY_TOO_LONG', ...busy });
   // The next scheduled run does work that would resume after it.
   if (otherRunUntil && new Date(otherRunUntil) < until) times.push(new Date(otherRunUntil));
-  const [at] = times.sort((a, b) => a.getTime() - b.getTime());
+  const [at] = times.sort(byTime);
   return { abandoned, ...(at ? { at } : {}) };
 }
 

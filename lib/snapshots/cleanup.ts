@@ -10,7 +10,7 @@ import { type Finding, type Reason, unreadableRegions } from '../reporting/reaso
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
 import { type PlanItem, planCleanup, type RegionPlan, type SeriesPlan } from './cleanup-plan.ts';
-import { confirm, countDeadlineDeferred, lineOf, membersOf, rotate } from './delete.ts';
+import { confirm, countDeadlineDeferred, membersOf, rotate, snapshotLine } from './delete.ts';
 import { goneEverywhere, homesOf, listInventory } from './inventory.ts';
 import { readerOf } from './ownership.ts';
 import type { RegionInventory } from './region-inventory.ts';
@@ -55,7 +55,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
         ...predicted.series.map((series) =>
           seriesEntry(
             series,
-            series.items.map((item) => lineOf(item)),
+            series.items.map((item) => snapshotLine(item)),
           ),
         ),
       );

@@ -326,7 +326,7 @@ function readingPolicyOf(event: Policy | Adhoc, { policy }: DueSnapshots): Readi
 /**
  * Whether an image of a server would inherit the property {@link CREATED_BY_KEY} of another maker.
  */
-type Inheritance = 'certain' | 'possible' | 'none';
+type MarkInheritance = 'certain' | 'possible' | 'none';
 
 /**
  * Whether the image of each server would inherit the mark of Rackspace's image schedule, which
@@ -334,13 +334,13 @@ type Inheritance = 'certain' | 'possible' | 'none';
  * may have the mark. The image from which the server was made decides. If that image is not listed,
  * an earlier snapshot of the server may show the mark.
  */
-function inheritedMakers(regions: readonly RegionInventory[]): Map<Server, Inheritance> {
+function inheritedMakers(regions: readonly RegionInventory[]): Map<Server, MarkInheritance> {
   return new Map(
     regions.flatMap(({ servers, images }) => {
       const says = ({ properties }: Image) => (properties[CREATED_BY_KEY] ?? CREATED_BY) !== CREATED_BY;
       const imageOf = new Map(images.map((image) => [image.id, image]));
       const shown = new Set(images.filter(says).map(({ properties }) => properties.autosnap_server));
-      return servers.map((server): [Server, Inheritance] => {
+      return servers.map((server): [Server, MarkInheritance] => {
         const base = imageOf.get(server.imageId ?? '');
         if (base ? says(base) : shown.has(server.id)) return [server, 'certain'];
         return [server, base && !shown.has(server.id) ? 'none' : 'possible'];
@@ -552,7 +552,7 @@ function serverFields({ id, name, region }: Server): Pick<Entry, 'server' | 'nam
 interface TakeContext {
   session: Session;
   due: DueSnapshots;
-  inheriting: ReadonlyMap<Server, Inheritance>;
+  inheriting: ReadonlyMap<Server, MarkInheritance>;
   readerFor(region: string): Reader;
   recordTaken: RequestRecord['recordTaken'];
 }
@@ -660,7 +660,7 @@ export async function createOwnImage(
   session: Session,
   server: Pick<Server, 'id' | 'region'>,
   wanted: NewImage,
-  { inherits, find }: { inherits: Inheritance; find: () => Promise<string | undefined> },
+  { inherits, find }: { inherits: MarkInheritance; find: () => Promise<string | undefined> },
 ): Promise<string | undefined> {
   const image = { ...wanted, metadata: { ...wanted.metadata, ...imageTypeFor(session) } };
   if (inherits === 'none') return createImage(session, server, image);

@@ -228,8 +228,10 @@ export async function rotate(
   const mayDelete =
     mayWriteImages(session) || found.some((results) => [...results.values()].some(isDeletion));
   return plans.map((plan, i) => {
-    const lines = plan.items.map((item) => lineOf(item, classifyRefusal(found[i]!.get(item), mayDelete)));
-    return { plan, lines, warnings: refusalsIn(plan, found[i]!) };
+    const lines = plan.items.map((item) =>
+      snapshotLine(item, classifyRefusal(found[i]!.get(item), mayDelete)),
+    );
+    return { plan, lines, warnings: refusedDeletions(plan, found[i]!) };
   });
 }
 
@@ -299,14 +301,17 @@ function classifyRefusal(
     : result;
 }
 
-function refusalsIn({ name, server }: SeriesPlan, results: ReadonlyMap<PlanItem, DeletionResult>): Reason[] {
+function refusedDeletions(
+  { name, server }: SeriesPlan,
+  results: ReadonlyMap<PlanItem, DeletionResult>,
+): Reason[] {
   return [...results].flatMap(([{ snapshot }, { refused, reasons }]) =>
     refused ? [{ code: 'NOT_DELETABLE', image: snapshot.id, of: name || server, reasons }] : [],
   );
 }
 
 /** An item of a plan as a line of the report; without a result, as planned. */
-export function lineOf(
+export function snapshotLine(
   { snapshot, action, reasons: planReasons }: PlanItem,
   result?: DeletionResult,
 ): SnapshotLine {

@@ -22,7 +22,7 @@ export async function forecastRegionQuotas(
   const [ofImages, ofVolumes, volumes] = await Promise.all([
     imageQuotas(session, region),
     onVolumes ? volumeQuotas(session, region) : [],
-    onVolumes ? volumesOf(session, region) : [],
+    onVolumes ? volumesIfReadable(session, region) : [],
   ]);
   return forecastQuotas(region, [...ofImages, ...ofVolumes], { ...growth, volumes });
 }
@@ -31,7 +31,7 @@ export async function forecastRegionQuotas(
  * The volumes of a region; none if they can't be listed. Without their sizes, the forecast does not
  * include gigabytes of volumes.
  */
-async function volumesOf(session: Session, region: string): Promise<Volume[]> {
+async function volumesIfReadable(session: Session, region: string): Promise<Volume[]> {
   try {
     return await listVolumes(session, region);
   } catch (error) {

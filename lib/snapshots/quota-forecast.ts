@@ -94,7 +94,7 @@ function changesOf(policy: Policy, servers: readonly Server[], growth: QuotaFore
   const simulated = groups.slice(0, MAX_HISTORIES);
   simulated[0]?.push(...groups.slice(MAX_HISTORIES).flat());
   return simulated.flatMap((group) => {
-    const each = sumOf(group.map((one) => one.each));
+    const each = sumOfAmounts(group.map((one) => one.each));
     return simulateSeries(group[0]!.history, policy, now).map((change) => ({ ...change, each }));
   });
 }
@@ -161,7 +161,7 @@ function newestSize(images: readonly Image[]): number {
   return newest?.sizeBytes ?? 0;
 }
 
-function sumOf(all: readonly Amounts[]): Amounts {
+function sumOfAmounts(all: readonly Amounts[]): Amounts {
   const sum: Amounts = { images: 0, imageBytes: 0, volumeSnapshots: 0, volumeGigabytes: 0 };
   for (const one of all) for (const kind of Object.keys(sum) as Quota['kind'][]) sum[kind] += one[kind];
   return sum;

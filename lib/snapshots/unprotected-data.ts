@@ -8,7 +8,7 @@ import type { Session } from '../openstack/session.ts';
 import { listVolumes, type Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 
-type Acceptance = Pick<Policy, 'policy' | 'accept'>;
+type AcceptedDataLoss = Pick<Policy, 'policy' | 'accept'>;
 
 /**
  * The servers whose flavor has local disks besides the system disk. No image contains these disks.
@@ -45,13 +45,13 @@ function withAttachedVolumes(servers: readonly Server[], volumes: readonly Volum
  */
 export function unprotectedDataFinder(
   session: Session,
-): (servers: readonly Server[], policy: Acceptance) => Promise<Reason[]> {
+): (servers: readonly Server[], policy: AcceptedDataLoss) => Promise<Reason[]> {
   const flavorsIn = memoize((region: string) => listFlavors(session, region), String);
   const flavorOf = memoize(
     (region: string, id: string) => getFlavor(session, region, id),
     (...key) => key.join(' '),
   );
-  const volumesIn = memoize((region: string) => volumesOf(session, region), String);
+  const volumesIn = memoize((region: string) => volumesIfServed(session, region), String);
 
   async function localDisks(region: string, servers: readonly Server[]): Promise<Server[]> {
     const listed = await flavorsIn(region);
@@ -88,7 +88,7 @@ export function unprotectedDataFinder(
 }
 
 /** The volumes of a region; none in a cloud without block storage. */
-async function volumesOf(session: Session, region: string): Promise<Volume[]> {
+async function volumesIfServed(session: Session, region: string): Promise<Volume[]> {
   try {
     return await listVolumes(session, region);
   } catch (error) {

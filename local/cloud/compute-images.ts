@@ -43,7 +43,7 @@ export function addComputeImageRoutes(routes: Hono<Env>, region: Region, pageSiz
       isVisible(image, account) &&
       !region.unlisted.has(image.id) &&
       (name === undefined || image.name === name) &&
-      (status === undefined || statusOf(image)[0] === status.toUpperCase()) &&
+      (status === undefined || imageStatus(image)[0] === status.toUpperCase()) &&
       (type === undefined || image.properties.image_type === type) &&
       (server === undefined || image.properties.instance_uuid === server.split('/').at(-1));
     const listed = region.images.filter(fits);
@@ -102,7 +102,7 @@ export function addComputeImageRoutes(routes: Hono<Env>, region: Region, pageSiz
   });
 }
 
-function statusOf({ status }: CloudImage): [string, number] {
+function imageStatus({ status }: CloudImage): [string, number] {
   return STATUSES[status] ?? ['UNKNOWN', 0];
 }
 
@@ -116,7 +116,7 @@ function briefJson(c: Context<Env>, { id, name }: CloudImage) {
 }
 
 function imageJson(c: Context<Env>, image: CloudImage) {
-  const [status, progress] = statusOf(image);
+  const [status, progress] = imageStatus(image);
   const server = image.properties.instance_uuid;
   return {
     ...briefJson(c, image),

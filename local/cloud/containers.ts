@@ -63,7 +63,7 @@ function list(
   headers: Record<string, string>,
 ): Response {
   const { prefix = '', delimiter = '', marker = '', end_marker: end, limit, reverse } = c.req.query();
-  const listed = grouped(
+  const listed = groupedByDelimiter(
     all.filter(({ name }) => name.startsWith(prefix)),
     prefix,
     delimiter,
@@ -87,7 +87,7 @@ function list(
   );
 }
 
-function grouped(objects: readonly CloudObject[], prefix: string, delimiter: string): Listed[] {
+function groupedByDelimiter(objects: readonly CloudObject[], prefix: string, delimiter: string): Listed[] {
   const found = new Map<string, Listed>();
   for (const object of objects) {
     const end = delimiter === '' ? -1 : object.name.indexOf(delimiter, prefix.length);

@@ -115,11 +115,11 @@ export class Files {
     const object = this.stored(container, name);
     if (object?.segments) {
       const segments = object.segments.flatMap((one) => this.get(one.container, one.name) ?? []);
-      return { ...object, ...joined(segments) };
+      return { ...object, ...joinedContents(segments) };
     }
     if (!object?.manifest) return object;
     const [source = '', ...prefix] = object.manifest.split('/');
-    return { ...object, ...joined(this.list(source, prefix.join('/')) ?? []) };
+    return { ...object, ...joinedContents(this.list(source, prefix.join('/')) ?? []) };
   }
 
   delete(container: string, name: string): boolean {
@@ -140,7 +140,7 @@ function contentsOf(data: Buffer): Contents {
   return { bytes: data.length, hash: md5(data), read: (from, to) => data.subarray(from, to) };
 }
 
-function joined(segments: readonly CloudObject[]): Contents {
+function joinedContents(segments: readonly CloudObject[]): Contents {
   return {
     bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
     hash: md5(segments.map(({ hash }) => hash).join('')),

@@ -42,13 +42,13 @@ const MOST_BYTES = 255;
  * What Nova records of a server's image when it builds the server. Later changes of the image have
  * no effect.
  */
-type Inheritance = Required<Pick<CloudServer, 'inherits' | 'snapshotNeeds'>>;
+type InheritedFields = Required<Pick<CloudServer, 'inherits' | 'snapshotNeeds'>>;
 
 /** What Nova records when it builds a server from an image (`get_system_metadata_from_image`). */
 export function inheritedFromImage(
   image: Pick<CloudImage, 'properties' | 'minDisk' | 'minRam' | 'diskFormat'>,
   flavor: Pick<CloudFlavor, 'disk'> | undefined,
-): Inheritance {
+): InheritedFields {
   const kept = without(image.properties, NOT_REMEMBERED);
   const disk = flavor?.disk ?? 0;
   const isVhd = (image.diskFormat ?? 'vhd') === 'vhd';
@@ -65,7 +65,7 @@ export function inheritedFromImage(
 export function inheritedFromVolume(
   { imageMetadata }: CloudVolume,
   flavor: Pick<CloudFlavor, 'disk'> | undefined,
-): Inheritance {
+): InheritedFields {
   return inheritedFromImage(
     {
       properties: without(imageMetadata, ABOUT_THE_IMAGE),

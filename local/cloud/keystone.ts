@@ -4,26 +4,26 @@ import { type CataloguedRegion, keystoneCatalogue } from './catalogues.ts';
 import type { Env } from './faults.ts';
 import { BadBody, bodyOf } from './json-body.ts';
 
-interface Options {
+interface KeystoneOptions {
   account: Account;
   tokens: Tokens;
   regions: () => CataloguedRegion[];
 }
 
 /** A reference to a user or project: by id, or by name and domain. */
-interface Named {
+interface NameOrId {
   id?: string;
   name?: string;
   domain?: { id?: string; name?: string };
 }
 
-interface Auth {
+interface KeystoneAuth {
   identity?: {
     methods?: string[];
-    password?: { user?: Named & { password?: string } };
+    password?: { user?: NameOrId & { password?: string } };
     application_credential?: { id?: string; secret?: string };
   };
-  scope?: { project?: Named };
+  scope?: { project?: NameOrId };
 }
 
 const UNAUTHORIZED = 'The request you have made requires authentication.';
@@ -31,7 +31,7 @@ const MALFORMED =
   'The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.';
 
 /** Keystone v3: https://docs.openstack.org/api-ref/identity/v3/. The answers follow Keystone 22. */
-export function addKeystoneRoutes(app: Hono<Env>, { account, tokens, regions }: Options): void {
+export function addKeystoneRoutes(app: Hono<Env>, { account, tokens, regions }: KeystoneOptions): void {
   const version = (c: Context<Env>) => ({
     id: 'v3.14',
     status: 'stable',
@@ -49,7 +49,7 @@ export function addKeystoneRoutes(app: Hono<Env>, { account, tokens, regions }: 
   });
 
   v3.post('/auth/tokens', async (c) => {
-    const { identity, scope } = await bodyOf<Auth>(c, 'auth');
+    const { identity, scope } = await bodyOf<KeystoneAuth>(c, 'auth');
     if (!identity) return fault(c, 400, "'identity' is a required property");
     const credential = identity.application_credential;
     if (credential) {
@@ -96,7 +96,7 @@ export function addKeystoneRoutes(app: Hono<Env>, { account, tokens, regions }: 
   app.route('/v3', v3);
 }
 
-function isNamed(given: Named | undefined, id: string, name: string, account: Account): boolean {
+function isNamed(given: NameOrId | undefined, id: string, name: string, account: Account): boolean {
   if (given?.id !== undefined) return given.id === id;
   const { domain } = given ?? {};
   const isDomain = domain?.id ? domain.id === account.domainId : domain?.name === account.domainName;

@@ -8,7 +8,7 @@ import { listedTime, swiftFault } from './swift-fault.ts';
  * A request to create a static large object: its body lists segments, which are objects of their
  * own.
  */
-interface Manifest {
+interface LargeObject {
   container: string;
   name: string;
   body: Buffer;
@@ -22,9 +22,9 @@ interface Manifest {
 export function putManifest(
   c: Context<Env>,
   files: Files,
-  { container, name, body, traits }: Manifest,
+  { container, name, body, traits }: LargeObject,
 ): Response {
-  const wanted = entriesOf(body);
+  const wanted = segmentsIn(body);
   if (!wanted) return swiftFault(c, 400, 'Manifest must be valid JSON.');
   const segments: StoredSegment[] = [];
   const errors: string[] = [];
@@ -49,7 +49,7 @@ export function putManifest(
   return c.body(null, 201, { etag: `"${hash}"` });
 }
 
-function entriesOf(body: Buffer): { path?: unknown; etag?: unknown; size_bytes?: unknown }[] | undefined {
+function segmentsIn(body: Buffer): { path?: unknown; etag?: unknown; size_bytes?: unknown }[] | undefined {
   try {
     const parsed: unknown = JSON.parse(body.toString());
     return Array.isArray(parsed) && parsed.every(isObject) ? parsed : undefined;

@@ -1,7 +1,7 @@
 import { inheritedProperties } from './inheritance.ts';
 import type { CloudImage, CloudServer, Region, SnapshotInProgress } from './state.ts';
 
-interface Wanted extends Pick<SnapshotInProgress, 'tokenExpiresAt' | 'by' | 'whenActive'> {
+interface ImageSettings extends Pick<SnapshotInProgress, 'tokenExpiresAt' | 'by' | 'whenActive'> {
   name: string;
   /**
    * The metadata of the request. It overrides inherited properties, and even those that Nova sets.
@@ -19,7 +19,7 @@ export function isVolumeBacked({ image, rootVolume }: CloudServer): boolean {
  * `image_type`, but not for a volume-backed server (nova/compute/utils.py `create_image`,
  * nova/compute/api.py `snapshot_volume_backed`).
  */
-export function makeImage(region: Region, server: CloudServer, wanted: Wanted): CloudImage {
+export function makeImage(region: Region, server: CloudServer, wanted: ImageSettings): CloudImage {
   const { name, metadata = {}, tokenExpiresAt, by, whenActive } = wanted;
   const common = {
     name,

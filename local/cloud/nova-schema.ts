@@ -102,17 +102,17 @@ export function refuseBody(
   const added = ADDED.filter(([from]) => field === 'server' && minor >= from);
   const own = field === 'server' && minor >= 37 ? newServer37 : SCHEMAS[field];
   const entries: v.ObjectEntries = Object.assign({}, own, ...added.map(([, fields]) => fields));
-  return refuse(isStrict ? v.strictObject(entries) : v.looseObject(entries), value, field);
+  return badRequest(isStrict ? v.strictObject(entries) : v.looseObject(entries), value, field);
 }
 
 /** Validates the body of a metadata request; as {@link refuseBody}. */
 export function refuseMetadata(value: unknown): string | undefined {
-  return refuse(metadata, value, 'metadata');
+  return badRequest(metadata, value, 'metadata');
 }
 
-function refuse(schema: v.GenericSchema, value: unknown, field: string): string | undefined {
+function badRequest(schema: v.GenericSchema, value: unknown, field: string): string | undefined {
   const { issues } = v.safeParse(schema, value, { abortEarly: true, abortPipeEarly: true });
-  return issues && sentenceOf(deepest(issues[0]), value, field);
+  return issues && messageOf(deepest(issues[0]), value, field);
 }
 
 /** The issue itself; for a union, the issue of the alternative that matches best. */
@@ -122,7 +122,7 @@ function deepest(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
   return deepest({ ...inner, path: [...(issue.path ?? []), ...inner.path] as typeof inner.path });
 }
 
-function sentenceOf(issue: v.BaseIssue<unknown>, whole: unknown, field: string): string {
+function messageOf(issue: v.BaseIssue<unknown>, whole: unknown, field: string): string {
   if (issue.type === 'check') return issue.message;
   const keys = (issue.path ?? []).map((item) => String(item.key));
   const isStray = issue.type === 'strict_object' && issue.expected === 'never';

@@ -96,7 +96,7 @@ export class SqsQueue {
   }
 }
 
-interface Entry {
+interface BatchEntry {
   Id: string;
   MessageBody: string;
   DelaySeconds?: number;
@@ -126,7 +126,7 @@ export function queueApp(queues: Record<string, SqsQueue>): Hono {
       return c.json({ Attributes: { ApproximateNumberOfMessages: String(queue.visible.length) } });
     }
     if (target === 'AmazonSQS.SendMessageBatch') {
-      const { Entries } = await c.req.json<{ Entries: Entry[] }>();
+      const { Entries } = await c.req.json<{ Entries: BatchEntry[] }>();
       if (Entries.length > 10)
         return fault('TooManyEntriesInBatchRequest', 'Maximum number of entries per request are 10.');
       if (Entries.some(({ DelaySeconds = 0 }) => DelaySeconds > 900))

@@ -4,13 +4,13 @@ import { type CataloguedRegion, FILES_ACCOUNT, rackspaceCatalogue } from './cata
 import type { Env } from './faults.ts';
 import { BadBody, bodyOf } from './json-body.ts';
 
-interface Options {
+interface IdentityOptions {
   account: Account;
   tokens: Tokens;
   regions: () => CataloguedRegion[];
 }
 
-interface Auth {
+interface RackspaceAuth {
   'RAX-KSKEY:apiKeyCredentials'?: { username?: string; apiKey?: string };
   passwordCredentials?: { username?: string; password?: string };
   tenantId?: string;
@@ -18,7 +18,10 @@ interface Auth {
 }
 
 /** Rackspace Identity v2.0: docs-cloud-identity, Authenticate as user with password or API key. */
-export function addRackspaceIdentityRoutes(app: Hono<Env>, { account, tokens, regions }: Options): void {
+export function addRackspaceIdentityRoutes(
+  app: Hono<Env>,
+  { account, tokens, regions }: IdentityOptions,
+): void {
   const fault = (c: Context<Env>, status: 400 | 401 | 403, key: string, message: string) =>
     c.json({ [key]: { code: status, message } }, status);
 
@@ -30,9 +33,9 @@ export function addRackspaceIdentityRoutes(app: Hono<Env>, { account, tokens, re
   });
 
   app.post('/v2.0/tokens', async (c) => {
-    let auth: Auth;
+    let auth: RackspaceAuth;
     try {
-      auth = await bodyOf<Auth>(c, 'auth');
+      auth = await bodyOf<RackspaceAuth>(c, 'auth');
     } catch (error) {
       if (error instanceof BadBody) return fault(c, 400, 'badRequest', 'Invalid json request body');
       throw error;

@@ -24,7 +24,7 @@ export function secretsApp(secrets: Map<string, string>): Hono<Env> {
       const names = [...secrets.keys()].filter((key) => beginnings.some((b) => key.startsWith(b)));
       const end = Number(NextToken) + PAGE;
       return c.json({
-        SecretList: names.slice(Number(NextToken), end).map((Name) => ({ ARN: arnOf(Name), Name })),
+        SecretList: names.slice(Number(NextToken), end).map((Name) => ({ ARN: secretArn(Name), Name })),
         ...(end < names.length ? { NextToken: String(end) } : {}),
       });
     }
@@ -39,7 +39,7 @@ export function secretsApp(secrets: Map<string, string>): Hono<Env> {
       return fault('ResourceNotFoundException', "Secrets Manager can't find the specified secret.");
     }
     return c.json({
-      ARN: arnOf(name),
+      ARN: secretArn(name),
       Name: name,
       SecretString: value,
       VersionId: '00000000-0000-4000-8000-000000000000',
@@ -49,6 +49,6 @@ export function secretsApp(secrets: Map<string, string>): Hono<Env> {
   return app;
 }
 
-function arnOf(name: string): string {
+function secretArn(name: string): string {
   return `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}`;
 }

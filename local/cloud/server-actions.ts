@@ -15,7 +15,7 @@ import type { CloudServer, Region } from './state.ts';
 /** The vm_states in which a snapshot can be taken. */
 const SNAPSHOTS_IN = ['active', 'stopped', 'paused', 'suspended'];
 
-interface Options {
+interface ActionOptions {
   region: Region;
   tokens: Tokens;
   imageUrl: () => string;
@@ -56,7 +56,7 @@ const MOVES: Record<string, { from: string[]; to: string }> = {
  * `POST /servers/{id}/action`: each action follows nova/compute/api.py, which checks the lock
  * before the state.
  */
-export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }: Options): void {
+export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }: ActionOptions): void {
   routes.post('/servers/:id/action', async (c) => {
     const [[name, body] = [], ...others] = Object.entries(await bodyOf(c));
     if (name === undefined || others.length > 0) throw new BadBody();
@@ -100,7 +100,7 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
     const refused = action === 'createImage' ? refuseVolumes(c, server) : refuseBackup(c, server);
     if (refused) return refused;
     const { backup_type: type, rotation } = request;
-    const metadata = metadataOf(request, isRackspace(c));
+    const metadata = requestedMetadata(request, isRackspace(c));
     const owner = metadata.owner ?? region.account.projectId;
     if (owner !== region.account.projectId) {
       const message = `HTTP 403 Forbidden: You are not permitted to create images owned by &#x27;${owner}&#x27;.`;
@@ -232,7 +232,7 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
 }
 
 /** The metadata of the request; Rackspace converts their keys to lower case. */
-function metadataOf({ metadata = {} }: ImageRequest, rackspace: boolean): Record<string, string> {
+function requestedMetadata({ metadata = {} }: ImageRequest, rackspace: boolean): Record<string, string> {
   return Object.fromEntries(
     Object.entries(metadata).map(([key, value]) => [rackspace ? key.toLowerCase() : key, value]),
   );

@@ -37,7 +37,7 @@ export function addServerListRoutes(routes: Hono<Env>, region: Region, pageSize:
 
   function servers({ name, status, image, flavor }: Record<string, string>, since?: Date): CloudServer[] {
     const fits = (server: CloudServer) =>
-      (name === undefined || matches(server.name, name)) &&
+      (name === undefined || matchesQuery(server.name, name)) &&
       (status === undefined || region.status(server) === status.toUpperCase()) &&
       (image === undefined || server.image === image.split('/').at(-1)) &&
       (flavor === undefined || server.flavor === flavor.split('/').at(-1)) &&
@@ -49,7 +49,7 @@ export function addServerListRoutes(routes: Hono<Env>, region: Region, pageSize:
 }
 
 /** Nova filters names with a regular expression that may match any part of the name. */
-function matches(name: string, pattern: string): boolean {
+function matchesQuery(name: string, pattern: string): boolean {
   try {
     return new RegExp(pattern, 'i').test(name);
   } catch {

@@ -11,7 +11,7 @@ import { mostMetadata } from './server-metadata.ts';
 import { refuseImageFor, refuseLock } from './server-refusals.ts';
 import type { Region } from './state.ts';
 
-interface Wanted {
+interface ServerRequest {
   name?: string;
   imageRef?: string;
   flavorRef?: string;
@@ -75,7 +75,7 @@ export function addServerRoutes(routes: Hono<Env>, region: Region): void {
   });
 
   routes.post('/servers', async (c) => {
-    const { server: wanted } = await bodyOf<{ server: Wanted }>(c);
+    const { server: wanted } = await bodyOf<{ server: ServerRequest }>(c);
     const malformed = refuseForm(c, wanted);
     if (malformed) return c.json(fault('badRequest', 400, malformed), 400);
     if (account.role === 'observer') {
@@ -149,13 +149,13 @@ export function addServerRoutes(routes: Hono<Env>, region: Region): void {
  * Validates the form of a request. Nova accepts 'none' as its networks from 2.37 on; Rackspace's
  * Nova is older.
  */
-function refuseForm(c: Context<Env>, wanted: Wanted): string | undefined {
+function refuseForm(c: Context<Env>, wanted: ServerRequest): string | undefined {
   const rackspace = isRackspace(c);
   if (rackspace && wanted?.networks === 'none') return 'Bad networks format';
   return refuseBody('server', wanted, { minor: novaMinor(c), isStrict: !rackspace });
 }
 
-function refuseServer(wanted: Wanted, region: Region): string | undefined {
+function refuseServer(wanted: ServerRequest, region: Region): string | undefined {
   const { imageRef, block_device_mapping_v2: devices } = wanted;
   const disks = devices && refuseDevices(devices, imageRef, region);
   if (disks) return disks;

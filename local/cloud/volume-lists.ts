@@ -2,11 +2,11 @@ import type { Context } from 'hono';
 import type { Env } from './faults.ts';
 
 /** Cinder's error for an invalid query. */
-interface Refused {
+interface RefusedQuery {
   refused: { status: 400 | 404; key: string; message: string };
 }
 
-interface Listing<T> {
+interface VolumeListing<T> {
   /** All items of the project, in the order of the listing. */
   items: readonly T[];
   /** The name of the resource in the error "could not be found". */
@@ -19,8 +19,8 @@ interface Listing<T> {
 /** One page of a filtered listing. A full page has a link to the next one, as an absolute URL. */
 export function pageOf<T extends { id: string }>(
   c: Context<Env>,
-  { items, kind, fields, pageSize }: Listing<T>,
-): Refused | { page: T[]; links?: { rel: 'next'; href: string }[] } {
+  { items, kind, fields, pageSize }: VolumeListing<T>,
+): RefusedQuery | { page: T[]; links?: { rel: 'next'; href: string }[] } {
   const {
     marker,
     limit = String(pageSize),
@@ -30,10 +30,10 @@ export function pageOf<T extends { id: string }>(
     sort_dir: ___,
     ...filters
   } = c.req.query();
-  if (!/^-?\d+$/.test(limit)) return refuse(400, 'badRequest', 'limit param must be an integer');
-  if (Number(limit) < 0) return refuse(400, 'badRequest', 'limit param must be positive');
+  if (!/^-?\d+$/.test(limit)) return refusedQuery(400, 'badRequest', 'limit param must be an integer');
+  if (Number(limit) < 0) return refusedQuery(400, 'badRequest', 'limit param must be positive');
   const from = marker ? items.findIndex(({ id }) => id === marker) + 1 : 0;
-  if (marker && from === 0) return refuse(404, 'itemNotFound', `${kind} ${marker} could not be found.`);
+  if (marker && from === 0) return refusedQuery(404, 'itemNotFound', `${kind} ${marker} could not be found.`);
   const fits = (item: T) => Object.entries(filters).every(([key, value]) => fields(item)[key] === value);
   const size = Math.min(Number(limit), pageSize);
   const page = items.slice(from).filter(fits).slice(Number(offset)).slice(0, size);
@@ -43,7 +43,7 @@ export function pageOf<T extends { id: string }>(
   return page.length === size && size > 0 ? { page, links: [{ rel: 'next', href: next.href }] } : { page };
 }
 
-function refuse(status: 400 | 404, key: string, message: string): Refused {
+function refusedQuery(status: 400 | 404, key: string, message: string): RefusedQuery {
   return { refused: { status, key, message } };
 }
 

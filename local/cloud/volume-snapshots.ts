@@ -5,7 +5,7 @@ import { bodyOf } from './json-body.ts';
 import { minorOf } from './microversions.ts';
 import type { CloudVolumeSnapshot, Region } from './state.ts';
 import { cinderTime, pageOf } from './volume-lists.ts';
-import { newestFirst } from './volume-store.ts';
+import { byCreationDescending } from './volume-store.ts';
 
 interface WantedSnapshot {
   volume_id?: string;
@@ -26,7 +26,7 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
 
   const list = (detail: boolean) => (c: Context<Env>) => {
     const answer = pageOf(c, {
-      items: region.volumeSnapshots.filter(({ id }) => !region.unlisted.has(id)).sort(newestFirst),
+      items: region.volumeSnapshots.filter(({ id }) => !region.unlisted.has(id)).sort(byCreationDescending),
       kind: 'Snapshot',
       fields: ({ name, status, volumeId }) => ({ name, status, volume_id: volumeId }),
       pageSize: pageSize(),

@@ -56,7 +56,7 @@ export class VolumeStore {
     for (const { volumeIds, createdAt, name } of servers) {
       for (const id of volumeIds) if (!this.#volumes.has(id)) this.add({ id, name, createdAt });
     }
-    return [...this.#volumes.values()].sort(newestFirst);
+    return [...this.#volumes.values()].sort(byCreationDescending);
   }
 
   addSnapshot(snapshot: Partial<CloudVolumeSnapshot> & { volumeId: string }): CloudVolumeSnapshot {
@@ -92,6 +92,6 @@ export class VolumeStore {
   }
 }
 
-export function newestFirst(a: { createdAt?: Date }, b: { createdAt?: Date }): number {
+export function byCreationDescending(a: { createdAt?: Date }, b: { createdAt?: Date }): number {
   return (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0);
 }

@@ -76,7 +76,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
     const answer = pageOf(c, {
       items: region.volumes.filter(({ id }) => !region.unlisted.has(id)),
       kind: 'Volume',
-      fields: (volume) => ({ name: volume.name, status: statusOf(volume, region) }),
+      fields: (volume) => ({ name: volume.name, status: volumeStatus(volume, region) }),
       pageSize: pageSize(),
     });
     if ('refused' in answer) {
@@ -142,7 +142,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
     const volume = region.volume(c.req.param('id'));
     if (!volume) return missing(c);
     const isNeeded = region.volumeSnapshots.some(({ volumeId }) => volumeId === volume.id);
-    if (isNeeded || !/^(available|error)/.test(statusOf(volume, region))) {
+    if (isNeeded || !/^(available|error)/.test(volumeStatus(volume, region))) {
       return c.json(fault('badRequest', 400, UNDELETABLE), 400);
     }
     region.removeVolume(volume.id);
@@ -154,7 +154,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   return root;
 }
 
-function statusOf({ id, status, availableAt }: CloudVolume, region: Region): string {
+function volumeStatus({ id, status, availableAt }: CloudVolume, region: Region): string {
   if (region.servers.some(({ volumeIds }) => volumeIds.includes(id))) return 'in-use';
   return status === 'available' && region.now() < availableAt ? 'creating' : status;
 }
@@ -168,7 +168,7 @@ function volumeJson(volume: CloudVolume, region: Region) {
     id,
     name,
     size,
-    status: statusOf(volume, region),
+    status: volumeStatus(volume, region),
     availability_zone: 'nova',
     created_at,
     updated_at: created_at,

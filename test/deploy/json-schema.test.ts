@@ -4,7 +4,7 @@ import { Ajv, type SchemaObject } from 'ajv';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { fieldTables, serverlessSchema } from '../../deploy/json-schema.ts';
-import { policyProblems } from '../../deploy/policies.ts';
+import { policyBlockProblems } from '../../deploy/policies.ts';
 import { parseSchedule } from '../../lib/config/schedule.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -51,7 +51,7 @@ test.each<[string, object]>([
   ['orphans', { orphans: { after: '90d', keep: 1 } }],
 ])('valid for an editor and the check: %s', (_, changes) => {
   expect(validate(service(changes)), JSON.stringify(validate.errors)).toBe(true);
-  expect(policyProblems(service(changes))).toEqual([]);
+  expect(policyBlockProblems(service(changes))).toEqual([]);
 });
 
 test.each<[string, object, string?]>([
@@ -76,7 +76,7 @@ test.each<[string, object, string?]>([
 ])('refused by an editor and the check: %s', (_, changes, name) => {
   const yml = JSON.parse(JSON.stringify(service(changes, name)));
   expect(validate(yml)).toBe(false);
-  expect(policyProblems(yml)).toHaveLength(1);
+  expect(policyBlockProblems(yml)).toHaveLength(1);
 });
 
 test.each([

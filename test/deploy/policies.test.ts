@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { functionsOf, jobsOf, policiesOf, policyProblems } from '../../deploy/policies.ts';
+import { functionsOf, jobsOf, policiesOf, policyBlockProblems } from '../../deploy/policies.ts';
 import { policy } from '../harness.ts';
 
 /** A block of custom.policies; `changes` are applied to it. */
@@ -33,12 +33,12 @@ test('each policy has snapshots and cleanups, and copies and drills if it asks f
 
 test.each([null, {}])('%j count as no policies', (policies) => {
   expect(policiesOf({ custom: { policies } })).toEqual([]);
-  expect(policyProblems({ custom: { policies } })).toEqual([]);
+  expect(policyBlockProblems({ custom: { policies } })).toEqual([]);
 });
 
 test.each([undefined, [], 'daily'])('%j are refused', (policies) => {
   const problem = 'custom.policies: must hold a block for each policy, by its name; {} for none';
-  expect(policyProblems({ custom: { policies } })).toEqual([problem]);
+  expect(policyBlockProblems({ custom: { policies } })).toEqual([problem]);
 });
 
 test.each<[string, Record<string, unknown>]>([
@@ -47,7 +47,7 @@ test.each<[string, Record<string, unknown>]>([
   ['offsite.schedule', { offsite: { schedule: 'cron(0 0 30 2 ? *)', keep: { last: 2 } } }],
   ['drill.schedule', { drill: { schedule: 'cron(0 0 * * ? 2020)' } }],
 ])('a %s that never fires is refused', (field, changes) => {
-  expect(policyProblems(custom({ daily: block(changes) }))).toEqual([
+  expect(policyBlockProblems(custom({ daily: block(changes) }))).toEqual([
     `custom.policies.daily.${field}: never fires from now on: correct its day, month or year`,
   ]);
 });
@@ -65,7 +65,7 @@ describe('a time zone without an effect', () => {
     ['rates alone', {}],
     ['copies and drills at a rate', { offsite, drill: { schedule: 'rate(1 day)' } }],
   ])('%s: is refused', (_, changes) => {
-    expect(policyProblems(custom({ daily: block({ ...rates, ...changes }) }))).toEqual([
+    expect(policyBlockProblems(custom({ daily: block({ ...rates, ...changes }) }))).toEqual([
       'custom.policies.daily.timezone: has no effect: a rate has no time of day, and keep has none of hourly, daily, weekly, monthly, yearly: write the schedule as cron(…), or take timezone out',
     ]);
   });
@@ -77,7 +77,7 @@ describe('a time zone without an effect', () => {
     ['calendar periods', { keep: { weekly: 4 } }],
     ['calendar periods of copies', { offsite: { ...offsite, keep: { monthly: 2 } } }],
   ])('%s: has an effect', (_, changes) => {
-    expect(policyProblems(custom({ daily: block({ ...rates, ...changes }) }))).toEqual([]);
+    expect(policyBlockProblems(custom({ daily: block({ ...rates, ...changes }) }))).toEqual([]);
   });
 });
 
@@ -93,7 +93,9 @@ test('the functions may be listed in several parts', () => {
 });
 
 test('two valid policies have no problem', () => {
-  expect(policyProblems(custom({ daily: block(), weekly: block({ schedule: 'rate(7 days)' }) }))).toEqual([]);
+  expect(
+    policyBlockProblems(custom({ daily: block(), weekly: block({ schedule: 'rate(7 days)' }) })),
+  ).toEqual([]);
 });
 
 describe('problems that are found before a deployment', () => {
@@ -149,6 +151,6 @@ describe('problems that are found before a deployment', () => {
       "custom.policies: other and another of them adopt the images of autosnap.py in the account rack*: they would rotate each other's snapshots",
     ],
   ])('%s', (_, policies, problem) => {
-    expect(policyProblems(custom(policies))).toEqual([problem]);
+    expect(policyBlockProblems(custom(policies))).toEqual([problem]);
   });
 });

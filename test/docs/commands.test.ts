@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { policyProblems } from '../../deploy/policies.ts';
+import { policyBlockProblems } from '../../deploy/policies.ts';
 import { consoleDomain } from '../../lib/reporting/report-store.ts';
 import { addFleet } from '../../local/fleet.ts';
 import type { AnyJob } from '../functions.ts';
@@ -48,14 +48,14 @@ test('every npm script that the docs and CONTRIBUTING.md name exists', () => {
 test('the policies in the docs are valid', () => {
   const shown = PAGES.flatMap((page) => [...read(page).matchAll(/^```yaml\n(policies:[\s\S]*?)^```/gm)]);
   expect(shown.length).toBeGreaterThan(1);
-  for (const [, yaml = ''] of shown) expect(policyProblems({ custom: parse(yaml) })).toEqual([]);
+  for (const [, yaml = ''] of shown) expect(policyBlockProblems({ custom: parse(yaml) })).toEqual([]);
   const parts = PAGES.flatMap((page) => [
     ...read(page).matchAll(/^```yaml\n((?!policies:|custom:)[\s\S]*?)^```/gm),
   ]);
   expect(parts.length).toBeGreaterThan(2);
   for (const [, yaml = ''] of parts) {
     const daily = { ...shownPolicy(), ...parse(yaml) };
-    expect(policyProblems({ custom: { policies: { daily } } }), yaml).toEqual([]);
+    expect(policyBlockProblems({ custom: { policies: { daily } } }), yaml).toEqual([]);
   }
 });
 
@@ -66,7 +66,7 @@ test('the block of the README can be pasted into serverless.yml, with its drill 
     const { custom, provider } = parse(pasted(block));
     expect(Object.keys(custom.policies.daily)).toContain('offsite');
     expect(custom).toHaveProperty('alerts');
-    expect(policyProblems({ custom })).toEqual([]);
+    expect(policyBlockProblems({ custom })).toEqual([]);
     expect(provider.name).toBe('aws');
   }
   expect(parse(pasted(withDrill(README_BLOCK))).custom.policies.daily.drill.networks).toHaveLength(1);

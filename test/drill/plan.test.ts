@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseSchedule } from '../../lib/config/schedule.ts';
-import { type Drillable, flavorFor, MOST_STUCK, planDrills, surplusOf } from '../../lib/drill/plan.ts';
+import { type Drillable, drillFlavor, MOST_STUCK, planDrills, surplusOf } from '../../lib/drill/plan.ts';
 import type { ThrowAway } from '../../lib/drill/throw-away.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { always } from '../properties/always.ts';
@@ -262,7 +262,7 @@ describe('the flavor', () => {
     ['as asked, by its id', 'large', flavors, 'large'],
     ['as asked, by its name', 'large name', flavors, 'large'],
   ])('%s', (_, wanted, all, id) => {
-    expect(flavorFor(image, wanted, all)).toMatchObject({ id });
+    expect(drillFlavor(image, wanted, all)).toMatchObject({ id });
   });
 
   const LEAST = '20 GB of disk and 512 MB of memory';
@@ -281,6 +281,6 @@ describe('the flavor', () => {
       { code: 'DRILL_WITHOUT_FLAVOR', image: 'i', least: LEAST },
     ],
   ])('%s', (_, wanted, all, problem) => {
-    expect(flavorFor(image, wanted, all)).toEqual(problem);
+    expect(drillFlavor(image, wanted, all)).toEqual(problem);
   });
 });

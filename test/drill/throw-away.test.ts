@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ownershipOf, separateThrowAways } from '../../lib/drill/ownership.ts';
 import { readRecords, withRecord } from '../../lib/drill/record.ts';
-import { metadataOf, readThrowAway } from '../../lib/drill/throw-away.ts';
+import { drillMetadata, readThrowAway } from '../../lib/drill/throw-away.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import type { ServerDetail } from '../../lib/openstack/servers.ts';
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
@@ -25,7 +25,7 @@ const ASKED_FOR = `web${nameEnding('drill', WRITTEN)}`;
 /** A server as the cloud shows it; `changes` are applied to it. */
 function detail(changes: Partial<ServerDetail> = {}): ServerDetail {
   return {
-    ...server({ metadata: metadataOf(MARK), createdAt: CREATED }),
+    ...server({ metadata: drillMetadata(MARK), createdAt: CREATED }),
     status: 'ACTIVE',
     imageId: IMAGE,
     flavorId: 'f',
@@ -85,11 +85,15 @@ describe('a server is not provably of a drill', () => {
     ['with its disk on a volume', { imageId: undefined }, 'DRILL_FROM_OTHER_IMAGE'],
     ['with another id', { id: 'other' }, 'DRILL_METADATA_CHANGED'],
     ['in another region', { region: 'ORD' }, 'DRILL_METADATA_CHANGED'],
-    ['of another policy', { metadata: metadataOf({ ...MARK, policy: 'weekly' }) }, 'DRILL_METADATA_CHANGED'],
-    ['of another drill', { metadata: metadataOf({ ...MARK, nonce: IMAGE }) }, 'DRILL_METADATA_CHANGED'],
+    [
+      'of another policy',
+      { metadata: drillMetadata({ ...MARK, policy: 'weekly' }) },
+      'DRILL_METADATA_CHANGED',
+    ],
+    ['of another drill', { metadata: drillMetadata({ ...MARK, nonce: IMAGE }) }, 'DRILL_METADATA_CHANGED'],
     [
       'with the metadata of its new image',
-      { metadata: metadataOf({ ...MARK, image: another }), imageId: another },
+      { metadata: drillMetadata({ ...MARK, image: another }), imageId: another },
       'DRILL_METADATA_CHANGED',
     ],
     ['without a time of creation', { createdAt: undefined }, 'DRILL_METADATA_CHANGED'],
@@ -162,7 +166,7 @@ describe('a server is not provably of a drill', () => {
 });
 
 test('only complete metadata are a mark: without any part, or with any character more or less, they are none or another', async () => {
-  const [[key, value]] = Object.entries(metadataOf(MARK)) as [[string, string]];
+  const [[key, value]] = Object.entries(drillMetadata(MARK)) as [[string, string]];
   const changed = fc.oneof(
     fc.nat(value.length - 1).map((at) => value.slice(0, at) + value.slice(at + 1)),
     fc.nat(3).map((at) => value.split(' ').toSpliced(at, 1).join(' ')),
@@ -241,12 +245,12 @@ describe('servers that policies never select', () => {
     ['with the metadata of another server', detail({ id: 'production' }), image(record())],
     [
       'whose metadata name another image',
-      detail({ metadata: metadataOf({ ...MARK, image: NONCE }) }),
+      detail({ metadata: drillMetadata({ ...MARK, image: NONCE }) }),
       image(record()),
     ],
     [
       'whose metadata name another drill',
-      detail({ metadata: metadataOf({ ...MARK, nonce: IMAGE }) }),
+      detail({ metadata: drillMetadata({ ...MARK, nonce: IMAGE }) }),
       image(record()),
     ],
     ['whose metadata were taken away', detail({ metadata: {} }), image(record())],

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Bucket, Part } from '../../lib/offsite/bucket.ts';
+import type { Bucket, UploadedPart } from '../../lib/offsite/bucket.ts';
 import { BucketError } from '../../lib/offsite/bucket-error.ts';
 import type { Upload } from '../../lib/offsite/copies.ts';
 
@@ -27,7 +27,12 @@ export function memoryBucket(): MemoryBucket {
       [...uploads.values()].map(({ upload }) => upload).filter(({ key }) => key.startsWith(prefix)),
     parts: async (upload) =>
       [...partsOf(upload)].map(
-        ([number, data]): Part => ({ number, bytes: data.length, etag: etagOf(data), crc32: undefined }),
+        ([number, data]): UploadedPart => ({
+          number,
+          bytes: data.length,
+          etag: etagOf(data),
+          crc32: undefined,
+        }),
       ),
     async begin(key) {
       const upload = { key, id: crypto.randomUUID(), at: new Date() };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { failedRunOf } from '../../lib/reporting/failed-run.ts';
-import { finishReport, joined } from '../../lib/reporting/report.ts';
+import { finishReport, joinedReport } from '../../lib/reporting/report.ts';
 import { failedRunText } from '../../lib/reporting/sentences/failed-run.ts';
 
 const JOB = { job: 'cleanup', policy: 'daily', account: 'rackspace' };
@@ -39,7 +39,7 @@ test('the record of a failed run counts the servers that a long report omits', (
 
 test('the report of several accounts counts them, too', () => {
   const part = longReport();
-  const report = joined(part, [
+  const report = joinedReport(part, [
     { account: 'a', report: part },
     { account: 'b', report: part },
   ]);

@@ -5,7 +5,7 @@ import type { Image } from '../../lib/openstack/images.ts';
 import { planText } from '../../lib/reporting/plan-text.ts';
 import { finishReport } from '../../lib/reporting/report.ts';
 import { planCleanup } from '../../lib/snapshots/cleanup-plan.ts';
-import { lineOf } from '../../lib/snapshots/delete.ts';
+import { snapshotLine } from '../../lib/snapshots/delete.ts';
 import { policy } from '../harness.ts';
 import { dailies, server, snapshot } from '../snapshots.ts';
 
@@ -22,7 +22,7 @@ const HEAD = {
 
 test('has a line for each snapshot: the date, the size, and why it is kept, deleted or deferred', () => {
   const lines = [
-    lineOf({
+    snapshotLine({
       snapshot: snapshot('2026-11-23T00:00:00Z'),
       action: 'keep',
       reasons: [
@@ -30,17 +30,21 @@ test('has a line for each snapshot: the date, the size, and why it is kept, dele
         { code: 'DAILY', period: '2026-11-23' },
       ],
     }),
-    lineOf({
+    snapshotLine({
       snapshot: snapshot('2026-11-22T00:00:00Z', { sizeBytes: undefined }),
       action: 'keep',
       reasons: [{ code: 'CLOUD', error: 'NO_ANSWER', message: 'x' }],
     }),
-    lineOf({
+    snapshotLine({
       snapshot: snapshot('2026-11-21T00:00:00Z', { sizeBytes: 123e9 }),
       action: 'defer',
       reasons: [{ code: 'CLOUD', error: 'NO_ANSWER', message: 'y' }],
     }),
-    lineOf({ snapshot: snapshot('2026-11-20T06:30:00Z'), action: 'delete', reasons: [{ code: 'NO_RULE' }] }),
+    snapshotLine({
+      snapshot: snapshot('2026-11-20T06:30:00Z'),
+      action: 'delete',
+      reasons: [{ code: 'NO_RULE' }],
+    }),
   ];
   const entry = {
     server: 's1',
@@ -68,9 +72,9 @@ test.each([3, 300])(
   'a plan of %d servers fits into the output of invoke --log, with the snapshots to be deleted',
   (servers) => {
     const kept = dailies('2026-11-23T00:00:00Z', 7).map((one) =>
-      lineOf({ snapshot: one, action: 'keep', reasons: [{ code: 'LAST', rank: 1, of: 7 }] }),
+      snapshotLine({ snapshot: one, action: 'keep', reasons: [{ code: 'LAST', rank: 1, of: 7 }] }),
     );
-    const goes = lineOf({
+    const goes = snapshotLine({
       snapshot: snapshot('2026-11-01T00:00:00Z'),
       action: 'delete',
       reasons: [{ code: 'NO_RULE' }],
@@ -104,9 +108,9 @@ test('of a series that is too long, the log shows first what is deleted, and the
     outcome: 'planned' as const,
     snapshots: images.slice(0, count).map((one, i) => {
       if (i < 3)
-        return lineOf({ snapshot: one, action: 'keep', reasons: [{ code: 'LAST', rank: i, of: 3 }] });
+        return snapshotLine({ snapshot: one, action: 'keep', reasons: [{ code: 'LAST', rank: i, of: 3 }] });
       const reasons = [{ code: 'NO_RULE' as const }];
-      return lineOf({ snapshot: one, action: i < count - deletes ? 'defer' : 'delete', reasons });
+      return snapshotLine({ snapshot: one, action: i < count - deletes ? 'defer' : 'delete', reasons });
     }),
   });
   const report = finishReport({ ...HEAD, entries: [entryOf('web', 63, 10), entryOf('zdb', 5, 2)] });
@@ -147,7 +151,7 @@ test('the worked month in docs/retention.md matches the code', () => {
   const entries = plan.series.map(({ items, ...at }) => ({
     ...at,
     outcome: 'planned' as const,
-    snapshots: items.map((item) => lineOf(item)),
+    snapshots: items.map((item) => snapshotLine(item)),
   }));
   const page = readFileSync(new URL('../../docs/retention.md', import.meta.url), 'utf8');
   expect(page).toContain(`\`\`\`\n${planText(finishReport({ ...HEAD, entries }), false)}\n\`\`\``);

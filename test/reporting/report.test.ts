@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { failureOf } from '../../lib/reporting/failure.ts';
 import type { Finding } from '../../lib/reporting/reasons.ts';
-import { type Entry, finishReport, joined, type SnapshotLine, worst } from '../../lib/reporting/report.ts';
+import {
+  type Entry,
+  finishReport,
+  joinedReport,
+  type SnapshotLine,
+  worst,
+} from '../../lib/reporting/report.ts';
 
 const HEAD = {
   job: 'snapshot' as const,
@@ -92,7 +98,7 @@ describe('the report for many accounts', () => {
     'fits into a log line, however long its texts: %i characters each',
     (length) => {
       const one = of(length);
-      const report = joined(
+      const report = joinedReport(
         head,
         accounts.map((account) => ({ account, report: { ...one, account } })),
       );
@@ -106,7 +112,7 @@ describe('the report for many accounts', () => {
   );
 
   test('names the account of each text and each server, failures first; an account without a report is a failure', () => {
-    const report = joined(head, [
+    const report = joinedReport(head, [
       {
         account: 'a',
         report: finishReport({ ...HEAD, warnings: [saying('odd')], entries: [entry('x', 'taken')] }),

@@ -19,7 +19,7 @@ export function filters(series: readonly AuditedSeries[]): string {
 <fieldset><legend class="unseen">State</legend>${chip('', 'All', series.length, ' checked')}${chips.join('')}</fieldset>
 ${Object.entries(FIELDS)
   .map(([key, plural]) =>
-    select(
+    selectElement(
       key,
       plural,
       series.map((one) => one[key as keyof typeof FIELDS]),
@@ -34,7 +34,7 @@ function chip(value: string, words: string, count: number, checked = ''): string
   return `<label class="chip"><input type="radio" name="state" value="${value}"${checked}>${words} <b>${count}</b></label>`;
 }
 
-function select(key: string, plural: string, values: string[]): string {
+function selectElement(key: string, plural: string, values: string[]): string {
   const options = [...new Set(values)].sort();
   if (options.length < 2) return '';
   return `<label><span class="unseen">${key}</span><select name="${key}"><option value="">All ${plural}</option>${options

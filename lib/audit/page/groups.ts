@@ -16,7 +16,7 @@ export interface Group {
 }
 
 /** Groups the series in the order of the page: the late ones by lateness, all others by name. */
-export function grouped(all: readonly AuditedSeries[]): Group[] {
+export function groupsOf(all: readonly AuditedSeries[]): Group[] {
   return GROUPS.map(([title, ...states]) => {
     const series = all.filter(({ state }) => states.includes(state));
     return { title, series: series.sort(states.includes('late') ? worstFirst : byName) };

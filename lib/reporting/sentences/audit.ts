@@ -69,27 +69,27 @@ export const auditSentences = {
   // What dropped out of coverage.
   DROPPED_ACCOUNT: (dropped) => {
     const { account, policies, servers, seen } = dropped;
-    return `no policy includes the account ${account} any more: its secret was deleted, or custom.policies no longer names the account; until ${minuteText(seen)}, ${policies.join(' and ')} covered ${counted(servers, 'server')} of it; ${remedyFor(dropped)}`;
+    return `no policy includes the account ${account} any more: its secret was deleted, or custom.policies no longer names the account; until ${minuteText(seen)}, ${policies.join(' and ')} covered ${counted(servers, 'server')} of it; ${remedyForDropped(dropped)}`;
   },
   DROPPED_PROJECT: (dropped) => {
     const { account, project, servers, seen } = dropped;
-    return `the credentials of the account ${account} belong to another project now; until ${minuteText(seen)}, policies covered ${counted(servers, 'server')} of the project ${project}; ${remedyFor(dropped)}`;
+    return `the credentials of the account ${account} belong to another project now; until ${minuteText(seen)}, policies covered ${counted(servers, 'server')} of the project ${project}; ${remedyForDropped(dropped)}`;
   },
   DROPPED_REGION: (dropped) => {
     const { account, where, policies, servers, seen } = dropped;
-    return `the account ${account} has no region ${where} any more; until ${minuteText(seen)}, ${policies.join(' and ')} covered ${counted(servers, 'server')} there; ${remedyFor(dropped)}`;
+    return `the account ${account} has no region ${where} any more; until ${minuteText(seen)}, ${policies.join(' and ')} covered ${counted(servers, 'server')} there; ${remedyForDropped(dropped)}`;
   },
   DROPPED_POLICY: (dropped) => {
     const { policy, accounts, servers, uncovered, seen } = dropped;
-    return `the policy ${policy} is no longer deployed for ${accounts.join(', ')}; until ${minuteText(seen)}, it covered ${counted(servers, 'server')}, and ${uncovered === 0 ? 'other policies cover all of them' : `no other policy covers ${uncovered} of them`}; ${remedyFor(dropped)}`;
+    return `the policy ${policy} is no longer deployed for ${accounts.join(', ')}; until ${minuteText(seen)}, it covered ${counted(servers, 'server')}, and ${uncovered === 0 ? 'other policies cover all of them' : `no other policy covers ${uncovered} of them`}; ${remedyForDropped(dropped)}`;
   },
   DROPPED_SERVER: (dropped) => {
     const { account, where, server, name, policies, seen } = dropped;
-    return `no policy covers ${name} (${server}) in ${where} of ${account} any more; until ${minuteText(seen)}, ${policies.join(' and ')} did; ${remedyFor(dropped)}`;
+    return `no policy covers ${name} (${server}) in ${where} of ${account} any more; until ${minuteText(seen)}, ${policies.join(' and ')} did; ${remedyForDropped(dropped)}`;
   },
   DROPPED_FROM_POLICY: (dropped) => {
     const { account, where, server, name, policies, others, seen } = dropped;
-    return `${policies.join(' and ')} no longer covers ${name} (${server}) in ${where} of ${account}: until ${minuteText(seen)} it did, and only ${others.join(' and ')} still ${others.length === 1 ? 'covers' : 'cover'} the server; ${remedyFor(dropped)}`;
+    return `${policies.join(' and ')} no longer covers ${name} (${server}) in ${where} of ${account}: until ${minuteText(seen)} it did, and only ${others.join(' and ')} still ${others.length === 1 ? 'covers' : 'cover'} the server; ${remedyForDropped(dropped)}`;
   },
   NOTHING_TO_ACCEPT: ({ name }) => `acceptDropped: ${name} did not drop out of coverage`,
   COVERAGE_UNREADABLE: ({ message }) =>
@@ -117,7 +117,7 @@ export const auditSentences = {
 /** The clause of an audit's sentence if the record of the coverage can't be read. */
 export const DROPPED_UNKNOWN = 'what is no longer covered is not known';
 
-function remedyFor(dropped: Dropped): string {
+function remedyForDropped(dropped: Dropped): string {
   return `correct that, or accept it: invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf([dropped]) })}`;
 }
 

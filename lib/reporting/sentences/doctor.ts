@@ -1,5 +1,5 @@
 import type { Sentences } from './sentence.ts';
-import { remedyFor } from './snapshot.ts';
+import { remedyForStatus } from './snapshot.ts';
 
 const MOST_NAMES = 10;
 
@@ -52,19 +52,20 @@ export const doctorSentences = {
   REGIONS_KNOWN: ({ regions, isAll }) => `${regions.join(', ')}${isAll ? ' (all)' : ''}`,
   REGIONS_UNKNOWN: ({ unknown, known }) =>
     `the account has no region ${unknown.join(', ')}: it has ${known.join(', ')}`,
-  SERVERS_SELECTED: ({ names }) => `${names.length}: ${listed(names)}`,
+  SERVERS_SELECTED: ({ names }) => `${names.length}: ${firstNames(names)}`,
   SERVERS_UNMATCHED: ({ selector, isPartial }) => `${selector} matches no server${partialText(isPartial)}`,
-  SERVERS_MISSING: ({ ids, isPartial }) => `ids: there is no server ${listed(ids)}${partialText(isPartial)}`,
+  SERVERS_MISSING: ({ ids, isPartial }) =>
+    `ids: there is no server ${firstNames(ids)}${partialText(isPartial)}`,
   SERVERS_ALL_EXCEPTED: ({ isPartial }) =>
     `servers.except excludes every selected server${partialText(isPartial)}`,
   SERVERS_EXCEPT_UNMATCHED: ({ selector, isPartial }) =>
     `${selector} matches no server${partialText(isPartial)}`,
   SERVERS_IN_STATE: ({ status, names }) =>
-    `the cloud makes no image of servers in ${status}: ${listed(names)}`,
+    `the cloud makes no image of servers in ${status}: ${firstNames(names)}`,
   SERVERS_ON_VOLUMES: ({ names }) =>
-    `Rackspace makes no images of servers whose disk is a volume: ${listed(names)}`,
+    `Rackspace makes no images of servers whose disk is a volume: ${firstNames(names)}`,
   SERVERS_ON_IMAGE_SCHEDULE: ({ names }) =>
-    `Rackspace's own image schedule takes these too: ${listed(names)}`,
+    `Rackspace's own image schedule takes these too: ${firstNames(names)}`,
   SCHEDULE_NEXT: (next) => nextText(next),
   SCHEDULE_OVER: () => 'it never fires again: no snapshot is taken any more',
   CLEANUP_NEXT: (next) => nextText(next),
@@ -82,11 +83,11 @@ export const doctorSentences = {
   DRILL_NEXT: (next) => nextText(next),
   DRILL_OVER: () => 'its schedule never fires again: nothing is proven any more',
   DRILL_PART_MISSING: ({ where, part, missing, known }) =>
-    `${where}: drill.${part}: there is no ${missing.join(', ')}: there is ${listed(known) || 'none'}`,
+    `${where}: drill.${part}: there is no ${missing.join(', ')}: there is ${firstNames(known) || 'none'}`,
   DRILL_PART_UNKNOWN: ({ where, part, message }) =>
     `${where}: drill.${part}: it is not known what there is: ${message}`,
   SCHEDULES_OVERLAP: ({ gap, other, at, names, wait }) =>
-    `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${listed(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
+    `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${firstNames(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
 } satisfies Partial<Sentences>;
 
 const CORRECT_YEAR = () => 'Correct it: its last field is the year, * for every one.';
@@ -113,7 +114,7 @@ export const doctorRemedies = {
   SERVERS_MISSING: ({ isPartial }) => (isPartial ? '' : 'Correct the id, or take it out.'),
   SERVERS_ALL_EXCEPTED: ({ isPartial }) => (isPartial ? '' : 'Take some out of except.'),
   SERVERS_EXCEPT_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct it, or take it out.'),
-  SERVERS_IN_STATE: ({ status }) => `Of each, ${remedyFor(status)}, or name it in servers.except.`,
+  SERVERS_IN_STATE: ({ status }) => `Of each, ${remedyForStatus(status)}, or name it in servers.except.`,
   SERVERS_ON_VOLUMES: () => 'Back them up with Cloud Block Storage, and name them in servers.except.',
   SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two keep each other from working.',
   SCHEDULE_OVER: CORRECT_YEAR,
@@ -149,7 +150,7 @@ function nextText({ at, exact, local }: { at: string; exact: boolean; local?: st
   return `next ${exact ? 'at' : 'by'} ${at} UTC${local === undefined ? '' : `, ${local}`}`;
 }
 
-function listed(names: readonly string[]): string {
+function firstNames(names: readonly string[]): string {
   const more = names.length - MOST_NAMES;
   return names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

@@ -10,7 +10,7 @@ const REFUSED = {
 
 /** Why an event or a secret is refused, or a run fails as a whole. */
 export const refusalSentences = {
-  EVENT_INVALID: ({ problems }) => `The event is refused${listed(problems)}`,
+  EVENT_INVALID: ({ problems }) => `The event is refused${problemList(problems)}`,
   POLICY_UNKNOWN: ({ policy, deployed }) =>
     `The event is refused: policy: there is no policy "${policy}" in this deployment, only ${deployed.join(', ') || 'none'}: nothing is created, copied or deleted`,
   POLICY_OF_OTHER_ACCOUNT: ({ policy, account }) =>
@@ -19,12 +19,13 @@ export const refusalSentences = {
     isDeployed
       ? 'There is nothing to check: custom.policies in serverless.yml has no policy: add one, and deploy again'
       : 'There is nothing to check: this code was not deployed with policies: deploy it, or send {"policies": [<policy>]}',
-  POLICIES_INVALID: ({ problems }) => `Deployed policies are invalid and are skipped${listed(problems)}`,
+  POLICIES_INVALID: ({ problems }) => `Deployed policies are invalid and are skipped${problemList(problems)}`,
   JOB_NOT_IN_POLICY: ({ job }) =>
     job === 'offsite'
       ? 'The event is refused: offsite: is missing: this policy asks for no copies; add offsite with a schedule and keep'
       : 'The event is refused: drill: is missing: this policy asks for no drills; add drill with a schedule',
-  JOB_REFUSED: ({ job, reasons }, say) => `${REFUSED[job]}${listed(reasons.map((reason) => say(reason)))}`,
+  JOB_REFUSED: ({ job, reasons }, say) =>
+    `${REFUSED[job]}${problemList(reasons.map((reason) => say(reason)))}`,
   REGION_UNKNOWN: ({ where, problem }, say) => `regions: "${where}": ${say(problem)}`,
   IMAGE_UNKNOWN: ({ field, image, regions }) =>
     `The event is refused: ${field}: this project has no image ${image} in ${regions.join(', ')}`,
@@ -37,7 +38,7 @@ export const refusalSentences = {
     `The secret ${secret} can't be read: it does not exist in this AWS account and region: create it with aws secretsmanager create-secret --name ${secret} --secret-string file:///dev/stdin, or correct the policy's account`,
   SECRET_PREFIX_UNMATCHED: ({ secret }) =>
     `The secret ${secret} can't be read: no secret in this AWS account and region has a name that starts with this prefix: create one, or correct the policy's account`,
-  SECRET_INVALID: ({ secret, problems }) => `The secret ${secret} is refused${listed(problems)}`,
+  SECRET_INVALID: ({ secret, problems }) => `The secret ${secret} is refused${problemList(problems)}`,
   SECRET_UNREADABLE: ({ secret, error, message }) =>
     `The secret ${secret} can't be read: ${SECRET_ERRORS[error]?.(message) ?? `Secrets Manager returned an error: ${message}`}`,
   SECRETS_NOT_LISTED: ({ prefix, message }) => `The secrets ${prefix}* can't be listed: ${message}`,
@@ -71,7 +72,7 @@ const SECRET_ERRORS: Record<string, (message: string) => string> = {
 };
 
 /** One problem behind the sentence, several as a list below it. */
-function listed(problems: readonly string[]): string {
+function problemList(problems: readonly string[]): string {
   const [only, ...more] = problems;
   return more.length === 0 ? `: ${only}` : `:\n${problems.map((problem) => `- ${problem}`).join('\n')}`;
 }

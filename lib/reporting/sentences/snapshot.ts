@@ -9,7 +9,7 @@ const REMEDIES: Record<string, string> = {
   VERIFY_RESIZE: 'confirm or revert its resize (openstack server resize confirm)',
 };
 
-export function remedyFor(status: string): string {
+export function remedyForStatus(status: string): string {
   return (
     REMEDIES[status] ?? "find out its fault (openstack server show), and repair it or ask the cloud's support"
   );
@@ -28,7 +28,7 @@ export const snapshotSentences = {
   REQUEST_TOOK_IT_BEFORE: ({ image }) =>
     `image ${image} of it was made by this request, and is no longer there or was renamed: give the request another name`,
   SERVER_IN_STATE: ({ status }) =>
-    `the server is in ${status}, in which the cloud makes no image of it: ${remedyFor(status)}, or name the server in servers.except`,
+    `the server is in ${status}, in which the cloud makes no image of it: ${remedyForStatus(status)}, or name the server in servers.except`,
   SERVER_LOCKED: () =>
     'the server is locked, and the cloud makes no image of it: unlock it (openstack server unlock), or name the server in servers.except',
   SERVER_BUSY: ({ taskState }) => `the cloud is busy with the server (${taskState})`,
