@@ -234,7 +234,7 @@ async function verdictOn(
   if (status === 'ERROR') {
     return {
       passed: false,
-      reason: { code: 'DRILL_ERROR', fault: fault ?? 'the cloud does not say why' },
+      reason: { code: 'DRILL_ERROR', ...(fault === undefined ? {} : { fault }) },
     };
   }
   if (status !== 'ACTIVE') return late({ code: 'DRILL_NOT_ACTIVE', status, minutes });

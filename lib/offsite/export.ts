@@ -118,9 +118,8 @@ export async function exportImage(
     return { outcome: 'exporting', reasons: [{ code: 'EXPORT_NOT_LISTED', name }] };
   }
   if (!object || task?.status === 'failure') {
-    const cause = task?.message ?? (task ? 'its task has succeeded' : 'its task is no longer kept');
     await deleteExport(context, { key, image, since }, { data: !object });
-    return failed({ code: 'EXPORT_FAILED', cause, name, isThere: object !== undefined });
+    return failed({ code: 'EXPORT_FAILED', ...endOf(task), name, isThere: object !== undefined });
   }
 
   const listed = await listObjects(session, container, `${name}-`);
@@ -286,6 +285,16 @@ async function lastBytes(
     for await (const chunk of body) chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** How an export task ended, as facts of a reason. */
+function endOf(task: Task | undefined): Pick<Reason<'EXPORT_FAILED'>, 'task' | 'message'> {
+  if (!task) return { task: 'gone' };
+  const { status, message } = task;
+  return {
+    task: status === 'failure' ? 'failed' : 'succeeded',
+    ...(message === undefined ? {} : { message }),
+  };
 }
 
 function exportingSince(since: Date): CopyResult {

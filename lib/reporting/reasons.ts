@@ -146,7 +146,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_NOT_CHECKED: None;
   DRILL_BOOTED: None;
   DRILL_ANSWERED: CheckAnswer;
-  DRILL_ERROR: { fault: string };
+  DRILL_ERROR: { fault?: string };
   DRILL_NOT_ACTIVE: { status: string; minutes: number; limitHours?: number };
   DRILL_SILENT: { answers: readonly CheckAnswer[]; minutes: number; limitHours?: number };
   DRILL_OLD: { hours: number };
@@ -214,7 +214,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   EXPORT_INCOMPLETE: { problem: Reason };
   EXPORT_STUCK: { since: string; task: string };
   EXPORT_NAME_TAKEN: { name: string; container: string };
-  EXPORT_FAILED: { cause: string; name: string; isThere: boolean };
+  /** `task` is what the export task came to, `message` is the cloud's text of its failure. */
+  EXPORT_FAILED: { task: 'failed' | 'succeeded' | 'gone'; message?: string; name: string; isThere: boolean };
   EXPORT_LEFT_ALONE: { problem: Reason };
   EXPORT_DISCARDED: { problem: Reason };
 
@@ -295,7 +296,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   };
 
   // Errors of the cloud and of the bucket.
-  CLOUD: { error: string; message: string };
+  /** `isLeft`: the next run tries again what the error has prevented. */
+  CLOUD: { error: string; message: string; isLeft?: boolean };
   BUCKET: { error: string; message: string };
 
   // Why an event is refused.

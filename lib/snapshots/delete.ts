@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { isoSeconds } from '../config/dates.ts';
 import { ADHOC } from '../config/policy.ts';
 import { listServers } from '../openstack/compute.ts';
-import { type CloudErrorCode, explain, isCloudError } from '../openstack/errors.ts';
+import { type CloudErrorCode, errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import {
   deleteImage,
   getImage,
@@ -394,9 +394,7 @@ async function remove(session: Session, snapshot: Snapshot): Promise<DeletionRes
     if (!isCloudError(error) || error.code === 'UNAUTHORIZED' || error.code === 'OUT_OF_TIME') throw error;
     return {
       outcome: 'failed',
-      reasons: [
-        { code: 'CLOUD', error: error.code, message: `${explain(error)} It is left to the next run.` },
-      ],
+      reasons: [{ code: 'CLOUD', ...errorFactsOf(error), isLeft: true }],
       ...(REFUSALS.includes(error.code) ? { refused: error.code, broken } : {}),
     };
   }

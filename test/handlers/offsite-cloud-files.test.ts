@@ -145,15 +145,16 @@ describe('an export', () => {
     expect(region.tasks.all.map(({ input }) => input.receiving_swift_container)).toEqual([OWNER, 'other']);
   });
 
-  test('that fails is reported with its message, and requested again', async () => {
+  test.each([
+    ['its message', 'Out of disk in the converter', 'Out of disk in the converter'],
+    ['its status if Rackspace gives no message', 'None', 'its task has failed'],
+  ])('that fails is reported with %s, and requested again', async (_, message, text) => {
     const image = addSnapshot();
     await h.run('offsite', event());
-    region.tasks.failures.push('Out of disk in the converter');
+    region.tasks.failures.push(message);
     pass(1);
     const { error } = await h.fail('offsite', event());
-    expect(error.message).toContain(
-      'its export has failed, and is requested again: Out of disk in the converter',
-    );
+    expect(error.message).toContain(`its export has failed, and is requested again: ${text}`);
     await h.run('offsite', event());
     pass(1);
     await h.run('offsite', event());

@@ -10,7 +10,7 @@ export const drillSentences = {
   DRILL_BOOTED: () => 'it was booted, and was ACTIVE',
   DRILL_ANSWERED: ({ target, status }) =>
     `it was booted: ${target}${status === undefined ? '' : ` answered ${status}`}`,
-  DRILL_ERROR: ({ fault }) => `it does not boot: ${fault}`,
+  DRILL_ERROR: ({ fault = 'the cloud does not say why' }) => `it does not boot: ${fault}`,
   DRILL_NOT_ACTIVE: ({ status, ...waited }) => `it is still in ${status} ${waitedText(waited)}`,
   DRILL_SILENT: ({ answers, ...waited }) => `it is ACTIVE, but ${answersText(answers)} ${waitedText(waited)}`,
   DRILL_OLD: ({ hours }) => `the server is older than ${hours} hours`,

@@ -1,6 +1,13 @@
 import { gigabytes } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 
+/** How an export task ended for which the cloud has no message. */
+const EXPORT_TASKS = {
+  failed: 'its task has failed',
+  succeeded: 'its task has succeeded',
+  gone: 'its task is no longer kept',
+};
+
 /** The results of copies and exports. */
 export const offsiteSentences = {
   // Copies.
@@ -53,8 +60,8 @@ export const offsiteSentences = {
     `its export is running since ${since}: ask Rackspace about the task ${task}`,
   EXPORT_NAME_TAKEN: ({ name, container }) =>
     `${name} already exists in the container ${container}, and no manifest there says that it is this copy: somebody else put the object there, or deleted the manifest: move the object, or name another container in offsite.container`,
-  EXPORT_FAILED: ({ cause, name, isThere }) =>
-    `its export has failed, and is requested again: ${cause}, and ${name} ${isThere ? 'is of another export' : 'does not exist'}`,
+  EXPORT_FAILED: ({ task, message, name, isThere }) =>
+    `its export has failed, and is requested again: ${message ?? EXPORT_TASKS[task]}, and ${name} ${isThere ? 'is of another export' : 'does not exist'}`,
   EXPORT_LEFT_ALONE: ({ problem }, say) => `its export is not complete, and is left alone: ${say(problem)}`,
   EXPORT_DISCARDED: ({ problem }, say) => `its export is discarded, and is requested again: ${say(problem)}`,
 
