@@ -461,7 +461,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_STATE_UNKNOWN: { name: string; server: string };
   RESTORED: { name: string; server: string; status: string; addresses: readonly string[] };
   RESTORED_SHUTOFF: { name: string; server: string };
-  RESTORE_IN_ERROR: { name: string; server: string; fault: string };
+  RESTORE_IN_ERROR: { name: string; server: string; fault?: string };
   RESTORE_AFTER_ERROR: { server: string; to: 'new' | 'in-place' };
   RESTORE_DELETED_SINCE: None;
   RESTORE_REBUILT_SINCE: { name: string; server: string; image: string };

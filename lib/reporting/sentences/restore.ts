@@ -134,7 +134,8 @@ export const restoreSentences = {
     `${name} (${server}) is ${status}, at ${addresses.join(', ') || 'no address'}`,
   RESTORED_SHUTOFF: ({ name, server }) =>
     `${name} (${server}) is SHUTOFF, as it was before: start it (openstack server start ${server})`,
-  RESTORE_IN_ERROR: ({ name, server, fault }) => `${name} (${server}) is in ERROR: ${fault}`,
+  RESTORE_IN_ERROR: ({ name, server, fault = 'the cloud does not say why' }) =>
+    `${name} (${server}) is in ERROR: ${fault}`,
   RESTORE_AFTER_ERROR: ({ server, to }) =>
     to === 'new'
       ? `delete it (openstack server delete ${server}), and begin anew, without "request"`
