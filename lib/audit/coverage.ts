@@ -1,6 +1,6 @@
 import * as v from 'valibot';
+import { isExpected } from './headline.ts';
 import type { Audit } from './model.ts';
-import { isExpected } from './sentence.ts';
 
 // The record of the servers that policies cover. Audits compare it with the current coverage to
 // find dropped items. The record affects only reports: no snapshot is kept or deleted because of

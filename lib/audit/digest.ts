@@ -2,13 +2,13 @@ import { printable } from '../openstack/printable.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Report } from '../reporting/report.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
-import { copiedServers } from './copied.ts';
+import { copiedServers } from './copy-freshness.ts';
+import { provenServers } from './drill-results.ts';
 import { failuresIn } from './failures.ts';
 import { counted, durationText, minuteText, sizeText, subjectText } from './format.ts';
+import { sentence, worstFirst } from './headline.ts';
 import type { Audit } from './model.ts';
 import { type Naming, namingOf, unlistedText } from './naming.ts';
-import { provenServers } from './proof.ts';
-import { sentence, worstFirst } from './sentence.ts';
 import type { ServerCount } from './server-count.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 

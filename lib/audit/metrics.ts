@@ -1,9 +1,9 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS_NAMESPACE } from '../reporting/metrics.ts';
+import { hasFailedDrill } from './drill-results.ts';
 import { droppedFrom } from './dropped-text.ts';
+import { isExpected, isWatched } from './headline.ts';
 import { type Audit, type AuditedSeries, LATE } from './model.ts';
-import { hasFailedDrill } from './proof.ts';
-import { isExpected, isWatched } from './sentence.ts';
 import { troublesIn } from './troubles.ts';
 
 /**

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { sentence, worstSeriesOfServers } from './headline.ts';
 import type { Audit, AuditedSeries } from './model.ts';
 import { namingOf } from './naming.ts';
 import { appendix } from './page/appendix.ts';
@@ -10,12 +11,11 @@ import { figures } from './page/figures.ts';
 import { filters } from './page/filters.ts';
 import { groupList, groupsOf } from './page/groups.ts';
 import { legend } from './page/legend.ts';
-import { badgeOf, markOf } from './page/mark.ts';
 import { notices } from './page/notices.ts';
 import { stateIcon, tabIcon } from './page/row.ts';
 import { axis, scaleOf } from './page/scale.ts';
 import { STYLE } from './page/style.ts';
-import { sentence, worstSeriesOfServers } from './sentence.ts';
+import { badgeOf, markOf } from './page/timeline-mark.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 
 const SCRIPT = `(${client})()`;

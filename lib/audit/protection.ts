@@ -1,8 +1,8 @@
 import { isoSeconds } from '../config/dates.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
-import type { CheckedCopy } from '../offsite/check.ts';
 import type { CopyContext } from '../offsite/copy.ts';
+import type { CheckedCopy } from '../offsite/copy-state.ts';
 import { bareServer, type Server } from '../openstack/compute.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
@@ -12,13 +12,13 @@ import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
-import { copiedOf } from './copied.ts';
+import { copiedOf } from './copy-freshness.ts';
+import { proofOf } from './drill-results.ts';
 import { newestSlot } from './expiry-forecast.ts';
 import { forecastAdhoc, forecastOrphan, forecastRuns, type RunForecast } from './forecast.ts';
 import { latenessOf } from './lateness.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
-import { proofOf } from './proof.ts';
 
 const DAY_MS = 24 * 3_600_000;
 

@@ -2,8 +2,8 @@ import { printableIn } from '../openstack/printable.ts';
 import { countsOf, type Reason, type ReasonCode } from '../reporting/reasons.ts';
 import { type ReportedFinding, reportedFinding } from '../reporting/report.ts';
 import { reported, sentenceOf } from '../reporting/sentences.ts';
+import { sentence } from './headline.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
-import { sentence } from './sentence.ts';
 import { type ListedTrouble, SERIES_TROUBLES } from './troubles.ts';
 
 const MOST_SERIES = 100;

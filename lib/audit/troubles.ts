@@ -1,9 +1,9 @@
 import type { Reason } from '../reporting/reasons.ts';
-import { copyNote, seriesBehind } from './copied.ts';
+import { copyNote, seriesBehind } from './copy-freshness.ts';
+import { drillFailed, hasFailedDrill } from './drill-results.ts';
+import { isWatched, seriesLate } from './headline.ts';
 import type { AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
 import type { Naming } from './naming.ts';
-import { drillFailed, hasFailedDrill } from './proof.ts';
-import { isWatched, seriesLate } from './sentence.ts';
 
 const MOST_NAMED = 5;
 

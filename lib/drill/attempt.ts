@@ -8,8 +8,8 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Outcome } from '../reporting/report.ts';
 import { isSnapshot, verdictMarks } from '../snapshots/marker.ts';
 import type { Reader } from '../snapshots/ownership.ts';
-import { probe } from './check.ts';
 import { ownershipOf, type Unproven } from './ownership.ts';
+import { probe } from './probe.ts';
 import { DRILL_KEY, type DrillRecord, withRecord } from './record.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 

@@ -1,6 +1,6 @@
 import { minuteText, subjectText } from '../audit/format.ts';
+import { sentence } from '../audit/headline.ts';
 import type { Audit, Dropped } from '../audit/model.ts';
-import { sentence } from '../audit/sentence.ts';
 import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { dropRemedies, incidentRemedies, RECURS } from '../reporting/sentences/incident.ts';

@@ -4,7 +4,7 @@ import { isRunOf } from '../reporting/failed-run.ts';
 import type { ReportStore } from '../reporting/report-store.ts';
 import { updateIncidents } from './incidents.ts';
 import { incidentMail, type Mail } from './mail.ts';
-import { incidentProblems } from './problems.ts';
+import { incidentProblems } from './problem-detection.ts';
 
 /** The minimum time between two mails about failed runs: one a day. */
 const QUIET_MS = 20 * 3_600_000;

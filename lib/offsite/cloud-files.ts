@@ -17,7 +17,7 @@ import { BucketError } from './bucket-error.ts';
 import type { Stored } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
 import { abandonExport, exportRecordOf } from './export.ts';
-import { exportedName, isSegmentOf } from './exported.ts';
+import { exportedName, isSegmentOf } from './export-integrity.ts';
 
 const DATA_SUFFIX = '.vhd';
 const RECORD_SUFFIX = exportRecordOf('');

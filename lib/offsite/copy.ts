@@ -19,7 +19,7 @@ import type { CopyResult } from './copy-result.ts';
 import type { CopyStore } from './copy-store.ts';
 import { checksumOf, type DataFacts, manifestOf } from './manifest.ts';
 import { isOutOfTime, type UploadSource, upload } from './upload.ts';
-import { type Piece, verify } from './verify.ts';
+import { type Piece, verify } from './verify-checksums.ts';
 
 /** The functions that copy the images of one region, and the stores that they use. */
 export interface CopyContext {

@@ -16,7 +16,14 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Budget } from './budget.ts';
 import type { CopyResult } from './copy-result.ts';
 import type { CopyStore } from './copy-store.ts';
-import { checkExport, type Exported, etagOf, exportedName, FOOTER_BYTES, isSegmentOf } from './exported.ts';
+import {
+  checkExport,
+  type Exported,
+  etagOf,
+  exportedName,
+  FOOTER_BYTES,
+  isSegmentOf,
+} from './export-integrity.ts';
 
 const HOUR_MS = 3_600_000;
 /** How long new objects and tasks may be missing in listings. */

@@ -3,8 +3,8 @@ import type { Offsite, Policy } from '../config/policy.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import { type Snapshot, UNMARKED } from '../snapshots/marker.ts';
 import { retain } from '../snapshots/retention.ts';
-import type { CheckedCopy } from './check.ts';
 import type { Copy } from './copies.ts';
+import type { CheckedCopy } from './copy-state.ts';
 
 /** A policy with the field `offsite`. */
 export type OffsitePolicy = Policy & { offsite: Offsite };

@@ -7,7 +7,7 @@ import { type CopyScope, copyKeyOf, type Upload } from './copies.ts';
 import { type CopyContext, copySnapshot, originalOf, resultOf, type Source } from './copy.ts';
 import type { CopyResult } from './copy-result.ts';
 import { abandonExport, type ExportContext, exportImage, exportRecordOf } from './export.ts';
-import { type Exported, exportedName } from './exported.ts';
+import { type Exported, exportedName } from './export-integrity.ts';
 import { type DataFacts, manifestOf } from './manifest.ts';
 
 /** The context for copies of Rackspace's images in Cloud Files, in the region of the images. */

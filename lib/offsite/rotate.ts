@@ -2,9 +2,9 @@ import { isoSeconds } from '../config/dates.ts';
 import type { Deadline } from '../openstack/http.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { isBucketError } from './bucket-error.ts';
-import { type CheckedCopy, checkAgain } from './check.ts';
 import type { CopyScope } from './copies.ts';
 import type { CopyResult } from './copy-result.ts';
+import { type CheckedCopy, checkAgain } from './copy-state.ts';
 import type { CopyStore } from './copy-store.ts';
 import { manifestOfDeletion } from './manifest.ts';
 

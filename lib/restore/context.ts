@@ -7,6 +7,7 @@ import { reported } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
+import type { RestoreEvent } from './event.ts';
 import {
   type Choice,
   chosenById,
@@ -14,8 +15,7 @@ import {
   hasFailedLatestDrill,
   isAtOrBefore,
   momentMs,
-} from './choice.ts';
-import type { RestoreEvent } from './event.ts';
+} from './image-choice.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { type RestoreParameters, readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';

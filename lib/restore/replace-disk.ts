@@ -2,12 +2,12 @@ import { getImage, type Image } from '../openstack/images.ts';
 import { getServer, rebuildServer, type ServerDetail } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { send } from './cloud-request.ts';
 import { eventToResume, parametersOf, restoreReport } from './context.ts';
 import { type InPlaceRestore, inPlaceReport, safetiesOf } from './in-place-context.ts';
 import { isRebuiltBy, RESTORED_KEY, readSafetyMark, restoredMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
 import { judge, type Safety } from './safety.ts';
-import { send } from './send.ts';
 
 /** Checks the safety snapshot and the server again, then requests the rebuild. */
 export async function replaceDisk(

@@ -7,6 +7,7 @@ import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Lease } from '../runtime/lease.ts';
 import type { Run } from '../runtime/run.ts';
+import { send } from './cloud-request.ts';
 import {
   chooseImage,
   eventToResume,
@@ -24,7 +25,6 @@ import { rebuild } from './rebuild.ts';
 import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import { findSafeties } from './safety.ts';
-import { send } from './send.ts';
 import { findBlueprint, findOrigin } from './source.ts';
 import { takeInventory } from './take-inventory.ts';
 

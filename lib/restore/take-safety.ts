@@ -4,10 +4,10 @@ import type { Reason } from '../reporting/reasons.ts';
 import { blueprintText } from '../snapshots/blueprint.ts';
 import { createOwnImage, imageName } from '../snapshots/create.ts';
 import { markerOf, SAFETY_LABEL } from '../snapshots/marker.ts';
+import { send } from './cloud-request.ts';
 import { type InPlaceRestore, inPlaceReport } from './in-place-context.ts';
 import { readSafetyMark, safetyMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
-import { send } from './send.ts';
 
 /**
  * Requests a safety snapshot, and reports it with `reasons`. This needs no lease, because a second

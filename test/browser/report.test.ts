@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Locator, Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { markOf } from '../../lib/audit/page/mark.ts';
+import { markOf } from '../../lib/audit/page/timeline-mark.ts';
 import { reportPage } from '../../lib/audit/page.ts';
 import type { Reason } from '../../lib/reporting/reasons.ts';
 import { auditOf, daysAgo, NASTY, nastyAudit, saying, seriesOf, shown } from '../audit/audits.ts';

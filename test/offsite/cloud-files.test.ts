@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { type CheckedCopy, checkAgain, checkCopy } from '../../lib/offsite/check.ts';
 import { containerStore } from '../../lib/offsite/cloud-files.ts';
 import { type CopyScope, copiesOf, copyKeyOf } from '../../lib/offsite/copies.ts';
+import { type CheckedCopy, checkAgain, checkCopy } from '../../lib/offsite/copy-state.ts';
 import type { CopyStore } from '../../lib/offsite/copy-store.ts';
-import { etagOf } from '../../lib/offsite/exported.ts';
+import { etagOf } from '../../lib/offsite/export-integrity.ts';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import type { Files } from '../../local/cloud/files.ts';
 import { connected } from '../openstack/connected.ts';

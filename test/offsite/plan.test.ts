@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
-import type { CheckedCopy } from '../../lib/offsite/check.ts';
 import { type CopyScope, copiesOf, copyKeyOf, dataKeyOf } from '../../lib/offsite/copies.ts';
+import type { CheckedCopy } from '../../lib/offsite/copy-state.ts';
 import { describes, readManifest } from '../../lib/offsite/manifest.ts';
 import { type OffsitePolicy, planCopies, planRetention } from '../../lib/offsite/plan.ts';
 import { partBytesOf } from '../../lib/offsite/upload.ts';

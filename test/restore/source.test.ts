@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
-import { chosenById, findImage } from '../../lib/restore/choice.ts';
+import { chosenById, findImage } from '../../lib/restore/image-choice.ts';
 import type { RestoreInventory } from '../../lib/restore/inventory.ts';
 import { readSafetyMark, safetyMark } from '../../lib/restore/marks.ts';
 import { findOrigin } from '../../lib/restore/source.ts';

@@ -1,7 +1,7 @@
 import { sentenceOf, sentencesOf } from '../../reporting/sentences.ts';
 import { copyText, durationText, minuteText, sizeText } from '../format.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, AuditedSnapshot, ExpiryCondition } from '../model.ts';
-import { markOf } from './mark.ts';
+import { markOf } from './timeline-mark.ts';
 
 /**
  * A snapshot in a row's table: the id of its image, and the indexes in {@link PageData.text} of its

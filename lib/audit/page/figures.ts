@@ -1,8 +1,8 @@
-import { copiedServers } from '../copied.ts';
+import { copiedServers } from '../copy-freshness.ts';
+import { provenServers } from '../drill-results.ts';
 import { durationText, minuteText, sizeText } from '../format.ts';
+import { worstSeriesOfServers } from '../headline.ts';
 import type { Audit } from '../model.ts';
-import { provenServers } from '../proof.ts';
-import { worstSeriesOfServers } from '../sentence.ts';
 import type { ServerCount } from '../server-count.ts';
 
 /** The key figures below the sentence, each with a note in small print. */

@@ -1,5 +1,5 @@
+import { worstFirst } from '../headline.ts';
 import type { AuditedSeries, SeriesState } from '../model.ts';
-import { worstFirst } from '../sentence.ts';
 import { type RowContext, row } from './row.ts';
 
 const GROUPS: [title: string, ...states: SeriesState[]][] = [

@@ -1,4 +1,4 @@
-import { BASE_LINE, type Badge, drawBadge, drawCopy, drawMarks, type Mark, RULER } from './mark.ts';
+import { BASE_LINE, type Badge, drawBadge, drawCopy, drawMarks, type Mark, RULER } from './timeline-mark.ts';
 
 const OTHERS: Partial<Record<Mark, string>> = {
   held: 'held',

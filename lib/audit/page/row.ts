@@ -1,7 +1,7 @@
 import { durationText, sizeText } from '../format.ts';
+import { lateText } from '../headline.ts';
 import type { AuditedSeries, SeriesState } from '../model.ts';
 import type { Naming } from '../naming.ts';
-import { lateText } from '../sentence.ts';
 import { SERIES_TROUBLES } from '../troubles.ts';
 import { escapeHtml } from './escape.ts';
 import type { Scale } from './scale.ts';

@@ -1,4 +1,4 @@
-import { BARS } from './mark.ts';
+import { BARS } from './timeline-mark.ts';
 
 /**
  * The style sheet of the page: light or dark as the reader prefers, and for small screens and

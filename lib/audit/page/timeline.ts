@@ -1,8 +1,8 @@
 import { copyText, counted, minuteText } from '../format.ts';
 import type { AuditedSeries } from '../model.ts';
 import { escapeHtml } from './escape.ts';
-import { BASE_LINE, badgeOf, drawBadge, drawCopy, drawMarks, markOf } from './mark.ts';
 import type { Scale } from './scale.ts';
+import { BASE_LINE, badgeOf, drawBadge, drawCopy, drawMarks, markOf } from './timeline-mark.ts';
 
 const HEIGHT = 44;
 const TOP = 5;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { sentence } from '../../lib/audit/headline.ts';
 import type { Audit, AuditedPolicy, AuditedSeries } from '../../lib/audit/model.ts';
-import { sentence } from '../../lib/audit/sentence.ts';
 import { auditOf, droppedServer, seriesOf, shown } from './audits.ts';
 
 /** A series of a server whose newest good snapshot is that many days old. */

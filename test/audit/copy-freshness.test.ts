@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { copiedOf, listCopies } from '../../lib/audit/copied.ts';
+import { copiedOf, listCopies } from '../../lib/audit/copy-freshness.ts';
 import { copyText } from '../../lib/audit/format.ts';
 import { namingOf } from '../../lib/audit/naming.ts';
 import { SERIES_TROUBLES } from '../../lib/audit/troubles.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkExport, etagOf, FOOTER_BYTES } from '../../lib/offsite/exported.ts';
+import { checkExport, etagOf, FOOTER_BYTES } from '../../lib/offsite/export-integrity.ts';
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import { exportOf, segmentsOf } from '../../local/cloud/exports.ts';
 

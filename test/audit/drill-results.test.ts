@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { proofOf, provenServers } from '../../lib/audit/proof.ts';
+import { proofOf, provenServers } from '../../lib/audit/drill-results.ts';
 import { snapshot } from '../snapshots.ts';
 import { daysAgo, seriesOf, shown } from './audits.ts';
 

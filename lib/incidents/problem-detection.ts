@@ -1,7 +1,7 @@
 import { identityOf } from '../audit/dropped-text.ts';
+import { worstFirst } from '../audit/headline.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { type Naming, namingOf } from '../audit/naming.ts';
-import { worstFirst } from '../audit/sentence.ts';
 import { SERIES_TROUBLES } from '../audit/troubles.ts';
 import type { CloudErrorCode } from '../openstack/errors.ts';
 import { type FailedRun, isRunOf, type RecordedFailure } from '../reporting/failed-run.ts';
