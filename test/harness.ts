@@ -11,6 +11,7 @@ import type { Fault } from '../local/cloud/faults.ts';
 import { lambdaContext } from '../local/context.ts';
 import { coldStart } from './cold-start.ts';
 import { type AnyJob, FUNCTIONS } from './functions.ts';
+import { hangAfter } from './hanging.ts';
 
 export type Job = 'snapshot' | 'cleanup' | 'hold' | 'offsite' | 'drill';
 
@@ -109,11 +110,9 @@ export async function harness(options: CloudOptions = {}): Promise<Harness> {
     run,
     hangAfter(requests, kind) {
       waitsForHang = true;
-      const hang = () => {
+      hangAfter(cloud, requests, kind, () => {
         hangsSinceMs ??= performance.now();
-        return new Promise(() => {});
-      };
-      cloud.faults.push({ ...kind, skip: requests, times: Number.POSITIVE_INFINITY, answer: hang });
+      });
     },
     cold: coldStart,
     logs: () => lines.join('\n'),

@@ -9,36 +9,12 @@ import type { Report } from '../../lib/reporting/report.ts';
 import { aws } from './clients.ts';
 import { succeed } from './processes.ts';
 import { runWithRie } from './rie.ts';
+import type { Invocation, Runtime } from './runtime.ts';
 import { runWithStandIn } from './stand-in.ts';
 import { templateOf } from './template.ts';
 
 const NODE = join(import.meta.dirname, '../../node_modules/.bin/node');
 const BOOTSTRAP = join(import.meta.dirname, 'bootstrap.mjs');
-
-/** An invocation to run. */
-export interface Runtime {
-  program: string;
-  args: string[];
-  cwd: string;
-  environment: Record<string, string>;
-  timeoutSeconds: number;
-  functionArn: string;
-}
-
-export interface Invocation {
-  event: unknown;
-  /** Lambda's id of the invocation, which stays the same for a retry; by default a new one. */
-  requestId?: string;
-}
-
-/**
- * The result of a runtime: the JSON that the function or Lambda answered, and everything that was
- * logged.
- */
-export interface Answer {
-  body: string;
-  logs: string;
-}
 
 /** An error as Lambda records it. */
 export interface RecordedError {

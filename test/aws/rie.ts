@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import type { Answer, Invocation, Runtime } from './lambda.ts';
 import { freePort, run, startServer } from './processes.ts';
+import type { Answer, Invocation, Runtime } from './runtime.ts';
 
 const PACKAGE = 'github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@latest';
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/aws-lambda-rie');

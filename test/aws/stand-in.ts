@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { Answer, Invocation, Runtime } from './lambda.ts';
 import { start } from './processes.ts';
+import type { Answer, Invocation, Runtime } from './runtime.ts';
 
 /**
  * Runs a function once with a stand-in for Lambda's Runtime API, if AWS's Runtime Interface

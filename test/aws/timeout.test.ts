@@ -7,6 +7,7 @@ import {
 import type { SQSBatchResponse } from 'aws-lambda';
 import { beforeAll, expect, test } from 'vitest';
 import type { Cloud } from '../../local/cloud/cloud.ts';
+import { hangAfter } from '../hanging.ts';
 import { aws } from './clients.ts';
 import { addSnapshot, cloudAccount, imagesOf, ownerIn, putSecret } from './cloud-account.ts';
 import { eventsFor, stateOf } from './deployed.ts';
@@ -14,6 +15,7 @@ import { deployedFunction, type InvocationResult } from './lambda.ts';
 import { copyProject, replaceOnce } from './project.ts';
 
 const SERVERS = 12;
+const CREATE = { service: 'compute', method: 'POST' } as const;
 let daily: Record<string, unknown>;
 
 // Lambda's 900 seconds would take too long. The slot of the policy ends in half a day, not during a
@@ -36,16 +38,6 @@ async function fleet(): Promise<Cloud> {
   }
   await putSecret('autosnap/hurry/rackspace', cloud.secret('rackspace'));
   return cloud;
-}
-
-/** From now on the cloud answers that many requests that change something, and no others. */
-function hangAfter(cloud: Cloud, requests: number): void {
-  for (const [service, method] of [
-    ['compute', 'POST'],
-    ['image', 'DELETE'],
-  ] as const) {
-    cloud.faults.push({ service, method, skip: requests, times: Number.POSITIVE_INFINITY, answer: 'hang' });
-  }
 }
 
 /**
@@ -83,7 +75,7 @@ test.for([
     const snapshot = await deployedFunction('hurry', 'snapshot');
     expect(snapshot.configuration.Timeout).toBe(10);
 
-    hangAfter(cloud, 4);
+    hangAfter(cloud, 4, CREATE);
     const first = await snapshot.invoke(eventOf());
     expect(first.payload).toMatchObject({
       totals: { taken: 4, deferred: 8 },
@@ -94,7 +86,7 @@ test.for([
     expect(imagesOf(cloud)).toHaveLength(4);
 
     cloud.faults.length = 0;
-    hangAfter(cloud, 3);
+    hangAfter(cloud, 3, CREATE);
     expect((await deliver())?.report).toMatchObject({ totals: { taken: 3, deferred: 5, skipped: 4 } });
     // The same message is visible at once.
     cloud.faults.length = 0;
@@ -116,7 +108,7 @@ test('a cleanup run stops before its deadline, and is resumed', async () => {
   }
   const cleanup = await deployedFunction('hurry', 'cleanup');
 
-  hangAfter(cloud, 4);
+  hangAfter(cloud, 4, { service: 'image', method: 'DELETE' });
   const first = await cleanup.invoke(daily);
   // Whether the deletion of the four is confirmed depends on the time left for the last listing.
   expect(first.payload).toMatchObject({

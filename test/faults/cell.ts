@@ -2,8 +2,7 @@ import { inspect } from 'node:util';
 import type { Report } from '../../lib/reporting/report.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import { hasHung, type InvocationResult } from './invocation.ts';
-import type { Scenario } from './scenarios.ts';
-import { everything, later, run, type World, worldOf } from './world.ts';
+import { everything, later, run, type Scenario, type World, worldOf } from './world.ts';
 
 /** A fault in a world while a job runs there. */
 export interface Trouble {

@@ -13,9 +13,8 @@ import { type Cell, cellOf, DONE, TRIED_AGAIN, type Trouble, type Usual } from '
 import { cellsIn, documentOf, type Table } from './document.ts';
 import { sortLogs } from './invocation.ts';
 import { outagesOf } from './outages.ts';
-import type { Scenario } from './scenarios.ts';
 import { strikes, troubleOf } from './strikes.ts';
-import { run, worldOf } from './world.ts';
+import { run, type Scenario, worldOf } from './world.ts';
 
 /**
  * Most of a cell's time is spent waiting between tries; with too many cells at once there would be

@@ -3,30 +3,18 @@ import type { Diagnosis } from '../../lib/doctor/diagnosis.ts';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { policy } from '../harness.ts';
 import { addCopies, addExport, allCopied, exported } from './copies.ts';
-import type { Invocation } from './invocation.ts';
-import { addHistory, addVolumeBacked, allTaken, later, runBefore, type World } from './world.ts';
+import {
+  addHistory,
+  addVolumeBacked,
+  allTaken,
+  later,
+  runBefore,
+  type Scenario,
+  type World,
+} from './world.ts';
 
 const HOUR_MS = 3_600_000;
 const QUARTER_OF_AN_HOUR_MS = HOUR_MS / 4;
-
-/** A job, on a cloud that is prepared for it. */
-export interface Scenario {
-  name: string;
-  job: Invocation['job'];
-  /** The identity service; there are no volumes with Rackspace's. */
-  identity: 'rackspace' | 'password';
-  /** The time that Lambda gives the job, in milliseconds; by default the maximum. */
-  lastsMs?: number;
-  /** The time until the next run after a failed one, in milliseconds; an hour by default. */
-  againAfterMs?: number;
-  /** Prepares the cloud for the job, and sets its event. */
-  prepare(world: World): unknown;
-  /**
-   * Whether the job has reached its goal, as an observer sees it, or by the job's answer if it only
-   * reads.
-   */
-  done(world: World, result: unknown): boolean;
-}
 
 const rotated = ({ dfw, mayGo }: World) =>
   ![...dfw.images, ...dfw.volumeSnapshots].some(({ id }) => mayGo.has(id));

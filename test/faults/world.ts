@@ -4,9 +4,8 @@ import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
 import { addSnapshot, slotOf } from '../history.ts';
-import { type InvocationResult, invoke } from './invocation.ts';
+import { type Invocation, type InvocationResult, invoke } from './invocation.ts';
 import { type MemoryBucket, memoryBucket } from './memory-bucket.ts';
-import type { Scenario } from './scenarios.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -31,6 +30,25 @@ export interface World {
   /** The bucket for copies. */
   bucket: MemoryBucket;
   close(): Promise<void>;
+}
+
+/** A job, on a cloud that is prepared for it. */
+export interface Scenario {
+  name: string;
+  job: Invocation['job'];
+  /** The identity service; there are no volumes with Rackspace's. */
+  identity: 'rackspace' | 'password';
+  /** The time that Lambda gives the job, in milliseconds; by default the maximum. */
+  lastsMs?: number;
+  /** The time until the next run after a failed one, in milliseconds; an hour by default. */
+  againAfterMs?: number;
+  /** Prepares the cloud for the job, and sets its event. */
+  prepare(world: World): unknown;
+  /**
+   * Whether the job has reached its goal, as an observer sees it, or by the job's answer if it only
+   * reads.
+   */
+  done(world: World, result: unknown): boolean;
 }
 
 let worlds = 0;
