@@ -33,6 +33,8 @@ export interface Cell {
   word: string;
   /** Violations of the invariants; empty if there are none. */
   bad: string[];
+  /** Whether a run reached its deadline. On a busy machine, this may be the cause of the result. */
+  isOutOfTime: boolean;
 }
 
 /** For one run: whether it made more calls than usual. */
@@ -57,9 +59,11 @@ async function judged(scenario: Scenario, world: World, trouble: Trouble, usual:
   const remainingMs = scenario.lastsMs ?? trouble.remainingMs;
   const begun = trouble.begin?.(world);
   const bad = new Set<string>();
+  let isOutOfTime = false;
   const attempt = async (remaining?: number, requestId = 'the-request') => {
     const outcome = await run(scenario, world, requestId, remaining);
     for (const wrong of wrongsIn(world, outcome)) bad.add(wrong);
+    isOutOfTime ||= hasRunOutOfTime(outcome);
     return outcome;
   };
 
@@ -83,7 +87,7 @@ async function judged(scenario: Scenario, world: World, trouble: Trouble, usual:
     }
     if (!doneLater) bad.add('never done');
   }
-  return { word: wordFor({ tries, last, done, more }), bad: [...bad] };
+  return { word: wordFor({ tries, last, done, more }), bad: [...bad], isOutOfTime };
 }
 
 interface Course {
@@ -116,6 +120,13 @@ function reasonOf({ message }: Error): string {
     if (found) return reason || found[1]!;
   }
   return message.split('\n')[0]!;
+}
+
+function hasRunOutOfTime(outcome: InvocationResult): boolean {
+  const { error, result } = outcome;
+  return (
+    hasHung(outcome) || /run deadline reached|"DEADLINE"/.test(`${error?.message} ${JSON.stringify(result)}`)
+  );
 }
 
 /** Whether a run that did not fail reports that something is left. */

@@ -10,7 +10,7 @@ import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { setTime, stubEnvironment } from '../harness.ts';
 import { type ApiCall, callsIn, nameOf } from './calls.ts';
 import { type Cell, cellOf, DONE, TRIED_AGAIN, type Trouble, type Usual } from './cell.ts';
-import { cellsIn, documentOf, type Table } from './document.ts';
+import { badCells, cellsIn, documentOf, lateCells, type Table } from './document.ts';
 import { sortLogs } from './invocation.ts';
 import { outagesOf } from './outages.ts';
 import { strikes, troubleOf } from './strikes.ts';
@@ -78,14 +78,7 @@ export function testMatrix(title: string, file: string, scenarios: readonly Scen
   });
 
   test('nothing is lost, duplicated, hung, wrongly reported or disclosed, and every fault occurs', () => {
-    const bad = tables.flatMap(({ name, columns, rows }) =>
-      rows.flatMap((row) =>
-        row.cells.flatMap((cell, i) =>
-          cell?.bad.length ? [`${name}, ${columns[i]}, ${row.name}: ${cell.bad.join(', ')}`] : [],
-        ),
-      ),
-    );
-    expect(bad).toEqual([]);
+    expect(badCells(tables)).toEqual([]);
   });
 
   test('nothing is sent to another host, or to one with an expired certificate', () => {
@@ -93,7 +86,9 @@ export function testMatrix(title: string, file: string, scenarios: readonly Scen
   });
 
   test(`test/faults/${file} shows the results: npm run test:faults -- -u regenerates it`, async () => {
-    await expect(documentOf(title, tables)).toMatchFileSnapshot(file);
+    const late = lateCells(tables, readFileSync(new URL(file, import.meta.url), 'utf8'));
+    const hint = `${late.length} of the cells that differ are out of time:\n${late.join('\n')}\n`;
+    await expect(documentOf(title, tables), late.length > 0 ? hint : undefined).toMatchFileSnapshot(file);
   });
 }
 
