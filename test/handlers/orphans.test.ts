@@ -174,6 +174,19 @@ describe('no series is reduced if not all servers could be listed', () => {
   });
 });
 
+test('a deleted server whose snapshots name no region stays whole with a warning, and fails no run', async () => {
+  const h = await orphaned([60, 61, 62]);
+  const other = { id: 'gone-2', name: 'older' };
+  const unknown = [70, 71].map((age) => addSnapshot(h, other, age));
+  for (const { properties } of unknown) properties.autosnap_restore_as = 'unknown';
+  const report = await h.run('cleanup', shrinking({ after: '30d', keep: 1 }));
+  expect(report.warnings.map(({ code }) => code)).toContain('SERVER_DOUBTFUL');
+  expect(textsOf(report.warnings).join()).toContain(
+    'no snapshot of server gone-2 says in which region it was: if the server is gone, delete its snapshots by hand',
+  );
+  expect(idsIn(h)).toEqual(idsOf([...h.images, h.orphans[0]!, ...unknown]));
+});
+
 describe('Y4: a server that a listing lacks is read by its id in every region', () => {
   const event = shrinking({ after: '30d', keep: 1 }, { regions: ['DFW'] });
   const GONE = /servers\/gone-1$/;
