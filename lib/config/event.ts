@@ -65,7 +65,7 @@ export function isNarrowed(event: unknown): boolean {
   return isNaming(event) && (isKeyOf('servers', event) || isKeyOf('regions', event));
 }
 
-/** Splits an event into one event for each account in matches own list or in the list of matches policy. */
+/** Splits an event into one event for each account in its own list or in that of its policy. */
 export function eachAccountOf(event: unknown, { policies = [] }: Pick<EventContext, 'policies'>): unknown[] {
   if (!isNaming(event) || isKeyOf('account', event)) return eachAccount(event);
   const matches = policies.filter(({ policy }) => policy === event.policy);
