@@ -1,3 +1,4 @@
+import { isoSeconds } from '../config/dates.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Blueprint } from '../snapshots/blueprint.ts';
@@ -35,7 +36,12 @@ export function findOrigin(inventory: RestoreInventory, wanted: string): Origin 
     refuse({ code: 'RESTORE_NO_SERVER', server: wanted, regions });
   }
   if (others.length > 0) {
-    const all = found.map(({ id, region }) => ({ id, region }));
+    const all = found.map(({ id, region, server }) => ({
+      id,
+      region,
+      isGone: server === undefined,
+      ...(server?.createdAt ? { created: isoSeconds(server.createdAt) } : {}),
+    }));
     refuse({ code: 'RESTORE_SEVERAL_SERVERS', server: wanted, found: all });
   }
   const namesakes = named.filter((other) => !other.server && other.id !== only.id);

@@ -44,7 +44,12 @@ function look(snapshots: number[], copied: number[], image: Partial<Image> = {},
     [],
   ).map((copy) => ({ ...copy, state: 'good' as const }));
   const imageOf = new Map(images.map((one) => [one.id, one]));
-  return copiedOf(series, copies, { schedule, offsite: offsite! }, { imageOf, obstacleTo, isDeselected, now: NOW });
+  return copiedOf(
+    series,
+    copies,
+    { schedule, offsite: offsite! },
+    { imageOf, obstacleTo, isDeselected, now: NOW },
+  );
 }
 
 describe('whether the copies of a series are behind', () => {

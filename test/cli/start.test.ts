@@ -62,8 +62,8 @@ describe('npm start', () => {
 
   test('shows how many snapshots each server has that later runs delete', async () => {
     const { stdout } = await start((yml) => yml.replace('maxDeletes: 10', 'maxDeletes: 2'));
-    const columns = stdout.split('\n').flatMap((line) => {
-      const cells = line.split('│').map((cell) => cell.trim());
+    const columns = stdout.split('\n').flatMap((line: string) => {
+      const cells = line.split('│').map((cell: string) => cell.trim());
       return ['server', 'db-1', 'web-2'].includes(cells[1] ?? '') ? [`${cells[1]}: ${cells[6]}`] : [];
     });
     expect(columns).toEqual(['server: deferred', 'db-1: 6', 'web-2: none']);

@@ -83,7 +83,7 @@ test('a restore requests one server only, although no listing ever shows it', as
   const first = await h.run('restore', event);
   const showAll = leaveOut(h, (id) => id === first.restored);
   const { error, report } = await h.fail('restore', event);
-  expect(error.message).toContain('a server was asked for by an earlier call with this request');
+  expect(error.message).toContain('an earlier call of this request has requested a server');
   expect(restoredIn(h)).toHaveLength(1);
   showAll();
   expect(await h.run('restore', again(report!))).toMatchObject({ restored: first.restored });

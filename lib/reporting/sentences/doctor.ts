@@ -1,7 +1,6 @@
+import { listed } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 import { remedyFor } from './snapshot.ts';
-
-const MOST_NAMES = 10;
 
 /** The kinds of credentials, by their form in a secret. */
 const FORMS = {
@@ -147,9 +146,4 @@ function partialText(isPartial: boolean): string {
 
 function nextText({ at, exact, local }: { at: string; exact: boolean; local?: string }): string {
   return `next ${exact ? 'at' : 'by'} ${at} UTC${local === undefined ? '' : `, ${local}`}`;
-}
-
-function listed(names: readonly string[]): string {
-  const more = names.length - MOST_NAMES;
-  return names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

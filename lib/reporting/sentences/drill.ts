@@ -29,9 +29,9 @@ export const drillSentences = {
   DRILL_STILL_BEING_DELETED: () => 'the server is still being deleted: the next run checks again',
   DRILL_FLAVOR_UNKNOWN: ({ flavor }) => `drill.flavor: there is no flavor "${flavor}"`,
   DRILL_FLAVOR_TOO_SMALL: ({ flavor, image, least }) =>
-    `drill.flavor: ${flavor} is too small: image ${image} asks for ${least}`,
+    `drill.flavor: ${flavor} is too small: image ${image} needs ${least}`,
   DRILL_WITHOUT_FLAVOR: ({ image, least }) =>
-    `no flavor is large enough for image ${image}, which asks for ${least}`,
+    `no flavor is large enough for image ${image}, which needs ${least}`,
   DRILL_WITHOUT_NETWORK: () =>
     'drill.networks: is missing: without it Rackspace puts the copy of a server on the internet: name an isolated network of yours',
   DRILL_SNAPSHOT_GONE: () => 'the image is no longer a good snapshot',
