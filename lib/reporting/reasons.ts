@@ -110,7 +110,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RELEASED_UNREADABLE: { problem: Reason };
   RELEASED_PROTECTED: None;
   RELEASED_ADHOC: None;
-  RELEASED_ADHOC_UNTIL: { until: string };
+  RELEASED_ADHOC_UNTIL: { until: string; isOver: boolean };
   RELEASED_WITHOUT_POLICY: { policy: string };
 
   // Why the marker of an image does not prove that this deployment owns the image.

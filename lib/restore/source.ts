@@ -3,6 +3,7 @@ import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Blueprint } from '../snapshots/blueprint.ts';
 import { blueprintIn, isId, SAFETY_LABEL, type Snapshot } from '../snapshots/marker.ts';
+import { canonical } from '../snapshots/selector.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { readRestoredMark, readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
@@ -28,7 +29,7 @@ export function findOrigin(inventory: RestoreInventory, wanted: string): Origin 
     ...goneServers(inventory).map((server) => ({ ...server, server: undefined })),
   ];
   const byId = known.filter(({ id }) => id === wanted);
-  const named = known.filter(({ name }) => name === wanted);
+  const named = known.filter(({ name }) => canonical(name) === canonical(wanted));
   const existing = named.filter(({ server }) => server);
   const found = byId.length > 0 ? byId : existing.length > 0 ? existing : named;
   const [only, ...others] = found;

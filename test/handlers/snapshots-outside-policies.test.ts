@@ -69,9 +69,9 @@ test.each([
   [
     'with orphans, past its time',
     { orphans: ORPHANS },
-    'server gone-1 is gone: of its 4 daily snapshots 1 are kept',
+    'server gone-1 no longer exists: 1 of 4 daily snapshots stays',
   ],
-  ['without orphans', {}, 'server gone-1 is gone: of its 4 daily snapshots 4 are kept'],
+  ['without orphans', {}, 'server gone-1 no longer exists: 4 of 4 daily snapshots stay'],
 ])('audit and cleanup report the same about a deleted server: %s', async (_, changes, warning) => {
   const h = await history(1);
   const gone = [60, 61, 62, 63].map((age) => addSnapshot(h, { id: 'gone-1', name: 'old' }, age));

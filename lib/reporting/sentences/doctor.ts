@@ -28,7 +28,8 @@ export const doctorSentences = {
   ALERTS_TO_NOBODY: ({ pending }) =>
     `nobody is notified of failures: custom.alerts has no confirmed subscription${pendingText(pending)}, and heartbeat is empty`,
   ALERTS_UNKNOWN: ({ message }) => `the subscriptions of the topic can't be counted: ${message}`,
-  PROJECT_TWICE: ({ project, account }) => `its project ${project} is that of the account ${account}, too`,
+  PROJECT_TWICE: ({ project, account }) =>
+    `the account ${account} has the same project ${project}, so the same servers get each snapshot twice`,
   RIGHTS_SUFFICIENT: ({ roles }) => `the user's roles ${rolesText(roles)}: it may make and delete images`,
   RIGHTS_UNKNOWN: ({ roles }) =>
     `the user's roles ${rolesText(roles)}: it is not certain that it may make and delete images`,
@@ -95,7 +96,7 @@ export const doctorRemedies = {
   LOGIN_WITHOUT_REGIONS: () => 'Put the credentials of another user or project into the secret.',
   ALERTS_BY_HEARTBEAT: ({ pending }) => alertsRemedy(pending),
   ALERTS_TO_NOBODY: ({ pending }) => alertsRemedy(pending),
-  PROJECT_TWICE: () => 'Take one of the two out: all is done twice.',
+  PROJECT_TWICE: () => 'Remove one of the two accounts from the policy.',
   RIGHTS_UNKNOWN: ({ provider }) => `It needs ${NEEDED_ROLES[provider]}.`,
   RIGHTS_MISSING: ({ provider }) => `Give it ${NEEDED_ROLES[provider]}.`,
   CLOCKS_DIFFER: () => 'The age of an image is judged by both: correct the one that is wrong.',
@@ -107,11 +108,13 @@ export const doctorRemedies = {
       : 'If that deployment has moved here, or this one had that owner before, set custom.owner to it and deploy again.',
   VOLUMES_NOT_LISTED: () =>
     'Give the user access to block storage, or take the servers on volumes out with servers.except.',
-  REGIONS_UNKNOWN: () => 'Correct regions, or leave it out for all that there are.',
-  SERVERS_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct it, or name or tag the servers so.'),
-  SERVERS_MISSING: ({ isPartial }) => (isPartial ? '' : 'Correct the id, or take it out.'),
-  SERVERS_ALL_EXCEPTED: ({ isPartial }) => (isPartial ? '' : 'Take some out of except.'),
-  SERVERS_EXCEPT_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct it, or take it out.'),
+  REGIONS_UNKNOWN: () => 'Correct regions, or leave it out for all regions of the account.',
+  SERVERS_UNMATCHED: ({ isPartial }) =>
+    isPartial ? '' : 'Correct the selector, or give the servers such names or tags.',
+  SERVERS_MISSING: ({ isPartial }) => (isPartial ? '' : 'Correct the ids, or remove them.'),
+  SERVERS_ALL_EXCEPTED: ({ isPartial }) =>
+    isPartial ? '' : 'Remove from except the servers that need snapshots.',
+  SERVERS_EXCEPT_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct the exception, or remove it.'),
   SERVERS_IN_STATE: ({ status }) => `Of each, ${remedyFor(status)}, or name it in servers.except.`,
   SERVERS_ON_VOLUMES: () => 'Back them up with Cloud Block Storage, and name them in servers.except.',
   SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two keep each other from working.',
