@@ -256,7 +256,7 @@ describe('a problem of an account fails, and the schedules of its policies are s
     ]);
     expect(findings(outcome, 'servers')[0]).toBe('2: db-1, web-1');
     expect(outcome.error?.message).toMatch(
-      /^doctor: 2 of \d+ checks failed\.\n- account customer-b, secret: .*\n- policy c, servers: names "mail-\*" matches no server\n {2}→ Correct it/,
+      /^doctor: 2 of \d+ checks failed\.\n- account customer-b, secret: .*\n- policy c, servers: names "mail-\*" matches no server\n {2}→ Correct the selector/,
     );
   });
 });
@@ -381,7 +381,7 @@ describe('problems of a policy', () => {
       'a region that the account lacks',
       { regions: ['DFW', 'LON'] },
       [
-        'fail regions: the account has no region LON: it has DFW, ORD → Correct regions, or leave it out for all that there are.',
+        'fail regions: the account has no region LON: it has DFW, ORD → Correct regions, or leave it out for all regions of the account.',
       ],
     ],
     [
@@ -395,12 +395,12 @@ describe('problems of a policy', () => {
     [
       'an id that no server has',
       { servers: { ids: [id] } },
-      [`fail servers: ids: there is no server ${id} → Correct the id, or take it out.`],
+      [`fail servers: ids: there is no server ${id} → Correct the ids, or remove them.`],
     ],
     [
       'nothing left',
       { servers: { all: true, except: { names: ['*'] } } },
-      ['fail servers: servers.except excludes every selected server → Take some out of except.'],
+      ['fail servers: servers.except excludes every selected server → Remove from except the servers that need snapshots.'],
     ],
     [
       'a schedule that is over',
