@@ -400,7 +400,9 @@ describe('problems of a policy', () => {
     [
       'nothing left',
       { servers: { all: true, except: { names: ['*'] } } },
-      ['fail servers: servers.except excludes every selected server → Remove from except the servers that need snapshots.'],
+      [
+        'fail servers: servers.except excludes every selected server → Remove from except the servers that need snapshots.',
+      ],
     ],
     [
       'a schedule that is over',

@@ -256,7 +256,9 @@ describe('a snapshot that does not boot', () => {
     expect((await h.run('drill', event(), { remainingMs: 35_000 })).totals).toEqual({ deferred: 1 });
     setTime('2026-11-23T07:00:00Z');
     const going = await h.run('drill', event(), { remainingMs: 35_000 });
-    expect(reasons(going)).toContain('the server is still in BUILD after 60 minutes: the next run checks again');
+    expect(reasons(going)).toContain(
+      'the server is still in BUILD after 60 minutes: the next run checks again',
+    );
     setTime('2026-11-23T08:00:00Z');
     const { report } = await h.fail('drill', event());
     expect(report?.totals).toEqual({ failed: 1 });

@@ -77,7 +77,9 @@ test.each([
   const gone = [60, 61, 62, 63].map((age) => addSnapshot(h, { id: 'gone-1', name: 'old' }, age));
   deploy([policy(changes)]);
   const audited = await h.run('audit', {});
-  expect(textsOf(audited.warnings).filter((one) => one.includes('gone-1 no longer exists'))).toEqual([`DFW: ${warning}`]);
+  expect(textsOf(audited.warnings).filter((one) => one.includes('gone-1 no longer exists'))).toEqual([
+    `DFW: ${warning}`,
+  ]);
   const report = await h.run('cleanup', { policy: 'daily', dryRun: true });
   expect(textsOf(report.warnings)).toEqual([`DFW: ${warning}`]);
   if (!('orphans' in changes)) expect(decisionOn(report, gone[3]!)).toContain('its server is gone');

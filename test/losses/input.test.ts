@@ -53,7 +53,9 @@ describe('L13 (home-assistant/core#138702): lost all backups, because 0 was read
   test.each(['ids', 'names', 'tagged', 'all', 'except'])('servers.%s', async (selector) => {
     for (const value of EMPTY) {
       const servers = { ids: ['x'], [selector]: value };
-      expect(await refused(policy({ servers }))).toMatch(new RegExp(`servers\\.${selector}: (must |is empty)`));
+      expect(await refused(policy({ servers }))).toMatch(
+        new RegExp(`servers\\.${selector}: (must |is empty)`),
+      );
     }
   });
 
