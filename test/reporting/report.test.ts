@@ -5,6 +5,7 @@ import {
   type Entry,
   finishReport,
   joinedReport,
+  NOWHERE,
   type SnapshotLine,
   worst,
 } from '../../lib/reporting/report.ts';
@@ -56,7 +57,7 @@ test('failures are counted by region: servers, snapshots, and a region that coul
     entry('a', 'failed'),
     entry('b', 'failed', { region: 'ORD', snapshots }),
     entry('c', 'taken', { region: 'IAD' }),
-    entry('d', 'failed', { region: '-' }),
+    entry('d', 'failed', { region: NOWHERE }),
   ];
   const unreadable = [{ region: 'ORD' }, { region: 'SYD' }];
   const report = finishReport({ ...HEAD, entries, unreadable });

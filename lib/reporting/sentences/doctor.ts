@@ -1,7 +1,6 @@
+import { listed } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 import { remedyForStatus } from './snapshot.ts';
-
-const MOST_NAMES = 10;
 
 /** The kinds of credentials, by their form in a secret. */
 const FORMS = {
@@ -29,7 +28,8 @@ export const doctorSentences = {
   ALERTS_TO_NOBODY: ({ pending }) =>
     `nobody is notified of failures: custom.alerts has no confirmed subscription${pendingText(pending)}, and heartbeat is empty`,
   ALERTS_UNKNOWN: ({ message }) => `the subscriptions of the topic can't be counted: ${message}`,
-  PROJECT_TWICE: ({ project, account }) => `its project ${project} is that of the account ${account}, too`,
+  PROJECT_TWICE: ({ project, account }) =>
+    `the account ${account} has the same project ${project}, so the same servers get each snapshot twice`,
   RIGHTS_SUFFICIENT: ({ roles }) => `the user's roles ${rolesText(roles)}: it may make and delete images`,
   RIGHTS_UNKNOWN: ({ roles }) =>
     `the user's roles ${rolesText(roles)}: it is not certain that it may make and delete images`,
@@ -52,20 +52,19 @@ export const doctorSentences = {
   REGIONS_KNOWN: ({ regions, isAll }) => `${regions.join(', ')}${isAll ? ' (all)' : ''}`,
   REGIONS_UNKNOWN: ({ unknown, known }) =>
     `the account has no region ${unknown.join(', ')}: it has ${known.join(', ')}`,
-  SERVERS_SELECTED: ({ names }) => `${names.length}: ${firstNames(names)}`,
+  SERVERS_SELECTED: ({ names }) => `${names.length}: ${listed(names)}`,
   SERVERS_UNMATCHED: ({ selector, isPartial }) => `${selector} matches no server${partialText(isPartial)}`,
-  SERVERS_MISSING: ({ ids, isPartial }) =>
-    `ids: there is no server ${firstNames(ids)}${partialText(isPartial)}`,
+  SERVERS_MISSING: ({ ids, isPartial }) => `ids: there is no server ${listed(ids)}${partialText(isPartial)}`,
   SERVERS_ALL_EXCEPTED: ({ isPartial }) =>
     `servers.except excludes every selected server${partialText(isPartial)}`,
   SERVERS_EXCEPT_UNMATCHED: ({ selector, isPartial }) =>
     `${selector} matches no server${partialText(isPartial)}`,
   SERVERS_IN_STATE: ({ status, names }) =>
-    `the cloud makes no image of servers in ${status}: ${firstNames(names)}`,
+    `the cloud makes no image of servers in ${status}: ${listed(names)}`,
   SERVERS_ON_VOLUMES: ({ names }) =>
-    `Rackspace makes no images of servers whose disk is a volume: ${firstNames(names)}`,
+    `Rackspace makes no images of servers whose disk is a volume: ${listed(names)}`,
   SERVERS_ON_IMAGE_SCHEDULE: ({ names }) =>
-    `Rackspace's own image schedule takes these too: ${firstNames(names)}`,
+    `Rackspace's own image schedule takes these too: ${listed(names)}`,
   SCHEDULE_NEXT: (next) => nextText(next),
   SCHEDULE_OVER: () => 'it never fires again: no snapshot is taken any more',
   CLEANUP_NEXT: (next) => nextText(next),
@@ -83,11 +82,11 @@ export const doctorSentences = {
   DRILL_NEXT: (next) => nextText(next),
   DRILL_OVER: () => 'its schedule never fires again: nothing is proven any more',
   DRILL_PART_MISSING: ({ where, part, missing, known }) =>
-    `${where}: drill.${part}: there is no ${missing.join(', ')}: there is ${firstNames(known) || 'none'}`,
+    `${where}: drill.${part}: there is no ${missing.join(', ')}: there is ${listed(known) || 'none'}`,
   DRILL_PART_UNKNOWN: ({ where, part, message }) =>
     `${where}: drill.${part}: it is not known what there is: ${message}`,
   SCHEDULES_OVERLAP: ({ gap, other, at, names, wait }) =>
-    `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${firstNames(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
+    `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${listed(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
 } satisfies Partial<Sentences>;
 
 const CORRECT_YEAR = () => 'Correct it: its last field is the year, * for every one.';
@@ -97,7 +96,7 @@ export const doctorRemedies = {
   LOGIN_WITHOUT_REGIONS: () => 'Put the credentials of another user or project into the secret.',
   ALERTS_BY_HEARTBEAT: ({ pending }) => alertsRemedy(pending),
   ALERTS_TO_NOBODY: ({ pending }) => alertsRemedy(pending),
-  PROJECT_TWICE: () => 'Take one of the two out: all is done twice.',
+  PROJECT_TWICE: () => 'Remove one of the two accounts from the policy.',
   RIGHTS_UNKNOWN: ({ provider }) => `It needs ${NEEDED_ROLES[provider]}.`,
   RIGHTS_MISSING: ({ provider }) => `Give it ${NEEDED_ROLES[provider]}.`,
   CLOCKS_DIFFER: () => 'The age of an image is judged by both: correct the one that is wrong.',
@@ -109,11 +108,13 @@ export const doctorRemedies = {
       : 'If that deployment has moved here, or this one had that owner before, set custom.owner to it and deploy again.',
   VOLUMES_NOT_LISTED: () =>
     'Give the user access to block storage, or take the servers on volumes out with servers.except.',
-  REGIONS_UNKNOWN: () => 'Correct regions, or leave it out for all that there are.',
-  SERVERS_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct it, or name or tag the servers so.'),
-  SERVERS_MISSING: ({ isPartial }) => (isPartial ? '' : 'Correct the id, or take it out.'),
-  SERVERS_ALL_EXCEPTED: ({ isPartial }) => (isPartial ? '' : 'Take some out of except.'),
-  SERVERS_EXCEPT_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct it, or take it out.'),
+  REGIONS_UNKNOWN: () => 'Correct regions, or leave it out for all regions of the account.',
+  SERVERS_UNMATCHED: ({ isPartial }) =>
+    isPartial ? '' : 'Correct the selector, or give the servers such names or tags.',
+  SERVERS_MISSING: ({ isPartial }) => (isPartial ? '' : 'Correct the ids, or remove them.'),
+  SERVERS_ALL_EXCEPTED: ({ isPartial }) =>
+    isPartial ? '' : 'Remove from except the servers that need snapshots.',
+  SERVERS_EXCEPT_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct the exception, or remove it.'),
   SERVERS_IN_STATE: ({ status }) => `Of each, ${remedyForStatus(status)}, or name it in servers.except.`,
   SERVERS_ON_VOLUMES: () => 'Back them up with Cloud Block Storage, and name them in servers.except.',
   SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two keep each other from working.',
@@ -148,9 +149,4 @@ function partialText(isPartial: boolean): string {
 
 function nextText({ at, exact, local }: { at: string; exact: boolean; local?: string }): string {
   return `next ${exact ? 'at' : 'by'} ${at} UTC${local === undefined ? '' : `, ${local}`}`;
-}
-
-function firstNames(names: readonly string[]): string {
-  const more = names.length - MOST_NAMES;
-  return names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
