@@ -384,7 +384,7 @@ async function auditRegions(
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
   result.leftBehind.push(...regions.flatMap((one) => unmanagedSnapshotsIn(one, counted, session, run)));
-  result.warnings.push(...result.leftBehind.map((one) => unmanagedWarning(one, run)));
+  result.warnings.push(...result.leftBehind.map((one) => unmanagedWarning(one, policies, run)));
   result.warnings.push(...(await missingAdhocImages(session, found.regions, byHand)));
   for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
     (r) => r.servers,

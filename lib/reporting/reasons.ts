@@ -246,9 +246,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   BUSY_TOO_LONG: BusyServers;
   POLICY_NOT_DEPLOYED: { policy: string; count: number; bytes: number };
   REGION_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
+  ACCOUNT_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
   REGION_WITHOUT_POLICY: { count: number; bytes: number };
-  SERIES_OF_GONE_SERVER: { server: string; policy: string; count: number; kept: number };
-  SERIES_OF_SERVER_ELSEWHERE: { server: string; policy: string; count: number };
+  SERIES_OF_GONE_SERVER: { server: string; name: string; policy: string; count: number; kept: number };
+  SERIES_OF_SERVER_ELSEWHERE: { server: string; name: string; policy: string; count: number };
   ADOPTED: { count: number; name: string };
   ADOPTED_TWICE: { policies: readonly string[] };
   ROTATION_BEHIND: { of: string; policy: string; deferred: number; most: number };

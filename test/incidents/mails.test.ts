@@ -168,6 +168,15 @@ test('the remedy of the reason, once', async () => {
   );
 });
 
+test('a schedule that has ended, as the reason in the subject', async () => {
+  const h = await deployment();
+  deploy([policy({ schedule: 'cron(0 0 1-23 11 ? 2026)', cleanup: 'rate(2 days)' })]);
+  const { mails } = await h.audit('2026-11-23T12:30:00Z');
+  expect(mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: 2 servers, the worst is db: the schedule has ended',
+  ]);
+});
+
 test('a run that was killed, by the record that Lambda or the queue keeps of it, once', async () => {
   const h = await deployment();
   h.waiting.queue.send('no work item', 0);

@@ -86,7 +86,7 @@ test.skipIf(!regionTwo)(
     await eventually('gone', async () => ((await cloud.server(own)) ? undefined : true));
     const { warnings } = await run('cleanup', shrinking);
     expect(textsOf(warnings).join('\n')).toContain(
-      `server ${own} is gone: of its 3 daily snapshots 1 are kept`,
+      ` (${own}) is gone: of its 3 daily snapshots 1 are kept`,
     );
     expect((await ours(own)).map((image) => image.autosnap_slot)).toEqual([slotOf(slotAt(-6))]);
   },

@@ -26,8 +26,10 @@ export const incidentTitles = {
   POLICY_REGION_UNREADABLE: ({ where }) => `${where} can't be read`,
   RUN_FAILED: ({ job, policy }) => `${job} ${policy} failed`,
   SERVER_FAILED: ({ job, policy, ...server }) => `${nameOf(server)}: ${job} ${policy} failed`,
-  SERVER_IN_TROUBLE: ({ problem, ageSeconds, ...server }) =>
-    `${nameOf(server)}: ${TROUBLES[problem.code]?.(ageSeconds) ?? 'it is in trouble'}`,
+  SERVER_IN_TROUBLE: ({ problem, ageSeconds, ...server }, say) => {
+    const cause = problem.code === 'SERIES_LATE' ? problem.cause : undefined;
+    return `${nameOf(server)}: ${cause ? say(cause) : (TROUBLES[problem.code]?.(ageSeconds) ?? 'it is in trouble')}`;
+  },
   RUNS_MISSING: ({ job, policy }) => `${policy}: ${job} runs are missing`,
   NOTHING_SELECTED: ({ policy, selector }) =>
     `${policy}: ${selector === undefined ? 'it selects no server' : 'a selector matches no server'}`,
