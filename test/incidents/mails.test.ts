@@ -168,6 +168,26 @@ test('the remedy of the reason, once', async () => {
   );
 });
 
+test('runs that did not come, once, with the servers that are late because of it', async () => {
+  const h = await deployment();
+  deploy([policy({ cleanup: 'rate(20 days)' })]);
+  const subjects: string[] = [];
+  for (let hour = 1; hour <= 72; hour++) {
+    const at = new Date(Date.parse('2026-11-23T00:30:00Z') + hour * 3_600_000);
+    const { mails } = await h.audit(at.toISOString());
+    subjects.push(...mails.map(({ subject }) => `${at.toISOString().slice(0, 13)} ${subject}`));
+  }
+  expect(subjects).toEqual(['2026-11-24T12 Autosnap autosnap-test: daily: snapshot runs are missing']);
+  expect(h.waiting.mails[0]!.text).toContain('web in DFW, daily: 12 hours late');
+  // The rule is enabled again.
+  setTime('2026-11-26T02:00:00Z');
+  await h.run('snapshot', { policy: 'daily' });
+  expect((await h.audit('2026-11-26T02:30:00Z')).mails).toEqual([]);
+  expect((await h.audit('2026-11-26T03:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: ended: daily: snapshot runs are missing',
+  ]);
+});
+
 test('a schedule that has ended, as the reason in the subject', async () => {
   const h = await deployment();
   deploy([policy({ schedule: 'cron(0 0 1-23 11 ? 2026)', cleanup: 'rate(2 days)' })]);

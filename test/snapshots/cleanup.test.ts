@@ -152,7 +152,9 @@ test('the series of a server that is not in the region is kept completely, even 
   const made = plan(FIVE, { orphans: { after: '1h', keep: 1 } }, [], { gone: ['another'] });
   expect(actions(made)).toBe('keep keep keep keep keep');
   expect(text(made)[0]?.[3]).toBe('keep 11-20: its server is not in this region: the series is kept whole');
-  expect(made.warnings).toEqual(['DFW: server web-1 (s) is not in this region: its 5 daily snapshots are all kept']);
+  expect(made.warnings).toEqual([
+    'DFW: server web-1 (s) is not in this region: its 5 daily snapshots are all kept',
+  ]);
 });
 
 test('a server in the listing does not count as deleted, even if a request by id says so', () => {

@@ -96,7 +96,8 @@ export const doctorRemedies = {
   LOGIN_WITHOUT_REGIONS: () => 'Put the credentials of another user or project into the secret.',
   ALERTS_BY_HEARTBEAT: ({ pending }) => alertsRemedy(pending),
   ALERTS_TO_NOBODY: ({ pending }) => alertsRemedy(pending),
-  PROJECT_TWICE: () => 'Name one of the two everywhere: its servers and snapshots are counted twice, and a policy with both does everything twice.',
+  PROJECT_TWICE: () =>
+    'Name one of the two everywhere: its servers and snapshots are counted twice, and a policy with both does everything twice.',
   RIGHTS_UNKNOWN: ({ provider }) => `It needs ${NEEDED_ROLES[provider]}.`,
   RIGHTS_MISSING: ({ provider }) => `Give it ${NEEDED_ROLES[provider]}.`,
   CLOCKS_DIFFER: () => 'The age of an image is judged by both: correct the one that is wrong.',
