@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import type { CloudErrorCode } from '../openstack/errors.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { sentenceOf, sentencesOf, titleOf } from '../reporting/sentences.ts';
 
@@ -68,10 +69,28 @@ export function causesOfProblem({ cause, isTransient, reasons }: Problem): strin
     if (reason.code === 'SERVER_IN_TROUBLE') return [];
     if (reason.code === 'RUN_FAILED')
       return reason.failures.map(({ code, region = '' }) => `${code} ${region}`);
-    return reason.code === 'SERVER_FAILED' ? (reason.cause ?? reason.code) : reason.code;
+    return reason.code === 'SERVER_FAILED' ? causeOfServer(reason) : reason.code;
   });
   if (cause === undefined) return codes;
   return isTransient ? ['TRANSIENT'] : [cause, ...codes];
+}
+
+/** The cause of a server's failure, with the code of the cloud's error unless it is transient. */
+export function causeOfServer({ code, cause = code, error }: Reason<'SERVER_FAILED'>): string {
+  return error === undefined || isTransientError(error) ? cause : `${cause} ${error}`;
+}
+
+/** Errors of a cloud that is down or busy, which often resolve within the hour. */
+const TRANSIENT: readonly string[] = [
+  'UNAVAILABLE',
+  'NO_ANSWER',
+  'BAD_ANSWER',
+  'RATE_LIMITED',
+  'OUT_OF_TIME',
+] satisfies CloudErrorCode[];
+
+export function isTransientError(code: string): boolean {
+  return TRANSIENT.includes(code);
 }
 
 /** How many problems it stands for: of a failed run, all servers that its record does not name. */

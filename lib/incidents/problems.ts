@@ -3,10 +3,9 @@ import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/mode
 import { type Naming, namingOf } from '../audit/naming.ts';
 import { worstFirst } from '../audit/sentence.ts';
 import { SERIES_TROUBLES } from '../audit/troubles.ts';
-import type { CloudErrorCode } from '../openstack/errors.ts';
 import { type FailedRun, isRunOf, type RecordedFailure } from '../reporting/failed-run.ts';
 import { type Reason, type ReasonCode, unique } from '../reporting/reasons.ts';
-import type { Problem } from './problem.ts';
+import { isTransientError, type Problem } from './problem.ts';
 
 const MINUTE_MS = 60_000;
 /** Lambda retries a failed run twice within minutes, and a retry may succeed. */
@@ -83,18 +82,9 @@ function unreadableIn({ account, problems }: AuditedPolicy): Problem[] {
   });
 }
 
-/** Errors of a cloud that is down or busy, which often resolve within the hour. */
-const TRANSIENT: readonly string[] = [
-  'UNAVAILABLE',
-  'NO_ANSWER',
-  'BAD_ANSWER',
-  'RATE_LIMITED',
-  'OUT_OF_TIME',
-] satisfies CloudErrorCode[];
-
 function causeOf(problem: Reason): Pick<Problem, 'cause' | 'isTransient'> {
   const cause = problem.code === 'CLOUD' ? problem.error : problem.code;
-  return { cause, isTransient: TRANSIENT.includes(cause) };
+  return { cause, isTransient: isTransientError(cause) };
 }
 
 function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {

@@ -610,6 +610,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     server: string;
     name: string;
     cause?: ReasonCode;
+    /** The code of the cloud's error, with the cause CLOUD. */
+    error?: string;
     message: string;
   };
   SERVERS_FAILED: { job: string; policy: string; count: number };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CLOUD_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
@@ -195,6 +196,42 @@ test('a schedule that has ended, as the reason in the subject', async () => {
   expect(mails.map(({ subject }) => subject)).toEqual([
     'Autosnap autosnap-test: 2 servers, the worst is db: the schedule has ended',
   ]);
+});
+
+test.each([
+  ['400', { status: 400, body: {} }, 'BAD_REQUEST'],
+  ['403', answers.forbidden, 'FORBIDDEN'],
+  ['404', { status: 404, body: {} }, 'NOT_FOUND'],
+  ['413', answers.quota, 'OVER_QUOTA'],
+  ['503', answers.unavailable, 'UNAVAILABLE'],
+] as const)('the remedy for a server that the cloud refuses with %s', async (_, answer, error) => {
+  const h = await deployment();
+  setTime('2026-11-24T00:00:20Z');
+  h.cloud.faults.push({ ...refusing(h.db), answer });
+  await h.fail('snapshot', { policy: 'daily' });
+  const { mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect(mails[0]!.text).toContain(`\n- db (${error}): ${CLOUD_REMEDIES[error]}\n`);
+});
+
+test('the remedy for a region without image service', async () => {
+  const h = await deployment();
+  delete h.cloud.catalogue.find(({ name }) => name === 'DFW')!.imageUrl;
+  h.cold();
+  const { mails } = await h.audit('2026-11-23T01:30:00Z');
+  expect(mails[0]!.text).toContain(`DFW (NO_ENDPOINT): ${CLOUD_REMEDIES.NO_ENDPOINT}`);
+});
+
+test('the busy servers by name, once they are given up', async () => {
+  const h = await deployment();
+  for (let i = 101; i <= 115; i++) h.dfw.addServer({ name: `app-${i}`, taskState: 'rebooting' });
+  setTime('2026-11-24T00:00:20Z');
+  await h.run('snapshot', { policy: 'daily' });
+  await deliverAll(h.waiting, '2026-11-24T12:30:00Z');
+  const { mails } = await h.audit('2026-11-24T12:30:00Z');
+  expect(mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: snapshot daily failed: servers were busy',
+  ]);
+  expect(mails[0]!.text).toMatch(/: app-101 in DFW, .*app-110 in DFW and 5 more\n/);
 });
 
 test('a run that was killed, by the record that Lambda or the queue keeps of it, once', async () => {
