@@ -1,6 +1,14 @@
 import * as v from 'valibot';
+import type { Dropped } from '../audit/model.ts';
 import { HEADLINES } from '../reporting/sentences/incident.ts';
-import { causesOfProblem, codesOfProblem, Problem, problemCount, problemTitle } from './problem.ts';
+import {
+  causesOfProblem,
+  codesOfProblem,
+  droppedIn,
+  Problem,
+  problemCount,
+  problemTitle,
+} from './problem.ts';
 
 const MINUTE_MS = 60_000;
 /**
@@ -61,10 +69,19 @@ export type Incident = v.InferOutput<typeof Incident>;
 export type IncidentLog = v.InferOutput<typeof IncidentLog>;
 type TrackedProblem = Incident['problems'][number];
 
+/** The log without an earlier audit. */
+export const NO_INCIDENTS: IncidentLog = { incidents: [], gone: [], failedRuns: 0, unsent: [] };
+
 /** Parses a log; empty if it is missing, or of another version. */
 export function parseIncidentLog(json: string): IncidentLog {
   const { success, output } = v.safeParse(v.pipe(v.string(), v.parseJson(), IncidentLog), json);
-  return success ? output : { incidents: [], gone: [], failedRuns: 0, unsent: [] };
+  return success ? output : NO_INCIDENTS;
+}
+
+/** The items of open incidents that dropped out of coverage. */
+export function openDrops({ incidents }: Pick<IncidentLog, 'incidents'>): Dropped[] {
+  const open = incidents.flatMap(({ problems }) => problems.filter(({ goneAt }) => goneAt === undefined));
+  return open.flatMap(droppedIn);
 }
 
 /** What changed with an audit. */

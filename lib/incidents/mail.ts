@@ -1,12 +1,12 @@
 import { minuteText, subjectText } from '../audit/format.ts';
-import type { Audit, Dropped } from '../audit/model.ts';
+import type { Audit } from '../audit/model.ts';
 import { sentence } from '../audit/sentence.ts';
 import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { dropRemedies, incidentRemedies, RECURS } from '../reporting/sentences/incident.ts';
+import { dropRemedies, incidentRemedies, RECURS, refusedMailTexts } from '../reporting/sentences/incident.ts';
 import { sentenceOf, titleOf } from '../reporting/sentences.ts';
 import type { Incident } from './incidents.ts';
-import { codesOfProblem, type Problem, problemCount, problemText } from './problem.ts';
+import { codesOfProblem, droppedIn, type Problem, problemCount, problemText } from './problem.ts';
 
 const MOST_LINES = 20;
 
@@ -67,14 +67,20 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
   return { subject: subjectText(`Autosnap ${audit.owner}: ${first}`, rest), text: text.join('\n\n') };
 }
 
+/** The mail in place of one that the topic refuses: short, and in ASCII. */
+export function replacementOf(
+  refused: Mail,
+  { message }: Error,
+  { owner, stage }: { owner: string; stage: string },
+): Mail {
+  const { subject, text } = refusedMailTexts(refused.subject, message, stage);
+  return { subject: subjectText(`Autosnap ${owner}: ${subject}`), text };
+}
+
 /** The problems of an incident's kind, one for each cause: their consequences need no remedy. */
 function differentOnes(problems: readonly Problem[]): Problem[] {
   const own = problems.filter(({ kind }) => kind === problems[0]!.kind);
   return [...Map.groupBy(own, (problem) => codesOfProblem(problem).join()).values()].map(([first]) => first!);
-}
-
-function droppedIn({ kind, reasons }: Problem): Dropped[] {
-  return kind === 'dropped' ? (reasons as Dropped[]) : [];
 }
 
 function recurs({ problems }: Incident): boolean {

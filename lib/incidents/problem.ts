@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import type { Dropped } from '../audit/model.ts';
 import type { CloudErrorCode } from '../openstack/errors.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { sentenceOf, sentencesOf, titleOf } from '../reporting/sentences.ts';
@@ -91,6 +92,11 @@ const TRANSIENT: readonly string[] = [
 
 export function isTransientError(code: string): boolean {
   return TRANSIENT.includes(code);
+}
+
+/** The item that dropped out of coverage, if the problem is one. */
+export function droppedIn({ kind, reasons }: Problem): Dropped[] {
+  return kind === 'dropped' ? (reasons as Dropped[]) : [];
 }
 
 /** How many problems it stands for: of a failed run, all servers that its record does not name. */

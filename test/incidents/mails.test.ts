@@ -327,7 +327,7 @@ test('a mail that could not be sent is sent by the next audit, once', async () =
   expect((await h.audit('2026-11-24T01:30:00Z')).mails).toEqual([]);
 });
 
-test('a mail that is always refused holds back no other one, and is tried again', async () => {
+test('a mail that is always refused holds back no other one, and fails one audit', async () => {
   const h = await deployment();
   h.db.vmState = 'error';
   setTime('2026-11-24T00:00:20Z');
@@ -339,12 +339,31 @@ test('a mail that is always refused holds back no other one, and is tried again'
   h.waiting.queue.send('no work item', 0);
   await deliverAll(h.waiting);
   const later = await h.audit('2026-11-24T01:30:00Z');
-  expect((later.result as Error).message).toContain('the mail about incidents was not sent');
-  expect(later.mails.map(({ subject }) => subject)).toEqual([
-    'Autosnap autosnap-test: 1 run failed in all tries',
+  expect(later.result).toMatchObject({ failures: [] });
+  expect(later.mails).toMatchObject([
+    {
+      subject: 'Autosnap autosnap-test: an e-mail about an incident was refused',
+      text: expect.stringContaining('"Autosnap autosnap-test: db: snapshot daily failed"'),
+    },
+    { subject: 'Autosnap autosnap-test: 1 run failed in all tries' },
   ]);
-  h.waiting.refuses = / ^/;
-  expect((await h.audit('2026-11-24T02:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
+  const last = await h.audit('2026-11-24T02:30:00Z');
+  expect(last.result).toMatchObject({ failures: [] });
+  expect(last.mails).toEqual([]);
+});
+
+test('a mail is not given up while the topic sends none', async () => {
+  const h = await deployment();
+  h.db.vmState = 'error';
+  setTime('2026-11-24T00:00:20Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  h.waiting.isTopicDown = true;
+  for (const hour of ['00', '01', '02']) {
+    const { result } = await h.audit(`2026-11-24T${hour}:30:00Z`);
+    expect((result as Error).message).toContain('the mail about incidents was not sent');
+  }
+  h.waiting.isTopicDown = false;
+  expect((await h.audit('2026-11-24T03:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
     'Autosnap autosnap-test: db: snapshot daily failed',
   ]);
 });

@@ -114,8 +114,9 @@ export const auditSentences = {
   INCIDENTS_NOT_SENT: ({ message }) => `the mail about incidents was not sent: ${message}`,
 } satisfies Partial<Sentences>;
 
-/** The clause of an audit's sentence if the record of the coverage can't be read. */
+/** The clauses of an audit's sentence if the record of the coverage can't be read. */
 export const DROPPED_UNKNOWN = 'what is no longer covered is not known';
+export const MORE_DROPPED_UNKNOWN = 'what else is no longer covered is not known';
 
 function remedyFor(dropped: Dropped): string {
   return `correct that, or accept it: invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf([dropped]) })}`;

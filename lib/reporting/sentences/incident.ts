@@ -9,6 +9,9 @@ import type { Sentences } from './sentence.ts';
 /** The number of failures of a run that an e-mail has. */
 const MOST_FAILURES = 5;
 
+/** The length of an error's message in an e-mail. */
+const MOST_CHARACTERS = 500;
+
 /** What people get an e-mail about, besides what the audit has found. */
 export const incidentSentences = {
   RUN_FAILED: ({ job, policy, failures }) => {
@@ -74,6 +77,22 @@ export const HEADLINES = {
 /** What the e-mail says of a problem that comes and goes. */
 export const RECURS =
   'It ended and began again within a day. The next e-mail about it comes when it has stayed away for a day.';
+
+/** The texts of the e-mail in place of one that the topic has refused. */
+export function refusedMailTexts(
+  subject: string,
+  message: string,
+  stage: string,
+): Record<'subject' | 'text', string> {
+  return {
+    subject: 'an e-mail about an incident was refused',
+    text: [
+      `The topic of alerts has refused this e-mail twice: "${subject}". It is not sent again.`,
+      `The error: ${printable(message).slice(0, MOST_CHARACTERS)}`,
+      `What it was about is on the report page: npx serverless report --stage ${stage}`,
+    ].join('\n\n'),
+  };
+}
 
 /** The deployment's stage, and the account of the problem. */
 interface Place {
