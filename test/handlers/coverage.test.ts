@@ -459,7 +459,7 @@ test('what dropped does not end while the record can not be read, with which aud
   h.s3.refuses = /^GET .*coverage/;
   for (const hour of ['08', '09', '10']) {
     setTime(`2026-11-23T${hour}:00:00Z`);
-    expect((await next(h)).sentence).toMatch(/; what is no longer covered is not known$/);
+    expect((await next(h)).sentence).toMatch(/; what else is no longer covered is not known$/);
     expect((await h.fail('audit', { acceptDropped: true })).error.message).toContain('cannot be read');
   }
   h.s3.refuses = / ^/;

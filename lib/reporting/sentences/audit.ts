@@ -118,6 +118,14 @@ export const auditSentences = {
 export const DROPPED_UNKNOWN = 'what is no longer covered is not known';
 export const MORE_DROPPED_UNKNOWN = 'what else is no longer covered is not known';
 
+/** The clauses of an audit's sentence about policies that do less than they are configured for. */
+export const CLAUSES = {
+  nothingSelected: (policy: string, isEmpty: boolean) =>
+    isEmpty ? `${policy} selects no server` : `a selector of ${policy} matches no server`,
+  runsMissing: ({ job, policy }: { job: string; policy: string }) => `no ${job} run of ${policy} succeeds`,
+  notRotating: (count: number) => `the snapshots of ${counted(count, 'server')} are not rotating`,
+};
+
 function remedyFor(dropped: Dropped): string {
   return `correct that, or accept it: invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf([dropped]) })}`;
 }
