@@ -40,7 +40,7 @@ export async function notify(
   const failures = await store.failedRuns((run) =>
     goodRuns.some((good) => good.job === run.job && good.at > run.at && isRunOf(run, good, accounts)),
   );
-  const { incidents, gone, begun, ended } = updateIncidents(log, incidentProblems(audit, failures, now), now);
+  const { incidents, gone, ...changes } = updateIncidents(log, incidentProblems(audit, failures, now), now);
   // Each failure that was recorded since the last audit explains one of the new failed runs.
   const explained = failures.filter(({ at }) => log.at !== undefined && at > new Date(log.at)).length;
   const isQuiet =
@@ -49,7 +49,7 @@ export async function notify(
   const failedRuns = isNews && !isQuiet ? waiting : 0;
   const mail = incidentMail(
     audit,
-    { begun, ended, failedRuns },
+    { ...changes, failedRuns },
     {
       stage,
       console: await store.consolePageLink(),

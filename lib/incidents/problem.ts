@@ -46,6 +46,11 @@ export const Problem = v.object({
    * same audit are one incident.
    */
   cause: v.exactOptional(v.string()),
+  /**
+   * Of kind server: the account, the region and the code, if something of the cloud made the server
+   * fail. Servers with the same text are one incident, also if they begin to fail in different audits.
+   */
+  sharedCause: v.exactOptional(v.string()),
   /** Whether such problems often resolve without action, within the hour. */
   isTransient: v.boolean(),
   /** Of a run: whether it did nothing for any server, because it crashed or is missing. */

@@ -134,6 +134,52 @@ test('all servers that failed are counted, although the record names 200', async
   expect(mails[0]!.text).toContain('\n- … and 185 more\n');
 });
 
+test('servers that the record does not name are counted once when they are late, and the end is mailed', async () => {
+  const h = await deployment();
+  setTime('2026-11-23T00:40:00Z');
+  const createdAt = new Date();
+  for (let i = 1; i <= 300; i++) h.dfw.addServer({ name: `app-${1000 + i}`, createdAt, vmState: 'error' });
+  setTime('2026-11-24T00:00:20Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  const subjects = async (time: string) => (await h.audit(time)).mails.map(({ subject }) => subject);
+  const title = '300 servers, the worst is app-1001: snapshot daily failed';
+  expect(await subjects('2026-11-24T00:30:00Z')).toEqual([`Autosnap autosnap-test: ${title}`]);
+  for (const hour of ['11', '12', '13']) expect(await subjects(`2026-11-24T${hour}:30:00Z`)).toEqual([]);
+  // The first hundred are repaired, so that the record names others.
+  for (const server of h.dfw.servers.slice(2, 102)) server.vmState = 'active';
+  setTime('2026-11-24T14:00:00Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  for (const hour of ['14', '15', '16']) expect(await subjects(`2026-11-24T${hour}:30:00Z`)).toEqual([]);
+  for (const server of h.dfw.servers) server.vmState = 'active';
+  setTime('2026-11-24T17:00:00Z');
+  await h.run('snapshot', { policy: 'daily' });
+  expect(await subjects('2026-11-24T17:30:00Z')).toEqual([]);
+  expect(await subjects('2026-11-24T18:30:00Z')).toEqual([`Autosnap autosnap-test: ended: ${title}`]);
+});
+
+test('servers that a flaky cloud refuses now and again are few mails', async () => {
+  const h = await deployment();
+  deploy([policy({ schedule: 'rate(1 hour)', cleanup: 'rate(20 days)' })]);
+  for (let i = 101; i <= 112; i++) h.dfw.addServer({ name: `app-${i}` });
+  const servers = h.dfw.servers;
+  for (let hour = 1; hour <= 24; hour++) {
+    const at = Date.parse('2026-11-23T00:00:20Z') + hour * 3_600_000;
+    setTime(new Date(at));
+    h.cloud.faults.length = 0;
+    const some = servers.filter((_, i) => (i + hour) % 5 === 0 && hour % 3 > 0);
+    for (const server of some) h.cloud.faults.push({ ...refusing(server), answer: answers.unavailable });
+    await (some.length > 0
+      ? h.fail('snapshot', { policy: 'daily' })
+      : h.run('snapshot', { policy: 'daily' }));
+    await h.audit(new Date(at + 1_800_000).toISOString());
+  }
+  // One at the beginning, one when the servers fail again after two audits without a failure.
+  expect(h.waiting.mails.map(({ subject }) => subject.replace('Autosnap autosnap-test: ', ''))).toEqual([
+    expect.stringMatching(/^\d servers, the worst is .*: snapshot daily failed$/),
+    expect.stringMatching(/^again: \d servers, the worst is .*: snapshot daily failed/),
+  ]);
+});
+
 test('all servers that failed in two policies are counted, although each record names 200', async () => {
   const h = await deployment();
   const names = ['app', 'job'];

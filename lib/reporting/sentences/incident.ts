@@ -76,7 +76,10 @@ export const HEADLINES = {
 
 /** What the e-mail says of a problem that comes and goes. */
 export const RECURS =
-  'It ended and began again within a day. The next e-mail about it comes when it has stayed away for a day.';
+  'It ended and began again within a day. The next e-mail about it comes when it has lasted or stayed away for a day.';
+
+/** What the e-mail says of a problem that came and went, or joined another one, and then stayed. */
+export const LASTS = 'It has lasted for a day now.';
 
 /** The texts of the e-mail in place of one that the topic has refused. */
 export function refusedMailTexts(
