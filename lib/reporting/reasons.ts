@@ -513,7 +513,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_FLAVOR_MISSING: { fitting: readonly string[] };
 
   // Results of an audit: troubles of series.
-  SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason };
+  /** `failure`: why the last snapshot run failed for the server, as a sentence. */
+  SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason; failure?: string };
   SERIES_SCHEDULE_ENDED: None;
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };

@@ -235,6 +235,19 @@ test('runs that did not come, once, with the servers that are late because of it
   ]);
 });
 
+test('a late server that fails is one line of the digest, with the reason', async () => {
+  const h = await deployment();
+  h.db.vmState = 'error';
+  setTime('2026-11-24T00:00:20Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  setTime('2026-11-24T13:00:00Z');
+  await h.run('audit', { digest: 'always' });
+  const { text } = h.waiting.mails.at(-1)!;
+  expect(text).toContain('\nLate\n- db in DFW, daily: 13 hours late; ');
+  expect(text).toContain('; its snapshot run failed: the server is in ERROR');
+  expect(text).not.toContain('\nFailed\n');
+});
+
 test('a schedule that has ended, as the reason in the subject', async () => {
   const h = await deployment();
   deploy([policy({ schedule: 'cron(0 0 1-23 11 ? 2026)', cleanup: 'rate(2 days)' })]);

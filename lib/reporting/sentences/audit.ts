@@ -8,12 +8,12 @@ const MOST_IMAGES = 3;
 /** What an audit has found. */
 export const auditSentences = {
   // Troubles of series.
-  SERIES_LATE: ({ server, where, policy, newestGood, lateMs, cause }, say) => {
+  SERIES_LATE: ({ server, where, policy, newestGood, lateMs, cause, failure }, say) => {
     const why = cause && say(cause);
     const state = newestGood
       ? `${why ?? `${durationText(lateMs)} late`}; the newest good snapshot is of ${minuteText(newestGood)}`
       : `${why ? `${why}; ` : ''}there is no good snapshot`;
-    return `${server} in ${where}, ${policy}: ${state}`;
+    return `${server} in ${where}, ${policy}: ${state}${failure ? `; its snapshot run failed: ${failure}` : ''}`;
   },
   SERIES_SCHEDULE_ENDED: () => 'the schedule has ended',
   SERIES_SERVER_UNCERTAIN: () => 'the cloud does not say whether the server exists',
